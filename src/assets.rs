@@ -1,0 +1,1 @@
+//! What the binary carries: the demo model and the demo data.

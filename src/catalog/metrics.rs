@@ -1,0 +1,42 @@
+//! The scores a task is judged by, under their official names.
+
+use serde::{Deserialize, Serialize};
+
+/// A score of a pass over a split. All lie in 0..=1 (Matthews in -1..=1); higher is better, but for the loss.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Metric {
+    /// Share of examples whose most probable class is the right one.
+    Accuracy,
+    /// Harmonic mean of precision and recall of class 1.
+    F1,
+    /// Matthews' correlation coefficient.
+    MatthewsCorrelation,
+    /// Mean cross-entropy.
+    Loss,
+}
+
+impl Metric {
+    /// Every metric.
+    pub const ALL: [Metric; 4] = [Metric::Accuracy, Metric::F1, Metric::MatthewsCorrelation, Metric::Loss];
+
+    /// The name used in files: `accuracy`, `f1`, `matthews_correlation`, `loss`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Metric::Accuracy => "accuracy",
+            Metric::F1 => "f1",
+            Metric::MatthewsCorrelation => "matthews_correlation",
+            Metric::Loss => "loss",
+        }
+    }
+
+    /// The metric of that name.
+    pub fn by_name(name: &str) -> Option<Metric> {
+        Metric::ALL.into_iter().find(|metric| metric.name() == name)
+    }
+
+    /// Whether `new` is better than `old`; a NaN is never better.
+    pub fn improves(self, new: f64, old: f64) -> bool {
+        if self == Metric::Loss { new < old } else { new > old }
+    }
+}

@@ -1,0 +1,48 @@
+//! glue-tui fine-tunes a text classifier in the terminal.
+//!
+//! # How a run flows
+//!
+//! ```text
+//! experiments.toml → RunSpec → worker → Event (log + channel) → App → draw
+//!                       keys → Effect → Command → worker
+//! ```
+//!
+//! Nothing else crosses between a training and those who look at it. The interface, the
+//! command line and the tests all call the one function [`train::train`].
+//!
+//! # Layers
+//!
+//! Imports go down only, and `tests/layers.rs` reads the `use` lines to hold it:
+//!
+//! ```text
+//! main
+//! cli | tui          two faces; neither sees the other
+//! export             a run written out for other tools
+//! run                a training that has a name and a place
+//! predict            weights + text → probabilities
+//! train              the loop, the schedule, scores, checkpoints
+//! data | nn          rows → batches; batches → logits and gradients
+//! hub                the only room that touches the network
+//! event              the only words between a run and its readers
+//! spec               experiments.toml → RunSpec
+//! catalog            what one can pick, as tables
+//! assets files batch rng error
+//! ```
+//!
+//! # Invariants
+//!
+//! - `ratatui` and `crossterm` appear only in `tui`, `candle` only in `nn`, `hf_hub` only in `hub`.
+//! - `train` knows no terminal; `tui` knows no tensor. Remove either and the other still works.
+//! - An engine is reached only through [`nn::Engine`]; plain numbers go in and out.
+//! - All randomness of a run comes from [`rng`], keyed by the seed: on the CPU the same
+//!   specification gives the same weights, bit for bit.
+
+pub mod assets;
+pub mod batch;
+pub mod catalog;
+pub mod error;
+pub mod event;
+pub mod files;
+pub mod nn;
+pub mod rng;
+pub mod spec;

@@ -1,0 +1,92 @@
+//! The interface between training and what computes.
+
+use crate::batch::Batch;
+use crate::error::Result;
+use std::collections::BTreeMap;
+
+/// A tensor on the host, row by row.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Array {
+    /// Size of each dimension.
+    pub shape: Vec<usize>,
+    /// Its numbers.
+    pub data: Vec<f32>,
+}
+
+/// Tensors by their Hugging Face names, in a fixed order.
+pub type Weights = BTreeMap<String, Array>;
+
+/// What AdamW and the loss are set to for a whole training.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Optimizer {
+    /// Decay of the first moment.
+    pub beta1: f64,
+    /// Decay of the second moment.
+    pub beta2: f64,
+    /// Divisor floor.
+    pub epsilon: f64,
+    /// Decoupled decay of all but biases and LayerNorm.
+    pub weight_decay: f64,
+    /// Global L2 norm that gradients are scaled down to; 0 is off.
+    pub max_grad_norm: f64,
+    /// Share of the target spread evenly over all classes.
+    pub label_smoothing: f64,
+}
+
+/// One optimizer step's input.
+#[derive(Debug, Clone, Copy)]
+pub struct StepInput<'a> {
+    /// All examples of the step, labelled.
+    pub batch: &'a Batch,
+    /// Number of the step, from 0: the place of its dropout masks.
+    pub step: u64,
+    /// Learning rate.
+    pub learning_rate: f64,
+}
+
+/// What a step says of itself.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct StepReport {
+    /// Mean cross-entropy of the batch before the update.
+    pub loss: f64,
+    /// Global L2 norm of the gradient, before clipping.
+    pub grad_norm: f64,
+}
+
+/// All that a training needs to go on exactly where it was.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct EngineState {
+    /// Every trainable tensor.
+    pub weights: Weights,
+    /// AdamW's first moments.
+    pub first_moments: Weights,
+    /// AdamW's second moments.
+    pub second_moments: Weights,
+    /// AdamW updates done, for its bias correction.
+    pub updates: u64,
+}
+
+/// Computes. Implementations differ in device and speed, never in meaning.
+pub trait Engine: Send {
+    /// One optimizer step: forward, loss, backward, clipping, AdamW. Dropout is on.
+    fn step(&mut self, input: StepInput<'_>) -> Result<StepReport>;
+
+    /// The loss and the gradient of every trainable tensor, as a step would see them before
+    /// clipping, without changing anything. A tensor that the loss does not reach has no entry.
+    fn gradients(&mut self, input: StepInput<'_>) -> Result<(f64, Weights)>;
+
+    /// Logits of each example, dropout off: (examples, labels), row by row.
+    fn logits(&mut self, batch: &Batch) -> Result<Vec<Vec<f32>>>;
+
+    /// A copy of every trainable tensor.
+    fn weights(&self) -> Result<Weights>;
+
+    /// Replaces every trainable tensor; names and shapes must be the engine's own.
+    fn set_weights(&mut self, weights: &Weights) -> Result<()>;
+
+    /// A copy of all that training changes.
+    fn state(&self) -> Result<EngineState>;
+
+    /// Puts back what [`Engine::state`] gave.
+    fn restore(&mut self, state: &EngineState) -> Result<()>;
+}

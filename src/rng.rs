@@ -1,0 +1,133 @@
+//! The one source of randomness: Philox4x32-10, a counter-based generator.
+//!
+//! A value depends only on (key, counter), never on what was drawn before. So a dropout mask can
+//! be made again from its place in the model, a resumed run needs no generator state, and a
+//! device kernel can draw the same numbers in any order.
+//!
+//! Source: Salmon, Moraes, Dror and Shaw, "Parallel random numbers: as easy as 1, 2, 3" (2011);
+//! the tests hold their published known answers.
+
+const MULTIPLIERS: (u32, u32) = (0xD251_1F53, 0xCD9E_8D57);
+const WEYL: (u32, u32) = (0x9E37_79B9, 0xBB67_AE85);
+
+/// What a stream of numbers is for; streams of one seed are independent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u32)]
+pub enum Stream {
+    /// Initial values of new tensors.
+    Weights = 1,
+    /// The order of examples in an epoch.
+    Order = 2,
+    /// Dropout masks.
+    Dropout = 3,
+    /// Which examples a sample takes.
+    Sample = 4,
+}
+
+/// Numbers of one seed and stream, addressed by two coordinates and an index.
+#[derive(Debug, Clone, Copy)]
+pub struct Rng {
+    key: (u32, u32),
+}
+
+impl Rng {
+    /// The generator of `seed` for `stream`.
+    pub fn new(seed: u64, stream: Stream) -> Self {
+        // The stream is mixed in by one application of the cipher, so that nearby seeds and
+        // streams share no key.
+        let mixed = philox([seed as u32, (seed >> 32) as u32, stream as u32, 0], (0, 0));
+        Rng { key: (mixed[0], mixed[1]) }
+    }
+
+    /// Four words at (`major`, `minor`, `block`): word `i` of block `b` is number `4 b + i`.
+    #[inline]
+    pub fn block(&self, major: u32, minor: u32, block: u64) -> [u32; 4] {
+        philox([block as u32, (block >> 32) as u32, minor, major], self.key)
+    }
+
+    /// A draw from [0, 1) with 53 random bits.
+    pub fn uniform(&self, major: u32, minor: u32, index: u64) -> f64 {
+        let [a, b, ..] = self.block(major, minor, index);
+        let bits = (u64::from(a) << 32 | u64::from(b)) >> 11;
+        bits as f64 / (1u64 << 53) as f64
+    }
+
+    /// A draw from the standard normal distribution (Box–Muller).
+    pub fn normal(&self, major: u32, minor: u32, index: u64) -> f64 {
+        let [a, b, c, d] = self.block(major, minor, index);
+        let unit =
+            |hi: u32, lo: u32| ((u64::from(hi) << 32 | u64::from(lo)) >> 11) as f64 / (1u64 << 53) as f64;
+        let radius = (-2.0 * (1.0 - unit(a, b)).ln()).sqrt();
+        radius * (2.0 * std::f64::consts::PI * unit(c, d)).cos()
+    }
+
+    /// A permutation of `0..len` (Fisher–Yates), the same for the same coordinates.
+    pub fn permutation(&self, major: u32, minor: u32, len: usize) -> Vec<usize> {
+        let mut order: Vec<usize> = (0..len).collect();
+        for last in (1..len).rev() {
+            let pick = (self.uniform(major, minor, last as u64) * (last + 1) as f64) as usize;
+            order.swap(last, pick);
+        }
+        order
+    }
+}
+
+/// Ten rounds of Philox4x32.
+#[inline]
+fn philox(mut counter: [u32; 4], mut key: (u32, u32)) -> [u32; 4] {
+    for _ in 0..10 {
+        let left = u64::from(MULTIPLIERS.0) * u64::from(counter[0]);
+        let right = u64::from(MULTIPLIERS.1) * u64::from(counter[2]);
+        counter = [
+            (right >> 32) as u32 ^ counter[1] ^ key.0,
+            right as u32,
+            (left >> 32) as u32 ^ counter[3] ^ key.1,
+            left as u32,
+        ];
+        key = (key.0.wrapping_add(WEYL.0), key.1.wrapping_add(WEYL.1));
+    }
+    counter
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// `kat_vectors` of the Random123 distribution, philox 4 32 10.
+    #[test]
+    fn published_known_answers() {
+        assert_eq!(philox([0; 4], (0, 0)), [0x6627_e8d5, 0xe169_c58d, 0xbc57_ac4c, 0x9b00_dbd8]);
+        assert_eq!(
+            philox([u32::MAX; 4], (u32::MAX, u32::MAX)),
+            [0x408f_276d, 0x41c8_3b0e, 0xa20b_c7c6, 0x6d54_51fd]
+        );
+        assert_eq!(
+            philox([0x243f_6a88, 0x85a3_08d3, 0x1319_8a2e, 0x0370_7344], (0xa409_3822, 0x299f_31d0)),
+            [0xd16c_fe09, 0x94fd_cceb, 0x5001_e420, 0x2412_6ea1]
+        );
+    }
+
+    #[test]
+    fn draws_have_the_moments_they_should() {
+        let rng = Rng::new(42, Stream::Weights);
+        let n = 100_000u64;
+        let normals: Vec<f64> = (0..n).map(|i| rng.normal(0, 0, i)).collect();
+        let mean = normals.iter().sum::<f64>() / n as f64;
+        let variance = normals.iter().map(|x| (x - mean).powi(2)).sum::<f64>() / n as f64;
+        assert!(mean.abs() < 0.01 && (variance - 1.0).abs() < 0.02, "mean {mean}, variance {variance}");
+        let uniform = (0..n).map(|i| rng.uniform(1, 0, i)).sum::<f64>() / n as f64;
+        assert!((uniform - 0.5).abs() < 0.005, "mean {uniform}");
+    }
+
+    #[test]
+    fn permutation_is_one_and_depends_on_its_place() {
+        let rng = Rng::new(7, Stream::Order);
+        let first = rng.permutation(0, 0, 1000);
+        let mut sorted = first.clone();
+        sorted.sort_unstable();
+        assert_eq!(sorted, (0..1000).collect::<Vec<_>>());
+        assert_eq!(first, Rng::new(7, Stream::Order).permutation(0, 0, 1000));
+        assert_ne!(first, rng.permutation(1, 0, 1000));
+        assert_ne!(first, Rng::new(8, Stream::Order).permutation(0, 0, 1000));
+    }
+}
