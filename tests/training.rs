@@ -5,7 +5,7 @@ use glue_tui::error::Error;
 use glue_tui::event::{Command, Event, SplitName, Status};
 use glue_tui::predict::Predictor;
 use glue_tui::run::{Outcome, RunDir, RunStatus, Said, Start, conduct, find, list, replay, start};
-use glue_tui::spec::{Interval, RunSpec};
+use glue_tui::spec::{Interval, RunSpec, built_in};
 use glue_tui::train::control;
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -19,7 +19,7 @@ fn spec() -> RunSpec {
         max_steps: Some(6),
         learning_rate: 1e-3,
         device: "cpu".into(),
-        ..RunSpec::built_in("tiny")
+        ..built_in("tiny")
     }
 }
 

@@ -48,6 +48,6 @@ mod tests {
 
     /// The specification that all defaults make.
     pub(super) fn spec() -> RunSpec {
-        RunSpec::built_in("test")
+        crate::spec::built_in("test")
     }
 }
