@@ -3,7 +3,7 @@
 
 use candle_core::{DType, Device, IndexOp, Tensor};
 use glue_tui::batch::{Batch, Encoded};
-use glue_tui::files::ModelFolder;
+use glue_tui::files::{ModelFolder, Root};
 use glue_tui::nn::{self, Array, Build, Built, Optimizer, StepInput, Weights};
 use glue_tui::spec::{EngineChoice, Precision};
 use serde_json::Value;
@@ -211,6 +211,19 @@ fn early_checkpoints_give_the_same_logits() {
             assert_eq!(logits(folder.path()), expected, "{family} from {file}");
         }
     }
+}
+
+/// A zip of `torch.save` that the binary carries.
+#[test]
+fn an_embedded_checkpoint_loads() {
+    static FILES: [(&str, &[u8]); 2] = [
+        ("config.json", include_bytes!("reference/distilbert/config.json")),
+        ("pytorch_model.bin", include_bytes!("reference/distilbert/zip.bin")),
+    ];
+    let folder = ModelFolder { name: "carried".into(), commit: None, root: Root::Embedded(&FILES) };
+    let built = nn::for_inference(&folder, "cpu", None).expect("a classifier");
+    assert_eq!(built.engine.weights().expect("weights"), arrays("distilbert", "model.safetensors"));
+    assert_eq!(built.config.id2label, ["low", "middle", "high"]);
 }
 
 /// Weights in two files with an index, and in f16: the same to the precision of the format.

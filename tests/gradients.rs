@@ -34,6 +34,17 @@ fn with_dropout(family: &str) -> tempfile::TempDir {
     folder
 }
 
+fn optimizer() -> Optimizer {
+    Optimizer {
+        beta1: 0.9,
+        beta2: 0.999,
+        epsilon: 1e-8,
+        weight_decay: 0.01,
+        max_grad_norm: 1.0,
+        label_smoothing: 0.1,
+    }
+}
+
 fn build(folder: &Path, seed: u64, tokens: Option<usize>, threads: Option<usize>) -> Built {
     let folder = ModelFolder::on_disk(folder);
     let labels = ["low", "middle", "high"].map(str::to_owned);
@@ -42,14 +53,7 @@ fn build(folder: &Path, seed: u64, tokens: Option<usize>, threads: Option<usize>
         labels: &labels,
         seed,
         classifier_dropout: None,
-        optimizer: Optimizer {
-            beta1: 0.9,
-            beta2: 0.999,
-            epsilon: 1e-8,
-            weight_decay: 0.01,
-            max_grad_norm: 1.0,
-            label_smoothing: 0.1,
-        },
+        optimizer: optimizer(),
         device: "cpu",
         precision: Precision::Auto,
         engine: EngineChoice::Auto,
@@ -186,6 +190,48 @@ fn the_same_seed_is_the_same_run() {
     }
 }
 
+/// The tiny models are too small for candle to share a product among threads; this one is not.
+#[test]
+fn threads_do_not_change_the_run() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let config = r#"{"model_type": "bert", "vocab_size": 2000, "hidden_size": 192, "num_hidden_layers": 2,
+        "num_attention_heads": 4, "intermediate_size": 768, "max_position_embeddings": 64, "type_vocab_size": 2}"#;
+    std::fs::write(folder.path().join("config.json"), config).expect("a file");
+    let model = ModelFolder::on_disk(folder.path());
+    let labels = ["a", "b"].map(str::to_owned);
+    let examples = (0..24u32).map(|n| Encoded {
+        ids: (0..10 + n).map(|i| (17 * n + 101 * i) % 2000).collect(),
+        type_ids: vec![0; 10 + n as usize],
+        label: Some(n % 2),
+    });
+    let batch = Batch::new(&examples.collect::<Vec<_>>());
+    let run = || {
+        let mut built = nn::from_nothing(&Build {
+            folder: &model,
+            labels: &labels,
+            seed: 5,
+            classifier_dropout: None,
+            optimizer: optimizer(),
+            device: "cpu",
+            precision: Precision::Auto,
+            engine: EngineChoice::Auto,
+            max_examples_per_pass: 64,
+            max_tokens_per_pass: None,
+            threads: Some(4),
+        })
+        .expect("an engine");
+        assert_eq!((built.device.as_str(), built.report.new.len()), ("cpu, 4 threads", 41));
+        for step in 0..2 {
+            built.engine.step(StepInput { batch: &batch, step, learning_rate: 1e-3 }).expect("a step");
+        }
+        bits(&built.engine.weights().expect("weights"))
+    };
+    let first = run();
+    for _ in 0..3 {
+        assert!(first == run(), "the same seed gave other weights");
+    }
+}
+
 #[test]
 fn parts_make_the_whole() {
     for (family, _) in FAMILIES {
@@ -276,20 +322,12 @@ fn choices_that_are_not_there_are_refused() {
     let folder = with_dropout("bert");
     let model = ModelFolder::on_disk(folder.path());
     let labels = ["a", "b", "c"].map(str::to_owned);
-    let optimizer = Optimizer {
-        beta1: 0.9,
-        beta2: 0.999,
-        epsilon: 1e-8,
-        weight_decay: 0.0,
-        max_grad_norm: 0.0,
-        label_smoothing: 0.0,
-    };
     let choice = Build {
         folder: &model,
         labels: &labels,
         seed: 0,
         classifier_dropout: None,
-        optimizer,
+        optimizer: optimizer(),
         device: "cpu",
         precision: Precision::Bf16,
         engine: EngineChoice::Plain,
