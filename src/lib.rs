@@ -45,4 +45,6 @@ pub mod event;
 pub mod files;
 pub mod nn;
 pub mod rng;
+pub mod run;
 pub mod spec;
+pub mod tui;

@@ -1,0 +1,3 @@
+//! A training that has a name and a place.
+
+pub mod history;

@@ -1,0 +1,4 @@
+//! The terminal interface.
+pub mod format;
+pub mod theme;
+pub mod widgets;
