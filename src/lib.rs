@@ -18,8 +18,8 @@
 //! main
 //! cli | tui          two faces; neither sees the other
 //! export             a run written out for other tools
+//! predict            a run or a model folder + text → probabilities
 //! run                a training that has a name and a place
-//! predict            weights + text → probabilities
 //! train              the loop, the schedule, scores, checkpoints
 //! data | nn          rows → batches; batches → logits and gradients
 //! hub                the only room that touches the network

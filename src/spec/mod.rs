@@ -1,5 +1,17 @@
 //! experiments.toml → [`RunSpec`]: everything that a run is made of, and nothing else.
 
+mod check;
+mod file;
+mod keys;
+mod nearest;
+mod resolve;
+mod save;
+
+pub use check::check_value;
+pub use keys::{ABOVE_ZERO, BELOW_ONE, Key, Kind, key_named, keys};
+pub use resolve::{DEFAULT_FILE, Experiments, Origin, Value, built_in};
+pub use save::{from_toml, to_toml};
+
 use crate::catalog::{Metric, Task, task};
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;

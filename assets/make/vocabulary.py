@@ -1,0 +1,79 @@
+"""The demo model's WordPiece vocabulary: whole words of our own texts, every printable ASCII character, and
+pieces learnt from the words so that a word never seen is still spelt out, not lost as [UNK]."""
+
+import collections
+import json
+import re
+import string
+from pathlib import Path
+
+from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors
+
+HERE = Path(__file__).resolve().parent
+SIZE = 4096
+SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
+TYPOGRAPHIC = list("“”‘’«»–—…•€£°§×")
+MAX_LENGTH = 128
+
+
+def pieces_of(text):
+    return re.findall(r"[a-z]+|[0-9]", text.lower())
+
+
+def learn(counts, wanted):
+    """The `wanted` most frequent word continuations of two to four letters, from every split of every word."""
+    found = collections.Counter()
+    for word, count in counts.items():
+        for start in range(1, len(word)):
+            for end in range(start + 2, min(len(word), start + 4) + 1):
+                found["##" + word[start:end]] += min(count, 20) * (end - start)
+    return [piece for piece, _ in sorted(found.items(), key=lambda kv: (-kv[1], kv[0]))[:wanted]]
+
+
+def build(corpus):
+    """Vocabulary, most frequent words first, from sentences of the pretraining text."""
+    counts = collections.Counter()
+    for sentence in corpus:
+        counts.update(pieces_of(sentence))
+    for name in ("nouns.txt", "common.txt"):
+        counts.update({word: 2 for word in pieces_of((HERE / name).read_text())})
+    alphabet = string.ascii_lowercase + string.digits
+    vocabulary = SPECIAL + sorted(c for c in string.printable if c.isprintable() and not c.isspace() and not c.isupper())
+    vocabulary += TYPOGRAPHIC + ["##" + c for c in alphabet]
+    have = set(vocabulary)
+    room = SIZE - len(vocabulary)
+    ranked = sorted(counts.items(), key=lambda kv: (-kv[1], kv[0]))
+    chosen = [w for w, n in ranked if w not in have and n > 1][: room - 400]
+    continuations = [p for p in learn(counts, room - len(chosen)) if p not in have]
+    return (vocabulary + chosen + continuations)[:SIZE]
+
+
+def tokenizer(vocabulary):
+    made = Tokenizer(models.WordPiece({t: i for i, t in enumerate(vocabulary)}, unk_token="[UNK]", max_input_chars_per_word=100))
+    made.normalizer = normalizers.BertNormalizer(clean_text=True, handle_chinese_chars=True, strip_accents=None, lowercase=True)
+    made.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    made.decoder = decoders.WordPiece(prefix="##")
+    made.add_special_tokens(SPECIAL)
+    made.post_processor = processors.TemplateProcessing(
+        single="[CLS]:0 $A:0 [SEP]:0",
+        pair="[CLS]:0 $A:0 [SEP]:0 $B:1 [SEP]:1",
+        special_tokens=[("[CLS]", 2), ("[SEP]", 3)],
+    )
+    return made
+
+
+def save(vocabulary, folder):
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "vocab.txt").write_text("".join(token + "\n" for token in vocabulary), encoding="utf-8")
+    tokenizer(vocabulary).save(str(folder / "tokenizer.json"), pretty=False)
+    config = {
+        "tokenizer_class": "BertTokenizer",
+        "do_lower_case": True,
+        "model_max_length": MAX_LENGTH,
+        "pad_token": "[PAD]",
+        "unk_token": "[UNK]",
+        "cls_token": "[CLS]",
+        "sep_token": "[SEP]",
+        "mask_token": "[MASK]",
+    }
+    (folder / "tokenizer_config.json").write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
