@@ -2,7 +2,7 @@
 
 use super::Control;
 use crate::batch::Encoded;
-use crate::data::{self, Dataset, Tokenizer};
+use crate::data::{self, Dataset, Tokenized, Tokenizer};
 use crate::error::{Error, Result};
 use crate::event::{Event, Progress, SplitName};
 use crate::files::ModelFolder;
@@ -38,11 +38,10 @@ pub(super) fn prepare(spec: &RunSpec, control: &Control, say: &mut dyn FnMut(Eve
     let dataset = data::load(spec.task(), spec.data_dir.as_deref(), &mut context)?;
     let tokenizer = Tokenizer::load(&folder, spec.max_seq_length)?;
 
-    let Dataset { labels, notes, .. } = &dataset;
-    let labels = labels.clone();
-    for note in spec.task().note.into_iter().map(str::to_string).chain(notes.iter().cloned()) {
-        say(Event::note(note));
+    for note in &dataset.notes {
+        say(Event::note(note.clone()));
     }
+    let labels = dataset.labels.clone();
     let (train, scored) = encode(spec, dataset, &tokenizer, control, say)?;
 
     let built = nn::build(&Build {
@@ -81,12 +80,17 @@ fn encode(
     }
     let mut watch = |progress: Progress| say(Event::Progress(progress));
     let mut encode = |rows: &[data::Example]| tokenizer.encode(rows, &mut watch, control.cancelled());
-    let train = encode(&train_rows)?;
-    let validation = encode(&data::sample(dataset.validation, spec.max_eval_samples, &rng, 1))?;
-    let test = dataset
-        .test
-        .map(|rows| encode(&data::sample(rows, spec.max_eval_samples, &rng, 2)))
-        .transpose()?;
+    let Tokenized { rows: train, truncated } = encode(&train_rows)?;
+    let validation = encode(&data::sample(dataset.validation, spec.max_eval_samples, &rng, 1))?.rows;
+    let test_rows = dataset.test.map(|rows| data::sample(rows, spec.max_eval_samples, &rng, 2));
+    let test = test_rows.map(|rows| encode(&rows)).transpose()?;
+    if truncated > 0 {
+        say(Event::note(format!(
+            "{truncated} of {} training rows are longer than {} tokens and were cut",
+            train.len(),
+            tokenizer.max_length()
+        )));
+    }
 
     let limit = spec.max_eval_samples.unwrap_or(usize::MAX).min(SCORED_TRAIN_ROWS);
     let mut chosen = rng.permutation(3, 0, train.len());
@@ -102,21 +106,9 @@ fn encode(
     let train_scored = chosen.into_iter().map(|row| train[row].clone()).collect();
     let mut scored = BTreeMap::from([(SplitName::Train, train_scored), (SplitName::Validation, validation)]);
     if let Some(test) = test {
-        scored.insert(SplitName::Test, test);
+        scored.insert(SplitName::Test, test.rows);
     }
-    tell_cut(spec, &train, say);
     Ok((train, scored))
-}
-
-fn tell_cut(spec: &RunSpec, train: &[Encoded], say: &mut dyn FnMut(Event)) {
-    let full = train.iter().filter(|row| row.ids.len() >= spec.max_seq_length).count();
-    if full > 0 {
-        say(Event::note(format!(
-            "{full} of {} training rows reach max_seq_length = {} tokens and may have been cut",
-            train.len(),
-            spec.max_seq_length
-        )));
-    }
 }
 
 fn check_vocabulary(folder: &ModelFolder, tokenizer: &Tokenizer, built: &Built) -> Result<()> {

@@ -150,7 +150,7 @@ impl<'a> Trainer<'a> {
     fn batch(&mut self) -> Batch {
         let epoch = self.state.step / self.plan.steps_per_epoch;
         if self.ordered_epoch != Some(epoch) {
-            self.order = epoch_order(self.spec.seed, epoch, self.setup.train.len());
+            self.order = epoch_order(self.spec.seed, epoch as u32, self.setup.train.len());
             self.ordered_epoch = Some(epoch);
         }
         let place = (self.state.step % self.plan.steps_per_epoch) as usize * self.plan.examples_per_step;
