@@ -5,7 +5,7 @@
 //! Not for storage: everything here can be made again from the event log.
 
 use crate::catalog::Metric;
-use crate::event::{self, Command, Eval, Event, Progress, Scores, SplitName, Started, Status, Step};
+use crate::event::{Command, Eval, Event, Progress, Scores, SplitName, Started, Status, Step};
 use crate::spec::Interval;
 use std::collections::{BTreeMap, VecDeque};
 
@@ -447,9 +447,10 @@ impl History {
         } else {
             self.evaluation = (eval.step, eval.seconds);
         }
-        let loss = (&Metric::Loss, &eval.scores.loss);
-        for (metric, value) in eval.scores.metrics.iter().chain([loss]) {
-            self.scores.entry((eval.split, *metric)).or_default().push(eval.step, *value);
+        for metric in Metric::ALL {
+            if let Some(value) = eval.scores.get(metric) {
+                self.scores.entry((eval.split, metric)).or_default().push(eval.step, value);
+            }
         }
         if eval.step == 0 {
             self.before.insert(eval.split, eval.scores.clone());
@@ -461,8 +462,10 @@ impl History {
             self.best_eval = Some(eval.clone());
         }
         let mut text = format!("{} at step {}:", eval.split.name(), eval.step);
-        for (metric, value) in &eval.scores.metrics {
-            text += &format!(" {} {:.2} %,", metric.name().replace('_', " "), 100.0 * value);
+        for metric in Metric::ALL.into_iter().filter(|metric| *metric != Metric::Loss) {
+            if let Some(value) = eval.scores.get(metric) {
+                text += &format!(" {} {:.1},", metric.name().replace('_', " "), 100.0 * value);
+            }
         }
         text += &format!(" loss {:.4}", eval.scores.loss);
         self.say(
@@ -578,29 +581,6 @@ impl History {
     }
 }
 
-/// The mean and the sample standard deviation (0 for one value) of the finite `values`.
-pub fn mean_and_deviation(values: &[f64]) -> Option<(f64, f64)> {
-    let finite: Vec<f64> = values.iter().copied().filter(|value| value.is_finite()).collect();
-    if finite.is_empty() {
-        return None;
-    }
-    let count = finite.len() as f64;
-    let mean = finite.iter().sum::<f64>() / count;
-    let squares: f64 = finite.iter().map(|value| (value - mean).powi(2)).sum();
-    Some((mean, if finite.len() > 1 { (squares / (count - 1.0)).sqrt() } else { 0.0 }))
-}
-
-/// The name of a command as a person says it.
-pub fn spoken(command: event::Command) -> &'static str {
-    match command {
-        Command::Pause => "pause",
-        Command::Resume => "resume",
-        Command::Eval => "evaluate",
-        Command::Save => "save",
-        Command::Stop => "stop",
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -654,12 +634,5 @@ mod tests {
         assert!((smoothed.add(f64::NAN, 1.0, 10.0) - 3.0).abs() < 1e-12);
         let next = smoothed.add(1.0, 1.0, 10.0);
         assert!(next > 1.0 && next < 3.0);
-    }
-
-    #[test]
-    fn mean_and_deviation_match_by_hand() {
-        assert_eq!(mean_and_deviation(&[]), None);
-        assert_eq!(mean_and_deviation(&[2.0, f64::NAN]), Some((2.0, 0.0)));
-        assert_eq!(mean_and_deviation(&[1.0, 2.0, 3.0]), Some((2.0, 1.0)));
     }
 }
