@@ -143,7 +143,9 @@ mod tests {
     fn a_failed_write_leaves_what_was_there() {
         let home = tempfile::tempdir().unwrap();
         let best = home.path().join("best");
-        let fill = |text: &'static str| move |dir: &Path| std::fs::write(dir.join("a"), text).map_err(Error::writing(dir));
+        let fill = |text: &'static str| {
+            move |dir: &Path| std::fs::write(dir.join("a"), text).map_err(Error::writing(dir))
+        };
         assert_eq!(write_folder_whole(&best, fill("first")).unwrap(), 5);
         let failed = write_folder_whole(&best, |dir| {
             std::fs::write(dir.join("a"), "half").unwrap();

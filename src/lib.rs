@@ -40,9 +40,11 @@
 pub mod assets;
 pub mod batch;
 pub mod catalog;
+pub mod data;
 pub mod error;
 pub mod event;
 pub mod files;
+pub mod hub;
 pub mod nn;
 pub mod rng;
 pub mod run;

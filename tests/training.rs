@@ -41,7 +41,9 @@ fn run(begin: Start, runs: &Path, tell: Option<(u64, Command)>) -> (Result<Outco
 /// Every file below `folder` with its bytes.
 fn bytes(folder: &Path) -> BTreeMap<String, Vec<u8>> {
     let files = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
-    files.map(|path| (path.file_name().unwrap().to_string_lossy().into_owned(), std::fs::read(path).unwrap())).collect()
+    files
+        .map(|path| (path.file_name().unwrap().to_string_lossy().into_owned(), std::fs::read(path).unwrap()))
+        .collect()
 }
 
 #[test]
@@ -50,7 +52,8 @@ fn the_same_seed_gives_the_same_bytes_and_another_does_not() {
     let straight = |spec| run(Start::New(spec), home.path(), None).0.unwrap();
     let (first, again) = (straight(spec()), straight(spec()));
     let other = straight(RunSpec { seed: 43, ..spec() });
-    let weights = |outcome: &Outcome| bytes(&outcome.dir.join("checkpoints/step-000006"))["state.safetensors"].clone();
+    let weights =
+        |outcome: &Outcome| bytes(&outcome.dir.join("checkpoints/step-000006"))["state.safetensors"].clone();
     assert_eq!(bytes(&first.dir.join("best")), bytes(&again.dir.join("best")));
     assert_eq!(weights(&first), weights(&again));
     assert_ne!(weights(&first), weights(&other));
@@ -68,7 +71,11 @@ fn stop_in_mid_epoch_and_resume_equal_a_straight_run() {
         assert_eq!(stopped.summaries[0].steps, stop_at);
         let resumed = run(Start::Resume(stopped.dir.clone()), home.path(), None).0.unwrap();
         assert_eq!(resumed.status, Status::Finished);
-        assert_eq!(bytes(&resumed.dir.join("best")), bytes(&straight.dir.join("best")), "stopped at {stop_at}");
+        assert_eq!(
+            bytes(&resumed.dir.join("best")),
+            bytes(&straight.dir.join("best")),
+            "stopped at {stop_at}"
+        );
         let last = "checkpoints/step-000006";
         assert_eq!(
             bytes(&resumed.dir.join(last))["state.safetensors"],
@@ -76,7 +83,10 @@ fn stop_in_mid_epoch_and_resume_equal_a_straight_run() {
             "stopped at {stop_at}"
         );
         let (whole, parts) = (&straight.summaries[0], &resumed.summaries[0]);
-        assert_eq!((&whole.before, &whole.best, &whole.validation), (&parts.before, &parts.best, &parts.validation));
+        assert_eq!(
+            (&whole.before, &whole.best, &whole.validation),
+            (&parts.before, &parts.best, &parts.validation)
+        );
     }
 }
 
@@ -85,8 +95,10 @@ fn a_run_tells_its_story() {
     let home = tempfile::tempdir().unwrap();
     let (outcome, events) = run(Start::New(spec()), home.path(), None);
     let outcome = outcome.unwrap();
-    let notes: Vec<&str> =
-        events.iter().filter_map(|e| if let Event::Note { text, .. } = e { Some(text.as_str()) } else { None }).collect();
+    let notes: Vec<&str> = events
+        .iter()
+        .filter_map(|e| if let Event::Note { text, .. } = e { Some(text.as_str()) } else { None })
+        .collect();
     assert!(notes.iter().any(|note| note.contains("tensors learning")), "{notes:?}");
     let evals: Vec<_> = events
         .iter()
@@ -104,7 +116,10 @@ fn a_run_tells_its_story() {
     assert_eq!((summary.status, summary.steps, summary.epochs), (Status::Finished, 6, 1.5));
     assert_eq!(summary.validation.as_ref().unwrap().examples, 24);
     assert!(summary.before.contains_key(&SplitName::Train));
-    assert!((summary.before[&SplitName::Validation].loss - 2f64.ln()).abs() < 0.3, "untrained is near chance");
+    assert!(
+        (summary.before[&SplitName::Validation].loss - 2f64.ln()).abs() < 0.3,
+        "untrained is near chance"
+    );
 
     let rows = list(home.path());
     assert_eq!(rows.len(), 1);
@@ -150,7 +165,10 @@ fn commands_are_obeyed_and_written_down_and_do_not_change_the_result() {
             Event::Command { command: Command::Resume, .. } => paused = false,
             Event::Eval(eval) if eval.step == 2 => evals_at_two += 1,
             Event::Saved(saved) if saved.step == 2 => {
-                assert_eq!(list(home.path()).iter().filter(|row| row.status == RunStatus::Running).count(), 1);
+                assert_eq!(
+                    list(home.path()).iter().filter(|row| row.status == RunStatus::Running).count(),
+                    1
+                );
                 let snapshot = running.ask_weights().recv().unwrap();
                 assert_eq!(snapshot.step, 2);
                 let mut predictor = Predictor::from_snapshot(&snapshot, "cpu").unwrap();
@@ -185,7 +203,10 @@ fn repeats_are_one_object() {
     assert_eq!(json["status"], "finished");
     assert_eq!(json["repeats"]["count"], 3);
     assert!(json["validation"]["accuracy"].is_number());
-    assert_eq!(bytes(&outcome.dir.join("best")), bytes(&outcome.dir.join(format!("seed-{}/best", all.best_seed.seed))));
+    assert_eq!(
+        bytes(&outcome.dir.join("best")),
+        bytes(&outcome.dir.join(format!("seed-{}/best", all.best_seed.seed)))
+    );
     assert_eq!(list(home.path())[0].repeats.unwrap().count, 3);
 }
 
