@@ -13,13 +13,12 @@ use serde_json::json;
 
 pub(super) fn train(global: &Global, args: &Train) -> Result<()> {
     let sets = overrides(global, args);
-    let start = match &args.resume {
-        Some(run) => resumed(global, args, run, &sets)?,
-        None => {
-            let name = args.name.as_deref().unwrap_or_default();
-            let experiments = Experiments::open(global.experiments.as_deref())?;
-            Start::New(experiments.resolve(name, &sets)?)
-        }
+    let start = if let Some(run) = &args.resume {
+        resumed(global, args, run, &sets)?
+    } else {
+        let name = args.name.as_deref().unwrap_or_default();
+        let experiments = Experiments::open(global.experiments.as_deref())?;
+        Start::New(experiments.resolve(name, &sets)?)
     };
     let (control, handle) = train::control();
     stop_on_signals(handle)?;
@@ -42,7 +41,9 @@ pub(super) fn train(global: &Global, args: &Train) -> Result<()> {
             "stopped, the work is saved; go on with: glue-tui train --resume {}",
             outcome.dir.display()
         ))),
-        Status::Failed => Err(Error::Training(format!("the run failed; see {}", outcome.dir.join("log.txt").display()))),
+        Status::Failed => {
+            Err(Error::Training(format!("the run failed; see {}", outcome.dir.join("log.txt").display())))
+        }
     }
 }
 
@@ -91,7 +92,11 @@ fn told_at_the_end(outcome: &Outcome) -> Vec<String> {
                 let name = best.metric.name();
                 let test = best.test.map(|test| format!("; test {name} {}", score(best.metric, test)));
                 let test = test.unwrap_or_default();
-                format!("best validation {name} {} at step {}{test}", score(best.metric, best.value), best.step)
+                format!(
+                    "best validation {name} {} at step {}{test}",
+                    score(best.metric, best.value),
+                    best.step
+                )
             })
             .collect();
     };
