@@ -170,6 +170,14 @@ pub struct Fetched {
     pub files: Vec<PathBuf>,
 }
 
+/// Why the cache alone will not do.
+enum Missing {
+    /// That is not there, or not whole.
+    File(String),
+    /// By its listing, the repository does not hold what is wanted.
+    Refused(String),
+}
+
 /// The hub behind its cache.
 pub struct Hub {
     settings: Settings,
@@ -278,7 +286,11 @@ impl Hub {
         let cache = Cache::new(&self.settings.cache_dir, repo);
         let missing = match self.cached_whole(&cache, revision, pick, watch, cancelled)? {
             Ok(fetched) => return Ok(fetched),
-            Err(missing) => missing,
+            // A model may have got its weights since; a data set is looked for elsewhere.
+            Err(Missing::Refused(problem)) if self.settings.offline || repo.kind == Kind::Dataset => {
+                return Err(Error::Hub { repo: repo.id.clone(), problem });
+            }
+            Err(Missing::File(missing) | Missing::Refused(missing)) => missing,
         };
         if self.settings.offline {
             let dataset = if repo.kind == Kind::Dataset { "--repo-type dataset " } else { "" };
@@ -336,33 +348,35 @@ impl Hub {
     }
 
     /// The wanted files when all of them are in the cache, or what is missing.
-    fn cached(&self, cache: &Cache, revision: &str, pick: &Pick<'_>) -> Result<Fetched, String> {
-        let commit = cache.commit_of(revision).ok_or_else(|| format!("revision {revision}"))?;
+    fn cached(&self, cache: &Cache, revision: &str, pick: &Pick<'_>) -> Result<Fetched, Missing> {
+        let missing = |what: &str| Missing::File(what.to_string());
+        let commit =
+            cache.commit_of(revision).ok_or_else(|| Missing::File(format!("revision {revision}")))?;
         let listed = cache.listing(&commit);
         let names = listed.clone().unwrap_or_else(|| cache.present(&commit));
         let mut wanted = pick.choose(&names).map_err(|problem| {
-            if listed.is_some() { problem } else { "a file that is needed".to_string() }
+            if listed.is_some() { Missing::Refused(problem) } else { missing("a file that is needed") }
         })?;
         if let (None, Pick::Split { .. }) = (&listed, pick) {
             // Without a listing, a split that is not here may still be on the hub.
             if wanted.is_empty() || !listing::all_shards(&wanted) {
-                return Err("a part of the split".to_string());
+                return Err(missing("a part of the split"));
             }
         }
         if wanted.iter().any(|name| name == INDEX) {
-            let index = std::fs::read(cache.file(&commit, INDEX)).map_err(|_| INDEX.to_string())?;
-            wanted.extend(listing::shards(&index)?);
+            let index = std::fs::read(cache.file(&commit, INDEX)).map_err(|_| missing(INDEX))?;
+            wanted.extend(listing::shards(&index).map_err(Missing::File)?);
         }
         // A vocabulary alone does not say whether case matters, so its settings are asked for.
         let has = |name: &str| wanted.iter().any(|found| found == name);
         let vocab_alone =
             matches!(pick, Pick::Model) && !has("tokenizer.json") && !has("tokenizer_config.json");
         if listed.is_none() && vocab_alone && !self.settings.offline {
-            return Err("tokenizer_config.json".to_string());
+            return Err(missing("tokenizer_config.json"));
         }
         let files: Vec<PathBuf> = wanted.iter().map(|name| cache.file(&commit, name)).collect();
         match wanted.iter().zip(&files).find(|(_, file)| !file.is_file()) {
-            Some((name, _)) => Err(name.clone()),
+            Some((name, _)) => Err(missing(name)),
             None => Ok(Fetched { commit, files }),
         }
     }
@@ -376,7 +390,7 @@ impl Hub {
         pick: &Pick<'_>,
         watch: &mut dyn FnMut(Progress),
         cancelled: &AtomicBool,
-    ) -> Result<Result<Fetched, String>> {
+    ) -> Result<Result<Fetched, Missing>> {
         let fetched = match self.cached(cache, revision, pick) {
             Ok(fetched) => fetched,
             Err(missing) => return Ok(Err(missing)),
@@ -398,7 +412,7 @@ impl Hub {
                 broken = Some(name);
             }
         }
-        Ok(broken.map_or(Ok(fetched), |name| Err(format!("a whole copy of {name}"))))
+        Ok(broken.map_or(Ok(fetched), |name| Err(Missing::File(format!("a whole copy of {name}")))))
     }
 
     /// Waits until no other process downloads into this cache.
