@@ -79,7 +79,7 @@ impl Predictor {
         let limit = spec.as_ref().map_or(MAX_SEQ_LENGTH, |spec| spec.max_seq_length);
         let tokenizer = Tokenizer::load(folder, limit.min(built.config.max_positions))?;
         Ok(Predictor {
-            labels: built.labels.clone(),
+            labels: built.config.id2label.clone(),
             engine: built.engine,
             tokenizer,
             name: folder.name.clone(),
