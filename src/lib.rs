@@ -52,3 +52,4 @@ pub mod rng;
 pub mod run;
 pub mod spec;
 pub mod train;
+pub mod tui;

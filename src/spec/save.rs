@@ -31,6 +31,13 @@ impl Experiments {
         Ok(())
     }
 
+    /// These experiments with `changes` made to `name`, as [`Experiments::save`] would write them;
+    /// no file is touched.
+    pub fn with_changes(&self, name: &str, changes: &[(&str, String)]) -> Result<Experiments> {
+        check_name(name).map_err(Error::Usage)?;
+        Experiments::parse(self.edited(name, changes)?, self.path.clone())
+    }
+
     /// The text of the file with `changes` made.
     fn edited(&self, name: &str, changes: &[(&str, String)]) -> Result<String> {
         let mut document: DocumentMut =
@@ -133,7 +140,7 @@ pub fn to_toml(spec: &RunSpec) -> String {
 }
 
 /// One line `key = value` for each key that is not absent.
-pub(crate) fn assignments(spec: &RunSpec) -> String {
+pub fn assignments(spec: &RunSpec) -> String {
     let line = |(key, text): &(&Key, String)| format!("{} = {}\n", key.name, toml_value(key.kind, text));
     texts(spec).iter().map(line).collect()
 }

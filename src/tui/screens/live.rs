@@ -1,0 +1,585 @@
+//! One run as it learns: how far, how fast, how well.
+
+use super::popup::{Popup, Reply};
+use super::{infer, scores};
+use crate::catalog::Metric;
+use crate::event::{Command, Progress, SplitName, Status, Unit};
+use crate::run::Said;
+use crate::run::Repeats;
+use crate::run::history::{History, LogKind, Phase};
+use crate::spec::RunSpec;
+use crate::tui::app::{App, Tab};
+use crate::tui::format;
+use crate::tui::msg::{Action, Effect};
+use crate::tui::theme::{Role, Theme};
+use crate::tui::widgets::bars::{bar, spark};
+use crate::tui::widgets::line_chart::{Curve, LineChart, Look};
+use crate::tui::widgets::{airy_pane, cut, pane, put, put_right, wrap};
+use ratatui::buffer::Buffer;
+use ratatui::layout::{Constraint, Layout, Rect};
+use ratatui::widgets::Widget;
+use std::path::PathBuf;
+use unicode_width::UnicodeWidthStr;
+
+/// From so many columns on, both charts stand side by side.
+pub const WIDE: u16 = 100;
+
+/// A run with the histories of its seeds.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RunView {
+    /// Its specification, with all its repeats.
+    pub spec: RunSpec,
+    /// Its directory.
+    pub dir: PathBuf,
+    /// The history of each seed that has begun.
+    pub seeds: Vec<History>,
+    /// The seed that is looked at; the newest when `None`.
+    pub seed: Option<usize>,
+    /// Whether this process trains it now.
+    pub is_running: bool,
+    /// When it was begun here, in seconds since 1970.
+    pub begun: f64,
+    /// What it was told and has not yet obeyed.
+    pub asked: Option<Command>,
+}
+
+/// How the curves are looked at.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct LiveView {
+    /// Whether the scores are shown where only one chart fits.
+    pub shows_score: bool,
+    /// Lines that the log is scrolled back.
+    pub back: usize,
+}
+
+impl RunView {
+    /// A run that this process begins.
+    pub fn begun(spec: RunSpec, dir: PathBuf, now: f64) -> Self {
+        RunView { spec, dir, seeds: vec![History::default()], seed: None, is_running: true, begun: now, asked: None }
+    }
+
+    /// A run that is only looked at.
+    pub fn past(spec: RunSpec, dir: PathBuf, seeds: Vec<History>) -> Self {
+        let seeds = if seeds.is_empty() { vec![History::default()] } else { seeds };
+        RunView { spec, dir, seeds, seed: None, is_running: false, begun: 0.0, asked: None }
+    }
+
+    /// Its name.
+    pub fn name(&self) -> String {
+        self.dir.file_name().map_or(self.spec.experiment.clone(), |name| name.to_string_lossy().into_owned())
+    }
+
+    /// Whether this process trains it now.
+    pub fn is_live(&self) -> bool {
+        self.is_running
+    }
+
+    /// The history of the seed that is looked at.
+    pub fn history(&self) -> &History {
+        &self.seeds[self.seed_at()]
+    }
+
+    /// The place of the seed that is looked at.
+    pub fn seed_at(&self) -> usize {
+        self.seed.unwrap_or(self.seeds.len() - 1).min(self.seeds.len() - 1)
+    }
+
+    /// Takes one more event of the training.
+    pub fn take(&mut self, said: &Said) {
+        let repeat = (said.repeat as usize).min(self.spec.repeats as usize);
+        while self.seeds.len() <= repeat {
+            self.seeds.push(History::default());
+        }
+        self.seeds[repeat].fold(&said.event);
+        if let crate::event::Event::Command { command, .. } = &said.event
+            && self.asked == Some(*command)
+        {
+            self.asked = None;
+        }
+    }
+
+    /// Mean and deviation of the best scores of the seeds that are over.
+    fn spread(&self) -> Option<(Metric, Repeats)> {
+        let over = self.seeds.iter().filter(|history| history.is_over());
+        let best: Vec<_> = over.filter_map(|history| history.best).collect();
+        Some((best.first()?.metric, Repeats::of(best.iter().map(|best| best.value))?))
+    }
+}
+
+/// Begins a training, unless one is going on.
+pub fn begin(app: &mut App, effect: Effect) -> Vec<Effect> {
+    if app.is_training() {
+        app.complain(
+            "A run is being trained already",
+            "This machine trains one run at a time. Wait until it is finished, or stop it on the Live screen: its work is kept.",
+        );
+        return Vec::new();
+    }
+    vec![effect]
+}
+
+/// Shows a past run.
+pub fn view(app: &mut App, dir: PathBuf) -> Vec<Effect> {
+    app.go(Tab::Live);
+    app.live.back = 0;
+    if app.training.as_ref().is_some_and(|run| run.dir == dir) {
+        app.viewed = None;
+        return Vec::new();
+    }
+    let peeked = app.runs.peeked.as_ref().filter(|peeked| peeked.0 == dir);
+    let seeds = peeked.map_or(Vec::new(), |peeked| peeked.1.clone());
+    let experiment = app.runs.run().map_or(String::new(), |run| run.experiment.clone());
+    app.viewed = Some(RunView::past(crate::spec::built_in(&experiment), dir.clone(), seeds));
+    vec![Effect::Replay(dir)]
+}
+
+/// What a key does.
+pub fn act(app: &mut App, action: Action) -> Vec<Effect> {
+    match action {
+        Action::Tell(command) => return tell(app, command),
+        Action::StopRun => {
+            app.popup = Some(Popup::question(
+                "Stop the training",
+                "A checkpoint is written first; `r` on the Runs screen goes on from it.".into(),
+                vec![('x', "stop and save", Reply::Stop), ('k', "keep training", Reply::Nothing)],
+            ));
+        }
+        Action::Infer => {
+            let Some(run) = app.shown() else { return Vec::new() };
+            let source = if run.is_live() {
+                infer::Source::Live
+            } else {
+                infer::Source::Run { name: run.name(), dir: run.dir.clone() }
+            };
+            return infer::open(app, source);
+        }
+        Action::Next => app.live.shows_score = !app.live.shows_score,
+        Action::SeedBefore | Action::SeedAfter => {
+            let run = app.viewed.as_mut().or(app.training.as_mut());
+            if let Some(run) = run {
+                let at = run.seed_at();
+                let to = if action == Action::SeedBefore { at.saturating_sub(1) } else { at + 1 };
+                run.seed = (to + 1 < run.seeds.len()).then_some(to);
+            }
+        }
+        Action::Up => {
+            let lines = app.shown().map_or(0, |run| run.history().log.len());
+            app.live.back = (app.live.back + 1).min(lines.saturating_sub(1));
+        }
+        Action::Down => app.live.back = app.live.back.saturating_sub(1),
+        Action::Last => app.live.back = 0,
+        Action::Back => {
+            app.viewed = None;
+            app.live.back = 0;
+            app.go(Tab::Runs);
+        }
+        _ => {}
+    }
+    Vec::new()
+}
+
+fn tell(app: &mut App, command: Command) -> Vec<Effect> {
+    match &mut app.training {
+        Some(run) if run.is_live() => {
+            run.asked = Some(command);
+            vec![Effect::Tell(command)]
+        }
+        _ => Vec::new(),
+    }
+}
+
+/// Draws the screen.
+pub fn draw(app: &App, area: Rect, buffer: &mut Buffer) {
+    let Some(run) = app.shown() else {
+        draw_nothing(app, area, buffer);
+        return;
+    };
+    let [head, body] = Layout::vertical([Constraint::Length(2), Constraint::Fill(1)]).areas(area);
+    draw_head(app, run, head, buffer);
+    let history = run.history();
+    let low = match body.height {
+        0..=15 => 5,
+        16..=24 => 8,
+        25..=40 => 9,
+        height => height / 4,
+    };
+    let [charts, panes] = Layout::vertical([Constraint::Fill(1), Constraint::Length(low)]).areas(body);
+    if area.width >= WIDE {
+        let [left, right] = Layout::horizontal([Constraint::Fill(1), Constraint::Fill(1)]).areas(charts);
+        draw_loss_pane(app, history, left, buffer);
+        draw_score_pane(app, history, right, buffer);
+        let widths = [Constraint::Length(30), Constraint::Length(52), Constraint::Fill(1)];
+        let [step, table, log] = Layout::horizontal(widths).areas(panes);
+        draw_step(app, history, step, buffer);
+        draw_scores(app, run, table, buffer);
+        draw_log(app, history, log, buffer);
+    } else {
+        if app.live.shows_score {
+            draw_score_pane(app, history, charts, buffer);
+        } else {
+            draw_loss_pane(app, history, charts, buffer);
+        }
+        let [step, log] = Layout::horizontal([Constraint::Length(26), Constraint::Fill(1)]).areas(panes);
+        draw_step(app, history, step, buffer);
+        draw_log(app, history, log, buffer);
+    }
+}
+
+fn draw_nothing(app: &App, area: Rect, buffer: &mut Buffer) {
+    let lines = ["No run to watch.", "", "Start an experiment on the Runs screen, or look at a past run there: ⏎"];
+    for (row, line) in lines.iter().enumerate() {
+        let line = line.replace('⏎', app.theme.sign("⏎", "enter"));
+        let x = area.x + area.width.saturating_sub(line.width() as u16) / 2;
+        put(buffer, x, area.y + area.height / 3 + row as u16, area.width, &line, app.theme.style(Role::Muted));
+    }
+}
+
+/// The state of a run in a word, and its style.
+fn state(run: &RunView) -> (String, Role) {
+    let word = |word: &str, role| (word.to_string(), role);
+    match (&run.history().phase, run.asked) {
+        (Phase::Ended(Status::Finished, _), _) => word("finished", Role::Best),
+        (Phase::Ended(Status::Stopped, _), _) => word("stopped", Role::Warning),
+        (Phase::Ended(Status::Failed, _), _) => word("failed", Role::Error),
+        (_, Some(Command::Stop)) => word("stopping", Role::Warning),
+        (_, Some(Command::Pause)) => word("pausing", Role::Warning),
+        (Phase::Paused, _) => word("paused", Role::Warning),
+        (_, Some(Command::Eval)) => word("evaluating", Role::Train),
+        (_, Some(Command::Save)) => word("saving", Role::Train),
+        (Phase::Preparing, _) if run.is_live() => word("preparing", Role::Train),
+        (Phase::Training, _) if run.is_live() => word("running", Role::Train),
+        _ => word("not running", Role::Muted),
+    }
+}
+
+/// Seconds that the run has taken so far.
+fn seconds_gone(app: &App, run: &RunView) -> f64 {
+    let history = run.history();
+    match &history.started {
+        // A run that this process trains is timed by the clock, so that the time moves between events.
+        _ if run.is_live() => {
+            let begun = history.started.as_ref().map_or(run.begun, |started| started.time);
+            if run.seed_at() == 0 { app.now - run.begun } else { app.now - begun }
+        }
+        Some(_) => history.work_seconds,
+        None => 0.0,
+    }
+}
+
+fn draw_head(app: &App, run: &RunView, area: Rect, buffer: &mut Buffer) {
+    let theme = &app.theme;
+    let history = run.history();
+    let (word, role) = state(run);
+    let gone = format::duration(seconds_gone(app, run));
+    let mut right = format!("{word:>11}  {gone:>8} gone");
+    if run.is_live() {
+        let left = history.seconds_left().map_or("-:--".into(), format::duration);
+        right += &format!("  {left:>8} left");
+        let (at, all) = (run.seed_at() as u64 + 1, run.spec.repeats);
+        if let (true, Some(left), Some(_)) = (all > 1 && area.width >= WIDE, history.seconds_left(), history.step.as_ref())
+        {
+            let one = seconds_gone(app, run) + left;
+            let whole = left + one * (all - at.min(all)) as f64;
+            right += &format!("  all seeds {:>8} left", format::duration(whole));
+        }
+    }
+    let right_width = (right.width() as u16 + 1).min(area.width);
+    let x = area.right() - right_width;
+    put(buffer, x, area.y, right_width, &right, theme.style(Role::Text));
+    put(buffer, x, area.y, 11, &format!("{word:>11}"), theme.style(role));
+    let mut name = run.name();
+    if run.spec.repeats > 1 {
+        let seed = history.started.as_ref().map_or(run.spec.seed + run.seed_at() as u64, |started| started.spec.seed);
+        name += &format!("{}seed {seed} ({} of {})", theme.sign(" · ", ", "), run.seed_at() + 1, run.spec.repeats);
+    }
+    let room = (area.width - right_width).saturating_sub(2) as usize;
+    put(buffer, area.x + 1, area.y, area.width, &cut(theme, &name, room), theme.style(Role::Title));
+    if area.height > 1 {
+        let line = Rect { x: area.x + 1, y: area.y + 1, width: area.width.saturating_sub(2), height: 1 };
+        draw_progress(app, run, line, buffer);
+    }
+}
+
+/// What is being done and how far it is: epoch and step, or the work before the first step.
+fn draw_progress(app: &App, run: &RunView, area: Rect, buffer: &mut Buffer) {
+    let theme = &app.theme;
+    let history = run.history();
+    let (before, fraction, after) = match (&history.progress, history.total_steps()) {
+        (Some(progress), _) if history.step.is_none() || area.width >= WIDE => work(progress),
+        (_, 0) => {
+            let text = if run.is_live() { "starting" } else { "nothing was trained" };
+            (text.to_string(), 0.0, String::new())
+        }
+        (_, total) => {
+            let (done, all) = history.epochs();
+            let epochs = all.ceil().max(1.0);
+            let now = (done.floor() + 1.0).min(epochs);
+            let width = format::count(total).len();
+            let before = format!("epoch {now:>w$} of {epochs}", w = format!("{epochs}").len());
+            let done = format::count(history.steps_done());
+            let mut after =
+                format!("{:>3.0} %  step {done:>width$} / {}", 100.0 * history.fraction(), format::count(total));
+            if let (Some(examples), Some(tokens)) = (history.examples_per_second(), history.tokens_per_second()) {
+                let examples = format::short(examples);
+                after += &format!("  {examples:>5} ex/s");
+                if area.width >= 76 {
+                    after += &format!("  {:>5} tok/s", format::short(tokens));
+                }
+            }
+            (before, history.fraction(), after)
+        }
+    };
+    let before = cut(theme, &before, area.width as usize / 2);
+    let x = put(buffer, area.x, area.y, area.width, &before, theme.style(Role::Text)) + 2;
+    let after_width = (after.width() as u16).min(area.right().saturating_sub(x));
+    let width = area.right().saturating_sub(x).saturating_sub(after_width + 1);
+    if width >= 4 {
+        bar(buffer, Rect { x, width, ..area }, fraction, Role::Bar, theme);
+    }
+    put_right(buffer, area, area.y, &after, theme.style(Role::Text));
+}
+
+/// Work before the first step or between steps: what it is, how far, in its own units.
+fn work(progress: &Progress) -> (String, f64, String) {
+    let fraction = match progress.total {
+        Some(total) if total > 0 => progress.done as f64 / total as f64,
+        _ => 0.0,
+    };
+    let number = |n: u64| match progress.unit {
+        Unit::Bytes => format::bytes(n),
+        Unit::Rows | Unit::Nothing => format::count(n),
+    };
+    let unit = if progress.unit == Unit::Rows { " rows" } else { "" };
+    let after = match (progress.unit, progress.total) {
+        (Unit::Nothing, _) => String::new(),
+        (_, Some(total)) => {
+            let total = number(total);
+            let width = total.len();
+            format!("{:>3.0} %  {:>width$} / {total}{unit}", 100.0 * fraction, number(progress.done))
+        }
+        (_, None) => format!("{}{unit}", number(progress.done)),
+    };
+    (progress.what.clone(), fraction, after)
+}
+
+fn draw_loss_pane(app: &App, history: &History, area: Rect, buffer: &mut Buffer) {
+    let block = pane(&app.theme, "Loss", false);
+    let inner = block.inner(area);
+    block.render(area, buffer);
+    draw_loss(app, history, inner, buffer);
+}
+
+/// Draws the losses of training and validation.
+pub fn draw_loss(app: &App, history: &History, area: Rect, buffer: &mut Buffer) {
+    let mut curves = vec![
+        Curve { name: "", role: Role::TrainRaw, look: Look::Line, series: &history.loss },
+        Curve { name: "train", role: Role::Train, look: Look::Line, series: &history.loss_smooth },
+    ];
+    if let Some(series) = history.score(SplitName::Validation, Metric::Loss) {
+        curves.push(Curve { name: "validation", role: Role::Validation, look: Look::Points("●", "o"), series });
+    }
+    let chart = LineChart {
+        curves: &curves,
+        steps: history.total_steps(),
+        steps_per_epoch: steps_per_epoch(history),
+        percent: false,
+        reference: None,
+        empty: "the loss of the first step comes here",
+        theme: &app.theme,
+    };
+    chart.render(area, buffer);
+}
+
+fn draw_score_pane(app: &App, history: &History, area: Rect, buffer: &mut Buffer) {
+    let metric = history.metric();
+    let best = history.best.map_or(String::new(), |best| {
+        format!(", best {} at step {}", format::score(metric, best.value), format::count(best.step))
+    });
+    let name = match metric {
+        Metric::Loss => "Validation loss",
+        Metric::Accuracy => "Accuracy",
+        Metric::F1 => "F1",
+        Metric::MatthewsCorrelation => "Matthews correlation",
+    };
+    let title = format!("{name}{best}");
+    let title = cut(&app.theme, &title, (area.width as usize).saturating_sub(6));
+    let block = pane(&app.theme, &title, false);
+    let inner = block.inner(area);
+    block.render(area, buffer);
+    let looks = [
+        (SplitName::Train, Look::Points("○", ".")),
+        (SplitName::Test, Look::Points("◆", "x")),
+        (SplitName::Validation, Look::Points("●", "o")),
+    ];
+    let curves: Vec<Curve<'_>> = looks
+        .into_iter()
+        .filter_map(|(split, look)| {
+            let series = history.score(split, metric)?;
+            Some(Curve { name: split.name(), role: scores::split_role(split), look, series })
+        })
+        .collect();
+    let chart = LineChart {
+        curves: &curves,
+        steps: history.total_steps(),
+        steps_per_epoch: steps_per_epoch(history),
+        percent: metric != Metric::Loss,
+        reference: history.best.map(|best| best.value),
+        empty: "the first score comes here",
+        theme: &app.theme,
+    };
+    chart.render(inner, buffer);
+}
+
+fn steps_per_epoch(history: &History) -> u64 {
+    history.started.as_ref().map_or(0, |started| started.steps_per_epoch)
+}
+
+fn draw_step(app: &App, history: &History, area: Rect, buffer: &mut Buffer) {
+    let theme = &app.theme;
+    let block = airy_pane(theme, "Step", false);
+    let inner = block.inner(area);
+    block.render(area, buffer);
+    let step = history.step.as_ref();
+    let dash = || "-".to_string();
+    let mut rows: Vec<(&str, String, Option<String>)> = Vec::new();
+    let spark_width = (inner.width as usize).saturating_sub(18).min(12);
+    let sparked = |series: &crate::run::history::Series| {
+        Some(spark(series.recent().map(|(_, value)| value), spark_width, theme))
+    };
+    rows.push(("loss", step.map_or_else(dash, |step| format::loss(step.loss)), sparked(&history.loss)));
+    rows.push((
+        "lr",
+        step.map_or_else(dash, |step| format::learning_rate(step.learning_rate)),
+        sparked(&history.learning_rate),
+    ));
+    rows.push(("grad norm", step.map_or_else(dash, |step| format::short(step.grad_norm)), sparked(&history.grad_norm)));
+    let rate = |rate: Option<f64>| rate.map_or_else(dash, format::short);
+    rows.push(("examples/s", rate(history.examples_per_second()), None));
+    rows.push(("tokens/s", rate(history.tokens_per_second()), None));
+    if let Some(started) = &history.started {
+        rows.push(("learning", format!("{} numbers", format::short(started.trainable_parameters as f64)), None));
+        rows.push(("device", started.device.clone(), None));
+        rows.push(("precision", started.precision.clone(), None));
+    }
+    for (row, (name, value, spark)) in rows.into_iter().enumerate().take(inner.height as usize) {
+        let y = inner.y + row as u16;
+        put(buffer, inner.x, y, inner.width, name, theme.style(Role::Muted));
+        let x = inner.x + 11;
+        let rest = inner.right().saturating_sub(x);
+        if let Some(spark) = spark {
+            put(buffer, x, y, rest, &format!("{value:>6}"), theme.style(Role::Text));
+            put(buffer, x + 7, y, rest.saturating_sub(7), &spark, theme.style(Role::Train));
+        } else {
+            let value = if value.width() <= 6 { format!("{value:>6}") } else { value };
+            put(buffer, x, y, rest, &cut(theme, &value, rest as usize), theme.style(Role::Text));
+        }
+    }
+}
+
+fn draw_scores(app: &App, run: &RunView, area: Rect, buffer: &mut Buffer) {
+    let theme = &app.theme;
+    let block = airy_pane(theme, "Scores", false);
+    let inner = block.inner(area);
+    block.render(area, buffer);
+    let used = scores::draw(run.history(), theme, inner, buffer);
+    let Some((metric, spread)) = run.spread().filter(|_| run.spec.repeats > 1) else { return };
+    let y = inner.y + used;
+    if y < inner.bottom() {
+        let text = format!(
+            "{} {} {} over {} of {} seeds",
+            format::score(metric, spread.mean),
+            theme.sign("±", "+-"),
+            format::score(metric, spread.sd),
+            spread.count,
+            run.spec.repeats
+        );
+        put(buffer, inner.x, y, inner.width, &text, theme.style(Role::Best));
+    }
+}
+
+fn draw_log(app: &App, history: &History, area: Rect, buffer: &mut Buffer) {
+    let theme = &app.theme;
+    let title = if app.live.back > 0 { format!("Log, {} lines back", app.live.back) } else { "Log".into() };
+    let block = airy_pane(theme, &title, false);
+    let inner = block.inner(area);
+    block.render(area, buffer);
+    let lines = log_lines(app, history, inner.width as usize, inner.height as usize);
+    for (row, (text, role)) in lines.iter().enumerate() {
+        let y = inner.y + row as u16;
+        let style = theme.style(*role);
+        put(buffer, inner.x, y, inner.width, text, style);
+        put(buffer, inner.x, y, 8.min(inner.width), text, theme.style(Role::Muted));
+    }
+}
+
+/// The last lines of the log that fit, wrapped; the oldest first.
+fn log_lines(app: &App, history: &History, width: usize, height: usize) -> Vec<(String, Role)> {
+    let mut out: Vec<(String, Role)> = Vec::new();
+    for line in history.log.iter().rev().skip(app.live.back) {
+        if out.len() >= height {
+            break;
+        }
+        let role = match line.kind {
+            LogKind::Note => Role::Text,
+            LogKind::Warning => Role::Warning,
+            LogKind::Best => Role::Best,
+        };
+        let time = format::clock(line.time, app.utc_offset);
+        let wrapped = wrap(&line.text, width.saturating_sub(10).max(10));
+        for (number, text) in wrapped.iter().enumerate().rev() {
+            let stamp = if number == 0 { time.as_str() } else { "" };
+            out.push((format!("{stamp:<8}  {text}"), role));
+        }
+    }
+    out.truncate(height);
+    out.reverse();
+    out
+}
+
+/// The run being trained in a few words, for the corner of the other screens.
+pub fn in_short(app: &App) -> Option<(String, Role)> {
+    let run = app.training.as_ref().filter(|run| run.is_live())?;
+    let (word, role) = state(run);
+    let left = run.history().seconds_left().map_or(String::new(), |left| format!(" {} left", format::duration(left)));
+    let theme: &Theme = &app.theme;
+    let dot = theme.sign(" · ", ", ");
+    Some((format!("{}{dot}{word} {:>3.0} %{left}", run.spec.experiment, 100.0 * run.history().fraction()), role))
+}
+
+/// Draws the numbers only.
+pub fn draw_tiny(app: &App, area: Rect, buffer: &mut Buffer) {
+    let Some(run) = app.shown() else {
+        put(buffer, area.x, area.y, area.width, "no run to watch", app.theme.style(Role::Muted));
+        return;
+    };
+    let history = run.history();
+    let (word, role) = state(run);
+    let left = history.seconds_left().map_or("-:--".into(), format::duration);
+    let mut rows = vec![
+        (run.name(), Role::Title),
+        (word, role),
+        (format!("{:>3.0} %  step {} / {}", 100.0 * history.fraction(), history.steps_done(), history.total_steps()), Role::Text),
+        (format!("{} gone, {left} left", format::duration(seconds_gone(app, run))), Role::Text),
+    ];
+    if let Some(progress) = &history.progress {
+        let (what, _, far) = work(progress);
+        rows.push((format!("{what} {far}"), Role::Text));
+    }
+    if let Some((_, loss)) = history.loss_smooth.last_finite() {
+        rows.push((format!("train loss {}", format::loss(loss)), Role::Train));
+    }
+    if let Some(eval) = history.latest.get(&SplitName::Validation) {
+        let metric = history.metric();
+        let value = eval.scores.get(metric).map_or("-".into(), |value| format::score(metric, value));
+        rows.push((
+            format!("validation loss {}, {} {value}", format::loss(eval.scores.loss), format::metric(metric)),
+            Role::Validation,
+        ));
+    }
+    if let Some(best) = history.best {
+        rows.push((format!("best {} at step {}", format::score(best.metric, best.value), best.step), Role::Best));
+    }
+    for (row, (text, role)) in rows.iter().enumerate().take(area.height as usize) {
+        put(buffer, area.x, area.y + row as u16, area.width, text, app.theme.style(*role));
+    }
+}
