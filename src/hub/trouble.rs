@@ -43,7 +43,8 @@ pub(super) fn stopped() -> Error {
 /// The error of a cache that takes nothing more.
 pub(super) fn unwritable(repo: &Repo, path: &Path, source: &std::io::Error) -> Error {
     let path = path.display();
-    let problem = format!("cannot be kept at {path} ({source}); make room there, or set HF_HOME to another folder");
+    let problem =
+        format!("cannot be kept at {path} ({source}); make room there, or set HF_HOME to another folder");
     Error::Hub { repo: repo.id.clone(), problem }
 }
 
