@@ -40,6 +40,7 @@
 pub mod assets;
 pub mod batch;
 pub mod catalog;
+pub mod cli;
 pub mod data;
 pub mod error;
 pub mod event;

@@ -3,13 +3,15 @@
 use super::args::Global;
 use super::output;
 use crate::error::Result;
-use crate::hub::{self, Settings};
+use crate::hub;
 use crate::spec::Experiments;
 use crate::{nn, run};
 use indicatif::HumanBytes;
 use serde::Serialize;
+use std::fs::DirEntry;
 use std::io::IsTerminal;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::time::Instant;
 use sysinfo::{CpuRefreshKind, MemoryRefreshKind, RefreshKind, System};
 
 /// All that is looked at.
@@ -134,22 +136,45 @@ fn devices() -> Vec<Device> {
 }
 
 fn hub_state() -> Hub {
-    let settings = Settings::from_env();
-    let asked = (!settings.offline).then(|| hub::reach(&settings));
+    let hub = hub::Hub::from_env();
+    let settings = hub.settings();
+    let start = Instant::now();
+    let asked = (!settings.offline).then(|| hub.reachable());
+    let seconds = start.elapsed().as_secs_f64();
     Hub {
+        endpoint: settings.endpoint.clone(),
         offline: settings.offline,
         token: settings.token.is_some(),
-        endpoint: settings.endpoint,
         reachable: asked.as_ref().map(std::result::Result::is_ok),
-        seconds: asked.as_ref().and_then(|asked| asked.as_ref().ok().copied()),
+        seconds: asked.as_ref().and_then(|asked| asked.is_ok().then_some(seconds)),
         problem: asked.and_then(std::result::Result::err),
     }
 }
 
 fn cache() -> Cache {
-    let dir = Settings::from_env().cache_dir;
-    let (repositories, bytes) = hub::cached(&dir);
+    let dir = hub::Settings::from_env().cache_dir;
+    let repositories = entries(&dir).filter(|entry| {
+        let name = entry.file_name();
+        let name = name.to_string_lossy();
+        name.starts_with("models--") || name.starts_with("datasets--")
+    });
+    let (repositories, bytes) =
+        repositories.fold((0, 0), |(count, bytes), entry| (count + 1, bytes + size(&entry.path())));
     Cache { dir, repositories, bytes }
+}
+
+/// Bytes of the files below a folder. Snapshots are links to files that are counted where they are.
+fn size(folder: &Path) -> u64 {
+    let of = |entry: DirEntry| match entry.metadata() {
+        Ok(about) if about.is_dir() => size(&entry.path()),
+        Ok(about) if about.is_file() => about.len(),
+        _ => 0,
+    };
+    entries(folder).map(of).sum()
+}
+
+fn entries(folder: &Path) -> impl Iterator<Item = DirEntry> {
+    std::fs::read_dir(folder).into_iter().flatten().flatten()
 }
 
 fn experiments(global: &Global) -> File {
@@ -287,6 +312,17 @@ mod tests {
         assert_eq!(colours(false, None, Some("xterm")), 16);
         assert_eq!(colours(false, None, None), 0);
         assert_eq!(colours(false, Some("truecolor"), Some("dumb")), 0);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn links_are_not_counted() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::create_dir(folder.path().join("blobs")).unwrap();
+        std::fs::write(folder.path().join("blobs/1"), [0; 100]).unwrap();
+        std::os::unix::fs::symlink("blobs/1", folder.path().join("link")).unwrap();
+        assert_eq!(size(folder.path()), 100);
+        assert_eq!(size(&folder.path().join("nothing")), 0);
     }
 
     #[test]

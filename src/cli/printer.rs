@@ -6,18 +6,24 @@ use crate::event::{Eval, Event, Progress, Started, Step, Unit};
 use crate::run::Said;
 use indicatif::{HumanBytes, HumanCount, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::io::IsTerminal;
+use std::path::Path;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// Between two plain lines about steps.
 const STEP_LINES: Duration = Duration::from_secs(10);
+/// Work that is over sooner is not worth a plain line.
+const WORTH_A_LINE: Duration = Duration::from_secs(2);
 /// How much a new step weighs in the smoothed loss and speed.
 const WEIGHT: f64 = 0.05;
 
 /// The bar of work that goes on, or none where there is no terminal to draw it on.
 pub(super) struct Watcher {
     bar: Option<ProgressBar>,
-    /// What is being done, so that a change is a line of its own.
+    /// What is being done.
     what: String,
+    /// Since when; `None` once it was told in a plain line.
+    since: Option<Instant>,
 }
 
 impl Watcher {
@@ -28,7 +34,7 @@ impl Watcher {
             bar.enable_steady_tick(Duration::from_millis(200));
             bar
         });
-        Watcher { bar, what: String::new() }
+        Watcher { bar, what: String::new(), since: None }
     }
 
     /// Shows how far some work before or between steps is.
@@ -36,9 +42,11 @@ impl Watcher {
         let is_new = self.what != progress.what;
         if is_new {
             self.what.clone_from(&progress.what);
+            self.since = Some(Instant::now());
         }
         let Some(bar) = &self.bar else {
-            if is_new {
+            if self.since.is_some_and(|since| since.elapsed() >= WORTH_A_LINE) {
+                self.since = None;
                 aside(format!("{} …", progress.what));
             }
             return;
@@ -86,7 +94,9 @@ fn style(progress: &Progress) -> ProgressStyle {
 pub(super) struct Printer {
     watcher: Watcher,
     run: Option<Started>,
-    /// Which of the repeats, with a space behind; empty for a single run.
+    /// The directory of the run that speaks.
+    dir: Option<Arc<Path>>,
+    /// Which of the repeats it is, with a space behind; empty for a single run.
     repeat: String,
     loss: Option<f64>,
     /// Seconds that a step takes.
@@ -97,12 +107,19 @@ pub(super) struct Printer {
 impl Printer {
     pub(super) fn new() -> Self {
         let watcher = Watcher::new();
-        Printer { watcher, run: None, repeat: String::new(), loss: None, pace: None, last_line: None }
+        Printer { watcher, run: None, dir: None, repeat: String::new(), loss: None, pace: None, last_line: None }
     }
 
     pub(super) fn say(&mut self, said: &Said) {
+        if self.dir.as_ref() != Some(&said.dir) {
+            // A seed of several has a directory of its own below the experiment's.
+            let name = said.dir.file_name().map(|name| name.to_string_lossy().into_owned());
+            let seed = name.and_then(|name| Some(name.strip_prefix("seed-")?.to_owned()));
+            self.repeat = seed.map_or(String::new(), |seed| format!("[seed {seed}] "));
+            self.dir = Some(said.dir.clone());
+        }
         match &said.event {
-            Event::Started(started) => self.started(started, said),
+            Event::Started(started) => self.started(started),
             Event::Progress(progress) => self.watcher.show(progress),
             Event::Step(step) => self.step(step),
             Event::Eval(eval) => self.watcher.line(format!("{}{}", self.repeat, evaluated(eval))),
@@ -129,10 +146,7 @@ impl Printer {
         self.watcher.end();
     }
 
-    fn started(&mut self, started: &Started, said: &Said) {
-        // A seed of several has a directory of its own below the experiment's.
-        let is_seed = said.dir.file_name().is_some_and(|name| name.to_string_lossy().starts_with("seed-"));
-        self.repeat = if is_seed { format!("[seed {}] ", started.spec.seed) } else { String::new() };
+    fn started(&mut self, started: &Started) {
         let [train, validation, test] = started.rows.map(|rows| HumanCount(rows as u64));
         self.watcher.line(format!(
             "{}{}: {} on {}, seed {}; {}, {}; {train} training, {validation} validation, {test} test rows; \
@@ -162,10 +176,10 @@ impl Printer {
         let left = run.total_steps.saturating_sub(step.step) as f64 * self.pace.unwrap_or(0.0);
         let speed = if step.seconds > 0.0 { step.examples as f64 / step.seconds } else { 0.0 };
         let text = format!(
-            "epoch {:.2}  loss {:.4}  lr {:.2e}  {speed:.0} examples/s  {} left",
+            "epoch {:.2}  loss {:.4}  lr {}  {speed:.0} examples/s  {} left",
             step.epoch,
             self.loss.unwrap_or(step.loss),
-            step.learning_rate,
+            rate(step.learning_rate),
             duration(left),
         );
         if let Some(bar) = &self.watcher.bar {
@@ -187,6 +201,11 @@ impl Printer {
 
 fn smoothed(old: Option<f64>, new: f64) -> f64 {
     old.filter(|old| old.is_finite()).map_or(new, |old| old + WEIGHT * (new - old))
+}
+
+/// A learning rate: `2.00e-5`, and `0` before the warm-up has begun.
+fn rate(value: f64) -> String {
+    if value == 0.0 { "0".into() } else { format!("{value:.2e}") }
 }
 
 fn evaluated(eval: &Eval) -> String {

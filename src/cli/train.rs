@@ -27,7 +27,7 @@ pub(super) fn train(global: &Global, args: &Train) -> Result<()> {
     let result = run::conduct(start, &global.runs_dir, &control, &mut |said| printer.say(said));
     printer.end();
     let outcome = result?;
-    for line in of_seeds(&outcome) {
+    for line in told_at_the_end(&outcome) {
         output::aside(line);
     }
     if global.json {
@@ -82,9 +82,19 @@ fn changed<'a>(spec: &RunSpec, sets: &'a [(String, String)]) -> Result<Option<&'
     Ok(None)
 }
 
-/// Each seed's best score, then mean and spread; nothing for a single run.
-fn of_seeds(outcome: &Outcome) -> Vec<String> {
-    let Some(all) = &outcome.repeats else { return Vec::new() };
+/// The best score; with repeats each seed's, then mean and spread.
+fn told_at_the_end(outcome: &Outcome) -> Vec<String> {
+    let Some(all) = &outcome.repeats else {
+        let best = outcome.summaries.iter().filter_map(|summary| summary.best);
+        return best
+            .map(|best| {
+                let name = best.metric.name();
+                let test = best.test.map(|test| format!("; test {name} {}", score(best.metric, test)));
+                let test = test.unwrap_or_default();
+                format!("best validation {name} {} at step {}{test}", score(best.metric, best.value), best.step)
+            })
+            .collect();
+    };
     let Some(metric) = all.best_seed.best.map(|best| best.metric) else { return Vec::new() };
     let each = all.seeds.iter().map(|seed| {
         format!("seed {}: best validation {} {}", seed.seed, metric.name(), score(metric, seed.value))
