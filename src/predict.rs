@@ -216,7 +216,7 @@ impl Predictor {
                 task.name
             )));
         }
-        let encoded = self.tokenizer.encode(&rows, watch, &cancelled)?;
+        let encoded = self.tokenizer.encode(&rows, watch, &cancelled)?.rows;
         let mut tick = |_: &mut dyn Engine, _: usize| Ok(true);
         score(self.engine.as_mut(), &encoded, task, BATCH, &mut tick)?
             .ok_or_else(|| Error::Interrupted("scoring was interrupted".into()))
