@@ -40,13 +40,17 @@
 pub mod assets;
 pub mod batch;
 pub mod catalog;
+pub mod cli;
 pub mod data;
 pub mod error;
 pub mod event;
+pub mod export;
 pub mod files;
 pub mod hub;
 pub mod nn;
+pub mod predict;
 pub mod rng;
 pub mod run;
 pub mod spec;
+pub mod train;
 pub mod tui;

@@ -79,7 +79,7 @@ impl Predictor {
         let limit = spec.as_ref().map_or(MAX_SEQ_LENGTH, |spec| spec.max_seq_length);
         let tokenizer = Tokenizer::load(folder, limit.min(built.config.max_positions))?;
         Ok(Predictor {
-            labels: built.labels.clone(),
+            labels: built.config.id2label.clone(),
             engine: built.engine,
             tokenizer,
             name: folder.name.clone(),
@@ -216,7 +216,7 @@ impl Predictor {
                 task.name
             )));
         }
-        let encoded = self.tokenizer.encode(&rows, watch, &cancelled)?;
+        let encoded = self.tokenizer.encode(&rows, watch, &cancelled)?.rows;
         let mut tick = |_: &mut dyn Engine, _: usize| Ok(true);
         score(self.engine.as_mut(), &encoded, task, BATCH, &mut tick)?
             .ok_or_else(|| Error::Interrupted("scoring was interrupted".into()))

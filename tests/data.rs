@@ -325,7 +325,7 @@ fn long_inputs_are_cut_at_the_longer_text_and_counted() {
     assert_eq!(done.rows.iter().map(|r| r.ids.len()).collect::<Vec<_>>(), [12, 3, 12, 12]);
     assert_eq!(done.truncated, 3);
     assert_eq!(tokenizer.tokens_of(&done.rows[2].ids)[..4], ["[CLS]", "not", "[SEP]", "good"]);
-    assert_eq!(done.rows[3].type_ids.iter().filter(|id| **id == 1).count(), 5);
+    assert_eq!(done.rows[3].type_ids.iter().filter(|id| **id == 1).count(), 6);
     assert_eq!((seen.first(), seen.last()), (Some(&0), Some(&4)));
     let e = tokenizer.encode(&rows, &mut |_| {}, &AtomicBool::new(true)).unwrap_err();
     assert_eq!(e.exit_code(), 130);

@@ -263,16 +263,12 @@ fn from_json(folder: &ModelFolder, bytes: &[u8], settings: &Value) -> Result<tok
     let mut tokenizer = tokenizers::Tokenizer::from_bytes(bytes).map_err(|e| refused(&e))?;
     // As in Transformers, what tokenizer_config.json says of case wins over tokenizer.json.
     let lowercase = settings["do_lower_case"].as_bool();
-    if let Some(tokenizers::NormalizerWrapper::BertNormalizer(found)) = tokenizer.get_normalizer() {
-        if let Some(lowercase) = lowercase.filter(|wanted| *wanted != found.lowercase) {
-            let changed = BertNormalizer::new(
-                found.clean_text,
-                found.handle_chinese_chars,
-                found.strip_accents,
-                lowercase,
-            );
-            tokenizer.with_normalizer(Some(changed)).map_err(|e| refused(&e))?;
-        }
+    if let Some(tokenizers::NormalizerWrapper::BertNormalizer(found)) = tokenizer.get_normalizer()
+        && let Some(lowercase) = lowercase.filter(|wanted| *wanted != found.lowercase)
+    {
+        let changed =
+            BertNormalizer::new(found.clean_text, found.handle_chinese_chars, found.strip_accents, lowercase);
+        tokenizer.with_normalizer(Some(changed)).map_err(|e| refused(&e))?;
     }
     Ok(tokenizer)
 }

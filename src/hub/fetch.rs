@@ -245,10 +245,10 @@ impl<'a> Session<'a> {
                 Err(trouble) if trouble.passes() => trouble,
                 other => return other,
             };
-            if let Trouble::Cut { got, .. } = trouble {
-                if got >= reached + ADVANCE {
-                    (tries, reached) = (0, got);
-                }
+            if let Trouble::Cut { got, .. } = trouble
+                && got >= reached + ADVANCE
+            {
+                (tries, reached) = (0, got);
             }
             if tries >= self.settings.retries {
                 return Err(trouble);

@@ -8,10 +8,12 @@
 mod cache;
 mod fetch;
 mod listing;
+mod settings;
 mod trouble;
 mod verify;
 
 pub use listing::split_files;
+pub use settings::Settings;
 
 use crate::assets;
 use crate::error::{Error, Result};
@@ -25,64 +27,6 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use trouble::Trouble;
-
-/// Where the hub is and how to deal with it.
-#[derive(Clone)]
-pub struct Settings {
-    /// Base URL, without a slash at the end.
-    pub endpoint: String,
-    /// Folder of the cache.
-    pub cache_dir: PathBuf,
-    /// Sent to the hub, never to where it redirects.
-    pub token: Option<String>,
-    /// Never touch the network.
-    pub offline: bool,
-    /// A download without a byte for so long is given up, and tried again.
-    pub stall: Duration,
-    /// The same for every other request.
-    pub head_timeout: Duration,
-    /// How often a request that may succeed a moment later is made again.
-    pub retries: usize,
-}
-
-impl Settings {
-    /// What the environment says, by the names that the ecosystem's own tools use: `HF_ENDPOINT`,
-    /// `HF_HUB_CACHE`, `HF_HOME`, `HF_TOKEN`, `HF_TOKEN_PATH`, `HF_HUB_DISABLE_IMPLICIT_TOKEN`,
-    /// `HF_HUB_OFFLINE`.
-    pub fn from_env() -> Self {
-        Settings::from_lookup(|name| std::env::var(name).ok().filter(|value| !value.is_empty()))
-    }
-
-    fn from_lookup(get: impl Fn(&str) -> Option<String>) -> Self {
-        let is_on = |name: &str| {
-            get(name).is_some_and(|value| ["1", "on", "yes", "true"].contains(&value.to_lowercase().as_str()))
-        };
-        let user_cache = || match get("XDG_CACHE_HOME") {
-            Some(folder) => PathBuf::from(folder),
-            None => {
-                PathBuf::from(get("HOME").or_else(|| get("USERPROFILE")).unwrap_or_default()).join(".cache")
-            }
-        };
-        let home = get("HF_HOME").map_or_else(|| user_cache().join("huggingface"), PathBuf::from);
-        let cache_dir = get("HF_HUB_CACHE").or_else(|| get("HUGGINGFACE_HUB_CACHE"));
-        let token = get("HF_TOKEN").or_else(|| {
-            let path = get("HF_TOKEN_PATH").map_or_else(|| home.join("token"), PathBuf::from);
-            std::fs::read_to_string(path).ok()
-        });
-        Settings {
-            endpoint: get("HF_ENDPOINT")
-                .map_or("https://huggingface.co".to_string(), |url| url.trim_end_matches('/').to_string()),
-            cache_dir: cache_dir.map_or_else(|| home.join("hub"), PathBuf::from),
-            token: token
-                .map(|token| token.trim().to_string())
-                .filter(|token| !token.is_empty() && !is_on("HF_HUB_DISABLE_IMPLICIT_TOKEN")),
-            offline: is_on("HF_HUB_OFFLINE"),
-            stall: Duration::from_secs(30),
-            head_timeout: Duration::from_secs(10),
-            retries: 3,
-        }
-    }
-}
 
 /// What a repository holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -168,6 +112,14 @@ pub struct Fetched {
     pub commit: String,
     /// The files, sorted; none when the data set has no such split.
     pub files: Vec<PathBuf>,
+}
+
+/// Why the cache alone will not do.
+enum Missing {
+    /// That is not there, or not whole.
+    File(String),
+    /// By its listing, the repository does not hold what is wanted.
+    Refused(String),
 }
 
 /// The hub behind its cache.
@@ -278,7 +230,11 @@ impl Hub {
         let cache = Cache::new(&self.settings.cache_dir, repo);
         let missing = match self.cached_whole(&cache, revision, pick, watch, cancelled)? {
             Ok(fetched) => return Ok(fetched),
-            Err(missing) => missing,
+            // A model may have got its weights since; a data set is looked for elsewhere.
+            Err(Missing::Refused(problem)) if self.settings.offline || repo.kind == Kind::Dataset => {
+                return Err(Error::Hub { repo: repo.id.clone(), problem });
+            }
+            Err(Missing::File(missing) | Missing::Refused(missing)) => missing,
         };
         if self.settings.offline {
             let dataset = if repo.kind == Kind::Dataset { "--repo-type dataset " } else { "" };
@@ -292,7 +248,10 @@ impl Hub {
                 ),
             });
         }
-        let _lock = self.lock(watch, cancelled)?;
+        let _lock = self.lock(watch, cancelled).map_err(|error| match error {
+            Error::Write { path, source } => trouble::unwritable(repo, &path, &source),
+            other => other,
+        })?;
         // Another process may have fetched it while this one waited for the lock.
         if let Ok(fetched) = self.cached_whole(&cache, revision, pick, watch, cancelled)? {
             return Ok(fetched);
@@ -336,33 +295,35 @@ impl Hub {
     }
 
     /// The wanted files when all of them are in the cache, or what is missing.
-    fn cached(&self, cache: &Cache, revision: &str, pick: &Pick<'_>) -> Result<Fetched, String> {
-        let commit = cache.commit_of(revision).ok_or_else(|| format!("revision {revision}"))?;
+    fn cached(&self, cache: &Cache, revision: &str, pick: &Pick<'_>) -> Result<Fetched, Missing> {
+        let missing = |what: &str| Missing::File(what.to_string());
+        let commit =
+            cache.commit_of(revision).ok_or_else(|| Missing::File(format!("revision {revision}")))?;
         let listed = cache.listing(&commit);
         let names = listed.clone().unwrap_or_else(|| cache.present(&commit));
         let mut wanted = pick.choose(&names).map_err(|problem| {
-            if listed.is_some() { problem } else { "a file that is needed".to_string() }
+            if listed.is_some() { Missing::Refused(problem) } else { missing("a file that is needed") }
         })?;
         if let (None, Pick::Split { .. }) = (&listed, pick) {
             // Without a listing, a split that is not here may still be on the hub.
             if wanted.is_empty() || !listing::all_shards(&wanted) {
-                return Err("a part of the split".to_string());
+                return Err(missing("a part of the split"));
             }
         }
         if wanted.iter().any(|name| name == INDEX) {
-            let index = std::fs::read(cache.file(&commit, INDEX)).map_err(|_| INDEX.to_string())?;
-            wanted.extend(listing::shards(&index)?);
+            let index = std::fs::read(cache.file(&commit, INDEX)).map_err(|_| missing(INDEX))?;
+            wanted.extend(listing::shards(&index).map_err(Missing::File)?);
         }
         // A vocabulary alone does not say whether case matters, so its settings are asked for.
         let has = |name: &str| wanted.iter().any(|found| found == name);
         let vocab_alone =
             matches!(pick, Pick::Model) && !has("tokenizer.json") && !has("tokenizer_config.json");
         if listed.is_none() && vocab_alone && !self.settings.offline {
-            return Err("tokenizer_config.json".to_string());
+            return Err(missing("tokenizer_config.json"));
         }
         let files: Vec<PathBuf> = wanted.iter().map(|name| cache.file(&commit, name)).collect();
         match wanted.iter().zip(&files).find(|(_, file)| !file.is_file()) {
-            Some((name, _)) => Err(name.clone()),
+            Some((name, _)) => Err(missing(name)),
             None => Ok(Fetched { commit, files }),
         }
     }
@@ -376,7 +337,7 @@ impl Hub {
         pick: &Pick<'_>,
         watch: &mut dyn FnMut(Progress),
         cancelled: &AtomicBool,
-    ) -> Result<Result<Fetched, String>> {
+    ) -> Result<Result<Fetched, Missing>> {
         let fetched = match self.cached(cache, revision, pick) {
             Ok(fetched) => fetched,
             Err(missing) => return Ok(Err(missing)),
@@ -398,7 +359,7 @@ impl Hub {
                 broken = Some(name);
             }
         }
-        Ok(broken.map_or(Ok(fetched), |name| Err(format!("a whole copy of {name}"))))
+        Ok(broken.map_or(Ok(fetched), |name| Err(Missing::File(format!("a whole copy of {name}")))))
     }
 
     /// Waits until no other process downloads into this cache.
@@ -471,33 +432,6 @@ fn model_repo(name: &str) -> Result<Repo> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_environment_is_read_as_the_ecosystem_does() {
-        let with = |pairs: &[(&str, &str)]| {
-            let pairs: Vec<(String, String)> =
-                pairs.iter().map(|(a, b)| ((*a).to_string(), (*b).to_string())).collect();
-            Settings::from_lookup(move |name| {
-                pairs.iter().find(|(key, _)| key == name).map(|(_, v)| v.clone())
-            })
-        };
-        let plain = with(&[("HOME", "/nowhere")]);
-        assert_eq!(plain.endpoint, "https://huggingface.co");
-        assert_eq!(plain.cache_dir, Path::new("/nowhere/.cache/huggingface/hub"));
-        assert!(plain.token.is_none() && !plain.offline);
-        let set = with(&[
-            ("HF_HOME", "/a"),
-            ("HF_ENDPOINT", "http://localhost:1/"),
-            ("HF_TOKEN", " secret\n"),
-            ("HF_HUB_OFFLINE", "True"),
-        ]);
-        assert_eq!(set.cache_dir, Path::new("/a/hub"));
-        assert_eq!((set.endpoint.as_str(), set.token.as_deref()), ("http://localhost:1", Some("secret")));
-        assert!(set.offline && !with(&[("HF_HUB_OFFLINE", "0")]).offline);
-        assert_eq!(with(&[("HF_HOME", "/a"), ("HF_HUB_CACHE", "/b")]).cache_dir, Path::new("/b"));
-        assert_eq!(with(&[("XDG_CACHE_HOME", "/c")]).cache_dir, Path::new("/c/huggingface/hub"));
-        assert!(with(&[("HF_TOKEN", "x"), ("HF_HUB_DISABLE_IMPLICIT_TOKEN", "1")]).token.is_none());
-    }
 
     #[test]
     fn what_looks_like_a_path_is_not_asked_of_the_hub() {

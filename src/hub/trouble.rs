@@ -3,6 +3,7 @@
 use super::{Repo, Settings};
 use crate::error::Error;
 use hf_hub::HFError;
+use std::path::Path;
 use std::time::Duration;
 
 /// Why a request or a download came to nothing.
@@ -37,6 +38,14 @@ pub(super) struct Refusal {
 /// The error of a user's stop.
 pub(super) fn stopped() -> Error {
     Error::Interrupted("stopped while fetching; what has come is kept".to_string())
+}
+
+/// The error of a cache that takes nothing more.
+pub(super) fn unwritable(repo: &Repo, path: &Path, source: &std::io::Error) -> Error {
+    let path = path.display();
+    let problem =
+        format!("cannot be kept at {path} ({source}); make room there, or set HF_HOME to another folder");
+    Error::Hub { repo: repo.id.clone(), problem }
 }
 
 impl From<Error> for Trouble {
@@ -101,6 +110,7 @@ impl Trouble {
         let endpoint = &settings.endpoint;
         let problem = match self {
             Trouble::Cancelled => return stopped(),
+            Trouble::Local(Error::Write { path, source }) => return unwritable(repo, &path, &source),
             Trouble::Local(error) => return error,
             Trouble::Silent(limit) => format!(
                 "the hub sent nothing for {} s; check the network and try again, what has come is kept",

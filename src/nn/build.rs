@@ -89,20 +89,12 @@ pub fn from_nothing(choice: &Build<'_>) -> Result<Built> {
 /// A folder without trained head is an error: its logits would be noise.
 pub fn for_inference(folder: &ModelFolder, device: &str, threads: Option<usize>) -> Result<Built> {
     let labels = ModelConfig::read(folder)?.id2label;
-    let optimizer = Optimizer {
-        beta1: 0.9,
-        beta2: 0.999,
-        epsilon: 1e-8,
-        weight_decay: 0.0,
-        max_grad_norm: 0.0,
-        label_smoothing: 0.0,
-    };
     let built = build(&Build {
         folder,
         labels: &labels,
         seed: 0,
         classifier_dropout: None,
-        optimizer,
+        optimizer: Optimizer::default(),
         device,
         precision: Precision::Auto,
         engine: EngineChoice::Auto,

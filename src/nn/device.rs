@@ -87,6 +87,25 @@ fn metal() -> Result<Place> {
     Ok(Place { device, words: "metal".into(), pool: None, note: None })
 }
 
+/// Every device by name: in words, or why it cannot be used.
+pub fn devices() -> Vec<(String, Result<String, String>)> {
+    let tried = |name: String| {
+        let place = open(&name, None).map(|place| place.words).map_err(|error| error.to_string());
+        (name, place)
+    };
+    let mut devices = vec![tried("cpu".into()), tried("cuda:0".into())];
+    // Ordinals have no gaps, so the first that is missing is one too many.
+    while devices.last().is_some_and(|(_, place)| place.is_ok()) {
+        let next = tried(format!("cuda:{}", devices.len() - 1));
+        if next.1.is_err() {
+            break;
+        }
+        devices.push(next);
+    }
+    devices.push(tried("metal".into()));
+    devices
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

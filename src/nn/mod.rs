@@ -16,6 +16,7 @@ mod stored;
 
 pub use build::{Build, Built, build, for_inference, from_nothing};
 pub use config::{Activation, Family, ModelConfig};
+pub use device::devices;
 pub use engine::{Array, Engine, EngineState, Optimizer, StepInput, StepReport, Weights};
 pub use load::LoadReport;
 pub use names::{Init, Slot, is_key_bias, table};

@@ -10,7 +10,7 @@ mod save;
 pub use check::check_value;
 pub use keys::{ABOVE_ZERO, BELOW_ONE, Key, Kind, key_named, keys};
 pub use resolve::{DEFAULT_FILE, Experiments, Origin, Value, built_in};
-pub use save::{from_toml, to_toml};
+pub use save::{assignments, from_toml, to_toml};
 
 use crate::catalog::{Metric, Task, task};
 use serde::{Deserialize, Serialize};

@@ -90,23 +90,8 @@ impl Experiments {
     /// The filled specification of the experiment `name`, with `(key, text)` overrides laid over it.
     pub fn resolve(&self, name: &str, overrides: &[(String, String)]) -> Result<RunSpec> {
         let experiment = self.experiment(name)?;
-        for (name, text) in overrides {
-            let key = key_named(name)
-                .ok_or_else(|| Error::Usage(format!("--set {name}={text}: {}", unknown_key(name))))?;
-            check_value(key, text).map_err(|why| Error::Usage(format!("--set {name}={text}: {why}")))?;
-        }
         let layers = [&self.file.defaults, &experiment.layer];
-        let spec = fill(name, |key| match overrides.iter().rev().find(|(name, _)| name == key.name) {
-            Some((_, text)) => text.as_str(),
-            None => text_in(&layers, key),
-        })
-        .map_err(Error::Usage)?;
-        match broken_rules(&spec).first() {
-            Some(rule) => {
-                Err(Error::Usage(format!("experiment {name}: `{}`: {}", rule.key.name, rule.message)))
-            }
-            None => Ok(spec),
-        }
+        fill(name, |key| text_in(&layers, key)).map_err(Error::Usage)?.with(overrides)
     }
 
     /// Every key of the experiment `name` with its value and origin; none for an unknown name.
@@ -140,6 +125,32 @@ impl Experiments {
                 ),
             })
         })
+    }
+}
+
+impl RunSpec {
+    /// This specification with `(key, text)` overrides laid over it, each checked as after `--set`; empty
+    /// text takes an optional key away.
+    pub fn with(&self, overrides: &[(String, String)]) -> Result<RunSpec> {
+        for (name, text) in overrides {
+            let key = key_named(name)
+                .ok_or_else(|| Error::Usage(format!("--set {name}={text}: {}", unknown_key(name))))?;
+            check_value(key, text).map_err(|why| Error::Usage(format!("--set {name}={text}: {why}")))?;
+        }
+        let own = texts(self);
+        let text = |key: &'static Key| {
+            let set =
+                overrides.iter().rev().find(|(name, _)| name == key.name).map(|(_, text)| text.as_str());
+            set.or_else(|| own.iter().find(|(one, _)| one.name == key.name).map(|(_, text)| text.as_str()))
+        };
+        let spec = fill(&self.experiment, |key| text(key).unwrap_or_default()).map_err(Error::Usage)?;
+        match broken_rules(&spec).first() {
+            Some(rule) => Err(Error::Usage(format!(
+                "experiment {}: `{}`: {}",
+                self.experiment, rule.key.name, rule.message
+            ))),
+            None => Ok(spec),
+        }
     }
 }
 

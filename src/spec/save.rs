@@ -140,7 +140,7 @@ pub fn to_toml(spec: &RunSpec) -> String {
 }
 
 /// One line `key = value` for each key that is not absent.
-pub(crate) fn assignments(spec: &RunSpec) -> String {
+pub fn assignments(spec: &RunSpec) -> String {
     let line = |(key, text): &(&Key, String)| format!("{} = {}\n", key.name, toml_value(key.kind, text));
     texts(spec).iter().map(line).collect()
 }

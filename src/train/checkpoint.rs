@@ -54,7 +54,7 @@ pub(super) fn save(dir: &Path, state: &LoopState, engine: &EngineState) -> Resul
         arrays.extend(tensors.iter().map(|(name, array)| (format!("{part}.{name}"), array.clone())));
     }
     let bytes = write_folder_whole(&dir.join(name(state.step)), |folder| {
-        write_arrays(&folder.join(ARRAYS), &arrays)?;
+        write_arrays(&folder.join(ARRAYS), &arrays, &BTreeMap::new())?;
         let path = folder.join(LOOP);
         let json = serde_json::to_vec_pretty(&state).map_err(|e| Error::writing(&path)(e.into()))?;
         std::fs::write(&path, json).map_err(Error::writing(&path))
@@ -73,7 +73,7 @@ pub(super) fn load_newest(dir: &Path) -> Result<Option<(LoopState, EngineState)>
     let state: LoopState =
         serde_json::from_slice(&json).map_err(|e| Error::data(&path, Some(e.line() as u64), e.to_string()))?;
     let mut engine = EngineState { updates: state.updates, ..EngineState::default() };
-    for (name, array) in read_arrays(&folder.join(ARRAYS))? {
+    for (name, array) in read_arrays(&folder.join(ARRAYS))?.0 {
         let (part, tensor) = name.split_once('.').unwrap_or(("", &name));
         let home = match part {
             "weights" => &mut engine.weights,

@@ -10,7 +10,7 @@ use crate::data::order::epoch_order;
 use crate::error::{Error, Result};
 use crate::event::{Command, Eval, Event, FORMAT, Progress, Saved, SplitName, Started, Status, Step, Unit, now};
 use crate::files::{ModelFolder, recover_folder, write_folder_whole};
-use crate::nn::{self, Engine, StepInput};
+use crate::nn::{self, Engine, StepInput, coverage};
 use crate::spec::RunSpec;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -140,8 +140,8 @@ impl<'a> Trainer<'a> {
     fn check_gradients(&mut self) -> Result<()> {
         let batch = self.batch();
         let input = StepInput { batch: &batch, step: self.state.step, learning_rate: 0.0 };
-        let coverage = nn::check(self.setup.built.engine.as_mut(), input)?;
-        nn::demand(&coverage)?;
+        let coverage = coverage::check(self.setup.built.engine.as_mut(), input)?;
+        coverage::demand(&coverage)?;
         (self.say)(Event::note(coverage.sentence()));
         Ok(())
     }

@@ -63,18 +63,19 @@ fn wrong_kind(task: &Task, file: &Path) -> Error {
     Error::data(file, None, format!("is of a kind that task {} does not take", task.name))
 }
 
-/// The class that a label cell means: its number or its name. `-1` stands for no label.
-fn class_of(cell: &str, labels: &[&str]) -> Option<Option<u32>> {
+/// The class that a label cell means, by its number or its name, or what it should be. `-1`
+/// stands for no label.
+fn class_of(cell: &str, labels: &[&str]) -> Result<Option<u32>, String> {
     if cell == "-1" {
-        return Some(None);
+        return Ok(None);
     }
     let number = cell.parse::<u32>().ok().filter(|class| (*class as usize) < labels.len());
-    let class = number.or_else(|| labels.iter().position(|label| *label == cell).map(|i| i as u32))?;
-    Some(Some(class))
+    let class = number.or_else(|| labels.iter().position(|label| *label == cell).map(|i| i as u32));
+    class.map_or_else(|| Err(expected(labels)), |class| Ok(Some(class)))
 }
 
-/// What a label may be, for an error: `0 (negative) or 1 (positive)`.
-fn allowed(labels: &[&str]) -> String {
+/// What a label should be: `should be 0 (negative) or 1 (positive)`.
+fn expected(labels: &[&str]) -> String {
     let all: Vec<String> = labels.iter().enumerate().map(|(i, label)| format!("{i} ({label})")).collect();
-    all.join(" or ")
+    format!("should be {}", all.join(" or "))
 }

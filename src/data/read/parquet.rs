@@ -1,7 +1,7 @@
 //! Parquet files, as the hub has them. Columns are found by name in the file's own schema.
 
 use super::super::Example;
-use super::{allowed, class_of};
+use super::{class_of, expected};
 use crate::catalog::{Hub, Task};
 use crate::error::{Error, Result};
 use crate::event::SplitName;
@@ -111,8 +111,7 @@ fn label(row: &Row, place: usize, hub: &Hub, task: &Task) -> Result<Option<u32>,
         Some(Field::Float(value)) => f64::from(*value),
         Some(Field::Double(value)) => *value,
         Some(Field::Str(name)) => {
-            return class_of(name, task.labels)
-                .ok_or_else(|| format!("is {name:?}; it should be {}", allowed(task.labels)));
+            return class_of(name, task.labels).map_err(|expected| format!("is {name:?}; it {expected}"));
         }
         Some(other) => return Err(format!("is {other}; it should be a number")),
     };
@@ -129,5 +128,5 @@ fn label(row: &Row, place: usize, hub: &Hub, task: &Task) -> Result<Option<u32>,
     if number.fract() == 0.0 && number >= 0.0 && number < task.labels.len() as f64 {
         return Ok(Some(number as u32));
     }
-    Err(format!("is {number}; it should be {}", allowed(task.labels)))
+    Err(format!("is {number}; it {}", expected(task.labels)))
 }

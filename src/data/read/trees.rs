@@ -40,6 +40,13 @@ pub(super) fn read(file: &Path, bytes: &[u8], tree: &Tree) -> Result<Rows> {
     Ok(Rows { rows, notes: vec![note] })
 }
 
+/// The class that opens a bracket: a digit from 0 to 4, then a blank or the next bracket.
+fn class_at(text: &str) -> Option<u32> {
+    let mut text = text.chars();
+    let class = text.next()?.to_digit(5)?;
+    matches!(text.next()?, ' ' | '\t' | '(').then_some(class)
+}
+
 /// The root's digit and the words of one tree, or the column (from 1, in characters) and the
 /// problem. No recursion: a line may open any number of brackets.
 fn parse(line: &str) -> Result<(u32, Vec<&str>), (usize, String)> {
@@ -66,18 +73,10 @@ fn parse(line: &str) -> Result<(u32, Vec<&str>), (usize, String)> {
                     }
                     None => {}
                 }
-                let mut rest = line[at + 1..].chars();
-                match (rest.next(), rest.next()) {
-                    (Some(digit @ '0'..='4'), Some(' ' | '\t' | '(')) => {
-                        root = root.or(digit.to_digit(10));
-                    }
-                    _ => {
-                        return Err((
-                            column(at + 1),
-                            "expected a class from 0 to 4 and a blank after '('".to_string(),
-                        ));
-                    }
-                }
+                let class = class_at(&line[at + 1..]).ok_or_else(|| {
+                    (column(at + 1), "expected a class from 0 to 4 and a blank after '('".to_string())
+                })?;
+                root = root.or(Some(class));
                 open.push(Inside::Nothing);
                 at += 2;
             }

@@ -2,7 +2,7 @@
 //! never CSV quoting, because cells begin with quotes that are not closed.
 
 use super::super::{Example, Rows};
-use super::{SPLIT_ROWS, allowed, class_of};
+use super::{SPLIT_ROWS, class_of};
 use crate::catalog::{Columns, Task};
 use crate::error::{Error, Result};
 use crate::event::SplitName;
@@ -124,17 +124,12 @@ fn places(file: &Path, header: &str, layout: &Layout<'_>) -> Result<Places> {
 
 fn label(file: &Path, number: u64, cell: &str, layout: &Layout<'_>) -> Result<Option<u32>> {
     match class_of(cell, layout.labels) {
-        Some(None) if layout.labelled => Err(Error::data(
-            file,
-            Some(number),
-            "has no label (-1); rows to train on or to choose by need one",
-        )),
-        Some(class) => Ok(class),
-        None => Err(Error::data(
-            file,
-            Some(number),
-            format!("label {cell:?} should be {}", allowed(layout.labels)),
-        )),
+        Ok(None) if layout.labelled => {
+            let problem = "has no label (-1); rows to train on or to choose by need one";
+            Err(Error::data(file, Some(number), problem))
+        }
+        Ok(class) => Ok(class),
+        Err(expected) => Err(Error::data(file, Some(number), format!("label {cell:?} {expected}"))),
     }
 }
 
