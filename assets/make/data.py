@@ -127,13 +127,13 @@ def main():
     for split in ("train", "validation", "test"):
         rows = pairs_frames.rows(split, PAIR_ROWS[split], random.Random(f"pairs {split}"))
         write(HERE.parent / "demo-pairs" / f"{split}.tsv", ("question1", "question2", "is_duplicate"), rows)
-        pairs[split] = sorted({re.sub(r"[0-9]", "", f) for f in pairs_frames.all_frames(split)})
+        pairs[split] = pairs_frames.all_frames(split)
     frames = {
         "demo": {
             "slots": slot_values(),
             "frames": {s: [SLOT.sub(r"{\1\3}", f) for _, f in demo_frames.frames(s)] for s in demo_frames.SPLITS},
         },
-        "demo-pairs": {"frames": pairs},
+        "demo-pairs": {"slots": pairs_frames.POOLS, "frames": pairs},
     }
     (HERE / "frames.json").write_text(json.dumps(frames, indent=0, ensure_ascii=False) + "\n", encoding="utf-8")
 
