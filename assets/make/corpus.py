@@ -425,8 +425,9 @@ class Leaks:
 
 
 def weighted(block):
-    """{polarity: (frames, weights)} of a block of frames; a last `+` or `-` ties a frame to that polarity."""
-    made = {"+": ([], []), "-": ([], [])}
+    """{polarity: (frames, weights, whether words of the other polarity stand in it)} of a block of frames; a last
+    `+` or `-` ties a frame to that polarity."""
+    made = {"+": ([], [], []), "-": ([], [], [])}
     for line in lines(block):
         weight, frame = line.split(" ", 1)
         only = frame[-1] if frame[-2:] in (" +", " -") else None
@@ -434,16 +435,29 @@ def weighted(block):
             if only in (None, sign):
                 made[sign][0].append(frame[:-2] if only else frame)
                 made[sign][1].append(int(weight))
+                made[sign][2].append("!}" in frame or ("-}" if sign == "+" else "+}") in frame)
     return made
+
+
+TOGETHER = 0.6
 
 
 class Reviews:
     def __init__(self, rng):
         self.rng = rng
-        self.frames = weighted(FRAMES)
-        self.joins = weighted(JOINS)
         self.leaks = Leaks()
         self.domains = list(lexicon.DOMAINS.values())
+        self.set_level(1.0)
+
+    def set_level(self, level):
+        """How often a word stands for its contrary, 0 to 1: first words, then what turns them around."""
+        self.level = level
+
+        def weigh(table):
+            return {sign: (frames, [w * level * 0.6 if flips else w for w, flips in zip(weights, turned)])
+                    for sign, (frames, weights, turned) in table.items()}
+
+        self.frames, self.joins = weigh(weighted(FRAMES)), weigh(weighted(JOINS))
 
     def value(self, domain, slot, sign, depth):
         rng = self.rng
@@ -484,7 +498,7 @@ class Reviews:
 
     def clause(self, sign, domain, depth=0):
         frames, weights = self.frames[sign]
-        if depth == 0 and self.rng.random() < 0.45:
+        if depth == 0 and self.rng.random() < 0.4:
             frames, weights = self.joins[sign]
         return self.expand(self.rng.choices(frames, weights)[0], sign, domain, depth + 1)
 
@@ -518,7 +532,7 @@ class Reviews:
         rng = self.rng
         sign = rng.choice("+-")
         domain = rng.choice(self.domains)
-        together = rng.random() < 0.5
+        together = rng.random() < TOGETHER
         other = sign if together else ("-" if sign == "+" else "+")
         first = self.segment(sign, domain, 1 if rng.random() < 0.75 else 2)
         roll = rng.random()
@@ -540,11 +554,15 @@ class Corpus:
         self.reviews = Reviews(rng)
         self.questions = questions.Questions(rng)
 
+    def set_level(self, level):
+        self.reviews.set_level(level)
+        self.questions.level = level
+
     def document(self):
-        if self.rng.random() < 0.6:
+        if self.rng.random() < 0.55:
             return self.reviews.document()
         while True:
-            first, second, together = self.questions.pair()
+            first, second, together = self.questions.pair(TOGETHER)
             leaks = self.reviews.leaks
             if not leaks.in_question(first) and not leaks.in_question(second):
                 return first, second, together

@@ -5,13 +5,15 @@ One thread, fixed seed; a given number of steps gives the same model on the same
 """
 
 import json
-import math
 import sys
 import time
 from pathlib import Path
 
+import numpy
+import scipy.sparse
 import torch
 from safetensors.torch import save_file
+from sklearn.utils.extmath import randomized_svd
 from transformers import BertConfig, BertForPreTraining
 
 import corpus
@@ -22,8 +24,8 @@ import vocabulary
 
 HERE = Path(__file__).resolve().parent
 FOLDER = HERE.parent / "demo-model"
-BATCH = 64
-PEAK = 1.5e-3
+BATCH = 32
+PEAK = 1e-3
 SEED = 20
 
 
@@ -62,6 +64,47 @@ def make_vocabulary():
     return vocabulary.build(text)
 
 
+def company(words, documents=120_000):
+    """First word vectors from counts: which words share a document (that is where praise and blame part) and which stand
+    side by side (that is where kinds of words part), as pointwise mutual information brought down to the
+    hidden size. The network would find the same, only far more slowly."""
+    stream = corpus.Corpus("company")
+    stream.set_level(0.15)
+    made = vocabulary.tokenizer(words)
+    size = len(words)
+    wide = scipy.sparse.csr_matrix((size, size))
+    near = [scipy.sparse.csr_matrix((size, size)) for _ in range(2)]
+    for _ in range(documents // 10_000):
+        kept = [(a, b) for a, b, together in (stream.document() for _ in range(10_000)) if together]
+        rows = [numpy.array(e.ids) for e in made.encode_batch(kept)]
+        flat = numpy.concatenate(rows)
+        owner = numpy.repeat(numpy.arange(len(rows)), [len(r) for r in rows])
+        held = scipy.sparse.csr_matrix((numpy.ones(len(flat)), (owner, flat)), (len(rows), size))
+        held.data[:] = 1
+        wide = wide + held.T @ held
+        for offset in (1, 2):
+            same = owner[:-offset] == owner[offset:]
+            pairs = flat[:-offset][same], flat[offset:][same]
+            near[offset - 1] = near[offset - 1] + scipy.sparse.csr_matrix((numpy.ones(len(pairs[0])), pairs), (size, size))
+
+    def information(counts):
+        counts = scipy.sparse.coo_matrix(counts)
+        whole = counts.sum()
+        left = numpy.asarray(counts.sum(1)).ravel()
+        right = numpy.asarray(counts.sum(0)).ravel() ** 0.75
+        value = numpy.log(counts.data * right.sum() / (left[counts.row] * right[counts.col]) + 1e-12)
+        good = (value > 0) & (counts.data > 1)
+        return scipy.sparse.csr_matrix((value[good], (counts.row[good], counts.col[good])), counts.shape) if whole else counts
+
+    wide.setdiag(0)
+    both = near[0] + 0.5 * near[1]
+    table = scipy.sparse.hstack([1.5 * information(wide), information(both), information(both.T)]).tocsr()
+    vectors, strengths, _ = randomized_svd(table, 128, n_iter=4, random_state=SEED)
+    vectors = vectors * numpy.sqrt(strengths)
+    norms = numpy.linalg.norm(vectors, axis=1, keepdims=True)
+    return torch.tensor(numpy.where(norms > 1e-6, 0.6 * vectors / numpy.maximum(norms, 1e-6), 0.0), dtype=torch.float32)
+
+
 class Batches:
     """Tokenised, masked batches of documents of about one length."""
 
@@ -83,7 +126,7 @@ class Batches:
 
     def next(self):
         if not self.pool:
-            documents = [self.stream.document() for _ in range(BATCH * 32)]
+            documents = [self.stream.document() for _ in range(BATCH * 16)]
             documents.sort(key=lambda d: len(d[0]) + len(d[1]))
             groups = [documents[i:i + BATCH] for i in range(0, len(documents), BATCH)]
             self.stream.rng.shuffle(groups)
@@ -95,23 +138,33 @@ class Batches:
         ids = pad([e.ids for e in encoded])
         types = pad([e.type_ids for e in encoded])
         attention = pad([e.attention_mask for e in encoded])
-        chosen = torch.rand(ids.shape, generator=self.generator) < self.rate[ids]
-        labels = torch.where(chosen, ids, -100)
+        together = torch.tensor([t for _, _, t in group])
+        # Some documents stay whole, so that the relation is also learnt from whole text. Words are guessed only where
+        # the segments belong together: the others would teach false company.
+        covered = torch.rand((len(group), 1), generator=self.generator) < 0.7
+        chosen = (torch.rand(ids.shape, generator=self.generator) < self.rate[ids]) & covered
+        labels = torch.where(chosen & (together == 1)[:, None], ids, -100)
         fate = torch.rand(ids.shape, generator=self.generator)
         strangers = torch.randint(5, self.size, ids.shape, generator=self.generator)
         masked = torch.where(chosen & (fate < 0.8), 4, torch.where(chosen & (fate > 0.9), strangers, ids))
         # Two segments that belong together carry 0, as in BERT.
-        relation = torch.tensor([1 - together for _, _, together in group])
-        return masked, types, attention, labels, relation, torch.tensor(["?" in a for a, _, _ in group])
+        return masked, types, attention, labels, 1 - together, torch.tensor(["?" in a for a, _, _ in group])
 
 
 def main():
     minutes = float(sys.argv[1]) if len(sys.argv) > 1 else 12.0
+    started = time.process_time()
     torch.set_num_threads(1)
     torch.manual_seed(SEED)
     words = make_vocabulary()
     vocabulary.save(words, FOLDER)
     model = BertForPreTraining(config(len(words)))
+    vectors = company(words)
+    with torch.no_grad():
+        table = model.bert.embeddings.word_embeddings.weight
+        known = vectors.norm(dim=1) > 0
+        table[known] = vectors[known]
+    print(f"vectors for {int(known.sum())} of {len(words)} pieces after {time.process_time() - started:.0f}s", flush=True)
     decayed = [p for p in model.parameters() if p.dim() > 1]
     others = [p for p in model.parameters() if p.dim() <= 1]
     optimizer = torch.optim.AdamW([{"params": decayed, "weight_decay": 0.01}, {"params": others, "weight_decay": 0.0}],
@@ -123,14 +176,18 @@ def main():
         done = (time.process_time() - began) / (minutes * 60)
         if done >= 1:
             break
-        rate = PEAK * min(1.0, (step + 1) / 400) * max(0.02, 1 - done)
+        if step % 100 == 0:
+            batches.stream.set_level(min(1.0, 0.1 + 1.8 * done))
+        rate = PEAK * min(1.0, (step + 1) / 500) * max(0.02, 1 - done)
         for group in optimizer.param_groups:
             group["lr"] = rate
         ids, types, attention, labels, relation, question = batches.next()
-        hidden, pooled = model.bert(input_ids=ids, token_type_ids=types, attention_mask=attention, return_dict=False)
-        at = labels != -100
-        guesses = model.cls.predictions(hidden[at])
-        belongs = model.cls.seq_relationship(pooled)
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            hidden, pooled = model.bert(input_ids=ids, token_type_ids=types, attention_mask=attention, return_dict=False)
+            at = labels != -100
+            guesses = model.cls.predictions(hidden[at])
+            belongs = model.cls.seq_relationship(pooled)
+        guesses, belongs = guesses.float(), belongs.float()
         words_loss = torch.nn.functional.cross_entropy(guesses, labels[at])
         pair_loss = torch.nn.functional.cross_entropy(belongs, relation)
         loss = words_loss + pair_loss
@@ -142,9 +199,9 @@ def main():
         right = (belongs.argmax(-1) == relation).float()
         sums += torch.tensor([words_loss.item(), pair_loss.item(), right[question].sum(), question.sum(),
                               right[~question].sum(), (~question).sum()])
-        if step % 250 == 0:
-            print(f"step {step} cpu {time.process_time() - began:.0f}s lr {rate:.1e} words {sums[0] / 250:.3f} "
-                  f"pairs {sums[1] / 250:.3f} questions {sums[2] / sums[3]:.3f} reviews {sums[4] / sums[5]:.3f}", flush=True)
+        if step % 500 == 0:
+            print(f"step {step} cpu {time.process_time() - began:.0f}s lr {rate:.1e} words {sums[0] / 500:.3f} "
+                  f"pairs {sums[1] / 500:.3f} questions {sums[2] / sums[3]:.3f} reviews {sums[4] / sums[5]:.3f}", flush=True)
             sums.zero_()
             save(model)
     save(model)

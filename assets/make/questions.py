@@ -215,6 +215,7 @@ who would win, {x} or {y}? | which one would win, {x} or {y}? | between {x} and 
 class Questions:
     def __init__(self, rng):
         self.rng = rng
+        self.level = 1.0
         self.pools = [values for name, values in POOLS.items() if name not in ("number",)]
 
     def thing(self, kind=None):
@@ -331,17 +332,19 @@ class Questions:
             row = rng.choice(FACTS)
         return first, put(rng.choice(row), x, y)
 
-    def pair(self):
-        """(one question, another, whether they ask the same)"""
+    def pair(self, share):
+        """(one question, another, whether they ask the same); `share` of the pairs do."""
         rng = self.rng
-        together = rng.random() < 0.5
+        together = rng.random() < share
         roll = rng.random()
         make = self.doing if roll < 0.45 else self.comparing if roll < 0.65 else self.stating
-        first, second = make(together)
-        if together and first == second and rng.random() < 0.8:
-            return self.pair()
-        if not together and first == second:
-            return self.pair()
+        # Near misses come by and by; at first two questions differ in all.
+        if not together and rng.random() > self.level:
+            first, second = make(True)[0], rng.choice((self.doing, self.comparing, self.stating))(True)[1]
+        else:
+            first, second = make(together)
+        if first == second and (not together or rng.random() < 0.8 * self.level):
+            return self.pair(share)
         fix = lambda t: re.sub(r"\ba (?=[aeiou])", "an ", re.sub(r"\b(a|an|my|the) (a|an|the|my) ", r"\1 ", t))
         pair = (fix(first), fix(second))
         return (*(pair if rng.random() < 0.5 else pair[::-1]), int(together))
