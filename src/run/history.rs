@@ -570,6 +570,13 @@ impl History {
         Some(training + evaluations as f64 * self.evaluation.1)
     }
 
+    /// The run is about to be gone on with, unless it is finished.
+    pub fn reopen(&mut self) {
+        if self.phase != Phase::Ended(Status::Finished, None) {
+            self.phase = Phase::Preparing;
+        }
+    }
+
     /// Whether the run is over.
     pub fn is_over(&self) -> bool {
         matches!(self.phase, Phase::Ended(..))

@@ -41,6 +41,8 @@ pub enum Msg {
         spec: Box<RunSpec>,
         /// Its directory.
         dir: PathBuf,
+        /// What its seeds did before, when it is gone on with.
+        earlier: Vec<History>,
     },
     /// The training said something.
     Said(Said),
@@ -176,6 +178,8 @@ pub enum Effect {
     Tell(Command),
     /// Read the logs of a run.
     Replay(PathBuf),
+    /// Read the logs of a run again if they have grown.
+    Tail(PathBuf),
     /// Write changes to the experiments file.
     Save {
         /// The experiment.

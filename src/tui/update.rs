@@ -28,8 +28,8 @@ pub fn update(app: &mut App, msg: Msg) -> Vec<Effect> {
             runs::peek(app)
         }
         Msg::Replayed { dir, result } => replayed(app, dir, result),
-        Msg::Begun { spec, dir } => {
-            app.training = Some(RunView::begun(*spec, dir, app.now));
+        Msg::Begun { spec, dir, earlier } => {
+            app.training = Some(RunView::begun(*spec, dir, app.now, earlier));
             app.viewed = None;
             app.live.back = 0;
             app.go(Tab::Live);
@@ -100,8 +100,11 @@ fn type_in(app: &mut App, edit: &Edit) -> Vec<Effect> {
     Vec::new()
 }
 
-/// Keeps the live weights of the inference pane fresh while it is in front.
+/// Keeps what others change fresh while it is in front: the run that is watched, the live weights.
 fn refresh(app: &mut App) -> Vec<Effect> {
+    if let (Tab::Live, Some(run)) = (app.tab, app.viewed.as_ref().filter(|run| !run.history().is_over())) {
+        return vec![Effect::Tail(run.dir.clone())];
+    }
     if app.tab != Tab::Infer || !app.is_training() {
         return Vec::new();
     }

@@ -54,8 +54,10 @@ pub struct LiveView {
 
 impl RunView {
     /// A run that this process begins.
-    pub fn begun(spec: RunSpec, dir: PathBuf, now: f64) -> Self {
-        RunView { spec, dir, seeds: vec![History::default()], seed: None, is_running: true, begun: now, asked: None }
+    pub fn begun(spec: RunSpec, dir: PathBuf, now: f64, earlier: Vec<History>) -> Self {
+        let mut run = RunView { is_running: true, begun: now, ..RunView::past(spec, dir, earlier) };
+        run.seeds.iter_mut().for_each(History::reopen);
+        run
     }
 
     /// A run that is only looked at.
@@ -163,7 +165,7 @@ pub fn act(app: &mut App, action: Action) -> Vec<Effect> {
             }
         }
         Action::Up => {
-            let lines = app.shown().map_or(0, |run| run.history().log.len());
+            let lines: usize = app.shown().map_or(0, |run| run.history().log.len());
             app.live.back = (app.live.back + 1).min(lines.saturating_sub(1));
         }
         Action::Down => app.live.back = app.live.back.saturating_sub(1),

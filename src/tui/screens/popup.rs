@@ -234,6 +234,14 @@ fn stop(app: &mut App) -> Vec<Effect> {
 /// Asks whether to leave while a run is live; leaves at once otherwise.
 pub fn ask_to_quit(app: &mut App) -> Vec<Effect> {
     if !app.is_training() {
+        if app.form.as_ref().is_some_and(form::Form::is_changed) {
+            app.popup = Some(Popup::question(
+                "The form was changed",
+                "What you changed is not in the experiments file.".into(),
+                vec![('q', "quit and forget the changes", Reply::Quit), ('k', "stay", Reply::Nothing)],
+            ));
+            return Vec::new();
+        }
         return vec![Effect::Quit];
     }
     app.popup = Some(Popup::question(

@@ -293,7 +293,7 @@ fn draw_lines(app: &App, area: Rect, buffer: &mut Buffer) {
     let (runs, theme) = (&app.runs, &app.theme);
     let lines = runs.lines();
     let mut rows: Vec<(String, Role, Option<usize>)> = Vec::new();
-    let mut head = |rows: &mut Vec<(String, Role, Option<usize>)>, text: String, role| rows.push((text, role, None));
+    let head = |rows: &mut Vec<(String, Role, Option<usize>)>, text: String, role| rows.push((text, role, None));
     if let Some(trouble) = &runs.trouble {
         for line in wrap(trouble, (area.width as usize).saturating_sub(4)) {
             head(&mut rows, format!("  {line}"), Role::Error);
