@@ -55,7 +55,7 @@ impl Watcher {
             return;
         };
         if is_new {
-            bar.reset();
+            bar.reset_eta();
         }
         bar.set_style(style(progress));
         match progress.total {
