@@ -235,7 +235,7 @@ mod tests {
             classifier_dropout: None,
             eval_steps: Interval::Epoch,
             save_steps: Interval::Epoch,
-            logging_steps: 1,
+            logging_steps: Interval::Steps(1),
             metric_for_best_model: None,
             early_stopping_patience: None,
             seed: 42,

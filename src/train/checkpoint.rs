@@ -80,7 +80,11 @@ pub(super) fn load_newest(dir: &Path) -> Result<Option<(LoopState, EngineState)>
             "first" => &mut engine.first_moments,
             "second" => &mut engine.second_moments,
             _ => {
-                return Err(Error::data(folder.join(ARRAYS), None, format!("holds an unknown tensor {name}")));
+                return Err(Error::data(
+                    folder.join(ARRAYS),
+                    None,
+                    format!("holds an unknown tensor {name}"),
+                ));
             }
         };
         home.insert(tensor.to_string(), array);
