@@ -168,10 +168,13 @@ impl Predictor {
 
     fn check_pair(&self, given: bool) -> Result<()> {
         match self.pair {
-            Some(true) if !given => {
-                Err(Error::Usage(format!("{} judges two texts together; give both (on a line, a tab between)", self.name)))
+            Some(true) if !given => Err(Error::Usage(format!(
+                "{} judges two texts together; give both (on a line, a tab between)",
+                self.name
+            ))),
+            Some(false) if given => {
+                Err(Error::Usage(format!("{} judges one text; give only one", self.name)))
             }
-            Some(false) if given => Err(Error::Usage(format!("{} judges one text; give only one", self.name))),
             _ => Ok(()),
         }
     }
@@ -204,7 +207,8 @@ impl Predictor {
                 task.labels.len()
             )));
         }
-        let own_dir = self.spec.as_ref().filter(|spec| spec.task == task.name).and_then(|spec| spec.data_dir.clone());
+        let own_dir =
+            self.spec.as_ref().filter(|spec| spec.task == task.name).and_then(|spec| spec.data_dir.clone());
         let cancelled = AtomicBool::new(false);
         let hub = Hub::from_env();
         let mut context = data::Context { hub: &hub, watch, cancelled: &cancelled };

@@ -1,10 +1,10 @@
 //! What can be said on the command line. Flags choose what to do; hyperparameters go through `--set`.
 
+use crate::event::SplitName;
+use crate::spec;
 use clap::builder::{OsStringValueParser, TypedValueParser};
 use clap::error::ErrorKind;
 use clap::{Parser, Subcommand, ValueEnum};
-use crate::event::SplitName;
-use crate::spec;
 use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;

@@ -18,7 +18,8 @@ pub(super) fn check(global: &Global, args: &Check) -> Result<()> {
     }
     // What is printed is itself an experiments file.
     let table = |spec: &RunSpec| {
-        let about = experiments.description(&spec.experiment).map_or(String::new(), |text| format!("# {text}\n"));
+        let about =
+            experiments.description(&spec.experiment).map_or(String::new(), |text| format!("# {text}\n"));
         format!("{about}[experiment.{}]\n{}", quoted(&spec.experiment), assignments(spec))
     };
     output::line(specs.iter().map(table).collect::<Vec<_>>().join("\n").trim_end())

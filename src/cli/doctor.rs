@@ -179,9 +179,7 @@ fn entries(folder: &Path) -> impl Iterator<Item = DirEntry> {
 
 fn experiments(global: &Global) -> File {
     match Experiments::open(global.experiments.as_deref()) {
-        Ok(file) => {
-            File { path: file.path().map(PathBuf::from), count: file.names().len(), problem: None }
-        }
+        Ok(file) => File { path: file.path().map(PathBuf::from), count: file.names().len(), problem: None },
         Err(error) => File { path: global.experiments.clone(), count: 0, problem: Some(error.to_string()) },
     }
 }
@@ -265,7 +263,10 @@ impl Hub {
             _ if self.offline => format!("{} not asked: HF_HUB_OFFLINE is set{token}", self.endpoint),
             (Some(seconds), _) => format!("{} answered in {seconds:.2} s{token}", self.endpoint),
             (None, Some(problem)) => {
-                format!("{} cannot be reached ({problem}); what is in the cache can be used{token}", self.endpoint)
+                format!(
+                    "{} cannot be reached ({problem}); what is in the cache can be used{token}",
+                    self.endpoint
+                )
             }
             (None, None) => self.endpoint.clone(),
         }

@@ -14,8 +14,8 @@ pub(super) fn eval(global: &Global, args: &Eval) -> Result<()> {
     let task = predictor.task(args.task.as_deref())?;
     let split = SplitName::from(args.split);
     let mut watcher = Watcher::new();
-    let scores =
-        predictor.score(Some(task.name), split, args.data_dir.as_deref(), &mut |progress| watcher.show(&progress));
+    let scores = predictor
+        .score(Some(task.name), split, args.data_dir.as_deref(), &mut |progress| watcher.show(&progress));
     watcher.end();
     let mut object = json!({ "model": args.model, "task": task.name, "split": split.name() });
     if let (Value::Object(object), Value::Object(scores)) = (&mut object, json!(scores?)) {

@@ -47,7 +47,10 @@ pub(super) fn score(metric: Metric, value: f64) -> String {
 /// All scores of a pass, on one line.
 pub(super) fn scores(scores: &Scores) -> String {
     let known = Metric::ALL.into_iter().filter_map(|metric| Some((metric, scores.get(metric)?)));
-    known.map(|(metric, value)| format!("{} {}", metric.name(), score(metric, value))).collect::<Vec<_>>().join("  ")
+    known
+        .map(|(metric, value)| format!("{} {}", metric.name(), score(metric, value)))
+        .collect::<Vec<_>>()
+        .join("  ")
 }
 
 /// A length of time: `7 s`, `3:12`, `1:04:09`.
@@ -64,11 +67,15 @@ pub(super) fn duration(seconds: f64) -> String {
 pub(super) fn table(rows: &[Vec<String>]) -> String {
     use unicode_width::UnicodeWidthStr;
     let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
-    let width =
-        |column: usize| rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.width()).max().unwrap_or(0);
+    let width = |column: usize| {
+        rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.width()).max().unwrap_or(0)
+    };
     let widths: Vec<usize> = (0..columns).map(width).collect();
     let row = |row: &Vec<String>| {
-        let cells = row.iter().zip(&widths).map(|(cell, width)| format!("{cell}{}", " ".repeat(width - cell.width())));
+        let cells = row
+            .iter()
+            .zip(&widths)
+            .map(|(cell, width)| format!("{cell}{}", " ".repeat(width - cell.width())));
         cells.collect::<Vec<_>>().join("  ").trim_end().to_owned()
     };
     rows.iter().map(row).collect::<Vec<_>>().join("\n")

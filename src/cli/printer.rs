@@ -107,7 +107,15 @@ pub(super) struct Printer {
 impl Printer {
     pub(super) fn new() -> Self {
         let watcher = Watcher::new();
-        Printer { watcher, run: None, dir: None, repeat: String::new(), loss: None, pace: None, last_line: None }
+        Printer {
+            watcher,
+            run: None,
+            dir: None,
+            repeat: String::new(),
+            loss: None,
+            pace: None,
+            last_line: None,
+        }
     }
 
     pub(super) fn say(&mut self, said: &Said) {
@@ -161,7 +169,11 @@ impl Printer {
             HumanCount(started.trainable_parameters),
             HumanCount(started.total_steps),
             HumanCount(started.steps_per_epoch),
-            if started.first_step > 0 { format!("; goes on after step {}", started.first_step) } else { String::new() },
+            if started.first_step > 0 {
+                format!("; goes on after step {}", started.first_step)
+            } else {
+                String::new()
+            },
         ));
         (self.loss, self.pace, self.last_line) = (None, None, None);
         self.watcher.what.clear();

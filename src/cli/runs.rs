@@ -11,7 +11,10 @@ pub(super) fn runs(global: &Global) -> Result<()> {
         return output::json(&rows);
     }
     if rows.is_empty() {
-        output::aside(format!("no runs in {}; start one with: glue-tui train demo", global.runs_dir.display()));
+        output::aside(format!(
+            "no runs in {}; start one with: glue-tui train demo",
+            global.runs_dir.display()
+        ));
         return Ok(());
     }
     let header = ["NAME", "TASK", "MODEL", "SEED", "STATUS", "BEST", "STEPS", "TIME", "STARTED"];
@@ -23,7 +26,13 @@ pub(super) fn runs(global: &Global) -> Result<()> {
 fn cells(row: &RunRow) -> Vec<String> {
     let best = match (row.best, row.repeats) {
         (Some((metric, _)), Some(all)) if all.count > 1 => {
-            format!("{} {} ± {} ({})", metric.name(), score(metric, all.mean), score(metric, all.sd), all.count)
+            format!(
+                "{} {} ± {} ({})",
+                metric.name(),
+                score(metric, all.mean),
+                score(metric, all.sd),
+                all.count
+            )
         }
         (Some((metric, value)), _) => format!("{} {}", metric.name(), score(metric, value)),
         (None, _) => "-".into(),

@@ -42,7 +42,9 @@ pub(super) fn train(global: &Global, args: &Train) -> Result<()> {
             "stopped, the work is saved; go on with: glue-tui train --resume {}",
             outcome.dir.display()
         ))),
-        Status::Failed => Err(Error::Training(format!("the run failed; see {}", outcome.dir.join("log.txt").display()))),
+        Status::Failed => {
+            Err(Error::Training(format!("the run failed; see {}", outcome.dir.join("log.txt").display())))
+        }
     }
 }
 
@@ -91,7 +93,11 @@ fn told_at_the_end(outcome: &Outcome) -> Vec<String> {
                 let name = best.metric.name();
                 let test = best.test.map(|test| format!("; test {name} {}", score(best.metric, test)));
                 let test = test.unwrap_or_default();
-                format!("best validation {name} {} at step {}{test}", score(best.metric, best.value), best.step)
+                format!(
+                    "best validation {name} {} at step {}{test}",
+                    score(best.metric, best.value),
+                    best.step
+                )
             })
             .collect();
     };

@@ -44,7 +44,8 @@ fn model_card(spec: &RunSpec, summary: Option<&Summary>) -> String {
         spec.model, spec.experiment, spec.model, spec.task
     );
     if let Some(best) = summary.and_then(|summary| summary.best) {
-        let _ = writeln!(card, "Validation {}: {:.4} (step {}).\n", best.metric.name(), best.value, best.step);
+        let _ =
+            writeln!(card, "Validation {}: {:.4} (step {}).\n", best.metric.name(), best.value, best.step);
     }
     let _ = writeln!(
         card,

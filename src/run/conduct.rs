@@ -75,7 +75,9 @@ impl Running {
     /// Waits for the end.
     pub fn join(mut self) -> Result<Outcome> {
         let thread = self.thread.take().expect("joined once, as this consumes the run");
-        thread.join().unwrap_or_else(|_| Err(Error::Training("the training thread ended without a word".into())))
+        thread
+            .join()
+            .unwrap_or_else(|_| Err(Error::Training("the training thread ended without a word".into())))
     }
 }
 
@@ -147,7 +149,12 @@ fn conduct_in(
             None => train_one(&seed_dir, &spec, repeat, control, say)?,
         };
         if let Some(best) = summary.best {
-            log.write(&Event::note(format!("seed {}: best {} {:.4}", spec.seed, best.metric.name(), best.value)))?;
+            log.write(&Event::note(format!(
+                "seed {}: best {} {:.4}",
+                spec.seed,
+                best.metric.name(),
+                best.value
+            )))?;
         }
         status = summary.status;
         summaries.push(summary);
@@ -187,8 +194,9 @@ fn train_one(
         }
     };
     let job = Job { spec, dir: dir.path() };
-    let result = catch_unwind(AssertUnwindSafe(|| train(job, control, &mut tell)))
-        .unwrap_or_else(|panic| Err(Error::Training(format!("internal error: {}", panic_text(panic.as_ref())))));
+    let result = catch_unwind(AssertUnwindSafe(|| train(job, control, &mut tell))).unwrap_or_else(|panic| {
+        Err(Error::Training(format!("internal error: {}", panic_text(panic.as_ref()))))
+    });
     let (status, error) = match &result {
         Ok(summary) => (summary.status, None),
         Err(Error::Interrupted(_)) => (Status::Stopped, None),

@@ -23,7 +23,8 @@ impl RunDir {
     pub fn create(runs_dir: &Path, spec: &RunSpec) -> Result<Self> {
         std::fs::create_dir_all(runs_dir).map_err(Error::writing(runs_dir))?;
         let stamp = jiff::Zoned::now().strftime("%Y%m%d-%H%M%S");
-        let entropy = u64::from(std::process::id()) << 32 ^ u64::from(jiff::Timestamp::now().subsec_nanosecond() as u32);
+        let entropy = u64::from(std::process::id()) << 32
+            ^ u64::from(jiff::Timestamp::now().subsec_nanosecond() as u32);
         let tags = Rng::new(entropy, Stream::Sample);
         // Four hexadecimal digits keep apart what several processes start within a second.
         for attempt in 0..64 {
@@ -35,7 +36,11 @@ impl RunDir {
                 Err(e) => return Err(Error::writing(path)(e)),
             }
         }
-        Err(Error::Training(format!("no free name for a run of {} in {}", spec.experiment, runs_dir.display())))
+        Err(Error::Training(format!(
+            "no free name for a run of {} in {}",
+            spec.experiment,
+            runs_dir.display()
+        )))
     }
 
     /// The run directory of one seed of these repeats; made when it is not there.
@@ -60,7 +65,9 @@ impl RunDir {
 
     /// The run's name: the directory's.
     pub fn name(&self) -> String {
-        self.0.file_name().map_or_else(|| self.0.display().to_string(), |name| name.to_string_lossy().into_owned())
+        self.0
+            .file_name()
+            .map_or_else(|| self.0.display().to_string(), |name| name.to_string_lossy().into_owned())
     }
 
     /// `spec.toml`.

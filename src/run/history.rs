@@ -96,13 +96,8 @@ pub struct Column {
 
 impl Column {
     /// A column that no point fell into.
-    pub const EMPTY: Column = Column {
-        min: f64::INFINITY,
-        max: f64::NEG_INFINITY,
-        mean: f64::NAN,
-        finite: 0,
-        not_finite: 0,
-    };
+    pub const EMPTY: Column =
+        Column { min: f64::INFINITY, max: f64::NEG_INFINITY, mean: f64::NAN, finite: 0, not_finite: 0 };
 
     /// Whether points fell here and none was a finite number.
     pub fn is_gap(&self) -> bool {

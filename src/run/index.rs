@@ -74,7 +74,8 @@ impl RunStatus {
 /// The runs in `runs_dir`, newest first. Folders that are no runs are passed over.
 pub fn list(runs_dir: &Path) -> Vec<RunRow> {
     let Ok(entries) = std::fs::read_dir(runs_dir) else { return Vec::new() };
-    let mut rows: Vec<RunRow> = entries.flatten().filter_map(|entry| row(&RunDir::at(entry.path()))).collect();
+    let mut rows: Vec<RunRow> =
+        entries.flatten().filter_map(|entry| row(&RunDir::at(entry.path()))).collect();
     rows.sort_by(|a, b| b.started.total_cmp(&a.started).then_with(|| b.name.cmp(&a.name)));
     rows
 }
@@ -111,8 +112,7 @@ fn row(dir: &RunDir) -> Option<RunRow> {
     let spec = dir.spec().ok()?;
     let alive = is_alive(dir);
     let summary: Option<Summary> = if alive { None } else { dir.summary() };
-    let repeats: Option<RepeatsSummary> =
-        if spec.repeats > 1 { dir.read_summary() } else { None };
+    let repeats: Option<RepeatsSummary> = if spec.repeats > 1 { dir.read_summary() } else { None };
     let log = Log::of(dir, &spec);
     let status = match (alive, &summary, log.ended) {
         (true, ..) => RunStatus::Running,
@@ -183,7 +183,9 @@ impl Log {
                 self.steps = step.step;
                 self.seconds += step.seconds;
             }
-            Event::Eval(eval) if eval.best => self.best = eval.scores.get(metric).map(|value| (metric, value)),
+            Event::Eval(eval) if eval.best => {
+                self.best = eval.scores.get(metric).map(|value| (metric, value))
+            }
             Event::Ended { status, .. } => self.ended = Some(status),
             _ => {}
         }

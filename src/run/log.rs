@@ -24,7 +24,10 @@ impl EventLog {
         let path = dir.events_file();
         let mut events = open_append(&path)?;
         events.try_lock().map_err(|_| {
-            Error::Usage(format!("{} is being trained by another process; wait for it or stop it", dir.name()))
+            Error::Usage(format!(
+                "{} is being trained by another process; wait for it or stop it",
+                dir.name()
+            ))
         })?;
         let text = std::fs::read(&path).map_err(Error::reading(&path))?;
         let whole = text.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
@@ -56,7 +59,8 @@ fn open_append(path: &Path) -> Result<File> {
 
 /// Whether somebody holds the log of `dir`, which is to say: trains there.
 pub(super) fn is_alive(dir: &RunDir) -> bool {
-    File::open(dir.events_file()).is_ok_and(|file| matches!(file.try_lock_shared(), Err(std::fs::TryLockError::WouldBlock)))
+    File::open(dir.events_file())
+        .is_ok_and(|file| matches!(file.try_lock_shared(), Err(std::fs::TryLockError::WouldBlock)))
 }
 
 /// The logged events of a run. Lines that this version does not know are skipped, a torn last one too.
@@ -121,7 +125,10 @@ mod tests {
             assert!(EventLog::open(&dir).is_err(), "one writer only");
         }
         assert!(!is_alive(&dir));
-        open_append(&dir.events_file()).unwrap().write_all(b"{\"kind\":\"from a later version\"}\n{\"kind\":\"no").unwrap();
+        open_append(&dir.events_file())
+            .unwrap()
+            .write_all(b"{\"kind\":\"from a later version\"}\n{\"kind\":\"no")
+            .unwrap();
         assert_eq!(replay(home.path()).unwrap().len(), 1);
         EventLog::open(&dir).unwrap().write(&Event::note("second")).unwrap();
         let texts: Vec<_> = replay(home.path())

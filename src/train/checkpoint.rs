@@ -70,8 +70,8 @@ pub(super) fn load_newest(dir: &Path) -> Result<Option<(LoopState, EngineState)>
     let Some((_, folder)) = list(dir).pop() else { return Ok(None) };
     let path = folder.join(LOOP);
     let json = std::fs::read(&path).map_err(Error::reading(&path))?;
-    let state: LoopState =
-        serde_json::from_slice(&json).map_err(|e| Error::data(&path, Some(e.line() as u64), e.to_string()))?;
+    let state: LoopState = serde_json::from_slice(&json)
+        .map_err(|e| Error::data(&path, Some(e.line() as u64), e.to_string()))?;
     let mut engine = EngineState { updates: state.updates, ..EngineState::default() };
     for (name, array) in read_arrays(&folder.join(ARRAYS))?.0 {
         let (part, tensor) = name.split_once('.').unwrap_or(("", &name));
@@ -79,7 +79,9 @@ pub(super) fn load_newest(dir: &Path) -> Result<Option<(LoopState, EngineState)>
             "weights" => &mut engine.weights,
             "first" => &mut engine.first_moments,
             "second" => &mut engine.second_moments,
-            _ => return Err(Error::data(folder.join(ARRAYS), None, format!("holds an unknown tensor {name}"))),
+            _ => {
+                return Err(Error::data(folder.join(ARRAYS), None, format!("holds an unknown tensor {name}")));
+            }
         };
         home.insert(tensor.to_string(), array);
     }
@@ -115,7 +117,8 @@ mod tests {
     use crate::nn::Array;
 
     fn engine(value: f32) -> EngineState {
-        let arrays = |x| Weights::from([("a.weight".to_string(), Array { shape: vec![2], data: vec![x, -x] })]);
+        let arrays =
+            |x| Weights::from([("a.weight".to_string(), Array { shape: vec![2], data: vec![x, -x] })]);
         EngineState {
             weights: arrays(value),
             first_moments: arrays(value * 0.1),

@@ -36,7 +36,8 @@ pub fn control() -> (Control, Handle) {
     let (command_sender, commands) = unbounded();
     let (question_sender, questions) = unbounded();
     let cancelled = Arc::new(AtomicBool::new(false));
-    let handle = Handle { commands: command_sender, questions: question_sender, cancelled: cancelled.clone() };
+    let handle =
+        Handle { commands: command_sender, questions: question_sender, cancelled: cancelled.clone() };
     (Control { commands, questions, cancelled }, handle)
 }
 

@@ -20,9 +20,8 @@ impl Plan {
     pub fn new(spec: &RunSpec, rows: usize) -> Self {
         let examples_per_step = spec.per_device_train_batch_size * spec.gradient_accumulation_steps;
         let steps_per_epoch = rows.div_ceil(examples_per_step) as u64;
-        let total_steps = spec
-            .max_steps
-            .unwrap_or((spec.num_train_epochs * steps_per_epoch as f64).ceil() as u64);
+        let total_steps =
+            spec.max_steps.unwrap_or((spec.num_train_epochs * steps_per_epoch as f64).ceil() as u64);
         Plan { examples_per_step, steps_per_epoch, total_steps, eval: spec.eval_steps, save: spec.save_steps }
     }
 

@@ -33,7 +33,13 @@ mod tests {
     use crate::train::tests::spec;
 
     fn course(kind: Schedule, warmup_steps: Option<u64>) -> Vec<f64> {
-        let spec = RunSpec { lr_scheduler_type: kind, warmup_steps, learning_rate: 1.0, warmup_ratio: 0.2, ..spec() };
+        let spec = RunSpec {
+            lr_scheduler_type: kind,
+            warmup_steps,
+            learning_rate: 1.0,
+            warmup_ratio: 0.2,
+            ..spec()
+        };
         (0..10).map(|step| (learning_rate(&spec, step, 10) * 1e4).round() / 1e4).collect()
     }
 
@@ -41,13 +47,19 @@ mod tests {
     /// and its siblings in Transformers 5.23.
     #[test]
     fn equals_transformers() {
-        assert_eq!(course(Schedule::Linear, None), [0.0, 0.5, 1.0, 0.875, 0.75, 0.625, 0.5, 0.375, 0.25, 0.125]);
+        assert_eq!(
+            course(Schedule::Linear, None),
+            [0.0, 0.5, 1.0, 0.875, 0.75, 0.625, 0.5, 0.375, 0.25, 0.125]
+        );
         assert_eq!(
             course(Schedule::Cosine, Some(2)),
             [0.0, 0.5, 1.0, 0.9619, 0.8536, 0.6913, 0.5, 0.3087, 0.1464, 0.0381]
         );
         assert_eq!(course(Schedule::Constant, Some(2)), [1.0; 10]);
-        assert_eq!(course(Schedule::ConstantWithWarmup, Some(1)), [0.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0]);
+        assert_eq!(
+            course(Schedule::ConstantWithWarmup, Some(1)),
+            [0.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0]
+        );
         assert_eq!(course(Schedule::Linear, Some(0))[0], 1.0);
     }
 }

@@ -26,7 +26,8 @@ impl Tally {
     pub fn scores(&self, task: &Task) -> Scores {
         let examples: u64 = self.confusion.iter().flatten().sum();
         let right: u64 = (0..self.confusion.len()).map(|class| self.confusion[class][class]).sum();
-        let per_class: Vec<ClassScores> = (0..self.confusion.len()).map(|class| self.class_scores(class)).collect();
+        let per_class: Vec<ClassScores> =
+            (0..self.confusion.len()).map(|class| self.class_scores(class)).collect();
         let judged = |metric| task.metrics.contains(&metric);
         Scores {
             loss: self.loss / examples.max(1) as f64,

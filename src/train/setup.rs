@@ -116,7 +116,9 @@ fn check_vocabulary(folder: &ModelFolder, tokenizer: &Tokenizer, built: &Built) 
     if pieces > rows {
         return Err(Error::model(
             &folder.name,
-            format!("its tokenizer has {pieces} pieces but its word embeddings only {rows} rows; they do not belong together"),
+            format!(
+                "its tokenizer has {pieces} pieces but its word embeddings only {rows} rows; they do not belong together"
+            ),
         ));
     }
     Ok(())

@@ -8,7 +8,9 @@ use super::{Best, Control, Plan, Snapshot, Summary, learning_rate};
 use crate::batch::Batch;
 use crate::data::order::epoch_order;
 use crate::error::{Error, Result};
-use crate::event::{Command, Eval, Event, FORMAT, Progress, Saved, SplitName, Started, Status, Step, Unit, now};
+use crate::event::{
+    Command, Eval, Event, FORMAT, Progress, Saved, SplitName, Started, Status, Step, Unit, now,
+};
 use crate::files::{ModelFolder, recover_folder, write_folder_whole};
 use crate::nn::{self, Engine, StepInput, coverage};
 use crate::spec::RunSpec;
@@ -73,7 +75,12 @@ enum Next {
 }
 
 impl<'a> Trainer<'a> {
-    fn new(job: Job<'a>, mut setup: Setup, control: &'a Control, say: &'a mut dyn FnMut(Event)) -> Result<Self> {
+    fn new(
+        job: Job<'a>,
+        mut setup: Setup,
+        control: &'a Control,
+        say: &'a mut dyn FnMut(Event),
+    ) -> Result<Self> {
         let plan = Plan::new(job.spec, setup.train.len());
         let mut state = LoopState::default();
         if let Some((saved, engine)) = checkpoint::load_newest(job.dir)? {
@@ -186,7 +193,8 @@ impl<'a> Trainer<'a> {
         self.pending.seconds += seconds;
         self.pending.learning_rate = learning_rate;
         self.pending.grad_norm = report.grad_norm;
-        if self.state.step.is_multiple_of(self.spec.logging_steps) || self.state.step == self.plan.total_steps {
+        if self.state.step.is_multiple_of(self.spec.logging_steps) || self.state.step == self.plan.total_steps
+        {
             self.say_step();
         }
         Ok(())

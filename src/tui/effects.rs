@@ -297,7 +297,9 @@ impl Judge {
                     let result = guarded(|| Predictor::open(&name, &runs_dir, &device));
                     self.opened(asked, result);
                 }
-                Question::Live { asked, training, weights } => self.weights = Some((asked, training, weights)),
+                Question::Live { asked, training, weights } => {
+                    self.weights = Some((asked, training, weights))
+                }
                 Question::Classify { asked, text, text_pair } => {
                     let Some(predictor) = &mut self.predictor else { continue };
                     let begun = Instant::now();

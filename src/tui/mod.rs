@@ -69,7 +69,8 @@ pub fn open(options: Options) -> Result<()> {
         world.cause(Effect::Replay(dir));
     }
     let keys = read_keys()?;
-    let ended = Loop { app, world, messages, keys, signals, drawn: None, ticked: Instant::now() }.run(&mut screen);
+    let ended =
+        Loop { app, world, messages, keys, signals, drawn: None, ticked: Instant::now() }.run(&mut screen);
     drop(screen);
     ended
 }
@@ -224,7 +225,10 @@ impl Loop {
             Some(outcome) => {
                 let dir = outcome?.dir;
                 writeln!(std::io::stderr(), "the work is saved in {}", dir.display()).ok();
-                Err(Error::Interrupted(format!("{why}; the run was stopped, its work is saved in {}", dir.display())))
+                Err(Error::Interrupted(format!(
+                    "{why}; the run was stopped, its work is saved in {}",
+                    dir.display()
+                )))
             }
         }
     }

@@ -82,7 +82,10 @@ impl Theme {
         let plain_terminal = matches!(term.as_str(), "linux" | "dumb" | "vt100" | "vt220");
         let palette = if set("NO_COLOR") || matches!(term.as_str(), "dumb" | "vt100" | "vt220") {
             Palette::None
-        } else if set("COLORTERM") || term.contains("256") || term.contains("kitty") || term.contains("direct")
+        } else if set("COLORTERM")
+            || term.contains("256")
+            || term.contains("kitty")
+            || term.contains("direct")
         {
             Palette::Rich
         } else {

@@ -75,9 +75,9 @@ fn draw_foot(app: &App, area: Rect, buffer: &mut Buffer) {
     let place = place(app);
     let is_popup = matches!(place, Place::Message | Place::Question | Place::Choice);
     let shown = |wanted: Place| {
-        BINDINGS.iter().filter(move |binding| {
-            binding.place == wanted && !binding.short.is_empty() && binding.is_on(app)
-        })
+        BINDINGS
+            .iter()
+            .filter(move |binding| binding.place == wanted && !binding.short.is_empty() && binding.is_on(app))
     };
     let key = |binding: &Binding| {
         // While letters are text, the key that is none counts.

@@ -273,11 +273,17 @@ fn change(app: &mut App, line: Line) {
     let items: Vec<Item> = match field.key.kind {
         Kind::Model => MODELS
             .iter()
-            .map(|model| Item { value: model.id.into(), note: format!("{}, {:.1} M", model.title, model.millions) })
+            .map(|model| Item {
+                value: model.id.into(),
+                note: format!("{}, {:.1} M", model.title, model.millions),
+            })
             .collect(),
-        Kind::Task => TASKS.iter().map(|task| Item { value: task.name.into(), note: task.title.into() }).collect(),
+        Kind::Task => {
+            TASKS.iter().map(|task| Item { value: task.name.into(), note: task.title.into() }).collect()
+        }
         Kind::Choice(words) => {
-            let absent = field.key.optional().then(|| Item { value: String::new(), note: field.key.absent.into() });
+            let absent =
+                field.key.optional().then(|| Item { value: String::new(), note: field.key.absent.into() });
             let words = words.iter().map(|word| Item { value: (*word).into(), note: String::new() });
             absent.into_iter().chain(words).collect()
         }
@@ -347,7 +353,8 @@ pub fn draw(app: &App, form: &Form, area: Rect, buffer: &mut Buffer) -> Option<P
     let theme = &app.theme;
     let what = if form.of.is_some() { "Edit" } else { "New" };
     let changed = if form.is_changed() { " (not saved)" } else { "" };
-    let title = cut(theme, &format!("{what} {}{changed}", form.name), (area.width as usize).saturating_sub(6));
+    let title =
+        cut(theme, &format!("{what} {}{changed}", form.name), (area.width as usize).saturating_sub(6));
     let block = airy_pane(theme, &title, true);
     let inner = block.inner(area);
     block.render(area, buffer);
@@ -447,7 +454,14 @@ fn draw_value(
         _ if field.origin == Origin::BuiltIn => (value, Role::Muted),
         _ => (value, Role::Text),
     };
-    let x = put(buffer, place.x, place.y, place.width, &cut(theme, shown, place.width as usize), theme.style(role));
+    let x = put(
+        buffer,
+        place.x,
+        place.y,
+        place.width,
+        &cut(theme, shown, place.width as usize),
+        theme.style(role),
+    );
     let note = match fault {
         Some(fault) => fault,
         None if field.text != field.before => {
@@ -475,7 +489,9 @@ fn draw_explanation(form: &Form, theme: &Theme, area: Rect, buffer: &mut Buffer)
         Line::Name if form.of.is_some() => {
             "The experiment's name. A copy (c on the Runs screen) can have another one.".into()
         }
-        Line::Name => "What the experiment is called, in the file, on the command line and in its runs.".into(),
+        Line::Name => {
+            "What the experiment is called, in the file, on the command line and in its runs.".into()
+        }
         Line::Group(_) => String::new(),
         Line::Field(number) => {
             let key = form.fields[number].key;

@@ -25,7 +25,8 @@ pub fn draw(app: &App, area: Rect, buffer: &mut Buffer, first: usize) {
             put(buffer, inner.x, y, inner.width, keys, app.theme.style(Role::Title));
             continue;
         }
-        let x = put(buffer, inner.x, y, inner.width, &fixed(&app.theme, keys, KEYS), app.theme.style(Role::Key));
+        let x =
+            put(buffer, inner.x, y, inner.width, &fixed(&app.theme, keys, KEYS), app.theme.style(Role::Key));
         put(buffer, x, y, inner.right().saturating_sub(x), sentence, app.theme.style(Role::Text));
     }
     let more = if lines.len() > room { "   up and down for more" } else { "" };

@@ -332,7 +332,9 @@ pub fn draw(app: &App, area: Rect, buffer: &mut Buffer) -> Option<Position> {
 fn what(app: &App) -> (String, Role) {
     let infer = &app.infer;
     let name = match &infer.source {
-        Source::Nothing => return ("No weights yet: ^O chooses some, or train a run first.".into(), Role::Warning),
+        Source::Nothing => {
+            return ("No weights yet: ^O chooses some, or train a run first.".into(), Role::Warning);
+        }
         Source::Live => app.training.as_ref().map_or("the run".into(), super::live::RunView::name),
         Source::Run { name, .. } | Source::Named(name) => name.clone(),
     };
@@ -356,9 +358,11 @@ fn what(app: &App) -> (String, Role) {
 fn draw_head(app: &App, area: Rect, buffer: &mut Buffer) {
     let (text, role) = what(app);
     let theme = &app.theme;
-    let took = app.infer.answer.as_ref().map_or(String::new(), |(_, seconds, _)| {
-        format!("answers in {:>4.0} ms ", 1000.0 * seconds)
-    });
+    let took = app
+        .infer
+        .answer
+        .as_ref()
+        .map_or(String::new(), |(_, seconds, _)| format!("answers in {:>4.0} ms ", 1000.0 * seconds));
     let room = (area.width as usize).saturating_sub(took.width() + 2);
     put(buffer, area.x + 1, area.y, area.width, &cut(theme, &text, room), theme.style(role));
     put_right(buffer, area, area.y, &took, theme.style(Role::Muted));
@@ -398,7 +402,11 @@ fn draw_verdict(app: &App, area: Rect, buffer: &mut Buffer) {
     }
     let Some((asked, _, verdict)) = &infer.answer else {
         if infer.opened.is_some() {
-            let text = if infer.is_pair() { "Type both texts to see what the model says." } else { "Type to see what the model says." };
+            let text = if infer.is_pair() {
+                "Type both texts to see what the model says."
+            } else {
+                "Type to see what the model says."
+            };
             put(buffer, area.x, area.y, area.width, text, theme.style(Role::Muted));
         }
         return;
@@ -425,7 +433,13 @@ fn draw_bars(verdict: &Verdict, is_old: bool, theme: &Theme, area: Rect, buffer:
         };
         let x = put(buffer, area.x, y, area.width, &(fixed(theme, label, widest) + "  "), theme.style(role));
         let width = area.right().saturating_sub(x + 7);
-        let fill = if is_old { Role::Muted } else if is_first { Role::Best } else { Role::Bar };
+        let fill = if is_old {
+            Role::Muted
+        } else if is_first {
+            Role::Best
+        } else {
+            Role::Bar
+        };
         bar(buffer, Rect { x, y, width, height: 1 }, f64::from(*probability), fill, theme);
         put(buffer, x + width + 2, y, 5, &format!("{:>5.1}", 100.0 * probability), theme.style(role));
     }

@@ -4,8 +4,8 @@ use super::popup::{Popup, Reply};
 use super::{infer, scores};
 use crate::catalog::Metric;
 use crate::event::{Command, Progress, SplitName, Status, Unit};
-use crate::run::Said;
 use crate::run::Repeats;
+use crate::run::Said;
 use crate::run::history::{History, LogKind, Phase};
 use crate::spec::RunSpec;
 use crate::tui::app::{App, Tab};
@@ -228,11 +228,19 @@ pub fn draw(app: &App, area: Rect, buffer: &mut Buffer) {
 }
 
 fn draw_nothing(app: &App, area: Rect, buffer: &mut Buffer) {
-    let lines = ["No run to watch.", "", "Start an experiment on the Runs screen, or look at a past run there: ⏎"];
+    let lines =
+        ["No run to watch.", "", "Start an experiment on the Runs screen, or look at a past run there: ⏎"];
     for (row, line) in lines.iter().enumerate() {
         let line = line.replace('⏎', app.theme.sign("⏎", "enter"));
         let x = area.x + area.width.saturating_sub(line.width() as u16) / 2;
-        put(buffer, x, area.y + area.height / 3 + row as u16, area.width, &line, app.theme.style(Role::Muted));
+        put(
+            buffer,
+            x,
+            area.y + area.height / 3 + row as u16,
+            area.width,
+            &line,
+            app.theme.style(Role::Muted),
+        );
     }
 }
 
@@ -278,7 +286,8 @@ fn draw_head(app: &App, run: &RunView, area: Rect, buffer: &mut Buffer) {
         let left = history.seconds_left().map_or("-:--".into(), format::duration);
         right += &format!("  {left:>8} left");
         let (at, all) = (run.seed_at() as u64 + 1, run.spec.repeats);
-        if let (true, Some(left), Some(_)) = (all > 1 && area.width >= WIDE, history.seconds_left(), history.step.as_ref())
+        if let (true, Some(left), Some(_)) =
+            (all > 1 && area.width >= WIDE, history.seconds_left(), history.step.as_ref())
         {
             let one = seconds_gone(app, run) + left;
             let whole = left + one * (all - at.min(all)) as f64;
@@ -291,8 +300,16 @@ fn draw_head(app: &App, run: &RunView, area: Rect, buffer: &mut Buffer) {
     put(buffer, x, area.y, 11, &format!("{word:>11}"), theme.style(role));
     let mut name = run.name();
     if run.spec.repeats > 1 {
-        let seed = history.started.as_ref().map_or(run.spec.seed + run.seed_at() as u64, |started| started.spec.seed);
-        name += &format!("{}seed {seed} ({} of {})", theme.sign(" · ", ", "), run.seed_at() + 1, run.spec.repeats);
+        let seed = history
+            .started
+            .as_ref()
+            .map_or(run.spec.seed + run.seed_at() as u64, |started| started.spec.seed);
+        name += &format!(
+            "{}seed {seed} ({} of {})",
+            theme.sign(" · ", ", "),
+            run.seed_at() + 1,
+            run.spec.repeats
+        );
     }
     let room = (area.width - right_width).saturating_sub(2) as usize;
     put(buffer, area.x + 1, area.y, area.width, &cut(theme, &name, room), theme.style(Role::Title));
@@ -319,9 +336,14 @@ fn draw_progress(app: &App, run: &RunView, area: Rect, buffer: &mut Buffer) {
             let width = format::count(total).len();
             let before = format!("epoch {now:>w$} of {epochs}", w = format!("{epochs}").len());
             let done = format::count(history.steps_done());
-            let mut after =
-                format!("{:>3.0} %  step {done:>width$} / {}", 100.0 * history.fraction(), format::count(total));
-            if let (Some(examples), Some(tokens)) = (history.examples_per_second(), history.tokens_per_second()) {
+            let mut after = format!(
+                "{:>3.0} %  step {done:>width$} / {}",
+                100.0 * history.fraction(),
+                format::count(total)
+            );
+            if let (Some(examples), Some(tokens)) =
+                (history.examples_per_second(), history.tokens_per_second())
+            {
                 let examples = format::short(examples);
                 after += &format!("  {examples:>5} ex/s");
                 if area.width >= 76 {
@@ -378,7 +400,12 @@ pub fn draw_loss(app: &App, history: &History, area: Rect, buffer: &mut Buffer) 
         Curve { name: "train", role: Role::Train, look: Look::Line, series: &history.loss_smooth },
     ];
     if let Some(series) = history.score(SplitName::Validation, Metric::Loss) {
-        curves.push(Curve { name: "validation", role: Role::Validation, look: Look::Points("●", "o"), series });
+        curves.push(Curve {
+            name: "validation",
+            role: Role::Validation,
+            look: Look::Points("●", "o"),
+            series,
+        });
     }
     let chart = LineChart {
         curves: &curves,
@@ -454,12 +481,20 @@ fn draw_step(app: &App, history: &History, area: Rect, buffer: &mut Buffer) {
         step.map_or_else(dash, |step| format::learning_rate(step.learning_rate)),
         sparked(&history.learning_rate),
     ));
-    rows.push(("grad norm", step.map_or_else(dash, |step| format::short(step.grad_norm)), sparked(&history.grad_norm)));
+    rows.push((
+        "grad norm",
+        step.map_or_else(dash, |step| format::short(step.grad_norm)),
+        sparked(&history.grad_norm),
+    ));
     let rate = |rate: Option<f64>| rate.map_or_else(dash, format::short);
     rows.push(("examples/s", rate(history.examples_per_second()), None));
     rows.push(("tokens/s", rate(history.tokens_per_second()), None));
     if let Some(started) = &history.started {
-        rows.push(("learning", format!("{} numbers", format::short(started.trainable_parameters as f64)), None));
+        rows.push((
+            "learning",
+            format!("{} numbers", format::short(started.trainable_parameters as f64)),
+            None,
+        ));
         rows.push(("device", started.device.clone(), None));
         rows.push(("precision", started.precision.clone(), None));
     }
@@ -542,10 +577,16 @@ fn log_lines(app: &App, history: &History, width: usize, height: usize) -> Vec<(
 pub fn in_short(app: &App) -> Option<(String, Role)> {
     let run = app.training.as_ref().filter(|run| run.is_live())?;
     let (word, role) = state(run);
-    let left = run.history().seconds_left().map_or(String::new(), |left| format!(" {} left", format::duration(left)));
+    let left = run
+        .history()
+        .seconds_left()
+        .map_or(String::new(), |left| format!(" {} left", format::duration(left)));
     let theme: &Theme = &app.theme;
     let dot = theme.sign(" · ", ", ");
-    Some((format!("{}{dot}{word} {:>3.0} %{left}", run.spec.experiment, 100.0 * run.history().fraction()), role))
+    Some((
+        format!("{}{dot}{word} {:>3.0} %{left}", run.spec.experiment, 100.0 * run.history().fraction()),
+        role,
+    ))
 }
 
 /// Draws the numbers only.
@@ -560,7 +601,15 @@ pub fn draw_tiny(app: &App, area: Rect, buffer: &mut Buffer) {
     let mut rows = vec![
         (run.name(), Role::Title),
         (word, role),
-        (format!("{:>3.0} %  step {} / {}", 100.0 * history.fraction(), history.steps_done(), history.total_steps()), Role::Text),
+        (
+            format!(
+                "{:>3.0} %  step {} / {}",
+                100.0 * history.fraction(),
+                history.steps_done(),
+                history.total_steps()
+            ),
+            Role::Text,
+        ),
         (format!("{} gone, {left} left", format::duration(seconds_gone(app, run))), Role::Text),
     ];
     if let Some(progress) = &history.progress {
@@ -579,7 +628,10 @@ pub fn draw_tiny(app: &App, area: Rect, buffer: &mut Buffer) {
         ));
     }
     if let Some(best) = history.best {
-        rows.push((format!("best {} at step {}", format::score(best.metric, best.value), best.step), Role::Best));
+        rows.push((
+            format!("best {} at step {}", format::score(best.metric, best.value), best.step),
+            Role::Best,
+        ));
     }
     for (row, (text, role)) in rows.iter().enumerate().take(area.height as usize) {
         put(buffer, area.x, area.y + row as u16, area.width, text, app.theme.style(*role));

@@ -123,7 +123,8 @@ impl Choice {
             item.value.to_lowercase().contains(&lower) || item.note.to_lowercase().contains(&lower)
         };
         let mut shown: Vec<Item> = self.items.iter().filter(fits).cloned().collect();
-        if let (Some(note), false) = (self.free, typed.is_empty() || shown.iter().any(|item| item.value == typed))
+        if let (Some(note), false) =
+            (self.free, typed.is_empty() || shown.iter().any(|item| item.value == typed))
         {
             shown.push(Item { value: typed.to_string(), note: note.to_string() });
         }
@@ -246,7 +247,8 @@ pub fn ask_to_quit(app: &mut App) -> Vec<Effect> {
     }
     app.popup = Some(Popup::question(
         "A run is being trained",
-        "Quitting ends it. Its work can be saved first; `r` on the Runs screen then goes on where it was.".into(),
+        "Quitting ends it. Its work can be saved first; `r` on the Runs screen then goes on where it was."
+            .into(),
         vec![
             ('s', "stop it, save the work, then quit", Reply::StopAndQuit),
             ('q', "quit now; steps since the last checkpoint are lost", Reply::Quit),
@@ -347,7 +349,8 @@ fn draw_choice(app: &App, area: Rect, buffer: &mut Buffer, choice: &Choice) -> P
     let field = Rect { x, y: inner.y, width: inner.right().saturating_sub(x), height: 1.min(inner.height) };
     let cursor = choice.typed.draw_line(buffer, field, theme.style(Role::Text));
     if choice.typed.text().is_empty() {
-        let hint = if choice.free.is_some() { "type to filter, or any other value" } else { "type to filter" };
+        let hint =
+            if choice.free.is_some() { "type to filter, or any other value" } else { "type to filter" };
         put(buffer, x, inner.y, field.width, hint, theme.style(Role::Muted));
     }
     let room = inner.height.saturating_sub(2) as usize;
@@ -365,7 +368,14 @@ fn draw_choice(app: &App, area: Rect, buffer: &mut Buffer, choice: &Choice) -> P
             cut(theme, &item.note, (inner.width as usize).saturating_sub(widest + 4))
         );
         let line = fixed(theme, &line, inner.width as usize);
-        put(buffer, inner.x, y, inner.width, &line, theme.style(if selected { Role::Selected } else { Role::Text }));
+        put(
+            buffer,
+            inner.x,
+            y,
+            inner.width,
+            &line,
+            theme.style(if selected { Role::Selected } else { Role::Text }),
+        );
     }
     cursor
 }

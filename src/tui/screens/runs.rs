@@ -116,16 +116,16 @@ impl Runs {
             Err(trouble) => self.trouble = Some(trouble),
         }
         let lines = self.lines();
-        let same = |line: &Line<'_>| {
-            name.as_deref() == Some(line.name()) && matches!(line, Line::Run(_)) == was_run
-        };
+        let same =
+            |line: &Line<'_>| name.as_deref() == Some(line.name()) && matches!(line, Line::Run(_)) == was_run;
         let at = lines.iter().position(same).unwrap_or(self.at.min(lines.len().saturating_sub(1)));
         self.at = at;
     }
 
     /// Puts the cursor on an experiment.
     pub fn select(&mut self, name: &str) {
-        let at = self.lines().iter().position(|line| matches!(line, Line::Experiment(row) if row.name == name));
+        let at =
+            self.lines().iter().position(|line| matches!(line, Line::Experiment(row) if row.name == name));
         self.at = at.unwrap_or(self.at);
     }
 
@@ -169,7 +169,8 @@ pub fn act(app: &mut App, action: Action) -> Vec<Effect> {
         Action::Filter => app.runs.is_filtering = true,
         Action::Infer => {
             let source = app.runs.run().filter(|run| run.best.is_some());
-            let source = source.map(|run| infer::Source::Run { name: run.name.clone(), dir: run.dir.clone() });
+            let source =
+                source.map(|run| infer::Source::Run { name: run.name.clone(), dir: run.dir.clone() });
             return source.map_or(Vec::new(), |source| infer::open(app, source));
         }
         Action::Refresh => return vec![Effect::Refresh],
@@ -235,10 +236,7 @@ fn ask_to_delete(app: &mut App) {
     app.popup = Some(Popup::question(
         "Delete a run",
         format!("{} is deleted with its weights, checkpoints and logs. There is no way back.", run.name),
-        vec![
-            ('d', "delete it", Reply::Delete(run.dir.clone())),
-            ('k', "keep it", Reply::Nothing),
-        ],
+        vec![('d', "delete it", Reply::Delete(run.dir.clone())), ('k', "keep it", Reply::Nothing)],
     ));
 }
 
@@ -293,7 +291,8 @@ fn draw_lines(app: &App, area: Rect, buffer: &mut Buffer) {
     let (runs, theme) = (&app.runs, &app.theme);
     let lines = runs.lines();
     let mut rows: Vec<(String, Role, Option<usize>)> = Vec::new();
-    let head = |rows: &mut Vec<(String, Role, Option<usize>)>, text: String, role| rows.push((text, role, None));
+    let head =
+        |rows: &mut Vec<(String, Role, Option<usize>)>, text: String, role| rows.push((text, role, None));
     if let Some(trouble) = &runs.trouble {
         for line in wrap(trouble, (area.width as usize).saturating_sub(4)) {
             head(&mut rows, format!("  {line}"), Role::Error);
@@ -327,7 +326,8 @@ fn draw_lines(app: &App, area: Rect, buffer: &mut Buffer) {
     let first = (at + 2).saturating_sub(height).min(rows.len().saturating_sub(height));
     for (row, (text, role, number)) in rows.iter().skip(first).take(height).enumerate() {
         let y = area.y + row as u16;
-        let text = if *number == Some(runs.at) { fixed(theme, text, area.width as usize) } else { text.clone() };
+        let text =
+            if *number == Some(runs.at) { fixed(theme, text, area.width as usize) } else { text.clone() };
         put(buffer, area.x, y, area.width, &text, theme.style(*role));
     }
 }
@@ -358,9 +358,10 @@ fn text_of(app: &App, line: &Line<'_>, width: usize) -> String {
     let wide = width >= 52;
     match line {
         Line::Experiment(row) => {
-            let (model, task) = row.spec.as_ref().map_or(("-".into(), "-"), |spec| {
-                (model_name(&spec.model), spec.task.as_str())
-            });
+            let (model, task) = row
+                .spec
+                .as_ref()
+                .map_or(("-".into(), "-"), |spec| (model_name(&spec.model), spec.task.as_str()));
             let score = app.runs.past_score(&row.name).unwrap_or_else(|| theme.sign("—", "-").into());
             let columns = if wide {
                 format!("{} {} {score:>13}", fixed(theme, &model, 10), fixed(theme, task, 10))
@@ -516,7 +517,12 @@ pub fn describe(spec: &RunSpec, theme: &Theme) -> Vec<(&'static str, String)> {
     };
     let seeds = match spec.repeats {
         0 | 1 => format!("{}", spec.seed),
-        n => format!("{} {} {}{dot}{n} runs, mean and deviation", spec.seed, theme.sign("…", "to"), spec.seed + n - 1),
+        n => format!(
+            "{} {} {}{dot}{n} runs, mean and deviation",
+            spec.seed,
+            theme.sign("…", "to"),
+            spec.seed + n - 1
+        ),
     };
     let mut lines = vec![
         ("model", model),
@@ -548,7 +554,13 @@ fn draw_run(app: &App, run: &RunRow, area: Rect, buffer: &mut Buffer) {
     status += &format!(", {} of training", format::duration(run.train_seconds));
     put(buffer, area.x, area.y, area.width, &status, theme.style(status_role(run.status)));
     if run.started > 0.0 {
-        put_right(buffer, Rect { height: 1, ..area }, area.y, &format::date(run.started, app.utc_offset), theme.style(Role::Muted));
+        put_right(
+            buffer,
+            Rect { height: 1, ..area },
+            area.y,
+            &format::date(run.started, app.utc_offset),
+            theme.style(Role::Muted),
+        );
     }
     let mut y = area.y + 1;
     y = setting(buffer, area, y, "model", &run.model, theme);

@@ -39,15 +39,20 @@ pub(super) fn draw(history: &History, theme: &Theme, area: Rect, buffer: &mut Bu
         let role = theme.style(split_role(split));
         let x = put(buffer, area.x, y, area.width, &format!("{:<11}", split.name()), role);
         let cell = |scores: Option<&Scores>| {
-            scores.and_then(|scores| scores.get(metric)).map_or("-".into(), |value| format::score(metric, value))
+            scores
+                .and_then(|scores| scores.get(metric))
+                .map_or("-".into(), |value| format::score(metric, value))
         };
         let best = match split {
-            SplitName::Validation => history.best.map_or("-".into(), |best| format::score(metric, best.value)),
+            SplitName::Validation => {
+                history.best.map_or("-".into(), |best| format::score(metric, best.value))
+            }
             _ => String::new(),
         };
         let text = format!("{:>9}{:>9}", cell(history.before.get(&split)), cell(Some(&latest.scores)));
         let x = put(buffer, x, y, area.right().saturating_sub(x), &text, theme.style(Role::Text));
-        let x = put(buffer, x, y, area.right().saturating_sub(x), &format!("{best:>9}"), theme.style(Role::Best));
+        let x =
+            put(buffer, x, y, area.right().saturating_sub(x), &format!("{best:>9}"), theme.style(Role::Best));
         let loss = latest.scores.get(Metric::Loss).map_or("-".into(), format::loss);
         put(buffer, x, y, area.right().saturating_sub(x), &format!("{loss:>9}"), theme.style(Role::Text));
         y += 1;

@@ -15,7 +15,8 @@ pub fn bar(buffer: &mut Buffer, area: Rect, fraction: f64, role: Role, theme: &T
     let eighths = (f64::from(area.width) * 8.0 * fraction).round() as usize;
     let (full, rest) = if theme.ascii { ((eighths + 4) / 8, 0) } else { (eighths / 8, eighths % 8) };
     let filled = theme.sign("█", "#").repeat(full) + EIGHTHS[rest];
-    let empty = theme.sign("·", "-").repeat((area.width as usize).saturating_sub(full + usize::from(rest > 0)));
+    let empty =
+        theme.sign("·", "-").repeat((area.width as usize).saturating_sub(full + usize::from(rest > 0)));
     let x = put(buffer, area.x, area.y, area.width, &filled, theme.style(role));
     put(buffer, x, area.y, area.right().saturating_sub(x), &empty, theme.style(Role::Empty));
 }

@@ -279,7 +279,8 @@ impl LineChart<'_> {
                 text = format!("{word} {text}");
             }
             let width = text.width() as u16;
-            let start = x.saturating_sub(width / 2).clamp(plot.x, (plot.right()).saturating_sub(width).max(plot.x));
+            let start =
+                x.saturating_sub(width / 2).clamp(plot.x, (plot.right()).saturating_sub(width).max(plot.x));
             if start >= free && start + width <= plot.right() {
                 put(buffer, x, plot.bottom(), 1, self.theme.sign("┬", "+"), frame);
                 put(buffer, start, plot.bottom() + 1, width, &text, muted);
@@ -405,7 +406,14 @@ impl LineChart<'_> {
             .filter_map(|curve| {
                 let (step, value) = curve.series.last_finite()?;
                 let at = value;
-                Some(Label { name: curve.name, value: self.value(value), at, step, role: curve.role, lines: 2 })
+                Some(Label {
+                    name: curve.name,
+                    value: self.value(value),
+                    at,
+                    step,
+                    role: curve.role,
+                    lines: 2,
+                })
             })
             .collect();
         if height < 2 * labels.len() as u16 {
@@ -415,7 +423,14 @@ impl LineChart<'_> {
     }
 
     /// Puts the labels to the right of where the curves end, moved apart where they would meet.
-    fn draw_labels(&self, buffer: &mut Buffer, plot: Rect, margin: u16, scale: Scale, mut labels: Vec<Label<'_>>) {
+    fn draw_labels(
+        &self,
+        buffer: &mut Buffer,
+        plot: Rect,
+        margin: u16,
+        scale: Scale,
+        mut labels: Vec<Label<'_>>,
+    ) {
         labels.sort_by(|a, b| b.at.total_cmp(&a.at));
         let last = labels.iter().map(|label| label.step).max().unwrap_or(0) as f64;
         let x = plot.x + (last / self.end() * f64::from(plot.width - 1)).round() as u16 + 1;
@@ -466,7 +481,15 @@ mod tests {
     }
 
     fn chart<'a>(curves: &'a [Curve<'a>], steps: u64, theme: &'a Theme) -> LineChart<'a> {
-        LineChart { curves, steps, steps_per_epoch: steps / 2, percent: false, reference: None, empty: "-", theme }
+        LineChart {
+            curves,
+            steps,
+            steps_per_epoch: steps / 2,
+            percent: false,
+            reference: None,
+            empty: "-",
+            theme,
+        }
     }
 
     fn curve<'a>(name: &'a str, look: Look, series: &'a Series) -> Curve<'a> {
@@ -485,7 +508,8 @@ mod tests {
     fn a_falling_line_with_points() {
         let loss = series((1..=100).map(|step| (step, 1.0 - step as f64 / 110.0)));
         let validation = series([(0, 0.9), (50, 0.6), (100, 0.5)]);
-        let curves = [curve("train", Look::Line, &loss), curve("validation", Look::Points("•", "o"), &validation)];
+        let curves =
+            [curve("train", Look::Line, &loss), curve("validation", Look::Points("•", "o"), &validation)];
         let expected = [
             " 1.0┤⠒⠤⣀⡀",
             "    │•⠤⣀⣈⠑⠢⠤⣀",
@@ -521,7 +545,9 @@ mod tests {
         let loss = series((0..=40).map(|step| (step, if (10..30).contains(&step) { f64::NAN } else { 1.0 })));
         let curves = [curve("", Look::Line, &loss)];
         let rows = drawn(&chart(&curves, 40, &FANCY), 47, 8);
-        let line = rows.iter().find(|row| row.contains('\u{2812}') || row.contains('⠤') || row.contains('⣀') || row.contains('⠉'));
+        let line = rows.iter().find(|row| {
+            row.contains('\u{2812}') || row.contains('⠤') || row.contains('⣀') || row.contains('⠉')
+        });
         let line = line.unwrap_or_else(|| panic!("no line in\n{}", rows.join("\n")));
         let plot: Vec<char> = line.chars().skip(6).collect();
         assert!(plot[15..25].iter().all(|c| *c == ' '), "{}", rows.join("\n"));

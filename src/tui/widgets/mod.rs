@@ -83,12 +83,7 @@ pub fn wrap(text: &str, width: usize) -> Vec<String> {
 /// The middle `width` × `height` cells of `area`, or what there is of them.
 pub fn centred(area: Rect, width: u16, height: u16) -> Rect {
     let (width, height) = (width.min(area.width), height.min(area.height));
-    Rect {
-        x: area.x + (area.width - width) / 2,
-        y: area.y + (area.height - height) / 2,
-        width,
-        height,
-    }
+    Rect { x: area.x + (area.width - width) / 2, y: area.y + (area.height - height) / 2, width, height }
 }
 
 /// Text that came from outside with its control and direction characters made visible, so that

@@ -159,10 +159,7 @@ impl TextField {
         }
         let x = area.x + self.text[rows[at].start..self.cursor].width() as u16;
         let y = area.y + (at - first) as u16;
-        Position {
-            x: x.min(area.right().saturating_sub(1)),
-            y: y.min(area.bottom().saturating_sub(1)),
-        }
+        Position { x: x.min(area.right().saturating_sub(1)), y: y.min(area.bottom().saturating_sub(1)) }
     }
 }
 
