@@ -414,7 +414,8 @@ fn draw_line(
         let cursor = editing.draw_line(buffer, place, style);
         if let Some(fault) = fault {
             let from = place.x + editing.text().chars().count() as u16 + 2;
-            put(buffer, from, row.y, row.right().saturating_sub(from), &fault, style);
+            let room = row.right().saturating_sub(from);
+            put(buffer, from, row.y, room, &cut(theme, &fault, room as usize), style);
         }
         return Some(cursor);
     }

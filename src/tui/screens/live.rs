@@ -210,7 +210,7 @@ pub fn draw(app: &App, area: Rect, buffer: &mut Buffer) {
         let [left, right] = Layout::horizontal([Constraint::Fill(1), Constraint::Fill(1)]).areas(charts);
         draw_loss_pane(app, history, left, buffer);
         draw_score_pane(app, history, right, buffer);
-        let widths = [Constraint::Length(30), Constraint::Length(52), Constraint::Fill(1)];
+        let widths = [Constraint::Length(29), Constraint::Length(47), Constraint::Fill(1)];
         let [step, table, log] = Layout::horizontal(widths).areas(panes);
         draw_step(app, history, step, buffer);
         draw_scores(app, run, table, buffer);
@@ -257,7 +257,14 @@ fn state(run: &RunView) -> (String, Role) {
         (_, Some(Command::Eval)) => word("evaluating", Role::Train),
         (_, Some(Command::Save)) => word("saving", Role::Train),
         (Phase::Preparing, _) if run.is_live() => word("preparing", Role::Train),
-        (Phase::Training, _) if run.is_live() => word("running", Role::Train),
+        (Phase::Training, _) if run.is_live() => match &run.history().progress {
+            Some(progress) => {
+                let what = progress.what.split(' ').next().unwrap_or_default();
+                let far = progress.total.filter(|total| *total > 0).map(|total| 100 * progress.done / total);
+                (far.map_or(what.to_string(), |far| format!("{what} {far:>3} %")), Role::Validation)
+            }
+            None => word("running", Role::Train),
+        },
         _ => word("not running", Role::Muted),
     }
 }
@@ -281,7 +288,7 @@ fn draw_head(app: &App, run: &RunView, area: Rect, buffer: &mut Buffer) {
     let history = run.history();
     let (word, role) = state(run);
     let gone = format::duration(seconds_gone(app, run));
-    let mut right = format!("{word:>11}  {gone:>8} gone");
+    let mut right = format!("{word:>13}  {gone:>8} gone");
     if run.is_live() {
         let left = history.seconds_left().map_or("-:--".into(), format::duration);
         right += &format!("  {left:>8} left");
@@ -297,8 +304,8 @@ fn draw_head(app: &App, run: &RunView, area: Rect, buffer: &mut Buffer) {
     let right_width = (right.width() as u16 + 1).min(area.width);
     let x = area.right() - right_width;
     put(buffer, x, area.y, right_width, &right, theme.style(Role::Text));
-    put(buffer, x, area.y, 11, &format!("{word:>11}"), theme.style(role));
-    let mut name = run.name();
+    put(buffer, x, area.y, 13, &format!("{word:>13}"), theme.style(role));
+    let mut name = if run.is_live() { run.spec.experiment.clone() } else { run.name() };
     if run.spec.repeats > 1 {
         let seed = history
             .started
@@ -324,7 +331,7 @@ fn draw_progress(app: &App, run: &RunView, area: Rect, buffer: &mut Buffer) {
     let theme = &app.theme;
     let history = run.history();
     let (before, fraction, after) = match (&history.progress, history.total_steps()) {
-        (Some(progress), _) if history.step.is_none() || area.width >= WIDE => work(progress),
+        (Some(progress), _) if history.step.is_none() => work(progress),
         (_, 0) => {
             let text = if run.is_live() { "starting" } else { "nothing was trained" };
             (text.to_string(), 0.0, String::new())
@@ -487,14 +494,22 @@ fn draw_step(app: &App, history: &History, area: Rect, buffer: &mut Buffer) {
         sparked(&history.grad_norm),
     ));
     let rate = |rate: Option<f64>| rate.map_or_else(dash, format::short);
+    if app.size.0 < WIDE {
+        // There is no room for the table of scores, and the speeds stand above.
+        let metric = history.metric();
+        let value = |eval: Option<&crate::event::Eval>, metric| {
+            let value = eval.and_then(|eval| eval.scores.get(metric));
+            value.map_or_else(dash, |value| format::score(metric, value))
+        };
+        let latest = history.latest.get(&SplitName::Validation);
+        rows.push(("val. loss", value(latest, Metric::Loss), None));
+        rows.push((format::metric(metric), value(latest, metric), None));
+        rows.push(("best", value(history.best_eval.as_ref(), metric), None));
+    }
     rows.push(("examples/s", rate(history.examples_per_second()), None));
     rows.push(("tokens/s", rate(history.tokens_per_second()), None));
     if let Some(started) = &history.started {
-        rows.push((
-            "learning",
-            format!("{} numbers", format::short(started.trainable_parameters as f64)),
-            None,
-        ));
+        rows.push(("parameters", format::short(started.trainable_parameters as f64), None));
         rows.push(("device", started.device.clone(), None));
         rows.push(("precision", started.precision.clone(), None));
     }

@@ -17,6 +17,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::{Constraint, Layout, Position, Rect};
 use ratatui::widgets::Widget;
 use std::path::{Path, PathBuf};
+use unicode_width::UnicodeWidthStr;
 
 /// From so many columns on, list and details stand side by side.
 const SIDE_BY_SIDE: u16 = 100;
@@ -130,14 +131,16 @@ impl Runs {
     }
 
     /// What the past runs of an experiment came to: mean and deviation over seeds, or the best score.
-    pub fn past_score(&self, experiment: &str) -> Option<String> {
+    pub fn past_score(&self, experiment: &str, theme: &Theme) -> Option<String> {
         let runs = self.runs.iter().filter(|run| run.experiment == experiment);
         let scored: Vec<&RunRow> = runs.filter(|run| run.best.is_some()).collect();
         if let Some((run, repeats)) = scored.iter().find_map(|run| Some((run, run.repeats?))) {
             let metric = run.best.map_or(Metric::Accuracy, |best| best.0);
             let mean = format::score(metric, repeats.mean);
             if repeats.count > 1 {
-                return Some(format!("{mean} ±{} ×{}", format::score(metric, repeats.sd), repeats.count));
+                let (pm, times) = (theme.sign("±", "+-"), theme.sign("×", "x"));
+                let sd = format::score(metric, repeats.sd);
+                return Some(format!("{mean} {pm}{sd} {times}{}", repeats.count));
             }
             return Some(mean);
         }
@@ -243,7 +246,7 @@ fn ask_to_delete(app: &mut App) {
 /// The list and the details.
 fn layout(area: Rect) -> (Rect, Rect) {
     let halves = if area.width >= SIDE_BY_SIDE {
-        Layout::horizontal([Constraint::Percentage(46), Constraint::Fill(1)]).areas::<2>(area)
+        Layout::horizontal([Constraint::Percentage(50), Constraint::Fill(1)]).areas::<2>(area)
     } else {
         Layout::vertical([Constraint::Percentage(50), Constraint::Fill(1)]).areas::<2>(area)
     };
@@ -362,7 +365,7 @@ fn text_of(app: &App, line: &Line<'_>, width: usize) -> String {
                 .spec
                 .as_ref()
                 .map_or(("-".into(), "-"), |spec| (model_name(&spec.model), spec.task.as_str()));
-            let score = app.runs.past_score(&row.name).unwrap_or_else(|| theme.sign("—", "-").into());
+            let score = app.runs.past_score(&row.name, theme).unwrap_or_else(|| theme.sign("—", "-").into());
             let columns = if wide {
                 format!("{} {} {score:>13}", fixed(theme, &model, 10), fixed(theme, task, 10))
             } else {
@@ -374,24 +377,38 @@ fn text_of(app: &App, line: &Line<'_>, width: usize) -> String {
         Line::Run(run) => {
             let score = match (run.repeats, run.best) {
                 (Some(repeats), Some((metric, _))) if repeats.count > 1 => {
-                    format!("{} ±{}", format::score(metric, repeats.mean), format::score(metric, repeats.sd))
+                    let pm = theme.sign("±", "+-");
+                    format!("{} {pm}{}", format::score(metric, repeats.mean), format::score(metric, repeats.sd))
                 }
                 (_, Some((metric, value))) => format::score(metric, value),
                 _ => theme.sign("—", "-").into(),
             };
-            let far = match run.total_steps {
-                0 => "     ".to_string(),
-                total => format!("{:>3.0} %", 100.0 * run.steps as f64 / total as f64),
-            };
-            let time = format::duration(run.train_seconds);
             let columns = if wide {
-                format!("{score:>10} {far} {time:>7} {:<11}", run.status.name())
+                format!("{score:>10}  {:<16}", outcome(run, theme))
             } else {
-                format!("{score:>10} {:<11}", run.status.name())
+                format!("{score:>10}  {:<11}", run.status.name())
             };
-            let name = fixed(theme, &run.name, width.saturating_sub(columns.chars().count() + 5));
+            let room = width.saturating_sub(columns.chars().count() + 5);
+            let name = if run.name.width() <= room || run.started == 0.0 {
+                fixed(theme, &run.name, room)
+            } else {
+                // The day and time stand for the rest of the name, which the details show whole.
+                let day = &format::date(run.started, app.utc_offset)[5..];
+                format!("{} {day}", fixed(theme, &run.experiment, room.saturating_sub(day.len() + 1)))
+            };
             format!(" {sign} {name} {columns} ")
         }
+    }
+}
+
+/// How a run ended: after how long, or how far it came.
+fn outcome(run: &RunRow, theme: &Theme) -> String {
+    match (run.status, run.total_steps) {
+        (RunStatus::Finished, _) => {
+            format!("{} {:>8}", theme.sign("✓", "ok"), format::duration(run.train_seconds))
+        }
+        (status, 0) => status.name().into(),
+        (status, total) => format!("{} {:.0} %", status.name(), 100.0 * run.steps as f64 / total as f64),
     }
 }
 
@@ -442,7 +459,7 @@ fn draw_experiment(app: &App, row: &ExperimentRow, area: Rect, buffer: &mut Buff
             for (label, value) in describe(spec, theme) {
                 y = setting(buffer, area, y, label, &value, theme);
             }
-            if let Some(score) = app.runs.past_score(&row.name) {
+            if let Some(score) = app.runs.past_score(&row.name, theme) {
                 y = setting(buffer, area, y + 1, "past runs", &score, theme);
             }
             let known: Vec<String> = row
@@ -494,7 +511,7 @@ pub fn describe(spec: &RunSpec, theme: &Theme) -> Vec<(&'static str, String)> {
     };
     let batch = match spec.gradient_accumulation_steps {
         1 => format!("{} examples", spec.per_device_train_batch_size),
-        parts => format!("{} × {parts} examples", spec.per_device_train_batch_size),
+        parts => format!("{} {} {parts} examples", spec.per_device_train_batch_size, theme.sign("×", "x")),
     };
     let schedule = match spec.lr_scheduler_type {
         Schedule::Linear => "falls in a line",
