@@ -641,7 +641,7 @@ fn keys_at_the_foot_do_what_they_say_and_the_help_has_all() {
     for app in &apps {
         let mut seen: Vec<(input::Place, String)> = Vec::new();
         for binding in input::BINDINGS.iter().filter(|binding| binding.is_on(app)) {
-            for key in binding.keys(&THEME).split(' ') {
+            for key in binding.keys(THEME).split(' ') {
                 let one = (binding.place, key.to_string());
                 assert!(!seen.contains(&one), "{one:?} twice");
                 seen.push(one);

@@ -212,6 +212,20 @@ fn saving_follows_a_link_and_keeps_the_rights() {
 }
 
 #[test]
+fn the_shipped_copy_is_saved_beside_the_user() {
+    // The only test that cares where it is; all others name whole paths.
+    let folder = tempfile::tempdir().unwrap();
+    std::env::set_current_dir(folder.path()).unwrap();
+    let mut file = Experiments::open(None).unwrap();
+    assert_eq!(file.path(), None);
+    file.save("demo", &[("seed", "7".into())]).unwrap();
+    assert_eq!(file.path(), Some(Path::new("experiments.toml")));
+    let text = std::fs::read_to_string("experiments.toml").unwrap();
+    assert_eq!(text.replacen("seed = 7\n", "", 1), glue_tui::assets::EXPERIMENTS);
+    assert_eq!(Experiments::open(None).unwrap().resolve("demo", &[]).unwrap().seed, 7);
+}
+
+#[test]
 fn files_that_cannot_be_read_are_a_wrong_configuration() {
     let error = Experiments::open(Some(Path::new("/no/such/experiments.toml"))).unwrap_err();
     assert_eq!(error.exit_code(), 2);

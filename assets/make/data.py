@@ -74,8 +74,14 @@ def fill(frame, rng, seen_only):
     return tidy(SLOT.sub(value, frame))
 
 
+def share(frame, sign):
+    """How often a frame is used: those that say plainly what they mean more often, as people do."""
+    turned = {"+": "-", "-": "+"}[sign] + "}"
+    return 1 if turned in frame or (sign + "}") not in frame else 3
+
+
 def demo_split(split, taken):
-    """Rows of a split: both labels equally often, frames of a label equally often, no sentence twice."""
+    """Rows of a split: both labels equally often, no sentence twice."""
     rng = random.Random(f"demo {split}")
     rows = []
     for label, sign in ((1, "+"), (0, "-")):
@@ -84,7 +90,7 @@ def demo_split(split, taken):
         wanted = DEMO_ROWS[split] // 2
         made = 0
         while made < wanted:
-            open_frames = [f for f in frames if dry[f] < 20]
+            open_frames = [f for f in frames if dry[f] < 20 for _ in range(share(f, sign))]
             for frame in open_frames:
                 sentence = fill(frame, rng, split == "train")
                 if sentence.lower() in taken:
@@ -127,13 +133,13 @@ def main():
     for split in ("train", "validation", "test"):
         rows = pairs_frames.rows(split, PAIR_ROWS[split], random.Random(f"pairs {split}"))
         write(HERE.parent / "demo-pairs" / f"{split}.tsv", ("question1", "question2", "is_duplicate"), rows)
-        pairs[split] = sorted({re.sub(r"[0-9]", "", f) for f in pairs_frames.all_frames(split)})
+        pairs[split] = pairs_frames.all_frames(split)
     frames = {
         "demo": {
             "slots": slot_values(),
             "frames": {s: [SLOT.sub(r"{\1\3}", f) for _, f in demo_frames.frames(s)] for s in demo_frames.SPLITS},
         },
-        "demo-pairs": {"frames": pairs},
+        "demo-pairs": {"slots": pairs_frames.POOLS, "frames": pairs},
     }
     (HERE / "frames.json").write_text(json.dumps(frames, indent=0, ensure_ascii=False) + "\n", encoding="utf-8")
 

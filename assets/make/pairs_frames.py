@@ -312,7 +312,7 @@ VALIDATION = """
 = Are there direct flights from {a} to {b}?
 = Can I fly from {a} to {b} without a stop?
 = Is there a plane that goes directly from {a} to {b}?
-! Is {a} older than {b}?
+! Has {a} a nicer airport than {b}?
 ! How long is the flight from {a} to {b}?
 # a:food
 = How do I know when {a} is done?
@@ -497,7 +497,11 @@ def intents(text):
 
 
 def all_frames(split):
-    return [frame for _, same, other in intents(SPLITS[split]) for frame in same + other]
+    """Every question frame of a split, its slots called by their pools."""
+    found = []
+    for slots, same, other in intents(SPLITS[split]):
+        found += [re.sub(r"\{([a-z])\}", lambda m: "{" + slots[m[1]] + "}", frame) for frame in same + other]
+    return sorted(set(found))
 
 
 def fill(frame, values):

@@ -16,10 +16,21 @@ pub use args::{Args, Command, Global};
 
 use crate::error::{Error, Result};
 use std::io::Write;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
 
-/// Does what a command asks for.
+/// Does what a command asks for. A fault of the program itself is told in one line, as any other error.
 pub fn run(global: &Global, command: Command) -> Result<()> {
+    std::panic::set_hook(Box::new(|panic| {
+        let place = panic.location().map_or(String::new(), |at| format!(" ({}:{})", at.file(), at.line()));
+        let text = panic.payload_as_str().unwrap_or("no reason given");
+        output::aside(format!("glue-tui: internal error: {text}{place}"));
+    }));
+    let done = catch_unwind(AssertUnwindSafe(|| obey(global, command)));
+    done.unwrap_or_else(|_| Err(Error::Training("this is a fault of the program, please report it".into())))
+}
+
+fn obey(global: &Global, command: Command) -> Result<()> {
     match command {
         Command::Train(args) => train::train(global, &args),
         Command::Eval(args) => eval::eval(global, &args),

@@ -14,6 +14,8 @@ use std::time::{Duration, Instant};
 const STEP_LINES: Duration = Duration::from_secs(10);
 /// Work that is over sooner is not worth a plain line.
 const WORTH_A_LINE: Duration = Duration::from_secs(2);
+/// What is being done, while steps are.
+const TRAINING: &str = "training";
 /// How much a new step weighs in the smoothed loss and speed.
 const WEIGHT: f64 = 0.05;
 
@@ -31,6 +33,7 @@ impl Watcher {
         let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
         let bar = (std::io::stderr().is_terminal() && !dumb).then(|| {
             let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
+            bar.set_style(template("{spinner} starting"));
             bar.enable_steady_tick(Duration::from_millis(200));
             bar
         });
@@ -52,7 +55,7 @@ impl Watcher {
             return;
         };
         if is_new {
-            bar.reset();
+            bar.reset_eta();
         }
         bar.set_style(style(progress));
         match progress.total {
@@ -87,7 +90,11 @@ fn style(progress: &Progress) -> ProgressStyle {
         (Unit::Rows, None) => "{spinner} {msg} {human_pos}",
         (Unit::Nothing, _) => "{spinner} {msg}",
     };
-    ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar())
+    self::template(template)
+}
+
+fn template(text: &str) -> ProgressStyle {
+    ProgressStyle::with_template(text).unwrap_or_else(|_| ProgressStyle::default_bar())
 }
 
 /// Prints the events of a run.
@@ -98,6 +105,8 @@ pub(super) struct Printer {
     dir: Option<Arc<Path>>,
     /// Which of the repeats it is, with a space behind; empty for a single run.
     repeat: String,
+    /// Optimizer steps done.
+    step: u64,
     loss: Option<f64>,
     /// Seconds that a step takes.
     pace: Option<f64>,
@@ -112,6 +121,7 @@ impl Printer {
             run: None,
             dir: None,
             repeat: String::new(),
+            step: 0,
             loss: None,
             pace: None,
             last_line: None,
@@ -176,15 +186,17 @@ impl Printer {
             },
         ));
         (self.loss, self.pace, self.last_line) = (None, None, None);
+        self.step = started.first_step;
         self.watcher.what.clear();
         self.run = Some(started.clone());
     }
 
     fn step(&mut self, step: &Step) {
         let Some(run) = &self.run else { return };
-        let steps = run.spec.logging_steps.max(1) as f64;
+        let steps = step.step.saturating_sub(self.step).max(1);
+        self.step = step.step;
         self.loss = Some(smoothed(self.loss, step.loss));
-        self.pace = Some(smoothed(self.pace, step.seconds / steps));
+        self.pace = Some(smoothed(self.pace, step.seconds / steps as f64));
         let left = run.total_steps.saturating_sub(step.step) as f64 * self.pace.unwrap_or(0.0);
         let speed = if step.seconds > 0.0 { step.examples as f64 / step.seconds } else { 0.0 };
         let text = format!(
@@ -195,15 +207,13 @@ impl Printer {
             duration(left),
         );
         if let Some(bar) = &self.watcher.bar {
-            if self.watcher.what != "training" {
-                self.watcher.what = "training".into();
-                let style = ProgressStyle::with_template("{prefix}{bar:25} {human_pos}/{human_len}  {msg}");
-                bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
-                bar.set_length(run.total_steps);
-                bar.set_prefix(self.repeat.clone());
-            }
             bar.set_position(step.step);
             bar.set_message(text);
+            if std::mem::replace(&mut self.watcher.what, TRAINING.into()) != TRAINING {
+                bar.set_length(run.total_steps);
+                bar.set_prefix(self.repeat.clone());
+                bar.set_style(template("{prefix}{bar:25} {human_pos}/{human_len}  {msg}"));
+            }
         } else if step.step == run.total_steps || self.last_line.is_none_or(|at| at.elapsed() >= STEP_LINES) {
             self.last_line = Some(Instant::now());
             self.watcher.line(format!("{}step {}/{}  {text}", self.repeat, step.step, run.total_steps));

@@ -13,13 +13,12 @@ use serde_json::json;
 
 pub(super) fn train(global: &Global, args: &Train) -> Result<()> {
     let sets = overrides(global, args);
-    let start = match &args.resume {
-        Some(run) => resumed(global, args, run, &sets)?,
-        None => {
-            let name = args.name.as_deref().unwrap_or_default();
-            let experiments = Experiments::open(global.experiments.as_deref())?;
-            Start::New(experiments.resolve(name, &sets)?)
-        }
+    let start = if let Some(run) = &args.resume {
+        resumed(global, args, run, &sets)?
+    } else {
+        let name = args.name.as_deref().unwrap_or_default();
+        let experiments = Experiments::open(global.experiments.as_deref())?;
+        Start::New(experiments.resolve(name, &sets)?)
     };
     let (control, handle) = train::control();
     stop_on_signals(handle)?;

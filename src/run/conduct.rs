@@ -15,7 +15,7 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 
 /// Name of the thread that [`start`] makes.
-pub const THREAD: &str = "training";
+pub(super) const THREAD: &str = "training";
 
 /// What to train.
 #[derive(Debug, Clone, PartialEq)]

@@ -23,23 +23,16 @@ pub fn check_value(key: &Key, text: &str) -> Result<(), String> {
         Kind::Integer { min, max } => text.parse().is_ok_and(|n: i64| (min..=max).contains(&n)),
         Kind::Real { min, max } => text.parse().is_ok_and(|x: f64| x.is_finite() && (min..=max).contains(&x)),
         Kind::Choice(words) => {
-            if let Some(word) =
-                words.contains(&text).then_some(()).map_or_else(|| similar(text, words), |()| None)
-            {
-                return Err(format!(
-                    "{} is expected, not `{text}`; did you mean `{word}`?",
-                    key.kind.expected()
-                ));
+            let meant = meant(text, words.iter().copied()).filter(|_| !words.contains(&text));
+            if let Some(word) = meant {
+                let expected = key.kind.expected();
+                return Err(format!("{expected} is expected, not `{text}`; did you mean `{word}`?"));
             }
             words.contains(&text)
         }
         Kind::Interval => text == "epoch" || text.parse().is_ok_and(|n: i64| n >= 1),
     };
     if fits { Ok(()) } else { Err(format!("{} is expected, not `{text}`", key.kind.expected())) }
-}
-
-fn similar(text: &str, words: &'static [&'static str]) -> Option<&'static str> {
-    meant(text, words.iter().copied())
 }
 
 fn check_task(name: &str) -> Result<(), String> {
@@ -88,9 +81,12 @@ pub(crate) struct Broken {
     pub(crate) message: String,
 }
 
+/// What is wrong with a specification, if anything.
+type Rule = fn(&RunSpec) -> Option<String>;
+
 /// Every rule between keys that `spec` breaks.
 pub(crate) fn broken_rules(spec: &RunSpec) -> Vec<Broken> {
-    let rules: [(&str, fn(&RunSpec) -> Option<String>); 5] = [
+    let rules: [(&str, Rule); 5] = [
         ("warmup_steps", warmup_ends),
         ("metric_for_best_model", metric_is_of_the_task),
         ("max_seq_length", pairs_have_room),

@@ -90,13 +90,12 @@ impl Reader<'_> {
     }
 
     fn root(&mut self, root: &DeTable) -> File {
-        if let Some((key, name)) = root.iter().find(|(key, _)| key.get_ref() == "experiment")
+        if let Some((_, name)) = root.iter().find(|(key, _)| key.get_ref() == "experiment")
             && let DeValue::String(text) = name.get_ref()
         {
             let at = name.span().start;
             self.name(text, at);
             let layer = self.layer(root, &["experiment"]);
-            let _ = key;
             let experiment = Experiment { name: text.to_string(), description: None, layer, at };
             return File { defaults: Layer::new(), experiments: vec![experiment] };
         }
@@ -396,7 +395,7 @@ mod tests {
                 0..12,
             )
         ) {
-            let text: String = lines.iter().map(|(a, b)| format!("{a}{b}\n")).collect();
+            let text = lines.iter().map(|(a, b)| format!("{a}{b}")).collect::<Vec<_>>().join("\n");
             let _ = read(&text, Path::new("e.toml"));
         }
     }

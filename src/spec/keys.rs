@@ -254,9 +254,9 @@ static KEYS: &[Key] = &[
     key(
         "evaluation",
         "logging_steps",
-        count(1, i64::MAX),
+        Kind::Interval,
         "1",
-        "Steps that one line of the log, and one point of the curves, stands for.",
+        "Steps that one line of the log, and one point of the curves, stands for; or epoch.",
     ),
     optional(
         "evaluation",

@@ -78,8 +78,8 @@ pub struct RunSpec {
     pub eval_steps: Interval,
     /// When to write a checkpoint.
     pub save_steps: Interval,
-    /// Steps between two `step` events.
-    pub logging_steps: u64,
+    /// When the steps since the last `step` event are told.
+    pub logging_steps: Interval,
     /// The score that chooses the best weights; the task's own when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub metric_for_best_model: Option<Metric>,

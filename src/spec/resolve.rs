@@ -115,15 +115,12 @@ impl Experiments {
         self.file.experiments.iter().find(|experiment| experiment.name == name).ok_or_else(|| {
             let names = by_nearness(name, self.file.experiments.iter().map(|one| one.name.as_str()));
             let file = self.path.as_deref().unwrap_or(Path::new(BUILT_IN)).display();
-            Error::Usage(match names.is_empty() {
-                true => format!(
-                    "there is no experiment `{name}`: {file} has none; add a table [experiment.{name}]"
-                ),
-                false => format!(
-                    "there is no experiment `{name}` in {file}; there are {}",
-                    list(names.into_iter())
-                ),
-            })
+            let there = if names.is_empty() {
+                format!("it has none; add a table [experiment.{name}]")
+            } else {
+                format!("there are {}", list(names.into_iter()))
+            };
+            Error::Usage(format!("there is no experiment `{name}` in {file}; {there}"))
         })
     }
 }
@@ -238,7 +235,7 @@ mod tests {
             classifier_dropout: None,
             eval_steps: Interval::Epoch,
             save_steps: Interval::Epoch,
-            logging_steps: 1,
+            logging_steps: Interval::Steps(1),
             metric_for_best_model: None,
             early_stopping_patience: None,
             seed: 42,

@@ -11,7 +11,8 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 const ARRAYS: &str = "state.safetensors";
-const LOOP: &str = "loop.json";
+/// TOML, because its reader gives back each f64 bit for bit.
+const LOOP: &str = "loop.toml";
 /// How many checkpoints of a run are kept.
 const KEPT: usize = 2;
 
@@ -56,8 +57,8 @@ pub(super) fn save(dir: &Path, state: &LoopState, engine: &EngineState) -> Resul
     let bytes = write_folder_whole(&dir.join(name(state.step)), |folder| {
         write_arrays(&folder.join(ARRAYS), &arrays, &BTreeMap::new())?;
         let path = folder.join(LOOP);
-        let json = serde_json::to_vec_pretty(&state).map_err(|e| Error::writing(&path)(e.into()))?;
-        std::fs::write(&path, json).map_err(Error::writing(&path))
+        let text = toml::to_string(&state).map_err(|e| Error::writing(&path)(std::io::Error::other(e)))?;
+        std::fs::write(&path, text).map_err(Error::writing(&path))
     })?;
     for (_, old) in list(dir).into_iter().rev().skip(KEPT) {
         std::fs::remove_dir_all(&old).map_err(Error::writing(&old))?;
@@ -69,9 +70,8 @@ pub(super) fn save(dir: &Path, state: &LoopState, engine: &EngineState) -> Resul
 pub(super) fn load_newest(dir: &Path) -> Result<Option<(LoopState, EngineState)>> {
     let Some((_, folder)) = list(dir).pop() else { return Ok(None) };
     let path = folder.join(LOOP);
-    let json = std::fs::read(&path).map_err(Error::reading(&path))?;
-    let state: LoopState = serde_json::from_slice(&json)
-        .map_err(|e| Error::data(&path, Some(e.line() as u64), e.to_string()))?;
+    let text = std::fs::read_to_string(&path).map_err(Error::reading(&path))?;
+    let state: LoopState = toml::from_str(&text).map_err(|e| Error::data(&path, None, e.message()))?;
     let mut engine = EngineState { updates: state.updates, ..EngineState::default() };
     for (name, array) in read_arrays(&folder.join(ARRAYS))?.0 {
         let (part, tensor) = name.split_once('.').unwrap_or(("", &name));
@@ -80,17 +80,16 @@ pub(super) fn load_newest(dir: &Path) -> Result<Option<(LoopState, EngineState)>
             "first" => &mut engine.first_moments,
             "second" => &mut engine.second_moments,
             _ => {
-                return Err(Error::data(folder.join(ARRAYS), None, format!("holds an unknown tensor {name}")));
+                return Err(Error::data(
+                    folder.join(ARRAYS),
+                    None,
+                    format!("holds an unknown tensor {name}"),
+                ));
             }
         };
         home.insert(tensor.to_string(), array);
     }
     Ok(Some((state, engine)))
-}
-
-/// Optimizer steps of the newest checkpoint in the run directory `dir`.
-pub(super) fn newest_step(dir: &Path) -> Option<u64> {
-    list(dir).pop().map(|(step, _)| step)
 }
 
 fn parts(engine: &EngineState) -> [(&'static str, &Weights); 3] {
@@ -132,14 +131,13 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         assert_eq!(load_newest(dir.path()).unwrap(), None);
         for step in [5, 10, 1_000_000] {
-            let state = LoopState { step, train_seconds: 0.1 + step as f64, ..LoopState::default() };
+            let state = LoopState { step, train_seconds: step as f64 / 3.0, ..LoopState::default() };
             save(dir.path(), &state, &engine(step as f32 / 3.0)).unwrap();
         }
         let (state, back) = load_newest(dir.path()).unwrap().unwrap();
-        assert_eq!((state.step, state.updates, state.train_seconds), (1_000_000, 3, 1_000_000.1));
+        assert_eq!((state.step, state.updates, state.train_seconds), (1_000_000, 3, 1_000_000.0 / 3.0));
         assert_eq!(back, engine(1_000_000.0 / 3.0));
         assert_eq!(list(dir.path()).iter().map(|(step, _)| *step).collect::<Vec<_>>(), [10, 1_000_000]);
-        assert_eq!(newest_step(dir.path()), Some(1_000_000));
     }
 
     #[test]
@@ -147,6 +145,6 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         save(dir.path(), &LoopState { step: 4, ..LoopState::default() }, &engine(1.0)).unwrap();
         std::fs::create_dir(dir.path().join("checkpoints/.step-000008.new")).unwrap();
-        assert_eq!(newest_step(dir.path()), Some(4));
+        assert_eq!(load_newest(dir.path()).unwrap().unwrap().0.step, 4);
     }
 }

@@ -13,6 +13,7 @@ pub struct Plan {
     pub total_steps: u64,
     eval: Interval,
     save: Interval,
+    log: Interval,
 }
 
 impl Plan {
@@ -22,7 +23,8 @@ impl Plan {
         let steps_per_epoch = rows.div_ceil(examples_per_step) as u64;
         let total_steps =
             spec.max_steps.unwrap_or((spec.num_train_epochs * steps_per_epoch as f64).ceil() as u64);
-        Plan { examples_per_step, steps_per_epoch, total_steps, eval: spec.eval_steps, save: spec.save_steps }
+        let (eval, save, log) = (spec.eval_steps, spec.save_steps, spec.logging_steps);
+        Plan { examples_per_step, steps_per_epoch, total_steps, eval, save, log }
     }
 
     /// Epochs done after `step` optimizer steps.
@@ -46,6 +48,11 @@ impl Plan {
         step > 0 && self.is_due(self.save, step)
     }
 
+    /// Whether the steps since the last line of the log are told with `step` steps done.
+    pub fn is_log_due(&self, step: u64) -> bool {
+        self.is_due(self.log, step) || step == self.total_steps
+    }
+
     fn is_due(&self, interval: Interval, step: u64) -> bool {
         match interval {
             Interval::Epoch => self.is_epoch_end(step),
@@ -58,6 +65,16 @@ impl Plan {
 mod tests {
     use super::*;
     use crate::train::tests::spec;
+
+    #[test]
+    fn steps_are_told_as_often_as_asked_for_and_at_the_end() {
+        let told = |logging_steps| {
+            let plan = Plan::new(&RunSpec { logging_steps, num_train_epochs: 2.0, ..spec() }, 160);
+            (1..=plan.total_steps).filter(|step| plan.is_log_due(*step)).collect::<Vec<_>>()
+        };
+        assert_eq!(told(Interval::Steps(4)), [4, 8, 10]);
+        assert_eq!(told(Interval::Epoch), [5, 10]);
+    }
 
     #[test]
     fn the_treebank_has_267_steps_an_epoch() {

@@ -193,8 +193,7 @@ impl<'a> Trainer<'a> {
         self.pending.seconds += seconds;
         self.pending.learning_rate = learning_rate;
         self.pending.grad_norm = report.grad_norm;
-        if self.state.step.is_multiple_of(self.spec.logging_steps) || self.state.step == self.plan.total_steps
-        {
+        if self.plan.is_log_due(self.state.step) {
             self.say_step();
         }
         Ok(())

@@ -131,7 +131,7 @@ impl Runs {
     }
 
     /// What the past runs of an experiment came to: mean and deviation over seeds, or the best score.
-    pub fn past_score(&self, experiment: &str, theme: &Theme) -> Option<String> {
+    pub fn past_score(&self, experiment: &str, theme: Theme) -> Option<String> {
         let runs = self.runs.iter().filter(|run| run.experiment == experiment);
         let scored: Vec<&RunRow> = runs.filter(|run| run.best.is_some()).collect();
         if let Some((run, repeats)) = scored.iter().find_map(|run| Some((run, run.repeats?))) {
@@ -271,7 +271,7 @@ pub fn draw(app: &App, area: Rect, buffer: &mut Buffer) -> Option<Position> {
 
 fn draw_list(app: &App, area: Rect, buffer: &mut Buffer) -> Option<Position> {
     let runs = &app.runs;
-    let theme = &app.theme;
+    let theme = app.theme;
     let block = pane(theme, "Experiments", app.form.is_none());
     let inner = block.inner(area);
     block.render(area, buffer);
@@ -291,7 +291,7 @@ fn draw_list(app: &App, area: Rect, buffer: &mut Buffer) -> Option<Position> {
 }
 
 fn draw_lines(app: &App, area: Rect, buffer: &mut Buffer) {
-    let (runs, theme) = (&app.runs, &app.theme);
+    let (runs, theme) = (&app.runs, app.theme);
     let lines = runs.lines();
     let mut rows: Vec<(String, Role, Option<usize>)> = Vec::new();
     let head =
@@ -354,7 +354,7 @@ fn status_role(status: RunStatus) -> Role {
 
 /// A line of the list in exactly `width` cells.
 fn text_of(app: &App, line: &Line<'_>, width: usize) -> String {
-    let theme = &app.theme;
+    let theme = app.theme;
     let is_at = app.runs.line().is_some_and(|at| at.name() == line.name())
         && matches!(line, Line::Run(_)) == app.runs.run().is_some();
     let sign = if is_at { theme.sign("▸", ">") } else { " " };
@@ -378,7 +378,11 @@ fn text_of(app: &App, line: &Line<'_>, width: usize) -> String {
             let score = match (run.repeats, run.best) {
                 (Some(repeats), Some((metric, _))) if repeats.count > 1 => {
                     let pm = theme.sign("±", "+-");
-                    format!("{} {pm}{}", format::score(metric, repeats.mean), format::score(metric, repeats.sd))
+                    format!(
+                        "{} {pm}{}",
+                        format::score(metric, repeats.mean),
+                        format::score(metric, repeats.sd)
+                    )
                 }
                 (_, Some((metric, value))) => format::score(metric, value),
                 _ => theme.sign("—", "-").into(),
@@ -402,7 +406,7 @@ fn text_of(app: &App, line: &Line<'_>, width: usize) -> String {
 }
 
 /// How a run ended: after how long, or how far it came.
-fn outcome(run: &RunRow, theme: &Theme) -> String {
+fn outcome(run: &RunRow, theme: Theme) -> String {
     match (run.status, run.total_steps) {
         (RunStatus::Finished, _) => {
             format!("{} {:>8}", theme.sign("✓", "ok"), format::duration(run.train_seconds))
@@ -425,8 +429,8 @@ pub fn model_name(id: &str) -> String {
 
 fn draw_details(app: &App, area: Rect, buffer: &mut Buffer) {
     let title = app.runs.line().map_or(String::new(), |line| line.name().to_string());
-    let title = cut(&app.theme, &title, (area.width as usize).saturating_sub(6));
-    let block = airy_pane(&app.theme, &title, false);
+    let title = cut(app.theme, &title, (area.width as usize).saturating_sub(6));
+    let block = airy_pane(app.theme, &title, false);
     let inner = block.inner(area);
     block.render(area, buffer);
     match app.runs.line() {
@@ -441,7 +445,7 @@ fn draw_details(app: &App, area: Rect, buffer: &mut Buffer) {
 }
 
 fn draw_experiment(app: &App, row: &ExperimentRow, area: Rect, buffer: &mut Buffer) {
-    let theme = &app.theme;
+    let theme = app.theme;
     let mut y = area.y;
     for line in wrap(row.description.as_deref().unwrap_or(""), area.width as usize) {
         y = next_line(buffer, area, y, &line, theme.style(Role::Text));
@@ -486,7 +490,7 @@ fn next_line(buffer: &mut Buffer, area: Rect, y: u16, text: &str, style: ratatui
 }
 
 /// A name and a value that may go over several lines.
-fn setting(buffer: &mut Buffer, area: Rect, mut y: u16, label: &str, value: &str, theme: &Theme) -> u16 {
+fn setting(buffer: &mut Buffer, area: Rect, mut y: u16, label: &str, value: &str, theme: Theme) -> u16 {
     let label = if y < area.bottom() { fixed(theme, label, LABEL) } else { return y };
     put(buffer, area.x, y, area.width, &label, theme.style(Role::Muted));
     let x = area.x + LABEL as u16;
@@ -498,7 +502,7 @@ fn setting(buffer: &mut Buffer, area: Rect, mut y: u16, label: &str, value: &str
 }
 
 /// A specification in a few lines of names and values.
-pub fn describe(spec: &RunSpec, theme: &Theme) -> Vec<(&'static str, String)> {
+pub fn describe(spec: &RunSpec, theme: Theme) -> Vec<(&'static str, String)> {
     let dot = theme.sign(" · ", ", ");
     let model = match known_model(&spec.model) {
         Some(model) => format!("{}{dot}{}{dot}{:.1} M", spec.model, model.title, model.millions),
@@ -563,12 +567,10 @@ fn word(value: &impl serde::Serialize) -> String {
 }
 
 fn draw_run(app: &App, run: &RunRow, area: Rect, buffer: &mut Buffer) {
-    let theme = &app.theme;
-    let mut status = run.status.name().to_string();
-    if run.total_steps > 0 {
-        status += &format!(", step {} of {}", format::count(run.steps), format::count(run.total_steps));
-    }
-    status += &format!(", {} of training", format::duration(run.train_seconds));
+    let theme = app.theme;
+    let (steps, total) = (format::count(run.steps), format::count(run.total_steps));
+    let far = if run.total_steps > 0 { format!(", step {steps} of {total}") } else { String::new() };
+    let status = format!("{}{far}, {} of training", run.status.name(), format::duration(run.train_seconds));
     put(buffer, area.x, area.y, area.width, &status, theme.style(status_role(run.status)));
     if run.started > 0.0 {
         put_right(

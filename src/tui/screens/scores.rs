@@ -19,7 +19,7 @@ pub(super) fn split_role(split: SplitName) -> Role {
 }
 
 /// Draws the table into the top of `area`; returns the lines it took.
-pub(super) fn draw(history: &History, theme: &Theme, area: Rect, buffer: &mut Buffer) -> u16 {
+pub(super) fn draw(history: &History, theme: Theme, area: Rect, buffer: &mut Buffer) -> u16 {
     if history.latest.is_empty() {
         let text = "Not scored yet.";
         put(buffer, area.x, area.y, area.width, text, theme.style(Role::Muted));
