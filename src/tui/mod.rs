@@ -79,7 +79,7 @@ pub fn open(options: Options) -> Result<()> {
 fn machine() -> String {
     let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let s = if threads == 1 { "" } else { "s" };
-    format!("{} {} thread{s}", std::env::consts::ARCH, threads)
+    format!("{}, {threads} thread{s}", std::env::consts::ARCH)
 }
 
 /// Everything that the loop looks after.
