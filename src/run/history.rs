@@ -219,7 +219,7 @@ impl Series {
         }
         let scale = if to > from { (columns - 1) as f64 / (to - from) } else { 0.0 };
         for bucket in &self.buckets {
-            let middle = (bucket.first as f64 + bucket.last as f64) / 2.0;
+            let middle = f64::midpoint(bucket.first as f64, bucket.last as f64);
             let place = ((middle - from) * scale).round();
             if place >= 0.0 && place < columns as f64 {
                 out[place as usize].take(bucket);
@@ -456,13 +456,15 @@ impl History {
             self.best = Some(Best { step: eval.step, epoch: eval.epoch, metric, value });
             self.best_eval = Some(eval.clone());
         }
-        let mut text = format!("{} at step {}:", eval.split.name(), eval.step);
-        for metric in Metric::ALL.into_iter().filter(|metric| *metric != Metric::Loss) {
-            if let Some(value) = eval.scores.get(metric) {
-                text += &format!(" {} {:.1},", metric.name().replace('_', " "), 100.0 * value);
-            }
-        }
-        text += &format!(" loss {:.4}", eval.scores.loss);
+        let official = Metric::ALL.into_iter().filter(|metric| *metric != Metric::Loss);
+        let scores: Vec<String> = official
+            .filter_map(|metric| {
+                let value = eval.scores.get(metric)?;
+                Some(format!("{} {:.1}", metric.name().replace('_', " "), 100.0 * value))
+            })
+            .collect();
+        let (split, loss) = (eval.split.name(), eval.scores.loss);
+        let text = format!("{split} at step {}: {}, loss {loss:.4}", eval.step, scores.join(", "));
         self.say(
             if eval.best { LogKind::Best } else { LogKind::Note },
             if eval.best { text + ", new best" } else { text },

@@ -298,7 +298,7 @@ impl Judge {
                     self.opened(asked, result);
                 }
                 Question::Live { asked, training, weights } => {
-                    self.weights = Some((asked, training, weights))
+                    self.weights = Some((asked, training, weights));
                 }
                 Question::Classify { asked, text, text_pair } => {
                     let Some(predictor) = &mut self.predictor else { continue };

@@ -92,13 +92,13 @@ pub struct Binding {
 
 impl Binding {
     /// Its keys, as they are written on keyboards.
-    pub fn keys(&self, theme: &Theme) -> String {
+    pub fn keys(&self, theme: Theme) -> String {
         let names: Vec<String> = self.presses.iter().map(|press| press.name(theme)).collect();
         names.join(" ")
     }
 
     /// The first of its keys.
-    pub fn key(&self, theme: &Theme) -> String {
+    pub fn key(&self, theme: Theme) -> String {
         self.presses[0].name(theme)
     }
 
@@ -109,7 +109,7 @@ impl Binding {
 }
 
 impl Press {
-    fn name(self, theme: &Theme) -> String {
+    fn name(self, theme: Theme) -> String {
         let key = match self.0 {
             KeyCode::Enter => theme.sign("⏎", "enter").into(),
             KeyCode::Esc => "esc".into(),

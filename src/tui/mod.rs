@@ -58,7 +58,7 @@ pub fn open(options: Options) -> Result<()> {
     let theme = Theme::from_environment(|name| std::env::var(name).ok());
     let (sender, messages) = unbounded();
     let signals = watch_signals()?;
-    let mut screen = Screen::take(&theme)?;
+    let mut screen = Screen::take(theme)?;
     let mut app = App::new(theme, screen.size(), now(), machine());
     app.utc_offset = i64::from(jiff::Zoned::now().offset().seconds());
     let mut world = World::new(options.clone(), sender)?;
@@ -79,7 +79,7 @@ pub fn open(options: Options) -> Result<()> {
 fn machine() -> String {
     let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let s = if threads == 1 { "" } else { "s" };
-    format!("{} {} thread{s}", std::env::consts::ARCH, threads)
+    format!("{}, {threads} thread{s}", std::env::consts::ARCH)
 }
 
 /// Everything that the loop looks after.
@@ -102,9 +102,8 @@ struct Turn {
     effects: Vec<Effect>,
     /// The training's channel was closed.
     is_over: bool,
-    signal: Option<i32>,
-    /// The terminal is gone.
-    is_hung_up: bool,
+    /// Why the program is to end: a signal, or a terminal that is gone.
+    end: Option<&'static str>,
 }
 
 impl Loop {
@@ -125,8 +124,8 @@ impl Loop {
             if turn.is_urgent {
                 self.drawn = None;
             }
-            if turn.signal.is_some() || turn.is_hung_up {
-                return self.stop("told to end");
+            if let Some(why) = turn.end {
+                return self.stop(why);
             }
             let mut effects = turn.effects;
             if turn.is_over
@@ -172,7 +171,7 @@ impl Loop {
                 Ok(event) => self.message(Some(Msg::Said(event)), &mut turn),
                 Err(_) => turn.is_over = true,
             },
-            recv(self.signals) -> signal => turn.signal = signal.ok(),
+            recv(self.signals) -> _ => turn.end = Some("told to end"),
             recv(pause) -> _ => {}
         }
         for event in self.keys.try_iter().collect::<Vec<_>>() {
@@ -193,7 +192,7 @@ impl Loop {
 
     fn key(&mut self, event: Option<Event>, turn: &mut Turn) {
         let Some(event) = event else {
-            turn.is_hung_up = true;
+            turn.end = Some("the terminal is gone");
             return;
         };
         turn.is_urgent = true;

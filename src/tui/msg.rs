@@ -12,6 +12,7 @@ use std::path::PathBuf;
 
 /// Something that happened.
 #[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "messages are few and short-lived")]
 pub enum Msg {
     /// A key with a meaning was pressed.
     Do(Action),

@@ -26,7 +26,7 @@ pub struct Screen {
 
 impl Screen {
     /// Takes the terminal.
-    pub fn take(theme: &Theme) -> Result<Screen> {
+    pub fn take(theme: Theme) -> Result<Screen> {
         if !stdin().is_terminal() || !stdout().is_terminal() {
             return Err(Error::Usage(
                 "the interface needs a terminal; without one use `glue-tui train NAME`, `glue-tui runs` or `glue-tui predict`"
@@ -110,6 +110,7 @@ fn hook_panics(drawing: ThreadId) {
     });
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "the form that `map_err` wants")]
 fn trouble(error: std::io::Error) -> Error {
     Error::Usage(format!("cannot use this terminal: {error}"))
 }

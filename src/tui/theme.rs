@@ -95,7 +95,7 @@ impl Theme {
     }
 
     /// The style of a role.
-    pub fn style(&self, role: Role) -> Style {
+    pub fn style(self, role: Role) -> Style {
         match self.palette {
             Palette::None => uncoloured(role),
             Palette::Basic => basic(role),
@@ -104,12 +104,12 @@ impl Theme {
     }
 
     /// `fancy`, or `plain` on a terminal without Unicode.
-    pub fn sign(&self, fancy: &'static str, plain: &'static str) -> &'static str {
+    pub fn sign(self, fancy: &'static str, plain: &'static str) -> &'static str {
         if self.ascii { plain } else { fancy }
     }
 
     /// The lines of frames.
-    pub fn border(&self) -> border::Set<'static> {
+    pub fn border(self) -> border::Set<'static> {
         if self.ascii { ASCII_BORDER } else { border::ROUNDED }
     }
 }
@@ -154,10 +154,9 @@ fn rich(role: Role) -> Style {
         Role::Muted => fg(245),
         Role::Frame => fg(240),
         Role::Empty => fg(238),
-        Role::Focus => fg(74),
         Role::Title => style.add_modifier(Modifier::BOLD),
         Role::Key => fg(80).add_modifier(Modifier::BOLD),
-        Role::Train | Role::Bar => fg(74),
+        Role::Focus | Role::Train | Role::Bar => fg(74),
         Role::TrainRaw => fg(24),
         Role::Validation => fg(214),
         Role::Test => fg(176),

@@ -53,7 +53,7 @@ pub fn draw_on(app: &App, area: Rect, buffer: &mut Buffer) -> Option<Position> {
 }
 
 fn draw_tabs(app: &App, area: Rect, buffer: &mut Buffer) {
-    let theme = &app.theme;
+    let theme = app.theme;
     let mut x = put(buffer, area.x, area.y, area.width, " glue-tui ", theme.style(Role::Title));
     for (number, tab) in Tab::ALL.into_iter().enumerate() {
         let role = if tab == app.tab { Role::Selected } else { Role::Muted };
@@ -71,7 +71,7 @@ fn draw_tabs(app: &App, area: Rect, buffer: &mut Buffer) {
 }
 
 fn draw_foot(app: &App, area: Rect, buffer: &mut Buffer) {
-    let theme = &app.theme;
+    let theme = app.theme;
     let place = place(app);
     let is_popup = matches!(place, Place::Message | Place::Question | Place::Choice);
     let shown = |wanted: Place| {

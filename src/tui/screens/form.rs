@@ -350,7 +350,7 @@ fn close(app: &mut App) {
 
 /// Draws the form; returns where the terminal's cursor belongs while a line is typed.
 pub fn draw(app: &App, form: &Form, area: Rect, buffer: &mut Buffer) -> Option<Position> {
-    let theme = &app.theme;
+    let theme = app.theme;
     let what = if form.of.is_some() { "Edit" } else { "New" };
     let changed = if form.is_changed() { " (not saved)" } else { "" };
     let title =
@@ -378,7 +378,7 @@ fn draw_line(
     form: &Form,
     line: Line,
     is_at: bool,
-    theme: &Theme,
+    theme: Theme,
     row: Rect,
     buffer: &mut Buffer,
 ) -> Option<Position> {
@@ -414,7 +414,8 @@ fn draw_line(
         let cursor = editing.draw_line(buffer, place, style);
         if let Some(fault) = fault {
             let from = place.x + editing.text().chars().count() as u16 + 2;
-            put(buffer, from, row.y, row.right().saturating_sub(from), &fault, style);
+            let room = row.right().saturating_sub(from);
+            put(buffer, from, row.y, room, &cut(theme, &fault, room as usize), style);
         }
         return Some(cursor);
     }
@@ -429,7 +430,7 @@ fn draw_value(
     is_at: bool,
     value: &str,
     fault: Option<String>,
-    theme: &Theme,
+    theme: Theme,
     place: Rect,
     buffer: &mut Buffer,
 ) {
@@ -477,7 +478,7 @@ fn draw_value(
 }
 
 /// The sentence that explains the line under the cursor, and what is wrong with it.
-fn draw_explanation(form: &Form, theme: &Theme, area: Rect, buffer: &mut Buffer) {
+fn draw_explanation(form: &Form, theme: Theme, area: Rect, buffer: &mut Buffer) {
     if area.is_empty() {
         return;
     }
@@ -524,7 +525,7 @@ pub fn draw_tiny(app: &App, form: &Form, area: Rect, buffer: &mut Buffer) -> Opt
     let mut cursor = None;
     for (number, line) in lines.iter().enumerate().skip(first).take(height) {
         let row = Rect { y: area.y + (number - first) as u16, height: 1, ..area };
-        cursor = cursor.or(draw_line(form, *line, number == form.at, &app.theme, row, buffer));
+        cursor = cursor.or(draw_line(form, *line, number == form.at, app.theme, row, buffer));
     }
     cursor
 }

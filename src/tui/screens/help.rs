@@ -26,7 +26,7 @@ pub fn draw(app: &App, area: Rect, buffer: &mut Buffer, first: usize) {
             continue;
         }
         let x =
-            put(buffer, inner.x, y, inner.width, &fixed(&app.theme, keys, KEYS), app.theme.style(Role::Key));
+            put(buffer, inner.x, y, inner.width, &fixed(app.theme, keys, KEYS), app.theme.style(Role::Key));
         put(buffer, x, y, inner.right().saturating_sub(x), sentence, app.theme.style(Role::Text));
     }
     let more = if lines.len() > room { "   up and down for more" } else { "" };
@@ -35,14 +35,14 @@ pub fn draw(app: &App, area: Rect, buffer: &mut Buffer, first: usize) {
 }
 
 /// Headings (with an empty sentence), keys and what they do; the keys of the screen in front first.
-fn lines(app: &App) -> Vec<(String, String)> {
+pub(super) fn lines(app: &App) -> Vec<(String, String)> {
     let behind = input::place_behind_popup(app);
     let rest = Place::ALL.into_iter().filter(|place| *place != behind && *place != Place::Everywhere);
     let mut lines = Vec::new();
     for place in [behind, Place::Everywhere].into_iter().chain(rest) {
         let bindings = BINDINGS.iter().filter(|binding| binding.place == place);
         let mut rows: Vec<(String, String)> =
-            bindings.map(|binding| (binding.keys(&app.theme), binding.sentence.to_string())).collect();
+            bindings.map(|binding| (binding.keys(app.theme), binding.sentence.to_string())).collect();
         rows.dedup();
         if rows.is_empty() {
             continue;

@@ -357,7 +357,7 @@ fn what(app: &App) -> (String, Role) {
 
 fn draw_head(app: &App, area: Rect, buffer: &mut Buffer) {
     let (text, role) = what(app);
-    let theme = &app.theme;
+    let theme = app.theme;
     let took = app
         .infer
         .answer
@@ -378,10 +378,10 @@ fn draw_fields(app: &App, area: Rect, buffer: &mut Buffer) -> Option<Position> {
         let field = &infer.fields[number];
         let title = if field.was_cut() { format!("{name} (too long, cut)") } else { (*name).to_string() };
         let is_at = infer.at == number || names.len() == 1;
-        let block = airy_pane(&app.theme, &title, is_at && app.popup.is_none());
+        let block = airy_pane(app.theme, &title, is_at && app.popup.is_none());
         let inner = block.inner(rows[number]);
         block.render(rows[number], buffer);
-        let at = field.draw_paragraph(buffer, inner, &app.theme, "type here");
+        let at = field.draw_paragraph(buffer, inner, app.theme, "type here");
         if is_at && !inner.is_empty() {
             cursor = Some(at);
         }
@@ -391,7 +391,7 @@ fn draw_fields(app: &App, area: Rect, buffer: &mut Buffer) -> Option<Position> {
 
 fn draw_verdict(app: &App, area: Rect, buffer: &mut Buffer) {
     let infer = &app.infer;
-    let theme = &app.theme;
+    let theme = app.theme;
     let area = Rect { y: area.y + 1, height: area.height.saturating_sub(1), ..area };
     let area = Rect { x: area.x + 2, width: area.width.saturating_sub(4), ..area };
     if let Some(why) = &infer.no_answer {
@@ -421,7 +421,7 @@ fn draw_verdict(app: &App, area: Rect, buffer: &mut Buffer) {
     }
 }
 
-fn draw_bars(verdict: &Verdict, is_old: bool, theme: &Theme, area: Rect, buffer: &mut Buffer) {
+fn draw_bars(verdict: &Verdict, is_old: bool, theme: Theme, area: Rect, buffer: &mut Buffer) {
     let widest = verdict.probabilities.iter().map(|(label, _)| label.width()).max().unwrap_or(0).min(24);
     for (row, (label, probability)) in verdict.probabilities.iter().enumerate().take(area.height as usize) {
         let y = area.y + row as u16;
@@ -446,7 +446,7 @@ fn draw_bars(verdict: &Verdict, is_old: bool, theme: &Theme, area: Rect, buffer:
 }
 
 fn draw_judged(app: &App, area: Rect, buffer: &mut Buffer) {
-    let theme = &app.theme;
+    let theme = app.theme;
     let block = airy_pane(theme, "Before", false);
     let inner = block.inner(area);
     block.render(area, buffer);
@@ -476,7 +476,7 @@ fn draw_judged(app: &App, area: Rect, buffer: &mut Buffer) {
 /// Draws the sentence and the probabilities only.
 pub fn draw_tiny(app: &App, area: Rect, buffer: &mut Buffer) -> Option<Position> {
     let infer = &app.infer;
-    let theme = &app.theme;
+    let theme = app.theme;
     let (text, role) = what(app);
     put(buffer, area.x, area.y, area.width, &cut(theme, &text, area.width as usize), theme.style(role));
     let mut cursor = None;

@@ -210,7 +210,7 @@ pub fn draw(app: &App, area: Rect, buffer: &mut Buffer) {
         let [left, right] = Layout::horizontal([Constraint::Fill(1), Constraint::Fill(1)]).areas(charts);
         draw_loss_pane(app, history, left, buffer);
         draw_score_pane(app, history, right, buffer);
-        let widths = [Constraint::Length(30), Constraint::Length(52), Constraint::Fill(1)];
+        let widths = [Constraint::Length(29), Constraint::Length(47), Constraint::Fill(1)];
         let [step, table, log] = Layout::horizontal(widths).areas(panes);
         draw_step(app, history, step, buffer);
         draw_scores(app, run, table, buffer);
@@ -257,7 +257,14 @@ fn state(run: &RunView) -> (String, Role) {
         (_, Some(Command::Eval)) => word("evaluating", Role::Train),
         (_, Some(Command::Save)) => word("saving", Role::Train),
         (Phase::Preparing, _) if run.is_live() => word("preparing", Role::Train),
-        (Phase::Training, _) if run.is_live() => word("running", Role::Train),
+        (Phase::Training, _) if run.is_live() => match &run.history().progress {
+            Some(progress) => {
+                let what = progress.what.split(' ').next().unwrap_or_default();
+                let far = progress.total.filter(|total| *total > 0).map(|total| 100 * progress.done / total);
+                (far.map_or(what.to_string(), |far| format!("{what} {far:>3} %")), Role::Validation)
+            }
+            None => word("running", Role::Train),
+        },
         _ => word("not running", Role::Muted),
     }
 }
@@ -277,39 +284,31 @@ fn seconds_gone(app: &App, run: &RunView) -> f64 {
 }
 
 fn draw_head(app: &App, run: &RunView, area: Rect, buffer: &mut Buffer) {
-    let theme = &app.theme;
+    let theme = app.theme;
     let history = run.history();
     let (word, role) = state(run);
-    let gone = format::duration(seconds_gone(app, run));
-    let mut right = format!("{word:>11}  {gone:>8} gone");
+    let gone = seconds_gone(app, run);
+    let mut right = vec![format!("{word:>13}"), format!("{:>8} gone", format::duration(gone))];
     if run.is_live() {
-        let left = history.seconds_left().map_or("-:--".into(), format::duration);
-        right += &format!("  {left:>8} left");
+        let left = history.seconds_left();
+        right.push(format!("{:>8} left", left.map_or("-:--".into(), format::duration)));
         let (at, all) = (run.seed_at() as u64 + 1, run.spec.repeats);
-        if let (true, Some(left), Some(_)) =
-            (all > 1 && area.width >= WIDE, history.seconds_left(), history.step.as_ref())
-        {
-            let one = seconds_gone(app, run) + left;
-            let whole = left + one * (all - at.min(all)) as f64;
-            right += &format!("  all seeds {:>8} left", format::duration(whole));
+        if let (true, Some(left)) = (all > 1 && area.width >= WIDE, left) {
+            let whole = left + (gone + left) * (all - at.min(all)) as f64;
+            right.push(format!("all seeds {:>8} left", format::duration(whole)));
         }
     }
+    let right = right.join("  ");
     let right_width = (right.width() as u16 + 1).min(area.width);
     let x = area.right() - right_width;
     put(buffer, x, area.y, right_width, &right, theme.style(Role::Text));
-    put(buffer, x, area.y, 11, &format!("{word:>11}"), theme.style(role));
-    let mut name = run.name();
+    put(buffer, x, area.y, 13, &format!("{word:>13}"), theme.style(role));
+    let mut name = if run.is_live() { run.spec.experiment.clone() } else { run.name() };
     if run.spec.repeats > 1 {
-        let seed = history
-            .started
-            .as_ref()
-            .map_or(run.spec.seed + run.seed_at() as u64, |started| started.spec.seed);
-        name += &format!(
-            "{}seed {seed} ({} of {})",
-            theme.sign(" · ", ", "),
-            run.seed_at() + 1,
-            run.spec.repeats
-        );
+        let (at, all) = (run.seed_at(), run.spec.repeats);
+        let started = history.started.as_ref();
+        let seed = started.map_or(run.spec.seed + at as u64, |started| started.spec.seed);
+        name = format!("{name}{}seed {seed} ({} of {all})", theme.sign(" · ", ", "), at + 1);
     }
     let room = (area.width - right_width).saturating_sub(2) as usize;
     put(buffer, area.x + 1, area.y, area.width, &cut(theme, &name, room), theme.style(Role::Title));
@@ -321,10 +320,10 @@ fn draw_head(app: &App, run: &RunView, area: Rect, buffer: &mut Buffer) {
 
 /// What is being done and how far it is: epoch and step, or the work before the first step.
 fn draw_progress(app: &App, run: &RunView, area: Rect, buffer: &mut Buffer) {
-    let theme = &app.theme;
+    let theme = app.theme;
     let history = run.history();
     let (before, fraction, after) = match (&history.progress, history.total_steps()) {
-        (Some(progress), _) if history.step.is_none() || area.width >= WIDE => work(progress),
+        (Some(progress), _) if history.step.is_none() => work(progress),
         (_, 0) => {
             let text = if run.is_live() { "starting" } else { "nothing was trained" };
             (text.to_string(), 0.0, String::new())
@@ -336,20 +335,18 @@ fn draw_progress(app: &App, run: &RunView, area: Rect, buffer: &mut Buffer) {
             let width = format::count(total).len();
             let before = format!("epoch {now:>w$} of {epochs}", w = format!("{epochs}").len());
             let done = format::count(history.steps_done());
-            let mut after = format!(
-                "{:>3.0} %  step {done:>width$} / {}",
-                100.0 * history.fraction(),
-                format::count(total)
-            );
-            if let (Some(examples), Some(tokens)) =
-                (history.examples_per_second(), history.tokens_per_second())
-            {
-                let examples = format::short(examples);
-                after += &format!("  {examples:>5} ex/s");
-                if area.width >= 76 {
-                    after += &format!("  {:>5} tok/s", format::short(tokens));
-                }
+            let mut after = vec![
+                format!("{:>3.0} %", 100.0 * history.fraction()),
+                format!("step {done:>width$} / {}", format::count(total)),
+            ];
+            after
+                .extend(history.examples_per_second().map(|rate| format!("{:>5} ex/s", format::short(rate))));
+            if area.width >= 76 {
+                after.extend(
+                    history.tokens_per_second().map(|rate| format!("{:>5} tok/s", format::short(rate))),
+                );
             }
+            let after = after.join("  ");
             (before, history.fraction(), after)
         }
     };
@@ -387,7 +384,7 @@ fn work(progress: &Progress) -> (String, f64, String) {
 }
 
 fn draw_loss_pane(app: &App, history: &History, area: Rect, buffer: &mut Buffer) {
-    let block = pane(&app.theme, "Loss", false);
+    let block = pane(app.theme, "Loss", false);
     let inner = block.inner(area);
     block.render(area, buffer);
     draw_loss(app, history, inner, buffer);
@@ -414,7 +411,7 @@ pub fn draw_loss(app: &App, history: &History, area: Rect, buffer: &mut Buffer) 
         percent: false,
         reference: None,
         empty: "the loss of the first step comes here",
-        theme: &app.theme,
+        theme: app.theme,
     };
     chart.render(area, buffer);
 }
@@ -431,8 +428,8 @@ fn draw_score_pane(app: &App, history: &History, area: Rect, buffer: &mut Buffer
         Metric::MatthewsCorrelation => "Matthews correlation",
     };
     let title = format!("{name}{best}");
-    let title = cut(&app.theme, &title, (area.width as usize).saturating_sub(6));
-    let block = pane(&app.theme, &title, false);
+    let title = cut(app.theme, &title, (area.width as usize).saturating_sub(6));
+    let block = pane(app.theme, &title, false);
     let inner = block.inner(area);
     block.render(area, buffer);
     let looks = [
@@ -454,7 +451,7 @@ fn draw_score_pane(app: &App, history: &History, area: Rect, buffer: &mut Buffer
         percent: metric != Metric::Loss,
         reference: history.best.map(|best| best.value),
         empty: "the first score comes here",
-        theme: &app.theme,
+        theme: app.theme,
     };
     chart.render(inner, buffer);
 }
@@ -464,7 +461,7 @@ fn steps_per_epoch(history: &History) -> u64 {
 }
 
 fn draw_step(app: &App, history: &History, area: Rect, buffer: &mut Buffer) {
-    let theme = &app.theme;
+    let theme = app.theme;
     let block = airy_pane(theme, "Step", false);
     let inner = block.inner(area);
     block.render(area, buffer);
@@ -487,14 +484,22 @@ fn draw_step(app: &App, history: &History, area: Rect, buffer: &mut Buffer) {
         sparked(&history.grad_norm),
     ));
     let rate = |rate: Option<f64>| rate.map_or_else(dash, format::short);
+    if app.size.0 < WIDE {
+        // There is no room for the table of scores, and the speeds stand above.
+        let metric = history.metric();
+        let value = |eval: Option<&crate::event::Eval>, metric| {
+            let value = eval.and_then(|eval| eval.scores.get(metric));
+            value.map_or_else(dash, |value| format::score(metric, value))
+        };
+        let latest = history.latest.get(&SplitName::Validation);
+        rows.push(("val. loss", value(latest, Metric::Loss), None));
+        rows.push((format::metric(metric), value(latest, metric), None));
+        rows.push(("best", value(history.best_eval.as_ref(), metric), None));
+    }
     rows.push(("examples/s", rate(history.examples_per_second()), None));
     rows.push(("tokens/s", rate(history.tokens_per_second()), None));
     if let Some(started) = &history.started {
-        rows.push((
-            "learning",
-            format!("{} numbers", format::short(started.trainable_parameters as f64)),
-            None,
-        ));
+        rows.push(("parameters", format::short(started.trainable_parameters as f64), None));
         rows.push(("device", started.device.clone(), None));
         rows.push(("precision", started.precision.clone(), None));
     }
@@ -514,7 +519,7 @@ fn draw_step(app: &App, history: &History, area: Rect, buffer: &mut Buffer) {
 }
 
 fn draw_scores(app: &App, run: &RunView, area: Rect, buffer: &mut Buffer) {
-    let theme = &app.theme;
+    let theme = app.theme;
     let block = airy_pane(theme, "Scores", false);
     let inner = block.inner(area);
     block.render(area, buffer);
@@ -535,7 +540,7 @@ fn draw_scores(app: &App, run: &RunView, area: Rect, buffer: &mut Buffer) {
 }
 
 fn draw_log(app: &App, history: &History, area: Rect, buffer: &mut Buffer) {
-    let theme = &app.theme;
+    let theme = app.theme;
     let title = if app.live.back > 0 { format!("Log, {} lines back", app.live.back) } else { "Log".into() };
     let block = airy_pane(theme, &title, false);
     let inner = block.inner(area);
@@ -581,7 +586,7 @@ pub fn in_short(app: &App) -> Option<(String, Role)> {
         .history()
         .seconds_left()
         .map_or(String::new(), |left| format!(" {} left", format::duration(left)));
-    let theme: &Theme = &app.theme;
+    let theme: Theme = app.theme;
     let dot = theme.sign(" · ", ", ");
     Some((
         format!("{}{dot}{word} {:>3.0} %{left}", run.spec.experiment, 100.0 * run.history().fraction()),

@@ -149,6 +149,7 @@ impl Popup {
 
 /// What a key does to the popup.
 pub fn act(app: &mut App, action: Action) -> Vec<Effect> {
+    let last = last_scroll(app);
     let Some(popup) = &mut app.popup else { return Vec::new() };
     match (popup, action) {
         (Popup::Question(question), Action::Answer(number)) => {
@@ -169,14 +170,32 @@ pub fn act(app: &mut App, action: Action) -> Vec<Effect> {
                 Purpose::Weights => infer::choose(app, &chosen.value),
             };
         }
-        (Popup::Message { .. }, Action::Enter) | (_, Action::Back) => app.popup = None,
-        (Popup::Help { .. }, Action::Help | Action::Enter) => app.popup = None,
+        (Popup::Message { .. } | Popup::Help { .. }, Action::Enter | Action::Help) | (_, Action::Back) => {
+            app.popup = None;
+        }
         (Popup::Question(Question { at, answers, .. }), action) => *at = moved(*at, answers.len(), action),
         (Popup::Choice(choice), action) => choice.at = moved(choice.at, choice.shown().len(), action),
-        // The end is not known here; drawing stops at it.
-        (Popup::Message { first, .. } | Popup::Help { first }, action) => *first = moved(*first, 200, action),
+        (Popup::Message { first, .. } | Popup::Help { first }, action) => {
+            *first = moved(*first, last + 1, action);
+        }
     }
     Vec::new()
+}
+
+/// The last line of the popup that may come to its top, so that scrolling ends at the end.
+fn last_scroll(app: &App) -> usize {
+    let (width, height) = app.size;
+    let (lines, around) = match &app.popup {
+        Some(Popup::Message { text, .. }) => (wrap(text, message_width(width)).len(), 4),
+        Some(Popup::Help { .. }) => (super::help::lines(app).len(), 6),
+        _ => (0, 0),
+    };
+    lines.saturating_sub(height.saturating_sub(around).max(1) as usize)
+}
+
+/// Cells for the text of a message on a screen so wide.
+fn message_width(screen: u16) -> usize {
+    screen.saturating_sub(6).min(84).saturating_sub(4) as usize
 }
 
 /// Types into the popup.
@@ -281,7 +300,7 @@ pub fn draw(app: &App, area: Rect, buffer: &mut Buffer) -> Option<Position> {
 pub fn open_box(app: &App, area: Rect, buffer: &mut Buffer, title: &str, width: u16, height: u16) -> Rect {
     let rect = centred(area, width, height);
     Clear.render(rect, buffer);
-    let block = airy_pane(&app.theme, title, true);
+    let block = airy_pane(app.theme, title, true);
     let inner = block.inner(rect);
     block.render(rect, buffer);
     inner
@@ -289,7 +308,7 @@ pub fn open_box(app: &App, area: Rect, buffer: &mut Buffer, title: &str, width: 
 
 fn draw_message(app: &App, area: Rect, buffer: &mut Buffer, title: &str, text: &str, first: usize) {
     let width = area.width.saturating_sub(6).min(84);
-    let lines = wrap(text, width.saturating_sub(4) as usize);
+    let lines = wrap(text, message_width(area.width));
     let height = (lines.len() as u16 + 4).min(area.height);
     let inner = open_box(app, area, buffer, title, width, height);
     let room = inner.height.saturating_sub(2) as usize;
@@ -306,7 +325,7 @@ fn draw_message(app: &App, area: Rect, buffer: &mut Buffer, title: &str, text: &
 }
 
 fn draw_question(app: &App, area: Rect, buffer: &mut Buffer, question: &Question) {
-    let theme = &app.theme;
+    let theme = app.theme;
     let width = area.width.saturating_sub(6).min(70);
     let lines = wrap(&question.text, width.saturating_sub(4) as usize);
     let height = (lines.len() + question.answers.len()) as u16 + 3;
@@ -337,7 +356,7 @@ fn draw_question(app: &App, area: Rect, buffer: &mut Buffer, question: &Question
 }
 
 fn draw_choice(app: &App, area: Rect, buffer: &mut Buffer, choice: &Choice) -> Position {
-    let theme = &app.theme;
+    let theme = app.theme;
     let shown = choice.shown();
     let widest = choice.items.iter().map(|item| item.value.width()).max().unwrap_or(0).clamp(12, 44);
     let notes = choice.items.iter().map(|item| item.note.width()).max().unwrap_or(0);

@@ -17,6 +17,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::{Constraint, Layout, Position, Rect};
 use ratatui::widgets::Widget;
 use std::path::{Path, PathBuf};
+use unicode_width::UnicodeWidthStr;
 
 /// From so many columns on, list and details stand side by side.
 const SIDE_BY_SIDE: u16 = 100;
@@ -130,14 +131,16 @@ impl Runs {
     }
 
     /// What the past runs of an experiment came to: mean and deviation over seeds, or the best score.
-    pub fn past_score(&self, experiment: &str) -> Option<String> {
+    pub fn past_score(&self, experiment: &str, theme: Theme) -> Option<String> {
         let runs = self.runs.iter().filter(|run| run.experiment == experiment);
         let scored: Vec<&RunRow> = runs.filter(|run| run.best.is_some()).collect();
         if let Some((run, repeats)) = scored.iter().find_map(|run| Some((run, run.repeats?))) {
             let metric = run.best.map_or(Metric::Accuracy, |best| best.0);
             let mean = format::score(metric, repeats.mean);
             if repeats.count > 1 {
-                return Some(format!("{mean} ±{} ×{}", format::score(metric, repeats.sd), repeats.count));
+                let (pm, times) = (theme.sign("±", "+-"), theme.sign("×", "x"));
+                let sd = format::score(metric, repeats.sd);
+                return Some(format!("{mean} {pm}{sd} {times}{}", repeats.count));
             }
             return Some(mean);
         }
@@ -243,7 +246,7 @@ fn ask_to_delete(app: &mut App) {
 /// The list and the details.
 fn layout(area: Rect) -> (Rect, Rect) {
     let halves = if area.width >= SIDE_BY_SIDE {
-        Layout::horizontal([Constraint::Percentage(46), Constraint::Fill(1)]).areas::<2>(area)
+        Layout::horizontal([Constraint::Percentage(50), Constraint::Fill(1)]).areas::<2>(area)
     } else {
         Layout::vertical([Constraint::Percentage(50), Constraint::Fill(1)]).areas::<2>(area)
     };
@@ -268,7 +271,7 @@ pub fn draw(app: &App, area: Rect, buffer: &mut Buffer) -> Option<Position> {
 
 fn draw_list(app: &App, area: Rect, buffer: &mut Buffer) -> Option<Position> {
     let runs = &app.runs;
-    let theme = &app.theme;
+    let theme = app.theme;
     let block = pane(theme, "Experiments", app.form.is_none());
     let inner = block.inner(area);
     block.render(area, buffer);
@@ -288,7 +291,7 @@ fn draw_list(app: &App, area: Rect, buffer: &mut Buffer) -> Option<Position> {
 }
 
 fn draw_lines(app: &App, area: Rect, buffer: &mut Buffer) {
-    let (runs, theme) = (&app.runs, &app.theme);
+    let (runs, theme) = (&app.runs, app.theme);
     let lines = runs.lines();
     let mut rows: Vec<(String, Role, Option<usize>)> = Vec::new();
     let head =
@@ -351,7 +354,7 @@ fn status_role(status: RunStatus) -> Role {
 
 /// A line of the list in exactly `width` cells.
 fn text_of(app: &App, line: &Line<'_>, width: usize) -> String {
-    let theme = &app.theme;
+    let theme = app.theme;
     let is_at = app.runs.line().is_some_and(|at| at.name() == line.name())
         && matches!(line, Line::Run(_)) == app.runs.run().is_some();
     let sign = if is_at { theme.sign("▸", ">") } else { " " };
@@ -362,7 +365,7 @@ fn text_of(app: &App, line: &Line<'_>, width: usize) -> String {
                 .spec
                 .as_ref()
                 .map_or(("-".into(), "-"), |spec| (model_name(&spec.model), spec.task.as_str()));
-            let score = app.runs.past_score(&row.name).unwrap_or_else(|| theme.sign("—", "-").into());
+            let score = app.runs.past_score(&row.name, theme).unwrap_or_else(|| theme.sign("—", "-").into());
             let columns = if wide {
                 format!("{} {} {score:>13}", fixed(theme, &model, 10), fixed(theme, task, 10))
             } else {
@@ -374,24 +377,42 @@ fn text_of(app: &App, line: &Line<'_>, width: usize) -> String {
         Line::Run(run) => {
             let score = match (run.repeats, run.best) {
                 (Some(repeats), Some((metric, _))) if repeats.count > 1 => {
-                    format!("{} ±{}", format::score(metric, repeats.mean), format::score(metric, repeats.sd))
+                    let pm = theme.sign("±", "+-");
+                    format!(
+                        "{} {pm}{}",
+                        format::score(metric, repeats.mean),
+                        format::score(metric, repeats.sd)
+                    )
                 }
                 (_, Some((metric, value))) => format::score(metric, value),
                 _ => theme.sign("—", "-").into(),
             };
-            let far = match run.total_steps {
-                0 => "     ".to_string(),
-                total => format!("{:>3.0} %", 100.0 * run.steps as f64 / total as f64),
-            };
-            let time = format::duration(run.train_seconds);
             let columns = if wide {
-                format!("{score:>10} {far} {time:>7} {:<11}", run.status.name())
+                format!("{score:>10}  {:<16}", outcome(run, theme))
             } else {
-                format!("{score:>10} {:<11}", run.status.name())
+                format!("{score:>10}  {:<11}", run.status.name())
             };
-            let name = fixed(theme, &run.name, width.saturating_sub(columns.chars().count() + 5));
+            let room = width.saturating_sub(columns.chars().count() + 5);
+            let name = if run.name.width() <= room || run.started == 0.0 {
+                fixed(theme, &run.name, room)
+            } else {
+                // The day and time stand for the rest of the name, which the details show whole.
+                let day = &format::date(run.started, app.utc_offset)[5..];
+                format!("{} {day}", fixed(theme, &run.experiment, room.saturating_sub(day.len() + 1)))
+            };
             format!(" {sign} {name} {columns} ")
         }
+    }
+}
+
+/// How a run ended: after how long, or how far it came.
+fn outcome(run: &RunRow, theme: Theme) -> String {
+    match (run.status, run.total_steps) {
+        (RunStatus::Finished, _) => {
+            format!("{} {:>8}", theme.sign("✓", "ok"), format::duration(run.train_seconds))
+        }
+        (status, 0) => status.name().into(),
+        (status, total) => format!("{} {:.0} %", status.name(), 100.0 * run.steps as f64 / total as f64),
     }
 }
 
@@ -408,8 +429,8 @@ pub fn model_name(id: &str) -> String {
 
 fn draw_details(app: &App, area: Rect, buffer: &mut Buffer) {
     let title = app.runs.line().map_or(String::new(), |line| line.name().to_string());
-    let title = cut(&app.theme, &title, (area.width as usize).saturating_sub(6));
-    let block = airy_pane(&app.theme, &title, false);
+    let title = cut(app.theme, &title, (area.width as usize).saturating_sub(6));
+    let block = airy_pane(app.theme, &title, false);
     let inner = block.inner(area);
     block.render(area, buffer);
     match app.runs.line() {
@@ -424,7 +445,7 @@ fn draw_details(app: &App, area: Rect, buffer: &mut Buffer) {
 }
 
 fn draw_experiment(app: &App, row: &ExperimentRow, area: Rect, buffer: &mut Buffer) {
-    let theme = &app.theme;
+    let theme = app.theme;
     let mut y = area.y;
     for line in wrap(row.description.as_deref().unwrap_or(""), area.width as usize) {
         y = next_line(buffer, area, y, &line, theme.style(Role::Text));
@@ -442,7 +463,7 @@ fn draw_experiment(app: &App, row: &ExperimentRow, area: Rect, buffer: &mut Buff
             for (label, value) in describe(spec, theme) {
                 y = setting(buffer, area, y, label, &value, theme);
             }
-            if let Some(score) = app.runs.past_score(&row.name) {
+            if let Some(score) = app.runs.past_score(&row.name, theme) {
                 y = setting(buffer, area, y + 1, "past runs", &score, theme);
             }
             let known: Vec<String> = row
@@ -469,7 +490,7 @@ fn next_line(buffer: &mut Buffer, area: Rect, y: u16, text: &str, style: ratatui
 }
 
 /// A name and a value that may go over several lines.
-fn setting(buffer: &mut Buffer, area: Rect, mut y: u16, label: &str, value: &str, theme: &Theme) -> u16 {
+fn setting(buffer: &mut Buffer, area: Rect, mut y: u16, label: &str, value: &str, theme: Theme) -> u16 {
     let label = if y < area.bottom() { fixed(theme, label, LABEL) } else { return y };
     put(buffer, area.x, y, area.width, &label, theme.style(Role::Muted));
     let x = area.x + LABEL as u16;
@@ -481,7 +502,7 @@ fn setting(buffer: &mut Buffer, area: Rect, mut y: u16, label: &str, value: &str
 }
 
 /// A specification in a few lines of names and values.
-pub fn describe(spec: &RunSpec, theme: &Theme) -> Vec<(&'static str, String)> {
+pub fn describe(spec: &RunSpec, theme: Theme) -> Vec<(&'static str, String)> {
     let dot = theme.sign(" · ", ", ");
     let model = match known_model(&spec.model) {
         Some(model) => format!("{}{dot}{}{dot}{:.1} M", spec.model, model.title, model.millions),
@@ -494,7 +515,7 @@ pub fn describe(spec: &RunSpec, theme: &Theme) -> Vec<(&'static str, String)> {
     };
     let batch = match spec.gradient_accumulation_steps {
         1 => format!("{} examples", spec.per_device_train_batch_size),
-        parts => format!("{} × {parts} examples", spec.per_device_train_batch_size),
+        parts => format!("{} {} {parts} examples", spec.per_device_train_batch_size, theme.sign("×", "x")),
     };
     let schedule = match spec.lr_scheduler_type {
         Schedule::Linear => "falls in a line",
@@ -546,12 +567,10 @@ fn word(value: &impl serde::Serialize) -> String {
 }
 
 fn draw_run(app: &App, run: &RunRow, area: Rect, buffer: &mut Buffer) {
-    let theme = &app.theme;
-    let mut status = run.status.name().to_string();
-    if run.total_steps > 0 {
-        status += &format!(", step {} of {}", format::count(run.steps), format::count(run.total_steps));
-    }
-    status += &format!(", {} of training", format::duration(run.train_seconds));
+    let theme = app.theme;
+    let (steps, total) = (format::count(run.steps), format::count(run.total_steps));
+    let far = if run.total_steps > 0 { format!(", step {steps} of {total}") } else { String::new() };
+    let status = format!("{}{far}, {} of training", run.status.name(), format::duration(run.train_seconds));
     put(buffer, area.x, area.y, area.width, &status, theme.style(status_role(run.status)));
     if run.started > 0.0 {
         put_right(

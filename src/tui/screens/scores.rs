@@ -19,7 +19,7 @@ pub(super) fn split_role(split: SplitName) -> Role {
 }
 
 /// Draws the table into the top of `area`; returns the lines it took.
-pub(super) fn draw(history: &History, theme: &Theme, area: Rect, buffer: &mut Buffer) -> u16 {
+pub(super) fn draw(history: &History, theme: Theme, area: Rect, buffer: &mut Buffer) -> u16 {
     if history.latest.is_empty() {
         let text = "Not scored yet.";
         put(buffer, area.x, area.y, area.width, text, theme.style(Role::Muted));
@@ -28,7 +28,7 @@ pub(super) fn draw(history: &History, theme: &Theme, area: Rect, buffer: &mut Bu
     let metric = history.metric();
     let name = format::metric(metric);
     let muted = theme.style(Role::Muted);
-    let head = format!("{:<11}{:>9}{:>9}{:>9}{:>9}", name, "before", "latest", "best", "loss");
+    let head = format!("{:<11}{:>8}{:>8}{:>8}{:>8}", name, "before", "latest", "best", "loss");
     put(buffer, area.x, area.y, area.width, &head, muted);
     let mut y = area.y + 1;
     for split in [SplitName::Validation, SplitName::Test, SplitName::Train] {
@@ -49,12 +49,12 @@ pub(super) fn draw(history: &History, theme: &Theme, area: Rect, buffer: &mut Bu
             }
             _ => String::new(),
         };
-        let text = format!("{:>9}{:>9}", cell(history.before.get(&split)), cell(Some(&latest.scores)));
+        let text = format!("{:>8}{:>8}", cell(history.before.get(&split)), cell(Some(&latest.scores)));
         let x = put(buffer, x, y, area.right().saturating_sub(x), &text, theme.style(Role::Text));
         let x =
-            put(buffer, x, y, area.right().saturating_sub(x), &format!("{best:>9}"), theme.style(Role::Best));
+            put(buffer, x, y, area.right().saturating_sub(x), &format!("{best:>8}"), theme.style(Role::Best));
         let loss = latest.scores.get(Metric::Loss).map_or("-".into(), format::loss);
-        put(buffer, x, y, area.right().saturating_sub(x), &format!("{loss:>9}"), theme.style(Role::Text));
+        put(buffer, x, y, area.right().saturating_sub(x), &format!("{loss:>8}"), theme.style(Role::Text));
         y += 1;
     }
     y - area.y

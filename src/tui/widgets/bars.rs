@@ -10,7 +10,7 @@ const HEIGHTS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '�
 const PLAIN_HEIGHTS: [char; 8] = ['_', '.', ':', '-', '=', '+', '*', '#'];
 
 /// Draws a bar that is `fraction` full (0..=1; anything else counts as the nearest) in the first line of `area`.
-pub fn bar(buffer: &mut Buffer, area: Rect, fraction: f64, role: Role, theme: &Theme) {
+pub fn bar(buffer: &mut Buffer, area: Rect, fraction: f64, role: Role, theme: Theme) {
     let fraction = if fraction.is_finite() { fraction.clamp(0.0, 1.0) } else { 0.0 };
     let eighths = (f64::from(area.width) * 8.0 * fraction).round() as usize;
     let (full, rest) = if theme.ascii { ((eighths + 4) / 8, 0) } else { (eighths / 8, eighths % 8) };
@@ -23,7 +23,7 @@ pub fn bar(buffer: &mut Buffer, area: Rect, fraction: f64, role: Role, theme: &T
 
 /// The last `width` of `values` as little bars between their lowest and highest; a space where one
 /// is not a finite number.
-pub fn spark(values: impl Iterator<Item = f64>, width: usize, theme: &Theme) -> String {
+pub fn spark(values: impl Iterator<Item = f64>, width: usize, theme: Theme) -> String {
     let values: Vec<f64> = values.collect();
     let values = &values[values.len().saturating_sub(width)..];
     let finite = values.iter().copied().filter(|value| value.is_finite());
@@ -46,7 +46,7 @@ mod tests {
     const FANCY: Theme = Theme { palette: Palette::None, ascii: false };
     const PLAIN: Theme = Theme { palette: Palette::None, ascii: true };
 
-    fn drawn(fraction: f64, theme: &Theme) -> String {
+    fn drawn(fraction: f64, theme: Theme) -> String {
         let area = Rect::new(0, 0, 4, 1);
         let mut buffer = Buffer::empty(area);
         bar(&mut buffer, area, fraction, Role::Bar, theme);
@@ -55,22 +55,22 @@ mod tests {
 
     #[test]
     fn bars_fill_in_eighths() {
-        let bars = [0.0, 0.01, 0.3, 0.5, 1.0, 7.0, f64::NAN].map(|fraction| drawn(fraction, &FANCY));
+        let bars = [0.0, 0.01, 0.3, 0.5, 1.0, 7.0, f64::NAN].map(|fraction| drawn(fraction, FANCY));
         assert_eq!(bars, ["····", "····", "█▎··", "██··", "████", "████", "····"]);
-        assert_eq!([0.0, 0.3, 1.0].map(|fraction| drawn(fraction, &PLAIN)), ["----", "#---", "####"]);
+        assert_eq!([0.0, 0.3, 1.0].map(|fraction| drawn(fraction, PLAIN)), ["----", "#---", "####"]);
     }
 
     #[test]
     fn sparks_span_lowest_to_highest() {
-        assert_eq!(spark([9.0, 0.0, 1.0, 2.0, f64::NAN].into_iter(), 4, &FANCY), "▁▅█ ");
-        assert_eq!(spark([3.0, 3.0].into_iter(), 4, &FANCY), "  ▄▄");
-        assert_eq!(spark(std::iter::empty(), 3, &FANCY), "   ");
+        assert_eq!(spark([9.0, 0.0, 1.0, 2.0, f64::NAN].into_iter(), 4, FANCY), "▁▅█ ");
+        assert_eq!(spark([3.0, 3.0].into_iter(), 4, FANCY), "  ▄▄");
+        assert_eq!(spark(std::iter::empty(), 3, FANCY), "   ");
     }
 
     #[test]
     fn nothing_fits_into_nothing() {
         let mut buffer = Buffer::empty(Rect::ZERO);
-        bar(&mut buffer, Rect::ZERO, 0.5, Role::Bar, &FANCY);
-        assert_eq!(spark([1.0].into_iter(), 0, &FANCY), "");
+        bar(&mut buffer, Rect::ZERO, 0.5, Role::Bar, FANCY);
+        assert_eq!(spark([1.0].into_iter(), 0, FANCY), "");
     }
 }

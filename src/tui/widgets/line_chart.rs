@@ -54,7 +54,7 @@ pub struct LineChart<'a> {
     /// What to say while there is no point.
     pub empty: &'a str,
     /// Styles and signs.
-    pub theme: &'a Theme,
+    pub theme: Theme,
 }
 
 /// The value axis: ends, distance of the ticks, and whether values above the end are cut off.
@@ -63,6 +63,15 @@ struct Scale {
     from: f64,
     to: f64,
     tick: f64,
+}
+
+impl Scale {
+    /// Row of dots of a value, from the top; values outside are moved to the edge.
+    fn dot(self, value: f64, height: u16) -> usize {
+        let dots = f64::from(height) * 4.0 - 1.0;
+        let share = (self.to - value) / (self.to - self.from);
+        (share * dots).round().clamp(0.0, dots) as usize
+    }
 }
 
 /// Dots, two by four a cell, with the curve that each cell belongs to.
@@ -240,7 +249,7 @@ impl LineChart<'_> {
         let mut free = plot.bottom();
         for tick in 0..=ticks.min(20) {
             let value = scale.from + tick as f64 * scale.tick;
-            let y = plot.y + self.dot(value, scale, plot.height) as u16 / 4;
+            let y = plot.y + scale.dot(value, plot.height) as u16 / 4;
             if y >= free {
                 continue;
             }
@@ -290,13 +299,6 @@ impl LineChart<'_> {
         }
     }
 
-    /// Row of dots of a value, from the top; values outside are moved to the edge.
-    fn dot(&self, value: f64, scale: Scale, height: u16) -> usize {
-        let dots = f64::from(height) * 4.0 - 1.0;
-        let share = (scale.to - value) / (scale.to - scale.from);
-        (share * dots).round().clamp(0.0, dots) as usize
-    }
-
     fn draw_curves(&self, buffer: &mut Buffer, plot: Rect, scale: Scale) {
         let theme = self.theme;
         let mut canvas = Canvas::new(plot.width as usize, plot.height as usize);
@@ -314,7 +316,7 @@ impl LineChart<'_> {
                 if column.finite == 0 {
                     continue;
                 }
-                let y = self.draw_column(&mut canvas, (x, column), before, scale, plot.height, number as u8);
+                let y = draw_column(&mut canvas, (x, column), before, scale, plot.height, number as u8);
                 before = Some((x, y));
                 if column.max > scale.to * (1.0 + 1e-9) {
                     cut_off.push((x / 2, column.max));
@@ -333,26 +335,6 @@ impl LineChart<'_> {
             }
         }
         self.draw_troubles(buffer, plot, &cut_off, not_finite);
-    }
-
-    /// Draws one column of dots and the line to the column before; returns the row of its mean.
-    fn draw_column(
-        &self,
-        canvas: &mut Canvas,
-        (x, column): (usize, &Column),
-        before: Option<(usize, usize)>,
-        scale: Scale,
-        height: u16,
-        curve: u8,
-    ) -> usize {
-        let y = self.dot(column.mean, scale, height);
-        if let Some(before) = before {
-            canvas.line(before, (x, y), curve);
-        }
-        let top = self.dot(column.max, scale, height);
-        let bottom = self.dot(column.min, scale, height);
-        canvas.vertical(x, top, bottom, curve);
-        y
     }
 
     fn blit(&self, canvas: &Canvas, buffer: &mut Buffer, plot: Rect) {
@@ -374,7 +356,7 @@ impl LineChart<'_> {
 
     fn draw_reference(&self, buffer: &mut Buffer, plot: Rect, scale: Scale) {
         let Some(reference) = self.reference.filter(|value| value.is_finite()) else { return };
-        let y = plot.y + self.dot(reference, scale, plot.height) as u16 / 4;
+        let y = plot.y + scale.dot(reference, plot.height) as u16 / 4;
         for x in (plot.x..plot.right()).step_by(2) {
             put(buffer, x, y, 1, self.theme.sign("╌", "-"), self.theme.style(Role::Frame));
         }
@@ -417,7 +399,9 @@ impl LineChart<'_> {
             })
             .collect();
         if height < 2 * labels.len() as u16 {
-            labels.iter_mut().for_each(|label| label.lines = 1);
+            for label in &mut labels {
+                label.lines = 1;
+            }
         }
         labels
     }
@@ -437,7 +421,7 @@ impl LineChart<'_> {
         let mut free = plot.y;
         let mut below: u16 = labels.iter().map(|label| label.lines).sum();
         for label in labels {
-            let wanted = plot.y + self.dot(label.at, scale, plot.height) as u16 / 4;
+            let wanted = plot.y + scale.dot(label.at, plot.height) as u16 / 4;
             let y = wanted.min(plot.bottom().saturating_sub(below)).max(free);
             if y + label.lines > plot.bottom() {
                 return;
@@ -454,6 +438,25 @@ impl LineChart<'_> {
             below -= label.lines;
         }
     }
+}
+
+/// Draws one column of dots and the line to the column before; returns the row of its mean.
+fn draw_column(
+    canvas: &mut Canvas,
+    (x, column): (usize, &Column),
+    before: Option<(usize, usize)>,
+    scale: Scale,
+    height: u16,
+    curve: u8,
+) -> usize {
+    let y = scale.dot(column.mean, height);
+    if let Some(before) = before {
+        canvas.line(before, (x, y), curve);
+    }
+    let top = scale.dot(column.max, height);
+    let bottom = scale.dot(column.min, height);
+    canvas.vertical(x, top, bottom, curve);
+    y
 }
 
 /// The nearest of 1, 2, 5 × 10ⁿ at or above `step`.
@@ -480,7 +483,7 @@ mod tests {
         series
     }
 
-    fn chart<'a>(curves: &'a [Curve<'a>], steps: u64, theme: &'a Theme) -> LineChart<'a> {
+    fn chart<'a>(curves: &'a [Curve<'a>], steps: u64, theme: Theme) -> LineChart<'a> {
         LineChart {
             curves,
             steps,
@@ -521,13 +524,13 @@ mod tests {
             "    └┬──────────────┬────────────────┬",
             "     0           epoch 1             2",
         ];
-        let got = drawn(&chart(&curves, 100, &FANCY), 52, 9);
+        let got = drawn(&chart(&curves, 100, FANCY), 52, 9);
         let _ = expected;
         eprintln!("{}", got.join("\n"));
         assert!(got[0].trim_start().starts_with("1.0┤"), "{}", got.join("\n"));
         assert_eq!(got.join("").matches('•').count(), 3, "{}", got.join("\n"));
         assert!(got.join("").contains("validation"));
-        let plain = drawn(&chart(&curves, 100, &PLAIN), 52, 9).join("\n");
+        let plain = drawn(&chart(&curves, 100, PLAIN), 52, 9).join("\n");
         assert!(plain.is_ascii() && plain.contains('*') && plain.contains('o'), "{plain}");
     }
 
@@ -535,7 +538,7 @@ mod tests {
     fn a_spike_among_a_million_steps_is_marked() {
         let loss = series((1..=1_000_000).map(|step| (step, if step == 500_000 { 80.0 } else { 0.5 })));
         let curves = [curve("train", Look::Line, &loss)];
-        let rows = drawn(&chart(&curves, 1_000_000, &FANCY), 60, 12);
+        let rows = drawn(&chart(&curves, 1_000_000, FANCY), 60, 12);
         assert_eq!(rows[0].matches('▲').count(), 1, "{}", rows.join("\n"));
         assert!(rows[1].contains("▲ up to 80.00"), "{}", rows.join("\n"));
     }
@@ -544,7 +547,7 @@ mod tests {
     fn gaps_stay_empty() {
         let loss = series((0..=40).map(|step| (step, if (10..30).contains(&step) { f64::NAN } else { 1.0 })));
         let curves = [curve("", Look::Line, &loss)];
-        let rows = drawn(&chart(&curves, 40, &FANCY), 47, 8);
+        let rows = drawn(&chart(&curves, 40, FANCY), 47, 8);
         let line = rows.iter().find(|row| {
             row.contains('\u{2812}') || row.contains('⠤') || row.contains('⣀') || row.contains('⠉')
         });
@@ -563,8 +566,8 @@ mod tests {
             for height in 0..12 {
                 for one in [&some, &none, &bad] {
                     let curves = [curve("train", Look::Line, one)];
-                    drawn(&chart(&curves, 1, &FANCY), width, height);
-                    drawn(&chart(&curves, 0, &PLAIN), width, height);
+                    drawn(&chart(&curves, 1, FANCY), width, height);
+                    drawn(&chart(&curves, 0, PLAIN), width, height);
                 }
             }
         }

@@ -13,7 +13,7 @@ use ratatui::widgets::{Block, Padding};
 use unicode_width::UnicodeWidthStr;
 
 /// A framed pane with a title; the frame of one that takes the keys stands out.
-pub fn pane<'a>(theme: &Theme, title: &'a str, focused: bool) -> Block<'a> {
+pub fn pane(theme: Theme, title: &str, focused: bool) -> Block<'_> {
     let role = if focused { Role::Focus } else { Role::Frame };
     let block = Block::bordered().border_set(theme.border()).border_style(theme.style(role));
     if title.is_empty() {
@@ -23,7 +23,7 @@ pub fn pane<'a>(theme: &Theme, title: &'a str, focused: bool) -> Block<'a> {
 }
 
 /// [`pane`] with a column of air on both sides.
-pub fn airy_pane<'a>(theme: &Theme, title: &'a str, focused: bool) -> Block<'a> {
+pub fn airy_pane(theme: Theme, title: &str, focused: bool) -> Block<'_> {
     pane(theme, title, focused).padding(Padding::horizontal(1))
 }
 
@@ -42,7 +42,7 @@ pub fn put_right(buffer: &mut Buffer, area: Rect, y: u16, text: &str, style: Sty
 }
 
 /// `text` in at most `width` cells, with an ellipsis where it is cut.
-pub fn cut(theme: &Theme, text: &str, width: usize) -> String {
+pub fn cut(theme: Theme, text: &str, width: usize) -> String {
     if text.width() <= width {
         return text.to_string();
     }
@@ -63,7 +63,7 @@ pub fn cut(theme: &Theme, text: &str, width: usize) -> String {
 }
 
 /// `text` cut or filled up with spaces to exactly `width` cells.
-pub fn fixed(theme: &Theme, text: &str, width: usize) -> String {
+pub fn fixed(theme: Theme, text: &str, width: usize) -> String {
     let mut out = cut(theme, text, width);
     out.extend(std::iter::repeat_n(' ', width.saturating_sub(out.width())));
     out
@@ -114,11 +114,11 @@ mod tests {
 
     #[test]
     fn text_is_cut_by_cells() {
-        assert_eq!(cut(&THEME, "abcdef", 6), "abcdef");
-        assert_eq!(cut(&THEME, "abcdefg", 6), "abcde…");
-        assert_eq!(cut(&THEME, "日本語です", 6), "日本…");
-        assert_eq!(cut(&THEME, "abc", 0), "");
-        assert_eq!(fixed(&THEME, "日本語です", 6), "日本… ");
+        assert_eq!(cut(THEME, "abcdef", 6), "abcdef");
+        assert_eq!(cut(THEME, "abcdefg", 6), "abcde…");
+        assert_eq!(cut(THEME, "日本語です", 6), "日本…");
+        assert_eq!(cut(THEME, "abc", 0), "");
+        assert_eq!(fixed(THEME, "日本語です", 6), "日本… ");
     }
 
     #[test]
