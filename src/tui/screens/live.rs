@@ -6,7 +6,7 @@ use crate::catalog::Metric;
 use crate::event::{Command, Progress, SplitName, Status, Unit};
 use crate::run::Repeats;
 use crate::run::Said;
-use crate::run::history::{History, LogKind, Phase};
+use crate::run::history::{History, LogKind, Phase, Series};
 use crate::spec::RunSpec;
 use crate::tui::app::{App, Tab};
 use crate::tui::format;
@@ -469,14 +469,12 @@ fn draw_step(app: &App, history: &History, area: Rect, buffer: &mut Buffer) {
     let dash = || "-".to_string();
     let mut rows: Vec<(&str, String, Option<String>)> = Vec::new();
     let spark_width = (inner.width as usize).saturating_sub(18).min(12);
-    let sparked = |series: &crate::run::history::Series| {
-        Some(spark(series.recent().map(|(_, value)| value), spark_width, theme))
-    };
+    let sparked = |series: &Series| Some(spark(series.recent().map(|(_, value)| value), spark_width, theme));
     rows.push(("loss", step.map_or_else(dash, |step| format::loss(step.loss)), sparked(&history.loss)));
     rows.push((
         "lr",
         step.map_or_else(dash, |step| format::learning_rate(step.learning_rate)),
-        sparked(&history.learning_rate),
+        Some(spark(course(&history.learning_rate, spark_width).into_iter(), spark_width, theme)),
     ));
     rows.push((
         "grad norm",
@@ -516,6 +514,13 @@ fn draw_step(app: &App, history: &History, area: Rect, buffer: &mut Buffer) {
             put(buffer, x, y, rest, &cut(theme, &value, rest as usize), theme.style(Role::Text));
         }
     }
+}
+
+/// A curve from its first step to its last in at most `width` values.
+fn course(series: &Series, width: usize) -> Vec<f64> {
+    let last = series.last().map_or(0.0, |(step, _)| step as f64);
+    let columns = series.columns(0.0, last, width);
+    columns.iter().filter(|column| column.finite > 0).map(|column| column.mean).collect()
 }
 
 fn draw_scores(app: &App, run: &RunView, area: Rect, buffer: &mut Buffer) {

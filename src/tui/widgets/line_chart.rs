@@ -15,6 +15,8 @@ use unicode_width::UnicodeWidthStr;
 
 /// Cells of the labels at the value axis, the axis included.
 const AXIS: u16 = 6;
+/// The least that a chart of shares spans.
+const LEAST_PERCENT: f64 = 0.05;
 
 /// How a curve is drawn.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -210,6 +212,13 @@ impl LineChart<'_> {
 
     fn scale(&self, (low, high): (f64, f64), height: u16) -> Scale {
         let low = if !self.percent && low > 0.0 && low < 0.6 * high { 0.0 } else { low };
+        // Scores that differ by a hair must not look as if they were worlds apart.
+        let (low, high) = if self.percent && high - low < LEAST_PERCENT {
+            let middle = f64::midpoint(low, high);
+            (middle - LEAST_PERCENT / 2.0, middle + LEAST_PERCENT / 2.0)
+        } else {
+            (low, high)
+        };
         let span = if high > low { high - low } else { (0.1 * high.abs()).max(0.01) };
         let tick = nice(span / f64::from((height / 3).clamp(1, 5)));
         let mut from = (low / tick).floor() * tick;
