@@ -254,6 +254,32 @@ fn a_megabyte_of_paste_does_not_freeze() {
 }
 
 #[test]
+fn it_sleeps_and_wakes_and_draws_anew() {
+    let home = tempfile::tempdir().unwrap();
+    let mut terminal = Terminal::open(home.path(), &[]);
+    terminal.wait_for("A short one");
+    terminal.send("\x1a");
+    let begun = Instant::now();
+    while terminal.parser.screen().alternate_screen() {
+        assert!(begun.elapsed() < PATIENCE, "it does not go to sleep");
+        terminal.take(Duration::from_millis(50));
+    }
+    terminal.is_given_back();
+    terminal.signal("CONT");
+    terminal.wait_for("A short one");
+    assert!(terminal.parser.screen().alternate_screen());
+    // Drawing anew must not ask the terminal anything: this one answers nothing.
+    terminal.parser.process(b"\x1b[2J");
+    let begun = Instant::now();
+    terminal.send("\x0c");
+    terminal.wait_for("A short one");
+    assert!(begun.elapsed() < Duration::from_millis(1500), "{:?}", begun.elapsed());
+    terminal.send("q");
+    assert_eq!(terminal.end().exit_code(), 0);
+    terminal.is_given_back();
+}
+
+#[test]
 fn a_hang_up_ends_it() {
     let home = tempfile::tempdir().unwrap();
     let mut terminal = Terminal::open(home.path(), &[]);

@@ -279,7 +279,7 @@ pub fn type_in(app: &mut App, edit: &Edit) -> Vec<Effect> {
 fn choose_weights(app: &mut App) {
     let mut items = Vec::new();
     if app.is_training() {
-        let name = app.training.as_ref().map_or(String::new(), super::live::RunView::name);
+        let name = app.training.as_ref().map_or(String::new(), super::run_view::RunView::name);
         items.push(Item { value: LIVE.into(), note: name });
     }
     for run in app.runs.runs.iter().filter(|run| run.best.is_some() && run.status != RunStatus::Running) {
@@ -335,7 +335,7 @@ fn what(app: &App) -> (String, Role) {
         Source::Nothing => {
             return ("No weights yet: ^O chooses some, or train a run first.".into(), Role::Warning);
         }
-        Source::Live => app.training.as_ref().map_or("the run".into(), super::live::RunView::name),
+        Source::Live => app.training.as_ref().map_or("the run".into(), super::run_view::RunView::name),
         Source::Run { name, .. } | Source::Named(name) => name.clone(),
     };
     match (&infer.opened, &infer.trouble) {
