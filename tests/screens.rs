@@ -14,7 +14,7 @@ use glue_tui::tui::app::{App, ExperimentRow, Tab};
 use glue_tui::tui::msg::{Effect, Msg, Opened};
 use glue_tui::tui::theme::{Palette, Theme};
 use glue_tui::tui::update::update;
-use glue_tui::tui::{input, view};
+use glue_tui::tui::{input, keymap, view};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::Color;
@@ -639,8 +639,8 @@ fn keys_at_the_foot_do_what_they_say_and_the_help_has_all() {
     // A key that is bound twice in a place where both bindings hold could not keep its word.
     let apps = [app(120, 40), training(120, 40, "demo", 200), judging(120, 40, "x")];
     for app in &apps {
-        let mut seen: Vec<(input::Place, String)> = Vec::new();
-        for binding in input::BINDINGS.iter().filter(|binding| binding.is_on(app)) {
+        let mut seen: Vec<(keymap::Place, String)> = Vec::new();
+        for binding in keymap::BINDINGS.iter().filter(|binding| binding.is_on(app)) {
             for key in binding.keys(THEME).split(' ') {
                 let one = (binding.place, key.to_string());
                 assert!(!seen.contains(&one), "{one:?} twice");

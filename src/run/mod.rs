@@ -6,6 +6,7 @@ pub mod history;
 mod index;
 mod log;
 mod repeats;
+pub mod series;
 
 pub use conduct::{Outcome, Running, Said, Start, conduct, start};
 pub use dir::RunDir;

@@ -2,8 +2,9 @@
 
 use super::screens::form::Form;
 use super::screens::infer::Infer;
-use super::screens::live::{LiveView, RunView};
+use super::screens::live::LiveView;
 use super::screens::popup::Popup;
+use super::screens::run_view::RunView;
 use super::screens::runs::Runs;
 use super::theme::Theme;
 use crate::spec::{RunSpec, Value};

@@ -7,6 +7,7 @@ pub mod app;
 mod effects;
 pub mod format;
 pub mod input;
+pub mod keymap;
 pub mod msg;
 pub mod screens;
 pub mod terminal;
@@ -22,7 +23,7 @@ use crossbeam_channel::{Receiver, Sender, after, never, select, unbounded};
 use crossterm::event::Event;
 use effects::World;
 use msg::{Effect, Msg};
-use screens::live::RunView;
+use screens::run_view::RunView;
 use std::io::Write;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -34,6 +35,8 @@ use update::update;
 const FRAME: Duration = Duration::from_millis(50);
 /// Time between two looks at the clock while something depends on it.
 const TICK: Duration = Duration::from_secs(1);
+/// Why the interface ends when nobody can see it.
+const GONE: &str = "the terminal is gone";
 /// Events of the training that are taken before keys are looked at again.
 const BURST: usize = 1000;
 
@@ -114,7 +117,7 @@ impl Loop {
                 self.app.now = now();
                 let app = &self.app;
                 if screen.draw(|frame| view::draw(app, frame)).is_err() {
-                    return self.stop("the terminal is gone");
+                    return self.stop(GONE);
                 }
                 self.drawn = Some(Instant::now());
                 is_dirty = false;
@@ -138,8 +141,8 @@ impl Loop {
             while !effects.is_empty() {
                 match effects.remove(0) {
                     Effect::Quit => return Ok(()),
-                    Effect::Redraw => screen.clear()?,
-                    Effect::Suspend => screen.sleep()?,
+                    Effect::Redraw if screen.clear().is_err() => return self.stop(GONE),
+                    Effect::Suspend if screen.sleep().is_err() => return self.stop(GONE),
                     effect => {
                         let msg = self.world.cause(effect);
                         effects.extend(msg.map_or(Vec::new(), |msg| update(&mut self.app, msg)));
@@ -192,7 +195,7 @@ impl Loop {
 
     fn key(&mut self, event: Option<Event>, turn: &mut Turn) {
         let Some(event) = event else {
-            turn.end = Some("the terminal is gone");
+            turn.end = Some(GONE);
             return;
         };
         turn.is_urgent = true;

@@ -9,6 +9,7 @@ use crossterm::terminal::{
 };
 use crossterm::{cursor, execute};
 use ratatui::backend::CrosstermBackend;
+use ratatui::layout::{Position, Rect};
 use ratatui::{Frame, Terminal};
 use std::io::{IsTerminal, Stdout, stdin, stdout};
 use std::sync::Once;
@@ -54,7 +55,10 @@ impl Screen {
 
     /// Forgets what is on the screen, so that the next frame draws all of it.
     pub fn clear(&mut self) -> Result<()> {
-        self.terminal.clear().map_err(trouble)
+        // `Terminal::clear` would ask the terminal where the cursor is, and the thread that reads keys
+        // would take the answer. A resize to the same size clears without asking.
+        let size = self.terminal.size().map_err(trouble)?;
+        self.terminal.resize(Rect::from((Position::ORIGIN, size))).map_err(trouble)
     }
 
     /// Columns and rows.

@@ -1,10 +1,11 @@
 //! What a message does to the app. No files, no channels, no clock.
 
 use super::app::{App, Tab};
-use super::input::{Place, place};
+use super::input::place;
+use super::keymap::Place;
 use super::msg::{Action, Effect, Msg};
-use super::screens::live::RunView;
 use super::screens::popup::{self, Popup};
+use super::screens::run_view::RunView;
 use super::screens::{form, infer, live, runs};
 use super::widgets::text_field::Edit;
 use crate::event::{Event, Status};

@@ -1,7 +1,8 @@
 //! The frame around every screen: tabs above, keys below, a popup over all.
 
 use super::app::{App, Tab};
-use super::input::{BINDINGS, Binding, Place, place};
+use super::input::place;
+use super::keymap::{BINDINGS, Binding, Place};
 use super::screens::{infer, live, popup, runs};
 use super::theme::Role;
 use super::widgets::{put, put_right};

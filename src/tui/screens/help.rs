@@ -2,7 +2,8 @@
 
 use super::popup::open_box;
 use crate::tui::app::App;
-use crate::tui::input::{self, BINDINGS, Place};
+use crate::tui::input;
+use crate::tui::keymap::{BINDINGS, Place};
 use crate::tui::theme::Role;
 use crate::tui::widgets::{fixed, put};
 use ratatui::buffer::Buffer;

@@ -279,7 +279,7 @@ pub fn type_in(app: &mut App, edit: &Edit) -> Vec<Effect> {
 fn choose_weights(app: &mut App) {
     let mut items = Vec::new();
     if app.is_training() {
-        let name = app.training.as_ref().map_or(String::new(), super::live::RunView::name);
+        let name = app.training.as_ref().map_or(String::new(), super::run_view::RunView::name);
         items.push(Item { value: LIVE.into(), note: name });
     }
     for run in app.runs.runs.iter().filter(|run| run.best.is_some() && run.status != RunStatus::Running) {
@@ -335,7 +335,7 @@ fn what(app: &App) -> (String, Role) {
         Source::Nothing => {
             return ("No weights yet: ^O chooses some, or train a run first.".into(), Role::Warning);
         }
-        Source::Live => app.training.as_ref().map_or("the run".into(), super::live::RunView::name),
+        Source::Live => app.training.as_ref().map_or("the run".into(), super::run_view::RunView::name),
         Source::Run { name, .. } | Source::Named(name) => name.clone(),
     };
     match (&infer.opened, &infer.trouble) {
@@ -432,7 +432,7 @@ fn draw_bars(verdict: &Verdict, is_old: bool, theme: Theme, area: Rect, buffer: 
             _ => Role::Text,
         };
         let x = put(buffer, area.x, y, area.width, &(fixed(theme, label, widest) + "  "), theme.style(role));
-        let width = area.right().saturating_sub(x + 7);
+        let width = area.right().saturating_sub(x + 9);
         let fill = if is_old {
             Role::Muted
         } else if is_first {
@@ -441,7 +441,7 @@ fn draw_bars(verdict: &Verdict, is_old: bool, theme: Theme, area: Rect, buffer: 
             Role::Bar
         };
         bar(buffer, Rect { x, y, width, height: 1 }, f64::from(*probability), fill, theme);
-        put(buffer, x + width + 2, y, 5, &format!("{:>5.1}", 100.0 * probability), theme.style(role));
+        put(buffer, x + width + 2, y, 7, &format!("{:>5.1} %", 100.0 * probability), theme.style(role));
     }
 }
 
@@ -464,11 +464,11 @@ fn draw_judged(app: &App, area: Rect, buffer: &mut Buffer) {
             Some(pair) => format!("{}  |  {pair}", one.text),
             None => one.text.clone(),
         };
-        let room = (inner.width as usize).saturating_sub(widest + 10);
+        let room = (inner.width as usize).saturating_sub(widest + 12);
         let is_at = app.infer.recalled == Some(row);
         let role = if is_at { Role::Selected } else { Role::Text };
         let x = put(buffer, inner.x, y, inner.width, &fixed(theme, &text, room), theme.style(role));
-        let verdict = format!("  {}  {:>5.1}", fixed(theme, &one.label, widest), 100.0 * one.probability);
+        let verdict = format!("  {}  {:>5.1} %", fixed(theme, &one.label, widest), 100.0 * one.probability);
         put(buffer, x, y, inner.right().saturating_sub(x), &verdict, theme.style(Role::Muted));
     }
 }

@@ -1,47 +1,24 @@
 //! One run as it learns: how far, how fast, how well.
 
+use super::infer;
+use super::panes::{draw_log, draw_loss_pane, draw_score_pane, draw_scores, draw_step};
 use super::popup::{Popup, Reply};
-use super::{infer, scores};
-use crate::catalog::Metric;
+use super::run_view::RunView;
 use crate::event::{Command, Progress, SplitName, Status, Unit};
-use crate::run::Repeats;
-use crate::run::Said;
-use crate::run::history::{History, LogKind, Phase};
-use crate::spec::RunSpec;
+use crate::run::history::Phase;
 use crate::tui::app::{App, Tab};
 use crate::tui::format;
 use crate::tui::msg::{Action, Effect};
 use crate::tui::theme::{Role, Theme};
-use crate::tui::widgets::bars::{bar, spark};
-use crate::tui::widgets::line_chart::{Curve, LineChart, Look};
-use crate::tui::widgets::{airy_pane, cut, pane, put, put_right, wrap};
+use crate::tui::widgets::bars::bar;
+use crate::tui::widgets::{cut, put, put_right};
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Constraint, Layout, Rect};
-use ratatui::widgets::Widget;
 use std::path::PathBuf;
 use unicode_width::UnicodeWidthStr;
 
 /// From so many columns on, both charts stand side by side.
 pub const WIDE: u16 = 100;
-
-/// A run with the histories of its seeds.
-#[derive(Debug, Clone, PartialEq)]
-pub struct RunView {
-    /// Its specification, with all its repeats.
-    pub spec: RunSpec,
-    /// Its directory.
-    pub dir: PathBuf,
-    /// The history of each seed that has begun.
-    pub seeds: Vec<History>,
-    /// The seed that is looked at; the newest when `None`.
-    pub seed: Option<usize>,
-    /// Whether this process trains it now.
-    pub is_running: bool,
-    /// When it was begun here, in seconds since 1970.
-    pub begun: f64,
-    /// What it was told and has not yet obeyed.
-    pub asked: Option<Command>,
-}
 
 /// How the curves are looked at.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -50,62 +27,6 @@ pub struct LiveView {
     pub shows_score: bool,
     /// Lines that the log is scrolled back.
     pub back: usize,
-}
-
-impl RunView {
-    /// A run that this process begins.
-    pub fn begun(spec: RunSpec, dir: PathBuf, now: f64, earlier: Vec<History>) -> Self {
-        let mut run = RunView { is_running: true, begun: now, ..RunView::past(spec, dir, earlier) };
-        run.seeds.iter_mut().for_each(History::reopen);
-        run
-    }
-
-    /// A run that is only looked at.
-    pub fn past(spec: RunSpec, dir: PathBuf, seeds: Vec<History>) -> Self {
-        let seeds = if seeds.is_empty() { vec![History::default()] } else { seeds };
-        RunView { spec, dir, seeds, seed: None, is_running: false, begun: 0.0, asked: None }
-    }
-
-    /// Its name.
-    pub fn name(&self) -> String {
-        self.dir.file_name().map_or(self.spec.experiment.clone(), |name| name.to_string_lossy().into_owned())
-    }
-
-    /// Whether this process trains it now.
-    pub fn is_live(&self) -> bool {
-        self.is_running
-    }
-
-    /// The history of the seed that is looked at.
-    pub fn history(&self) -> &History {
-        &self.seeds[self.seed_at()]
-    }
-
-    /// The place of the seed that is looked at.
-    pub fn seed_at(&self) -> usize {
-        self.seed.unwrap_or(self.seeds.len() - 1).min(self.seeds.len() - 1)
-    }
-
-    /// Takes one more event of the training.
-    pub fn take(&mut self, said: &Said) {
-        let repeat = (said.repeat as usize).min(self.spec.repeats as usize);
-        while self.seeds.len() <= repeat {
-            self.seeds.push(History::default());
-        }
-        self.seeds[repeat].fold(&said.event);
-        if let crate::event::Event::Command { command, .. } = &said.event
-            && self.asked == Some(*command)
-        {
-            self.asked = None;
-        }
-    }
-
-    /// Mean and deviation of the best scores of the seeds that are over.
-    fn spread(&self) -> Option<(Metric, Repeats)> {
-        let over = self.seeds.iter().filter(|history| history.is_over());
-        let best: Vec<_> = over.filter_map(|history| history.best).collect();
-        Some((best.first()?.metric, Repeats::of(best.iter().map(|best| best.value))?))
-    }
 }
 
 /// Begins a training, unless one is going on.
@@ -381,201 +302,6 @@ fn work(progress: &Progress) -> (String, f64, String) {
         (_, None) => format!("{}{unit}", number(progress.done)),
     };
     (progress.what.clone(), fraction, after)
-}
-
-fn draw_loss_pane(app: &App, history: &History, area: Rect, buffer: &mut Buffer) {
-    let block = pane(app.theme, "Loss", false);
-    let inner = block.inner(area);
-    block.render(area, buffer);
-    draw_loss(app, history, inner, buffer);
-}
-
-/// Draws the losses of training and validation.
-pub fn draw_loss(app: &App, history: &History, area: Rect, buffer: &mut Buffer) {
-    let mut curves = vec![
-        Curve { name: "", role: Role::TrainRaw, look: Look::Line, series: &history.loss },
-        Curve { name: "train", role: Role::Train, look: Look::Line, series: &history.loss_smooth },
-    ];
-    if let Some(series) = history.score(SplitName::Validation, Metric::Loss) {
-        curves.push(Curve {
-            name: "validation",
-            role: Role::Validation,
-            look: Look::Points("●", "o"),
-            series,
-        });
-    }
-    let chart = LineChart {
-        curves: &curves,
-        steps: history.total_steps(),
-        steps_per_epoch: steps_per_epoch(history),
-        percent: false,
-        reference: None,
-        empty: "the loss of the first step comes here",
-        theme: app.theme,
-    };
-    chart.render(area, buffer);
-}
-
-fn draw_score_pane(app: &App, history: &History, area: Rect, buffer: &mut Buffer) {
-    let metric = history.metric();
-    let best = history.best.map_or(String::new(), |best| {
-        format!(", best {} at step {}", format::score(metric, best.value), format::count(best.step))
-    });
-    let name = match metric {
-        Metric::Loss => "Validation loss",
-        Metric::Accuracy => "Accuracy",
-        Metric::F1 => "F1",
-        Metric::MatthewsCorrelation => "Matthews correlation",
-    };
-    let title = format!("{name}{best}");
-    let title = cut(app.theme, &title, (area.width as usize).saturating_sub(6));
-    let block = pane(app.theme, &title, false);
-    let inner = block.inner(area);
-    block.render(area, buffer);
-    let looks = [
-        (SplitName::Train, Look::Points("○", ".")),
-        (SplitName::Test, Look::Points("◆", "x")),
-        (SplitName::Validation, Look::Points("●", "o")),
-    ];
-    let curves: Vec<Curve<'_>> = looks
-        .into_iter()
-        .filter_map(|(split, look)| {
-            let series = history.score(split, metric)?;
-            Some(Curve { name: split.name(), role: scores::split_role(split), look, series })
-        })
-        .collect();
-    let chart = LineChart {
-        curves: &curves,
-        steps: history.total_steps(),
-        steps_per_epoch: steps_per_epoch(history),
-        percent: metric != Metric::Loss,
-        reference: history.best.map(|best| best.value),
-        empty: "the first score comes here",
-        theme: app.theme,
-    };
-    chart.render(inner, buffer);
-}
-
-fn steps_per_epoch(history: &History) -> u64 {
-    history.started.as_ref().map_or(0, |started| started.steps_per_epoch)
-}
-
-fn draw_step(app: &App, history: &History, area: Rect, buffer: &mut Buffer) {
-    let theme = app.theme;
-    let block = airy_pane(theme, "Step", false);
-    let inner = block.inner(area);
-    block.render(area, buffer);
-    let step = history.step.as_ref();
-    let dash = || "-".to_string();
-    let mut rows: Vec<(&str, String, Option<String>)> = Vec::new();
-    let spark_width = (inner.width as usize).saturating_sub(18).min(12);
-    let sparked = |series: &crate::run::history::Series| {
-        Some(spark(series.recent().map(|(_, value)| value), spark_width, theme))
-    };
-    rows.push(("loss", step.map_or_else(dash, |step| format::loss(step.loss)), sparked(&history.loss)));
-    rows.push((
-        "lr",
-        step.map_or_else(dash, |step| format::learning_rate(step.learning_rate)),
-        sparked(&history.learning_rate),
-    ));
-    rows.push((
-        "grad norm",
-        step.map_or_else(dash, |step| format::short(step.grad_norm)),
-        sparked(&history.grad_norm),
-    ));
-    let rate = |rate: Option<f64>| rate.map_or_else(dash, format::short);
-    if app.size.0 < WIDE {
-        // There is no room for the table of scores, and the speeds stand above.
-        let metric = history.metric();
-        let value = |eval: Option<&crate::event::Eval>, metric| {
-            let value = eval.and_then(|eval| eval.scores.get(metric));
-            value.map_or_else(dash, |value| format::score(metric, value))
-        };
-        let latest = history.latest.get(&SplitName::Validation);
-        rows.push(("val. loss", value(latest, Metric::Loss), None));
-        rows.push((format::metric(metric), value(latest, metric), None));
-        rows.push(("best", value(history.best_eval.as_ref(), metric), None));
-    }
-    rows.push(("examples/s", rate(history.examples_per_second()), None));
-    rows.push(("tokens/s", rate(history.tokens_per_second()), None));
-    if let Some(started) = &history.started {
-        rows.push(("parameters", format::short(started.trainable_parameters as f64), None));
-        rows.push(("device", started.device.clone(), None));
-        rows.push(("precision", started.precision.clone(), None));
-    }
-    for (row, (name, value, spark)) in rows.into_iter().enumerate().take(inner.height as usize) {
-        let y = inner.y + row as u16;
-        put(buffer, inner.x, y, inner.width, name, theme.style(Role::Muted));
-        let x = inner.x + 11;
-        let rest = inner.right().saturating_sub(x);
-        if let Some(spark) = spark {
-            put(buffer, x, y, rest, &format!("{value:>6}"), theme.style(Role::Text));
-            put(buffer, x + 7, y, rest.saturating_sub(7), &spark, theme.style(Role::Train));
-        } else {
-            let value = if value.width() <= 6 { format!("{value:>6}") } else { value };
-            put(buffer, x, y, rest, &cut(theme, &value, rest as usize), theme.style(Role::Text));
-        }
-    }
-}
-
-fn draw_scores(app: &App, run: &RunView, area: Rect, buffer: &mut Buffer) {
-    let theme = app.theme;
-    let block = airy_pane(theme, "Scores", false);
-    let inner = block.inner(area);
-    block.render(area, buffer);
-    let used = scores::draw(run.history(), theme, inner, buffer);
-    let Some((metric, spread)) = run.spread().filter(|_| run.spec.repeats > 1) else { return };
-    let y = inner.y + used;
-    if y < inner.bottom() {
-        let text = format!(
-            "{} {} {} over {} of {} seeds",
-            format::score(metric, spread.mean),
-            theme.sign("±", "+-"),
-            format::score(metric, spread.sd),
-            spread.count,
-            run.spec.repeats
-        );
-        put(buffer, inner.x, y, inner.width, &text, theme.style(Role::Best));
-    }
-}
-
-fn draw_log(app: &App, history: &History, area: Rect, buffer: &mut Buffer) {
-    let theme = app.theme;
-    let title = if app.live.back > 0 { format!("Log, {} lines back", app.live.back) } else { "Log".into() };
-    let block = airy_pane(theme, &title, false);
-    let inner = block.inner(area);
-    block.render(area, buffer);
-    let lines = log_lines(app, history, inner.width as usize, inner.height as usize);
-    for (row, (text, role)) in lines.iter().enumerate() {
-        let y = inner.y + row as u16;
-        let style = theme.style(*role);
-        put(buffer, inner.x, y, inner.width, text, style);
-        put(buffer, inner.x, y, 8.min(inner.width), text, theme.style(Role::Muted));
-    }
-}
-
-/// The last lines of the log that fit, wrapped; the oldest first.
-fn log_lines(app: &App, history: &History, width: usize, height: usize) -> Vec<(String, Role)> {
-    let mut out: Vec<(String, Role)> = Vec::new();
-    for line in history.log.iter().rev().skip(app.live.back) {
-        if out.len() >= height {
-            break;
-        }
-        let role = match line.kind {
-            LogKind::Note => Role::Text,
-            LogKind::Warning => Role::Warning,
-            LogKind::Best => Role::Best,
-        };
-        let time = format::clock(line.time, app.utc_offset);
-        let wrapped = wrap(&line.text, width.saturating_sub(10).max(10));
-        for (number, text) in wrapped.iter().enumerate().rev() {
-            let stamp = if number == 0 { time.as_str() } else { "" };
-            out.push((format!("{stamp:<8}  {text}"), role));
-        }
-    }
-    out.truncate(height);
-    out.reverse();
-    out
 }
 
 /// The run being trained in a few words, for the corner of the other screens.
