@@ -246,7 +246,6 @@ fn a_parquet_file_that_does_not_fit_is_named_with_its_columns() {
         0 => {
             let value = [ByteArray::from("a")];
             column.typed::<ByteArrayType>().write_batch(&value, Some(&[1, 0]), None).unwrap();
-            return;
         }
         1 => longs(column, &[1, 1]),
         _ => {

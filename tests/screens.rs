@@ -126,15 +126,12 @@ fn play(app: &mut App, keys: &str) -> Vec<Effect> {
     let mut rest = keys;
     while let Some(first) = rest.chars().next() {
         let name = rest.strip_prefix('<').and_then(|rest| rest.split_once('>'));
-        let (code, modifiers) = match name {
-            Some((name, after)) => {
-                rest = after;
-                named(name)
-            }
-            None => {
-                rest = &rest[first.len_utf8()..];
-                (KeyCode::Char(first), KeyModifiers::NONE)
-            }
+        let (code, modifiers) = if let Some((name, after)) = name {
+            rest = after;
+            named(name)
+        } else {
+            rest = &rest[first.len_utf8()..];
+            (KeyCode::Char(first), KeyModifiers::NONE)
         };
         effects.extend(press(app, code, modifiers));
     }
@@ -675,10 +672,11 @@ fn a_million_steps_are_drawn_in_a_moment() {
         update(&mut app, said(0, Event::Step(step.clone())));
     }
     let taken = started.elapsed();
+    let started = std::time::Instant::now();
     for _ in 0..10 {
         buffer(&app);
     }
-    let drawn = (started.elapsed() - taken) / 10;
+    let drawn = started.elapsed() / 10;
     assert!(taken.as_secs_f64() < 30.0, "{taken:?}");
     assert!(drawn.as_secs_f64() < 0.05, "{drawn:?}");
 }

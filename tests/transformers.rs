@@ -25,7 +25,9 @@ const TEXTS: [(&str, &str); 4] = [
 fn python() -> Option<PathBuf> {
     let python = std::env::var_os("GLUE_TUI_PYTHON").map(PathBuf::from);
     if python.is_none() {
-        eprintln!("SKIPPED: GLUE_TUI_PYTHON names no Python with Transformers, so no exported folder was loaded in it");
+        eprintln!(
+            "SKIPPED: GLUE_TUI_PYTHON names no Python with Transformers, so no exported folder was loaded in it"
+        );
     }
     python
 }
@@ -42,7 +44,8 @@ fn compare(python: &Path, folder: &Path, pair: bool) {
     let logits = nn::for_inference(&model, "cpu", None).unwrap().engine.logits(&Batch::new(&rows)).unwrap();
     let texts: Vec<_> = TEXTS.iter().map(|(a, b)| if pair { json!([a, b]) } else { json!(a) }).collect();
     let expected = folder.with_extension("json");
-    std::fs::write(&expected, json!({"texts": texts, "logits": logits, "max_length": 128}).to_string()).unwrap();
+    std::fs::write(&expected, json!({"texts": texts, "logits": logits, "max_length": 128}).to_string())
+        .unwrap();
     let output = Command::new(python)
         .arg("tests/transformers_load.py")
         .args([folder, &expected])

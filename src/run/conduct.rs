@@ -19,6 +19,7 @@ pub(super) const THREAD: &str = "training";
 
 /// What to train.
 #[derive(Debug, Clone, PartialEq)]
+#[expect(clippy::large_enum_variant, reason = "one is made for a whole run")]
 pub enum Start {
     /// A new run.
     New(RunSpec),

@@ -184,7 +184,7 @@ impl Log {
                 self.seconds += step.seconds;
             }
             Event::Eval(eval) if eval.best => {
-                self.best = eval.scores.get(metric).map(|value| (metric, value))
+                self.best = eval.scores.get(metric).map(|value| (metric, value));
             }
             Event::Ended { status, .. } => self.ended = Some(status),
             _ => {}

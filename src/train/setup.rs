@@ -65,6 +65,9 @@ pub(super) fn prepare(spec: &RunSpec, control: &Control, say: &mut dyn FnMut(Eve
     Ok(Setup { folder, tokenizer, built, labels, train, scored })
 }
 
+/// The tokenised rows to train on, and those of each split to score.
+type TokenizedRows = (Vec<Encoded>, BTreeMap<SplitName, Vec<Encoded>>);
+
 /// Draws the samples that the specification asks for and turns rows into token ids.
 fn encode(
     spec: &RunSpec,
@@ -72,7 +75,7 @@ fn encode(
     tokenizer: &Tokenizer,
     control: &Control,
     say: &mut dyn FnMut(Event),
-) -> Result<(Vec<Encoded>, BTreeMap<SplitName, Vec<Encoded>>)> {
+) -> Result<TokenizedRows> {
     let rng = Rng::new(spec.seed, Stream::Sample);
     let train_rows = data::sample(dataset.train, spec.max_train_samples, &rng, 0);
     if train_rows.is_empty() || dataset.validation.is_empty() {
