@@ -27,7 +27,7 @@ const AFTER: &str = "\
 Try it:   glue-tui train demo            then:   glue-tui predict demo \"not bad at all\"
 
 Environment: GLUE_TUI_RUNS, HF_HOME, HF_HUB_CACHE, HF_ENDPOINT, HF_TOKEN, HF_HUB_OFFLINE, NO_COLOR,
-CUDA_VISIBLE_DEVICES
+CUDA_VISIBLE_DEVICES, RUST_LOG (what the libraries do, on stderr, without the interface)
 Exit codes: 0 done, 1 the run failed, 2 wrong usage or configuration, 3 data or model cannot be
 read or fetched, 4 device trouble or out of memory, 130 interrupted with the work saved";
 

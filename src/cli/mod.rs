@@ -18,6 +18,14 @@ use crate::error::{Error, Result};
 use std::io::Write;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
+use tracing_subscriber::EnvFilter;
+
+/// Shows on stderr what the libraries log, as much of it as `RUST_LOG` asks for.
+fn listen_to_libraries() {
+    if std::env::var_os(EnvFilter::DEFAULT_ENV).is_some() {
+        tracing_subscriber::fmt().with_env_filter(EnvFilter::from_default_env()).with_writer(std::io::stderr).init();
+    }
+}
 
 /// Does what a command asks for. A fault of the program itself is told in one line, as any other error.
 pub fn run(global: &Global, command: Command) -> Result<()> {
@@ -26,6 +34,7 @@ pub fn run(global: &Global, command: Command) -> Result<()> {
         let text = panic.payload_as_str().unwrap_or("no reason given");
         output::aside(format!("glue-tui: internal error: {text}{place}"));
     }));
+    listen_to_libraries();
     let done = catch_unwind(AssertUnwindSafe(|| obey(global, command)));
     done.unwrap_or_else(|_| Err(Error::Training("this is a fault of the program, please report it".into())))
 }
