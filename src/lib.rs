@@ -25,6 +25,7 @@
 //! hub                the only room that touches the network
 //! event              the only words between a run and its readers
 //! spec               experiments.toml → RunSpec
+//! format             numbers as a person reads them
 //! catalog            what one can pick, as tables
 //! assets files batch rng error
 //! ```
@@ -46,6 +47,7 @@ pub mod error;
 pub mod event;
 pub mod export;
 pub mod files;
+pub mod format;
 pub mod hub;
 pub mod nn;
 pub mod predict;

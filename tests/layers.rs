@@ -19,7 +19,7 @@ const KEPT: &[(&str, &str)] = &[
 ];
 
 /// What widgets may know of the interface: how things look, not what the program does.
-const WIDGETS_KNOW: &[&str] = &["theme", "format", "widgets"];
+const WIDGETS_KNOW: &[&str] = &["theme", "widgets"];
 
 /// Rank (0 is the top) and side of each module.
 type Table = BTreeMap<String, (usize, usize)>;

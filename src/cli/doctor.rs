@@ -3,10 +3,10 @@
 use super::args::Global;
 use super::output;
 use crate::error::Result;
+use crate::format;
 use crate::hub;
 use crate::spec::Experiments;
 use crate::{nn, run};
-use indicatif::HumanBytes;
 use serde::Serialize;
 use std::fs::DirEntry;
 use std::io::IsTerminal;
@@ -233,7 +233,7 @@ impl Report {
                 "{}, {} repositories, {}",
                 self.cache.dir.display(),
                 self.cache.repositories,
-                HumanBytes(self.cache.bytes)
+                format::bytes(self.cache.bytes)
             ),
         ]);
         rows.push(vec!["experiments".into(), self.experiments.line()]);
@@ -250,8 +250,8 @@ impl Cpu {
             "{}, {cores}{} threads, {} of {} memory free",
             self.model,
             self.threads,
-            HumanBytes(self.memory_available),
-            HumanBytes(self.memory)
+            format::bytes(self.memory_available),
+            format::bytes(self.memory)
         )
     }
 }

@@ -23,7 +23,10 @@ use tracing_subscriber::EnvFilter;
 /// Shows on stderr what the libraries log, as much of it as `RUST_LOG` asks for.
 fn listen_to_libraries() {
     if std::env::var_os(EnvFilter::DEFAULT_ENV).is_some() {
-        tracing_subscriber::fmt().with_env_filter(EnvFilter::from_default_env()).with_writer(std::io::stderr).init();
+        tracing_subscriber::fmt()
+            .with_env_filter(EnvFilter::from_default_env())
+            .with_writer(std::io::stderr)
+            .init();
     }
 }
 

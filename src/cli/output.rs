@@ -53,16 +53,6 @@ pub(super) fn scores(scores: &Scores) -> String {
         .join("  ")
 }
 
-/// A length of time: `7 s`, `3:12`, `1:04:09`.
-pub(super) fn duration(seconds: f64) -> String {
-    let whole = if seconds.is_finite() { seconds.max(0.0).round() as u64 } else { 0 };
-    match (whole / 3600, whole / 60 % 60, whole % 60) {
-        (0, 0, s) => format!("{s} s"),
-        (0, m, s) => format!("{m}:{s:02}"),
-        (h, m, s) => format!("{h}:{m:02}:{s:02}"),
-    }
-}
-
 /// Rows with their columns aligned, the first row being the header. Widths are those of the terminal.
 pub(super) fn table(rows: &[Vec<String>]) -> String {
     use unicode_width::UnicodeWidthStr;
@@ -84,12 +74,6 @@ pub(super) fn table(rows: &[Vec<String>]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn times_are_short() {
-        assert_eq!([7.4, 192.0, 3849.0].map(duration), ["7 s", "3:12", "1:04:09"]);
-        assert_eq!(duration(f64::NAN), "0 s");
-    }
 
     #[test]
     fn columns_stand_under_each_other() {

@@ -1,10 +1,11 @@
 //! A run as it is seen on stderr without the interface: a progress bar on a terminal, plain lines
 //! elsewhere (a pipe, a file, a batch system's log).
 
-use super::output::{aside, duration, scores};
+use super::output::{aside, scores};
 use crate::event::{Eval, Event, Progress, Started, Step, Unit};
+use crate::format;
 use crate::run::Said;
-use indicatif::{HumanBytes, HumanCount, ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::io::IsTerminal;
 use std::path::Path;
 use std::sync::Arc;
@@ -146,7 +147,7 @@ impl Printer {
                 self.repeat,
                 saved.step,
                 saved.path.display(),
-                HumanBytes(saved.bytes)
+                format::bytes(saved.bytes)
             )),
             Event::Command { step, command } => {
                 self.watcher.line(format!("{}step {step}  told to {}", self.repeat, word(*command)));
@@ -165,7 +166,7 @@ impl Printer {
     }
 
     fn started(&mut self, started: &Started) {
-        let [train, validation, test] = started.rows.map(|rows| HumanCount(rows as u64));
+        let [train, validation, test] = started.rows.map(|rows| format::count(rows as u64));
         self.watcher.line(format!(
             "{}{}: {} on {}, seed {}; {}, {}; {train} training, {validation} validation, {test} test rows; \
              {} trainable parameters; {} steps, {} an epoch{}",
@@ -176,9 +177,9 @@ impl Printer {
             started.spec.seed,
             started.device,
             started.precision,
-            HumanCount(started.trainable_parameters),
-            HumanCount(started.total_steps),
-            HumanCount(started.steps_per_epoch),
+            format::count(started.trainable_parameters),
+            format::count(started.total_steps),
+            format::count(started.steps_per_epoch),
             if started.first_step > 0 {
                 format!("; goes on after step {}", started.first_step)
             } else {
@@ -204,7 +205,7 @@ impl Printer {
             step.epoch,
             self.loss.unwrap_or(step.loss),
             rate(step.learning_rate),
-            duration(left),
+            format::duration(left),
         );
         if let Some(bar) = &self.watcher.bar {
             bar.set_position(step.step);

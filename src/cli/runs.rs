@@ -1,8 +1,9 @@
 //! `runs`: the runs there are, newest first.
 
 use super::args::Global;
-use super::output::{self, duration, score, table};
+use super::output::{self, score, table};
 use crate::error::Result;
+use crate::format;
 use crate::run::{self, RunRow};
 
 pub(super) fn runs(global: &Global) -> Result<()> {
@@ -46,7 +47,7 @@ fn cells(row: &RunRow) -> Vec<String> {
         row.status.name().into(),
         best,
         steps,
-        duration(row.train_seconds),
+        format::duration(row.train_seconds),
         started(row.started),
     ]
 }

@@ -5,7 +5,6 @@
 
 pub mod app;
 mod effects;
-pub mod format;
 pub mod input;
 pub mod keymap;
 pub mod msg;

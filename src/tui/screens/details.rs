@@ -3,10 +3,10 @@
 use super::runs::{Line, status_role};
 use super::{panes, scores};
 use crate::catalog::{Metric, known_model, task};
+use crate::format;
 use crate::run::RunRow;
 use crate::spec::{Interval, Origin, RunSpec, Schedule};
 use crate::tui::app::{App, ExperimentRow};
-use crate::tui::format;
 use crate::tui::theme::{Role, Theme};
 use crate::tui::widgets::{airy_pane, cut, fixed, put, wrap};
 use ratatui::buffer::Buffer;

@@ -1,10 +1,10 @@
 //! Sentences and verdicts: probabilities of the labels as one types.
 
 use super::popup::{Choice, Item, Popup, Purpose};
+use crate::format;
 use crate::predict::Verdict;
 use crate::run::RunStatus;
 use crate::tui::app::{App, Tab};
-use crate::tui::format;
 use crate::tui::msg::{Action, Effect, Opened};
 use crate::tui::theme::{Role, Theme};
 use crate::tui::widgets::bars::bar;

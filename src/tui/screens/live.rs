@@ -5,9 +5,9 @@ use super::panes::{draw_log, draw_loss_pane, draw_score_pane, draw_scores, draw_
 use super::popup::{Popup, Reply};
 use super::run_view::RunView;
 use crate::event::{Command, Progress, SplitName, Status, Unit};
+use crate::format;
 use crate::run::history::Phase;
 use crate::tui::app::{App, Tab};
-use crate::tui::format;
 use crate::tui::msg::{Action, Effect};
 use crate::tui::theme::{Role, Theme};
 use crate::tui::widgets::bars::bar;

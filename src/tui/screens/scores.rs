@@ -2,8 +2,8 @@
 
 use crate::catalog::Metric;
 use crate::event::{Scores, SplitName};
+use crate::format;
 use crate::run::history::History;
-use crate::tui::format;
 use crate::tui::theme::{Role, Theme};
 use crate::tui::widgets::put;
 use ratatui::buffer::Buffer;

@@ -5,8 +5,8 @@
 //! that is not a finite number is a gap. Without Unicode each curve has its own character.
 
 use super::put;
+use crate::format;
 use crate::run::series::{Column, Series};
-use crate::tui::format;
 use crate::tui::theme::{Role, Theme};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
