@@ -107,7 +107,7 @@ static KEYS: &[Key] = &[
         "data",
         "data_dir",
         Kind::Path,
-        "from the hub",
+        "the hub; demo: built in",
         "Folder to read the task's files from in place of the hub: GLUE TSV, Parquet, or treebank trees.",
     ),
     optional(

@@ -4,6 +4,7 @@
 //! is seen however long the run. It reads one entry per column of dots, never the points. A value
 //! that is not a finite number is a gap. Without Unicode each curve has its own character.
 
+use super::canvas::Canvas;
 use super::put;
 use crate::format;
 use crate::run::series::{Column, Series};
@@ -73,59 +74,6 @@ impl Scale {
         let dots = f64::from(height) * 4.0 - 1.0;
         let share = (self.to - value) / (self.to - self.from);
         (share * dots).round().clamp(0.0, dots) as usize
-    }
-}
-
-/// Dots, two by four a cell, with the curve that each cell belongs to.
-struct Canvas {
-    width: usize,
-    height: usize,
-    bits: Vec<u8>,
-    owner: Vec<u8>,
-}
-
-impl Canvas {
-    fn new(width: usize, height: usize) -> Self {
-        Canvas { width, height, bits: vec![0; width * height], owner: vec![0; width * height] }
-    }
-
-    /// Sets a dot for `curve`. A cell shows one curve only: the one in front takes it.
-    fn set(&mut self, x: usize, y: usize, curve: u8) {
-        const LEFT: [u8; 4] = [0x01, 0x02, 0x04, 0x40];
-        const RIGHT: [u8; 4] = [0x08, 0x10, 0x20, 0x80];
-        let (column, row) = (x / 2, y / 4);
-        if column >= self.width || row >= self.height {
-            return;
-        }
-        let cell = row * self.width + column;
-        if self.owner[cell] != curve + 1 {
-            self.owner[cell] = curve + 1;
-            self.bits[cell] = 0;
-        }
-        self.bits[cell] |= if x.is_multiple_of(2) { LEFT[y % 4] } else { RIGHT[y % 4] };
-    }
-
-    fn vertical(&mut self, x: usize, from: usize, to: usize, curve: u8) {
-        for y in from.min(to)..=from.max(to) {
-            self.set(x, y, curve);
-        }
-    }
-
-    /// A line that leaves no hole between columns.
-    fn line(&mut self, (x0, y0): (usize, usize), (x1, y1): (usize, usize), curve: u8) {
-        let width = (x1 - x0).max(1) as f64;
-        let at = |x: usize| y0 as f64 + (y1 as f64 - y0 as f64) * (x - x0) as f64 / width;
-        let mut before = y0;
-        for x in x0..=x1 {
-            let y = at(x).round() as usize;
-            // Half of a step belongs to the column before, half to this one.
-            let middle = usize::midpoint(before, y);
-            if x > x0 {
-                self.vertical(x - 1, before, middle, curve);
-            }
-            self.vertical(x, middle, y, curve);
-            before = y;
-        }
     }
 }
 
@@ -348,10 +296,8 @@ impl LineChart<'_> {
 
     fn blit(&self, canvas: &Canvas, buffer: &mut Buffer, plot: Rect) {
         let mut symbol = [0; 4];
-        for (cell, bits) in canvas.bits.iter().enumerate().filter(|(_, bits)| **bits > 0) {
-            let curve = &self.curves[canvas.owner[cell] as usize - 1];
-            let (x, y) = (cell % canvas.width, cell / canvas.width);
-            let braille = char::from_u32(0x2800 + u32::from(*bits)).unwrap_or(' ');
+        for (x, y, braille, owner) in canvas.cells() {
+            let curve = &self.curves[usize::from(owner)];
             let text: &str = match (self.theme.ascii, curve.look) {
                 (false, _) => braille.encode_utf8(&mut symbol),
                 (true, Look::Points(..)) => "-",

@@ -1,6 +1,7 @@
 //! Pieces of the screen that know no app: they borrow, draw and end.
 
 pub mod bars;
+pub mod canvas;
 pub mod line_chart;
 pub mod text_field;
 

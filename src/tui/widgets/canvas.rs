@@ -1,0 +1,66 @@
+//! A sheet of braille dots for up to 255 curves.
+
+/// Dots, two by four a cell, with the curve that each cell belongs to.
+pub struct Canvas {
+    /// Columns of cells.
+    pub width: usize,
+    height: usize,
+    bits: Vec<u8>,
+    owner: Vec<u8>,
+}
+
+impl Canvas {
+    /// Nothing yet on `width` × `height` cells.
+    pub fn new(width: usize, height: usize) -> Self {
+        Canvas { width, height, bits: vec![0; width * height], owner: vec![0; width * height] }
+    }
+
+    /// Sets a dot for `curve`. A cell shows one curve only: the one in front takes it.
+    pub fn set(&mut self, x: usize, y: usize, curve: u8) {
+        const LEFT: [u8; 4] = [0x01, 0x02, 0x04, 0x40];
+        const RIGHT: [u8; 4] = [0x08, 0x10, 0x20, 0x80];
+        let (column, row) = (x / 2, y / 4);
+        if column >= self.width || row >= self.height {
+            return;
+        }
+        let cell = row * self.width + column;
+        if self.owner[cell] != curve + 1 {
+            self.owner[cell] = curve + 1;
+            self.bits[cell] = 0;
+        }
+        self.bits[cell] |= if x.is_multiple_of(2) { LEFT[y % 4] } else { RIGHT[y % 4] };
+    }
+
+    /// A line of dots from one row to another.
+    pub fn vertical(&mut self, x: usize, from: usize, to: usize, curve: u8) {
+        for y in from.min(to)..=from.max(to) {
+            self.set(x, y, curve);
+        }
+    }
+
+    /// A line that leaves no hole between columns.
+    pub fn line(&mut self, (x0, y0): (usize, usize), (x1, y1): (usize, usize), curve: u8) {
+        let width = (x1 - x0).max(1) as f64;
+        let at = |x: usize| y0 as f64 + (y1 as f64 - y0 as f64) * (x - x0) as f64 / width;
+        let mut before = y0;
+        for x in x0..=x1 {
+            let y = at(x).round() as usize;
+            // Half of a step belongs to the column before, half to this one.
+            let middle = usize::midpoint(before, y);
+            if x > x0 {
+                self.vertical(x - 1, before, middle, curve);
+            }
+            self.vertical(x, middle, y, curve);
+            before = y;
+        }
+    }
+    /// Every cell with a dot in it: column, row, its braille character, its curve.
+    pub fn cells(&self) -> impl Iterator<Item = (usize, usize, char, u8)> {
+        self.bits.iter().zip(&self.owner).enumerate().filter(|(_, (bits, _))| **bits > 0).map(
+            |(cell, (bits, owner))| {
+                let braille = char::from_u32(0x2800 + u32::from(*bits)).unwrap_or(' ');
+                (cell % self.width, cell / self.width, braille, owner - 1)
+            },
+        )
+    }
+}
