@@ -1,0 +1,68 @@
+//! What the program carries keeps its promise: the shipped experiments on the shipped model and data learn, from
+//! chance, and judge sentences that are in none of the data.
+
+use glue_tui::event::{SplitName, Status};
+use glue_tui::predict::Predictor;
+use glue_tui::run::{Outcome, Start, conduct};
+use glue_tui::spec::Experiments;
+use glue_tui::train::control;
+use std::path::Path;
+use std::time::Instant;
+
+const REPOSITORY: &str = env!("CARGO_MANIFEST_DIR");
+
+/// Trains a shipped experiment on the CPU.
+fn train(name: &str, runs: &Path) -> Outcome {
+    let experiments = Experiments::open(Some(&Path::new(REPOSITORY).join("experiments.toml"))).unwrap();
+    let spec = experiments.resolve(name, &[("device".into(), "cpu".into())]).unwrap();
+    let begun = Instant::now();
+    let (control, _handle) = control();
+    let outcome = conduct(Start::New(spec), runs, &control, &mut |_| {}).unwrap();
+    let summary = &outcome.summaries[0];
+    let percent = |scores: f64| 100.0 * scores;
+    println!(
+        "{name}: {:.1} s, {:.0} examples/s; validation accuracy before {:.1} %, best {:.1} %; test {:.1} %",
+        begun.elapsed().as_secs_f64(),
+        summary.examples_per_second,
+        percent(summary.before[&SplitName::Validation].accuracy),
+        percent(summary.best.as_ref().unwrap().value),
+        percent(summary.test.as_ref().unwrap().accuracy),
+    );
+    assert_eq!(outcome.status, Status::Finished);
+    outcome
+}
+
+#[test]
+fn demo_goes_from_chance_to_ninety_percent_and_judges_new_sentences() {
+    let home = tempfile::tempdir().unwrap();
+    let outcome = train("demo", home.path());
+    let summary = &outcome.summaries[0];
+    let before = summary.before[&SplitName::Validation].accuracy;
+    assert!((0.3..0.7).contains(&before), "before training: {before}");
+    assert!(summary.best.as_ref().unwrap().value >= 0.9, "{:?}", summary.best);
+    assert!(summary.test.as_ref().unwrap().accuracy >= 0.85, "{:?}", summary.test);
+
+    // Sentences by hand, none of them from a frame of the data or of the pretraining.
+    let probes = std::fs::read_to_string(Path::new(REPOSITORY).join("assets/make/probes.tsv")).unwrap();
+    let probes: Vec<(&str, &str)> = probes.lines().skip(1).filter_map(|line| line.split_once('\t')).collect();
+    let mut predictor = Predictor::open(outcome.dir.to_str().unwrap(), home.path(), "cpu").unwrap();
+    let inputs: Vec<_> = probes.iter().map(|(text, _)| (text.to_string(), None)).collect();
+    let verdicts = predictor.classify_all(&inputs).unwrap();
+    let name = |label: &str| if label == "1" { "positive" } else { "negative" };
+    let wrong: Vec<&str> = probes
+        .iter()
+        .zip(&verdicts)
+        .filter(|((_, label), verdict)| name(label) != verdict.label)
+        .map(|((text, _), _)| *text)
+        .collect();
+    println!("of {} sentences by hand {} are misjudged: {wrong:#?}", probes.len(), wrong.len());
+    assert!(wrong.len() * 5 <= probes.len(), "more than a fifth of the sentences: {wrong:#?}");
+}
+
+#[test]
+fn demo_pairs_sees_more_than_words() {
+    let home = tempfile::tempdir().unwrap();
+    let outcome = train("demo-pairs", home.path());
+    // Words alone tell nothing here: a bag of words is at chance (assets/make/finetune.py).
+    assert!(outcome.summaries[0].best.as_ref().unwrap().value >= 0.68, "{:?}", outcome.summaries[0].best);
+}
