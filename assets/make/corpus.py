@@ -528,10 +528,12 @@ class Reviews:
         return " ".join(units)
 
     def document(self):
-        """(first, second, whether they are of one mind)"""
+        """(first, second, whether they are of one mind, whether the author is pleased); None where it does not apply"""
         rng = self.rng
         sign = rng.choice("+-")
         domain = rng.choice(self.domains)
+        if rng.random() < 0.6:
+            return self.segment(sign, domain, 1 if rng.random() < 0.9 else 2), None, None, int(sign == "+")
         together = rng.random() < TOGETHER
         other = sign if together else ("-" if sign == "+" else "+")
         first = self.segment(sign, domain, 1 if rng.random() < 0.75 else 2)
@@ -542,7 +544,7 @@ class Reviews:
             second = rng.choice(lexicon.VERDICTS[other]) + "."
         else:
             second = self.segment(other, domain if rng.random() < 0.7 else rng.choice(self.domains), 1)
-        return first, second, int(together)
+        return first, second, int(together), None
 
 
 class Corpus:
@@ -559,13 +561,13 @@ class Corpus:
         self.questions.level = level
 
     def document(self):
-        if self.rng.random() < 0.55:
+        if self.rng.random() < 0.5:
             return self.reviews.document()
         while True:
             first, second, together = self.questions.pair(TOGETHER)
             leaks = self.reviews.leaks
             if not leaks.in_question(first) and not leaks.in_question(second):
-                return first, second, together
+                return first, second, together, None
 
 
 if __name__ == "__main__":

@@ -1,9 +1,11 @@
 """Pretrains the demo model on text of our own and writes assets/demo-model: python3 pretrain.py [MINUTES]
 
-BERT's own two objectives: guess the masked words, and tell whether two segments belong together (corpus.py).
-One thread, fixed seed; a given number of steps gives the same model on the same machine.
+Four objectives on one encoder: guess the masked words and tell whether two segments belong together, as BERT does; tell
+whether the author of a lone review is pleased, as its stars would; and, of a text followed by itself with a
+few words exchanged, tell which. One thread, fixed seeds.
 """
 
+import collections
 import json
 import sys
 import time
@@ -31,7 +33,7 @@ SEED = 20
 
 def config(size):
     return BertConfig(
-        vocab_size=size, hidden_size=128, num_hidden_layers=2, num_attention_heads=4, intermediate_size=512,
+        vocab_size=size, hidden_size=128, num_hidden_layers=3, num_attention_heads=4, intermediate_size=256,
         max_position_embeddings=vocabulary.MAX_LENGTH, type_vocab_size=2, hidden_dropout_prob=0.0,
         attention_probs_dropout_prob=0.0, attn_implementation="eager",
     )
@@ -58,7 +60,7 @@ def save(model):
 
 def make_vocabulary():
     stream = corpus.Corpus("vocabulary")
-    text = [segment for _ in range(30000) for segment in stream.document()[:2]]
+    text = [segment for _ in range(30000) for segment in stream.document()[:2] if segment]
     # Words of the tasks' lists and frames belong into the vocabulary; their sentences are not learnt from.
     text += [Path(module.__file__).read_text() for module in (lexicon, demo_frames, pairs_frames)] * 2
     return vocabulary.build(text)
@@ -75,7 +77,8 @@ def company(words, documents=120_000):
     wide = scipy.sparse.csr_matrix((size, size))
     near = [scipy.sparse.csr_matrix((size, size)) for _ in range(2)]
     for _ in range(documents // 10_000):
-        kept = [(a, b) for a, b, together in (stream.document() for _ in range(10_000)) if together]
+        drawn = [stream.document() for _ in range(10_000)]
+        kept = [(a, b) if b else a for a, b, together, _ in drawn if together != 0]
         rows = [numpy.array(e.ids) for e in made.encode_batch(kept)]
         flat = numpy.concatenate(rows)
         owner = numpy.repeat(numpy.arange(len(rows)), [len(r) for r in rows])
@@ -123,32 +126,113 @@ class Batches:
         self.rate[:5] = 0.0
         self.size = len(words)
         self.pool = []
+        self.recent = []
+        counts = collections.Counter(t for _ in range(2000) for e in self.tokenizer.encode_batch(
+            [self.stream.document()[0]]) for t in e.ids)
+        self.frequent = {token for token, _ in counts.most_common(70)} | set(range(5))
+
+    def changed_copy(self, ids):
+        """`[CLS] text [SEP] text with some words exchanged [SEP]`: ids, segment types, which were changed."""
+        rng = self.stream.rng
+        inner = ids[1:-1][:60]
+        copy, changed = list(inner), [0] * len(inner)
+        places = [i for i, token in enumerate(inner) if token not in self.frequent]
+        if places and rng.random() < 0.6:
+            for place in rng.sample(places, min(len(places), rng.choice((1, 1, 2)))):
+                other = rng.choice(places)
+                if rng.random() < 0.5 and copy[other] != copy[place]:
+                    copy[other], copy[place] = copy[place], copy[other]
+                else:
+                    copy[place] = rng.choice(self.recent)
+        changed = [int(a != b) for a, b in zip(inner, copy)]
+        whole = [2, *inner, 3, *copy, 3]
+        types = [0] * (len(inner) + 2) + [1] * (len(copy) + 1)
+        marks = [-100] * (len(inner) + 2) + changed + [-100]
+        return whole, types, marks, any(changed)
 
     def next(self):
         if not self.pool:
-            documents = [self.stream.document() for _ in range(BATCH * 16)]
-            documents.sort(key=lambda d: len(d[0]) + len(d[1]))
-            groups = [documents[i:i + BATCH] for i in range(0, len(documents), BATCH)]
-            self.stream.rng.shuffle(groups)
-            self.pool = groups
+            documents = [self.stream.document() for _ in range(BATCH * 32)]
+            encoded = self.tokenizer.encode_batch([(a, b) if b else a for a, b, _, _ in documents])
+            self.recent = [t for e in encoded[:200] for t in e.ids if t not in self.frequent]
+            ready = []
+            for (_, second, together, pleased), e in zip(documents, encoded):
+                kind = "question" if second and "?" in second else "review"
+                if self.stream.rng.random() < 0.15 and len(e.ids) < 40:
+                    ids, types, marks, changed = self.changed_copy(e.ids)
+                    ready.append((ids, types, marks, int(changed), -100, False, "copy"))
+                else:
+                    # Two segments that belong together carry 0, as in BERT. Words are guessed only where the
+                    # segments belong together: the others would teach false company.
+                    relation = -100 if together is None else 1 - together
+                    stars = -100 if pleased is None else pleased
+                    ready.append((e.ids, e.type_ids, [-100] * len(e.ids), relation, stars, together != 0, kind))
+            ready.sort(key=lambda row: len(row[0]))
+            self.pool = [ready[i:i + BATCH] for i in range(0, len(ready), BATCH)]
+            self.stream.rng.shuffle(self.pool)
         group = self.pool.pop()
-        encoded = self.tokenizer.encode_batch([(a, b) for a, b, _ in group])
-        width = max(len(e.ids) for e in encoded)
-        pad = lambda rows: torch.tensor([row + [0] * (width - len(row)) for row in rows])
-        ids = pad([e.ids for e in encoded])
-        types = pad([e.type_ids for e in encoded])
-        attention = pad([e.attention_mask for e in encoded])
-        together = torch.tensor([t for _, _, t in group])
-        # Some documents stay whole, so that the relation is also learnt from whole text. Words are guessed only where
-        # the segments belong together: the others would teach false company.
-        covered = torch.rand((len(group), 1), generator=self.generator) < 0.7
+        width = max(len(row[0]) for row in group)
+        pad = lambda at, filler: torch.tensor([row[at] + [filler] * (width - len(row[at])) for row in group])
+        ids, types, marks = pad(0, 0), pad(1, 0), pad(2, -100)
+        # Some documents stay whole, so that the other objectives are also learnt from whole text.
+        covered = torch.tensor([[row[6] != "copy" and self.stream.rng.random() < 0.6] for row in group])
+        guessed = torch.tensor([[row[5]] for row in group])
         chosen = (torch.rand(ids.shape, generator=self.generator) < self.rate[ids]) & covered
-        labels = torch.where(chosen & (together == 1)[:, None], ids, -100)
         fate = torch.rand(ids.shape, generator=self.generator)
         strangers = torch.randint(5, self.size, ids.shape, generator=self.generator)
         masked = torch.where(chosen & (fate < 0.8), 4, torch.where(chosen & (fate > 0.9), strangers, ids))
-        # Two segments that belong together carry 0, as in BERT.
-        return masked, types, attention, labels, 1 - together, torch.tensor(["?" in a for a, _, _ in group])
+        return {
+            "ids": masked, "types": types, "attention": (ids != 0).long(), "marks": marks,
+            "words": torch.where(chosen & guessed, ids, -100),
+            "relation": torch.tensor([row[3] for row in group]), "stars": torch.tensor([row[4] for row in group]),
+            "kind": [row[6] for row in group],
+        }
+
+
+class Tally:
+    """Shares of right answers since the last report."""
+
+    def __init__(self):
+        self.counts = {}
+
+    def add(self, name, right, total):
+        a, b = self.counts.get(name, (0.0, 0.0))
+        self.counts[name] = a + float(right), b + float(total)
+
+    def report(self):
+        text = " ".join(f"{name} {a / max(b, 1):.3f}" for name, (a, b) in sorted(self.counts.items()))
+        self.counts = {}
+        return text
+
+
+def losses(model, heads, batch, tally):
+    """The four losses, summed."""
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        hidden, pooled = model.bert(input_ids=batch["ids"], token_type_ids=batch["types"],
+                                    attention_mask=batch["attention"], return_dict=False)
+        at = batch["words"] != -100
+        guesses = model.cls.predictions(hidden[at])
+        belongs = model.cls.seq_relationship(pooled)
+        pleased = heads["stars"](pooled)
+        exchanged = heads["changed"](hidden)
+    total = 0.0
+    parts = (("words", guesses, batch["words"][at]), ("pairs", belongs, batch["relation"]), ("stars", pleased, batch["stars"]),
+             ("exchanged", exchanged.flatten(0, 1), batch["marks"].flatten()))
+    for name, scores, target in parts:
+        known = target != -100
+        if not known.any():
+            continue
+        loss = torch.nn.functional.cross_entropy(scores.float(), target, ignore_index=-100)
+        total = total + loss * (0.5 if name == "words" else 1.0)
+        if name == "pairs":
+            for kind in ("review", "question", "copy"):
+                here = known & torch.tensor([k == kind for k in batch["kind"]])
+                tally.add(kind, (scores.argmax(-1) == target)[here].sum(), here.sum())
+        elif name == "words":
+            tally.add("words-loss", loss.item(), 1)
+        else:
+            tally.add(name, (scores.argmax(-1) == target)[known].sum(), known.sum())
+    return total
 
 
 def main():
@@ -165,44 +249,32 @@ def main():
         known = vectors.norm(dim=1) > 0
         table[known] = vectors[known]
     print(f"vectors for {int(known.sum())} of {len(words)} pieces after {time.process_time() - started:.0f}s", flush=True)
-    decayed = [p for p in model.parameters() if p.dim() > 1]
-    others = [p for p in model.parameters() if p.dim() <= 1]
+    heads = torch.nn.ModuleDict({"stars": torch.nn.Linear(128, 2), "changed": torch.nn.Linear(128, 2)})
+    parameters = [*model.parameters(), *heads.parameters()]
+    decayed = [p for p in parameters if p.dim() > 1]
+    others = [p for p in parameters if p.dim() <= 1]
     optimizer = torch.optim.AdamW([{"params": decayed, "weight_decay": 0.01}, {"params": others, "weight_decay": 0.0}],
                                   lr=PEAK, betas=(0.9, 0.98), eps=1e-6)
     batches = Batches(words)
     began = time.process_time()
-    sums, step = torch.zeros(6), 0
+    tally, step = Tally(), 0
     while True:
         done = (time.process_time() - began) / (minutes * 60)
         if done >= 1:
             break
         if step % 100 == 0:
-            batches.stream.set_level(min(1.0, 0.1 + 1.8 * done))
+            batches.stream.set_level(min(1.0, 0.15 + 2.2 * done))
         rate = PEAK * min(1.0, (step + 1) / 500) * max(0.02, 1 - done)
         for group in optimizer.param_groups:
             group["lr"] = rate
-        ids, types, attention, labels, relation, question = batches.next()
-        with torch.autocast("cpu", dtype=torch.bfloat16):
-            hidden, pooled = model.bert(input_ids=ids, token_type_ids=types, attention_mask=attention, return_dict=False)
-            at = labels != -100
-            guesses = model.cls.predictions(hidden[at])
-            belongs = model.cls.seq_relationship(pooled)
-        guesses, belongs = guesses.float(), belongs.float()
-        words_loss = torch.nn.functional.cross_entropy(guesses, labels[at])
-        pair_loss = torch.nn.functional.cross_entropy(belongs, relation)
-        loss = words_loss + pair_loss
+        loss = losses(model, heads, batches.next(), tally)
         optimizer.zero_grad()
         loss.backward()
-        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        torch.nn.utils.clip_grad_norm_(parameters, 1.0)
         optimizer.step()
         step += 1
-        right = (belongs.argmax(-1) == relation).float()
-        sums += torch.tensor([words_loss.item(), pair_loss.item(), right[question].sum(), question.sum(),
-                              right[~question].sum(), (~question).sum()])
         if step % 500 == 0:
-            print(f"step {step} cpu {time.process_time() - began:.0f}s lr {rate:.1e} words {sums[0] / 500:.3f} "
-                  f"pairs {sums[1] / 500:.3f} questions {sums[2] / sums[3]:.3f} reviews {sums[4] / sums[5]:.3f}", flush=True)
-            sums.zero_()
+            print(f"step {step} cpu {time.process_time() - began:.0f}s lr {rate:.1e} {tally.report()}", flush=True)
             save(model)
     save(model)
 
