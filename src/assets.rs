@@ -1,6 +1,12 @@
-//! What the binary carries: the demo model and the demo data.
+//! What the binary carries: the demo model, the demo data and the shipped experiments.
 
 use crate::files::{ModelFolder, Root};
+
+/// What the demo model is called where a model is named.
+pub const DEMO: &str = "demo";
+
+/// The shipped experiments.toml.
+pub const EXPERIMENTS: &str = include_str!("../experiments.toml");
 
 /// Files of the demo model by their Hugging Face names.
 static DEMO_MODEL: &[(&str, &[u8])] = &[
@@ -27,5 +33,5 @@ pub fn rows(folder: &str, split: &str) -> Option<&'static str> {
 
 /// The small pretrained BERT that the binary carries, called `demo`.
 pub fn demo_model() -> ModelFolder {
-    ModelFolder { name: "demo".to_owned(), commit: None, root: Root::Embedded(DEMO_MODEL) }
+    ModelFolder { name: DEMO.to_owned(), commit: None, root: Root::Embedded(DEMO_MODEL) }
 }

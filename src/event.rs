@@ -6,7 +6,6 @@
 use crate::catalog::Metric;
 use crate::spec::RunSpec;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 /// Number of the log's format, in its `started` event.
@@ -173,8 +172,14 @@ impl SplitName {
 pub struct Scores {
     /// Mean cross-entropy, without label smoothing.
     pub loss: f64,
-    /// The task's official scores by name.
-    pub metrics: BTreeMap<Metric, f64>,
+    /// Share of rows whose most probable class is the right one.
+    pub accuracy: f64,
+    /// F1 of class 1, for the tasks that are judged by it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub f1: Option<f64>,
+    /// Matthews' correlation, for the tasks that are judged by it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub matthews_correlation: Option<f64>,
     /// `confusion[truth][predicted]`: rows of that kind.
     pub confusion: Vec<Vec<u64>>,
     /// Precision, recall and F1 of each class.
@@ -186,7 +191,12 @@ pub struct Scores {
 impl Scores {
     /// The score of that name, the loss included.
     pub fn get(&self, metric: Metric) -> Option<f64> {
-        if metric == Metric::Loss { Some(self.loss) } else { self.metrics.get(&metric).copied() }
+        match metric {
+            Metric::Loss => Some(self.loss),
+            Metric::Accuracy => Some(self.accuracy),
+            Metric::F1 => self.f1,
+            Metric::MatthewsCorrelation => self.matthews_correlation,
+        }
     }
 }
 

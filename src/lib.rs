@@ -18,8 +18,8 @@
 //! main
 //! cli | tui          two faces; neither sees the other
 //! export             a run written out for other tools
+//! predict            a run or a model folder + text → probabilities
 //! run                a training that has a name and a place
-//! predict            weights + text → probabilities
 //! train              the loop, the schedule, scores, checkpoints
 //! data | nn          rows → batches; batches → logits and gradients
 //! hub                the only room that touches the network
@@ -40,9 +40,17 @@
 pub mod assets;
 pub mod batch;
 pub mod catalog;
+pub mod cli;
+pub mod data;
 pub mod error;
 pub mod event;
+pub mod export;
 pub mod files;
+pub mod hub;
 pub mod nn;
+pub mod predict;
 pub mod rng;
+pub mod run;
 pub mod spec;
+pub mod train;
+pub mod tui;

@@ -21,7 +21,7 @@ impl Metric {
     pub const ALL: [Metric; 4] = [Metric::Accuracy, Metric::F1, Metric::MatthewsCorrelation, Metric::Loss];
 
     /// The name used in files: `accuracy`, `f1`, `matthews_correlation`, `loss`.
-    pub fn name(self) -> &'static str {
+    pub const fn name(self) -> &'static str {
         match self {
             Metric::Accuracy => "accuracy",
             Metric::F1 => "f1",

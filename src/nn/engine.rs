@@ -33,6 +33,20 @@ pub struct Optimizer {
     pub label_smoothing: f64,
 }
 
+impl Default for Optimizer {
+    /// AdamW as PyTorch has it, without decay, clipping and smoothing.
+    fn default() -> Self {
+        Optimizer {
+            beta1: 0.9,
+            beta2: 0.999,
+            epsilon: 1e-8,
+            weight_decay: 0.0,
+            max_grad_norm: 0.0,
+            label_smoothing: 0.0,
+        }
+    }
+}
+
 /// One optimizer step's input.
 #[derive(Debug, Clone, Copy)]
 pub struct StepInput<'a> {

@@ -1,5 +1,17 @@
 //! experiments.toml → [`RunSpec`]: everything that a run is made of, and nothing else.
 
+mod check;
+mod file;
+mod keys;
+mod nearest;
+mod resolve;
+mod save;
+
+pub use check::check_value;
+pub use keys::{ABOVE_ZERO, BELOW_ONE, Key, Kind, key_named, keys};
+pub use resolve::{DEFAULT_FILE, Experiments, Origin, Value, built_in};
+pub use save::{assignments, from_toml, to_toml};
+
 use crate::catalog::{Metric, Task, task};
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
@@ -66,8 +78,8 @@ pub struct RunSpec {
     pub eval_steps: Interval,
     /// When to write a checkpoint.
     pub save_steps: Interval,
-    /// Steps between two `step` events.
-    pub logging_steps: u64,
+    /// When the steps since the last `step` event are told.
+    pub logging_steps: Interval,
     /// The score that chooses the best weights; the task's own when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub metric_for_best_model: Option<Metric>,

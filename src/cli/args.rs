@@ -1,0 +1,251 @@
+//! What can be said on the command line. Flags choose what to do; hyperparameters go through `--set`.
+
+use crate::event::SplitName;
+use crate::spec;
+use clap::builder::{OsStringValueParser, TypedValueParser};
+use clap::error::ErrorKind;
+use clap::{Parser, Subcommand, ValueEnum};
+use std::io::Write;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// Fine-tune a text classifier in the terminal
+///
+/// Without a command the interface opens on ./experiments.toml, or on the shipped experiments.
+#[derive(Debug, Parser)]
+#[command(name = "glue-tui", version, max_term_width = 100, disable_help_subcommand = true, after_help = AFTER)]
+pub struct Args {
+    /// Flags of every command.
+    #[command(flatten)]
+    pub global: Global,
+    /// What to do; nothing opens the interface.
+    #[command(subcommand)]
+    pub command: Option<Command>,
+}
+
+const AFTER: &str = "\
+Try it:   glue-tui train demo            then:   glue-tui predict demo \"not bad at all\"
+
+Environment: GLUE_TUI_RUNS, HF_HOME, HF_HUB_CACHE, HF_ENDPOINT, HF_TOKEN, HF_HUB_OFFLINE, NO_COLOR,
+CUDA_VISIBLE_DEVICES
+Exit codes: 0 done, 1 the run failed, 2 wrong usage or configuration, 3 data or model cannot be
+read or fetched, 4 device trouble or out of memory, 130 interrupted with the work saved";
+
+/// Flags of every command.
+#[derive(Debug, Clone, clap::Args)]
+pub struct Global {
+    /// The experiments file [default: ./experiments.toml, or else the shipped one]
+    #[arg(long, global = true, value_name = "FILE")]
+    pub experiments: Option<PathBuf>,
+    /// Folder that runs are kept in
+    #[arg(
+        long,
+        global = true,
+        value_name = "DIR",
+        env = "GLUE_TUI_RUNS",
+        hide_env_values = true,
+        default_value = "runs",
+        value_parser = OsStringValueParser::new().map(runs_dir)
+    )]
+    pub runs_dir: PathBuf,
+    /// Print JSON in place of text for people
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// Where to compute: auto, cpu, cuda:N or metal
+    #[arg(long, global = true, value_name = "D", value_parser = device)]
+    pub device: Option<String>,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Train one experiment; the last line of stdout is the run directory
+    Train(Train),
+    /// Score a run or a model folder; JSON on stdout
+    Eval(Eval),
+    /// Label texts; one JSON object for each on stdout
+    Predict(Predict),
+    /// List the runs
+    Runs,
+    /// Write a run out for other tools
+    Export(Export),
+    /// Print filled specifications, or every mistake in the experiments file
+    Check(Check),
+    /// Tell what is there: devices, precision, threads, hub, cache, terminal
+    Doctor,
+}
+
+/// What to train.
+#[derive(Debug, clap::Args)]
+pub struct Train {
+    /// An experiment of the experiments file
+    #[arg(required_unless_present = "resume")]
+    pub name: Option<String>,
+    /// Give a key another value, as in --set learning_rate=3e-5; may be repeated
+    #[arg(long, value_name = "KEY=VALUE", value_parser = assignment)]
+    pub set: Vec<(String, String)>,
+    /// Go on with a run from its newest checkpoint
+    #[arg(long, value_name = "RUN")]
+    pub resume: Option<String>,
+}
+
+/// What to score.
+#[derive(Debug, clap::Args)]
+pub struct Eval {
+    /// A run, a run directory, a model folder, or a hub id
+    pub model: String,
+    /// The task to score it on [default: the run's]
+    #[arg(long, value_name = "T")]
+    pub task: Option<String>,
+    /// The split to score it on
+    #[arg(long, value_name = "S", value_enum, default_value_t = Split::Validation)]
+    pub split: Split,
+    /// Read the task's files from this folder [default: the run's, or else the hub]
+    #[arg(long, value_name = "D")]
+    pub data_dir: Option<PathBuf>,
+}
+
+/// What to label.
+#[derive(Debug, clap::Args)]
+pub struct Predict {
+    /// A run, a run directory, a model folder, or a hub id
+    pub model: String,
+    /// The text [default: each line of stdin, with a tab between the two texts of a pair]
+    pub text: Option<String>,
+    /// The second text of a pair
+    pub text_b: Option<String>,
+}
+
+/// What to write out, and how.
+#[derive(Debug, clap::Args)]
+pub struct Export {
+    /// A run or a run directory
+    pub run: String,
+    /// For whom: hf is a folder that Hugging Face's from_pretrained loads
+    #[arg(long, value_enum, default_value_t = Format::Hf)]
+    pub format: Format,
+    /// The folder to write, which must be new or empty
+    #[arg(long, value_name = "DIR")]
+    pub to: PathBuf,
+}
+
+/// What to check.
+#[derive(Debug, clap::Args)]
+pub struct Check {
+    /// An experiment [default: all of them]
+    pub name: Option<String>,
+}
+
+/// A split by its name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Split {
+    /// The rows that are trained on.
+    Train,
+    /// The rows that choose the best weights.
+    #[value(alias = "dev")]
+    Validation,
+    /// The rows for the final score.
+    Test,
+}
+
+impl From<Split> for SplitName {
+    fn from(split: Split) -> SplitName {
+        match split {
+            Split::Train => SplitName::Train,
+            Split::Validation => SplitName::Validation,
+            Split::Test => SplitName::Test,
+        }
+    }
+}
+
+/// What a run can be written out as.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// A model folder in the Hugging Face layout.
+    Hf,
+}
+
+impl Args {
+    /// Reads the command line. The error is the exit code of one that cannot be read, or that asked for
+    /// help, once that is printed.
+    pub fn read() -> Result<Args, ExitCode> {
+        Args::try_parse().map_err(|error| match error.kind() {
+            ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
+                error.print().ok();
+                ExitCode::SUCCESS
+            }
+            _ => {
+                writeln!(std::io::stderr(), "glue-tui: {}", sentence(&error)).ok();
+                ExitCode::from(2)
+            }
+        })
+    }
+}
+
+/// The one sentence in what clap prints over several lines.
+fn sentence(error: &clap::Error) -> String {
+    let text = error.render().to_string();
+    let paragraphs = text.split("\n\n").map(|part| part.split_whitespace().collect::<Vec<_>>().join(" "));
+    let told: Vec<String> = paragraphs
+        .filter(|part| !part.is_empty() && !part.starts_with("Usage:") && !part.starts_with("For more"))
+        .map(|part| part.trim_start_matches("error: ").trim_start_matches("tip: ").to_owned())
+        .collect();
+    format!("{}; see glue-tui --help", told.join("; "))
+}
+
+fn assignment(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((key, value)) if !key.trim().is_empty() => Ok((key.trim().to_owned(), value.trim().to_owned())),
+        _ => Err("KEY=VALUE is expected".into()),
+    }
+}
+
+fn device(text: &str) -> Result<String, String> {
+    let key = spec::key_named("device").ok_or("there is no key for the device")?;
+    spec::check_value(key, text).map(|()| text.to_owned())
+}
+
+/// An empty variable counts as one that is not set.
+fn runs_dir(text: std::ffi::OsString) -> PathBuf {
+    if text.is_empty() { PathBuf::from("runs") } else { PathBuf::from(text) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refusal(args: &[&str]) -> String {
+        let args = ["glue-tui"].iter().chain(args);
+        sentence(&Args::try_parse_from(args).unwrap_err())
+    }
+
+    #[test]
+    fn the_table_of_arguments_is_sound() {
+        <Args as clap::CommandFactory>::command().debug_assert();
+    }
+
+    #[test]
+    fn a_refusal_is_one_sentence() {
+        for args in [&["train"][..], &["train", "x", "--set", "lr"], &["trian"], &["runs", "--jsno"]] {
+            let told = refusal(args);
+            assert!(!told.contains('\n') && !told.contains("error:"), "{told}");
+            assert!(told.ends_with("; see glue-tui --help"), "{told}");
+        }
+        assert!(refusal(&["train", "x", "--set", "lr"]).contains("KEY=VALUE is expected"));
+        assert!(refusal(&["trian"]).contains("'train'"));
+        assert!(refusal(&["runs", "--device", "cuda"]).contains("did you mean `cuda:0`?"));
+    }
+
+    #[test]
+    fn overrides_split_at_the_first_equals_sign() {
+        assert_eq!(assignment("data_dir=a=b"), Ok(("data_dir".into(), "a=b".into())));
+        assert_eq!(assignment("max_steps="), Ok(("max_steps".into(), String::new())));
+        assert!(assignment("=1").is_err());
+    }
+
+    #[test]
+    fn a_name_may_be_left_out_only_to_resume() {
+        assert!(Args::try_parse_from(["glue-tui", "train", "--resume", "demo-1"]).is_ok());
+        assert!(refusal(&["train"]).contains("NAME"));
+    }
+}

@@ -1,0 +1,26 @@
+//! `eval`: the scores of a run or a model folder on a labelled split, as JSON.
+
+use super::args::{Eval, Global};
+use super::output;
+use super::printer::Watcher;
+use crate::error::Result;
+use crate::event::SplitName;
+use crate::predict::Predictor;
+use serde_json::{Value, json};
+
+pub(super) fn eval(global: &Global, args: &Eval) -> Result<()> {
+    let device = global.device.as_deref().unwrap_or("auto");
+    let mut predictor = Predictor::open(&args.model, &global.runs_dir, device)?;
+    let task = predictor.task(args.task.as_deref())?;
+    let split = SplitName::from(args.split);
+    let mut watcher = Watcher::new();
+    let scores = predictor
+        .score(Some(task.name), split, args.data_dir.as_deref(), &mut |progress| watcher.show(&progress));
+    watcher.end();
+    let mut object = json!({ "model": args.model, "task": task.name, "split": split.name() });
+    if let (Value::Object(object), Value::Object(scores)) = (&mut object, json!(scores?)) {
+        object.extend(scores);
+        object.insert("labels".into(), json!(task.labels));
+    }
+    output::json(&object)
+}

@@ -1,0 +1,66 @@
+//! The command line: each command is one file, and says what it has to say in plain lines or JSON.
+
+mod args;
+mod check;
+mod doctor;
+mod eval;
+mod export;
+mod output;
+mod predict;
+mod printer;
+mod runs;
+mod signals;
+mod train;
+
+pub use args::{Args, Command, Global};
+
+use crate::error::{Error, Result};
+use std::io::Write;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::process::ExitCode;
+
+/// Does what a command asks for. A fault of the program itself is told in one line, as any other error.
+pub fn run(global: &Global, command: Command) -> Result<()> {
+    std::panic::set_hook(Box::new(|panic| {
+        let place = panic.location().map_or(String::new(), |at| format!(" ({}:{})", at.file(), at.line()));
+        let text = panic.payload_as_str().unwrap_or("no reason given");
+        output::aside(format!("glue-tui: internal error: {text}{place}"));
+    }));
+    let done = catch_unwind(AssertUnwindSafe(|| obey(global, command)));
+    done.unwrap_or_else(|_| Err(Error::Training("this is a fault of the program, please report it".into())))
+}
+
+fn obey(global: &Global, command: Command) -> Result<()> {
+    match command {
+        Command::Train(args) => train::train(global, &args),
+        Command::Eval(args) => eval::eval(global, &args),
+        Command::Predict(args) => predict::predict(global, &args),
+        Command::Runs => runs::runs(global),
+        Command::Export(args) => export::export(global, &args),
+        Command::Check(args) => check::check(global, &args),
+        Command::Doctor => doctor::doctor(global),
+    }
+}
+
+/// Tells an error on stderr and gives the exit code that stands for it.
+pub fn exit(result: Result<()>) -> ExitCode {
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        // The reader of a pipe has seen enough, as with `| head`.
+        Err(error) if output::is_closed_pipe(&error) => ExitCode::SUCCESS,
+        Err(error) => {
+            say(&error);
+            ExitCode::from(error.exit_code())
+        }
+    }
+}
+
+fn say(error: &Error) {
+    let text = match error {
+        // Each mistake is a line that editors can jump to, so nothing stands before the file's name.
+        Error::Config(_) => error.to_string(),
+        _ => format!("glue-tui: {error}"),
+    };
+    // When stderr is closed there is nobody to tell.
+    writeln!(std::io::stderr(), "{text}").ok();
+}

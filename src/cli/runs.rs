@@ -1,0 +1,97 @@
+//! `runs`: the runs there are, newest first.
+
+use super::args::Global;
+use super::output::{self, duration, score, table};
+use crate::error::Result;
+use crate::run::{self, RunRow};
+
+pub(super) fn runs(global: &Global) -> Result<()> {
+    let rows = run::list(&global.runs_dir);
+    if global.json {
+        return output::json(&rows);
+    }
+    if rows.is_empty() {
+        output::aside(format!(
+            "no runs in {}; start one with: glue-tui train demo",
+            global.runs_dir.display()
+        ));
+        return Ok(());
+    }
+    let header = ["NAME", "TASK", "MODEL", "SEED", "STATUS", "BEST", "STEPS", "TIME", "STARTED"];
+    let mut lines = vec![header.map(str::to_owned).to_vec()];
+    lines.extend(rows.iter().map(cells));
+    output::line(table(&lines))
+}
+
+fn cells(row: &RunRow) -> Vec<String> {
+    let best = match (row.best, row.repeats) {
+        (Some((metric, _)), Some(all)) if all.count > 1 => {
+            format!(
+                "{} {} ± {} ({})",
+                metric.name(),
+                score(metric, all.mean),
+                score(metric, all.sd),
+                all.count
+            )
+        }
+        (Some((metric, value)), _) => format!("{} {}", metric.name(), score(metric, value)),
+        (None, _) => "-".into(),
+    };
+    let steps = if row.total_steps > 0 { format!("{}/{}", row.steps, row.total_steps) } else { "-".into() };
+    vec![
+        row.name.clone(),
+        row.task.clone(),
+        row.model.clone(),
+        row.seed.to_string(),
+        row.status.name().into(),
+        best,
+        steps,
+        duration(row.train_seconds),
+        started(row.started),
+    ]
+}
+
+/// A time in the local zone, or `-` while it is not known.
+fn started(seconds: f64) -> String {
+    let known = (seconds > 0.0).then(|| jiff::Timestamp::from_second(seconds as i64).ok()).flatten();
+    known.map_or("-".into(), |time| {
+        time.to_zoned(jiff::tz::TimeZone::system()).strftime("%Y-%m-%d %H:%M").to_string()
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::catalog::Metric;
+    use crate::run::{Repeats, RunStatus};
+
+    fn row() -> RunRow {
+        RunRow {
+            dir: "runs/demo-1".into(),
+            name: "demo-1".into(),
+            experiment: "demo".into(),
+            task: "demo".into(),
+            model: "demo".into(),
+            seed: 42,
+            status: RunStatus::Stopped,
+            best: Some((Metric::Accuracy, 0.915)),
+            steps: 10,
+            total_steps: 40,
+            train_seconds: 75.0,
+            started: 0.0,
+            repeats: None,
+        }
+    }
+
+    #[test]
+    fn a_run_is_one_line_for_people() {
+        let line = ["demo-1", "demo", "demo", "42", "stopped", "accuracy 91.50 %", "10/40", "1:15", "-"];
+        assert_eq!(cells(&row()), line);
+    }
+
+    #[test]
+    fn repeats_show_mean_and_spread() {
+        let all = RunRow { repeats: Some(Repeats { count: 8, mean: 0.84, sd: 0.004 }), ..row() };
+        assert_eq!(cells(&all)[5], "accuracy 84.00 % ± 0.40 % (8)");
+    }
+}

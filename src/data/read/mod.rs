@@ -1,0 +1,81 @@
+//! The file formats → [`Example`](super::Example)s. Nothing is dropped silently: what is not
+//! understood is an error with file and place, or is counted and told.
+
+mod parquet;
+mod trees;
+mod tsv;
+
+use super::Rows;
+use super::find::Found;
+use crate::catalog::{Columns, Local, Source, Task};
+use crate::error::{Error, Result};
+use crate::event::SplitName;
+use std::path::Path;
+
+/// Tasks whose published TSV files have rows that a line break inside a text has split: such
+/// rows, as long as they are few, are left out and told.
+const SPLIT_ROWS: &[&str] = &["qqp"];
+
+/// Reads the rows of `split` from where they were found.
+pub(super) fn read(task: &Task, split: SplitName, found: &Found) -> Result<Rows> {
+    match found {
+        Found::Embedded { folder, text } => {
+            let file = Path::new("assets").join(folder).join(format!("{}.tsv", split.name()));
+            let columns = if task.pair {
+                Columns { text: "question1", text_pair: Some("question2"), label: Some("is_duplicate") }
+            } else {
+                Columns { text: "sentence", text_pair: None, label: Some("label") }
+            };
+            tsv::read(&file, text.as_bytes(), &tsv::Layout::new(task, split, &[columns]))
+        }
+        Found::Tsv(file) => {
+            let Source::Files { local: Local::Tsv { columns, test_columns }, .. } = &task.source else {
+                return Err(wrong_kind(task, file));
+            };
+            let columns =
+                if split == SplitName::Test { vec![*test_columns, *columns] } else { vec![*columns] };
+            tsv::read(file, &bytes(file)?, &tsv::Layout::new(task, split, &columns))
+        }
+        Found::Trees(file) => {
+            let Source::Files { local: Local::Trees(tree), .. } = &task.source else {
+                return Err(wrong_kind(task, file));
+            };
+            trees::read(file, &bytes(file)?, tree)
+        }
+        Found::Parquet { files, .. } => {
+            let Source::Files { hub, .. } = &task.source else {
+                return Err(wrong_kind(task, &found.first_file()));
+            };
+            let mut all = Rows::default();
+            for file in files {
+                all.rows.extend(parquet::read(file, task, split, hub)?);
+            }
+            Ok(all)
+        }
+    }
+}
+
+fn bytes(file: &Path) -> Result<Vec<u8>> {
+    std::fs::read(file).map_err(Error::reading(file))
+}
+
+fn wrong_kind(task: &Task, file: &Path) -> Error {
+    Error::data(file, None, format!("is of a kind that task {} does not take", task.name))
+}
+
+/// The class that a label cell means, by its number or its name, or what it should be. `-1`
+/// stands for no label.
+fn class_of(cell: &str, labels: &[&str]) -> Result<Option<u32>, String> {
+    if cell == "-1" {
+        return Ok(None);
+    }
+    let number = cell.parse::<u32>().ok().filter(|class| (*class as usize) < labels.len());
+    let class = number.or_else(|| labels.iter().position(|label| *label == cell).map(|i| i as u32));
+    class.map_or_else(|| Err(expected(labels)), |class| Ok(Some(class)))
+}
+
+/// What a label should be: `should be 0 (negative) or 1 (positive)`.
+fn expected(labels: &[&str]) -> String {
+    let all: Vec<String> = labels.iter().enumerate().map(|(i, label)| format!("{i} ({label})")).collect();
+    format!("should be {}", all.join(" or "))
+}

@@ -1,0 +1,62 @@
+//! The best weights of a run as a folder in the Hugging Face layout, with a model card.
+
+use crate::error::{Error, Result};
+use crate::files::write_folder_whole;
+use crate::run::RunDir;
+use crate::spec::RunSpec;
+use crate::train::Summary;
+use std::fmt::Write;
+use std::path::Path;
+
+/// Writes the best weights of the run directory `run` to the folder `to`, which any tool of the Hugging
+/// Face family loads. Returns its size in bytes.
+///
+/// # Errors
+/// When the run has no weights yet, or `to` is there and not empty.
+pub fn hf(run: &Path, to: &Path) -> Result<u64> {
+    let dir = RunDir::at(run);
+    let best = dir.best();
+    if !best.is_dir() {
+        return Err(Error::model(dir.name(), "has no weights to export yet; train it on with --resume"));
+    }
+    if std::fs::read_dir(to).is_ok_and(|mut entries| entries.next().is_some()) {
+        return Err(Error::Usage(format!("{} is there and not empty; name a new folder", to.display())));
+    }
+    let spec = dir.spec()?;
+    let card = model_card(&spec, dir.summary().as_ref());
+    write_folder_whole(to, |folder| {
+        for entry in std::fs::read_dir(&best).map_err(Error::reading(&best))? {
+            let path = entry.map_err(Error::reading(&best))?.path();
+            if let Some(name) = path.file_name() {
+                std::fs::copy(&path, folder.join(name)).map_err(Error::writing(folder))?;
+            }
+        }
+        let path = folder.join("README.md");
+        std::fs::write(&path, &card).map_err(Error::writing(&path))
+    })
+}
+
+/// The folder's README.md: what the model is, how it was trained and how well it does.
+fn model_card(spec: &RunSpec, summary: Option<&Summary>) -> String {
+    let mut card = format!(
+        "---\nlibrary_name: transformers\npipeline_tag: text-classification\nbase_model: {}\n---\n\n# {}\n\n\
+         Fine-tuned from `{}` on the task `{}` with glue-tui.\n\n",
+        spec.model, spec.experiment, spec.model, spec.task
+    );
+    if let Some(best) = summary.and_then(|summary| summary.best) {
+        let _ =
+            writeln!(card, "Validation {}: {:.4} (step {}).\n", best.metric.name(), best.value, best.step);
+    }
+    let _ = writeln!(
+        card,
+        "| hyperparameter | value |\n| --- | --- |\n| learning rate | {} |\n| batch size | {} |\n| epochs | {} |\n\
+         | weight decay | {} |\n| longest input | {} tokens |\n| seed | {} |",
+        spec.learning_rate,
+        spec.per_device_train_batch_size * spec.gradient_accumulation_steps,
+        spec.num_train_epochs,
+        spec.weight_decay,
+        spec.max_seq_length,
+        summary.map_or(spec.seed, |summary| summary.seed),
+    );
+    card
+}

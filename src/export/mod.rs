@@ -1,0 +1,5 @@
+//! A run written out for other tools.
+
+mod hf;
+
+pub use hf::hf;

@@ -1,0 +1,168 @@
+//! A model folder and a few choices → an engine that is ready.
+
+use super::config::ModelConfig;
+use super::device;
+use super::engine::{Engine, Optimizer, Weights};
+use super::load::{LoadReport, fresh, listed, load};
+use super::names::{Slot, table};
+use super::plain::{Limits, PlainEngine};
+use crate::error::{Error, Result};
+use crate::files::ModelFolder;
+use crate::spec::{EngineChoice, Precision};
+
+/// What an engine is made of.
+#[derive(Debug, Clone)]
+pub struct Build<'a> {
+    /// Configuration and weights.
+    pub folder: &'a ModelFolder,
+    /// Label names; their number is that of the logits.
+    pub labels: &'a [String],
+    /// Key of new weights and of dropout.
+    pub seed: u64,
+    /// Dropout before the last layer; the model's own when absent.
+    pub classifier_dropout: Option<f64>,
+    /// AdamW and the loss.
+    pub optimizer: Optimizer,
+    /// `auto`, `cpu`, `cuda:N` or `metal`.
+    pub device: &'a str,
+    /// Number format of the matrix products.
+    pub precision: Precision,
+    /// Which engine.
+    pub engine: EngineChoice,
+    /// Examples that one pass of a step takes; a larger batch is done in parts.
+    pub max_examples_per_pass: usize,
+    /// Tokens that one pass takes; no limit when absent.
+    pub max_tokens_per_pass: Option<usize>,
+    /// Threads of the CPU; all cores when absent.
+    pub threads: Option<usize>,
+}
+
+/// An engine, and what is worth saying about it.
+pub struct Built {
+    /// It computes.
+    pub engine: Box<dyn Engine>,
+    /// The model, with the dropout that was asked for.
+    pub config: ModelConfig,
+    /// What became of the tensors.
+    pub report: LoadReport,
+    /// The device, in words: `cpu, 2 threads`.
+    pub device: String,
+    /// Number format of the matrix products: `f32`.
+    pub precision: String,
+    /// What was chosen otherwise than asked, a sentence each.
+    pub notes: Vec<String>,
+    /// Numbers that training changes.
+    pub trainable_parameters: u64,
+}
+
+impl std::fmt::Debug for Built {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Built")
+            .field("config", &self.config)
+            .field("device", &self.device)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Makes an engine that trains. Head tensors that the folder lacks are newly made.
+///
+/// Errors: a choice that this program does not have, a device that is not there, a folder that is
+/// not a model of a supported family.
+pub fn build(choice: &Build<'_>) -> Result<Built> {
+    refuse(choice)?;
+    let (config, slots) = describe(choice)?;
+    let (weights, report) = load(choice.folder, &config, &slots, choice.seed)?;
+    assemble(choice, config, &slots, &weights, report)
+}
+
+/// Makes an engine whose tensors are all newly made; only `config.json` of the folder is read.
+pub fn from_nothing(choice: &Build<'_>) -> Result<Built> {
+    refuse(choice)?;
+    let (config, slots) = describe(choice)?;
+    let weights = fresh(&config, &slots, choice.seed);
+    let new = slots.iter().map(|slot| slot.name.clone()).collect();
+    assemble(choice, config, &slots, &weights, LoadReport { new, ..LoadReport::default() })
+}
+
+/// Makes an engine of a finished classifier; its labels are those of `config.json`.
+///
+/// A folder without trained head is an error: its logits would be noise.
+pub fn for_inference(folder: &ModelFolder, device: &str, threads: Option<usize>) -> Result<Built> {
+    let labels = ModelConfig::read(folder)?.id2label;
+    let built = build(&Build {
+        folder,
+        labels: &labels,
+        seed: 0,
+        classifier_dropout: None,
+        optimizer: Optimizer::default(),
+        device,
+        precision: Precision::Auto,
+        engine: EngineChoice::Auto,
+        max_examples_per_pass: usize::MAX,
+        max_tokens_per_pass: None,
+        threads,
+    })?;
+    if built.report.new.is_empty() {
+        return Ok(built);
+    }
+    let missing = listed(&built.report.new);
+    let problem = format!("is not a finetuned classifier (no fitting {missing}); train it first");
+    Err(Error::model(&folder.name, problem))
+}
+
+fn refuse(choice: &Build<'_>) -> Result<()> {
+    if choice.engine == EngineChoice::Fast {
+        let problem = "engine = \"fast\" is not part of this build, which has only the plain engine; \
+                       set engine to \"plain\" or \"auto\"";
+        return Err(Error::Usage(problem.into()));
+    }
+    if choice.labels.len() < 2 {
+        let problem = format!("a classifier of {} labels; at least 2 are needed", choice.labels.len());
+        return Err(Error::model(&choice.folder.name, problem));
+    }
+    match choice.classifier_dropout {
+        Some(rate) if !(0.0..1.0).contains(&rate) => {
+            Err(Error::Usage(format!("classifier_dropout is {rate}; a rate from 0 to below 1 is expected")))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn describe(choice: &Build<'_>) -> Result<(ModelConfig, Vec<Slot>)> {
+    let mut config = ModelConfig::read(choice.folder)?;
+    if let Some(rate) = choice.classifier_dropout {
+        config.classifier_dropout = rate;
+    }
+    let slots = table(&config, choice.labels.len());
+    Ok((config, slots))
+}
+
+fn assemble(
+    choice: &Build<'_>,
+    config: ModelConfig,
+    slots: &[Slot],
+    weights: &Weights,
+    report: LoadReport,
+) -> Result<Built> {
+    let place = device::open(choice.device, choice.threads)?;
+    let limits = Limits {
+        examples: choice.max_examples_per_pass.max(1),
+        tokens: choice.max_tokens_per_pass.unwrap_or(usize::MAX).max(1),
+    };
+    let settings = (choice.seed, choice.optimizer, limits);
+    let engine = PlainEngine::new(&config, slots, weights, settings, &place.device, place.pool)?;
+    let mut notes: Vec<String> = place.note.into_iter().collect();
+    if choice.precision == Precision::Bf16 {
+        notes.push("precision bf16 is not had with the plain engine, which computes in f32".into());
+    }
+    let numbers = slots.iter().map(|slot| slot.shape.iter().product::<usize>() as u64).sum();
+    Ok(Built {
+        engine: Box::new(engine),
+        config,
+        report,
+        device: place.words,
+        precision: "f32".into(),
+        notes,
+        trainable_parameters: numbers,
+    })
+}

@@ -1,0 +1,53 @@
+//! Does every tensor learn? Asked once, before the first step: candle cuts gradients without a word
+//! where a fused operation has no backward pass, and the layers before it would stand still.
+
+use super::engine::{Array, Engine, StepInput};
+use super::load::listed;
+use super::names::is_key_bias;
+use crate::error::{Error, Result};
+
+/// Which tensors get a true gradient.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Coverage {
+    /// Number of tensors with a gradient that moves them.
+    pub learning: usize,
+    /// Number of trainable tensors.
+    pub total: usize,
+    /// Names of those without a gradient, or with one that is all zeros or not finite.
+    pub idle: Vec<String>,
+}
+
+impl Coverage {
+    /// `104/104 tensors learning`
+    pub fn sentence(&self) -> String {
+        format!("{}/{} tensors learning", self.learning, self.total)
+    }
+}
+
+/// Takes the gradients of `input`, changing nothing, and looks at each. Key biases may have zeros:
+/// softmax does not see them, so zero is their true gradient; but they have to have one.
+pub fn check(engine: &mut dyn Engine, input: StepInput<'_>) -> Result<Coverage> {
+    let names: Vec<String> = engine.weights()?.into_keys().collect();
+    let (_, gradients) = engine.gradients(input)?;
+    let learns = |name: &&String| gradients.get(*name).is_some_and(|gradient| moves(name, gradient));
+    let idle: Vec<String> = names.iter().filter(|name| !learns(name)).cloned().collect();
+    Ok(Coverage { learning: names.len() - idle.len(), total: names.len(), idle })
+}
+
+fn moves(name: &str, gradient: &Array) -> bool {
+    let finite = gradient.data.iter().all(|number| number.is_finite());
+    finite && (is_key_bias(name) || gradient.data.iter().any(|number| *number != 0.0))
+}
+
+/// Refuses to go on when any tensor is idle.
+pub fn demand(coverage: &Coverage) -> Result<()> {
+    if coverage.idle.is_empty() {
+        return Ok(());
+    }
+    Err(Error::Training(format!(
+        "only {}: {} get no true gradient, so training would not train the model; \
+         check the weights for values that are not finite, or report this as a bug",
+        coverage.sentence(),
+        listed(&coverage.idle)
+    )))
+}

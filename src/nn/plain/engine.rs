@@ -1,0 +1,287 @@
+//! [`PlainEngine`]: the encoder, autograd and AdamW behind the [`Engine`] interface.
+
+use super::adamw::{self, Parameter};
+use super::dropout::Dropout;
+use super::encoder::Encoder;
+use super::ops::cross_entropy;
+use crate::batch::Batch;
+use crate::error::{Error, Result};
+use crate::nn::config::ModelConfig;
+use crate::nn::engine::{Array, Engine, EngineState, Optimizer, StepInput, StepReport, Weights};
+use crate::nn::names::Slot;
+use crate::nn::stored::first_line;
+use candle_core::{Device, Tensor, Var};
+use rayon::ThreadPool;
+use std::sync::Arc;
+
+/// How large a batch is worked on at once.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Limits {
+    /// Examples of a part, in learning.
+    pub(crate) examples: usize,
+    /// Tokens of a part.
+    pub(crate) tokens: usize,
+}
+
+/// Candle's autograd over composed operations, on any of its devices.
+pub(crate) struct PlainEngine {
+    config: ModelConfig,
+    labels: usize,
+    seed: u64,
+    optimizer: Optimizer,
+    limits: Limits,
+    device: Device,
+    /// Where the CPU's work runs, when their number was asked for.
+    pool: Option<Arc<ThreadPool>>,
+    parameters: Vec<Parameter>,
+    /// Over the variables.
+    learning: Encoder,
+    /// Over the same storage, without a graph.
+    frozen: Encoder,
+    updates: u64,
+}
+
+impl PlainEngine {
+    /// Puts `weights`, which hold every tensor of `slots`, on the device.
+    pub(crate) fn new(
+        config: &ModelConfig,
+        slots: &[Slot],
+        weights: &Weights,
+        (seed, optimizer, limits): (u64, Optimizer, Limits),
+        device: &Device,
+        pool: Option<Arc<ThreadPool>>,
+    ) -> Result<Self> {
+        let parameter = |slot: &Slot| {
+            let array = &weights[&slot.name];
+            let shape = slot.shape.as_slice();
+            let zeros = || Var::zeros(shape, candle_core::DType::F32, device);
+            Ok(Parameter {
+                name: slot.name.clone(),
+                value: Var::from_slice(&array.data, shape, device)?,
+                first: zeros()?,
+                second: zeros()?,
+                decay: slot.decay,
+            })
+        };
+        let parameters: Vec<Parameter> =
+            slots.iter().map(parameter).collect::<candle_core::Result<_>>().map_err(|e| compute(&e))?;
+        let find = |name: &str| {
+            let found = parameters.iter().find(|parameter| parameter.name == name);
+            &found.expect("the table has every name that the encoder asks for").value
+        };
+        let learning = Encoder::new(config, device, |name| find(name).as_tensor().clone());
+        let frozen = Encoder::new(config, device, |name| find(name).as_detached_tensor());
+        let labels = slots.last().map_or(0, |classifier| classifier.shape[0]);
+        Ok(PlainEngine {
+            config: config.clone(),
+            labels,
+            seed,
+            optimizer,
+            limits,
+            device: device.clone(),
+            pool,
+            parameters,
+            learning,
+            frozen,
+            updates: 0,
+        })
+    }
+
+    /// Replaces the softmax of attention, to see what a cut gradient does.
+    #[cfg(test)]
+    pub(crate) fn plant(&mut self, softmax: fn(&Tensor) -> candle_core::Result<Tensor>) {
+        self.learning.softmax = softmax;
+    }
+
+    /// Refuses what the model has no row for.
+    fn check(&self, batch: &Batch) -> Result<()> {
+        let config = &self.config;
+        let problem = if let Some(id) = batch.ids.iter().find(|id| **id as usize >= config.vocab_size) {
+            format!(
+                "token id {id} is outside its vocabulary of {}; the tokenizer is not its own",
+                config.vocab_size
+            )
+        } else if batch.longest() > config.max_positions {
+            let (longest, most) = (batch.longest(), config.max_positions);
+            format!(
+                "an input of {longest} tokens is longer than its {most}; set max_seq_length to {most} or less"
+            )
+        } else if let Some(segment) =
+            batch.type_ids.iter().find(|id| config.type_vocab > 0 && **id as usize >= config.type_vocab)
+        {
+            format!("segment {segment} is outside its {} segments", config.type_vocab)
+        } else if batch.offsets.windows(2).any(|bounds| bounds[0] == bounds[1]) {
+            "an input has no token".to_owned()
+        } else {
+            return Ok(());
+        };
+        Err(Error::model(&config.model, problem))
+    }
+
+    fn check_labels(&self, batch: &Batch) -> Result<()> {
+        let problem = if batch.is_empty() {
+            "a training step got no example".to_owned()
+        } else if batch.labels.len() != batch.len() {
+            "a training step got an example without a label".to_owned()
+        } else if let Some(label) = batch.labels.iter().find(|label| **label as usize >= self.labels) {
+            format!("label {label} is outside the {} classes", self.labels)
+        } else {
+            return Ok(());
+        };
+        Err(Error::Training(problem))
+    }
+
+    /// Mean loss and, in the order of the parameters, its gradients. Parts of the batch are summed
+    /// in order.
+    fn backward(&self, input: StepInput<'_>) -> candle_core::Result<(f64, Vec<Option<Tensor>>)> {
+        let dropout = Dropout::new(self.seed, input.step);
+        let share = 1.0 / input.batch.len() as f64;
+        let mut total = 0.0;
+        let mut sums: Vec<Option<Tensor>> = vec![None; self.parameters.len()];
+        for part in input.batch.parts(self.limits.examples, self.limits.tokens) {
+            let logits = self.learning.logits(&part, Some(dropout))?;
+            let loss = (cross_entropy(&logits, &part.labels, self.optimizer.label_smoothing)? * share)?;
+            total += f64::from(loss.to_scalar::<f32>()?);
+            let mut gradients = loss.backward()?;
+            for (sum, parameter) in sums.iter_mut().zip(&self.parameters) {
+                let gradient = gradients.remove(&parameter.value);
+                *sum = match (sum.take(), gradient) {
+                    (Some(sum), Some(gradient)) => Some((sum + gradient)?),
+                    (sum, gradient) => sum.or(gradient),
+                };
+            }
+        }
+        Ok((total, sums))
+    }
+
+    fn step_here(&mut self, input: StepInput<'_>) -> candle_core::Result<StepReport> {
+        let (loss, gradients) = self.backward(input)?;
+        let grad_norm = adamw::norm(&gradients)?;
+        let scale = adamw::clip_scale(grad_norm, self.optimizer.max_grad_norm);
+        let update = (self.updates + 1, input.learning_rate, scale);
+        adamw::update(&self.parameters, &gradients, self.optimizer, update)?;
+        self.updates += 1;
+        Ok(StepReport { loss, grad_norm })
+    }
+
+    fn logits_here(&self, batch: &Batch) -> candle_core::Result<Vec<Vec<f32>>> {
+        let mut rows = Vec::with_capacity(batch.len());
+        for part in batch.parts(usize::MAX, self.limits.tokens) {
+            rows.extend(self.frozen.logits(&part, None)?.to_vec2::<f32>()?);
+        }
+        Ok(rows)
+    }
+
+    /// A copy of one tensor of every parameter.
+    fn copy(&self, which: impl Fn(&Parameter) -> &Var) -> Result<Weights> {
+        let array = |parameter: &Parameter| Ok((parameter.name.clone(), to_array(which(parameter))?));
+        self.parameters.iter().map(array).collect::<candle_core::Result<_>>().map_err(|e| compute(&e))
+    }
+
+    /// Sets one tensor of every parameter.
+    fn put(&self, weights: &Weights, which: impl Fn(&Parameter) -> &Var) -> Result<()> {
+        self.check_names(weights)?;
+        for parameter in &self.parameters {
+            let (array, var) = (&weights[&parameter.name], which(parameter));
+            Tensor::from_slice(&array.data, array.shape.as_slice(), &self.device)
+                .and_then(|tensor| var.set(&tensor))
+                .map_err(|e| compute(&e))?;
+        }
+        Ok(())
+    }
+
+    fn check_names(&self, weights: &Weights) -> Result<()> {
+        let wrong = |problem| Err(Error::model(&self.config.model, problem));
+        for Parameter { name, value, .. } in &self.parameters {
+            match weights.get(name) {
+                None => return wrong(format!("tensor {name} is missing from the weights put back")),
+                Some(array) if array.shape != value.dims() => {
+                    let (found, expected) = (&array.shape, value.dims());
+                    return wrong(format!("tensor {name} has shape {found:?}, and {expected:?} is expected"));
+                }
+                Some(_) => {}
+            }
+        }
+        let known = |name: &String| self.parameters.iter().any(|parameter| parameter.name == *name);
+        match weights.keys().find(|name| !known(name)) {
+            Some(name) => wrong(format!("tensor {name} is none of the model's")),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Runs `work` on the pool's threads, where there is one.
+fn run<T: Send>(pool: Option<&ThreadPool>, work: impl FnOnce() -> T + Send) -> T {
+    match pool {
+        Some(pool) => pool.install(work),
+        None => work(),
+    }
+}
+
+/// What candle could not do is a matter of the device: memory, most of all.
+fn compute(error: &candle_core::Error) -> Error {
+    let problem = first_line(error);
+    if problem.to_lowercase().contains("out of memory") || problem.to_lowercase().contains("out_of_memory") {
+        return Error::Device(format!(
+            "out of memory ({problem}); set max_tokens_per_batch to a smaller number"
+        ));
+    }
+    Error::Device(format!("the device failed: {problem}"))
+}
+
+fn to_array(tensor: &Tensor) -> candle_core::Result<Array> {
+    Ok(Array { shape: tensor.dims().to_vec(), data: tensor.flatten_all()?.to_vec1()? })
+}
+
+impl Engine for PlainEngine {
+    fn step(&mut self, input: StepInput<'_>) -> Result<StepReport> {
+        self.check(input.batch)?;
+        self.check_labels(input.batch)?;
+        let pool = self.pool.clone();
+        run(pool.as_deref(), || self.step_here(input)).map_err(|e| compute(&e))
+    }
+
+    fn gradients(&mut self, input: StepInput<'_>) -> Result<(f64, Weights)> {
+        self.check(input.batch)?;
+        self.check_labels(input.batch)?;
+        let gather = || {
+            let (loss, gradients) = self.backward(input)?;
+            let named = self.parameters.iter().zip(gradients);
+            let array = |(parameter, gradient): (&Parameter, Option<Tensor>)| {
+                gradient.map(|gradient| Ok((parameter.name.clone(), to_array(&gradient)?)))
+            };
+            Ok((loss, named.filter_map(array).collect::<candle_core::Result<Weights>>()?))
+        };
+        run(self.pool.as_deref(), gather).map_err(|e: candle_core::Error| compute(&e))
+    }
+
+    fn logits(&mut self, batch: &Batch) -> Result<Vec<Vec<f32>>> {
+        self.check(batch)?;
+        run(self.pool.as_deref(), || self.logits_here(batch)).map_err(|e| compute(&e))
+    }
+
+    fn weights(&self) -> Result<Weights> {
+        self.copy(|parameter| &parameter.value)
+    }
+
+    fn set_weights(&mut self, weights: &Weights) -> Result<()> {
+        self.put(weights, |parameter| &parameter.value)
+    }
+
+    fn state(&self) -> Result<EngineState> {
+        Ok(EngineState {
+            weights: self.copy(|parameter| &parameter.value)?,
+            first_moments: self.copy(|parameter| &parameter.first)?,
+            second_moments: self.copy(|parameter| &parameter.second)?,
+            updates: self.updates,
+        })
+    }
+
+    fn restore(&mut self, state: &EngineState) -> Result<()> {
+        self.put(&state.weights, |parameter| &parameter.value)?;
+        self.put(&state.first_moments, |parameter| &parameter.first)?;
+        self.put(&state.second_moments, |parameter| &parameter.second)?;
+        self.updates = state.updates;
+        Ok(())
+    }
+}

@@ -1,0 +1,150 @@
+//! Differentiable pieces that candle has none of, or only some that lose the gradient.
+
+use crate::nn::config::Activation;
+use candle_core::{D, DType, Result, Tensor};
+
+/// x Wᵀ + b.
+#[derive(Debug, Clone)]
+pub(crate) struct Linear {
+    /// (out, in)
+    pub(crate) weight: Tensor,
+    /// (out)
+    pub(crate) bias: Tensor,
+}
+
+impl Linear {
+    /// (rows, in) → (rows, out)
+    pub(crate) fn forward(&self, x: &Tensor) -> Result<Tensor> {
+        x.matmul(&self.weight.t()?)?.broadcast_add(&self.bias)
+    }
+}
+
+/// Each row to mean 0 and variance 1, then scaled and shifted.
+#[derive(Debug, Clone)]
+pub(crate) struct LayerNorm {
+    /// (width)
+    pub(crate) weight: Tensor,
+    /// (width)
+    pub(crate) bias: Tensor,
+    pub(crate) eps: f64,
+}
+
+impl LayerNorm {
+    /// (rows, width) → (rows, width)
+    pub(crate) fn forward(&self, x: &Tensor) -> Result<Tensor> {
+        let centred = x.broadcast_sub(&x.mean_keepdim(D::Minus1)?)?;
+        let variance = centred.sqr()?.mean_keepdim(D::Minus1)?;
+        let normal = centred.broadcast_div(&(variance + self.eps)?.sqrt()?)?;
+        normal.broadcast_mul(&self.weight)?.broadcast_add(&self.bias)
+    }
+}
+
+/// Softmax over the last dimension.
+pub(crate) fn softmax(x: &Tensor) -> Result<Tensor> {
+    // The result does not depend on what is subtracted, so no gradient flows through it.
+    let exponentials = x.broadcast_sub(&x.max_keepdim(D::Minus1)?.detach())?.exp()?;
+    exponentials.broadcast_div(&exponentials.sum_keepdim(D::Minus1)?)
+}
+
+/// Logarithm of softmax over the last dimension, without its log(0).
+pub(crate) fn log_softmax(x: &Tensor) -> Result<Tensor> {
+    let shifted = x.broadcast_sub(&x.max_keepdim(D::Minus1)?.detach())?;
+    shifted.broadcast_sub(&shifted.exp()?.sum_keepdim(D::Minus1)?.log()?)
+}
+
+/// Sum of the cross-entropies of `logits` (examples, classes) with `labels`, a share `smoothing` of
+/// each target spread evenly over all classes. A scalar.
+pub(crate) fn cross_entropy(logits: &Tensor, labels: &[u32], smoothing: f64) -> Result<Tensor> {
+    let (examples, classes) = logits.dims2()?;
+    let spread = (smoothing / classes as f64) as f32;
+    let mut targets = vec![spread; examples * classes];
+    for (example, label) in labels.iter().enumerate() {
+        targets[example * classes + *label as usize] += (1.0 - smoothing) as f32;
+    }
+    let targets = Tensor::from_vec(targets, (examples, classes), logits.device())?;
+    log_softmax(logits)?.mul(&targets)?.sum_all()?.neg()
+}
+
+/// max(x, 0), with the reference's derivative 0 at 0 (candle's own has 1).
+pub(crate) fn relu(x: &Tensor) -> Result<Tensor> {
+    x * x.gt(0.0)?.to_dtype(DType::F32)?
+}
+
+pub(crate) fn activate(x: &Tensor, activation: Activation) -> Result<Tensor> {
+    match activation {
+        // x Φ(x). The derivative inside candle's `gelu_erf` has six digits; this one has all.
+        Activation::Gelu => (x * 0.5)? * ((x * std::f64::consts::FRAC_1_SQRT_2)?.erf()? + 1.0)?,
+        Activation::GeluTanh => {
+            let inner = (x + (x.sqr()? * x)? * 0.044_715)?;
+            let inner = (inner * (2.0 / std::f64::consts::PI).sqrt())?;
+            (x * 0.5)? * (inner.tanh()? + 1.0)?
+        }
+        Activation::Relu => relu(x),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use candle_core::{Device, Var};
+
+    type Function<'a> = Box<dyn Fn(&Tensor) -> Result<Tensor> + 'a>;
+
+    /// The derivative of the sum of squares of `f` by autograd and by central differences.
+    fn derivatives(f: impl Fn(&Tensor) -> Result<Tensor>, at: &[f32]) -> (Vec<f32>, Vec<f32>) {
+        let sum = |values: &[f32]| -> f32 {
+            let x = Tensor::new(values, &Device::Cpu).expect("a tensor");
+            f(&x.unsqueeze(0).expect("a row")).and_then(|y| y.sqr()?.sum_all()?.to_scalar()).expect("a sum")
+        };
+        let x = Var::new(at, &Device::Cpu).expect("a variable");
+        let y = f(&x.unsqueeze(0).expect("a row")).and_then(|y| y.sqr()?.sum_all()).expect("a sum");
+        let grads = y.backward().expect("a backward pass");
+        let autograd = grads.get(&x).expect("a gradient").to_vec1::<f32>().expect("numbers");
+        let h = 1e-2;
+        let differences = (0..at.len())
+            .map(|i| {
+                let (mut up, mut down) = (at.to_vec(), at.to_vec());
+                up[i] += h;
+                down[i] -= h;
+                (sum(&up) - sum(&down)) / (2.0 * h)
+            })
+            .collect();
+        (autograd, differences)
+    }
+
+    #[test]
+    fn gradients_are_those_of_the_functions() {
+        let at = [0.3, -1.2, 2.0, 0.7];
+        let norm = LayerNorm {
+            weight: Tensor::new(&[1.0f32, 2.0, 0.5, 1.5], &Device::Cpu).expect("a tensor"),
+            bias: Tensor::new(&[0.1f32, 0.2, 0.3, 0.4], &Device::Cpu).expect("a tensor"),
+            eps: 1e-12,
+        };
+        let functions: [(&str, Function<'_>); 6] = [
+            ("gelu", Box::new(|x| activate(x, Activation::Gelu))),
+            ("gelu tanh", Box::new(|x| activate(x, Activation::GeluTanh))),
+            ("relu", Box::new(|x| activate(x, Activation::Relu))),
+            ("softmax", Box::new(softmax)),
+            ("log softmax", Box::new(log_softmax)),
+            ("layer norm", Box::new(|x| norm.forward(x))),
+        ];
+        for (name, f) in functions {
+            let (autograd, differences) = derivatives(f, &at);
+            for (a, d) in autograd.iter().zip(&differences) {
+                assert!((a - d).abs() < 2e-3 * (1.0 + d.abs()), "{name}: {autograd:?} {differences:?}");
+            }
+        }
+    }
+
+    /// torch.nn.functional.cross_entropy(x, torch.tensor([2, 0]), reduction="sum", label_smoothing=s)
+    /// for x = [[1, 2, 3], [0, 0, 100]], computed by hand from its definition.
+    #[test]
+    fn cross_entropy_is_finite_far_out_and_smooths() {
+        let x = Tensor::new(&[[1.0f32, 2.0, 3.0], [0.0, 0.0, 100.0]], &Device::Cpu).expect("a tensor");
+        let plain: f32 = cross_entropy(&x, &[2, 0], 0.0).and_then(|l| l.to_scalar()).expect("a loss");
+        assert!((plain - 100.407_6).abs() < 1e-3, "{plain}");
+        let smooth: f32 = cross_entropy(&x, &[2, 0], 0.3).and_then(|l| l.to_scalar()).expect("a loss");
+        // 0.7 · 100.4076 + 0.1 · ((2.4076 + 1.4076 + 0.4076) + (100 + 100 + 0))
+        assert!((smooth - 90.707_6).abs() < 1e-3, "{smooth}");
+    }
+}

@@ -1,0 +1,239 @@
+//! A run or a model folder, and text → label and probabilities.
+
+use crate::batch::Batch;
+use crate::catalog::{Task, task};
+use crate::data::{self, Example, Tokenizer};
+use crate::error::{Error, Result};
+use crate::event::{Progress, Scores, SplitName};
+use crate::files::ModelFolder;
+use crate::hub::Hub;
+use crate::nn::{self, Build, Built, Engine, Optimizer};
+use crate::run::{RunDir, find};
+use crate::spec::{EngineChoice, Precision, RunSpec};
+use crate::train::{Snapshot, argmax, score, softmax};
+use serde::Serialize;
+use std::path::Path;
+use std::sync::atomic::AtomicBool;
+
+/// Examples that a forward pass takes.
+const BATCH: usize = 64;
+/// Longer inputs are cut to so many tokens, unless a run says otherwise.
+const MAX_SEQ_LENGTH: usize = 128;
+
+/// What a model says of one input.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Verdict {
+    /// The most probable label.
+    pub label: String,
+    /// Each label with its probability, in the order of the classes.
+    pub probabilities: Vec<(String, f32)>,
+    /// Tokens the input has, special ones included.
+    pub tokens: usize,
+    /// Whether the input reaches the longest length that the model takes, so that its end may be cut.
+    pub truncated: bool,
+}
+
+/// A model that is ready to judge.
+pub struct Predictor {
+    engine: Box<dyn Engine>,
+    tokenizer: Tokenizer,
+    labels: Vec<String>,
+    name: String,
+    /// The specification of the run that the model is from, if it is from one.
+    spec: Option<RunSpec>,
+    pair: Option<bool>,
+    step: Option<u64>,
+}
+
+impl Predictor {
+    /// Opens `name`: a run's name, a run directory, a local model folder, or a hub id.
+    pub fn open(name: &str, runs_dir: &Path, device: &str) -> Result<Self> {
+        if let Ok(path) = find(runs_dir, name) {
+            return Self::open_run(&RunDir::at(path), device);
+        }
+        let mut nobody = |_: Progress| {};
+        let folder = Hub::from_env().model(name, "main", &mut nobody, &AtomicBool::new(false))?;
+        if name == crate::assets::DEMO {
+            return Err(Error::model(
+                name,
+                "the encoder that the program carries has no trained head; train one first: glue-tui train demo",
+            ));
+        }
+        Self::open_folder(&folder, None, device)
+    }
+
+    fn open_run(dir: &RunDir, device: &str) -> Result<Self> {
+        let spec = dir.spec()?;
+        if !dir.best().is_dir() {
+            return Err(Error::model(
+                dir.name(),
+                "has no weights yet: they are written after the first scored step; train it on with --resume",
+            ));
+        }
+        let folder = ModelFolder { name: dir.name(), ..ModelFolder::on_disk(dir.best()) };
+        Self::open_folder(&folder, Some(spec), device)
+    }
+
+    fn open_folder(folder: &ModelFolder, spec: Option<RunSpec>, device: &str) -> Result<Self> {
+        let built = nn::for_inference(folder, device, None)?;
+        let limit = spec.as_ref().map_or(MAX_SEQ_LENGTH, |spec| spec.max_seq_length);
+        let tokenizer = Tokenizer::load(folder, limit.min(built.config.max_positions))?;
+        Ok(Predictor {
+            labels: built.config.id2label.clone(),
+            engine: built.engine,
+            tokenizer,
+            name: folder.name.clone(),
+            pair: spec.as_ref().map(|spec| spec.task().pair),
+            spec,
+            step: None,
+        })
+    }
+
+    /// Builds a model around the weights of a training that goes on. Later ones of the same training are
+    /// put in by [`Predictor::refresh`], which is quicker.
+    pub fn from_snapshot(snapshot: &Snapshot, device: &str) -> Result<Self> {
+        let Built { engine, .. } = nn::build(&Build {
+            folder: &snapshot.folder,
+            labels: &snapshot.labels,
+            seed: 0,
+            classifier_dropout: None,
+            optimizer: Optimizer::default(),
+            device,
+            precision: Precision::Auto,
+            engine: EngineChoice::Auto,
+            max_examples_per_pass: BATCH,
+            max_tokens_per_pass: None,
+            threads: None,
+        })?;
+        let mut predictor = Predictor {
+            engine,
+            tokenizer: Tokenizer::load(&snapshot.folder, snapshot.max_seq_length)?,
+            labels: snapshot.labels.clone(),
+            name: snapshot.folder.name.clone(),
+            spec: None,
+            pair: Some(snapshot.pair),
+            step: None,
+        };
+        predictor.refresh(snapshot)?;
+        Ok(predictor)
+    }
+
+    /// Takes over the weights of `snapshot`.
+    pub fn refresh(&mut self, snapshot: &Snapshot) -> Result<()> {
+        self.engine.set_weights(&snapshot.weights)?;
+        self.step = Some(snapshot.step);
+        Ok(())
+    }
+
+    /// What the model is called.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Optimizer steps that its weights have seen, when they are of a training that goes on.
+    pub fn step(&self) -> Option<u64> {
+        self.step
+    }
+
+    /// Whether it judges two texts together; `None` when nothing tells.
+    pub fn is_pair(&self) -> Option<bool> {
+        self.pair
+    }
+
+    /// The most probable label of one text, or of two together, with all probabilities.
+    pub fn classify(&mut self, text: &str, text_pair: Option<&str>) -> Result<Verdict> {
+        let input = (text.to_string(), text_pair.map(str::to_string));
+        let verdicts = self.classify_all(std::slice::from_ref(&input))?;
+        verdicts.into_iter().next().ok_or_else(|| Error::Training("one input gave no verdict".into()))
+    }
+
+    /// [`Predictor::classify`] for many inputs, in their order.
+    pub fn classify_all(&mut self, inputs: &[(String, Option<String>)]) -> Result<Vec<Verdict>> {
+        let mut verdicts = Vec::with_capacity(inputs.len());
+        for chunk in inputs.chunks(BATCH) {
+            let rows: Vec<_> = chunk
+                .iter()
+                .map(|(text, text_pair)| {
+                    self.check_pair(text_pair.is_some())?;
+                    let (text, text_pair) = (text.clone(), text_pair.clone());
+                    self.tokenizer.encode_one(&Example { text, text_pair, label: None })
+                })
+                .collect::<Result<_>>()?;
+            for (logits, row) in self.engine.logits(&Batch::new(&rows))?.iter().zip(&rows) {
+                verdicts.push(self.verdict(logits, row.ids.len()));
+            }
+        }
+        Ok(verdicts)
+    }
+
+    fn check_pair(&self, given: bool) -> Result<()> {
+        match self.pair {
+            Some(true) if !given => Err(Error::Usage(format!(
+                "{} judges two texts together; give both (on a line, a tab between)",
+                self.name
+            ))),
+            Some(false) if given => {
+                Err(Error::Usage(format!("{} judges one text; give only one", self.name)))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn verdict(&self, logits: &[f32], tokens: usize) -> Verdict {
+        Verdict {
+            label: self.labels[argmax(logits)].clone(),
+            probabilities: self.labels.iter().cloned().zip(softmax(logits)).collect(),
+            tokens,
+            truncated: tokens >= self.tokenizer.max_length(),
+        }
+    }
+
+    /// Scores a split: of `task`, or else of the task of the run that the model is from, which then also
+    /// says where the rows are unless `data_dir` does.
+    pub fn score(
+        &mut self,
+        task_name: Option<&str>,
+        split: SplitName,
+        data_dir: Option<&Path>,
+        watch: &mut dyn FnMut(Progress),
+    ) -> Result<Scores> {
+        let task = self.task(task_name)?;
+        if task.labels.len() != self.labels.len() {
+            return Err(Error::Usage(format!(
+                "{} tells {} labels apart, task {} has {}",
+                self.name,
+                self.labels.len(),
+                task.name,
+                task.labels.len()
+            )));
+        }
+        let own_dir =
+            self.spec.as_ref().filter(|spec| spec.task == task.name).and_then(|spec| spec.data_dir.clone());
+        let cancelled = AtomicBool::new(false);
+        let hub = Hub::from_env();
+        let mut context = data::Context { hub: &hub, watch, cancelled: &cancelled };
+        let rows = data::load_split(task, split, data_dir.or(own_dir.as_deref()), &mut context)?;
+        if rows.is_empty() || rows.iter().any(|row| row.label.is_none()) {
+            return Err(Error::Usage(format!(
+                "the {} split of {} has no labels, so it cannot be scored",
+                split.name(),
+                task.name
+            )));
+        }
+        let encoded = self.tokenizer.encode(&rows, watch, &cancelled)?.rows;
+        let mut tick = |_: &mut dyn Engine, _: usize| Ok(true);
+        score(self.engine.as_mut(), &encoded, task, BATCH, &mut tick)?
+            .ok_or_else(|| Error::Interrupted("scoring was interrupted".into()))
+    }
+
+    /// The task of that name, or that of the model's run.
+    pub fn task(&self, name: Option<&str>) -> Result<&'static Task> {
+        let name = name.or(self.spec.as_ref().map(|spec| spec.task.as_str())).ok_or_else(|| {
+            Error::Usage(format!("{} does not say which task it is for; name it with --task", self.name))
+        })?;
+        task(name).ok_or_else(|| {
+            let known: Vec<_> = crate::catalog::TASKS.iter().map(|task| task.name).collect();
+            Error::Usage(format!("there is no task {name}; there are {}", known.join(", ")))
+        })
+    }
+}

@@ -1,0 +1,237 @@
+//! From a specification to a finished run directory: all repeats, one after the other, logged, with what
+//! goes wrong written down. [`conduct`] does it in this thread, [`start`] on one of its own.
+
+use super::dir::RunDir;
+use super::log::EventLog;
+use super::repeats::RepeatsSummary;
+use crate::error::{Error, Result};
+use crate::event::{Command, Event, Status, now};
+use crate::spec::RunSpec;
+use crate::train::{Control, Handle, Job, Snapshot, Summary, control, train};
+use crossbeam_channel::{Receiver, unbounded};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::thread::JoinHandle;
+
+/// Name of the thread that [`start`] makes.
+pub(super) const THREAD: &str = "training";
+
+/// What to train.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Start {
+    /// A new run.
+    New(RunSpec),
+    /// The run of this directory, from its newest checkpoint.
+    Resume(PathBuf),
+}
+
+/// An event and the run that it happened in.
+#[derive(Debug, Clone)]
+pub struct Said {
+    /// Which of the repeats, from 0.
+    pub repeat: u64,
+    /// That run's directory.
+    pub dir: Arc<Path>,
+    /// What happened.
+    pub event: Event,
+}
+
+/// What a run came to.
+#[derive(Debug, Clone)]
+pub struct Outcome {
+    /// The run directory.
+    pub dir: PathBuf,
+    /// How it ended.
+    pub status: Status,
+    /// The summary of each seed that was trained.
+    pub summaries: Vec<Summary>,
+    /// Mean and spread, when there are repeats.
+    pub repeats: Option<RepeatsSummary>,
+}
+
+/// A run on a thread of its own. Dropping it tells the run to stop.
+#[derive(Debug)]
+pub struct Running {
+    /// The run directory.
+    pub dir: PathBuf,
+    /// Everything that is said; closed when the run is over.
+    pub said: Receiver<Said>,
+    handle: Handle,
+    thread: Option<JoinHandle<Result<Outcome>>>,
+}
+
+impl Running {
+    /// Asks the run to obey `command`.
+    pub fn tell(&self, command: Command) {
+        self.handle.tell(command);
+    }
+
+    /// Asks for the weights as they are; closed without an answer when the run is over.
+    pub fn ask_weights(&self) -> Receiver<Snapshot> {
+        self.handle.ask_weights()
+    }
+
+    /// Waits for the end.
+    pub fn join(mut self) -> Result<Outcome> {
+        let thread = self.thread.take().expect("joined once, as this consumes the run");
+        thread
+            .join()
+            .unwrap_or_else(|_| Err(Error::Training("the training thread ended without a word".into())))
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        if self.thread.is_some() {
+            self.handle.tell(Command::Stop);
+        }
+    }
+}
+
+/// Starts a run on a thread of its own.
+pub fn start(start: Start, runs_dir: &Path) -> Result<Running> {
+    let (dir, spec) = open(start, runs_dir)?;
+    let (control, handle) = control();
+    let (sender, said) = unbounded();
+    let path = dir.path().to_path_buf();
+    let thread = std::thread::Builder::new()
+        .name(THREAD.into())
+        // The reader may have gone; the log has every event all the same.
+        .spawn(move || conduct_in(&dir, &spec, &control, &mut |said| drop(sender.send(said.clone()))))
+        .map_err(|e| Error::Training(format!("no thread for the training: {e}")))?;
+    Ok(Running { dir: path, said, handle, thread: Some(thread) })
+}
+
+/// Conducts a run to its end in this thread.
+pub fn conduct(
+    start: Start,
+    runs_dir: &Path,
+    control: &Control,
+    say: &mut dyn FnMut(&Said),
+) -> Result<Outcome> {
+    let (dir, spec) = open(start, runs_dir)?;
+    conduct_in(&dir, &spec, control, say)
+}
+
+fn open(start: Start, runs_dir: &Path) -> Result<(RunDir, RunSpec)> {
+    match start {
+        Start::New(spec) => Ok((RunDir::create(runs_dir, &spec)?, spec)),
+        Start::Resume(path) => {
+            let dir = RunDir::at(path);
+            let spec = dir.spec()?;
+            Ok((dir, spec))
+        }
+    }
+}
+
+fn conduct_in(
+    dir: &RunDir,
+    spec: &RunSpec,
+    control: &Control,
+    say: &mut dyn FnMut(&Said),
+) -> Result<Outcome> {
+    let path = dir.path().to_path_buf();
+    if spec.repeats <= 1 {
+        let summary = train_one(dir, spec, 0, control, say)?;
+        return Ok(Outcome { dir: path, status: summary.status, summaries: vec![summary], repeats: None });
+    }
+    let mut log = EventLog::open(dir)?;
+    dir.remove_summary()?;
+    let mut summaries = Vec::new();
+    let mut status = Status::Finished;
+    for repeat in 0..spec.repeats {
+        let spec = RunSpec { seed: spec.seed + repeat, repeats: 1, ..spec.clone() };
+        let seed_dir = dir.of_seed(&spec)?;
+        let finished = seed_dir.summary().filter(|summary| summary.status == Status::Finished);
+        let summary = match finished {
+            Some(summary) => summary,
+            None => train_one(&seed_dir, &spec, repeat, control, say)?,
+        };
+        if let Some(best) = summary.best {
+            log.write(&Event::note(format!(
+                "seed {}: best {} {:.4}",
+                spec.seed,
+                best.metric.name(),
+                best.value
+            )))?;
+        }
+        status = summary.status;
+        summaries.push(summary);
+        if status != Status::Finished {
+            break;
+        }
+    }
+    let repeats = RepeatsSummary::of(&summaries);
+    if let Some(all) = &repeats {
+        link_best(dir, all.best_seed.seed)?;
+        dir.write_summary(all)?;
+    }
+    log.write(&Event::Ended { time: now(), status, error: None })?;
+    Ok(Outcome { dir: path, status, summaries, repeats })
+}
+
+/// One seed: log, train, summary. A failure and a panic are written down before they are passed on.
+fn train_one(
+    dir: &RunDir,
+    spec: &RunSpec,
+    repeat: u64,
+    control: &Control,
+    say: &mut dyn FnMut(&Said),
+) -> Result<Summary> {
+    let mut log = EventLog::open(dir)?;
+    dir.remove_summary()?;
+    let place: Arc<Path> = Arc::from(dir.path());
+    let mut is_log_well = true;
+    let mut tell = |event: Event| {
+        // A log that cannot be written warns once and never ends a training.
+        let trouble = if is_log_well { log.write(&event).err() } else { None };
+        say(&Said { repeat, dir: place.clone(), event });
+        if let Some(error) = trouble {
+            is_log_well = false;
+            let event = Event::warning(format!("this run is no longer logged: {error}"));
+            say(&Said { repeat, dir: place.clone(), event });
+        }
+    };
+    let job = Job { spec, dir: dir.path() };
+    let result = catch_unwind(AssertUnwindSafe(|| train(job, control, &mut tell))).unwrap_or_else(|panic| {
+        Err(Error::Training(format!("internal error: {}", panic_text(panic.as_ref()))))
+    });
+    let (status, error) = match &result {
+        Ok(summary) => (summary.status, None),
+        Err(Error::Interrupted(_)) => (Status::Stopped, None),
+        Err(error) => (Status::Failed, Some(error.to_string())),
+    };
+    match &result {
+        Ok(summary) => dir.write_summary(summary)?,
+        Err(error) if status == Status::Failed => dir.write_summary(&Summary::failed(spec, error))?,
+        Err(_) => {}
+    }
+    tell(Event::Ended { time: now(), status, error });
+    result
+}
+
+fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().map(ToString::to_string);
+    text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "panic without a text".into())
+}
+
+/// Lets `best` of an experiment with repeats lead to the best seed's.
+#[cfg(unix)]
+fn link_best(dir: &RunDir, seed: u64) -> Result<()> {
+    let (best, target) = (dir.best(), Path::new(&format!("seed-{seed}")).join("best"));
+    let aside = best.with_file_name(".best.link");
+    let link = || -> std::io::Result<()> {
+        if aside.symlink_metadata().is_ok() {
+            std::fs::remove_file(&aside)?;
+        }
+        std::os::unix::fs::symlink(target, &aside)?;
+        std::fs::rename(&aside, &best)
+    };
+    link().map_err(Error::writing(&best))
+}
+
+#[cfg(not(unix))]
+fn link_best(_dir: &RunDir, _seed: u64) -> Result<()> {
+    Ok(())
+}

@@ -1,0 +1,130 @@
+//! The names of the files in a run directory.
+
+use crate::error::{Error, Result};
+use crate::files::write_whole;
+use crate::rng::{Rng, Stream};
+use crate::spec::{self, RunSpec};
+use crate::train::Summary;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use std::path::{Path, PathBuf};
+
+/// A run directory. One with repeats holds a run directory for each seed (`seed-42/`, …).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RunDir(PathBuf);
+
+impl RunDir {
+    /// The run directory at `path`.
+    pub fn at(path: impl Into<PathBuf>) -> Self {
+        RunDir(path.into())
+    }
+
+    /// A new directory for `spec` below `runs_dir`: `NAME-YYYYMMDD-HHMMSS-xxxx`, with `spec.toml` in it.
+    pub fn create(runs_dir: &Path, spec: &RunSpec) -> Result<Self> {
+        std::fs::create_dir_all(runs_dir).map_err(Error::writing(runs_dir))?;
+        let stamp = jiff::Zoned::now().strftime("%Y%m%d-%H%M%S");
+        let entropy = u64::from(std::process::id()) << 32
+            ^ u64::from(jiff::Timestamp::now().subsec_nanosecond() as u32);
+        let tags = Rng::new(entropy, Stream::Sample);
+        // Four hexadecimal digits keep apart what several processes start within a second.
+        for attempt in 0..64 {
+            let tag = tags.block(0, 0, attempt)[0] & 0xffff;
+            let path = runs_dir.join(format!("{}-{stamp}-{tag:04x}", spec.experiment));
+            match std::fs::create_dir(&path) {
+                Ok(()) => return RunDir(path).with_spec(spec),
+                Err(e) if e.kind() == std::io::ErrorKind::AlreadyExists => {}
+                Err(e) => return Err(Error::writing(path)(e)),
+            }
+        }
+        Err(Error::Training(format!(
+            "no free name for a run of {} in {}",
+            spec.experiment,
+            runs_dir.display()
+        )))
+    }
+
+    /// The run directory of one seed of these repeats; made when it is not there.
+    pub fn of_seed(&self, spec: &RunSpec) -> Result<Self> {
+        let path = self.0.join(format!("seed-{}", spec.seed));
+        if path.is_dir() {
+            return Ok(RunDir(path));
+        }
+        std::fs::create_dir(&path).map_err(Error::writing(&path))?;
+        RunDir(path).with_spec(spec)
+    }
+
+    fn with_spec(self, spec: &RunSpec) -> Result<Self> {
+        write_whole(&self.spec_file(), spec::to_toml(spec).as_bytes())?;
+        Ok(self)
+    }
+
+    /// The directory.
+    pub fn path(&self) -> &Path {
+        &self.0
+    }
+
+    /// The run's name: the directory's.
+    pub fn name(&self) -> String {
+        self.0
+            .file_name()
+            .map_or_else(|| self.0.display().to_string(), |name| name.to_string_lossy().into_owned())
+    }
+
+    /// `spec.toml`.
+    pub fn spec_file(&self) -> PathBuf {
+        self.0.join("spec.toml")
+    }
+
+    /// `events.jsonl`.
+    pub fn events_file(&self) -> PathBuf {
+        self.0.join("events.jsonl")
+    }
+
+    /// `log.txt`.
+    pub fn log_file(&self) -> PathBuf {
+        self.0.join("log.txt")
+    }
+
+    /// `summary.json`.
+    pub fn summary_file(&self) -> PathBuf {
+        self.0.join("summary.json")
+    }
+
+    /// `best/`.
+    pub fn best(&self) -> PathBuf {
+        self.0.join("best")
+    }
+
+    /// The filled specification that the run was started with.
+    pub fn spec(&self) -> Result<RunSpec> {
+        let path = self.spec_file();
+        let text = std::fs::read_to_string(&path).map_err(Error::reading(&path))?;
+        spec::from_toml(&text, &path)
+    }
+
+    /// The summary, once the run has ended.
+    pub fn summary(&self) -> Option<Summary> {
+        self.read_summary()
+    }
+
+    /// `summary.json` as a `T`, when it is there and is one.
+    pub(super) fn read_summary<T: DeserializeOwned>(&self) -> Option<T> {
+        serde_json::from_slice(&std::fs::read(self.summary_file()).ok()?).ok()
+    }
+
+    /// Writes `summary.json`, whole or not at all.
+    pub(super) fn write_summary(&self, summary: &impl Serialize) -> Result<()> {
+        let path = self.summary_file();
+        let json = serde_json::to_vec_pretty(summary).map_err(|e| Error::writing(&path)(e.into()))?;
+        write_whole(&path, &json)
+    }
+
+    /// Removes the summary of a run that goes on.
+    pub(super) fn remove_summary(&self) -> Result<()> {
+        let path = self.summary_file();
+        match std::fs::remove_file(&path) {
+            Err(e) if e.kind() != std::io::ErrorKind::NotFound => Err(Error::writing(path)(e)),
+            _ => Ok(()),
+        }
+    }
+}

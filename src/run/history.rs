@@ -1,0 +1,386 @@
+//! Folds the events of a run into what a reader wants to see: curves, best scores, speed, time left.
+//!
+//! Not for storage: everything here can be made again from the event log.
+
+use super::series::Series;
+use crate::catalog::Metric;
+use crate::event::{Command, Eval, Event, Progress, Scores, SplitName, Started, Status, Step};
+use crate::spec::Interval;
+use std::collections::{BTreeMap, VecDeque};
+
+/// Lines that the log keeps.
+const LOG_LINES: usize = 1000;
+/// Seconds of work over which speeds are averaged.
+const SPEED_SECONDS: f64 = 10.0;
+/// Events over which they are averaged at most.
+const SPEED_EVENTS: usize = 1024;
+
+/// A mean that forgets, unbiased from the first value on.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+struct Smoothed {
+    sum: f64,
+    weight: f64,
+}
+
+impl Smoothed {
+    /// Takes a value that stands for `steps` steps, remembering about `span` steps.
+    fn add(&mut self, value: f64, steps: f64, span: f64) -> f64 {
+        if value.is_finite() {
+            let keep = (-steps / span).exp();
+            self.sum = keep * self.sum + (1.0 - keep) * value;
+            self.weight = keep * self.weight + (1.0 - keep);
+        }
+        self.sum / self.weight
+    }
+}
+
+/// Where a run is.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub enum Phase {
+    /// Before the first step: fetching, reading, tokenising.
+    #[default]
+    Preparing,
+    /// Steps are being done.
+    Training,
+    /// It waits for a [`Command::Resume`].
+    Paused,
+    /// It is over; with the error when it failed.
+    Ended(Status, Option<String>),
+}
+
+/// A line of the log.
+#[derive(Debug, Clone, PartialEq)]
+pub struct LogLine {
+    /// Seconds since 1970, measured or summed up from the work before.
+    pub time: f64,
+    /// How it is meant.
+    pub kind: LogKind,
+    /// One sentence.
+    pub text: String,
+}
+
+/// How a line of the log is meant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LogKind {
+    /// Worth knowing.
+    Note,
+    /// Cause for concern.
+    Warning,
+    /// The best score so far.
+    Best,
+}
+
+/// The best validation score so far.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Best {
+    /// Steps done.
+    pub step: u64,
+    /// Epochs done.
+    pub epoch: f64,
+    /// Which score.
+    pub metric: Metric,
+    /// Its value.
+    pub value: f64,
+}
+
+/// Everything a reader knows of one run.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct History {
+    /// What the run is, once it is known.
+    pub started: Option<Started>,
+    /// Where it is.
+    pub phase: Phase,
+    /// Work that has a length and is being done now.
+    pub progress: Option<Progress>,
+    /// Training loss, raw.
+    pub loss: Series,
+    /// Training loss, smoothed.
+    pub loss_smooth: Series,
+    /// Learning rate.
+    pub learning_rate: Series,
+    /// Gradient norm before clipping.
+    pub grad_norm: Series,
+    /// Every score of every split; the loss is one of them.
+    pub scores: BTreeMap<(SplitName, Metric), Series>,
+    /// The newest evaluation of each split.
+    pub latest: BTreeMap<SplitName, Eval>,
+    /// The scores before any training.
+    pub before: BTreeMap<SplitName, Scores>,
+    /// The best validation score so far.
+    pub best: Option<Best>,
+    /// The evaluation that `best` is from.
+    pub best_eval: Option<Eval>,
+    /// The newest step event.
+    pub step: Option<Step>,
+    /// The newest lines, oldest first.
+    pub log: VecDeque<LogLine>,
+    /// Seconds of work in steps and evaluations.
+    pub work_seconds: f64,
+    smoothed: Smoothed,
+    window: VecDeque<(f64, u64, u64, u64)>,
+    evaluation: (u64, f64),
+    clock: f64,
+}
+
+impl History {
+    /// The history of a whole log.
+    pub fn of<'a>(events: impl IntoIterator<Item = &'a Event>) -> Self {
+        let mut history = History::default();
+        for event in events {
+            history.fold(event);
+        }
+        history
+    }
+
+    /// Takes one more event; cheap.
+    pub fn fold(&mut self, event: &Event) {
+        match event {
+            Event::Started(started) => self.start(started),
+            Event::Progress(progress) => self.progress = Some(progress.clone()),
+            Event::Step(step) => self.step(step),
+            Event::Eval(eval) => self.eval(eval),
+            Event::Saved(saved) => {
+                self.progress = None;
+                self.clock += saved.seconds;
+                let text = format!("saved {} ({:.1} MB)", saved.path.display(), saved.bytes as f64 / 1e6);
+                self.say(LogKind::Note, text);
+            }
+            Event::Command { step, command } => self.command(*step, *command),
+            Event::Note { time, warning, text } => {
+                self.clock = self.clock.max(*time);
+                self.say(if *warning { LogKind::Warning } else { LogKind::Note }, text.clone());
+            }
+            Event::Ended { time, status, error } => {
+                self.clock = self.clock.max(*time);
+                self.progress = None;
+                self.phase = Phase::Ended(*status, error.clone());
+                match (status, error) {
+                    (Status::Finished, _) => self.say(LogKind::Note, "finished".into()),
+                    (Status::Stopped, _) => self.say(LogKind::Note, "stopped; the work is saved".into()),
+                    (Status::Failed, error) => {
+                        let why = error.as_deref().unwrap_or("without saying why");
+                        self.say(LogKind::Warning, format!("failed: {why}"));
+                    }
+                }
+            }
+        }
+    }
+
+    fn start(&mut self, started: &Started) {
+        self.clock = self.clock.max(started.time);
+        self.progress = None;
+        self.phase = Phase::Training;
+        self.window.clear();
+        if started.first_step > 0 {
+            self.rewind(started.first_step);
+            self.say(LogKind::Note, format!("goes on from step {}", started.first_step));
+        }
+        self.started = Some(started.clone());
+    }
+
+    /// Forgets what came after `done` steps: the run goes on from there.
+    fn rewind(&mut self, done: u64) {
+        let scores = self.scores.values_mut();
+        for series in scores.chain([
+            &mut self.loss,
+            &mut self.loss_smooth,
+            &mut self.learning_rate,
+            &mut self.grad_norm,
+        ]) {
+            series.rewind(done + 1);
+        }
+        if self.step.as_ref().is_some_and(|step| step.step > done) {
+            self.step = None;
+        }
+    }
+
+    fn step(&mut self, step: &Step) {
+        self.progress = None;
+        if self.phase == Phase::Preparing {
+            self.phase = Phase::Training;
+        }
+        let before = self.step.as_ref().map_or(0, |step| step.step);
+        let steps = step.step.saturating_sub(before).max(1);
+        // The span grows with the run, so that a long run is smoothed to the same picture as a short one.
+        let total = self.total_steps();
+        let span = (total as f64 / 40.0).clamp(4.0, 400.0);
+        let smooth = self.smoothed.add(step.loss, steps as f64, span);
+        self.loss.push(step.step, step.loss);
+        self.loss_smooth.push(step.step, smooth);
+        self.learning_rate.push(step.step, step.learning_rate);
+        self.grad_norm.push(step.step, step.grad_norm);
+        self.window.push_back((step.seconds, step.examples, step.tokens, steps));
+        let mut seconds: f64 = self.window.iter().map(|entry| entry.0).sum();
+        while self.window.len() > 1 && (self.window.len() > SPEED_EVENTS || seconds > SPEED_SECONDS) {
+            seconds -= self.window.pop_front().map_or(0.0, |entry| entry.0);
+        }
+        self.work_seconds += step.seconds;
+        self.clock += step.seconds;
+        self.step = Some(step.clone());
+    }
+
+    fn eval(&mut self, eval: &Eval) {
+        self.progress = None;
+        self.work_seconds += eval.seconds;
+        self.clock += eval.seconds;
+        if self.evaluation.0 == eval.step {
+            self.evaluation.1 += eval.seconds;
+        } else {
+            self.evaluation = (eval.step, eval.seconds);
+        }
+        for metric in Metric::ALL {
+            if let Some(value) = eval.scores.get(metric) {
+                self.scores.entry((eval.split, metric)).or_default().push(eval.step, value);
+            }
+        }
+        if eval.step == 0 {
+            self.before.insert(eval.split, eval.scores.clone());
+        }
+        let metric = self.metric();
+        let value = eval.scores.get(metric);
+        if let (true, Some(value)) = (eval.best, value) {
+            self.best = Some(Best { step: eval.step, epoch: eval.epoch, metric, value });
+            self.best_eval = Some(eval.clone());
+        }
+        let official = Metric::ALL.into_iter().filter(|metric| *metric != Metric::Loss);
+        let scores: Vec<String> = official
+            .filter_map(|metric| {
+                let value = eval.scores.get(metric)?;
+                Some(format!("{} {:.1}", metric.name().replace('_', " "), 100.0 * value))
+            })
+            .collect();
+        let (split, loss) = (eval.split.name(), eval.scores.loss);
+        let text = format!("{split} at step {}: {}, loss {loss:.4}", eval.step, scores.join(", "));
+        self.say(
+            if eval.best { LogKind::Best } else { LogKind::Note },
+            if eval.best { text + ", new best" } else { text },
+        );
+        self.latest.insert(eval.split, eval.clone());
+    }
+
+    fn command(&mut self, step: u64, command: Command) {
+        let text = match command {
+            Command::Pause => {
+                self.phase = Phase::Paused;
+                format!("paused at step {step}")
+            }
+            Command::Resume => {
+                self.phase = Phase::Training;
+                format!("goes on at step {step}")
+            }
+            Command::Eval => format!("asked for an evaluation at step {step}"),
+            Command::Save => format!("asked for a checkpoint at step {step}"),
+            Command::Stop => format!("asked to stop at step {step}"),
+        };
+        self.say(LogKind::Note, text);
+    }
+
+    fn say(&mut self, kind: LogKind, text: String) {
+        if self.log.len() == LOG_LINES {
+            self.log.pop_front();
+        }
+        self.log.push_back(LogLine { time: self.clock, kind, text });
+    }
+
+    /// The score that chooses the best weights.
+    pub fn metric(&self) -> Metric {
+        self.started.as_ref().map_or(Metric::Accuracy, |started| started.spec.best_metric())
+    }
+
+    /// The curve of a score on a split.
+    pub fn score(&self, split: SplitName, metric: Metric) -> Option<&Series> {
+        self.scores.get(&(split, metric)).filter(|series| !series.is_empty())
+    }
+
+    /// Steps done.
+    pub fn steps_done(&self) -> u64 {
+        let resumed = self.started.as_ref().map_or(0, |started| started.first_step);
+        self.step.as_ref().map_or(0, |step| step.step).max(resumed)
+    }
+
+    /// Steps when the run is finished, 0 when not yet known.
+    pub fn total_steps(&self) -> u64 {
+        self.started.as_ref().map_or(0, |started| started.total_steps)
+    }
+
+    /// Share of the steps done, 0..=1.
+    pub fn fraction(&self) -> f64 {
+        match self.total_steps() {
+            0 => 0.0,
+            total => (self.steps_done() as f64 / total as f64).min(1.0),
+        }
+    }
+
+    /// Epochs done and epochs in all, with fractions; 0 when not yet known.
+    pub fn epochs(&self) -> (f64, f64) {
+        let per = self.started.as_ref().map_or(0, |started| started.steps_per_epoch);
+        if per == 0 {
+            return (0.0, 0.0);
+        }
+        (self.steps_done() as f64 / per as f64, self.total_steps() as f64 / per as f64)
+    }
+
+    /// Examples per second of the last seconds of training.
+    pub fn examples_per_second(&self) -> Option<f64> {
+        self.rate(|entry| entry.1)
+    }
+
+    /// Tokens per second of the last seconds of training.
+    pub fn tokens_per_second(&self) -> Option<f64> {
+        self.rate(|entry| entry.2)
+    }
+
+    fn rate(&self, of: impl Fn(&(f64, u64, u64, u64)) -> u64) -> Option<f64> {
+        let seconds: f64 = self.window.iter().map(|entry| entry.0).sum();
+        let count: u64 = self.window.iter().map(of).sum();
+        (seconds > 0.0).then(|| count as f64 / seconds)
+    }
+
+    /// Seconds until the last step and its evaluation are done, from the speed of the last
+    /// seconds; `None` before the first step.
+    pub fn seconds_left(&self) -> Option<f64> {
+        let started = self.started.as_ref()?;
+        let left = self.total_steps().saturating_sub(self.steps_done());
+        let training = left as f64 / self.rate(|entry| entry.3)?;
+        let every = match started.spec.eval_steps {
+            Interval::Epoch => started.steps_per_epoch,
+            Interval::Steps(steps) => steps,
+        };
+        let every = every.max(1);
+        let done = self.steps_done() / every;
+        // The last step is always evaluated.
+        let evaluations = self.total_steps().div_ceil(every).saturating_sub(done);
+        Some(training + evaluations as f64 * self.evaluation.1)
+    }
+
+    /// The run is about to be gone on with, unless it is finished.
+    pub fn reopen(&mut self) {
+        if self.phase != Phase::Ended(Status::Finished, None) {
+            self.phase = Phase::Preparing;
+        }
+    }
+
+    /// Whether the run is over.
+    pub fn is_over(&self) -> bool {
+        matches!(self.phase, Phase::Ended(..))
+    }
+
+    /// When the last event happened, in seconds since 1970.
+    pub fn last_seen(&self) -> f64 {
+        self.clock
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn smoothing_starts_at_the_first_value() {
+        let mut smoothed = Smoothed::default();
+        assert!((smoothed.add(3.0, 1.0, 10.0) - 3.0).abs() < 1e-12);
+        assert!((smoothed.add(f64::NAN, 1.0, 10.0) - 3.0).abs() < 1e-12);
+        let next = smoothed.add(1.0, 1.0, 10.0);
+        assert!(next > 1.0 && next < 3.0);
+    }
+}

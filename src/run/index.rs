@@ -1,0 +1,193 @@
+//! The runs there are.
+
+use super::dir::RunDir;
+use super::log::{is_alive, replay};
+use super::repeats::{Repeats, RepeatsSummary};
+use crate::catalog::Metric;
+use crate::error::{Error, Result};
+use crate::event::{Event, Status};
+use crate::spec::RunSpec;
+use crate::train::Summary;
+use serde::Serialize;
+use std::path::{Path, PathBuf};
+
+/// A run in a list.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct RunRow {
+    /// Its directory.
+    pub dir: PathBuf,
+    /// Its name.
+    pub name: String,
+    /// The experiment that it is of.
+    pub experiment: String,
+    /// Name of the task.
+    pub task: String,
+    /// Hub id, folder, or `demo`.
+    pub model: String,
+    /// The (first) seed.
+    pub seed: u64,
+    /// Where it stands.
+    pub status: RunStatus,
+    /// The best validation score.
+    pub best: Option<(Metric, f64)>,
+    /// Optimizer steps done (of the last seed, with repeats).
+    pub steps: u64,
+    /// Optimizer steps when finished; 0 while it is not known.
+    pub total_steps: u64,
+    /// Seconds of the optimizer steps.
+    pub train_seconds: f64,
+    /// Seconds since 1970 at which it was last started; 0 while it is not known.
+    pub started: f64,
+    /// Mean and spread over the seeds, with repeats.
+    pub repeats: Option<Repeats>,
+}
+
+/// Where a run stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RunStatus {
+    /// Somebody trains it now.
+    Running,
+    /// All steps are done.
+    Finished,
+    /// It was told to stop and can be resumed.
+    Stopped,
+    /// It could not go on.
+    Failed,
+    /// It ended without a word, as at a loss of power; it can be resumed from its last checkpoint.
+    Interrupted,
+}
+
+impl RunStatus {
+    /// The word for it.
+    pub fn name(self) -> &'static str {
+        match self {
+            RunStatus::Running => "running",
+            RunStatus::Finished => "finished",
+            RunStatus::Stopped => "stopped",
+            RunStatus::Failed => "failed",
+            RunStatus::Interrupted => "interrupted",
+        }
+    }
+}
+
+/// The runs in `runs_dir`, newest first. Folders that are no runs are passed over.
+pub fn list(runs_dir: &Path) -> Vec<RunRow> {
+    let Ok(entries) = std::fs::read_dir(runs_dir) else { return Vec::new() };
+    let mut rows: Vec<RunRow> =
+        entries.flatten().filter_map(|entry| row(&RunDir::at(entry.path()))).collect();
+    rows.sort_by(|a, b| b.started.total_cmp(&a.started).then_with(|| b.name.cmp(&a.name)));
+    rows
+}
+
+/// The run directory that `name` stands for: a run directory, a run's name, the beginning of just one
+/// run's name, or an experiment's name (its newest run).
+pub fn find(runs_dir: &Path, name: &str) -> Result<PathBuf> {
+    let is_run = |path: &Path| path.join("spec.toml").is_file();
+    for path in [PathBuf::from(name), runs_dir.join(name)] {
+        if !name.is_empty() && is_run(&path) {
+            return Ok(path);
+        }
+    }
+    let rows = list(runs_dir);
+    if let Some(row) = rows.iter().find(|row| row.experiment == name) {
+        return Ok(row.dir.clone());
+    }
+    let beginning: Vec<&RunRow> = rows.iter().filter(|row| row.name.starts_with(name)).collect();
+    match beginning.as_slice() {
+        [row] => Ok(row.dir.clone()),
+        [] => Err(Error::Usage(format!(
+            "there is no run {name} in {}; `glue-tui runs` lists what there is",
+            runs_dir.display()
+        ))),
+        several => Err(Error::Usage(format!(
+            "{name} is the beginning of {} runs ({}, …); give more of the name",
+            several.len(),
+            several[0].name
+        ))),
+    }
+}
+
+fn row(dir: &RunDir) -> Option<RunRow> {
+    let spec = dir.spec().ok()?;
+    let alive = is_alive(dir);
+    let summary: Option<Summary> = if alive { None } else { dir.summary() };
+    let repeats: Option<RepeatsSummary> = if spec.repeats > 1 { dir.read_summary() } else { None };
+    let log = Log::of(dir, &spec);
+    let status = match (alive, &summary, log.ended) {
+        (true, ..) => RunStatus::Running,
+        (_, Some(summary), _) => status(summary.status),
+        (_, None, Some(ended)) => status(ended),
+        (_, None, None) => RunStatus::Interrupted,
+    };
+    let best = summary.as_ref().and_then(|s| s.best).map(|best| (best.metric, best.value)).or(log.best);
+    Some(RunRow {
+        dir: dir.path().to_path_buf(),
+        name: dir.name(),
+        experiment: spec.experiment,
+        task: spec.task,
+        model: spec.model,
+        seed: spec.seed,
+        status,
+        best,
+        steps: summary.as_ref().map_or(log.steps, |s| s.steps),
+        total_steps: log.total_steps,
+        train_seconds: summary.as_ref().map_or(log.seconds, |s| s.train_seconds),
+        started: log.started,
+        repeats: repeats.map(|r| r.repeats),
+    })
+}
+
+fn status(status: Status) -> RunStatus {
+    match status {
+        Status::Finished => RunStatus::Finished,
+        Status::Stopped => RunStatus::Stopped,
+        Status::Failed => RunStatus::Failed,
+    }
+}
+
+/// What the log alone says of a run.
+#[derive(Default)]
+struct Log {
+    started: f64,
+    steps: u64,
+    total_steps: u64,
+    seconds: f64,
+    best: Option<(Metric, f64)>,
+    ended: Option<Status>,
+}
+
+impl Log {
+    fn of(dir: &RunDir, spec: &RunSpec) -> Self {
+        let mut log = Log::default();
+        // With repeats, the seed that was trained last tells how far it is.
+        let seed_dir = (0..spec.repeats)
+            .rev()
+            .map(|repeat| dir.path().join(format!("seed-{}", spec.seed + repeat)))
+            .find(|path| spec.repeats > 1 && path.is_dir());
+        for event in replay(seed_dir.as_deref().unwrap_or(dir.path())).unwrap_or_default() {
+            log.take(event, spec.best_metric());
+        }
+        log
+    }
+
+    fn take(&mut self, event: Event, metric: Metric) {
+        match event {
+            Event::Started(started) => {
+                self.started = started.time;
+                self.total_steps = started.total_steps;
+                self.steps = started.first_step;
+                self.ended = None;
+            }
+            Event::Step(step) => {
+                self.steps = step.step;
+                self.seconds += step.seconds;
+            }
+            Event::Eval(eval) if eval.best => {
+                self.best = eval.scores.get(metric).map(|value| (metric, value))
+            }
+            Event::Ended { status, .. } => self.ended = Some(status),
+            _ => {}
+        }
+    }
+}

@@ -1,0 +1,142 @@
+//! A run's events in its folder: `events.jsonl` for programs, `log.txt` for people.
+//!
+//! A half-written last line is no error: who reads stops before it, and who goes on writing cuts it off.
+
+use super::dir::RunDir;
+use crate::error::{Error, Result};
+use crate::event::{Event, Status};
+use std::fs::{File, OpenOptions};
+use std::io::{Seek, SeekFrom, Write};
+use std::path::Path;
+
+/// Appends to the log of one run. While it lives it holds a lock on `events.jsonl`, so that nobody else
+/// trains in the same folder and a list of runs can tell which are alive.
+#[derive(Debug)]
+pub struct EventLog {
+    dir: RunDir,
+    events: File,
+    text: File,
+}
+
+impl EventLog {
+    /// Opens the log of `dir`, new or to go on.
+    pub fn open(dir: &RunDir) -> Result<Self> {
+        let path = dir.events_file();
+        let mut events = open_append(&path)?;
+        events.try_lock().map_err(|_| {
+            Error::Usage(format!(
+                "{} is being trained by another process; wait for it or stop it",
+                dir.name()
+            ))
+        })?;
+        let text = std::fs::read(&path).map_err(Error::reading(&path))?;
+        let whole = text.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
+        events.set_len(whole as u64).map_err(Error::writing(&path))?;
+        events.seek(SeekFrom::End(0)).map_err(Error::writing(&path))?;
+        Ok(EventLog { dir: dir.clone(), events, text: open_append(&dir.log_file())? })
+    }
+
+    /// Appends `event`, unless it is of the kind that is not logged.
+    pub fn write(&mut self, event: &Event) -> Result<()> {
+        if matches!(event, Event::Progress(_)) {
+            return Ok(());
+        }
+        let path = self.dir.events_file();
+        let mut line = serde_json::to_vec(event).map_err(|e| Error::writing(&path)(e.into()))?;
+        line.push(b'\n');
+        self.events.write_all(&line).map_err(Error::writing(&path))?;
+        if let Some(sentence) = sentence(event) {
+            let time = jiff::Zoned::now().strftime("%Y-%m-%d %H:%M:%S");
+            writeln!(self.text, "{time} {sentence}").map_err(Error::writing(self.dir.log_file()))?;
+        }
+        Ok(())
+    }
+}
+
+fn open_append(path: &Path) -> Result<File> {
+    OpenOptions::new().create(true).append(true).open(path).map_err(Error::writing(path))
+}
+
+/// Whether somebody holds the log of `dir`, which is to say: trains there.
+pub(super) fn is_alive(dir: &RunDir) -> bool {
+    File::open(dir.events_file())
+        .is_ok_and(|file| matches!(file.try_lock_shared(), Err(std::fs::TryLockError::WouldBlock)))
+}
+
+/// The logged events of a run. Lines that this version does not know are skipped, a torn last one too.
+pub fn replay(dir: &Path) -> Result<Vec<Event>> {
+    let path = RunDir::at(dir).events_file();
+    let text = std::fs::read(&path).map_err(Error::reading(&path))?;
+    Ok(text.split(|byte| *byte == b'\n').filter_map(|line| serde_json::from_slice(line).ok()).collect())
+}
+
+/// The event as a sentence for people; none for single steps.
+fn sentence(event: &Event) -> Option<String> {
+    Some(match event {
+        Event::Step(_) | Event::Progress(_) => return None,
+        Event::Started(s) => format!(
+            "started {}: {} on {}, step {} of {}, {} trainable parameters, {}, {}",
+            s.spec.experiment,
+            s.spec.model,
+            s.spec.task,
+            s.first_step,
+            s.total_steps,
+            s.trainable_parameters,
+            s.device,
+            s.precision
+        ),
+        Event::Eval(e) => format!(
+            "step {}: {} loss {:.4}, accuracy {:.4}{}{}, {} examples in {:.1} s",
+            e.step,
+            e.split.name(),
+            e.scores.loss,
+            e.scores.accuracy,
+            e.scores.f1.map_or(String::new(), |f1| format!(", f1 {f1:.4}")),
+            if e.best { ", new best" } else { "" },
+            e.scores.examples,
+            e.seconds
+        ),
+        Event::Saved(s) => {
+            format!("step {}: saved {}, {} bytes in {:.2} s", s.step, s.path.display(), s.bytes, s.seconds)
+        }
+        Event::Command { step, command } => format!("step {step}: told to {command:?}").to_lowercase(),
+        Event::Note { warning, text, .. } => format!("{}{text}", if *warning { "warning: " } else { "" }),
+        Event::Ended { status, error, .. } => match (status, error) {
+            (Status::Failed, Some(error)) => format!("failed: {error}"),
+            (Status::Failed, None) => "failed".into(),
+            (Status::Stopped, _) => "stopped; the work is saved".into(),
+            (Status::Finished, _) => "finished".into(),
+        },
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_torn_line_is_skipped_and_then_cut_off() {
+        let home = tempfile::tempdir().unwrap();
+        let dir = RunDir::at(home.path());
+        {
+            let mut log = EventLog::open(&dir).unwrap();
+            log.write(&Event::note("first")).unwrap();
+            assert!(is_alive(&dir));
+            assert!(EventLog::open(&dir).is_err(), "one writer only");
+        }
+        assert!(!is_alive(&dir));
+        open_append(&dir.events_file())
+            .unwrap()
+            .write_all(b"{\"kind\":\"from a later version\"}\n{\"kind\":\"no")
+            .unwrap();
+        assert_eq!(replay(home.path()).unwrap().len(), 1);
+        EventLog::open(&dir).unwrap().write(&Event::note("second")).unwrap();
+        let texts: Vec<_> = replay(home.path())
+            .unwrap()
+            .into_iter()
+            .map(|event| if let Event::Note { text, .. } = event { text } else { String::new() })
+            .collect();
+        assert_eq!(texts, ["first", "second"]);
+        assert!(std::fs::read_to_string(dir.log_file()).unwrap().contains("second"));
+    }
+}

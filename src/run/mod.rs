@@ -1,0 +1,15 @@
+//! A training that has a name and a place: its folder, its log, the thread it runs on, the list of all.
+
+mod conduct;
+mod dir;
+pub mod history;
+mod index;
+mod log;
+mod repeats;
+pub mod series;
+
+pub use conduct::{Outcome, Running, Said, Start, conduct, start};
+pub use dir::RunDir;
+pub use index::{RunRow, RunStatus, find, list};
+pub use log::{EventLog, replay};
+pub use repeats::{Repeats, RepeatsSummary};

@@ -1,0 +1,96 @@
+//! Several seeds as one experiment: each of them, their mean and their spread.
+
+use crate::event::Status;
+use crate::train::{Best, Summary};
+use serde::{Deserialize, Serialize};
+
+/// Best validation scores over the seeds of one experiment.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Repeats {
+    /// Seeds that have a score.
+    pub count: u64,
+    /// Their mean.
+    pub mean: f64,
+    /// Their standard deviation (with `count − 1`), 0 for one seed.
+    pub sd: f64,
+}
+
+impl Repeats {
+    /// Mean and standard deviation of `values`; `None` when there is none.
+    pub fn of(values: impl IntoIterator<Item = f64>) -> Option<Self> {
+        let values: Vec<f64> = values.into_iter().collect();
+        let count = values.len();
+        if count == 0 {
+            return None;
+        }
+        let mean = values.iter().sum::<f64>() / count as f64;
+        let squares: f64 = values.iter().map(|value| (value - mean).powi(2)).sum();
+        let sd = if count > 1 { (squares / (count - 1) as f64).sqrt() } else { 0.0 };
+        Some(Repeats { count: count as u64, mean, sd })
+    }
+}
+
+/// `summary.json` of an experiment with repeats: the summary of the seed with the best score, whose
+/// weights `best/` leads to, with mean and spread over all seeds beside it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RepeatsSummary {
+    /// The best seed's own summary; its status is that of the whole.
+    #[serde(flatten)]
+    pub best_seed: Summary,
+    /// Best validation scores over the seeds.
+    pub repeats: Repeats,
+    /// The same score on the test split with each seed's best weights, where it is labelled.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub test_repeats: Option<Repeats>,
+    /// Each seed's outcome.
+    pub seeds: Vec<SeedScore>,
+}
+
+/// One seed's outcome.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct SeedScore {
+    /// The seed.
+    pub seed: u64,
+    /// How it ended.
+    pub status: Status,
+    /// Its best validation score.
+    pub value: f64,
+    /// Final loss on the validation split.
+    pub loss: Option<f64>,
+}
+
+impl RepeatsSummary {
+    /// What the seeds come to, or `None` while none has a score.
+    pub fn of(summaries: &[Summary]) -> Option<Self> {
+        let scored: Vec<(&Summary, Best)> = summaries.iter().filter_map(|s| Some((s, s.best?))).collect();
+        let (best_seed, _) = scored.iter().copied().reduce(|champion, other| {
+            let better = other.1.metric.improves(other.1.value, champion.1.value);
+            if better { other } else { champion }
+        })?;
+        let seeds = scored.iter().map(|(summary, best)| SeedScore {
+            seed: summary.seed,
+            status: summary.status,
+            value: best.value,
+            loss: summary.validation.as_ref().map(|scores| scores.loss),
+        });
+        Some(RepeatsSummary {
+            best_seed: Summary { status: summaries.last()?.status, ..best_seed.clone() },
+            repeats: Repeats::of(scored.iter().map(|(_, best)| best.value))?,
+            test_repeats: Repeats::of(scored.iter().filter_map(|(_, best)| best.test)),
+            seeds: seeds.collect(),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn spread_is_that_of_a_sample() {
+        let repeats = Repeats::of([0.8, 0.9, 1.0]).unwrap();
+        assert!((repeats.mean - 0.9).abs() < 1e-12 && (repeats.sd - 0.1).abs() < 1e-12 && repeats.count == 3);
+        assert_eq!(Repeats::of([0.5]).unwrap().sd, 0.0);
+        assert_eq!(Repeats::of([]), None);
+    }
+}

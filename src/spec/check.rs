@@ -1,0 +1,227 @@
+//! What a value must be, and what values must be to each other: one small function a rule.
+
+use super::keys::{Key, Kind, list};
+use super::nearest::{by_nearness, meant};
+use super::{RunSpec, key_named};
+use crate::catalog::{Metric, TASKS, task};
+
+/// Tasks and keys that the specification names and this version lacks.
+const TASKS_ELSEWHERE: &[&str] = &["cola", "mrpc", "stsb", "mnli", "qnli", "rte", "wnli", "custom"];
+const KEYS_OF_CUSTOM: &[&str] =
+    &["train_file", "validation_file", "test_file", "text_column", "text_pair_column", "label_column"];
+
+/// Whether `text`, as typed into a form or after `--set KEY=`, is a value of `key`.
+/// Empty text leaves an optional key absent. The error is a sentence without the key's name.
+pub fn check_value(key: &Key, text: &str) -> Result<(), String> {
+    if text.is_empty() {
+        return if key.optional() { Ok(()) } else { Err(format!("{} is expected", key.kind.expected())) };
+    }
+    let fits = match key.kind {
+        Kind::Task => return check_task(text),
+        Kind::Text if key.name == "device" => return check_device(text),
+        Kind::Model | Kind::Text | Kind::Path => !text.trim().is_empty() && !text.contains('\0'),
+        Kind::Integer { min, max } => text.parse().is_ok_and(|n: i64| (min..=max).contains(&n)),
+        Kind::Real { min, max } => text.parse().is_ok_and(|x: f64| x.is_finite() && (min..=max).contains(&x)),
+        Kind::Choice(words) => {
+            let meant = meant(text, words.iter().copied()).filter(|_| !words.contains(&text));
+            if let Some(word) = meant {
+                let expected = key.kind.expected();
+                return Err(format!("{expected} is expected, not `{text}`; did you mean `{word}`?"));
+            }
+            words.contains(&text)
+        }
+        Kind::Interval => text == "epoch" || text.parse().is_ok_and(|n: i64| n >= 1),
+    };
+    if fits { Ok(()) } else { Err(format!("{} is expected, not `{text}`", key.kind.expected())) }
+}
+
+fn check_task(name: &str) -> Result<(), String> {
+    if task(name).is_some() {
+        return Ok(());
+    }
+    let there = list(by_nearness(name, TASKS.iter().map(|task| task.name)).into_iter());
+    if TASKS_ELSEWHERE.contains(&name) {
+        Err(format!("task `{name}` is not in this version; there are {there}"))
+    } else if let Some(meant) = meant(name, TASKS.iter().map(|task| task.name)) {
+        Err(format!("there is no task `{name}`; did you mean `{meant}`? There are {there}"))
+    } else {
+        Err(format!("there is no task `{name}`; there are {there}"))
+    }
+}
+
+fn check_device(text: &str) -> Result<(), String> {
+    let numbered = text
+        .strip_prefix("cuda:")
+        .is_some_and(|n| !n.is_empty() && n.len() <= 4 && n.bytes().all(|digit| digit.is_ascii_digit()));
+    if numbered || matches!(text, "auto" | "cpu" | "metal") {
+        Ok(())
+    } else if matches!(text, "cuda" | "gpu") {
+        Err(format!("a device is auto, cpu, cuda:N or metal, not `{text}`; did you mean `cuda:0`?"))
+    } else {
+        Err(format!("a device is auto, cpu, cuda:N or metal, not `{text}`"))
+    }
+}
+
+/// Why `name` is no key, with the key that was probably meant.
+pub(crate) fn unknown_key(name: &str) -> String {
+    if KEYS_OF_CUSTOM.contains(&name) {
+        return format!("`{name}` belongs to task `custom`, which is not in this version");
+    }
+    let known = super::keys().iter().map(|key| key.name);
+    match super::nearest::nearest_key(name, known) {
+        Some(key) => format!("unknown key `{name}`; did you mean `{key}`?"),
+        None => format!("unknown key `{name}`"),
+    }
+}
+
+/// A rule that a filled specification breaks: the key to change, and why.
+#[derive(Debug, PartialEq)]
+pub(crate) struct Broken {
+    pub(crate) key: &'static Key,
+    pub(crate) message: String,
+}
+
+/// What is wrong with a specification, if anything.
+type Rule = fn(&RunSpec) -> Option<String>;
+
+/// Every rule between keys that `spec` breaks.
+pub(crate) fn broken_rules(spec: &RunSpec) -> Vec<Broken> {
+    let rules: [(&str, Rule); 5] = [
+        ("warmup_steps", warmup_ends),
+        ("metric_for_best_model", metric_is_of_the_task),
+        ("max_seq_length", pairs_have_room),
+        ("max_tokens_per_batch", one_example_fits),
+        ("repeats", seeds_are_numbers),
+    ];
+    let broken = rules.iter().filter_map(|(name, rule)| Some((key_named(name)?, rule(spec)?)));
+    broken.map(|(key, message)| Broken { key, message }).collect()
+}
+
+fn warmup_ends(spec: &RunSpec) -> Option<String> {
+    let (warmup, steps) = (spec.warmup_steps?, spec.max_steps?);
+    (warmup > steps).then(|| {
+        format!("a warm-up of {warmup} steps does not end in max_steps = {steps}; make it {steps} at most")
+    })
+}
+
+fn metric_is_of_the_task(spec: &RunSpec) -> Option<String> {
+    let metric = spec.metric_for_best_model?;
+    let task = task(&spec.task)?;
+    let known = || task.metrics.iter().copied().chain([Metric::Loss]);
+    (!known().any(|one| one == metric)).then(|| {
+        let scores = list(known().map(Metric::name));
+        format!("task `{}` has no score `{}`; choose one of {scores}", task.name, metric.name())
+    })
+}
+
+fn pairs_have_room(spec: &RunSpec) -> Option<String> {
+    // [CLS] a [SEP] b [SEP]
+    (task(&spec.task)?.pair && spec.max_seq_length < 5)
+        .then(|| format!("a pair of texts needs at least 5 tokens, not {}", spec.max_seq_length))
+}
+
+fn one_example_fits(spec: &RunSpec) -> Option<String> {
+    let tokens = spec.max_tokens_per_batch?;
+    (tokens < spec.max_seq_length).then(|| {
+        let length = spec.max_seq_length;
+        format!("an example of max_seq_length = {length} does not fit into {tokens} tokens; allow {length} or more")
+    })
+}
+
+fn seeds_are_numbers(spec: &RunSpec) -> Option<String> {
+    (i64::MAX as u64 - spec.seed < spec.repeats - 1)
+        .then(|| "the last seed, seed + repeats - 1, is larger than any seed may be".into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::spec::built_in;
+    use proptest::prelude::*;
+
+    fn refused(key: &str, text: &str) -> String {
+        check_value(key_named(key).unwrap(), text).unwrap_err()
+    }
+
+    fn taken(key: &str, text: &str) -> bool {
+        check_value(key_named(key).unwrap(), text).is_ok()
+    }
+
+    #[test]
+    fn numbers_stay_in_their_range() {
+        assert_eq!(refused("learning_rate", "0"), "a number above 0 and at most 1 is expected, not `0`");
+        assert_eq!(refused("warmup_ratio", "1.5"), "a number from 0 to 1 is expected, not `1.5`");
+        assert_eq!(refused("adam_beta1", "1"), "a number from 0 to below 1 is expected, not `1`");
+        assert_eq!(refused("max_steps", "0"), "a whole number from 1 is expected, not `0`");
+        assert_eq!(refused("max_seq_length", "3"), "a whole number from 4 to 8192 is expected, not `3`");
+        for text in ["NaN", "inf", "-inf", "1e999", "two", "-1"] {
+            assert!(!taken("max_grad_norm", text), "{text}");
+        }
+        assert!(taken("learning_rate", "2e-5") && taken("max_grad_norm", "0"));
+        assert!(!taken("max_steps", "9223372036854775808"));
+    }
+
+    #[test]
+    fn words_are_of_the_list() {
+        assert_eq!(
+            refused("lr_scheduler_type", "linaer"),
+            "one of linear, cosine, constant, constant_with_warmup is expected, not `linaer`; \
+             did you mean `linear`?"
+        );
+        assert_eq!(
+            refused("eval_steps", "epochs"),
+            "a number of steps from 1, or epoch, is expected, not `epochs`"
+        );
+        assert!(taken("eval_steps", "epoch") && taken("eval_steps", "100") && !taken("eval_steps", "0"));
+    }
+
+    #[test]
+    fn tasks_are_those_of_the_catalog() {
+        assert!(refused("task", "sst-2").contains("did you mean `sst2`?"));
+        assert!(refused("task", "cola").starts_with("task `cola` is not in this version; there are "));
+        assert!(TASKS_ELSEWHERE.iter().all(|name| task(name).is_none()));
+    }
+
+    #[test]
+    fn devices_have_a_form() {
+        assert!(["auto", "cpu", "metal", "cuda:0", "cuda:12"].iter().all(|text| taken("device", text)));
+        assert!(refused("device", "cuda").contains("did you mean `cuda:0`?"));
+        assert!(!taken("device", "cuda:") && !taken("device", "cuda:-1") && !taken("device", "tpu"));
+    }
+
+    #[test]
+    fn only_optional_keys_may_be_empty() {
+        assert!(taken("max_steps", "") && taken("data_dir", ""));
+        assert_eq!(refused("seed", ""), "a whole number from 0 is expected");
+    }
+
+    #[test]
+    fn rules_between_keys_hold_by_default_and_name_the_key_they_are_about() {
+        type Change = fn(&mut RunSpec);
+        let good = built_in("x");
+        assert_eq!(broken_rules(&good), []);
+        let changes: [(&str, Change); 5] = [
+            ("warmup_steps", |spec| (spec.warmup_steps, spec.max_steps) = (Some(11), Some(10))),
+            ("metric_for_best_model", |spec| spec.metric_for_best_model = Some(Metric::F1)),
+            ("max_seq_length", |spec| (spec.task, spec.max_seq_length) = ("qqp".into(), 4)),
+            ("max_tokens_per_batch", |spec| spec.max_tokens_per_batch = Some(100)),
+            ("repeats", |spec| (spec.seed, spec.repeats) = (i64::MAX as u64, 2)),
+        ];
+        for (name, change) in changes {
+            let mut spec = good.clone();
+            change(&mut spec);
+            let broken = broken_rules(&spec);
+            assert_eq!(broken.iter().map(|rule| rule.key.name).collect::<Vec<_>>(), [name]);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_text_panics(text in "\\PC{0,40}") {
+            for key in crate::spec::keys() {
+                let _ = check_value(key, &text);
+            }
+            let _ = unknown_key(&text);
+        }
+    }
+}

@@ -1,0 +1,150 @@
+//! All that a training needs to go on exactly where it was: engine state and loop state, in
+//! `checkpoints/step-000268/`, whole or not there.
+
+use super::summary::Best;
+use crate::error::{Error, Result};
+use crate::event::{Scores, SplitName};
+use crate::files::write_folder_whole;
+use crate::nn::{EngineState, Weights, read_arrays, write_arrays};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+const ARRAYS: &str = "state.safetensors";
+/// TOML, because its reader gives back each f64 bit for bit.
+const LOOP: &str = "loop.toml";
+/// How many checkpoints of a run are kept.
+const KEPT: usize = 2;
+
+/// Where the loop is. Order of examples and dropout masks follow from the step and the seed, so no
+/// generator state is in it.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub(super) struct LoopState {
+    /// Optimizer steps done.
+    pub step: u64,
+    /// AdamW updates done.
+    pub updates: u64,
+    /// Step at which the splits were last scored on schedule.
+    pub scored_at: Option<u64>,
+    /// The best validation score so far.
+    pub best: Option<Best>,
+    /// Evaluations since the best one.
+    pub evals_without_improvement: u64,
+    /// Scores before any training.
+    pub before: BTreeMap<SplitName, Scores>,
+    /// The latest scores.
+    pub latest: BTreeMap<SplitName, Scores>,
+    /// Seconds of the optimizer steps.
+    pub train_seconds: f64,
+    /// Examples trained on.
+    pub examples: u64,
+    /// Tokens trained on.
+    pub tokens: u64,
+}
+
+/// Folder of the checkpoint of `step` in the run directory `dir`, relative to it.
+pub(super) fn name(step: u64) -> PathBuf {
+    Path::new("checkpoints").join(format!("step-{step:06}"))
+}
+
+/// Writes a checkpoint and removes all but the newest few. Returns its size in bytes.
+pub(super) fn save(dir: &Path, state: &LoopState, engine: &EngineState) -> Result<u64> {
+    let state = LoopState { updates: engine.updates, ..state.clone() };
+    let mut arrays = Weights::new();
+    for (part, tensors) in parts(engine) {
+        arrays.extend(tensors.iter().map(|(name, array)| (format!("{part}.{name}"), array.clone())));
+    }
+    let bytes = write_folder_whole(&dir.join(name(state.step)), |folder| {
+        write_arrays(&folder.join(ARRAYS), &arrays, &BTreeMap::new())?;
+        let path = folder.join(LOOP);
+        let text = toml::to_string(&state).map_err(|e| Error::writing(&path)(std::io::Error::other(e)))?;
+        std::fs::write(&path, text).map_err(Error::writing(&path))
+    })?;
+    for (_, old) in list(dir).into_iter().rev().skip(KEPT) {
+        std::fs::remove_dir_all(&old).map_err(Error::writing(&old))?;
+    }
+    Ok(bytes)
+}
+
+/// The newest checkpoint of the run directory `dir`, if there is one.
+pub(super) fn load_newest(dir: &Path) -> Result<Option<(LoopState, EngineState)>> {
+    let Some((_, folder)) = list(dir).pop() else { return Ok(None) };
+    let path = folder.join(LOOP);
+    let text = std::fs::read_to_string(&path).map_err(Error::reading(&path))?;
+    let state: LoopState = toml::from_str(&text).map_err(|e| Error::data(&path, None, e.message()))?;
+    let mut engine = EngineState { updates: state.updates, ..EngineState::default() };
+    for (name, array) in read_arrays(&folder.join(ARRAYS))?.0 {
+        let (part, tensor) = name.split_once('.').unwrap_or(("", &name));
+        let home = match part {
+            "weights" => &mut engine.weights,
+            "first" => &mut engine.first_moments,
+            "second" => &mut engine.second_moments,
+            _ => {
+                return Err(Error::data(
+                    folder.join(ARRAYS),
+                    None,
+                    format!("holds an unknown tensor {name}"),
+                ));
+            }
+        };
+        home.insert(tensor.to_string(), array);
+    }
+    Ok(Some((state, engine)))
+}
+
+fn parts(engine: &EngineState) -> [(&'static str, &Weights); 3] {
+    [("weights", &engine.weights), ("first", &engine.first_moments), ("second", &engine.second_moments)]
+}
+
+/// The checkpoints of a run directory, oldest first.
+fn list(dir: &Path) -> Vec<(u64, PathBuf)> {
+    let Ok(entries) = std::fs::read_dir(dir.join("checkpoints")) else { return Vec::new() };
+    let mut found: Vec<(u64, PathBuf)> = entries
+        .flatten()
+        .filter_map(|entry| {
+            let step = entry.file_name().to_str()?.strip_prefix("step-")?.parse().ok()?;
+            Some((step, entry.path()))
+        })
+        .collect();
+    found.sort();
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::nn::Array;
+
+    fn engine(value: f32) -> EngineState {
+        let arrays =
+            |x| Weights::from([("a.weight".to_string(), Array { shape: vec![2], data: vec![x, -x] })]);
+        EngineState {
+            weights: arrays(value),
+            first_moments: arrays(value * 0.1),
+            second_moments: arrays(f32::MIN_POSITIVE),
+            updates: 3,
+        }
+    }
+
+    #[test]
+    fn comes_back_bit_for_bit_and_only_the_newest_stay() {
+        let dir = tempfile::tempdir().unwrap();
+        assert_eq!(load_newest(dir.path()).unwrap(), None);
+        for step in [5, 10, 1_000_000] {
+            let state = LoopState { step, train_seconds: step as f64 / 3.0, ..LoopState::default() };
+            save(dir.path(), &state, &engine(step as f32 / 3.0)).unwrap();
+        }
+        let (state, back) = load_newest(dir.path()).unwrap().unwrap();
+        assert_eq!((state.step, state.updates, state.train_seconds), (1_000_000, 3, 1_000_000.0 / 3.0));
+        assert_eq!(back, engine(1_000_000.0 / 3.0));
+        assert_eq!(list(dir.path()).iter().map(|(step, _)| *step).collect::<Vec<_>>(), [10, 1_000_000]);
+    }
+
+    #[test]
+    fn a_half_written_checkpoint_is_not_one() {
+        let dir = tempfile::tempdir().unwrap();
+        save(dir.path(), &LoopState { step: 4, ..LoopState::default() }, &engine(1.0)).unwrap();
+        std::fs::create_dir(dir.path().join("checkpoints/.step-000008.new")).unwrap();
+        assert_eq!(load_newest(dir.path()).unwrap().unwrap().0.step, 4);
+    }
+}

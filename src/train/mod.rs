@@ -1,0 +1,53 @@
+//! How a model learns: the loop, the schedule, the scores, the checkpoints. Knows no terminal and no
+//! place but the folder that it is given.
+//!
+//! Read [`trainer`] first.
+
+mod checkpoint;
+mod control;
+mod evaluate;
+mod plan;
+mod schedule;
+mod scores;
+mod setup;
+mod summary;
+mod trainer;
+
+pub use control::{Control, Handle, control};
+pub use evaluate::score;
+pub use plan::Plan;
+pub use schedule::{learning_rate, warmup_steps};
+pub use scores::{Tally, argmax, cross_entropy, softmax};
+pub use summary::{Best, Summary};
+pub use trainer::{Job, train};
+
+use crate::files::ModelFolder;
+use crate::nn::Weights;
+use std::sync::Arc;
+
+/// A copy of the weights of a training that goes on, with what is needed to use them.
+#[derive(Debug, Clone)]
+pub struct Snapshot {
+    /// Optimizer steps done.
+    pub step: u64,
+    /// Every tensor.
+    pub weights: Arc<Weights>,
+    /// Where configuration and tokenizer come from.
+    pub folder: ModelFolder,
+    /// Label names; a label's index is its class.
+    pub labels: Vec<String>,
+    /// Whether an example is two texts.
+    pub pair: bool,
+    /// Longer inputs are cut to so many tokens.
+    pub max_seq_length: usize,
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::spec::RunSpec;
+
+    /// The specification that all defaults make.
+    pub(super) fn spec() -> RunSpec {
+        crate::spec::built_in("test")
+    }
+}

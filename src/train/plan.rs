@@ -1,0 +1,103 @@
+//! How many steps, and what falls due after which: pure functions of the step.
+
+use crate::spec::{Interval, RunSpec};
+
+/// The course of a training over its optimizer steps.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Plan {
+    /// Examples of one optimizer step: batch size × accumulation.
+    pub examples_per_step: usize,
+    /// Optimizer steps of one epoch; the last of an epoch may be smaller.
+    pub steps_per_epoch: u64,
+    /// Optimizer steps of the whole training.
+    pub total_steps: u64,
+    eval: Interval,
+    save: Interval,
+    log: Interval,
+}
+
+impl Plan {
+    /// The course of `spec` over `rows` training rows.
+    pub fn new(spec: &RunSpec, rows: usize) -> Self {
+        let examples_per_step = spec.per_device_train_batch_size * spec.gradient_accumulation_steps;
+        let steps_per_epoch = rows.div_ceil(examples_per_step) as u64;
+        let total_steps =
+            spec.max_steps.unwrap_or((spec.num_train_epochs * steps_per_epoch as f64).ceil() as u64);
+        let (eval, save, log) = (spec.eval_steps, spec.save_steps, spec.logging_steps);
+        Plan { examples_per_step, steps_per_epoch, total_steps, eval, save, log }
+    }
+
+    /// Epochs done after `step` optimizer steps.
+    pub fn epoch(&self, step: u64) -> f64 {
+        step as f64 / self.steps_per_epoch as f64
+    }
+
+    /// Whether an epoch, or the training, ends with `step` steps done. Step 0 counts: it is the state
+    /// before any training.
+    pub fn is_epoch_end(&self, step: u64) -> bool {
+        step.is_multiple_of(self.steps_per_epoch) || step == self.total_steps
+    }
+
+    /// Whether the validation split is scored with `step` steps done.
+    pub fn is_eval_due(&self, step: u64) -> bool {
+        self.is_epoch_end(step) || self.is_due(self.eval, step)
+    }
+
+    /// Whether a checkpoint is written with `step` steps done.
+    pub fn is_save_due(&self, step: u64) -> bool {
+        step > 0 && self.is_due(self.save, step)
+    }
+
+    /// Whether the steps since the last line of the log are told with `step` steps done.
+    pub fn is_log_due(&self, step: u64) -> bool {
+        self.is_due(self.log, step) || step == self.total_steps
+    }
+
+    fn is_due(&self, interval: Interval, step: u64) -> bool {
+        match interval {
+            Interval::Epoch => self.is_epoch_end(step),
+            Interval::Steps(every) => step > 0 && step.is_multiple_of(every),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::train::tests::spec;
+
+    #[test]
+    fn steps_are_told_as_often_as_asked_for_and_at_the_end() {
+        let told = |logging_steps| {
+            let plan = Plan::new(&RunSpec { logging_steps, num_train_epochs: 2.0, ..spec() }, 160);
+            (1..=plan.total_steps).filter(|step| plan.is_log_due(*step)).collect::<Vec<_>>()
+        };
+        assert_eq!(told(Interval::Steps(4)), [4, 8, 10]);
+        assert_eq!(told(Interval::Epoch), [5, 10]);
+    }
+
+    #[test]
+    fn the_treebank_has_267_steps_an_epoch() {
+        let plan = Plan::new(&spec(), 8544);
+        assert_eq!((plan.steps_per_epoch, plan.total_steps), (267, 801));
+        let due: Vec<u64> = (0..=801).filter(|step| plan.is_eval_due(*step)).collect();
+        assert_eq!(due, [0, 267, 534, 801]);
+        assert_eq!((0..=801).filter(|step| plan.is_save_due(*step)).collect::<Vec<_>>(), [267, 534, 801]);
+    }
+
+    #[test]
+    fn steps_win_over_epochs_and_intervals_add_to_epoch_ends() {
+        let spec = RunSpec {
+            max_steps: Some(7),
+            eval_steps: Interval::Steps(3),
+            gradient_accumulation_steps: 2,
+            per_device_train_batch_size: 10,
+            ..spec()
+        };
+        let plan = Plan::new(&spec, 95);
+        assert_eq!((plan.examples_per_step, plan.steps_per_epoch, plan.total_steps), (20, 5, 7));
+        assert_eq!((0..=7).filter(|step| plan.is_eval_due(*step)).collect::<Vec<_>>(), [0, 3, 5, 6, 7]);
+        let half = RunSpec { num_train_epochs: 0.5, ..self::spec() };
+        assert_eq!(Plan::new(&half, 100).total_steps, 2);
+    }
+}

@@ -1,0 +1,136 @@
+//! What stands ready before the first step: rows as token ids, and an engine with its weights.
+
+use super::Control;
+use crate::batch::Encoded;
+use crate::data::{self, Dataset, Tokenized, Tokenizer};
+use crate::error::{Error, Result};
+use crate::event::{Event, Progress, SplitName};
+use crate::files::ModelFolder;
+use crate::hub::Hub;
+use crate::nn::{self, Build, Built, Optimizer};
+use crate::rng::{Rng, Stream};
+use crate::spec::RunSpec;
+use std::collections::BTreeMap;
+
+/// At most so many training rows are scored: enough for a standard error of half a point, and a
+/// large set is not gone through twice an epoch.
+const SCORED_TRAIN_ROWS: usize = 10_000;
+
+/// All that a training works with.
+pub(super) struct Setup {
+    pub folder: ModelFolder,
+    pub tokenizer: Tokenizer,
+    pub built: Built,
+    pub labels: Vec<String>,
+    /// Rows that are trained on.
+    pub train: Vec<Encoded>,
+    /// Rows that are scored, by split; a split without labels is not there.
+    pub scored: BTreeMap<SplitName, Vec<Encoded>>,
+}
+
+/// Fetches, reads, tokenises and builds. Says how far it is, and what a reader of the log should know.
+pub(super) fn prepare(spec: &RunSpec, control: &Control, say: &mut dyn FnMut(Event)) -> Result<Setup> {
+    let hub = Hub::from_env();
+    let cancelled = control.cancelled();
+    let mut watch = |progress: Progress| say(Event::Progress(progress));
+    let folder = hub.model(&spec.model, &spec.revision, &mut watch, cancelled)?;
+    let mut context = data::Context { hub: &hub, watch: &mut watch, cancelled };
+    let dataset = data::load(spec.task(), spec.data_dir.as_deref(), &mut context)?;
+    let tokenizer = Tokenizer::load(&folder, spec.max_seq_length)?;
+
+    for note in &dataset.notes {
+        say(Event::note(note.clone()));
+    }
+    let labels = dataset.labels.clone();
+    let (train, scored) = encode(spec, dataset, &tokenizer, control, say)?;
+
+    let built = nn::build(&Build {
+        folder: &folder,
+        labels: &labels,
+        seed: spec.seed,
+        classifier_dropout: spec.classifier_dropout,
+        optimizer: optimizer(spec),
+        device: &spec.device,
+        precision: spec.precision,
+        engine: spec.engine,
+        max_examples_per_pass: spec.per_device_train_batch_size,
+        max_tokens_per_pass: spec.max_tokens_per_batch,
+        threads: spec.threads,
+    })?;
+    say(Event::note(built.report.summary()));
+    for note in &built.notes {
+        say(Event::note(note.clone()));
+    }
+    check_vocabulary(&folder, &tokenizer, &built)?;
+    Ok(Setup { folder, tokenizer, built, labels, train, scored })
+}
+
+/// Draws the samples that the specification asks for and turns rows into token ids.
+fn encode(
+    spec: &RunSpec,
+    dataset: Dataset,
+    tokenizer: &Tokenizer,
+    control: &Control,
+    say: &mut dyn FnMut(Event),
+) -> Result<(Vec<Encoded>, BTreeMap<SplitName, Vec<Encoded>>)> {
+    let rng = Rng::new(spec.seed, Stream::Sample);
+    let train_rows = data::sample(dataset.train, spec.max_train_samples, &rng, 0);
+    if train_rows.is_empty() || dataset.validation.is_empty() {
+        return Err(Error::Training(format!("task {} has no rows to train on or to validate on", spec.task)));
+    }
+    let mut watch = |progress: Progress| say(Event::Progress(progress));
+    let mut encode = |rows: &[data::Example]| tokenizer.encode(rows, &mut watch, control.cancelled());
+    let Tokenized { rows: train, truncated } = encode(&train_rows)?;
+    let validation = encode(&data::sample(dataset.validation, spec.max_eval_samples, &rng, 1))?.rows;
+    let test_rows = dataset.test.map(|rows| data::sample(rows, spec.max_eval_samples, &rng, 2));
+    let test = test_rows.map(|rows| encode(&rows)).transpose()?;
+    if truncated > 0 {
+        say(Event::note(format!(
+            "{truncated} of {} training rows are longer than {} tokens and were cut",
+            train.len(),
+            tokenizer.max_length()
+        )));
+    }
+
+    let limit = spec.max_eval_samples.unwrap_or(usize::MAX).min(SCORED_TRAIN_ROWS);
+    let mut chosen = rng.permutation(3, 0, train.len());
+    chosen.truncate(limit);
+    chosen.sort_unstable();
+    if chosen.len() < train.len() {
+        say(Event::note(format!(
+            "training scores are taken on {} of {} training rows, drawn with the seed",
+            chosen.len(),
+            train.len()
+        )));
+    }
+    let train_scored = chosen.into_iter().map(|row| train[row].clone()).collect();
+    let mut scored = BTreeMap::from([(SplitName::Train, train_scored), (SplitName::Validation, validation)]);
+    if let Some(test) = test {
+        scored.insert(SplitName::Test, test.rows);
+    }
+    Ok((train, scored))
+}
+
+fn check_vocabulary(folder: &ModelFolder, tokenizer: &Tokenizer, built: &Built) -> Result<()> {
+    let (pieces, rows) = (tokenizer.vocab_size(), built.config.vocab_size);
+    if pieces > rows {
+        return Err(Error::model(
+            &folder.name,
+            format!(
+                "its tokenizer has {pieces} pieces but its word embeddings only {rows} rows; they do not belong together"
+            ),
+        ));
+    }
+    Ok(())
+}
+
+fn optimizer(spec: &RunSpec) -> Optimizer {
+    Optimizer {
+        beta1: spec.adam_beta1,
+        beta2: spec.adam_beta2,
+        epsilon: spec.adam_epsilon,
+        weight_decay: spec.weight_decay,
+        max_grad_norm: spec.max_grad_norm,
+        label_smoothing: spec.label_smoothing_factor,
+    }
+}

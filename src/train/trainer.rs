@@ -1,0 +1,417 @@
+//! The training loop: now and then score, now and then save, obey, take one step, log it.
+
+use super::checkpoint::{self, LoopState};
+use super::control::Request;
+use super::evaluate::score;
+use super::setup::{Setup, prepare};
+use super::{Best, Control, Plan, Snapshot, Summary, learning_rate};
+use crate::batch::Batch;
+use crate::data::order::epoch_order;
+use crate::error::{Error, Result};
+use crate::event::{
+    Command, Eval, Event, FORMAT, Progress, Saved, SplitName, Started, Status, Step, Unit, now,
+};
+use crate::files::{ModelFolder, recover_folder, write_folder_whole};
+use crate::nn::{self, Engine, StepInput, coverage};
+use crate::spec::RunSpec;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Instant;
+
+/// One training: one specification, one seed, one folder.
+#[derive(Debug, Clone, Copy)]
+pub struct Job<'a> {
+    /// What to train; its `repeats` is not looked at.
+    pub spec: &'a RunSpec,
+    /// Where `checkpoints/` and `best/` go. A checkpoint that is there is gone on from.
+    pub dir: &'a Path,
+}
+
+/// Trains, saying what happens, until all steps are done or it is told to stop. The same function serves
+/// the interface, the command line and the tests.
+///
+/// # Errors
+/// Whatever keeps it from going on; checkpoints written before stay whole. [`Error::Interrupted`] when it
+/// is told to stop before the first step.
+pub fn train(job: Job<'_>, control: &Control, say: &mut dyn FnMut(Event)) -> Result<Summary> {
+    recover_folder(&job.dir.join("best"))?;
+    let setup = prepare(job.spec, control, say)?;
+    let mut trainer = Trainer::new(job, setup, control, say)?;
+    let status = trainer.run()?;
+    Ok(trainer.summary(status))
+}
+
+/// What the steps since the last `step` event came to.
+#[derive(Default)]
+struct Pending {
+    steps: u64,
+    loss: f64,
+    examples: u64,
+    tokens: u64,
+    seconds: f64,
+    learning_rate: f64,
+    grad_norm: f64,
+}
+
+struct Trainer<'a> {
+    spec: &'a RunSpec,
+    dir: &'a Path,
+    plan: Plan,
+    setup: Setup,
+    state: LoopState,
+    pending: Pending,
+    /// The epoch whose order `order` is.
+    ordered_epoch: Option<u64>,
+    order: Vec<usize>,
+    control: &'a Control,
+    say: &'a mut dyn FnMut(Event),
+}
+
+/// Whether the loop goes on.
+#[derive(PartialEq)]
+enum Next {
+    Go,
+    Stop,
+}
+
+impl<'a> Trainer<'a> {
+    fn new(
+        job: Job<'a>,
+        mut setup: Setup,
+        control: &'a Control,
+        say: &'a mut dyn FnMut(Event),
+    ) -> Result<Self> {
+        let plan = Plan::new(job.spec, setup.train.len());
+        let mut state = LoopState::default();
+        if let Some((saved, engine)) = checkpoint::load_newest(job.dir)? {
+            setup.built.engine.restore(&engine)?;
+            state = saved;
+        }
+        let rows = |split| setup.scored.get(&split).map_or(0, Vec::len);
+        say(Event::Started(Box::new(Started {
+            format: FORMAT,
+            time: now(),
+            spec: job.spec.clone(),
+            device: setup.built.device.clone(),
+            precision: setup.built.precision.clone(),
+            first_step: state.step,
+            total_steps: plan.total_steps,
+            steps_per_epoch: plan.steps_per_epoch,
+            labels: setup.labels.clone(),
+            rows: [setup.train.len(), rows(SplitName::Validation), rows(SplitName::Test)],
+            trainable_parameters: setup.built.trainable_parameters,
+        })));
+        Ok(Trainer {
+            spec: job.spec,
+            dir: job.dir,
+            plan,
+            setup,
+            state,
+            pending: Pending::default(),
+            ordered_epoch: None,
+            order: Vec::new(),
+            control,
+            say,
+        })
+    }
+
+    fn run(&mut self) -> Result<Status> {
+        if self.state.step < self.plan.total_steps {
+            self.check_gradients()?;
+        }
+        let mut saved_at = Some(self.state.step);
+        loop {
+            let step = self.state.step;
+            if self.plan.is_eval_due(step)
+                && self.state.scored_at != Some(step)
+                && self.score_all()? == Next::Stop
+            {
+                return self.stop();
+            }
+            if self.plan.is_save_due(step) && saved_at != Some(step) {
+                self.save()?;
+                saved_at = Some(step);
+            }
+            if step >= self.plan.total_steps || self.is_patience_over() {
+                return Ok(Status::Finished);
+            }
+            if self.obey()? == Next::Stop {
+                return self.stop();
+            }
+            self.step()?;
+        }
+    }
+
+    /// Sees that every tensor learns before anything is trained: an operation without a backward
+    /// pass would leave weights behind it untouched, and nothing else would tell.
+    fn check_gradients(&mut self) -> Result<()> {
+        let batch = self.batch();
+        let input = StepInput { batch: &batch, step: self.state.step, learning_rate: 0.0 };
+        let coverage = coverage::check(self.setup.built.engine.as_mut(), input)?;
+        coverage::demand(&coverage)?;
+        (self.say)(Event::note(coverage.sentence()));
+        Ok(())
+    }
+
+    /// The batch of the step that is due.
+    fn batch(&mut self) -> Batch {
+        let epoch = self.state.step / self.plan.steps_per_epoch;
+        if self.ordered_epoch != Some(epoch) {
+            self.order = epoch_order(self.spec.seed, epoch as u32, self.setup.train.len());
+            self.ordered_epoch = Some(epoch);
+        }
+        let place = (self.state.step % self.plan.steps_per_epoch) as usize * self.plan.examples_per_step;
+        let end = (place + self.plan.examples_per_step).min(self.order.len());
+        Batch::new(self.order[place..end].iter().map(|row| &self.setup.train[*row]))
+    }
+
+    fn step(&mut self) -> Result<()> {
+        let batch = self.batch();
+        let step = self.state.step;
+        let learning_rate = learning_rate(self.spec, step, self.plan.total_steps);
+        let begun = Instant::now();
+        let report = self.setup.built.engine.step(StepInput { batch: &batch, step, learning_rate })?;
+        let seconds = begun.elapsed().as_secs_f64();
+        if !report.loss.is_finite() || !report.grad_norm.is_finite() {
+            return Err(Error::Training(format!(
+                "the loss of step {} is {} with gradient norm {}; lower learning_rate (now {}) or set max_grad_norm = 1.0",
+                step + 1,
+                report.loss,
+                report.grad_norm,
+                self.spec.learning_rate
+            )));
+        }
+        let (examples, tokens) = (batch.len() as u64, batch.tokens() as u64);
+        self.state.step += 1;
+        self.state.train_seconds += seconds;
+        self.state.examples += examples;
+        self.state.tokens += tokens;
+        self.pending.steps += 1;
+        self.pending.loss += report.loss;
+        self.pending.examples += examples;
+        self.pending.tokens += tokens;
+        self.pending.seconds += seconds;
+        self.pending.learning_rate = learning_rate;
+        self.pending.grad_norm = report.grad_norm;
+        if self.plan.is_log_due(self.state.step) {
+            self.say_step();
+        }
+        Ok(())
+    }
+
+    fn say_step(&mut self) {
+        let pending = std::mem::take(&mut self.pending);
+        (self.say)(Event::Step(Step {
+            step: self.state.step,
+            epoch: self.plan.epoch(self.state.step),
+            loss: pending.loss / pending.steps as f64,
+            learning_rate: pending.learning_rate,
+            grad_norm: pending.grad_norm,
+            examples: pending.examples,
+            tokens: pending.tokens,
+            seconds: pending.seconds,
+        }));
+    }
+
+    /// Scores what is due on schedule: the validation split, and at the end of an epoch the others too.
+    /// The weights that are best on the validation split are written to `best/`.
+    fn score_all(&mut self) -> Result<Next> {
+        let step = self.state.step;
+        let Some(mut validation) = self.score_split(SplitName::Validation)? else { return Ok(Next::Stop) };
+        let value = validation.scores.get(self.spec.best_metric()).unwrap_or(f64::NAN);
+        validation.best = self.is_best(value);
+        let best = validation.best;
+        self.say_eval(validation);
+        let is_due = |split| self.plan.is_epoch_end(step) || (best && split == SplitName::Test);
+        let due = [SplitName::Test, SplitName::Train].map(|split| (split, is_due(split)));
+        for (split, due) in due {
+            if !due || !self.setup.scored.contains_key(&split) {
+                continue;
+            }
+            let Some(eval) = self.score_split(split)? else { return Ok(Next::Stop) };
+            self.say_eval(eval);
+        }
+        match (step, best) {
+            (0, _) => self.state.before = self.state.latest.clone(),
+            (_, true) => self.keep_best(value)?,
+            (_, false) => self.state.evals_without_improvement += 1,
+        }
+        self.state.scored_at = Some(step);
+        Ok(Next::Go)
+    }
+
+    /// A pass over one split, or `None` when the training was told to stop in its middle.
+    fn score_split(&mut self, split: SplitName) -> Result<Option<Eval>> {
+        let begun = Instant::now();
+        let Setup { built, scored, folder, labels, .. } = &mut self.setup;
+        let rows = &scored[&split];
+        let (say, control) = (&mut *self.say, self.control);
+        let (step, spec) = (self.state.step, self.spec);
+        let mut tick = |engine: &mut dyn Engine, done: usize| -> Result<bool> {
+            say(Event::Progress(Progress {
+                what: format!("scoring {}", split.name()),
+                done: done as u64,
+                total: Some(rows.len() as u64),
+                unit: Unit::Rows,
+            }));
+            if let Some(question) = control.poll_question() {
+                question.send(snapshot(engine, step, spec, folder, labels)?).ok();
+            }
+            Ok(!control.is_cancelled())
+        };
+        let batch_size = spec.per_device_eval_batch_size;
+        let scores = score(built.engine.as_mut(), rows, spec.task(), batch_size, &mut tick)?;
+        let (epoch, seconds) = (self.plan.epoch(step), begun.elapsed().as_secs_f64());
+        Ok(scores.map(|scores| Eval { step, epoch, split, scores, best: false, seconds }))
+    }
+
+    fn say_eval(&mut self, eval: Eval) {
+        self.state.latest.insert(eval.split, eval.scores.clone());
+        (self.say)(Event::Eval(eval));
+    }
+
+    /// Whether `value` is the best validation score so far. The state before any training is none.
+    fn is_best(&self, value: f64) -> bool {
+        let metric = self.spec.best_metric();
+        self.state.step > 0
+            && self.state.best.is_none_or(|best| metric.improves(value, best.value))
+            && !value.is_nan()
+    }
+
+    fn is_patience_over(&mut self) -> bool {
+        let over = self
+            .spec
+            .early_stopping_patience
+            .is_some_and(|patience| self.state.evals_without_improvement >= patience);
+        if over && self.state.step < self.plan.total_steps {
+            let evals = self.state.evals_without_improvement;
+            (self.say)(Event::note(format!("stopped early: {evals} evaluations without a better score")));
+        }
+        over
+    }
+
+    /// Writes the weights to `best/` in the Hugging Face layout.
+    fn keep_best(&mut self, value: f64) -> Result<()> {
+        let begun = Instant::now();
+        let metric = self.spec.best_metric();
+        let test = self.state.latest.get(&SplitName::Test).and_then(|scores| scores.get(metric));
+        self.state.best = Some(Best { step: self.state.step, metric, value, test });
+        self.state.evals_without_improvement = 0;
+        let weights = self.setup.built.engine.weights()?;
+        let setup = &self.setup;
+        let bytes = write_folder_whole(&self.dir.join("best"), |folder| {
+            nn::save_model(folder, &setup.built.config, &setup.labels, &weights)?;
+            setup.tokenizer.save(folder)
+        })?;
+        self.say_saved("best".into(), bytes, begun);
+        Ok(())
+    }
+
+    fn save(&mut self) -> Result<()> {
+        let begun = Instant::now();
+        let engine = self.setup.built.engine.state()?;
+        let bytes = checkpoint::save(self.dir, &self.state, &engine)?;
+        self.say_saved(checkpoint::name(self.state.step), bytes, begun);
+        Ok(())
+    }
+
+    fn say_saved(&mut self, path: PathBuf, bytes: u64, begun: Instant) {
+        let seconds = begun.elapsed().as_secs_f64();
+        (self.say)(Event::Saved(Saved { step: self.state.step, path, bytes, seconds }));
+    }
+
+    /// Saves the work and ends.
+    fn stop(&mut self) -> Result<Status> {
+        (self.say)(Event::Command { step: self.state.step, command: Command::Stop });
+        if self.pending.steps > 0 {
+            self.say_step();
+        }
+        if self.state.step > 0 {
+            self.save()?;
+        }
+        Ok(Status::Stopped)
+    }
+
+    /// Obeys all that waits. While paused it waits for more.
+    fn obey(&mut self) -> Result<Next> {
+        let mut paused = false;
+        loop {
+            let request = if paused { Some(self.control.wait()) } else { self.control.poll() };
+            let command = match request {
+                None => return Ok(Next::Go),
+                Some(Request::Weights(question)) => {
+                    let Setup { built, folder, labels, .. } = &mut self.setup;
+                    let answer = snapshot(built.engine.as_mut(), self.state.step, self.spec, folder, labels)?;
+                    question.send(answer).ok();
+                    continue;
+                }
+                Some(Request::Command(command)) => command,
+            };
+            if command == Command::Stop {
+                return Ok(Next::Stop);
+            }
+            (self.say)(Event::Command { step: self.state.step, command });
+            match command {
+                Command::Pause => paused = true,
+                Command::Resume => paused = false,
+                Command::Save => self.save()?,
+                Command::Eval => self.score_now()?,
+                Command::Stop => {}
+            }
+        }
+    }
+
+    /// Scores the validation split because somebody asked. It is looked at, and chooses nothing: so
+    /// asking does not change which weights are best.
+    fn score_now(&mut self) -> Result<()> {
+        if let Some(eval) = self.score_split(SplitName::Validation)? {
+            (self.say)(Event::Eval(eval));
+        }
+        Ok(())
+    }
+
+    fn summary(self, status: Status) -> Summary {
+        let LoopState { step, best, before, mut latest, train_seconds, examples, tokens, .. } = self.state;
+        let rate = |count: u64| if train_seconds > 0.0 { count as f64 / train_seconds } else { 0.0 };
+        Summary {
+            status,
+            experiment: self.spec.experiment.clone(),
+            task: self.spec.task.clone(),
+            model: self.spec.model.clone(),
+            model_commit: self.setup.folder.commit.clone(),
+            device: self.setup.built.device,
+            precision: self.setup.built.precision,
+            seed: self.spec.seed,
+            steps: step,
+            epochs: self.plan.epoch(step),
+            train_seconds,
+            examples_per_second: rate(examples),
+            tokens_per_second: rate(tokens),
+            before,
+            best,
+            train: latest.remove(&SplitName::Train),
+            validation: latest.remove(&SplitName::Validation),
+            test: latest.remove(&SplitName::Test),
+            trainable_parameters: self.setup.built.trainable_parameters,
+            error: None,
+        }
+    }
+}
+
+/// The weights as they are, for a reader to use.
+fn snapshot(
+    engine: &mut dyn Engine,
+    step: u64,
+    spec: &RunSpec,
+    folder: &ModelFolder,
+    labels: &[String],
+) -> Result<Snapshot> {
+    Ok(Snapshot {
+        step,
+        weights: Arc::new(engine.weights()?),
+        folder: folder.clone(),
+        labels: labels.to_vec(),
+        pair: spec.task().pair,
+        max_seq_length: spec.max_seq_length,
+    })
+}

@@ -1,0 +1,129 @@
+//! All that is on screen, as data. No files, no channels, no clock.
+
+use super::screens::form::Form;
+use super::screens::infer::Infer;
+use super::screens::live::LiveView;
+use super::screens::popup::Popup;
+use super::screens::run_view::RunView;
+use super::screens::runs::Runs;
+use super::theme::Theme;
+use crate::spec::{RunSpec, Value};
+
+/// The screens that one goes between.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Tab {
+    /// Experiments and past runs.
+    Runs,
+    /// The curves of one run.
+    Live,
+    /// Sentences and verdicts.
+    Infer,
+}
+
+impl Tab {
+    /// Every tab in its order.
+    pub const ALL: [Tab; 3] = [Tab::Runs, Tab::Live, Tab::Infer];
+
+    /// Its name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Tab::Runs => "Runs",
+            Tab::Live => "Live",
+            Tab::Infer => "Infer",
+        }
+    }
+}
+
+/// An experiment of the file.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ExperimentRow {
+    /// Its name.
+    pub name: String,
+    /// What the comment above it says.
+    pub description: Option<String>,
+    /// Every key's value and where it comes from.
+    pub values: Vec<Value>,
+    /// Its filled specification, or what is wrong with it.
+    pub spec: Result<RunSpec, String>,
+}
+
+/// Everything that the interface knows.
+#[derive(Debug)]
+pub struct App {
+    /// Styles and signs.
+    pub theme: Theme,
+    /// Columns and rows of the terminal.
+    pub size: (u16, u16),
+    /// Seconds since 1970.
+    pub now: f64,
+    /// Seconds that local time is ahead of UTC.
+    pub utc_offset: i64,
+    /// The machine in a few words.
+    pub machine: String,
+    /// The screen in front.
+    pub tab: Tab,
+    /// The screen that was in front before; where going back leads.
+    pub before: Tab,
+    /// Experiments and past runs.
+    pub runs: Runs,
+    /// The form over them, while it is open.
+    pub form: Option<Form>,
+    /// The run that this process trains, or trained last.
+    pub training: Option<RunView>,
+    /// A past run that is being looked at in place of it.
+    pub viewed: Option<RunView>,
+    /// How the curves are looked at.
+    pub live: LiveView,
+    /// Sentences and verdicts.
+    pub infer: Infer,
+    /// A box over everything that takes the keys.
+    pub popup: Option<Popup>,
+    /// Whether to quit as soon as the run is over.
+    pub leaving: bool,
+}
+
+impl App {
+    /// The interface before anything is known.
+    pub fn new(theme: Theme, size: (u16, u16), now: f64, machine: String) -> Self {
+        App {
+            theme,
+            size,
+            now,
+            utc_offset: 0,
+            machine,
+            tab: Tab::Runs,
+            before: Tab::Runs,
+            runs: Runs::default(),
+            form: None,
+            training: None,
+            viewed: None,
+            live: LiveView::default(),
+            infer: Infer::default(),
+            popup: None,
+            leaving: false,
+        }
+    }
+
+    /// The run on the Live screen.
+    pub fn shown(&self) -> Option<&RunView> {
+        self.viewed.as_ref().or(self.training.as_ref())
+    }
+
+    /// Whether this process is training now.
+    pub fn is_training(&self) -> bool {
+        self.training.as_ref().is_some_and(RunView::is_live)
+    }
+
+    /// Goes to a screen.
+    pub fn go(&mut self, tab: Tab) {
+        if self.tab != tab {
+            self.before = self.tab;
+            self.tab = tab;
+        }
+    }
+
+    /// Shows what went wrong.
+    pub fn complain(&mut self, title: impl Into<String>, text: impl Into<String>) {
+        self.popup = Some(Popup::message(title, text));
+    }
+}

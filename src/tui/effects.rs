@@ -1,0 +1,359 @@
+//! The only side effects of the interface: runs, files, weights. What comes of them comes back as messages.
+//!
+//! Reading files and judging sentences are done by two threads, so that neither keeps a key waiting.
+
+use super::Options;
+use super::app::ExperimentRow;
+use super::msg::{Effect, Msg, Opened};
+use super::screens::infer::Source;
+use crate::error::{Error, Result};
+use crate::event::Command;
+use crate::predict::{Predictor, Verdict};
+use crate::run::history::History;
+use crate::run::{Outcome, RunDir, Running, Said, Start, list, replay, start};
+use crate::spec::{Experiments, RunSpec};
+use crate::train::Snapshot;
+use crossbeam_channel::{Receiver, Sender, never, select, unbounded};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+/// All that the interface touches.
+pub(super) struct World {
+    options: Options,
+    messages: Sender<Msg>,
+    running: Option<Running>,
+    /// Number of the training, so that the weights of one are not taken for those of another.
+    training: u64,
+    errands: Sender<Errand>,
+    questions: Sender<Question>,
+}
+
+/// Something to be done with files.
+enum Errand {
+    List,
+    Replay(PathBuf),
+    Tail(PathBuf),
+    Save { name: String, changes: Vec<(&'static str, String)> },
+    Delete(PathBuf),
+}
+
+/// Something for the thread that judges.
+enum Question {
+    Open { asked: u64, name: String },
+    Live { asked: u64, training: u64, weights: Receiver<Snapshot> },
+    Classify { asked: u64, text: String, text_pair: Option<String> },
+}
+
+impl World {
+    /// A world whose answers go to `messages`.
+    pub(super) fn new(options: Options, messages: Sender<Msg>) -> Result<World> {
+        let (errands, waiting) = unbounded();
+        let (questions, asked) = unbounded();
+        let (files, sender) = (options.clone(), messages.clone());
+        spawn("files", move || run_errands(&files, &waiting, &sender))?;
+        let (models, sender) = (options.clone(), messages.clone());
+        spawn("inference", move || Judge::new(models, sender).run(&asked))?;
+        Ok(World { options, messages, running: None, training: 0, errands, questions })
+    }
+
+    /// What the training says; never anything while there is none.
+    pub(super) fn said(&self) -> Receiver<Said> {
+        self.running.as_ref().map_or_else(never, |running| running.said.clone())
+    }
+
+    /// Does `effect` and says what is known of it at once. Those of the terminal are the loop's.
+    pub(super) fn cause(&mut self, effect: Effect) -> Option<Msg> {
+        match effect {
+            Effect::Refresh => self.errand(Errand::List),
+            Effect::Replay(dir) => self.errand(Errand::Replay(dir)),
+            Effect::Tail(dir) => self.errand(Errand::Tail(dir)),
+            Effect::Save { name, changes } => self.errand(Errand::Save { name, changes }),
+            Effect::Delete(dir) => self.errand(Errand::Delete(dir)),
+            Effect::Start(spec) => return Some(self.begin(Ok(Start::New(*spec)))),
+            Effect::StartChanged { name, changes } => {
+                let spec = changed(&self.options, &name, &changes);
+                return Some(self.begin(spec.map(Start::New)));
+            }
+            Effect::Resume(dir) => return Some(self.begin(Ok(Start::Resume(dir)))),
+            Effect::Tell(command) => self.tell(command),
+            Effect::Open { asked, source } => self.open(asked, source),
+            Effect::Classify { asked, text, text_pair } => {
+                self.questions.send(Question::Classify { asked, text, text_pair }).ok();
+            }
+            Effect::Suspend | Effect::Redraw | Effect::Quit => {}
+        }
+        None
+    }
+
+    /// Says something to the training, if there is one.
+    pub(super) fn tell(&self, command: Command) {
+        if let Some(running) = &self.running {
+            running.tell(command);
+        }
+    }
+
+    /// Waits for the training, whose channel was closed, and says how it ended.
+    pub(super) fn finish(&mut self) -> Option<Result<Outcome>> {
+        self.running.take().map(Running::join)
+    }
+
+    fn errand(&self, errand: Errand) {
+        self.errands.send(errand).ok();
+    }
+
+    /// The answer comes at once, so that it is known before the training says its first word.
+    fn begin(&mut self, what: Result<Start>) -> Msg {
+        let begun = what.and_then(|what| {
+            let (what, earlier) = match what {
+                Start::New(spec) => {
+                    let device = self.options.device.clone().unwrap_or(spec.device.clone());
+                    (Start::New(RunSpec { device, ..spec }), Vec::new())
+                }
+                Start::Resume(dir) => {
+                    let (_, earlier) = histories(&dir)?;
+                    (Start::Resume(dir), earlier)
+                }
+            };
+            let running = start(what, &self.options.runs_dir)?;
+            let spec = RunDir::at(&running.dir).spec()?;
+            Ok((running, spec, earlier))
+        });
+        match begun {
+            Ok((running, spec, earlier)) => {
+                let dir = running.dir.clone();
+                self.training += 1;
+                self.running = Some(running);
+                Msg::Begun { spec: Box::new(spec), dir, earlier }
+            }
+            Err(error) => trouble("The run cannot be started", &error),
+        }
+    }
+
+    fn open(&self, asked: u64, source: Source) {
+        let question = match (source, &self.running) {
+            (Source::Nothing, _) => return,
+            (Source::Run { dir, .. }, _) => Question::Open { asked, name: dir.display().to_string() },
+            (Source::Named(name), _) => Question::Open { asked, name },
+            (Source::Live, Some(running)) => {
+                Question::Live { asked, training: self.training, weights: running.ask_weights() }
+            }
+            (Source::Live, None) => {
+                let result = Err("no run is being trained".to_string());
+                self.messages.send(Msg::Opened { asked, result }).ok();
+                return;
+            }
+        };
+        self.questions.send(question).ok();
+    }
+}
+
+fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> Result<()> {
+    let thread = std::thread::Builder::new().name(name.into()).spawn(work);
+    thread.map(drop).map_err(|e| Error::Device(format!("cannot start a thread for {name}: {e}")))
+}
+
+fn trouble(title: &str, error: &Error) -> Msg {
+    Msg::Trouble { title: title.into(), text: error.to_string() }
+}
+
+/// The specification of an experiment with changes that are not in the file.
+fn changed(options: &Options, name: &str, changes: &[(&'static str, String)]) -> Result<RunSpec> {
+    let experiments = Experiments::open(options.experiments.as_deref())?;
+    experiments.with_changes(name, changes)?.resolve(name, &[])
+}
+
+fn run_errands(options: &Options, errands: &Receiver<Errand>, messages: &Sender<Msg>) {
+    let mut seen = 0;
+    while let Ok(errand) = errands.recv() {
+        let later = !errands.is_empty();
+        let say = |msg: Msg| drop(messages.send(msg));
+        match errand {
+            Errand::List => say(listed(options)),
+            // Who moves through a list only wants to see where they come to rest.
+            Errand::Replay(_) | Errand::Tail(_) if later => {}
+            Errand::Replay(dir) => say(replayed(dir)),
+            Errand::Tail(dir) => {
+                let size = log_size(&dir);
+                if size != seen {
+                    seen = size;
+                    say(replayed(dir));
+                }
+            }
+            Errand::Save { name, changes } => match save(options, &name, &changes) {
+                Ok(()) => {
+                    say(listed(options));
+                    say(Msg::Written { name });
+                }
+                Err(error) => say(trouble("The experiment cannot be saved", &error)),
+            },
+            Errand::Delete(dir) => {
+                if let Err(error) = delete(options, &dir) {
+                    say(trouble("The run cannot be deleted", &error));
+                }
+                say(listed(options));
+            }
+        }
+    }
+}
+
+fn listed(options: &Options) -> Msg {
+    let experiments = Experiments::open(options.experiments.as_deref()).map_err(|e| e.to_string());
+    let rows = |experiments: Experiments| {
+        let row = |name: &&str| ExperimentRow {
+            name: (*name).to_string(),
+            description: experiments.description(name),
+            values: experiments.values(name),
+            spec: experiments.resolve(name, &[]).map_err(|e| e.to_string()),
+        };
+        experiments.names().iter().map(row).collect()
+    };
+    Msg::Listed { experiments: experiments.map(rows), runs: list(&options.runs_dir) }
+}
+
+fn save(options: &Options, name: &str, changes: &[(&'static str, String)]) -> Result<()> {
+    Experiments::open(options.experiments.as_deref())?.save(name, changes)
+}
+
+/// Deletes a folder only when it is a run in the runs folder.
+fn delete(options: &Options, dir: &Path) -> Result<()> {
+    let is_run = RunDir::at(dir).spec_file().is_file() && dir.parent() == Some(&options.runs_dir);
+    if !is_run {
+        return Err(Error::Usage(format!(
+            "{} is no run of {}; delete it by hand if you mean it",
+            dir.display(),
+            options.runs_dir.display()
+        )));
+    }
+    std::fs::remove_dir_all(dir).map_err(Error::writing(dir))
+}
+
+/// The folders of a run's seeds: itself, or one for each seed that has begun.
+fn seed_dirs(dir: &Path, spec: &RunSpec) -> Vec<PathBuf> {
+    if spec.repeats <= 1 {
+        return vec![dir.to_path_buf()];
+    }
+    let seeds = (0..spec.repeats).map(|repeat| dir.join(format!("seed-{}", spec.seed + repeat)));
+    seeds.filter(|dir| dir.is_dir()).collect()
+}
+
+fn histories(dir: &Path) -> Result<(RunSpec, Vec<History>)> {
+    let spec = RunDir::at(dir).spec()?;
+    let seeds: Result<Vec<History>> =
+        seed_dirs(dir, &spec).iter().map(|dir| Ok(History::of(&replay(dir)?))).collect();
+    Ok((spec, seeds?))
+}
+
+fn replayed(dir: PathBuf) -> Msg {
+    let result = histories(&dir).map_err(|e| e.to_string());
+    Msg::Replayed { dir, result }
+}
+
+fn log_size(dir: &Path) -> u64 {
+    let Ok(spec) = RunDir::at(dir).spec() else { return 0 };
+    let logs = seed_dirs(dir, &spec).into_iter().map(|dir| RunDir::at(dir).events_file());
+    logs.filter_map(|log| std::fs::metadata(log).ok()).map(|log| log.len()).sum()
+}
+
+/// Judges sentences with one model at a time.
+struct Judge {
+    options: Options,
+    messages: Sender<Msg>,
+    predictor: Option<Predictor>,
+    /// The training that the predictor's weights are of, if they are of one that goes on.
+    of: Option<u64>,
+    /// Weights that were asked for and have not come.
+    weights: Option<(u64, u64, Receiver<Snapshot>)>,
+}
+
+impl Judge {
+    fn new(options: Options, messages: Sender<Msg>) -> Self {
+        Judge { options, messages, predictor: None, of: None, weights: None }
+    }
+
+    fn run(&mut self, questions: &Receiver<Question>) {
+        loop {
+            let weights = self.weights.as_ref().map_or_else(never, |(.., receiver)| receiver.clone());
+            select! {
+                recv(questions) -> question => match question {
+                    Ok(question) => self.take(newest(question, questions)),
+                    Err(_) => return,
+                },
+                recv(weights) -> snapshot => self.refresh(snapshot.ok()),
+            }
+        }
+    }
+
+    fn take(&mut self, questions: Vec<Question>) {
+        for question in questions {
+            match question {
+                Question::Open { asked, name } => {
+                    self.weights = None;
+                    self.of = None;
+                    // The old model goes before the new one comes: both may not fit into memory.
+                    self.predictor = None;
+                    let device = self.options.device.clone().unwrap_or_else(|| "auto".into());
+                    let runs_dir = self.options.runs_dir.clone();
+                    let result = guarded(|| Predictor::open(&name, &runs_dir, &device));
+                    self.opened(asked, result);
+                }
+                Question::Live { asked, training, weights } => {
+                    self.weights = Some((asked, training, weights));
+                }
+                Question::Classify { asked, text, text_pair } => {
+                    let Some(predictor) = &mut self.predictor else { continue };
+                    let begun = Instant::now();
+                    let result = guarded(|| predictor.classify(&text, text_pair.as_deref()));
+                    let seconds = begun.elapsed().as_secs_f64();
+                    let result: Result<Verdict, String> = result.map_err(|e| e.to_string());
+                    self.messages.send(Msg::Answer { asked, seconds, result }).ok();
+                }
+            }
+        }
+    }
+
+    fn refresh(&mut self, snapshot: Option<Snapshot>) {
+        let Some((asked, training, _)) = self.weights.take() else { return };
+        let Some(snapshot) = snapshot else {
+            let result = Err("the run ended before it gave its weights".to_string());
+            self.messages.send(Msg::Opened { asked, result }).ok();
+            return;
+        };
+        let known = if self.of == Some(training) { self.predictor.take() } else { None };
+        let device = self.options.device.clone().unwrap_or_else(|| "auto".into());
+        let result = guarded(|| match known {
+            Some(mut predictor) => predictor.refresh(&snapshot).map(|()| predictor),
+            None => Predictor::from_snapshot(&snapshot, &device),
+        });
+        self.of = Some(training);
+        self.opened(asked, result);
+    }
+
+    fn opened(&mut self, asked: u64, result: Result<Predictor>) {
+        let result = result.map_err(|e| e.to_string()).map(|predictor| {
+            let (name, pair, step) = (predictor.name().to_string(), predictor.is_pair(), predictor.step());
+            self.predictor = Some(predictor);
+            Opened { name, pair, step }
+        });
+        self.messages.send(Msg::Opened { asked, result }).ok();
+    }
+}
+
+/// All questions that wait, without the sentences that were typed on in the meantime.
+fn newest(first: Question, questions: &Receiver<Question>) -> Vec<Question> {
+    let mut all = vec![first];
+    all.extend(questions.try_iter());
+    let last = all.iter().rposition(|question| matches!(question, Question::Classify { .. }));
+    let mut number = 0;
+    all.retain(|question| {
+        number += 1;
+        !matches!(question, Question::Classify { .. }) || Some(number - 1) == last
+    });
+    all
+}
+
+/// Work whose panic is an error like any other: a strange model must not end the program.
+fn guarded<T>(work: impl FnOnce() -> Result<T>) -> Result<T> {
+    catch_unwind(AssertUnwindSafe(work))
+        .unwrap_or_else(|_| Err(Error::Training("internal error while judging; another model may do".into())))
+}

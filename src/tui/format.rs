@@ -1,0 +1,150 @@
+//! Numbers as a person reads them, in one place, so that the same thing looks the same everywhere.
+
+use crate::catalog::Metric;
+
+/// A length of time: `0:07`, `3:12`, `1:04:09`, `2 d 03 h`.
+pub fn duration(seconds: f64) -> String {
+    if !seconds.is_finite() {
+        return "-:--".into();
+    }
+    let whole = seconds.max(0.0).round() as u64;
+    let (hours, minutes, seconds) = (whole / 3600, whole / 60 % 60, whole % 60);
+    match hours {
+        0 => format!("{minutes}:{seconds:02}"),
+        1..48 => format!("{hours}:{minutes:02}:{seconds:02}"),
+        _ => format!("{} d {:02} h", hours / 24, hours % 24),
+    }
+}
+
+/// A whole number with commas: `8,544`.
+pub fn count(number: u64) -> String {
+    let digits = number.to_string();
+    let mut out = String::with_capacity(digits.len() + digits.len() / 3);
+    for (place, digit) in digits.chars().enumerate() {
+        if place > 0 && (digits.len() - place).is_multiple_of(3) {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    out
+}
+
+/// A number in at most four characters: `7.1`, `172`, `3.9k`, `12k`, `1.2M`.
+pub fn short(number: f64) -> String {
+    if !number.is_finite() {
+        return "-".into();
+    }
+    let (scaled, unit) = match number.abs() {
+        n if n >= 999.5e6 => (number / 1e9, "G"),
+        n if n >= 999.5e3 => (number / 1e6, "M"),
+        n if n >= 999.5 => (number / 1e3, "k"),
+        _ => (number, ""),
+    };
+    if scaled.abs() < 9.95 { format!("{scaled:.1}{unit}") } else { format!("{scaled:.0}{unit}") }
+}
+
+/// A size: `512 B`, `2.4 MB`, `1.3 GB`.
+pub fn bytes(number: u64) -> String {
+    let number = number as f64;
+    match number {
+        n if n >= 1e9 => format!("{:.1} GB", n / 1e9),
+        n if n >= 1e6 => format!("{:.1} MB", n / 1e6),
+        n if n >= 1e3 => format!("{:.0} kB", n / 1e3),
+        n => format!("{n:.0} B"),
+    }
+}
+
+/// A score as it is spoken of: a loss as it is, all others times a hundred.
+pub fn score(metric: Metric, value: f64) -> String {
+    match metric {
+        _ if !value.is_finite() => "-".into(),
+        Metric::Loss => loss(value),
+        _ => format!("{:.1}", 100.0 * value),
+    }
+}
+
+/// A loss with four significant places where it counts.
+pub fn loss(value: f64) -> String {
+    match value {
+        v if !v.is_finite() => "-".into(),
+        v if v.abs() < 9.9995 => format!("{v:.3}"),
+        v if v.abs() < 99.995 => format!("{v:.2}"),
+        v => short(v),
+    }
+}
+
+/// A learning rate: `2.0e-5`.
+pub fn learning_rate(value: f64) -> String {
+    if value == 0.0 { "0".into() } else { format!("{value:.1e}") }
+}
+
+/// A setting that is a real number, the shortest way that says it all: `0.06`, `2e-5`, `3`.
+pub fn real(value: f64) -> String {
+    if value != 0.0 && (value.abs() < 1e-3 || value.abs() >= 1e6) {
+        format!("{value:e}")
+    } else {
+        format!("{value}")
+    }
+}
+
+/// The name of a score as a person says it.
+pub fn metric(metric: Metric) -> &'static str {
+    match metric {
+        Metric::Accuracy => "accuracy",
+        Metric::F1 => "F1",
+        Metric::MatthewsCorrelation => "Matthews",
+        Metric::Loss => "loss",
+    }
+}
+
+/// A time of day, `10:15:02`, from seconds since 1970 and the zone's offset in seconds.
+pub fn clock(time: f64, offset: i64) -> String {
+    let seconds = (time.floor() as i64 + offset).rem_euclid(86_400);
+    format!("{:02}:{:02}:{:02}", seconds / 3600, seconds / 60 % 60, seconds % 60)
+}
+
+/// A day and time, `2026-11-23 10:15`, from seconds since 1970 and the zone's offset in seconds.
+pub fn date(time: f64, offset: i64) -> String {
+    let seconds = time.floor() as i64 + offset;
+    // Civil date from a day count, by Howard Hinnant's `civil_from_days`.
+    let days = seconds.div_euclid(86_400) + 719_468;
+    let era = days.div_euclid(146_097);
+    let day_of_era = days.rem_euclid(146_097);
+    let year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let month_from_march = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * month_from_march + 2) / 5 + 1;
+    let month = if month_from_march < 10 { month_from_march + 3 } else { month_from_march - 9 };
+    let year = year_of_era + era * 400 + i64::from(month <= 2);
+    format!("{year:04}-{month:02}-{day:02} {}", &clock(time, offset)[..5])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_read_well() {
+        assert_eq!([7.4, 192.0, 3849.0, 200_000.0].map(duration), ["0:07", "3:12", "1:04:09", "2 d 07 h"]);
+        assert_eq!(duration(f64::NAN), "-:--");
+        assert_eq!([0, 999, 8544, 1_234_567].map(count), ["0", "999", "8,544", "1,234,567"]);
+        let shorts = [0.0, 7.12, 9.96, 171.7, 999.6, 3912.0, 12_345.0, 1.25e6].map(short);
+        assert_eq!(shorts, ["0.0", "7.1", "10", "172", "1.0k", "3.9k", "12k", "1.2M"]);
+        assert_eq!(
+            [12, 2_400, 268_000_000, 1_300_000_000].map(bytes),
+            ["12 B", "2 kB", "268.0 MB", "1.3 GB"]
+        );
+        assert_eq!(score(Metric::Accuracy, 0.8461), "84.6");
+        assert_eq!([0.41234, 12.345, f64::NAN, 4321.0].map(loss), ["0.412", "12.35", "-", "4.3k"]);
+        assert_eq!([2e-5, 0.0].map(learning_rate), ["2.0e-5", "0"]);
+        assert_eq!([0.06, 2e-5, 3.0, 1e-8, 0.0].map(real), ["0.06", "2e-5", "3", "1e-8", "0"]);
+    }
+
+    #[test]
+    fn times_read_well() {
+        assert_eq!(clock(0.0, 3600), "01:00:00");
+        assert_eq!(date(1_795_429_502.0, 0), "2026-11-23 10:25");
+        assert_eq!(date(951_782_400.0, 0), "2000-02-29 00:00");
+        assert_eq!(date(0.0, -60), "1969-12-31 23:59");
+    }
+}

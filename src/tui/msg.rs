@@ -1,0 +1,215 @@
+//! The words between the interface and the world: [`Msg`] in, [`Effect`] out.
+
+use super::app::{ExperimentRow, Tab};
+use super::screens::infer::Source;
+use super::widgets::text_field::Edit;
+use crate::event::Command;
+use crate::predict::Verdict;
+use crate::run::history::History;
+use crate::run::{RunRow, Said};
+use crate::spec::RunSpec;
+use std::path::PathBuf;
+
+/// Something that happened.
+#[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "messages are few and short-lived")]
+pub enum Msg {
+    /// A key with a meaning was pressed.
+    Do(Action),
+    /// Text was typed or pasted, or the cursor moved in it.
+    Type(Edit),
+    /// The terminal has this many columns and rows.
+    Resize(u16, u16),
+    /// It is so many seconds since 1970.
+    Tick(f64),
+    /// The experiments file (or what is wrong with it) and the runs there are.
+    Listed {
+        /// The experiments, or every mistake in their file.
+        experiments: Result<Vec<ExperimentRow>, String>,
+        /// The runs, newest first.
+        runs: Vec<RunRow>,
+    },
+    /// The history of each seed of a run, from its logs.
+    Replayed {
+        /// The run directory.
+        dir: PathBuf,
+        /// The specification with all its repeats, and the histories, or why they cannot be read.
+        result: Result<(RunSpec, Vec<History>), String>,
+    },
+    /// A training has begun.
+    Begun {
+        /// Its specification.
+        spec: Box<RunSpec>,
+        /// Its directory.
+        dir: PathBuf,
+        /// What its seeds did before, when it is gone on with.
+        earlier: Vec<History>,
+    },
+    /// The training said something.
+    Said(Said),
+    /// The training is over; with the error when it failed.
+    Over(Result<(), String>),
+    /// An experiment was written to the file.
+    Written {
+        /// Its name.
+        name: String,
+    },
+    /// A model for the inference pane was opened, or has newer weights.
+    Opened {
+        /// Number of the question that was waiting for it.
+        asked: u64,
+        /// What it is, or why it cannot be opened.
+        result: Result<Opened, String>,
+    },
+    /// A sentence was judged.
+    Answer {
+        /// Number of the question.
+        asked: u64,
+        /// Seconds it took.
+        seconds: f64,
+        /// The verdict, or why there is none.
+        result: Result<Verdict, String>,
+    },
+    /// Something did not work.
+    Trouble {
+        /// What was tried.
+        title: String,
+        /// Why it did not work and what to do.
+        text: String,
+    },
+}
+
+/// What the inference pane says of its model.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Opened {
+    /// Its name.
+    pub name: String,
+    /// Whether it judges two texts together; `None` when nothing tells.
+    pub pair: Option<bool>,
+    /// Optimizer steps its weights have seen, when it is being trained.
+    pub step: Option<u64>,
+}
+
+/// What a key can mean.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Action {
+    /// Leave the program.
+    Quit,
+    /// Show all keys.
+    Help,
+    /// Go to a screen.
+    Go(Tab),
+    /// Put the program to sleep, as the shell's job control does.
+    Suspend,
+    /// Draw everything anew.
+    Redraw,
+    /// One up.
+    Up,
+    /// One down.
+    Down,
+    /// A page up.
+    PageUp,
+    /// A page down.
+    PageDown,
+    /// To the first.
+    First,
+    /// To the last.
+    Last,
+    /// Do the obvious thing with what the cursor is on.
+    Enter,
+    /// Change an experiment.
+    Edit,
+    /// Make an experiment.
+    New,
+    /// Make an experiment like this one.
+    Copy,
+    /// Go on with a run.
+    Resume,
+    /// Delete a run.
+    Delete,
+    /// Show only what contains a text.
+    Filter,
+    /// Type sentences into a model.
+    Infer,
+    /// Close, cancel, go back.
+    Back,
+    /// Look for new runs and read the experiments file again.
+    Refresh,
+    /// Start what the form says.
+    StartForm,
+    /// Write the form to the experiments file.
+    SaveForm,
+    /// Put the built-in value back.
+    Reset,
+    /// The other chart, field or pane.
+    Next,
+    /// Say something to the training.
+    Tell(Command),
+    /// Stop the training, after asking.
+    StopRun,
+    /// The seed before.
+    SeedBefore,
+    /// The seed after.
+    SeedAfter,
+    /// Choose which weights judge.
+    Weights,
+    /// Take the weights as they are now.
+    Fresh,
+    /// An answer to a question, by its number.
+    Answer(usize),
+}
+
+/// Something to be done in the world.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Effect {
+    /// Read the experiments file and list the runs.
+    Refresh,
+    /// Start a run of a specification.
+    Start(Box<RunSpec>),
+    /// Start a run of an experiment with changes that are not in the file.
+    StartChanged {
+        /// The experiment.
+        name: String,
+        /// Keys and values as typed.
+        changes: Vec<(&'static str, String)>,
+    },
+    /// Go on with the run of that directory.
+    Resume(PathBuf),
+    /// Say something to the training.
+    Tell(Command),
+    /// Read the logs of a run.
+    Replay(PathBuf),
+    /// Read the logs of a run again if they have grown.
+    Tail(PathBuf),
+    /// Write changes to the experiments file.
+    Save {
+        /// The experiment.
+        name: String,
+        /// Keys and values as typed.
+        changes: Vec<(&'static str, String)>,
+    },
+    /// Delete a run directory.
+    Delete(PathBuf),
+    /// Open a model to judge sentences.
+    Open {
+        /// Number of the question that waits for it.
+        asked: u64,
+        /// Which.
+        source: Source,
+    },
+    /// Judge a sentence, or two.
+    Classify {
+        /// Number of the question.
+        asked: u64,
+        /// The sentence.
+        text: String,
+        /// The second one.
+        text_pair: Option<String>,
+    },
+    /// Go to sleep.
+    Suspend,
+    /// Draw everything anew.
+    Redraw,
+    /// Leave.
+    Quit,
+}

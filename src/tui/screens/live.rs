@@ -1,0 +1,370 @@
+//! One run as it learns: how far, how fast, how well.
+
+use super::infer;
+use super::panes::{draw_log, draw_loss_pane, draw_score_pane, draw_scores, draw_step};
+use super::popup::{Popup, Reply};
+use super::run_view::RunView;
+use crate::event::{Command, Progress, SplitName, Status, Unit};
+use crate::run::history::Phase;
+use crate::tui::app::{App, Tab};
+use crate::tui::format;
+use crate::tui::msg::{Action, Effect};
+use crate::tui::theme::{Role, Theme};
+use crate::tui::widgets::bars::bar;
+use crate::tui::widgets::{cut, put, put_right};
+use ratatui::buffer::Buffer;
+use ratatui::layout::{Constraint, Layout, Rect};
+use std::path::PathBuf;
+use unicode_width::UnicodeWidthStr;
+
+/// From so many columns on, both charts stand side by side.
+pub const WIDE: u16 = 100;
+
+/// How the curves are looked at.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct LiveView {
+    /// Whether the scores are shown where only one chart fits.
+    pub shows_score: bool,
+    /// Lines that the log is scrolled back.
+    pub back: usize,
+}
+
+/// Begins a training, unless one is going on.
+pub fn begin(app: &mut App, effect: Effect) -> Vec<Effect> {
+    if app.is_training() {
+        app.complain(
+            "A run is being trained already",
+            "This machine trains one run at a time. Wait until it is finished, or stop it on the Live screen: its work is kept.",
+        );
+        return Vec::new();
+    }
+    vec![effect]
+}
+
+/// Shows a past run.
+pub fn view(app: &mut App, dir: PathBuf) -> Vec<Effect> {
+    app.go(Tab::Live);
+    app.live.back = 0;
+    if app.training.as_ref().is_some_and(|run| run.dir == dir) {
+        app.viewed = None;
+        return Vec::new();
+    }
+    let peeked = app.runs.peeked.as_ref().filter(|peeked| peeked.0 == dir);
+    let seeds = peeked.map_or(Vec::new(), |peeked| peeked.1.clone());
+    let experiment = app.runs.run().map_or(String::new(), |run| run.experiment.clone());
+    app.viewed = Some(RunView::past(crate::spec::built_in(&experiment), dir.clone(), seeds));
+    vec![Effect::Replay(dir)]
+}
+
+/// What a key does.
+pub fn act(app: &mut App, action: Action) -> Vec<Effect> {
+    match action {
+        Action::Tell(command) => return tell(app, command),
+        Action::StopRun => {
+            app.popup = Some(Popup::question(
+                "Stop the training",
+                "A checkpoint is written first; `r` on the Runs screen goes on from it.".into(),
+                vec![('x', "stop and save", Reply::Stop), ('k', "keep training", Reply::Nothing)],
+            ));
+        }
+        Action::Infer => {
+            let Some(run) = app.shown() else { return Vec::new() };
+            let source = if run.is_live() {
+                infer::Source::Live
+            } else {
+                infer::Source::Run { name: run.name(), dir: run.dir.clone() }
+            };
+            return infer::open(app, source);
+        }
+        Action::Next => app.live.shows_score = !app.live.shows_score,
+        Action::SeedBefore | Action::SeedAfter => {
+            let run = app.viewed.as_mut().or(app.training.as_mut());
+            if let Some(run) = run {
+                let at = run.seed_at();
+                let to = if action == Action::SeedBefore { at.saturating_sub(1) } else { at + 1 };
+                run.seed = (to + 1 < run.seeds.len()).then_some(to);
+            }
+        }
+        Action::Up => {
+            let lines: usize = app.shown().map_or(0, |run| run.history().log.len());
+            app.live.back = (app.live.back + 1).min(lines.saturating_sub(1));
+        }
+        Action::Down => app.live.back = app.live.back.saturating_sub(1),
+        Action::Last => app.live.back = 0,
+        Action::Back => {
+            app.viewed = None;
+            app.live.back = 0;
+            app.go(Tab::Runs);
+        }
+        _ => {}
+    }
+    Vec::new()
+}
+
+fn tell(app: &mut App, command: Command) -> Vec<Effect> {
+    match &mut app.training {
+        Some(run) if run.is_live() => {
+            run.asked = Some(command);
+            vec![Effect::Tell(command)]
+        }
+        _ => Vec::new(),
+    }
+}
+
+/// Draws the screen.
+pub fn draw(app: &App, area: Rect, buffer: &mut Buffer) {
+    let Some(run) = app.shown() else {
+        draw_nothing(app, area, buffer);
+        return;
+    };
+    let [head, body] = Layout::vertical([Constraint::Length(2), Constraint::Fill(1)]).areas(area);
+    draw_head(app, run, head, buffer);
+    let history = run.history();
+    let low = match body.height {
+        0..=15 => 5,
+        16..=24 => 8,
+        25..=40 => 9,
+        height => height / 4,
+    };
+    let [charts, panes] = Layout::vertical([Constraint::Fill(1), Constraint::Length(low)]).areas(body);
+    if area.width >= WIDE {
+        let [left, right] = Layout::horizontal([Constraint::Fill(1), Constraint::Fill(1)]).areas(charts);
+        draw_loss_pane(app, history, left, buffer);
+        draw_score_pane(app, history, right, buffer);
+        let widths = [Constraint::Length(29), Constraint::Length(47), Constraint::Fill(1)];
+        let [step, table, log] = Layout::horizontal(widths).areas(panes);
+        draw_step(app, history, step, buffer);
+        draw_scores(app, run, table, buffer);
+        draw_log(app, history, log, buffer);
+    } else {
+        if app.live.shows_score {
+            draw_score_pane(app, history, charts, buffer);
+        } else {
+            draw_loss_pane(app, history, charts, buffer);
+        }
+        let [step, log] = Layout::horizontal([Constraint::Length(26), Constraint::Fill(1)]).areas(panes);
+        draw_step(app, history, step, buffer);
+        draw_log(app, history, log, buffer);
+    }
+}
+
+fn draw_nothing(app: &App, area: Rect, buffer: &mut Buffer) {
+    let lines =
+        ["No run to watch.", "", "Start an experiment on the Runs screen, or look at a past run there: ⏎"];
+    for (row, line) in lines.iter().enumerate() {
+        let line = line.replace('⏎', app.theme.sign("⏎", "enter"));
+        let x = area.x + area.width.saturating_sub(line.width() as u16) / 2;
+        put(
+            buffer,
+            x,
+            area.y + area.height / 3 + row as u16,
+            area.width,
+            &line,
+            app.theme.style(Role::Muted),
+        );
+    }
+}
+
+/// The state of a run in a word, and its style.
+fn state(run: &RunView) -> (String, Role) {
+    let word = |word: &str, role| (word.to_string(), role);
+    match (&run.history().phase, run.asked) {
+        (Phase::Ended(Status::Finished, _), _) => word("finished", Role::Best),
+        (Phase::Ended(Status::Stopped, _), _) => word("stopped", Role::Warning),
+        (Phase::Ended(Status::Failed, _), _) => word("failed", Role::Error),
+        (_, Some(Command::Stop)) => word("stopping", Role::Warning),
+        (_, Some(Command::Pause)) => word("pausing", Role::Warning),
+        (Phase::Paused, _) => word("paused", Role::Warning),
+        (_, Some(Command::Eval)) => word("evaluating", Role::Train),
+        (_, Some(Command::Save)) => word("saving", Role::Train),
+        (Phase::Preparing, _) if run.is_live() => word("preparing", Role::Train),
+        (Phase::Training, _) if run.is_live() => match &run.history().progress {
+            Some(progress) => {
+                let what = progress.what.split(' ').next().unwrap_or_default();
+                let far = progress.total.filter(|total| *total > 0).map(|total| 100 * progress.done / total);
+                (far.map_or(what.to_string(), |far| format!("{what} {far:>3} %")), Role::Validation)
+            }
+            None => word("running", Role::Train),
+        },
+        _ => word("not running", Role::Muted),
+    }
+}
+
+/// Seconds that the run has taken so far.
+fn seconds_gone(app: &App, run: &RunView) -> f64 {
+    let history = run.history();
+    match &history.started {
+        // A run that this process trains is timed by the clock, so that the time moves between events.
+        _ if run.is_live() => {
+            let begun = history.started.as_ref().map_or(run.begun, |started| started.time);
+            if run.seed_at() == 0 { app.now - run.begun } else { app.now - begun }
+        }
+        Some(_) => history.work_seconds,
+        None => 0.0,
+    }
+}
+
+fn draw_head(app: &App, run: &RunView, area: Rect, buffer: &mut Buffer) {
+    let theme = app.theme;
+    let history = run.history();
+    let (word, role) = state(run);
+    let gone = seconds_gone(app, run);
+    let mut right = vec![format!("{word:>13}"), format!("{:>8} gone", format::duration(gone))];
+    if run.is_live() {
+        let left = history.seconds_left();
+        right.push(format!("{:>8} left", left.map_or("-:--".into(), format::duration)));
+        let (at, all) = (run.seed_at() as u64 + 1, run.spec.repeats);
+        if let (true, Some(left)) = (all > 1 && area.width >= WIDE, left) {
+            let whole = left + (gone + left) * (all - at.min(all)) as f64;
+            right.push(format!("all seeds {:>8} left", format::duration(whole)));
+        }
+    }
+    let right = right.join("  ");
+    let right_width = (right.width() as u16 + 1).min(area.width);
+    let x = area.right() - right_width;
+    put(buffer, x, area.y, right_width, &right, theme.style(Role::Text));
+    put(buffer, x, area.y, 13, &format!("{word:>13}"), theme.style(role));
+    let mut name = if run.is_live() { run.spec.experiment.clone() } else { run.name() };
+    if run.spec.repeats > 1 {
+        let (at, all) = (run.seed_at(), run.spec.repeats);
+        let started = history.started.as_ref();
+        let seed = started.map_or(run.spec.seed + at as u64, |started| started.spec.seed);
+        name = format!("{name}{}seed {seed} ({} of {all})", theme.sign(" · ", ", "), at + 1);
+    }
+    let room = (area.width - right_width).saturating_sub(2) as usize;
+    put(buffer, area.x + 1, area.y, area.width, &cut(theme, &name, room), theme.style(Role::Title));
+    if area.height > 1 {
+        let line = Rect { x: area.x + 1, y: area.y + 1, width: area.width.saturating_sub(2), height: 1 };
+        draw_progress(app, run, line, buffer);
+    }
+}
+
+/// What is being done and how far it is: epoch and step, or the work before the first step.
+fn draw_progress(app: &App, run: &RunView, area: Rect, buffer: &mut Buffer) {
+    let theme = app.theme;
+    let history = run.history();
+    let (before, fraction, after) = match (&history.progress, history.total_steps()) {
+        (Some(progress), _) if history.step.is_none() => work(progress),
+        (_, 0) => {
+            let text = if run.is_live() { "starting" } else { "nothing was trained" };
+            (text.to_string(), 0.0, String::new())
+        }
+        (_, total) => {
+            let (done, all) = history.epochs();
+            let epochs = all.ceil().max(1.0);
+            let now = (done.floor() + 1.0).min(epochs);
+            let width = format::count(total).len();
+            let before = format!("epoch {now:>w$} of {epochs}", w = format!("{epochs}").len());
+            let done = format::count(history.steps_done());
+            let mut after = vec![
+                format!("{:>3.0} %", 100.0 * history.fraction()),
+                format!("step {done:>width$} / {}", format::count(total)),
+            ];
+            after
+                .extend(history.examples_per_second().map(|rate| format!("{:>5} ex/s", format::short(rate))));
+            if area.width >= 76 {
+                after.extend(
+                    history.tokens_per_second().map(|rate| format!("{:>5} tok/s", format::short(rate))),
+                );
+            }
+            let after = after.join("  ");
+            (before, history.fraction(), after)
+        }
+    };
+    let before = cut(theme, &before, area.width as usize / 2);
+    let x = put(buffer, area.x, area.y, area.width, &before, theme.style(Role::Text)) + 2;
+    let after_width = (after.width() as u16).min(area.right().saturating_sub(x));
+    let width = area.right().saturating_sub(x).saturating_sub(after_width + 1);
+    if width >= 4 {
+        bar(buffer, Rect { x, width, ..area }, fraction, Role::Bar, theme);
+    }
+    put_right(buffer, area, area.y, &after, theme.style(Role::Text));
+}
+
+/// Work before the first step or between steps: what it is, how far, in its own units.
+fn work(progress: &Progress) -> (String, f64, String) {
+    let fraction = match progress.total {
+        Some(total) if total > 0 => progress.done as f64 / total as f64,
+        _ => 0.0,
+    };
+    let number = |n: u64| match progress.unit {
+        Unit::Bytes => format::bytes(n),
+        Unit::Rows | Unit::Nothing => format::count(n),
+    };
+    let unit = if progress.unit == Unit::Rows { " rows" } else { "" };
+    let after = match (progress.unit, progress.total) {
+        (Unit::Nothing, _) => String::new(),
+        (_, Some(total)) => {
+            let total = number(total);
+            let width = total.len();
+            format!("{:>3.0} %  {:>width$} / {total}{unit}", 100.0 * fraction, number(progress.done))
+        }
+        (_, None) => format!("{}{unit}", number(progress.done)),
+    };
+    (progress.what.clone(), fraction, after)
+}
+
+/// The run being trained in a few words, for the corner of the other screens.
+pub fn in_short(app: &App) -> Option<(String, Role)> {
+    let run = app.training.as_ref().filter(|run| run.is_live())?;
+    let (word, role) = state(run);
+    let left = run
+        .history()
+        .seconds_left()
+        .map_or(String::new(), |left| format!(" {} left", format::duration(left)));
+    let theme: Theme = app.theme;
+    let dot = theme.sign(" · ", ", ");
+    Some((
+        format!("{}{dot}{word} {:>3.0} %{left}", run.spec.experiment, 100.0 * run.history().fraction()),
+        role,
+    ))
+}
+
+/// Draws the numbers only.
+pub fn draw_tiny(app: &App, area: Rect, buffer: &mut Buffer) {
+    let Some(run) = app.shown() else {
+        put(buffer, area.x, area.y, area.width, "no run to watch", app.theme.style(Role::Muted));
+        return;
+    };
+    let history = run.history();
+    let (word, role) = state(run);
+    let left = history.seconds_left().map_or("-:--".into(), format::duration);
+    let mut rows = vec![
+        (run.name(), Role::Title),
+        (word, role),
+        (
+            format!(
+                "{:>3.0} %  step {} / {}",
+                100.0 * history.fraction(),
+                history.steps_done(),
+                history.total_steps()
+            ),
+            Role::Text,
+        ),
+        (format!("{} gone, {left} left", format::duration(seconds_gone(app, run))), Role::Text),
+    ];
+    if let Some(progress) = &history.progress {
+        let (what, _, far) = work(progress);
+        rows.push((format!("{what} {far}"), Role::Text));
+    }
+    if let Some((_, loss)) = history.loss_smooth.last_finite() {
+        rows.push((format!("train loss {}", format::loss(loss)), Role::Train));
+    }
+    if let Some(eval) = history.latest.get(&SplitName::Validation) {
+        let metric = history.metric();
+        let value = eval.scores.get(metric).map_or("-".into(), |value| format::score(metric, value));
+        rows.push((
+            format!("validation loss {}, {} {value}", format::loss(eval.scores.loss), format::metric(metric)),
+            Role::Validation,
+        ));
+    }
+    if let Some(best) = history.best {
+        rows.push((
+            format!("best {} at step {}", format::score(best.metric, best.value), best.step),
+            Role::Best,
+        ));
+    }
+    for (row, (text, role)) in rows.iter().enumerate().take(area.height as usize) {
+        put(buffer, area.x, area.y + row as u16, area.width, text, app.theme.style(*role));
+    }
+}

@@ -1,0 +1,12 @@
+//! One file for each screen: its state, what keys do to it, how it is drawn.
+
+mod details;
+pub mod form;
+pub mod help;
+pub mod infer;
+pub mod live;
+mod panes;
+pub mod popup;
+pub mod run_view;
+pub mod runs;
+mod scores;

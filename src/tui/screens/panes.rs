@@ -1,0 +1,218 @@
+//! The panes of a run: its curves, its newest step, its scores, its log.
+
+use super::live::WIDE;
+use super::run_view::RunView;
+use super::scores;
+use crate::catalog::Metric;
+use crate::event::{Eval, SplitName};
+use crate::run::history::{History, LogKind};
+use crate::run::series::Series;
+use crate::tui::app::App;
+use crate::tui::format;
+use crate::tui::theme::Role;
+use crate::tui::widgets::bars::spark;
+use crate::tui::widgets::line_chart::{Curve, LineChart, Look};
+use crate::tui::widgets::{airy_pane, cut, pane, put, wrap};
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use ratatui::widgets::Widget;
+use unicode_width::UnicodeWidthStr;
+pub(super) fn draw_loss_pane(app: &App, history: &History, area: Rect, buffer: &mut Buffer) {
+    let block = pane(app.theme, "Loss", false);
+    let inner = block.inner(area);
+    block.render(area, buffer);
+    draw_loss(app, history, inner, buffer);
+}
+
+/// Draws the losses of training and validation.
+pub(super) fn draw_loss(app: &App, history: &History, area: Rect, buffer: &mut Buffer) {
+    let mut curves = vec![
+        Curve { name: "", role: Role::TrainRaw, look: Look::Line, series: &history.loss },
+        Curve { name: "train", role: Role::Train, look: Look::Line, series: &history.loss_smooth },
+    ];
+    if let Some(series) = history.score(SplitName::Validation, Metric::Loss) {
+        curves.push(Curve {
+            name: "validation",
+            role: Role::Validation,
+            look: Look::Points("●", "o"),
+            series,
+        });
+    }
+    let chart = LineChart {
+        curves: &curves,
+        steps: history.total_steps(),
+        steps_per_epoch: steps_per_epoch(history),
+        percent: false,
+        reference: None,
+        empty: "the loss of the first step comes here",
+        theme: app.theme,
+    };
+    chart.render(area, buffer);
+}
+
+pub(super) fn draw_score_pane(app: &App, history: &History, area: Rect, buffer: &mut Buffer) {
+    let metric = history.metric();
+    let best = history.best.map_or(String::new(), |best| {
+        format!(", best {} at step {}", format::score(metric, best.value), format::count(best.step))
+    });
+    let name = match metric {
+        Metric::Loss => "Validation loss",
+        Metric::Accuracy => "Accuracy",
+        Metric::F1 => "F1",
+        Metric::MatthewsCorrelation => "Matthews correlation",
+    };
+    let title = format!("{name}{best}");
+    let title = cut(app.theme, &title, (area.width as usize).saturating_sub(6));
+    let block = pane(app.theme, &title, false);
+    let inner = block.inner(area);
+    block.render(area, buffer);
+    let looks = [
+        (SplitName::Train, Look::Points("○", ".")),
+        (SplitName::Test, Look::Points("◆", "x")),
+        (SplitName::Validation, Look::Points("●", "o")),
+    ];
+    let curves: Vec<Curve<'_>> = looks
+        .into_iter()
+        .filter_map(|(split, look)| {
+            let series = history.score(split, metric)?;
+            Some(Curve { name: split.name(), role: scores::split_role(split), look, series })
+        })
+        .collect();
+    let chart = LineChart {
+        curves: &curves,
+        steps: history.total_steps(),
+        steps_per_epoch: steps_per_epoch(history),
+        percent: metric != Metric::Loss,
+        reference: history.best.map(|best| best.value),
+        empty: "the first score comes here",
+        theme: app.theme,
+    };
+    chart.render(inner, buffer);
+}
+
+fn steps_per_epoch(history: &History) -> u64 {
+    history.started.as_ref().map_or(0, |started| started.steps_per_epoch)
+}
+
+pub(super) fn draw_step(app: &App, history: &History, area: Rect, buffer: &mut Buffer) {
+    let theme = app.theme;
+    let block = airy_pane(theme, "Step", false);
+    let inner = block.inner(area);
+    block.render(area, buffer);
+    let step = history.step.as_ref();
+    let dash = || "-".to_string();
+    let mut rows: Vec<(&str, String, Option<String>)> = Vec::new();
+    let spark_width = (inner.width as usize).saturating_sub(18).min(12);
+    let sparked = |series: &Series| Some(spark(series.recent().map(|(_, value)| value), spark_width, theme));
+    rows.push(("loss", step.map_or_else(dash, |step| format::loss(step.loss)), sparked(&history.loss)));
+    rows.push((
+        "lr",
+        step.map_or_else(dash, |step| format::learning_rate(step.learning_rate)),
+        Some(spark(course(&history.learning_rate, spark_width).into_iter(), spark_width, theme)),
+    ));
+    rows.push((
+        "grad norm",
+        step.map_or_else(dash, |step| format::short(step.grad_norm)),
+        sparked(&history.grad_norm),
+    ));
+    let rate = |rate: Option<f64>| rate.map_or_else(dash, format::short);
+    if app.size.0 < WIDE {
+        // There is no room for the table of scores, and the speeds stand above.
+        let metric = history.metric();
+        let value = |eval: Option<&Eval>, metric| {
+            let value = eval.and_then(|eval| eval.scores.get(metric));
+            value.map_or_else(dash, |value| format::score(metric, value))
+        };
+        let latest = history.latest.get(&SplitName::Validation);
+        rows.push(("val. loss", value(latest, Metric::Loss), None));
+        rows.push((format::metric(metric), value(latest, metric), None));
+        rows.push(("best", value(history.best_eval.as_ref(), metric), None));
+    }
+    rows.push(("examples/s", rate(history.examples_per_second()), None));
+    rows.push(("tokens/s", rate(history.tokens_per_second()), None));
+    if let Some(started) = &history.started {
+        rows.push(("parameters", format::short(started.trainable_parameters as f64), None));
+        rows.push(("device", started.device.clone(), None));
+        rows.push(("precision", started.precision.clone(), None));
+    }
+    for (row, (name, value, spark)) in rows.into_iter().enumerate().take(inner.height as usize) {
+        let y = inner.y + row as u16;
+        put(buffer, inner.x, y, inner.width, name, theme.style(Role::Muted));
+        let x = inner.x + 11;
+        let rest = inner.right().saturating_sub(x);
+        if let Some(spark) = spark {
+            put(buffer, x, y, rest, &format!("{value:>6}"), theme.style(Role::Text));
+            put(buffer, x + 7, y, rest.saturating_sub(7), &spark, theme.style(Role::Train));
+        } else {
+            let value = if value.width() <= 6 { format!("{value:>6}") } else { value };
+            put(buffer, x, y, rest, &cut(theme, &value, rest as usize), theme.style(Role::Text));
+        }
+    }
+}
+
+/// A curve from its first step to its last in at most `width` values.
+fn course(series: &Series, width: usize) -> Vec<f64> {
+    let last = series.last().map_or(0.0, |(step, _)| step as f64);
+    let columns = series.columns(0.0, last, width);
+    columns.iter().filter(|column| column.finite > 0).map(|column| column.mean).collect()
+}
+
+pub(super) fn draw_scores(app: &App, run: &RunView, area: Rect, buffer: &mut Buffer) {
+    let theme = app.theme;
+    let block = airy_pane(theme, "Scores", false);
+    let inner = block.inner(area);
+    block.render(area, buffer);
+    let used = scores::draw(run.history(), theme, inner, buffer);
+    let Some((metric, spread)) = run.spread().filter(|_| run.spec.repeats > 1) else { return };
+    let y = inner.y + used;
+    if y < inner.bottom() {
+        let text = format!(
+            "{} {} {} over {} of {} seeds",
+            format::score(metric, spread.mean),
+            theme.sign("±", "+-"),
+            format::score(metric, spread.sd),
+            spread.count,
+            run.spec.repeats
+        );
+        put(buffer, inner.x, y, inner.width, &text, theme.style(Role::Best));
+    }
+}
+
+pub(super) fn draw_log(app: &App, history: &History, area: Rect, buffer: &mut Buffer) {
+    let theme = app.theme;
+    let title = if app.live.back > 0 { format!("Log, {} lines back", app.live.back) } else { "Log".into() };
+    let block = airy_pane(theme, &title, false);
+    let inner = block.inner(area);
+    block.render(area, buffer);
+    let lines = log_lines(app, history, inner.width as usize, inner.height as usize);
+    for (row, (text, role)) in lines.iter().enumerate() {
+        let y = inner.y + row as u16;
+        let style = theme.style(*role);
+        put(buffer, inner.x, y, inner.width, text, style);
+        put(buffer, inner.x, y, 8.min(inner.width), text, theme.style(Role::Muted));
+    }
+}
+
+/// The last lines of the log that fit, wrapped; the oldest first.
+fn log_lines(app: &App, history: &History, width: usize, height: usize) -> Vec<(String, Role)> {
+    let mut out: Vec<(String, Role)> = Vec::new();
+    for line in history.log.iter().rev().skip(app.live.back) {
+        if out.len() >= height {
+            break;
+        }
+        let role = match line.kind {
+            LogKind::Note => Role::Text,
+            LogKind::Warning => Role::Warning,
+            LogKind::Best => Role::Best,
+        };
+        let time = format::clock(line.time, app.utc_offset);
+        let wrapped = wrap(&line.text, width.saturating_sub(10).max(10));
+        for (number, text) in wrapped.iter().enumerate().rev() {
+            let stamp = if number == 0 { time.as_str() } else { "" };
+            out.push((format!("{stamp:<8}  {text}"), role));
+        }
+    }
+    out.truncate(height);
+    out.reverse();
+    out
+}

@@ -1,0 +1,400 @@
+//! Boxes over everything: messages, questions, lists to choose from.
+
+use super::{form, infer};
+use crate::event::Command;
+use crate::tui::app::App;
+use crate::tui::msg::{Action, Effect};
+use crate::tui::theme::Role;
+use crate::tui::widgets::text_field::{Edit, TextField};
+use crate::tui::widgets::{airy_pane, centred, cut, fixed, put, wrap};
+use ratatui::buffer::Buffer;
+use ratatui::layout::{Position, Rect};
+use ratatui::widgets::{Clear, Widget};
+use std::path::PathBuf;
+use unicode_width::UnicodeWidthStr;
+
+/// A box over everything that takes the keys.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Popup {
+    /// Something to be read.
+    Message {
+        /// What was tried, or what it is about.
+        title: String,
+        /// Sentences.
+        text: String,
+        /// First line that is shown.
+        first: usize,
+    },
+    /// Something to be decided.
+    Question(Question),
+    /// A value to be chosen from a list, or typed.
+    Choice(Choice),
+    /// All keys.
+    Help {
+        /// First line that is shown.
+        first: usize,
+    },
+}
+
+/// Something to be decided.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Question {
+    /// What it is about.
+    pub title: String,
+    /// The question.
+    pub text: String,
+    /// What can be answered; the last one changes nothing.
+    pub answers: Vec<Answer>,
+    /// The answer under the cursor.
+    pub at: usize,
+}
+
+/// An answer to a question.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Answer {
+    /// Its key.
+    pub key: char,
+    /// What it says.
+    pub text: &'static str,
+    /// What it does.
+    pub reply: Reply,
+}
+
+/// What an answer does.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Reply {
+    /// Nothing.
+    Nothing,
+    /// Stop the training and save, then quit.
+    StopAndQuit,
+    /// Quit at once.
+    Quit,
+    /// Stop the training and save.
+    Stop,
+    /// Delete a run.
+    Delete(PathBuf),
+    /// Write the form to the file and close it.
+    SaveForm,
+    /// Close the form and forget it.
+    DiscardForm,
+}
+
+/// A list to choose from.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Choice {
+    /// What is chosen.
+    pub title: String,
+    /// What there is.
+    pub items: Vec<Item>,
+    /// Says what else may be typed; `None` where only the items will do.
+    pub free: Option<&'static str>,
+    /// What was typed: it filters the items, or is the value.
+    pub typed: TextField,
+    /// The line under the cursor.
+    pub at: usize,
+    /// What the choice is for.
+    pub purpose: Purpose,
+}
+
+/// What a choice is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Purpose {
+    /// The value of a line of the form.
+    FormLine(usize),
+    /// The weights that judge.
+    Weights,
+}
+
+/// Something to choose.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Item {
+    /// What is chosen.
+    pub value: String,
+    /// What it is.
+    pub note: String,
+}
+
+impl Choice {
+    /// The lines that are shown: what was typed when it may be a value, then the items that contain it.
+    pub fn shown(&self) -> Vec<Item> {
+        let typed = self.typed.text().trim();
+        let lower = typed.to_lowercase();
+        let fits = |item: &&Item| {
+            item.value.to_lowercase().contains(&lower) || item.note.to_lowercase().contains(&lower)
+        };
+        let mut shown: Vec<Item> = self.items.iter().filter(fits).cloned().collect();
+        if let (Some(note), false) =
+            (self.free, typed.is_empty() || shown.iter().any(|item| item.value == typed))
+        {
+            shown.push(Item { value: typed.to_string(), note: note.to_string() });
+        }
+        shown
+    }
+}
+
+impl Popup {
+    /// Something to be read.
+    pub fn message(title: impl Into<String>, text: impl Into<String>) -> Popup {
+        Popup::Message { title: title.into(), text: text.into(), first: 0 }
+    }
+
+    /// A question; the last answer changes nothing and is where the cursor is.
+    pub fn question(title: &str, text: String, answers: Vec<(char, &'static str, Reply)>) -> Popup {
+        let answers: Vec<Answer> =
+            answers.into_iter().map(|(key, text, reply)| Answer { key, text, reply }).collect();
+        let at = answers.len().saturating_sub(1);
+        Popup::Question(Question { title: title.into(), text, answers, at })
+    }
+}
+
+/// What a key does to the popup.
+pub fn act(app: &mut App, action: Action) -> Vec<Effect> {
+    let last = last_scroll(app);
+    let Some(popup) = &mut app.popup else { return Vec::new() };
+    match (popup, action) {
+        (Popup::Question(question), Action::Answer(number)) => {
+            let reply = question.answers.get(number).map_or(Reply::Nothing, |answer| answer.reply.clone());
+            app.popup = None;
+            return answer(app, reply);
+        }
+        (Popup::Question(question), Action::Enter) => {
+            let number = question.at;
+            return act(app, Action::Answer(number));
+        }
+        (Popup::Choice(choice), Action::Enter) => {
+            let (purpose, chosen) = (choice.purpose, choice.shown().get(choice.at).cloned());
+            let Some(chosen) = chosen else { return Vec::new() };
+            app.popup = None;
+            return match purpose {
+                Purpose::FormLine(line) => form::choose(app, line, &chosen.value),
+                Purpose::Weights => infer::choose(app, &chosen.value),
+            };
+        }
+        (Popup::Message { .. } | Popup::Help { .. }, Action::Enter | Action::Help) | (_, Action::Back) => {
+            app.popup = None;
+        }
+        (Popup::Question(Question { at, answers, .. }), action) => *at = moved(*at, answers.len(), action),
+        (Popup::Choice(choice), action) => choice.at = moved(choice.at, choice.shown().len(), action),
+        (Popup::Message { first, .. } | Popup::Help { first }, action) => {
+            *first = moved(*first, last + 1, action);
+        }
+    }
+    Vec::new()
+}
+
+/// The last line of the popup that may come to its top, so that scrolling ends at the end.
+fn last_scroll(app: &App) -> usize {
+    let (width, height) = app.size;
+    let (lines, around) = match &app.popup {
+        Some(Popup::Message { text, .. }) => (wrap(text, message_width(width)).len(), 4),
+        Some(Popup::Help { .. }) => (super::help::lines(app).len(), 6),
+        _ => (0, 0),
+    };
+    lines.saturating_sub(height.saturating_sub(around).max(1) as usize)
+}
+
+/// Cells for the text of a message on a screen so wide.
+fn message_width(screen: u16) -> usize {
+    screen.saturating_sub(6).min(84).saturating_sub(4) as usize
+}
+
+/// Types into the popup.
+pub fn type_in(app: &mut App, edit: &Edit) {
+    if let Some(Popup::Choice(choice)) = &mut app.popup
+        && choice.typed.edit(edit)
+    {
+        choice.at = 0;
+    }
+}
+
+/// Where the cursor is after a move among `count` lines.
+pub fn moved(at: usize, count: usize, action: Action) -> usize {
+    let last = count.saturating_sub(1);
+    match action {
+        Action::Up => at.saturating_sub(1),
+        Action::Down | Action::Next => at + 1,
+        Action::PageUp => at.saturating_sub(10),
+        Action::PageDown => at + 10,
+        Action::First => 0,
+        Action::Last => last,
+        _ => at,
+    }
+    .min(last)
+}
+
+fn answer(app: &mut App, reply: Reply) -> Vec<Effect> {
+    match reply {
+        Reply::Nothing => Vec::new(),
+        Reply::Quit => vec![Effect::Quit],
+        Reply::StopAndQuit => {
+            app.leaving = true;
+            stop(app)
+        }
+        Reply::Stop => stop(app),
+        Reply::Delete(dir) => vec![Effect::Delete(dir)],
+        Reply::SaveForm => form::act(app, Action::SaveForm),
+        Reply::DiscardForm => {
+            app.form = None;
+            Vec::new()
+        }
+    }
+}
+
+fn stop(app: &mut App) -> Vec<Effect> {
+    match &mut app.training {
+        Some(run) if run.is_live() => {
+            run.asked = Some(Command::Stop);
+            vec![Effect::Tell(Command::Stop)]
+        }
+        _ if app.leaving => vec![Effect::Quit],
+        _ => Vec::new(),
+    }
+}
+
+/// Asks whether to leave while a run is live; leaves at once otherwise.
+pub fn ask_to_quit(app: &mut App) -> Vec<Effect> {
+    if !app.is_training() {
+        if app.form.as_ref().is_some_and(form::Form::is_changed) {
+            app.popup = Some(Popup::question(
+                "The form was changed",
+                "What you changed is not in the experiments file.".into(),
+                vec![('q', "quit and forget the changes", Reply::Quit), ('k', "stay", Reply::Nothing)],
+            ));
+            return Vec::new();
+        }
+        return vec![Effect::Quit];
+    }
+    app.popup = Some(Popup::question(
+        "A run is being trained",
+        "Quitting ends it. Its work can be saved first; `r` on the Runs screen then goes on where it was."
+            .into(),
+        vec![
+            ('s', "stop it, save the work, then quit", Reply::StopAndQuit),
+            ('q', "quit now; steps since the last checkpoint are lost", Reply::Quit),
+            ('k', "keep training", Reply::Nothing),
+        ],
+    ));
+    Vec::new()
+}
+
+/// Draws the popup over `area`; returns where the terminal's cursor belongs while text is typed.
+pub fn draw(app: &App, area: Rect, buffer: &mut Buffer) -> Option<Position> {
+    match app.popup.as_ref()? {
+        Popup::Message { title, text, first } => {
+            draw_message(app, area, buffer, title, text, *first);
+            None
+        }
+        Popup::Question(question) => {
+            draw_question(app, area, buffer, question);
+            None
+        }
+        Popup::Choice(choice) => Some(draw_choice(app, area, buffer, choice)),
+        Popup::Help { first } => {
+            super::help::draw(app, area, buffer, *first);
+            None
+        }
+    }
+}
+
+/// An empty framed box in the middle; returns its inside.
+pub fn open_box(app: &App, area: Rect, buffer: &mut Buffer, title: &str, width: u16, height: u16) -> Rect {
+    let rect = centred(area, width, height);
+    Clear.render(rect, buffer);
+    let block = airy_pane(app.theme, title, true);
+    let inner = block.inner(rect);
+    block.render(rect, buffer);
+    inner
+}
+
+fn draw_message(app: &App, area: Rect, buffer: &mut Buffer, title: &str, text: &str, first: usize) {
+    let width = area.width.saturating_sub(6).min(84);
+    let lines = wrap(text, message_width(area.width));
+    let height = (lines.len() as u16 + 4).min(area.height);
+    let inner = open_box(app, area, buffer, title, width, height);
+    let room = inner.height.saturating_sub(2) as usize;
+    let first = first.min(lines.len().saturating_sub(room));
+    for (row, line) in lines.iter().skip(first).take(room.max(1)).enumerate() {
+        put(buffer, inner.x, inner.y + row as u16, inner.width, line, app.theme.style(Role::Text));
+    }
+    let more = if lines.len() > room { "   up and down for more" } else { "" };
+    let key = app.theme.sign("⏎", "enter");
+    let y = inner.bottom().saturating_sub(1);
+    let x = put(buffer, inner.x, y, inner.width, key, app.theme.style(Role::Key));
+    let rest = inner.right().saturating_sub(x);
+    put(buffer, x, y, rest, &format!(" close{more}"), app.theme.style(Role::Muted));
+}
+
+fn draw_question(app: &App, area: Rect, buffer: &mut Buffer, question: &Question) {
+    let theme = app.theme;
+    let width = area.width.saturating_sub(6).min(70);
+    let lines = wrap(&question.text, width.saturating_sub(4) as usize);
+    let height = (lines.len() + question.answers.len()) as u16 + 3;
+    let inner = open_box(app, area, buffer, &question.title, width, height);
+    let answers = question.answers.len() as u16;
+    let room = inner.height.saturating_sub(answers + 1);
+    for (row, line) in lines.iter().take(room as usize).enumerate() {
+        put(buffer, inner.x, inner.y + row as u16, inner.width, line, theme.style(Role::Text));
+    }
+    let top = inner.bottom().saturating_sub(answers).max(inner.y);
+    for (number, answer) in question.answers.iter().enumerate() {
+        let y = top + number as u16;
+        if y >= inner.bottom() {
+            return;
+        }
+        let selected = number == question.at;
+        if selected {
+            let bar = " ".repeat(inner.width as usize);
+            put(buffer, inner.x, y, inner.width, &bar, theme.style(Role::Selected));
+        }
+        let style = theme.style(if selected { Role::Selected } else { Role::Text });
+        let key = theme.style(if selected { Role::Selected } else { Role::Key });
+        let sign = if selected { theme.sign("▸ ", "> ") } else { "  " };
+        let x = put(buffer, inner.x, y, inner.width, sign, style);
+        let x = put(buffer, x, y, inner.right().saturating_sub(x), &answer.key.to_string(), key);
+        put(buffer, x + 2, y, inner.right().saturating_sub(x + 2), answer.text, style);
+    }
+}
+
+fn draw_choice(app: &App, area: Rect, buffer: &mut Buffer, choice: &Choice) -> Position {
+    let theme = app.theme;
+    let shown = choice.shown();
+    let widest = choice.items.iter().map(|item| item.value.width()).max().unwrap_or(0).clamp(12, 44);
+    let notes = choice.items.iter().map(|item| item.note.width()).max().unwrap_or(0);
+    let width = ((widest + notes + 10) as u16).clamp(50, 100).min(area.width.saturating_sub(2));
+    let height = (choice.items.len() as u16 + 5).min(area.height.saturating_sub(2));
+    let inner = open_box(app, area, buffer, &choice.title, width, height);
+    let sign = theme.sign("▸ ", "> ");
+    let x = put(buffer, inner.x, inner.y, inner.width, sign, theme.style(Role::Key));
+    let field = Rect { x, y: inner.y, width: inner.right().saturating_sub(x), height: 1.min(inner.height) };
+    let cursor = choice.typed.draw_line(buffer, field, theme.style(Role::Text));
+    if choice.typed.text().is_empty() {
+        let hint =
+            if choice.free.is_some() { "type to filter, or any other value" } else { "type to filter" };
+        put(buffer, x, inner.y, field.width, hint, theme.style(Role::Muted));
+    }
+    let room = inner.height.saturating_sub(2) as usize;
+    let first = (choice.at + 1).saturating_sub(room);
+    if shown.is_empty() {
+        put(buffer, inner.x, inner.y + 2, inner.width, "nothing contains that", theme.style(Role::Muted));
+    }
+    for (row, item) in shown.iter().enumerate().skip(first).take(room) {
+        let y = inner.y + 2 + (row - first) as u16;
+        let selected = row == choice.at;
+        let line = format!(
+            "{}{}  {}",
+            if selected { sign } else { "  " },
+            fixed(theme, &item.value, widest),
+            cut(theme, &item.note, (inner.width as usize).saturating_sub(widest + 4))
+        );
+        let line = fixed(theme, &line, inner.width as usize);
+        put(
+            buffer,
+            inner.x,
+            y,
+            inner.width,
+            &line,
+            theme.style(if selected { Role::Selected } else { Role::Text }),
+        );
+    }
+    cursor
+}

@@ -1,0 +1,61 @@
+//! The scores of a run as a small table: splits down, before and best and latest across.
+
+use crate::catalog::Metric;
+use crate::event::{Scores, SplitName};
+use crate::run::history::History;
+use crate::tui::format;
+use crate::tui::theme::{Role, Theme};
+use crate::tui::widgets::put;
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+
+/// The style of a split.
+pub(super) fn split_role(split: SplitName) -> Role {
+    match split {
+        SplitName::Train => Role::Train,
+        SplitName::Validation => Role::Validation,
+        SplitName::Test => Role::Test,
+    }
+}
+
+/// Draws the table into the top of `area`; returns the lines it took.
+pub(super) fn draw(history: &History, theme: Theme, area: Rect, buffer: &mut Buffer) -> u16 {
+    if history.latest.is_empty() {
+        let text = "Not scored yet.";
+        put(buffer, area.x, area.y, area.width, text, theme.style(Role::Muted));
+        return 1;
+    }
+    let metric = history.metric();
+    let name = format::metric(metric);
+    let muted = theme.style(Role::Muted);
+    let head = format!("{:<11}{:>8}{:>8}{:>8}{:>8}", name, "before", "latest", "best", "loss");
+    put(buffer, area.x, area.y, area.width, &head, muted);
+    let mut y = area.y + 1;
+    for split in [SplitName::Validation, SplitName::Test, SplitName::Train] {
+        let Some(latest) = history.latest.get(&split) else { continue };
+        if y >= area.bottom() {
+            break;
+        }
+        let role = theme.style(split_role(split));
+        let x = put(buffer, area.x, y, area.width, &format!("{:<11}", split.name()), role);
+        let cell = |scores: Option<&Scores>| {
+            scores
+                .and_then(|scores| scores.get(metric))
+                .map_or("-".into(), |value| format::score(metric, value))
+        };
+        let best = match split {
+            SplitName::Validation => {
+                history.best.map_or("-".into(), |best| format::score(metric, best.value))
+            }
+            _ => String::new(),
+        };
+        let text = format!("{:>8}{:>8}", cell(history.before.get(&split)), cell(Some(&latest.scores)));
+        let x = put(buffer, x, y, area.right().saturating_sub(x), &text, theme.style(Role::Text));
+        let x =
+            put(buffer, x, y, area.right().saturating_sub(x), &format!("{best:>8}"), theme.style(Role::Best));
+        let loss = latest.scores.get(Metric::Loss).map_or("-".into(), format::loss);
+        put(buffer, x, y, area.right().saturating_sub(x), &format!("{loss:>8}"), theme.style(Role::Text));
+        y += 1;
+    }
+    y - area.y
+}

@@ -1,0 +1,176 @@
+//! What a message does to the app. No files, no channels, no clock.
+
+use super::app::{App, Tab};
+use super::input::place;
+use super::keymap::Place;
+use super::msg::{Action, Effect, Msg};
+use super::screens::popup::{self, Popup};
+use super::screens::run_view::RunView;
+use super::screens::{form, infer, live, runs};
+use super::widgets::text_field::Edit;
+use crate::event::{Event, Status};
+use crate::run::Said;
+
+/// Takes a message and says what is to be done in the world.
+pub fn update(app: &mut App, msg: Msg) -> Vec<Effect> {
+    match msg {
+        Msg::Do(action) => act(app, action),
+        Msg::Type(edit) => type_in(app, &edit),
+        Msg::Resize(width, height) => {
+            app.size = (width, height);
+            Vec::new()
+        }
+        Msg::Tick(now) => {
+            app.now = now;
+            refresh(app)
+        }
+        Msg::Listed { experiments, runs } => {
+            app.runs.list(experiments, runs);
+            runs::peek(app)
+        }
+        Msg::Replayed { dir, result } => replayed(app, dir, result),
+        Msg::Begun { spec, dir, earlier } => {
+            app.training = Some(RunView::begun(*spec, dir, app.now, earlier));
+            app.viewed = None;
+            app.live.back = 0;
+            app.go(Tab::Live);
+            Vec::new()
+        }
+        Msg::Said(said) => {
+            take(app, &said);
+            Vec::new()
+        }
+        Msg::Over(result) => over(app, result),
+        Msg::Written { name } => {
+            app.form = None;
+            app.runs.select(&name);
+            Vec::new()
+        }
+        Msg::Opened { asked, result } => {
+            let now = app.now;
+            app.infer.opened(asked, result, now)
+        }
+        Msg::Answer { asked, seconds, result } => {
+            app.infer.answer(asked, seconds, result);
+            Vec::new()
+        }
+        Msg::Trouble { title, text } => {
+            app.complain(title, text);
+            Vec::new()
+        }
+    }
+}
+
+fn act(app: &mut App, action: Action) -> Vec<Effect> {
+    match action {
+        Action::Suspend => return vec![Effect::Suspend],
+        Action::Redraw => return vec![Effect::Redraw],
+        Action::Quit => return popup::ask_to_quit(app),
+        _ => {}
+    }
+    match (place(app), action) {
+        (Place::Message | Place::Question | Place::Choice, action) => popup::act(app, action),
+        (_, Action::Help) => {
+            app.popup = Some(Popup::Help { first: 0 });
+            Vec::new()
+        }
+        (_, Action::Go(Tab::Infer)) => infer::enter(app),
+        (_, Action::Go(tab)) => {
+            app.go(tab);
+            if tab == Tab::Runs { vec![Effect::Refresh] } else { Vec::new() }
+        }
+        (Place::Form | Place::FormLine, action) => form::act(app, action),
+        (Place::Runs | Place::Filter, action) => runs::act(app, action),
+        (Place::Live, action) => {
+            let effects = live::act(app, action);
+            if action == Action::Back { vec![Effect::Refresh] } else { effects }
+        }
+        (Place::Infer, action) => infer::act(app, action),
+        (Place::Everywhere, _) => Vec::new(),
+    }
+}
+
+fn type_in(app: &mut App, edit: &Edit) -> Vec<Effect> {
+    match place(app) {
+        Place::Choice => popup::type_in(app, edit),
+        Place::FormLine => form::type_in(app, edit),
+        Place::Filter => return runs::type_in(app, edit),
+        Place::Infer => return infer::type_in(app, edit),
+        _ => {}
+    }
+    Vec::new()
+}
+
+/// Keeps what others change fresh while it is in front: the run that is watched, the live weights.
+fn refresh(app: &mut App) -> Vec<Effect> {
+    if let (Tab::Live, Some(run)) = (app.tab, app.viewed.as_ref().filter(|run| !run.history().is_over())) {
+        return vec![Effect::Tail(run.dir.clone())];
+    }
+    if app.tab != Tab::Infer || !app.is_training() {
+        return Vec::new();
+    }
+    let started = app.training.as_ref().and_then(|run| run.history().started.as_ref());
+    let parameters = started.map_or(0, |started| started.trainable_parameters);
+    let now = app.now;
+    app.infer.refresh_if_old(now, parameters)
+}
+
+fn replayed(
+    app: &mut App,
+    dir: std::path::PathBuf,
+    result: Result<(crate::spec::RunSpec, Vec<crate::run::history::History>), String>,
+) -> Vec<Effect> {
+    match result {
+        Ok((spec, seeds)) => {
+            if let Some(viewed) = app.viewed.as_mut().filter(|viewed| viewed.dir == dir) {
+                let seed = viewed.seed;
+                *viewed = RunView { seed, ..RunView::past(spec, dir.clone(), seeds.clone()) };
+            }
+            app.runs.peeked = Some((dir, seeds));
+        }
+        Err(why) if app.viewed.as_ref().is_some_and(|viewed| viewed.dir == dir) => {
+            app.complain("This run cannot be read", why);
+        }
+        Err(_) => app.runs.peeked = Some((dir, Vec::new())),
+    }
+    Vec::new()
+}
+
+fn take(app: &mut App, said: &Said) {
+    if let Some(run) = &mut app.training {
+        run.take(said);
+    }
+    if let Event::Ended { status: Status::Stopped, .. } = said.event
+        && let Some(run) = &mut app.training
+    {
+        run.asked = None;
+    }
+}
+
+fn over(app: &mut App, result: Result<(), String>) -> Vec<Effect> {
+    if let Some(run) = &mut app.training {
+        run.is_running = false;
+        run.asked = None;
+    }
+    app.runs.peeked = None;
+    if app.leaving {
+        return vec![Effect::Quit];
+    }
+    if let Err(why) = result {
+        app.complain("The run failed", why);
+    }
+    let mut effects = vec![Effect::Refresh];
+    if app.infer.is_live()
+        && let Some(run) = &app.training
+    {
+        // The weights that were judged with stay in memory; the best ones on disk take their place.
+        let source = infer::Source::Run { name: run.name(), dir: run.dir.clone() };
+        if app.tab == Tab::Infer {
+            effects.extend(infer::open(app, source));
+        } else {
+            app.infer.source = infer::Source::Nothing;
+            app.infer.opened = None;
+        }
+    }
+    effects
+}

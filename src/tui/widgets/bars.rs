@@ -1,0 +1,76 @@
+//! Bars in eighths of a cell, and lines of little bars.
+
+use super::put;
+use crate::tui::theme::{Role, Theme};
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+
+const EIGHTHS: [&str; 8] = ["", "▏", "▎", "▍", "▌", "▋", "▊", "▉"];
+const HEIGHTS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
+const PLAIN_HEIGHTS: [char; 8] = ['_', '.', ':', '-', '=', '+', '*', '#'];
+
+/// Draws a bar that is `fraction` full (0..=1; anything else counts as the nearest) in the first line of `area`.
+pub fn bar(buffer: &mut Buffer, area: Rect, fraction: f64, role: Role, theme: Theme) {
+    let fraction = if fraction.is_finite() { fraction.clamp(0.0, 1.0) } else { 0.0 };
+    let eighths = (f64::from(area.width) * 8.0 * fraction).round() as usize;
+    let (full, rest) = if theme.ascii { ((eighths + 4) / 8, 0) } else { (eighths / 8, eighths % 8) };
+    let filled = theme.sign("█", "#").repeat(full) + EIGHTHS[rest];
+    let empty =
+        theme.sign("·", "-").repeat((area.width as usize).saturating_sub(full + usize::from(rest > 0)));
+    let x = put(buffer, area.x, area.y, area.width, &filled, theme.style(role));
+    put(buffer, x, area.y, area.right().saturating_sub(x), &empty, theme.style(Role::Empty));
+}
+
+/// The last `width` of `values` as little bars between their lowest and highest; a space where one
+/// is not a finite number.
+pub fn spark(values: impl Iterator<Item = f64>, width: usize, theme: Theme) -> String {
+    let values: Vec<f64> = values.collect();
+    let values = &values[values.len().saturating_sub(width)..];
+    let finite = values.iter().copied().filter(|value| value.is_finite());
+    let (min, max) = finite.fold((f64::INFINITY, f64::NEG_INFINITY), |(a, b), v| (a.min(v), b.max(v)));
+    let heights = if theme.ascii { PLAIN_HEIGHTS } else { HEIGHTS };
+    let sign = |value: &f64| match value {
+        value if !value.is_finite() => ' ',
+        value if max > min => heights[((value - min) / (max - min) * 7.0).round() as usize],
+        _ => heights[3],
+    };
+    let drawn: String = values.iter().map(sign).collect();
+    format!("{drawn:>width$}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tui::theme::Palette;
+
+    const FANCY: Theme = Theme { palette: Palette::None, ascii: false };
+    const PLAIN: Theme = Theme { palette: Palette::None, ascii: true };
+
+    fn drawn(fraction: f64, theme: Theme) -> String {
+        let area = Rect::new(0, 0, 4, 1);
+        let mut buffer = Buffer::empty(area);
+        bar(&mut buffer, area, fraction, Role::Bar, theme);
+        (0..4).map(|x| buffer[(x, 0)].symbol().to_string()).collect()
+    }
+
+    #[test]
+    fn bars_fill_in_eighths() {
+        let bars = [0.0, 0.01, 0.3, 0.5, 1.0, 7.0, f64::NAN].map(|fraction| drawn(fraction, FANCY));
+        assert_eq!(bars, ["····", "····", "█▎··", "██··", "████", "████", "····"]);
+        assert_eq!([0.0, 0.3, 1.0].map(|fraction| drawn(fraction, PLAIN)), ["----", "#---", "####"]);
+    }
+
+    #[test]
+    fn sparks_span_lowest_to_highest() {
+        assert_eq!(spark([9.0, 0.0, 1.0, 2.0, f64::NAN].into_iter(), 4, FANCY), "▁▅█ ");
+        assert_eq!(spark([3.0, 3.0].into_iter(), 4, FANCY), "  ▄▄");
+        assert_eq!(spark(std::iter::empty(), 3, FANCY), "   ");
+    }
+
+    #[test]
+    fn nothing_fits_into_nothing() {
+        let mut buffer = Buffer::empty(Rect::ZERO);
+        bar(&mut buffer, Rect::ZERO, 0.5, Role::Bar, FANCY);
+        assert_eq!(spark([1.0].into_iter(), 0, FANCY), "");
+    }
+}

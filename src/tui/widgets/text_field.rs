@@ -1,0 +1,291 @@
+//! Text that is being typed: a line, or a paragraph that wraps.
+//!
+//! The cursor moves by what a person sees as one character. What comes in is made harmless and
+//! bounded, so that no paste can freeze or smear the screen.
+
+use super::{harmless, put};
+use crate::tui::theme::{Role, Theme};
+use ratatui::buffer::Buffer;
+use ratatui::layout::{Position, Rect};
+use ratatui::style::Style;
+use ratatui::text::Span;
+use std::ops::Range;
+use unicode_width::UnicodeWidthStr;
+
+/// A change of the text or a move of the cursor.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Edit {
+    /// Put in text at the cursor.
+    Insert(String),
+    /// Take away the character before the cursor.
+    Backspace,
+    /// Take away the character after the cursor.
+    Delete,
+    /// Take away the word before the cursor.
+    DeleteWord,
+    /// Take away everything before the cursor.
+    DeleteToStart,
+    /// Take away everything after the cursor.
+    DeleteToEnd,
+    /// One character to the left.
+    Left,
+    /// One character to the right.
+    Right,
+    /// One word to the left.
+    WordLeft,
+    /// One word to the right.
+    WordRight,
+    /// To the beginning.
+    Home,
+    /// To the end.
+    End,
+}
+
+/// A text and a cursor in it.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct TextField {
+    text: String,
+    cursor: usize,
+    cut: bool,
+}
+
+impl TextField {
+    /// The most bytes that a field holds; an input of a model is far shorter.
+    pub const MOST: usize = 8192;
+
+    /// A field with `text` in it and the cursor behind it.
+    pub fn new(text: &str) -> Self {
+        let mut field = TextField::default();
+        field.edit(&Edit::Insert(text.to_string()));
+        field
+    }
+
+    /// What is in it.
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// Whether something was too long and lost its end.
+    pub fn was_cut(&self) -> bool {
+        self.cut
+    }
+
+    /// Does `edit`; whether the text changed.
+    pub fn edit(&mut self, edit: &Edit) -> bool {
+        let length = self.text.len();
+        match edit {
+            Edit::Insert(text) => self.insert(text),
+            Edit::Backspace => self.delete(self.before()..self.cursor),
+            Edit::Delete => self.delete(self.cursor..self.after()),
+            Edit::DeleteWord => self.delete(self.word_before()..self.cursor),
+            Edit::DeleteToStart => self.delete(0..self.cursor),
+            Edit::DeleteToEnd => self.delete(self.cursor..length),
+            Edit::Left => self.cursor = self.before(),
+            Edit::Right => self.cursor = self.after(),
+            Edit::WordLeft => self.cursor = self.word_before(),
+            Edit::WordRight => self.cursor = self.word_after(),
+            Edit::Home => self.cursor = 0,
+            Edit::End => self.cursor = length,
+        }
+        if self.text.len() < Self::MOST / 2 && !matches!(edit, Edit::Insert(_)) {
+            self.cut = false;
+        }
+        self.text.len() != length
+    }
+
+    fn insert(&mut self, text: &str) {
+        let room = Self::MOST.saturating_sub(self.text.len());
+        // Making harmless may lengthen a text threefold, so only what could fit is looked at.
+        let mut clean = harmless(&text[..floor_boundary(text, room)]);
+        clean.truncate(floor_boundary(&clean, room));
+        self.cut |= text.len() > room;
+        self.text.insert_str(self.cursor, &clean);
+        self.cursor += clean.len();
+    }
+
+    fn delete(&mut self, range: Range<usize>) {
+        self.cursor = range.start;
+        self.text.replace_range(range, "");
+    }
+
+    fn before(&self) -> usize {
+        let last = graphemes(&self.text[..self.cursor]).last().map_or(0, |(_, symbol)| symbol.len());
+        self.cursor - last
+    }
+
+    fn after(&self) -> usize {
+        let next = graphemes(&self.text[self.cursor..]).next().map_or(0, |(_, symbol)| symbol.len());
+        self.cursor + next
+    }
+
+    fn word_before(&self) -> usize {
+        let trimmed = self.text[..self.cursor].trim_end();
+        trimmed.rfind(char::is_whitespace).map_or(0, |at| at + 1)
+    }
+
+    fn word_after(&self) -> usize {
+        let rest = &self.text[self.cursor..];
+        let word = rest.len() - rest.trim_start().len();
+        self.cursor + rest[word..].find(char::is_whitespace).map_or(rest.len(), |at| word + at)
+    }
+
+    /// Draws the field as one line and returns where the terminal's cursor belongs.
+    pub fn draw_line(&self, buffer: &mut Buffer, area: Rect, style: Style) -> Position {
+        // The text is shown from a place that keeps the cursor inside.
+        let room = (area.width as usize).saturating_sub(1);
+        let mut start = 0;
+        while self.text[start..self.cursor].width() > room {
+            start += graphemes(&self.text[start..]).next().map_or(1, |(_, symbol)| symbol.len());
+        }
+        put(buffer, area.x, area.y, area.width, &self.text[start..], style);
+        let x = area.x + self.text[start..self.cursor].width() as u16;
+        Position { x: x.min(area.right().saturating_sub(1)), y: area.y }
+    }
+
+    /// Draws the field as a paragraph and returns where the terminal's cursor belongs. `empty` is
+    /// shown while there is no text.
+    pub fn draw_paragraph(&self, buffer: &mut Buffer, area: Rect, theme: Theme, empty: &str) -> Position {
+        if self.text.is_empty() || area.is_empty() {
+            put(buffer, area.x, area.y, area.width, empty, theme.style(Role::Muted));
+            return Position { x: area.x, y: area.y };
+        }
+        let rows = wrap_ranges(&self.text, (area.width as usize).max(1));
+        let at = rows.iter().rposition(|row| row.start <= self.cursor).unwrap_or(0);
+        let height = area.height as usize;
+        let first = (at + 1).saturating_sub(height);
+        for (line, row) in rows.iter().enumerate().skip(first).take(height) {
+            let y = area.y + (line - first) as u16;
+            put(buffer, area.x, y, area.width, &self.text[row.clone()], theme.style(Role::Text));
+        }
+        let x = area.x + self.text[rows[at].start..self.cursor].width() as u16;
+        let y = area.y + (at - first) as u16;
+        Position { x: x.min(area.right().saturating_sub(1)), y: y.min(area.bottom().saturating_sub(1)) }
+    }
+}
+
+/// The last place at or before `at` where `text` may be cut.
+fn floor_boundary(text: &str, at: usize) -> usize {
+    let mut at = at.min(text.len());
+    while !text.is_char_boundary(at) {
+        at -= 1;
+    }
+    at
+}
+
+/// What a person sees as one character, with the byte where it begins. `text` is harmless, so
+/// none is left out.
+fn graphemes(text: &str) -> impl Iterator<Item = (usize, String)> {
+    let span = Span::raw(text);
+    let symbols: Vec<String> =
+        span.styled_graphemes(Style::new()).map(|grapheme| grapheme.symbol.to_string()).collect();
+    let mut at = 0;
+    symbols.into_iter().map(move |symbol| {
+        let start = at;
+        at += symbol.len();
+        (start, symbol)
+    })
+}
+
+/// Where the rows of a wrapped `text` are: at most `width` cells each, broken after a space where
+/// there is one. There is always at least one row.
+pub fn wrap_ranges(text: &str, width: usize) -> Vec<Range<usize>> {
+    let clean;
+    let text = if text.contains(char::is_control) {
+        // Control characters are not drawn, but must be counted; one cell keeps the places right.
+        clean = text.chars().map(|c| if c.is_ascii_control() { ' ' } else { c }).collect::<String>();
+        clean.as_str()
+    } else {
+        text
+    };
+    let mut rows = Vec::new();
+    let (mut start, mut used, mut after_space) = (0, 0, None);
+    for (at, symbol) in graphemes(text) {
+        let cells = symbol.width();
+        if used + cells > width && at > start {
+            // A space may hang over the edge: it is not seen there.
+            if symbol == " " {
+                after_space = Some(at + 1);
+                continue;
+            }
+            let end = after_space.filter(|space| *space > start).unwrap_or(at);
+            rows.push(start..end);
+            used = text[end..at].width();
+            start = end;
+            after_space = None;
+        }
+        used += cells;
+        if symbol == " " {
+            after_space = Some(at + 1);
+        }
+    }
+    rows.push(start..text.len());
+    rows
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tui::theme::Palette;
+
+    fn typed(edits: &[Edit]) -> (String, usize) {
+        let mut field = TextField::new("the plot is thin");
+        for edit in edits {
+            field.edit(edit);
+        }
+        (field.text, field.cursor)
+    }
+
+    #[test]
+    fn editing_does_what_a_shell_does() {
+        assert_eq!(typed(&[Edit::DeleteWord]), ("the plot is ".into(), 12));
+        assert_eq!(typed(&[Edit::WordLeft, Edit::WordLeft, Edit::DeleteToEnd]), ("the plot ".into(), 9));
+        assert_eq!(typed(&[Edit::Home, Edit::WordRight, Edit::Delete]), ("theplot is thin".into(), 3));
+        assert_eq!(typed(&[Edit::Home, Edit::Backspace, Edit::Left]), ("the plot is thin".into(), 0));
+        assert_eq!(typed(&[Edit::DeleteToStart, Edit::Insert("é".into())]), ("é".into(), 2));
+    }
+
+    #[test]
+    fn the_cursor_moves_by_seen_characters() {
+        let mut field = TextField::new("a👩‍👩‍👧e\u{301}日");
+        let mut places = Vec::new();
+        for _ in 0..5 {
+            places.push(field.cursor);
+            field.edit(&Edit::Left);
+        }
+        assert_eq!(places, [25, 22, 19, 1, 0]);
+    }
+
+    #[test]
+    fn a_huge_paste_is_cut_and_told() {
+        let mut field = TextField::default();
+        let started = std::time::Instant::now();
+        field.edit(&Edit::Insert("日\x1b".repeat(300_000)));
+        assert!(started.elapsed().as_millis() < 200, "{:?}", started.elapsed());
+        assert!(field.text().len() <= TextField::MOST && field.was_cut());
+        assert!(!field.text().contains('\x1b'));
+    }
+
+    #[test]
+    fn rows_wrap_and_the_cursor_follows() {
+        let theme = Theme { palette: Palette::None, ascii: false };
+        let area = Rect::new(0, 0, 10, 2);
+        let mut buffer = Buffer::empty(area);
+        let field = TextField::new("one two three four five");
+        let at = field.draw_paragraph(&mut buffer, area, theme, "");
+        let row = |y| (0..10).map(|x| buffer[(x, y)].symbol().to_string()).collect::<String>();
+        assert_eq!([row(0), row(1)], ["three four", "five      "]);
+        assert_eq!(at, Position { x: 4, y: 1 });
+        assert_eq!(field.draw_line(&mut buffer, area, Style::new()), Position { x: 9, y: 0 });
+    }
+
+    #[test]
+    fn nothing_fits_into_nothing() {
+        let theme = Theme { palette: Palette::None, ascii: false };
+        let mut buffer = Buffer::empty(Rect::ZERO);
+        let field = TextField::new("日本語");
+        field.draw_line(&mut buffer, Rect::ZERO, Style::new());
+        field.draw_paragraph(&mut buffer, Rect::ZERO, theme, "x");
+        assert_eq!(wrap_ranges("", 3).len(), 1);
+        assert_eq!(wrap_ranges("日本", 1), [0..3, 3..6]);
+    }
+}

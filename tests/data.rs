@@ -1,0 +1,399 @@
+//! The data room against real files: every published file of the tasks, Parquet written here,
+//! and files that are not what they should be.
+
+use glue_tui::catalog::{Task, task};
+use glue_tui::data::{self, Context, Dataset, Example, Tokenizer};
+use glue_tui::event::SplitName;
+use glue_tui::files::{ModelFolder, Root};
+use glue_tui::hub::{Hub, Settings};
+use parquet::data_type::{ByteArray, ByteArrayType, FloatType, Int32Type, Int64Type};
+use parquet::file::writer::{SerializedColumnWriter, SerializedFileWriter};
+use parquet::schema::parser::parse_message_type;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+/// A hub that has nothing and asks nobody.
+fn nowhere() -> Hub {
+    Hub::new(Settings { offline: true, cache_dir: PathBuf::from("/nonexistent"), ..Settings::from_env() })
+}
+
+fn load(name: &str, folder: Option<&Path>) -> glue_tui::error::Result<Dataset> {
+    let hub = nowhere();
+    let mut context = Context { hub: &hub, watch: &mut |_| {}, cancelled: &AtomicBool::new(false) };
+    data::load(the_task(name), folder, &mut context)
+}
+
+fn load_split(name: &str, split: SplitName, folder: &Path) -> glue_tui::error::Result<Vec<Example>> {
+    let hub = nowhere();
+    let mut context = Context { hub: &hub, watch: &mut |_| {}, cancelled: &AtomicBool::new(false) };
+    data::load_split(the_task(name), split, Some(folder), &mut context)
+}
+
+fn the_task(name: &str) -> &'static Task {
+    task(name).unwrap()
+}
+
+/// The folder of the published data files, or `None` with a loud line where they are not.
+fn shared() -> Option<PathBuf> {
+    let root = std::env::var_os("GLUE_TUI_SHARED")
+        .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared"), PathBuf::from);
+    let folder = root.join("data");
+    if folder.is_dir() {
+        return Some(folder);
+    }
+    eprintln!("SKIPPED: no published data files at {} (set GLUE_TUI_SHARED)", folder.display());
+    None
+}
+
+fn counts(rows: &[Example]) -> (usize, usize, usize) {
+    let of = |class| rows.iter().filter(|row| row.label == Some(class)).count();
+    (rows.len(), of(0), of(1))
+}
+
+#[test]
+fn the_treebank_has_the_published_sentences() {
+    let Some(shared) = shared() else { return };
+    let sst = load("sst", Some(&shared.join("SST"))).unwrap();
+    assert_eq!(counts(&sst.train), (8544, 1092 + 2218 + 1624, 2322 + 1288));
+    assert_eq!(counts(&sst.validation), (1101, 139 + 289 + 229, 279 + 165));
+    assert_eq!(sst.test, None);
+    assert_eq!(sst.labels, ["negative", "positive"]);
+    assert!(sst.notes.iter().any(|note| note.contains("class 2")), "{:?}", sst.notes);
+    assert_eq!(sst.validation[0].text, "It 's a lovely film with lovely performances by Buy and Accorsi .");
+    assert_eq!(sst.validation[0].label, Some(1));
+    assert!(sst.train.iter().any(|row| row.text.contains("-LRB-")));
+    assert!(
+        sst.train.iter().any(|row| row.text.contains("8\u{a0}1\\/2")),
+        "a no-break space is no end of a word"
+    );
+}
+
+#[test]
+fn sst2_has_the_published_rows_and_its_test_split_no_labels() {
+    let Some(shared) = shared() else { return };
+    let sst2 = load("sst2", Some(&shared.join("SST-2"))).unwrap();
+    assert_eq!(counts(&sst2.train), (67_349, 29_780, 37_569));
+    assert_eq!(counts(&sst2.validation), (872, 428, 444));
+    assert_eq!(sst2.test, None);
+    let told = "the test split is not scored: 1821 of its 1821 rows have no label";
+    assert!(sst2.notes.iter().any(|note| note == told), "{:?}", sst2.notes);
+    assert!(sst2.train[0].text.ends_with(' '), "the space at the end of a sentence stays");
+    let test = load_split("sst2", SplitName::Test, &shared.join("SST-2")).unwrap();
+    assert_eq!(counts(&test), (1821, 0, 0));
+    assert_eq!(test[0].text, "uneasy mishmash of styles and genres .");
+}
+
+#[test]
+fn qqp_is_read_in_pairs_and_the_folder_above_will_do() {
+    let Some(shared) = shared() else { return };
+    let qqp = load("qqp", Some(&shared)).unwrap();
+    assert_eq!(counts(&qqp.train), (22_907, 14_379, 8_528));
+    assert_eq!(counts(&qqp.validation), (4_999, 3_088, 1_911));
+    assert_eq!(qqp.test, None);
+    assert!(qqp.train.iter().all(|row| row.text_pair.is_some()));
+    let quoted = qqp.train.iter().filter(|row| row.text.starts_with('"')).count();
+    assert!(quoted > 0, "quotes are ordinary text");
+    let first = &qqp.validation[0];
+    assert_eq!(first.text_pair.as_deref(), Some("What is the step by step guide to invest in share market?"));
+}
+
+#[test]
+fn embedded_tasks_need_nothing() {
+    for name in ["demo", "demo-pairs"] {
+        let demo = load(name, None).unwrap();
+        let test = demo.test.as_deref().unwrap();
+        for rows in [&demo.train, &demo.validation, test] {
+            let (all, zero, one) = counts(rows);
+            assert!(zero > 0 && one > 0 && zero + one == all, "{name}: {zero} + {one} of {all}");
+            assert!(rows.iter().all(|row| row.text_pair.is_some() == (name == "demo-pairs")));
+        }
+        let e = load(name, Some(Path::new("."))).unwrap_err().to_string();
+        assert!(e.contains("takes no data_dir"), "{e}");
+    }
+}
+
+#[test]
+fn what_is_absent_is_named_with_what_was_looked_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let e = load("sst2", Some(folder.path())).unwrap_err();
+    assert_eq!(e.exit_code(), 3);
+    let e = e.to_string();
+    assert!(e.contains("train.tsv") && e.contains("train*.parquet") && e.contains("SST-2"), "{e}");
+    let e = load("sst", Some(&folder.path().join("none"))).unwrap_err().to_string();
+    assert!(e.contains("none: is not there") && e.contains("train.txt"), "{e}");
+    std::fs::write(folder.path().join("train.tsv"), "sentence\tlabel\n").unwrap();
+    let e = load("sst2", Some(folder.path())).unwrap_err().to_string();
+    assert!(e.contains("train.tsv: has no rows"), "{e}");
+}
+
+#[test]
+fn a_malformed_row_is_named_by_its_file_and_line() {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).unwrap();
+    write("train.tsv", "sentence\tlabel\ngood\t1\nbad\t0\n");
+    write("dev.tsv", "sentence\tlabel\ngood\t1\nbad\tzero\n");
+    let e = load("sst2", Some(folder.path())).unwrap_err().to_string();
+    let dev = folder.path().join("dev.tsv");
+    assert_eq!(e, format!("{}:3: label \"zero\" should be 0 (negative) or 1 (positive)", dev.display()));
+    write("dev.txt", "(3 (2 a) (2 b))\n(3 (2 a) (2 b)\n");
+    let e = load_split("sst", SplitName::Validation, folder.path()).unwrap_err().to_string();
+    assert!(e.ends_with("dev.txt:2: column 15: the line ends with 1 brackets open"), "{e}");
+}
+
+type Fill<'a> = &'a dyn Fn(usize, &mut SerializedColumnWriter<'_>);
+
+/// Writes a Parquet file; `fill` writes each column by its number.
+fn write_parquet(path: &Path, schema: &str, fill: Fill<'_>) {
+    std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+    let schema = Arc::new(parse_message_type(schema).unwrap());
+    let file = std::fs::File::create(path).unwrap();
+    let mut writer = SerializedFileWriter::new(file, schema, Arc::default()).unwrap();
+    let mut group = writer.next_row_group().unwrap();
+    let mut number = 0;
+    while let Some(mut column) = group.next_column().unwrap() {
+        fill(number, &mut column);
+        column.close().unwrap();
+        number += 1;
+    }
+    group.close().unwrap();
+    writer.close().unwrap();
+}
+
+fn texts(column: &mut SerializedColumnWriter<'_>, values: &[&str]) {
+    let values: Vec<ByteArray> = values.iter().map(|text| ByteArray::from(*text)).collect();
+    column.typed::<ByteArrayType>().write_batch(&values, Some(&vec![1; values.len()]), None).unwrap();
+}
+
+fn longs(column: &mut SerializedColumnWriter<'_>, values: &[i64]) {
+    column.typed::<Int64Type>().write_batch(values, Some(&vec![1; values.len()]), None).unwrap();
+}
+
+const SST2: &str =
+    "message schema { OPTIONAL BYTE_ARRAY sentence (UTF8); OPTIONAL INT64 label; OPTIONAL INT32 idx; }";
+
+fn write_sst2(path: &Path, rows: &[(&str, i64)]) {
+    write_parquet(path, SST2, &|number, column| match number {
+        0 => texts(column, &rows.iter().map(|row| row.0).collect::<Vec<_>>()),
+        1 => longs(column, &rows.iter().map(|row| row.1).collect::<Vec<_>>()),
+        _ => {
+            let values: Vec<i32> = (0..rows.len() as i32).collect();
+            column.typed::<Int32Type>().write_batch(&values, Some(&vec![1; rows.len()]), None).unwrap();
+        }
+    });
+}
+
+#[test]
+fn parquet_shards_are_read_in_order_and_minus_one_is_no_label() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join("sst2").join(name);
+    write_sst2(&at("train-00001-of-00002.parquet"), &[("third", 0)]);
+    write_sst2(&at("train-00000-of-00002.parquet"), &[("first", 1), ("\"second\" é", 0)]);
+    write_sst2(&at("validation-00000-of-00001.parquet"), &[("v", 1)]);
+    write_sst2(&at("test-00000-of-00001.parquet"), &[("t", -1), ("u", -1)]);
+    let other = folder.path().join("cola/train-00000-of-00001.parquet");
+    write_sst2(&other, &[("of another configuration", 1)]);
+    let sst2 = load("sst2", Some(folder.path())).unwrap();
+    let train: Vec<_> = sst2.train.iter().map(|row| (row.text.as_str(), row.label.unwrap())).collect();
+    assert_eq!(train, [("first", 1), ("\"second\" é", 0), ("third", 0)]);
+    assert_eq!((sst2.validation.len(), sst2.test), (1, None));
+    assert!(sst2.notes.iter().any(|note| note.contains("2 of its 2 rows")), "{:?}", sst2.notes);
+}
+
+#[test]
+fn a_score_is_cut_strictly_above_the_threshold() {
+    let folder = tempfile::tempdir().unwrap();
+    let schema = "message schema { OPTIONAL BYTE_ARRAY sentence (UTF8); OPTIONAL FLOAT label; }";
+    let write = |name: &str, scores: &[f32]| {
+        write_parquet(&folder.path().join(name), schema, &|number, column| {
+            if number == 0 {
+                texts(column, &vec!["a"; scores.len()]);
+            } else {
+                let levels = vec![1; scores.len()];
+                column.typed::<FloatType>().write_batch(scores, Some(&levels), None).unwrap();
+            }
+        });
+    };
+    write("train.parquet", &[0.0, 0.49, 0.5, 0.51, 1.0]);
+    write("validation.parquet", &[0.5]);
+    let sst = load("sst", Some(folder.path())).unwrap();
+    assert_eq!(sst.train.iter().map(|row| row.label.unwrap()).collect::<Vec<_>>(), [0, 0, 0, 1, 1]);
+    assert!(!sst.notes.iter().any(|note| note.contains("class 2")), "exact scores need no such note");
+    write("train.parquet", &[0.2, 1.5]);
+    let e = load("sst", Some(folder.path())).unwrap_err().to_string();
+    assert!(e.contains("train.parquet: row 2: column label is 1.5"), "{e}");
+}
+
+#[test]
+fn a_parquet_file_that_does_not_fit_is_named_with_its_columns() {
+    let folder = tempfile::tempdir().unwrap();
+    let train = folder.path().join("train.parquet");
+    write_parquet(
+        &train,
+        "message schema { OPTIONAL BYTE_ARRAY text (UTF8); OPTIONAL INT64 label; }",
+        &|n, c| {
+            if n == 0 { texts(c, &["a"]) } else { longs(c, &[1]) }
+        },
+    );
+    let error = || load("sst2", Some(folder.path())).unwrap_err().to_string();
+    assert!(
+        error().ends_with("train.parquet: has no column sentence; its columns are text, label"),
+        "{}",
+        error()
+    );
+
+    write_parquet(&train, SST2, &|number, column| match number {
+        0 => {
+            let value = [ByteArray::from("a")];
+            column.typed::<ByteArrayType>().write_batch(&value, Some(&[1, 0]), None).unwrap();
+            return;
+        }
+        1 => longs(column, &[1, 1]),
+        _ => {
+            column.typed::<Int32Type>().write_batch(&[0, 1], Some(&[1, 1]), None).unwrap();
+        }
+    });
+    assert!(error().contains("row 2: column sentence is empty (null)"), "{}", error());
+
+    write_sst2(&train, &[("a", 1), ("b", 7)]);
+    assert!(error().contains("row 2: column label is 7; it should be 0 (negative)"), "{}", error());
+    write_sst2(&train, &[("a", -1)]);
+    assert!(error().contains("row 1: column label has no label"), "{}", error());
+    std::fs::write(&train, "<html>not found</html>").unwrap();
+    assert!(error().contains("is not a Parquet file that can be read"), "{}", error());
+    let whole = {
+        write_sst2(&train, &[("a", 1)]);
+        std::fs::read(&train).unwrap()
+    };
+    std::fs::write(&train, &whole[..whole.len() / 2]).unwrap();
+    assert!(error().contains("is not a Parquet file that can be read"), "{}", error());
+}
+
+/// A BERT vocabulary of a few words and letters.
+const VOCAB: &str = "[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\nthe\nfilm\ngood\n##s\n,\nnot\ncafe\nThe\nCafé\n";
+
+fn folder_of(files: &[(&str, &str)]) -> (tempfile::TempDir, ModelFolder) {
+    let folder = tempfile::tempdir().unwrap();
+    for (name, text) in files {
+        std::fs::write(folder.path().join(name), text).unwrap();
+    }
+    let model = ModelFolder::on_disk(folder.path());
+    (folder, model)
+}
+
+fn row(text: &str, text_pair: Option<&str>) -> Example {
+    Example { text: text.into(), text_pair: text_pair.map(str::to_string), label: Some(1) }
+}
+
+#[test]
+fn a_vocabulary_alone_makes_a_bert_tokenizer() {
+    let (_folder, model) = folder_of(&[("vocab.txt", VOCAB), ("config.json", "{}")]);
+    let tokenizer = Tokenizer::load(&model, 16).unwrap();
+    assert_eq!(tokenizer.vocab_size(), 14);
+    let one = tokenizer.encode_one(&row("The FILMS, café!", None)).unwrap();
+    assert_eq!(tokenizer.tokens_of(&one.ids), ["[CLS]", "the", "film", "##s", ",", "cafe", "[UNK]", "[SEP]"]);
+    assert_eq!(one.type_ids, [0; 8]);
+    let two = tokenizer.encode_one(&row("good", Some("not good"))).unwrap();
+    assert_eq!(tokenizer.tokens_of(&two.ids), ["[CLS]", "good", "[SEP]", "not", "good", "[SEP]"]);
+    assert_eq!(two.type_ids, [0, 0, 0, 1, 1, 1]);
+    let empty = tokenizer.encode_one(&row("", None)).unwrap();
+    assert_eq!(tokenizer.tokens_of(&empty.ids), ["[CLS]", "[SEP]"]);
+    assert_eq!(tokenizer.tokens_of(&[99]), ["?"]);
+}
+
+#[test]
+fn case_is_kept_when_the_settings_say_so() {
+    let (_folder, model) =
+        folder_of(&[("vocab.txt", VOCAB), ("tokenizer_config.json", r#"{"do_lower_case": false}"#)]);
+    let tokenizer = Tokenizer::load(&model, 16).unwrap();
+    let ids = tokenizer.encode_one(&row("The Café good", None)).unwrap().ids;
+    assert_eq!(tokenizer.tokens_of(&ids), ["[CLS]", "The", "Café", "good", "[SEP]"]);
+}
+
+#[test]
+fn long_inputs_are_cut_at_the_longer_text_and_counted() {
+    let (_folder, model) = folder_of(&[
+        ("vocab.txt", VOCAB),
+        ("config.json", r#"{"max_position_embeddings": 12, "model_type": "bert"}"#),
+    ]);
+    let tokenizer = Tokenizer::load(&model, 128).unwrap();
+    assert_eq!(tokenizer.max_length(), 12, "no more than the model has positions for");
+    let long = "good ".repeat(50);
+    let rows = [row(&long, None), row("good", None), row("not", Some(&long)), row(&long, Some(&long))];
+    let mut seen = Vec::new();
+    let done = tokenizer.encode(&rows, &mut |p| seen.push(p.done), &AtomicBool::new(false)).unwrap();
+    assert_eq!(done.rows.iter().map(|r| r.ids.len()).collect::<Vec<_>>(), [12, 3, 12, 12]);
+    assert_eq!(done.truncated, 3);
+    assert_eq!(tokenizer.tokens_of(&done.rows[2].ids)[..4], ["[CLS]", "not", "[SEP]", "good"]);
+    assert_eq!(done.rows[3].type_ids.iter().filter(|id| **id == 1).count(), 6);
+    assert_eq!((seen.first(), seen.last()), (Some(&0), Some(&4)));
+    let e = tokenizer.encode(&rows, &mut |_| {}, &AtomicBool::new(true)).unwrap_err();
+    assert_eq!(e.exit_code(), 130);
+    assert_eq!(Tokenizer::load(&model, 4).err().unwrap().exit_code(), 2);
+}
+
+#[test]
+fn a_saved_tokenizer_is_the_same_and_whole() {
+    let (_folder, model) =
+        folder_of(&[("vocab.txt", VOCAB), ("config.json", r#"{"model_type": "distilbert"}"#)]);
+    let tokenizer = Tokenizer::load(&model, 16).unwrap();
+    let saved = tempfile::tempdir().unwrap();
+    tokenizer.save(saved.path()).unwrap();
+    assert_eq!(std::fs::read_to_string(saved.path().join("vocab.txt")).unwrap(), VOCAB);
+    let settings = std::fs::read_to_string(saved.path().join("tokenizer_config.json")).unwrap();
+    assert!(settings.contains("\"DistilBertTokenizer\"") && settings.contains("\"do_lower_case\": true"));
+    assert!(saved.path().join("special_tokens_map.json").is_file());
+    // Transformers reads tokenizer.json first, so that file alone must do the same.
+    std::fs::remove_file(saved.path().join("vocab.txt")).unwrap();
+    let again = Tokenizer::load(&ModelFolder::on_disk(saved.path()), 16).unwrap();
+    for text in ["The films, café", "good not [MASK] x", ""] {
+        let example = row(text, Some("the good"));
+        assert_eq!(again.encode_one(&example).unwrap(), tokenizer.encode_one(&example).unwrap());
+    }
+    again.save(saved.path()).unwrap();
+    assert_eq!(
+        std::fs::read_to_string(saved.path().join("vocab.txt")).unwrap(),
+        VOCAB,
+        "made from tokenizer.json"
+    );
+}
+
+#[test]
+fn settings_of_tokenizer_json_that_would_pad_or_cut_are_not_kept() {
+    let (_folder, model) = folder_of(&[("vocab.txt", VOCAB)]);
+    let saved = tempfile::tempdir().unwrap();
+    Tokenizer::load(&model, 16).unwrap().save(saved.path()).unwrap();
+    let path = saved.path().join("tokenizer.json");
+    let text = std::fs::read_to_string(&path).unwrap();
+    let padded = text
+        .replace(
+            "\"truncation\": null",
+            r#""truncation": {"direction": "Right", "max_length": 6, "strategy": "OnlyFirst", "stride": 0}"#,
+        )
+        .replace(
+            "\"padding\": null",
+            r#""padding": {"strategy": {"Fixed": 6}, "direction": "Right", "pad_to_multiple_of": null,
+               "pad_id": 0, "pad_type_id": 0, "pad_token": "[PAD]"}"#,
+        );
+    assert_ne!(padded, text);
+    std::fs::write(&path, padded).unwrap();
+    let tokenizer = Tokenizer::load(&ModelFolder::on_disk(saved.path()), 16).unwrap();
+    assert_eq!(tokenizer.encode_one(&row("good", None)).unwrap().ids.len(), 3);
+    assert_eq!(tokenizer.encode_one(&row(&"good ".repeat(40), None)).unwrap().ids.len(), 16);
+}
+
+#[test]
+fn a_model_without_a_tokenizer_or_with_a_strange_one_is_refused() {
+    let error = |files: &[(&str, &str)]| {
+        let (_folder, model) = folder_of(files);
+        let e = Tokenizer::load(&model, 16).err().unwrap();
+        assert_eq!(e.exit_code(), 3);
+        e.to_string()
+    };
+    assert!(error(&[("config.json", "{}")]).contains("neither tokenizer.json nor vocab.txt"));
+    assert!(error(&[("vocab.txt", "hello\nworld\n")]).contains("has no [SEP]"));
+    assert!(error(&[("tokenizer.json", "{}")]).contains("tokenizer.json is not understood"));
+    assert!(error(&[("vocab.txt", VOCAB), ("tokenizer_config.json", "{")]).contains("is not JSON"));
+    let none = ModelFolder { name: "x".into(), commit: None, root: Root::Embedded(&[]) };
+    assert!(Tokenizer::load(&none, 16).is_err());
+}

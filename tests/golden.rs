@@ -1,0 +1,337 @@
+//! The plain engine gives the numbers of Transformers and PyTorch, for a tiny random BERT and a tiny
+//! random DistilBERT. `tests/reference/make_golden.py` made the files.
+
+use candle_core::{DType, Device, IndexOp, Tensor};
+use glue_tui::batch::{Batch, Encoded};
+use glue_tui::files::{ModelFolder, Root};
+use glue_tui::nn::{self, Array, Build, Built, Optimizer, StepInput, Weights};
+use glue_tui::spec::{EngineChoice, Precision};
+use serde_json::Value;
+use std::path::{Path, PathBuf};
+
+/// Agreement: the largest difference within a tensor, relative to its largest number.
+const TOLERANCE: f64 = 1e-4;
+
+/// Gradients of key biases are zero but for rounding, so they are held to the scale of the rest.
+const KEY_BIAS_FLOOR: f64 = 1e-6;
+
+const FAMILIES: [&str; 2] = ["bert", "distilbert"];
+
+fn reference(family: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/reference").join(family)
+}
+
+fn golden(family: &str) -> Value {
+    let text = std::fs::read(reference(family).join("golden.json")).expect("the golden file");
+    serde_json::from_slice(&text).expect("JSON")
+}
+
+fn number(value: &Value) -> f64 {
+    value.as_f64().unwrap_or_else(|| panic!("{value} is no number"))
+}
+
+fn numbers(value: &Value) -> Vec<f32> {
+    value.as_array().expect("a list").iter().map(|v| number(v) as f32).collect()
+}
+
+fn batches(golden: &Value) -> Vec<Batch> {
+    let ids = |value: &Value| numbers(value).iter().map(|id| *id as u32).collect();
+    let example = |value: &Value| Encoded {
+        ids: ids(&value["ids"]),
+        type_ids: ids(&value["type_ids"]),
+        label: Some(number(&value["label"]) as u32),
+    };
+    let batch = |value: &Value| {
+        Batch::new(&value.as_array().expect("a list").iter().map(example).collect::<Vec<_>>())
+    };
+    golden["batches"].as_array().expect("a list").iter().map(batch).collect()
+}
+
+fn optimizer(golden: &Value, label_smoothing: f64) -> Optimizer {
+    let adamw = &golden["adamw"];
+    Optimizer {
+        beta1: number(&adamw["betas"][0]),
+        beta2: number(&adamw["betas"][1]),
+        epsilon: number(&adamw["eps"]),
+        weight_decay: number(&adamw["weight_decay"]),
+        max_grad_norm: number(&adamw["max_grad_norm"]),
+        label_smoothing,
+    }
+}
+
+/// The engine over a folder; `tokens` limits what it works on at once.
+fn build(folder: &Path, golden: &Value, label_smoothing: f64, tokens: Option<usize>) -> Built {
+    let folder = ModelFolder::on_disk(folder);
+    let labels = ["low", "middle", "high"].map(str::to_owned);
+    nn::build(&Build {
+        folder: &folder,
+        labels: &labels,
+        seed: 1,
+        classifier_dropout: None,
+        optimizer: optimizer(golden, label_smoothing),
+        device: "cpu",
+        precision: Precision::F32,
+        engine: EngineChoice::Plain,
+        max_examples_per_pass: 64,
+        max_tokens_per_pass: tokens,
+        threads: None,
+    })
+    .expect("an engine")
+}
+
+fn assert_close(what: &str, found: &[f32], expected: &[f32], floor: f64) {
+    assert_eq!(found.len(), expected.len(), "{what}");
+    let largest = expected.iter().fold(0.0, |most: f64, x| most.max(f64::from(x.abs())));
+    let difference = found
+        .iter()
+        .zip(expected)
+        .map(|(a, b)| f64::from((a - b).abs()))
+        .fold(0.0, |most: f64, x| if x.is_nan() { f64::INFINITY } else { most.max(x) });
+    assert!(
+        difference <= (TOLERANCE * largest).max(floor),
+        "{what}: differs by {difference:e}, largest {largest:e}"
+    );
+}
+
+fn assert_all_close(what: &str, found: &Weights, expected: &Weights) {
+    assert_eq!(found.keys().collect::<Vec<_>>(), expected.keys().collect::<Vec<_>>(), "{what}: names");
+    for (name, Array { shape, data }) in expected {
+        assert_eq!(&found[name].shape, shape, "{what} of {name}");
+        let floor = if nn::is_key_bias(name) { KEY_BIAS_FLOOR } else { 0.0 };
+        assert_close(&format!("{what} of {name}"), &found[name].data, data, floor);
+    }
+}
+
+fn arrays(family: &str, file: &str) -> Weights {
+    nn::read_arrays(&reference(family).join(file)).expect("a golden file").0
+}
+
+#[test]
+fn logits_and_losses() {
+    for family in FAMILIES {
+        let golden = golden(family);
+        let batch = &batches(&golden)[0];
+        let expected: Vec<Vec<f32>> =
+            golden["logits"].as_array().expect("a list").iter().map(numbers).collect();
+        for (smoothing, key) in [(0.0, "loss"), (number(&golden["label_smoothing"]), "smoothed_loss")] {
+            let mut built = build(&reference(family), &golden, smoothing, None);
+            assert!(built.report.new.is_empty() && built.report.unused.is_empty(), "{:?}", built.report);
+            let logits = built.engine.logits(batch).expect("logits");
+            assert_close(family, &logits.concat(), &expected.concat(), 0.0);
+            let input = StepInput { batch, step: 0, learning_rate: 0.0 };
+            let (loss, _) = built.engine.gradients(input).expect("gradients");
+            let expected = number(&golden[key]);
+            assert!((loss - expected).abs() <= TOLERANCE * expected, "{family} {key}: {loss}, {expected}");
+        }
+    }
+}
+
+#[test]
+fn gradient_of_each_tensor() {
+    for family in FAMILIES {
+        let golden = golden(family);
+        // Whole, and in parts of few tokens.
+        for tokens in [None, Some(12)] {
+            let mut built = build(&reference(family), &golden, number(&golden["label_smoothing"]), tokens);
+            let input = StepInput { batch: &batches(&golden)[0], step: 0, learning_rate: 0.0 };
+            let (_, gradients) = built.engine.gradients(input).expect("gradients");
+            assert_all_close(
+                &format!("{family}, {tokens:?} tokens at once: gradient"),
+                &gradients,
+                &arrays(family, "gradients.safetensors"),
+            );
+        }
+    }
+}
+
+#[test]
+fn ten_steps_of_adamw() {
+    for family in FAMILIES {
+        let golden = golden(family);
+        let batches = batches(&golden);
+        let mut built = build(&reference(family), &golden, number(&golden["label_smoothing"]), None);
+        let steps = golden["steps"].as_array().expect("a list");
+        assert_eq!(steps.len(), 10);
+        for (step, expected) in steps.iter().enumerate() {
+            let batch = &batches[step % batches.len()];
+            let learning_rate = number(&expected["learning_rate"]);
+            let input = StepInput { batch, step: step as u64, learning_rate };
+            let report = built.engine.step(input).expect("a step");
+            for (found, key) in [(report.loss, "loss"), (report.grad_norm, "grad_norm")] {
+                let expected = number(&expected[key]);
+                let differs = (found - expected).abs();
+                assert!(differs <= TOLERANCE * expected, "{family} step {step}: {key} {found}, {expected}");
+            }
+        }
+        let trained = arrays(family, "trained.safetensors");
+        assert_all_close(&format!("{family}: weight"), &built.engine.weights().expect("weights"), &trained);
+        // The comparison means something only when the weights have moved by more than it allows.
+        let before = arrays(family, "model.safetensors");
+        for (name, array) in trained.iter().filter(|(name, _)| !nn::is_key_bias(name)) {
+            let moved = array.data.iter().zip(&before[name].data).map(|(a, b)| (a - b).abs());
+            let largest = array.data.iter().fold(0f32, |most, x| most.max(x.abs()));
+            assert!(moved.fold(0.0, f32::max) > 1e-3 * largest, "{family}: {name} hardly moves");
+        }
+    }
+}
+
+#[test]
+fn decay_groups_are_those_of_the_trainer() {
+    for family in FAMILIES {
+        let golden = golden(family);
+        let config =
+            nn::ModelConfig::read(&ModelFolder::on_disk(reference(family))).expect("a configuration");
+        let mut found: Vec<_> =
+            nn::table(&config, 3).into_iter().filter(|slot| slot.decay).map(|slot| slot.name).collect();
+        found.sort_unstable();
+        let expected: Vec<&str> =
+            golden["decay"].as_array().expect("a list").iter().filter_map(Value::as_str).collect();
+        assert_eq!(found, expected, "{family}");
+    }
+}
+
+/// No prefix, `gamma` and `beta`, and both formats of `torch.save`.
+#[test]
+fn early_checkpoints_give_the_same_logits() {
+    for family in FAMILIES {
+        let golden = golden(family);
+        let batch = &batches(&golden)[0];
+        let logits = |folder: &Path| {
+            let mut built = build(folder, &golden, 0.0, None);
+            assert!(built.report.new.is_empty() && built.report.unused.is_empty(), "{:?}", built.report);
+            built.engine.logits(batch).expect("logits")
+        };
+        let expected = logits(&reference(family));
+        for file in ["zip.bin", "legacy.bin"] {
+            let folder = tempfile::tempdir().expect("a folder");
+            std::fs::copy(reference(family).join("config.json"), folder.path().join("config.json"))
+                .expect("a copy");
+            std::fs::copy(reference(family).join(file), folder.path().join("pytorch_model.bin"))
+                .expect("a copy");
+            assert_eq!(logits(folder.path()), expected, "{family} from {file}");
+        }
+    }
+}
+
+/// A zip of `torch.save` that the binary carries.
+#[test]
+fn an_embedded_checkpoint_loads() {
+    static FILES: [(&str, &[u8]); 2] = [
+        ("config.json", include_bytes!("reference/distilbert/config.json")),
+        ("pytorch_model.bin", include_bytes!("reference/distilbert/zip.bin")),
+    ];
+    let folder = ModelFolder { name: "carried".into(), commit: None, root: Root::Embedded(&FILES) };
+    let built = nn::for_inference(&folder, "cpu", None).expect("a classifier");
+    assert_eq!(built.engine.weights().expect("weights"), arrays("distilbert", "model.safetensors"));
+    assert_eq!(built.config.id2label, ["low", "middle", "high"]);
+}
+
+/// Weights in two files with an index, and in f16: the same to the precision of the format.
+#[test]
+fn weights_in_parts_load() {
+    let golden = golden("bert");
+    let folder = tempfile::tempdir().expect("a folder");
+    let at = |file: &str| folder.path().join(file);
+    std::fs::copy(reference("bert").join("config.json"), at("config.json")).expect("a copy");
+    let weights = arrays("bert", "model.safetensors");
+    let (mut map, mut halves) = (serde_json::Map::new(), [Weights::new(), Weights::new()]);
+    let files = ["model-00001-of-00002.safetensors", "model-00002-of-00002.safetensors"];
+    for (place, (name, array)) in weights.iter().enumerate() {
+        halves[place % 2].insert(name.clone(), array.clone());
+        map.insert(name.clone(), files[place % 2].into());
+    }
+    for (file, half) in files.iter().zip(&halves) {
+        nn::write_arrays(&at(file), half, &std::collections::BTreeMap::new()).expect("a file");
+    }
+    let index = serde_json::json!({ "metadata": {}, "weight_map": map });
+    std::fs::write(at("model.safetensors.index.json"), index.to_string()).expect("a file");
+    assert_eq!(build(folder.path(), &golden, 0.0, None).engine.weights().expect("weights"), weights);
+
+    let half = |array: &Array| {
+        let tensor = Tensor::from_slice(&array.data, array.shape.as_slice(), &Device::Cpu);
+        tensor.and_then(|tensor| tensor.to_dtype(DType::F16)).expect("a tensor")
+    };
+    let tensors = weights.iter().map(|(name, array)| (name.clone(), half(array))).collect();
+    candle_core::safetensors::save(&tensors, at("model.safetensors")).expect("a file");
+    let read = build(folder.path(), &golden, 0.0, None).engine.weights().expect("weights");
+    assert_ne!(read, weights);
+    for (name, array) in &weights {
+        for (a, b) in read[name].data.iter().zip(&array.data) {
+            assert!((a - b).abs() <= b.abs() / 1024.0 + 1e-7, "{name}: {a}, {b}");
+        }
+    }
+}
+
+/// What is saved is the same classifier again, with its labels.
+#[test]
+fn a_saved_folder_is_the_same_classifier() {
+    for family in FAMILIES {
+        let golden = golden(family);
+        let batch = &batches(&golden)[0];
+        let mut built = build(&reference(family), &golden, 0.0, None);
+        let input = StepInput { batch, step: 0, learning_rate: 1e-3 };
+        built.engine.step(input).expect("a step");
+        let folder = tempfile::tempdir().expect("a folder");
+        let labels = ["a", "b", "c"].map(str::to_owned);
+        let weights = built.engine.weights().expect("weights");
+        let bytes = nn::save_model(folder.path(), &built.config, &labels, &weights).expect("a folder");
+        assert!(bytes > 90_000, "{bytes}");
+        let model = ModelFolder::on_disk(folder.path());
+        let mut again = nn::for_inference(&model, "cpu", Some(1)).expect("a classifier");
+        assert_eq!(again.config.id2label, labels);
+        assert_eq!(again.engine.weights().expect("weights"), weights);
+        assert_eq!(again.engine.logits(batch).expect("logits"), built.engine.logits(batch).expect("logits"));
+    }
+}
+
+/// candle-transformers has the encoder alone; the head is done here by hand.
+#[test]
+fn candle_transformers_is_a_second_oracle() {
+    use candle_transformers::models::bert::{BertModel, Config};
+    let golden = golden("bert");
+    let batch = &batches(&golden)[0];
+    let ours = build(&reference("bert"), &golden, 0.0, None).engine.logits(batch).expect("logits");
+
+    let folder = reference("bert");
+    let text = std::fs::read(folder.join("config.json")).expect("the configuration");
+    let config: Config = serde_json::from_slice(&text).expect("a configuration that it knows");
+    let bytes = std::fs::read(folder.join("model.safetensors")).expect("the weights");
+    let cpu = &Device::Cpu;
+    let theirs = || -> candle_core::Result<Vec<Vec<f32>>> {
+        let vars = candle_nn::VarBuilder::from_buffered_safetensors(bytes, DType::F32, cpu)?;
+        let model = BertModel::load(vars.pp("bert"), &config)?;
+        let linear = |name: &str, rows: usize| -> candle_core::Result<(Tensor, Tensor)> {
+            Ok((vars.pp(name).get((rows, 32), "weight")?, vars.pp(name).get(rows, "bias")?))
+        };
+        let (pooler, classifier) = (linear("bert.pooler.dense", 32)?, linear("classifier", 3)?);
+        let apply =
+            |x: &Tensor, (weight, bias): &(Tensor, Tensor)| x.matmul(&weight.t()?)?.broadcast_add(bias);
+        let mut rows = Vec::new();
+        for bounds in batch.offsets.windows(2) {
+            let ids = Tensor::new(&batch.ids[bounds[0]..bounds[1]], cpu)?.unsqueeze(0)?;
+            let type_ids = Tensor::new(&batch.type_ids[bounds[0]..bounds[1]], cpu)?.unsqueeze(0)?;
+            let first = model.forward(&ids, &type_ids, None)?.i((.., 0))?;
+            let pooled = apply(&first.contiguous()?, &pooler)?.tanh()?;
+            rows.extend(apply(&pooled, &classifier)?.to_vec2::<f32>()?);
+        }
+        Ok(rows)
+    };
+    assert_close("candle-transformers", &ours.concat(), &theirs().expect("their logits").concat(), 0.0);
+}
+
+/// An unfinished head is told, and cannot be used for inference.
+#[test]
+fn a_model_without_head_trains_but_does_not_judge() {
+    let golden = golden("bert");
+    let folder = tempfile::tempdir().expect("a folder");
+    let at = |file: &str| folder.path().join(file);
+    std::fs::copy(reference("bert").join("config.json"), at("config.json")).expect("a copy");
+    let mut weights = arrays("bert", "model.safetensors");
+    weights.retain(|name, _| !name.starts_with("classifier"));
+    nn::write_arrays(&at("model.safetensors"), &weights, &std::collections::BTreeMap::new()).expect("a file");
+    let built = build(folder.path(), &golden, 0.0, None);
+    assert_eq!(built.report.new, ["classifier.weight", "classifier.bias"]);
+    let error = nn::for_inference(&ModelFolder::on_disk(folder.path()), "cpu", None).expect_err("no head");
+    assert!(error.to_string().contains("not a finetuned classifier"), "{error}");
+    assert_eq!(error.exit_code(), 3);
+}

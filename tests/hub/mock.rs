@@ -1,0 +1,308 @@
+//! A hub on localhost: revisions, small files behind a relative redirect, large ones behind a
+//! redirect to a "CDN" on another port, and the faults that real hubs and networks have.
+//!
+//! Written on bare sockets, because the faults are about what a server library would not do:
+//! bodies that end too early, with and without an announced length, and silence.
+
+use sha1::Sha1;
+use sha2::{Digest, Sha256};
+use std::collections::BTreeMap;
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+/// Files of this size and more are large: they lie at the CDN and are called by their SHA-256.
+const LARGE: usize = 1000;
+
+/// What goes wrong.
+#[derive(Clone)]
+pub(crate) enum Fault {
+    /// An answer of that status, with the hub's own word for it and an error page as its body.
+    Status(u16, &'static str),
+    /// Only so many bytes of the body; with the announced length or without any.
+    Cut { keep: usize, length: bool },
+    /// The headers and so many bytes, then silence.
+    Stall { keep: usize },
+    /// No answer at all.
+    Silence,
+    /// The connection is closed without an answer.
+    Close,
+    /// The right number of wrong bytes.
+    Garbage,
+    /// The whole file, whatever range was asked for.
+    NoRange,
+}
+
+/// A fault that strikes requests of a method whose path has `path` in it, so many times.
+struct Rule {
+    method: &'static str,
+    path: String,
+    times: usize,
+    fault: Fault,
+}
+
+/// A request as it came.
+#[derive(Clone, Debug)]
+pub(crate) struct Request {
+    pub(crate) method: String,
+    pub(crate) path: String,
+    pub(crate) headers: BTreeMap<String, String>,
+}
+
+#[derive(Default)]
+struct State {
+    /// `models/owner/name` or `datasets/owner/name`, with `@revision`: commit and files.
+    repos: BTreeMap<String, (String, BTreeMap<String, Vec<u8>>)>,
+    /// Old id to new id.
+    renamed: BTreeMap<String, String>,
+    rules: Vec<Rule>,
+    log: Vec<Request>,
+    cdn: String,
+}
+
+/// A running hub. It lives until the test process ends.
+pub(crate) struct Mock {
+    pub(crate) endpoint: String,
+    state: Arc<Mutex<State>>,
+}
+
+impl Mock {
+    pub(crate) fn start() -> Mock {
+        let state = Arc::new(Mutex::new(State::default()));
+        let endpoint = serve(&state);
+        let cdn = serve(&state);
+        state.lock().unwrap().cdn = cdn;
+        Mock { endpoint, state }
+    }
+
+    /// Adds a repository: `models/owner/name@main`. Its commit is made of its name.
+    pub(crate) fn add(&self, name: &str, files: &[(&str, Vec<u8>)]) -> String {
+        let commit = hex(&Sha1::digest(name.as_bytes()));
+        let files = files.iter().map(|(name, bytes)| ((*name).to_string(), bytes.clone())).collect();
+        self.state.lock().unwrap().repos.insert(name.to_string(), (commit.clone(), files));
+        commit
+    }
+
+    pub(crate) fn rename(&self, old: &str, new: &str) {
+        self.state.lock().unwrap().renamed.insert(old.to_string(), new.to_string());
+    }
+
+    pub(crate) fn fault(&self, method: &'static str, path: &str, times: usize, fault: Fault) {
+        let rule = Rule { method, path: path.to_string(), times, fault };
+        self.state.lock().unwrap().rules.push(rule);
+    }
+
+    /// Takes all faults away.
+    pub(crate) fn heal(&self) {
+        self.state.lock().unwrap().rules.clear();
+    }
+
+    /// The requests since this was last asked.
+    pub(crate) fn requests(&self) -> Vec<Request> {
+        std::mem::take(&mut self.state.lock().unwrap().log)
+    }
+}
+
+/// Git's digest of a blob.
+pub(crate) fn git_digest(bytes: &[u8]) -> String {
+    hex(&Sha1::new_with_prefix(format!("blob {}\0", bytes.len())).chain_update(bytes).finalize())
+}
+
+pub(crate) fn sha256(bytes: &[u8]) -> String {
+    hex(&Sha256::digest(bytes))
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// Listens on a free port and answers each connection on a thread of its own.
+fn serve(state: &Arc<Mutex<State>>) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let endpoint = format!("http://{}", listener.local_addr().unwrap());
+    let state = Arc::clone(state);
+    std::thread::spawn(move || {
+        for stream in listener.incoming().flatten() {
+            let state = Arc::clone(&state);
+            std::thread::spawn(move || {
+                // A client that goes away is no trouble of the hub's.
+                let _ = answer(stream, &state);
+            });
+        }
+    });
+    endpoint
+}
+
+/// An answer before any fault touches it.
+struct Answer {
+    status: u16,
+    headers: Vec<(&'static str, String)>,
+    body: Vec<u8>,
+}
+
+fn answer(mut stream: TcpStream, state: &Mutex<State>) -> std::io::Result<()> {
+    let Some(request) = read_request(&mut stream)? else { return Ok(()) };
+    let (answer, fault) = {
+        let mut state = state.lock().unwrap();
+        state.log.push(request.clone());
+        let fault = state
+            .rules
+            .iter_mut()
+            .find(|rule| rule.times > 0 && rule.method == request.method && request.path.contains(&rule.path))
+            .map(|rule| {
+                rule.times -= 1;
+                rule.fault.clone()
+            });
+        let whole = matches!(fault, Some(Fault::NoRange));
+        (route(&state, &request, whole), fault)
+    };
+    let mut head = vec![];
+    let mut keep = answer.body.len();
+    let mut length = true;
+    let mut body = answer.body;
+    let (mut status, mut headers) = (answer.status, answer.headers);
+    match fault {
+        Some(Fault::Status(code, word)) => {
+            status = code;
+            headers = vec![("X-Error-Code", word.to_string())];
+            body = b"<html>this is an error page and no file</html>".to_vec();
+            keep = body.len();
+        }
+        Some(Fault::Cut { keep: some, length: told }) => (keep, length) = (some, told),
+        Some(Fault::Stall { keep: some }) => keep = some,
+        Some(Fault::Silence) => {
+            std::thread::sleep(Duration::from_secs(30));
+            return Ok(());
+        }
+        Some(Fault::Close) => return Ok(()),
+        Some(Fault::Garbage) => body.iter_mut().for_each(|byte| *byte ^= 0x55),
+        Some(Fault::NoRange) | None => {}
+    }
+    write!(head, "HTTP/1.1 {status} Word\r\nConnection: close\r\n")?;
+    if length {
+        write!(head, "Content-Length: {}\r\n", body.len())?;
+    }
+    for (name, value) in &headers {
+        write!(head, "{name}: {value}\r\n")?;
+    }
+    head.extend(b"\r\n");
+    stream.write_all(&head)?;
+    if request.method != "HEAD" {
+        stream.write_all(&body[..keep.min(body.len())])?;
+    }
+    stream.flush()?;
+    if matches!(fault, Some(Fault::Stall { .. })) {
+        std::thread::sleep(Duration::from_secs(30));
+    }
+    Ok(())
+}
+
+fn read_request(stream: &mut TcpStream) -> std::io::Result<Option<Request>> {
+    let mut text = Vec::new();
+    let mut byte = [0];
+    while !text.ends_with(b"\r\n\r\n") {
+        if stream.read(&mut byte)? == 0 {
+            return Ok(None);
+        }
+        text.push(byte[0]);
+    }
+    let text = String::from_utf8_lossy(&text).into_owned();
+    let mut lines = text.lines();
+    let mut first = lines.next().unwrap_or_default().split(' ');
+    let method = first.next().unwrap_or_default().to_string();
+    let path = first.next().unwrap_or_default().replace("%2F", "/");
+    let headers = lines
+        .filter_map(|line| line.split_once(": "))
+        .map(|(name, value)| (name.to_lowercase(), value.to_string()))
+        .collect();
+    Ok(Some(Request { method, path, headers }))
+}
+
+fn route(state: &State, request: &Request, whole: bool) -> Answer {
+    let not_found = |word: &str| Answer {
+        status: 404,
+        headers: vec![("X-Error-Code", word.to_string())],
+        body: b"not found".to_vec(),
+    };
+    let path = request.path.split('?').next().unwrap_or_default();
+    for (old, new) in &state.renamed {
+        if path.contains(old.as_str()) {
+            return Answer {
+                status: 307,
+                headers: vec![("Location", path.replace(old.as_str(), new))],
+                body: vec![],
+            };
+        }
+    }
+    if let Some(digest) = path.strip_prefix("/cdn/") {
+        let found = state.repos.values().flat_map(|(_, files)| files.values()).find(|b| sha256(b) == digest);
+        return found.map_or_else(|| not_found("EntryNotFound"), |bytes| send(bytes, request, whole, vec![]));
+    }
+    if let Some((repo, rest)) =
+        path.strip_prefix("/api/resolve-cache/").and_then(|rest| split_commit(state, rest))
+    {
+        let Some(bytes) = repo.1.get(rest) else { return not_found("EntryNotFound") };
+        let headers = vec![("ETag", format!("\"{}\"", git_digest(bytes))), ("X-Repo-Commit", repo.0.clone())];
+        return send(bytes, request, whole, headers);
+    }
+    if let Some((repo, revision)) = path.strip_prefix("/api/").and_then(|rest| rest.split_once("/revision/"))
+    {
+        let Some((commit, files)) = state.repos.get(&format!("{repo}@{revision}")) else {
+            let known = state.repos.keys().any(|key| key.starts_with(&format!("{repo}@")));
+            return not_found(if known { "RevisionNotFound" } else { "RepoNotFound" });
+        };
+        let siblings: Vec<_> = files.keys().map(|name| serde_json::json!({"rfilename": name})).collect();
+        let body = serde_json::json!({"id": repo, "sha": commit, "siblings": siblings}).to_string();
+        return Answer {
+            status: 200,
+            headers: vec![("Content-Type", "application/json".to_string())],
+            body: body.into_bytes(),
+        };
+    }
+    let path = path.trim_start_matches('/');
+    let path = if path.starts_with("datasets/") { path.to_string() } else { format!("models/{path}") };
+    let Some((repo, rest)) = path.split_once("/resolve/") else {
+        return Answer { status: 200, headers: vec![], body: b"the hub".to_vec() };
+    };
+    let inner = format!("{repo}/{rest}");
+    let Some((found, name)) = split_commit(state, &inner) else { return not_found("RepoNotFound") };
+    let Some(bytes) = found.1.get(name) else { return not_found("EntryNotFound") };
+    if bytes.len() < LARGE {
+        let location = format!("/api/resolve-cache/{inner}?etag=x");
+        return Answer { status: 307, headers: vec![("Location", location)], body: vec![] };
+    }
+    let headers = vec![
+        ("Location", format!("{}/cdn/{}", state.cdn, sha256(bytes))),
+        ("X-Linked-ETag", format!("\"{}\"", sha256(bytes))),
+        ("X-Linked-Size", bytes.len().to_string()),
+        ("X-Repo-Commit", found.0.clone()),
+    ];
+    Answer { status: 302, headers, body: vec![] }
+}
+
+type Repo = (String, BTreeMap<String, Vec<u8>>);
+
+/// `models/owner/name/COMMIT/path` as the repository and the path in it.
+fn split_commit<'s, 'p>(state: &'s State, path: &'p str) -> Option<(&'s Repo, &'p str)> {
+    state.repos.iter().find_map(|(key, repo)| {
+        let name = key.split('@').next().unwrap_or_default();
+        let rest = path.strip_prefix(name)?.strip_prefix('/')?.strip_prefix(&repo.0)?;
+        Some((repo, rest.strip_prefix('/')?))
+    })
+}
+
+/// A file, or the part of it that was asked for.
+fn send(bytes: &[u8], request: &Request, whole: bool, mut headers: Vec<(&'static str, String)>) -> Answer {
+    let range = request.headers.get("range").filter(|_| !whole);
+    let first =
+        range.and_then(|range| range.strip_prefix("bytes=")?.strip_suffix('-')?.parse::<usize>().ok());
+    match first {
+        Some(first) if first < bytes.len() => {
+            headers.push(("Content-Range", format!("bytes {first}-{}/{}", bytes.len() - 1, bytes.len())));
+            Answer { status: 206, headers, body: bytes[first..].to_vec() }
+        }
+        Some(_) => Answer { status: 416, headers, body: vec![] },
+        None => Answer { status: 200, headers, body: bytes.to_vec() },
+    }
+}

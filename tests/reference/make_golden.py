@@ -1,0 +1,192 @@
+"""Writes the numbers that tests/golden.rs holds the engine to.
+
+    python -m venv venv && venv/bin/pip install torch==2.15.0 transformers==5.23.0 safetensors
+    venv/bin/python tests/reference/make_golden.py
+
+Two tiny random models, dropout off, eager attention, f32. For each: logits, the loss with and
+without label smoothing, the gradient of every tensor, and ten AdamW steps with a linear schedule,
+warm-up, decay groups and clipping. Every bias and LayerNorm parameter is random, so that none can
+be left out unseen. The files are small and committed; the script has to be run again only when
+they are to change.
+"""
+
+import json
+import sys
+from pathlib import Path
+
+import torch
+import transformers
+from safetensors.torch import save_file
+from transformers import (
+    BertConfig,
+    BertForSequenceClassification,
+    DistilBertConfig,
+    DistilBertForSequenceClassification,
+    get_linear_schedule_with_warmup,
+)
+from transformers.trainer_pt_utils import get_parameter_names
+
+PINNED = {"torch": "2.15.0", "transformers": "5.23.0"}
+HERE = Path(__file__).resolve().parent
+LABELS = {0: "low", 1: "middle", 2: "high"}
+SMOOTHING = 0.1
+STEPS, WARMUP = 10, 3
+ADAMW = {"lr": 1e-3, "betas": (0.9, 0.98), "eps": 1e-6, "weight_decay": 0.05}
+MAX_GRAD_NORM = 1.0
+# The rule of transformers.Trainer.get_decay_parameter_names.
+NO_DECAY = [r"bias", r"layernorm", r"rmsnorm", r"(?:^|\.)norm(?:$|\.)", r"_norm(?:$|\.)"]
+
+
+def models():
+    bert = BertConfig(
+        vocab_size=101,
+        hidden_size=32,
+        num_hidden_layers=2,
+        num_attention_heads=4,
+        intermediate_size=48,
+        max_position_embeddings=64,
+        type_vocab_size=2,
+        hidden_dropout_prob=0.0,
+        attention_probs_dropout_prob=0.0,
+        id2label=LABELS,
+        label2id={v: k for k, v in LABELS.items()},
+        attn_implementation="eager",
+    )
+    distilbert = DistilBertConfig(
+        vocab_size=101,
+        dim=32,
+        n_layers=2,
+        n_heads=4,
+        hidden_dim=48,
+        max_position_embeddings=64,
+        dropout=0.0,
+        attention_dropout=0.0,
+        seq_classif_dropout=0.0,
+        id2label=LABELS,
+        label2id={v: k for k, v in LABELS.items()},
+        attn_implementation="eager",
+    )
+    yield "bert", BertForSequenceClassification(bert)
+    yield "distilbert", DistilBertForSequenceClassification(distilbert)
+
+
+def randomise(model, generator):
+    """Large enough that attention is not flat and GELU not linear."""
+    with torch.no_grad():
+        for name, parameter in model.named_parameters():
+            noise = torch.randn(parameter.shape, generator=generator)
+            norm = "LayerNorm" in name or "layer_norm" in name
+            if norm and name.endswith("weight"):
+                parameter.copy_(1.0 + 0.3 * noise)
+            elif parameter.dim() == 1:
+                parameter.copy_(0.2 * noise)
+            elif "embeddings" in name:
+                parameter.copy_(0.6 * noise)
+            else:
+                parameter.copy_(noise * 1.2 / parameter.shape[1] ** 0.5)
+
+
+def examples(generator, lengths):
+    """Uneven inputs, some of them pairs; id 0 is the padding and does not occur in them."""
+    batch = []
+    for place, (first, second) in enumerate(lengths):
+        ids = torch.randint(1, 101, (first + second,), generator=generator).tolist()
+        batch.append({"ids": ids, "type_ids": [0] * first + [1] * second, "label": place % 3})
+    return batch
+
+
+def padded(batch):
+    longest = max(len(e["ids"]) for e in batch)
+    fill = lambda values: torch.tensor([v + [0] * (longest - len(v)) for v in values])
+    return {
+        "input_ids": fill([e["ids"] for e in batch]),
+        "token_type_ids": fill([e["type_ids"] for e in batch]),
+        "attention_mask": fill([[1] * len(e["ids"]) for e in batch]),
+    }, torch.tensor([e["label"] for e in batch])
+
+
+def forward(model, batch):
+    inputs, labels = padded(batch)
+    if model.config.model_type == "distilbert":
+        del inputs["token_type_ids"]
+    return model(**inputs).logits, labels
+
+
+def copies(model, what=lambda p: p.data):
+    return {name: what(p).clone().contiguous() for name, p in model.named_parameters()}
+
+
+def train(model, batches):
+    decay = set(get_parameter_names(model, [torch.nn.LayerNorm], NO_DECAY))
+    groups = [
+        {"params": [p for n, p in model.named_parameters() if n in decay]},
+        {"params": [p for n, p in model.named_parameters() if n not in decay], "weight_decay": 0.0},
+    ]
+    optimizer = torch.optim.AdamW(groups, foreach=False, fused=False, **ADAMW)
+    scheduler = get_linear_schedule_with_warmup(optimizer, WARMUP, STEPS)
+    steps = []
+    for step in range(STEPS):
+        logits, labels = forward(model, batches[step % len(batches)])
+        loss = torch.nn.functional.cross_entropy(logits, labels, label_smoothing=SMOOTHING)
+        optimizer.zero_grad()
+        loss.backward()
+        norm = torch.nn.utils.clip_grad_norm_(model.parameters(), MAX_GRAD_NORM)
+        steps.append(
+            {"loss": loss.item(), "grad_norm": norm.item(), "learning_rate": scheduler.get_last_lr()[0]}
+        )
+        optimizer.step()
+        scheduler.step()
+    return steps, sorted(decay)
+
+
+def main():
+    found = {"torch": torch.__version__.split("+")[0], "transformers": transformers.__version__}
+    if found != PINNED:
+        sys.exit(f"{found} is here and {PINNED} is expected")
+    torch.set_num_threads(1)
+    for seed, (name, model) in enumerate(models()):
+        generator = torch.Generator().manual_seed(20 + seed)
+        randomise(model, generator)
+        model.eval()
+        batches = [
+            examples(generator, [(7, 0), (1, 0), (2, 0), (19, 0), (3, 0), (4, 5), (11, 2), (1, 1)]),
+            examples(generator, [(5, 6), (3, 0), (30, 12), (2, 2)]),
+            examples(generator, [(9, 0), (9, 0), (8, 1)]),
+        ]
+        folder = HERE / name
+        folder.mkdir(exist_ok=True)
+        model.save_pretrained(folder)
+        old = {}
+        for key, value in model.state_dict().items():
+            key = key.removeprefix(f"{name}.")
+            key = key.replace("LayerNorm.weight", "LayerNorm.gamma").replace("LayerNorm.bias", "LayerNorm.beta")
+            old[key] = value
+        # The same weights as an early checkpoint has them: no prefix, gamma and beta, and both
+        # formats of torch.save.
+        torch.save(old, folder / "zip.bin")
+        torch.save(old, folder / "legacy.bin", _use_new_zipfile_serialization=False)
+
+        logits, labels = forward(model, batches[0])
+        loss = torch.nn.functional.cross_entropy(logits, labels)
+        smooth = torch.nn.functional.cross_entropy(logits, labels, label_smoothing=SMOOTHING)
+        smooth.backward()
+        save_file(copies(model, lambda p: p.grad), folder / "gradients.safetensors")
+        model.zero_grad()
+        steps, decay = train(model, batches)
+        save_file(copies(model), folder / "trained.safetensors")
+        golden = {
+            "made_with": found,
+            "batches": batches,
+            "logits": logits.tolist(),
+            "loss": loss.item(),
+            "label_smoothing": SMOOTHING,
+            "smoothed_loss": smooth.item(),
+            "adamw": {**ADAMW, "max_grad_norm": MAX_GRAD_NORM, "warmup_steps": WARMUP, "steps": STEPS},
+            "decay": decay,
+            "steps": steps,
+        }
+        (folder / "golden.json").write_text(json.dumps(golden, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()

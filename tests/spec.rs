@@ -1,0 +1,301 @@
+//! Experiments files from the outside: the shipped one is kept true, saving keeps what a person wrote,
+//! and the filled specification goes to TOML and back without a change.
+
+use glue_tui::spec::{
+    Experiments, Interval, Key, Kind, RunSpec, Schedule, built_in, from_toml, key_named, keys, to_toml,
+};
+use proptest::prelude::*;
+use std::path::{Path, PathBuf};
+
+const SHIPPED: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/experiments.toml");
+
+fn shipped() -> Experiments {
+    Experiments::open(Some(Path::new(SHIPPED))).unwrap()
+}
+
+/// A file in a folder of its own, so that nothing but the file is seen to change.
+struct Saved {
+    folder: tempfile::TempDir,
+}
+
+impl Saved {
+    fn new(text: &str) -> Self {
+        let saved = Saved { folder: tempfile::tempdir().unwrap() };
+        std::fs::write(saved.path(), text).unwrap();
+        saved
+    }
+
+    fn path(&self) -> PathBuf {
+        self.folder.path().join("experiments.toml")
+    }
+
+    fn text(&self) -> String {
+        std::fs::read_to_string(self.path()).unwrap()
+    }
+
+    fn open(&self) -> Experiments {
+        Experiments::open(Some(&self.path())).unwrap()
+    }
+}
+
+/// The lines `# key = value   # why` of the shipped file as (key, value).
+fn commented(text: &str) -> Vec<(&str, &str)> {
+    text.lines()
+        .filter_map(|line| line.strip_prefix("# ")?.split_once('='))
+        .map(|(key, rest)| (key.trim(), rest.split('#').next().unwrap_or_default().trim().trim_matches('"')))
+        .filter(|(key, _)| key_named(key).is_some())
+        .collect()
+}
+
+#[test]
+fn the_shipped_file_shows_every_key_in_order_with_its_built_in_value() {
+    let text = std::fs::read_to_string(SHIPPED).unwrap();
+    let expected: Vec<(&str, &str)> = keys().iter().map(|key| (key.name, key.default)).collect();
+    assert_eq!(commented(&text), expected);
+    // What is shown under [defaults] is commented out, so that the file changes nothing by itself.
+    let file = shipped();
+    let name = file.names()[0];
+    assert!(file.values(name).iter().all(|value| value.origin != glue_tui::spec::Origin::Defaults));
+}
+
+#[test]
+fn every_shipped_experiment_resolves_and_is_described() {
+    let file = shipped();
+    assert_eq!(file.names()[..2], ["demo", "demo-pairs"]);
+    for name in file.names() {
+        assert_eq!(file.resolve(name, &[]).unwrap().experiment, name);
+        assert!(file.description(name).is_some_and(|text| text.len() < 120), "{name}");
+    }
+}
+
+#[test]
+fn the_articles_three_experiments_have_its_recipe() {
+    let file = shipped();
+    let three = [
+        ("sst-distilbert", "distilbert/distilbert-base-uncased", "sst"),
+        ("sst-bert-large", "google-bert/bert-large-uncased", "sst"),
+        ("qqp-distilbert", "distilbert/distilbert-base-uncased", "qqp"),
+    ];
+    for (name, model, task) in three {
+        let recipe = RunSpec {
+            model: model.into(),
+            task: task.into(),
+            lr_scheduler_type: Schedule::Constant,
+            weight_decay: 0.0,
+            adam_epsilon: 1e-6,
+            max_grad_norm: 0.0,
+            per_device_train_batch_size: 32,
+            num_train_epochs: 3.0,
+            learning_rate: 2e-5,
+            repeats: 8,
+            ..built_in(name)
+        };
+        assert_eq!(file.resolve(name, &[]).unwrap(), recipe);
+    }
+}
+
+#[test]
+fn the_binary_carries_the_shipped_file() {
+    assert_eq!(glue_tui::assets::EXPERIMENTS, std::fs::read_to_string(SHIPPED).unwrap());
+}
+
+const WRITTEN: &str = "\
+# Mine.
+[defaults]
+seed = 7            # lucky
+
+# First.
+[experiment.a]
+model = \"demo\"      # the small one
+learning_rate = 1e-4  # high
+# A word in between.
+repeats = 2
+
+# Second.
+[experiment.b]
+max_steps = 10
+";
+
+#[test]
+fn saving_keeps_comments_order_and_numbers_as_typed() {
+    let saved = Saved::new(WRITTEN);
+    let mut file = saved.open();
+    let changes =
+        [("learning_rate", "2e-5".to_owned()), ("repeats", "3".into()), ("eval_steps", "50".into())];
+    file.save("a", &changes).unwrap();
+    let expected = WRITTEN
+        .replace("learning_rate = 1e-4  # high", "learning_rate = 2e-5  # high")
+        .replace("repeats = 2\n", "repeats = 3\neval_steps = 50\n");
+    assert_eq!(saved.text(), expected);
+    let spec = file.resolve("a", &[]).unwrap();
+    assert_eq!((spec.learning_rate, spec.repeats, spec.eval_steps), (2e-5, 3, Interval::Steps(50)));
+    assert_eq!(spec, saved.open().resolve("a", &[]).unwrap());
+}
+
+#[test]
+fn saving_under_a_new_name_adds_a_table_at_the_end() {
+    let saved = Saved::new(WRITTEN);
+    let mut file = saved.open();
+    file.save("c", &[("task", "sst".into()), ("weight_decay", ".5".into()), ("seed", "7".into())]).unwrap();
+    // The seed is what [defaults] say already.
+    let added = "\n[experiment.c]\ntask = \"sst\"\nweight_decay = 0.5\n";
+    assert_eq!(saved.text(), format!("{WRITTEN}{added}"));
+    assert_eq!(file.names(), ["a", "b", "c"]);
+    file.save("d", &[]).unwrap();
+    assert_eq!(file.names(), ["a", "b", "c", "d"]);
+}
+
+#[test]
+fn saving_an_empty_value_takes_the_key_out() {
+    let saved = Saved::new(WRITTEN);
+    let mut file = saved.open();
+    file.save("b", &[("max_steps", String::new()), ("data_dir", String::new())]).unwrap();
+    assert_eq!(saved.text(), WRITTEN.replace("max_steps = 10\n", ""));
+    assert_eq!(file.resolve("b", &[]).unwrap().max_steps, None);
+}
+
+#[test]
+fn an_empty_value_wins_over_the_defaults() {
+    let saved = Saved::new("[defaults]\nmax_steps = 5\n\n[experiment.a]\n");
+    let mut file = saved.open();
+    file.save("a", &[("max_steps", String::new())]).unwrap();
+    assert_eq!(file.resolve("a", &[]).unwrap().max_steps, None);
+    assert_eq!(saved.open().resolve("a", &[]).unwrap().max_steps, None);
+}
+
+#[test]
+fn what_is_wrong_is_not_saved() {
+    let saved = Saved::new(WRITTEN);
+    let mut file = saved.open();
+    let wrong = [
+        ("a", vec![("learning_rate", "fast".to_owned())]),
+        ("a", vec![("lr", "1".into())]),
+        ("a", vec![("max_steps", "5".into()), ("warmup_steps", "9".into())]),
+        ("no name", vec![]),
+        ("../up", vec![]),
+    ];
+    for (name, changes) in wrong {
+        let error = file.save(name, &changes).unwrap_err();
+        assert_eq!(error.exit_code(), 2, "{error}");
+        assert_eq!(saved.text(), WRITTEN);
+    }
+    assert_eq!(std::fs::read_dir(saved.folder.path()).unwrap().count(), 1, "nothing is left beside the file");
+}
+
+#[test]
+fn saving_keeps_what_another_program_wrote_meanwhile() {
+    let saved = Saved::new(WRITTEN);
+    let mut file = saved.open();
+    let elsewhere = format!("{WRITTEN}\n# Third.\n[experiment.z]\n");
+    std::fs::write(saved.path(), &elsewhere).unwrap();
+    file.save("b", &[("max_steps", "11".into())]).unwrap();
+    assert_eq!(saved.text(), elsewhere.replace("max_steps = 10", "max_steps = 11"));
+    assert_eq!(file.names(), ["a", "b", "z"]);
+    // Neither is a mistake of theirs overwritten.
+    std::fs::write(saved.path(), "[experiment.a\n").unwrap();
+    assert!(file.save("b", &[("max_steps", "12".into())]).is_err());
+    assert_eq!(saved.text(), "[experiment.a\n");
+}
+
+#[cfg(unix)]
+#[test]
+fn saving_follows_a_link_and_keeps_the_rights() {
+    use std::os::unix::fs::{PermissionsExt, symlink};
+    let saved = Saved::new(WRITTEN);
+    let link = saved.folder.path().join("link.toml");
+    symlink(saved.path(), &link).unwrap();
+    std::fs::set_permissions(saved.path(), std::fs::Permissions::from_mode(0o640)).unwrap();
+    Experiments::open(Some(&link)).unwrap().save("b", &[("max_steps", "11".into())]).unwrap();
+    assert!(link.is_symlink());
+    assert!(saved.text().contains("max_steps = 11"));
+    assert_eq!(std::fs::metadata(saved.path()).unwrap().permissions().mode() & 0o777, 0o640);
+}
+
+#[test]
+fn the_shipped_copy_is_saved_beside_the_user() {
+    // The only test that cares where it is; all others name whole paths.
+    let folder = tempfile::tempdir().unwrap();
+    std::env::set_current_dir(folder.path()).unwrap();
+    let mut file = Experiments::open(None).unwrap();
+    assert_eq!(file.path(), None);
+    file.save("demo", &[("seed", "7".into())]).unwrap();
+    assert_eq!(file.path(), Some(Path::new("experiments.toml")));
+    let text = std::fs::read_to_string("experiments.toml").unwrap();
+    assert_eq!(text.replacen("seed = 7\n", "", 1), glue_tui::assets::EXPERIMENTS);
+    assert_eq!(Experiments::open(None).unwrap().resolve("demo", &[]).unwrap().seed, 7);
+}
+
+#[test]
+fn files_that_cannot_be_read_are_a_wrong_configuration() {
+    let error = Experiments::open(Some(Path::new("/no/such/experiments.toml"))).unwrap_err();
+    assert_eq!(error.exit_code(), 2);
+    let saved = Saved::new("");
+    std::fs::write(saved.path(), b"[experiment.a]\nmodel = \"\xff\"\n").unwrap();
+    let error = Experiments::open(Some(&saved.path())).unwrap_err();
+    assert!(error.to_string().ends_with("experiments.toml:2:10: not UTF-8 text; save the file as UTF-8"));
+}
+
+#[test]
+fn the_specification_of_a_run_is_itself_an_experiments_file() {
+    let spec = shipped().resolve("sst-distilbert", &[("max_steps".into(), "5".into())]).unwrap();
+    let saved = Saved::new(&to_toml(&spec));
+    let mut file = saved.open();
+    assert_eq!(file.names(), ["sst-distilbert"]);
+    assert_eq!(file.resolve("sst-distilbert", &[]).unwrap(), spec);
+    assert!(file.save("sst-distilbert", &[("max_steps", "6".into())]).is_err());
+}
+
+#[test]
+fn a_specification_that_cannot_be_read_names_its_place() {
+    let error = from_toml("experiment = \"a\"\nsede = 1\n", Path::new("runs/a/spec.toml")).unwrap_err();
+    assert_eq!(error.to_string(), "runs/a/spec.toml:2:1: unknown key `sede`; did you mean `seed`?");
+    assert!(from_toml("[experiment.a]\n[experiment.b]\n", Path::new("s.toml")).is_err());
+}
+
+/// Any value of a key.
+fn any_text(key: &Key) -> BoxedStrategy<String> {
+    match key.kind {
+        Kind::Integer { min, max } => (min..=max).prop_map(|n| n.to_string()).boxed(),
+        Kind::Real { min, max } => {
+            let numbers = prop_oneof![min..=max.min(1e6), Just(min), prop::num::f64::POSITIVE];
+            numbers.prop_map(move |x| format!("{:?}", x.clamp(min, max))).boxed()
+        }
+        Kind::Interval => {
+            prop_oneof![Just("epoch".to_owned()), (1..i64::MAX).prop_map(|n| n.to_string())].boxed()
+        }
+        Kind::Text if key.name == "device" => "auto|cpu|metal|cuda:[0-9]".boxed(),
+        Kind::Choice(_) | Kind::Task => {
+            prop::sample::select(key.choices().unwrap()).prop_map(str::to_owned).boxed()
+        }
+        Kind::Model | Kind::Text | Kind::Path => "[^\\x00 ]\\PC{0,20}".boxed(),
+    }
+}
+
+proptest! {
+    #[test]
+    fn every_specification_survives_toml(
+        sets in prop::collection::vec(
+            prop::sample::select(keys()).prop_flat_map(|key| (Just(key.name.to_owned()), any_text(&key))),
+            0..8,
+        )
+    ) {
+        // Values that only together are wrong are not of interest here.
+        if let Ok(spec) = built_in("any-1").with(&sets) {
+            let text = to_toml(&spec);
+            prop_assert_eq!(from_toml(&text, Path::new("spec.toml")).map_err(|e| e.to_string()), Ok(spec), "{}", text);
+        }
+    }
+
+    #[test]
+    fn every_value_that_a_form_takes_can_be_saved(
+        (name, text) in prop::sample::select(keys()).prop_flat_map(|key| (Just(key.name), any_text(&key)))
+    ) {
+        let saved = Saved::new("# Above.\n[experiment.a]\n");
+        let mut file = saved.open();
+        if let Ok(spec) = built_in("a").with(&[(name.to_owned(), text.clone())]) {
+            file.save("a", &[(name, text)]).unwrap();
+            prop_assert_eq!(saved.open().resolve("a", &[]).unwrap(), spec);
+            prop_assert!(saved.text().starts_with("# Above.\n[experiment.a]\n"));
+        }
+    }
+}

@@ -1,0 +1,237 @@
+//! The one training function, over the demo task and model: the same seed gives the same bytes, stop and
+//! resume equal a straight run, commands are obeyed, and what goes wrong is written down.
+
+use glue_tui::error::Error;
+use glue_tui::event::{Command, Event, SplitName, Status};
+use glue_tui::nn::{read_arrays, write_arrays};
+use glue_tui::predict::Predictor;
+use glue_tui::run::{Outcome, RunDir, RunStatus, Said, Start, conduct, find, list, replay, start};
+use glue_tui::spec::{RunSpec, built_in};
+use glue_tui::train::control;
+use std::collections::BTreeMap;
+use std::path::Path;
+
+/// A run of six steps, four an epoch.
+fn spec() -> RunSpec {
+    RunSpec {
+        max_train_samples: Some(32),
+        max_eval_samples: Some(24),
+        per_device_train_batch_size: 8,
+        max_steps: Some(6),
+        learning_rate: 1e-3,
+        device: "cpu".into(),
+        ..built_in("tiny")
+    }
+}
+
+/// Conducts a run, telling it `command` once `step` steps are done.
+fn run(begin: Start, runs: &Path, tell: Option<(u64, Command)>) -> (Result<Outcome, Error>, Vec<Event>) {
+    let (control, handle) = control();
+    let mut events = Vec::new();
+    let outcome = conduct(begin, runs, &control, &mut |said: &Said| {
+        if let (Event::Step(step), Some((at, command))) = (&said.event, tell)
+            && step.step == at
+        {
+            handle.tell(command);
+        }
+        events.push(said.event.clone());
+    });
+    (outcome, events)
+}
+
+/// Every file below `folder` with its bytes.
+fn bytes(folder: &Path) -> BTreeMap<String, Vec<u8>> {
+    let files = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    files
+        .map(|path| (path.file_name().unwrap().to_string_lossy().into_owned(), std::fs::read(path).unwrap()))
+        .collect()
+}
+
+#[test]
+fn the_same_seed_gives_the_same_bytes_and_another_does_not() {
+    let home = tempfile::tempdir().unwrap();
+    let straight = |spec| run(Start::New(spec), home.path(), None).0.unwrap();
+    let (first, again) = (straight(spec()), straight(spec()));
+    let other = straight(RunSpec { seed: 43, ..spec() });
+    let weights =
+        |outcome: &Outcome| bytes(&outcome.dir.join("checkpoints/step-000006"))["state.safetensors"].clone();
+    assert_eq!(bytes(&first.dir.join("best")), bytes(&again.dir.join("best")));
+    assert_eq!(weights(&first), weights(&again));
+    assert_ne!(weights(&first), weights(&other));
+}
+
+#[test]
+fn stop_in_mid_epoch_and_resume_equal_a_straight_run() {
+    let home = tempfile::tempdir().unwrap();
+    let straight = run(Start::New(spec()), home.path(), None).0.unwrap();
+    for stop_at in [2, 3, 5] {
+        let (stopped, events) = run(Start::New(spec()), home.path(), Some((stop_at, Command::Stop)));
+        let stopped = stopped.unwrap();
+        assert_eq!(stopped.status, Status::Stopped);
+        assert!(matches!(events.last(), Some(Event::Ended { status: Status::Stopped, .. })));
+        assert_eq!(stopped.summaries[0].steps, stop_at);
+        let resumed = run(Start::Resume(stopped.dir.clone()), home.path(), None).0.unwrap();
+        assert_eq!(resumed.status, Status::Finished);
+        assert_eq!(
+            bytes(&resumed.dir.join("best")),
+            bytes(&straight.dir.join("best")),
+            "stopped at {stop_at}"
+        );
+        let last = "checkpoints/step-000006";
+        assert_eq!(
+            bytes(&resumed.dir.join(last))["state.safetensors"],
+            bytes(&straight.dir.join(last))["state.safetensors"],
+            "stopped at {stop_at}"
+        );
+        let (whole, parts) = (&straight.summaries[0], &resumed.summaries[0]);
+        assert_eq!(
+            (&whole.before, &whole.best, &whole.validation),
+            (&parts.before, &parts.best, &parts.validation)
+        );
+    }
+}
+
+#[test]
+fn a_run_tells_its_story() {
+    let home = tempfile::tempdir().unwrap();
+    let (outcome, events) = run(Start::New(spec()), home.path(), None);
+    let outcome = outcome.unwrap();
+    let notes: Vec<&str> = events
+        .iter()
+        .filter_map(|e| if let Event::Note { text, .. } = e { Some(text.as_str()) } else { None })
+        .collect();
+    assert!(notes.iter().any(|note| note.contains("tensors learning")), "{notes:?}");
+    let evals: Vec<_> = events
+        .iter()
+        .filter_map(|e| if let Event::Eval(eval) = e { Some((eval.step, eval.split)) } else { None })
+        .collect();
+    let round = |step| [SplitName::Validation, SplitName::Test, SplitName::Train].map(|split| (step, split));
+    assert_eq!(evals, [round(0), round(4), round(6)].concat());
+
+    let logged = replay(&outcome.dir).unwrap();
+    // What was said is put through JSON too, whose reader may round the last bit of a number.
+    let through_json = |e: &Event| serde_json::from_str(&serde_json::to_string(e).unwrap()).unwrap();
+    let said: Vec<Event> =
+        events.iter().filter(|e| !matches!(e, Event::Progress(_))).map(through_json).collect();
+    assert_eq!(logged, said, "the log is what was said");
+
+    let summary = RunDir::at(&outcome.dir).summary().unwrap();
+    assert_eq!(summary.best.unwrap().step, outcome.summaries[0].best.unwrap().step);
+    assert_eq!((summary.status, summary.steps, summary.epochs), (Status::Finished, 6, 1.5));
+    assert_eq!(summary.validation.as_ref().unwrap().examples, 24);
+    assert!(summary.before.contains_key(&SplitName::Train));
+    assert!(
+        (summary.before[&SplitName::Validation].loss - 2f64.ln()).abs() < 0.3,
+        "untrained is near chance"
+    );
+
+    let rows = list(home.path());
+    assert_eq!(rows.len(), 1);
+    assert_eq!((rows[0].status, rows[0].steps, rows[0].total_steps), (RunStatus::Finished, 6, 6));
+    assert_eq!(find(home.path(), "tiny").unwrap(), outcome.dir);
+    assert_eq!(find(home.path(), &rows[0].name[..12]).unwrap(), outcome.dir);
+    assert!(matches!(find(home.path(), "nothing"), Err(Error::Usage(_))));
+}
+
+#[test]
+fn accumulation_and_token_limits_change_nothing_but_rounding() {
+    let home = tempfile::tempdir().unwrap();
+    let whole = run(Start::New(spec()), home.path(), None).0.unwrap();
+    let parts = RunSpec {
+        per_device_train_batch_size: 2,
+        gradient_accumulation_steps: 4,
+        max_tokens_per_batch: Some(30),
+        ..spec()
+    };
+    let parts = run(Start::New(parts), home.path(), None).0.unwrap();
+    let loss = |outcome: &Outcome| outcome.summaries[0].validation.as_ref().unwrap().loss;
+    assert!((loss(&whole) - loss(&parts)).abs() < 1e-3, "{} {}", loss(&whole), loss(&parts));
+    assert_eq!(whole.summaries[0].steps, parts.summaries[0].steps);
+}
+
+#[test]
+fn commands_are_obeyed_and_written_down_and_do_not_change_the_result() {
+    let home = tempfile::tempdir().unwrap();
+    let spec = RunSpec { max_steps: Some(60), ..spec() };
+    let straight = run(Start::New(spec.clone()), home.path(), None).0.unwrap();
+    let running = start(Start::New(spec), home.path()).unwrap();
+    let (mut paused, mut steps_while_paused, mut evals_while_paused, mut verdicts) = (false, 0, 0, 0);
+    for said in &running.said {
+        match said.event {
+            // The training may be some steps further when it hears this.
+            Event::Step(step) if step.step == 1 => {
+                for command in [Command::Pause, Command::Eval, Command::Save] {
+                    running.tell(command);
+                }
+            }
+            Event::Command { command: Command::Pause, .. } => paused = true,
+            Event::Command { command: Command::Resume, .. } => paused = false,
+            Event::Step(_) if paused => steps_while_paused += 1,
+            Event::Eval(_) if paused => evals_while_paused += 1,
+            Event::Saved(saved) if paused => {
+                assert_eq!(
+                    list(home.path()).iter().filter(|row| row.status == RunStatus::Running).count(),
+                    1
+                );
+                let snapshot = running.ask_weights().recv().unwrap();
+                assert_eq!(snapshot.step, saved.step);
+                let mut predictor = Predictor::from_snapshot(&snapshot, "cpu").unwrap();
+                let verdict = predictor.classify("a fine film", None).unwrap();
+                let total: f32 = verdict.probabilities.iter().map(|(_, p)| p).sum();
+                assert!((total - 1.0).abs() < 1e-5);
+                verdicts += 1;
+                running.tell(Command::Resume);
+            }
+            _ => {}
+        }
+    }
+    let outcome = running.join().unwrap();
+    assert_eq!((steps_while_paused, evals_while_paused, verdicts), (0, 1, 1));
+    assert_eq!(bytes(&outcome.dir.join("best")), bytes(&straight.dir.join("best")));
+}
+
+#[test]
+fn repeats_are_one_object() {
+    let home = tempfile::tempdir().unwrap();
+    let spec = RunSpec { repeats: 3, ..spec() };
+    let (stopped, _) = run(Start::New(spec.clone()), home.path(), Some((5, Command::Stop)));
+    let stopped = stopped.unwrap();
+    assert_eq!((stopped.status, stopped.summaries.len()), (Status::Stopped, 1));
+    let outcome = run(Start::Resume(stopped.dir.clone()), home.path(), None).0.unwrap();
+    assert_eq!((outcome.status, outcome.summaries.len()), (Status::Finished, 3));
+    let all = outcome.repeats.unwrap();
+    assert_eq!(all.seeds.iter().map(|seed| seed.seed).collect::<Vec<_>>(), [42, 43, 44]);
+    let mean = all.seeds.iter().map(|seed| seed.value).sum::<f64>() / 3.0;
+    assert!((all.repeats.mean - mean).abs() < 1e-12);
+    let json: serde_json::Value =
+        serde_json::from_slice(&std::fs::read(outcome.dir.join("summary.json")).unwrap()).unwrap();
+    assert_eq!(json["status"], "finished");
+    assert_eq!(json["repeats"]["count"], 3);
+    assert!(json["validation"]["accuracy"].is_number());
+    assert_eq!(
+        bytes(&outcome.dir.join("best")),
+        bytes(&outcome.dir.join(format!("seed-{}/best", all.best_seed.seed)))
+    );
+    assert_eq!(list(home.path())[0].repeats.unwrap().count, 3);
+}
+
+#[test]
+fn a_run_that_cannot_learn_fails_in_words_and_keeps_its_checkpoint() {
+    let home = tempfile::tempdir().unwrap();
+    let stopped = run(Start::New(spec()), home.path(), Some((2, Command::Stop))).0.unwrap();
+    let checkpoint = stopped.dir.join("checkpoints/step-000002");
+    let arrays = checkpoint.join("state.safetensors");
+    let (mut state, metadata) = read_arrays(&arrays).unwrap();
+    state.get_mut("weights.bert.embeddings.LayerNorm.weight").unwrap().data[0] = f32::NAN;
+    write_arrays(&arrays, &state, &metadata).unwrap();
+
+    let (outcome, events) = run(Start::Resume(stopped.dir), home.path(), None);
+    let error = outcome.unwrap_err();
+    assert_eq!(error.exit_code(), 1);
+    assert!(error.to_string().contains("bert.embeddings"), "{error}");
+    assert!(matches!(events.last(), Some(Event::Ended { status: Status::Failed, error: Some(_), .. })));
+    assert!(!events.iter().any(|event| matches!(event, Event::Step(_))), "nothing was trained");
+    let row = &list(home.path())[0];
+    assert_eq!(row.status, RunStatus::Failed);
+    assert!(checkpoint.is_dir());
+}

@@ -1,0 +1,113 @@
+//! Transformers loads what is exported, with no tensor missing or left over, and gives the same logits to
+//! 1e-4. Needs a Python with `tests/reference/requirements.txt` in `GLUE_TUI_PYTHON`; skipped, and said so,
+//! without it.
+
+use glue_tui::assets;
+use glue_tui::batch::{Batch, Encoded};
+use glue_tui::data::{Example, Tokenizer};
+use glue_tui::export;
+use glue_tui::files::{ModelFolder, Root};
+use glue_tui::nn::{self, Build, Optimizer};
+use glue_tui::run::{Start, conduct};
+use glue_tui::spec::{EngineChoice, Precision, RunSpec, built_in};
+use glue_tui::train::control;
+use serde_json::json;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+const TEXTS: [(&str, &str); 4] = [
+    ("not bad at all", "How do I learn Rust?"),
+    ("the plot is thin, but nobody will be bored", "How can I learn Rust quickly?"),
+    ("It's 3:15 — a naïve “review” of café №5!", "x"),
+    ("a", "Why is the sky blue in the morning and why is it red in the evening?"),
+];
+
+fn python() -> Option<PathBuf> {
+    let python = std::env::var_os("GLUE_TUI_PYTHON").map(PathBuf::from);
+    if python.is_none() {
+        eprintln!("SKIPPED: GLUE_TUI_PYTHON names no Python with Transformers, so no exported folder was loaded in it");
+    }
+    python
+}
+
+/// Compares our logits of `folder` with those of Transformers.
+fn compare(python: &Path, folder: &Path, pair: bool) {
+    let model = ModelFolder::on_disk(folder);
+    let tokenizer = Tokenizer::load(&model, 128).unwrap();
+    let rows: Vec<Encoded> = TEXTS
+        .iter()
+        .map(|(a, b)| Example { text: (*a).into(), text_pair: pair.then(|| (*b).into()), label: None })
+        .map(|row| tokenizer.encode_one(&row).unwrap())
+        .collect();
+    let logits = nn::for_inference(&model, "cpu", None).unwrap().engine.logits(&Batch::new(&rows)).unwrap();
+    let texts: Vec<_> = TEXTS.iter().map(|(a, b)| if pair { json!([a, b]) } else { json!(a) }).collect();
+    let expected = folder.with_extension("json");
+    std::fs::write(&expected, json!({"texts": texts, "logits": logits, "max_length": 128}).to_string()).unwrap();
+    let output = Command::new(python)
+        .arg("tests/transformers_load.py")
+        .args([folder, &expected])
+        .env("HF_HUB_OFFLINE", "1")
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+}
+
+#[test]
+fn exported_runs_load() {
+    let Some(python) = python() else { return };
+    for task in ["demo", "demo-pairs"] {
+        let home = tempfile::tempdir().unwrap();
+        let spec = RunSpec {
+            task: task.into(),
+            max_train_samples: Some(64),
+            max_eval_samples: Some(32),
+            max_steps: Some(4),
+            learning_rate: 1e-3,
+            ..built_in(task)
+        };
+        let (control, _handle) = control();
+        let outcome = conduct(Start::New(spec), home.path(), &control, &mut |_| {}).unwrap();
+        let folder = home.path().join("exported");
+        export::hf(&outcome.dir, &folder).unwrap();
+        compare(&python, &folder, task == "demo-pairs");
+    }
+}
+
+#[test]
+fn a_distilbert_loads() {
+    let Some(python) = python() else { return };
+    let home = tempfile::tempdir().unwrap();
+    let source = home.path().join("source");
+    std::fs::create_dir(&source).unwrap();
+    let vocabulary = assets::demo_model().require("vocab.txt").unwrap();
+    let pieces = vocabulary.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()).count();
+    std::fs::write(source.join("vocab.txt"), vocabulary).unwrap();
+    let config = json!({
+        "model_type": "distilbert", "vocab_size": pieces, "dim": 32, "hidden_dim": 64, "n_layers": 2, "n_heads": 4,
+        "max_position_embeddings": 128, "dropout": 0.1, "attention_dropout": 0.1, "activation": "gelu",
+        "seq_classif_dropout": 0.2, "initializer_range": 0.2, "pad_token_id": 0
+    });
+    std::fs::write(source.join("config.json"), config.to_string()).unwrap();
+    let folder = ModelFolder { name: "tiny".into(), commit: None, root: Root::Disk(source) };
+    let labels = ["no", "maybe", "yes"].map(String::from);
+    let built = nn::from_nothing(&Build {
+        folder: &folder,
+        labels: &labels,
+        seed: 3,
+        classifier_dropout: None,
+        optimizer: Optimizer::default(),
+        device: "cpu",
+        precision: Precision::F32,
+        engine: EngineChoice::Plain,
+        max_examples_per_pass: 8,
+        max_tokens_per_pass: None,
+        threads: None,
+    })
+    .unwrap();
+    let saved = home.path().join("saved");
+    std::fs::create_dir(&saved).unwrap();
+    nn::save_model(&saved, &built.config, &labels, &built.engine.weights().unwrap()).unwrap();
+    Tokenizer::load(&folder, 128).unwrap().save(&saved).unwrap();
+    compare(&python, &saved, false);
+}
