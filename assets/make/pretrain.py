@@ -1,11 +1,11 @@
-"""Pretrains the demo model on text of our own and writes assets/demo-model: python3 pretrain.py [MINUTES]
+"""Pretrains the demo model on text of our own and writes assets/demo-model: python3 pretrain.py [STEPS]
 
-Four objectives on one encoder: guess the masked words and tell whether two segments belong together, as BERT does; tell
-whether the author of a lone review is pleased, as its stars would; and, of a text followed by itself with a
-few words exchanged, tell which. One thread, fixed seeds.
+Two objectives on one encoder: is the author of a review pleased, as the stars beside it would tell, and do two questions
+ask the same. From that alone so small a network learns slowly, so each word is asked something too: does
+it stand in a clause of praise or of blame, and does the other question have it as well. The heads are thrown away.
+One thread, fixed seeds.
 """
 
-import collections
 import json
 import sys
 import time
@@ -16,7 +16,7 @@ import scipy.sparse
 import torch
 from safetensors.torch import save_file
 from sklearn.utils.extmath import randomized_svd
-from transformers import BertConfig, BertForPreTraining
+from transformers import BertConfig, BertModel
 
 import corpus
 import demo_frames
@@ -26,9 +26,12 @@ import vocabulary
 
 HERE = Path(__file__).resolve().parent
 FOLDER = HERE.parent / "demo-model"
-BATCH = 32
+BATCH = 48
 PEAK = 1e-3
 SEED = 20
+STEPS = 16_000
+LOST = 0.03
+MASK = vocabulary.SPECIAL.index("[MASK]")
 
 
 def config(size):
@@ -36,14 +39,23 @@ def config(size):
         vocab_size=size, hidden_size=128, num_hidden_layers=3, num_attention_heads=4, intermediate_size=256,
         max_position_embeddings=vocabulary.MAX_LENGTH, type_vocab_size=2, hidden_dropout_prob=0.0,
         attention_probs_dropout_prob=0.0, attn_implementation="eager",
+        # The usual 0.02 suits a width of 768; a sixth of that width needs larger weights to start with.
+        initializer_range=0.1,
     )
 
 
 def save(model):
-    """The encoder alone, half precision: what a classifier starts from."""
+    """The encoder, half precision, with a new pooler: what a classifier starts from.
+
+    The pooler that was pretrained would give praise and blame away: whatever new head stands on it begins far above or
+    far below chance. The new one says nearly the same of every text, as those of large encoders do.
+    """
     FOLDER.mkdir(parents=True, exist_ok=True)
-    tensors = {name: t.detach().to(torch.float16).contiguous() for name, t in model.bert.state_dict().items()
-               if "position_ids" not in name}
+    tensors = {name: t.detach() for name, t in model.state_dict().items() if "position_ids" not in name}
+    generator = torch.Generator().manual_seed(SEED)
+    tensors["pooler.dense.weight"] = 0.01 * torch.randn(128, 128, generator=generator)
+    tensors["pooler.dense.bias"] = torch.randn(128, generator=generator)
+    tensors = {name: t.to(torch.float16).contiguous() for name, t in tensors.items()}
     save_file(tensors, FOLDER / "model.safetensors", metadata={"format": "pt"})
     (FOLDER / "model.safetensors").chmod(0o644)
     c = model.config
@@ -60,7 +72,7 @@ def save(model):
 
 def make_vocabulary():
     stream = corpus.Corpus("vocabulary")
-    text = [segment for _ in range(30000) for segment in stream.document()[:2] if segment]
+    text = [corpus.plain(segment) for _ in range(30000) for segment in stream.document()[:2] if segment]
     # Words of the tasks' lists and frames belong into the vocabulary; their sentences are not learnt from.
     text += [Path(module.__file__).read_text() for module in (lexicon, demo_frames, pairs_frames)] * 2
     return vocabulary.build(text)
@@ -71,14 +83,14 @@ def company(words, documents=120_000):
     side by side (that is where kinds of words part), as pointwise mutual information brought down to the
     hidden size. The network would find the same, only far more slowly."""
     stream = corpus.Corpus("company")
-    stream.set_level(0.15)
+    stream.set_course(0.15, 0.15, 0.4)
     made = vocabulary.tokenizer(words)
     size = len(words)
     wide = scipy.sparse.csr_matrix((size, size))
     near = [scipy.sparse.csr_matrix((size, size)) for _ in range(2)]
     for _ in range(documents // 10_000):
         drawn = [stream.document() for _ in range(10_000)]
-        kept = [(a, b) if b else a for a, b, together, _ in drawn if together != 0]
+        kept = [(corpus.plain(a), b) if b else corpus.plain(a) for a, b, target in drawn if b is None or target]
         rows = [numpy.array(e.ids) for e in made.encode_batch(kept)]
         flat = numpy.concatenate(rows)
         owner = numpy.repeat(numpy.arange(len(rows)), [len(r) for r in rows])
@@ -109,83 +121,44 @@ def company(words, documents=120_000):
 
 
 class Batches:
-    """Tokenised, masked batches of documents of about one length."""
+    """Tokenised batches of texts of about one length."""
 
     def __init__(self, words):
         self.stream = corpus.Corpus(SEED)
         self.tokenizer = vocabulary.tokenizer(words)
         self.tokenizer.enable_truncation(vocabulary.MAX_LENGTH)
-        self.generator = torch.Generator().manual_seed(SEED)
-        index = {word: i for i, word in enumerate(words)}
-        polar = [w for table in (lexicon.ADJECTIVES, lexicon.NOUNS, lexicon.LIKED, lexicon.LIKE, lexicon.COMPARATIVES,
-                                 lexicon.FEELINGS, corpus.MORE_ADJECTIVES, corpus.QUALITIES, corpus.MANNERS,
-                                 corpus.SUPERLATIVES, corpus.MORE_NOUNS) for side in table.values() for w in side]
-        polar += list("0123456789")
-        self.rate = torch.full((len(words),), 0.12)
-        self.rate[[index[w] for w in polar if w in index]] = 0.3
-        self.rate[:5] = 0.0
-        self.size = len(words)
         self.pool = []
-        self.recent = []
-        counts = collections.Counter(t for _ in range(2000) for e in self.tokenizer.encode_batch(
-            [self.stream.document()[0]]) for t in e.ids)
-        self.frequent = {token for token, _ in counts.most_common(70)} | set(range(5))
 
-    def changed_copy(self, ids):
-        """`[CLS] text [SEP] text with some words exchanged [SEP]`: ids, segment types, which were changed."""
-        rng = self.stream.rng
-        inner = ids[1:-1][:60]
-        copy, changed = list(inner), [0] * len(inner)
-        places = [i for i, token in enumerate(inner) if token not in self.frequent]
-        if places and rng.random() < 0.6:
-            for place in rng.sample(places, min(len(places), rng.choice((1, 1, 2)))):
-                other = rng.choice(places)
-                if rng.random() < 0.5 and copy[other] != copy[place]:
-                    copy[other], copy[place] = copy[place], copy[other]
-                else:
-                    copy[place] = rng.choice(self.recent)
-        changed = [int(a != b) for a, b in zip(inner, copy)]
-        whole = [2, *inner, 3, *copy, 3]
-        types = [0] * (len(inner) + 2) + [1] * (len(copy) + 1)
-        marks = [-100] * (len(inner) + 2) + changed + [-100]
-        return whole, types, marks, any(changed)
+    def refill(self):
+        """Rows are (ids, segment types, target, target of each token, whether it is a review)."""
+        ready = []
+        for _ in range(BATCH * 32):
+            first, second, target = self.stream.document()
+            text, moods = corpus.spoken(first)
+            made = self.tokenizer.encode(text, second)
+            if second is None:
+                words = [-100 if a == b else moods[a] for a, b in made.offsets]
+            else:
+                sides = [{t for t, side in zip(made.ids, made.type_ids) if side == own} for own in (0, 1)]
+                words = [-100 if a == b else int(token in sides[1 - side])
+                         for (a, b), token, side in zip(made.offsets, made.ids, made.type_ids)]
+            ready.append((made.ids, made.type_ids, target, words, second is None))
+        ready.sort(key=lambda row: len(row[0]))
+        self.pool = [ready[i:i + BATCH] for i in range(0, len(ready), BATCH)]
+        self.stream.rng.shuffle(self.pool)
 
     def next(self):
         if not self.pool:
-            documents = [self.stream.document() for _ in range(BATCH * 32)]
-            encoded = self.tokenizer.encode_batch([(a, b) if b else a for a, b, _, _ in documents])
-            self.recent = [t for e in encoded[:200] for t in e.ids if t not in self.frequent]
-            ready = []
-            for (_, second, together, pleased), e in zip(documents, encoded):
-                kind = "question" if second and "?" in second else "review"
-                if self.stream.rng.random() < 0.15 and len(e.ids) < 40:
-                    ids, types, marks, changed = self.changed_copy(e.ids)
-                    ready.append((ids, types, marks, int(changed), -100, False, "copy"))
-                else:
-                    # Two segments that belong together carry 0, as in BERT. Words are guessed only where the
-                    # segments belong together: the others would teach false company.
-                    relation = -100 if together is None else 1 - together
-                    stars = -100 if pleased is None else pleased
-                    ready.append((e.ids, e.type_ids, [-100] * len(e.ids), relation, stars, together != 0, kind))
-            ready.sort(key=lambda row: len(row[0]))
-            self.pool = [ready[i:i + BATCH] for i in range(0, len(ready), BATCH)]
-            self.stream.rng.shuffle(self.pool)
+            self.refill()
         group = self.pool.pop()
         width = max(len(row[0]) for row in group)
         pad = lambda at, filler: torch.tensor([row[at] + [filler] * (width - len(row[at])) for row in group])
-        ids, types, marks = pad(0, 0), pad(1, 0), pad(2, -100)
-        # Some documents stay whole, so that the other objectives are also learnt from whole text.
-        covered = torch.tensor([[row[6] != "copy" and self.stream.rng.random() < 0.6] for row in group])
-        guessed = torch.tensor([[row[5]] for row in group])
-        chosen = (torch.rand(ids.shape, generator=self.generator) < self.rate[ids]) & covered
-        fate = torch.rand(ids.shape, generator=self.generator)
-        strangers = torch.randint(5, self.size, ids.shape, generator=self.generator)
-        masked = torch.where(chosen & (fate < 0.8), 4, torch.where(chosen & (fate > 0.9), strangers, ids))
+        ids = pad(0, 0)
+        # Now and then a word is lost, so that no single one decides alone.
+        lost = (torch.rand(ids.shape) < LOST) & (ids >= len(vocabulary.SPECIAL))
         return {
-            "ids": masked, "types": types, "attention": (ids != 0).long(), "marks": marks,
-            "words": torch.where(chosen & guessed, ids, -100),
-            "relation": torch.tensor([row[3] for row in group]), "stars": torch.tensor([row[4] for row in group]),
-            "kind": [row[6] for row in group],
+            "ids": torch.where(lost, MASK, ids), "types": pad(1, 0), "attention": (ids != 0).long(), "words": pad(3, -100),
+            "targets": torch.tensor([row[2] for row in group]), "reviews": torch.tensor([row[4] for row in group]),
         }
 
 
@@ -205,51 +178,44 @@ class Tally:
         return text
 
 
-def losses(model, heads, batch, tally):
-    """The four losses, summed."""
+def loss_of(model, heads, batch, tally):
+    """Cross-entropy of the texts plus that of their words, each with its objective's head."""
     with torch.autocast("cpu", dtype=torch.bfloat16):
-        hidden, pooled = model.bert(input_ids=batch["ids"], token_type_ids=batch["types"],
-                                    attention_mask=batch["attention"], return_dict=False)
-        at = batch["words"] != -100
-        guesses = model.cls.predictions(hidden[at])
-        belongs = model.cls.seq_relationship(pooled)
-        pleased = heads["stars"](pooled)
-        exchanged = heads["changed"](hidden)
-    total = 0.0
-    parts = (("words", guesses, batch["words"][at]), ("pairs", belongs, batch["relation"]), ("stars", pleased, batch["stars"]),
-             ("exchanged", exchanged.flatten(0, 1), batch["marks"].flatten()))
-    for name, scores, target in parts:
-        known = target != -100
-        if not known.any():
-            continue
-        loss = torch.nn.functional.cross_entropy(scores.float(), target, ignore_index=-100)
-        total = total + loss * (0.5 if name == "words" else 1.0)
-        if name == "pairs":
-            for kind in ("review", "question", "copy"):
-                here = known & torch.tensor([k == kind for k in batch["kind"]])
-                tally.add(kind, (scores.argmax(-1) == target)[here].sum(), here.sum())
-        elif name == "words":
-            tally.add("words-loss", loss.item(), 1)
-        else:
-            tally.add(name, (scores.argmax(-1) == target)[known].sum(), known.sum())
-    return total
+        hidden, pooled = model(input_ids=batch["ids"], token_type_ids=batch["types"],
+                               attention_mask=batch["attention"], return_dict=False)
+        scores = {name: head(hidden if "words" in name else pooled).float() for name, head in heads.items()}
+    reviews = batch["reviews"]
+    texts = torch.where(reviews[:, None], scores["reviews"], scores["questions"])
+    words = torch.where(reviews[:, None, None], scores["words of reviews"], scores["words of questions"])
+    for name, rows in (("reviews", reviews), ("questions", ~reviews)):
+        known = batch["words"][rows] != -100
+        tally.add(name, (texts.argmax(-1) == batch["targets"])[rows].sum(), rows.sum())
+        tally.add(f"words of {name}", (words.argmax(-1) == batch["words"])[rows][known].sum(), known.sum())
+    return (torch.nn.functional.cross_entropy(texts, batch["targets"])
+            + torch.nn.functional.cross_entropy(words.flatten(0, 1), batch["words"].flatten(), ignore_index=-100))
 
 
 def main():
-    minutes = float(sys.argv[1]) if len(sys.argv) > 1 else 12.0
+    steps = int(sys.argv[1]) if len(sys.argv) > 1 else STEPS
     started = time.process_time()
     torch.set_num_threads(1)
     torch.manual_seed(SEED)
     words = make_vocabulary()
     vocabulary.save(words, FOLDER)
-    model = BertForPreTraining(config(len(words)))
+    model = BertModel(config(len(words)))
     vectors = company(words)
     with torch.no_grad():
-        table = model.bert.embeddings.word_embeddings.weight
+        table = model.embeddings.word_embeddings.weight
         known = vectors.norm(dim=1) > 0
         table[known] = vectors[known]
+        # Alike words see each other from the start: queries equal keys, and places weigh less than words.
+        model.embeddings.position_embeddings.weight.mul_(0.3)
+        for layer in model.encoder.layer:
+            layer.attention.self.query.weight.mul_(2)
+            layer.attention.self.key.weight.copy_(layer.attention.self.query.weight)
     print(f"vectors for {int(known.sum())} of {len(words)} pieces after {time.process_time() - started:.0f}s", flush=True)
-    heads = torch.nn.ModuleDict({"stars": torch.nn.Linear(128, 2), "changed": torch.nn.Linear(128, 2)})
+    names = ("reviews", "questions", "words of reviews", "words of questions")
+    heads = torch.nn.ModuleDict({name: torch.nn.Linear(128, 2) for name in names})
     parameters = [*model.parameters(), *heads.parameters()]
     decayed = [p for p in parameters if p.dim() > 1]
     others = [p for p in parameters if p.dim() <= 1]
@@ -257,24 +223,22 @@ def main():
                                   lr=PEAK, betas=(0.9, 0.98), eps=1e-6)
     batches = Batches(words)
     began = time.process_time()
-    tally, step = Tally(), 0
-    while True:
-        done = (time.process_time() - began) / (minutes * 60)
-        if done >= 1:
-            break
+    tally = Tally()
+    for step in range(steps):
+        done = step / steps
         if step % 100 == 0:
-            batches.stream.set_level(min(1.0, 0.15 + 2.2 * done))
+            # Plain praise and blame first, then what turns words around; questions from the start.
+            batches.stream.set_course(min(1.0, max(0.15, 5 * done)), min(1.0, max(0.15, 2.5 * done)), 0.4)
         rate = PEAK * min(1.0, (step + 1) / 500) * max(0.02, 1 - done)
         for group in optimizer.param_groups:
             group["lr"] = rate
-        loss = losses(model, heads, batches.next(), tally)
+        loss = loss_of(model, heads, batches.next(), tally)
         optimizer.zero_grad()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(parameters, 1.0)
         optimizer.step()
-        step += 1
-        if step % 500 == 0:
-            print(f"step {step} cpu {time.process_time() - began:.0f}s lr {rate:.1e} {tally.report()}", flush=True)
+        if (step + 1) % 500 == 0:
+            print(f"step {step + 1} cpu {time.process_time() - began:.0f}s lr {rate:.1e} {tally.report()}", flush=True)
             save(model)
     save(model)
 
