@@ -439,7 +439,25 @@ def weighted(block):
     return made
 
 
-TOGETHER = 0.6
+# Where a clause of praise or blame begins and ends, in the text of a segment; taken out by `spoken`.
+OPEN, CLOSE = {"+": "\x01", "-": "\x02"}, "\x03"
+
+
+def plain(text):
+    """The text without the marks of clauses."""
+    return re.sub("[\x01-\x03]", "", text)
+
+
+def spoken(text):
+    """The text without its marks, and for each character 1 in a clause of praise, 0 in one of blame, -100 outside."""
+    characters, moods, mood = [], [], -100
+    for character in text:
+        if character in "\x01\x02\x03":
+            mood = {"\x01": 1, "\x02": 0, "\x03": -100}[character]
+        else:
+            characters.append(character)
+            moods.append(mood)
+    return "".join(characters), moods
 
 
 class Reviews:
@@ -462,7 +480,7 @@ class Reviews:
     def value(self, domain, slot, sign, depth):
         rng = self.rng
         if slot == "c":
-            return self.clause(sign, domain, depth)
+            return OPEN[sign] + self.clause(sign, domain, depth) + CLOSE
         if slot in FILL:
             return self.expand(rng.choice(FILL[slot]), sign, domain, depth)
         if slot == "adj":
@@ -506,9 +524,13 @@ class Reviews:
         for _ in range(20):
             text = self.clause(sign, domain)
             text = re.sub(r"\ba (?=[aeiou])(?!(?:one|use|uni)[a-z]*)", "an ", text).replace(" 's ", "'s ")
-            if not self.leaks.in_review(text):
-                return self.scuff(text)
-        return self.rng.choice(lexicon.VERDICTS[sign])
+            if not self.leaks.in_review(plain(text)):
+                break
+        else:
+            text = self.rng.choice(lexicon.VERDICTS[sign])
+        if CLOSE not in text:
+            text = OPEN[sign] + text + CLOSE
+        return self.scuff(text)
 
     def scuff(self, text):
         """Now and then an unknown word or a filler, so that neither surprises later."""
@@ -527,45 +549,34 @@ class Reviews:
             units.insert(self.rng.randrange(len(units) + 1), self.expand(self.rng.choice(NEUTRAL), sign, domain) + ".")
         return " ".join(units)
 
-    def document(self):
-        """(first, second, whether they are of one mind)"""
-        rng = self.rng
-        sign = rng.choice("+-")
-        domain = rng.choice(self.domains)
-        together = rng.random() < TOGETHER
-        other = sign if together else ("-" if sign == "+" else "+")
-        first = self.segment(sign, domain, 1 if rng.random() < 0.75 else 2)
-        roll = rng.random()
-        if roll < 0.25:
-            second = rng.choice(RATINGS[other])
-        elif roll < 0.5:
-            second = rng.choice(lexicon.VERDICTS[other]) + "."
-        else:
-            second = self.segment(other, domain if rng.random() < 0.7 else rng.choice(self.domains), 1)
-        return first, second, int(together)
-
 
 class Corpus:
     """An endless stream of documents."""
 
     def __init__(self, seed):
-        rng = random.Random(f"corpus {seed}")
-        self.rng = rng
-        self.reviews = Reviews(rng)
-        self.questions = questions.Questions(rng)
+        self.rng = random.Random(f"corpus {seed}")
+        self.reviews = Reviews(self.rng)
+        self.questions = questions.Questions(self.rng)
+        self.set_course(1.0, 1.0, 0.4)
 
-    def set_level(self, level):
-        self.reviews.set_level(level)
-        self.questions.level = level
+    def set_course(self, turns, misses, pairs):
+        """How often words stand for their contrary, how near the misses among the questions are, and what share
+        of the documents are questions: all 0 to 1."""
+        self.reviews.set_level(turns)
+        self.questions.level = misses
+        self.pairs = pairs
 
     def document(self):
-        if self.rng.random() < 0.55:
-            return self.reviews.document()
+        """(review with its marks, None, 1 when its author is pleased) or (question, question, 1 when they ask the same)"""
+        rng = self.rng
+        if rng.random() >= self.pairs:
+            sign = rng.choice("+-")
+            return self.reviews.segment(sign, rng.choice(self.reviews.domains), 1 if rng.random() < 0.9 else 2), None, int(sign == "+")
         while True:
-            first, second, together = self.questions.pair(TOGETHER)
+            first, second, together = self.questions.pair(0.5)
             leaks = self.reviews.leaks
             if not leaks.in_question(first) and not leaks.in_question(second):
-                return first, second, together
+                return first, second, int(together)
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ pub struct KnownModel {
 
 /// Every encoder that the lists offer, smallest first.
 pub static MODELS: &[KnownModel] = &[
-    KnownModel { id: "demo", title: "a tiny BERT that the program carries", millions: 0.6 },
+    KnownModel { id: "demo", title: "a tiny BERT that the program carries", millions: 1.0 },
     KnownModel { id: "google/bert_uncased_L-2_H-128_A-2", title: "BERT-tiny, 2 layers", millions: 4.4 },
     KnownModel { id: "google/bert_uncased_L-4_H-256_A-4", title: "BERT-mini, 4 layers", millions: 11.2 },
     KnownModel { id: "nreimers/MiniLM-L6-H384-uncased", title: "MiniLM, 6 layers", millions: 22.7 },
