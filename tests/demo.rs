@@ -7,19 +7,24 @@ use glue_tui::run::{Outcome, Start, conduct};
 use glue_tui::spec::Experiments;
 use glue_tui::train::control;
 use std::path::Path;
+use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
 const REPOSITORY: &str = env!("CARGO_MANIFEST_DIR");
+
+/// One training at a time: each takes all cores.
+static CORES: Mutex<()> = Mutex::new(());
 
 /// Trains a shipped experiment on the CPU.
 fn train(name: &str, runs: &Path) -> Outcome {
     let experiments = Experiments::open(Some(&Path::new(REPOSITORY).join("experiments.toml"))).unwrap();
     let spec = experiments.resolve(name, &[("device".into(), "cpu".into())]).unwrap();
+    let _cores = CORES.lock().unwrap_or_else(PoisonError::into_inner);
     let begun = Instant::now();
     let (control, _handle) = control();
     let outcome = conduct(Start::New(spec), runs, &control, &mut |_| {}).unwrap();
     let summary = &outcome.summaries[0];
-    let percent = |scores: f64| 100.0 * scores;
+    let percent = |share: f64| 100.0 * share;
     println!(
         "{name}: {:.1} s, {:.0} examples/s; validation accuracy before {:.1} %, best {:.1} %; test {:.1} %",
         begun.elapsed().as_secs_f64(),
