@@ -29,7 +29,7 @@ pub struct Verdict {
     pub probabilities: Vec<(String, f32)>,
     /// Tokens the input has, special ones included.
     pub tokens: usize,
-    /// Whether the input reaches the longest length that the model takes, so that its end may be cut.
+    /// Whether the input was longer than the model takes, so that its end was cut.
     pub truncated: bool,
 }
 
@@ -159,8 +159,9 @@ impl Predictor {
                     self.tokenizer.encode_one(&Example { text, text_pair, label: None })
                 })
                 .collect::<Result<_>>()?;
-            for (logits, row) in self.engine.logits(&Batch::new(&rows))?.iter().zip(&rows) {
-                verdicts.push(self.verdict(logits, row.ids.len()));
+            let batch = Batch::new(rows.iter().map(|(encoded, _)| encoded));
+            for (logits, (encoded, truncated)) in self.engine.logits(&batch)?.iter().zip(&rows) {
+                verdicts.push(self.verdict(logits, encoded.ids.len(), *truncated));
             }
         }
         Ok(verdicts)
@@ -179,12 +180,12 @@ impl Predictor {
         }
     }
 
-    fn verdict(&self, logits: &[f32], tokens: usize) -> Verdict {
+    fn verdict(&self, logits: &[f32], tokens: usize, truncated: bool) -> Verdict {
         Verdict {
             label: self.labels[argmax(logits)].clone(),
             probabilities: self.labels.iter().cloned().zip(softmax(logits)).collect(),
             tokens,
-            truncated: tokens >= self.tokenizer.max_length(),
+            truncated,
         }
     }
 

@@ -289,13 +289,13 @@ fn a_vocabulary_alone_makes_a_bert_tokenizer() {
     let (_folder, model) = folder_of(&[("vocab.txt", VOCAB), ("config.json", "{}")]);
     let tokenizer = Tokenizer::load(&model, 16).unwrap();
     assert_eq!(tokenizer.vocab_size(), 14);
-    let one = tokenizer.encode_one(&row("The FILMS, café!", None)).unwrap();
+    let one = tokenizer.encode_one(&row("The FILMS, café!", None)).unwrap().0;
     assert_eq!(tokenizer.tokens_of(&one.ids), ["[CLS]", "the", "film", "##s", ",", "cafe", "[UNK]", "[SEP]"]);
     assert_eq!(one.type_ids, [0; 8]);
-    let two = tokenizer.encode_one(&row("good", Some("not good"))).unwrap();
+    let two = tokenizer.encode_one(&row("good", Some("not good"))).unwrap().0;
     assert_eq!(tokenizer.tokens_of(&two.ids), ["[CLS]", "good", "[SEP]", "not", "good", "[SEP]"]);
     assert_eq!(two.type_ids, [0, 0, 0, 1, 1, 1]);
-    let empty = tokenizer.encode_one(&row("", None)).unwrap();
+    let empty = tokenizer.encode_one(&row("", None)).unwrap().0;
     assert_eq!(tokenizer.tokens_of(&empty.ids), ["[CLS]", "[SEP]"]);
     assert_eq!(tokenizer.tokens_of(&[99]), ["?"]);
 }
@@ -305,7 +305,7 @@ fn case_is_kept_when_the_settings_say_so() {
     let (_folder, model) =
         folder_of(&[("vocab.txt", VOCAB), ("tokenizer_config.json", r#"{"do_lower_case": false}"#)]);
     let tokenizer = Tokenizer::load(&model, 16).unwrap();
-    let ids = tokenizer.encode_one(&row("The Café good", None)).unwrap().ids;
+    let ids = tokenizer.encode_one(&row("The Café good", None)).unwrap().0.ids;
     assert_eq!(tokenizer.tokens_of(&ids), ["[CLS]", "The", "Café", "good", "[SEP]"]);
 }
 
@@ -347,7 +347,7 @@ fn a_saved_tokenizer_is_the_same_and_whole() {
     let again = Tokenizer::load(&ModelFolder::on_disk(saved.path()), 16).unwrap();
     for text in ["The films, café", "good not [MASK] x", ""] {
         let example = row(text, Some("the good"));
-        assert_eq!(again.encode_one(&example).unwrap(), tokenizer.encode_one(&example).unwrap());
+        assert_eq!(again.encode_one(&example).unwrap().0, tokenizer.encode_one(&example).unwrap().0);
     }
     again.save(saved.path()).unwrap();
     assert_eq!(
@@ -377,8 +377,11 @@ fn settings_of_tokenizer_json_that_would_pad_or_cut_are_not_kept() {
     assert_ne!(padded, text);
     std::fs::write(&path, padded).unwrap();
     let tokenizer = Tokenizer::load(&ModelFolder::on_disk(saved.path()), 16).unwrap();
-    assert_eq!(tokenizer.encode_one(&row("good", None)).unwrap().ids.len(), 3);
-    assert_eq!(tokenizer.encode_one(&row(&"good ".repeat(40), None)).unwrap().ids.len(), 16);
+    assert_eq!(tokenizer.encode_one(&row("good", None)).unwrap().0.ids.len(), 3);
+    for (words, tokens, is_cut) in [(14, 16, false), (15, 16, true), (40, 16, true)] {
+        let (encoded, cut) = tokenizer.encode_one(&row(&"good ".repeat(words), None)).unwrap();
+        assert_eq!((encoded.ids.len(), cut), (tokens, is_cut), "{words} words");
+    }
 }
 
 #[test]

@@ -147,7 +147,7 @@ impl Tokenizer {
                 ));
             }
             let encoded: Vec<(Encoded, bool)> =
-                block.par_iter().map(|row| self.encode_row(row)).collect::<Result<_>>()?;
+                block.par_iter().map(|row| self.encode_one(row)).collect::<Result<_>>()?;
             for (row, truncated) in encoded {
                 all.rows.push(row);
                 all.truncated += usize::from(truncated);
@@ -155,14 +155,6 @@ impl Tokenizer {
             tell(all.rows.len());
         }
         Ok(all)
-    }
-
-    /// Makes ids of one row.
-    ///
-    /// # Errors
-    /// [`Error::Training`] when the tokenizer refuses the text.
-    pub fn encode_one(&self, row: &Example) -> Result<Encoded> {
-        Ok(self.encode_row(row)?.0)
     }
 
     /// The tokens that ids stand for; an id that is none of the vocabulary's is shown as `?`.
@@ -229,8 +221,11 @@ impl Tokenizer {
         }
     }
 
-    /// The ids of a row and whether it was cut.
-    fn encode_row(&self, row: &Example) -> Result<(Encoded, bool)> {
+    /// The ids of one row, and whether its end was cut.
+    ///
+    /// # Errors
+    /// [`Error::Training`] when the tokenizer refuses the text.
+    pub fn encode_one(&self, row: &Example) -> Result<(Encoded, bool)> {
         let encoding = match &row.text_pair {
             Some(second) => self.inner.encode_fast((row.text.as_str(), second.as_str()), true),
             None => self.inner.encode_fast(row.text.as_str(), true),

@@ -86,10 +86,9 @@ type Rule = fn(&RunSpec) -> Option<String>;
 
 /// Every rule between keys that `spec` breaks.
 pub(crate) fn broken_rules(spec: &RunSpec) -> Vec<Broken> {
-    let rules: [(&str, Rule); 5] = [
+    let rules: [(&str, Rule); 4] = [
         ("warmup_steps", warmup_ends),
         ("metric_for_best_model", metric_is_of_the_task),
-        ("max_seq_length", pairs_have_room),
         ("max_tokens_per_batch", one_example_fits),
         ("repeats", seeds_are_numbers),
     ];
@@ -112,12 +111,6 @@ fn metric_is_of_the_task(spec: &RunSpec) -> Option<String> {
         let scores = list(known().map(Metric::name));
         format!("task `{}` has no score `{}`; choose one of {scores}", task.name, metric.name())
     })
-}
-
-fn pairs_have_room(spec: &RunSpec) -> Option<String> {
-    // [CLS] a [SEP] b [SEP]
-    (task(&spec.task)?.pair && spec.max_seq_length < 5)
-        .then(|| format!("a pair of texts needs at least 5 tokens, not {}", spec.max_seq_length))
 }
 
 fn one_example_fits(spec: &RunSpec) -> Option<String> {
@@ -153,7 +146,7 @@ mod tests {
         assert_eq!(refused("warmup_ratio", "1.5"), "a number from 0 to 1 is expected, not `1.5`");
         assert_eq!(refused("adam_beta1", "1"), "a number from 0 to below 1 is expected, not `1`");
         assert_eq!(refused("max_steps", "0"), "a whole number from 1 is expected, not `0`");
-        assert_eq!(refused("max_seq_length", "3"), "a whole number from 4 to 8192 is expected, not `3`");
+        assert_eq!(refused("max_seq_length", "4"), "a whole number from 5 to 8192 is expected, not `4`");
         for text in ["NaN", "inf", "-inf", "1e999", "two", "-1"] {
             assert!(!taken("max_grad_norm", text), "{text}");
         }
@@ -200,10 +193,9 @@ mod tests {
         type Change = fn(&mut RunSpec);
         let good = built_in("x");
         assert_eq!(broken_rules(&good), []);
-        let changes: [(&str, Change); 5] = [
+        let changes: [(&str, Change); 4] = [
             ("warmup_steps", |spec| (spec.warmup_steps, spec.max_steps) = (Some(11), Some(10))),
             ("metric_for_best_model", |spec| spec.metric_for_best_model = Some(Metric::F1)),
-            ("max_seq_length", |spec| (spec.task, spec.max_seq_length) = ("qqp".into(), 4)),
             ("max_tokens_per_batch", |spec| spec.max_tokens_per_batch = Some(100)),
             ("repeats", |spec| (spec.seed, spec.repeats) = (i64::MAX as u64, 2)),
         ];

@@ -162,7 +162,7 @@ static KEYS: &[Key] = &[
     key(
         "training",
         "max_seq_length",
-        count(4, 8_192),
+        count(5, 8_192),
         "128",
         "Longer inputs are cut to so many tokens, the special ones included.",
     ),

@@ -415,7 +415,7 @@ fn draw_verdict(app: &App, area: Rect, buffer: &mut Buffer) {
     draw_bars(verdict, is_old, theme, area, buffer);
     let y = area.y + verdict.probabilities.len() as u16;
     if y < area.bottom() {
-        let cut_note = if verdict.truncated { ", the end may be cut" } else { "" };
+        let cut_note = if verdict.truncated { ", the end was cut" } else { "" };
         let text = format!("{} tokens{cut_note}", verdict.tokens);
         put(buffer, area.x, y, area.width, &text, theme.style(Role::Muted));
     }

@@ -4,11 +4,16 @@
 //! is seen however long the run. It reads one entry per column of dots, never the points. A value
 //! that is not a finite number is a gap. Without Unicode each curve has its own character.
 
+mod axes;
+mod labels;
+
 use super::canvas::Canvas;
 use super::put;
 use crate::format;
 use crate::run::series::{Column, Series};
 use crate::tui::theme::{Role, Theme};
+use axes::Scale;
+use labels::Label;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::widgets::Widget;
@@ -16,8 +21,6 @@ use unicode_width::UnicodeWidthStr;
 
 /// Cells of the labels at the value axis, the axis included.
 const AXIS: u16 = 6;
-/// The least that a chart of shares spans.
-const LEAST_PERCENT: f64 = 0.05;
 
 /// How a curve is drawn.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,23 +63,6 @@ pub struct LineChart<'a> {
     pub theme: Theme,
 }
 
-/// The value axis: ends, distance of the ticks, and whether values above the end are cut off.
-#[derive(Debug, Clone, Copy, PartialEq)]
-struct Scale {
-    from: f64,
-    to: f64,
-    tick: f64,
-}
-
-impl Scale {
-    /// Row of dots of a value, from the top; values outside are moved to the edge.
-    fn dot(self, value: f64, height: u16) -> usize {
-        let dots = f64::from(height) * 4.0 - 1.0;
-        let share = (self.to - value) / (self.to - self.from);
-        (share * dots).round().clamp(0.0, dots) as usize
-    }
-}
-
 impl Widget for &LineChart<'_> {
     fn render(self, area: Rect, buffer: &mut Buffer) {
         let area = area.intersection(buffer.area);
@@ -105,23 +91,6 @@ impl Widget for &LineChart<'_> {
         if margin > 0 {
             self.draw_labels(buffer, plot, margin, scale, labels);
         }
-    }
-}
-
-/// What stands at the end of a curve.
-struct Label<'a> {
-    name: &'a str,
-    value: String,
-    at: f64,
-    step: u64,
-    role: Role,
-    lines: u16,
-}
-
-impl Label<'_> {
-    fn width(&self) -> u16 {
-        let name = if self.lines > 1 { self.name.width() } else { 0 };
-        1 + name.max(self.value.width()) as u16
     }
 }
 
@@ -158,102 +127,8 @@ impl LineChart<'_> {
         })
     }
 
-    fn scale(&self, (low, high): (f64, f64), height: u16) -> Scale {
-        let low = if !self.percent && low > 0.0 && low < 0.6 * high { 0.0 } else { low };
-        // Scores that differ by a hair must not look as if they were worlds apart.
-        let (low, high) = if self.percent && high - low < LEAST_PERCENT {
-            let middle = f64::midpoint(low, high);
-            (middle - LEAST_PERCENT / 2.0, middle + LEAST_PERCENT / 2.0)
-        } else {
-            (low, high)
-        };
-        let span = if high > low { high - low } else { (0.1 * high.abs()).max(0.01) };
-        let tick = nice(span / f64::from((height / 3).clamp(1, 5)));
-        let mut from = (low / tick).floor() * tick;
-        let mut to = (high / tick).ceil() * tick;
-        if to - from < tick / 2.0 {
-            (from, to) = (from - tick, to + tick);
-        }
-        if self.percent && high <= 1.0 {
-            to = to.min(1.0);
-        }
-        if low >= 0.0 {
-            from = from.max(0.0);
-        }
-        Scale { from, to, tick }
-    }
-
-    fn label(&self, value: f64, tick: f64) -> String {
-        let (value, tick) = if self.percent { (100.0 * value, 100.0 * tick) } else { (value, tick) };
-        if value.abs() >= 1000.0 {
-            return format::short(value);
-        }
-        let decimals = (-(tick.log10() + 1e-9).floor()).clamp(0.0, 4.0) as usize;
-        format!("{value:.decimals$}")
-    }
-
     fn value(&self, value: f64) -> String {
         if self.percent { format!("{:.1}", 100.0 * value) } else { format::loss(value) }
-    }
-
-    fn draw_axes(&self, buffer: &mut Buffer, plot: Rect, foot: bool, scale: Scale) {
-        let theme = self.theme;
-        let (frame, muted) = (theme.style(Role::Frame), theme.style(Role::Muted));
-        for y in plot.top()..plot.bottom() {
-            put(buffer, plot.x - 1, y, 1, theme.sign("│", "|"), frame);
-        }
-        let ticks = ((scale.to - scale.from) / scale.tick).round() as u64;
-        let mut free = plot.bottom();
-        for tick in 0..=ticks.min(20) {
-            let value = scale.from + tick as f64 * scale.tick;
-            let y = plot.y + scale.dot(value, plot.height) as u16 / 4;
-            if y >= free {
-                continue;
-            }
-            free = y;
-            put(buffer, plot.x - 1, y, 1, theme.sign("┤", "+"), frame);
-            let text = format!("{:>5}", self.label(value, scale.tick));
-            put(buffer, plot.x - AXIS, y, AXIS - 1, &text, muted);
-        }
-        if foot {
-            let line = theme.sign("└", "+").to_string() + &theme.sign("─", "-").repeat(plot.width as usize);
-            put(buffer, plot.x - 1, plot.bottom(), plot.width + 1, &line, frame);
-            self.draw_steps(buffer, plot);
-        }
-    }
-
-    /// Marks epochs below the axis, or steps when there is less than one epoch.
-    fn draw_steps(&self, buffer: &mut Buffer, plot: Rect) {
-        let end = self.end();
-        let epochs = if self.steps_per_epoch > 0 { end / self.steps_per_epoch as f64 } else { 0.0 };
-        let in_epochs = epochs >= 0.999;
-        let (unit, length) = if in_epochs { (self.steps_per_epoch as f64, epochs) } else { (1.0, end) };
-        let most = f64::from(plot.width / 8).clamp(1.0, 12.0);
-        let every = nice(length / most).max(1.0).round();
-        let (frame, muted) = (self.theme.style(Role::Frame), self.theme.style(Role::Muted));
-        let mut free = plot.x;
-        let mut number = 0.0;
-        while number <= length + 1e-6 {
-            let x = plot.x + (number * unit / end * f64::from(plot.width - 1)).round() as u16;
-            let first = number == every;
-            let mut text = if in_epochs { format!("{number}") } else { format::short(number) };
-            if !in_epochs && number < 1000.0 {
-                text = format!("{number}");
-            }
-            if first {
-                let word = if in_epochs { "epoch" } else { "step" };
-                text = format!("{word} {text}");
-            }
-            let width = text.width() as u16;
-            let start =
-                x.saturating_sub(width / 2).clamp(plot.x, (plot.right()).saturating_sub(width).max(plot.x));
-            if start >= free && start + width <= plot.right() {
-                put(buffer, x, plot.bottom(), 1, self.theme.sign("┬", "+"), frame);
-                put(buffer, start, plot.bottom() + 1, width, &text, muted);
-                free = start + width + 1;
-            }
-            number += every;
-        }
     }
 
     fn draw_curves(&self, buffer: &mut Buffer, plot: Rect, scale: Scale) {
@@ -336,63 +211,6 @@ impl LineChart<'_> {
             put(buffer, x, plot.y + 1, plot.width, &text, warning);
         }
     }
-
-    fn labels(&self, height: u16) -> Vec<Label<'_>> {
-        let named = self.curves.iter().filter(|curve| !curve.name.is_empty());
-        let mut labels: Vec<Label<'_>> = named
-            .filter_map(|curve| {
-                let (step, value) = curve.series.last_finite()?;
-                let at = value;
-                Some(Label {
-                    name: curve.name,
-                    value: self.value(value),
-                    at,
-                    step,
-                    role: curve.role,
-                    lines: 2,
-                })
-            })
-            .collect();
-        if height < 2 * labels.len() as u16 {
-            for label in &mut labels {
-                label.lines = 1;
-            }
-        }
-        labels
-    }
-
-    /// Puts the labels to the right of where the curves end, moved apart where they would meet.
-    fn draw_labels(
-        &self,
-        buffer: &mut Buffer,
-        plot: Rect,
-        margin: u16,
-        scale: Scale,
-        mut labels: Vec<Label<'_>>,
-    ) {
-        labels.sort_by(|a, b| b.at.total_cmp(&a.at));
-        let last = labels.iter().map(|label| label.step).max().unwrap_or(0) as f64;
-        let x = plot.x + (last / self.end() * f64::from(plot.width - 1)).round() as u16 + 1;
-        let mut free = plot.y;
-        let mut below: u16 = labels.iter().map(|label| label.lines).sum();
-        for label in labels {
-            let wanted = plot.y + scale.dot(label.at, plot.height) as u16 / 4;
-            let y = wanted.min(plot.bottom().saturating_sub(below)).max(free);
-            if y + label.lines > plot.bottom() {
-                return;
-            }
-            let style = self.theme.style(label.role);
-            for line in y..y + label.lines {
-                put(buffer, x, line, margin, &" ".repeat(margin as usize), self.theme.style(Role::Text));
-            }
-            if label.lines > 1 {
-                put(buffer, x + 1, y, margin - 1, label.name, style);
-            }
-            put(buffer, x + 1, y + label.lines - 1, margin - 1, &label.value, style);
-            free = y + label.lines;
-            below -= label.lines;
-        }
-    }
 }
 
 /// Draws one column of dots and the line to the column before; returns the row of its mean.
@@ -412,16 +230,6 @@ fn draw_column(
     let bottom = scale.dot(column.min, height);
     canvas.vertical(x, top, bottom, curve);
     y
-}
-
-/// The nearest of 1, 2, 5 × 10ⁿ at or above `step`.
-fn nice(step: f64) -> f64 {
-    if !(step.is_finite() && step > 0.0) {
-        return 1.0;
-    }
-    let power = 10f64.powf(step.log10().floor());
-    let steps = [1.0, 2.0, 5.0, 10.0].map(|factor| factor * power);
-    steps.into_iter().find(|nice| *nice >= step * (1.0 - 1e-9)).unwrap_or(10.0 * power)
 }
 
 #[cfg(test)]
@@ -522,11 +330,5 @@ mod tests {
                 }
             }
         }
-    }
-
-    #[test]
-    fn ticks_are_nice() {
-        assert_eq!([0.13, 1.0, 3.0, 7.0].map(nice), [0.2, 1.0, 5.0, 10.0]);
-        assert_eq!([0.0, f64::NAN].map(nice), [1.0, 1.0]);
     }
 }

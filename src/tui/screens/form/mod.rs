@@ -1,20 +1,16 @@
 //! Every key of an experiment, one line each: changed in place, checked as typed, explained.
 
+mod draw;
+
+pub use draw::{draw, draw_tiny};
+
 use super::live;
 use super::popup::{Choice, Item, Popup, Purpose, Reply, moved};
 use crate::catalog::{MODELS, TASKS};
 use crate::spec::{Key, Kind, Origin, check_value, keys};
 use crate::tui::app::{App, ExperimentRow};
 use crate::tui::msg::{Action, Effect};
-use crate::tui::theme::{Role, Theme};
 use crate::tui::widgets::text_field::{Edit, TextField};
-use crate::tui::widgets::{airy_pane, cut, fixed, put, wrap};
-use ratatui::buffer::Buffer;
-use ratatui::layout::{Position, Rect};
-use ratatui::widgets::Widget;
-
-/// Cells of the names of keys.
-const LABEL: usize = 28;
 
 /// Values that are being changed.
 #[derive(Debug, Clone, PartialEq)]
@@ -346,186 +342,4 @@ fn close(app: &mut App) {
             ('k', "keep editing", Reply::Nothing),
         ],
     ));
-}
-
-/// Draws the form; returns where the terminal's cursor belongs while a line is typed.
-pub fn draw(app: &App, form: &Form, area: Rect, buffer: &mut Buffer) -> Option<Position> {
-    let theme = app.theme;
-    let what = if form.of.is_some() { "Edit" } else { "New" };
-    let changed = if form.is_changed() { " (not saved)" } else { "" };
-    let title =
-        cut(theme, &format!("{what} {}{changed}", form.name), (area.width as usize).saturating_sub(6));
-    let block = airy_pane(theme, &title, true);
-    let inner = block.inner(area);
-    block.render(area, buffer);
-    let explained = 4.min(inner.height / 2);
-    let list = Rect { height: inner.height - explained, ..inner };
-    let lines = form.lines();
-    let height = list.height as usize;
-    let first = (form.at + 3).saturating_sub(height).min(lines.len().saturating_sub(height));
-    let mut cursor = None;
-    for (number, line) in lines.iter().enumerate().skip(first).take(height) {
-        let row = Rect { y: list.y + (number - first) as u16, height: 1, ..list };
-        let at = draw_line(form, *line, number == form.at, theme, row, buffer);
-        cursor = cursor.or(at);
-    }
-    let rest = Rect { y: list.bottom(), height: explained, ..inner };
-    draw_explanation(form, theme, rest, buffer);
-    cursor
-}
-
-fn draw_line(
-    form: &Form,
-    line: Line,
-    is_at: bool,
-    theme: Theme,
-    row: Rect,
-    buffer: &mut Buffer,
-) -> Option<Position> {
-    let fault = form.fault(line);
-    let (label, value) = match line {
-        Line::Start => ("start training".to_string(), String::new()),
-        Line::Name => ("name".into(), form.name.clone()),
-        Line::Group(group) => {
-            put(buffer, row.x, row.y, row.width, group, theme.style(Role::Title));
-            return None;
-        }
-        Line::Field(number) => {
-            let field = &form.fields[number];
-            (field.key.name.into(), field.text.clone())
-        }
-    };
-    let style = theme.style(match (is_at, fault.is_some()) {
-        (_, true) => Role::Warning,
-        (true, _) => Role::Selected,
-        (false, _) => Role::Text,
-    });
-    let sign = if is_at { theme.sign("▸ ", "> ") } else { "  " };
-    if is_at {
-        put(buffer, row.x, row.y, row.width, &fixed(theme, "", row.width as usize), style);
-    }
-    let x = put(buffer, row.x, row.y, row.width, sign, style);
-    let rest = row.right().saturating_sub(x);
-    let label_style = if line == Line::Start && !is_at { theme.style(Role::Key) } else { style };
-    let width = LABEL.min(rest as usize / 2);
-    let x = put(buffer, x, row.y, rest, &(fixed(theme, &label, width) + " "), label_style);
-    let place = Rect { x, width: row.right().saturating_sub(x), ..row };
-    if let (true, Some(editing)) = (is_at, &form.editing) {
-        let cursor = editing.draw_line(buffer, place, style);
-        if let Some(fault) = fault {
-            let from = place.x + editing.text().chars().count() as u16 + 2;
-            let room = row.right().saturating_sub(from);
-            put(buffer, from, row.y, room, &cut(theme, &fault, room as usize), style);
-        }
-        return Some(cursor);
-    }
-    draw_value(form, line, is_at, &value, fault, theme, place, buffer);
-    None
-}
-
-#[expect(clippy::too_many_arguments, reason = "the pieces of one line")]
-fn draw_value(
-    form: &Form,
-    line: Line,
-    is_at: bool,
-    value: &str,
-    fault: Option<String>,
-    theme: Theme,
-    place: Rect,
-    buffer: &mut Buffer,
-) {
-    let Line::Field(number) = line else {
-        let role = match (is_at, fault.is_some()) {
-            (_, true) => Role::Warning,
-            (true, _) => Role::Selected,
-            _ => Role::Text,
-        };
-        let x = put(buffer, place.x, place.y, place.width, value, theme.style(role));
-        if let Some(fault) = fault {
-            put(buffer, x + 2, place.y, place.right().saturating_sub(x + 2), &fault, theme.style(role));
-        }
-        return;
-    };
-    let field = &form.fields[number];
-    let (shown, role) = match (field.text.is_empty(), fault.is_some(), is_at) {
-        (_, true, _) => (value, Role::Warning),
-        (true, ..) => (field.key.absent, if is_at { Role::Selected } else { Role::Muted }),
-        (_, _, true) => (value, Role::Selected),
-        _ if field.text != field.before => (value, Role::Best),
-        _ if field.origin == Origin::BuiltIn => (value, Role::Muted),
-        _ => (value, Role::Text),
-    };
-    let x = put(
-        buffer,
-        place.x,
-        place.y,
-        place.width,
-        &cut(theme, shown, place.width as usize),
-        theme.style(role),
-    );
-    let note = match fault {
-        Some(fault) => fault,
-        None if field.text != field.before => {
-            let before = if field.before.is_empty() { field.key.absent } else { &field.before };
-            format!("was {before}")
-        }
-        None => return,
-    };
-    let role = if is_at { role } else { Role::Muted };
-    let from = x + 2;
-    let room = place.right().saturating_sub(from);
-    put(buffer, from, place.y, room, &cut(theme, &note, room as usize), theme.style(role));
-}
-
-/// The sentence that explains the line under the cursor, and what is wrong with it.
-fn draw_explanation(form: &Form, theme: Theme, area: Rect, buffer: &mut Buffer) {
-    if area.is_empty() {
-        return;
-    }
-    let rule = theme.sign("─", "-").repeat(area.width as usize);
-    put(buffer, area.x, area.y, area.width, &rule, theme.style(Role::Frame));
-    let line = form.line();
-    let help = match line {
-        Line::Start => "Starts with the values below, without writing them to the experiments file.".into(),
-        Line::Name if form.of.is_some() => {
-            "The experiment's name. A copy (c on the Runs screen) can have another one.".into()
-        }
-        Line::Name => {
-            "What the experiment is called, in the file, on the command line and in its runs.".into()
-        }
-        Line::Group(_) => String::new(),
-        Line::Field(number) => {
-            let key = form.fields[number].key;
-            let default = if key.optional() { key.absent } else { key.default };
-            format!("{} Built in: {default}.", key.help)
-        }
-    };
-    let mut y = area.y + 1;
-    if let Some(fault) = form.fault(line) {
-        for text in wrap(&fault, area.width as usize) {
-            if y < area.bottom() {
-                put(buffer, area.x, y, area.width, &text, theme.style(Role::Warning));
-            }
-            y += 1;
-        }
-    }
-    for text in wrap(&help, area.width as usize) {
-        if y < area.bottom() {
-            put(buffer, area.x, y, area.width, &text, theme.style(Role::Muted));
-        }
-        y += 1;
-    }
-}
-
-/// Draws what fits into a few lines without frames.
-pub fn draw_tiny(app: &App, form: &Form, area: Rect, buffer: &mut Buffer) -> Option<Position> {
-    let lines = form.lines();
-    let height = area.height as usize;
-    let first = (form.at + 1).saturating_sub(height);
-    let mut cursor = None;
-    for (number, line) in lines.iter().enumerate().skip(first).take(height) {
-        let row = Rect { y: area.y + (number - first) as u16, height: 1, ..area };
-        cursor = cursor.or(draw_line(form, *line, number == form.at, app.theme, row, buffer));
-    }
-    cursor
 }

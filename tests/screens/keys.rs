@@ -1,0 +1,245 @@
+//! The whole app played by keys.
+
+use super::stage::*;
+
+use crossterm::event::Event as Input;
+use glue_tui::event::{Command, Event};
+use glue_tui::run::RunStatus;
+use glue_tui::tui::app::{App, Tab};
+use glue_tui::tui::msg::{Effect, Msg, Opened};
+use glue_tui::tui::update::update;
+use glue_tui::tui::{input, keymap};
+
+#[test]
+fn enter_starts_the_experiment_under_the_cursor() {
+    let mut app = app(120, 40);
+    let effects = play(&mut app, "j<enter>");
+    let Some(Effect::Start(spec)) = effects.last() else { panic!("{effects:?}") };
+    assert_eq!(spec.experiment, "demo-pairs");
+    update(&mut app, Msg::Begun { spec: spec.clone(), dir: "runs/x".into(), earlier: Vec::new() });
+    assert_eq!(app.tab, Tab::Live);
+    shows(&app, "preparing");
+    play(&mut app, "1");
+    assert_eq!(play(&mut app, "k<enter>"), [], "one at a time");
+    shows(&app, "A run is being trained already");
+}
+
+#[test]
+fn a_value_is_checked_as_typed_and_started_without_saving() {
+    let mut app = app(120, 40);
+    play(&mut app, "e");
+    let at = |app: &App| {
+        let form = app.form.as_ref().unwrap();
+        match form.lines()[form.at] {
+            glue_tui::tui::screens::form::Line::Field(number) => form.fields[number].key.name,
+            _ => "",
+        }
+    };
+    while at(&app) != "learning_rate" {
+        play(&mut app, "j");
+    }
+    play(&mut app, "<enter><^u>fast");
+    shows(&app, "a number above 0 and at most 1 is expected");
+    assert_eq!(play(&mut app, "<^r>"), []);
+    shows(&app, "Some values are not right yet");
+    play(&mut app, "<enter><enter><^u>3e-5<enter>");
+    shows(&app, "was 5e-4");
+    let changes = vec![("learning_rate", "3e-5".to_string())];
+    let started = Effect::StartChanged { name: "demo".into(), changes: changes.clone() };
+    assert_eq!(play(&mut app, "<^r>"), [started]);
+    assert_eq!(play(&mut app, "<esc>"), []);
+    shows(&app, "The form was changed");
+    assert_eq!(play(&mut app, "s"), [Effect::Save { name: "demo".into(), changes }]);
+    update(&mut app, Msg::Written { name: "demo".into() });
+    assert!(app.form.is_none());
+}
+
+#[test]
+fn nothing_typed_is_lost() {
+    let mut app = app(120, 40);
+    play(&mut app, "n<down><enter>-x<enter>");
+    assert_eq!(app.form.as_ref().unwrap().name, "mine-x");
+    play(&mut app, "2");
+    play(&mut app, "1");
+    assert_eq!(app.form.as_ref().unwrap().name, "mine-x", "another screen keeps the form");
+    play(&mut app, "<esc><esc>");
+    assert!(app.form.is_some(), "esc asks, and esc again changes nothing");
+    assert_eq!(play(&mut app, "q"), []);
+    shows(&app, "quit and forget the changes");
+    play(&mut app, "k<esc>d");
+    assert!(app.form.is_none());
+}
+
+#[test]
+fn a_copy_has_the_values_of_its_original() {
+    let mut app = app(120, 40);
+    play(&mut app, "jjc");
+    let effects = play(&mut app, "s");
+    let Some(Effect::Save { name, changes }) = effects.last() else { panic!("{effects:?}") };
+    assert_eq!(name, "sst-distilbert-2");
+    assert!(changes.contains(&("repeats", "8".into())), "{changes:?}");
+    assert!(!changes.iter().any(|(key, _)| *key == "seed"), "{changes:?}");
+}
+
+#[test]
+fn the_filter_narrows_and_goes_away() {
+    let mut app = app(120, 40);
+    play(&mut app, "/pairs<enter>");
+    assert_eq!(app.runs.lines().len(), 2);
+    play(&mut app, "<esc>");
+    assert_eq!(app.runs.lines().len(), 7);
+}
+
+#[test]
+fn commands_reach_the_training_and_quitting_asks() {
+    let mut app = training(120, 40, "demo", 200);
+    assert_eq!(play(&mut app, "<space>"), [Effect::Tell(Command::Pause)]);
+    shows(&app, "pausing");
+    update(&mut app, said(0, Event::Command { step: 187, command: Command::Pause }));
+    shows(&app, "paused");
+    assert_eq!(play(&mut app, "<space>"), [Effect::Tell(Command::Resume)]);
+    assert_eq!(play(&mut app, "v"), [Effect::Tell(Command::Eval)]);
+    assert_eq!(play(&mut app, "q"), []);
+    assert_eq!(play(&mut app, "k"), [], "keep training");
+    assert!(app.popup.is_none());
+    assert_eq!(play(&mut app, "<^c>s"), [Effect::Tell(Command::Stop)]);
+    shows(&app, "stopping");
+    assert_eq!(update(&mut app, Msg::Over(Ok(()))), [Effect::Quit]);
+}
+
+#[test]
+fn without_a_run_quitting_is_at_once() {
+    assert_eq!(play(&mut app(80, 24), "q"), [Effect::Quit]);
+    assert_eq!(play(&mut app(80, 24), "<^c>"), [Effect::Quit]);
+}
+
+#[test]
+fn deleting_asks_and_a_running_run_stays() {
+    let mut app = app(120, 40);
+    assert_eq!(play(&mut app, "<end>d").last(), Some(&Effect::Replay(runs()[3].dir.clone())));
+    assert_eq!(play(&mut app, "<enter>"), [], "the cursor is on the answer that changes nothing");
+    assert_eq!(play(&mut app, "dd"), [Effect::Delete(runs()[3].dir.clone())]);
+    app.runs.runs[3].status = RunStatus::Running;
+    play(&mut app, "d");
+    shows(&app, "This run is being trained");
+}
+
+#[test]
+fn late_answers_are_dropped() {
+    let mut app = judging(120, 40, "good");
+    let before = app.infer.asked;
+    let effects = play(&mut app, "<space>bad");
+    assert_eq!(effects.len(), 4);
+    let newest = app.infer.asked;
+    update(&mut app, Msg::Answer { asked: newest, seconds: 0.01, result: Ok(verdict(0.2)) });
+    update(&mut app, Msg::Answer { asked: newest - 1, seconds: 0.01, result: Ok(verdict(0.9)) });
+    update(&mut app, Msg::Answer { asked: before, seconds: 0.01, result: Ok(verdict(0.9)) });
+    let (asked, _, shown) = app.infer.answer.clone().unwrap();
+    assert_eq!((asked, shown.label.as_str()), (newest, "negative"));
+    // Other weights: answers of the old ones mean nothing.
+    play(&mut app, "<^o><down><down><enter>");
+    update(&mut app, Msg::Answer { asked: newest, seconds: 0.01, result: Ok(verdict(0.9)) });
+    assert!(app.infer.answer.is_none());
+}
+
+#[test]
+fn earlier_sentences_come_back_and_the_new_one_is_kept() {
+    let mut app = judging(120, 40, "half a sen");
+    play(&mut app, "<up>");
+    assert_eq!(app.infer.fields[0].text(), "i have seen worse");
+    play(&mut app, "<down>");
+    assert_eq!(app.infer.fields[0].text(), "half a sen");
+}
+
+#[test]
+fn a_paste_of_a_megabyte_does_not_freeze() {
+    let mut app = judging(120, 40, "x");
+    let started = std::time::Instant::now();
+    let paste = Input::Paste("woe \u{1b}[31m\u{202e}日本語\n".repeat(50_000));
+    let msg = input::read(&app, &paste).unwrap();
+    update(&mut app, msg);
+    for _ in 0..20 {
+        play(&mut app, "a<left><backspace>");
+        buffer(&app);
+    }
+    assert!(started.elapsed().as_secs_f64() < 2.0, "{:?}", started.elapsed());
+    shows(&app, "too long, cut");
+    shows(&app, "␛[31m");
+}
+
+#[test]
+fn letters_that_are_keys_elsewhere_are_text_where_one_types() {
+    let mut app = judging(120, 40, "q?123 jk");
+    assert_eq!(app.infer.fields[0].text(), "q?123 jk");
+    play(&mut app, "<f1>");
+    shows(&app, "Keys");
+    play(&mut app, "<esc><esc>");
+    assert_eq!(app.tab, Tab::Runs);
+}
+
+#[test]
+fn live_weights_are_asked_for_again_but_not_too_often() {
+    let mut app = training(120, 40, "demo", 200);
+    let effects = play(&mut app, "i");
+    let [Effect::Open { asked, .. }] = effects[..] else { panic!("{effects:?}") };
+    let opened = Opened { name: "demo".into(), pair: Some(false), step: Some(180) };
+    update(&mut app, Msg::Opened { asked, result: Ok(opened.clone()) });
+    shows(&app, "weights of step 180");
+    let now = app.now;
+    assert_eq!(update(&mut app, Msg::Tick(now + 1.0)), [], "too early");
+    let effects = update(&mut app, Msg::Tick(now + 3.0));
+    let [Effect::Open { asked, .. }] = effects[..] else { panic!("{effects:?}") };
+    assert_eq!(update(&mut app, Msg::Tick(now + 9.0)), [], "one at a time");
+    update(&mut app, Msg::Opened { asked, result: Ok(Opened { step: Some(190), ..opened }) });
+    shows(&app, "weights of step 190");
+}
+
+#[test]
+fn keys_at_the_foot_do_what_they_say_and_the_help_has_all() {
+    // A key that is bound twice in a place where both bindings hold could not keep its word.
+    let apps = [app(120, 40), training(120, 40, "demo", 200), judging(120, 40, "x")];
+    for app in &apps {
+        let mut seen: Vec<(keymap::Place, String)> = Vec::new();
+        for binding in keymap::BINDINGS.iter().filter(|binding| binding.is_on(app)) {
+            for key in binding.keys(THEME).split(' ') {
+                let one = (binding.place, key.to_string());
+                assert!(!seen.contains(&one), "{one:?} twice");
+                seen.push(one);
+            }
+            assert!(!binding.sentence.is_empty());
+        }
+    }
+}
+
+#[test]
+fn a_failed_run_says_why_and_can_be_looked_at() {
+    let mut app = training(120, 40, "demo", 100);
+    let effects = update(&mut app, Msg::Over(Err("out of memory: batch 4096 does not fit".into())));
+    assert_eq!(effects, [Effect::Refresh]);
+    shows(&app, "out of memory");
+    play(&mut app, "<enter>");
+    assert_eq!(play(&mut app, "q"), [Effect::Quit]);
+}
+
+#[test]
+fn a_million_steps_are_drawn_in_a_moment() {
+    let mut app = training(200, 60, "demo", 4);
+    let recorded = recorded();
+    let step = recorded
+        .iter()
+        .find_map(|event| if let Event::Step(step) = event { Some(step.clone()) } else { None });
+    let mut step = step.unwrap();
+    let started = std::time::Instant::now();
+    for number in 1..=1_000_000 {
+        step.step = number;
+        update(&mut app, said(0, Event::Step(step.clone())));
+    }
+    let taken = started.elapsed();
+    let started = std::time::Instant::now();
+    for _ in 0..10 {
+        buffer(&app);
+    }
+    let drawn = started.elapsed() / 10;
+    assert!(taken.as_secs_f64() < 30.0, "{taken:?}");
+    assert!(drawn.as_secs_f64() < 0.05, "{drawn:?}");
+}

@@ -1,0 +1,208 @@
+//! Every screen as text, drawn from recorded events at several sizes, and the whole app played by keys.
+//!
+//! The texts are in `tests/data/screens/`; `UPDATE_SCREENS=1 cargo test --test screens` writes them
+//! anew, and the difference is then looked at. The clock is given, so nothing is masked.
+
+mod keys;
+mod stage;
+
+use stage::*;
+
+use glue_tui::event::{Event, Progress, Unit};
+use glue_tui::run::history::History;
+use glue_tui::tui::app::{App, Tab};
+use glue_tui::tui::msg::{Effect, Msg, Opened};
+use glue_tui::tui::theme::{Palette, Theme};
+use glue_tui::tui::update::update;
+use ratatui::style::Color;
+use std::path::PathBuf;
+
+#[test]
+fn runs_screen() {
+    snapshot("runs", app);
+}
+
+#[test]
+fn runs_screen_on_a_past_run() {
+    snapshot("runs-past", |width, height| {
+        let mut app = app(width, height);
+        let effects = play(&mut app, "jjjj");
+        let dir = PathBuf::from("runs/demo-20261123-095711-01ab");
+        assert_eq!(effects.last(), Some(&Effect::Replay(dir.clone())));
+        let spec = glue_tui::spec::built_in("demo");
+        update(&mut app, Msg::Replayed { dir, result: Ok((spec, vec![History::of(&recorded())])) });
+        app
+    });
+}
+
+#[test]
+fn runs_screen_with_nothing() {
+    snapshot("runs-empty", |width, height| {
+        let mut app = App::new(THEME, (width, height), BEGUN, "x86_64, 2 threads".into());
+        let experiments =
+            Err("experiments.toml:12:1: unknown key `learning_rat`; did you mean `learning_rate`?".into());
+        update(&mut app, Msg::Listed { experiments, runs: Vec::new() });
+        app
+    });
+}
+
+#[test]
+fn form_screen() {
+    snapshot("form", |width, height| {
+        let mut app = app(width, height);
+        play(&mut app, "ejjjjjjjjjjj<enter>x");
+        app
+    });
+}
+
+#[test]
+fn choice_screen() {
+    snapshot("choice", |width, height| {
+        let mut app = app(width, height);
+        play(&mut app, "ejj<enter>distil");
+        app
+    });
+}
+
+#[test]
+fn live_screen_before_the_first_step() {
+    snapshot("live-preparing", |width, height| {
+        let mut app = training(width, height, "demo", 0);
+        let what = "downloading model.safetensors".to_string();
+        let progress = Progress { what, done: 115_000_000, total: Some(267_954_768), unit: Unit::Bytes };
+        update(&mut app, said(0, Event::Progress(progress)));
+        app
+    });
+}
+
+#[test]
+fn live_screen_in_the_middle() {
+    snapshot("live", |width, height| training(width, height, "demo", 330));
+}
+
+#[test]
+fn live_screen_of_the_second_seed() {
+    snapshot("live-seeds", |width, height| {
+        let mut app = training(width, height, "sst-distilbert", usize::MAX);
+        for event in recorded().into_iter().take(150) {
+            let event = match event {
+                Event::Started(mut started) => {
+                    started.spec.seed = 43;
+                    Event::Started(started)
+                }
+                other => other,
+            };
+            update(&mut app, said(1, event));
+        }
+        app.now = BEGUN + 400.0;
+        app
+    });
+}
+
+#[test]
+fn live_screen_at_the_end() {
+    snapshot("live-finished", |width, height| {
+        let mut app = training(width, height, "demo", usize::MAX);
+        update(&mut app, Msg::Over(Ok(())));
+        app
+    });
+}
+
+#[test]
+fn infer_screen() {
+    snapshot("infer", |width, height| judging(width, height, "the plot is thin, but nobody will be bored"));
+}
+
+#[test]
+fn infer_screen_of_a_pair() {
+    snapshot("infer-pair", |width, height| {
+        let mut app = judging(width, height, "how do i learn rust");
+        let asked = app.infer.asked;
+        let opened = Opened { name: "demo-pairs".into(), pair: Some(true), step: Some(267) };
+        update(&mut app, Msg::Opened { asked, result: Ok(opened) });
+        let effects = play(&mut app, "<tab>日本語 and e\u{301}");
+        let Some(Effect::Classify { asked, text_pair, .. }) = effects.last() else { panic!("{effects:?}") };
+        assert_eq!(text_pair.as_deref(), Some("日本語 and e\u{301}"));
+        update(&mut app, Msg::Answer { asked: *asked, seconds: 0.0123, result: Ok(verdict(0.07)) });
+        app
+    });
+}
+
+#[test]
+fn help_screen() {
+    snapshot("help", |width, height| {
+        let mut app = app(width, height);
+        play(&mut app, "?");
+        app
+    });
+}
+
+#[test]
+fn error_popup() {
+    snapshot("error", |width, height| {
+        let mut app = training(width, height, "demo", 60);
+        let why = "the loss of step 57 is NaN with gradient norm inf; lower learning_rate (now 0.5) or set max_grad_norm = 1.0";
+        update(&mut app, Msg::Over(Err(why.into())));
+        app
+    });
+}
+
+#[test]
+fn quit_popup() {
+    snapshot("quit", |width, height| {
+        let mut app = training(width, height, "demo", 60);
+        play(&mut app, "q");
+        app
+    });
+}
+
+#[test]
+fn ascii_screens_are_ascii() {
+    for tab in Tab::ALL {
+        let mut app = training(120, 40, "demo", 330);
+        app.theme = Theme { palette: Palette::None, ascii: true };
+        app.tab = tab;
+        let text = text(&app);
+        let strange: String = text.chars().filter(|c| !c.is_ascii()).collect();
+        assert!(strange.is_empty(), "{strange:?} in\n{text}");
+    }
+}
+
+#[test]
+fn without_colour_nothing_is_coloured() {
+    for tab in Tab::ALL {
+        let mut app = training(120, 40, "demo", 330);
+        app.theme = Theme { palette: Palette::None, ascii: false };
+        app.tab = tab;
+        for cell in &buffer(&app).content {
+            assert_eq!((cell.fg, cell.bg), (Color::Reset, Color::Reset), "{cell:?}");
+        }
+    }
+}
+
+#[test]
+fn every_size_is_drawn_without_harm() {
+    let mut apps = vec![
+        training(0, 0, "demo", 330),
+        judging(0, 0, "日本語"),
+        app(0, 0),
+        training(0, 0, "sst-distilbert", 0),
+    ];
+    for keys in ["e", "n", "e<down><down><enter>", "?", "/demo"] {
+        let mut app = app(0, 0);
+        play(&mut app, keys);
+        apps.push(app);
+    }
+    let mut quitting = training(0, 0, "demo", 10);
+    play(&mut quitting, "q");
+    apps.push(quitting);
+    let sides = [0, 1, 2, 3, 5, 8, 12, 15, 20, 40, 59, 60, 61, 79, 99, 100, 130];
+    for app in &mut apps {
+        for width in sides {
+            for height in sides {
+                app.size = (width, height);
+                buffer(app);
+            }
+        }
+    }
+}

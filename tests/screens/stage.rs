@@ -1,0 +1,260 @@
+//! The app with made-up experiments, recorded events and keys pressed.
+
+use crossterm::event::{Event as Input, KeyCode, KeyEvent, KeyModifiers};
+use glue_tui::catalog::Metric;
+use glue_tui::event::Event;
+use glue_tui::predict::Verdict;
+use glue_tui::run::{Repeats, RunRow, RunStatus, Said};
+use glue_tui::spec::Experiments;
+use glue_tui::tui::app::{App, ExperimentRow};
+use glue_tui::tui::msg::{Effect, Msg, Opened};
+use glue_tui::tui::theme::{Palette, Theme};
+use glue_tui::tui::update::update;
+use glue_tui::tui::{input, view};
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+pub(crate) const THEME: Theme = Theme { palette: Palette::Rich, ascii: false };
+pub(crate) const SIZES: [(u16, u16); 4] = [(80, 24), (120, 40), (200, 60), (40, 10)];
+/// 2026-11-23, 11:04:29 UTC, when the events were recorded.
+pub(crate) const BEGUN: f64 = 1_795_431_869.0;
+
+pub(crate) const FILE: &str = r#"
+# Sentiment of short reviews, on a model the program carries: learns in under a minute
+[experiment.demo]
+num_train_epochs = 5
+learning_rate = 5e-4
+
+# Do two questions ask the same? Data and model inside, a minute or two
+[experiment.demo-pairs]
+task = "demo-pairs"
+num_train_epochs = 5
+learning_rate = 5e-4
+
+# The article's DistilBERT on the treebank's whole sentences: 84.0 % validation, 85.1 % test
+[experiment.sst-distilbert]
+model = "distilbert/distilbert-base-uncased"
+task = "sst"
+lr_scheduler_type = "constant"
+weight_decay = 0.0
+adam_epsilon = 1e-6
+max_grad_norm = 0
+repeats = 8
+"#;
+
+pub(crate) fn data(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data").join(name)
+}
+
+pub(crate) fn recorded() -> Vec<Event> {
+    let text = std::fs::read_to_string(data("events/demo.jsonl")).unwrap();
+    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+pub(crate) fn experiments() -> Vec<ExperimentRow> {
+    let home = tempfile::tempdir().unwrap();
+    let path = home.path().join("experiments.toml");
+    std::fs::write(&path, FILE).unwrap();
+    let experiments = Experiments::open(Some(&path)).unwrap();
+    let row = |name: &&str| ExperimentRow {
+        name: (*name).to_string(),
+        description: experiments.description(name),
+        values: experiments.values(name),
+        spec: experiments.resolve(name, &[]).map_err(|e| e.to_string()),
+    };
+    experiments.names().iter().map(row).collect()
+}
+
+pub(crate) fn run(
+    name: &str,
+    experiment: &str,
+    status: RunStatus,
+    best: Option<f64>,
+    steps: u64,
+    total: u64,
+) -> RunRow {
+    RunRow {
+        dir: Path::new("runs").join(name),
+        name: name.into(),
+        experiment: experiment.into(),
+        task: if experiment.starts_with("sst") { "sst".into() } else { experiment.into() },
+        model: "demo".into(),
+        seed: 42,
+        status,
+        best: best.map(|value| (Metric::Accuracy, value)),
+        steps,
+        total_steps: total,
+        train_seconds: 31.0 + steps as f64,
+        started: BEGUN - 3600.0,
+        repeats: None,
+    }
+}
+
+pub(crate) fn runs() -> Vec<RunRow> {
+    let sst = run(
+        "sst-distilbert-20261123-101502-7f3a",
+        "sst-distilbert",
+        RunStatus::Finished,
+        Some(0.846),
+        801,
+        801,
+    );
+    vec![
+        RunRow { repeats: Some(Repeats { count: 8, mean: 0.841, sd: 0.004 }), ..sst },
+        run("demo-20261123-095711-01ab", "demo", RunStatus::Finished, Some(0.924), 500, 500),
+        run("demo-20261123-094502-99c0", "demo", RunStatus::Stopped, Some(0.887), 205, 500),
+        run("demo-pairs-20261122-221001-4d2e", "demo-pairs", RunStatus::Failed, None, 17, 500),
+    ]
+}
+
+/// The app with what the world says at the start.
+pub(crate) fn app(width: u16, height: u16) -> App {
+    let mut app = App::new(THEME, (width, height), BEGUN, "x86_64, 2 threads".into());
+    let effects = update(&mut app, Msg::Listed { experiments: Ok(experiments()), runs: runs() });
+    assert_eq!(effects, []);
+    app
+}
+
+pub(crate) fn press(app: &mut App, code: KeyCode, modifiers: KeyModifiers) -> Vec<Effect> {
+    let event = Input::Key(KeyEvent::new(code, modifiers));
+    input::read(app, &event).map_or(Vec::new(), |msg| update(app, msg))
+}
+
+/// Presses keys: letters as they are, others in angle brackets, `<^s>` with control.
+pub(crate) fn play(app: &mut App, keys: &str) -> Vec<Effect> {
+    let mut effects = Vec::new();
+    let mut rest = keys;
+    while let Some(first) = rest.chars().next() {
+        let name = rest.strip_prefix('<').and_then(|rest| rest.split_once('>'));
+        let (code, modifiers) = if let Some((name, after)) = name {
+            rest = after;
+            named(name)
+        } else {
+            rest = &rest[first.len_utf8()..];
+            (KeyCode::Char(first), KeyModifiers::NONE)
+        };
+        effects.extend(press(app, code, modifiers));
+    }
+    effects
+}
+
+pub(crate) fn named(name: &str) -> (KeyCode, KeyModifiers) {
+    let code = match name {
+        "enter" => KeyCode::Enter,
+        "esc" => KeyCode::Esc,
+        "tab" => KeyCode::Tab,
+        "up" => KeyCode::Up,
+        "down" => KeyCode::Down,
+        "left" => KeyCode::Left,
+        "end" => KeyCode::End,
+        "backspace" => KeyCode::Backspace,
+        "space" => KeyCode::Char(' '),
+        "f1" => KeyCode::F(1),
+        "f5" => KeyCode::F(5),
+        _ => {
+            let letter = name.strip_prefix('^').and_then(|rest| rest.chars().next());
+            let letter = letter.unwrap_or_else(|| panic!("no key <{name}>"));
+            return (KeyCode::Char(letter), KeyModifiers::CONTROL);
+        }
+    };
+    (code, KeyModifiers::NONE)
+}
+
+pub(crate) fn buffer(app: &App) -> Buffer {
+    let area = Rect::new(0, 0, app.size.0, app.size.1);
+    let mut buffer = Buffer::empty(area);
+    view::draw_on(app, area, &mut buffer);
+    buffer
+}
+
+pub(crate) fn text(app: &App) -> String {
+    let buffer = buffer(app);
+    let mut text = String::new();
+    for y in 0..buffer.area.height {
+        let mut line = String::new();
+        let mut skip = 0;
+        for x in 0..buffer.area.width {
+            if skip > 0 {
+                skip -= 1;
+                continue;
+            }
+            let symbol = buffer[(x, y)].symbol();
+            skip = unicode_width::UnicodeWidthStr::width(symbol).saturating_sub(1);
+            line += symbol;
+        }
+        text += line.trim_end();
+        text.push('\n');
+    }
+    text
+}
+
+#[track_caller]
+pub(crate) fn shows(app: &App, wanted: &str) {
+    let text = text(app);
+    assert!(text.contains(wanted), "no {wanted:?} in\n{text}");
+}
+
+/// Compares the screen with the recorded text at every size.
+#[track_caller]
+pub(crate) fn snapshot(name: &str, build: impl Fn(u16, u16) -> App) {
+    let mut wrong = Vec::new();
+    for (width, height) in SIZES {
+        let got = text(&build(width, height));
+        let path = data(&format!("screens/{name}-{width}x{height}.txt"));
+        if std::env::var_os("UPDATE_SCREENS").is_some() {
+            std::fs::write(&path, &got).unwrap();
+            continue;
+        }
+        let expected = std::fs::read_to_string(&path).unwrap_or_default();
+        if got != expected {
+            wrong.push(format!("{}\n--- recorded\n{expected}--- now\n{got}", path.display()));
+        }
+    }
+    assert!(wrong.is_empty(), "UPDATE_SCREENS=1 takes these over if they are right:\n{}", wrong.join("\n"));
+}
+
+pub(crate) fn said(repeat: u64, event: Event) -> Msg {
+    Msg::Said(Said { repeat, dir: Arc::from(Path::new("runs/demo-20261123-110429-c691")), event })
+}
+
+/// The app while it trains `experiment`, after the first `count` recorded events.
+pub(crate) fn training(width: u16, height: u16, experiment: &str, count: usize) -> App {
+    let mut app = app(width, height);
+    let spec = app.runs.experiments.iter().find(|row| row.name == experiment).unwrap().spec.clone().unwrap();
+    let dir = PathBuf::from(format!("runs/{experiment}-20261123-110429-c691"));
+    update(&mut app, Msg::Begun { spec: Box::new(spec), dir, earlier: Vec::new() });
+    for event in recorded().into_iter().take(count) {
+        update(&mut app, said(0, event));
+    }
+    app.now = BEGUN + 97.0;
+    app
+}
+
+pub(crate) fn verdict(positive: f32) -> Verdict {
+    Verdict {
+        label: if positive > 0.5 { "positive".into() } else { "negative".into() },
+        probabilities: vec![("negative".into(), 1.0 - positive), ("positive".into(), positive)],
+        tokens: 12,
+        truncated: false,
+    }
+}
+
+/// The app with a model to judge, and `text` typed and judged.
+pub(crate) fn judging(width: u16, height: u16, text: &str) -> App {
+    let mut app = app(width, height);
+    let effects = play(&mut app, "jjjji");
+    let Some(Effect::Open { asked, .. }) = effects.last() else { panic!("{effects:?}") };
+    let opened = Opened { name: "demo".into(), pair: Some(false), step: None };
+    update(&mut app, Msg::Opened { asked: *asked, result: Ok(opened) });
+    for text in ["i have seen worse", text] {
+        let effects = play(&mut app, text);
+        let Some(Effect::Classify { asked, .. }) = effects.last() else { panic!("{effects:?}") };
+        update(&mut app, Msg::Answer { asked: *asked, seconds: 0.006, result: Ok(verdict(0.81)) });
+        if text.starts_with("i have") {
+            play(&mut app, "<enter>");
+        }
+    }
+    app
+}
