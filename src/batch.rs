@@ -91,6 +91,25 @@ impl Batch {
         parts
     }
 
+    /// Cuts the batch, in order, into at most `count` parts of nearly the same number of tokens.
+    pub fn shares(&self, count: usize) -> Vec<Batch> {
+        let mut parts = Vec::new();
+        let mut first = 0;
+        for number in 1..=count {
+            let goal = self.tokens() * number / count;
+            let is_near = |end: usize| self.offsets[end].abs_diff(goal);
+            let mut end = first;
+            while end < self.len() && (number == count || is_near(end + 1) <= is_near(end)) {
+                end += 1;
+            }
+            if end > first {
+                parts.push(self.part(first, end));
+                first = end;
+            }
+        }
+        parts
+    }
+
     /// Examples `first..end` as a batch of their own.
     fn part(&self, first: usize, end: usize) -> Batch {
         let (from, to) = (self.offsets[first], self.offsets[end]);
@@ -125,6 +144,28 @@ mod tests {
         let ids: Vec<u32> = parts.iter().flat_map(|p| p.ids.clone()).collect();
         assert_eq!(ids, batch.ids);
         assert_eq!(parts.iter().flat_map(|p| p.labels.clone()).collect::<Vec<_>>(), batch.labels);
+    }
+
+    #[test]
+    fn shares_are_even_and_whole() {
+        let lengths = [9, 1, 1, 1, 4, 4, 30, 2];
+        let examples: Vec<_> = lengths.iter().map(|n| example(*n, Some(0))).collect();
+        let batch = Batch::new(&examples);
+        for count in 1..10 {
+            let shares = batch.shares(count);
+            assert!(shares.len() <= count && shares.iter().all(|share| !share.is_empty()));
+            let ids: Vec<u32> = shares.iter().flat_map(|share| share.ids.clone()).collect();
+            assert_eq!(ids, batch.ids);
+            let firsts = shares.iter().scan(0, |sum, share| {
+                let first = *sum;
+                *sum += share.tokens();
+                Some(first)
+            });
+            assert!(shares.iter().zip(firsts).all(|(share, first)| share.first_token == first));
+        }
+        let tokens: Vec<usize> = batch.shares(2).iter().map(Batch::tokens).collect();
+        assert_eq!(tokens, [20, 32]);
+        assert_eq!(Batch::new(&examples[..1]).shares(4).len(), 1);
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! The plain engine gives the numbers of Transformers and PyTorch, for a tiny random BERT and a tiny
+//! The engines give the numbers of Transformers and PyTorch, for a tiny random BERT and a tiny
 //! random DistilBERT. `tests/reference/make_golden.py` made the files.
 
 use candle_core::{DType, Device, IndexOp, Tensor};
@@ -16,6 +16,13 @@ const TOLERANCE: f64 = 1e-4;
 const KEY_BIAS_FLOOR: f64 = 1e-6;
 
 const FAMILIES: [&str; 2] = ["bert", "distilbert"];
+
+const ENGINES: [EngineChoice; 2] = [EngineChoice::Plain, EngineChoice::Fast];
+
+/// Each family on each engine.
+fn cases() -> impl Iterator<Item = (&'static str, EngineChoice)> {
+    FAMILIES.into_iter().flat_map(|family| ENGINES.map(|engine| (family, engine)))
+}
 
 fn reference(family: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/reference").join(family)
@@ -60,7 +67,13 @@ fn optimizer(golden: &Value, label_smoothing: f64) -> Optimizer {
 }
 
 /// The engine over a folder; `tokens` limits what it works on at once.
-fn build(folder: &Path, golden: &Value, label_smoothing: f64, tokens: Option<usize>) -> Built {
+fn build(
+    engine: EngineChoice,
+    folder: &Path,
+    golden: &Value,
+    label_smoothing: f64,
+    tokens: Option<usize>,
+) -> Built {
     let folder = ModelFolder::on_disk(folder);
     let labels = ["low", "middle", "high"].map(str::to_owned);
     nn::build(&Build {
@@ -71,7 +84,7 @@ fn build(folder: &Path, golden: &Value, label_smoothing: f64, tokens: Option<usi
         optimizer: optimizer(golden, label_smoothing),
         device: "cpu",
         precision: Precision::F32,
-        engine: EngineChoice::Plain,
+        engine,
         max_examples_per_pass: 64,
         max_tokens_per_pass: tokens,
         threads: None,
@@ -108,13 +121,13 @@ fn arrays(family: &str, file: &str) -> Weights {
 
 #[test]
 fn logits_and_losses() {
-    for family in FAMILIES {
+    for (family, engine) in cases() {
         let golden = golden(family);
         let batch = &batches(&golden)[0];
         let expected: Vec<Vec<f32>> =
             golden["logits"].as_array().expect("a list").iter().map(numbers).collect();
         for (smoothing, key) in [(0.0, "loss"), (number(&golden["label_smoothing"]), "smoothed_loss")] {
-            let mut built = build(&reference(family), &golden, smoothing, None);
+            let mut built = build(engine, &reference(family), &golden, smoothing, None);
             assert!(built.report.new.is_empty() && built.report.unused.is_empty(), "{:?}", built.report);
             let logits = built.engine.logits(batch).expect("logits");
             assert_close(family, &logits.concat(), &expected.concat(), 0.0);
@@ -128,15 +141,16 @@ fn logits_and_losses() {
 
 #[test]
 fn gradient_of_each_tensor() {
-    for family in FAMILIES {
+    for (family, engine) in cases() {
         let golden = golden(family);
         // Whole, and in parts of few tokens.
         for tokens in [None, Some(12)] {
-            let mut built = build(&reference(family), &golden, number(&golden["label_smoothing"]), tokens);
+            let mut built =
+                build(engine, &reference(family), &golden, number(&golden["label_smoothing"]), tokens);
             let input = StepInput { batch: &batches(&golden)[0], step: 0, learning_rate: 0.0 };
             let (_, gradients) = built.engine.gradients(input).expect("gradients");
             assert_all_close(
-                &format!("{family}, {tokens:?} tokens at once: gradient"),
+                &format!("{family}, {engine:?}, {tokens:?} tokens at once: gradient"),
                 &gradients,
                 &arrays(family, "gradients.safetensors"),
             );
@@ -146,10 +160,10 @@ fn gradient_of_each_tensor() {
 
 #[test]
 fn ten_steps_of_adamw() {
-    for family in FAMILIES {
+    for (family, engine) in cases() {
         let golden = golden(family);
         let batches = batches(&golden);
-        let mut built = build(&reference(family), &golden, number(&golden["label_smoothing"]), None);
+        let mut built = build(engine, &reference(family), &golden, number(&golden["label_smoothing"]), None);
         let steps = golden["steps"].as_array().expect("a list");
         assert_eq!(steps.len(), 10);
         for (step, expected) in steps.iter().enumerate() {
@@ -160,11 +174,18 @@ fn ten_steps_of_adamw() {
             for (found, key) in [(report.loss, "loss"), (report.grad_norm, "grad_norm")] {
                 let expected = number(&expected[key]);
                 let differs = (found - expected).abs();
-                assert!(differs <= TOLERANCE * expected, "{family} step {step}: {key} {found}, {expected}");
+                assert!(
+                    differs <= TOLERANCE * expected,
+                    "{family} {engine:?} step {step}: {key} {found}, {expected}"
+                );
             }
         }
         let trained = arrays(family, "trained.safetensors");
-        assert_all_close(&format!("{family}: weight"), &built.engine.weights().expect("weights"), &trained);
+        assert_all_close(
+            &format!("{family} {engine:?}: weight"),
+            &built.engine.weights().expect("weights"),
+            &trained,
+        );
         // The comparison means something only when the weights have moved by more than it allows.
         let before = arrays(family, "model.safetensors");
         for (name, array) in trained.iter().filter(|(name, _)| !nn::is_key_bias(name)) {
@@ -197,7 +218,7 @@ fn early_checkpoints_give_the_same_logits() {
         let golden = golden(family);
         let batch = &batches(&golden)[0];
         let logits = |folder: &Path| {
-            let mut built = build(folder, &golden, 0.0, None);
+            let mut built = build(EngineChoice::Auto, folder, &golden, 0.0, None);
             assert!(built.report.new.is_empty() && built.report.unused.is_empty(), "{:?}", built.report);
             built.engine.logits(batch).expect("logits")
         };
@@ -245,7 +266,10 @@ fn weights_in_parts_load() {
     }
     let index = serde_json::json!({ "metadata": {}, "weight_map": map });
     std::fs::write(at("model.safetensors.index.json"), index.to_string()).expect("a file");
-    assert_eq!(build(folder.path(), &golden, 0.0, None).engine.weights().expect("weights"), weights);
+    assert_eq!(
+        build(EngineChoice::Auto, folder.path(), &golden, 0.0, None).engine.weights().expect("weights"),
+        weights
+    );
 
     let half = |array: &Array| {
         let tensor = Tensor::from_slice(&array.data, array.shape.as_slice(), &Device::Cpu);
@@ -253,7 +277,8 @@ fn weights_in_parts_load() {
     };
     let tensors = weights.iter().map(|(name, array)| (name.clone(), half(array))).collect();
     candle_core::safetensors::save(&tensors, at("model.safetensors")).expect("a file");
-    let read = build(folder.path(), &golden, 0.0, None).engine.weights().expect("weights");
+    let read =
+        build(EngineChoice::Auto, folder.path(), &golden, 0.0, None).engine.weights().expect("weights");
     assert_ne!(read, weights);
     for (name, array) in &weights {
         for (a, b) in read[name].data.iter().zip(&array.data) {
@@ -268,7 +293,7 @@ fn a_saved_folder_is_the_same_classifier() {
     for family in FAMILIES {
         let golden = golden(family);
         let batch = &batches(&golden)[0];
-        let mut built = build(&reference(family), &golden, 0.0, None);
+        let mut built = build(EngineChoice::Auto, &reference(family), &golden, 0.0, None);
         let input = StepInput { batch, step: 0, learning_rate: 1e-3 };
         built.engine.step(input).expect("a step");
         let folder = tempfile::tempdir().expect("a folder");
@@ -277,7 +302,7 @@ fn a_saved_folder_is_the_same_classifier() {
         let bytes = nn::save_model(folder.path(), &built.config, &labels, &weights).expect("a folder");
         assert!(bytes > 90_000, "{bytes}");
         let model = ModelFolder::on_disk(folder.path());
-        let mut again = nn::for_inference(&model, "cpu", Some(1)).expect("a classifier");
+        let mut again = nn::for_inference(&model, "cpu", None).expect("a classifier");
         assert_eq!(again.config.id2label, labels);
         assert_eq!(again.engine.weights().expect("weights"), weights);
         assert_eq!(again.engine.logits(batch).expect("logits"), built.engine.logits(batch).expect("logits"));
@@ -290,7 +315,10 @@ fn candle_transformers_is_a_second_oracle() {
     use candle_transformers::models::bert::{BertModel, Config};
     let golden = golden("bert");
     let batch = &batches(&golden)[0];
-    let ours = build(&reference("bert"), &golden, 0.0, None).engine.logits(batch).expect("logits");
+    let ours = build(EngineChoice::Auto, &reference("bert"), &golden, 0.0, None)
+        .engine
+        .logits(batch)
+        .expect("logits");
 
     let folder = reference("bert");
     let text = std::fs::read(folder.join("config.json")).expect("the configuration");
@@ -329,7 +357,7 @@ fn a_model_without_head_trains_but_does_not_judge() {
     let mut weights = arrays("bert", "model.safetensors");
     weights.retain(|name, _| !name.starts_with("classifier"));
     nn::write_arrays(&at("model.safetensors"), &weights, &std::collections::BTreeMap::new()).expect("a file");
-    let built = build(folder.path(), &golden, 0.0, None);
+    let built = build(EngineChoice::Auto, folder.path(), &golden, 0.0, None);
     assert_eq!(built.report.new, ["classifier.weight", "classifier.bias"]);
     let error = nn::for_inference(&ModelFolder::on_disk(folder.path()), "cpu", None).expect_err("no head");
     assert!(error.to_string().contains("not a finetuned classifier"), "{error}");

@@ -220,7 +220,8 @@ fn threads_do_not_change_the_run() {
             threads: Some(2),
         })
         .expect("an engine");
-        assert_eq!((built.device.as_str(), built.report.new.len()), ("cpu, 2 threads", 41));
+        assert!(built.device.starts_with("cpu, 2 threads, "), "{}", built.device);
+        assert_eq!(built.report.new.len(), 41);
         for step in 0..2 {
             built.engine.step(StepInput { batch: &batch, step, learning_rate: 1e-3 }).expect("a step");
         }
@@ -335,9 +336,8 @@ fn choices_that_are_not_there_are_refused() {
     let built = nn::build(&choice).expect("an engine");
     assert_eq!(built.precision, "f32");
     assert!(built.notes.iter().any(|note| note.contains("bf16")), "{:?}", built.notes);
-    let fast =
-        nn::build(&Build { engine: EngineChoice::Fast, ..choice.clone() }).expect_err("no fast engine");
-    assert!(matches!(&fast, Error::Usage(problem) if problem.contains("plain")), "{fast}");
+    let fast = nn::build(&Build { engine: EngineChoice::Fast, ..choice.clone() }).expect("an engine");
+    assert_ne!(fast.device, built.device, "the fast engine names its instructions");
     let nowhere = nn::build(&Build { device: "tpu", ..choice.clone() }).expect_err("no such device");
     assert!(matches!(nowhere, Error::Usage(_)));
     let one = nn::build(&Build { labels: &labels[..1], ..choice.clone() }).expect_err("one label");

@@ -11,6 +11,8 @@ const KEPT: &[(&str, &str)] = &[
     ("candle_core", "nn"),
     ("candle_nn", "nn"),
     ("candle_transformers", "nn"),
+    ("gemm", "nn"),
+    ("pulp", "nn"),
     ("hf_hub", "hub"),
     ("reqwest", "hub"),
     ("tokio", "hub"),

@@ -1,14 +1,17 @@
 //! A model folder and a few choices → an engine that is ready.
 
+use super::Limits;
 use super::config::ModelConfig;
 use super::device;
 use super::engine::{Engine, Optimizer, Weights};
+use super::fast::FastEngine;
 use super::load::{LoadReport, fresh, listed, load};
 use super::names::{Slot, table};
-use super::plain::{Limits, PlainEngine};
+use super::plain::PlainEngine;
 use crate::error::{Error, Result};
 use crate::files::ModelFolder;
 use crate::spec::{EngineChoice, Precision};
+use candle_core::Device;
 
 /// What an engine is made of.
 #[derive(Debug, Clone)]
@@ -111,11 +114,6 @@ pub fn for_inference(folder: &ModelFolder, device: &str, threads: Option<usize>)
 }
 
 fn refuse(choice: &Build<'_>) -> Result<()> {
-    if choice.engine == EngineChoice::Fast {
-        let problem = "engine = \"fast\" is not part of this build, which has only the plain engine; \
-                       set engine to \"plain\" or \"auto\"";
-        return Err(Error::Usage(problem.into()));
-    }
     if choice.labels.len() < 2 {
         let problem = format!("a classifier of {} labels; at least 2 are needed", choice.labels.len());
         return Err(Error::model(&choice.folder.name, problem));
@@ -125,6 +123,20 @@ fn refuse(choice: &Build<'_>) -> Result<()> {
             Err(Error::Usage(format!("classifier_dropout is {rate}; a rate from 0 to below 1 is expected")))
         }
         _ => Ok(()),
+    }
+}
+
+/// Whether the fast engine computes: on the CPU, unless the plain one is asked for.
+fn is_fast(choice: EngineChoice, device: &Device) -> Result<bool> {
+    match choice {
+        EngineChoice::Plain => Ok(false),
+        EngineChoice::Auto => Ok(device.is_cpu()),
+        EngineChoice::Fast if device.is_cpu() => Ok(true),
+        EngineChoice::Fast => {
+            let problem =
+                "engine = \"fast\" computes on the CPU only; set engine to \"auto\", or device to \"cpu\"";
+            Err(Error::Usage(problem.into()))
+        }
     }
 }
 
@@ -144,20 +156,26 @@ fn assemble(
     weights: &Weights,
     report: LoadReport,
 ) -> Result<Built> {
-    let place = device::open(choice.device, choice.threads)?;
+    let mut place = device::open(choice.device, choice.threads)?;
     let limits = Limits {
         examples: choice.max_examples_per_pass.max(1),
         tokens: choice.max_tokens_per_pass.unwrap_or(usize::MAX).max(1),
     };
     let settings = (choice.seed, choice.optimizer, limits);
-    let engine = PlainEngine::new(&config, slots, weights, settings, &place.device, place.pool)?;
-    let mut notes: Vec<String> = place.note.into_iter().collect();
+    let mut notes: Vec<String> = place.note.take().into_iter().collect();
+    let engine: Box<dyn Engine> = if is_fast(choice.engine, &place.device)? {
+        let engine = FastEngine::new(&config, slots, weights, settings, choice.threads)?;
+        place.words = engine.describe();
+        Box::new(engine)
+    } else {
+        Box::new(PlainEngine::new(&config, slots, weights, settings, &place.device, place.pool)?)
+    };
     if choice.precision == Precision::Bf16 {
-        notes.push("precision bf16 is not had with the plain engine, which computes in f32".into());
+        notes.push("precision bf16 is not had in this version, which computes in f32".into());
     }
     let numbers = slots.iter().map(|slot| slot.shape.iter().product::<usize>() as u64).sum();
     Ok(Built {
-        engine: Box::new(engine),
+        engine,
         config,
         report,
         device: place.words,

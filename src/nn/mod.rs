@@ -4,10 +4,13 @@
 //! a model folder, [`for_inference`] from a folder that already is a classifier.
 
 mod build;
+mod check;
 mod config;
 pub mod coverage;
 mod device;
+mod dropout;
 mod engine;
+mod fast;
 mod load;
 mod names;
 mod plain;
@@ -21,3 +24,18 @@ pub use engine::{Array, Engine, EngineState, Optimizer, StepInput, StepReport, W
 pub use load::LoadReport;
 pub use names::{Init, Slot, is_key_bias, table};
 pub use save::{read_arrays, save_model, write_arrays};
+
+/// Engines of this version, as `engine` names them.
+pub const ENGINES: &[&str] = &["plain", "fast"];
+
+/// Number formats of matrix products in this version, as `precision` names them.
+pub const PRECISIONS: &[&str] = &["f32"];
+
+/// How much of a batch an engine works on at once.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Limits {
+    /// Examples of a part, in learning.
+    pub(crate) examples: usize,
+    /// Tokens of a part.
+    pub(crate) tokens: usize,
+}

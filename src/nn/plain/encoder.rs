@@ -3,10 +3,10 @@
 //! Shapes: *tokens* are the real tokens of all examples, one after the other; *examples* × *longest*
 //! is the padded rectangle that only attention sees.
 
-use super::dropout::{self, Dropout};
 use super::ops::{LayerNorm, Linear, activate, relu, softmax};
 use crate::batch::Batch;
 use crate::nn::config::{Activation, Family, ModelConfig};
+use crate::nn::dropout::{self, Dropout};
 use crate::nn::names::{LayerNames, Names};
 use candle_core::{Device, Result, Tensor};
 

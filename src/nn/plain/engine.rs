@@ -1,27 +1,20 @@
 //! [`PlainEngine`]: the encoder, autograd and AdamW behind the [`Engine`] interface.
 
 use super::adamw::{self, Parameter};
-use super::dropout::Dropout;
 use super::encoder::Encoder;
 use super::ops::cross_entropy;
 use crate::batch::Batch;
 use crate::error::{Error, Result};
+use crate::nn::Limits;
+use crate::nn::check::{check_batch, check_labels, check_weights};
 use crate::nn::config::ModelConfig;
+use crate::nn::dropout::Dropout;
 use crate::nn::engine::{Array, Engine, EngineState, Optimizer, StepInput, StepReport, Weights};
 use crate::nn::names::Slot;
 use crate::nn::stored::first_line;
 use candle_core::{Device, Tensor, Var};
 use rayon::ThreadPool;
 use std::sync::Arc;
-
-/// How large a batch is worked on at once.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Limits {
-    /// Examples of a part, in learning.
-    pub(crate) examples: usize,
-    /// Tokens of a part.
-    pub(crate) tokens: usize,
-}
 
 /// Candle's autograd over composed operations, on any of its devices.
 pub(crate) struct PlainEngine {
@@ -33,6 +26,7 @@ pub(crate) struct PlainEngine {
     device: Device,
     /// Where the CPU's work runs, when their number was asked for.
     pool: Option<Arc<ThreadPool>>,
+    slots: Vec<Slot>,
     parameters: Vec<Parameter>,
     /// Over the variables.
     learning: Encoder,
@@ -80,6 +74,7 @@ impl PlainEngine {
             limits,
             device: device.clone(),
             pool,
+            slots: slots.to_vec(),
             parameters,
             learning,
             frozen,
@@ -91,44 +86,6 @@ impl PlainEngine {
     #[cfg(test)]
     pub(crate) fn plant(&mut self, softmax: fn(&Tensor) -> candle_core::Result<Tensor>) {
         self.learning.softmax = softmax;
-    }
-
-    /// Refuses what the model has no row for.
-    fn check(&self, batch: &Batch) -> Result<()> {
-        let config = &self.config;
-        let problem = if let Some(id) = batch.ids.iter().find(|id| **id as usize >= config.vocab_size) {
-            format!(
-                "token id {id} is outside its vocabulary of {}; the tokenizer is not its own",
-                config.vocab_size
-            )
-        } else if batch.longest() > config.max_positions {
-            let (longest, most) = (batch.longest(), config.max_positions);
-            format!(
-                "an input of {longest} tokens is longer than its {most}; set max_seq_length to {most} or less"
-            )
-        } else if let Some(segment) =
-            batch.type_ids.iter().find(|id| config.type_vocab > 0 && **id as usize >= config.type_vocab)
-        {
-            format!("segment {segment} is outside its {} segments", config.type_vocab)
-        } else if batch.offsets.windows(2).any(|bounds| bounds[0] == bounds[1]) {
-            "an input has no token".to_owned()
-        } else {
-            return Ok(());
-        };
-        Err(Error::model(&config.model, problem))
-    }
-
-    fn check_labels(&self, batch: &Batch) -> Result<()> {
-        let problem = if batch.is_empty() {
-            "a training step got no example".to_owned()
-        } else if batch.labels.len() != batch.len() {
-            "a training step got an example without a label".to_owned()
-        } else if let Some(label) = batch.labels.iter().find(|label| **label as usize >= self.labels) {
-            format!("label {label} is outside the {} classes", self.labels)
-        } else {
-            return Ok(());
-        };
-        Err(Error::Training(problem))
     }
 
     /// Mean loss and, in the order of the parameters, its gradients. Parts of the batch are summed
@@ -180,7 +137,7 @@ impl PlainEngine {
 
     /// Sets one tensor of every parameter.
     fn put(&self, weights: &Weights, which: impl Fn(&Parameter) -> &Var) -> Result<()> {
-        self.check_names(weights)?;
+        check_weights(&self.config.model, &self.slots.iter(), weights)?;
         for parameter in &self.parameters {
             let (array, var) = (&weights[&parameter.name], which(parameter));
             Tensor::from_slice(&array.data, array.shape.as_slice(), &self.device)
@@ -188,25 +145,6 @@ impl PlainEngine {
                 .map_err(|e| compute(&e))?;
         }
         Ok(())
-    }
-
-    fn check_names(&self, weights: &Weights) -> Result<()> {
-        let wrong = |problem| Err(Error::model(&self.config.model, problem));
-        for Parameter { name, value, .. } in &self.parameters {
-            match weights.get(name) {
-                None => return wrong(format!("tensor {name} is missing from the weights put back")),
-                Some(array) if array.shape != value.dims() => {
-                    let (found, expected) = (&array.shape, value.dims());
-                    return wrong(format!("tensor {name} has shape {found:?}, and {expected:?} is expected"));
-                }
-                Some(_) => {}
-            }
-        }
-        let known = |name: &String| self.parameters.iter().any(|parameter| parameter.name == *name);
-        match weights.keys().find(|name| !known(name)) {
-            Some(name) => wrong(format!("tensor {name} is none of the model's")),
-            None => Ok(()),
-        }
     }
 }
 
@@ -235,15 +173,15 @@ fn to_array(tensor: &Tensor) -> candle_core::Result<Array> {
 
 impl Engine for PlainEngine {
     fn step(&mut self, input: StepInput<'_>) -> Result<StepReport> {
-        self.check(input.batch)?;
-        self.check_labels(input.batch)?;
+        check_batch(&self.config, input.batch)?;
+        check_labels(self.labels, input.batch)?;
         let pool = self.pool.clone();
         run(pool.as_deref(), || self.step_here(input)).map_err(|e| compute(&e))
     }
 
     fn gradients(&mut self, input: StepInput<'_>) -> Result<(f64, Weights)> {
-        self.check(input.batch)?;
-        self.check_labels(input.batch)?;
+        check_batch(&self.config, input.batch)?;
+        check_labels(self.labels, input.batch)?;
         let gather = || {
             let (loss, gradients) = self.backward(input)?;
             let named = self.parameters.iter().zip(gradients);
@@ -256,7 +194,7 @@ impl Engine for PlainEngine {
     }
 
     fn logits(&mut self, batch: &Batch) -> Result<Vec<Vec<f32>>> {
-        self.check(batch)?;
+        check_batch(&self.config, batch)?;
         run(self.pool.as_deref(), || self.logits_here(batch)).map_err(|e| compute(&e))
     }
 

@@ -15,4 +15,4 @@ mod ops;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use engine::{Limits, PlainEngine};
+pub(crate) use engine::PlainEngine;

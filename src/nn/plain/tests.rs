@@ -1,11 +1,11 @@
 //! A gradient that is cut is seen, and refused.
 
-use super::{Limits, PlainEngine};
+use super::PlainEngine;
 use crate::batch::{Batch, Encoded};
 use crate::error::Error;
 use crate::nn::coverage::{Coverage, check, demand};
 use crate::nn::load::fresh;
-use crate::nn::{ModelConfig, Optimizer, StepInput, table};
+use crate::nn::{Limits, ModelConfig, Optimizer, StepInput, table};
 use candle_core::{Device, Result, Tensor};
 
 const CONFIG: &[u8] = br#"{"model_type": "bert", "vocab_size": 20, "hidden_size": 8, "num_hidden_layers": 2,

@@ -1,0 +1,68 @@
+//! What no engine can work on, refused before it begins.
+
+use super::config::ModelConfig;
+use super::engine::Weights;
+use super::names::Slot;
+use crate::batch::Batch;
+use crate::error::{Error, Result};
+
+/// Refuses what the model has no row for.
+pub(crate) fn check_batch(config: &ModelConfig, batch: &Batch) -> Result<()> {
+    let problem = if let Some(id) = batch.ids.iter().find(|id| **id as usize >= config.vocab_size) {
+        format!(
+            "token id {id} is outside its vocabulary of {}; the tokenizer is not its own",
+            config.vocab_size
+        )
+    } else if batch.longest() > config.max_positions {
+        let (longest, most) = (batch.longest(), config.max_positions);
+        format!(
+            "an input of {longest} tokens is longer than its {most}; set max_seq_length to {most} or less"
+        )
+    } else if let Some(segment) =
+        batch.type_ids.iter().find(|id| config.type_vocab > 0 && **id as usize >= config.type_vocab)
+    {
+        format!("segment {segment} is outside its {} segments", config.type_vocab)
+    } else if batch.offsets.windows(2).any(|bounds| bounds[0] == bounds[1]) {
+        "an input has no token".to_owned()
+    } else {
+        return Ok(());
+    };
+    Err(Error::model(&config.model, problem))
+}
+
+/// Refuses a batch that a model with so many classes cannot learn from.
+pub(crate) fn check_labels(classes: usize, batch: &Batch) -> Result<()> {
+    let problem = if batch.is_empty() {
+        "a training step got no example".to_owned()
+    } else if batch.labels.len() != batch.len() {
+        "a training step got an example without a label".to_owned()
+    } else if let Some(label) = batch.labels.iter().find(|label| **label as usize >= classes) {
+        format!("label {label} is outside the {classes} classes")
+    } else {
+        return Ok(());
+    };
+    Err(Error::Training(problem))
+}
+
+/// Refuses weights that are not those of `slots`, by name and shape.
+pub(crate) fn check_weights<'s>(
+    model: &str,
+    slots: &(impl Iterator<Item = &'s Slot> + Clone),
+    weights: &Weights,
+) -> Result<()> {
+    let wrong = |problem| Err(Error::model(model, problem));
+    for Slot { name, shape, .. } in slots.clone() {
+        match weights.get(name) {
+            None => return wrong(format!("tensor {name} is missing from the weights put back")),
+            Some(array) if array.shape != *shape => {
+                let found = &array.shape;
+                return wrong(format!("tensor {name} has shape {found:?}, and {shape:?} is expected"));
+            }
+            Some(_) => {}
+        }
+    }
+    match weights.keys().find(|name| !slots.clone().any(|slot| slot.name == **name)) {
+        Some(name) => wrong(format!("tensor {name} is none of the model's")),
+        None => Ok(()),
+    }
+}

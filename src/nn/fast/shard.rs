@@ -1,0 +1,304 @@
+//! A share of a batch on its way through the whole model and back, on threads of its own.
+
+use super::Machine;
+use super::kernels::embedding::{gather, scatter};
+use super::kernels::norm::{Mask, Norm, NormGradient, add_columns, drop_rows, norm_backward, norm_rows};
+use super::kernels::product::{Matrix, product};
+use super::layer::Layer;
+use super::layout::{Layout, Pair};
+use super::rows::Rows;
+use super::tape::{Gradients, LayerTape};
+use crate::batch::Batch;
+use crate::nn::config::{Family, ModelConfig};
+use crate::nn::dropout::{self, Dropout};
+
+/// What all shards read.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Model<'a> {
+    pub(super) machine: Machine,
+    pub(super) config: &'a ModelConfig,
+    pub(super) layout: &'a Layout,
+    /// The arena.
+    pub(super) weights: &'a [f32],
+}
+
+/// What the loss needs beside logits and labels.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Target {
+    /// 1 / examples of the whole batch
+    pub(super) share: f32,
+    pub(super) label_smoothing: f32,
+}
+
+/// Buffers of one share.
+#[derive(Debug, Default)]
+pub(super) struct Shard {
+    /// x̂ of the embeddings: (T, H)
+    embedding_normed: Vec<f32>,
+    /// 1/σ: (T)
+    embedding_deviations: Vec<f32>,
+    /// Inputs of the layers, and the output of the last: (T, H) each.
+    states: Vec<Vec<f32>>,
+    tapes: Vec<LayerTape>,
+    /// After tanh or ReLU, before dropout: (examples, H)
+    pooled: Vec<f32>,
+    /// After dropout.
+    dropped: Vec<f32>,
+    /// (examples, labels)
+    pub(super) logits: Vec<f32>,
+    pub(super) gradients: Gradients,
+    pub(super) loss: f64,
+}
+
+impl Model<'_> {
+    fn slice(&self, place: &std::ops::Range<usize>) -> &[f32] {
+        &self.weights[place.clone()]
+    }
+
+    fn labels(&self) -> usize {
+        self.layout.classifier.bias.len()
+    }
+
+    fn layer(&self, number: usize, dropout: Option<Dropout>) -> Layer<'_> {
+        Layer {
+            machine: self.machine,
+            config: self.config,
+            number,
+            places: &self.layout.layers[number],
+            weights: self.weights,
+            dropout,
+        }
+    }
+
+    /// `x` (rows, in) → `out` (rows, out): x Wᵀ + b
+    fn linear(&self, x: &[f32], places: &Pair, out: &mut Vec<f32>) {
+        let bias = self.slice(&places.bias);
+        let width = places.weight.len() / bias.len();
+        let rows = x.len() / width;
+        out.resize(rows * bias.len(), 0.0);
+        let weight = Matrix::new(self.slice(&places.weight), bias.len(), width);
+        product(out, Matrix::new(x, rows, width), weight.t(), false, self.machine.threads);
+        for row in out.chunks_exact_mut(bias.len()) {
+            for (x, bias) in row.iter_mut().zip(bias) {
+                *x += bias;
+            }
+        }
+    }
+
+    /// The way back through [`Model::linear`]: gradients of weight and bias, and of `x` in `dx`.
+    fn linear_backward(
+        &self,
+        x: &[f32],
+        d: &[f32],
+        places: &Pair,
+        gradients: &mut Gradients,
+        dx: &mut [f32],
+    ) {
+        let outs = places.bias.len();
+        let width = places.weight.len() / outs;
+        let rows = x.len() / width;
+        let threads = self.machine.threads;
+        add_columns(self.machine.cpu, d, &mut gradients.arena[places.bias.clone()]);
+        let d = Matrix::new(d, rows, outs);
+        let weight = &mut gradients.arena[places.weight.clone()];
+        product(weight, d.t(), Matrix::new(x, rows, width), gradients.is_added, threads);
+        product(dx, d, Matrix::new(self.slice(&places.weight), outs, width), false, threads);
+    }
+
+    /// The tables of an embedding with each token's row in them.
+    fn tables<'b>(&'b self, batch: &'b Batch, positions: &'b [u32]) -> Vec<(&'b [f32], &'b [u32])> {
+        let mut tables = vec![(self.slice(&self.layout.words), batch.ids.as_slice())];
+        if let Some(segments) = &self.layout.segments {
+            tables.push((self.slice(segments), &batch.type_ids));
+        }
+        tables.push((self.slice(&self.layout.positions), positions));
+        tables
+    }
+}
+
+/// Position of each token within its example.
+fn positions(batch: &Batch) -> Vec<u32> {
+    batch.offsets.windows(2).flat_map(|bounds| 0..(bounds[1] - bounds[0]) as u32).collect()
+}
+
+impl Shard {
+    /// Before a part of a step: room for gradients, and zeros where they are added row by row.
+    pub(super) fn begin(&mut self, layout: &Layout) {
+        let arena = &mut self.gradients.arena;
+        arena.resize(layout.dense(), 0.0);
+        if !self.gradients.is_added {
+            for range in layout.added() {
+                arena[range.clone()].fill(0.0);
+            }
+        }
+    }
+
+    /// Logits of `batch`; with masks and a tape of every layer when `dropout` is given.
+    pub(super) fn forward(
+        &mut self,
+        model: Model<'_>,
+        batch: &Batch,
+        dropout: Option<Dropout>,
+        learns: bool,
+    ) {
+        let (config, layers) = (model.config, model.config.layers);
+        let h = config.hidden;
+        self.embed(model, batch, dropout);
+        // Without a way back one tape and two states serve all layers.
+        self.tapes.resize_with(if learns { layers } else { 1 }, LayerTape::default);
+        let all = Rows::all(batch, config.heads);
+        let first = Rows::first(batch, config.heads);
+        for number in 0..layers {
+            let rows = if number + 1 == layers { &first } else { &all };
+            let (from, to) = if learns { (number, number + 1) } else { (number % 2, (number + 1) % 2) };
+            let mut out = std::mem::take(&mut self.states[to]);
+            out.resize(rows.len() * h, 0.0);
+            let tape = if learns { number } else { 0 };
+            model.layer(number, dropout).forward(&self.states[from], rows, &mut self.tapes[tape], &mut out);
+            self.states[to] = out;
+        }
+        let last = if learns { layers } else { layers % 2 };
+        self.head(model, batch, dropout, last);
+    }
+
+    fn embed(&mut self, model: Model<'_>, batch: &Batch, dropout: Option<Dropout>) {
+        let (config, cpu) = (model.config, model.machine.cpu);
+        let (t, h) = (batch.tokens(), config.hidden);
+        self.states.resize_with((config.layers + 1).max(2), Vec::new);
+        self.embedding_normed.resize(t * h, 0.0);
+        self.embedding_deviations.resize(t, 0.0);
+        let x = &mut self.states[0];
+        x.resize(t * h, 0.0);
+        let positions = positions(batch);
+        gather(&model.tables(batch, &positions), h, &mut self.embedding_normed);
+        let places = &model.layout.embedding_norm;
+        let (weight, bias) = (model.slice(&places.weight), model.slice(&places.bias));
+        let norm = Norm { weight, bias, eps: config.layer_norm_eps };
+        norm_rows(cpu, &mut self.embedding_normed, norm, &mut self.embedding_deviations, x);
+        let tokens: Vec<usize> = (batch.first_token..batch.first_token + t).collect();
+        drop_rows(cpu, x, h, embedding_mask(config, dropout, &tokens));
+    }
+
+    /// State of the first tokens → logits.
+    fn head(&mut self, model: Model<'_>, batch: &Batch, dropout: Option<Dropout>, last: usize) {
+        let config = model.config;
+        model.linear(&self.states[last], &model.layout.pooler, &mut self.pooled);
+        for x in &mut self.pooled {
+            *x = match config.family {
+                Family::Bert => x.tanh(),
+                Family::DistilBert => x.max(0.0),
+            };
+        }
+        self.dropped.clone_from(&self.pooled);
+        let examples: Vec<usize> = (batch.first_example..batch.first_example + batch.len()).collect();
+        let mask = head_mask(config, dropout, &examples);
+        drop_rows(model.machine.cpu, &mut self.dropped, config.hidden, mask);
+        model.linear(&self.dropped, &model.layout.classifier, &mut self.logits);
+    }
+
+    /// After [`Shard::forward`] in learning: adds to the loss and to all gradients. Returns that of the
+    /// embedded words, (T, H).
+    pub(super) fn backward(
+        &mut self,
+        model: Model<'_>,
+        batch: &Batch,
+        dropout: Dropout,
+        target: Target,
+    ) -> &[f32] {
+        let (config, layers) = (model.config, model.config.layers);
+        let (t, h) = (batch.tokens(), config.hidden);
+        self.gradients.fit((t, h, config.intermediate));
+        let [mut d, mut dx] = std::mem::take(&mut self.gradients.down);
+        self.head_backward(model, batch, dropout, target, &mut d[..batch.len() * h]);
+        let all = Rows::all(batch, config.heads);
+        let first = Rows::first(batch, config.heads);
+        for number in (0..layers).rev() {
+            let rows = if number + 1 == layers { &first } else { &all };
+            let (x, tape) = (&self.states[number], &mut self.tapes[number]);
+            let layer = model.layer(number, Some(dropout));
+            layer.backward(x, rows, tape, &mut self.gradients, &mut d[..rows.len() * h], &mut dx);
+            std::mem::swap(&mut d, &mut dx);
+        }
+        self.embed_backward(model, batch, dropout, &mut d);
+        self.gradients.is_added = true;
+        self.gradients.down = [d, dx];
+        &self.gradients.down[0]
+    }
+
+    fn head_backward(
+        &mut self,
+        model: Model<'_>,
+        batch: &Batch,
+        dropout: Dropout,
+        target: Target,
+        d: &mut [f32],
+    ) {
+        let config = model.config;
+        let dlogits = self.cross_entropy(model.labels(), &batch.labels, target);
+        let layout = model.layout;
+        let mut dpooled = vec![0.0; d.len()];
+        model.linear_backward(&self.dropped, &dlogits, &layout.classifier, &mut self.gradients, &mut dpooled);
+        let examples: Vec<usize> = (batch.first_example..batch.first_example + batch.len()).collect();
+        drop_rows(
+            model.machine.cpu,
+            &mut dpooled,
+            config.hidden,
+            head_mask(config, Some(dropout), &examples),
+        );
+        for (d, pooled) in dpooled.iter_mut().zip(&self.pooled) {
+            *d *= match config.family {
+                Family::Bert => 1.0 - pooled * pooled,
+                Family::DistilBert => f32::from(u8::from(*pooled > 0.0)),
+            };
+        }
+        let first = &self.states[config.layers];
+        model.linear_backward(first, &dpooled, &layout.pooler, &mut self.gradients, d);
+    }
+
+    /// Adds the loss of these examples; returns the gradient of the logits: (examples, labels).
+    fn cross_entropy(&mut self, classes: usize, labels: &[u32], target: Target) -> Vec<f32> {
+        let Target { share, label_smoothing } = target;
+        let mut d = Vec::with_capacity(self.logits.len());
+        for (logits, label) in self.logits.chunks_exact(classes).zip(labels) {
+            let largest = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+            let sum: f32 = logits.iter().map(|x| (x - largest).exp()).sum();
+            for (class, x) in logits.iter().enumerate() {
+                let log = x - largest - sum.ln();
+                let is_it = if class == *label as usize { 1.0 - label_smoothing } else { 0.0 };
+                let wanted = is_it + label_smoothing / classes as f32;
+                self.loss -= f64::from(wanted * log * share);
+                d.push((log.exp() - wanted) * share);
+            }
+        }
+        d
+    }
+
+    /// From the gradient of the first layer's input to that of the embedded words, in place.
+    fn embed_backward(&mut self, model: Model<'_>, batch: &Batch, dropout: Dropout, d: &mut [f32]) {
+        let (config, layout, cpu) = (model.config, model.layout, model.machine.cpu);
+        let h = config.hidden;
+        let tokens: Vec<usize> = (batch.first_token..batch.first_token + batch.tokens()).collect();
+        drop_rows(cpu, d, h, embedding_mask(config, Some(dropout), &tokens));
+        let places = &layout.embedding_norm;
+        let arena = &mut self.gradients.arena;
+        let (weight, bias) = arena[places.both()].split_at_mut(h);
+        let gradient = NormGradient { weight, bias };
+        let scale = model.slice(&places.weight);
+        norm_backward(cpu, d, &self.embedding_normed, &self.embedding_deviations, scale, gradient);
+        scatter(d, &positions(batch), h, &mut arena[layout.positions.clone()]);
+        if let Some(segments) = &layout.segments {
+            scatter(d, &batch.type_ids, h, &mut arena[segments.clone()]);
+        }
+    }
+}
+
+fn embedding_mask<'t>(config: &ModelConfig, dropout: Option<Dropout>, tokens: &'t [usize]) -> Mask<'t> {
+    let site = dropout.and_then(|dropout| dropout.site(dropout::EMBEDDINGS, config.hidden_dropout));
+    Mask { site, tokens }
+}
+
+fn head_mask<'t>(config: &ModelConfig, dropout: Option<Dropout>, examples: &'t [usize]) -> Mask<'t> {
+    let number = dropout::classifier(config.layers);
+    let site = dropout.and_then(|dropout| dropout.site(number, config.classifier_dropout));
+    Mask { site, tokens: examples }
+}

@@ -1,0 +1,215 @@
+//! The fast engine against the plain one: the same loss, gradients and weights, with and without dropout,
+//! on batches of any shape.
+
+use glue_tui::batch::{Batch, Encoded};
+use glue_tui::files::ModelFolder;
+use glue_tui::nn::{self, Build, Engine, Optimizer, StepInput, Weights};
+use glue_tui::spec::{EngineChoice, Precision};
+use proptest::prelude::*;
+use std::path::Path;
+
+/// Largest difference within a tensor, relative to its largest number.
+const TOLERANCE: f32 = 2e-4;
+
+/// What a model is, beside its head.
+#[derive(Debug, Clone)]
+struct Shape {
+    is_distilbert: bool,
+    heads: usize,
+    head_size: usize,
+    layers: usize,
+    intermediate: usize,
+    activation: &'static str,
+    dropout: f64,
+}
+
+const LONGEST: usize = 512;
+
+impl Shape {
+    fn config(&self) -> String {
+        let hidden = self.heads * self.head_size;
+        let Shape { heads, layers, intermediate, activation, dropout, .. } = self;
+        if self.is_distilbert {
+            format!(
+                r#"{{"model_type": "distilbert", "vocab_size": 300, "dim": {hidden}, "n_layers": {layers},
+                "n_heads": {heads}, "hidden_dim": {intermediate}, "max_position_embeddings": {LONGEST},
+                "activation": "{activation}", "dropout": {dropout}, "attention_dropout": {dropout},
+                "seq_classif_dropout": {dropout}, "initializer_range": 0.2}}"#
+            )
+        } else {
+            format!(
+                r#"{{"model_type": "bert", "vocab_size": 300, "hidden_size": {hidden},
+                "num_hidden_layers": {layers}, "num_attention_heads": {heads},
+                "intermediate_size": {intermediate}, "max_position_embeddings": {LONGEST},
+                "type_vocab_size": 2, "hidden_act": "{activation}", "hidden_dropout_prob": {dropout},
+                "attention_probs_dropout_prob": {dropout}, "initializer_range": 0.2}}"#
+            )
+        }
+    }
+
+    fn engine(&self, folder: &Path, choice: EngineChoice, threads: usize) -> Box<dyn Engine> {
+        std::fs::write(folder.join("config.json"), self.config()).expect("a file");
+        let labels = ["a", "b", "c"].map(str::to_owned);
+        let optimizer = Optimizer { weight_decay: 0.1, max_grad_norm: 1.0, ..Optimizer::default() };
+        let built = nn::from_nothing(&Build {
+            folder: &ModelFolder::on_disk(folder),
+            labels: &labels,
+            seed: 3,
+            classifier_dropout: None,
+            optimizer,
+            device: "cpu",
+            precision: Precision::F32,
+            engine: choice,
+            max_examples_per_pass: 6,
+            max_tokens_per_pass: Some(600),
+            threads: Some(threads),
+        });
+        built.expect("an engine").engine
+    }
+}
+
+fn batch(lengths: &[usize], seed: u64) -> Batch {
+    let number = |example: usize, token: usize| {
+        let mixed =
+            (example as u64 * 7919 + token as u64 * 104_729 + seed).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+        (mixed >> 40) as u32
+    };
+    let examples: Vec<Encoded> = lengths
+        .iter()
+        .enumerate()
+        .map(|(example, length)| Encoded {
+            ids: (0..*length).map(|token| number(example, token) % 300).collect(),
+            type_ids: (0..*length).map(|token| u32::from(token > length / 2)).collect(),
+            label: Some(number(example, 9999) % 3),
+        })
+        .collect();
+    Batch::new(&examples)
+}
+
+fn assert_close(what: &str, found: &Weights, expected: &Weights) {
+    assert!(found.keys().eq(expected.keys()), "{what}: names");
+    // Zero in theory; rounding is held to the scale of the rest.
+    let all = expected.values().flat_map(|array| &array.data).fold(0f32, |most, x| most.max(x.abs()));
+    for (name, array) in expected {
+        let largest = array.data.iter().fold(0f32, |most, x| most.max(x.abs()));
+        let scale = if nn::is_key_bias(name) { all } else { largest };
+        for (place, (a, b)) in found[name].data.iter().zip(&array.data).enumerate() {
+            let difference = (a - b).abs();
+            assert!(
+                difference <= TOLERANCE * scale + 1e-7 * all,
+                "{what} of {name}[{place}]: {a}, expected {b}, largest {largest}"
+            );
+        }
+    }
+}
+
+/// Loss, gradients, and weights after `steps` of both engines.
+fn compare(shape: &Shape, lengths: &[usize], threads: usize, steps: u64) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut plain = shape.engine(folder.path(), EngineChoice::Plain, threads);
+    let mut fast = shape.engine(folder.path(), EngineChoice::Fast, threads);
+    assert_eq!(plain.weights().expect("weights"), fast.weights().expect("weights"));
+    let first = batch(lengths, 1);
+    let input = StepInput { batch: &first, step: 5, learning_rate: 0.0 };
+    let (expected, expected_gradients) = plain.gradients(input).expect("gradients");
+    let (loss, gradients) = fast.gradients(input).expect("gradients");
+    assert!((loss - expected).abs() <= 1e-5 * expected.abs().max(1.0), "loss {loss}, expected {expected}");
+    assert_close("gradient", &gradients, &expected_gradients);
+    for (a, b) in fast.logits(&first).expect("logits").iter().zip(plain.logits(&first).expect("logits")) {
+        for (a, b) in a.iter().zip(b) {
+            assert!((a - b).abs() <= TOLERANCE * (1.0 + b.abs()), "logit {a}, expected {b}");
+        }
+    }
+    for step in 0..steps {
+        let batch = batch(lengths, step);
+        let input = StepInput { batch: &batch, step, learning_rate: 1e-3 };
+        let (expected, found) = (plain.step(input).expect("a step"), fast.step(input).expect("a step"));
+        assert!(
+            (found.loss - expected.loss).abs() <= 2e-3 * expected.loss.max(0.1),
+            "{found:?}, {expected:?}"
+        );
+        let norms = (found.grad_norm - expected.grad_norm).abs();
+        assert!(norms <= 5e-3 * expected.grad_norm.max(0.01), "step {step}: {found:?}, {expected:?}");
+    }
+}
+
+fn shapes() -> impl Strategy<Value = Shape> {
+    let sizes = (any::<bool>(), 1usize..4, prop::sample::select(vec![4usize, 8, 16, 20, 32]), 1usize..4);
+    let rest = (
+        prop::sample::select(vec![16usize, 40, 64]),
+        prop::sample::select(vec!["gelu", "gelu_new", "relu"]),
+        prop::sample::select(vec![0.0, 0.1, 0.5]),
+    );
+    (sizes, rest).prop_map(
+        |((is_distilbert, heads, head_size, layers), (intermediate, activation, dropout))| Shape {
+            is_distilbert,
+            heads,
+            head_size,
+            layers,
+            intermediate,
+            activation,
+            dropout,
+        },
+    )
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 24, ..ProptestConfig::default() })]
+
+    #[test]
+    fn equals_the_plain_engine(
+        shape in shapes(),
+        lengths in prop::collection::vec(prop_oneof![8 => 1usize..40, 1 => 40usize..200], 1..9),
+        threads in 1usize..4,
+    ) {
+        compare(&shape, &lengths, threads, 10);
+    }
+}
+
+#[test]
+fn one_token_and_the_longest_together() {
+    let shape = Shape {
+        is_distilbert: false,
+        heads: 2,
+        head_size: 16,
+        layers: 2,
+        intermediate: 64,
+        activation: "gelu",
+        dropout: 0.1,
+    };
+    compare(&shape, &[1], 2, 3);
+    compare(&shape, &[LONGEST], 2, 3);
+    compare(&shape, &[1, LONGEST, 1, 300, 2], 2, 3);
+}
+
+#[test]
+fn the_same_seed_and_threads_give_the_same_bits() {
+    let shape = Shape {
+        is_distilbert: false,
+        heads: 3,
+        head_size: 20,
+        layers: 3,
+        intermediate: 64,
+        activation: "gelu",
+        dropout: 0.1,
+    };
+    for threads in [1, 2, 3, 6] {
+        let run = |is_stopped: bool| {
+            let folder = tempfile::tempdir().expect("a folder");
+            let mut engine = shape.engine(folder.path(), EngineChoice::Fast, threads);
+            for step in 0..6 {
+                let batch = batch(&[7, 30, 2, 12, 12, 90, 4], step);
+                engine.step(StepInput { batch: &batch, step, learning_rate: 1e-3 }).expect("a step");
+                if is_stopped && step == 3 {
+                    let state = engine.state().expect("a state");
+                    engine = shape.engine(folder.path(), EngineChoice::Fast, threads);
+                    engine.restore(&state).expect("as before");
+                }
+            }
+            engine.state().expect("a state")
+        };
+        let undisturbed = run(false);
+        assert_eq!(undisturbed, run(false), "{threads} threads");
+        assert_eq!(undisturbed, run(true), "{threads} threads, restored in the middle");
+    }
+}
