@@ -8,9 +8,6 @@ use crate::spec::RunSpec;
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 
-/// Number of the log's format, in its `started` event.
-pub const FORMAT: u32 = 1;
-
 /// Something that happened in a run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
@@ -57,8 +54,6 @@ pub enum Event {
 /// What a run is, once it is known.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Started {
-    /// [`FORMAT`].
-    pub format: u32,
     /// Seconds since 1970.
     pub time: f64,
     /// The filled specification.

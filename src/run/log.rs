@@ -5,9 +5,13 @@
 use super::dir::RunDir;
 use crate::error::{Error, Result};
 use crate::event::{Event, Status};
+use serde::Serialize;
 use std::fs::{File, OpenOptions};
 use std::io::{Seek, SeekFrom, Write};
 use std::path::Path;
+
+/// Number of the log's format, in its first line.
+const FORMAT: u32 = 1;
 
 /// Appends to the log of one run. While it lives it holds a lock on `events.jsonl`, so that nobody else
 /// trains in the same folder and a list of runs can tell which are alive.
@@ -16,6 +20,15 @@ pub struct EventLog {
     dir: RunDir,
     events: File,
     text: File,
+    is_empty: bool,
+}
+
+/// The first line of a log.
+#[derive(Serialize)]
+struct First<'a> {
+    format: u32,
+    #[serde(flatten)]
+    event: &'a Event,
 }
 
 impl EventLog {
@@ -33,7 +46,7 @@ impl EventLog {
         let whole = text.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
         events.set_len(whole as u64).map_err(Error::writing(&path))?;
         events.seek(SeekFrom::End(0)).map_err(Error::writing(&path))?;
-        Ok(EventLog { dir: dir.clone(), events, text: open_append(&dir.log_file())? })
+        Ok(EventLog { dir: dir.clone(), events, text: open_append(&dir.log_file())?, is_empty: whole == 0 })
     }
 
     /// Appends `event`, unless it is of the kind that is not logged.
@@ -42,9 +55,15 @@ impl EventLog {
             return Ok(());
         }
         let path = self.dir.events_file();
-        let mut line = serde_json::to_vec(event).map_err(|e| Error::writing(&path)(e.into()))?;
+        let line = if self.is_empty {
+            serde_json::to_vec(&First { format: FORMAT, event })
+        } else {
+            serde_json::to_vec(event)
+        };
+        let mut line = line.map_err(|e| Error::writing(&path)(e.into()))?;
         line.push(b'\n');
         self.events.write_all(&line).map_err(Error::writing(&path))?;
+        self.is_empty = false;
         if let Some(sentence) = sentence(event) {
             let time = jiff::Zoned::now().strftime("%Y-%m-%d %H:%M:%S");
             writeln!(self.text, "{time} {sentence}").map_err(Error::writing(self.dir.log_file()))?;
@@ -137,6 +156,9 @@ mod tests {
             .map(|event| if let Event::Note { text, .. } = event { text } else { String::new() })
             .collect();
         assert_eq!(texts, ["first", "second"]);
+        let lines = std::fs::read_to_string(dir.events_file()).unwrap();
+        assert!(lines.starts_with(r#"{"format":1,"kind":"note""#), "{lines}");
+        assert_eq!(lines.matches("format").count(), 1);
         assert!(std::fs::read_to_string(dir.log_file()).unwrap().contains("second"));
     }
 }

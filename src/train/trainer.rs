@@ -8,9 +8,7 @@ use super::{Best, Control, Plan, Snapshot, Summary, learning_rate};
 use crate::batch::Batch;
 use crate::data::order::epoch_order;
 use crate::error::{Error, Result};
-use crate::event::{
-    Command, Eval, Event, FORMAT, Progress, Saved, SplitName, Started, Status, Step, Unit, now,
-};
+use crate::event::{Command, Eval, Event, Progress, Saved, SplitName, Started, Status, Step, Unit, now};
 use crate::files::{ModelFolder, recover_folder, write_folder_whole};
 use crate::nn::{self, Engine, StepInput, coverage};
 use crate::spec::RunSpec;
@@ -89,7 +87,6 @@ impl<'a> Trainer<'a> {
         }
         let rows = |split| setup.scored.get(&split).map_or(0, Vec::len);
         say(Event::Started(Box::new(Started {
-            format: FORMAT,
             time: now(),
             spec: job.spec.clone(),
             device: setup.built.device.clone(),

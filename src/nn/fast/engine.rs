@@ -312,10 +312,13 @@ impl WordGradient {
         blocks.zip(moments).zip(rows).for_each(
             |(((weight, sums), (first, second)), (is_touched, is_seen))| {
                 for row in 0..is_seen.len() {
-                    if !is_seen[row] && update.decay == 1.0 {
+                    let at = row * width..(row + 1) * width;
+                    if !is_seen[row] {
+                        if update.decay != 1.0 {
+                            weight[at].iter_mut().for_each(|x| *x *= update.decay);
+                        }
                         continue;
                     }
-                    let at = row * width..(row + 1) * width;
                     let moving = Moving {
                         weight: &mut weight[at.clone()],
                         first: &mut first[at.clone()],
