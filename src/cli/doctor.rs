@@ -33,6 +33,8 @@ struct Report {
 #[derive(Debug, Serialize)]
 struct Cpu {
     model: String,
+    /// The instruction set that the fast engine's kernels run on.
+    instructions: &'static str,
     cores: Option<usize>,
     /// Threads that training uses unless told otherwise.
     threads: usize,
@@ -113,11 +115,20 @@ fn cpu() -> Cpu {
         .with_cpu(CpuRefreshKind::nothing())
         .with_memory(MemoryRefreshKind::nothing().with_ram());
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
-    let unknown = || Cpu { model: "unknown".into(), cores: None, threads, memory: 0, memory_available: 0 };
+    let instructions = nn::instructions();
+    let unknown = || Cpu {
+        model: "unknown".into(),
+        instructions,
+        cores: None,
+        threads,
+        memory: 0,
+        memory_available: 0,
+    };
     System::new_with_specifics(wanted).map_or_else(
         |_| unknown(),
         |system| Cpu {
             model: system.cpus().first().map_or("unknown".into(), |cpu| cpu.brand().trim().to_owned()),
+            instructions,
             cores: System::physical_core_count().ok(),
             threads,
             memory: system.total_memory(),
@@ -247,8 +258,9 @@ impl Cpu {
     fn line(&self) -> String {
         let cores = self.cores.map_or(String::new(), |cores| format!("{cores} cores, "));
         format!(
-            "{}, {cores}{} threads, {} of {} memory free",
+            "{}, {}, {cores}{} threads, {} of {} memory free",
             self.model,
+            self.instructions,
             self.threads,
             format::bytes(self.memory_available),
             format::bytes(self.memory)

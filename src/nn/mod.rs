@@ -31,6 +31,12 @@ pub const ENGINES: &[&str] = &["plain", "fast"];
 /// Number formats of matrix products in this version, as `precision` names them.
 pub const PRECISIONS: &[&str] = &["f32"];
 
+/// The instruction set of this machine that the CPU engine's kernels run on: `AVX-512`, `AVX2`, `NEON` or
+/// `plain`.
+pub fn instructions() -> &'static str {
+    fast::instructions()
+}
+
 /// How much of a batch an engine works on at once.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Limits {

@@ -27,3 +27,8 @@ struct Machine {
     /// Threads of one matrix product.
     threads: usize,
 }
+
+/// The instruction set that the kernels run on, for people.
+pub(crate) fn instructions() -> &'static str {
+    kernels::Cpu::detect().name()
+}

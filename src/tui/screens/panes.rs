@@ -132,7 +132,12 @@ pub(super) fn draw_step(app: &App, history: &History, area: Rect, buffer: &mut B
     rows.push(("tokens/s", rate(history.tokens_per_second()), None));
     if let Some(started) = &history.started {
         rows.push(("parameters", format::short(started.trainable_parameters as f64), None));
-        rows.push(("device", started.device.clone(), None));
+        // A part to a line where the panel is narrower than the whole: "cpu, 2 threads" and "AVX2".
+        for (part, line) in
+            lines_of_parts(&started.device, (inner.width as usize).saturating_sub(11)).into_iter().enumerate()
+        {
+            rows.push((if part == 0 { "device" } else { "" }, line, None));
+        }
         rows.push(("precision", started.precision.clone(), None));
     }
     for (row, (name, value, spark)) in rows.into_iter().enumerate().take(inner.height as usize) {
@@ -148,6 +153,21 @@ pub(super) fn draw_step(app: &App, history: &History, area: Rect, buffer: &mut B
             put(buffer, x, y, rest, &cut(theme, &value, rest as usize), theme.style(Role::Text));
         }
     }
+}
+
+/// The parts of a list with commas, as many on a line as `width` holds and at least one.
+fn lines_of_parts(text: &str, width: usize) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for part in text.split(", ") {
+        match lines.last_mut() {
+            Some(line) if line.width() + 2 + part.width() <= width => {
+                line.push_str(", ");
+                line.push_str(part);
+            }
+            _ => lines.push(part.to_owned()),
+        }
+    }
+    lines
 }
 
 /// A curve from its first step to its last in at most `width` values.
