@@ -195,6 +195,26 @@ fn live_weights_are_asked_for_again_but_not_too_often() {
 }
 
 #[test]
+fn who_types_while_the_weights_come_or_are_renewed_still_gets_them() {
+    let mut app = training(120, 40, "demo", 200);
+    let effects = play(&mut app, "i");
+    let [Effect::Open { asked, .. }] = effects[..] else { panic!("{effects:?}") };
+    assert_eq!(play(&mut app, "good"), [], "nothing to ask yet");
+    shows(&app, "loading the weights");
+    let opened = Opened { name: "demo".into(), pair: Some(false), step: Some(180) };
+    let effects = update(&mut app, Msg::Opened { asked, result: Ok(opened.clone()) });
+    assert!(matches!(&effects[..], [Effect::Classify { text, .. }] if text == "good"), "{effects:?}");
+
+    let now = app.now;
+    let effects = update(&mut app, Msg::Tick(now + 3.0));
+    let [Effect::Open { asked, .. }] = effects[..] else { panic!("{effects:?}") };
+    play(&mut app, "<backspace><backspace><backspace><backspace>");
+    update(&mut app, Msg::Opened { asked, result: Ok(Opened { step: Some(190), ..opened }) });
+    shows(&app, "weights of step 190");
+    assert!(matches!(update(&mut app, Msg::Tick(now + 9.0))[..], [Effect::Open { .. }]), "and again");
+}
+
+#[test]
 fn keys_at_the_foot_do_what_they_say_and_the_help_has_all() {
     // A key that is bound twice in a place where both bindings hold could not keep its word.
     let apps = [app(120, 40), training(120, 40, "demo", 200), judging(120, 40, "x")];

@@ -116,11 +116,12 @@ fn infer_screen() {
 #[test]
 fn infer_screen_of_a_pair() {
     snapshot("infer-pair", |width, height| {
-        let mut app = judging(width, height, "how do i learn rust");
-        let asked = app.infer.asked;
+        let mut app = app(width, height);
+        let effects = play(&mut app, "jjjji");
+        let Some(Effect::Open { asked, .. }) = effects.last() else { panic!("{effects:?}") };
         let opened = Opened { name: "demo-pairs".into(), pair: Some(true), step: Some(267) };
-        update(&mut app, Msg::Opened { asked, result: Ok(opened) });
-        let effects = play(&mut app, "<tab>日本語 and e\u{301}");
+        update(&mut app, Msg::Opened { asked: *asked, result: Ok(opened) });
+        let effects = play(&mut app, "how do i learn rust<tab>日本語 and e\u{301}");
         let Some(Effect::Classify { asked, text_pair, .. }) = effects.last() else { panic!("{effects:?}") };
         assert_eq!(text_pair.as_deref(), Some("日本語 and e\u{301}"));
         update(&mut app, Msg::Answer { asked: *asked, seconds: 0.0123, result: Ok(verdict(0.07)) });

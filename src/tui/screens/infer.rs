@@ -72,6 +72,8 @@ pub struct Infer {
     pub asked: u64,
     /// The first question that the weights in use have been asked.
     asked_first: u64,
+    /// The newest request for weights: only its answer counts, whatever is typed in the meantime.
+    opening: u64,
     /// The newest answer: its question's number, the seconds it took, the verdict.
     pub answer: Option<(u64, f64, Verdict)>,
     /// Why the newest question has no answer.
@@ -128,7 +130,7 @@ impl Infer {
 
     /// Takes over a model that was opened or has newer weights, and asks it.
     pub fn opened(&mut self, asked: u64, result: Result<Opened, String>, now: f64) -> Vec<Effect> {
-        if asked < self.asked_first {
+        if asked != self.opening {
             return Vec::new();
         }
         self.is_refreshing = false;
@@ -160,6 +162,7 @@ impl Infer {
     fn refresh(&mut self) -> Vec<Effect> {
         self.is_refreshing = true;
         self.asked += 1;
+        self.opening = self.asked;
         vec![Effect::Open { asked: self.asked, source: self.source.clone() }]
     }
 
@@ -212,6 +215,8 @@ pub fn open(app: &mut App, source: Source) -> Vec<Effect> {
     infer.at = 0;
     infer.asked += 1;
     infer.asked_first = infer.asked;
+    infer.opening = infer.asked;
+    infer.is_refreshing = false;
     vec![Effect::Open { asked: infer.asked, source }]
 }
 
