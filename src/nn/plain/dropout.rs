@@ -37,9 +37,15 @@ impl Dropout {
         mask.par_chunks_mut(longest * longest).enumerate().for_each(|(chunk, out)| {
             let (example, head) = (chunk / heads, chunk % heads);
             let (from, to) = (batch.offsets[example], batch.offsets[example + 1]);
-            for (query, row) in (from..to).zip(out.chunks_mut(longest)) {
-                let token = batch.first_token + query;
-                site.fill(dropout::probabilities(token, (head, heads), max_positions), &mut row[..to - from]);
+            let queries: Vec<u64> =
+                (from..to).map(|query| dropout::row(batch.first_token + query, (head, heads))).collect();
+            let mut bits = Vec::new();
+            site.keep(&queries, to - from, max_positions, &mut bits);
+            let bits = bits.chunks(dropout::row_bytes(to - from));
+            for (row, bits) in out.chunks_mut(longest).zip(bits) {
+                for (key, factor) in row[..to - from].iter_mut().enumerate() {
+                    *factor = if bits[key / 8] >> (key % 8) & 1 == 1 { site.kept } else { 0.0 };
+                }
             }
         });
         Tensor::from_vec(mask, (batch.len(), heads, longest, longest), device).map(Some)
@@ -64,8 +70,14 @@ mod tests {
         let kept = whole.iter().flatten().filter(|x| **x != 0.0).count();
         assert!((7300..7700).contains(&kept), "{kept} of 10000 kept");
         assert!(whole.iter().flatten().all(|x| *x == 0.0 || *x == 1.0 / 0.75));
-        let word = Rng::new(3, Stream::Dropout).block(5, 2, 3337 / 4)[3337 % 4];
-        assert_eq!(whole[333][7] == 0.0, word < 1 << 30, "the numbering that is documented");
+        for number in [3337, 3338, 3401, 9999] {
+            // Number 64 h + 16 w + b of a sheet of 128.
+            let (sheet, half) = (number / 128, number % 128 / 64);
+            let blocks = std::array::from_fn(|lane| (sheet * 16 + lane) as u64);
+            let word = Rng::new(3, Stream::Dropout).blocks(5, 2, blocks)[number % 64 / 16][number % 16];
+            let is_dropped = (word >> (16 * half)) & 0xffff < 1 << 14;
+            assert_eq!(whole[number / 10][number % 10] == 0.0, is_dropped, "number {number}, as documented");
+        }
     }
 
     #[test]
