@@ -18,6 +18,7 @@
 //! main
 //! cli | tui          two faces; neither sees the other
 //! export             a run written out for other tools
+//! bench              how fast this machine is, with random weights
 //! predict            a run or a model folder + text → probabilities
 //! run                a training that has a name and a place
 //! train              the loop, the schedule, scores, checkpoints
@@ -27,7 +28,7 @@
 //! spec               experiments.toml → RunSpec
 //! format             numbers as a person reads them
 //! catalog            what one can pick, as tables
-//! assets files batch rng error
+//! assets files machine batch rng error
 //! ```
 //!
 //! # Invariants
@@ -40,6 +41,7 @@
 
 pub mod assets;
 pub mod batch;
+pub mod bench;
 pub mod catalog;
 pub mod cli;
 pub mod data;
@@ -49,6 +51,7 @@ pub mod export;
 pub mod files;
 pub mod format;
 pub mod hub;
+pub mod machine;
 pub mod nn;
 pub mod predict;
 pub mod rng;

@@ -118,6 +118,9 @@ impl Engine for Severed {
     fn logits(&mut self, batch: &Batch) -> glue_tui::error::Result<Vec<Vec<f32>>> {
         self.engine.logits(batch)
     }
+    fn set_max_tokens(&mut self, max_tokens: usize) {
+        self.engine.set_max_tokens(max_tokens);
+    }
     fn weights(&self) -> glue_tui::error::Result<Weights> {
         self.engine.weights()
     }

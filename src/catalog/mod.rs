@@ -2,8 +2,10 @@
 
 mod metrics;
 mod models;
+mod shapes;
 mod tasks;
 
 pub use metrics::Metric;
 pub use models::{KnownModel, MODELS, known_model};
+pub use shapes::{SHAPES, Shape, shape};
 pub use tasks::{Columns, Hub, Local, Source, TASKS, Task, Tree, task};

@@ -1,8 +1,9 @@
 //! What can be said on the command line. Flags choose what to do; hyperparameters go through `--set`.
 
+use crate::catalog::SHAPES;
 use crate::event::SplitName;
 use crate::spec;
-use clap::builder::{OsStringValueParser, TypedValueParser};
+use clap::builder::{OsStringValueParser, PossibleValuesParser, TypedValueParser};
 use clap::error::ErrorKind;
 use clap::{Parser, Subcommand, ValueEnum};
 use std::io::Write;
@@ -73,6 +74,8 @@ pub enum Command {
     Check(Check),
     /// Tell what is there: devices, precision, threads, hub, cache, terminal
     Doctor,
+    /// Measure training and inference on this machine, with random weights
+    Bench(Bench),
 }
 
 /// What to train.
@@ -134,6 +137,30 @@ pub struct Export {
 pub struct Check {
     /// An experiment [default: all of them]
     pub name: Option<String>,
+}
+
+/// What to measure.
+#[derive(Debug, clap::Args)]
+pub struct Bench {
+    /// Sizes of the model
+    #[arg(long, value_name = "S", default_value = "minilm", value_parser = PossibleValuesParser::new(shapes()))]
+    pub shape: String,
+    /// Examples of a step
+    #[arg(long, value_name = "N", default_value_t = 32, value_parser = clap::value_parser!(u32).range(1..=4096))]
+    pub batch: u32,
+    /// Tokens of an input: sst, sst2, a number, a range as in 16-64, or a text file with an input a line
+    #[arg(long, value_name = "L", default_value = "sst2")]
+    pub lengths: String,
+    /// How long to train, and then to judge
+    #[arg(long, value_name = "SECONDS", default_value_t = 10.0)]
+    pub seconds: f64,
+    /// Give a key another value, as in --set precision=bf16; may be repeated
+    #[arg(long, value_name = "KEY=VALUE", value_parser = assignment)]
+    pub set: Vec<(String, String)>,
+}
+
+fn shapes() -> impl Iterator<Item = &'static str> {
+    SHAPES.iter().map(|shape| shape.name)
 }
 
 /// A split by its name.

@@ -4,15 +4,13 @@ use super::args::Global;
 use super::output;
 use crate::error::Result;
 use crate::format;
-use crate::hub;
 use crate::spec::Experiments;
-use crate::{nn, run};
+use crate::{hub, machine, nn, run};
 use serde::Serialize;
 use std::fs::DirEntry;
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
-use sysinfo::{CpuRefreshKind, MemoryRefreshKind, RefreshKind, System};
 
 /// All that is looked at.
 #[derive(Debug, Serialize)]
@@ -99,7 +97,7 @@ pub(super) fn doctor(global: &Global) -> Result<()> {
         system: format!("{} {}", std::env::consts::OS, std::env::consts::ARCH),
         cpu: cpu(),
         devices: devices(),
-        precision: nn::PRECISIONS,
+        precision: nn::precisions(),
         engines: nn::ENGINES,
         hub: hub_state(),
         cache: cache(),
@@ -111,30 +109,15 @@ pub(super) fn doctor(global: &Global) -> Result<()> {
 }
 
 fn cpu() -> Cpu {
-    let wanted = RefreshKind::nothing()
-        .with_cpu(CpuRefreshKind::nothing())
-        .with_memory(MemoryRefreshKind::nothing().with_ram());
-    let threads = std::thread::available_parallelism().map_or(1, usize::from);
-    let instructions = nn::instructions();
-    let unknown = || Cpu {
-        model: "unknown".into(),
-        instructions,
-        cores: None,
-        threads,
-        memory: 0,
-        memory_available: 0,
-    };
-    System::new_with_specifics(wanted).map_or_else(
-        |_| unknown(),
-        |system| Cpu {
-            model: system.cpus().first().map_or("unknown".into(), |cpu| cpu.brand().trim().to_owned()),
-            instructions,
-            cores: System::physical_core_count().ok(),
-            threads,
-            memory: system.total_memory(),
-            memory_available: system.available_memory(),
-        },
-    )
+    let memory = machine::memory();
+    Cpu {
+        model: machine::processor().unwrap_or_else(|| "unknown".into()),
+        instructions: nn::instructions(),
+        cores: machine::cores(),
+        threads: std::thread::available_parallelism().map_or(1, usize::from),
+        memory: memory.map_or(0, |memory| memory.total),
+        memory_available: memory.map_or(0, |memory| memory.available),
+    }
 }
 
 fn devices() -> Vec<Device> {

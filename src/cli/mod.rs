@@ -1,6 +1,7 @@
 //! The command line: each command is one file, and says what it has to say in plain lines or JSON.
 
 mod args;
+mod bench;
 mod check;
 mod doctor;
 mod eval;
@@ -51,6 +52,7 @@ fn obey(global: &Global, command: Command) -> Result<()> {
         Command::Export(args) => export::export(global, &args),
         Command::Check(args) => check::check(global, &args),
         Command::Doctor => doctor::doctor(global),
+        Command::Bench(args) => bench::bench(global, &args),
     }
 }
 

@@ -1,6 +1,5 @@
 //! A model folder and a few choices → an engine that is ready.
 
-use super::Limits;
 use super::config::ModelConfig;
 use super::device;
 use super::engine::{Engine, Optimizer, Weights};
@@ -8,9 +7,10 @@ use super::fast::FastEngine;
 use super::load::{LoadReport, fresh, listed, load};
 use super::names::{Slot, table};
 use super::plain::PlainEngine;
+use super::{Limits, Settings};
 use crate::error::{Error, Result};
 use crate::files::ModelFolder;
-use crate::spec::{EngineChoice, Precision};
+use crate::spec::{EngineChoice, Precision, RunSpec};
 use candle_core::Device;
 
 /// What an engine is made of.
@@ -38,6 +38,32 @@ pub struct Build<'a> {
     pub max_tokens_per_pass: Option<usize>,
     /// Threads of the CPU; all cores when absent.
     pub threads: Option<usize>,
+}
+
+impl<'a> Build<'a> {
+    /// As `spec` says, from `folder`, for classes of these names.
+    pub fn of(spec: &'a RunSpec, folder: &'a ModelFolder, labels: &'a [String]) -> Self {
+        Build {
+            folder,
+            labels,
+            seed: spec.seed,
+            classifier_dropout: spec.classifier_dropout,
+            optimizer: Optimizer {
+                beta1: spec.adam_beta1,
+                beta2: spec.adam_beta2,
+                epsilon: spec.adam_epsilon,
+                weight_decay: spec.weight_decay,
+                max_grad_norm: spec.max_grad_norm,
+                label_smoothing: spec.label_smoothing_factor,
+            },
+            device: &spec.device,
+            precision: spec.precision,
+            engine: spec.engine,
+            max_examples_per_pass: spec.per_device_train_batch_size,
+            max_tokens_per_pass: spec.max_tokens_per_batch,
+            threads: spec.threads,
+        }
+    }
 }
 
 /// An engine, and what is worth saying about it.
@@ -161,17 +187,29 @@ fn assemble(
         examples: choice.max_examples_per_pass.max(1),
         tokens: choice.max_tokens_per_pass.unwrap_or(usize::MAX).max(1),
     };
-    let settings = (choice.seed, choice.optimizer, limits);
+    let settings = Settings {
+        seed: choice.seed,
+        optimizer: choice.optimizer,
+        limits,
+        precision: choice.precision,
+        threads: choice.threads,
+    };
     let mut notes: Vec<String> = place.note.take().into_iter().collect();
+    let mut precision = "f32";
     let engine: Box<dyn Engine> = if is_fast(choice.engine, &place.device)? {
-        let engine = FastEngine::new(&config, slots, weights, settings, choice.threads)?;
+        let engine = FastEngine::new(&config, slots, weights, settings)?;
         place.words = engine.describe();
+        precision = engine.precision();
         Box::new(engine)
     } else {
         Box::new(PlainEngine::new(&config, slots, weights, settings, &place.device, place.pool)?)
     };
-    if choice.precision == Precision::Bf16 {
-        notes.push("precision bf16 is not had in this version, which computes in f32".into());
+    if choice.precision == Precision::Bf16 && precision != "bf16" {
+        let why = match choice.engine {
+            EngineChoice::Plain => "the plain engine multiplies in f32",
+            _ => "this device multiplies in f32 (bf16 needs avx512_bf16)",
+        };
+        notes.push(format!("precision = \"bf16\" is not had: {why}"));
     }
     let numbers = slots.iter().map(|slot| slot.shape.iter().product::<usize>() as u64).sum();
     Ok(Built {
@@ -179,7 +217,7 @@ fn assemble(
         config,
         report,
         device: place.words,
-        precision: "f32".into(),
+        precision: precision.into(),
         notes,
         trainable_parameters: numbers,
     })

@@ -67,6 +67,52 @@ pub struct StepReport {
     pub grad_norm: f64,
 }
 
+/// What one kind of work has cost.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct Cost {
+    /// Seconds on the clock: those of threads beside each other count once.
+    pub seconds: f64,
+    /// Multiplications and additions of its products, on all threads.
+    pub operations: f64,
+}
+
+/// Where an engine's time went.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct Costs {
+    /// Embeddings, their norm, and the gradients of their rows.
+    pub embedding: Cost,
+    /// Scores, softmax, dropout and context of attention.
+    pub attention: Cost,
+    /// Matrix products of the layers.
+    pub products: Cost,
+    /// Bias, activation, dropout, residual and norm of the layers.
+    pub norm_activation: Cost,
+    /// Pooler, classifier and loss.
+    pub head: Cost,
+    /// Sum of gradients, clipping and AdamW.
+    pub optimizer: Cost,
+}
+
+/// Bytes that training takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct MemoryPlan {
+    /// Weights, in every form that they are kept in.
+    pub weights: u64,
+    /// AdamW's moments.
+    pub moments: u64,
+    /// Gradients, of every thread that has its own.
+    pub gradients: u64,
+    /// What a pass forward leaves for the way back. Grows with the tokens of a pass.
+    pub activations: u64,
+}
+
+impl MemoryPlan {
+    /// All of it.
+    pub fn total(&self) -> u64 {
+        self.weights + self.moments + self.gradients + self.activations
+    }
+}
+
 /// All that a training needs to go on exactly where it was.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct EngineState {
@@ -103,4 +149,19 @@ pub trait Engine: Send {
 
     /// Puts back what [`Engine::state`] gave.
     fn restore(&mut self, state: &EngineState) -> Result<()>;
+
+    /// What training takes when its largest batch is `batch`, done in parts of at most `max_tokens`, if the
+    /// engine can tell.
+    fn memory(&self, _batch: &Batch, _max_tokens: usize) -> Option<MemoryPlan> {
+        None
+    }
+
+    /// From now on a pass takes at most so many tokens; a larger batch is done in parts, with the same
+    /// result.
+    fn set_max_tokens(&mut self, max_tokens: usize);
+
+    /// Where the time went since the engine was made, if it keeps count.
+    fn costs(&self) -> Option<Costs> {
+        None
+    }
 }

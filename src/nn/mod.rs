@@ -20,16 +20,27 @@ mod stored;
 pub use build::{Build, Built, build, for_inference, from_nothing};
 pub use config::{Activation, Family, ModelConfig};
 pub use device::devices;
-pub use engine::{Array, Engine, EngineState, Optimizer, StepInput, StepReport, Weights};
+pub use engine::{
+    Array, Cost, Costs, Engine, EngineState, MemoryPlan, Optimizer, StepInput, StepReport, Weights,
+};
 pub use load::LoadReport;
 pub use names::{Init, Slot, is_key_bias, table};
 pub use save::{read_arrays, save_model, write_arrays};
 
+use crate::spec::Precision;
+
 /// Engines of this version, as `engine` names them.
 pub const ENGINES: &[&str] = &["plain", "fast"];
 
-/// Number formats of matrix products in this version, as `precision` names them.
-pub const PRECISIONS: &[&str] = &["f32"];
+/// Number formats of matrix products that this machine has, as `precision` names them.
+pub fn precisions() -> &'static [&'static str] {
+    if fast::has_bf16() { &["f32", "bf16"] } else { &["f32"] }
+}
+
+/// Operations a second that the CPU engine's matrix products of a layer reach alone, over so many tokens.
+pub fn product_rate(config: &ModelConfig, tokens: usize, precision: &str, threads: Option<usize>) -> f64 {
+    fast::product_rate(config, tokens, precision == "bf16", threads)
+}
 
 /// The instruction set of this machine that the CPU engine's kernels run on: `AVX-512`, `AVX2`, `NEON` or
 /// `plain`.
@@ -44,4 +55,16 @@ pub(crate) struct Limits {
     pub(crate) examples: usize,
     /// Tokens of a part.
     pub(crate) tokens: usize,
+}
+
+/// What an engine is set to.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Settings {
+    /// Key of dropout masks.
+    pub(crate) seed: u64,
+    pub(crate) optimizer: Optimizer,
+    pub(crate) limits: Limits,
+    pub(crate) precision: Precision,
+    /// Threads of the CPU; all cores when absent.
+    pub(crate) threads: Option<usize>,
 }

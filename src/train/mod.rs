@@ -6,6 +6,7 @@
 mod checkpoint;
 mod control;
 mod evaluate;
+mod memory;
 mod plan;
 mod schedule;
 mod scores;

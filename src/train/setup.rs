@@ -1,13 +1,13 @@
 //! What stands ready before the first step: rows as token ids, and an engine with its weights.
 
-use super::Control;
+use super::{Control, memory};
 use crate::batch::Encoded;
 use crate::data::{self, Dataset, Tokenized, Tokenizer};
 use crate::error::{Error, Result};
 use crate::event::{Event, Progress, SplitName};
 use crate::files::ModelFolder;
 use crate::hub::Hub;
-use crate::nn::{self, Build, Built, Optimizer};
+use crate::nn::{self, Build, Built};
 use crate::rng::{Rng, Stream};
 use crate::spec::RunSpec;
 use std::collections::BTreeMap;
@@ -44,22 +44,13 @@ pub(super) fn prepare(spec: &RunSpec, control: &Control, say: &mut dyn FnMut(Eve
     let labels = dataset.labels.clone();
     let (train, scored) = encode(spec, dataset, &tokenizer, control, say)?;
 
-    let built = nn::build(&Build {
-        folder: &folder,
-        labels: &labels,
-        seed: spec.seed,
-        classifier_dropout: spec.classifier_dropout,
-        optimizer: optimizer(spec),
-        device: &spec.device,
-        precision: spec.precision,
-        engine: spec.engine,
-        max_examples_per_pass: spec.per_device_train_batch_size,
-        max_tokens_per_pass: spec.max_tokens_per_batch,
-        threads: spec.threads,
-    })?;
+    let mut built = nn::build(&Build::of(spec, &folder, &labels))?;
     say(Event::note(built.report.summary()));
     for note in &built.notes {
         say(Event::note(note.clone()));
+    }
+    if let Some(note) = memory::plan(spec, built.engine.as_mut(), &train)? {
+        say(Event::note(note));
     }
     check_vocabulary(&folder, &tokenizer, &built)?;
     Ok(Setup { folder, tokenizer, built, labels, train, scored })
@@ -125,15 +116,4 @@ fn check_vocabulary(folder: &ModelFolder, tokenizer: &Tokenizer, built: &Built) 
         ));
     }
     Ok(())
-}
-
-fn optimizer(spec: &RunSpec) -> Optimizer {
-    Optimizer {
-        beta1: spec.adam_beta1,
-        beta2: spec.adam_beta2,
-        epsilon: spec.adam_epsilon,
-        weight_decay: spec.weight_decay,
-        max_grad_norm: spec.max_grad_norm,
-        label_smoothing: spec.label_smoothing_factor,
-    }
 }

@@ -1,20 +1,26 @@
 //! [`FastEngine`]: shards, AdamW and the arenas behind the [`Engine`] interface.
 
-use super::Machine;
-use super::kernels::Cpu;
 use super::kernels::adamw::{Moving, Update, adamw, add, sum_of_squares};
+use super::kernels::packed::Packing;
+use super::kernels::{Cpu, Spent};
 use super::layout::{Layout, Place};
+use super::memory::plan;
+use super::packs::Packs;
 use super::shard::{Model, Shard, Target};
 use crate::batch::Batch;
 use crate::error::{Error, Result};
-use crate::nn::Limits;
 use crate::nn::check::{check_batch, check_labels, check_weights};
 use crate::nn::config::ModelConfig;
 use crate::nn::dropout::Dropout;
-use crate::nn::engine::{Array, Engine, EngineState, Optimizer, StepInput, StepReport, Weights};
+use crate::nn::engine::{
+    Array, Cost, Costs, Engine, EngineState, MemoryPlan, Optimizer, StepInput, StepReport, Weights,
+};
 use crate::nn::names::Slot;
+use crate::nn::{Limits, Settings};
+use crate::spec::Precision;
 use rayon::prelude::*;
 use rayon::{ThreadPool, ThreadPoolBuilder};
+use std::time::Instant;
 
 /// Numbers that one task of an update works on. Sums add them in order, so it is part of their result.
 const CHUNK: usize = 1 << 14;
@@ -25,14 +31,12 @@ const INSIDE: &str = "the arenas are as long as their layout";
 /// Rows of the word embedding that one task works on.
 const ROWS: usize = 256;
 
-/// Most shards of a batch: each has gradients of its own, which have to be added.
-const MOST_SHARDS: usize = 4;
-
 /// The engine of the CPU.
 pub(crate) struct FastEngine {
     config: ModelConfig,
     layout: Layout,
-    machine: Machine,
+    cpu: Cpu,
+    packs: Option<Packs>,
     seed: u64,
     optimizer: Optimizer,
     limits: Limits,
@@ -43,6 +47,9 @@ pub(crate) struct FastEngine {
     words: WordGradient,
     shards: Vec<Shard>,
     updates: u64,
+    /// What is done after the shards, for their words and for all weights.
+    scattering: Spent,
+    optimizing: Spent,
 }
 
 /// The gradient of the word embedding, row by row.
@@ -57,15 +64,14 @@ struct WordGradient {
 }
 
 impl FastEngine {
-    /// An engine over `weights`, which hold every tensor of `slots`; all cores unless `threads` says
-    /// otherwise.
+    /// An engine over `weights`, which hold every tensor of `slots`.
     pub(crate) fn new(
         config: &ModelConfig,
         slots: &[Slot],
         weights: &Weights,
-        (seed, optimizer, limits): (u64, Optimizer, Limits),
-        threads: Option<usize>,
+        settings: Settings,
     ) -> Result<Self> {
+        let Settings { seed, optimizer, limits, precision, threads } = settings;
         let layout = Layout::new(config, slots);
         let threads = threads.unwrap_or_else(rayon::current_num_threads).max(1);
         let failed = |e| Error::Device(format!("{threads} threads cannot be started: {e}"));
@@ -74,13 +80,17 @@ impl FastEngine {
             .thread_name(|number| format!("train-{number}"))
             .build()
             .map_err(failed)?;
-        let shards = threads.min(MOST_SHARDS);
-        let machine = Machine { cpu: Cpu::detect(), threads: threads.div_ceil(shards) };
+        let (shards, threads_each) = super::shards(Some(threads));
+        let packing = match precision {
+            Precision::Bf16 => Packing::detect(),
+            Precision::F32 | Precision::Auto => None,
+        };
         let length = layout.length();
         let (rows, width) = (config.vocab_size, config.hidden);
         let mut engine = FastEngine {
             config: config.clone(),
-            machine,
+            cpu: Cpu::detect(),
+            packs: packing.map(|packing| Packs::new(packing, &layout)),
             seed,
             optimizer,
             limits,
@@ -94,8 +104,10 @@ impl FastEngine {
                 is_touched: vec![false; rows],
                 is_seen: vec![false; rows],
             },
-            shards: std::iter::repeat_with(Shard::default).take(shards).collect(),
+            shards: (0..shards).map(|_| Shard::new(packing, threads_each)).collect(),
             updates: 0,
+            scattering: Spent::default(),
+            optimizing: Spent::default(),
             layout,
         };
         engine.set_weights(weights)?;
@@ -106,7 +118,12 @@ impl FastEngine {
     pub(crate) fn describe(&self) -> String {
         let threads = self.pool.current_num_threads();
         let plural = if threads == 1 { "" } else { "s" };
-        format!("cpu, {threads} thread{plural}, {}", self.machine.cpu.name())
+        format!("cpu, {threads} thread{plural}, {}", self.cpu.name())
+    }
+
+    /// Number format of the layers' products: `f32` or `bf16`.
+    pub(crate) fn precision(&self) -> &'static str {
+        if self.packs.is_some() { "bf16" } else { "f32" }
     }
 
     fn classes(&self) -> usize {
@@ -120,8 +137,10 @@ impl FastEngine {
     /// Loss and gradients of the batch: the latter in the arenas of the first shards, whose number is
     /// returned too, and in the sums of words.
     fn learn(&mut self, input: StepInput<'_>) -> (f64, usize) {
-        let FastEngine { config, layout, machine, weights, shards, words, pool, limits, .. } = self;
-        let model = Model { machine: *machine, config, layout, weights };
+        let FastEngine {
+            config, layout, cpu, weights, packs, shards, words, pool, limits, scattering, ..
+        } = self;
+        let model = Model { cpu: *cpu, config, layout, weights, packs: packs.as_ref() };
         let dropout = Dropout::new(self.seed, input.step);
         let target = Target {
             share: 1.0 / input.batch.len() as f32,
@@ -140,7 +159,9 @@ impl FastEngine {
                     shard.forward(model, share, Some(dropout), true);
                     shard.backward(model, share, dropout, target);
                 });
+                let begun = Instant::now();
                 words.add(&shares, shards);
+                scattering.since(begun);
             });
         }
         // A batch of few examples leaves shards without any.
@@ -163,7 +184,7 @@ impl FastEngine {
             epsilon: optimizer.epsilon as f32,
             scale: scale as f32,
         };
-        let cpu = self.machine.cpu;
+        let cpu = self.cpu;
         let is_clipped = optimizer.max_grad_norm > 0.0;
         let FastEngine { pool, layout, words, weights, first, second, shards, .. } = &mut *self;
         let dense = layout.dense();
@@ -202,7 +223,15 @@ impl FastEngine {
             );
         });
         self.updates += 1;
+        self.pack();
         norm
+    }
+
+    /// After weights have changed.
+    fn pack(&mut self) {
+        if let Some(packs) = &mut self.packs {
+            self.pool.install(|| packs.refresh(&self.layout, &self.weights));
+        }
     }
 
     /// The tensors of an arena by name.
@@ -283,7 +312,7 @@ impl WordGradient {
             let to = occurrences.partition_point(|(id, ..)| *id < first + ROWS as u32);
             for (id, shard, token) in &occurrences[from..to] {
                 let row = (id - first) as usize * width;
-                let gradient = &shards[*shard].gradients.down[0][token * width..(token + 1) * width];
+                let gradient = &shards[*shard].word_gradients()[token * width..(token + 1) * width];
                 for (sum, x) in sums[row..row + width].iter_mut().zip(gradient) {
                     *sum += x;
                 }
@@ -355,7 +384,9 @@ impl Engine for FastEngine {
         check_batch(&self.config, input.batch)?;
         check_labels(self.classes(), input.batch)?;
         let (loss, used) = self.learn(input);
+        let begun = Instant::now();
         let grad_norm = self.update(used, input.learning_rate);
+        self.optimizing.since(begun);
         Ok(StepReport { loss, grad_norm })
     }
 
@@ -366,7 +397,7 @@ impl Engine for FastEngine {
         let (loss, used) = self.learn(input);
         let mut sum = self.shards[0].gradients.arena.clone();
         for shard in &self.shards[1..used] {
-            add(self.machine.cpu, &mut sum, &shard.gradients.arena);
+            add(self.cpu, &mut sum, &shard.gradients.arena);
         }
         sum.extend(self.words.take());
         self.words.is_seen = seen;
@@ -376,8 +407,8 @@ impl Engine for FastEngine {
     fn logits(&mut self, batch: &Batch) -> Result<Vec<Vec<f32>>> {
         check_batch(&self.config, batch)?;
         let classes = self.classes();
-        let FastEngine { config, layout, machine, weights, shards, pool, limits, .. } = self;
-        let model = Model { machine: *machine, config, layout, weights };
+        let FastEngine { config, layout, cpu, weights, packs, shards, pool, limits, .. } = self;
+        let model = Model { cpu: *cpu, config, layout, weights, packs: packs.as_ref() };
         let mut rows = Vec::with_capacity(batch.len());
         for part in batch.parts(usize::MAX, limits.tokens) {
             let shares = part.shares(shards.len());
@@ -399,6 +430,7 @@ impl Engine for FastEngine {
     fn set_weights(&mut self, weights: &Weights) -> Result<()> {
         check_weights(&self.config.model, &self.slots(), weights)?;
         put(&self.layout, weights, &mut self.weights);
+        self.pack();
         Ok(())
     }
 
@@ -421,6 +453,43 @@ impl Engine for FastEngine {
         let words = self.layout.words.clone();
         self.words.look(&self.first[words.clone()], &self.second[words]);
         self.updates = state.updates;
+        self.pack();
         Ok(())
+    }
+
+    fn memory(&self, batch: &Batch, max_tokens: usize) -> Option<MemoryPlan> {
+        let limits = Limits { tokens: max_tokens, ..self.limits };
+        let packing = self.packs.as_ref().map(|packs| packs.packing);
+        Some(plan(&self.config, &self.layout, packing, self.shards.len(), batch, limits))
+    }
+
+    fn set_max_tokens(&mut self, max_tokens: usize) {
+        self.limits.tokens = max_tokens;
+    }
+
+    fn costs(&self) -> Option<Costs> {
+        // Shards work beside each other, so the clock shows their mean.
+        let share = 1.0 / self.shards.len() as f64;
+        let mean = |part: fn(&Shard) -> Spent| {
+            let spent = self.shards.iter().map(part);
+            spent.fold(Cost::default(), |sum, spent| Cost {
+                seconds: sum.seconds + spent.seconds * share,
+                operations: sum.operations + spent.operations,
+            })
+        };
+        let only = |spent: Spent| Cost { seconds: spent.seconds, operations: 0.0 };
+        let (attention, products) = (mean(|s| s.work.attention.spent), mean(|s| s.work.products.spent));
+        let (embedding, layers) = (mean(|s| s.parts.embedding), mean(|s| s.parts.layers));
+        Some(Costs {
+            embedding: Cost { seconds: embedding.seconds + self.scattering.seconds, ..embedding },
+            attention,
+            products,
+            norm_activation: Cost {
+                seconds: layers.seconds - attention.seconds - products.seconds,
+                operations: 0.0,
+            },
+            head: mean(|s| s.parts.head),
+            optimizer: only(self.optimizing),
+        })
     }
 }

@@ -3,115 +3,142 @@
 //! Shapes: T tokens, R rows that the layer turns out, H hidden, I intermediate. Weights are (out, in), as
 //! they are stored; ⊙ is the product of each number with its own.
 
-use super::Machine;
+use super::kernels::Cpu;
 use super::kernels::activation::{activate, activate_backward};
-use super::kernels::attention::{Heads, Projected, Spans, attend, attend_backward};
+use super::kernels::attention::{Heads, Projected, Spans};
 use super::kernels::norm::{Mask, Norm, NormGradient, add_columns, add_norm, masked_gradient, norm_backward};
-use super::kernels::product::{Matrix, product};
+use super::kernels::product::{Packed, Weight};
 use super::layout::{LayerPlaces, Pair};
+use super::packs::LayerPacks;
 use super::rows::Rows;
-use super::tape::{Gradients, LayerTape};
+use super::tape::LayerTape;
+use super::work::{Gradients, Work};
 use crate::nn::config::{Family, ModelConfig};
 use crate::nn::dropout::{self, Dropout};
+use std::ops::Range;
 
 /// A layer of a model.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Layer<'a> {
-    pub(super) machine: Machine,
+    pub(super) cpu: Cpu,
     pub(super) config: &'a ModelConfig,
     pub(super) number: usize,
     pub(super) places: &'a LayerPlaces,
     /// The arena.
     pub(super) weights: &'a [f32],
+    /// The same, packed, where the machine multiplies packed weights.
+    pub(super) packs: Option<&'a LayerPacks>,
     /// Masks, in learning.
     pub(super) dropout: Option<Dropout>,
 }
 
 impl Layer<'_> {
     /// `x` (T, H) → `out` (R, H). The tape keeps what the way back needs.
-    pub(super) fn forward(&self, x: &[f32], rows: &Rows, tape: &mut LayerTape, out: &mut [f32]) {
-        let (h, i, r) = (self.config.hidden, self.config.intermediate, rows.len());
-        let (t, places, threads) = (x.len() / h, self.places, self.machine.threads);
-        let cpu = self.machine.cpu;
+    pub(super) fn forward(
+        &self,
+        x: &[f32],
+        rows: &Rows,
+        tape: &mut LayerTape,
+        work: &mut Work,
+        out: &mut [f32],
+    ) {
+        let (h, i) = (self.config.hidden, self.config.intermediate);
+        let (t, cpu, places) = (x.len() / h, self.cpu, self.places);
+        let Work { products, attention, .. } = work;
         tape.fit(rows, (t, h, i));
         let LayerTape { picked, queries, keys_values, kept, context, middle, derivatives, inner, .. } = tape;
-        let xr = pick(x, rows, h, picked); //                                                       (R, H)
+        let xr = pick(x, rows, h, picked); //                                             (R, H)
 
-        product(queries, Matrix::new(xr, r, h), self.matrix(&places.query, h).t(), false, threads); // (R, H)
-        let kv = self.matrix(&places.key_value, h).t();
-        product(keys_values, Matrix::new(x, t, h), kv, false, threads); //                          (T, 2H)
+        products.forward(queries, xr, self.query()); //                                   (R, H)
+        products.forward(keys_values, x, self.key_value()); //                            (T, 2H)
         let projected = Projected { queries, keys_values, biases: self.slice(&places.biases) };
-        attend(cpu, self.spans(rows), projected, &mut tape.scratch, kept, context); //              (R, H)
+        attention.attend(cpu, self.spans(rows), projected, kept, context); //             (R, H)
 
-        let wo = self.matrix(&places.attention_out.weight, h).t();
-        product(&mut tape.attention_normed, Matrix::new(context, r, h), wo, false, threads); //     (R, H)
+        products.forward(&mut tape.attention_normed, context, self.attention_out()); //   (R, H)
         let sum = (self.slice(&places.attention_out.bias), self.attention_mask(rows), xr);
         let norm = self.norm(&places.attention_norm);
         add_norm(cpu, &mut tape.attention_normed, sum, norm, &mut tape.attention_deviations, middle);
 
-        let up = self.matrix(&places.up.weight, h).t();
-        product(derivatives, Matrix::new(middle, r, h), up, false, threads); //                     (R, I)
+        products.forward(derivatives, middle, self.up()); //                              (R, I)
         activate(cpu, self.config.activation, derivatives, self.slice(&places.up.bias), inner);
-        let down = self.matrix(&places.down.weight, i).t();
-        product(&mut tape.output_normed, Matrix::new(inner, r, i), down, false, threads); //        (R, H)
+        products.forward(&mut tape.output_normed, inner, self.down()); //                 (R, H)
         let sum = (self.slice(&places.down.bias), self.output_mask(rows), &**middle);
         let norm = self.norm(&places.output_norm);
         add_norm(cpu, &mut tape.output_normed, sum, norm, &mut tape.output_deviations, out);
     }
 
-    /// From the gradient of the output, `d` (R, H), to that of the input `x`, written to `dx` (T, H).
-    /// Adds the gradients of the weights, or writes those of matrices when `gradients` are new.
+    /// From the gradient of the output, the first of `work.down`, (R, H), to that of the input `x`, which
+    /// takes its place, (T, H). Adds the gradients of the weights, or writes those of matrices when
+    /// `gradients` are new.
     pub(super) fn backward(
         &self,
         x: &[f32],
         rows: &Rows,
         tape: &mut LayerTape,
         gradients: &mut Gradients,
-        d: &mut [f32],
-        dx: &mut [f32],
+        work: &mut Work,
     ) {
         let (h, i, r) = (self.config.hidden, self.config.intermediate, rows.len());
-        let (t, places, threads) = (x.len() / h, self.places, self.machine.threads);
-        let (cpu, is_added) = (self.machine.cpu, gradients.is_added);
-        let Gradients { arena, states, inner: di, queries: dq, keys_values: dkv, .. } = gradients;
-        let (dh, di) = (&mut states[..r * h], &mut di[..r * i]);
-        let (dq, dkv) = (&mut dq[..r * h], &mut dkv[..t * 2 * h]);
+        let (t, cpu, places) = (x.len() / h, self.cpu, self.places);
+        let Gradients { arena, is_added } = gradients;
+        let Work { products, attention, states, inner: di, queries: dq, keys_values: dkv, down } = work;
+        let [d, dx] = down;
+        let (d, dx, dh) = (&mut d[..r * h], &mut dx[..t * h], &mut states[..r * h]);
+        let (di, dq, dkv) = (&mut di[..r * i], &mut dq[..r * h], &mut dkv[..t * 2 * h]);
 
         self.norm_backward(d, &tape.output_normed, &tape.output_deviations, &places.output_norm, arena);
         masked_gradient(cpu, d, self.output_mask(rows), dh, &mut arena[places.down.bias.clone()]); // (R, H)
-        let (dhm, inner) = (Matrix::new(dh, r, h), Matrix::new(&tape.inner, r, i));
-        product(&mut arena[places.down.weight.clone()], dhm.t(), inner, is_added, threads); //      (H, I)
-        product(di, dhm, self.matrix(&places.down.weight, i), false, threads); //                   (R, I)
+        products.weights(&mut arena[places.down.weight.clone()], dh, &tape.inner, h, *is_added); //   (H, I)
+        products.backward(di, dh, self.down(), false); //                                             (R, I)
         activate_backward(cpu, di, &tape.derivatives, &mut arena[places.up.bias.clone()]);
-        let (dim, middle) = (Matrix::new(di, r, i), Matrix::new(&tape.middle, r, h));
-        product(&mut arena[places.up.weight.clone()], dim.t(), middle, is_added, threads); //       (I, H)
-        product(d, dim, self.matrix(&places.up.weight, h), true, threads); //        d: of middle,  (R, H)
+        products.weights(&mut arena[places.up.weight.clone()], di, &tape.middle, i, *is_added); //    (I, H)
+        products.backward(d, di, self.up(), true); //                                  d: of middle,  (R, H)
 
         let (normed, deviations) = (&tape.attention_normed, &tape.attention_deviations);
         self.norm_backward(d, normed, deviations, &places.attention_norm, arena);
-        let bias = &mut arena[places.attention_out.bias.clone()];
-        masked_gradient(cpu, d, self.attention_mask(rows), dh, bias); //                            (R, H)
-        let (dhm, context) = (Matrix::new(dh, r, h), Matrix::new(&tape.context, r, h));
-        let place = places.attention_out.weight.clone();
-        product(&mut arena[place.clone()], dhm.t(), context, is_added, threads); //                 (H, H)
+        let out = &places.attention_out;
+        masked_gradient(cpu, d, self.attention_mask(rows), dh, &mut arena[out.bias.clone()]); //      (R, H)
+        products.weights(&mut arena[out.weight.clone()], dh, &tape.context, h, *is_added); //         (H, H)
         // The context itself is not needed any more; its gradient takes the place.
-        product(dq, dhm, self.matrix(&place, h), false, threads); //                                (R, H)
-        tape.context.copy_from_slice(dq);
+        products.backward(&mut tape.context, dh, self.attention_out(), false); //                     (R, H)
 
-        let LayerTape { picked, queries, keys_values, kept, context, scratch, .. } = tape;
+        let LayerTape { picked, queries, keys_values, kept, context, .. } = tape;
         let projected = Projected { queries, keys_values, biases: self.slice(&places.biases) };
-        attend_backward(cpu, self.spans(rows), projected, scratch, (kept, context), dq, dkv);
+        attention.attend_backward(cpu, self.spans(rows), projected, (kept, context), dq, dkv);
         let (dq_bias, dkv_bias) = arena[places.biases.clone()].split_at_mut(h);
         add_columns(cpu, dq, dq_bias);
         add_columns(cpu, dkv, dkv_bias);
         let xr = if rows.picked.is_some() { &**picked } else { x };
-        let (dq, dkv) = (Matrix::new(dq, r, h), Matrix::new(dkv, t, 2 * h));
-        product(&mut arena[places.query.clone()], dq.t(), Matrix::new(xr, r, h), is_added, threads); // (H, H)
-        let x = Matrix::new(x, t, h);
-        product(&mut arena[places.key_value.clone()], dkv.t(), x, is_added, threads); //            (2H, H)
-        product(d, dq, self.matrix(&places.query, h), true, threads); //             d: of xr,      (R, H)
+        products.weights(&mut arena[places.query.clone()], dq, xr, h, *is_added); //                  (H, H)
+        products.weights(&mut arena[places.key_value.clone()], dkv, x, 2 * h, *is_added); //          (2H, H)
+        products.backward(d, dq, self.query(), true); //                               d: of xr,      (R, H)
         put(d, rows, h, dx);
-        product(dx, dkv, self.matrix(&places.key_value, h), true, threads); //                      (T, H)
+        products.backward(dx, dkv, self.key_value(), true); //                                        (T, H)
+        down.swap(0, 1);
+    }
+
+    fn query(&self) -> Weight<'_> {
+        self.weight(&self.places.query, self.config.hidden, |packs| &packs.query)
+    }
+
+    fn key_value(&self) -> Weight<'_> {
+        self.weight(&self.places.key_value, self.config.hidden, |packs| &packs.key_value)
+    }
+
+    fn attention_out(&self) -> Weight<'_> {
+        self.weight(&self.places.attention_out.weight, self.config.hidden, |packs| &packs.attention_out)
+    }
+
+    fn up(&self) -> Weight<'_> {
+        self.weight(&self.places.up.weight, self.config.hidden, |packs| &packs.up)
+    }
+
+    fn down(&self) -> Weight<'_> {
+        self.weight(&self.places.down.weight, self.config.intermediate, |packs| &packs.down)
+    }
+
+    fn weight(&self, place: &Range<usize>, ins: usize, pack: fn(&LayerPacks) -> &Packed) -> Weight<'_> {
+        Weight::new(self.slice(place), ins, self.packs.map(pack))
     }
 
     fn norm_backward(
@@ -124,16 +151,11 @@ impl Layer<'_> {
     ) {
         let (weight, bias) = arena[places.both()].split_at_mut(places.weight.len());
         let gradient = NormGradient { weight, bias };
-        norm_backward(self.machine.cpu, d, normed, deviations, self.slice(&places.weight), gradient);
+        norm_backward(self.cpu, d, normed, deviations, self.slice(&places.weight), gradient);
     }
 
-    fn slice(&self, place: &std::ops::Range<usize>) -> &[f32] {
+    fn slice(&self, place: &Range<usize>) -> &[f32] {
         &self.weights[place.clone()]
-    }
-
-    /// A weight with that many columns.
-    fn matrix(&self, place: &std::ops::Range<usize>, columns: usize) -> Matrix<'_> {
-        Matrix::new(self.slice(place), place.len() / columns, columns)
     }
 
     fn norm(&self, places: &Pair) -> Norm<'_> {

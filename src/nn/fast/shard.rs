@@ -1,25 +1,32 @@
 //! A share of a batch on its way through the whole model and back, on threads of its own.
 
-use super::Machine;
+use super::kernels::Cpu;
+use super::kernels::Spent;
 use super::kernels::embedding::{gather, scatter};
 use super::kernels::norm::{Mask, Norm, NormGradient, add_columns, drop_rows, norm_backward, norm_rows};
-use super::kernels::product::{Matrix, product};
+use super::kernels::packed::Packing;
+use super::kernels::product::{Products, Weight};
 use super::layer::Layer;
 use super::layout::{Layout, Pair};
+use super::packs::Packs;
 use super::rows::Rows;
-use super::tape::{Gradients, LayerTape};
+use super::tape::LayerTape;
+use super::work::{Gradients, Work};
 use crate::batch::Batch;
 use crate::nn::config::{Family, ModelConfig};
 use crate::nn::dropout::{self, Dropout};
+use std::time::Instant;
 
 /// What all shards read.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Model<'a> {
-    pub(super) machine: Machine,
+    pub(super) cpu: Cpu,
     pub(super) config: &'a ModelConfig,
     pub(super) layout: &'a Layout,
     /// The arena.
     pub(super) weights: &'a [f32],
+    /// The layers' weights, packed, where the machine multiplies packed ones.
+    pub(super) packs: Option<&'a Packs>,
 }
 
 /// What the loss needs beside logits and labels.
@@ -30,9 +37,21 @@ pub(super) struct Target {
     pub(super) label_smoothing: f32,
 }
 
+/// Where a shard's time went; that of products and attention is in their own count too.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Parts {
+    pub(super) embedding: Spent,
+    pub(super) layers: Spent,
+    pub(super) head: Spent,
+}
+
 /// Buffers of one share.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Shard {
+    pub(super) work: Work,
+    /// For the few rows of the head, which are multiplied in f32 always.
+    few: Products,
+    pub(super) parts: Parts,
     /// x̂ of the embeddings: (T, H)
     embedding_normed: Vec<f32>,
     /// 1/σ: (T)
@@ -61,23 +80,22 @@ impl Model<'_> {
 
     fn layer(&self, number: usize, dropout: Option<Dropout>) -> Layer<'_> {
         Layer {
-            machine: self.machine,
+            cpu: self.cpu,
             config: self.config,
             number,
             places: &self.layout.layers[number],
             weights: self.weights,
+            packs: self.packs.map(|packs| &packs.layers[number]),
             dropout,
         }
     }
 
     /// `x` (rows, in) → `out` (rows, out): x Wᵀ + b
-    fn linear(&self, x: &[f32], places: &Pair, out: &mut Vec<f32>) {
+    fn linear(&self, products: &mut Products, x: &[f32], places: &Pair, out: &mut Vec<f32>) {
         let bias = self.slice(&places.bias);
-        let width = places.weight.len() / bias.len();
-        let rows = x.len() / width;
-        out.resize(rows * bias.len(), 0.0);
-        let weight = Matrix::new(self.slice(&places.weight), bias.len(), width);
-        product(out, Matrix::new(x, rows, width), weight.t(), false, self.machine.threads);
+        let weight = self.weight(places);
+        out.resize(x.len() / weight.ins() * bias.len(), 0.0);
+        products.forward(out, x, weight);
         for row in out.chunks_exact_mut(bias.len()) {
             for (x, bias) in row.iter_mut().zip(bias) {
                 *x += bias;
@@ -88,21 +106,20 @@ impl Model<'_> {
     /// The way back through [`Model::linear`]: gradients of weight and bias, and of `x` in `dx`.
     fn linear_backward(
         &self,
-        x: &[f32],
-        d: &[f32],
+        products: &mut Products,
+        (x, d): (&[f32], &[f32]),
         places: &Pair,
         gradients: &mut Gradients,
         dx: &mut [f32],
     ) {
-        let outs = places.bias.len();
-        let width = places.weight.len() / outs;
-        let rows = x.len() / width;
-        let threads = self.machine.threads;
-        add_columns(self.machine.cpu, d, &mut gradients.arena[places.bias.clone()]);
-        let d = Matrix::new(d, rows, outs);
-        let weight = &mut gradients.arena[places.weight.clone()];
-        product(weight, d.t(), Matrix::new(x, rows, width), gradients.is_added, threads);
-        product(dx, d, Matrix::new(self.slice(&places.weight), outs, width), false, threads);
+        add_columns(self.cpu, d, &mut gradients.arena[places.bias.clone()]);
+        let dw = &mut gradients.arena[places.weight.clone()];
+        products.weights(dw, d, x, places.bias.len(), gradients.is_added);
+        products.backward(dx, d, self.weight(places), false);
+    }
+
+    fn weight(&self, places: &Pair) -> Weight<'_> {
+        Weight::new(self.slice(&places.weight), places.weight.len() / places.bias.len(), None)
     }
 
     /// The tables of an embedding with each token's row in them.
@@ -122,6 +139,29 @@ fn positions(batch: &Batch) -> Vec<u32> {
 }
 
 impl Shard {
+    /// A shard that multiplies by `packing` where there is one; `threads` share one product.
+    pub(super) fn new(packing: Option<Packing>, threads: usize) -> Self {
+        Shard {
+            work: Work::new(Products::new(packing, threads)),
+            few: Products::new(None, threads),
+            parts: Parts::default(),
+            embedding_normed: Vec::new(),
+            embedding_deviations: Vec::new(),
+            states: Vec::new(),
+            tapes: Vec::new(),
+            pooled: Vec::new(),
+            dropped: Vec::new(),
+            logits: Vec::new(),
+            gradients: Gradients::default(),
+            loss: 0.0,
+        }
+    }
+
+    /// After [`Shard::backward`]: the gradient of each embedded word, (T, H).
+    pub(super) fn word_gradients(&self) -> &[f32] {
+        &self.work.down[0]
+    }
+
     /// Before a part of a step: room for gradients, and zeros where they are added row by row.
     pub(super) fn begin(&mut self, layout: &Layout) {
         let arena = &mut self.gradients.arena;
@@ -142,8 +182,10 @@ impl Shard {
         learns: bool,
     ) {
         let (config, layers) = (model.config, model.config.layers);
-        let h = config.hidden;
+        let begun = Instant::now();
         self.embed(model, batch, dropout);
+        self.parts.embedding.since(begun);
+        let begun = Instant::now();
         // Without a way back one tape and two states serve all layers.
         self.tapes.resize_with(if learns { layers } else { 1 }, LayerTape::default);
         let all = Rows::all(batch, config.heads);
@@ -152,17 +194,20 @@ impl Shard {
             let rows = if number + 1 == layers { &first } else { &all };
             let (from, to) = if learns { (number, number + 1) } else { (number % 2, (number + 1) % 2) };
             let mut out = std::mem::take(&mut self.states[to]);
-            out.resize(rows.len() * h, 0.0);
-            let tape = if learns { number } else { 0 };
-            model.layer(number, dropout).forward(&self.states[from], rows, &mut self.tapes[tape], &mut out);
+            out.resize(rows.len() * config.hidden, 0.0);
+            let tape = &mut self.tapes[if learns { number } else { 0 }];
+            let (x, layer) = (&self.states[from], model.layer(number, dropout));
+            layer.forward(x, rows, tape, &mut self.work, &mut out);
             self.states[to] = out;
         }
-        let last = if learns { layers } else { layers % 2 };
-        self.head(model, batch, dropout, last);
+        self.parts.layers.since(begun);
+        let begun = Instant::now();
+        self.head(model, batch, dropout, if learns { layers } else { layers % 2 });
+        self.parts.head.since(begun);
     }
 
     fn embed(&mut self, model: Model<'_>, batch: &Batch, dropout: Option<Dropout>) {
-        let (config, cpu) = (model.config, model.machine.cpu);
+        let (config, cpu) = (model.config, model.cpu);
         let (t, h) = (batch.tokens(), config.hidden);
         self.states.resize_with((config.layers + 1).max(2), Vec::new);
         self.embedding_normed.resize(t * h, 0.0);
@@ -182,7 +227,7 @@ impl Shard {
     /// State of the first tokens → logits.
     fn head(&mut self, model: Model<'_>, batch: &Batch, dropout: Option<Dropout>, last: usize) {
         let config = model.config;
-        model.linear(&self.states[last], &model.layout.pooler, &mut self.pooled);
+        model.linear(&mut self.few, &self.states[last], &model.layout.pooler, &mut self.pooled);
         for x in &mut self.pooled {
             *x = match config.family {
                 Family::Bert => x.tanh(),
@@ -192,59 +237,46 @@ impl Shard {
         self.dropped.clone_from(&self.pooled);
         let examples: Vec<usize> = (batch.first_example..batch.first_example + batch.len()).collect();
         let mask = head_mask(config, dropout, &examples);
-        drop_rows(model.machine.cpu, &mut self.dropped, config.hidden, mask);
-        model.linear(&self.dropped, &model.layout.classifier, &mut self.logits);
+        drop_rows(model.cpu, &mut self.dropped, config.hidden, mask);
+        model.linear(&mut self.few, &self.dropped, &model.layout.classifier, &mut self.logits);
     }
 
-    /// After [`Shard::forward`] in learning: adds to the loss and to all gradients. Returns that of the
-    /// embedded words, (T, H).
-    pub(super) fn backward(
-        &mut self,
-        model: Model<'_>,
-        batch: &Batch,
-        dropout: Dropout,
-        target: Target,
-    ) -> &[f32] {
+    /// After [`Shard::forward`] in learning: adds to the loss and to all gradients, but for that of the
+    /// words, which [`Shard::word_gradients`] gives.
+    pub(super) fn backward(&mut self, model: Model<'_>, batch: &Batch, dropout: Dropout, target: Target) {
         let (config, layers) = (model.config, model.config.layers);
         let (t, h) = (batch.tokens(), config.hidden);
-        self.gradients.fit((t, h, config.intermediate));
-        let [mut d, mut dx] = std::mem::take(&mut self.gradients.down);
-        self.head_backward(model, batch, dropout, target, &mut d[..batch.len() * h]);
+        self.work.fit((t, h, config.intermediate));
+        let begun = Instant::now();
+        self.head_backward(model, batch, dropout, target);
+        self.parts.head.since(begun);
+        let begun = Instant::now();
         let all = Rows::all(batch, config.heads);
         let first = Rows::first(batch, config.heads);
         for number in (0..layers).rev() {
             let rows = if number + 1 == layers { &first } else { &all };
             let (x, tape) = (&self.states[number], &mut self.tapes[number]);
             let layer = model.layer(number, Some(dropout));
-            layer.backward(x, rows, tape, &mut self.gradients, &mut d[..rows.len() * h], &mut dx);
-            std::mem::swap(&mut d, &mut dx);
+            layer.backward(x, rows, tape, &mut self.gradients, &mut self.work);
         }
-        self.embed_backward(model, batch, dropout, &mut d);
+        self.parts.layers.since(begun);
+        let begun = Instant::now();
+        self.embed_backward(model, batch, dropout);
+        self.parts.embedding.since(begun);
         self.gradients.is_added = true;
-        self.gradients.down = [d, dx];
-        &self.gradients.down[0]
     }
 
-    fn head_backward(
-        &mut self,
-        model: Model<'_>,
-        batch: &Batch,
-        dropout: Dropout,
-        target: Target,
-        d: &mut [f32],
-    ) {
+    fn head_backward(&mut self, model: Model<'_>, batch: &Batch, dropout: Dropout, target: Target) {
         let config = model.config;
         let dlogits = self.cross_entropy(model.labels(), &batch.labels, target);
         let layout = model.layout;
+        let d = &mut self.work.down[0][..batch.len() * config.hidden];
         let mut dpooled = vec![0.0; d.len()];
-        model.linear_backward(&self.dropped, &dlogits, &layout.classifier, &mut self.gradients, &mut dpooled);
+        let Shard { few, dropped, gradients, .. } = self;
+        model.linear_backward(few, (dropped, &dlogits), &layout.classifier, gradients, &mut dpooled);
         let examples: Vec<usize> = (batch.first_example..batch.first_example + batch.len()).collect();
-        drop_rows(
-            model.machine.cpu,
-            &mut dpooled,
-            config.hidden,
-            head_mask(config, Some(dropout), &examples),
-        );
+        let mask = head_mask(config, Some(dropout), &examples);
+        drop_rows(model.cpu, &mut dpooled, config.hidden, mask);
         for (d, pooled) in dpooled.iter_mut().zip(&self.pooled) {
             *d *= match config.family {
                 Family::Bert => 1.0 - pooled * pooled,
@@ -252,7 +284,8 @@ impl Shard {
             };
         }
         let first = &self.states[config.layers];
-        model.linear_backward(first, &dpooled, &layout.pooler, &mut self.gradients, d);
+        let d = &mut self.work.down[0][..batch.len() * config.hidden];
+        model.linear_backward(&mut self.few, (first, &dpooled), &layout.pooler, &mut self.gradients, d);
     }
 
     /// Adds the loss of these examples; returns the gradient of the logits: (examples, labels).
@@ -274,9 +307,10 @@ impl Shard {
     }
 
     /// From the gradient of the first layer's input to that of the embedded words, in place.
-    fn embed_backward(&mut self, model: Model<'_>, batch: &Batch, dropout: Dropout, d: &mut [f32]) {
-        let (config, layout, cpu) = (model.config, model.layout, model.machine.cpu);
+    fn embed_backward(&mut self, model: Model<'_>, batch: &Batch, dropout: Dropout) {
+        let (config, layout, cpu) = (model.config, model.layout, model.cpu);
         let h = config.hidden;
+        let d = &mut self.work.down[0][..batch.tokens() * h];
         let tokens: Vec<usize> = (batch.first_token..batch.first_token + batch.tokens()).collect();
         drop_rows(cpu, d, h, embedding_mask(config, Some(dropout), &tokens));
         let places = &layout.embedding_norm;

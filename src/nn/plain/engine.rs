@@ -5,13 +5,13 @@ use super::encoder::Encoder;
 use super::ops::cross_entropy;
 use crate::batch::Batch;
 use crate::error::{Error, Result};
-use crate::nn::Limits;
 use crate::nn::check::{check_batch, check_labels, check_weights};
 use crate::nn::config::ModelConfig;
 use crate::nn::dropout::Dropout;
 use crate::nn::engine::{Array, Engine, EngineState, Optimizer, StepInput, StepReport, Weights};
 use crate::nn::names::Slot;
 use crate::nn::stored::first_line;
+use crate::nn::{Limits, Settings};
 use candle_core::{Device, Tensor, Var};
 use rayon::ThreadPool;
 use std::sync::Arc;
@@ -41,7 +41,7 @@ impl PlainEngine {
         config: &ModelConfig,
         slots: &[Slot],
         weights: &Weights,
-        (seed, optimizer, limits): (u64, Optimizer, Limits),
+        Settings { seed, optimizer, limits, .. }: Settings,
         device: &Device,
         pool: Option<Arc<ThreadPool>>,
     ) -> Result<Self> {
@@ -213,6 +213,10 @@ impl Engine for PlainEngine {
             second_moments: self.copy(|parameter| &parameter.second)?,
             updates: self.updates,
         })
+    }
+
+    fn set_max_tokens(&mut self, max_tokens: usize) {
+        self.limits.tokens = max_tokens;
     }
 
     fn restore(&mut self, state: &EngineState) -> Result<()> {

@@ -5,7 +5,8 @@ use crate::batch::{Batch, Encoded};
 use crate::error::Error;
 use crate::nn::coverage::{Coverage, check, demand};
 use crate::nn::load::fresh;
-use crate::nn::{Limits, ModelConfig, Optimizer, StepInput, table};
+use crate::nn::{Limits, ModelConfig, Optimizer, Settings, StepInput, table};
+use crate::spec::Precision;
 use candle_core::{Device, Result, Tensor};
 
 const CONFIG: &[u8] = br#"{"model_type": "bert", "vocab_size": 20, "hidden_size": 8, "num_hidden_layers": 2,
@@ -24,7 +25,7 @@ fn coverage(softmax: Option<fn(&Tensor) -> Result<Tensor>>) -> Coverage {
         label_smoothing: 0.0,
     };
     let limits = Limits { examples: 8, tokens: 64 };
-    let settings = (1, optimizer, limits);
+    let settings = Settings { seed: 1, optimizer, limits, precision: Precision::F32, threads: None };
     let weights = fresh(&config, &slots, 1);
     let mut engine =
         PlainEngine::new(&config, &slots, &weights, settings, &Device::Cpu, None).expect("an engine");

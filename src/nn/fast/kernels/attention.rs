@@ -5,8 +5,8 @@
 //! in their sign whether dropout took them: they are never negative themselves.
 
 use super::math::exp;
-use super::{Cpu, Fma, LANES, dispatch, sum};
-use crate::nn::dropout::{Site, probabilities};
+use super::{Cpu, Fma, LANES, Spent, dispatch, sum};
+use crate::nn::dropout::{Site, row, row_bytes};
 use std::ops::Range;
 
 /// Rows of a register tile.
@@ -57,9 +57,16 @@ pub(crate) struct Projected<'a> {
     pub(crate) biases: &'a [f32],
 }
 
+/// Does attention, with room for one head at a time.
+#[derive(Debug, Default)]
+pub(crate) struct Attention {
+    scratch: Scratch,
+    pub(crate) spent: Spent,
+}
+
 /// The rectangles of one head.
 #[derive(Debug, Default)]
-pub(crate) struct Scratch {
+struct Scratch {
     /// (queries, size) of the queries
     q: Vec<f32>,
     /// (keys, size)
@@ -76,7 +83,9 @@ pub(crate) struct Scratch {
     d: Vec<f32>,
     /// What a product gives.
     out: Vec<f32>,
-    mask: Vec<f32>,
+    /// The rows of dropout masks that the queries have, and their bits.
+    rows: Vec<u64>,
+    bits: Vec<u8>,
 }
 
 /// Sides of the rectangles of one example, filled up.
@@ -100,7 +109,6 @@ impl Scratch {
             (&mut self.dropped, queries * keys),
             (&mut self.d, queries * size),
             (&mut self.out, queries.max(keys) * size),
-            (&mut self.mask, keys),
         ];
         for (rectangle, length) in rectangles {
             rectangle.clear();
@@ -110,16 +118,49 @@ impl Scratch {
     }
 }
 
-/// `context` (rows, hidden) = dropout(softmax(q kᵀ / √size)) v; `kept` takes the probabilities.
-pub(crate) fn attend(
-    cpu: Cpu,
-    spans: Spans<'_>,
-    projected: Projected<'_>,
-    scratch: &mut Scratch,
-    kept: &mut [f32],
-    context: &mut [f32],
-) {
-    dispatch!(cpu, attend_kernel(spans, projected, scratch, kept, context));
+impl Spans<'_> {
+    /// Additions and multiplications of one of attention's products.
+    fn operations(&self) -> usize {
+        let Heads { count, size, .. } = self.heads;
+        self.examples.iter().map(|span| 2 * count * size * span.queries.len() * span.keys.len()).sum()
+    }
+}
+
+impl Attention {
+    /// `context` (rows, hidden) = dropout(softmax(q kᵀ / √size)) v; `kept` takes the probabilities.
+    pub(crate) fn attend(
+        &mut self,
+        cpu: Cpu,
+        spans: Spans<'_>,
+        projected: Projected<'_>,
+        kept: &mut [f32],
+        context: &mut [f32],
+    ) {
+        let Attention { scratch, spent } = self;
+        spent.on(2 * spans.operations(), || {
+            dispatch!(cpu, attend_kernel(spans, projected, scratch, kept, context));
+        });
+    }
+
+    /// Gradients of the projections from that of `context`. Every number of `dqueries` (rows, hidden) and
+    /// `dkeys_values` (tokens, 2 hidden) is written.
+    pub(crate) fn attend_backward(
+        &mut self,
+        cpu: Cpu,
+        spans: Spans<'_>,
+        projected: Projected<'_>,
+        (kept, dcontext): (&[f32], &[f32]),
+        dqueries: &mut [f32],
+        dkeys_values: &mut [f32],
+    ) {
+        let Attention { scratch, spent } = self;
+        spent.on(4 * spans.operations(), || {
+            dispatch!(
+                cpu,
+                backward_kernel(spans, projected, scratch, kept, dcontext, dqueries, dkeys_values)
+            );
+        });
+    }
 }
 
 #[inline(always)]
@@ -142,12 +183,19 @@ fn attend_kernel<F: Fma>(
             let (q, turned) = (&scratch.q, &scratch.turned);
             small::<F>(&mut scratch.scores, (q, sides.size), (turned, sides.keys), sides.queries, size);
             let first = span.first + head * per_head;
-            let kept = &mut kept[first..first + per_head];
-            for (row, query) in span.queries.clone().enumerate() {
-                let scores = &mut scratch.scores[row * sides.keys..(row + 1) * sides.keys];
+            let kept = kept[first..first + per_head].chunks_exact_mut(sides.keys);
+            draw(spans, span, head, scratch);
+            let bytes = row_bytes(span.keys.len());
+            for (number, (scores, kept)) in scratch.scores.chunks_exact_mut(sides.keys).zip(kept).enumerate()
+            {
                 softmax::<F>(scores, span.keys.len(), 1.0 / (size as f32).sqrt());
-                let kept = &mut kept[row * sides.keys..(row + 1) * sides.keys];
-                drop_probabilities(spans, (query, head), span.keys.len(), &mut scratch.mask, scores, kept);
+                match spans.dropout {
+                    Some(site) => {
+                        let bits = &scratch.bits[number * bytes..(number + 1) * bytes];
+                        drop_probabilities(site.kept, bits, scores, kept);
+                    }
+                    None => kept.copy_from_slice(scores),
+                }
             }
             let (scores, v) = (&scratch.scores, &scratch.v);
             small::<F>(
@@ -160,20 +208,6 @@ fn attend_kernel<F: Fma>(
             copy_out(&scratch.out, sides.size, context, span.queries.clone(), (hidden, columns));
         }
     }
-}
-
-/// Gradients of the projections from that of `context`. Every number of `dqueries` (rows, hidden) and
-/// `dkeys_values` (tokens, 2 hidden) is written.
-pub(crate) fn attend_backward(
-    cpu: Cpu,
-    spans: Spans<'_>,
-    projected: Projected<'_>,
-    scratch: &mut Scratch,
-    (kept, dcontext): (&[f32], &[f32]),
-    dqueries: &mut [f32],
-    dkeys_values: &mut [f32],
-) {
-    dispatch!(cpu, backward_kernel(spans, projected, scratch, kept, dcontext, dqueries, dkeys_values));
 }
 
 #[inline(always)]
@@ -338,26 +372,30 @@ fn softmax<F: Fma>(row: &mut [f32], keys: usize, scale: f32) {
     }
 }
 
+/// Draws which probabilities of a head are kept, where any are dropped.
+#[inline(always)]
+fn draw(spans: Spans<'_>, span: &Span, head: usize, scratch: &mut Scratch) {
+    let Some(site) = spans.dropout else { return };
+    let Heads { count, max_positions, .. } = spans.heads;
+    let Scratch { rows, bits, .. } = scratch;
+    rows.clear();
+    rows.extend(span.queries.clone().map(|query| row(spans.tokens[query], (head, count))));
+    site.keep(rows, span.keys.len(), max_positions, bits);
+}
+
 /// `row` becomes what goes on; `kept` the probabilities, negative where they were dropped.
 #[inline(always)]
-fn drop_probabilities(
-    spans: Spans<'_>,
-    (query, head): (usize, usize),
-    keys: usize,
-    mask: &mut [f32],
-    row: &mut [f32],
-    kept: &mut [f32],
-) {
-    let Some(site) = spans.dropout else {
-        kept.copy_from_slice(row);
-        return;
-    };
-    let Heads { count, max_positions, .. } = spans.heads;
-    site.fill(probabilities(spans.tokens[query], (head, count), max_positions), &mut mask[..keys]);
-    let (mask, kept) = (&mask[..row.len()], &mut kept[..row.len()]);
-    for i in 0..row.len() {
-        kept[i] = if mask[i] > 0.0 { row[i] } else { -row[i] };
-        row[i] *= mask[i];
+fn drop_probabilities(factor: f32, bits: &[u8], row: &mut [f32], kept: &mut [f32]) {
+    let (row, _) = row.as_chunks_mut::<LANES>();
+    let (kept, _) = kept.as_chunks_mut::<LANES>();
+    let (bits, _) = bits.as_chunks::<{ LANES / 8 }>();
+    for ((row, kept), bits) in row.iter_mut().zip(kept).zip(bits) {
+        let bits = u32::from(u16::from_le_bytes(*bits));
+        for lane in 0..LANES {
+            let is_kept = bits >> lane & 1 == 1;
+            kept[lane] = if is_kept { row[lane] } else { -row[lane] };
+            row[lane] = if is_kept { row[lane] * factor } else { 0.0 };
+        }
     }
 }
 

@@ -12,14 +12,40 @@ pub(crate) mod attention;
 pub(crate) mod embedding;
 pub(crate) mod math;
 pub(crate) mod norm;
+#[cfg_attr(not(target_arch = "x86_64"), path = "packed/none.rs")]
+pub(crate) mod packed;
 pub(crate) mod product;
 #[cfg(test)]
 mod tests;
 
 use pulp::Arch;
+use std::time::Instant;
 
 /// Numbers of the widest vector: sums are kept in so many parts, on every machine.
 pub(crate) const LANES: usize = 16;
+
+/// What a kind of work has cost.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Spent {
+    pub(crate) seconds: f64,
+    /// Additions and multiplications of its products.
+    pub(crate) operations: f64,
+}
+
+impl Spent {
+    /// Does the work and adds its cost.
+    pub(crate) fn on(&mut self, operations: usize, work: impl FnOnce()) {
+        let begun = Instant::now();
+        work();
+        self.since(begun);
+        self.operations += operations as f64;
+    }
+
+    /// Adds the time since `begun`.
+    pub(crate) fn since(&mut self, begun: Instant) {
+        self.seconds += begun.elapsed().as_secs_f64();
+    }
+}
 
 /// The instruction set that kernels run on.
 #[derive(Debug, Clone, Copy)]

@@ -3,11 +3,11 @@
 use super::Cpu;
 use super::activation::{activate, activate_backward};
 use super::adamw::{Moving, Update, adamw, add, sum_of_squares};
-use super::attention::{Heads, Projected, Scratch, Span, Spans, attend, attend_backward, padded};
+use super::attention::{Attention, Heads, Projected, Span, Spans, padded};
 use super::embedding::{gather, scatter};
 use super::norm::{Mask, Norm, NormGradient, add_columns, add_norm, masked_gradient, norm_backward};
 use crate::nn::config::Activation;
-use crate::nn::dropout::{Dropout, Site, attention, probabilities, state};
+use crate::nn::dropout::{Dropout, Site, attention, row, state};
 use crate::rng::{Rng, Stream};
 
 fn cpus() -> [Cpu; 2] {
@@ -207,9 +207,11 @@ fn loops(spans: Spans<'_>, q: &[f64], kv: &[f64], dcontext: &[f64]) -> Expected 
             let p: Vec<f64> = scores.iter().map(|s| s.exp() / sum).collect();
             let mut mask = vec![1.0; n];
             if let Some(site) = &spans.dropout {
-                site.fill(probabilities(spans.tokens[query], (head, count), max_positions), &mut mask);
+                let mut bits = Vec::new();
+                site.keep(&[row(spans.tokens[query], (head, count))], n, max_positions, &mut bits);
+                let is_kept = |key: usize| bits[key / 8] >> (key % 8) & 1 == 1;
+                mask = (0..n).map(|key| if is_kept(key) { f64::from(site.kept) } else { 0.0 }).collect();
             }
-            let mask = wide(&mask);
             let d = &dcontext[at..at + size];
             let dp: Vec<f64> = (0..n).map(|j| mask[j] * dot(d, &kv[key(j) + h..key(j) + h + size])).collect();
             let along = dot(&dp, &p);
@@ -253,12 +255,12 @@ fn attention_and_its_gradients() {
             let expected =
                 loops(spans, &biased(&q, &biases[..h]), &biased(&kv, &biases[h..]), &wide(&dcontext));
 
-            let mut scratch = Scratch::default();
+            let mut attention = Attention::default();
             let (mut kept, mut context) = (vec![0.0; first], vec![0.0; rows * h]);
-            attend(cpu, spans, projected, &mut scratch, &mut kept, &mut context);
+            attention.attend(cpu, spans, projected, &mut kept, &mut context);
             assert_close("context", &context, &expected.context);
             let (mut dq, mut dkv) = (vec![7.0; rows * h], vec![7.0; tokens * 2 * h]);
-            attend_backward(cpu, spans, projected, &mut scratch, (&kept, &dcontext), &mut dq, &mut dkv);
+            attention.attend_backward(cpu, spans, projected, (&kept, &dcontext), &mut dq, &mut dkv);
             assert_close("dq", &dq, &expected.dq);
             assert_close("dkv", &dkv, &expected.dkv);
         }

@@ -1,0 +1,266 @@
+//! How fast this machine trains and judges a model of some shape: random weights, inputs of chosen
+//! lengths, nothing to download.
+
+mod lengths;
+
+pub use lengths::Lengths;
+
+use crate::batch::{Batch, Encoded};
+use crate::catalog::Shape;
+use crate::error::Result;
+use crate::files::{ModelFolder, Root};
+use crate::machine::peak_memory;
+use crate::nn::{self, Build, Built, Cost, Costs, Engine, StepInput};
+use crate::spec::RunSpec;
+use serde::Serialize;
+use std::time::Instant;
+
+/// Steps that are not counted: buffers grow, and the machine wakes up.
+const WARM_UP: u64 = 3;
+
+/// What is measured.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Sizes of the model.
+    pub shape: &'static Shape,
+    /// Tokens of the inputs.
+    pub lengths: Lengths,
+    /// About how long each of the measurements takes.
+    pub seconds: f64,
+}
+
+/// What was measured.
+#[derive(Debug, Clone, Serialize)]
+pub struct Report {
+    /// Name of the shape.
+    pub shape: &'static str,
+    /// The device, in words.
+    pub device: String,
+    /// Number format of the layers' products.
+    pub precision: String,
+    /// Numbers that training changes.
+    pub parameters: u64,
+    /// Examples of a step.
+    pub batch: usize,
+    /// The distribution of lengths.
+    pub lengths: String,
+    /// Mean tokens of an example.
+    pub tokens_per_example: f64,
+    /// Optimizer steps.
+    pub training: Speed,
+    /// Where a step's time goes; empty when the engine does not tell.
+    pub phases: Vec<Phase>,
+    /// Arithmetic of matrix products and attention over the whole step, in 10⁹ operations a second.
+    pub gflops: Option<f64>,
+    /// The layers' products alone, on the same shapes and threads.
+    pub product_gflops: Option<f64>,
+    /// The first in the second.
+    pub share_of_products: Option<f64>,
+    /// Scoring of batches.
+    pub inference: Speed,
+    /// One input at a time.
+    pub one_input: Speed,
+    /// The most memory that the process ever had, in bytes, once it had trained.
+    pub peak_memory: Option<u64>,
+}
+
+/// How fast something was.
+#[derive(Debug, Clone, Copy, Serialize)]
+pub struct Speed {
+    /// How many were timed.
+    pub rounds: usize,
+    /// Median of a round.
+    pub median_ms: f64,
+    /// Examples in a second.
+    pub examples_per_second: f64,
+    /// Tokens in a second.
+    pub tokens_per_second: f64,
+}
+
+/// A part of a step.
+#[derive(Debug, Clone, Serialize)]
+pub struct Phase {
+    /// What is done.
+    pub name: &'static str,
+    /// Of one step.
+    pub ms: f64,
+    /// Of the whole step.
+    pub share: f64,
+    /// In 10⁹ operations a second, where the phase is arithmetic.
+    pub gflops: Option<f64>,
+}
+
+/// Measures a model of `options.shape` with the batch sizes, optimizer, precision, engine and threads of
+/// `spec`. Its task, model and data are not looked at.
+pub fn measure(spec: &RunSpec, options: &Options) -> Result<Report> {
+    let folder = ModelFolder {
+        name: options.shape.name.into(),
+        commit: None,
+        root: Root::Embedded(options.shape.files),
+    };
+    let labels = ["0".to_owned(), "1".to_owned()];
+    let Built { mut engine, config, device, precision, trainable_parameters, .. } =
+        nn::from_nothing(&Build::of(spec, &folder, &labels))?;
+    let engine = engine.as_mut();
+    let texts = Texts { spec, options, vocabulary: config.vocab_size as u32 };
+
+    let size = spec.per_device_train_batch_size * spec.gradient_accumulation_steps;
+    let (training, costs) = train(engine, &texts, size)?;
+    let peak_memory = peak_memory();
+    let rows = (texts.mean() * size as f64) as usize;
+    let product_gflops = costs.map(|_| nn::product_rate(&config, rows, &precision, spec.threads) / 1e9);
+    let step = training.median_ms / 1e3;
+    let phases = costs.map_or_else(Vec::new, |costs| phases(&costs, training.rounds as f64));
+    let gflops = costs.map(|costs| {
+        let operations = costs.products.operations + costs.attention.operations;
+        operations / training.rounds as f64 / step / 1e9
+    });
+    let inference = infer(engine, &texts, spec.per_device_eval_batch_size, options.seconds)?;
+    let one_input = infer(engine, &texts, 1, options.seconds.min(3.0))?;
+    Ok(Report {
+        shape: options.shape.name,
+        device,
+        precision,
+        parameters: trainable_parameters,
+        batch: size,
+        lengths: options.lengths.to_string(),
+        tokens_per_example: training.tokens_per_second / training.examples_per_second,
+        training,
+        phases,
+        gflops,
+        product_gflops,
+        share_of_products: gflops.zip(product_gflops).map(|(step, alone)| step / alone),
+        inference,
+        one_input,
+        peak_memory,
+    })
+}
+
+/// Makes batches of random tokens.
+struct Texts<'a> {
+    spec: &'a RunSpec,
+    options: &'a Options,
+    vocabulary: u32,
+}
+
+impl Texts<'_> {
+    fn batch(&self, number: u64, size: usize) -> Batch {
+        let rng = Lengths::rng(self.spec.seed);
+        let example = |index: u64| {
+            let length = self.options.lengths.draw(&rng, index).min(self.spec.max_seq_length.max(1));
+            // As often as its place in the vocabulary is early: Zipf's law.
+            let token = |place: usize| {
+                let place = rng.uniform(1, place as u32, index);
+                f64::from(self.vocabulary).powf(place) as u32 - 1
+            };
+            Encoded {
+                ids: (0..length).map(token).collect(),
+                type_ids: vec![0; length],
+                label: Some(rng.block(2, 0, index)[0] % 2),
+            }
+        };
+        let first = number * size as u64;
+        Batch::new(&(first..first + size as u64).map(example).collect::<Vec<_>>())
+    }
+
+    /// Mean tokens of an example.
+    fn mean(&self) -> f64 {
+        self.batch(0, 1000).tokens() as f64 / 1000.0
+    }
+}
+
+/// Optimizer steps, and where their time went.
+fn train(engine: &mut dyn Engine, texts: &Texts<'_>, size: usize) -> Result<(Speed, Option<Costs>)> {
+    let step = |engine: &mut dyn Engine, number: u64| -> Result<Round> {
+        let batch = texts.batch(number, size);
+        let begun = Instant::now();
+        engine.step(StepInput { batch: &batch, step: number, learning_rate: 1e-5 })?;
+        Ok(Round::since(begun, &batch))
+    };
+    for number in 0..WARM_UP {
+        step(engine, number)?;
+    }
+    let before = engine.costs();
+    let speed = repeat(texts.options.seconds, |number| step(engine, WARM_UP + number))?;
+    let costs = before.zip(engine.costs()).map(|(before, after)| difference(&before, &after));
+    Ok((speed, costs))
+}
+
+fn infer(engine: &mut dyn Engine, texts: &Texts<'_>, size: usize, seconds: f64) -> Result<Speed> {
+    let mut pass = |number: u64| -> Result<Round> {
+        let batch = texts.batch(number, size);
+        let begun = Instant::now();
+        engine.logits(&batch)?;
+        Ok(Round::since(begun, &batch))
+    };
+    for number in 0..WARM_UP {
+        pass(number)?;
+    }
+    repeat(seconds, |number| pass(WARM_UP + number))
+}
+
+/// One timed call.
+struct Round {
+    seconds: f64,
+    examples: usize,
+    tokens: usize,
+}
+
+impl Round {
+    fn since(begun: Instant, batch: &Batch) -> Self {
+        Round { seconds: begun.elapsed().as_secs_f64(), examples: batch.len(), tokens: batch.tokens() }
+    }
+}
+
+/// Calls for about so long, and at least five times.
+fn repeat(seconds: f64, mut round: impl FnMut(u64) -> Result<Round>) -> Result<Speed> {
+    let mut rounds = Vec::new();
+    let begun = Instant::now();
+    while rounds.len() < 5 || begun.elapsed().as_secs_f64() < seconds {
+        rounds.push(round(rounds.len() as u64)?);
+    }
+    let whole: f64 = rounds.iter().map(|round| round.seconds).sum();
+    let sum = |count: fn(&Round) -> usize| rounds.iter().map(count).sum::<usize>() as f64;
+    let (examples, tokens) = (sum(|round| round.examples), sum(|round| round.tokens));
+    rounds.sort_by(|a, b| a.seconds.total_cmp(&b.seconds));
+    Ok(Speed {
+        rounds: rounds.len(),
+        median_ms: rounds[rounds.len() / 2].seconds * 1e3,
+        examples_per_second: examples / whole,
+        tokens_per_second: tokens / whole,
+    })
+}
+
+fn difference(before: &Costs, after: &Costs) -> Costs {
+    let part = |part: fn(&Costs) -> Cost| Cost {
+        seconds: part(after).seconds - part(before).seconds,
+        operations: part(after).operations - part(before).operations,
+    };
+    Costs {
+        embedding: part(|costs| costs.embedding),
+        attention: part(|costs| costs.attention),
+        products: part(|costs| costs.products),
+        norm_activation: part(|costs| costs.norm_activation),
+        head: part(|costs| costs.head),
+        optimizer: part(|costs| costs.optimizer),
+    }
+}
+
+fn phases(costs: &Costs, steps: f64) -> Vec<Phase> {
+    let parts = [
+        ("embedding", costs.embedding),
+        ("attention", costs.attention),
+        ("matrix products", costs.products),
+        ("norm and activation", costs.norm_activation),
+        ("head and loss", costs.head),
+        ("optimizer", costs.optimizer),
+    ];
+    let whole: f64 = parts.iter().map(|(_, cost)| cost.seconds).sum();
+    let phase = |(name, Cost { seconds, operations })| Phase {
+        name,
+        ms: seconds / steps * 1e3,
+        share: seconds / whole,
+        gflops: (operations > 0.0).then(|| operations / seconds / 1e9),
+    };
+    parts.into_iter().map(phase).collect()
+}

@@ -1,0 +1,51 @@
+//! Model shapes for measurements that need no download: sizes only, weights are random.
+
+/// The sizes of a well-known model.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Shape {
+    /// What it is called.
+    pub name: &'static str,
+    /// Its `config.json`.
+    pub files: &'static [(&'static str, &'static [u8])],
+}
+
+/// Every shape, smallest first.
+pub static SHAPES: &[Shape] = &[
+    Shape {
+        name: "minilm",
+        files: &[(
+            "config.json",
+            br#"{"model_type": "bert", "vocab_size": 30522, "type_vocab_size": 2, "hidden_size": 384, "num_hidden_layers": 6,
+                 "num_attention_heads": 12, "intermediate_size": 1536, "max_position_embeddings": 512}"#,
+        )],
+    },
+    Shape {
+        name: "distilbert",
+        files: &[(
+            "config.json",
+            br#"{"model_type": "distilbert", "vocab_size": 30522, "dim": 768, "n_layers": 6, "n_heads": 12,
+                 "hidden_dim": 3072, "max_position_embeddings": 512}"#,
+        )],
+    },
+    Shape {
+        name: "bert-base",
+        files: &[(
+            "config.json",
+            br#"{"model_type": "bert", "vocab_size": 30522, "type_vocab_size": 2, "hidden_size": 768, "num_hidden_layers": 12,
+                 "num_attention_heads": 12, "intermediate_size": 3072, "max_position_embeddings": 512}"#,
+        )],
+    },
+    Shape {
+        name: "bert-large",
+        files: &[(
+            "config.json",
+            br#"{"model_type": "bert", "vocab_size": 30522, "type_vocab_size": 2, "hidden_size": 1024, "num_hidden_layers": 24,
+                 "num_attention_heads": 16, "intermediate_size": 4096, "max_position_embeddings": 512}"#,
+        )],
+    },
+];
+
+/// The shape of that name.
+pub fn shape(name: &str) -> Option<&'static Shape> {
+    SHAPES.iter().find(|shape| shape.name == name)
+}

@@ -1,0 +1,47 @@
+//! How much memory training takes, from the sizes of the buffers themselves.
+
+use super::kernels::packed::Packing;
+use super::layout::Layout;
+use super::packs::Packs;
+use super::rows::Rows;
+use super::tape::LayerTape;
+use super::work::Work;
+use crate::batch::Batch;
+use crate::nn::Limits;
+use crate::nn::config::ModelConfig;
+use crate::nn::engine::MemoryPlan;
+
+/// Bytes of a number or a word of pairs.
+const NUMBER: u64 = 4;
+
+/// What training on `batch` takes on so many shards.
+pub(super) fn plan(
+    config: &ModelConfig,
+    layout: &Layout,
+    packing: Option<Packing>,
+    shards: usize,
+    batch: &Batch,
+    limits: Limits,
+) -> MemoryPlan {
+    let bytes = |numbers: usize| numbers as u64 * NUMBER;
+    let parts = batch.parts(limits.examples, limits.tokens);
+    let part = |part: &Batch| part.shares(shards).iter().map(|share| activations(config, share)).sum();
+    MemoryPlan {
+        weights: bytes(layout.length() + packing.map_or(0, |packing| Packs::words(packing, layout))),
+        moments: bytes(2 * layout.length()),
+        gradients: bytes(shards * layout.dense() + layout.words.len()),
+        activations: bytes(parts.iter().map(part).max().unwrap_or(0)),
+    }
+}
+
+/// Numbers that a share leaves on its way forward and needs on its way back.
+fn activations(config: &ModelConfig, share: &Batch) -> usize {
+    let (t, h, i) = (share.tokens(), config.hidden, config.intermediate);
+    let tape = |rows: &Rows| LayerTape::lengths(rows, (t, h, i)).iter().sum::<usize>();
+    let inner_layers = config.layers.saturating_sub(1);
+    let tapes =
+        inner_layers * tape(&Rows::all(share, config.heads)) + tape(&Rows::first(share, config.heads));
+    // The embeddings' own norm, and the input of each layer.
+    let states = t * (h + 1) + config.layers * t * h;
+    tapes + states + Work::lengths((t, h, i)).iter().sum::<usize>()
+}
