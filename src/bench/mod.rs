@@ -56,6 +56,8 @@ pub struct Report {
     pub product_gflops: Option<f64>,
     /// The first in the second.
     pub share_of_products: Option<f64>,
+    /// The same products by the `gemm` crate alone, in f32.
+    pub gemm_gflops: Option<f64>,
     /// Scoring of batches.
     pub inference: Speed,
     /// One input at a time.
@@ -109,6 +111,7 @@ pub fn measure(spec: &RunSpec, options: &Options) -> Result<Report> {
     let peak_memory = peak_memory();
     let rows = (texts.mean() * size as f64) as usize;
     let product_gflops = costs.map(|_| nn::product_rate(&config, rows, &precision, spec.threads) / 1e9);
+    let gemm_gflops = costs.map(|_| nn::gemm_rate(&config, rows, spec.threads) / 1e9);
     let step = training.median_ms / 1e3;
     let phases = costs.map_or_else(Vec::new, |costs| phases(&costs, training.rounds as f64));
     let gflops = costs.map(|costs| {
@@ -129,6 +132,7 @@ pub fn measure(spec: &RunSpec, options: &Options) -> Result<Report> {
         phases,
         gflops,
         product_gflops,
+        gemm_gflops,
         share_of_products: gflops.zip(product_gflops).map(|(step, alone)| step / alone),
         inference,
         one_input,

@@ -42,6 +42,11 @@ pub fn product_rate(config: &ModelConfig, tokens: usize, precision: &str, thread
     fast::product_rate(config, tokens, precision == "bf16", threads)
 }
 
+/// The same by the `gemm` crate, in f32.
+pub fn gemm_rate(config: &ModelConfig, tokens: usize, threads: Option<usize>) -> f64 {
+    fast::gemm_rate(config, tokens, threads)
+}
+
 /// The instruction set of this machine that the CPU engine's kernels run on: `AVX-512`, `AVX2`, `NEON` or
 /// `plain`.
 pub fn instructions() -> &'static str {

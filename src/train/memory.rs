@@ -97,7 +97,8 @@ mod tests {
         let batch = longest(&rows, 3);
         assert_eq!((batch.len(), batch.tokens(), batch.longest()), (3, 90, 40));
         let fitted = |total, available| {
-            fit(&batch, Memory { total, available }, |tokens| Some(plan_of(tokens))).map(|(tokens, plan)| (tokens, plan.total()))
+            fit(&batch, Memory { total, available }, |tokens| Some(plan_of(tokens)))
+                .map(|(tokens, plan)| (tokens, plan.total()))
         };
         assert_eq!(fitted(10_000, 10_000), Some((90, 1300)));
         assert_eq!(fitted(10_000, 1000), Some((45, 850)));

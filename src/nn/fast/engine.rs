@@ -1,12 +1,12 @@
 //! [`FastEngine`]: shards, AdamW and the arenas behind the [`Engine`] interface.
 
 use super::kernels::adamw::{Moving, Update, adamw, add, sum_of_squares};
-use super::kernels::packed::Packing;
+use super::kernels::packed::{Format, Packing};
 use super::kernels::{Cpu, Spent};
 use super::layout::{Layout, Place};
 use super::memory::plan;
-use super::packs::Packs;
 use super::shard::{Model, Shard, Target};
+use super::{MOST_SHARDS, threads_each};
 use crate::batch::Batch;
 use crate::error::{Error, Result};
 use crate::nn::check::{check_batch, check_labels, check_weights};
@@ -36,7 +36,7 @@ pub(crate) struct FastEngine {
     config: ModelConfig,
     layout: Layout,
     cpu: Cpu,
-    packs: Option<Packs>,
+    format: Format,
     seed: u64,
     optimizer: Optimizer,
     limits: Limits,
@@ -73,24 +73,23 @@ impl FastEngine {
     ) -> Result<Self> {
         let Settings { seed, optimizer, limits, precision, threads } = settings;
         let layout = Layout::new(config, slots);
-        let threads = threads.unwrap_or_else(rayon::current_num_threads).max(1);
+        let threads = super::threads(threads);
         let failed = |e| Error::Device(format!("{threads} threads cannot be started: {e}"));
         let pool = ThreadPoolBuilder::new()
             .num_threads(threads)
             .thread_name(|number| format!("train-{number}"))
             .build()
             .map_err(failed)?;
-        let (shards, threads_each) = super::shards(Some(threads));
-        let packing = match precision {
-            Precision::Bf16 => Packing::detect(),
-            Precision::F32 | Precision::Auto => None,
+        let format = match precision {
+            Precision::Bf16 if Packing::detect(Format::Bf16).is_some() => Format::Bf16,
+            _ => Format::F32,
         };
         let length = layout.length();
         let (rows, width) = (config.vocab_size, config.hidden);
         let mut engine = FastEngine {
             config: config.clone(),
             cpu: Cpu::detect(),
-            packs: packing.map(|packing| Packs::new(packing, &layout)),
+            format,
             seed,
             optimizer,
             limits,
@@ -104,7 +103,7 @@ impl FastEngine {
                 is_touched: vec![false; rows],
                 is_seen: vec![false; rows],
             },
-            shards: (0..shards).map(|_| Shard::new(packing, threads_each)).collect(),
+            shards: (0..threads.min(MOST_SHARDS)).map(|_| Shard::new(format)).collect(),
             updates: 0,
             scattering: Spent::default(),
             optimizing: Spent::default(),
@@ -123,7 +122,10 @@ impl FastEngine {
 
     /// Number format of the layers' products: `f32` or `bf16`.
     pub(crate) fn precision(&self) -> &'static str {
-        if self.packs.is_some() { "bf16" } else { "f32" }
+        match self.format {
+            Format::F32 => "f32",
+            Format::Bf16 => "bf16",
+        }
     }
 
     fn classes(&self) -> usize {
@@ -137,10 +139,8 @@ impl FastEngine {
     /// Loss and gradients of the batch: the latter in the arenas of the first shards, whose number is
     /// returned too, and in the sums of words.
     fn learn(&mut self, input: StepInput<'_>) -> (f64, usize) {
-        let FastEngine {
-            config, layout, cpu, weights, packs, shards, words, pool, limits, scattering, ..
-        } = self;
-        let model = Model { cpu: *cpu, config, layout, weights, packs: packs.as_ref() };
+        let FastEngine { config, layout, cpu, weights, shards, words, pool, limits, scattering, .. } = self;
+        let model = Model { cpu: *cpu, config, layout, weights };
         let dropout = Dropout::new(self.seed, input.step);
         let target = Target {
             share: 1.0 / input.batch.len() as f32,
@@ -153,8 +153,10 @@ impl FastEngine {
         }
         for part in input.batch.parts(limits.examples, limits.tokens) {
             let shares = part.shares(count);
+            let threads = threads_each(pool.current_num_threads(), shares.len());
             pool.install(|| {
                 shards.par_iter_mut().zip(&shares).for_each(|(shard, share)| {
+                    shard.set_threads(threads);
                     shard.begin(layout);
                     shard.forward(model, share, Some(dropout), true);
                     shard.backward(model, share, dropout, target);
@@ -223,15 +225,7 @@ impl FastEngine {
             );
         });
         self.updates += 1;
-        self.pack();
         norm
-    }
-
-    /// After weights have changed.
-    fn pack(&mut self) {
-        if let Some(packs) = &mut self.packs {
-            self.pool.install(|| packs.refresh(&self.layout, &self.weights));
-        }
     }
 
     /// The tensors of an arena by name.
@@ -407,14 +401,17 @@ impl Engine for FastEngine {
     fn logits(&mut self, batch: &Batch) -> Result<Vec<Vec<f32>>> {
         check_batch(&self.config, batch)?;
         let classes = self.classes();
-        let FastEngine { config, layout, cpu, weights, packs, shards, pool, limits, .. } = self;
-        let model = Model { cpu: *cpu, config, layout, weights, packs: packs.as_ref() };
+        let FastEngine { config, layout, cpu, weights, shards, pool, limits, .. } = self;
+        let model = Model { cpu: *cpu, config, layout, weights };
         let mut rows = Vec::with_capacity(batch.len());
         for part in batch.parts(usize::MAX, limits.tokens) {
             let shares = part.shares(shards.len());
+            let threads = threads_each(pool.current_num_threads(), shares.len());
             pool.install(|| {
-                let shards = shards.par_iter_mut().zip(&shares);
-                shards.for_each(|(shard, share)| shard.forward(model, share, None, false));
+                shards.par_iter_mut().zip(&shares).for_each(|(shard, share)| {
+                    shard.set_threads(threads);
+                    shard.forward(model, share, None, false);
+                });
             });
             for shard in &shards[..shares.len()] {
                 rows.extend(shard.logits.chunks_exact(classes).map(<[f32]>::to_vec));
@@ -430,7 +427,6 @@ impl Engine for FastEngine {
     fn set_weights(&mut self, weights: &Weights) -> Result<()> {
         check_weights(&self.config.model, &self.slots(), weights)?;
         put(&self.layout, weights, &mut self.weights);
-        self.pack();
         Ok(())
     }
 
@@ -453,14 +449,12 @@ impl Engine for FastEngine {
         let words = self.layout.words.clone();
         self.words.look(&self.first[words.clone()], &self.second[words]);
         self.updates = state.updates;
-        self.pack();
         Ok(())
     }
 
     fn memory(&self, batch: &Batch, max_tokens: usize) -> Option<MemoryPlan> {
         let limits = Limits { tokens: max_tokens, ..self.limits };
-        let packing = self.packs.as_ref().map(|packs| packs.packing);
-        Some(plan(&self.config, &self.layout, packing, self.shards.len(), batch, limits))
+        Some(plan(&self.config, &self.layout, self.shards.len(), batch, limits))
     }
 
     fn set_max_tokens(&mut self, max_tokens: usize) {

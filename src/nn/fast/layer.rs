@@ -7,9 +7,8 @@ use super::kernels::Cpu;
 use super::kernels::activation::{activate, activate_backward};
 use super::kernels::attention::{Heads, Projected, Spans};
 use super::kernels::norm::{Mask, Norm, NormGradient, add_columns, add_norm, masked_gradient, norm_backward};
-use super::kernels::product::{Packed, Weight};
+use super::kernels::product::Weight;
 use super::layout::{LayerPlaces, Pair};
-use super::packs::LayerPacks;
 use super::rows::Rows;
 use super::tape::LayerTape;
 use super::work::{Gradients, Work};
@@ -26,8 +25,6 @@ pub(super) struct Layer<'a> {
     pub(super) places: &'a LayerPlaces,
     /// The arena.
     pub(super) weights: &'a [f32],
-    /// The same, packed, where the machine multiplies packed weights.
-    pub(super) packs: Option<&'a LayerPacks>,
     /// Masks, in learning.
     pub(super) dropout: Option<Dropout>,
 }
@@ -118,27 +115,27 @@ impl Layer<'_> {
     }
 
     fn query(&self) -> Weight<'_> {
-        self.weight(&self.places.query, self.config.hidden, |packs| &packs.query)
+        self.weight(&self.places.query, self.config.hidden)
     }
 
     fn key_value(&self) -> Weight<'_> {
-        self.weight(&self.places.key_value, self.config.hidden, |packs| &packs.key_value)
+        self.weight(&self.places.key_value, self.config.hidden)
     }
 
     fn attention_out(&self) -> Weight<'_> {
-        self.weight(&self.places.attention_out.weight, self.config.hidden, |packs| &packs.attention_out)
+        self.weight(&self.places.attention_out.weight, self.config.hidden)
     }
 
     fn up(&self) -> Weight<'_> {
-        self.weight(&self.places.up.weight, self.config.hidden, |packs| &packs.up)
+        self.weight(&self.places.up.weight, self.config.hidden)
     }
 
     fn down(&self) -> Weight<'_> {
-        self.weight(&self.places.down.weight, self.config.intermediate, |packs| &packs.down)
+        self.weight(&self.places.down.weight, self.config.intermediate)
     }
 
-    fn weight(&self, place: &Range<usize>, ins: usize, pack: fn(&LayerPacks) -> &Packed) -> Weight<'_> {
-        Weight::new(self.slice(place), ins, self.packs.map(pack))
+    fn weight(&self, place: &Range<usize>, ins: usize) -> Weight<'_> {
+        Weight::new(self.slice(place), ins)
     }
 
     fn norm_backward(

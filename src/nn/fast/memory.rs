@@ -1,8 +1,6 @@
 //! How much memory training takes, from the sizes of the buffers themselves.
 
-use super::kernels::packed::Packing;
 use super::layout::Layout;
-use super::packs::Packs;
 use super::rows::Rows;
 use super::tape::LayerTape;
 use super::work::Work;
@@ -11,14 +9,13 @@ use crate::nn::Limits;
 use crate::nn::config::ModelConfig;
 use crate::nn::engine::MemoryPlan;
 
-/// Bytes of a number or a word of pairs.
+/// Bytes of a number.
 const NUMBER: u64 = 4;
 
 /// What training on `batch` takes on so many shards.
 pub(super) fn plan(
     config: &ModelConfig,
     layout: &Layout,
-    packing: Option<Packing>,
     shards: usize,
     batch: &Batch,
     limits: Limits,
@@ -27,7 +24,7 @@ pub(super) fn plan(
     let parts = batch.parts(limits.examples, limits.tokens);
     let part = |part: &Batch| part.shares(shards).iter().map(|share| activations(config, share)).sum();
     MemoryPlan {
-        weights: bytes(layout.length() + packing.map_or(0, |packing| Packs::words(packing, layout))),
+        weights: bytes(layout.length()),
         moments: bytes(2 * layout.length()),
         gradients: bytes(shards * layout.dense() + layout.words.len()),
         activations: bytes(parts.iter().map(part).max().unwrap_or(0)),

@@ -15,7 +15,6 @@ mod kernels;
 mod layer;
 mod layout;
 mod memory;
-mod packs;
 mod peak;
 mod rows;
 mod shard;
@@ -25,26 +24,36 @@ mod work;
 pub(crate) use engine::FastEngine;
 
 use super::config::ModelConfig;
+use kernels::packed::Format;
+use kernels::product::Multiplier;
 
 /// Most shards of a batch: each has gradients of its own, which have to be added.
 const MOST_SHARDS: usize = 4;
 
-/// How many shards a batch is cut into on so many threads (all cores when absent), and the threads of each.
-fn shards(threads: Option<usize>) -> (usize, usize) {
-    let threads = threads.unwrap_or_else(rayon::current_num_threads).max(1);
-    let shards = threads.min(MOST_SHARDS);
-    (shards, threads.div_ceil(shards))
+/// Threads of an engine: all cores unless told otherwise.
+fn threads(told: Option<usize>) -> usize {
+    told.unwrap_or_else(rayon::current_num_threads).max(1)
+}
+
+/// Threads of each of so many shares of a batch.
+fn threads_each(threads: usize, shares: usize) -> usize {
+    threads.div_ceil(shares.max(1))
 }
 
 /// Operations a second of a layer's products alone, on as many shards and threads as an engine has.
 pub(crate) fn product_rate(config: &ModelConfig, rows: usize, is_bf16: bool, threads: Option<usize>) -> f64 {
-    let packing = if is_bf16 { kernels::packed::Packing::detect() } else { None };
-    peak::product_rate(config, rows, packing, shards(threads))
+    let format = if is_bf16 { Format::Bf16 } else { Format::F32 };
+    peak::product_rate(config, rows, Multiplier::fastest(format), self::threads(threads))
+}
+
+/// The same by the `gemm` crate, in f32.
+pub(crate) fn gemm_rate(config: &ModelConfig, rows: usize, threads: Option<usize>) -> f64 {
+    peak::product_rate(config, rows, Multiplier::Gemm, self::threads(threads))
 }
 
 /// Whether this machine multiplies bf16.
 pub(crate) fn has_bf16() -> bool {
-    kernels::packed::Packing::detect().is_some()
+    kernels::packed::Packing::detect(Format::Bf16).is_some()
 }
 
 /// The instruction set that the kernels run on, for people.

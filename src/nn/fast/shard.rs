@@ -4,11 +4,10 @@ use super::kernels::Cpu;
 use super::kernels::Spent;
 use super::kernels::embedding::{gather, scatter};
 use super::kernels::norm::{Mask, Norm, NormGradient, add_columns, drop_rows, norm_backward, norm_rows};
-use super::kernels::packed::Packing;
-use super::kernels::product::{Products, Weight};
+use super::kernels::packed::Format;
+use super::kernels::product::{Multiplier, Products, Weight};
 use super::layer::Layer;
 use super::layout::{Layout, Pair};
-use super::packs::Packs;
 use super::rows::Rows;
 use super::tape::LayerTape;
 use super::work::{Gradients, Work};
@@ -25,8 +24,6 @@ pub(super) struct Model<'a> {
     pub(super) layout: &'a Layout,
     /// The arena.
     pub(super) weights: &'a [f32],
-    /// The layers' weights, packed, where the machine multiplies packed ones.
-    pub(super) packs: Option<&'a Packs>,
 }
 
 /// What the loss needs beside logits and labels.
@@ -85,7 +82,6 @@ impl Model<'_> {
             number,
             places: &self.layout.layers[number],
             weights: self.weights,
-            packs: self.packs.map(|packs| &packs.layers[number]),
             dropout,
         }
     }
@@ -119,7 +115,7 @@ impl Model<'_> {
     }
 
     fn weight(&self, places: &Pair) -> Weight<'_> {
-        Weight::new(self.slice(&places.weight), places.weight.len() / places.bias.len(), None)
+        Weight::new(self.slice(&places.weight), places.weight.len() / places.bias.len())
     }
 
     /// The tables of an embedding with each token's row in them.
@@ -139,11 +135,11 @@ fn positions(batch: &Batch) -> Vec<u32> {
 }
 
 impl Shard {
-    /// A shard that multiplies by `packing` where there is one; `threads` share one product.
-    pub(super) fn new(packing: Option<Packing>, threads: usize) -> Self {
+    /// A shard whose layers multiply in `format` if the machine can.
+    pub(super) fn new(format: Format) -> Self {
         Shard {
-            work: Work::new(Products::new(packing, threads)),
-            few: Products::new(None, threads),
+            work: Work::new(Products::new(Multiplier::fastest(format))),
+            few: Products::new(Multiplier::fastest(Format::F32)),
             parts: Parts::default(),
             embedding_normed: Vec::new(),
             embedding_deviations: Vec::new(),
@@ -155,6 +151,12 @@ impl Shard {
             gradients: Gradients::default(),
             loss: 0.0,
         }
+    }
+
+    /// How many threads share one product.
+    pub(super) fn set_threads(&mut self, threads: usize) {
+        self.work.products.threads = threads;
+        self.few.threads = threads;
     }
 
     /// After [`Shard::backward`]: the gradient of each embedded word, (T, H).

@@ -1,10 +1,11 @@
 //! The three matrix products of a linear layer: forward, and two on the way back.
 //!
-//! They are done by the `gemm` crate, or over operands packed beforehand ([`super::packed`]) where the
-//! machine has the instructions for it.
+//! They are done by [`super::packed`] where the machine has the instructions for it, else by the `gemm`
+//! crate. That packs the whole weight anew for each product, which for the few hundred rows of a share takes
+//! a tenth of the time.
 
 use super::Spent;
-use super::packed::Packing;
+use super::packed::{Format, Packing, Right};
 use gemm::Parallelism;
 
 /// The weight of a linear layer: (outs, ins).
@@ -13,15 +14,14 @@ pub(crate) struct Weight<'a> {
     numbers: &'a [f32],
     outs: usize,
     ins: usize,
-    packed: Option<&'a Packed>,
 }
 
 impl<'a> Weight<'a> {
-    /// Over `numbers`, with what [`Packed::refresh`] made of the same.
-    pub(crate) fn new(numbers: &'a [f32], ins: usize, packed: Option<&'a Packed>) -> Self {
+    /// Over `numbers`, as many rows as there are.
+    pub(crate) fn new(numbers: &'a [f32], ins: usize) -> Self {
         let outs = numbers.len() / ins;
         assert_eq!(numbers.len(), outs * ins, "a weight of {ins} inputs");
-        Weight { numbers, outs, ins, packed }
+        Weight { numbers, outs, ins }
     }
 
     pub(crate) fn ins(&self) -> usize {
@@ -29,57 +29,48 @@ impl<'a> Weight<'a> {
     }
 }
 
-/// A weight as the right operand of both directions.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Packed {
-    /// Wᵀ: (ins, outs)
-    forward: Vec<u32>,
-    /// W: (outs, ins)
-    backward: Vec<u32>,
+/// What multiplies.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Multiplier {
+    /// The `gemm` crate, in f32, on any machine.
+    Gemm,
+    /// Packed operands.
+    Packed(Packing),
 }
 
-impl Packed {
-    /// Words of both directions.
-    pub(crate) fn words(packing: Packing, outs: usize, ins: usize) -> usize {
-        packing.right_words(ins, outs) + packing.right_words(outs, ins)
-    }
-
-    /// Packs `numbers` (outs, ins).
-    pub(crate) fn refresh(&mut self, packing: Packing, numbers: &[f32], ins: usize) {
-        let outs = numbers.len() / ins;
-        self.forward.resize(packing.right_words(ins, outs), 0);
-        self.backward.resize(packing.right_words(outs, ins), 0);
-        packing.turned(numbers, ins, &mut self.forward);
-        packing.columns(numbers, ins, &mut self.backward);
+impl Multiplier {
+    /// The fastest of this machine; in f32 where it has none for `format`.
+    pub(crate) fn fastest(format: Format) -> Self {
+        Packing::detect(format).map_or(Multiplier::Gemm, Multiplier::Packed)
     }
 }
 
 /// Does products, with room for operands that are packed on the way.
 #[derive(Debug)]
 pub(crate) struct Products {
-    packing: Option<Packing>,
-    threads: usize,
+    multiplier: Multiplier,
+    /// That share one product.
+    pub(crate) threads: usize,
     left: Vec<u32>,
-    right: Vec<u32>,
     pub(crate) spent: Spent,
 }
 
 impl Products {
-    /// By `gemm` unless a packing is given; `threads` share one product.
-    pub(crate) fn new(packing: Option<Packing>, threads: usize) -> Self {
-        Products { packing, threads, left: Vec::new(), right: Vec::new(), spent: Spent::default() }
+    /// By the multiplier, on the thread that asks.
+    pub(crate) fn new(multiplier: Multiplier) -> Self {
+        Products { multiplier, threads: 1, left: Vec::new(), spent: Spent::default() }
     }
 
     /// `out` (rows, outs) = `x` (rows, ins) · Wᵀ
     pub(crate) fn forward(&mut self, out: &mut [f32], x: &[f32], weight: Weight<'_>) {
-        let Products { packing, threads, left, spent, .. } = self;
-        let Weight { numbers, outs, ins, packed } = weight;
-        spent.on(2 * x.len() * outs, || match (packing, packed) {
-            (Some(packing), Some(packed)) => {
-                let right = packing.right(&packed.forward, ins, outs);
-                packing.product(out, packing.rows(x, ins, left), right, false, *threads);
+        let Products { multiplier, threads, left, spent } = self;
+        let Weight { numbers, outs, ins } = weight;
+        spent.on(2 * x.len() * outs, || match multiplier {
+            Multiplier::Packed(packing) => {
+                let (left, right) = (packing.rows(x, ins, left), Right::turned(numbers, ins));
+                packing.product(out, left, right, false, *threads);
             }
-            _ => {
+            Multiplier::Gemm => {
                 let x = Matrix::new(x, x.len() / ins, ins);
                 gemm(out, x, Matrix::new(numbers, outs, ins).t(), false, *threads);
             }
@@ -88,14 +79,14 @@ impl Products {
 
     /// `dx` (rows, ins) = `d` (rows, outs) · W, or added to what is there.
     pub(crate) fn backward(&mut self, dx: &mut [f32], d: &[f32], weight: Weight<'_>, is_added: bool) {
-        let Products { packing, threads, left, spent, .. } = self;
-        let Weight { numbers, outs, ins, packed } = weight;
-        spent.on(2 * d.len() * ins, || match (packing, packed) {
-            (Some(packing), Some(packed)) => {
-                let right = packing.right(&packed.backward, outs, ins);
-                packing.product(dx, packing.rows(d, outs, left), right, is_added, *threads);
+        let Products { multiplier, threads, left, spent } = self;
+        let Weight { numbers, outs, ins } = weight;
+        spent.on(2 * d.len() * ins, || match multiplier {
+            Multiplier::Packed(packing) => {
+                let (left, right) = (packing.rows(d, outs, left), Right::new(numbers, ins));
+                packing.product(dx, left, right, is_added, *threads);
             }
-            _ => {
+            Multiplier::Gemm => {
                 let d = Matrix::new(d, d.len() / outs, outs);
                 gemm(dx, d, Matrix::new(numbers, outs, ins), is_added, *threads);
             }
@@ -104,17 +95,15 @@ impl Products {
 
     /// `dw` (outs, ins) = `d`ᵀ (outs, rows) · `x` (rows, ins), or added to what is there.
     pub(crate) fn weights(&mut self, dw: &mut [f32], d: &[f32], x: &[f32], outs: usize, is_added: bool) {
-        let Products { packing, threads, left, right, spent } = self;
+        let Products { multiplier, threads, left, spent } = self;
         let rows = d.len() / outs;
         let ins = x.len() / rows;
-        spent.on(2 * d.len() * ins, || match packing {
-            Some(packing) => {
-                right.resize(packing.right_words(rows, ins), 0);
-                packing.columns(x, ins, right);
-                let right = packing.right(right, rows, ins);
-                packing.product(dw, packing.strips(d, outs, left), right, is_added, *threads);
+        spent.on(2 * d.len() * ins, || match multiplier {
+            Multiplier::Packed(packing) => {
+                let (left, right) = (packing.strips(d, outs, left), Right::new(x, ins));
+                packing.product(dw, left, right, is_added, *threads);
             }
-            None => {
+            Multiplier::Gemm => {
                 let (d, x) = (Matrix::new(d, rows, outs), Matrix::new(x, rows, ins));
                 gemm(dw, d.t(), x, is_added, *threads);
             }

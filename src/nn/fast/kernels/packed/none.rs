@@ -1,44 +1,47 @@
 //! Packed products on machines that have no instructions for them: there are none.
 
+/// What products are made of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Format {
+    /// As they are.
+    F32,
+    /// Rounded to the nearest.
+    Bf16,
+}
+
 /// There is none.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Packing {}
 
-/// There is none.
+/// A right operand that nothing takes.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Operand(Packing);
+pub(crate) struct Right;
+
+impl Right {
+    pub(crate) fn new(_: &[f32], _: usize) -> Self {
+        Right
+    }
+
+    pub(crate) fn turned(_: &[f32], _: usize) -> Self {
+        Right
+    }
+}
 
 impl Packing {
     /// This machine cannot.
-    pub(crate) fn detect() -> Option<Self> {
+    pub(crate) fn detect(_: Format) -> Option<Self> {
         None
     }
 
-    pub(crate) fn right_words(self, _: usize, _: usize) -> usize {
-        match self {}
+    pub(crate) fn rows(self, _: &[f32], _: usize, _: &mut Vec<u32>) -> Self {
+        self
     }
 
-    pub(crate) fn right(self, _: &[u32], _: usize, _: usize) -> Operand {
-        match self {}
+    pub(crate) fn strips(self, _: &[f32], _: usize, _: &mut Vec<u32>) -> Self {
+        self
     }
 
-    pub(crate) fn rows(self, _: &[f32], _: usize, _: &mut Vec<u32>) -> Operand {
+    pub(crate) fn product(self, _: &mut [f32], _: Self, _: Right, _: bool, _: usize) {
         match self {}
-    }
-
-    pub(crate) fn strips(self, _: &[f32], _: usize, _: &mut Vec<u32>) -> Operand {
-        match self {}
-    }
-
-    pub(crate) fn columns(self, _: &[f32], _: usize, _: &mut [u32]) {
-        match self {}
-    }
-
-    pub(crate) fn turned(self, _: &[f32], _: usize, _: &mut [u32]) {
-        match self {}
-    }
-
-    pub(crate) fn product(self, _: &mut [f32], left: Operand, _: Operand, _: bool, _: usize) {
-        match left.0 {}
     }
 }
