@@ -11,11 +11,13 @@
 //!
 //! A register tile is [`TILE`] rows by a panel. What is missing at an edge is filled up with zeros.
 
+mod few;
 mod operands;
 #[cfg(test)]
 mod tests;
 mod tile;
 
+use few::{are_few, dot_columns};
 use operands::{interleave, round_rows, turn};
 use rayon::prelude::*;
 use std::arch::x86_64::{_MM_HINT_T1, _mm_prefetch};
@@ -170,15 +172,18 @@ impl Packing {
         assert_eq!((out.len(), left.length), (left.rows * n, length), "shapes of a product");
         let out = Out { first: out.as_mut_ptr(), is_added };
         let share = n.div_ceil(threads.max(1)).next_multiple_of(PANEL);
+        let are_few = are_few(left, right, self.format.numbers());
         let part = |number: usize| {
             let columns = (number * share, n.min((number + 1) * share));
             #[expect(unsafe_code, reason = "instructions that not every machine has, and a shared result")]
             // SAFETY: `self` says that the machine has them; the assertion above holds shapes against each
             // other; each part writes only its own columns.
             unsafe {
-                match self.format {
-                    Format::F32 => product_columns::<1>(out, left, right, columns),
-                    Format::Bf16 => product_columns::<2>(out, left, right, columns),
+                match (self.format, are_few) {
+                    (Format::F32, false) => product_columns::<1>(out, left, right, columns),
+                    (Format::F32, true) => dot_columns::<1>(out, left, right, columns),
+                    (Format::Bf16, false) => product_columns::<2>(out, left, right, columns),
+                    (Format::Bf16, true) => dot_columns::<2>(out, left, right, columns),
                 }
             }
         };
@@ -192,7 +197,7 @@ impl Packing {
 }
 
 /// The result of a product, which threads write columns of.
-#[derive(Clone, Copy)]
+#[derive(Debug, Clone, Copy)]
 struct Out {
     first: *mut f32,
     is_added: bool,

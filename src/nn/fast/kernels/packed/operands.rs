@@ -3,7 +3,7 @@
 use super::{LANES, PANEL};
 use std::arch::x86_64::{
     __m512, __m512bh, __m512i, _mm512_castps_si512, _mm512_cvtne2ps_pbh, _mm512_loadu_ps, _mm512_loadu_si512,
-    _mm512_permutexvar_epi16, _mm512_setzero_ps, _mm512_shuffle_i32x4, _mm512_storeu_si512,
+    _mm512_permutexvar_epi16, _mm512_setzero_si512, _mm512_shuffle_i32x4, _mm512_storeu_si512,
     _mm512_unpackhi_epi32, _mm512_unpackhi_epi64, _mm512_unpacklo_epi32, _mm512_unpacklo_epi64,
 };
 
@@ -46,20 +46,41 @@ pub(super) fn interleave<const NUMBERS: usize, const WIDTH: usize>(
 /// From rows of `x`, (up to [`PANEL`] columns, k), the numbers `first` and on: (words, [`PANEL`])
 #[target_feature(enable = "avx512f,avx512bw,avx512bf16")]
 pub(super) fn turn<const NUMBERS: usize>(x: &[f32], k: usize, first: usize, words: &mut [u32]) {
-    for (number, words) in words.chunks_mut(LANES * PANEL).enumerate() {
-        let first = first + number * LANES * NUMBERS;
-        for column in (0..PANEL).step_by(LANES) {
-            let mut square = [_mm512_castps_si512(_mm512_setzero_ps()); LANES];
-            for (row, vector) in square.iter_mut().enumerate() {
-                let row = from(x, (column + row) * k);
-                let row = from(&row[..k.min(row.len())], first);
-                *vector = match NUMBERS {
-                    1 => _mm512_castps_si512(load(row)),
-                    _ => round(load(row), load(from(row, LANES)), false),
-                };
-            }
+    for column in (0..PANEL).step_by(LANES) {
+        let x = from(x, column * k);
+        for (number, words) in words.chunks_mut(LANES * PANEL).enumerate() {
+            let square = square::<NUMBERS>(x, k, first + number * LANES * NUMBERS);
             put_square(&transpose(&square), words, column);
         }
+    }
+}
+
+/// The numbers `first` and on of rows of `x`, (rows, k), as words: a vector of each row.
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw,avx512bf16")]
+fn square<const NUMBERS: usize>(x: &[f32], k: usize, first: usize) -> [__m512i; LANES] {
+    let mut square = [_mm512_setzero_si512(); LANES];
+    let length = LANES * NUMBERS;
+    if first + length <= k && x.len() >= LANES * k {
+        for i in 0..LANES {
+            let row = &x[i * k + first..][..length];
+            square[i] = words::<NUMBERS>(row);
+        }
+    } else {
+        for (row, vector) in x.chunks_exact(k).zip(&mut square) {
+            *vector = words::<NUMBERS>(from(row, first));
+        }
+    }
+    square
+}
+
+/// A vector of words of the numbers of a row, zeros after them.
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw,avx512bf16")]
+pub(super) fn words<const NUMBERS: usize>(row: &[f32]) -> __m512i {
+    match NUMBERS {
+        1 => _mm512_castps_si512(load(row)),
+        _ => round(load(row), load(from(row, LANES)), false),
     }
 }
 
@@ -137,8 +158,14 @@ fn from(x: &[f32], at: usize) -> &[f32] {
 #[inline]
 #[target_feature(enable = "avx512f")]
 fn put_square(square: &[__m512i; LANES], panel: &mut [u32], column: usize) {
-    for (row, panel) in square.iter().zip(panel.chunks_exact_mut(PANEL)) {
-        store(&mut panel[column..column + LANES], *row);
+    if panel.len() == LANES * PANEL {
+        for i in 0..LANES {
+            store(&mut panel[i * PANEL + column..][..LANES], square[i]);
+        }
+    } else {
+        for (row, panel) in square.iter().zip(panel.chunks_exact_mut(PANEL)) {
+            store(&mut panel[column..column + LANES], *row);
+        }
     }
 }
 
@@ -151,22 +178,25 @@ const ODD: i32 = 0b11_01_11_01;
 #[target_feature(enable = "avx512f")]
 fn transpose(rows: &[__m512i; LANES]) -> [__m512i; LANES] {
     let mut pairs = *rows;
-    for i in (0..LANES).step_by(2) {
-        pairs[i] = _mm512_unpacklo_epi32(rows[i], rows[i + 1]);
-        pairs[i + 1] = _mm512_unpackhi_epi32(rows[i], rows[i + 1]);
+    for i in 0..LANES / 2 {
+        let (even, odd) = (rows[2 * i], rows[2 * i + 1]);
+        pairs[2 * i] = _mm512_unpacklo_epi32(even, odd);
+        pairs[2 * i + 1] = _mm512_unpackhi_epi32(even, odd);
     }
     // Quarter `q` of `fours[4 i + j]` is column `4 q + j` of the rows from `4 i` on.
     let mut fours = pairs;
-    for i in (0..LANES).step_by(4) {
+    for i in 0..LANES / 4 {
         for j in 0..2 {
-            fours[i + 2 * j] = _mm512_unpacklo_epi64(pairs[i + j], pairs[i + j + 2]);
-            fours[i + 2 * j + 1] = _mm512_unpackhi_epi64(pairs[i + j], pairs[i + j + 2]);
+            let (upper, lower) = (pairs[4 * i + j], pairs[4 * i + j + 2]);
+            fours[4 * i + 2 * j] = _mm512_unpacklo_epi64(upper, lower);
+            fours[4 * i + 2 * j + 1] = _mm512_unpackhi_epi64(upper, lower);
         }
     }
     let mut columns = fours;
-    for j in 0..4 {
-        let even = [0, 8].map(|i| _mm512_shuffle_i32x4::<EVEN>(fours[i + j], fours[i + j + 4]));
-        let odd = [0, 8].map(|i| _mm512_shuffle_i32x4::<ODD>(fours[i + j], fours[i + j + 4]));
+    for j in 0..LANES / 4 {
+        let (first, second, third, fourth) = (fours[j], fours[j + 4], fours[j + 8], fours[j + 12]);
+        let even = [_mm512_shuffle_i32x4::<EVEN>(first, second), _mm512_shuffle_i32x4::<EVEN>(third, fourth)];
+        let odd = [_mm512_shuffle_i32x4::<ODD>(first, second), _mm512_shuffle_i32x4::<ODD>(third, fourth)];
         columns[j] = _mm512_shuffle_i32x4::<EVEN>(even[0], even[1]);
         columns[j + 4] = _mm512_shuffle_i32x4::<EVEN>(odd[0], odd[1]);
         columns[j + 8] = _mm512_shuffle_i32x4::<ODD>(even[0], even[1]);

@@ -59,9 +59,16 @@ fn equals_three_loops() {
             eprintln!("SKIPPED: packed products, for which this machine has no instructions");
             return;
         };
-        for shape in
-            [(1, 1, 1), (3, 5, 2), (6, 2, 64), (17, 33, 40), (64, 96, 31), (7, 400, 130), (300, 65, 66)]
-        {
+        for shape in [
+            (1, 1, 1),
+            (3, 5, 2),
+            (6, 2, 64),
+            (17, 33, 40),
+            (64, 96, 31),
+            (7, 400, 130),
+            (13, 96, 45),
+            (300, 65, 66),
+        ] {
             check(format, packing, shape);
         }
     }

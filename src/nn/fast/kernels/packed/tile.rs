@@ -120,7 +120,7 @@ impl Tile {
 /// The sum and the product of a number or a pair of each lane.
 #[inline]
 #[target_feature(enable = "avx512f,avx512bf16")]
-fn add_product<const NUMBERS: usize>(sum: __m512, row: __m512i, column: __m512i) -> __m512 {
+pub(super) fn add_product<const NUMBERS: usize>(sum: __m512, row: __m512i, column: __m512i) -> __m512 {
     match NUMBERS {
         1 => _mm512_fmadd_ps(_mm512_castsi512_ps(row), _mm512_castsi512_ps(column), sum),
         _ => _mm512_dpbf16_ps(sum, as_pairs(row), as_pairs(column)),
