@@ -1,79 +1,205 @@
 #!/usr/bin/env python3
-"""Training speed of glue-tui beside PyTorch: both sides in turn, on the same machine, in the same minutes.
+"""Speed, latency and memory of glue-tui beside PyTorch: both sides in turn, on the same machine, in the same minutes.
 
   against_pytorch.py --glue-tui target/release/glue-tui --reference reference_train.py \
-      --model MINILM --task sst2 --data ../shared/data/SST-2 --set precision=f32
+      --model MINILM --data ../shared/data --to benches/results/cpu.json [--rows minilm --rows latency ...]
 
 `--reference` is a script that trains the same in PyTorch and prints one JSON object with
-`examples_per_second` as its last line; `--pytorch "ARGUMENTS"` (may be given several times) is one way
-to call it. Each round runs glue-tui and then every way of PyTorch once, for `--steps` steps of
-`--batch` examples. Printed and, with `--to`, written: medians over the rounds, and the median over
-rounds of the ratio within a round. Both sides tokenise beforehand and count the seconds of steps only.
+`examples_per_second` and `tokens_per_second` as its last line. Both sides read the same files and tokenise
+them before the clock runs; other shapes than MiniLM have random weights, which this script makes, with
+MiniLM's tokenizer. Each round runs glue-tui and then every way of PyTorch once; a row has the median over
+its rounds of the ratio within a round, and takes the place of the row of its name in the file. Ratios are of tokens a second: where PyTorch sorts by length, the
+steps that it counts are not of the mean length. Python needs torch, transformers and safetensors.
 """
-import argparse, datetime, json, os, platform, shlex, statistics, subprocess, sys, tempfile
+import argparse, datetime, json, os, platform, shlex, shutil, statistics, subprocess, sys, tempfile
 
 p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
 p.add_argument("--glue-tui", required=True)
 p.add_argument("--reference", required=True)
-p.add_argument("--model", required=True, help="folder with weights and tokenizer")
-p.add_argument("--task", default="sst2")
-p.add_argument("--data", required=True)
-p.add_argument("--batch", type=int, default=32)
-p.add_argument("--steps", type=int, default=100)
-p.add_argument("--rounds", type=int, default=3)
+p.add_argument("--model", required=True, help="folder of MiniLM, with weights and tokenizer")
+p.add_argument("--data", required=True, help="folder with SST and SST-2")
 p.add_argument("--threads", type=int, default=os.cpu_count())
-p.add_argument("--set", action="append", default=[], help="KEY=VALUE for glue-tui")
-p.add_argument("--pytorch", action="append", help="arguments of one way of PyTorch")
+p.add_argument("--rounds", type=int, help="instead of each row's own number")
+p.add_argument("--rows", action="append", help="only rows whose name has this in it; may be given several times")
 p.add_argument("--to", help="a JSON file for the results")
 a = p.parse_args()
-ways = a.pytorch or ["--batching random --fused", "--batching length --fused"]
+DEFAULT, LENGTH = "--batching random", "--batching length"
+
+# name, model, task, data, batch, steps of glue-tui, steps of PyTorch, rounds, ways of PyTorch with the goal of each
+SPEED = [
+    ("minilm", "minilm", "sst2", "SST-2", 32, 120, {DEFAULT: 60, LENGTH: 150}, 3, {"f32": (4.5, 1.7), "bf16": (4.5, 1.8)}),
+    ("distilbert", "distilbert", "sst", "SST", 32, 30, {LENGTH: 50}, 2, {"f32": (1.4,), "bf16": (1.4,)}),
+    ("bert-base", "bert-base", "sst", "SST", 32, 24, {LENGTH: 50}, 1, {"f32": (1.4,), "bf16": (1.4,)}),
+    ("bert-large, 8 x 128 tokens", "bert-large", "sst2", "long", 8, 6, {DEFAULT: 6}, 2, {"f32": (1.15,), "bf16": (1.15,)}),
+]
 
 
-def ours():
-    with tempfile.TemporaryDirectory() as home:
-        experiments = os.path.join(home, "experiments.toml")
-        with open(experiments, "w") as file:
-            file.write("[experiment.speed]\n")
-        values = [f"model={a.model}", f"task={a.task}", f"data_dir={a.data}", f"max_steps={a.steps}",
-                  f"per_device_train_batch_size={a.batch}", f"threads={a.threads}", "max_eval_samples=64",
-                  "lr_scheduler_type=constant", "weight_decay=0", "max_grad_norm=0", *a.set]
-        command = [a.glue_tui, "--experiments", experiments, "--runs-dir", home, "train", "speed"]
-        for value in values:
-            command += ["--set", value]
-        out = subprocess.run(command, check=True, capture_output=True, text=True).stdout
-        with open(os.path.join(out.splitlines()[-1], "summary.json")) as file:
-            return json.load(file)
+def run(command):
+    """Standard output, and the most memory that the process had, in bytes."""
+    with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
+        child = subprocess.Popen(command, stdout=out, stderr=err)
+        _, status, usage = os.wait4(child.pid, 0)
+        out.seek(0), err.seek(0)
+        if status:
+            sys.exit(f"{shlex.join(command)}\n{err.read().decode()}")
+        return out.read().decode(), usage.ru_maxrss * 1024
 
 
-def theirs(way):
-    command = [sys.executable, a.reference, "--model", a.model, "--task", a.task, "--data", a.data, "--skip-eval",
-               "--batch", str(a.batch), "--max-steps", str(a.steps), "--threads", str(a.threads), *shlex.split(way)]
-    out = subprocess.run(command, check=True, capture_output=True, text=True).stdout
-    return json.loads(out.splitlines()[-1])
+def folder_of(shape, home):
+    """A folder with random weights of the shape and MiniLM's tokenizer."""
+    folder = os.path.join(home, shape)
+    if shape == "minilm" or os.path.exists(folder):
+        return a.model if shape == "minilm" else folder
+    from transformers import AutoModelForSequenceClassification, BertConfig, DistilBertConfig
+    bert = lambda h, n, heads: BertConfig(hidden_size=h, num_hidden_layers=n, num_attention_heads=heads, intermediate_size=4 * h)
+    config = {"distilbert": DistilBertConfig, "bert-base": lambda: bert(768, 12, 12), "bert-large": lambda: bert(1024, 24, 16)}[shape]()
+    AutoModelForSequenceClassification.from_config(config).save_pretrained(folder)
+    for name in ("tokenizer.json", "tokenizer_config.json", "vocab.txt"):
+        shutil.copy(os.path.join(a.model, name), folder)
+    return folder
 
 
-rounds = []
-for number in range(a.rounds):
-    run = ours()
-    row = {"glue-tui": run["examples_per_second"]}
-    for way in ways:
-        row[way] = theirs(way)["examples_per_second"]
-    rounds.append(row)
-    print(f"round {number + 1}: " + ", ".join(f"{name} {speed:.1f}" for name, speed in row.items()), flush=True)
+def data_of(name, home):
+    """A folder of the task; `long` has only inputs that are cut at 128 tokens."""
+    if name != "long":
+        return os.path.join(a.data, name)
+    folder = os.path.join(home, name)
+    os.makedirs(folder, exist_ok=True)
+    for split in ("train", "dev"):
+        with open(os.path.join(folder, f"{split}.tsv"), "w") as file:
+            file.write("sentence\tlabel\n")
+            file.writelines(" ".join(["good", "bad", "film"][(i * 7 + j * j) % 3] for j in range(140)) + f"\t{i % 2}\n" for i in range(512))
+    return folder
 
-torch = subprocess.run([sys.executable, "-c", "import torch, transformers; print(torch.__version__, transformers.__version__)"],
-                       check=True, capture_output=True, text=True).stdout.split()
+
+def ours(row, precision, home):
+    name, shape, task, data, batch, steps, *_ = row
+    runs = tempfile.mkdtemp(dir=home)
+    experiments = os.path.join(runs, "experiments.toml")
+    with open(experiments, "w") as file:
+        file.write("[experiment.speed]\n")
+    values = [f"model={folder_of(shape, home)}", f"task={task}", f"data_dir={data_of(data, home)}", f"max_steps={steps}",
+              f"per_device_train_batch_size={batch}", f"threads={a.threads}", "max_eval_samples=16", f"precision={precision}",
+              "lr_scheduler_type=constant", "weight_decay=0", "max_grad_norm=0", "logging_steps=1"]
+    command = [a.glue_tui, "--experiments", experiments, "--runs-dir", runs, "train", "speed"]
+    out, memory = run(command + [word for value in values for word in ("--set", value)])
+    folder = out.splitlines()[-1]
+    with open(os.path.join(folder, "summary.json")) as file:
+        summary = json.load(file)
+    with open(os.path.join(folder, "events.jsonl")) as file:
+        events = [json.loads(line) for line in file]
+    shutil.rmtree(runs)
+    # As the reference does: the first steps do not count.
+    counted = [event for event in events if event.get("kind") == "step" and (event["step"] > 10 or steps <= 20)]
+    total = lambda key: sum(event[key] for event in counted)
+    return {"examples_per_second": total("examples") / total("seconds"), "tokens_per_second": total("tokens") / total("seconds"),
+            "peak_memory": memory, "device": summary["device"], "precision": summary["precision"]}
+
+
+def theirs(row, way, precision, home):
+    name, shape, task, data, batch, _, ways, *_ = row
+    out, memory = run([sys.executable, a.reference, "--model", folder_of(shape, home), "--task", task, "--data", data_of(data, home),
+                       "--skip-eval", "--fused", "--batch", str(batch), "--max-steps", str(ways[way]), "--threads", str(a.threads),
+                       "--precision", precision, *shlex.split(way)])
+    result = json.loads(out.splitlines()[-1])
+    return {"examples_per_second": result["examples_per_second"], "tokens_per_second": result["tokens_per_second"], "peak_memory": memory}
+
+
+def speed(row, precision, goals, home):
+    rounds = []
+    for _ in range(a.rounds or row[7]):
+        rounds.append({"glue-tui": ours(row, precision, home)} | {way: theirs(row, way, precision, home) for way in row[6]})
+    lines = []
+    for way, goal in zip(row[6], goals):
+        over = lambda key: round(statistics.median(r["glue-tui"][key] / r[way][key] for r in rounds), 3)
+        one = lambda side, key: round(statistics.median(r[side][key] for r in rounds), 1)
+        lines.append({"row": f"{row[0]}, {precision}, against {way.split()[-1]} batches", "goal": goal, "ratio": over("tokens_per_second"),
+                      "tokens_per_second": [one("glue-tui", "tokens_per_second"), one(way, "tokens_per_second")],
+                      "examples_per_second": [one("glue-tui", "examples_per_second"), one(way, "examples_per_second")],
+                      "peak_memory": [one("glue-tui", "peak_memory"), one(way, "peak_memory")], "memory_ratio": over("peak_memory"),
+                      "rounds": len(rounds)})
+    return lines
+
+
+LATENCY = """
+import json, statistics, sys, time, torch
+from transformers import AutoModelForSequenceClassification, AutoTokenizer
+torch.set_num_threads(int(sys.argv[2]))
+x = AutoTokenizer.from_pretrained(sys.argv[1])("the plot is thin , but nobody will be bored", return_tensors="pt")
+model = torch.compile(AutoModelForSequenceClassification.from_pretrained(sys.argv[1], num_labels=2, attn_implementation="sdpa").eval())
+times = []
+with torch.inference_mode():
+    for _ in range(220):
+        begun = time.perf_counter(); model(**x).logits.tolist(); times.append((time.perf_counter() - begun) * 1e3)
+print(json.dumps({"tokens": x["input_ids"].shape[1], "ms": statistics.median(times[20:])}))
+"""
+
+
+def bench(*words):
+    out, _ = run([a.glue_tui, "--json", "bench", *words, "--set", f"threads={a.threads}", "--set", "max_grad_norm=0", "--set", "weight_decay=0"])
+    return json.loads(out)
+
+
+def latency():
+    rounds = []
+    for _ in range(a.rounds or 3):
+        reference = json.loads(run([sys.executable, "-c", LATENCY, a.model, str(a.threads)])[0])
+        mine = {f: bench("--shape", "minilm", "--lengths", str(reference["tokens"]), "--seconds", "2", "--set", f"precision={f}") for f in ("f32", "bf16")}
+        rounds.append({f: (report["one_input"]["median_ms"], reference["ms"]) for f, report in mine.items()})
+    return [{"row": f"one sentence, minilm, {f} against compiled f32", "goal": 2.0, "ratio": round(statistics.median(r[f][1] / r[f][0] for r in rounds), 3),
+             "ms": [round(statistics.median(r[f][side] for r in rounds), 2) for side in (0, 1)], "rounds": len(rounds)} for f in ("f32", "bf16")]
+
+
+def share():
+    report = bench("--shape", "bert-base", "--lengths", "sst", "--seconds", "12", "--set", "precision=f32")
+    return [{"row": "bert-base, f32: arithmetic of the whole step in that of gemm's products alone", "goal": 0.9,
+             "ratio": round(report["gflops"] / report["gemm_gflops"], 3), "gflops": [round(report["gflops"], 1), round(report["gemm_gflops"], 1)]}]
+
+
+def lengths():
+    rows = []
+    for tokens in (16, 32, 64, 128, 256, 512):
+        report = bench("--shape", "minilm", "--batch", str(max(1, 2048 // tokens)), "--lengths", str(tokens), "--seconds", "4", "--set", "precision=f32")
+        step, attention = report["training"]["median_ms"], next(x["ms"] for x in report["phases"] if x["name"] == "attention")
+        cost = 1e6 / report["training"]["tokens_per_second"]
+        rows.append({"row": f"cost of inputs of {tokens} tokens, minilm, f32", "ms_per_1000_tokens": round(cost, 2),
+                     "share_of_attention": round(attention / step, 3), "plot": "#" * round(cost / 10)})
+    return rows
+
+
+versions = subprocess.run([sys.executable, "-c", "import torch, transformers; print(torch.__version__, transformers.__version__)"],
+                          check=True, capture_output=True, text=True).stdout.split()
 commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True,
                         cwd=os.path.dirname(os.path.abspath(__file__))).stdout.strip()
-result = {
-    "date": datetime.date.today().isoformat(), "commit": commit, "machine": platform.machine(), "device": run["device"],
-    "model": os.path.basename(a.model.rstrip("/")), "task": a.task, "batch": a.batch, "steps": a.steps, "set": a.set,
-    "precision": run["precision"], "torch": torch[0], "transformers": torch[1], "rounds": rounds,
-    "examples_per_second": {name: statistics.median(row[name] for row in rounds) for name in rounds[0]},
-    "times_as_fast": {way: round(statistics.median(row["glue-tui"] / row[way] for row in rounds), 3) for way in ways},
-}
-print(json.dumps(result))
-if a.to:
+cpu = platform.machine()
+if os.path.exists("/proc/cpuinfo"):
+    with open("/proc/cpuinfo") as file:
+        cpu = next((line.split(":")[1].strip() for line in file if line.startswith("model name")), cpu)
+circumstances = {"date": datetime.date.today().isoformat(), "commit": commit, "machine": f"{cpu}, {a.threads} threads",
+                 "torch": versions[0], "transformers": versions[1]}
+
+
+def say(lines):
+    """Prints rows and puts them into the file, in place of older ones of the same name."""
+    rows = [line | circumstances for line in lines]
+    print(*(json.dumps(line) for line in lines), sep="\n", flush=True)
+    if not a.to:
+        return
+    kept = {}
+    if os.path.exists(a.to):
+        with open(a.to) as file:
+            kept = {row["row"]: row for row in json.load(file)}
+    os.makedirs(os.path.dirname(os.path.abspath(a.to)), exist_ok=True)
     with open(a.to, "w") as file:
-        json.dump(result, file, indent=2)
-        file.write("\n")
+        file.write("[\n" + ",\n".join(json.dumps(row) for row in (kept | {row["row"]: row for row in rows}).values()) + "\n]\n")
+
+
+wanted = lambda name: not a.rows or any(word in name for word in a.rows)
+with tempfile.TemporaryDirectory() as home:
+    for row in SPEED:
+        for precision, goals in row[8].items():
+            if wanted(f"{row[0]}, {precision}"):
+                say(speed(row, precision, goals, home))
+    for name, measure in (("latency", latency), ("share", share), ("lengths", lengths)):
+        if wanted(name):
+            say(measure())

@@ -119,6 +119,7 @@ fn help_names_every_command_and_the_exit_codes() {
         "export",
         "check",
         "doctor",
+        "bench",
         "--experiments",
         "--runs-dir",
         "--json",
@@ -131,6 +132,30 @@ fn help_names_every_command_and_the_exit_codes() {
     assert_eq!(version.out.trim(), concat!("glue-tui ", env!("CARGO_PKG_VERSION")));
     let help = Desk::new().run(&["train", "--help"]).good();
     assert!(help.out.contains("--resume <RUN>") && help.out.contains("--set <KEY=VALUE>"));
+}
+
+#[test]
+fn bench_says_where_a_steps_time_goes() {
+    let desk = Desk::new();
+    let args = ["--shape", "minilm", "--batch", "2", "--lengths", "4-8", "--seconds", "0.1"];
+    let report = desk.run(&[&["--json", "bench"], &args[..]].concat()).good().json();
+    assert_eq!((&report["shape"], &report["batch"]), (&Value::from("minilm"), &Value::from(2)));
+    assert_eq!(report["parameters"], 22_713_986);
+    let mean = report["tokens_per_example"].as_f64().unwrap();
+    assert!((4.0..=8.0).contains(&mean), "{mean}");
+    let phases = report["phases"].as_array().unwrap();
+    let shares: f64 = phases.iter().map(|phase| phase["share"].as_f64().unwrap()).sum();
+    assert!((0.5..1.5).contains(&shares), "{report:#}");
+    for rate in ["gflops", "product_gflops", "gemm_gflops", "peak_memory"] {
+        assert!(report[rate].as_f64().unwrap() > 0.0, "{rate}");
+    }
+    for part in ["training", "inference", "one_input"] {
+        assert!(report[part]["median_ms"].as_f64().unwrap() > 0.0, "{part}");
+    }
+    let said = desk.run(&[&["bench"], &args[..]].concat()).good();
+    assert!(said.out.contains("matrix products") && said.out.contains("examples/s"), "{}", said.out);
+    assert!(desk.run(&["bench", "--shape", "bert-huge"]).bad(2).contains("bert-large"));
+    assert!(desk.run(&["bench", "--lengths", "0"]).bad(2).contains("from 1 to 512"));
 }
 
 #[test]

@@ -48,6 +48,16 @@ impl Shape {
     }
 
     fn engine(&self, folder: &Path, choice: EngineChoice, threads: usize) -> Box<dyn Engine> {
+        self.engine_in(folder, choice, threads, Precision::F32)
+    }
+
+    fn engine_in(
+        &self,
+        folder: &Path,
+        choice: EngineChoice,
+        threads: usize,
+        precision: Precision,
+    ) -> Box<dyn Engine> {
         std::fs::write(folder.join("config.json"), self.config()).expect("a file");
         let labels = ["a", "b", "c"].map(str::to_owned);
         // A large epsilon: where a gradient is but rounding, its sign decides the step otherwise.
@@ -60,7 +70,7 @@ impl Shape {
             classifier_dropout: None,
             optimizer,
             device: "cpu",
-            precision: Precision::F32,
+            precision,
             engine: choice,
             max_examples_per_pass: 6,
             max_tokens_per_pass: Some(600),
@@ -184,6 +194,50 @@ fn one_token_and_the_longest_together() {
     compare(&shape, &[1], 2, 3);
     compare(&shape, &[LONGEST], 2, 3);
     compare(&shape, &[1, LONGEST, 1, 300, 2], 2, 3);
+}
+
+/// Root of the mean square of the differences, relative to that of what is expected.
+fn distance(found: &Weights, expected: &Weights) -> f64 {
+    let square = |x: f32| f64::from(x).powi(2);
+    let (mut apart, mut whole) = (0.0, 0.0);
+    for (name, array) in expected {
+        for (a, b) in found[name].data.iter().zip(&array.data) {
+            apart += square(a - b);
+            whole += square(*b);
+        }
+    }
+    (apart / whole).sqrt()
+}
+
+/// A bf16 has 8 bits, so a product of two is off by up to 1 in 128; the large weights of this model make more
+/// of it on the way.
+#[test]
+fn bf16_products_stay_near_and_repeat() {
+    if !nn::precisions().contains(&"bf16") {
+        eprintln!("SKIPPED: products of bf16, for which this machine has no instructions");
+        return;
+    }
+    let shape = Shape {
+        is_distilbert: false,
+        heads: 4,
+        head_size: 16,
+        layers: 3,
+        intermediate: 128,
+        activation: "gelu",
+        dropout: 0.1,
+    };
+    let batch = batch(&[7, 30, 2, 12, 12, 90, 4], 1);
+    let input = StepInput { batch: &batch, step: 2, learning_rate: 1e-3 };
+    let gradients = |precision| {
+        let folder = tempfile::tempdir().expect("a folder");
+        let mut engine = shape.engine_in(folder.path(), EngineChoice::Fast, 2, precision);
+        engine.gradients(input).expect("gradients")
+    };
+    let ((exact_loss, exact), (loss, rounded)) = (gradients(Precision::F32), gradients(Precision::Bf16));
+    assert!((loss - exact_loss).abs() < 0.02 * exact_loss, "{loss}, in f32 {exact_loss}");
+    let apart = distance(&rounded, &exact);
+    assert!((1e-4..0.1).contains(&apart), "gradients are {apart} apart");
+    assert_eq!((loss, rounded), gradients(Precision::Bf16));
 }
 
 #[test]

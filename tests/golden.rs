@@ -299,7 +299,8 @@ fn a_saved_folder_is_the_same_classifier() {
         let folder = tempfile::tempdir().expect("a folder");
         let labels = ["a", "b", "c"].map(str::to_owned);
         let weights = built.engine.weights().expect("weights");
-        let bytes = nn::save_model(folder.path(), &built.config, &labels, &weights).expect("a folder");
+        let bytes = nn::save_model(folder.path(), &built.config, &labels, &nn::Stored::all(&weights, ""))
+            .expect("a folder");
         assert!(bytes > 90_000, "{bytes}");
         let model = ModelFolder::on_disk(folder.path());
         let mut again = nn::for_inference(&model, "cpu", None).expect("a classifier");

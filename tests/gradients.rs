@@ -5,7 +5,9 @@ use glue_tui::batch::{Batch, Encoded};
 use glue_tui::error::Error;
 use glue_tui::files::ModelFolder;
 use glue_tui::nn::coverage::{Coverage, check, demand};
-use glue_tui::nn::{self, Build, Built, Engine, EngineState, Optimizer, StepInput, StepReport, Weights};
+use glue_tui::nn::{
+    self, Array, Build, Built, Engine, EngineState, Optimizer, Part, StepInput, StepReport, Weights,
+};
 use glue_tui::spec::{EngineChoice, Precision};
 use std::path::Path;
 
@@ -121,14 +123,17 @@ impl Engine for Severed {
     fn set_max_tokens(&mut self, max_tokens: usize) {
         self.engine.set_max_tokens(max_tokens);
     }
-    fn weights(&self) -> glue_tui::error::Result<Weights> {
-        self.engine.weights()
+    fn shapes(&self) -> Vec<(String, Vec<usize>)> {
+        self.engine.shapes()
+    }
+    fn tensor(&self, name: &str, part: Part) -> glue_tui::error::Result<Array> {
+        self.engine.tensor(name, part)
+    }
+    fn updates(&self) -> u64 {
+        self.engine.updates()
     }
     fn set_weights(&mut self, weights: &Weights) -> glue_tui::error::Result<()> {
         self.engine.set_weights(weights)
-    }
-    fn state(&self) -> glue_tui::error::Result<EngineState> {
-        self.engine.state()
     }
     fn restore(&mut self, state: &EngineState) -> glue_tui::error::Result<()> {
         self.engine.restore(state)

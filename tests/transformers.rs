@@ -7,7 +7,7 @@ use glue_tui::batch::{Batch, Encoded};
 use glue_tui::data::{Example, Tokenizer};
 use glue_tui::export;
 use glue_tui::files::{ModelFolder, Root};
-use glue_tui::nn::{self, Build, Optimizer};
+use glue_tui::nn::{self, Build, Optimizer, Part, Stored};
 use glue_tui::run::{Start, conduct};
 use glue_tui::spec::{EngineChoice, Precision, RunSpec, built_in};
 use glue_tui::train::control;
@@ -110,7 +110,8 @@ fn a_distilbert_loads() {
     .unwrap();
     let saved = home.path().join("saved");
     std::fs::create_dir(&saved).unwrap();
-    nn::save_model(&saved, &built.config, &labels, &built.engine.weights().unwrap()).unwrap();
+    nn::save_model(&saved, &built.config, &labels, &Stored::of(built.engine.as_ref(), Part::Weight, ""))
+        .unwrap();
     Tokenizer::load(&folder, 128).unwrap().save(&saved).unwrap();
     compare(&python, &saved, false);
 }

@@ -27,7 +27,7 @@ impl Coverage {
 /// Takes the gradients of `input`, changing nothing, and looks at each. Key biases may have zeros:
 /// softmax does not see them, so zero is their true gradient; but they have to have one.
 pub fn check(engine: &mut dyn Engine, input: StepInput<'_>) -> Result<Coverage> {
-    let names: Vec<String> = engine.weights()?.into_keys().collect();
+    let names: Vec<String> = engine.shapes().into_iter().map(|(name, _)| name).collect();
     let (_, gradients) = engine.gradients(input)?;
     let learns = |name: &&String| gradients.get(*name).is_some_and(|gradient| moves(name, gradient));
     let idle: Vec<String> = names.iter().filter(|name| !learns(name)).cloned().collect();

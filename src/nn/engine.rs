@@ -113,6 +113,17 @@ impl MemoryPlan {
     }
 }
 
+/// What an engine keeps of each trainable tensor.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Part {
+    /// The tensor itself.
+    Weight,
+    /// AdamW's first moments.
+    FirstMoment,
+    /// AdamW's second moments.
+    SecondMoment,
+}
+
 /// All that a training needs to go on exactly where it was.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct EngineState {
@@ -138,14 +149,40 @@ pub trait Engine: Send {
     /// Logits of each example, dropout off: (examples, labels), row by row.
     fn logits(&mut self, batch: &Batch) -> Result<Vec<Vec<f32>>>;
 
+    /// Name and shape of every trainable tensor.
+    fn shapes(&self) -> Vec<(String, Vec<usize>)>;
+
+    /// A copy of what is kept of the tensor of that name, which has to be one of [`Engine::shapes`].
+    fn tensor(&self, name: &str, part: Part) -> Result<Array>;
+
+    /// AdamW updates done.
+    fn updates(&self) -> u64;
+
+    /// A copy of what is kept of every trainable tensor.
+    fn tensors(&self, part: Part) -> Result<Weights> {
+        self.shapes()
+            .into_iter()
+            .map(|(name, _)| self.tensor(&name, part).map(|array| (name, array)))
+            .collect()
+    }
+
     /// A copy of every trainable tensor.
-    fn weights(&self) -> Result<Weights>;
+    fn weights(&self) -> Result<Weights> {
+        self.tensors(Part::Weight)
+    }
 
     /// Replaces every trainable tensor; names and shapes must be the engine's own.
     fn set_weights(&mut self, weights: &Weights) -> Result<()>;
 
     /// A copy of all that training changes.
-    fn state(&self) -> Result<EngineState>;
+    fn state(&self) -> Result<EngineState> {
+        Ok(EngineState {
+            weights: self.tensors(Part::Weight)?,
+            first_moments: self.tensors(Part::FirstMoment)?,
+            second_moments: self.tensors(Part::SecondMoment)?,
+            updates: self.updates(),
+        })
+    }
 
     /// Puts back what [`Engine::state`] gave.
     fn restore(&mut self, state: &EngineState) -> Result<()>;

@@ -21,11 +21,11 @@ pub use build::{Build, Built, build, for_inference, from_nothing};
 pub use config::{Activation, Family, ModelConfig};
 pub use device::devices;
 pub use engine::{
-    Array, Cost, Costs, Engine, EngineState, MemoryPlan, Optimizer, StepInput, StepReport, Weights,
+    Array, Cost, Costs, Engine, EngineState, MemoryPlan, Optimizer, Part, StepInput, StepReport, Weights,
 };
 pub use load::LoadReport;
 pub use names::{Init, Slot, is_key_bias, table};
-pub use save::{read_arrays, save_model, write_arrays};
+pub use save::{Stored, read_arrays, save_model, write_arrays, write_stored};
 
 use crate::spec::Precision;
 

@@ -291,7 +291,7 @@ static KEYS: &[Key] = &[
         "precision",
         Kind::Choice(&["auto", "f32", "bf16"]),
         "auto",
-        "Number format of the matrix products; auto takes what is best on the device.",
+        "Number format of the layers' matrix products: f32, or bf16 where the processor has it; auto is f32.",
     ),
     key(
         "machine",

@@ -5,7 +5,7 @@ use super::summary::Best;
 use crate::error::{Error, Result};
 use crate::event::{Scores, SplitName};
 use crate::files::write_folder_whole;
-use crate::nn::{EngineState, Weights, read_arrays, write_arrays};
+use crate::nn::{Engine, EngineState, Part, Stored, read_arrays, write_stored};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -13,6 +13,9 @@ use std::path::{Path, PathBuf};
 const ARRAYS: &str = "state.safetensors";
 /// TOML, because its reader gives back each f64 bit for bit.
 const LOOP: &str = "loop.toml";
+/// Where each part of an engine is in the file.
+const PARTS: [(Part, &str); 3] =
+    [(Part::Weight, "weights."), (Part::FirstMoment, "first."), (Part::SecondMoment, "second.")];
 /// How many checkpoints of a run are kept.
 const KEPT: usize = 2;
 
@@ -47,17 +50,17 @@ pub(super) fn name(step: u64) -> PathBuf {
     Path::new("checkpoints").join(format!("step-{step:06}"))
 }
 
-/// Writes a checkpoint and removes all but the newest few. Returns its size in bytes.
-pub(super) fn save(dir: &Path, state: &LoopState, engine: &EngineState) -> Result<u64> {
-    let state = LoopState { updates: engine.updates, ..state.clone() };
-    let mut arrays = Weights::new();
-    for (part, tensors) in parts(engine) {
-        arrays.extend(tensors.iter().map(|(name, array)| (format!("{part}.{name}"), array.clone())));
-    }
+/// What a checkpoint has of an engine.
+pub(super) fn tensors(engine: &dyn Engine) -> Vec<Stored<'_>> {
+    PARTS.iter().flat_map(|(part, prefix)| Stored::of(engine, *part, prefix)).collect()
+}
+
+/// Writes a checkpoint of [`tensors`] and removes all but the newest few. Returns its size in bytes.
+pub(super) fn save(dir: &Path, state: &LoopState, tensors: &[Stored<'_>]) -> Result<u64> {
     let bytes = write_folder_whole(&dir.join(name(state.step)), |folder| {
-        write_arrays(&folder.join(ARRAYS), &arrays, &BTreeMap::new())?;
+        write_stored(&folder.join(ARRAYS), tensors, &BTreeMap::new())?;
         let path = folder.join(LOOP);
-        let text = toml::to_string(&state).map_err(|e| Error::writing(&path)(std::io::Error::other(e)))?;
+        let text = toml::to_string(state).map_err(|e| Error::writing(&path)(std::io::Error::other(e)))?;
         std::fs::write(&path, text).map_err(Error::writing(&path))
     })?;
     for (_, old) in list(dir).into_iter().rev().skip(KEPT) {
@@ -74,26 +77,18 @@ pub(super) fn load_newest(dir: &Path) -> Result<Option<(LoopState, EngineState)>
     let state: LoopState = toml::from_str(&text).map_err(|e| Error::data(&path, None, e.message()))?;
     let mut engine = EngineState { updates: state.updates, ..EngineState::default() };
     for (name, array) in read_arrays(&folder.join(ARRAYS))?.0 {
-        let (part, tensor) = name.split_once('.').unwrap_or(("", &name));
+        let place = PARTS.iter().find_map(|(part, prefix)| Some((*part, name.strip_prefix(prefix)?)));
+        let Some((part, tensor)) = place else {
+            return Err(Error::data(folder.join(ARRAYS), None, format!("holds an unknown tensor {name}")));
+        };
         let home = match part {
-            "weights" => &mut engine.weights,
-            "first" => &mut engine.first_moments,
-            "second" => &mut engine.second_moments,
-            _ => {
-                return Err(Error::data(
-                    folder.join(ARRAYS),
-                    None,
-                    format!("holds an unknown tensor {name}"),
-                ));
-            }
+            Part::Weight => &mut engine.weights,
+            Part::FirstMoment => &mut engine.first_moments,
+            Part::SecondMoment => &mut engine.second_moments,
         };
         home.insert(tensor.to_string(), array);
     }
     Ok(Some((state, engine)))
-}
-
-fn parts(engine: &EngineState) -> [(&'static str, &Weights); 3] {
-    [("weights", &engine.weights), ("first", &engine.first_moments), ("second", &engine.second_moments)]
 }
 
 /// The checkpoints of a run directory, oldest first.
@@ -113,7 +108,7 @@ fn list(dir: &Path) -> Vec<(u64, PathBuf)> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::nn::Array;
+    use crate::nn::{Array, Weights};
 
     fn engine(value: f32) -> EngineState {
         let arrays =
@@ -126,13 +121,19 @@ mod tests {
         }
     }
 
+    fn stored(engine: &EngineState) -> Vec<Stored<'_>> {
+        let parts = [&engine.weights, &engine.first_moments, &engine.second_moments];
+        parts.iter().zip(PARTS).flat_map(|(part, (_, prefix))| Stored::all(part, prefix)).collect()
+    }
+
     #[test]
     fn comes_back_bit_for_bit_and_only_the_newest_stay() {
         let dir = tempfile::tempdir().unwrap();
         assert_eq!(load_newest(dir.path()).unwrap(), None);
         for step in [5, 10, 1_000_000] {
-            let state = LoopState { step, train_seconds: step as f64 / 3.0, ..LoopState::default() };
-            save(dir.path(), &state, &engine(step as f32 / 3.0)).unwrap();
+            let (updates, train_seconds) = (3, step as f64 / 3.0);
+            let state = LoopState { step, updates, train_seconds, ..LoopState::default() };
+            save(dir.path(), &state, &stored(&engine(step as f32 / 3.0))).unwrap();
         }
         let (state, back) = load_newest(dir.path()).unwrap().unwrap();
         assert_eq!((state.step, state.updates, state.train_seconds), (1_000_000, 3, 1_000_000.0 / 3.0));
@@ -143,7 +144,7 @@ mod tests {
     #[test]
     fn a_half_written_checkpoint_is_not_one() {
         let dir = tempfile::tempdir().unwrap();
-        save(dir.path(), &LoopState { step: 4, ..LoopState::default() }, &engine(1.0)).unwrap();
+        save(dir.path(), &LoopState { step: 4, ..LoopState::default() }, &stored(&engine(1.0))).unwrap();
         std::fs::create_dir(dir.path().join("checkpoints/.step-000008.new")).unwrap();
         assert_eq!(load_newest(dir.path()).unwrap().unwrap().0.step, 4);
     }

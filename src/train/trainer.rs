@@ -10,7 +10,7 @@ use crate::data::order::epoch_order;
 use crate::error::{Error, Result};
 use crate::event::{Command, Eval, Event, Progress, Saved, SplitName, Started, Status, Step, Unit, now};
 use crate::files::{ModelFolder, recover_folder, write_folder_whole};
-use crate::nn::{self, Engine, StepInput, coverage};
+use crate::nn::{self, Engine, Part, StepInput, Stored, coverage};
 use crate::spec::RunSpec;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -294,9 +294,9 @@ impl<'a> Trainer<'a> {
         let test = self.state.latest.get(&SplitName::Test).and_then(|scores| scores.get(metric));
         self.state.best = Some(Best { step: self.state.step, metric, value, test });
         self.state.evals_without_improvement = 0;
-        let weights = self.setup.built.engine.weights()?;
         let setup = &self.setup;
         let bytes = write_folder_whole(&self.dir.join("best"), |folder| {
+            let weights = Stored::of(setup.built.engine.as_ref(), Part::Weight, "");
             nn::save_model(folder, &setup.built.config, &setup.labels, &weights)?;
             setup.tokenizer.save(folder)
         })?;
@@ -306,8 +306,9 @@ impl<'a> Trainer<'a> {
 
     fn save(&mut self) -> Result<()> {
         let begun = Instant::now();
-        let engine = self.setup.built.engine.state()?;
-        let bytes = checkpoint::save(self.dir, &self.state, &engine)?;
+        let engine = self.setup.built.engine.as_ref();
+        let state = LoopState { updates: engine.updates(), ..self.state.clone() };
+        let bytes = checkpoint::save(self.dir, &state, &checkpoint::tensors(engine))?;
         self.say_saved(checkpoint::name(self.state.step), bytes, begun);
         Ok(())
     }

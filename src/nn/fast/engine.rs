@@ -13,7 +13,7 @@ use crate::nn::check::{check_batch, check_labels, check_weights};
 use crate::nn::config::ModelConfig;
 use crate::nn::dropout::Dropout;
 use crate::nn::engine::{
-    Array, Cost, Costs, Engine, EngineState, MemoryPlan, Optimizer, StepInput, StepReport, Weights,
+    Array, Cost, Costs, Engine, EngineState, MemoryPlan, Optimizer, Part, StepInput, StepReport, Weights,
 };
 use crate::nn::names::Slot;
 use crate::nn::{Limits, Settings};
@@ -230,11 +230,15 @@ impl FastEngine {
 
     /// The tensors of an arena by name.
     fn copy(&self, arena: &[f32]) -> Weights {
-        let array = |place: &Place| {
-            let array = Array { shape: place.slot.shape.clone(), data: arena[place.range.clone()].to_vec() };
-            (place.slot.name.clone(), array)
-        };
-        self.layout.places.iter().map(array).collect()
+        let named = |place: &Place| (place.slot.name.clone(), place.copy(arena));
+        self.layout.places.iter().map(named).collect()
+    }
+}
+
+impl Place {
+    /// The tensor that an arena has here.
+    fn copy(&self, arena: &[f32]) -> Array {
+        Array { shape: self.slot.shape.clone(), data: arena[self.range.clone()].to_vec() }
     }
 }
 
@@ -420,23 +424,29 @@ impl Engine for FastEngine {
         Ok(rows)
     }
 
-    fn weights(&self) -> Result<Weights> {
-        Ok(self.copy(&self.weights))
+    fn shapes(&self) -> Vec<(String, Vec<usize>)> {
+        self.slots().map(|slot| (slot.name.clone(), slot.shape.clone())).collect()
+    }
+
+    fn tensor(&self, name: &str, part: Part) -> Result<Array> {
+        let place = self.layout.places.iter().find(|place| place.slot.name == name);
+        let place = place.expect("a name of `shapes`");
+        let arena = match part {
+            Part::Weight => &self.weights,
+            Part::FirstMoment => &self.first,
+            Part::SecondMoment => &self.second,
+        };
+        Ok(place.copy(arena))
+    }
+
+    fn updates(&self) -> u64 {
+        self.updates
     }
 
     fn set_weights(&mut self, weights: &Weights) -> Result<()> {
         check_weights(&self.config.model, &self.slots(), weights)?;
         put(&self.layout, weights, &mut self.weights);
         Ok(())
-    }
-
-    fn state(&self) -> Result<EngineState> {
-        Ok(EngineState {
-            weights: self.copy(&self.weights),
-            first_moments: self.copy(&self.first),
-            second_moments: self.copy(&self.second),
-            updates: self.updates,
-        })
     }
 
     fn restore(&mut self, state: &EngineState) -> Result<()> {
@@ -487,3 +497,6 @@ impl Engine for FastEngine {
         })
     }
 }
+
+#[cfg(test)]
+mod tests;

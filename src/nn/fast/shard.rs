@@ -153,6 +153,16 @@ impl Shard {
         }
     }
 
+    /// Numbers that buffers hold for a pass and its way back.
+    #[cfg(test)]
+    pub(super) fn activations(&mut self) -> usize {
+        let tapes = self.tapes.iter_mut().flat_map(LayerTape::buffers);
+        let buffers = tapes.chain(self.work.buffers()).map(|buffer| buffer.len()).sum::<usize>();
+        // The last state, of first tokens only, is part of the head, as are logits and what is pooled.
+        let states = self.states[..self.tapes.len()].iter().map(Vec::len).sum::<usize>();
+        buffers + states + self.embedding_normed.len() + self.embedding_deviations.len()
+    }
+
     /// How many threads share one product.
     pub(super) fn set_threads(&mut self, threads: usize) {
         self.work.products.threads = threads;

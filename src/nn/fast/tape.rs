@@ -43,7 +43,14 @@ impl LayerTape {
 
     /// Makes room for `rows` of `t` tokens.
     pub(super) fn fit(&mut self, rows: &Rows, sizes: (usize, usize, usize)) {
-        let buffers = [
+        for (buffer, length) in self.buffers().into_iter().zip(Self::lengths(rows, sizes)) {
+            buffer.resize(length, 0.0);
+        }
+    }
+
+    /// In the order of [`LayerTape::lengths`].
+    pub(super) fn buffers(&mut self) -> [&mut Vec<f32>; 12] {
+        [
             &mut self.picked,
             &mut self.queries,
             &mut self.keys_values,
@@ -56,9 +63,6 @@ impl LayerTape {
             &mut self.inner,
             &mut self.output_normed,
             &mut self.output_deviations,
-        ];
-        for (buffer, length) in buffers.into_iter().zip(Self::lengths(rows, sizes)) {
-            buffer.resize(length, 0.0);
-        }
+        ]
     }
 }

@@ -52,10 +52,14 @@ impl Work {
 
     /// Makes room for the way back of `t` tokens.
     pub(super) fn fit(&mut self, sizes: (usize, usize, usize)) {
-        let Work { states, inner, queries, keys_values, down: [one, other], .. } = self;
-        let buffers = [states, inner, queries, keys_values, one, other];
-        for (buffer, length) in buffers.into_iter().zip(Self::lengths(sizes)) {
+        for (buffer, length) in self.buffers().into_iter().zip(Self::lengths(sizes)) {
             buffer.resize(length, 0.0);
         }
+    }
+
+    /// In the order of [`Work::lengths`].
+    pub(super) fn buffers(&mut self) -> [&mut Vec<f32>; 6] {
+        let Work { states, inner, queries, keys_values, down: [one, other], .. } = self;
+        [states, inner, queries, keys_values, one, other]
     }
 }

@@ -8,7 +8,7 @@ use crate::error::{Error, Result};
 use crate::nn::check::{check_batch, check_labels, check_weights};
 use crate::nn::config::ModelConfig;
 use crate::nn::dropout::Dropout;
-use crate::nn::engine::{Array, Engine, EngineState, Optimizer, StepInput, StepReport, Weights};
+use crate::nn::engine::{Array, Engine, EngineState, Optimizer, Part, StepInput, StepReport, Weights};
 use crate::nn::names::Slot;
 use crate::nn::stored::first_line;
 use crate::nn::{Limits, Settings};
@@ -129,12 +129,6 @@ impl PlainEngine {
         Ok(rows)
     }
 
-    /// A copy of one tensor of every parameter.
-    fn copy(&self, which: impl Fn(&Parameter) -> &Var) -> Result<Weights> {
-        let array = |parameter: &Parameter| Ok((parameter.name.clone(), to_array(which(parameter))?));
-        self.parameters.iter().map(array).collect::<candle_core::Result<_>>().map_err(|e| compute(&e))
-    }
-
     /// Sets one tensor of every parameter.
     fn put(&self, weights: &Weights, which: impl Fn(&Parameter) -> &Var) -> Result<()> {
         check_weights(&self.config.model, &self.slots.iter(), weights)?;
@@ -198,21 +192,28 @@ impl Engine for PlainEngine {
         run(self.pool.as_deref(), || self.logits_here(batch)).map_err(|e| compute(&e))
     }
 
-    fn weights(&self) -> Result<Weights> {
-        self.copy(|parameter| &parameter.value)
+    fn shapes(&self) -> Vec<(String, Vec<usize>)> {
+        let shape = |parameter: &Parameter| (parameter.name.clone(), parameter.value.dims().to_vec());
+        self.parameters.iter().map(shape).collect()
+    }
+
+    fn tensor(&self, name: &str, part: Part) -> Result<Array> {
+        let is_it = |parameter: &&Parameter| parameter.name == name;
+        let parameter = self.parameters.iter().find(is_it).expect("a name of `shapes`");
+        let tensor = match part {
+            Part::Weight => &parameter.value,
+            Part::FirstMoment => &parameter.first,
+            Part::SecondMoment => &parameter.second,
+        };
+        to_array(tensor).map_err(|e| compute(&e))
+    }
+
+    fn updates(&self) -> u64 {
+        self.updates
     }
 
     fn set_weights(&mut self, weights: &Weights) -> Result<()> {
         self.put(weights, |parameter| &parameter.value)
-    }
-
-    fn state(&self) -> Result<EngineState> {
-        Ok(EngineState {
-            weights: self.copy(|parameter| &parameter.value)?,
-            first_moments: self.copy(|parameter| &parameter.first)?,
-            second_moments: self.copy(|parameter| &parameter.second)?,
-            updates: self.updates,
-        })
     }
 
     fn set_max_tokens(&mut self, max_tokens: usize) {

@@ -44,7 +44,7 @@ pub(super) unsafe fn dot_columns<const NUMBERS: usize>(
             for (i, words) in rows.iter_mut().enumerate() {
                 *words = &left.words[(row + i).min(left.rows - 1) * left.length..][..left.length];
             }
-            let sums = dots::<NUMBERS>(&rows, &weights);
+            let sums = dots::<NUMBERS>(&rows, &weights, row == 0);
             for (i, sums) in sums.iter().enumerate().take(left.rows - row) {
                 for (j, sum) in sums.iter().enumerate().take(to - column) {
                     // SAFETY: row and column lie inside the result, and the column is one of ours.
@@ -58,10 +58,14 @@ pub(super) unsafe fn dot_columns<const NUMBERS: usize>(
     }
 }
 
-/// Each row with each weight.
+/// Each row with each weight; has those that come next come nearer, if it is to.
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512bf16")]
-fn dots<const NUMBERS: usize>(rows: &[&[u32]; ROWS], weights: &[&[f32]; COLUMNS]) -> [[f32; COLUMNS]; ROWS] {
+fn dots<const NUMBERS: usize>(
+    rows: &[&[u32]; ROWS],
+    weights: &[&[f32]; COLUMNS],
+    fetches: bool,
+) -> [[f32; COLUMNS]; ROWS] {
     let mut sums = [[_mm512_setzero_ps(); COLUMNS]; ROWS];
     for word in (0..rows[0].len()).step_by(LANES) {
         let mut left = [words::<1>(&[]); ROWS];
@@ -76,10 +80,12 @@ fn dots<const NUMBERS: usize>(rows: &[&[u32]; ROWS], weights: &[&[f32]; COLUMNS]
         for j in 0..COLUMNS {
             let numbers = &weights[j][word * NUMBERS..][..LANES * NUMBERS];
             let column = words::<NUMBERS>(numbers);
-            for line in numbers.chunks(LANES) {
-                let next = line.as_ptr().wrapping_add(COLUMNS * weights[j].len());
-                // The weights that come next lie far away. An address is only a hint: nothing is read.
-                _mm_prefetch::<_MM_HINT_T0>(next.cast());
+            if fetches {
+                for line in numbers.chunks_exact(LANES) {
+                    let next = line.as_ptr().wrapping_add(COLUMNS * weights[j].len());
+                    // An address is only a hint: nothing is read from it.
+                    _mm_prefetch::<_MM_HINT_T0>(next.cast());
+                }
             }
             for i in 0..ROWS {
                 sums[i][j] = add_product::<NUMBERS>(sums[i][j], left[i], column);
