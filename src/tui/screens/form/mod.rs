@@ -199,6 +199,8 @@ pub fn act(app: &mut App, action: Action) -> Vec<Effect> {
     let line = form.line();
     if form.editing.is_some() {
         match action {
+            // What is wrong is not kept: the next key would be a command rather than its correction.
+            Action::Enter if form.fault(line).is_some() => {}
             Action::Enter => form.editing = None,
             Action::Back => {
                 form.editing = None;
