@@ -235,13 +235,6 @@ impl FastEngine {
     }
 }
 
-impl Place {
-    /// The tensor that an arena has here.
-    fn copy(&self, arena: &[f32]) -> Array {
-        Array { shape: self.slot.shape.clone(), data: arena[self.range.clone()].to_vec() }
-    }
-}
-
 /// Copies tensors into an arena.
 fn put(layout: &Layout, weights: &Weights, arena: &mut [f32]) {
     for place in &layout.places {

@@ -5,6 +5,7 @@
 //! Queries, keys and values of a layer are neighbours: one matrix (3 hidden, hidden), one bias (3 hidden).
 
 use crate::nn::config::ModelConfig;
+use crate::nn::engine::Array;
 use crate::nn::names::{LayerNames, Names, Slot};
 use std::ops::Range;
 
@@ -13,6 +14,13 @@ use std::ops::Range;
 pub(super) struct Place {
     pub(super) slot: Slot,
     pub(super) range: Range<usize>,
+}
+
+impl Place {
+    /// The tensor that an arena has here.
+    pub(super) fn copy(&self, arena: &[f32]) -> Array {
+        Array { shape: self.slot.shape.clone(), data: arena[self.range.clone()].to_vec() }
+    }
 }
 
 /// A linear layer or a LayerNorm.
