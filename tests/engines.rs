@@ -6,6 +6,7 @@ use glue_tui::files::ModelFolder;
 use glue_tui::nn::{self, Build, Engine, Optimizer, StepInput, Weights};
 use glue_tui::spec::{EngineChoice, Precision};
 use proptest::prelude::*;
+use proptest::test_runner::RngSeed;
 use std::path::Path;
 
 /// Largest difference within a tensor, relative to its largest number.
@@ -29,12 +30,15 @@ impl Shape {
     fn config(&self) -> String {
         let hidden = self.heads * self.head_size;
         let Shape { heads, layers, intermediate, activation, dropout, .. } = self;
+        // As large for its width as BERT's 0.02 is for 768: larger ones make much of rounding. One bit of a
+        // weight would then decide more than the tolerances here.
+        let range = 0.02 * (768.0 / hidden as f64).sqrt();
         if self.is_distilbert {
             format!(
                 r#"{{"model_type": "distilbert", "vocab_size": 300, "dim": {hidden}, "n_layers": {layers},
                 "n_heads": {heads}, "hidden_dim": {intermediate}, "max_position_embeddings": {LONGEST},
                 "activation": "{activation}", "dropout": {dropout}, "attention_dropout": {dropout},
-                "seq_classif_dropout": {dropout}, "initializer_range": 0.2}}"#
+                "seq_classif_dropout": {dropout}, "initializer_range": {range}}}"#
             )
         } else {
             format!(
@@ -42,7 +46,7 @@ impl Shape {
                 "num_hidden_layers": {layers}, "num_attention_heads": {heads},
                 "intermediate_size": {intermediate}, "max_position_embeddings": {LONGEST},
                 "type_vocab_size": 2, "hidden_act": "{activation}", "hidden_dropout_prob": {dropout},
-                "attention_probs_dropout_prob": {dropout}, "initializer_range": 0.2}}"#
+                "attention_probs_dropout_prob": {dropout}, "initializer_range": {range}}}"#
             )
         }
     }
@@ -132,19 +136,24 @@ fn compare(shape: &Shape, lengths: &[usize], threads: usize, steps: u64) {
             assert!((a - b).abs() <= TOLERANCE * (1.0 + b.abs()), "logit {a}, expected {b}");
         }
     }
+    let mut alike = shape.engine(folder.path(), EngineChoice::Fast, threads);
     for step in 0..steps {
         let batch = batch(lengths, step);
         let input = StepInput { batch: &batch, step, learning_rate: 1e-3 };
+        alike.restore(&plain.state().expect("a state")).expect("the same state");
         let (expected, found) = (plain.step(input).expect("a step"), fast.step(input).expect("a step"));
-        assert!(
-            (found.loss - expected.loss).abs() <= 2e-3 * expected.loss.max(0.1),
-            "{found:?}, {expected:?}"
-        );
-        let norms = (found.grad_norm - expected.grad_norm).abs();
-        assert!(norms <= 5e-3 * expected.grad_norm.max(0.01), "step {step}: {found:?}, {expected:?}");
+        let same = alike.step(input).expect("a step");
+        for (found, loss, norm) in [(same, 1e-5, 1e-4), (found, 2e-3, 5e-3)] {
+            let is_near = (found.loss - expected.loss).abs() <= loss * expected.loss.max(0.1)
+                && (found.grad_norm - expected.grad_norm).abs() <= norm * expected.grad_norm.max(0.01);
+            assert!(is_near, "step {step}: {found:?}, {expected:?}");
+        }
+        let (found, expected) = (alike.state().expect("a state"), plain.state().expect("a state"));
+        assert_close("weight", &found.weights, &expected.weights);
+        assert_close("first moment", &found.first_moments, &expected.first_moments);
     }
     let (found, expected) = (fast.weights().expect("weights"), plain.weights().expect("weights"));
-    assert_close("weight", &found, &expected);
+    assert_close("weight in the end", &found, &expected);
 }
 
 fn shapes() -> impl Strategy<Value = Shape> {
@@ -167,8 +176,16 @@ fn shapes() -> impl Strategy<Value = Shape> {
     )
 }
 
+/// The same cases each time, unless `PROPTEST_RNG_SEED` says otherwise: one in a thousand has a ReLU so near
+/// its kink that the last bit of a number decides its derivative, and there no two engines are equal.
+fn cases() -> ProptestConfig {
+    let told = ProptestConfig::default();
+    let rng_seed = if told.rng_seed == RngSeed::Random { RngSeed::Fixed(1) } else { told.rng_seed };
+    ProptestConfig { cases: 48, rng_seed, ..told }
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 24, ..ProptestConfig::default() })]
+    #![proptest_config(cases())]
 
     #[test]
     fn equals_the_plain_engine(
@@ -236,7 +253,7 @@ fn bf16_products_stay_near_and_repeat() {
     let ((exact_loss, exact), (loss, rounded)) = (gradients(Precision::F32), gradients(Precision::Bf16));
     assert!((loss - exact_loss).abs() < 0.02 * exact_loss, "{loss}, in f32 {exact_loss}");
     let apart = distance(&rounded, &exact);
-    assert!((1e-4..0.1).contains(&apart), "gradients are {apart} apart");
+    assert!((1e-4..0.05).contains(&apart), "gradients are {apart} apart");
     assert_eq!((loss, rounded), gradients(Precision::Bf16));
 }
 
