@@ -4,8 +4,11 @@
 //! are readers of the same stream. `Progress` is the one event that is not logged.
 
 use crate::catalog::Metric;
-use crate::spec::RunSpec;
+use crate::error::{Error, Result};
+use crate::format;
+use crate::spec::{self, RunSpec};
 use serde::{Deserialize, Serialize};
+use std::fmt;
 use std::path::PathBuf;
 
 /// Something that happened in a run.
@@ -28,6 +31,13 @@ pub enum Event {
         step: u64,
         /// The command.
         command: Command,
+        /// The course from here on, after a command that changes it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        course: Option<Course>,
+        /// Whether the log had it already: a run that goes on from an earlier checkpoint, or is done once
+        /// more, changes its course again where it was changed before.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        again: bool,
     },
     /// Something worth knowing.
     Note {
@@ -231,8 +241,19 @@ pub enum Status {
     Failed,
 }
 
-/// What a reader may ask of a run. Obeyed between two steps.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+impl Status {
+    /// The word for it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Status::Finished => "finished",
+            Status::Stopped => "stopped",
+            Status::Failed => "failed",
+        }
+    }
+}
+
+/// What may be asked of a run. Obeyed between two steps.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Command {
     /// Wait.
@@ -245,6 +266,103 @@ pub enum Command {
     Save,
     /// Write a checkpoint and end.
     Stop,
+    /// Halve `learning_rate`.
+    Halve,
+    /// Give `learning_rate`, which the schedule multiplies, another value.
+    LearningRate(f64),
+    /// End after so many optimizer steps, sooner or later than planned; at once when they are done.
+    MaxSteps(u64),
+    /// End after so many epochs.
+    NumTrainEpochs(f64),
+}
+
+/// What a training can be told to change on its way.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Course {
+    /// The value of `learning_rate`.
+    pub learning_rate: f64,
+    /// Optimizer steps when the run is finished.
+    pub total_steps: u64,
+}
+
+/// A command that changed the course, and when.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Change {
+    /// Optimizer steps done.
+    pub step: u64,
+    /// The command.
+    pub command: Command,
+}
+
+impl Command {
+    /// The command that gives a key of the specification another value while the run goes on.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] for a key that is fixed once a run has begun, and for a value that the key cannot have.
+    pub fn set(key: &str, text: &str) -> Result<Command> {
+        let known = match key {
+            "learning_rate" | "max_steps" | "num_train_epochs" => spec::key_named(key),
+            _ => None,
+        };
+        let Some(known) = known else {
+            return Err(Error::Usage(format!(
+                "{key} cannot be changed while a run goes on; learning_rate, max_steps and num_train_epochs can"
+            )));
+        };
+        let wrong = |why: String| Error::Usage(format!("{key}: {why}"));
+        spec::check_value(known, text).map_err(wrong)?;
+        let number: f64 = text.parse().map_err(|_| wrong("a number is expected".into()))?;
+        Ok(match key {
+            "learning_rate" => Command::LearningRate(number),
+            "max_steps" => Command::MaxSteps(text.parse().map_err(|_| wrong("a whole number is expected".into()))?),
+            _ => Command::NumTrainEpochs(number),
+        })
+    }
+
+    /// The key that it gives a value, and the value as it is typed.
+    fn setting(self) -> Option<(&'static str, String)> {
+        match self {
+            Command::LearningRate(rate) => Some(("learning_rate", format::real(rate))),
+            Command::MaxSteps(steps) => Some(("max_steps", steps.to_string())),
+            Command::NumTrainEpochs(epochs) => Some(("num_train_epochs", format::real(epochs))),
+            _ => None,
+        }
+    }
+
+    /// Whether its value is one that the key can have: it may come from a file that anything was written to.
+    pub fn check(self) -> Result<()> {
+        self.setting().map_or(Ok(()), |(key, text)| Command::set(key, &text).map(drop))
+    }
+
+    /// Whether what is trained after it is another than without it.
+    pub fn changes_course(self) -> bool {
+        self == Command::Halve || self.setting().is_some()
+    }
+}
+
+/// What a run is told, after "told to": `pause`, `set learning_rate = 1e-5`.
+impl fmt::Display for Command {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Command::Pause => f.write_str("pause"),
+            Command::Resume => f.write_str("go on"),
+            Command::Eval => f.write_str("score"),
+            Command::Save => f.write_str("save"),
+            Command::Stop => f.write_str("stop"),
+            Command::Halve => f.write_str("halve learning_rate"),
+            Command::LearningRate(_) | Command::MaxSteps(_) | Command::NumTrainEpochs(_) => {
+                let (key, text) = self.setting().unwrap_or_default();
+                write!(f, "set {key} = {text}")
+            }
+        }
+    }
+}
+
+/// `learning_rate 2.5e-4, 300 steps`.
+impl fmt::Display for Course {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "learning_rate {}, {} steps", format::real(self.learning_rate), self.total_steps)
+    }
 }
 
 /// Seconds since 1970.
@@ -261,5 +379,42 @@ impl Event {
     /// A note that is cause for concern.
     pub fn warning(text: impl Into<String>) -> Event {
         Event::Note { time: now(), warning: true, text: text.into() }
+    }
+}
+
+/// What was obeyed, as a sentence after the step: `told to halve learning_rate: learning_rate 2.5e-4, 300 steps`.
+pub fn obeyed(command: Command, course: Option<Course>, again: bool) -> String {
+    let course = course.map_or(String::new(), |course| format!(": {course}"));
+    format!("told to {command}{course}{}", if again { ", as before" } else { "" })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_may_change_can_be_set_and_only_to_what_it_may_be() {
+        assert_eq!(Command::set("learning_rate", "1e-5").unwrap(), Command::LearningRate(1e-5));
+        assert_eq!(Command::set("max_steps", "500").unwrap(), Command::MaxSteps(500));
+        assert_eq!(Command::set("num_train_epochs", "2.5").unwrap(), Command::NumTrainEpochs(2.5));
+        for (key, text) in
+            [("seed", "1"), ("learning_rate", "0"), ("learning_rate", ""), ("max_steps", "1.5"), ("lr", "1")]
+        {
+            assert!(matches!(Command::set(key, text), Err(Error::Usage(_))), "{key} = {text}");
+        }
+        assert!(Command::LearningRate(f64::NAN).check().is_err());
+        assert!(Command::NumTrainEpochs(-1.0).check().is_err());
+        assert!(Command::Halve.check().is_ok() && Command::MaxSteps(7).check().is_ok());
+    }
+
+    #[test]
+    fn commands_are_written_as_the_keys_they_set() {
+        let said = |command| serde_json::to_string(&command).unwrap();
+        assert_eq!(said(Command::Halve), r#""halve""#);
+        assert_eq!(said(Command::LearningRate(1e-5)), r#"{"learning_rate":1e-5}"#);
+        let event = Event::Command { step: 4, command: Command::MaxSteps(9), course: None, again: false };
+        let line = serde_json::to_string(&event).unwrap();
+        assert_eq!(line, r#"{"kind":"command","step":4,"command":{"max_steps":9}}"#);
+        assert_eq!(serde_json::from_str::<Event>(&line).unwrap(), event);
     }
 }

@@ -116,6 +116,7 @@ fn help_names_every_command_and_the_exit_codes() {
         "eval",
         "predict",
         "runs",
+        "control",
         "export",
         "check",
         "doctor",
@@ -457,6 +458,51 @@ fn a_batch_systems_warning_saves_too() {
     let err = rest.join().unwrap();
     assert_eq!(child.wait().unwrap().code(), Some(130), "{err}");
     assert!(err.contains("--resume"), "{err}");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_run_is_steered_from_another_terminal_and_can_be_replayed() {
+    let desk = Desk::new();
+    let args = [&["train", "demo"], SMALL, &["--set", "max_steps=100000"]].concat();
+    let mut child = desk.command(&args).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let rest = wait_for(&mut child, "step 1/");
+    let control = |args: &[&str]| desk.run(&[&["control", "demo"], args].concat());
+    let said = control(&["pause"]).good().out;
+    let (step, told) = said.trim().strip_prefix("step ").and_then(|rest| rest.split_once(": ")).unwrap();
+    assert_eq!(told, "told to pause");
+    let step: u64 = step.parse().unwrap();
+    assert!(control(&["eval"]).good().out.contains("told to score"));
+    // Paused, it answers and can be asked.
+    let halved = control(&["halve", "--json"]);
+    assert_eq!(halved.code, Some(2), "flags come before what is told: {}", halved.err);
+    let halved = desk.run(&["--json", "control", "demo", "halve"]).good().json();
+    assert_eq!((&halved["step"], &halved["command"]), (&step.into(), &"halve".into()));
+    assert_eq!(halved["course"]["learning_rate"], 2.5e-4);
+    let told = control(&["set", &format!("max_steps={}", step + 4)]).good().out;
+    assert_eq!(told.trim(), format!("step {step}: told to set max_steps = {0}: learning_rate 2.5e-4, {0} steps", step + 4));
+    for wrong in ["seed=1", "learning_rate=-1", "max_steps=1.5"] {
+        let told = control(&["set", wrong]).bad(2);
+        assert!(told.contains(wrong.split('=').next().unwrap()), "{told}");
+    }
+    assert!(control(&["save"]).good().out.contains("told to save"));
+    assert!(desk.run(&["control", "nothing", "pause"]).bad(2).contains("there is no run nothing"));
+    control(&["resume"]).good();
+    let mut out = String::new();
+    child.stdout.take().unwrap().read_to_string(&mut out).unwrap();
+    let err = rest.join().unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(0), "{err}");
+    assert!(err.contains("told to halve learning_rate: learning_rate 2.5e-4"), "{err}");
+    let dir = PathBuf::from(out.lines().last().unwrap());
+    let summary = read_json(&desk.path().join(&dir).join("summary.json"));
+    assert_eq!((&summary["steps"], &summary["changes"][0]["command"]), (&(step + 4).into(), &"halve".into()));
+    assert!(control(&["pause"]).bad(2).contains("is finished, so nobody would hear it"));
+
+    let again = desk.run(&["train", "--replay", dir.to_str().unwrap()]).good();
+    assert_ne!(again.dir(), dir);
+    let weights = |dir: &Path| std::fs::read(desk.path().join(dir).join("best/model.safetensors")).unwrap();
+    assert!(weights(&again.dir()) == weights(&dir), "the replay came to other weights");
+    assert!(again.err.contains("as before"), "{}", again.err);
 }
 
 #[test]

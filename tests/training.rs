@@ -5,8 +5,9 @@ use glue_tui::error::Error;
 use glue_tui::event::{Command, Event, SplitName, Status};
 use glue_tui::nn::{read_arrays, write_arrays};
 use glue_tui::predict::Predictor;
+use glue_tui::run::history::History;
 use glue_tui::run::{Outcome, RunDir, RunStatus, Said, Start, conduct, find, list, replay, start};
-use glue_tui::spec::{RunSpec, built_in};
+use glue_tui::spec::{Interval, RunSpec, built_in};
 use glue_tui::train::control;
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -24,15 +25,18 @@ fn spec() -> RunSpec {
     }
 }
 
-/// Conducts a run, telling it `command` once `step` steps are done.
-fn run(begin: Start, runs: &Path, tell: Option<(u64, Command)>) -> (Result<Outcome, Error>, Vec<Event>) {
+/// Conducts a run, telling it each command once so many steps are done.
+fn run(
+    begin: Start,
+    runs: &Path,
+    tell: impl IntoIterator<Item = (u64, Command)>,
+) -> (Result<Outcome, Error>, Vec<Event>) {
     let (control, handle) = control();
+    let tell: Vec<_> = tell.into_iter().collect();
     let mut events = Vec::new();
     let outcome = conduct(begin, runs, &control, &mut |said: &Said| {
-        if let (Event::Step(step), Some((at, command))) = (&said.event, tell)
-            && step.step == at
-        {
-            handle.tell(command);
+        if let Event::Step(step) = &said.event {
+            tell.iter().filter(|(at, _)| *at == step.step).for_each(|(_, command)| handle.tell(*command));
         }
         events.push(said.event.clone());
     });
@@ -188,6 +192,114 @@ fn commands_are_obeyed_and_written_down_and_do_not_change_the_result() {
     let outcome = running.join().unwrap();
     assert_eq!((steps_while_paused, evals_while_paused, verdicts), (0, 1, 1));
     assert_eq!(bytes(&outcome.dir.join("best")), bytes(&straight.dir.join("best")));
+}
+
+/// Every rate that was trained with, by the step it led to.
+fn rates(events: &[Event]) -> BTreeMap<u64, f64> {
+    let steps = events.iter().filter_map(|event| if let Event::Step(step) = event { Some(step) } else { None });
+    steps.map(|step| (step.step, step.learning_rate)).collect()
+}
+
+/// What was changed, with whether it was changed again.
+fn changed(events: &[Event]) -> Vec<(u64, Command, bool)> {
+    let changed = |event: &Event| match event {
+        Event::Command { step, command, course: Some(_), again } => Some((*step, *command, *again)),
+        _ => None,
+    };
+    events.iter().filter_map(changed).collect()
+}
+
+#[track_caller]
+fn are_the_same(one: &Outcome, other: &Outcome, step: u64) {
+    let last = |outcome: &Outcome| bytes(&outcome.dir.join(format!("checkpoints/step-{step:06}")));
+    assert!(bytes(&one.dir.join("best")) == bytes(&other.dir.join("best")), "other best weights");
+    assert!(last(one)["state.safetensors"] == last(other)["state.safetensors"], "other last state");
+    let (one, other) = (&one.summaries[0], &other.summaries[0]);
+    assert_eq!((one.status, &one.best, &one.validation), (other.status, &other.best, &other.validation));
+    assert_eq!((one.steps, &one.changes), (other.steps, &other.changes));
+}
+
+#[test]
+fn a_changed_run_is_the_same_undisturbed_stopped_cut_off_and_done_once_more() {
+    let home = tempfile::tempdir().unwrap();
+    let spec = RunSpec { max_steps: Some(12), save_steps: Interval::Steps(4), ..spec() };
+    let (early, late) = (
+        [(3, Command::Halve), (5, Command::MaxSteps(14)), (6, Command::LearningRate(1.0 / 3000.0))],
+        (9, Command::NumTrainEpochs(2.5)),
+    );
+    let (whole, events) = run(Start::New(spec.clone()), home.path(), early.into_iter().chain([late]));
+    let whole = whole.unwrap();
+    let rates_of_whole = rates(&events);
+    assert_eq!((whole.summaries[0].steps, rates_of_whole.len()), (10, 10), "10 steps are 2.5 epochs");
+    assert_eq!(changed(&events).len(), 4);
+    let straight = run(Start::New(spec.clone()), home.path(), None).0.unwrap();
+    assert_ne!(bytes(&straight.dir.join("best")), bytes(&whole.dir.join("best")));
+
+    // Stopped, with all that was changed in its checkpoint.
+    let told = early.into_iter().chain([(7, Command::Stop)]);
+    let stopped = run(Start::New(spec.clone()), home.path(), told).0.unwrap();
+    let (resumed, events) = run(Start::Resume(stopped.dir), home.path(), [late]);
+    are_the_same(&resumed.unwrap(), &whole, 10);
+    assert_eq!(changed(&events), [(9, late.1, false)]);
+
+    // Cut off: the newest checkpoint is from before two of the changes, and the log knows them. What it is
+    // told on the way there comes in between, and is known too when it is cut off once more.
+    let told = early.into_iter().chain([(7, Command::Stop)]);
+    let cut = run(Start::New(spec.clone()), home.path(), told).0.unwrap();
+    let forget = |step: u64| std::fs::remove_dir_all(cut.dir.join(format!("checkpoints/step-{step:06}"))).unwrap();
+    forget(7);
+    let (again, events) = run(Start::Resume(cut.dir.clone()), home.path(), [(5, Command::Stop)]);
+    assert_eq!((again.unwrap().summaries[0].steps, changed(&events).len()), (5, 0), "stopped before it is due");
+    forget(5);
+    let (resumed, events) = run(Start::Resume(cut.dir.clone()), home.path(), [late]);
+    are_the_same(&resumed.unwrap(), &whole, 10);
+    assert_eq!(changed(&events), [(5, early[1].1, true), (6, early[2].1, true), (9, late.1, false)]);
+    assert!(rates(&events).iter().all(|(step, rate)| rates_of_whole[step].to_bits() == rate.to_bits()));
+
+    // Done once more from the log alone, and that once more.
+    let (once, events) = run(Start::Again(whole.dir.clone()), home.path(), None);
+    let once = once.unwrap();
+    assert_ne!(once.dir, whole.dir);
+    are_the_same(&once, &whole, 10);
+    assert!(rates(&events) == rates_of_whole);
+    are_the_same(&run(Start::Again(once.dir), home.path(), None).0.unwrap(), &whole, 10);
+
+    let row = list(home.path()).into_iter().find(|row| row.dir == whole.dir).unwrap();
+    assert_eq!((row.steps, row.total_steps), (10, 10));
+    let history = History::of(&replay(&whole.dir).unwrap());
+    assert_eq!((history.total_steps(), history.fraction()), (10, 1.0));
+    assert!((history.peak_learning_rate() - 1.0 / 3000.0).abs() < 1e-12);
+}
+
+#[test]
+fn a_run_told_to_end_earlier_than_it_is_ends_there_scored_and_saved() {
+    let home = tempfile::tempdir().unwrap();
+    let (outcome, events) = run(Start::New(spec()), home.path(), [(3, Command::MaxSteps(1))]);
+    let outcome = outcome.unwrap();
+    assert_eq!((outcome.status, outcome.summaries[0].steps), (Status::Finished, 3));
+    let scored = events.iter().filter(|event| matches!(event, Event::Eval(eval) if eval.step == 3)).count();
+    assert_eq!(scored, 3, "all splits");
+    assert!(outcome.dir.join("checkpoints/step-000003").is_dir());
+    // A value that no key can have is not obeyed, and said.
+    let (outcome, events) = run(Start::New(spec()), home.path(), [(3, Command::LearningRate(-1.0))]);
+    assert_eq!(outcome.unwrap().summaries[0].steps, 6);
+    assert!(
+        events.iter().any(|event| matches!(event, Event::Note { warning: true, text, .. } if text.contains("not obeyed")))
+    );
+    assert_eq!(changed(&events), []);
+}
+
+#[test]
+fn several_seeds_are_changed_one_by_one_and_each_can_be_done_once_more() {
+    let home = tempfile::tempdir().unwrap();
+    let spec = RunSpec { repeats: 2, ..spec() };
+    // Told at the third step of each seed.
+    let outcome = run(Start::New(spec), home.path(), [(3, Command::MaxSteps(5))]).0.unwrap();
+    assert_eq!(outcome.summaries.iter().map(|summary| summary.steps).collect::<Vec<_>>(), [5, 5]);
+    let told = run(Start::Again(outcome.dir.clone()), home.path(), None).0.unwrap_err();
+    assert!(told.to_string().contains("seed-42"), "{told}");
+    let once = run(Start::Again(outcome.dir.join("seed-43")), home.path(), None).0.unwrap();
+    assert_eq!(bytes(&once.dir.join("best")), bytes(&outcome.dir.join("seed-43/best")));
 }
 
 #[test]

@@ -68,6 +68,8 @@ pub enum Command {
     Predict(Predict),
     /// List the runs
     Runs,
+    /// Tell something to a run that is going on, here or on another host
+    Control(Control),
     /// Write a run out for other tools
     Export(Export),
     /// Print filled specifications, or every mistake in the experiments file
@@ -82,7 +84,7 @@ pub enum Command {
 #[derive(Debug, clap::Args)]
 pub struct Train {
     /// An experiment of the experiments file
-    #[arg(required_unless_present = "resume")]
+    #[arg(required_unless_present_any = ["resume", "replay"])]
     pub name: Option<String>,
     /// Give a key another value, as in --set learning_rate=3e-5; may be repeated
     #[arg(long, value_name = "KEY=VALUE", value_parser = assignment)]
@@ -90,6 +92,48 @@ pub struct Train {
     /// Go on with a run from its newest checkpoint
     #[arg(long, value_name = "RUN")]
     pub resume: Option<String>,
+    /// Do once more, from its start, what a run did, with all that was changed on its way
+    #[arg(long, value_name = "RUN", conflicts_with = "resume")]
+    pub replay: Option<String>,
+}
+
+/// What to tell to which run.
+#[derive(Debug, clap::Args)]
+pub struct Control {
+    /// A run or a run directory
+    pub run: String,
+    /// Do not wait until the run has obeyed, which it does between two steps
+    #[arg(long)]
+    pub no_wait: bool,
+    /// What to tell it
+    #[command(subcommand)]
+    pub action: Action,
+}
+
+/// What a run can be told. Each is written into the run's events with its step.
+#[derive(Debug, Clone, Subcommand)]
+pub enum Action {
+    /// Wait between two steps
+    Pause,
+    /// Go on
+    Resume,
+    /// Score the validation split now; it changes nothing
+    Eval,
+    /// Write a checkpoint now
+    Save,
+    /// Write a checkpoint and end; `train --resume` goes on from it
+    Stop,
+    /// Halve the learning rate from here on
+    Halve,
+    /// Change learning_rate, max_steps or num_train_epochs from here on, as in set learning_rate=1e-5
+    ///
+    /// learning_rate is what the schedule multiplies. With more or fewer steps in all, what is left of the
+    /// schedule is stretched, or pressed together, to the new end: the rate does not jump.
+    Set {
+        /// The key and its new value
+        #[arg(value_name = "KEY=VALUE", value_parser = assignment)]
+        set: (String, String),
+    },
 }
 
 /// What to score.
@@ -271,8 +315,10 @@ mod tests {
     }
 
     #[test]
-    fn a_name_may_be_left_out_only_to_resume() {
+    fn a_name_may_be_left_out_only_to_resume_or_replay() {
         assert!(Args::try_parse_from(["glue-tui", "train", "--resume", "demo-1"]).is_ok());
+        assert!(Args::try_parse_from(["glue-tui", "train", "--replay", "demo-1"]).is_ok());
+        assert!(Args::try_parse_from(["glue-tui", "train", "--replay", "a", "--resume", "b"]).is_err());
         assert!(refusal(&["train"]).contains("NAME"));
     }
 }

@@ -3,6 +3,7 @@
 mod args;
 mod bench;
 mod check;
+mod control;
 mod doctor;
 mod eval;
 mod export;
@@ -49,6 +50,7 @@ fn obey(global: &Global, command: Command) -> Result<()> {
         Command::Eval(args) => eval::eval(global, &args),
         Command::Predict(args) => predict::predict(global, &args),
         Command::Runs => runs::runs(global),
+        Command::Control(args) => control::control(global, &args),
         Command::Export(args) => export::export(global, &args),
         Command::Check(args) => check::check(global, &args),
         Command::Doctor => doctor::doctor(global),

@@ -2,7 +2,7 @@
 //! elsewhere (a pipe, a file, a batch system's log).
 
 use super::output::{aside, scores};
-use crate::event::{Eval, Event, Progress, Started, Step, Unit};
+use crate::event::{Eval, Event, Progress, Started, Step, Unit, obeyed};
 use crate::format;
 use crate::run::Said;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -149,8 +149,14 @@ impl Printer {
                 saved.path.display(),
                 format::bytes(saved.bytes)
             )),
-            Event::Command { step, command } => {
-                self.watcher.line(format!("{}step {step}  told to {}", self.repeat, word(*command)));
+            Event::Command { step, command, course, again } => {
+                let text = obeyed(*command, *course, *again);
+                self.watcher.line(format!("{}step {step}  {text}", self.repeat));
+                if let (Some(run), Some(course)) = (&mut self.run, course) {
+                    run.total_steps = course.total_steps;
+                    // The bar is made anew at the next step, as long as the run is now.
+                    self.watcher.what.clear();
+                }
             }
             Event::Note { warning, text, .. } => {
                 let kind = if *warning { "warning: " } else { "" };
@@ -240,17 +246,6 @@ fn evaluated(eval: &Eval) -> String {
         eval.split.name(),
         scores(&eval.scores)
     )
-}
-
-fn word(command: crate::event::Command) -> &'static str {
-    use crate::event::Command;
-    match command {
-        Command::Pause => "pause",
-        Command::Resume => "go on",
-        Command::Eval => "score",
-        Command::Save => "save",
-        Command::Stop => "stop",
-    }
 }
 
 #[cfg(test)]

@@ -10,11 +10,14 @@ use crate::run::{self, Outcome, RunDir, Start};
 use crate::spec::{Experiments, RunSpec};
 use crate::train;
 use serde_json::json;
+use std::path::PathBuf;
 
 pub(super) fn train(global: &Global, args: &Train) -> Result<()> {
     let sets = overrides(global, args);
     let start = if let Some(run) = &args.resume {
-        resumed(global, args, run, &sets)?
+        Start::Resume(as_it_began(global, args, run, &sets)?)
+    } else if let Some(run) = &args.replay {
+        Start::Again(as_it_began(global, args, run, &sets)?)
     } else {
         let name = args.name.as_deref().unwrap_or_default();
         let experiments = Experiments::open(global.experiments.as_deref())?;
@@ -53,23 +56,23 @@ fn overrides(global: &Global, args: &Train) -> Vec<(String, String)> {
     args.set.iter().cloned().chain(device).collect()
 }
 
-/// A run goes on as it began, so that it ends as if it had never stopped: what is said beside
-/// `--resume` may only repeat what the run already is.
-fn resumed(global: &Global, args: &Train, run: &str, sets: &[(String, String)]) -> Result<Start> {
+/// The directory of a run that is resumed or replayed. Both are done as the run began, so that it ends as if
+/// it had never stopped: what is said beside may only repeat what the run already is.
+fn as_it_began(global: &Global, args: &Train, run: &str, sets: &[(String, String)]) -> Result<PathBuf> {
     let dir = run::find(&global.runs_dir, run)?;
     let spec = RunDir::at(dir.clone()).spec()?;
     if let Some(name) = args.name.as_deref().filter(|name| *name != spec.experiment) {
         return Err(Error::Usage(format!(
-            "{run} is a run of experiment {}, not of {name}; leave the name out to resume it",
+            "{run} is a run of experiment {}, not of {name}; leave the name out",
             spec.experiment
         )));
     }
     match changed(&spec, sets)? {
         Some((key, text)) => Err(Error::Usage(format!(
-            "--set {key}={text}: a run is resumed as it began, and {run} began with another {key}; \
+            "--set {key}={text}: a run goes on as it began, and {run} began with another {key}; \
              start a new run to change it"
         ))),
-        None => Ok(Start::Resume(dir)),
+        None => Ok(dir),
     }
 }
 

@@ -2,10 +2,11 @@
 //! goes wrong written down. [`conduct`] does it in this thread, [`start`] on one of its own.
 
 use super::dir::RunDir;
-use super::log::EventLog;
+use super::log::{EventLog, trail};
+use super::mailbox::Mailbox;
 use super::repeats::RepeatsSummary;
 use crate::error::{Error, Result};
-use crate::event::{Command, Event, Status, now};
+use crate::event::{Change, Command, Event, Status, now};
 use crate::spec::RunSpec;
 use crate::train::{Control, Handle, Job, Snapshot, Summary, control, train};
 use crossbeam_channel::{Receiver, unbounded};
@@ -25,6 +26,8 @@ pub enum Start {
     New(RunSpec),
     /// The run of this directory, from its newest checkpoint.
     Resume(PathBuf),
+    /// A new run that does what the run of this directory did, with all that was changed on its way.
+    Again(PathBuf),
 }
 
 /// An event and the run that it happened in.
@@ -123,7 +126,30 @@ fn open(start: Start, runs_dir: &Path) -> Result<(RunDir, RunSpec)> {
             let spec = dir.spec()?;
             Ok((dir, spec))
         }
+        Start::Again(path) => once_more(&RunDir::at(path), runs_dir),
     }
+}
+
+/// A new directory whose log already has what was changed on the way of the run in `dir`: a training obeys
+/// what its log has for a step.
+fn once_more(dir: &RunDir, runs_dir: &Path) -> Result<(RunDir, RunSpec)> {
+    let spec = dir.spec()?;
+    if spec.repeats > 1 {
+        return Err(Error::Usage(format!(
+            "{name} has several seeds, each with changes of its own; name one of them, as in {path}/seed-{seed}",
+            name = dir.name(),
+            path = dir.path().display(),
+            seed = spec.seed
+        )));
+    }
+    let changes = trail(dir)?;
+    let new = RunDir::create(runs_dir, &spec)?;
+    let mut log = EventLog::open(&new)?;
+    log.write(&Event::note(format!("does {} once more, with {} changes on the way", dir.name(), changes.len())))?;
+    for Change { step, command } in changes {
+        log.write(&Event::Command { step, command, course: None, again: false })?;
+    }
+    Ok((new, spec))
 }
 
 fn conduct_in(
@@ -133,6 +159,8 @@ fn conduct_in(
     say: &mut dyn FnMut(&Said),
 ) -> Result<Outcome> {
     let path = dir.path().to_path_buf();
+    // Opened before the log: who finds the log taken can rely on being heard.
+    let _mailbox = Mailbox::open(dir, control.handle())?;
     if spec.repeats <= 1 {
         let summary = train_one(dir, spec, 0, control, say)?;
         return Ok(Outcome { dir: path, status: summary.status, summaries: vec![summary], repeats: None });
@@ -181,6 +209,7 @@ fn train_one(
     say: &mut dyn FnMut(&Said),
 ) -> Result<Summary> {
     let mut log = EventLog::open(dir)?;
+    let trail = trail(dir)?;
     dir.remove_summary()?;
     let place: Arc<Path> = Arc::from(dir.path());
     let mut is_log_well = true;
@@ -194,7 +223,7 @@ fn train_one(
             say(&Said { repeat, dir: place.clone(), event });
         }
     };
-    let job = Job { spec, dir: dir.path() };
+    let job = Job { spec, dir: dir.path(), trail: &trail };
     let result = catch_unwind(AssertUnwindSafe(|| train(job, control, &mut tell))).unwrap_or_else(|panic| {
         Err(Error::Training(format!("internal error: {}", panic_text(panic.as_ref()))))
     });

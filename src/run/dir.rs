@@ -80,6 +80,11 @@ impl RunDir {
         self.0.join("events.jsonl")
     }
 
+    /// `control.jsonl`.
+    pub fn control_file(&self) -> PathBuf {
+        self.0.join("control.jsonl")
+    }
+
     /// `log.txt`.
     pub fn log_file(&self) -> PathBuf {
         self.0.join("log.txt")

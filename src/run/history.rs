@@ -4,7 +4,8 @@
 
 use super::series::Series;
 use crate::catalog::Metric;
-use crate::event::{Command, Eval, Event, Progress, Scores, SplitName, Started, Status, Step};
+use crate::event::{Command, Course, Eval, Event, Progress, Scores, SplitName, Started, Status, Step};
+use crate::format;
 use crate::spec::Interval;
 use std::collections::{BTreeMap, VecDeque};
 
@@ -116,6 +117,8 @@ pub struct History {
     pub log: VecDeque<LogLine>,
     /// Seconds of work in steps and evaluations.
     pub work_seconds: f64,
+    /// The courses that the run was put on, with the steps done then, oldest first.
+    courses: Vec<(u64, Course)>,
     smoothed: Smoothed,
     window: VecDeque<(f64, u64, u64, u64)>,
     evaluation: (u64, f64),
@@ -145,7 +148,7 @@ impl History {
                 let text = format!("saved {} ({:.1} MB)", saved.path.display(), saved.bytes as f64 / 1e6);
                 self.say(LogKind::Note, text);
             }
-            Event::Command { step, command } => self.command(*step, *command),
+            Event::Command { step, command, course, again } => self.command(*step, *command, *course, *again),
             Event::Note { time, warning, text } => {
                 self.clock = self.clock.max(*time);
                 self.say(if *warning { LogKind::Warning } else { LogKind::Note }, text.clone());
@@ -192,6 +195,7 @@ impl History {
         if self.step.as_ref().is_some_and(|step| step.step > done) {
             self.step = None;
         }
+        self.courses.retain(|(step, _)| *step <= done);
     }
 
     fn step(&mut self, step: &Step) {
@@ -258,21 +262,33 @@ impl History {
         self.latest.insert(eval.split, eval.clone());
     }
 
-    fn command(&mut self, step: u64, command: Command) {
-        let text = match command {
-            Command::Pause => {
+    fn command(&mut self, step: u64, command: Command, course: Option<Course>, again: bool) {
+        if let Some(course) = course {
+            self.courses.push((step, course));
+            if let Some(started) = &mut self.started {
+                started.total_steps = course.total_steps;
+            }
+        }
+        let text = match (command, course) {
+            (Command::Pause, _) => {
                 self.phase = Phase::Paused;
                 format!("paused at step {step}")
             }
-            Command::Resume => {
+            (Command::Resume, _) => {
                 self.phase = Phase::Training;
                 format!("goes on at step {step}")
             }
-            Command::Eval => format!("asked for an evaluation at step {step}"),
-            Command::Save => format!("asked for a checkpoint at step {step}"),
-            Command::Stop => format!("asked to stop at step {step}"),
+            (Command::Eval, _) => format!("asked for an evaluation at step {step}"),
+            (Command::Save, _) => format!("asked for a checkpoint at step {step}"),
+            (Command::Stop, _) => format!("asked to stop at step {step}"),
+            (Command::Halve | Command::LearningRate(_), Some(course)) => {
+                format!("learning_rate {} from step {step} on", format::real(course.learning_rate))
+            }
+            (_, Some(course)) => format!("{} steps in all, as of step {step}", format::count(course.total_steps)),
+            // What a run is to do once more stands at the beginning of its log.
+            (command, None) => format!("will {command} at step {step}"),
         };
-        self.say(LogKind::Note, text);
+        self.say(LogKind::Note, if again { text + ", as before" } else { text });
     }
 
     fn say(&mut self, kind: LogKind, text: String) {
@@ -301,6 +317,12 @@ impl History {
     /// Steps when the run is finished, 0 when not yet known.
     pub fn total_steps(&self) -> u64 {
         self.started.as_ref().map_or(0, |started| started.total_steps)
+    }
+
+    /// The value of `learning_rate` now, which the schedule multiplies; 0 when not yet known.
+    pub fn peak_learning_rate(&self) -> f64 {
+        let specified = self.started.as_ref().map_or(0.0, |started| started.spec.learning_rate);
+        self.courses.last().map_or(specified, |(_, course)| course.learning_rate)
     }
 
     /// Share of the steps done, 0..=1.

@@ -179,6 +179,7 @@ impl Log {
                 self.steps = started.first_step;
                 self.ended = None;
             }
+            Event::Command { course: Some(course), .. } => self.total_steps = course.total_steps,
             Event::Step(step) => {
                 self.steps = step.step;
                 self.seconds += step.seconds;

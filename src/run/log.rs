@@ -4,7 +4,7 @@
 
 use super::dir::RunDir;
 use crate::error::{Error, Result};
-use crate::event::{Event, Status};
+use crate::event::{Change, Event, Status, obeyed};
 use serde::Serialize;
 use std::fs::{File, OpenOptions};
 use std::io::{Seek, SeekFrom, Write};
@@ -89,6 +89,39 @@ pub fn replay(dir: &Path) -> Result<Vec<Event>> {
     Ok(text.split(|byte| *byte == b'\n').filter_map(|line| serde_json::from_slice(line).ok()).collect())
 }
 
+/// What was changed on the way of a run, in the order of its steps: the same specification with the same
+/// changes trains the same weights.
+pub(super) fn trail(dir: &RunDir) -> Result<Vec<Change>> {
+    let path = dir.events_file();
+    let text = match std::fs::read(&path) {
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+        text => text.map_err(Error::reading(&path))?,
+    };
+    // Only few lines of a long log are commands, and only those are taken apart.
+    let lines = text.split(|byte| *byte == b'\n').filter(|line| is_command(line));
+    let mut trail: Vec<Change> = lines.filter_map(|line| change(&serde_json::from_slice(line).ok()?)).collect();
+    // A run that went on from an earlier checkpoint may have been told more before the step of what it was
+    // told first.
+    trail.sort_by_key(|change| change.step);
+    Ok(trail)
+}
+
+/// What an event of a log changed for the first time.
+fn change(event: &Event) -> Option<Change> {
+    match event {
+        Event::Command { step, command, again: false, .. } if command.changes_course() => {
+            Some(Change { step: *step, command: *command })
+        }
+        _ => None,
+    }
+}
+
+/// Whether a line of a log may be a command.
+pub(super) fn is_command(line: &[u8]) -> bool {
+    const KIND: &[u8] = br#""kind":"command""#;
+    line.windows(KIND.len()).take(32).any(|part| part == KIND)
+}
+
 /// The event as a sentence for people; none for single steps.
 fn sentence(event: &Event) -> Option<String> {
     Some(match event {
@@ -118,7 +151,9 @@ fn sentence(event: &Event) -> Option<String> {
         Event::Saved(s) => {
             format!("step {}: saved {}, {} bytes in {:.2} s", s.step, s.path.display(), s.bytes, s.seconds)
         }
-        Event::Command { step, command } => format!("step {step}: told to {command:?}").to_lowercase(),
+        Event::Command { step, command, course, again } => {
+            format!("step {step}: {}", obeyed(*command, *course, *again))
+        }
         Event::Note { warning, text, .. } => format!("{}{text}", if *warning { "warning: " } else { "" }),
         Event::Ended { status, error, .. } => match (status, error) {
             (Status::Failed, Some(error)) => format!("failed: {error}"),
@@ -132,6 +167,29 @@ fn sentence(event: &Event) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::event::Command;
+
+    #[test]
+    fn the_trail_is_what_was_changed_first_in_the_order_of_the_steps() {
+        let home = tempfile::tempdir().unwrap();
+        let dir = RunDir::at(home.path());
+        assert_eq!(trail(&dir).unwrap(), []);
+        let mut log = EventLog::open(&dir).unwrap();
+        // Halved at 40, then the power went; gone on with from 30, slowed at 33, halved at 40 again.
+        for (step, command, again) in [
+            (40, Command::Halve, false),
+            (33, Command::LearningRate(1e-4), false),
+            (35, Command::Pause, false),
+            (40, Command::Halve, true),
+        ] {
+            log.write(&Event::Command { step, command, course: None, again }).unwrap();
+        }
+        let expected = [
+            Change { step: 33, command: Command::LearningRate(1e-4) },
+            Change { step: 40, command: Command::Halve },
+        ];
+        assert_eq!(trail(&dir).unwrap(), expected);
+    }
 
     #[test]
     fn a_torn_line_is_skipped_and_then_cut_off() {

@@ -5,6 +5,7 @@ mod dir;
 pub mod history;
 mod index;
 mod log;
+mod mailbox;
 mod repeats;
 pub mod series;
 
@@ -12,4 +13,5 @@ pub use conduct::{Outcome, Running, Said, Start, conduct, start};
 pub use dir::RunDir;
 pub use index::{RunRow, RunStatus, find, list};
 pub use log::{EventLog, replay};
+pub use mailbox::{Asked, Obeyed};
 pub use repeats::{Repeats, RepeatsSummary};

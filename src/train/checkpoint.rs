@@ -3,7 +3,7 @@
 
 use super::summary::Best;
 use crate::error::{Error, Result};
-use crate::event::{Scores, SplitName};
+use crate::event::{Change, Scores, SplitName};
 use crate::files::write_folder_whole;
 use crate::nn::{Engine, EngineState, Part, Stored, read_arrays, write_stored};
 use serde::{Deserialize, Serialize};
@@ -43,6 +43,10 @@ pub(super) struct LoopState {
     pub examples: u64,
     /// Tokens trained on.
     pub tokens: u64,
+    /// What was changed on the way, oldest first. The learning rate and the number of steps follow from
+    /// the specification and these.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub changes: Vec<Change>,
 }
 
 /// Folder of the checkpoint of `step` in the run directory `dir`, relative to it.
@@ -108,6 +112,7 @@ fn list(dir: &Path) -> Vec<(u64, PathBuf)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::event::Command;
     use crate::nn::{Array, Weights};
 
     fn engine(value: f32) -> EngineState {
@@ -132,11 +137,17 @@ mod tests {
         assert_eq!(load_newest(dir.path()).unwrap(), None);
         for step in [5, 10, 1_000_000] {
             let (updates, train_seconds) = (3, step as f64 / 3.0);
-            let state = LoopState { step, updates, train_seconds, ..LoopState::default() };
+            let changes = vec![
+                Change { step: 2, command: Command::Halve },
+                Change { step: 3, command: Command::LearningRate(1.0 / 3.0) },
+            ];
+            let state = LoopState { step, updates, train_seconds, changes, ..LoopState::default() };
             save(dir.path(), &state, &stored(&engine(step as f32 / 3.0))).unwrap();
         }
         let (state, back) = load_newest(dir.path()).unwrap().unwrap();
         assert_eq!((state.step, state.updates, state.train_seconds), (1_000_000, 3, 1_000_000.0 / 3.0));
+        assert_eq!(state.changes[1].command, Command::LearningRate(1.0 / 3.0));
+        assert_eq!((state.changes.len(), state.changes[0].step), (2, 2));
         assert_eq!(back, engine(1_000_000.0 / 3.0));
         assert_eq!(list(dir.path()).iter().map(|(step, _)| *step).collect::<Vec<_>>(), [10, 1_000_000]);
     }

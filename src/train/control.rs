@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 pub struct Control {
     commands: Receiver<Command>,
     questions: Receiver<Sender<Snapshot>>,
-    cancelled: Arc<AtomicBool>,
+    handle: Handle,
 }
 
 /// The steering end. Any number of copies may exist; none of their calls waits.
@@ -36,9 +36,8 @@ pub fn control() -> (Control, Handle) {
     let (command_sender, commands) = unbounded();
     let (question_sender, questions) = unbounded();
     let cancelled = Arc::new(AtomicBool::new(false));
-    let handle =
-        Handle { commands: command_sender, questions: question_sender, cancelled: cancelled.clone() };
-    (Control { commands, questions, cancelled }, handle)
+    let handle = Handle { commands: command_sender, questions: question_sender, cancelled };
+    (Control { commands, questions, handle: handle.clone() }, handle)
 }
 
 impl Handle {
@@ -59,14 +58,19 @@ impl Handle {
 }
 
 impl Control {
+    /// One more steering end.
+    pub fn handle(&self) -> Handle {
+        self.handle.clone()
+    }
+
     /// Set as soon as the training is told to stop, so that downloads and scoring end early.
     pub fn cancelled(&self) -> &AtomicBool {
-        &self.cancelled
+        &self.handle.cancelled
     }
 
     /// Whether the training was told to stop.
     pub fn is_cancelled(&self) -> bool {
-        self.cancelled.load(Ordering::Relaxed)
+        self.handle.cancelled.load(Ordering::Relaxed)
     }
 
     /// What waits to be obeyed, oldest first, if anything.
@@ -77,7 +81,7 @@ impl Control {
         self.commands.try_recv().ok().map(Request::Command)
     }
 
-    /// Waits for a request. When nobody is left who could send one, that is a stop.
+    /// Waits for a request. Both channels stay open, as this end has a sender of each.
     pub(super) fn wait(&self) -> Request {
         select! {
             recv(self.questions) -> question => question.map_or(Request::Command(Command::Stop), Request::Weights),

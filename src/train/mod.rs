@@ -17,7 +17,7 @@ mod trainer;
 pub use control::{Control, Handle, control};
 pub use evaluate::score;
 pub use plan::Plan;
-pub use schedule::{learning_rate, warmup_steps};
+pub use schedule::Rates;
 pub use scores::{Tally, argmax, cross_entropy, softmax};
 pub use summary::{Best, Summary};
 pub use trainer::{Job, train};

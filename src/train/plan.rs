@@ -21,10 +21,15 @@ impl Plan {
     pub fn new(spec: &RunSpec, rows: usize) -> Self {
         let examples_per_step = spec.per_device_train_batch_size * spec.gradient_accumulation_steps;
         let steps_per_epoch = rows.div_ceil(examples_per_step) as u64;
-        let total_steps =
-            spec.max_steps.unwrap_or((spec.num_train_epochs * steps_per_epoch as f64).ceil() as u64);
         let (eval, save, log) = (spec.eval_steps, spec.save_steps, spec.logging_steps);
-        Plan { examples_per_step, steps_per_epoch, total_steps, eval, save, log }
+        let mut plan = Plan { examples_per_step, steps_per_epoch, total_steps: 0, eval, save, log };
+        plan.total_steps = spec.max_steps.unwrap_or(plan.steps_of(spec.num_train_epochs));
+        plan
+    }
+
+    /// Optimizer steps of so many epochs.
+    pub fn steps_of(&self, epochs: f64) -> u64 {
+        (epochs * self.steps_per_epoch as f64).ceil() as u64
     }
 
     /// Epochs done after `step` optimizer steps.

@@ -2,7 +2,7 @@
 
 use crate::catalog::Metric;
 use crate::error::Error;
-use crate::event::{Scores, SplitName, Status};
+use crate::event::{Change, Scores, SplitName, Status};
 use crate::spec::RunSpec;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -50,6 +50,9 @@ pub struct Summary {
     pub test: Option<Scores>,
     /// Numbers that training changes.
     pub trainable_parameters: u64,
+    /// What was changed on the way, which the specification does not tell.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub changes: Vec<Change>,
     /// Why it failed, when it did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
@@ -78,6 +81,7 @@ impl Summary {
             validation: None,
             test: None,
             trainable_parameters: 0,
+            changes: Vec::new(),
             error: Some(error.to_string()),
         }
     }

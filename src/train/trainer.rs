@@ -4,11 +4,13 @@ use super::checkpoint::{self, LoopState};
 use super::control::Request;
 use super::evaluate::score;
 use super::setup::{Setup, prepare};
-use super::{Best, Control, Plan, Snapshot, Summary, learning_rate};
+use super::{Best, Control, Plan, Rates, Snapshot, Summary};
 use crate::batch::Batch;
 use crate::data::order::epoch_order;
 use crate::error::{Error, Result};
-use crate::event::{Command, Eval, Event, Progress, Saved, SplitName, Started, Status, Step, Unit, now};
+use crate::event::{
+    Change, Command, Eval, Event, Progress, Saved, SplitName, Started, Status, Step, Unit, now,
+};
 use crate::files::{ModelFolder, recover_folder, write_folder_whole};
 use crate::nn::{self, Engine, Part, StepInput, Stored, coverage};
 use crate::spec::RunSpec;
@@ -23,6 +25,9 @@ pub struct Job<'a> {
     pub spec: &'a RunSpec,
     /// Where `checkpoints/` and `best/` go. A checkpoint that is there is gone on from.
     pub dir: &'a Path,
+    /// What was changed on the way before, as the log tells, in the order of the steps. What the checkpoint
+    /// that is gone on from does not have yet is changed again, each at its step.
+    pub trail: &'a [Change],
 }
 
 /// Trains, saying what happens, until all steps are done or it is told to stop. The same function serves
@@ -55,8 +60,11 @@ struct Trainer<'a> {
     spec: &'a RunSpec,
     dir: &'a Path,
     plan: Plan,
+    rates: Rates,
     setup: Setup,
     state: LoopState,
+    /// What is to be changed again.
+    trail: &'a [Change],
     pending: Pending,
     /// The epoch whose order `order` is.
     ordered_epoch: Option<u64>,
@@ -79,12 +87,18 @@ impl<'a> Trainer<'a> {
         control: &'a Control,
         say: &'a mut dyn FnMut(Event),
     ) -> Result<Self> {
-        let plan = Plan::new(job.spec, setup.train.len());
+        let mut plan = Plan::new(job.spec, setup.train.len());
         let mut state = LoopState::default();
         if let Some((saved, engine)) = checkpoint::load_newest(job.dir)? {
             setup.built.engine.restore(&engine)?;
             state = saved;
         }
+        let mut rates = Rates::new(job.spec, plan.total_steps);
+        for Change { step, command } in &state.changes {
+            rates.change(*step, *command, &plan);
+        }
+        plan.total_steps = rates.course().total_steps;
+        let trail = job.trail.get(state.changes.len()..).unwrap_or_default();
         let rows = |split| setup.scored.get(&split).map_or(0, Vec::len);
         say(Event::Started(Box::new(Started {
             time: now(),
@@ -102,8 +116,10 @@ impl<'a> Trainer<'a> {
             spec: job.spec,
             dir: job.dir,
             plan,
+            rates,
             setup,
             state,
+            trail,
             pending: Pending::default(),
             ordered_epoch: None,
             order: Vec::new(),
@@ -130,12 +146,16 @@ impl<'a> Trainer<'a> {
                 saved_at = Some(step);
             }
             if step >= self.plan.total_steps || self.is_patience_over() {
+                self.say_step();
                 return Ok(Status::Finished);
             }
             if self.obey()? == Next::Stop {
                 return self.stop();
             }
-            self.step()?;
+            // It may have been told to end here, which is then scored and saved as any other end.
+            if step < self.plan.total_steps {
+                self.step()?;
+            }
         }
     }
 
@@ -165,7 +185,7 @@ impl<'a> Trainer<'a> {
     fn step(&mut self) -> Result<()> {
         let batch = self.batch();
         let step = self.state.step;
-        let learning_rate = learning_rate(self.spec, step, self.plan.total_steps);
+        let learning_rate = self.rates.at(step);
         let begun = Instant::now();
         let report = self.setup.built.engine.step(StepInput { batch: &batch, step, learning_rate })?;
         let seconds = begun.elapsed().as_secs_f64();
@@ -175,7 +195,7 @@ impl<'a> Trainer<'a> {
                 step + 1,
                 report.loss,
                 report.grad_norm,
-                self.spec.learning_rate
+                self.rates.course().learning_rate
             )));
         }
         let (examples, tokens) = (batch.len() as u64, batch.tokens() as u64);
@@ -196,8 +216,12 @@ impl<'a> Trainer<'a> {
         Ok(())
     }
 
+    /// Tells the steps since the last `step` event, if there were any.
     fn say_step(&mut self) {
         let pending = std::mem::take(&mut self.pending);
+        if pending.steps == 0 {
+            return;
+        }
         (self.say)(Event::Step(Step {
             step: self.state.step,
             epoch: self.plan.epoch(self.state.step),
@@ -320,18 +344,22 @@ impl<'a> Trainer<'a> {
 
     /// Saves the work and ends.
     fn stop(&mut self) -> Result<Status> {
-        (self.say)(Event::Command { step: self.state.step, command: Command::Stop });
-        if self.pending.steps > 0 {
-            self.say_step();
-        }
+        self.say_obeyed(Command::Stop, false);
+        self.say_step();
         if self.state.step > 0 {
             self.save()?;
         }
         Ok(Status::Stopped)
     }
 
-    /// Obeys all that waits. While paused it waits for more.
+    /// Obeys all that waits, and what the log has for this step. While paused it waits for more.
     fn obey(&mut self) -> Result<Next> {
+        while let Some((change, rest)) = self.trail.split_first()
+            && change.step <= self.state.step
+        {
+            self.trail = rest;
+            self.change(change.command, true);
+        }
         let mut paused = false;
         loop {
             let request = if paused { Some(self.control.wait()) } else { self.control.poll() };
@@ -348,15 +376,41 @@ impl<'a> Trainer<'a> {
             if command == Command::Stop {
                 return Ok(Next::Stop);
             }
-            (self.say)(Event::Command { step: self.state.step, command });
+            if command.changes_course() {
+                self.change(command, false);
+                continue;
+            }
+            self.say_obeyed(command, false);
             match command {
                 Command::Pause => paused = true,
                 Command::Resume => paused = false,
                 Command::Save => self.save()?,
                 Command::Eval => self.score_now()?,
-                Command::Stop => {}
+                _ => {}
             }
         }
+    }
+
+    /// Changes the course, and keeps in mind that it did.
+    fn change(&mut self, command: Command, again: bool) {
+        if let Err(why) = command.check() {
+            (self.say)(Event::warning(format!("not obeyed: {why}")));
+            return;
+        }
+        let step = self.state.step;
+        self.rates.change(step, command, &self.plan);
+        self.plan.total_steps = self.rates.course().total_steps;
+        self.state.changes.push(Change { step, command });
+        if self.plan.total_steps == step {
+            // The end of a training is scored on all splits, whatever was scored here before.
+            self.state.scored_at = None;
+        }
+        self.say_obeyed(command, again);
+    }
+
+    fn say_obeyed(&mut self, command: Command, again: bool) {
+        let course = command.changes_course().then(|| self.rates.course());
+        (self.say)(Event::Command { step: self.state.step, command, course, again });
     }
 
     /// Scores the validation split because somebody asked. It is looked at, and chooses nothing: so
@@ -369,7 +423,8 @@ impl<'a> Trainer<'a> {
     }
 
     fn summary(self, status: Status) -> Summary {
-        let LoopState { step, best, before, mut latest, train_seconds, examples, tokens, .. } = self.state;
+        let LoopState { step, best, before, mut latest, train_seconds, examples, tokens, changes, .. } =
+            self.state;
         let rate = |count: u64| if train_seconds > 0.0 { count as f64 / train_seconds } else { 0.0 };
         Summary {
             status,
@@ -391,6 +446,7 @@ impl<'a> Trainer<'a> {
             validation: latest.remove(&SplitName::Validation),
             test: latest.remove(&SplitName::Test),
             trainable_parameters: self.setup.built.trainable_parameters,
+            changes,
             error: None,
         }
     }

@@ -97,7 +97,7 @@ fn commands_reach_the_training_and_quitting_asks() {
     let mut app = training(120, 40, "demo", 200);
     assert_eq!(play(&mut app, "<space>"), [Effect::Tell(Command::Pause)]);
     shows(&app, "pausing");
-    update(&mut app, said(0, Event::Command { step: 187, command: Command::Pause }));
+    update(&mut app, said(0, Event::Command { step: 187, command: Command::Pause, course: None, again: false }));
     shows(&app, "paused");
     assert_eq!(play(&mut app, "<space>"), [Effect::Tell(Command::Resume)]);
     assert_eq!(play(&mut app, "v"), [Effect::Tell(Command::Eval)]);
