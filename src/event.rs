@@ -31,11 +31,11 @@ pub enum Event {
         step: u64,
         /// The command.
         command: Command,
-        /// The course from here on, after a command that changes it.
+        /// The settings from here on, after a command that changes them.
         #[serde(default, skip_serializing_if = "Option::is_none")]
-        course: Option<Course>,
+        settings: Option<Settings>,
         /// Whether the log had it already: a run that goes on from an earlier checkpoint, or is done once
-        /// more, changes its course again where it was changed before.
+        /// more, changes its settings again where it did before.
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         again: bool,
     },
@@ -278,14 +278,14 @@ pub enum Command {
 
 /// What a training can be told to change on its way.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-pub struct Course {
+pub struct Settings {
     /// The value of `learning_rate`.
     pub learning_rate: f64,
     /// Optimizer steps when the run is finished.
     pub total_steps: u64,
 }
 
-/// A command that changed the course, and when.
+/// A command that changed the settings, and when.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Change {
     /// Optimizer steps done.
@@ -314,7 +314,9 @@ impl Command {
         let number: f64 = text.parse().map_err(|_| wrong("a number is expected".into()))?;
         Ok(match key {
             "learning_rate" => Command::LearningRate(number),
-            "max_steps" => Command::MaxSteps(text.parse().map_err(|_| wrong("a whole number is expected".into()))?),
+            "max_steps" => {
+                Command::MaxSteps(text.parse().map_err(|_| wrong("a whole number is expected".into()))?)
+            }
             _ => Command::NumTrainEpochs(number),
         })
     }
@@ -335,7 +337,7 @@ impl Command {
     }
 
     /// Whether what is trained after it is another than without it.
-    pub fn changes_course(self) -> bool {
+    pub fn changes_settings(self) -> bool {
         self == Command::Halve || self.setting().is_some()
     }
 }
@@ -359,7 +361,7 @@ impl fmt::Display for Command {
 }
 
 /// `learning_rate 2.5e-4, 300 steps`.
-impl fmt::Display for Course {
+impl fmt::Display for Settings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "learning_rate {}, {} steps", format::real(self.learning_rate), self.total_steps)
     }
@@ -383,9 +385,9 @@ impl Event {
 }
 
 /// What was obeyed, as a sentence after the step: `told to halve learning_rate: learning_rate 2.5e-4, 300 steps`.
-pub fn obeyed(command: Command, course: Option<Course>, again: bool) -> String {
-    let course = course.map_or(String::new(), |course| format!(": {course}"));
-    format!("told to {command}{course}{}", if again { ", as before" } else { "" })
+pub fn obeyed(command: Command, settings: Option<Settings>, again: bool) -> String {
+    let settings = settings.map_or(String::new(), |settings| format!(": {settings}"));
+    format!("told to {command}{settings}{}", if again { ", as before" } else { "" })
 }
 
 #[cfg(test)]
@@ -412,7 +414,7 @@ mod tests {
         let said = |command| serde_json::to_string(&command).unwrap();
         assert_eq!(said(Command::Halve), r#""halve""#);
         assert_eq!(said(Command::LearningRate(1e-5)), r#"{"learning_rate":1e-5}"#);
-        let event = Event::Command { step: 4, command: Command::MaxSteps(9), course: None, again: false };
+        let event = Event::Command { step: 4, command: Command::MaxSteps(9), settings: None, again: false };
         let line = serde_json::to_string(&event).unwrap();
         assert_eq!(line, r#"{"kind":"command","step":4,"command":{"max_steps":9}}"#);
         assert_eq!(serde_json::from_str::<Event>(&line).unwrap(), event);

@@ -478,9 +478,12 @@ fn a_run_is_steered_from_another_terminal_and_can_be_replayed() {
     assert_eq!(halved.code, Some(2), "flags come before what is told: {}", halved.err);
     let halved = desk.run(&["--json", "control", "demo", "halve"]).good().json();
     assert_eq!((&halved["step"], &halved["command"]), (&step.into(), &"halve".into()));
-    assert_eq!(halved["course"]["learning_rate"], 2.5e-4);
+    assert_eq!(halved["settings"]["learning_rate"], 2.5e-4);
     let told = control(&["set", &format!("max_steps={}", step + 4)]).good().out;
-    assert_eq!(told.trim(), format!("step {step}: told to set max_steps = {0}: learning_rate 2.5e-4, {0} steps", step + 4));
+    assert_eq!(
+        told.trim(),
+        format!("step {step}: told to set max_steps = {0}: learning_rate 2.5e-4, {0} steps", step + 4)
+    );
     for wrong in ["seed=1", "learning_rate=-1", "max_steps=1.5"] {
         let told = control(&["set", wrong]).bad(2);
         assert!(told.contains(wrong.split('=').next().unwrap()), "{told}");

@@ -196,14 +196,15 @@ fn commands_are_obeyed_and_written_down_and_do_not_change_the_result() {
 
 /// Every rate that was trained with, by the step it led to.
 fn rates(events: &[Event]) -> BTreeMap<u64, f64> {
-    let steps = events.iter().filter_map(|event| if let Event::Step(step) = event { Some(step) } else { None });
+    let steps =
+        events.iter().filter_map(|event| if let Event::Step(step) = event { Some(step) } else { None });
     steps.map(|step| (step.step, step.learning_rate)).collect()
 }
 
 /// What was changed, with whether it was changed again.
 fn changed(events: &[Event]) -> Vec<(u64, Command, bool)> {
     let changed = |event: &Event| match event {
-        Event::Command { step, command, course: Some(_), again } => Some((*step, *command, *again)),
+        Event::Command { step, command, settings: Some(_), again } => Some((*step, *command, *again)),
         _ => None,
     };
     events.iter().filter_map(changed).collect()
@@ -246,10 +247,15 @@ fn a_changed_run_is_the_same_undisturbed_stopped_cut_off_and_done_once_more() {
     // told on the way there comes in between, and is known too when it is cut off once more.
     let told = early.into_iter().chain([(7, Command::Stop)]);
     let cut = run(Start::New(spec.clone()), home.path(), told).0.unwrap();
-    let forget = |step: u64| std::fs::remove_dir_all(cut.dir.join(format!("checkpoints/step-{step:06}"))).unwrap();
+    let forget =
+        |step: u64| std::fs::remove_dir_all(cut.dir.join(format!("checkpoints/step-{step:06}"))).unwrap();
     forget(7);
     let (again, events) = run(Start::Resume(cut.dir.clone()), home.path(), [(5, Command::Stop)]);
-    assert_eq!((again.unwrap().summaries[0].steps, changed(&events).len()), (5, 0), "stopped before it is due");
+    assert_eq!(
+        (again.unwrap().summaries[0].steps, changed(&events).len()),
+        (5, 0),
+        "stopped before it is due"
+    );
     forget(5);
     let (resumed, events) = run(Start::Resume(cut.dir.clone()), home.path(), [late]);
     are_the_same(&resumed.unwrap(), &whole, 10);
@@ -283,9 +289,9 @@ fn a_run_told_to_end_earlier_than_it_is_ends_there_scored_and_saved() {
     // A value that no key can have is not obeyed, and said.
     let (outcome, events) = run(Start::New(spec()), home.path(), [(3, Command::LearningRate(-1.0))]);
     assert_eq!(outcome.unwrap().summaries[0].steps, 6);
-    assert!(
-        events.iter().any(|event| matches!(event, Event::Note { warning: true, text, .. } if text.contains("not obeyed")))
-    );
+    assert!(events.iter().any(
+        |event| matches!(event, Event::Note { warning: true, text, .. } if text.contains("not obeyed"))
+    ));
     assert_eq!(changed(&events), []);
 }
 

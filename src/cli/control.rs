@@ -18,7 +18,7 @@ pub(super) fn control(global: &Global, args: &Control) -> Result<()> {
     if global.json {
         return output::json_line(&obeyed);
     }
-    output::line(format!("step {}: {}", obeyed.step, event::obeyed(obeyed.command, obeyed.course, false)))
+    output::line(format!("step {}: {}", obeyed.step, event::obeyed(obeyed.command, obeyed.settings, false)))
 }
 
 fn command(action: &Action) -> Result<Command> {

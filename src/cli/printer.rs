@@ -149,11 +149,11 @@ impl Printer {
                 saved.path.display(),
                 format::bytes(saved.bytes)
             )),
-            Event::Command { step, command, course, again } => {
-                let text = obeyed(*command, *course, *again);
+            Event::Command { step, command, settings, again } => {
+                let text = obeyed(*command, *settings, *again);
                 self.watcher.line(format!("{}step {step}  {text}", self.repeat));
-                if let (Some(run), Some(course)) = (&mut self.run, course) {
-                    run.total_steps = course.total_steps;
+                if let (Some(run), Some(settings)) = (&mut self.run, settings) {
+                    run.total_steps = settings.total_steps;
                     // The bar is made anew at the next step, as long as the run is now.
                     self.watcher.what.clear();
                 }

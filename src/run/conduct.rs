@@ -145,9 +145,13 @@ fn once_more(dir: &RunDir, runs_dir: &Path) -> Result<(RunDir, RunSpec)> {
     let changes = trail(dir)?;
     let new = RunDir::create(runs_dir, &spec)?;
     let mut log = EventLog::open(&new)?;
-    log.write(&Event::note(format!("does {} once more, with {} changes on the way", dir.name(), changes.len())))?;
+    log.write(&Event::note(format!(
+        "does {} once more, with {} changes on the way",
+        dir.name(),
+        changes.len()
+    )))?;
     for Change { step, command } in changes {
-        log.write(&Event::Command { step, command, course: None, again: false })?;
+        log.write(&Event::Command { step, command, settings: None, again: false })?;
     }
     Ok((new, spec))
 }

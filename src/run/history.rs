@@ -4,7 +4,7 @@
 
 use super::series::Series;
 use crate::catalog::Metric;
-use crate::event::{Command, Course, Eval, Event, Progress, Scores, SplitName, Started, Status, Step};
+use crate::event::{Command, Eval, Event, Progress, Scores, Settings, SplitName, Started, Status, Step};
 use crate::format;
 use crate::spec::Interval;
 use std::collections::{BTreeMap, VecDeque};
@@ -117,8 +117,8 @@ pub struct History {
     pub log: VecDeque<LogLine>,
     /// Seconds of work in steps and evaluations.
     pub work_seconds: f64,
-    /// The courses that the run was put on, with the steps done then, oldest first.
-    courses: Vec<(u64, Course)>,
+    /// The settings that the run was told, with the steps done then, oldest first.
+    settings: Vec<(u64, Settings)>,
     smoothed: Smoothed,
     window: VecDeque<(f64, u64, u64, u64)>,
     evaluation: (u64, f64),
@@ -148,7 +148,9 @@ impl History {
                 let text = format!("saved {} ({:.1} MB)", saved.path.display(), saved.bytes as f64 / 1e6);
                 self.say(LogKind::Note, text);
             }
-            Event::Command { step, command, course, again } => self.command(*step, *command, *course, *again),
+            Event::Command { step, command, settings, again } => {
+                self.command(*step, *command, *settings, *again)
+            }
             Event::Note { time, warning, text } => {
                 self.clock = self.clock.max(*time);
                 self.say(if *warning { LogKind::Warning } else { LogKind::Note }, text.clone());
@@ -195,7 +197,7 @@ impl History {
         if self.step.as_ref().is_some_and(|step| step.step > done) {
             self.step = None;
         }
-        self.courses.retain(|(step, _)| *step <= done);
+        self.settings.retain(|(step, _)| *step <= done);
     }
 
     fn step(&mut self, step: &Step) {
@@ -262,14 +264,14 @@ impl History {
         self.latest.insert(eval.split, eval.clone());
     }
 
-    fn command(&mut self, step: u64, command: Command, course: Option<Course>, again: bool) {
-        if let Some(course) = course {
-            self.courses.push((step, course));
+    fn command(&mut self, step: u64, command: Command, settings: Option<Settings>, again: bool) {
+        if let Some(settings) = settings {
+            self.settings.push((step, settings));
             if let Some(started) = &mut self.started {
-                started.total_steps = course.total_steps;
+                started.total_steps = settings.total_steps;
             }
         }
-        let text = match (command, course) {
+        let text = match (command, settings) {
             (Command::Pause, _) => {
                 self.phase = Phase::Paused;
                 format!("paused at step {step}")
@@ -281,10 +283,12 @@ impl History {
             (Command::Eval, _) => format!("asked for an evaluation at step {step}"),
             (Command::Save, _) => format!("asked for a checkpoint at step {step}"),
             (Command::Stop, _) => format!("asked to stop at step {step}"),
-            (Command::Halve | Command::LearningRate(_), Some(course)) => {
-                format!("learning_rate {} from step {step} on", format::real(course.learning_rate))
+            (Command::Halve | Command::LearningRate(_), Some(settings)) => {
+                format!("learning_rate {} from step {step} on", format::real(settings.learning_rate))
             }
-            (_, Some(course)) => format!("{} steps in all, as of step {step}", format::count(course.total_steps)),
+            (_, Some(settings)) => {
+                format!("{} steps in all, as of step {step}", format::count(settings.total_steps))
+            }
             // What a run is to do once more stands at the beginning of its log.
             (command, None) => format!("will {command} at step {step}"),
         };
@@ -322,7 +326,7 @@ impl History {
     /// The value of `learning_rate` now, which the schedule multiplies; 0 when not yet known.
     pub fn peak_learning_rate(&self) -> f64 {
         let specified = self.started.as_ref().map_or(0.0, |started| started.spec.learning_rate);
-        self.courses.last().map_or(specified, |(_, course)| course.learning_rate)
+        self.settings.last().map_or(specified, |(_, settings)| settings.learning_rate)
     }
 
     /// Share of the steps done, 0..=1.

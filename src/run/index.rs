@@ -2,6 +2,7 @@
 
 use super::dir::RunDir;
 use super::log::{is_alive, replay};
+use super::pace::Pace;
 use super::repeats::{Repeats, RepeatsSummary};
 use crate::catalog::Metric;
 use crate::error::{Error, Result};
@@ -40,6 +41,9 @@ pub struct RunRow {
     pub started: f64,
     /// Mean and spread over the seeds, with repeats.
     pub repeats: Option<Repeats>,
+    /// How fast it was, once it has ended.
+    #[serde(skip)]
+    pub pace: Option<Pace>,
 }
 
 /// Where a run stands.
@@ -120,6 +124,7 @@ fn row(dir: &RunDir) -> Option<RunRow> {
         (_, None, Some(ended)) => status(ended),
         (_, None, None) => RunStatus::Interrupted,
     };
+    let pace = summary.as_ref().and_then(|summary| Pace::of_summary(summary, &spec));
     let best = summary.as_ref().and_then(|s| s.best).map(|best| (best.metric, best.value)).or(log.best);
     Some(RunRow {
         dir: dir.path().to_path_buf(),
@@ -135,6 +140,7 @@ fn row(dir: &RunDir) -> Option<RunRow> {
         train_seconds: summary.as_ref().map_or(log.seconds, |s| s.train_seconds),
         started: log.started,
         repeats: repeats.map(|r| r.repeats),
+        pace,
     })
 }
 
@@ -179,7 +185,7 @@ impl Log {
                 self.steps = started.first_step;
                 self.ended = None;
             }
-            Event::Command { course: Some(course), .. } => self.total_steps = course.total_steps,
+            Event::Command { settings: Some(settings), .. } => self.total_steps = settings.total_steps,
             Event::Step(step) => {
                 self.steps = step.step;
                 self.seconds += step.seconds;

@@ -99,7 +99,8 @@ pub(super) fn trail(dir: &RunDir) -> Result<Vec<Change>> {
     };
     // Only few lines of a long log are commands, and only those are taken apart.
     let lines = text.split(|byte| *byte == b'\n').filter(|line| is_command(line));
-    let mut trail: Vec<Change> = lines.filter_map(|line| change(&serde_json::from_slice(line).ok()?)).collect();
+    let mut trail: Vec<Change> =
+        lines.filter_map(|line| change(&serde_json::from_slice(line).ok()?)).collect();
     // A run that went on from an earlier checkpoint may have been told more before the step of what it was
     // told first.
     trail.sort_by_key(|change| change.step);
@@ -109,7 +110,7 @@ pub(super) fn trail(dir: &RunDir) -> Result<Vec<Change>> {
 /// What an event of a log changed for the first time.
 fn change(event: &Event) -> Option<Change> {
     match event {
-        Event::Command { step, command, again: false, .. } if command.changes_course() => {
+        Event::Command { step, command, again: false, .. } if command.changes_settings() => {
             Some(Change { step: *step, command: *command })
         }
         _ => None,
@@ -151,8 +152,8 @@ fn sentence(event: &Event) -> Option<String> {
         Event::Saved(s) => {
             format!("step {}: saved {}, {} bytes in {:.2} s", s.step, s.path.display(), s.bytes, s.seconds)
         }
-        Event::Command { step, command, course, again } => {
-            format!("step {step}: {}", obeyed(*command, *course, *again))
+        Event::Command { step, command, settings, again } => {
+            format!("step {step}: {}", obeyed(*command, *settings, *again))
         }
         Event::Note { warning, text, .. } => format!("{}{text}", if *warning { "warning: " } else { "" }),
         Event::Ended { status, error, .. } => match (status, error) {
@@ -182,7 +183,7 @@ mod tests {
             (35, Command::Pause, false),
             (40, Command::Halve, true),
         ] {
-            log.write(&Event::Command { step, command, course: None, again }).unwrap();
+            log.write(&Event::Command { step, command, settings: None, again }).unwrap();
         }
         let expected = [
             Change { step: 33, command: Command::LearningRate(1e-4) },

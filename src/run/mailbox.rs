@@ -10,7 +10,7 @@
 use super::dir::RunDir;
 use super::log::{is_alive, is_command};
 use crate::error::{Error, Result};
-use crate::event::{Command, Course, Event, now};
+use crate::event::{Command, Event, Settings, now};
 use crate::train::Handle;
 use crossbeam_channel::{RecvTimeoutError, Sender, bounded};
 use serde::{Deserialize, Serialize};
@@ -119,9 +119,9 @@ pub struct Obeyed {
     pub step: u64,
     /// The command.
     pub command: Command,
-    /// The course from here on, after a command that changes it.
+    /// The settings from here on, after a command that changes them.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub course: Option<Course>,
+    pub settings: Option<Settings>,
 }
 
 impl Asked {
@@ -184,10 +184,10 @@ impl Asked {
         for log in &mut self.logs {
             log.lines(|line| {
                 let event = is_command(line).then(|| serde_json::from_slice(line).ok()).flatten();
-                if let Some(Event::Command { step, command, course, again: false }) = event
+                if let Some(Event::Command { step, command, settings, again: false }) = event
                     && std::mem::discriminant(&command) == std::mem::discriminant(&self.command)
                 {
-                    found = found.or(Some(Obeyed { step, command, course }));
+                    found = found.or(Some(Obeyed { step, command, settings }));
                 }
             });
         }
@@ -230,7 +230,7 @@ mod tests {
         let (control, _handle) = crate::train::control();
         let mailbox = Mailbox::open(&dir, control.handle()).unwrap();
         let mut log = EventLog::open(&dir).unwrap();
-        let obeyed = |step, command| Event::Command { step, command, course: None, again: false };
+        let obeyed = |step, command| Event::Command { step, command, settings: None, again: false };
         log.write(&obeyed(1, Command::Halve)).unwrap();
         let asked = Asked::of(home.path(), Command::Halve).unwrap();
         let waiting = std::thread::spawn(move || asked.wait());

@@ -6,6 +6,8 @@ pub mod history;
 mod index;
 mod log;
 mod mailbox;
+mod pace;
+pub mod queue;
 mod repeats;
 pub mod series;
 
@@ -14,4 +16,5 @@ pub use dir::RunDir;
 pub use index::{RunRow, RunStatus, find, list};
 pub use log::{EventLog, replay};
 pub use mailbox::{Asked, Obeyed};
+pub use pace::Pace;
 pub use repeats::{Repeats, RepeatsSummary};

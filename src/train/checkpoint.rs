@@ -39,6 +39,9 @@ pub(super) struct LoopState {
     pub latest: BTreeMap<SplitName, Scores>,
     /// Seconds of the optimizer steps.
     pub train_seconds: f64,
+    /// Seconds of scoring.
+    #[serde(default)]
+    pub scoring_seconds: f64,
     /// Examples trained on.
     pub examples: u64,
     /// Tokens trained on.

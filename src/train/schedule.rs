@@ -2,7 +2,7 @@
 //! on the way.
 
 use super::Plan;
-use crate::event::{Command, Course};
+use crate::event::{Command, Settings};
 use crate::spec::{RunSpec, Schedule};
 
 /// The learning rate of every step.
@@ -18,7 +18,7 @@ pub struct Rates {
     schedule: Schedule,
     warmup: u64,
     planned_steps: u64,
-    course: Course,
+    settings: Settings,
     bend: Option<Bend>,
 }
 
@@ -37,21 +37,21 @@ impl Rates {
             schedule: spec.lr_scheduler_type,
             warmup: warmup_steps(spec, planned_steps),
             planned_steps,
-            course: Course { learning_rate: spec.learning_rate, total_steps: planned_steps },
+            settings: Settings { learning_rate: spec.learning_rate, total_steps: planned_steps },
             bend: None,
         }
     }
 
     /// What they come to now.
-    pub fn course(&self) -> Course {
-        self.course
+    pub fn settings(&self) -> Settings {
+        self.settings
     }
 
-    /// Changes the course after `step` steps as `command` says.
+    /// Changes what comes after `step` steps as `command` says.
     pub fn change(&mut self, step: u64, command: Command, plan: &Plan) {
         match command {
-            Command::Halve => self.course.learning_rate *= 0.5,
-            Command::LearningRate(rate) => self.course.learning_rate = twelve_digits(rate),
+            Command::Halve => self.settings.learning_rate *= 0.5,
+            Command::LearningRate(rate) => self.settings.learning_rate = twelve_digits(rate),
             Command::MaxSteps(steps) => self.end_at(step, steps),
             Command::NumTrainEpochs(epochs) => self.end_at(step, plan.steps_of(twelve_digits(epochs))),
             Command::Pause | Command::Resume | Command::Eval | Command::Save | Command::Stop => {}
@@ -62,7 +62,7 @@ impl Rates {
         let bend = step.max(self.warmup);
         self.bend = Some(Bend { step: bend, place: self.place(bend) });
         // What is done cannot be undone: at the earliest the run ends where it is.
-        self.course.total_steps = total_steps.max(step);
+        self.settings.total_steps = total_steps.max(step);
     }
 
     /// The place of a step in the planned schedule, in steps of the plan.
@@ -70,7 +70,7 @@ impl Rates {
         match self.bend {
             Some(bend) if step > bend.step => {
                 let pace = (self.planned_steps as f64 - bend.place).max(0.0)
-                    / self.course.total_steps.saturating_sub(bend.step).max(1) as f64;
+                    / self.settings.total_steps.saturating_sub(bend.step).max(1) as f64;
                 bend.place + (step - bend.step) as f64 * pace
             }
             _ => step as f64,
@@ -79,7 +79,7 @@ impl Rates {
 
     /// The learning rate of optimizer step `step` (from 0).
     pub fn at(&self, step: u64) -> f64 {
-        let (place, warmup, rate) = (self.place(step), self.warmup as f64, self.course.learning_rate);
+        let (place, warmup, rate) = (self.place(step), self.warmup as f64, self.settings.learning_rate);
         if place < warmup {
             return rate * place / warmup;
         }
@@ -146,15 +146,16 @@ mod tests {
 
     fn rates(kind: Schedule, changes: &[(u64, Command)]) -> Vec<f64> {
         let spec = RunSpec { lr_scheduler_type: kind, warmup_steps: Some(2), learning_rate: 1.0, ..spec() };
-        let plan = Plan::new(&RunSpec { max_steps: Some(10), per_device_train_batch_size: 1, ..spec.clone() }, 5);
+        let plan =
+            Plan::new(&RunSpec { max_steps: Some(10), per_device_train_batch_size: 1, ..spec.clone() }, 5);
         let mut rates = Rates::new(&spec, 10);
         let mut course = Vec::new();
         let mut step = 0;
-        while step < rates.course().total_steps {
+        while step < rates.settings().total_steps {
             for (at, command) in changes.iter().filter(|(at, _)| *at == step) {
                 rates.change(*at, *command, &plan);
             }
-            if step < rates.course().total_steps {
+            if step < rates.settings().total_steps {
                 course.push((rates.at(step) * 1e4).round() / 1e4);
             }
             step += 1;

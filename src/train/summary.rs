@@ -33,6 +33,9 @@ pub struct Summary {
     pub epochs: f64,
     /// Seconds of the optimizer steps; scoring and saving are not in it.
     pub train_seconds: f64,
+    /// Seconds of scoring.
+    #[serde(default)]
+    pub scoring_seconds: f64,
     /// Examples trained on in each of these seconds.
     pub examples_per_second: f64,
     /// Tokens trained on in each of these seconds.
@@ -73,6 +76,7 @@ impl Summary {
             steps: 0,
             epochs: 0.0,
             train_seconds: 0.0,
+            scoring_seconds: 0.0,
             examples_per_second: 0.0,
             tokens_per_second: 0.0,
             before: BTreeMap::new(),

@@ -97,7 +97,7 @@ impl<'a> Trainer<'a> {
         for Change { step, command } in &state.changes {
             rates.change(*step, *command, &plan);
         }
-        plan.total_steps = rates.course().total_steps;
+        plan.total_steps = rates.settings().total_steps;
         let trail = job.trail.get(state.changes.len()..).unwrap_or_default();
         let rows = |split| setup.scored.get(&split).map_or(0, Vec::len);
         say(Event::Started(Box::new(Started {
@@ -195,7 +195,7 @@ impl<'a> Trainer<'a> {
                 step + 1,
                 report.loss,
                 report.grad_norm,
-                self.rates.course().learning_rate
+                self.rates.settings().learning_rate
             )));
         }
         let (examples, tokens) = (batch.len() as u64, batch.tokens() as u64);
@@ -283,6 +283,7 @@ impl<'a> Trainer<'a> {
         let batch_size = spec.per_device_eval_batch_size;
         let scores = score(built.engine.as_mut(), rows, spec.task(), batch_size, &mut tick)?;
         let (epoch, seconds) = (self.plan.epoch(step), begun.elapsed().as_secs_f64());
+        self.state.scoring_seconds += seconds;
         Ok(scores.map(|scores| Eval { step, epoch, split, scores, best: false, seconds }))
     }
 
@@ -376,7 +377,7 @@ impl<'a> Trainer<'a> {
             if command == Command::Stop {
                 return Ok(Next::Stop);
             }
-            if command.changes_course() {
+            if command.changes_settings() {
                 self.change(command, false);
                 continue;
             }
@@ -391,7 +392,7 @@ impl<'a> Trainer<'a> {
         }
     }
 
-    /// Changes the course, and keeps in mind that it did.
+    /// Changes the settings, and keeps in mind that it did.
     fn change(&mut self, command: Command, again: bool) {
         if let Err(why) = command.check() {
             (self.say)(Event::warning(format!("not obeyed: {why}")));
@@ -399,7 +400,7 @@ impl<'a> Trainer<'a> {
         }
         let step = self.state.step;
         self.rates.change(step, command, &self.plan);
-        self.plan.total_steps = self.rates.course().total_steps;
+        self.plan.total_steps = self.rates.settings().total_steps;
         self.state.changes.push(Change { step, command });
         if self.plan.total_steps == step {
             // The end of a training is scored on all splits, whatever was scored here before.
@@ -409,8 +410,8 @@ impl<'a> Trainer<'a> {
     }
 
     fn say_obeyed(&mut self, command: Command, again: bool) {
-        let course = command.changes_course().then(|| self.rates.course());
-        (self.say)(Event::Command { step: self.state.step, command, course, again });
+        let settings = command.changes_settings().then(|| self.rates.settings());
+        (self.say)(Event::Command { step: self.state.step, command, settings, again });
     }
 
     /// Scores the validation split because somebody asked. It is looked at, and chooses nothing: so
@@ -423,8 +424,8 @@ impl<'a> Trainer<'a> {
     }
 
     fn summary(self, status: Status) -> Summary {
-        let LoopState { step, best, before, mut latest, train_seconds, examples, tokens, changes, .. } =
-            self.state;
+        let LoopState { step, best, before, mut latest, examples, tokens, changes, .. } = self.state;
+        let LoopState { train_seconds, scoring_seconds, .. } = self.state;
         let rate = |count: u64| if train_seconds > 0.0 { count as f64 / train_seconds } else { 0.0 };
         Summary {
             status,
@@ -438,6 +439,7 @@ impl<'a> Trainer<'a> {
             steps: step,
             epochs: self.plan.epoch(step),
             train_seconds,
+            scoring_seconds,
             examples_per_second: rate(examples),
             tokens_per_second: rate(tokens),
             before,

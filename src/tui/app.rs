@@ -7,6 +7,7 @@ use super::screens::popup::Popup;
 use super::screens::run_view::RunView;
 use super::screens::runs::Runs;
 use super::theme::Theme;
+use crate::run::RunStatus;
 use crate::spec::{RunSpec, Value};
 
 /// The screens that one goes between.
@@ -112,6 +113,17 @@ impl App {
     /// Whether this process is training now.
     pub fn is_training(&self) -> bool {
         self.training.as_ref().is_some_and(RunView::is_live)
+    }
+
+    /// The run on the Live screen, if somebody trains it who can be told something.
+    pub fn steered(&self) -> Option<&RunView> {
+        self.shown().filter(|run| run.is_live() || self.is_trained_elsewhere(run))
+    }
+
+    /// Whether another process trains that run.
+    pub fn is_trained_elsewhere(&self, run: &RunView) -> bool {
+        let mut rows = self.runs.runs.iter().filter(|row| row.dir == run.dir);
+        !run.is_live() && !run.history().is_over() && rows.any(|row| row.status == RunStatus::Running)
     }
 
     /// Goes to a screen.

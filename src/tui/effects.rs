@@ -4,13 +4,14 @@
 
 use super::Options;
 use super::app::ExperimentRow;
-use super::msg::{Effect, Msg, Opened};
+use super::msg::{Effect, Msg, Opened, Work};
 use super::screens::infer::Source;
 use crate::error::{Error, Result};
 use crate::event::Command;
 use crate::predict::{Predictor, Verdict};
 use crate::run::history::History;
-use crate::run::{Outcome, RunDir, Running, Said, Start, list, replay, start};
+use crate::run::queue::{Begun, Edit, Queue, Turn};
+use crate::run::{Asked, Outcome, RunDir, Running, Said, Start, list, replay, start};
 use crate::spec::{Experiments, RunSpec};
 use crate::train::Snapshot;
 use crossbeam_channel::{Receiver, Sender, never, select, unbounded};
@@ -23,6 +24,10 @@ pub(super) struct World {
     options: Options,
     messages: Sender<Msg>,
     running: Option<Running>,
+    /// Keeps the queue from training beside it; given back with it.
+    turn: Option<Turn>,
+    /// The queue that was last told.
+    queue: Option<Queue>,
     /// Number of the training, so that the weights of one are not taken for those of another.
     training: u64,
     errands: Sender<Errand>,
@@ -54,7 +59,16 @@ impl World {
         spawn("files", move || run_errands(&files, &waiting, &sender))?;
         let (models, sender) = (options.clone(), messages.clone());
         spawn("inference", move || Judge::new(models, sender).run(&asked))?;
-        Ok(World { options, messages, running: None, training: 0, errands, questions })
+        Ok(World {
+            options,
+            messages,
+            running: None,
+            turn: None,
+            queue: None,
+            training: 0,
+            errands,
+            questions,
+        })
     }
 
     /// What the training says; never anything while there is none.
@@ -65,23 +79,31 @@ impl World {
     /// Does `effect` and says what is known of it at once. Those of the terminal are the loop's.
     pub(super) fn cause(&mut self, effect: Effect) -> Option<Msg> {
         match effect {
-            Effect::Refresh => self.errand(Errand::List),
+            Effect::Refresh => {
+                self.errand(Errand::List);
+                return self.look_at_queue();
+            }
             Effect::Replay(dir) => self.errand(Errand::Replay(dir)),
             Effect::Tail(dir) => self.errand(Errand::Tail(dir)),
             Effect::Save { name, changes } => self.errand(Errand::Save { name, changes }),
             Effect::Delete(dir) => self.errand(Errand::Delete(dir)),
-            Effect::Start(spec) => return Some(self.begin(Ok(Start::New(*spec)))),
-            Effect::StartChanged { name, changes } => {
-                let spec = changed(&self.options, &name, &changes);
-                return Some(self.begin(spec.map(Start::New)));
+            Effect::Begin(work) => return Some(self.begin(work)),
+            Effect::Enqueue(work) => {
+                let edit = self.start_of(work).map(|start| Edit::Add(Box::new(start)));
+                return Some(self.edit_queue(edit));
             }
-            Effect::Resume(dir) => return Some(self.begin(Ok(Start::Resume(dir)))),
+            Effect::EditQueue(edit) => return Some(self.edit_queue(Ok(edit))),
+            Effect::BeginNext => return self.begin_next(),
+            Effect::LookAtQueue => return self.look_at_queue(),
             Effect::Tell(command) => self.tell(command),
+            Effect::TellOther(dir, command) => {
+                return Asked::of(&dir, command).err().map(|why| trouble("The run does not hear it", &why));
+            }
             Effect::Open { asked, source } => self.open(asked, source),
             Effect::Classify { asked, text, text_pair } => {
                 self.questions.send(Question::Classify { asked, text, text_pair }).ok();
             }
-            Effect::Suspend | Effect::Redraw | Effect::Quit => {}
+            Effect::Suspend | Effect::Redraw | Effect::Notify(_) | Effect::Quit => {}
         }
         None
     }
@@ -95,39 +117,103 @@ impl World {
 
     /// Waits for the training, whose channel was closed, and says how it ended.
     pub(super) fn finish(&mut self) -> Option<Result<Outcome>> {
-        self.running.take().map(Running::join)
+        let outcome = self.running.take().map(Running::join);
+        self.turn = None;
+        outcome
     }
 
     fn errand(&self, errand: Errand) {
         self.errands.send(errand).ok();
     }
 
+    fn start_of(&self, work: Work) -> Result<Start> {
+        Ok(match work {
+            Work::Spec(spec) => Start::New(*spec),
+            Work::Changed { name, changes } => Start::New(changed(&self.options, &name, &changes)?),
+            Work::Resume(dir) => Start::Resume(dir),
+        })
+    }
+
     /// The answer comes at once, so that it is known before the training says its first word.
-    fn begin(&mut self, what: Result<Start>) -> Msg {
-        let begun = what.and_then(|what| {
-            let (what, earlier) = match what {
-                Start::New(spec) => {
-                    let device = self.options.device.clone().unwrap_or(spec.device.clone());
-                    (Start::New(RunSpec { device, ..spec }), Vec::new())
-                }
-                Start::Resume(dir) => {
-                    let (_, earlier) = histories(&dir)?;
-                    (Start::Resume(dir), earlier)
-                }
-            };
-            let running = start(what, &self.options.runs_dir)?;
-            let spec = RunDir::at(&running.dir).spec()?;
-            Ok((running, spec, earlier))
-        });
-        match begun {
-            Ok((running, spec, earlier)) => {
-                let dir = running.dir.clone();
-                self.training += 1;
-                self.running = Some(running);
-                Msg::Begun { spec: Box::new(spec), dir, earlier }
-            }
+    fn begin(&mut self, work: Work) -> Msg {
+        // The queue that trains in another interface does not keep a person from training here.
+        let turn = Turn::shared(&self.options.runs_dir);
+        let begun = self.start_of(work).and_then(|start| begin(start, &self.options));
+        match begun.and_then(|(running, earlier)| self.begun(running, turn, earlier, None)) {
+            Ok(msg) => msg,
             Err(error) => trouble("The run cannot be started", &error),
         }
+    }
+
+    fn begin_next(&mut self) -> Option<Msg> {
+        let mut earlier = Vec::new();
+        let begun = Queue::begin_next(&self.options.runs_dir, |start| {
+            let (running, histories) = begin(start, &self.options)?;
+            earlier = histories;
+            Ok(running)
+        });
+        let begun = match begun {
+            Ok(None) => return self.look_at_queue(),
+            Ok(Some(Begun { turn, running, queue })) => {
+                self.queue = Some(queue.clone());
+                self.begun(running, Some(turn), earlier, Some(queue))
+            }
+            Err(error) => Err(error),
+        };
+        begun.map_or_else(|error| Some(self.not_begun(&error)), Some)
+    }
+
+    /// Why the next run of the queue was not begun: it was at fault and taken out, or the queue is.
+    fn not_begun(&mut self, error: &Error) -> Msg {
+        match self.look_at_queue() {
+            Some(queue @ Msg::Queued(Ok(_))) => {
+                self.messages.send(trouble("A run of the queue cannot be started", error)).ok();
+                queue
+            }
+            _ => self.no_queue(error),
+        }
+    }
+
+    fn begun(
+        &mut self,
+        running: Running,
+        turn: Option<Turn>,
+        earlier: Vec<History>,
+        queue: Option<Queue>,
+    ) -> Result<Msg> {
+        let dir = running.dir.clone();
+        let spec = Box::new(RunDir::at(&dir).spec()?);
+        self.training += 1;
+        self.running = Some(running);
+        self.turn = turn;
+        Ok(Msg::Begun { spec, dir, earlier, queue })
+    }
+
+    fn edit_queue(&mut self, edit: Result<Edit>) -> Msg {
+        match edit.and_then(|edit| Queue::edit(&self.options.runs_dir, edit)) {
+            Ok(queue) => {
+                self.queue = Some(queue.clone());
+                Msg::Queued(Ok(queue))
+            }
+            Err(error) => trouble("The queue is as it was", &error),
+        }
+    }
+
+    /// The queue, if it is another than was last told.
+    fn look_at_queue(&mut self) -> Option<Msg> {
+        match Queue::read(&self.options.runs_dir) {
+            Ok(queue) if self.queue.as_ref() == Some(&queue) => None,
+            Ok(queue) => {
+                self.queue = Some(queue.clone());
+                Some(Msg::Queued(Ok(queue)))
+            }
+            Err(error) => Some(self.no_queue(&error)),
+        }
+    }
+
+    fn no_queue(&mut self, error: &Error) -> Msg {
+        self.queue = None;
+        Msg::Queued(Err(error.to_string()))
     }
 
     fn open(&self, asked: u64, source: Source) {
@@ -151,6 +237,21 @@ impl World {
 fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> Result<()> {
     let thread = std::thread::Builder::new().name(name.into()).spawn(work);
     thread.map(drop).map_err(|e| Error::Device(format!("cannot start a thread for {name}: {e}")))
+}
+
+/// Starts a run, on the device that the interface was opened for. Also says what its seeds did before.
+fn begin(what: Start, options: &Options) -> Result<(Running, Vec<History>)> {
+    let (what, earlier) = match (what, &options.device) {
+        (Start::New(spec), Some(device)) => {
+            (Start::New(RunSpec { device: device.clone(), ..spec }), Vec::new())
+        }
+        (Start::Resume(dir), _) => {
+            let (_, earlier) = histories(&dir)?;
+            (Start::Resume(dir), earlier)
+        }
+        (what, _) => (what, Vec::new()),
+    };
+    Ok((start(what, &options.runs_dir)?, earlier))
 }
 
 fn trouble(title: &str, error: &Error) -> Msg {

@@ -3,6 +3,7 @@
 
 use super::app::{App, Tab};
 use super::msg::Action;
+use super::screens::runs::Line;
 use super::theme::Theme;
 use crate::event::Command;
 use crate::run::history::Phase;
@@ -155,6 +156,10 @@ const fn ctrl(c: char) -> Press {
     Press(KeyCode::Char(c), KeyModifiers::CONTROL)
 }
 
+const fn alt_key(code: KeyCode) -> Press {
+    Press(code, KeyModifiers::ALT)
+}
+
 const fn alt(c: char) -> Press {
     Press(KeyCode::Char(c), KeyModifiers::ALT)
 }
@@ -212,8 +217,36 @@ fn on_judge(app: &App) -> bool {
     app.runs.run().is_some_and(|run| run.best.is_some())
 }
 
+fn on_queued(app: &App) -> bool {
+    matches!(app.runs.line(), Some(Line::Queued(_)))
+}
+
+fn on_waiting(app: &App) -> bool {
+    matches!(app.runs.line(), Some(Line::Queued(entry)) if !entry.is_begun)
+}
+
+fn on_begun(app: &App) -> bool {
+    matches!(app.runs.line(), Some(Line::Queued(entry)) if entry.is_begun)
+}
+
+fn can_wait(app: &App) -> bool {
+    on_experiment(app) || on_resumable(app)
+}
+
+fn is_held(app: &App) -> bool {
+    has_queue(app) && app.runs.queue.list.is_held
+}
+
+fn is_not_held(app: &App) -> bool {
+    has_queue(app) && !app.runs.queue.list.is_held
+}
+
+fn has_queue(app: &App) -> bool {
+    !app.runs.queue.list.entries.is_empty()
+}
+
 fn is_training(app: &App) -> bool {
-    app.viewed.is_none() && app.is_training()
+    app.steered().is_some()
 }
 
 fn is_paused(app: &App) -> bool {
@@ -262,6 +295,39 @@ pub static BINDINGS: &[Binding] = &[
         "curves",
         "show the curves of the run under the cursor",
     ),
+    bind_when(on_waiting, Place::Runs, ENTER, Action::Enter, "next", "let the waiting run be the next"),
+    bind_when(
+        on_begun,
+        Place::Runs,
+        ENTER,
+        Action::Enter,
+        "curves",
+        "show the curves of the run under the cursor",
+    ),
+    bind_when(
+        on_waiting,
+        Place::Runs,
+        &[char('K'), alt_key(KeyCode::Up)],
+        Action::Earlier,
+        "earlier",
+        "let the waiting run change places with the one before it",
+    ),
+    bind_when(
+        on_waiting,
+        Place::Runs,
+        &[char('J'), alt_key(KeyCode::Down)],
+        Action::Later,
+        "later",
+        "let the waiting run change places with the one after it",
+    ),
+    bind_when(
+        on_queued,
+        Place::Runs,
+        &[char('d')],
+        Action::Delete,
+        "remove",
+        "take the run out of the queue",
+    ),
     bind_when(
         on_experiment,
         Place::Runs,
@@ -296,6 +362,24 @@ pub static BINDINGS: &[Binding] = &[
         "type sentences into the run's best weights",
     ),
     bind_when(on_run, Place::Runs, &[char('d')], Action::Delete, "delete", "delete the run, after asking"),
+    bind_when(
+        can_wait,
+        Place::Runs,
+        &[char('a')],
+        Action::Enqueue,
+        "queue",
+        "put it into the queue: it is trained when its turn comes",
+    ),
+    bind_when(
+        is_not_held,
+        Place::Runs,
+        &[char('h')],
+        Action::Hold,
+        "hold",
+        "hold the queue: what is being trained goes on, and nothing is begun after it",
+    ),
+    bind_when(is_held, Place::Runs, &[char('h')], Action::Hold, "go on", "go on with the queue"),
+    bind(Place::Runs, TAB, Action::Next, "", "to the next part: experiments, queue, past runs"),
     bind(Place::Runs, &[char('/')], Action::Filter, "filter", "show only what contains a text"),
     bind(Place::Runs, UP, Action::Up, "", "one line up"),
     bind(Place::Runs, DOWN, Action::Down, "", "one line down"),
@@ -322,6 +406,13 @@ pub static BINDINGS: &[Binding] = &[
         Action::StartForm,
         "start",
         "start with these values, without saving them",
+    ),
+    bind(
+        Place::Form,
+        &[char('a')],
+        Action::Enqueue,
+        "queue",
+        "put it into the queue with these values, without saving them",
     ),
     bind(
         Place::Form,
@@ -378,7 +469,7 @@ pub static BINDINGS: &[Binding] = &[
         Place::Live,
         &[char('v')],
         Action::Tell(Command::Eval),
-        "evaluate",
+        "eval",
         "score the validation split now; it changes nothing",
     ),
     bind_when(
@@ -398,6 +489,22 @@ pub static BINDINGS: &[Binding] = &[
         "stop the training; the work is saved",
     ),
     bind(Place::Live, &[char('i')], Action::Infer, "infer", "type sentences into the weights of this run"),
+    bind_when(
+        is_training,
+        Place::Live,
+        &[char('l')],
+        Action::LearningRate,
+        "rate",
+        "halve or set the learning rate from here on",
+    ),
+    bind_when(
+        is_training,
+        Place::Live,
+        &[char('e')],
+        Action::Length,
+        "length",
+        "train longer or shorter than planned, or end here",
+    ),
     bind_when(has_one_chart, Place::Live, TAB, Action::Next, "chart", "the other chart"),
     bind_when(
         has_seeds,

@@ -63,8 +63,10 @@ pub fn open(options: Options) -> Result<()> {
     let mut screen = Screen::take(theme)?;
     let mut app = App::new(theme, screen.size(), now(), machine());
     app.utc_offset = i64::from(jiff::Zoned::now().offset().seconds());
-    let mut world = World::new(options.clone(), sender)?;
-    world.cause(Effect::Refresh);
+    let mut world = World::new(options.clone(), sender.clone())?;
+    if let Some(queue) = world.cause(Effect::Refresh) {
+        sender.send(queue).ok();
+    }
     if let Some(dir) = options.attach {
         app.tab = Tab::Live;
         app.viewed = Some(RunView::past(crate::spec::built_in(""), dir.clone(), Vec::new()));
@@ -142,6 +144,11 @@ impl Loop {
                     Effect::Quit => return Ok(()),
                     Effect::Redraw if screen.clear().is_err() => return self.stop(GONE),
                     Effect::Suspend if screen.sleep().is_err() => return self.stop(GONE),
+                    Effect::Notify(text) => {
+                        if screen.notify(&format!("glue-tui: {text}"), self.app.theme.ascii).is_err() {
+                            return self.stop(GONE);
+                        }
+                    }
                     effect => {
                         let msg = self.world.cause(effect);
                         effects.extend(msg.map_or(Vec::new(), |msg| update(&mut self.app, msg)));
@@ -214,7 +221,10 @@ impl Loop {
 
     /// Whether anything on the screen changes with time alone.
     fn needs_clock(&self) -> bool {
-        self.app.is_training() || self.app.viewed.as_ref().is_some_and(|run| !run.history().is_over())
+        let waits = !self.app.runs.queue.list.entries.is_empty() && !self.app.runs.queue.list.is_held;
+        waits
+            || self.app.is_training()
+            || self.app.viewed.as_ref().is_some_and(|run| !run.history().is_over())
     }
 
     /// Gives the terminal back, stops the training and waits until its work is saved.

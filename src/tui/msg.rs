@@ -6,6 +6,7 @@ use super::widgets::text_field::Edit;
 use crate::event::Command;
 use crate::predict::Verdict;
 use crate::run::history::History;
+use crate::run::queue::{Edit as QueueEdit, Queue};
 use crate::run::{RunRow, Said};
 use crate::spec::RunSpec;
 use std::path::PathBuf;
@@ -44,7 +45,11 @@ pub enum Msg {
         dir: PathBuf,
         /// What its seeds did before, when it is gone on with.
         earlier: Vec<History>,
+        /// The queue, when it is one of the queue's.
+        queue: Option<Queue>,
     },
+    /// The queue as it is now, or why it cannot be read or changed.
+    Queued(Result<Queue, String>),
     /// The training said something.
     Said(Said),
     /// The training is over; with the error when it failed.
@@ -91,7 +96,7 @@ pub struct Opened {
 }
 
 /// What a key can mean.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Action {
     /// Leave the program.
     Quit,
@@ -125,8 +130,16 @@ pub enum Action {
     Copy,
     /// Go on with a run.
     Resume,
-    /// Delete a run.
+    /// Delete a run, or take it out of the queue.
     Delete,
+    /// Put something into the queue.
+    Enqueue,
+    /// Let the run change places with the one before it.
+    Earlier,
+    /// Let the run change places with the one after it.
+    Later,
+    /// Hold the queue, or go on with it.
+    Hold,
     /// Show only what contains a text.
     Filter,
     /// Type sentences into a model.
@@ -145,6 +158,10 @@ pub enum Action {
     Next,
     /// Say something to the training.
     Tell(Command),
+    /// Choose another learning rate.
+    LearningRate,
+    /// Choose another number of steps.
+    Length,
     /// Stop the training, after asking.
     StopRun,
     /// The seed before.
@@ -159,24 +176,43 @@ pub enum Action {
     Answer(usize),
 }
 
-/// Something to be done in the world.
+/// A training to begin.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Effect {
-    /// Read the experiments file and list the runs.
-    Refresh,
-    /// Start a run of a specification.
-    Start(Box<RunSpec>),
-    /// Start a run of an experiment with changes that are not in the file.
-    StartChanged {
+pub enum Work {
+    /// Of a specification.
+    Spec(Box<RunSpec>),
+    /// Of an experiment with changes that are not in the file.
+    Changed {
         /// The experiment.
         name: String,
         /// Keys and values as typed.
         changes: Vec<(&'static str, String)>,
     },
-    /// Go on with the run of that directory.
+    /// Of the run of that directory, from its newest checkpoint.
     Resume(PathBuf),
+}
+
+/// Something to be done in the world.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Effect {
+    /// Read the experiments file and list the runs.
+    Refresh,
+    /// Begin a training.
+    Begin(Work),
+    /// Let a training wait for its turn.
+    Enqueue(Work),
+    /// Change the queue.
+    EditQueue(QueueEdit),
+    /// Begin the next run of the queue, if nobody else trains.
+    BeginNext,
+    /// Read the queue if somebody else has changed it.
+    LookAtQueue,
     /// Say something to the training.
     Tell(Command),
+    /// Say something to the run of that directory, which another process trains.
+    TellOther(PathBuf, Command),
+    /// Tell somebody who looks elsewhere.
+    Notify(String),
     /// Read the logs of a run.
     Replay(PathBuf),
     /// Read the logs of a run again if they have grown.

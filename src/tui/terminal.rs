@@ -1,6 +1,7 @@
 //! Takes the terminal and gives it back whole: at the end, after a panic, before a signal ends the program.
 
 use super::theme::{Palette, Theme};
+use super::widgets::harmless;
 use crate::error::{Error, Result};
 use crossterm::event::{DisableBracketedPaste, EnableBracketedPaste};
 use crossterm::terminal::{
@@ -11,7 +12,7 @@ use crossterm::{cursor, execute};
 use ratatui::backend::CrosstermBackend;
 use ratatui::layout::{Position, Rect};
 use ratatui::{Frame, Terminal};
-use std::io::{IsTerminal, Stdout, stdin, stdout};
+use std::io::{IsTerminal, Stdout, Write, stdin, stdout};
 use std::sync::Once;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::ThreadId;
@@ -59,6 +60,14 @@ impl Screen {
         // would take the answer. A resize to the same size clears without asking.
         let size = self.terminal.size().map_err(trouble)?;
         self.terminal.resize(Rect::from((Position::ORIGIN, size))).map_err(trouble)
+    }
+
+    /// Rings, and lets a terminal that can (OSC 9) show `text` to somebody who looks elsewhere.
+    /// One that cannot is only rung.
+    pub fn notify(&self, text: &str, is_plain: bool) -> Result<()> {
+        let notice = if is_plain { String::new() } else { format!("\x1b]9;{}\x1b\\", harmless(text)) };
+        let mut out = stdout();
+        out.write_all(format!("{notice}\x07").as_bytes()).and_then(|()| out.flush()).map_err(trouble)
     }
 
     /// Columns and rows.

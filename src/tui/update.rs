@@ -6,7 +6,7 @@ use super::keymap::Place;
 use super::msg::{Action, Effect, Msg};
 use super::screens::popup::{self, Popup};
 use super::screens::run_view::RunView;
-use super::screens::{form, infer, live, runs};
+use super::screens::{form, infer, live, queue, runs};
 use super::widgets::text_field::Edit;
 use crate::event::{Event, Status};
 use crate::run::Said;
@@ -22,20 +22,28 @@ pub fn update(app: &mut App, msg: Msg) -> Vec<Effect> {
         }
         Msg::Tick(now) => {
             app.now = now;
-            refresh(app)
+            let mut effects = refresh(app);
+            effects.extend(queue::tick(app));
+            effects
         }
         Msg::Listed { experiments, runs } => {
             app.runs.list(experiments, runs);
             runs::peek(app)
         }
         Msg::Replayed { dir, result } => replayed(app, dir, result),
-        Msg::Begun { spec, dir, earlier } => {
+        Msg::Begun { spec, dir, earlier, queue } => {
             app.training = Some(RunView::begun(*spec, dir, app.now, earlier));
-            app.viewed = None;
-            app.live.back = 0;
-            app.go(Tab::Live);
+            if let Some(queue) = queue {
+                // Nobody is taken to a run who did not ask for it now.
+                app.runs.requeue(queue);
+            } else {
+                app.viewed = None;
+                app.live.back = 0;
+                app.go(Tab::Live);
+            }
             Vec::new()
         }
+        Msg::Queued(queue) => queue::take(app, queue),
         Msg::Said(said) => {
             take(app, &said);
             Vec::new()
@@ -156,10 +164,14 @@ fn over(app: &mut App, result: Result<(), String>) -> Vec<Effect> {
     if app.leaving {
         return vec![Effect::Quit];
     }
-    if let Err(why) = result {
+    let mut effects = vec![Effect::Refresh];
+    effects.extend(queue::run_over(app, result.is_err()));
+    // The next of the queue does not wait until somebody has read this; the list keeps it.
+    if let Err(why) = result
+        && !queue::goes_on(app)
+    {
         app.complain("The run failed", why);
     }
-    let mut effects = vec![Effect::Refresh];
     if app.infer.is_live()
         && let Some(run) = &app.training
     {

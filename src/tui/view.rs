@@ -3,7 +3,7 @@
 use super::app::{App, Tab};
 use super::input::place;
 use super::keymap::{BINDINGS, Binding, Place};
-use super::screens::{infer, live, popup, runs};
+use super::screens::{infer, live, popup, queue, runs};
 use super::theme::Role;
 use super::widgets::{put, put_right};
 use ratatui::Frame;
@@ -61,14 +61,25 @@ fn draw_tabs(app: &App, area: Rect, buffer: &mut Buffer) {
         let text = format!(" {} {} ", number + 1, tab.name());
         x = put(buffer, x + 1, area.y, area.right().saturating_sub(x + 1), &text, theme.style(role));
     }
-    let (text, role) = match live::in_short(app) {
-        Some(short) if app.tab != Tab::Live => short,
-        _ => (app.machine.clone(), Role::Muted),
-    };
     let rest = Rect { x: x + 2, width: area.right().saturating_sub(x + 2), ..area };
-    if text.width() < rest.width as usize {
+    let fits = |(text, _): &(String, Role)| text.width() < rest.width as usize;
+    if let Some((text, role)) = corner(app).into_iter().find(fits) {
         put_right(buffer, rest, area.y, &format!("{text} "), theme.style(role));
     }
+}
+
+/// What may stand in the corner, the fullest first: what is being trained and waits, or else the machine.
+fn corner(app: &App) -> Vec<(String, Role)> {
+    let run = live::in_short(app).filter(|_| app.tab != Tab::Live);
+    let queue = queue::in_short(app);
+    let both = run.iter().zip(&queue).map(|((run, role), (queue, _))| (format!("{run}, {queue}"), *role));
+    let mut texts: Vec<_> = both.collect();
+    texts.extend(run);
+    texts.extend(queue);
+    if texts.is_empty() {
+        texts.push((app.machine.clone(), Role::Muted));
+    }
+    texts
 }
 
 fn draw_foot(app: &App, area: Rect, buffer: &mut Buffer) {

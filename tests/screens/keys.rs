@@ -6,7 +6,7 @@ use crossterm::event::Event as Input;
 use glue_tui::event::{Command, Event};
 use glue_tui::run::RunStatus;
 use glue_tui::tui::app::{App, Tab};
-use glue_tui::tui::msg::{Effect, Msg, Opened};
+use glue_tui::tui::msg::{Effect, Msg, Opened, Work};
 use glue_tui::tui::update::update;
 use glue_tui::tui::{input, keymap};
 
@@ -14,9 +14,12 @@ use glue_tui::tui::{input, keymap};
 fn enter_starts_the_experiment_under_the_cursor() {
     let mut app = app(120, 40);
     let effects = play(&mut app, "j<enter>");
-    let Some(Effect::Start(spec)) = effects.last() else { panic!("{effects:?}") };
+    let Some(Effect::Begin(Work::Spec(spec))) = effects.last() else { panic!("{effects:?}") };
     assert_eq!(spec.experiment, "demo-pairs");
-    update(&mut app, Msg::Begun { spec: spec.clone(), dir: "runs/x".into(), earlier: Vec::new() });
+    update(
+        &mut app,
+        Msg::Begun { spec: spec.clone(), dir: "runs/x".into(), earlier: Vec::new(), queue: None },
+    );
     assert_eq!(app.tab, Tab::Live);
     shows(&app, "preparing");
     play(&mut app, "1");
@@ -47,7 +50,7 @@ fn a_value_is_checked_as_typed_and_started_without_saving() {
     play(&mut app, "<enter><enter><^u>3e-5<enter>");
     shows(&app, "was 5e-4");
     let changes = vec![("learning_rate", "3e-5".to_string())];
-    let started = Effect::StartChanged { name: "demo".into(), changes: changes.clone() };
+    let started = Effect::Begin(Work::Changed { name: "demo".into(), changes: changes.clone() });
     assert_eq!(play(&mut app, "<^r>"), [started]);
     assert_eq!(play(&mut app, "<esc>"), []);
     shows(&app, "The form was changed");
@@ -97,7 +100,10 @@ fn commands_reach_the_training_and_quitting_asks() {
     let mut app = training(120, 40, "demo", 200);
     assert_eq!(play(&mut app, "<space>"), [Effect::Tell(Command::Pause)]);
     shows(&app, "pausing");
-    update(&mut app, said(0, Event::Command { step: 187, command: Command::Pause, course: None, again: false }));
+    update(
+        &mut app,
+        said(0, Event::Command { step: 187, command: Command::Pause, settings: None, again: false }),
+    );
     shows(&app, "paused");
     assert_eq!(play(&mut app, "<space>"), [Effect::Tell(Command::Resume)]);
     assert_eq!(play(&mut app, "v"), [Effect::Tell(Command::Eval)]);
@@ -237,7 +243,7 @@ fn keys_at_the_foot_do_what_they_say_and_the_help_has_all() {
 fn a_failed_run_says_why_and_can_be_looked_at() {
     let mut app = training(120, 40, "demo", 100);
     let effects = update(&mut app, Msg::Over(Err("out of memory: batch 4096 does not fit".into())));
-    assert_eq!(effects, [Effect::Refresh]);
+    assert_eq!(effects, [Effect::Refresh, Effect::Notify("demo failed".into())]);
     shows(&app, "out of memory");
     play(&mut app, "<enter>");
     assert_eq!(play(&mut app, "q"), [Effect::Quit]);

@@ -4,7 +4,9 @@
 //! anew, and the difference is then looked at. The clock is given, so nothing is masked.
 
 mod keys;
+mod queue;
 mod stage;
+mod steer;
 
 use stage::*;
 

@@ -89,6 +89,7 @@ pub(crate) fn run(
         train_seconds: 31.0 + steps as f64,
         started: BEGUN - 3600.0,
         repeats: None,
+        pace: None,
     }
 }
 
@@ -224,7 +225,7 @@ pub(crate) fn training(width: u16, height: u16, experiment: &str, count: usize) 
     let mut app = app(width, height);
     let spec = app.runs.experiments.iter().find(|row| row.name == experiment).unwrap().spec.clone().unwrap();
     let dir = PathBuf::from(format!("runs/{experiment}-20261123-110429-c691"));
-    update(&mut app, Msg::Begun { spec: Box::new(spec), dir, earlier: Vec::new() });
+    update(&mut app, Msg::Begun { spec: Box::new(spec), dir, earlier: Vec::new(), queue: None });
     for event in recorded().into_iter().take(count) {
         update(&mut app, said(0, event));
     }

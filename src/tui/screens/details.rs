@@ -1,10 +1,12 @@
 //! What an experiment is made of, and what came of a past run.
 
+use super::queue::{self, Left};
 use super::runs::{Line, status_role};
 use super::{panes, scores};
 use crate::catalog::{Metric, known_model, task};
 use crate::format;
 use crate::run::RunRow;
+use crate::run::queue::Entry;
 use crate::spec::{Interval, Origin, RunSpec, Schedule};
 use crate::tui::app::{App, ExperimentRow};
 use crate::tui::theme::{Role, Theme};
@@ -24,6 +26,7 @@ pub(super) fn draw(app: &App, area: Rect, buffer: &mut Buffer) {
     block.render(area, buffer);
     match app.runs.line() {
         Some(Line::Experiment(row)) => draw_experiment(app, row, inner, buffer),
+        Some(Line::Queued(entry)) => draw_queued(app, entry, inner, buffer),
         Some(Line::Run(run)) => draw_run(app, run, inner, buffer),
         None if app.runs.is_listed => {
             let text = "Nothing to show. `n` makes an experiment, esc takes the filter away.";
@@ -68,6 +71,33 @@ fn draw_experiment(app: &App, row: &ExperimentRow, area: Rect, buffer: &mut Buff
                 }
             }
         }
+    }
+}
+
+/// When the turn of a waiting run comes, and what it is.
+fn draw_queued(app: &App, entry: &Entry, area: Rect, buffer: &mut Buffer) {
+    let theme = app.theme;
+    let entries = &app.runs.queue.list.entries;
+    let place = entries.iter().position(|other| other.id == entry.id).unwrap_or(0);
+    let (word, role) = match (entry.is_begun, app.runs.queue.list.is_held) {
+        (true, _) => ("its turn has come".to_string(), Role::Train),
+        (false, true) => ("waits; the queue is held".into(), Role::Warning),
+        (false, false) => (format!("waits, number {} of {}", place + 1, entries.len()), Role::Text),
+    };
+    put(buffer, area.x, area.y, area.width, &word, theme.style(role));
+    let mut y = area.y + 1;
+    let takes = match queue::of_entry(app, entry) {
+        Left { is_known: true, seconds } => format!("{}, as measured here", format::duration(seconds)),
+        _ => format!("{} (nothing alike was trained here yet)", theme.sign("—", "-")),
+    };
+    y = setting(buffer, area, y, "takes", &takes, theme);
+    if let Some(run) = &entry.run {
+        let name = run.file_name().map_or(String::new(), |name| name.to_string_lossy().into_owned());
+        y = setting(buffer, area, y, "goes on with", &name, theme);
+    }
+    y += 1;
+    for (label, value) in describe(&entry.spec, theme) {
+        y = setting(buffer, area, y, label, &value, theme);
     }
 }
 

@@ -1,14 +1,14 @@
 //! One run as it learns: how far, how fast, how well.
 
-use super::infer;
 use super::panes::{draw_log, draw_loss_pane, draw_score_pane, draw_scores, draw_step};
 use super::popup::{Popup, Reply};
 use super::run_view::RunView;
+use super::{infer, steer};
 use crate::event::{Command, Progress, SplitName, Status, Unit};
 use crate::format;
 use crate::run::history::Phase;
 use crate::tui::app::{App, Tab};
-use crate::tui::msg::{Action, Effect};
+use crate::tui::msg::{Action, Effect, Work};
 use crate::tui::theme::{Role, Theme};
 use crate::tui::widgets::bars::bar;
 use crate::tui::widgets::{cut, put, put_right};
@@ -29,16 +29,18 @@ pub struct LiveView {
     pub back: usize,
 }
 
-/// Begins a training, unless one is going on.
-pub fn begin(app: &mut App, effect: Effect) -> Vec<Effect> {
+/// Begins a training, or offers to queue it while one is going on.
+pub fn begin(app: &mut App, work: Work) -> Vec<Effect> {
     if app.is_training() {
-        app.complain(
+        app.popup = Some(Popup::question(
             "A run is being trained already",
-            "This machine trains one run at a time. Wait until it is finished, or stop it on the Live screen: its work is kept.",
-        );
+            "This machine trains one run at a time. The queue begins the next one when its turn comes."
+                .into(),
+            vec![('a', "put it into the queue", Reply::Enqueue(work)), ('k', "do nothing", Reply::Nothing)],
+        ));
         return Vec::new();
     }
-    vec![effect]
+    vec![Effect::Begin(work)]
 }
 
 /// Shows a past run.
@@ -59,14 +61,10 @@ pub fn view(app: &mut App, dir: PathBuf) -> Vec<Effect> {
 /// What a key does.
 pub fn act(app: &mut App, action: Action) -> Vec<Effect> {
     match action {
-        Action::Tell(command) => return tell(app, command),
-        Action::StopRun => {
-            app.popup = Some(Popup::question(
-                "Stop the training",
-                "A checkpoint is written first; `r` on the Runs screen goes on from it.".into(),
-                vec![('x', "stop and save", Reply::Stop), ('k', "keep training", Reply::Nothing)],
-            ));
-        }
+        Action::Tell(command) => return steer::tell(app, command),
+        Action::LearningRate => steer::ask_learning_rate(app),
+        Action::Length => steer::ask_length(app),
+        Action::StopRun => steer::ask_to_stop(app),
         Action::Infer => {
             let Some(run) = app.shown() else { return Vec::new() };
             let source = if run.is_live() {
@@ -99,16 +97,6 @@ pub fn act(app: &mut App, action: Action) -> Vec<Effect> {
         _ => {}
     }
     Vec::new()
-}
-
-fn tell(app: &mut App, command: Command) -> Vec<Effect> {
-    match &mut app.training {
-        Some(run) if run.is_live() => {
-            run.asked = Some(command);
-            vec![Effect::Tell(command)]
-        }
-        _ => Vec::new(),
-    }
 }
 
 /// Draws the screen.
@@ -166,8 +154,9 @@ fn draw_nothing(app: &App, area: Rect, buffer: &mut Buffer) {
 }
 
 /// The state of a run in a word, and its style.
-fn state(run: &RunView) -> (String, Role) {
+fn state(app: &App, run: &RunView) -> (String, Role) {
     let word = |word: &str, role| (word.to_string(), role);
+    let is_trained = run.is_live() || app.is_trained_elsewhere(run);
     match (&run.history().phase, run.asked) {
         (Phase::Ended(Status::Finished, _), _) => word("finished", Role::Best),
         (Phase::Ended(Status::Stopped, _), _) => word("stopped", Role::Warning),
@@ -177,8 +166,9 @@ fn state(run: &RunView) -> (String, Role) {
         (Phase::Paused, _) => word("paused", Role::Warning),
         (_, Some(Command::Eval)) => word("evaluating", Role::Train),
         (_, Some(Command::Save)) => word("saving", Role::Train),
-        (Phase::Preparing, _) if run.is_live() => word("preparing", Role::Train),
-        (Phase::Training, _) if run.is_live() => match &run.history().progress {
+        (_, Some(command)) if command.changes_settings() => word("changing", Role::Train),
+        (Phase::Preparing, _) if is_trained => word("preparing", Role::Train),
+        (Phase::Training, _) if is_trained => match &run.history().progress {
             Some(progress) => {
                 let what = progress.what.split(' ').next().unwrap_or_default();
                 let far = progress.total.filter(|total| *total > 0).map(|total| 100 * progress.done / total);
@@ -204,18 +194,23 @@ fn seconds_gone(app: &App, run: &RunView) -> f64 {
     }
 }
 
+/// Seconds until all seeds of a run that this process trains are done.
+pub fn seconds_left(app: &App, run: &RunView) -> Option<f64> {
+    let left = run.history().seconds_left()?;
+    let (at, all) = (run.seed_at() as u64 + 1, run.spec.repeats);
+    Some(left + (seconds_gone(app, run) + left) * all.saturating_sub(at) as f64)
+}
+
 fn draw_head(app: &App, run: &RunView, area: Rect, buffer: &mut Buffer) {
     let theme = app.theme;
     let history = run.history();
-    let (word, role) = state(run);
+    let (word, role) = state(app, run);
     let gone = seconds_gone(app, run);
     let mut right = vec![format!("{word:>13}"), format!("{:>8} gone", format::duration(gone))];
     if run.is_live() {
         let left = history.seconds_left();
         right.push(format!("{:>8} left", left.map_or("-:--".into(), format::duration)));
-        let (at, all) = (run.seed_at() as u64 + 1, run.spec.repeats);
-        if let (true, Some(left)) = (all > 1 && area.width >= WIDE, left) {
-            let whole = left + (gone + left) * (all - at.min(all)) as f64;
+        if let (true, Some(whole)) = (run.spec.repeats > 1 && area.width >= WIDE, seconds_left(app, run)) {
             right.push(format!("all seeds {:>8} left", format::duration(whole)));
         }
     }
@@ -307,7 +302,7 @@ fn work(progress: &Progress) -> (String, f64, String) {
 /// The run being trained in a few words, for the corner of the other screens.
 pub fn in_short(app: &App) -> Option<(String, Role)> {
     let run = app.training.as_ref().filter(|run| run.is_live())?;
-    let (word, role) = state(run);
+    let (word, role) = state(app, run);
     let left = run
         .history()
         .seconds_left()
@@ -327,7 +322,7 @@ pub fn draw_tiny(app: &App, area: Rect, buffer: &mut Buffer) {
         return;
     };
     let history = run.history();
-    let (word, role) = state(run);
+    let (word, role) = state(app, run);
     let left = history.seconds_left().map_or("-:--".into(), format::duration);
     let mut rows = vec![
         (run.name(), Role::Title),

@@ -7,6 +7,8 @@ pub mod infer;
 pub mod live;
 mod panes;
 pub mod popup;
+pub mod queue;
 pub mod run_view;
 pub mod runs;
 mod scores;
+pub mod steer;

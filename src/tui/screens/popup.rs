@@ -1,9 +1,10 @@
 //! Boxes over everything: messages, questions, lists to choose from.
 
-use super::{form, infer};
+use super::{form, infer, steer};
 use crate::event::Command;
+use crate::run::queue::Edit as QueueEdit;
 use crate::tui::app::App;
-use crate::tui::msg::{Action, Effect};
+use crate::tui::msg::{Action, Effect, Work};
 use crate::tui::theme::Role;
 use crate::tui::widgets::text_field::{Edit, TextField};
 use crate::tui::widgets::{airy_pane, centred, cut, fixed, put, wrap};
@@ -71,6 +72,10 @@ pub enum Reply {
     Quit,
     /// Stop the training and save.
     Stop,
+    /// Stop the training and save, and hold the queue.
+    StopAndHold,
+    /// Put a training into the queue.
+    Enqueue(Work),
     /// Delete a run.
     Delete(PathBuf),
     /// Write the form to the file and close it.
@@ -103,6 +108,10 @@ pub enum Purpose {
     FormLine(usize),
     /// The weights that judge.
     Weights,
+    /// The learning rate from now on.
+    LearningRate,
+    /// The end of the training.
+    Length,
 }
 
 /// Something to choose.
@@ -168,6 +177,8 @@ pub fn act(app: &mut App, action: Action) -> Vec<Effect> {
             return match purpose {
                 Purpose::FormLine(line) => form::choose(app, line, &chosen.value),
                 Purpose::Weights => infer::choose(app, &chosen.value),
+                Purpose::LearningRate => steer::choose_learning_rate(app, &chosen.value),
+                Purpose::Length => steer::choose_length(app, &chosen.value),
             };
         }
         (Popup::Message { .. } | Popup::Help { .. }, Action::Enter | Action::Help) | (_, Action::Back) => {
@@ -225,12 +236,18 @@ pub fn moved(at: usize, count: usize, action: Action) -> usize {
 fn answer(app: &mut App, reply: Reply) -> Vec<Effect> {
     match reply {
         Reply::Nothing => Vec::new(),
-        Reply::Quit => vec![Effect::Quit],
+        Reply::Quit => with_queue_held(app, vec![Effect::Quit]),
         Reply::StopAndQuit => {
             app.leaving = true;
-            stop(app)
+            let effects = if app.is_training() { tell_training(app) } else { vec![Effect::Quit] };
+            with_queue_held(app, effects)
         }
-        Reply::Stop => stop(app),
+        Reply::Stop => steer::tell(app, Command::Stop),
+        Reply::StopAndHold => {
+            let effects = steer::tell(app, Command::Stop);
+            with_queue_held(app, effects)
+        }
+        Reply::Enqueue(work) => vec![Effect::Enqueue(work)],
         Reply::Delete(dir) => vec![Effect::Delete(dir)],
         Reply::SaveForm => form::act(app, Action::SaveForm),
         Reply::DiscardForm => {
@@ -240,15 +257,18 @@ fn answer(app: &mut App, reply: Reply) -> Vec<Effect> {
     }
 }
 
-fn stop(app: &mut App) -> Vec<Effect> {
-    match &mut app.training {
-        Some(run) if run.is_live() => {
-            run.asked = Some(Command::Stop);
-            vec![Effect::Tell(Command::Stop)]
-        }
-        _ if app.leaving => vec![Effect::Quit],
-        _ => Vec::new(),
-    }
+/// Tells the training of this process to stop, whatever is on the screen.
+fn tell_training(app: &mut App) -> Vec<Effect> {
+    let Some(run) = &mut app.training else { return Vec::new() };
+    run.asked = Some(Command::Stop);
+    vec![Effect::Tell(Command::Stop)]
+}
+
+/// `effects`, with the queue held before: who stops the training on purpose wants nothing trained in its place.
+fn with_queue_held(app: &App, effects: Vec<Effect>) -> Vec<Effect> {
+    let list = &app.runs.queue.list;
+    let is_ours = app.is_training() && !list.entries.is_empty() && !list.is_held;
+    is_ours.then_some(Effect::EditQueue(QueueEdit::Hold(true))).into_iter().chain(effects).collect()
 }
 
 /// Asks whether to leave while a run is live; leaves at once otherwise.
@@ -264,10 +284,15 @@ pub fn ask_to_quit(app: &mut App) -> Vec<Effect> {
         }
         return vec![Effect::Quit];
     }
+    let queue = match app.runs.queue.list.entries.len() {
+        0 => "",
+        _ => " The queue is kept and held; `h` on the Runs screen goes on with it.",
+    };
     app.popup = Some(Popup::question(
         "A run is being trained",
-        "Quitting ends it. Its work can be saved first; `r` on the Runs screen then goes on where it was."
-            .into(),
+        format!(
+            "Quitting ends it. Its work can be saved first; `r` on the Runs screen then goes on where it was.{queue}"
+        ),
         vec![
             ('s', "stop it, save the work, then quit", Reply::StopAndQuit),
             ('q', "quit now; steps since the last checkpoint are lost", Reply::Quit),
@@ -360,7 +385,8 @@ fn draw_choice(app: &App, area: Rect, buffer: &mut Buffer, choice: &Choice) -> P
     let shown = choice.shown();
     let widest = choice.items.iter().map(|item| item.value.width()).max().unwrap_or(0).clamp(12, 44);
     let notes = choice.items.iter().map(|item| item.note.width()).max().unwrap_or(0);
-    let width = ((widest + notes + 10) as u16).clamp(50, 100).min(area.width.saturating_sub(2));
+    let width = (widest + notes + 10).max(choice.title.width() + 6);
+    let width = (width as u16).clamp(50, 100).min(area.width.saturating_sub(2));
     let height = (choice.items.len() as u16 + 5).min(area.height.saturating_sub(2));
     let inner = open_box(app, area, buffer, &choice.title, width, height);
     let sign = theme.sign("▸ ", "> ");

@@ -2,13 +2,15 @@
 
 use super::form::Form;
 use super::popup::{Popup, Reply, moved};
+use super::queue::{self, QueueView};
 use super::{infer, live};
 use crate::catalog::{Metric, known_model};
 use crate::format;
 use crate::run::history::History;
+use crate::run::queue::{Entry, Queue};
 use crate::run::{RunRow, RunStatus};
 use crate::tui::app::{App, ExperimentRow};
-use crate::tui::msg::{Action, Effect};
+use crate::tui::msg::{Action, Effect, Work};
 use crate::tui::theme::{Role, Theme};
 use crate::tui::widgets::text_field::{Edit, TextField};
 use crate::tui::widgets::{fixed, pane, put, wrap};
@@ -20,6 +22,7 @@ use unicode_width::UnicodeWidthStr;
 
 /// From so many columns on, list and details stand side by side.
 const SIDE_BY_SIDE: u16 = 100;
+
 /// The list and what is known of the line under the cursor.
 #[derive(Debug, Default)]
 pub struct Runs {
@@ -27,6 +30,8 @@ pub struct Runs {
     pub experiments: Vec<ExperimentRow>,
     /// The runs, newest first.
     pub runs: Vec<RunRow>,
+    /// The runs that wait for their turn.
+    pub queue: QueueView,
     /// What is wrong with the experiments file.
     pub trouble: Option<String>,
     /// Whether the world has said what there is.
@@ -46,8 +51,18 @@ pub struct Runs {
 pub enum Line<'a> {
     /// An experiment.
     Experiment(&'a ExperimentRow),
+    /// A run that waits for its turn.
+    Queued(&'a Entry),
     /// A past run.
     Run(&'a RunRow),
+}
+
+/// The parts of the list, in their order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Section {
+    Experiments,
+    Queue,
+    PastRuns,
 }
 
 impl Line<'_> {
@@ -56,7 +71,25 @@ impl Line<'_> {
         match self {
             Line::Experiment(row) => &row.name,
             Line::Run(row) => &row.name,
+            Line::Queued(entry) => &entry.spec.experiment,
         }
+    }
+
+    fn section(&self) -> Section {
+        match self {
+            Line::Experiment(_) => Section::Experiments,
+            Line::Queued(_) => Section::Queue,
+            Line::Run(_) => Section::PastRuns,
+        }
+    }
+
+    /// What tells the line from all others, whatever it says.
+    fn identity(&self) -> (Section, String) {
+        let name = match self {
+            Line::Queued(entry) => entry.id.to_string(),
+            line => line.name().to_string(),
+        };
+        (self.section(), name)
     }
 
     fn contains(&self, lower: &str) -> bool {
@@ -66,17 +99,19 @@ impl Line<'_> {
                 Err(_) => [&row.name, "", "", ""],
             },
             Line::Run(row) => [&row.name, &row.model, &row.task, row.status.name()],
+            Line::Queued(Entry { spec, .. }) => [&spec.experiment, &spec.model, &spec.task, ""],
         };
         texts.iter().any(|text| text.to_lowercase().contains(lower))
     }
 }
 
 impl Runs {
-    /// The lines that are shown, experiments first.
+    /// The lines that are shown: experiments, what waits, past runs.
     pub fn lines(&self) -> Vec<Line<'_>> {
         let lower = self.filter.text().trim().to_lowercase();
         let experiments = self.experiments.iter().map(Line::Experiment);
-        let lines = experiments.chain(self.runs.iter().map(Line::Run));
+        let lines = experiments.chain(self.queue.list.entries.iter().map(Line::Queued));
+        let lines = lines.chain(self.runs.iter().map(Line::Run));
         lines.filter(|line| line.contains(&lower)).collect()
     }
 
@@ -103,8 +138,7 @@ impl Runs {
 
     /// Takes over what there is now; the cursor stays on the line it was on.
     pub fn list(&mut self, experiments: Result<Vec<ExperimentRow>, String>, runs: Vec<RunRow>) {
-        let name = self.line().map(|line| line.name().to_string());
-        let was_run = self.run().is_some();
+        let line = self.line().map(|line| line.identity());
         self.is_listed = true;
         self.runs = runs;
         match experiments {
@@ -114,11 +148,29 @@ impl Runs {
             }
             Err(trouble) => self.trouble = Some(trouble),
         }
+        self.back_to(line);
+    }
+
+    /// Takes over the queue as it is now; the cursor stays on the line it was on.
+    pub fn requeue(&mut self, queue: Queue) {
+        let line = self.line().map(|line| line.identity());
+        self.queue.list = queue;
+        self.back_to(line);
+    }
+
+    fn back_to(&mut self, identity: Option<(Section, String)>) {
         let lines = self.lines();
-        let same =
-            |line: &Line<'_>| name.as_deref() == Some(line.name()) && matches!(line, Line::Run(_)) == was_run;
+        let same = |line: &Line<'_>| Some(line.identity()) == identity;
         let at = lines.iter().position(same).unwrap_or(self.at.min(lines.len().saturating_sub(1)));
         self.at = at;
+    }
+
+    /// Puts the cursor on the first line of the next part that has one.
+    fn next_section(&mut self) {
+        let sections: Vec<Section> = self.lines().iter().map(Line::section).collect();
+        let here = sections.get(self.at);
+        let next = (self.at..sections.len()).find(|at| Some(&sections[*at]) != here);
+        self.at = next.unwrap_or(0);
     }
 
     /// Puts the cursor on an experiment.
@@ -158,13 +210,22 @@ pub fn can_resume(run: &RunRow) -> bool {
 pub fn act(app: &mut App, action: Action) -> Vec<Effect> {
     match action {
         Action::Enter if app.runs.is_filtering => app.runs.is_filtering = false,
+        Action::Hold | Action::Earlier | Action::Later => return queue::act(app, action),
+        Action::Enter | Action::Delete if matches!(app.runs.line(), Some(Line::Queued(_))) => {
+            return queue::act(app, action);
+        }
+        Action::Enqueue => return queue::enqueue(app),
+        Action::Next => {
+            app.runs.next_section();
+            return peek(app);
+        }
         Action::Enter => return enter(app),
         Action::Edit => return open_form(app, Form::edit),
         Action::Copy => return open_form(app, Form::copy),
         Action::New => app.form = Some(Form::new(&app.runs.experiments)),
         Action::Resume => {
             let dir = app.runs.run().filter(|run| can_resume(run)).map(|run| run.dir.clone());
-            return dir.map_or(Vec::new(), |dir| live::begin(app, Effect::Resume(dir)));
+            return dir.map_or(Vec::new(), |dir| live::begin(app, Work::Resume(dir)));
         }
         Action::Delete => ask_to_delete(app),
         Action::Filter => app.runs.is_filtering = true,
@@ -212,7 +273,7 @@ fn enter(app: &mut App) -> Vec<Effect> {
         return live::view(app, dir);
     }
     match app.runs.experiment().map(|row| row.spec.clone()) {
-        Some(Ok(spec)) => live::begin(app, Effect::Start(Box::new(spec))),
+        Some(Ok(spec)) => live::begin(app, Work::Spec(Box::new(spec))),
         Some(Err(why)) => {
             app.complain("This experiment cannot be started", why);
             Vec::new()
@@ -294,25 +355,26 @@ fn draw_lines(app: &App, area: Rect, buffer: &mut Buffer) {
     let mut rows: Vec<(String, Role, Option<usize>)> = Vec::new();
     let head =
         |rows: &mut Vec<(String, Role, Option<usize>)>, text: String, role| rows.push((text, role, None));
-    if let Some(trouble) = &runs.trouble {
+    for trouble in [&runs.trouble, &runs.queue.trouble].into_iter().flatten() {
         for line in wrap(trouble, (area.width as usize).saturating_sub(4)) {
             head(&mut rows, format!("  {line}"), Role::Error);
         }
         head(&mut rows, "  Mend it, then F5.".into(), Role::Muted);
     }
-    let mut in_runs = false;
+    let mut section = Section::Experiments;
     for (number, line) in lines.iter().enumerate() {
-        if matches!(line, Line::Run(_)) && !in_runs {
-            in_runs = true;
+        if line.section() != section {
+            section = line.section();
             if !rows.is_empty() {
                 head(&mut rows, String::new(), Role::Text);
             }
-            head(&mut rows, " Past runs".into(), Role::Title);
+            let (text, role) = heading(app, section);
+            head(&mut rows, text, role);
         }
-        let role = if number == runs.at { Role::Selected } else { role_of(line) };
-        rows.push((text_of(app, line, area.width as usize), role, Some(number)));
+        let role = if number == runs.at { Role::Selected } else { role_of(app, line) };
+        rows.push((text_of(app, line, number, area.width as usize), role, Some(number)));
     }
-    if !in_runs && runs.is_listed {
+    if section != Section::PastRuns && runs.is_listed {
         head(&mut rows, String::new(), Role::Text);
         let nothing = if runs.filter.text().is_empty() {
             "No runs yet: start an experiment, and it will be here."
@@ -333,10 +395,24 @@ fn draw_lines(app: &App, area: Rect, buffer: &mut Buffer) {
     }
 }
 
-fn role_of(line: &Line<'_>) -> Role {
+/// What stands above a part of the list.
+fn heading(app: &App, section: Section) -> (String, Role) {
+    match section {
+        Section::Experiments => (String::new(), Role::Title),
+        Section::Queue => {
+            let (text, role) = queue::heading(app);
+            let role = if role == Role::Muted { Role::Title } else { role };
+            (format!(" Queue  {text}"), role)
+        }
+        Section::PastRuns => (" Past runs".into(), Role::Title),
+    }
+}
+
+fn role_of(app: &App, line: &Line<'_>) -> Role {
     match line {
         Line::Experiment(row) if row.spec.is_err() => Role::Error,
         Line::Run(run) => status_role(run.status),
+        Line::Queued(entry) => queue::state(app, entry).1,
         Line::Experiment(_) => Role::Text,
     }
 }
@@ -351,11 +427,9 @@ pub(super) fn status_role(status: RunStatus) -> Role {
 }
 
 /// A line of the list in exactly `width` cells.
-fn text_of(app: &App, line: &Line<'_>, width: usize) -> String {
+fn text_of(app: &App, line: &Line<'_>, number: usize, width: usize) -> String {
     let theme = app.theme;
-    let is_at = app.runs.line().is_some_and(|at| at.name() == line.name())
-        && matches!(line, Line::Run(_)) == app.runs.run().is_some();
-    let sign = if is_at { theme.sign("▸", ">") } else { " " };
+    let sign = if number == app.runs.at { theme.sign("▸", ">") } else { " " };
     let wide = width >= 52;
     match line {
         Line::Experiment(row) => {
@@ -370,6 +444,21 @@ fn text_of(app: &App, line: &Line<'_>, width: usize) -> String {
                 format!("{} {score:>13}", fixed(theme, task, 10))
             };
             let name = fixed(theme, &row.name, width.saturating_sub(columns.chars().count() + 5));
+            format!(" {sign} {name} {columns} ")
+        }
+        Line::Queued(entry) => {
+            let Entry { spec, .. } = entry;
+            let (state, _) = queue::state(app, entry);
+            let columns = if wide {
+                let model = fixed(theme, &model_name(&spec.model), 10);
+                format!("{model} {} {state:>13}", fixed(theme, &spec.task, 10))
+            } else {
+                format!("{} {state:>13}", fixed(theme, &spec.task, 10))
+            };
+            let times = theme.sign("×", "x");
+            let seeds = if spec.repeats > 1 { format!(" {times}{}", spec.repeats) } else { String::new() };
+            let name = format!("{}{seeds}", spec.experiment);
+            let name = fixed(theme, &name, width.saturating_sub(columns.chars().count() + 5));
             format!(" {sign} {name} {columns} ")
         }
         Line::Run(run) => {

@@ -9,7 +9,7 @@ use super::popup::{Choice, Item, Popup, Purpose, Reply, moved};
 use crate::catalog::{MODELS, TASKS};
 use crate::spec::{Key, Kind, Origin, check_value, keys};
 use crate::tui::app::{App, ExperimentRow};
-use crate::tui::msg::{Action, Effect};
+use crate::tui::msg::{Action, Effect, Work};
 use crate::tui::widgets::text_field::{Edit, TextField};
 
 /// Values that are being changed.
@@ -225,6 +225,7 @@ pub fn act(app: &mut App, action: Action) -> Vec<Effect> {
         Action::Enter if line == Line::Start => return start(app),
         Action::Enter => change(app, line),
         Action::StartForm => return start(app),
+        Action::Enqueue => return work(app).map_or(Vec::new(), |work| vec![Effect::Enqueue(work)]),
         Action::SaveForm => return save(app),
         Action::Reset => {
             if let Line::Field(number) = line {
@@ -313,12 +314,16 @@ fn is_at_fault(app: &mut App) -> bool {
 }
 
 fn start(app: &mut App) -> Vec<Effect> {
+    work(app).map_or(Vec::new(), |work| live::begin(app, work))
+}
+
+/// The training that the form describes, unless a line is at fault.
+fn work(app: &mut App) -> Option<Work> {
     if is_at_fault(app) {
-        return Vec::new();
+        return None;
     }
-    let Some(form) = &app.form else { return Vec::new() };
-    let effect = Effect::StartChanged { name: form.name.clone(), changes: form.changes() };
-    live::begin(app, effect)
+    let form = app.form.as_ref()?;
+    Some(Work::Changed { name: form.name.clone(), changes: form.changes() })
 }
 
 fn save(app: &mut App) -> Vec<Effect> {
