@@ -10,7 +10,7 @@ use crate::catalog::Shape;
 use crate::error::Result;
 use crate::files::{ModelFolder, Root};
 use crate::machine::peak_memory;
-use crate::nn::{self, Build, Built, Cost, Costs, Engine, StepInput};
+use crate::nn::{self, Build, Built, Cost, Costs, Engine, KernelRate, StepInput};
 use crate::spec::RunSpec;
 use serde::Serialize;
 use std::time::Instant;
@@ -27,6 +27,8 @@ pub struct Options {
     pub lengths: Lengths,
     /// About how long each of the measurements takes.
     pub seconds: f64,
+    /// Whether each kernel of the engine is measured alone too.
+    pub has_kernels: bool,
 }
 
 /// What was measured.
@@ -50,6 +52,8 @@ pub struct Report {
     pub training: Speed,
     /// Where a step's time goes; empty when the engine does not tell.
     pub phases: Vec<Phase>,
+    /// Each kernel alone on one thread, over half the tokens of a step; empty when not asked for.
+    pub kernels: Vec<KernelRate>,
     /// Arithmetic of matrix products and attention over the whole step, in 10⁹ operations a second.
     pub gflops: Option<f64>,
     /// The layers' products alone, on the same shapes and threads.
@@ -118,6 +122,12 @@ pub fn measure(spec: &RunSpec, options: &Options) -> Result<Report> {
         let operations = costs.products.operations + costs.attention.operations;
         operations / training.rounds as f64 / step / 1e9
     });
+    let kernels = match costs {
+        Some(_) if options.has_kernels => {
+            nn::kernel_rates(&config, &texts.batch(0, size.div_ceil(2)), &precision)
+        }
+        _ => Vec::new(),
+    };
     let inference = infer(engine, &texts, spec.per_device_eval_batch_size, options.seconds)?;
     let one_input = infer(engine, &texts, 1, options.seconds.min(3.0))?;
     Ok(Report {
@@ -130,6 +140,7 @@ pub fn measure(spec: &RunSpec, options: &Options) -> Result<Report> {
         tokens_per_example: training.tokens_per_second / training.examples_per_second,
         training,
         phases,
+        kernels,
         gflops,
         product_gflops,
         gemm_gflops,

@@ -198,6 +198,9 @@ pub struct Bench {
     /// How long to train, and then to judge
     #[arg(long, value_name = "SECONDS", default_value_t = 10.0)]
     pub seconds: f64,
+    /// Time each kernel of the engine alone too
+    #[arg(long)]
+    pub kernels: bool,
     /// Give a key another value, as in --set precision=bf16; may be repeated
     #[arg(long, value_name = "KEY=VALUE", value_parser = assignment)]
     pub set: Vec<(String, String)>,

@@ -6,6 +6,7 @@ use crate::bench::{Lengths, Options, Report, Speed, measure};
 use crate::catalog::shape;
 use crate::error::{Error, Result};
 use crate::format;
+use crate::nn::KernelRate;
 use crate::spec;
 
 pub(super) fn bench(global: &Global, args: &Bench) -> Result<()> {
@@ -16,7 +17,12 @@ pub(super) fn bench(global: &Global, args: &Bench) -> Result<()> {
     let spec = spec::built_in("bench").with(&sets)?;
     let shape =
         shape(&args.shape).ok_or_else(|| Error::Usage(format!("there is no shape {}", args.shape)))?;
-    let options = Options { shape, lengths: Lengths::parse(&args.lengths)?, seconds: args.seconds };
+    let options = Options {
+        shape,
+        lengths: Lengths::parse(&args.lengths)?,
+        seconds: args.seconds,
+        has_kernels: args.kernels,
+    };
     let report = measure(&spec, &options)?;
     if global.json { output::json(&report) } else { output::line(lines(&report)) }
 }
@@ -59,7 +65,20 @@ fn lines(report: &Report) -> String {
             rate,
         ]
     }));
-    format!("{}\n\n{}", head.join("\n"), output::table(&table))
+    let mut parts = vec![head.join("\n"), output::table(&table)];
+    if !report.kernels.is_empty() {
+        parts.push(output::table(&kernels(&report.kernels)));
+    }
+    parts.join("\n\n")
+}
+
+fn kernels(rates: &[KernelRate]) -> Vec<Vec<String>> {
+    let mut table = vec![["KERNEL, ONE THREAD", "MS A CALL", "GB/S", "GFLOP/S"].map(str::to_owned).to_vec()];
+    table.extend(rates.iter().map(|rate| {
+        let gflops = rate.gflops.map_or(String::new(), |gflops| format!("{gflops:>7.0}"));
+        vec![rate.name.to_owned(), format!("{:>9.3}", rate.ms), format!("{:>5.1}", rate.gbytes), gflops]
+    }));
+    table
 }
 
 fn row(name: &str, text: &str) -> String {

@@ -2,6 +2,7 @@
 
 use crate::batch::Batch;
 use crate::error::Result;
+use serde::Serialize;
 use std::collections::BTreeMap;
 
 /// A tensor on the host, row by row.
@@ -91,6 +92,19 @@ pub struct Costs {
     pub head: Cost,
     /// Sum of gradients, clipping and AdamW.
     pub optimizer: Cost,
+}
+
+/// How fast a kernel of the engine is alone.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct KernelRate {
+    /// What it does.
+    pub name: &'static str,
+    /// Median time of a call, in milliseconds.
+    pub ms: f64,
+    /// What it reads and writes, in 10⁹ bytes a second.
+    pub gbytes: f64,
+    /// Multiplications and additions of its products, in 10⁹ a second.
+    pub gflops: Option<f64>,
 }
 
 /// Bytes that training takes.

@@ -21,12 +21,14 @@ pub use build::{Build, Built, build, for_inference, from_nothing};
 pub use config::{Activation, Family, ModelConfig};
 pub use device::devices;
 pub use engine::{
-    Array, Cost, Costs, Engine, EngineState, MemoryPlan, Optimizer, Part, StepInput, StepReport, Weights,
+    Array, Cost, Costs, Engine, EngineState, KernelRate, MemoryPlan, Optimizer, Part, StepInput, StepReport,
+    Weights,
 };
 pub use load::LoadReport;
 pub use names::{Init, Slot, is_key_bias, table};
 pub use save::{Stored, read_arrays, save_model, write_arrays, write_stored};
 
+use crate::batch::Batch;
 use crate::spec::Precision;
 
 /// Engines of this version, as `engine` names them.
@@ -45,6 +47,11 @@ pub fn product_rate(config: &ModelConfig, tokens: usize, precision: &str, thread
 /// The same by the `gemm` crate, in f32.
 pub fn gemm_rate(config: &ModelConfig, tokens: usize, threads: Option<usize>) -> f64 {
     fast::gemm_rate(config, tokens, threads)
+}
+
+/// How fast each kernel of the CPU engine is alone, on one thread, over the tokens of `batch`.
+pub fn kernel_rates(config: &ModelConfig, batch: &Batch, precision: &str) -> Vec<KernelRate> {
+    fast::kernel_rates(config, batch, precision == "bf16")
 }
 
 /// The instruction set of this machine that the CPU engine's kernels run on: `AVX-512`, `AVX2`, `NEON` or

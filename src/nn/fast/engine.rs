@@ -1,11 +1,15 @@
-//! [`FastEngine`]: shards, AdamW and the arenas behind the [`Engine`] interface.
+//! [`FastEngine`]: shards, gradients, AdamW and the arenas behind the [`Engine`] interface.
 
-use super::kernels::adamw::{Moving, Update, adamw, add, sum_of_squares};
+use super::gradients::Gradients;
+use super::kernels::adamw::{Moving, Update, sum_of_squares};
 use super::kernels::packed::{Format, Packing};
+use super::kernels::product::{Multiplier, Products};
 use super::kernels::{Cpu, Spent};
 use super::layout::{Layout, Place};
 use super::memory::plan;
+use super::pieces::pieces;
 use super::shard::{Model, Shard, Target};
+use super::words::WordGradient;
 use super::{MOST_SHARDS, threads_each};
 use crate::batch::Batch;
 use crate::error::{Error, Result};
@@ -22,15 +26,6 @@ use rayon::prelude::*;
 use rayon::{ThreadPool, ThreadPoolBuilder};
 use std::time::Instant;
 
-/// Numbers that one task of an update works on. Sums add them in order, so it is part of their result.
-const CHUNK: usize = 1 << 14;
-
-/// Why a piece can be had: the arenas are as long as their layout.
-const INSIDE: &str = "the arenas are as long as their layout";
-
-/// Rows of the word embedding that one task works on.
-const ROWS: usize = 256;
-
 /// The engine of the CPU.
 pub(crate) struct FastEngine {
     config: ModelConfig,
@@ -44,23 +39,13 @@ pub(crate) struct FastEngine {
     weights: Vec<f32>,
     first: Vec<f32>,
     second: Vec<f32>,
+    gradients: Gradients,
     words: WordGradient,
     shards: Vec<Shard>,
     updates: u64,
     /// What is done after the shards, for their words and for all weights.
     scattering: Spent,
     optimizing: Spent,
-}
-
-/// The gradient of the word embedding, row by row.
-struct WordGradient {
-    width: usize,
-    /// (vocabulary, H); zeros but for rows that were touched.
-    sums: Vec<f32>,
-    /// Rows that this step has a gradient for.
-    is_touched: Vec<bool>,
-    /// Rows that any step had one for: the moments of the others are zero.
-    is_seen: Vec<bool>,
 }
 
 impl FastEngine {
@@ -85,7 +70,6 @@ impl FastEngine {
             _ => Format::F32,
         };
         let length = layout.length();
-        let (rows, width) = (config.vocab_size, config.hidden);
         let mut engine = FastEngine {
             config: config.clone(),
             cpu: Cpu::detect(),
@@ -97,12 +81,8 @@ impl FastEngine {
             weights: vec![0.0; length],
             first: vec![0.0; length],
             second: vec![0.0; length],
-            words: WordGradient {
-                width,
-                sums: vec![0.0; rows * width],
-                is_touched: vec![false; rows],
-                is_seen: vec![false; rows],
-            },
+            gradients: Gradients::new(&layout, Products::new(Multiplier::fastest(format))),
+            words: WordGradient::new(config.vocab_size, config.hidden),
             shards: (0..threads.min(MOST_SHARDS)).map(|_| Shard::new(format)).collect(),
             updates: 0,
             scattering: Spent::default(),
@@ -136,43 +116,63 @@ impl FastEngine {
         self.layout.places.iter().map(|place| &place.slot)
     }
 
-    /// Loss and gradients of the batch: the latter in the arenas of the first shards, whose number is
-    /// returned too, and in the sums of words.
-    fn learn(&mut self, input: StepInput<'_>) -> (f64, usize) {
-        let FastEngine { config, layout, cpu, weights, shards, words, pool, limits, scattering, .. } = self;
+    /// Loss of the batch; leaves its gradients in `gradients` and `words`.
+    ///
+    /// Shards go their way beside each other, but wait after each layer on the way back, for the gradients of
+    /// its matrices are products over all of them.
+    fn learn(&mut self, input: StepInput<'_>) -> f64 {
+        let FastEngine {
+            config,
+            layout,
+            cpu,
+            weights,
+            shards,
+            gradients,
+            words,
+            pool,
+            limits,
+            scattering,
+            ..
+        } = self;
         let model = Model { cpu: *cpu, config, layout, weights };
         let dropout = Dropout::new(self.seed, input.step);
         let target = Target {
             share: 1.0 / input.batch.len() as f32,
             label_smoothing: self.optimizer.label_smoothing as f32,
         };
-        let count = shards.len();
         for shard in shards.iter_mut() {
-            shard.loss = 0.0;
-            shard.gradients.is_added = false;
+            shard.begin(layout);
         }
+        gradients.products.threads = pool.current_num_threads();
         for part in input.batch.parts(limits.examples, limits.tokens) {
-            let shares = part.shares(count);
+            let shares = part.shares(shards.len());
             let threads = threads_each(pool.current_num_threads(), shares.len());
+            let shards = &mut shards[..shares.len()];
             pool.install(|| {
                 shards.par_iter_mut().zip(&shares).for_each(|(shard, share)| {
                     shard.set_threads(threads);
-                    shard.begin(layout);
                     shard.forward(model, share, Some(dropout), true);
-                    shard.backward(model, share, dropout, target);
+                    shard.head_backward(model, share, dropout, target);
+                });
+                for number in (0..config.layers).rev() {
+                    shards.par_iter_mut().for_each(|shard| shard.layer_backward(model, number, dropout));
+                    gradients.add_layer(layout, number, shards);
+                }
+                shards.par_iter_mut().zip(&shares).for_each(|(shard, share)| {
+                    shard.embed_backward(model, share, dropout);
                 });
                 let begun = Instant::now();
                 words.add(&shares, shards);
                 scattering.since(begun);
             });
+            gradients.go_on();
         }
-        // A batch of few examples leaves shards without any.
-        let used = shards.iter().take_while(|shard| shard.gradients.is_added).count();
-        (shards.iter().map(|shard| shard.loss).sum(), used)
+        pool.install(|| gradients.finish(*cpu, layout, shards));
+        shards.iter().map(|shard| shard.loss).sum()
     }
 
     /// One AdamW step from what [`FastEngine::learn`] left; returns the norm of the gradient.
-    fn update(&mut self, used: usize, learning_rate: f64) -> f64 {
+    fn update(&mut self, learning_rate: f64) -> f64 {
         let number = (self.updates + 1) as f64;
         let optimizer = self.optimizer;
         let decay = 1.0 - learning_rate * optimizer.weight_decay;
@@ -188,22 +188,17 @@ impl FastEngine {
         };
         let cpu = self.cpu;
         let is_clipped = optimizer.max_grad_norm > 0.0;
-        let FastEngine { pool, layout, words, weights, first, second, shards, .. } = &mut *self;
+        let FastEngine { pool, layout, words, weights, first, second, gradients, .. } = &mut *self;
         let dense = layout.dense();
         let (weights, word_weights) = weights.split_at_mut(dense);
         let (first, word_first) = first.split_at_mut(dense);
         let (second, word_second) = second.split_at_mut(dense);
-        let (sums, others) = shards[..used].split_first_mut().expect("a step has an example");
-        let others: Vec<&[f32]> = others.iter().map(|shard| &shard.gradients.arena[..]).collect();
-        let mut pieces = pieces(layout, weights, first, second, &mut sums.gradients.arena);
+        let mut pieces = pieces(layout, weights, first, second, &mut gradients.arena);
 
         let norm = pool.install(|| {
             let dense_squares: Vec<f64> = pieces
                 .par_iter_mut()
                 .map(|piece| {
-                    for other in &others {
-                        add(cpu, piece.gradient, &other[piece.first_number..][..piece.gradient.len()]);
-                    }
                     let squares = sum_of_squares(cpu, piece.gradient);
                     if !is_clipped {
                         piece.update(cpu, update(1.0, piece.has_decay));
@@ -242,141 +237,13 @@ fn put(layout: &Layout, weights: &Weights, arena: &mut [f32]) {
     }
 }
 
-/// Part of a tensor with its gradient and moments.
-struct Piece<'a> {
-    first_number: usize,
-    has_decay: bool,
-    weight: &'a mut [f32],
-    first: &'a mut [f32],
-    second: &'a mut [f32],
-    gradient: &'a mut [f32],
-}
-
-impl Piece<'_> {
-    fn update(&mut self, cpu: Cpu, update: Update) {
-        let Piece { weight, first, second, gradient, .. } = self;
-        adamw(cpu, Moving { weight, first, second }, gradient, update);
-    }
-}
-
-/// All tensors but the word embedding, cut into pieces.
-fn pieces<'a>(
-    layout: &Layout,
-    mut weights: &'a mut [f32],
-    mut first: &'a mut [f32],
-    mut second: &'a mut [f32],
-    mut gradients: &'a mut [f32],
-) -> Vec<Piece<'a>> {
-    let mut pieces = Vec::new();
-    for place in layout.places.iter().filter(|place| place.range.end <= layout.dense()) {
-        for first_number in place.range.clone().step_by(CHUNK) {
-            let length = CHUNK.min(place.range.end - first_number);
-            pieces.push(Piece {
-                first_number,
-                has_decay: place.slot.decay,
-                weight: weights.split_off_mut(..length).expect(INSIDE),
-                first: first.split_off_mut(..length).expect(INSIDE),
-                second: second.split_off_mut(..length).expect(INSIDE),
-                gradient: gradients.split_off_mut(..length).expect(INSIDE),
-            });
-        }
-    }
-    pieces
-}
-
-impl WordGradient {
-    /// Adds the gradients of embedded words that the shards have, in the order of the batch.
-    fn add(&mut self, shares: &[Batch], shards: &[Shard]) {
-        let width = self.width;
-        let mut occurrences: Vec<(u32, usize, usize)> = Vec::new();
-        for (shard, share) in shares.iter().enumerate() {
-            occurrences.extend(share.ids.iter().enumerate().map(|(token, id)| (*id, shard, token)));
-        }
-        occurrences.sort_unstable();
-        for (id, ..) in &occurrences {
-            self.is_touched[*id as usize] = true;
-            self.is_seen[*id as usize] = true;
-        }
-        self.sums.par_chunks_mut(ROWS * width).enumerate().for_each(|(block, sums)| {
-            let first = (block * ROWS) as u32;
-            let from = occurrences.partition_point(|(id, ..)| *id < first);
-            let to = occurrences.partition_point(|(id, ..)| *id < first + ROWS as u32);
-            for (id, shard, token) in &occurrences[from..to] {
-                let row = (id - first) as usize * width;
-                let gradient = &shards[*shard].word_gradients()[token * width..(token + 1) * width];
-                for (sum, x) in sums[row..row + width].iter_mut().zip(gradient) {
-                    *sum += x;
-                }
-            }
-        });
-    }
-
-    fn sum_of_squares(&self, cpu: Cpu) -> f64 {
-        let blocks = self.sums.par_chunks(ROWS * self.width).zip(self.is_touched.par_chunks(ROWS));
-        let squares: Vec<f64> = blocks
-            .map(|(sums, is_touched)| {
-                let rows = sums.chunks_exact(self.width).zip(is_touched);
-                rows.filter(|(_, touched)| **touched).map(|(row, _)| sum_of_squares(cpu, row)).sum()
-            })
-            .collect();
-        squares.iter().sum()
-    }
-
-    /// AdamW, and zeros for the next step. A row that never had a gradient would only decay.
-    fn update(&mut self, cpu: Cpu, moving: Moving<'_>, update: Update) {
-        let width = self.width;
-        let Moving { weight, first, second } = moving;
-        let moments = first.par_chunks_mut(ROWS * width).zip(second.par_chunks_mut(ROWS * width));
-        let rows = self.is_touched.par_chunks_mut(ROWS).zip(self.is_seen.par_chunks(ROWS));
-        let blocks = weight.par_chunks_mut(ROWS * width).zip(self.sums.par_chunks_mut(ROWS * width));
-        blocks.zip(moments).zip(rows).for_each(
-            |(((weight, sums), (first, second)), (is_touched, is_seen))| {
-                for row in 0..is_seen.len() {
-                    let at = row * width..(row + 1) * width;
-                    if !is_seen[row] {
-                        if update.decay != 1.0 {
-                            weight[at].iter_mut().for_each(|x| *x *= update.decay);
-                        }
-                        continue;
-                    }
-                    let moving = Moving {
-                        weight: &mut weight[at.clone()],
-                        first: &mut first[at.clone()],
-                        second: &mut second[at.clone()],
-                    };
-                    adamw(cpu, moving, &sums[at.clone()], update);
-                    if std::mem::take(&mut is_touched[row]) {
-                        sums[at].fill(0.0);
-                    }
-                }
-            },
-        );
-    }
-
-    /// The whole gradient, and zeros for the next step.
-    fn take(&mut self) -> Vec<f32> {
-        let whole = self.sums.clone();
-        self.sums.fill(0.0);
-        self.is_touched.fill(false);
-        whole
-    }
-
-    /// Finds the rows with moments.
-    fn look(&mut self, first: &[f32], second: &[f32]) {
-        let moments = first.chunks_exact(self.width).zip(second.chunks_exact(self.width));
-        for (seen, (first, second)) in self.is_seen.iter_mut().zip(moments) {
-            *seen = first.iter().chain(second).any(|x| *x != 0.0);
-        }
-    }
-}
-
 impl Engine for FastEngine {
     fn step(&mut self, input: StepInput<'_>) -> Result<StepReport> {
         check_batch(&self.config, input.batch)?;
         check_labels(self.classes(), input.batch)?;
-        let (loss, used) = self.learn(input);
+        let loss = self.learn(input);
         let begun = Instant::now();
-        let grad_norm = self.update(used, input.learning_rate);
+        let grad_norm = self.update(input.learning_rate);
         self.optimizing.since(begun);
         Ok(StepReport { loss, grad_norm })
     }
@@ -385,11 +252,8 @@ impl Engine for FastEngine {
         check_batch(&self.config, input.batch)?;
         check_labels(self.classes(), input.batch)?;
         let seen = self.words.is_seen.clone();
-        let (loss, used) = self.learn(input);
-        let mut sum = self.shards[0].gradients.arena.clone();
-        for shard in &self.shards[1..used] {
-            add(self.cpu, &mut sum, &shard.gradients.arena);
-        }
+        let loss = self.learn(input);
+        let mut sum = self.gradients.arena.clone();
         sum.extend(self.words.take());
         self.words.is_seen = seen;
         Ok((loss, self.copy(&sum)))
@@ -475,14 +339,18 @@ impl Engine for FastEngine {
             })
         };
         let only = |spent: Spent| Cost { seconds: spent.seconds, operations: 0.0 };
-        let (attention, products) = (mean(|s| s.work.attention.spent), mean(|s| s.work.products.spent));
+        let (attention, shard_products) = (mean(|s| s.work.attention.spent), mean(|s| s.work.products.spent));
         let (embedding, layers) = (mean(|s| s.parts.embedding), mean(|s| s.parts.layers));
+        let joint = self.gradients.products.spent;
         Some(Costs {
             embedding: Cost { seconds: embedding.seconds + self.scattering.seconds, ..embedding },
             attention,
-            products,
+            products: Cost {
+                seconds: shard_products.seconds + joint.seconds,
+                operations: shard_products.operations + joint.operations,
+            },
             norm_activation: Cost {
-                seconds: layers.seconds - attention.seconds - products.seconds,
+                seconds: layers.seconds - attention.seconds - shard_products.seconds,
                 operations: 0.0,
             },
             head: mean(|s| s.parts.head),

@@ -11,7 +11,7 @@ use super::kernels::product::Weight;
 use super::layout::{LayerPlaces, Pair};
 use super::rows::Rows;
 use super::tape::LayerTape;
-use super::work::{Gradients, Work};
+use super::work::Work;
 use crate::nn::config::{Family, ModelConfig};
 use crate::nn::dropout::{self, Dropout};
 use std::ops::Range;
@@ -65,52 +65,46 @@ impl Layer<'_> {
     }
 
     /// From the gradient of the output, the first of `work.down`, (R, H), to that of the input `x`, which
-    /// takes its place, (T, H). Adds the gradients of the weights, or writes those of matrices when
-    /// `gradients` are new.
+    /// takes its place, (T, H). Adds the gradients of biases and norms, and leaves what [`factors`] makes those
+    /// of matrices from.
     pub(super) fn backward(
         &self,
         x: &[f32],
         rows: &Rows,
         tape: &mut LayerTape,
-        gradients: &mut Gradients,
+        small: &mut [f32],
         work: &mut Work,
     ) {
         let (h, i, r) = (self.config.hidden, self.config.intermediate, rows.len());
         let (t, cpu, places) = (x.len() / h, self.cpu, self.places);
-        let Gradients { arena, is_added } = gradients;
         let Work { products, attention, states, inner: di, queries: dq, keys_values: dkv, down } = work;
         let [d, dx] = down;
-        let (d, dx, dh) = (&mut d[..r * h], &mut dx[..t * h], &mut states[..r * h]);
+        let (d, dx, dcontext) = (&mut d[..r * h], &mut dx[..t * h], &mut states[..r * h]);
         let (di, dq, dkv) = (&mut di[..r * i], &mut dq[..r * h], &mut dkv[..t * 2 * h]);
 
-        self.norm_backward(d, &tape.output_normed, &tape.output_deviations, &places.output_norm, arena);
-        masked_gradient(cpu, d, self.output_mask(rows), dh, &mut arena[places.down.bias.clone()]); // (R, H)
-        products.weights(&mut arena[places.down.weight.clone()], dh, &tape.inner, h, *is_added); //   (H, I)
-        products.backward(di, dh, self.down(), false); //                                             (R, I)
-        activate_backward(cpu, di, &tape.derivatives, &mut arena[places.up.bias.clone()]);
-        products.weights(&mut arena[places.up.weight.clone()], di, &tape.middle, i, *is_added); //    (I, H)
-        products.backward(d, di, self.up(), true); //                                  d: of middle,  (R, H)
+        let normed = &mut tape.output_normed;
+        self.norm_backward(d, normed, &tape.output_deviations, &places.output_norm, small);
+        // x̂ is not needed any more; the gradient of the product before it takes the place.
+        masked_gradient(cpu, d, self.output_mask(rows), normed, &mut small[places.down.bias.clone()]);
+        products.backward(di, normed, self.down(), false); //                                    (R, I)
+        activate_backward(cpu, di, &tape.derivatives, &mut small[places.up.bias.clone()]);
+        products.backward(d, di, self.up(), true); //                              d: of middle, (R, H)
 
-        let (normed, deviations) = (&tape.attention_normed, &tape.attention_deviations);
-        self.norm_backward(d, normed, deviations, &places.attention_norm, arena);
-        let out = &places.attention_out;
-        masked_gradient(cpu, d, self.attention_mask(rows), dh, &mut arena[out.bias.clone()]); //      (R, H)
-        products.weights(&mut arena[out.weight.clone()], dh, &tape.context, h, *is_added); //         (H, H)
-        // The context itself is not needed any more; its gradient takes the place.
-        products.backward(&mut tape.context, dh, self.attention_out(), false); //                     (R, H)
+        let normed = &mut tape.attention_normed;
+        self.norm_backward(d, normed, &tape.attention_deviations, &places.attention_norm, small);
+        let bias = &mut small[places.attention_out.bias.clone()];
+        masked_gradient(cpu, d, self.attention_mask(rows), normed, bias);
+        products.backward(dcontext, normed, self.attention_out(), false); //                     (R, H)
 
-        let LayerTape { picked, queries, keys_values, kept, context, .. } = tape;
+        let LayerTape { queries, keys_values, kept, .. } = tape;
         let projected = Projected { queries, keys_values, biases: self.slice(&places.biases) };
-        attention.attend_backward(cpu, self.spans(rows), projected, (kept, context), dq, dkv);
-        let (dq_bias, dkv_bias) = arena[places.biases.clone()].split_at_mut(h);
+        attention.attend_backward(cpu, self.spans(rows), projected, (kept, dcontext), dq, dkv);
+        let (dq_bias, dkv_bias) = small[places.biases.clone()].split_at_mut(h);
         add_columns(cpu, dq, dq_bias);
         add_columns(cpu, dkv, dkv_bias);
-        let xr = if rows.picked.is_some() { &**picked } else { x };
-        products.weights(&mut arena[places.query.clone()], dq, xr, h, *is_added); //                  (H, H)
-        products.weights(&mut arena[places.key_value.clone()], dkv, x, 2 * h, *is_added); //          (2H, H)
-        products.backward(d, dq, self.query(), true); //                               d: of xr,      (R, H)
+        products.backward(d, dq, self.query(), true); //                           d: of xr,     (R, H)
         put(d, rows, h, dx);
-        products.backward(dx, dkv, self.key_value(), true); //                                        (T, H)
+        products.backward(dx, dkv, self.key_value(), true); //                                   (T, H)
         down.swap(0, 1);
     }
 
@@ -144,9 +138,9 @@ impl Layer<'_> {
         normed: &[f32],
         deviations: &[f32],
         places: &Pair,
-        arena: &mut [f32],
+        small: &mut [f32],
     ) {
-        let (weight, bias) = arena[places.both()].split_at_mut(places.weight.len());
+        let (weight, bias) = small[places.both()].split_at_mut(places.weight.len());
         let gradient = NormGradient { weight, bias };
         norm_backward(self.cpu, d, normed, deviations, self.slice(&places.weight), gradient);
     }
@@ -188,6 +182,25 @@ impl Layer<'_> {
     fn mask<'r>(&self, site: u32, rate: f64, rows: &'r Rows) -> Mask<'r> {
         Mask { site: self.dropout.and_then(|dropout| dropout.site(site, rate)), tokens: &rows.tokens }
     }
+}
+
+/// After [`Layer::backward`], what the gradients of a layer's matrices are products of, in their order: for
+/// each d, the gradient of what it turned out, and the x that it was given. dW = dᵀ · x
+pub(super) fn factors<'a>(
+    x: &'a [f32],
+    rows: &Rows,
+    tape: &'a LayerTape,
+    work: &'a Work,
+) -> [(&'a [f32], &'a [f32]); 5] {
+    let (r, t) = (tape.middle.len(), x.len());
+    let xr = if rows.picked.is_some() { &tape.picked } else { x };
+    [
+        (&work.queries[..r], xr),        //                                  (R, H), (R, H)
+        (&work.keys_values[..2 * t], x), //                           (T, 2H), (T, H)
+        (&tape.attention_normed, &tape.context), //                   (R, H), (R, H)
+        (&work.inner[..tape.inner.len()], &tape.middle), //           (R, I), (R, H)
+        (&tape.output_normed, &tape.inner), //                        (R, H), (R, I)
+    ]
 }
 
 /// The rows of `x` (T, H) that the layer turns out: `x` itself, or a copy in `picked`.

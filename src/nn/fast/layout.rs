@@ -1,8 +1,14 @@
 //! Where each tensor lies in the flat arenas of weights, gradients and moments.
 //!
-//! All arenas have the same order: embeddings of positions and segments, the layers, the head, and the
-//! word embedding last, so that all but that one begin an arena and gradients of words can be kept apart.
-//! Queries, keys and values of a layer are neighbours: one matrix (3 hidden, hidden), one bias (3 hidden).
+//! All arenas have the same order, by how a gradient comes about:
+//!
+//! 1. the small tensors, whose gradients every share of a batch adds up for itself: embeddings of positions
+//!    and segments, biases, norms, the head;
+//! 2. the matrices of the layers, whose gradients are products over all shares;
+//! 3. the word embedding, of which a batch has a few rows.
+//!
+//! Queries, keys and values of a layer are neighbours: one bias (3 hidden), keys and values one matrix
+//! (2 hidden, hidden).
 
 use crate::nn::config::ModelConfig;
 use crate::nn::engine::Array;
@@ -23,7 +29,7 @@ impl Place {
     }
 }
 
-/// A linear layer or a LayerNorm.
+/// A linear layer, or a LayerNorm, whose two are neighbours.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Pair {
     pub(super) weight: Range<usize>,
@@ -31,7 +37,7 @@ pub(super) struct Pair {
 }
 
 impl Pair {
-    /// Both, which are neighbours.
+    /// Both of a LayerNorm.
     pub(super) fn both(&self) -> Range<usize> {
         self.weight.start..self.bias.end
     }
@@ -51,6 +57,21 @@ pub(super) struct LayerPlaces {
     pub(super) up: Pair,
     pub(super) down: Pair,
     pub(super) output_norm: Pair,
+}
+
+impl LayerPlaces {
+    /// The matrices, in the order of the arena, with the width of what they turn out.
+    pub(super) fn matrices(&self) -> [(&Range<usize>, usize); 5] {
+        let LayerPlaces { query, key_value, attention_out, up, down, .. } = self;
+        let h = attention_out.bias.len();
+        [
+            (query, h),
+            (key_value, 2 * h),
+            (&attention_out.weight, h),
+            (&up.weight, up.bias.len()),
+            (&down.weight, h),
+        ]
+    }
 }
 
 /// All tensors of a model.
@@ -75,9 +96,10 @@ impl Layout {
         let positions = order.tensor(&names.positions, "weight");
         let segments = names.segments.as_ref().map(|segments| order.tensor(segments, "weight"));
         let embedding_norm = order.pair(&names.embedding_norm);
-        let layers = names.layers.iter().map(|layer| order.layer(layer)).collect();
+        let vectors: Vec<_> = names.layers.iter().map(|layer| order.vectors(layer)).collect();
         let pooler = order.pair(&names.pooler);
         let classifier = order.pair(&names.classifier);
+        let layers = names.layers.iter().zip(vectors).map(|(names, v)| order.matrices(names, v)).collect();
         let words = order.tensor(&names.words, "weight");
         let places = order.places;
         Layout { places, words, positions, segments, embedding_norm, layers, pooler, classifier }
@@ -93,12 +115,9 @@ impl Layout {
         self.words.start
     }
 
-    /// Tensors whose gradient is added up row by row, rather than written by a matrix product.
-    pub(super) fn added(&self) -> impl Iterator<Item = &Range<usize>> {
-        let is_product = |slot: &Slot| slot.shape.len() == 2;
-        let embeddings = [Some(&self.positions), self.segments.as_ref()].into_iter().flatten();
-        let rest = self.places.iter().filter(move |place| !is_product(&place.slot));
-        embeddings.chain(rest.map(|place| &place.range))
+    /// Numbers of the small tensors, which begin an arena.
+    pub(super) fn small(&self) -> usize {
+        self.classifier.bias.end
     }
 }
 
@@ -124,22 +143,44 @@ impl Order<'_> {
         Pair { weight: self.tensor(name, "weight"), bias: self.tensor(name, "bias") }
     }
 
-    fn layer(&mut self, names: &LayerNames) -> LayerPlaces {
-        let query = self.tensor(&names.query, "weight");
-        let key = self.tensor(&names.key, "weight");
-        let value = self.tensor(&names.value, "weight");
-        let query_bias = self.tensor(&names.query, "bias");
+    fn vectors(&mut self, names: &LayerNames) -> LayerVectors {
+        let query = self.tensor(&names.query, "bias");
         self.tensor(&names.key, "bias");
-        let value_bias = self.tensor(&names.value, "bias");
-        LayerPlaces {
-            query,
-            key_value: key.start..value.end,
-            biases: query_bias.start..value_bias.end,
-            attention_out: self.pair(&names.attention_out),
+        let value = self.tensor(&names.value, "bias");
+        LayerVectors {
+            biases: query.start..value.end,
+            attention_out: self.tensor(&names.attention_out, "bias"),
             attention_norm: self.pair(&names.attention_norm),
-            up: self.pair(&names.up),
-            down: self.pair(&names.down),
+            up: self.tensor(&names.up, "bias"),
+            down: self.tensor(&names.down, "bias"),
             output_norm: self.pair(&names.output_norm),
         }
     }
+
+    fn matrices(&mut self, names: &LayerNames, vectors: LayerVectors) -> LayerPlaces {
+        let query = self.tensor(&names.query, "weight");
+        let key = self.tensor(&names.key, "weight");
+        let value = self.tensor(&names.value, "weight");
+        let mut pair = |name, bias| Pair { weight: self.tensor(name, "weight"), bias };
+        LayerPlaces {
+            query,
+            key_value: key.start..value.end,
+            biases: vectors.biases,
+            attention_out: pair(&names.attention_out, vectors.attention_out),
+            attention_norm: vectors.attention_norm,
+            up: pair(&names.up, vectors.up),
+            down: pair(&names.down, vectors.down),
+            output_norm: vectors.output_norm,
+        }
+    }
+}
+
+/// The biases and norms of a layer.
+struct LayerVectors {
+    biases: Range<usize>,
+    attention_out: Range<usize>,
+    attention_norm: Pair,
+    up: Range<usize>,
+    down: Range<usize>,
+    output_norm: Pair,
 }

@@ -26,7 +26,7 @@ pub(super) fn plan(
     MemoryPlan {
         weights: bytes(layout.length()),
         moments: bytes(2 * layout.length()),
-        gradients: bytes(shards * layout.dense() + layout.words.len()),
+        gradients: bytes(layout.length() + shards * layout.small()),
         activations: bytes(parts.iter().map(part).max().unwrap_or(0)),
     }
 }

@@ -1,33 +1,40 @@
 //! The fast engine of the CPU: forward and backward written out over flat arenas, without autograd.
 //!
 //! - Tokens are never padded; attention runs for each example and head ([`kernels::attention`]).
-//! - A batch is split over shards by tokens. Each has buffers and gradients of its own, which are added in
-//!   a fixed order, so that the same seed and number of threads give the same bits.
+//! - A batch is split over shards by tokens, each with buffers of its own. Gradients of matrices are products
+//!   over the rows of all shards, those of biases and norms are added in a fixed order: the same seed and
+//!   number of threads give the same bits.
 //! - Of the last layer only the first token's state is made, since no other is looked at ([`rows`]).
 //! - Gradients of words are kept for the rows that a batch has, and AdamW passes over rows that never had
 //!   one.
 //!
-//! [`layer`] is one encoder layer; [`shard`] what is before and after the layers; [`engine`] puts shards
-//! together. `kernels` has the loops.
+//! [`layer`] is one encoder layer; [`shard`] what is before and after the layers; [`gradients`] what shards
+//! make together; [`engine`] lets them work. `kernels` has the loops.
 
 mod engine;
+mod gradients;
 mod kernels;
 mod layer;
 mod layout;
 mod memory;
 mod peak;
+mod pieces;
+mod rates;
 mod rows;
 mod shard;
 mod tape;
+mod words;
 mod work;
 
 pub(crate) use engine::FastEngine;
 
 use super::config::ModelConfig;
+use super::engine::KernelRate;
+use crate::batch::Batch;
 use kernels::packed::Format;
 use kernels::product::Multiplier;
 
-/// Most shards of a batch: each has gradients of its own, which have to be added.
+/// Most shards of a batch: each reads all weights.
 const MOST_SHARDS: usize = 4;
 
 /// Threads of an engine: all cores unless told otherwise.
@@ -49,6 +56,12 @@ pub(crate) fn product_rate(config: &ModelConfig, rows: usize, is_bf16: bool, thr
 /// The same by the `gemm` crate, in f32.
 pub(crate) fn gemm_rate(config: &ModelConfig, rows: usize, threads: Option<usize>) -> f64 {
     peak::product_rate(config, rows, Multiplier::Gemm, self::threads(threads))
+}
+
+/// How fast each kernel is alone, on one thread, over the tokens of `batch`.
+pub(crate) fn kernel_rates(config: &ModelConfig, batch: &Batch, is_bf16: bool) -> Vec<KernelRate> {
+    let format = if is_bf16 { Format::Bf16 } else { Format::F32 };
+    rates::kernel_rates(config, batch, Multiplier::fastest(format))
 }
 
 /// Whether this machine multiplies bf16.

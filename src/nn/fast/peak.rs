@@ -1,6 +1,6 @@
 //! What the products of a layer reach alone: the measure of everything around them.
 
-use super::kernels::product::{Multiplier, Products, Weight};
+use super::kernels::product::{Multiplier, Products, Weight, WeightGradient};
 use super::{MOST_SHARDS, threads_each};
 use crate::nn::config::ModelConfig;
 use std::time::Instant;
@@ -64,7 +64,8 @@ impl Linear {
         let Linear { outs, ins, weight, x, y, gradient } = self;
         let weight = Weight::new(weight, *ins);
         products.forward(y, x, weight);
-        products.weights(gradient, y, x, *outs, false);
+        let gradient = WeightGradient { dw: gradient, d: vec![y], x: vec![x], outs: *outs };
+        products.weights(vec![gradient], false);
         products.backward(x, y, weight, false);
         // What comes out goes in again: small numbers stay small.
         for x in x {

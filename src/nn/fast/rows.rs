@@ -6,7 +6,7 @@ use crate::batch::Batch;
 /// The rows that a layer turns out. All but the last make a state for every token; of the last, only that
 /// of each example's first token is looked at, so only those are made: the rest would be computed for
 /// nothing, and their gradients are zero.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Rows {
     /// For each example, its queries among the rows and its keys among the tokens.
     pub(super) spans: Vec<Span>,

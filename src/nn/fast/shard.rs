@@ -5,12 +5,12 @@ use super::kernels::Spent;
 use super::kernels::embedding::{gather, scatter};
 use super::kernels::norm::{Mask, Norm, NormGradient, add_columns, drop_rows, norm_backward, norm_rows};
 use super::kernels::packed::Format;
-use super::kernels::product::{Multiplier, Products, Weight};
-use super::layer::Layer;
+use super::kernels::product::{Multiplier, Products, Weight, WeightGradient};
+use super::layer::{Layer, factors};
 use super::layout::{Layout, Pair};
 use super::rows::Rows;
 use super::tape::LayerTape;
-use super::work::{Gradients, Work};
+use super::work::Work;
 use crate::batch::Batch;
 use crate::nn::config::{Family, ModelConfig};
 use crate::nn::dropout::{self, Dropout};
@@ -56,13 +56,16 @@ pub(super) struct Shard {
     /// Inputs of the layers, and the output of the last: (T, H) each.
     states: Vec<Vec<f32>>,
     tapes: Vec<LayerTape>,
+    /// What all layers but the last work on, and the last.
+    rows: [Rows; 2],
     /// After tanh or ReLU, before dropout: (examples, H)
     pooled: Vec<f32>,
     /// After dropout.
     dropped: Vec<f32>,
     /// (examples, labels)
     pub(super) logits: Vec<f32>,
-    pub(super) gradients: Gradients,
+    /// Gradients of the small tensors, as an arena begins.
+    pub(super) small: Vec<f32>,
     pub(super) loss: f64,
 }
 
@@ -105,12 +108,13 @@ impl Model<'_> {
         products: &mut Products,
         (x, d): (&[f32], &[f32]),
         places: &Pair,
-        gradients: &mut Gradients,
+        small: &mut [f32],
         dx: &mut [f32],
     ) {
-        add_columns(self.cpu, d, &mut gradients.arena[places.bias.clone()]);
-        let dw = &mut gradients.arena[places.weight.clone()];
-        products.weights(dw, d, x, places.bias.len(), gradients.is_added);
+        add_columns(self.cpu, d, &mut small[places.bias.clone()]);
+        let dw = &mut small[places.weight.clone()];
+        let gradient = WeightGradient { dw, d: vec![d], x: vec![x], outs: places.bias.len() };
+        products.weights(vec![gradient], true);
         products.backward(dx, d, self.weight(places), false);
     }
 
@@ -145,10 +149,11 @@ impl Shard {
             embedding_deviations: Vec::new(),
             states: Vec::new(),
             tapes: Vec::new(),
+            rows: Default::default(),
             pooled: Vec::new(),
             dropped: Vec::new(),
             logits: Vec::new(),
-            gradients: Gradients::default(),
+            small: Vec::new(),
             loss: 0.0,
         }
     }
@@ -169,20 +174,16 @@ impl Shard {
         self.few.threads = threads;
     }
 
-    /// After [`Shard::backward`]: the gradient of each embedded word, (T, H).
+    /// After [`Shard::embed_backward`]: the gradient of each embedded word, (T, H).
     pub(super) fn word_gradients(&self) -> &[f32] {
         &self.work.down[0]
     }
 
-    /// Before a part of a step: room for gradients, and zeros where they are added row by row.
+    /// Before a step: no loss, and zeros where gradients are added up.
     pub(super) fn begin(&mut self, layout: &Layout) {
-        let arena = &mut self.gradients.arena;
-        arena.resize(layout.dense(), 0.0);
-        if !self.gradients.is_added {
-            for range in layout.added() {
-                arena[range.clone()].fill(0.0);
-            }
-        }
+        self.loss = 0.0;
+        self.small.clear();
+        self.small.resize(layout.small(), 0.0);
     }
 
     /// Logits of `batch`; with masks and a tape of every layer when `dropout` is given.
@@ -200,10 +201,9 @@ impl Shard {
         let begun = Instant::now();
         // Without a way back one tape and two states serve all layers.
         self.tapes.resize_with(if learns { layers } else { 1 }, LayerTape::default);
-        let all = Rows::all(batch, config.heads);
-        let first = Rows::first(batch, config.heads);
+        self.rows = [Rows::all(batch, config.heads), Rows::first(batch, config.heads)];
         for number in 0..layers {
-            let rows = if number + 1 == layers { &first } else { &all };
+            let rows = &self.rows[usize::from(number + 1 == layers)];
             let (from, to) = if learns { (number, number + 1) } else { (number % 2, (number + 1) % 2) };
             let mut out = std::mem::take(&mut self.states[to]);
             out.resize(rows.len() * config.hidden, 0.0);
@@ -253,39 +253,45 @@ impl Shard {
         model.linear(&mut self.few, &self.dropped, &model.layout.classifier, &mut self.logits);
     }
 
-    /// After [`Shard::forward`] in learning: adds to the loss and to all gradients, but for that of the
-    /// words, which [`Shard::word_gradients`] gives.
-    pub(super) fn backward(&mut self, model: Model<'_>, batch: &Batch, dropout: Dropout, target: Target) {
-        let (config, layers) = (model.config, model.config.layers);
-        let (t, h) = (batch.tokens(), config.hidden);
-        self.work.fit((t, h, config.intermediate));
+    /// The way back begins, after [`Shard::forward`] in learning: adds to the loss and to the gradients of the
+    /// head.
+    pub(super) fn head_backward(
+        &mut self,
+        model: Model<'_>,
+        batch: &Batch,
+        dropout: Dropout,
+        target: Target,
+    ) {
         let begun = Instant::now();
-        self.head_backward(model, batch, dropout, target);
+        self.work.fit((batch.tokens(), model.config.hidden, model.config.intermediate));
+        self.loss_backward(model, batch, dropout, target);
         self.parts.head.since(begun);
-        let begun = Instant::now();
-        let all = Rows::all(batch, config.heads);
-        let first = Rows::first(batch, config.heads);
-        for number in (0..layers).rev() {
-            let rows = if number + 1 == layers { &first } else { &all };
-            let (x, tape) = (&self.states[number], &mut self.tapes[number]);
-            let layer = model.layer(number, Some(dropout));
-            layer.backward(x, rows, tape, &mut self.gradients, &mut self.work);
-        }
-        self.parts.layers.since(begun);
-        let begun = Instant::now();
-        self.embed_backward(model, batch, dropout);
-        self.parts.embedding.since(begun);
-        self.gradients.is_added = true;
     }
 
-    fn head_backward(&mut self, model: Model<'_>, batch: &Batch, dropout: Dropout, target: Target) {
+    /// The way back through layer `number`, after that through the next one. Adds to the gradients of biases
+    /// and norms; [`Shard::factors`] has what those of matrices are made of.
+    pub(super) fn layer_backward(&mut self, model: Model<'_>, number: usize, dropout: Dropout) {
+        let begun = Instant::now();
+        let rows = &self.rows[usize::from(number + 1 == model.config.layers)];
+        let (x, tape) = (&self.states[number], &mut self.tapes[number]);
+        model.layer(number, Some(dropout)).backward(x, rows, tape, &mut self.small, &mut self.work);
+        self.parts.layers.since(begun);
+    }
+
+    /// For each matrix of the layer, until the way back goes on: d and x of dW = dᵀ · x.
+    pub(super) fn factors(&self, number: usize) -> [(&[f32], &[f32]); 5] {
+        let rows = &self.rows[usize::from(number + 1 == self.tapes.len())];
+        factors(&self.states[number], rows, &self.tapes[number], &self.work)
+    }
+
+    fn loss_backward(&mut self, model: Model<'_>, batch: &Batch, dropout: Dropout, target: Target) {
         let config = model.config;
         let dlogits = self.cross_entropy(model.labels(), &batch.labels, target);
         let layout = model.layout;
         let d = &mut self.work.down[0][..batch.len() * config.hidden];
         let mut dpooled = vec![0.0; d.len()];
-        let Shard { few, dropped, gradients, .. } = self;
-        model.linear_backward(few, (dropped, &dlogits), &layout.classifier, gradients, &mut dpooled);
+        let Shard { few, dropped, small, .. } = self;
+        model.linear_backward(few, (dropped, &dlogits), &layout.classifier, small, &mut dpooled);
         let examples: Vec<usize> = (batch.first_example..batch.first_example + batch.len()).collect();
         let mask = head_mask(config, Some(dropout), &examples);
         drop_rows(model.cpu, &mut dpooled, config.hidden, mask);
@@ -297,7 +303,7 @@ impl Shard {
         }
         let first = &self.states[config.layers];
         let d = &mut self.work.down[0][..batch.len() * config.hidden];
-        model.linear_backward(&mut self.few, (first, &dpooled), &layout.pooler, &mut self.gradients, d);
+        model.linear_backward(&mut self.few, (first, &dpooled), &layout.pooler, &mut self.small, d);
     }
 
     /// Adds the loss of these examples; returns the gradient of the logits: (examples, labels).
@@ -318,23 +324,26 @@ impl Shard {
         d
     }
 
-    /// From the gradient of the first layer's input to that of the embedded words, in place.
-    fn embed_backward(&mut self, model: Model<'_>, batch: &Batch, dropout: Dropout) {
+    /// The way back ends: from the gradient of the first layer's input to that of the embedded words, which
+    /// [`Shard::word_gradients`] gives. Adds to the gradients of the other embeddings and of their norm.
+    pub(super) fn embed_backward(&mut self, model: Model<'_>, batch: &Batch, dropout: Dropout) {
+        let begun = Instant::now();
         let (config, layout, cpu) = (model.config, model.layout, model.cpu);
         let h = config.hidden;
         let d = &mut self.work.down[0][..batch.tokens() * h];
         let tokens: Vec<usize> = (batch.first_token..batch.first_token + batch.tokens()).collect();
         drop_rows(cpu, d, h, embedding_mask(config, Some(dropout), &tokens));
         let places = &layout.embedding_norm;
-        let arena = &mut self.gradients.arena;
-        let (weight, bias) = arena[places.both()].split_at_mut(h);
+        let small = &mut self.small;
+        let (weight, bias) = small[places.both()].split_at_mut(h);
         let gradient = NormGradient { weight, bias };
         let scale = model.slice(&places.weight);
         norm_backward(cpu, d, &self.embedding_normed, &self.embedding_deviations, scale, gradient);
-        scatter(d, &positions(batch), h, &mut arena[layout.positions.clone()]);
+        scatter(d, &positions(batch), h, &mut small[layout.positions.clone()]);
         if let Some(segments) = &layout.segments {
-            scatter(d, &batch.type_ids, h, &mut arena[segments.clone()]);
+            scatter(d, &batch.type_ids, h, &mut small[segments.clone()]);
         }
+        self.parts.embedding.since(begun);
     }
 }
 

@@ -17,7 +17,7 @@ pub(super) struct LayerTape {
     pub(super) kept: Vec<f32>,
     /// (R, H)
     pub(super) context: Vec<f32>,
-    /// x̂ after attention: (R, H)
+    /// x̂ after attention; on the way back, the gradient of attention's last product: (R, H)
     pub(super) attention_normed: Vec<f32>,
     /// 1/σ: (R)
     pub(super) attention_deviations: Vec<f32>,
@@ -27,7 +27,7 @@ pub(super) struct LayerTape {
     pub(super) derivatives: Vec<f32>,
     /// (R, I)
     pub(super) inner: Vec<f32>,
-    /// x̂ of the output: (R, H)
+    /// x̂ of the output; on the way back, the gradient of the layer's last product: (R, H)
     pub(super) output_normed: Vec<f32>,
     /// 1/σ: (R)
     pub(super) output_deviations: Vec<f32>,

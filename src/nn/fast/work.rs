@@ -6,15 +6,6 @@
 use super::kernels::attention::Attention;
 use super::kernels::product::Products;
 
-/// Gradients of the weights.
-#[derive(Debug, Default)]
-pub(super) struct Gradients {
-    /// Of all tensors but the word embedding.
-    pub(super) arena: Vec<f32>,
-    /// Whether matrices hold a sum that goes on, rather than numbers of a step before.
-    pub(super) is_added: bool,
-}
-
 /// Tools and buffers of a shard.
 #[derive(Debug)]
 pub(super) struct Work {

@@ -34,8 +34,8 @@ fn the_memory_plan_is_what_the_buffers_take() {
     let bytes = |numbers: usize| 4 * numbers as u64;
     let shards = &mut engine.shards;
     assert_eq!(plan.activations, bytes(shards.iter_mut().map(Shard::activations).sum()));
-    let gradients: usize = shards.iter().map(|shard| shard.gradients.arena.len()).sum();
-    assert_eq!(plan.gradients, bytes(gradients + engine.words.sums.len()));
+    let small: usize = shards.iter().map(|shard| shard.small.len()).sum();
+    assert_eq!(plan.gradients, bytes(small + engine.gradients.arena.len() + engine.words.sums.len()));
     assert_eq!(plan.weights, bytes(engine.weights.len()));
     assert_eq!(plan.moments, bytes(engine.first.len() + engine.second.len()));
 }

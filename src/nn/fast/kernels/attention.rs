@@ -120,7 +120,7 @@ impl Scratch {
 
 impl Spans<'_> {
     /// Additions and multiplications of one of attention's products.
-    fn operations(&self) -> usize {
+    pub(crate) fn operations(&self) -> usize {
         let Heads { count, size, .. } = self.heads;
         self.examples.iter().map(|span| 2 * count * size * span.queries.len() * span.keys.len()).sum()
     }

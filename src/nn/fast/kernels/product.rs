@@ -7,6 +7,7 @@
 use super::Spent;
 use super::packed::{Format, Packing, Right};
 use gemm::Parallelism;
+use rayon::prelude::*;
 
 /// The weight of a linear layer: (outs, ins).
 #[derive(Debug, Clone, Copy)]
@@ -52,22 +53,35 @@ pub(crate) struct Products {
     /// That share one product.
     pub(crate) threads: usize,
     left: Vec<u32>,
+    /// Of products beside each other.
+    lefts: Vec<Vec<u32>>,
     pub(crate) spent: Spent,
+}
+
+/// The gradient of a linear layer's weight, and what it comes from.
+pub(crate) struct WeightGradient<'a> {
+    /// (outs, ins)
+    pub(crate) dw: &'a mut [f32],
+    /// The gradient of the layer's output, of each share of the batch: (rows, outs).
+    pub(crate) d: Vec<&'a [f32]>,
+    /// The layer's input, of each share: (rows, ins).
+    pub(crate) x: Vec<&'a [f32]>,
+    pub(crate) outs: usize,
 }
 
 impl Products {
     /// By the multiplier, on the thread that asks.
     pub(crate) fn new(multiplier: Multiplier) -> Self {
-        Products { multiplier, threads: 1, left: Vec::new(), spent: Spent::default() }
+        Products { multiplier, threads: 1, left: Vec::new(), lefts: Vec::new(), spent: Spent::default() }
     }
 
     /// `out` (rows, outs) = `x` (rows, ins) · Wᵀ
     pub(crate) fn forward(&mut self, out: &mut [f32], x: &[f32], weight: Weight<'_>) {
-        let Products { multiplier, threads, left, spent } = self;
+        let Products { multiplier, threads, left, spent, .. } = self;
         let Weight { numbers, outs, ins } = weight;
         spent.on(2 * x.len() * outs, || match multiplier {
             Multiplier::Packed(packing) => {
-                let (left, right) = (packing.rows(x, ins, left), Right::turned(numbers, ins));
+                let (left, right) = (packing.rows(x, ins, left), Right::Turned { numbers, k: ins });
                 packing.product(out, left, right, false, *threads);
             }
             Multiplier::Gemm => {
@@ -79,12 +93,12 @@ impl Products {
 
     /// `dx` (rows, ins) = `d` (rows, outs) · W, or added to what is there.
     pub(crate) fn backward(&mut self, dx: &mut [f32], d: &[f32], weight: Weight<'_>, is_added: bool) {
-        let Products { multiplier, threads, left, spent } = self;
+        let Products { multiplier, threads, left, spent, .. } = self;
         let Weight { numbers, outs, ins } = weight;
         spent.on(2 * d.len() * ins, || match multiplier {
             Multiplier::Packed(packing) => {
-                let (left, right) = (packing.rows(d, outs, left), Right::new(numbers, ins));
-                packing.product(dx, left, right, is_added, *threads);
+                let (left, right) = (packing.rows(d, outs, left), [numbers]);
+                packing.product(dx, left, Right::Rows { parts: &right, columns: ins }, is_added, *threads);
             }
             Multiplier::Gemm => {
                 let d = Matrix::new(d, d.len() / outs, outs);
@@ -93,21 +107,41 @@ impl Products {
         });
     }
 
-    /// `dw` (outs, ins) = `d`ᵀ (outs, rows) · `x` (rows, ins), or added to what is there.
-    pub(crate) fn weights(&mut self, dw: &mut [f32], d: &[f32], x: &[f32], outs: usize, is_added: bool) {
-        let Products { multiplier, threads, left, spent } = self;
-        let rows = d.len() / outs;
-        let ins = x.len() / rows;
-        spent.on(2 * d.len() * ins, || match multiplier {
+    /// Beside each other: dw = Σ dᵀ · x over all shares, or added to what is there.
+    pub(crate) fn weights(&mut self, mut gradients: Vec<WeightGradient<'_>>, is_added: bool) {
+        let Products { multiplier, threads, lefts, spent, .. } = self;
+        let (multiplier, threads) = (*multiplier, *threads);
+        lefts.resize_with(gradients.len().max(lefts.len()), Vec::new);
+        let operations = gradients.iter().map(WeightGradient::operations).sum();
+        spent.on(operations, || {
+            let all = gradients.par_iter_mut().zip(lefts);
+            all.for_each(|(gradient, left)| gradient.fill(multiplier, left, is_added, threads));
+        });
+    }
+}
+
+impl WeightGradient<'_> {
+    fn operations(&self) -> usize {
+        let rows: usize = self.d.iter().map(|d| d.len() / self.outs).sum();
+        2 * rows * self.dw.len()
+    }
+
+    fn fill(&mut self, multiplier: Multiplier, left: &mut Vec<u32>, is_added: bool, threads: usize) {
+        let WeightGradient { dw, d, x, outs } = self;
+        let (outs, ins) = (*outs, dw.len() / *outs);
+        match multiplier {
             Multiplier::Packed(packing) => {
-                let (left, right) = (packing.strips(d, outs, left), Right::new(x, ins));
-                packing.product(dw, left, right, is_added, *threads);
+                let left = packing.strips(d, outs, left, threads);
+                packing.product(dw, left, Right::Rows { parts: x, columns: ins }, is_added, threads);
             }
             Multiplier::Gemm => {
-                let (d, x) = (Matrix::new(d, rows, outs), Matrix::new(x, rows, ins));
-                gemm(dw, d.t(), x, is_added, *threads);
+                for (number, (d, x)) in d.iter().zip(&*x).enumerate() {
+                    let rows = d.len() / outs;
+                    let (d, x) = (Matrix::new(d, rows, outs), Matrix::new(x, rows, ins));
+                    gemm(dw, d.t(), x, is_added || number > 0, threads);
+                }
             }
-        });
+        }
     }
 }
 

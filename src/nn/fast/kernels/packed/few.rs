@@ -15,24 +15,38 @@ const FEW: usize = 24;
 const ROWS: usize = 4;
 const COLUMNS: usize = 6;
 
-/// Whether the product is one for dot products.
-pub(super) fn are_few(left: Left<'_>, right: Right<'_>, numbers: usize) -> bool {
-    let is_even = right.k.is_multiple_of(LANES * numbers);
-    left.rows <= FEW && left.order == Order::Rows && right.is_turned && is_even
+/// A weight as it is stored: (columns, k).
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Stored<'a> {
+    numbers: &'a [f32],
+    k: usize,
+}
+
+/// The right operand, if the product is one for dot products.
+pub(super) fn few<'a>(left: Left<'_>, right: Right<'a>, numbers_of_word: usize) -> Option<Stored<'a>> {
+    match right {
+        Right::Turned { numbers, k } => {
+            let is_even = k.is_multiple_of(LANES * numbers_of_word);
+            let are_few = left.rows <= FEW && left.order == Order::Rows && is_even;
+            are_few.then_some(Stored { numbers, k })
+        }
+        Right::Rows { .. } => None,
+    }
 }
 
 /// Columns `from..to` of the result.
 ///
 /// # Safety
-/// As of [`super::product_columns`]; and [`are_few`].
+/// As of [`super::product_columns`]; `right` is what [`few`] gave for `left`.
 #[expect(unsafe_code, reason = "a result that threads share")]
 #[target_feature(enable = "avx512f,avx512bw,avx512bf16")]
 pub(super) unsafe fn dot_columns<const NUMBERS: usize>(
     out: Out,
     left: Left<'_>,
-    right: Right<'_>,
+    right: Stored<'_>,
     (from, to): (usize, usize),
 ) {
+    let columns = right.numbers.len() / right.k;
     let mut weights: [&[f32]; COLUMNS] = [&[]; COLUMNS];
     let mut rows: [&[u32]; ROWS] = [&[]; ROWS];
     for column in (from..to).step_by(COLUMNS) {
@@ -49,7 +63,7 @@ pub(super) unsafe fn dot_columns<const NUMBERS: usize>(
                 for (j, sum) in sums.iter().enumerate().take(to - column) {
                     // SAFETY: row and column lie inside the result, and the column is one of ours.
                     unsafe {
-                        let place = out.first.add((row + i) * right.columns + column + j);
+                        let place = out.first.add((row + i) * columns + column + j);
                         *place = sum + if out.is_added { *place } else { 0.0 };
                     }
                 }

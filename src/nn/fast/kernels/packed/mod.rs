@@ -17,10 +17,11 @@ mod operands;
 mod tests;
 mod tile;
 
-use few::{are_few, dot_columns};
+use few::{dot_columns, few};
 use operands::{interleave, round_rows, turn};
 use rayon::prelude::*;
 use std::arch::x86_64::{_MM_HINT_T1, _mm_prefetch};
+use std::ops::Range;
 use tile::Tile;
 
 /// Columns of a panel.
@@ -36,7 +37,7 @@ const TILE: usize = 6;
 const LANES: usize = 16;
 
 /// Words of a panel's column: a panel stays near while all rows use it.
-const BLOCK: usize = 384;
+const BLOCK: usize = 512;
 
 /// What products are made of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -84,33 +85,16 @@ pub(crate) struct Left<'a> {
 
 /// The right operand of a product, (k, columns), as it is stored.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Right<'a> {
-    numbers: &'a [f32],
-    k: usize,
-    columns: usize,
-    /// Stored as (columns, k).
-    is_turned: bool,
+pub(crate) enum Right<'a> {
+    /// (rows, columns) each, one below the other.
+    Rows { parts: &'a [&'a [f32]], columns: usize },
+    /// (columns, k)
+    Turned { numbers: &'a [f32], k: usize },
 }
 
 /// Room for a packed panel: (words, [`PANEL`]).
 #[repr(align(64))]
 struct Panel([u32; BLOCK * PANEL]);
-
-impl<'a> Right<'a> {
-    /// `x` (k, columns)
-    pub(crate) fn new(x: &'a [f32], columns: usize) -> Self {
-        let k = x.len() / columns;
-        assert_eq!(x.len(), k * columns, "rows of {columns}");
-        Right { numbers: x, k, columns, is_turned: false }
-    }
-
-    /// `x` (columns, k)
-    pub(crate) fn turned(x: &'a [f32], k: usize) -> Self {
-        let columns = x.len() / k;
-        assert_eq!(x.len(), k * columns, "columns of {k}");
-        Right { numbers: x, k, columns, is_turned: true }
-    }
-}
 
 impl Packing {
     /// Whether this machine can: both formats share their functions, so it needs the instructions of both.
@@ -139,21 +123,30 @@ impl Packing {
         Left { words, rows, length, order: Order::Rows }
     }
 
-    /// `x` (k, rows), turned, as a left operand (rows, k).
-    pub(crate) fn strips<'w>(self, x: &[f32], rows: usize, words: &'w mut Vec<u32>) -> Left<'w> {
-        let length = (x.len() / rows).div_ceil(self.format.numbers());
-        words.resize(rows.div_ceil(STRIP) * length * STRIP, 0);
-        let strips = words.chunks_exact_mut(length * STRIP).enumerate();
-        for (strip, words) in strips {
+    /// `parts`, (numbers, rows) each and one below the other, turned: a left operand (rows, k). Threads share
+    /// strips.
+    pub(crate) fn strips<'w>(
+        self,
+        parts: &[&[f32]],
+        rows: usize,
+        words: &'w mut Vec<u32>,
+        threads: usize,
+    ) -> Left<'w> {
+        let length = length_of(parts, rows, self.format.numbers());
+        let count = rows.div_ceil(STRIP);
+        words.resize(count * length * STRIP, 0);
+        let share = count.div_ceil(threads.max(1)).max(1);
+        let pack = |(number, words): (usize, &mut [u32])| {
             #[expect(unsafe_code, reason = "instructions that not every machine has")]
             // SAFETY: `self` says that the machine has them.
             unsafe {
                 match self.format {
-                    Format::F32 => interleave::<1, STRIP>(x, rows, strip * STRIP, words),
-                    Format::Bf16 => interleave::<2, STRIP>(x, rows, strip * STRIP, words),
+                    Format::F32 => pack_strips::<1>(parts, rows, number * share, words),
+                    Format::Bf16 => pack_strips::<2>(parts, rows, number * share, words),
                 }
             }
-        }
+        };
+        words.par_chunks_mut((share * length * STRIP).max(1)).enumerate().for_each(pack);
         Left { words, rows, length, order: Order::Strips }
     }
 
@@ -167,23 +160,23 @@ impl Packing {
         is_added: bool,
         threads: usize,
     ) {
-        let n = right.columns;
-        let length = right.k.div_ceil(self.format.numbers());
+        let n = right.columns();
+        let length = right.length(self.format.numbers());
         assert_eq!((out.len(), left.length), (left.rows * n, length), "shapes of a product");
         let out = Out { first: out.as_mut_ptr(), is_added };
         let share = n.div_ceil(threads.max(1)).next_multiple_of(PANEL);
-        let are_few = are_few(left, right, self.format.numbers());
+        let few = few(left, right, self.format.numbers());
         let part = |number: usize| {
             let columns = (number * share, n.min((number + 1) * share));
             #[expect(unsafe_code, reason = "instructions that not every machine has, and a shared result")]
             // SAFETY: `self` says that the machine has them; the assertion above holds shapes against each
             // other; each part writes only its own columns.
             unsafe {
-                match (self.format, are_few) {
-                    (Format::F32, false) => product_columns::<1>(out, left, right, columns),
-                    (Format::F32, true) => dot_columns::<1>(out, left, right, columns),
-                    (Format::Bf16, false) => product_columns::<2>(out, left, right, columns),
-                    (Format::Bf16, true) => dot_columns::<2>(out, left, right, columns),
+                match (self.format, few) {
+                    (Format::F32, None) => product_columns::<1>(out, left, right, columns),
+                    (Format::F32, Some(few)) => dot_columns::<1>(out, left, few, columns),
+                    (Format::Bf16, None) => product_columns::<2>(out, left, right, columns),
+                    (Format::Bf16, Some(few)) => dot_columns::<2>(out, left, few, columns),
                 }
             }
         };
@@ -232,79 +225,168 @@ unsafe fn product_columns<const NUMBERS: usize>(
     right: Right<'_>,
     (from, to): (usize, usize),
 ) {
-    let (n, rows, length) = (right.columns, left.rows, left.length);
+    let (n, rows, length) = (right.columns(), left.rows, left.length);
     #[expect(clippy::large_stack_arrays, reason = "a twentieth of a thread's stack, for one product")]
     let mut panel = Panel([0; BLOCK * PANEL]);
     let block = length.div_ceil(length.div_ceil(BLOCK).max(1)).max(1);
-    let part = |first_word, column| Part { first_word, words: block.min(length - first_word), column };
+    let part = |first_word: usize, column| {
+        let words = first_word..length.min(first_word + block);
+        Part { words, column, width: PANEL.min(to - column) }
+    };
     let parts = (0..length).step_by(block).flat_map(|word| (from..to).step_by(PANEL).map(move |c| (word, c)));
     let mut parts = parts.map(|(first_word, column)| part(first_word, column)).peekable();
-    while let Some(part @ Part { first_word, words, column }) = parts.next() {
-        right.pack::<NUMBERS>(part, &mut panel.0[..words * PANEL]);
+    while let Some(part) = parts.next() {
+        let Part { words, column, width } = part.clone();
+        right.pack::<NUMBERS>(part, &mut panel.0[..words.len() * PANEL]);
         for row in (0..rows).step_by(TILE) {
             if let Some(next) = parts.peek() {
-                right.fetch::<NUMBERS>(*next, (row, rows));
+                right.fetch::<NUMBERS>(right.share(next, row..rows.min(row + TILE), rows));
             }
             let tile = Tile {
                 // SAFETY: row and column lie inside the result.
                 out: unsafe { out.first.add(row * n + column) },
                 n,
-                width: PANEL.min(n - column),
-                is_added: out.is_added || first_word > 0,
+                width,
+                is_added: out.is_added || words.start > 0,
                 panel: panel.0.as_ptr(),
-                words,
+                words: words.len(),
             };
             // SAFETY: the tile's rows and columns lie inside the result, and the operands have its words.
             unsafe {
-                tile.fill_rows::<NUMBERS>(left, (row, first_word));
+                tile.fill_rows::<NUMBERS>(left, (row, words.start));
             }
+        }
+    }
+}
+
+/// Words of rows that lie below one another, (rows, `columns`) in each of `parts`. In each the last pair may
+/// lack its second number.
+fn length_of(parts: &[&[f32]], columns: usize, numbers: usize) -> usize {
+    parts.iter().map(|x| (x.len() / columns).div_ceil(numbers)).sum()
+}
+
+/// The words `words` of rows that lie below one another: for each part that has some of them, its numbers
+/// from there on, and which of the words they are.
+fn pieces<'a>(
+    parts: &'a [&'a [f32]],
+    columns: usize,
+    numbers: usize,
+    words: Range<usize>,
+) -> impl Iterator<Item = (&'a [f32], Range<usize>)> {
+    let mut end = 0;
+    parts.iter().filter_map(move |x| {
+        let start = end;
+        end += (x.len() / columns).div_ceil(numbers);
+        let (from, to) = (words.start.max(start), words.end.min(end));
+        let place = from.wrapping_sub(words.start)..to.wrapping_sub(words.start);
+        (from < to).then(|| (&x[(from - start) * numbers * columns..], place))
+    })
+}
+
+/// The strips from `first` on, as many as there is room for.
+#[target_feature(enable = "avx512f,avx512bw,avx512bf16")]
+fn pack_strips<const NUMBERS: usize>(parts: &[&[f32]], rows: usize, first: usize, words: &mut [u32]) {
+    let length = length_of(parts, rows, NUMBERS);
+    for (strip, words) in words.chunks_exact_mut((length * STRIP).max(1)).enumerate() {
+        for (x, place) in pieces(parts, rows, NUMBERS, 0..length) {
+            let words = &mut words[place.start * STRIP..place.end * STRIP];
+            interleave::<NUMBERS, STRIP>(x, rows, (first + strip) * STRIP, words);
         }
     }
 }
 
 /// The part of a right operand that makes a panel.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 struct Part {
-    first_word: usize,
     /// Of each column.
-    words: usize,
-    /// The first of up to [`PANEL`].
+    words: Range<usize>,
+    /// The first of them.
     column: usize,
+    /// How many there are, at most [`PANEL`].
+    width: usize,
 }
 
 impl Right<'_> {
+    fn columns(&self) -> usize {
+        match self {
+            Right::Rows { columns, .. } => *columns,
+            Right::Turned { numbers, k } => numbers.len() / k,
+        }
+    }
+
+    /// Words of a column.
+    fn length(&self, numbers: usize) -> usize {
+        match self {
+            Right::Rows { parts, columns } => length_of(parts, *columns, numbers),
+            Right::Turned { k, .. } => k.div_ceil(numbers),
+        }
+    }
+
     /// The part as a panel: (words, [`PANEL`]).
     #[inline]
     #[target_feature(enable = "avx512f,avx512bw,avx512bf16")]
     fn pack<const NUMBERS: usize>(&self, part: Part, panel: &mut [u32]) {
-        let (first, column) = (part.first_word * NUMBERS, part.column);
-        if self.is_turned {
-            turn::<NUMBERS>(&self.numbers[column * self.k..], self.k, first, panel);
-        } else {
-            interleave::<NUMBERS, PANEL>(&self.numbers[first * self.columns..], self.columns, column, panel);
+        let Part { words, column, .. } = part;
+        match *self {
+            Right::Rows { parts, columns } => {
+                for (x, place) in pieces(parts, columns, NUMBERS, words) {
+                    let panel = &mut panel[place.start * PANEL..place.end * PANEL];
+                    interleave::<NUMBERS, PANEL>(x, columns, column, panel);
+                }
+            }
+            Right::Turned { numbers, k } => {
+                turn::<NUMBERS>(&numbers[column * k..], k, words.start * NUMBERS, panel);
+            }
         }
     }
 
-    /// Has some of the part come nearer, as much of it as the [`TILE`] rows from `row` on are of `rows`:
-    /// weights lie far away, and a panel that waits for them keeps all rows waiting.
+    /// As much of the part as `rows` are of `all` rows, cut so that what is stored together stays together.
     #[inline]
-    #[target_feature(enable = "avx512f")]
-    fn fetch<const NUMBERS: usize>(&self, part: Part, (row, rows): (usize, usize)) {
-        let (first, numbers) = (part.first_word * NUMBERS, part.words * NUMBERS);
-        let width = PANEL.min(self.columns - part.column);
-        // Rows of the stored matrix, and numbers of each.
-        let (start, stride, lines, length) = if self.is_turned {
-            (part.column * self.k + first, self.k, width, numbers)
-        } else {
-            (first * self.columns + part.column, self.columns, numbers, width)
-        };
-        for line in row * lines / rows..((row + TILE).min(rows)) * lines / rows {
-            for number in (0..length).step_by(LANES) {
-                let place = self.numbers.as_ptr().wrapping_add(start + line * stride + number);
-                // An address is only a hint: nothing is read from it.
-                _mm_prefetch::<_MM_HINT_T1>(place.cast());
+    fn share(&self, part: &Part, rows: Range<usize>, all: usize) -> Part {
+        let cut = |length: usize| (length * rows.start / all, length * rows.end / all);
+        let Part { words, column, width } = part.clone();
+        match self {
+            Right::Rows { .. } => {
+                let (from, to) = cut(words.len());
+                Part { words: words.start + from..words.start + to, column, width }
+            }
+            Right::Turned { .. } => {
+                let (from, to) = cut(width);
+                Part { words, column: column + from, width: to - from }
             }
         }
+    }
+
+    /// Has the part come nearer: weights lie far away, and a panel that waits for them keeps all rows
+    /// waiting.
+    #[inline]
+    #[target_feature(enable = "avx512f")]
+    fn fetch<const NUMBERS: usize>(&self, part: Part) {
+        let Part { words, column, width } = part;
+        match *self {
+            Right::Rows { parts, columns } => {
+                for (x, place) in pieces(parts, columns, NUMBERS, words) {
+                    for row in 0..place.len() * NUMBERS {
+                        fetch_numbers(x.as_ptr().wrapping_add(row * columns + column), width);
+                    }
+                }
+            }
+            Right::Turned { numbers, k } => {
+                let (first, length) = (words.start * NUMBERS, words.len() * NUMBERS);
+                for column in column..column + width {
+                    fetch_numbers(numbers.as_ptr().wrapping_add(column * k + first), length);
+                }
+            }
+        }
+    }
+}
+
+/// Has as many numbers from there on come nearer. An address is only a hint: nothing is read from it.
+#[inline]
+#[target_feature(enable = "avx512f")]
+fn fetch_numbers(first: *const f32, count: usize) {
+    for number in (0..count).step_by(LANES) {
+        _mm_prefetch::<_MM_HINT_T1>(first.wrapping_add(number).cast());
     }
 }
 

@@ -15,16 +15,9 @@ pub(crate) enum Packing {}
 
 /// A right operand that nothing takes.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Right;
-
-impl Right {
-    pub(crate) fn new(_: &[f32], _: usize) -> Self {
-        Right
-    }
-
-    pub(crate) fn turned(_: &[f32], _: usize) -> Self {
-        Right
-    }
+pub(crate) enum Right<'a> {
+    Rows { parts: &'a [&'a [f32]], columns: usize },
+    Turned { numbers: &'a [f32], k: usize },
 }
 
 impl Packing {
@@ -37,11 +30,11 @@ impl Packing {
         self
     }
 
-    pub(crate) fn strips(self, _: &[f32], _: usize, _: &mut Vec<u32>) -> Self {
+    pub(crate) fn strips(self, _: &[&[f32]], _: usize, _: &mut Vec<u32>, _: usize) -> Self {
         self
     }
 
-    pub(crate) fn product(self, _: &mut [f32], _: Self, _: Right, _: bool, _: usize) {
+    pub(crate) fn product(self, _: &mut [f32], _: Self, _: Right<'_>, _: bool, _: usize) {
         match self {}
     }
 }

@@ -23,6 +23,14 @@ fn turned(x: &[f32], columns: usize) -> Vec<f32> {
     (0..x.len()).map(|i| x[i % rows * columns + i / rows]).collect()
 }
 
+/// Rows of `columns` in two parts, the first of an odd number of rows where there can be one.
+fn parts(x: &[f32], columns: usize) -> [&[f32]; 2] {
+    let rows = x.len() / columns;
+    let first = if rows > 3 { (rows / 2) | 1 } else { 0 };
+    let (above, below) = x.split_at(first * columns);
+    [above, below]
+}
+
 /// Every way to give the operands of a product of this shape, against three loops.
 fn check(format: Format, packing: Packing, (m, k, n): (usize, usize, usize)) {
     let (a, b, before) = (numbers(1, m * k), numbers(2, k * n), numbers(3, m * n));
@@ -32,16 +40,25 @@ fn check(format: Format, packing: Packing, (m, k, n): (usize, usize, usize)) {
     let sum = |i: usize| -> f32 { (0..k).map(|j| a_rounded[i / n * k + j] * b_rounded[j * n + i % n]).sum() };
     let sums: Vec<f32> = (0..m * n).map(sum).collect();
     let mut words = Vec::new();
-    for way in 0..16 {
+    for way in 0..20 {
+        // The last four have strips and rows in parts.
+        let (in_parts, way) = (way >= 16, if way < 16 { way } else { 2 | way & 1 | (way & 2) << 2 });
         let [is_added, is_strips, is_turned, is_shared] = [1, 2, 4, 8].map(|bit| way & bit != 0);
-        let left = if is_strips {
-            packing.strips(&a_turned, m, &mut words)
-        } else {
-            packing.rows(&a, k, &mut words)
+        let threads = if is_shared { 3 } else { 1 };
+        let (above_below, whole) = (parts(&a_turned, m), [&a_turned[..]]);
+        let left = match (is_strips, in_parts) {
+            (true, true) => packing.strips(&above_below, m, &mut words, threads),
+            (true, false) => packing.strips(&whole, m, &mut words, threads),
+            (false, _) => packing.rows(&a, k, &mut words),
         };
-        let right = if is_turned { Right::turned(&b_turned, k) } else { Right::new(&b, n) };
+        let (above_below, whole) = (parts(&b, n), [&b[..]]);
+        let right = match (is_turned, in_parts) {
+            (true, _) => Right::Turned { numbers: &b_turned, k },
+            (false, true) => Right::Rows { parts: &above_below, columns: n },
+            (false, false) => Right::Rows { parts: &whole, columns: n },
+        };
         let mut out = before.clone();
-        packing.product(&mut out, left, right, is_added, if is_shared { 3 } else { 1 });
+        packing.product(&mut out, left, right, is_added, threads);
         for (i, found) in out.iter().enumerate() {
             let expected = sums[i] + if is_added { before[i] } else { 0.0 };
             assert!(
