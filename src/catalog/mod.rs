@@ -1,11 +1,14 @@
-//! What one can pick, as tables: tasks and known models. A new task or model is one row.
+//! What one can pick, as tables: tasks and known models, and what others have reached with them. A new task
+//! or model is one row.
 
 mod metrics;
 mod models;
+mod published;
 mod shapes;
 mod tasks;
 
 pub use metrics::Metric;
 pub use models::{KnownModel, MODELS, known_model};
+pub use published::{Published, published};
 pub use shapes::{SHAPES, Shape, shape};
 pub use tasks::{Columns, Hub, Local, Source, TASKS, Task, Tree, task};

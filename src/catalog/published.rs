@@ -1,0 +1,81 @@
+//! Scores that others have published: what a run can be held against.
+
+use super::Metric;
+use serde::Deserialize;
+use std::sync::LazyLock;
+
+/// A published score of a model on the validation split of a task.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Published {
+    /// Hub id.
+    pub model: String,
+    /// Name of the task.
+    pub task: String,
+    /// Which score.
+    pub metric: Metric,
+    /// The score, times a hundred.
+    pub value: f64,
+    /// Runs that it is the mean of, where the source says so.
+    pub runs: Option<u32>,
+    /// Where it stands.
+    pub source: String,
+}
+
+#[derive(Deserialize)]
+struct File {
+    score: Vec<Published>,
+}
+
+static PUBLISHED: LazyLock<Vec<Published>> = LazyLock::new(|| {
+    let file: File = toml::from_str(include_str!("../../assets/published.toml")).expect("tested");
+    file.score
+});
+
+/// The published score of that model on that task, if there is one.
+pub fn published(model: &str, task: &str, metric: Metric) -> Option<&'static Published> {
+    PUBLISHED.iter().find(|score| score.model == model && score.task == task && score.metric == metric)
+}
+
+impl Published {
+    /// The score as a share, as runs have theirs.
+    pub fn share(&self) -> f64 {
+        self.value / 100.0
+    }
+
+    /// How far an accuracy on so many rows strays by chance alone: its standard error √(p(1 − p)/n). Other
+    /// scores have none so simple.
+    pub fn standard_error(&self, rows: usize) -> Option<f64> {
+        let share = self.share();
+        let is_known = self.metric == Metric::Accuracy && rows > 0;
+        is_known.then(|| (share * (1.0 - share) / rows as f64).sqrt())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::catalog::{known_model, task};
+
+    #[test]
+    fn every_score_is_of_a_known_model_and_a_score_of_its_task() {
+        for score in PUBLISHED.iter() {
+            assert!(known_model(&score.model).is_some(), "{}", score.model);
+            let task = task(&score.task).unwrap_or_else(|| panic!("{}", score.task));
+            assert!(task.metrics.contains(&score.metric), "{score:?}");
+            assert!((50.0..100.0).contains(&score.value) && !score.source.is_empty(), "{score:?}");
+            let same = |other: &&Published| {
+                (&other.model, &other.task, other.metric) == (&score.model, &score.task, score.metric)
+            };
+            assert_eq!(PUBLISHED.iter().filter(same).count(), 1, "{score:?}");
+        }
+    }
+
+    #[test]
+    fn chance_moves_an_accuracy_as_far_as_the_rows_are_few() {
+        let score = published("distilbert/distilbert-base-uncased", "sst2", Metric::Accuracy).unwrap();
+        let error = score.standard_error(872).unwrap();
+        assert!((error - 0.00954).abs() < 1e-4, "{error}");
+        assert_eq!(score.standard_error(0), None);
+    }
+}
