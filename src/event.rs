@@ -194,6 +194,16 @@ pub struct Scores {
 }
 
 impl Scores {
+    /// Whether nearly all rows are called the same class though they are of several: nothing was learned but
+    /// which class is the most frequent, as some seeds of large encoders end.
+    pub fn is_collapsed(&self) -> bool {
+        let most = |of: &dyn Fn(usize) -> u64| (0..self.confusion.len()).map(of).max().unwrap_or(0);
+        let called = most(&|class| self.confusion.iter().map(|row| row[class]).sum());
+        let are = most(&|class| self.confusion[class].iter().sum());
+        let nearly_all = 0.98 * self.examples as f64;
+        called as f64 >= nearly_all && (are as f64) < nearly_all
+    }
+
     /// The score of that name, the loss included.
     pub fn get(&self, metric: Metric) -> Option<f64> {
         match metric {
@@ -410,10 +420,27 @@ mod tests {
     }
 
     #[test]
+    fn one_answer_for_everything_is_a_collapse() {
+        let scores = |confusion: [[u64; 2]; 2]| Scores {
+            loss: 0.69,
+            accuracy: 0.5,
+            f1: None,
+            matthews_correlation: None,
+            confusion: confusion.map(Vec::from).to_vec(),
+            per_class: Vec::new(),
+            examples: confusion.iter().flatten().sum(),
+        };
+        assert!(scores([[0, 50], [0, 50]]).is_collapsed());
+        assert!(scores([[1, 49], [0, 50]]).is_collapsed());
+        assert!(!scores([[5, 45], [0, 50]]).is_collapsed());
+        assert!(!scores([[0, 1], [0, 99]]).is_collapsed(), "there is nearly one class only");
+    }
+
+    #[test]
     fn commands_are_written_as_the_keys_they_set() {
         let said = |command| serde_json::to_string(&command).unwrap();
         assert_eq!(said(Command::Halve), r#""halve""#);
-        assert_eq!(said(Command::LearningRate(1e-5)), r#"{"learning_rate":1e-5}"#);
+        assert_eq!(said(Command::LearningRate(0.25)), r#"{"learning_rate":0.25}"#);
         let event = Event::Command { step: 4, command: Command::MaxSteps(9), settings: None, again: false };
         let line = serde_json::to_string(&event).unwrap();
         assert_eq!(line, r#"{"kind":"command","step":4,"command":{"max_steps":9}}"#);

@@ -224,6 +224,91 @@ fn learns_before_ones_eyes_and_saves_when_it_is_told_to_end() {
 }
 
 #[test]
+fn paused_it_is_asked_changed_and_gone_on_with() {
+    let home = tempfile::tempdir().unwrap();
+    let mut terminal = Terminal::open(home.path(), &[]);
+    terminal.wait_for("A short one");
+    terminal.send("\r");
+    terminal.wait_for(" of 1250");
+    terminal.send(" ");
+    terminal.wait_for("paused at step");
+    terminal.send("i");
+    terminal.wait_for("weights of step");
+    terminal.send("not bad at all");
+    terminal.wait("probabilities", |screen| screen.contains("negative") && screen.contains("tokens"));
+    terminal.send("\x1b");
+    terminal.wait_for("space go on");
+    terminal.send("l\r");
+    terminal.wait_for("learning_rate 1e-5");
+    terminal.send("e700 epochs\r");
+    terminal.wait_for(" of 700");
+    terminal.send(" ");
+    terminal.wait_for("goes on at step");
+    terminal.wait_for("running");
+    terminal.send("xx");
+    terminal.wait_for("stopped;");
+    // Who looks elsewhere is told.
+    assert!(String::from_utf8_lossy(&terminal.raw).contains("\x1b]9;glue-tui: tiny stopped"));
+    terminal.send("q");
+    assert_eq!(terminal.end().exit_code(), 0);
+    terminal.is_given_back();
+}
+
+#[test]
+fn a_queue_outlives_the_program_and_is_gone_on_with_where_it_was() {
+    let home = tempfile::tempdir().unwrap();
+    let file = format!(
+        "{FILE}\n# Done at once\n[experiment.quick]\nmax_steps = 2\nmax_train_samples = 8\nmax_eval_samples = 8\n"
+    );
+    std::fs::write(home.path().join("experiments.toml"), file).unwrap();
+    let open = || Terminal::start(env!("CARGO_BIN_EXE_glue-tui"), &[], home.path(), &[]);
+    let mut terminal = open();
+    terminal.wait_for("A short one");
+    // The first is begun at once, as nothing else is trained; the others wait.
+    terminal.send("a");
+    terminal.wait_for("1 run");
+    terminal.send("ja");
+    terminal.wait_for("2 runs");
+    terminal.send("a");
+    terminal.wait_for("3 runs");
+    terminal.send("2");
+    let is_saved = || {
+        let runs = std::fs::read_dir(home.path().join("runs")).unwrap().flatten();
+        let mut checkpoints = runs.filter_map(|run| run.path().join("checkpoints").read_dir().ok());
+        checkpoints.any(|mut checkpoints| checkpoints.next().is_some())
+    };
+    terminal.wait("checkpoint", |_| is_saved());
+    terminal.signal("KILL");
+    terminal.end();
+
+    let mut terminal = open();
+    terminal.wait_for("3 runs");
+    terminal.send("2");
+    let logs = || {
+        let runs = std::fs::read_dir(home.path().join("runs")).unwrap().flatten();
+        let logs = runs.filter_map(|run| std::fs::read_to_string(run.path().join("events.jsonl")).ok());
+        logs.collect::<Vec<_>>()
+    };
+    let starts = |log: &String| log.matches(r#""kind":"started""#).count();
+    let is_resumed = |log: &String| starts(log) == 2 && log.matches(r#""first_step":0,"#).count() == 1;
+    terminal.wait("resumed run", |_| logs().iter().any(is_resumed));
+    assert_eq!(logs().len(), 1, "the others wait");
+    terminal.send("x");
+    terminal.wait_for("then train the next of the queue");
+    terminal.send("x");
+    let begun = Instant::now();
+    while !String::from_utf8_lossy(&terminal.raw).contains("the queue is done: 3 runs, 0 failed") {
+        assert!(begun.elapsed() < PATIENCE, "no notice; the screen is\n{}", terminal.text());
+        terminal.take(Duration::from_millis(50));
+    }
+    let queue = std::fs::read_to_string(home.path().join("runs/queue.toml")).unwrap();
+    assert!(!queue.contains("[[run]]"), "{queue}");
+    terminal.send("q");
+    assert_eq!(terminal.end().exit_code(), 0);
+    terminal.is_given_back();
+}
+
+#[test]
 fn keys_are_answered_at_once_while_all_cores_train() {
     let home = tempfile::tempdir().unwrap();
     let mut terminal = Terminal::open(home.path(), &[]);

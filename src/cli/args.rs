@@ -103,7 +103,7 @@ pub struct Control {
     /// A run or a run directory
     pub run: String,
     /// Do not wait until the run has obeyed, which it does between two steps
-    #[arg(long)]
+    #[arg(long, global = true)]
     pub no_wait: bool,
     /// What to tell it
     #[command(subcommand)]

@@ -105,7 +105,9 @@ fn told_at_the_end(outcome: &Outcome) -> Vec<String> {
     };
     let Some(metric) = all.best_seed.best.map(|best| best.metric) else { return Vec::new() };
     let each = all.seeds.iter().map(|seed| {
-        format!("seed {}: best validation {} {}", seed.seed, metric.name(), score(metric, seed.value))
+        let collapsed = if seed.collapsed { " (collapsed: one class for nearly every row)" } else { "" };
+        let value = score(metric, seed.value);
+        format!("seed {}: best validation {} {value}{collapsed}", seed.seed, metric.name())
     });
     let spread = |split: &str, of: &run::Repeats| {
         format!(

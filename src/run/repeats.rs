@@ -1,6 +1,6 @@
 //! Several seeds as one experiment: each of them, their mean and their spread.
 
-use crate::event::Status;
+use crate::event::{Scores, Status};
 use crate::train::{Best, Summary};
 use serde::{Deserialize, Serialize};
 
@@ -57,6 +57,9 @@ pub struct SeedScore {
     pub value: f64,
     /// Final loss on the validation split.
     pub loss: Option<f64>,
+    /// Whether it learned nothing but which class is the most frequent; see [`Scores::is_collapsed`].
+    #[serde(default)]
+    pub collapsed: bool,
 }
 
 impl RepeatsSummary {
@@ -72,6 +75,7 @@ impl RepeatsSummary {
             status: summary.status,
             value: best.value,
             loss: summary.validation.as_ref().map(|scores| scores.loss),
+            collapsed: summary.validation.as_ref().is_some_and(Scores::is_collapsed),
         });
         Some(RepeatsSummary {
             best_seed: Summary { status: summaries.last()?.status, ..best_seed.clone() },

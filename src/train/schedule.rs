@@ -68,7 +68,7 @@ impl Rates {
     /// The place of a step in the planned schedule, in steps of the plan.
     fn place(&self, step: u64) -> f64 {
         match self.bend {
-            Some(bend) if step > bend.step => {
+            Some(bend) if step >= bend.step => {
                 let pace = (self.planned_steps as f64 - bend.place).max(0.0)
                     / self.settings.total_steps.saturating_sub(bend.step).max(1) as f64;
                 bend.place + (step - bend.step) as f64 * pace

@@ -250,7 +250,7 @@ fn is_training(app: &App) -> bool {
 }
 
 fn is_paused(app: &App) -> bool {
-    is_training(app) && app.shown().is_some_and(|run| run.history().phase == Phase::Paused)
+    app.steered().is_some_and(|run| run.newest().phase == Phase::Paused)
 }
 
 fn is_going(app: &App) -> bool {

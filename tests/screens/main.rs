@@ -38,6 +38,34 @@ fn runs_screen_on_a_past_run() {
 }
 
 #[test]
+fn runs_screen_on_several_seeds() {
+    snapshot("runs-seeds", |width, height| {
+        let mut app = app(width, height);
+        play(&mut app, "jjj");
+        let dir = app.runs.run().unwrap().dir.clone();
+        let spec = glue_tui::spec::built_in("demo");
+        let seed = |number: u64, collapsed: bool| {
+            let mut events = recorded();
+            for event in &mut events {
+                match event {
+                    Event::Started(started) => started.spec.seed = number,
+                    Event::Eval(eval) if collapsed => {
+                        eval.best &= eval.step == 100;
+                        eval.scores.confusion = vec![vec![0, 250], vec![0, 250]];
+                        (eval.scores.accuracy, eval.scores.loss) = (0.5, 0.693);
+                    }
+                    _ => {}
+                }
+            }
+            History::of(&events)
+        };
+        let seeds = vec![seed(42, false), seed(43, true), seed(44, false)];
+        update(&mut app, Msg::Replayed { dir, result: Ok((spec, seeds)) });
+        app
+    });
+}
+
+#[test]
 fn runs_screen_with_nothing() {
     snapshot("runs-empty", |width, height| {
         let mut app = App::new(THEME, (width, height), BEGUN, "x86_64, 2 threads".into());

@@ -209,6 +209,13 @@ fn draw_run(app: &App, run: &RunRow, area: Rect, buffer: &mut Buffer) {
     if *dir != run.dir || y + 2 >= area.bottom() {
         return;
     }
+    if histories.len() > 1 {
+        let rest = Rect { y: y + 1, height: area.bottom() - y - 1, ..area };
+        y += 1 + scores::draw_seeds(histories, theme, rest, buffer);
+    }
+    if y + 2 >= area.bottom() {
+        return;
+    }
     let rest = Rect { y: y + 1, height: area.bottom() - y - 1, ..area };
     let used = scores::draw(history, theme, rest, buffer);
     let chart = Rect { y: rest.y + used + 1, height: rest.height.saturating_sub(used + 1), ..rest };

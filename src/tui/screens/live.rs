@@ -194,11 +194,14 @@ fn seconds_gone(app: &App, run: &RunView) -> f64 {
     }
 }
 
-/// Seconds until all seeds of a run that this process trains are done.
+/// Seconds until all seeds of a run that this process trains are done, whichever is looked at.
 pub fn seconds_left(app: &App, run: &RunView) -> Option<f64> {
-    let left = run.history().seconds_left()?;
-    let (at, all) = (run.seed_at() as u64 + 1, run.spec.repeats);
-    Some(left + (seconds_gone(app, run) + left) * all.saturating_sub(at) as f64)
+    let history = run.newest();
+    let left = history.seconds_left()?;
+    let begun = history.started.as_ref().map_or(run.begun, |started| started.time);
+    let begun = if run.seeds.len() == 1 { run.begun } else { begun };
+    let seeds = run.spec.repeats.saturating_sub(run.seeds.len() as u64);
+    Some(left + (app.now - begun + left) * seeds as f64)
 }
 
 fn draw_head(app: &App, run: &RunView, area: Rect, buffer: &mut Buffer) {

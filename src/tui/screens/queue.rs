@@ -96,8 +96,8 @@ pub fn run_over(app: &mut App, failed: bool) -> Vec<Effect> {
     }
     let queue = &mut app.runs.queue;
     (queue.ended, queue.failed) = if left == 0 { (0, 0) } else { (ended, fails) };
-    let mut effects = vec![Effect::Notify(text)];
-    effects.extend(entry.map(|id| Effect::EditQueue(Edit::Remove(id))));
+    let mut effects: Vec<Effect> = entry.map(|id| Effect::EditQueue(Edit::Remove(id))).into_iter().collect();
+    effects.push(Effect::Notify(text));
     if entry.is_none() {
         effects.extend(go_on(app));
     }
@@ -232,7 +232,7 @@ pub fn measured(app: &App, spec: &RunSpec) -> Option<f64> {
 pub fn state(app: &App, entry: &Entry) -> (String, Role) {
     let left = of_entry(app, entry).text(app.theme);
     if let Some(run) = app.training.as_ref().filter(|run| run.is_live() && is_of(run, entry)) {
-        return (format!("{:>3.0} % {left:>7}", 100.0 * run.history().fraction()), Role::Train);
+        return (format!("{:>3.0} % {left:>7}", 100.0 * run.newest().fraction()), Role::Train);
     }
     let row = entry.run.as_ref().and_then(|dir| app.runs.runs.iter().find(|row| row.dir == *dir));
     match row {

@@ -55,6 +55,11 @@ impl RunView {
         &self.seeds[self.seed_at()]
     }
 
+    /// The history of the seed that is trained, or was trained last.
+    pub fn newest(&self) -> &History {
+        &self.seeds[self.seeds.len() - 1]
+    }
+
     /// The place of the seed that is looked at.
     pub fn seed_at(&self) -> usize {
         self.seed.unwrap_or(self.seeds.len() - 1).min(self.seeds.len() - 1)

@@ -1,9 +1,9 @@
 //! The scores of a run as a small table: splits down, before and best and latest across.
 
 use crate::catalog::Metric;
-use crate::event::{Scores, SplitName};
+use crate::event::{Scores, SplitName, Status};
 use crate::format;
-use crate::run::history::History;
+use crate::run::history::{History, Phase};
 use crate::tui::theme::{Role, Theme};
 use crate::tui::widgets::put;
 use ratatui::buffer::Buffer;
@@ -16,6 +16,43 @@ pub(super) fn split_role(split: SplitName) -> Role {
         SplitName::Validation => Role::Validation,
         SplitName::Test => Role::Test,
     }
+}
+
+/// Draws the seeds of a run into the top of `area`, one a line; returns the lines they took. The best one stands
+/// out, and one that collapsed is named so: it spoils the mean.
+pub(super) fn draw_seeds(histories: &[History], theme: Theme, area: Rect, buffer: &mut Buffer) -> u16 {
+    let metric = histories.first().map_or(Metric::Accuracy, History::metric);
+    let bests = histories.iter().filter_map(|history| history.best.map(|best| best.value));
+    let best = bests.reduce(|one, other| if metric.improves(other, one) { other } else { one });
+    let head = format!("{:<11}{:>8}{:>8}{:>8}", "seed", format::metric(metric), "at step", "loss");
+    put(buffer, area.x, area.y, area.width, &head, theme.style(Role::Muted));
+    let mut y = area.y + 1;
+    for history in histories {
+        let Some(started) = history.started.as_ref().filter(|_| y < area.bottom()) else { continue };
+        let validation = history.latest.get(&SplitName::Validation);
+        let (word, role) = match &history.phase {
+            _ if validation.is_some_and(|eval| eval.step > 0 && eval.scores.is_collapsed()) => {
+                ("collapsed", Role::Error)
+            }
+            Phase::Ended(Status::Finished, _) => ("", Role::Text),
+            Phase::Ended(status, _) => (status.name(), Role::Warning),
+            _ => ("not finished", Role::Muted),
+        };
+        let is_best = history.best.is_some_and(|own| Some(own.value) == best);
+        let dash = || "-".to_string();
+        let text = format!(
+            "{:<11}{:>8}{:>8}{:>8}  ",
+            started.spec.seed,
+            history.best.map_or_else(dash, |best| format::score(metric, best.value)),
+            history.best.map_or_else(dash, |best| format::count(best.step)),
+            validation.map_or_else(dash, |eval| format::loss(eval.scores.loss)),
+        );
+        let style = theme.style(if is_best { Role::Best } else { Role::Text });
+        let x = put(buffer, area.x, y, area.width, &text, style);
+        put(buffer, x, y, area.right().saturating_sub(x), word, theme.style(role));
+        y += 1;
+    }
+    y - area.y
 }
 
 /// Draws the table into the top of `area`; returns the lines it took.

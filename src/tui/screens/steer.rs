@@ -38,7 +38,9 @@ pub fn ask_to_stop(app: &mut App) {
 
 /// Lets one choose another learning rate.
 pub fn ask_learning_rate(app: &mut App) {
-    let Some(history) = app.steered().map(RunView::history) else { return };
+    let Some(history) = app.steered().map(RunView::newest).filter(|history| history.started.is_some()) else {
+        return;
+    };
     let rate = history.peak_learning_rate();
     let now = history.step.as_ref().map_or(String::new(), |step| {
         format!(", with the schedule {} now", format::learning_rate(step.learning_rate))
@@ -68,7 +70,7 @@ fn scaled(rate: f64, factor: f64) -> String {
 
 /// Lets one choose another end.
 pub fn ask_length(app: &mut App) {
-    let Some(history) = app.steered().map(RunView::history) else { return };
+    let Some(history) = app.steered().map(RunView::newest) else { return };
     let Some(started) = history.started.as_ref() else { return };
     let (done, total, per_epoch) =
         (history.steps_done(), started.total_steps, started.steps_per_epoch.max(1));
@@ -106,7 +108,7 @@ fn choose_from(app: &mut App, title: String, items: Vec<Item>, free: &'static st
 
 /// Takes the learning rate that was chosen.
 pub fn choose_learning_rate(app: &mut App, value: &str) -> Vec<Effect> {
-    let rate = app.steered().map_or(0.0, |run| run.history().peak_learning_rate());
+    let rate = app.steered().map_or(0.0, |run| run.newest().peak_learning_rate());
     if value == scaled(rate, 0.5) {
         return tell(app, Command::Halve);
     }
