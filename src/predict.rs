@@ -43,6 +43,7 @@ pub struct Predictor {
     spec: Option<RunSpec>,
     pair: Option<bool>,
     step: Option<u64>,
+    notes: Vec<String>,
 }
 
 impl Predictor {
@@ -86,13 +87,14 @@ impl Predictor {
             pair: spec.as_ref().map(|spec| spec.task().pair),
             spec,
             step: None,
+            notes: built.notes,
         })
     }
 
     /// Builds a model around the weights of a training that goes on. Later ones of the same training are
     /// put in by [`Predictor::refresh`], which is quicker.
     pub fn from_snapshot(snapshot: &Snapshot, device: &str) -> Result<Self> {
-        let Built { engine, .. } = nn::build(&Build {
+        let Built { engine, notes, .. } = nn::build(&Build {
             folder: &snapshot.folder,
             labels: &snapshot.labels,
             seed: 0,
@@ -113,6 +115,7 @@ impl Predictor {
             spec: None,
             pair: Some(snapshot.pair),
             step: None,
+            notes,
         };
         predictor.refresh(snapshot)?;
         Ok(predictor)
@@ -123,6 +126,11 @@ impl Predictor {
         self.engine.set_weights(&snapshot.weights)?;
         self.step = Some(snapshot.step);
         Ok(())
+    }
+
+    /// What was chosen otherwise than a user might think, a sentence each.
+    pub fn notes(&self) -> &[String] {
+        &self.notes
     }
 
     /// What the model is called.

@@ -1,10 +1,13 @@
-//! The fast engine against the plain one: the same loss, gradients and weights, with and without dropout,
+//! The other engines against the plain one of the CPU: the same loss, gradients and weights, with and without dropout,
 //! on batches of any shape.
+
+mod places;
 
 use glue_tui::batch::{Batch, Encoded};
 use glue_tui::files::ModelFolder;
 use glue_tui::nn::{self, Build, Engine, Optimizer, StepInput, Weights};
-use glue_tui::spec::{EngineChoice, Precision};
+use glue_tui::spec::Precision;
+use places::Place;
 use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
 use std::path::Path;
@@ -25,6 +28,9 @@ struct Shape {
 }
 
 const LONGEST: usize = 512;
+
+const PLAIN: Place = places::ON_CPU[0];
+const FAST: Place = places::ON_CPU[1];
 
 impl Shape {
     fn config(&self) -> String {
@@ -51,14 +57,14 @@ impl Shape {
         }
     }
 
-    fn engine(&self, folder: &Path, choice: EngineChoice, threads: usize) -> Box<dyn Engine> {
-        self.engine_in(folder, choice, threads, Precision::F32)
+    fn engine(&self, folder: &Path, place: Place, threads: usize) -> Box<dyn Engine> {
+        self.engine_in(folder, place, threads, Precision::F32)
     }
 
     fn engine_in(
         &self,
         folder: &Path,
-        choice: EngineChoice,
+        Place { engine, device }: Place,
         threads: usize,
         precision: Precision,
     ) -> Box<dyn Engine> {
@@ -73,9 +79,9 @@ impl Shape {
             seed: 3,
             classifier_dropout: None,
             optimizer,
-            device: "cpu",
+            device,
             precision,
-            engine: choice,
+            engine,
             max_examples_per_pass: 6,
             max_tokens_per_pass: Some(600),
             threads: Some(threads),
@@ -119,11 +125,17 @@ fn assert_close(what: &str, found: &Weights, expected: &Weights) {
     }
 }
 
-/// Loss, gradients, and weights after `steps` of both engines.
+/// Loss, gradients, and weights after `steps` of the plain engine and each other.
 fn compare(shape: &Shape, lengths: &[usize], threads: usize, steps: u64) {
+    for place in places::all().into_iter().filter(|place| *place != PLAIN) {
+        compare_with(place, shape, lengths, threads, steps);
+    }
+}
+
+fn compare_with(place: Place, shape: &Shape, lengths: &[usize], threads: usize, steps: u64) {
     let folder = tempfile::tempdir().expect("a folder");
-    let mut plain = shape.engine(folder.path(), EngineChoice::Plain, threads);
-    let mut fast = shape.engine(folder.path(), EngineChoice::Fast, threads);
+    let mut plain = shape.engine(folder.path(), PLAIN, threads);
+    let mut fast = shape.engine(folder.path(), place, threads);
     assert_eq!(plain.weights().expect("weights"), fast.weights().expect("weights"));
     let first = batch(lengths, 1);
     let input = StepInput { batch: &first, step: 5, learning_rate: 0.0 };
@@ -136,7 +148,7 @@ fn compare(shape: &Shape, lengths: &[usize], threads: usize, steps: u64) {
             assert!((a - b).abs() <= TOLERANCE * (1.0 + b.abs()), "logit {a}, expected {b}");
         }
     }
-    let mut alike = shape.engine(folder.path(), EngineChoice::Fast, threads);
+    let mut alike = shape.engine(folder.path(), place, threads);
     for step in 0..steps {
         let batch = batch(lengths, step);
         let input = StepInput { batch: &batch, step, learning_rate: 1e-3 };
@@ -230,10 +242,15 @@ fn distance(found: &Weights, expected: &Weights) -> f64 {
 /// of it on the way.
 #[test]
 fn bf16_products_stay_near_and_repeat() {
-    if !nn::precisions().contains(&"bf16") {
+    if nn::precisions().contains(&"bf16") {
+        bf16_at(FAST);
+    } else {
         eprintln!("SKIPPED: products of bf16, for which this machine has no instructions");
-        return;
     }
+    places::on_gpu().iter().copied().for_each(bf16_at);
+}
+
+fn bf16_at(place: Place) {
     let shape = Shape {
         is_distilbert: false,
         heads: 4,
@@ -247,7 +264,7 @@ fn bf16_products_stay_near_and_repeat() {
     let input = StepInput { batch: &batch, step: 2, learning_rate: 1e-3 };
     let gradients = |precision| {
         let folder = tempfile::tempdir().expect("a folder");
-        let mut engine = shape.engine_in(folder.path(), EngineChoice::Fast, 2, precision);
+        let mut engine = shape.engine_in(folder.path(), place, 2, precision);
         engine.gradients(input).expect("gradients")
     };
     let ((exact_loss, exact), (loss, rounded)) = (gradients(Precision::F32), gradients(Precision::Bf16));
@@ -271,13 +288,13 @@ fn the_same_seed_and_threads_give_the_same_bits() {
     for threads in [1, 2, 3, 6] {
         let run = |is_stopped: bool| {
             let folder = tempfile::tempdir().expect("a folder");
-            let mut engine = shape.engine(folder.path(), EngineChoice::Fast, threads);
+            let mut engine = shape.engine(folder.path(), FAST, threads);
             for step in 0..6 {
                 let batch = batch(&[7, 30, 2, 12, 12, 90, 4], step);
                 engine.step(StepInput { batch: &batch, step, learning_rate: 1e-3 }).expect("a step");
                 if is_stopped && step == 3 {
                     let state = engine.state().expect("a state");
-                    engine = shape.engine(folder.path(), EngineChoice::Fast, threads);
+                    engine = shape.engine(folder.path(), FAST, threads);
                     engine.restore(&state).expect("as before");
                 }
             }

@@ -1,11 +1,14 @@
-//! The engines give the numbers of Transformers and PyTorch, for a tiny random BERT and a tiny
+//! The engines, on every device here, give the numbers of Transformers and PyTorch, for a tiny random BERT and a tiny
 //! random DistilBERT. `tests/reference/make_golden.py` made the files.
+
+mod places;
 
 use candle_core::{DType, Device, IndexOp, Tensor};
 use glue_tui::batch::{Batch, Encoded};
 use glue_tui::files::{ModelFolder, Root};
 use glue_tui::nn::{self, Array, Build, Built, Optimizer, StepInput, Weights};
 use glue_tui::spec::{EngineChoice, Precision};
+use places::Place;
 use serde_json::Value;
 use std::path::{Path, PathBuf};
 
@@ -17,11 +20,11 @@ const KEY_BIAS_FLOOR: f64 = 1e-6;
 
 const FAMILIES: [&str; 2] = ["bert", "distilbert"];
 
-const ENGINES: [EngineChoice; 2] = [EngineChoice::Plain, EngineChoice::Fast];
+const CHOSEN: Place = Place { engine: EngineChoice::Auto, device: "cpu" };
 
-/// Each family on each engine.
-fn cases() -> impl Iterator<Item = (&'static str, EngineChoice)> {
-    FAMILIES.into_iter().flat_map(|family| ENGINES.map(|engine| (family, engine)))
+/// Each family in each place.
+fn cases() -> impl Iterator<Item = (&'static str, Place)> {
+    FAMILIES.into_iter().flat_map(|family| places::all().into_iter().map(move |place| (family, place)))
 }
 
 fn reference(family: &str) -> PathBuf {
@@ -68,7 +71,7 @@ fn optimizer(golden: &Value, label_smoothing: f64) -> Optimizer {
 
 /// The engine over a folder; `tokens` limits what it works on at once.
 fn build(
-    engine: EngineChoice,
+    Place { engine, device }: Place,
     folder: &Path,
     golden: &Value,
     label_smoothing: f64,
@@ -82,7 +85,7 @@ fn build(
         seed: 1,
         classifier_dropout: None,
         optimizer: optimizer(golden, label_smoothing),
-        device: "cpu",
+        device,
         precision: Precision::F32,
         engine,
         max_examples_per_pass: 64,
@@ -121,13 +124,13 @@ fn arrays(family: &str, file: &str) -> Weights {
 
 #[test]
 fn logits_and_losses() {
-    for (family, engine) in cases() {
+    for (family, place) in cases() {
         let golden = golden(family);
         let batch = &batches(&golden)[0];
         let expected: Vec<Vec<f32>> =
             golden["logits"].as_array().expect("a list").iter().map(numbers).collect();
         for (smoothing, key) in [(0.0, "loss"), (number(&golden["label_smoothing"]), "smoothed_loss")] {
-            let mut built = build(engine, &reference(family), &golden, smoothing, None);
+            let mut built = build(place, &reference(family), &golden, smoothing, None);
             assert!(built.report.new.is_empty() && built.report.unused.is_empty(), "{:?}", built.report);
             let logits = built.engine.logits(batch).expect("logits");
             assert_close(family, &logits.concat(), &expected.concat(), 0.0);
@@ -141,16 +144,16 @@ fn logits_and_losses() {
 
 #[test]
 fn gradient_of_each_tensor() {
-    for (family, engine) in cases() {
+    for (family, place) in cases() {
         let golden = golden(family);
         // Whole, and in parts of few tokens.
         for tokens in [None, Some(12)] {
             let mut built =
-                build(engine, &reference(family), &golden, number(&golden["label_smoothing"]), tokens);
+                build(place, &reference(family), &golden, number(&golden["label_smoothing"]), tokens);
             let input = StepInput { batch: &batches(&golden)[0], step: 0, learning_rate: 0.0 };
             let (_, gradients) = built.engine.gradients(input).expect("gradients");
             assert_all_close(
-                &format!("{family}, {engine:?}, {tokens:?} tokens at once: gradient"),
+                &format!("{family}, {place:?}, {tokens:?} tokens at once: gradient"),
                 &gradients,
                 &arrays(family, "gradients.safetensors"),
             );
@@ -160,10 +163,10 @@ fn gradient_of_each_tensor() {
 
 #[test]
 fn ten_steps_of_adamw() {
-    for (family, engine) in cases() {
+    for (family, place) in cases() {
         let golden = golden(family);
         let batches = batches(&golden);
-        let mut built = build(engine, &reference(family), &golden, number(&golden["label_smoothing"]), None);
+        let mut built = build(place, &reference(family), &golden, number(&golden["label_smoothing"]), None);
         let steps = golden["steps"].as_array().expect("a list");
         assert_eq!(steps.len(), 10);
         for (step, expected) in steps.iter().enumerate() {
@@ -176,13 +179,13 @@ fn ten_steps_of_adamw() {
                 let differs = (found - expected).abs();
                 assert!(
                     differs <= TOLERANCE * expected,
-                    "{family} {engine:?} step {step}: {key} {found}, {expected}"
+                    "{family} {place:?} step {step}: {key} {found}, {expected}"
                 );
             }
         }
         let trained = arrays(family, "trained.safetensors");
         assert_all_close(
-            &format!("{family} {engine:?}: weight"),
+            &format!("{family} {place:?}: weight"),
             &built.engine.weights().expect("weights"),
             &trained,
         );
@@ -218,7 +221,7 @@ fn early_checkpoints_give_the_same_logits() {
         let golden = golden(family);
         let batch = &batches(&golden)[0];
         let logits = |folder: &Path| {
-            let mut built = build(EngineChoice::Auto, folder, &golden, 0.0, None);
+            let mut built = build(CHOSEN, folder, &golden, 0.0, None);
             assert!(built.report.new.is_empty() && built.report.unused.is_empty(), "{:?}", built.report);
             built.engine.logits(batch).expect("logits")
         };
@@ -266,10 +269,7 @@ fn weights_in_parts_load() {
     }
     let index = serde_json::json!({ "metadata": {}, "weight_map": map });
     std::fs::write(at("model.safetensors.index.json"), index.to_string()).expect("a file");
-    assert_eq!(
-        build(EngineChoice::Auto, folder.path(), &golden, 0.0, None).engine.weights().expect("weights"),
-        weights
-    );
+    assert_eq!(build(CHOSEN, folder.path(), &golden, 0.0, None).engine.weights().expect("weights"), weights);
 
     let half = |array: &Array| {
         let tensor = Tensor::from_slice(&array.data, array.shape.as_slice(), &Device::Cpu);
@@ -277,8 +277,7 @@ fn weights_in_parts_load() {
     };
     let tensors = weights.iter().map(|(name, array)| (name.clone(), half(array))).collect();
     candle_core::safetensors::save(&tensors, at("model.safetensors")).expect("a file");
-    let read =
-        build(EngineChoice::Auto, folder.path(), &golden, 0.0, None).engine.weights().expect("weights");
+    let read = build(CHOSEN, folder.path(), &golden, 0.0, None).engine.weights().expect("weights");
     assert_ne!(read, weights);
     for (name, array) in &weights {
         for (a, b) in read[name].data.iter().zip(&array.data) {
@@ -293,7 +292,7 @@ fn a_saved_folder_is_the_same_classifier() {
     for family in FAMILIES {
         let golden = golden(family);
         let batch = &batches(&golden)[0];
-        let mut built = build(EngineChoice::Auto, &reference(family), &golden, 0.0, None);
+        let mut built = build(CHOSEN, &reference(family), &golden, 0.0, None);
         let input = StepInput { batch, step: 0, learning_rate: 1e-3 };
         built.engine.step(input).expect("a step");
         let folder = tempfile::tempdir().expect("a folder");
@@ -316,10 +315,7 @@ fn candle_transformers_is_a_second_oracle() {
     use candle_transformers::models::bert::{BertModel, Config};
     let golden = golden("bert");
     let batch = &batches(&golden)[0];
-    let ours = build(EngineChoice::Auto, &reference("bert"), &golden, 0.0, None)
-        .engine
-        .logits(batch)
-        .expect("logits");
+    let ours = build(CHOSEN, &reference("bert"), &golden, 0.0, None).engine.logits(batch).expect("logits");
 
     let folder = reference("bert");
     let text = std::fs::read(folder.join("config.json")).expect("the configuration");
@@ -358,7 +354,7 @@ fn a_model_without_head_trains_but_does_not_judge() {
     let mut weights = arrays("bert", "model.safetensors");
     weights.retain(|name, _| !name.starts_with("classifier"));
     nn::write_arrays(&at("model.safetensors"), &weights, &std::collections::BTreeMap::new()).expect("a file");
-    let built = build(EngineChoice::Auto, folder.path(), &golden, 0.0, None);
+    let built = build(CHOSEN, folder.path(), &golden, 0.0, None);
     assert_eq!(built.report.new, ["classifier.weight", "classifier.bias"]);
     let error = nn::for_inference(&ModelFolder::on_disk(folder.path()), "cpu", None).expect_err("no head");
     assert!(error.to_string().contains("not a finetuned classifier"), "{error}");

@@ -1,6 +1,8 @@
 //! What training relies on in an engine: every tensor learns, masks and weights come from the seed
 //! alone, parts make the whole, and a state put back goes on bit for bit.
 
+mod places;
+
 use glue_tui::batch::{Batch, Encoded};
 use glue_tui::error::Error;
 use glue_tui::files::ModelFolder;
@@ -9,9 +11,15 @@ use glue_tui::nn::{
     self, Array, Build, Built, Engine, EngineState, Optimizer, Part, StepInput, StepReport, Weights,
 };
 use glue_tui::spec::{EngineChoice, Precision};
+use places::Place;
 use std::path::Path;
 
 const FAMILIES: [(&str, usize); 2] = [("bert", 41), ("distilbert", 40)];
+
+/// Each family in each place.
+fn cases() -> impl Iterator<Item = ((&'static str, usize), Place)> {
+    FAMILIES.into_iter().flat_map(|family| places::all().into_iter().map(move |place| (family, place)))
+}
 
 /// The reference model of that family with dropout on, in a folder of its own.
 fn with_dropout(family: &str) -> tempfile::TempDir {
@@ -47,7 +55,11 @@ fn optimizer() -> Optimizer {
     }
 }
 
-fn build(folder: &Path, seed: u64, tokens: Option<usize>, threads: Option<usize>) -> Built {
+fn build(folder: &Path, seed: u64, tokens: Option<usize>) -> Built {
+    build_at(Place { engine: EngineChoice::Auto, device: "cpu" }, folder, seed, tokens)
+}
+
+fn build_at(Place { engine, device }: Place, folder: &Path, seed: u64, tokens: Option<usize>) -> Built {
     let folder = ModelFolder::on_disk(folder);
     let labels = ["low", "middle", "high"].map(str::to_owned);
     nn::build(&Build {
@@ -56,12 +68,12 @@ fn build(folder: &Path, seed: u64, tokens: Option<usize>, threads: Option<usize>
         seed,
         classifier_dropout: None,
         optimizer: optimizer(),
-        device: "cpu",
-        precision: Precision::Auto,
-        engine: EngineChoice::Auto,
+        device,
+        precision: Precision::F32,
+        engine,
         max_examples_per_pass: 64,
         max_tokens_per_pass: tokens,
-        threads,
+        threads: None,
     })
     .expect("an engine")
 }
@@ -89,14 +101,18 @@ fn bits(weights: &Weights) -> Vec<u32> {
 
 #[test]
 fn every_tensor_learns_with_dropout_on() {
-    for (family, tensors) in FAMILIES {
+    for ((family, tensors), place) in cases() {
         let folder = with_dropout(family);
-        let mut built = build(folder.path(), 1, None, None);
+        let mut built = build_at(place, folder.path(), 1, None);
         let batch = batch(0);
         let coverage =
             check(built.engine.as_mut(), StepInput { batch: &batch, step: 0, learning_rate: 1e-3 })
                 .expect("gradients");
-        assert_eq!(coverage, Coverage { learning: tensors, total: tensors, idle: Vec::new() }, "{family}");
+        assert_eq!(
+            coverage,
+            Coverage { learning: tensors, total: tensors, idle: Vec::new() },
+            "{family} {place:?}"
+        );
         assert_eq!(coverage.sentence(), format!("{tensors}/{tensors} tensors learning"));
         assert!(demand(&coverage).is_ok());
     }
@@ -148,7 +164,7 @@ fn a_lost_gradient_is_refused() {
     let batch = batch(0);
     let input = StepInput { batch: &batch, step: 0, learning_rate: 1e-3 };
     for (lost, count) in [("layer.0.", 16), ("self.key.bias", 2), ("classifier.weight", 1)] {
-        let mut engine = Severed { engine: build(folder.path(), 1, None, None).engine, lost };
+        let mut engine = Severed { engine: build(folder.path(), 1, None).engine, lost };
         let coverage = check(&mut engine, input).expect("gradients");
         assert_eq!((coverage.learning, coverage.idle.len()), (41 - count, count), "{lost}");
         let Err(Error::Training(problem)) = demand(&coverage) else { panic!("not refused: {lost}") };
@@ -161,7 +177,7 @@ fn dropout_is_on_in_learning_and_off_in_logits() {
     for (family, _) in FAMILIES {
         let (with, without) = (with_dropout(family), Path::new("tests/reference").join(family));
         let without = Path::new(env!("CARGO_MANIFEST_DIR")).join(without);
-        let (mut on, mut off) = (build(with.path(), 1, None, None), build(&without, 1, None, None));
+        let (mut on, mut off) = (build(with.path(), 1, None), build(&without, 1, None));
         let batch = batch(0);
         let logits = on.engine.logits(&batch).expect("logits");
         assert_eq!(logits, off.engine.logits(&batch).expect("logits"), "{family}");
@@ -183,16 +199,16 @@ fn dropout_is_on_in_learning_and_off_in_logits() {
 
 #[test]
 fn the_same_seed_is_the_same_run() {
-    for (family, _) in FAMILIES {
+    for ((family, _), place) in cases() {
         let folder = with_dropout(family);
         let run = |seed| {
-            let mut built = build(folder.path(), seed, None, None);
+            let mut built = build_at(place, folder.path(), seed, None);
             let reports = train(built.engine.as_mut(), 0..5);
             (reports, bits(&built.engine.weights().expect("weights")))
         };
         let first = run(3);
-        assert_eq!(first, run(3), "{family}");
-        assert_ne!(first.1, run(4).1, "{family}");
+        assert_eq!(first, run(3), "{family} {place:?}");
+        assert_ne!(first.1, run(4).1, "{family} {place:?}");
         // Loss and norm are true numbers.
         assert!(first.0.iter().all(|r| r.loss > 0.0 && r.loss < 10.0 && r.grad_norm > 0.0), "{:?}", first.0);
     }
@@ -240,12 +256,12 @@ fn threads_do_not_change_the_run() {
 
 #[test]
 fn parts_make_the_whole() {
-    for (family, _) in FAMILIES {
+    for ((family, _), place) in cases() {
         let folder = with_dropout(family);
         let batch = batch(2);
         let input = StepInput { batch: &batch, step: 4, learning_rate: 0.0 };
         let gradients = |tokens| {
-            let mut built = build(folder.path(), 3, tokens, None);
+            let mut built = build_at(place, folder.path(), 3, tokens);
             built.engine.gradients(input).expect("gradients")
         };
         let (whole_loss, whole) = gradients(None);
@@ -263,28 +279,57 @@ fn parts_make_the_whole() {
 
 #[test]
 fn a_state_put_back_goes_on_bit_for_bit() {
-    for (family, _) in FAMILIES {
+    for ((family, _), place) in cases() {
         let folder = with_dropout(family);
-        let mut straight = build(folder.path(), 3, None, None);
+        let mut straight = build_at(place, folder.path(), 3, None);
         let expected = train(straight.engine.as_mut(), 0..6);
-        let mut first = build(folder.path(), 3, None, None);
+        let mut first = build_at(place, folder.path(), 3, None);
         train(first.engine.as_mut(), 0..3);
         let state = first.engine.state().expect("a state");
         assert_eq!(state.updates, 3);
-        let mut second = build(folder.path(), 3, None, None);
+        let mut second = build_at(place, folder.path(), 3, None);
         second.engine.restore(&state).expect("put back");
         assert_eq!(second.engine.state().expect("a state"), state);
-        assert_eq!(train(second.engine.as_mut(), 3..6), expected[3..], "{family}");
+        assert_eq!(train(second.engine.as_mut(), 3..6), expected[3..], "{family} {place:?}");
         let (a, b) = (straight.engine.state().expect("a state"), second.engine.state().expect("a state"));
-        assert_eq!(bits(&a.weights), bits(&b.weights), "{family}");
-        assert_eq!(bits(&a.second_moments), bits(&b.second_moments), "{family}");
+        assert_eq!(bits(&a.weights), bits(&b.weights), "{family} {place:?}");
+        assert_eq!(bits(&a.second_moments), bits(&b.second_moments), "{family} {place:?}");
+    }
+}
+
+/// Steps that are begun one after the other, and asked of later, are the same steps.
+#[test]
+fn steps_that_are_asked_of_later_say_their_mean() {
+    for ((family, _), place) in cases() {
+        let folder = with_dropout(family);
+        let (mut told, mut asked) =
+            (build_at(place, folder.path(), 3, None), build_at(place, folder.path(), 3, None));
+        let expected = train(told.engine.as_mut(), 0..4);
+        let mut known = Vec::new();
+        for step in 0..4 {
+            let batch = batch(step as u32);
+            let input = StepInput { batch: &batch, step, learning_rate: 1e-3 };
+            known.extend(asked.engine.enqueue(input).expect("a step"));
+        }
+        let report = asked.engine.report().expect("a report");
+        if let Some(report) = report {
+            let mean = expected.iter().map(|report| report.loss).sum::<f64>() / 4.0;
+            assert!((report.loss - mean).abs() < 1e-5, "{family} {place:?}: {report:?}, mean {mean}");
+            assert_eq!(report.grad_norm, expected[3].grad_norm, "{family} {place:?}");
+            assert!(known.is_empty(), "{family} {place:?}: a step was told twice");
+        } else {
+            assert_eq!(known, expected, "{family} {place:?}");
+        }
+        assert_eq!(asked.engine.report().expect("no report"), None, "{family} {place:?}");
+        let weights = |built: &Built| bits(&built.engine.weights().expect("weights"));
+        assert_eq!(weights(&told), weights(&asked), "{family} {place:?}");
     }
 }
 
 #[test]
 fn gradients_change_nothing_and_faults_are_named() {
     let folder = with_dropout("bert");
-    let mut built = build(folder.path(), 3, None, None);
+    let mut built = build(folder.path(), 3, None);
     let before = built.engine.state().expect("a state");
     let whole = batch(0);
     let input = StepInput { batch: &whole, step: 0, learning_rate: 1e-3 };

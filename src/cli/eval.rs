@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 pub(super) fn eval(global: &Global, args: &Eval) -> Result<()> {
     let device = global.device.as_deref().unwrap_or("auto");
     let mut predictor = Predictor::open(&args.model, &global.runs_dir, device)?;
+    predictor.notes().iter().for_each(output::aside);
     let task = predictor.task(args.task.as_deref())?;
     let split = SplitName::from(args.split);
     let mut watcher = Watcher::new();

@@ -15,6 +15,7 @@ type Input = (String, Option<String>);
 pub(super) fn predict(global: &Global, args: &Predict) -> Result<()> {
     let device = global.device.as_deref().unwrap_or("auto");
     let mut predictor = Predictor::open(&args.model, &global.runs_dir, device)?;
+    predictor.notes().iter().for_each(output::aside);
     if let Some(text) = &args.text {
         return judge(&mut predictor, &[(text.clone(), args.text_b.clone())]);
     }

@@ -1,7 +1,7 @@
 //! A model folder and a few choices → an engine that is ready.
 
 use super::config::ModelConfig;
-use super::device;
+use super::device::{self, Place};
 use super::engine::{Engine, Optimizer, Weights};
 use super::fast::FastEngine;
 use super::load::{LoadReport, fresh, listed, load};
@@ -11,7 +11,6 @@ use super::{Limits, Settings};
 use crate::error::{Error, Result};
 use crate::files::ModelFolder;
 use crate::spec::{EngineChoice, Precision, RunSpec};
-use candle_core::Device;
 
 /// What an engine is made of.
 #[derive(Debug, Clone)]
@@ -152,18 +151,46 @@ fn refuse(choice: &Build<'_>) -> Result<()> {
     }
 }
 
-/// Whether the fast engine computes: on the CPU, unless the plain one is asked for.
-fn is_fast(choice: EngineChoice, device: &Device) -> Result<bool> {
-    match choice {
-        EngineChoice::Plain => Ok(false),
-        EngineChoice::Auto => Ok(device.is_cpu()),
-        EngineChoice::Fast if device.is_cpu() => Ok(true),
-        EngineChoice::Fast => {
-            let problem =
-                "engine = \"fast\" computes on the CPU only; set engine to \"auto\", or device to \"cpu\"";
-            Err(Error::Usage(problem.into()))
-        }
+/// What computes, and the number format of its layers' products. Which engine `auto` is depends on the device.
+fn engine(
+    choice: &Build<'_>,
+    (config, slots, weights): (&ModelConfig, &[Slot], &Weights),
+    settings: Settings,
+    place: &mut Place,
+) -> Result<(Box<dyn Engine>, &'static str)> {
+    let device = &place.device;
+    let is_plain = match choice.engine {
+        EngineChoice::Plain => true,
+        EngineChoice::Auto => !device.is_cpu(),
+        EngineChoice::Fast => false,
+    };
+    if is_plain {
+        let engine = PlainEngine::new(config, slots, weights, settings, device, place.pool.clone())?;
+        let precision = engine.precision();
+        return Ok((Box::new(engine), precision));
     }
+    if device.is_cpu() {
+        let engine = FastEngine::new(config, slots, weights, settings)?;
+        place.words = engine.describe();
+        let precision = engine.precision();
+        return Ok((Box::new(engine), precision));
+    }
+    let problem = "engine = \"fast\" computes on the CPU only; set engine to \"auto\", or device to \
+                   \"cpu\"";
+    Err(Error::Usage(problem.into()))
+}
+
+/// A sentence when the layers' products are of another format than the one asked for.
+fn not_had(choice: &Build<'_>, precision: &str) -> Option<String> {
+    let (asked, why) = match choice.precision {
+        Precision::Bf16 if choice.engine == EngineChoice::Plain => {
+            ("bf16", "the plain engine multiplies in f32 here")
+        }
+        Precision::Bf16 => ("bf16", "this device multiplies in f32 (bf16 needs avx512_bf16 or a GPU)"),
+        Precision::Tf32 => ("tf32", "only NVIDIA GPUs have it; this device multiplies in f32"),
+        Precision::F32 | Precision::Auto => return None,
+    };
+    (asked != precision).then(|| format!("precision = \"{asked}\" is not had: {why}"))
 }
 
 fn describe(choice: &Build<'_>) -> Result<(ModelConfig, Vec<Slot>)> {
@@ -195,22 +222,8 @@ fn assemble(
         threads: choice.threads,
     };
     let mut notes: Vec<String> = place.note.take().into_iter().collect();
-    let mut precision = "f32";
-    let engine: Box<dyn Engine> = if is_fast(choice.engine, &place.device)? {
-        let engine = FastEngine::new(&config, slots, weights, settings)?;
-        place.words = engine.describe();
-        precision = engine.precision();
-        Box::new(engine)
-    } else {
-        Box::new(PlainEngine::new(&config, slots, weights, settings, &place.device, place.pool)?)
-    };
-    if choice.precision == Precision::Bf16 && precision != "bf16" {
-        let why = match choice.engine {
-            EngineChoice::Plain => "the plain engine multiplies in f32",
-            _ => "this device multiplies in f32 (bf16 needs avx512_bf16)",
-        };
-        notes.push(format!("precision = \"bf16\" is not had: {why}"));
-    }
+    let (engine, precision) = engine(choice, (&config, slots, weights), settings, &mut place)?;
+    notes.extend(not_had(choice, precision));
     let numbers = slots.iter().map(|slot| slot.shape.iter().product::<usize>() as u64).sum();
     Ok(Built {
         engine,

@@ -34,12 +34,12 @@ pub(crate) fn open(name: &str, threads: Option<usize>) -> Result<Place> {
 
 /// The first CUDA device when the program is built for them, else the CPU.
 fn auto(threads: Option<usize>) -> Result<Place> {
-    if !candle_core::utils::cuda_is_available() {
+    if cfg!(not(feature = "cuda")) {
         return cpu(threads);
     }
     match cuda(0) {
         Ok(place) => Ok(place),
-        Err(error) => Ok(Place { note: Some(format!("training on the CPU: {error}")), ..cpu(threads)? }),
+        Err(error) => Ok(Place { note: Some(format!("computing on the CPU: {error}")), ..cpu(threads)? }),
     }
 }
 
@@ -57,22 +57,53 @@ fn cpu(threads: Option<usize>) -> Result<Place> {
     Ok(Place { device: Device::Cpu, words, pool, note: None })
 }
 
+#[cfg(not(feature = "cuda"))]
 fn cuda(ordinal: usize) -> Result<Place> {
-    if !candle_core::utils::cuda_is_available() {
-        let problem = format!(
-            "cuda:{ordinal} cannot be used: this program is built without CUDA; build it with \
-             --features cuda, or set device to cpu"
-        );
-        return Err(Error::Device(problem));
-    }
-    // A stream of its own: the per-thread one would be another for each thread that calls.
-    let device = Device::new_cuda_with_stream(ordinal).map_err(|e| {
+    let problem = format!(
+        "cuda:{ordinal} cannot be used: this program is built without CUDA; build it with --features cuda, or \
+         set device to cpu"
+    );
+    Err(Error::Device(problem))
+}
+
+#[cfg(feature = "cuda")]
+fn cuda(ordinal: usize) -> Result<Place> {
+    let opened = || -> candle_core::Result<_> {
+        // A stream of its own: the per-thread one would be another for each thread that calls.
+        let device = Device::new_cuda_with_stream(ordinal)?;
+        let name = prepare(&device)?;
+        Ok((device, format!("cuda:{ordinal}, {name}")))
+    };
+    let (device, words) = opened().map_err(|e| {
         let cause = first_line(&e);
         Error::Device(format!(
             "cuda:{ordinal} cannot be used ({cause}); see nvidia-smi, or set device to cpu"
         ))
     })?;
-    Ok(Place { device, words: format!("cuda:{ordinal}"), pool: None, note: None })
+    Ok(Place { device, words, pool: None, note: None })
+}
+
+/// Sets a new CUDA device up for one stream that all work goes through; returns what it is called.
+#[cfg(feature = "cuda")]
+fn prepare(device: &Device) -> candle_core::Result<String> {
+    use candle_core::cuda_backend::{WrapErr, cudarc::driver};
+    let device = device.as_cuda_device()?;
+    let context = device.cuda_stream().context().clone();
+    #[expect(unsafe_code, reason = "a promise about streams, and a setting that is passed as a pointer")]
+    // SAFETY: every tensor of the device is made and used on its one stream, whose order does what the events
+    // would; and `keep`, a number of the size that this setting has, outlives the call that reads it.
+    unsafe {
+        // Else each tensor has two events, and each launch waits for and records some.
+        device.disable_event_tracking();
+        if context.has_async_alloc() {
+            // Freed memory stays with the process; by default each synchronization gives it back.
+            let mut keep = u64::MAX;
+            let setting = driver::sys::CUmemPool_attribute::CU_MEMPOOL_ATTR_RELEASE_THRESHOLD;
+            let pool = driver::result::device::get_default_mem_pool(context.cu_device()).w()?;
+            driver::result::mem_pool::set_attribute(pool, setting, (&raw mut keep).cast()).w()?;
+        }
+    }
+    context.name().w()
 }
 
 fn metal() -> Result<Place> {

@@ -2,6 +2,7 @@
 
 use crate::batch::Batch;
 use crate::error::Result;
+use crate::machine::{self, Memory};
 use serde::Serialize;
 use std::collections::BTreeMap;
 
@@ -59,7 +60,7 @@ pub struct StepInput<'a> {
     pub learning_rate: f64,
 }
 
-/// What a step says of itself.
+/// What a step, or several together, say of themselves.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct StepReport {
     /// Mean cross-entropy of the batch before the update.
@@ -156,6 +157,18 @@ pub trait Engine: Send {
     /// One optimizer step: forward, loss, backward, clipping, AdamW. Dropout is on.
     fn step(&mut self, input: StepInput<'_>) -> Result<StepReport>;
 
+    /// Begins what [`Engine::step`] does. A device may be at it still when this returns; then nothing is said
+    /// of the step here, and [`Engine::report`] has to be asked.
+    fn enqueue(&mut self, input: StepInput<'_>) -> Result<Option<StepReport>> {
+        self.step(input).map(Some)
+    }
+
+    /// Waits for the steps that were enqueued without a word since the last report: the mean of their losses,
+    /// and the gradient norm of the last. Nothing if there were none.
+    fn report(&mut self) -> Result<Option<StepReport>> {
+        Ok(None)
+    }
+
     /// The loss and the gradient of every trainable tensor, as a step would see them before
     /// clipping, without changing anything. A tensor that the loss does not reach has no entry.
     fn gradients(&mut self, input: StepInput<'_>) -> Result<(f64, Weights)>;
@@ -205,6 +218,11 @@ pub trait Engine: Send {
     /// engine can tell.
     fn memory(&self, _batch: &Batch, _max_tokens: usize) -> Option<MemoryPlan> {
         None
+    }
+
+    /// The memory that the plan is made for, if it is known.
+    fn room(&self) -> Option<Memory> {
+        machine::memory()
     }
 
     /// From now on a pass takes at most so many tokens; a larger batch is done in parts, with the same

@@ -289,9 +289,9 @@ static KEYS: &[Key] = &[
     key(
         "machine",
         "precision",
-        Kind::Choice(&["auto", "f32", "bf16"]),
+        Kind::Choice(&["auto", "f32", "tf32", "bf16"]),
         "auto",
-        "Number format of the layers' matrix products: f32, or bf16 where the processor has it; auto is f32.",
+        "Number format of the layers' matrix products: f32, bf16, or tf32 on NVIDIA GPUs; auto is f32.",
     ),
     key(
         "machine",

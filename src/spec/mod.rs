@@ -135,6 +135,8 @@ pub enum Precision {
     Auto,
     /// 32 bits.
     F32,
+    /// 32 bits, of which products look at 19, on NVIDIA GPUs.
+    Tf32,
     /// 16 bits with the exponent of f32.
     Bf16,
 }

@@ -3,7 +3,7 @@
 use crate::batch::{Batch, Encoded};
 use crate::error::{Error, Result};
 use crate::format::{bytes, count};
-use crate::machine::{self, Memory};
+use crate::machine::Memory;
 use crate::nn::{Engine, MemoryPlan};
 use crate::spec::RunSpec;
 
@@ -19,10 +19,10 @@ pub(super) fn plan(spec: &RunSpec, engine: &mut dyn Engine, train: &[Encoded]) -
     let batch = longest(train, spec.per_device_train_batch_size * spec.gradient_accumulation_steps);
     let given = spec.max_tokens_per_batch;
     let Some(whole) = engine.memory(&batch, given.unwrap_or(usize::MAX)) else { return Ok(None) };
-    let Some(memory) = machine::memory() else { return Ok(Some(told(&whole))) };
+    let Some(memory) = engine.room() else { return Ok(Some(told(&whole))) };
     let Some((max_tokens, fitting)) = fit(&batch, memory, |tokens| engine.memory(&batch, tokens)) else {
         return Err(Error::Device(format!(
-            "this model needs {} for one example at a time, and the machine has {}; take a smaller model, \
+            "this model needs {} for one example at a time, and there is {} in all; take a smaller model, \
              or lower max_seq_length or threads",
             bytes(engine.memory(&batch, 1).unwrap_or(whole).total()),
             bytes(memory.total)

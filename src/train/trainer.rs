@@ -12,7 +12,7 @@ use crate::event::{
     Change, Command, Eval, Event, Progress, Saved, SplitName, Started, Status, Step, Unit, now,
 };
 use crate::files::{ModelFolder, recover_folder, write_folder_whole};
-use crate::nn::{self, Engine, Part, StepInput, Stored, coverage};
+use crate::nn::{self, Engine, Part, StepInput, StepReport, Stored, coverage};
 use crate::spec::RunSpec;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -48,6 +48,9 @@ pub fn train(job: Job<'_>, control: &Control, say: &mut dyn FnMut(Event)) -> Res
 #[derive(Default)]
 struct Pending {
     steps: u64,
+    /// Of these, the last that the engine has not told the loss of.
+    unread: u64,
+    /// Sum over the steps that it has told of.
     loss: f64,
     examples: u64,
     tokens: u64,
@@ -146,7 +149,7 @@ impl<'a> Trainer<'a> {
                 saved_at = Some(step);
             }
             if step >= self.plan.total_steps || self.is_patience_over() {
-                self.say_step();
+                self.say_step()?;
                 return Ok(Status::Finished);
             }
             if self.obey()? == Next::Stop {
@@ -187,40 +190,63 @@ impl<'a> Trainer<'a> {
         let step = self.state.step;
         let learning_rate = self.rates.at(step);
         let begun = Instant::now();
-        let report = self.setup.built.engine.step(StepInput { batch: &batch, step, learning_rate })?;
-        let seconds = begun.elapsed().as_secs_f64();
-        if !report.loss.is_finite() || !report.grad_norm.is_finite() {
-            return Err(Error::Training(format!(
-                "the loss of step {} is {} with gradient norm {}; lower learning_rate (now {}) or set max_grad_norm = 1.0",
-                step + 1,
-                report.loss,
-                report.grad_norm,
-                self.rates.settings().learning_rate
-            )));
-        }
+        let input = StepInput { batch: &batch, step, learning_rate };
+        let report = self.setup.built.engine.enqueue(input)?;
+        self.count(begun.elapsed().as_secs_f64());
         let (examples, tokens) = (batch.len() as u64, batch.tokens() as u64);
         self.state.step += 1;
-        self.state.train_seconds += seconds;
         self.state.examples += examples;
         self.state.tokens += tokens;
         self.pending.steps += 1;
-        self.pending.loss += report.loss;
+        self.pending.unread += 1;
         self.pending.examples += examples;
         self.pending.tokens += tokens;
-        self.pending.seconds += seconds;
         self.pending.learning_rate = learning_rate;
-        self.pending.grad_norm = report.grad_norm;
+        if let Some(report) = report {
+            self.take(report)?;
+        }
         if self.plan.is_log_due(self.state.step) {
-            self.say_step();
+            self.say_step()?;
         }
         Ok(())
     }
 
+    /// Waits for the steps that a device is still at, so that what is looked at or written is sound.
+    fn read(&mut self) -> Result<()> {
+        let begun = Instant::now();
+        let report = self.setup.built.engine.report()?;
+        self.count(begun.elapsed().as_secs_f64());
+        report.map_or(Ok(()), |report| self.take(report))
+    }
+
+    /// Takes what the engine says of the steps that are unread.
+    fn take(&mut self, report: StepReport) -> Result<()> {
+        let StepReport { loss, grad_norm } = report;
+        if !loss.is_finite() || !grad_norm.is_finite() {
+            return Err(Error::Training(format!(
+                "the loss of step {} is {loss} with gradient norm {grad_norm}; lower learning_rate (now {}) or set max_grad_norm = 1.0",
+                self.state.step,
+                self.rates.settings().learning_rate
+            )));
+        }
+        self.pending.loss += loss * self.pending.unread as f64;
+        self.pending.unread = 0;
+        self.pending.grad_norm = grad_norm;
+        Ok(())
+    }
+
+    /// Adds to the time that steps took.
+    fn count(&mut self, seconds: f64) {
+        self.state.train_seconds += seconds;
+        self.pending.seconds += seconds;
+    }
+
     /// Tells the steps since the last `step` event, if there were any.
-    fn say_step(&mut self) {
+    fn say_step(&mut self) -> Result<()> {
+        self.read()?;
         let pending = std::mem::take(&mut self.pending);
         if pending.steps == 0 {
-            return;
+            return Ok(());
         }
         (self.say)(Event::Step(Step {
             step: self.state.step,
@@ -232,6 +258,7 @@ impl<'a> Trainer<'a> {
             tokens: pending.tokens,
             seconds: pending.seconds,
         }));
+        Ok(())
     }
 
     /// Scores what is due on schedule: the validation split, and at the end of an epoch the others too.
@@ -263,6 +290,7 @@ impl<'a> Trainer<'a> {
 
     /// A pass over one split, or `None` when the training was told to stop in its middle.
     fn score_split(&mut self, split: SplitName) -> Result<Option<Eval>> {
+        self.read()?;
         let begun = Instant::now();
         let Setup { built, scored, folder, labels, .. } = &mut self.setup;
         let rows = &scored[&split];
@@ -330,6 +358,7 @@ impl<'a> Trainer<'a> {
     }
 
     fn save(&mut self) -> Result<()> {
+        self.read()?;
         let begun = Instant::now();
         let engine = self.setup.built.engine.as_ref();
         let state = LoopState { updates: engine.updates(), ..self.state.clone() };
@@ -346,7 +375,7 @@ impl<'a> Trainer<'a> {
     /// Saves the work and ends.
     fn stop(&mut self) -> Result<Status> {
         self.say_obeyed(Command::Stop, false);
-        self.say_step();
+        self.say_step()?;
         if self.state.step > 0 {
             self.save()?;
         }

@@ -2,7 +2,9 @@
 //! of the corrected second moment.
 
 use crate::nn::engine::Optimizer;
-use candle_core::{CpuStorage, Device, InplaceOp2, InplaceOp3, Layout, Result, Storage, Tensor, Var};
+use candle_core::{
+    CpuStorage, D, DType, Device, InplaceOp2, InplaceOp3, Layout, Result, Storage, Tensor, Var,
+};
 use rayon::prelude::*;
 
 /// Numbers that one task works on. The sums below add chunks in order, so it is part of their result.
@@ -18,24 +20,48 @@ pub(crate) struct Parameter {
     pub(crate) decay: bool,
 }
 
+/// What gradients are multiplied by to clip them.
+#[derive(Debug, Clone)]
+pub(crate) enum Scale {
+    /// A number that the host knows.
+    Known(f64),
+    /// A scalar on the device, which the host does not wait for.
+    OnDevice(Tensor),
+}
+
+impl Scale {
+    /// `torch.nn.utils.clip_grad_norm_`, for gradients of that norm; a limit of 0 is none.
+    pub(crate) fn clipping(norm: &Tensor, limit: f64) -> Result<Self> {
+        if limit == 0.0 {
+            return Ok(Scale::Known(1.0));
+        }
+        if norm.device().is_cpu() {
+            return Ok(Scale::Known((limit / (norm.to_scalar::<f64>()? + 1e-6)).min(1.0)));
+        }
+        Ok(Scale::OnDevice(on_device(norm, limit)?))
+    }
+}
+
+fn on_device(norm: &Tensor, limit: f64) -> Result<Tensor> {
+    ((norm + 1e-6)?.recip()? * limit)?.minimum(1.0)
+}
+
 /// Numbers of one update that are the same for all tensors.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 struct Update {
     settings: Optimizer,
     learning_rate: f64,
-    /// What gradients are multiplied by to clip them.
-    scale: f64,
+    scale: Scale,
     /// 1 - beta1^n, 1 - beta2^n at update n.
     corrections: (f64, f64),
 }
 
-/// Changes every parameter that has a gradient; `number` counts updates from 1. `scale` is what
-/// gradients are multiplied by.
+/// Changes every parameter that has a gradient; `number` counts updates from 1.
 pub(crate) fn update(
     parameters: &[Parameter],
     gradients: &[Option<Tensor>],
     settings: Optimizer,
-    (number, learning_rate, scale): (u64, f64, f64),
+    (number, learning_rate, scale): (u64, f64, Scale),
 ) -> Result<()> {
     let power = |beta: f64| 1.0 - beta.powf(number as f64);
     let corrections = (power(settings.beta1), power(settings.beta2));
@@ -43,40 +69,46 @@ pub(crate) fn update(
     for (parameter, gradient) in parameters.iter().zip(gradients) {
         let Some(gradient) = gradient else { continue };
         let gradient = gradient.contiguous()?;
-        if parameter.value.device().is_cpu() {
-            update.in_place(parameter, &gradient)?;
-        } else {
-            update.composed(parameter, &gradient)?;
+        match &update.scale {
+            Scale::Known(scale) if parameter.value.device().is_cpu() => {
+                update.in_place(parameter, &gradient, *scale as f32)?;
+            }
+            Scale::Known(scale) => update.composed(parameter, &(gradient * *scale)?)?,
+            Scale::OnDevice(scale) => update.composed(parameter, &gradient.broadcast_mul(scale)?)?,
         }
     }
     Ok(())
 }
 
-/// Global L2 norm of the gradients.
-pub(crate) fn norm(gradients: &[Option<Tensor>]) -> Result<f64> {
-    let mut sum = 0.0;
+/// Global L2 norm of the gradients, a scalar where they are: of f64 on the CPU, of f32 elsewhere.
+pub(crate) fn norm(gradients: &[Option<Tensor>], device: &Device) -> Result<Tensor> {
+    let mut sum = Tensor::zeros((), scalar_dtype(device), device)?;
     for gradient in gradients.iter().flatten() {
-        sum += sum_of_squares(&gradient.contiguous()?)?;
+        sum = (sum + sum_of_squares(&gradient.contiguous()?)?)?;
     }
-    Ok(sum.sqrt())
+    sum.sqrt()
 }
 
-/// `torch.nn.utils.clip_grad_norm_`: what gradients of that norm are multiplied by; a limit of 0 is
-/// none.
-pub(crate) fn clip_scale(norm: f64, limit: f64) -> f64 {
-    if limit > 0.0 { (limit / (norm + 1e-6)).min(1.0) } else { 1.0 }
+/// Format of a sum over many numbers: not every device has f64.
+pub(crate) fn scalar_dtype(device: &Device) -> DType {
+    if device.is_cpu() { DType::F64 } else { DType::F32 }
 }
 
-fn sum_of_squares(x: &Tensor) -> Result<f64> {
+fn sum_of_squares(x: &Tensor) -> Result<Tensor> {
     let (storage, layout) = x.storage_and_layout();
     if let Storage::Cpu(storage) = &*storage {
         let numbers = slice(storage, layout)?;
         let square = |chunk: &[f32]| chunk.iter().map(|x| f64::from(*x) * f64::from(*x)).sum::<f64>();
         let sums: Vec<f64> = numbers.par_chunks(CHUNK).map(square).collect();
-        return Ok(sums.iter().sum());
+        return Tensor::new(sums.iter().sum::<f64>(), &Device::Cpu);
     }
     drop(storage);
-    Ok(f64::from(x.sqr()?.sum_all()?.to_device(&Device::Cpu)?.to_scalar::<f32>()?))
+    squares_by_rows(x)
+}
+
+/// By rows first: a GPU does a sum of all in one block.
+fn squares_by_rows(x: &Tensor) -> Result<Tensor> {
+    x.sqr()?.sum(D::Minus1)?.sum_all()
 }
 
 impl Update {
@@ -85,9 +117,8 @@ impl Update {
     }
 
     /// On the CPU: no copy of a tensor is made.
-    fn in_place(&self, parameter: &Parameter, gradient: &Tensor) -> Result<()> {
+    fn in_place(&self, parameter: &Parameter, gradient: &Tensor, scale: f32) -> Result<()> {
         let Optimizer { beta1, beta2, epsilon, .. } = self.settings;
-        let scale = self.scale as f32;
         parameter.first.inplace_op2(gradient, &FirstMoment { gain: (1.0 - beta1) as f32, scale })?;
         let (keep, gain) = (beta2 as f32, (1.0 - beta2) as f32);
         parameter.second.inplace_op2(gradient, &SecondMoment { keep, gain, scale })?;
@@ -100,12 +131,11 @@ impl Update {
         parameter.value.inplace_op3(&parameter.first, &parameter.second, &op)
     }
 
-    /// On any device, the same formulas.
+    /// On any device, the same formulas; the gradient is scaled already.
     fn composed(&self, parameter: &Parameter, gradient: &Tensor) -> Result<()> {
         let Optimizer { beta1, beta2, epsilon, .. } = self.settings;
         let (first, second) = (parameter.first.as_detached_tensor(), parameter.second.as_detached_tensor());
-        let gradient = (gradient * self.scale)?;
-        let first = (&first + ((&gradient - &first)? * (1.0 - beta1))?)?;
+        let first = (&first + ((gradient - &first)? * (1.0 - beta1))?)?;
         let second = ((second * beta2)? + (gradient.sqr()? * (1.0 - beta2))?)?;
         let divisor = ((second.sqrt()? / self.corrections.1.sqrt())? + epsilon)?;
         let step = ((&first / divisor)? * (self.learning_rate / self.corrections.0))?;
@@ -235,9 +265,9 @@ mod tests {
             let gradient =
                 Tensor::new(&[0.1f32 * number as f32, -3.0, 1e-4], &Device::Cpu).expect("a tensor");
             let corrections = (1.0 - 0.9f64.powi(number), 1.0 - 0.99f64.powi(number));
-            let update = Update { settings, learning_rate: 1e-2, scale: 0.7, corrections };
-            update.in_place(&one, &gradient).expect("an update");
-            update.composed(&other, &gradient).expect("an update");
+            let update = Update { settings, learning_rate: 1e-2, scale: Scale::Known(0.7), corrections };
+            update.in_place(&one, &gradient, 0.7).expect("an update");
+            update.composed(&other, &(gradient * 0.7).expect("a product")).expect("an update");
         }
         let numbers = |x: &Var| x.to_vec1::<f32>().expect("numbers");
         for (a, b) in [
@@ -255,9 +285,30 @@ mod tests {
     #[test]
     fn norm_and_clipping() {
         let gradient = |x: &[f32]| Some(Tensor::new(x, &Device::Cpu).expect("a tensor"));
-        let found = norm(&[gradient(&[3.0, 0.0]), None, gradient(&[4.0])]).expect("a norm");
-        assert_eq!(found, 5.0);
-        assert!((clip_scale(5.0, 1.0) - 0.2).abs() < 1e-6);
-        assert_eq!((clip_scale(0.5, 1.0), clip_scale(5.0, 0.0)), (1.0, 1.0));
+        let found = norm(&[gradient(&[3.0, 0.0]), None, gradient(&[4.0])], &Device::Cpu).expect("a norm");
+        assert_eq!(found.to_scalar::<f64>().expect("a number"), 5.0);
+        let scale = |norm: f64, limit| {
+            let norm = Tensor::new(norm, &Device::Cpu).expect("a scalar");
+            let Ok(Scale::Known(scale)) = Scale::clipping(&norm, limit) else { panic!("not known") };
+            scale
+        };
+        assert!((scale(5.0, 1.0) - 0.2).abs() < 1e-6);
+        assert_eq!((scale(0.5, 1.0), scale(5.0, 0.0)), (1.0, 1.0));
+    }
+
+    /// What devices do instead of the above, on the CPU.
+    #[test]
+    fn norm_and_clipping_where_the_host_does_not_wait() {
+        for shape in [vec![6], vec![2, 3]] {
+            let x = Tensor::from_vec(vec![1f32, 2.0, 3.0, 4.0, 5.0, 6.0], shape, &Device::Cpu);
+            let sum = x.and_then(|x| squares_by_rows(&x)).expect("a sum");
+            assert_eq!(sum.to_scalar::<f32>().expect("a scalar"), 91.0);
+        }
+        let scale = |norm: f32| {
+            let norm = Tensor::new(norm, &Device::Cpu).expect("a scalar");
+            on_device(&norm, 1.0).and_then(|scale| scale.to_scalar::<f32>()).expect("a scalar")
+        };
+        assert!((scale(5.0) - 0.2).abs() < 1e-6);
+        assert_eq!(scale(0.5), 1.0);
     }
 }

@@ -8,7 +8,7 @@ use crate::batch::Batch;
 use crate::nn::config::{Activation, Family, ModelConfig};
 use crate::nn::dropout::{self, Dropout};
 use crate::nn::names::{LayerNames, Names};
-use candle_core::{Device, Result, Tensor};
+use candle_core::{DType, Device, Result, Tensor};
 
 /// The model as tensors. Made twice by an engine: over variables, for learning, and over the same
 /// storage detached from them, so that inference records no graph.
@@ -60,14 +60,22 @@ struct Places {
 }
 
 impl Encoder {
-    /// Finds the tensors by name; `tensor` has to know every name of the table.
-    pub(crate) fn new(config: &ModelConfig, device: &Device, tensor: impl Fn(&str) -> Tensor) -> Self {
+    /// Finds the tensors by name; `tensor` has to know every name of the table. The linear layers of the
+    /// encoder multiply `factors`, those of the head f32.
+    pub(crate) fn new(
+        config: &ModelConfig,
+        device: &Device,
+        factors: DType,
+        tensor: impl Fn(&str) -> Tensor,
+    ) -> Self {
         let names = Names::of(config);
         let embedding = |name: &str| tensor(&format!("{name}.weight"));
-        let linear = |name: &String| Linear {
+        let linear_of = |name: &String, factors| Linear {
             weight: tensor(&format!("{name}.weight")),
             bias: tensor(&format!("{name}.bias")),
+            factors,
         };
+        let linear = |name: &String| linear_of(name, factors);
         let norm = |name: &String| LayerNorm {
             weight: tensor(&format!("{name}.weight")),
             bias: tensor(&format!("{name}.bias")),
@@ -97,8 +105,8 @@ impl Encoder {
             segments: names.segments.as_deref().map(embedding),
             embedding_norm: norm(&names.embedding_norm),
             layers: names.layers.iter().map(layer).collect(),
-            pooler: linear(&names.pooler),
-            classifier: linear(&names.classifier),
+            pooler: linear_of(&names.pooler, DType::F32),
+            classifier: linear_of(&names.classifier, DType::F32),
             softmax,
             device: device.clone(),
         }

@@ -1,6 +1,6 @@
 //! [`PlainEngine`]: the encoder, autograd and AdamW behind the [`Engine`] interface.
 
-use super::adamw::{self, Parameter};
+use super::adamw::{self, Parameter, Scale};
 use super::encoder::Encoder;
 use super::ops::cross_entropy;
 use crate::batch::Batch;
@@ -12,9 +12,10 @@ use crate::nn::engine::{Array, Engine, EngineState, Optimizer, Part, StepInput, 
 use crate::nn::names::Slot;
 use crate::nn::stored::first_line;
 use crate::nn::{Limits, Settings};
-use candle_core::{Device, Tensor, Var};
+use crate::spec::Precision;
+use candle_core::{DType, Device, Tensor, Var};
 use rayon::ThreadPool;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// Candle's autograd over composed operations, on any of its devices.
 pub(crate) struct PlainEngine {
@@ -24,8 +25,7 @@ pub(crate) struct PlainEngine {
     optimizer: Optimizer,
     limits: Limits,
     device: Device,
-    /// Where the CPU's work runs, when their number was asked for.
-    pool: Option<Arc<ThreadPool>>,
+    runner: Runner,
     slots: Vec<Slot>,
     parameters: Vec<Parameter>,
     /// Over the variables.
@@ -33,6 +33,15 @@ pub(crate) struct PlainEngine {
     /// Over the same storage, without a graph.
     frozen: Encoder,
     updates: u64,
+    untold: Untold,
+}
+
+/// What steps have come to that nobody was told of, where it was computed.
+#[derive(Default)]
+struct Untold {
+    steps: u64,
+    /// Sum of their losses, and the norm of the last gradient: scalars.
+    sums: Option<(Tensor, Tensor)>,
 }
 
 impl PlainEngine {
@@ -41,10 +50,12 @@ impl PlainEngine {
         config: &ModelConfig,
         slots: &[Slot],
         weights: &Weights,
-        Settings { seed, optimizer, limits, .. }: Settings,
+        Settings { seed, optimizer, limits, precision, .. }: Settings,
         device: &Device,
         pool: Option<Arc<ThreadPool>>,
     ) -> Result<Self> {
+        let runner = Runner { pool, on_cuda: device.is_cuda(), format: Format::of(precision, device) };
+        let factors = if runner.format == Format::Bf16 { DType::BF16 } else { DType::F32 };
         let parameter = |slot: &Slot| {
             let array = &weights[&slot.name];
             let shape = slot.shape.as_slice();
@@ -63,8 +74,8 @@ impl PlainEngine {
             let found = parameters.iter().find(|parameter| parameter.name == name);
             &found.expect("the table has every name that the encoder asks for").value
         };
-        let learning = Encoder::new(config, device, |name| find(name).as_tensor().clone());
-        let frozen = Encoder::new(config, device, |name| find(name).as_detached_tensor());
+        let learning = Encoder::new(config, device, factors, |name| find(name).as_tensor().clone());
+        let frozen = Encoder::new(config, device, factors, |name| find(name).as_detached_tensor());
         let labels = slots.last().map_or(0, |classifier| classifier.shape[0]);
         Ok(PlainEngine {
             config: config.clone(),
@@ -73,13 +84,23 @@ impl PlainEngine {
             optimizer,
             limits,
             device: device.clone(),
-            pool,
+            runner,
             slots: slots.to_vec(),
             parameters,
             learning,
             frozen,
             updates: 0,
+            untold: Untold::default(),
         })
+    }
+
+    /// Number format of the layers' products: `f32`, `tf32` or `bf16`.
+    pub(crate) fn precision(&self) -> &'static str {
+        match self.runner.format {
+            Format::F32 => "f32",
+            Format::Tf32 => "tf32",
+            Format::Bf16 => "bf16",
+        }
     }
 
     /// Replaces the softmax of attention, to see what a cut gradient does.
@@ -88,17 +109,17 @@ impl PlainEngine {
         self.learning.softmax = softmax;
     }
 
-    /// Mean loss and, in the order of the parameters, its gradients. Parts of the batch are summed
-    /// in order.
-    fn backward(&self, input: StepInput<'_>) -> candle_core::Result<(f64, Vec<Option<Tensor>>)> {
+    /// Mean loss, a scalar, and, in the order of the parameters, its gradients. Parts of the batch are
+    /// summed in order. The host waits for nothing.
+    fn backward(&self, input: StepInput<'_>) -> candle_core::Result<(Tensor, Vec<Option<Tensor>>)> {
         let dropout = Dropout::new(self.seed, input.step);
         let share = 1.0 / input.batch.len() as f64;
-        let mut total = 0.0;
+        let mut total = Tensor::zeros((), adamw::scalar_dtype(&self.device), &self.device)?;
         let mut sums: Vec<Option<Tensor>> = vec![None; self.parameters.len()];
         for part in input.batch.parts(self.limits.examples, self.limits.tokens) {
             let logits = self.learning.logits(&part, Some(dropout))?;
             let loss = (cross_entropy(&logits, &part.labels, self.optimizer.label_smoothing)? * share)?;
-            total += f64::from(loss.to_scalar::<f32>()?);
+            total = (&total + loss.detach().to_dtype(total.dtype())?)?;
             let mut gradients = loss.backward()?;
             for (sum, parameter) in sums.iter_mut().zip(&self.parameters) {
                 let gradient = gradients.remove(&parameter.value);
@@ -111,14 +132,26 @@ impl PlainEngine {
         Ok((total, sums))
     }
 
-    fn step_here(&mut self, input: StepInput<'_>) -> candle_core::Result<StepReport> {
+    fn step_here(&mut self, input: StepInput<'_>) -> candle_core::Result<()> {
         let (loss, gradients) = self.backward(input)?;
-        let grad_norm = adamw::norm(&gradients)?;
-        let scale = adamw::clip_scale(grad_norm, self.optimizer.max_grad_norm);
+        let norm = adamw::norm(&gradients, &self.device)?;
+        let scale = Scale::clipping(&norm, self.optimizer.max_grad_norm)?;
         let update = (self.updates + 1, input.learning_rate, scale);
         adamw::update(&self.parameters, &gradients, self.optimizer, update)?;
         self.updates += 1;
-        Ok(StepReport { loss, grad_norm })
+        let losses = match self.untold.sums.take() {
+            Some((losses, _)) => (losses + loss)?,
+            None => loss,
+        };
+        self.untold = Untold { steps: self.untold.steps + 1, sums: Some((losses, norm)) };
+        Ok(())
+    }
+
+    /// Waits for the device.
+    fn report_here(&mut self) -> candle_core::Result<Option<StepReport>> {
+        let Untold { steps, sums } = std::mem::take(&mut self.untold);
+        let Some((losses, norm)) = sums else { return Ok(None) };
+        Ok(Some(StepReport { loss: number(&losses)? / steps as f64, grad_norm: number(&norm)? }))
     }
 
     fn logits_here(&self, batch: &Batch) -> candle_core::Result<Vec<Vec<f32>>> {
@@ -142,11 +175,54 @@ impl PlainEngine {
     }
 }
 
-/// Runs `work` on the pool's threads, where there is one.
-fn run<T: Send>(pool: Option<&ThreadPool>, work: impl FnOnce() -> T + Send) -> T {
-    match pool {
-        Some(pool) => pool.install(work),
-        None => work(),
+/// A scalar, once it is there.
+fn number(scalar: &Tensor) -> candle_core::Result<f64> {
+    scalar.to_device(&Device::Cpu)?.to_dtype(DType::F64)?.to_scalar()
+}
+
+/// What the layers' products are made of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Format {
+    F32,
+    Tf32,
+    Bf16,
+}
+
+impl Format {
+    /// What was asked for, where the device gains by it; else f32.
+    fn of(precision: Precision, device: &Device) -> Self {
+        match precision {
+            Precision::Tf32 if device.is_cuda() => Format::Tf32,
+            Precision::Bf16 if device.is_cuda() => Format::Bf16,
+            _ => Format::F32,
+        }
+    }
+}
+
+/// How work is given to the device.
+#[derive(Clone)]
+struct Runner {
+    /// Where the CPU's work runs, when the number of threads was asked for.
+    pool: Option<Arc<ThreadPool>>,
+    on_cuda: bool,
+    format: Format,
+}
+
+/// Held while products are given to a GPU: candle has one switch for TF32, which all engines of the process
+/// share.
+static SWITCH: Mutex<()> = Mutex::new(());
+
+impl Runner {
+    fn run<T: Send>(&self, work: impl FnOnce() -> T + Send) -> T {
+        if let Some(pool) = &self.pool {
+            return pool.install(work);
+        }
+        if !self.on_cuda {
+            return work();
+        }
+        let _held = SWITCH.lock().unwrap_or_else(PoisonError::into_inner);
+        candle_core::cuda::set_gemm_reduced_precision_f32(self.format == Format::Tf32);
+        work()
     }
 }
 
@@ -167,10 +243,21 @@ fn to_array(tensor: &Tensor) -> candle_core::Result<Array> {
 
 impl Engine for PlainEngine {
     fn step(&mut self, input: StepInput<'_>) -> Result<StepReport> {
+        self.report()?;
+        self.enqueue(input)?;
+        Ok(self.report()?.expect("a step was enqueued"))
+    }
+
+    fn enqueue(&mut self, input: StepInput<'_>) -> Result<Option<StepReport>> {
         check_batch(&self.config, input.batch)?;
         check_labels(self.labels, input.batch)?;
-        let pool = self.pool.clone();
-        run(pool.as_deref(), || self.step_here(input)).map_err(|e| compute(&e))
+        let runner = self.runner.clone();
+        runner.run(|| self.step_here(input)).map_err(|e| compute(&e))?;
+        Ok(None)
+    }
+
+    fn report(&mut self) -> Result<Option<StepReport>> {
+        self.report_here().map_err(|e| compute(&e))
     }
 
     fn gradients(&mut self, input: StepInput<'_>) -> Result<(f64, Weights)> {
@@ -182,14 +269,14 @@ impl Engine for PlainEngine {
             let array = |(parameter, gradient): (&Parameter, Option<Tensor>)| {
                 gradient.map(|gradient| Ok((parameter.name.clone(), to_array(&gradient)?)))
             };
-            Ok((loss, named.filter_map(array).collect::<candle_core::Result<Weights>>()?))
+            Ok((number(&loss)?, named.filter_map(array).collect::<candle_core::Result<Weights>>()?))
         };
-        run(self.pool.as_deref(), gather).map_err(|e: candle_core::Error| compute(&e))
+        self.runner.run(gather).map_err(|e: candle_core::Error| compute(&e))
     }
 
     fn logits(&mut self, batch: &Batch) -> Result<Vec<Vec<f32>>> {
         check_batch(&self.config, batch)?;
-        run(self.pool.as_deref(), || self.logits_here(batch)).map_err(|e| compute(&e))
+        self.runner.run(|| self.logits_here(batch)).map_err(|e| compute(&e))
     }
 
     fn shapes(&self) -> Vec<(String, Vec<usize>)> {

@@ -10,12 +10,15 @@ pub(crate) struct Linear {
     pub(crate) weight: Tensor,
     /// (out)
     pub(crate) bias: Tensor,
+    /// What is multiplied; the sum is f32 always.
+    pub(crate) factors: DType,
 }
 
 impl Linear {
     /// (rows, in) → (rows, out)
     pub(crate) fn forward(&self, x: &Tensor) -> Result<Tensor> {
-        x.matmul(&self.weight.t()?)?.broadcast_add(&self.bias)
+        let (x, weight) = (x.to_dtype(self.factors)?, self.weight.to_dtype(self.factors)?);
+        x.matmul(&weight.t()?)?.to_dtype(DType::F32)?.broadcast_add(&self.bias)
     }
 }
 
@@ -110,6 +113,27 @@ mod tests {
             })
             .collect();
         (autograd, differences)
+    }
+
+    /// Rounded factors give a product, and gradients, that are near, and not the same.
+    #[test]
+    fn bf16_factors_round() {
+        let var = |numbers: &[f32], shape: (usize, usize)| {
+            Var::from_slice(numbers, shape, &Device::Cpu).expect("a variable")
+        };
+        let x = var(&[0.301, -1.207, 2.003, 0.709, 1.111, -0.507], (2, 3));
+        let weight = var(&[0.111, 0.222, 0.333, -0.444, 0.555, 0.777], (2, 3));
+        let run = |factors| -> Result<(Vec<f32>, Vec<f32>)> {
+            let bias = Tensor::new(&[0.5f32, -0.5], &Device::Cpu)?;
+            let y = Linear { weight: weight.as_tensor().clone(), bias, factors }.forward(&x)?;
+            let gradients = y.sqr()?.sum_all()?.backward()?;
+            let gradient = gradients.get(&weight).expect("a gradient").flatten_all()?.to_vec1()?;
+            Ok((y.flatten_all()?.to_vec1()?, gradient))
+        };
+        let (exact, rounded) = (run(DType::F32).expect("f32"), run(DType::BF16).expect("bf16"));
+        for (a, b) in exact.0.iter().zip(&rounded.0).chain(exact.1.iter().zip(&rounded.1)) {
+            assert!((a - b).abs() < 0.03 * (1.0 + a.abs()) && a != b, "{a}, {b}");
+        }
     }
 
     #[test]

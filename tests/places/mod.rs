@@ -1,0 +1,47 @@
+//! Where engines are tested: on the CPU, and on the first GPU of a program that is built for one.
+
+use glue_tui::nn;
+use glue_tui::spec::EngineChoice;
+use std::sync::OnceLock;
+
+/// An engine and the device that it computes on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Place {
+    /// Which engine.
+    pub(crate) engine: EngineChoice,
+    /// As `device` names it.
+    pub(crate) device: &'static str,
+}
+
+/// Both engines of the CPU.
+pub(crate) const ON_CPU: [Place; 2] = [
+    Place { engine: EngineChoice::Plain, device: "cpu" },
+    Place { engine: EngineChoice::Fast, device: "cpu" },
+];
+
+/// The engine of the GPU.
+const ON_GPU: [Place; 1] = [Place { engine: EngineChoice::Plain, device: "cuda:0" }];
+
+/// The engines that a GPU has here; none, and a word about it, where there is no GPU.
+pub(crate) fn on_gpu() -> &'static [Place] {
+    static FOUND: OnceLock<Result<(), String>> = OnceLock::new();
+    let found = FOUND.get_or_init(|| {
+        let devices = nn::devices();
+        devices
+            .into_iter()
+            .find(|(name, _)| name == ON_GPU[0].device)
+            .map_or(Ok(()), |(_, found)| found.map(|_| ()))
+    });
+    match found {
+        Ok(()) => &ON_GPU,
+        Err(why) => {
+            eprintln!("SKIPPED: engines on a GPU: {why}");
+            &[]
+        }
+    }
+}
+
+/// All engines that can be tested here.
+pub(crate) fn all() -> Vec<Place> {
+    ON_CPU.iter().chain(on_gpu()).copied().collect()
+}
