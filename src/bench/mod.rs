@@ -11,7 +11,7 @@ use crate::error::Result;
 use crate::files::{ModelFolder, Root};
 use crate::machine::peak_memory;
 use crate::nn::{self, Build, Built, Cost, Costs, Engine, KernelRate, StepInput};
-use crate::spec::RunSpec;
+use crate::spec::{Interval, RunSpec};
 use serde::Serialize;
 use std::time::Instant;
 
@@ -40,6 +40,8 @@ pub struct Report {
     pub device: String,
     /// Number format of the layers' products.
     pub precision: String,
+    /// What was chosen otherwise than asked, a sentence each.
+    pub notes: Vec<String>,
     /// Numbers that training changes.
     pub parameters: u64,
     /// Examples of a step.
@@ -73,9 +75,9 @@ pub struct Report {
 /// How fast something was.
 #[derive(Debug, Clone, Copy, Serialize)]
 pub struct Speed {
-    /// How many were timed.
+    /// How many batches were timed.
     pub rounds: usize,
-    /// Median of a round.
+    /// Median of one.
     pub median_ms: f64,
     /// Examples in a second.
     pub examples_per_second: f64,
@@ -105,7 +107,7 @@ pub fn measure(spec: &RunSpec, options: &Options) -> Result<Report> {
         root: Root::Embedded(options.shape.files),
     };
     let labels = ["0".to_owned(), "1".to_owned()];
-    let Built { mut engine, config, device, precision, trainable_parameters, .. } =
+    let Built { mut engine, config, device, precision, notes, trainable_parameters, .. } =
         nn::from_nothing(&Build::of(spec, &folder, &labels))?;
     let engine = engine.as_mut();
     let texts = Texts { spec, options, vocabulary: config.vocab_size as u32 };
@@ -134,6 +136,7 @@ pub fn measure(spec: &RunSpec, options: &Options) -> Result<Report> {
         shape: options.shape.name,
         device,
         precision,
+        notes,
         parameters: trainable_parameters,
         batch: size,
         lengths: options.lengths.to_string(),
@@ -184,19 +187,27 @@ impl Texts<'_> {
     }
 }
 
-/// Optimizer steps, and where their time went.
+/// Optimizer steps, and where their time went. As in training, the loss is asked for as often as
+/// `logging_steps` says, and a device may be behind until then.
 fn train(engine: &mut dyn Engine, texts: &Texts<'_>, size: usize) -> Result<(Speed, Option<Costs>)> {
-    let step = |engine: &mut dyn Engine, number: u64| -> Result<Round> {
-        let batch = texts.batch(number, size);
+    let steps = match texts.spec.logging_steps {
+        Interval::Steps(steps) => steps,
+        Interval::Epoch => 1,
+    };
+    let round = |engine: &mut dyn Engine, first: u64, steps: u64| -> Result<Round> {
+        let batches: Vec<Batch> = (first..first + steps).map(|number| texts.batch(number, size)).collect();
         let begun = Instant::now();
-        engine.step(StepInput { batch: &batch, step: number, learning_rate: 1e-5 })?;
-        Ok(Round::since(begun, &batch))
+        for (step, batch) in (first..).zip(&batches) {
+            engine.enqueue(StepInput { batch, step, learning_rate: 1e-5 })?;
+        }
+        engine.report()?;
+        Ok(Round::since(begun, &batches))
     };
     for number in 0..WARM_UP {
-        step(engine, number)?;
+        round(engine, number * steps, steps)?;
     }
     let before = engine.costs();
-    let speed = repeat(texts.options.seconds, |number| step(engine, WARM_UP + number))?;
+    let speed = repeat(texts.options.seconds, |done| round(engine, WARM_UP * steps + done, steps))?;
     let costs = before.zip(engine.costs()).map(|(before, after)| difference(&before, &after));
     Ok((speed, costs))
 }
@@ -206,41 +217,51 @@ fn infer(engine: &mut dyn Engine, texts: &Texts<'_>, size: usize, seconds: f64) 
         let batch = texts.batch(number, size);
         let begun = Instant::now();
         engine.logits(&batch)?;
-        Ok(Round::since(begun, &batch))
+        Ok(Round::since(begun, std::slice::from_ref(&batch)))
     };
     for number in 0..WARM_UP {
         pass(number)?;
     }
-    repeat(seconds, |number| pass(WARM_UP + number))
+    repeat(seconds, |done| pass(WARM_UP + done))
 }
 
-/// One timed call.
+/// What was timed together: a pass, or steps that the loss was asked for at the end of.
 struct Round {
     seconds: f64,
+    batches: usize,
     examples: usize,
     tokens: usize,
 }
 
 impl Round {
-    fn since(begun: Instant, batch: &Batch) -> Self {
-        Round { seconds: begun.elapsed().as_secs_f64(), examples: batch.len(), tokens: batch.tokens() }
+    fn since(begun: Instant, batches: &[Batch]) -> Self {
+        let seconds = begun.elapsed().as_secs_f64();
+        let sum = |count: fn(&Batch) -> usize| batches.iter().map(count).sum();
+        Round { seconds, batches: batches.len(), examples: sum(Batch::len), tokens: sum(Batch::tokens) }
+    }
+
+    fn seconds_each(&self) -> f64 {
+        self.seconds / self.batches as f64
     }
 }
 
-/// Calls for about so long, and at least five times.
+/// Calls, with the number of batches done, for about so long, and at least five times.
 fn repeat(seconds: f64, mut round: impl FnMut(u64) -> Result<Round>) -> Result<Speed> {
-    let mut rounds = Vec::new();
+    let mut rounds: Vec<Round> = Vec::new();
+    let mut done = 0;
     let begun = Instant::now();
     while rounds.len() < 5 || begun.elapsed().as_secs_f64() < seconds {
-        rounds.push(round(rounds.len() as u64)?);
+        let next = round(done)?;
+        done += next.batches as u64;
+        rounds.push(next);
     }
     let whole: f64 = rounds.iter().map(|round| round.seconds).sum();
     let sum = |count: fn(&Round) -> usize| rounds.iter().map(count).sum::<usize>() as f64;
     let (examples, tokens) = (sum(|round| round.examples), sum(|round| round.tokens));
-    rounds.sort_by(|a, b| a.seconds.total_cmp(&b.seconds));
+    rounds.sort_by(|a, b| a.seconds_each().total_cmp(&b.seconds_each()));
     Ok(Speed {
-        rounds: rounds.len(),
-        median_ms: rounds[rounds.len() / 2].seconds * 1e3,
+        rounds: done as usize,
+        median_ms: rounds[rounds.len() / 2].seconds_each() * 1e3,
         examples_per_second: examples / whole,
         tokens_per_second: tokens / whole,
     })

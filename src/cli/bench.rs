@@ -49,6 +49,7 @@ fn lines(report: &Report) -> String {
         );
         head.push(row("arithmetic", &text));
     }
+    head.extend(report.notes.iter().map(|note| row("note", note)));
     if let Some(peak) = report.peak_memory {
         head.push(row("memory", &format!("{} at most", format::bytes(peak))));
     }
