@@ -42,6 +42,11 @@ impl Rng {
         Rng { key: (mixed[0], mixed[1]) }
     }
 
+    /// The key of all blocks, for those who draw them elsewhere.
+    pub fn key(&self) -> (u32, u32) {
+        self.key
+    }
+
     /// Four words at (`major`, `minor`, `block`): word `i` of block `b` is number `4 b + i`.
     #[inline]
     pub fn block(&self, major: u32, minor: u32, block: u64) -> [u32; 4] {

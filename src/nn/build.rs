@@ -1,6 +1,8 @@
 //! A model folder and a few choices → an engine that is ready.
 
 use super::config::ModelConfig;
+#[cfg(feature = "cuda")]
+use super::cuda::{CudaEngine, Gpu};
 use super::device::{self, Place};
 use super::engine::{Engine, Optimizer, Weights};
 use super::fast::FastEngine;
@@ -151,7 +153,8 @@ fn refuse(choice: &Build<'_>) -> Result<()> {
     }
 }
 
-/// What computes, and the number format of its layers' products. Which engine `auto` is depends on the device.
+/// What computes, and the number format of its layers' products. Which engine `auto` is depends on the device:
+/// that of the GPU is chosen only by name until it has been seen right on one.
 fn engine(
     choice: &Build<'_>,
     (config, slots, weights): (&ModelConfig, &[Slot], &Weights),
@@ -175,7 +178,14 @@ fn engine(
         let precision = engine.precision();
         return Ok((Box::new(engine), precision));
     }
-    let problem = "engine = \"fast\" computes on the CPU only; set engine to \"auto\", or device to \
+    #[cfg(feature = "cuda")]
+    if device.is_cuda() {
+        let gpu = Gpu::of(device, &place.words)?;
+        let engine = CudaEngine::new(config, slots, weights, settings, gpu)?;
+        let precision = engine.precision();
+        return Ok((Box::new(engine), precision));
+    }
+    let problem = "engine = \"fast\" computes on the CPU and on NVIDIA GPUs; set engine to \"auto\", or device to \
                    \"cpu\"";
     Err(Error::Usage(problem.into()))
 }

@@ -67,9 +67,18 @@ impl Dropout {
 
     /// The masks of a site, or none when nothing is dropped there.
     pub(crate) fn site(self, number: u32, rate: f64) -> Option<Site> {
-        let threshold = ((rate * 2f64.powi(16)).round() as u32) << 16;
-        (rate > 0.0).then(|| Site { dropout: self, number, threshold, kept: (1.0 / (1.0 - rate)) as f32 })
+        (rate > 0.0).then(|| Site { dropout: self, number, threshold: threshold(rate), kept: kept(rate) })
     }
+}
+
+/// What a word is below, in its high half, when it drops a value.
+pub(crate) fn threshold(rate: f64) -> u32 {
+    ((rate * 2f64.powi(16)).round() as u32) << 16
+}
+
+/// What a kept value is multiplied by.
+pub(crate) fn kept(rate: f64) -> f32 {
+    (1.0 / (1.0 - rate)) as f32
 }
 
 /// Numbers that are drawn at once.

@@ -7,6 +7,8 @@ mod build;
 mod check;
 mod config;
 pub mod coverage;
+#[cfg(any(test, feature = "cuda"))]
+mod cuda;
 mod device;
 mod dropout;
 mod engine;

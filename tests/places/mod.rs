@@ -19,8 +19,11 @@ pub(crate) const ON_CPU: [Place; 2] = [
     Place { engine: EngineChoice::Fast, device: "cpu" },
 ];
 
-/// The engine of the GPU.
-const ON_GPU: [Place; 1] = [Place { engine: EngineChoice::Plain, device: "cuda:0" }];
+/// Both engines of the GPU.
+const ON_GPU: [Place; 2] = [
+    Place { engine: EngineChoice::Plain, device: "cuda:0" },
+    Place { engine: EngineChoice::Fast, device: "cuda:0" },
+];
 
 /// The engines that a GPU has here; none, and a word about it, where there is no GPU.
 pub(crate) fn on_gpu() -> &'static [Place] {
