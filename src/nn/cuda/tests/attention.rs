@@ -96,7 +96,7 @@ fn equals_its_definition<D: Device>(open: impl Fn() -> D) {
     }
 }
 
-/// To the last digits of f32; what tensor cores make of bf16, on the whole to a hundredth.
+/// To the last digits of f32; what tensor cores make of bf16, on the whole to a fiftieth.
 fn assert_equal(what: &str, found: &[f32], expected: &[f64], is_bf16: bool) {
     if !is_bf16 {
         return assert_close(what, found, expected, 1e-4);
@@ -104,7 +104,7 @@ fn assert_equal(what: &str, found: &[f32], expected: &[f64], is_bf16: bool) {
     let root = |squares: f64| (squares / expected.len() as f64).sqrt();
     let apart = root(found.iter().zip(expected).map(|(a, b)| (f64::from(*a) - b).powi(2)).sum());
     let size = root(expected.iter().map(|x| x * x).sum());
-    assert!(apart < 0.01 * (1.0 + size), "{what}: {apart} apart, of {size}");
+    assert!(apart < 0.02 * (1.0 + size), "{what}: {apart} apart, of {size}");
 }
 
 fn attends<D: Device>(

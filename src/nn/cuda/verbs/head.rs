@@ -1,0 +1,60 @@
+//! Pooler, classifier and loss.
+
+use super::{Rows, Site, Verbs};
+use crate::error::Result;
+use crate::nn::cuda::device::{Arguments, Device, Module, Span};
+
+impl<D: Device> Verbs<'_, D> {
+    /// `x` (E, width) += bias
+    pub(in crate::nn::cuda) fn add_bias(&mut self, bias: Span<f32>, x: Span<f32>) -> Result<()> {
+        let (rows, width) = (self.len(Rows::First), bias.len());
+        let arguments = Arguments::default().span(bias).int(width).span(x.first(rows * width));
+        self.launch(Module::Head, "add_bias", [rows, 1, 1], arguments)
+    }
+
+    /// `pooled` (E, H) = tanh(pooled + bias) or ReLU; `dropped` is that after dropout.
+    pub(in crate::nn::cuda) fn pool(
+        &mut self,
+        is_tanh: bool,
+        bias: Span<f32>,
+        site: Site,
+        pooled: Span<f32>,
+        dropped: Span<f32>,
+    ) -> Result<()> {
+        let (rows, h) = (self.len(Rows::First), bias.len());
+        let arguments = self.start().int(usize::from(is_tanh)).span(bias).words(&site.0).int(h);
+        let arguments = arguments.span(pooled.first(rows * h)).span(dropped.first(rows * h));
+        self.launch(Module::Head, "pool", [rows, 1, 1], arguments)
+    }
+
+    /// `d` (E, H), of what was dropped, becomes that of the pooler's product.
+    pub(in crate::nn::cuda) fn pool_backward(
+        &mut self,
+        is_tanh: bool,
+        site: Site,
+        pooled: Span<f32>,
+        h: usize,
+        d: Span<f32>,
+    ) -> Result<()> {
+        let rows = self.len(Rows::First);
+        let arguments = self.start().int(usize::from(is_tanh)).words(&site.0);
+        let arguments = arguments.span(pooled.first(rows * h)).int(h).span(d.first(rows * h));
+        self.launch(Module::Head, "pool_backward", [rows, 1, 1], arguments)
+    }
+
+    /// Adds the loss of `logits` (E, classes) to the report; `d` takes their gradient.
+    pub(in crate::nn::cuda) fn cross_entropy(
+        &mut self,
+        smoothing: f32,
+        logits: Span<f32>,
+        classes: usize,
+        d: Span<f32>,
+        report: Span<u32>,
+    ) -> Result<()> {
+        let rows = self.len(Rows::First);
+        let arguments =
+            self.start().span(self.input.labels).float(smoothing).span(logits.first(rows * classes));
+        let arguments = arguments.int(rows).int(classes).span(d.first(rows * classes)).span(report);
+        self.launch(Module::Head, "cross_entropy", [1, 1, 1], arguments)
+    }
+}
