@@ -2,12 +2,12 @@
 //! resume equal a straight run, commands are obeyed, and what goes wrong is written down.
 
 use glue_tui::error::Error;
-use glue_tui::event::{Command, Event, SplitName, Status};
+use glue_tui::event::{Command, Event, SplitName, Status, Step};
 use glue_tui::nn::{read_arrays, write_arrays};
 use glue_tui::predict::Predictor;
 use glue_tui::run::history::History;
 use glue_tui::run::{Outcome, RunDir, RunStatus, Said, Start, conduct, find, list, replay, start};
-use glue_tui::spec::{Interval, RunSpec, built_in};
+use glue_tui::spec::{EngineChoice, Interval, RunSpec, built_in};
 use glue_tui::train::control;
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -92,6 +92,31 @@ fn stop_in_mid_epoch_and_resume_equal_a_straight_run() {
             (&whole.before, &whole.best, &whole.validation),
             (&parts.before, &parts.best, &parts.validation)
         );
+    }
+}
+
+/// The plain engine says nothing of a step until it is asked, as a GPU would; the fast one of the CPU at once.
+#[test]
+fn steps_told_together_are_the_same_steps() {
+    for engine in [EngineChoice::Plain, EngineChoice::Fast] {
+        let home = tempfile::tempdir().unwrap();
+        let steps = |logging_steps: u64| {
+            let logging_steps = Interval::Steps(logging_steps);
+            let (outcome, events) =
+                run(Start::New(RunSpec { engine, logging_steps, ..spec() }), home.path(), None);
+            let told = |event: Event| if let Event::Step(step) = event { Some(step) } else { None };
+            let steps: Vec<Step> = events.into_iter().filter_map(told).collect();
+            (steps, bytes(&outcome.unwrap().dir.join("checkpoints/step-000006"))["state.safetensors"].clone())
+        };
+        let ((each, weights), (some, same)) = (steps(1), steps(5));
+        assert_eq!(weights, same, "{engine:?}");
+        assert_eq!(some.iter().map(|step| step.step).collect::<Vec<_>>(), [5, 6], "{engine:?}");
+        for (told, alone) in some.iter().zip([&each[..5], &each[5..]]) {
+            let mean = alone.iter().map(|step| step.loss).sum::<f64>() / alone.len() as f64;
+            assert!((told.loss - mean).abs() < 1e-9, "{engine:?}: {told:?}, mean {mean}");
+            assert_eq!(told.grad_norm, alone[alone.len() - 1].grad_norm, "{engine:?}");
+            assert_eq!(told.examples, alone.iter().map(|step| step.examples).sum::<u64>(), "{engine:?}");
+        }
     }
 }
 

@@ -61,7 +61,8 @@ def run(command, seconds, folder):
         done = subprocess.run(command, cwd=folder, env=environment, timeout=seconds, text=True, capture_output=True)
         return done.returncode, done.stdout, done.stderr
     except subprocess.TimeoutExpired as late:
-        return 124, "", f"longer than {seconds:.0f} s\n" + (late.stderr or b"").decode()[-500:]
+        said = late.stderr or b""
+        return 124, "", f"longer than {seconds:.0f} s\n" + (said.decode() if isinstance(said, bytes) else said)[-500:]
 
 
 def libraries():
