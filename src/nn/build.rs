@@ -1,8 +1,6 @@
 //! A model folder and a few choices → an engine that is ready.
 
 use super::config::ModelConfig;
-#[cfg(feature = "cuda")]
-use super::cuda::{CudaEngine, Gpu};
 use super::device::{self, Place};
 use super::engine::{Engine, Optimizer, Weights};
 use super::fast::FastEngine;
@@ -180,10 +178,7 @@ fn engine(
     }
     #[cfg(feature = "cuda")]
     if device.is_cuda() {
-        let gpu = Gpu::of(device, &place.words)?;
-        let engine = CudaEngine::new(config, slots, weights, settings, gpu)?;
-        let precision = engine.precision();
-        return Ok((Box::new(engine), precision));
+        return super::cuda::engine((config, slots, weights), settings, device, &place.words);
     }
     let problem = "engine = \"fast\" computes on the CPU and on NVIDIA GPUs; set engine to \"auto\", or device to \
                    \"cpu\"";

@@ -31,7 +31,7 @@ const REPORT: usize = 4;
 const NUMBER: usize = 4;
 
 /// The engine of a GPU.
-pub(crate) struct CudaEngine<D: Device> {
+pub(super) struct CudaEngine<D: Device> {
     config: ModelConfig,
     layout: Layout,
     seed: u64,
@@ -118,7 +118,7 @@ impl Parameters {
 
 impl<D: Device> CudaEngine<D> {
     /// An engine over `weights`, which hold every tensor of `slots`.
-    pub(crate) fn new(
+    pub(super) fn new(
         config: &ModelConfig,
         slots: &[Slot],
         weights: &Weights,
@@ -153,7 +153,7 @@ impl<D: Device> CudaEngine<D> {
     }
 
     /// Number format of the layers' products: `f32`, `tf32` or `bf16`.
-    pub(crate) fn precision(&self) -> &'static str {
+    pub(super) fn precision(&self) -> &'static str {
         match self.precision {
             Precision::Auto | Precision::F32 => "f32",
             Precision::Tf32 => "tf32",

@@ -24,7 +24,7 @@ mod ptx {
 const WORKSPACE: usize = 32 << 20;
 
 /// An NVIDIA GPU with its stream.
-pub(crate) struct Gpu {
+pub(super) struct Gpu {
     stream: Arc<CudaStream>,
     blas: Arc<CudaBlas>,
     /// Held for as long as cuBLAS has its address.
@@ -35,13 +35,13 @@ pub(crate) struct Gpu {
 }
 
 /// Memory of a GPU.
-pub(crate) struct GpuMemory {
+pub(super) struct GpuMemory {
     _slice: CudaSlice<u8>,
     address: u64,
 }
 
 /// A recorded step.
-pub(crate) struct Recording(CudaGraph);
+pub(super) struct Recording(CudaGraph);
 
 #[expect(unsafe_code, reason = "handles of the driver are pointers")]
 // SAFETY: the driver lets any thread use a graph, one at a time; an engine owns its recordings, and so one thread
@@ -62,7 +62,7 @@ fn failed(what: &str) -> impl Fn(&dyn Display) -> Error + '_ {
 
 impl Gpu {
     /// The device that candle has opened, with its stream.
-    pub(crate) fn of(device: &candle_core::Device, name: &str) -> Result<Self> {
+    pub(super) fn of(device: &candle_core::Device, name: &str) -> Result<Self> {
         let device = device.as_cuda_device().map_err(|e| Error::Device(first_line(&e)))?;
         let (stream, blas) = (device.cuda_stream(), device.cublas_handle());
         let room = |e| failed("give cuBLAS its memory")(&e);

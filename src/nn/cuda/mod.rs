@@ -28,6 +28,23 @@ mod tests;
 mod verbs;
 
 #[cfg(feature = "cuda")]
-pub(crate) use engine::CudaEngine;
+use super::engine::{Engine, Weights};
 #[cfg(feature = "cuda")]
-pub(crate) use gpu::Gpu;
+use super::{ModelConfig, Settings, Slot};
+#[cfg(feature = "cuda")]
+use crate::error::Result;
+
+/// An engine on the GPU that candle has opened, which people call `name`; and the number format of its layers'
+/// products.
+#[cfg(feature = "cuda")]
+pub(crate) fn engine(
+    (config, slots, weights): (&ModelConfig, &[Slot], &Weights),
+    settings: Settings,
+    device: &candle_core::Device,
+    name: &str,
+) -> Result<(Box<dyn Engine>, &'static str)> {
+    let gpu = gpu::Gpu::of(device, name)?;
+    let engine = engine::CudaEngine::new(config, slots, weights, settings, gpu)?;
+    let precision = engine.precision();
+    Ok((Box::new(engine), precision))
+}

@@ -27,8 +27,8 @@ macro_rules! on_devices {
         mod on_gpu {
             $(#[test]
             fn $test() {
-                match crate::nn::cuda::Gpu::open(0) {
-                    Ok(_) => super::$test(|| crate::nn::cuda::Gpu::open(0).expect("a GPU")),
+                match crate::nn::cuda::gpu::Gpu::open(0) {
+                    Ok(_) => super::$test(|| crate::nn::cuda::gpu::Gpu::open(0).expect("a GPU")),
                     Err(why) => eprintln!("SKIPPED: on a GPU: {why}"),
                 }
             })*
