@@ -243,8 +243,7 @@ fn paused_it_is_asked_changed_and_gone_on_with() {
     terminal.send("e700 epochs\r");
     terminal.wait_for(" of 700");
     terminal.send(" ");
-    terminal.wait_for("goes on at step");
-    terminal.wait_for("running");
+    terminal.wait_for("space pause");
     terminal.send("xx");
     terminal.wait_for("stopped;");
     // Who looks elsewhere is told.

@@ -149,7 +149,7 @@ impl History {
                 self.say(LogKind::Note, text);
             }
             Event::Command { step, command, settings, again } => {
-                self.command(*step, *command, *settings, *again)
+                self.command(*step, *command, *settings, *again);
             }
             Event::Note { time, warning, text } => {
                 self.clock = self.clock.max(*time);

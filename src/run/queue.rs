@@ -326,7 +326,11 @@ mod tests {
         let runs = home.path();
         std::thread::scope(|scope| {
             for _ in 0..4 {
-                scope.spawn(|| (0..5).map(|_| add(runs, "x")).count());
+                scope.spawn(|| {
+                    for _ in 0..5 {
+                        add(runs, "x");
+                    }
+                });
             }
         });
         let mut ids: Vec<u64> = Queue::read(runs).unwrap().entries.iter().map(|entry| entry.id).collect();

@@ -148,19 +148,19 @@ impl Runs {
             }
             Err(trouble) => self.trouble = Some(trouble),
         }
-        self.back_to(line);
+        self.back_to(line.as_ref());
     }
 
     /// Takes over the queue as it is now; the cursor stays on the line it was on.
     pub fn requeue(&mut self, queue: Queue) {
         let line = self.line().map(|line| line.identity());
         self.queue.list = queue;
-        self.back_to(line);
+        self.back_to(line.as_ref());
     }
 
-    fn back_to(&mut self, identity: Option<(Section, String)>) {
+    fn back_to(&mut self, identity: Option<&(Section, String)>) {
         let lines = self.lines();
-        let same = |line: &Line<'_>| Some(line.identity()) == identity;
+        let same = |line: &Line<'_>| Some(&line.identity()) == identity;
         let at = lines.iter().position(same).unwrap_or(self.at.min(lines.len().saturating_sub(1)));
         self.at = at;
     }
