@@ -75,12 +75,24 @@ fn cuda(ordinal: usize) -> Result<Place> {
         Ok((device, format!("cuda:{ordinal}, {name}")))
     };
     let (device, words) = opened().map_err(|e| {
-        let cause = first_line(&e);
+        let cause = cause(&first_line(&e));
         Error::Device(format!(
             "cuda:{ordinal} cannot be used ({cause}); see nvidia-smi, or set device to cpu"
         ))
     })?;
     Ok(Place { device, words, pool: None, note: None })
+}
+
+/// What a code of the driver means, where people are likely to meet it.
+#[cfg(feature = "cuda")]
+fn cause(problem: &str) -> String {
+    const KNOWN: &[(&str, &str)] = &[
+        ("CUDA_ERROR_STUB_LIBRARY", "there is no NVIDIA driver"),
+        ("CUDA_ERROR_NO_DEVICE", "there is no NVIDIA GPU"),
+        ("CUDA_ERROR_INVALID_DEVICE", "there is no GPU of that number"),
+    ];
+    let known = KNOWN.iter().find(|(code, _)| problem.contains(code));
+    known.map_or(problem, |(_, words)| words).to_owned()
 }
 
 /// Sets a new CUDA device up for one stream that all work goes through; returns what it is called.
