@@ -2,7 +2,9 @@
 //!
 //! Not for storage: everything here can be made again from the event log.
 
+use super::course::Course;
 use super::series::Series;
+use super::speed::Speed;
 use crate::catalog::Metric;
 use crate::event::{Command, Eval, Event, Progress, Scores, Settings, SplitName, Started, Status, Step};
 use crate::format;
@@ -11,29 +13,6 @@ use std::collections::{BTreeMap, VecDeque};
 
 /// Lines that the log keeps.
 const LOG_LINES: usize = 1000;
-/// Seconds of work over which speeds are averaged.
-const SPEED_SECONDS: f64 = 10.0;
-/// Events over which they are averaged at most.
-const SPEED_EVENTS: usize = 1024;
-
-/// A mean that forgets, unbiased from the first value on.
-#[derive(Debug, Clone, Copy, Default, PartialEq)]
-struct Smoothed {
-    sum: f64,
-    weight: f64,
-}
-
-impl Smoothed {
-    /// Takes a value that stands for `steps` steps, remembering about `span` steps.
-    fn add(&mut self, value: f64, steps: f64, span: f64) -> f64 {
-        if value.is_finite() {
-            let keep = (-steps / span).exp();
-            self.sum = keep * self.sum + (1.0 - keep) * value;
-            self.weight = keep * self.weight + (1.0 - keep);
-        }
-        self.sum / self.weight
-    }
-}
 
 /// Where a run is.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -93,16 +72,16 @@ pub struct History {
     pub phase: Phase,
     /// Work that has a length and is being done now.
     pub progress: Option<Progress>,
-    /// Training loss, raw.
+    /// Training loss.
     pub loss: Series,
-    /// Training loss, smoothed.
-    pub loss_smooth: Series,
     /// Learning rate.
     pub learning_rate: Series,
     /// Gradient norm before clipping.
     pub grad_norm: Series,
     /// Every score of every split; the loss is one of them.
     pub scores: BTreeMap<(SplitName, Metric), Series>,
+    /// Steps in epochs, seconds and examples.
+    pub course: Course,
     /// The newest evaluation of each split.
     pub latest: BTreeMap<SplitName, Eval>,
     /// The scores before any training.
@@ -119,8 +98,7 @@ pub struct History {
     pub work_seconds: f64,
     /// The settings that the run was told, with the steps done then, oldest first.
     settings: Vec<(u64, Settings)>,
-    smoothed: Smoothed,
-    window: VecDeque<(f64, u64, u64, u64)>,
+    speed: Speed,
     evaluation: (u64, f64),
     clock: f64,
 }
@@ -175,7 +153,8 @@ impl History {
         self.clock = self.clock.max(started.time);
         self.progress = None;
         self.phase = Phase::Training;
-        self.window.clear();
+        self.speed = Speed::default();
+        self.course.steps_per_epoch = started.steps_per_epoch;
         if started.first_step > 0 {
             self.rewind(started.first_step);
             self.say(LogKind::Note, format!("goes on from step {}", started.first_step));
@@ -186,14 +165,10 @@ impl History {
     /// Forgets what came after `done` steps: the run goes on from there.
     fn rewind(&mut self, done: u64) {
         let scores = self.scores.values_mut();
-        for series in scores.chain([
-            &mut self.loss,
-            &mut self.loss_smooth,
-            &mut self.learning_rate,
-            &mut self.grad_norm,
-        ]) {
+        for series in scores.chain([&mut self.loss, &mut self.learning_rate, &mut self.grad_norm]) {
             series.rewind(done + 1);
         }
+        self.course.rewind(done + 1);
         if self.step.as_ref().is_some_and(|step| step.step > done) {
             self.step = None;
         }
@@ -207,19 +182,11 @@ impl History {
         }
         let before = self.step.as_ref().map_or(0, |step| step.step);
         let steps = step.step.saturating_sub(before).max(1);
-        // The span grows with the run, so that a long run is smoothed to the same picture as a short one.
-        let total = self.total_steps();
-        let span = (total as f64 / 40.0).clamp(4.0, 400.0);
-        let smooth = self.smoothed.add(step.loss, steps as f64, span);
         self.loss.push(step.step, step.loss);
-        self.loss_smooth.push(step.step, smooth);
         self.learning_rate.push(step.step, step.learning_rate);
         self.grad_norm.push(step.step, step.grad_norm);
-        self.window.push_back((step.seconds, step.examples, step.tokens, steps));
-        let mut seconds: f64 = self.window.iter().map(|entry| entry.0).sum();
-        while self.window.len() > 1 && (self.window.len() > SPEED_EVENTS || seconds > SPEED_SECONDS) {
-            seconds -= self.window.pop_front().map_or(0.0, |entry| entry.0);
-        }
+        self.speed.add(step, steps);
+        self.course.step(step);
         self.work_seconds += step.seconds;
         self.clock += step.seconds;
         self.step = Some(step.clone());
@@ -228,6 +195,7 @@ impl History {
     fn eval(&mut self, eval: &Eval) {
         self.progress = None;
         self.work_seconds += eval.seconds;
+        self.course.spend(eval.seconds);
         self.clock += eval.seconds;
         if self.evaluation.0 == eval.step {
             self.evaluation.1 += eval.seconds;
@@ -348,18 +316,12 @@ impl History {
 
     /// Examples per second of the last seconds of training.
     pub fn examples_per_second(&self) -> Option<f64> {
-        self.rate(|entry| entry.1)
+        self.speed.rates().map(|[_, examples, _]| examples)
     }
 
     /// Tokens per second of the last seconds of training.
     pub fn tokens_per_second(&self) -> Option<f64> {
-        self.rate(|entry| entry.2)
-    }
-
-    fn rate(&self, of: impl Fn(&(f64, u64, u64, u64)) -> u64) -> Option<f64> {
-        let seconds: f64 = self.window.iter().map(|entry| entry.0).sum();
-        let count: u64 = self.window.iter().map(of).sum();
-        (seconds > 0.0).then(|| count as f64 / seconds)
+        self.speed.rates().map(|[.., tokens]| tokens)
     }
 
     /// Seconds until the last step and its evaluation are done, from the speed of the last
@@ -367,7 +329,8 @@ impl History {
     pub fn seconds_left(&self) -> Option<f64> {
         let started = self.started.as_ref()?;
         let left = self.total_steps().saturating_sub(self.steps_done());
-        let training = left as f64 / self.rate(|entry| entry.3)?;
+        let [steps, ..] = self.speed.rates()?;
+        let training = left as f64 / steps;
         let every = match started.spec.eval_steps {
             Interval::Epoch => started.steps_per_epoch,
             Interval::Steps(steps) => steps,
@@ -394,19 +357,5 @@ impl History {
     /// When the last event happened, in seconds since 1970.
     pub fn last_seen(&self) -> f64 {
         self.clock
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn smoothing_starts_at_the_first_value() {
-        let mut smoothed = Smoothed::default();
-        assert!((smoothed.add(3.0, 1.0, 10.0) - 3.0).abs() < 1e-12);
-        assert!((smoothed.add(f64::NAN, 1.0, 10.0) - 3.0).abs() < 1e-12);
-        let next = smoothed.add(1.0, 1.0, 10.0);
-        assert!(next > 1.0 && next < 3.0);
     }
 }

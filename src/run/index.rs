@@ -1,16 +1,20 @@
 //! The runs there are.
 
 use super::dir::RunDir;
-use super::log::{is_alive, replay};
+use super::log::is_alive;
 use super::pace::Pace;
+use super::reader::ends;
 use super::repeats::{Repeats, RepeatsSummary};
 use crate::catalog::Metric;
 use crate::error::{Error, Result};
 use crate::event::{Event, Status};
 use crate::spec::RunSpec;
-use crate::train::Summary;
+use crate::train::{Reached, Summary, reached};
 use serde::Serialize;
 use std::path::{Path, PathBuf};
+
+/// Bytes of a log that are read at each end. Logs of up to twice as many are read whole.
+const END: u64 = 64 * 1024;
 
 /// A run in a list.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -152,13 +156,16 @@ fn status(status: Status) -> RunStatus {
     }
 }
 
-/// What the log alone says of a run.
+/// What a run's log says of it. Of the log of a run that was killed in the middle, or goes on, the steps
+/// between its checkpoint and its end are missing in `seconds`.
 #[derive(Default)]
 struct Log {
     started: f64,
     steps: u64,
     total_steps: u64,
     seconds: f64,
+    /// Steps up to which `seconds` counts.
+    timed: u64,
     best: Option<(Metric, f64)>,
     ended: Option<Status>,
 }
@@ -171,8 +178,21 @@ impl Log {
             .rev()
             .map(|repeat| dir.path().join(format!("seed-{}", spec.seed + repeat)))
             .find(|path| spec.repeats > 1 && path.is_dir());
-        for event in replay(seed_dir.as_deref().unwrap_or(dir.path())).unwrap_or_default() {
-            log.take(event, spec.best_metric());
+        let dir = seed_dir.as_deref().unwrap_or(dir.path());
+        let metric = spec.best_metric();
+        let (begin, end) = ends(dir, END).unwrap_or_default();
+        for event in begin {
+            log.take(event, metric);
+        }
+        // What a long log says between its ends is in the summary, or else in the newest checkpoint.
+        if !end.is_empty()
+            && let Some(Reached { steps, seconds, best }) = reached(dir)
+            && steps > log.steps
+        {
+            log = Log { steps, timed: steps, seconds, best: best.or(log.best), ..log };
+        }
+        for event in end {
+            log.take(event, metric);
         }
         log
     }
@@ -183,12 +203,16 @@ impl Log {
                 self.started = started.time;
                 self.total_steps = started.total_steps;
                 self.steps = started.first_step;
+                self.timed = started.first_step;
                 self.ended = None;
             }
             Event::Command { settings: Some(settings), .. } => self.total_steps = settings.total_steps,
             Event::Step(step) => {
+                if step.step > self.timed {
+                    self.seconds += step.seconds;
+                    self.timed = step.step;
+                }
                 self.steps = step.step;
-                self.seconds += step.seconds;
             }
             Event::Eval(eval) if eval.best => {
                 self.best = eval.scores.get(metric).map(|value| (metric, value));

@@ -1,6 +1,6 @@
-//! A run's events in its folder: `events.jsonl` for programs, `log.txt` for people.
+//! Writes a run's events in its folder: `events.jsonl` for programs, `log.txt` for people.
 //!
-//! A half-written last line is no error: who reads stops before it, and who goes on writing cuts it off.
+//! A half-written last line is no error: who goes on writing cuts it off.
 
 use super::dir::RunDir;
 use crate::error::{Error, Result};
@@ -82,13 +82,6 @@ pub(super) fn is_alive(dir: &RunDir) -> bool {
         .is_ok_and(|file| matches!(file.try_lock_shared(), Err(std::fs::TryLockError::WouldBlock)))
 }
 
-/// The logged events of a run. Lines that this version does not know are skipped, a torn last one too.
-pub fn replay(dir: &Path) -> Result<Vec<Event>> {
-    let path = RunDir::at(dir).events_file();
-    let text = std::fs::read(&path).map_err(Error::reading(&path))?;
-    Ok(text.split(|byte| *byte == b'\n').filter_map(|line| serde_json::from_slice(line).ok()).collect())
-}
-
 /// What was changed on the way of a run, in the order of its steps: the same specification with the same
 /// changes trains the same weights.
 pub(super) fn trail(dir: &RunDir) -> Result<Vec<Change>> {
@@ -167,6 +160,7 @@ fn sentence(event: &Event) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::reader::replay;
     use super::*;
     use crate::event::Command;
 

@@ -1,6 +1,7 @@
 //! A training that has a name and a place: its folder, its log, the thread it runs on, the list of all.
 
 mod conduct;
+pub mod course;
 mod dir;
 pub mod history;
 mod index;
@@ -8,13 +9,16 @@ mod log;
 mod mailbox;
 mod pace;
 pub mod queue;
+mod reader;
 mod repeats;
 pub mod series;
+mod speed;
 
 pub use conduct::{Outcome, Running, Said, Start, conduct, start};
 pub use dir::RunDir;
 pub use index::{RunRow, RunStatus, find, list};
-pub use log::{EventLog, replay};
+pub use log::EventLog;
 pub use mailbox::{Asked, Obeyed};
 pub use pace::Pace;
+pub use reader::{Follower, replay};
 pub use repeats::{Repeats, RepeatsSummary};

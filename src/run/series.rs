@@ -1,21 +1,34 @@
 //! A curve over any number of steps in bounded memory, in which a spike never vanishes: beside the
 //! most recent points it keeps a fixed number of buckets with the lowest and highest value of each.
+//!
+//! There are fine buckets to zoom into and coarse ones that a whole run is drawn from, so that a frame
+//! with a hundred long runs reads little memory.
 
+use super::course::Ruler;
 use std::collections::VecDeque;
 
 /// Points that a curve keeps exactly.
 const RECENT: usize = 1024;
-/// Buckets of a curve; when all are full, neighbours are merged. Even, so that merging comes out.
-const BUCKETS: usize = 4096;
+/// Fine buckets of a curve; when all are full, neighbours are merged. Even, so that merging comes out.
+const FINE: usize = 4096;
+/// Coarse buckets of a curve: more than a wide terminal has columns of dots.
+const COARSE: usize = 1024;
 
 /// A curve over steps, whole in bounded memory.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Series {
     recent: VecDeque<(u64, f64)>,
-    buckets: Vec<Bucket>,
-    points_per_bucket: u64,
+    fine: Buckets<FINE>,
+    coarse: Buckets<COARSE>,
     not_finite: u64,
     last: Option<(u64, f64)>,
+}
+
+/// At most `MOST` buckets of the same number of points.
+#[derive(Debug, Clone, Default, PartialEq)]
+struct Buckets<const MOST: usize> {
+    all: Vec<Bucket>,
+    points_each: u32,
 }
 
 /// Neighbouring points as one.
@@ -26,8 +39,8 @@ struct Bucket {
     min: f64,
     max: f64,
     sum: f64,
-    finite: u64,
-    points: u64,
+    finite: u32,
+    points: u32,
 }
 
 impl Bucket {
@@ -67,6 +80,75 @@ impl Bucket {
             points: self.points + later.points,
         }
     }
+
+    fn mean(&self) -> f64 {
+        self.sum / f64::from(self.finite)
+    }
+}
+
+impl<const MOST: usize> Buckets<MOST> {
+    fn push(&mut self, step: u64, value: f64) {
+        let points = self.points_each.max(1);
+        match self.all.last_mut() {
+            Some(bucket) if bucket.points < points => bucket.add(step, value),
+            _ => {
+                if self.all.len() == MOST {
+                    self.merge_pairs();
+                }
+                self.all.push(Bucket::new(step, value));
+            }
+        }
+    }
+
+    fn merge_pairs(&mut self) {
+        let merged = self.all.chunks(2).map(|pair| match pair {
+            [a, b] => a.merge(*b),
+            _ => pair[0],
+        });
+        self.all = merged.collect();
+        self.points_each = self.points_each.max(1) * 2;
+    }
+
+    fn rewind(&mut self, step: u64) {
+        while self.all.last().is_some_and(|bucket| bucket.first >= step) {
+            self.all.pop();
+        }
+        // A bucket that the step cuts keeps its extremes: what was seen there was seen.
+        if let Some(bucket) = self.all.last_mut() {
+            bucket.last = bucket.last.min(step.saturating_sub(1));
+        }
+    }
+}
+
+/// A mean that forgets, unbiased from the first value on.
+#[derive(Debug, Clone, Copy)]
+struct Smoothed {
+    span: f64,
+    sum: f64,
+    weight: f64,
+    /// The newest number of steps and what is kept over so many.
+    keep: (f64, f64),
+}
+
+impl Smoothed {
+    /// A mean that remembers about `span` steps.
+    fn over(span: f64) -> Self {
+        Smoothed { span, sum: 0.0, weight: 0.0, keep: (0.0, 1.0) }
+    }
+
+    /// Takes a value that stands for `steps` steps.
+    fn add(&mut self, value: f64, steps: f64) -> f64 {
+        if value.is_finite() {
+            // Nearly all values stand for as many steps as the one before.
+            if self.keep.0 != steps {
+                self.keep = (steps, (-steps / self.span).exp());
+            }
+            let keep = self.keep.1;
+            self.sum = keep * self.sum + (1.0 - keep) * value;
+            self.weight = keep * self.weight + (1.0 - keep);
+        }
+        self.sum / self.weight
+    }
 }
 
 /// The points of a curve that fall into one column of a drawing.
@@ -78,6 +160,8 @@ pub struct Column {
     pub max: f64,
     /// Mean value.
     pub mean: f64,
+    /// The newest value.
+    pub last: f64,
     /// Finite points that fell here.
     pub finite: u64,
     /// Points that were not finite numbers.
@@ -87,23 +171,41 @@ pub struct Column {
 impl Column {
     /// A column that no point fell into.
     pub const EMPTY: Column =
-        Column { min: f64::INFINITY, max: f64::NEG_INFINITY, mean: f64::NAN, finite: 0, not_finite: 0 };
+        Column { min: f64::INFINITY, max: f64::NEG_INFINITY, mean: 0.0, last: 0.0, finite: 0, not_finite: 0 };
 
     /// Whether points fell here and none was a finite number.
     pub fn is_gap(&self) -> bool {
         self.finite == 0 && self.not_finite > 0
     }
 
-    fn take(&mut self, bucket: &Bucket) {
-        if bucket.finite > 0 {
-            let before = if self.finite > 0 { self.mean * self.finite as f64 } else { 0.0 };
-            self.finite += bucket.finite;
-            self.mean = (before + bucket.sum) / self.finite as f64;
-            self.min = self.min.min(bucket.min);
-            self.max = self.max.max(bucket.max);
+    fn take(&mut self, bucket: &Bucket, smoothed: Option<f64>) {
+        self.not_finite += u64::from(bucket.points - bucket.finite);
+        if bucket.finite == 0 {
+            return;
         }
-        self.not_finite += bucket.points - bucket.finite;
+        let (min, max, mean) = match smoothed {
+            Some(value) => (value, value, value),
+            None => (bucket.min, bucket.max, bucket.mean()),
+        };
+        self.finite += u64::from(bucket.finite);
+        self.mean += (mean - self.mean) * f64::from(bucket.finite) / self.finite as f64;
+        self.min = self.min.min(min);
+        self.max = self.max.max(max);
+        self.last = mean;
     }
+}
+
+/// What is looked at of a curve.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Sight {
+    /// The place, in the measure of the axis, that the first column is centred on.
+    pub from: f64,
+    /// The place that the last column is centred on.
+    pub to: f64,
+    /// Number of columns.
+    pub columns: usize,
+    /// Steps that are smoothed over; 0 for the curve as it is.
+    pub span: f64,
 }
 
 impl Series {
@@ -118,16 +220,8 @@ impl Series {
             self.recent.pop_front();
         }
         self.recent.push_back((step, value));
-        let points = self.points_per_bucket.max(1);
-        match self.buckets.last_mut() {
-            Some(bucket) if bucket.points < points => bucket.add(step, value),
-            _ => {
-                if self.buckets.len() == BUCKETS {
-                    self.merge_pairs();
-                }
-                self.buckets.push(Bucket::new(step, value));
-            }
-        }
+        self.fine.push(step, value);
+        self.coarse.push(step, value);
     }
 
     /// Forgets the points at `step` and after it, as when a run goes on from an earlier checkpoint.
@@ -135,34 +229,16 @@ impl Series {
         while self.recent.back().is_some_and(|(last, _)| *last >= step) {
             self.recent.pop_back();
         }
-        while self.buckets.last().is_some_and(|bucket| bucket.first >= step) {
-            self.buckets.pop();
-        }
-        // A bucket that the step cuts keeps its extremes: what was seen there was seen.
-        if let Some(bucket) = self.buckets.last_mut() {
-            bucket.last = bucket.last.min(step.saturating_sub(1));
-        }
-        self.not_finite = self.buckets.iter().map(|bucket| bucket.points - bucket.finite).sum();
+        self.fine.rewind(step);
+        self.coarse.rewind(step);
+        let lost = |bucket: &Bucket| u64::from(bucket.points - bucket.finite);
+        self.not_finite = self.fine.all.iter().map(lost).sum();
         self.last = self.recent.back().copied();
-    }
-
-    fn merge_pairs(&mut self) {
-        let merged = self.buckets.chunks(2).map(|pair| match pair {
-            [a, b] => a.merge(*b),
-            _ => pair[0],
-        });
-        self.buckets = merged.collect();
-        self.points_per_bucket = self.points_per_bucket.max(1) * 2;
     }
 
     /// The last point: step and value.
     pub fn last(&self) -> Option<(u64, f64)> {
         self.last
-    }
-
-    /// The last point that is a finite number.
-    pub fn last_finite(&self) -> Option<(u64, f64)> {
-        self.recent.iter().rev().find(|(_, value)| value.is_finite()).copied()
     }
 
     /// The newest points, oldest first.
@@ -180,88 +256,126 @@ impl Series {
         self.not_finite
     }
 
-    /// Whether every point is still there exactly, as few points are.
-    pub fn is_exact(&self) -> bool {
-        self.points_per_bucket <= 1
+    /// The newest value, smoothed over `span` steps.
+    pub fn smoothed(&self, span: f64) -> Option<f64> {
+        let mut smoothed = Smoothed::over(span);
+        let mut before = 0;
+        let mut value = None;
+        for bucket in self.coarse.all.iter().filter(|bucket| bucket.finite > 0) {
+            value = Some(smoothed.add(bucket.mean(), (bucket.last - before) as f64));
+            before = bucket.last;
+        }
+        value
     }
 
-    /// The lowest and highest finite value ever seen.
-    pub fn bounds(&self) -> Option<(f64, f64)> {
-        let finite = self.buckets.iter().filter(|bucket| bucket.finite > 0);
-        finite.fold(None, |bounds, bucket| {
-            let (min, max) = bounds.unwrap_or((bucket.min, bucket.max));
-            Some((min.min(bucket.min), max.max(bucket.max)))
-        })
-    }
-
-    /// Every bucket's step, lowest and highest value, oldest first; single points while there are few.
-    pub fn extremes(&self) -> impl Iterator<Item = (u64, f64, f64)> + '_ {
-        let finite = self.buckets.iter().filter(|bucket| bucket.finite > 0);
-        finite.map(|bucket| (bucket.first, bucket.min, bucket.max))
-    }
-
-    /// The curve between the steps `from` and `to` in `columns` columns. The first column is
-    /// centred on `from` and the last on `to`.
-    pub fn columns(&self, from: f64, to: f64, columns: usize) -> Vec<Column> {
+    /// The curve in columns, its steps measured by `ruler`.
+    pub fn columns(&self, mut ruler: Ruler<'_>, sight: Sight) -> Vec<Column> {
+        let Sight { from, to, columns, span } = sight;
         let mut out = vec![Column::EMPTY; columns];
         if columns == 0 || to < from {
             return out;
         }
         let scale = if to > from { (columns - 1) as f64 / (to - from) } else { 0.0 };
-        for bucket in &self.buckets {
+        let mut smoothed = Smoothed::over(span);
+        let mut before = 0;
+        for bucket in self.buckets(ruler, sight) {
+            let mean = if span > 0.0 {
+                let value = if bucket.finite > 0 { bucket.mean() } else { f64::NAN };
+                let value = smoothed.add(value, (bucket.last - before) as f64);
+                before = bucket.last;
+                Some(value)
+            } else {
+                None
+            };
             let middle = f64::midpoint(bucket.first as f64, bucket.last as f64);
-            let place = ((middle - from) * scale).round();
+            let place = ((ruler.at(middle) - from) * scale).round();
             if place >= 0.0 && place < columns as f64 {
-                out[place as usize].take(bucket);
+                out[place as usize].take(bucket, mean);
             }
         }
         out
+    }
+
+    /// The coarse buckets where they are enough for every column, else the fine ones.
+    fn buckets(&self, mut ruler: Ruler<'_>, sight: Sight) -> &[Bucket] {
+        let (Some(first), Some(last)) = (self.coarse.all.first(), self.coarse.all.last()) else {
+            return &[];
+        };
+        let length = -ruler.at(first.first as f64) + ruler.at(last.last as f64);
+        let seen = self.coarse.all.len() as f64 * (sight.to - sight.from) / length.max(f64::MIN_POSITIVE);
+        if seen >= sight.columns as f64 { &self.coarse.all } else { &self.fine.all }
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::course::{Axis, Course};
     use super::*;
+
+    fn series(points: impl IntoIterator<Item = (u64, f64)>) -> Series {
+        let mut series = Series::default();
+        points.into_iter().for_each(|(step, value)| series.push(step, value));
+        series
+    }
+
+    fn columns(series: &Series, from: f64, to: f64, columns: usize, span: f64) -> Vec<Column> {
+        series.columns(Course::default().ruler(Axis::Step), Sight { from, to, columns, span })
+    }
 
     #[test]
     fn a_million_steps_stay_small_and_keep_their_spike() {
-        let mut series = Series::default();
+        let value = |step| if step == 345_678 { 99.0 } else { 1.0 / (step as f64).sqrt() };
         let started = std::time::Instant::now();
-        for step in 1..=1_000_000_u64 {
-            let value = if step == 345_678 { 99.0 } else { 1.0 / (step as f64).sqrt() };
-            series.push(step, value);
-        }
-        let columns = series.columns(0.0, 1e6, 200);
+        let series = series((1..=1_000_000).map(|step| (step, value(step))));
+        let whole = columns(&series, 0.0, 1e6, 200, 0.0);
         assert!(started.elapsed().as_secs_f64() < 5.0, "{:?}", started.elapsed());
-        assert!(series.buckets.len() <= BUCKETS && series.recent.len() <= RECENT);
-        let points: u64 = columns.iter().map(|column| column.finite).sum();
+        assert!(series.fine.all.len() <= FINE && series.coarse.all.len() <= COARSE);
+        assert!(series.recent.len() <= RECENT);
+        let points: u64 = whole.iter().map(|column| column.finite).sum();
         assert_eq!(points, 1_000_000);
-        let spikes: Vec<usize> = (0..200).filter(|at| columns[*at].max == 99.0).collect();
+        let spikes: Vec<usize> = (0..200).filter(|at| whole[*at].max == 99.0).collect();
         assert_eq!(spikes, [(345_678.0_f64 * 199.0 / 1e6).round() as usize]);
-        assert_eq!(series.bounds(), Some((1e-3, 99.0)));
+        // A closer look reads the fine buckets, and the spike is where it was.
+        let near = columns(&series, 340_000.0, 350_000.0, 100, 0.0);
+        let spikes: Vec<usize> = (0..100).filter(|at| near[*at].max == 99.0).collect();
+        assert!(matches!(spikes[..], [at] if (54..=58).contains(&at)), "{spikes:?}");
+        assert!(near.iter().filter(|column| column.finite > 0).count() > 30);
     }
 
     #[test]
     fn a_number_that_is_none_is_a_gap_and_spoils_nothing() {
-        let mut series = Series::default();
-        for (step, value) in [(1, 2.0), (2, f64::NAN), (3, f64::INFINITY), (4, 1.0)] {
-            series.push(step, value);
-        }
-        assert_eq!(series.bounds(), Some((1.0, 2.0)));
+        let series = series([(1, 2.0), (2, f64::NAN), (3, f64::INFINITY), (4, 1.0)]);
         assert_eq!(series.not_finite(), 2);
-        let columns = series.columns(1.0, 4.0, 4);
-        assert!(!columns[0].is_gap() && columns[1].is_gap() && columns[2].is_gap() && !columns[3].is_gap());
+        for span in [0.0, 1e-9] {
+            let columns = columns(&series, 1.0, 4.0, 4, span);
+            let gaps: Vec<bool> = columns.iter().map(Column::is_gap).collect();
+            assert_eq!(gaps, [false, true, true, false]);
+            assert_eq!((columns[0].min, columns[3].max), (2.0, 1.0));
+        }
     }
 
     #[test]
     fn going_back_forgets_what_came_after() {
-        let mut series = Series::default();
-        for step in 1..=10 {
-            series.push(step, step as f64);
-        }
+        let mut series = series((1..=10).map(|step| (step, step as f64)));
         series.push(6, 60.0);
         assert_eq!(series.last(), Some((6, 60.0)));
-        assert_eq!(series.bounds(), Some((1.0, 60.0)));
+        let columns = columns(&series, 1.0, 10.0, 10, 0.0);
+        let means: Vec<f64> = columns.iter().filter(|c| c.finite > 0).map(|column| column.mean).collect();
+        assert_eq!(means, [1.0, 2.0, 3.0, 4.0, 5.0, 60.0]);
         assert_eq!(series.recent().map(|point| point.0).collect::<Vec<_>>(), [1, 2, 3, 4, 5, 6]);
+    }
+
+    #[test]
+    fn smoothing_starts_at_the_first_value_and_forgets() {
+        let mut smoothed = Smoothed::over(10.0);
+        assert!((smoothed.add(3.0, 1.0) - 3.0).abs() < 1e-12);
+        assert!((smoothed.add(f64::NAN, 1.0) - 3.0).abs() < 1e-12);
+        let next = smoothed.add(1.0, 1.0);
+        assert!(next > 1.0 && next < 3.0);
+        // Points that stand for ten steps weigh as ten points do.
+        let dense = series((1..=1000).map(|step| (step, f64::from(u8::from(step > 500)))));
+        let sparse = series((1..=100).map(|step| (10 * step, f64::from(u8::from(step > 50)))));
+        let (dense, sparse) = (dense.smoothed(100.0).unwrap(), sparse.smoothed(100.0).unwrap());
+        assert!((dense - sparse).abs() < 1e-3 && (0.99..1.0).contains(&dense), "{dense} {sparse}");
     }
 }

@@ -1,6 +1,7 @@
 //! experiments.toml → [`RunSpec`]: everything that a run is made of, and nothing else.
 
 mod check;
+mod difference;
 mod file;
 mod keys;
 mod nearest;
@@ -8,6 +9,7 @@ mod resolve;
 mod save;
 
 pub use check::check_value;
+pub use difference::{Difference, differences};
 pub use keys::{ABOVE_ZERO, BELOW_ONE, Key, Kind, key_named, keys};
 pub use resolve::{DEFAULT_FILE, Experiments, Origin, Value, built_in};
 pub use save::{assignments, from_toml, to_toml};

@@ -2,6 +2,7 @@
 //! `checkpoints/step-000268/`, whole or not there.
 
 use super::summary::Best;
+use crate::catalog::Metric;
 use crate::error::{Error, Result};
 use crate::event::{Change, Scores, SplitName};
 use crate::files::write_folder_whole;
@@ -76,12 +77,35 @@ pub(super) fn save(dir: &Path, state: &LoopState, tensors: &[Stored<'_>]) -> Res
     Ok(bytes)
 }
 
+/// How far a training was at its newest checkpoint.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Reached {
+    /// Optimizer steps done.
+    pub steps: u64,
+    /// Seconds of the optimizer steps.
+    pub seconds: f64,
+    /// The best validation score.
+    pub best: Option<(Metric, f64)>,
+}
+
+/// How far the training in `dir` was at its newest checkpoint, if there is one. No weights are read.
+pub fn reached(dir: &Path) -> Option<Reached> {
+    let (_, folder) = list(dir).pop()?;
+    let state = read_loop(&folder).ok()?;
+    let best = state.best.map(|best| (best.metric, best.value));
+    Some(Reached { steps: state.step, seconds: state.train_seconds, best })
+}
+
+fn read_loop(folder: &Path) -> Result<LoopState> {
+    let path = folder.join(LOOP);
+    let text = std::fs::read_to_string(&path).map_err(Error::reading(&path))?;
+    toml::from_str(&text).map_err(|e| Error::data(&path, None, e.message()))
+}
+
 /// The newest checkpoint of the run directory `dir`, if there is one.
 pub(super) fn load_newest(dir: &Path) -> Result<Option<(LoopState, EngineState)>> {
     let Some((_, folder)) = list(dir).pop() else { return Ok(None) };
-    let path = folder.join(LOOP);
-    let text = std::fs::read_to_string(&path).map_err(Error::reading(&path))?;
-    let state: LoopState = toml::from_str(&text).map_err(|e| Error::data(&path, None, e.message()))?;
+    let state = read_loop(&folder)?;
     let mut engine = EngineState { updates: state.updates, ..EngineState::default() };
     for (name, array) in read_arrays(&folder.join(ARRAYS))?.0 {
         let place = PARTS.iter().find_map(|(part, prefix)| Some((*part, name.strip_prefix(prefix)?)));

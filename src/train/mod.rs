@@ -14,6 +14,7 @@ mod setup;
 mod summary;
 mod trainer;
 
+pub use checkpoint::{Reached, reached};
 pub use control::{Control, Handle, control};
 pub use evaluate::score;
 pub use plan::Plan;

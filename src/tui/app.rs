@@ -1,5 +1,6 @@
 //! All that is on screen, as data. No files, no channels, no clock.
 
+use super::screens::compare::Compare;
 use super::screens::form::Form;
 use super::screens::infer::Infer;
 use super::screens::live::LiveView;
@@ -9,6 +10,7 @@ use super::screens::runs::Runs;
 use super::theme::Theme;
 use crate::run::RunStatus;
 use crate::spec::{RunSpec, Value};
+use std::path::PathBuf;
 
 /// The screens that one goes between.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,11 +21,13 @@ pub enum Tab {
     Live,
     /// Sentences and verdicts.
     Infer,
+    /// The curves of any runs, one over the other.
+    Compare,
 }
 
 impl Tab {
     /// Every tab in its order.
-    pub const ALL: [Tab; 3] = [Tab::Runs, Tab::Live, Tab::Infer];
+    pub const ALL: [Tab; 4] = [Tab::Runs, Tab::Live, Tab::Infer, Tab::Compare];
 
     /// Its name.
     pub fn name(self) -> &'static str {
@@ -31,6 +35,7 @@ impl Tab {
             Tab::Runs => "Runs",
             Tab::Live => "Live",
             Tab::Infer => "Infer",
+            Tab::Compare => "Compare",
         }
     }
 }
@@ -77,6 +82,8 @@ pub struct App {
     pub live: LiveView,
     /// Sentences and verdicts.
     pub infer: Infer,
+    /// Runs side by side.
+    pub compare: Compare,
     /// A box over everything that takes the keys.
     pub popup: Option<Popup>,
     /// Whether to quit as soon as the run is over.
@@ -100,6 +107,7 @@ impl App {
             viewed: None,
             live: LiveView::default(),
             infer: Infer::default(),
+            compare: Compare::default(),
             popup: None,
             leaving: false,
         }
@@ -124,6 +132,18 @@ impl App {
     pub fn is_trained_elsewhere(&self, run: &RunView) -> bool {
         let mut rows = self.runs.runs.iter().filter(|row| row.dir == run.dir);
         !run.is_live() && !run.history().is_over() && rows.any(|row| row.status == RunStatus::Running)
+    }
+
+    /// The runs in front that somebody else may be training: their logs may grow.
+    pub fn watched(&self) -> Vec<PathBuf> {
+        match self.tab {
+            Tab::Live => {
+                let viewed = self.viewed.iter().filter(|run| !run.history().is_over());
+                viewed.map(|run| run.dir.clone()).collect()
+            }
+            Tab::Compare => self.compare.unfinished(self),
+            Tab::Runs | Tab::Infer => Vec::new(),
+        }
     }
 
     /// Goes to a screen.

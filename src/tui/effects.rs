@@ -11,7 +11,7 @@ use crate::event::Command;
 use crate::predict::{Predictor, Verdict};
 use crate::run::history::History;
 use crate::run::queue::{Begun, Edit, Queue, Turn};
-use crate::run::{Asked, Outcome, RunDir, Running, Said, Start, list, replay, start};
+use crate::run::{Asked, Follower, Outcome, RunDir, Running, Said, Start, list, start};
 use crate::spec::{Experiments, RunSpec};
 use crate::train::Snapshot;
 use crossbeam_channel::{Receiver, Sender, never, select, unbounded};
@@ -38,7 +38,8 @@ pub(super) struct World {
 enum Errand {
     List,
     Replay(PathBuf),
-    Tail(PathBuf),
+    Collect(PathBuf),
+    Tail(Vec<PathBuf>),
     Save { name: String, changes: Vec<(&'static str, String)> },
     Delete(PathBuf),
 }
@@ -84,7 +85,8 @@ impl World {
                 return self.look_at_queue();
             }
             Effect::Replay(dir) => self.errand(Errand::Replay(dir)),
-            Effect::Tail(dir) => self.errand(Errand::Tail(dir)),
+            Effect::Collect(dir) => self.errand(Errand::Collect(dir)),
+            Effect::Tail(dirs) => self.errand(Errand::Tail(dirs)),
             Effect::Save { name, changes } => self.errand(Errand::Save { name, changes }),
             Effect::Delete(dir) => self.errand(Errand::Delete(dir)),
             Effect::Begin(work) => return Some(self.begin(work)),
@@ -246,7 +248,7 @@ fn begin(what: Start, options: &Options) -> Result<(Running, Vec<History>)> {
             (Start::New(RunSpec { device: device.clone(), ..spec }), Vec::new())
         }
         (Start::Resume(dir), _) => {
-            let (_, earlier) = histories(&dir)?;
+            let earlier = Followed::read(&dir)?.histories();
             (Start::Resume(dir), earlier)
         }
         (what, _) => (what, Vec::new()),
@@ -265,7 +267,7 @@ fn changed(options: &Options, name: &str, changes: &[(&'static str, String)]) ->
 }
 
 fn run_errands(options: &Options, errands: &Receiver<Errand>, messages: &Sender<Msg>) {
-    let mut seen = 0;
+    let mut library = Library::default();
     while let Ok(errand) = errands.recv() {
         let later = !errands.is_empty();
         let say = |msg: Msg| drop(messages.send(msg));
@@ -273,14 +275,8 @@ fn run_errands(options: &Options, errands: &Receiver<Errand>, messages: &Sender<
             Errand::List => say(listed(options)),
             // Who moves through a list only wants to see where they come to rest.
             Errand::Replay(_) | Errand::Tail(_) if later => {}
-            Errand::Replay(dir) => say(replayed(dir)),
-            Errand::Tail(dir) => {
-                let size = log_size(&dir);
-                if size != seen {
-                    seen = size;
-                    say(replayed(dir));
-                }
-            }
+            Errand::Replay(dir) | Errand::Collect(dir) => say(library.read(dir)),
+            Errand::Tail(dirs) => library.follow(&dirs).into_iter().for_each(say),
             Errand::Save { name, changes } => match save(options, &name, &changes) {
                 Ok(()) => {
                     say(listed(options));
@@ -329,6 +325,78 @@ fn delete(options: &Options, dir: &Path) -> Result<()> {
     std::fs::remove_dir_all(dir).map_err(Error::writing(dir))
 }
 
+/// Runs whose logs may still grow, as far as they are read.
+#[derive(Default)]
+struct Library {
+    runs: Vec<Followed>,
+}
+
+/// A run with the logs of its seeds.
+struct Followed {
+    dir: PathBuf,
+    spec: RunSpec,
+    seeds: Vec<(PathBuf, Follower)>,
+}
+
+impl Library {
+    /// Reads a run from its beginning, and keeps it to read on when it is not over.
+    fn read(&mut self, dir: PathBuf) -> Msg {
+        self.runs.retain(|run| run.dir != dir);
+        let result = Followed::read(&dir).map(|run| {
+            let found = (run.spec.clone(), run.histories());
+            if !found.1.last().is_some_and(History::is_over) {
+                self.runs.push(run);
+            }
+            found
+        });
+        Msg::Replayed { dir, result: result.map_err(|e| e.to_string()) }
+    }
+
+    /// Reads on in the logs of `dirs` and says what is new. All other runs are forgotten.
+    fn follow(&mut self, dirs: &[PathBuf]) -> Vec<Msg> {
+        self.runs.retain(|run| dirs.contains(&run.dir));
+        // What cannot be read now was said when it was first asked for.
+        let news = dirs.iter().filter_map(|dir| {
+            let Some(run) = self.runs.iter_mut().find(|run| run.dir == *dir) else {
+                let msg = self.read(dir.clone());
+                return matches!(msg, Msg::Replayed { result: Ok(_), .. }).then_some(msg);
+            };
+            let is_new = run.follow().unwrap_or(false);
+            let found = || Ok((run.spec.clone(), run.histories()));
+            is_new.then(|| Msg::Replayed { dir: dir.clone(), result: found() })
+        });
+        news.collect()
+    }
+}
+
+impl Followed {
+    fn read(dir: &Path) -> Result<Followed> {
+        let spec = RunDir::at(dir).spec()?;
+        let mut run = Followed { dir: dir.to_path_buf(), spec, seeds: Vec::new() };
+        run.follow()?;
+        Ok(run)
+    }
+
+    /// Reads what is new in the logs, those of new seeds too; says whether anything is.
+    fn follow(&mut self) -> Result<bool> {
+        for dir in seed_dirs(&self.dir, &self.spec) {
+            if !self.seeds.iter().any(|(known, _)| *known == dir) {
+                let follower = Follower::of(&dir);
+                self.seeds.push((dir, follower));
+            }
+        }
+        let mut is_new = false;
+        for (_, follower) in &mut self.seeds {
+            is_new |= follower.follow()?;
+        }
+        Ok(is_new)
+    }
+
+    fn histories(&self) -> Vec<History> {
+        self.seeds.iter().map(|(_, follower)| follower.history().clone()).collect()
+    }
+}
+
 /// The folders of a run's seeds: itself, or one for each seed that has begun.
 fn seed_dirs(dir: &Path, spec: &RunSpec) -> Vec<PathBuf> {
     if spec.repeats <= 1 {
@@ -336,24 +404,6 @@ fn seed_dirs(dir: &Path, spec: &RunSpec) -> Vec<PathBuf> {
     }
     let seeds = (0..spec.repeats).map(|repeat| dir.join(format!("seed-{}", spec.seed + repeat)));
     seeds.filter(|dir| dir.is_dir()).collect()
-}
-
-fn histories(dir: &Path) -> Result<(RunSpec, Vec<History>)> {
-    let spec = RunDir::at(dir).spec()?;
-    let seeds: Result<Vec<History>> =
-        seed_dirs(dir, &spec).iter().map(|dir| Ok(History::of(&replay(dir)?))).collect();
-    Ok((spec, seeds?))
-}
-
-fn replayed(dir: PathBuf) -> Msg {
-    let result = histories(&dir).map_err(|e| e.to_string());
-    Msg::Replayed { dir, result }
-}
-
-fn log_size(dir: &Path) -> u64 {
-    let Ok(spec) = RunDir::at(dir).spec() else { return 0 };
-    let logs = seed_dirs(dir, &spec).into_iter().map(|dir| RunDir::at(dir).events_file());
-    logs.filter_map(|log| std::fs::metadata(log).ok()).map(|log| log.len()).sum()
 }
 
 /// Judges sentences with one model at a time.

@@ -7,25 +7,33 @@ use super::screens::popup::Popup;
 use super::widgets::text_field::Edit;
 use crossterm::event::{Event, KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 
-/// What takes the keys now.
+/// What takes the keys first.
 pub fn place(app: &App) -> Place {
+    places(app)[0]
+}
+
+/// What takes the keys now: the first place in which a key has a meaning counts. Never empty.
+pub fn places(app: &App) -> &'static [Place] {
     match &app.popup {
-        Some(Popup::Message { .. } | Popup::Help { .. }) => Place::Message,
-        Some(Popup::Question(_)) => Place::Question,
-        Some(Popup::Choice(_)) => Place::Choice,
-        None => place_behind_popup(app),
+        Some(Popup::Message { .. } | Popup::Help { .. }) => &[Place::Message],
+        Some(Popup::Question(_)) => &[Place::Question],
+        Some(Popup::Choice(_)) => &[Place::Choice],
+        None => places_behind_popup(app),
     }
 }
 
 /// What would take the keys without a popup.
-pub fn place_behind_popup(app: &App) -> Place {
+pub fn places_behind_popup(app: &App) -> &'static [Place] {
     match (app.tab, &app.form) {
-        (Tab::Runs, Some(form)) if form.editing.is_some() => Place::FormLine,
-        (Tab::Runs, Some(_)) => Place::Form,
-        (Tab::Runs, None) if app.runs.is_filtering => Place::Filter,
-        (Tab::Runs, None) => Place::Runs,
-        (Tab::Live, _) => Place::Live,
-        (Tab::Infer, _) => Place::Infer,
+        (Tab::Runs, Some(form)) if form.editing.is_some() => &[Place::FormLine],
+        (Tab::Runs, Some(_)) => &[Place::Form],
+        (Tab::Runs, None) if app.runs.is_filtering => &[Place::Filter],
+        (Tab::Runs, None) => &[Place::Runs],
+        (Tab::Live, _) if app.live.is_full => &[Place::Chart, Place::Live],
+        (Tab::Live, _) => &[Place::Live],
+        (Tab::Infer, _) => &[Place::Infer],
+        (Tab::Compare, _) if app.compare.is_filtering => &[Place::Filter],
+        (Tab::Compare, _) => &[Place::Compare, Place::Chart],
     }
 }
 
@@ -40,7 +48,7 @@ pub fn read(app: &App, event: &Event) -> Option<Msg> {
 }
 
 fn read_key(app: &App, key: &KeyEvent) -> Option<Msg> {
-    let place = place(app);
+    let places = places(app);
     if let (Some(Popup::Question(question)), KeyCode::Char(c)) = (&app.popup, key.code)
         && let Some(number) = question.answers.iter().position(|answer| answer.key == c)
     {
@@ -50,11 +58,11 @@ fn read_key(app: &App, key: &KeyEvent) -> Option<Msg> {
         let mut here = BINDINGS.iter().filter(|binding| binding.place == place && binding.is_on(app));
         here.find(|binding| binding.fits(key)).map(|binding| binding.action)
     };
-    if let Some(action) = found(place) {
+    if let Some(action) = places.iter().find_map(|place| found(*place)) {
         return Some(Msg::Do(action));
     }
     // A letter is text before it is a key of the whole program.
-    if place.takes_text()
+    if places[0].takes_text()
         && let Some(edit) = edit(key)
     {
         return Some(Msg::Type(edit));

@@ -3,8 +3,10 @@
 
 use super::app::{App, Tab};
 use super::msg::Action;
+use super::screens::compare::Facet;
 use super::screens::runs::Line;
 use super::theme::Theme;
+use super::widgets::line_chart::ChartKey;
 use crate::event::Command;
 use crate::run::history::Phase;
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
@@ -26,6 +28,10 @@ pub enum Place {
     Live,
     /// The sentences.
     Infer,
+    /// The table of runs to compare.
+    Compare,
+    /// A chart that one can look closer at.
+    Chart,
     /// A message.
     Message,
     /// A question.
@@ -36,13 +42,15 @@ pub enum Place {
 
 impl Place {
     /// Every place, in the order of the help.
-    pub const ALL: [Place; 10] = [
+    pub const ALL: [Place; 12] = [
         Place::Runs,
         Place::Filter,
         Place::Form,
         Place::FormLine,
         Place::Live,
         Place::Infer,
+        Place::Compare,
+        Place::Chart,
         Place::Message,
         Place::Question,
         Place::Choice,
@@ -59,6 +67,8 @@ impl Place {
             Place::FormLine => "A value of the form",
             Place::Live => "Live",
             Place::Infer => "Infer",
+            Place::Compare => "Compare",
+            Place::Chart => "Chart",
             Place::Message => "Message",
             Place::Question => "Question",
             Place::Choice => "List to choose from",
@@ -266,7 +276,27 @@ fn has_seeds(app: &App) -> bool {
 }
 
 fn has_one_chart(app: &App) -> bool {
-    app.size.0 < super::screens::live::WIDE
+    app.live.is_full || app.size.0 < super::screens::live::WIDE
+}
+
+fn is_full(app: &App) -> bool {
+    app.live.is_full
+}
+
+fn has_panes(app: &App) -> bool {
+    !app.live.is_full
+}
+
+fn on_compared(app: &App) -> bool {
+    app.compare.run(app).is_some()
+}
+
+fn has_marks(app: &App) -> bool {
+    !app.compare.marks.is_empty()
+}
+
+fn has_one_pane(app: &App) -> bool {
+    app.size.0 < super::screens::compare::SIDE_BY_SIDE
 }
 
 fn is_pair(app: &App) -> bool {
@@ -507,6 +537,15 @@ pub static BINDINGS: &[Binding] = &[
     ),
     bind_when(has_one_chart, Place::Live, TAB, Action::Next, "chart", "the other chart"),
     bind_when(
+        has_panes,
+        Place::Live,
+        &[char('f')],
+        Action::FullChart,
+        "full chart",
+        "one chart over the whole screen, to look closer at",
+    ),
+    bind_when(is_full, Place::Live, &[char('f')], Action::FullChart, "all panes", "all panes again"),
+    bind_when(
         has_seeds,
         Place::Live,
         &[key(KeyCode::Left), char('[')],
@@ -540,6 +579,127 @@ pub static BINDINGS: &[Binding] = &[
         "take the weights as they are now",
     ),
     bind(Place::Infer, ESC, Action::Back, "back", "back to the screen before"),
+    bind_when(
+        on_compared,
+        Place::Compare,
+        &[char(' ')],
+        Action::Mark,
+        "mark",
+        "lay the curves of the run under the cursor beside the others, or take them away",
+    ),
+    bind(
+        Place::Compare,
+        TAB,
+        Action::Next,
+        "values",
+        "other values: losses, scores, learning rate, gradients",
+    ),
+    bind_when(
+        has_one_pane,
+        Place::Compare,
+        &[char('d')],
+        Action::Differences,
+        "differences",
+        "what differs in the specifications, or the curves again",
+    ),
+    bind(Place::Compare, &[char('s')], Action::Sort, "sort", "sort by the next column"),
+    bind(Place::Compare, &[char('S')], Action::Reverse, "", "sort the other way round"),
+    bind(
+        Place::Compare,
+        &[char('/')],
+        Action::Filter,
+        "filter",
+        "show only what contains a text; status:, task: and model: look there only",
+    ),
+    bind_when(
+        on_compared,
+        Place::Compare,
+        &[char('t')],
+        Action::Same(Facet::Task),
+        "",
+        "only runs of the same task, or all again",
+    ),
+    bind_when(
+        on_compared,
+        Place::Compare,
+        &[char('m')],
+        Action::Same(Facet::Model),
+        "",
+        "only runs of the same model, or all again",
+    ),
+    bind_when(
+        on_compared,
+        Place::Compare,
+        &[char('u')],
+        Action::Same(Facet::Status),
+        "",
+        "only runs of the same status, or all again",
+    ),
+    bind(Place::Compare, &[char('*')], Action::MarkAll, "", "mark every run that is shown, up to a hundred"),
+    bind_when(has_marks, Place::Compare, &[char('c')], Action::ClearMarks, "", "take all marks away"),
+    bind_when(
+        on_compared,
+        Place::Compare,
+        ENTER,
+        Action::Enter,
+        "",
+        "show everything of the run under the cursor",
+    ),
+    bind(Place::Compare, UP, Action::Up, "", "one line up"),
+    bind(Place::Compare, DOWN, Action::Down, "", "one line down"),
+    bind(Place::Compare, PAGE_UP, Action::PageUp, "", "ten lines up"),
+    bind(Place::Compare, PAGE_DOWN, Action::PageDown, "", "ten lines down"),
+    bind(Place::Compare, FIRST, Action::First, "", "to the first line"),
+    bind(Place::Compare, LAST, Action::Last, "", "to the last line"),
+    bind(Place::Compare, &[key(KeyCode::F(5))], Action::Refresh, "", "look for new runs"),
+    bind(
+        Place::Compare,
+        ESC,
+        Action::Back,
+        "",
+        "take the reading cursor away, or the zoom, or the filter; then back",
+    ),
+    bind(
+        Place::Chart,
+        &[key(KeyCode::Left)],
+        Action::Chart(ChartKey::CursorLeft),
+        "read",
+        "read values further left",
+    ),
+    bind(
+        Place::Chart,
+        &[key(KeyCode::Right)],
+        Action::Chart(ChartKey::CursorRight),
+        "",
+        "read values further right",
+    ),
+    bind(
+        Place::Chart,
+        &[char('+'), char('=')],
+        Action::Chart(ChartKey::ZoomIn),
+        "zoom",
+        "a closer look, around the cursor or the middle",
+    ),
+    bind(Place::Chart, &[char('-')], Action::Chart(ChartKey::ZoomOut), "", "a wider look"),
+    bind(Place::Chart, &[char('0')], Action::Chart(ChartKey::Whole), "", "all from beginning to end"),
+    bind(Place::Chart, &[char('<'), char(',')], Action::Chart(ChartKey::PanLeft), "", "what was before"),
+    bind(Place::Chart, &[char('>'), char('.')], Action::Chart(ChartKey::PanRight), "", "what came after"),
+    bind(
+        Place::Chart,
+        &[char('a')],
+        Action::Chart(ChartKey::NextAxis),
+        "axis",
+        "over epochs, steps, time or examples",
+    ),
+    bind(
+        Place::Chart,
+        &[char('y')],
+        Action::Chart(ChartKey::Log),
+        "log",
+        "logarithmic values, or linear ones",
+    ),
+    bind(Place::Chart, &[char(')')], Action::Chart(ChartKey::Smoother), "smooth", "smooth over more"),
+    bind(Place::Chart, &[char('(')], Action::Chart(ChartKey::Rougher), "", "smooth over less"),
     bind(Place::Message, &[key(KeyCode::Enter), char(' ')], Action::Enter, "close", "close"),
     bind(Place::Message, &[key(KeyCode::Esc), char('q'), char('?')], Action::Back, "", "close"),
     bind(Place::Message, UP, Action::Up, "", "one line up"),
@@ -559,6 +719,7 @@ pub static BINDINGS: &[Binding] = &[
     bind(Place::Everywhere, &[char('1'), alt('1')], Action::Go(Tab::Runs), "", "the Runs screen"),
     bind(Place::Everywhere, &[char('2'), alt('2')], Action::Go(Tab::Live), "", "the Live screen"),
     bind(Place::Everywhere, &[char('3'), alt('3')], Action::Go(Tab::Infer), "", "the Infer screen"),
+    bind(Place::Everywhere, &[char('4'), alt('4')], Action::Go(Tab::Compare), "", "the Compare screen"),
     bind(
         Place::Everywhere,
         &[char('?'), key(KeyCode::F(1))],

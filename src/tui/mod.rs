@@ -222,9 +222,7 @@ impl Loop {
     /// Whether anything on the screen changes with time alone.
     fn needs_clock(&self) -> bool {
         let waits = !self.app.runs.queue.list.entries.is_empty() && !self.app.runs.queue.list.is_held;
-        waits
-            || self.app.is_training()
-            || self.app.viewed.as_ref().is_some_and(|run| !run.history().is_over())
+        waits || self.app.is_training() || !self.app.watched().is_empty()
     }
 
     /// Gives the terminal back, stops the training and waits until its work is saved.

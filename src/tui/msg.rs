@@ -1,7 +1,9 @@
 //! The words between the interface and the world: [`Msg`] in, [`Effect`] out.
 
 use super::app::{ExperimentRow, Tab};
+use super::screens::compare::Facet;
 use super::screens::infer::Source;
+use super::widgets::line_chart::ChartKey;
 use super::widgets::text_field::Edit;
 use crate::event::Command;
 use crate::predict::Verdict;
@@ -156,6 +158,24 @@ pub enum Action {
     Reset,
     /// The other chart, field or pane.
     Next,
+    /// Look at the curves in another way.
+    Chart(ChartKey),
+    /// One chart over the whole screen, or all panes again.
+    FullChart,
+    /// Lay the curves of a run beside the others, or take them away.
+    Mark,
+    /// Mark every run that is shown.
+    MarkAll,
+    /// Take all marks away.
+    ClearMarks,
+    /// Sort by the next column.
+    Sort,
+    /// Sort the other way round.
+    Reverse,
+    /// Show only runs that are like the one under the cursor in this, or all again.
+    Same(Facet),
+    /// The lines that differ in place of the curves.
+    Differences,
     /// Say something to the training.
     Tell(Command),
     /// Choose another learning rate.
@@ -213,10 +233,12 @@ pub enum Effect {
     TellOther(PathBuf, Command),
     /// Tell somebody who looks elsewhere.
     Notify(String),
-    /// Read the logs of a run.
+    /// Read the logs of a run, unless something else is asked for meanwhile.
     Replay(PathBuf),
-    /// Read the logs of a run again if they have grown.
-    Tail(PathBuf),
+    /// Read the logs of a run, whatever else is asked for.
+    Collect(PathBuf),
+    /// Read on in the logs of these runs where they have grown.
+    Tail(Vec<PathBuf>),
     /// Write changes to the experiments file.
     Save {
         /// The experiment.

@@ -41,7 +41,12 @@ pub enum Role {
     Bar,
     /// The empty part of a bar.
     Empty,
+    /// One of several runs; the number is below [`CURVES`].
+    Curve(u8),
 }
+
+/// Styles that runs are told apart by.
+pub const CURVES: u8 = 10;
 
 /// How many colours there are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -73,6 +78,21 @@ const ASCII_BORDER: border::Set<'static> = border::Set {
     horizontal_top: "-",
     horizontal_bottom: "-",
 };
+
+const BASIC_CURVES: [Color; CURVES as usize] = [
+    Color::Cyan,
+    Color::Yellow,
+    Color::Magenta,
+    Color::Green,
+    Color::Red,
+    Color::Blue,
+    Color::LightCyan,
+    Color::LightYellow,
+    Color::LightMagenta,
+    Color::LightGreen,
+];
+/// Far apart in hue, alike in lightness.
+const RICH_CURVES: [u8; CURVES as usize] = [74, 214, 176, 114, 203, 80, 222, 141, 209, 151];
 
 impl Theme {
     /// What the terminal can show, from its environment variables.
@@ -117,7 +137,7 @@ impl Theme {
 fn uncoloured(role: Role) -> Style {
     let style = Style::new();
     match role {
-        Role::Text | Role::Frame | Role::Train | Role::Test | Role::Bar => style,
+        Role::Text | Role::Frame | Role::Train | Role::Test | Role::Bar | Role::Curve(_) => style,
         Role::Muted | Role::TrainRaw | Role::Empty => style.add_modifier(Modifier::DIM),
         Role::Focus | Role::Title | Role::Key | Role::Validation | Role::Best => {
             style.add_modifier(Modifier::BOLD)
@@ -143,6 +163,7 @@ fn basic(role: Role) -> Style {
         Role::Warning => style.fg(Color::Yellow).add_modifier(Modifier::BOLD),
         Role::Error => style.fg(Color::Red).add_modifier(Modifier::BOLD),
         Role::Selected => style.add_modifier(Modifier::REVERSED),
+        Role::Curve(number) => style.fg(BASIC_CURVES[usize::from(number % CURVES)]),
     }
 }
 
@@ -163,6 +184,7 @@ fn rich(role: Role) -> Style {
         Role::Best => fg(114).add_modifier(Modifier::BOLD),
         Role::Warning => fg(220),
         Role::Error => fg(203).add_modifier(Modifier::BOLD),
+        Role::Curve(number) => fg(RICH_CURVES[usize::from(number % CURVES)]),
         Role::Selected => style.bg(Color::Indexed(237)).fg(Color::Indexed(255)).add_modifier(Modifier::BOLD),
     }
 }

@@ -6,7 +6,7 @@ use super::keymap::Place;
 use super::msg::{Action, Effect, Msg};
 use super::screens::popup::{self, Popup};
 use super::screens::run_view::RunView;
-use super::screens::{form, infer, live, queue, runs};
+use super::screens::{compare, form, infer, live, queue, runs};
 use super::widgets::text_field::Edit;
 use crate::event::{Event, Status};
 use crate::run::Said;
@@ -28,7 +28,7 @@ pub fn update(app: &mut App, msg: Msg) -> Vec<Effect> {
         }
         Msg::Listed { experiments, runs } => {
             app.runs.list(experiments, runs);
-            runs::peek(app)
+            if app.tab == Tab::Runs { runs::peek(app) } else { Vec::new() }
         }
         Msg::Replayed { dir, result } => replayed(app, dir, result),
         Msg::Begun { spec, dir, earlier, queue } => {
@@ -85,16 +85,15 @@ fn act(app: &mut App, action: Action) -> Vec<Effect> {
         (_, Action::Go(Tab::Infer)) => infer::enter(app),
         (_, Action::Go(tab)) => {
             app.go(tab);
-            if tab == Tab::Runs { vec![Effect::Refresh] } else { Vec::new() }
+            if matches!(tab, Tab::Runs | Tab::Compare) { vec![Effect::Refresh] } else { Vec::new() }
         }
         (Place::Form | Place::FormLine, action) => form::act(app, action),
-        (Place::Runs | Place::Filter, action) => runs::act(app, action),
-        (Place::Live, action) => {
-            let effects = live::act(app, action);
-            if action == Action::Back { vec![Effect::Refresh] } else { effects }
-        }
-        (Place::Infer, action) => infer::act(app, action),
-        (Place::Everywhere, _) => Vec::new(),
+        (_, action) => match app.tab {
+            Tab::Runs => runs::act(app, action),
+            Tab::Live => live::act(app, action),
+            Tab::Infer => infer::act(app, action),
+            Tab::Compare => compare::act(app, action),
+        },
     }
 }
 
@@ -102,6 +101,7 @@ fn type_in(app: &mut App, edit: &Edit) -> Vec<Effect> {
     match place(app) {
         Place::Choice => popup::type_in(app, edit),
         Place::FormLine => form::type_in(app, edit),
+        Place::Filter if app.tab == Tab::Compare => compare::type_in(app, edit),
         Place::Filter => return runs::type_in(app, edit),
         Place::Infer => return infer::type_in(app, edit),
         _ => {}
@@ -111,8 +111,9 @@ fn type_in(app: &mut App, edit: &Edit) -> Vec<Effect> {
 
 /// Keeps what others change fresh while it is in front: the run that is watched, the live weights.
 fn refresh(app: &mut App) -> Vec<Effect> {
-    if let (Tab::Live, Some(run)) = (app.tab, app.viewed.as_ref().filter(|run| !run.history().is_over())) {
-        return vec![Effect::Tail(run.dir.clone())];
+    let watched = app.watched();
+    if !watched.is_empty() {
+        return vec![Effect::Tail(watched)];
     }
     if app.tab != Tab::Infer || !app.is_training() {
         return Vec::new();
@@ -128,6 +129,7 @@ fn replayed(
     dir: std::path::PathBuf,
     result: Result<(crate::spec::RunSpec, Vec<crate::run::history::History>), String>,
 ) -> Vec<Effect> {
+    compare::replayed(app, &dir, &result);
     match result {
         Ok((spec, seeds)) => {
             if let Some(viewed) = app.viewed.as_mut().filter(|viewed| viewed.dir == dir) {

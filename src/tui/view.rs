@@ -1,9 +1,9 @@
 //! The frame around every screen: tabs above, keys below, a popup over all.
 
 use super::app::{App, Tab};
-use super::input::place;
+use super::input::places;
 use super::keymap::{BINDINGS, Binding, Place};
-use super::screens::{infer, live, popup, queue, runs};
+use super::screens::{compare, infer, live, popup, queue, runs};
 use super::theme::Role;
 use super::widgets::{put, put_right};
 use ratatui::Frame;
@@ -39,12 +39,14 @@ pub fn draw_on(app: &App, area: Rect, buffer: &mut Buffer) -> Option<Position> {
     let cursor = match (app.tab, is_small) {
         (Tab::Runs, false) => runs::draw(app, body, buffer),
         (Tab::Infer, false) => infer::draw(app, body, buffer),
+        (Tab::Compare, false) => compare::draw(app, body, buffer),
         (Tab::Live, false) => {
             live::draw(app, body, buffer);
             None
         }
         (Tab::Runs, true) => runs::draw_tiny(app, body, buffer),
         (Tab::Infer, true) => infer::draw_tiny(app, body, buffer),
+        (Tab::Compare, true) => compare::draw_tiny(app, body, buffer),
         (Tab::Live, true) => {
             live::draw_tiny(app, body, buffer);
             None
@@ -84,7 +86,8 @@ fn corner(app: &App) -> Vec<(String, Role)> {
 
 fn draw_foot(app: &App, area: Rect, buffer: &mut Buffer) {
     let theme = app.theme;
-    let place = place(app);
+    let places = places(app);
+    let place = places[0];
     let is_popup = matches!(place, Place::Message | Place::Question | Place::Choice);
     let shown = |wanted: Place| {
         BINDINGS
@@ -104,7 +107,7 @@ fn draw_foot(app: &App, area: Rect, buffer: &mut Buffer) {
     let reserved: u16 = tail.iter().map(width).sum();
     let mut room = area.width.saturating_sub(reserved + 1);
     let mut items = Vec::new();
-    for item in shown(place).map(text) {
+    for item in places.iter().flat_map(|place| shown(*place)).map(text) {
         let needed = width(&item);
         if needed <= room {
             room -= needed;

@@ -225,7 +225,7 @@ fn who_types_while_the_weights_come_or_are_renewed_still_gets_them() {
 #[test]
 fn keys_at_the_foot_do_what_they_say_and_the_help_has_all() {
     // A key that is bound twice in a place where both bindings hold could not keep its word.
-    let apps = [app(120, 40), training(120, 40, "demo", 200), judging(120, 40, "x")];
+    let apps = [app(120, 40), training(120, 40, "demo", 200), judging(120, 40, "x"), comparing(80, 24)];
     for app in &apps {
         let mut seen: Vec<(keymap::Place, String)> = Vec::new();
         for binding in keymap::BINDINGS.iter().filter(|binding| binding.is_on(app)) {
@@ -237,6 +237,137 @@ fn keys_at_the_foot_do_what_they_say_and_the_help_has_all() {
             assert!(!binding.sentence.is_empty());
         }
     }
+}
+
+#[test]
+fn marked_runs_are_read_and_drawn_and_told_apart() {
+    let mut app = app(120, 40);
+    play(&mut app, "4");
+    shows(&app, "space marks a run");
+    let effects = play(&mut app, "<space>j<space>");
+    let wanted: Vec<Effect> = runs()[..2].iter().map(|run| Effect::Collect(run.dir.clone())).collect();
+    assert_eq!(effects, wanted);
+    shows(&app, "reading");
+    answer_collects(&mut app, &effects);
+    let mut signs: Vec<_> = app.compare.marks.iter().map(|mark| (mark.sign, mark.colour)).collect();
+    signs.dedup_by_key(|sign| sign.0);
+    assert_eq!(signs.len(), 2);
+    assert_ne!(signs[0].1, signs[1].1);
+    shows(&app, "learning_rate  5e-4 ●   2e-5 ▲");
+    let other = app.compare.marks[1].colour;
+    // A run keeps its colour; its sign is free for the next one.
+    play(&mut app, "k<space>");
+    assert_eq!(app.compare.marks.len(), 1);
+    play(&mut app, "<space>");
+    assert_eq!((app.compare.marks[1].sign, app.compare.marks[0].colour), (0, other));
+    play(&mut app, "c");
+    shows(&app, "space marks a run");
+    assert_eq!(play(&mut app, "*").len(), 4);
+}
+
+#[test]
+fn the_table_is_sorted_and_filtered() {
+    let mut app = app(120, 40);
+    play(&mut app, "4");
+    let names = |app: &App| app.compare.rows(app).iter().map(|run| run.name.clone()).collect::<Vec<_>>();
+    assert_eq!(names(&app).len(), 4);
+    play(&mut app, "ss");
+    shows(&app, "task▾");
+    play(&mut app, "S");
+    assert_eq!(names(&app)[0], runs()[0].name);
+    play(&mut app, "<end>t");
+    shows(&app, "/ task:demo");
+    assert_eq!(names(&app).len(), 3);
+    play(&mut app, "/ status:stop<enter>");
+    assert_eq!(names(&app), ["demo-20261123-094502-99c0"]);
+    shows(&app, "Runs, 1 of 4");
+    assert_eq!(play(&mut app, "<enter>"), [Effect::Replay(runs()[2].dir.clone())]);
+    assert_eq!(app.tab, Tab::Live);
+    play(&mut app, "<esc>");
+    assert_eq!(app.tab, Tab::Compare, "back to where one came from");
+    play(&mut app, "<esc>");
+    assert_eq!(names(&app).len(), 4);
+}
+
+#[test]
+fn the_cursor_reads_all_curves() {
+    let mut app = comparing(120, 40);
+    let end = text(&app);
+    play(&mut app, &"<left>".repeat(41));
+    shows(&app, " epoch 3.00 ");
+    assert_ne!(text(&app), end);
+    play(&mut app, "a");
+    shows(&app, " step 300 ");
+    play(&mut app, "aa");
+    shows(&app, " examples 9,600 ");
+    play(&mut app, "++y((((((");
+    shows(&app, "Training loss, not smoothed, logarithmic");
+    play(&mut app, "<esc>");
+    assert!(!app.compare.chart.has_cursor() && app.compare.chart.is_zoomed());
+    play(&mut app, "<esc>");
+    assert!(!app.compare.chart.is_zoomed());
+    play(&mut app, "<esc>");
+    assert_eq!(app.tab, Tab::Runs);
+}
+
+#[test]
+fn a_run_that_grows_elsewhere_is_read_on_while_it_is_compared() {
+    let mut app = comparing(120, 40);
+    let now = app.now;
+    // The second run was cut off: somebody may go on with it.
+    let open = app.compare.marks[1].dir.clone();
+    assert_eq!(update(&mut app, Msg::Tick(now + 1.0)), [Effect::Tail(vec![open])]);
+    play(&mut app, "3");
+    assert_eq!(update(&mut app, Msg::Tick(now + 2.0)), []);
+    // A run that is trained here is drawn as it goes.
+    let mut app = training(120, 40, "demo", 200);
+    let dir = app.training.as_ref().unwrap().dir.clone();
+    let mut row = run("demo-20261123-110429-c691", "demo", RunStatus::Running, None, 100, 500);
+    row.started = 2e9;
+    row.dir = dir;
+    app.runs.runs.push(row);
+    play(&mut app, "4g<space><left>");
+    shows(&app, " epoch 1.9");
+    assert_eq!(app.watched(), Vec::<std::path::PathBuf>::new());
+}
+
+#[test]
+fn one_chart_takes_the_screen_and_its_keys() {
+    let mut app = training(120, 40, "demo", 330);
+    play(&mut app, "f<left>");
+    shows(&app, " epoch 5.00 ");
+    assert!(!text(&app).contains("grad norm"));
+    assert_eq!(play(&mut app, "<space>"), [Effect::Tell(Command::Pause)], "the training is still at hand");
+    play(&mut app, "<tab>");
+    shows(&app, "Accuracy");
+    play(&mut app, "+<esc>");
+    assert!(app.live.is_full, "the cursor goes first, then the zoom, then the full chart");
+    play(&mut app, "<esc><esc>");
+    assert!(!app.live.is_full);
+    shows(&app, "grad norm");
+    play(&mut app, "f+f");
+    assert!(!app.live.is_full && !app.live.chart.is_zoomed());
+}
+
+#[test]
+fn a_thousand_runs_are_no_burden() {
+    let mut app = app(200, 60);
+    let all: Vec<_> = (0..1000)
+        .map(|number| {
+            let name = format!("demo-20261123-{number:06}-0000");
+            let mut row = run(&name, "demo", RunStatus::Finished, Some(f64::from(number) / 1e3), 500, 500);
+            row.started += f64::from(number);
+            row
+        })
+        .collect();
+    update(&mut app, Msg::Listed { experiments: Ok(experiments()), runs: all });
+    let begun = std::time::Instant::now();
+    for keys in ["j", "<end>", "4", "j", "<end>", "s"] {
+        play(&mut app, keys);
+        buffer(&app);
+    }
+    let taken = begun.elapsed() / 6;
+    assert!(taken.as_secs_f64() < 0.02, "{taken:?} a key and its frame");
 }
 
 #[test]

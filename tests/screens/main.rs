@@ -160,6 +160,42 @@ fn infer_screen_of_a_pair() {
 }
 
 #[test]
+fn live_screen_with_one_chart() {
+    snapshot("live-full", |width, height| {
+        let mut app = training(width, height, "demo", 330);
+        play(&mut app, "f<left><left><left><left><left><left><left><left><left><left>+yaa");
+        app
+    });
+}
+
+#[test]
+fn compare_screen() {
+    snapshot("compare", |width, height| {
+        let mut app = comparing(width, height);
+        play(&mut app, "<left><left><left><left><left><left><left><left><left><left>");
+        app
+    });
+}
+
+#[test]
+fn compare_screen_of_scores_and_differences() {
+    snapshot("compare-scores", |width, height| {
+        let mut app = comparing(width, height);
+        play(&mut app, "<tab><tab>dssss");
+        app
+    });
+}
+
+#[test]
+fn compare_screen_with_nothing_marked() {
+    snapshot("compare-empty", |width, height| {
+        let mut app = app(width, height);
+        play(&mut app, "4/demo");
+        app
+    });
+}
+
+#[test]
 fn help_screen() {
     snapshot("help", |width, height| {
         let mut app = app(width, height);
@@ -191,6 +227,8 @@ fn quit_popup() {
 fn ascii_screens_are_ascii() {
     for tab in Tab::ALL {
         let mut app = training(120, 40, "demo", 330);
+        let effects = play(&mut app, "4<space>j<space><left>");
+        answer_collects(&mut app, &effects);
         app.theme = Theme { palette: Palette::None, ascii: true };
         app.tab = tab;
         let text = text(&app);
@@ -203,6 +241,8 @@ fn ascii_screens_are_ascii() {
 fn without_colour_nothing_is_coloured() {
     for tab in Tab::ALL {
         let mut app = training(120, 40, "demo", 330);
+        let effects = play(&mut app, "4<space>j<space><left>");
+        answer_collects(&mut app, &effects);
         app.theme = Theme { palette: Palette::None, ascii: false };
         app.tab = tab;
         for cell in &buffer(&app).content {
@@ -219,6 +259,14 @@ fn every_size_is_drawn_without_harm() {
         app(0, 0),
         training(0, 0, "sst-distilbert", 0),
     ];
+    for keys in ["<right>+", "<tab>d", "/x", ")))y<left>"] {
+        let mut app = comparing(0, 0);
+        play(&mut app, keys);
+        apps.push(app);
+    }
+    let mut full = training(0, 0, "demo", 330);
+    play(&mut full, "f<left>+");
+    apps.push(full);
     for keys in ["e", "n", "e<down><down><enter>", "?", "/demo"] {
         let mut app = app(0, 0);
         play(&mut app, keys);

@@ -4,8 +4,9 @@ use crossterm::event::{Event as Input, KeyCode, KeyEvent, KeyModifiers};
 use glue_tui::catalog::Metric;
 use glue_tui::event::Event;
 use glue_tui::predict::Verdict;
+use glue_tui::run::history::History;
 use glue_tui::run::{Repeats, RunRow, RunStatus, Said};
-use glue_tui::spec::Experiments;
+use glue_tui::spec::{Experiments, RunSpec};
 use glue_tui::tui::app::{App, ExperimentRow};
 use glue_tui::tui::msg::{Effect, Msg, Opened};
 use glue_tui::tui::theme::{Palette, Theme};
@@ -149,6 +150,7 @@ pub(crate) fn named(name: &str) -> (KeyCode, KeyModifiers) {
         "up" => KeyCode::Up,
         "down" => KeyCode::Down,
         "left" => KeyCode::Left,
+        "right" => KeyCode::Right,
         "end" => KeyCode::End,
         "backspace" => KeyCode::Backspace,
         "space" => KeyCode::Char(' '),
@@ -257,5 +259,45 @@ pub(crate) fn judging(width: u16, height: u16, text: &str) -> App {
             play(&mut app, "<enter>");
         }
     }
+    app
+}
+
+/// What the logs of a run say that went like the recorded one with losses `factor` times as high, for the
+/// first `count` of its events.
+pub(crate) fn like_recorded(factor: f64, count: usize) -> History {
+    let mut history = History::default();
+    for mut event in recorded().into_iter().take(count) {
+        match &mut event {
+            Event::Step(step) => step.loss *= factor,
+            Event::Eval(eval) => {
+                eval.scores.loss *= factor;
+                eval.scores.accuracy /= factor.sqrt();
+            }
+            _ => {}
+        }
+        history.fold(&event);
+    }
+    history
+}
+
+/// Answers the effects that ask for the logs of runs: each run is a little worse than the one before.
+pub(crate) fn answer_collects(app: &mut App, effects: &[Effect]) {
+    for effect in effects {
+        let Effect::Collect(dir) = effect else { continue };
+        let place = app.compare.marks.iter().position(|mark| mark.dir == *dir).unwrap();
+        let seed = 42 + place as u64 % 2;
+        let learning_rate = [5e-4, 2e-5, 1e-4][place % 3];
+        let spec = RunSpec { learning_rate, seed, ..glue_tui::spec::built_in("demo") };
+        let count = if place == 1 { 260 } else { usize::MAX };
+        let histories = vec![like_recorded(1.0 + 0.25 * place as f64, count)];
+        update(app, Msg::Replayed { dir: dir.clone(), result: Ok((spec, histories)) });
+    }
+}
+
+/// The Compare screen with the first three runs marked.
+pub(crate) fn comparing(width: u16, height: u16) -> App {
+    let mut app = app(width, height);
+    let effects = play(&mut app, "4<space>j<space>j<space>");
+    answer_collects(&mut app, &effects);
     app
 }

@@ -10,6 +10,7 @@ use crate::run::queue::Entry;
 use crate::spec::{Interval, Origin, RunSpec, Schedule};
 use crate::tui::app::{App, ExperimentRow};
 use crate::tui::theme::{Role, Theme};
+use crate::tui::widgets::line_chart::ChartView;
 use crate::tui::widgets::{airy_pane, cut, fixed, put, wrap};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -222,6 +223,6 @@ fn draw_run(app: &App, run: &RunRow, area: Rect, buffer: &mut Buffer) {
     if chart.height >= 7 {
         put(buffer, chart.x, chart.y, chart.width, "Loss", theme.style(Role::Title));
         let chart = Rect { y: chart.y + 1, height: chart.height - 1, ..chart };
-        panes::draw_loss(app, history, chart, buffer);
+        panes::draw_loss(app, history, ChartView::default(), chart, buffer);
     }
 }

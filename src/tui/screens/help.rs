@@ -37,10 +37,10 @@ pub fn draw(app: &App, area: Rect, buffer: &mut Buffer, first: usize) {
 
 /// Headings (with an empty sentence), keys and what they do; the keys of the screen in front first.
 pub(super) fn lines(app: &App) -> Vec<(String, String)> {
-    let behind = input::place_behind_popup(app);
-    let rest = Place::ALL.into_iter().filter(|place| *place != behind && *place != Place::Everywhere);
+    let behind = input::places_behind_popup(app);
+    let rest = Place::ALL.into_iter().filter(|place| !behind.contains(place) && *place != Place::Everywhere);
     let mut lines = Vec::new();
-    for place in [behind, Place::Everywhere].into_iter().chain(rest) {
+    for place in behind.iter().copied().chain([Place::Everywhere]).chain(rest) {
         let bindings = BINDINGS.iter().filter(|binding| binding.place == place);
         let mut rows: Vec<(String, String)> =
             bindings.map(|binding| (binding.keys(app.theme), binding.sentence.to_string())).collect();

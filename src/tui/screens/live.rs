@@ -6,11 +6,12 @@ use super::run_view::RunView;
 use super::{infer, steer};
 use crate::event::{Command, Progress, SplitName, Status, Unit};
 use crate::format;
-use crate::run::history::Phase;
+use crate::run::history::{History, Phase};
 use crate::tui::app::{App, Tab};
 use crate::tui::msg::{Action, Effect, Work};
 use crate::tui::theme::{Role, Theme};
 use crate::tui::widgets::bars::bar;
+use crate::tui::widgets::line_chart::ChartView;
 use crate::tui::widgets::{cut, put, put_right};
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Constraint, Layout, Rect};
@@ -21,10 +22,14 @@ use unicode_width::UnicodeWidthStr;
 pub const WIDE: u16 = 100;
 
 /// How the curves are looked at.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct LiveView {
     /// Whether the scores are shown where only one chart fits.
     pub shows_score: bool,
+    /// Whether one chart has the whole screen, and takes keys.
+    pub is_full: bool,
+    /// How the charts are looked at.
+    pub chart: ChartView,
     /// Lines that the log is scrolled back.
     pub back: usize,
 }
@@ -53,7 +58,8 @@ pub fn view(app: &mut App, dir: PathBuf) -> Vec<Effect> {
     }
     let peeked = app.runs.peeked.as_ref().filter(|peeked| peeked.0 == dir);
     let seeds = peeked.map_or(Vec::new(), |peeked| peeked.1.clone());
-    let experiment = app.runs.run().map_or(String::new(), |run| run.experiment.clone());
+    let row = app.runs.runs.iter().find(|run| run.dir == dir);
+    let experiment = row.map_or(String::new(), |run| run.experiment.clone());
     app.viewed = Some(RunView::past(crate::spec::built_in(&experiment), dir.clone(), seeds));
     vec![Effect::Replay(dir)]
 }
@@ -89,14 +95,26 @@ pub fn act(app: &mut App, action: Action) -> Vec<Effect> {
         }
         Action::Down => app.live.back = app.live.back.saturating_sub(1),
         Action::Last => app.live.back = 0,
+        Action::Chart(key) => app.live.chart.apply(key),
+        Action::FullChart => show_full(app, !app.live.is_full),
+        Action::Back if app.live.is_full && app.live.chart.back() => {}
+        Action::Back if app.live.is_full => show_full(app, false),
         Action::Back => {
             app.viewed = None;
             app.live.back = 0;
-            app.go(Tab::Runs);
+            app.go(if app.before == Tab::Compare { Tab::Compare } else { Tab::Runs });
+            return vec![Effect::Refresh];
         }
         _ => {}
     }
     Vec::new()
+}
+
+/// One chart over the whole screen, or all panes again: with all that there is, as they have no keys to
+/// look closer.
+fn show_full(app: &mut App, is_full: bool) {
+    app.live.is_full = is_full;
+    while app.live.chart.back() {}
 }
 
 /// Draws the screen.
@@ -108,6 +126,10 @@ pub fn draw(app: &App, area: Rect, buffer: &mut Buffer) {
     let [head, body] = Layout::vertical([Constraint::Length(2), Constraint::Fill(1)]).areas(area);
     draw_head(app, run, head, buffer);
     let history = run.history();
+    if app.live.is_full {
+        draw_chart(app, history, body, buffer);
+        return;
+    }
     let low = match body.height {
         0..=15 => 5,
         16..=24 => 8,
@@ -125,14 +147,19 @@ pub fn draw(app: &App, area: Rect, buffer: &mut Buffer) {
         draw_scores(app, run, table, buffer);
         draw_log(app, history, log, buffer);
     } else {
-        if app.live.shows_score {
-            draw_score_pane(app, history, charts, buffer);
-        } else {
-            draw_loss_pane(app, history, charts, buffer);
-        }
+        draw_chart(app, history, charts, buffer);
         let [step, log] = Layout::horizontal([Constraint::Length(26), Constraint::Fill(1)]).areas(panes);
         draw_step(app, history, step, buffer);
         draw_log(app, history, log, buffer);
+    }
+}
+
+/// The one chart that is shown.
+fn draw_chart(app: &App, history: &History, area: Rect, buffer: &mut Buffer) {
+    if app.live.shows_score {
+        draw_score_pane(app, history, area, buffer);
+    } else {
+        draw_loss_pane(app, history, area, buffer);
     }
 }
 
@@ -345,7 +372,7 @@ pub fn draw_tiny(app: &App, area: Rect, buffer: &mut Buffer) {
         let (what, _, far) = work(progress);
         rows.push((format!("{what} {far}"), Role::Text));
     }
-    if let Some((_, loss)) = history.loss_smooth.last_finite() {
+    if let Some(loss) = history.loss.smoothed(app.live.chart.smoothing() * history.total_steps() as f64) {
         rows.push((format!("train loss {}", format::loss(loss)), Role::Train));
     }
     if let Some(eval) = history.latest.get(&SplitName::Validation) {

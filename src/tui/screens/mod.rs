@@ -1,5 +1,6 @@
 //! One file for each screen: its state, what keys do to it, how it is drawn.
 
+pub mod compare;
 mod details;
 pub mod form;
 pub mod help;

@@ -6,48 +6,76 @@ use super::scores;
 use crate::catalog::Metric;
 use crate::event::{Eval, SplitName};
 use crate::format;
+use crate::run::course::{Axis, Course};
 use crate::run::history::{History, LogKind};
-use crate::run::series::Series;
+use crate::run::series::{Series, Sight};
 use crate::tui::app::App;
 use crate::tui::theme::Role;
 use crate::tui::widgets::bars::spark;
-use crate::tui::widgets::line_chart::{Curve, LineChart, Look};
+use crate::tui::widgets::line_chart::{ChartView, Curve, LineChart, Look};
 use crate::tui::widgets::{airy_pane, cut, pane, put, wrap};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::widgets::Widget;
 use unicode_width::UnicodeWidthStr;
 pub(super) fn draw_loss_pane(app: &App, history: &History, area: Rect, buffer: &mut Buffer) {
-    let block = pane(app.theme, "Loss", false);
+    let title = format!("Loss{}", looked_at(&app.live.chart));
+    let block = pane(app.theme, &title, app.live.is_full);
     let inner = block.inner(area);
     block.render(area, buffer);
-    draw_loss(app, history, inner, buffer);
+    draw_loss(app, history, app.live.chart, inner, buffer);
+}
+
+/// What is unusual in how a chart is looked at, for the end of its title.
+pub(super) fn looked_at(view: &ChartView) -> String {
+    let mut words = String::new();
+    if view.smoothing() != ChartView::default().smoothing() {
+        words += &match view.smoothing() {
+            0.0 => ", not smoothed".to_string(),
+            share => format!(", smoothed over {} %", format::real(100.0 * share)),
+        };
+    }
+    if view.is_log {
+        words += ", logarithmic";
+    }
+    words
 }
 
 /// Draws the losses of training and validation.
-pub(super) fn draw_loss(app: &App, history: &History, area: Rect, buffer: &mut Buffer) {
-    let mut curves = vec![
-        Curve { name: "", role: Role::TrainRaw, look: Look::Line, series: &history.loss },
-        Curve { name: "train", role: Role::Train, look: Look::Line, series: &history.loss_smooth },
-    ];
+pub(super) fn draw_loss(app: &App, history: &History, view: ChartView, area: Rect, buffer: &mut Buffer) {
+    let line = Curve {
+        name: "train",
+        role: Role::Train,
+        look: Look::Line,
+        series: &history.loss,
+        course: &history.course,
+        is_smoothed: true,
+    };
+    let mut curves = Vec::new();
+    if view.smoothing() > 0.0 {
+        curves.push(Curve { name: "", role: Role::TrainRaw, is_smoothed: false, ..line });
+    }
+    curves.push(line);
     if let Some(series) = history.score(SplitName::Validation, Metric::Loss) {
         curves.push(Curve {
             name: "validation",
             role: Role::Validation,
             look: Look::Points("●", "o"),
             series,
+            course: &history.course,
+            is_smoothed: false,
         });
     }
     let chart = LineChart {
         curves: &curves,
+        view,
         steps: history.total_steps(),
-        steps_per_epoch: steps_per_epoch(history),
         percent: false,
         reference: None,
         empty: "the loss of the first step comes here",
         theme: app.theme,
     };
-    chart.render(area, buffer);
+    chart.draw(area, buffer);
 }
 
 pub(super) fn draw_score_pane(app: &App, history: &History, area: Rect, buffer: &mut Buffer) {
@@ -61,9 +89,11 @@ pub(super) fn draw_score_pane(app: &App, history: &History, area: Rect, buffer: 
         Metric::F1 => "F1",
         Metric::MatthewsCorrelation => "Matthews correlation",
     };
-    let title = format!("{name}{best}");
+    let view = app.live.chart;
+    let is_log = if view.is_log { ", logarithmic" } else { "" };
+    let title = format!("{name}{best}{is_log}");
     let title = cut(app.theme, &title, (area.width as usize).saturating_sub(6));
-    let block = pane(app.theme, &title, false);
+    let block = pane(app.theme, &title, app.live.is_full);
     let inner = block.inner(area);
     block.render(area, buffer);
     let looks = [
@@ -75,23 +105,26 @@ pub(super) fn draw_score_pane(app: &App, history: &History, area: Rect, buffer: 
         .into_iter()
         .filter_map(|(split, look)| {
             let series = history.score(split, metric)?;
-            Some(Curve { name: split.name(), role: scores::split_role(split), look, series })
+            Some(Curve {
+                name: split.name(),
+                role: scores::split_role(split),
+                look,
+                series,
+                course: &history.course,
+                is_smoothed: false,
+            })
         })
         .collect();
     let chart = LineChart {
         curves: &curves,
+        view,
         steps: history.total_steps(),
-        steps_per_epoch: steps_per_epoch(history),
         percent: metric != Metric::Loss,
         reference: history.best.map(|best| best.value),
         empty: "the first score comes here",
         theme: app.theme,
     };
-    chart.render(inner, buffer);
-}
-
-fn steps_per_epoch(history: &History) -> u64 {
-    history.started.as_ref().map_or(0, |started| started.steps_per_epoch)
+    chart.draw(inner, buffer);
 }
 
 pub(super) fn draw_step(app: &App, history: &History, area: Rect, buffer: &mut Buffer) {
@@ -173,7 +206,8 @@ fn lines_of_parts(text: &str, width: usize) -> Vec<String> {
 /// A curve from its first step to its last in at most `width` values.
 fn course(series: &Series, width: usize) -> Vec<f64> {
     let last = series.last().map_or(0.0, |(step, _)| step as f64);
-    let columns = series.columns(0.0, last, width);
+    let sight = Sight { from: 0.0, to: last, columns: width, span: 0.0 };
+    let columns = series.columns(Course::default().ruler(Axis::Step), sight);
     columns.iter().filter(|column| column.finite > 0).map(|column| column.mean).collect()
 }
 

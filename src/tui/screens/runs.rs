@@ -352,6 +352,7 @@ fn draw_list(app: &App, area: Rect, buffer: &mut Buffer) -> Option<Position> {
 fn draw_lines(app: &App, area: Rect, buffer: &mut Buffer) {
     let (runs, theme) = (&app.runs, app.theme);
     let lines = runs.lines();
+    // A heading, or the number of a line: its text is only made when it is in sight.
     let mut rows: Vec<(String, Role, Option<usize>)> = Vec::new();
     let head =
         |rows: &mut Vec<(String, Role, Option<usize>)>, text: String, role| rows.push((text, role, None));
@@ -372,7 +373,7 @@ fn draw_lines(app: &App, area: Rect, buffer: &mut Buffer) {
             head(&mut rows, text, role);
         }
         let role = if number == runs.at { Role::Selected } else { role_of(app, line) };
-        rows.push((text_of(app, line, number, area.width as usize), role, Some(number)));
+        rows.push((String::new(), role, Some(number)));
     }
     if section != Section::PastRuns && runs.is_listed {
         head(&mut rows, String::new(), Role::Text);
@@ -389,8 +390,14 @@ fn draw_lines(app: &App, area: Rect, buffer: &mut Buffer) {
     let first = (at + 2).saturating_sub(height).min(rows.len().saturating_sub(height));
     for (row, (text, role, number)) in rows.iter().skip(first).take(height).enumerate() {
         let y = area.y + row as u16;
-        let text =
-            if *number == Some(runs.at) { fixed(theme, text, area.width as usize) } else { text.clone() };
+        let width = area.width as usize;
+        let text = match number {
+            Some(number) if *number == runs.at => {
+                fixed(theme, &text_of(app, &lines[*number], *number, width), width)
+            }
+            Some(number) => text_of(app, &lines[*number], *number, width),
+            None => text.clone(),
+        };
         put(buffer, area.x, y, area.width, &text, theme.style(*role));
     }
 }

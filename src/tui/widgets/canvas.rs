@@ -1,4 +1,4 @@
-//! A sheet of braille dots for up to 255 curves.
+//! A sheet of braille dots for any number of curves.
 
 /// Dots, two by four a cell, with the curve that each cell belongs to.
 pub struct Canvas {
@@ -6,7 +6,7 @@ pub struct Canvas {
     pub width: usize,
     height: usize,
     bits: Vec<u8>,
-    owner: Vec<u8>,
+    owner: Vec<u16>,
 }
 
 impl Canvas {
@@ -16,7 +16,7 @@ impl Canvas {
     }
 
     /// Sets a dot for `curve`. A cell shows one curve only: the one in front takes it.
-    pub fn set(&mut self, x: usize, y: usize, curve: u8) {
+    pub fn set(&mut self, x: usize, y: usize, curve: u16) {
         const LEFT: [u8; 4] = [0x01, 0x02, 0x04, 0x40];
         const RIGHT: [u8; 4] = [0x08, 0x10, 0x20, 0x80];
         let (column, row) = (x / 2, y / 4);
@@ -32,14 +32,14 @@ impl Canvas {
     }
 
     /// A line of dots from one row to another.
-    pub fn vertical(&mut self, x: usize, from: usize, to: usize, curve: u8) {
+    pub fn vertical(&mut self, x: usize, from: usize, to: usize, curve: u16) {
         for y in from.min(to)..=from.max(to) {
             self.set(x, y, curve);
         }
     }
 
     /// A line that leaves no hole between columns.
-    pub fn line(&mut self, (x0, y0): (usize, usize), (x1, y1): (usize, usize), curve: u8) {
+    pub fn line(&mut self, (x0, y0): (usize, usize), (x1, y1): (usize, usize), curve: u16) {
         let width = (x1 - x0).max(1) as f64;
         let at = |x: usize| y0 as f64 + (y1 as f64 - y0 as f64) * (x - x0) as f64 / width;
         let mut before = y0;
@@ -55,7 +55,7 @@ impl Canvas {
         }
     }
     /// Every cell with a dot in it: column, row, its braille character, its curve.
-    pub fn cells(&self) -> impl Iterator<Item = (usize, usize, char, u8)> {
+    pub fn cells(&self) -> impl Iterator<Item = (usize, usize, char, u16)> {
         self.bits.iter().zip(&self.owner).enumerate().filter(|(_, (bits, _))| **bits > 0).map(
             |(cell, (bits, owner))| {
                 let braille = char::from_u32(0x2800 + u32::from(*bits)).unwrap_or(' ');

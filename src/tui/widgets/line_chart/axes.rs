@@ -1,137 +1,137 @@
-//! The axes of a chart: ends and ticks, and what stands at them.
+//! What stands at the axes of a chart: values to the left, places below, the cursor.
 
+use super::scale::{Scale, nice};
 use super::{AXIS, LineChart};
 use crate::format;
+use crate::run::course::Axis;
 use crate::tui::theme::Role;
 use crate::tui::widgets::put;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use unicode_width::UnicodeWidthStr;
 
-/// The least that a chart of shares spans.
-const LEAST_PERCENT: f64 = 0.05;
-
-/// The value axis: ends, distance of the ticks, and whether values above the end are cut off.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct Scale {
-    pub(super) from: f64,
-    pub(super) to: f64,
-    pub(super) tick: f64,
-}
-
-impl Scale {
-    /// Row of dots of a value, from the top; values outside are moved to the edge.
-    pub(super) fn dot(self, value: f64, height: u16) -> usize {
-        let dots = f64::from(height) * 4.0 - 1.0;
-        let share = (self.to - value) / (self.to - self.from);
-        (share * dots).round().clamp(0.0, dots) as usize
-    }
-}
+/// Seconds between two ticks of time.
+const SECONDS: [f64; 17] = [
+    1.0, 2.0, 5.0, 10.0, 15.0, 30.0, 60.0, 120.0, 300.0, 600.0, 900.0, 1800.0, 3600.0, 7200.0, 10_800.0,
+    21_600.0, 43_200.0,
+];
+/// Seconds of a day.
+const DAY: f64 = 86_400.0;
 
 impl LineChart<'_> {
-    pub(super) fn scale(&self, (low, high): (f64, f64), height: u16) -> Scale {
-        let low = if !self.percent && low > 0.0 && low < 0.6 * high { 0.0 } else { low };
-        // Scores that differ by a hair must not look as if they were worlds apart.
-        let (low, high) = if self.percent && high - low < LEAST_PERCENT {
-            let middle = f64::midpoint(low, high);
-            (middle - LEAST_PERCENT / 2.0, middle + LEAST_PERCENT / 2.0)
-        } else {
-            (low, high)
-        };
-        let span = if high > low { high - low } else { (0.1 * high.abs()).max(0.01) };
-        let tick = nice(span / f64::from((height / 3).clamp(1, 5)));
-        let mut from = (low / tick).floor() * tick;
-        let mut to = (high / tick).ceil() * tick;
-        if to - from < tick / 2.0 {
-            (from, to) = (from - tick, to + tick);
-        }
-        if self.percent && high <= 1.0 {
-            to = to.min(1.0);
-        }
-        if low >= 0.0 {
-            from = from.max(0.0);
-        }
-        Scale { from, to, tick }
-    }
-
-    fn label(&self, value: f64, tick: f64) -> String {
-        let (value, tick) = if self.percent { (100.0 * value, 100.0 * tick) } else { (value, tick) };
-        if value.abs() >= 1000.0 {
-            return format::short(value);
-        }
-        let decimals = (-(tick.log10() + 1e-9).floor()).clamp(0.0, 4.0) as usize;
-        format!("{value:.decimals$}")
-    }
-
-    pub(super) fn draw_axes(&self, buffer: &mut Buffer, plot: Rect, foot: bool, scale: Scale) {
+    pub(super) fn draw_values(&self, buffer: &mut Buffer, plot: Rect, scale: &Scale) {
         let theme = self.theme;
         let (frame, muted) = (theme.style(Role::Frame), theme.style(Role::Muted));
         for y in plot.top()..plot.bottom() {
             put(buffer, plot.x - 1, y, 1, theme.sign("│", "|"), frame);
         }
-        let ticks = ((scale.to - scale.from) / scale.tick).round() as u64;
         let mut free = plot.bottom();
-        for tick in 0..=ticks.min(20) {
-            let value = scale.from + tick as f64 * scale.tick;
-            let y = plot.y + scale.dot(value, plot.height) as u16 / 4;
+        for (value, label) in scale.ticks.iter().zip(self.tick_labels(scale)) {
+            let y = plot.y + scale.dot(*value, plot.height) as u16 / 4;
             if y >= free {
                 continue;
             }
             free = y;
             put(buffer, plot.x - 1, y, 1, theme.sign("┤", "+"), frame);
-            let text = format!("{:>5}", self.label(value, scale.tick));
-            put(buffer, plot.x - AXIS, y, AXIS - 1, &text, muted);
-        }
-        if foot {
-            let line = theme.sign("└", "+").to_string() + &theme.sign("─", "-").repeat(plot.width as usize);
-            put(buffer, plot.x - 1, plot.bottom(), plot.width + 1, &line, frame);
-            self.draw_steps(buffer, plot);
+            put(buffer, plot.x - AXIS, y, AXIS - 1, &format!("{label:>5}"), muted);
         }
     }
 
-    /// Marks epochs below the axis, or steps when there is less than one epoch.
-    fn draw_steps(&self, buffer: &mut Buffer, plot: Rect) {
-        let end = self.end();
-        let epochs = if self.steps_per_epoch > 0 { end / self.steps_per_epoch as f64 } else { 0.0 };
-        let in_epochs = epochs >= 0.999;
-        let (unit, length) = if in_epochs { (self.steps_per_epoch as f64, epochs) } else { (1.0, end) };
-        let most = f64::from(plot.width / 8).clamp(1.0, 12.0);
-        let every = nice(length / most).max(1.0).round();
-        let (frame, muted) = (self.theme.style(Role::Frame), self.theme.style(Role::Muted));
+    /// Marks places below the plot, and says which one the cursor is at, if there is one (place and
+    /// column). The first place that is not zero has the axis' name before it.
+    pub(super) fn draw_places(
+        &self,
+        buffer: &mut Buffer,
+        plot: Rect,
+        (from, to): (f64, f64),
+        cursor: Option<(f64, usize)>,
+    ) {
+        let (axis, theme) = (self.view.axis, self.theme);
+        let (frame, muted) = (theme.style(Role::Frame), theme.style(Role::Muted));
+        let line = theme.sign("└", "+").to_string() + &theme.sign("─", "-").repeat(plot.width as usize);
+        put(buffer, plot.x - 1, plot.bottom(), plot.width + 1, &line, frame);
+        let taken = cursor.map(|(place, x)| self.draw_place(buffer, plot, x, place));
+        let span = to - from;
+        let every = distance(axis, span, f64::from(plot.width / 8).clamp(1.0, 12.0));
         let mut free = plot.x;
-        let mut number = 0.0;
-        while number <= length + 1e-6 {
-            let x = plot.x + (number * unit / end * f64::from(plot.width - 1)).round() as u16;
-            let first = number == every;
-            let mut text = if in_epochs { format!("{number}") } else { format::short(number) };
-            if !in_epochs && number < 1000.0 {
-                text = format!("{number}");
-            }
-            if first {
-                let word = if in_epochs { "epoch" } else { "step" };
-                text = format!("{word} {text}");
+        let mut is_named = false;
+        let mut number = (from / every - 1e-9).ceil();
+        while number * every <= to + 1e-9 * span {
+            let place = number * every;
+            let x = plot.x + ((place - from) / span * f64::from(plot.width - 1)).round() as u16;
+            let mut text = tick_text(axis, place, every, to);
+            if !is_named && number > 0.0 {
+                text = format!("{} {text}", axis.name());
             }
             let width = text.width() as u16;
             let start =
                 x.saturating_sub(width / 2).clamp(plot.x, (plot.right()).saturating_sub(width).max(plot.x));
-            if start >= free && start + width <= plot.right() {
-                put(buffer, x, plot.bottom(), 1, self.theme.sign("┬", "+"), frame);
+            let is_taken = taken.is_some_and(|(left, right)| start < right && start + width > left);
+            if start >= free && start + width <= plot.right() && !is_taken {
+                put(buffer, x, plot.bottom(), 1, theme.sign("┬", "+"), frame);
                 put(buffer, start, plot.bottom() + 1, width, &text, muted);
                 free = start + width + 1;
+                is_named |= number > 0.0;
             }
-            number += every;
+            number += 1.0;
+        }
+    }
+
+    /// A line at column `x` of the plot, behind the curves.
+    pub(super) fn draw_cursor(&self, buffer: &mut Buffer, plot: Rect, x: usize) {
+        for y in plot.top()..plot.bottom() {
+            put(buffer, plot.x + x as u16, y, 1, self.theme.sign("┊", ":"), self.theme.style(Role::Key));
+        }
+    }
+
+    /// Says which place the cursor is at, below the plot; returns the columns that it takes.
+    fn draw_place(&self, buffer: &mut Buffer, plot: Rect, x: usize, place: f64) -> (u16, u16) {
+        let text = format!(" {} {} ", self.view.axis.name(), place_text(self.view.axis, place));
+        let width = text.width() as u16;
+        let middle = (plot.x + x as u16).saturating_sub(width / 2);
+        let start = middle.clamp(plot.x, plot.right().saturating_sub(width).max(plot.x));
+        let style = self.theme.style(Role::Selected);
+        put(buffer, start, plot.bottom() + 1, plot.right().saturating_sub(start), &text, style);
+        (start, start + width)
+    }
+}
+
+/// The distance of at most about `most` ticks over `span`.
+fn distance(axis: Axis, span: f64, most: f64) -> f64 {
+    let least = span / most;
+    match axis {
+        Axis::Step | Axis::Examples => nice(least).max(1.0).round(),
+        Axis::Epoch if span >= 0.999 => nice(least).max(1.0),
+        Axis::Epoch => nice(least),
+        Axis::Time => {
+            let found = SECONDS.into_iter().find(|seconds| *seconds >= least);
+            found.unwrap_or_else(|| nice(least / DAY).max(1.0) * DAY)
         }
     }
 }
 
-/// The nearest of 1, 2, 5 × 10ⁿ at or above `step`.
-fn nice(step: f64) -> f64 {
-    if !(step.is_finite() && step > 0.0) {
-        return 1.0;
+/// A place with a tick: as many decimals as the ticks need, all in the unit of the last one.
+fn tick_text(axis: Axis, place: f64, every: f64, last: f64) -> String {
+    let (unit, sign) = match axis {
+        Axis::Time => return format::duration(place),
+        _ if last >= 1e6 => (1e6, "M"),
+        _ if last >= 1e4 => (1e3, "k"),
+        _ => (1.0, ""),
+    };
+    if place == 0.0 {
+        return "0".into();
     }
-    let power = 10f64.powf(step.log10().floor());
-    let steps = [1.0, 2.0, 5.0, 10.0].map(|factor| factor * power);
-    steps.into_iter().find(|nice| *nice >= step * (1.0 - 1e-9)).unwrap_or(10.0 * power)
+    let decimals = (-(every / unit).log10() - 1e-9).ceil().clamp(0.0, 6.0) as usize;
+    format!("{:.decimals$}{sign}", place / unit)
+}
+
+/// A place as exactly as one may want to read it.
+fn place_text(axis: Axis, place: f64) -> String {
+    match axis {
+        Axis::Epoch => format!("{place:.2}"),
+        Axis::Step | Axis::Examples => format::count(place.round() as u64),
+        Axis::Time => format::duration(place),
+    }
 }
 
 #[cfg(test)]
@@ -139,8 +139,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn ticks_are_nice() {
-        assert_eq!([0.13, 1.0, 3.0, 7.0].map(nice), [0.2, 1.0, 5.0, 10.0]);
-        assert_eq!([0.0, f64::NAN].map(nice), [1.0, 1.0]);
+    fn places_are_told_apart() {
+        let text = |place, every, last| tick_text(Axis::Step, place, every, last);
+        assert_eq!([text(0.0, 2e5, 1e6), text(2e5, 2e5, 1e6), text(1e6, 2e5, 1e6)], ["0", "0.2M", "1.0M"]);
+        assert_eq!(
+            [text(345_000.0, 500.0, 346_000.0), text(345_500.0, 500.0, 346_000.0)],
+            ["345.0k", "345.5k"]
+        );
+        assert_eq!(text(801.0, 1.0, 801.0), "801");
+        assert_eq!(tick_text(Axis::Epoch, 0.25, 0.05, 0.3), "0.25");
+        assert_eq!(tick_text(Axis::Time, 90.0, 30.0, 200.0), "1:30");
+        assert_eq!(
+            [distance(Axis::Time, 3000.0, 6.0), distance(Axis::Time, 10.0 * DAY, 6.0)],
+            [600.0, 2.0 * DAY]
+        );
     }
 }

@@ -1,53 +1,35 @@
-//! Names and newest values at the ends of the curves.
+//! Names and values at the ends of the curves.
 
-use super::LineChart;
-use super::axes::Scale;
+use super::scale::Scale;
+use super::{AXIS, LineChart, Trace};
 use crate::tui::theme::Role;
 use crate::tui::widgets::put;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use unicode_width::UnicodeWidthStr;
 
+/// Cells of a value.
+const VALUE: u16 = 6;
+
 /// What stands at the end of a curve.
-pub(super) struct Label<'a> {
+struct Label<'a> {
     name: &'a str,
     value: String,
-    at: f64,
-    step: u64,
+    /// Row of dots of the curve's end.
+    dot: usize,
     role: Role,
-    lines: u16,
-}
-
-impl Label<'_> {
-    pub(super) fn width(&self) -> u16 {
-        let name = if self.lines > 1 { self.name.width() } else { 0 };
-        1 + name.max(self.value.width()) as u16
-    }
 }
 
 impl LineChart<'_> {
-    pub(super) fn labels(&self, height: u16) -> Vec<Label<'_>> {
-        let named = self.curves.iter().filter(|curve| !curve.name.is_empty());
-        let mut labels: Vec<Label<'_>> = named
-            .filter_map(|curve| {
-                let (step, value) = curve.series.last_finite()?;
-                let at = value;
-                Some(Label {
-                    name: curve.name,
-                    value: self.value(value),
-                    at,
-                    step,
-                    role: curve.role,
-                    lines: 2,
-                })
-            })
-            .collect();
-        if height < 2 * labels.len() as u16 {
-            for label in &mut labels {
-                label.lines = 1;
-            }
+    /// Cells that the labels take to the right of a chart of `width` × `height`: none where it is narrow.
+    pub(super) fn margin(&self, width: u16, height: u16) -> u16 {
+        let named = || self.curves.iter().filter(|curve| !curve.name.is_empty() && !curve.series.is_empty());
+        let lines = lines(named().count(), height);
+        let names = named().map(|curve| if lines > 1 { curve.name.width() as u16 } else { 0 });
+        match names.max() {
+            Some(name) if width >= 3 * (1 + name.max(VALUE) + AXIS) => 1 + name.max(VALUE),
+            _ => 0,
         }
-        labels
     }
 
     /// Puts the labels to the right of where the curves end, moved apart where they would meet.
@@ -56,30 +38,45 @@ impl LineChart<'_> {
         buffer: &mut Buffer,
         plot: Rect,
         margin: u16,
-        scale: Scale,
-        mut labels: Vec<Label<'_>>,
+        scale: &Scale,
+        traces: &[Trace],
+        readings: &[Option<f64>],
     ) {
-        labels.sort_by(|a, b| b.at.total_cmp(&a.at));
-        let last = labels.iter().map(|label| label.step).max().unwrap_or(0) as f64;
-        let x = plot.x + (last / self.end() * f64::from(plot.width - 1)).round() as u16 + 1;
+        let mut last = 0;
+        let mut labels = Vec::new();
+        for ((curve, trace), reading) in self.curves.iter().zip(traces).zip(readings) {
+            let Some(end) = trace.last.filter(|_| !curve.name.is_empty()) else { continue };
+            last = last.max(end);
+            let dot = scale.dot(trace.columns[end].mean, plot.height);
+            let value = reading.map_or("-".into(), |value| self.value(value));
+            labels.push(Label { name: curve.name, value, dot, role: curve.role });
+        }
+        labels.sort_by_key(|label| label.dot);
+        let lines = lines(labels.len(), plot.height);
+        let x = plot.x + (last / 2) as u16 + 1;
         let mut free = plot.y;
-        let mut below: u16 = labels.iter().map(|label| label.lines).sum();
+        let mut below = lines * labels.len() as u16;
         for label in labels {
-            let wanted = plot.y + scale.dot(label.at, plot.height) as u16 / 4;
+            let wanted = plot.y + label.dot as u16 / 4;
             let y = wanted.min(plot.bottom().saturating_sub(below)).max(free);
-            if y + label.lines > plot.bottom() {
+            if y + lines > plot.bottom() {
                 return;
             }
             let style = self.theme.style(label.role);
-            for line in y..y + label.lines {
+            for line in y..y + lines {
                 put(buffer, x, line, margin, &" ".repeat(margin as usize), self.theme.style(Role::Text));
             }
-            if label.lines > 1 {
+            if lines > 1 {
                 put(buffer, x + 1, y, margin - 1, label.name, style);
             }
-            put(buffer, x + 1, y + label.lines - 1, margin - 1, &label.value, style);
-            free = y + label.lines;
-            below -= label.lines;
+            put(buffer, x + 1, y + lines - 1, margin - 1, &label.value, style);
+            free = y + lines;
+            below -= lines;
         }
     }
+}
+
+/// Lines of each of so many labels: name and value, or only the value where that is too much.
+fn lines(labels: usize, height: u16) -> u16 {
+    if usize::from(height) < 2 * labels { 1 } else { 2 }
 }

@@ -1,26 +1,31 @@
-//! Curves over steps, drawn in braille: two by four dots a cell.
+//! Curves drawn in braille, two by four dots a cell, over steps, epochs, time or examples.
 //!
 //! A column of dots shows the lowest and highest of all points that fall into it, so that a spike
-//! is seen however long the run. It reads one entry per column of dots, never the points. A value
+//! is seen however long the run. It reads some buckets per column of dots, never the points. A value
 //! that is not a finite number is a gap. Without Unicode each curve has its own character.
 
 mod axes;
 mod labels;
+mod scale;
+mod view;
+
+pub use view::{ChartKey, ChartView};
 
 use super::canvas::Canvas;
 use super::put;
 use crate::format;
-use crate::run::series::{Column, Series};
+use crate::run::course::Course;
+use crate::run::series::{Column, Series, Sight};
 use crate::tui::theme::{Role, Theme};
-use axes::Scale;
-use labels::Label;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
-use ratatui::widgets::Widget;
+use scale::Scale;
 use unicode_width::UnicodeWidthStr;
 
 /// Cells of the labels at the value axis, the axis included.
 const AXIS: u16 = 6;
+/// Cells between two signs along a marked curve.
+const SIGN_EVERY: usize = 24;
 
 /// How a curve is drawn.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,6 +34,8 @@ pub enum Look {
     Line,
     /// Few points with a sign on each and a line between; the second sign is for ASCII.
     Points(&'static str, &'static str),
+    /// A line with its sign here and there and at its end, so that it is told apart without colour.
+    Marked(&'static str, &'static str),
 }
 
 /// A curve of a chart.
@@ -42,6 +49,10 @@ pub struct Curve<'a> {
     pub look: Look,
     /// Its points.
     pub series: &'a Series,
+    /// What its steps are in other measures.
+    pub course: &'a Course,
+    /// Whether it is smoothed as the view says.
+    pub is_smoothed: bool,
 }
 
 /// A chart. Later curves are in front of earlier ones.
@@ -49,10 +60,10 @@ pub struct Curve<'a> {
 pub struct LineChart<'a> {
     /// The curves.
     pub curves: &'a [Curve<'a>],
-    /// Steps at the right end.
+    /// How they are looked at.
+    pub view: ChartView,
+    /// Steps that the chart has room for at least.
     pub steps: u64,
-    /// Steps of one epoch; 0 when not known.
-    pub steps_per_epoch: u64,
     /// Whether values are shares, shown times a hundred.
     pub percent: bool,
     /// A value to compare with, as a dashed line.
@@ -63,110 +74,154 @@ pub struct LineChart<'a> {
     pub theme: Theme,
 }
 
-impl Widget for &LineChart<'_> {
-    fn render(self, area: Rect, buffer: &mut Buffer) {
-        let area = area.intersection(buffer.area);
-        if area.width < AXIS + 4 || area.height < 2 {
-            return;
+/// A curve in columns of dots.
+struct Trace {
+    columns: Vec<Column>,
+    /// The last column that has a value.
+    last: Option<usize>,
+}
+
+impl Trace {
+    /// The value in a column, on the straight line between its neighbours where it has none itself.
+    fn read(&self, at: usize) -> Option<f64> {
+        let column = self.columns.get(at)?;
+        if column.finite > 0 {
+            return Some(column.mean);
         }
-        let Some(bounds) = self.bounds() else {
-            let y = area.y + area.height / 2;
-            let x = area.x + area.width.saturating_sub(self.empty.width() as u16) / 2;
-            put(buffer, x, y, area.width, self.empty, self.theme.style(Role::Muted));
-            return;
-        };
-        let foot = if area.height >= 5 { 2 } else { 0 };
-        let labels = self.labels(area.height - foot);
-        let widest = labels.iter().map(Label::width).max().unwrap_or(0);
-        let margin = if area.width >= 3 * (widest + AXIS) { widest } else { 0 };
-        let plot = Rect {
-            x: area.x + AXIS,
-            y: area.y,
-            width: area.width - AXIS - margin,
-            height: area.height - foot,
-        };
-        let scale = self.scale(bounds, plot.height);
-        self.draw_axes(buffer, plot, foot > 0, scale);
-        self.draw_curves(buffer, plot, scale);
-        if margin > 0 {
-            self.draw_labels(buffer, plot, margin, scale, labels);
+        let left = self.columns[..at].iter().rposition(|column| column.finite + column.not_finite > 0)?;
+        let right = self.columns[at..].iter().position(|column| column.finite + column.not_finite > 0)? + at;
+        let (before, after) = (&self.columns[left], &self.columns[right]);
+        if column.is_gap() || before.is_gap() || after.is_gap() {
+            return None;
         }
+        let share = (at - left) as f64 / (right - left) as f64;
+        Some(before.mean + share * (after.mean - before.mean))
     }
 }
 
 impl LineChart<'_> {
+    /// Draws the chart. Returns what each curve reads: at the cursor, or else at its end.
+    pub fn draw(&self, area: Rect, buffer: &mut Buffer) -> Vec<Option<f64>> {
+        let nothing = vec![None; self.curves.len()];
+        let area = area.intersection(buffer.area);
+        if area.width < AXIS + 4 || area.height < 2 {
+            return nothing;
+        }
+        let foot = if area.height >= 5 { 2 } else { 0 };
+        let height = area.height - foot;
+        let margin = self.margin(area.width, height);
+        let plot = Rect { x: area.x + AXIS, y: area.y, width: area.width - AXIS - margin, height };
+        let end = self.end();
+        let (from, to) = self.view.range(end);
+        let traces = self.traces((from, to), 2 * usize::from(plot.width));
+        let Some(scale) = self.scale(&traces, height) else {
+            let is_empty = self.curves.iter().all(|curve| curve.series.is_empty());
+            let text = if is_empty { self.empty } else { "there is no value here" };
+            let x = area.x + area.width.saturating_sub(text.width() as u16) / 2;
+            put(buffer, x, area.y + area.height / 2, area.width, text, self.theme.style(Role::Muted));
+            return nothing;
+        };
+        let cursor = self.view.cursor(end);
+        let cursor_at = cursor.map(|at| {
+            let share = if to > from { ((at - from) / (to - from)).clamp(0.0, 1.0) } else { 0.0 };
+            (share * f64::from(2 * plot.width - 1)).round() as usize
+        });
+        self.draw_values(buffer, plot, &scale);
+        if foot > 0 {
+            self.draw_places(buffer, plot, (from, to), cursor.zip(cursor_at.map(|at| at / 2)));
+        }
+        if let Some(at) = cursor_at {
+            self.draw_cursor(buffer, plot, at / 2);
+        }
+        self.draw_curves(buffer, plot, &scale, &traces);
+        let read = |trace: &Trace| match cursor_at {
+            Some(at) => trace.read(at),
+            None => trace.last.map(|at| trace.columns[at].last),
+        };
+        let readings: Vec<Option<f64>> = traces.iter().map(read).collect();
+        if margin > 0 {
+            self.draw_labels(buffer, plot, margin, &scale, &traces, &readings);
+        }
+        readings
+    }
+
+    /// A value of this chart as a person reads it, in at most six characters.
+    pub fn value(&self, value: f64) -> String {
+        match value {
+            value if self.percent => format!("{:.1}", 100.0 * value),
+            value if value != 0.0 && value.abs() < 1e-3 => format::learning_rate(value),
+            value => format::loss(value),
+        }
+    }
+
+    /// The place of the right end when nothing is zoomed.
     fn end(&self) -> f64 {
+        let ends = self.curves.iter().map(|curve| {
+            let last = curve.series.last().map_or(0, |(step, _)| step).max(self.steps);
+            curve.course.ruler(self.view.axis).at(last as f64)
+        });
+        let end = ends.fold(0.0, f64::max);
+        if end > 0.0 { end } else { 1.0 }
+    }
+
+    fn traces(&self, (from, to): (f64, f64), columns: usize) -> Vec<Trace> {
         let last = self.curves.iter().filter_map(|curve| curve.series.last()).map(|(step, _)| step).max();
-        self.steps.max(last.unwrap_or(0)).max(1) as f64
+        let span = self.view.smoothing() * self.steps.max(last.unwrap_or(0)) as f64;
+        let trace = |curve: &Curve<'_>| {
+            let span = if curve.is_smoothed { span } else { 0.0 };
+            let sight = Sight { from, to, columns, span };
+            let columns = curve.series.columns(curve.course.ruler(self.view.axis), sight);
+            let last = columns.iter().rposition(|column| column.finite > 0);
+            Trace { columns, last }
+        };
+        self.curves.iter().map(trace).collect()
     }
 
-    /// The lowest and highest value to show. Of extremes far above all else only the mark shows,
-    /// so that one spike does not flatten the rest.
-    fn bounds(&self) -> Option<(f64, f64)> {
-        let mut low = f64::INFINITY;
-        let mut highs = Vec::new();
-        let mut floor = f64::NEG_INFINITY;
-        for curve in self.curves {
-            let Some((min, max)) = curve.series.bounds() else { continue };
-            low = low.min(min);
-            match curve.look {
-                Look::Line => highs.extend(curve.series.extremes().map(|(.., max)| max)),
-                Look::Points(..) => floor = floor.max(max),
-            }
-        }
-        highs.sort_by(f64::total_cmp);
-        let highest = highs.last().copied().unwrap_or(f64::NEG_INFINITY).max(floor);
-        if !highest.is_finite() {
-            return None;
-        }
-        let usual = highs.get(highs.len().saturating_sub(1) * 98 / 100).copied().unwrap_or(floor).max(floor);
-        let high = if highs.len() >= 50 && highest > 3.0 * usual { 1.3 * usual } else { highest };
-        Some(match self.reference {
-            Some(reference) if reference.is_finite() => (low.min(reference), high.max(reference)),
-            _ => (low, high),
-        })
-    }
-
-    fn value(&self, value: f64) -> String {
-        if self.percent { format!("{:.1}", 100.0 * value) } else { format::loss(value) }
-    }
-
-    fn draw_curves(&self, buffer: &mut Buffer, plot: Rect, scale: Scale) {
+    fn draw_curves(&self, buffer: &mut Buffer, plot: Rect, scale: &Scale, traces: &[Trace]) {
         let theme = self.theme;
         let mut canvas = Canvas::new(plot.width as usize, plot.height as usize);
         let mut signs = Vec::new();
+        let mut points = 0;
         let mut cut_off = Vec::new();
-        let mut not_finite = 0;
-        for (number, curve) in self.curves.iter().enumerate() {
-            let columns = curve.series.columns(0.0, self.end(), 2 * canvas.width);
-            not_finite += if curve.name.is_empty() { 0 } else { curve.series.not_finite() };
+        for (number, (curve, trace)) in self.curves.iter().zip(traces).enumerate() {
             let mut before = None;
-            for (x, column) in columns.iter().enumerate() {
+            for (x, column) in trace.columns.iter().enumerate() {
                 if column.is_gap() {
                     before = None;
                 }
-                if column.finite == 0 {
+                if column.finite == 0 || !scale.shows(column.max) {
                     continue;
                 }
-                let y = draw_column(&mut canvas, (x, column), before, scale, plot.height, number as u8);
+                let y = draw_column(&mut canvas, (x, column), before, scale, plot.height, number as u16);
                 before = Some((x, y));
-                if column.max > scale.to * (1.0 + 1e-9) {
+                if scale.cuts_off(column.max) {
                     cut_off.push((x / 2, column.max));
                 }
-                if let Look::Points(sign, plain) = curve.look {
-                    signs.push((x / 2, y / 4, theme.sign(sign, plain), curve.role));
+                match curve.look {
+                    Look::Points(sign, plain) => {
+                        points += 1;
+                        signs.push((x / 2, y / 4, theme.sign(sign, plain), curve.role));
+                    }
+                    // Signs of neighbours are set apart, so that curves side by side keep theirs.
+                    Look::Marked(sign, plain)
+                        if trace.last == Some(x)
+                            || (x.is_multiple_of(2) && (x / 2 + 7 * number).is_multiple_of(SIGN_EVERY)) =>
+                    {
+                        signs.push((x / 2, y / 4, theme.sign(sign, plain), curve.role));
+                    }
+                    _ => {}
                 }
             }
         }
         self.draw_reference(buffer, plot, scale);
         self.blit(&canvas, buffer, plot);
-        // Signs only help while there are few of them.
-        if signs.len() <= canvas.width {
+        // Signs on points only help while there are few of them.
+        if points <= canvas.width * self.curves.len().min(4) {
             for (x, y, sign, role) in signs {
                 put(buffer, plot.x + x as u16, plot.y + y as u16, 1, sign, theme.style(role));
             }
         }
-        self.draw_troubles(buffer, plot, &cut_off, not_finite);
+        self.draw_troubles(buffer, plot, &cut_off);
     }
 
     fn blit(&self, canvas: &Canvas, buffer: &mut Buffer, plot: Rect) {
@@ -176,6 +231,7 @@ impl LineChart<'_> {
             let text: &str = match (self.theme.ascii, curve.look) {
                 (false, _) => braille.encode_utf8(&mut symbol),
                 (true, Look::Points(..)) => "-",
+                (true, Look::Marked(_, plain)) => plain,
                 (true, Look::Line) if curve.name.is_empty() => ".",
                 (true, Look::Line) => "*",
             };
@@ -184,8 +240,8 @@ impl LineChart<'_> {
         }
     }
 
-    fn draw_reference(&self, buffer: &mut Buffer, plot: Rect, scale: Scale) {
-        let Some(reference) = self.reference.filter(|value| value.is_finite()) else { return };
+    fn draw_reference(&self, buffer: &mut Buffer, plot: Rect, scale: &Scale) {
+        let Some(reference) = self.reference.filter(|value| scale.shows(*value)) else { return };
         let y = plot.y + scale.dot(reference, plot.height) as u16 / 4;
         for x in (plot.x..plot.right()).step_by(2) {
             put(buffer, x, y, 1, self.theme.sign("╌", "-"), self.theme.style(Role::Frame));
@@ -193,7 +249,7 @@ impl LineChart<'_> {
     }
 
     /// Marks what lies above the chart, and says how many points are not finite numbers.
-    fn draw_troubles(&self, buffer: &mut Buffer, plot: Rect, cut_off: &[(usize, f64)], not_finite: u64) {
+    fn draw_troubles(&self, buffer: &mut Buffer, plot: Rect, cut_off: &[(usize, f64)]) {
         let warning = self.theme.style(Role::Warning);
         for (x, _) in cut_off {
             put(buffer, plot.x + *x as u16, plot.y, 1, self.theme.sign("▲", "^"), warning);
@@ -202,6 +258,9 @@ impl LineChart<'_> {
         if let Some(highest) = cut_off.iter().map(|(_, value)| *value).max_by(f64::total_cmp) {
             said.push(format!("{} up to {}", self.theme.sign("▲", "^"), self.value(highest)));
         }
+        // The raw and the smoothed curve are of the same points.
+        let raw = |curve: &&Curve<'_>| curve.role != Role::TrainRaw;
+        let not_finite: u64 = self.curves.iter().filter(raw).map(|curve| curve.series.not_finite()).sum();
         if not_finite > 0 {
             said.push(format!("{not_finite} not finite"));
         }
@@ -218,9 +277,9 @@ fn draw_column(
     canvas: &mut Canvas,
     (x, column): (usize, &Column),
     before: Option<(usize, usize)>,
-    scale: Scale,
+    scale: &Scale,
     height: u16,
-    curve: u8,
+    curve: u16,
 ) -> usize {
     let y = scale.dot(column.mean, height);
     if let Some(before) = before {
@@ -235,6 +294,7 @@ fn draw_column(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::event::Step;
     use crate::tui::theme::Palette;
 
     const FANCY: Theme = Theme { palette: Palette::None, ascii: false };
@@ -246,26 +306,46 @@ mod tests {
         series
     }
 
-    fn chart<'a>(curves: &'a [Curve<'a>], steps: u64, theme: Theme) -> LineChart<'a> {
-        LineChart {
-            curves,
-            steps,
-            steps_per_epoch: steps / 2,
-            percent: false,
-            reference: None,
-            empty: "-",
-            theme,
+    /// A course of `steps` steps in two epochs, each step with 32 examples in half a second.
+    fn course(steps: u64) -> Course {
+        let mut course = Course::default();
+        course.steps_per_epoch = steps / 2;
+        for step in 1..=steps {
+            course.step(&Step {
+                step,
+                epoch: 0.0,
+                loss: 0.0,
+                learning_rate: 0.0,
+                grad_norm: 0.0,
+                examples: 32,
+                tokens: 640,
+                seconds: 0.5,
+            });
         }
+        course
     }
 
-    fn curve<'a>(name: &'a str, look: Look, series: &'a Series) -> Curve<'a> {
-        Curve { name, role: Role::Train, look, series }
+    fn chart<'a>(curves: &'a [Curve<'a>], steps: u64, theme: Theme) -> LineChart<'a> {
+        let view = ChartView::default();
+        LineChart { curves, view, steps, percent: false, reference: None, empty: "-", theme }
+    }
+
+    fn curve<'a>(name: &'a str, look: Look, series: &'a Series, course: &'a Course) -> Curve<'a> {
+        Curve { name, role: Role::Train, look, series, course, is_smoothed: false }
+    }
+
+    fn with_keys(keys: &[ChartKey]) -> ChartView {
+        let mut view = ChartView::default();
+        for key in keys {
+            view.apply(*key);
+        }
+        view
     }
 
     fn drawn(chart: &LineChart<'_>, width: u16, height: u16) -> Vec<String> {
         let area = Rect::new(0, 0, width, height);
         let mut buffer = Buffer::empty(area);
-        chart.render(area, &mut buffer);
+        chart.draw(area, &mut buffer);
         let row = |y| (0..width).map(|x| buffer[(x, y)].symbol().to_string()).collect::<String>();
         (0..height).map(|y| row(y).trim_end().to_string()).collect()
     }
@@ -274,8 +354,11 @@ mod tests {
     fn a_falling_line_with_points() {
         let loss = series((1..=100).map(|step| (step, 1.0 - step as f64 / 110.0)));
         let validation = series([(0, 0.9), (50, 0.6), (100, 0.5)]);
-        let curves =
-            [curve("train", Look::Line, &loss), curve("validation", Look::Points("•", "o"), &validation)];
+        let course = course(100);
+        let curves = [
+            curve("train", Look::Line, &loss, &course),
+            curve("validation", Look::Points("•", "o"), &validation, &course),
+        ];
         let expected = [
             "  1.0┤•⣀⠲⠤⣄⡀",
             "     │ ⠈⠉⠙⠒⠲⠤⠤⣄⣀⡀⡀",
@@ -296,7 +379,8 @@ mod tests {
     #[test]
     fn a_spike_among_a_million_steps_is_marked() {
         let loss = series((1..=1_000_000).map(|step| (step, if step == 500_000 { 80.0 } else { 0.5 })));
-        let curves = [curve("train", Look::Line, &loss)];
+        let course = course(1000);
+        let curves = [curve("train", Look::Line, &loss, &course)];
         let rows = drawn(&chart(&curves, 1_000_000, FANCY), 60, 12);
         assert_eq!(rows[0].matches('▲').count(), 1, "{}", rows.join("\n"));
         assert!(rows[1].contains("▲ up to 80.00"), "{}", rows.join("\n"));
@@ -305,7 +389,8 @@ mod tests {
     #[test]
     fn gaps_stay_empty() {
         let loss = series((0..=40).map(|step| (step, if (10..30).contains(&step) { f64::NAN } else { 1.0 })));
-        let curves = [curve("", Look::Line, &loss)];
+        let course = course(40);
+        let curves = [curve("", Look::Line, &loss, &course)];
         let rows = drawn(&chart(&curves, 40, FANCY), 47, 8);
         let line = rows.iter().find(|row| {
             row.contains('\u{2812}') || row.contains('⠤') || row.contains('⣀') || row.contains('⠉')
@@ -321,14 +406,75 @@ mod tests {
         let some = series([(1, 1.0)]);
         let none = Series::default();
         let bad = series([(1, f64::NAN)]);
+        let course = Course::default();
+        let log = with_keys(&[ChartKey::Log, ChartKey::NextAxis, ChartKey::NextAxis, ChartKey::CursorLeft]);
         for width in 0..40 {
             for height in 0..12 {
                 for one in [&some, &none, &bad] {
-                    let curves = [curve("train", Look::Line, one)];
+                    let curves = [curve("train", Look::Line, one, &course)];
                     drawn(&chart(&curves, 1, FANCY), width, height);
                     drawn(&chart(&curves, 0, PLAIN), width, height);
+                    drawn(&LineChart { view: log, ..chart(&curves, 0, FANCY) }, width, height);
                 }
             }
         }
+    }
+
+    #[test]
+    fn the_cursor_reads_every_curve() {
+        let line = series((0..=100).map(|step| (step, step as f64)));
+        let points = series([(0, 10.0), (100, 30.0)]);
+        let broken = series((0..=100).map(|step| (step, if step < 80 { 1.0 } else { f64::NAN })));
+        let short = series((0..=20).map(|step| (step, 5.0)));
+        let course = course(100);
+        let curves: Vec<Curve<'_>> =
+            [&line, &points, &broken, &short].map(|series| curve("", Look::Line, series, &course)).into();
+        let area = Rect::new(0, 0, 107, 20);
+        let read = |view| {
+            let mut buffer = Buffer::empty(area);
+            LineChart { view, ..chart(&curves, 100, FANCY) }.draw(area, &mut buffer)
+        };
+        assert_eq!(read(ChartView::default())[..2], [Some(100.0), Some(30.0)], "without a cursor the ends");
+        let mut view = with_keys(&[ChartKey::CursorLeft]);
+        (0..10).for_each(|_| view.apply(ChartKey::CursorLeft));
+        let readings = read(view);
+        assert!((readings[0].unwrap() - 90.0).abs() < 0.6 && (readings[1].unwrap() - 28.0).abs() < 0.2);
+        assert_eq!(readings[2..], [None, None], "no number and no curve read nothing");
+    }
+
+    #[test]
+    fn zoomed_axes_say_where_one_is() {
+        let loss = series((1..=1000).map(|step| (step, 1000.0 / step as f64)));
+        let course = course(1000);
+        let curves = [curve("", Look::Line, &loss, &course)];
+        let foot = |keys: &[ChartKey]| {
+            let view = with_keys(keys);
+            let mut rows = drawn(&LineChart { view, ..chart(&curves, 1000, FANCY) }, 62, 10);
+            rows.pop().unwrap().trim().to_string()
+        };
+        assert_eq!(foot(&[]), "0                         epoch 1                         2");
+        let (zoom, axis) = (ChartKey::ZoomIn, ChartKey::NextAxis);
+        assert_eq!(
+            foot(&[zoom, zoom, axis]),
+            "step 400     450            500            550            600"
+        );
+        assert_eq!(foot(&[axis, axis]), "0      time 2:00      4:00          6:00          8:00");
+        assert_eq!(foot(&[axis, axis, axis]), "0       examples 10k              20k               30k");
+    }
+
+    #[test]
+    fn logarithmic_values_have_a_tick_for_each_power() {
+        let loss = series((1..=1000).map(|step| (step, 10.0 / step as f64)));
+        let course = course(1000);
+        let curves = [curve("", Look::Line, &loss, &course)];
+        let view = with_keys(&[ChartKey::Log]);
+        let rows = drawn(&LineChart { view, ..chart(&curves, 1000, FANCY) }, 40, 14);
+        let ticks: Vec<&str> =
+            rows.iter().filter_map(|row| row.split_once('┤')).map(|t| t.0.trim()).collect();
+        assert_eq!(ticks, ["10", "1", "0.1", "0.01"], "{}", rows.join("\n"));
+        let below = series([(1, -1.0), (2, 0.0)]);
+        let curves = [curve("", Look::Line, &below, &course)];
+        let rows = drawn(&LineChart { view, ..chart(&curves, 2, FANCY) }, 40, 14);
+        assert!(rows.concat().contains("no value here"), "{}", rows.join("\n"));
     }
 }

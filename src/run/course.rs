@@ -1,0 +1,202 @@
+//! Steps in other measures: how many epochs, seconds of work and examples a run had behind it at a step.
+
+use crate::event::Step;
+
+/// Marks that are kept; when there are more, every second one goes. Between two marks a run is taken
+/// to be even.
+const MARKS: usize = 2048;
+
+/// What a curve can be drawn over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Axis {
+    /// Passes over the training rows.
+    #[default]
+    Epoch,
+    /// Optimizer steps.
+    Step,
+    /// Seconds of work in steps and evaluations.
+    Time,
+    /// Examples worked on.
+    Examples,
+}
+
+impl Axis {
+    /// Every axis, in the order of choosing.
+    pub const ALL: [Axis; 4] = [Axis::Epoch, Axis::Step, Axis::Time, Axis::Examples];
+
+    /// The word for it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Axis::Epoch => "epoch",
+            Axis::Step => "step",
+            Axis::Time => "time",
+            Axis::Examples => "examples",
+        }
+    }
+
+    /// The next one, after the last the first.
+    pub fn next(self) -> Axis {
+        let at = Axis::ALL.iter().position(|axis| *axis == self).unwrap_or(0);
+        Axis::ALL[(at + 1) % Axis::ALL.len()]
+    }
+}
+
+/// The course of a run, in bounded memory.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Course {
+    /// Steps of one epoch; 0 while it is not known.
+    pub steps_per_epoch: u64,
+    marks: Vec<Mark>,
+    last: Mark,
+    /// Events of which one becomes a mark.
+    stride: u64,
+    passed: u64,
+}
+
+/// Where a run was at a step.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+struct Mark {
+    step: f64,
+    seconds: f64,
+    examples: f64,
+}
+
+impl Mark {
+    fn measure(&self, axis: Axis) -> f64 {
+        match axis {
+            Axis::Epoch | Axis::Step => self.step,
+            Axis::Time => self.seconds,
+            Axis::Examples => self.examples,
+        }
+    }
+
+    /// The place at `step` on the straight way from here to `next`.
+    fn towards(self, next: Mark, step: f64) -> Mark {
+        let length = next.step - self.step;
+        let share = if length > 0.0 { ((step - self.step) / length).clamp(0.0, 1.0) } else { 1.0 };
+        Mark {
+            step: self.step + share * length,
+            seconds: self.seconds + share * (next.seconds - self.seconds),
+            examples: self.examples + share * (next.examples - self.examples),
+        }
+    }
+}
+
+impl Course {
+    /// Takes one more event of steps.
+    pub fn step(&mut self, step: &Step) {
+        if (step.step as f64) <= self.last.step {
+            self.rewind(step.step);
+        }
+        self.last = Mark {
+            step: step.step as f64,
+            seconds: self.last.seconds + step.seconds,
+            examples: self.last.examples + step.examples as f64,
+        };
+        if self.passed.is_multiple_of(self.stride.max(1)) {
+            if self.marks.len() >= MARKS {
+                self.stride = 2 * self.stride.max(1);
+                let mut is_kept = false;
+                self.marks.retain(|_| {
+                    is_kept = !is_kept;
+                    is_kept
+                });
+            }
+            self.marks.push(self.last);
+        }
+        self.passed += 1;
+    }
+
+    /// Work between two steps took `seconds`.
+    pub fn spend(&mut self, seconds: f64) {
+        self.last.seconds += seconds;
+    }
+
+    /// Forgets what was at `step` and after it: the run goes on from the step before.
+    pub fn rewind(&mut self, step: u64) {
+        let done = step.saturating_sub(1) as f64;
+        if done >= self.last.step {
+            return;
+        }
+        let next = self.marks.partition_point(|mark| mark.step <= done);
+        let before = next.checked_sub(1).map_or(Mark::default(), |at| self.marks[at]);
+        let after = self.marks.get(next).copied().unwrap_or(self.last);
+        self.last = before.towards(after, done);
+        self.marks.truncate(next);
+        self.marks.push(self.last);
+    }
+
+    /// A measure of steps along `axis`.
+    pub fn ruler(&self, axis: Axis) -> Ruler<'_> {
+        Ruler { course: self, axis, next: 0 }
+    }
+}
+
+/// Measures steps one after the other; quick while they ascend.
+#[derive(Debug, Clone, Copy)]
+pub struct Ruler<'a> {
+    course: &'a Course,
+    axis: Axis,
+    /// The first mark behind the step that was measured last.
+    next: usize,
+}
+
+impl Ruler<'_> {
+    /// How far the run was at `step`, in the measure of the axis. What time and examples will be after
+    /// the newest step is not known: there they stay.
+    pub fn at(&mut self, step: f64) -> f64 {
+        match self.axis {
+            Axis::Step => return step,
+            Axis::Epoch => return step / self.course.steps_per_epoch.max(1) as f64,
+            Axis::Time | Axis::Examples => {}
+        }
+        let marks = &self.course.marks;
+        if self.next > 0 && marks[self.next - 1].step > step {
+            self.next = marks.partition_point(|mark| mark.step <= step);
+        }
+        while marks.get(self.next).is_some_and(|mark| mark.step <= step) {
+            self.next += 1;
+        }
+        let before = self.next.checked_sub(1).map_or(Mark::default(), |at| marks[at]);
+        let after = marks.get(self.next).copied().unwrap_or(self.course.last);
+        before.towards(after, step).measure(self.axis)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn step(step: u64, examples: u64, seconds: f64) -> Step {
+        Step { step, epoch: 0.0, loss: 0.0, learning_rate: 0.0, grad_norm: 0.0, examples, tokens: 0, seconds }
+    }
+
+    #[test]
+    fn steps_are_measured_between_marks() {
+        let mut course = Course { steps_per_epoch: 5, ..Course::default() };
+        course.step(&step(10, 320, 2.0));
+        course.spend(1.0);
+        course.step(&step(20, 320, 4.0));
+        let at = |axis, step| course.ruler(axis).at(step);
+        assert_eq!([0.0, 5.0, 10.0, 20.0, 30.0].map(|step| at(Axis::Time, step)), [0.0, 1.0, 2.0, 7.0, 7.0]);
+        assert_eq!([at(Axis::Examples, 15.0), at(Axis::Epoch, 20.0), at(Axis::Step, 7.0)], [480.0, 4.0, 7.0]);
+        let mut ruler = course.ruler(Axis::Examples);
+        assert_eq!([20.0, 5.0, 15.0].map(|step| ruler.at(step)), [640.0, 160.0, 480.0], "in any order");
+    }
+
+    #[test]
+    fn a_long_run_stays_small_and_going_back_is_right() {
+        let mut course = Course::default();
+        for number in 1..=1_000_000 {
+            course.step(&step(number, 32, 0.5));
+        }
+        assert!(course.marks.len() <= MARKS);
+        let seconds = course.ruler(Axis::Time).at(123_456.0);
+        assert!((seconds - 61_728.0).abs() < 1e-6, "{seconds}");
+        course.rewind(500_001);
+        course.step(&step(500_001, 32, 10.0));
+        let mut ruler = course.ruler(Axis::Time);
+        assert!((ruler.at(500_000.0) - 250_000.0).abs() < 1e-6);
+        assert!((ruler.at(1e6) - 250_010.0).abs() < 1e-6);
+    }
+}

@@ -1,0 +1,207 @@
+//! The value axis: which values it spans, linear or logarithmic, and where its ticks are.
+
+use super::{LineChart, Look, Trace};
+use crate::format;
+
+/// The least that a chart of shares spans.
+const LEAST_PERCENT: f64 = 0.05;
+
+/// The value axis.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Scale {
+    from: f64,
+    to: f64,
+    is_log: bool,
+    /// Values with a tick, ascending.
+    pub(super) ticks: Vec<f64>,
+}
+
+impl Scale {
+    /// Row of dots of a value, from the top; values outside are moved to the edge.
+    pub(super) fn dot(&self, value: f64, height: u16) -> usize {
+        let dots = f64::from(height) * 4.0 - 1.0;
+        let share = if self.is_log {
+            (self.to / value.max(f64::MIN_POSITIVE)).ln() / (self.to / self.from).ln()
+        } else {
+            (self.to - value) / (self.to - self.from)
+        };
+        (share * dots).round().clamp(0.0, dots) as usize
+    }
+
+    /// Whether the axis has a place for a value: a logarithmic one has none for what is not positive.
+    pub(super) fn shows(&self, value: f64) -> bool {
+        value.is_finite() && (!self.is_log || value > 0.0)
+    }
+
+    /// Whether a value lies above the axis.
+    pub(super) fn cuts_off(&self, value: f64) -> bool {
+        value > self.to + 1e-9 * self.to.abs()
+    }
+}
+
+impl LineChart<'_> {
+    /// The axis for what is seen; `None` when there is no value.
+    pub(super) fn scale(&self, traces: &[Trace], height: u16) -> Option<Scale> {
+        let bounds = self.bounds(traces)?;
+        Some(if self.view.is_log { logarithmic(bounds, height) } else { self.linear(bounds, height) })
+    }
+
+    /// The lowest and highest value to show. Of extremes far above all else only the mark shows,
+    /// so that one spike does not flatten the rest.
+    fn bounds(&self, traces: &[Trace]) -> Option<(f64, f64)> {
+        let is_log = self.view.is_log;
+        let mut low = f64::INFINITY;
+        let mut highs = Vec::new();
+        let mut floor = f64::NEG_INFINITY;
+        for (curve, trace) in self.curves.iter().zip(traces) {
+            for column in trace.columns.iter().filter(|column| column.finite > 0) {
+                if is_log && column.max <= 0.0 {
+                    continue;
+                }
+                low = low.min(if is_log && column.min <= 0.0 { column.max } else { column.min });
+                match curve.look {
+                    Look::Points(..) => floor = floor.max(column.max),
+                    Look::Line | Look::Marked(..) => highs.push(column.max),
+                }
+            }
+        }
+        let highest = highs.iter().copied().fold(floor, f64::max);
+        if !highest.is_finite() {
+            return None;
+        }
+        let usual = if highs.is_empty() {
+            floor
+        } else {
+            let place = (highs.len() - 1) * 98 / 100;
+            highs.select_nth_unstable_by(place, f64::total_cmp).1.max(floor)
+        };
+        let is_spike = !is_log && highs.len() >= 50 && usual > 0.0 && highest > 3.0 * usual;
+        let high = if is_spike { 1.3 * usual } else { highest };
+        Some(match self.reference {
+            Some(reference) if reference.is_finite() && (!is_log || reference > 0.0) => {
+                (low.min(reference), high.max(reference))
+            }
+            _ => (low, high),
+        })
+    }
+
+    fn linear(&self, (low, high): (f64, f64), height: u16) -> Scale {
+        // A chart of all that was goes down to zero; a closer look spans what is there.
+        let is_whole = !self.percent && !self.view.is_zoomed();
+        let low = if is_whole && low > 0.0 && low < 0.6 * high { 0.0 } else { low };
+        // Scores that differ by a hair must not look as if they were worlds apart.
+        let (low, high) = if self.percent && high - low < LEAST_PERCENT {
+            let middle = f64::midpoint(low, high);
+            (middle - LEAST_PERCENT / 2.0, middle + LEAST_PERCENT / 2.0)
+        } else {
+            (low, high)
+        };
+        let span = if high > low { high - low } else { (0.1 * high.abs()).max(1e-9) };
+        let tick = nice(span / f64::from((height / 3).clamp(1, 5)));
+        let mut from = (low / tick).floor() * tick;
+        let mut to = (high / tick).ceil() * tick;
+        if to - from < tick / 2.0 {
+            (from, to) = (from - tick, to + tick);
+        }
+        if self.percent && high <= 1.0 {
+            to = to.min(1.0);
+        }
+        if low >= 0.0 {
+            from = from.max(0.0);
+        }
+        let ticks = ((to - from) / tick).round().min(20.0) as u64;
+        Scale { from, to, is_log: false, ticks: (0..=ticks).map(|k| from + k as f64 * tick).collect() }
+    }
+
+    /// What stands at the ticks, each in at most five characters.
+    pub(super) fn tick_labels(&self, scale: &Scale) -> Vec<String> {
+        let times = if self.percent { 100.0 } else { 1.0 };
+        let distance = match scale.ticks[..] {
+            [first, second, ..] if !scale.is_log => times * (second - first),
+            _ => 1.0,
+        };
+        scale.ticks.iter().map(|value| tick_label(times * value, distance, scale.is_log)).collect()
+    }
+}
+
+fn tick_label(value: f64, distance: f64, is_log: bool) -> String {
+    if value.abs() >= 1000.0 {
+        return format::short(value);
+    }
+    if is_log {
+        return format::real((value * 1e12).round() / 1e12);
+    }
+    let power = (distance.log10() + 1e-9).floor();
+    if power < -3.0 {
+        // `15e-6`: all ticks in the same power of ten.
+        return if value == 0.0 { "0".into() } else { format!("{:.0}e{power}", value / 10f64.powf(power)) };
+    }
+    format!("{value:.decimals$}", decimals = (-power).clamp(0.0, 4.0) as usize)
+}
+
+/// From the 1, 2 or 5 × 10ⁿ below to the one above, with a tick at each power of ten, or at all of
+/// these where there are few powers.
+fn logarithmic((low, high): (f64, f64), height: u16) -> Scale {
+    let steps: Vec<f64> = (low.log10().floor() as i32 - 1..=high.log10().ceil() as i32 + 1)
+        .flat_map(|power| [1.0, 2.0, 5.0].map(|factor| factor * 10f64.powi(power)))
+        .collect();
+    let from = steps.iter().rev().copied().find(|step| *step <= low * (1.0 + 1e-9)).unwrap_or(low);
+    let to = steps.iter().copied().find(|step| *step >= high * (1.0 - 1e-9)).unwrap_or(high);
+    let to = if to > from { to } else { from * 10.0 };
+    let inside = |step: &&f64| **step >= from * (1.0 - 1e-9) && **step <= to * (1.0 + 1e-9);
+    let fine: Vec<f64> = steps.iter().filter(inside).copied().collect();
+    let powers = |every: i32| {
+        let is_power = |step: &&f64| {
+            let power = step.log10();
+            (power - power.round()).abs() < 1e-6 && (power.round() as i32).rem_euclid(every) == 0
+        };
+        fine.iter().filter(is_power).copied().collect::<Vec<f64>>()
+    };
+    let room = usize::from(height / 2).max(2);
+    let coarse = (1..8).map(powers).find(|ticks| ticks.len() <= room).unwrap_or_default();
+    let ticks = if fine.len() <= room || coarse.len() < 2 { fine } else { coarse };
+    Scale { from, to, is_log: true, ticks }
+}
+
+/// The nearest of 1, 2, 5 × 10ⁿ at or above `step`.
+pub(super) fn nice(step: f64) -> f64 {
+    if !(step.is_finite() && step > 0.0) {
+        return 1.0;
+    }
+    let power = 10f64.powf(step.log10().floor());
+    let steps = [1.0, 2.0, 5.0, 10.0].map(|factor| factor * power);
+    steps.into_iter().find(|nice| *nice >= step * (1.0 - 1e-9)).unwrap_or(10.0 * power)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ticks_are_nice() {
+        assert_eq!([0.13, 1.0, 3.0, 7.0].map(nice), [0.2, 1.0, 5.0, 10.0]);
+        assert_eq!([0.0, f64::NAN].map(nice), [1.0, 1.0]);
+    }
+
+    #[test]
+    fn labels_fit_before_the_axis() {
+        let linear = |value, distance| tick_label(value, distance, false);
+        assert_eq!(linear(0.25, 0.05), "0.25");
+        assert_eq!([linear(1.5e-5, 5e-6), linear(0.0, 5e-6)], ["15e-6", "0"]);
+        assert_eq!(linear(2500.0, 500.0), "2.5k");
+        assert_eq!(
+            [1e-5, 0.002, 0.5, 20.0].map(|v| tick_label(v, 1.0, true)),
+            ["1e-5", "0.002", "0.5", "20"]
+        );
+    }
+
+    #[test]
+    fn logarithmic_axes_hold_what_is_seen() {
+        let scale = logarithmic((0.03, 7.0), 30);
+        assert_eq!((scale.from, scale.to), (0.02, 10.0));
+        assert_eq!(scale.dot(10.0, 30), 0);
+        assert_eq!(scale.dot(0.02, 30), 119);
+        assert_eq!(logarithmic((1e-8, 1e3), 12).ticks, [1e-8, 1e-6, 1e-4, 1e-2, 1.0, 100.0]);
+        assert_eq!(logarithmic((1.0, 1.0), 12).to, 10.0);
+    }
+}
