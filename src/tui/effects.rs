@@ -275,7 +275,7 @@ fn run_errands(options: &Options, errands: &Receiver<Errand>, messages: &Sender<
             Errand::List => say(listed(options)),
             // Who moves through a list only wants to see where they come to rest.
             Errand::Replay(_) | Errand::Tail(_) if later => {}
-            Errand::Replay(dir) | Errand::Collect(dir) => say(library.read(dir)),
+            Errand::Replay(dir) | Errand::Collect(dir) => say(library.read(dir, KEPT)),
             Errand::Tail(dirs) => library.follow(&dirs).into_iter().for_each(say),
             Errand::Save { name, changes } => match save(options, &name, &changes) {
                 Ok(()) => {
@@ -325,9 +325,13 @@ fn delete(options: &Options, dir: &Path) -> Result<()> {
     std::fs::remove_dir_all(dir).map_err(Error::writing(dir))
 }
 
-/// Runs whose logs may still grow, as far as they are read.
+/// Runs that are kept as far as they are read, so that one goes back to them at once.
+const KEPT: usize = 8;
+
+/// The runs that were read last. Their logs may grow: what is read of them is not read again.
 #[derive(Default)]
 struct Library {
+    /// The newest at the end.
     runs: Vec<Followed>,
 }
 
@@ -339,26 +343,31 @@ struct Followed {
 }
 
 impl Library {
-    /// Reads a run from its beginning, and keeps it to read on when it is not over.
-    fn read(&mut self, dir: PathBuf) -> Msg {
-        self.runs.retain(|run| run.dir != dir);
-        let result = Followed::read(&dir).map(|run| {
+    /// Reads a run, or on in it; of the others only the newest are kept, `kept` in all.
+    fn read(&mut self, dir: PathBuf, kept: usize) -> Msg {
+        let known = self.runs.iter().position(|run| run.dir == dir).map(|at| self.runs.remove(at));
+        let result = match known {
+            Some(mut run) => run.follow().map(|_| run),
+            None => Followed::read(&dir),
+        };
+        let result = result.map(|run| {
             let found = (run.spec.clone(), run.histories());
-            if !found.1.last().is_some_and(History::is_over) {
-                self.runs.push(run);
-            }
+            self.runs.push(run);
             found
         });
+        self.runs.drain(..self.runs.len().saturating_sub(kept));
         Msg::Replayed { dir, result: result.map_err(|e| e.to_string()) }
     }
 
-    /// Reads on in the logs of `dirs` and says what is new. All other runs are forgotten.
+    /// Reads on in the logs of `dirs` and says what is new.
     fn follow(&mut self, dirs: &[PathBuf]) -> Vec<Msg> {
-        self.runs.retain(|run| dirs.contains(&run.dir));
+        // Those that are followed count as the newest.
+        self.runs.sort_by_key(|run| dirs.contains(&run.dir));
+        let kept = KEPT.max(dirs.len());
         // What cannot be read now was said when it was first asked for.
         let news = dirs.iter().filter_map(|dir| {
             let Some(run) = self.runs.iter_mut().find(|run| run.dir == *dir) else {
-                let msg = self.read(dir.clone());
+                let msg = self.read(dir.clone(), kept);
                 return matches!(msg, Msg::Replayed { result: Ok(_), .. }).then_some(msg);
             };
             let is_new = run.follow().unwrap_or(false);

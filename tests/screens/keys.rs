@@ -327,7 +327,7 @@ fn a_run_that_grows_elsewhere_is_read_on_while_it_is_compared() {
     row.dir = dir;
     app.runs.runs.push(row);
     play(&mut app, "4g<space><left>");
-    shows(&app, " epoch 1.9");
+    shows(&app, " epoch 1.8");
     assert_eq!(app.watched(), Vec::<std::path::PathBuf>::new());
 }
 

@@ -2,108 +2,24 @@
 //! terminal back however it ends. Everything waits for text; nothing sleeps and hopes.
 #![cfg(unix)]
 
+mod pty;
+
 use glue_tui::tui::terminal::Screen;
 use glue_tui::tui::theme::{Palette, Theme};
-use portable_pty::{Child, CommandBuilder, ExitStatus, MasterPty, PtySize, native_pty_system};
-use std::io::{Read, Write};
+use portable_pty::PtySize;
+use pty::{PATIENCE, Terminal};
+use std::io::Write;
 use std::path::Path;
-use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
-
-/// How long anything may take on a busy machine.
-const PATIENCE: Duration = Duration::from_mins(1);
 
 /// An experiments file whose demo is quick.
 const FILE: &str = "# A short one\n[experiment.tiny]\nmax_steps = 20000\nmax_train_samples = 64\nmax_eval_samples = 32\nper_device_train_batch_size = 4\n";
 
-/// A program in a terminal of its own.
-struct Terminal {
-    parser: vt100::Parser,
-    output: Receiver<Vec<u8>>,
-    /// Everything that came out, for what the screen does not keep.
-    raw: Vec<u8>,
-    input: Box<dyn Write + Send>,
-    master: Box<dyn MasterPty + Send>,
-    child: Box<dyn Child + Send + Sync>,
-}
-
 impl Terminal {
-    /// Starts `program` with `args` in `folder`.
-    fn start(program: &str, args: &[&str], folder: &Path, variables: &[(&str, &str)]) -> Terminal {
-        let size = PtySize { rows: 30, cols: 110, pixel_width: 0, pixel_height: 0 };
-        let pair = native_pty_system().openpty(size).unwrap();
-        let mut command = CommandBuilder::new(program);
-        command.args(args);
-        command.cwd(folder);
-        command.env("TERM", "xterm-256color");
-        for name in ["NO_COLOR", "GLUE_TUI_RUNS", "GLUE_TUI_ASCII"] {
-            command.env_remove(name);
-        }
-        for (name, value) in variables {
-            command.env(name, value);
-        }
-        let child = pair.slave.spawn_command(command).unwrap();
-        drop(pair.slave);
-        let mut reader = pair.master.try_clone_reader().unwrap();
-        let (sender, output) = channel();
-        std::thread::spawn(move || {
-            let mut buffer = [0; 8192];
-            while let Ok(count @ 1..) = reader.read(&mut buffer) {
-                if sender.send(buffer[..count].to_vec()).is_err() {
-                    return;
-                }
-            }
-        });
-        Terminal {
-            parser: vt100::Parser::new(size.rows.try_into().unwrap(), size.cols.try_into().unwrap(), 0),
-            output,
-            raw: Vec::new(),
-            input: pair.master.take_writer().unwrap(),
-            master: pair.master,
-            child,
-        }
-    }
-
     /// The interface on the quick experiments in `folder`.
     fn open(folder: &Path, variables: &[(&str, &str)]) -> Terminal {
         std::fs::write(folder.join("experiments.toml"), FILE).unwrap();
-        Terminal::start(env!("CARGO_BIN_EXE_glue-tui"), &[], folder, variables)
-    }
-
-    fn take(&mut self, wait: Duration) {
-        if let Ok(bytes) = self.output.recv_timeout(wait) {
-            self.parser.process(&bytes);
-            self.raw.extend(bytes);
-        }
-        while let Ok(bytes) = self.output.try_recv() {
-            self.parser.process(&bytes);
-            self.raw.extend(bytes);
-        }
-    }
-
-    fn text(&self) -> String {
-        self.parser.screen().contents()
-    }
-
-    /// Waits until the screen is as wanted.
-    #[track_caller]
-    fn wait(&mut self, what: &str, is_there: impl Fn(&str) -> bool) {
-        let begun = Instant::now();
-        while !is_there(&self.text()) {
-            assert!(begun.elapsed() < PATIENCE, "no {what} on\n{}", self.text());
-            self.take(Duration::from_millis(50));
-        }
-    }
-
-    /// Waits until the screen shows `text`.
-    #[track_caller]
-    fn wait_for(&mut self, text: &str) {
-        self.wait(text, |screen| screen.contains(text));
-    }
-
-    fn send(&mut self, keys: &str) {
-        self.input.write_all(keys.as_bytes()).unwrap();
-        self.input.flush().unwrap();
+        Terminal::start(env!("CARGO_BIN_EXE_glue-tui"), &[], folder, variables, (110, 30))
     }
 
     fn resize(&mut self, cols: u16, rows: u16) {
@@ -119,21 +35,6 @@ impl Terminal {
         assert!(done.success());
     }
 
-    /// Waits for the end of the program and takes what it last wrote.
-    #[track_caller]
-    fn end(&mut self) -> ExitStatus {
-        let begun = Instant::now();
-        let status = loop {
-            self.take(Duration::from_millis(20));
-            if let Some(status) = self.child.try_wait().unwrap() {
-                break status;
-            }
-            assert!(begun.elapsed() < PATIENCE, "still running:\n{}", self.text());
-        };
-        self.take(Duration::from_millis(200));
-        status
-    }
-
     /// Whether the terminal is as it was before.
     #[track_caller]
     fn is_given_back(&self) {
@@ -141,12 +42,6 @@ impl Terminal {
         assert!(!screen.alternate_screen(), "the alternate screen was left on");
         assert!(!screen.bracketed_paste(), "bracketed paste was left on");
         assert!(!screen.hide_cursor(), "the cursor was left hidden");
-    }
-}
-
-impl Drop for Terminal {
-    fn drop(&mut self) {
-        self.child.kill().ok();
     }
 }
 
@@ -412,8 +307,13 @@ fn a_panic_gives_the_terminal_back_and_is_told() {
     let home = tempfile::tempdir().unwrap();
     let program = std::env::current_exe().unwrap();
     let args = ["--exact", "panicking_child", "--nocapture", "--test-threads=1"];
-    let mut terminal =
-        Terminal::start(program.to_str().unwrap(), &args, home.path(), &[("GLUE_TUI_TEST_CHILD", "1")]);
+    let mut terminal = Terminal::start(
+        program.to_str().unwrap(),
+        &args,
+        home.path(),
+        &[("GLUE_TUI_TEST_CHILD", "1")],
+        (110, 30),
+    );
     terminal.end();
     terminal.is_given_back();
     let raw = String::from_utf8_lossy(&terminal.raw);

@@ -1,0 +1,111 @@
+//! How long one frame takes, from the key to the last escape sequence.
+
+use super::made_up;
+use super::report::{Report, quantile};
+use crossterm::event::{Event, KeyCode, KeyEvent, KeyModifiers};
+use glue_tui::run::history::History;
+use glue_tui::run::{RunRow, RunStatus};
+use glue_tui::tui::app::App;
+use glue_tui::tui::msg::{Effect, Msg};
+use glue_tui::tui::theme::{Palette, Theme};
+use glue_tui::tui::update::update;
+use glue_tui::tui::{input, view};
+use ratatui::backend::CrosstermBackend;
+use ratatui::layout::Rect;
+use ratatui::{Terminal, TerminalOptions, Viewport};
+use std::io::Sink;
+use std::path::Path;
+use std::time::Instant;
+
+/// Steps of each run.
+const STEPS: u64 = 1_000_000;
+/// Frames that are timed.
+const FRAMES: usize = 400;
+/// Columns and rows of the terminal.
+const SIZE: (u16, u16) = (200, 60);
+/// Milliseconds that a frame may take.
+const GOAL: f64 = 5.0;
+
+type Screen = Terminal<CrosstermBackend<Sink>>;
+
+/// Frames with 1, 10 and 100 runs of a million steps over each other, and of the run on the Live screen.
+pub(crate) fn measure(report: &mut Report) {
+    let counts: Vec<usize> = [1, 10, 100].into_iter().filter(|count| report.wants(&name(*count))).collect();
+    let Some(most) = counts.iter().max().copied() else { return };
+    let rows: Vec<RunRow> = (0..most).map(row).collect();
+    let mut app = App::new(Theme { palette: Palette::Rich, ascii: false }, SIZE, 1.8e9, "bench".into());
+    update(&mut app, Msg::Listed { experiments: Ok(Vec::new()), runs: rows });
+    let mut screen = screen();
+    let mut marked = 0;
+    press(&mut app, '4');
+    for count in counts {
+        while marked < count {
+            let effects = press(&mut app, ' ');
+            let [Effect::Collect(dir)] = &effects[..] else { panic!("{effects:?}") };
+            let mut history = History::default();
+            made_up::events(marked as u64, STEPS, &mut |event| history.fold(event));
+            let result = Ok((made_up::spec(marked as u64), vec![history]));
+            update(&mut app, Msg::Replayed { dir: dir.clone(), result });
+            press(&mut app, 'j');
+            marked += 1;
+        }
+        let mut taken: Vec<f64> = (0..FRAMES).map(|frame| time(&mut app, &mut screen, frame)).collect();
+        let median = quantile(&mut taken, 0.5);
+        report.row(&name(count), "ms", quantile(&mut taken, 0.99), GOAL, &[("median", median)]);
+    }
+}
+
+fn name(count: usize) -> String {
+    format!("frames: p99 with {count} runs of 10^6 steps, 200x60")
+}
+
+/// A key that changes the whole chart now and then, else the reading cursor, and the frame after it.
+fn time(app: &mut App, screen: &mut Screen, frame: usize) -> f64 {
+    const KEYS: [KeyCode; 8] = [
+        KeyCode::Left,
+        KeyCode::Char('+'),
+        KeyCode::Left,
+        KeyCode::Char('<'),
+        KeyCode::Char('-'),
+        KeyCode::Char('a'),
+        KeyCode::Left,
+        KeyCode::Char('y'),
+    ];
+    let begun = Instant::now();
+    press_code(app, KEYS[frame % KEYS.len()]);
+    screen.draw(|frame| view::draw(app, frame)).unwrap();
+    begun.elapsed().as_secs_f64() * 1e3
+}
+
+fn screen() -> Screen {
+    let viewport = Viewport::Fixed(Rect::new(0, 0, SIZE.0, SIZE.1));
+    Terminal::with_options(CrosstermBackend::new(std::io::sink()), TerminalOptions { viewport }).unwrap()
+}
+
+fn press(app: &mut App, key: char) -> Vec<Effect> {
+    press_code(app, KeyCode::Char(key))
+}
+
+fn press_code(app: &mut App, code: KeyCode) -> Vec<Effect> {
+    let event = Event::Key(KeyEvent::new(code, KeyModifiers::NONE));
+    input::read(app, &event).map_or(Vec::new(), |msg| update(app, msg))
+}
+
+fn row(number: usize) -> RunRow {
+    let name = format!("made-up-20261123-{number:06}-0000");
+    RunRow {
+        dir: Path::new("runs").join(&name),
+        name,
+        experiment: "made-up".into(),
+        task: "demo".into(),
+        model: "demo".into(),
+        seed: number as u64,
+        status: RunStatus::Finished,
+        best: None,
+        steps: STEPS,
+        total_steps: STEPS,
+        train_seconds: 55_000.0,
+        started: 1.7e9 - number as f64,
+        repeats: None,
+    }
+}

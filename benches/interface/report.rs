@@ -1,0 +1,72 @@
+//! The rows of the benchmark: printed as they come, saved as JSON beside those of other benchmarks.
+
+use serde_json::{Map, Value, json};
+use std::path::Path;
+use std::process::Command;
+
+/// What was measured.
+pub(crate) struct Report {
+    names: Vec<String>,
+    rows: Vec<Map<String, Value>>,
+}
+
+impl Report {
+    /// A report of the rows whose names contain one of `names`; of all when there is none.
+    pub(crate) fn of(names: Vec<String>) -> Report {
+        Report { names, rows: Vec::new() }
+    }
+
+    /// Whether a row is asked for.
+    pub(crate) fn wants(&self, row: &str) -> bool {
+        self.names.is_empty() || self.names.iter().any(|name| row.contains(name.as_str()))
+    }
+
+    /// Takes a row: the figure that has a goal, and what else is worth knowing of it.
+    pub(crate) fn row(&mut self, row: &str, unit: &str, value: f64, goal: f64, more: &[(&str, f64)]) {
+        let rounded = |value: f64| (value * 1e4).round() / 1e4;
+        let mut entry = Map::new();
+        entry.insert("row".into(), json!(row));
+        entry.insert("unit".into(), json!(unit));
+        entry.insert("value".into(), json!(rounded(value)));
+        entry.insert("goal".into(), json!(goal));
+        let mut text = format!("{row:<58} {value:>9.3} {unit:<3} (goal {goal} {unit})");
+        for (name, value) in more {
+            entry.insert((*name).to_string(), json!(rounded(*value)));
+            text += &format!("   {name} {value:.3}");
+        }
+        println!("{text}{}", if value <= goal { "" } else { "   MISSED" });
+        self.rows.push(entry);
+    }
+
+    /// Writes `benches/results/interface.json`; rows that were not measured now stay as they were.
+    pub(crate) fn save(self) {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("benches/results/interface.json");
+        let old = std::fs::read(&path).ok().and_then(|text| serde_json::from_slice::<Vec<Value>>(&text).ok());
+        let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        let processor = glue_tui::machine::processor().unwrap_or_else(|| std::env::consts::ARCH.into());
+        let mut rows = old.unwrap_or_default();
+        for mut entry in self.rows {
+            entry.insert("date".into(), json!(first_line("date", &["+%Y-%m-%d"])));
+            entry.insert("commit".into(), json!(first_line("git", &["rev-parse", "--short", "HEAD"])));
+            entry.insert("machine".into(), json!(format!("{processor}, {cores} threads")));
+            match rows.iter_mut().find(|old| old["row"] == entry["row"]) {
+                Some(old) => *old = Value::Object(entry),
+                None => rows.push(Value::Object(entry)),
+            }
+        }
+        let lines: Vec<String> = rows.iter().map(Value::to_string).collect();
+        std::fs::write(&path, format!("[\n{}\n]\n", lines.join(",\n"))).expect("the results can be written");
+        println!("written to {}", path.display());
+    }
+}
+
+fn first_line(program: &str, arguments: &[&str]) -> String {
+    let output = Command::new(program).args(arguments).output().map(|output| output.stdout);
+    String::from_utf8_lossy(&output.unwrap_or_default()).trim().to_string()
+}
+
+/// The value below which the share `share` of `values` lies.
+pub(crate) fn quantile(values: &mut [f64], share: f64) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values[((values.len() - 1) as f64 * share).round() as usize]
+}

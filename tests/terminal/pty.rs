@@ -1,0 +1,123 @@
+//! A program in a pseudo-terminal: keys in, a screen of text out.
+
+use portable_pty::{Child, CommandBuilder, ExitStatus, MasterPty, PtySize, native_pty_system};
+use std::io::{Read, Write};
+use std::path::Path;
+use std::sync::mpsc::{Receiver, channel};
+use std::time::{Duration, Instant};
+
+/// How long anything may take on a busy machine.
+pub(crate) const PATIENCE: Duration = Duration::from_mins(1);
+
+/// A program in a terminal of its own.
+pub(crate) struct Terminal {
+    pub(crate) parser: vt100::Parser,
+    pub(crate) output: Receiver<Vec<u8>>,
+    /// Everything that came out, for what the screen does not keep.
+    pub(crate) raw: Vec<u8>,
+    pub(crate) input: Box<dyn Write + Send>,
+    #[allow(dead_code, reason = "the tests bend it; the benchmark only keeps it open")]
+    pub(crate) master: Box<dyn MasterPty + Send>,
+    pub(crate) child: Box<dyn Child + Send + Sync>,
+}
+
+impl Terminal {
+    /// Starts `program` with `args` in `folder`, in a terminal of so many columns and rows.
+    pub(crate) fn start(
+        program: &str,
+        args: &[&str],
+        folder: &Path,
+        variables: &[(&str, &str)],
+        (cols, rows): (u16, u16),
+    ) -> Terminal {
+        let size = PtySize { rows, cols, pixel_width: 0, pixel_height: 0 };
+        let pair = native_pty_system().openpty(size).unwrap();
+        let mut command = CommandBuilder::new(program);
+        command.args(args);
+        command.cwd(folder);
+        command.env("TERM", "xterm-256color");
+        for name in ["NO_COLOR", "GLUE_TUI_RUNS", "GLUE_TUI_ASCII"] {
+            command.env_remove(name);
+        }
+        for (name, value) in variables {
+            command.env(name, value);
+        }
+        let child = pair.slave.spawn_command(command).unwrap();
+        drop(pair.slave);
+        let mut reader = pair.master.try_clone_reader().unwrap();
+        let (sender, output) = channel();
+        std::thread::spawn(move || {
+            let mut buffer = [0; 8192];
+            while let Ok(count @ 1..) = reader.read(&mut buffer) {
+                if sender.send(buffer[..count].to_vec()).is_err() {
+                    return;
+                }
+            }
+        });
+        Terminal {
+            parser: vt100::Parser::new(size.rows.try_into().unwrap(), size.cols.try_into().unwrap(), 0),
+            output,
+            raw: Vec::new(),
+            input: pair.master.take_writer().unwrap(),
+            master: pair.master,
+            child,
+        }
+    }
+
+    pub(crate) fn take(&mut self, wait: Duration) {
+        if let Ok(bytes) = self.output.recv_timeout(wait) {
+            self.parser.process(&bytes);
+            self.raw.extend(bytes);
+        }
+        while let Ok(bytes) = self.output.try_recv() {
+            self.parser.process(&bytes);
+            self.raw.extend(bytes);
+        }
+    }
+
+    pub(crate) fn text(&self) -> String {
+        self.parser.screen().contents()
+    }
+
+    /// Waits until the screen is as wanted.
+    #[track_caller]
+    pub(crate) fn wait(&mut self, what: &str, is_there: impl Fn(&str) -> bool) {
+        let begun = Instant::now();
+        while !is_there(&self.text()) {
+            assert!(begun.elapsed() < PATIENCE, "no {what} on\n{}", self.text());
+            self.take(Duration::from_millis(50));
+        }
+    }
+
+    /// Waits until the screen shows `text`.
+    #[track_caller]
+    pub(crate) fn wait_for(&mut self, text: &str) {
+        self.wait(text, |screen| screen.contains(text));
+    }
+
+    pub(crate) fn send(&mut self, keys: &str) {
+        self.input.write_all(keys.as_bytes()).unwrap();
+        self.input.flush().unwrap();
+    }
+
+    /// Waits for the end of the program and takes what it last wrote.
+    #[track_caller]
+    pub(crate) fn end(&mut self) -> ExitStatus {
+        let begun = Instant::now();
+        let status = loop {
+            self.take(Duration::from_millis(20));
+            if let Some(status) = self.child.try_wait().unwrap() {
+                break status;
+            }
+            assert!(begun.elapsed() < PATIENCE, "still running:\n{}", self.text());
+        };
+        self.take(Duration::from_millis(200));
+        status
+    }
+}
+
+impl Drop for Terminal {
+    fn drop(&mut self) {
+        self.child.kill().ok();
+    }
+}
