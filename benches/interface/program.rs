@@ -15,12 +15,14 @@ const SIZE: (u16, u16) = (120, 40);
 /// Pairs of trainings with and without the interface.
 const PAIRS: usize = 7;
 /// Steps of each of them: many short ones, the hardest case for whoever shows each.
-const STEPS: u64 = 3000;
+const STEPS: u64 = 1000;
+/// Steps of a training that does not end while it is looked at.
+const MANY: u64 = 1_000_000;
 
-/// A program in a folder of its own, on an experiment that trains on all cores for a while.
-fn open(home: &Path) -> Terminal {
+/// A program in a folder of its own, on an experiment that trains on all cores for `steps` steps.
+fn open(home: &Path, steps: u64) -> Terminal {
     let file = format!(
-        "# A busy one\n[experiment.busy]\nmax_steps = {STEPS}\neval_steps = {STEPS}\nsave_steps = {STEPS}\n\
+        "# A busy one\n[experiment.busy]\nmax_steps = {steps}\neval_steps = {steps}\nsave_steps = {steps}\n\
          max_eval_samples = 32\nlearning_rate = 1e-4\n"
     );
     std::fs::write(home.join("experiments.toml"), file).unwrap();
@@ -46,11 +48,11 @@ pub(crate) fn first_screen(report: &mut Report) {
             let name = format!("made-up-20261123-{number:06}-0000");
             bytes += made_up::folder(&home.path().join("runs"), &name, number, 2000).1;
         }
-        let shown = if runs == 0 { "A busy one" } else { "made-up" };
+        let shown = if runs == 0 { "A busy one" } else { "Past runs" };
         let mut taken: Vec<f64> = (0..ROUNDS)
             .map(|_| {
                 let begun = Instant::now();
-                let mut terminal = open(home.path());
+                let mut terminal = open(home.path(), STEPS);
                 terminal.wait_for(shown);
                 let taken = begun.elapsed().as_secs_f64();
                 quit(&mut terminal);
@@ -76,8 +78,8 @@ pub(crate) fn opening(report: &mut Report) {
         let mut resident = Vec::new();
         let mut taken: Vec<f64> = (0..ROUNDS)
             .map(|_| {
-                let mut terminal = open(home.path());
-                terminal.wait_for("made-up");
+                let mut terminal = open(home.path(), STEPS);
+                terminal.wait_for("Past runs");
                 let begun = Instant::now();
                 // The last line of the list is the run.
                 terminal.send("G\r");
@@ -104,7 +106,7 @@ pub(crate) fn latency(report: &mut Report) {
         return;
     }
     let home = tempfile::tempdir().unwrap();
-    let mut terminal = open(home.path());
+    let mut terminal = open(home.path(), MANY);
     terminal.wait_for("A busy one");
     terminal.send("\r");
     terminal.wait_for("running");
@@ -139,7 +141,7 @@ pub(crate) fn cost(report: &mut Report) {
     let mut speed = Vec::new();
     for _ in 0..PAIRS {
         let home = tempfile::tempdir().unwrap();
-        let mut terminal = open(home.path());
+        let mut terminal = open(home.path(), STEPS);
         terminal.wait_for("A busy one");
         // From here on nobody reads the screen but a thread that throws it away, as a terminal's own work
         // is not that of the interface.

@@ -222,3 +222,62 @@ impl Log {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::{Started, Step};
+
+    /// The folder of a run of half a second a step that was killed after `steps` steps.
+    fn killed(dir: &Path, steps: u64) {
+        let spec = crate::spec::built_in("demo");
+        let started = Event::Started(Box::new(Started {
+            time: 7.0,
+            spec: spec.clone(),
+            device: "cpu".into(),
+            precision: "f32".into(),
+            first_step: 0,
+            total_steps: 5000,
+            steps_per_epoch: 100,
+            labels: Vec::new(),
+            rows: [3200, 0, 0],
+            trainable_parameters: 1,
+        }));
+        let step = |step| {
+            let (epoch, loss, learning_rate) = (step as f64 / 100.0, 0.123_456_789, 1e-4);
+            let (grad_norm, examples, tokens, seconds) = (0.987_654_321, 32, 640, 0.5);
+            Event::Step(Step { step, epoch, loss, learning_rate, grad_norm, examples, tokens, seconds })
+        };
+        let events = std::iter::once(started).chain((1..=steps).map(step));
+        let lines: Vec<String> = events.map(|event| serde_json::to_string(&event).unwrap() + "\n").collect();
+        let dir = RunDir::at(dir);
+        std::fs::write(dir.events_file(), lines.concat()).unwrap();
+        std::fs::write(dir.spec_file(), crate::spec::to_toml(&spec)).unwrap();
+    }
+
+    #[test]
+    fn a_short_log_is_read_whole() {
+        let home = tempfile::tempdir().unwrap();
+        killed(home.path(), 300);
+        let row = row(&RunDir::at(home.path())).unwrap();
+        assert_eq!((row.status, row.steps, row.total_steps), (RunStatus::Interrupted, 300, 5000));
+        assert_eq!((row.train_seconds, row.started, row.best), (150.0, 7.0, None));
+    }
+
+    #[test]
+    fn of_a_long_log_both_ends_and_the_checkpoint_tell() {
+        let home = tempfile::tempdir().unwrap();
+        killed(home.path(), 4000);
+        let bytes = std::fs::metadata(RunDir::at(home.path()).events_file()).unwrap().len();
+        assert!(bytes > 4 * END, "long enough to be read at its ends only");
+        let checkpoint = home.path().join("checkpoints/step-003900");
+        std::fs::create_dir_all(&checkpoint).unwrap();
+        let state = "step = 3900\nupdates = 3900\nevals_without_improvement = 0\ntrain_seconds = 1950.0\n\
+                     examples = 1\ntokens = 1\n[before]\n[latest]\n\
+                     [best]\nstep = 3900\nmetric = \"accuracy\"\nvalue = 0.9\n";
+        std::fs::write(checkpoint.join("loop.toml"), state).unwrap();
+        let row = row(&RunDir::at(home.path())).unwrap();
+        assert_eq!((row.steps, row.total_steps, row.train_seconds), (4000, 5000, 2000.0));
+        assert_eq!((row.started, row.best), (7.0, Some((Metric::Accuracy, 0.9))));
+    }
+}
