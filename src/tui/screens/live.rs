@@ -271,7 +271,12 @@ fn draw_progress(app: &App, run: &RunView, area: Rect, buffer: &mut Buffer) {
     let (before, fraction, after) = match (&history.progress, history.total_steps()) {
         (Some(progress), _) if history.step.is_none() => work(progress),
         (_, 0) => {
-            let text = if run.is_live() { "starting" } else { "nothing was trained" };
+            // Of a run that was read there is always something to say.
+            let text = match (run.is_live(), history.log.is_empty()) {
+                (true, _) => "starting",
+                (false, true) => "reading the log",
+                (false, false) => "nothing was trained",
+            };
             (text.to_string(), 0.0, String::new())
         }
         (_, total) => {
