@@ -130,6 +130,25 @@ fn live_screen_of_the_second_seed() {
 }
 
 #[test]
+fn live_screen_beside_a_published_score() {
+    snapshot("live-published", |width, height| {
+        let mut app = training(width, height, "sst-distilbert", 0);
+        for event in recorded() {
+            let event = match event {
+                Event::Started(mut started) => {
+                    started.spec.model = "distilbert/distilbert-base-uncased".into();
+                    started.spec.task = "sst".into();
+                    Event::Started(started)
+                }
+                other => other,
+            };
+            update(&mut app, said(0, event));
+        }
+        app
+    });
+}
+
+#[test]
 fn live_screen_at_the_end() {
     snapshot("live-finished", |width, height| {
         let mut app = training(width, height, "demo", usize::MAX);

@@ -3,7 +3,7 @@
 use super::queue::{self, Left};
 use super::runs::{Line, status_role};
 use super::{panes, scores};
-use crate::catalog::{Metric, known_model, task};
+use crate::catalog::{Metric, known_model, published, task};
 use crate::format;
 use crate::run::RunRow;
 use crate::run::queue::Entry;
@@ -58,6 +58,10 @@ fn draw_experiment(app: &App, row: &ExperimentRow, area: Rect, buffer: &mut Buff
             }
             if let Some(score) = app.runs.past_score(&row.name, theme) {
                 y = setting(buffer, area, y + 1, "past runs", &score, theme);
+            }
+            if let Some(score) = published(&spec.model, spec.task().name, spec.best_metric()) {
+                let value = format::score(score.metric, score.share());
+                y = setting(buffer, area, y, "published", &format!("{value}   {}", score.source), theme);
             }
             let known: Vec<String> = row
                 .values

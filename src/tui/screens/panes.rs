@@ -3,7 +3,7 @@
 use super::live::WIDE;
 use super::run_view::RunView;
 use super::scores;
-use crate::catalog::Metric;
+use crate::catalog::{Metric, published};
 use crate::event::{Eval, SplitName};
 use crate::format;
 use crate::run::course::{Axis, Course};
@@ -12,7 +12,7 @@ use crate::run::series::{Series, Sight};
 use crate::tui::app::App;
 use crate::tui::theme::Role;
 use crate::tui::widgets::bars::spark;
-use crate::tui::widgets::line_chart::{ChartView, Curve, LineChart, Look};
+use crate::tui::widgets::line_chart::{ChartView, Curve, LineChart, Look, Reference};
 use crate::tui::widgets::{airy_pane, cut, pane, put, wrap};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -71,7 +71,7 @@ pub(super) fn draw_loss(app: &App, history: &History, view: ChartView, area: Rec
         view,
         steps: history.total_steps(),
         percent: false,
-        reference: None,
+        references: &[],
         empty: "the loss of the first step comes here",
         theme: app.theme,
     };
@@ -120,11 +120,23 @@ pub(super) fn draw_score_pane(app: &App, history: &History, area: Rect, buffer: 
         view,
         steps: history.total_steps(),
         percent: metric != Metric::Loss,
-        reference: history.best.map(|best| best.value),
+        references: &references(history, metric),
         empty: "the first score comes here",
         theme: app.theme,
     };
     chart.draw(inner, buffer);
+}
+
+/// What the scores are held against: the best of this run, and what others have published for the same model
+/// and task, with the standard error that so many rows give it.
+fn references(history: &History, metric: Metric) -> Vec<Reference<'static>> {
+    let best = history.best.map(|best| Reference { name: "", value: best.value, spread: 0.0 });
+    let elsewhere = history.started.as_ref().and_then(|started| {
+        let score = published(&started.spec.model, started.spec.task().name, metric)?;
+        let spread = score.standard_error(started.rows[1]).unwrap_or(0.0);
+        Some(Reference { name: "published", value: score.share(), spread })
+    });
+    best.into_iter().chain(elsewhere).collect()
 }
 
 pub(super) fn draw_step(app: &App, history: &History, area: Rect, buffer: &mut Buffer) {

@@ -207,7 +207,7 @@ fn draw_chart(app: &App, area: Rect, buffer: &mut Buffer) {
         view: compare.chart,
         steps: 0,
         percent: is_share,
-        reference: None,
+        references: &[],
         empty: match (compare.marks.is_empty(), waiting) {
             (true, _) => "space marks a run, and its curve comes here",
             (false, true) => "reading",

@@ -6,9 +6,11 @@
 
 mod axes;
 mod labels;
+mod references;
 mod scale;
 mod view;
 
+pub use references::Reference;
 pub use view::{ChartKey, ChartView};
 
 use super::canvas::Canvas;
@@ -66,8 +68,8 @@ pub struct LineChart<'a> {
     pub steps: u64,
     /// Whether values are shares, shown times a hundred.
     pub percent: bool,
-    /// A value to compare with, as a dashed line.
-    pub reference: Option<f64>,
+    /// Values to compare with.
+    pub references: &'a [Reference<'a>],
     /// What to say while there is no point.
     pub empty: &'a str,
     /// Styles and signs.
@@ -213,7 +215,7 @@ impl LineChart<'_> {
                 }
             }
         }
-        self.draw_reference(buffer, plot, scale);
+        self.draw_references(buffer, plot, scale);
         self.blit(&canvas, buffer, plot);
         // Signs on points only help while there are few of them.
         if points <= canvas.width * self.curves.len().min(4) {
@@ -237,14 +239,6 @@ impl LineChart<'_> {
             };
             let style = self.theme.style(curve.role);
             put(buffer, plot.x + x as u16, plot.y + y as u16, 1, text, style);
-        }
-    }
-
-    fn draw_reference(&self, buffer: &mut Buffer, plot: Rect, scale: &Scale) {
-        let Some(reference) = self.reference.filter(|value| scale.shows(*value)) else { return };
-        let y = plot.y + scale.dot(reference, plot.height) as u16 / 4;
-        for x in (plot.x..plot.right()).step_by(2) {
-            put(buffer, x, y, 1, self.theme.sign("╌", "-"), self.theme.style(Role::Frame));
         }
     }
 
@@ -327,7 +321,7 @@ mod tests {
 
     fn chart<'a>(curves: &'a [Curve<'a>], steps: u64, theme: Theme) -> LineChart<'a> {
         let view = ChartView::default();
-        LineChart { curves, view, steps, percent: false, reference: None, empty: "-", theme }
+        LineChart { curves, view, steps, percent: false, references: &[], empty: "-", theme }
     }
 
     fn curve<'a>(name: &'a str, look: Look, series: &'a Series, course: &'a Course) -> Curve<'a> {

@@ -77,12 +77,9 @@ impl LineChart<'_> {
         };
         let is_spike = !is_log && highs.len() >= 50 && usual > 0.0 && highest > 3.0 * usual;
         let high = if is_spike { 1.3 * usual } else { highest };
-        Some(match self.reference {
-            Some(reference) if reference.is_finite() && (!is_log || reference > 0.0) => {
-                (low.min(reference), high.max(reference))
-            }
-            _ => (low, high),
-        })
+        let references = self.references.iter().map(|reference| reference.value);
+        let shown = references.filter(|value| value.is_finite() && (!is_log || *value > 0.0));
+        Some(shown.fold((low, high), |(low, high), value| (low.min(value), high.max(value))))
     }
 
     fn linear(&self, (low, high): (f64, f64), height: u16) -> Scale {

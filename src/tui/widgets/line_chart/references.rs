@@ -1,0 +1,110 @@
+//! Values that curves are held against: dashed lines, with the breadth that chance alone gives them.
+
+use super::LineChart;
+use super::scale::Scale;
+use crate::tui::theme::Role;
+use crate::tui::widgets::put;
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use unicode_width::UnicodeWidthStr;
+
+/// A value to compare with.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Reference<'a> {
+    /// Its name, shown on the line; empty for one that needs none.
+    pub name: &'a str,
+    /// The value.
+    pub value: f64,
+    /// How far it strays to either side, as a band; 0 for a line alone.
+    pub spread: f64,
+}
+
+impl LineChart<'_> {
+    /// Draws the bands, and the lines and their names upon them. Curves come in front.
+    pub(super) fn draw_references(&self, buffer: &mut Buffer, plot: Rect, scale: &Scale) {
+        let shown = || self.references.iter().filter(|reference| scale.shows(reference.value));
+        let row = |value: f64| plot.y + scale.dot(value, plot.height) as u16 / 4;
+        let theme = self.theme;
+        for Reference { value, spread, .. } in shown().filter(|reference| reference.spread > 0.0) {
+            for y in row(value + spread)..=row(value - spread) {
+                for x in (plot.x..plot.right()).step_by(2) {
+                    put(buffer, x, y, 1, theme.sign("·", "."), theme.style(Role::Frame));
+                }
+            }
+        }
+        for Reference { name, value, spread } in shown() {
+            let y = row(*value);
+            for x in (plot.x..plot.right()).step_by(2) {
+                put(buffer, x, y, 1, theme.sign("╌", "-"), theme.style(Role::Frame));
+            }
+            let around = match spread {
+                0.0 => String::new(),
+                spread => format!(" {} {}", theme.sign("±", "+-"), self.value(*spread)),
+            };
+            let text = format!(" {name} {}{around} ", self.value(*value));
+            let width = text.width() as u16;
+            if !name.is_empty() && width + 4 <= plot.width {
+                put(buffer, plot.right() - width - 1, y, width, &text, theme.style(Role::Muted));
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::run::course::Course;
+    use crate::run::series::Series;
+    use crate::tui::theme::{Palette, Theme};
+    use crate::tui::widgets::line_chart::{ChartView, Curve, Look};
+
+    /// Scores of 70 to 80 % held against 84 ± 2.
+    fn drawn(theme: Theme, (width, height): (u16, u16)) -> Vec<String> {
+        let (mut series, course) = (Series::default(), Course::default());
+        (1..=3).for_each(|n| series.push(10 * n, 0.65 + 0.05 * n as f64));
+        let look = Look::Points("●", "o");
+        let curve = Curve {
+            name: "",
+            role: Role::Validation,
+            look,
+            series: &series,
+            course: &course,
+            is_smoothed: false,
+        };
+        let references = [Reference { name: "published", value: 0.84, spread: 0.02 }];
+        let chart = LineChart {
+            curves: &[curve],
+            view: ChartView::default(),
+            steps: 30,
+            percent: true,
+            references: &references,
+            empty: "",
+            theme,
+        };
+        let area = Rect::new(0, 0, width, height);
+        let mut buffer = Buffer::empty(area);
+        chart.draw(area, &mut buffer);
+        let line = |y| (0..width).map(|x| buffer[(x, y)].symbol()).collect();
+        (0..height).map(line).collect()
+    }
+
+    #[test]
+    fn a_line_has_its_name_and_its_band() {
+        for (ascii, dash, name) in
+            [(false, "╌", "published 84.0 ± 2.0"), (true, "-", "published 84.0 +- 2.0")]
+        {
+            let lines = drawn(Theme { palette: Palette::None, ascii }, (60, 22));
+            let at = lines.iter().position(|line| line.contains(name)).expect("the name");
+            assert!(lines[at].contains(dash), "{}", lines[at]);
+            let dot = if ascii { ". . . ." } else { "· · · ·" };
+            assert!(lines[at - 1].contains(dot) && lines[at + 1].contains(dot), "{lines:#?}");
+            assert!(!lines.last().unwrap().contains(dot));
+        }
+    }
+
+    #[test]
+    fn a_narrow_chart_has_the_line_without_a_name() {
+        let lines = drawn(Theme { palette: Palette::None, ascii: false }, (24, 8));
+        assert!(lines.iter().any(|line| line.contains("╌")) && !lines.concat().contains("published"));
+    }
+}
