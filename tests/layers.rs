@@ -230,7 +230,7 @@ fn violations(table: &Table, file: &str, source: &str) -> Vec<String> {
         if is_widget && to == "tui" && (is_item || !WIDGETS_KNOW.contains(&inside)) {
             found.push(format!("{file}: a widget may not import tui::{inside}"));
         }
-        if is_widget && to == "run" && inside != "series" {
+        if is_widget && to == "run" && !matches!(inside, "series" | "course") {
             found.push(format!("{file}: a widget may not import run::{inside}"));
         }
     }

@@ -275,6 +275,7 @@ mod tests {
             train_seconds: 1.0,
             started,
             repeats: None,
+            pace: None,
         }
     }
 

@@ -44,7 +44,8 @@ impl LineChart<'_> {
             let text = format!(" {name} {}{around} ", self.value(*value));
             let width = text.width() as u16;
             if !name.is_empty() && width + 4 <= plot.width {
-                put(buffer, plot.right() - width - 1, y, width, &text, theme.style(Role::Muted));
+                // Where scores begin they are low, and nothing is in the way.
+                put(buffer, plot.x + 1, y, width, &text, theme.style(Role::Muted));
             }
         }
     }
