@@ -155,7 +155,7 @@ fn stopping_asks_what_becomes_of_the_queue_and_quitting_holds_it() {
     let mut app = working(120, 40, &["demo", "demo-pairs"]);
     play(&mut app, "2x");
     shows(&app, "stop and save, then train the next of the queue");
-    assert_eq!(play(&mut app, "x"), std::slice::from_ref(&stop));
+    assert_eq!(play(&mut app, "x"), [Effect::Tell(Command::Stop)]);
     let mut app = working(120, 40, &["demo", "demo-pairs"]);
     assert_eq!(play(&mut app, "2xh"), [hold.clone(), stop.clone()]);
     let mut app = working(120, 40, &["demo", "demo-pairs"]);
