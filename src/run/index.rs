@@ -186,10 +186,11 @@ impl Log {
         }
         // What a long log says between its ends is in the summary, or else in the newest checkpoint.
         if !end.is_empty()
-            && let Some(Reached { steps, seconds, best }) = reached(dir)
+            && let Some(Reached { steps, seconds, best, total_steps }) = reached(dir)
             && steps > log.steps
         {
-            log = Log { steps, timed: steps, seconds, best: best.or(log.best), ..log };
+            let total_steps = total_steps.unwrap_or(log.total_steps);
+            log = Log { steps, total_steps, timed: steps, seconds, best: best.or(log.best), ..log };
         }
         for event in end {
             log.take(event, metric);
@@ -273,11 +274,12 @@ mod tests {
         let checkpoint = home.path().join("checkpoints/step-003900");
         std::fs::create_dir_all(&checkpoint).unwrap();
         let state = "step = 3900\nupdates = 3900\nevals_without_improvement = 0\ntrain_seconds = 1950.0\n\
-                     examples = 1\ntokens = 1\n[before]\n[latest]\n\
+                     examples = 1\ntokens = 1\ntotal_steps = 6000\n[before]\n[latest]\n\
                      [best]\nstep = 3900\nmetric = \"accuracy\"\nvalue = 0.9\n";
         std::fs::write(checkpoint.join("loop.toml"), state).unwrap();
         let row = row(&RunDir::at(home.path())).unwrap();
-        assert_eq!((row.steps, row.total_steps, row.train_seconds), (4000, 5000, 2000.0));
+        // The length was changed on the way.
+        assert_eq!((row.steps, row.total_steps, row.train_seconds), (4000, 6000, 2000.0));
         assert_eq!((row.started, row.best), (7.0, Some((Metric::Accuracy, 0.9))));
     }
 }

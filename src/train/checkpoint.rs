@@ -51,6 +51,9 @@ pub(super) struct LoopState {
     /// the specification and these.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub changes: Vec<Change>,
+    /// What that number of steps is; told for those who list runs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub total_steps: Option<u64>,
 }
 
 /// Folder of the checkpoint of `step` in the run directory `dir`, relative to it.
@@ -86,6 +89,8 @@ pub struct Reached {
     pub seconds: f64,
     /// The best validation score.
     pub best: Option<(Metric, f64)>,
+    /// Optimizer steps when it is finished, as far as the checkpoint tells.
+    pub total_steps: Option<u64>,
 }
 
 /// How far the training in `dir` was at its newest checkpoint, if there is one. No weights are read.
@@ -93,7 +98,8 @@ pub fn reached(dir: &Path) -> Option<Reached> {
     let (_, folder) = list(dir).pop()?;
     let state = read_loop(&folder).ok()?;
     let best = state.best.map(|best| (best.metric, best.value));
-    Some(Reached { steps: state.step, seconds: state.train_seconds, best })
+    let LoopState { step: steps, train_seconds: seconds, total_steps, .. } = state;
+    Some(Reached { steps, seconds, best, total_steps })
 }
 
 fn read_loop(folder: &Path) -> Result<LoopState> {

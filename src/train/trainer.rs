@@ -361,7 +361,8 @@ impl<'a> Trainer<'a> {
         self.read()?;
         let begun = Instant::now();
         let engine = self.setup.built.engine.as_ref();
-        let state = LoopState { updates: engine.updates(), ..self.state.clone() };
+        let total_steps = Some(self.plan.total_steps);
+        let state = LoopState { updates: engine.updates(), total_steps, ..self.state.clone() };
         let bytes = checkpoint::save(self.dir, &state, &checkpoint::tensors(engine))?;
         self.say_saved(checkpoint::name(self.state.step), bytes, begun);
         Ok(())
