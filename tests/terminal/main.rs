@@ -155,7 +155,7 @@ fn a_queue_outlives_the_program_and_is_gone_on_with_where_it_was() {
         "{FILE}\n# Done at once\n[experiment.quick]\nmax_steps = 2\nmax_train_samples = 8\nmax_eval_samples = 8\n"
     );
     std::fs::write(home.path().join("experiments.toml"), file).unwrap();
-    let open = || Terminal::start(env!("CARGO_BIN_EXE_glue-tui"), &[], home.path(), &[]);
+    let open = || Terminal::start(env!("CARGO_BIN_EXE_glue-tui"), &[], home.path(), &[], (110, 30));
     let mut terminal = open();
     terminal.wait_for("A short one");
     // The first is begun at once, as nothing else is trained; the others wait.
