@@ -58,18 +58,24 @@ impl ModelFolder {
 
 /// Writes `bytes` to `path`, whole or not at all: written aside, synced, renamed.
 pub fn write_whole(path: &Path, bytes: &[u8]) -> Result<()> {
+    write_file_whole(path, |aside| std::fs::write(aside, bytes).map_err(Error::writing(path)))
+}
+
+/// Makes the file `path` of what `fill` writes into the file it is given, whole or not at all.
+pub fn write_file_whole(path: &Path, fill: impl FnOnce(&Path) -> Result<()>) -> Result<()> {
     let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let write = || -> std::io::Result<()> {
-        let mut file = tempfile::NamedTempFile::new_in(folder)?;
-        std::io::Write::write_all(&mut file, bytes)?;
+    let aside = tempfile::NamedTempFile::new_in(folder).map_err(Error::writing(path))?;
+    fill(aside.path())?;
+    let place = || -> std::io::Result<()> {
+        let file = std::fs::File::open(aside.path())?;
         // A temporary file is private; what takes its place is as readable as any other file.
         #[cfg(unix)]
-        file.as_file().set_permissions(std::os::unix::fs::PermissionsExt::from_mode(0o644))?;
-        file.as_file().sync_all()?;
-        file.persist(path)?;
+        file.set_permissions(std::os::unix::fs::PermissionsExt::from_mode(0o644))?;
+        file.sync_all()?;
+        aside.persist(path)?;
         sync_folder(folder)
     };
-    write().map_err(Error::writing(path))
+    place().map_err(Error::writing(path))
 }
 
 /// Makes the folder `path` with what `fill` writes into it, whole or not at all; one that was there

@@ -10,7 +10,7 @@ use crate::hub::Hub;
 use crate::nn::{self, Build, Built, Engine, Optimizer};
 use crate::run::{RunDir, find};
 use crate::spec::{EngineChoice, Precision, RunSpec};
-use crate::train::{Snapshot, argmax, score, softmax};
+use crate::train::{Snapshot, argmax, judge, softmax};
 use serde::Serialize;
 use std::path::Path;
 use std::sync::atomic::AtomicBool;
@@ -231,8 +231,9 @@ impl Predictor {
         }
         let encoded = self.tokenizer.encode(&rows, watch, &cancelled)?.rows;
         let mut tick = |_: &mut dyn Engine, _: usize| Ok(true);
-        score(self.engine.as_mut(), &encoded, task, BATCH, &mut tick)?
-            .ok_or_else(|| Error::Interrupted("scoring was interrupted".into()))
+        let judged = judge(self.engine.as_mut(), &encoded, task, BATCH, &mut tick)?;
+        let judged = judged.ok_or_else(|| Error::Interrupted("scoring was interrupted".into()))?;
+        Ok(judged.scores(task))
     }
 
     /// The task of that name, or that of the model's run.

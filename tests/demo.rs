@@ -1,9 +1,10 @@
 //! What the program carries keeps its promise: the shipped experiments on the shipped model and data learn, from
 //! chance, and judge sentences that are in none of the data.
 
-use glue_tui::event::{SplitName, Status};
+use glue_tui::event::{Event, SplitName, Status};
 use glue_tui::predict::Predictor;
-use glue_tui::run::{Outcome, Start, conduct};
+use glue_tui::run::insight::Insight;
+use glue_tui::run::{Outcome, Start, conduct, replay};
 use glue_tui::spec::Experiments;
 use glue_tui::train::control;
 use std::path::Path;
@@ -46,6 +47,20 @@ fn demo_goes_from_chance_to_ninety_percent_and_judges_new_sentences() {
     assert!((0.3..0.7).contains(&before), "before training: {before}");
     assert!(summary.best.as_ref().unwrap().value >= 0.9, "{:?}", summary.best);
     assert!(summary.test.as_ref().unwrap().accuracy >= 0.85, "{:?}", summary.test);
+
+    // What is kept of each row comes to the scores of the log, and the log's JSON may round the last bit of a number.
+    let insight = Insight::read(&outcome.dir).unwrap();
+    assert_eq!(insight.texts.as_ref().unwrap().len(), insight.evaluations[0].judged.len());
+    let mut kept = insight.evaluations.iter();
+    for event in replay(&outcome.dir).unwrap() {
+        let Event::Eval(eval) = event else { continue };
+        if eval.split == SplitName::Validation {
+            let scores = kept.next().unwrap().judged.scores(insight.spec.task());
+            assert_eq!((&scores.confusion, scores.examples), (&eval.scores.confusion, eval.scores.examples));
+            assert!((scores.loss - eval.scores.loss).abs() < 1e-12, "{} {}", scores.loss, eval.scores.loss);
+        }
+    }
+    assert!(kept.next().is_none());
 
     // Sentences by hand, none of them from a frame of the data or of the pretraining.
     let probes = std::fs::read_to_string(Path::new(REPOSITORY).join("assets/make/probes.tsv")).unwrap();

@@ -6,9 +6,10 @@ use glue_tui::event::{Command, Event, SplitName, Status, Step};
 use glue_tui::nn::{read_arrays, write_arrays};
 use glue_tui::predict::Predictor;
 use glue_tui::run::history::History;
+use glue_tui::run::insight::{Insight, Picture};
 use glue_tui::run::{Outcome, RunDir, RunStatus, Said, Start, conduct, find, list, replay, start};
 use glue_tui::spec::{EngineChoice, Interval, RunSpec, built_in};
-use glue_tui::train::control;
+use glue_tui::train::{Evaluation, control};
 use std::collections::BTreeMap;
 use std::path::Path;
 
@@ -373,4 +374,72 @@ fn a_run_that_cannot_learn_fails_in_words_and_keeps_its_checkpoint() {
     let row = &list(home.path())[0];
     assert_eq!(row.status, RunStatus::Failed);
     assert!(checkpoint.is_dir());
+}
+
+#[test]
+fn what_was_said_of_each_row_is_kept_and_its_scores_are_those_of_the_log() {
+    let home = tempfile::tempdir().unwrap();
+    let (outcome, events) = run(Start::New(spec()), home.path(), Some((5, Command::Eval)));
+    let outcome = outcome.unwrap();
+    let evals: Vec<_> = events
+        .iter()
+        .filter_map(|event| if let Event::Eval(eval) = event { Some(eval) } else { None })
+        .filter(|eval| eval.split == SplitName::Validation)
+        .collect();
+    let insight = Insight::read(&outcome.dir).unwrap();
+    assert_eq!(insight.evaluations.iter().map(|one| one.step).collect::<Vec<_>>(), [0, 4, 5, 6]);
+    for (eval, kept) in evals.iter().zip(&insight.evaluations) {
+        assert_eq!((eval.step, eval.epoch), (kept.step, kept.epoch));
+        assert_eq!(eval.scores, kept.judged.scores(insight.spec.task()));
+        let picture = Picture::of(&kept.judged, insight.spec.task());
+        let counts = |rows: &Vec<Vec<usize>>| rows.iter().map(|rows| rows.len() as u64).collect::<Vec<_>>();
+        assert_eq!(picture.cells.iter().map(counts).collect::<Vec<_>>(), eval.scores.confusion);
+    }
+    // The rows are those that were drawn, in their order: the model itself says so.
+    let texts = insight.texts.as_ref().unwrap();
+    assert_eq!(texts.len(), 24);
+    let mut predictor = Predictor::open(outcome.dir.to_str().unwrap(), home.path(), "cpu").unwrap();
+    let best = outcome.summaries[0].best.unwrap().step;
+    let kept = &insight.evaluations.iter().find(|one| one.step == best).unwrap().judged;
+    let inputs: Vec<_> = texts.iter().map(|row| (row.text.clone(), None)).collect();
+    for (row, verdict) in predictor.classify_all(&inputs).unwrap().iter().enumerate() {
+        for (class, (_, probability)) in verdict.probabilities.iter().enumerate() {
+            let difference = (kept.probability(row, class) - f64::from(*probability)).abs();
+            assert!(difference < 1e-5, "row {row}: {difference}");
+        }
+    }
+
+    // Data that are not there any more, or are others, are said; the numbers stay.
+    let spec_file = RunDir::at(&outcome.dir).spec_file();
+    let text = std::fs::read_to_string(&spec_file).unwrap();
+    std::fs::write(&spec_file, text.replace("seed = 42", "seed = 43")).unwrap();
+    let insight = Insight::read(&outcome.dir).unwrap();
+    assert_eq!(insight.evaluations.len(), 4);
+    assert!(insight.texts.unwrap_err().contains("not those any more"));
+}
+
+#[test]
+fn evaluations_after_the_checkpoint_that_is_gone_on_from_are_made_anew() {
+    let home = tempfile::tempdir().unwrap();
+    let straight = run(Start::New(spec()), home.path(), None).0.unwrap();
+    let stopped = run(Start::New(spec()), home.path(), Some((3, Command::Stop))).0.unwrap();
+    let kept = |dir: &Path| RunDir::at(dir).evaluations().unwrap();
+    // As if the power had gone after later evaluations that no checkpoint followed.
+    for step in [5, 6] {
+        Evaluation { step, ..kept(&stopped.dir).remove(0) }.write(&stopped.dir).unwrap();
+    }
+    let resumed = run(Start::Resume(stopped.dir.clone()), home.path(), None).0.unwrap();
+    assert_eq!(kept(&resumed.dir), kept(&straight.dir));
+}
+
+#[test]
+fn a_run_whose_rows_cannot_be_kept_warns_once_and_finishes() {
+    let home = tempfile::tempdir().unwrap();
+    let stopped = run(Start::New(spec()), home.path(), Some((1, Command::Stop))).0.unwrap();
+    std::fs::remove_dir_all(stopped.dir.join("judged")).unwrap();
+    std::fs::write(stopped.dir.join("judged"), "in the way").unwrap();
+    let (resumed, events) = run(Start::Resume(stopped.dir.clone()), home.path(), None);
+    assert_eq!(resumed.unwrap().status, Status::Finished);
+    let is_told = |event: &&Event| matches!(event, Event::Note { warning: true, text, .. } if text.contains("each row is not kept"));
+    assert_eq!(events.iter().filter(is_told).count(), 1, "{events:?}");
 }

@@ -4,7 +4,7 @@ use crate::error::{Error, Result};
 use crate::files::write_whole;
 use crate::rng::{Rng, Stream};
 use crate::spec::{self, RunSpec};
-use crate::train::Summary;
+use crate::train::{Evaluation, Summary, evaluations};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::path::{Path, PathBuf};
@@ -105,6 +105,12 @@ impl RunDir {
         let path = self.spec_file();
         let text = std::fs::read_to_string(&path).map_err(Error::reading(&path))?;
         spec::from_toml(&text, &path)
+    }
+
+    /// What the evaluations of the validation split said of each row, oldest first: `judged/`, a file
+    /// `step-00000267.safetensors` for each, with the `logits` (rows, classes) and the `labels` (rows).
+    pub fn evaluations(&self) -> Result<Vec<Evaluation>> {
+        evaluations(&self.0)
     }
 
     /// The summary, once the run has ended.

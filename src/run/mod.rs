@@ -5,6 +5,7 @@ pub mod course;
 mod dir;
 pub mod history;
 mod index;
+pub mod insight;
 mod log;
 mod mailbox;
 mod pace;

@@ -1,23 +1,22 @@
 //! One pass over a split, dropout off.
 
-use super::scores::Tally;
+use super::judged::Judged;
 use crate::batch::{Batch, Encoded};
 use crate::catalog::Task;
 use crate::data::order::by_length;
 use crate::error::{Error, Result};
-use crate::event::Scores;
 use crate::nn::Engine;
 
-/// Scores `rows`, all labelled, in batches of `batch_size` examples of similar length. `tick` is
+/// Judges `rows`, all labelled, in batches of `batch_size` examples of similar length. `tick` is
 /// called before each batch with the examples done; when it returns false the pass ends with `None`.
-pub fn score(
+pub fn judge(
     engine: &mut dyn Engine,
     rows: &[Encoded],
     task: &Task,
     batch_size: usize,
     tick: &mut dyn FnMut(&mut dyn Engine, usize) -> Result<bool>,
-) -> Result<Option<Scores>> {
-    let mut tally = Tally::new(task.labels.len());
+) -> Result<Option<Judged>> {
+    let mut judged = Judged::new(rows.len(), task.labels.len());
     for (done, chunk) in by_length(rows).chunks(batch_size).enumerate() {
         if !tick(engine, done * batch_size)? {
             return Ok(None);
@@ -26,9 +25,9 @@ pub fn score(
         if batch.labels.is_empty() {
             return Err(Error::Training("rows without a label cannot be scored".into()));
         }
-        for (logits, label) in engine.logits(&batch)?.iter().zip(&batch.labels) {
-            tally.add(logits, *label);
+        for ((row, logits), label) in chunk.iter().zip(engine.logits(&batch)?).zip(&batch.labels) {
+            judged.set(*row, &logits, *label);
         }
     }
-    Ok(Some(tally.scores(task)))
+    Ok(Some(judged))
 }

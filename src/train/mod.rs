@@ -6,6 +6,7 @@
 mod checkpoint;
 mod control;
 mod evaluate;
+mod judged;
 mod memory;
 mod plan;
 mod schedule;
@@ -16,15 +17,19 @@ mod trainer;
 
 pub use checkpoint::{Reached, reached};
 pub use control::{Control, Handle, control};
-pub use evaluate::score;
+pub use evaluate::judge;
+pub use judged::{Evaluation, Judged, evaluations};
 pub use plan::Plan;
 pub use schedule::Rates;
 pub use scores::{Tally, argmax, cross_entropy, softmax};
+pub use setup::validation_rows;
 pub use summary::{Best, Summary};
 pub use trainer::{Job, train};
 
+use crate::error::Result;
 use crate::files::ModelFolder;
-use crate::nn::Weights;
+use crate::nn::{Engine, Weights};
+use crate::spec::RunSpec;
 use std::sync::Arc;
 
 /// A copy of the weights of a training that goes on, with what is needed to use them.
@@ -42,6 +47,26 @@ pub struct Snapshot {
     pub pair: bool,
     /// Longer inputs are cut to so many tokens.
     pub max_seq_length: usize,
+}
+
+impl Snapshot {
+    /// The weights as they are, for a reader to use.
+    fn of(
+        engine: &mut dyn Engine,
+        step: u64,
+        spec: &RunSpec,
+        folder: &ModelFolder,
+        labels: &[String],
+    ) -> Result<Self> {
+        Ok(Snapshot {
+            step,
+            weights: Arc::new(engine.weights()?),
+            folder: folder.clone(),
+            labels: labels.to_vec(),
+            pair: spec.task().pair,
+            max_seq_length: spec.max_seq_length,
+        })
+    }
 }
 
 #[cfg(test)]

@@ -56,6 +56,11 @@ pub(super) fn prepare(spec: &RunSpec, control: &Control, say: &mut dyn FnMut(Eve
     Ok(Setup { folder, tokenizer, built, labels, train, scored })
 }
 
+/// The rows of the validation split that `spec` is scored on, in their order.
+pub fn validation_rows(spec: &RunSpec, split: Vec<data::Example>) -> Vec<data::Example> {
+    data::sample(split, spec.max_eval_samples, &Rng::new(spec.seed, Stream::Sample), 1)
+}
+
 /// The tokenised rows to train on, and those of each split to score.
 type TokenizedRows = (Vec<Encoded>, BTreeMap<SplitName, Vec<Encoded>>);
 
@@ -75,7 +80,7 @@ fn encode(
     let mut watch = |progress: Progress| say(Event::Progress(progress));
     let mut encode = |rows: &[data::Example]| tokenizer.encode(rows, &mut watch, control.cancelled());
     let Tokenized { rows: train, truncated } = encode(&train_rows)?;
-    let validation = encode(&data::sample(dataset.validation, spec.max_eval_samples, &rng, 1))?.rows;
+    let validation = encode(&validation_rows(spec, dataset.validation))?.rows;
     let test_rows = dataset.test.map(|rows| data::sample(rows, spec.max_eval_samples, &rng, 2));
     let test = test_rows.map(|rows| encode(&rows)).transpose()?;
     if truncated > 0 {

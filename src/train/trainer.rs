@@ -2,7 +2,8 @@
 
 use super::checkpoint::{self, LoopState};
 use super::control::Request;
-use super::evaluate::score;
+use super::evaluate::judge;
+use super::judged::{Evaluation, Keeper};
 use super::setup::{Setup, prepare};
 use super::{Best, Control, Plan, Rates, Snapshot, Summary};
 use crate::batch::Batch;
@@ -11,11 +12,10 @@ use crate::error::{Error, Result};
 use crate::event::{
     Change, Command, Eval, Event, Progress, Saved, SplitName, Started, Status, Step, Unit, now,
 };
-use crate::files::{ModelFolder, recover_folder, write_folder_whole};
+use crate::files::{recover_folder, write_folder_whole};
 use crate::nn::{self, Engine, Part, StepInput, StepReport, Stored, coverage};
 use crate::spec::RunSpec;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::time::Instant;
 
 /// One training: one specification, one seed, one folder.
@@ -69,6 +69,8 @@ struct Trainer<'a> {
     /// What is to be changed again.
     trail: &'a [Change],
     pending: Pending,
+    /// Writes what evaluations say of each row.
+    keeper: Keeper<'a>,
     /// The epoch whose order `order` is.
     ordered_epoch: Option<u64>,
     order: Vec<usize>,
@@ -101,6 +103,7 @@ impl<'a> Trainer<'a> {
             rates.change(*step, *command, &plan);
         }
         plan.total_steps = rates.settings().total_steps;
+        let keeper = Keeper::new(job.dir, state.step);
         let trail = job.trail.get(state.changes.len()..).unwrap_or_default();
         let rows = |split| setup.scored.get(&split).map_or(0, Vec::len);
         say(Event::Started(Box::new(Started {
@@ -124,6 +127,7 @@ impl<'a> Trainer<'a> {
             state,
             trail,
             pending: Pending::default(),
+            keeper,
             ordered_epoch: None,
             order: Vec::new(),
             control,
@@ -304,15 +308,21 @@ impl<'a> Trainer<'a> {
                 unit: Unit::Rows,
             }));
             if let Some(question) = control.poll_question() {
-                question.send(snapshot(engine, step, spec, folder, labels)?).ok();
+                question.send(Snapshot::of(engine, step, spec, folder, labels)?).ok();
             }
             Ok(!control.is_cancelled())
         };
         let batch_size = spec.per_device_eval_batch_size;
-        let scores = score(built.engine.as_mut(), rows, spec.task(), batch_size, &mut tick)?;
+        let Some(judged) = judge(built.engine.as_mut(), rows, spec.task(), batch_size, &mut tick)? else {
+            return Ok(None);
+        };
         let (epoch, seconds) = (self.plan.epoch(step), begun.elapsed().as_secs_f64());
         self.state.scoring_seconds += seconds;
-        Ok(scores.map(|scores| Eval { step, epoch, split, scores, best: false, seconds }))
+        let scores = judged.scores(spec.task());
+        if split == SplitName::Validation {
+            self.keeper.keep(&Evaluation { step, epoch, judged }, self.say);
+        }
+        Ok(Some(Eval { step, epoch, split, scores, best: false, seconds }))
     }
 
     fn say_eval(&mut self, eval: Eval) {
@@ -398,7 +408,8 @@ impl<'a> Trainer<'a> {
                 None => return Ok(Next::Go),
                 Some(Request::Weights(question)) => {
                     let Setup { built, folder, labels, .. } = &mut self.setup;
-                    let answer = snapshot(built.engine.as_mut(), self.state.step, self.spec, folder, labels)?;
+                    let (engine, step) = (built.engine.as_mut(), self.state.step);
+                    let answer = Snapshot::of(engine, step, self.spec, folder, labels)?;
                     question.send(answer).ok();
                     continue;
                 }
@@ -482,22 +493,4 @@ impl<'a> Trainer<'a> {
             error: None,
         }
     }
-}
-
-/// The weights as they are, for a reader to use.
-fn snapshot(
-    engine: &mut dyn Engine,
-    step: u64,
-    spec: &RunSpec,
-    folder: &ModelFolder,
-    labels: &[String],
-) -> Result<Snapshot> {
-    Ok(Snapshot {
-        step,
-        weights: Arc::new(engine.weights()?),
-        folder: folder.clone(),
-        labels: labels.to_vec(),
-        pair: spec.task().pair,
-        max_seq_length: spec.max_seq_length,
-    })
 }

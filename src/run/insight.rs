@@ -1,0 +1,270 @@
+//! What a run gets right and wrong, row by row: which rows are in which cell of the confusion matrix, how far
+//! its probabilities can be relied on, what is hard for it, and which labels it doubts.
+
+use super::RunDir;
+use crate::catalog::Task;
+use crate::data::{self, Context, Example};
+use crate::error::{Error, Result};
+use crate::event::{Progress, Scores, SplitName};
+use crate::hub::{Hub, Settings};
+use crate::spec::RunSpec;
+use crate::train::{Evaluation, Judged, validation_rows};
+use std::path::Path;
+use std::sync::atomic::AtomicBool;
+
+/// Bins of equal width that confidences are sorted into.
+pub const BINS: usize = 10;
+/// Above this mean probability of another class, a label is doubted.
+const DOUBT: f64 = 0.5;
+
+/// Every evaluation of a run (of one seed) with the rows that were judged.
+#[derive(Debug)]
+pub struct Insight {
+    /// What was trained.
+    pub spec: RunSpec,
+    /// Evaluations of the validation split, oldest first; none before the first, and in runs of versions
+    /// that did not keep them.
+    pub evaluations: Vec<Evaluation>,
+    /// The rows as texts, in the order of the evaluations, or why they cannot be shown.
+    pub texts: std::result::Result<Vec<Example>, String>,
+    /// The likely mislabelled rows.
+    pub suspects: Vec<Suspect>,
+}
+
+impl Insight {
+    /// Reads what the run in `dir` keeps, and its validation rows from where it had them. Nothing is fetched.
+    ///
+    /// # Errors
+    /// When the specification or an evaluation cannot be read. Data that are not there any more are none.
+    pub fn read(dir: &Path) -> Result<Self> {
+        let dir = RunDir::at(dir);
+        let spec = dir.spec()?;
+        let evaluations = dir.evaluations()?;
+        let texts = match evaluations.last() {
+            Some(newest) => texts(&spec, &newest.judged).map_err(|error| error.to_string()),
+            None => Ok(Vec::new()),
+        };
+        Ok(Insight::new(spec, evaluations, texts))
+    }
+
+    /// What evaluations of the rows with these texts come to.
+    pub fn new(
+        spec: RunSpec,
+        evaluations: Vec<Evaluation>,
+        texts: std::result::Result<Vec<Example>, String>,
+    ) -> Self {
+        Insight { suspects: suspects(&evaluations), spec, evaluations, texts }
+    }
+
+    /// The names of the classes.
+    pub fn labels(&self) -> &'static [&'static str] {
+        self.spec.task().labels
+    }
+}
+
+/// The rows that `judged` is of, read again.
+fn texts(spec: &RunSpec, judged: &Judged) -> Result<Vec<Example>> {
+    let hub = Hub::new(Settings { offline: true, ..Settings::from_env() });
+    let (mut watch, cancelled) = (|_: Progress| {}, AtomicBool::new(false));
+    let mut context = Context { hub: &hub, watch: &mut watch, cancelled: &cancelled };
+    let split = SplitName::Validation;
+    let rows = data::load_split(spec.task(), split, spec.data_dir.as_deref(), &mut context)?;
+    let rows = validation_rows(spec, rows);
+    let labels = rows.iter().map(|row| row.label);
+    if !labels.eq(judged.labels().iter().map(|label| Some(*label))) {
+        return Err(Error::Training(format!(
+            "the validation rows of task {} are not those any more that the run was scored on",
+            spec.task
+        )));
+    }
+    Ok(rows)
+}
+
+/// What one evaluation says of the rows.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Picture {
+    /// Its scores.
+    pub scores: Scores,
+    /// `cells[label][predicted]`: the rows there, the highest loss first.
+    pub cells: Vec<Vec<Vec<usize>>>,
+    /// All rows, the highest loss first.
+    pub hardest: Vec<usize>,
+    /// How far its probabilities can be relied on.
+    pub calibration: Calibration,
+}
+
+impl Picture {
+    /// The picture of an evaluation of `task`.
+    pub fn of(judged: &Judged, task: &Task) -> Self {
+        let losses: Vec<f64> = (0..judged.len()).map(|row| judged.loss(row)).collect();
+        let mut hardest: Vec<usize> = (0..judged.len()).collect();
+        hardest.sort_by(|a, b| losses[*b].total_cmp(&losses[*a]));
+        let mut cells = vec![vec![Vec::new(); judged.classes()]; judged.classes()];
+        for row in &hardest {
+            cells[judged.label(*row)][judged.predicted(*row)].push(*row);
+        }
+        Picture { scores: judged.scores(task), cells, hardest, calibration: Calibration::of(judged) }
+    }
+}
+
+/// Confidence against accuracy, after Guo et al. 2017, "On Calibration of Modern Neural Networks".
+#[derive(Debug, Clone, PartialEq)]
+pub struct Calibration {
+    /// Rows by the probability p of their predicted class: bin m has those with m/10 < p ≤ (m+1)/10.
+    pub bins: [Bin; BINS],
+    /// Expected calibration error: Σ n_m/n · |accuracy_m − confidence_m|.
+    pub error: f64,
+}
+
+/// Rows of about the same confidence.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Bin {
+    /// How many.
+    pub rows: usize,
+    /// Share of them whose predicted class is the right one; 0 without rows.
+    pub accuracy: f64,
+    /// Mean probability of the predicted class; 0 without rows.
+    pub confidence: f64,
+}
+
+impl Calibration {
+    /// The calibration of what was said of all rows.
+    pub fn of(judged: &Judged) -> Self {
+        let mut bins = [Bin::default(); BINS];
+        for row in 0..judged.len() {
+            let predicted = judged.predicted(row);
+            let confidence = judged.probability(row, predicted);
+            let place = (confidence * BINS as f64).ceil() as usize;
+            let bin = &mut bins[place.clamp(1, BINS) - 1];
+            bin.rows += 1;
+            bin.confidence += confidence;
+            bin.accuracy += f64::from(u8::from(predicted == judged.label(row)));
+        }
+        let all = judged.len().max(1) as f64;
+        let mut error = 0.0;
+        for bin in bins.iter_mut().filter(|bin| bin.rows > 0) {
+            let rows = bin.rows as f64;
+            bin.confidence /= rows;
+            bin.accuracy /= rows;
+            error += rows / all * (bin.accuracy - bin.confidence).abs();
+        }
+        Calibration { bins, error }
+    }
+}
+
+/// A row whose label the model doubts all along.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Suspect {
+    /// The row.
+    pub row: usize,
+    /// The class that the model holds for right.
+    pub other: usize,
+    /// Mean probability of the label over the evaluations.
+    pub given: f64,
+    /// Mean probability of the other class.
+    pub probability: f64,
+}
+
+/// The likely mislabelled rows, the most likely first: those with the lowest mean probability of their label
+/// over all evaluations after the first step, where the model is confident in another class. After
+/// Swayamdipta et al. 2020, "Dataset Cartography", whose hard-to-learn region they are.
+fn suspects(evaluations: &[Evaluation]) -> Vec<Suspect> {
+    let trained: Vec<&Judged> =
+        evaluations.iter().filter(|evaluation| evaluation.step > 0).map(|one| &one.judged).collect();
+    let Some(first) = trained.first() else { return Vec::new() };
+    let mean = |row: usize, class: usize| {
+        trained.iter().map(|judged| judged.probability(row, class)).sum::<f64>() / trained.len() as f64
+    };
+    let mut found: Vec<Suspect> = (0..first.len())
+        .filter_map(|row| {
+            let label = first.label(row);
+            let others = (0..first.classes()).filter(|class| *class != label);
+            let (other, probability) =
+                others.map(|class| (class, mean(row, class))).max_by(|a, b| a.1.total_cmp(&b.1))?;
+            (probability > DOUBT).then(|| Suspect { row, other, given: mean(row, label), probability })
+        })
+        .collect();
+    found.sort_by(|a, b| a.given.total_cmp(&b.given));
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::catalog::task;
+
+    /// Rows of two classes, each with the probability of class 1 and its label.
+    fn judged(rows: &[(f64, u32)]) -> Judged {
+        let mut judged = Judged::new(rows.len(), 2);
+        for (row, (p, label)) in rows.iter().enumerate() {
+            judged.set(row, &[0.0, (p / (1.0 - p)).ln() as f32], *label);
+        }
+        judged
+    }
+
+    fn evaluation(step: u64, rows: &[(f64, u32)]) -> Evaluation {
+        Evaluation { step, epoch: 0.0, judged: judged(rows) }
+    }
+
+    #[test]
+    fn each_row_is_in_its_cell_and_the_hardest_comes_first() {
+        let judged = judged(&[(0.9, 1), (0.2, 1), (0.3, 0), (0.8, 0), (0.95, 0), (0.1, 1)]);
+        let picture = Picture::of(&judged, task("demo").unwrap());
+        assert_eq!(picture.cells, [[vec![2], vec![4, 3]], [vec![5, 1], vec![0]]]);
+        // Losses: −ln 0.05, −ln 0.1, then −ln 0.2 twice in the order of the rows, −ln 0.7, −ln 0.9.
+        assert_eq!(picture.hardest[..2], [4, 5]);
+        assert_eq!(picture.hardest[4..], [2, 0]);
+        let counts: Vec<Vec<u64>> =
+            picture.cells.iter().map(|row| row.iter().map(|c| c.len() as u64).collect()).collect();
+        assert_eq!(counts, picture.scores.confusion);
+        assert_eq!(picture.scores.accuracy, 2.0 / 6.0);
+    }
+
+    /// By hand: of ten rows, four at 0.95 and three of them right, five at 0.75 and four right, one at 0.65
+    /// and wrong: 0.4·|0.75 − 0.95| + 0.5·|0.8 − 0.75| + 0.1·|0 − 0.65| = 0.17.
+    #[test]
+    fn the_calibration_error_is_that_of_guo() {
+        let rows = [
+            (0.95, 1),
+            (0.95, 1),
+            (0.05, 0),
+            (0.05, 1),
+            (0.75, 1),
+            (0.75, 1),
+            (0.25, 0),
+            (0.25, 0),
+            (0.75, 0),
+            (0.65, 0),
+        ];
+        let calibration = Calibration::of(&judged(&rows));
+        assert!((calibration.error - 0.17).abs() < 1e-6, "{}", calibration.error);
+        assert_eq!(calibration.bins.map(|bin| bin.rows), [0, 0, 0, 0, 0, 0, 1, 5, 0, 4]);
+        let bin = calibration.bins[9];
+        assert!((bin.confidence - 0.95).abs() < 1e-6 && bin.accuracy == 0.75, "{bin:?}");
+        assert_eq!(Calibration::of(&judged(&[])).error, 0.0);
+        // Who is always sure and always right is perfectly calibrated.
+        let mut sure = Judged::new(1, 2);
+        sure.set(0, &[-200.0, 200.0], 1);
+        assert_eq!((Calibration::of(&sure).error, Calibration::of(&sure).bins[9].rows), (0.0, 1));
+    }
+
+    #[test]
+    fn a_label_is_doubted_when_the_model_holds_another_for_right_all_along() {
+        // Row 0 is learned, row 1 never, row 2 is forgotten at the end, row 3 is doubted less than row 1.
+        // What was said before the first step counts for nothing.
+        let evaluations = [
+            evaluation(0, &[(0.01, 1), (0.99, 1), (0.5, 0), (0.5, 0)]),
+            evaluation(10, &[(0.6, 1), (0.1, 1), (0.1, 0), (0.7, 0)]),
+            evaluation(20, &[(0.9, 1), (0.2, 1), (0.8, 0), (0.6, 0)]),
+        ];
+        let found = suspects(&evaluations);
+        assert_eq!(
+            found.iter().map(|suspect| (suspect.row, suspect.other)).collect::<Vec<_>>(),
+            [(1, 0), (3, 1)]
+        );
+        assert!((found[0].given - 0.15).abs() < 1e-6 && (found[0].probability - 0.85).abs() < 1e-6);
+        assert!((found[1].given - 0.35).abs() < 1e-6);
+        assert_eq!(suspects(&evaluations[..1]), []);
+        assert_eq!(suspects(&[]), []);
+    }
+}
