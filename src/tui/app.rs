@@ -3,6 +3,7 @@
 use super::screens::compare::Compare;
 use super::screens::form::Form;
 use super::screens::infer::Infer;
+use super::screens::insight::InsightView;
 use super::screens::live::LiveView;
 use super::screens::popup::Popup;
 use super::screens::run_view::RunView;
@@ -23,10 +24,12 @@ pub enum Tab {
     Infer,
     /// The curves of any runs, one over the other.
     Compare,
+    /// What one run gets right and wrong.
+    Insight,
 }
 
 impl Tab {
-    /// Every tab in its order.
+    /// Every tab with a number, in its order. The others are opened from one of them.
     pub const ALL: [Tab; 4] = [Tab::Runs, Tab::Live, Tab::Infer, Tab::Compare];
 
     /// Its name.
@@ -36,6 +39,7 @@ impl Tab {
             Tab::Live => "Live",
             Tab::Infer => "Infer",
             Tab::Compare => "Compare",
+            Tab::Insight => "Insight",
         }
     }
 }
@@ -84,6 +88,8 @@ pub struct App {
     pub infer: Infer,
     /// Runs side by side.
     pub compare: Compare,
+    /// What one run gets right and wrong.
+    pub insight: InsightView,
     /// A box over everything that takes the keys.
     pub popup: Option<Popup>,
     /// Whether to quit as soon as the run is over.
@@ -108,6 +114,7 @@ impl App {
             live: LiveView::default(),
             infer: Infer::default(),
             compare: Compare::default(),
+            insight: InsightView::default(),
             popup: None,
             leaving: false,
         }
@@ -142,7 +149,7 @@ impl App {
                 viewed.map(|run| run.dir.clone()).collect()
             }
             Tab::Compare => self.compare.unfinished(self),
-            Tab::Runs | Tab::Infer => Vec::new(),
+            Tab::Runs | Tab::Infer | Tab::Insight => Vec::new(),
         }
     }
 

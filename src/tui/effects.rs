@@ -6,10 +6,12 @@ use super::Options;
 use super::app::ExperimentRow;
 use super::msg::{Effect, Msg, Opened, Work};
 use super::screens::infer::Source;
+use super::screens::insight::Subject;
 use crate::error::{Error, Result};
 use crate::event::Command;
 use crate::predict::{Predictor, Verdict};
 use crate::run::history::History;
+use crate::run::insight::Insight;
 use crate::run::queue::{Begun, Edit, Queue, Turn};
 use crate::run::{Asked, Follower, Outcome, RunDir, Running, Said, Start, list, start};
 use crate::spec::{Experiments, RunSpec};
@@ -40,6 +42,7 @@ enum Errand {
     Replay(PathBuf),
     Collect(PathBuf),
     Tail(Vec<PathBuf>),
+    Examine(Subject),
     Save { name: String, changes: Vec<(&'static str, String)> },
     Delete(PathBuf),
 }
@@ -87,6 +90,7 @@ impl World {
             Effect::Replay(dir) => self.errand(Errand::Replay(dir)),
             Effect::Collect(dir) => self.errand(Errand::Collect(dir)),
             Effect::Tail(dirs) => self.errand(Errand::Tail(dirs)),
+            Effect::Examine(of) => self.errand(Errand::Examine(of)),
             Effect::Save { name, changes } => self.errand(Errand::Save { name, changes }),
             Effect::Delete(dir) => self.errand(Errand::Delete(dir)),
             Effect::Begin(work) => return Some(self.begin(work)),
@@ -277,6 +281,7 @@ fn run_errands(options: &Options, errands: &Receiver<Errand>, messages: &Sender<
             Errand::Replay(_) | Errand::Tail(_) if later => {}
             Errand::Replay(dir) | Errand::Collect(dir) => say(library.read(dir, KEPT)),
             Errand::Tail(dirs) => library.follow(&dirs).into_iter().for_each(say),
+            Errand::Examine(of) => say(examined(of)),
             Errand::Save { name, changes } => match save(options, &name, &changes) {
                 Ok(()) => {
                     say(listed(options));
@@ -413,6 +418,16 @@ fn seed_dirs(dir: &Path, spec: &RunSpec) -> Vec<PathBuf> {
     }
     let seeds = (0..spec.repeats).map(|repeat| dir.join(format!("seed-{}", spec.seed + repeat)));
     seeds.filter(|dir| dir.is_dir()).collect()
+}
+
+fn examined(of: Subject) -> Msg {
+    let read = || {
+        let dirs = seed_dirs(&of.dir, &RunDir::at(&of.dir).spec()?);
+        let seed = of.seed.and_then(|seed| dirs.get(seed)).or(dirs.last());
+        Insight::read(seed.unwrap_or(&of.dir)).map(Box::new)
+    };
+    let result = read().map_err(|e: Error| e.to_string());
+    Msg::Examined { of, result }
 }
 
 /// Judges sentences with one model at a time.

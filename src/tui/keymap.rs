@@ -4,6 +4,7 @@
 use super::app::{App, Tab};
 use super::msg::Action;
 use super::screens::compare::Facet;
+use super::screens::insight::Listed;
 use super::screens::runs::Line;
 use super::theme::Theme;
 use super::widgets::line_chart::ChartKey;
@@ -28,6 +29,8 @@ pub enum Place {
     Live,
     /// The sentences.
     Infer,
+    /// The rows that a run gets right and wrong.
+    Insight,
     /// The table of runs to compare.
     Compare,
     /// A chart that one can look closer at.
@@ -42,13 +45,14 @@ pub enum Place {
 
 impl Place {
     /// Every place, in the order of the help.
-    pub const ALL: [Place; 12] = [
+    pub const ALL: [Place; 13] = [
         Place::Runs,
         Place::Filter,
         Place::Form,
         Place::FormLine,
         Place::Live,
         Place::Infer,
+        Place::Insight,
         Place::Compare,
         Place::Chart,
         Place::Message,
@@ -67,6 +71,7 @@ impl Place {
             Place::FormLine => "A value of the form",
             Place::Live => "Live",
             Place::Infer => "Infer",
+            Place::Insight => "Insight",
             Place::Compare => "Compare",
             Place::Chart => "Chart",
             Place::Message => "Message",
@@ -299,6 +304,10 @@ fn has_one_pane(app: &App) -> bool {
     app.size.0 < super::screens::compare::SIDE_BY_SIDE
 }
 
+fn has_run(app: &App) -> bool {
+    app.shown().is_some()
+}
+
 fn is_pair(app: &App) -> bool {
     app.infer.is_pair()
 }
@@ -390,6 +399,14 @@ pub static BINDINGS: &[Binding] = &[
         Action::Infer,
         "infer",
         "type sentences into the run's best weights",
+    ),
+    bind_when(
+        on_run,
+        Place::Runs,
+        &[char('w')],
+        Action::Insight,
+        "insight",
+        "what the run gets right and wrong, row by row",
     ),
     bind_when(on_run, Place::Runs, &[char('d')], Action::Delete, "delete", "delete the run, after asking"),
     bind_when(
@@ -519,6 +536,14 @@ pub static BINDINGS: &[Binding] = &[
         "stop the training; the work is saved",
     ),
     bind(Place::Live, &[char('i')], Action::Infer, "infer", "type sentences into the weights of this run"),
+    bind_when(
+        has_run,
+        Place::Live,
+        &[char('w')],
+        Action::Insight,
+        "insight",
+        "what the run gets right and wrong, row by row",
+    ),
     bind_when(
         is_training,
         Place::Live,
@@ -700,6 +725,40 @@ pub static BINDINGS: &[Binding] = &[
     ),
     bind(Place::Chart, &[char(')')], Action::Chart(ChartKey::Smoother), "smooth", "smooth over more"),
     bind(Place::Chart, &[char('(')], Action::Chart(ChartKey::Rougher), "", "smooth over less"),
+    bind(
+        Place::Insight,
+        ENTER,
+        Action::Enter,
+        "open",
+        "the rows of the cell, or all of the row, under the cursor",
+    ),
+    bind(Place::Insight, TAB, Action::Next, "matrix, rows", "from the matrix to the rows and back"),
+    bind(
+        Place::Insight,
+        &[char('h')],
+        Action::List(Listed::Hardest),
+        "hardest",
+        "the rows with the highest loss",
+    ),
+    bind(
+        Place::Insight,
+        &[char('m')],
+        Action::List(Listed::Mislabelled),
+        "mislabelled",
+        "the rows that are likely mislabelled: the model says another label all along",
+    ),
+    bind(Place::Insight, &[char('[')], Action::Before, "evaluation", "the evaluation before"),
+    bind(Place::Insight, &[char(']')], Action::After, "", "the evaluation after"),
+    bind(Place::Insight, UP, Action::Up, "", "one cell or line up"),
+    bind(Place::Insight, DOWN, Action::Down, "", "one cell or line down"),
+    bind(Place::Insight, &[key(KeyCode::Left)], Action::Left, "", "one cell to the left"),
+    bind(Place::Insight, &[key(KeyCode::Right)], Action::Right, "", "one cell to the right"),
+    bind(Place::Insight, PAGE_UP, Action::PageUp, "", "ten lines up"),
+    bind(Place::Insight, PAGE_DOWN, Action::PageDown, "", "ten lines down"),
+    bind(Place::Insight, FIRST, Action::First, "", "to the first line"),
+    bind(Place::Insight, LAST, Action::Last, "", "to the last line"),
+    bind(Place::Insight, &[key(KeyCode::F(5))], Action::Refresh, "", "read the run again"),
+    bind(Place::Insight, ESC, Action::Back, "back", "back to the matrix, or to the screen before"),
     bind(Place::Message, &[key(KeyCode::Enter), char(' ')], Action::Enter, "close", "close"),
     bind(Place::Message, &[key(KeyCode::Esc), char('q'), char('?')], Action::Back, "", "close"),
     bind(Place::Message, UP, Action::Up, "", "one line up"),

@@ -3,11 +3,13 @@
 use super::app::{ExperimentRow, Tab};
 use super::screens::compare::Facet;
 use super::screens::infer::Source;
+use super::screens::insight::{Listed, Subject};
 use super::widgets::line_chart::ChartKey;
 use super::widgets::text_field::Edit;
 use crate::event::Command;
 use crate::predict::Verdict;
 use crate::run::history::History;
+use crate::run::insight::Insight;
 use crate::run::queue::{Edit as QueueEdit, Queue};
 use crate::run::{RunRow, Said};
 use crate::spec::RunSpec;
@@ -76,6 +78,13 @@ pub enum Msg {
         seconds: f64,
         /// The verdict, or why there is none.
         result: Result<Verdict, String>,
+    },
+    /// What a run keeps of what it said of each row was read.
+    Examined {
+        /// The run.
+        of: Subject,
+        /// What it keeps, or why it cannot be read.
+        result: Result<Box<Insight>, String>,
     },
     /// Something did not work.
     Trouble {
@@ -192,6 +201,18 @@ pub enum Action {
     Weights,
     /// Take the weights as they are now.
     Fresh,
+    /// Look at what a run gets right and wrong.
+    Insight,
+    /// List some of its rows.
+    List(Listed),
+    /// The evaluation before.
+    Before,
+    /// The evaluation after.
+    After,
+    /// One to the left.
+    Left,
+    /// One to the right.
+    Right,
     /// An answer to a question, by its number.
     Answer(usize),
 }
@@ -264,6 +285,8 @@ pub enum Effect {
         /// The second one.
         text_pair: Option<String>,
     },
+    /// Read what a run keeps of what it said of each row.
+    Examine(Subject),
     /// Go to sleep.
     Suspend,
     /// Draw everything anew.

@@ -6,7 +6,7 @@ use super::keymap::Place;
 use super::msg::{Action, Effect, Msg};
 use super::screens::popup::{self, Popup};
 use super::screens::run_view::RunView;
-use super::screens::{compare, form, infer, live, queue, runs};
+use super::screens::{compare, form, infer, insight, live, queue, runs};
 use super::widgets::text_field::Edit;
 use crate::event::{Event, Status};
 use crate::run::Said;
@@ -46,7 +46,7 @@ pub fn update(app: &mut App, msg: Msg) -> Vec<Effect> {
         Msg::Queued(queue) => queue::take(app, queue),
         Msg::Said(said) => {
             take(app, &said);
-            Vec::new()
+            insight::said(app, &said)
         }
         Msg::Over(result) => over(app, result),
         Msg::Written { name } => {
@@ -60,6 +60,10 @@ pub fn update(app: &mut App, msg: Msg) -> Vec<Effect> {
         }
         Msg::Answer { asked, seconds, result } => {
             app.infer.answer(asked, seconds, result);
+            Vec::new()
+        }
+        Msg::Examined { of, result } => {
+            insight::examined(app, &of, result);
             Vec::new()
         }
         Msg::Trouble { title, text } => {
@@ -93,6 +97,7 @@ fn act(app: &mut App, action: Action) -> Vec<Effect> {
             Tab::Live => live::act(app, action),
             Tab::Infer => infer::act(app, action),
             Tab::Compare => compare::act(app, action),
+            Tab::Insight => insight::act(app, action),
         },
     }
 }

@@ -3,7 +3,7 @@
 use super::app::{App, Tab};
 use super::input::places;
 use super::keymap::{BINDINGS, Binding, Place};
-use super::screens::{compare, infer, live, popup, queue, runs};
+use super::screens::{compare, infer, insight, live, popup, queue, runs};
 use super::theme::Role;
 use super::widgets::{put, put_right};
 use ratatui::Frame;
@@ -44,11 +44,19 @@ pub fn draw_on(app: &App, area: Rect, buffer: &mut Buffer) -> Option<Position> {
             live::draw(app, body, buffer);
             None
         }
+        (Tab::Insight, false) => {
+            insight::draw(app, body, buffer);
+            None
+        }
         (Tab::Runs, true) => runs::draw_tiny(app, body, buffer),
         (Tab::Infer, true) => infer::draw_tiny(app, body, buffer),
         (Tab::Compare, true) => compare::draw_tiny(app, body, buffer),
         (Tab::Live, true) => {
             live::draw_tiny(app, body, buffer);
+            None
+        }
+        (Tab::Insight, true) => {
+            insight::draw_tiny(app, body, buffer);
             None
         }
     };
@@ -62,6 +70,17 @@ fn draw_tabs(app: &App, area: Rect, buffer: &mut Buffer) {
         let role = if tab == app.tab { Role::Selected } else { Role::Muted };
         let text = format!(" {} {} ", number + 1, tab.name());
         x = put(buffer, x + 1, area.y, area.right().saturating_sub(x + 1), &text, theme.style(role));
+    }
+    if !Tab::ALL.contains(&app.tab) {
+        let text = format!(" {} ", app.tab.name());
+        x = put(
+            buffer,
+            x + 1,
+            area.y,
+            area.right().saturating_sub(x + 1),
+            &text,
+            theme.style(Role::Selected),
+        );
     }
     let rest = Rect { x: x + 2, width: area.right().saturating_sub(x + 2), ..area };
     let fits = |(text, _): &(String, Role)| text.width() < rest.width as usize;

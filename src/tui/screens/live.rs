@@ -3,7 +3,7 @@
 use super::panes::{draw_log, draw_loss_pane, draw_score_pane, draw_scores, draw_step};
 use super::popup::{Popup, Reply};
 use super::run_view::RunView;
-use super::{infer, steer};
+use super::{infer, insight, steer};
 use crate::event::{Command, Progress, SplitName, Status, Unit};
 use crate::format;
 use crate::run::history::{History, Phase};
@@ -79,6 +79,12 @@ pub fn act(app: &mut App, action: Action) -> Vec<Effect> {
                 infer::Source::Run { name: run.name(), dir: run.dir.clone() }
             };
             return infer::open(app, source);
+        }
+        Action::Insight => {
+            let Some(run) = app.shown() else { return Vec::new() };
+            let seed = (run.seeds.len() > 1).then(|| run.seed_at());
+            let of = insight::Subject { dir: run.dir.clone(), seed };
+            return insight::open(app, of);
         }
         Action::Next => app.live.shows_score = !app.live.shows_score,
         Action::SeedBefore | Action::SeedAfter => {

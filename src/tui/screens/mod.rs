@@ -5,6 +5,7 @@ mod details;
 pub mod form;
 pub mod help;
 pub mod infer;
+pub mod insight;
 pub mod live;
 mod panes;
 pub mod popup;

@@ -3,7 +3,7 @@
 use super::form::Form;
 use super::popup::{Popup, Reply, moved};
 use super::queue::{self, QueueView};
-use super::{infer, live};
+use super::{infer, insight, live};
 use crate::catalog::{Metric, known_model};
 use crate::format;
 use crate::run::history::History;
@@ -234,6 +234,10 @@ pub fn act(app: &mut App, action: Action) -> Vec<Effect> {
             let source =
                 source.map(|run| infer::Source::Run { name: run.name.clone(), dir: run.dir.clone() });
             return source.map_or(Vec::new(), |source| infer::open(app, source));
+        }
+        Action::Insight => {
+            let of = app.runs.run().map(|run| insight::Subject { dir: run.dir.clone(), seed: None });
+            return of.map_or(Vec::new(), |of| insight::open(app, of));
         }
         Action::Refresh => return vec![Effect::Refresh],
         Action::Back => {

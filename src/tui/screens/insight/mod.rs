@@ -1,0 +1,260 @@
+//! What a run gets right and wrong: the confusion matrix and the rows behind it, how far the probabilities can
+//! be relied on, the hardest and the likely mislabelled rows.
+
+mod draw;
+mod rows;
+
+pub use draw::{draw, draw_tiny};
+
+use super::popup::{Popup, moved};
+use crate::event::{Event, SplitName};
+use crate::format;
+use crate::run::Said;
+use crate::run::insight::{Insight, Picture};
+use crate::train::{Evaluation, Judged};
+use crate::tui::app::{App, Tab};
+use crate::tui::msg::{Action, Effect};
+use crate::tui::widgets::harmless;
+use std::path::PathBuf;
+
+/// The run that is looked at.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Subject {
+    /// Its directory.
+    pub dir: PathBuf,
+    /// The place of the seed; the newest when `None`.
+    pub seed: Option<usize>,
+}
+
+/// The state of the screen.
+#[derive(Debug, Default)]
+pub struct InsightView {
+    /// The run that is looked at.
+    pub of: Option<Subject>,
+    /// What is known of it.
+    pub content: Content,
+    /// Place of the evaluation that is looked at; the newest when `None`.
+    evaluation: Option<usize>,
+    /// The cell of the matrix under the cursor: label and predicted class.
+    cell: (usize, usize),
+    /// Which rows are listed.
+    listed: Listed,
+    /// Whether the list takes the keys; else the matrix does.
+    is_in_list: bool,
+    /// The row of the list under the cursor.
+    at: usize,
+    /// The screen that it was opened from, where going back leads.
+    from: Option<Tab>,
+}
+
+/// What is known of the run.
+#[derive(Debug, Default)]
+pub enum Content {
+    /// It is being read.
+    #[default]
+    Reading,
+    /// It cannot be read.
+    Trouble(String),
+    /// It has not been scored, or has not kept what was said of each row.
+    Nothing,
+    /// All that it keeps.
+    There(Box<Known>),
+}
+
+/// What a run keeps, and the picture of the evaluation that is looked at.
+#[derive(Debug)]
+pub struct Known {
+    insight: Insight,
+    /// Place of the evaluation.
+    at: usize,
+    picture: Picture,
+}
+
+/// Which rows are listed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Listed {
+    /// Those with the highest loss.
+    #[default]
+    Hardest,
+    /// Those whose label the model doubts.
+    Mislabelled,
+    /// Those of the cell under the cursor.
+    Cell,
+}
+
+impl Known {
+    fn new(insight: Insight, at: Option<usize>) -> Option<Self> {
+        let newest = insight.evaluations.len().checked_sub(1)?;
+        let at = at.unwrap_or(newest).min(newest);
+        let picture = Picture::of(&insight.evaluations[at].judged, insight.spec.task());
+        Some(Known { insight, at, picture })
+    }
+
+    /// Looks at another evaluation.
+    fn look_at(&mut self, at: usize) {
+        self.at = at;
+        self.picture = Picture::of(self.judged(), self.insight.spec.task());
+    }
+
+    fn evaluation(&self) -> &Evaluation {
+        &self.insight.evaluations[self.at]
+    }
+
+    fn judged(&self) -> &Judged {
+        &self.evaluation().judged
+    }
+
+    /// The loss of a row at each evaluation.
+    fn losses(&self, row: usize) -> impl Iterator<Item = f64> + '_ {
+        self.insight.evaluations.iter().map(move |evaluation| evaluation.judged.loss(row))
+    }
+}
+
+impl InsightView {
+    fn known(&self) -> Option<&Known> {
+        match &self.content {
+            Content::There(known) => Some(known),
+            _ => None,
+        }
+    }
+
+    /// How many rows are listed.
+    fn count(&self) -> usize {
+        self.known().map_or(0, |known| match self.listed {
+            Listed::Hardest => known.picture.hardest.len(),
+            Listed::Mislabelled => known.insight.suspects.len(),
+            Listed::Cell => known.picture.cells[self.cell.0][self.cell.1].len(),
+        })
+    }
+
+    /// The row at a place of the list.
+    fn row(&self, place: usize) -> Option<usize> {
+        let known = self.known()?;
+        match self.listed {
+            Listed::Hardest => known.picture.hardest.get(place).copied(),
+            Listed::Mislabelled => known.insight.suspects.get(place).map(|suspect| suspect.row),
+            Listed::Cell => known.picture.cells[self.cell.0][self.cell.1].get(place).copied(),
+        }
+    }
+
+    fn list(&mut self, listed: Listed) {
+        self.listed = listed;
+        self.is_in_list = true;
+        self.at = 0;
+    }
+
+    /// Looks at the evaluation before or after.
+    fn turn(&mut self, is_back: bool) {
+        let Content::There(known) = &mut self.content else { return };
+        let newest = known.insight.evaluations.len() - 1;
+        let at = if is_back { known.at.saturating_sub(1) } else { (known.at + 1).min(newest) };
+        known.look_at(at);
+        self.evaluation = (at < newest).then_some(at);
+        self.at = self.at.min(self.count().saturating_sub(1));
+    }
+}
+
+/// Opens the screen on a run.
+pub fn open(app: &mut App, of: Subject) -> Vec<Effect> {
+    let from = Some(app.tab);
+    app.go(Tab::Insight);
+    if app.insight.of.as_ref() == Some(&of) {
+        app.insight.from = from;
+    } else {
+        app.insight = InsightView { of: Some(of), from, ..InsightView::default() };
+    }
+    read(app)
+}
+
+fn read(app: &App) -> Vec<Effect> {
+    app.insight.of.clone().map_or(Vec::new(), |of| vec![Effect::Examine(of)])
+}
+
+/// Takes over what was read of a run, unless another one is looked at by now.
+pub fn examined(app: &mut App, of: &Subject, result: Result<Box<Insight>, String>) {
+    let view = &mut app.insight;
+    if view.of.as_ref() != Some(of) {
+        return;
+    }
+    view.content = match result {
+        Err(why) => Content::Trouble(why),
+        Ok(insight) => {
+            let known = Known::new(*insight, view.evaluation);
+            known.map_or(Content::Nothing, |known| Content::There(Box::new(known)))
+        }
+    };
+    if let Some(last) = view.known().map(|known| known.judged().classes() - 1) {
+        view.cell = (view.cell.0.min(last), view.cell.1.min(last));
+    }
+    view.at = view.at.min(view.count().saturating_sub(1));
+}
+
+/// Reads again when the run in front was scored once more.
+pub fn said(app: &App, said: &Said) -> Vec<Effect> {
+    let is_in_front = || {
+        let run = app.training.as_ref().map(|run| &run.dir);
+        app.tab == Tab::Insight && run.is_some() && app.insight.of.as_ref().map(|of| &of.dir) == run
+    };
+    match &said.event {
+        Event::Eval(eval) if eval.split == SplitName::Validation && is_in_front() => read(app),
+        _ => Vec::new(),
+    }
+}
+
+/// What a key does.
+pub fn act(app: &mut App, action: Action) -> Vec<Effect> {
+    let view = &mut app.insight;
+    match action {
+        Action::Back if view.is_in_list && view.listed == Listed::Cell => view.is_in_list = false,
+        Action::Back => {
+            let from = view.from.unwrap_or(Tab::Runs);
+            app.go(from);
+        }
+        Action::Refresh => return read(app),
+        Action::List(listed) => view.list(listed),
+        Action::Before | Action::After => view.turn(action == Action::Before),
+        Action::Next => view.is_in_list = !view.is_in_list,
+        Action::Enter if view.is_in_list => show_row(app),
+        Action::Enter => view.list(Listed::Cell),
+        action if view.is_in_list => view.at = moved(view.at, view.count(), action),
+        action => move_cell(view, action),
+    }
+    Vec::new()
+}
+
+fn move_cell(view: &mut InsightView, action: Action) {
+    let Some(last) = view.known().map(|known| known.judged().classes() - 1) else { return };
+    let (label, predicted) = &mut view.cell;
+    match action {
+        Action::Up => *label = label.saturating_sub(1),
+        Action::Down => *label = (*label + 1).min(last),
+        Action::Left => *predicted = predicted.saturating_sub(1),
+        Action::Right => *predicted = (*predicted + 1).min(last),
+        _ => {}
+    }
+    if view.listed == Listed::Cell {
+        view.at = 0;
+    }
+}
+
+/// Shows all of the row under the cursor.
+fn show_row(app: &mut App) {
+    let view = &app.insight;
+    let (Some(known), Some(row)) = (view.known(), view.row(view.at)) else { return };
+    let (judged, labels) = (known.judged(), known.insight.labels());
+    let mut lines = match &known.insight.texts {
+        Ok(texts) => {
+            let pair = texts[row].text_pair.iter().map(|text| harmless(text));
+            std::iter::once(harmless(&texts[row].text)).chain(pair).collect()
+        }
+        Err(why) => vec![format!("Its text cannot be shown: {}", harmless(why))],
+    };
+    lines.push(String::new());
+    lines.push(format!("labelled   {}", labels[judged.label(row)]));
+    let said = |class: usize| format!("{} {:.1} %", labels[class], 100.0 * judged.probability(row, class));
+    lines.push(format!("predicted  {}", (0..labels.len()).map(said).collect::<Vec<_>>().join(", ")));
+    let losses: Vec<String> = known.losses(row).map(format::loss).collect();
+    lines.push(format!("loss       {}", format::loss(judged.loss(row))));
+    lines.push(format!("over the evaluations: {}", losses.join(" ")));
+    app.popup = Some(Popup::message(format!("Row {}", row + 1), lines.join("\n")));
+}

@@ -1,0 +1,171 @@
+//! The list of rows: text, label, what was predicted, loss.
+
+use super::{InsightView, Known, Listed};
+use crate::format;
+use crate::tui::app::App;
+use crate::tui::theme::{Role, Theme};
+use crate::tui::widgets::bars::spark;
+use crate::tui::widgets::{airy_pane, cut, fixed, harmless, put, wrap};
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use ratatui::widgets::Widget;
+use unicode_width::UnicodeWidthStr;
+
+/// Characters of a text that are looked at for its line in the list.
+const LOOKED_AT: usize = 400;
+
+/// Cells of the columns after the text.
+struct Columns {
+    number: usize,
+    text: usize,
+    class: usize,
+    spark: usize,
+}
+
+/// Cells of a probability and of a loss, with the space before.
+const SURE: usize = 9;
+const LOSS: usize = 8;
+
+impl Columns {
+    fn new(known: &Known, width: usize) -> Self {
+        let number = known.judged().len().to_string().len() + 1;
+        let labels = known.insight.labels().iter();
+        let most = if width < 90 { 10 } else { 16 };
+        let class = labels.map(|label| label.width()).max().unwrap_or(0).clamp(9, most);
+        let spark = known.insight.evaluations.len().clamp(6, if width < 90 { 6 } else { 16 });
+        let taken = number + 2 + 2 * (class + 2) + SURE + LOSS + 2 + spark;
+        Columns { number, text: width.saturating_sub(taken), class, spark }
+    }
+}
+
+/// Draws the list that was chosen.
+pub(super) fn draw(app: &App, known: &Known, area: Rect, buffer: &mut Buffer) {
+    let (view, theme) = (&app.insight, app.theme);
+    let title = title(view, known);
+    let block = airy_pane(theme, &title, view.is_in_list && app.popup.is_none());
+    let inner = block.inner(area);
+    block.render(area, buffer);
+    let mut rest = inner;
+    if let Err(why) = &known.insight.texts {
+        let why = format!("Row numbers only: {}", harmless(why));
+        put(
+            buffer,
+            rest.x,
+            rest.y,
+            rest.width,
+            &cut(theme, &why, rest.width as usize),
+            theme.style(Role::Warning),
+        );
+        rest = Rect { y: rest.y + 1, height: rest.height.saturating_sub(1), ..rest };
+    }
+    if view.count() == 0 {
+        draw_none(view, known, theme, rest, buffer);
+        return;
+    }
+    let columns = Columns::new(known, rest.width as usize);
+    let class = columns.class;
+    let head = format!(
+        "{:>number$}  {:<text$}  {:<class$}  {:<class$}{:>SURE$}{:>LOSS$}  {}",
+        "row",
+        "text",
+        "label",
+        "predicted",
+        "sure %",
+        "loss",
+        "losses",
+        number = columns.number,
+        text = columns.text,
+    );
+    put(
+        buffer,
+        rest.x,
+        rest.y,
+        rest.width,
+        &cut(theme, &head, rest.width as usize),
+        theme.style(Role::Muted),
+    );
+    let height = rest.height.saturating_sub(1) as usize;
+    let first = (view.at + 2).saturating_sub(height).min(view.count().saturating_sub(height));
+    for line in 0..height.min(view.count() - first) {
+        let place = first + line;
+        let area = Rect { y: rest.y + 1 + line as u16, height: 1, ..rest };
+        draw_row(view, known, place, &columns, theme, area, buffer);
+    }
+}
+
+fn draw_row(
+    view: &InsightView,
+    known: &Known,
+    place: usize,
+    columns: &Columns,
+    theme: Theme,
+    area: Rect,
+    buffer: &mut Buffer,
+) {
+    let Some(row) = view.row(place) else { return };
+    let judged = known.judged();
+    let (label, mut predicted) = (judged.label(row), judged.predicted(row));
+    let mut sure = judged.probability(row, predicted);
+    if view.listed == Listed::Mislabelled {
+        let suspect = &known.insight.suspects[place];
+        (predicted, sure) = (suspect.other, suspect.probability);
+    }
+    let labels = known.insight.labels();
+    let number = format!("{:>width$}", row + 1, width = columns.number);
+    let role = if place == view.at && view.is_in_list { Role::Selected } else { Role::Text };
+    let text = fixed(theme, &text_of(known, row), columns.text);
+    let left = format!("{number}  {text}  {}  ", fixed(theme, labels[label], columns.class));
+    let mut x = put(buffer, area.x, area.y, area.width, &left, theme.style(role));
+    let found = if predicted == label { Role::Best } else { Role::Warning };
+    let parts = [
+        (fixed(theme, labels[predicted], columns.class), found),
+        (format!("{:>SURE$.1}", 100.0 * sure), Role::Text),
+        (format!("{:>LOSS$}  ", format::loss(judged.loss(row))), Role::Text),
+        (spark(known.losses(row), columns.spark, theme), Role::Validation),
+    ];
+    for (text, role) in parts {
+        x = put(buffer, x, area.y, area.right().saturating_sub(x), &text, theme.style(role));
+    }
+}
+
+/// The text of a row, or of both; nothing when it is not there.
+fn text_of(known: &Known, row: usize) -> String {
+    let Ok(texts) = &known.insight.texts else { return String::new() };
+    let short = |text: &str| harmless(&text.chars().take(LOOKED_AT).collect::<String>());
+    let example = &texts[row];
+    match &example.text_pair {
+        Some(pair) => format!("{}  |  {}", short(&example.text), short(pair)),
+        None => short(&example.text),
+    }
+}
+
+fn title(view: &InsightView, known: &Known) -> String {
+    let what = match view.listed {
+        Listed::Hardest => "Hardest rows".to_string(),
+        Listed::Mislabelled => "Likely mislabelled".to_string(),
+        Listed::Cell => {
+            let labels = known.insight.labels();
+            format!("Labelled {}, predicted {}", labels[view.cell.0], labels[view.cell.1])
+        }
+    };
+    let (at, all) = (view.at + 1, view.count());
+    if all == 0 {
+        what
+    } else {
+        format!("{what}: {} of {}", format::count(at as u64), format::count(all as u64))
+    }
+}
+
+fn draw_none(view: &InsightView, known: &Known, theme: Theme, area: Rect, buffer: &mut Buffer) {
+    let was_trained = known.insight.evaluations.iter().any(|evaluation| evaluation.step > 0);
+    let text = match view.listed {
+        Listed::Mislabelled if !was_trained => {
+            "Nothing was trained yet: labels are doubted from the first evaluation after a step on."
+        }
+        Listed::Mislabelled => "There is no row of which the model says another label all along.",
+        _ => "No row is labelled and predicted so at this evaluation.",
+    };
+    for (line, text) in wrap(text, area.width as usize).iter().enumerate().take(area.height as usize) {
+        put(buffer, area.x, area.y + line as u16, area.width, text, theme.style(Role::Muted));
+    }
+}

@@ -1,0 +1,232 @@
+//! What a run gets right and wrong: matrix, calibration, rows.
+
+use super::stage::*;
+
+use glue_tui::data::Example;
+use glue_tui::event::Event;
+use glue_tui::run::insight::Insight;
+use glue_tui::spec::built_in;
+use glue_tui::train::{Evaluation, Judged};
+use glue_tui::tui::app::{App, Tab};
+use glue_tui::tui::msg::{Effect, Msg};
+use glue_tui::tui::screens::insight::Subject;
+use glue_tui::tui::theme::{Palette, Theme};
+use glue_tui::tui::update::update;
+use ratatui::style::Color;
+
+const DIR: &str = "runs/demo-20261123-095711-01ab";
+
+/// Text, class, and the probability of `positive` before training and at three evaluations.
+const ROWS: [(&str, u32, [f64; 4]); 12] = [
+    ("a film that earns every minute of its length", 1, [0.52, 0.81, 0.93, 0.97]),
+    ("tired jokes, told twice", 0, [0.51, 0.30, 0.12, 0.04]),
+    ("not bad at all", 1, [0.48, 0.31, 0.42, 0.66]),
+    ("nobody will be bored", 1, [0.49, 0.22, 0.11, 0.06]),
+    ("it could have been so much more", 0, [0.53, 0.58, 0.71, 0.78]),
+    ("\u{1b}[31mred alert\u{1b}[0m\twith a\u{202e} trick", 0, [0.52, 0.44, 0.21, 0.09]),
+    ("日本語の映画はとても美しい", 1, [0.50, 0.55, 0.74, 0.88]),
+    (
+        "an honest, warm and quietly funny portrait of three people who cannot leave the town they were born in, however hard they try",
+        1,
+        [0.55, 0.87, 0.96, 0.99],
+    ),
+    ("i want my evening back", 0, [0.47, 0.35, 0.08, 0.02]),
+    ("wonderful", 0, [0.56, 0.91, 0.97, 0.99]),
+    ("flat", 0, [0.50, 0.41, 0.33, 0.31]),
+    ("sharp", 1, [0.51, 0.60, 0.58, 0.52]),
+];
+
+fn evaluations() -> Vec<Evaluation> {
+    let steps = [(0, 0.0), (100, 1.0), (200, 2.0), (1_267, 2.5)];
+    let evaluation = |(place, (step, epoch)): (usize, (u64, f64))| {
+        let mut judged = Judged::new(ROWS.len(), 2);
+        for (row, (_, label, positive)) in ROWS.iter().enumerate() {
+            let p = positive[place];
+            judged.set(row, &[0.0, (p / (1.0 - p)).ln() as f32], *label);
+        }
+        Evaluation { step, epoch, judged }
+    };
+    steps.into_iter().enumerate().map(evaluation).collect()
+}
+
+fn texts() -> Vec<Example> {
+    let example = |(text, label, _): &(&str, u32, _)| Example {
+        text: (*text).to_string(),
+        text_pair: None,
+        label: Some(*label),
+    };
+    ROWS.iter().map(example).collect()
+}
+
+fn insight() -> Insight {
+    Insight::new(built_in("demo"), evaluations(), Ok(texts()))
+}
+
+fn nothing() -> Insight {
+    Insight::new(built_in("demo"), Vec::new(), Ok(Vec::new()))
+}
+
+fn subject() -> Subject {
+    Subject { dir: DIR.into(), seed: None }
+}
+
+/// The app with the screen opened on a past run, before anything was read of it.
+fn opened(width: u16, height: u16) -> App {
+    let mut app = app(width, height);
+    let effects = play(&mut app, "jjjjw");
+    assert_eq!(effects.last(), Some(&Effect::Examine(subject())));
+    app
+}
+
+fn looked_at(width: u16, height: u16, insight: Insight) -> App {
+    let mut app = opened(width, height);
+    update(&mut app, Msg::Examined { of: subject(), result: Ok(Box::new(insight)) });
+    app
+}
+
+#[test]
+fn insight_screen() {
+    snapshot("insight", |width, height| looked_at(width, height, insight()));
+}
+
+#[test]
+fn insight_screen_of_a_cell() {
+    snapshot("insight-cell", |width, height| {
+        let mut app = looked_at(width, height, insight());
+        play(&mut app, "[<down><enter>");
+        app
+    });
+}
+
+#[test]
+fn insight_screen_of_what_is_likely_mislabelled_without_texts() {
+    snapshot("insight-mislabelled", |width, height| {
+        let texts = Err("data/demo: is not there; data_dir names the folder with train.tsv".into());
+        let mut app = looked_at(width, height, Insight { texts, ..insight() });
+        play(&mut app, "m");
+        app
+    });
+}
+
+#[test]
+fn insight_screen_of_a_run_that_keeps_nothing() {
+    snapshot("insight-empty", |width, height| looked_at(width, height, nothing()));
+}
+
+#[test]
+fn a_press_on_a_cell_shows_its_rows_and_a_press_on_a_row_all_of_it() {
+    let mut app = looked_at(120, 40, insight());
+    shows(&app, "Hardest rows: 1 of 12");
+    // Labelled negative, predicted positive: the hardest of its rows first.
+    play(&mut app, "<right><enter>");
+    shows(&app, "Labelled negative, predicted positive: 1 of 2");
+    shows(&app, "wonderful");
+    play(&mut app, "j");
+    shows(&app, "positive: 2 of 2");
+    play(&mut app, "<enter>");
+    shows(&app, "Row 5");
+    shows(&app, "labelled   negative");
+    shows(&app, "predicted  negative 22.0 %, positive 78.0 %");
+    shows(&app, "over the evaluations: 0.755 0.868 1.238 1.514");
+    // One step back at a time: the row, the list, the screen.
+    play(&mut app, "<esc>");
+    assert!(app.popup.is_none());
+    play(&mut app, "<esc><down><enter>");
+    shows(&app, "Labelled positive, predicted positive: 1 of 5");
+    play(&mut app, "<esc><esc>");
+    assert_eq!(app.tab, Tab::Runs);
+}
+
+#[test]
+fn the_lists_are_the_hardest_and_the_doubted_at_any_evaluation() {
+    let mut app = looked_at(120, 40, insight());
+    let first = |app: &App| {
+        let text = text(app);
+        let line = text.lines().skip_while(|line| !line.contains("predicted  ")).nth(1).unwrap().to_string();
+        line.split_whitespace().nth(1).unwrap().to_string()
+    };
+    assert_eq!(first(&app), "10", "`wonderful`, labelled negative");
+    play(&mut app, "m");
+    shows(&app, "Likely mislabelled: 1 of 4");
+    assert_eq!(first(&app), "10");
+    shows(&app, "evaluation 4 of 4: step 1,267, epoch 2.5");
+    play(&mut app, "[[[");
+    shows(&app, "evaluation 1 of 4: before any training");
+    play(&mut app, "[]");
+    shows(&app, "evaluation 2 of 4: step 100, epoch 1");
+    play(&mut app, "h<end>");
+    shows(&app, "Hardest rows: 12 of 12");
+}
+
+#[test]
+fn a_late_answer_for_another_run_is_dropped_and_trouble_is_said() {
+    let mut app = opened(120, 40);
+    shows(&app, "Reading what the run said");
+    let other = Subject { dir: "runs/other".into(), seed: Some(1) };
+    update(&mut app, Msg::Examined { of: other, result: Ok(Box::new(insight())) });
+    shows(&app, "Reading what the run said");
+    let result = Err("judged/step-00000100.safetensors: damaged: header too small".into());
+    update(&mut app, Msg::Examined { of: subject(), result });
+    shows(&app, "header too small");
+    assert_eq!(play(&mut app, "<f5>"), [Effect::Examine(subject())]);
+    play(&mut app, "<enter>m<enter>hj[]<esc>");
+}
+
+#[test]
+fn the_run_in_front_is_read_again_with_each_evaluation() {
+    let mut app = training(120, 40, "demo", 100);
+    let of = Subject { dir: "runs/demo-20261123-110429-c691".into(), seed: None };
+    assert_eq!(play(&mut app, "w"), [Effect::Examine(of.clone())]);
+    update(&mut app, Msg::Examined { of: of.clone(), result: Ok(Box::new(nothing())) });
+    shows(&app, "The run was not scored yet");
+    let mut effects = Vec::new();
+    for event in recorded().into_iter().skip(100).take(60) {
+        let is_scored = matches!(&event, Event::Eval(eval) if eval.split.name() == "validation");
+        let more = update(&mut app, said(0, event));
+        assert_eq!(!more.is_empty(), is_scored);
+        effects.extend(more);
+    }
+    assert_eq!(effects, [Effect::Examine(of.clone())]);
+    // Who looks at an earlier evaluation stays there; who looks at the newest one goes along.
+    let mut first = insight();
+    first.evaluations.truncate(2);
+    update(&mut app, Msg::Examined { of: of.clone(), result: Ok(Box::new(first)) });
+    update(&mut app, Msg::Examined { of: of.clone(), result: Ok(Box::new(insight())) });
+    shows(&app, "evaluation 4 of 4");
+    play(&mut app, "[[");
+    update(&mut app, Msg::Examined { of, result: Ok(Box::new(insight())) });
+    shows(&app, "evaluation 2 of 4");
+    play(&mut app, "<esc>");
+    assert_eq!(app.tab, Tab::Live);
+}
+
+#[test]
+fn hostile_rows_and_every_size_do_no_harm() {
+    let mut app = looked_at(0, 0, insight());
+    for keys in ["", "m", "<tab>", "<down><enter>", "<enter>"] {
+        play(&mut app, keys);
+        for width in [1, 20, 40, 60, 80, 99, 120] {
+            for height in [1, 3, 10, 15, 24, 50] {
+                app.size = (width, height);
+                let text = text(&app);
+                assert!(!text.contains('\u{1b}') && !text.contains('\u{202e}'), "{text:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn without_colour_and_without_unicode_it_is_whole() {
+    let texts = Err("not there".to_string());
+    for keys in ["", "m", "<enter>"] {
+        let mut app = looked_at(120, 40, Insight::new(built_in("demo"), evaluations(), texts.clone()));
+        play(&mut app, keys);
+        app.theme = Theme { palette: Palette::None, ascii: true };
+        let text = text(&app);
+        assert!(text.is_ascii(), "{text}");
+        assert!(text.contains("[4]") || !keys.is_empty(), "the cell is told without colour:\n{text}");
+        for cell in &buffer(&app).content {
+            assert_eq!((cell.fg, cell.bg), (Color::Reset, Color::Reset), "{cell:?}");
+        }
+    }
+}
