@@ -449,7 +449,7 @@ mod tests {
         assert_eq!(foot(&[]), "0 epoch 1 2");
         let (zoom, axis) = (ChartKey::ZoomIn, ChartKey::NextAxis);
         assert_eq!(foot(&[zoom, zoom, axis]), "step 400 450 500 550 600");
-        assert_eq!(foot(&[axis, axis]), "0 time 2:00 4:00 6:00 8:00");
+        assert_eq!(foot(&[axis, axis]), "0:00 time 2:00 4:00 6:00 8:00");
         assert_eq!(foot(&[axis, axis, axis]), "0 examples 10k 20k 30k");
     }
 
