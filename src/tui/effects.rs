@@ -4,6 +4,7 @@
 
 use super::Options;
 use super::app::ExperimentRow;
+use super::library::{Followed, KEPT, Library, seed_dirs};
 use super::msg::{Effect, Msg, Opened, Work};
 use super::screens::infer::Source;
 use super::screens::insight::Subject;
@@ -13,7 +14,7 @@ use crate::predict::{Predictor, Verdict};
 use crate::run::history::History;
 use crate::run::insight::Insight;
 use crate::run::queue::{Begun, Edit, Queue, Turn};
-use crate::run::{Asked, Follower, Outcome, RunDir, Running, Said, Start, list, start};
+use crate::run::{Asked, Outcome, RunDir, Running, Said, Start, list, start};
 use crate::spec::{Experiments, RunSpec};
 use crate::train::Snapshot;
 use crossbeam_channel::{Receiver, Sender, never, select, unbounded};
@@ -328,96 +329,6 @@ fn delete(options: &Options, dir: &Path) -> Result<()> {
         )));
     }
     std::fs::remove_dir_all(dir).map_err(Error::writing(dir))
-}
-
-/// Runs that are kept as far as they are read, so that one goes back to them at once.
-const KEPT: usize = 8;
-
-/// The runs that were read last. Their logs may grow: what is read of them is not read again.
-#[derive(Default)]
-struct Library {
-    /// The newest at the end.
-    runs: Vec<Followed>,
-}
-
-/// A run with the logs of its seeds.
-struct Followed {
-    dir: PathBuf,
-    spec: RunSpec,
-    seeds: Vec<(PathBuf, Follower)>,
-}
-
-impl Library {
-    /// Reads a run, or on in it; of the others only the newest are kept, `kept` in all.
-    fn read(&mut self, dir: PathBuf, kept: usize) -> Msg {
-        let known = self.runs.iter().position(|run| run.dir == dir).map(|at| self.runs.remove(at));
-        let result = match known {
-            Some(mut run) => run.follow().map(|_| run),
-            None => Followed::read(&dir),
-        };
-        let result = result.map(|run| {
-            let found = (run.spec.clone(), run.histories());
-            self.runs.push(run);
-            found
-        });
-        self.runs.drain(..self.runs.len().saturating_sub(kept));
-        Msg::Replayed { dir, result: result.map_err(|e| e.to_string()) }
-    }
-
-    /// Reads on in the logs of `dirs` and says what is new.
-    fn follow(&mut self, dirs: &[PathBuf]) -> Vec<Msg> {
-        // Those that are followed count as the newest.
-        self.runs.sort_by_key(|run| dirs.contains(&run.dir));
-        let kept = KEPT.max(dirs.len());
-        // What cannot be read now was said when it was first asked for.
-        let news = dirs.iter().filter_map(|dir| {
-            let Some(run) = self.runs.iter_mut().find(|run| run.dir == *dir) else {
-                let msg = self.read(dir.clone(), kept);
-                return matches!(msg, Msg::Replayed { result: Ok(_), .. }).then_some(msg);
-            };
-            let is_new = run.follow().unwrap_or(false);
-            let found = || Ok((run.spec.clone(), run.histories()));
-            is_new.then(|| Msg::Replayed { dir: dir.clone(), result: found() })
-        });
-        news.collect()
-    }
-}
-
-impl Followed {
-    fn read(dir: &Path) -> Result<Followed> {
-        let spec = RunDir::at(dir).spec()?;
-        let mut run = Followed { dir: dir.to_path_buf(), spec, seeds: Vec::new() };
-        run.follow()?;
-        Ok(run)
-    }
-
-    /// Reads what is new in the logs, those of new seeds too; says whether anything is.
-    fn follow(&mut self) -> Result<bool> {
-        for dir in seed_dirs(&self.dir, &self.spec) {
-            if !self.seeds.iter().any(|(known, _)| *known == dir) {
-                let follower = Follower::of(&dir);
-                self.seeds.push((dir, follower));
-            }
-        }
-        let mut is_new = false;
-        for (_, follower) in &mut self.seeds {
-            is_new |= follower.follow()?;
-        }
-        Ok(is_new)
-    }
-
-    fn histories(&self) -> Vec<History> {
-        self.seeds.iter().map(|(_, follower)| follower.history().clone()).collect()
-    }
-}
-
-/// The folders of a run's seeds: itself, or one for each seed that has begun.
-fn seed_dirs(dir: &Path, spec: &RunSpec) -> Vec<PathBuf> {
-    if spec.repeats <= 1 {
-        return vec![dir.to_path_buf()];
-    }
-    let seeds = (0..spec.repeats).map(|repeat| dir.join(format!("seed-{}", spec.seed + repeat)));
-    seeds.filter(|dir| dir.is_dir()).collect()
 }
 
 fn examined(of: Subject) -> Msg {

@@ -7,6 +7,7 @@ pub mod app;
 mod effects;
 pub mod input;
 pub mod keymap;
+mod library;
 pub mod msg;
 pub mod screens;
 pub mod terminal;

@@ -112,7 +112,8 @@ fn learns_before_ones_eyes_and_saves_when_it_is_told_to_end() {
     terminal.signal("TERM");
     assert_eq!(terminal.end().exit_code(), 130);
     terminal.is_given_back();
-    let run = std::fs::read_dir(home.path().join("runs")).unwrap().next().unwrap().unwrap().path();
+    let mut runs = std::fs::read_dir(home.path().join("runs")).unwrap().map(|entry| entry.unwrap().path());
+    let run = runs.find(|path| path.is_dir()).expect("the run's folder, beside the files of the queue");
     let log = std::fs::read_to_string(run.join("events.jsonl")).unwrap();
     assert!(log.trim_end().lines().last().unwrap().contains("\"stopped\""), "{log}");
     assert!(run.join("checkpoints").read_dir().unwrap().next().is_some(), "the work is saved");
@@ -168,8 +169,9 @@ fn a_queue_outlives_the_program_and_is_gone_on_with_where_it_was() {
     terminal.send("2");
     let is_saved = || {
         let runs = std::fs::read_dir(home.path().join("runs")).unwrap().flatten();
-        let mut checkpoints = runs.filter_map(|run| run.path().join("checkpoints").read_dir().ok());
-        checkpoints.any(|mut checkpoints| checkpoints.next().is_some())
+        let checkpoints = runs.filter_map(|run| run.path().join("checkpoints").read_dir().ok());
+        // One that is being written has another name.
+        checkpoints.flatten().flatten().any(|folder| folder.file_name().to_string_lossy().starts_with("step-"))
     };
     terminal.wait("checkpoint", |_| is_saved());
     terminal.signal("KILL");
