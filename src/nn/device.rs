@@ -92,7 +92,7 @@ fn cause(problem: &str) -> String {
         ("CUDA_ERROR_INVALID_DEVICE", "there is no GPU of that number"),
     ];
     let known = KNOWN.iter().find(|(code, _)| problem.contains(code));
-    known.map_or(problem, |(_, words)| words).to_owned()
+    known.map_or(problem, |(_, words)| *words).to_owned()
 }
 
 /// Sets a new CUDA device up for one stream that all work goes through; returns what it is called.
