@@ -277,8 +277,10 @@ impl Series {
         }
         let scale = if to > from { (columns - 1) as f64 / (to - from) } else { 0.0 };
         let mut smoothed = Smoothed::over(span);
-        let mut before = 0;
-        for bucket in self.buckets(ruler, sight) {
+        let buckets = self.buckets(ruler, sight);
+        let first = first_to_read(buckets, ruler, sight);
+        let mut before = first.checked_sub(1).map_or(0, |at| buckets[at].last);
+        for bucket in &buckets[first..] {
             let mean = if span > 0.0 {
                 let value = if bucket.finite > 0 { bucket.mean() } else { f64::NAN };
                 let value = smoothed.add(value, (bucket.last - before) as f64);
@@ -288,8 +290,12 @@ impl Series {
                 None
             };
             let middle = f64::midpoint(bucket.first as f64, bucket.last as f64);
-            let place = ((ruler.at(middle) - from) * scale).round();
-            if place >= 0.0 && place < columns as f64 {
+            // Cut off after half is added: rounding would be a call for each bucket.
+            let place = (ruler.at(middle) - from) * scale + 0.5;
+            if place >= columns as f64 {
+                break;
+            }
+            if place >= 0.0 {
                 out[place as usize].take(bucket, mean);
             }
         }
@@ -305,6 +311,18 @@ impl Series {
         let seen = self.coarse.all.len() as f64 * (sight.to - sight.from) / length.max(f64::MIN_POSITIVE);
         if seen >= sight.columns as f64 { &self.coarse.all } else { &self.fine.all }
     }
+}
+
+/// The first bucket that what is seen depends on: the first that is seen, or one so far before it that
+/// smoothing has forgotten what was earlier.
+fn first_to_read(buckets: &[Bucket], mut ruler: Ruler<'_>, sight: Sight) -> usize {
+    const FORGOTTEN: f64 = 12.0;
+    // Half a column to the left is still seen, and no column is wider than the whole.
+    let edge = sight.from - (sight.to - sight.from);
+    let seen = buckets.partition_point(|bucket| ruler.at(bucket.last as f64) < edge);
+    let Some(bucket) = buckets.get(seen) else { return seen };
+    let needed = bucket.first as f64 - FORGOTTEN * sight.span;
+    buckets[..seen].partition_point(|bucket| (bucket.last as f64) < needed)
 }
 
 #[cfg(test)]
@@ -363,6 +381,17 @@ mod tests {
         let means: Vec<f64> = columns.iter().filter(|c| c.finite > 0).map(|column| column.mean).collect();
         assert_eq!(means, [1.0, 2.0, 3.0, 4.0, 5.0, 60.0]);
         assert_eq!(series.recent().map(|point| point.0).collect::<Vec<_>>(), [1, 2, 3, 4, 5, 6]);
+    }
+
+    #[test]
+    fn a_closer_look_at_a_smoothed_curve_is_the_same_curve() {
+        let value = |step: u64| (step as f64 / 500.0).sin() + (step * 7919 % 101) as f64 / 101.0;
+        let series = series((1..=4000).map(|step| (step, value(step))));
+        let whole = columns(&series, 0.0, 4000.0, 4001, 40.0);
+        let near = columns(&series, 3000.0, 3100.0, 101, 40.0);
+        for (a, b) in whole[3000..=3100].iter().zip(&near) {
+            assert!((a.mean - b.mean).abs() < 1e-4 && a.finite == b.finite, "{a:?} {b:?}");
+        }
     }
 
     #[test]

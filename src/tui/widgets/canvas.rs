@@ -44,7 +44,7 @@ impl Canvas {
         let at = |x: usize| y0 as f64 + (y1 as f64 - y0 as f64) * (x - x0) as f64 / width;
         let mut before = y0;
         for x in x0..=x1 {
-            let y = at(x).round() as usize;
+            let y = (at(x) + 0.5) as usize;
             // Half of a step belongs to the column before, half to this one.
             let middle = usize::midpoint(before, y);
             if x > x0 {

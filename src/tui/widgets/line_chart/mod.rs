@@ -279,9 +279,11 @@ fn draw_column(
     if let Some(before) = before {
         canvas.line(before, (x, y), curve);
     }
-    let top = scale.dot(column.max, height);
-    let bottom = scale.dot(column.min, height);
-    canvas.vertical(x, top, bottom, curve);
+    if column.max > column.min {
+        canvas.vertical(x, scale.dot(column.max, height), scale.dot(column.min, height), curve);
+    } else {
+        canvas.set(x, y, curve);
+    }
     y
 }
 

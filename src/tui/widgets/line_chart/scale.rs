@@ -12,20 +12,25 @@ pub(super) struct Scale {
     from: f64,
     to: f64,
     is_log: bool,
+    /// The upper end and the length, of the logarithms where it is logarithmic.
+    ends: (f64, f64),
     /// Values with a tick, ascending.
     pub(super) ticks: Vec<f64>,
 }
 
 impl Scale {
+    fn new((from, to): (f64, f64), is_log: bool, ticks: Vec<f64>) -> Scale {
+        let ends = if is_log { (to.ln(), (to / from).ln()) } else { (to, to - from) };
+        Scale { from, to, is_log, ends, ticks }
+    }
+
     /// Row of dots of a value, from the top; values outside are moved to the edge.
     pub(super) fn dot(&self, value: f64, height: u16) -> usize {
         let dots = f64::from(height) * 4.0 - 1.0;
-        let share = if self.is_log {
-            (self.to / value.max(f64::MIN_POSITIVE)).ln() / (self.to / self.from).ln()
-        } else {
-            (self.to - value) / (self.to - self.from)
-        };
-        (share * dots).round().clamp(0.0, dots) as usize
+        let value = if self.is_log { value.max(f64::MIN_POSITIVE).ln() } else { value };
+        let (top, length) = self.ends;
+        // Cut off after half is added: rounding would be a call for each dot.
+        ((top - value) / length * dots + 0.5).clamp(0.0, dots) as usize
     }
 
     /// Whether the axis has a place for a value: a logarithmic one has none for what is not positive.
@@ -107,7 +112,7 @@ impl LineChart<'_> {
             from = from.max(0.0);
         }
         let ticks = ((to - from) / tick).round().min(20.0) as u64;
-        Scale { from, to, is_log: false, ticks: (0..=ticks).map(|k| from + k as f64 * tick).collect() }
+        Scale::new((from, to), false, (0..=ticks).map(|k| from + k as f64 * tick).collect())
     }
 
     /// What stands at the ticks, each in at most five characters.
@@ -157,7 +162,7 @@ fn logarithmic((low, high): (f64, f64), height: u16) -> Scale {
     let room = usize::from(height / 2).max(2);
     let coarse = (1..8).map(powers).find(|ticks| ticks.len() <= room).unwrap_or_default();
     let ticks = if fine.len() <= room || coarse.len() < 2 { fine } else { coarse };
-    Scale { from, to, is_log: true, ticks }
+    Scale::new((from, to), true, ticks)
 }
 
 /// The nearest of 1, 2, 5 × 10ⁿ at or above `step`.
