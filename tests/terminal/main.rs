@@ -171,7 +171,10 @@ fn a_queue_outlives_the_program_and_is_gone_on_with_where_it_was() {
         let runs = std::fs::read_dir(home.path().join("runs")).unwrap().flatten();
         let checkpoints = runs.filter_map(|run| run.path().join("checkpoints").read_dir().ok());
         // One that is being written has another name.
-        checkpoints.flatten().flatten().any(|folder| folder.file_name().to_string_lossy().starts_with("step-"))
+        checkpoints
+            .flatten()
+            .flatten()
+            .any(|folder| folder.file_name().to_string_lossy().starts_with("step-"))
     };
     terminal.wait("checkpoint", |_| is_saved());
     terminal.signal("KILL");
