@@ -112,15 +112,15 @@ fn distance(axis: Axis, span: f64, most: f64) -> f64 {
 
 /// A place with a tick: as many decimals as the ticks need, all in the unit of the last one.
 fn tick_text(axis: Axis, place: f64, every: f64, last: f64) -> String {
-    if place == 0.0 {
-        return "0".into();
-    }
     let (unit, sign) = match axis {
         Axis::Time => return format::duration(place),
         _ if last >= 1e6 => (1e6, "M"),
         _ if last >= 1e4 => (1e3, "k"),
         _ => (1.0, ""),
     };
+    if place == 0.0 {
+        return "0".into();
+    }
     let decimals = (-(every / unit).log10() - 1e-9).ceil().clamp(0.0, 6.0) as usize;
     format!("{:.decimals$}{sign}", place / unit)
 }
