@@ -452,7 +452,7 @@ mod tests {
         let (zoom, axis) = (ChartKey::ZoomIn, ChartKey::NextAxis);
         assert_eq!(foot(&[zoom, zoom, axis]), "step 400 450 500 550 600");
         assert_eq!(foot(&[axis, axis]), "0:00 time 2:00 4:00 6:00 8:00");
-        assert_eq!(foot(&[axis, axis, axis]), "0 examples 10k 20k 30k");
+        assert_eq!(foot(&[axis, axis, axis]), "0 examples 5k 10k 15k 20k 25k 30k");
     }
 
     #[test]
