@@ -3,7 +3,7 @@
 use super::made_up;
 use super::pty::{PATIENCE, Terminal};
 use super::report::{Report, quantile};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -186,9 +186,8 @@ fn finished(runs: &Path) -> f64 {
     let begun = Instant::now();
     loop {
         assert!(begun.elapsed() < 3 * PATIENCE, "no finished run in {}", runs.display());
-        let run: Option<PathBuf> =
-            std::fs::read_dir(runs).ok().and_then(|mut found| Some(found.next()?.ok()?.path()));
-        let summary = run.and_then(|run| std::fs::read(run.join("summary.json")).ok());
+        let mut found = std::fs::read_dir(runs).into_iter().flatten().flatten();
+        let summary = found.find_map(|entry| std::fs::read(entry.path().join("summary.json")).ok());
         if let Some(summary) = summary {
             let summary: serde_json::Value = serde_json::from_slice(&summary).unwrap();
             return summary["examples_per_second"].as_f64().unwrap();

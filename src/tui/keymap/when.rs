@@ -85,7 +85,7 @@ pub(super) fn has_panes(app: &App) -> bool {
 }
 
 pub(super) fn on_compared(app: &App) -> bool {
-    app.compare.run(app).is_some()
+    app.compare.has_rows(app)
 }
 
 pub(super) fn has_marks(app: &App) -> bool {

@@ -1,7 +1,7 @@
 //! How runs side by side are drawn.
 
 use super::table::{Column, short_name, tagged_name};
-use super::{Compare, Mark};
+use super::{Compare, Mark, is_same};
 use crate::catalog::Metric;
 use crate::format;
 use crate::run::RunRow;
@@ -172,7 +172,7 @@ fn draw_row(app: &App, run: &RunRow, columns: &[Column], is_at: bool, area: Rect
     let role = if is_at { Role::Selected } else { status_role(run.status) };
     let text = fixed(theme, &text, area.width as usize);
     put(buffer, area.x, area.y, area.width, &text, theme.style(role));
-    if let Some(mark) = app.compare.marks.iter().find(|mark| mark.dir == run.dir) {
+    if let Some(mark) = app.compare.marks.iter().find(|mark| is_same(&mark.dir, &run.dir)) {
         let style = theme.style(Role::Curve(mark.colour));
         put(buffer, area.x + 1, area.y, 1, sign(mark, theme), style);
     }
@@ -281,7 +281,7 @@ fn draw_legend(
             (None, None) => theme.sign("…", "...").into(),
         };
         let name = (cell.width as usize).saturating_sub(value.width() + 3);
-        let run = app.runs.runs.iter().find(|run| run.dir == mark.dir);
+        let run = app.runs.runs.iter().find(|run| is_same(&run.dir, &mark.dir));
         let text = run.map_or_else(|| mark.name(), |run| short_name(run, app, name));
         put(buffer, cell.x + 2, y, name as u16, &cut(theme, &text, name), theme.style(Role::Text));
         put_right(buffer, cell, y, &value, theme.style(Role::Curve(mark.colour)));

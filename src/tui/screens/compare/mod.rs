@@ -136,10 +136,15 @@ impl Compare {
         table::rows(&app.runs.runs, self.filter.text(), self.order)
     }
 
+    /// Whether any row is shown; asked for every key, so it sorts nothing.
+    pub fn has_rows(&self, app: &App) -> bool {
+        table::is_any_shown(&app.runs.runs, self.filter.text())
+    }
+
     /// Which of the rows the cursor is on.
     fn place(&self, rows: &[&RunRow]) -> usize {
         let at = self.at.as_deref();
-        at.and_then(|at| rows.iter().position(|run| run.dir == at)).unwrap_or(0)
+        at.and_then(|at| rows.iter().position(|run| is_same(&run.dir, at))).unwrap_or(0)
     }
 
     /// The marked runs that somebody else may be training.
@@ -191,6 +196,12 @@ impl Mark {
     fn spec(&self) -> Option<&RunSpec> {
         self.read.as_ref()?.as_ref().ok().map(|(spec, _)| spec)
     }
+}
+
+/// Whether two directories are written alike. Paths compare part by part, which is slow for what is asked
+/// of every row with every frame.
+fn is_same(one: &Path, other: &Path) -> bool {
+    one.as_os_str() == other.as_os_str()
 }
 
 /// FNV-1a: the same on every machine and in every version, as a run's colour should be.

@@ -211,24 +211,38 @@ impl Facet {
 /// The runs that have all words of the filter, sorted.
 pub(super) fn rows<'a>(runs: &'a [RunRow], filter: &str, order: Order) -> Vec<&'a RunRow> {
     let filter = filter.to_lowercase();
-    let words: Vec<(Option<Facet>, &str)> = filter
-        .split_whitespace()
-        .map(|word| {
-            let facet = Facet::ALL.into_iter().find_map(|f| Some((Some(f), word.strip_prefix(f.prefix())?)));
-            facet.unwrap_or((None, word))
-        })
-        .collect();
-    let has = |run: &RunRow, word: &(Option<Facet>, &str)| match word {
+    let words = words(&filter);
+    let mut rows: Vec<&RunRow> = runs.iter().filter(|run| has_all(run, &words)).collect();
+    // Stable: what is alike stays in the order of the list, the newest first.
+    rows.sort_by(|a, b| order.compare(a, b));
+    rows
+}
+
+/// Whether any run has all words of the filter.
+pub(super) fn is_any_shown(runs: &[RunRow], filter: &str) -> bool {
+    let filter = filter.to_lowercase();
+    let words = words(&filter);
+    runs.iter().any(|run| has_all(run, &words))
+}
+
+/// The words of a filter, each with where it is looked for; anywhere when that is `None`.
+fn words(filter: &str) -> Vec<(Option<Facet>, &str)> {
+    let word = |word| {
+        let facet =
+            Facet::ALL.into_iter().find_map(|f| Some((Some(f), str::strip_prefix(word, f.prefix())?)));
+        facet.unwrap_or((None, word))
+    };
+    filter.split_whitespace().map(word).collect()
+}
+
+fn has_all(run: &RunRow, words: &[(Option<Facet>, &str)]) -> bool {
+    words.iter().all(|word| match word {
         (Some(facet), text) => facet.of(run).contains(text),
         (None, text) => {
             run.name.to_lowercase().contains(text)
                 || Facet::ALL.iter().any(|facet| facet.of(run).contains(text))
         }
-    };
-    let mut rows: Vec<&RunRow> = runs.iter().filter(|run| words.iter().all(|word| has(run, word))).collect();
-    // Stable: what is alike stays in the order of the list, the newest first.
-    rows.sort_by(|a, b| order.compare(a, b));
-    rows
+    })
 }
 
 /// A run's name in `width` cells: where it is too long, the experiment and when it was started.
