@@ -115,7 +115,7 @@ pub struct MemoryPlan {
     pub weights: u64,
     /// AdamW's moments.
     pub moments: u64,
-    /// Gradients, of every thread that has its own.
+    /// Gradients, those of small tensors for every share of a batch.
     pub gradients: u64,
     /// What a pass forward leaves for the way back. Grows with the tokens of a pass.
     pub activations: u64,
