@@ -1,0 +1,175 @@
+//! How the sentence, its verdict and the sentences before are drawn.
+
+use super::weights::what;
+use crate::predict::Verdict;
+use crate::tui::app::App;
+use crate::tui::theme::{Role, Theme};
+use crate::tui::widgets::bars::bar;
+use crate::tui::widgets::{airy_pane, cut, fixed, put, put_right, wrap};
+use ratatui::buffer::Buffer;
+use ratatui::layout::{Constraint, Layout, Position, Rect};
+use ratatui::widgets::Widget;
+use unicode_width::UnicodeWidthStr;
+
+/// Draws the screen; returns where the terminal's cursor belongs.
+pub fn draw(app: &App, area: Rect, buffer: &mut Buffer) -> Option<Position> {
+    let infer = &app.infer;
+    let labels = infer.answer.as_ref().map_or(2, |answer| answer.2.probabilities.len()) as u16;
+    let field = if area.height >= 30 { 5 } else { 3 };
+    let fields = if infer.is_pair() { 2 } else { 1 };
+    let heights = [
+        Constraint::Length(1),
+        Constraint::Length(field * fields),
+        Constraint::Length((labels + 3).min(area.height / 2)),
+        Constraint::Fill(1),
+    ];
+    let [head, text, bars, before] = Layout::vertical(heights).areas(area);
+    draw_head(app, head, buffer);
+    let cursor = draw_fields(app, text, buffer);
+    draw_verdict(app, bars, buffer);
+    draw_judged(app, before, buffer);
+    cursor
+}
+
+fn draw_head(app: &App, area: Rect, buffer: &mut Buffer) {
+    let (text, role) = what(app);
+    let theme = app.theme;
+    let took = app
+        .infer
+        .answer
+        .as_ref()
+        .map_or(String::new(), |(_, seconds, _)| format!("answers in {:>4.0} ms ", 1000.0 * seconds));
+    let room = (area.width as usize).saturating_sub(took.width() + 2);
+    put(buffer, area.x + 1, area.y, area.width, &cut(theme, &text, room), theme.style(role));
+    put_right(buffer, area, area.y, &took, theme.style(Role::Muted));
+}
+
+fn draw_fields(app: &App, area: Rect, buffer: &mut Buffer) -> Option<Position> {
+    let infer = &app.infer;
+    let names: &[&str] = if infer.is_pair() { &["First text", "Second text"] } else { &["Sentence"] };
+    let heights = names.iter().map(|_| Constraint::Fill(1));
+    let rows = Layout::vertical(heights).split(area);
+    let mut cursor = None;
+    for (number, name) in names.iter().enumerate() {
+        let field = &infer.fields[number];
+        let title = if field.was_cut() { format!("{name} (too long, cut)") } else { (*name).to_string() };
+        let is_at = infer.at == number || names.len() == 1;
+        let block = airy_pane(app.theme, &title, is_at && app.popup.is_none());
+        let inner = block.inner(rows[number]);
+        block.render(rows[number], buffer);
+        let at = field.draw_paragraph(buffer, inner, app.theme, "type here");
+        if is_at && !inner.is_empty() {
+            cursor = Some(at);
+        }
+    }
+    cursor
+}
+
+fn draw_verdict(app: &App, area: Rect, buffer: &mut Buffer) {
+    let infer = &app.infer;
+    let theme = app.theme;
+    let area = Rect { y: area.y + 1, height: area.height.saturating_sub(1), ..area };
+    let area = Rect { x: area.x + 2, width: area.width.saturating_sub(4), ..area };
+    if let Some(why) = &infer.no_answer {
+        for (row, line) in wrap(why, area.width as usize).iter().enumerate().take(area.height as usize) {
+            put(buffer, area.x, area.y + row as u16, area.width, line, theme.style(Role::Error));
+        }
+        return;
+    }
+    let Some((asked, _, verdict)) = &infer.answer else {
+        if infer.opened.is_some() {
+            let text = if infer.is_pair() {
+                "Type both texts to see what the model says."
+            } else {
+                "Type to see what the model says."
+            };
+            put(buffer, area.x, area.y, area.width, text, theme.style(Role::Muted));
+        }
+        return;
+    };
+    let is_old = *asked < infer.asked;
+    draw_bars(verdict, is_old, theme, area, buffer);
+    let y = area.y + verdict.probabilities.len() as u16;
+    if y < area.bottom() {
+        let cut_note = if verdict.truncated { ", the end was cut" } else { "" };
+        let text = format!("{} tokens{cut_note}", verdict.tokens);
+        put(buffer, area.x, y, area.width, &text, theme.style(Role::Muted));
+    }
+}
+
+fn draw_bars(verdict: &Verdict, is_old: bool, theme: Theme, area: Rect, buffer: &mut Buffer) {
+    let widest = verdict.probabilities.iter().map(|(label, _)| label.width()).max().unwrap_or(0).min(24);
+    for (row, (label, probability)) in verdict.probabilities.iter().enumerate().take(area.height as usize) {
+        let y = area.y + row as u16;
+        let is_first = *label == verdict.label;
+        let role = match (is_old, is_first) {
+            (true, _) => Role::Muted,
+            (_, true) => Role::Best,
+            _ => Role::Text,
+        };
+        let x = put(buffer, area.x, y, area.width, &(fixed(theme, label, widest) + "  "), theme.style(role));
+        let width = area.right().saturating_sub(x + 9);
+        let fill = if is_old {
+            Role::Muted
+        } else if is_first {
+            Role::Best
+        } else {
+            Role::Bar
+        };
+        bar(buffer, Rect { x, y, width, height: 1 }, f64::from(*probability), fill, theme);
+        put(buffer, x + width + 2, y, 7, &format!("{:>5.1} %", 100.0 * probability), theme.style(role));
+    }
+}
+
+fn draw_judged(app: &App, area: Rect, buffer: &mut Buffer) {
+    let theme = app.theme;
+    let block = airy_pane(theme, "Before", false);
+    let inner = block.inner(area);
+    block.render(area, buffer);
+    let judged = &app.infer.judged;
+    if judged.is_empty() {
+        let key = theme.sign("⏎", "enter");
+        let text = format!("{key} keeps a sentence here; {} brings it back.", theme.sign("↑", "up"));
+        put(buffer, inner.x, inner.y, inner.width, &text, theme.style(Role::Muted));
+        return;
+    }
+    let widest = judged.iter().map(|one| one.label.width()).max().unwrap_or(0).min(20);
+    for (row, one) in judged.iter().enumerate().take(inner.height as usize) {
+        let y = inner.y + row as u16;
+        let text = match &one.text_pair {
+            Some(pair) => format!("{}  |  {pair}", one.text),
+            None => one.text.clone(),
+        };
+        let room = (inner.width as usize).saturating_sub(widest + 12);
+        let is_at = app.infer.recalled == Some(row);
+        let role = if is_at { Role::Selected } else { Role::Text };
+        let x = put(buffer, inner.x, y, inner.width, &fixed(theme, &text, room), theme.style(role));
+        let verdict = format!("  {}  {:>5.1} %", fixed(theme, &one.label, widest), 100.0 * one.probability);
+        put(buffer, x, y, inner.right().saturating_sub(x), &verdict, theme.style(Role::Muted));
+    }
+}
+
+/// Draws the sentence and the probabilities only.
+pub fn draw_tiny(app: &App, area: Rect, buffer: &mut Buffer) -> Option<Position> {
+    let infer = &app.infer;
+    let theme = app.theme;
+    let (text, role) = what(app);
+    put(buffer, area.x, area.y, area.width, &cut(theme, &text, area.width as usize), theme.style(role));
+    let mut cursor = None;
+    let fields = if infer.is_pair() { 2 } else { 1 };
+    for number in 0..fields {
+        let y = area.y + 1 + number as u16;
+        if y < area.bottom() {
+            let row = Rect { y, height: 1, ..area };
+            let at = infer.fields[number].draw_line(buffer, row, theme.style(Role::Text));
+            if infer.at == number {
+                cursor = Some(at);
+            }
+        }
+    }
+    let y = area.y + 1 + fields as u16;
+    if let (Some((_, _, verdict)), true) = (&infer.answer, y < area.bottom()) {
+        draw_bars(verdict, false, theme, Rect { y, height: area.bottom() - y, ..area }, buffer);
+    }
+    cursor
+}

@@ -1,0 +1,223 @@
+//! Sentences and verdicts: probabilities of the labels as one types.
+
+mod draw;
+mod weights;
+
+pub use draw::{draw, draw_tiny};
+pub use weights::{Source, choose, enter, open};
+
+use crate::predict::Verdict;
+use crate::tui::app::{App, Tab};
+use crate::tui::msg::{Action, Effect, Opened};
+use crate::tui::widgets::text_field::{Edit, TextField};
+use weights::choose_weights;
+
+/// Sentences that are remembered.
+const REMEMBERED: usize = 200;
+
+/// A sentence that was judged.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Judged {
+    /// The sentence.
+    pub text: String,
+    /// The second one.
+    pub text_pair: Option<String>,
+    /// The most probable label.
+    pub label: String,
+    /// Its probability.
+    pub probability: f32,
+}
+
+/// The state of the screen.
+#[derive(Debug, Default)]
+pub struct Infer {
+    /// Which weights judge.
+    pub source: Source,
+    /// What they are, once they are there.
+    pub opened: Option<Opened>,
+    /// When they were opened or refreshed, in seconds since 1970.
+    pub opened_at: f64,
+    /// Why there are none.
+    pub trouble: Option<String>,
+    /// The sentence, and the second one of a pair.
+    pub fields: [TextField; 2],
+    /// The field that is typed into.
+    pub at: usize,
+    /// Number of the newest question.
+    pub asked: u64,
+    /// The first question that the weights in use have been asked.
+    asked_first: u64,
+    /// The newest request for weights: only its answer counts, whatever is typed in the meantime.
+    opening: u64,
+    /// The newest answer: its question's number, the seconds it took, the verdict.
+    pub answer: Option<(u64, f64, Verdict)>,
+    /// Why the newest question has no answer.
+    pub no_answer: Option<String>,
+    /// Sentences judged before, newest first.
+    pub judged: Vec<Judged>,
+    recalled: Option<usize>,
+    draft: [TextField; 2],
+    is_refreshing: bool,
+}
+
+impl Infer {
+    /// Whether two texts are judged together.
+    pub fn is_pair(&self) -> bool {
+        self.opened.as_ref().is_some_and(|opened| opened.pair == Some(true))
+    }
+
+    /// Whether the weights are being trained.
+    pub fn is_live(&self) -> bool {
+        self.source == Source::Live
+    }
+
+    /// The question for what is typed now.
+    fn ask(&mut self) -> Vec<Effect> {
+        self.asked += 1;
+        let text = self.fields[0].text().trim().to_string();
+        let pair = self.is_pair().then(|| self.fields[1].text().trim().to_string());
+        if self.opened.is_none() || text.is_empty() || pair.as_ref().is_some_and(String::is_empty) {
+            self.answer = None;
+            self.no_answer = None;
+            self.asked_first = self.asked + 1;
+            return Vec::new();
+        }
+        vec![Effect::Classify { asked: self.asked, text, text_pair: pair }]
+    }
+
+    /// Takes an answer, unless it is late: one to an older question than the answer shown, or of other weights.
+    pub fn answer(&mut self, asked: u64, seconds: f64, result: Result<Verdict, String>) {
+        let shown = self.answer.as_ref().map_or(0, |answer| answer.0);
+        if asked < self.asked_first || asked <= shown {
+            return;
+        }
+        match result {
+            Ok(verdict) => {
+                self.answer = Some((asked, seconds, verdict));
+                self.no_answer = None;
+            }
+            Err(why) => {
+                self.answer = None;
+                self.no_answer = Some(why);
+            }
+        }
+    }
+
+    /// Takes over a model that was opened or has newer weights, and asks it.
+    pub fn opened(&mut self, asked: u64, result: Result<Opened, String>, now: f64) -> Vec<Effect> {
+        if asked != self.opening {
+            return Vec::new();
+        }
+        self.is_refreshing = false;
+        match result {
+            Ok(opened) => {
+                self.opened = Some(opened);
+                self.opened_at = now;
+                self.trouble = None;
+                self.ask()
+            }
+            Err(why) => {
+                self.trouble = Some(why);
+                Vec::new()
+            }
+        }
+    }
+
+    /// Asks for the live weights again when they are old enough for the copying to cost the
+    /// training less than a hundredth of its time.
+    pub fn refresh_if_old(&mut self, now: f64, parameters: u64) -> Vec<Effect> {
+        // A copy moves about a thousand million numbers in ten seconds, on a busy machine.
+        let pause = (parameters as f64 / 1e6).max(2.0);
+        if !self.is_live() || self.opened.is_none() || self.is_refreshing || now - self.opened_at < pause {
+            return Vec::new();
+        }
+        self.refresh()
+    }
+
+    fn refresh(&mut self) -> Vec<Effect> {
+        self.is_refreshing = true;
+        self.asked += 1;
+        self.opening = self.asked;
+        vec![Effect::Open { asked: self.asked, source: self.source.clone() }]
+    }
+
+    fn recall(&mut self, to: Option<usize>) -> Vec<Effect> {
+        if self.recalled.is_none() {
+            self.draft = self.fields.clone();
+        }
+        self.recalled = to;
+        self.fields = match to.and_then(|at| self.judged.get(at)) {
+            Some(judged) => {
+                [TextField::new(&judged.text), TextField::new(judged.text_pair.as_deref().unwrap_or(""))]
+            }
+            None => std::mem::take(&mut self.draft),
+        };
+        self.ask()
+    }
+
+    /// Remembers the sentence and begins anew.
+    fn keep(&mut self) -> Vec<Effect> {
+        let text = self.fields[0].text().trim().to_string();
+        let Some((_, _, verdict)) = self.answer.as_ref().filter(|_| !text.is_empty()) else {
+            return Vec::new();
+        };
+        let text_pair = self.is_pair().then(|| self.fields[1].text().trim().to_string());
+        let found = verdict.probabilities.iter().find(|(label, _)| *label == verdict.label);
+        let probability = found.map_or(0.0, |(_, probability)| *probability);
+        let judged = Judged { text, text_pair, label: verdict.label.clone(), probability };
+        self.judged.retain(|other| other.text != judged.text || other.text_pair != judged.text_pair);
+        self.judged.insert(0, judged);
+        self.judged.truncate(REMEMBERED);
+        self.recalled = None;
+        self.fields = Default::default();
+        self.at = 0;
+        self.ask()
+    }
+}
+
+/// What a key does.
+pub fn act(app: &mut App, action: Action) -> Vec<Effect> {
+    let infer = &mut app.infer;
+    match action {
+        Action::Enter if infer.is_pair() && infer.at == 0 => {
+            infer.at = 1;
+            Vec::new()
+        }
+        Action::Enter => infer.keep(),
+        Action::Up => {
+            let next = infer.recalled.map_or(0, |at| at + 1);
+            if next < infer.judged.len() { infer.recall(Some(next)) } else { Vec::new() }
+        }
+        Action::Down => match infer.recalled {
+            Some(0) => infer.recall(None),
+            Some(at) => infer.recall(Some(at - 1)),
+            None => Vec::new(),
+        },
+        Action::Next => {
+            infer.at = if infer.is_pair() { 1 - infer.at } else { 0 };
+            Vec::new()
+        }
+        Action::Fresh => infer.refresh(),
+        Action::Weights => {
+            choose_weights(app);
+            Vec::new()
+        }
+        Action::Back => {
+            let before = if app.before == Tab::Infer { Tab::Runs } else { app.before };
+            app.go(before);
+            Vec::new()
+        }
+        _ => Vec::new(),
+    }
+}
+
+/// Types into the sentence.
+pub fn type_in(app: &mut App, edit: &Edit) -> Vec<Effect> {
+    let infer = &mut app.infer;
+    let at = if infer.is_pair() { infer.at } else { 0 };
+    if infer.fields[at].edit(edit) || matches!(edit, Edit::Insert(_)) {
+        infer.recalled = None;
+        return infer.ask();
+    }
+    Vec::new()
+}

@@ -1,0 +1,127 @@
+//! Which weights judge: those being trained, the best ones of a run, or a folder's.
+
+use super::super::popup::{Choice, Item, Popup, Purpose};
+use super::super::run_view::RunView;
+use crate::format;
+use crate::run::RunStatus;
+use crate::tui::app::{App, Tab};
+use crate::tui::msg::Effect;
+use crate::tui::theme::Role;
+use crate::tui::widgets::text_field::TextField;
+use std::path::PathBuf;
+
+/// What the live weights are called in the list of weights.
+const LIVE: &str = "the run being trained";
+
+/// Which weights judge.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub enum Source {
+    /// None yet.
+    #[default]
+    Nothing,
+    /// Those being trained now.
+    Live,
+    /// The best ones of a run.
+    Run {
+        /// Its name.
+        name: String,
+        /// Its directory.
+        dir: PathBuf,
+    },
+    /// A folder or a hub id.
+    Named(String),
+}
+
+/// Goes to the screen with other weights; the same ones are kept as they are.
+pub fn open(app: &mut App, source: Source) -> Vec<Effect> {
+    app.go(Tab::Infer);
+    let infer = &mut app.infer;
+    if infer.source == source && infer.opened.is_some() {
+        return if infer.is_live() { infer.refresh() } else { Vec::new() };
+    }
+    infer.source = source.clone();
+    infer.opened = None;
+    infer.trouble = None;
+    infer.answer = None;
+    infer.no_answer = None;
+    infer.at = 0;
+    infer.asked += 1;
+    infer.asked_first = infer.asked;
+    infer.opening = infer.asked;
+    infer.is_refreshing = false;
+    vec![Effect::Open { asked: infer.asked, source }]
+}
+
+/// Goes to the screen; without weights it takes the most obvious ones.
+pub fn enter(app: &mut App) -> Vec<Effect> {
+    app.go(Tab::Infer);
+    if app.infer.source != Source::Nothing {
+        return Vec::new();
+    }
+    if app.is_training() {
+        return open(app, Source::Live);
+    }
+    let run = app.runs.runs.iter().find(|run| run.best.is_some());
+    let source = run.map(|run| Source::Run { name: run.name.clone(), dir: run.dir.clone() });
+    source.map_or(Vec::new(), |source| open(app, source))
+}
+
+/// Shows the list of weights.
+pub(super) fn choose_weights(app: &mut App) {
+    let mut items = Vec::new();
+    if app.is_training() {
+        let name = app.training.as_ref().map_or(String::new(), RunView::name);
+        items.push(Item { value: LIVE.into(), note: name });
+    }
+    for run in app.runs.runs.iter().filter(|run| run.best.is_some() && run.status != RunStatus::Running) {
+        let (metric, value) = run.best.expect("kept only those that have one");
+        let note = format!("{} {} on {}", format::metric(metric), format::score(metric, value), run.task);
+        items.push(Item { value: run.name.clone(), note });
+    }
+    app.popup = Some(Popup::Choice(Choice {
+        title: "Which weights judge".into(),
+        items,
+        free: Some("a run, a folder or a hub id"),
+        typed: TextField::default(),
+        at: 0,
+        purpose: Purpose::Weights,
+    }));
+}
+
+/// Takes the weights that were chosen from the list.
+pub fn choose(app: &mut App, value: &str) -> Vec<Effect> {
+    let run = app.runs.runs.iter().find(|run| run.name == value);
+    let source = match run {
+        _ if value == LIVE => Source::Live,
+        Some(run) => Source::Run { name: run.name.clone(), dir: run.dir.clone() },
+        None => Source::Named(value.to_string()),
+    };
+    open(app, source)
+}
+
+/// What the weights are called, and how fresh they are.
+pub(super) fn what(app: &App) -> (String, Role) {
+    let infer = &app.infer;
+    let name = match &infer.source {
+        Source::Nothing => {
+            return ("No weights yet: ^O chooses some, or train a run first.".into(), Role::Warning);
+        }
+        Source::Live => app.training.as_ref().map_or("the run".into(), RunView::name),
+        Source::Run { name, .. } | Source::Named(name) => name.clone(),
+    };
+    match (&infer.opened, &infer.trouble) {
+        (_, Some(trouble)) => (format!("{name}: {trouble}"), Role::Error),
+        (None, None) => (format!("{name}: loading the weights"), Role::Muted),
+        (Some(opened), None) => {
+            let weights = match opened.step {
+                Some(step) => {
+                    let age = format::duration(app.now - infer.opened_at);
+                    format!("weights of step {}, {age} old", format::count(step))
+                }
+                None if matches!(infer.source, Source::Named(_)) => "its own weights".into(),
+                None => "best weights".into(),
+            };
+            (format!("{name}, {weights}"), Role::Text)
+        }
+    }
+}
