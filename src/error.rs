@@ -12,7 +12,7 @@ pub enum Error {
     /// A wrong command line or a wrong value of a key.
     #[error("{0}")]
     Usage(String),
-    /// An experiments file with one or more mistakes.
+    /// A file that a person writes, with one or more mistakes.
     #[error("{}", join(.0))]
     Config(Vec<Diagnostic>),
     /// A data file that is not what it should be.
@@ -68,7 +68,7 @@ pub enum Error {
     Interrupted(String),
 }
 
-/// One mistake in an experiments file, at its place.
+/// One mistake in a file that a person writes, at its place.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Diagnostic {
     /// The file.

@@ -28,7 +28,7 @@
 //! spec               experiments.toml → RunSpec
 //! format             numbers as a person reads them
 //! catalog            what one can pick, as tables
-//! assets files machine batch rng error
+//! assets config files machine batch rng error
 //! ```
 //!
 //! # Invariants
@@ -44,6 +44,7 @@ pub mod batch;
 pub mod bench;
 pub mod catalog;
 pub mod cli;
+pub mod config;
 pub mod data;
 pub mod error;
 pub mod event;

@@ -1,9 +1,9 @@
 //! What a value must be, and what values must be to each other: one small function a rule.
 
 use super::keys::{Key, Kind, list};
-use super::nearest::{by_nearness, meant};
 use super::{RunSpec, key_named};
 use crate::catalog::{Metric, TASKS, task};
+use crate::config::{by_nearness, meant};
 
 /// Tasks and keys that the specification names and this version lacks.
 const TASKS_ELSEWHERE: &[&str] = &["cola", "mrpc", "stsb", "mnli", "qnli", "rte", "wnli", "custom"];

@@ -6,11 +6,10 @@
 use super::check::{broken_rules, check_value, unknown_key};
 use super::key_named;
 use super::keys::{Key, Kind};
-use super::nearest::meant;
 use super::resolve::fill;
+use crate::config::{Source, kind_of, meant};
 use crate::error::Diagnostic;
 use std::collections::BTreeMap;
-use std::ops::Range;
 use std::path::Path;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
@@ -48,47 +47,22 @@ pub(crate) struct File {
 
 /// Reads a whole file; the error is every mistake in it, in the order of the lines.
 pub(crate) fn read(text: &str, path: &Path) -> Result<File, Vec<Diagnostic>> {
-    let mut reader = Reader { text, path, found: Vec::new(), broken_lines: Vec::new() };
-    let (root, errors) = DeTable::parse_recoverable(text);
-    for error in errors {
-        let at = error.span().map_or(text.len(), |span| span.start);
-        reader.broken_lines.push(reader.place(at).0);
-        reader.say(at, format!("not TOML: {}", one_line(error.message())));
-    }
+    let mut reader = Reader { text, source: Source::new(text, path) };
+    let root = reader.source.tables();
     let file = reader.root(root.get_ref());
     // A value that is wrong by itself would be told a second time by the rules between values.
-    if reader.found.is_empty() {
+    if reader.source.is_right() {
         reader.rules(&file);
     }
-    if reader.found.is_empty() {
-        return Ok(file);
-    }
-    reader.found.sort_by_key(|mistake| (mistake.line, mistake.column));
-    reader.found.dedup();
-    Err(reader.found)
+    reader.source.finish(file)
 }
 
 struct Reader<'a> {
     text: &'a str,
-    path: &'a Path,
-    found: Vec<Diagnostic>,
-    /// Lines with a syntax error; what the parser guessed there is not worth a second complaint.
-    broken_lines: Vec<usize>,
+    source: Source<'a>,
 }
 
 impl Reader<'_> {
-    fn say(&mut self, at: usize, message: String) {
-        let (line, column) = self.place(at);
-        self.found.push(Diagnostic { file: self.path.to_path_buf(), line, column, message });
-    }
-
-    /// Line and column, both from 1, the column in characters.
-    fn place(&self, at: usize) -> (usize, usize) {
-        let before = &self.text[..self.text.floor_char_boundary(at)];
-        let start = before.rfind('\n').map_or(0, |newline| newline + 1);
-        (1 + before.matches('\n').count(), 1 + before[start..].chars().count())
-    }
-
     fn root(&mut self, root: &DeTable) -> File {
         if let Some((_, name)) = root.iter().find(|(key, _)| key.get_ref() == "experiment")
             && let DeValue::String(text) = name.get_ref()
@@ -105,11 +79,11 @@ impl Reader<'_> {
             match (name, value.get_ref()) {
                 ("defaults", DeValue::Table(table)) => file.defaults = self.layer(table, &[]),
                 ("experiment", DeValue::Table(tables)) => self.experiments(tables, &mut file.experiments),
-                ("defaults", _) => self.say_unless_broken(at, "[defaults] is a table of keys".into()),
+                ("defaults", _) => self.source.say_unless_broken(at, "[defaults] is a table of keys".into()),
                 ("experiment", _) => {
-                    self.say_unless_broken(at, "each experiment is a table [experiment.NAME]".into());
+                    self.source.say_unless_broken(at, "each experiment is a table [experiment.NAME]".into());
                 }
-                _ => self.say_unless_broken(at, misplaced(name, value.get_ref())),
+                _ => self.source.say_unless_broken(at, misplaced(name, value.get_ref())),
             }
         }
         file.experiments.sort_by_key(|experiment| experiment.at);
@@ -124,7 +98,7 @@ impl Reader<'_> {
                     Some(_) => format!("`{name}` belongs under a name: [experiment.NAME]"),
                     None => format!("experiment `{name}` is not a table; write [experiment.{name}]"),
                 };
-                self.say_unless_broken(at, problem);
+                self.source.say_unless_broken(at, problem);
                 continue;
             };
             self.name(&name, at);
@@ -137,7 +111,7 @@ impl Reader<'_> {
     /// A name is part of the run directory's, so it is made of what any file system takes.
     fn name(&mut self, name: &str, at: usize) {
         if let Err(problem) = check_name(name) {
-            self.say_unless_broken(at, problem);
+            self.source.say_unless_broken(at, problem);
         }
     }
 
@@ -149,23 +123,19 @@ impl Reader<'_> {
                 continue;
             }
             let Some(known) = key_named(name) else {
-                self.say_unless_broken(key.span().start, unknown_key(name));
+                self.source.say_unless_broken(key.span().start, unknown_key(name));
                 continue;
             };
             match value_text(known, value) {
                 Ok(text) => {
                     layer.insert(known.name, Entry { text, at: value.span().start });
                 }
-                Err(problem) => self.say_unless_broken(value.span().start, format!("`{name}`: {problem}")),
+                Err(problem) => {
+                    self.source.say_unless_broken(value.span().start, format!("`{name}`: {problem}"))
+                }
             }
         }
         layer
-    }
-
-    fn say_unless_broken(&mut self, at: usize, message: String) {
-        if !self.broken_lines.contains(&self.place(at).0) {
-            self.say(at, message);
-        }
     }
 
     /// Rules between keys, once all layers are merged.
@@ -173,12 +143,12 @@ impl Reader<'_> {
         for experiment in &file.experiments {
             let layers = [&file.defaults, &experiment.layer];
             match fill(&experiment.name, |key| text_in(&layers, key)) {
-                Err(problem) => self.say(experiment.at, problem),
+                Err(problem) => self.source.say(experiment.at, problem),
                 Ok(spec) => {
                     for rule in broken_rules(&spec) {
                         let entry = layers.iter().rev().find_map(|layer| layer.get(rule.key.name));
                         let at = entry.map_or(experiment.at, |entry| entry.at);
-                        self.say(at, format!("`{}`: {}", rule.key.name, rule.message));
+                        self.source.say(at, format!("`{}`: {}", rule.key.name, rule.message));
                     }
                 }
             }
@@ -243,18 +213,6 @@ fn value_text(key: &Key, value: &Spanned<DeValue>) -> Result<String, String> {
     check_value(key, &text).map(|()| text)
 }
 
-fn kind_of(value: &DeValue) -> String {
-    match value {
-        DeValue::Float(number) => format!("`{}`", number.as_str()),
-        DeValue::Integer(number) => format!("`{}`", number.as_str()),
-        DeValue::Boolean(yes) => format!("`{yes}`"),
-        DeValue::Datetime(_) => "a date".into(),
-        DeValue::Array(_) => "a list".into(),
-        DeValue::Table(_) => "a table".into(),
-        DeValue::String(_) => "text".into(),
-    }
-}
-
 /// The comment lines directly above the line of byte `at`, joined.
 fn description(text: &str, at: usize) -> Option<String> {
     let above = &text[..text[..text.floor_char_boundary(at)].rfind('\n')?];
@@ -267,23 +225,6 @@ fn description(text: &str, at: usize) -> Option<String> {
     lines.reverse();
     let joined = lines.join(" ").trim().to_owned();
     (!joined.is_empty()).then_some(joined)
-}
-
-/// A diagnostic is one line, whatever the parser's message is.
-fn one_line(message: &str) -> String {
-    message.split('\n').map(str::trim).collect::<Vec<_>>().join(", ")
-}
-
-/// The byte range of invalid UTF-8 as a mistake in the file.
-pub(crate) fn not_text(path: &Path, bytes: &[u8], bad: Range<usize>) -> Diagnostic {
-    let before = String::from_utf8_lossy(&bytes[..bad.start]);
-    let start = before.rfind('\n').map_or(0, |newline| newline + 1);
-    Diagnostic {
-        file: path.to_path_buf(),
-        line: 1 + before.matches('\n').count(),
-        column: 1 + before[start..].chars().count(),
-        message: "not UTF-8 text; save the file as UTF-8".into(),
-    }
 }
 
 #[cfg(test)]

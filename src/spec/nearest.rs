@@ -1,4 +1,6 @@
-//! The known word that a mistyped one most probably stands for.
+//! The key that a mistyped one most probably stands for.
+
+use crate::config::by_nearness;
 
 /// Names that other tools, papers and habits give to our keys.
 const ALIASES: &[(&str, &str)] = &[
@@ -39,44 +41,6 @@ pub(crate) fn nearest_key<'a>(word: &str, keys: impl Iterator<Item = &'a str>) -
         .or_else(|| by_nearness(&word, known.iter().copied()).first().copied())
 }
 
-/// All of `known`, the most alike to `word` first.
-pub(crate) fn by_nearness<'a>(word: &str, known: impl Iterator<Item = &'a str>) -> Vec<&'a str> {
-    let mut known: Vec<(usize, &str)> = known.map(|name| (distance(word, name), name)).collect();
-    known.sort_by_key(|(far, _)| *far);
-    known.into_iter().map(|(_, name)| name).collect()
-}
-
-/// The most alike of `known`, when it is alike enough to be what was meant.
-pub(crate) fn meant<'a>(word: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
-    let best = by_nearness(word, known).first().copied()?;
-    let short = word.chars().count().min(best.chars().count());
-    let alike = distance(word, best) <= 1 + short / 3;
-    (alike || (short >= 3 && (best.contains(word) || word.contains(best)))).then_some(best)
-}
-
-/// Letters to insert, remove, change or swap with their neighbour to get from `a` to `b`.
-fn distance(a: &str, b: &str) -> usize {
-    // A word of a thousand letters is no slip of the finger; the bound keeps its cost small.
-    let a: Vec<char> = a.chars().take(64).collect();
-    let b: Vec<char> = b.chars().take(64).collect();
-    let mut rows = vec![vec![0; b.len() + 1]; a.len() + 1];
-    for (i, row) in rows.iter_mut().enumerate() {
-        row[0] = i;
-    }
-    rows[0] = (0..=b.len()).collect();
-    for i in 1..=a.len() {
-        for j in 1..=b.len() {
-            let changed = usize::from(a[i - 1] != b[j - 1]);
-            let mut least = (rows[i - 1][j] + 1).min(rows[i][j - 1] + 1).min(rows[i - 1][j - 1] + changed);
-            if i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] {
-                least = least.min(rows[i - 2][j - 2] + 1);
-            }
-            rows[i][j] = least;
-        }
-    }
-    rows[a.len()][b.len()]
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -102,21 +66,5 @@ mod tests {
         for (_, name) in ALIASES {
             assert!(keys().iter().any(|key| key.name == *name), "{name}");
         }
-    }
-
-    #[test]
-    fn only_a_likely_word_is_meant() {
-        let tasks = ["demo", "demo-pairs", "sst", "sst2", "qqp"];
-        assert_eq!(meant("sst-2", tasks.into_iter()), Some("sst2"));
-        assert_eq!(meant("demo_pairs", tasks.into_iter()), Some("demo-pairs"));
-        assert_eq!(meant("imagenet", tasks.into_iter()), None);
-    }
-
-    #[test]
-    fn distance_counts_edits() {
-        assert_eq!(distance("", "abc"), 3);
-        assert_eq!(distance("abc", "abc"), 0);
-        assert_eq!(distance("abc", "acb"), 1);
-        assert_eq!(distance("kitten", "sitting"), 3);
     }
 }

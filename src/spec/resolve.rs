@@ -1,11 +1,11 @@
 //! Layers → a filled [`RunSpec`]: built-in < `[defaults]` < `[experiment.NAME]` < `--set`.
 
 use super::check::{broken_rules, check_value, unknown_key};
-use super::file::{Experiment, File, Layer, not_text, read, text_in};
+use super::file::{Experiment, File, Layer, read, text_in};
 use super::keys::{Key, Kind, keys, list};
-use super::nearest::by_nearness;
 use super::{RunSpec, key_named};
 use crate::assets;
+use crate::config::{by_nearness, not_text};
 use crate::error::{Error, Result};
 use std::path::{Path, PathBuf};
 
@@ -60,10 +60,7 @@ impl Experiments {
     fn read(path: &Path) -> Result<Experiments> {
         let bytes = std::fs::read(path)
             .map_err(|e| Error::Usage(format!("cannot read the experiments file {}: {e}", path.display())))?;
-        let text = String::from_utf8(bytes).map_err(|e| {
-            let start = e.utf8_error().valid_up_to();
-            Error::Config(vec![not_text(path, e.as_bytes(), start..start + 1)])
-        })?;
+        let text = String::from_utf8(bytes).map_err(|e| Error::Config(vec![not_text(path, &e)]))?;
         Experiments::parse(text, Some(path.to_path_buf()))
     }
 
