@@ -1,5 +1,7 @@
 //! All that is on screen, as data. No files, no channels, no clock.
 
+use super::keymap::{Keymap, Place};
+use super::msg::Action;
 use super::screens::compare::Compare;
 use super::screens::form::Form;
 use super::screens::infer::Infer;
@@ -62,6 +64,8 @@ pub struct ExperimentRow {
 pub struct App {
     /// Styles and signs.
     pub theme: Theme,
+    /// What every key does.
+    pub keymap: Keymap,
     /// Columns and rows of the terminal.
     pub size: (u16, u16),
     /// Seconds since 1970.
@@ -101,6 +105,7 @@ impl App {
     pub fn new(theme: Theme, size: (u16, u16), now: f64, machine: String) -> Self {
         App {
             theme,
+            keymap: Keymap::default(),
             size,
             now,
             utc_offset: 0,
@@ -159,6 +164,12 @@ impl App {
             self.before = self.tab;
             self.tab = tab;
         }
+    }
+
+    /// The key for an action in a place, for a text that names it.
+    pub fn key(&self, place: Place, action: Action) -> String {
+        let key = self.keymap.key(place, action, self.theme);
+        if key.is_empty() { "(no key)".into() } else { key }
     }
 
     /// Shows what went wrong.

@@ -1,7 +1,7 @@
 //! Events of the terminal → messages, by the table of keys.
 
 use super::app::{App, Tab};
-use super::keymap::{BINDINGS, Place};
+use super::keymap::Place;
 use super::msg::{Action, Msg};
 use super::screens::popup::Popup;
 use super::widgets::text_field::Edit;
@@ -56,7 +56,7 @@ fn read_key(app: &App, key: &KeyEvent) -> Option<Msg> {
         return Some(Msg::Do(Action::Answer(number)));
     }
     let found = |place: Place| {
-        let mut here = BINDINGS.iter().filter(|binding| binding.place == place && binding.is_on(app));
+        let mut here = app.keymap.of(place).filter(|binding| binding.is_on(app));
         here.find(|binding| binding.fits(key)).map(|binding| binding.action)
     };
     if let Some(action) = places.iter().find_map(|place| found(*place)) {

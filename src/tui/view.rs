@@ -2,7 +2,7 @@
 
 use super::app::{App, Tab};
 use super::input::places;
-use super::keymap::{BINDINGS, Binding, Place};
+use super::keymap::{Binding, Place};
 use super::screens::{compare, infer, insight, live, popup, queue, runs};
 use super::theme::Role;
 use super::widgets::{put, put_right};
@@ -109,24 +109,19 @@ fn draw_foot(app: &App, area: Rect, buffer: &mut Buffer) {
     let place = places[0];
     let is_popup = matches!(place, Place::Message | Place::Question | Place::Choice);
     let shown = |wanted: Place| {
-        BINDINGS
-            .iter()
-            .filter(move |binding| binding.place == wanted && !binding.short.is_empty() && binding.is_on(app))
+        app.keymap.of(wanted).filter(|binding| !binding.short.is_empty() && binding.is_on(app))
     };
-    let key = |binding: &Binding| {
-        // While letters are text, the key that is none counts.
-        match (place.takes_text(), binding.place) {
-            (true, Place::Everywhere) => binding.keys(theme).split(' ').next_back().unwrap_or("").to_string(),
-            _ => binding.key(theme),
-        }
+    let text = |binding: &Binding| {
+        let key = binding.key(theme, place.takes_text());
+        (!key.is_empty()).then(|| (key, format!(" {}   ", binding.short)))
     };
-    let text = |binding: &Binding| (key(binding), format!(" {}   ", binding.short));
     let width = |(key, short): &(String, String)| (key.width() + short.width()) as u16;
-    let tail: Vec<_> = if is_popup { Vec::new() } else { shown(Place::Everywhere).map(text).collect() };
+    let tail: Vec<_> =
+        if is_popup { Vec::new() } else { shown(Place::Everywhere).filter_map(text).collect() };
     let reserved: u16 = tail.iter().map(width).sum();
     let mut room = area.width.saturating_sub(reserved + 1);
     let mut items = Vec::new();
-    for item in places.iter().flat_map(|place| shown(*place)).map(text) {
+    for item in places.iter().flat_map(|place| shown(*place)).filter_map(text) {
         let needed = width(&item);
         if needed <= room {
             room -= needed;

@@ -6,9 +6,10 @@ use crossterm::event::Event as Input;
 use glue_tui::event::{Command, Event};
 use glue_tui::run::RunStatus;
 use glue_tui::tui::app::{App, Tab};
+use glue_tui::tui::input;
+use glue_tui::tui::keymap::Place;
 use glue_tui::tui::msg::{Effect, Msg, Opened, Work};
 use glue_tui::tui::update::update;
-use glue_tui::tui::{input, keymap};
 
 #[test]
 fn enter_starts_the_experiment_under_the_cursor() {
@@ -227,8 +228,9 @@ fn keys_at_the_foot_do_what_they_say_and_the_help_has_all() {
     // A key that is bound twice in a place where both bindings hold could not keep its word.
     let apps = [app(120, 40), training(120, 40, "demo", 200), judging(120, 40, "x"), comparing(80, 24)];
     for app in &apps {
-        let mut seen: Vec<(keymap::Place, String)> = Vec::new();
-        for binding in keymap::BINDINGS.iter().filter(|binding| binding.is_on(app)) {
+        let mut seen: Vec<(Place, String)> = Vec::new();
+        let bindings = Place::ALL.into_iter().flat_map(|place| app.keymap.of(place));
+        for binding in bindings.filter(|binding| binding.is_on(app)) {
             for key in binding.keys(THEME).split(' ') {
                 let one = (binding.place, key.to_string());
                 assert!(!seen.contains(&one), "{one:?} twice");

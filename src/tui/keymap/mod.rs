@@ -1,15 +1,16 @@
-//! What every key does, as one [table]. It drives dispatch, the line at the foot and the help, so that
-//! they cannot disagree.
+//! What every key does, as one [`Keymap`]. It drives dispatch, the line at the foot, the help and what
+//! screens say of keys, so that they cannot disagree.
 
+mod press;
 mod table;
 mod when;
 
-pub use table::BINDINGS;
+pub use press::Press;
 
 use super::app::App;
 use super::msg::Action;
 use super::theme::Theme;
-use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+use crossterm::event::KeyEvent;
 
 /// What takes the keys.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -85,15 +86,14 @@ impl Place {
     }
 }
 
-/// A key with its modifiers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Press(KeyCode, KeyModifiers);
-
 /// What keys do somewhere.
+#[derive(Debug, Clone)]
 pub struct Binding {
     /// Where.
     pub place: Place,
-    presses: &'static [Press],
+    /// The action's name in a file of keys.
+    pub name: &'static str,
+    presses: Vec<Press>,
     /// What it does.
     pub action: Action,
     /// What it does in a word, for the foot; empty for one that is only in the help.
@@ -106,13 +106,14 @@ pub struct Binding {
 impl Binding {
     /// Its keys, as they are written on keyboards.
     pub fn keys(&self, theme: Theme) -> String {
-        let names: Vec<String> = self.presses.iter().map(|press| press.name(theme)).collect();
+        let names: Vec<String> = self.presses.iter().map(|press| press.label(theme)).collect();
         names.join(" ")
     }
 
-    /// The first of its keys.
-    pub fn key(&self, theme: Theme) -> String {
-        self.presses[0].name(theme)
+    /// The first of its keys, or among letters that are text the first that is none; empty without any.
+    pub fn key(&self, theme: Theme, letters_are_text: bool) -> String {
+        let mut usable = self.presses.iter().filter(|press| !(letters_are_text && press.is_text()));
+        usable.next().map_or(String::new(), |press| press.label(theme))
     }
 
     /// Whether one of its keys was pressed.
@@ -126,34 +127,38 @@ impl Binding {
     }
 }
 
-impl Press {
-    fn name(self, theme: Theme) -> String {
-        let key = match self.0 {
-            KeyCode::Enter => theme.sign("⏎", "enter").into(),
-            KeyCode::Esc => "esc".into(),
-            KeyCode::Tab => "tab".into(),
-            KeyCode::Up => theme.sign("↑", "up").into(),
-            KeyCode::Down => theme.sign("↓", "down").into(),
-            KeyCode::Left => theme.sign("←", "left").into(),
-            KeyCode::Right => theme.sign("→", "right").into(),
-            KeyCode::PageUp => "pgup".into(),
-            KeyCode::PageDown => "pgdn".into(),
-            KeyCode::Home => "home".into(),
-            KeyCode::End => "end".into(),
-            KeyCode::Backspace => theme.sign("⌫", "bksp").into(),
-            KeyCode::Delete => "del".into(),
-            KeyCode::F(number) => format!("F{number}"),
-            KeyCode::Char(' ') => "space".into(),
-            KeyCode::Char(c) if self.1 == KeyModifiers::CONTROL => format!("^{}", c.to_ascii_uppercase()),
-            KeyCode::Char(c) => c.to_string(),
-            other => format!("{other:?}").to_lowercase(),
-        };
-        if self.1 == KeyModifiers::ALT { format!("alt-{key}") } else { key }
+/// The keys that hold.
+#[derive(Debug, Clone)]
+pub struct Keymap {
+    bindings: Vec<Binding>,
+}
+
+impl Default for Keymap {
+    fn default() -> Self {
+        let bindings = Place::ALL.into_iter().flat_map(|place| {
+            table::rows(place).iter().map(move |row| Binding {
+                place,
+                name: row.name,
+                presses: row.presses.to_vec(),
+                action: row.action,
+                short: row.short,
+                sentence: row.sentence,
+                when: row.when,
+            })
+        });
+        Keymap { bindings: bindings.collect() }
+    }
+}
+
+impl Keymap {
+    /// What keys do in a place, in the order of the foot and the help; the first that fits counts.
+    pub fn of(&self, place: Place) -> impl Iterator<Item = &Binding> {
+        self.bindings.iter().filter(move |binding| binding.place == place)
     }
 
-    fn fits(self, key: &KeyEvent) -> bool {
-        // Shift is part of a letter; terminals differ in whether they also tell it.
-        let told = key.modifiers.difference(KeyModifiers::SHIFT);
-        self.0 == key.code && self.1 == told
+    /// The key for an action in a place, as it is written on keyboards; empty when it has none.
+    pub fn key(&self, place: Place, action: Action, theme: Theme) -> String {
+        let mut fitting = self.of(place).filter(|binding| binding.action == action);
+        fitting.next().map_or(String::new(), |binding| binding.key(theme, place.takes_text()))
     }
 }

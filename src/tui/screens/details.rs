@@ -9,6 +9,8 @@ use crate::run::RunRow;
 use crate::run::queue::Entry;
 use crate::spec::{Interval, Origin, RunSpec, Schedule};
 use crate::tui::app::{App, ExperimentRow};
+use crate::tui::keymap::Place;
+use crate::tui::msg::Action;
 use crate::tui::theme::{Role, Theme};
 use crate::tui::widgets::line_chart::ChartView;
 use crate::tui::widgets::{airy_pane, cut, fixed, put, wrap};
@@ -30,8 +32,9 @@ pub(super) fn draw(app: &App, area: Rect, buffer: &mut Buffer) {
         Some(Line::Queued(entry)) => draw_queued(app, entry, inner, buffer),
         Some(Line::Run(run)) => draw_run(app, run, inner, buffer),
         None if app.runs.is_listed => {
-            let text = "Nothing to show. `n` makes an experiment, esc takes the filter away.";
-            put(buffer, inner.x, inner.y, inner.width, text, app.theme.style(Role::Muted));
+            let [new, back] = [Action::New, Action::Back].map(|action| app.key(Place::Runs, action));
+            let text = format!("Nothing to show. `{new}` makes an experiment, {back} takes the filter away.");
+            put(buffer, inner.x, inner.y, inner.width, &text, app.theme.style(Role::Muted));
         }
         None => {}
     }

@@ -3,7 +3,7 @@
 use super::popup::open_box;
 use crate::tui::app::App;
 use crate::tui::input;
-use crate::tui::keymap::{BINDINGS, Place};
+use crate::tui::keymap::Place;
 use crate::tui::theme::Role;
 use crate::tui::widgets::{fixed, put};
 use ratatui::buffer::Buffer;
@@ -41,7 +41,7 @@ pub(super) fn lines(app: &App) -> Vec<(String, String)> {
     let rest = Place::ALL.into_iter().filter(|place| !behind.contains(place) && *place != Place::Everywhere);
     let mut lines = Vec::new();
     for place in behind.iter().copied().chain([Place::Everywhere]).chain(rest) {
-        let bindings = BINDINGS.iter().filter(|binding| binding.place == place);
+        let bindings = app.keymap.of(place);
         let mut rows: Vec<(String, String)> =
             bindings.map(|binding| (binding.keys(app.theme), binding.sentence.to_string())).collect();
         rows.dedup();

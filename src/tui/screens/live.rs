@@ -8,6 +8,7 @@ use crate::event::{Command, Progress, SplitName, Status, Unit};
 use crate::format;
 use crate::run::history::{History, Phase};
 use crate::tui::app::{App, Tab};
+use crate::tui::keymap::Place;
 use crate::tui::msg::{Action, Effect, Work};
 use crate::tui::theme::{Role, Theme};
 use crate::tui::widgets::bars::bar;
@@ -170,19 +171,15 @@ fn draw_chart(app: &App, history: &History, area: Rect, buffer: &mut Buffer) {
 }
 
 fn draw_nothing(app: &App, area: Rect, buffer: &mut Buffer) {
-    let lines =
-        ["No run to watch.", "", "Start an experiment on the Runs screen, or look at a past run there: ⏎"];
+    let open = app.key(Place::Runs, Action::Enter);
+    let lines = [
+        "No run to watch.",
+        "",
+        &format!("Start an experiment on the Runs screen, or look at a past run there: {open}"),
+    ];
     for (row, line) in lines.iter().enumerate() {
-        let line = line.replace('⏎', app.theme.sign("⏎", "enter"));
         let x = area.x + area.width.saturating_sub(line.width() as u16) / 2;
-        put(
-            buffer,
-            x,
-            area.y + area.height / 3 + row as u16,
-            area.width,
-            &line,
-            app.theme.style(Role::Muted),
-        );
+        put(buffer, x, area.y + area.height / 3 + row as u16, area.width, line, app.theme.style(Role::Muted));
     }
 }
 

@@ -4,6 +4,7 @@ use super::{form, infer, steer};
 use crate::event::Command;
 use crate::run::queue::Edit as QueueEdit;
 use crate::tui::app::App;
+use crate::tui::keymap::Place;
 use crate::tui::msg::{Action, Effect, Work};
 use crate::tui::theme::Role;
 use crate::tui::widgets::text_field::{Edit, TextField};
@@ -284,14 +285,15 @@ pub fn ask_to_quit(app: &mut App) -> Vec<Effect> {
         }
         return vec![Effect::Quit];
     }
+    let [hold, resume] = [Action::Hold, Action::Resume].map(|action| app.key(Place::Runs, action));
     let queue = match app.runs.queue.list.entries.len() {
-        0 => "",
-        _ => " The queue is kept and held; `h` on the Runs screen goes on with it.",
+        0 => String::new(),
+        _ => format!(" The queue is kept and held; `{hold}` on the Runs screen goes on with it."),
     };
     app.popup = Some(Popup::question(
         "A run is being trained",
         format!(
-            "Quitting ends it. Its work can be saved first; `r` on the Runs screen then goes on where it was.{queue}"
+            "Quitting ends it. Its work can be saved first; `{resume}` on the Runs screen then goes on where it was.{queue}"
         ),
         vec![
             ('s', "stop it, save the work, then quit", Reply::StopAndQuit),
@@ -342,9 +344,9 @@ fn draw_message(app: &App, area: Rect, buffer: &mut Buffer, title: &str, text: &
         put(buffer, inner.x, inner.y + row as u16, inner.width, line, app.theme.style(Role::Text));
     }
     let more = if lines.len() > room { "   up and down for more" } else { "" };
-    let key = app.theme.sign("⏎", "enter");
     let y = inner.bottom().saturating_sub(1);
-    let x = put(buffer, inner.x, y, inner.width, key, app.theme.style(Role::Key));
+    let close = app.key(Place::Message, Action::Enter);
+    let x = put(buffer, inner.x, y, inner.width, &close, app.theme.style(Role::Key));
     let rest = inner.right().saturating_sub(x);
     put(buffer, x, y, rest, &format!(" close{more}"), app.theme.style(Role::Muted));
 }

@@ -11,6 +11,7 @@ use crate::run::queue::{Edit, Entry, Queue};
 use crate::run::{Pace, RunStatus};
 use crate::spec::RunSpec;
 use crate::tui::app::{App, Tab};
+use crate::tui::keymap::Place;
 use crate::tui::msg::{Action, Effect, Work};
 use crate::tui::theme::{Role, Theme};
 
@@ -165,7 +166,11 @@ pub fn act(app: &mut App, action: Action) -> Vec<Effect> {
             _ => vec![Effect::EditQueue(Edit::Next(id))],
         },
         Action::Delete if is_trained => {
-            app.complain("This run is being trained", "Stop it first, with x on the Live screen.");
+            let stop = app.key(Place::Live, Action::StopRun);
+            app.complain(
+                "This run is being trained",
+                format!("Stop it first, with `{stop}` on the Live screen."),
+            );
             Vec::new()
         }
         Action::Delete => vec![Effect::EditQueue(Edit::Remove(id))],

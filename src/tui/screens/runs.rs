@@ -10,6 +10,7 @@ use crate::run::history::History;
 use crate::run::queue::{Entry, Queue};
 use crate::run::{RunRow, RunStatus};
 use crate::tui::app::{App, ExperimentRow};
+use crate::tui::keymap::Place;
 use crate::tui::msg::{Action, Effect, Work};
 use crate::tui::theme::{Role, Theme};
 use crate::tui::widgets::text_field::{Edit, TextField};
@@ -296,7 +297,11 @@ fn open_form(app: &mut App, form: fn(&ExperimentRow, &[ExperimentRow]) -> Form) 
 fn ask_to_delete(app: &mut App) {
     let Some(run) = app.runs.run() else { return };
     if run.status == RunStatus::Running {
-        app.complain("This run is being trained", "Stop it first, with x on the Live screen.");
+        let stop = app.key(Place::Live, Action::StopRun);
+        app.complain(
+            "This run is being trained",
+            format!("Stop it first, with `{stop}` on the Live screen."),
+        );
         return;
     }
     app.popup = Some(Popup::question(
@@ -364,7 +369,8 @@ fn draw_lines(app: &App, area: Rect, buffer: &mut Buffer) {
         for line in wrap(trouble, (area.width as usize).saturating_sub(4)) {
             head(&mut rows, format!("  {line}"), Role::Error);
         }
-        head(&mut rows, "  Mend it, then F5.".into(), Role::Muted);
+        let refresh = app.key(Place::Runs, Action::Refresh);
+        head(&mut rows, format!("  Mend it, then {refresh}."), Role::Muted);
     }
     let mut section = Section::Experiments;
     for (number, line) in lines.iter().enumerate() {

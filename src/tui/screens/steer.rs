@@ -6,7 +6,8 @@ use super::run_view::RunView;
 use crate::event::Command;
 use crate::format;
 use crate::tui::app::App;
-use crate::tui::msg::Effect;
+use crate::tui::keymap::Place;
+use crate::tui::msg::{Action, Effect};
 use crate::tui::widgets::text_field::TextField;
 
 /// The value that ends the training where it is.
@@ -27,7 +28,8 @@ pub fn tell(app: &mut App, command: Command) -> Vec<Effect> {
 pub fn ask_to_stop(app: &mut App) {
     let waiting = app.runs.queue.waiting(app.training.as_ref());
     let mut answers = vec![('x', "stop and save", Reply::Stop), ('k', "keep training", Reply::Nothing)];
-    let mut text = "A checkpoint is written first; `r` on the Runs screen goes on from it.".to_string();
+    let resume = app.key(Place::Runs, Action::Resume);
+    let mut text = format!("A checkpoint is written first; `{resume}` on the Runs screen goes on from it.");
     if app.viewed.is_none() && waiting > 0 && !app.runs.queue.list.is_held {
         answers[0].1 = "stop and save, then train the next of the queue";
         answers.insert(1, ('h', "stop and save, and hold the queue", Reply::StopAndHold));

@@ -7,6 +7,8 @@ use crate::format;
 use crate::run::RunRow;
 use crate::spec::Difference;
 use crate::tui::app::App;
+use crate::tui::keymap::Place;
+use crate::tui::msg::Action;
 use crate::tui::screens::panes::looked_at;
 use crate::tui::screens::runs::status_role;
 use crate::tui::theme::{Role, Theme};
@@ -202,6 +204,7 @@ fn draw_chart(app: &App, area: Rect, buffer: &mut Buffer) {
             .iter()
             .any(|mark| mark.histories(app).iter().any(|history| history.metric() != Metric::Loss));
     let waiting = compare.marks.iter().any(|mark| mark.read.is_none());
+    let mark = format!("{} marks a run, and its curve comes here", app.key(Place::Compare, Action::Mark));
     let chart = LineChart {
         curves: &curves,
         view: compare.chart,
@@ -209,7 +212,7 @@ fn draw_chart(app: &App, area: Rect, buffer: &mut Buffer) {
         percent: is_share,
         references: &[],
         empty: match (compare.marks.is_empty(), waiting) {
-            (true, _) => "space marks a run, and its curve comes here",
+            (true, _) => &mark,
             (false, true) => "reading",
             (false, false) => "these runs have no such values",
         },

@@ -1,0 +1,32 @@
+//! Keys of what a run gets right and wrong.
+
+use super::{DOWN, ENTER, ESC, FIRST, LAST, PAGE_DOWN, PAGE_UP, Row, TAB, UP, bind, char, key};
+use crate::tui::msg::Action;
+use crate::tui::screens::insight::Listed;
+use crossterm::event::KeyCode;
+
+/// The matrix and the rows.
+pub(super) static INSIGHT: &[Row] = &[
+    bind("open", ENTER, Action::Enter, "open", "the rows of the cell, or all of the row, under the cursor"),
+    bind("next", TAB, Action::Next, "matrix, rows", "from the matrix to the rows and back"),
+    bind("hardest", &[char('h')], Action::List(Listed::Hardest), "hardest", "the rows with the highest loss"),
+    bind(
+        "mislabelled",
+        &[char('m')],
+        Action::List(Listed::Mislabelled),
+        "mislabelled",
+        "the rows that are likely mislabelled: the model says another label all along",
+    ),
+    bind("evaluation_before", &[char('[')], Action::Before, "evaluation", "the evaluation before"),
+    bind("evaluation_after", &[char(']')], Action::After, "", "the evaluation after"),
+    bind("up", UP, Action::Up, "", "one cell or line up"),
+    bind("down", DOWN, Action::Down, "", "one cell or line down"),
+    bind("left", &[key(KeyCode::Left)], Action::Left, "", "one cell to the left"),
+    bind("right", &[key(KeyCode::Right)], Action::Right, "", "one cell to the right"),
+    bind("page_up", PAGE_UP, Action::PageUp, "", "ten lines up"),
+    bind("page_down", PAGE_DOWN, Action::PageDown, "", "ten lines down"),
+    bind("first", FIRST, Action::First, "", "to the first line"),
+    bind("last", LAST, Action::Last, "", "to the last line"),
+    bind("refresh", &[key(KeyCode::F(5))], Action::Refresh, "", "read the run again"),
+    bind("back", ESC, Action::Back, "back", "back to the matrix, or to the screen before"),
+];
