@@ -3,6 +3,8 @@
 use super::weights::what;
 use crate::predict::Verdict;
 use crate::tui::app::App;
+use crate::tui::keymap::Place;
+use crate::tui::msg::Action;
 use crate::tui::theme::{Role, Theme};
 use crate::tui::widgets::bars::bar;
 use crate::tui::widgets::{airy_pane, cut, fixed, put, put_right, wrap};
@@ -128,8 +130,8 @@ fn draw_judged(app: &App, area: Rect, buffer: &mut Buffer) {
     block.render(area, buffer);
     let judged = &app.infer.judged;
     if judged.is_empty() {
-        let key = theme.sign("⏎", "enter");
-        let text = format!("{key} keeps a sentence here; {} brings it back.", theme.sign("↑", "up"));
+        let [keep, back] = [Action::Enter, Action::Up].map(|action| app.key(Place::Infer, action));
+        let text = format!("{keep} keeps a sentence here; {back} brings it back.");
         put(buffer, inner.x, inner.y, inner.width, &text, theme.style(Role::Muted));
         return;
     }

@@ -5,7 +5,8 @@ use super::super::run_view::RunView;
 use crate::format;
 use crate::run::RunStatus;
 use crate::tui::app::{App, Tab};
-use crate::tui::msg::Effect;
+use crate::tui::keymap::Place;
+use crate::tui::msg::{Action, Effect};
 use crate::tui::theme::Role;
 use crate::tui::widgets::text_field::TextField;
 use std::path::PathBuf;
@@ -104,7 +105,8 @@ pub(super) fn what(app: &App) -> (String, Role) {
     let infer = &app.infer;
     let name = match &infer.source {
         Source::Nothing => {
-            return ("No weights yet: ^O chooses some, or train a run first.".into(), Role::Warning);
+            let choose = app.key(Place::Infer, Action::Weights);
+            return (format!("No weights yet: {choose} chooses some, or train a run first."), Role::Warning);
         }
         Source::Live => app.training.as_ref().map_or("the run".into(), RunView::name),
         Source::Run { name, .. } | Source::Named(name) => name.clone(),
