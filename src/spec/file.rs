@@ -131,7 +131,7 @@ impl Reader<'_> {
                     layer.insert(known.name, Entry { text, at: value.span().start });
                 }
                 Err(problem) => {
-                    self.source.say_unless_broken(value.span().start, format!("`{name}`: {problem}"))
+                    self.source.say_unless_broken(value.span().start, format!("`{name}`: {problem}"));
                 }
             }
         }
