@@ -2,7 +2,7 @@
 
 use crate::batch::Batch;
 use crate::catalog::{Task, task};
-use crate::data::{self, Example, Tokenizer};
+use crate::data::{self, Example, Spelled, Tokenizer, Word};
 use crate::error::{Error, Result};
 use crate::event::{Progress, Scores, SplitName};
 use crate::files::ModelFolder;
@@ -17,6 +17,8 @@ use std::sync::atomic::AtomicBool;
 
 /// Examples that a forward pass takes.
 const BATCH: usize = 64;
+/// Points of a sum of gradients.
+const POINTS: usize = 24;
 /// Longer inputs are cut to so many tokens, unless a run says otherwise.
 const MAX_SEQ_LENGTH: usize = 128;
 
@@ -31,6 +33,31 @@ pub struct Verdict {
     pub tokens: usize,
     /// Whether the input was longer than the model takes, so that its end was cut.
     pub truncated: bool,
+}
+
+/// What an answer rests on.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Explanation {
+    /// The most probable label.
+    pub label: String,
+    /// How far each word pushed its logit, in their order.
+    pub words: Vec<Push>,
+}
+
+/// How far a word pushed the logit of a label.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Push {
+    /// The word as it was typed.
+    pub text: String,
+    /// Its first character in its text.
+    pub start: usize,
+    /// The character after its last.
+    pub end: usize,
+    /// What it adds to the logit: above 0 towards the label, below 0 away from it.
+    pub value: f32,
+    /// Of which text of a pair: 0 for the first, 1 for the second.
+    #[serde(skip)]
+    pub sequence: usize,
 }
 
 /// A model that is ready to judge.
@@ -173,6 +200,48 @@ impl Predictor {
             }
         }
         Ok(verdicts)
+    }
+
+    /// Which words the most probable label of a text, or of two together, rests on: integrated gradients of its
+    /// logit against the same input with every word padded away. What the words add comes to the difference of
+    /// the two. `go_on` is asked in between; nothing when it says no.
+    pub fn explain(
+        &mut self,
+        text: &str,
+        text_pair: Option<&str>,
+        go_on: &mut dyn FnMut() -> bool,
+    ) -> Result<Option<Explanation>> {
+        self.check_pair(text_pair.is_some())?;
+        let example = Example { text: text.into(), text_pair: text_pair.map(str::to_string), label: None };
+        let Spelled { encoded, words } = self.tokenizer.spell(&example)?;
+        let padding = self.tokenizer.padding().ok_or_else(|| {
+            Error::model(
+                &self.name,
+                "has no [PAD] in its vocabulary, so there is nothing to hold words against",
+            )
+        })?;
+        let mut baseline = encoded.ids.clone();
+        for word in &words {
+            baseline[word.tokens.clone()].fill(padding);
+        }
+        let class = argmax(&self.engine.logits(&Batch::new([&encoded]))?.concat());
+        let explained = (&encoded, baseline.as_slice());
+        let found = nn::integrated_gradients(self.engine.as_mut(), explained, class, POINTS, go_on)?;
+        let push = |word: &Word, tokens: &[f64]| {
+            let whole = if word.sequence == 0 { text } else { text_pair.unwrap_or_default() };
+            let characters = |end: usize| whole.get(..end).map_or(0, |part| part.chars().count());
+            Push {
+                text: whole.get(word.bytes.clone()).unwrap_or_default().to_string(),
+                start: characters(word.bytes.start),
+                end: characters(word.bytes.end),
+                value: tokens[word.tokens.clone()].iter().sum::<f64>() as f32,
+                sequence: word.sequence,
+            }
+        };
+        Ok(found.map(|tokens| Explanation {
+            label: self.labels[class].clone(),
+            words: words.iter().map(|word| push(word, &tokens)).collect(),
+        }))
     }
 
     fn check_pair(&self, given: bool) -> Result<()> {

@@ -318,6 +318,16 @@ fn a_finished_run_is_listed_scored_asked_and_exported() {
     assert!((sum - 1.0).abs() < 1e-5, "{answer}");
     assert_eq!(answer["probability"], answer["probabilities"][answer["label"].as_str().unwrap()]);
     assert!(desk.run(&["predict", name, "one", "two"]).bad(2).contains("one text"));
+    assert!(answer.get("saliency").is_none());
+    let explained = desk.run(&["predict", "--explain", name, "not bad, at all"]).good().json();
+    let words = explained["saliency"].as_array().unwrap();
+    let told: Vec<_> =
+        words.iter().map(|word| (word["text"].as_str().unwrap(), word["start"].as_u64())).collect();
+    assert_eq!(
+        told,
+        [("not", Some(0)), ("bad", Some(4)), (",", Some(7)), ("at", Some(9)), ("all", Some(12))]
+    );
+    assert!(words.iter().all(|word| word["value"].is_f64() && word.get("sequence").is_none()), "{explained}");
 
     let to = desk.path().join("out");
     let said = desk.run(&["export", name, "--format", "hf", "--to", to.to_str().unwrap()]).good();
@@ -364,6 +374,18 @@ fn pairs_are_two_columns() {
     let answer = desk.run(&["predict", dir, "How old is it?", "What is its age?"]).good().json();
     assert_eq!(answer["text_pair"], "What is its age?");
     assert!(desk.run(&["predict", dir, "How old is it?"]).bad(2).contains("two texts"));
+    let explained = desk.run(&["predict", dir, "Älter?", "Is it?", "--explain"]).good().json();
+    let words = explained["saliency"].as_array().unwrap();
+    assert!(
+        words.iter().all(|word| {
+            let whole = if word["sequence"] == 0 { "Älter?" } else { "Is it?" };
+            let (start, end) =
+                (word["start"].as_u64().unwrap() as usize, word["end"].as_u64().unwrap() as usize);
+            whole.chars().skip(start).take(end - start).eq(word["text"].as_str().unwrap().chars())
+        }),
+        "{explained}"
+    );
+    assert_eq!(words.last().unwrap()["sequence"], 1);
     let scores = desk.run(&["eval", dir, "--split", "dev"]).good().json();
     assert!(scores["f1"].is_number(), "{scores}");
 }

@@ -301,6 +301,31 @@ fn a_vocabulary_alone_makes_a_bert_tokenizer() {
 }
 
 #[test]
+fn tokens_spell_words_and_words_are_found_in_their_text() {
+    let (_folder, model) = folder_of(&[("vocab.txt", VOCAB), ("config.json", "{}")]);
+    let tokenizer = Tokenizer::load(&model, 12).unwrap();
+    assert_eq!(tokenizer.padding(), tokenizer.encode_one(&row("[PAD]", None)).unwrap().0.ids.get(1).copied());
+    let texts = ["The FILMS, café!", "not good films not good"];
+    for pair in [None, Some(texts[1])] {
+        let example = row(texts[0], pair);
+        let spelled = tokenizer.spell(&example).unwrap();
+        assert_eq!(spelled.encoded, tokenizer.encode_one(&example).unwrap().0);
+        let words: Vec<(&str, usize)> = spelled
+            .words
+            .iter()
+            .map(|word| (&texts[word.sequence][word.bytes.clone()], word.tokens.len()))
+            .collect();
+        assert_eq!(words[..3], [("The", 1), ("FILMS", 2), (",", 1)]);
+        // Each token but the special ones is of one word, and what is cut is of none.
+        let specials = if pair.is_some() { 3 } else { 2 };
+        let tokens: usize = words.iter().map(|word| word.1).sum();
+        assert_eq!(tokens + specials, spelled.encoded.ids.len());
+        assert!(pair.is_none() || (spelled.encoded.ids.len() == 12 && words.len() < 10), "{words:?}");
+    }
+    assert_eq!(tokenizer.spell(&row("", None)).unwrap().words, []);
+}
+
+#[test]
 fn case_is_kept_when_the_settings_say_so() {
     let (_folder, model) =
         folder_of(&[("vocab.txt", VOCAB), ("tokenizer_config.json", r#"{"do_lower_case": false}"#)]);

@@ -5,7 +5,7 @@ mod places;
 
 use glue_tui::batch::{Batch, Encoded};
 use glue_tui::files::ModelFolder;
-use glue_tui::nn::{self, Build, Engine, Optimizer, StepInput, Weights};
+use glue_tui::nn::{self, Build, Engine, Mix, Optimizer, StepInput, Weights};
 use glue_tui::spec::Precision;
 use places::Place;
 use proptest::prelude::*;
@@ -125,6 +125,25 @@ fn assert_close(what: &str, found: &Weights, expected: &Weights) {
     }
 }
 
+/// Logits and slopes of words that are mixed with others, each in a share of its own.
+fn compare_slopes((place, found): (Place, &mut dyn Engine), expected: &mut dyn Engine, lengths: &[usize]) {
+    if !places::explains(place) {
+        return;
+    }
+    let (batch, others) = (batch(lengths, 1), batch(lengths, 2).ids);
+    let shares: Vec<f32> = (0..batch.tokens()).map(|token| (token * 37 % 101) as f32 / 100.0).collect();
+    let mix = Mix { batch: &batch, others: &others, shares: &shares };
+    let (found, expected) = (found.slopes(mix, 1).expect("slopes"), expected.slopes(mix, 1).expect("slopes"));
+    for (a, b) in found.logits.concat().iter().zip(expected.logits.concat()) {
+        assert!((a - b).abs() <= TOLERANCE * (1.0 + b.abs()), "logit of a mix {a}, expected {b}");
+    }
+    let largest = expected.slopes.iter().fold(1e-6f32, |most, x| most.max(x.abs()));
+    assert_eq!(found.slopes.len(), batch.tokens());
+    for (a, b) in found.slopes.iter().zip(&expected.slopes) {
+        assert!((a - b).abs() <= TOLERANCE * largest, "slope {a}, expected {b}, largest {largest}");
+    }
+}
+
 /// Loss, gradients, and weights after `steps` of the plain engine and each other.
 fn compare(shape: &Shape, lengths: &[usize], threads: usize, steps: u64) {
     for place in places::all().into_iter().filter(|place| *place != PLAIN) {
@@ -148,6 +167,7 @@ fn compare_with(place: Place, shape: &Shape, lengths: &[usize], threads: usize, 
             assert!((a - b).abs() <= TOLERANCE * (1.0 + b.abs()), "logit {a}, expected {b}");
         }
     }
+    compare_slopes((place, &mut *fast), &mut *plain, lengths);
     let mut alike = shape.engine(folder.path(), place, threads);
     for step in 0..steps {
         let batch = batch(lengths, step);
@@ -223,6 +243,56 @@ fn one_token_and_the_longest_together() {
     compare(&shape, &[1], 2, 3);
     compare(&shape, &[LONGEST], 2, 3);
     compare(&shape, &[1, LONGEST, 1, 300, 2], 2, 3);
+}
+
+/// The slope of a token's share is what the logit does when the share moves a little, and nothing that is learned
+/// moves with it.
+#[test]
+fn slopes_are_those_of_differences_and_change_nothing() {
+    let shape = Shape {
+        is_distilbert: false,
+        heads: 2,
+        head_size: 16,
+        layers: 2,
+        intermediate: 64,
+        activation: "gelu",
+        dropout: 0.1,
+    };
+    for place in places::all().into_iter().filter(|place| places::explains(*place)) {
+        let folder = tempfile::tempdir().expect("a folder");
+        let mut engine = shape.engine(folder.path(), place, 2);
+        let first = batch(&[9, 4, 17], 1);
+        engine.step(StepInput { batch: &first, step: 0, learning_rate: 1e-3 }).expect("a step");
+        let state = engine.state().expect("a state");
+        let batch = batch(&[7, 12, 3], 2);
+        let others: Vec<u32> = (0..batch.tokens() as u32).collect();
+        let shares = vec![0.5; batch.tokens()];
+        let mut at = |shares: &[f32]| {
+            engine.slopes(Mix { batch: &batch, others: &others, shares }, 2).expect("slopes")
+        };
+        let slopes = at(&shares).slopes;
+        let largest = slopes.iter().fold(0f32, |most, x| most.max(x.abs()));
+        let step = 0.05;
+        for (token, slope) in slopes.iter().enumerate() {
+            let example = batch.offsets.iter().rposition(|first| *first <= token).expect("an example");
+            let mut logit = |share: f32| {
+                let mut shares = shares.clone();
+                shares[token] = share;
+                at(&shares).logits[example][2]
+            };
+            let difference = (logit(0.5 + step) - logit(0.5 - step)) / (2.0 * step);
+            assert!((slope - difference).abs() < 0.02 * largest, "{place:?}: {slope}, {difference}");
+        }
+        // All at one share of 1 are the words themselves.
+        let whole = at(&vec![1.0; batch.tokens()]).logits.concat();
+        for (a, b) in whole.iter().zip(engine.logits(&batch).expect("logits").concat()) {
+            assert!((a - b).abs() < 1e-6, "{place:?}: {a}, {b}");
+        }
+        assert_eq!(engine.state().expect("a state"), state, "{place:?}");
+        let wrong = Mix { batch: &batch, others: &others[1..], shares: &shares };
+        assert!(engine.slopes(wrong, 2).is_err() && engine.logits(&batch).is_ok());
+        assert!(engine.slopes(Mix { others: &others, ..wrong }, 3).is_err());
+    }
 }
 
 /// Root of the mean square of the differences, relative to that of what is expected.

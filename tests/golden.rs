@@ -142,6 +142,34 @@ fn logits_and_losses() {
     }
 }
 
+/// Integrated gradients are those that autograd comes to over embedded words, and add up to what the logit gains.
+#[test]
+fn saliency_of_each_token() {
+    for (family, place) in cases().filter(|(_, place)| places::explains(*place)) {
+        let golden = golden(family);
+        let saliency = &golden["saliency"];
+        let whole = |key: &str| saliency[key].as_u64().expect("a number") as usize;
+        let example = &golden["batches"][0][whole("example")];
+        let ids = |value: &Value| -> Vec<u32> { numbers(value).iter().map(|id| *id as u32).collect() };
+        let input = Encoded { ids: ids(&example["ids"]), type_ids: ids(&example["type_ids"]), label: None };
+        let baseline = ids(&saliency["baseline"]);
+        let mut built = build(place, &reference(family), &golden, 0.0, None);
+        let explained = (&input, baseline.as_slice());
+        let (class, points) = (whole("class"), whole("points"));
+        let found = nn::integrated_gradients(&mut *built.engine, explained, class, points, &mut || true);
+        let found = found.expect("gradients").expect("to the end");
+        let tokens: Vec<f32> = found.iter().map(|x| *x as f32).collect();
+        assert_close(family, &tokens, &numbers(&saliency["tokens"]), 0.0);
+        let (sum, difference) = (found.iter().sum::<f64>(), number(&saliency["difference"]));
+        assert!((sum - difference).abs() < 1e-3 * difference.abs(), "{family}: {sum}, {difference}");
+        assert_eq!((tokens[0], tokens[tokens.len() - 1]), (0.0, 0.0), "words that stay move nothing");
+        let mut asked = 0;
+        let mut once = || std::mem::replace(&mut asked, 1) == 0;
+        let many = nn::integrated_gradients(&mut *built.engine, explained, class, 500, &mut once);
+        assert_eq!(many.expect("gradients"), None, "stopped in between");
+    }
+}
+
 #[test]
 fn gradient_of_each_tensor() {
     for (family, place) in cases() {

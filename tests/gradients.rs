@@ -8,7 +8,8 @@ use glue_tui::error::Error;
 use glue_tui::files::ModelFolder;
 use glue_tui::nn::coverage::{Coverage, check, demand};
 use glue_tui::nn::{
-    self, Array, Build, Built, Engine, EngineState, Optimizer, Part, StepInput, StepReport, Weights,
+    self, Array, Build, Built, Engine, EngineState, Mix, Optimizer, Part, Slopes, StepInput, StepReport,
+    Weights,
 };
 use glue_tui::spec::{EngineChoice, Precision};
 use places::Place;
@@ -135,6 +136,9 @@ impl Engine for Severed {
     }
     fn logits(&mut self, batch: &Batch) -> glue_tui::error::Result<Vec<Vec<f32>>> {
         self.engine.logits(batch)
+    }
+    fn slopes(&mut self, mix: Mix<'_>, class: usize) -> glue_tui::error::Result<Slopes> {
+        self.engine.slopes(mix, class)
     }
     fn set_max_tokens(&mut self, max_tokens: usize) {
         self.engine.set_max_tokens(max_tokens);

@@ -161,6 +161,9 @@ pub struct Predict {
     pub text: Option<String>,
     /// The second text of a pair
     pub text_b: Option<String>,
+    /// Tell also which words the label rests on: what each adds to its logit, by integrated gradients
+    #[arg(long)]
+    pub explain: bool,
 }
 
 /// What to write out, and how.

@@ -3,7 +3,7 @@
 use super::args::{Global, Predict};
 use super::output;
 use crate::error::{Error, Result};
-use crate::predict::{Predictor, Verdict};
+use crate::predict::{Explanation, Predictor, Push, Verdict};
 use serde_json::{Map, Value, json};
 use std::io::{BufRead, BufReader, Read};
 
@@ -17,7 +17,7 @@ pub(super) fn predict(global: &Global, args: &Predict) -> Result<()> {
     let mut predictor = Predictor::open(&args.model, &global.runs_dir, device)?;
     predictor.notes().iter().for_each(output::aside);
     if let Some(text) = &args.text {
-        return judge(&mut predictor, &[(text.clone(), args.text_b.clone())]);
+        return judge(&mut predictor, &[(text.clone(), args.text_b.clone())], args.explain);
     }
     let mut lines = Lines { reader: BufReader::with_capacity(1 << 16, std::io::stdin().lock()), line: 0 };
     loop {
@@ -25,15 +25,33 @@ pub(super) fn predict(global: &Global, args: &Predict) -> Result<()> {
         if inputs.is_empty() {
             return Ok(());
         }
-        judge(&mut predictor, &inputs)?;
+        judge(&mut predictor, &inputs, args.explain)?;
     }
 }
 
-fn judge(predictor: &mut Predictor, inputs: &[Input]) -> Result<()> {
+fn judge(predictor: &mut Predictor, inputs: &[Input], explains: bool) -> Result<()> {
     for (input, verdict) in inputs.iter().zip(predictor.classify_all(inputs)?) {
-        output::json_line(&answer(input, &verdict))?;
+        let mut answer = answer(input, &verdict);
+        if explains
+            && let Some(explanation) = predictor.explain(&input.0, input.1.as_deref(), &mut || true)?
+        {
+            answer["saliency"] = saliency(input, &explanation);
+        }
+        output::json_line(&answer)?;
     }
     Ok(())
+}
+
+/// A word each; those of a pair also say in which of its texts they are.
+fn saliency((_, text_pair): &Input, explanation: &Explanation) -> Value {
+    let word = |push: &Push| {
+        let mut word = json!(push);
+        if text_pair.is_some() {
+            word["sequence"] = json!(push.sequence);
+        }
+        word
+    };
+    explanation.words.iter().map(word).collect()
 }
 
 fn answer((text, text_pair): &Input, verdict: &Verdict) -> Value {

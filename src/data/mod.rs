@@ -8,7 +8,7 @@ pub mod order;
 mod read;
 mod tokens;
 
-pub use tokens::{Tokenized, Tokenizer};
+pub use tokens::{Spelled, Tokenized, Tokenizer, Word};
 
 use crate::catalog::Task;
 use crate::error::{Error, Result};

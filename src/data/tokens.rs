@@ -9,6 +9,7 @@ use crate::files::ModelFolder;
 use rayon::prelude::*;
 use serde_json::{Value, json};
 use std::borrow::Cow;
+use std::ops::Range;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use tokenizers::models::wordpiece::WordPiece;
@@ -43,6 +44,26 @@ pub struct Tokenizer {
     positions: usize,
     /// The model's own files, so that an exported folder has them unchanged.
     originals: Vec<(&'static str, Cow<'static, [u8]>)>,
+}
+
+/// A row as token ids, with the words that they spell.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Spelled {
+    /// The ids.
+    pub encoded: Encoded,
+    /// The words of the first text and then of the second, in their order. Special tokens are none.
+    pub words: Vec<Word>,
+}
+
+/// A word, or a sign, of one or several tokens.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Word {
+    /// Of which text: 0 for the first, 1 for the second.
+    pub sequence: usize,
+    /// Its bytes there.
+    pub bytes: Range<usize>,
+    /// Its tokens.
+    pub tokens: Range<usize>,
 }
 
 /// Rows as token ids.
@@ -230,18 +251,59 @@ impl Tokenizer {
             Some(second) => self.inner.encode_fast((row.text.as_str(), second.as_str()), true),
             None => self.inner.encode_fast(row.text.as_str(), true),
         };
-        let encoding = encoding.map_err(|e| {
-            let start: String = row.text.chars().take(40).collect();
-            Error::Training(format!("the tokenizer refuses the text {start:?}: {e}"))
-        })?;
-        let truncated = !encoding.get_overflowing().is_empty();
-        let encoded = Encoded {
-            ids: encoding.get_ids().to_vec(),
-            type_ids: encoding.get_type_ids().to_vec(),
-            label: row.label,
-        };
-        Ok((encoded, truncated))
+        Ok(encoded(row, &encoding.map_err(|e| refused(row, &e))?))
     }
+
+    /// The ids of one row, and which of them spell which word.
+    ///
+    /// # Errors
+    /// [`Error::Training`] when the tokenizer refuses the text.
+    pub fn spell(&self, row: &Example) -> Result<Spelled> {
+        let encoding = match &row.text_pair {
+            Some(second) => self.inner.encode((row.text.as_str(), second.as_str()), true),
+            None => self.inner.encode(row.text.as_str(), true),
+        };
+        let encoding = encoding.map_err(|e| refused(row, &e))?;
+        let mut words: Vec<Word> = Vec::new();
+        let mut last = None;
+        let places = encoding.get_word_ids().iter().zip(encoding.get_offsets());
+        for (token, (id, (first, end))) in places.enumerate() {
+            let place = encoding.token_to_sequence(token).zip(*id);
+            match (place, words.last_mut()) {
+                (None, _) => {}
+                (place, Some(word)) if place == last => {
+                    word.bytes.end = *end;
+                    word.tokens.end = token + 1;
+                }
+                (Some((sequence, _)), _) => {
+                    words.push(Word { sequence, bytes: *first..*end, tokens: token..token + 1 });
+                }
+            }
+            last = place;
+        }
+        let (encoded, _) = encoded(row, &encoding);
+        Ok(Spelled { encoded, words })
+    }
+
+    /// The id of the padding token, if there is one.
+    pub fn padding(&self) -> Option<u32> {
+        self.inner.token_to_id("[PAD]")
+    }
+}
+
+fn encoded(row: &Example, encoding: &tokenizers::Encoding) -> (Encoded, bool) {
+    let is_cut = !encoding.get_overflowing().is_empty();
+    let encoded = Encoded {
+        ids: encoding.get_ids().to_vec(),
+        type_ids: encoding.get_type_ids().to_vec(),
+        label: row.label,
+    };
+    (encoded, is_cut)
+}
+
+fn refused(row: &Example, error: &tokenizers::Error) -> Error {
+    let start: String = row.text.chars().take(40).collect();
+    Error::Training(format!("the tokenizer refuses the text {start:?}: {error}"))
 }
 
 fn json_of(folder: &ModelFolder, name: &str, bytes: Option<&[u8]>) -> Result<Value> {

@@ -1,7 +1,7 @@
 //! What no engine can work on, refused before it begins.
 
 use super::config::ModelConfig;
-use super::engine::Weights;
+use super::engine::{Mix, Weights};
 use super::names::Slot;
 use crate::batch::Batch;
 use crate::error::{Error, Result};
@@ -24,6 +24,23 @@ pub(crate) fn check_batch(config: &ModelConfig, batch: &Batch) -> Result<()> {
         format!("segment {segment} is outside its {} segments", config.type_vocab)
     } else if batch.offsets.windows(2).any(|bounds| bounds[0] == bounds[1]) {
         "an input has no token".to_owned()
+    } else {
+        return Ok(());
+    };
+    Err(Error::model(&config.model, problem))
+}
+
+/// Refuses mixed words that the model has no row for, and a class that it does not have.
+pub(crate) fn check_mix(config: &ModelConfig, classes: usize, mix: &Mix<'_>, class: usize) -> Result<()> {
+    check_batch(config, mix.batch)?;
+    let tokens = mix.batch.tokens();
+    let problem = if let Some(id) = mix.others.iter().find(|id| **id as usize >= config.vocab_size) {
+        format!("token id {id} is outside its vocabulary of {}", config.vocab_size)
+    } else if class >= classes {
+        format!("class {class} is outside its {classes}")
+    } else if mix.others.len() != tokens || mix.shares.len() != tokens {
+        let (others, shares) = (mix.others.len(), mix.shares.len());
+        format!("{tokens} tokens are mixed with {others} words in {shares} shares")
     } else {
         return Ok(());
     };

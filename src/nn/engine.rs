@@ -69,6 +69,37 @@ pub struct StepReport {
     pub grad_norm: f64,
 }
 
+/// Examples whose embedded words are mixed with other words. The embeddings of positions and segments stay.
+#[derive(Debug, Clone, Copy)]
+pub struct Mix<'a> {
+    /// The examples.
+    pub batch: &'a Batch,
+    /// For each token the word, by its id, that it is mixed with: (tokens).
+    pub others: &'a [u32],
+    /// For each token the share of its own word; the rest is the other's. All at 1 it is the batch as it
+    /// is: (tokens).
+    pub shares: &'a [f32],
+}
+
+impl<'a> Mix<'a> {
+    /// The other words and the shares of the tokens of `part`, which is one of the batch's parts.
+    pub(crate) fn of(&self, part: &Batch) -> (&'a [u32], &'a [f32]) {
+        let first = part.first_token - self.batch.first_token;
+        let tokens = first..first + part.tokens();
+        (&self.others[tokens.clone()], &self.shares[tokens])
+    }
+}
+
+/// What an engine says of a [`Mix`].
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Slopes {
+    /// (examples, labels), row by row.
+    pub logits: Vec<Vec<f32>>,
+    /// For each token, the derivative of a logit of its example with respect to its share: the gradient of the
+    /// embedded word, times own word − other word: (tokens).
+    pub slopes: Vec<f32>,
+}
+
 /// What one kind of work has cost.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct Cost {
@@ -175,6 +206,10 @@ pub trait Engine: Send {
 
     /// Logits of each example, dropout off: (examples, labels), row by row.
     fn logits(&mut self, batch: &Batch) -> Result<Vec<Vec<f32>>>;
+
+    /// The logits of mixed words, and how the logit of `class` changes with the share of each; dropout off. It
+    /// changes nothing that is learned.
+    fn slopes(&mut self, mix: Mix<'_>, class: usize) -> Result<Slopes>;
 
     /// Name and shape of every trainable tensor.
     fn shapes(&self) -> Vec<(String, Vec<usize>)>;

@@ -16,6 +16,7 @@ mod fast;
 mod load;
 mod names;
 mod plain;
+mod saliency;
 mod save;
 mod stored;
 
@@ -23,11 +24,12 @@ pub use build::{Build, Built, build, for_inference, from_nothing};
 pub use config::{Activation, Family, ModelConfig};
 pub use device::devices;
 pub use engine::{
-    Array, Cost, Costs, Engine, EngineState, KernelRate, MemoryPlan, Optimizer, Part, StepInput, StepReport,
-    Weights,
+    Array, Cost, Costs, Engine, EngineState, KernelRate, MemoryPlan, Mix, Optimizer, Part, Slopes, StepInput,
+    StepReport, Weights,
 };
 pub use load::LoadReport;
 pub use names::{Init, Slot, is_key_bias, table};
+pub use saliency::integrated_gradients;
 pub use save::{Stored, read_arrays, save_model, write_arrays, write_stored};
 
 use crate::batch::Batch;

@@ -17,10 +17,13 @@ use crate::run::queue::{Begun, Edit, Queue, Turn};
 use crate::run::{Asked, Outcome, RunDir, Running, Said, Start, list, start};
 use crate::spec::{Experiments, RunSpec};
 use crate::train::Snapshot;
-use crossbeam_channel::{Receiver, Sender, never, select, unbounded};
+use crossbeam_channel::{Receiver, Sender, after, never, select, unbounded};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
-use std::time::Instant;
+use std::time::{Duration, Instant};
+
+/// Time without a question after which a person is held to have stopped typing.
+const QUIET: Duration = Duration::from_millis(120);
 
 /// All that the interface touches.
 pub(super) struct World {
@@ -53,6 +56,14 @@ enum Question {
     Open { asked: u64, name: String },
     Live { asked: u64, training: u64, weights: Receiver<Snapshot> },
     Classify { asked: u64, text: String, text_pair: Option<String> },
+    Explain(Explain),
+}
+
+/// What an answer rests on is to be found out.
+struct Explain {
+    asked: u64,
+    text: String,
+    text_pair: Option<String>,
 }
 
 impl World {
@@ -109,6 +120,9 @@ impl World {
             Effect::Open { asked, source } => self.open(asked, source),
             Effect::Classify { asked, text, text_pair } => {
                 self.questions.send(Question::Classify { asked, text, text_pair }).ok();
+            }
+            Effect::Explain { asked, text, text_pair } => {
+                self.questions.send(Question::Explain(Explain { asked, text, text_pair })).ok();
             }
             Effect::Suspend | Effect::Redraw | Effect::Notify(_) | Effect::Quit => {}
         }
@@ -350,29 +364,38 @@ struct Judge {
     of: Option<u64>,
     /// Weights that were asked for and have not come.
     weights: Option<(u64, u64, Receiver<Snapshot>)>,
+    /// What is done when nothing else is asked for a while.
+    explain: Option<Explain>,
 }
 
 impl Judge {
     fn new(options: Options, messages: Sender<Msg>) -> Self {
-        Judge { options, messages, predictor: None, of: None, weights: None }
+        Judge { options, messages, predictor: None, of: None, weights: None, explain: None }
     }
 
     fn run(&mut self, questions: &Receiver<Question>) {
         loop {
             let weights = self.weights.as_ref().map_or_else(never, |(.., receiver)| receiver.clone());
+            let quiet = self.explain.as_ref().map_or_else(never, |_| after(QUIET));
             select! {
                 recv(questions) -> question => match question {
                     Ok(question) => self.take(newest(question, questions)),
                     Err(_) => return,
                 },
                 recv(weights) -> snapshot => self.refresh(snapshot.ok()),
+                recv(quiet) -> _ => self.explain(questions),
             }
         }
     }
 
     fn take(&mut self, questions: Vec<Question>) {
         for question in questions {
+            // Another sentence, or other weights: what was to be explained is not in front any more.
+            if matches!(question, Question::Open { .. } | Question::Classify { .. }) {
+                self.explain = None;
+            }
             match question {
+                Question::Explain(explain) => self.explain = Some(explain),
                 Question::Open { asked, name } => {
                     self.weights = None;
                     self.of = None;
@@ -396,6 +419,25 @@ impl Judge {
                 }
             }
         }
+    }
+
+    /// Finds out what an answer rests on, unless somebody asks something meanwhile: then it is done later.
+    fn explain(&mut self, questions: &Receiver<Question>) {
+        let (Some(predictor), Some(explain)) = (&mut self.predictor, &self.explain) else {
+            self.explain = None;
+            return;
+        };
+        let begun = Instant::now();
+        let mut go_on = || questions.is_empty();
+        let result = guarded(|| predictor.explain(&explain.text, explain.text_pair.as_deref(), &mut go_on));
+        let result = match result {
+            Ok(None) => return,
+            Ok(Some(explanation)) => Ok(explanation),
+            Err(error) => Err(error.to_string()),
+        };
+        let (asked, seconds) = (explain.asked, begun.elapsed().as_secs_f64());
+        self.explain = None;
+        self.messages.send(Msg::Explained { asked, seconds, result }).ok();
     }
 
     fn refresh(&mut self, snapshot: Option<Snapshot>) {

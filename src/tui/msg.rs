@@ -7,7 +7,7 @@ use super::screens::insight::{Listed, Subject};
 use super::widgets::line_chart::ChartKey;
 use super::widgets::text_field::Edit;
 use crate::event::Command;
-use crate::predict::Verdict;
+use crate::predict::{Explanation, Verdict};
 use crate::run::history::History;
 use crate::run::insight::Insight;
 use crate::run::queue::{Edit as QueueEdit, Queue};
@@ -78,6 +78,15 @@ pub enum Msg {
         seconds: f64,
         /// The verdict, or why there is none.
         result: Result<Verdict, String>,
+    },
+    /// It was found out what an answer rests on.
+    Explained {
+        /// Number of the question.
+        asked: u64,
+        /// Seconds it took.
+        seconds: f64,
+        /// What it rests on, or why that is not known.
+        result: Result<Explanation, String>,
     },
     /// What a run keeps of what it said of each row was read.
     Examined {
@@ -278,6 +287,15 @@ pub enum Effect {
     },
     /// Judge a sentence, or two.
     Classify {
+        /// Number of the question.
+        asked: u64,
+        /// The sentence.
+        text: String,
+        /// The second one.
+        text_pair: Option<String>,
+    },
+    /// Find out what the answer to a question rests on, once nothing else is asked.
+    Explain {
         /// Number of the question.
         asked: u64,
         /// The sentence.

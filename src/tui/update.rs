@@ -59,7 +59,11 @@ pub fn update(app: &mut App, msg: Msg) -> Vec<Effect> {
             app.infer.opened(asked, result, now)
         }
         Msg::Answer { asked, seconds, result } => {
-            app.infer.answer(asked, seconds, result);
+            let now = app.now;
+            app.infer.answer(asked, seconds, result, now)
+        }
+        Msg::Explained { asked, seconds, result } => {
+            app.infer.why.explained(asked, seconds, result, app.now);
             Vec::new()
         }
         Msg::Examined { of, result } => {

@@ -5,7 +5,7 @@
 
 Two tiny random models, dropout off, eager attention, f32. For each: logits, the loss with and
 without label smoothing, the gradient of every tensor, and ten AdamW steps with a linear schedule,
-warm-up, decay groups and clipping. Every bias and LayerNorm parameter is random, so that none can
+warm-up, decay groups and clipping, and integrated gradients of the words. Every bias and LayerNorm parameter is random, so that none can
 be left out unseen. The files are small and committed; the script has to be run again only when
 they are to change.
 """
@@ -14,6 +14,7 @@ import json
 import sys
 from pathlib import Path
 
+import numpy
 import torch
 import transformers
 from safetensors.torch import save_file
@@ -33,6 +34,9 @@ SMOOTHING = 0.1
 STEPS, WARMUP = 10, 3
 ADAMW = {"lr": 1e-3, "betas": (0.9, 0.98), "eps": 1e-6, "weight_decay": 0.05}
 MAX_GRAD_NORM = 1.0
+# Integrated gradients of one example's logit of a class; the first and last token are kept, the others come from the
+# padding, whose id is 0.
+EXPLAINED = {"example": 5, "class": 1, "points": 24}
 # The rule of transformers.Trainer.get_decay_parameter_names.
 NO_DECAY = [r"bias", r"layernorm", r"rmsnorm", r"(?:^|\.)norm(?:$|\.)", r"_norm(?:$|\.)"]
 
@@ -139,6 +143,29 @@ def train(model, batches):
     return steps, sorted(decay)
 
 
+def explain(model, example):
+    """What captum.attr.LayerIntegratedGradients over the word embedding sums up for each token."""
+    words = model.base_model.embeddings.word_embeddings.weight.detach()
+    inputs, _ = padded([example])
+    ids = inputs["input_ids"]
+    baseline = torch.zeros_like(ids)
+    baseline[:, [0, -1]] = ids[:, [0, -1]]
+    own, other = words[ids], words[baseline]
+    more = {} if model.config.model_type == "distilbert" else {"token_type_ids": inputs["token_type_ids"]}
+    logit = lambda embedded: model(inputs_embeds=embedded, **more).logits[0, EXPLAINED["class"]]
+    total = torch.zeros_like(own, dtype=torch.float64)
+    for point, weight in zip(*numpy.polynomial.legendre.leggauss(EXPLAINED["points"])):
+        embedded = (other + (own - other) * (point + 1) / 2).requires_grad_()
+        (gradient,) = torch.autograd.grad(logit(embedded), embedded)
+        total += weight / 2 * gradient.double()
+    return {
+        **EXPLAINED,
+        "baseline": baseline[0].tolist(),
+        "tokens": (total * (own - other)).sum(-1)[0].tolist(),
+        "difference": (logit(own) - logit(other)).item(),
+    }
+
+
 def main():
     found = {"torch": torch.__version__.split("+")[0], "transformers": transformers.__version__}
     if found != PINNED:
@@ -169,6 +196,7 @@ def main():
         logits, labels = forward(model, batches[0])
         loss = torch.nn.functional.cross_entropy(logits, labels)
         smooth = torch.nn.functional.cross_entropy(logits, labels, label_smoothing=SMOOTHING)
+        saliency = explain(model, batches[0][EXPLAINED["example"]])
         smooth.backward()
         save_file(copies(model, lambda p: p.grad), folder / "gradients.safetensors")
         model.zero_grad()
@@ -181,6 +209,7 @@ def main():
             "loss": loss.item(),
             "label_smoothing": SMOOTHING,
             "smoothed_loss": smooth.item(),
+            "saliency": saliency,
             "adamw": {**ADAMW, "max_grad_norm": MAX_GRAD_NORM, "warmup_steps": WARMUP, "steps": STEPS},
             "decay": decay,
             "steps": steps,

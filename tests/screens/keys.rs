@@ -152,6 +152,35 @@ fn late_answers_are_dropped() {
 }
 
 #[test]
+fn what_an_answer_rests_on_is_asked_after_it_and_only_for_the_newest() {
+    let mut app = judging(80, 24, "good");
+    play(&mut app, "<space>bad");
+    let newest = app.infer.asked;
+    let mut answer = |asked| update(&mut app, Msg::Answer { asked, seconds: 0.01, result: Ok(verdict(0.9)) });
+    assert_eq!(answer(newest - 1), [], "somebody types on");
+    let explain = Effect::Explain { asked: newest, text: "good bad".into(), text_pair: None };
+    assert_eq!(answer(newest), [explain]);
+    let found = |asked, pushes: &[(&str, f32)]| Msg::Explained {
+        asked,
+        seconds: 0.1,
+        result: Ok(explanation("good bad", pushes)),
+    };
+    update(&mut app, found(newest - 1, &[("bad", 1.0)]));
+    assert!(!text(&app).contains("why"), "an older one is dropped");
+    update(&mut app, found(newest, &[("good", 1.0), ("bad", -0.4)]));
+    shows(&app, "why  [[good]] <bad>");
+    // It stays until the next is there, and goes with its sentence.
+    play(&mut app, "<space>");
+    shows(&app, "[[good]] <bad>");
+    play(&mut app, "<^u>");
+    assert!(!text(&app).contains("why"));
+    let mut app = judging(80, 24, &"so it goes on and on, ".repeat(40));
+    let (asked, result) = (app.infer.asked, Err("the model has no [PAD]".into()));
+    update(&mut app, Msg::Explained { asked, seconds: 0.1, result });
+    shows(&app, "the model has no [PAD]");
+}
+
+#[test]
 fn earlier_sentences_come_back_and_the_new_one_is_kept() {
     let mut app = judging(120, 40, "half a sen");
     play(&mut app, "<up>");

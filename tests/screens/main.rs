@@ -160,7 +160,14 @@ fn live_screen_at_the_end() {
 
 #[test]
 fn infer_screen() {
-    snapshot("infer", |width, height| judging(width, height, "the plot is thin, but nobody will be bored"));
+    let text = "the plot is thin, but nobody will be bored";
+    let pushes = [("plot", 0.02), ("thin", -0.9), (",", 0.1), ("but", 0.5), ("nobody", -0.1), ("bored", 1.4)];
+    snapshot("infer", |width, height| {
+        let mut app = judging(width, height, text);
+        let (asked, result) = (app.infer.asked, Ok(explanation(text, &pushes)));
+        update(&mut app, Msg::Explained { asked, seconds: 0.142, result });
+        app
+    });
 }
 
 #[test]

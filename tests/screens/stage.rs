@@ -3,7 +3,7 @@
 use crossterm::event::{Event as Input, KeyCode, KeyEvent, KeyModifiers};
 use glue_tui::catalog::Metric;
 use glue_tui::event::Event;
-use glue_tui::predict::Verdict;
+use glue_tui::predict::{Explanation, Push, Verdict};
 use glue_tui::run::history::History;
 use glue_tui::run::{Repeats, RunRow, RunStatus, Said};
 use glue_tui::spec::{Experiments, RunSpec};
@@ -242,6 +242,16 @@ pub(crate) fn verdict(positive: f32) -> Verdict {
         tokens: 12,
         truncated: false,
     }
+}
+
+/// What an answer rests on: for each word, where it is and how far it pushes.
+pub(crate) fn explanation(text: &str, pushes: &[(&str, f32)]) -> Explanation {
+    let push = |(word, value): &(&str, f32)| {
+        let byte = text.find(word).unwrap_or_else(|| panic!("{word} is not in {text}"));
+        let start = text[..byte].chars().count();
+        Push { text: (*word).into(), start, end: start + word.chars().count(), value: *value, sequence: 0 }
+    };
+    Explanation { label: "positive".into(), words: pushes.iter().map(push).collect() }
 }
 
 /// The app with a model to judge, and `text` typed and judged.

@@ -13,7 +13,7 @@ use crate::machine::Memory;
 use crate::nn::check::{check_batch, check_labels, check_weights};
 use crate::nn::config::ModelConfig;
 use crate::nn::engine::{
-    Array, Engine, EngineState, MemoryPlan, Optimizer, Part, StepInput, StepReport, Weights,
+    Array, Engine, EngineState, MemoryPlan, Mix, Optimizer, Part, Slopes, StepInput, StepReport, Weights,
 };
 use crate::nn::names::Slot;
 use crate::nn::{Limits, Settings};
@@ -425,6 +425,14 @@ impl<D: Device> Engine for CudaEngine<D> {
             rows.extend(logits.chunks_exact(classes).map(<[f32]>::to_vec));
         }
         Ok(rows)
+    }
+
+    fn slopes(&mut self, _mix: Mix<'_>, _class: usize) -> Result<Slopes> {
+        Err(Error::Usage(
+            "engine = \"fast\" does not tell on a GPU what an answer rests on; set engine to \"plain\", or device to \
+             \"cpu\""
+                .into(),
+        ))
     }
 
     fn shapes(&self) -> Vec<(String, Vec<usize>)> {

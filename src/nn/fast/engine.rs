@@ -8,16 +8,17 @@ use super::kernels::{Cpu, Spent};
 use super::layout::{Layout, Place};
 use super::memory::plan;
 use super::pieces::pieces;
-use super::shard::{Model, Shard, Target};
+use super::shard::{From, Model, Shard, Target};
 use super::words::WordGradient;
 use super::{MOST_SHARDS, threads_each};
 use crate::batch::Batch;
 use crate::error::{Error, Result};
-use crate::nn::check::{check_batch, check_labels, check_weights};
+use crate::nn::check::{check_batch, check_labels, check_mix, check_weights};
 use crate::nn::config::ModelConfig;
 use crate::nn::dropout::Dropout;
 use crate::nn::engine::{
-    Array, Cost, Costs, Engine, EngineState, MemoryPlan, Optimizer, Part, StepInput, StepReport, Weights,
+    Array, Cost, Costs, Engine, EngineState, MemoryPlan, Mix, Optimizer, Part, Slopes, StepInput, StepReport,
+    Weights,
 };
 use crate::nn::names::Slot;
 use crate::nn::{Limits, Settings};
@@ -135,11 +136,11 @@ impl FastEngine {
             ..
         } = self;
         let model = Model { cpu: *cpu, config, layout, weights };
-        let dropout = Dropout::new(self.seed, input.step);
-        let target = Target {
+        let dropout = Some(Dropout::new(self.seed, input.step));
+        let from = From::Loss(Target {
             share: 1.0 / input.batch.len() as f32,
             label_smoothing: self.optimizer.label_smoothing as f32,
-        };
+        });
         for shard in shards.iter_mut() {
             shard.begin(layout);
         }
@@ -151,8 +152,8 @@ impl FastEngine {
             pool.install(|| {
                 shards.par_iter_mut().zip(&shares).for_each(|(shard, share)| {
                     shard.set_threads(threads);
-                    shard.forward(model, share, Some(dropout), true);
-                    shard.head_backward(model, share, dropout, target);
+                    shard.forward(model, share, dropout, true);
+                    shard.head_backward(model, share, dropout, from);
                 });
                 for number in (0..config.layers).rev() {
                     shards.par_iter_mut().for_each(|shard| shard.layer_backward(model, number, dropout));
@@ -279,6 +280,30 @@ impl Engine for FastEngine {
             }
         }
         Ok(rows)
+    }
+
+    fn slopes(&mut self, mix: Mix<'_>, class: usize) -> Result<Slopes> {
+        let classes = self.classes();
+        check_mix(&self.config, classes, &mix, class)?;
+        let FastEngine { config, layout, cpu, weights, shards, pool, limits, .. } = self;
+        let model = Model { cpu: *cpu, config, layout, weights };
+        let mut found = Slopes::default();
+        for part in mix.batch.parts(usize::MAX, limits.tokens) {
+            let shares = part.shares(shards.len());
+            let threads = threads_each(pool.current_num_threads(), shares.len());
+            let shards = &mut shards[..shares.len()];
+            pool.install(|| {
+                shards.par_iter_mut().zip(&shares).for_each(|(shard, share)| {
+                    shard.set_threads(threads);
+                    shard.slopes(model, share, mix.of(share), class);
+                });
+            });
+            for shard in shards {
+                found.logits.extend(shard.logits.chunks_exact(classes).map(<[f32]>::to_vec));
+                found.slopes.extend_from_slice(&shard.slopes);
+            }
+        }
+        Ok(found)
     }
 
     fn shapes(&self) -> Vec<(String, Vec<usize>)> {

@@ -2,7 +2,7 @@
 
 use super::kernels::Cpu;
 use super::kernels::Spent;
-use super::kernels::embedding::{gather, scatter};
+use super::kernels::embedding::{gather, mix, scatter, slopes};
 use super::kernels::norm::{Mask, Norm, NormGradient, add_columns, drop_rows, norm_backward, norm_rows};
 use super::kernels::packed::Format;
 use super::kernels::product::{Multiplier, Products, Weight, WeightGradient};
@@ -32,6 +32,15 @@ pub(super) struct Target {
     /// 1 / examples of the whole batch
     pub(super) share: f32,
     pub(super) label_smoothing: f32,
+}
+
+/// Where the way back begins.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum From {
+    /// At the loss.
+    Loss(Target),
+    /// At the logit of a class.
+    Logit(usize),
 }
 
 /// Where a shard's time went; that of products and attention is in their own count too.
@@ -64,6 +73,8 @@ pub(super) struct Shard {
     dropped: Vec<f32>,
     /// (examples, labels)
     pub(super) logits: Vec<f32>,
+    /// After [`Shard::slopes`]: (T)
+    pub(super) slopes: Vec<f32>,
     /// Gradients of the small tensors, as an arena begins.
     pub(super) small: Vec<f32>,
     pub(super) loss: f64,
@@ -153,6 +164,7 @@ impl Shard {
             pooled: Vec::new(),
             dropped: Vec::new(),
             logits: Vec::new(),
+            slopes: Vec::new(),
             small: Vec::new(),
             loss: 0.0,
         }
@@ -194,10 +206,30 @@ impl Shard {
         dropout: Option<Dropout>,
         learns: bool,
     ) {
+        self.embed(model, batch, None, dropout);
+        self.encode(model, batch, dropout, learns);
+    }
+
+    /// Logits of mixed words, and how the logit of `class` changes with the share of each: of each token, the
+    /// word that it is mixed with, and the share of its own. Leaves gradients of the small tensors that belong
+    /// to no step.
+    pub(super) fn slopes(&mut self, model: Model<'_>, batch: &Batch, mixed: (&[u32], &[f32]), class: usize) {
+        self.begin(model.layout);
+        self.embed(model, batch, Some(mixed), None);
+        self.encode(model, batch, None, true);
+        self.head_backward(model, batch, None, From::Logit(class));
+        for number in (0..model.config.layers).rev() {
+            self.layer_backward(model, number, None);
+        }
+        self.embed_backward(model, batch, None);
+        let (h, words) = (model.config.hidden, model.slice(&model.layout.words));
+        let d = &self.work.down[0][..batch.tokens() * h];
+        slopes(d, words, &batch.ids, mixed.0, h, &mut self.slopes);
+    }
+
+    /// From what is embedded to the logits.
+    fn encode(&mut self, model: Model<'_>, batch: &Batch, dropout: Option<Dropout>, learns: bool) {
         let (config, layers) = (model.config, model.config.layers);
-        let begun = Instant::now();
-        self.embed(model, batch, dropout);
-        self.parts.embedding.since(begun);
         let begun = Instant::now();
         // Without a way back one tape and two states serve all layers.
         self.tapes.resize_with(if learns { layers } else { 1 }, LayerTape::default);
@@ -218,7 +250,15 @@ impl Shard {
         self.parts.head.since(begun);
     }
 
-    fn embed(&mut self, model: Model<'_>, batch: &Batch, dropout: Option<Dropout>) {
+    /// The first layer's input, perhaps with words that are mixed with others.
+    fn embed(
+        &mut self,
+        model: Model<'_>,
+        batch: &Batch,
+        mixed: Option<(&[u32], &[f32])>,
+        dropout: Option<Dropout>,
+    ) {
+        let begun = Instant::now();
         let (config, cpu) = (model.config, model.cpu);
         let (t, h) = (batch.tokens(), config.hidden);
         self.states.resize_with((config.layers + 1).max(2), Vec::new);
@@ -228,12 +268,16 @@ impl Shard {
         x.resize(t * h, 0.0);
         let positions = positions(batch);
         gather(&model.tables(batch, &positions), h, &mut self.embedding_normed);
+        if let Some(mixed) = mixed {
+            mix(model.slice(&model.layout.words), &batch.ids, mixed, h, &mut self.embedding_normed);
+        }
         let places = &model.layout.embedding_norm;
         let (weight, bias) = (model.slice(&places.weight), model.slice(&places.bias));
         let norm = Norm { weight, bias, eps: config.layer_norm_eps };
         norm_rows(cpu, &mut self.embedding_normed, norm, &mut self.embedding_deviations, x);
         let tokens: Vec<usize> = (batch.first_token..batch.first_token + t).collect();
         drop_rows(cpu, x, h, embedding_mask(config, dropout, &tokens));
+        self.parts.embedding.since(begun);
     }
 
     /// State of the first tokens → logits.
@@ -253,28 +297,32 @@ impl Shard {
         model.linear(&mut self.few, &self.dropped, &model.layout.classifier, &mut self.logits);
     }
 
-    /// The way back begins, after [`Shard::forward`] in learning: adds to the loss and to the gradients of the
-    /// head.
+    /// The way back begins, after [`Shard::forward`] in learning: adds to the loss, if it begins there, and to
+    /// the gradients of the head.
     pub(super) fn head_backward(
         &mut self,
         model: Model<'_>,
         batch: &Batch,
-        dropout: Dropout,
-        target: Target,
+        dropout: Option<Dropout>,
+        from: From,
     ) {
         let begun = Instant::now();
         self.work.fit((batch.tokens(), model.config.hidden, model.config.intermediate));
-        self.loss_backward(model, batch, dropout, target);
+        let dlogits = match from {
+            From::Loss(target) => self.cross_entropy(model.labels(), &batch.labels, target),
+            From::Logit(class) => one_hot(model.labels(), batch.len(), class),
+        };
+        self.logits_backward(model, batch, dropout, &dlogits);
         self.parts.head.since(begun);
     }
 
     /// The way back through layer `number`, after that through the next one. Adds to the gradients of biases
     /// and norms; [`Shard::factors`] has what those of matrices are made of.
-    pub(super) fn layer_backward(&mut self, model: Model<'_>, number: usize, dropout: Dropout) {
+    pub(super) fn layer_backward(&mut self, model: Model<'_>, number: usize, dropout: Option<Dropout>) {
         let begun = Instant::now();
         let rows = &self.rows[usize::from(number + 1 == model.config.layers)];
         let (x, tape) = (&self.states[number], &mut self.tapes[number]);
-        model.layer(number, Some(dropout)).backward(x, rows, tape, &mut self.small, &mut self.work);
+        model.layer(number, dropout).backward(x, rows, tape, &mut self.small, &mut self.work);
         self.parts.layers.since(begun);
     }
 
@@ -284,16 +332,22 @@ impl Shard {
         factors(&self.states[number], rows, &self.tapes[number], &self.work)
     }
 
-    fn loss_backward(&mut self, model: Model<'_>, batch: &Batch, dropout: Dropout, target: Target) {
+    /// From the gradient of the logits, (examples, labels), to that of the last layer's output.
+    fn logits_backward(
+        &mut self,
+        model: Model<'_>,
+        batch: &Batch,
+        dropout: Option<Dropout>,
+        dlogits: &[f32],
+    ) {
         let config = model.config;
-        let dlogits = self.cross_entropy(model.labels(), &batch.labels, target);
         let layout = model.layout;
         let d = &mut self.work.down[0][..batch.len() * config.hidden];
         let mut dpooled = vec![0.0; d.len()];
         let Shard { few, dropped, small, .. } = self;
-        model.linear_backward(few, (dropped, &dlogits), &layout.classifier, small, &mut dpooled);
+        model.linear_backward(few, (dropped, dlogits), &layout.classifier, small, &mut dpooled);
         let examples: Vec<usize> = (batch.first_example..batch.first_example + batch.len()).collect();
-        let mask = head_mask(config, Some(dropout), &examples);
+        let mask = head_mask(config, dropout, &examples);
         drop_rows(model.cpu, &mut dpooled, config.hidden, mask);
         for (d, pooled) in dpooled.iter_mut().zip(&self.pooled) {
             *d *= match config.family {
@@ -326,13 +380,13 @@ impl Shard {
 
     /// The way back ends: from the gradient of the first layer's input to that of the embedded words, which
     /// [`Shard::word_gradients`] gives. Adds to the gradients of the other embeddings and of their norm.
-    pub(super) fn embed_backward(&mut self, model: Model<'_>, batch: &Batch, dropout: Dropout) {
+    pub(super) fn embed_backward(&mut self, model: Model<'_>, batch: &Batch, dropout: Option<Dropout>) {
         let begun = Instant::now();
         let (config, layout, cpu) = (model.config, model.layout, model.cpu);
         let h = config.hidden;
         let d = &mut self.work.down[0][..batch.tokens() * h];
         let tokens: Vec<usize> = (batch.first_token..batch.first_token + batch.tokens()).collect();
-        drop_rows(cpu, d, h, embedding_mask(config, Some(dropout), &tokens));
+        drop_rows(cpu, d, h, embedding_mask(config, dropout, &tokens));
         let places = &layout.embedding_norm;
         let small = &mut self.small;
         let (weight, bias) = small[places.both()].split_at_mut(h);
@@ -345,6 +399,15 @@ impl Shard {
         }
         self.parts.embedding.since(begun);
     }
+}
+
+/// The gradient of a logit of each example: (examples, classes).
+fn one_hot(classes: usize, examples: usize, class: usize) -> Vec<f32> {
+    let mut d = vec![0.0; examples * classes];
+    for row in d.chunks_exact_mut(classes) {
+        row[class] = 1.0;
+    }
+    d
 }
 
 fn embedding_mask<'t>(config: &ModelConfig, dropout: Option<Dropout>, tokens: &'t [usize]) -> Mask<'t> {

@@ -114,8 +114,24 @@ impl Encoder {
 
     /// Logits (examples, labels); with dropout when its masks are given.
     pub(crate) fn logits(&self, batch: &Batch, dropout: Option<Dropout>) -> Result<Tensor> {
+        self.logits_of(self.rows_of(&batch.ids)?, batch, dropout)
+    }
+
+    /// Logits of words that are mixed with `others`; `shares` (tokens, 1) are those of the batch's own words.
+    pub(crate) fn logits_of_mix(&self, batch: &Batch, others: &[u32], shares: &Tensor) -> Result<Tensor> {
+        let others = self.rows_of(others)?;
+        let apart = (self.rows_of(&batch.ids)? - &others)?;
+        self.logits_of((others + apart.broadcast_mul(shares)?)?, batch, None)
+    }
+
+    /// The embedded words: (tokens, hidden)
+    fn rows_of(&self, ids: &[u32]) -> Result<Tensor> {
+        self.words.index_select(&Tensor::new(ids, &self.device)?, 0)
+    }
+
+    fn logits_of(&self, words: Tensor, batch: &Batch, dropout: Option<Dropout>) -> Result<Tensor> {
         let places = Places::of(batch, &self.device)?;
-        let mut x = self.embed(batch, dropout)?;
+        let mut x = self.embed(words, batch, dropout)?;
         for (index, layer) in self.layers.iter().enumerate() {
             x = self.layer(layer, index, &x, batch, &places, dropout)?;
         }
@@ -134,10 +150,8 @@ impl Encoder {
         self.classifier.forward(&pooled)
     }
 
-    /// (tokens, hidden)
-    fn embed(&self, batch: &Batch, dropout: Option<Dropout>) -> Result<Tensor> {
-        let ids = Tensor::new(batch.ids.as_slice(), &self.device)?;
-        let mut x = self.words.index_select(&ids, 0)?;
+    /// (tokens, hidden) → (tokens, hidden)
+    fn embed(&self, mut x: Tensor, batch: &Batch, dropout: Option<Dropout>) -> Result<Tensor> {
         if let Some(segments) = &self.segments {
             let type_ids = Tensor::new(batch.type_ids.as_slice(), &self.device)?;
             x = (x + segments.index_select(&type_ids, 0)?)?;

@@ -5,10 +5,12 @@ use super::encoder::Encoder;
 use super::ops::cross_entropy;
 use crate::batch::Batch;
 use crate::error::{Error, Result};
-use crate::nn::check::{check_batch, check_labels, check_weights};
+use crate::nn::check::{check_batch, check_labels, check_mix, check_weights};
 use crate::nn::config::ModelConfig;
 use crate::nn::dropout::Dropout;
-use crate::nn::engine::{Array, Engine, EngineState, Optimizer, Part, StepInput, StepReport, Weights};
+use crate::nn::engine::{
+    Array, Engine, EngineState, Mix, Optimizer, Part, Slopes, StepInput, StepReport, Weights,
+};
 use crate::nn::names::Slot;
 use crate::nn::stored::first_line;
 use crate::nn::{Limits, Settings};
@@ -162,6 +164,21 @@ impl PlainEngine {
         Ok(rows)
     }
 
+    /// The shares are the only variables: no gradient of a weight is computed.
+    fn slopes_here(&self, mix: &Mix<'_>, class: usize) -> candle_core::Result<Slopes> {
+        let mut found = Slopes::default();
+        for part in mix.batch.parts(usize::MAX, self.limits.tokens) {
+            let (others, shares) = mix.of(&part);
+            let shares = Var::from_slice(shares, (part.tokens(), 1), &self.device)?;
+            let logits = self.frozen.logits_of_mix(&part, others, &shares)?;
+            let gradients = logits.narrow(1, class, 1)?.sum_all()?.backward()?;
+            let slopes = gradients.get(&shares).expect("the logits are made of the shares");
+            found.logits.extend(logits.to_vec2::<f32>()?);
+            found.slopes.extend(slopes.flatten_all()?.to_vec1::<f32>()?);
+        }
+        Ok(found)
+    }
+
     /// Sets one tensor of every parameter.
     fn put(&self, weights: &Weights, which: impl Fn(&Parameter) -> &Var) -> Result<()> {
         check_weights(&self.config.model, &self.slots.iter(), weights)?;
@@ -277,6 +294,11 @@ impl Engine for PlainEngine {
     fn logits(&mut self, batch: &Batch) -> Result<Vec<Vec<f32>>> {
         check_batch(&self.config, batch)?;
         self.runner.run(|| self.logits_here(batch)).map_err(|e| compute(&e))
+    }
+
+    fn slopes(&mut self, mix: Mix<'_>, class: usize) -> Result<Slopes> {
+        check_mix(&self.config, self.labels, &mix, class)?;
+        self.runner.run(|| self.slopes_here(&mix, class)).map_err(|e| compute(&e))
     }
 
     fn shapes(&self) -> Vec<(String, Vec<usize>)> {

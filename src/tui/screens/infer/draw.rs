@@ -19,10 +19,12 @@ pub fn draw(app: &App, area: Rect, buffer: &mut Buffer) -> Option<Position> {
     let labels = infer.answer.as_ref().map_or(2, |answer| answer.2.probabilities.len()) as u16;
     let field = if area.height >= 30 { 5 } else { 3 };
     let fields = if infer.is_pair() { 2 } else { 1 };
+    // Room for it also while it is not there: nothing moves when it comes.
+    let why = if area.height >= 30 { 4 } else { 3 };
     let heights = [
         Constraint::Length(1),
         Constraint::Length(field * fields),
-        Constraint::Length((labels + 3).min(area.height / 2)),
+        Constraint::Length((labels + 3 + why).min(area.height / 2)),
         Constraint::Fill(1),
     ];
     let [head, text, bars, before] = Layout::vertical(heights).areas(area);
@@ -97,6 +99,9 @@ fn draw_verdict(app: &App, area: Rect, buffer: &mut Buffer) {
         let text = format!("{} tokens{cut_note}", verdict.tokens);
         put(buffer, area.x, y, area.width, &text, theme.style(Role::Muted));
     }
+    let y = y + 1;
+    let area = Rect { y, height: area.bottom().saturating_sub(y + 1), ..area };
+    infer.why.draw(&infer.texts(), theme, area, buffer);
 }
 
 fn draw_bars(verdict: &Verdict, is_old: bool, theme: Theme, area: Rect, buffer: &mut Buffer) {

@@ -2,9 +2,11 @@
 
 mod draw;
 mod weights;
+mod why;
 
 pub use draw::{draw, draw_tiny};
 pub use weights::{Source, choose, enter, open};
+pub use why::Why;
 
 use crate::predict::Verdict;
 use crate::tui::app::{App, Tab};
@@ -51,6 +53,8 @@ pub struct Infer {
     opening: u64,
     /// The newest answer: its question's number, the seconds it took, the verdict.
     pub answer: Option<(u64, f64, Verdict)>,
+    /// What the newest answer rests on.
+    pub why: Why,
     /// Why the newest question has no answer.
     pub no_answer: Option<String>,
     /// Sentences judged before, newest first.
@@ -74,11 +78,11 @@ impl Infer {
     /// The question for what is typed now.
     fn ask(&mut self) -> Vec<Effect> {
         self.asked += 1;
-        let text = self.fields[0].text().trim().to_string();
-        let pair = self.is_pair().then(|| self.fields[1].text().trim().to_string());
+        let (text, pair) = self.texts();
         if self.opened.is_none() || text.is_empty() || pair.as_ref().is_some_and(String::is_empty) {
             self.answer = None;
             self.no_answer = None;
+            self.why = Why::default();
             self.asked_first = self.asked + 1;
             return Vec::new();
         }
@@ -86,10 +90,17 @@ impl Infer {
     }
 
     /// Takes an answer, unless it is late: one to an older question than the answer shown, or of other weights.
-    pub fn answer(&mut self, asked: u64, seconds: f64, result: Result<Verdict, String>) {
+    /// What the newest rests on is asked next.
+    pub fn answer(
+        &mut self,
+        asked: u64,
+        seconds: f64,
+        result: Result<Verdict, String>,
+        now: f64,
+    ) -> Vec<Effect> {
         let shown = self.answer.as_ref().map_or(0, |answer| answer.0);
         if asked < self.asked_first || asked <= shown {
-            return;
+            return Vec::new();
         }
         match result {
             Ok(verdict) => {
@@ -101,6 +112,17 @@ impl Infer {
                 self.no_answer = Some(why);
             }
         }
+        if self.answer.is_none() || asked != self.asked {
+            return Vec::new();
+        }
+        let texts = self.texts();
+        self.why.ask(asked, texts, self.is_live(), now)
+    }
+
+    /// What is typed now, without space around it; two texts of a pair.
+    fn texts(&self) -> (String, Option<String>) {
+        let text = |field: &TextField| field.text().trim().to_string();
+        (text(&self.fields[0]), self.is_pair().then(|| text(&self.fields[1])))
     }
 
     /// Takes over a model that was opened or has newer weights, and asks it.
@@ -157,11 +179,10 @@ impl Infer {
 
     /// Remembers the sentence and begins anew.
     fn keep(&mut self) -> Vec<Effect> {
-        let text = self.fields[0].text().trim().to_string();
+        let (text, text_pair) = self.texts();
         let Some((_, _, verdict)) = self.answer.as_ref().filter(|_| !text.is_empty()) else {
             return Vec::new();
         };
-        let text_pair = self.is_pair().then(|| self.fields[1].text().trim().to_string());
         let found = verdict.probabilities.iter().find(|(label, _)| *label == verdict.label);
         let probability = found.map_or(0.0, |(_, probability)| *probability);
         let judged = Judged { text, text_pair, label: verdict.label.clone(), probability };

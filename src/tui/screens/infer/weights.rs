@@ -2,6 +2,7 @@
 
 use super::super::popup::{Choice, Item, Popup, Purpose};
 use super::super::run_view::RunView;
+use super::why::Why;
 use crate::format;
 use crate::run::RunStatus;
 use crate::tui::app::{App, Tab};
@@ -45,6 +46,7 @@ pub fn open(app: &mut App, source: Source) -> Vec<Effect> {
     infer.trouble = None;
     infer.answer = None;
     infer.no_answer = None;
+    infer.why = Why::default();
     infer.at = 0;
     infer.asked += 1;
     infer.asked_first = infer.asked;
