@@ -49,7 +49,7 @@ fn demo_goes_from_chance_to_ninety_percent_and_judges_new_sentences() {
     assert!(summary.test.as_ref().unwrap().accuracy >= 0.85, "{:?}", summary.test);
 
     // What is kept of each row comes to the scores of the log, and the log's JSON may round the last bit of a number.
-    let insight = Insight::read(&outcome.dir).unwrap();
+    let insight = Insight::read(std::slice::from_ref(&outcome.dir), None).unwrap();
     assert_eq!(insight.texts.as_ref().unwrap().len(), insight.evaluations[0].judged.len());
     let mut kept = insight.evaluations.iter();
     for event in replay(&outcome.dir).unwrap() {

@@ -142,7 +142,8 @@ fn logits_and_losses() {
     }
 }
 
-/// Integrated gradients are those that autograd comes to over embedded words, and add up to what the logit gains.
+/// Integrated gradients are those that autograd comes to over embedded words. They add up to what the logit gains, as
+/// near as so many points come to an integral: the ReLU of the one family has kinks on the way.
 #[test]
 fn saliency_of_each_token() {
     for (family, place) in cases().filter(|(_, place)| places::explains(*place)) {
@@ -161,7 +162,7 @@ fn saliency_of_each_token() {
         let tokens: Vec<f32> = found.iter().map(|x| *x as f32).collect();
         assert_close(family, &tokens, &numbers(&saliency["tokens"]), 0.0);
         let (sum, difference) = (found.iter().sum::<f64>(), number(&saliency["difference"]));
-        assert!((sum - difference).abs() < 1e-3 * difference.abs(), "{family}: {sum}, {difference}");
+        assert!((sum - difference).abs() < 1e-2 * difference.abs(), "{family}: {sum}, {difference}");
         assert_eq!((tokens[0], tokens[tokens.len() - 1]), (0.0, 0.0), "words that stay move nothing");
         let mut asked = 0;
         let mut once = || std::mem::replace(&mut asked, 1) == 0;

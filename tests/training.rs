@@ -386,7 +386,7 @@ fn what_was_said_of_each_row_is_kept_and_its_scores_are_those_of_the_log() {
         .filter_map(|event| if let Event::Eval(eval) = event { Some(eval) } else { None })
         .filter(|eval| eval.split == SplitName::Validation)
         .collect();
-    let insight = Insight::read(&outcome.dir).unwrap();
+    let insight = Insight::read(std::slice::from_ref(&outcome.dir), None).unwrap();
     assert_eq!(insight.evaluations.iter().map(|one| one.step).collect::<Vec<_>>(), [0, 4, 5, 6]);
     for (eval, kept) in evals.iter().zip(&insight.evaluations) {
         assert_eq!((eval.step, eval.epoch), (kept.step, kept.epoch));
@@ -413,9 +413,36 @@ fn what_was_said_of_each_row_is_kept_and_its_scores_are_those_of_the_log() {
     let spec_file = RunDir::at(&outcome.dir).spec_file();
     let text = std::fs::read_to_string(&spec_file).unwrap();
     std::fs::write(&spec_file, text.replace("seed = 42", "seed = 43")).unwrap();
-    let insight = Insight::read(&outcome.dir).unwrap();
+    let insight = Insight::read(std::slice::from_ref(&outcome.dir), None).unwrap();
     assert_eq!(insight.evaluations.len(), 4);
     assert!(insight.texts.unwrap_err().contains("not those any more"));
+}
+
+/// Seeds that are scored on the same rows are laid over each other; rows that each drew for itself are not.
+#[test]
+fn what_seeds_say_of_each_row_is_told_together() {
+    let home = tempfile::tempdir().unwrap();
+    for (max_eval_samples, is_told) in [(None, true), (Some(24), false)] {
+        let spec = RunSpec { repeats: 2, max_steps: Some(2), max_eval_samples, ..spec() };
+        let outcome = run(Start::New(spec), home.path(), None).0.unwrap();
+        let dirs = [42, 43].map(|seed| outcome.dir.join(format!("seed-{seed}")));
+        let first = Insight::read(&dirs, Some(0)).unwrap();
+        assert_eq!((first.seed, first.seeds, first.spec.seed, &first.dir), (0, 2, 42, &dirs[0]));
+        let newest = Insight::read(&dirs, None).unwrap();
+        assert_eq!((newest.seed, newest.spec.seed), (1, 43));
+        let Ok(Some(together)) = first.together else {
+            assert!(!is_told && first.together.unwrap_err().contains("max_eval_samples"));
+            continue;
+        };
+        assert!(is_told && together.seeds == 2);
+        let judged = [&first.evaluations, &newest.evaluations].map(|all| &all.last().unwrap().judged);
+        assert_eq!(together.rows.len(), judged[0].len());
+        for shared in &together.rows {
+            let wrong =
+                judged.iter().filter(|one| one.predicted(shared.row) != one.label(shared.row)).count();
+            assert_eq!(shared.wrong, wrong);
+        }
+    }
 }
 
 #[test]

@@ -5,9 +5,11 @@
 
 mod find;
 pub mod order;
+mod profile;
 mod read;
 mod tokens;
 
+pub use profile::{Lengths, Profile, texts_of};
 pub use tokens::{Spelled, Tokenized, Tokenizer, Word};
 
 use crate::catalog::Task;

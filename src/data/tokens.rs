@@ -285,6 +285,32 @@ impl Tokenizer {
         Ok(Spelled { encoded, words })
     }
 
+    /// How many tokens each of the rows has, special ones included, if nothing is cut.
+    ///
+    /// # Errors
+    /// As [`Tokenizer::encode`].
+    pub fn lengths(&self, rows: &[Example], cancelled: &AtomicBool) -> Result<Vec<usize>> {
+        let mut whole = self.inner.clone();
+        whole
+            .with_truncation(None)
+            .map_err(|e| Error::Training(format!("the tokenizer cannot count: {e}")))?;
+        let mut lengths = Vec::with_capacity(rows.len());
+        for block in rows.chunks(BLOCK) {
+            if cancelled.load(Ordering::Relaxed) {
+                return Err(Error::Interrupted("stopped while counting tokens".to_string()));
+            }
+            let length = |row: &Example| {
+                let encoding = match &row.text_pair {
+                    Some(second) => whole.encode_fast((row.text.as_str(), second.as_str()), true),
+                    None => whole.encode_fast(row.text.as_str(), true),
+                };
+                Ok(encoding.map_err(|e| refused(row, &e))?.len())
+            };
+            lengths.extend(block.par_iter().map(length).collect::<Result<Vec<_>>>()?);
+        }
+        Ok(lengths)
+    }
+
     /// The id of the padding token, if there is one.
     pub fn padding(&self) -> Option<u32> {
         self.inner.token_to_id("[PAD]")

@@ -4,7 +4,7 @@ use crate::error::{Error, Result};
 use crate::files::write_whole;
 use crate::rng::{Rng, Stream};
 use crate::spec::{self, RunSpec};
-use crate::train::{Evaluation, Summary, evaluations};
+use crate::train::{Evaluation, Summary, evaluations, newest_evaluation};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::path::{Path, PathBuf};
@@ -111,6 +111,11 @@ impl RunDir {
     /// `step-00000267.safetensors` for each, with the `logits` (rows, classes) and the `labels` (rows).
     pub fn evaluations(&self) -> Result<Vec<Evaluation>> {
         evaluations(&self.0)
+    }
+
+    /// The newest of [`RunDir::evaluations`].
+    pub fn newest_evaluation(&self) -> Result<Option<Evaluation>> {
+        newest_evaluation(&self.0)
     }
 
     /// The summary, once the run has ended.

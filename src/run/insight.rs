@@ -9,7 +9,7 @@ use crate::event::{Progress, Scores, SplitName};
 use crate::hub::{Hub, Settings};
 use crate::spec::RunSpec;
 use crate::train::{Evaluation, Judged, validation_rows};
-use std::path::Path;
+use std::path::PathBuf;
 use std::sync::atomic::AtomicBool;
 
 /// Bins of equal width that confidences are sorted into.
@@ -17,9 +17,17 @@ pub const BINS: usize = 10;
 /// Above this mean probability of another class, a label is doubted.
 const DOUBT: f64 = 0.5;
 
-/// Every evaluation of a run (of one seed) with the rows that were judged.
+/// Every evaluation of one seed of a run with the rows that were judged, and what all its seeds say of them.
 #[derive(Debug)]
 pub struct Insight {
+    /// The seed's directory; that of the run when it has only one.
+    pub dir: PathBuf,
+    /// The place of the seed among those that have begun.
+    pub seed: usize,
+    /// How many have begun.
+    pub seeds: usize,
+    /// What all of them say of each row, where there are several, or why that cannot be told.
+    pub together: std::result::Result<Option<Together>, String>,
     /// What was trained.
     pub spec: RunSpec,
     /// Evaluations of the validation split, oldest first; none before the first, and in runs of versions
@@ -32,33 +40,114 @@ pub struct Insight {
 }
 
 impl Insight {
-    /// Reads what the run in `dir` keeps, and its validation rows from where it had them. Nothing is fetched.
+    /// Reads what the seed at `place` of a run keeps (the newest without a place), and its validation rows from
+    /// where it had them. `dirs` are the directories of the seeds that have begun. Nothing is fetched.
     ///
     /// # Errors
     /// When the specification or an evaluation cannot be read. Data that are not there any more are none.
-    pub fn read(dir: &Path) -> Result<Self> {
-        let dir = RunDir::at(dir);
+    pub fn read(dirs: &[PathBuf], place: Option<usize>) -> Result<Self> {
+        let newest = dirs.len().saturating_sub(1);
+        let seed = place.unwrap_or(newest).min(newest);
+        let path = dirs.get(seed).ok_or_else(|| Error::Training("no seed of the run has begun".into()))?;
+        let dir = RunDir::at(path);
         let spec = dir.spec()?;
         let evaluations = dir.evaluations()?;
         let texts = match evaluations.last() {
             Some(newest) => texts(&spec, &newest.judged).map_err(|error| error.to_string()),
             None => Ok(Vec::new()),
         };
-        Ok(Insight::new(spec, evaluations, texts))
+        let together = together(&spec, dirs).map_err(|error| error.to_string());
+        let (dir, seeds) = (path.clone(), dirs.len());
+        Ok(Insight { dir, seed, seeds, together, ..Insight::new(spec, evaluations, texts) })
     }
 
-    /// What evaluations of the rows with these texts come to.
+    /// What evaluations of the rows with these texts come to, of a run of one seed.
     pub fn new(
         spec: RunSpec,
         evaluations: Vec<Evaluation>,
         texts: std::result::Result<Vec<Example>, String>,
     ) -> Self {
-        Insight { suspects: suspects(&evaluations), spec, evaluations, texts }
+        let suspects = suspects(&evaluations);
+        let (dir, seed, seeds) = (PathBuf::new(), 0, 1);
+        Insight { dir, seed, seeds, together: Ok(None), spec, evaluations, texts, suspects }
     }
 
     /// The names of the classes.
     pub fn labels(&self) -> &'static [&'static str] {
         self.spec.task().labels
+    }
+}
+
+/// What the newest evaluations of all seeds say together; nothing of a single one.
+fn together(spec: &RunSpec, dirs: &[PathBuf]) -> Result<Option<Together>> {
+    let mut judged = Vec::new();
+    for dir in dirs {
+        // One that was not scored yet has nothing to say.
+        judged.extend(RunDir::at(dir).newest_evaluation()?.map(|evaluation| evaluation.judged));
+    }
+    if judged.len() < 2 {
+        return Ok(None);
+    }
+    if spec.max_eval_samples.is_some_and(|count| count <= judged[0].len()) {
+        return Err(Error::Training(
+            "each seed is scored on rows that it drew itself (max_eval_samples), so there are none that all of \
+             them have judged"
+                .into(),
+        ));
+    }
+    Together::of(&judged).map(Some)
+}
+
+/// What several seeds say of each row.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Together {
+    /// How many have been scored.
+    pub seeds: usize,
+    /// All rows: those that most seeds get wrong first, of as many the one with the highest mean loss.
+    pub rows: Vec<SharedRow>,
+}
+
+/// What several seeds say of a row.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SharedRow {
+    /// The row.
+    pub row: usize,
+    /// Seeds whose prediction is another class than the row's.
+    pub wrong: usize,
+    /// Mean of their losses.
+    pub loss: f64,
+    /// The class with the highest mean probability.
+    pub predicted: usize,
+    /// That probability.
+    pub probability: f64,
+}
+
+impl Together {
+    /// From what each seed said.
+    ///
+    /// # Errors
+    /// When they have judged different rows.
+    pub fn of(seeds: &[Judged]) -> Result<Self> {
+        let Some(first) = seeds.first() else { return Ok(Together { seeds: 0, rows: Vec::new() }) };
+        if seeds.iter().any(|seed| seed.labels() != first.labels() || seed.classes() != first.classes()) {
+            return Err(Error::Training("the seeds were scored on different rows".into()));
+        }
+        let count = seeds.len() as f64;
+        let row = |row: usize| {
+            let mean = |class| seeds.iter().map(|seed| seed.probability(row, class)).sum::<f64>() / count;
+            let all = (0..first.classes()).map(|class| (class, mean(class)));
+            let (predicted, probability) = all.rev().max_by(|a, b| a.1.total_cmp(&b.1)).unwrap_or_default();
+            SharedRow {
+                row,
+                wrong: seeds.iter().filter(|seed| seed.predicted(row) != seed.label(row)).count(),
+                loss: seeds.iter().map(|seed| seed.loss(row)).sum::<f64>() / count,
+                predicted,
+                probability,
+            }
+        };
+        let mut rows: Vec<SharedRow> = (0..first.len()).map(row).collect();
+        rows.sort_by(|a, b| b.wrong.cmp(&a.wrong).then(b.loss.total_cmp(&a.loss)));
+        Ok(Together { seeds: seeds.len(), rows })
     }
 }
 
@@ -246,6 +335,26 @@ mod tests {
         let mut sure = Judged::new(1, 2);
         sure.set(0, &[-200.0, 200.0], 1);
         assert_eq!((Calibration::of(&sure).error, Calibration::of(&sure).bins[9].rows), (0.0, 1));
+    }
+
+    /// By hand: losses −ln of the label's probability, means over two seeds.
+    #[test]
+    fn seeds_are_laid_over_each_other() {
+        let seeds = [
+            judged(&[(0.9, 1), (0.2, 1), (0.7, 0), (0.4, 1)]),
+            judged(&[(0.8, 1), (0.1, 1), (0.4, 0), (0.6, 1)]),
+        ];
+        let together = Together::of(&seeds).unwrap();
+        let rows: Vec<(usize, usize, usize)> =
+            together.rows.iter().map(|row| (row.row, row.wrong, row.predicted)).collect();
+        assert_eq!((together.seeds, rows), (2, vec![(1, 2, 0), (2, 1, 1), (3, 1, 0), (0, 0, 1)]));
+        let first = &together.rows[0];
+        assert!(
+            (first.loss - (-(0.2f64.ln()) - 0.1f64.ln()) / 2.0).abs() < 1e-6
+                && (first.probability - 0.85).abs() < 1e-6
+        );
+        let other = judged(&[(0.9, 1), (0.2, 0), (0.7, 0), (0.4, 1)]);
+        assert!(Together::of(&[seeds[0].clone(), other]).is_err());
     }
 
     #[test]

@@ -9,6 +9,7 @@ pub mod insight;
 mod log;
 mod mailbox;
 mod pace;
+pub mod profile;
 pub mod queue;
 mod reader;
 mod repeats;

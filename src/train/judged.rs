@@ -157,6 +157,14 @@ pub fn evaluations(dir: &Path) -> Result<Vec<Evaluation>> {
     Ok(all)
 }
 
+/// The newest evaluation that is kept below the run directory `dir`.
+///
+/// # Errors
+/// [`Error::Data`] for a file that is damaged.
+pub fn newest_evaluation(dir: &Path) -> Result<Option<Evaluation>> {
+    list(dir).pop().map(|(step, path)| Evaluation::read(step, &path)).transpose()
+}
+
 fn are_alike(a: &Judged, b: &Judged) -> bool {
     a.classes == b.classes && a.labels == b.labels
 }

@@ -18,11 +18,11 @@ mod trainer;
 pub use checkpoint::{Reached, reached};
 pub use control::{Control, Handle, control};
 pub use evaluate::judge;
-pub use judged::{Evaluation, Judged, evaluations};
+pub use judged::{Evaluation, Judged, evaluations, newest_evaluation};
 pub use plan::Plan;
 pub use schedule::Rates;
 pub use scores::{Tally, argmax, cross_entropy, softmax};
-pub use setup::validation_rows;
+pub use setup::{drawn, validation_rows};
 pub use summary::{Best, Summary};
 pub use trainer::{Job, train};
 

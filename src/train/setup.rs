@@ -56,6 +56,17 @@ pub(super) fn prepare(spec: &RunSpec, control: &Control, say: &mut dyn FnMut(Eve
     Ok(Setup { folder, tokenizer, built, labels, train, scored })
 }
 
+/// The rows that `spec` trains on and is scored by: the samples that it asks for are drawn from each split.
+pub fn drawn(spec: &RunSpec, dataset: Dataset) -> Dataset {
+    let rng = Rng::new(spec.seed, Stream::Sample);
+    Dataset {
+        train: data::sample(dataset.train, spec.max_train_samples, &rng, 0),
+        validation: validation_rows(spec, dataset.validation),
+        test: dataset.test.map(|rows| data::sample(rows, spec.max_eval_samples, &rng, 2)),
+        ..dataset
+    }
+}
+
 /// The rows of the validation split that `spec` is scored on, in their order.
 pub fn validation_rows(spec: &RunSpec, split: Vec<data::Example>) -> Vec<data::Example> {
     data::sample(split, spec.max_eval_samples, &Rng::new(spec.seed, Stream::Sample), 1)
@@ -73,16 +84,16 @@ fn encode(
     say: &mut dyn FnMut(Event),
 ) -> Result<TokenizedRows> {
     let rng = Rng::new(spec.seed, Stream::Sample);
-    let train_rows = data::sample(dataset.train, spec.max_train_samples, &rng, 0);
+    let dataset = drawn(spec, dataset);
+    let train_rows = dataset.train;
     if train_rows.is_empty() || dataset.validation.is_empty() {
         return Err(Error::Training(format!("task {} has no rows to train on or to validate on", spec.task)));
     }
     let mut watch = |progress: Progress| say(Event::Progress(progress));
     let mut encode = |rows: &[data::Example]| tokenizer.encode(rows, &mut watch, control.cancelled());
     let Tokenized { rows: train, truncated } = encode(&train_rows)?;
-    let validation = encode(&validation_rows(spec, dataset.validation))?.rows;
-    let test_rows = dataset.test.map(|rows| data::sample(rows, spec.max_eval_samples, &rng, 2));
-    let test = test_rows.map(|rows| encode(&rows)).transpose()?;
+    let validation = encode(&dataset.validation)?.rows;
+    let test = dataset.test.map(|rows| encode(&rows)).transpose()?;
     if truncated > 0 {
         say(Event::note(format!(
             "{truncated} of {} training rows are longer than {} tokens and were cut",

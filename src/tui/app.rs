@@ -3,6 +3,7 @@
 use super::keymap::{Keymap, Place};
 use super::msg::Action;
 use super::screens::compare::Compare;
+use super::screens::data::DataView;
 use super::screens::form::Form;
 use super::screens::infer::Infer;
 use super::screens::insight::InsightView;
@@ -28,6 +29,8 @@ pub enum Tab {
     Compare,
     /// What one run gets right and wrong.
     Insight,
+    /// The data of one experiment before anything is trained on it.
+    Data,
 }
 
 impl Tab {
@@ -42,6 +45,7 @@ impl Tab {
             Tab::Infer => "Infer",
             Tab::Compare => "Compare",
             Tab::Insight => "Insight",
+            Tab::Data => "Data",
         }
     }
 }
@@ -94,6 +98,8 @@ pub struct App {
     pub compare: Compare,
     /// What one run gets right and wrong.
     pub insight: InsightView,
+    /// The data of one experiment.
+    pub data: DataView,
     /// A box over everything that takes the keys.
     pub popup: Option<Popup>,
     /// Whether to quit as soon as the run is over.
@@ -120,6 +126,7 @@ impl App {
             infer: Infer::default(),
             compare: Compare::default(),
             insight: InsightView::default(),
+            data: DataView::default(),
             popup: None,
             leaving: false,
         }
@@ -154,7 +161,7 @@ impl App {
                 viewed.map(|run| run.dir.clone()).collect()
             }
             Tab::Compare => self.compare.unfinished(self),
-            Tab::Runs | Tab::Infer | Tab::Insight => Vec::new(),
+            Tab::Runs | Tab::Infer | Tab::Insight | Tab::Data => Vec::new(),
         }
     }
 

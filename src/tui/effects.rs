@@ -4,26 +4,23 @@
 
 use super::Options;
 use super::app::ExperimentRow;
+use super::judge::{Explain, Judge, Question, guarded};
 use super::library::{Followed, KEPT, Library, seed_dirs};
-use super::msg::{Effect, Msg, Opened, Work};
+use super::msg::{Effect, Msg, Work};
 use super::screens::infer::Source;
 use super::screens::insight::Subject;
 use crate::error::{Error, Result};
 use crate::event::Command;
-use crate::predict::{Predictor, Verdict};
 use crate::run::history::History;
 use crate::run::insight::Insight;
+use crate::run::profile::DataProfile;
 use crate::run::queue::{Begun, Edit, Queue, Turn};
 use crate::run::{Asked, Outcome, RunDir, Running, Said, Start, list, start};
 use crate::spec::{Experiments, RunSpec};
-use crate::train::Snapshot;
-use crossbeam_channel::{Receiver, Sender, after, never, select, unbounded};
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use crossbeam_channel::{Receiver, Sender, never, unbounded};
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
-
-/// Time without a question after which a person is held to have stopped typing.
-const QUIET: Duration = Duration::from_millis(120);
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// All that the interface touches.
 pub(super) struct World {
@@ -38,6 +35,8 @@ pub(super) struct World {
     training: u64,
     errands: Sender<Errand>,
     questions: Sender<Question>,
+    /// Set when nobody waits any more for the rows that are being counted.
+    counting: Arc<AtomicBool>,
 }
 
 /// Something to be done with files.
@@ -49,21 +48,6 @@ enum Errand {
     Examine(Subject),
     Save { name: String, changes: Vec<(&'static str, String)> },
     Delete(PathBuf),
-}
-
-/// Something for the thread that judges.
-enum Question {
-    Open { asked: u64, name: String },
-    Live { asked: u64, training: u64, weights: Receiver<Snapshot> },
-    Classify { asked: u64, text: String, text_pair: Option<String> },
-    Explain(Explain),
-}
-
-/// What an answer rests on is to be found out.
-struct Explain {
-    asked: u64,
-    text: String,
-    text_pair: Option<String>,
 }
 
 impl World {
@@ -84,6 +68,7 @@ impl World {
             training: 0,
             errands,
             questions,
+            counting: Arc::default(),
         })
     }
 
@@ -124,9 +109,24 @@ impl World {
             Effect::Explain { asked, text, text_pair } => {
                 self.questions.send(Question::Explain(Explain { asked, text, text_pair })).ok();
             }
+            Effect::Profile(of) => return self.profile(of),
             Effect::Suspend | Effect::Redraw | Effect::Notify(_) | Effect::Quit => {}
         }
         None
+    }
+
+    /// Counts rows on a thread of its own: a large set takes seconds.
+    fn profile(&mut self, of: Box<RunSpec>) -> Option<Msg> {
+        self.counting.store(true, Ordering::Relaxed);
+        self.counting = Arc::default();
+        let (cancelled, messages) = (self.counting.clone(), self.messages.clone());
+        let count = move || {
+            let result = guarded(|| DataProfile::read(&of, &cancelled));
+            if !matches!(result, Err(Error::Interrupted(_))) {
+                messages.send(Msg::Profiled { of, result: result.map_err(|e| e.to_string()) }).ok();
+            }
+        };
+        spawn("rows", count).err().map(|why| trouble("The rows are not counted", &why))
     }
 
     /// Says something to the training, if there is one.
@@ -348,140 +348,8 @@ fn delete(options: &Options, dir: &Path) -> Result<()> {
 fn examined(of: Subject) -> Msg {
     let read = || {
         let dirs = seed_dirs(&of.dir, &RunDir::at(&of.dir).spec()?);
-        let seed = of.seed.and_then(|seed| dirs.get(seed)).or(dirs.last());
-        Insight::read(seed.unwrap_or(&of.dir)).map(Box::new)
+        Insight::read(&dirs, of.seed).map(Box::new)
     };
     let result = read().map_err(|e: Error| e.to_string());
     Msg::Examined { of, result }
-}
-
-/// Judges sentences with one model at a time.
-struct Judge {
-    options: Options,
-    messages: Sender<Msg>,
-    predictor: Option<Predictor>,
-    /// The training that the predictor's weights are of, if they are of one that goes on.
-    of: Option<u64>,
-    /// Weights that were asked for and have not come.
-    weights: Option<(u64, u64, Receiver<Snapshot>)>,
-    /// What is done when nothing else is asked for a while.
-    explain: Option<Explain>,
-}
-
-impl Judge {
-    fn new(options: Options, messages: Sender<Msg>) -> Self {
-        Judge { options, messages, predictor: None, of: None, weights: None, explain: None }
-    }
-
-    fn run(&mut self, questions: &Receiver<Question>) {
-        loop {
-            let weights = self.weights.as_ref().map_or_else(never, |(.., receiver)| receiver.clone());
-            let quiet = self.explain.as_ref().map_or_else(never, |_| after(QUIET));
-            select! {
-                recv(questions) -> question => match question {
-                    Ok(question) => self.take(newest(question, questions)),
-                    Err(_) => return,
-                },
-                recv(weights) -> snapshot => self.refresh(snapshot.ok()),
-                recv(quiet) -> _ => self.explain(questions),
-            }
-        }
-    }
-
-    fn take(&mut self, questions: Vec<Question>) {
-        for question in questions {
-            // Another sentence, or other weights: what was to be explained is not in front any more.
-            if matches!(question, Question::Open { .. } | Question::Classify { .. }) {
-                self.explain = None;
-            }
-            match question {
-                Question::Explain(explain) => self.explain = Some(explain),
-                Question::Open { asked, name } => {
-                    self.weights = None;
-                    self.of = None;
-                    // The old model goes before the new one comes: both may not fit into memory.
-                    self.predictor = None;
-                    let device = self.options.device.clone().unwrap_or_else(|| "auto".into());
-                    let runs_dir = self.options.runs_dir.clone();
-                    let result = guarded(|| Predictor::open(&name, &runs_dir, &device));
-                    self.opened(asked, result);
-                }
-                Question::Live { asked, training, weights } => {
-                    self.weights = Some((asked, training, weights));
-                }
-                Question::Classify { asked, text, text_pair } => {
-                    let Some(predictor) = &mut self.predictor else { continue };
-                    let begun = Instant::now();
-                    let result = guarded(|| predictor.classify(&text, text_pair.as_deref()));
-                    let seconds = begun.elapsed().as_secs_f64();
-                    let result: Result<Verdict, String> = result.map_err(|e| e.to_string());
-                    self.messages.send(Msg::Answer { asked, seconds, result }).ok();
-                }
-            }
-        }
-    }
-
-    /// Finds out what an answer rests on, unless somebody asks something meanwhile: then it is done later.
-    fn explain(&mut self, questions: &Receiver<Question>) {
-        let (Some(predictor), Some(explain)) = (&mut self.predictor, &self.explain) else {
-            self.explain = None;
-            return;
-        };
-        let begun = Instant::now();
-        let mut go_on = || questions.is_empty();
-        let result = guarded(|| predictor.explain(&explain.text, explain.text_pair.as_deref(), &mut go_on));
-        let result = match result {
-            Ok(None) => return,
-            Ok(Some(explanation)) => Ok(explanation),
-            Err(error) => Err(error.to_string()),
-        };
-        let (asked, seconds) = (explain.asked, begun.elapsed().as_secs_f64());
-        self.explain = None;
-        self.messages.send(Msg::Explained { asked, seconds, result }).ok();
-    }
-
-    fn refresh(&mut self, snapshot: Option<Snapshot>) {
-        let Some((asked, training, _)) = self.weights.take() else { return };
-        let Some(snapshot) = snapshot else {
-            let result = Err("the run ended before it gave its weights".to_string());
-            self.messages.send(Msg::Opened { asked, result }).ok();
-            return;
-        };
-        let known = if self.of == Some(training) { self.predictor.take() } else { None };
-        let device = self.options.device.clone().unwrap_or_else(|| "auto".into());
-        let result = guarded(|| match known {
-            Some(mut predictor) => predictor.refresh(&snapshot).map(|()| predictor),
-            None => Predictor::from_snapshot(&snapshot, &device),
-        });
-        self.of = Some(training);
-        self.opened(asked, result);
-    }
-
-    fn opened(&mut self, asked: u64, result: Result<Predictor>) {
-        let result = result.map_err(|e| e.to_string()).map(|predictor| {
-            let (name, pair, step) = (predictor.name().to_string(), predictor.is_pair(), predictor.step());
-            self.predictor = Some(predictor);
-            Opened { name, pair, step }
-        });
-        self.messages.send(Msg::Opened { asked, result }).ok();
-    }
-}
-
-/// All questions that wait, without the sentences that were typed on in the meantime.
-fn newest(first: Question, questions: &Receiver<Question>) -> Vec<Question> {
-    let mut all = vec![first];
-    all.extend(questions.try_iter());
-    let last = all.iter().rposition(|question| matches!(question, Question::Classify { .. }));
-    let mut number = 0;
-    all.retain(|question| {
-        number += 1;
-        !matches!(question, Question::Classify { .. }) || Some(number - 1) == last
-    });
-    all
-}
-
-/// Work whose panic is an error like any other: a strange model must not end the program.
-fn guarded<T>(work: impl FnOnce() -> Result<T>) -> Result<T> {
-    catch_unwind(AssertUnwindSafe(work))
-        .unwrap_or_else(|_| Err(Error::Training("internal error while judging; another model may do".into())))
 }

@@ -33,6 +33,7 @@ pub fn places_behind_popup(app: &App) -> &'static [Place] {
         (Tab::Live, _) => &[Place::Live],
         (Tab::Infer, _) => &[Place::Infer],
         (Tab::Insight, _) => &[Place::Insight],
+        (Tab::Data, _) => &[Place::Data],
         (Tab::Compare, _) if app.compare.is_filtering => &[Place::Filter],
         (Tab::Compare, _) => &[Place::Compare, Place::Chart],
     }

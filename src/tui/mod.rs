@@ -6,6 +6,7 @@
 pub mod app;
 mod effects;
 pub mod input;
+mod judge;
 pub mod keymap;
 mod library;
 pub mod msg;

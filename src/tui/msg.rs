@@ -10,6 +10,7 @@ use crate::event::Command;
 use crate::predict::{Explanation, Verdict};
 use crate::run::history::History;
 use crate::run::insight::Insight;
+use crate::run::profile::DataProfile;
 use crate::run::queue::{Edit as QueueEdit, Queue};
 use crate::run::{RunRow, Said};
 use crate::spec::RunSpec;
@@ -94,6 +95,13 @@ pub enum Msg {
         of: Subject,
         /// What it keeps, or why it cannot be read.
         result: Result<Box<Insight>, String>,
+    },
+    /// The rows of an experiment were counted.
+    Profiled {
+        /// What they are the rows of.
+        of: Box<RunSpec>,
+        /// What they are, or why they cannot be counted.
+        result: Result<DataProfile, String>,
     },
     /// Something did not work.
     Trouble {
@@ -212,6 +220,8 @@ pub enum Action {
     Fresh,
     /// Look at what a run gets right and wrong.
     Insight,
+    /// Look at the data of an experiment.
+    Data,
     /// List some of its rows.
     List(Listed),
     /// The evaluation before.
@@ -305,6 +315,8 @@ pub enum Effect {
     },
     /// Read what a run keeps of what it said of each row.
     Examine(Subject),
+    /// Count the rows of an experiment, in place of those that are being counted.
+    Profile(Box<RunSpec>),
     /// Go to sleep.
     Suspend,
     /// Draw everything anew.

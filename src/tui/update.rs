@@ -6,7 +6,7 @@ use super::keymap::Place;
 use super::msg::{Action, Effect, Msg};
 use super::screens::popup::{self, Popup};
 use super::screens::run_view::RunView;
-use super::screens::{compare, form, infer, insight, live, queue, runs};
+use super::screens::{compare, data, form, infer, insight, live, queue, runs};
 use super::widgets::text_field::Edit;
 use crate::event::{Event, Status};
 use crate::run::Said;
@@ -70,6 +70,10 @@ pub fn update(app: &mut App, msg: Msg) -> Vec<Effect> {
             insight::examined(app, &of, result);
             Vec::new()
         }
+        Msg::Profiled { of, result } => {
+            app.data.counted(*of, result);
+            Vec::new()
+        }
         Msg::Trouble { title, text } => {
             app.complain(title, text);
             Vec::new()
@@ -102,6 +106,7 @@ fn act(app: &mut App, action: Action) -> Vec<Effect> {
             Tab::Infer => infer::act(app, action),
             Tab::Compare => compare::act(app, action),
             Tab::Insight => insight::act(app, action),
+            Tab::Data => data::act(app, action),
         },
     }
 }

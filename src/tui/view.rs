@@ -3,7 +3,7 @@
 use super::app::{App, Tab};
 use super::input::places;
 use super::keymap::{Binding, Place};
-use super::screens::{compare, infer, insight, live, popup, queue, runs};
+use super::screens::{compare, data, infer, insight, live, popup, queue, runs};
 use super::theme::Role;
 use super::widgets::{put, put_right};
 use ratatui::Frame;
@@ -48,6 +48,10 @@ pub fn draw_on(app: &App, area: Rect, buffer: &mut Buffer) -> Option<Position> {
             insight::draw(app, body, buffer);
             None
         }
+        (Tab::Data, false) => {
+            data::draw(app, body, buffer);
+            None
+        }
         (Tab::Runs, true) => runs::draw_tiny(app, body, buffer),
         (Tab::Infer, true) => infer::draw_tiny(app, body, buffer),
         (Tab::Compare, true) => compare::draw_tiny(app, body, buffer),
@@ -57,6 +61,10 @@ pub fn draw_on(app: &App, area: Rect, buffer: &mut Buffer) -> Option<Position> {
         }
         (Tab::Insight, true) => {
             insight::draw_tiny(app, body, buffer);
+            None
+        }
+        (Tab::Data, true) => {
+            data::draw_tiny(app, body, buffer);
             None
         }
     };

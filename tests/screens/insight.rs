@@ -4,11 +4,12 @@ use super::stage::*;
 
 use glue_tui::data::Example;
 use glue_tui::event::Event;
-use glue_tui::run::insight::Insight;
+use glue_tui::run::insight::{Insight, Together};
 use glue_tui::spec::built_in;
 use glue_tui::train::{Evaluation, Judged};
 use glue_tui::tui::app::{App, Tab};
-use glue_tui::tui::msg::{Effect, Msg};
+use glue_tui::tui::msg::{Effect, Msg, Opened};
+use glue_tui::tui::screens::infer::Source;
 use glue_tui::tui::screens::insight::Subject;
 use glue_tui::tui::theme::{Palette, Theme};
 use glue_tui::tui::update::update;
@@ -93,7 +94,7 @@ fn insight_screen() {
 fn insight_screen_of_a_cell() {
     snapshot("insight-cell", |width, height| {
         let mut app = looked_at(width, height, insight());
-        play(&mut app, "[<down><enter>");
+        play(&mut app, ",<down><enter>");
         app
     });
 }
@@ -111,6 +112,92 @@ fn insight_screen_of_what_is_likely_mislabelled_without_texts() {
 #[test]
 fn insight_screen_of_a_run_that_keeps_nothing() {
     snapshot("insight-empty", |width, height| looked_at(width, height, nothing()));
+}
+
+/// The second of three seeds that were scored on the same rows. The third one gets two rows right more.
+fn of_three_seeds() -> Insight {
+    let newest = |right: &[usize]| {
+        let mut judged = evaluations().pop().unwrap().judged;
+        for row in right {
+            let label = judged.labels()[*row];
+            judged.set(*row, if label == 0 { &[2.0, 0.0] } else { &[0.0, 2.0] }, label);
+        }
+        judged
+    };
+    let together = Together::of(&[newest(&[]), newest(&[]), newest(&[4, 9])]).unwrap();
+    let mut spec = built_in("demo");
+    spec.seed = 43;
+    Insight {
+        dir: format!("{DIR}/seed-43").into(),
+        seed: 1,
+        seeds: 3,
+        together: Ok(Some(together)),
+        spec,
+        ..insight()
+    }
+}
+
+#[test]
+fn insight_screen_of_what_all_seeds_get_wrong() {
+    snapshot("insight-seeds", |width, height| {
+        let mut app = looked_at(width, height, of_three_seeds());
+        play(&mut app, "a");
+        app
+    });
+}
+
+#[test]
+fn seeds_are_gone_through_and_laid_over_each_other() {
+    let mut app = looked_at(120, 40, of_three_seeds());
+    shows(&app, "seed 43 (2 of 3)");
+    let of = |seed| Subject { seed: Some(seed), ..subject() };
+    assert_eq!(play(&mut app, "["), [Effect::Examine(of(0))]);
+    shows(&app, "seed 43 (2 of 3)");
+    update(
+        &mut app,
+        Msg::Examined { of: of(0), result: Ok(Box::new(Insight { seed: 0, ..of_three_seeds() })) },
+    );
+    shows(&app, "(1 of 3)");
+    assert_eq!(play(&mut app, "["), [], "there is none before the first");
+    assert_eq!(play(&mut app, "]"), [Effect::Examine(of(1))]);
+    play(&mut app, "a");
+    shows(&app, "Wrong in all 3 seeds: 1; all rows: 1 of 12");
+    shows(&app, "3 of 3 seeds");
+    play(&mut app, "<enter>");
+    shows(&app, "all seeds  3 of 3 get it wrong");
+    play(&mut app, "<esc>j");
+    shows(&app, "2 of 3 seeds");
+    // Rows that each seed drew for itself cannot be laid over each other, and that is said.
+    let together = Err("each seed is scored on rows that it drew itself".to_string());
+    let other = Insight { together, ..of_three_seeds() };
+    update(&mut app, Msg::Examined { of: of(1), result: Ok(Box::new(other)) });
+    shows(&app, "each seed is scored on rows that it drew itself");
+    // One seed has nothing to choose from.
+    let mut app = looked_at(120, 40, insight());
+    assert_eq!(play(&mut app, "[]a"), []);
+    shows(&app, "Hardest rows");
+}
+
+#[test]
+fn a_row_is_typed_into_the_weights_of_its_seed() {
+    let mut app = looked_at(120, 40, of_three_seeds());
+    assert_eq!(play(&mut app, "i"), [], "the matrix has no row under the cursor");
+    let effects = play(&mut app, "hi");
+    let Some(Effect::Open { asked, source: Source::Run { name, dir } }) = effects.last() else {
+        panic!("{effects:?}")
+    };
+    assert_eq!(name, "demo-20261123-095711-01ab, seed 43");
+    assert!(dir.ends_with("seed-43"));
+    let opened = Opened { name: "demo".into(), pair: Some(false), step: None };
+    let effects = update(&mut app, Msg::Opened { asked: *asked, result: Ok(opened) });
+    let Some(Effect::Classify { text, .. }) = effects.last() else { panic!("{effects:?}") };
+    assert_eq!(text, "wonderful");
+    // The next row of the same weights is asked at once.
+    play(&mut app, "<esc>");
+    assert_eq!(app.tab, Tab::Insight);
+    assert!(
+        matches!(&play(&mut app, "ji")[..], [Effect::Classify { text, .. }] if text == "nobody will be bored")
+    );
 }
 
 #[test]
@@ -150,9 +237,9 @@ fn the_lists_are_the_hardest_and_the_doubted_at_any_evaluation() {
     shows(&app, "Likely mislabelled: 1 of 4");
     assert_eq!(first(&app), "10");
     shows(&app, "evaluation 4 of 4: step 1,267, epoch 2.5");
-    play(&mut app, "[[[");
+    play(&mut app, ",,,");
     shows(&app, "evaluation 1 of 4: before any training");
-    play(&mut app, "[]");
+    play(&mut app, ",.");
     shows(&app, "evaluation 2 of 4: step 100, epoch 1");
     play(&mut app, "h<end>");
     shows(&app, "Hardest rows: 12 of 12");
@@ -169,7 +256,7 @@ fn a_late_answer_for_another_run_is_dropped_and_trouble_is_said() {
     update(&mut app, Msg::Examined { of: subject(), result });
     shows(&app, "header too small");
     assert_eq!(play(&mut app, "<f5>"), [Effect::Examine(subject())]);
-    play(&mut app, "<enter>m<enter>hj[]<esc>");
+    play(&mut app, "<enter>m<enter>hj,.[]ai<esc>");
 }
 
 #[test]
@@ -193,7 +280,7 @@ fn the_run_in_front_is_read_again_with_each_evaluation() {
     update(&mut app, Msg::Examined { of: of.clone(), result: Ok(Box::new(first)) });
     update(&mut app, Msg::Examined { of: of.clone(), result: Ok(Box::new(insight())) });
     shows(&app, "evaluation 4 of 4");
-    play(&mut app, "[[");
+    play(&mut app, ",,");
     update(&mut app, Msg::Examined { of, result: Ok(Box::new(insight())) });
     shows(&app, "evaluation 2 of 4");
     play(&mut app, "<esc>");

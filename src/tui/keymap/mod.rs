@@ -31,6 +31,8 @@ pub enum Place {
     Infer,
     /// The rows that a run gets right and wrong.
     Insight,
+    /// The rows that an experiment would be trained on.
+    Data,
     /// The table of runs to compare.
     Compare,
     /// A chart that one can look closer at.
@@ -45,7 +47,7 @@ pub enum Place {
 
 impl Place {
     /// Every place, in the order of the help.
-    pub const ALL: [Place; 13] = [
+    pub const ALL: [Place; 14] = [
         Place::Runs,
         Place::Filter,
         Place::Form,
@@ -53,6 +55,7 @@ impl Place {
         Place::Live,
         Place::Infer,
         Place::Insight,
+        Place::Data,
         Place::Compare,
         Place::Chart,
         Place::Message,
@@ -72,6 +75,7 @@ impl Place {
             Place::Live => "Live",
             Place::Infer => "Infer",
             Place::Insight => "Insight",
+            Place::Data => "Data",
             Place::Compare => "Compare",
             Place::Chart => "Chart",
             Place::Message => "Message",

@@ -100,6 +100,14 @@ pub(super) fn has_run(app: &App) -> bool {
     app.shown().is_some()
 }
 
+pub(super) fn has_seed_rows(app: &App) -> bool {
+    app.insight.has_seeds()
+}
+
+pub(super) fn has_text_row(app: &App) -> bool {
+    app.insight.is_on_text()
+}
+
 pub(super) fn is_pair(app: &App) -> bool {
     app.infer.is_pair()
 }

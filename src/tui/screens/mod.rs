@@ -1,6 +1,7 @@
 //! One file for each screen: its state, what keys do to it, how it is drawn.
 
 pub mod compare;
+pub mod data;
 mod details;
 pub mod form;
 pub mod help;

@@ -3,7 +3,7 @@
 use super::form::Form;
 use super::popup::{Popup, Reply, moved};
 use super::queue::{self, QueueView};
-use super::{infer, insight, live};
+use super::{data, infer, insight, live};
 use crate::catalog::{Metric, known_model};
 use crate::format;
 use crate::run::history::History;
@@ -240,6 +240,7 @@ pub fn act(app: &mut App, action: Action) -> Vec<Effect> {
             let of = app.runs.run().map(|run| insight::Subject { dir: run.dir.clone(), seed: None });
             return of.map_or(Vec::new(), |of| insight::open(app, of));
         }
+        Action::Data => return data::open(app),
         Action::Refresh => return vec![Effect::Refresh],
         Action::Back => {
             app.runs.is_filtering = false;

@@ -1,6 +1,7 @@
 //! Keys of what a run gets right and wrong.
 
 use super::{DOWN, ENTER, ESC, FIRST, LAST, PAGE_DOWN, PAGE_UP, Row, TAB, UP, bind, char, key};
+use crate::tui::keymap::when::{has_seed_rows, has_text_row};
 use crate::tui::msg::Action;
 use crate::tui::screens::insight::Listed;
 use crossterm::event::KeyCode;
@@ -17,8 +18,26 @@ pub(super) static INSIGHT: &[Row] = &[
         "mislabelled",
         "the rows that are likely mislabelled: the model says another label all along",
     ),
-    bind("evaluation_before", &[char('[')], Action::Before, "evaluation", "the evaluation before"),
-    bind("evaluation_after", &[char(']')], Action::After, "", "the evaluation after"),
+    bind(
+        "all_seeds",
+        &[char('a')],
+        Action::List(Listed::Together),
+        "all seeds",
+        "the rows that most seeds get wrong",
+    )
+    .when(has_seed_rows),
+    bind(
+        "infer",
+        &[char('i')],
+        Action::Infer,
+        "infer",
+        "type the row under the cursor into the weights of the run, to see what the answer rests on",
+    )
+    .when(has_text_row),
+    bind("seed_before", &[char('[')], Action::SeedBefore, "seed", "the seed before").when(has_seed_rows),
+    bind("seed_after", &[char(']')], Action::SeedAfter, "", "the seed after").when(has_seed_rows),
+    bind("evaluation_before", &[char('<'), char(',')], Action::Before, "evaluation", "the evaluation before"),
+    bind("evaluation_after", &[char('>'), char('.')], Action::After, "", "the evaluation after"),
     bind("up", UP, Action::Up, "", "one cell or line up"),
     bind("down", DOWN, Action::Down, "", "one cell or line down"),
     bind("left", &[key(KeyCode::Left)], Action::Left, "", "one cell to the left"),

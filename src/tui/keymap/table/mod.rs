@@ -5,6 +5,7 @@
 
 mod chart;
 mod compare;
+mod data;
 mod everywhere;
 mod form;
 mod infer;
@@ -49,6 +50,7 @@ pub(super) fn rows(place: Place) -> &'static [Row] {
         Place::Live => live::LIVE,
         Place::Infer => infer::INFER,
         Place::Insight => insight::INSIGHT,
+        Place::Data => data::DATA,
         Place::Compare => compare::COMPARE,
         Place::Chart => chart::CHART,
         Place::Message => popups::MESSAGE,

@@ -52,6 +52,14 @@ pub(super) static RUNS: &[Row] = &[
     .when(on_run),
     bind("delete", &[char('d')], Action::Delete, "delete", "delete the run, after asking").when(on_run),
     bind(
+        "data",
+        &[char('D')],
+        Action::Data,
+        "data",
+        "look at the rows before training: classes, lengths and what is cut, rows that leak",
+    )
+    .when(on_experiment),
+    bind(
         "queue",
         &[char('a')],
         Action::Enqueue,

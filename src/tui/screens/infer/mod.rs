@@ -5,7 +5,7 @@ mod weights;
 mod why;
 
 pub use draw::{draw, draw_tiny};
-pub use weights::{Source, choose, enter, open};
+pub use weights::{Source, choose, enter, open, open_on};
 pub use why::Why;
 
 use crate::predict::Verdict;

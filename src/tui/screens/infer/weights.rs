@@ -3,6 +3,7 @@
 use super::super::popup::{Choice, Item, Popup, Purpose};
 use super::super::run_view::RunView;
 use super::why::Why;
+use crate::data::Example;
 use crate::format;
 use crate::run::RunStatus;
 use crate::tui::app::{App, Tab};
@@ -53,6 +54,17 @@ pub fn open(app: &mut App, source: Source) -> Vec<Effect> {
     infer.opening = infer.asked;
     infer.is_refreshing = false;
     vec![Effect::Open { asked: infer.asked, source }]
+}
+
+/// Goes to the screen with weights and what they are to judge.
+pub fn open_on(app: &mut App, source: Source, example: &Example) -> Vec<Effect> {
+    let effects = open(app, source);
+    app.infer.fields =
+        [TextField::new(&example.text), TextField::new(example.text_pair.as_deref().unwrap_or(""))];
+    app.infer.at = 0;
+    app.infer.recalled = None;
+    // Weights that are still to come are asked when they are there.
+    if effects.is_empty() { app.infer.ask() } else { effects }
 }
 
 /// Goes to the screen; without weights it takes the most obvious ones.

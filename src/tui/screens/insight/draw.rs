@@ -3,7 +3,7 @@
 use super::{Content, Known, rows};
 use crate::catalog::Metric;
 use crate::format;
-use crate::run::insight::Bin;
+use crate::run::insight::{Bin, Insight};
 use crate::tui::app::App;
 use crate::tui::theme::{Role, Theme};
 use crate::tui::widgets::bars::bar;
@@ -90,7 +90,9 @@ fn draw_nothing(app: &App, area: Rect, buffer: &mut Buffer) {
 fn name(app: &App, known: &Known) -> String {
     let Some(of) = &app.insight.of else { return String::new() };
     let name = of.dir.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
-    format!("{name}{}seed {}", app.theme.sign(" · ", ", "), known.insight.spec.seed)
+    let Insight { seed, seeds, spec, .. } = &known.insight;
+    let place = if *seeds > 1 { format!(" ({} of {seeds})", seed + 1) } else { String::new() };
+    format!("{name}{}seed {}{place}", app.theme.sign(" · ", ", "), spec.seed)
 }
 
 /// Which evaluation is looked at.

@@ -6,11 +6,12 @@ mod rows;
 
 pub use draw::{draw, draw_tiny};
 
+use super::infer;
 use super::popup::{Popup, moved};
 use crate::event::{Event, SplitName};
 use crate::format;
 use crate::run::Said;
-use crate::run::insight::{Insight, Picture};
+use crate::run::insight::{Insight, Picture, Together};
 use crate::train::{Evaluation, Judged};
 use crate::tui::app::{App, Tab};
 use crate::tui::msg::{Action, Effect};
@@ -78,6 +79,8 @@ pub enum Listed {
     Hardest,
     /// Those whose label the model doubts.
     Mislabelled,
+    /// Those that most seeds get wrong.
+    Together,
     /// Those of the cell under the cursor.
     Cell,
 }
@@ -104,6 +107,11 @@ impl Known {
         &self.evaluation().judged
     }
 
+    /// What all seeds say of each row, where that is known.
+    fn together(&self) -> Option<&Together> {
+        self.insight.together.as_ref().ok().and_then(Option::as_ref)
+    }
+
     /// The loss of a row at each evaluation.
     fn losses(&self, row: usize) -> impl Iterator<Item = f64> + '_ {
         self.insight.evaluations.iter().map(move |evaluation| evaluation.judged.loss(row))
@@ -123,6 +131,7 @@ impl InsightView {
         self.known().map_or(0, |known| match self.listed {
             Listed::Hardest => known.picture.hardest.len(),
             Listed::Mislabelled => known.insight.suspects.len(),
+            Listed::Together => known.together().map_or(0, |together| together.rows.len()),
             Listed::Cell => known.picture.cells[self.cell.0][self.cell.1].len(),
         })
     }
@@ -133,8 +142,21 @@ impl InsightView {
         match self.listed {
             Listed::Hardest => known.picture.hardest.get(place).copied(),
             Listed::Mislabelled => known.insight.suspects.get(place).map(|suspect| suspect.row),
+            Listed::Together => known.together()?.rows.get(place).map(|shared| shared.row),
             Listed::Cell => known.picture.cells[self.cell.0][self.cell.1].get(place).copied(),
         }
+    }
+
+    /// Whether the run has several seeds.
+    pub fn has_seeds(&self) -> bool {
+        self.known().is_some_and(|known| known.insight.seeds > 1)
+    }
+
+    /// Whether a row is under the cursor whose text is there.
+    pub fn is_on_text(&self) -> bool {
+        self.is_in_list
+            && self.row(self.at).is_some()
+            && self.known().is_some_and(|known| known.insight.texts.is_ok())
     }
 
     fn list(&mut self, listed: Listed) {
@@ -168,6 +190,40 @@ pub fn open(app: &mut App, of: Subject) -> Vec<Effect> {
 
 fn read(app: &App) -> Vec<Effect> {
     app.insight.of.clone().map_or(Vec::new(), |of| vec![Effect::Examine(of)])
+}
+
+/// Looks at the seed before or after.
+fn turn_seed(app: &mut App, is_back: bool) -> Vec<Effect> {
+    let view = &mut app.insight;
+    let Some((seed, seeds)) = view.known().map(|known| (known.insight.seed, known.insight.seeds)) else {
+        return Vec::new();
+    };
+    let next = if is_back { seed.saturating_sub(1) } else { (seed + 1).min(seeds - 1) };
+    if next == seed {
+        return Vec::new();
+    }
+    if let Some(of) = &mut view.of {
+        of.seed = Some(next);
+    }
+    read(app)
+}
+
+/// Types the row under the cursor into the weights of its run, to see what the answer rests on.
+fn infer(app: &mut App) -> Vec<Effect> {
+    let view = &app.insight;
+    let (Some(known), Some(row), Some(of)) = (view.known(), view.row(view.at), &view.of) else {
+        return Vec::new();
+    };
+    let Ok(texts) = &known.insight.texts else { return Vec::new() };
+    let (example, seed) = (texts[row].clone(), known.insight.spec.seed);
+    let name = of.dir.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
+    let is_live = app.is_training() && app.training.as_ref().is_some_and(|run| run.dir == of.dir);
+    let source = match known.insight.seeds {
+        _ if is_live && known.insight.seed + 1 == known.insight.seeds => infer::Source::Live,
+        0 | 1 => infer::Source::Run { name, dir: known.insight.dir.clone() },
+        _ => infer::Source::Run { name: format!("{name}, seed {seed}"), dir: known.insight.dir.clone() },
+    };
+    infer::open_on(app, source, &example)
 }
 
 /// Takes over what was read of a run, unless another one is looked at by now.
@@ -211,6 +267,8 @@ pub fn act(app: &mut App, action: Action) -> Vec<Effect> {
             app.go(from);
         }
         Action::Refresh => return read(app),
+        Action::SeedBefore | Action::SeedAfter => return turn_seed(app, action == Action::SeedBefore),
+        Action::Infer => return infer(app),
         Action::List(listed) => view.list(listed),
         Action::Before | Action::After => view.turn(action == Action::Before),
         Action::Next => view.is_in_list = !view.is_in_list,
@@ -256,5 +314,12 @@ fn show_row(app: &mut App) {
     let losses: Vec<String> = known.losses(row).map(format::loss).collect();
     lines.push(format!("loss       {}", format::loss(judged.loss(row))));
     lines.push(format!("over the evaluations: {}", losses.join(" ")));
+    let shared = known.together().map(|together| (together.seeds, &together.rows));
+    if let Some((seeds, shared)) =
+        shared.and_then(|(n, rows)| Some((n, rows.iter().find(|one| one.row == row)?)))
+    {
+        let loss = format::loss(shared.loss);
+        lines.push(format!("all seeds  {} of {seeds} get it wrong, mean loss {loss}", shared.wrong));
+    }
     app.popup = Some(Popup::message(format!("Row {}", row + 1), lines.join("\n")));
 }

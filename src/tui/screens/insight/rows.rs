@@ -25,6 +25,8 @@ struct Columns {
 /// Cells of a probability and of a loss, with the space before.
 const SURE: usize = 9;
 const LOSS: usize = 8;
+/// From so many cells on, a count of seeds says that it is one.
+const SEEDS: usize = 14;
 
 impl Columns {
     fn new(known: &Known, width: usize) -> Self {
@@ -32,7 +34,13 @@ impl Columns {
         let labels = known.insight.labels().iter();
         let most = if width < 90 { 10 } else { 16 };
         let class = labels.map(|label| label.width()).max().unwrap_or(0).clamp(9, most);
-        let spark = known.insight.evaluations.len().clamp(6, if width < 90 { 6 } else { 16 });
+        let most_spark = if width < 90 { 8 } else { 16 };
+        let least = match known.insight.seeds {
+            0 | 1 => 6,
+            _ if width < 90 => 8,
+            _ => SEEDS,
+        };
+        let spark = known.insight.evaluations.len().clamp(least, most_spark.max(least));
         let taken = number + 2 + 2 * (class + 2) + SURE + LOSS + 2 + spark;
         Columns { number, text: width.saturating_sub(taken), class, spark }
     }
@@ -72,7 +80,7 @@ pub(super) fn draw(app: &App, known: &Known, area: Rect, buffer: &mut Buffer) {
         "predicted",
         "sure %",
         "loss",
-        "losses",
+        if view.listed == Listed::Together { "wrong" } else { "losses" },
         number = columns.number,
         text = columns.text,
     );
@@ -110,6 +118,17 @@ fn draw_row(
         let suspect = &known.insight.suspects[place];
         (predicted, sure) = (suspect.other, suspect.probability);
     }
+    let shared = known.together().filter(|_| view.listed == Listed::Together);
+    let shared = shared.and_then(|together| Some((together.seeds, together.rows.get(place)?)));
+    let (mut loss, mut last) =
+        (judged.loss(row), (spark(known.losses(row), columns.spark, theme), Role::Validation));
+    if let Some((seeds, shared)) = shared {
+        (predicted, sure, loss) = (shared.predicted, shared.probability, shared.loss);
+        let is_all = shared.wrong == seeds;
+        let unit = if columns.spark >= SEEDS { " seeds" } else { "" };
+        let role = if is_all { Role::Warning } else { Role::Text };
+        last = (format!("{} of {seeds}{unit}", shared.wrong), role);
+    }
     let labels = known.insight.labels();
     let number = format!("{:>width$}", row + 1, width = columns.number);
     let role = if place == view.at && view.is_in_list { Role::Selected } else { Role::Text };
@@ -120,8 +139,8 @@ fn draw_row(
     let parts = [
         (fixed(theme, labels[predicted], columns.class), found),
         (format!("{:>SURE$.1}", 100.0 * sure), Role::Text),
-        (format!("{:>LOSS$}  ", format::loss(judged.loss(row))), Role::Text),
-        (spark(known.losses(row), columns.spark, theme), Role::Validation),
+        (format!("{:>LOSS$}  ", format::loss(loss)), Role::Text),
+        last,
     ];
     for (text, role) in parts {
         x = put(buffer, x, area.y, area.right().saturating_sub(x), &text, theme.style(role));
@@ -143,6 +162,13 @@ fn title(view: &InsightView, known: &Known) -> String {
     let what = match view.listed {
         Listed::Hardest => "Hardest rows".to_string(),
         Listed::Mislabelled => "Likely mislabelled".to_string(),
+        Listed::Together => match known.together() {
+            Some(together) => {
+                let all = together.rows.iter().filter(|row| row.wrong == together.seeds).count();
+                format!("Wrong in all {} seeds: {}; all rows", together.seeds, format::count(all as u64))
+            }
+            None => "All seeds".to_string(),
+        },
         Listed::Cell => {
             let labels = known.insight.labels();
             format!("Labelled {}, predicted {}", labels[view.cell.0], labels[view.cell.1])
@@ -159,6 +185,10 @@ fn title(view: &InsightView, known: &Known) -> String {
 fn draw_none(view: &InsightView, known: &Known, theme: Theme, area: Rect, buffer: &mut Buffer) {
     let was_trained = known.insight.evaluations.iter().any(|evaluation| evaluation.step > 0);
     let text = match view.listed {
+        Listed::Together => match &known.insight.together {
+            Err(why) => why.as_str(),
+            Ok(_) => "Fewer than two seeds have been scored: what all of them get wrong comes here.",
+        },
         Listed::Mislabelled if !was_trained => {
             "Nothing was trained yet: labels are doubted from the first evaluation after a step on."
         }
