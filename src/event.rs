@@ -3,9 +3,14 @@
 //! The log of a run is these events, one a line; the screen, the printed lines and the run list
 //! are readers of the same stream. `Progress` is the one event that is not logged.
 
+mod usage;
+
+pub use usage::{Stage, Usage};
+
 use crate::catalog::Metric;
 use crate::error::{Error, Result};
 use crate::format;
+use crate::machine::Gauges;
 use crate::spec::{self, RunSpec};
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -25,6 +30,8 @@ pub enum Event {
     Eval(Eval),
     /// A checkpoint or the best weights are on disk.
     Saved(Saved),
+    /// What the machine is doing, about once a second; the log has one in ten seconds.
+    Machine(Gauges),
     /// A command was obeyed.
     Command {
         /// Optimizer steps done when it was obeyed.
@@ -84,6 +91,12 @@ pub struct Started {
     pub rows: [usize; 3],
     /// Numbers that training changes.
     pub trainable_parameters: u64,
+    /// Bytes that the training was planned to take at most, if the engine can tell.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub planned_memory: Option<u64>,
+    /// Operations a second that matrix products reach alone on this machine, if that was measured.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub product_rate: Option<f64>,
 }
 
 /// Work that has a length.
@@ -130,6 +143,9 @@ pub struct Step {
     pub tokens: u64,
     /// Seconds they took.
     pub seconds: f64,
+    /// What was used since it was told last; told about once a second.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub usage: Option<Box<Usage>>,
 }
 
 /// The scores of one split.

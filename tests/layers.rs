@@ -18,6 +18,8 @@ const KEPT: &[(&str, &str)] = &[
     ("tokio", "hub"),
     ("clap", "cli"),
     ("indicatif", "cli"),
+    ("sysinfo", "machine"),
+    ("nvml_wrapper", "machine"),
 ];
 
 /// What widgets may know of the interface: how things look, not what the program does.

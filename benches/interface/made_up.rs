@@ -51,6 +51,8 @@ pub(crate) fn events(seed: u64, steps: u64, take: &mut dyn FnMut(&Event)) {
         labels: vec!["negative".into(), "positive".into()],
         rows: [32 * steps_per_epoch as usize, 500, 500],
         trainable_parameters: 66_955_010,
+        planned_memory: None,
+        product_rate: None,
     })));
     for step in 1..=steps {
         let share = step as f64 / steps as f64;
@@ -64,6 +66,7 @@ pub(crate) fn events(seed: u64, steps: u64, take: &mut dyn FnMut(&Event)) {
             examples: 32,
             tokens: 600 + step % 100,
             seconds: 0.05 + 0.01 * noise(seed + 2, step),
+            usage: None,
         }));
         if step.is_multiple_of(steps_per_epoch) {
             take(&Event::Eval(Eval {

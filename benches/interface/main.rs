@@ -31,6 +31,6 @@ fn main() {
     program::latency(&mut report);
     program::cost(&mut report);
     if options.iter().any(|option| option == "--save") {
-        report.save();
+        report.save("interface");
     }
 }

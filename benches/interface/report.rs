@@ -1,4 +1,4 @@
-//! The rows of the benchmark: printed as they come, saved as JSON beside those of other benchmarks.
+//! The rows of a benchmark: printed as they come, saved as JSON beside those of other benchmarks.
 
 use serde_json::{Map, Value, json};
 use std::path::Path;
@@ -38,9 +38,10 @@ impl Report {
         self.rows.push(entry);
     }
 
-    /// Writes `benches/results/interface.json`; rows that were not measured now stay as they were.
-    pub(crate) fn save(self) {
-        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("benches/results/interface.json");
+    /// Writes `benches/results/NAME.json`; rows that were not measured now stay as they were.
+    pub(crate) fn save(self, name: &str) {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("benches/results");
+        let path = folder.join(format!("{name}.json"));
         let old = std::fs::read(&path).ok().and_then(|text| serde_json::from_slice::<Vec<Value>>(&text).ok());
         let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
         let processor = glue_tui::machine::processor().unwrap_or_else(|| std::env::consts::ARCH.into());

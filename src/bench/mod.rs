@@ -10,7 +10,7 @@ use crate::catalog::Shape;
 use crate::error::Result;
 use crate::files::{ModelFolder, Root};
 use crate::machine::peak_memory;
-use crate::nn::{self, Build, Built, Cost, Costs, Engine, KernelRate, StepInput};
+use crate::nn::{self, Build, Built, Cost, Costs, Engine, KernelRate, Kinds, Passes, StepInput};
 use crate::spec::{Interval, RunSpec};
 use serde::Serialize;
 use std::time::Instant;
@@ -52,7 +52,9 @@ pub struct Report {
     pub tokens_per_example: f64,
     /// Optimizer steps.
     pub training: Speed,
-    /// Where a step's time goes; empty when the engine does not tell.
+    /// Where a step's time goes, one way after the other; empty when the engine does not tell.
+    pub passes: Vec<Phase>,
+    /// The same by the kind of work.
     pub phases: Vec<Phase>,
     /// Each kernel alone on one thread, over half the tokens of a step; empty when not asked for.
     pub kernels: Vec<KernelRate>,
@@ -116,15 +118,17 @@ pub fn measure(spec: &RunSpec, options: &Options) -> Result<Report> {
     let (training, costs) = train(engine, &texts, size)?;
     let peak_memory = peak_memory();
     let rows = (texts.mean() * size as f64) as usize;
-    let product_gflops = costs.map(|_| nn::product_rate(&config, rows, &precision, spec.threads) / 1e9);
-    let gemm_gflops = costs.map(|_| nn::gemm_rate(&config, rows, spec.threads) / 1e9);
-    let step = training.median_ms / 1e3;
-    let phases = costs.map_or_else(Vec::new, |costs| phases(&costs, training.rounds as f64));
-    let gflops = costs.map(|costs| {
-        let operations = costs.products.operations + costs.attention.operations;
-        operations / training.rounds as f64 / step / 1e9
+    let kinds = costs.and_then(|costs| costs.kinds);
+    let product_gflops = kinds.map(|_| nn::product_rate(&config, rows, &precision, spec.threads) / 1e9);
+    let gemm_gflops = kinds.map(|_| nn::gemm_rate(&config, rows, spec.threads) / 1e9);
+    let (step, steps) = (training.median_ms / 1e3, training.rounds as f64);
+    let passes = costs.map_or_else(Vec::new, |costs| passes(&costs.passes, steps));
+    let phases = kinds.map_or_else(Vec::new, |kinds| phases(&kinds, steps));
+    let gflops = kinds.map(|kinds| {
+        let operations = kinds.products.operations + kinds.attention.operations;
+        operations / steps / step / 1e9
     });
-    let kernels = match costs {
+    let kernels = match kinds {
         Some(_) if options.has_kernels => {
             nn::kernel_rates(&config, &texts.batch(0, size.div_ceil(2)), &precision)
         }
@@ -142,6 +146,7 @@ pub fn measure(spec: &RunSpec, options: &Options) -> Result<Report> {
         lengths: options.lengths.to_string(),
         tokens_per_example: training.tokens_per_second / training.examples_per_second,
         training,
+        passes,
         phases,
         kernels,
         gflops,
@@ -208,7 +213,7 @@ fn train(engine: &mut dyn Engine, texts: &Texts<'_>, size: usize) -> Result<(Spe
     }
     let before = engine.costs();
     let speed = repeat(texts.options.seconds, |done| round(engine, WARM_UP * steps + done, steps))?;
-    let costs = before.zip(engine.costs()).map(|(before, after)| difference(&before, &after));
+    let costs = before.zip(engine.costs()).map(|(before, after)| after.since(&before));
     Ok((speed, costs))
 }
 
@@ -267,36 +272,35 @@ fn repeat(seconds: f64, mut round: impl FnMut(u64) -> Result<Round>) -> Result<S
     })
 }
 
-fn difference(before: &Costs, after: &Costs) -> Costs {
-    let part = |part: fn(&Costs) -> Cost| Cost {
-        seconds: part(after).seconds - part(before).seconds,
-        operations: part(after).operations - part(before).operations,
-    };
-    Costs {
-        embedding: part(|costs| costs.embedding),
-        attention: part(|costs| costs.attention),
-        products: part(|costs| costs.products),
-        norm_activation: part(|costs| costs.norm_activation),
-        head: part(|costs| costs.head),
-        optimizer: part(|costs| costs.optimizer),
-    }
+fn passes(passes: &Passes, steps: f64) -> Vec<Phase> {
+    let pass = |seconds| Cost { seconds, operations: 0.0 };
+    let parts = [
+        ("forward", pass(passes.forward)),
+        ("backward", pass(passes.backward)),
+        ("optimizer", pass(passes.optimizer)),
+    ];
+    table(&parts, steps)
 }
 
-fn phases(costs: &Costs, steps: f64) -> Vec<Phase> {
+fn phases(kinds: &Kinds, steps: f64) -> Vec<Phase> {
     let parts = [
-        ("embedding", costs.embedding),
-        ("attention", costs.attention),
-        ("matrix products", costs.products),
-        ("norm and activation", costs.norm_activation),
-        ("head and loss", costs.head),
-        ("optimizer", costs.optimizer),
+        ("embedding", kinds.embedding),
+        ("attention", kinds.attention),
+        ("matrix products", kinds.products),
+        ("norm and activation", kinds.norm_activation),
+        ("head and loss", kinds.head),
+        ("optimizer", kinds.optimizer),
     ];
+    table(&parts, steps)
+}
+
+fn table(parts: &[(&'static str, Cost)], steps: f64) -> Vec<Phase> {
     let whole: f64 = parts.iter().map(|(_, cost)| cost.seconds).sum();
-    let phase = |(name, Cost { seconds, operations })| Phase {
+    let phase = |(name, Cost { seconds, operations }): &(&'static str, Cost)| Phase {
         name,
         ms: seconds / steps * 1e3,
         share: seconds / whole,
-        gflops: (operations > 0.0).then(|| operations / seconds / 1e9),
+        gflops: (*operations > 0.0).then(|| operations / seconds / 1e9),
     };
-    parts.into_iter().map(phase).collect()
+    parts.iter().map(phase).collect()
 }

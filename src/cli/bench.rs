@@ -2,11 +2,11 @@
 
 use super::args::{Bench, Global};
 use super::output;
-use crate::bench::{Lengths, Options, Report, Speed, measure};
+use crate::bench::{Lengths, Options, Phase, Report, Speed, measure};
 use crate::catalog::shape;
 use crate::error::{Error, Result};
 use crate::format;
-use crate::nn::KernelRate;
+use crate::nn::{self, KernelRate};
 use crate::spec;
 
 pub(super) fn bench(global: &Global, args: &Bench) -> Result<()> {
@@ -24,6 +24,10 @@ pub(super) fn bench(global: &Global, args: &Bench) -> Result<()> {
         has_kernels: args.kernels,
     };
     let report = measure(&spec, &options)?;
+    if report.product_gflops.is_some() && nn::known_product_rate(&report.precision, spec.threads).is_none() {
+        // What later trainings on this machine are held against.
+        nn::measure_product_rate(&report.precision, spec.threads)?;
+    }
     if global.json { output::json(&report) } else { output::line(lines(&report)) }
 }
 
@@ -52,6 +56,10 @@ fn lines(report: &Report) -> String {
     head.extend(report.notes.iter().map(|note| row("note", note)));
     if let Some(peak) = report.peak_memory {
         head.push(row("memory", &format!("{} at most", format::bytes(peak))));
+    }
+    if !report.passes.is_empty() {
+        let pass = |pass: &Phase| format!("{} {:.0} %", pass.name, 100.0 * pass.share);
+        head.push(row("a step", &report.passes.iter().map(pass).collect::<Vec<_>>().join("   ")));
     }
     if report.phases.is_empty() {
         return head.join("\n");

@@ -162,8 +162,8 @@ impl Printer {
                 let kind = if *warning { "warning: " } else { "" };
                 self.watcher.line(format!("{}{kind}{text}", self.repeat));
             }
-            // How it ended is told by the exit code and the last sentence.
-            Event::Ended { .. } => {}
+            // How it ended is told by the exit code and the last sentence; what the machine does, by its own tools.
+            Event::Ended { .. } | Event::Machine(_) => {}
         }
     }
 

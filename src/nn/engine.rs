@@ -109,9 +109,31 @@ pub struct Cost {
     pub operations: f64,
 }
 
-/// Where an engine's time went.
+/// Seconds of the ways that every step takes, one after the other, on the clock.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
-pub struct Costs {
+pub struct Passes {
+    /// From tokens to logits.
+    pub forward: f64,
+    /// The loss, and from there to the gradients.
+    pub backward: f64,
+    /// Sum of gradients, clipping and AdamW.
+    pub optimizer: f64,
+}
+
+impl Passes {
+    /// What came since `earlier`.
+    pub fn since(&self, earlier: &Passes) -> Passes {
+        Passes {
+            forward: self.forward - earlier.forward,
+            backward: self.backward - earlier.backward,
+            optimizer: self.optimizer - earlier.optimizer,
+        }
+    }
+}
+
+/// Where an engine's time went by the kind of work, that of scoring included.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct Kinds {
     /// Embeddings, their norm, and the gradients of their rows.
     pub embedding: Cost,
     /// Scores, softmax, dropout and context of attention.
@@ -124,6 +146,43 @@ pub struct Costs {
     pub head: Cost,
     /// Sum of gradients, clipping and AdamW.
     pub optimizer: Cost,
+}
+
+impl Kinds {
+    /// What came since `earlier`.
+    pub fn since(&self, earlier: &Kinds) -> Kinds {
+        let part = |part: fn(&Kinds) -> Cost| Cost {
+            seconds: part(self).seconds - part(earlier).seconds,
+            operations: part(self).operations - part(earlier).operations,
+        };
+        Kinds {
+            embedding: part(|kinds| kinds.embedding),
+            attention: part(|kinds| kinds.attention),
+            products: part(|kinds| kinds.products),
+            norm_activation: part(|kinds| kinds.norm_activation),
+            head: part(|kinds| kinds.head),
+            optimizer: part(|kinds| kinds.optimizer),
+        }
+    }
+}
+
+/// Where an engine's time went since it was made.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct Costs {
+    /// That of the steps.
+    pub passes: Passes,
+    /// All of it by the kind of work, if the engine tells that apart.
+    pub kinds: Option<Kinds>,
+}
+
+impl Costs {
+    /// What came since `earlier`.
+    pub fn since(&self, earlier: &Costs) -> Costs {
+        Costs {
+            passes: self.passes.since(&earlier.passes),
+            kinds: self.kinds.zip(earlier.kinds).map(|(now, before)| now.since(&before)),
+        }
+    }
 }
 
 /// How fast a kernel of the engine is alone.
@@ -264,8 +323,14 @@ pub trait Engine: Send {
     /// result.
     fn set_max_tokens(&mut self, max_tokens: usize);
 
-    /// Where the time went since the engine was made, if it keeps count.
+    /// Where the time went since the engine was made, if it keeps count. A device that works while the host
+    /// goes on can not be timed so.
     fn costs(&self) -> Option<Costs> {
         None
+    }
+
+    /// Tokens that a step on `batch` computes anywhere in the model: its own, and the padding.
+    fn computed_tokens(&self, batch: &Batch) -> usize {
+        batch.tokens()
     }
 }

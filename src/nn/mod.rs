@@ -14,7 +14,9 @@ mod dropout;
 mod engine;
 mod fast;
 mod load;
+mod measured;
 mod names;
+mod operations;
 mod plain;
 mod saliency;
 mod save;
@@ -24,11 +26,13 @@ pub use build::{Build, Built, build, for_inference, from_nothing};
 pub use config::{Activation, Family, ModelConfig};
 pub use device::devices;
 pub use engine::{
-    Array, Cost, Costs, Engine, EngineState, KernelRate, MemoryPlan, Mix, Optimizer, Part, Slopes, StepInput,
-    StepReport, Weights,
+    Array, Cost, Costs, Engine, EngineState, KernelRate, Kinds, MemoryPlan, Mix, Optimizer, Part, Passes,
+    Slopes, StepInput, StepReport, Weights,
 };
 pub use load::LoadReport;
+pub use measured::{known_product_rate, measure_product_rate};
 pub use names::{Init, Slot, is_key_bias, table};
+pub use operations::step_operations;
 pub use saliency::integrated_gradients;
 pub use save::{Stored, read_arrays, save_model, write_arrays, write_stored};
 

@@ -7,16 +7,20 @@ use super::mailbox::Mailbox;
 use super::repeats::RepeatsSummary;
 use crate::error::{Error, Result};
 use crate::event::{Change, Command, Event, Status, now};
+use crate::machine::Meter;
 use crate::spec::RunSpec;
 use crate::train::{Control, Handle, Job, Snapshot, Summary, control, train};
-use crossbeam_channel::{Receiver, unbounded};
+use crossbeam_channel::{Receiver, RecvTimeoutError, bounded, unbounded};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::thread::JoinHandle;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::{Builder, JoinHandle};
+use std::time::Duration;
 
 /// Name of the thread that [`start`] makes.
 pub(super) const THREAD: &str = "training";
+/// Between two readings of the machine's gauges.
+const GAUGES_EVERY: Duration = Duration::from_secs(1);
 
 /// What to train.
 #[derive(Debug, Clone, PartialEq)]
@@ -99,7 +103,7 @@ pub fn start(start: Start, runs_dir: &Path) -> Result<Running> {
     let (control, handle) = control();
     let (sender, said) = unbounded();
     let path = dir.path().to_path_buf();
-    let thread = std::thread::Builder::new()
+    let thread = Builder::new()
         .name(THREAD.into())
         // The reader may have gone; the log has every event all the same.
         .spawn(move || conduct_in(&dir, &spec, &control, &mut |said| drop(sender.send(said.clone()))))
@@ -107,13 +111,11 @@ pub fn start(start: Start, runs_dir: &Path) -> Result<Running> {
     Ok(Running { dir: path, said, handle, thread: Some(thread) })
 }
 
+/// Who hears what happens in a run, from whatever thread tells it.
+type Say<'a> = &'a mut (dyn FnMut(&Said) + Send);
+
 /// Conducts a run to its end in this thread.
-pub fn conduct(
-    start: Start,
-    runs_dir: &Path,
-    control: &Control,
-    say: &mut dyn FnMut(&Said),
-) -> Result<Outcome> {
+pub fn conduct(start: Start, runs_dir: &Path, control: &Control, say: Say<'_>) -> Result<Outcome> {
     let (dir, spec) = open(start, runs_dir)?;
     conduct_in(&dir, &spec, control, say)
 }
@@ -156,12 +158,7 @@ fn once_more(dir: &RunDir, runs_dir: &Path) -> Result<(RunDir, RunSpec)> {
     Ok((new, spec))
 }
 
-fn conduct_in(
-    dir: &RunDir,
-    spec: &RunSpec,
-    control: &Control,
-    say: &mut dyn FnMut(&Said),
-) -> Result<Outcome> {
+fn conduct_in(dir: &RunDir, spec: &RunSpec, control: &Control, say: Say<'_>) -> Result<Outcome> {
     let path = dir.path().to_path_buf();
     // Opened before the log: who finds the log taken can rely on being heard.
     let _mailbox = Mailbox::open(dir, control.handle())?;
@@ -204,31 +201,50 @@ fn conduct_in(
     Ok(Outcome { dir: path, status, summaries, repeats })
 }
 
-/// One seed: log, train, summary. A failure and a panic are written down before they are passed on.
-fn train_one(
-    dir: &RunDir,
-    spec: &RunSpec,
+/// Writes the events of one seed down and passes them on.
+struct Teller<'a> {
+    log: EventLog,
+    say: Say<'a>,
     repeat: u64,
-    control: &Control,
-    say: &mut dyn FnMut(&Said),
-) -> Result<Summary> {
-    let mut log = EventLog::open(dir)?;
+    dir: Arc<Path>,
+    /// A log that cannot be written warns once and never ends a training.
+    is_log_well: bool,
+}
+
+impl Teller<'_> {
+    fn tell(&mut self, event: Event) {
+        let trouble = if self.is_log_well { self.log.write(&event).err() } else { None };
+        self.pass_on(event);
+        if let Some(error) = trouble {
+            self.is_log_well = false;
+            self.pass_on(Event::warning(format!("this run is no longer logged: {error}")));
+        }
+    }
+
+    fn pass_on(&mut self, event: Event) {
+        (self.say)(&Said { repeat: self.repeat, dir: self.dir.clone(), event });
+    }
+}
+
+/// One seed: log, train, summary. A failure and a panic are written down before they are passed on.
+fn train_one(dir: &RunDir, spec: &RunSpec, repeat: u64, control: &Control, say: Say<'_>) -> Result<Summary> {
+    let log = EventLog::open(dir)?;
     let trail = trail(dir)?;
     dir.remove_summary()?;
-    let place: Arc<Path> = Arc::from(dir.path());
-    let mut is_log_well = true;
-    let mut tell = |event: Event| {
-        // A log that cannot be written warns once and never ends a training.
-        let trouble = if is_log_well { log.write(&event).err() } else { None };
-        say(&Said { repeat, dir: place.clone(), event });
-        if let Some(error) = trouble {
-            is_log_well = false;
-            let event = Event::warning(format!("this run is no longer logged: {error}"));
-            say(&Said { repeat, dir: place.clone(), event });
-        }
-    };
+    // The training and the gauges beside it both tell.
+    let teller = Mutex::new(Teller { log, say, repeat, dir: Arc::from(dir.path()), is_log_well: true });
+    let tell = |event| teller.lock().unwrap_or_else(PoisonError::into_inner).tell(event);
     let job = Job { spec, dir: dir.path(), trail: &trail };
-    let result = catch_unwind(AssertUnwindSafe(|| train(job, control, &mut tell))).unwrap_or_else(|panic| {
+    let result = std::thread::scope(|scope| {
+        let (close, closed) = bounded(0);
+        let tell = &tell;
+        // Without a thread for them there are no gauges, and nothing else changes.
+        Builder::new().name("gauges".into()).spawn_scoped(scope, move || tell_gauges(&closed, tell)).ok();
+        let result = catch_unwind(AssertUnwindSafe(|| train(job, control, &mut |event| tell(event))));
+        drop(close);
+        result
+    });
+    let result = result.unwrap_or_else(|panic| {
         Err(Error::Training(format!("internal error: {}", panic_text(panic.as_ref()))))
     });
     let (status, error) = match &result {
@@ -243,6 +259,14 @@ fn train_one(
     }
     tell(Event::Ended { time: now(), status, error });
     result
+}
+
+/// Tells what the machine is doing until the channel is closed; sleeps in between.
+fn tell_gauges(closed: &Receiver<()>, tell: &dyn Fn(Event)) {
+    let Some(mut meter) = Meter::new() else { return };
+    while closed.recv_timeout(GAUGES_EVERY) == Err(RecvTimeoutError::Timeout) {
+        tell(Event::Machine(meter.read(now())));
+    }
 }
 
 fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {

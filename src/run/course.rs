@@ -88,10 +88,19 @@ impl Course {
         if (step.step as f64) <= self.last.step {
             self.rewind(step.step);
         }
+        self.advance(step.step, step.seconds, step.examples);
+    }
+
+    /// So many seconds passed until `step`, in which nothing was worked on.
+    pub fn wait(&mut self, step: u64, seconds: f64) {
+        self.advance(step, seconds, 0);
+    }
+
+    fn advance(&mut self, step: u64, seconds: f64, examples: u64) {
         self.last = Mark {
-            step: step.step as f64,
-            seconds: self.last.seconds + step.seconds,
-            examples: self.last.examples + step.examples as f64,
+            step: step as f64,
+            seconds: self.last.seconds + seconds,
+            examples: self.last.examples + examples as f64,
         };
         if self.passed.is_multiple_of(self.stride.max(1)) {
             if self.marks.len() >= MARKS {
@@ -168,7 +177,8 @@ mod tests {
     use super::*;
 
     fn step(step: u64, examples: u64, seconds: f64) -> Step {
-        Step { step, epoch: 0.0, loss: 0.0, learning_rate: 0.0, grad_norm: 0.0, examples, tokens: 0, seconds }
+        let (epoch, loss, learning_rate, grad_norm) = (0.0, 0.0, 0.0, 0.0);
+        Step { step, epoch, loss, learning_rate, grad_norm, examples, tokens: 0, seconds, usage: None }
     }
 
     #[test]

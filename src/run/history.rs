@@ -3,10 +3,13 @@
 //! Not for storage: everything here can be made again from the event log.
 
 use super::course::Course;
+use super::gauges::GaugeHistory;
 use super::series::Series;
 use super::speed::Speed;
 use crate::catalog::Metric;
-use crate::event::{Command, Eval, Event, Progress, Scores, Settings, SplitName, Started, Status, Step};
+use crate::event::{
+    Command, Eval, Event, Progress, Scores, Settings, SplitName, Stage, Started, Status, Step, Usage,
+};
 use crate::format;
 use crate::spec::Interval;
 use std::collections::{BTreeMap, VecDeque};
@@ -96,6 +99,12 @@ pub struct History {
     pub log: VecDeque<LogLine>,
     /// Seconds of work in steps and evaluations.
     pub work_seconds: f64,
+    /// What it used, as far as it was told; nothing where a log is from before that was told.
+    pub usage: Usage,
+    /// What was used in the stretch that was told last.
+    pub stretch: Usage,
+    /// What the machine did meanwhile.
+    pub gauges: GaugeHistory,
     /// The settings that the run was told, with the steps done then, oldest first.
     settings: Vec<(u64, Settings)>,
     speed: Speed,
@@ -123,8 +132,13 @@ impl History {
             Event::Saved(saved) => {
                 self.progress = None;
                 self.clock += saved.seconds;
+                self.usage.spend(Stage::Saving, saved.seconds);
                 let text = format!("saved {} ({:.1} MB)", saved.path.display(), saved.bytes as f64 / 1e6);
                 self.say(LogKind::Note, text);
+            }
+            Event::Machine(gauges) => {
+                self.clock = self.clock.max(gauges.time);
+                self.gauges.fold(gauges);
             }
             Event::Command { step, command, settings, again } => {
                 self.command(*step, *command, *settings, *again);
@@ -189,6 +203,10 @@ impl History {
         self.course.step(step);
         self.work_seconds += step.seconds;
         self.clock += step.seconds;
+        if let Some(usage) = step.usage.as_deref() {
+            self.usage.add(usage);
+            self.stretch = usage.clone();
+        }
         self.step = Some(step.clone());
     }
 
@@ -196,6 +214,7 @@ impl History {
         self.progress = None;
         self.work_seconds += eval.seconds;
         self.course.spend(eval.seconds);
+        self.usage.spend(Stage::Evaluation, eval.seconds);
         self.clock += eval.seconds;
         if self.evaluation.0 == eval.step {
             self.evaluation.1 += eval.seconds;
@@ -322,6 +341,24 @@ impl History {
     /// Tokens per second of the last seconds of training.
     pub fn tokens_per_second(&self) -> Option<f64> {
         self.speed.rates().map(|[.., tokens]| tokens)
+    }
+
+    /// The share of the time that each stage took; empty where it was not told what the steps used.
+    pub fn stages(&self) -> BTreeMap<Stage, f64> {
+        if self.stretch.is_empty() { BTreeMap::new() } else { self.usage.shares() }
+    }
+
+    /// The share of the computed tokens that is padding, where it was told.
+    pub fn padding(&self) -> Option<f64> {
+        self.usage.padding()
+    }
+
+    /// Operations a second of the last stretch of steps, and their share of what products reach alone on that
+    /// machine, where that was measured.
+    pub fn arithmetic(&self) -> Option<(f64, Option<f64>)> {
+        let rate = self.stretch.operations_per_second()?;
+        let alone = self.started.as_ref().and_then(|started| started.product_rate);
+        Some((rate, alone.map(|alone| rate / alone)))
     }
 
     /// Seconds until the last step and its evaluation are done, from the speed of the last

@@ -243,11 +243,24 @@ mod tests {
             labels: Vec::new(),
             rows: [3200, 0, 0],
             trainable_parameters: 1,
+            planned_memory: None,
+            product_rate: None,
         }));
         let step = |step| {
             let (epoch, loss, learning_rate) = (step as f64 / 100.0, 0.123_456_789, 1e-4);
             let (grad_norm, examples, tokens, seconds) = (0.987_654_321, 32, 640, 0.5);
-            Event::Step(Step { step, epoch, loss, learning_rate, grad_norm, examples, tokens, seconds })
+            let usage = None;
+            Event::Step(Step {
+                step,
+                epoch,
+                loss,
+                learning_rate,
+                grad_norm,
+                examples,
+                tokens,
+                seconds,
+                usage,
+            })
         };
         let events = std::iter::once(started).chain((1..=steps).map(step));
         let lines: Vec<String> = events.map(|event| serde_json::to_string(&event).unwrap() + "\n").collect();

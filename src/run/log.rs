@@ -5,6 +5,7 @@
 use super::dir::RunDir;
 use crate::error::{Error, Result};
 use crate::event::{Change, Event, Status, obeyed};
+use crate::machine::Gauges;
 use serde::Serialize;
 use std::fs::{File, OpenOptions};
 use std::io::{Seek, SeekFrom, Write};
@@ -12,6 +13,8 @@ use std::path::Path;
 
 /// Number of the log's format, in its first line.
 const FORMAT: u32 = 1;
+/// Seconds between two lines of what the machine is doing, which is told more often than that.
+const MACHINE_EVERY: f64 = 10.0;
 
 /// Appends to the log of one run. While it lives it holds a lock on `events.jsonl`, so that nobody else
 /// trains in the same folder and a list of runs can tell which are alive.
@@ -21,6 +24,27 @@ pub struct EventLog {
     events: File,
     text: File,
     is_empty: bool,
+    machine: MachineLines,
+}
+
+/// Which of the gauges that are told are written.
+#[derive(Debug, Default)]
+struct MachineLines {
+    /// When some were written last, in seconds since 1970.
+    written: f64,
+    /// The newest, while they are not.
+    left_out: Option<Gauges>,
+}
+
+impl MachineLines {
+    /// Whether these are to be written now.
+    fn is_due(&mut self, gauges: &Gauges) -> bool {
+        // A clock that was set back leaves nothing out for long.
+        let is_due = (gauges.time - self.written).abs() >= MACHINE_EVERY;
+        self.written = if is_due { gauges.time } else { self.written };
+        self.left_out = (!is_due).then(|| gauges.clone());
+        is_due
+    }
 }
 
 /// The first line of a log.
@@ -46,14 +70,33 @@ impl EventLog {
         let whole = text.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
         events.set_len(whole as u64).map_err(Error::writing(&path))?;
         events.seek(SeekFrom::End(0)).map_err(Error::writing(&path))?;
-        Ok(EventLog { dir: dir.clone(), events, text: open_append(&dir.log_file())?, is_empty: whole == 0 })
+        let text = open_append(&dir.log_file())?;
+        Ok(EventLog {
+            dir: dir.clone(),
+            events,
+            text,
+            is_empty: whole == 0,
+            machine: MachineLines::default(),
+        })
     }
 
-    /// Appends `event`, unless it is of the kind that is not logged.
+    /// Appends `event`, unless it is of the kind that is not logged. Of what the machine is doing one line in
+    /// some seconds is, and the last before the end.
     pub fn write(&mut self, event: &Event) -> Result<()> {
-        if matches!(event, Event::Progress(_)) {
-            return Ok(());
+        match event {
+            Event::Progress(_) => return Ok(()),
+            Event::Machine(gauges) if !self.machine.is_due(gauges) => return Ok(()),
+            Event::Ended { .. } => {
+                if let Some(last) = self.machine.left_out.take() {
+                    self.append(&Event::Machine(last))?;
+                }
+            }
+            _ => {}
         }
+        self.append(event)
+    }
+
+    fn append(&mut self, event: &Event) -> Result<()> {
         let path = self.dir.events_file();
         let line = if self.is_empty {
             serde_json::to_vec(&First { format: FORMAT, event })
@@ -119,7 +162,7 @@ pub(super) fn is_command(line: &[u8]) -> bool {
 /// The event as a sentence for people; none for single steps.
 fn sentence(event: &Event) -> Option<String> {
     Some(match event {
-        Event::Step(_) | Event::Progress(_) => return None,
+        Event::Step(_) | Event::Progress(_) | Event::Machine(_) => return None,
         Event::Started(s) => format!(
             "started {}: {} on {}, step {} of {}, {} trainable parameters, {}, {}",
             s.spec.experiment,
@@ -163,6 +206,7 @@ mod tests {
     use super::super::reader::replay;
     use super::*;
     use crate::event::Command;
+    use crate::machine::Meter;
 
     #[test]
     fn the_trail_is_what_was_changed_first_in_the_order_of_the_steps() {
@@ -184,6 +228,23 @@ mod tests {
             Change { step: 40, command: Command::Halve },
         ];
         assert_eq!(trail(&dir).unwrap(), expected);
+    }
+
+    #[test]
+    fn of_the_gauges_few_are_written_and_the_last() {
+        let home = tempfile::tempdir().unwrap();
+        let mut log = EventLog::open(&RunDir::at(home.path())).unwrap();
+        for second in 0..35 {
+            let mut gauges = Meter::new().expect("this system tells").read(1000.0 + f64::from(second));
+            gauges.gpus.clear();
+            log.write(&Event::Machine(gauges)).unwrap();
+        }
+        log.write(&Event::Ended { time: 1035.0, status: Status::Finished, error: None }).unwrap();
+        let time = |event| if let Event::Machine(gauges) = event { Some(gauges.time) } else { None };
+        let events = replay(home.path()).unwrap();
+        assert!(matches!(events.last(), Some(Event::Ended { .. })));
+        let times: Vec<f64> = events.into_iter().filter_map(time).collect();
+        assert_eq!(times, [1000.0, 1010.0, 1020.0, 1030.0, 1034.0]);
     }
 
     #[test]

@@ -3,6 +3,7 @@
 mod conduct;
 pub mod course;
 mod dir;
+pub mod gauges;
 pub mod history;
 mod index;
 pub mod insight;

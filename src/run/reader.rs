@@ -125,7 +125,8 @@ mod tests {
     fn line(step: u64) -> String {
         let (loss, learning_rate) = (1.0 / step as f64, 1e-4);
         let (epoch, grad_norm, seconds) = (step as f64 / 10.0, 0.5, 0.01);
-        let step = Step { step, epoch, loss, learning_rate, grad_norm, examples: 32, tokens: 640, seconds };
+        let (examples, tokens, usage) = (32, 640, None);
+        let step = Step { step, epoch, loss, learning_rate, grad_norm, examples, tokens, seconds, usage };
         serde_json::to_string(&Event::Step(step)).unwrap() + "\n"
     }
 

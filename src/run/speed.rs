@@ -68,6 +68,7 @@ mod tests {
             examples: 32,
             tokens: 640,
             seconds,
+            usage: None,
         };
         for _ in 0..5 {
             speed.add(&step(4.0), 1);

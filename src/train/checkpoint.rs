@@ -4,7 +4,7 @@
 use super::summary::Best;
 use crate::catalog::Metric;
 use crate::error::{Error, Result};
-use crate::event::{Change, Scores, SplitName};
+use crate::event::{Change, Scores, SplitName, Usage};
 use crate::files::write_folder_whole;
 use crate::nn::{Engine, EngineState, Part, Stored, read_arrays, write_stored};
 use serde::{Deserialize, Serialize};
@@ -54,6 +54,9 @@ pub(super) struct LoopState {
     /// What that number of steps is; told for those who list runs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub total_steps: Option<u64>,
+    /// What it has used.
+    #[serde(default)]
+    pub usage: Usage,
 }
 
 /// Folder of the checkpoint of `step` in the run directory `dir`, relative to it.

@@ -11,15 +11,19 @@ use crate::spec::RunSpec;
 const SHARE: f64 = 0.9;
 
 /// Plans with the longest batch that can be drawn from `train`. Without `max_tokens_per_batch` in the
-/// specification, a batch that would not fit is done in parts. Returns what to say of it.
+/// specification, a batch that would not fit is done in parts. Returns what to say of it, and the bytes in all.
 ///
 /// # Errors
 /// A model that does not fit the machine even one example at a time.
-pub(super) fn plan(spec: &RunSpec, engine: &mut dyn Engine, train: &[Encoded]) -> Result<Option<String>> {
+pub(super) fn plan(
+    spec: &RunSpec,
+    engine: &mut dyn Engine,
+    train: &[Encoded],
+) -> Result<Option<(String, u64)>> {
     let batch = longest(train, spec.per_device_train_batch_size * spec.gradient_accumulation_steps);
     let given = spec.max_tokens_per_batch;
     let Some(whole) = engine.memory(&batch, given.unwrap_or(usize::MAX)) else { return Ok(None) };
-    let Some(memory) = engine.room() else { return Ok(Some(told(&whole))) };
+    let Some(memory) = engine.room() else { return Ok(Some((told(&whole), whole.total()))) };
     let Some((max_tokens, fitting)) = fit(&batch, memory, |tokens| engine.memory(&batch, tokens)) else {
         return Err(Error::Device(format!(
             "this model needs {} for one example at a time, and there is {} in all; take a smaller model, \
@@ -29,16 +33,17 @@ pub(super) fn plan(spec: &RunSpec, engine: &mut dyn Engine, train: &[Encoded]) -
         )));
     };
     if given.is_some() || fitting == whole {
-        return Ok(Some(told(&whole)));
+        return Ok(Some((told(&whole), whole.total())));
     }
     engine.set_max_tokens(max_tokens);
-    Ok(Some(format!(
+    let note = format!(
         "{}; batches of more than {} tokens are done in parts, as the longest would need {} and {} is available",
         told(&fitting),
         count(max_tokens as u64),
         bytes(whole.total()),
         bytes(memory.available)
-    )))
+    );
+    Ok(Some((note, fitting.total())))
 }
 
 /// The largest number of tokens of a pass, halved as often as is needed, that fits what is available; one

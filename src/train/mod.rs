@@ -7,6 +7,7 @@ mod checkpoint;
 mod control;
 mod evaluate;
 mod judged;
+mod ledger;
 mod memory;
 mod plan;
 mod schedule;

@@ -11,6 +11,7 @@ use crate::nn::{self, Build, Built};
 use crate::rng::{Rng, Stream};
 use crate::spec::RunSpec;
 use std::collections::BTreeMap;
+use std::time::Instant;
 
 /// At most so many training rows are scored: enough for a standard error of half a point, and a
 /// large set is not gone through twice an epoch.
@@ -26,6 +27,12 @@ pub(super) struct Setup {
     pub train: Vec<Encoded>,
     /// Rows that are scored, by split; a split without labels is not there.
     pub scored: BTreeMap<SplitName, Vec<Encoded>>,
+    /// Seconds of turning rows into token ids.
+    pub tokenize_seconds: f64,
+    /// Bytes that the training takes at most, if the engine can tell.
+    pub planned_memory: Option<u64>,
+    /// Operations a second that matrix products reach alone on this machine, if that was measured.
+    pub product_rate: Option<f64>,
 }
 
 /// Fetches, reads, tokenises and builds. Says how far it is, and what a reader of the log should know.
@@ -42,18 +49,34 @@ pub(super) fn prepare(spec: &RunSpec, control: &Control, say: &mut dyn FnMut(Eve
         say(Event::note(note.clone()));
     }
     let labels = dataset.labels.clone();
+    let begun = Instant::now();
     let (train, scored) = encode(spec, dataset, &tokenizer, control, say)?;
+    let tokenize_seconds = begun.elapsed().as_secs_f64();
 
     let mut built = nn::build(&Build::of(spec, &folder, &labels))?;
     say(Event::note(built.report.summary()));
     for note in &built.notes {
         say(Event::note(note.clone()));
     }
-    if let Some(note) = memory::plan(spec, built.engine.as_mut(), &train)? {
+    let mut planned_memory = None;
+    if let Some((note, bytes)) = memory::plan(spec, built.engine.as_mut(), &train)? {
         say(Event::note(note));
+        planned_memory = Some(bytes);
     }
     check_vocabulary(&folder, &tokenizer, &built)?;
-    Ok(Setup { folder, tokenizer, built, labels, train, scored })
+    let is_cpu = built.device.starts_with("cpu");
+    let product_rate = is_cpu.then(|| nn::known_product_rate(&built.precision, spec.threads)).flatten();
+    Ok(Setup {
+        folder,
+        tokenizer,
+        built,
+        labels,
+        train,
+        scored,
+        tokenize_seconds,
+        planned_memory,
+        product_rate,
+    })
 }
 
 /// The rows that `spec` trains on and is scored by: the samples that it asks for are drawn from each split.

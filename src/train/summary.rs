@@ -1,8 +1,11 @@
 //! What a training comes to, as `summary.json` holds it.
 
+use super::Plan;
+use super::checkpoint::LoopState;
+use super::setup::Setup;
 use crate::catalog::Metric;
 use crate::error::Error;
-use crate::event::{Change, Scores, SplitName, Status};
+use crate::event::{Change, Scores, SplitName, Stage, Status};
 use crate::spec::RunSpec;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -40,6 +43,24 @@ pub struct Summary {
     pub examples_per_second: f64,
     /// Tokens trained on in each of these seconds.
     pub tokens_per_second: f64,
+    /// The share of the time that each stage took, scoring and saving included.
+    #[serde(default)]
+    pub stages: BTreeMap<Stage, f64>,
+    /// The share of the tokens computed in the steps that is padding.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub padding: Option<f64>,
+    /// 10⁹ multiplications and additions of the steps' products, as the model needs them, in a second of steps.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gflops: Option<f64>,
+    /// The same of products alone on this machine, where that was measured.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub product_gflops: Option<f64>,
+    /// Seconds from the start to the first step, but for scores before it.
+    #[serde(default)]
+    pub setup_seconds: f64,
+    /// Of these, seconds of turning rows into token ids.
+    #[serde(default)]
+    pub tokenize_seconds: f64,
     /// Scores before any training, by split.
     pub before: BTreeMap<SplitName, Scores>,
     /// The best validation score; absent when nothing was scored after a step.
@@ -62,6 +83,43 @@ pub struct Summary {
 }
 
 impl Summary {
+    /// The summary of a training of `spec` that ended at `state`.
+    pub(super) fn of(status: Status, spec: &RunSpec, setup: Setup, plan: &Plan, state: LoopState) -> Self {
+        let LoopState { step, best, before, mut latest, examples, tokens, changes, usage, .. } = state;
+        let LoopState { train_seconds, scoring_seconds, .. } = state;
+        let rate = |count: u64| if train_seconds > 0.0 { count as f64 / train_seconds } else { 0.0 };
+        Summary {
+            status,
+            experiment: spec.experiment.clone(),
+            task: spec.task.clone(),
+            model: spec.model.clone(),
+            model_commit: setup.folder.commit,
+            device: setup.built.device,
+            precision: setup.built.precision,
+            seed: spec.seed,
+            steps: step,
+            epochs: plan.epoch(step),
+            train_seconds,
+            scoring_seconds,
+            examples_per_second: rate(examples),
+            tokens_per_second: rate(tokens),
+            stages: usage.shares(),
+            padding: usage.padding(),
+            gflops: usage.operations_per_second().map(|rate| rate / 1e9),
+            product_gflops: setup.product_rate.map(|rate| rate / 1e9),
+            setup_seconds: 0.0,
+            tokenize_seconds: setup.tokenize_seconds,
+            before,
+            best,
+            train: latest.remove(&SplitName::Train),
+            validation: latest.remove(&SplitName::Validation),
+            test: latest.remove(&SplitName::Test),
+            trainable_parameters: setup.built.trainable_parameters,
+            changes,
+            error: None,
+        }
+    }
+
     /// The summary of a training of `spec` that could not go on because of `error`.
     pub fn failed(spec: &RunSpec, error: &Error) -> Self {
         Summary {
@@ -79,6 +137,12 @@ impl Summary {
             scoring_seconds: 0.0,
             examples_per_second: 0.0,
             tokens_per_second: 0.0,
+            stages: BTreeMap::new(),
+            padding: None,
+            gflops: None,
+            product_gflops: None,
+            setup_seconds: 0.0,
+            tokenize_seconds: 0.0,
             before: BTreeMap::new(),
             best: None,
             train: None,

@@ -4,16 +4,17 @@ use super::checkpoint::{self, LoopState};
 use super::control::Request;
 use super::evaluate::judge;
 use super::judged::{Evaluation, Keeper};
+use super::ledger::{Ledger, Pending};
 use super::setup::{Setup, prepare};
 use super::{Best, Control, Plan, Rates, Snapshot, Summary};
 use crate::batch::Batch;
 use crate::data::order::epoch_order;
 use crate::error::{Error, Result};
 use crate::event::{
-    Change, Command, Eval, Event, Progress, Saved, SplitName, Started, Status, Step, Unit, now,
+    Change, Command, Eval, Event, Progress, Saved, SplitName, Stage, Started, Status, Unit, now,
 };
 use crate::files::{recover_folder, write_folder_whole};
-use crate::nn::{self, Engine, Part, StepInput, StepReport, Stored, coverage};
+use crate::nn::{self, Built, Engine, Part, StepInput, StepReport, Stored, coverage};
 use crate::spec::RunSpec;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
@@ -37,26 +38,16 @@ pub struct Job<'a> {
 /// Whatever keeps it from going on; checkpoints written before stay whole. [`Error::Interrupted`] when it
 /// is told to stop before the first step.
 pub fn train(job: Job<'_>, control: &Control, say: &mut dyn FnMut(Event)) -> Result<Summary> {
+    let begun = Instant::now();
     recover_folder(&job.dir.join("best"))?;
     let setup = prepare(job.spec, control, say)?;
     let mut trainer = Trainer::new(job, setup, control, say)?;
+    trainer.check_gradients()?;
+    let setup_seconds = begun.elapsed().as_secs_f64();
     let status = trainer.run()?;
-    Ok(trainer.summary(status))
-}
-
-/// What the steps since the last `step` event came to.
-#[derive(Default)]
-struct Pending {
-    steps: u64,
-    /// Of these, the last that the engine has not told the loss of.
-    unread: u64,
-    /// Sum over the steps that it has told of.
-    loss: f64,
-    examples: u64,
-    tokens: u64,
-    seconds: f64,
-    learning_rate: f64,
-    grad_norm: f64,
+    trainer.settle();
+    let Trainer { setup, plan, state, .. } = trainer;
+    Ok(Summary { setup_seconds, ..Summary::of(status, job.spec, setup, &plan, state) })
 }
 
 struct Trainer<'a> {
@@ -69,6 +60,8 @@ struct Trainer<'a> {
     /// What is to be changed again.
     trail: &'a [Change],
     pending: Pending,
+    /// What steps use.
+    ledger: Ledger,
     /// Writes what evaluations say of each row.
     keeper: Keeper<'a>,
     /// The epoch whose order `order` is.
@@ -117,8 +110,11 @@ impl<'a> Trainer<'a> {
             labels: setup.labels.clone(),
             rows: [setup.train.len(), rows(SplitName::Validation), rows(SplitName::Test)],
             trainable_parameters: setup.built.trainable_parameters,
+            planned_memory: setup.planned_memory,
+            product_rate: setup.product_rate,
         })));
         Ok(Trainer {
+            ledger: Ledger::new(setup.built.engine.as_ref()),
             spec: job.spec,
             dir: job.dir,
             plan,
@@ -136,9 +132,6 @@ impl<'a> Trainer<'a> {
     }
 
     fn run(&mut self) -> Result<Status> {
-        if self.state.step < self.plan.total_steps {
-            self.check_gradients()?;
-        }
         let mut saved_at = Some(self.state.step);
         loop {
             let step = self.state.step;
@@ -169,6 +162,9 @@ impl<'a> Trainer<'a> {
     /// Sees that every tensor learns before anything is trained: an operation without a backward
     /// pass would leave weights behind it untouched, and nothing else would tell.
     fn check_gradients(&mut self) -> Result<()> {
+        if self.state.step >= self.plan.total_steps {
+            return Ok(());
+        }
         let batch = self.batch();
         let input = StepInput { batch: &batch, step: self.state.step, learning_rate: 0.0 };
         let coverage = coverage::check(self.setup.built.engine.as_mut(), input)?;
@@ -190,13 +186,17 @@ impl<'a> Trainer<'a> {
     }
 
     fn step(&mut self) -> Result<()> {
+        let begun = Instant::now();
         let batch = self.batch();
+        self.ledger.spend(Stage::Data, begun);
         let step = self.state.step;
         let learning_rate = self.rates.at(step);
         let begun = Instant::now();
         let input = StepInput { batch: &batch, step, learning_rate };
         let report = self.setup.built.engine.enqueue(input)?;
         self.count(begun.elapsed().as_secs_f64());
+        let Built { engine, config, .. } = &self.setup.built;
+        self.ledger.count(&batch, engine.as_ref(), config, self.setup.labels.len());
         let (examples, tokens) = (batch.len() as u64, batch.tokens() as u64);
         self.state.step += 1;
         self.state.examples += examples;
@@ -243,6 +243,12 @@ impl<'a> Trainer<'a> {
     fn count(&mut self, seconds: f64) {
         self.state.train_seconds += seconds;
         self.pending.seconds += seconds;
+        self.ledger.step(seconds);
+    }
+
+    /// Adds what steps used to what the whole training has.
+    fn settle(&mut self) {
+        self.ledger.settle(self.setup.built.engine.as_ref(), &mut self.state.usage);
     }
 
     /// Tells the steps since the last `step` event, if there were any.
@@ -252,16 +258,15 @@ impl<'a> Trainer<'a> {
         if pending.steps == 0 {
             return Ok(());
         }
-        (self.say)(Event::Step(Step {
-            step: self.state.step,
-            epoch: self.plan.epoch(self.state.step),
-            loss: pending.loss / pending.steps as f64,
-            learning_rate: pending.learning_rate,
-            grad_norm: pending.grad_norm,
-            examples: pending.examples,
-            tokens: pending.tokens,
-            seconds: pending.seconds,
-        }));
+        let mut usage = None;
+        if self.ledger.is_due() || self.plan.is_epoch_end(self.state.step) {
+            self.settle();
+            usage = Some(Box::new(self.ledger.tell()));
+        }
+        let begun = Instant::now();
+        let (step, epoch) = (self.state.step, self.plan.epoch(self.state.step));
+        (self.say)(Event::Step(pending.told(step, epoch, usage)));
+        self.ledger.spend(Stage::Logging, begun);
         Ok(())
     }
 
@@ -318,9 +323,12 @@ impl<'a> Trainer<'a> {
         };
         let (epoch, seconds) = (self.plan.epoch(step), begun.elapsed().as_secs_f64());
         self.state.scoring_seconds += seconds;
+        self.state.usage.spend(Stage::Evaluation, seconds);
         let scores = judged.scores(spec.task());
         if split == SplitName::Validation {
+            let begun = Instant::now();
             self.keeper.keep(&Evaluation { step, epoch, judged }, self.say);
+            self.state.usage.spend(Stage::Saving, begun.elapsed().as_secs_f64());
         }
         Ok(Some(Eval { step, epoch, split, scores, best: false, seconds }))
     }
@@ -369,6 +377,7 @@ impl<'a> Trainer<'a> {
 
     fn save(&mut self) -> Result<()> {
         self.read()?;
+        self.settle();
         let begun = Instant::now();
         let engine = self.setup.built.engine.as_ref();
         let total_steps = Some(self.plan.total_steps);
@@ -380,6 +389,7 @@ impl<'a> Trainer<'a> {
 
     fn say_saved(&mut self, path: PathBuf, bytes: u64, begun: Instant) {
         let seconds = begun.elapsed().as_secs_f64();
+        self.state.usage.spend(Stage::Saving, seconds);
         (self.say)(Event::Saved(Saved { step: self.state.step, path, bytes, seconds }));
     }
 
@@ -462,35 +472,5 @@ impl<'a> Trainer<'a> {
             (self.say)(Event::Eval(eval));
         }
         Ok(())
-    }
-
-    fn summary(self, status: Status) -> Summary {
-        let LoopState { step, best, before, mut latest, examples, tokens, changes, .. } = self.state;
-        let LoopState { train_seconds, scoring_seconds, .. } = self.state;
-        let rate = |count: u64| if train_seconds > 0.0 { count as f64 / train_seconds } else { 0.0 };
-        Summary {
-            status,
-            experiment: self.spec.experiment.clone(),
-            task: self.spec.task.clone(),
-            model: self.spec.model.clone(),
-            model_commit: self.setup.folder.commit.clone(),
-            device: self.setup.built.device,
-            precision: self.setup.built.precision,
-            seed: self.spec.seed,
-            steps: step,
-            epochs: self.plan.epoch(step),
-            train_seconds,
-            scoring_seconds,
-            examples_per_second: rate(examples),
-            tokens_per_second: rate(tokens),
-            before,
-            best,
-            train: latest.remove(&SplitName::Train),
-            validation: latest.remove(&SplitName::Validation),
-            test: latest.remove(&SplitName::Test),
-            trainable_parameters: self.setup.built.trainable_parameters,
-            changes,
-            error: None,
-        }
     }
 }

@@ -12,6 +12,7 @@ use super::screens::popup::Popup;
 use super::screens::run_view::RunView;
 use super::screens::runs::Runs;
 use super::theme::Theme;
+use super::widgets::line_chart::ChartView;
 use crate::run::RunStatus;
 use crate::spec::{RunSpec, Value};
 use std::path::PathBuf;
@@ -31,6 +32,8 @@ pub enum Tab {
     Insight,
     /// The data of one experiment before anything is trained on it.
     Data,
+    /// What the machine does while one run is trained.
+    Machine,
 }
 
 impl Tab {
@@ -46,6 +49,7 @@ impl Tab {
             Tab::Compare => "Compare",
             Tab::Insight => "Insight",
             Tab::Data => "Data",
+            Tab::Machine => "Machine",
         }
     }
 }
@@ -100,6 +104,8 @@ pub struct App {
     pub insight: InsightView,
     /// The data of one experiment.
     pub data: DataView,
+    /// How the curves of the machine are looked at.
+    pub gauges: ChartView,
     /// A box over everything that takes the keys.
     pub popup: Option<Popup>,
     /// Whether to quit as soon as the run is over.
@@ -127,6 +133,7 @@ impl App {
             compare: Compare::default(),
             insight: InsightView::default(),
             data: DataView::default(),
+            gauges: ChartView::default(),
             popup: None,
             leaving: false,
         }
@@ -156,7 +163,7 @@ impl App {
     /// The runs in front that somebody else may be training: their logs may grow.
     pub fn watched(&self) -> Vec<PathBuf> {
         match self.tab {
-            Tab::Live => {
+            Tab::Live | Tab::Machine => {
                 let viewed = self.viewed.iter().filter(|run| !run.history().is_over());
                 viewed.map(|run| run.dir.clone()).collect()
             }

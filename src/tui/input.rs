@@ -34,6 +34,7 @@ pub fn places_behind_popup(app: &App) -> &'static [Place] {
         (Tab::Infer, _) => &[Place::Infer],
         (Tab::Insight, _) => &[Place::Insight],
         (Tab::Data, _) => &[Place::Data],
+        (Tab::Machine, _) => &[Place::Machine],
         (Tab::Compare, _) if app.compare.is_filtering => &[Place::Filter],
         (Tab::Compare, _) => &[Place::Compare, Place::Chart],
     }

@@ -6,7 +6,7 @@ use super::keymap::Place;
 use super::msg::{Action, Effect, Msg};
 use super::screens::popup::{self, Popup};
 use super::screens::run_view::RunView;
-use super::screens::{compare, data, form, infer, insight, live, queue, runs};
+use super::screens::{compare, data, form, infer, insight, live, machine, queue, runs};
 use super::widgets::text_field::Edit;
 use crate::event::{Event, Status};
 use crate::run::Said;
@@ -107,6 +107,7 @@ fn act(app: &mut App, action: Action) -> Vec<Effect> {
             Tab::Compare => compare::act(app, action),
             Tab::Insight => insight::act(app, action),
             Tab::Data => data::act(app, action),
+            Tab::Machine => machine::act(app, action),
         },
     }
 }

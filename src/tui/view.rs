@@ -3,7 +3,7 @@
 use super::app::{App, Tab};
 use super::input::places;
 use super::keymap::{Binding, Place};
-use super::screens::{compare, data, infer, insight, live, popup, queue, runs};
+use super::screens::{compare, data, infer, insight, live, machine, popup, queue, runs};
 use super::theme::Role;
 use super::widgets::{put, put_right};
 use ratatui::Frame;
@@ -50,6 +50,10 @@ pub fn draw_on(app: &App, area: Rect, buffer: &mut Buffer) -> Option<Position> {
         }
         (Tab::Data, false) => {
             data::draw(app, body, buffer);
+            None
+        }
+        (Tab::Machine, _) => {
+            machine::draw(app, body, buffer);
             None
         }
         (Tab::Runs, true) => runs::draw_tiny(app, body, buffer),

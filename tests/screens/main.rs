@@ -6,6 +6,7 @@
 mod data;
 mod insight;
 mod keys;
+mod machine;
 mod queue;
 mod stage;
 mod steer;

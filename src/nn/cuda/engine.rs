@@ -488,4 +488,9 @@ impl<D: Device> Engine for CudaEngine<D> {
     fn set_max_tokens(&mut self, max_tokens: usize) {
         self.limits.tokens = max_tokens;
     }
+
+    fn computed_tokens(&self, batch: &Batch) -> usize {
+        let parts = batch.parts(self.limits.examples, self.limits.tokens);
+        parts.iter().map(|part| Bucket::of(part).tokens).sum()
+    }
 }

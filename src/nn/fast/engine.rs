@@ -17,8 +17,8 @@ use crate::nn::check::{check_batch, check_labels, check_mix, check_weights};
 use crate::nn::config::ModelConfig;
 use crate::nn::dropout::Dropout;
 use crate::nn::engine::{
-    Array, Cost, Costs, Engine, EngineState, MemoryPlan, Mix, Optimizer, Part, Slopes, StepInput, StepReport,
-    Weights,
+    Array, Cost, Costs, Engine, EngineState, Kinds, MemoryPlan, Mix, Optimizer, Part, Passes, Slopes,
+    StepInput, StepReport, Weights,
 };
 use crate::nn::names::Slot;
 use crate::nn::{Limits, Settings};
@@ -44,9 +44,10 @@ pub(crate) struct FastEngine {
     words: WordGradient,
     shards: Vec<Shard>,
     updates: u64,
-    /// What is done after the shards, for their words and for all weights.
+    /// What is done after the shards for their words.
     scattering: Spent,
-    optimizing: Spent,
+    /// What steps took.
+    passes: Passes,
 }
 
 impl FastEngine {
@@ -87,7 +88,7 @@ impl FastEngine {
             shards: (0..threads.min(MOST_SHARDS)).map(|_| Shard::new(format)).collect(),
             updates: 0,
             scattering: Spent::default(),
-            optimizing: Spent::default(),
+            passes: Passes::default(),
             layout,
         };
         engine.set_weights(weights)?;
@@ -133,8 +134,11 @@ impl FastEngine {
             pool,
             limits,
             scattering,
+            passes,
             ..
         } = self;
+        let begun = Instant::now();
+        let mut forward = 0.0;
         let model = Model { cpu: *cpu, config, layout, weights };
         let dropout = Some(Dropout::new(self.seed, input.step));
         let from = From::Loss(Target {
@@ -149,12 +153,17 @@ impl FastEngine {
             let shares = part.shares(shards.len());
             let threads = threads_each(pool.current_num_threads(), shares.len());
             let shards = &mut shards[..shares.len()];
-            pool.install(|| {
-                shards.par_iter_mut().zip(&shares).for_each(|(shard, share)| {
+            forward += pool.install(|| {
+                let ways = shards.par_iter_mut().zip(&shares).map(|(shard, share)| {
+                    let begun = Instant::now();
                     shard.set_threads(threads);
                     shard.forward(model, share, dropout, true);
+                    let forward = begun.elapsed().as_secs_f64();
                     shard.head_backward(model, share, dropout, from);
+                    forward
                 });
+                // Shards work beside each other, so the clock shows their mean.
+                let forward = ways.sum::<f64>() / shares.len() as f64;
                 for number in (0..config.layers).rev() {
                     shards.par_iter_mut().for_each(|shard| shard.layer_backward(model, number, dropout));
                     gradients.add_layer(layout, number, shards);
@@ -165,10 +174,13 @@ impl FastEngine {
                 let begun = Instant::now();
                 words.add(&shares, shards);
                 scattering.since(begun);
+                forward
             });
             gradients.go_on();
         }
         pool.install(|| gradients.finish(*cpu, layout, shards));
+        passes.forward += forward;
+        passes.backward += begun.elapsed().as_secs_f64() - forward;
         shards.iter().map(|shard| shard.loss).sum()
     }
 
@@ -245,18 +257,19 @@ impl Engine for FastEngine {
         let loss = self.learn(input);
         let begun = Instant::now();
         let grad_norm = self.update(input.learning_rate);
-        self.optimizing.since(begun);
+        self.passes.optimizer += begun.elapsed().as_secs_f64();
         Ok(StepReport { loss, grad_norm })
     }
 
     fn gradients(&mut self, input: StepInput<'_>) -> Result<(f64, Weights)> {
         check_batch(&self.config, input.batch)?;
         check_labels(self.classes(), input.batch)?;
-        let seen = self.words.is_seen.clone();
+        let (seen, passes) = (self.words.is_seen.clone(), self.passes);
         let loss = self.learn(input);
         let mut sum = self.gradients.arena.clone();
         sum.extend(self.words.take());
         self.words.is_seen = seen;
+        self.passes = passes;
         Ok((loss, self.copy(&sum)))
     }
 
@@ -363,11 +376,10 @@ impl Engine for FastEngine {
                 operations: sum.operations + spent.operations,
             })
         };
-        let only = |spent: Spent| Cost { seconds: spent.seconds, operations: 0.0 };
         let (attention, shard_products) = (mean(|s| s.work.attention.spent), mean(|s| s.work.products.spent));
         let (embedding, layers) = (mean(|s| s.parts.embedding), mean(|s| s.parts.layers));
         let joint = self.gradients.products.spent;
-        Some(Costs {
+        let kinds = Kinds {
             embedding: Cost { seconds: embedding.seconds + self.scattering.seconds, ..embedding },
             attention,
             products: Cost {
@@ -379,8 +391,9 @@ impl Engine for FastEngine {
                 operations: 0.0,
             },
             head: mean(|s| s.parts.head),
-            optimizer: only(self.optimizing),
-        })
+            optimizer: Cost { seconds: self.passes.optimizer, operations: 0.0 },
+        };
+        Some(Costs { passes: self.passes, kinds: Some(kinds) })
     }
 }
 

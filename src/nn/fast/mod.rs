@@ -38,7 +38,7 @@ use kernels::product::Multiplier;
 const MOST_SHARDS: usize = 4;
 
 /// Threads of an engine: all cores unless told otherwise.
-fn threads(told: Option<usize>) -> usize {
+pub(crate) fn threads(told: Option<usize>) -> usize {
     told.unwrap_or_else(rayon::current_num_threads).max(1)
 }
 

@@ -9,7 +9,7 @@ use crate::nn::check::{check_batch, check_labels, check_mix, check_weights};
 use crate::nn::config::ModelConfig;
 use crate::nn::dropout::Dropout;
 use crate::nn::engine::{
-    Array, Engine, EngineState, Mix, Optimizer, Part, Slopes, StepInput, StepReport, Weights,
+    Array, Costs, Engine, EngineState, Mix, Optimizer, Part, Passes, Slopes, StepInput, StepReport, Weights,
 };
 use crate::nn::names::Slot;
 use crate::nn::stored::first_line;
@@ -18,6 +18,7 @@ use crate::spec::Precision;
 use candle_core::{DType, Device, Tensor, Var};
 use rayon::ThreadPool;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
 
 /// Candle's autograd over composed operations, on any of its devices.
 pub(crate) struct PlainEngine {
@@ -36,6 +37,8 @@ pub(crate) struct PlainEngine {
     frozen: Encoder,
     updates: u64,
     untold: Untold,
+    /// What steps took, as the host saw it.
+    passes: Passes,
 }
 
 /// What steps have come to that nobody was told of, where it was computed.
@@ -93,6 +96,7 @@ impl PlainEngine {
             frozen,
             updates: 0,
             untold: Untold::default(),
+            passes: Passes::default(),
         })
     }
 
@@ -112,14 +116,21 @@ impl PlainEngine {
     }
 
     /// Mean loss, a scalar, and, in the order of the parameters, its gradients. Parts of the batch are
-    /// summed in order. The host waits for nothing.
-    fn backward(&self, input: StepInput<'_>) -> candle_core::Result<(Tensor, Vec<Option<Tensor>>)> {
+    /// summed in order. The host waits for nothing, and adds what it took to `passes`.
+    fn backward(
+        &self,
+        input: StepInput<'_>,
+        passes: &mut Passes,
+    ) -> candle_core::Result<(Tensor, Vec<Option<Tensor>>)> {
         let dropout = Dropout::new(self.seed, input.step);
         let share = 1.0 / input.batch.len() as f64;
         let mut total = Tensor::zeros((), adamw::scalar_dtype(&self.device), &self.device)?;
         let mut sums: Vec<Option<Tensor>> = vec![None; self.parameters.len()];
         for part in input.batch.parts(self.limits.examples, self.limits.tokens) {
+            let begun = Instant::now();
             let logits = self.learning.logits(&part, Some(dropout))?;
+            passes.forward += begun.elapsed().as_secs_f64();
+            let begun = Instant::now();
             let loss = (cross_entropy(&logits, &part.labels, self.optimizer.label_smoothing)? * share)?;
             total = (&total + loss.detach().to_dtype(total.dtype())?)?;
             let mut gradients = loss.backward()?;
@@ -130,16 +141,21 @@ impl PlainEngine {
                     (sum, gradient) => sum.or(gradient),
                 };
             }
+            passes.backward += begun.elapsed().as_secs_f64();
         }
         Ok((total, sums))
     }
 
     fn step_here(&mut self, input: StepInput<'_>) -> candle_core::Result<()> {
-        let (loss, gradients) = self.backward(input)?;
+        let mut passes = self.passes;
+        let (loss, gradients) = self.backward(input, &mut passes)?;
+        let begun = Instant::now();
         let norm = adamw::norm(&gradients, &self.device)?;
         let scale = Scale::clipping(&norm, self.optimizer.max_grad_norm)?;
         let update = (self.updates + 1, input.learning_rate, scale);
         adamw::update(&self.parameters, &gradients, self.optimizer, update)?;
+        passes.optimizer += begun.elapsed().as_secs_f64();
+        self.passes = passes;
         self.updates += 1;
         let losses = match self.untold.sums.take() {
             Some((losses, _)) => (losses + loss)?,
@@ -281,7 +297,7 @@ impl Engine for PlainEngine {
         check_batch(&self.config, input.batch)?;
         check_labels(self.labels, input.batch)?;
         let gather = || {
-            let (loss, gradients) = self.backward(input)?;
+            let (loss, gradients) = self.backward(input, &mut Passes::default())?;
             let named = self.parameters.iter().zip(gradients);
             let array = |(parameter, gradient): (&Parameter, Option<Tensor>)| {
                 gradient.map(|gradient| Ok((parameter.name.clone(), to_array(&gradient)?)))
@@ -327,6 +343,16 @@ impl Engine for PlainEngine {
 
     fn set_max_tokens(&mut self, max_tokens: usize) {
         self.limits.tokens = max_tokens;
+    }
+
+    fn costs(&self) -> Option<Costs> {
+        self.device.is_cpu().then_some(Costs { passes: self.passes, kinds: None })
+    }
+
+    /// Attention is over a rectangle of each part, all else over the real tokens.
+    fn computed_tokens(&self, batch: &Batch) -> usize {
+        let parts = batch.parts(self.limits.examples, self.limits.tokens);
+        parts.iter().map(|part| part.len() * part.longest()).sum()
     }
 
     fn restore(&mut self, state: &EngineState) -> Result<()> {

@@ -33,6 +33,8 @@ pub enum Place {
     Insight,
     /// The rows that an experiment would be trained on.
     Data,
+    /// What the machine does.
+    Machine,
     /// The table of runs to compare.
     Compare,
     /// A chart that one can look closer at.
@@ -47,7 +49,7 @@ pub enum Place {
 
 impl Place {
     /// Every place, in the order of the help.
-    pub const ALL: [Place; 14] = [
+    pub const ALL: [Place; 15] = [
         Place::Runs,
         Place::Filter,
         Place::Form,
@@ -56,6 +58,7 @@ impl Place {
         Place::Infer,
         Place::Insight,
         Place::Data,
+        Place::Machine,
         Place::Compare,
         Place::Chart,
         Place::Message,
@@ -76,6 +79,7 @@ impl Place {
             Place::Infer => "Infer",
             Place::Insight => "Insight",
             Place::Data => "Data",
+            Place::Machine => "Machine",
             Place::Compare => "Compare",
             Place::Chart => "Chart",
             Place::Message => "Message",

@@ -2,7 +2,7 @@
 
 use super::queue::{self, Left};
 use super::runs::{Line, status_role};
-use super::{panes, scores};
+use super::{machine, panes, scores};
 use crate::catalog::{Metric, known_model, published, task};
 use crate::format;
 use crate::run::RunRow;
@@ -216,6 +216,10 @@ fn draw_run(app: &App, run: &RunRow, area: Rect, buffer: &mut Buffer) {
     let Some(history) = histories.iter().rev().find(|history| history.started.is_some()) else { return };
     if *dir != run.dir || y + 2 >= area.bottom() {
         return;
+    }
+    let stages = machine::stages_in_words(history, theme);
+    if !stages.is_empty() {
+        y = setting(buffer, area, y, "time", &stages, theme);
     }
     if histories.len() > 1 {
         let rest = Rect { y: y + 1, height: area.bottom() - y - 1, ..area };

@@ -3,7 +3,7 @@
 use super::panes::{draw_log, draw_loss_pane, draw_score_pane, draw_scores, draw_step};
 use super::popup::{Popup, Reply};
 use super::run_view::RunView;
-use super::{infer, insight, steer};
+use super::{infer, insight, machine, steer};
 use crate::event::{Command, Progress, SplitName, Status, Unit};
 use crate::format;
 use crate::run::history::{History, Phase};
@@ -140,10 +140,13 @@ pub fn draw(app: &App, area: Rect, buffer: &mut Buffer) {
     let low = match body.height {
         0..=15 => 5,
         16..=24 => 8,
-        25..=40 => 9,
+        25..=40 => 11,
         height => height / 4,
     };
-    let [charts, panes] = Layout::vertical([Constraint::Fill(1), Constraint::Length(low)]).areas(body);
+    let strip = machine::strip_height(run, body);
+    let heights = [Constraint::Fill(1), Constraint::Length(strip), Constraint::Length(low)];
+    let [charts, gauges, panes] = Layout::vertical(heights).areas(body);
+    machine::draw_strip(app, history, gauges, buffer);
     if area.width >= WIDE {
         let [left, right] = Layout::horizontal([Constraint::Fill(1), Constraint::Fill(1)]).areas(charts);
         draw_loss_pane(app, history, left, buffer);
@@ -170,7 +173,8 @@ fn draw_chart(app: &App, history: &History, area: Rect, buffer: &mut Buffer) {
     }
 }
 
-fn draw_nothing(app: &App, area: Rect, buffer: &mut Buffer) {
+/// Says that there is no run to look at.
+pub(super) fn draw_nothing(app: &App, area: Rect, buffer: &mut Buffer) {
     let open = app.key(Place::Runs, Action::Enter);
     let lines = [
         "No run to watch.",
@@ -234,7 +238,8 @@ pub fn seconds_left(app: &App, run: &RunView) -> Option<f64> {
     Some(left + (app.now - begun + left) * seeds as f64)
 }
 
-fn draw_head(app: &App, run: &RunView, area: Rect, buffer: &mut Buffer) {
+/// Draws what is trained, its state and how far it is, in two lines.
+pub(super) fn draw_head(app: &App, run: &RunView, area: Rect, buffer: &mut Buffer) {
     let theme = app.theme;
     let history = run.history();
     let (word, role) = state(app, run);
@@ -299,6 +304,10 @@ fn draw_progress(app: &App, run: &RunView, area: Rect, buffer: &mut Buffer) {
                 after.extend(
                     history.tokens_per_second().map(|rate| format!("{:>5} tok/s", format::short(rate))),
                 );
+            }
+            if area.width >= 110 {
+                let padding = history.padding();
+                after.extend(padding.map(|padding| format!("padding {:>2.0} %", 100.0 * padding)));
             }
             let after = after.join("  ");
             (before, history.fraction(), after)

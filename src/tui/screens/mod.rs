@@ -8,6 +8,7 @@ pub mod help;
 pub mod infer;
 pub mod insight;
 pub mod live;
+pub mod machine;
 mod panes;
 pub mod popup;
 pub mod queue;

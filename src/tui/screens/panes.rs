@@ -2,7 +2,7 @@
 
 use super::live::WIDE;
 use super::run_view::RunView;
-use super::scores;
+use super::{machine, scores};
 use crate::catalog::{Metric, published};
 use crate::event::{Eval, SplitName};
 use crate::format;
@@ -72,6 +72,7 @@ pub(super) fn draw_loss(app: &App, history: &History, view: ChartView, area: Rec
         steps: history.total_steps(),
         percent: false,
         references: &[],
+        span: None,
         empty: "the loss of the first step comes here",
         theme: app.theme,
     };
@@ -121,6 +122,7 @@ pub(super) fn draw_score_pane(app: &App, history: &History, area: Rect, buffer: 
         steps: history.total_steps(),
         percent: metric != Metric::Loss,
         references: &references(history, metric),
+        span: None,
         empty: "the first score comes here",
         theme: app.theme,
     };
@@ -161,6 +163,7 @@ pub(super) fn draw_step(app: &App, history: &History, area: Rect, buffer: &mut B
         sparked(&history.grad_norm),
     ));
     let rate = |rate: Option<f64>| rate.map_or_else(dash, format::short);
+    let stages = rows.len();
     if app.size.0 < WIDE {
         // There is no room for the table of scores, and the speeds stand above.
         let metric = history.metric();
@@ -185,8 +188,17 @@ pub(super) fn draw_step(app: &App, history: &History, area: Rect, buffer: &mut B
         }
         rows.push(("precision", started.precision.clone(), None));
     }
-    for (row, (name, value, spark)) in rows.into_iter().enumerate().take(inner.height as usize) {
-        let y = inner.y + row as u16;
+    // Where the time goes comes after what has a line of little bars, if there is room for all of these.
+    let gap = if app.size.0 < WIDE {
+        0
+    } else {
+        machine::draw_short_stages(app, history, inner, stages as u16, buffer)
+    };
+    for (row, (name, value, spark)) in rows.into_iter().enumerate() {
+        let y = inner.y + row as u16 + if row < stages { 0 } else { gap };
+        if y >= inner.bottom() {
+            break;
+        }
         put(buffer, inner.x, y, inner.width, name, theme.style(Role::Muted));
         let x = inner.x + 11;
         let rest = inner.right().saturating_sub(x);

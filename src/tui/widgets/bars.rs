@@ -21,17 +21,53 @@ pub fn bar(buffer: &mut Buffer, area: Rect, fraction: f64, role: Role, theme: Th
     put(buffer, x, area.y, area.right().saturating_sub(x), &empty, theme.style(Role::Empty));
 }
 
+/// Signs of the parts of a stacked bar, so that they differ without colour too.
+const FILLS: [(&str, &str); 8] =
+    [("╌", "~"), ("█", "#"), ("▓", "="), ("▒", "-"), ("╳", "x"), ("┄", ":"), ("░", "."), ("▚", "%")];
+
+/// The sign that part `number` of a stacked bar is filled with.
+pub fn fill(number: usize, theme: Theme) -> &'static str {
+    let (fancy, plain) = FILLS[number % FILLS.len()];
+    theme.sign(fancy, plain)
+}
+
+/// Draws parts of a whole beside each other in the first line of `area`: each with its number, which chooses its
+/// sign, its share (0..=1) and its role. Parts of a cell fall to where the next one begins.
+pub fn stacked(buffer: &mut Buffer, area: Rect, parts: &[(usize, f64, Role)], theme: Theme) {
+    let width = f64::from(area.width);
+    let mut done = 0.0;
+    for (number, share, role) in parts {
+        let from = (width * done).round() as u16;
+        done = (done + share.max(0.0)).min(1.0);
+        let cells = ((width * done).round() as u16).saturating_sub(from);
+        let text = fill(*number, theme).repeat(usize::from(cells));
+        put(buffer, area.x + from, area.y, cells, &text, theme.style(*role));
+    }
+}
+
 /// The last `width` of `values` as little bars between their lowest and highest; a space where one
 /// is not a finite number.
 pub fn spark(values: impl Iterator<Item = f64>, width: usize, theme: Theme) -> String {
     let values: Vec<f64> = values.collect();
     let values = &values[values.len().saturating_sub(width)..];
     let finite = values.iter().copied().filter(|value| value.is_finite());
-    let (min, max) = finite.fold((f64::INFINITY, f64::NEG_INFINITY), |(a, b), v| (a.min(v), b.max(v)));
+    let ends = finite.fold((f64::INFINITY, f64::NEG_INFINITY), |(a, b), v| (a.min(v), b.max(v)));
+    spark_between(ends, values.iter().copied(), width, theme)
+}
+
+/// The last `width` of `values` as little bars between two ends; a space where one is not a finite number.
+pub fn spark_between(
+    (min, max): (f64, f64),
+    values: impl Iterator<Item = f64>,
+    width: usize,
+    theme: Theme,
+) -> String {
+    let values: Vec<f64> = values.collect();
+    let values = &values[values.len().saturating_sub(width)..];
     let heights = if theme.ascii { PLAIN_HEIGHTS } else { HEIGHTS };
     let sign = |value: &f64| match value {
         value if !value.is_finite() => ' ',
-        value if max > min => heights[((value - min) / (max - min) * 7.0).round() as usize],
+        value if max > min => heights[((value - min) / (max - min) * 7.0).round().clamp(0.0, 7.0) as usize],
         _ => heights[3],
     };
     let drawn: String = values.iter().map(sign).collect();
@@ -61,8 +97,24 @@ mod tests {
     }
 
     #[test]
+    fn parts_of_a_whole_fill_the_bar() {
+        let area = Rect::new(0, 0, 10, 1);
+        let drawn = |parts: &[(usize, f64, Role)], theme| {
+            let mut buffer = Buffer::empty(area);
+            stacked(&mut buffer, area, parts, theme);
+            (0..10).map(|x| buffer[(x, 0)].symbol().to_string()).collect::<String>()
+        };
+        let parts = [(1, 0.38, Role::Bar), (2, 0.5, Role::Bar), (3, 0.001, Role::Bar), (6, 0.119, Role::Bar)];
+        assert_eq!(drawn(&parts, FANCY), "████▓▓▓▓▓░");
+        assert_eq!(drawn(&parts, PLAIN), "####=====.");
+        assert_eq!(drawn(&[(10, 7.0, Role::Bar)], FANCY), "▓▓▓▓▓▓▓▓▓▓");
+        assert_eq!(drawn(&[], FANCY), "          ");
+    }
+
+    #[test]
     fn sparks_span_lowest_to_highest() {
         assert_eq!(spark([9.0, 0.0, 1.0, 2.0, f64::NAN].into_iter(), 4, FANCY), "▁▅█ ");
+        assert_eq!(spark_between((0.0, 1.0), [0.0, 0.97, 2.0].into_iter(), 4, FANCY), " ▁██");
         assert_eq!(spark([3.0, 3.0].into_iter(), 4, FANCY), "  ▄▄");
         assert_eq!(spark(std::iter::empty(), 3, FANCY), "   ");
     }

@@ -1,9 +1,9 @@
-//! The memory plan against the buffers.
+//! What the engine tells of itself against what it does: memory, arithmetic, time.
 
 use super::*;
 use crate::batch::Encoded;
 use crate::nn::load::fresh;
-use crate::nn::table;
+use crate::nn::{step_operations, table};
 
 const CONFIG: &[u8] = br#"{"model_type": "bert", "vocab_size": 50, "hidden_size": 24, "num_hidden_layers": 3,
     "num_attention_heads": 2, "intermediate_size": 40, "max_position_embeddings": 40, "type_vocab_size": 2}"#;
@@ -56,4 +56,33 @@ fn a_batch_in_parts_takes_less_and_learns_the_same() {
             assert!((a - b).abs() < 1e-5 * largest, "{name}: {a}, {b}");
         }
     }
+}
+
+#[test]
+fn a_step_has_the_operations_of_the_formula() {
+    let batch = batch(12);
+    let mut engine = engine(60);
+    let before = engine.costs().expect("costs");
+    engine.step(StepInput { batch: &batch, step: 0, learning_rate: 1e-3 }).expect("a step");
+    let kinds = engine.costs().expect("costs").since(&before).kinds.expect("kinds");
+    // Those of the head are so few that they are not counted.
+    let head = 6.0 * 12.0 * 24.0 * (24.0 + 2.0);
+    let counted = kinds.products.operations + kinds.attention.operations + head;
+    assert_eq!(counted, step_operations(&engine.config, 2, &batch));
+}
+
+#[test]
+fn only_steps_count_as_passes() {
+    let batch = batch(12);
+    let mut engine = engine(usize::MAX);
+    let input = StepInput { batch: &batch, step: 0, learning_rate: 1e-3 };
+    engine.gradients(input).expect("gradients");
+    engine.logits(&batch).expect("logits");
+    assert_eq!(engine.costs().expect("costs").passes, Passes::default());
+    let begun = Instant::now();
+    engine.step(input).expect("a step");
+    let whole = begun.elapsed().as_secs_f64();
+    let Passes { forward, backward, optimizer } = engine.costs().expect("costs").passes;
+    assert!(forward > 0.0 && backward > 0.0 && optimizer > 0.0);
+    assert!(forward + backward + optimizer <= whole);
 }

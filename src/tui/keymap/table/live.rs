@@ -2,6 +2,7 @@
 
 use super::{DOWN, ESC, LAST, Row, TAB, UP, bind, char, key};
 use crate::event::Command;
+use crate::tui::app::Tab;
 use crate::tui::keymap::when::{
     has_one_chart, has_panes, has_run, has_seeds, is_full, is_going, is_paused, is_training, is_viewing,
 };
@@ -68,4 +69,12 @@ pub(super) static LIVE: &[Row] = &[
     bind("down", DOWN, Action::Down, "", "later lines of the log"),
     bind("last", LAST, Action::Last, "", "the newest lines of the log"),
     bind("back", ESC, Action::Back, "back", "back to the runs").when(is_viewing),
+    bind(
+        "machine",
+        &[char('m')],
+        Action::Go(Tab::Machine),
+        "machine",
+        "where the time goes, and what processor, memory and GPUs do",
+    )
+    .when(has_run),
 ];

@@ -11,6 +11,7 @@ mod form;
 mod infer;
 mod insight;
 mod live;
+mod machine;
 mod popups;
 mod runs;
 
@@ -51,6 +52,7 @@ pub(super) fn rows(place: Place) -> &'static [Row] {
         Place::Infer => infer::INFER,
         Place::Insight => insight::INSIGHT,
         Place::Data => data::DATA,
+        Place::Machine => machine::MACHINE,
         Place::Compare => compare::COMPARE,
         Place::Chart => chart::CHART,
         Place::Message => popups::MESSAGE,

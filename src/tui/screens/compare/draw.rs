@@ -211,6 +211,7 @@ fn draw_chart(app: &App, area: Rect, buffer: &mut Buffer) {
         steps: 0,
         percent: is_share,
         references: &[],
+        span: None,
         empty: match (compare.marks.is_empty(), waiting) {
             (true, _) => &mark,
             (false, true) => "reading",

@@ -70,6 +70,8 @@ pub struct LineChart<'a> {
     pub percent: bool,
     /// Values to compare with.
     pub references: &'a [Reference<'a>],
+    /// Values that the chart spans at least, if any.
+    pub span: Option<(f64, f64)>,
     /// What to say while there is no point.
     pub empty: &'a str,
     /// Styles and signs.
@@ -316,6 +318,7 @@ mod tests {
                 examples: 32,
                 tokens: 640,
                 seconds: 0.5,
+                usage: None,
             });
         }
         course
@@ -323,7 +326,7 @@ mod tests {
 
     fn chart<'a>(curves: &'a [Curve<'a>], steps: u64, theme: Theme) -> LineChart<'a> {
         let view = ChartView::default();
-        LineChart { curves, view, steps, percent: false, references: &[], empty: "-", theme }
+        LineChart { curves, view, steps, percent: false, references: &[], span: None, empty: "-", theme }
     }
 
     fn curve<'a>(name: &'a str, look: Look, series: &'a Series, course: &'a Course) -> Curve<'a> {

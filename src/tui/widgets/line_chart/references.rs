@@ -79,6 +79,7 @@ mod tests {
             steps: 30,
             percent: true,
             references: &references,
+            span: None,
             empty: "",
             theme,
         };

@@ -83,6 +83,7 @@ impl LineChart<'_> {
         let is_spike = !is_log && highs.len() >= 50 && usual > 0.0 && highest > 3.0 * usual;
         let high = if is_spike { 1.3 * usual } else { highest };
         let references = self.references.iter().map(|reference| reference.value);
+        let references = references.chain(self.span.into_iter().flat_map(|(from, to)| [from, to]));
         let shown = references.filter(|value| value.is_finite() && (!is_log || *value > 0.0));
         Some(shown.fold((low, high), |(low, high), value| (low.min(value), high.max(value))))
     }

@@ -1,5 +1,11 @@
 //! What the machine has, and what this process takes of it.
 
+mod gauges;
+mod gpu;
+
+pub use gauges::{Gauges, Meter};
+pub use gpu::Gpu;
+
 use sysinfo::{CpuRefreshKind, MemoryRefreshKind, RefreshKind, System};
 
 /// Memory of the machine, in bytes.

@@ -1,0 +1,210 @@
+//! What of a training is not the engine's work: data, logs, checkpoints, scoring, setting out, and measuring
+//! all that.
+//!
+//! ```sh
+//! GLUE_TUI_MINILM=MINILM cargo bench --bench pipeline            # about a minute
+//! GLUE_TUI_MINILM=MINILM cargo bench --bench pipeline -- --save  # and writes benches/results/pipeline.json
+//! ```
+//!
+//! Rows of SST-2 are read from `../shared/data/SST-2` (or `$GLUE_TUI_SHARED/data/SST-2`). Without the model or
+//! the rows, those that the program carries take their place, with steps of a few milliseconds.
+
+#[path = "../interface/report.rs"]
+mod report;
+
+use glue_tui::assets::DEMO;
+use glue_tui::batch::{Batch, Encoded};
+use glue_tui::data::order::by_length;
+use glue_tui::data::{self, Tokenizer};
+use glue_tui::event::{SplitName, Stage, Usage, now};
+use glue_tui::hub::Hub;
+use glue_tui::machine::Meter;
+use glue_tui::nn::{self, Build, Built, step_operations};
+use glue_tui::run::{Start, conduct};
+use glue_tui::spec::{RunSpec, built_in};
+use glue_tui::train::{Summary, control, judge};
+use report::{Report, quantile};
+use std::path::PathBuf;
+use std::sync::atomic::AtomicBool;
+use std::time::Instant;
+
+/// Steps of the training that is measured.
+const STEPS: u64 = 150;
+/// Times that scoring is measured.
+const ROUNDS: usize = 5;
+
+fn main() {
+    let arguments: Vec<String> = std::env::args().skip(1).filter(|word| word != "--bench").collect();
+    let (options, names): (Vec<String>, Vec<String>) =
+        arguments.into_iter().partition(|word| word.starts_with("--"));
+    let mut report = Report::of(names);
+    let spec = spec();
+    println!("{} on {}", spec.model, spec.task);
+    let summary = train(&spec);
+    shares(&mut report, &spec, &summary);
+    let subject = Subject::open(&spec);
+    scoring(&mut report, &spec, subject);
+    measuring(&mut report, &spec, &summary);
+    if options.iter().any(|option| option == "--save") {
+        report.save("pipeline");
+    }
+}
+
+/// A short training with one evaluation before it and one after.
+fn spec() -> RunSpec {
+    let shared = std::env::var_os("GLUE_TUI_SHARED").map_or_else(|| "../shared".into(), PathBuf::from);
+    let rows = shared.join("data/SST-2");
+    let mut sets = vec![("max_steps".to_string(), STEPS.to_string())];
+    sets.push(("max_eval_samples".into(), "872".into()));
+    match std::env::var("GLUE_TUI_MINILM") {
+        Ok(model) if rows.is_dir() => {
+            sets.push(("model".into(), model));
+            sets.push(("task".into(), "sst2".into()));
+            sets.push(("data_dir".into(), rows.display().to_string()));
+        }
+        _ => {
+            sets.push(("model".into(), DEMO.into()));
+            sets.push(("task".into(), "demo".into()));
+        }
+    }
+    built_in("pipeline").with(&sets).expect("keys of the table")
+}
+
+fn train(spec: &RunSpec) -> Summary {
+    let home = tempfile::tempdir().expect("a folder that goes away");
+    let (control, _handle) = control();
+    let outcome = conduct(Start::New(spec.clone()), home.path(), &control, &mut |_| {}).expect("a training");
+    outcome.summaries.into_iter().next().expect("of one seed")
+}
+
+/// What the summary tells of the training itself.
+fn shares(report: &mut Report, spec: &RunSpec, summary: &Summary) {
+    let share = |stage| summary.stages.get(&stage).copied().unwrap_or(0.0);
+    let steps: f64 =
+        [Stage::Forward, Stage::Backward, Stage::Optimizer, Stage::Other].into_iter().map(share).sum();
+    let step = summary.train_seconds / summary.steps as f64;
+    let per_epoch = (summary.steps as f64 / summary.epochs).round();
+    for (row, stage) in
+        [("batching: share of a step", Stage::Data), ("logging: share of a step", Stage::Logging)]
+    {
+        if report.wants(row) {
+            report.row(row, "%", 100.0 * share(stage) / steps, 1.0, &[("step_milliseconds", 1e3 * step)]);
+        }
+    }
+    let row = "tokenizing: share of an epoch's steps";
+    if report.wants(row) {
+        let seconds = summary.tokenize_seconds;
+        report.row(row, "%", 100.0 * seconds / (per_epoch * step), 1.0, &[("seconds", seconds)]);
+    }
+    let row = "saving: share of an epoch's steps";
+    if report.wants(row) {
+        let seconds = share(Stage::Saving) * summary.train_seconds / steps;
+        report.row(row, "%", 100.0 * seconds / (per_epoch * step), 1.0, &[("seconds", seconds)]);
+    }
+    let row = "start: to the first step";
+    if report.wants(row) {
+        let rows = spec.max_train_samples.unwrap_or(per_epoch as usize * spec.per_device_train_batch_size);
+        report.row(row, "s", summary.setup_seconds, 1.0, &[("training_rows", rows as f64)]);
+    }
+}
+
+/// A model and rows to score.
+struct Subject {
+    built: Built,
+    rows: Vec<Encoded>,
+}
+
+impl Subject {
+    fn open(spec: &RunSpec) -> Self {
+        let (hub, cancelled) = (Hub::from_env(), AtomicBool::new(false));
+        let folder = hub.model(&spec.model, &spec.revision, &mut |_| {}, &cancelled).expect("the model");
+        let mut watch = |_| {};
+        let mut context = data::Context { hub: &hub, watch: &mut watch, cancelled: &cancelled };
+        let rows =
+            data::load_split(spec.task(), SplitName::Validation, spec.data_dir.as_deref(), &mut context);
+        let tokenizer = Tokenizer::load(&folder, spec.max_seq_length).expect("a tokenizer");
+        let rows = tokenizer.encode(&rows.expect("rows"), &mut |_| {}, &cancelled).expect("token ids").rows;
+        let labels: Vec<String> = spec.task().labels.iter().map(ToString::to_string).collect();
+        let built = nn::build(&Build::of(spec, &folder, &labels)).expect("an engine");
+        Subject { built, rows }
+    }
+}
+
+/// How much slower a split is scored than the engine passes over the same batches.
+fn scoring(report: &mut Report, spec: &RunSpec, subject: Subject) {
+    let row = "scoring: slower than passes alone";
+    if !report.wants(row) {
+        return;
+    }
+    let Subject { mut built, rows } = subject;
+    let engine = built.engine.as_mut();
+    let size = spec.per_device_eval_batch_size;
+    let order = by_length(&rows);
+    let batches: Vec<Batch> =
+        order.chunks(size).map(|chunk| Batch::new(chunk.iter().map(|row| &rows[*row]))).collect();
+    let mut losses = Vec::new();
+    let mut speeds = Vec::new();
+    for round in 0..=ROUNDS {
+        let begun = Instant::now();
+        for batch in &batches {
+            engine.logits(batch).expect("logits");
+        }
+        let alone = begun.elapsed().as_secs_f64();
+        let begun = Instant::now();
+        judge(engine, &rows, spec.task(), size, &mut |_, _| Ok(true)).expect("scores");
+        let whole = begun.elapsed().as_secs_f64();
+        // Buffers grow in the first round.
+        if round > 0 {
+            losses.push(100.0 * (whole / alone - 1.0));
+            speeds.push(rows.len() as f64 / whole);
+        }
+    }
+    report.row(
+        row,
+        "%",
+        quantile(&mut losses, 0.5),
+        1.0,
+        &[("examples_per_second", quantile(&mut speeds, 0.5))],
+    );
+}
+
+/// What it costs to know all this: the clock and the counts of a step, and the gauges of a second.
+fn measuring(report: &mut Report, spec: &RunSpec, summary: &Summary) {
+    let row = "measuring: share of a step";
+    if report.wants(row) {
+        const TIMES: u32 = 20_000;
+        let examples = vec![Encoded { ids: vec![1; 12], type_ids: vec![0; 12], label: Some(0) }; 32];
+        let batch = Batch::new(&examples);
+        let mut subject = Subject::open(spec);
+        let engine = subject.built.engine.as_mut();
+        let mut usage = Usage::default();
+        let begun = Instant::now();
+        for _ in 0..TIMES {
+            // As the loop does in each step; and the engine, around its ways, for each of two shares.
+            for stage in [Stage::Data, Stage::Other, Stage::Logging] {
+                let begun = Instant::now();
+                usage.spend(stage, begun.elapsed().as_secs_f64());
+            }
+            for _ in 0..4 {
+                let begun = Instant::now();
+                usage.operations += begun.elapsed().as_secs_f64();
+            }
+            usage.operations += step_operations(&subject.built.config, 2, &batch);
+            usage.computed_tokens += engine.computed_tokens(&batch) as u64;
+        }
+        let each = begun.elapsed().as_secs_f64() / f64::from(TIMES);
+        assert!(usage.operations > 0.0, "it is not left out");
+        let step = summary.train_seconds / summary.steps as f64;
+        report.row(row, "%", 100.0 * each / step, 0.1, &[("microseconds", 1e6 * each)]);
+    }
+    let row = "gauges: share of a core";
+    if report.wants(row)
+        && let Some(mut meter) = Meter::new()
+    {
+        const READINGS: u32 = 200;
+        let begun = Instant::now();
+        (0..READINGS).for_each(|_| drop(meter.read(now())));
+        let each = begun.elapsed().as_secs_f64() / f64::from(READINGS);
+        report.row(row, "%", 100.0 * each, 0.1, &[("microseconds", 1e6 * each)]);
+    }
+}
