@@ -125,12 +125,27 @@ enum Missing {
 /// The hub behind its cache.
 pub struct Hub {
     settings: Settings,
+    /// Why it is offline, as a clause, and what to do then.
+    offline: (&'static str, &'static str),
 }
 
 impl Hub {
     /// A hub with those settings. Nothing is asked of it yet.
     pub fn new(settings: Settings) -> Self {
-        Hub { settings }
+        Hub {
+            settings,
+            offline: ("HF_HUB_OFFLINE is set and ", "unset it, or fetch it where there is a network"),
+        }
+    }
+
+    /// What the environment's cache has, and nothing else: for those who only look.
+    pub fn cache_only() -> Self {
+        let settings = Settings::from_env();
+        if settings.offline {
+            return Hub::new(settings);
+        }
+        let offline = ("", "a training fetches it, or fetch it now");
+        Hub { settings: Settings { offline: true, ..settings }, offline }
     }
 
     /// The hub that the environment describes.
@@ -237,12 +252,12 @@ impl Hub {
             Err(Missing::File(missing) | Missing::Refused(missing)) => missing,
         };
         if self.settings.offline {
+            let (why, what_to_do) = self.offline;
             let dataset = if repo.kind == Kind::Dataset { "--repo-type dataset " } else { "" };
             return Err(Error::Hub {
                 repo: repo.id.clone(),
                 problem: format!(
-                    "HF_HUB_OFFLINE is set and {missing} is not in {}; unset it, or fetch it where there is a network \
-                     with `hf download {dataset}{}`",
+                    "{why}{missing} is not in {}; {what_to_do} with `hf download {dataset}{}`",
                     cache.folder().display(),
                     repo.id
                 ),

@@ -6,7 +6,7 @@ use crate::catalog::Task;
 use crate::data::{self, Context, Example};
 use crate::error::{Error, Result};
 use crate::event::{Progress, Scores, SplitName};
-use crate::hub::{Hub, Settings};
+use crate::hub::Hub;
 use crate::spec::RunSpec;
 use crate::train::{Evaluation, Judged, validation_rows};
 use std::path::PathBuf;
@@ -153,7 +153,7 @@ impl Together {
 
 /// The rows that `judged` is of, read again.
 fn texts(spec: &RunSpec, judged: &Judged) -> Result<Vec<Example>> {
-    let hub = Hub::new(Settings { offline: true, ..Settings::from_env() });
+    let hub = Hub::cache_only();
     let (mut watch, cancelled) = (|_: Progress| {}, AtomicBool::new(false));
     let mut context = Context { hub: &hub, watch: &mut watch, cancelled: &cancelled };
     let split = SplitName::Validation;

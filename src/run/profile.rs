@@ -3,7 +3,7 @@
 use crate::data::{self, Context, Dataset, Example, Lengths, Profile, Tokenizer, texts_of};
 use crate::error::{Error, Result};
 use crate::event::{Progress, SplitName};
-use crate::hub::{Hub, Settings};
+use crate::hub::Hub;
 use crate::spec::RunSpec;
 use crate::train::drawn;
 use std::sync::atomic::AtomicBool;
@@ -28,7 +28,7 @@ impl DataProfile {
     /// [`Error::Data`] and [`Error::Hub`] for rows that are not there or not understood, [`Error::Interrupted`]
     /// soon after `cancelled` is set.
     pub fn read(spec: &RunSpec, cancelled: &AtomicBool) -> Result<Self> {
-        let hub = Hub::new(Settings { offline: true, ..Settings::from_env() });
+        let hub = Hub::cache_only();
         let mut watch = |_: Progress| {};
         let mut context = Context { hub: &hub, watch: &mut watch, cancelled };
         let dataset = data::load(spec.task(), spec.data_dir.as_deref(), &mut context)?;

@@ -55,8 +55,8 @@ fn draw_nothing(app: &App, why: Option<&String>, area: Rect, buffer: &mut Buffer
         None => ("Reading and counting the rows.".to_string(), Role::Muted),
         Some(why) => (
             format!(
-                "{}\n\nThe rows are counted from what is on this machine; starting the experiment fetches what is \
-                 missing, and data_dir names a folder that has it. F5 looks again.",
+                "{}\n\nOnly rows that are on this machine are counted; data_dir names a folder that has them. F5 looks \
+                 again.",
                 harmless(why)
             ),
             Role::Error,

@@ -76,7 +76,7 @@ impl Why {
         let is_old = found.texts != *texts;
         let room = Rect { height: area.height - 1, ..area };
         let used = draw_words(&Marked::new(found, explanation), is_old, theme, room, buffer);
-        let took = format!("{:>5.0} ms", 1000.0 * found.seconds);
+        let took = format!("in {:>4.0} ms", 1000.0 * found.seconds);
         let label = harmless(&explanation.label);
         let legend = format!("[towards {label}]  <away from it>  twice: the strongest");
         let y = area.y + used;
