@@ -93,6 +93,8 @@ pub fn metric(metric: Metric) -> &'static str {
         Metric::Accuracy => "accuracy",
         Metric::F1 => "F1",
         Metric::MatthewsCorrelation => "Matthews",
+        Metric::Pearson => "Pearson",
+        Metric::Spearman => "Spearman",
         Metric::Loss => "loss",
     }
 }

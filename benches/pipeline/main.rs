@@ -13,7 +13,7 @@
 mod report;
 
 use glue_tui::assets::DEMO;
-use glue_tui::batch::{Batch, Encoded};
+use glue_tui::batch::{Batch, Encoded, Label};
 use glue_tui::data::order::by_length;
 use glue_tui::data::{self, Tokenizer};
 use glue_tui::event::{SplitName, Stage, Usage, now};
@@ -124,7 +124,7 @@ impl Subject {
             data::load_split(spec.task(), SplitName::Validation, spec.data_dir.as_deref(), &mut context);
         let tokenizer = Tokenizer::load(&folder, spec.max_seq_length).expect("a tokenizer");
         let rows = tokenizer.encode(&rows.expect("rows"), &mut |_| {}, &cancelled).expect("token ids").rows;
-        let labels: Vec<String> = spec.task().labels.iter().map(ToString::to_string).collect();
+        let labels: Vec<String> = spec.task().labels.names();
         let built = nn::build(&Build::of(spec, &folder, &labels)).expect("an engine");
         Subject { built, rows }
     }
@@ -173,7 +173,8 @@ fn measuring(report: &mut Report, spec: &RunSpec, summary: &Summary) {
     let row = "measuring: share of a step";
     if report.wants(row) {
         const TIMES: u32 = 20_000;
-        let examples = vec![Encoded { ids: vec![1; 12], type_ids: vec![0; 12], label: Some(0) }; 32];
+        let examples =
+            vec![Encoded { ids: vec![1; 12], type_ids: vec![0; 12], label: Some(Label::Class(0)) }; 32];
         let batch = Batch::new(&examples);
         let mut subject = Subject::open(spec);
         let engine = subject.built.engine.as_mut();

@@ -1,6 +1,10 @@
 //! The tasks: labels, columns, where the rows come from, which scores count.
 
 use super::Metric;
+use crate::batch::Label;
+
+/// Parts that a scale is looked at in.
+const PARTS: usize = 5;
 
 /// A text classification task.
 #[derive(Debug)]
@@ -9,8 +13,8 @@ pub struct Task {
     pub name: &'static str,
     /// What it is, in a few words.
     pub title: &'static str,
-    /// Label names; a label's index is its class.
-    pub labels: &'static [&'static str],
+    /// What its labels are.
+    pub labels: Labels,
     /// Whether an example is two texts.
     pub pair: bool,
     /// Where rows come from.
@@ -21,6 +25,83 @@ pub struct Task {
     pub best: Metric,
     /// A sentence that belongs into the log of each run on it.
     pub note: Option<&'static str>,
+}
+
+/// What the labels of a task are.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Labels {
+    /// Names; a name's index is its class.
+    Classes(&'static [&'static str]),
+    /// Numbers from `low` to `high`: the task is a regression.
+    Scale {
+        /// The lowest.
+        low: f32,
+        /// The highest.
+        high: f32,
+    },
+}
+
+impl Labels {
+    /// The names of the classes; none of a regression.
+    pub const fn classes(self) -> &'static [&'static str] {
+        match self {
+            Labels::Classes(names) => names,
+            Labels::Scale { .. } => &[],
+        }
+    }
+
+    /// Outputs of a model for the task: one a class, and one alone for a regression, as in Transformers.
+    pub const fn outputs(self) -> usize {
+        match self {
+            Labels::Classes(names) => names.len(),
+            Labels::Scale { .. } => 1,
+        }
+    }
+
+    /// From where to where the numbers of a regression go; `None` of classes.
+    pub const fn scale(self) -> Option<(f32, f32)> {
+        match self {
+            Labels::Classes(_) => None,
+            Labels::Scale { low, high } => Some((low, high)),
+        }
+    }
+
+    /// What rows are counted by: the classes, or the parts of a scale, `0–1`, `1–2`, ….
+    pub fn groups(self) -> Vec<String> {
+        match self {
+            Labels::Classes(_) => self.names(),
+            Labels::Scale { .. } => {
+                self.parts().into_iter().map(|(from, to)| format!("{from}–{to}")).collect()
+            }
+        }
+    }
+
+    /// Place of the group that a label is in.
+    pub fn group(self, label: Label) -> usize {
+        match (self, label) {
+            (Labels::Scale { low, high }, label) => {
+                let place = (label.number() - low) / (high - low) * PARTS as f32;
+                (place.max(0.0) as usize).min(PARTS - 1)
+            }
+            (Labels::Classes(_), label) => label.number() as usize,
+        }
+    }
+
+    /// From where to where the parts of a scale go, of equal length; none of classes. A number between two is in the
+    /// upper one.
+    pub fn parts(self) -> Vec<(f32, f32)> {
+        let Labels::Scale { low, high } = self else { return Vec::new() };
+        let end = |place: usize| low + (high - low) * place as f32 / PARTS as f32;
+        (0..PARTS).map(|place| (end(place), end(place + 1))).collect()
+    }
+
+    /// The names of the outputs, as a model's `config.json` has them. That of a regression is Transformers' own.
+    pub fn names(self) -> Vec<String> {
+        match self {
+            Labels::Classes(names) => names.iter().map(ToString::to_string).collect(),
+            Labels::Scale { .. } => vec!["LABEL_0".into()],
+        }
+    }
 }
 
 /// Where a task's rows come from.
@@ -78,7 +159,7 @@ pub struct Columns {
     pub text: &'static str,
     /// The second text.
     pub text_pair: Option<&'static str>,
-    /// The class.
+    /// The label.
     pub label: Option<&'static str>,
 }
 
@@ -90,8 +171,8 @@ const fn columns(
     Columns { text, text_pair, label }
 }
 
-const SENTIMENT: &[&str] = &["negative", "positive"];
-const DUPLICATE: &[&str] = &["not_duplicate", "duplicate"];
+const SENTIMENT: Labels = Labels::Classes(&["negative", "positive"]);
+const DUPLICATE: Labels = Labels::Classes(&["not_duplicate", "duplicate"]);
 
 /// Every task there is.
 pub static TASKS: &[Task] = &[
@@ -175,6 +256,27 @@ pub static TASKS: &[Task] = &[
         best: Metric::Accuracy,
         note: None,
     },
+    Task {
+        name: "stsb",
+        title: "GLUE STS-B: how alike are two sentences, from 0 to 5?",
+        labels: Labels::Scale { low: 0.0, high: 5.0 },
+        pair: true,
+        source: Source::Files {
+            local: Local::Tsv {
+                columns: columns("sentence1", Some("sentence2"), Some("score")),
+                test_columns: columns("sentence1", Some("sentence2"), None),
+            },
+            hub: Hub {
+                repo: "nyu-mll/glue",
+                config: "stsb",
+                columns: columns("sentence1", Some("sentence2"), Some("label")),
+                threshold: None,
+            },
+        },
+        metrics: &[Metric::Pearson, Metric::Spearman],
+        best: Metric::Pearson,
+        note: None,
+    },
 ];
 
 /// The task of that name.
@@ -187,10 +289,22 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_scale_has_parts_and_every_number_is_in_one() {
+        let scale = Labels::Scale { low: 0.0, high: 5.0 };
+        assert_eq!(scale.groups(), ["0–1", "1–2", "2–3", "3–4", "4–5"]);
+        let places = [0.0, 0.99, 1.0, 3.8, 5.0, -0.5, 7.0].map(|number| scale.group(Label::Value(number)));
+        assert_eq!(places, [0, 0, 1, 3, 4, 0, 4]);
+        assert_eq!((SENTIMENT.groups(), SENTIMENT.group(Label::Class(1))), (SENTIMENT.names(), 1));
+    }
+
+    #[test]
     fn rows_are_consistent() {
         for task in TASKS {
             assert!(task.metrics.contains(&task.best), "{}", task.name);
-            assert!(task.labels.len() > 1, "{}", task.name);
+            match task.labels {
+                Labels::Classes(names) => assert!(names.len() > 1, "{}", task.name),
+                Labels::Scale { low, high } => assert!(low < high, "{}", task.name),
+            }
             if let Source::Files { local: Local::Tsv { columns, test_columns }, hub } = &task.source {
                 assert_eq!(columns.text_pair.is_some(), task.pair, "{}", task.name);
                 assert_eq!(test_columns.text_pair.is_some(), task.pair, "{}", task.name);

@@ -3,6 +3,7 @@
 use super::args::{Eval, Global};
 use super::output;
 use super::printer::Watcher;
+use crate::catalog::Labels;
 use crate::error::Result;
 use crate::event::SplitName;
 use crate::predict::Predictor;
@@ -21,7 +22,9 @@ pub(super) fn eval(global: &Global, args: &Eval) -> Result<()> {
     let mut object = json!({ "model": args.model, "task": task.name, "split": split.name() });
     if let (Value::Object(object), Value::Object(scores)) = (&mut object, json!(scores?)) {
         object.extend(scores);
-        object.insert("labels".into(), json!(task.labels));
+        if let Labels::Classes(names) = task.labels {
+            object.insert("labels".into(), json!(names));
+        }
     }
     output::json(&object)
 }

@@ -40,7 +40,9 @@ pub(super) fn is_closed_pipe(error: &Error) -> bool {
 pub(super) fn score(metric: Metric, value: f64) -> String {
     match metric {
         Metric::Accuracy | Metric::F1 => format!("{:.2} %", 100.0 * value),
-        Metric::MatthewsCorrelation | Metric::Loss => format!("{value:.4}"),
+        Metric::MatthewsCorrelation | Metric::Pearson | Metric::Spearman | Metric::Loss => {
+            format!("{value:.4}")
+        }
     }
 }
 

@@ -251,24 +251,27 @@ fn evaluated(eval: &Eval) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::event::{Scores, SplitName};
+    use crate::event::{ClassificationMetrics, Metrics, RegressionMetrics, Scores, SplitName};
 
     #[test]
     fn an_evaluation_is_one_line() {
-        let scores = Scores {
-            loss: 0.43219,
+        let line = |metrics| {
+            let scores = Scores { loss: 0.43219, metrics, examples: 10 };
+            let split = SplitName::Validation;
+            evaluated(&Eval { step: 268, epoch: 1.0, split, scores, best: true, seconds: 1.0 })
+        };
+        let classes = Metrics::Classification(ClassificationMetrics {
             accuracy: 0.8123,
             f1: None,
             matthews_correlation: None,
             confusion: Vec::new(),
             per_class: Vec::new(),
-            examples: 10,
-        };
-        let eval =
-            Eval { step: 268, epoch: 1.0, split: SplitName::Validation, scores, best: true, seconds: 1.0 };
+        });
+        assert_eq!(line(classes), "step 268  epoch 1.00  validation: accuracy 81.23 %  loss 0.4322  (best)");
+        let numbers = RegressionMetrics { pearson: Some(0.86421), spearman: Some(0.85) };
         assert_eq!(
-            evaluated(&eval),
-            "step 268  epoch 1.00  validation: accuracy 81.23 %  loss 0.4322  (best)"
+            line(Metrics::Regression(numbers)),
+            "step 268  epoch 1.00  validation: pearson 0.8642  spearman 0.8500  loss 0.4322  (best)"
         );
     }
 

@@ -12,6 +12,7 @@ mod tokens;
 pub use profile::{Lengths, Profile, texts_of};
 pub use tokens::{Spelled, Tokenized, Tokenizer, Word};
 
+use crate::batch::Label;
 use crate::catalog::Task;
 use crate::error::{Error, Result};
 use crate::event::{Progress, SplitName};
@@ -22,20 +23,20 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 
 /// One row of a task.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Default)]
 pub struct Example {
     /// The text, or the first of two.
     pub text: String,
     /// The second text of a pair.
     pub text_pair: Option<String>,
-    /// The class, where it is known.
-    pub label: Option<u32>,
+    /// The label, where it is known.
+    pub label: Option<Label>,
 }
 
 /// All that a task has to learn from and be scored by.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Default)]
 pub struct Dataset {
-    /// Label names; a label's index is its class.
+    /// Names of a model's outputs: one a class, or one alone of a regression.
     pub labels: Vec<String>,
     /// Rows to train on, all labelled.
     pub train: Vec<Example>,
@@ -60,7 +61,7 @@ pub struct Context<'a> {
 }
 
 /// The rows of one split, with what there is to tell of them.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Default)]
 struct Rows {
     rows: Vec<Example>,
     notes: Vec<String>,
@@ -73,7 +74,7 @@ struct Rows {
 /// ([`Error::Hub`]), or a cancellation ([`Error::Interrupted`]).
 pub fn load(task: &'static Task, data_dir: Option<&Path>, context: &mut Context<'_>) -> Result<Dataset> {
     let mut dataset = Dataset {
-        labels: task.labels.iter().map(ToString::to_string).collect(),
+        labels: task.labels.names(),
         notes: task.note.map(str::to_string).into_iter().collect(),
         ..Dataset::default()
     };

@@ -108,7 +108,7 @@ impl RunDir {
     }
 
     /// What the evaluations of the validation split said of each row, oldest first: `judged/`, a file
-    /// `step-00000267.safetensors` for each, with the `logits` (rows, classes) and the `labels` (rows).
+    /// `step-00000267.safetensors` for each, with the `logits` (rows, outputs) and the `labels` (rows).
     pub fn evaluations(&self) -> Result<Vec<Evaluation>> {
         evaluations(&self.0)
     }

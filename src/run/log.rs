@@ -3,6 +3,7 @@
 //! A half-written last line is no error: who goes on writing cuts it off.
 
 use super::dir::RunDir;
+use crate::catalog::Metric;
 use crate::error::{Error, Result};
 use crate::event::{Change, Event, Status, obeyed};
 use crate::machine::Gauges;
@@ -174,17 +175,22 @@ fn sentence(event: &Event) -> Option<String> {
             s.device,
             s.precision
         ),
-        Event::Eval(e) => format!(
-            "step {}: {} loss {:.4}, accuracy {:.4}{}{}, {} examples in {:.1} s",
-            e.step,
-            e.split.name(),
-            e.scores.loss,
-            e.scores.accuracy,
-            e.scores.f1.map_or(String::new(), |f1| format!(", f1 {f1:.4}")),
-            if e.best { ", new best" } else { "" },
-            e.scores.examples,
-            e.seconds
-        ),
+        Event::Eval(e) => {
+            let official = Metric::ALL.into_iter().filter(|metric| *metric != Metric::Loss);
+            let known = official.filter_map(|metric| Some((metric, e.scores.get(metric)?)));
+            let known: Vec<String> =
+                known.map(|(metric, value)| format!(", {} {value:.4}", metric.name())).collect();
+            format!(
+                "step {}: {} loss {:.4}{}{}, {} examples in {:.1} s",
+                e.step,
+                e.split.name(),
+                e.scores.loss,
+                known.concat(),
+                if e.best { ", new best" } else { "" },
+                e.scores.examples,
+                e.seconds
+            )
+        }
         Event::Saved(s) => {
             format!("step {}: saved {}, {} bytes in {:.2} s", s.step, s.path.display(), s.bytes, s.seconds)
         }

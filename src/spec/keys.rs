@@ -84,8 +84,14 @@ const fn optional(
     Key { name, group, kind, default: "", absent, help }
 }
 
-const METRICS: &[&str] =
-    &[Metric::Accuracy.name(), Metric::F1.name(), Metric::MatthewsCorrelation.name(), Metric::Loss.name()];
+const METRICS: &[&str] = &[
+    Metric::Accuracy.name(),
+    Metric::F1.name(),
+    Metric::MatthewsCorrelation.name(),
+    Metric::Pearson.name(),
+    Metric::Spearman.name(),
+    Metric::Loss.name(),
+];
 
 static KEYS: &[Key] = &[
     key(

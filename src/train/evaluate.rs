@@ -16,7 +16,7 @@ pub fn judge(
     batch_size: usize,
     tick: &mut dyn FnMut(&mut dyn Engine, usize) -> Result<bool>,
 ) -> Result<Option<Judged>> {
-    let mut judged = Judged::new(rows.len(), task.labels.len());
+    let mut judged = Judged::new(rows.len(), task.labels.outputs());
     for (done, chunk) in by_length(rows).chunks(batch_size).enumerate() {
         if !tick(engine, done * batch_size)? {
             return Ok(None);

@@ -5,6 +5,7 @@
 
 mod checkpoint;
 mod control;
+mod correlation;
 mod evaluate;
 mod judged;
 mod ledger;
@@ -22,7 +23,7 @@ pub use evaluate::judge;
 pub use judged::{Evaluation, Judged, evaluations, newest_evaluation};
 pub use plan::Plan;
 pub use schedule::Rates;
-pub use scores::{Tally, argmax, cross_entropy, softmax};
+pub use scores::{argmax, softmax};
 pub use setup::{drawn, validation_rows};
 pub use summary::{Best, Summary};
 pub use trainer::{Job, train};
@@ -42,8 +43,10 @@ pub struct Snapshot {
     pub weights: Arc<Weights>,
     /// Where configuration and tokenizer come from.
     pub folder: ModelFolder,
-    /// Label names; a label's index is its class.
+    /// Names of the outputs: one a class, or one alone of a regression.
     pub labels: Vec<String>,
+    /// From where to where the numbers of a regression go.
+    pub scale: Option<(f32, f32)>,
     /// Whether an example is two texts.
     pub pair: bool,
     /// Longer inputs are cut to so many tokens.
@@ -64,6 +67,7 @@ impl Snapshot {
             weights: Arc::new(engine.weights()?),
             folder: folder.clone(),
             labels: labels.to_vec(),
+            scale: spec.task().labels.scale(),
             pair: spec.task().pair,
             max_seq_length: spec.max_seq_length,
         })

@@ -2,6 +2,7 @@
 
 use super::stage::*;
 
+use glue_tui::batch::Label;
 use glue_tui::data::Example;
 use glue_tui::event::Event;
 use glue_tui::run::insight::{Insight, Together};
@@ -43,7 +44,7 @@ fn evaluations() -> Vec<Evaluation> {
         let mut judged = Judged::new(ROWS.len(), 2);
         for (row, (_, label, positive)) in ROWS.iter().enumerate() {
             let p = positive[place];
-            judged.set(row, &[0.0, (p / (1.0 - p)).ln() as f32], *label);
+            judged.set(row, &[0.0, (p / (1.0 - p)).ln() as f32], Label::Class(*label));
         }
         Evaluation { step, epoch, judged }
     };
@@ -54,7 +55,7 @@ fn texts() -> Vec<Example> {
     let example = |(text, label, _): &(&str, u32, _)| Example {
         text: (*text).to_string(),
         text_pair: None,
-        label: Some(*label),
+        label: Some(Label::Class(*label)),
     };
     ROWS.iter().map(example).collect()
 }
@@ -120,7 +121,7 @@ fn of_three_seeds() -> Insight {
         let mut judged = evaluations().pop().unwrap().judged;
         for row in right {
             let label = judged.labels()[*row];
-            judged.set(*row, if label == 0 { &[2.0, 0.0] } else { &[0.0, 2.0] }, label);
+            judged.set(*row, if label == Label::Class(0) { &[2.0, 0.0] } else { &[0.0, 2.0] }, label);
         }
         judged
     };

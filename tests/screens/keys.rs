@@ -144,7 +144,7 @@ fn late_answers_are_dropped() {
     update(&mut app, Msg::Answer { asked: newest - 1, seconds: 0.01, result: Ok(verdict(0.9)) });
     update(&mut app, Msg::Answer { asked: before, seconds: 0.01, result: Ok(verdict(0.9)) });
     let (asked, _, shown) = app.infer.answer.clone().unwrap();
-    assert_eq!((asked, shown.label.as_str()), (newest, "negative"));
+    assert_eq!((asked, shown.answer.label()), (newest, Some("negative")));
     // Other weights: answers of the old ones mean nothing.
     play(&mut app, "<^o><down><down><enter>");
     update(&mut app, Msg::Answer { asked: newest, seconds: 0.01, result: Ok(verdict(0.9)) });

@@ -2,8 +2,8 @@
 
 use crossterm::event::{Event as Input, KeyCode, KeyEvent, KeyModifiers};
 use glue_tui::catalog::Metric;
-use glue_tui::event::Event;
-use glue_tui::predict::{Explanation, Push, Verdict};
+use glue_tui::event::{ClassificationMetrics, Event, Metrics, Scores};
+use glue_tui::predict::{Answer, Explanation, Push, Verdict};
 use glue_tui::run::history::History;
 use glue_tui::run::{Repeats, RunRow, RunStatus, Said};
 use glue_tui::spec::{Experiments, RunSpec};
@@ -50,7 +50,11 @@ pub(crate) fn data(name: &str) -> PathBuf {
 }
 
 pub(crate) fn recorded() -> Vec<Event> {
-    let text = std::fs::read_to_string(data("events/demo.jsonl")).unwrap();
+    recorded_in("demo.jsonl")
+}
+
+pub(crate) fn recorded_in(file: &str) -> Vec<Event> {
+    let text = std::fs::read_to_string(data("events").join(file)).unwrap();
     text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }
 
@@ -222,6 +226,14 @@ pub(crate) fn said(repeat: u64, event: Event) -> Msg {
     Msg::Said(Said { repeat, dir: Arc::from(Path::new("runs/demo-20261123-110429-c691")), event })
 }
 
+/// What scores of the recorded run say of classes.
+pub(crate) fn classes_of(scores: &mut Scores) -> &mut ClassificationMetrics {
+    match &mut scores.metrics {
+        Metrics::Classification(found) => found,
+        Metrics::Regression(_) => panic!("the recorded run tells classes"),
+    }
+}
+
 /// The app while it trains `experiment`, after the first `count` recorded events.
 pub(crate) fn training(width: u16, height: u16, experiment: &str, count: usize) -> App {
     let mut app = app(width, height);
@@ -236,12 +248,14 @@ pub(crate) fn training(width: u16, height: u16, experiment: &str, count: usize) 
 }
 
 pub(crate) fn verdict(positive: f32) -> Verdict {
-    Verdict {
-        label: if positive > 0.5 { "positive".into() } else { "negative".into() },
+    let (label, probability) =
+        if positive > 0.5 { ("positive", positive) } else { ("negative", 1.0 - positive) };
+    let answer = Answer::Label {
+        label: label.into(),
+        probability,
         probabilities: vec![("negative".into(), 1.0 - positive), ("positive".into(), positive)],
-        tokens: 12,
-        truncated: false,
-    }
+    };
+    Verdict { answer, tokens: 12, truncated: false }
 }
 
 /// What an answer rests on: for each word, where it is and how far it pushes.
@@ -281,7 +295,7 @@ pub(crate) fn like_recorded(factor: f64, count: usize) -> History {
             Event::Step(step) => step.loss *= factor,
             Event::Eval(eval) => {
                 eval.scores.loss *= factor;
-                eval.scores.accuracy /= factor.sqrt();
+                classes_of(&mut eval.scores).accuracy /= factor.sqrt();
             }
             _ => {}
         }

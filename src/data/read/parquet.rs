@@ -1,8 +1,9 @@
 //! Parquet files, as the hub has them. Columns are found by name in the file's own schema.
 
 use super::super::Example;
-use super::{class_of, expected};
-use crate::catalog::{Hub, Task};
+use super::{expected, label_of};
+use crate::batch::Label;
+use crate::catalog::{Hub, Labels, Task};
 use crate::error::{Error, Result};
 use crate::event::SplitName;
 use parquet::file::reader::{FileReader, SerializedFileReader};
@@ -47,11 +48,11 @@ pub(super) fn read(file: &Path, task: &Task, split: SplitName, hub: &Hub) -> Res
             text_pair: places.text_pair.map(text).transpose()?,
             label: match places.label {
                 Some(place) => label(&row, place, hub, task)
-                    .and_then(|class| {
-                        if class.is_none() && split != SplitName::Test {
+                    .and_then(|label| {
+                        if label.is_none() && split != SplitName::Test {
                             return Err("has no label; rows to train on or to choose by need one".to_string());
                         }
-                        Ok(class)
+                        Ok(label)
                     })
                     .map_err(|problem| {
                         let column = name_of(place);
@@ -95,8 +96,8 @@ fn text_at(row: &Row, place: usize) -> Option<String> {
     }
 }
 
-/// The class of a row: a number, a name, or a score that the task's threshold cuts.
-fn label(row: &Row, place: usize, hub: &Hub, task: &Task) -> Result<Option<u32>, String> {
+/// The label of a row: a number, a name, or a score that the task's threshold cuts.
+fn label(row: &Row, place: usize, hub: &Hub, task: &Task) -> Result<Option<Label>, String> {
     let number = match field(row, place) {
         None | Some(Field::Null) => return Ok(None),
         Some(Field::Bool(value)) => f64::from(u8::from(*value)),
@@ -111,7 +112,7 @@ fn label(row: &Row, place: usize, hub: &Hub, task: &Task) -> Result<Option<u32>,
         Some(Field::Float(value)) => f64::from(*value),
         Some(Field::Double(value)) => *value,
         Some(Field::Str(name)) => {
-            return class_of(name, task.labels).map_err(|expected| format!("is {name:?}; it {expected}"));
+            return label_of(name, task.labels).map_err(|expected| format!("is {name:?}; it {expected}"));
         }
         Some(other) => return Err(format!("is {other}; it should be a number")),
     };
@@ -120,13 +121,18 @@ fn label(row: &Row, place: usize, hub: &Hub, task: &Task) -> Result<Option<u32>,
     }
     if let Some(threshold) = hub.threshold {
         return if (0.0..=1.0).contains(&number) {
-            Ok(Some(u32::from(number > threshold)))
+            Ok(Some(Label::Class(u32::from(number > threshold))))
         } else {
             Err(format!("is {number}; it should be a score from 0 to 1"))
         };
     }
-    if number.fract() == 0.0 && number >= 0.0 && number < task.labels.len() as f64 {
-        return Ok(Some(number as u32));
+    match task.labels {
+        Labels::Classes(names) if number.fract() == 0.0 && (0.0..names.len() as f64).contains(&number) => {
+            Ok(Some(Label::Class(number as u32)))
+        }
+        Labels::Scale { low, high } if (low..=high).contains(&(number as f32)) => {
+            Ok(Some(Label::Value(number as f32)))
+        }
+        labels => Err(format!("is {number}; it {}", expected(labels))),
     }
-    Err(format!("is {number}; it {}", expected(task.labels)))
 }

@@ -89,6 +89,8 @@ pub(super) fn draw_score_pane(app: &App, history: &History, area: Rect, buffer: 
         Metric::Accuracy => "Accuracy",
         Metric::F1 => "F1",
         Metric::MatthewsCorrelation => "Matthews correlation",
+        Metric::Pearson => "Pearson correlation",
+        Metric::Spearman => "Spearman correlation",
     };
     let view = app.live.chart;
     let is_log = if view.is_log { ", logarithmic" } else { "" };

@@ -33,7 +33,7 @@ pub fn draw(app: &App, area: Rect, buffer: &mut Buffer) {
         }
     };
     let table = table(spec, profile);
-    let remarks = remarks(profile);
+    let remarks = remarks(spec, profile);
     let lines =
         |width: u16| -> usize { remarks.iter().map(|(text, _)| wrap(text, width as usize).len()).sum() };
     let [head, body] = Layout::vertical([Constraint::Length(1), Constraint::Fill(1)]).areas(area);
@@ -131,7 +131,7 @@ fn share(count: usize, rows: usize) -> String {
 }
 
 /// What follows from the counts.
-fn remarks(profile: &DataProfile) -> Vec<(String, Role)> {
+fn remarks(spec: &RunSpec, profile: &DataProfile) -> Vec<(String, Role)> {
     let mut remarks = Vec::new();
     let leaks = profile.splits.iter().filter(|(_, found)| found.in_train > 0);
     let leaks: Vec<String> = leaks
@@ -143,7 +143,9 @@ fn remarks(profile: &DataProfile) -> Vec<(String, Role)> {
         remarks.push((text, Role::Warning));
     }
     let found = |wanted| profile.splits.iter().find(|(split, _)| *split == wanted).map(|(_, found)| found);
-    if let (Some(train), Some(validation)) = (found(SplitName::Train), found(SplitName::Validation))
+    let is_of_classes = spec.task().labels.scale().is_none();
+    if let (true, Some(train), Some(validation)) =
+        (is_of_classes, found(SplitName::Train), found(SplitName::Validation))
         && let Some(class) = (0..profile.labels.len()).rev().max_by_key(|class| train.classes[*class])
     {
         let right = 100.0 * validation.classes[class] as f64 / validation.rows.max(1) as f64;
@@ -277,7 +279,7 @@ pub fn draw_tiny(app: &App, area: Rect, buffer: &mut Buffer) {
                 let text = classes.collect::<Vec<_>>().join(", ");
                 lines.push((format!("{} {}: {text}", split.name(), number(found.rows)), Role::Text));
             }
-            lines.extend(remarks(profile));
+            lines.extend(remarks(spec, profile));
         }
     }
     for (row, (text, role)) in lines.iter().enumerate().take(area.height as usize) {
