@@ -15,7 +15,7 @@ fn main() -> ExitCode {
             device: args.global.device.clone(),
             attach: None,
         }),
-        Some(command) => cli::run(&args.global, command),
+        Some(command) => cli::run(&args.global, command, tui::keymap::written),
     };
     cli::exit(result)
 }

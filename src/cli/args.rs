@@ -74,6 +74,8 @@ pub enum Command {
     Export(Export),
     /// Print filled specifications, or every mistake in the experiments file
     Check(Check),
+    /// Print the keys of the interface, as a keys.toml to change them with
+    Keys,
     /// Tell what is there: devices, precision, threads, hub, cache, terminal
     Doctor,
     /// Measure training and inference on this machine, with random weights

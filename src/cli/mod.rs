@@ -7,6 +7,7 @@ mod control;
 mod doctor;
 mod eval;
 mod export;
+mod keys;
 mod output;
 mod predict;
 mod printer;
@@ -15,6 +16,7 @@ mod signals;
 mod train;
 
 pub use args::{Args, Command, Global};
+pub use keys::Written;
 
 use crate::error::{Error, Result};
 use std::io::Write;
@@ -32,19 +34,19 @@ fn listen_to_libraries() {
     }
 }
 
-/// Does what a command asks for. A fault of the program itself is told in one line, as any other error.
-pub fn run(global: &Global, command: Command) -> Result<()> {
+/// Does what a command asks for; `written` tells the keys of the interface, which is not seen from here. A fault of the program itself is told in one line, as any other error.
+pub fn run(global: &Global, command: Command, written: Written) -> Result<()> {
     std::panic::set_hook(Box::new(|panic| {
         let place = panic.location().map_or(String::new(), |at| format!(" ({}:{})", at.file(), at.line()));
         let text = panic.payload_as_str().unwrap_or("no reason given");
         output::aside(format!("glue-tui: internal error: {text}{place}"));
     }));
     listen_to_libraries();
-    let done = catch_unwind(AssertUnwindSafe(|| obey(global, command)));
+    let done = catch_unwind(AssertUnwindSafe(|| obey(global, command, written)));
     done.unwrap_or_else(|_| Err(Error::Training("this is a fault of the program, please report it".into())))
 }
 
-fn obey(global: &Global, command: Command) -> Result<()> {
+fn obey(global: &Global, command: Command, written: Written) -> Result<()> {
     match command {
         Command::Train(args) => train::train(global, &args),
         Command::Eval(args) => eval::eval(global, &args),
@@ -53,6 +55,7 @@ fn obey(global: &Global, command: Command) -> Result<()> {
         Command::Control(args) => control::control(global, &args),
         Command::Export(args) => export::export(global, &args),
         Command::Check(args) => check::check(global, &args),
+        Command::Keys => keys::keys(global, written),
         Command::Doctor => doctor::doctor(global),
         Command::Bench(args) => bench::bench(global, &args),
     }

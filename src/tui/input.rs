@@ -15,7 +15,8 @@ pub fn place(app: &App) -> Place {
 /// What takes the keys now: the first place in which a key has a meaning counts. Never empty.
 pub fn places(app: &App) -> &'static [Place] {
     match &app.popup {
-        Some(Popup::Message { .. } | Popup::Help { .. }) => &[Place::Message],
+        Some(Popup::Help(help)) if help.is_searching => &[Place::Filter],
+        Some(Popup::Message { .. } | Popup::Help(_)) => &[Place::Message],
         Some(Popup::Question(_)) => &[Place::Question],
         Some(Popup::Choice(_)) => &[Place::Choice],
         None => places_behind_popup(app),

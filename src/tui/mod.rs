@@ -23,6 +23,7 @@ use app::{App, Tab};
 use crossbeam_channel::{Receiver, Sender, after, never, select, unbounded};
 use crossterm::event::Event;
 use effects::World;
+use keymap::Keymap;
 use msg::{Effect, Msg};
 use screens::run_view::RunView;
 use std::io::Write;
@@ -57,13 +58,16 @@ pub struct Options {
 /// Opens the interface and returns when the user leaves it.
 ///
 /// # Errors
-/// [`Error::Usage`] without a terminal; [`Error::Interrupted`] when a signal ended it, with the work saved.
+/// [`Error::Config`] with every mistake in the file of keys, [`Error::Usage`] without a terminal,
+/// [`Error::Interrupted`] when a signal ended it, with the work saved.
 pub fn open(options: Options) -> Result<()> {
+    let keymap = Keymap::open()?;
     let theme = Theme::from_environment(|name| std::env::var(name).ok());
     let (sender, messages) = unbounded();
     let signals = watch_signals()?;
     let mut screen = Screen::take(theme)?;
     let mut app = App::new(theme, screen.size(), now(), machine());
+    app.keymap = keymap;
     app.utc_offset = i64::from(jiff::Zoned::now().offset().seconds());
     let mut world = World::new(options.clone(), sender.clone())?;
     if let Some(queue) = world.cause(Effect::Refresh) {

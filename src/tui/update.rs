@@ -6,7 +6,7 @@ use super::keymap::Place;
 use super::msg::{Action, Effect, Msg};
 use super::screens::popup::{self, Popup};
 use super::screens::run_view::RunView;
-use super::screens::{compare, data, form, infer, insight, live, machine, queue, runs};
+use super::screens::{compare, data, form, help, infer, insight, live, machine, queue, runs};
 use super::widgets::text_field::Edit;
 use crate::event::{Event, Status};
 use crate::run::Said;
@@ -88,10 +88,12 @@ fn act(app: &mut App, action: Action) -> Vec<Effect> {
         Action::Quit => return popup::ask_to_quit(app),
         _ => {}
     }
+    if app.popup.is_some() {
+        return popup::act(app, action);
+    }
     match (place(app), action) {
-        (Place::Message | Place::Question | Place::Choice, action) => popup::act(app, action),
         (_, Action::Help) => {
-            app.popup = Some(Popup::Help { first: 0 });
+            app.popup = Some(Popup::Help(help::Help::default()));
             Vec::new()
         }
         (_, Action::Go(Tab::Infer)) => infer::enter(app),
@@ -114,7 +116,7 @@ fn act(app: &mut App, action: Action) -> Vec<Effect> {
 
 fn type_in(app: &mut App, edit: &Edit) -> Vec<Effect> {
     match place(app) {
-        Place::Choice => popup::type_in(app, edit),
+        _ if app.popup.is_some() => popup::type_in(app, edit),
         Place::FormLine => form::type_in(app, edit),
         Place::Filter if app.tab == Tab::Compare => compare::type_in(app, edit),
         Place::Filter => return runs::type_in(app, edit),

@@ -119,7 +119,6 @@ fn draw_foot(app: &App, area: Rect, buffer: &mut Buffer) {
     let theme = app.theme;
     let places = places(app);
     let place = places[0];
-    let is_popup = matches!(place, Place::Message | Place::Question | Place::Choice);
     let shown = |wanted: Place| {
         app.keymap.of(wanted).filter(|binding| !binding.short.is_empty() && binding.is_on(app))
     };
@@ -129,7 +128,7 @@ fn draw_foot(app: &App, area: Rect, buffer: &mut Buffer) {
     };
     let width = |(key, short): &(String, String)| (key.width() + short.width()) as u16;
     let tail: Vec<_> =
-        if is_popup { Vec::new() } else { shown(Place::Everywhere).filter_map(text).collect() };
+        if app.popup.is_some() { Vec::new() } else { shown(Place::Everywhere).filter_map(text).collect() };
     let reserved: u16 = tail.iter().map(width).sum();
     let mut room = area.width.saturating_sub(reserved + 1);
     let mut items = Vec::new();

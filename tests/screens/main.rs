@@ -7,9 +7,11 @@ mod data;
 mod insight;
 mod keys;
 mod machine;
+mod pictures;
 mod queue;
 mod stage;
 mod steer;
+mod svg;
 
 use stage::*;
 

@@ -39,6 +39,8 @@ impl Terminal {
         for name in ["NO_COLOR", "GLUE_TUI_RUNS", "GLUE_TUI_ASCII"] {
             command.env_remove(name);
         }
+        // Whoever runs this may have settings of their own.
+        command.env("XDG_CONFIG_HOME", folder.join("config"));
         for (name, value) in variables {
             command.env(name, value);
         }

@@ -1,5 +1,6 @@
 //! Boxes over everything: messages, questions, lists to choose from.
 
+use super::help::{self, Help};
 use super::{form, infer, steer};
 use crate::event::Command;
 use crate::run::queue::Edit as QueueEdit;
@@ -32,10 +33,7 @@ pub enum Popup {
     /// A value to be chosen from a list, or typed.
     Choice(Choice),
     /// All keys.
-    Help {
-        /// First line that is shown.
-        first: usize,
-    },
+    Help(Help),
 }
 
 /// Something to be decided.
@@ -142,6 +140,14 @@ impl Choice {
     }
 }
 
+impl Choice {
+    fn type_in(&mut self, edit: &Edit) {
+        if self.typed.edit(edit) {
+            self.at = 0;
+        }
+    }
+}
+
 impl Popup {
     /// Something to be read.
     pub fn message(title: impl Into<String>, text: impl Into<String>) -> Popup {
@@ -159,6 +165,10 @@ impl Popup {
 
 /// What a key does to the popup.
 pub fn act(app: &mut App, action: Action) -> Vec<Effect> {
+    if let Some(Popup::Help(mut help)) = app.popup.clone() {
+        app.popup = help::act(app, &mut help, action).then_some(Popup::Help(help));
+        return Vec::new();
+    }
     let last = last_scroll(app);
     let Some(popup) = &mut app.popup else { return Vec::new() };
     match (popup, action) {
@@ -182,27 +192,22 @@ pub fn act(app: &mut App, action: Action) -> Vec<Effect> {
                 Purpose::Length => steer::choose_length(app, &chosen.value),
             };
         }
-        (Popup::Message { .. } | Popup::Help { .. }, Action::Enter | Action::Help) | (_, Action::Back) => {
+        (Popup::Message { .. }, Action::Enter | Action::Help) | (_, Action::Back) => {
             app.popup = None;
         }
         (Popup::Question(Question { at, answers, .. }), action) => *at = moved(*at, answers.len(), action),
         (Popup::Choice(choice), action) => choice.at = moved(choice.at, choice.shown().len(), action),
-        (Popup::Message { first, .. } | Popup::Help { first }, action) => {
-            *first = moved(*first, last + 1, action);
-        }
+        (Popup::Message { first, .. }, action) => *first = moved(*first, last + 1, action),
+        (Popup::Help(_), _) => {}
     }
     Vec::new()
 }
 
-/// The last line of the popup that may come to its top, so that scrolling ends at the end.
+/// The last line of a message that may come to its top, so that scrolling ends at the end.
 fn last_scroll(app: &App) -> usize {
     let (width, height) = app.size;
-    let (lines, around) = match &app.popup {
-        Some(Popup::Message { text, .. }) => (wrap(text, message_width(width)).len(), 4),
-        Some(Popup::Help { .. }) => (super::help::lines(app).len(), 6),
-        _ => (0, 0),
-    };
-    lines.saturating_sub(height.saturating_sub(around).max(1) as usize)
+    let Some(Popup::Message { text, .. }) = &app.popup else { return 0 };
+    wrap(text, message_width(width)).len().saturating_sub(height.saturating_sub(4).max(1) as usize)
 }
 
 /// Cells for the text of a message on a screen so wide.
@@ -212,10 +217,10 @@ fn message_width(screen: u16) -> usize {
 
 /// Types into the popup.
 pub fn type_in(app: &mut App, edit: &Edit) {
-    if let Some(Popup::Choice(choice)) = &mut app.popup
-        && choice.typed.edit(edit)
-    {
-        choice.at = 0;
+    match &mut app.popup {
+        Some(Popup::Choice(choice)) => choice.type_in(edit),
+        Some(Popup::Help(help)) if help.is_searching => help::type_in(help, edit),
+        _ => {}
     }
 }
 
@@ -316,10 +321,7 @@ pub fn draw(app: &App, area: Rect, buffer: &mut Buffer) -> Option<Position> {
             None
         }
         Popup::Choice(choice) => Some(draw_choice(app, area, buffer, choice)),
-        Popup::Help { first } => {
-            super::help::draw(app, area, buffer, *first);
-            None
-        }
+        Popup::Help(help) => help::draw(app, help, area, buffer),
     }
 }
 

@@ -11,7 +11,7 @@ pub(super) static EVERYWHERE: &[Row] = &[
     bind("show_live", &[char('2'), alt('2')], Action::Go(Tab::Live), "", "the Live screen"),
     bind("show_infer", &[char('3'), alt('3')], Action::Go(Tab::Infer), "", "the Infer screen"),
     bind("show_compare", &[char('4'), alt('4')], Action::Go(Tab::Compare), "", "the Compare screen"),
-    bind("help", &[char('?'), key(KeyCode::F(1))], Action::Help, "help", "all keys; F1 also while typing"),
+    bind("help", &[char('?'), key(KeyCode::F(1))], Action::Help, "help", "all keys"),
     bind("quit", &[char('q'), ctrl('c')], Action::Quit, "quit", "quit; asks while a run is being trained"),
     bind("redraw", &[ctrl('l')], Action::Redraw, "", "draw everything anew"),
     bind(
