@@ -17,6 +17,7 @@ pub mod update;
 pub mod view;
 pub mod widgets;
 
+use crate::abilities::Abilities;
 use crate::error::{Error, Result};
 use crate::event::{Command, now};
 use app::{App, Tab};
@@ -59,7 +60,7 @@ pub struct Options {
 /// # Errors
 /// [`Error::Usage`] without a terminal; [`Error::Interrupted`] when a signal ended it, with the work saved.
 pub fn open(options: Options) -> Result<()> {
-    let theme = Theme::from_environment(|name| std::env::var(name).ok());
+    let theme = Theme::of(Abilities::here());
     let (sender, messages) = unbounded();
     let signals = watch_signals()?;
     let mut screen = Screen::take(theme)?;
@@ -147,7 +148,7 @@ impl Loop {
                     Effect::Redraw if screen.clear().is_err() => return self.stop(GONE),
                     Effect::Suspend if screen.sleep().is_err() => return self.stop(GONE),
                     Effect::Notify(text) => {
-                        if screen.notify(&format!("glue-tui: {text}"), self.app.theme.ascii).is_err() {
+                        if screen.notify(&format!("glue-tui: {text}"), self.app.theme.is_ascii()).is_err() {
                             return self.stop(GONE);
                         }
                     }

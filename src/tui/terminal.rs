@@ -1,8 +1,8 @@
 //! Takes the terminal and gives it back whole: at the end, after a panic, before a signal ends the program.
 
 use super::theme::{Palette, Theme};
-use super::widgets::harmless;
 use crate::error::{Error, Result};
+use crate::text::harmless;
 use crossterm::event::{DisableBracketedPaste, EnableBracketedPaste};
 use crossterm::terminal::{
     BeginSynchronizedUpdate, EndSynchronizedUpdate, EnterAlternateScreen, LeaveAlternateScreen,

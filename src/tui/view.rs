@@ -72,7 +72,9 @@ pub fn draw_on(app: &App, area: Rect, buffer: &mut Buffer) -> Option<Position> {
             None
         }
     };
-    if app.popup.is_some() { popup::draw(app, area, buffer) } else { cursor }
+    let cursor = if app.popup.is_some() { popup::draw(app, area, buffer) } else { cursor };
+    app.theme.finish(buffer);
+    cursor
 }
 
 fn draw_tabs(app: &App, area: Rect, buffer: &mut Buffer) {

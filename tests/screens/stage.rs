@@ -9,7 +9,7 @@ use glue_tui::run::{Repeats, RunRow, RunStatus, Said};
 use glue_tui::spec::{Experiments, RunSpec};
 use glue_tui::tui::app::{App, ExperimentRow};
 use glue_tui::tui::msg::{Effect, Msg, Opened};
-use glue_tui::tui::theme::{Palette, Theme};
+use glue_tui::tui::theme::{Letters, Palette, Theme};
 use glue_tui::tui::update::update;
 use glue_tui::tui::{input, view};
 use ratatui::buffer::Buffer;
@@ -17,7 +17,7 @@ use ratatui::layout::Rect;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-pub(crate) const THEME: Theme = Theme { palette: Palette::Rich, ascii: false };
+pub(crate) const THEME: Theme = Theme::new(Palette::Rich, Letters::Unicode);
 pub(crate) const SIZES: [(u16, u16); 4] = [(80, 24), (120, 40), (200, 60), (40, 10)];
 /// 2026-11-23, 11:04:29 UTC, when the events were recorded.
 pub(crate) const BEGUN: f64 = 1_795_431_869.0;

@@ -5,7 +5,7 @@
 mod pty;
 
 use glue_tui::tui::terminal::Screen;
-use glue_tui::tui::theme::{Palette, Theme};
+use glue_tui::tui::theme::{Letters, Palette, Theme};
 use portable_pty::PtySize;
 use pty::{PATIENCE, Terminal};
 use std::io::Write;
@@ -337,7 +337,7 @@ fn panicking_child() {
     if std::env::var_os("GLUE_TUI_TEST_CHILD").is_none() {
         return;
     }
-    let mut screen = Screen::take(Theme { palette: Palette::Rich, ascii: false }).unwrap();
+    let mut screen = Screen::take(Theme::new(Palette::Rich, Letters::Unicode)).unwrap();
     screen.draw(|frame| frame.render_widget("drawn-by-the-child", frame.area())).unwrap();
     std::thread::spawn(|| panic!("a quiet panic")).join().unwrap_err();
     panic!("a planted panic");

@@ -1,6 +1,6 @@
 //! A key with its modifiers: whether it was pressed, and how keyboards label it.
 
-use crate::tui::theme::Theme;
+use crate::tui::theme::{Glyph, Theme};
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
 /// A key with its modifiers.
@@ -11,14 +11,14 @@ impl Press {
     /// As it is written on keyboards.
     pub(super) fn label(self, theme: Theme) -> String {
         let key = match self.0 {
-            KeyCode::Enter => theme.sign("⏎", "enter").into(),
-            KeyCode::Up => theme.sign("↑", "up").into(),
-            KeyCode::Down => theme.sign("↓", "down").into(),
-            KeyCode::Left => theme.sign("←", "left").into(),
-            KeyCode::Right => theme.sign("→", "right").into(),
+            KeyCode::Enter => theme.glyph(Glyph::Enter).into(),
+            KeyCode::Up => theme.glyph(Glyph::Up).into(),
+            KeyCode::Down => theme.glyph(Glyph::Down).into(),
+            KeyCode::Left => theme.glyph(Glyph::Left).into(),
+            KeyCode::Right => theme.glyph(Glyph::Right).into(),
             KeyCode::PageUp => "pgup".into(),
             KeyCode::PageDown => "pgdn".into(),
-            KeyCode::Backspace => theme.sign("⌫", "bksp").into(),
+            KeyCode::Backspace => theme.glyph(Glyph::Backspace).into(),
             KeyCode::Delete => "del".into(),
             KeyCode::F(number) => format!("F{number}"),
             KeyCode::Char(' ') => "space".into(),

@@ -87,7 +87,7 @@ fn stages_of_step(history: &History) -> Vec<(Stage, (usize, f64, Role))> {
 pub(super) fn stages_in_words(history: &History, theme: Theme) -> String {
     let worth = stages(history).into_iter().filter(|(_, (_, share, _))| *share >= LEAST);
     let words = worth.map(|(stage, (_, share, _))| format!("{} {:.0} %", stage.name(), 100.0 * share));
-    words.collect::<Vec<_>>().join(theme.sign(" · ", ", "))
+    words.collect::<Vec<_>>().join(theme.glyph(Glyph::Dot))
 }
 
 /// A bar of the stages of a step in line `row` of `area`, and below it as many of them by name as fit; returns the
@@ -252,7 +252,7 @@ fn gpu_memory(gpu: &Gpu) -> String {
 /// Watts and degrees, as far as it tells them.
 fn gpu_state(gpu: &Gpu, theme: Theme) -> String {
     let watts = gpu.watts.map(|watts| format!("{watts:>4.0} W"));
-    let celsius = gpu.celsius.map(|degrees| format!("{degrees:>3.0} {}", theme.sign("°C", "C")));
+    let celsius = gpu.celsius.map(|degrees| format!("{degrees:>3.0} {}", theme.glyph(Glyph::Celsius)));
     watts.into_iter().chain(celsius).collect::<Vec<_>>().join("  ")
 }
 
@@ -369,7 +369,7 @@ fn gpu_panels(gauges: &GaugeHistory, theme: Theme) -> Vec<Panel<'_>> {
         let curve = |(number, gpu)| ("", look(number), Role::Curve(number as u8 % CURVES), series(gpu));
         Panel { title, curves: gauges.gpus.iter().enumerate().map(curve).collect(), is_share, planned: None }
     };
-    let degrees = theme.sign("°C", "C");
+    let degrees = theme.glyph(Glyph::Celsius);
     let busy = state(&|gpu| format!("{}, {}", percent(gpu.busy), gpu.name));
     let watts = state(&|gpu| gpu.watts.map_or(String::new(), |watts| format!("{watts:>4.0} W")));
     let celsius = state(&|gpu| gpu.celsius.map_or(String::new(), |value| format!("{value:>3.0} {degrees}")));

@@ -10,7 +10,7 @@ use crate::run::course::{Axis, Course};
 use crate::run::history::{History, LogKind};
 use crate::run::series::{Series, Sight};
 use crate::tui::app::App;
-use crate::tui::theme::Role;
+use crate::tui::theme::{Glyph, Role};
 use crate::tui::widgets::bars::spark;
 use crate::tui::widgets::line_chart::{ChartView, Curve, LineChart, Look, Reference};
 use crate::tui::widgets::{airy_pane, cut, pane, put, wrap};
@@ -60,7 +60,7 @@ pub(super) fn draw_loss(app: &App, history: &History, view: ChartView, area: Rec
         curves.push(Curve {
             name: "validation",
             role: Role::Validation,
-            look: Look::Points("●", "o"),
+            look: Look::Points(Glyph::Disc),
             series,
             course: &history.course,
             is_smoothed: false,
@@ -98,9 +98,9 @@ pub(super) fn draw_score_pane(app: &App, history: &History, area: Rect, buffer: 
     let inner = block.inner(area);
     block.render(area, buffer);
     let looks = [
-        (SplitName::Train, Look::Points("○", ".")),
-        (SplitName::Test, Look::Points("◆", "x")),
-        (SplitName::Validation, Look::Points("●", "o")),
+        (SplitName::Train, Look::Points(Glyph::Ring)),
+        (SplitName::Test, Look::Points(Glyph::Diamond)),
+        (SplitName::Validation, Look::Points(Glyph::Disc)),
     ];
     let curves: Vec<Curve<'_>> = looks
         .into_iter()
@@ -247,7 +247,7 @@ pub(super) fn draw_scores(app: &App, run: &RunView, area: Rect, buffer: &mut Buf
         let text = format!(
             "{} {} {} over {} of {} seeds",
             format::score(metric, spread.mean),
-            theme.sign("±", "+-"),
+            theme.glyph(Glyph::PlusMinus),
             format::score(metric, spread.sd),
             spread.count,
             run.spec.repeats

@@ -6,7 +6,7 @@ use crate::run::queue::Edit as QueueEdit;
 use crate::tui::app::App;
 use crate::tui::keymap::Place;
 use crate::tui::msg::{Action, Effect, Work};
-use crate::tui::theme::Role;
+use crate::tui::theme::{Glyph, Role};
 use crate::tui::widgets::text_field::{Edit, TextField};
 use crate::tui::widgets::{airy_pane, centred, cut, fixed, put, wrap};
 use ratatui::buffer::Buffer;
@@ -375,7 +375,7 @@ fn draw_question(app: &App, area: Rect, buffer: &mut Buffer, question: &Question
         }
         let style = theme.style(if selected { Role::Selected } else { Role::Text });
         let key = theme.style(if selected { Role::Selected } else { Role::Key });
-        let sign = if selected { theme.sign("▸ ", "> ") } else { "  " };
+        let sign = if selected { theme.glyph(Glyph::Cursor) } else { "  " };
         let x = put(buffer, inner.x, y, inner.width, sign, style);
         let x = put(buffer, x, y, inner.right().saturating_sub(x), &answer.key.to_string(), key);
         put(buffer, x + 2, y, inner.right().saturating_sub(x + 2), answer.text, style);
@@ -391,7 +391,7 @@ fn draw_choice(app: &App, area: Rect, buffer: &mut Buffer, choice: &Choice) -> P
     let width = (width as u16).clamp(50, 100).min(area.width.saturating_sub(2));
     let height = (choice.items.len() as u16 + 5).min(area.height.saturating_sub(2));
     let inner = open_box(app, area, buffer, &choice.title, width, height);
-    let sign = theme.sign("▸ ", "> ");
+    let sign = theme.glyph(Glyph::Cursor);
     let x = put(buffer, inner.x, inner.y, inner.width, sign, theme.style(Role::Key));
     let field = Rect { x, y: inner.y, width: inner.right().saturating_sub(x), height: 1.min(inner.height) };
     let cursor = choice.typed.draw_line(buffer, field, theme.style(Role::Text));

@@ -12,7 +12,7 @@ use crate::run::{RunRow, RunStatus};
 use crate::tui::app::{App, ExperimentRow};
 use crate::tui::keymap::Place;
 use crate::tui::msg::{Action, Effect, Work};
-use crate::tui::theme::{Role, Theme};
+use crate::tui::theme::{Glyph, Role, Theme};
 use crate::tui::widgets::text_field::{Edit, TextField};
 use crate::tui::widgets::{fixed, pane, put, wrap};
 use ratatui::buffer::Buffer;
@@ -189,7 +189,7 @@ impl Runs {
             let metric = run.best.map_or(Metric::Accuracy, |best| best.0);
             let mean = format::score(metric, repeats.mean);
             if repeats.count > 1 {
-                let (pm, times) = (theme.sign("±", "+-"), theme.sign("×", "x"));
+                let (pm, times) = (theme.glyph(Glyph::PlusMinus), theme.glyph(Glyph::Times));
                 let sd = format::score(metric, repeats.sd);
                 return Some(format!("{mean} {pm}{sd} {times}{}", repeats.count));
             }
@@ -447,7 +447,7 @@ pub(super) fn status_role(status: RunStatus) -> Role {
 /// A line of the list in exactly `width` cells.
 fn text_of(app: &App, line: &Line<'_>, number: usize, width: usize) -> String {
     let theme = app.theme;
-    let sign = if number == app.runs.at { theme.sign("▸", ">") } else { " " };
+    let sign = if number == app.runs.at { theme.glyph(Glyph::Cursor) } else { "  " };
     let wide = width >= 52;
     match line {
         Line::Experiment(row) => {
@@ -455,14 +455,15 @@ fn text_of(app: &App, line: &Line<'_>, number: usize, width: usize) -> String {
                 .spec
                 .as_ref()
                 .map_or(("-".into(), "-"), |spec| (model_name(&spec.model), spec.task.as_str()));
-            let score = app.runs.past_score(&row.name, theme).unwrap_or_else(|| theme.sign("—", "-").into());
+            let score =
+                app.runs.past_score(&row.name, theme).unwrap_or_else(|| theme.glyph(Glyph::Dash).into());
             let columns = if wide {
                 format!("{} {} {score:>13}", fixed(theme, &model, 10), fixed(theme, task, 10))
             } else {
                 format!("{} {score:>13}", fixed(theme, task, 10))
             };
             let name = fixed(theme, &row.name, width.saturating_sub(columns.chars().count() + 5));
-            format!(" {sign} {name} {columns} ")
+            format!(" {sign}{name} {columns} ")
         }
         Line::Queued(entry) => {
             let Entry { spec, .. } = entry;
@@ -473,16 +474,16 @@ fn text_of(app: &App, line: &Line<'_>, number: usize, width: usize) -> String {
             } else {
                 format!("{} {state:>13}", fixed(theme, &spec.task, 10))
             };
-            let times = theme.sign("×", "x");
+            let times = theme.glyph(Glyph::Times);
             let seeds = if spec.repeats > 1 { format!(" {times}{}", spec.repeats) } else { String::new() };
             let name = format!("{}{seeds}", spec.experiment);
             let name = fixed(theme, &name, width.saturating_sub(columns.chars().count() + 5));
-            format!(" {sign} {name} {columns} ")
+            format!(" {sign}{name} {columns} ")
         }
         Line::Run(run) => {
             let score = match (run.repeats, run.best) {
                 (Some(repeats), Some((metric, _))) if repeats.count > 1 => {
-                    let pm = theme.sign("±", "+-");
+                    let pm = theme.glyph(Glyph::PlusMinus);
                     format!(
                         "{} {pm}{}",
                         format::score(metric, repeats.mean),
@@ -490,7 +491,7 @@ fn text_of(app: &App, line: &Line<'_>, number: usize, width: usize) -> String {
                     )
                 }
                 (_, Some((metric, value))) => format::score(metric, value),
-                _ => theme.sign("—", "-").into(),
+                _ => theme.glyph(Glyph::Dash).into(),
             };
             let columns = if wide {
                 format!("{score:>10}  {:<16}", outcome(run, theme))
@@ -505,7 +506,7 @@ fn text_of(app: &App, line: &Line<'_>, number: usize, width: usize) -> String {
                 let day = &format::date(run.started, app.utc_offset)[5..];
                 format!("{} {day}", fixed(theme, &run.experiment, room.saturating_sub(day.len() + 1)))
             };
-            format!(" {sign} {name} {columns} ")
+            format!(" {sign}{name} {columns} ")
         }
     }
 }
@@ -514,7 +515,7 @@ fn text_of(app: &App, line: &Line<'_>, number: usize, width: usize) -> String {
 fn outcome(run: &RunRow, theme: Theme) -> String {
     match (run.status, run.total_steps) {
         (RunStatus::Finished, _) => {
-            format!("{} {:>8}", theme.sign("✓", "ok"), format::duration(run.train_seconds))
+            format!("{} {:>8}", theme.glyph(Glyph::Check), format::duration(run.train_seconds))
         }
         (status, 0) => status.name().into(),
         (status, total) => format!("{} {:.0} %", status.name(), 100.0 * run.steps as f64 / total as f64),

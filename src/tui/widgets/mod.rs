@@ -5,13 +5,13 @@ pub mod canvas;
 pub mod line_chart;
 pub mod text_field;
 
-use super::theme::{Role, Theme};
+use super::theme::{Glyph, Role, Theme};
+use crate::text::{cells, clusters, shown, width as cells_of};
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
 use ratatui::style::Style;
 use ratatui::text::Span;
 use ratatui::widgets::{Block, Padding};
-use unicode_width::UnicodeWidthStr;
 
 /// A framed pane with a title; the frame of one that takes the keys stands out.
 pub fn pane(theme: Theme, title: &str, focused: bool) -> Block<'_> {
@@ -20,7 +20,7 @@ pub fn pane(theme: Theme, title: &str, focused: bool) -> Block<'_> {
     if title.is_empty() {
         return block;
     }
-    block.title(Span::styled(format!(" {title} "), theme.style(Role::Title)))
+    block.title(Span::styled(format!(" {} ", shown(title)), theme.style(Role::Title)))
 }
 
 /// [`pane`] with a column of air on both sides.
@@ -33,32 +33,31 @@ pub fn put(buffer: &mut Buffer, x: u16, y: u16, width: u16, text: &str, style: S
     if width == 0 || !buffer.area.contains(Position { x, y }) {
         return x;
     }
-    buffer.set_stringn(x, y, text, width as usize, style).0
+    buffer.set_stringn(x, y, shown(text), width as usize, style).0
 }
 
 /// Writes one line of text that ends at column `right` (exclusive).
 pub fn put_right(buffer: &mut Buffer, area: Rect, y: u16, text: &str, style: Style) {
-    let width = (text.width() as u16).min(area.width);
+    let width = (cells_of(text) as u16).min(area.width);
     put(buffer, area.right() - width, y, width, text, style);
 }
 
 /// `text` in at most `width` cells, with an ellipsis where it is cut.
 pub fn cut(theme: Theme, text: &str, width: usize) -> String {
-    if text.width() <= width {
+    if cells_of(text) <= width {
         return text.to_string();
     }
-    let ellipsis = theme.sign("…", "~");
     let mut out = String::new();
     let mut used = 0;
-    for grapheme in Span::raw(text).styled_graphemes(Style::new()) {
-        used += grapheme.symbol.width();
+    for (_, cluster) in clusters(text) {
+        used += cells(cluster);
         if used + 1 > width {
             break;
         }
-        out += grapheme.symbol;
+        out += cluster;
     }
     if width > 0 {
-        out += ellipsis;
+        out += theme.glyph(Glyph::Ellipsis);
     }
     out
 }
@@ -66,7 +65,7 @@ pub fn cut(theme: Theme, text: &str, width: usize) -> String {
 /// `text` cut or filled up with spaces to exactly `width` cells.
 pub fn fixed(theme: Theme, text: &str, width: usize) -> String {
     let mut out = cut(theme, text, width);
-    out.extend(std::iter::repeat_n(' ', width.saturating_sub(out.width())));
+    out.extend(std::iter::repeat_n(' ', width.saturating_sub(cells_of(&out))));
     out
 }
 
@@ -87,31 +86,12 @@ pub fn centred(area: Rect, width: u16, height: u16) -> Rect {
     Rect { x: area.x + (area.width - width) / 2, y: area.y + (area.height - height) / 2, width, height }
 }
 
-/// Text that came from outside with its control and direction characters made visible, so that
-/// it can neither move the cursor nor hide what it says.
-pub fn harmless(text: &str) -> String {
-    text.chars()
-        .map(|c| match c {
-            '\n' | '\r' | '\t' => ' ',
-            '\0'..='\x1f' => char::from_u32(0x2400 + c as u32).unwrap_or('\u{fffd}'),
-            '\x7f' => '\u{2421}',
-            '\u{80}'..='\u{9f}'
-            | '\u{200e}'
-            | '\u{200f}'
-            | '\u{202a}'..='\u{202e}'
-            | '\u{2066}'..='\u{2069}'
-            | '\u{feff}' => '\u{fffd}',
-            c => c,
-        })
-        .collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::tui::theme::Palette;
+    use crate::tui::theme::{Letters, Palette};
 
-    const THEME: Theme = Theme { palette: Palette::None, ascii: false };
+    const THEME: Theme = Theme::new(Palette::None, Letters::Unicode);
 
     #[test]
     fn text_is_cut_by_cells() {
@@ -127,10 +107,5 @@ mod tests {
         assert_eq!(wrap("one two three", 8), ["one two", "three"]);
         assert_eq!(wrap("onetwothree", 4), ["onet", "woth", "ree"]);
         assert_eq!(wrap("a\n\nb", 4), ["a", "", "b"]);
-    }
-
-    #[test]
-    fn hostile_text_is_harmless() {
-        assert_eq!(harmless("a\x1b[31mb\tc\u{202e}d"), "a␛[31mb c\u{fffd}d");
     }
 }

@@ -11,7 +11,7 @@ use crate::tui::keymap::Place;
 use crate::tui::msg::Action;
 use crate::tui::screens::panes::looked_at;
 use crate::tui::screens::runs::status_role;
-use crate::tui::theme::{Role, Theme};
+use crate::tui::theme::{Glyph, Role, Theme};
 use crate::tui::widgets::line_chart::{Curve, LineChart, Look};
 use crate::tui::widgets::{airy_pane, cut, fixed, pane, put, put_right};
 use ratatui::buffer::Buffer;
@@ -23,13 +23,6 @@ use unicode_width::UnicodeWidthStr;
 pub const SIDE_BY_SIDE: u16 = 100;
 /// Cells of an entry of the legend.
 const ENTRY: u16 = 36;
-/// Shapes that tell runs apart; then letters come.
-const SHAPES: [&str; 12] = ["●", "▲", "■", "◆", "★", "▼", "○", "△", "□", "◇", "☆", "▽"];
-const LETTERS: [&str; 52] = [
-    "a", "b", "c", "d", "e", "f", "g", "h", "i", "j", "k", "l", "m", "n", "o", "p", "q", "r", "s", "t", "u",
-    "v", "w", "x", "y", "z", "A", "B", "C", "D", "E", "F", "G", "H", "I", "J", "K", "L", "M", "N", "O", "P",
-    "Q", "R", "S", "T", "U", "V", "W", "X", "Y", "Z",
-];
 
 /// The table, the curves and the differences, where there is room for each.
 struct Areas {
@@ -74,11 +67,8 @@ pub fn draw_tiny(app: &App, area: Rect, buffer: &mut Buffer) -> Option<Position>
 }
 
 /// The sign of a marked run.
-fn sign(mark: &Mark, theme: Theme) -> &'static str {
-    match mark.sign.checked_sub(if theme.ascii { 0 } else { SHAPES.len() }) {
-        Some(letter) => LETTERS[letter % LETTERS.len()],
-        None => SHAPES[mark.sign],
-    }
+fn sign(mark: &Mark) -> Glyph {
+    Glyph::Run(mark.sign as u8)
 }
 
 fn draw_table(app: &App, area: Rect, buffer: &mut Buffer) -> Option<Position> {
@@ -144,8 +134,8 @@ fn draw_head(app: &App, columns: &[Column], area: Rect, buffer: &mut Buffer) {
         let is_sorted = *column == order.column;
         let arrow = match (is_sorted, order.is_reversed) {
             (false, _) => "",
-            (true, false) => theme.sign("▾", "v"),
-            (true, true) => theme.sign("▴", "^"),
+            (true, false) => theme.glyph(Glyph::Falling),
+            (true, true) => theme.glyph(Glyph::Rising),
         };
         let text = format!("{}{arrow}", column.title());
         let text = if column.is_number() { format!("{text:>width$}") } else { text };
@@ -176,7 +166,7 @@ fn draw_row(app: &App, run: &RunRow, columns: &[Column], is_at: bool, area: Rect
     put(buffer, area.x, area.y, area.width, &text, theme.style(role));
     if let Some(mark) = app.compare.marks.iter().find(|mark| is_same(&mark.dir, &run.dir)) {
         let style = theme.style(Role::Curve(mark.colour));
-        put(buffer, area.x + 1, area.y, 1, sign(mark, theme), style);
+        put(buffer, area.x + 1, area.y, 1, theme.glyph(sign(mark)), style);
     }
 }
 
@@ -234,12 +224,8 @@ fn curves(app: &App) -> (Vec<Curve<'_>>, Vec<usize>) {
     let compare = &app.compare;
     let (mut curves, mut owners) = (Vec::new(), Vec::new());
     for (place, mark) in compare.marks.iter().enumerate() {
-        let (fancy, plain) = (sign(mark, Theme { ascii: false, ..app.theme }), sign(mark, app.theme));
-        let look = if compare.quantity.is_sparse() {
-            Look::Points(fancy, plain)
-        } else {
-            Look::Marked(fancy, plain)
-        };
+        let look =
+            if compare.quantity.is_sparse() { Look::Points(sign(mark)) } else { Look::Marked(sign(mark)) };
         for history in mark.histories(app) {
             if let Some(series) = compare.quantity.series(history) {
                 curves.push(Curve {
@@ -277,12 +263,12 @@ fn draw_legend(
             put(buffer, cell.x, y, cell.width, &text, theme.style(Role::Muted));
             return;
         }
-        put(buffer, cell.x, y, 1, sign(mark, theme), theme.style(Role::Curve(mark.colour)));
+        put(buffer, cell.x, y, 1, theme.glyph(sign(mark)), theme.style(Role::Curve(mark.colour)));
         let value = match (&mark.read, reading(place)) {
             (_, Some(value)) => value,
             (Some(Err(_)), None) => "unreadable".into(),
-            (Some(Ok(_)), None) => theme.sign("—", "-").into(),
-            (None, None) => theme.sign("…", "...").into(),
+            (Some(Ok(_)), None) => theme.glyph(Glyph::Dash).into(),
+            (None, None) => theme.glyph(Glyph::Waiting).into(),
         };
         let name = (cell.width as usize).saturating_sub(value.width() + 3);
         let run = app.runs.runs.iter().find(|run| is_same(&run.dir, &mark.dir));
@@ -331,7 +317,7 @@ fn draw_differences(app: &App, area: Rect, buffer: &mut Buffer) {
 /// Each value of a key with the signs of the runs that have it.
 fn draw_values(difference: &Difference, marks: &[&Mark], theme: Theme, area: Rect, buffer: &mut Buffer) {
     let mut x = area.x;
-    let ellipsis = theme.sign("…", "~");
+    let ellipsis = theme.glyph(Glyph::Ellipsis);
     // The last cell is kept free for the sign that there is more.
     let end = area.right().saturating_sub(1);
     for (value, places) in &difference.values {
@@ -348,7 +334,7 @@ fn draw_values(difference: &Difference, marks: &[&Mark], theme: Theme, area: Rec
                 return;
             }
             let Some(mark) = marks.get(*place) else { continue };
-            x = put(buffer, x, area.y, 1, sign(mark, theme), theme.style(Role::Curve(mark.colour)));
+            x = put(buffer, x, area.y, 1, theme.glyph(sign(mark)), theme.style(Role::Curve(mark.colour)));
         }
         x += 3;
     }

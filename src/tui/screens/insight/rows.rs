@@ -2,10 +2,11 @@
 
 use super::{InsightView, Known, Listed};
 use crate::format;
+use crate::text::harmless;
 use crate::tui::app::App;
 use crate::tui::theme::{Role, Theme};
 use crate::tui::widgets::bars::spark;
-use crate::tui::widgets::{airy_pane, cut, fixed, harmless, put, wrap};
+use crate::tui::widgets::{airy_pane, cut, fixed, put, wrap};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::widgets::Widget;
