@@ -69,6 +69,25 @@ pub fn escaped_lines(text: &str) -> Cow<'_, str> {
     }
 }
 
+/// Text in ASCII, for a terminal that has nothing else: signs of ours have a form of their own there, a
+/// question mark stands for anything else.
+pub fn in_ascii(text: &str) -> Cow<'_, str> {
+    if text.is_ascii() {
+        return Cow::Borrowed(text);
+    }
+    let mut out = String::with_capacity(text.len());
+    for (_, cluster) in clusters(text) {
+        match cluster {
+            "±" => out.push_str("+-"),
+            "×" => out.push('x'),
+            "…" => out.push_str("..."),
+            cluster if cluster.is_ascii() => out.push_str(cluster),
+            _ => out.push('?'),
+        }
+    }
+    Cow::Owned(out)
+}
+
 /// What a person sees as one character each, with the byte where it begins.
 pub fn clusters(text: &str) -> impl DoubleEndedIterator<Item = (usize, &str)> {
     text.grapheme_indices(true)
@@ -146,6 +165,7 @@ mod tests {
         assert_eq!(escaped("a\x1b[31m\n\u{9b}\u{202e}é"), "a\\x1b[31m\\n\\u{9b}\\u{202e}é");
         assert_eq!(escaped_lines("a\r\n\x07b"), "a\\r\n\\x07b");
         assert!(matches!(escaped("plain, é and 日本"), Cow::Borrowed(_)));
+        assert_eq!(in_ascii("84 ± 2 × 3 …, 日本"), "84 +- 2 x 3 ..., ??");
     }
 
     #[test]

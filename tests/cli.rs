@@ -1,5 +1,6 @@
 //! The real binary without the interface: commands, exit codes, files and streams, as scripts rely on them.
 
+use glue_tui::format::count;
 use serde_json::Value;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
@@ -24,7 +25,15 @@ impl Desk {
         let mut command = Command::new(env!("CARGO_BIN_EXE_glue-tui"));
         command.args(args).current_dir(self.path()).stdin(Stdio::null());
         command.env("HF_HUB_OFFLINE", "1").env("HF_HOME", self.path().join("hf"));
-        for name in ["GLUE_TUI_RUNS", "HF_ENDPOINT", "HF_TOKEN", "HF_HUB_CACHE", "NO_COLOR"] {
+        for name in [
+            "GLUE_TUI_RUNS",
+            "GLUE_TUI_THEME",
+            "LC_ALL",
+            "HF_ENDPOINT",
+            "HF_TOKEN",
+            "HF_HUB_CACHE",
+            "NO_COLOR",
+        ] {
             command.env_remove(name);
         }
         command
@@ -491,10 +500,9 @@ fn a_run_is_steered_from_another_terminal_and_can_be_replayed() {
     let rest = wait_for(&mut child, "step 1/");
     let control = |args: &[&str]| desk.run(&[&["control", "demo"], args].concat());
     let said = control(&["pause"]).good().out;
-    let (step, told) = said.trim().strip_prefix("step ").and_then(|rest| rest.split_once(": ")).unwrap();
-    assert_eq!(told, "told to pause");
-    let step: u64 = step.parse().unwrap();
-    assert!(control(&["eval"]).good().out.contains("told to score"));
+    let step = said.trim().strip_prefix("paused at step ").unwrap_or_else(|| panic!("{said}"));
+    let step: u64 = step.replace(',', "").parse().unwrap();
+    assert!(control(&["eval"]).good().out.contains("asked for an evaluation at step"));
     // Paused, it answers and can be asked.
     let halved = control(&["halve", "--json"]).good().json();
     assert_eq!((&halved["step"], &halved["command"]), (&step.into(), &"halve".into()));
@@ -502,20 +510,20 @@ fn a_run_is_steered_from_another_terminal_and_can_be_replayed() {
     let told = control(&["set", &format!("max_steps={}", step + 4)]).good().out;
     assert_eq!(
         told.trim(),
-        format!("step {step}: told to set max_steps = {0}: learning_rate 2.5e-4, {0} steps", step + 4)
+        format!("{} steps in all, as of step {said}", count(step + 4), said = count(step))
     );
     for wrong in ["seed=1", "learning_rate=-1", "max_steps=1.5"] {
         let told = control(&["set", wrong]).bad(2);
         assert!(told.contains(wrong.split('=').next().unwrap()), "{told}");
     }
-    assert!(control(&["save"]).good().out.contains("told to save"));
+    assert!(control(&["save"]).good().out.contains("asked for a checkpoint at step"));
     assert!(desk.run(&["control", "nothing", "pause"]).bad(2).contains("there is no run nothing"));
     control(&["resume"]).good();
     let mut out = String::new();
     child.stdout.take().unwrap().read_to_string(&mut out).unwrap();
     let err = rest.join().unwrap();
     assert_eq!(child.wait().unwrap().code(), Some(0), "{err}");
-    assert!(err.contains("told to halve learning_rate: learning_rate 2.5e-4"), "{err}");
+    assert!(err.contains("learning_rate 2.5e-4 from step "), "{err}");
     let dir = PathBuf::from(out.lines().last().unwrap());
     let summary = read_json(&desk.path().join(&dir).join("summary.json"));
     assert_eq!((&summary["steps"], &summary["changes"][0]["command"]), (&(step + 4).into(), &"halve".into()));
@@ -558,4 +566,44 @@ fn the_runs_folder_can_come_from_the_environment() {
     let mut command = desk.command(&["doctor", "--json"]);
     let report = Said::from(command.env("GLUE_TUI_RUNS", "").output().unwrap()).good().json();
     assert_eq!(report["runs"]["dir"], "runs");
+}
+
+#[test]
+fn what_comes_from_outside_is_told_without_control_characters() {
+    let desk = Desk::new();
+    let run = desk.path().join("runs/evil\x1b[31m\u{202e}");
+    std::fs::create_dir_all(&run).unwrap();
+    let spec = glue_tui::spec::built_in("demo");
+    std::fs::write(run.join("spec.toml"), glue_tui::spec::to_toml(&spec)).unwrap();
+    let listed = desk.run(&["runs"]).good().out;
+    assert!(listed.contains("evil\\x1b[31m\\u{202e}"), "{listed}");
+    let refused = desk.run(&["control", "no\x1b]0;x\x07ne", "pause"]).bad(2);
+    assert!(refused.contains("no\\x1b]0;x\\x07ne"), "{refused}");
+    let refused = desk.run(&["runs", "--n\x1b[2J"]).bad(2);
+    for told in [listed, refused] {
+        assert!(!told.contains(|c: char| c.is_control() && c != '\n'), "{told:?}");
+    }
+}
+
+#[test]
+fn without_utf_8_there_is_only_ascii() {
+    let desk = Desk::new();
+    train(&desk, "demo", &["--set", "repeats=2"]).good();
+    let said = desk.command(&["runs"]).env("LC_ALL", "C").output().unwrap();
+    let out = String::from_utf8(said.stdout).unwrap();
+    assert!(out.is_ascii() && out.contains(" +- "), "{out}");
+    assert!(desk.run(&["runs"]).good().out.contains(" ± "));
+}
+
+#[test]
+fn a_run_is_followed_by_sentences() {
+    let desk = Desk::new();
+    train(&desk, "demo", &[]).good();
+    let said = desk.run(&["attach", "demo", "--plain"]).good();
+    for part in ["demo: demo on demo, seed 42;", "validation at step ", ", new best", "saved ", "finished"] {
+        assert!(said.err.contains(part), "no {part:?} in\n{}", said.err);
+    }
+    let events = desk.run(&["attach", "demo", "--plain", "--json"]).good().out;
+    let kinds: Vec<Value> = events.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!((&kinds[0]["kind"], &kinds[kinds.len() - 1]["kind"]), (&"started".into(), &"ended".into()));
 }

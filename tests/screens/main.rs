@@ -4,9 +4,12 @@
 //! anew, and the difference is then looked at. The clock is given, so nothing is masked.
 
 mod data;
+mod hostile;
 mod insight;
 mod keys;
 mod machine;
+mod modes;
+mod mouse;
 mod queue;
 mod stage;
 mod steer;

@@ -130,7 +130,7 @@ pub fn draw(app: &App, area: Rect, buffer: &mut Buffer) {
         draw_nothing(app, area, buffer);
         return;
     };
-    let [head, body] = Layout::vertical([Constraint::Length(2), Constraint::Fill(1)]).areas(area);
+    let [head, body] = parts(area);
     draw_head(app, run, head, buffer);
     let history = run.history();
     if app.live.is_full {
@@ -164,12 +164,24 @@ pub fn draw(app: &App, area: Rect, buffer: &mut Buffer) {
     }
 }
 
-/// The one chart that is shown.
-fn draw_chart(app: &App, history: &History, area: Rect, buffer: &mut Buffer) {
+/// The head and what is below it.
+fn parts(area: Rect) -> [Rect; 2] {
+    Layout::vertical([Constraint::Length(2), Constraint::Fill(1)]).areas(area)
+}
+
+/// Where the curves of the one chart over the whole screen are drawn, whose body is `area`.
+pub fn plot(app: &App, area: Rect) -> Option<Rect> {
+    let run = app.shown().filter(|_| app.live.is_full)?;
+    let [_, body] = parts(area);
+    draw_chart(app, run.history(), body, &mut Buffer::empty(body))
+}
+
+/// The one chart that is shown; says where its curves are.
+fn draw_chart(app: &App, history: &History, area: Rect, buffer: &mut Buffer) -> Option<Rect> {
     if app.live.shows_score {
-        draw_score_pane(app, history, area, buffer);
+        draw_score_pane(app, history, area, buffer)
     } else {
-        draw_loss_pane(app, history, area, buffer);
+        draw_loss_pane(app, history, area, buffer)
     }
 }
 

@@ -12,7 +12,7 @@ use crate::run::history::History;
 use crate::run::series::Series;
 use crate::tui::app::{App, Tab};
 use crate::tui::msg::{Action, Effect};
-use crate::tui::theme::{CURVES, Role, Theme};
+use crate::tui::theme::{CURVES, Glyph, Role, Theme};
 use crate::tui::widgets::bars::{fill, spark_between, stacked};
 use crate::tui::widgets::line_chart::{ChartView, Curve, LineChart, Look, Reference};
 use crate::tui::widgets::{airy_pane, cut, pane, put};

@@ -18,12 +18,13 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::widgets::Widget;
 use unicode_width::UnicodeWidthStr;
-pub(super) fn draw_loss_pane(app: &App, history: &History, area: Rect, buffer: &mut Buffer) {
+/// Draws the losses in their pane; says where the curves are.
+pub(super) fn draw_loss_pane(app: &App, history: &History, area: Rect, buffer: &mut Buffer) -> Option<Rect> {
     let title = format!("Loss{}", looked_at(&app.live.chart));
     let block = pane(app.theme, &title, app.live.is_full);
     let inner = block.inner(area);
     block.render(area, buffer);
-    draw_loss(app, history, app.live.chart, inner, buffer);
+    draw_loss(app, history, app.live.chart, inner, buffer)
 }
 
 /// What is unusual in how a chart is looked at, for the end of its title.
@@ -41,8 +42,14 @@ pub(super) fn looked_at(view: &ChartView) -> String {
     words
 }
 
-/// Draws the losses of training and validation.
-pub(super) fn draw_loss(app: &App, history: &History, view: ChartView, area: Rect, buffer: &mut Buffer) {
+/// Draws the losses of training and validation; says where the curves are.
+pub(super) fn draw_loss(
+    app: &App,
+    history: &History,
+    view: ChartView,
+    area: Rect,
+    buffer: &mut Buffer,
+) -> Option<Rect> {
     let line = Curve {
         name: "train",
         role: Role::Train,
@@ -77,9 +84,11 @@ pub(super) fn draw_loss(app: &App, history: &History, view: ChartView, area: Rec
         theme: app.theme,
     };
     chart.draw(area, buffer);
+    chart.plot(area)
 }
 
-pub(super) fn draw_score_pane(app: &App, history: &History, area: Rect, buffer: &mut Buffer) {
+/// Draws the scores in their pane; says where the curves are.
+pub(super) fn draw_score_pane(app: &App, history: &History, area: Rect, buffer: &mut Buffer) -> Option<Rect> {
     let metric = history.metric();
     let best = history.best.map_or(String::new(), |best| {
         format!(", best {} at step {}", format::score(metric, best.value), format::count(best.step))
@@ -127,6 +136,7 @@ pub(super) fn draw_score_pane(app: &App, history: &History, area: Rect, buffer: 
         theme: app.theme,
     };
     chart.draw(inner, buffer);
+    chart.plot(inner)
 }
 
 /// What the scores are held against: the best of this run, and what others have published for the same model

@@ -14,7 +14,7 @@ use crate::tui::keymap::Place;
 use crate::tui::msg::{Action, Effect, Work};
 use crate::tui::theme::{Glyph, Role, Theme};
 use crate::tui::widgets::text_field::{Edit, TextField};
-use crate::tui::widgets::{fixed, pane, put, wrap};
+use crate::tui::widgets::{first_in_sight, fixed, line_under, pane, put, wrap};
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Constraint, Layout, Position, Rect};
 use ratatui::widgets::Widget;
@@ -242,6 +242,11 @@ pub fn act(app: &mut App, action: Action) -> Vec<Effect> {
         }
         Action::Data => return data::open(app),
         Action::Refresh => return vec![Effect::Refresh],
+        Action::Point(line) if line == app.runs.at => return act(app, Action::Enter),
+        Action::Point(line) => {
+            app.runs.at = line.min(app.runs.lines().len().saturating_sub(1));
+            return peek(app);
+        }
         Action::Back => {
             app.runs.is_filtering = false;
             app.runs.filter = TextField::default();
@@ -338,19 +343,34 @@ pub fn draw(app: &App, area: Rect, buffer: &mut Buffer) -> Option<Position> {
     cursor
 }
 
+/// The lines of the list and the filter below them, inside of its pane.
+fn list_areas(runs: &Runs, inner: Rect) -> (Rect, Option<Rect>) {
+    let is_filtered = runs.is_filtering || !runs.filter.text().is_empty();
+    if is_filtered && inner.height > 1 {
+        let list = Rect { height: inner.height - 1, ..inner };
+        (list, Some(Rect { y: list.bottom(), height: 1, ..inner }))
+    } else {
+        (inner, None)
+    }
+}
+
+/// The line of the list that is drawn at a place of the screen, whose body is `area`.
+pub fn line_at(app: &App, area: Rect, place: Position) -> Option<usize> {
+    let inner = pane(app.theme, "", false).inner(layout(area).0);
+    let (list, _) = list_areas(&app.runs, inner);
+    let lines = app.runs.lines();
+    let rows = rows(app, &lines, list.width);
+    let row = line_under(list, first_row(app, &rows, list.height), place)?;
+    rows.get(row)?.number
+}
+
 fn draw_list(app: &App, area: Rect, buffer: &mut Buffer) -> Option<Position> {
     let runs = &app.runs;
     let theme = app.theme;
     let block = pane(theme, "Experiments", app.form.is_none());
     let inner = block.inner(area);
     block.render(area, buffer);
-    let is_filtered = runs.is_filtering || !runs.filter.text().is_empty();
-    let (list, foot) = if is_filtered && inner.height > 1 {
-        let list = Rect { height: inner.height - 1, ..inner };
-        (list, Some(Rect { y: list.bottom(), height: 1, ..inner }))
-    } else {
-        (inner, None)
-    };
+    let (list, foot) = list_areas(runs, inner);
     draw_lines(app, list, buffer);
     let foot = foot?;
     let x = put(buffer, foot.x, foot.y, foot.width, " / ", theme.style(Role::Key));
@@ -359,15 +379,20 @@ fn draw_list(app: &App, area: Rect, buffer: &mut Buffer) -> Option<Position> {
     runs.is_filtering.then_some(cursor)
 }
 
-fn draw_lines(app: &App, area: Rect, buffer: &mut Buffer) {
-    let (runs, theme) = (&app.runs, app.theme);
-    let lines = runs.lines();
-    // A heading, or the number of a line: its text is only made when it is in sight.
-    let mut rows: Vec<(String, Role, Option<usize>)> = Vec::new();
-    let head =
-        |rows: &mut Vec<(String, Role, Option<usize>)>, text: String, role| rows.push((text, role, None));
+/// What stands in a row of the list: a heading, or the line of that number, whose text is only made when it
+/// is in sight.
+struct Row {
+    heading: String,
+    role: Role,
+    number: Option<usize>,
+}
+
+fn rows(app: &App, lines: &[Line<'_>], width: u16) -> Vec<Row> {
+    let runs = &app.runs;
+    let mut rows: Vec<Row> = Vec::new();
+    let head = |rows: &mut Vec<Row>, heading: String, role| rows.push(Row { heading, role, number: None });
     for trouble in [&runs.trouble, &runs.queue.trouble].into_iter().flatten() {
-        for line in wrap(trouble, (area.width as usize).saturating_sub(4)) {
+        for line in wrap(trouble, (width as usize).saturating_sub(4)) {
             head(&mut rows, format!("  {line}"), Role::Error);
         }
         let refresh = app.key(Place::Runs, Action::Refresh);
@@ -384,7 +409,7 @@ fn draw_lines(app: &App, area: Rect, buffer: &mut Buffer) {
             head(&mut rows, text, role);
         }
         let role = if number == runs.at { Role::Selected } else { role_of(app, line) };
-        rows.push((String::new(), role, Some(number)));
+        rows.push(Row { heading: String::new(), role, number: Some(number) });
     }
     if section != Section::PastRuns && runs.is_listed {
         head(&mut rows, String::new(), Role::Text);
@@ -395,21 +420,30 @@ fn draw_lines(app: &App, area: Rect, buffer: &mut Buffer) {
         };
         head(&mut rows, format!("  {nothing}"), Role::Muted);
     }
-    let at = rows.iter().position(|row| row.2 == Some(runs.at)).unwrap_or(0);
-    let height = area.height as usize;
-    // The line after the cursor stays in sight, so that one sees where the list goes on.
-    let first = (at + 2).saturating_sub(height).min(rows.len().saturating_sub(height));
-    for (row, (text, role, number)) in rows.iter().skip(first).take(height).enumerate() {
-        let y = area.y + row as u16;
+    rows
+}
+
+/// The row that is drawn first.
+fn first_row(app: &App, rows: &[Row], height: u16) -> usize {
+    let at = rows.iter().position(|row| row.number == Some(app.runs.at)).unwrap_or(0);
+    first_in_sight(at, rows.len(), height as usize)
+}
+
+fn draw_lines(app: &App, area: Rect, buffer: &mut Buffer) {
+    let theme = app.theme;
+    let lines = app.runs.lines();
+    let rows = rows(app, &lines, area.width);
+    let first = first_row(app, &rows, area.height);
+    for (place, row) in rows.iter().skip(first).take(area.height as usize).enumerate() {
         let width = area.width as usize;
-        let text = match number {
-            Some(number) if *number == runs.at => {
-                fixed(theme, &text_of(app, &lines[*number], *number, width), width)
+        let text = match row.number {
+            Some(number) if number == app.runs.at => {
+                fixed(theme, &text_of(app, &lines[number], number, width), width)
             }
-            Some(number) => text_of(app, &lines[*number], *number, width),
-            None => text.clone(),
+            Some(number) => text_of(app, &lines[number], number, width),
+            None => row.heading.clone(),
         };
-        put(buffer, area.x, y, area.width, &text, theme.style(*role));
+        put(buffer, area.x, area.y + place as u16, area.width, &text, theme.style(row.role));
     }
 }
 

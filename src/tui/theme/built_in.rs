@@ -53,8 +53,9 @@ fn curve(colours: [u32; CURVES as usize], basic: [Color; CURVES as usize], numbe
     Paint::new(colours[number], basic[number])
 }
 
+/// The terminal's own colour, also upon the colour of a frame.
 const fn title() -> Paint {
-    Paint { modifiers: Modifier::BOLD, ..Paint::PLAIN }
+    Paint { fg: Some(Color::Reset), modifiers: Modifier::BOLD, ..Paint::PLAIN }
 }
 
 fn dark(role: Role) -> Paint {
@@ -133,7 +134,7 @@ fn okabe_ito(role: Role) -> Paint {
 /// The same palette with its bright colours made darker, for a light background.
 fn okabe_ito_light(role: Role) -> Paint {
     const RUNS: [u32; CURVES as usize] = [
-        0x00_72b2, 0xa8_5f00, 0x00_7a59, 0x00_0000, 0xa0_4b7a, 0xb8_4a00, 0x2f_7fb0, 0x6b_6b6b, 0x7a_6c00,
+        0x00_72b2, 0xa8_5f00, 0x00_7a59, 0x00_0000, 0xa0_4b7a, 0xb8_4a00, 0x2a_75a5, 0x6b_6b6b, 0x7a_6c00,
         0x6a_3fa0,
     ];
     match role {
@@ -161,6 +162,7 @@ mod tests {
     fn rgb(paint: Paint) -> Option<[f64; 3]> {
         match paint.fg? {
             Color::Rgb(r, g, b) => Some([r, g, b].map(|part| f64::from(part) / 255.0)),
+            Color::Reset => None,
             other => panic!("{other:?}"),
         }
     }

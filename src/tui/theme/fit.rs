@@ -25,10 +25,10 @@ const BASIC: [(Color, [u8; 3]); 16] = [
 /// The steps of the cube of 6 × 6 × 6 colours that begins at index 16.
 const STEPS: [u8; 6] = [0, 95, 135, 175, 215, 255];
 
-/// `colour`, or the nearest that there is. `None` is the terminal's own.
+/// `colour`, or the nearest that there is.
 pub(super) fn fit(colour: Color, palette: Palette) -> Option<Color> {
     match (colour, palette) {
-        (Color::Reset, _) | (_, Palette::None) => None,
+        (_, Palette::None) => None,
         (Color::Rgb(r, g, b), Palette::Rich) => Some(Color::Indexed(nearest_indexed([r, g, b]))),
         (Color::Rgb(r, g, b), Palette::Basic) => Some(nearest_basic([r, g, b])),
         (Color::Indexed(index), Palette::Basic) => match index {
@@ -83,7 +83,7 @@ mod tests {
         assert_eq!(fit(Color::Rgb(0xe6, 0x9f, 0), Palette::Basic), Some(Color::Yellow));
         assert_eq!(fit(Color::Indexed(9), Palette::Basic), Some(Color::LightRed));
         assert_eq!(fit(Color::Rgb(1, 2, 3), Palette::True), Some(Color::Rgb(1, 2, 3)));
-        assert_eq!(fit(Color::Reset, Palette::True), None);
+        assert_eq!(fit(Color::Reset, Palette::Rich), Some(Color::Reset));
     }
 
     #[test]

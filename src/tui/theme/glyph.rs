@@ -195,7 +195,7 @@ pub const QUARTERS: [char; 16] =
     [' ', '▘', '▝', '▀', '▖', '▌', '▞', '▛', '▗', '▚', '▐', '▜', '▄', '▙', '▟', '█'];
 
 /// Little bars from the lowest to the highest.
-pub fn heights(is_ascii: bool) -> [char; 8] {
+pub(super) fn heights(is_ascii: bool) -> [char; 8] {
     if is_ascii {
         ['_', '.', ':', '-', '=', '+', '*', '#']
     } else {
@@ -204,7 +204,7 @@ pub fn heights(is_ascii: bool) -> [char; 8] {
 }
 
 /// The lines of frames.
-pub fn frame(is_ascii: bool) -> border::Set<'static> {
+pub(super) fn frame(is_ascii: bool) -> border::Set<'static> {
     if !is_ascii {
         return border::ROUNDED;
     }

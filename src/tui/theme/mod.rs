@@ -7,6 +7,7 @@
 mod built_in;
 mod fit;
 mod glyph;
+mod own;
 mod scheme;
 
 pub use crate::abilities::{Letters, Palette};

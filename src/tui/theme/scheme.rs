@@ -56,8 +56,8 @@ impl Paint {
     }
 }
 
-/// The colours of all roles, under a name.
-#[derive(Debug, Clone, PartialEq)]
+/// The colours of all roles, under a name that no other has.
+#[derive(Debug, Clone)]
 pub struct Scheme {
     /// Its name.
     pub name: Cow<'static, str>,
@@ -68,6 +68,14 @@ pub struct Scheme {
     /// Roles that are painted in another way than `base` does.
     pub(super) own: Vec<(Role, Paint)>,
 }
+
+impl PartialEq for Scheme {
+    fn eq(&self, other: &Scheme) -> bool {
+        self.name == other.name
+    }
+}
+
+impl Eq for Scheme {}
 
 impl Scheme {
     /// How a role is painted.

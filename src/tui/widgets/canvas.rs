@@ -96,6 +96,6 @@ mod tests {
         canvas.line((0, 3), (3, 0), 0);
         let drawn: Vec<_> =
             canvas.cells().map(|(x, _, dots, _)| (x, dots.braille(), dots.blocks())).collect();
-        assert_eq!(drawn, [(0, '⡠', '▞'), (1, '⠊', '▘')]);
+        assert_eq!(drawn, [(0, '⡴', '▟'), (1, '⠋', '▀')]);
     }
 }

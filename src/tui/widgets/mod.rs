@@ -80,6 +80,17 @@ pub fn wrap(text: &str, width: usize) -> Vec<String> {
     lines
 }
 
+/// The first of `count` lines that are in sight in a list of so many `height` lines. The line after the one
+/// under the cursor stays in sight, so that one sees where the list goes on.
+pub fn first_in_sight(at: usize, count: usize, height: usize) -> usize {
+    (at + 2).saturating_sub(height).min(count.saturating_sub(height)).min(at)
+}
+
+/// The line of a list in `area` that a place of the screen is on, with the first in sight on its top.
+pub fn line_under(area: Rect, first: usize, place: Position) -> Option<usize> {
+    area.contains(place).then(|| first + usize::from(place.y - area.y))
+}
+
 /// The middle `width` × `height` cells of `area`, or what there is of them.
 pub fn centred(area: Rect, width: u16, height: u16) -> Rect {
     let (width, height) = (width.min(area.width), height.min(area.height));
@@ -90,6 +101,8 @@ pub fn centred(area: Rect, width: u16, height: u16) -> Rect {
 mod tests {
     use super::*;
     use crate::tui::theme::{Letters, Palette};
+    use proptest::prelude::*;
+    use ratatui::widgets::Widget;
 
     const THEME: Theme = Theme::new(Palette::None, Letters::Unicode);
 
@@ -107,5 +120,96 @@ mod tests {
         assert_eq!(wrap("one two three", 8), ["one two", "three"]);
         assert_eq!(wrap("onetwothree", 4), ["onet", "woth", "ree"]);
         assert_eq!(wrap("a\n\nb", 4), ["a", "", "b"]);
+    }
+
+    /// Text of all that can go wrong: control and direction characters, escape sequences, wide and joined
+    /// characters, marks without a letter.
+    fn hostile() -> impl Strategy<Value = String> {
+        let piece = prop_oneof![
+            any::<char>().prop_map(String::from),
+            "[ -~]{0,6}",
+            prop::sample::select(vec![
+                "\x1b[31m",
+                "\x1b]0;x\x07",
+                "\r\n",
+                "\t",
+                "\u{9b}2J",
+                "\u{202e}",
+                "\u{2066}",
+                "\u{feff}",
+                "👩\u{200d}👩\u{200d}👧",
+                "👍🏽",
+                "❤\u{fe0f}",
+                "1\u{fe0f}\u{20e3}",
+                "🇩🇪",
+                "日本",
+                "e\u{301}",
+                "\u{301}",
+                "שלום",
+                "\u{644}\u{627}",
+                "ｶﾞ",
+                "क्षि",
+                "각",
+                "\u{200b}",
+                "\u{ad}",
+                "﷽",
+            ])
+            .prop_map(String::from),
+        ];
+        prop::collection::vec(piece, 0..12).prop_map(|pieces| pieces.concat())
+    }
+
+    /// Draws on a buffer full of `#`; whatever is outside of `inside` must still be there, and what is
+    /// inside must be text without control characters that ends where its cells do.
+    fn stays(inside: Rect, draw: impl FnOnce(&mut Buffer)) -> Result<(), TestCaseError> {
+        let mut buffer = Buffer::filled(Rect::new(0, 0, 24, 6), ratatui::buffer::Cell::new("#"));
+        draw(&mut buffer);
+        for y in 0..6 {
+            let mut covered = 0;
+            for x in 0..24 {
+                let symbol = buffer[(x, y)].symbol();
+                let is_inside = inside.contains(Position { x, y });
+                prop_assert!(is_inside || symbol == "#", "{symbol:?} at {x}, {y}");
+                prop_assert!(!symbol.contains(char::is_control), "{symbol:?}");
+                if x < covered || !is_inside {
+                    continue;
+                }
+                let cells: usize =
+                    symbol.chars().map(|c| unicode_width::UnicodeWidthChar::width(c).unwrap_or(0)).sum();
+                prop_assert!(x + cells as u16 <= inside.right(), "{symbol:?} at {x}");
+                prop_assert_eq!(cells, cells_of(symbol), "{:?}", symbol);
+                covered = x + cells as u16;
+            }
+        }
+        Ok(())
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_stays_in_its_place(text in hostile(), width in 0_u16..20, at in 0_usize..12) {
+            let area = Rect::new(2, 1, width, 3);
+            let line = Rect { height: 1, ..area };
+            let style = Style::new();
+            stays(line, |buffer| { put(buffer, 2, 1, width, &text, style); })?;
+            stays(line, |buffer| put_right(buffer, line, 1, &text, style))?;
+            stays(area, |buffer| pane(THEME, &text, true).render(area, buffer))?;
+            let cells = width as usize;
+            prop_assert!(cells_of(&cut(THEME, &text, cells)) <= cells);
+            prop_assert_eq!(cells_of(&fixed(THEME, &text, cells)), cells);
+            for line in wrap(&text, cells.max(4)) {
+                let is_one = clusters(&line).count() == 1;
+                prop_assert!(is_one || cells_of(&line) <= cells.max(4), "{line:?}");
+            }
+            let mut field = text_field::TextField::new(&text);
+            (0..at).for_each(|_| { field.edit(&text_field::Edit::Left); });
+            stays(line, |buffer| { field.draw_line(buffer, line, style); })?;
+            stays(area, |buffer| { field.draw_paragraph(buffer, area, THEME, ""); })?;
+            for place in [
+                field.draw_line(&mut Buffer::empty(line), line, style),
+                field.draw_paragraph(&mut Buffer::empty(area), area, THEME, ""),
+            ] {
+                prop_assert!(width == 0 || area.contains(place), "{place:?}");
+            }
+        }
     }
 }

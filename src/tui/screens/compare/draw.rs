@@ -13,7 +13,7 @@ use crate::tui::screens::panes::looked_at;
 use crate::tui::screens::runs::status_role;
 use crate::tui::theme::{Glyph, Role, Theme};
 use crate::tui::widgets::line_chart::{Curve, LineChart, Look};
-use crate::tui::widgets::{airy_pane, cut, fixed, pane, put, put_right};
+use crate::tui::widgets::{airy_pane, cut, first_in_sight, fixed, line_under, pane, put, put_right};
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Constraint, Layout, Position, Rect};
 use ratatui::widgets::Widget;
@@ -71,6 +71,34 @@ fn sign(mark: &Mark) -> Glyph {
     Glyph::Run(mark.sign as u8)
 }
 
+/// The rows of the table and the filter below them, inside of its pane.
+fn list_areas(compare: &Compare, inner: Rect) -> (Rect, Option<Rect>) {
+    let is_filtered = compare.is_filtering || !compare.filter.text().is_empty();
+    if !is_filtered || inner.height < 2 {
+        return (inner, None);
+    }
+    let list = Rect { height: inner.height - 1, ..inner };
+    (list, Some(Rect { y: list.bottom(), height: 1, ..inner }))
+}
+
+/// The row of the table that is drawn at a place of the screen, whose body is `area`.
+pub fn row_at(app: &App, area: Rect, place: Position) -> Option<usize> {
+    let compare = &app.compare;
+    let inner = pane(app.theme, "", false).inner(layout(compare, area).table);
+    let (list, _) = list_areas(compare, inner);
+    // The first line is the head.
+    let list = Rect { y: list.y + 1, height: list.height.saturating_sub(1), ..list };
+    let rows = compare.rows(app);
+    let first = first_in_sight(compare.place(&rows), rows.len(), list.height as usize);
+    line_under(list, first, place).filter(|row| *row < rows.len())
+}
+
+/// Where the curves are drawn on a screen whose body is `area`.
+pub fn plot(app: &App, area: Rect) -> Option<Rect> {
+    let area = layout(&app.compare, area).chart?;
+    draw_chart(app, area, &mut Buffer::empty(area))
+}
+
 fn draw_table(app: &App, area: Rect, buffer: &mut Buffer) -> Option<Position> {
     let (compare, theme) = (&app.compare, app.theme);
     let all = app.runs.runs.len();
@@ -82,13 +110,9 @@ fn draw_table(app: &App, area: Rect, buffer: &mut Buffer) -> Option<Position> {
     let block = pane(theme, &title, true);
     let inner = block.inner(area);
     block.render(area, buffer);
-    let is_filtered = compare.is_filtering || !compare.filter.text().is_empty();
-    if !is_filtered || inner.height < 2 {
-        draw_rows(app, inner, buffer);
-        return None;
-    }
-    draw_rows(app, Rect { height: inner.height - 1, ..inner }, buffer);
-    let foot = Rect { y: inner.bottom() - 1, height: 1, ..inner };
+    let (list, foot) = list_areas(compare, inner);
+    draw_rows(app, list, buffer);
+    let foot = foot?;
     let x = put(buffer, foot.x, foot.y, foot.width, " / ", theme.style(Role::Key));
     let field = Rect { x, width: foot.right().saturating_sub(x), ..foot };
     let cursor = compare.filter.draw_line(buffer, field, theme.style(Role::Text));
@@ -112,7 +136,7 @@ fn draw_rows(app: &App, area: Rect, buffer: &mut Buffer) {
     draw_head(app, &columns, Rect { height: area.height.min(1), ..area }, buffer);
     let at = compare.place(&rows);
     let height = area.height.saturating_sub(1) as usize;
-    let first = (at + 2).saturating_sub(height).min(rows.len().saturating_sub(height)).min(at);
+    let first = first_in_sight(at, rows.len(), height);
     for (row, run) in rows.iter().skip(first).take(height).enumerate() {
         let line = Rect { y: area.y + 1 + row as u16, height: 1, ..area };
         draw_row(app, run, &columns, first + row == at, line, buffer);
@@ -170,7 +194,8 @@ fn draw_row(app: &App, run: &RunRow, columns: &[Column], is_at: bool, area: Rect
     }
 }
 
-fn draw_chart(app: &App, area: Rect, buffer: &mut Buffer) {
+/// Draws the curves and their legend; says where the curves are.
+fn draw_chart(app: &App, area: Rect, buffer: &mut Buffer) -> Option<Rect> {
     let (compare, theme) = (&app.compare, app.theme);
     let looked = if compare.quantity.is_noisy() || compare.chart.is_log {
         looked_at(&compare.chart)
@@ -217,6 +242,7 @@ fn draw_chart(app: &App, area: Rect, buffer: &mut Buffer) {
         (!values.is_empty()).then(|| chart.value(values.iter().sum::<f64>() / values.len() as f64))
     };
     draw_legend(app, legend, across, reading, buffer);
+    chart.plot(chart_area)
 }
 
 /// The curves of all marked runs, each with the place of its mark.

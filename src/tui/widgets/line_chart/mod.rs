@@ -108,13 +108,9 @@ impl LineChart<'_> {
     pub fn draw(&self, area: Rect, buffer: &mut Buffer) -> Vec<Option<f64>> {
         let nothing = vec![None; self.curves.len()];
         let area = area.intersection(buffer.area);
-        if area.width < AXIS + 4 || area.height < 2 {
-            return nothing;
-        }
-        let foot = if area.height >= 5 { 2 } else { 0 };
-        let height = area.height - foot;
-        let margin = self.margin(area.width, height);
-        let plot = Rect { x: area.x + AXIS, y: area.y, width: area.width - AXIS - margin, height };
+        let Some(plot) = self.plot(area) else { return nothing };
+        let (height, foot) = (plot.height, area.height - plot.height);
+        let margin = area.right() - plot.right();
         let end = self.end();
         let (from, to) = self.view.range(end);
         let traces = self.traces((from, to), 2 * usize::from(plot.width));
@@ -147,6 +143,16 @@ impl LineChart<'_> {
             self.draw_labels(buffer, plot, margin, &scale, &traces, &readings);
         }
         readings
+    }
+
+    /// The cells that the curves are drawn on, if there are enough.
+    pub fn plot(&self, area: Rect) -> Option<Rect> {
+        if area.width < AXIS + 4 || area.height < 2 {
+            return None;
+        }
+        let height = area.height - if area.height >= 5 { 2 } else { 0 };
+        let width = area.width - AXIS - self.margin(area.width, height);
+        Some(Rect { x: area.x + AXIS, y: area.y, width, height })
     }
 
     /// A value of this chart as a person reads it, in at most six characters.
