@@ -9,7 +9,7 @@
 //! ```
 
 use super::theme::{BUILT_IN, Charts, Scheme};
-use crate::config::{self, Source, kind_of, meant};
+use crate::config::{self, Source, kind_of, unknown};
 use crate::error::{Diagnostic, Error, Result};
 use crate::files::write_whole;
 use std::path::Path;
@@ -173,13 +173,6 @@ fn with_theme(text: &str, path: &Path, name: &str) -> Result<String> {
         None => *entry = value(name),
     }
     Ok(document.to_string())
-}
-
-fn unknown<'a>(what: &str, word: &str, known: impl Iterator<Item = &'a str>) -> String {
-    match meant(word, known) {
-        Some(meant) => format!("unknown {what} `{word}`; did you mean `{meant}`?"),
-        None => format!("unknown {what} `{word}`"),
-    }
 }
 
 #[cfg(test)]

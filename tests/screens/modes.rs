@@ -6,7 +6,8 @@
 //! colour, and the modifiers of the same roles.
 //!
 //! `3-5: 1f 20. 4s` says that the third to fifth lines begin with one cell of a frame, then 20 of plain
-//! text and 4 of the line under the cursor; the letters are those of [`letter`], the rest of a line is plain.
+//! text and 4 of the line under the cursor; the rest of a line is plain. The letters are those of
+//! [`letters`], with `'` for a fainter one and `k/s` for one upon another.
 
 use super::stage::THEME;
 use glue_tui::text;
@@ -16,9 +17,13 @@ use glue_tui::tui::view;
 use ratatui::buffer::{Buffer, Cell};
 use ratatui::layout::Rect;
 use ratatui::style::{Color, Modifier, Style};
+use std::collections::{HashMap, HashSet};
 
-/// What is not ASCII in the texts that the tests type and name things by: it is shown as it is everywhere.
-const FROM_OUTSIDE: &str = "日本語e\u{301}é";
+/// What is not ASCII in the texts that the tests type and name things by is Japanese, or an e with an acute:
+/// it is shown as it is everywhere.
+fn is_from_outside(c: char) -> bool {
+    matches!(c, '\u{3040}'..='\u{30ff}' | '\u{4e00}'..='\u{9fff}' | '\u{301}' | 'é' | '。')
+}
 
 /// The frame of the app, drawn in a theme.
 pub(crate) fn drawn(app: &mut App, theme: Theme) -> Buffer {
@@ -54,14 +59,16 @@ pub(crate) fn text_of(buffer: &Buffer) -> String {
 /// The recording of a screen.
 #[track_caller]
 pub(crate) fn recording(name: &str, mut app: App) -> String {
+    let mut known = Known::new();
     let fancy = drawn(&mut app, THEME);
-    check_without_colour(name, &fancy, &drawn(&mut app, Theme { palette: Palette::None, ..THEME }));
+    let bare = drawn(&mut app, Theme { palette: Palette::None, ..THEME });
+    check_without_colour(name, &fancy, &bare, &mut known);
     let plain = drawn(&mut app, Theme { letters: Letters::Plain, ..THEME });
     check_ascii(name, &plain);
     let mut out = text_of(&fancy);
     out += "roles\n";
     let mut first = 0;
-    let rows: Vec<String> = (0..fancy.area.height).map(|y| roles(&fancy, y)).collect();
+    let rows: Vec<String> = (0..fancy.area.height).map(|y| roles(&fancy, y, &mut known)).collect();
     for y in 0..rows.len() {
         if rows.get(y + 1) == Some(&rows[y]) {
             continue;
@@ -82,8 +89,9 @@ pub(crate) fn recording(name: &str, mut app: App) -> String {
 }
 
 /// What the cells of a line mean.
-fn roles(buffer: &Buffer, y: u16) -> String {
-    let letters: Vec<String> = (0..buffer.area.width).map(|x| letter(&buffer[(x, y)])).collect();
+fn roles(buffer: &Buffer, y: u16, known: &mut Known) -> String {
+    let letters: Vec<String> =
+        (0..buffer.area.width).map(|x| known.letters(painted(&buffer[(x, y)]))).collect();
     let mut runs: Vec<String> =
         letters.chunk_by(|a, b| a == b).map(|run| format!("{}{}", run.len(), run[0])).collect();
     if runs.last().is_some_and(|run| run.ends_with('.')) {
@@ -92,9 +100,27 @@ fn roles(buffer: &Buffer, y: u16) -> String {
     runs.join(" ")
 }
 
-/// A letter for the role that a cell is painted as, with `'` where it is fainter.
-fn letter(cell: &Cell) -> String {
-    const LETTERS: [(Role, char); 16] = [
+/// How a cell is painted.
+type Painted = (Color, Color, Modifier);
+
+fn painted(cell: &Cell) -> Painted {
+    (cell.fg, cell.bg, cell.modifier)
+}
+
+fn painted_as(style: Style) -> Painted {
+    let plain = |colour: Option<Color>| colour.unwrap_or(Color::Reset);
+    (plain(style.fg), plain(style.bg), style.add_modifier)
+}
+
+/// The ways that a cell may be painted: as a role, as a fainter one, or as a role upon another.
+struct Ways {
+    /// The letters of each, the style with colours and the one without.
+    all: Vec<(String, Painted, Painted)>,
+}
+
+/// The letter of each role; roles that look alike have one.
+fn letters() -> impl Iterator<Item = (Role, char)> {
+    const NAMED: [(Role, char); 16] = [
         (Role::Text, '.'),
         (Role::Muted, 'm'),
         (Role::Frame, 'f'),
@@ -113,43 +139,70 @@ fn letter(cell: &Cell) -> String {
         (Role::Empty, '_'),
     ];
     let curves = ('A'..='J').enumerate().map(|(number, letter)| (Role::Curve(number as u8), letter));
-    let all = LETTERS.into_iter().chain(curves);
-    let found = |dim: Modifier| {
-        let mut all = all.clone();
-        all.find(|(role, _)| is_painted(cell, THEME.style(*role).add_modifier(dim))).map(|(_, letter)| letter)
-    };
-    if let Some(letter) = found(Modifier::empty()) {
-        return letter.to_string();
-    }
-    let faint = all.clone().find(|(role, _)| {
-        is_painted(cell, THEME.style(*role).remove_modifier(Modifier::BOLD).add_modifier(Modifier::DIM))
-    });
-    match faint {
-        Some((_, letter)) => format!("{letter}'"),
-        None => panic!("{cell:?} is painted as no role"),
+    NAMED.into_iter().chain(curves)
+}
+
+impl Ways {
+    fn new() -> Ways {
+        let bare = Theme { palette: Palette::None, ..THEME };
+        let faint = |style: Style| style.remove_modifier(Modifier::BOLD).add_modifier(Modifier::DIM);
+        let one: Vec<(String, Style, Style)> = letters()
+            .map(|(role, letter)| (letter.to_string(), THEME.style(role), bare.style(role)))
+            .collect();
+        let fainter =
+            one.iter().map(|(letter, rich, none)| (format!("{letter}'"), faint(*rich), faint(*none)));
+        let one: Vec<_> = one.iter().cloned().chain(fainter).collect();
+        let upon = one.iter().flat_map(|(lower, rich, none)| {
+            one.iter().map(move |(upper, over, over_none)| {
+                (format!("{upper}/{lower}"), rich.patch(*over), none.patch(*over_none))
+            })
+        });
+        let all = one.iter().cloned().chain(upon);
+        Ways { all: all.map(|(letters, rich, none)| (letters, painted_as(rich), painted_as(none))).collect() }
     }
 }
 
-fn is_painted(cell: &Cell, style: Style) -> bool {
-    cell.fg == style.fg.unwrap_or(Color::Reset)
-        && cell.bg == style.bg.unwrap_or(Color::Reset)
-        && cell.modifier == style.add_modifier - style.sub_modifier
+/// What is known of how cells are painted.
+struct Known {
+    ways: Ways,
+    letters: HashMap<Painted, String>,
+    pairs: HashSet<(Painted, Painted)>,
 }
 
-/// Without colours there are the same signs, and the modifiers of a role that the cell is painted as.
+impl Known {
+    fn new() -> Known {
+        Known { ways: Ways::new(), letters: HashMap::new(), pairs: HashSet::new() }
+    }
+
+    /// The letters of what a cell is painted as.
+    #[track_caller]
+    fn letters(&mut self, cell: Painted) -> String {
+        let ways = &self.ways;
+        let found = self.letters.entry(cell).or_insert_with(|| {
+            let way = ways.all.iter().find(|(_, rich, _)| *rich == cell);
+            way.unwrap_or_else(|| panic!("{cell:?} is painted as no role")).0.clone()
+        });
+        found.clone()
+    }
+
+    /// Whether both mean the same, the one with colours and the other without.
+    fn are_alike(&mut self, rich: Painted, none: Painted) -> bool {
+        if self.pairs.contains(&(rich, none)) {
+            return true;
+        }
+        let is_found = self.ways.all.iter().any(|(_, a, b)| (*a, *b) == (rich, none));
+        is_found && self.pairs.insert((rich, none))
+    }
+}
+
+/// Without colours there are the same signs, and the modifiers of what the cell is painted as.
 #[track_caller]
-fn check_without_colour(name: &str, fancy: &Buffer, bare: &Buffer) {
-    let theme = Theme { palette: Palette::None, ..THEME };
+fn check_without_colour(name: &str, fancy: &Buffer, bare: &Buffer, known: &mut Known) {
     for (cell, bare) in fancy.content.iter().zip(&bare.content) {
         assert_eq!(cell.symbol(), bare.symbol(), "{name} without colours");
         assert_eq!((bare.fg, bare.bg), (Color::Reset, Color::Reset), "{name} without colours: {bare:?}");
-        let faint = |style: Style| style.remove_modifier(Modifier::BOLD).add_modifier(Modifier::DIM);
-        let mut roles = Role::all().flat_map(|role| {
-            let (rich, none) = (THEME.style(role), theme.style(role));
-            [(rich, none), (faint(rich), faint(none))]
-        });
-        let is_meant = roles.any(|(rich, none)| is_painted(cell, rich) && is_painted(bare, none));
-        assert!(is_meant, "{name}: {cell:?} is {bare:?} without colours");
+        let is_alike = known.are_alike(painted(cell), painted(bare));
+        assert!(is_alike, "{name}: {cell:?} is {bare:?} without colours");
     }
 }
 
@@ -157,7 +210,7 @@ fn check_without_colour(name: &str, fancy: &Buffer, bare: &Buffer) {
 #[track_caller]
 fn check_ascii(name: &str, plain: &Buffer) {
     let text = text_of(plain);
-    let strange: String = text.chars().filter(|c| !c.is_ascii() && !FROM_OUTSIDE.contains(*c)).collect();
+    let strange: String = text.chars().filter(|c| !c.is_ascii() && !is_from_outside(*c)).collect();
     assert!(strange.is_empty(), "{name} in ASCII has {strange:?}:\n{text}");
 }
 
@@ -172,7 +225,7 @@ fn is_line_in_ascii(fancy: &Buffer, plain: &Buffer, y: u16) -> bool {
 
 fn is_other_form(fancy: &str, plain: &str) -> bool {
     let Some(c) = fancy.chars().next().filter(|c| !c.is_ascii()) else { return fancy == plain };
-    if FROM_OUTSIDE.contains(c) {
+    if is_from_outside(c) {
         return fancy == plain;
     }
     let heights = |theme: Theme| theme.heights();

@@ -11,7 +11,7 @@
 
 use super::scheme::{Paint, Scheme};
 use super::{BUILT_IN, CURVES, Role};
-use crate::config::{Source, kind_of, meant};
+use crate::config::{Source, kind_of, unknown};
 use crate::error::Diagnostic;
 use ratatui::style::{Color, Modifier};
 use std::borrow::Cow;
@@ -175,14 +175,6 @@ fn text_of<'t>(source: &mut Source<'_>, value: &'t Spanned<DeValue<'_>>) -> Opti
             source.say_unless_broken(value.span().start, problem);
             None
         }
-    }
-}
-
-/// "unknown colour `gren`; did you mean `green`?"
-fn unknown<'a>(what: &str, word: &str, known: impl Iterator<Item = &'a str>) -> String {
-    match meant(word, known) {
-        Some(meant) => format!("unknown {what} `{word}`; did you mean `{meant}`?"),
-        None => format!("unknown {what} `{word}`"),
     }
 }
 
