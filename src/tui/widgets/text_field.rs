@@ -178,17 +178,18 @@ pub fn wrap_ranges(text: &str, width: usize) -> Vec<Range<usize>> {
     let (mut start, mut used, mut after_space) = (0, 0, None);
     for (at, symbol) in clusters(text) {
         let wide = cells(symbol);
-        if used + wide > width && at > start {
-            // A space may hang over the edge: it is not seen there.
-            if symbol == " " {
-                after_space = Some(at + 1);
-                continue;
-            }
-            let end = after_space.filter(|space| *space > start).unwrap_or(at);
+        let is_over = |used: usize, start: usize| used + wide > width && at > start;
+        // A space may hang over the edge: it is not seen there.
+        if symbol == " " && is_over(used, start) {
+            after_space = Some(at + 1);
+            continue;
+        }
+        // What comes after the space may be too long for a row as well.
+        while is_over(used, start) {
+            let end = after_space.take().filter(|space| *space > start).unwrap_or(at);
             rows.push(start..end);
             used = self::width(&text[end..at]);
             start = end;
-            after_space = None;
         }
         used += wide;
         if symbol == " " {
@@ -264,5 +265,6 @@ mod tests {
         field.draw_paragraph(&mut buffer, Rect::ZERO, theme, "x");
         assert_eq!(wrap_ranges("", 3).len(), 1);
         assert_eq!(wrap_ranges("日本", 1), [0..3, 3..6]);
+        assert_eq!(wrap_ranges(" abcd日", 4), [0..1, 1..5, 5..8]);
     }
 }
