@@ -134,7 +134,7 @@ fn no_text_moves_a_frame() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(24))]
+    #![proptest_config(ProptestConfig::with_cases(6))]
     #[test]
     fn no_text_is_obeyed_on_any_screen(text in any::<String>(), hostile in 0..HOSTILE.len(), at in 0_usize..3) {
         let size = [(80, 24), (120, 40), (44, 11)][at];
