@@ -165,7 +165,7 @@ pub(super) fn is_command(line: &[u8]) -> bool {
 mod tests {
     use super::super::reader::replay;
     use super::*;
-    use crate::event::Command;
+    use crate::event::{Command, Status};
     use crate::machine::Meter;
 
     #[test]
