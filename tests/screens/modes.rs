@@ -243,7 +243,8 @@ fn is_other_form(fancy: &str, plain: &str) -> bool {
     let is_frame = frames[0].iter().zip(frames[1]).any(|(a, b)| (*a, b) == (fancy, plain));
     let is_dots = ('\u{2800}'..='\u{28ff}').contains(&c) || QUARTERS.contains(&c);
     let is_part = EIGHTHS.contains(&fancy);
-    let glyphs = Glyph::ALL.into_iter().chain((0..60).map(Glyph::Run));
+    let numbered = (0..60).map(Glyph::Run).chain((0..8).map(Glyph::Fill));
+    let glyphs = Glyph::ALL.into_iter().chain(numbered);
     let mut is_glyph = glyphs.map(|glyph| (glyph.text(false), glyph.text(true)));
     (is_dots && plain.is_ascii() && plain != " ")
         || (is_part && ["#", "-"].contains(&plain))

@@ -31,8 +31,6 @@ const SPARK: usize = 12;
 const STAGE: u16 = 33;
 /// Shares below this are not worth a word where room is short.
 const LEAST: f64 = 0.005;
-/// Signs that GPUs are told apart by.
-const GPU_SIGNS: [&str; 8] = ["0", "1", "2", "3", "4", "5", "6", "7"];
 
 /// What a key does.
 pub fn act(app: &mut App, action: Action) -> Vec<Effect> {
@@ -362,9 +360,10 @@ fn gpu_panels(gauges: &GaugeHistory, theme: Theme) -> Vec<Panel<'_>> {
         _ => String::new(),
     };
     let panel = |title: String, is_share: bool, series: fn(&GpuHistory) -> &Series| {
-        let look = |number: usize| match (gauges.gpus.len(), GPU_SIGNS.get(number)) {
-            (1, _) | (_, None) => Look::Line,
-            (_, Some(sign)) => Look::Marked(sign, sign),
+        // More than ten are not told apart by a digit.
+        let look = |number: usize| match (gauges.gpus.len(), number) {
+            (1, _) | (_, 10..) => Look::Line,
+            (_, digit) => Look::Marked(Glyph::Digit(digit as u8)),
         };
         let curve = |(number, gpu)| ("", look(number), Role::Curve(number as u8 % CURVES), series(gpu));
         Panel { title, curves: gauges.gpus.iter().enumerate().map(curve).collect(), is_share, planned: None }

@@ -75,6 +75,8 @@ pub enum Glyph {
     Ring,
     /// A point of the test split, or a run.
     Diamond,
+    /// A number of one digit.
+    Digit(u8),
     /// The number of a part of a stacked bar.
     Fill(u8),
     /// The number of a run among those compared: shapes first, then letters.
@@ -86,6 +88,7 @@ pub const FILLS: [(&str, &str); 8] =
     [("╌", "~"), ("█", "#"), ("▓", "="), ("▒", "-"), ("╳", "x"), ("┄", ":"), ("░", "."), ("▚", "%")];
 /// Shapes that runs are told apart by; then letters come.
 const SHAPES: [&str; 12] = ["●", "▲", "■", "◆", "★", "▼", "○", "△", "□", "◇", "☆", "▽"];
+const DIGITS: &str = "0123456789";
 const LETTERS: &str = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
 
 impl Glyph {
@@ -164,6 +167,10 @@ impl Glyph {
             Glyph::Disc => ("●", "o"),
             Glyph::Ring => ("○", "."),
             Glyph::Diamond => ("◆", "x"),
+            Glyph::Digit(number) => {
+                let at = usize::from(number % 10);
+                (&DIGITS[at..=at], &DIGITS[at..=at])
+            }
             Glyph::Fill(number) => FILLS[usize::from(number) % FILLS.len()],
             Glyph::Run(number) => {
                 let number = usize::from(number);
