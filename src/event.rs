@@ -452,12 +452,6 @@ impl Event {
     }
 }
 
-/// What was obeyed, as a sentence after the step: `told to halve learning_rate: learning_rate 2.5e-4, 300 steps`.
-pub fn obeyed(command: Command, settings: Option<Settings>, again: bool) -> String {
-    let settings = settings.map_or(String::new(), |settings| format!(": {settings}"));
-    format!("told to {command}{settings}{}", if again { ", as before" } else { "" })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

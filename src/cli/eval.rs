@@ -15,7 +15,7 @@ pub(super) fn eval(global: &Global, args: &Eval) -> Result<()> {
     predictor.notes().iter().for_each(output::aside);
     let task = predictor.task(args.task.as_deref())?;
     let split = SplitName::from(args.split);
-    let mut watcher = Watcher::new();
+    let mut watcher = Watcher::new(false);
     let scores = predictor
         .score(Some(task.name), split, args.data_dir.as_deref(), &mut |progress| watcher.show(&progress));
     watcher.end();

@@ -1,6 +1,7 @@
 //! The command line: each command is one file, and says what it has to say in plain lines or JSON.
 
 mod args;
+mod attach;
 mod bench;
 mod check;
 mod control;
@@ -15,11 +16,10 @@ mod runs;
 mod signals;
 mod train;
 
-pub use args::{Args, Command, Global};
+pub use args::{Args, Attach, Command, Global};
 pub use keys::Written;
 
 use crate::error::{Error, Result};
-use std::io::Write;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
 use tracing_subscriber::EnvFilter;
@@ -51,6 +51,7 @@ fn obey(global: &Global, command: Command, written: Written) -> Result<()> {
         Command::Train(args) => train::train(global, &args),
         Command::Eval(args) => eval::eval(global, &args),
         Command::Predict(args) => predict::predict(global, &args),
+        Command::Attach(args) => attach::attach(global, &args),
         Command::Runs => runs::runs(global),
         Command::Control(args) => control::control(global, &args),
         Command::Export(args) => export::export(global, &args),
@@ -75,11 +76,9 @@ pub fn exit(result: Result<()>) -> ExitCode {
 }
 
 fn say(error: &Error) {
-    let text = match error {
+    output::aside(match error {
         // Each mistake is a line that editors can jump to, so nothing stands before the file's name.
         Error::Config(_) => error.to_string(),
         _ => format!("glue-tui: {error}"),
-    };
-    // When stderr is closed there is nobody to tell.
-    writeln!(std::io::stderr(), "{text}").ok();
+    });
 }

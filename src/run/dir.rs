@@ -144,3 +144,12 @@ impl RunDir {
         }
     }
 }
+
+/// The folders of a run's seeds: itself, or one for each seed that has begun.
+pub fn seed_dirs(dir: &Path, spec: &RunSpec) -> Vec<PathBuf> {
+    if spec.repeats <= 1 {
+        return vec![dir.to_path_buf()];
+    }
+    let seeds = (0..spec.repeats).map(|repeat| dir.join(format!("seed-{}", spec.seed + repeat)));
+    seeds.filter(|dir| dir.is_dir()).collect()
+}

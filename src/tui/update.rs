@@ -7,6 +7,7 @@ use super::msg::{Action, Effect, Msg};
 use super::screens::popup::{self, Popup};
 use super::screens::run_view::RunView;
 use super::screens::{compare, data, form, help, infer, insight, live, machine, queue, runs};
+use super::widgets::line_chart::ChartKey;
 use super::widgets::text_field::Edit;
 use crate::event::{Event, Status};
 use crate::run::Said;
@@ -82,7 +83,20 @@ pub fn update(app: &mut App, msg: Msg) -> Vec<Effect> {
 }
 
 fn act(app: &mut App, action: Action) -> Vec<Effect> {
+    if !matches!(action, Action::Chart(ChartKey::CursorAt(..))) {
+        app.notice = None;
+    }
     match action {
+        Action::NextTheme => {
+            app.next_theme();
+            return vec![Effect::KeepTheme(app.theme.scheme.name.to_string())];
+        }
+        Action::Mouse => {
+            app.mouse = !app.mouse;
+            let who = if app.mouse { "mouse: clicks here" } else { "mouse: selects text" };
+            app.notice = Some(who.into());
+            return vec![Effect::Mouse(app.mouse)];
+        }
         Action::Suspend => return vec![Effect::Suspend],
         Action::Redraw => return vec![Effect::Redraw],
         Action::Quit => return popup::ask_to_quit(app),

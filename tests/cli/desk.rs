@@ -24,7 +24,16 @@ impl Desk {
         command.args(args).current_dir(self.path()).stdin(Stdio::null());
         command.env("HF_HUB_OFFLINE", "1").env("HF_HOME", self.path().join("hf"));
         command.env("XDG_CONFIG_HOME", self.path().join("config"));
-        for name in ["GLUE_TUI_RUNS", "HF_ENDPOINT", "HF_TOKEN", "HF_HUB_CACHE", "NO_COLOR"] {
+        command.env("XDG_CACHE_HOME", self.path().join("cache"));
+        for name in [
+            "GLUE_TUI_RUNS",
+            "GLUE_TUI_THEME",
+            "LC_ALL",
+            "HF_ENDPOINT",
+            "HF_TOKEN",
+            "HF_HUB_CACHE",
+            "NO_COLOR",
+        ] {
             command.env_remove(name);
         }
         command

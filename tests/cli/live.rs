@@ -2,6 +2,8 @@
 
 use super::desk::*;
 
+use glue_tui::format::count;
+use serde_json::Value;
 use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -86,10 +88,9 @@ fn a_run_is_steered_from_another_terminal_and_can_be_replayed() {
     let rest = wait_for(&mut child, "step 1/");
     let control = |args: &[&str]| desk.run(&[&["control", "demo"], args].concat());
     let said = control(&["pause"]).good().out;
-    let (step, told) = said.trim().strip_prefix("step ").and_then(|rest| rest.split_once(": ")).unwrap();
-    assert_eq!(told, "told to pause");
-    let step: u64 = step.parse().unwrap();
-    assert!(control(&["eval"]).good().out.contains("told to score"));
+    let step = said.trim().strip_prefix("paused at step ").unwrap_or_else(|| panic!("{said}"));
+    let step: u64 = step.replace(',', "").parse().unwrap();
+    assert!(control(&["eval"]).good().out.contains("asked for an evaluation at step"));
     // Paused, it answers and can be asked.
     let halved = control(&["halve", "--json"]).good().json();
     assert_eq!((&halved["step"], &halved["command"]), (&step.into(), &"halve".into()));
@@ -97,20 +98,20 @@ fn a_run_is_steered_from_another_terminal_and_can_be_replayed() {
     let told = control(&["set", &format!("max_steps={}", step + 4)]).good().out;
     assert_eq!(
         told.trim(),
-        format!("step {step}: told to set max_steps = {0}: learning_rate 2.5e-4, {0} steps", step + 4)
+        format!("{} steps in all, as of step {said}", count(step + 4), said = count(step))
     );
     for wrong in ["seed=1", "learning_rate=-1", "max_steps=1.5"] {
         let told = control(&["set", wrong]).bad(2);
         assert!(told.contains(wrong.split('=').next().unwrap()), "{told}");
     }
-    assert!(control(&["save"]).good().out.contains("told to save"));
+    assert!(control(&["save"]).good().out.contains("asked for a checkpoint at step"));
     assert!(desk.run(&["control", "nothing", "pause"]).bad(2).contains("there is no run nothing"));
     control(&["resume"]).good();
     let mut out = String::new();
     child.stdout.take().unwrap().read_to_string(&mut out).unwrap();
     let err = rest.join().unwrap();
     assert_eq!(child.wait().unwrap().code(), Some(0), "{err}");
-    assert!(err.contains("told to halve learning_rate: learning_rate 2.5e-4"), "{err}");
+    assert!(err.contains("learning_rate 2.5e-4 from step "), "{err}");
     let dir = PathBuf::from(out.lines().last().unwrap());
     let summary = read_json(&desk.path().join(&dir).join("summary.json"));
     assert_eq!((&summary["steps"], &summary["changes"][0]["command"]), (&(step + 4).into(), &"halve".into()));
@@ -121,4 +122,19 @@ fn a_run_is_steered_from_another_terminal_and_can_be_replayed() {
     let weights = |dir: &Path| std::fs::read(desk.path().join(dir).join("best/model.safetensors")).unwrap();
     assert!(weights(&again.dir()) == weights(&dir), "the replay came to other weights");
     assert!(again.err.contains("as before"), "{}", again.err);
+}
+
+#[test]
+fn a_run_is_followed_by_sentences() {
+    let desk = Desk::new();
+    train(&desk, "demo", &[]).good();
+    let said = desk.run(&["attach", "demo", "--plain"]).good();
+    for part in ["demo: demo on demo, seed 42;", "validation at step ", ", new best", "saved ", "finished"] {
+        assert!(said.err.contains(part), "no {part:?} in\n{}", said.err);
+    }
+    let events = desk.run(&["attach", "demo", "--plain", "--json"]).good().out;
+    let kinds: Vec<Value> =
+        events.lines().map(|line| serde_json::from_str::<Value>(line).unwrap()["kind"].clone()).collect();
+    assert!(kinds.contains(&"started".into()) && kinds.contains(&"step".into()), "{kinds:?}");
+    assert_eq!(kinds.last().unwrap(), "ended");
 }

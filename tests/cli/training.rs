@@ -177,3 +177,13 @@ fn repeats_tell_each_seed_and_their_spread() {
     assert_eq!(rows.as_array().unwrap().len(), 1);
     assert_eq!(rows[0]["repeats"]["count"], 2);
 }
+
+#[test]
+fn without_utf_8_there_is_only_ascii() {
+    let desk = Desk::new();
+    train(&desk, "demo", &["--set", "repeats=2"]).good();
+    let said = desk.command(&["runs"]).env("LC_ALL", "C").output().unwrap();
+    let out = String::from_utf8(said.stdout).unwrap();
+    assert!(out.is_ascii() && out.contains(" +- "), "{out}");
+    assert!(desk.run(&["runs"]).good().out.contains(" ± "));
+}

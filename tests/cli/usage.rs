@@ -198,3 +198,20 @@ fn keys_are_written_out_changed_in_a_file_and_every_mistake_of_it_is_told() {
         assert_eq!(lines, wanted, "{}", said.err);
     }
 }
+
+#[test]
+fn what_comes_from_outside_is_told_without_control_characters() {
+    let desk = Desk::new();
+    let run = desk.path().join("runs/evil\x1b[31m\u{202e}");
+    std::fs::create_dir_all(&run).unwrap();
+    let spec = glue_tui::spec::built_in("demo");
+    std::fs::write(run.join("spec.toml"), glue_tui::spec::to_toml(&spec)).unwrap();
+    let listed = desk.run(&["runs"]).good().out;
+    assert!(listed.contains("evil\\x1b[31m\\u{202e}"), "{listed}");
+    let refused = desk.run(&["control", "no\x1b]0;x\x07ne", "pause"]).bad(2);
+    assert!(refused.contains("no\\x1b]0;x\\x07ne"), "{refused}");
+    let refused = desk.run(&["runs", "--n\x1b[2J"]).bad(2);
+    for told in [listed, refused] {
+        assert!(!told.contains(|c: char| c.is_control() && c != '\n'), "{told:?}");
+    }
+}

@@ -12,7 +12,7 @@ use glue_tui::tui::app::{App, Tab};
 use glue_tui::tui::msg::{Effect, Msg, Opened};
 use glue_tui::tui::screens::infer::Source;
 use glue_tui::tui::screens::insight::Subject;
-use glue_tui::tui::theme::{Palette, Theme};
+use glue_tui::tui::theme::{Letters, Palette, Theme};
 use glue_tui::tui::update::update;
 use ratatui::style::Color;
 
@@ -309,7 +309,7 @@ fn without_colour_and_without_unicode_it_is_whole() {
     for keys in ["", "m", "<enter>"] {
         let mut app = looked_at(120, 40, Insight::new(built_in("demo"), evaluations(), texts.clone()));
         play(&mut app, keys);
-        app.theme = Theme { palette: Palette::None, ascii: true };
+        app.theme = Theme::new(Palette::None, Letters::Plain);
         let text = text(&app);
         assert!(text.is_ascii(), "{text}");
         assert!(text.contains("[4]") || !keys.is_empty(), "the cell is told without colour:\n{text}");

@@ -1,7 +1,7 @@
 //! A key with its modifiers: whether it was pressed, how keyboards label it, how a file writes it.
 
 use crate::config::meant;
-use crate::tui::theme::Theme;
+use crate::tui::theme::{Glyph, Theme};
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
 /// A key with its modifiers.
@@ -49,12 +49,12 @@ impl Press {
             KeyCode::Char(c) if is_control && c != ' ' => {
                 return alt + &format!("^{}", c.to_ascii_uppercase());
             }
-            KeyCode::Enter => theme.sign("⏎", "enter").into(),
-            KeyCode::Up => theme.sign("↑", "up").into(),
-            KeyCode::Down => theme.sign("↓", "down").into(),
-            KeyCode::Left => theme.sign("←", "left").into(),
-            KeyCode::Right => theme.sign("→", "right").into(),
-            KeyCode::Backspace => theme.sign("⌫", "bksp").into(),
+            KeyCode::Enter => theme.glyph(Glyph::Enter).into(),
+            KeyCode::Up => theme.glyph(Glyph::Up).into(),
+            KeyCode::Down => theme.glyph(Glyph::Down).into(),
+            KeyCode::Left => theme.glyph(Glyph::Left).into(),
+            KeyCode::Right => theme.glyph(Glyph::Right).into(),
+            KeyCode::Backspace => theme.glyph(Glyph::Backspace).into(),
             KeyCode::Delete => "del".into(),
             KeyCode::Insert => "ins".into(),
             KeyCode::F(number) => format!("F{number}"),
@@ -187,10 +187,11 @@ fn with_control(code: KeyCode, text: &str) -> Result<KeyCode, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::abilities::Letters;
     use crate::tui::theme::Palette;
 
     fn label(text: &str) -> String {
-        Press::parse(text).unwrap().label(Theme { palette: Palette::None, ascii: false })
+        Press::parse(text).unwrap().label(Theme::new(Palette::None, Letters::Unicode))
     }
 
     #[test]

@@ -14,10 +14,10 @@ use crate::event::{Event, SplitName};
 use crate::format;
 use crate::run::Said;
 use crate::run::insight::{Detail, Insight, Picture, Together};
+use crate::text::harmless;
 use crate::train::{Evaluation, Judged};
 use crate::tui::app::{App, Tab};
 use crate::tui::msg::{Action, Effect};
-use crate::tui::widgets::harmless;
 use std::path::PathBuf;
 
 /// The run that is looked at.

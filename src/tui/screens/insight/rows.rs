@@ -3,10 +3,11 @@
 use super::{InsightView, Known, Listed};
 use crate::catalog::Labels;
 use crate::format;
+use crate::text::harmless;
 use crate::tui::app::App;
 use crate::tui::theme::{Role, Theme};
 use crate::tui::widgets::bars::spark;
-use crate::tui::widgets::{airy_pane, cut, fixed, harmless, put, wrap};
+use crate::tui::widgets::{airy_pane, cut, first_in_sight, fixed, put, wrap};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::widgets::Widget;
@@ -94,7 +95,7 @@ pub(super) fn draw(app: &App, known: &Known, area: Rect, buffer: &mut Buffer) {
         theme.style(Role::Muted),
     );
     let height = rest.height.saturating_sub(1) as usize;
-    let first = (view.at + 2).saturating_sub(height).min(view.count().saturating_sub(height));
+    let first = first_in_sight(view.at, view.count(), height);
     for line in 0..height.min(view.count() - first) {
         let place = first + line;
         let area = Rect { y: rest.y + 1 + line as u16, height: 1, ..rest };

@@ -5,7 +5,7 @@ use super::draw::FRAME;
 use crate::format;
 use crate::run::insight::Stretch;
 use crate::tui::app::App;
-use crate::tui::theme::{Role, Theme};
+use crate::tui::theme::{Charts, Glyph, Role, Theme};
 use crate::tui::widgets::bars::bar;
 use crate::tui::widgets::canvas::Canvas;
 use crate::tui::widgets::{airy_pane, put, put_right};
@@ -82,9 +82,13 @@ fn draw_cloud(app: &App, known: &Known, area: Rect, buffer: &mut Buffer) {
 
 fn blit(canvas: &Canvas, theme: Theme, plot: Rect, buffer: &mut Buffer) {
     let mut symbol = [0; 4];
-    for (x, y, braille, owner) in canvas.cells() {
+    for (x, y, dots, owner) in canvas.cells() {
         let (plain, role) = if owner == LINE { (".", Role::Empty) } else { ("o", Role::Validation) };
-        let text: &str = if theme.ascii { plain } else { braille.encode_utf8(&mut symbol) };
+        let text: &str = match theme.charts {
+            Charts::Braille => dots.braille().encode_utf8(&mut symbol),
+            Charts::Blocks => dots.blocks().encode_utf8(&mut symbol),
+            Charts::Ascii => plain,
+        };
         put(buffer, plot.x + x as u16, plot.y + y as u16, 1, text, theme.style(role));
     }
 }
@@ -104,7 +108,7 @@ fn draw_stretches(app: &App, stretches: &[Stretch], area: Rect, buffer: &mut Buf
         if y >= inner.bottom() {
             break;
         }
-        let name = format!("{}{}{}", stretch.from, theme.sign("–", "-"), stretch.to);
+        let name = format!("{}{}{}", stretch.from, theme.glyph(Glyph::Range), stretch.to);
         put(buffer, inner.x, y, inner.width, &name, theme.style(Role::Text));
         let bars = Rect { x: inner.x + 7, y, width: inner.width.saturating_sub(7 + 24), height: 1 };
         bar(buffer, bars, stretch.rmse / worst, Role::Bar, theme);

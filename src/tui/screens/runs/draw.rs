@@ -1,7 +1,7 @@
 //! How the list of experiments, what waits and past runs are drawn.
 
 use super::super::{details, form, queue};
-use super::{Line, Section};
+use super::{Line, Runs, Section};
 use crate::catalog::known_model;
 use crate::format;
 use crate::run::queue::Entry;
@@ -9,8 +9,8 @@ use crate::run::{RunRow, RunStatus};
 use crate::tui::app::App;
 use crate::tui::keymap::Place;
 use crate::tui::msg::Action;
-use crate::tui::theme::{Role, Theme};
-use crate::tui::widgets::{fixed, pane, put, wrap};
+use crate::tui::theme::{Glyph, Role, Theme};
+use crate::tui::widgets::{first_in_sight, fixed, line_under, pane, put, wrap};
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Constraint, Layout, Position, Rect};
 use ratatui::widgets::Widget;
@@ -46,19 +46,34 @@ pub fn draw(app: &App, area: Rect, buffer: &mut Buffer) -> Option<Position> {
     cursor
 }
 
+/// The lines of the list and the filter below them, inside of its pane.
+fn list_areas(runs: &Runs, inner: Rect) -> (Rect, Option<Rect>) {
+    let is_filtered = runs.is_filtering || !runs.filter.text().is_empty();
+    if is_filtered && inner.height > 1 {
+        let list = Rect { height: inner.height - 1, ..inner };
+        (list, Some(Rect { y: list.bottom(), height: 1, ..inner }))
+    } else {
+        (inner, None)
+    }
+}
+
+/// The line of the list that is drawn at a place of the screen, whose body is `area`.
+pub fn line_at(app: &App, area: Rect, place: Position) -> Option<usize> {
+    let inner = pane(app.theme, "", false).inner(layout(area).0);
+    let (list, _) = list_areas(&app.runs, inner);
+    let lines = app.runs.lines();
+    let rows = rows(app, &lines, list.width);
+    let row = line_under(list, first_row(app, &rows, list.height), place)?;
+    rows.get(row)?.number
+}
+
 fn draw_list(app: &App, area: Rect, buffer: &mut Buffer) -> Option<Position> {
     let runs = &app.runs;
     let theme = app.theme;
     let block = pane(theme, "Experiments", app.form.is_none());
     let inner = block.inner(area);
     block.render(area, buffer);
-    let is_filtered = runs.is_filtering || !runs.filter.text().is_empty();
-    let (list, foot) = if is_filtered && inner.height > 1 {
-        let list = Rect { height: inner.height - 1, ..inner };
-        (list, Some(Rect { y: list.bottom(), height: 1, ..inner }))
-    } else {
-        (inner, None)
-    };
+    let (list, foot) = list_areas(runs, inner);
     draw_lines(app, list, buffer);
     let foot = foot?;
     let x = put(buffer, foot.x, foot.y, foot.width, " / ", theme.style(Role::Key));
@@ -67,15 +82,20 @@ fn draw_list(app: &App, area: Rect, buffer: &mut Buffer) -> Option<Position> {
     runs.is_filtering.then_some(cursor)
 }
 
-fn draw_lines(app: &App, area: Rect, buffer: &mut Buffer) {
-    let (runs, theme) = (&app.runs, app.theme);
-    let lines = runs.lines();
-    // A heading, or the number of a line: its text is only made when it is in sight.
-    let mut rows: Vec<(String, Role, Option<usize>)> = Vec::new();
-    let head =
-        |rows: &mut Vec<(String, Role, Option<usize>)>, text: String, role| rows.push((text, role, None));
+/// What stands in a row of the list: a heading, or the line of that number, whose text is only made when it
+/// is in sight.
+struct Row {
+    heading: String,
+    role: Role,
+    number: Option<usize>,
+}
+
+fn rows(app: &App, lines: &[Line<'_>], width: u16) -> Vec<Row> {
+    let runs = &app.runs;
+    let mut rows: Vec<Row> = Vec::new();
+    let head = |rows: &mut Vec<Row>, heading: String, role| rows.push(Row { heading, role, number: None });
     for trouble in [&runs.trouble, &runs.queue.trouble].into_iter().flatten() {
-        for line in wrap(trouble, (area.width as usize).saturating_sub(4)) {
+        for line in wrap(trouble, (width as usize).saturating_sub(4)) {
             head(&mut rows, format!("  {line}"), Role::Error);
         }
         let refresh = app.key(Place::Runs, Action::Refresh);
@@ -92,7 +112,7 @@ fn draw_lines(app: &App, area: Rect, buffer: &mut Buffer) {
             head(&mut rows, text, role);
         }
         let role = if number == runs.at { Role::Selected } else { role_of(app, line) };
-        rows.push((String::new(), role, Some(number)));
+        rows.push(Row { heading: String::new(), role, number: Some(number) });
     }
     if section != Section::PastRuns && runs.is_listed {
         head(&mut rows, String::new(), Role::Text);
@@ -103,21 +123,30 @@ fn draw_lines(app: &App, area: Rect, buffer: &mut Buffer) {
         };
         head(&mut rows, format!("  {nothing}"), Role::Muted);
     }
-    let at = rows.iter().position(|row| row.2 == Some(runs.at)).unwrap_or(0);
-    let height = area.height as usize;
-    // The line after the cursor stays in sight, so that one sees where the list goes on.
-    let first = (at + 2).saturating_sub(height).min(rows.len().saturating_sub(height));
-    for (row, (text, role, number)) in rows.iter().skip(first).take(height).enumerate() {
-        let y = area.y + row as u16;
+    rows
+}
+
+/// The row that is drawn first.
+fn first_row(app: &App, rows: &[Row], height: u16) -> usize {
+    let at = rows.iter().position(|row| row.number == Some(app.runs.at)).unwrap_or(0);
+    first_in_sight(at, rows.len(), height as usize)
+}
+
+fn draw_lines(app: &App, area: Rect, buffer: &mut Buffer) {
+    let theme = app.theme;
+    let lines = app.runs.lines();
+    let rows = rows(app, &lines, area.width);
+    let first = first_row(app, &rows, area.height);
+    for (place, row) in rows.iter().skip(first).take(area.height as usize).enumerate() {
         let width = area.width as usize;
-        let text = match number {
-            Some(number) if *number == runs.at => {
-                fixed(theme, &text_of(app, &lines[*number], *number, width), width)
+        let text = match row.number {
+            Some(number) if number == app.runs.at => {
+                fixed(theme, &text_of(app, &lines[number], number, width), width)
             }
-            Some(number) => text_of(app, &lines[*number], *number, width),
-            None => text.clone(),
+            Some(number) => text_of(app, &lines[number], number, width),
+            None => row.heading.clone(),
         };
-        put(buffer, area.x, y, area.width, &text, theme.style(*role));
+        put(buffer, area.x, area.y + place as u16, area.width, &text, theme.style(row.role));
     }
 }
 
@@ -156,7 +185,7 @@ pub fn status_role(status: RunStatus) -> Role {
 /// A line of the list in exactly `width` cells.
 fn text_of(app: &App, line: &Line<'_>, number: usize, width: usize) -> String {
     let theme = app.theme;
-    let sign = if number == app.runs.at { theme.sign("▸", ">") } else { " " };
+    let sign = if number == app.runs.at { theme.glyph(Glyph::Cursor) } else { "  " };
     let wide = width >= 52;
     match line {
         Line::Experiment(row) => {
@@ -164,14 +193,15 @@ fn text_of(app: &App, line: &Line<'_>, number: usize, width: usize) -> String {
                 .spec
                 .as_ref()
                 .map_or(("-".into(), "-"), |spec| (model_name(&spec.model), spec.task.as_str()));
-            let score = app.runs.past_score(&row.name, theme).unwrap_or_else(|| theme.sign("—", "-").into());
+            let score =
+                app.runs.past_score(&row.name, theme).unwrap_or_else(|| theme.glyph(Glyph::Dash).into());
             let columns = if wide {
                 format!("{} {} {score:>13}", fixed(theme, &model, 10), fixed(theme, task, 10))
             } else {
                 format!("{} {score:>13}", fixed(theme, task, 10))
             };
             let name = fixed(theme, &row.name, width.saturating_sub(columns.chars().count() + 5));
-            format!(" {sign} {name} {columns} ")
+            format!(" {sign}{name} {columns} ")
         }
         Line::Queued(entry) => {
             let Entry { spec, .. } = entry;
@@ -182,16 +212,16 @@ fn text_of(app: &App, line: &Line<'_>, number: usize, width: usize) -> String {
             } else {
                 format!("{} {state:>13}", fixed(theme, &spec.task, 10))
             };
-            let times = theme.sign("×", "x");
+            let times = theme.glyph(Glyph::Times);
             let seeds = if spec.repeats > 1 { format!(" {times}{}", spec.repeats) } else { String::new() };
             let name = format!("{}{seeds}", spec.experiment);
             let name = fixed(theme, &name, width.saturating_sub(columns.chars().count() + 5));
-            format!(" {sign} {name} {columns} ")
+            format!(" {sign}{name} {columns} ")
         }
         Line::Run(run) => {
             let score = match (run.repeats, run.best) {
                 (Some(repeats), Some((metric, _))) if repeats.count > 1 => {
-                    let pm = theme.sign("±", "+-");
+                    let pm = theme.glyph(Glyph::PlusMinus);
                     format!(
                         "{} {pm}{}",
                         format::score(metric, repeats.mean),
@@ -199,7 +229,7 @@ fn text_of(app: &App, line: &Line<'_>, number: usize, width: usize) -> String {
                     )
                 }
                 (_, Some((metric, value))) => format::score(metric, value),
-                _ => theme.sign("—", "-").into(),
+                _ => theme.glyph(Glyph::Dash).into(),
             };
             let columns = if wide {
                 format!("{score:>10}  {:<16}", outcome(run, theme))
@@ -214,7 +244,7 @@ fn text_of(app: &App, line: &Line<'_>, number: usize, width: usize) -> String {
                 let day = &format::date(run.started, app.utc_offset)[5..];
                 format!("{} {day}", fixed(theme, &run.experiment, room.saturating_sub(day.len() + 1)))
             };
-            format!(" {sign} {name} {columns} ")
+            format!(" {sign}{name} {columns} ")
         }
     }
 }
@@ -223,7 +253,7 @@ fn text_of(app: &App, line: &Line<'_>, number: usize, width: usize) -> String {
 fn outcome(run: &RunRow, theme: Theme) -> String {
     match (run.status, run.total_steps) {
         (RunStatus::Finished, _) => {
-            format!("{} {:>8}", theme.sign("✓", "ok"), format::duration(run.train_seconds))
+            format!("{} {:>8}", theme.glyph(Glyph::Check), format::duration(run.train_seconds))
         }
         (status, 0) => status.name().into(),
         (status, total) => format!("{} {:.0} %", status.name(), 100.0 * run.steps as f64 / total as f64),

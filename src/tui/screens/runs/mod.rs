@@ -2,7 +2,7 @@
 
 mod draw;
 
-pub use draw::{draw, draw_tiny, model_name, status_role};
+pub use draw::{draw, draw_tiny, line_at, model_name, status_role};
 
 use super::form::Form;
 use super::popup::{Popup, Reply, moved};
@@ -16,7 +16,7 @@ use crate::run::{RunRow, RunStatus};
 use crate::tui::app::{App, ExperimentRow};
 use crate::tui::keymap::Place;
 use crate::tui::msg::{Action, Effect, Work};
-use crate::tui::theme::Theme;
+use crate::tui::theme::{Glyph, Theme};
 use crate::tui::widgets::text_field::{Edit, TextField};
 use std::path::PathBuf;
 
@@ -185,7 +185,7 @@ impl Runs {
             let metric = run.best.map_or(Metric::Accuracy, |best| best.0);
             let mean = format::score(metric, repeats.mean);
             if repeats.count > 1 {
-                let (pm, times) = (theme.sign("±", "+-"), theme.sign("×", "x"));
+                let (pm, times) = (theme.glyph(Glyph::PlusMinus), theme.glyph(Glyph::Times));
                 let sd = format::score(metric, repeats.sd);
                 return Some(format!("{mean} {pm}{sd} {times}{}", repeats.count));
             }
@@ -238,6 +238,11 @@ pub fn act(app: &mut App, action: Action) -> Vec<Effect> {
         }
         Action::Data => return data::open(app),
         Action::Refresh => return vec![Effect::Refresh],
+        Action::Point(line) if line == app.runs.at => return act(app, Action::Enter),
+        Action::Point(line) => {
+            app.runs.at = line.min(app.runs.lines().len().saturating_sub(1));
+            return peek(app);
+        }
         Action::Back => {
             app.runs.is_filtering = false;
             app.runs.filter = TextField::default();

@@ -1,5 +1,7 @@
 //! Events of the terminal → messages, by the table of keys.
 
+mod mouse;
+
 use super::app::{App, Tab};
 use super::keymap::Place;
 use super::msg::{Action, Msg};
@@ -46,6 +48,7 @@ pub fn read(app: &App, event: &Event) -> Option<Msg> {
     match event {
         Event::Key(key) if key.kind != KeyEventKind::Release => read_key(app, key),
         Event::Paste(text) => Some(Msg::Type(Edit::Insert(text.clone()))),
+        Event::Mouse(event) => mouse::read(app, event),
         Event::Resize(width, height) => Some(Msg::Resize(*width, *height)),
         _ => None,
     }
