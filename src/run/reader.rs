@@ -18,7 +18,6 @@ const STEP: &[u8] = br#"{"kind":"step","#;
 
 /// What is new in a log.
 #[derive(Debug)]
-#[expect(clippy::large_enum_variant, reason = "it is passed on at once")]
 pub enum News {
     /// Another run has taken the place of the one that was read, and is read from its beginning.
     Anew,

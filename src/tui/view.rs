@@ -175,7 +175,7 @@ fn foot_items(app: &App, area: Rect) -> Vec<FootItem> {
         let key = binding.key(theme, place.takes_text());
         let short = format!(" {}   ", binding.short);
         let rect = Rect { x: 0, width: (width(&key) + width(&short)) as u16, ..area };
-        (!key.is_empty()).then(|| FootItem { rect, key, short, action: binding.action })
+        (!key.is_empty()).then_some(FootItem { rect, key, short, action: binding.action })
     };
     let tail: Vec<_> =
         if app.popup.is_some() { Vec::new() } else { shown(Place::Everywhere).filter_map(item).collect() };

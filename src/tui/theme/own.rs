@@ -78,12 +78,11 @@ impl Scheme {
         match (name, named) {
             ("base", _) => {
                 let Some(text) = text_of(source, value) else { return };
-                match BUILT_IN.iter().find(|scheme| scheme.name == text) {
-                    Some(base) => self.base = base.base,
-                    None => {
-                        let names = BUILT_IN.iter().map(|scheme| scheme.name.as_ref());
-                        source.say_unless_broken(value.span().start, unknown("theme", text, names));
-                    }
+                if let Some(base) = BUILT_IN.iter().find(|scheme| scheme.name == text) {
+                    self.base = base.base;
+                } else {
+                    let names = BUILT_IN.iter().map(|scheme| scheme.name.as_ref());
+                    source.say_unless_broken(value.span().start, unknown("theme", text, names));
                 }
             }
             ("about", _) => {
