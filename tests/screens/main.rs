@@ -8,6 +8,7 @@ mod insight;
 mod keys;
 mod machine;
 mod queue;
+mod regression;
 mod stage;
 mod steer;
 
