@@ -12,6 +12,7 @@ mod modes;
 mod mouse;
 mod pictures;
 mod queue;
+mod regression;
 mod stage;
 mod steer;
 mod svg;
