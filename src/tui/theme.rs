@@ -123,6 +123,14 @@ impl Theme {
         }
     }
 
+    /// The style of a role for what lies behind: of the same colour, but fainter.
+    pub fn faint(self, role: Role) -> Style {
+        match role {
+            Role::Train => self.style(Role::TrainRaw),
+            role => self.style(role).remove_modifier(Modifier::BOLD).add_modifier(Modifier::DIM),
+        }
+    }
+
     /// `fancy`, or `plain` on a terminal without Unicode.
     pub fn sign(self, fancy: &'static str, plain: &'static str) -> &'static str {
         if self.ascii { plain } else { fancy }

@@ -13,7 +13,7 @@ mod steer;
 
 use stage::*;
 
-use glue_tui::event::{Event, Progress, Unit};
+use glue_tui::event::{Event, Progress, Step, Unit};
 use glue_tui::run::history::History;
 use glue_tui::tui::app::{App, Tab};
 use glue_tui::tui::msg::{Effect, Msg, Opened};
@@ -123,11 +123,44 @@ fn live_screen_of_the_second_seed() {
                     started.spec.seed = 43;
                     Event::Started(started)
                 }
+                Event::Step(step) => Event::Step(Step { loss: 1.3 * step.loss, ..step }),
                 other => other,
             };
             update(&mut app, said(1, event));
         }
         app.now = BEGUN + 400.0;
+        app
+    });
+}
+
+#[test]
+fn seeds_are_a_band_or_one_alone() {
+    let mut app = training(120, 40, "sst-distilbert", usize::MAX);
+    for event in recorded().into_iter().take(150) {
+        update(&mut app, said(1, event));
+    }
+    shows(&app, "mean ± sd of 2 seeds");
+    play(&mut app, "b");
+    assert!(!text(&app).contains("mean ± sd of 2"), "{}", text(&app));
+    play(&mut app, "fb");
+    shows(&app, "mean ± sd of 2 seeds");
+}
+
+#[test]
+fn compare_screen_with_a_run_of_three_seeds() {
+    snapshot("compare-seeds", |width, height| {
+        let mut app = app(width, height);
+        for effect in play(&mut app, "4<space>j<space>") {
+            let Effect::Collect(dir) = effect else { continue };
+            let seeds = if dir.ends_with("demo-20261123-095711-01ab") {
+                vec![like_recorded(1.6, usize::MAX)]
+            } else {
+                vec![like_recorded(1.0, usize::MAX), like_recorded(1.1, usize::MAX), like_recorded(1.25, 260)]
+            };
+            let spec = glue_tui::spec::built_in("demo");
+            update(&mut app, Msg::Replayed { dir, result: Ok((spec, seeds)) });
+        }
+        play(&mut app, "<tab>");
         app
     });
 }

@@ -8,7 +8,7 @@ use crate::catalog::{Metric, known_model};
 use crate::format;
 use crate::run::history::History;
 use crate::run::queue::{Entry, Queue};
-use crate::run::{RunRow, RunStatus};
+use crate::run::{Repeats, RunRow, RunStatus};
 use crate::tui::app::{App, ExperimentRow};
 use crate::tui::keymap::Place;
 use crate::tui::msg::{Action, Effect, Work};
@@ -187,19 +187,22 @@ impl Runs {
         let scored: Vec<&RunRow> = runs.filter(|run| run.best.is_some()).collect();
         if let Some((run, repeats)) = scored.iter().find_map(|run| Some((run, run.repeats?))) {
             let metric = run.best.map_or(Metric::Accuracy, |best| best.0);
-            let mean = format::score(metric, repeats.mean);
             if repeats.count > 1 {
-                let (pm, times) = (theme.sign("±", "+-"), theme.sign("×", "x"));
-                let sd = format::score(metric, repeats.sd);
-                return Some(format!("{mean} {pm}{sd} {times}{}", repeats.count));
+                return Some(of_seeds(repeats, metric, theme));
             }
-            return Some(mean);
+            return Some(format::score(metric, repeats.mean));
         }
         let (metric, _) = scored.first()?.best?;
         let values = scored.iter().filter_map(|run| run.best).filter(|best| best.0 == metric);
         let best = values.map(|best| best.1).reduce(|a, b| if metric.improves(b, a) { b } else { a })?;
         Some(format::score(metric, best))
     }
+}
+
+/// Mean, deviation and number of seeds: `84.1 ±0.4 ×8`.
+fn of_seeds(repeats: Repeats, metric: Metric, theme: Theme) -> String {
+    let (mean, sd) = (format::score(metric, repeats.mean), format::score(metric, repeats.sd));
+    format!("{mean} {}{sd} {}{}", theme.sign("±", "+-"), theme.sign("×", "x"), repeats.count)
 }
 
 /// Whether a run can be gone on with.
@@ -481,21 +484,14 @@ fn text_of(app: &App, line: &Line<'_>, number: usize, width: usize) -> String {
         }
         Line::Run(run) => {
             let score = match (run.repeats, run.best) {
-                (Some(repeats), Some((metric, _))) if repeats.count > 1 => {
-                    let pm = theme.sign("±", "+-");
-                    format!(
-                        "{} {pm}{}",
-                        format::score(metric, repeats.mean),
-                        format::score(metric, repeats.sd)
-                    )
-                }
+                (Some(repeats), Some((metric, _))) if repeats.count > 1 => of_seeds(repeats, metric, theme),
                 (_, Some((metric, value))) => format::score(metric, value),
                 _ => theme.sign("—", "-").into(),
             };
             let columns = if wide {
-                format!("{score:>10}  {:<16}", outcome(run, theme))
+                format!("{score:>13}  {:<16}", outcome(run, theme))
             } else {
-                format!("{score:>10}  {:<11}", run.status.name())
+                format!("{score:>13}  {:<11}", run.status.name())
             };
             let room = width.saturating_sub(columns.chars().count() + 5);
             let name = if run.name.width() <= room || run.started == 0.0 {

@@ -39,7 +39,18 @@ impl Canvas {
     }
 
     /// A line that leaves no hole between columns.
-    pub fn line(&mut self, (x0, y0): (usize, usize), (x1, y1): (usize, usize), curve: u16) {
+    pub fn line(&mut self, from: (usize, usize), to: (usize, usize), curve: u16) {
+        self.dashed(from, to, curve, |_| true);
+    }
+
+    /// The dots of a line in the columns that `is_on` says.
+    pub fn dashed(
+        &mut self,
+        (x0, y0): (usize, usize),
+        (x1, y1): (usize, usize),
+        curve: u16,
+        is_on: impl Fn(usize) -> bool,
+    ) {
         let width = (x1 - x0).max(1) as f64;
         let at = |x: usize| y0 as f64 + (y1 as f64 - y0 as f64) * (x - x0) as f64 / width;
         let mut before = y0;
@@ -47,13 +58,16 @@ impl Canvas {
             let y = (at(x) + 0.5) as usize;
             // Half of a step belongs to the column before, half to this one.
             let middle = usize::midpoint(before, y);
-            if x > x0 {
+            if x > x0 && is_on(x - 1) {
                 self.vertical(x - 1, before, middle, curve);
             }
-            self.vertical(x, middle, y, curve);
+            if is_on(x) {
+                self.vertical(x, middle, y, curve);
+            }
             before = y;
         }
     }
+
     /// Every cell with a dot in it: column, row, its braille character, its curve.
     pub fn cells(&self) -> impl Iterator<Item = (usize, usize, char, u16)> {
         self.bits.iter().zip(&self.owner).enumerate().filter(|(_, (bits, _))| **bits > 0).map(
