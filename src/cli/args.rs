@@ -67,7 +67,7 @@ pub enum Command {
     /// Label texts; one JSON object for each on stdout
     Predict(Predict),
     /// List the runs
-    Runs,
+    Runs(Runs),
     /// Tell something to a run that is going on, here or on another host
     Control(Control),
     /// Write a run out for other tools
@@ -95,6 +95,14 @@ pub struct Train {
     /// Do once more, from its start, what a run did, with all that was changed on its way
     #[arg(long, value_name = "RUN", conflicts_with = "resume")]
     pub replay: Option<String>,
+}
+
+/// What to list.
+#[derive(Debug, clap::Args)]
+pub struct Runs {
+    /// Hold those that follow the article's recipe against its published means
+    #[arg(long)]
+    pub published: bool,
 }
 
 /// What to tell to which run.

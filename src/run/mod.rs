@@ -14,6 +14,7 @@ pub mod profile;
 pub mod queue;
 mod reader;
 mod repeats;
+mod reproduced;
 pub mod series;
 mod speed;
 
@@ -25,3 +26,4 @@ pub use mailbox::{Asked, Obeyed};
 pub use pace::Pace;
 pub use reader::{Follower, replay};
 pub use repeats::{Repeats, RepeatsSummary};
+pub use reproduced::{Difference, Reproduced, Row, reproduced};

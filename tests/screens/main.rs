@@ -13,8 +13,9 @@ mod steer;
 
 use stage::*;
 
-use glue_tui::event::{Event, Progress, Step, Unit};
+use glue_tui::event::{Event, Progress, SplitName, Step, Unit};
 use glue_tui::run::history::History;
+use glue_tui::run::{Difference, Repeats, Reproduced, Row};
 use glue_tui::tui::app::{App, Tab};
 use glue_tui::tui::msg::{Effect, Msg, Opened};
 use glue_tui::tui::theme::{Palette, Theme};
@@ -129,6 +130,47 @@ fn live_screen_of_the_second_seed() {
             update(&mut app, said(1, event));
         }
         app.now = BEGUN + 400.0;
+        app
+    });
+}
+
+#[test]
+fn published_means_beside_our_runs() {
+    snapshot("published", |width, height| {
+        let mut app = app(width, height);
+        assert_eq!(play(&mut app, "p"), [Effect::Reproduce]);
+        let row = |split, published, ours: Option<Repeats>| Row {
+            split,
+            published,
+            published_runs: 8,
+            ours,
+            difference: ours.map(|ours| Difference::of(ours, published, 8)),
+        };
+        let of = |count, mean, sd| Some(Repeats { count, mean, sd });
+        let (validation, test) = (SplitName::Validation, SplitName::Test);
+        let one = |experiment: &str, model: &str, task: &str, rows, not_counted| Reproduced {
+            experiment: experiment.into(),
+            model: model.into(),
+            task: task.into(),
+            rows,
+            not_counted,
+        };
+        let distilbert = "distilbert/distilbert-base-uncased";
+        let why = ("sst-distilbert-20261123-101502-7f3a".to_string(), "learning_rate 5e-5".to_string());
+        let rows =
+            vec![row(validation, 0.83992, of(8, 0.8413, 0.0042)), row(test, 0.85056, of(8, 0.8441, 0.0031))];
+        let table = vec![
+            one("sst-distilbert", distilbert, "sst", rows, vec![why]),
+            one(
+                "sst-bert-large",
+                "google-bert/bert-large-uncased",
+                "sst",
+                vec![row(validation, 0.87443, of(1, 0.8701, 0.0)), row(test, 0.86997, of(1, 0.8650, 0.0))],
+                Vec::new(),
+            ),
+            one("qqp-distilbert", distilbert, "qqp", vec![row(validation, 0.89909, None)], Vec::new()),
+        ];
+        update(&mut app, Msg::Reproduced(Ok(table)));
         app
     });
 }

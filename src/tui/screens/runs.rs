@@ -244,6 +244,7 @@ pub fn act(app: &mut App, action: Action) -> Vec<Effect> {
             return of.map_or(Vec::new(), |of| insight::open(app, of));
         }
         Action::Data => return data::open(app),
+        Action::Published => return vec![Effect::Reproduce],
         Action::Refresh => return vec![Effect::Refresh],
         Action::Back => {
             app.runs.is_filtering = false;
