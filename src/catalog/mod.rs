@@ -9,6 +9,6 @@ mod tasks;
 
 pub use metrics::Metric;
 pub use models::{KnownModel, MODELS, known_model};
-pub use published::{Published, published};
+pub use published::{Published, published, repeatable};
 pub use shapes::{SHAPES, Shape, shape};
 pub use tasks::{Columns, Hub, Labels, Local, Source, TASKS, Task, Tree, task};
