@@ -272,7 +272,7 @@ mod tests {
         let keymap = read(
             "up = [\"up\", \"p\"]\n[compare]\nup = \"ctrl-p\"\n[live]\npause = [\"space\", \"x\"]\nstop = \"X\"\n",
         );
-        assert_eq!(keys(&keymap, Place::Runs, "up"), ["up", "p"]);
+        assert_eq!(keys(&keymap, Place::Runs, "up"), ["up", "z"]);
         assert_eq!(keys(&keymap, Place::Compare, "up"), ["ctrl-p"]);
         assert_eq!(keys(&keymap, Place::Infer, "up"), ["up"], "a letter is text there");
         assert_eq!(keys(&keymap, Place::Live, "pause"), ["space", "x"]);
