@@ -144,8 +144,8 @@ fn a_terminal_with_little_gets_ascii() {
         terminal.wait_for("A short one");
         terminal.send("?");
         terminal.wait_for("start the experiment under the cursor");
-        terminal.send("\x1b4");
-        terminal.wait_for("Differences");
+        terminal.send("\r4");
+        terminal.wait_for("the curves of marked runs come here");
         terminal.send("q");
         assert_eq!(terminal.end().exit_code(), 0);
         assert!(terminal.raw.is_ascii(), "{variables:?}: {}", String::from_utf8_lossy(&terminal.raw));

@@ -74,7 +74,7 @@ pub(super) fn has_seeds(app: &App) -> bool {
 }
 
 pub(super) fn has_one_chart(app: &App) -> bool {
-    app.live.is_full || app.size.0 < crate::tui::screens::live::WIDE
+    has_run(app) && (app.live.is_full || app.size.0 < crate::tui::screens::live::WIDE)
 }
 
 pub(super) fn is_full(app: &App) -> bool {
@@ -82,7 +82,15 @@ pub(super) fn is_full(app: &App) -> bool {
 }
 
 pub(super) fn has_panes(app: &App) -> bool {
-    !app.live.is_full
+    has_run(app) && !app.live.is_full
+}
+
+pub(super) fn has_chart(app: &App) -> bool {
+    if app.tab == Tab::Compare { has_marks(app) } else { has_run(app) }
+}
+
+pub(super) fn has_past_runs(app: &App) -> bool {
+    !app.runs.runs.is_empty()
 }
 
 pub(super) fn on_compared(app: &App) -> bool {
@@ -103,6 +111,14 @@ pub(super) fn has_one_pane(app: &App) -> bool {
 
 pub(super) fn has_run(app: &App) -> bool {
     app.shown().is_some()
+}
+
+pub(super) fn has_judged_rows(app: &App) -> bool {
+    app.insight.has_rows()
+}
+
+pub(super) fn has_matrix(app: &App) -> bool {
+    app.insight.has_matrix()
 }
 
 pub(super) fn has_seed_rows(app: &App) -> bool {

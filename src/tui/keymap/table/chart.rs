@@ -1,6 +1,7 @@
 //! Keys of a chart that one can look closer at.
 
 use super::{Row, bind, char, key};
+use crate::tui::keymap::when::has_chart;
 use crate::tui::msg::Action;
 use crate::tui::widgets::line_chart::ChartKey;
 use crossterm::event::KeyCode;
@@ -13,33 +14,42 @@ pub(super) static CHART: &[Row] = &[
         Action::Chart(ChartKey::CursorLeft),
         "read",
         "read values further left",
-    ),
+    )
+    .when(has_chart),
     bind(
         "read_right",
         &[key(KeyCode::Right)],
         Action::Chart(ChartKey::CursorRight),
         "",
         "read values further right",
-    ),
+    )
+    .when(has_chart),
     bind(
         "zoom_in",
         &[char('+'), char('=')],
         Action::Chart(ChartKey::ZoomIn),
         "zoom",
         "a closer look, around the cursor or the middle",
-    ),
-    bind("zoom_out", &[char('-')], Action::Chart(ChartKey::ZoomOut), "", "a wider look"),
-    bind("whole", &[char('0')], Action::Chart(ChartKey::Whole), "", "all from beginning to end"),
-    bind("pan_left", &[char('<'), char(',')], Action::Chart(ChartKey::PanLeft), "", "what was before"),
-    bind("pan_right", &[char('>'), char('.')], Action::Chart(ChartKey::PanRight), "", "what came after"),
+    )
+    .when(has_chart),
+    bind("zoom_out", &[char('-')], Action::Chart(ChartKey::ZoomOut), "", "a wider look").when(has_chart),
+    bind("whole", &[char('0')], Action::Chart(ChartKey::Whole), "", "all from beginning to end")
+        .when(has_chart),
+    bind("pan_left", &[char('<'), char(',')], Action::Chart(ChartKey::PanLeft), "", "what was before")
+        .when(has_chart),
+    bind("pan_right", &[char('>'), char('.')], Action::Chart(ChartKey::PanRight), "", "what came after")
+        .when(has_chart),
     bind(
         "axis",
         &[char('a')],
         Action::Chart(ChartKey::NextAxis),
         "axis",
         "over epochs, steps, time or examples",
-    ),
-    bind("log", &[char('y')], Action::Chart(ChartKey::Log), "log", "logarithmic values, or linear ones"),
-    bind("smoother", &[char(')')], Action::Chart(ChartKey::Smoother), "smooth", "smooth over more"),
-    bind("rougher", &[char('(')], Action::Chart(ChartKey::Rougher), "", "smooth over less"),
+    )
+    .when(has_chart),
+    bind("log", &[char('y')], Action::Chart(ChartKey::Log), "log", "logarithmic values, or linear ones")
+        .when(has_chart),
+    bind("smoother", &[char(')')], Action::Chart(ChartKey::Smoother), "smooth", "smooth over more")
+        .when(has_chart),
+    bind("rougher", &[char('(')], Action::Chart(ChartKey::Rougher), "", "smooth over less").when(has_chart),
 ];

@@ -1,7 +1,7 @@
 //! Keys of the table of runs to compare.
 
 use super::{DOWN, ENTER, ESC, FIRST, LAST, PAGE_DOWN, PAGE_UP, Row, TAB, UP, bind, char, key};
-use crate::tui::keymap::when::{has_marked_seeds, has_marks, has_one_pane, on_compared};
+use crate::tui::keymap::when::{has_marked_seeds, has_marks, has_one_pane, has_past_runs, on_compared};
 use crate::tui::msg::Action;
 use crate::tui::screens::compare::Facet;
 use crate::tui::widgets::line_chart::ChartKey;
@@ -17,7 +17,8 @@ pub(super) static COMPARE: &[Row] = &[
         "lay the curves of the run under the cursor beside the others, or take them away",
     )
     .when(on_compared),
-    bind("next", TAB, Action::Next, "values", "other values: losses, scores, learning rate, gradients"),
+    bind("next", TAB, Action::Next, "values", "other values: losses, scores, learning rate, gradients")
+        .when(has_marks),
     bind(
         "differences",
         &[char('d')],
@@ -26,7 +27,7 @@ pub(super) static COMPARE: &[Row] = &[
         "what differs in the specifications, or the curves again",
     )
     .when(has_one_pane),
-    bind("sort", &[char('s')], Action::Sort, "sort", "sort by the next column"),
+    bind("sort", &[char('s')], Action::Sort, "sort", "sort by the next column").when(on_compared),
     bind("reverse", &[char('S')], Action::Reverse, "", "sort the other way round"),
     bind(
         "search",
@@ -34,7 +35,8 @@ pub(super) static COMPARE: &[Row] = &[
         Action::Filter,
         "filter",
         "show only what contains a text; status:, task: and model: look there only",
-    ),
+    )
+    .when(has_past_runs),
     bind(
         "same_task",
         &[char('t')],

@@ -1,23 +1,26 @@
 //! Keys of what a run gets right and wrong.
 
 use super::{DOWN, ENTER, ESC, FIRST, LAST, PAGE_DOWN, PAGE_UP, Row, TAB, UP, bind, char, key};
-use crate::tui::keymap::when::{has_seed_rows, has_text_row};
+use crate::tui::keymap::when::{has_judged_rows, has_matrix, has_seed_rows, has_text_row};
 use crate::tui::msg::Action;
 use crate::tui::screens::insight::Listed;
 use crossterm::event::KeyCode;
 
 /// The matrix and the rows.
 pub(super) static INSIGHT: &[Row] = &[
-    bind("open", ENTER, Action::Enter, "open", "the rows of the cell, or all of the row, under the cursor"),
-    bind("next", TAB, Action::Next, "matrix, rows", "from the matrix to the rows and back"),
-    bind("hardest", &[char('h')], Action::List(Listed::Hardest), "hardest", "the rows with the highest loss"),
+    bind("open", ENTER, Action::Enter, "open", "the rows of the cell, or all of the row, under the cursor")
+        .when(has_judged_rows),
+    bind("next", TAB, Action::Next, "matrix, rows", "from the matrix to the rows and back").when(has_matrix),
+    bind("hardest", &[char('h')], Action::List(Listed::Hardest), "hardest", "the rows with the highest loss")
+        .when(has_judged_rows),
     bind(
         "mislabelled",
         &[char('m')],
         Action::List(Listed::Mislabelled),
         "mislabelled",
         "the rows that are likely mislabelled: the model says another label all along",
-    ),
+    )
+    .when(has_matrix),
     bind(
         "all_seeds",
         &[char('a')],
@@ -36,8 +39,10 @@ pub(super) static INSIGHT: &[Row] = &[
     .when(has_text_row),
     bind("seed_before", &[char('[')], Action::SeedBefore, "seed", "the seed before").when(has_seed_rows),
     bind("seed_after", &[char(']')], Action::SeedAfter, "", "the seed after").when(has_seed_rows),
-    bind("evaluation_before", &[char('<'), char(',')], Action::Before, "evaluation", "the evaluation before"),
-    bind("evaluation_after", &[char('>'), char('.')], Action::After, "", "the evaluation after"),
+    bind("evaluation_before", &[char('<'), char(',')], Action::Before, "evaluation", "the evaluation before")
+        .when(has_judged_rows),
+    bind("evaluation_after", &[char('>'), char('.')], Action::After, "", "the evaluation after")
+        .when(has_judged_rows),
     bind("up", UP, Action::Up, "", "one cell or line up"),
     bind("down", DOWN, Action::Down, "", "one cell or line down"),
     bind("left", &[key(KeyCode::Left)], Action::Left, "", "one cell to the left"),

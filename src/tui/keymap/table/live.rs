@@ -27,7 +27,8 @@ pub(super) static LIVE: &[Row] = &[
         .when(is_training),
     bind("stop", &[char('x')], Action::StopRun, "stop", "stop the training; the work is saved")
         .when(is_training),
-    bind("open_infer", &[char('i')], Action::Infer, "infer", "type sentences into the weights of this run"),
+    bind("open_infer", &[char('i')], Action::Infer, "infer", "type sentences into the weights of this run")
+        .when(has_run),
     bind(
         "open_insight",
         &[char('w')],

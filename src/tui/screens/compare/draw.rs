@@ -219,7 +219,11 @@ fn draw_chart(app: &App, area: Rect, buffer: &mut Buffer) -> Option<Rect> {
             .iter()
             .any(|mark| mark.histories(app).iter().any(|history| history.metric() != Metric::Loss));
     let waiting = compare.marks.iter().any(|mark| mark.read.is_none());
-    let mark = format!("{} marks a run, and its curve comes here", app.key(Place::Compare, Action::Mark));
+    let mark = if compare.has_rows(app) {
+        format!("{} marks a run, and its curve comes here", app.key(Place::Compare, Action::Mark))
+    } else {
+        "the curves of marked runs come here".to_string()
+    };
     let chart = LineChart {
         curves: &curves,
         view: compare.chart,

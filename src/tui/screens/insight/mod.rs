@@ -167,6 +167,16 @@ impl InsightView {
         self.known().is_some_and(|known| known.insight.seeds > 1)
     }
 
+    /// Whether there are rows to be listed.
+    pub fn has_rows(&self) -> bool {
+        self.known().is_some()
+    }
+
+    /// Whether there is a confusion matrix: of classes there is.
+    pub fn has_matrix(&self) -> bool {
+        self.has_rows() && !self.is_regression()
+    }
+
     /// Whether a row is under the cursor whose text is there.
     pub fn is_on_text(&self) -> bool {
         self.is_in_list
