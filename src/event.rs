@@ -173,6 +173,8 @@ pub enum SplitName {
     Train,
     /// Rows that choose the best weights.
     Validation,
+    /// Rows of other genres than those that are trained on: MNLI's second validation split.
+    ValidationMismatched,
     /// Rows for the final score.
     Test,
 }
@@ -183,6 +185,7 @@ impl SplitName {
         match self {
             SplitName::Train => "train",
             SplitName::Validation => "validation",
+            SplitName::ValidationMismatched => "validation_mismatched",
             SplitName::Test => "test",
         }
     }
@@ -195,6 +198,9 @@ pub struct Scores {
     pub loss: f64,
     /// Share of rows whose most probable class is the right one.
     pub accuracy: f64,
+    /// The accuracy on the mismatched validation split, beside the scores of the matched one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub accuracy_mm: Option<f64>,
     /// F1 of class 1, for the tasks that are judged by it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub f1: Option<f64>,
@@ -225,6 +231,7 @@ impl Scores {
         match metric {
             Metric::Loss => Some(self.loss),
             Metric::Accuracy => Some(self.accuracy),
+            Metric::AccuracyMm => self.accuracy_mm,
             Metric::F1 => self.f1,
             Metric::MatthewsCorrelation => self.matthews_correlation,
         }
@@ -440,6 +447,7 @@ mod tests {
         let scores = |confusion: [[u64; 2]; 2]| Scores {
             loss: 0.69,
             accuracy: 0.5,
+            accuracy_mm: None,
             f1: None,
             matthews_correlation: None,
             confusion: confusion.map(Vec::from).to_vec(),

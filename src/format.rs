@@ -91,6 +91,7 @@ pub fn real(value: f64) -> String {
 pub fn metric(metric: Metric) -> &'static str {
     match metric {
         Metric::Accuracy => "accuracy",
+        Metric::AccuracyMm => "mismatched",
         Metric::F1 => "F1",
         Metric::MatthewsCorrelation => "Matthews",
         Metric::Loss => "loss",

@@ -29,6 +29,7 @@ fn scores(loss: f64, accuracy: f64) -> Scores {
     Scores {
         loss,
         accuracy,
+        accuracy_mm: None,
         f1: None,
         matthews_correlation: None,
         confusion: vec![vec![200, 50], vec![50, 200]],

@@ -9,9 +9,9 @@ pub struct Task {
     pub name: &'static str,
     /// What it is, in a few words.
     pub title: &'static str,
-    /// Label names; a label's index is its class.
+    /// Label names; a label's index is its class. None where the files tell them.
     pub labels: &'static [&'static str],
-    /// Whether an example is two texts.
+    /// Whether an example is two texts, unless the files tell that.
     pub pair: bool,
     /// Where rows come from.
     pub source: Source,
@@ -35,6 +35,8 @@ pub enum Source {
         /// The data set on the hub, in Parquet.
         hub: Hub,
     },
+    /// Files that the specification names, which also tell the labels and whether an example is two texts.
+    Own,
 }
 
 /// How the files of a local copy look. Parquet files are taken too, with the hub's columns.
@@ -46,6 +48,8 @@ pub enum Local {
         columns: Columns,
         /// Columns of `test.tsv`, which has no label.
         test_columns: Columns,
+        /// What the columns of `train.tsv` and `dev.tsv` are, where these have no header.
+        unnamed: Option<&'static [&'static str]>,
     },
     /// Penn Treebank style trees, one a line (`train.txt`, `dev.txt`, `test.txt`).
     Trees(Tree),
@@ -90,8 +94,26 @@ const fn columns(
     Columns { text, text_pair, label }
 }
 
+/// A task of GLUE: its files' columns, and the configuration and columns of the hub's data set.
+const fn glue(tsv: Columns, config: &'static str, hub: Columns) -> Source {
+    Source::Files {
+        local: Local::Tsv {
+            columns: tsv,
+            test_columns: columns(tsv.text, tsv.text_pair, None),
+            unnamed: None,
+        },
+        hub: Hub { repo: "nyu-mll/glue", config, columns: hub, threshold: None },
+    }
+}
+
+/// Two columns of these names and a label.
+const fn pair(text: &'static str, text_pair: &'static str, label: &'static str) -> Columns {
+    columns(text, Some(text_pair), Some(label))
+}
+
 const SENTIMENT: &[&str] = &["negative", "positive"];
 const DUPLICATE: &[&str] = &["not_duplicate", "duplicate"];
+const ENTAILMENT: &[&str] = &["entailment", "not_entailment"];
 
 /// Every task there is.
 pub static TASKS: &[Task] = &[
@@ -138,18 +160,11 @@ pub static TASKS: &[Task] = &[
         title: "GLUE SST-2: sentiment of movie-review phrases",
         labels: SENTIMENT,
         pair: false,
-        source: Source::Files {
-            local: Local::Tsv {
-                columns: columns("sentence", None, Some("label")),
-                test_columns: columns("sentence", None, None),
-            },
-            hub: Hub {
-                repo: "nyu-mll/glue",
-                config: "sst2",
-                columns: columns("sentence", None, Some("label")),
-                threshold: None,
-            },
-        },
+        source: glue(
+            columns("sentence", None, Some("label")),
+            "sst2",
+            columns("sentence", None, Some("label")),
+        ),
         metrics: &[Metric::Accuracy],
         best: Metric::Accuracy,
         note: None,
@@ -159,23 +174,125 @@ pub static TASKS: &[Task] = &[
         title: "GLUE QQP: do two Quora questions ask the same?",
         labels: DUPLICATE,
         pair: true,
-        source: Source::Files {
-            local: Local::Tsv {
-                columns: columns("question1", Some("question2"), Some("is_duplicate")),
-                test_columns: columns("question1", Some("question2"), None),
-            },
-            hub: Hub {
-                repo: "nyu-mll/glue",
-                config: "qqp",
-                columns: columns("question1", Some("question2"), Some("label")),
-                threshold: None,
-            },
-        },
+        source: glue(
+            pair("question1", "question2", "is_duplicate"),
+            "qqp",
+            pair("question1", "question2", "label"),
+        ),
         metrics: &[Metric::Accuracy, Metric::F1],
         best: Metric::Accuracy,
         note: None,
     },
+    Task {
+        name: "cola",
+        title: "GLUE CoLA: is a sentence acceptable English?",
+        labels: &["unacceptable", "acceptable"],
+        pair: false,
+        source: Source::Files {
+            local: Local::Tsv {
+                columns: columns("sentence", None, Some("label")),
+                test_columns: columns("sentence", None, None),
+                unnamed: Some(&["source", "label", "original mark", "sentence"]),
+            },
+            hub: Hub {
+                repo: "nyu-mll/glue",
+                config: "cola",
+                columns: columns("sentence", None, Some("label")),
+                threshold: None,
+            },
+        },
+        metrics: &[Metric::MatthewsCorrelation],
+        best: Metric::MatthewsCorrelation,
+        note: None,
+    },
+    Task {
+        name: "mrpc",
+        title: "GLUE MRPC: do two sentences of the news say the same?",
+        labels: &["not_equivalent", "equivalent"],
+        pair: true,
+        source: glue(
+            pair("#1 String", "#2 String", "Quality"),
+            "mrpc",
+            pair("sentence1", "sentence2", "label"),
+        ),
+        metrics: &[Metric::Accuracy, Metric::F1],
+        best: Metric::Accuracy,
+        note: None,
+    },
+    Task {
+        name: "mnli",
+        title: "GLUE MNLI: does a sentence follow from another, or contradict it?",
+        labels: &["entailment", "neutral", "contradiction"],
+        pair: true,
+        source: glue(
+            pair("sentence1", "sentence2", "gold_label"),
+            "mnli",
+            pair("premise", "hypothesis", "label"),
+        ),
+        metrics: &[Metric::Accuracy, Metric::AccuracyMm],
+        best: Metric::Accuracy,
+        note: None,
+    },
+    Task {
+        name: "qnli",
+        title: "GLUE QNLI: does a sentence hold the answer to a question?",
+        labels: ENTAILMENT,
+        pair: true,
+        source: glue(pair("question", "sentence", "label"), "qnli", pair("question", "sentence", "label")),
+        metrics: &[Metric::Accuracy],
+        best: Metric::Accuracy,
+        note: None,
+    },
+    Task {
+        name: "rte",
+        title: "GLUE RTE: does a sentence follow from a passage?",
+        labels: ENTAILMENT,
+        pair: true,
+        source: glue(pair("sentence1", "sentence2", "label"), "rte", pair("sentence1", "sentence2", "label")),
+        metrics: &[Metric::Accuracy],
+        best: Metric::Accuracy,
+        note: None,
+    },
+    Task {
+        name: "wnli",
+        title: "GLUE WNLI: what does a pronoun stand for? (Winograd schemas)",
+        labels: &["not_entailment", "entailment"],
+        pair: true,
+        source: glue(
+            pair("sentence1", "sentence2", "label"),
+            "wnli",
+            pair("sentence1", "sentence2", "label"),
+        ),
+        metrics: &[Metric::Accuracy],
+        best: Metric::Accuracy,
+        note: Some(
+            "WNLI's validation rows are its training rows with the labels turned: 56.3 % is what always answering \
+             not_entailment scores, and less is common",
+        ),
+    },
+    Task {
+        name: "custom",
+        title: "Files of your own: CSV, TSV, JSON lines or Parquet",
+        labels: &[],
+        pair: false,
+        source: Source::Own,
+        metrics: &[Metric::Accuracy],
+        best: Metric::Accuracy,
+        note: None,
+    },
 ];
+
+impl Task {
+    /// Whether it is read from files of the user's own.
+    pub fn is_custom(&self) -> bool {
+        matches!(self.source, Source::Own)
+    }
+
+    /// Whether its validation split is followed by one of other genres than it is trained on.
+    pub fn has_mismatched(&self) -> bool {
+        self.metrics.contains(&Metric::AccuracyMm)
+    }
+}
 
 /// The task of that name.
 pub fn task(name: &str) -> Option<&'static Task> {
@@ -190,8 +307,10 @@ mod tests {
     fn rows_are_consistent() {
         for task in TASKS {
             assert!(task.metrics.contains(&task.best), "{}", task.name);
-            assert!(task.labels.len() > 1, "{}", task.name);
-            if let Source::Files { local: Local::Tsv { columns, test_columns }, hub } = &task.source {
+            assert!(task.labels.len() > 1 || task.is_custom(), "{}", task.name);
+            if let Source::Files { local: Local::Tsv { columns, test_columns, unnamed }, hub } = &task.source
+            {
+                assert!(unnamed.is_none_or(|names| names.contains(&columns.text)), "{}", task.name);
                 assert_eq!(columns.text_pair.is_some(), task.pair, "{}", task.name);
                 assert_eq!(test_columns.text_pair.is_some(), task.pair, "{}", task.name);
                 assert_eq!(hub.columns.text_pair.is_some(), task.pair, "{}", task.name);

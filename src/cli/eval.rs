@@ -21,7 +21,7 @@ pub(super) fn eval(global: &Global, args: &Eval) -> Result<()> {
     let mut object = json!({ "model": args.model, "task": task.name, "split": split.name() });
     if let (Value::Object(object), Value::Object(scores)) = (&mut object, json!(scores?)) {
         object.extend(scores);
-        object.insert("labels".into(), json!(task.labels));
+        object.insert("labels".into(), json!(predictor.labels_on(task)));
     }
     output::json(&object)
 }

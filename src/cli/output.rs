@@ -39,7 +39,7 @@ pub(super) fn is_closed_pipe(error: &Error) -> bool {
 /// A score for people: shares in percent, all others as they are.
 pub(super) fn score(metric: Metric, value: f64) -> String {
     match metric {
-        Metric::Accuracy | Metric::F1 => format!("{:.2} %", 100.0 * value),
+        Metric::Accuracy | Metric::AccuracyMm | Metric::F1 => format!("{:.2} %", 100.0 * value),
         Metric::MatthewsCorrelation | Metric::Loss => format!("{value:.4}"),
     }
 }

@@ -258,6 +258,7 @@ mod tests {
         let scores = Scores {
             loss: 0.43219,
             accuracy: 0.8123,
+            accuracy_mm: None,
             f1: None,
             matthews_correlation: None,
             confusion: Vec::new(),

@@ -1,11 +1,11 @@
 //! What a run gets right and wrong, row by row: which rows are in which cell of the confusion matrix, how far
 //! its probabilities can be relied on, what is hard for it, and which labels it doubts.
 
-use super::RunDir;
+use super::{RunDir, reader};
 use crate::catalog::Task;
-use crate::data::{self, Context, Example};
+use crate::data::{self, Context, Example, Place};
 use crate::error::{Error, Result};
-use crate::event::{Progress, Scores, SplitName};
+use crate::event::{Event, Progress, Scores, SplitName};
 use crate::hub::Hub;
 use crate::spec::RunSpec;
 use crate::train::{Evaluation, Judged, validation_rows};
@@ -14,6 +14,8 @@ use std::sync::atomic::AtomicBool;
 
 /// Bins of equal width that confidences are sorted into.
 pub const BINS: usize = 10;
+/// Bytes at the beginning of a log that have the start of the run in them, however many names of classes it has.
+const BEGIN: u64 = 1 << 18;
 /// Above this mean probability of another class, a label is doubted.
 const DOUBT: f64 = 0.5;
 
@@ -30,6 +32,8 @@ pub struct Insight {
     pub together: std::result::Result<Option<Together>, String>,
     /// What was trained.
     pub spec: RunSpec,
+    /// Label names; a label's index is its class.
+    pub labels: Vec<String>,
     /// Evaluations of the validation split, oldest first; none before the first, and in runs of versions
     /// that did not keep them.
     pub evaluations: Vec<Evaluation>,
@@ -52,30 +56,40 @@ impl Insight {
         let dir = RunDir::at(path);
         let spec = dir.spec()?;
         let evaluations = dir.evaluations()?;
+        let labels = labels(&dir, &spec);
         let texts = match evaluations.last() {
-            Some(newest) => texts(&spec, &newest.judged).map_err(|error| error.to_string()),
+            Some(newest) => texts(&spec, &labels, &newest.judged).map_err(|error| error.to_string()),
             None => Ok(Vec::new()),
         };
         let together = together(&spec, dirs).map_err(|error| error.to_string());
         let (dir, seeds) = (path.clone(), dirs.len());
-        Ok(Insight { dir, seed, seeds, together, ..Insight::new(spec, evaluations, texts) })
+        Ok(Insight { dir, seed, seeds, together, ..Insight::new(spec, labels, evaluations, texts) })
     }
 
     /// What evaluations of the rows with these texts come to, of a run of one seed.
     pub fn new(
         spec: RunSpec,
+        labels: Vec<String>,
         evaluations: Vec<Evaluation>,
         texts: std::result::Result<Vec<Example>, String>,
     ) -> Self {
         let suspects = suspects(&evaluations);
         let (dir, seed, seeds) = (PathBuf::new(), 0, 1);
-        Insight { dir, seed, seeds, together: Ok(None), spec, evaluations, texts, suspects }
+        Insight { dir, seed, seeds, together: Ok(None), spec, labels, evaluations, texts, suspects }
     }
+}
 
-    /// The names of the classes.
-    pub fn labels(&self) -> &'static [&'static str] {
-        self.spec.task().labels
+/// The names of the classes that the run in `dir` tells apart: its task's, or those that its log began with.
+fn labels(dir: &RunDir, spec: &RunSpec) -> Vec<String> {
+    if !spec.task().is_custom() {
+        return spec.task().labels.iter().map(ToString::to_string).collect();
     }
+    let (begin, _) = reader::ends(dir.path(), BEGIN).unwrap_or_default();
+    let started = begin.into_iter().find_map(|event| match event {
+        Event::Started(started) => Some(started.labels),
+        _ => None,
+    });
+    started.unwrap_or_default()
 }
 
 /// What the newest evaluations of all seeds say together; nothing of a single one.
@@ -152,12 +166,12 @@ impl Together {
 }
 
 /// The rows that `judged` is of, read again.
-fn texts(spec: &RunSpec, judged: &Judged) -> Result<Vec<Example>> {
+fn texts(spec: &RunSpec, labels: &[String], judged: &Judged) -> Result<Vec<Example>> {
     let hub = Hub::cache_only();
     let (mut watch, cancelled) = (|_: Progress| {}, AtomicBool::new(false));
     let mut context = Context { hub: &hub, watch: &mut watch, cancelled: &cancelled };
     let split = SplitName::Validation;
-    let rows = data::load_split(spec.task(), split, spec.data_dir.as_deref(), &mut context)?;
+    let rows = data::load_split(Place { labels: Some(labels), ..Place::of(spec) }, split, &mut context)?;
     let rows = validation_rows(spec, rows);
     let labels = rows.iter().map(|row| row.label);
     if !labels.eq(judged.labels().iter().map(|label| Some(*label))) {

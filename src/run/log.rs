@@ -175,12 +175,15 @@ fn sentence(event: &Event) -> Option<String> {
             s.precision
         ),
         Event::Eval(e) => format!(
-            "step {}: {} loss {:.4}, accuracy {:.4}{}{}, {} examples in {:.1} s",
+            "step {}: {} loss {:.4}, accuracy {:.4}{}{}{}, {} examples in {:.1} s",
             e.step,
             e.split.name(),
             e.scores.loss,
             e.scores.accuracy,
             e.scores.f1.map_or(String::new(), |f1| format!(", f1 {f1:.4}")),
+            e.scores
+                .matthews_correlation
+                .map_or(String::new(), |mcc| format!(", matthews_correlation {mcc:.4}")),
             if e.best { ", new best" } else { "" },
             e.scores.examples,
             e.seconds

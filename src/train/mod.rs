@@ -64,7 +64,7 @@ impl Snapshot {
             weights: Arc::new(engine.weights()?),
             folder: folder.clone(),
             labels: labels.to_vec(),
-            pair: spec.task().pair,
+            pair: spec.is_pair(),
             max_seq_length: spec.max_seq_length,
         })
     }

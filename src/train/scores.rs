@@ -32,6 +32,7 @@ impl Tally {
         Scores {
             loss: self.loss / examples.max(1) as f64,
             accuracy: ratio(right as f64, examples as f64),
+            accuracy_mm: None,
             f1: judged(Metric::F1).then(|| per_class[1].f1),
             matthews_correlation: judged(Metric::MatthewsCorrelation).then(|| matthews(&self.confusion)),
             confusion: self.confusion.clone(),

@@ -297,7 +297,8 @@ impl<'a> Trainer<'a> {
         Ok(Next::Go)
     }
 
-    /// A pass over one split, or `None` when the training was told to stop in its middle.
+    /// A pass over one split, or `None` when the training was told to stop in its middle. With the validation
+    /// split goes the mismatched one, where the task has it: its accuracy is one of the scores of the first.
     fn score_split(&mut self, split: SplitName) -> Result<Option<Eval>> {
         self.read()?;
         let begun = Instant::now();
@@ -318,17 +319,23 @@ impl<'a> Trainer<'a> {
             Ok(!control.is_cancelled())
         };
         let batch_size = spec.per_device_eval_batch_size;
-        let Some(judged) = judge(built.engine.as_mut(), rows, spec.task(), batch_size, &mut tick)? else {
+        let Some(judged) = judge(built.engine.as_mut(), rows, labels.len(), batch_size, &mut tick)? else {
             return Ok(None);
         };
         let (epoch, seconds) = (self.plan.epoch(step), begun.elapsed().as_secs_f64());
         self.state.scoring_seconds += seconds;
         self.state.usage.spend(Stage::Evaluation, seconds);
-        let scores = judged.scores(spec.task());
+        let mut scores = judged.scores(spec.task());
         if split == SplitName::Validation {
             let begun = Instant::now();
             self.keeper.keep(&Evaluation { step, epoch, judged }, self.say);
             self.state.usage.spend(Stage::Saving, begun.elapsed().as_secs_f64());
+            let mismatched = SplitName::ValidationMismatched;
+            if self.setup.scored.contains_key(&mismatched) {
+                let Some(eval) = self.score_split(mismatched)? else { return Ok(None) };
+                scores.accuracy_mm = Some(eval.scores.accuracy);
+                (self.say)(Event::Eval(eval));
+            }
         }
         Ok(Some(Eval { step, epoch, split, scores, best: false, seconds }))
     }

@@ -59,12 +59,16 @@ fn texts() -> Vec<Example> {
     ROWS.iter().map(example).collect()
 }
 
+fn labels() -> Vec<String> {
+    ["negative", "positive"].map(str::to_owned).to_vec()
+}
+
 fn insight() -> Insight {
-    Insight::new(built_in("demo"), evaluations(), Ok(texts()))
+    Insight::new(built_in("demo"), labels(), evaluations(), Ok(texts()))
 }
 
 fn nothing() -> Insight {
-    Insight::new(built_in("demo"), Vec::new(), Ok(Vec::new()))
+    Insight::new(built_in("demo"), labels(), Vec::new(), Ok(Vec::new()))
 }
 
 fn subject() -> Subject {
@@ -306,7 +310,8 @@ fn hostile_rows_and_every_size_do_no_harm() {
 fn without_colour_and_without_unicode_it_is_whole() {
     let texts = Err("not there".to_string());
     for keys in ["", "m", "<enter>"] {
-        let mut app = looked_at(120, 40, Insight::new(built_in("demo"), evaluations(), texts.clone()));
+        let mut app =
+            looked_at(120, 40, Insight::new(built_in("demo"), labels(), evaluations(), texts.clone()));
         play(&mut app, keys);
         app.theme = Theme { palette: Palette::None, ascii: true };
         let text = text(&app);

@@ -2,6 +2,7 @@
 //! understood is an error with file and place, or is counted and told.
 
 mod parquet;
+pub(super) mod table;
 mod trees;
 mod tsv;
 
@@ -29,12 +30,15 @@ pub(super) fn read(task: &Task, split: SplitName, found: &Found) -> Result<Rows>
             tsv::read(&file, text.as_bytes(), &tsv::Layout::new(task, split, &[columns]))
         }
         Found::Tsv(file) => {
-            let Source::Files { local: Local::Tsv { columns, test_columns }, .. } = &task.source else {
+            let Source::Files { local: Local::Tsv { columns, test_columns, unnamed }, .. } = &task.source
+            else {
                 return Err(wrong_kind(task, file));
             };
-            let columns =
-                if split == SplitName::Test { vec![*test_columns, *columns] } else { vec![*columns] };
-            tsv::read(file, &bytes(file)?, &tsv::Layout::new(task, split, &columns))
+            let layout = match split {
+                SplitName::Test => tsv::Layout::new(task, split, &[*test_columns, *columns]),
+                _ => tsv::Layout::new(task, split, &[*columns]).unnamed(*unnamed),
+            };
+            tsv::read(file, &bytes(file)?, &layout)
         }
         Found::Trees(file) => {
             let Source::Files { local: Local::Trees(tree), .. } = &task.source else {

@@ -87,6 +87,7 @@ pub(super) fn draw_score_pane(app: &App, history: &History, area: Rect, buffer: 
     let name = match metric {
         Metric::Loss => "Validation loss",
         Metric::Accuracy => "Accuracy",
+        Metric::AccuracyMm => "Accuracy, mismatched",
         Metric::F1 => "F1",
         Metric::MatthewsCorrelation => "Matthews correlation",
     };

@@ -143,7 +143,7 @@ struct Matrix {
 
 impl Matrix {
     fn new(known: &Known) -> Self {
-        let labels = known.insight.labels();
+        let labels = &known.insight.labels;
         let widest = labels.iter().map(|label| label.width()).max().unwrap_or(0);
         let digits = known.judged().len().to_string().len();
         let column = widest.min(if labels.len() > 2 { 7 } else { 14 }).max(digits + 1) + 2;
@@ -164,7 +164,7 @@ impl Matrix {
         let block = airy_pane(theme, "Confusion: labels down, predictions across", is_focus);
         let inner = block.inner(area);
         block.render(area, buffer);
-        let (labels, column) = (known.insight.labels(), self.column);
+        let (labels, column) = (&known.insight.labels, self.column);
         let head: Vec<String> = labels
             .iter()
             .map(|label| format!("{:>width$} ", cut(theme, label, column - 2), width = column - 1))
@@ -178,7 +178,7 @@ impl Matrix {
             if y >= inner.bottom() {
                 break;
             }
-            let name = fixed(theme, labels[label], self.name);
+            let name = fixed(theme, &labels[label], self.name);
             let mut x = put(buffer, inner.x, y, inner.width, &name, theme.style(Role::Text));
             for (predicted, rows) in cells.iter().enumerate() {
                 let is_at = view.cell == (label, predicted);
@@ -270,7 +270,7 @@ pub fn draw_tiny(app: &App, area: Rect, buffer: &mut Buffer) {
         }
         return;
     };
-    let labels = known.insight.labels();
+    let labels = &known.insight.labels;
     let mut lines = vec![
         (name(app, known), Role::Title),
         (when(known), Role::Text),

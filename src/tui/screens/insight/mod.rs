@@ -299,7 +299,7 @@ fn move_cell(view: &mut InsightView, action: Action) {
 fn show_row(app: &mut App) {
     let view = &app.insight;
     let (Some(known), Some(row)) = (view.known(), view.row(view.at)) else { return };
-    let (judged, labels) = (known.judged(), known.insight.labels());
+    let (judged, labels) = (known.judged(), &known.insight.labels);
     let mut lines = match &known.insight.texts {
         Ok(texts) => {
             let pair = texts[row].text_pair.iter().map(|text| harmless(text));

@@ -31,7 +31,7 @@ const SEEDS: usize = 14;
 impl Columns {
     fn new(known: &Known, width: usize) -> Self {
         let number = known.judged().len().to_string().len() + 1;
-        let labels = known.insight.labels().iter();
+        let labels = known.insight.labels.iter();
         let most = if width < 90 { 10 } else { 16 };
         let class = labels.map(|label| label.width()).max().unwrap_or(0).clamp(9, most);
         let most_spark = if width < 90 { 8 } else { 16 };
@@ -129,15 +129,15 @@ fn draw_row(
         let role = if is_all { Role::Warning } else { Role::Text };
         last = (format!("{} of {seeds}{unit}", shared.wrong), role);
     }
-    let labels = known.insight.labels();
+    let labels = &known.insight.labels;
     let number = format!("{:>width$}", row + 1, width = columns.number);
     let role = if place == view.at && view.is_in_list { Role::Selected } else { Role::Text };
     let text = fixed(theme, &text_of(known, row), columns.text);
-    let left = format!("{number}  {text}  {}  ", fixed(theme, labels[label], columns.class));
+    let left = format!("{number}  {text}  {}  ", fixed(theme, &labels[label], columns.class));
     let mut x = put(buffer, area.x, area.y, area.width, &left, theme.style(role));
     let found = if predicted == label { Role::Best } else { Role::Warning };
     let parts = [
-        (fixed(theme, labels[predicted], columns.class), found),
+        (fixed(theme, &labels[predicted], columns.class), found),
         (format!("{:>SURE$.1}", 100.0 * sure), Role::Text),
         (format!("{:>LOSS$}  ", format::loss(loss)), Role::Text),
         last,
@@ -170,7 +170,7 @@ fn title(view: &InsightView, known: &Known) -> String {
             None => "All seeds".to_string(),
         },
         Listed::Cell => {
-            let labels = known.insight.labels();
+            let labels = &known.insight.labels;
             format!("Labelled {}, predicted {}", labels[view.cell.0], labels[view.cell.1])
         }
     };
