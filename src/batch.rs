@@ -3,19 +3,38 @@
 //! A batch is its examples' real tokens one after the other, with offsets. No engine-specific
 //! layout appears here; one that needs a rectangle pads inside.
 
+/// What an example is labelled with. All examples of a data set are labelled in the same way.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Label {
+    /// One of several classes, by its index.
+    Class(u32),
+    /// A number that is to be told: the task is a regression.
+    Value(f32),
+}
+
+impl Label {
+    /// The label as one number; classes are few, so that each is exact.
+    pub fn number(self) -> f32 {
+        match self {
+            Label::Class(class) => class as f32,
+            Label::Value(value) => value,
+        }
+    }
+}
+
 /// One example as token ids.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Default)]
 pub struct Encoded {
     /// Token ids, special tokens included.
     pub ids: Vec<u32>,
     /// Segment of each token: 0 for the first text, 1 for the second.
     pub type_ids: Vec<u32>,
-    /// The class, where it is known.
-    pub label: Option<u32>,
+    /// The label, where it is known.
+    pub label: Option<Label>,
 }
 
 /// Examples that are worked on together.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Default)]
 pub struct Batch {
     /// Token ids of all examples, concatenated: (tokens).
     pub ids: Vec<u32>,
@@ -23,8 +42,8 @@ pub struct Batch {
     pub type_ids: Vec<u32>,
     /// Where each example begins in `ids`, and the end of the last: (examples + 1).
     pub offsets: Vec<usize>,
-    /// Class of each example, or empty when any example has none: (examples).
-    pub labels: Vec<u32>,
+    /// Label of each example, or empty when any example has none: (examples).
+    pub labels: Vec<Label>,
     /// Tokens that precede these in the batch that this is a part of. Dropout masks are
     /// numbered by it, so that a batch done in parts draws the same masks as the whole.
     pub first_token: usize,
@@ -129,6 +148,7 @@ mod tests {
     use super::*;
 
     fn example(length: u32, label: Option<u32>) -> Encoded {
+        let label = label.map(Label::Class);
         Encoded { ids: (0..length).collect(), type_ids: vec![0; length as usize], label }
     }
 

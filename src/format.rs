@@ -63,6 +63,16 @@ pub fn score(metric: Metric, value: f64) -> String {
     }
 }
 
+/// A score in all its places: a share in percent (`84.61 %`), all others as they are.
+pub fn whole_score(metric: Metric, value: f64) -> String {
+    match metric {
+        Metric::Accuracy | Metric::AccuracyMm | Metric::F1 => format!("{:.2} %", 100.0 * value),
+        Metric::MatthewsCorrelation | Metric::Pearson | Metric::Spearman | Metric::Loss => {
+            format!("{value:.4}")
+        }
+    }
+}
+
 /// A loss with four significant places where it counts.
 pub fn loss(value: f64) -> String {
     match value {
@@ -94,6 +104,8 @@ pub fn metric(metric: Metric) -> &'static str {
         Metric::AccuracyMm => "mismatched",
         Metric::F1 => "F1",
         Metric::MatthewsCorrelation => "Matthews",
+        Metric::Pearson => "Pearson",
+        Metric::Spearman => "Spearman",
         Metric::Loss => "loss",
     }
 }

@@ -28,6 +28,7 @@
 //! spec               experiments.toml → RunSpec
 //! format             numbers as a person reads them
 //! catalog            what one can pick, as tables
+//! text abilities     text made harmless and measured; what the terminal can show
 //! assets config files machine batch rng error
 //! ```
 //!
@@ -39,6 +40,7 @@
 //! - All randomness of a run comes from [`rng`], keyed by the seed: on the CPU the same
 //!   specification gives the same weights, bit for bit.
 
+pub mod abilities;
 pub mod assets;
 pub mod batch;
 pub mod bench;
@@ -58,5 +60,6 @@ pub mod predict;
 pub mod rng;
 pub mod run;
 pub mod spec;
+pub mod text;
 pub mod train;
 pub mod tui;

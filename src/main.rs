@@ -1,6 +1,7 @@
 //! Arguments in, exit code out: without a command the interface opens, with one the command line works.
 
-use glue_tui::{cli, tui};
+use glue_tui::{cli, run, tui};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
@@ -8,14 +9,23 @@ fn main() -> ExitCode {
         Ok(args) => args,
         Err(code) => return code,
     };
+    let global = &args.global;
+    let open = |attach: Option<PathBuf>| {
+        tui::open(tui::Options {
+            experiments: global.experiments.clone(),
+            runs_dir: global.runs_dir.clone(),
+            device: global.device.clone(),
+            attach,
+            theme: global.theme.clone(),
+            ascii: global.ascii,
+        })
+    };
     let result = match args.command {
-        None => tui::open(tui::Options {
-            experiments: args.global.experiments.clone(),
-            runs_dir: args.global.runs_dir.clone(),
-            device: args.global.device.clone(),
-            attach: None,
-        }),
-        Some(command) => cli::run(&args.global, command),
+        None => open(None),
+        Some(cli::Command::Attach(attach)) if !attach.plain => {
+            run::find(&global.runs_dir, &attach.run).and_then(|dir| open(Some(dir)))
+        }
+        Some(command) => cli::run(global, command, tui::keymap::written),
     };
     cli::exit(result)
 }

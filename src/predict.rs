@@ -1,7 +1,7 @@
-//! A run or a model folder, and text → label and probabilities.
+//! A run or a model folder, and text → label and probabilities, or the number that a regression tells.
 
 use crate::batch::Batch;
-use crate::catalog::{Task, task};
+use crate::catalog::{Labels, Task, task};
 use crate::data::{self, Example, Place, Spelled, Tokenizer, Word};
 use crate::error::{Error, Result};
 use crate::event::{Progress, Scores, SplitName};
@@ -22,23 +22,63 @@ const POINTS: usize = 24;
 /// Longer inputs are cut to so many tokens, unless a run says otherwise.
 const MAX_SEQ_LENGTH: usize = 128;
 
+/// What the words of a regression push towards.
+const HIGHER: &str = "a higher score";
+
 /// What a model says of one input.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Verdict {
-    /// The most probable label.
-    pub label: String,
-    /// Each label with its probability, in the order of the classes.
-    pub probabilities: Vec<(String, f32)>,
+    /// The answer.
+    pub answer: Answer,
     /// Tokens the input has, special ones included.
     pub tokens: usize,
     /// Whether the input was longer than the model takes, so that its end was cut.
     pub truncated: bool,
 }
 
+/// The answer of a classifier, or of a regression.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Answer {
+    /// One of several classes.
+    Label {
+        /// The most probable one.
+        label: String,
+        /// Its probability.
+        probability: f32,
+        /// Each label with its probability, in the order of the classes.
+        probabilities: Vec<(String, f32)>,
+    },
+    /// A number.
+    Score {
+        /// The number, which may lie a little outside the scale.
+        score: f32,
+        /// From where to where the labels of the task go, where the task is known.
+        scale: Option<(f32, f32)>,
+    },
+}
+
+impl Answer {
+    /// The most probable label, of a classifier.
+    pub fn label(&self) -> Option<&str> {
+        match self {
+            Answer::Label { label, .. } => Some(label),
+            Answer::Score { .. } => None,
+        }
+    }
+
+    /// Each label with its probability; none of a regression.
+    pub fn probabilities(&self) -> &[(String, f32)] {
+        match self {
+            Answer::Label { probabilities, .. } => probabilities,
+            Answer::Score { .. } => &[],
+        }
+    }
+}
+
 /// What an answer rests on.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Explanation {
-    /// The most probable label.
+    /// What the words push towards: the most probable label, or of a regression a higher score.
     pub label: String,
     /// How far each word pushed its logit, in their order.
     pub words: Vec<Push>,
@@ -65,6 +105,7 @@ pub struct Predictor {
     engine: Box<dyn Engine>,
     tokenizer: Tokenizer,
     labels: Vec<String>,
+    scale: Option<(f32, f32)>,
     name: String,
     /// The specification of the run that the model is from, if it is from one.
     spec: Option<RunSpec>,
@@ -108,6 +149,7 @@ impl Predictor {
         let tokenizer = Tokenizer::load(folder, limit.min(built.config.max_positions))?;
         Ok(Predictor {
             labels: built.config.id2label.clone(),
+            scale: spec.as_ref().and_then(|spec| spec.task().labels.scale()),
             engine: built.engine,
             tokenizer,
             name: folder.name.clone(),
@@ -138,6 +180,7 @@ impl Predictor {
             engine,
             tokenizer: Tokenizer::load(&snapshot.folder, snapshot.max_seq_length)?,
             labels: snapshot.labels.clone(),
+            scale: snapshot.scale,
             name: snapshot.folder.name.clone(),
             spec: None,
             pair: Some(snapshot.pair),
@@ -170,13 +213,9 @@ impl Predictor {
         self.step
     }
 
-    /// The names of the classes that it tells apart, in the order of `task`, which it is scored on.
-    pub fn labels_on(&self, task: &Task) -> Vec<String> {
-        if task.is_custom() {
-            self.labels.clone()
-        } else {
-            task.labels.iter().map(ToString::to_string).collect()
-        }
+    /// What the labels of `task`, which it is scored on, are; those of task `custom` are its own.
+    pub fn labels_on(&self, task: &Task) -> Labels {
+        if task.is_custom() { self.labels.clone().into() } else { task.labels.clone() }
     }
 
     /// Whether it judges two texts together; `None` when nothing tells.
@@ -184,7 +223,7 @@ impl Predictor {
         self.pair
     }
 
-    /// The most probable label of one text, or of two together, with all probabilities.
+    /// The most probable label of one text, or of two together, with all probabilities; of a regression its number.
     pub fn classify(&mut self, text: &str, text_pair: Option<&str>) -> Result<Verdict> {
         let input = (text.to_string(), text_pair.map(str::to_string));
         let verdicts = self.classify_all(std::slice::from_ref(&input))?;
@@ -248,7 +287,7 @@ impl Predictor {
             }
         };
         Ok(found.map(|tokens| Explanation {
-            label: self.labels[class].clone(),
+            label: if self.labels.len() == 1 { HIGHER.into() } else { self.labels[class].clone() },
             words: words.iter().map(|word| push(word, &tokens)).collect(),
         }))
     }
@@ -267,12 +306,17 @@ impl Predictor {
     }
 
     fn verdict(&self, logits: &[f32], tokens: usize, truncated: bool) -> Verdict {
-        Verdict {
-            label: self.labels[argmax(logits)].clone(),
-            probabilities: self.labels.iter().cloned().zip(softmax(logits)).collect(),
-            tokens,
-            truncated,
-        }
+        let answer = if let [score] = logits {
+            Answer::Score { score: *score, scale: self.scale }
+        } else {
+            let (class, probabilities) = (argmax(logits), softmax(logits));
+            Answer::Label {
+                label: self.labels[class].clone(),
+                probability: probabilities[class],
+                probabilities: self.labels.iter().cloned().zip(probabilities).collect(),
+            }
+        };
+        Verdict { answer, tokens, truncated }
     }
 
     /// Scores a split: of `task`, or else of the task of the run that the model is from, which then also
@@ -288,7 +332,7 @@ impl Predictor {
         let mut scores = self.score_split(task, split, data_dir, watch)?;
         if split == SplitName::Validation && task.has_mismatched() {
             let mismatched = self.score_split(task, SplitName::ValidationMismatched, data_dir, watch)?;
-            scores.accuracy_mm = Some(mismatched.accuracy);
+            scores.take_mismatched(&mismatched);
         }
         Ok(scores)
     }
@@ -300,13 +344,18 @@ impl Predictor {
         data_dir: Option<&Path>,
         watch: &mut dyn FnMut(Progress),
     ) -> Result<Scores> {
-        if task.labels.len() != self.labels.len() && !task.is_custom() {
+        let asked = self.labels_on(task).outputs();
+        if asked != self.labels.len() {
+            let what = |outputs| match outputs {
+                1 => "a number".to_string(),
+                classes => format!("one of {classes} labels"),
+            };
             return Err(Error::Usage(format!(
-                "{} tells {} labels apart, task {} has {}",
+                "{} tells {}, task {} asks for {}",
                 self.name,
-                self.labels.len(),
+                what(self.labels.len()),
                 task.name,
-                task.labels.len()
+                what(asked)
             )));
         }
         let own = self.spec.as_ref().filter(|spec| spec.task == task.name);

@@ -1,6 +1,7 @@
 //! The data room against real files: every published file of the tasks, Parquet written here,
 //! and files that are not what they should be.
 
+use glue_tui::batch::Label;
 use glue_tui::catalog::{Task, task};
 use glue_tui::data::{self, Context, Dataset, Example, Place, Tokenizer};
 use glue_tui::event::SplitName;
@@ -47,7 +48,7 @@ fn shared() -> Option<PathBuf> {
 }
 
 fn counts(rows: &[Example]) -> (usize, usize, usize) {
-    let of = |class| rows.iter().filter(|row| row.label == Some(class)).count();
+    let of = |class| rows.iter().filter(|row| row.label == Some(Label::Class(class))).count();
     (rows.len(), of(0), of(1))
 }
 
@@ -58,10 +59,10 @@ fn the_treebank_has_the_published_sentences() {
     assert_eq!(counts(&sst.train), (8544, 1092 + 2218 + 1624, 2322 + 1288));
     assert_eq!(counts(&sst.validation), (1101, 139 + 289 + 229, 279 + 165));
     assert_eq!(sst.test, None);
-    assert_eq!(sst.labels, ["negative", "positive"]);
+    assert_eq!(sst.labels.names(), ["negative", "positive"]);
     assert!(sst.notes.iter().any(|note| note.contains("class 2")), "{:?}", sst.notes);
     assert_eq!(sst.validation[0].text, "It 's a lovely film with lovely performances by Buy and Accorsi .");
-    assert_eq!(sst.validation[0].label, Some(1));
+    assert_eq!(sst.validation[0].label, Some(Label::Class(1)));
     assert!(sst.train.iter().any(|row| row.text.contains("-LRB-")));
     assert!(
         sst.train.iter().any(|row| row.text.contains("8\u{a0}1\\/2")),
@@ -104,9 +105,10 @@ fn cola_has_no_header_where_it_has_labels() {
     let cola = load("cola", Some(&shared)).unwrap();
     assert_eq!(counts(&cola.train), (8_551, 2_528, 6_023));
     assert_eq!(counts(&cola.validation), (1_043, 322, 721), "the last row has no newline");
-    assert_eq!((cola.test, &cola.labels[..]), (None, &["unacceptable".into(), "acceptable".to_string()][..]));
+    assert_eq!(cola.labels.names(), ["unacceptable", "acceptable"]);
+    assert_eq!(cola.test, None);
     let first = "Our friends won't buy this analysis, let alone the next one we propose.";
-    assert_eq!((cola.train[0].text.as_str(), cola.train[0].label), (first, Some(1)));
+    assert_eq!((cola.train[0].text.as_str(), cola.train[0].label), (first, Some(Label::Class(1))));
     let test = load_split("cola", SplitName::Test, &shared).unwrap();
     assert_eq!((counts(&test), test[0].text.as_str()), ((1_063, 0, 0), "Bill whistled past the house."));
 }
@@ -127,12 +129,12 @@ fn mrpc_begins_with_a_mark_and_its_quotes_are_text() {
 fn the_classes_of_rte_and_wnli_are_in_the_order_of_the_hub() {
     let Some(shared) = shared() else { return };
     let rte = load("rte", Some(&shared)).unwrap();
-    assert_eq!(rte.labels, ["entailment", "not_entailment"]);
+    assert_eq!(rte.labels.names(), ["entailment", "not_entailment"]);
     assert_eq!(counts(&rte.train), (2_490, 1_249, 1_241));
     assert_eq!(counts(&rte.validation), (277, 146, 131));
     assert_eq!(counts(&load_split("rte", SplitName::Test, &shared).unwrap()), (3_000, 0, 0));
     let wnli = load("wnli", Some(&shared)).unwrap();
-    assert_eq!(wnli.labels, ["not_entailment", "entailment"]);
+    assert_eq!(wnli.labels.names(), ["not_entailment", "entailment"]);
     assert_eq!(counts(&wnli.train), (635, 323, 312));
     assert_eq!(counts(&wnli.validation), (71, 40, 31));
     assert!(wnli.notes.iter().any(|note| note.contains("56.3 %")), "{:?}", wnli.notes);
@@ -170,12 +172,62 @@ fn mnli_is_validated_on_two_splits() {
     std::fs::write(folder.path().join("test_matched.tsv"), "index\tsentence1\tsentence2\n0\ta\tb\n").unwrap();
     let mnli = load("mnli", Some(folder.path())).unwrap();
     let told = |rows: &[Example]| {
-        rows.iter().map(|row| (row.text_pair.clone().unwrap(), row.label.unwrap())).collect::<Vec<_>>()
+        rows.iter()
+            .map(|row| (row.text_pair.clone().unwrap(), row.label.unwrap().number() as u32))
+            .collect::<Vec<_>>()
     };
     assert_eq!(told(&mnli.train), [("a".into(), 0), ("b".into(), 1), ("\"c".into(), 2)]);
     assert_eq!(told(&mnli.validation), [("d".into(), 2)]);
     assert_eq!(told(mnli.mismatched.as_deref().unwrap()), [("e".into(), 1), ("f".into(), 0)]);
     assert!(mnli.notes.iter().any(|note| note.contains("1 of its 1 rows")), "{:?}", mnli.notes);
+}
+
+#[test]
+fn stsb_has_a_number_for_each_pair() {
+    let Some(shared) = shared() else { return };
+    let stsb = load("stsb", Some(&shared)).unwrap();
+    assert_eq!(stsb.labels.names(), ["LABEL_0"]);
+    assert_eq!((stsb.train.len(), stsb.validation.len(), &stsb.test), (5_749, 1_500, &None));
+    let values = |rows: &[Example]| -> Vec<f32> {
+        let value = |row: &Example| match row.label {
+            Some(Label::Value(value)) => value,
+            other => panic!("{other:?}"),
+        };
+        rows.iter().map(value).collect()
+    };
+    for (rows, mean) in [(&stsb.train, 2.701), (&stsb.validation, 2.364)] {
+        let values = values(rows);
+        assert!(values.contains(&0.0) && values.contains(&5.0));
+        let found = values.iter().sum::<f32>() / values.len() as f32;
+        assert!((found - mean).abs() < 1e-3, "{found}");
+    }
+    assert_eq!(stsb.train[1].text, "A man is playing a large flute.");
+    assert_eq!(
+        (stsb.train[1].text_pair.as_deref(), stsb.train[1].label),
+        (Some("A man is playing a flute."), Some(Label::Value(3.8)))
+    );
+    let told = "the test split is not scored: 1379 of its 1379 rows have no label";
+    assert!(stsb.notes.iter().any(|note| note == told), "{:?}", stsb.notes);
+}
+
+#[test]
+fn a_number_outside_its_scale_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, rows: &str| {
+        let text = format!("index\tsentence1\tsentence2\tscore\n{rows}");
+        std::fs::write(folder.path().join(name), text).unwrap();
+    };
+    write("dev.tsv", "0\ta\tb\t4.75\n");
+    for (cell, expected) in [
+        ("5.001", "label \"5.001\" should be a number from 0 to 5"),
+        ("NaN", "should be a number from 0 to 5"),
+        ("none", "should be a number from 0 to 5"),
+        ("-1", "has no label (-1)"),
+    ] {
+        write("train.tsv", &format!("0\ta\tb\t0\n1\ta\tb\t{cell}\n"));
+        let error = load("stsb", Some(folder.path())).unwrap_err().to_string();
+        assert!(error.contains("train.tsv:3: ") && error.contains(expected), "{error}");
+    }
 }
 
 #[test]
@@ -274,10 +326,40 @@ fn parquet_shards_are_read_in_order_and_minus_one_is_no_label() {
     let other = folder.path().join("cola/train-00000-of-00001.parquet");
     write_sst2(&other, &[("of another configuration", 1)]);
     let sst2 = load("sst2", Some(folder.path())).unwrap();
-    let train: Vec<_> = sst2.train.iter().map(|row| (row.text.as_str(), row.label.unwrap())).collect();
-    assert_eq!(train, [("first", 1), ("\"second\" é", 0), ("third", 0)]);
+    let train: Vec<_> =
+        sst2.train.iter().map(|row| (row.text.as_str(), row.label.unwrap().number())).collect();
+    assert_eq!(train, [("first", 1.0), ("\"second\" é", 0.0), ("third", 0.0)]);
     assert_eq!((sst2.validation.len(), sst2.test), (1, None));
     assert!(sst2.notes.iter().any(|note| note.contains("2 of its 2 rows")), "{:?}", sst2.notes);
+}
+
+/// As the hub has STS-B: its test split has -1 for every score.
+#[test]
+fn numbers_of_parquet_are_labels_as_they_are() {
+    let folder = tempfile::tempdir().unwrap();
+    let schema =
+        "message schema { OPTIONAL BYTE_ARRAY sentence1 (UTF8); OPTIONAL BYTE_ARRAY sentence2 (UTF8);
+        OPTIONAL FLOAT label; }";
+    let write = |split: &str, values: &[f32]| {
+        let path = folder.path().join("stsb").join(format!("{split}-00000-of-00001.parquet"));
+        write_parquet(&path, schema, &|number, column| match number {
+            2 => {
+                let levels = vec![1; values.len()];
+                column.typed::<FloatType>().write_batch(values, Some(&levels), None).unwrap();
+            }
+            _ => texts(column, &vec!["a"; values.len()]),
+        });
+    };
+    write("train", &[3.8, 0.0, 5.0]);
+    write("validation", &[2.0]);
+    write("test", &[-1.0]);
+    let stsb = load("stsb", Some(folder.path())).unwrap();
+    let found: Vec<_> = stsb.train.iter().map(|row| row.label.unwrap()).collect();
+    assert_eq!(found, [3.8, 0.0, 5.0].map(Label::Value));
+    assert_eq!((stsb.validation[0].label, stsb.test), (Some(Label::Value(2.0)), None));
+    write("train", &[5.5]);
+    let error = load("stsb", Some(folder.path())).unwrap_err().to_string();
+    assert!(error.ends_with("row 1: column label is 5.5; it should be a number from 0 to 5"), "{error}");
 }
 
 #[test]
@@ -297,7 +379,10 @@ fn a_score_is_cut_strictly_above_the_threshold() {
     write("train.parquet", &[0.0, 0.49, 0.5, 0.51, 1.0]);
     write("validation.parquet", &[0.5]);
     let sst = load("sst", Some(folder.path())).unwrap();
-    assert_eq!(sst.train.iter().map(|row| row.label.unwrap()).collect::<Vec<_>>(), [0, 0, 0, 1, 1]);
+    assert_eq!(
+        sst.train.iter().map(|row| row.label.unwrap().number()).collect::<Vec<_>>(),
+        [0.0, 0.0, 0.0, 1.0, 1.0]
+    );
     assert!(!sst.notes.iter().any(|note| note.contains("class 2")), "exact scores need no such note");
     write("train.parquet", &[0.2, 1.5]);
     let e = load("sst", Some(folder.path())).unwrap_err().to_string();
@@ -361,7 +446,7 @@ fn folder_of(files: &[(&str, &str)]) -> (tempfile::TempDir, ModelFolder) {
 }
 
 fn row(text: &str, text_pair: Option<&str>) -> Example {
-    Example { text: text.into(), text_pair: text_pair.map(str::to_string), label: Some(1) }
+    Example { text: text.into(), text_pair: text_pair.map(str::to_string), label: Some(Label::Class(1)) }
 }
 
 #[test]

@@ -1,7 +1,8 @@
 //! What the program carries keeps its promise: the shipped experiments on the shipped model and data learn, from
 //! chance, and judge sentences that are in none of the data.
 
-use glue_tui::event::{Event, SplitName, Status};
+use glue_tui::catalog::Metric;
+use glue_tui::event::{Event, Scores, SplitName, Status};
 use glue_tui::predict::Predictor;
 use glue_tui::run::insight::Insight;
 use glue_tui::run::{Outcome, Start, conduct, replay};
@@ -30,12 +31,16 @@ fn train(name: &str, runs: &Path) -> Outcome {
         "{name}: {:.1} s, {:.0} examples/s; validation accuracy before {:.1} %, best {:.1} %; test {:.1} %",
         begun.elapsed().as_secs_f64(),
         summary.examples_per_second,
-        percent(summary.before[&SplitName::Validation].accuracy),
+        percent(accuracy(summary.before.get(&SplitName::Validation))),
         percent(summary.best.as_ref().unwrap().value),
-        percent(summary.test.as_ref().unwrap().accuracy),
+        percent(accuracy(summary.test.as_ref())),
     );
     assert_eq!(outcome.status, Status::Finished);
     outcome
+}
+
+fn accuracy(scores: Option<&Scores>) -> f64 {
+    scores.and_then(|scores| scores.get(Metric::Accuracy)).expect("an accuracy")
 }
 
 #[test]
@@ -43,10 +48,10 @@ fn demo_goes_from_chance_to_ninety_percent_and_judges_new_sentences() {
     let home = tempfile::tempdir().unwrap();
     let outcome = train("demo", home.path());
     let summary = &outcome.summaries[0];
-    let before = summary.before[&SplitName::Validation].accuracy;
+    let before = accuracy(summary.before.get(&SplitName::Validation));
     assert!((0.3..0.7).contains(&before), "before training: {before}");
     assert!(summary.best.as_ref().unwrap().value >= 0.9, "{:?}", summary.best);
-    assert!(summary.test.as_ref().unwrap().accuracy >= 0.85, "{:?}", summary.test);
+    assert!(accuracy(summary.test.as_ref()) >= 0.85, "{:?}", summary.test);
 
     // What is kept of each row comes to the scores of the log, and the log's JSON may round the last bit of a number.
     let insight = Insight::read(std::slice::from_ref(&outcome.dir), None).unwrap();
@@ -56,7 +61,11 @@ fn demo_goes_from_chance_to_ninety_percent_and_judges_new_sentences() {
         let Event::Eval(eval) = event else { continue };
         if eval.split == SplitName::Validation {
             let scores = kept.next().unwrap().judged.scores(insight.spec.task());
-            assert_eq!((&scores.confusion, scores.examples), (&eval.scores.confusion, eval.scores.examples));
+            let confusion = |scores: &Scores| scores.classification().unwrap().confusion.clone();
+            assert_eq!(
+                (confusion(&scores), scores.examples),
+                (confusion(&eval.scores), eval.scores.examples)
+            );
             assert!((scores.loss - eval.scores.loss).abs() < 1e-12, "{} {}", scores.loss, eval.scores.loss);
         }
     }
@@ -72,7 +81,7 @@ fn demo_goes_from_chance_to_ninety_percent_and_judges_new_sentences() {
     let wrong: Vec<&str> = probes
         .iter()
         .zip(&verdicts)
-        .filter(|((_, label), verdict)| name(label) != verdict.label)
+        .filter(|((_, label), verdict)| verdict.answer.label() != Some(name(label)))
         .map(|((text, _), _)| *text)
         .collect();
     println!("of {} sentences by hand {} are misjudged: {wrong:#?}", probes.len(), wrong.len());

@@ -3,7 +3,7 @@
 
 mod places;
 
-use glue_tui::batch::{Batch, Encoded};
+use glue_tui::batch::{Batch, Encoded, Label};
 use glue_tui::files::ModelFolder;
 use glue_tui::nn::{self, Build, Engine, Mix, Optimizer, StepInput, Weights};
 use glue_tui::spec::Precision;
@@ -25,6 +25,8 @@ struct Shape {
     intermediate: usize,
     activation: &'static str,
     dropout: f64,
+    /// Whether the head tells a number; else it tells three classes apart.
+    is_regression: bool,
 }
 
 const LONGEST: usize = 512;
@@ -70,12 +72,13 @@ impl Shape {
     ) -> Box<dyn Engine> {
         std::fs::write(folder.join("config.json"), self.config()).expect("a file");
         let labels = ["a", "b", "c"].map(str::to_owned);
+        let labels = if self.is_regression { &labels[..1] } else { &labels };
         // A large epsilon: where a gradient is but rounding, its sign decides the step otherwise.
         let optimizer =
             Optimizer { weight_decay: 0.1, max_grad_norm: 1.0, epsilon: 1e-2, ..Optimizer::default() };
         let built = nn::from_nothing(&Build {
             folder: &ModelFolder::on_disk(folder),
-            labels: &labels,
+            labels,
             seed: 3,
             classifier_dropout: None,
             optimizer,
@@ -90,7 +93,7 @@ impl Shape {
     }
 }
 
-fn batch(lengths: &[usize], seed: u64) -> Batch {
+fn batch(shape: &Shape, lengths: &[usize], seed: u64) -> Batch {
     let number = |example: usize, token: usize| {
         let mixed =
             (example as u64 * 7919 + token as u64 * 104_729 + seed).wrapping_mul(0x9E37_79B9_7F4A_7C15);
@@ -102,7 +105,10 @@ fn batch(lengths: &[usize], seed: u64) -> Batch {
         .map(|(example, length)| Encoded {
             ids: (0..*length).map(|token| number(example, token) % 300).collect(),
             type_ids: (0..*length).map(|token| u32::from(token > length / 2)).collect(),
-            label: Some(number(example, 9999) % 3),
+            label: Some(match number(example, 9999) {
+                drawn if shape.is_regression => Label::Value((drawn % 501) as f32 / 100.0),
+                drawn => Label::Class(drawn % 3),
+            }),
         })
         .collect();
     Batch::new(&examples)
@@ -126,14 +132,20 @@ fn assert_close(what: &str, found: &Weights, expected: &Weights) {
 }
 
 /// Logits and slopes of words that are mixed with others, each in a share of its own.
-fn compare_slopes((place, found): (Place, &mut dyn Engine), expected: &mut dyn Engine, lengths: &[usize]) {
+fn compare_slopes(
+    (place, found): (Place, &mut dyn Engine),
+    expected: &mut dyn Engine,
+    (shape, lengths): (&Shape, &[usize]),
+) {
     if !places::explains(place) {
         return;
     }
-    let (batch, others) = (batch(lengths, 1), batch(lengths, 2).ids);
+    let (batch, others) = (batch(shape, lengths, 1), batch(shape, lengths, 2).ids);
+    let output = usize::from(!shape.is_regression);
     let shares: Vec<f32> = (0..batch.tokens()).map(|token| (token * 37 % 101) as f32 / 100.0).collect();
     let mix = Mix { batch: &batch, others: &others, shares: &shares };
-    let (found, expected) = (found.slopes(mix, 1).expect("slopes"), expected.slopes(mix, 1).expect("slopes"));
+    let (found, expected) =
+        (found.slopes(mix, output).expect("slopes"), expected.slopes(mix, output).expect("slopes"));
     for (a, b) in found.logits.concat().iter().zip(expected.logits.concat()) {
         assert!((a - b).abs() <= TOLERANCE * (1.0 + b.abs()), "logit of a mix {a}, expected {b}");
     }
@@ -156,7 +168,7 @@ fn compare_with(place: Place, shape: &Shape, lengths: &[usize], threads: usize, 
     let mut plain = shape.engine(folder.path(), PLAIN, threads);
     let mut fast = shape.engine(folder.path(), place, threads);
     assert_eq!(plain.weights().expect("weights"), fast.weights().expect("weights"));
-    let first = batch(lengths, 1);
+    let first = batch(shape, lengths, 1);
     let input = StepInput { batch: &first, step: 5, learning_rate: 0.0 };
     let (expected, expected_gradients) = plain.gradients(input).expect("gradients");
     let (loss, gradients) = fast.gradients(input).expect("gradients");
@@ -167,10 +179,10 @@ fn compare_with(place: Place, shape: &Shape, lengths: &[usize], threads: usize, 
             assert!((a - b).abs() <= TOLERANCE * (1.0 + b.abs()), "logit {a}, expected {b}");
         }
     }
-    compare_slopes((place, &mut *fast), &mut *plain, lengths);
+    compare_slopes((place, &mut *fast), &mut *plain, (shape, lengths));
     let mut alike = shape.engine(folder.path(), place, threads);
     for step in 0..steps {
-        let batch = batch(lengths, step);
+        let batch = batch(shape, lengths, step);
         let input = StepInput { batch: &batch, step, learning_rate: 1e-3 };
         alike.restore(&plain.state().expect("a state")).expect("the same state");
         let (expected, found) = (plain.step(input).expect("a step"), fast.step(input).expect("a step"));
@@ -194,16 +206,20 @@ fn shapes() -> impl Strategy<Value = Shape> {
         prop::sample::select(vec![16usize, 40, 64]),
         prop::sample::select(vec!["gelu", "gelu_new", "relu"]),
         prop::sample::select(vec![0.0, 0.1, 0.5]),
+        prop::bool::weighted(0.25),
     );
     (sizes, rest).prop_map(
-        |((is_distilbert, heads, head_size, layers), (intermediate, activation, dropout))| Shape {
-            is_distilbert,
-            heads,
-            head_size,
-            layers,
-            intermediate,
-            activation,
-            dropout,
+        |((is_distilbert, heads, head_size, layers), (intermediate, activation, dropout, is_regression))| {
+            Shape {
+                is_distilbert,
+                heads,
+                head_size,
+                layers,
+                intermediate,
+                activation,
+                dropout,
+                is_regression,
+            }
         },
     )
 }
@@ -239,10 +255,12 @@ fn one_token_and_the_longest_together() {
         intermediate: 64,
         activation: "gelu",
         dropout: 0.1,
+        is_regression: false,
     };
     compare(&shape, &[1], 2, 3);
     compare(&shape, &[LONGEST], 2, 3);
     compare(&shape, &[1, LONGEST, 1, 300, 2], 2, 3);
+    compare(&Shape { is_regression: true, ..shape }, &[1, LONGEST, 1, 300, 2], 2, 3);
 }
 
 /// The slope of a token's share is what the logit does when the share moves a little, and nothing that is learned
@@ -257,14 +275,15 @@ fn slopes_are_those_of_differences_and_change_nothing() {
         intermediate: 64,
         activation: "gelu",
         dropout: 0.1,
+        is_regression: false,
     };
     for place in places::all().into_iter().filter(|place| places::explains(*place)) {
         let folder = tempfile::tempdir().expect("a folder");
         let mut engine = shape.engine(folder.path(), place, 2);
-        let first = batch(&[9, 4, 17], 1);
+        let first = batch(&shape, &[9, 4, 17], 1);
         engine.step(StepInput { batch: &first, step: 0, learning_rate: 1e-3 }).expect("a step");
         let state = engine.state().expect("a state");
-        let batch = batch(&[7, 12, 3], 2);
+        let batch = batch(&shape, &[7, 12, 3], 2);
         let others: Vec<u32> = (0..batch.tokens() as u32).collect();
         let shares = vec![0.5; batch.tokens()];
         let mut at = |shares: &[f32]| {
@@ -329,8 +348,9 @@ fn bf16_at(place: Place) {
         intermediate: 128,
         activation: "gelu",
         dropout: 0.1,
+        is_regression: false,
     };
-    let batch = batch(&[7, 30, 2, 12, 12, 90, 4], 1);
+    let batch = batch(&shape, &[7, 30, 2, 12, 12, 90, 4], 1);
     let input = StepInput { batch: &batch, step: 2, learning_rate: 1e-3 };
     let gradients = |precision| {
         let folder = tempfile::tempdir().expect("a folder");
@@ -354,13 +374,14 @@ fn the_same_seed_and_threads_give_the_same_bits() {
         intermediate: 64,
         activation: "gelu",
         dropout: 0.1,
+        is_regression: false,
     };
     for threads in [1, 2, 3, 6] {
         let run = |is_stopped: bool| {
             let folder = tempfile::tempdir().expect("a folder");
             let mut engine = shape.engine(folder.path(), FAST, threads);
             for step in 0..6 {
-                let batch = batch(&[7, 30, 2, 12, 12, 90, 4], step);
+                let batch = batch(&shape, &[7, 30, 2, 12, 12, 90, 4], step);
                 engine.step(StepInput { batch: &batch, step, learning_rate: 1e-3 }).expect("a step");
                 if is_stopped && step == 3 {
                     let state = engine.state().expect("a state");

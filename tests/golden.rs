@@ -1,10 +1,10 @@
 //! The engines, on every device here, give the numbers of Transformers and PyTorch, for a tiny random BERT and a tiny
-//! random DistilBERT. `tests/reference/make_golden.py` made the files.
+//! random DistilBERT, each as a classifier and as a regression. `tests/reference/make_golden.py` made the files.
 
 mod places;
 
 use candle_core::{DType, Device, IndexOp, Tensor};
-use glue_tui::batch::{Batch, Encoded};
+use glue_tui::batch::{Batch, Encoded, Label};
 use glue_tui::files::{ModelFolder, Root};
 use glue_tui::nn::{self, Array, Build, Built, Optimizer, StepInput, Weights};
 use glue_tui::spec::{EngineChoice, Precision};
@@ -18,13 +18,17 @@ const TOLERANCE: f64 = 1e-4;
 /// Gradients of key biases are zero but for rounding, so they are held to the scale of the rest.
 const KEY_BIAS_FLOOR: f64 = 1e-6;
 
+/// The classifiers.
 const FAMILIES: [&str; 2] = ["bert", "distilbert"];
+
+/// And the same two with a head that tells a number.
+const MODELS: [&str; 4] = ["bert", "distilbert", "bert-regression", "distilbert-regression"];
 
 const CHOSEN: Place = Place { engine: EngineChoice::Auto, device: "cpu" };
 
-/// Each family in each place.
+/// Each model in each place.
 fn cases() -> impl Iterator<Item = (&'static str, Place)> {
-    FAMILIES.into_iter().flat_map(|family| places::all().into_iter().map(move |place| (family, place)))
+    MODELS.into_iter().flat_map(|family| places::all().into_iter().map(move |place| (family, place)))
 }
 
 fn reference(family: &str) -> PathBuf {
@@ -49,12 +53,20 @@ fn batches(golden: &Value) -> Vec<Batch> {
     let example = |value: &Value| Encoded {
         ids: ids(&value["ids"]),
         type_ids: ids(&value["type_ids"]),
-        label: Some(number(&value["label"]) as u32),
+        label: Some(match &value["label"] {
+            class if class.is_u64() => Label::Class(number(class) as u32),
+            value => Label::Value(number(value) as f32),
+        }),
     };
     let batch = |value: &Value| {
         Batch::new(&value.as_array().expect("a list").iter().map(example).collect::<Vec<_>>())
     };
     golden["batches"].as_array().expect("a list").iter().map(batch).collect()
+}
+
+/// What a regression has none of.
+fn smoothing(golden: &Value) -> f64 {
+    golden["label_smoothing"].as_f64().unwrap_or(0.0)
 }
 
 fn optimizer(golden: &Value, label_smoothing: f64) -> Optimizer {
@@ -78,7 +90,7 @@ fn build(
     tokens: Option<usize>,
 ) -> Built {
     let folder = ModelFolder::on_disk(folder);
-    let labels = ["low", "middle", "high"].map(str::to_owned);
+    let labels = nn::ModelConfig::read(&folder).expect("a configuration").id2label;
     nn::build(&Build {
         folder: &folder,
         labels: &labels,
@@ -129,7 +141,8 @@ fn logits_and_losses() {
         let batch = &batches(&golden)[0];
         let expected: Vec<Vec<f32>> =
             golden["logits"].as_array().expect("a list").iter().map(numbers).collect();
-        for (smoothing, key) in [(0.0, "loss"), (number(&golden["label_smoothing"]), "smoothed_loss")] {
+        let smoothed = Some((smoothing(&golden), "smoothed_loss")).filter(|(smoothing, _)| *smoothing > 0.0);
+        for (smoothing, key) in std::iter::once((0.0, "loss")).chain(smoothed) {
             let mut built = build(place, &reference(family), &golden, smoothing, None);
             assert!(built.report.new.is_empty() && built.report.unused.is_empty(), "{:?}", built.report);
             let logits = built.engine.logits(batch).expect("logits");
@@ -177,8 +190,7 @@ fn gradient_of_each_tensor() {
         let golden = golden(family);
         // Whole, and in parts of few tokens.
         for tokens in [None, Some(12)] {
-            let mut built =
-                build(place, &reference(family), &golden, number(&golden["label_smoothing"]), tokens);
+            let mut built = build(place, &reference(family), &golden, smoothing(&golden), tokens);
             let input = StepInput { batch: &batches(&golden)[0], step: 0, learning_rate: 0.0 };
             let (_, gradients) = built.engine.gradients(input).expect("gradients");
             assert_all_close(
@@ -195,7 +207,7 @@ fn ten_steps_of_adamw() {
     for (family, place) in cases() {
         let golden = golden(family);
         let batches = batches(&golden);
-        let mut built = build(place, &reference(family), &golden, number(&golden["label_smoothing"]), None);
+        let mut built = build(place, &reference(family), &golden, smoothing(&golden), None);
         let steps = golden["steps"].as_array().expect("a list");
         assert_eq!(steps.len(), 10);
         for (step, expected) in steps.iter().enumerate() {
@@ -315,21 +327,30 @@ fn weights_in_parts_load() {
     }
 }
 
-/// What is saved is the same classifier again, with its labels.
+/// What is saved is the same classifier, or regression, again, with its labels.
 #[test]
-fn a_saved_folder_is_the_same_classifier() {
-    for family in FAMILIES {
+fn a_saved_folder_is_the_same_model() {
+    for family in MODELS {
         let golden = golden(family);
         let batch = &batches(&golden)[0];
         let mut built = build(CHOSEN, &reference(family), &golden, 0.0, None);
         let input = StepInput { batch, step: 0, learning_rate: 1e-3 };
         built.engine.step(input).expect("a step");
         let folder = tempfile::tempdir().expect("a folder");
-        let labels = ["a", "b", "c"].map(str::to_owned);
+        let labels: Vec<String> =
+            ["a", "b", "c"][..built.config.id2label.len()].iter().map(ToString::to_string).collect();
         let weights = built.engine.weights().expect("weights");
         let bytes = nn::save_model(folder.path(), &built.config, &labels, &nn::Stored::all(&weights, ""))
             .expect("a folder");
         assert!(bytes > 90_000, "{bytes}");
+        let config = std::fs::read(folder.path().join("config.json")).expect("the configuration");
+        let config: Value = serde_json::from_slice(&config).expect("JSON");
+        let problem =
+            if family.ends_with("regression") { "regression" } else { "single_label_classification" };
+        assert_eq!(
+            (&config["problem_type"], config["num_labels"].as_u64()),
+            (&problem.into(), Some(labels.len() as u64))
+        );
         let model = ModelFolder::on_disk(folder.path());
         let mut again = nn::for_inference(&model, "cpu", None).expect("a classifier");
         assert_eq!(again.config.id2label, labels);

@@ -3,7 +3,7 @@
 
 mod places;
 
-use glue_tui::batch::{Batch, Encoded};
+use glue_tui::batch::{Batch, Encoded, Label};
 use glue_tui::error::Error;
 use glue_tui::files::ModelFolder;
 use glue_tui::nn::coverage::{Coverage, check, demand};
@@ -15,14 +15,16 @@ use glue_tui::spec::{EngineChoice, Precision};
 use places::Place;
 use std::path::Path;
 
-const FAMILIES: [(&str, usize); 2] = [("bert", 41), ("distilbert", 40)];
+/// Reference models, two of them regressions, with their tensors.
+const MODELS: [(&str, usize); 4] =
+    [("bert", 41), ("distilbert", 40), ("bert-regression", 41), ("distilbert-regression", 40)];
 
-/// Each family in each place.
+/// Each model in each place.
 fn cases() -> impl Iterator<Item = ((&'static str, usize), Place)> {
-    FAMILIES.into_iter().flat_map(|family| places::all().into_iter().map(move |place| (family, place)))
+    MODELS.into_iter().flat_map(|family| places::all().into_iter().map(move |place| (family, place)))
 }
 
-/// The reference model of that family with dropout on, in a folder of its own.
+/// The reference model of that name with dropout on, in a folder of its own.
 fn with_dropout(family: &str) -> tempfile::TempDir {
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/reference").join(family);
     let folder = tempfile::tempdir().expect("a folder");
@@ -62,7 +64,7 @@ fn build(folder: &Path, seed: u64, tokens: Option<usize>) -> Built {
 
 fn build_at(Place { engine, device }: Place, folder: &Path, seed: u64, tokens: Option<usize>) -> Built {
     let folder = ModelFolder::on_disk(folder);
-    let labels = ["low", "middle", "high"].map(str::to_owned);
+    let labels = nn::ModelConfig::read(&folder).expect("a configuration").id2label;
     nn::build(&Build {
         folder: &folder,
         labels: &labels,
@@ -79,18 +81,33 @@ fn build_at(Place { engine, device }: Place, folder: &Path, seed: u64, tokens: O
     .expect("an engine")
 }
 
+/// A batch that the engine can learn from.
+fn batch_for(engine: &dyn Engine, first: u32) -> Batch {
+    let is_regression =
+        engine.shapes().iter().any(|(name, shape)| name == "classifier.bias" && *shape == [1]);
+    if is_regression { numbered(batch(first)) } else { batch(first) }
+}
+
 fn batch(first: u32) -> Batch {
     let examples = [5u32, 12, 2, 9, 3].map(|n| Encoded {
         ids: (0..n).map(|i| 1 + (first + 7 * i + n) % 100).collect(),
         type_ids: (0..n).map(|i| u32::from(i > 3)).collect(),
-        label: Some((first + n) % 3),
+        label: Some(Label::Class((first + n) % 3)),
     });
     Batch::new(&examples)
 }
 
+/// The same, labelled with numbers.
+fn numbered(mut batch: Batch) -> Batch {
+    for label in &mut batch.labels {
+        *label = Label::Value(label.number() + 0.5);
+    }
+    batch
+}
+
 fn train(engine: &mut dyn Engine, steps: std::ops::Range<u64>) -> Vec<StepReport> {
     let step = |step: u64| {
-        let batch = batch(step as u32);
+        let batch = batch_for(engine, step as u32);
         engine.step(StepInput { batch: &batch, step, learning_rate: 1e-3 }).expect("a step")
     };
     steps.map(step).collect()
@@ -105,7 +122,7 @@ fn every_tensor_learns_with_dropout_on() {
     for ((family, tensors), place) in cases() {
         let folder = with_dropout(family);
         let mut built = build_at(place, folder.path(), 1, None);
-        let batch = batch(0);
+        let batch = batch_for(built.engine.as_ref(), 0);
         let coverage =
             check(built.engine.as_mut(), StepInput { batch: &batch, step: 0, learning_rate: 1e-3 })
                 .expect("gradients");
@@ -178,11 +195,11 @@ fn a_lost_gradient_is_refused() {
 
 #[test]
 fn dropout_is_on_in_learning_and_off_in_logits() {
-    for (family, _) in FAMILIES {
+    for (family, _) in MODELS {
         let (with, without) = (with_dropout(family), Path::new("tests/reference").join(family));
         let without = Path::new(env!("CARGO_MANIFEST_DIR")).join(without);
         let (mut on, mut off) = (build(with.path(), 1, None), build(&without, 1, None));
-        let batch = batch(0);
+        let batch = batch_for(on.engine.as_ref(), 0);
         let logits = on.engine.logits(&batch).expect("logits");
         assert_eq!(logits, off.engine.logits(&batch).expect("logits"), "{family}");
         assert_eq!(logits, on.engine.logits(&batch).expect("logits"), "{family}");
@@ -230,7 +247,7 @@ fn threads_do_not_change_the_run() {
     let examples = (0..24u32).map(|n| Encoded {
         ids: (0..10 + n).map(|i| (17 * n + 101 * i) % 2000).collect(),
         type_ids: vec![0; 10 + n as usize],
-        label: Some(n % 2),
+        label: Some(Label::Class(n % 2)),
     });
     let batch = Batch::new(&examples.collect::<Vec<_>>());
     let run = || {
@@ -262,7 +279,7 @@ fn threads_do_not_change_the_run() {
 fn parts_make_the_whole() {
     for ((family, _), place) in cases() {
         let folder = with_dropout(family);
-        let batch = batch(2);
+        let batch = batch_for(build_at(place, folder.path(), 3, None).engine.as_ref(), 2);
         let input = StepInput { batch: &batch, step: 4, learning_rate: 0.0 };
         let gradients = |tokens| {
             let mut built = build_at(place, folder.path(), 3, tokens);
@@ -311,7 +328,7 @@ fn steps_that_are_asked_of_later_say_their_mean() {
         let expected = train(told.engine.as_mut(), 0..4);
         let mut known = Vec::new();
         for step in 0..4 {
-            let batch = batch(step as u32);
+            let batch = batch_for(asked.engine.as_ref(), step as u32);
             let input = StepInput { batch: &batch, step, learning_rate: 1e-3 };
             known.extend(asked.engine.enqueue(input).expect("a step"));
         }
@@ -341,6 +358,7 @@ fn gradients_change_nothing_and_faults_are_named() {
     assert_eq!(built.engine.state().expect("a state"), before);
 
     let one = |ids: Vec<u32>, segment: u32, label: Option<u32>| {
+        let label = label.map(Label::Class);
         let type_ids = vec![segment; ids.len()];
         Batch::new(&[Encoded { ids, type_ids, label }])
     };
@@ -351,6 +369,7 @@ fn gradients_change_nothing_and_faults_are_named() {
         (one(vec![], 0, Some(0)), "no token"),
         (one(vec![5], 0, Some(3)), "label 3"),
         (one(vec![5], 0, None), "without a label"),
+        (numbered(one(vec![5], 0, Some(1))), "label 1.5 is a number"),
         (Batch::new([]), "no example"),
     ];
     for (batch, expected) in cases {
@@ -397,8 +416,8 @@ fn choices_that_are_not_there_are_refused() {
     assert_ne!(fast.device, built.device, "the fast engine names its instructions");
     let nowhere = nn::build(&Build { device: "tpu", ..choice.clone() }).expect_err("no such device");
     assert!(matches!(nowhere, Error::Usage(_)));
-    let one = nn::build(&Build { labels: &labels[..1], ..choice.clone() }).expect_err("one label");
-    assert!(one.to_string().contains("1 labels"), "{one}");
+    let none = nn::build(&Build { labels: &labels[..0], ..choice.clone() }).expect_err("no label");
+    assert!(none.to_string().contains("no label"), "{none}");
     let rate = nn::build(&Build { classifier_dropout: Some(1.5), ..choice.clone() }).expect_err("a rate");
     assert!(rate.to_string().contains("classifier_dropout is 1.5"), "{rate}");
     let set = nn::build(&Build { classifier_dropout: Some(0.5), ..choice }).expect("an engine");

@@ -6,7 +6,7 @@ use glue_tui::event::{Command, Event, SplitName, Status, Step};
 use glue_tui::nn::{read_arrays, write_arrays};
 use glue_tui::predict::Predictor;
 use glue_tui::run::history::History;
-use glue_tui::run::insight::{Insight, Picture};
+use glue_tui::run::insight::{Detail, Insight, Picture};
 use glue_tui::run::{Outcome, RunDir, RunStatus, Said, Start, conduct, find, list, replay, start};
 use glue_tui::spec::{EngineChoice, Interval, RunSpec, built_in};
 use glue_tui::train::{Evaluation, control};
@@ -207,7 +207,7 @@ fn commands_are_obeyed_and_written_down_and_do_not_change_the_result() {
                 assert_eq!(snapshot.step, saved.step);
                 let mut predictor = Predictor::from_snapshot(&snapshot, "cpu").unwrap();
                 let verdict = predictor.classify("a fine film", None).unwrap();
-                let total: f32 = verdict.probabilities.iter().map(|(_, p)| p).sum();
+                let total: f32 = verdict.answer.probabilities().iter().map(|(_, p)| p).sum();
                 assert!((total - 1.0).abs() < 1e-5);
                 verdicts += 1;
                 running.tell(Command::Resume);
@@ -393,7 +393,9 @@ fn what_was_said_of_each_row_is_kept_and_its_scores_are_those_of_the_log() {
         assert_eq!(eval.scores, kept.judged.scores(insight.spec.task()));
         let picture = Picture::of(&kept.judged, insight.spec.task());
         let counts = |rows: &Vec<Vec<usize>>| rows.iter().map(|rows| rows.len() as u64).collect::<Vec<_>>();
-        assert_eq!(picture.cells.iter().map(counts).collect::<Vec<_>>(), eval.scores.confusion);
+        let Detail::Classes(classes) = &picture.detail else { panic!("classes") };
+        let found = classes.cells.iter().map(counts).collect::<Vec<_>>();
+        assert_eq!(found, eval.scores.classification().expect("classes").confusion);
     }
     // The rows are those that were drawn, in their order: the model itself says so.
     let texts = insight.texts.as_ref().unwrap();
@@ -403,7 +405,7 @@ fn what_was_said_of_each_row_is_kept_and_its_scores_are_those_of_the_log() {
     let kept = &insight.evaluations.iter().find(|one| one.step == best).unwrap().judged;
     let inputs: Vec<_> = texts.iter().map(|row| (row.text.clone(), None)).collect();
     for (row, verdict) in predictor.classify_all(&inputs).unwrap().iter().enumerate() {
-        for (class, (_, probability)) in verdict.probabilities.iter().enumerate() {
+        for (class, (_, probability)) in verdict.answer.probabilities().iter().enumerate() {
             let difference = (kept.probability(row, class) - f64::from(*probability)).abs();
             assert!(difference < 1e-5, "row {row}: {difference}");
         }

@@ -79,6 +79,15 @@ fn exported_runs_load() {
 
 #[test]
 fn a_distilbert_loads() {
+    a_distilbert_loads_with(&["no", "maybe", "yes"].map(String::from));
+}
+
+#[test]
+fn a_regression_loads() {
+    a_distilbert_loads_with(&["LABEL_0".into()]);
+}
+
+fn a_distilbert_loads_with(labels: &[String]) {
     let Some(python) = python() else { return };
     let home = tempfile::tempdir().unwrap();
     let source = home.path().join("source");
@@ -93,10 +102,9 @@ fn a_distilbert_loads() {
     });
     std::fs::write(source.join("config.json"), config.to_string()).unwrap();
     let folder = ModelFolder { name: "tiny".into(), commit: None, root: Root::Disk(source) };
-    let labels = ["no", "maybe", "yes"].map(String::from);
     let built = nn::from_nothing(&Build {
         folder: &folder,
-        labels: &labels,
+        labels,
         seed: 3,
         classifier_dropout: None,
         optimizer: Optimizer::default(),
@@ -110,7 +118,7 @@ fn a_distilbert_loads() {
     .unwrap();
     let saved = home.path().join("saved");
     std::fs::create_dir(&saved).unwrap();
-    nn::save_model(&saved, &built.config, &labels, &Stored::of(built.engine.as_ref(), Part::Weight, ""))
+    nn::save_model(&saved, &built.config, labels, &Stored::of(built.engine.as_ref(), Part::Weight, ""))
         .unwrap();
     Tokenizer::load(&folder, 128).unwrap().save(&saved).unwrap();
     compare(&python, &saved, false);

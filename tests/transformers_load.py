@@ -29,6 +29,9 @@ def main(folder, expected_file):
     width = len(expected["logits"][0])
     if model.config.num_labels != width:
         return f"{model.config.num_labels} labels in config.json, {width} logits expected"
+    problem = "regression" if width == 1 else "single_label_classification"
+    if model.config.problem_type != problem:
+        return f"problem_type is {model.config.problem_type}, and {problem} is expected"
     worst = 0.0
     for text, logits in zip(expected["texts"], expected["logits"], strict=True):
         first, second = (text, None) if isinstance(text, str) else text

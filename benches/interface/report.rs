@@ -66,6 +66,7 @@ fn first_line(program: &str, arguments: &[&str]) -> String {
     String::from_utf8_lossy(&output.unwrap_or_default()).trim().to_string()
 }
 
+#[allow(dead_code, reason = "not every benchmark has a distribution")]
 /// The value below which the share `share` of `values` lies.
 pub(crate) fn quantile(values: &mut [f64], share: f64) -> f64 {
     values.sort_by(f64::total_cmp);

@@ -5,7 +5,7 @@ mod lengths;
 
 pub use lengths::Lengths;
 
-use crate::batch::{Batch, Encoded};
+use crate::batch::{Batch, Encoded, Label};
 use crate::catalog::Shape;
 use crate::error::Result;
 use crate::files::{ModelFolder, Root};
@@ -179,7 +179,7 @@ impl Texts<'_> {
             Encoded {
                 ids: (0..length).map(token).collect(),
                 type_ids: vec![0; length],
-                label: Some(rng.block(2, 0, index)[0] % 2),
+                label: Some(Label::Class(rng.block(2, 0, index)[0] % 2)),
             }
         };
         let first = number * size as u64;

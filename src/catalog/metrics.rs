@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-/// A score of a pass over a split. All lie in 0..=1 (Matthews in -1..=1); higher is better, but for the loss.
+/// A score of a pass over a split. All lie in 0..=1 (correlations in -1..=1); higher is better, but for the loss.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Metric {
@@ -14,22 +14,36 @@ pub enum Metric {
     F1,
     /// Matthews' correlation coefficient.
     MatthewsCorrelation,
-    /// Mean cross-entropy.
+    /// Pearson's correlation of what is told with what is given.
+    Pearson,
+    /// Spearman's rank correlation of the two.
+    Spearman,
+    /// Mean cross-entropy, or mean squared error of a regression.
     Loss,
 }
 
 impl Metric {
     /// Every metric.
-    pub const ALL: [Metric; 5] =
-        [Metric::Accuracy, Metric::AccuracyMm, Metric::F1, Metric::MatthewsCorrelation, Metric::Loss];
+    pub const ALL: [Metric; 7] = [
+        Metric::Accuracy,
+        Metric::AccuracyMm,
+        Metric::F1,
+        Metric::MatthewsCorrelation,
+        Metric::Pearson,
+        Metric::Spearman,
+        Metric::Loss,
+    ];
 
-    /// The name used in files: `accuracy`, `accuracy_mm`, `f1`, `matthews_correlation`, `loss`.
+    /// The name used in files: `accuracy`, `accuracy_mm`, `f1`, `matthews_correlation`, `pearson`, `spearman`,
+    /// `loss`.
     pub const fn name(self) -> &'static str {
         match self {
             Metric::Accuracy => "accuracy",
             Metric::AccuracyMm => "accuracy_mm",
             Metric::F1 => "f1",
             Metric::MatthewsCorrelation => "matthews_correlation",
+            Metric::Pearson => "pearson",
+            Metric::Spearman => "spearman",
             Metric::Loss => "loss",
         }
     }

@@ -1,6 +1,11 @@
 //! The tasks: labels, columns, where the rows come from, which scores count.
 
 use super::Metric;
+use crate::batch::Label;
+use std::borrow::Cow::{self, Borrowed};
+
+/// Parts that a scale is looked at in.
+const PARTS: usize = 5;
 
 /// A text classification task.
 #[derive(Debug)]
@@ -9,8 +14,8 @@ pub struct Task {
     pub name: &'static str,
     /// What it is, in a few words.
     pub title: &'static str,
-    /// Label names; a label's index is its class. None where the files tell them.
-    pub labels: &'static [&'static str],
+    /// What its labels are; classes without names where the files tell them.
+    pub labels: Labels,
     /// Whether an example is two texts, unless the files tell that.
     pub pair: bool,
     /// Where rows come from.
@@ -21,6 +26,98 @@ pub struct Task {
     pub best: Metric,
     /// A sentence that belongs into the log of each run on it.
     pub note: Option<&'static str>,
+}
+
+/// What the labels of a task, or of files of the user's own, are.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Labels {
+    /// Names; a name's index is its class.
+    Classes(Cow<'static, [Name]>),
+    /// Numbers from `low` to `high`: the task is a regression.
+    Scale {
+        /// The lowest.
+        low: f32,
+        /// The highest.
+        high: f32,
+    },
+}
+
+/// The name of a class.
+pub type Name = Cow<'static, str>;
+
+impl Default for Labels {
+    fn default() -> Self {
+        classes(&[])
+    }
+}
+
+impl From<Vec<String>> for Labels {
+    fn from(names: Vec<String>) -> Self {
+        Labels::Classes(names.into_iter().map(Name::from).collect())
+    }
+}
+
+impl Labels {
+    /// The names of the classes; none of a regression.
+    pub fn classes(&self) -> &[Name] {
+        match self {
+            Labels::Classes(names) => names,
+            Labels::Scale { .. } => &[],
+        }
+    }
+
+    /// Outputs of a model for the task: one a class, and one alone for a regression, as in Transformers.
+    pub fn outputs(&self) -> usize {
+        match self {
+            Labels::Classes(names) => names.len(),
+            Labels::Scale { .. } => 1,
+        }
+    }
+
+    /// From where to where the numbers of a regression go; `None` of classes.
+    pub const fn scale(&self) -> Option<(f32, f32)> {
+        match self {
+            Labels::Classes(_) => None,
+            Labels::Scale { low, high } => Some((*low, *high)),
+        }
+    }
+
+    /// What rows are counted by: the classes, or the parts of a scale, `0–1`, `1–2`, ….
+    pub fn groups(&self) -> Vec<String> {
+        match self {
+            Labels::Classes(_) => self.names(),
+            Labels::Scale { .. } => {
+                self.parts().into_iter().map(|(from, to)| format!("{from}–{to}")).collect()
+            }
+        }
+    }
+
+    /// Place of the group that a label is in.
+    pub fn group(&self, label: Label) -> usize {
+        match (self, label) {
+            (Labels::Scale { low, high }, label) => {
+                let place = (label.number() - low) / (high - low) * PARTS as f32;
+                (place.max(0.0) as usize).min(PARTS - 1)
+            }
+            (Labels::Classes(_), label) => label.number() as usize,
+        }
+    }
+
+    /// From where to where the parts of a scale go, of equal length; none of classes. A number between two is in the
+    /// upper one.
+    pub fn parts(&self) -> Vec<(f32, f32)> {
+        let Some((low, high)) = self.scale() else { return Vec::new() };
+        let end = |place: usize| low + (high - low) * place as f32 / PARTS as f32;
+        (0..PARTS).map(|place| (end(place), end(place + 1))).collect()
+    }
+
+    /// The names of the outputs, as a model's `config.json` has them. That of a regression is Transformers' own.
+    pub fn names(&self) -> Vec<String> {
+        match self {
+            Labels::Classes(names) => names.iter().map(ToString::to_string).collect(),
+            Labels::Scale { .. } => vec!["LABEL_0".into()],
+        }
+    }
 }
 
 /// Where a task's rows come from.
@@ -82,7 +179,7 @@ pub struct Columns {
     pub text: &'static str,
     /// The second text.
     pub text_pair: Option<&'static str>,
-    /// The class.
+    /// The label.
     pub label: Option<&'static str>,
 }
 
@@ -92,6 +189,11 @@ const fn columns(
     label: Option<&'static str>,
 ) -> Columns {
     Columns { text, text_pair, label }
+}
+
+/// Classes of these names.
+const fn classes(names: &'static [Name]) -> Labels {
+    Labels::Classes(Borrowed(names))
 }
 
 /// A task of GLUE: its files' columns, and the configuration and columns of the hub's data set.
@@ -111,9 +213,9 @@ const fn pair(text: &'static str, text_pair: &'static str, label: &'static str) 
     columns(text, Some(text_pair), Some(label))
 }
 
-const SENTIMENT: &[&str] = &["negative", "positive"];
-const DUPLICATE: &[&str] = &["not_duplicate", "duplicate"];
-const ENTAILMENT: &[&str] = &["entailment", "not_entailment"];
+const SENTIMENT: Labels = classes(&[Borrowed("negative"), Borrowed("positive")]);
+const DUPLICATE: Labels = classes(&[Borrowed("not_duplicate"), Borrowed("duplicate")]);
+const ENTAILMENT: Labels = classes(&[Borrowed("entailment"), Borrowed("not_entailment")]);
 
 /// Every task there is.
 pub static TASKS: &[Task] = &[
@@ -186,7 +288,7 @@ pub static TASKS: &[Task] = &[
     Task {
         name: "cola",
         title: "GLUE CoLA: is a sentence acceptable English?",
-        labels: &["unacceptable", "acceptable"],
+        labels: classes(&[Borrowed("unacceptable"), Borrowed("acceptable")]),
         pair: false,
         source: Source::Files {
             local: Local::Tsv {
@@ -208,7 +310,7 @@ pub static TASKS: &[Task] = &[
     Task {
         name: "mrpc",
         title: "GLUE MRPC: do two sentences of the news say the same?",
-        labels: &["not_equivalent", "equivalent"],
+        labels: classes(&[Borrowed("not_equivalent"), Borrowed("equivalent")]),
         pair: true,
         source: glue(
             pair("#1 String", "#2 String", "Quality"),
@@ -220,9 +322,23 @@ pub static TASKS: &[Task] = &[
         note: None,
     },
     Task {
+        name: "stsb",
+        title: "GLUE STS-B: how alike are two sentences, from 0 to 5?",
+        labels: Labels::Scale { low: 0.0, high: 5.0 },
+        pair: true,
+        source: glue(
+            pair("sentence1", "sentence2", "score"),
+            "stsb",
+            pair("sentence1", "sentence2", "label"),
+        ),
+        metrics: &[Metric::Pearson, Metric::Spearman],
+        best: Metric::Pearson,
+        note: None,
+    },
+    Task {
         name: "mnli",
         title: "GLUE MNLI: does a sentence follow from another, or contradict it?",
-        labels: &["entailment", "neutral", "contradiction"],
+        labels: classes(&[Borrowed("entailment"), Borrowed("neutral"), Borrowed("contradiction")]),
         pair: true,
         source: glue(
             pair("sentence1", "sentence2", "gold_label"),
@@ -256,7 +372,7 @@ pub static TASKS: &[Task] = &[
     Task {
         name: "wnli",
         title: "GLUE WNLI: what does a pronoun stand for? (Winograd schemas)",
-        labels: &["not_entailment", "entailment"],
+        labels: classes(&[Borrowed("not_entailment"), Borrowed("entailment")]),
         pair: true,
         source: glue(
             pair("sentence1", "sentence2", "label"),
@@ -273,7 +389,7 @@ pub static TASKS: &[Task] = &[
     Task {
         name: "custom",
         title: "Files of your own: CSV, TSV, JSON lines or Parquet",
-        labels: &[],
+        labels: classes(&[]),
         pair: false,
         source: Source::Own,
         metrics: &[Metric::Accuracy],
@@ -304,10 +420,22 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_scale_has_parts_and_every_number_is_in_one() {
+        let scale = Labels::Scale { low: 0.0, high: 5.0 };
+        assert_eq!(scale.groups(), ["0–1", "1–2", "2–3", "3–4", "4–5"]);
+        let places = [0.0, 0.99, 1.0, 3.8, 5.0, -0.5, 7.0].map(|number| scale.group(Label::Value(number)));
+        assert_eq!(places, [0, 0, 1, 3, 4, 0, 4]);
+        assert_eq!((SENTIMENT.groups(), SENTIMENT.group(Label::Class(1))), (SENTIMENT.names(), 1));
+    }
+
+    #[test]
     fn rows_are_consistent() {
         for task in TASKS {
             assert!(task.metrics.contains(&task.best), "{}", task.name);
-            assert!(task.labels.len() > 1 || task.is_custom(), "{}", task.name);
+            match &task.labels {
+                Labels::Classes(names) => assert!(names.len() > 1 || task.is_custom(), "{}", task.name),
+                Labels::Scale { low, high } => assert!(low < high, "{}", task.name),
+            }
             if let Source::Files { local: Local::Tsv { columns, test_columns, unnamed }, hub } = &task.source
             {
                 assert!(unnamed.is_none_or(|names| names.contains(&columns.text)), "{}", task.name);

@@ -6,7 +6,6 @@ use crate::spec;
 use clap::builder::{OsStringValueParser, PossibleValuesParser, TypedValueParser};
 use clap::error::ErrorKind;
 use clap::{Parser, Subcommand, ValueEnum};
-use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -27,8 +26,8 @@ pub struct Args {
 const AFTER: &str = "\
 Try it:   glue-tui train demo            then:   glue-tui predict demo \"not bad at all\"
 
-Environment: GLUE_TUI_RUNS, HF_HOME, HF_HUB_CACHE, HF_ENDPOINT, HF_TOKEN, HF_HUB_OFFLINE, NO_COLOR,
-CUDA_VISIBLE_DEVICES, RUST_LOG (what the libraries do, on stderr, without the interface)
+Environment: GLUE_TUI_RUNS, GLUE_TUI_THEME, GLUE_TUI_ASCII, NO_COLOR, HF_HOME, HF_HUB_CACHE, HF_ENDPOINT,
+HF_TOKEN, HF_HUB_OFFLINE, CUDA_VISIBLE_DEVICES, RUST_LOG (what the libraries do, on stderr, without the interface)
 Exit codes: 0 done, 1 the run failed, 2 wrong usage or configuration, 3 data or model cannot be
 read or fetched, 4 device trouble or out of memory, 130 interrupted with the work saved";
 
@@ -52,6 +51,12 @@ pub struct Global {
     /// Print JSON in place of text for people
     #[arg(long, global = true)]
     pub json: bool,
+    /// Colours of the interface: dark, light, okabe-ito, okabe-ito-light, or one of your own
+    #[arg(long, global = true, value_name = "NAME", env = "GLUE_TUI_THEME", hide_env_values = true)]
+    pub theme: Option<String>,
+    /// Draw the interface in ASCII
+    #[arg(long, global = true)]
+    pub ascii: bool,
     /// Where to compute: auto, cpu, cuda:N or metal
     #[arg(long, global = true, value_name = "D", value_parser = device)]
     pub device: Option<String>,
@@ -68,12 +73,16 @@ pub enum Command {
     Predict(Predict),
     /// List the runs
     Runs,
+    /// Watch a run that another process or host trains
+    Attach(Attach),
     /// Tell something to a run that is going on, here or on another host
     Control(Control),
     /// Write a run out for other tools
     Export(Export),
     /// Print filled specifications, or every mistake in the experiments file
     Check(Check),
+    /// Print the keys of the interface, as a keys.toml to change them with
+    Keys,
     /// Tell what is there: devices, precision, threads, hub, cache, terminal
     Doctor,
     /// Measure training and inference on this machine, with random weights
@@ -95,6 +104,19 @@ pub struct Train {
     /// Do once more, from its start, what a run did, with all that was changed on its way
     #[arg(long, value_name = "RUN", conflicts_with = "resume")]
     pub replay: Option<String>,
+    /// Print sentences, not a progress bar, on a terminal too
+    #[arg(long)]
+    pub plain: bool,
+}
+
+/// What to watch.
+#[derive(Debug, clap::Args)]
+pub struct Attach {
+    /// A run or a run directory
+    pub run: String,
+    /// Print sentences in place of the interface, until the run ends; with --json its events
+    #[arg(long)]
+    pub plain: bool,
 }
 
 /// What to tell to which run.
@@ -256,7 +278,7 @@ impl Args {
                 ExitCode::SUCCESS
             }
             _ => {
-                writeln!(std::io::stderr(), "glue-tui: {}", sentence(&error)).ok();
+                super::output::aside(format!("glue-tui: {}", sentence(&error)));
                 ExitCode::from(2)
             }
         })

@@ -3,8 +3,8 @@
 use super::args::{Action, Control, Global};
 use super::output;
 use crate::error::Result;
-use crate::event::{self, Command};
-use crate::run::{self, Asked};
+use crate::event::{Command, Event};
+use crate::run::{self, Asked, Obeyed, sentence};
 use serde_json::json;
 
 pub(super) fn control(global: &Global, args: &Control) -> Result<()> {
@@ -18,7 +18,9 @@ pub(super) fn control(global: &Global, args: &Control) -> Result<()> {
     if global.json {
         return output::json_line(&obeyed);
     }
-    output::line(format!("step {}: {}", obeyed.step, event::obeyed(obeyed.command, obeyed.settings, false)))
+    let Obeyed { step, command, settings } = obeyed;
+    let told = sentence::line(&Event::Command { step, command, settings, again: false });
+    output::line(told.unwrap_or_default())
 }
 
 fn command(action: &Action) -> Result<Command> {

@@ -2,6 +2,7 @@
 
 use super::args::Global;
 use super::output;
+use crate::abilities::{Abilities, Background, Letters};
 use crate::error::Result;
 use crate::format;
 use crate::spec::Experiments;
@@ -87,6 +88,8 @@ struct Terminal {
     /// Number of colours.
     colours: u32,
     unicode: bool,
+    /// Absent when nothing tells.
+    background: Option<&'static str>,
     columns: Option<u16>,
     rows: Option<u16>,
 }
@@ -181,30 +184,18 @@ fn experiments(global: &Global) -> File {
 fn terminal() -> Terminal {
     let variable = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
     let size = terminal_size::terminal_size();
-    let name = variable("TERM");
-    let locale = variable("LC_ALL").or_else(|| variable("LC_CTYPE")).or_else(|| variable("LANG"));
+    let abilities = Abilities::here();
     Terminal {
         interactive: std::io::stdin().is_terminal() && std::io::stdout().is_terminal(),
-        colours: colours(variable("NO_COLOR").is_some(), variable("COLORTERM").as_deref(), name.as_deref()),
-        name,
-        unicode: locale.is_some_and(|locale| {
-            let locale = locale.to_lowercase();
-            locale.contains("utf-8") || locale.contains("utf8")
+        colours: abilities.palette.colours(),
+        name: variable("TERM"),
+        unicode: abilities.letters == Letters::Unicode,
+        background: abilities.background.map(|background| match background {
+            Background::Dark => "dark",
+            Background::Light => "light",
         }),
         columns: size.map(|(width, _)| width.0),
         rows: size.map(|(_, height)| height.0),
-    }
-}
-
-/// How many colours the environment says that there are.
-fn colours(refused: bool, color_term: Option<&str>, term: Option<&str>) -> u32 {
-    match (color_term, term) {
-        _ if refused => 0,
-        (_, None | Some("dumb")) => 0,
-        (Some("truecolor" | "24bit"), _) => 1 << 24,
-        (_, Some(term)) if term.contains("direct") => 1 << 24,
-        (_, Some(term)) if term.contains("256") => 256,
-        _ => 16,
     }
 }
 
@@ -291,24 +282,15 @@ impl Terminal {
         };
         let letters = if self.unicode { "Unicode (braille charts)" } else { "plain letters" };
         let name = self.name.as_deref().unwrap_or("no TERM");
+        let background = self.background.map_or(String::new(), |which| format!(", {which} background"));
         let kind = if self.interactive { "" } else { ", not interactive" };
-        format!("{name}, {size}, {colours}, {letters}{kind}")
+        format!("{name}, {size}, {colours}{background}, {letters}{kind}")
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn colours_follow_the_environment() {
-        assert_eq!(colours(true, Some("truecolor"), Some("xterm-256color")), 0);
-        assert_eq!(colours(false, Some("truecolor"), Some("xterm-256color")), 1 << 24);
-        assert_eq!(colours(false, None, Some("screen-256color")), 256);
-        assert_eq!(colours(false, None, Some("xterm")), 16);
-        assert_eq!(colours(false, None, None), 0);
-        assert_eq!(colours(false, Some("truecolor"), Some("dumb")), 0);
-    }
 
     #[cfg(unix)]
     #[test]

@@ -3,6 +3,7 @@
 use super::args::{Eval, Global};
 use super::output;
 use super::printer::Watcher;
+use crate::catalog::Labels;
 use crate::error::Result;
 use crate::event::SplitName;
 use crate::predict::Predictor;
@@ -14,14 +15,16 @@ pub(super) fn eval(global: &Global, args: &Eval) -> Result<()> {
     predictor.notes().iter().for_each(output::aside);
     let task = predictor.task(args.task.as_deref())?;
     let split = SplitName::from(args.split);
-    let mut watcher = Watcher::new();
+    let mut watcher = Watcher::new(false);
     let scores = predictor
         .score(Some(task.name), split, args.data_dir.as_deref(), &mut |progress| watcher.show(&progress));
     watcher.end();
     let mut object = json!({ "model": args.model, "task": task.name, "split": split.name() });
     if let (Value::Object(object), Value::Object(scores)) = (&mut object, json!(scores?)) {
         object.extend(scores);
-        object.insert("labels".into(), json!(predictor.labels_on(task)));
+        if let Labels::Classes(names) = predictor.labels_on(task) {
+            object.insert("labels".into(), json!(names));
+        }
     }
     output::json(&object)
 }

@@ -1,33 +1,48 @@
-//! Lines to stdout and stderr, and how numbers look in them.
+//! Lines to stdout and stderr. What a person reads is harmless there: names
+//! and messages from outside are shown with their control characters as escapes.
 
-use crate::catalog::Metric;
+use crate::abilities::{Abilities, Letters};
 use crate::error::{Error, Result};
-use crate::event::Scores;
+use crate::text::{escaped, escaped_lines, in_ascii, width};
 use serde::Serialize;
-use std::io::{self, Write};
+use std::borrow::Cow;
+use std::io::{self, IsTerminal, Write};
 
 /// What stdout is called in errors.
 const STDOUT: &str = "standard output";
 
-/// Writes a line to stdout, at once.
+/// Writes a line to stdout, at once. Programs get it as it is, a terminal gets it harmless.
 pub(super) fn line(text: impl AsRef<str>) -> Result<()> {
+    let text = text.as_ref();
+    if io::stdout().is_terminal() { raw_line(&told(&escaped_lines(text))) } else { raw_line(text) }
+}
+
+fn raw_line(text: &str) -> Result<()> {
     let mut out = io::stdout().lock();
-    writeln!(out, "{}", text.as_ref()).and_then(|()| out.flush()).map_err(Error::writing(STDOUT))
+    writeln!(out, "{text}").and_then(|()| out.flush()).map_err(Error::writing(STDOUT))
+}
+
+/// `text`, in ASCII where the locale has nothing else.
+fn told(text: &str) -> Cow<'_, str> {
+    match Abilities::here().letters {
+        Letters::Ascii => in_ascii(text),
+        _ => Cow::Borrowed(text),
+    }
 }
 
 /// Writes a value to stdout as indented JSON.
 pub(super) fn json(value: &impl Serialize) -> Result<()> {
-    line(serde_json::to_string_pretty(value).expect("plain values become JSON"))
+    raw_line(&serde_json::to_string_pretty(value).expect("plain values become JSON"))
 }
 
 /// Writes a value to stdout as JSON on one line.
 pub(super) fn json_line(value: &impl Serialize) -> Result<()> {
-    line(serde_json::to_string(value).expect("plain values become JSON"))
+    raw_line(&serde_json::to_string(value).expect("plain values become JSON"))
 }
 
 /// Writes a line to stderr; when that is closed there is nobody to tell.
 pub(super) fn aside(text: impl AsRef<str>) {
-    writeln!(io::stderr(), "{}", text.as_ref()).ok();
+    writeln!(io::stderr(), "{}", told(&escaped_lines(text.as_ref()))).ok();
 }
 
 /// Whether the error is that the reader of stdout has gone.
@@ -36,36 +51,18 @@ pub(super) fn is_closed_pipe(error: &Error) -> bool {
         if path.as_os_str() == STDOUT && source.kind() == io::ErrorKind::BrokenPipe)
 }
 
-/// A score for people: shares in percent, all others as they are.
-pub(super) fn score(metric: Metric, value: f64) -> String {
-    match metric {
-        Metric::Accuracy | Metric::AccuracyMm | Metric::F1 => format!("{:.2} %", 100.0 * value),
-        Metric::MatthewsCorrelation | Metric::Loss => format!("{value:.4}"),
-    }
-}
-
-/// All scores of a pass, on one line.
-pub(super) fn scores(scores: &Scores) -> String {
-    let known = Metric::ALL.into_iter().filter_map(|metric| Some((metric, scores.get(metric)?)));
-    known
-        .map(|(metric, value)| format!("{} {}", metric.name(), score(metric, value)))
-        .collect::<Vec<_>>()
-        .join("  ")
-}
-
 /// Rows with their columns aligned, the first row being the header. Widths are those of the terminal.
 pub(super) fn table(rows: &[Vec<String>]) -> String {
-    use unicode_width::UnicodeWidthStr;
+    let shown = |cell: &String| told(&escaped(cell)).into_owned();
+    let rows: Vec<Vec<String>> = rows.iter().map(|row| row.iter().map(shown).collect()).collect();
     let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
-    let width = |column: usize| {
-        rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.width()).max().unwrap_or(0)
+    let widest = |column: usize| {
+        rows.iter().filter_map(|row| row.get(column)).map(|cell| width(cell)).max().unwrap_or(0)
     };
-    let widths: Vec<usize> = (0..columns).map(width).collect();
+    let widths: Vec<usize> = (0..columns).map(widest).collect();
     let row = |row: &Vec<String>| {
-        let cells = row
-            .iter()
-            .zip(&widths)
-            .map(|(cell, width)| format!("{cell}{}", " ".repeat(width - cell.width())));
+        let cells =
+            row.iter().zip(&widths).map(|(cell, cells)| format!("{cell}{}", " ".repeat(cells - width(cell))));
         cells.collect::<Vec<_>>().join("  ").trim_end().to_owned()
     };
     rows.iter().map(row).collect::<Vec<_>>().join("\n")
@@ -80,6 +77,8 @@ mod tests {
         let rows = [vec!["NAME".into(), "N".into()], vec!["zoë".into(), "12".into()]];
         assert_eq!(table(&rows), "NAME  N\nzoë   12");
         assert_eq!(table(&[]), "");
+        let rows = [vec!["NAME".into(), "N".into()], vec!["日本\x1b[31m".into(), "1\n2".into()]];
+        assert_eq!(table(&rows), "NAME          N\n日本\\x1b[31m  1\\n2");
     }
 
     #[test]

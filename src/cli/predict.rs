@@ -3,7 +3,7 @@
 use super::args::{Global, Predict};
 use super::output;
 use crate::error::{Error, Result};
-use crate::predict::{Explanation, Predictor, Push, Verdict};
+use crate::predict::{Answer, Explanation, Predictor, Push, Verdict};
 use serde_json::{Map, Value, json};
 use std::io::{BufRead, BufReader, Read};
 
@@ -60,11 +60,17 @@ fn answer((text, text_pair): &Input, verdict: &Verdict) -> Value {
     if let Some(text_pair) = text_pair {
         object.insert("text_pair".into(), json!(text_pair));
     }
-    let of_label = verdict.probabilities.iter().find(|(label, _)| *label == verdict.label);
-    object.insert("label".into(), json!(verdict.label));
-    object.insert("probability".into(), json!(of_label.map(|(_, probability)| probability)));
-    let all = verdict.probabilities.iter().map(|(label, probability)| (label.clone(), json!(probability)));
-    object.insert("probabilities".into(), Value::Object(all.collect()));
+    match &verdict.answer {
+        Answer::Label { label, probability, probabilities } => {
+            object.insert("label".into(), json!(label));
+            object.insert("probability".into(), json!(probability));
+            let all = probabilities.iter().map(|(label, probability)| (label.clone(), json!(probability)));
+            object.insert("probabilities".into(), Value::Object(all.collect()));
+        }
+        Answer::Score { score, .. } => {
+            object.insert("score".into(), json!(score));
+        }
+    }
     object.insert("tokens".into(), json!(verdict.tokens));
     object.insert("truncated".into(), json!(verdict.truncated));
     Value::Object(object)
@@ -133,16 +139,21 @@ mod tests {
     }
 
     #[test]
-    fn answers_name_every_label() {
-        let verdict = Verdict {
+    fn answers_name_every_label_or_the_number() {
+        let answer_of = |answer| Verdict { answer, tokens: 4, truncated: false };
+        let verdict = answer_of(Answer::Label {
             label: "positive".into(),
+            probability: 0.75,
             probabilities: vec![("negative".into(), 0.25), ("positive".into(), 0.75)],
-            tokens: 4,
-            truncated: false,
-        };
+        });
         assert_eq!(
             answer(&("good".into(), None), &verdict).to_string(),
             r#"{"text":"good","label":"positive","probability":0.75,"probabilities":{"negative":0.25,"positive":0.75},"tokens":4,"truncated":false}"#
+        );
+        let verdict = answer_of(Answer::Score { score: 3.75, scale: Some((0.0, 5.0)) });
+        assert_eq!(
+            answer(&("good".into(), Some("fine".into())), &verdict).to_string(),
+            r#"{"text":"good","text_pair":"fine","score":3.75,"tokens":4,"truncated":false}"#
         );
     }
 }

@@ -1,10 +1,12 @@
-//! A run as it is seen on stderr without the interface: a progress bar on a terminal, plain lines
-//! elsewhere (a pipe, a file, a batch system's log).
+//! A run as it is seen on stderr without the interface: a progress bar on a terminal, plain sentences
+//! elsewhere (a pipe, a file, a batch system's log) and for whoever asks for them.
 
-use super::output::{aside, scores};
-use crate::event::{Eval, Event, Progress, Started, Step, Unit, obeyed};
+use super::output::aside;
+use crate::abilities::{Abilities, Letters};
+use crate::event::{Event, Progress, Started, Step, Unit};
 use crate::format;
-use crate::run::Said;
+use crate::run::{Said, sentence};
+use crate::text::escaped;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::io::IsTerminal;
 use std::path::Path;
@@ -30,9 +32,10 @@ pub(super) struct Watcher {
 }
 
 impl Watcher {
-    pub(super) fn new() -> Self {
-        let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
-        let bar = (std::io::stderr().is_terminal() && !dumb).then(|| {
+    /// A bar where there can be one, unless it is to be plain.
+    pub(super) fn new(is_plain: bool) -> Self {
+        let is_dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
+        let bar = (std::io::stderr().is_terminal() && !is_dumb && !is_plain).then(|| {
             let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
             bar.set_style(template("{spinner} starting"));
             bar.enable_steady_tick(Duration::from_millis(200));
@@ -64,7 +67,7 @@ impl Watcher {
             None => bar.unset_length(),
         }
         bar.set_position(progress.done);
-        bar.set_message(progress.what.clone());
+        bar.set_message(escaped(&progress.what).into_owned());
     }
 
     /// Writes a line, above the bar where there is one.
@@ -95,13 +98,17 @@ fn style(progress: &Progress) -> ProgressStyle {
 }
 
 fn template(text: &str) -> ProgressStyle {
-    ProgressStyle::with_template(text).unwrap_or_else(|_| ProgressStyle::default_bar())
+    let style = ProgressStyle::with_template(text).unwrap_or_else(|_| ProgressStyle::default_bar());
+    match Abilities::here().letters {
+        Letters::Unicode => style,
+        _ => style.progress_chars("#>-").tick_chars("-\\|/ "),
+    }
 }
 
 /// Prints the events of a run.
 pub(super) struct Printer {
     watcher: Watcher,
-    run: Option<Started>,
+    run: Option<Box<Started>>,
     /// The directory of the run that speaks.
     dir: Option<Arc<Path>>,
     /// Which of the repeats it is, with a space behind; empty for a single run.
@@ -115,8 +122,9 @@ pub(super) struct Printer {
 }
 
 impl Printer {
-    pub(super) fn new() -> Self {
-        let watcher = Watcher::new();
+    /// A bar where there can be one, unless it is to be plain.
+    pub(super) fn new(is_plain: bool) -> Self {
+        let watcher = Watcher::new(is_plain);
         Printer {
             watcher,
             run: None,
@@ -138,64 +146,41 @@ impl Printer {
             self.dir = Some(said.dir.clone());
         }
         match &said.event {
-            Event::Started(started) => self.started(started),
             Event::Progress(progress) => self.watcher.show(progress),
             Event::Step(step) => self.step(step),
-            Event::Eval(eval) => self.watcher.line(format!("{}{}", self.repeat, evaluated(eval))),
-            Event::Saved(saved) => self.watcher.line(format!(
-                "{}step {}  saved {} ({})",
-                self.repeat,
-                saved.step,
-                saved.path.display(),
-                format::bytes(saved.bytes)
-            )),
-            Event::Command { step, command, settings, again } => {
-                let text = obeyed(*command, *settings, *again);
-                self.watcher.line(format!("{}step {step}  {text}", self.repeat));
-                if let (Some(run), Some(settings)) = (&mut self.run, settings) {
-                    run.total_steps = settings.total_steps;
-                    // The bar is made anew at the next step, as long as the run is now.
-                    self.watcher.what.clear();
+            // How it ended is told by the exit code and the last sentence.
+            Event::Ended { .. } => {}
+            event => {
+                if let Some(line) = sentence::line(event) {
+                    self.watcher.line(format!("{}{line}", self.repeat));
                 }
+                self.take(event);
             }
-            Event::Note { warning, text, .. } => {
-                let kind = if *warning { "warning: " } else { "" };
-                self.watcher.line(format!("{}{kind}{text}", self.repeat));
+        }
+    }
+
+    /// Keeps what later lines need to know.
+    fn take(&mut self, event: &Event) {
+        match event {
+            Event::Started(started) => {
+                (self.loss, self.pace, self.last_line) = (None, None, None);
+                self.step = started.first_step;
+                self.watcher.what.clear();
+                self.run = Some(started.clone());
             }
-            // How it ended is told by the exit code and the last sentence; what the machine does, by its own tools.
-            Event::Ended { .. } | Event::Machine(_) => {}
+            Event::Command { settings: Some(settings), .. } => {
+                if let Some(run) = &mut self.run {
+                    run.total_steps = settings.total_steps;
+                }
+                // The bar is made anew at the next step, as long as the run is now.
+                self.watcher.what.clear();
+            }
+            _ => {}
         }
     }
 
     pub(super) fn end(&self) {
         self.watcher.end();
-    }
-
-    fn started(&mut self, started: &Started) {
-        let [train, validation, test] = started.rows.map(|rows| format::count(rows as u64));
-        self.watcher.line(format!(
-            "{}{}: {} on {}, seed {}; {}, {}; {train} training, {validation} validation, {test} test rows; \
-             {} trainable parameters; {} steps, {} an epoch{}",
-            self.repeat,
-            started.spec.experiment,
-            started.spec.model,
-            started.spec.task,
-            started.spec.seed,
-            started.device,
-            started.precision,
-            format::count(started.trainable_parameters),
-            format::count(started.total_steps),
-            format::count(started.steps_per_epoch),
-            if started.first_step > 0 {
-                format!("; goes on after step {}", started.first_step)
-            } else {
-                String::new()
-            },
-        ));
-        (self.loss, self.pace, self.last_line) = (None, None, None);
-        self.step = started.first_step;
-        self.watcher.what.clear();
-        self.run = Some(started.clone());
     }
 
     fn step(&mut self, step: &Step) {
@@ -207,7 +192,7 @@ impl Printer {
         let left = run.total_steps.saturating_sub(step.step) as f64 * self.pace.unwrap_or(0.0);
         let speed = if step.seconds > 0.0 { step.examples as f64 / step.seconds } else { 0.0 };
         let text = format!(
-            "epoch {:.2}  loss {:.4}  lr {}  {speed:.0} examples/s  {} left",
+            "epoch {:.2}, loss {:.4}, learning rate {}, {speed:.0} examples/s, {} left",
             step.epoch,
             self.loss.unwrap_or(step.loss),
             rate(step.learning_rate),
@@ -223,7 +208,7 @@ impl Printer {
             }
         } else if step.step == run.total_steps || self.last_line.is_none_or(|at| at.elapsed() >= STEP_LINES) {
             self.last_line = Some(Instant::now());
-            self.watcher.line(format!("{}step {}/{}  {text}", self.repeat, step.step, run.total_steps));
+            self.watcher.line(format!("{}step {}/{}: {text}", self.repeat, step.step, run.total_steps));
         }
     }
 }
@@ -237,41 +222,9 @@ fn rate(value: f64) -> String {
     if value == 0.0 { "0".into() } else { format!("{value:.2e}") }
 }
 
-fn evaluated(eval: &Eval) -> String {
-    let best = if eval.best { "  (best)" } else { "" };
-    format!(
-        "step {}  epoch {:.2}  {}: {}{best}",
-        eval.step,
-        eval.epoch,
-        eval.split.name(),
-        scores(&eval.scores)
-    )
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::event::{Scores, SplitName};
-
-    #[test]
-    fn an_evaluation_is_one_line() {
-        let scores = Scores {
-            loss: 0.43219,
-            accuracy: 0.8123,
-            accuracy_mm: None,
-            f1: None,
-            matthews_correlation: None,
-            confusion: Vec::new(),
-            per_class: Vec::new(),
-            examples: 10,
-        };
-        let eval =
-            Eval { step: 268, epoch: 1.0, split: SplitName::Validation, scores, best: true, seconds: 1.0 };
-        assert_eq!(
-            evaluated(&eval),
-            "step 268  epoch 1.00  validation: accuracy 81.23 %  loss 0.4322  (best)"
-        );
-    }
 
     #[test]
     fn one_bad_number_does_not_stay() {

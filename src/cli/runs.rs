@@ -1,9 +1,10 @@
 //! `runs`: the runs there are, newest first.
 
 use super::args::Global;
-use super::output::{self, score, table};
+use super::output::{self, table};
 use crate::error::Result;
 use crate::format;
+use crate::format::whole_score as score;
 use crate::run::{self, RunRow};
 
 pub(super) fn runs(global: &Global) -> Result<()> {

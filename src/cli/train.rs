@@ -1,11 +1,12 @@
 //! `train`: one experiment to its end, without the interface.
 
 use super::args::{Global, Train};
-use super::output::{self, score};
+use super::output;
 use super::printer::Printer;
 use super::signals::stop_on_signals;
 use crate::error::{Error, Result};
 use crate::event::Status;
+use crate::format::whole_score as score;
 use crate::run::{self, Outcome, RunDir, Start};
 use crate::spec::{Experiments, RunSpec};
 use crate::train;
@@ -25,7 +26,7 @@ pub(super) fn train(global: &Global, args: &Train) -> Result<()> {
     };
     let (control, handle) = train::control();
     stop_on_signals(handle)?;
-    let mut printer = Printer::new();
+    let mut printer = Printer::new(args.plain);
     let result = run::conduct(start, &global.runs_dir, &control, &mut |said| printer.say(said));
     printer.end();
     let outcome = result?;

@@ -15,6 +15,14 @@ pub fn meant<'a>(word: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a
     (alike || (short >= 3 && (best.contains(word) || word.contains(best)))).then_some(best)
 }
 
+/// "unknown colour `gren`; did you mean `green`?"
+pub fn unknown<'a>(what: &str, word: &str, known: impl Iterator<Item = &'a str>) -> String {
+    match meant(word, known) {
+        Some(meant) => format!("unknown {what} `{word}`; did you mean `{meant}`?"),
+        None => format!("unknown {what} `{word}`"),
+    }
+}
+
 /// Letters to insert, remove, change or swap with their neighbour to get from `a` to `b`.
 fn distance(a: &str, b: &str) -> usize {
     // A word of a thousand letters is no slip of the finger; the bound keeps its cost small.

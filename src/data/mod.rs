@@ -14,7 +14,8 @@ pub use own::filled;
 pub use profile::{Lengths, Profile, texts_of};
 pub use tokens::{Spelled, Tokenized, Tokenizer, Word};
 
-use crate::catalog::Task;
+use crate::batch::Label;
+use crate::catalog::{Labels, Task};
 use crate::error::{Error, Result};
 use crate::event::{Progress, SplitName};
 use crate::hub::Hub;
@@ -25,21 +26,21 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 
 /// One row of a task.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Default)]
 pub struct Example {
     /// The text, or the first of two.
     pub text: String,
     /// The second text of a pair.
     pub text_pair: Option<String>,
-    /// The class, where it is known.
-    pub label: Option<u32>,
+    /// The label, where it is known.
+    pub label: Option<Label>,
 }
 
 /// All that a task has to learn from and be scored by.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Default)]
 pub struct Dataset {
-    /// Label names; a label's index is its class.
-    pub labels: Vec<String>,
+    /// What the labels of the rows are.
+    pub labels: Labels,
     /// Rows to train on, all labelled.
     pub train: Vec<Example>,
     /// Rows that choose the best weights, all labelled.
@@ -103,7 +104,7 @@ pub struct Context<'a> {
 }
 
 /// The rows of one split, with what there is to tell of them.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Default)]
 struct Rows {
     rows: Vec<Example>,
     notes: Vec<String>,
@@ -120,7 +121,7 @@ pub fn load(place: Place<'_>, context: &mut Context<'_>) -> Result<Dataset> {
     }
     let Place { task, data_dir, .. } = place;
     let mut dataset = Dataset {
-        labels: task.labels.iter().map(ToString::to_string).collect(),
+        labels: task.labels.clone(),
         notes: task.note.map(str::to_string).into_iter().collect(),
         ..Dataset::default()
     };

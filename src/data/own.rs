@@ -3,6 +3,7 @@
 
 use super::read::table::{Cell, Record, Wanted, columns, records, there_are, wrong};
 use super::{Dataset, Example};
+use crate::batch::Label;
 use crate::error::{Error, Result};
 use crate::event::SplitName;
 use crate::rng::{Rng, Stream};
@@ -92,7 +93,7 @@ pub(super) fn load(spec: &RunSpec) -> Result<Dataset> {
         (train, held_out)
     };
     let test = spec.test_file.as_deref().map(|file| own.rows(file, &labels, false)).transpose()?;
-    let mut dataset = Dataset { labels, train, validation, notes, ..Dataset::default() };
+    let mut dataset = Dataset { labels: labels.into(), train, validation, notes, ..Dataset::default() };
     if let Some(rows) = test {
         dataset.take_test(rows);
     }
@@ -179,7 +180,7 @@ impl<'a> Own<'a> {
         let example = |record: Record| {
             let class = record.label.as_ref().map(|cell| class_of(cell, &places));
             let label = match class {
-                Some(Some(class)) => Some(class),
+                Some(Some(class)) => Some(Label::Class(class)),
                 // GLUE's mark of a row whose label is kept secret.
                 Some(None) if !is_labelled && record.label.as_ref().is_some_and(is_minus_one) => None,
                 None if !is_labelled => None,
@@ -360,7 +361,7 @@ mod tests {
     }
 
     fn labels(rows: &[Example]) -> Vec<Option<u32>> {
-        rows.iter().map(|row| row.label).collect()
+        rows.iter().map(|row| row.label.map(|label| label.number() as u32)).collect()
     }
 
     #[test]
@@ -371,7 +372,7 @@ mod tests {
             ("test.csv", "text,label\nf,\ng,-1\nh,art\n"),
         ]);
         let data = load(&files.spec()).unwrap();
-        assert_eq!(data.labels, ["art", "politics", "sports"]);
+        assert_eq!(data.labels.names(), ["art", "politics", "sports"]);
         assert_eq!(
             (labels(&data.train), labels(&data.validation)),
             (vec![Some(2), Some(0), Some(1), Some(0)], vec![Some(1)])
@@ -393,9 +394,9 @@ mod tests {
     #[test]
     fn whole_numbers_are_sorted_as_numbers() {
         let data = load(&of("text,label\na,10\nb,9\nc,-1\nd,09\n").spec()).unwrap();
-        assert_eq!(data.labels, ["-1", "9", "10"]);
+        assert_eq!(data.labels.names(), ["-1", "9", "10"]);
         let mixed = load(&of("text,label\na,10\nb,9\nc,x\n").spec()).unwrap();
-        assert_eq!(mixed.labels, ["10", "9", "x"]);
+        assert_eq!(mixed.labels.names(), ["10", "9", "x"]);
     }
 
     #[test]
@@ -410,7 +411,7 @@ mod tests {
         assert!(data.notes[1].contains("10 of the 100 rows"), "{:?}", data.notes);
         let other = RunSpec { seed: 7, ..files.spec() };
         assert_eq!(load_split(&other, SplitName::Validation, None).unwrap(), data.validation);
-        assert_eq!(load_split(&other, SplitName::Train, Some(&data.labels)).unwrap(), data.train);
+        assert_eq!(load_split(&other, SplitName::Train, Some(&data.labels.names())).unwrap(), data.train);
         assert!(data.train.iter().all(|row| !data.validation.contains(row)));
         let e = of("text,label\na,1\n").error();
         assert!(e.contains("only the label"), "{e}");

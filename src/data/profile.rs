@@ -2,6 +2,7 @@
 //! and which of its rows are empty, repeated, or trained on.
 
 use super::Example;
+use crate::catalog::Labels;
 use std::collections::HashSet;
 
 /// What the rows of a split are.
@@ -9,7 +10,7 @@ use std::collections::HashSet;
 pub struct Profile {
     /// How many there are.
     pub rows: usize,
-    /// Rows of each class, in their order.
+    /// Rows of each class, or of each part of a scale, in their order.
     pub classes: Vec<usize>,
     /// Rows without a class.
     pub unlabelled: usize,
@@ -36,19 +37,23 @@ pub fn texts_of(rows: &[Example]) -> HashSet<Texts<'_>> {
 }
 
 impl Profile {
-    /// Of the rows of a split, of so many classes. `train` has the texts that are trained on, unless these rows
+    /// Of the rows of a split of a task with such labels. `train` has the texts that are trained on, unless these rows
     /// are the ones.
     pub fn of(
         rows: &[Example],
-        classes: usize,
+        labels: &Labels,
         lengths: Option<Lengths>,
         train: Option<&HashSet<Texts<'_>>>,
     ) -> Self {
-        let mut profile =
-            Profile { rows: rows.len(), classes: vec![0; classes], lengths, ..Profile::default() };
+        let mut profile = Profile {
+            rows: rows.len(),
+            classes: vec![0; labels.groups().len()],
+            lengths,
+            ..Profile::default()
+        };
         let mut seen = HashSet::with_capacity(rows.len());
         for row in rows {
-            let count = row.label.and_then(|class| profile.classes.get_mut(class as usize));
+            let count = row.label.and_then(|label| profile.classes.get_mut(labels.group(label)));
             *count.unwrap_or(&mut profile.unlabelled) += 1;
             let texts = texts(row);
             profile.empty += usize::from(texts.0.is_empty() || texts.1.is_some_and(str::is_empty));
@@ -117,24 +122,31 @@ impl Lengths {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::batch::Label;
+
+    fn labels(names: &[&str]) -> Labels {
+        names.iter().map(ToString::to_string).collect::<Vec<_>>().into()
+    }
 
     fn row(text: &str, pair: Option<&str>, label: Option<u32>) -> Example {
+        let label = label.map(Label::Class);
         Example { text: text.into(), text_pair: pair.map(str::to_string), label }
     }
 
     #[test]
     fn rows_are_counted_by_what_they_are() {
+        let (two, three) = (labels(&["a", "b"]), labels(&["a", "b", "c"]));
         let train = [row("good", None, Some(1)), row(" good ", None, Some(0)), row("\t", None, Some(1))];
-        let profile = Profile::of(&train, 3, None, None);
+        let profile = Profile::of(&train, &three, None, None);
         assert_eq!((profile.rows, profile.classes.as_slice(), profile.unlabelled), (3, &[1, 2, 0][..], 0));
         assert_eq!((profile.empty, profile.repeated, profile.in_train), (1, 1, 0));
         let validation =
             [row("good", None, None), row("bad", None, Some(0)), row("good", Some("x"), Some(0))];
-        let profile = Profile::of(&validation, 3, None, Some(&texts_of(&train)));
+        let profile = Profile::of(&validation, &three, None, Some(&texts_of(&train)));
         assert_eq!((profile.classes.as_slice(), profile.unlabelled), (&[2, 0, 0][..], 1));
         assert_eq!((profile.empty, profile.repeated, profile.in_train), (0, 0, 1));
         let pairs = [row("a", Some("b"), None), row("a", Some(" "), None), row("a", Some("b"), None)];
-        let profile = Profile::of(&pairs, 2, None, Some(&texts_of(&pairs[1..2])));
+        let profile = Profile::of(&pairs, &two, None, Some(&texts_of(&pairs[1..2])));
         assert_eq!((profile.empty, profile.repeated, profile.in_train), (1, 1, 1));
     }
 

@@ -47,7 +47,7 @@ pub struct Tokenizer {
 }
 
 /// A row as token ids, with the words that they spell.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Default)]
 pub struct Spelled {
     /// The ids.
     pub encoded: Encoded,
@@ -67,7 +67,7 @@ pub struct Word {
 }
 
 /// Rows as token ids.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Default)]
 pub struct Tokenized {
     /// One for each row, in the same order.
     pub rows: Vec<Encoded>,

@@ -43,6 +43,9 @@ fn model_card(spec: &RunSpec, summary: Option<&Summary>) -> String {
          Fine-tuned from `{}` on the task `{}` with glue-tui.\n\n",
         spec.model, spec.experiment, spec.model, spec.task
     );
+    if let Some((low, high)) = spec.task().labels.scale() {
+        let _ = writeln!(card, "Its one output is a number, learned on a scale from {low} to {high}.\n");
+    }
     if let Some(best) = summary.and_then(|summary| summary.best) {
         let _ =
             writeln!(card, "Validation {}: {:.4} (step {}).\n", best.metric.name(), best.value, best.step);

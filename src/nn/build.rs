@@ -17,7 +17,7 @@ use crate::spec::{EngineChoice, Precision, RunSpec};
 pub struct Build<'a> {
     /// Configuration and weights.
     pub folder: &'a ModelFolder,
-    /// Label names; their number is that of the logits.
+    /// Label names; their number is that of the logits. One alone makes a regression.
     pub labels: &'a [String],
     /// Key of new weights and of dropout.
     pub seed: u64,
@@ -40,7 +40,7 @@ pub struct Build<'a> {
 }
 
 impl<'a> Build<'a> {
-    /// As `spec` says, from `folder`, for classes of these names.
+    /// As `spec` says, from `folder`, for outputs of these names.
     pub fn of(spec: &'a RunSpec, folder: &'a ModelFolder, labels: &'a [String]) -> Self {
         Build {
             folder,
@@ -139,9 +139,8 @@ pub fn for_inference(folder: &ModelFolder, device: &str, threads: Option<usize>)
 }
 
 fn refuse(choice: &Build<'_>) -> Result<()> {
-    if choice.labels.len() < 2 {
-        let problem = format!("a classifier of {} labels; at least 2 are needed", choice.labels.len());
-        return Err(Error::model(&choice.folder.name, problem));
+    if choice.labels.is_empty() {
+        return Err(Error::model(&choice.folder.name, "its head has no label; at least 1 is needed"));
     }
     match choice.classifier_dropout {
         Some(rate) if !(0.0..1.0).contains(&rate) => {

@@ -3,7 +3,7 @@
 use super::config::ModelConfig;
 use super::engine::{Mix, Weights};
 use super::names::Slot;
-use crate::batch::Batch;
+use crate::batch::{Batch, Label};
 use crate::error::{Error, Result};
 
 /// Refuses what the model has no row for.
@@ -47,18 +47,36 @@ pub(crate) fn check_mix(config: &ModelConfig, classes: usize, mix: &Mix<'_>, cla
     Err(Error::model(&config.model, problem))
 }
 
-/// Refuses a batch that a model with so many classes cannot learn from.
-pub(crate) fn check_labels(classes: usize, batch: &Batch) -> Result<()> {
+/// Refuses a batch that a model with so many outputs cannot learn from: one output alone tells a number, several
+/// tell classes apart.
+pub(crate) fn check_labels(outputs: usize, batch: &Batch) -> Result<()> {
     let problem = if batch.is_empty() {
         "a training step got no example".to_owned()
     } else if batch.labels.len() != batch.len() {
         "a training step got an example without a label".to_owned()
-    } else if let Some(label) = batch.labels.iter().find(|label| **label as usize >= classes) {
-        format!("label {label} is outside the {classes} classes")
+    } else if let Some(problem) = batch.labels.iter().find_map(|label| misfit(outputs, *label)) {
+        problem
     } else {
         return Ok(());
     };
     Err(Error::Training(problem))
+}
+
+/// What is wrong with a label.
+fn misfit(outputs: usize, label: Label) -> Option<String> {
+    match label {
+        Label::Class(class) if outputs == 1 => {
+            Some(format!("label {class} is a class, and a model of one output learns numbers"))
+        }
+        Label::Class(class) if class as usize >= outputs => {
+            Some(format!("label {class} is outside the {outputs} classes"))
+        }
+        Label::Value(value) if outputs > 1 => {
+            Some(format!("label {value} is a number, and a model of {outputs} outputs learns classes"))
+        }
+        Label::Value(value) if !value.is_finite() => Some(format!("label {value} is no number to learn")),
+        _ => None,
+    }
 }
 
 /// Refuses weights that are not those of `slots`, by name and shape.

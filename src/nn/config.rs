@@ -113,7 +113,7 @@ impl ModelConfig {
     }
 
     /// The file again, as a classifier with these labels: every key that was there is kept, and
-    /// those that make it a single-label sequence classifier are set.
+    /// those that make it a single-label sequence classifier, or with one label a regression, are set.
     pub fn to_json(&self, labels: &[String]) -> Value {
         let mut file = self.raw.clone();
         let by_id: Map<String, Value> =
@@ -125,7 +125,8 @@ impl ModelConfig {
         file.insert("num_labels".into(), json!(labels.len()));
         file.insert("id2label".into(), Value::Object(by_id));
         file.insert("label2id".into(), Value::Object(by_label));
-        file.insert("problem_type".into(), json!("single_label_classification"));
+        let problem = if labels.len() == 1 { "regression" } else { "single_label_classification" };
+        file.insert("problem_type".into(), json!(problem));
         let dropout_key = match self.family {
             Family::Bert => "classifier_dropout",
             Family::DistilBert => "seq_classif_dropout",
@@ -388,5 +389,12 @@ mod tests {
         let again = parse(&file.to_string()).expect("its own output");
         assert_eq!(again.id2label, labels);
         assert_eq!(again.classifier_dropout, config.classifier_dropout);
+        assert_eq!(file["problem_type"], "single_label_classification");
+        let regression = config.to_json(&["LABEL_0".to_owned()]);
+        assert_eq!(
+            (&regression["problem_type"], &regression["num_labels"]),
+            (&json!("regression"), &json!(1))
+        );
+        assert_eq!(parse(&regression.to_string()).expect("its own output").id2label, ["LABEL_0"]);
     }
 }

@@ -31,7 +31,7 @@ pub struct Optimizer {
     pub weight_decay: f64,
     /// Global L2 norm that gradients are scaled down to; 0 is off.
     pub max_grad_norm: f64,
-    /// Share of the target spread evenly over all classes.
+    /// Share of the target spread evenly over all classes; nothing to a regression.
     pub label_smoothing: f64,
 }
 
@@ -63,7 +63,7 @@ pub struct StepInput<'a> {
 /// What a step, or several together, say of themselves.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct StepReport {
-    /// Mean cross-entropy of the batch before the update.
+    /// Mean cross-entropy of the batch before the update; of a regression the mean squared error.
     pub loss: f64,
     /// Global L2 norm of the gradient, before clipping.
     pub grad_norm: f64,
@@ -263,7 +263,7 @@ pub trait Engine: Send {
     /// clipping, without changing anything. A tensor that the loss does not reach has no entry.
     fn gradients(&mut self, input: StepInput<'_>) -> Result<(f64, Weights)>;
 
-    /// Logits of each example, dropout off: (examples, labels), row by row.
+    /// Logits of each example, dropout off: (examples, outputs), row by row.
     fn logits(&mut self, batch: &Batch) -> Result<Vec<Vec<f32>>>;
 
     /// The logits of mixed words, and how the logit of `class` changes with the share of each; dropout off. It

@@ -115,7 +115,7 @@ impl Names {
     }
 }
 
-/// Every trainable tensor of a classifier with `labels` classes, from the input to the logits.
+/// Every trainable tensor of a model with `labels` outputs, from the input to the logits.
 ///
 /// A tensor's place in this table keys the random numbers that it begins with, so the order is part
 /// of what a seed means.

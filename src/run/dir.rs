@@ -108,7 +108,7 @@ impl RunDir {
     }
 
     /// What the evaluations of the validation split said of each row, oldest first: `judged/`, a file
-    /// `step-00000267.safetensors` for each, with the `logits` (rows, classes) and the `labels` (rows).
+    /// `step-00000267.safetensors` for each, with the `logits` (rows, outputs) and the `labels` (rows).
     pub fn evaluations(&self) -> Result<Vec<Evaluation>> {
         evaluations(&self.0)
     }
@@ -143,4 +143,13 @@ impl RunDir {
             _ => Ok(()),
         }
     }
+}
+
+/// The folders of a run's seeds: itself, or one for each seed that has begun.
+pub fn seed_dirs(dir: &Path, spec: &RunSpec) -> Vec<PathBuf> {
+    if spec.repeats <= 1 {
+        return vec![dir.to_path_buf()];
+    }
+    let seeds = (0..spec.repeats).map(|repeat| dir.join(format!("seed-{}", spec.seed + repeat)));
+    seeds.filter(|dir| dir.is_dir()).collect()
 }

@@ -4,6 +4,7 @@
 
 use super::course::Course;
 use super::gauges::GaugeHistory;
+use super::sentence::sentence;
 use super::series::Series;
 use super::speed::Speed;
 use crate::catalog::Metric;
@@ -124,6 +125,18 @@ impl History {
 
     /// Takes one more event; cheap.
     pub fn fold(&mut self, event: &Event) {
+        self.take(event);
+        // Where a run begins is told by all else on the screen; that it goes on is not.
+        if let Event::Started(started) = event {
+            if started.first_step > 0 {
+                self.say(LogKind::Note, format!("goes on from step {}", format::count(started.first_step)));
+            }
+        } else if let Some((kind, text)) = sentence(event) {
+            self.say(kind, text);
+        }
+    }
+
+    fn take(&mut self, event: &Event) {
         match event {
             Event::Started(started) => self.start(started),
             Event::Progress(progress) => self.progress = Some(progress.clone()),
@@ -133,32 +146,17 @@ impl History {
                 self.progress = None;
                 self.clock += saved.seconds;
                 self.usage.spend(Stage::Saving, saved.seconds);
-                let text = format!("saved {} ({:.1} MB)", saved.path.display(), saved.bytes as f64 / 1e6);
-                self.say(LogKind::Note, text);
             }
             Event::Machine(gauges) => {
                 self.clock = self.clock.max(gauges.time);
                 self.gauges.fold(gauges);
             }
-            Event::Command { step, command, settings, again } => {
-                self.command(*step, *command, *settings, *again);
-            }
-            Event::Note { time, warning, text } => {
-                self.clock = self.clock.max(*time);
-                self.say(if *warning { LogKind::Warning } else { LogKind::Note }, text.clone());
-            }
+            Event::Command { step, command, settings, .. } => self.command(*step, *command, *settings),
+            Event::Note { time, .. } => self.clock = self.clock.max(*time),
             Event::Ended { time, status, error } => {
                 self.clock = self.clock.max(*time);
                 self.progress = None;
                 self.phase = Phase::Ended(*status, error.clone());
-                match (status, error) {
-                    (Status::Finished, _) => self.say(LogKind::Note, "finished".into()),
-                    (Status::Stopped, _) => self.say(LogKind::Note, "stopped; the work is saved".into()),
-                    (Status::Failed, error) => {
-                        let why = error.as_deref().unwrap_or("without saying why");
-                        self.say(LogKind::Warning, format!("failed: {why}"));
-                    }
-                }
             }
         }
     }
@@ -171,7 +169,6 @@ impl History {
         self.course.steps_per_epoch = started.steps_per_epoch;
         if started.first_step > 0 {
             self.rewind(started.first_step);
-            self.say(LogKind::Note, format!("goes on from step {}", started.first_step));
         }
         self.started = Some(started.clone());
     }
@@ -235,51 +232,21 @@ impl History {
             self.best = Some(Best { step: eval.step, epoch: eval.epoch, metric, value });
             self.best_eval = Some(eval.clone());
         }
-        let official = Metric::ALL.into_iter().filter(|metric| *metric != Metric::Loss);
-        let scores: Vec<String> = official
-            .filter_map(|metric| {
-                let value = eval.scores.get(metric)?;
-                Some(format!("{} {:.1}", metric.name().replace('_', " "), 100.0 * value))
-            })
-            .collect();
-        let (split, loss) = (eval.split.name(), eval.scores.loss);
-        let text = format!("{split} at step {}: {}, loss {loss:.4}", eval.step, scores.join(", "));
-        self.say(
-            if eval.best { LogKind::Best } else { LogKind::Note },
-            if eval.best { text + ", new best" } else { text },
-        );
         self.latest.insert(eval.split, eval.clone());
     }
 
-    fn command(&mut self, step: u64, command: Command, settings: Option<Settings>, again: bool) {
+    fn command(&mut self, step: u64, command: Command, settings: Option<Settings>) {
         if let Some(settings) = settings {
             self.settings.push((step, settings));
             if let Some(started) = &mut self.started {
                 started.total_steps = settings.total_steps;
             }
         }
-        let text = match (command, settings) {
-            (Command::Pause, _) => {
-                self.phase = Phase::Paused;
-                format!("paused at step {step}")
-            }
-            (Command::Resume, _) => {
-                self.phase = Phase::Training;
-                format!("goes on at step {step}")
-            }
-            (Command::Eval, _) => format!("asked for an evaluation at step {step}"),
-            (Command::Save, _) => format!("asked for a checkpoint at step {step}"),
-            (Command::Stop, _) => format!("asked to stop at step {step}"),
-            (Command::Halve | Command::LearningRate(_), Some(settings)) => {
-                format!("learning_rate {} from step {step} on", format::real(settings.learning_rate))
-            }
-            (_, Some(settings)) => {
-                format!("{} steps in all, as of step {step}", format::count(settings.total_steps))
-            }
-            // What a run is to do once more stands at the beginning of its log.
-            (command, None) => format!("will {command} at step {step}"),
-        };
-        self.say(LogKind::Note, if again { text + ", as before" } else { text });
+        match command {
+            Command::Pause => self.phase = Phase::Paused,
+            Command::Resume => self.phase = Phase::Training,
+            _ => {}
+        }
     }
 
     fn say(&mut self, kind: LogKind, text: String) {

@@ -82,8 +82,7 @@ impl RunStatus {
 /// The runs in `runs_dir`, newest first. Folders that are no runs are passed over.
 pub fn list(runs_dir: &Path) -> Vec<RunRow> {
     let Ok(entries) = std::fs::read_dir(runs_dir) else { return Vec::new() };
-    let mut rows: Vec<RunRow> =
-        entries.flatten().filter_map(|entry| row(&RunDir::at(entry.path()))).collect();
+    let mut rows: Vec<RunRow> = entries.flatten().filter_map(|entry| row(&entry.path())).collect();
     rows.sort_by(|a, b| b.started.total_cmp(&a.started).then_with(|| b.name.cmp(&a.name)));
     rows
 }
@@ -116,7 +115,9 @@ pub fn find(runs_dir: &Path, name: &str) -> Result<PathBuf> {
     }
 }
 
-fn row(dir: &RunDir) -> Option<RunRow> {
+/// The run of that directory; `None` when it is no run.
+pub fn row(dir: &Path) -> Option<RunRow> {
+    let dir = &RunDir::at(dir);
     let spec = dir.spec().ok()?;
     let alive = is_alive(dir);
     let summary: Option<Summary> = if alive { None } else { dir.summary() };
@@ -273,7 +274,7 @@ mod tests {
     fn a_short_log_is_read_whole() {
         let home = tempfile::tempdir().unwrap();
         killed(home.path(), 300);
-        let row = row(&RunDir::at(home.path())).unwrap();
+        let row = row(home.path()).unwrap();
         assert_eq!((row.status, row.steps, row.total_steps), (RunStatus::Interrupted, 300, 5000));
         assert_eq!((row.train_seconds, row.started, row.best), (150.0, 7.0, None));
     }
@@ -290,7 +291,7 @@ mod tests {
                      examples = 1\ntokens = 1\ntotal_steps = 6000\n[before]\n[latest]\n\
                      [best]\nstep = 3900\nmetric = \"accuracy\"\nvalue = 0.9\n";
         std::fs::write(checkpoint.join("loop.toml"), state).unwrap();
-        let row = row(&RunDir::at(home.path())).unwrap();
+        let row = row(home.path()).unwrap();
         // The length was changed on the way.
         assert_eq!((row.steps, row.total_steps, row.train_seconds), (4000, 6000, 2000.0));
         assert_eq!((row.started, row.best), (7.0, Some((Metric::Accuracy, 0.9))));

@@ -1,8 +1,9 @@
 //! What a run gets right and wrong, row by row: which rows are in which cell of the confusion matrix, how far
-//! its probabilities can be relied on, what is hard for it, and which labels it doubts.
+//! its probabilities can be relied on, what is hard for it, and which labels it doubts. Of a regression: how far
+//! off it is.
 
 use super::{RunDir, reader};
-use crate::catalog::Task;
+use crate::catalog::{Labels, Task};
 use crate::data::{self, Context, Example, Place};
 use crate::error::{Error, Result};
 use crate::event::{Event, Progress, Scores, SplitName};
@@ -32,8 +33,8 @@ pub struct Insight {
     pub together: std::result::Result<Option<Together>, String>,
     /// What was trained.
     pub spec: RunSpec,
-    /// Label names; a label's index is its class.
-    pub labels: Vec<String>,
+    /// What its labels are.
+    pub labels: Labels,
     /// Evaluations of the validation split, oldest first; none before the first, and in runs of versions
     /// that did not keep them.
     pub evaluations: Vec<Evaluation>,
@@ -69,7 +70,7 @@ impl Insight {
     /// What evaluations of the rows with these texts come to, of a run of one seed.
     pub fn new(
         spec: RunSpec,
-        labels: Vec<String>,
+        labels: Labels,
         evaluations: Vec<Evaluation>,
         texts: std::result::Result<Vec<Example>, String>,
     ) -> Self {
@@ -79,14 +80,14 @@ impl Insight {
     }
 }
 
-/// The names of the classes that the run in `dir` tells apart: its task's, or those that its log began with.
-fn labels(dir: &RunDir, spec: &RunSpec) -> Vec<String> {
+/// What the labels of the run in `dir` are: those of its task, or the names of classes that its log began with.
+fn labels(dir: &RunDir, spec: &RunSpec) -> Labels {
     if !spec.task().is_custom() {
-        return spec.task().labels.iter().map(ToString::to_string).collect();
+        return spec.task().labels.clone();
     }
     let (begin, _) = reader::ends(dir.path(), BEGIN).unwrap_or_default();
     let started = begin.into_iter().find_map(|event| match event {
-        Event::Started(started) => Some(started.labels),
+        Event::Started(started) => Some(Labels::from(started.labels)),
         _ => None,
     });
     started.unwrap_or_default()
@@ -101,6 +102,13 @@ fn together(spec: &RunSpec, dirs: &[PathBuf]) -> Result<Option<Together>> {
     }
     if judged.len() < 2 {
         return Ok(None);
+    }
+    if judged[0].is_regression() {
+        return Err(Error::Training(
+            "a number is off by more or less, and none is wrong: what is hard stands in the hardest rows of each \
+             seed"
+            .into(),
+        ));
     }
     if spec.max_eval_samples.is_some_and(|count| count <= judged[0].len()) {
         return Err(Error::Training(
@@ -166,12 +174,13 @@ impl Together {
 }
 
 /// The rows that `judged` is of, read again.
-fn texts(spec: &RunSpec, labels: &[String], judged: &Judged) -> Result<Vec<Example>> {
+fn texts(spec: &RunSpec, labels: &Labels, judged: &Judged) -> Result<Vec<Example>> {
     let hub = Hub::cache_only();
     let (mut watch, cancelled) = (|_: Progress| {}, AtomicBool::new(false));
     let mut context = Context { hub: &hub, watch: &mut watch, cancelled: &cancelled };
     let split = SplitName::Validation;
-    let rows = data::load_split(Place { labels: Some(labels), ..Place::of(spec) }, split, &mut context)?;
+    let names = labels.names();
+    let rows = data::load_split(Place { labels: Some(&names), ..Place::of(spec) }, split, &mut context)?;
     let rows = validation_rows(spec, rows);
     let labels = rows.iter().map(|row| row.label);
     if !labels.eq(judged.labels().iter().map(|label| Some(*label))) {
@@ -188,11 +197,27 @@ fn texts(spec: &RunSpec, labels: &[String], judged: &Judged) -> Result<Vec<Examp
 pub struct Picture {
     /// Its scores.
     pub scores: Scores,
-    /// `cells[label][predicted]`: the rows there, the highest loss first.
-    pub cells: Vec<Vec<Vec<usize>>>,
     /// All rows, the highest loss first.
     pub hardest: Vec<usize>,
-    /// How far its probabilities can be relied on.
+    /// What there is to say of the kind of labels that the task has.
+    pub detail: Detail,
+}
+
+/// What an evaluation says beside its scores.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Detail {
+    /// Of classes.
+    Classes(Box<Classes>),
+    /// Of numbers on a scale: its parts, the lowest first.
+    Scale(Vec<Stretch>),
+}
+
+/// What an evaluation says of classes.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Classes {
+    /// `cells[label][predicted]`: the rows there, the highest loss first.
+    pub cells: Vec<Vec<Vec<usize>>>,
+    /// How far the probabilities can be relied on.
     pub calibration: Calibration,
 }
 
@@ -202,12 +227,55 @@ impl Picture {
         let losses: Vec<f64> = (0..judged.len()).map(|row| judged.loss(row)).collect();
         let mut hardest: Vec<usize> = (0..judged.len()).collect();
         hardest.sort_by(|a, b| losses[*b].total_cmp(&losses[*a]));
+        let detail = match &task.labels {
+            Labels::Classes(_) => Detail::Classes(Box::new(Classes::of(judged, &hardest))),
+            Labels::Scale { .. } => Detail::Scale(stretches(judged, &task.labels)),
+        };
+        Picture { scores: judged.scores(task), hardest, detail }
+    }
+}
+
+impl Classes {
+    fn of(judged: &Judged, hardest: &[usize]) -> Self {
         let mut cells = vec![vec![Vec::new(); judged.classes()]; judged.classes()];
-        for row in &hardest {
+        for row in hardest {
             cells[judged.label(*row)][judged.predicted(*row)].push(*row);
         }
-        Picture { scores: judged.scores(task), cells, hardest, calibration: Calibration::of(judged) }
+        Classes { cells, calibration: Calibration::of(judged) }
     }
+}
+
+/// Rows whose given number is in one part of a scale.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Stretch {
+    /// Where the part begins.
+    pub from: f64,
+    /// Where it ends; the number there is in the next part, unless there is none.
+    pub to: f64,
+    /// How many rows.
+    pub rows: usize,
+    /// Mean of what was told less what is given; 0 without rows.
+    pub bias: f64,
+    /// Root of the mean squared difference; 0 without rows.
+    pub rmse: f64,
+}
+
+/// How far off the rows in each part of a scale are.
+fn stretches(judged: &Judged, scale: &Labels) -> Vec<Stretch> {
+    let of_part = |(from, to): (f32, f32)| Stretch { from: from.into(), to: to.into(), ..Stretch::default() };
+    let mut all: Vec<Stretch> = scale.parts().into_iter().map(of_part).collect();
+    for (row, label) in judged.labels().iter().enumerate() {
+        let stretch = &mut all[scale.group(*label)];
+        let off = judged.told(row) - judged.given(row);
+        stretch.rows += 1;
+        stretch.bias += off;
+        stretch.rmse += off * off;
+    }
+    for stretch in all.iter_mut().filter(|stretch| stretch.rows > 0) {
+        stretch.bias /= stretch.rows as f64;
+        stretch.rmse = (stretch.rmse / stretch.rows as f64).sqrt();
+    }
+    all
 }
 
 /// Confidence against accuracy, after Guo et al. 2017, "On Calibration of Modern Neural Networks".
@@ -274,7 +342,8 @@ pub struct Suspect {
 fn suspects(evaluations: &[Evaluation]) -> Vec<Suspect> {
     let trained: Vec<&Judged> =
         evaluations.iter().filter(|evaluation| evaluation.step > 0).map(|one| &one.judged).collect();
-    let Some(first) = trained.first() else { return Vec::new() };
+    // A number is never right or wrong: how far off it is stands in the hardest rows.
+    let Some(first) = trained.first().filter(|judged| !judged.is_regression()) else { return Vec::new() };
     let mean = |row: usize, class: usize| {
         trained.iter().map(|judged| judged.probability(row, class)).sum::<f64>() / trained.len() as f64
     };
@@ -294,13 +363,14 @@ fn suspects(evaluations: &[Evaluation]) -> Vec<Suspect> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::batch::Label;
     use crate::catalog::task;
 
     /// Rows of two classes, each with the probability of class 1 and its label.
     fn judged(rows: &[(f64, u32)]) -> Judged {
         let mut judged = Judged::new(rows.len(), 2);
         for (row, (p, label)) in rows.iter().enumerate() {
-            judged.set(row, &[0.0, (p / (1.0 - p)).ln() as f32], *label);
+            judged.set(row, &[0.0, (p / (1.0 - p)).ln() as f32], Label::Class(*label));
         }
         judged
     }
@@ -313,14 +383,34 @@ mod tests {
     fn each_row_is_in_its_cell_and_the_hardest_comes_first() {
         let judged = judged(&[(0.9, 1), (0.2, 1), (0.3, 0), (0.8, 0), (0.95, 0), (0.1, 1)]);
         let picture = Picture::of(&judged, task("demo").unwrap());
-        assert_eq!(picture.cells, [[vec![2], vec![4, 3]], [vec![5, 1], vec![0]]]);
+        let Detail::Classes(classes) = &picture.detail else { panic!("classes") };
+        let cells = &classes.cells;
+        assert_eq!(*cells, [[vec![2], vec![4, 3]], [vec![5, 1], vec![0]]]);
         // Losses: −ln 0.05, −ln 0.1, then −ln 0.2 twice in the order of the rows, −ln 0.7, −ln 0.9.
         assert_eq!(picture.hardest[..2], [4, 5]);
         assert_eq!(picture.hardest[4..], [2, 0]);
         let counts: Vec<Vec<u64>> =
-            picture.cells.iter().map(|row| row.iter().map(|c| c.len() as u64).collect()).collect();
-        assert_eq!(counts, picture.scores.confusion);
-        assert_eq!(picture.scores.accuracy, 2.0 / 6.0);
+            cells.iter().map(|row| row.iter().map(|c| c.len() as u64).collect()).collect();
+        let found = picture.scores.classification().expect("classes");
+        assert_eq!((&counts, found.accuracy), (&found.confusion, 2.0 / 6.0));
+    }
+
+    #[test]
+    fn of_a_regression_the_rows_that_are_furthest_off_come_first() {
+        let mut judged = Judged::new(3, 1);
+        for (row, (told, given)) in [(2.5, 3.0), (0.1, 3.2), (4.75, 4.0)].into_iter().enumerate() {
+            judged.set(row, &[told], Label::Value(given));
+        }
+        let picture = Picture::of(&judged, task("stsb").unwrap());
+        assert_eq!(picture.hardest, [1, 2, 0]);
+        let Detail::Scale(stretches) = picture.detail else { panic!("a scale") };
+        assert_eq!(stretches.iter().map(|stretch| stretch.rows).collect::<Vec<_>>(), [0, 0, 0, 2, 1]);
+        assert_eq!((stretches[3].from, stretches[3].to, stretches[0].rmse), (3.0, 4.0, 0.0));
+        // The numbers of rows 0 and 1 are in the fourth part; they are 0.5 and 3.1 too low.
+        assert!((stretches[3].bias + 1.8).abs() < 1e-6);
+        assert!((stretches[3].rmse - (f64::midpoint(0.25, 9.61)).sqrt()).abs() < 1e-6);
+        assert!((stretches[4].bias - 0.75).abs() < 1e-6 && (stretches[4].rmse - 0.75).abs() < 1e-6);
+        assert_eq!(suspects(&[Evaluation { step: 3, epoch: 1.0, judged }]), []);
     }
 
     /// By hand: of ten rows, four at 0.95 and three of them right, five at 0.75 and four right, one at 0.65
@@ -347,7 +437,7 @@ mod tests {
         assert_eq!(Calibration::of(&judged(&[])).error, 0.0);
         // Who is always sure and always right is perfectly calibrated.
         let mut sure = Judged::new(1, 2);
-        sure.set(0, &[-200.0, 200.0], 1);
+        sure.set(0, &[-200.0, 200.0], Label::Class(1));
         assert_eq!((Calibration::of(&sure).error, Calibration::of(&sure).bins[9].rows), (0.0, 1));
     }
 

@@ -3,9 +3,11 @@
 //! A half-written last line is no error: who goes on writing cuts it off.
 
 use super::dir::RunDir;
+use super::sentence;
 use crate::error::{Error, Result};
-use crate::event::{Change, Event, Status, obeyed};
+use crate::event::{Change, Event};
 use crate::machine::Gauges;
+use crate::text::escaped;
 use serde::Serialize;
 use std::fs::{File, OpenOptions};
 use std::io::{Seek, SeekFrom, Write};
@@ -107,9 +109,9 @@ impl EventLog {
         line.push(b'\n');
         self.events.write_all(&line).map_err(Error::writing(&path))?;
         self.is_empty = false;
-        if let Some(sentence) = sentence(event) {
+        if let Some(line) = sentence::line(event) {
             let time = jiff::Zoned::now().strftime("%Y-%m-%d %H:%M:%S");
-            writeln!(self.text, "{time} {sentence}").map_err(Error::writing(self.dir.log_file()))?;
+            writeln!(self.text, "{time} {}", escaped(&line)).map_err(Error::writing(self.dir.log_file()))?;
         }
         Ok(())
     }
@@ -159,56 +161,11 @@ pub(super) fn is_command(line: &[u8]) -> bool {
     line.windows(KIND.len()).take(32).any(|part| part == KIND)
 }
 
-/// The event as a sentence for people; none for single steps.
-fn sentence(event: &Event) -> Option<String> {
-    Some(match event {
-        Event::Step(_) | Event::Progress(_) | Event::Machine(_) => return None,
-        Event::Started(s) => format!(
-            "started {}: {} on {}, step {} of {}, {} trainable parameters, {}, {}",
-            s.spec.experiment,
-            s.spec.model,
-            s.spec.task,
-            s.first_step,
-            s.total_steps,
-            s.trainable_parameters,
-            s.device,
-            s.precision
-        ),
-        Event::Eval(e) => format!(
-            "step {}: {} loss {:.4}, accuracy {:.4}{}{}{}, {} examples in {:.1} s",
-            e.step,
-            e.split.name(),
-            e.scores.loss,
-            e.scores.accuracy,
-            e.scores.f1.map_or(String::new(), |f1| format!(", f1 {f1:.4}")),
-            e.scores
-                .matthews_correlation
-                .map_or(String::new(), |mcc| format!(", matthews_correlation {mcc:.4}")),
-            if e.best { ", new best" } else { "" },
-            e.scores.examples,
-            e.seconds
-        ),
-        Event::Saved(s) => {
-            format!("step {}: saved {}, {} bytes in {:.2} s", s.step, s.path.display(), s.bytes, s.seconds)
-        }
-        Event::Command { step, command, settings, again } => {
-            format!("step {step}: {}", obeyed(*command, *settings, *again))
-        }
-        Event::Note { warning, text, .. } => format!("{}{text}", if *warning { "warning: " } else { "" }),
-        Event::Ended { status, error, .. } => match (status, error) {
-            (Status::Failed, Some(error)) => format!("failed: {error}"),
-            (Status::Failed, None) => "failed".into(),
-            (Status::Stopped, _) => "stopped; the work is saved".into(),
-            (Status::Finished, _) => "finished".into(),
-        },
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::super::reader::replay;
     use super::*;
-    use crate::event::Command;
+    use crate::event::{Command, Status};
     use crate::machine::Meter;
 
     #[test]

@@ -14,14 +14,15 @@ pub mod profile;
 pub mod queue;
 mod reader;
 mod repeats;
+pub mod sentence;
 pub mod series;
 mod speed;
 
 pub use conduct::{Outcome, Running, Said, Start, conduct, start};
-pub use dir::RunDir;
-pub use index::{RunRow, RunStatus, find, list};
+pub use dir::{RunDir, seed_dirs};
+pub use index::{RunRow, RunStatus, find, list, row};
 pub use log::EventLog;
 pub use mailbox::{Asked, Obeyed};
 pub use pace::Pace;
-pub use reader::{Follower, replay};
+pub use reader::{Follower, News, Tail, replay};
 pub use repeats::{Repeats, RepeatsSummary};

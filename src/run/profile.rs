@@ -11,7 +11,7 @@ use std::sync::atomic::AtomicBool;
 /// What the rows of each split are that an experiment would train on or be scored by.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DataProfile {
-    /// Names of the classes.
+    /// Names of the classes, or of the parts of a scale.
     pub labels: Vec<String>,
     /// The splits that are there, training first. A test split without labels is not scored, and not there.
     pub splits: Vec<(SplitName, Profile)>,
@@ -41,17 +41,17 @@ impl DataProfile {
             tokenizer.map(|tokenizer| Ok(Lengths::of(tokenizer.lengths(rows, cancelled)?))).transpose()
         };
         let trained = texts_of(&train);
-        let mut splits = vec![(SplitName::Train, Profile::of(&train, labels.len(), lengths(&train)?, None))];
+        let mut splits = vec![(SplitName::Train, Profile::of(&train, &labels, lengths(&train)?, None))];
         let scored = [
             (SplitName::Validation, Some(&validation)),
             (SplitName::ValidationMismatched, mismatched.as_ref()),
             (SplitName::Test, test.as_ref()),
         ];
         for (split, rows) in scored.into_iter().filter_map(|(split, rows)| Some((split, rows?))) {
-            splits.push((split, Profile::of(rows, labels.len(), lengths(rows)?, Some(&trained))));
+            splits.push((split, Profile::of(rows, &labels, lengths(rows)?, Some(&trained))));
         }
         let no_lengths = tokenizer.err().map(|error: Error| error.to_string());
-        Ok(DataProfile { labels, splits, notes, no_lengths })
+        Ok(DataProfile { labels: labels.groups(), splits, notes, no_lengths })
     }
 }
 

@@ -16,19 +16,56 @@ const CHUNK: usize = 1 << 20;
 /// How the line of the commonest event begins, as it is written.
 const STEP: &[u8] = br#"{"kind":"step","#;
 
+/// What is new in a log.
+#[derive(Debug)]
+pub enum News {
+    /// Another run has taken the place of the one that was read, and is read from its beginning.
+    Anew,
+    /// One more event.
+    Said(Event),
+}
+
+/// The end of a log that may still grow: each event is passed on once.
+#[derive(Debug)]
+pub struct Tail {
+    path: PathBuf,
+    /// Bytes of whole lines that were passed on.
+    read: u64,
+}
+
+impl Tail {
+    /// The log of the run in `dir`, before anything is read.
+    pub fn of(dir: &Path) -> Self {
+        Tail { path: RunDir::at(dir).events_file(), read: 0 }
+    }
+
+    /// Passes on what is new; says whether anything is.
+    pub fn news(&mut self, take: &mut dyn FnMut(News)) -> Result<bool> {
+        let mut file = File::open(&self.path).map_err(Error::reading(&self.path))?;
+        let length = file.metadata().map_err(Error::reading(&self.path))?.len();
+        if length < self.read {
+            take(News::Anew);
+            self.read = 0;
+        }
+        file.seek(SeekFrom::Start(self.read)).map_err(Error::reading(&self.path))?;
+        let whole =
+            events_of(&mut file, &mut |event| take(News::Said(event))).map_err(Error::reading(&self.path))?;
+        self.read += whole;
+        Ok(whole > 0)
+    }
+}
+
 /// The history of a log that may still grow. What was read once is not read again.
 #[derive(Debug)]
 pub struct Follower {
-    path: PathBuf,
-    /// Bytes of whole lines that are in the history.
-    read: u64,
+    tail: Tail,
     history: History,
 }
 
 impl Follower {
     /// The history of the run in `dir`, before anything is read.
     pub fn of(dir: &Path) -> Self {
-        Follower { path: RunDir::at(dir).events_file(), read: 0, history: History::default() }
+        Follower { tail: Tail::of(dir), history: History::default() }
     }
 
     /// What is read so far.
@@ -38,18 +75,11 @@ impl Follower {
 
     /// Reads what is new; says whether anything is.
     pub fn follow(&mut self) -> Result<bool> {
-        let mut file = File::open(&self.path).map_err(Error::reading(&self.path))?;
-        let length = file.metadata().map_err(Error::reading(&self.path))?.len();
-        if length < self.read {
-            // Another run has taken the place of the one that was read.
-            (self.read, self.history) = (0, History::default());
-        }
-        file.seek(SeekFrom::Start(self.read)).map_err(Error::reading(&self.path))?;
         let history = &mut self.history;
-        let whole = events_of(&mut file, &mut |event| history.fold(&event));
-        let whole = whole.map_err(Error::reading(&self.path))?;
-        self.read += whole;
-        Ok(whole > 0)
+        self.tail.news(&mut |news| match news {
+            News::Anew => *history = History::default(),
+            News::Said(event) => history.fold(&event),
+        })
     }
 }
 

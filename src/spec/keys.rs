@@ -96,6 +96,8 @@ const METRICS: &[&str] = &[
     Metric::AccuracyMm.name(),
     Metric::F1.name(),
     Metric::MatthewsCorrelation.name(),
+    Metric::Pearson.name(),
+    Metric::Spearman.name(),
     Metric::Loss.name(),
 ];
 

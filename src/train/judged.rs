@@ -1,7 +1,8 @@
 //! What an evaluation said of each row. Kept in `judged/step-00000267.safetensors` below the run directory,
 //! so that a reader can ask which rows a score is made of.
 
-use super::scores::{Tally, argmax, cross_entropy};
+use super::scores::{Tally, argmax, cross_entropy, regression};
+use crate::batch::Label;
 use crate::catalog::Task;
 use crate::error::{Error, Result};
 use crate::event::{Event, Scores};
@@ -18,37 +19,60 @@ const LABELS: &str = "labels";
 /// The logits of every row of a split, in the order of the split.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Judged {
-    classes: usize,
-    /// (rows, classes), row after row.
+    /// Numbers that are told of a row: one a class, or one alone of a regression.
+    outputs: usize,
+    /// (rows, outputs), row after row.
     logits: Vec<f32>,
-    labels: Vec<u32>,
+    labels: Vec<Label>,
 }
 
 impl Judged {
-    /// Rows that are still to be judged, over `classes` classes.
-    pub fn new(rows: usize, classes: usize) -> Self {
-        Judged { classes, logits: vec![0.0; rows * classes], labels: vec![0; rows] }
+    /// Rows that are still to be judged, by a model of so many outputs.
+    pub fn new(rows: usize, outputs: usize) -> Self {
+        let label = if outputs == 1 { Label::Value(0.0) } else { Label::Class(0) };
+        Judged { outputs, logits: vec![0.0; rows * outputs], labels: vec![label; rows] }
     }
 
-    /// Takes over what was said of a row: its logits (one a class) and its class.
-    pub fn set(&mut self, row: usize, logits: &[f32], label: u32) {
-        self.logits[row * self.classes..][..self.classes].copy_from_slice(logits);
+    /// Takes over what was said of a row, its logits (one an output), and its label.
+    pub fn set(&mut self, row: usize, logits: &[f32], label: Label) {
+        self.logits[row * self.outputs..][..self.outputs].copy_from_slice(logits);
         self.labels[row] = label;
     }
 
-    /// Number of classes.
+    /// Number of classes; 0 of a regression.
     pub fn classes(&self) -> usize {
-        self.classes
+        if self.is_regression() { 0 } else { self.outputs }
     }
 
-    /// The class of each row, as the data has it.
-    pub fn labels(&self) -> &[u32] {
+    /// Whether labels are numbers, and what is told of a row is one.
+    pub fn is_regression(&self) -> bool {
+        self.outputs == 1
+    }
+
+    /// The label of each row, as the data has it.
+    pub fn labels(&self) -> &[Label] {
         &self.labels
     }
 
     /// The class of a row, as the data has it.
+    ///
+    /// # Panics
+    /// Of a regression, which has none.
     pub fn label(&self, row: usize) -> usize {
-        self.labels[row] as usize
+        match self.labels[row] {
+            Label::Class(class) => class as usize,
+            Label::Value(value) => panic!("row {row} is labelled {value}, which is no class"),
+        }
+    }
+
+    /// Of a regression, the number that is given for a row.
+    pub fn given(&self, row: usize) -> f64 {
+        f64::from(self.labels[row].number())
+    }
+
+    /// Of a regression, the number that was told of a row.
+    pub fn told(&self, row: usize) -> f64 {
+        f64::from(self.logits(row)[0])
     }
 
     /// Number of rows.
@@ -61,9 +85,9 @@ impl Judged {
         self.labels.is_empty()
     }
 
-    /// The logits of a row, one a class.
+    /// The logits of a row, one an output.
     pub fn logits(&self, row: usize) -> &[f32] {
-        &self.logits[row * self.classes..][..self.classes]
+        &self.logits[row * self.outputs..][..self.outputs]
     }
 
     /// The most probable class of a row.
@@ -76,16 +100,24 @@ impl Judged {
         (-cross_entropy(self.logits(row), class)).exp()
     }
 
-    /// The cross-entropy of a row.
+    /// The cross-entropy of a row; of a regression the squared error.
     pub fn loss(&self, row: usize) -> f64 {
-        cross_entropy(self.logits(row), self.label(row))
+        match self.labels[row] {
+            Label::Class(class) => cross_entropy(self.logits(row), class as usize),
+            Label::Value(value) => (self.told(row) - f64::from(value)).powi(2),
+        }
     }
 
     /// The scores that the rows come to, with those that `task` is judged by.
     pub fn scores(&self, task: &Task) -> Scores {
-        let mut tally = Tally::new(self.classes);
-        for (row, label) in self.labels.iter().enumerate() {
-            tally.add(self.logits(row), *label);
+        if self.is_regression() {
+            let told: Vec<f64> = (0..self.len()).map(|row| self.told(row)).collect();
+            let given: Vec<f64> = (0..self.len()).map(|row| self.given(row)).collect();
+            return regression(&told, &given);
+        }
+        let mut tally = Tally::new(self.outputs);
+        for row in 0..self.len() {
+            tally.add(self.logits(row), self.label(row));
         }
         tally.scores(task)
     }
@@ -105,11 +137,10 @@ pub struct Evaluation {
 impl Evaluation {
     /// Writes it below the run directory `dir`, whole or not at all.
     pub fn write(&self, dir: &Path) -> Result<()> {
-        let Judged { classes, logits, labels } = &self.judged;
-        // Classes are few: an f32 holds each exactly.
-        let labels: Vec<f32> = labels.iter().map(|label| *label as f32).collect();
+        let Judged { outputs, logits, labels } = &self.judged;
+        let labels: Vec<f32> = labels.iter().map(|label| label.number()).collect();
         let arrays = Weights::from([
-            (LOGITS.to_string(), Array { shape: vec![labels.len(), *classes], data: logits.clone() }),
+            (LOGITS.to_string(), Array { shape: vec![labels.len(), *outputs], data: logits.clone() }),
             (LABELS.to_string(), Array { shape: vec![labels.len()], data: labels }),
         ]);
         let told = BTreeMap::from([
@@ -127,15 +158,20 @@ impl Evaluation {
         let (mut arrays, told) = read_arrays(path)?;
         let mut take = |name: &str| arrays.remove(name).ok_or_else(|| wrong(&format!("has no {name}")));
         let (logits, labels) = (take(LOGITS)?, take(LABELS)?);
-        let [rows, classes] = logits.shape[..] else { return Err(wrong("logits are not (rows, classes)")) };
-        let is_class = |label: &f32| *label >= 0.0 && *label < classes as f32 && label.fract() == 0.0;
-        if labels.shape != [rows] || !labels.data.iter().all(is_class) {
-            return Err(wrong("labels are not one class a row"));
+        let [rows, outputs] = logits.shape[..] else { return Err(wrong("logits are not (rows, outputs)")) };
+        let is_label = |label: &f32| match outputs {
+            1 => label.is_finite(),
+            classes => *label >= 0.0 && *label < classes as f32 && label.fract() == 0.0,
+        };
+        if labels.shape != [rows] || !labels.data.iter().all(is_label) {
+            return Err(wrong("labels are not one class, or one number, a row"));
         }
         let epoch = told.get("epoch").and_then(|epoch| epoch.parse().ok());
         let epoch = epoch.ok_or_else(|| wrong("does not tell its epoch"))?;
-        let labels = labels.data.iter().map(|label| *label as u32).collect();
-        Ok(Evaluation { step, epoch, judged: Judged { classes, logits: logits.data, labels } })
+        let label =
+            |number: &f32| if outputs == 1 { Label::Value(*number) } else { Label::Class(*number as u32) };
+        let labels = labels.data.iter().map(label).collect();
+        Ok(Evaluation { step, epoch, judged: Judged { outputs, logits: logits.data, labels } })
     }
 }
 
@@ -166,7 +202,7 @@ pub fn newest_evaluation(dir: &Path) -> Result<Option<Evaluation>> {
 }
 
 fn are_alike(a: &Judged, b: &Judged) -> bool {
-    a.classes == b.classes && a.labels == b.labels
+    a.outputs == b.outputs && a.labels == b.labels
 }
 
 /// Keeps the evaluations of a training. What cannot be written warns once and never ends it.
@@ -228,8 +264,8 @@ mod tests {
 
     fn evaluation(step: u64) -> Evaluation {
         let mut judged = Judged::new(3, 2);
-        judged.set(2, &[0.25, -1.0 / 3.0], 1);
-        judged.set(0, &[step as f32, f32::MIN_POSITIVE], 0);
+        judged.set(2, &[0.25, -1.0 / 3.0], Label::Class(1));
+        judged.set(0, &[step as f32, f32::MIN_POSITIVE], Label::Class(0));
         Evaluation { step, epoch: step as f64 / 3.0, judged }
     }
 
@@ -246,6 +282,23 @@ mod tests {
         forget_after(dir.path(), 7).unwrap();
         assert_eq!(evaluations(dir.path()).unwrap(), all[..2]);
         forget_after(&dir.path().join("nowhere"), 0).unwrap();
+    }
+
+    #[test]
+    fn a_regression_comes_back_with_its_scores() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut judged = Judged::new(3, 1);
+        for (row, (told, given)) in [(2.5, 3.0), (0.1, 1.2), (4.75, 4.0)].into_iter().enumerate() {
+            judged.set(row, &[told], Label::Value(given));
+        }
+        let evaluation = Evaluation { step: 4, epoch: 0.5, judged };
+        evaluation.write(dir.path()).unwrap();
+        let again = evaluations(dir.path()).unwrap().remove(0);
+        assert_eq!(again, evaluation);
+        assert!(again.judged.is_regression() && again.judged.classes() == 0);
+        assert_eq!((again.judged.told(2), again.judged.given(2), again.judged.loss(2)), (4.75, 4.0, 0.5625));
+        let task = crate::catalog::task("stsb").unwrap();
+        assert_eq!(again.judged.scores(task), evaluation.judged.scores(task));
     }
 
     #[test]
@@ -266,7 +319,7 @@ mod tests {
     #[test]
     fn probabilities_and_losses_are_those_of_the_logits() {
         let mut judged = Judged::new(1, 2);
-        judged.set(0, &[3f32.ln(), 0.0], 1);
+        judged.set(0, &[3f32.ln(), 0.0], Label::Class(1));
         assert!((judged.probability(0, 0) - 0.75).abs() < 1e-7);
         assert!((judged.loss(0) - 4f64.ln()).abs() < 1e-6);
         assert_eq!((judged.predicted(0), judged.label(0)), (0, 1));

@@ -90,6 +90,7 @@ fn longest(train: &[Encoded], size: usize) -> Batch {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::batch::Label;
 
     fn plan_of(tokens: usize) -> MemoryPlan {
         MemoryPlan { weights: 100, moments: 200, gradients: 100, activations: 10 * tokens as u64 }
@@ -97,8 +98,11 @@ mod tests {
 
     #[test]
     fn a_pass_shrinks_until_it_fits_and_one_example_is_the_least() {
-        let rows =
-            [40, 10, 30, 20].map(|n| Encoded { ids: vec![0; n], type_ids: vec![0; n], label: Some(0) });
+        let rows = [40, 10, 30, 20].map(|n| Encoded {
+            ids: vec![0; n],
+            type_ids: vec![0; n],
+            label: Some(Label::Class(0)),
+        });
         let batch = longest(&rows, 3);
         assert_eq!((batch.len(), batch.tokens(), batch.longest()), (3, 90, 40));
         let fitted = |total, available| {

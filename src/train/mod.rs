@@ -5,6 +5,7 @@
 
 mod checkpoint;
 mod control;
+mod correlation;
 mod evaluate;
 mod judged;
 mod ledger;
@@ -22,11 +23,12 @@ pub use evaluate::judge;
 pub use judged::{Evaluation, Judged, evaluations, newest_evaluation};
 pub use plan::Plan;
 pub use schedule::Rates;
-pub use scores::{Tally, argmax, cross_entropy, softmax};
+pub use scores::{argmax, softmax};
 pub use setup::{drawn, validation_rows};
 pub use summary::{Best, Summary};
 pub use trainer::{Job, train};
 
+use crate::catalog::Labels;
 use crate::error::Result;
 use crate::files::ModelFolder;
 use crate::nn::{Engine, Weights};
@@ -42,8 +44,10 @@ pub struct Snapshot {
     pub weights: Arc<Weights>,
     /// Where configuration and tokenizer come from.
     pub folder: ModelFolder,
-    /// Label names; a label's index is its class.
+    /// Names of the outputs: one a class, or one alone of a regression.
     pub labels: Vec<String>,
+    /// From where to where the numbers of a regression go.
+    pub scale: Option<(f32, f32)>,
     /// Whether an example is two texts.
     pub pair: bool,
     /// Longer inputs are cut to so many tokens.
@@ -57,13 +61,14 @@ impl Snapshot {
         step: u64,
         spec: &RunSpec,
         folder: &ModelFolder,
-        labels: &[String],
+        labels: &Labels,
     ) -> Result<Self> {
         Ok(Snapshot {
             step,
             weights: Arc::new(engine.weights()?),
             folder: folder.clone(),
-            labels: labels.to_vec(),
+            labels: labels.names(),
+            scale: labels.scale(),
             pair: spec.is_pair(),
             max_seq_length: spec.max_seq_length,
         })

@@ -1,29 +1,30 @@
-//! Logits and labels → scores. Pure functions; definitions as in scikit-learn.
+//! Logits and labels → scores. Pure functions; definitions as in scikit-learn and SciPy.
 
+use super::correlation::{pearson, spearman};
 use crate::catalog::{Metric, Task};
-use crate::event::{ClassScores, Scores};
+use crate::event::{ClassScores, ClassificationMetrics, Metrics, RegressionMetrics, Scores};
 
-/// Adds up what a pass over a split says, example by example.
+/// Adds up what a pass over a split says of classes, example by example.
 #[derive(Debug, Clone)]
-pub struct Tally {
+pub(super) struct Tally {
     loss: f64,
     confusion: Vec<Vec<u64>>,
 }
 
 impl Tally {
     /// Nothing counted, over `classes` classes.
-    pub fn new(classes: usize) -> Self {
+    pub(super) fn new(classes: usize) -> Self {
         Tally { loss: 0.0, confusion: vec![vec![0; classes]; classes] }
     }
 
     /// Counts one example: its logits (one a class) and its class.
-    pub fn add(&mut self, logits: &[f32], label: u32) {
-        self.loss += cross_entropy(logits, label as usize);
-        self.confusion[label as usize][argmax(logits)] += 1;
+    pub(super) fn add(&mut self, logits: &[f32], label: usize) {
+        self.loss += cross_entropy(logits, label);
+        self.confusion[label][argmax(logits)] += 1;
     }
 
     /// The scores of all that was counted, with those that `task` is judged by.
-    pub fn scores(&self, task: &Task) -> Scores {
+    pub(super) fn scores(&self, task: &Task) -> Scores {
         let examples: u64 = self.confusion.iter().flatten().sum();
         let right: u64 = (0..self.confusion.len()).map(|class| self.confusion[class][class]).sum();
         let per_class: Vec<ClassScores> =
@@ -31,12 +32,14 @@ impl Tally {
         let judged = |metric| task.metrics.contains(&metric);
         Scores {
             loss: self.loss / examples.max(1) as f64,
-            accuracy: ratio(right as f64, examples as f64),
-            accuracy_mm: None,
-            f1: judged(Metric::F1).then(|| per_class[1].f1),
-            matthews_correlation: judged(Metric::MatthewsCorrelation).then(|| matthews(&self.confusion)),
-            confusion: self.confusion.clone(),
-            per_class,
+            metrics: Metrics::Classification(ClassificationMetrics {
+                accuracy: ratio(right as f64, examples as f64),
+                accuracy_mm: None,
+                f1: judged(Metric::F1).then(|| per_class[1].f1),
+                matthews_correlation: judged(Metric::MatthewsCorrelation).then(|| matthews(&self.confusion)),
+                confusion: self.confusion.clone(),
+                per_class,
+            }),
             examples,
         }
     }
@@ -50,8 +53,21 @@ impl Tally {
     }
 }
 
+/// The scores of a regression: what was told of each row, and the number that is given.
+pub(super) fn regression(told: &[f64], given: &[f64]) -> Scores {
+    let squares: f64 = told.iter().zip(given).map(|(told, given)| (told - given).powi(2)).sum();
+    Scores {
+        loss: squares / given.len().max(1) as f64,
+        metrics: Metrics::Regression(RegressionMetrics {
+            pearson: pearson(told, given),
+            spearman: spearman(told, given),
+        }),
+        examples: given.len() as u64,
+    }
+}
+
 /// Cross-entropy of one example from its logits, in f64: log Σ exp(z) − z[label].
-pub fn cross_entropy(logits: &[f32], label: usize) -> f64 {
+pub(super) fn cross_entropy(logits: &[f32], label: usize) -> f64 {
     let highest = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
     let sum: f64 = logits.iter().map(|z| f64::from(z - highest).exp()).sum();
     sum.ln() - f64::from(logits[label] - highest)
@@ -104,11 +120,12 @@ mod tests {
     fn equals_scikit_learn() {
         let tally = tally(&[&[50, 10], &[5, 35]]);
         let scores = tally.scores(task("qqp").unwrap());
-        assert!((scores.accuracy - 0.85).abs() < 1e-12);
-        assert!((scores.f1.unwrap() - 14.0 / 17.0).abs() < 1e-12);
-        assert!((scores.per_class[1].precision - 7.0 / 9.0).abs() < 1e-12);
-        assert!((scores.per_class[1].recall - 0.875).abs() < 1e-12);
-        assert_eq!(scores.matthews_correlation, None);
+        let found = scores.classification().expect("classes");
+        assert!((found.accuracy - 0.85).abs() < 1e-12);
+        assert!((found.f1.unwrap() - 14.0 / 17.0).abs() < 1e-12);
+        assert!((found.per_class[1].precision - 7.0 / 9.0).abs() < 1e-12);
+        assert!((found.per_class[1].recall - 0.875).abs() < 1e-12);
+        assert_eq!(found.matthews_correlation, None);
         assert!((matthews(&tally.confusion) - 0.697_518_448_882_885).abs() < 1e-12);
     }
 
@@ -117,7 +134,7 @@ mod tests {
         let tally = tally(&[&[60, 0], &[40, 0]]);
         assert_eq!(matthews(&tally.confusion), 0.0);
         let scores = tally.scores(task("qqp").unwrap());
-        assert_eq!((scores.f1, scores.accuracy), (Some(0.0), 0.6));
+        assert_eq!((scores.get(Metric::F1), scores.get(Metric::Accuracy)), (Some(0.0), Some(0.6)));
     }
 
     /// `torch.nn.functional.cross_entropy(torch.tensor([[2., -1.], [0.5, 0.25]]), torch.tensor([0, 1]))`.
@@ -128,7 +145,24 @@ mod tests {
         tally.add(&[0.5, 0.25], 1);
         let scores = tally.scores(task("sst2").unwrap());
         assert!((scores.loss - 0.437_263).abs() < 1e-5, "{}", scores.loss);
-        assert_eq!(scores.confusion, [[1, 0], [1, 0]]);
+        assert_eq!(scores.classification().expect("classes").confusion, [[1, 0], [1, 0]]);
         assert!(cross_entropy(&[1000.0, -1000.0], 1).is_finite());
+    }
+
+    /// `torch.nn.MSELoss()(torch.tensor([2.5, 0., 4.]), torch.tensor([3., 1., 4.]))`.
+    #[test]
+    fn a_regression_has_its_own_scores() {
+        let scores = regression(&[2.5, 0.0, 4.0], &[3.0, 1.0, 4.0]);
+        assert!((scores.loss - 1.25 / 3.0).abs() < 1e-12);
+        assert!(
+            scores
+                .get(Metric::Pearson)
+                .is_some_and(|pearson| (pearson - 0.998_906_107_238_671_8).abs() < 1e-9)
+        );
+        assert!(scores.get(Metric::Spearman).is_some_and(|spearman| (spearman - 1.0).abs() < 1e-12));
+        assert_eq!(scores.examples, 3);
+        assert_eq!(scores.get(Metric::Accuracy), None);
+        let constant = regression(&[2.5, 2.5], &[3.0, 1.0]);
+        assert_eq!((constant.get(Metric::Pearson), constant.loss), (None, 1.25));
     }
 }

@@ -2,6 +2,7 @@
 
 use super::{Control, memory};
 use crate::batch::Encoded;
+use crate::catalog::Labels;
 use crate::data::{self, Dataset, Tokenized, Tokenizer};
 use crate::error::{Error, Result};
 use crate::event::{Event, Progress, SplitName};
@@ -22,7 +23,8 @@ pub(super) struct Setup {
     pub folder: ModelFolder,
     pub tokenizer: Tokenizer,
     pub built: Built,
-    pub labels: Vec<String>,
+    /// What the labels are.
+    pub labels: Labels,
     /// Rows that are trained on.
     pub train: Vec<Encoded>,
     /// Rows that are scored, by split; a split without labels is not there.
@@ -53,7 +55,7 @@ pub(super) fn prepare(spec: &RunSpec, control: &Control, say: &mut dyn FnMut(Eve
     let (train, scored) = encode(spec, dataset, &tokenizer, control, say)?;
     let tokenize_seconds = begun.elapsed().as_secs_f64();
 
-    let mut built = nn::build(&Build::of(spec, &folder, &labels))?;
+    let mut built = nn::build(&Build::of(spec, &folder, &labels.names()))?;
     say(Event::note(built.report.summary()));
     for note in &built.notes {
         say(Event::note(note.clone()));

@@ -117,7 +117,7 @@ impl Summary {
             train: latest.remove(&SplitName::Train),
             validation: latest.remove(&SplitName::Validation),
             test: latest.remove(&SplitName::Test),
-            labels: setup.labels,
+            labels: setup.labels.names(),
             trainable_parameters: setup.built.trainable_parameters,
             changes,
             error: None,

@@ -11,7 +11,7 @@ use super::screens::live::LiveView;
 use super::screens::popup::Popup;
 use super::screens::run_view::RunView;
 use super::screens::runs::Runs;
-use super::theme::Theme;
+use super::theme::{BUILT_IN, Palette, Scheme, Theme};
 use super::widgets::line_chart::ChartView;
 use crate::run::RunStatus;
 use crate::spec::{RunSpec, Value};
@@ -108,6 +108,12 @@ pub struct App {
     pub gauges: ChartView,
     /// A box over everything that takes the keys.
     pub popup: Option<Popup>,
+    /// Every theme that there is.
+    pub themes: Vec<&'static Scheme>,
+    /// Whether the mouse is listened to.
+    pub mouse: bool,
+    /// What was just changed, told until the next key.
+    pub notice: Option<String>,
     /// Whether to quit as soon as the run is over.
     pub leaving: bool,
 }
@@ -135,6 +141,9 @@ impl App {
             data: DataView::default(),
             gauges: ChartView::default(),
             popup: None,
+            themes: BUILT_IN.to_vec(),
+            mouse: false,
+            notice: None,
             leaving: false,
         }
     }
@@ -184,6 +193,18 @@ impl App {
     pub fn key(&self, place: Place, action: Action) -> String {
         let key = self.keymap.key(place, action, self.theme);
         if key.is_empty() { "(no key)".into() } else { key }
+    }
+
+    /// Takes the next theme and says its name.
+    pub fn next_theme(&mut self) {
+        let at = self.themes.iter().position(|scheme| scheme.name == self.theme.scheme.name);
+        let next = at.map_or(0, |at| (at + 1) % self.themes.len());
+        self.theme.scheme = self.themes[next];
+        let colours = match self.theme.palette {
+            Palette::None => ", without colours here",
+            _ => "",
+        };
+        self.notice = Some(format!("theme {}{colours}", self.theme.scheme.name));
     }
 
     /// Shows what went wrong.

@@ -5,17 +5,18 @@
 use super::Options;
 use super::app::ExperimentRow;
 use super::judge::{Explain, Judge, Question, guarded};
-use super::library::{Followed, KEPT, Library, seed_dirs};
+use super::library::{Followed, KEPT, Library};
 use super::msg::{Effect, Msg, Work};
 use super::screens::infer::Source;
 use super::screens::insight::Subject;
+use super::settings;
 use crate::error::{Error, Result};
 use crate::event::Command;
 use crate::run::history::History;
 use crate::run::insight::Insight;
 use crate::run::profile::DataProfile;
 use crate::run::queue::{Begun, Edit, Queue, Turn};
-use crate::run::{Asked, Outcome, RunDir, Running, Said, Start, list, start};
+use crate::run::{Asked, Outcome, RunDir, Running, Said, Start, list, seed_dirs, start};
 use crate::spec::{Experiments, RunSpec};
 use crossbeam_channel::{Receiver, Sender, never, unbounded};
 use std::path::{Path, PathBuf};
@@ -48,6 +49,7 @@ enum Errand {
     Examine(Subject),
     Save { name: String, changes: Vec<(&'static str, String)> },
     Delete(PathBuf),
+    KeepTheme(String),
 }
 
 impl World {
@@ -110,7 +112,8 @@ impl World {
                 self.questions.send(Question::Explain(Explain { asked, text, text_pair })).ok();
             }
             Effect::Profile(of) => return self.profile(of),
-            Effect::Suspend | Effect::Redraw | Effect::Notify(_) | Effect::Quit => {}
+            Effect::KeepTheme(name) => self.errand(Errand::KeepTheme(name)),
+            Effect::Suspend | Effect::Redraw | Effect::Notify(_) | Effect::Mouse(_) | Effect::Quit => {}
         }
         None
     }
@@ -304,6 +307,11 @@ fn run_errands(options: &Options, errands: &Receiver<Errand>, messages: &Sender<
                 }
                 Err(error) => say(trouble("The experiment cannot be saved", &error)),
             },
+            Errand::KeepTheme(name) => {
+                if let Err(error) = settings::keep_theme(&name) {
+                    say(trouble("The theme cannot be kept", &error));
+                }
+            }
             Errand::Delete(dir) => {
                 if let Err(error) = delete(options, &dir) {
                     say(trouble("The run cannot be deleted", &error));

@@ -3,7 +3,7 @@
 use super::msg::Msg;
 use crate::error::Result;
 use crate::run::history::History;
-use crate::run::{Follower, RunDir};
+use crate::run::{Follower, RunDir, seed_dirs};
 use crate::spec::RunSpec;
 use std::path::{Path, PathBuf};
 
@@ -88,13 +88,4 @@ impl Followed {
     pub(super) fn histories(&self) -> Vec<History> {
         self.seeds.iter().map(|(_, follower)| follower.history().clone()).collect()
     }
-}
-
-/// The folders of a run's seeds: itself, or one for each seed that has begun.
-pub(super) fn seed_dirs(dir: &Path, spec: &RunSpec) -> Vec<PathBuf> {
-    if spec.repeats <= 1 {
-        return vec![dir.to_path_buf()];
-    }
-    let seeds = (0..spec.repeats).map(|repeat| dir.join(format!("seed-{}", spec.seed + repeat)));
-    seeds.filter(|dir| dir.is_dir()).collect()
 }

@@ -11,25 +11,29 @@ pub mod keymap;
 mod library;
 pub mod msg;
 pub mod screens;
+pub mod settings;
 pub mod terminal;
 pub mod theme;
 pub mod update;
 pub mod view;
 pub mod widgets;
 
+use crate::abilities::Abilities;
 use crate::error::{Error, Result};
 use crate::event::{Command, now};
 use app::{App, Tab};
 use crossbeam_channel::{Receiver, Sender, after, never, select, unbounded};
 use crossterm::event::Event;
 use effects::World;
+use keymap::Keymap;
 use msg::{Effect, Msg};
 use screens::run_view::RunView;
+use settings::Settings;
 use std::io::Write;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 use terminal::Screen;
-use theme::Theme;
+use theme::{Letters, Scheme, Theme};
 use update::update;
 
 /// Time between two frames that only the training asks for.
@@ -52,18 +56,32 @@ pub struct Options {
     pub device: Option<String>,
     /// A run directory to watch.
     pub attach: Option<PathBuf>,
+    /// The theme, in place of the one that was chosen before.
+    pub theme: Option<String>,
+    /// Whether every sign is ASCII, whatever the terminal could show.
+    pub ascii: bool,
 }
 
 /// Opens the interface and returns when the user leaves it.
 ///
 /// # Errors
-/// [`Error::Usage`] without a terminal; [`Error::Interrupted`] when a signal ended it, with the work saved.
+/// [`Error::Config`] with every mistake in the file of keys, [`Error::Usage`] without a terminal,
+/// [`Error::Interrupted`] when a signal ended it, with the work saved.
 pub fn open(options: Options) -> Result<()> {
-    let theme = Theme::from_environment(|name| std::env::var(name).ok());
+    let keymap = Keymap::open()?;
+    let settings = Settings::read()?;
+    let themes = settings::themes()?;
+    let theme = theme(&options, &settings, &themes)?;
     let (sender, messages) = unbounded();
     let signals = watch_signals()?;
     let mut screen = Screen::take(theme)?;
     let mut app = App::new(theme, screen.size(), now(), machine());
+    app.keymap = keymap;
+    app.themes = themes;
+    app.mouse = settings.mouse.unwrap_or(false);
+    if app.mouse {
+        screen.listen_to_mouse(true)?;
+    }
     app.utc_offset = i64::from(jiff::Zoned::now().offset().seconds());
     let mut world = World::new(options.clone(), sender.clone())?;
     if let Some(queue) = world.cause(Effect::Refresh) {
@@ -79,6 +97,21 @@ pub fn open(options: Options) -> Result<()> {
         Loop { app, world, messages, keys, signals, drawn: None, ticked: Instant::now() }.run(&mut screen);
     drop(screen);
     ended
+}
+
+/// The theme that was asked for, or was chosen before, or suits the terminal.
+fn theme(options: &Options, settings: &Settings, themes: &[&'static Scheme]) -> Result<Theme> {
+    let mut theme = Theme::of(Abilities::here());
+    if let Some(name) = &options.theme {
+        theme.scheme = settings::theme(themes, name, "--theme")?;
+    } else if let Some(name) = &settings.theme {
+        theme.scheme = settings::theme(themes, name, "config.toml")?;
+    }
+    if options.ascii && theme.letters == Letters::Unicode {
+        theme.letters = Letters::Plain;
+    }
+    theme.charts = settings.charts.unwrap_or_default();
+    Ok(theme)
 }
 
 /// The machine in a few words.
@@ -146,8 +179,11 @@ impl Loop {
                     Effect::Quit => return Ok(()),
                     Effect::Redraw if screen.clear().is_err() => return self.stop(GONE),
                     Effect::Suspend if screen.sleep().is_err() => return self.stop(GONE),
+                    Effect::Mouse(is_on) if screen.listen_to_mouse(is_on).is_err() => {
+                        return self.stop(GONE);
+                    }
                     Effect::Notify(text) => {
-                        if screen.notify(&format!("glue-tui: {text}"), self.app.theme.ascii).is_err() {
+                        if screen.notify(&format!("glue-tui: {text}"), self.app.theme.is_ascii()).is_err() {
                             return self.stop(GONE);
                         }
                     }
@@ -206,9 +242,14 @@ impl Loop {
             turn.end = Some(GONE);
             return;
         };
+        let msg = input::read(&self.app, &event);
+        // A mouse that only moves says much that means nothing.
+        if msg.is_none() && matches!(event, Event::Mouse(_)) {
+            return;
+        }
         turn.is_urgent = true;
         turn.is_dirty = true;
-        if let Some(msg) = input::read(&self.app, &event) {
+        if let Some(msg) = msg {
             self.app.now = now();
             turn.effects.extend(update(&mut self.app, msg));
         }

@@ -232,6 +232,12 @@ pub enum Action {
     Left,
     /// One to the right.
     Right,
+    /// The line of the list in front that was pointed at; the one under the cursor is entered.
+    Point(usize),
+    /// Listen to the mouse, or leave it to the terminal, which selects text with it.
+    Mouse,
+    /// Show everything in the next theme, and keep the choice.
+    NextTheme,
     /// An answer to a question, by its number.
     Answer(usize),
 }
@@ -317,6 +323,10 @@ pub enum Effect {
     Examine(Subject),
     /// Count the rows of an experiment, in place of those that are being counted.
     Profile(Box<RunSpec>),
+    /// Listen to the mouse, or no longer.
+    Mouse(bool),
+    /// Write the name of the chosen theme where the next start finds it.
+    KeepTheme(String),
     /// Go to sleep.
     Suspend,
     /// Draw everything anew.

@@ -1,9 +1,11 @@
 //! Takes the terminal and gives it back whole: at the end, after a panic, before a signal ends the program.
 
 use super::theme::{Palette, Theme};
-use super::widgets::harmless;
 use crate::error::{Error, Result};
-use crossterm::event::{DisableBracketedPaste, EnableBracketedPaste};
+use crate::text::harmless;
+use crossterm::event::{
+    DisableBracketedPaste, DisableMouseCapture, EnableBracketedPaste, EnableMouseCapture,
+};
 use crossterm::terminal::{
     BeginSynchronizedUpdate, EndSynchronizedUpdate, EnterAlternateScreen, LeaveAlternateScreen,
     disable_raw_mode, enable_raw_mode,
@@ -19,6 +21,8 @@ use std::thread::ThreadId;
 
 /// Whether the terminal is ours now. It is a state of the process, as the terminal is.
 static IS_TAKEN: AtomicBool = AtomicBool::new(false);
+/// Whether the terminal tells what the mouse does.
+static TELLS_MOUSE: AtomicBool = AtomicBool::new(false);
 
 /// The terminal while it is ours. Dropping it gives the terminal back.
 #[derive(Debug)]
@@ -70,6 +74,13 @@ impl Screen {
         out.write_all(format!("{notice}\x07").as_bytes()).and_then(|()| out.flush()).map_err(trouble)
     }
 
+    /// Lets the terminal tell what the mouse does, or select text with it as it does without us.
+    pub fn listen_to_mouse(&mut self, is_on: bool) -> Result<()> {
+        TELLS_MOUSE.store(is_on, Ordering::SeqCst);
+        if is_on { execute!(stdout(), EnableMouseCapture) } else { execute!(stdout(), DisableMouseCapture) }
+            .map_err(trouble)
+    }
+
     /// Columns and rows.
     pub fn size(&self) -> (u16, u16) {
         self.terminal.size().map_or((0, 0), |size| (size.width, size.height))
@@ -81,6 +92,9 @@ impl Screen {
         #[cfg(unix)]
         signal_hook::low_level::emulate_default_handler(signal_hook::consts::SIGTSTP).map_err(trouble)?;
         take().map_err(trouble)?;
+        if TELLS_MOUSE.load(Ordering::SeqCst) {
+            self.listen_to_mouse(true)?;
+        }
         self.clear()
     }
 }
@@ -101,6 +115,9 @@ fn take() -> std::io::Result<()> {
 /// terminal may be gone.
 pub fn give_back() {
     if IS_TAKEN.swap(false, Ordering::SeqCst) {
+        if TELLS_MOUSE.load(Ordering::SeqCst) {
+            execute!(stdout(), DisableMouseCapture).ok();
+        }
         execute!(stdout(), DisableBracketedPaste, LeaveAlternateScreen, cursor::Show).ok();
         disable_raw_mode().ok();
     }

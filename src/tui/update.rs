@@ -6,7 +6,8 @@ use super::keymap::Place;
 use super::msg::{Action, Effect, Msg};
 use super::screens::popup::{self, Popup};
 use super::screens::run_view::RunView;
-use super::screens::{compare, data, form, infer, insight, live, machine, queue, runs};
+use super::screens::{compare, data, form, help, infer, insight, live, machine, queue, runs};
+use super::widgets::line_chart::ChartKey;
 use super::widgets::text_field::Edit;
 use crate::event::{Event, Status};
 use crate::run::Said;
@@ -82,16 +83,31 @@ pub fn update(app: &mut App, msg: Msg) -> Vec<Effect> {
 }
 
 fn act(app: &mut App, action: Action) -> Vec<Effect> {
+    if !matches!(action, Action::Chart(ChartKey::CursorAt(..))) {
+        app.notice = None;
+    }
     match action {
+        Action::NextTheme => {
+            app.next_theme();
+            return vec![Effect::KeepTheme(app.theme.scheme.name.to_string())];
+        }
+        Action::Mouse => {
+            app.mouse = !app.mouse;
+            let who = if app.mouse { "mouse: clicks here" } else { "mouse: selects text" };
+            app.notice = Some(who.into());
+            return vec![Effect::Mouse(app.mouse)];
+        }
         Action::Suspend => return vec![Effect::Suspend],
         Action::Redraw => return vec![Effect::Redraw],
         Action::Quit => return popup::ask_to_quit(app),
         _ => {}
     }
+    if app.popup.is_some() {
+        return popup::act(app, action);
+    }
     match (place(app), action) {
-        (Place::Message | Place::Question | Place::Choice, action) => popup::act(app, action),
         (_, Action::Help) => {
-            app.popup = Some(Popup::Help { first: 0 });
+            app.popup = Some(Popup::Help(help::Help::default()));
             Vec::new()
         }
         (_, Action::Go(Tab::Infer)) => infer::enter(app),
@@ -114,7 +130,7 @@ fn act(app: &mut App, action: Action) -> Vec<Effect> {
 
 fn type_in(app: &mut App, edit: &Edit) -> Vec<Effect> {
     match place(app) {
-        Place::Choice => popup::type_in(app, edit),
+        _ if app.popup.is_some() => popup::type_in(app, edit),
         Place::FormLine => form::type_in(app, edit),
         Place::Filter if app.tab == Tab::Compare => compare::type_in(app, edit),
         Place::Filter => return runs::type_in(app, edit),

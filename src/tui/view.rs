@@ -3,13 +3,14 @@
 use super::app::{App, Tab};
 use super::input::places;
 use super::keymap::{Binding, Place};
+use super::msg::Action;
 use super::screens::{compare, data, infer, insight, live, machine, popup, queue, runs};
 use super::theme::Role;
 use super::widgets::{put, put_right};
+use crate::text::width;
 use ratatui::Frame;
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Constraint, Layout, Position, Rect};
-use unicode_width::UnicodeWidthStr;
 
 /// Below so many columns or rows there are only numbers.
 const SMALL: (u16, u16) = (60, 15);
@@ -29,13 +30,12 @@ pub fn draw_on(app: &App, area: Rect, buffer: &mut Buffer) -> Option<Position> {
     if area.is_empty() {
         return None;
     }
-    let rows = [Constraint::Length(1), Constraint::Fill(1), Constraint::Length(1)];
-    let [head, body, foot] = Layout::vertical(rows).areas(area);
+    let [head, body, foot] = layout(area);
     draw_tabs(app, head, buffer);
     if area.height > 2 {
         draw_foot(app, foot, buffer);
     }
-    let is_small = area.width < SMALL.0 || area.height < SMALL.1;
+    let is_small = is_small(area);
     let cursor = match (app.tab, is_small) {
         (Tab::Runs, false) => runs::draw(app, body, buffer),
         (Tab::Infer, false) => infer::draw(app, body, buffer),
@@ -72,37 +72,77 @@ pub fn draw_on(app: &App, area: Rect, buffer: &mut Buffer) -> Option<Position> {
             None
         }
     };
-    if app.popup.is_some() { popup::draw(app, area, buffer) } else { cursor }
+    let cursor = if app.popup.is_some() { popup::draw(app, area, buffer) } else { cursor };
+    app.theme.finish(buffer);
+    cursor
+}
+
+/// The line of tabs, the screen, the line of keys.
+fn layout(area: Rect) -> [Rect; 3] {
+    let rows = [Constraint::Length(1), Constraint::Fill(1), Constraint::Length(1)];
+    Layout::vertical(rows).areas(area)
+}
+
+fn is_small(area: Rect) -> bool {
+    area.width < SMALL.0 || area.height < SMALL.1
+}
+
+/// Where the screen in front is drawn, unless there is only room for numbers.
+pub fn body(area: Rect) -> Option<Rect> {
+    (!is_small(area)).then(|| layout(area)[1])
+}
+
+/// The tab at a place of the screen.
+pub fn tab_at(app: &App, area: Rect, place: Position) -> Option<Tab> {
+    let head = layout(area)[0];
+    let mut tabs = tabs(app, head).into_iter();
+    tabs.find(|(rect, ..)| rect.contains(place)).map(|(_, tab, _)| tab)
+}
+
+/// What the key at a place of the foot does.
+pub fn key_at(app: &App, area: Rect, place: Position) -> Option<Action> {
+    let foot = layout(area)[2];
+    let items = if area.height > 2 { foot_items(app, foot) } else { Vec::new() };
+    items.into_iter().find(|item| item.rect.contains(place)).map(|item| item.action)
+}
+
+/// The name of the program, before the tabs.
+const NAME: &str = " glue-tui ";
+
+/// The tabs, with their places and their texts; the screen in front is one of them.
+fn tabs(app: &App, area: Rect) -> Vec<(Rect, Tab, String)> {
+    let numbered =
+        Tab::ALL.into_iter().enumerate().map(|(n, tab)| (tab, format!(" {} {} ", n + 1, tab.name())));
+    let other = (!Tab::ALL.contains(&app.tab)).then(|| (app.tab, format!(" {} ", app.tab.name())));
+    let mut x = area.x + NAME.len() as u16;
+    let place = |(tab, text): (Tab, String)| {
+        let rect = Rect { x: x + 1, width: text.len() as u16, ..area }.intersection(area);
+        x += 1 + text.len() as u16;
+        (rect, tab, text)
+    };
+    numbered.chain(other).map(place).collect()
 }
 
 fn draw_tabs(app: &App, area: Rect, buffer: &mut Buffer) {
     let theme = app.theme;
-    let mut x = put(buffer, area.x, area.y, area.width, " glue-tui ", theme.style(Role::Title));
-    for (number, tab) in Tab::ALL.into_iter().enumerate() {
+    let mut x = put(buffer, area.x, area.y, area.width, NAME, theme.style(Role::Title));
+    for (rect, tab, text) in tabs(app, area) {
         let role = if tab == app.tab { Role::Selected } else { Role::Muted };
-        let text = format!(" {} {} ", number + 1, tab.name());
-        x = put(buffer, x + 1, area.y, area.right().saturating_sub(x + 1), &text, theme.style(role));
-    }
-    if !Tab::ALL.contains(&app.tab) {
-        let text = format!(" {} ", app.tab.name());
-        x = put(
-            buffer,
-            x + 1,
-            area.y,
-            area.right().saturating_sub(x + 1),
-            &text,
-            theme.style(Role::Selected),
-        );
+        x = put(buffer, rect.x, area.y, rect.width, &text, theme.style(role)).max(x);
     }
     let rest = Rect { x: x + 2, width: area.right().saturating_sub(x + 2), ..area };
-    let fits = |(text, _): &(String, Role)| text.width() < rest.width as usize;
+    let fits = |(text, _): &(String, Role)| width(text) < rest.width as usize;
     if let Some((text, role)) = corner(app).into_iter().find(fits) {
         put_right(buffer, rest, area.y, &format!("{text} "), theme.style(role));
     }
 }
 
-/// What may stand in the corner, the fullest first: what is being trained and waits, or else the machine.
+/// What may stand in the corner, the fullest first: what was just changed, what is being trained and waits,
+/// or else the machine.
 fn corner(app: &App) -> Vec<(String, Role)> {
+    if let Some(notice) = &app.notice {
+        return vec![(notice.clone(), Role::Key)];
+    }
     let run = live::in_short(app).filter(|_| app.tab != Tab::Live);
     let queue = queue::in_short(app);
     let both = run.iter().zip(&queue).map(|((run, role), (queue, _))| (format!("{run}, {queue}"), *role));
@@ -115,34 +155,53 @@ fn corner(app: &App) -> Vec<(String, Role)> {
     texts
 }
 
-fn draw_foot(app: &App, area: Rect, buffer: &mut Buffer) {
+/// A key at the foot.
+struct FootItem {
+    rect: Rect,
+    key: String,
+    short: String,
+    action: Action,
+}
+
+/// The keys that have a meaning now, as many as fit.
+fn foot_items(app: &App, area: Rect) -> Vec<FootItem> {
     let theme = app.theme;
     let places = places(app);
     let place = places[0];
-    let is_popup = matches!(place, Place::Message | Place::Question | Place::Choice);
     let shown = |wanted: Place| {
         app.keymap.of(wanted).filter(|binding| !binding.short.is_empty() && binding.is_on(app))
     };
-    let text = |binding: &Binding| {
+    let item = |binding: &Binding| {
         let key = binding.key(theme, place.takes_text());
-        (!key.is_empty()).then(|| (key, format!(" {}   ", binding.short)))
+        let short = format!(" {}   ", binding.short);
+        let rect = Rect { x: 0, width: (width(&key) + width(&short)) as u16, ..area };
+        (!key.is_empty()).then_some(FootItem { rect, key, short, action: binding.action })
     };
-    let width = |(key, short): &(String, String)| (key.width() + short.width()) as u16;
     let tail: Vec<_> =
-        if is_popup { Vec::new() } else { shown(Place::Everywhere).filter_map(text).collect() };
-    let reserved: u16 = tail.iter().map(width).sum();
+        if app.popup.is_some() { Vec::new() } else { shown(Place::Everywhere).filter_map(item).collect() };
+    let reserved: u16 = tail.iter().map(|item| item.rect.width).sum();
     let mut room = area.width.saturating_sub(reserved + 1);
     let mut items = Vec::new();
-    for item in places.iter().flat_map(|place| shown(*place)).filter_map(text) {
-        let needed = width(&item);
-        if needed <= room {
-            room -= needed;
+    for item in places.iter().flat_map(|place| shown(*place)).filter_map(item) {
+        if item.rect.width <= room {
+            room -= item.rect.width;
             items.push(item);
         }
     }
+    items.extend(tail);
     let mut x = area.x + 1;
-    for (key, short) in items.into_iter().chain(tail) {
-        x = put(buffer, x, area.y, area.right().saturating_sub(x), &key, theme.style(Role::Key));
-        x = put(buffer, x, area.y, area.right().saturating_sub(x), &short, theme.style(Role::Muted));
+    for item in &mut items {
+        item.rect.x = x;
+        x += item.rect.width;
+    }
+    items
+}
+
+fn draw_foot(app: &App, area: Rect, buffer: &mut Buffer) {
+    let theme = app.theme;
+    for FootItem { rect, key, short, .. } in foot_items(app, area) {
+        let room = |x: u16| area.right().saturating_sub(x);
+        let x = put(buffer, rect.x, area.y, room(rect.x), &key, theme.style(Role::Key));
+        put(buffer, x, area.y, room(x), &short, theme.style(Role::Muted));
     }
 }

@@ -436,8 +436,9 @@ fn a_task_is_loaded_from_the_hub_with_all_its_shards() {
         data::load(Place::at(task("sst2").unwrap(), None), &mut context).unwrap()
     };
     let sst2 = load();
-    let train: Vec<_> = sst2.train.iter().map(|row| (row.text.as_str(), row.label.unwrap())).collect();
-    assert_eq!(train, [("good", 1), ("bad", 0), ("worse", 0)]);
+    let train: Vec<_> =
+        sst2.train.iter().map(|row| (row.text.as_str(), row.label.unwrap().number())).collect();
+    assert_eq!(train, [("good", 1.0), ("bad", 0.0), ("worse", 0.0)]);
     assert_eq!((sst2.validation.len(), &sst2.test, sst2.commit.as_ref()), (1, &None, Some(&commit)));
     assert!(!bench.mock.requests().iter().any(|request| request.path.contains("qqp")));
     assert_eq!(load(), sst2);

@@ -3,9 +3,10 @@
     python -m venv venv && venv/bin/pip install torch==2.15.0 transformers==5.23.0 safetensors
     venv/bin/python tests/reference/make_golden.py
 
-Two tiny random models, dropout off, eager attention, f32. For each: logits, the loss with and
-without label smoothing, the gradient of every tensor, and ten AdamW steps with a linear schedule,
-warm-up, decay groups and clipping, and integrated gradients of the words. Every bias and LayerNorm parameter is random, so that none can
+Two tiny random models, each as a classifier and as a regression, dropout off, eager attention, f32.
+For each: logits, the loss, that of a classifier with and without label smoothing, the gradient of
+every tensor, ten AdamW steps with a linear schedule, warm-up, decay groups and clipping, and
+integrated gradients of the words. Every bias and LayerNorm parameter is random, so that none can
 be left out unseen. The files are small and committed; the script has to be run again only when
 they are to change.
 """
@@ -42,6 +43,16 @@ NO_DECAY = [r"bias", r"layernorm", r"rmsnorm", r"(?:^|\.)norm(?:$|\.)", r"_norm(
 
 
 def models():
+    """A classifier and a regression of each family: the folder, the model, the seed."""
+    three = {"id2label": LABELS, "label2id": {v: k for k, v in LABELS.items()}}
+    one = {"num_labels": 1, "problem_type": "regression"}
+    for name, head, seed in [("{}", three, 20), ("{}-regression", one, 30)]:
+        bert, distilbert = configurations(head)
+        yield name.format("bert"), BertForSequenceClassification(bert), seed
+        yield name.format("distilbert"), DistilBertForSequenceClassification(distilbert), seed + 1
+
+
+def configurations(head):
     bert = BertConfig(
         vocab_size=101,
         hidden_size=32,
@@ -52,9 +63,8 @@ def models():
         type_vocab_size=2,
         hidden_dropout_prob=0.0,
         attention_probs_dropout_prob=0.0,
-        id2label=LABELS,
-        label2id={v: k for k, v in LABELS.items()},
         attn_implementation="eager",
+        **head,
     )
     distilbert = DistilBertConfig(
         vocab_size=101,
@@ -66,12 +76,10 @@ def models():
         dropout=0.0,
         attention_dropout=0.0,
         seq_classif_dropout=0.0,
-        id2label=LABELS,
-        label2id={v: k for k, v in LABELS.items()},
         attn_implementation="eager",
+        **head,
     )
-    yield "bert", BertForSequenceClassification(bert)
-    yield "distilbert", DistilBertForSequenceClassification(distilbert)
+    return bert, distilbert
 
 
 def randomise(model, generator):
@@ -90,12 +98,17 @@ def randomise(model, generator):
                 parameter.copy_(noise * 1.2 / parameter.shape[1] ** 0.5)
 
 
-def examples(generator, lengths):
+def is_regression(model):
+    return model.config.problem_type == "regression"
+
+
+def examples(generator, lengths, regression):
     """Uneven inputs, some of them pairs; id 0 is the padding and does not occur in them."""
     batch = []
     for place, (first, second) in enumerate(lengths):
         ids = torch.randint(1, 101, (first + second,), generator=generator).tolist()
-        batch.append({"ids": ids, "type_ids": [0] * first + [1] * second, "label": place % 3})
+        label = 0.25 * (7 * place % 21) if regression else place % 3
+        batch.append({"ids": ids, "type_ids": [0] * first + [1] * second, "label": label})
     return batch
 
 
@@ -109,11 +122,24 @@ def padded(batch):
     }, torch.tensor([e["label"] for e in batch])
 
 
-def forward(model, batch):
+def own_inputs(model, batch):
     inputs, labels = padded(batch)
     if model.config.model_type == "distilbert":
         del inputs["token_type_ids"]
+    return {**inputs, "labels": labels}
+
+
+def forward(model, batch):
+    inputs = own_inputs(model, batch)
+    labels = inputs.pop("labels")
     return model(**inputs).logits, labels
+
+
+def loss_of(model, logits, labels, smoothing=0.0):
+    """As Transformers has it in the forward pass of the model, which is held against it below."""
+    if is_regression(model):
+        return torch.nn.MSELoss()(logits.squeeze(), labels.squeeze())
+    return torch.nn.functional.cross_entropy(logits, labels, label_smoothing=smoothing)
 
 
 def copies(model, what=lambda p: p.data):
@@ -131,7 +157,7 @@ def train(model, batches):
     steps = []
     for step in range(STEPS):
         logits, labels = forward(model, batches[step % len(batches)])
-        loss = torch.nn.functional.cross_entropy(logits, labels, label_smoothing=SMOOTHING)
+        loss = loss_of(model, logits, labels, SMOOTHING)
         optimizer.zero_grad()
         loss.backward()
         norm = torch.nn.utils.clip_grad_norm_(model.parameters(), MAX_GRAD_NORM)
@@ -145,6 +171,7 @@ def train(model, batches):
 
 def explain(model, example):
     """What captum.attr.LayerIntegratedGradients over the word embedding sums up for each token."""
+    explained = {**EXPLAINED, "class": 0 if is_regression(model) else EXPLAINED["class"]}
     words = model.base_model.embeddings.word_embeddings.weight.detach()
     inputs, _ = padded([example])
     ids = inputs["input_ids"]
@@ -152,18 +179,30 @@ def explain(model, example):
     baseline[:, [0, -1]] = ids[:, [0, -1]]
     own, other = words[ids], words[baseline]
     more = {} if model.config.model_type == "distilbert" else {"token_type_ids": inputs["token_type_ids"]}
-    logit = lambda embedded: model(inputs_embeds=embedded, **more).logits[0, EXPLAINED["class"]]
+    logit = lambda embedded: model(inputs_embeds=embedded, **more).logits[0, explained["class"]]
     total = torch.zeros_like(own, dtype=torch.float64)
     for point, weight in zip(*numpy.polynomial.legendre.leggauss(EXPLAINED["points"])):
         embedded = (other + (own - other) * (point + 1) / 2).requires_grad_()
         (gradient,) = torch.autograd.grad(logit(embedded), embedded)
         total += weight / 2 * gradient.double()
     return {
-        **EXPLAINED,
+        **explained,
         "baseline": baseline[0].tolist(),
         "tokens": (total * (own - other)).sum(-1)[0].tolist(),
         "difference": (logit(own) - logit(other)).item(),
     }
+
+
+def save_early(model, folder):
+    """The same weights as an early checkpoint has them: no prefix, gamma and beta, and both
+    formats of torch.save."""
+    old = {}
+    for key, value in model.state_dict().items():
+        key = key.removeprefix(f"{model.config.model_type}.")
+        key = key.replace("LayerNorm.weight", "LayerNorm.gamma").replace("LayerNorm.bias", "LayerNorm.beta")
+        old[key] = value
+    torch.save(old, folder / "zip.bin")
+    torch.save(old, folder / "legacy.bin", _use_new_zipfile_serialization=False)
 
 
 def main():
@@ -171,44 +210,40 @@ def main():
     if found != PINNED:
         sys.exit(f"{found} is here and {PINNED} is expected")
     torch.set_num_threads(1)
-    for seed, (name, model) in enumerate(models()):
-        generator = torch.Generator().manual_seed(20 + seed)
+    for name, model, seed in models():
+        generator = torch.Generator().manual_seed(seed)
         randomise(model, generator)
         model.eval()
-        batches = [
-            examples(generator, [(7, 0), (1, 0), (2, 0), (19, 0), (3, 0), (4, 5), (11, 2), (1, 1)]),
-            examples(generator, [(5, 6), (3, 0), (30, 12), (2, 2)]),
-            examples(generator, [(9, 0), (9, 0), (8, 1)]),
+        lengths = [
+            [(7, 0), (1, 0), (2, 0), (19, 0), (3, 0), (4, 5), (11, 2), (1, 1)],
+            [(5, 6), (3, 0), (30, 12), (2, 2)],
+            [(9, 0), (9, 0), (8, 1)],
         ]
+        batches = [examples(generator, of_batch, is_regression(model)) for of_batch in lengths]
         folder = HERE / name
         folder.mkdir(exist_ok=True)
         model.save_pretrained(folder)
-        old = {}
-        for key, value in model.state_dict().items():
-            key = key.removeprefix(f"{name}.")
-            key = key.replace("LayerNorm.weight", "LayerNorm.gamma").replace("LayerNorm.bias", "LayerNorm.beta")
-            old[key] = value
-        # The same weights as an early checkpoint has them: no prefix, gamma and beta, and both
-        # formats of torch.save.
-        torch.save(old, folder / "zip.bin")
-        torch.save(old, folder / "legacy.bin", _use_new_zipfile_serialization=False)
+        if not is_regression(model):
+            save_early(model, folder)
 
         logits, labels = forward(model, batches[0])
-        loss = torch.nn.functional.cross_entropy(logits, labels)
-        smooth = torch.nn.functional.cross_entropy(logits, labels, label_smoothing=SMOOTHING)
+        loss = loss_of(model, logits, labels)
+        smooth = loss_of(model, logits, labels, SMOOTHING)
         saliency = explain(model, batches[0][EXPLAINED["example"]])
         smooth.backward()
+        own = model(**own_inputs(model, batches[0])).loss
+        assert torch.equal(own, loss), "Transformers has another loss"
         save_file(copies(model, lambda p: p.grad), folder / "gradients.safetensors")
         model.zero_grad()
         steps, decay = train(model, batches)
         save_file(copies(model), folder / "trained.safetensors")
+        smoothed = {"label_smoothing": SMOOTHING, "smoothed_loss": smooth.item()}
         golden = {
             "made_with": found,
             "batches": batches,
             "logits": logits.tolist(),
             "loss": loss.item(),
-            "label_smoothing": SMOOTHING,
-            "smoothed_loss": smooth.item(),
+            **({} if is_regression(model) else smoothed),
             "saliency": saliency,
             "adamw": {**ADAMW, "max_grad_norm": MAX_GRAD_NORM, "warmup_steps": WARMUP, "steps": STEPS},
             "decay": decay,

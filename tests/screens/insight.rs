@@ -2,6 +2,8 @@
 
 use super::stage::*;
 
+use glue_tui::batch::Label;
+use glue_tui::catalog::Labels;
 use glue_tui::data::Example;
 use glue_tui::event::Event;
 use glue_tui::run::insight::{Insight, Together};
@@ -11,7 +13,7 @@ use glue_tui::tui::app::{App, Tab};
 use glue_tui::tui::msg::{Effect, Msg, Opened};
 use glue_tui::tui::screens::infer::Source;
 use glue_tui::tui::screens::insight::Subject;
-use glue_tui::tui::theme::{Palette, Theme};
+use glue_tui::tui::theme::{Letters, Palette, Theme};
 use glue_tui::tui::update::update;
 use ratatui::style::Color;
 
@@ -43,7 +45,7 @@ fn evaluations() -> Vec<Evaluation> {
         let mut judged = Judged::new(ROWS.len(), 2);
         for (row, (_, label, positive)) in ROWS.iter().enumerate() {
             let p = positive[place];
-            judged.set(row, &[0.0, (p / (1.0 - p)).ln() as f32], *label);
+            judged.set(row, &[0.0, (p / (1.0 - p)).ln() as f32], Label::Class(*label));
         }
         Evaluation { step, epoch, judged }
     };
@@ -54,13 +56,13 @@ fn texts() -> Vec<Example> {
     let example = |(text, label, _): &(&str, u32, _)| Example {
         text: (*text).to_string(),
         text_pair: None,
-        label: Some(*label),
+        label: Some(Label::Class(*label)),
     };
     ROWS.iter().map(example).collect()
 }
 
-fn labels() -> Vec<String> {
-    ["negative", "positive"].map(str::to_owned).to_vec()
+fn labels() -> Labels {
+    ["negative", "positive"].map(str::to_owned).to_vec().into()
 }
 
 fn insight() -> Insight {
@@ -124,7 +126,7 @@ fn of_three_seeds() -> Insight {
         let mut judged = evaluations().pop().unwrap().judged;
         for row in right {
             let label = judged.labels()[*row];
-            judged.set(*row, if label == 0 { &[2.0, 0.0] } else { &[0.0, 2.0] }, label);
+            judged.set(*row, if label == Label::Class(0) { &[2.0, 0.0] } else { &[0.0, 2.0] }, label);
         }
         judged
     };
@@ -313,7 +315,7 @@ fn without_colour_and_without_unicode_it_is_whole() {
         let mut app =
             looked_at(120, 40, Insight::new(built_in("demo"), labels(), evaluations(), texts.clone()));
         play(&mut app, keys);
-        app.theme = Theme { palette: Palette::None, ascii: true };
+        app.theme = Theme::new(Palette::None, Letters::Plain);
         let text = text(&app);
         assert!(text.is_ascii(), "{text}");
         assert!(text.contains("[4]") || !keys.is_empty(), "the cell is told without colour:\n{text}");

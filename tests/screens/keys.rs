@@ -7,9 +7,10 @@ use glue_tui::event::{Command, Event};
 use glue_tui::run::RunStatus;
 use glue_tui::tui::app::{App, Tab};
 use glue_tui::tui::input;
-use glue_tui::tui::keymap::Place;
+use glue_tui::tui::keymap::{Keymap, Place};
 use glue_tui::tui::msg::{Effect, Msg, Opened, Work};
 use glue_tui::tui::update::update;
+use std::path::Path;
 
 #[test]
 fn enter_starts_the_experiment_under_the_cursor() {
@@ -144,7 +145,7 @@ fn late_answers_are_dropped() {
     update(&mut app, Msg::Answer { asked: newest - 1, seconds: 0.01, result: Ok(verdict(0.9)) });
     update(&mut app, Msg::Answer { asked: before, seconds: 0.01, result: Ok(verdict(0.9)) });
     let (asked, _, shown) = app.infer.answer.clone().unwrap();
-    assert_eq!((asked, shown.label.as_str()), (newest, "negative"));
+    assert_eq!((asked, shown.answer.label()), (newest, Some("negative")));
     // Other weights: answers of the old ones mean nothing.
     play(&mut app, "<^o><down><down><enter>");
     update(&mut app, Msg::Answer { asked: newest, seconds: 0.01, result: Ok(verdict(0.9)) });
@@ -268,6 +269,46 @@ fn keys_at_the_foot_do_what_they_say_and_the_help_has_all() {
             assert!(!binding.sentence.is_empty());
         }
     }
+}
+
+#[test]
+fn keys_of_a_file_hold_and_are_shown() {
+    let text = "quit = \"ctrl-q\"\nhelp = [\"H\", \"f1\"]\n[runs]\nnew = \"+\"\n[live]\npause = \"p\"\n[compare]\nmark = \"m\"\nsame_model = []\n";
+    let keymap = Keymap::read(text, Path::new("keys.toml")).unwrap();
+    let with = |app: App| App { keymap: keymap.clone(), ..app };
+    let mut app = with(training(120, 40, "demo", 200));
+    shows(&app, " p pause ");
+    shows(&app, " H help   ^Q quit");
+    assert_eq!(play(&mut app, "<space>"), [], "not any more");
+    assert_eq!(play(&mut app, "p"), [Effect::Tell(Command::Pause)]);
+    play(&mut app, "H");
+    shows(&app, "Keys");
+    play(&mut app, "<esc>");
+    assert_eq!(play(&mut app, "q"), []);
+    assert!(app.popup.is_none());
+    let mut app = with(crate::stage::app(120, 40));
+    shows(&app, " + new ");
+    play(&mut app, "4");
+    shows(&app, "m marks a run");
+    assert_eq!(play(&mut app, "<^q>"), [Effect::Quit]);
+}
+
+#[test]
+fn the_help_is_searched() {
+    let mut app = training(120, 40, "demo", 200);
+    play(&mut app, "?");
+    shows(&app, "pause the training");
+    play(&mut app, "/LEARNING rate");
+    shows(&app, "halve or set the learning rate");
+    assert!(!text(&app).contains("pause the training"));
+    play(&mut app, "<enter>");
+    shows(&app, "/ LEARNING rate");
+    play(&mut app, "<esc>");
+    shows(&app, "pause the training");
+    play(&mut app, "/zzz");
+    shows(&app, "no key does that");
+    play(&mut app, "<esc><esc>");
+    assert!(app.popup.is_none());
 }
 
 #[test]

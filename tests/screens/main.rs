@@ -4,12 +4,17 @@
 //! anew, and the difference is then looked at. The clock is given, so nothing is masked.
 
 mod data;
+mod hostile;
 mod insight;
 mod keys;
 mod machine;
+mod modes;
+mod mouse;
+mod pictures;
 mod queue;
 mod stage;
 mod steer;
+mod svg;
 
 use stage::*;
 
@@ -17,7 +22,7 @@ use glue_tui::event::{Event, Progress, Unit};
 use glue_tui::run::history::History;
 use glue_tui::tui::app::{App, Tab};
 use glue_tui::tui::msg::{Effect, Msg, Opened};
-use glue_tui::tui::theme::{Palette, Theme};
+use glue_tui::tui::theme::{Letters, Palette, Theme};
 use glue_tui::tui::update::update;
 use ratatui::style::Color;
 use std::path::PathBuf;
@@ -54,8 +59,10 @@ fn runs_screen_on_several_seeds() {
                     Event::Started(started) => started.spec.seed = number,
                     Event::Eval(eval) if collapsed => {
                         eval.best &= eval.step == 100;
-                        eval.scores.confusion = vec![vec![0, 250], vec![0, 250]];
-                        (eval.scores.accuracy, eval.scores.loss) = (0.5, 0.693);
+                        eval.scores.loss = 0.693;
+                        let found = classes_of(&mut eval.scores);
+                        found.confusion = vec![vec![0, 250], vec![0, 250]];
+                        found.accuracy = 0.5;
                     }
                     _ => {}
                 }
@@ -258,7 +265,7 @@ fn ascii_screens_are_ascii() {
         let mut app = training(120, 40, "demo", 330);
         let effects = play(&mut app, "4<space>j<space><left>");
         answer_collects(&mut app, &effects);
-        app.theme = Theme { palette: Palette::None, ascii: true };
+        app.theme = Theme::new(Palette::None, Letters::Plain);
         app.tab = tab;
         let text = text(&app);
         let strange: String = text.chars().filter(|c| !c.is_ascii()).collect();
@@ -272,7 +279,7 @@ fn without_colour_nothing_is_coloured() {
         let mut app = training(120, 40, "demo", 330);
         let effects = play(&mut app, "4<space>j<space><left>");
         answer_collects(&mut app, &effects);
-        app.theme = Theme { palette: Palette::None, ascii: false };
+        app.theme = Theme::new(Palette::None, Letters::Unicode);
         app.tab = tab;
         for cell in &buffer(&app).content {
             assert_eq!((cell.fg, cell.bg), (Color::Reset, Color::Reset), "{cell:?}");

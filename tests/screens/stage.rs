@@ -1,15 +1,16 @@
 //! The app with made-up experiments, recorded events and keys pressed.
 
+use super::modes::{recording, text_of};
 use crossterm::event::{Event as Input, KeyCode, KeyEvent, KeyModifiers};
 use glue_tui::catalog::Metric;
-use glue_tui::event::Event;
-use glue_tui::predict::{Explanation, Push, Verdict};
+use glue_tui::event::{ClassificationMetrics, Event, Metrics, Scores};
+use glue_tui::predict::{Answer, Explanation, Push, Verdict};
 use glue_tui::run::history::History;
 use glue_tui::run::{Repeats, RunRow, RunStatus, Said};
 use glue_tui::spec::{Experiments, RunSpec};
 use glue_tui::tui::app::{App, ExperimentRow};
 use glue_tui::tui::msg::{Effect, Msg, Opened};
-use glue_tui::tui::theme::{Palette, Theme};
+use glue_tui::tui::theme::{Letters, Palette, Theme};
 use glue_tui::tui::update::update;
 use glue_tui::tui::{input, view};
 use ratatui::buffer::Buffer;
@@ -17,7 +18,7 @@ use ratatui::layout::Rect;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-pub(crate) const THEME: Theme = Theme { palette: Palette::Rich, ascii: false };
+pub(crate) const THEME: Theme = Theme::new(Palette::Rich, Letters::Unicode);
 pub(crate) const SIZES: [(u16, u16); 4] = [(80, 24), (120, 40), (200, 60), (40, 10)];
 /// 2026-11-23, 11:04:29 UTC, when the events were recorded.
 pub(crate) const BEGUN: f64 = 1_795_431_869.0;
@@ -50,7 +51,11 @@ pub(crate) fn data(name: &str) -> PathBuf {
 }
 
 pub(crate) fn recorded() -> Vec<Event> {
-    let text = std::fs::read_to_string(data("events/demo.jsonl")).unwrap();
+    recorded_in("demo.jsonl")
+}
+
+pub(crate) fn recorded_in(file: &str) -> Vec<Event> {
+    let text = std::fs::read_to_string(data("events").join(file)).unwrap();
     text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }
 
@@ -173,24 +178,7 @@ pub(crate) fn buffer(app: &App) -> Buffer {
 }
 
 pub(crate) fn text(app: &App) -> String {
-    let buffer = buffer(app);
-    let mut text = String::new();
-    for y in 0..buffer.area.height {
-        let mut line = String::new();
-        let mut skip = 0;
-        for x in 0..buffer.area.width {
-            if skip > 0 {
-                skip -= 1;
-                continue;
-            }
-            let symbol = buffer[(x, y)].symbol();
-            skip = unicode_width::UnicodeWidthStr::width(symbol).saturating_sub(1);
-            line += symbol;
-        }
-        text += line.trim_end();
-        text.push('\n');
-    }
-    text
+    text_of(&buffer(app))
 }
 
 #[track_caller]
@@ -199,12 +187,13 @@ pub(crate) fn shows(app: &App, wanted: &str) {
     assert!(text.contains(wanted), "no {wanted:?} in\n{text}");
 }
 
-/// Compares the screen with the recorded text at every size.
+/// Compares the screen with its recording at every size; see [`super::modes`].
 #[track_caller]
 pub(crate) fn snapshot(name: &str, build: impl Fn(u16, u16) -> App) {
     let mut wrong = Vec::new();
     for (width, height) in SIZES {
-        let got = text(&build(width, height));
+        let whole = recording(name, build(width, height));
+        let got = whole.split("roles\n").next().unwrap_or_default().to_string();
         let path = data(&format!("screens/{name}-{width}x{height}.txt"));
         if std::env::var_os("UPDATE_SCREENS").is_some() {
             std::fs::write(&path, &got).unwrap();
@@ -222,6 +211,14 @@ pub(crate) fn said(repeat: u64, event: Event) -> Msg {
     Msg::Said(Said { repeat, dir: Arc::from(Path::new("runs/demo-20261123-110429-c691")), event })
 }
 
+/// What scores of the recorded run say of classes.
+pub(crate) fn classes_of(scores: &mut Scores) -> &mut ClassificationMetrics {
+    match &mut scores.metrics {
+        Metrics::Classification(found) => found,
+        Metrics::Regression(_) => panic!("the recorded run tells classes"),
+    }
+}
+
 /// The app while it trains `experiment`, after the first `count` recorded events.
 pub(crate) fn training(width: u16, height: u16, experiment: &str, count: usize) -> App {
     let mut app = app(width, height);
@@ -236,12 +233,14 @@ pub(crate) fn training(width: u16, height: u16, experiment: &str, count: usize) 
 }
 
 pub(crate) fn verdict(positive: f32) -> Verdict {
-    Verdict {
-        label: if positive > 0.5 { "positive".into() } else { "negative".into() },
+    let (label, probability) =
+        if positive > 0.5 { ("positive", positive) } else { ("negative", 1.0 - positive) };
+    let answer = Answer::Label {
+        label: label.into(),
+        probability,
         probabilities: vec![("negative".into(), 1.0 - positive), ("positive".into(), positive)],
-        tokens: 12,
-        truncated: false,
-    }
+    };
+    Verdict { answer, tokens: 12, truncated: false }
 }
 
 /// What an answer rests on: for each word, where it is and how far it pushes.
@@ -281,7 +280,7 @@ pub(crate) fn like_recorded(factor: f64, count: usize) -> History {
             Event::Step(step) => step.loss *= factor,
             Event::Eval(eval) => {
                 eval.scores.loss *= factor;
-                eval.scores.accuracy /= factor.sqrt();
+                classes_of(&mut eval.scores).accuracy /= factor.sqrt();
             }
             _ => {}
         }

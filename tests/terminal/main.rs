@@ -5,7 +5,7 @@
 mod pty;
 
 use glue_tui::tui::terminal::Screen;
-use glue_tui::tui::theme::{Palette, Theme};
+use glue_tui::tui::theme::{Letters, Palette, Theme};
 use portable_pty::PtySize;
 use pty::{PATIENCE, Terminal};
 use std::io::Write;
@@ -42,6 +42,7 @@ impl Terminal {
         assert!(!screen.alternate_screen(), "the alternate screen was left on");
         assert!(!screen.bracketed_paste(), "bracketed paste was left on");
         assert!(!screen.hide_cursor(), "the cursor was left hidden");
+        assert_eq!(screen.mouse_protocol_mode(), vt100::MouseProtocolMode::None, "the mouse was kept");
     }
 }
 
@@ -76,13 +77,126 @@ fn without_colour_modifiers_still_tell() {
 }
 
 #[test]
+fn a_theme_is_chosen_and_kept() {
+    let home = tempfile::tempdir().unwrap();
+    let mut terminal = Terminal::open(home.path(), &[]);
+    terminal.wait_for("A short one");
+    terminal.send("T");
+    terminal.wait_for("theme light");
+    let config = home.path().join("config/glue-tui/config.toml");
+    let begun = Instant::now();
+    while !config.exists() {
+        assert!(begun.elapsed() < PATIENCE, "the choice is not kept");
+        terminal.take(Duration::from_millis(20));
+    }
+    terminal.send("q");
+    assert_eq!(terminal.end().exit_code(), 0);
+    assert_eq!(std::fs::read_to_string(&config).unwrap(), "[interface]\ntheme = \"light\"\n");
+
+    // The next start has it, and goes on from there; a theme of one's own is the last.
+    std::fs::create_dir(config.with_file_name("themes")).unwrap();
+    std::fs::write(config.with_file_name("themes/mine.toml"), "frame = 200\n").unwrap();
+    let mut terminal = Terminal::open(home.path(), &[]);
+    terminal.wait_for("A short one");
+    terminal.send("TTT");
+    terminal.wait_for("theme mine");
+    let screen = terminal.parser.screen();
+    assert_eq!(screen.cell(1, 109).unwrap().fgcolor(), vt100::Color::Idx(200));
+    terminal.send("q");
+    assert_eq!(terminal.end().exit_code(), 0);
+
+    std::fs::write(config.with_file_name("themes/mine.toml"), "frmae = 200\n").unwrap();
+    let mut terminal = Terminal::open(home.path(), &[]);
+    assert_eq!(terminal.end().exit_code(), 2);
+    let told = String::from_utf8_lossy(&terminal.raw).replace("\r\n", "");
+    assert!(told.contains("mine.toml:1:1: unknown role `frmae`; did you mean `frame`?"), "{told}");
+}
+
+#[test]
+fn the_mouse_is_listened_to_when_it_is_asked_for() {
+    let home = tempfile::tempdir().unwrap();
+    let mut terminal = Terminal::open(home.path(), &[]);
+    terminal.wait_for("A short one");
+    assert_eq!(terminal.parser.screen().mouse_protocol_mode(), vt100::MouseProtocolMode::None);
+    terminal.send("M");
+    terminal.wait_for("mouse: clicks here");
+    assert_ne!(terminal.parser.screen().mouse_protocol_mode(), vt100::MouseProtocolMode::None);
+    let tab = terminal.text().lines().next().and_then(|line| line.find("4 Compare")).unwrap() + 1;
+    terminal.send(&format!("\x1b[<0;{tab};1M\x1b[<0;{tab};1m"));
+    terminal.wait_for("Differences");
+    terminal.send("M");
+    terminal.wait_for("mouse: selects text");
+    assert_eq!(terminal.parser.screen().mouse_protocol_mode(), vt100::MouseProtocolMode::None);
+    terminal.send("M");
+    terminal.wait_for("mouse: clicks here");
+    terminal.send("q");
+    assert_eq!(terminal.end().exit_code(), 0);
+    terminal.is_given_back();
+}
+
+#[test]
+fn a_terminal_with_little_gets_ascii() {
+    let little: [&[(&str, &str)]; 4] =
+        [&[("LC_ALL", "C")], &[("TERM", "linux")], &[("TERM", "dumb")], &[("GLUE_TUI_ASCII", "1")]];
+    for variables in little {
+        let home = tempfile::tempdir().unwrap();
+        let mut terminal = Terminal::open(home.path(), variables);
+        terminal.wait_for("A short one");
+        terminal.send("?");
+        terminal.wait_for("start the experiment under the cursor");
+        terminal.send("\x1b4");
+        terminal.wait_for("Differences");
+        terminal.send("q");
+        assert_eq!(terminal.end().exit_code(), 0);
+        assert!(terminal.raw.is_ascii(), "{variables:?}: {}", String::from_utf8_lossy(&terminal.raw));
+    }
+}
+
+#[test]
+fn a_run_of_another_process_is_watched() {
+    let home = tempfile::tempdir().unwrap();
+    let mut trained = Terminal::open(home.path(), &[]);
+    trained.wait_for("A short one");
+    trained.send("\r");
+    trained.wait_for(" of 1250");
+    let mut watched = Terminal::start(
+        env!("CARGO_BIN_EXE_glue-tui"),
+        &["attach", "tiny", "--ascii"],
+        home.path(),
+        &[],
+        (110, 30),
+    );
+    watched.wait_for(" of 1250");
+    watched.wait_for("examples/s");
+    watched.send("q");
+    assert_eq!(watched.end().exit_code(), 0);
+    assert!(watched.raw.is_ascii());
+    let mut told = Terminal::start(
+        env!("CARGO_BIN_EXE_glue-tui"),
+        &["attach", "tiny", "--plain"],
+        home.path(),
+        &[],
+        (110, 30),
+    );
+    told.wait_for("tiny: demo on demo, seed 42;");
+    trained.send("xx");
+    trained.wait_for("stopped;");
+    told.wait_for("stopped; the work is saved");
+    assert_eq!(told.end().exit_code(), 0);
+    assert!(!told.raw.contains(&0x1b), "sentences and nothing else");
+    trained.send("q");
+    assert_eq!(trained.end().exit_code(), 0);
+}
+
+#[test]
 fn a_storm_of_sizes_does_no_harm() {
     let home = tempfile::tempdir().unwrap();
     let mut terminal = Terminal::open(home.path(), &[]);
     terminal.wait_for("A short one");
     for round in 0..40_u16 {
         terminal.resize(1 + round * 37 % 211, 1 + round * 23 % 71);
-        terminal.send(["j", "e", "\x1b", "?", "\x1b", "2", "3", "\x1b", "1"][round as usize % 9]);
+        let keys = ["j", "e", "\x1b", "?", "\x1b", "2", "3", "\x1b", "4", " ", "+", "T", "M", "1"];
+        terminal.send(keys[round as usize % keys.len()]);
     }
     terminal.resize(100, 30);
     terminal.send("\x1b\x0c");
@@ -337,7 +451,8 @@ fn panicking_child() {
     if std::env::var_os("GLUE_TUI_TEST_CHILD").is_none() {
         return;
     }
-    let mut screen = Screen::take(Theme { palette: Palette::Rich, ascii: false }).unwrap();
+    let mut screen = Screen::take(Theme::new(Palette::Rich, Letters::Unicode)).unwrap();
+    screen.listen_to_mouse(true).unwrap();
     screen.draw(|frame| frame.render_widget("drawn-by-the-child", frame.area())).unwrap();
     std::thread::spawn(|| panic!("a quiet panic")).join().unwrap_err();
     panic!("a planted panic");

@@ -36,9 +36,13 @@ impl Terminal {
         command.args(args);
         command.cwd(folder);
         command.env("TERM", "xterm-256color");
-        for name in ["NO_COLOR", "GLUE_TUI_RUNS", "GLUE_TUI_ASCII"] {
+        // What a person has chosen for themselves is not looked at.
+        command.env("XDG_CONFIG_HOME", folder.join("config"));
+        for name in ["NO_COLOR", "COLORTERM", "LC_ALL", "GLUE_TUI_RUNS", "GLUE_TUI_ASCII", "GLUE_TUI_THEME"] {
             command.env_remove(name);
         }
+        // Whoever runs this may have settings of their own.
+        command.env("XDG_CONFIG_HOME", folder.join("config"));
         for (name, value) in variables {
             command.env(name, value);
         }

@@ -8,7 +8,8 @@ mod tsv;
 
 use super::Rows;
 use super::find::Found;
-use crate::catalog::{Columns, Local, Source, Task};
+use crate::batch::Label;
+use crate::catalog::{Columns, Labels, Local, Source, Task};
 use crate::error::{Error, Result};
 use crate::event::SplitName;
 use std::path::Path;
@@ -67,19 +68,34 @@ fn wrong_kind(task: &Task, file: &Path) -> Error {
     Error::data(file, None, format!("is of a kind that task {} does not take", task.name))
 }
 
-/// The class that a label cell means, by its number or its name, or what it should be. `-1`
-/// stands for no label.
-fn class_of(cell: &str, labels: &[&str]) -> Result<Option<u32>, String> {
+/// The label that a cell means, a class by its number or its name, or what it should be. `-1` stands for no
+/// label.
+fn label_of(cell: &str, labels: &Labels) -> Result<Option<Label>, String> {
     if cell == "-1" {
         return Ok(None);
     }
-    let number = cell.parse::<u32>().ok().filter(|class| (*class as usize) < labels.len());
-    let class = number.or_else(|| labels.iter().position(|label| *label == cell).map(|i| i as u32));
-    class.map_or_else(|| Err(expected(labels)), |class| Ok(Some(class)))
+    let label = match labels {
+        Labels::Classes(names) => {
+            let number = cell.parse::<u32>().ok().filter(|class| (*class as usize) < names.len());
+            let class = number.or_else(|| names.iter().position(|name| name == cell).map(|i| i as u32));
+            class.map(Label::Class)
+        }
+        Labels::Scale { low, high } => {
+            let number = cell.parse::<f32>().ok().filter(|value| (*low..=*high).contains(value));
+            number.map(Label::Value)
+        }
+    };
+    label.map_or_else(|| Err(expected(labels)), |label| Ok(Some(label)))
 }
 
-/// What a label should be: `should be 0 (negative) or 1 (positive)`.
-fn expected(labels: &[&str]) -> String {
-    let all: Vec<String> = labels.iter().enumerate().map(|(i, label)| format!("{i} ({label})")).collect();
-    format!("should be {}", all.join(" or "))
+/// What a label should be: `should be 0 (negative) or 1 (positive)`, `should be a number from 0 to 5`.
+fn expected(labels: &Labels) -> String {
+    match labels {
+        Labels::Classes(names) => {
+            let all: Vec<String> =
+                names.iter().enumerate().map(|(i, name)| format!("{i} ({name})")).collect();
+            format!("should be {}", all.join(" or "))
+        }
+        Labels::Scale { low, high } => format!("should be a number from {low} to {high}"),
+    }
 }

@@ -2,8 +2,9 @@
 
 use super::super::Example;
 use super::table::{self, Cell, Record, Wanted};
-use super::{class_of, expected};
-use crate::catalog::{Hub, Task};
+use super::{expected, label_of};
+use crate::batch::Label;
+use crate::catalog::{Hub, Labels, Task};
 use crate::error::{Error, Result};
 use crate::event::SplitName;
 use parquet::file::reader::{FileReader, SerializedFileReader};
@@ -67,17 +68,17 @@ pub(super) fn read(file: &Path, task: &Task, split: SplitName, hub: &Hub) -> Res
     for row in opened.rows()? {
         let (number, row) = row?;
         let text = |place: usize| opened.text(&row, number, place);
-        let class = |place: usize| match label(&row, place, hub, task) {
+        let label = |place: usize| match label(&row, place, hub, task) {
             Ok(None) if split != SplitName::Test => {
                 Err(opened.wrong(number, place, "has no label; rows to train on or to choose by need one"))
             }
-            Ok(class) => Ok(class),
+            Ok(label) => Ok(label),
             Err(problem) => Err(opened.wrong(number, place, &problem)),
         };
         rows.push(Example {
             text: text(places.text)?,
             text_pair: places.text_pair.map(text).transpose()?,
-            label: places.label.map(class).transpose()?.flatten(),
+            label: places.label.map(label).transpose()?.flatten(),
         });
     }
     Ok(rows)
@@ -161,15 +162,15 @@ fn cell(row: &Row, place: usize) -> Result<Option<Cell>, String> {
     }))
 }
 
-/// The class of a row: a number, a name, or a score that the task's threshold cuts.
-fn label(row: &Row, place: usize, hub: &Hub, task: &Task) -> Result<Option<u32>, String> {
+/// The label of a row: a number, a name, or a score that the task's threshold cuts.
+fn label(row: &Row, place: usize, hub: &Hub, task: &Task) -> Result<Option<Label>, String> {
     let number = match cell(row, place)? {
         None => return Ok(None),
         Some(Cell::Flag(value)) => f64::from(u8::from(value)),
         Some(Cell::Whole(value)) => value as f64,
         Some(Cell::Real(value)) => value,
         Some(Cell::Text(name)) => {
-            return class_of(&name, task.labels).map_err(|expected| format!("is {name:?}; it {expected}"));
+            return label_of(&name, &task.labels).map_err(|expected| format!("is {name:?}; it {expected}"));
         }
     };
     if number == -1.0 {
@@ -177,13 +178,18 @@ fn label(row: &Row, place: usize, hub: &Hub, task: &Task) -> Result<Option<u32>,
     }
     if let Some(threshold) = hub.threshold {
         return if (0.0..=1.0).contains(&number) {
-            Ok(Some(u32::from(number > threshold)))
+            Ok(Some(Label::Class(u32::from(number > threshold))))
         } else {
             Err(format!("is {number}; it should be a score from 0 to 1"))
         };
     }
-    if number.fract() == 0.0 && number >= 0.0 && number < task.labels.len() as f64 {
-        return Ok(Some(number as u32));
+    match &task.labels {
+        Labels::Classes(names) if number.fract() == 0.0 && (0.0..names.len() as f64).contains(&number) => {
+            Ok(Some(Label::Class(number as u32)))
+        }
+        Labels::Scale { low, high } if (*low..=*high).contains(&(number as f32)) => {
+            Ok(Some(Label::Value(number as f32)))
+        }
+        labels => Err(format!("is {number}; it {}", expected(labels))),
     }
-    Err(format!("is {number}; it {}", expected(task.labels)))
 }

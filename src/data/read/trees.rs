@@ -2,6 +2,7 @@
 //! the leaves as they stand (`-LRB-` and `\/` stay); the class is cut from the root's digit.
 
 use super::super::{Example, Rows};
+use crate::batch::Label;
 use crate::catalog::Tree;
 use crate::error::{Error, Result};
 use std::path::Path;
@@ -29,7 +30,7 @@ pub(super) fn read(file: &Path, bytes: &[u8], tree: &Tree) -> Result<Rows> {
         rows.push(Example {
             text: words.join(" "),
             text_pair: None,
-            label: Some(u32::from(root >= tree.positive_from)),
+            label: Some(Label::Class(u32::from(root >= tree.positive_from))),
         });
     }
     let note = format!(
@@ -126,8 +127,8 @@ mod tests {
         let text =
             "(3 (2 -LRB-) (4 (2 8\u{a0}1\\/2) (2 's)))\r\n\n(2 (1 No) (2 .))\n(4 (4 Good))\n(0 (1 Bad))";
         let rows = read(Path::new("x"), text.as_bytes(), &Tree { positive_from: 3 }).unwrap();
-        let found: Vec<_> = rows.rows.iter().map(|r| (r.text.as_str(), r.label.unwrap())).collect();
-        assert_eq!(found, [("-LRB- 8\u{a0}1\\/2 's", 1), ("No .", 0), ("Good", 1), ("Bad", 0)]);
+        let found: Vec<_> = rows.rows.iter().map(|r| (r.text.as_str(), r.label.unwrap().number())).collect();
+        assert_eq!(found, [("-LRB- 8\u{a0}1\\/2 's", 1.0), ("No .", 0.0), ("Good", 1.0), ("Bad", 0.0)]);
         assert!(rows.notes[0].contains("class 2"), "{}", rows.notes[0]);
     }
 

@@ -3,8 +3,9 @@
 //! never CSV quoting, because cells begin with quotes that are not closed.
 
 use super::super::{Example, Rows};
-use super::{SPLIT_ROWS, class_of};
-use crate::catalog::{Columns, Task};
+use super::{SPLIT_ROWS, label_of};
+use crate::batch::Label;
+use crate::catalog::{Columns, Labels, Task};
 use crate::error::{Error, Result};
 use crate::event::SplitName;
 use std::path::Path;
@@ -13,7 +14,7 @@ use std::path::Path;
 pub(super) struct Layout<'a> {
     /// The ways the columns may be named; the first whose texts are all there is taken.
     columns: Vec<Columns>,
-    labels: &'a [&'a str],
+    labels: &'a Labels,
     /// Whether every row must have a label.
     labelled: bool,
     /// Whether a few rows with a wrong number of columns are left out and told.
@@ -26,7 +27,7 @@ impl<'a> Layout<'a> {
     pub(super) fn new(task: &'a Task, split: SplitName, columns: &[Columns]) -> Self {
         Layout {
             columns: columns.to_vec(),
-            labels: task.labels,
+            labels: &task.labels,
             labelled: split != SplitName::Test,
             skip_split_rows: SPLIT_ROWS.contains(&task.name),
             unnamed: None,
@@ -143,13 +144,13 @@ fn places(file: &Path, names: &[&str], layout: &Layout<'_>) -> Result<Places> {
     ))
 }
 
-fn label(file: &Path, number: u64, cell: &str, layout: &Layout<'_>) -> Result<Option<u32>> {
-    match class_of(cell, layout.labels) {
+fn label(file: &Path, number: u64, cell: &str, layout: &Layout<'_>) -> Result<Option<Label>> {
+    match label_of(cell, layout.labels) {
         Ok(None) if layout.labelled => {
             let problem = "has no label (-1); rows to train on or to choose by need one";
             Err(Error::data(file, Some(number), problem))
         }
-        Ok(class) => Ok(class),
+        Ok(label) => Ok(label),
         Err(expected) => Err(Error::data(file, Some(number), format!("label {cell:?} {expected}"))),
     }
 }
@@ -192,14 +193,16 @@ mod tests {
         let text = "\u{feff}sentence\tlabel\r\n\"an open quote\t1\r\n say \"\"no\"\" \t0\r\n\t1";
         let rows = parse("sst2", SplitName::Train, SENTENCE, text).unwrap().rows;
         let texts: Vec<_> = rows.iter().map(|r| (r.text.as_str(), r.label)).collect();
-        assert_eq!(texts, [("\"an open quote", Some(1)), (" say \"\"no\"\" ", Some(0)), ("", Some(1))]);
+        let [yes, no] = [1, 0].map(|class| Some(Label::Class(class)));
+        assert_eq!(texts, [("\"an open quote", yes), (" say \"\"no\"\" ", no), ("", yes)]);
     }
 
     #[test]
     fn columns_are_found_by_name() {
         let text = "is_duplicate\tid\tquestion2\tquestion1\n1\t9\tb\ta\n";
         let rows = parse("qqp", SplitName::Train, PAIR, text).unwrap().rows;
-        assert_eq!(rows, [Example { text: "a".into(), text_pair: Some("b".into()), label: Some(1) }]);
+        let label = Some(Label::Class(1));
+        assert_eq!(rows, [Example { text: "a".into(), text_pair: Some("b".into()), label }]);
     }
 
     #[test]
@@ -237,7 +240,10 @@ mod tests {
             let layout = layout.unnamed(Some(&["source", "label", "mark", "sentence"]));
             read(Path::new("train.tsv"), text.as_bytes(), &layout)
         };
-        let row = |text: &str, class| Example { text: text.into(), text_pair: None, label: Some(class) };
+        let row = |text: &str, class| {
+            let label = Some(Label::Class(class));
+            Example { text: text.into(), text_pair: None, label }
+        };
         let two = parse("gj04\t1\t\tA good one.\ngj04\t0\t*\tBad \"one.").unwrap().rows;
         assert_eq!(two, [row("A good one.", 1), row("Bad \"one.", 0)]);
         // A copy that somebody has given a header.
@@ -260,7 +266,7 @@ mod tests {
         let none = parse("sst2", SplitName::Test, SENTENCE, "index\tsentence\n0\ta\n").unwrap().rows;
         assert_eq!(none[0].label, None);
         let some = parse("sst2", SplitName::Test, SENTENCE, "sentence\tlabel\na\t1\nb\t-1\n").unwrap().rows;
-        assert_eq!((some[0].label, some[1].label), (Some(1), None));
+        assert_eq!((some[0].label, some[1].label), (Some(Label::Class(1)), None));
     }
 
     #[test]
@@ -297,7 +303,7 @@ mod tests {
                 text.push_str(&format!("{sentence}\t{label}\n"));
             }
             let read = parse("sst2", SplitName::Train, SENTENCE, &text).unwrap().rows;
-            let read: Vec<_> = read.into_iter().map(|r| (r.text, r.label.unwrap())).collect();
+            let read: Vec<_> = read.into_iter().map(|r| (r.text, r.label.unwrap().number() as u32)).collect();
             prop_assert_eq!(read, rows);
         }
     }

@@ -1,7 +1,7 @@
 //! What a step is given, as one block of words in device memory: numbers of the step, tokens and labels.
 
 use super::device::Span;
-use crate::batch::Batch;
+use crate::batch::{Batch, Label};
 
 /// Rows of a tile of attention.
 pub(super) const TILE: usize = 16;
@@ -79,7 +79,7 @@ pub(super) struct Input {
     pub(super) starts: Span<u32>,
     /// Where each example begins: (examples + 1)
     pub(super) offsets: Span<u32>,
-    /// (examples)
+    /// Classes, or the bits of the numbers of a regression: (examples)
     pub(super) labels: Span<u32>,
     /// Example, in the high half, and number in it of each tile of attention.
     pub(super) tiles: Span<u32>,
@@ -147,6 +147,11 @@ pub(super) fn words(bucket: Bucket, batch: &Batch, numbers: Numbers) -> Vec<u32>
     let positions = examples().flat_map(|(_, bounds)| 0..(bounds[1] - bounds[0]) as u32).collect();
     let owner = |(owner, bounds): (usize, &[usize])| std::iter::repeat_n(owner as u32, bounds[1] - bounds[0]);
     let owners = examples().flat_map(owner).collect();
+    let label = |label: &Label| match label {
+        Label::Class(class) => *class,
+        Label::Value(value) => value.to_bits(),
+    };
+    let labels = batch.labels.iter().map(label).collect();
     let offsets: Vec<u32> = batch.offsets.iter().map(|offset| *offset as u32).collect();
     let parts: [&Vec<u32>; 10] = [
         &batch.ids,
@@ -157,7 +162,7 @@ pub(super) fn words(bucket: Bucket, batch: &Batch, numbers: Numbers) -> Vec<u32>
         &words,
         &starts,
         &offsets,
-        &batch.labels,
+        &labels,
         &tiles,
     ];
     for (part, length) in parts.into_iter().zip(Input::lengths(bucket)) {
@@ -203,7 +208,7 @@ mod tests {
         let example = |length: &usize| Encoded {
             ids: (0..*length as u32).map(|token| token * 7 % 5).collect(),
             type_ids: vec![0; *length],
-            label: Some(1),
+            label: Some(Label::Class(1)),
         };
         Batch::new(&lengths.iter().map(example).collect::<Vec<_>>())
     }
@@ -263,5 +268,9 @@ mod tests {
         assert_eq!(part(input.offsets, 3), [0, 2, 5]);
         assert_eq!(part(input.labels, 2), [1, 1]);
         assert_eq!(part(input.tiles, 2), [0, 1 << 16]);
+        let values = Batch { labels: vec![Label::Value(2.5), Label::Value(-0.5)], ..batch };
+        let block = words(bucket, &values, Numbers::default());
+        let first = (input.labels.address() as usize - 256) / 4;
+        assert_eq!(block[first..first + 2], [2.5f32.to_bits(), (-0.5f32).to_bits()]);
     }
 }

@@ -153,7 +153,7 @@ impl<'a> Model<'a> {
         let sums = self.sums(buffers);
         let gradient = |place: &Range<usize>| self.gradients.slice(place.clone());
         let Buffers { logits, dlogits, dropped, dpooled, pooled, .. } = *buffers;
-        verbs.cross_entropy(smoothing, logits, classes, dlogits, self.report)?;
+        verbs.loss(smoothing, logits, classes, dlogits, self.report)?;
         let only = |wide: Span<f32>| super::buffers::Rounded { wide, operand: Span::NONE };
         verbs.columns(Rows::First, classes, None, only(dlogits), (sums, 0))?;
         verbs.finish((sums, 0), gradient(&layout.classifier_bias), is_added)?;

@@ -11,7 +11,7 @@ use super::layout::{Layout, Pair};
 use super::rows::Rows;
 use super::tape::LayerTape;
 use super::work::Work;
-use crate::batch::Batch;
+use crate::batch::{Batch, Label};
 use crate::nn::config::{Family, ModelConfig};
 use crate::nn::dropout::{self, Dropout};
 use std::time::Instant;
@@ -142,6 +142,29 @@ impl Model<'_> {
         tables.push((self.slice(&self.layout.positions), positions));
         tables
     }
+}
+
+/// The example's part of the loss: of its cross-entropy, smoothed. `d` gets the gradient of its logits.
+fn cross_entropy(logits: &[f32], label: usize, target: Target, d: &mut Vec<f32>) -> f64 {
+    let Target { share, label_smoothing } = target;
+    let largest = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+    let sum: f32 = logits.iter().map(|x| (x - largest).exp()).sum();
+    let mut loss = 0.0;
+    for (class, x) in logits.iter().enumerate() {
+        let log = x - largest - sum.ln();
+        let is_it = if class == label { 1.0 - label_smoothing } else { 0.0 };
+        let wanted = is_it + label_smoothing / logits.len() as f32;
+        loss -= f64::from(wanted * log * share);
+        d.push((log.exp() - wanted) * share);
+    }
+    loss
+}
+
+/// The same of the squared error of a regression.
+fn squared_error(logit: f32, value: f32, target: Target, d: &mut Vec<f32>) -> f64 {
+    let error = logit - value;
+    d.push(2.0 * error * target.share);
+    f64::from(error * error * target.share)
 }
 
 /// Position of each token within its example.
@@ -309,7 +332,7 @@ impl Shard {
         let begun = Instant::now();
         self.work.fit((batch.tokens(), model.config.hidden, model.config.intermediate));
         let dlogits = match from {
-            From::Loss(target) => self.cross_entropy(model.labels(), &batch.labels, target),
+            From::Loss(target) => self.losses(model.labels(), &batch.labels, target),
             From::Logit(class) => one_hot(model.labels(), batch.len(), class),
         };
         self.logits_backward(model, batch, dropout, &dlogits);
@@ -361,19 +384,13 @@ impl Shard {
     }
 
     /// Adds the loss of these examples; returns the gradient of the logits: (examples, labels).
-    fn cross_entropy(&mut self, classes: usize, labels: &[u32], target: Target) -> Vec<f32> {
-        let Target { share, label_smoothing } = target;
+    fn losses(&mut self, outputs: usize, labels: &[Label], target: Target) -> Vec<f32> {
         let mut d = Vec::with_capacity(self.logits.len());
-        for (logits, label) in self.logits.chunks_exact(classes).zip(labels) {
-            let largest = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-            let sum: f32 = logits.iter().map(|x| (x - largest).exp()).sum();
-            for (class, x) in logits.iter().enumerate() {
-                let log = x - largest - sum.ln();
-                let is_it = if class == *label as usize { 1.0 - label_smoothing } else { 0.0 };
-                let wanted = is_it + label_smoothing / classes as f32;
-                self.loss -= f64::from(wanted * log * share);
-                d.push((log.exp() - wanted) * share);
-            }
+        for (logits, label) in self.logits.chunks_exact(outputs).zip(labels) {
+            self.loss += match label {
+                Label::Class(class) => cross_entropy(logits, *class as usize, target, &mut d),
+                Label::Value(value) => squared_error(logits[0], *value, target, &mut d),
+            };
         }
         d
     }

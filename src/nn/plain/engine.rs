@@ -2,7 +2,7 @@
 
 use super::adamw::{self, Parameter, Scale};
 use super::encoder::Encoder;
-use super::ops::cross_entropy;
+use super::ops::loss;
 use crate::batch::Batch;
 use crate::error::{Error, Result};
 use crate::nn::check::{check_batch, check_labels, check_mix, check_weights};
@@ -131,7 +131,7 @@ impl PlainEngine {
             let logits = self.learning.logits(&part, Some(dropout))?;
             passes.forward += begun.elapsed().as_secs_f64();
             let begun = Instant::now();
-            let loss = (cross_entropy(&logits, &part.labels, self.optimizer.label_smoothing)? * share)?;
+            let loss = (loss(&logits, &part.labels, self.optimizer.label_smoothing)? * share)?;
             total = (&total + loss.detach().to_dtype(total.dtype())?)?;
             let mut gradients = loss.backward()?;
             for (sum, parameter) in sums.iter_mut().zip(&self.parameters) {

@@ -1,5 +1,6 @@
 //! Differentiable pieces that candle has none of, or only some that lose the gradient.
 
+use crate::batch::Label;
 use crate::nn::config::Activation;
 use candle_core::{D, DType, Result, Tensor};
 
@@ -55,16 +56,22 @@ pub(crate) fn log_softmax(x: &Tensor) -> Result<Tensor> {
     shifted.broadcast_sub(&shifted.exp()?.sum_keepdim(D::Minus1)?.log()?)
 }
 
-/// Sum of the cross-entropies of `logits` (examples, classes) with `labels`, a share `smoothing` of
-/// each target spread evenly over all classes. A scalar.
-pub(crate) fn cross_entropy(logits: &Tensor, labels: &[u32], smoothing: f64) -> Result<Tensor> {
-    let (examples, classes) = logits.dims2()?;
-    let spread = (smoothing / classes as f64) as f32;
-    let mut targets = vec![spread; examples * classes];
+/// Sum of the losses of the examples, a scalar: squared errors where `logits` are (examples, 1), else
+/// cross-entropies with a share `smoothing` of each target spread evenly over all classes.
+pub(crate) fn loss(logits: &Tensor, labels: &[Label], smoothing: f64) -> Result<Tensor> {
+    let (examples, outputs) = logits.dims2()?;
+    let spread = if outputs == 1 { 0.0 } else { (smoothing / outputs as f64) as f32 };
+    let mut targets = vec![spread; examples * outputs];
     for (example, label) in labels.iter().enumerate() {
-        targets[example * classes + *label as usize] += (1.0 - smoothing) as f32;
+        match label {
+            Label::Class(class) => targets[example * outputs + *class as usize] += (1.0 - smoothing) as f32,
+            Label::Value(value) => targets[example] = *value,
+        }
     }
-    let targets = Tensor::from_vec(targets, (examples, classes), logits.device())?;
+    let targets = Tensor::from_vec(targets, (examples, outputs), logits.device())?;
+    if outputs == 1 {
+        return logits.sub(&targets)?.sqr()?.sum_all();
+    }
     log_softmax(logits)?.mul(&targets)?.sum_all()?.neg()
 }
 
@@ -165,9 +172,10 @@ mod tests {
     #[test]
     fn cross_entropy_is_finite_far_out_and_smooths() {
         let x = Tensor::new(&[[1.0f32, 2.0, 3.0], [0.0, 0.0, 100.0]], &Device::Cpu).expect("a tensor");
-        let plain: f32 = cross_entropy(&x, &[2, 0], 0.0).and_then(|l| l.to_scalar()).expect("a loss");
+        let labels = [2, 0].map(Label::Class);
+        let plain: f32 = loss(&x, &labels, 0.0).and_then(|l| l.to_scalar()).expect("a loss");
         assert!((plain - 100.407_6).abs() < 1e-3, "{plain}");
-        let smooth: f32 = cross_entropy(&x, &[2, 0], 0.3).and_then(|l| l.to_scalar()).expect("a loss");
+        let smooth: f32 = loss(&x, &labels, 0.3).and_then(|l| l.to_scalar()).expect("a loss");
         // 0.7 · 100.4076 + 0.1 · ((2.4076 + 1.4076 + 0.4076) + (100 + 100 + 0))
         assert!((smooth - 90.707_6).abs() < 1e-3, "{smooth}");
     }

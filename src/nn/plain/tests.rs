@@ -1,7 +1,7 @@
 //! A gradient that is cut is seen, and refused.
 
 use super::PlainEngine;
-use crate::batch::{Batch, Encoded};
+use crate::batch::{Batch, Encoded, Label};
 use crate::error::Error;
 use crate::nn::coverage::{Coverage, check, demand};
 use crate::nn::load::fresh;
@@ -35,7 +35,7 @@ fn coverage(softmax: Option<fn(&Tensor) -> Result<Tensor>>) -> Coverage {
     let examples = [3u32, 5, 4].map(|n| Encoded {
         ids: (1..=n).collect(),
         type_ids: vec![0; n as usize],
-        label: Some(n % 2),
+        label: Some(Label::Class(n % 2)),
     });
     let batch = Batch::new(&examples);
     check(&mut engine, StepInput { batch: &batch, step: 0, learning_rate: 1e-3 }).expect("gradients")

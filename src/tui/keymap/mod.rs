@@ -1,10 +1,13 @@
 //! What every key does, as one [`Keymap`]. It drives dispatch, the line at the foot, the help and what
 //! screens say of keys, so that they cannot disagree.
 
+mod document;
+mod file;
 mod press;
 mod table;
 mod when;
 
+pub use document::{ActionKeys, written};
 pub use press::Press;
 
 use super::app::App;
@@ -85,6 +88,27 @@ impl Place {
             Place::Message => "Message",
             Place::Question => "Question",
             Place::Choice => "List to choose from",
+        }
+    }
+
+    /// Its name in a file of keys.
+    pub fn name(self) -> &'static str {
+        match self {
+            Place::Everywhere => "everywhere",
+            Place::Runs => "runs",
+            Place::Filter => "filter",
+            Place::Form => "form",
+            Place::FormLine => "form_value",
+            Place::Live => "live",
+            Place::Infer => "infer",
+            Place::Insight => "insight",
+            Place::Data => "data",
+            Place::Machine => "machine",
+            Place::Compare => "compare",
+            Place::Chart => "chart",
+            Place::Message => "message",
+            Place::Question => "question",
+            Place::Choice => "choice",
         }
     }
 

@@ -2,6 +2,7 @@
 
 use crate::run::history::Phase;
 use crate::tui::app::{App, Tab};
+use crate::tui::screens::popup::Popup;
 use crate::tui::screens::runs::Line;
 
 pub(super) fn always(_: &App) -> bool {
@@ -114,4 +115,8 @@ pub(super) fn is_pair(app: &App) -> bool {
 
 pub(super) fn is_live_model(app: &App) -> bool {
     app.infer.is_live()
+}
+
+pub(super) fn in_help(app: &App) -> bool {
+    matches!(app.popup, Some(Popup::Help(_)))
 }

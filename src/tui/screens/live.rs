@@ -10,7 +10,7 @@ use crate::run::history::{History, Phase};
 use crate::tui::app::{App, Tab};
 use crate::tui::keymap::Place;
 use crate::tui::msg::{Action, Effect, Work};
-use crate::tui::theme::{Role, Theme};
+use crate::tui::theme::{Glyph, Role, Theme};
 use crate::tui::widgets::bars::bar;
 use crate::tui::widgets::line_chart::ChartView;
 use crate::tui::widgets::{cut, put, put_right};
@@ -130,7 +130,7 @@ pub fn draw(app: &App, area: Rect, buffer: &mut Buffer) {
         draw_nothing(app, area, buffer);
         return;
     };
-    let [head, body] = Layout::vertical([Constraint::Length(2), Constraint::Fill(1)]).areas(area);
+    let [head, body] = parts(area);
     draw_head(app, run, head, buffer);
     let history = run.history();
     if app.live.is_full {
@@ -164,12 +164,24 @@ pub fn draw(app: &App, area: Rect, buffer: &mut Buffer) {
     }
 }
 
-/// The one chart that is shown.
-fn draw_chart(app: &App, history: &History, area: Rect, buffer: &mut Buffer) {
+/// The head and what is below it.
+fn parts(area: Rect) -> [Rect; 2] {
+    Layout::vertical([Constraint::Length(2), Constraint::Fill(1)]).areas(area)
+}
+
+/// Where the curves of the one chart over the whole screen are drawn, whose body is `area`.
+pub fn plot(app: &App, area: Rect) -> Option<Rect> {
+    let run = app.shown().filter(|_| app.live.is_full)?;
+    let [_, body] = parts(area);
+    draw_chart(app, run.history(), body, &mut Buffer::empty(body))
+}
+
+/// The one chart that is shown; says where its curves are.
+fn draw_chart(app: &App, history: &History, area: Rect, buffer: &mut Buffer) -> Option<Rect> {
     if app.live.shows_score {
-        draw_score_pane(app, history, area, buffer);
+        draw_score_pane(app, history, area, buffer)
     } else {
-        draw_loss_pane(app, history, area, buffer);
+        draw_loss_pane(app, history, area, buffer)
     }
 }
 
@@ -262,7 +274,7 @@ pub(super) fn draw_head(app: &App, run: &RunView, area: Rect, buffer: &mut Buffe
         let (at, all) = (run.seed_at(), run.spec.repeats);
         let started = history.started.as_ref();
         let seed = started.map_or(run.spec.seed + at as u64, |started| started.spec.seed);
-        name = format!("{name}{}seed {seed} ({} of {all})", theme.sign(" · ", ", "), at + 1);
+        name = format!("{name}{}seed {seed} ({} of {all})", theme.glyph(Glyph::Dot), at + 1);
     }
     let room = (area.width - right_width).saturating_sub(2) as usize;
     put(buffer, area.x + 1, area.y, area.width, &cut(theme, &name, room), theme.style(Role::Title));
@@ -355,7 +367,7 @@ pub fn in_short(app: &App) -> Option<(String, Role)> {
         .seconds_left()
         .map_or(String::new(), |left| format!(" {} left", format::duration(left)));
     let theme: Theme = app.theme;
-    let dot = theme.sign(" · ", ", ");
+    let dot = theme.glyph(Glyph::Dot);
     Some((
         format!("{}{dot}{word} {:>3.0} %{left}", run.spec.experiment, 100.0 * run.history().fraction()),
         role,

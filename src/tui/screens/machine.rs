@@ -12,7 +12,7 @@ use crate::run::history::History;
 use crate::run::series::Series;
 use crate::tui::app::{App, Tab};
 use crate::tui::msg::{Action, Effect};
-use crate::tui::theme::{CURVES, Role, Theme};
+use crate::tui::theme::{CURVES, Glyph, Role, Theme};
 use crate::tui::widgets::bars::{fill, spark_between, stacked};
 use crate::tui::widgets::line_chart::{ChartView, Curve, LineChart, Look, Reference};
 use crate::tui::widgets::{airy_pane, cut, pane, put};
@@ -31,8 +31,6 @@ const SPARK: usize = 12;
 const STAGE: u16 = 33;
 /// Shares below this are not worth a word where room is short.
 const LEAST: f64 = 0.005;
-/// Signs that GPUs are told apart by.
-const GPU_SIGNS: [&str; 8] = ["0", "1", "2", "3", "4", "5", "6", "7"];
 
 /// What a key does.
 pub fn act(app: &mut App, action: Action) -> Vec<Effect> {
@@ -87,7 +85,7 @@ fn stages_of_step(history: &History) -> Vec<(Stage, (usize, f64, Role))> {
 pub(super) fn stages_in_words(history: &History, theme: Theme) -> String {
     let worth = stages(history).into_iter().filter(|(_, (_, share, _))| *share >= LEAST);
     let words = worth.map(|(stage, (_, share, _))| format!("{} {:.0} %", stage.name(), 100.0 * share));
-    words.collect::<Vec<_>>().join(theme.sign(" · ", ", "))
+    words.collect::<Vec<_>>().join(theme.glyph(Glyph::Dot))
 }
 
 /// A bar of the stages of a step in line `row` of `area`, and below it as many of them by name as fit; returns the
@@ -252,7 +250,7 @@ fn gpu_memory(gpu: &Gpu) -> String {
 /// Watts and degrees, as far as it tells them.
 fn gpu_state(gpu: &Gpu, theme: Theme) -> String {
     let watts = gpu.watts.map(|watts| format!("{watts:>4.0} W"));
-    let celsius = gpu.celsius.map(|degrees| format!("{degrees:>3.0} {}", theme.sign("°C", "C")));
+    let celsius = gpu.celsius.map(|degrees| format!("{degrees:>3.0} {}", theme.glyph(Glyph::Celsius)));
     watts.into_iter().chain(celsius).collect::<Vec<_>>().join("  ")
 }
 
@@ -362,14 +360,15 @@ fn gpu_panels(gauges: &GaugeHistory, theme: Theme) -> Vec<Panel<'_>> {
         _ => String::new(),
     };
     let panel = |title: String, is_share: bool, series: fn(&GpuHistory) -> &Series| {
-        let look = |number: usize| match (gauges.gpus.len(), GPU_SIGNS.get(number)) {
-            (1, _) | (_, None) => Look::Line,
-            (_, Some(sign)) => Look::Marked(sign, sign),
+        // More than ten are not told apart by a digit.
+        let look = |number: usize| match (gauges.gpus.len(), number) {
+            (1, _) | (_, 10..) => Look::Line,
+            (_, digit) => Look::Marked(Glyph::Digit(digit as u8)),
         };
         let curve = |(number, gpu)| ("", look(number), Role::Curve(number as u8 % CURVES), series(gpu));
         Panel { title, curves: gauges.gpus.iter().enumerate().map(curve).collect(), is_share, planned: None }
     };
-    let degrees = theme.sign("°C", "C");
+    let degrees = theme.glyph(Glyph::Celsius);
     let busy = state(&|gpu| format!("{}, {}", percent(gpu.busy), gpu.name));
     let watts = state(&|gpu| gpu.watts.map_or(String::new(), |watts| format!("{watts:>4.0} W")));
     let celsius = state(&|gpu| gpu.celsius.map_or(String::new(), |value| format!("{value:>3.0} {degrees}")));

@@ -10,7 +10,7 @@ use crate::run::course::{Axis, Course};
 use crate::run::history::{History, LogKind};
 use crate::run::series::{Series, Sight};
 use crate::tui::app::App;
-use crate::tui::theme::Role;
+use crate::tui::theme::{Glyph, Role};
 use crate::tui::widgets::bars::spark;
 use crate::tui::widgets::line_chart::{ChartView, Curve, LineChart, Look, Reference};
 use crate::tui::widgets::{airy_pane, cut, pane, put, wrap};
@@ -18,12 +18,13 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::widgets::Widget;
 use unicode_width::UnicodeWidthStr;
-pub(super) fn draw_loss_pane(app: &App, history: &History, area: Rect, buffer: &mut Buffer) {
+/// Draws the losses in their pane; says where the curves are.
+pub(super) fn draw_loss_pane(app: &App, history: &History, area: Rect, buffer: &mut Buffer) -> Option<Rect> {
     let title = format!("Loss{}", looked_at(&app.live.chart));
     let block = pane(app.theme, &title, app.live.is_full);
     let inner = block.inner(area);
     block.render(area, buffer);
-    draw_loss(app, history, app.live.chart, inner, buffer);
+    draw_loss(app, history, app.live.chart, inner, buffer)
 }
 
 /// What is unusual in how a chart is looked at, for the end of its title.
@@ -41,8 +42,14 @@ pub(super) fn looked_at(view: &ChartView) -> String {
     words
 }
 
-/// Draws the losses of training and validation.
-pub(super) fn draw_loss(app: &App, history: &History, view: ChartView, area: Rect, buffer: &mut Buffer) {
+/// Draws the losses of training and validation; says where the curves are.
+pub(super) fn draw_loss(
+    app: &App,
+    history: &History,
+    view: ChartView,
+    area: Rect,
+    buffer: &mut Buffer,
+) -> Option<Rect> {
     let line = Curve {
         name: "train",
         role: Role::Train,
@@ -60,7 +67,7 @@ pub(super) fn draw_loss(app: &App, history: &History, view: ChartView, area: Rec
         curves.push(Curve {
             name: "validation",
             role: Role::Validation,
-            look: Look::Points("●", "o"),
+            look: Look::Points(Glyph::Disc),
             series,
             course: &history.course,
             is_smoothed: false,
@@ -77,9 +84,11 @@ pub(super) fn draw_loss(app: &App, history: &History, view: ChartView, area: Rec
         theme: app.theme,
     };
     chart.draw(area, buffer);
+    chart.plot(area)
 }
 
-pub(super) fn draw_score_pane(app: &App, history: &History, area: Rect, buffer: &mut Buffer) {
+/// Draws the scores in their pane; says where the curves are.
+pub(super) fn draw_score_pane(app: &App, history: &History, area: Rect, buffer: &mut Buffer) -> Option<Rect> {
     let metric = history.metric();
     let best = history.best.map_or(String::new(), |best| {
         format!(", best {} at step {}", format::score(metric, best.value), format::count(best.step))
@@ -90,6 +99,8 @@ pub(super) fn draw_score_pane(app: &App, history: &History, area: Rect, buffer: 
         Metric::AccuracyMm => "Accuracy, mismatched",
         Metric::F1 => "F1",
         Metric::MatthewsCorrelation => "Matthews correlation",
+        Metric::Pearson => "Pearson correlation",
+        Metric::Spearman => "Spearman correlation",
     };
     let view = app.live.chart;
     let is_log = if view.is_log { ", logarithmic" } else { "" };
@@ -99,9 +110,9 @@ pub(super) fn draw_score_pane(app: &App, history: &History, area: Rect, buffer: 
     let inner = block.inner(area);
     block.render(area, buffer);
     let looks = [
-        (SplitName::Train, Look::Points("○", ".")),
-        (SplitName::Test, Look::Points("◆", "x")),
-        (SplitName::Validation, Look::Points("●", "o")),
+        (SplitName::Train, Look::Points(Glyph::Ring)),
+        (SplitName::Test, Look::Points(Glyph::Diamond)),
+        (SplitName::Validation, Look::Points(Glyph::Disc)),
     ];
     let curves: Vec<Curve<'_>> = looks
         .into_iter()
@@ -128,6 +139,7 @@ pub(super) fn draw_score_pane(app: &App, history: &History, area: Rect, buffer: 
         theme: app.theme,
     };
     chart.draw(inner, buffer);
+    chart.plot(inner)
 }
 
 /// What the scores are held against: the best of this run, and what others have published for the same model
@@ -248,7 +260,7 @@ pub(super) fn draw_scores(app: &App, run: &RunView, area: Rect, buffer: &mut Buf
         let text = format!(
             "{} {} {} over {} of {} seeds",
             format::score(metric, spread.mean),
-            theme.sign("±", "+-"),
+            theme.glyph(Glyph::PlusMinus),
             format::score(metric, spread.sd),
             spread.count,
             run.spec.repeats

@@ -1,19 +1,20 @@
 //! Boxes over everything: messages, questions, lists to choose from.
 
+use super::help::{self, Help};
 use super::{form, infer, steer};
 use crate::event::Command;
 use crate::run::queue::Edit as QueueEdit;
+use crate::text::width;
 use crate::tui::app::App;
 use crate::tui::keymap::Place;
 use crate::tui::msg::{Action, Effect, Work};
-use crate::tui::theme::Role;
+use crate::tui::theme::{Glyph, Role};
 use crate::tui::widgets::text_field::{Edit, TextField};
-use crate::tui::widgets::{airy_pane, centred, cut, fixed, put, wrap};
+use crate::tui::widgets::{airy_pane, centred, cut, fixed, line_under, put, wrap};
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
 use ratatui::widgets::{Clear, Widget};
 use std::path::PathBuf;
-use unicode_width::UnicodeWidthStr;
 
 /// A box over everything that takes the keys.
 #[derive(Debug, Clone, PartialEq)]
@@ -32,10 +33,7 @@ pub enum Popup {
     /// A value to be chosen from a list, or typed.
     Choice(Choice),
     /// All keys.
-    Help {
-        /// First line that is shown.
-        first: usize,
-    },
+    Help(Help),
 }
 
 /// Something to be decided.
@@ -142,6 +140,14 @@ impl Choice {
     }
 }
 
+impl Choice {
+    fn type_in(&mut self, edit: &Edit) {
+        if self.typed.edit(edit) {
+            self.at = 0;
+        }
+    }
+}
+
 impl Popup {
     /// Something to be read.
     pub fn message(title: impl Into<String>, text: impl Into<String>) -> Popup {
@@ -159,6 +165,10 @@ impl Popup {
 
 /// What a key does to the popup.
 pub fn act(app: &mut App, action: Action) -> Vec<Effect> {
+    if let Some(Popup::Help(mut help)) = app.popup.clone() {
+        app.popup = help::act(app, &mut help, action).then_some(Popup::Help(help));
+        return Vec::new();
+    }
     let last = last_scroll(app);
     let Some(popup) = &mut app.popup else { return Vec::new() };
     match (popup, action) {
@@ -182,27 +192,29 @@ pub fn act(app: &mut App, action: Action) -> Vec<Effect> {
                 Purpose::Length => steer::choose_length(app, &chosen.value),
             };
         }
-        (Popup::Message { .. } | Popup::Help { .. }, Action::Enter | Action::Help) | (_, Action::Back) => {
+        (Popup::Message { .. }, Action::Enter | Action::Help) | (_, Action::Back) => {
             app.popup = None;
+        }
+        (Popup::Choice(choice), Action::Point(line)) if line == choice.at => return act(app, Action::Enter),
+        (Popup::Choice(choice), Action::Point(line)) => {
+            choice.at = line.min(choice.shown().len().saturating_sub(1));
+        }
+        (Popup::Question(question), Action::Point(line)) if line < question.answers.len() => {
+            return act(app, Action::Answer(line));
         }
         (Popup::Question(Question { at, answers, .. }), action) => *at = moved(*at, answers.len(), action),
         (Popup::Choice(choice), action) => choice.at = moved(choice.at, choice.shown().len(), action),
-        (Popup::Message { first, .. } | Popup::Help { first }, action) => {
-            *first = moved(*first, last + 1, action);
-        }
+        (Popup::Message { first, .. }, action) => *first = moved(*first, last + 1, action),
+        (Popup::Help(_), _) => {}
     }
     Vec::new()
 }
 
-/// The last line of the popup that may come to its top, so that scrolling ends at the end.
+/// The last line of a message that may come to its top, so that scrolling ends at the end.
 fn last_scroll(app: &App) -> usize {
     let (width, height) = app.size;
-    let (lines, around) = match &app.popup {
-        Some(Popup::Message { text, .. }) => (wrap(text, message_width(width)).len(), 4),
-        Some(Popup::Help { .. }) => (super::help::lines(app).len(), 6),
-        _ => (0, 0),
-    };
-    lines.saturating_sub(height.saturating_sub(around).max(1) as usize)
+    let Some(Popup::Message { text, .. }) = &app.popup else { return 0 };
+    wrap(text, message_width(width)).len().saturating_sub(height.saturating_sub(4).max(1) as usize)
 }
 
 /// Cells for the text of a message on a screen so wide.
@@ -212,10 +224,10 @@ fn message_width(screen: u16) -> usize {
 
 /// Types into the popup.
 pub fn type_in(app: &mut App, edit: &Edit) {
-    if let Some(Popup::Choice(choice)) = &mut app.popup
-        && choice.typed.edit(edit)
-    {
-        choice.at = 0;
+    match &mut app.popup {
+        Some(Popup::Choice(choice)) => choice.type_in(edit),
+        Some(Popup::Help(help)) if help.is_searching => help::type_in(help, edit),
+        _ => {}
     }
 }
 
@@ -316,10 +328,7 @@ pub fn draw(app: &App, area: Rect, buffer: &mut Buffer) -> Option<Position> {
             None
         }
         Popup::Choice(choice) => Some(draw_choice(app, area, buffer, choice)),
-        Popup::Help { first } => {
-            super::help::draw(app, area, buffer, *first);
-            None
-        }
+        Popup::Help(help) => help::draw(app, help, area, buffer),
     }
 }
 
@@ -327,10 +336,61 @@ pub fn draw(app: &App, area: Rect, buffer: &mut Buffer) -> Option<Position> {
 pub fn open_box(app: &App, area: Rect, buffer: &mut Buffer, title: &str, width: u16, height: u16) -> Rect {
     let rect = centred(area, width, height);
     Clear.render(rect, buffer);
-    let block = airy_pane(app.theme, title, true);
-    let inner = block.inner(rect);
-    block.render(rect, buffer);
-    inner
+    airy_pane(app.theme, title, true).render(rect, buffer);
+    inside(app, area, width, height)
+}
+
+/// The inside of such a box.
+fn inside(app: &App, area: Rect, width: u16, height: u16) -> Rect {
+    airy_pane(app.theme, "", true).inner(centred(area, width, height))
+}
+
+/// The answer or the item of the popup that is drawn at a place of the screen.
+pub fn line_at(app: &App, area: Rect, place: Position) -> Option<usize> {
+    match app.popup.as_ref()? {
+        Popup::Question(question) => {
+            let (width, height) = question_size(question, area);
+            line_under(answers(question, inside(app, area, width, height)), 0, place)
+        }
+        Popup::Choice(choice) => {
+            let (width, height) = choice_size(choice, area);
+            let (list, first) = items(choice, inside(app, area, width, height));
+            line_under(list, first, place).filter(|line| *line < choice.shown().len())
+        }
+        Popup::Message { .. } | Popup::Help { .. } => None,
+    }
+}
+
+/// Cells and lines of the box of a question.
+fn question_size(question: &Question, area: Rect) -> (u16, u16) {
+    let width = area.width.saturating_sub(6).min(70);
+    let lines = wrap(&question.text, width.saturating_sub(4) as usize);
+    (width, (lines.len() + question.answers.len()) as u16 + 3)
+}
+
+/// The lines of the answers in the inside of the box.
+fn answers(question: &Question, inner: Rect) -> Rect {
+    let top = inner.bottom().saturating_sub(question.answers.len() as u16).max(inner.y);
+    Rect { y: top, height: inner.bottom() - top, ..inner }
+}
+
+/// Cells of the column of values.
+fn widest(choice: &Choice) -> usize {
+    choice.items.iter().map(|item| width(&item.value)).max().unwrap_or(0).clamp(12, 44)
+}
+
+/// Cells and lines of the box of a list to choose from.
+fn choice_size(choice: &Choice, area: Rect) -> (u16, u16) {
+    let notes = choice.items.iter().map(|item| width(&item.note)).max().unwrap_or(0);
+    let cells = (widest(choice) + notes + 10).max(width(&choice.title) + 6);
+    let cells = (cells as u16).clamp(50, 100).min(area.width.saturating_sub(2));
+    (cells, (choice.items.len() as u16 + 5).min(area.height.saturating_sub(2)))
+}
+
+/// The lines of the items in the inside of the box, and the first item that is in sight.
+fn items(choice: &Choice, inner: Rect) -> (Rect, usize) {
+    let list = Rect { y: inner.y + 2, height: inner.height.saturating_sub(2), ..inner };
+    (list, (choice.at + 1).saturating_sub(list.height as usize))
 }
 
 fn draw_message(app: &App, area: Rect, buffer: &mut Buffer, title: &str, text: &str, first: usize) {
@@ -353,19 +413,17 @@ fn draw_message(app: &App, area: Rect, buffer: &mut Buffer, title: &str, text: &
 
 fn draw_question(app: &App, area: Rect, buffer: &mut Buffer, question: &Question) {
     let theme = app.theme;
-    let width = area.width.saturating_sub(6).min(70);
+    let (width, height) = question_size(question, area);
     let lines = wrap(&question.text, width.saturating_sub(4) as usize);
-    let height = (lines.len() + question.answers.len()) as u16 + 3;
     let inner = open_box(app, area, buffer, &question.title, width, height);
-    let answers = question.answers.len() as u16;
-    let room = inner.height.saturating_sub(answers + 1);
+    let list = answers(question, inner);
+    let room = (list.y - inner.y).saturating_sub(1);
     for (row, line) in lines.iter().take(room as usize).enumerate() {
         put(buffer, inner.x, inner.y + row as u16, inner.width, line, theme.style(Role::Text));
     }
-    let top = inner.bottom().saturating_sub(answers).max(inner.y);
     for (number, answer) in question.answers.iter().enumerate() {
-        let y = top + number as u16;
-        if y >= inner.bottom() {
+        let y = list.y + number as u16;
+        if y >= list.bottom() {
             return;
         }
         let selected = number == question.at;
@@ -375,7 +433,7 @@ fn draw_question(app: &App, area: Rect, buffer: &mut Buffer, question: &Question
         }
         let style = theme.style(if selected { Role::Selected } else { Role::Text });
         let key = theme.style(if selected { Role::Selected } else { Role::Key });
-        let sign = if selected { theme.sign("▸ ", "> ") } else { "  " };
+        let sign = if selected { theme.glyph(Glyph::Cursor) } else { "  " };
         let x = put(buffer, inner.x, y, inner.width, sign, style);
         let x = put(buffer, x, y, inner.right().saturating_sub(x), &answer.key.to_string(), key);
         put(buffer, x + 2, y, inner.right().saturating_sub(x + 2), answer.text, style);
@@ -385,13 +443,10 @@ fn draw_question(app: &App, area: Rect, buffer: &mut Buffer, question: &Question
 fn draw_choice(app: &App, area: Rect, buffer: &mut Buffer, choice: &Choice) -> Position {
     let theme = app.theme;
     let shown = choice.shown();
-    let widest = choice.items.iter().map(|item| item.value.width()).max().unwrap_or(0).clamp(12, 44);
-    let notes = choice.items.iter().map(|item| item.note.width()).max().unwrap_or(0);
-    let width = (widest + notes + 10).max(choice.title.width() + 6);
-    let width = (width as u16).clamp(50, 100).min(area.width.saturating_sub(2));
-    let height = (choice.items.len() as u16 + 5).min(area.height.saturating_sub(2));
+    let widest = widest(choice);
+    let (width, height) = choice_size(choice, area);
     let inner = open_box(app, area, buffer, &choice.title, width, height);
-    let sign = theme.sign("▸ ", "> ");
+    let sign = theme.glyph(Glyph::Cursor);
     let x = put(buffer, inner.x, inner.y, inner.width, sign, theme.style(Role::Key));
     let field = Rect { x, y: inner.y, width: inner.right().saturating_sub(x), height: 1.min(inner.height) };
     let cursor = choice.typed.draw_line(buffer, field, theme.style(Role::Text));
@@ -400,13 +455,12 @@ fn draw_choice(app: &App, area: Rect, buffer: &mut Buffer, choice: &Choice) -> P
             if choice.free.is_some() { "type to filter, or any other value" } else { "type to filter" };
         put(buffer, x, inner.y, field.width, hint, theme.style(Role::Muted));
     }
-    let room = inner.height.saturating_sub(2) as usize;
-    let first = (choice.at + 1).saturating_sub(room);
+    let (list, first) = items(choice, inner);
     if shown.is_empty() {
-        put(buffer, inner.x, inner.y + 2, inner.width, "nothing contains that", theme.style(Role::Muted));
+        put(buffer, list.x, list.y, list.width, "nothing contains that", theme.style(Role::Muted));
     }
-    for (row, item) in shown.iter().enumerate().skip(first).take(room) {
-        let y = inner.y + 2 + (row - first) as u16;
+    for (row, item) in shown.iter().enumerate().skip(first).take(list.height as usize) {
+        let y = list.y + (row - first) as u16;
         let selected = row == choice.at;
         let line = format!(
             "{}{}  {}",

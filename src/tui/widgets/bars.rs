@@ -1,34 +1,25 @@
 //! Bars in eighths of a cell, and lines of little bars.
 
 use super::put;
-use crate::tui::theme::{Role, Theme};
+use crate::tui::theme::{EIGHTHS, FILLS, Glyph, Role, Theme};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
-
-const EIGHTHS: [&str; 8] = ["", "▏", "▎", "▍", "▌", "▋", "▊", "▉"];
-const HEIGHTS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
-const PLAIN_HEIGHTS: [char; 8] = ['_', '.', ':', '-', '=', '+', '*', '#'];
 
 /// Draws a bar that is `fraction` full (0..=1; anything else counts as the nearest) in the first line of `area`.
 pub fn bar(buffer: &mut Buffer, area: Rect, fraction: f64, role: Role, theme: Theme) {
     let fraction = if fraction.is_finite() { fraction.clamp(0.0, 1.0) } else { 0.0 };
     let eighths = (f64::from(area.width) * 8.0 * fraction).round() as usize;
-    let (full, rest) = if theme.ascii { ((eighths + 4) / 8, 0) } else { (eighths / 8, eighths % 8) };
-    let filled = theme.sign("█", "#").repeat(full) + EIGHTHS[rest];
+    let (full, rest) = if theme.is_ascii() { ((eighths + 4) / 8, 0) } else { (eighths / 8, eighths % 8) };
+    let filled = theme.glyph(Glyph::Full).repeat(full) + EIGHTHS[rest];
     let empty =
-        theme.sign("·", "-").repeat((area.width as usize).saturating_sub(full + usize::from(rest > 0)));
+        theme.glyph(Glyph::Empty).repeat((area.width as usize).saturating_sub(full + usize::from(rest > 0)));
     let x = put(buffer, area.x, area.y, area.width, &filled, theme.style(role));
     put(buffer, x, area.y, area.right().saturating_sub(x), &empty, theme.style(Role::Empty));
 }
 
-/// Signs of the parts of a stacked bar, so that they differ without colour too.
-const FILLS: [(&str, &str); 8] =
-    [("╌", "~"), ("█", "#"), ("▓", "="), ("▒", "-"), ("╳", "x"), ("┄", ":"), ("░", "."), ("▚", "%")];
-
 /// The sign that part `number` of a stacked bar is filled with.
 pub fn fill(number: usize, theme: Theme) -> &'static str {
-    let (fancy, plain) = FILLS[number % FILLS.len()];
-    theme.sign(fancy, plain)
+    theme.glyph(Glyph::Fill((number % FILLS.len()) as u8))
 }
 
 /// Draws parts of a whole beside each other in the first line of `area`: each with its number, which chooses its
@@ -64,7 +55,7 @@ pub fn spark_between(
 ) -> String {
     let values: Vec<f64> = values.collect();
     let values = &values[values.len().saturating_sub(width)..];
-    let heights = if theme.ascii { PLAIN_HEIGHTS } else { HEIGHTS };
+    let heights = theme.heights();
     let sign = |value: &f64| match value {
         value if !value.is_finite() => ' ',
         value if max > min => heights[((value - min) / (max - min) * 7.0).round().clamp(0.0, 7.0) as usize],
@@ -77,10 +68,10 @@ pub fn spark_between(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::tui::theme::Palette;
+    use crate::tui::theme::{Letters, Palette};
 
-    const FANCY: Theme = Theme { palette: Palette::None, ascii: false };
-    const PLAIN: Theme = Theme { palette: Palette::None, ascii: true };
+    const FANCY: Theme = Theme::new(Palette::None, Letters::Unicode);
+    const PLAIN: Theme = Theme::new(Palette::None, Letters::Plain);
 
     fn drawn(fraction: f64, theme: Theme) -> String {
         let area = Rect::new(0, 0, 4, 1);

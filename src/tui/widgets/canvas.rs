@@ -1,4 +1,6 @@
-//! A sheet of braille dots for any number of curves.
+//! A sheet of dots for any number of curves.
+
+use crate::tui::theme::QUARTERS;
 
 /// Dots, two by four a cell, with the curve that each cell belongs to.
 pub struct Canvas {
@@ -54,13 +56,46 @@ impl Canvas {
             before = y;
         }
     }
-    /// Every cell with a dot in it: column, row, its braille character, its curve.
-    pub fn cells(&self) -> impl Iterator<Item = (usize, usize, char, u16)> {
-        self.bits.iter().zip(&self.owner).enumerate().filter(|(_, (bits, _))| **bits > 0).map(
-            |(cell, (bits, owner))| {
-                let braille = char::from_u32(0x2800 + u32::from(*bits)).unwrap_or(' ');
-                (cell % self.width, cell / self.width, braille, owner - 1)
-            },
-        )
+
+    /// Every cell with a dot in it: column, row, its dots, its curve.
+    pub fn cells(&self) -> impl Iterator<Item = (usize, usize, Dots, u16)> {
+        self.bits
+            .iter()
+            .zip(&self.owner)
+            .enumerate()
+            .filter(|(_, (bits, _))| **bits > 0)
+            .map(|(cell, (bits, owner))| (cell % self.width, cell / self.width, Dots(*bits), owner - 1))
+    }
+}
+
+/// The dots of one cell, in the order of braille.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Dots(u8);
+
+impl Dots {
+    /// As braille.
+    pub fn braille(self) -> char {
+        char::from_u32(0x2800 + u32::from(self.0)).unwrap_or(' ')
+    }
+
+    /// As quarters of a cell, each full when one of its two dots is there.
+    pub fn blocks(self) -> char {
+        const PARTS: [u8; 4] = [0x01 | 0x02, 0x08 | 0x10, 0x04 | 0x40, 0x20 | 0x80];
+        let bits = PARTS.iter().enumerate().map(|(bit, part)| usize::from(self.0 & part > 0) << bit);
+        QUARTERS[bits.sum::<usize>()]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn dots_are_braille_or_quarters() {
+        let mut canvas = Canvas::new(2, 1);
+        canvas.line((0, 3), (3, 0), 0);
+        let drawn: Vec<_> =
+            canvas.cells().map(|(x, _, dots, _)| (x, dots.braille(), dots.blocks())).collect();
+        assert_eq!(drawn, [(0, '⡴', '▟'), (1, '⠋', '▀')]);
     }
 }

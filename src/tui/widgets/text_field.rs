@@ -3,14 +3,13 @@
 //! The cursor moves by what a person sees as one character. What comes in is made harmless and
 //! bounded, so that no paste can freeze or smear the screen.
 
-use super::{harmless, put};
+use super::put;
+use crate::text::{cells, clusters, harmless, width};
 use crate::tui::theme::{Role, Theme};
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
 use ratatui::style::Style;
-use ratatui::text::Span;
 use std::ops::Range;
-use unicode_width::UnicodeWidthStr;
 
 /// A change of the text or a move of the cursor.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -109,12 +108,12 @@ impl TextField {
     }
 
     fn before(&self) -> usize {
-        let last = graphemes(&self.text[..self.cursor]).last().map_or(0, |(_, symbol)| symbol.len());
+        let last = clusters(&self.text[..self.cursor]).last().map_or(0, |(_, symbol)| symbol.len());
         self.cursor - last
     }
 
     fn after(&self) -> usize {
-        let next = graphemes(&self.text[self.cursor..]).next().map_or(0, |(_, symbol)| symbol.len());
+        let next = clusters(&self.text[self.cursor..]).next().map_or(0, |(_, symbol)| symbol.len());
         self.cursor + next
     }
 
@@ -134,11 +133,11 @@ impl TextField {
         // The text is shown from a place that keeps the cursor inside.
         let room = (area.width as usize).saturating_sub(1);
         let mut start = 0;
-        while self.text[start..self.cursor].width() > room {
-            start += graphemes(&self.text[start..]).next().map_or(1, |(_, symbol)| symbol.len());
+        while width(&self.text[start..self.cursor]) > room {
+            start += clusters(&self.text[start..]).next().map_or(1, |(_, symbol)| symbol.len());
         }
         put(buffer, area.x, area.y, area.width, &self.text[start..], style);
-        let x = area.x + self.text[start..self.cursor].width() as u16;
+        let x = area.x + width(&self.text[start..self.cursor]) as u16;
         Position { x: x.min(area.right().saturating_sub(1)), y: area.y }
     }
 
@@ -157,7 +156,7 @@ impl TextField {
             let y = area.y + (line - first) as u16;
             put(buffer, area.x, y, area.width, &self.text[row.clone()], theme.style(Role::Text));
         }
-        let x = area.x + self.text[rows[at].start..self.cursor].width() as u16;
+        let x = area.x + width(&self.text[rows[at].start..self.cursor]) as u16;
         let y = area.y + (at - first) as u16;
         Position { x: x.min(area.right().saturating_sub(1)), y: y.min(area.bottom().saturating_sub(1)) }
     }
@@ -172,48 +171,27 @@ fn floor_boundary(text: &str, at: usize) -> usize {
     at
 }
 
-/// What a person sees as one character, with the byte where it begins. `text` is harmless, so
-/// none is left out.
-fn graphemes(text: &str) -> impl Iterator<Item = (usize, String)> {
-    let span = Span::raw(text);
-    let symbols: Vec<String> =
-        span.styled_graphemes(Style::new()).map(|grapheme| grapheme.symbol.to_string()).collect();
-    let mut at = 0;
-    symbols.into_iter().map(move |symbol| {
-        let start = at;
-        at += symbol.len();
-        (start, symbol)
-    })
-}
-
 /// Where the rows of a wrapped `text` are: at most `width` cells each, broken after a space where
 /// there is one. There is always at least one row.
 pub fn wrap_ranges(text: &str, width: usize) -> Vec<Range<usize>> {
-    let clean;
-    let text = if text.contains(char::is_control) {
-        // Control characters are not drawn, but must be counted; one cell keeps the places right.
-        clean = text.chars().map(|c| if c.is_ascii_control() { ' ' } else { c }).collect::<String>();
-        clean.as_str()
-    } else {
-        text
-    };
     let mut rows = Vec::new();
     let (mut start, mut used, mut after_space) = (0, 0, None);
-    for (at, symbol) in graphemes(text) {
-        let cells = symbol.width();
-        if used + cells > width && at > start {
-            // A space may hang over the edge: it is not seen there.
-            if symbol == " " {
-                after_space = Some(at + 1);
-                continue;
-            }
-            let end = after_space.filter(|space| *space > start).unwrap_or(at);
-            rows.push(start..end);
-            used = text[end..at].width();
-            start = end;
-            after_space = None;
+    for (at, symbol) in clusters(text) {
+        let wide = cells(symbol);
+        let is_over = |used: usize, start: usize| used + wide > width && at > start;
+        // A space may hang over the edge: it is not seen there.
+        if symbol == " " && is_over(used, start) {
+            after_space = Some(at + 1);
+            continue;
         }
-        used += cells;
+        // What comes after the space may be too long for a row as well.
+        while is_over(used, start) {
+            let end = after_space.take().filter(|space| *space > start).unwrap_or(at);
+            rows.push(start..end);
+            used = self::width(&text[end..at]);
+            start = end;
+        }
+        used += wide;
         if symbol == " " {
             after_space = Some(at + 1);
         }
@@ -225,7 +203,7 @@ pub fn wrap_ranges(text: &str, width: usize) -> Vec<Range<usize>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::tui::theme::Palette;
+    use crate::tui::theme::{Letters, Palette};
 
     fn typed(edits: &[Edit]) -> (String, usize) {
         let mut field = TextField::new("the plot is thin");
@@ -267,7 +245,7 @@ mod tests {
 
     #[test]
     fn rows_wrap_and_the_cursor_follows() {
-        let theme = Theme { palette: Palette::None, ascii: false };
+        let theme = Theme::new(Palette::None, Letters::Unicode);
         let area = Rect::new(0, 0, 10, 2);
         let mut buffer = Buffer::empty(area);
         let field = TextField::new("one two three four five");
@@ -280,12 +258,13 @@ mod tests {
 
     #[test]
     fn nothing_fits_into_nothing() {
-        let theme = Theme { palette: Palette::None, ascii: false };
+        let theme = Theme::new(Palette::None, Letters::Unicode);
         let mut buffer = Buffer::empty(Rect::ZERO);
         let field = TextField::new("日本語");
         field.draw_line(&mut buffer, Rect::ZERO, Style::new());
         field.draw_paragraph(&mut buffer, Rect::ZERO, theme, "x");
         assert_eq!(wrap_ranges("", 3).len(), 1);
         assert_eq!(wrap_ranges("日本", 1), [0..3, 3..6]);
+        assert_eq!(wrap_ranges(" abcd日", 4), [0..1, 1..5, 5..8]);
     }
 }

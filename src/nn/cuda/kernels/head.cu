@@ -57,3 +57,17 @@ extern "C" __global__ void cross_entropy(const Step* step, const unsigned* label
     loss = block_sum(loss, scratch);
     if (threadIdx.x == 0) report->loss += loss;
 }
+
+// Adds the squared errors of logits (examples) to the report; d becomes their gradient. The labels are numbers. One block.
+extern "C" __global__ void squared_error(const Step* step, const float* labels, const float* logits, int rows, float* d,
+                                         Report* report) {
+    __shared__ float scratch[THREADS / 32];
+    float loss = 0.0f;
+    for (int row = threadIdx.x; row < rows; row += THREADS) {
+        const float error = row < step->examples ? logits[row] - labels[row] : 0.0f;
+        loss += error * error * step->share;
+        d[row] = 2.0f * error * step->share;
+    }
+    loss = block_sum(loss, scratch);
+    if (threadIdx.x == 0) report->loss += loss;
+}

@@ -20,7 +20,7 @@ static const host::Entry KERNELS[] = {
     ENTRY(attend_backward_queries), ENTRY(attend_backward_keys),
     ENTRY(add_bias),        ENTRY(pool),              ENTRY(pool_backward),
     ENTRY(cross_entropy),   ENTRY(squares),           ENTRY(clip),
-    ENTRY(adamw),           ENTRY(round_weights),
+    ENTRY(adamw),           ENTRY(round_weights),     ENTRY(squared_error),
     BF16_ENTRIES(32),       BF16_ENTRIES(64),         BF16_ENTRIES(96),
 };
 

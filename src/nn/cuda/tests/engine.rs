@@ -27,17 +27,19 @@ struct Making {
     config: &'static str,
     precision: Precision,
     max_tokens: usize,
+    /// Of the head: one learns numbers.
+    outputs: usize,
     max_grad_norm: f64,
 }
 
 impl Making {
     fn of(config: &'static str) -> Self {
-        Making { config, precision: Precision::F32, max_tokens: 1000, max_grad_norm: 1.0 }
+        Making { config, precision: Precision::F32, max_tokens: 1000, outputs: 3, max_grad_norm: 1.0 }
     }
 
     fn parts(self) -> (ModelConfig, Weights, Settings) {
         let config = ModelConfig::parse("m", self.config.as_bytes()).expect("a whole file");
-        let weights = fresh(&config, &table(&config, 3), 4);
+        let weights = fresh(&config, &table(&config, self.outputs), 4);
         let optimizer = Optimizer {
             weight_decay: 0.1,
             max_grad_norm: self.max_grad_norm,
@@ -55,12 +57,13 @@ impl Making {
 
     fn on<D: Device>(self, device: D) -> CudaEngine<D> {
         let (config, weights, settings) = self.parts();
-        CudaEngine::new(&config, &table(&config, 3), &weights, settings, device).expect("an engine")
+        CudaEngine::new(&config, &table(&config, self.outputs), &weights, settings, device)
+            .expect("an engine")
     }
 
     fn twin(self) -> FastEngine {
         let (config, weights, settings) = self.parts();
-        FastEngine::new(&config, &table(&config, 3), &weights, settings).expect("an engine")
+        FastEngine::new(&config, &table(&config, self.outputs), &weights, settings).expect("an engine")
     }
 }
 
@@ -70,9 +73,17 @@ fn batch_of(step: u64) -> Batch {
     let example = |(number, length): (usize, usize)| Encoded {
         ids: (0..length).map(|token| ((number * 11 + token * 7 + step as usize * 3) % 37) as u32).collect(),
         type_ids: (0..length).map(|token| u32::from(token > length / 2)).collect(),
-        label: Some((number as u32 + step as u32) % 3),
+        label: Some(Label::Class((number as u32 + step as u32) % 3)),
     };
     Batch::new(&lengths.into_iter().enumerate().map(example).collect::<Vec<_>>())
+}
+
+/// The same, labelled with numbers.
+fn numbered(mut batch: Batch) -> Batch {
+    for label in &mut batch.labels {
+        *label = Label::Value(0.7 * label.number() + 0.25);
+    }
+    batch
 }
 
 fn assert_near(what: &str, found: &Weights, expected: &Weights, tolerance: f32) {
@@ -90,8 +101,17 @@ fn assert_near(what: &str, found: &Weights, expected: &Weights, tolerance: f32) 
 }
 
 fn equals_the_engine_of_the_cpu<D: Device>(open: impl Fn() -> D) {
-    for (config, max_tokens) in [(BERT, 1000), (DISTILBERT, 1000), (SHALLOW, 1000), (BERT, 22)] {
-        let making = Making { max_tokens, ..Making::of(config) };
+    let (classes, numbers) = (3, 1);
+    for (config, max_tokens, outputs) in [
+        (BERT, 1000, classes),
+        (DISTILBERT, 1000, classes),
+        (SHALLOW, 1000, classes),
+        (BERT, 22, classes),
+        (BERT, 22, numbers),
+        (DISTILBERT, 1000, numbers),
+    ] {
+        let making = Making { max_tokens, outputs, ..Making::of(config) };
+        let batch_of = |step| if outputs == numbers { numbered(batch_of(step)) } else { batch_of(step) };
         let (mut ours, mut twin) = (making.on(open()), making.twin());
         assert_eq!(ours.shapes().len(), twin.shapes().len());
         assert_eq!(ours.weights().expect("weights"), twin.weights().expect("weights"));
@@ -218,7 +238,7 @@ fn memory_is_planned_and_faults_are_named<D: Device>(open: impl Fn() -> D) {
     assert!(small.activations < large.activations && small.weights == large.weights, "{small:?}, {large:?}");
     let numbers: usize = engine.shapes().iter().map(|(_, shape)| shape.iter().product::<usize>()).sum();
     assert_eq!((small.moments, small.gradients), (8 * numbers as u64, 4 * numbers as u64));
-    let batch = Batch::new(&[Encoded { ids: vec![40], type_ids: vec![0], label: Some(0) }]);
+    let batch = Batch::new(&[Encoded { ids: vec![40], type_ids: vec![0], label: Some(Label::Class(0)) }]);
     let error = engine.step(StepInput { batch: &batch, step: 0, learning_rate: 1e-3 }).expect_err("a fault");
     assert!(error.to_string().contains("token id 40"), "{error}");
 

@@ -291,7 +291,7 @@ fn head_and_loss<D: Device>(open: impl Fn() -> D) {
         let mut verbs = lab.verbs(input);
         verbs.add_bias(span, logits).expect("a launch");
         for _ in 0..2 {
-            verbs.cross_entropy(smoothing, logits, classes, dlogits, report).expect("a launch");
+            verbs.loss(smoothing, logits, classes, dlogits, report).expect("a launch");
         }
         let (mut loss, mut gradient) = (0.0, Vec::new());
         for (row, label) in batch.labels.iter().enumerate() {
@@ -299,7 +299,7 @@ fn head_and_loss<D: Device>(open: impl Fn() -> D) {
                 (0..classes).map(|class| f64::from(x[row * classes + class] + bias[class])).collect();
             let sum: f64 = x.iter().map(|x| x.exp()).sum();
             for (class, x) in x.iter().enumerate() {
-                let is_it = if class == *label as usize { 1.0 - f64::from(smoothing) } else { 0.0 };
+                let is_it = if class == label.number() as usize { 1.0 - f64::from(smoothing) } else { 0.0 };
                 let wanted = is_it + f64::from(smoothing) / classes as f64;
                 loss -= wanted * (x - sum.ln()) * f64::from(share);
                 gradient.push((x.exp() / sum - wanted) * f64::from(share));
@@ -310,6 +310,29 @@ fn head_and_loss<D: Device>(open: impl Fn() -> D) {
         let found = f64::from_bits(u64::from(words[0]) | u64::from(words[1]) << 32);
         assert!((found - 2.0 * loss).abs() < 1e-5, "loss {found}, twice {loss} is expected");
     }
+}
+
+fn squared_errors<D: Device>(open: impl Fn() -> D) {
+    let mut lab = Lab::new(open());
+    let mut batch = batch(&[3, 1, 12, 2, 2]);
+    batch.labels = [2.5, 0.0, 4.75, -1.0, 5.0].map(Label::Value).to_vec();
+    let share = 0.125f32;
+    let input = lab.input(&batch, Numbers { share, ..step_numbers() });
+    let e = input.bucket.examples;
+    let x = random(4, e);
+    let (logits, dlogits, report) = (lab.numbers(&x), lab.room(e), lab.words(&[0; 4]));
+    let mut verbs = lab.verbs(input);
+    for _ in 0..2 {
+        // Smoothing is nothing to a number.
+        verbs.loss(0.1, logits, 1, dlogits, report).expect("a launch");
+    }
+    let errors = batch.labels.iter().zip(&x).map(|(label, x)| f64::from(*x) - f64::from(label.number()));
+    let loss: f64 = errors.clone().map(|error| error * error * f64::from(share)).sum();
+    let gradient = errors.map(|error| 2.0 * error * f64::from(share)).collect();
+    assert_close("dlogits", &lab.get(dlogits), &filled(gradient, e), 2e-6);
+    let words = lab.get_words(report);
+    let found = f64::from_bits(u64::from(words[0]) | u64::from(words[1]) << 32);
+    assert!((found - 2.0 * loss).abs() < 1e-5, "loss {found}, twice {loss} is expected");
 }
 
 fn adamw_moves_what_has_a_gradient<D: Device>(open: impl Fn() -> D) {
@@ -414,6 +437,7 @@ on_devices!(
     activation_and_its_gradient,
     first_rows_are_picked_and_put_back,
     head_and_loss,
+    squared_errors,
     adamw_moves_what_has_a_gradient,
     products,
 );

@@ -9,7 +9,7 @@ use super::buffers::{MOST_PARTS, Rounded};
 use super::device::{Bf16, Device, Span};
 use super::input::{Bucket, Input, Numbers, words};
 use super::verbs::{Sums, Verbs};
-use crate::batch::{Batch, Encoded};
+use crate::batch::{Batch, Encoded, Label};
 use crate::rng::{Rng, Stream};
 
 /// Each of the tests named, on the CPU and on a GPU.
@@ -116,7 +116,7 @@ fn batch(lengths: &[usize]) -> Batch {
     let example = |(number, length): (usize, &usize)| Encoded {
         ids: (0..*length).map(|token| ((number * 31 + token * 7) % 19) as u32).collect(),
         type_ids: (0..*length).map(|token| u32::from(token > length / 2)).collect(),
-        label: Some(number as u32 % 3),
+        label: Some(Label::Class(number as u32 % 3)),
     };
     let mut batch = Batch::new(&lengths.iter().enumerate().map(example).collect::<Vec<_>>());
     (batch.first_token, batch.first_example) = (5, 2);

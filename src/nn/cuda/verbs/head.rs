@@ -42,19 +42,24 @@ impl<D: Device> Verbs<'_, D> {
         self.launch(Module::Head, "pool_backward", [rows, 1, 1], arguments)
     }
 
-    /// Adds the loss of `logits` (E, classes) to the report; `d` takes their gradient.
-    pub(in crate::nn::cuda) fn cross_entropy(
+    /// Adds the loss of `logits` (E, outputs) to the report, squared errors of one output and cross-entropies of
+    /// several; `d` takes their gradient.
+    pub(in crate::nn::cuda) fn loss(
         &mut self,
         smoothing: f32,
         logits: Span<f32>,
-        classes: usize,
+        outputs: usize,
         d: Span<f32>,
         report: Span<u32>,
     ) -> Result<()> {
         let rows = self.len(Rows::First);
-        let arguments =
-            self.start().span(self.input.labels).float(smoothing).span(logits.first(rows * classes));
-        let arguments = arguments.int(rows).int(classes).span(d.first(rows * classes)).span(report);
+        let (logits, d) = (logits.first(rows * outputs), d.first(rows * outputs));
+        let arguments = self.start().span(self.input.labels);
+        if outputs == 1 {
+            let arguments = arguments.span(logits).int(rows).span(d).span(report);
+            return self.launch(Module::Head, "squared_error", [1, 1, 1], arguments);
+        }
+        let arguments = arguments.float(smoothing).span(logits).int(rows).int(outputs).span(d).span(report);
         self.launch(Module::Head, "cross_entropy", [1, 1, 1], arguments)
     }
 }

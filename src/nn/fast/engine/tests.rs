@@ -1,7 +1,7 @@
 //! What the engine tells of itself against what it does: memory, arithmetic, time.
 
 use super::*;
-use crate::batch::Encoded;
+use crate::batch::{Encoded, Label};
 use crate::nn::load::fresh;
 use crate::nn::{step_operations, table};
 
@@ -20,7 +20,7 @@ fn engine(max_tokens: usize) -> FastEngine {
 fn batch(examples: u32) -> Batch {
     let example = |n: u32| {
         let length = 4 + 9 * n as usize % 32;
-        Encoded { ids: vec![n % 50; length], type_ids: vec![0; length], label: Some(n % 2) }
+        Encoded { ids: vec![n % 50; length], type_ids: vec![0; length], label: Some(Label::Class(n % 2)) }
     };
     Batch::new(&(0..examples).map(example).collect::<Vec<_>>())
 }

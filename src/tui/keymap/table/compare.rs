@@ -28,7 +28,7 @@ pub(super) static COMPARE: &[Row] = &[
     bind("sort", &[char('s')], Action::Sort, "sort", "sort by the next column"),
     bind("reverse", &[char('S')], Action::Reverse, "", "sort the other way round"),
     bind(
-        "filter",
+        "search",
         &[char('/')],
         Action::Filter,
         "filter",

@@ -27,7 +27,7 @@ pub(super) static INSIGHT: &[Row] = &[
     )
     .when(has_seed_rows),
     bind(
-        "infer",
+        "open_infer",
         &[char('i')],
         Action::Infer,
         "infer",

@@ -26,9 +26,9 @@ pub(super) static LIVE: &[Row] = &[
         .when(is_training),
     bind("stop", &[char('x')], Action::StopRun, "stop", "stop the training; the work is saved")
         .when(is_training),
-    bind("infer", &[char('i')], Action::Infer, "infer", "type sentences into the weights of this run"),
+    bind("open_infer", &[char('i')], Action::Infer, "infer", "type sentences into the weights of this run"),
     bind(
-        "insight",
+        "open_insight",
         &[char('w')],
         Action::Insight,
         "insight",
@@ -70,7 +70,7 @@ pub(super) static LIVE: &[Row] = &[
     bind("last", LAST, Action::Last, "", "the newest lines of the log"),
     bind("back", ESC, Action::Back, "back", "back to the runs").when(is_viewing),
     bind(
-        "machine",
+        "open_machine",
         &[char('m')],
         Action::Go(Tab::Machine),
         "machine",

@@ -40,10 +40,10 @@ pub(super) static RUNS: &[Row] = &[
     bind("copy", &[char('c')], Action::Copy, "copy", "make an experiment like this one").when(on_experiment),
     bind("resume", &[char('r')], Action::Resume, "resume", "go on with the run from its last checkpoint")
         .when(on_resumable),
-    bind("infer", &[char('i')], Action::Infer, "infer", "type sentences into the run's best weights")
+    bind("open_infer", &[char('i')], Action::Infer, "infer", "type sentences into the run's best weights")
         .when(on_judge),
     bind(
-        "insight",
+        "open_insight",
         &[char('w')],
         Action::Insight,
         "insight",
@@ -52,7 +52,7 @@ pub(super) static RUNS: &[Row] = &[
     .when(on_run),
     bind("delete", &[char('d')], Action::Delete, "delete", "delete the run, after asking").when(on_run),
     bind(
-        "data",
+        "open_data",
         &[char('D')],
         Action::Data,
         "data",
@@ -77,7 +77,7 @@ pub(super) static RUNS: &[Row] = &[
     .when(is_not_held),
     bind("hold", &[char('h')], Action::Hold, "go on", "go on with the queue").when(is_held),
     bind("next", TAB, Action::Next, "", "to the next part: experiments, queue, past runs"),
-    bind("filter", &[char('/')], Action::Filter, "filter", "show only what contains a text"),
+    bind("search", &[char('/')], Action::Filter, "filter", "show only what contains a text"),
     bind("up", UP, Action::Up, "", "one line up"),
     bind("down", DOWN, Action::Down, "", "one line down"),
     bind("page_up", PAGE_UP, Action::PageUp, "", "ten lines up"),

@@ -11,9 +11,9 @@ use crate::tui::keymap::Place;
 use crate::tui::msg::Action;
 use crate::tui::screens::panes::looked_at;
 use crate::tui::screens::runs::status_role;
-use crate::tui::theme::{Role, Theme};
+use crate::tui::theme::{Glyph, Role, Theme};
 use crate::tui::widgets::line_chart::{Curve, LineChart, Look};
-use crate::tui::widgets::{airy_pane, cut, fixed, pane, put, put_right};
+use crate::tui::widgets::{airy_pane, cut, first_in_sight, fixed, line_under, pane, put, put_right};
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Constraint, Layout, Position, Rect};
 use ratatui::widgets::Widget;
@@ -23,13 +23,6 @@ use unicode_width::UnicodeWidthStr;
 pub const SIDE_BY_SIDE: u16 = 100;
 /// Cells of an entry of the legend.
 const ENTRY: u16 = 36;
-/// Shapes that tell runs apart; then letters come.
-const SHAPES: [&str; 12] = ["●", "▲", "■", "◆", "★", "▼", "○", "△", "□", "◇", "☆", "▽"];
-const LETTERS: [&str; 52] = [
-    "a", "b", "c", "d", "e", "f", "g", "h", "i", "j", "k", "l", "m", "n", "o", "p", "q", "r", "s", "t", "u",
-    "v", "w", "x", "y", "z", "A", "B", "C", "D", "E", "F", "G", "H", "I", "J", "K", "L", "M", "N", "O", "P",
-    "Q", "R", "S", "T", "U", "V", "W", "X", "Y", "Z",
-];
 
 /// The table, the curves and the differences, where there is room for each.
 struct Areas {
@@ -74,11 +67,36 @@ pub fn draw_tiny(app: &App, area: Rect, buffer: &mut Buffer) -> Option<Position>
 }
 
 /// The sign of a marked run.
-fn sign(mark: &Mark, theme: Theme) -> &'static str {
-    match mark.sign.checked_sub(if theme.ascii { 0 } else { SHAPES.len() }) {
-        Some(letter) => LETTERS[letter % LETTERS.len()],
-        None => SHAPES[mark.sign],
+fn sign(mark: &Mark) -> Glyph {
+    Glyph::Run(mark.sign as u8)
+}
+
+/// The rows of the table and the filter below them, inside of its pane.
+fn list_areas(compare: &Compare, inner: Rect) -> (Rect, Option<Rect>) {
+    let is_filtered = compare.is_filtering || !compare.filter.text().is_empty();
+    if !is_filtered || inner.height < 2 {
+        return (inner, None);
     }
+    let list = Rect { height: inner.height - 1, ..inner };
+    (list, Some(Rect { y: list.bottom(), height: 1, ..inner }))
+}
+
+/// The row of the table that is drawn at a place of the screen, whose body is `area`.
+pub fn row_at(app: &App, area: Rect, place: Position) -> Option<usize> {
+    let compare = &app.compare;
+    let inner = pane(app.theme, "", false).inner(layout(compare, area).table);
+    let (list, _) = list_areas(compare, inner);
+    // The first line is the head.
+    let list = Rect { y: list.y + 1, height: list.height.saturating_sub(1), ..list };
+    let rows = compare.rows(app);
+    let first = first_in_sight(compare.place(&rows), rows.len(), list.height as usize);
+    line_under(list, first, place).filter(|row| *row < rows.len())
+}
+
+/// Where the curves are drawn on a screen whose body is `area`.
+pub fn plot(app: &App, area: Rect) -> Option<Rect> {
+    let area = layout(&app.compare, area).chart?;
+    draw_chart(app, area, &mut Buffer::empty(area))
 }
 
 fn draw_table(app: &App, area: Rect, buffer: &mut Buffer) -> Option<Position> {
@@ -92,13 +110,9 @@ fn draw_table(app: &App, area: Rect, buffer: &mut Buffer) -> Option<Position> {
     let block = pane(theme, &title, true);
     let inner = block.inner(area);
     block.render(area, buffer);
-    let is_filtered = compare.is_filtering || !compare.filter.text().is_empty();
-    if !is_filtered || inner.height < 2 {
-        draw_rows(app, inner, buffer);
-        return None;
-    }
-    draw_rows(app, Rect { height: inner.height - 1, ..inner }, buffer);
-    let foot = Rect { y: inner.bottom() - 1, height: 1, ..inner };
+    let (list, foot) = list_areas(compare, inner);
+    draw_rows(app, list, buffer);
+    let foot = foot?;
     let x = put(buffer, foot.x, foot.y, foot.width, " / ", theme.style(Role::Key));
     let field = Rect { x, width: foot.right().saturating_sub(x), ..foot };
     let cursor = compare.filter.draw_line(buffer, field, theme.style(Role::Text));
@@ -122,7 +136,7 @@ fn draw_rows(app: &App, area: Rect, buffer: &mut Buffer) {
     draw_head(app, &columns, Rect { height: area.height.min(1), ..area }, buffer);
     let at = compare.place(&rows);
     let height = area.height.saturating_sub(1) as usize;
-    let first = (at + 2).saturating_sub(height).min(rows.len().saturating_sub(height)).min(at);
+    let first = first_in_sight(at, rows.len(), height);
     for (row, run) in rows.iter().skip(first).take(height).enumerate() {
         let line = Rect { y: area.y + 1 + row as u16, height: 1, ..area };
         draw_row(app, run, &columns, first + row == at, line, buffer);
@@ -144,8 +158,8 @@ fn draw_head(app: &App, columns: &[Column], area: Rect, buffer: &mut Buffer) {
         let is_sorted = *column == order.column;
         let arrow = match (is_sorted, order.is_reversed) {
             (false, _) => "",
-            (true, false) => theme.sign("▾", "v"),
-            (true, true) => theme.sign("▴", "^"),
+            (true, false) => theme.glyph(Glyph::Falling),
+            (true, true) => theme.glyph(Glyph::Rising),
         };
         let text = format!("{}{arrow}", column.title());
         let text = if column.is_number() { format!("{text:>width$}") } else { text };
@@ -176,11 +190,12 @@ fn draw_row(app: &App, run: &RunRow, columns: &[Column], is_at: bool, area: Rect
     put(buffer, area.x, area.y, area.width, &text, theme.style(role));
     if let Some(mark) = app.compare.marks.iter().find(|mark| is_same(&mark.dir, &run.dir)) {
         let style = theme.style(Role::Curve(mark.colour));
-        put(buffer, area.x + 1, area.y, 1, sign(mark, theme), style);
+        put(buffer, area.x + 1, area.y, 1, theme.glyph(sign(mark)), style);
     }
 }
 
-fn draw_chart(app: &App, area: Rect, buffer: &mut Buffer) {
+/// Draws the curves and their legend; says where the curves are.
+fn draw_chart(app: &App, area: Rect, buffer: &mut Buffer) -> Option<Rect> {
     let (compare, theme) = (&app.compare, app.theme);
     let looked = if compare.quantity.is_noisy() || compare.chart.is_log {
         looked_at(&compare.chart)
@@ -227,6 +242,7 @@ fn draw_chart(app: &App, area: Rect, buffer: &mut Buffer) {
         (!values.is_empty()).then(|| chart.value(values.iter().sum::<f64>() / values.len() as f64))
     };
     draw_legend(app, legend, across, reading, buffer);
+    chart.plot(chart_area)
 }
 
 /// The curves of all marked runs, each with the place of its mark.
@@ -234,12 +250,8 @@ fn curves(app: &App) -> (Vec<Curve<'_>>, Vec<usize>) {
     let compare = &app.compare;
     let (mut curves, mut owners) = (Vec::new(), Vec::new());
     for (place, mark) in compare.marks.iter().enumerate() {
-        let (fancy, plain) = (sign(mark, Theme { ascii: false, ..app.theme }), sign(mark, app.theme));
-        let look = if compare.quantity.is_sparse() {
-            Look::Points(fancy, plain)
-        } else {
-            Look::Marked(fancy, plain)
-        };
+        let look =
+            if compare.quantity.is_sparse() { Look::Points(sign(mark)) } else { Look::Marked(sign(mark)) };
         for history in mark.histories(app) {
             if let Some(series) = compare.quantity.series(history) {
                 curves.push(Curve {
@@ -277,12 +289,12 @@ fn draw_legend(
             put(buffer, cell.x, y, cell.width, &text, theme.style(Role::Muted));
             return;
         }
-        put(buffer, cell.x, y, 1, sign(mark, theme), theme.style(Role::Curve(mark.colour)));
+        put(buffer, cell.x, y, 1, theme.glyph(sign(mark)), theme.style(Role::Curve(mark.colour)));
         let value = match (&mark.read, reading(place)) {
             (_, Some(value)) => value,
             (Some(Err(_)), None) => "unreadable".into(),
-            (Some(Ok(_)), None) => theme.sign("—", "-").into(),
-            (None, None) => theme.sign("…", "...").into(),
+            (Some(Ok(_)), None) => theme.glyph(Glyph::Dash).into(),
+            (None, None) => theme.glyph(Glyph::Waiting).into(),
         };
         let name = (cell.width as usize).saturating_sub(value.width() + 3);
         let run = app.runs.runs.iter().find(|run| is_same(&run.dir, &mark.dir));
@@ -331,7 +343,7 @@ fn draw_differences(app: &App, area: Rect, buffer: &mut Buffer) {
 /// Each value of a key with the signs of the runs that have it.
 fn draw_values(difference: &Difference, marks: &[&Mark], theme: Theme, area: Rect, buffer: &mut Buffer) {
     let mut x = area.x;
-    let ellipsis = theme.sign("…", "~");
+    let ellipsis = theme.glyph(Glyph::Ellipsis);
     // The last cell is kept free for the sign that there is more.
     let end = area.right().saturating_sub(1);
     for (value, places) in &difference.values {
@@ -348,7 +360,7 @@ fn draw_values(difference: &Difference, marks: &[&Mark], theme: Theme, area: Rec
                 return;
             }
             let Some(mark) = marks.get(*place) else { continue };
-            x = put(buffer, x, area.y, 1, sign(mark, theme), theme.style(Role::Curve(mark.colour)));
+            x = put(buffer, x, area.y, 1, theme.glyph(sign(mark)), theme.style(Role::Curve(mark.colour)));
         }
         x += 3;
     }

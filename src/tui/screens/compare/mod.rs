@@ -4,7 +4,7 @@
 mod draw;
 mod table;
 
-pub use draw::{SIDE_BY_SIDE, draw, draw_tiny};
+pub use draw::{SIDE_BY_SIDE, draw, draw_tiny, plot, row_at};
 pub use table::{Column, Facet, Order};
 
 use super::live;
@@ -256,6 +256,15 @@ pub fn act(app: &mut App, action: Action) -> Vec<Effect> {
         Action::Back => {
             app.go(Tab::Runs);
             return vec![Effect::Refresh];
+        }
+        Action::Point(row) => {
+            let rows = app.compare.rows(app);
+            let is_there = app.compare.place(&rows) == row;
+            let at = rows.get(row).map(|run| run.dir.clone());
+            if is_there {
+                return toggle(app);
+            }
+            app.compare.at = at;
         }
         action => {
             let rows = app.compare.rows(app);

@@ -5,10 +5,11 @@ use crate::event::SplitName;
 use crate::format;
 use crate::run::profile::DataProfile;
 use crate::spec::RunSpec;
+use crate::text::harmless;
 use crate::tui::app::App;
-use crate::tui::theme::{Role, Theme};
+use crate::tui::theme::{Glyph, Role, Theme};
 use crate::tui::widgets::bars::bar;
-use crate::tui::widgets::{airy_pane, cut, fixed, harmless, put, put_right, wrap};
+use crate::tui::widgets::{airy_pane, cut, fixed, put, put_right, wrap};
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::widgets::Widget;
@@ -33,7 +34,7 @@ pub fn draw(app: &App, area: Rect, buffer: &mut Buffer) {
         }
     };
     let table = table(spec, profile);
-    let remarks = remarks(profile);
+    let remarks = remarks(spec, profile);
     let lines =
         |width: u16| -> usize { remarks.iter().map(|(text, _)| wrap(text, width as usize).len()).sum() };
     let [head, body] = Layout::vertical([Constraint::Length(1), Constraint::Fill(1)]).areas(area);
@@ -77,7 +78,7 @@ fn draw_head(app: &App, spec: &RunSpec, area: Rect, buffer: &mut Buffer) {
     let theme = app.theme;
     let limit = format!("max_seq_length {} ", spec.max_seq_length);
     let room = (area.width as usize).saturating_sub(limit.len() + 2);
-    let name = format!("{}{}task {}", spec.experiment, theme.sign(" · ", ", "), spec.task);
+    let name = format!("{}{}task {}", spec.experiment, theme.glyph(Glyph::Dot), spec.task);
     put(buffer, area.x + 1, area.y, area.width, &cut(theme, &name, room), theme.style(Role::Title));
     put_right(buffer, area, area.y, &limit, theme.style(Role::Text));
 }
@@ -131,7 +132,7 @@ fn share(count: usize, rows: usize) -> String {
 }
 
 /// What follows from the counts.
-fn remarks(profile: &DataProfile) -> Vec<(String, Role)> {
+fn remarks(spec: &RunSpec, profile: &DataProfile) -> Vec<(String, Role)> {
     let mut remarks = Vec::new();
     let leaks = profile.splits.iter().filter(|(_, found)| found.in_train > 0);
     let leaks: Vec<String> = leaks
@@ -143,7 +144,9 @@ fn remarks(profile: &DataProfile) -> Vec<(String, Role)> {
         remarks.push((text, Role::Warning));
     }
     let found = |wanted| profile.splits.iter().find(|(split, _)| *split == wanted).map(|(_, found)| found);
-    if let (Some(train), Some(validation)) = (found(SplitName::Train), found(SplitName::Validation))
+    let is_of_classes = spec.task().labels.scale().is_none();
+    if let (true, Some(train), Some(validation)) =
+        (is_of_classes, found(SplitName::Train), found(SplitName::Validation))
         && let Some(class) = (0..profile.labels.len()).rev().max_by_key(|class| train.classes[*class])
     {
         let right = 100.0 * validation.classes[class] as f64 / validation.rows.max(1) as f64;
@@ -241,7 +244,7 @@ fn draw_lengths(app: &App, spec: &RunSpec, profile: &DataProfile, area: Rect, bu
 }
 
 fn name_of(from: usize, to: usize, theme: Theme) -> String {
-    format!("{from:>3}{}{to:<3}", theme.sign("–", "-"))
+    format!("{from:>3}{}{to:<3}", theme.glyph(Glyph::Range))
 }
 
 /// First and last length and the number of rows of each line, at most `height` of them.
@@ -277,7 +280,7 @@ pub fn draw_tiny(app: &App, area: Rect, buffer: &mut Buffer) {
                 let text = classes.collect::<Vec<_>>().join(", ");
                 lines.push((format!("{} {}: {text}", split.name(), number(found.rows)), Role::Text));
             }
-            lines.extend(remarks(profile));
+            lines.extend(remarks(spec, profile));
         }
     }
     for (row, (text, role)) in lines.iter().enumerate().take(area.height as usize) {

@@ -1,12 +1,12 @@
 //! How the sentence, its verdict and the sentences before are drawn.
 
+use super::answer;
 use super::weights::what;
-use crate::predict::Verdict;
+use crate::predict::Answer;
 use crate::tui::app::App;
 use crate::tui::keymap::Place;
 use crate::tui::msg::Action;
-use crate::tui::theme::{Role, Theme};
-use crate::tui::widgets::bars::bar;
+use crate::tui::theme::Role;
 use crate::tui::widgets::{airy_pane, cut, fixed, put, put_right, wrap};
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Constraint, Layout, Position, Rect};
@@ -16,7 +16,7 @@ use unicode_width::UnicodeWidthStr;
 /// Draws the screen; returns where the terminal's cursor belongs.
 pub fn draw(app: &App, area: Rect, buffer: &mut Buffer) -> Option<Position> {
     let infer = &app.infer;
-    let labels = infer.answer.as_ref().map_or(2, |answer| answer.2.probabilities.len()) as u16;
+    let lines = infer.answer.as_ref().map_or(2, |(_, _, verdict)| answer::lines(&verdict.answer));
     let field = if area.height >= 30 { 5 } else { 3 };
     let fields = if infer.is_pair() { 2 } else { 1 };
     // Room for it also while it is not there: nothing moves when it comes.
@@ -24,7 +24,7 @@ pub fn draw(app: &App, area: Rect, buffer: &mut Buffer) -> Option<Position> {
     let heights = [
         Constraint::Length(1),
         Constraint::Length(field * fields),
-        Constraint::Length((labels + 3 + why).min(area.height / 2)),
+        Constraint::Length((lines + 3 + why).min(area.height / 2)),
         Constraint::Fill(1),
     ];
     let [head, text, bars, before] = Layout::vertical(heights).areas(area);
@@ -92,40 +92,20 @@ fn draw_verdict(app: &App, area: Rect, buffer: &mut Buffer) {
         return;
     };
     let is_old = *asked < infer.asked;
-    draw_bars(verdict, is_old, theme, area, buffer);
-    let y = area.y + verdict.probabilities.len() as u16;
+    answer::draw(&verdict.answer, is_old, theme, area, buffer);
+    let y = area.y + answer::lines(&verdict.answer);
     if y < area.bottom() {
         let cut_note = if verdict.truncated { ", the end was cut" } else { "" };
-        let text = format!("{} tokens{cut_note}", verdict.tokens);
+        let scale = match verdict.answer {
+            Answer::Score { scale: Some((low, high)), .. } => format!("on a scale from {low} to {high}; "),
+            _ => String::new(),
+        };
+        let text = format!("{scale}{} tokens{cut_note}", verdict.tokens);
         put(buffer, area.x, y, area.width, &text, theme.style(Role::Muted));
     }
     let y = y + 1;
     let area = Rect { y, height: area.bottom().saturating_sub(y + 1), ..area };
     infer.why.draw(&infer.texts(), theme, area, buffer);
-}
-
-fn draw_bars(verdict: &Verdict, is_old: bool, theme: Theme, area: Rect, buffer: &mut Buffer) {
-    let widest = verdict.probabilities.iter().map(|(label, _)| label.width()).max().unwrap_or(0).min(24);
-    for (row, (label, probability)) in verdict.probabilities.iter().enumerate().take(area.height as usize) {
-        let y = area.y + row as u16;
-        let is_first = *label == verdict.label;
-        let role = match (is_old, is_first) {
-            (true, _) => Role::Muted,
-            (_, true) => Role::Best,
-            _ => Role::Text,
-        };
-        let x = put(buffer, area.x, y, area.width, &(fixed(theme, label, widest) + "  "), theme.style(role));
-        let width = area.right().saturating_sub(x + 9);
-        let fill = if is_old {
-            Role::Muted
-        } else if is_first {
-            Role::Best
-        } else {
-            Role::Bar
-        };
-        bar(buffer, Rect { x, y, width, height: 1 }, f64::from(*probability), fill, theme);
-        put(buffer, x + width + 2, y, 7, &format!("{:>5.1} %", 100.0 * probability), theme.style(role));
-    }
 }
 
 fn draw_judged(app: &App, area: Rect, buffer: &mut Buffer) {
@@ -140,7 +120,7 @@ fn draw_judged(app: &App, area: Rect, buffer: &mut Buffer) {
         put(buffer, inner.x, inner.y, inner.width, &text, theme.style(Role::Muted));
         return;
     }
-    let widest = judged.iter().map(|one| one.label.width()).max().unwrap_or(0).min(20);
+    let widest = judged.iter().map(|one| answer::words(&one.answer).0.width()).max().unwrap_or(0).min(20);
     for (row, one) in judged.iter().enumerate().take(inner.height as usize) {
         let y = inner.y + row as u16;
         let text = match &one.text_pair {
@@ -151,7 +131,8 @@ fn draw_judged(app: &App, area: Rect, buffer: &mut Buffer) {
         let is_at = app.infer.recalled == Some(row);
         let role = if is_at { Role::Selected } else { Role::Text };
         let x = put(buffer, inner.x, y, inner.width, &fixed(theme, &text, room), theme.style(role));
-        let verdict = format!("  {}  {:>5.1} %", fixed(theme, &one.label, widest), 100.0 * one.probability);
+        let (label, number) = answer::words(&one.answer);
+        let verdict = format!("  {}  {number}", fixed(theme, label, widest));
         put(buffer, x, y, inner.right().saturating_sub(x), &verdict, theme.style(Role::Muted));
     }
 }
@@ -176,7 +157,7 @@ pub fn draw_tiny(app: &App, area: Rect, buffer: &mut Buffer) -> Option<Position>
     }
     let y = area.y + 1 + fields as u16;
     if let (Some((_, _, verdict)), true) = (&infer.answer, y < area.bottom()) {
-        draw_bars(verdict, false, theme, Rect { y, height: area.bottom() - y, ..area }, buffer);
+        answer::draw(&verdict.answer, false, theme, Rect { y, height: area.bottom() - y, ..area }, buffer);
     }
     cursor
 }

@@ -1,5 +1,6 @@
-//! Sentences and verdicts: probabilities of the labels as one types.
+//! Sentences and verdicts as one types: probabilities of the labels, or a number on its scale.
 
+mod answer;
 mod draw;
 mod weights;
 mod why;
@@ -8,7 +9,7 @@ pub use draw::{draw, draw_tiny};
 pub use weights::{Source, choose, enter, open, open_on};
 pub use why::Why;
 
-use crate::predict::Verdict;
+use crate::predict::{Answer, Verdict};
 use crate::tui::app::{App, Tab};
 use crate::tui::msg::{Action, Effect, Opened};
 use crate::tui::widgets::text_field::{Edit, TextField};
@@ -24,10 +25,8 @@ pub struct Judged {
     pub text: String,
     /// The second one.
     pub text_pair: Option<String>,
-    /// The most probable label.
-    pub label: String,
-    /// Its probability.
-    pub probability: f32,
+    /// What was said of it.
+    pub answer: Answer,
 }
 
 /// The state of the screen.
@@ -183,9 +182,7 @@ impl Infer {
         let Some((_, _, verdict)) = self.answer.as_ref().filter(|_| !text.is_empty()) else {
             return Vec::new();
         };
-        let found = verdict.probabilities.iter().find(|(label, _)| *label == verdict.label);
-        let probability = found.map_or(0.0, |(_, probability)| *probability);
-        let judged = Judged { text, text_pair, label: verdict.label.clone(), probability };
+        let judged = Judged { text, text_pair, answer: verdict.answer.clone() };
         self.judged.retain(|other| other.text != judged.text || other.text_pair != judged.text_pair);
         self.judged.insert(0, judged);
         self.judged.truncate(REMEMBERED);

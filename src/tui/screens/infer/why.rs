@@ -1,10 +1,11 @@
 //! Which words an answer rests on: asked once an answer is there, and drawn below it.
 
 use crate::predict::{Explanation, Push};
+use crate::text::harmless;
 use crate::tui::msg::Effect;
-use crate::tui::theme::{Role, Theme};
+use crate::tui::theme::{Glyph, Role, Theme};
 use crate::tui::widgets::text_field::wrap_ranges;
-use crate::tui::widgets::{cut, harmless, put, put_right, wrap};
+use crate::tui::widgets::{cut, put, put_right, wrap};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use std::ops::Range;
@@ -138,7 +139,7 @@ impl Marked {
             }
             let air = |is_there: bool| if is_there { " " } else { "" };
             let (before, after) = (air(text.starts_with(' ')), air(text.ends_with(' ')));
-            format!("{before}{first} {} {last}{after}", theme.sign("…", "..."))
+            format!("{before}{first} {} {last}{after}", theme.glyph(Glyph::Waiting))
         };
         let piece = |(text, role): &(String, Option<Role>)| match role {
             Some(_) => (text.clone(), *role),
@@ -175,7 +176,7 @@ fn draw_words(marked: &Marked, is_old: bool, theme: Theme, area: Rect, buffer: &
     }
     let used = lines.len().min(area.height as usize) as u16;
     if lines.len() > used as usize && area.width > 0 {
-        let sign = theme.sign("…", "~");
+        let sign = theme.glyph(Glyph::Ellipsis);
         put(buffer, area.right() - 1, area.y + used - 1, 1, sign, theme.style(Role::Muted));
     }
     used
@@ -184,9 +185,9 @@ fn draw_words(marked: &Marked, is_old: bool, theme: Theme, area: Rect, buffer: &
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::tui::theme::Palette;
+    use crate::tui::theme::{Letters, Palette};
 
-    const THEME: Theme = Theme { palette: Palette::None, ascii: false };
+    const THEME: Theme = Theme::new(Palette::None, Letters::Unicode);
 
     fn push(start: usize, end: usize, value: f32) -> Push {
         Push { text: String::new(), start, end, value, sequence: 0 }

@@ -1,11 +1,12 @@
-//! How the screen is drawn: what is looked at, the matrix, the calibration; the rows are [`super::rows`].
+//! How the screen is drawn: what is looked at, the matrix, the calibration; the rows are [`super::rows`],
+//! the scale of a regression is [`super::scale`].
 
-use super::{Content, Known, rows};
+use super::{Content, Known, rows, scale};
 use crate::catalog::Metric;
 use crate::format;
-use crate::run::insight::{Bin, Insight};
+use crate::run::insight::{Bin, Classes, Detail, Insight, Stretch};
 use crate::tui::app::App;
-use crate::tui::theme::{Role, Theme};
+use crate::tui::theme::{Glyph, Role, Theme};
 use crate::tui::widgets::bars::bar;
 use crate::tui::widgets::{airy_pane, cut, fixed, put, put_right, wrap};
 use ratatui::buffer::Buffer;
@@ -14,7 +15,7 @@ use ratatui::widgets::Widget;
 use unicode_width::UnicodeWidthStr;
 
 /// Cells of a pane's frame and air.
-const FRAME: u16 = 4;
+pub(super) const FRAME: u16 = 4;
 /// Narrower than this, the calibration says nothing.
 const CALIBRATION: u16 = 22;
 /// From so many rows on, the calibration may stand below the matrix.
@@ -28,8 +29,24 @@ pub fn draw(app: &App, area: Rect, buffer: &mut Buffer) {
         draw_nothing(app, area, buffer);
         return;
     };
+    match &known.picture.detail {
+        Detail::Classes(classes) => draw_classes(app, known, classes, area, buffer),
+        Detail::Scale(stretches) => draw_scale(app, known, stretches, area, buffer),
+    }
+}
+
+fn draw_scale(app: &App, known: &Known, stretches: &[Stretch], area: Rect, buffer: &mut Buffer) {
+    let top = scale::height(area).min(area.height / 2);
+    let heights = [Constraint::Length(2), Constraint::Length(top), Constraint::Fill(1)];
+    let [head, top, list] = Layout::vertical(heights).areas(area);
+    draw_head(app, known, head, buffer);
+    scale::draw(app, known, stretches, top, buffer);
+    rows::draw(app, known, list, buffer);
+}
+
+fn draw_classes(app: &App, known: &Known, classes: &Classes, area: Rect, buffer: &mut Buffer) {
     let matrix = Matrix::new(known);
-    let bins = shown_bins(known).count() as u16;
+    let bins = shown_bins(classes).count() as u16;
     let beside = area.width.saturating_sub(matrix.width()) >= CALIBRATION;
     let below = !beside && area.height >= TALL;
     let curve = bins + 3;
@@ -45,12 +62,12 @@ pub fn draw(app: &App, area: Rect, buffer: &mut Buffer) {
     if beside {
         let widths = [Constraint::Length(matrix.width()), Constraint::Fill(1)];
         let [left, right] = Layout::horizontal(widths).areas(top);
-        matrix.draw(app, known, left, buffer);
-        draw_calibration(app, known, right, buffer);
+        matrix.draw(app, known, &classes.cells, left, buffer);
+        draw_calibration(app, classes, right, buffer);
     } else {
-        matrix.draw(app, known, top, buffer);
+        matrix.draw(app, known, &classes.cells, top, buffer);
         if below {
-            draw_calibration(app, known, middle, buffer);
+            draw_calibration(app, classes, middle, buffer);
         }
     }
     rows::draw(app, known, list, buffer);
@@ -92,7 +109,7 @@ fn name(app: &App, known: &Known) -> String {
     let name = of.dir.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
     let Insight { seed, seeds, spec, .. } = &known.insight;
     let place = if *seeds > 1 { format!(" ({} of {seeds})", seed + 1) } else { String::new() };
-    format!("{name}{}seed {}{place}", app.theme.sign(" · ", ", "), spec.seed)
+    format!("{name}{}seed {}{place}", app.theme.glyph(Glyph::Dot), spec.seed)
 }
 
 /// Which evaluation is looked at.
@@ -143,7 +160,7 @@ struct Matrix {
 
 impl Matrix {
     fn new(known: &Known) -> Self {
-        let labels = &known.insight.labels;
+        let labels = known.insight.labels.classes();
         let widest = labels.iter().map(|label| label.width()).max().unwrap_or(0);
         let digits = known.judged().len().to_string().len();
         let column = widest.min(if labels.len() > 2 { 7 } else { 14 }).max(digits + 1) + 2;
@@ -158,13 +175,13 @@ impl Matrix {
         self.classes as u16 + 3
     }
 
-    fn draw(&self, app: &App, known: &Known, area: Rect, buffer: &mut Buffer) {
+    fn draw(&self, app: &App, known: &Known, cells: &[Vec<Vec<usize>>], area: Rect, buffer: &mut Buffer) {
         let (view, theme) = (&app.insight, app.theme);
         let is_focus = !view.is_in_list && app.popup.is_none();
         let block = airy_pane(theme, "Confusion: labels down, predictions across", is_focus);
         let inner = block.inner(area);
         block.render(area, buffer);
-        let (labels, column) = (&known.insight.labels, self.column);
+        let (labels, column) = (known.insight.labels.classes(), self.column);
         let head: Vec<String> = labels
             .iter()
             .map(|label| format!("{:>width$} ", cut(theme, label, column - 2), width = column - 1))
@@ -173,7 +190,8 @@ impl Matrix {
         let head =
             format!("{:name$}{head}{:>10}{:>8}{:>7}", "", "precision", "recall", "F1", name = self.name);
         put(buffer, inner.x, inner.y, inner.width, &head, theme.style(Role::Muted));
-        for (label, cells) in known.picture.cells.iter().enumerate() {
+        let per_class = known.picture.scores.classification().map_or(&[][..], |found| &found.per_class);
+        for ((label, cells), class) in cells.iter().enumerate().zip(per_class) {
             let y = inner.y + 1 + label as u16;
             if y >= inner.bottom() {
                 break;
@@ -194,7 +212,6 @@ impl Matrix {
                 x += column.saturating_sub(number.len()) as u16;
                 x = put(buffer, x, y, inner.right().saturating_sub(x), &number, theme.style(role));
             }
-            let class = known.picture.scores.per_class[label];
             let [p, r, f1] = [class.precision, class.recall, class.f1].map(|share| 100.0 * share);
             let text = format!("{p:>10.1}{r:>8.1}{f1:>7.1}");
             put(buffer, x, y, inner.right().saturating_sub(x), &text, theme.style(Role::Text));
@@ -203,16 +220,16 @@ impl Matrix {
 }
 
 /// The bins with rows in them, each with its lower bound in percent.
-fn shown_bins(known: &Known) -> impl Iterator<Item = (usize, &Bin)> {
-    let bins = known.picture.calibration.bins.iter().enumerate();
+fn shown_bins(classes: &Classes) -> impl Iterator<Item = (usize, &Bin)> {
+    let bins = classes.calibration.bins.iter().enumerate();
     bins.filter(|(_, bin)| bin.rows > 0).map(|(place, bin)| (10 * place, bin))
 }
 
 /// Draws a bar for each bin: as long as its share of right ones, with a mark where it would end if the model
 /// were as right as it is sure.
-fn draw_calibration(app: &App, known: &Known, area: Rect, buffer: &mut Buffer) {
+fn draw_calibration(app: &App, classes: &Classes, area: Rect, buffer: &mut Buffer) {
     let theme = app.theme;
-    let error = format!("{:.1} %", 100.0 * known.picture.calibration.error);
+    let error = format!("{:.1} %", 100.0 * classes.calibration.error);
     let title = if area.width < 50 {
         format!("ECE {error}")
     } else {
@@ -227,12 +244,12 @@ fn draw_calibration(app: &App, known: &Known, area: Rect, buffer: &mut Buffer) {
     put(buffer, inner.x, inner.y, inner.width, "sure %", theme.style(Role::Muted));
     put_right(buffer, inner, inner.y, &head, theme.style(Role::Muted));
     let width = inner.width.saturating_sub(left + right);
-    for (line, (from, bin)) in shown_bins(known).enumerate() {
+    for (line, (from, bin)) in shown_bins(classes).enumerate() {
         let y = inner.y + 1 + line as u16;
         if y >= inner.bottom() {
             break;
         }
-        let name = format!("{from}{}{}", theme.sign("–", "-"), from + 10);
+        let name = format!("{from}{}{}", theme.glyph(Glyph::Range), from + 10);
         put(buffer, inner.x, y, inner.width, &name, theme.style(Role::Text));
         let area = Rect { x: inner.x + left, y, width, height: 1 };
         draw_bin(bin, theme, area, buffer);
@@ -255,9 +272,25 @@ fn draw_bin(bin: &Bin, theme: Theme, area: Rect, buffer: &mut Buffer) {
         x,
         area.y,
         area.right().saturating_sub(x).min(1),
-        theme.sign("┃", "|"),
+        theme.glyph(Glyph::Mark),
         theme.style(Role::Key),
     );
+}
+
+/// What there is to say of classes or of the parts of a scale, a line each.
+fn detail(known: &Known) -> Vec<String> {
+    let classes = match &known.picture.detail {
+        Detail::Classes(classes) => classes,
+        Detail::Scale(stretches) => return stretches.iter().map(scale::line).collect(),
+    };
+    let mut lines = vec![format!("calibration error {:.1} %", 100.0 * classes.calibration.error)];
+    let names = known.insight.labels.classes();
+    let per_class = known.picture.scores.classification().map_or(&[][..], |found| &found.per_class);
+    for (name, class) in names.iter().zip(per_class) {
+        let [p, r, f1] = [class.precision, class.recall, class.f1].map(|share| 100.0 * share);
+        lines.push(format!("{name}: precision {p:.1}, recall {r:.1}, F1 {f1:.1}"));
+    }
+    lines
 }
 
 /// Draws the numbers only.
@@ -270,17 +303,9 @@ pub fn draw_tiny(app: &App, area: Rect, buffer: &mut Buffer) {
         }
         return;
     };
-    let labels = &known.insight.labels;
-    let mut lines = vec![
-        (name(app, known), Role::Title),
-        (when(known), Role::Text),
-        (scores(known), Role::Validation),
-        (format!("calibration error {:.1} %", 100.0 * known.picture.calibration.error), Role::Text),
-    ];
-    for (label, class) in labels.iter().zip(&known.picture.scores.per_class) {
-        let [p, r, f1] = [class.precision, class.recall, class.f1].map(|share| 100.0 * share);
-        lines.push((format!("{label}: precision {p:.1}, recall {r:.1}, F1 {f1:.1}"), Role::Text));
-    }
+    let mut lines =
+        vec![(name(app, known), Role::Title), (when(known), Role::Text), (scores(known), Role::Validation)];
+    lines.extend(detail(known).into_iter().map(|line| (line, Role::Text)));
     for (row, (text, role)) in lines.iter().enumerate().take(area.height as usize) {
         let y = area.y + row as u16;
         put(buffer, area.x, y, area.width, &cut(theme, text, area.width as usize), theme.style(*role));

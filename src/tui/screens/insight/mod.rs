@@ -1,21 +1,23 @@
 //! What a run gets right and wrong: the confusion matrix and the rows behind it, how far the probabilities can
-//! be relied on, the hardest and the likely mislabelled rows.
+//! be relied on, the hardest and the likely mislabelled rows. Of a regression the rows that are furthest off.
 
 mod draw;
 mod rows;
+mod scale;
 
 pub use draw::{draw, draw_tiny};
 
 use super::infer;
 use super::popup::{Popup, moved};
+use crate::catalog::Labels;
 use crate::event::{Event, SplitName};
 use crate::format;
 use crate::run::Said;
-use crate::run::insight::{Insight, Picture, Together};
+use crate::run::insight::{Detail, Insight, Picture, Together};
+use crate::text::harmless;
 use crate::train::{Evaluation, Judged};
 use crate::tui::app::{App, Tab};
 use crate::tui::msg::{Action, Effect};
-use crate::tui::widgets::harmless;
 use std::path::PathBuf;
 
 /// The run that is looked at.
@@ -112,6 +114,14 @@ impl Known {
         self.insight.together.as_ref().ok().and_then(Option::as_ref)
     }
 
+    /// The rows of a cell of the matrix; none of a regression, which has no matrix.
+    fn cell(&self, (label, predicted): (usize, usize)) -> &[usize] {
+        match &self.picture.detail {
+            Detail::Classes(classes) => &classes.cells[label][predicted],
+            Detail::Scale(_) => &[],
+        }
+    }
+
     /// The loss of a row at each evaluation.
     fn losses(&self, row: usize) -> impl Iterator<Item = f64> + '_ {
         self.insight.evaluations.iter().map(move |evaluation| evaluation.judged.loss(row))
@@ -126,13 +136,18 @@ impl InsightView {
         }
     }
 
+    /// Whether the run tells numbers, so that there is no matrix.
+    fn is_regression(&self) -> bool {
+        self.known().is_some_and(|known| known.judged().is_regression())
+    }
+
     /// How many rows are listed.
     fn count(&self) -> usize {
         self.known().map_or(0, |known| match self.listed {
             Listed::Hardest => known.picture.hardest.len(),
             Listed::Mislabelled => known.insight.suspects.len(),
             Listed::Together => known.together().map_or(0, |together| together.rows.len()),
-            Listed::Cell => known.picture.cells[self.cell.0][self.cell.1].len(),
+            Listed::Cell => known.cell(self.cell).len(),
         })
     }
 
@@ -143,7 +158,7 @@ impl InsightView {
             Listed::Hardest => known.picture.hardest.get(place).copied(),
             Listed::Mislabelled => known.insight.suspects.get(place).map(|suspect| suspect.row),
             Listed::Together => known.together()?.rows.get(place).map(|shared| shared.row),
-            Listed::Cell => known.picture.cells[self.cell.0][self.cell.1].get(place).copied(),
+            Listed::Cell => known.cell(self.cell).get(place).copied(),
         }
     }
 
@@ -239,9 +254,10 @@ pub fn examined(app: &mut App, of: &Subject, result: Result<Box<Insight>, String
             known.map_or(Content::Nothing, |known| Content::There(Box::new(known)))
         }
     };
-    if let Some(last) = view.known().map(|known| known.judged().classes() - 1) {
-        view.cell = (view.cell.0.min(last), view.cell.1.min(last));
-    }
+    let last = view.known().map_or(0, |known| known.judged().classes().saturating_sub(1));
+    view.cell = (view.cell.0.min(last), view.cell.1.min(last));
+    // Without a matrix the list takes the keys.
+    view.is_in_list |= view.is_regression();
     view.at = view.at.min(view.count().saturating_sub(1));
 }
 
@@ -271,7 +287,7 @@ pub fn act(app: &mut App, action: Action) -> Vec<Effect> {
         Action::Infer => return infer(app),
         Action::List(listed) => view.list(listed),
         Action::Before | Action::After => view.turn(action == Action::Before),
-        Action::Next => view.is_in_list = !view.is_in_list,
+        Action::Next => view.is_in_list = !view.is_in_list || view.is_regression(),
         Action::Enter if view.is_in_list => show_row(app),
         Action::Enter => view.list(Listed::Cell),
         action if view.is_in_list => view.at = moved(view.at, view.count(), action),
@@ -281,7 +297,7 @@ pub fn act(app: &mut App, action: Action) -> Vec<Effect> {
 }
 
 fn move_cell(view: &mut InsightView, action: Action) {
-    let Some(last) = view.known().map(|known| known.judged().classes() - 1) else { return };
+    let Some(last) = view.known().and_then(|known| known.judged().classes().checked_sub(1)) else { return };
     let (label, predicted) = &mut view.cell;
     match action {
         Action::Up => *label = label.saturating_sub(1),
@@ -299,7 +315,7 @@ fn move_cell(view: &mut InsightView, action: Action) {
 fn show_row(app: &mut App) {
     let view = &app.insight;
     let (Some(known), Some(row)) = (view.known(), view.row(view.at)) else { return };
-    let (judged, labels) = (known.judged(), &known.insight.labels);
+    let judged = known.judged();
     let mut lines = match &known.insight.texts {
         Ok(texts) => {
             let pair = texts[row].text_pair.iter().map(|text| harmless(text));
@@ -308,9 +324,18 @@ fn show_row(app: &mut App) {
         Err(why) => vec![format!("Its text cannot be shown: {}", harmless(why))],
     };
     lines.push(String::new());
-    lines.push(format!("labelled   {}", labels[judged.label(row)]));
-    let said = |class: usize| format!("{} {:.1} %", labels[class], 100.0 * judged.probability(row, class));
-    lines.push(format!("predicted  {}", (0..labels.len()).map(said).collect::<Vec<_>>().join(", ")));
+    match &known.insight.labels {
+        Labels::Classes(names) => {
+            lines.push(format!("labelled   {}", names[judged.label(row)]));
+            let said =
+                |class: usize| format!("{} {:.1} %", names[class], 100.0 * judged.probability(row, class));
+            lines.push(format!("predicted  {}", (0..names.len()).map(said).collect::<Vec<_>>().join(", ")));
+        }
+        Labels::Scale { low, high } => {
+            lines.push(format!("labelled   {:.2} on a scale from {low} to {high}", judged.given(row)));
+            lines.push(format!("predicted  {:.2}", judged.told(row)));
+        }
+    }
     let losses: Vec<String> = known.losses(row).map(format::loss).collect();
     lines.push(format!("loss       {}", format::loss(judged.loss(row))));
     lines.push(format!("over the evaluations: {}", losses.join(" ")));

@@ -1,11 +1,13 @@
 //! The list of rows: text, label, what was predicted, loss.
 
 use super::{InsightView, Known, Listed};
+use crate::catalog::{Labels, Name};
 use crate::format;
+use crate::text::harmless;
 use crate::tui::app::App;
 use crate::tui::theme::{Role, Theme};
 use crate::tui::widgets::bars::spark;
-use crate::tui::widgets::{airy_pane, cut, fixed, harmless, put, wrap};
+use crate::tui::widgets::{airy_pane, cut, first_in_sight, fixed, put, wrap};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::widgets::Widget;
@@ -31,9 +33,9 @@ const SEEDS: usize = 14;
 impl Columns {
     fn new(known: &Known, width: usize) -> Self {
         let number = known.judged().len().to_string().len() + 1;
-        let labels = known.insight.labels.iter();
+        let names = known.insight.labels.classes().iter();
         let most = if width < 90 { 10 } else { 16 };
-        let class = labels.map(|label| label.width()).max().unwrap_or(0).clamp(9, most);
+        let class = names.map(|name| name.width()).max().unwrap_or(0).clamp(9, most);
         let most_spark = if width < 90 { 8 } else { 16 };
         let least = match known.insight.seeds {
             0 | 1 => 6,
@@ -78,7 +80,7 @@ pub(super) fn draw(app: &App, known: &Known, area: Rect, buffer: &mut Buffer) {
         "text",
         "label",
         "predicted",
-        "sure %",
+        if known.judged().is_regression() { "off by" } else { "sure %" },
         "loss",
         if view.listed == Listed::Together { "wrong" } else { "losses" },
         number = columns.number,
@@ -93,7 +95,7 @@ pub(super) fn draw(app: &App, known: &Known, area: Rect, buffer: &mut Buffer) {
         theme.style(Role::Muted),
     );
     let height = rest.height.saturating_sub(1) as usize;
-    let first = (view.at + 2).saturating_sub(height).min(view.count().saturating_sub(height));
+    let first = first_in_sight(view.at, view.count(), height);
     for line in 0..height.min(view.count() - first) {
         let place = first + line;
         let area = Rect { y: rest.y + 1 + line as u16, height: 1, ..rest };
@@ -112,38 +114,80 @@ fn draw_row(
 ) {
     let Some(row) = view.row(place) else { return };
     let judged = known.judged();
+    let said = match &known.insight.labels {
+        Labels::Classes(names) => said_of_class(view, known, names, (place, row)),
+        Labels::Scale { .. } => said_of_number(known, row),
+    };
+    let shared = known.together().filter(|_| view.listed == Listed::Together);
+    let shared = shared.and_then(|together| Some((together.seeds, together.rows.get(place)?)));
+    let (loss, last) = match shared {
+        None => (judged.loss(row), (spark(known.losses(row), columns.spark, theme), Role::Validation)),
+        Some((seeds, shared)) => {
+            let unit = if columns.spark >= SEEDS { " seeds" } else { "" };
+            let role = if shared.wrong == seeds { Role::Warning } else { Role::Text };
+            (shared.loss, (format!("{} of {seeds}{unit}", shared.wrong), role))
+        }
+    };
+    let number = format!("{:>width$}", row + 1, width = columns.number);
+    let role = if place == view.at && view.is_in_list { Role::Selected } else { Role::Text };
+    let text = fixed(theme, &text_of(known, row), columns.text);
+    let left = format!("{number}  {text}  {}  ", fixed(theme, &said.label, columns.class));
+    let mut x = put(buffer, area.x, area.y, area.width, &left, theme.style(role));
+    let parts = [
+        (fixed(theme, &said.predicted, columns.class), said.role),
+        (format!("{:>SURE$}", said.number), Role::Text),
+        (format!("{:>LOSS$}  ", format::loss(loss)), Role::Text),
+        last,
+    ];
+    for (text, role) in parts {
+        x = put(buffer, x, area.y, area.right().saturating_sub(x), &text, theme.style(role));
+    }
+}
+
+/// What stands in the columns of a row.
+struct SaidOfRow {
+    label: String,
+    predicted: String,
+    /// The style of what was predicted.
+    role: Role,
+    /// How sure of it the model is, in percent, or how far off it is.
+    number: String,
+}
+
+fn said_of_class(
+    view: &InsightView,
+    known: &Known,
+    names: &[Name],
+    (place, row): (usize, usize),
+) -> SaidOfRow {
+    let judged = known.judged();
     let (label, mut predicted) = (judged.label(row), judged.predicted(row));
     let mut sure = judged.probability(row, predicted);
     if view.listed == Listed::Mislabelled {
         let suspect = &known.insight.suspects[place];
         (predicted, sure) = (suspect.other, suspect.probability);
     }
-    let shared = known.together().filter(|_| view.listed == Listed::Together);
-    let shared = shared.and_then(|together| Some((together.seeds, together.rows.get(place)?)));
-    let (mut loss, mut last) =
-        (judged.loss(row), (spark(known.losses(row), columns.spark, theme), Role::Validation));
-    if let Some((seeds, shared)) = shared {
-        (predicted, sure, loss) = (shared.predicted, shared.probability, shared.loss);
-        let is_all = shared.wrong == seeds;
-        let unit = if columns.spark >= SEEDS { " seeds" } else { "" };
-        let role = if is_all { Role::Warning } else { Role::Text };
-        last = (format!("{} of {seeds}{unit}", shared.wrong), role);
+    if view.listed == Listed::Together
+        && let Some(shared) = known.together().and_then(|together| together.rows.get(place))
+    {
+        (predicted, sure) = (shared.predicted, shared.probability);
     }
-    let labels = &known.insight.labels;
-    let number = format!("{:>width$}", row + 1, width = columns.number);
-    let role = if place == view.at && view.is_in_list { Role::Selected } else { Role::Text };
-    let text = fixed(theme, &text_of(known, row), columns.text);
-    let left = format!("{number}  {text}  {}  ", fixed(theme, &labels[label], columns.class));
-    let mut x = put(buffer, area.x, area.y, area.width, &left, theme.style(role));
-    let found = if predicted == label { Role::Best } else { Role::Warning };
-    let parts = [
-        (fixed(theme, &labels[predicted], columns.class), found),
-        (format!("{:>SURE$.1}", 100.0 * sure), Role::Text),
-        (format!("{:>LOSS$}  ", format::loss(loss)), Role::Text),
-        last,
-    ];
-    for (text, role) in parts {
-        x = put(buffer, x, area.y, area.right().saturating_sub(x), &text, theme.style(role));
+    SaidOfRow {
+        label: names[label].to_string(),
+        predicted: names[predicted].to_string(),
+        role: if predicted == label { Role::Best } else { Role::Warning },
+        number: format!("{:.1}", 100.0 * sure),
+    }
+}
+
+fn said_of_number(known: &Known, row: usize) -> SaidOfRow {
+    let judged = known.judged();
+    let (told, given) = (judged.told(row), judged.given(row));
+    SaidOfRow {
+        label: format!("{given:>5.2}"),
+        predicted: format!("{told:>5.2}"),
+        role: Role::Text,
+        number: format!("{:+.2}", told - given),
     }
 }
 
@@ -170,7 +214,7 @@ fn title(view: &InsightView, known: &Known) -> String {
             None => "All seeds".to_string(),
         },
         Listed::Cell => {
-            let labels = &known.insight.labels;
+            let labels = known.insight.labels.classes();
             format!("Labelled {}, predicted {}", labels[view.cell.0], labels[view.cell.1])
         }
     };
@@ -189,6 +233,9 @@ fn draw_none(view: &InsightView, known: &Known, theme: Theme, area: Rect, buffer
             Err(why) => why.as_str(),
             Ok(_) => "Fewer than two seeds have been scored: what all of them get wrong comes here.",
         },
+        Listed::Mislabelled if known.judged().is_regression() => {
+            "A number is off by more or less, and none is called wrong: the hardest rows are those furthest off."
+        }
         Listed::Mislabelled if !was_trained => {
             "Nothing was trained yet: labels are doubted from the first evaluation after a step on."
         }

@@ -18,7 +18,7 @@ use super::put;
 use crate::format;
 use crate::run::course::Course;
 use crate::run::series::{Column, Series, Sight};
-use crate::tui::theme::{Role, Theme};
+use crate::tui::theme::{Charts, Glyph, Role, Theme};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use scale::Scale;
@@ -34,10 +34,10 @@ const SIGN_EVERY: usize = 24;
 pub enum Look {
     /// A line through dense points.
     Line,
-    /// Few points with a sign on each and a line between; the second sign is for ASCII.
-    Points(&'static str, &'static str),
+    /// Few points with a sign on each and a line between.
+    Points(Glyph),
     /// A line with its sign here and there and at its end, so that it is told apart without colour.
-    Marked(&'static str, &'static str),
+    Marked(Glyph),
 }
 
 /// A curve of a chart.
@@ -108,13 +108,9 @@ impl LineChart<'_> {
     pub fn draw(&self, area: Rect, buffer: &mut Buffer) -> Vec<Option<f64>> {
         let nothing = vec![None; self.curves.len()];
         let area = area.intersection(buffer.area);
-        if area.width < AXIS + 4 || area.height < 2 {
-            return nothing;
-        }
-        let foot = if area.height >= 5 { 2 } else { 0 };
-        let height = area.height - foot;
-        let margin = self.margin(area.width, height);
-        let plot = Rect { x: area.x + AXIS, y: area.y, width: area.width - AXIS - margin, height };
+        let Some(plot) = self.plot(area) else { return nothing };
+        let (height, foot) = (plot.height, area.height - plot.height);
+        let margin = area.right() - plot.right();
         let end = self.end();
         let (from, to) = self.view.range(end);
         let traces = self.traces((from, to), 2 * usize::from(plot.width));
@@ -147,6 +143,16 @@ impl LineChart<'_> {
             self.draw_labels(buffer, plot, margin, &scale, &traces, &readings);
         }
         readings
+    }
+
+    /// The cells that the curves are drawn on, if there are enough.
+    pub fn plot(&self, area: Rect) -> Option<Rect> {
+        if area.width < AXIS + 4 || area.height < 2 {
+            return None;
+        }
+        let height = area.height - if area.height >= 5 { 2 } else { 0 };
+        let width = area.width - AXIS - self.margin(area.width, height);
+        Some(Rect { x: area.x + AXIS, y: area.y, width, height })
     }
 
     /// A value of this chart as a person reads it, in at most six characters.
@@ -202,16 +208,16 @@ impl LineChart<'_> {
                     cut_off.push((x / 2, column.max));
                 }
                 match curve.look {
-                    Look::Points(sign, plain) => {
+                    Look::Points(sign) => {
                         points += 1;
-                        signs.push((x / 2, y / 4, theme.sign(sign, plain), curve.role));
+                        signs.push((x / 2, y / 4, theme.glyph(sign), curve.role));
                     }
                     // Signs of neighbours are set apart, so that curves side by side keep theirs.
-                    Look::Marked(sign, plain)
+                    Look::Marked(sign)
                         if trace.last == Some(x)
                             || (x.is_multiple_of(2) && (x / 2 + 7 * number).is_multiple_of(SIGN_EVERY)) =>
                     {
-                        signs.push((x / 2, y / 4, theme.sign(sign, plain), curve.role));
+                        signs.push((x / 2, y / 4, theme.glyph(sign), curve.role));
                     }
                     _ => {}
                 }
@@ -230,14 +236,15 @@ impl LineChart<'_> {
 
     fn blit(&self, canvas: &Canvas, buffer: &mut Buffer, plot: Rect) {
         let mut symbol = [0; 4];
-        for (x, y, braille, owner) in canvas.cells() {
+        for (x, y, dots, owner) in canvas.cells() {
             let curve = &self.curves[usize::from(owner)];
-            let text: &str = match (self.theme.ascii, curve.look) {
-                (false, _) => braille.encode_utf8(&mut symbol),
-                (true, Look::Points(..)) => "-",
-                (true, Look::Marked(_, plain)) => plain,
-                (true, Look::Line) if curve.name.is_empty() => ".",
-                (true, Look::Line) => "*",
+            let text: &str = match (self.theme.charts(), curve.look) {
+                (Charts::Braille, _) => dots.braille().encode_utf8(&mut symbol),
+                (Charts::Blocks, _) => dots.blocks().encode_utf8(&mut symbol),
+                (Charts::Ascii, Look::Points(..)) => "-",
+                (Charts::Ascii, Look::Marked(sign)) => sign.text(true),
+                (Charts::Ascii, Look::Line) if curve.name.is_empty() => ".",
+                (Charts::Ascii, Look::Line) => "*",
             };
             let style = self.theme.style(curve.role);
             put(buffer, plot.x + x as u16, plot.y + y as u16, 1, text, style);
@@ -248,11 +255,11 @@ impl LineChart<'_> {
     fn draw_troubles(&self, buffer: &mut Buffer, plot: Rect, cut_off: &[(usize, f64)]) {
         let warning = self.theme.style(Role::Warning);
         for (x, _) in cut_off {
-            put(buffer, plot.x + *x as u16, plot.y, 1, self.theme.sign("▲", "^"), warning);
+            put(buffer, plot.x + *x as u16, plot.y, 1, self.theme.glyph(Glyph::Above), warning);
         }
         let mut said = Vec::new();
         if let Some(highest) = cut_off.iter().map(|(_, value)| *value).max_by(f64::total_cmp) {
-            said.push(format!("{} up to {}", self.theme.sign("▲", "^"), self.value(highest)));
+            said.push(format!("{} up to {}", self.theme.glyph(Glyph::Above), self.value(highest)));
         }
         // The raw and the smoothed curve are of the same points.
         let raw = |curve: &&Curve<'_>| curve.role != Role::TrainRaw;
@@ -293,10 +300,10 @@ fn draw_column(
 mod tests {
     use super::*;
     use crate::event::Step;
-    use crate::tui::theme::Palette;
+    use crate::tui::theme::{Letters, Palette};
 
-    const FANCY: Theme = Theme { palette: Palette::None, ascii: false };
-    const PLAIN: Theme = Theme { palette: Palette::None, ascii: true };
+    const FANCY: Theme = Theme::new(Palette::None, Letters::Unicode);
+    const PLAIN: Theme = Theme::new(Palette::None, Letters::Plain);
 
     fn series(points: impl IntoIterator<Item = (u64, f64)>) -> Series {
         let mut series = Series::default();
@@ -356,13 +363,13 @@ mod tests {
         let course = course(100);
         let curves = [
             curve("train", Look::Line, &loss, &course),
-            curve("validation", Look::Points("•", "o"), &validation, &course),
+            curve("validation", Look::Points(Glyph::Disc), &validation, &course),
         ];
         let expected = [
-            "  1.0┤•⣀⠲⠤⣄⡀",
+            "  1.0┤●⣀⠲⠤⣄⡀",
             "     │ ⠈⠉⠙⠒⠲⠤⠤⣄⣀⡀⡀",
-            "     │          ⠉⠉⠙⠒⠲⠤⢤•⣀⣀⣀",
-            "  0.5┤                ⠉⠙⠓⠦⠈⠉⠉⠉⠉⠉⠓⠒⠒⠒⠒⠒⠦⠤• validation",
+            "     │          ⠉⠉⠙⠒⠲⠤⢤●⣀⣀⣀",
+            "  0.5┤                ⠉⠙⠓⠦⠈⠉⠉⠉⠉⠉⠓⠒⠒⠒⠒⠒⠦⠤● validation",
             "     │                      ⠉⠙⠒⠦⣄⣀        0.500",
             "     │                           ⠈⠉⠓⠲⢤⣄⣀  train",
             "  0.0┤                                 ⠉⠙ 0.091",

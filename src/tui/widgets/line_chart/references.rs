@@ -2,7 +2,7 @@
 
 use super::LineChart;
 use super::scale::Scale;
-use crate::tui::theme::Role;
+use crate::tui::theme::{Glyph, Role};
 use crate::tui::widgets::put;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -28,18 +28,18 @@ impl LineChart<'_> {
         for Reference { value, spread, .. } in shown().filter(|reference| reference.spread > 0.0) {
             for y in row(value + spread)..=row(value - spread) {
                 for x in (plot.x..plot.right()).step_by(2) {
-                    put(buffer, x, y, 1, theme.sign("·", "."), theme.style(Role::Frame));
+                    put(buffer, x, y, 1, theme.glyph(Glyph::Spread), theme.style(Role::Frame));
                 }
             }
         }
         for Reference { name, value, spread } in shown() {
             let y = row(*value);
             for x in (plot.x..plot.right()).step_by(2) {
-                put(buffer, x, y, 1, theme.sign("╌", "-"), theme.style(Role::Frame));
+                put(buffer, x, y, 1, theme.glyph(Glyph::Reference), theme.style(Role::Frame));
             }
             let around = match spread {
                 0.0 => String::new(),
-                spread => format!(" {} {}", theme.sign("±", "+-"), self.value(*spread)),
+                spread => format!(" {} {}", theme.glyph(Glyph::PlusMinus), self.value(*spread)),
             };
             let text = format!(" {name} {}{around} ", self.value(*value));
             let width = text.width() as u16;
@@ -56,14 +56,14 @@ mod tests {
     use super::*;
     use crate::run::course::Course;
     use crate::run::series::Series;
-    use crate::tui::theme::{Palette, Theme};
+    use crate::tui::theme::{Letters, Palette, Theme};
     use crate::tui::widgets::line_chart::{ChartView, Curve, Look};
 
     /// Scores of 70 to 80 % held against 84 ± 2.
     fn drawn(theme: Theme, (width, height): (u16, u16)) -> Vec<String> {
         let (mut series, course) = (Series::default(), Course::default());
         (1..=3).for_each(|n| series.push(10 * n, 0.65 + 0.05 * n as f64));
-        let look = Look::Points("●", "o");
+        let look = Look::Points(Glyph::Disc);
         let curve = Curve {
             name: "",
             role: Role::Validation,
@@ -92,13 +92,14 @@ mod tests {
 
     #[test]
     fn a_line_has_its_name_and_its_band() {
-        for (ascii, dash, name) in
-            [(false, "╌", "published 84.0 ± 2.0"), (true, "-", "published 84.0 +- 2.0")]
-        {
-            let lines = drawn(Theme { palette: Palette::None, ascii }, (60, 22));
+        let cases = [
+            (Letters::Unicode, "╌", "published 84.0 ± 2.0", "· · · ·"),
+            (Letters::Plain, "-", "published 84.0 +- 2.0", ". . . ."),
+        ];
+        for (letters, dash, name, dot) in cases {
+            let lines = drawn(Theme::new(Palette::None, letters), (60, 22));
             let at = lines.iter().position(|line| line.contains(name)).expect("the name");
             assert!(lines[at].contains(dash), "{}", lines[at]);
-            let dot = if ascii { ". . . ." } else { "· · · ·" };
             assert!(lines[at - 1].contains(dot) && lines[at + 1].contains(dot), "{lines:#?}");
             assert!(!lines.last().unwrap().contains(dot));
         }
@@ -106,7 +107,7 @@ mod tests {
 
     #[test]
     fn a_narrow_chart_has_the_line_without_a_name() {
-        let lines = drawn(Theme { palette: Palette::None, ascii: false }, (24, 8));
+        let lines = drawn(Theme::new(Palette::None, Letters::Unicode), (24, 8));
         assert!(lines.iter().any(|line| line.contains("╌")) && !lines.concat().contains("published"));
     }
 }

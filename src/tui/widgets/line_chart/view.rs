@@ -43,6 +43,8 @@ pub enum ChartKey {
     CursorLeft,
     /// Read values further right.
     CursorRight,
+    /// Read values in this column of so many.
+    CursorAt(u16, u16),
     /// Draw over the next axis.
     NextAxis,
     /// Logarithmic values, or linear ones.
@@ -72,6 +74,10 @@ impl ChartView {
             ChartKey::PanRight => self.pan(width / 4.0),
             ChartKey::CursorLeft => self.move_cursor(to, -width * CURSOR_STEP),
             ChartKey::CursorRight => self.move_cursor(from, width * CURSOR_STEP),
+            ChartKey::CursorAt(column, columns) => {
+                let share = f64::from(column) / f64::from(columns.max(2) - 1);
+                self.cursor = Some(from + share.min(1.0) * width);
+            }
             ChartKey::NextAxis => self.axis = self.axis.next(),
             ChartKey::Log => self.is_log = !self.is_log,
             ChartKey::Smoother => self.smoothing = (self.smoothing + 1).min(SMOOTHING.len() - 1),
@@ -160,6 +166,18 @@ mod tests {
         assert!(view.back() && view.cursor(100.0).is_none() && view.is_zoomed());
         assert!(view.back() && !view.is_zoomed());
         assert!(!view.back());
+    }
+
+    #[test]
+    fn the_cursor_goes_where_one_points() {
+        let mut view = ChartView::default();
+        view.apply(ChartKey::CursorAt(25, 51));
+        assert_eq!(view.cursor(100.0), Some(50.0));
+        view.apply(ChartKey::ZoomIn);
+        view.apply(ChartKey::CursorAt(0, 51));
+        assert_eq!(view.cursor(100.0), Some(25.0));
+        view.apply(ChartKey::CursorAt(3, 0));
+        assert_eq!(view.cursor(100.0), Some(75.0));
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! Events of the terminal → messages, by the table of keys.
 
+mod mouse;
+
 use super::app::{App, Tab};
 use super::keymap::Place;
 use super::msg::{Action, Msg};
@@ -15,7 +17,8 @@ pub fn place(app: &App) -> Place {
 /// What takes the keys now: the first place in which a key has a meaning counts. Never empty.
 pub fn places(app: &App) -> &'static [Place] {
     match &app.popup {
-        Some(Popup::Message { .. } | Popup::Help { .. }) => &[Place::Message],
+        Some(Popup::Help(help)) if help.is_searching => &[Place::Filter],
+        Some(Popup::Message { .. } | Popup::Help(_)) => &[Place::Message],
         Some(Popup::Question(_)) => &[Place::Question],
         Some(Popup::Choice(_)) => &[Place::Choice],
         None => places_behind_popup(app),
@@ -45,6 +48,7 @@ pub fn read(app: &App, event: &Event) -> Option<Msg> {
     match event {
         Event::Key(key) if key.kind != KeyEventKind::Release => read_key(app, key),
         Event::Paste(text) => Some(Msg::Type(Edit::Insert(text.clone()))),
+        Event::Mouse(event) => mouse::read(app, event),
         Event::Resize(width, height) => Some(Msg::Resize(*width, *height)),
         _ => None,
     }

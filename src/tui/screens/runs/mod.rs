@@ -1,10 +1,14 @@
 //! Experiments and past runs: what there is, what it is made of, what came of it.
 
+mod draw;
+
+pub use draw::{draw, draw_tiny, line_at, model_name, status_role};
+
 use super::form::Form;
 use super::popup::{Popup, Reply, moved};
 use super::queue::{self, QueueView};
 use super::{data, infer, insight, live};
-use crate::catalog::{Metric, known_model};
+use crate::catalog::Metric;
 use crate::format;
 use crate::run::history::History;
 use crate::run::queue::{Entry, Queue};
@@ -12,17 +16,9 @@ use crate::run::{RunRow, RunStatus};
 use crate::tui::app::{App, ExperimentRow};
 use crate::tui::keymap::Place;
 use crate::tui::msg::{Action, Effect, Work};
-use crate::tui::theme::{Role, Theme};
+use crate::tui::theme::{Glyph, Theme};
 use crate::tui::widgets::text_field::{Edit, TextField};
-use crate::tui::widgets::{fixed, pane, put, wrap};
-use ratatui::buffer::Buffer;
-use ratatui::layout::{Constraint, Layout, Position, Rect};
-use ratatui::widgets::Widget;
-use std::path::{Path, PathBuf};
-use unicode_width::UnicodeWidthStr;
-
-/// From so many columns on, list and details stand side by side.
-const SIDE_BY_SIDE: u16 = 100;
+use std::path::PathBuf;
 
 /// The list and what is known of the line under the cursor.
 #[derive(Debug, Default)]
@@ -189,7 +185,7 @@ impl Runs {
             let metric = run.best.map_or(Metric::Accuracy, |best| best.0);
             let mean = format::score(metric, repeats.mean);
             if repeats.count > 1 {
-                let (pm, times) = (theme.sign("±", "+-"), theme.sign("×", "x"));
+                let (pm, times) = (theme.glyph(Glyph::PlusMinus), theme.glyph(Glyph::Times));
                 let sd = format::score(metric, repeats.sd);
                 return Some(format!("{mean} {pm}{sd} {times}{}", repeats.count));
             }
@@ -242,6 +238,11 @@ pub fn act(app: &mut App, action: Action) -> Vec<Effect> {
         }
         Action::Data => return data::open(app),
         Action::Refresh => return vec![Effect::Refresh],
+        Action::Point(line) if line == app.runs.at => return act(app, Action::Enter),
+        Action::Point(line) => {
+            app.runs.at = line.min(app.runs.lines().len().saturating_sub(1));
+            return peek(app);
+        }
         Action::Back => {
             app.runs.is_filtering = false;
             app.runs.filter = TextField::default();
@@ -310,233 +311,4 @@ fn ask_to_delete(app: &mut App) {
         format!("{} is deleted with its weights, checkpoints and logs. There is no way back.", run.name),
         vec![('d', "delete it", Reply::Delete(run.dir.clone())), ('k', "keep it", Reply::Nothing)],
     ));
-}
-
-/// The list and the details.
-fn layout(area: Rect) -> (Rect, Rect) {
-    let halves = if area.width >= SIDE_BY_SIDE {
-        Layout::horizontal([Constraint::Percentage(50), Constraint::Fill(1)]).areas::<2>(area)
-    } else {
-        Layout::vertical([Constraint::Percentage(50), Constraint::Fill(1)]).areas::<2>(area)
-    };
-    (halves[0], halves[1])
-}
-
-/// Draws the screen; returns where the terminal's cursor belongs while text is typed.
-pub fn draw(app: &App, area: Rect, buffer: &mut Buffer) -> Option<Position> {
-    if let Some(form) = &app.form {
-        let (left, right) = layout(area);
-        if area.width >= SIDE_BY_SIDE {
-            draw_list(app, left, buffer);
-            return super::form::draw(app, form, right, buffer);
-        }
-        return super::form::draw(app, form, area, buffer);
-    }
-    let (left, right) = layout(area);
-    let cursor = draw_list(app, left, buffer);
-    super::details::draw(app, right, buffer);
-    cursor
-}
-
-fn draw_list(app: &App, area: Rect, buffer: &mut Buffer) -> Option<Position> {
-    let runs = &app.runs;
-    let theme = app.theme;
-    let block = pane(theme, "Experiments", app.form.is_none());
-    let inner = block.inner(area);
-    block.render(area, buffer);
-    let is_filtered = runs.is_filtering || !runs.filter.text().is_empty();
-    let (list, foot) = if is_filtered && inner.height > 1 {
-        let list = Rect { height: inner.height - 1, ..inner };
-        (list, Some(Rect { y: list.bottom(), height: 1, ..inner }))
-    } else {
-        (inner, None)
-    };
-    draw_lines(app, list, buffer);
-    let foot = foot?;
-    let x = put(buffer, foot.x, foot.y, foot.width, " / ", theme.style(Role::Key));
-    let field = Rect { x, width: foot.right().saturating_sub(x), ..foot };
-    let cursor = runs.filter.draw_line(buffer, field, theme.style(Role::Text));
-    runs.is_filtering.then_some(cursor)
-}
-
-fn draw_lines(app: &App, area: Rect, buffer: &mut Buffer) {
-    let (runs, theme) = (&app.runs, app.theme);
-    let lines = runs.lines();
-    // A heading, or the number of a line: its text is only made when it is in sight.
-    let mut rows: Vec<(String, Role, Option<usize>)> = Vec::new();
-    let head =
-        |rows: &mut Vec<(String, Role, Option<usize>)>, text: String, role| rows.push((text, role, None));
-    for trouble in [&runs.trouble, &runs.queue.trouble].into_iter().flatten() {
-        for line in wrap(trouble, (area.width as usize).saturating_sub(4)) {
-            head(&mut rows, format!("  {line}"), Role::Error);
-        }
-        let refresh = app.key(Place::Runs, Action::Refresh);
-        head(&mut rows, format!("  Mend it, then {refresh}."), Role::Muted);
-    }
-    let mut section = Section::Experiments;
-    for (number, line) in lines.iter().enumerate() {
-        if line.section() != section {
-            section = line.section();
-            if !rows.is_empty() {
-                head(&mut rows, String::new(), Role::Text);
-            }
-            let (text, role) = heading(app, section);
-            head(&mut rows, text, role);
-        }
-        let role = if number == runs.at { Role::Selected } else { role_of(app, line) };
-        rows.push((String::new(), role, Some(number)));
-    }
-    if section != Section::PastRuns && runs.is_listed {
-        head(&mut rows, String::new(), Role::Text);
-        let nothing = if runs.filter.text().is_empty() {
-            "No runs yet: start an experiment, and it will be here."
-        } else {
-            "No run contains that."
-        };
-        head(&mut rows, format!("  {nothing}"), Role::Muted);
-    }
-    let at = rows.iter().position(|row| row.2 == Some(runs.at)).unwrap_or(0);
-    let height = area.height as usize;
-    // The line after the cursor stays in sight, so that one sees where the list goes on.
-    let first = (at + 2).saturating_sub(height).min(rows.len().saturating_sub(height));
-    for (row, (text, role, number)) in rows.iter().skip(first).take(height).enumerate() {
-        let y = area.y + row as u16;
-        let width = area.width as usize;
-        let text = match number {
-            Some(number) if *number == runs.at => {
-                fixed(theme, &text_of(app, &lines[*number], *number, width), width)
-            }
-            Some(number) => text_of(app, &lines[*number], *number, width),
-            None => text.clone(),
-        };
-        put(buffer, area.x, y, area.width, &text, theme.style(*role));
-    }
-}
-
-/// What stands above a part of the list.
-fn heading(app: &App, section: Section) -> (String, Role) {
-    match section {
-        Section::Experiments => (String::new(), Role::Title),
-        Section::Queue => {
-            let (text, role) = queue::heading(app);
-            let role = if role == Role::Muted { Role::Title } else { role };
-            (format!(" Queue  {text}"), role)
-        }
-        Section::PastRuns => (" Past runs".into(), Role::Title),
-    }
-}
-
-fn role_of(app: &App, line: &Line<'_>) -> Role {
-    match line {
-        Line::Experiment(row) if row.spec.is_err() => Role::Error,
-        Line::Run(run) => status_role(run.status),
-        Line::Queued(entry) => queue::state(app, entry).1,
-        Line::Experiment(_) => Role::Text,
-    }
-}
-
-pub(super) fn status_role(status: RunStatus) -> Role {
-    match status {
-        RunStatus::Finished => Role::Text,
-        RunStatus::Running => Role::Train,
-        RunStatus::Stopped | RunStatus::Interrupted => Role::Warning,
-        RunStatus::Failed => Role::Error,
-    }
-}
-
-/// A line of the list in exactly `width` cells.
-fn text_of(app: &App, line: &Line<'_>, number: usize, width: usize) -> String {
-    let theme = app.theme;
-    let sign = if number == app.runs.at { theme.sign("▸", ">") } else { " " };
-    let wide = width >= 52;
-    match line {
-        Line::Experiment(row) => {
-            let (model, task) = row
-                .spec
-                .as_ref()
-                .map_or(("-".into(), "-"), |spec| (model_name(&spec.model), spec.task.as_str()));
-            let score = app.runs.past_score(&row.name, theme).unwrap_or_else(|| theme.sign("—", "-").into());
-            let columns = if wide {
-                format!("{} {} {score:>13}", fixed(theme, &model, 10), fixed(theme, task, 10))
-            } else {
-                format!("{} {score:>13}", fixed(theme, task, 10))
-            };
-            let name = fixed(theme, &row.name, width.saturating_sub(columns.chars().count() + 5));
-            format!(" {sign} {name} {columns} ")
-        }
-        Line::Queued(entry) => {
-            let Entry { spec, .. } = entry;
-            let (state, _) = queue::state(app, entry);
-            let columns = if wide {
-                let model = fixed(theme, &model_name(&spec.model), 10);
-                format!("{model} {} {state:>13}", fixed(theme, &spec.task, 10))
-            } else {
-                format!("{} {state:>13}", fixed(theme, &spec.task, 10))
-            };
-            let times = theme.sign("×", "x");
-            let seeds = if spec.repeats > 1 { format!(" {times}{}", spec.repeats) } else { String::new() };
-            let name = format!("{}{seeds}", spec.experiment);
-            let name = fixed(theme, &name, width.saturating_sub(columns.chars().count() + 5));
-            format!(" {sign} {name} {columns} ")
-        }
-        Line::Run(run) => {
-            let score = match (run.repeats, run.best) {
-                (Some(repeats), Some((metric, _))) if repeats.count > 1 => {
-                    let pm = theme.sign("±", "+-");
-                    format!(
-                        "{} {pm}{}",
-                        format::score(metric, repeats.mean),
-                        format::score(metric, repeats.sd)
-                    )
-                }
-                (_, Some((metric, value))) => format::score(metric, value),
-                _ => theme.sign("—", "-").into(),
-            };
-            let columns = if wide {
-                format!("{score:>10}  {:<16}", outcome(run, theme))
-            } else {
-                format!("{score:>10}  {:<11}", run.status.name())
-            };
-            let room = width.saturating_sub(columns.chars().count() + 5);
-            let name = if run.name.width() <= room || run.started == 0.0 {
-                fixed(theme, &run.name, room)
-            } else {
-                // The day and time stand for the rest of the name, which the details show whole.
-                let day = &format::date(run.started, app.utc_offset)[5..];
-                format!("{} {day}", fixed(theme, &run.experiment, room.saturating_sub(day.len() + 1)))
-            };
-            format!(" {sign} {name} {columns} ")
-        }
-    }
-}
-
-/// How a run ended: after how long, or how far it came.
-fn outcome(run: &RunRow, theme: Theme) -> String {
-    match (run.status, run.total_steps) {
-        (RunStatus::Finished, _) => {
-            format!("{} {:>8}", theme.sign("✓", "ok"), format::duration(run.train_seconds))
-        }
-        (status, 0) => status.name().into(),
-        (status, total) => format!("{} {:.0} %", status.name(), 100.0 * run.steps as f64 / total as f64),
-    }
-}
-
-/// A model in a word: what the catalog calls it, or the end of its id or path.
-pub fn model_name(id: &str) -> String {
-    if id == "demo" {
-        return "demo".into();
-    }
-    match known_model(id) {
-        Some(model) => model.title.split(',').next().unwrap_or(id).to_string(),
-        None => Path::new(id).file_name().map_or(id.into(), |name| name.to_string_lossy().into_owned()),
-    }
-}
-
-/// Draws what fits into a few lines without frames.
-pub fn draw_tiny(app: &App, area: Rect, buffer: &mut Buffer) -> Option<Position> {
-    if let Some(form) = &app.form {
-        return super::form::draw_tiny(app, form, area, buffer);
-    }
-    draw_lines(app, area, buffer);
-    None
 }

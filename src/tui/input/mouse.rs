@@ -1,0 +1,73 @@
+//! What the mouse means: the same actions as those of keys, by what is drawn where it points.
+
+use super::place;
+use crate::tui::app::{App, Tab};
+use crate::tui::keymap::Place;
+use crate::tui::msg::{Action, Msg};
+use crate::tui::screens::{compare, live, popup, runs};
+use crate::tui::view;
+use crate::tui::widgets::line_chart::ChartKey;
+use crossterm::event::{MouseButton, MouseEvent, MouseEventKind};
+use ratatui::layout::{Position, Rect};
+
+/// The message that an event of the mouse stands for, if any.
+pub(super) fn read(app: &App, mouse: &MouseEvent) -> Option<Msg> {
+    let at = Position { x: mouse.column, y: mouse.row };
+    let action = match mouse.kind {
+        MouseEventKind::ScrollUp => wheel(app, at, Action::Up, ChartKey::ZoomIn)?,
+        MouseEventKind::ScrollDown => wheel(app, at, Action::Down, ChartKey::ZoomOut)?,
+        MouseEventKind::Down(MouseButton::Left) => click(app, at)?,
+        // Whoever moves over a chart reads it there.
+        MouseEventKind::Moved | MouseEventKind::Drag(MouseButton::Left) => cursor(app, at)?,
+        _ => return None,
+    };
+    Some(Msg::Do(action))
+}
+
+/// One line up or down, or a closer or wider look at a chart.
+fn wheel(app: &App, at: Position, line: Action, zoom: ChartKey) -> Option<Action> {
+    if plot(app).is_some_and(|plot| plot.contains(at)) {
+        return Some(Action::Chart(zoom));
+    }
+    // While a value is typed, a turn of the wheel must not leave it.
+    let is_list = !matches!(place(app), Place::FormLine | Place::Infer);
+    is_list.then_some(line)
+}
+
+fn click(app: &App, at: Position) -> Option<Action> {
+    let screen = Rect::new(0, 0, app.size.0, app.size.1);
+    if app.popup.is_some() {
+        return match (popup::line_at(app, screen, at), place(app)) {
+            (Some(line), _) => Some(Action::Point(line)),
+            // What is only to be read is away with a click.
+            (None, Place::Message) => Some(Action::Back),
+            (None, _) => view::key_at(app, screen, at),
+        };
+    }
+    if let Some(tab) = view::tab_at(app, screen, at) {
+        return Some(Action::Go(tab));
+    }
+    let line = view::body(screen).and_then(|body| match app.tab {
+        Tab::Runs if app.form.is_none() => runs::line_at(app, body, at),
+        Tab::Compare => compare::row_at(app, body, at),
+        _ => None,
+    });
+    line.map(Action::Point).or_else(|| cursor(app, at)).or_else(|| view::key_at(app, screen, at))
+}
+
+/// Values are read where one points.
+fn cursor(app: &App, at: Position) -> Option<Action> {
+    let plot = plot(app).filter(|plot| plot.contains(at))?;
+    Some(Action::Chart(ChartKey::CursorAt(at.x - plot.x, plot.width)))
+}
+
+/// Where the curves are that have keys to look closer.
+fn plot(app: &App) -> Option<Rect> {
+    let body = view::body(Rect::new(0, 0, app.size.0, app.size.1))?;
+    match app.tab {
+        _ if app.popup.is_some() => None,
+        Tab::Live => live::plot(app, body),
+        Tab::Compare => compare::plot(app, body),
+        _ => None,
+    }
+}

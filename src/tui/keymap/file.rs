@@ -1,0 +1,368 @@
+//! `keys.toml`: which keys a person wants for which action, or every mistake in it with its place.
+//!
+//! A name at the top of the file holds on every screen that has the action; in a table of a screen it holds
+//! there alone, and wins.
+
+use super::press::Press;
+use super::{Binding, Keymap, Place};
+use crate::config::{Source, by_nearness, kind_of, meant};
+use crate::error::{Diagnostic, Error, Result};
+use crate::tui::msg::Action;
+use std::borrow::Cow;
+use std::path::Path;
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+/// The file's name in the folder of settings.
+pub(super) const FILE: &str = "keys.toml";
+
+impl Keymap {
+    /// The keys of the person's own file, or the built-in ones without it.
+    ///
+    /// # Errors
+    /// [`Error::Config`] with every mistake in the file.
+    pub fn open() -> Result<Keymap> {
+        match crate::config::read(FILE)? {
+            Some((path, text)) => Keymap::read(&text, &path).map_err(Error::Config),
+            None => Ok(Keymap::default()),
+        }
+    }
+
+    /// The keys that the text of a file asks for; the error is every mistake in it, in the order of the lines.
+    pub fn read(text: &str, path: &Path) -> Result<Keymap, Vec<Diagnostic>> {
+        let source = Source::new(text, path);
+        let mut reader = Reader { source, keymap: Keymap::default(), given: Vec::new() };
+        let root = reader.source.tables();
+        let (tables, actions): (Vec<_>, Vec<_>) =
+            root.get_ref().iter().partition(|(_, value)| value.get_ref().is_table());
+        // What holds on every screen comes first, so that a screen's own table wins.
+        for (name, value) in actions {
+            reader.action(None, name, value);
+        }
+        for (name, value) in tables {
+            if let DeValue::Table(table) = value.get_ref() {
+                reader.table(name, table);
+            }
+        }
+        if reader.source.is_right() {
+            reader.clashes();
+        }
+        reader.source.finish(reader.keymap)
+    }
+}
+
+struct Reader<'a> {
+    source: Source<'a>,
+    keymap: Keymap,
+    /// Every key that the file gives and that holds.
+    given: Vec<Given>,
+}
+
+/// A key that the file gives to an action.
+#[derive(Clone, Copy)]
+struct Given {
+    place: Place,
+    name: &'static str,
+    press: Press,
+    /// Byte offset of the key.
+    at: usize,
+}
+
+impl Reader<'_> {
+    fn table(&mut self, name: &Spanned<Cow<'_, str>>, table: &DeTable) {
+        let screens = || Place::ALL.into_iter().filter(|place| *place != Place::Everywhere);
+        let Some(place) = screens().find(|place| place.name() == name.get_ref()) else {
+            let problem = match meant(name.get_ref(), screens().map(Place::name)) {
+                _ if name.get_ref() == Place::Everywhere.name() => {
+                    "what holds on every screen stands above the first table, without one of its own".into()
+                }
+                Some(screen) => format!("unknown screen `{}`; did you mean [{screen}]?", name.get_ref()),
+                None => {
+                    let names: Vec<_> = screens().map(Place::name).collect();
+                    format!("unknown screen `{}`; there are {}", name.get_ref(), names.join(", "))
+                }
+            };
+            self.source.say_unless_broken(name.span().start, problem);
+            return;
+        };
+        for (name, value) in table {
+            self.action(Some(place), name, value);
+        }
+    }
+
+    /// Gives the keys of `value` to the action `name` of one place, or of every place that has it.
+    fn action(&mut self, place: Option<Place>, name: &Spanned<Cow<'_, str>>, value: &Spanned<DeValue>) {
+        let has = |wanted: Place| self.keymap.of(wanted).find(|binding| binding.name == name.get_ref());
+        let places = Place::ALL.into_iter().filter(|here| place.is_none_or(|place| place == *here));
+        let found: Vec<(Place, &'static str)> =
+            places.filter_map(|place| Some((place, has(place)?.name))).collect();
+        if found.is_empty() {
+            let problem = unknown(&self.keymap, place, name.get_ref());
+            self.source.say_unless_broken(name.span().start, problem);
+            return;
+        }
+        let Some(keys) = self.keys(value) else { return };
+        for (at, name) in found {
+            self.give(at, name, &keys, value.span().start, place.is_some());
+        }
+    }
+
+    /// The keys that are written in a value, each with its byte offset; `None` when something is wrong.
+    fn keys(&mut self, value: &Spanned<DeValue>) -> Option<Vec<(Press, usize)>> {
+        let one = std::slice::from_ref(value);
+        let written = if let DeValue::Array(list) = value.get_ref() { list.as_ref() } else { one };
+        let mut keys: Vec<(Press, usize)> = Vec::new();
+        let mut is_right = true;
+        for key in written {
+            let at = key.span().start;
+            let read = match key.get_ref() {
+                DeValue::String(text) => Press::parse(text),
+                other => {
+                    Err(format!("a key, or a list of keys, in quotes is expected, not {}", kind_of(other)))
+                }
+            };
+            let problem = match read {
+                Ok(press) if keys.iter().any(|(known, _)| *known == press) => {
+                    format!("`{}` stands here twice", press.text())
+                }
+                Ok(press) => {
+                    keys.push((press, at));
+                    continue;
+                }
+                Err(problem) => problem,
+            };
+            is_right = false;
+            self.source.say_unless_broken(at, problem);
+        }
+        is_right.then_some(keys)
+    }
+
+    /// Gives keys, each with its byte offset, to an action of a place. `at` is where the value is; `is_own` says
+    /// that it is meant for this place alone.
+    fn give(&mut self, place: Place, name: &'static str, keys: &[(Press, usize)], at: usize, is_own: bool) {
+        let is_this = |one: &&mut Binding| one.place == place && one.name == name;
+        let mut bindings = self.keymap.bindings.iter_mut().filter(is_this);
+        let is_way_out =
+            bindings.any(|one| matches!(one.action, Action::Quit | Action::Back | Action::Enter));
+        if keys.is_empty() && is_way_out {
+            self.source.say_unless_broken(at, format!("`{name}` is a way out and needs a key"));
+            return;
+        }
+        let is_key = |press: Press| !(place.takes_text() && press.is_text());
+        let usable: Vec<(Press, usize)> = keys.iter().copied().filter(|(press, _)| is_key(*press)).collect();
+        if usable.len() < keys.len() {
+            if let (true, Some((press, at))) = (is_own, keys.iter().find(|(press, _)| !is_key(*press))) {
+                let (key, place) = (press.text(), place.name());
+                let problem =
+                    format!("`{key}` is text in [{place}]; with ctrl- or alt- before it, it is a key");
+                self.source.say_unless_broken(*at, problem);
+                return;
+            }
+            // Meant for other screens, where letters are keys.
+            if usable.is_empty() {
+                return;
+            }
+        }
+        for binding in self.keymap.bindings.iter_mut().filter(is_this) {
+            binding.presses = usable.iter().map(|(press, _)| *press).collect();
+        }
+        self.given.retain(|given| (given.place, given.name) != (place, name));
+        self.given.extend(usable.into_iter().map(|(press, at)| Given { place, name, press, at }));
+    }
+
+    /// A key of the file that another action of the same screen has too would do only one of the two.
+    fn clashes(&mut self) {
+        let built_in = Keymap::default();
+        let mut told: Vec<usize> = Vec::new();
+        for given in self.given.clone() {
+            let Some((rival, at)) = self.rival(&built_in, given) else { continue };
+            // Of two that are in the file the later one is told, and one that holds on several screens once.
+            if at.is_some_and(|at| at > given.at) || told.contains(&given.at) {
+                continue;
+            }
+            told.push(given.at);
+            let (place, name) = rival;
+            let place = if place == Place::Everywhere {
+                "on every screen".into()
+            } else {
+                format!("in [{}]", place.name())
+            };
+            let line = at.map_or(String::new(), |at| format!(", line {}", self.source.place(at).0));
+            let key = given.press.text();
+            let problem =
+                format!("`{key}` is already the key of `{name}` {place}{line}; one of them needs another");
+            self.source.say(given.at, problem);
+        }
+    }
+
+    /// Another action that has the same key at the same time, and where the file gives it; that two have it
+    /// from the start is meant so.
+    fn rival(&self, built_in: &Keymap, given: Given) -> Option<((Place, &'static str), Option<usize>)> {
+        let has = |place: Place, name: &str| {
+            built_in.of(place).any(|one| one.name == name && one.presses.contains(&given.press))
+        };
+        let rival = self.keymap.bindings.iter().find(|other| {
+            (other.place, other.name) != (given.place, given.name)
+                && other.presses.contains(&given.press)
+                && meet(given.place, other.place)
+                && !(has(given.place, given.name) && has(other.place, other.name))
+        })?;
+        let found = (rival.place, rival.name);
+        let mut all =
+            self.given.iter().filter(|one| (one.place, one.name) == found && one.press == given.press);
+        Some((found, all.next().map(|one| one.at)))
+    }
+}
+
+/// Whether keys of the two places are taken at the same time.
+fn meet(a: Place, b: Place) -> bool {
+    let together = [(Place::Chart, Place::Live), (Place::Compare, Place::Chart)];
+    let is_pair = |x: Place, y: Place| x == Place::Everywhere || together.contains(&(x, y));
+    a == b || is_pair(a, b) || is_pair(b, a)
+}
+
+/// Why `name` is no action of the place, or of any, and what was probably meant.
+fn unknown(keymap: &Keymap, place: Option<Place>, name: &str) -> String {
+    let here = || keymap.bindings.iter().filter(move |one| place.is_none_or(|place| one.place == place));
+    let elsewhere = keymap.bindings.iter().find(|one| one.name == name).map(|one| one.place);
+    let near =
+        by_nearness(&name.replace('-', "_").to_lowercase(), here().map(|one| one.name)).first().copied();
+    match (place, elsewhere, near) {
+        (Some(place), Some(Place::Everywhere), _) => {
+            format!(
+                "`{name}` holds on every screen; it belongs above the first table, not in [{}]",
+                place.name()
+            )
+        }
+        (Some(place), Some(other), _) => {
+            format!("`{name}` is no action of [{}], but of [{}]", place.name(), other.name())
+        }
+        (_, None, Some(near)) => format!("unknown action `{name}`; did you mean `{near}`?"),
+        _ => format!("unknown action `{name}`"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tui::keymap::Binding;
+
+    fn read(text: &str) -> Keymap {
+        Keymap::read(text, Path::new("k.toml")).unwrap_or_else(|found| panic!("{found:?}"))
+    }
+
+    fn mistakes(text: &str) -> Vec<String> {
+        let found = Keymap::read(text, Path::new("k.toml")).unwrap_err();
+        found.iter().map(ToString::to_string).collect()
+    }
+
+    fn keys(keymap: &Keymap, place: Place, name: &str) -> Vec<String> {
+        let binding: &Binding = keymap.of(place).find(|one| one.name == name).unwrap();
+        binding.presses.iter().map(|press| press.text()).collect()
+    }
+
+    #[test]
+    fn nothing_in_the_file_changes_nothing() {
+        let keymap = read("# nothing\n");
+        assert_eq!(keys(&keymap, Place::Everywhere, "quit"), ["q", "ctrl-c"]);
+    }
+
+    #[test]
+    fn a_name_holds_on_every_screen_and_a_table_of_one_screen_wins() {
+        let keymap = read(
+            "up = [\"up\", \"p\"]\n[compare]\nup = \"ctrl-p\"\n[live]\npause = [\"space\", \"x\"]\nstop = \"X\"\n",
+        );
+        assert_eq!(keys(&keymap, Place::Runs, "up"), ["up", "p"]);
+        assert_eq!(keys(&keymap, Place::Compare, "up"), ["ctrl-p"]);
+        assert_eq!(keys(&keymap, Place::Infer, "up"), ["up"], "a letter is text there");
+        assert_eq!(keys(&keymap, Place::Live, "pause"), ["space", "x"]);
+        let pauses = keymap.of(Place::Live).filter(|one| one.name == "pause");
+        assert!(pauses.map(|one| one.presses.len()).eq([2, 2]), "to pause and to go on is one key");
+        let keymap = read("[live]\nstop = []\n");
+        assert_eq!(keys(&keymap, Place::Live, "stop"), [""; 0]);
+    }
+
+    #[test]
+    fn every_mistake_is_told_at_its_place() {
+        let text = "puase = \"p\"\nquit = []\nredraw = 5\n\n[live]\nsave = [\"z\", \"ctl-s\"]\nsearch = \"f\"\n\
+                    quit = \"Q\"\nstop = [\"X\", \"X\"]\n[infer]\nweights = \"w\"\n[lvie]\n[everywhere]\n";
+        let found = mistakes(text);
+        let wanted = [
+            "k.toml:1:1: unknown action `puase`; did you mean `pause`?",
+            "k.toml:2:8: `quit` is a way out and needs a key",
+            "k.toml:3:10: a key, or a list of keys, in quotes is expected, not `5`",
+            "k.toml:6:14: `ctl-s` is no key; did you mean `ctrl-s`?",
+            "k.toml:7:1: `search` is no action of [live], but of [runs]",
+            "k.toml:8:1: `quit` holds on every screen; it belongs above the first table, not in [live]",
+            "k.toml:9:14: `X` stands here twice",
+            "k.toml:11:11: `w` is text in [infer]; with ctrl- or alt- before it, it is a key",
+            "k.toml:12:2: unknown screen `lvie`; did you mean [live]?",
+            "k.toml:13:2: what holds on every screen stands above the first table, without one of its own",
+        ];
+        assert_eq!(found, wanted, "{found:#?}");
+    }
+
+    #[test]
+    fn one_key_for_two_actions_of_a_screen_is_a_mistake() {
+        let clash = |text: &str, wanted: &[&str]| {
+            let found = mistakes(text);
+            assert_eq!(found, wanted, "{text}\n{found:#?}");
+        };
+        clash(
+            "[live]\nsave = \"x\"\n",
+            &["k.toml:2:8: `x` is already the key of `stop` in [live]; one of them needs another"],
+        );
+        clash(
+            "[runs]\nnew = \"N\"\nedit = \"N\"\n",
+            &["k.toml:3:8: `N` is already the key of `new` in [runs], line 2; one of them needs another"],
+        );
+        clash(
+            "[chart]\nlog = \"s\"\n",
+            &["k.toml:2:7: `s` is already the key of `save` in [live]; one of them needs another"],
+        );
+        clash(
+            "refresh = \"q\"\n",
+            &["k.toml:1:11: `q` is already the key of `quit` on every screen; one of them needs another"],
+        );
+        // Moved out of the way.
+        read("[live]\nsave = \"x\"\nstop = \"s\"\n");
+    }
+
+    #[test]
+    fn what_is_not_toml_is_told_once() {
+        let found = mistakes("quit = \npuase = \"p\"\n");
+        assert_eq!(found.len(), 2, "{found:#?}");
+        assert!(found[0].starts_with("k.toml:1:") && found[0].contains("not TOML"), "{found:#?}");
+    }
+
+    #[test]
+    fn names_are_sound() {
+        let keymap = Keymap::default();
+        for place in Place::ALL {
+            for binding in keymap.of(place) {
+                let same = keymap.of(place).filter(|one| one.name == binding.name);
+                let (mut keys, presses) = (same.map(|one| one.presses.clone()), &binding.presses);
+                assert!(
+                    keys.all(|other| other == *presses),
+                    "{} of [{}] has other keys in one row",
+                    binding.name,
+                    place.name()
+                );
+                assert!(
+                    !presses.is_empty()
+                        && presses.iter().all(|press| Press::parse(&press.text()) == Ok(*press))
+                );
+                assert!(
+                    binding.name.bytes().all(|b| b.is_ascii_lowercase() || b == b'_'),
+                    "{}",
+                    binding.name
+                );
+                assert!(
+                    Place::ALL.iter().all(|place| place.name() != binding.name),
+                    "a table and an action are both {}",
+                    binding.name
+                );
+            }
+        }
+    }
+}

@@ -1,0 +1,70 @@
+//! How an answer is drawn: a bar for each label, or one on the scale of a regression.
+
+use crate::predict::Answer;
+use crate::tui::theme::{Role, Theme};
+use crate::tui::widgets::bars::bar;
+use crate::tui::widgets::{fixed, put};
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use unicode_width::UnicodeWidthStr;
+
+/// Cells of a number at the end of a bar, with the space before.
+const NUMBER: u16 = 9;
+
+/// Lines that an answer takes.
+pub(super) fn lines(answer: &Answer) -> u16 {
+    answer.probabilities().len().max(1) as u16
+}
+
+/// An answer in a few words: its label, if it has one, and its number.
+pub(super) fn words(answer: &Answer) -> (&str, String) {
+    match answer {
+        Answer::Label { label, probability, .. } => (label, format!("{:>5.1} %", 100.0 * probability)),
+        Answer::Score { score, .. } => ("", format!("{score:>7.2}")),
+    }
+}
+
+/// Draws an answer from the first line of `area` on; an old one is muted.
+pub(super) fn draw(answer: &Answer, is_old: bool, theme: Theme, area: Rect, buffer: &mut Buffer) {
+    let widest = answer.probabilities().iter().map(|(label, _)| label.width()).max().unwrap_or(0).min(24);
+    let muted = |role| if is_old { Role::Muted } else { role };
+    match answer {
+        Answer::Label { label, probabilities, .. } => {
+            for ((other, probability), y) in probabilities.iter().zip(area.y..area.bottom()) {
+                let (text, fill) =
+                    if other == label { (Role::Best, Role::Best) } else { (Role::Text, Role::Bar) };
+                let row = Row { name: fixed(theme, other, widest), share: Some(f64::from(*probability)) };
+                let number = format!("{:>5.1} %", 100.0 * probability);
+                row.draw(&number, (muted(text), muted(fill)), theme, Rect { y, height: 1, ..area }, buffer);
+            }
+        }
+        Answer::Score { score, scale } => {
+            let share = scale.map(|(low, high)| f64::from((score - low) / (high - low)));
+            let (row, role) = (Row { name: "score".into(), share }, muted(Role::Best));
+            row.draw(&format!("{score:>5.2}"), (role, role), theme, area, buffer);
+        }
+    }
+}
+
+/// A name, a bar that is so full, and a number.
+struct Row {
+    name: String,
+    /// No bar where nothing says how much would be full.
+    share: Option<f64>,
+}
+
+impl Row {
+    fn draw(&self, number: &str, (text, fill): (Role, Role), theme: Theme, area: Rect, buffer: &mut Buffer) {
+        if area.is_empty() {
+            return;
+        }
+        let name = format!("{}  ", self.name);
+        let mut x = put(buffer, area.x, area.y, area.width, &name, theme.style(text));
+        if let Some(share) = self.share {
+            let width = area.right().saturating_sub(x + NUMBER);
+            bar(buffer, Rect { x, y: area.y, width, height: 1 }, share, fill, theme);
+            x += width + 2;
+        }
+        put(buffer, x, area.y, NUMBER - 2, number, theme.style(text));
+    }
+}

@@ -1,0 +1,281 @@
+//! How the list of experiments, what waits and past runs are drawn.
+
+use super::super::{details, form, queue};
+use super::{Line, Runs, Section};
+use crate::catalog::known_model;
+use crate::format;
+use crate::run::queue::Entry;
+use crate::run::{RunRow, RunStatus};
+use crate::tui::app::App;
+use crate::tui::keymap::Place;
+use crate::tui::msg::Action;
+use crate::tui::theme::{Glyph, Role, Theme};
+use crate::tui::widgets::{first_in_sight, fixed, line_under, pane, put, wrap};
+use ratatui::buffer::Buffer;
+use ratatui::layout::{Constraint, Layout, Position, Rect};
+use ratatui::widgets::Widget;
+use std::path::Path;
+use unicode_width::UnicodeWidthStr;
+
+/// From so many columns on, list and details stand side by side.
+const SIDE_BY_SIDE: u16 = 100;
+
+/// The list and the details.
+fn layout(area: Rect) -> (Rect, Rect) {
+    let halves = if area.width >= SIDE_BY_SIDE {
+        Layout::horizontal([Constraint::Percentage(50), Constraint::Fill(1)]).areas::<2>(area)
+    } else {
+        Layout::vertical([Constraint::Percentage(50), Constraint::Fill(1)]).areas::<2>(area)
+    };
+    (halves[0], halves[1])
+}
+
+/// Draws the screen; returns where the terminal's cursor belongs while text is typed.
+pub fn draw(app: &App, area: Rect, buffer: &mut Buffer) -> Option<Position> {
+    if let Some(form) = &app.form {
+        let (left, right) = layout(area);
+        if area.width >= SIDE_BY_SIDE {
+            draw_list(app, left, buffer);
+            return form::draw(app, form, right, buffer);
+        }
+        return form::draw(app, form, area, buffer);
+    }
+    let (left, right) = layout(area);
+    let cursor = draw_list(app, left, buffer);
+    details::draw(app, right, buffer);
+    cursor
+}
+
+/// The lines of the list and the filter below them, inside of its pane.
+fn list_areas(runs: &Runs, inner: Rect) -> (Rect, Option<Rect>) {
+    let is_filtered = runs.is_filtering || !runs.filter.text().is_empty();
+    if is_filtered && inner.height > 1 {
+        let list = Rect { height: inner.height - 1, ..inner };
+        (list, Some(Rect { y: list.bottom(), height: 1, ..inner }))
+    } else {
+        (inner, None)
+    }
+}
+
+/// The line of the list that is drawn at a place of the screen, whose body is `area`.
+pub fn line_at(app: &App, area: Rect, place: Position) -> Option<usize> {
+    let inner = pane(app.theme, "", false).inner(layout(area).0);
+    let (list, _) = list_areas(&app.runs, inner);
+    let lines = app.runs.lines();
+    let rows = rows(app, &lines, list.width);
+    let row = line_under(list, first_row(app, &rows, list.height), place)?;
+    rows.get(row)?.number
+}
+
+fn draw_list(app: &App, area: Rect, buffer: &mut Buffer) -> Option<Position> {
+    let runs = &app.runs;
+    let theme = app.theme;
+    let block = pane(theme, "Experiments", app.form.is_none());
+    let inner = block.inner(area);
+    block.render(area, buffer);
+    let (list, foot) = list_areas(runs, inner);
+    draw_lines(app, list, buffer);
+    let foot = foot?;
+    let x = put(buffer, foot.x, foot.y, foot.width, " / ", theme.style(Role::Key));
+    let field = Rect { x, width: foot.right().saturating_sub(x), ..foot };
+    let cursor = runs.filter.draw_line(buffer, field, theme.style(Role::Text));
+    runs.is_filtering.then_some(cursor)
+}
+
+/// What stands in a row of the list: a heading, or the line of that number, whose text is only made when it
+/// is in sight.
+struct Row {
+    heading: String,
+    role: Role,
+    number: Option<usize>,
+}
+
+fn rows(app: &App, lines: &[Line<'_>], width: u16) -> Vec<Row> {
+    let runs = &app.runs;
+    let mut rows: Vec<Row> = Vec::new();
+    let head = |rows: &mut Vec<Row>, heading: String, role| rows.push(Row { heading, role, number: None });
+    for trouble in [&runs.trouble, &runs.queue.trouble].into_iter().flatten() {
+        for line in wrap(trouble, (width as usize).saturating_sub(4)) {
+            head(&mut rows, format!("  {line}"), Role::Error);
+        }
+        let refresh = app.key(Place::Runs, Action::Refresh);
+        head(&mut rows, format!("  Mend it, then {refresh}."), Role::Muted);
+    }
+    let mut section = Section::Experiments;
+    for (number, line) in lines.iter().enumerate() {
+        if line.section() != section {
+            section = line.section();
+            if !rows.is_empty() {
+                head(&mut rows, String::new(), Role::Text);
+            }
+            let (text, role) = heading(app, section);
+            head(&mut rows, text, role);
+        }
+        let role = if number == runs.at { Role::Selected } else { role_of(app, line) };
+        rows.push(Row { heading: String::new(), role, number: Some(number) });
+    }
+    if section != Section::PastRuns && runs.is_listed {
+        head(&mut rows, String::new(), Role::Text);
+        let nothing = if runs.filter.text().is_empty() {
+            "No runs yet: start an experiment, and it will be here."
+        } else {
+            "No run contains that."
+        };
+        head(&mut rows, format!("  {nothing}"), Role::Muted);
+    }
+    rows
+}
+
+/// The row that is drawn first.
+fn first_row(app: &App, rows: &[Row], height: u16) -> usize {
+    let at = rows.iter().position(|row| row.number == Some(app.runs.at)).unwrap_or(0);
+    first_in_sight(at, rows.len(), height as usize)
+}
+
+fn draw_lines(app: &App, area: Rect, buffer: &mut Buffer) {
+    let theme = app.theme;
+    let lines = app.runs.lines();
+    let rows = rows(app, &lines, area.width);
+    let first = first_row(app, &rows, area.height);
+    for (place, row) in rows.iter().skip(first).take(area.height as usize).enumerate() {
+        let width = area.width as usize;
+        let text = match row.number {
+            Some(number) if number == app.runs.at => {
+                fixed(theme, &text_of(app, &lines[number], number, width), width)
+            }
+            Some(number) => text_of(app, &lines[number], number, width),
+            None => row.heading.clone(),
+        };
+        put(buffer, area.x, area.y + place as u16, area.width, &text, theme.style(row.role));
+    }
+}
+
+/// What stands above a part of the list.
+fn heading(app: &App, section: Section) -> (String, Role) {
+    match section {
+        Section::Experiments => (String::new(), Role::Title),
+        Section::Queue => {
+            let (text, role) = queue::heading(app);
+            let role = if role == Role::Muted { Role::Title } else { role };
+            (format!(" Queue  {text}"), role)
+        }
+        Section::PastRuns => (" Past runs".into(), Role::Title),
+    }
+}
+
+fn role_of(app: &App, line: &Line<'_>) -> Role {
+    match line {
+        Line::Experiment(row) if row.spec.is_err() => Role::Error,
+        Line::Run(run) => status_role(run.status),
+        Line::Queued(entry) => queue::state(app, entry).1,
+        Line::Experiment(_) => Role::Text,
+    }
+}
+
+/// The style of a run that stands so.
+pub fn status_role(status: RunStatus) -> Role {
+    match status {
+        RunStatus::Finished => Role::Text,
+        RunStatus::Running => Role::Train,
+        RunStatus::Stopped | RunStatus::Interrupted => Role::Warning,
+        RunStatus::Failed => Role::Error,
+    }
+}
+
+/// A line of the list in exactly `width` cells.
+fn text_of(app: &App, line: &Line<'_>, number: usize, width: usize) -> String {
+    let theme = app.theme;
+    let sign = if number == app.runs.at { theme.glyph(Glyph::Cursor) } else { "  " };
+    let wide = width >= 52;
+    match line {
+        Line::Experiment(row) => {
+            let (model, task) = row
+                .spec
+                .as_ref()
+                .map_or(("-".into(), "-"), |spec| (model_name(&spec.model), spec.task.as_str()));
+            let score =
+                app.runs.past_score(&row.name, theme).unwrap_or_else(|| theme.glyph(Glyph::Dash).into());
+            let columns = if wide {
+                format!("{} {} {score:>13}", fixed(theme, &model, 10), fixed(theme, task, 10))
+            } else {
+                format!("{} {score:>13}", fixed(theme, task, 10))
+            };
+            let name = fixed(theme, &row.name, width.saturating_sub(columns.chars().count() + 5));
+            format!(" {sign}{name} {columns} ")
+        }
+        Line::Queued(entry) => {
+            let Entry { spec, .. } = entry;
+            let (state, _) = queue::state(app, entry);
+            let columns = if wide {
+                let model = fixed(theme, &model_name(&spec.model), 10);
+                format!("{model} {} {state:>13}", fixed(theme, &spec.task, 10))
+            } else {
+                format!("{} {state:>13}", fixed(theme, &spec.task, 10))
+            };
+            let times = theme.glyph(Glyph::Times);
+            let seeds = if spec.repeats > 1 { format!(" {times}{}", spec.repeats) } else { String::new() };
+            let name = format!("{}{seeds}", spec.experiment);
+            let name = fixed(theme, &name, width.saturating_sub(columns.chars().count() + 5));
+            format!(" {sign}{name} {columns} ")
+        }
+        Line::Run(run) => {
+            let score = match (run.repeats, run.best) {
+                (Some(repeats), Some((metric, _))) if repeats.count > 1 => {
+                    let pm = theme.glyph(Glyph::PlusMinus);
+                    format!(
+                        "{} {pm}{}",
+                        format::score(metric, repeats.mean),
+                        format::score(metric, repeats.sd)
+                    )
+                }
+                (_, Some((metric, value))) => format::score(metric, value),
+                _ => theme.glyph(Glyph::Dash).into(),
+            };
+            let columns = if wide {
+                format!("{score:>10}  {:<16}", outcome(run, theme))
+            } else {
+                format!("{score:>10}  {:<11}", run.status.name())
+            };
+            let room = width.saturating_sub(columns.chars().count() + 5);
+            let name = if run.name.width() <= room || run.started == 0.0 {
+                fixed(theme, &run.name, room)
+            } else {
+                // The day and time stand for the rest of the name, which the details show whole.
+                let day = &format::date(run.started, app.utc_offset)[5..];
+                format!("{} {day}", fixed(theme, &run.experiment, room.saturating_sub(day.len() + 1)))
+            };
+            format!(" {sign}{name} {columns} ")
+        }
+    }
+}
+
+/// How a run ended: after how long, or how far it came.
+fn outcome(run: &RunRow, theme: Theme) -> String {
+    match (run.status, run.total_steps) {
+        (RunStatus::Finished, _) => {
+            format!("{} {:>8}", theme.glyph(Glyph::Check), format::duration(run.train_seconds))
+        }
+        (status, 0) => status.name().into(),
+        (status, total) => format!("{} {:.0} %", status.name(), 100.0 * run.steps as f64 / total as f64),
+    }
+}
+
+/// A model in a word: what the catalog calls it, or the end of its id or path.
+pub fn model_name(id: &str) -> String {
+    if id == "demo" {
+        return "demo".into();
+    }
+    match known_model(id) {
+        Some(model) => model.title.split(',').next().unwrap_or(id).to_string(),
+        None => Path::new(id).file_name().map_or(id.into(), |name| name.to_string_lossy().into_owned()),
+    }
+}
+
+/// Draws what fits into a few lines without frames.
+pub fn draw_tiny(app: &App, area: Rect, buffer: &mut Buffer) -> Option<Position> {
+    if let Some(form) = &app.form {
+        return form::draw_tiny(app, form, area, buffer);
+    }
+    draw_lines(app, area, buffer);
+    None
+}

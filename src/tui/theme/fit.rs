@@ -1,0 +1,95 @@
+//! Colours on terminals that have fewer of them.
+
+use crate::abilities::Palette;
+use ratatui::style::Color;
+
+/// The 16 colours of terminals as xterm paints them, with the names they have here.
+const BASIC: [(Color, [u8; 3]); 16] = [
+    (Color::Black, [0, 0, 0]),
+    (Color::Red, [205, 0, 0]),
+    (Color::Green, [0, 205, 0]),
+    (Color::Yellow, [205, 205, 0]),
+    (Color::Blue, [0, 0, 238]),
+    (Color::Magenta, [205, 0, 205]),
+    (Color::Cyan, [0, 205, 205]),
+    (Color::Gray, [229, 229, 229]),
+    (Color::DarkGray, [127, 127, 127]),
+    (Color::LightRed, [255, 0, 0]),
+    (Color::LightGreen, [0, 255, 0]),
+    (Color::LightYellow, [255, 255, 0]),
+    (Color::LightBlue, [92, 92, 255]),
+    (Color::LightMagenta, [255, 0, 255]),
+    (Color::LightCyan, [0, 255, 255]),
+    (Color::White, [255, 255, 255]),
+];
+/// The steps of the cube of 6 × 6 × 6 colours that begins at index 16.
+const STEPS: [u8; 6] = [0, 95, 135, 175, 215, 255];
+
+/// `colour`, or the nearest that there is.
+pub(super) fn fit(colour: Color, palette: Palette) -> Option<Color> {
+    match (colour, palette) {
+        (_, Palette::None) => None,
+        (Color::Rgb(r, g, b), Palette::Rich) => Some(Color::Indexed(nearest_indexed([r, g, b]))),
+        (Color::Rgb(r, g, b), Palette::Basic) => Some(nearest_basic([r, g, b])),
+        (Color::Indexed(index), Palette::Basic) => match index {
+            0..=15 => Some(BASIC[usize::from(index)].0),
+            _ => Some(nearest_basic(indexed(index))),
+        },
+        _ => Some(colour),
+    }
+}
+
+/// Red, green and blue of one of the 256 colours.
+fn indexed(index: u8) -> [u8; 3] {
+    match index {
+        0..=15 => BASIC[usize::from(index)].1,
+        16..=231 => {
+            let place = usize::from(index - 16);
+            [STEPS[place / 36], STEPS[place / 6 % 6], STEPS[place % 6]]
+        }
+        _ => [8 + 10 * (index - 232); 3],
+    }
+}
+
+/// The nearest of the 240 colours that are the same on every terminal.
+fn nearest_indexed(rgb: [u8; 3]) -> u8 {
+    (16..=255).min_by_key(|index| distance(rgb, indexed(*index))).unwrap_or(16)
+}
+
+fn nearest_basic(rgb: [u8; 3]) -> Color {
+    let nearest = BASIC.iter().min_by_key(|(_, basic)| distance(rgb, *basic));
+    nearest.map_or(Color::Reset, |(colour, _)| *colour)
+}
+
+/// How unlike two colours look: the square of the "redmean" distance,
+/// <https://www.compuphase.com/cmetric.htm>.
+fn distance(a: [u8; 3], b: [u8; 3]) -> i64 {
+    let [r, g, b_] = [0, 1, 2].map(|part| i64::from(a[part]) - i64::from(b[part]));
+    let mean = i64::midpoint(i64::from(a[0]), i64::from(b[0]));
+    (((512 + mean) * r * r) >> 8) + 4 * g * g + (((767 - mean) * b_ * b_) >> 8)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fewer_colours_are_the_nearest_ones() {
+        let rich = |r, g, b| fit(Color::Rgb(r, g, b), Palette::Rich).unwrap();
+        assert_eq!(rich(0x5f, 0xaf, 0xd7), Color::Indexed(74));
+        assert_eq!(rich(0xff, 0xaf, 0x00), Color::Indexed(214));
+        assert_eq!(rich(0x8a, 0x8a, 0x8a), Color::Indexed(245));
+        assert_eq!(fit(Color::Rgb(200, 10, 0), Palette::Basic), Some(Color::Red));
+        assert_eq!(fit(Color::Rgb(0xe6, 0x9f, 0), Palette::Basic), Some(Color::Yellow));
+        assert_eq!(fit(Color::Indexed(9), Palette::Basic), Some(Color::LightRed));
+        assert_eq!(fit(Color::Rgb(1, 2, 3), Palette::True), Some(Color::Rgb(1, 2, 3)));
+        assert_eq!(fit(Color::Reset, Palette::Rich), Some(Color::Reset));
+    }
+
+    #[test]
+    fn every_index_is_nearest_to_itself() {
+        for index in 16..=255 {
+            assert_eq!(indexed(nearest_indexed(indexed(index))), indexed(index), "{index}");
+        }
+    }
+}

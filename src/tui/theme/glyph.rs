@@ -1,0 +1,266 @@
+//! Every sign that the interface draws, with what stands for it where there is only ASCII.
+//!
+//! What a screen writes by itself is ASCII or one of these; a test draws every screen to hold it.
+
+use ratatui::symbols::border;
+
+/// A sign of the interface.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Glyph {
+    /// The enter key.
+    Enter,
+    /// The backspace key.
+    Backspace,
+    /// The key with the arrow up.
+    Up,
+    /// The key with the arrow down.
+    Down,
+    /// The key with the arrow to the left.
+    Left,
+    /// The key with the arrow to the right.
+    Right,
+    /// Before the line under the cursor, with the space after it.
+    Cursor,
+    /// There is no value.
+    Dash,
+    /// From one number to another, close together.
+    Range,
+    /// From one number to another, with spaces around.
+    To,
+    /// Between parts of a sentence, with the spaces around it.
+    Dot,
+    /// Mean and deviation.
+    PlusMinus,
+    /// So many times.
+    Times,
+    /// Done, and well.
+    Check,
+    /// What was left out.
+    Ellipsis,
+    /// Something is being read.
+    Waiting,
+    /// Sorted, the highest first.
+    Falling,
+    /// Sorted, the lowest first.
+    Rising,
+    /// Degrees.
+    Celsius,
+    /// A place on a bar.
+    Mark,
+    /// A line across.
+    Rule,
+    /// A full cell of a bar.
+    Full,
+    /// An empty cell of a bar.
+    Empty,
+    /// A value to compare with.
+    Reference,
+    /// How far such a value strays.
+    Spread,
+    /// The value axis of a chart.
+    Axis,
+    /// A value at it.
+    AxisTick,
+    /// Where the axes meet.
+    Corner,
+    /// A place below a chart.
+    PlaceTick,
+    /// The place that is read.
+    Reading,
+    /// More lies above the chart.
+    Above,
+    /// A point of the validation split, or a run.
+    Disc,
+    /// A point of the training split, or a run.
+    Ring,
+    /// A point of the test split, or a run.
+    Diamond,
+    /// A number of one digit.
+    Digit(u8),
+    /// The number of a part of a stacked bar.
+    Fill(u8),
+    /// The number of a run among those compared: shapes first, then letters.
+    Run(u8),
+}
+
+/// Signs of the parts of a stacked bar, so that they differ without colour too.
+pub const FILLS: [(&str, &str); 8] =
+    [("╌", "~"), ("█", "#"), ("▓", "="), ("▒", "-"), ("╳", "x"), ("┄", ":"), ("░", "."), ("▚", "%")];
+/// Shapes that runs are told apart by; then letters come.
+const SHAPES: [&str; 12] = ["●", "▲", "■", "◆", "★", "▼", "○", "△", "□", "◇", "☆", "▽"];
+const DIGITS: &str = "0123456789";
+const LETTERS: &str = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
+
+impl Glyph {
+    /// Every sign but the numbered ones.
+    pub const ALL: [Glyph; 34] = [
+        Glyph::Enter,
+        Glyph::Backspace,
+        Glyph::Up,
+        Glyph::Down,
+        Glyph::Left,
+        Glyph::Right,
+        Glyph::Cursor,
+        Glyph::Dash,
+        Glyph::Range,
+        Glyph::To,
+        Glyph::Dot,
+        Glyph::PlusMinus,
+        Glyph::Times,
+        Glyph::Check,
+        Glyph::Ellipsis,
+        Glyph::Waiting,
+        Glyph::Falling,
+        Glyph::Rising,
+        Glyph::Celsius,
+        Glyph::Mark,
+        Glyph::Rule,
+        Glyph::Full,
+        Glyph::Empty,
+        Glyph::Reference,
+        Glyph::Spread,
+        Glyph::Axis,
+        Glyph::AxisTick,
+        Glyph::Corner,
+        Glyph::PlaceTick,
+        Glyph::Reading,
+        Glyph::Above,
+        Glyph::Disc,
+        Glyph::Ring,
+        Glyph::Diamond,
+    ];
+
+    /// The sign, in Unicode and in ASCII.
+    fn forms(self) -> (&'static str, &'static str) {
+        match self {
+            Glyph::Enter => ("⏎", "enter"),
+            Glyph::Backspace => ("⌫", "bksp"),
+            Glyph::Up => ("↑", "up"),
+            Glyph::Down => ("↓", "down"),
+            Glyph::Left => ("←", "left"),
+            Glyph::Right => ("→", "right"),
+            Glyph::Cursor => ("▸ ", "> "),
+            Glyph::Dash => ("—", "-"),
+            Glyph::Range => ("–", "-"),
+            Glyph::To => ("…", "to"),
+            Glyph::Dot => (" · ", ", "),
+            Glyph::PlusMinus => ("±", "+-"),
+            Glyph::Times => ("×", "x"),
+            Glyph::Check => ("✓", "ok"),
+            Glyph::Ellipsis => ("…", "~"),
+            Glyph::Waiting => ("…", "..."),
+            Glyph::Falling => ("▾", "v"),
+            Glyph::Rising => ("▴", "^"),
+            Glyph::Celsius => ("°C", "C"),
+            Glyph::Mark => ("┃", "|"),
+            Glyph::Rule => ("─", "-"),
+            Glyph::Full => ("█", "#"),
+            Glyph::Empty => ("·", "-"),
+            Glyph::Reference => ("╌", "-"),
+            Glyph::Spread => ("·", "."),
+            Glyph::Axis => ("│", "|"),
+            Glyph::AxisTick => ("┤", "+"),
+            Glyph::Corner => ("└", "+"),
+            Glyph::PlaceTick => ("┬", "+"),
+            Glyph::Reading => ("┊", ":"),
+            Glyph::Above => ("▲", "^"),
+            Glyph::Disc => ("●", "o"),
+            Glyph::Ring => ("○", "."),
+            Glyph::Diamond => ("◆", "x"),
+            Glyph::Digit(number) => {
+                let at = usize::from(number % 10);
+                (&DIGITS[at..=at], &DIGITS[at..=at])
+            }
+            Glyph::Fill(number) => FILLS[usize::from(number) % FILLS.len()],
+            Glyph::Run(number) => {
+                let number = usize::from(number);
+                match number.checked_sub(SHAPES.len()) {
+                    None => (SHAPES[number], letter(number)),
+                    Some(after) => (letter(after), letter(number)),
+                }
+            }
+        }
+    }
+
+    /// The sign.
+    pub fn text(self, is_ascii: bool) -> &'static str {
+        let (fancy, plain) = self.forms();
+        if is_ascii { plain } else { fancy }
+    }
+}
+
+fn letter(number: usize) -> &'static str {
+    let at = number % LETTERS.len();
+    &LETTERS[at..=at]
+}
+
+/// Bars of an eighth to seven eighths of a cell, from the left; nothing first.
+pub const EIGHTHS: [&str; 8] = ["", "▏", "▎", "▍", "▌", "▋", "▊", "▉"];
+
+/// Quarters of a cell: bit 0 is above to the left, 1 above to the right, 2 and 3 below.
+pub const QUARTERS: [char; 16] =
+    [' ', '▘', '▝', '▀', '▖', '▌', '▞', '▛', '▗', '▚', '▐', '▜', '▄', '▙', '▟', '█'];
+
+/// Little bars from the lowest to the highest.
+pub(super) fn heights(is_ascii: bool) -> [char; 8] {
+    if is_ascii {
+        ['_', '.', ':', '-', '=', '+', '*', '#']
+    } else {
+        ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█']
+    }
+}
+
+/// The lines of frames.
+pub(super) fn frame(is_ascii: bool) -> border::Set<'static> {
+    if !is_ascii {
+        return border::ROUNDED;
+    }
+    border::Set {
+        top_left: "+",
+        top_right: "+",
+        bottom_left: "+",
+        bottom_right: "+",
+        vertical_left: "|",
+        vertical_right: "|",
+        horizontal_top: "-",
+        horizontal_bottom: "-",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::text::width;
+
+    #[test]
+    fn every_sign_has_a_form_in_ascii() {
+        for glyph in Glyph::ALL.into_iter().chain((0..70).map(Glyph::Run)) {
+            let (fancy, plain) = (glyph.text(false), glyph.text(true));
+            assert!(plain.is_ascii() && !plain.is_empty(), "{glyph:?}");
+            assert!(width(fancy) >= 1, "{glyph:?}");
+        }
+        assert!(heights(true).iter().all(char::is_ascii));
+    }
+
+    #[test]
+    fn runs_are_told_apart() {
+        for is_ascii in [false, true] {
+            let mut signs: Vec<_> = (0..52).map(|number| Glyph::Run(number).text(is_ascii)).collect();
+            signs.sort_unstable();
+            signs.dedup();
+            assert_eq!(signs.len(), 52);
+        }
+    }
+
+    /// What is drawn on one cell must take one cell on every terminal, the ones that think of some signs
+    /// as wide among them.
+    #[test]
+    fn signs_of_charts_and_bars_take_one_cell() {
+        let from = Glyph::ALL.iter().position(|glyph| *glyph == Glyph::Mark).unwrap();
+        for glyph in
+            Glyph::ALL.into_iter().skip(from).chain((0..60).map(Glyph::Run)).chain((0..8).map(Glyph::Fill))
+        {
+            assert_eq!((width(glyph.text(false)), glyph.text(true).len()), (1, 1), "{glyph:?}");
+        }
+    }
+}

@@ -1,0 +1,237 @@
+//! Roles → styles and signs. No other room of the interface names a colour or draws a sign of its own.
+//!
+//! A [`Scheme`] says the colours of the roles; the [`Theme`] fits them to what the terminal can show: any
+//! colour, 256, its own 16, or none (`NO_COLOR`), where modifiers carry the meaning. A terminal without
+//! Unicode gets plain characters.
+
+mod built_in;
+mod fit;
+mod glyph;
+mod own;
+mod scheme;
+
+pub use crate::abilities::{Letters, Palette};
+pub use built_in::{BUILT_IN, DARK, LIGHT};
+pub use glyph::{EIGHTHS, FILLS, Glyph, QUARTERS};
+pub use scheme::{Paint, Scheme};
+
+use crate::abilities::{Abilities, Background};
+use ratatui::buffer::Buffer;
+use ratatui::style::{Modifier, Style};
+use ratatui::symbols::border;
+
+/// What a piece of the screen means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    /// Ordinary text.
+    Text,
+    /// Less important than the rest.
+    Muted,
+    /// Frames around panes.
+    Frame,
+    /// The frame of the pane that takes the keys.
+    Focus,
+    /// Titles of panes.
+    Title,
+    /// A key to press.
+    Key,
+    /// Anything of the training split.
+    Train,
+    /// The raw training loss behind the smoothed one.
+    TrainRaw,
+    /// Anything of the validation split.
+    Validation,
+    /// Anything of the test split.
+    Test,
+    /// The best so far, success.
+    Best,
+    /// Cause for concern.
+    Warning,
+    /// Something went wrong.
+    Error,
+    /// The line under the cursor.
+    Selected,
+    /// The filled part of a bar.
+    Bar,
+    /// The empty part of a bar.
+    Empty,
+    /// One of several runs; the number is below [`CURVES`].
+    Curve(u8),
+}
+
+/// Styles that runs are told apart by.
+pub const CURVES: u8 = 10;
+
+impl Role {
+    /// Every role but those of runs, with the name that a theme's file calls it by.
+    pub const NAMED: [(&'static str, Role); 16] = [
+        ("text", Role::Text),
+        ("muted", Role::Muted),
+        ("frame", Role::Frame),
+        ("focus", Role::Focus),
+        ("title", Role::Title),
+        ("key", Role::Key),
+        ("train", Role::Train),
+        ("train_raw", Role::TrainRaw),
+        ("validation", Role::Validation),
+        ("test", Role::Test),
+        ("best", Role::Best),
+        ("warning", Role::Warning),
+        ("error", Role::Error),
+        ("selected", Role::Selected),
+        ("bar", Role::Bar),
+        ("empty", Role::Empty),
+    ];
+
+    /// Every role.
+    pub fn all() -> impl Iterator<Item = Role> {
+        Role::NAMED.into_iter().map(|(_, role)| role).chain((0..CURVES).map(Role::Curve))
+    }
+}
+
+/// How curves and bars are drawn.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Charts {
+    /// In braille, two by four dots a cell.
+    #[default]
+    Braille,
+    /// In quarters of a cell, for fonts without braille.
+    Blocks,
+    /// In ASCII.
+    Ascii,
+}
+
+/// Styles and signs of the whole interface.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Theme {
+    /// The colours of the roles.
+    pub scheme: &'static Scheme,
+    /// How many colours there are.
+    pub palette: Palette,
+    /// Which characters reach the screen.
+    pub letters: Letters,
+    /// How curves are drawn.
+    pub charts: Charts,
+}
+
+impl Theme {
+    /// The dark theme on such a terminal.
+    pub const fn new(palette: Palette, letters: Letters) -> Theme {
+        Theme { scheme: &DARK, palette, letters, charts: Charts::Braille }
+    }
+
+    /// The theme that suits a terminal when nobody has chosen one.
+    pub fn of(abilities: Abilities) -> Theme {
+        let scheme = match abilities.background {
+            Some(Background::Light) => &LIGHT,
+            _ => &DARK,
+        };
+        Theme { scheme, ..Theme::new(abilities.palette, abilities.letters) }
+    }
+
+    /// The style of a role.
+    pub fn style(self, role: Role) -> Style {
+        match self.palette {
+            Palette::None => uncoloured(role),
+            palette => self.scheme.paint(role).style(palette),
+        }
+    }
+
+    /// Whether the signs are ASCII.
+    pub fn is_ascii(self) -> bool {
+        self.letters != Letters::Unicode
+    }
+
+    /// How curves are drawn on this terminal.
+    pub fn charts(self) -> Charts {
+        if self.is_ascii() { Charts::Ascii } else { self.charts }
+    }
+
+    /// A sign.
+    pub fn glyph(self, glyph: Glyph) -> &'static str {
+        glyph.text(self.is_ascii())
+    }
+
+    /// Little bars from the lowest to the highest.
+    pub fn heights(self) -> [char; 8] {
+        glyph::heights(self.is_ascii())
+    }
+
+    /// The lines of frames.
+    pub fn border(self) -> border::Set<'static> {
+        glyph::frame(self.is_ascii())
+    }
+
+    /// The last thing done to a frame: takes out what the terminal has no characters for. Hostile
+    /// characters of text from outside were replaced by signs of Unicode where they were drawn.
+    pub fn finish(self, buffer: &mut Buffer) {
+        if self.letters == Letters::Unicode {
+            return;
+        }
+        for cell in &mut buffer.content {
+            let is_strange = |c: char| match self.letters {
+                Letters::Ascii => !c.is_ascii(),
+                _ => matches!(c, '\u{2400}'..='\u{2421}' | '\u{fffd}'),
+            };
+            if cell.symbol().contains(is_strange) {
+                cell.set_symbol("?");
+            }
+        }
+    }
+}
+
+/// Styles without colour: modifiers tell roles apart.
+fn uncoloured(role: Role) -> Style {
+    let style = Style::new();
+    match role {
+        Role::Text | Role::Frame | Role::Train | Role::Test | Role::Bar | Role::Curve(_) => style,
+        Role::Muted | Role::TrainRaw | Role::Empty => style.add_modifier(Modifier::DIM),
+        Role::Focus | Role::Title | Role::Key | Role::Validation | Role::Best => {
+            style.add_modifier(Modifier::BOLD)
+        }
+        Role::Warning => style.add_modifier(Modifier::BOLD | Modifier::UNDERLINED),
+        Role::Error => style.add_modifier(Modifier::BOLD | Modifier::REVERSED),
+        Role::Selected => style.add_modifier(Modifier::REVERSED),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ratatui::layout::Rect;
+
+    #[test]
+    fn without_colour_no_style_has_one() {
+        let theme = Theme::new(Palette::None, Letters::Unicode);
+        for role in Role::all() {
+            let style = theme.style(role);
+            assert_eq!((style.fg, style.bg), (None, None), "{role:?}");
+        }
+        assert_ne!(theme.style(Role::Warning), theme.style(Role::Text));
+    }
+
+    #[test]
+    fn a_light_terminal_gets_the_light_theme() {
+        let abilities = Abilities {
+            palette: Palette::Rich,
+            letters: Letters::Unicode,
+            background: Some(Background::Light),
+        };
+        assert_eq!(Theme::of(abilities).scheme.name, "light");
+        assert_eq!(Theme::of(Abilities { background: None, ..abilities }).scheme.name, "dark");
+    }
+
+    #[test]
+    fn what_a_terminal_has_no_characters_for_becomes_question_marks() {
+        let area = Rect::new(0, 0, 6, 1);
+        let drawn = |letters| {
+            let mut buffer = Buffer::empty(area);
+            buffer.set_string(0, 0, "a日é␛b", Style::new());
+            Theme::new(Palette::None, letters).finish(&mut buffer);
+            (0..6).map(|x| buffer[(x, 0)].symbol().to_string()).collect::<String>()
+        };
+        assert_eq!(drawn(Letters::Unicode), "a日 é␛b");
+        assert_eq!(drawn(Letters::Plain), "a日 é?b");
+        assert_eq!(drawn(Letters::Ascii), "a? ??b");
+    }
+}

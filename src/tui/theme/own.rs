@@ -1,0 +1,221 @@
+//! Themes that a person writes: `themes/NAME.toml` in the folder of the program's own files.
+//!
+//! ```toml
+//! base = "dark"                       # the theme of the roles that are not here
+//! about = "like my editor"            # shown beside its name
+//! train = "#56b4e9"                   # a colour: #rrggbb, one of the 256 by number, or a name
+//! validation = { fg = 214, bold = true }
+//! selected = { fg = "white", bg = "#303030" }
+//! curves = ["#56b4e9", "light-red"]   # runs, up to ten
+//! ```
+
+use super::scheme::{Paint, Scheme};
+use super::{BUILT_IN, CURVES, Role};
+use crate::config::{Source, kind_of, unknown};
+use crate::error::Diagnostic;
+use ratatui::style::{Color, Modifier};
+use std::borrow::Cow;
+use std::path::Path;
+use toml::Spanned;
+use toml::de::DeValue;
+
+/// The names of the 16 colours of terminals.
+const NAMES: [(&str, Color); 17] = [
+    ("default", Color::Reset),
+    ("black", Color::Black),
+    ("red", Color::Red),
+    ("green", Color::Green),
+    ("yellow", Color::Yellow),
+    ("blue", Color::Blue),
+    ("magenta", Color::Magenta),
+    ("cyan", Color::Cyan),
+    ("gray", Color::Gray),
+    ("dark-gray", Color::DarkGray),
+    ("light-red", Color::LightRed),
+    ("light-green", Color::LightGreen),
+    ("light-yellow", Color::LightYellow),
+    ("light-blue", Color::LightBlue),
+    ("light-magenta", Color::LightMagenta),
+    ("light-cyan", Color::LightCyan),
+    ("white", Color::White),
+];
+/// What may be said of the letters besides their colours.
+const MODIFIERS: [(&str, Modifier); 5] = [
+    ("bold", Modifier::BOLD),
+    ("dim", Modifier::DIM),
+    ("italic", Modifier::ITALIC),
+    ("underlined", Modifier::UNDERLINED),
+    ("reversed", Modifier::REVERSED),
+];
+
+/// A table of the file.
+type Entry<'t, 'a> = (&'t Spanned<Cow<'a, str>>, &'t Spanned<DeValue<'a>>);
+
+impl Scheme {
+    /// The theme `name` that is written in `text`, read from `path`.
+    ///
+    /// # Errors
+    /// Every mistake in it, at its line and column.
+    pub fn read(name: &str, text: &str, path: &Path) -> Result<Scheme, Vec<Diagnostic>> {
+        let mut source = Source::new(text, path);
+        let root = source.tables();
+        let mut scheme = Scheme {
+            name: Cow::Owned(name.to_owned()),
+            about: Cow::Borrowed("a theme of your own"),
+            base: BUILT_IN[0].base,
+            own: Vec::new(),
+        };
+        for entry in root.get_ref() {
+            scheme.take(&mut source, entry);
+        }
+        source.finish(scheme)
+    }
+
+    /// Takes over one line of the file.
+    fn take(&mut self, source: &mut Source<'_>, (key, value): Entry<'_, '_>) {
+        let name = key.get_ref().as_ref();
+        let named = Role::NAMED.iter().find(|(known, _)| *known == name);
+        match (name, named) {
+            ("base", _) => {
+                let Some(text) = text_of(source, value) else { return };
+                if let Some(base) = BUILT_IN.iter().find(|scheme| scheme.name == text) {
+                    self.base = base.base;
+                } else {
+                    let names = BUILT_IN.iter().map(|scheme| scheme.name.as_ref());
+                    source.say_unless_broken(value.span().start, unknown("theme", text, names));
+                }
+            }
+            ("about", _) => {
+                if let Some(text) = text_of(source, value) {
+                    self.about = Cow::Owned(text.to_owned());
+                }
+            }
+            ("curves", _) => {
+                let colours = curves(source, value);
+                // Fewer colours than runs are used again.
+                let own = (0..CURVES).zip(colours.iter().cycle());
+                self.own.extend(own.map(|(number, paint)| (Role::Curve(number), *paint)));
+            }
+            (_, Some((_, role))) => self.own.push((*role, paint(source, value))),
+            (_, None) => {
+                let known = Role::NAMED.iter().map(|(known, _)| *known).chain(["base", "about", "curves"]);
+                source.say_unless_broken(key.span().start, unknown("role", name, known));
+            }
+        }
+    }
+}
+
+fn curves(source: &mut Source<'_>, value: &Spanned<DeValue<'_>>) -> Vec<Paint> {
+    let problem = match value.get_ref() {
+        DeValue::Array(list) if (1..=usize::from(CURVES)).contains(&list.len()) => {
+            return list.iter().map(|value| paint(source, value)).collect();
+        }
+        DeValue::Array(list) => format!("one to {CURVES} colours are expected, not {}", list.len()),
+        other => format!("a list of colours is expected, not {}", kind_of(other)),
+    };
+    source.say_unless_broken(value.span().start, problem);
+    Vec::new()
+}
+
+/// A colour, or a table of colours and modifiers.
+fn paint(source: &mut Source<'_>, value: &Spanned<DeValue<'_>>) -> Paint {
+    let DeValue::Table(table) = value.get_ref() else {
+        return Paint { fg: colour(source, value), ..Paint::PLAIN };
+    };
+    let mut paint = Paint::PLAIN;
+    for (key, value) in table {
+        let name = key.get_ref().as_ref();
+        let modifier = MODIFIERS.iter().find(|(known, _)| *known == name);
+        match (name, modifier, value.get_ref()) {
+            ("fg", ..) => paint.fg = colour(source, value),
+            ("bg", ..) => paint.bg = colour(source, value),
+            (_, Some((_, modifier)), DeValue::Boolean(is_on)) => paint.modifiers.set(*modifier, *is_on),
+            (_, Some(_), other) => {
+                let problem = format!("`true` or `false` is expected, not {}", kind_of(other));
+                source.say_unless_broken(value.span().start, problem);
+            }
+            (_, None, _) => {
+                let known = MODIFIERS.iter().map(|(known, _)| *known).chain(["fg", "bg"]);
+                source.say_unless_broken(key.span().start, unknown("entry", name, known));
+            }
+        }
+    }
+    paint
+}
+
+fn colour(source: &mut Source<'_>, value: &Spanned<DeValue<'_>>) -> Option<Color> {
+    let expected = "#rrggbb, a number from 0 to 255, or the name of a colour";
+    let problem = match value.get_ref() {
+        DeValue::Integer(number) => match number.as_str().parse() {
+            Ok(index) => return Some(Color::Indexed(index)),
+            Err(_) => format!("{expected} is expected, not `{}`", number.as_str()),
+        },
+        DeValue::String(text) => match text.strip_prefix('#') {
+            Some(digits) => match u32::from_str_radix(digits, 16) {
+                Ok(rgb) if digits.len() == 6 => return Some(Color::from_u32(rgb)),
+                _ => format!("`{text}` is no colour; six digits come after #, as in #56b4e9"),
+            },
+            None => match NAMES.iter().find(|(name, _)| *name == text.as_ref()) {
+                Some((_, colour)) => return Some(*colour),
+                None => unknown("colour", text, NAMES.iter().map(|(name, _)| *name)),
+            },
+        },
+        other => format!("{expected} is expected, not {}", kind_of(other)),
+    };
+    source.say_unless_broken(value.span().start, problem);
+    None
+}
+
+fn text_of<'t>(source: &mut Source<'_>, value: &'t Spanned<DeValue<'_>>) -> Option<&'t str> {
+    match value.get_ref() {
+        DeValue::String(text) => Some(text),
+        other => {
+            let problem = format!("text, in quotes, is expected, not {}", kind_of(other));
+            source.say_unless_broken(value.span().start, problem);
+            None
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::abilities::Palette;
+
+    fn mistakes(text: &str) -> Vec<String> {
+        let found = Scheme::read("mine", text, Path::new("mine.toml")).unwrap_err();
+        found.iter().map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn roles_that_are_not_there_are_those_of_the_base() {
+        let text = "base = \"light\"\ntrain = \"#56b4e9\"\nvalidation = { fg = 214, bold = true }\n\
+                    selected = { fg = \"white\", bg = \"dark-gray\" }\ncurves = [\"red\", 33]\n";
+        let scheme = Scheme::read("mine", text, Path::new("mine.toml")).unwrap();
+        assert_eq!(scheme.paint(Role::Train).fg, Some(Color::Rgb(0x56, 0xb4, 0xe9)));
+        assert_eq!(scheme.paint(Role::Test), BUILT_IN[1].paint(Role::Test));
+        let validation = scheme.paint(Role::Validation).style(Palette::Rich);
+        assert_eq!((validation.fg, validation.add_modifier), (Some(Color::Indexed(214)), Modifier::BOLD));
+        assert_eq!(scheme.paint(Role::Selected).style(Palette::Basic).bg, Some(Color::DarkGray));
+        assert_eq!(scheme.paint(Role::Curve(3)).fg, Some(Color::Indexed(33)));
+    }
+
+    #[test]
+    fn every_mistake_has_its_place() {
+        let text = "base = \"drak\"\ntrian = \"red\"\ntest = \"gren\"\nbest = \"#12345\"\n\
+                    key = { fg = 300, blink = true }\ntitle = { bold = 1 }\ncurves = []\nbar = [1]\n";
+        let expected = [
+            "mine.toml:1:8: unknown theme `drak`; did you mean `dark`?",
+            "mine.toml:2:1: unknown role `trian`; did you mean `train`?",
+            "mine.toml:3:8: unknown colour `gren`; did you mean `green`?",
+            "mine.toml:4:8: `#12345` is no colour; six digits come after #, as in #56b4e9",
+            "mine.toml:5:14: #rrggbb, a number from 0 to 255, or the name of a colour is expected, not `300`",
+            "mine.toml:5:19: unknown entry `blink`",
+            "mine.toml:6:18: `true` or `false` is expected, not `1`",
+            "mine.toml:7:10: one to 10 colours are expected, not 0",
+            "mine.toml:8:7: #rrggbb, a number from 0 to 255, or the name of a colour is expected, not a list",
+        ];
+        assert_eq!(mistakes(text), expected);
+        assert!(mistakes("train = ").iter().all(|mistake| mistake.starts_with("mine.toml:1:")));
+    }
+}

@@ -1,0 +1,153 @@
+//! Names, sentences and errors from outside that hold whatever text can hold: the frames stay where they
+//! are, and nothing of it is obeyed by a terminal.
+
+use super::modes::drawn;
+use super::stage::*;
+use glue_tui::predict::Verdict;
+use glue_tui::tui::app::{App, Tab};
+use glue_tui::tui::msg::{Effect, Msg, Opened};
+use glue_tui::tui::theme::{Glyph, Letters, Role, Theme};
+use glue_tui::tui::update::update;
+use proptest::prelude::*;
+use ratatui::buffer::Buffer;
+
+/// Text that moves cursors, turns directions, joins, widens and piles up.
+const HOSTILE: [&str; 6] = [
+    "\x1b[31mred\x1b[0m\x1b]0;title\x07\r\n\t\u{9b}2J",
+    "\u{202e}txet desrever\u{202c}\u{2066}x\u{200f}",
+    "👩\u{200d}👩\u{200d}👧 👍🏽 ❤\u{fe0f} 1\u{fe0f}\u{20e3} 🇩🇪",
+    "日本語の名前ｶﾞ각क्षि",
+    "שלום עולם \u{644}\u{627} مرحبا",
+    "e\u{301}\u{301}\u{301}\u{301}\u{301}\u{301}\u{301} \u{200b}\u{ad}\u{feff} ﷽",
+];
+
+/// Every screen with `text` wherever text comes from outside.
+fn screens(text: &str, (width, height): (u16, u16)) -> Vec<App> {
+    let mut apps = Vec::new();
+    let mut runs = runs();
+    for (number, run) in runs.iter_mut().enumerate() {
+        run.name = format!("{text}{number}");
+        run.dir = std::path::Path::new("runs").join(format!("{text}{number}"));
+        (run.experiment, run.model, run.task) = (text.into(), format!("a/{text}"), text.into());
+    }
+    let mut rows = experiments();
+    for row in &mut rows {
+        row.name = text.into();
+        row.description = Some(text.into());
+        if let Ok(spec) = &mut row.spec {
+            (spec.experiment, spec.model) = (text.into(), format!("a/{text}"));
+        }
+    }
+    let listed = |app: &mut App| {
+        update(app, Msg::Listed { experiments: Ok(rows.clone()), runs: runs.clone() });
+    };
+    for keys in ["", "jjjj", "e", "4<space>j<space>", "/", "?"] {
+        let mut app = app(width, height);
+        listed(&mut app);
+        let effects = play(&mut app, keys);
+        answer_collects(&mut app, &effects);
+        update(&mut app, Msg::Type(glue_tui::tui::widgets::text_field::Edit::Insert(text.into())));
+        apps.push(app);
+    }
+    let mut app = training(width, height, "demo", 330);
+    listed(&mut app);
+    update(&mut app, said(0, glue_tui::event::Event::note(text)));
+    apps.push(app);
+    let mut app = training(width, height, "demo", 30);
+    update(&mut app, Msg::Over(Err(text.into())));
+    apps.push(app);
+    apps.push(judged(text, (width, height)));
+    apps
+}
+
+/// Infer with `text` as the sentence, the model's name and the labels.
+fn judged(text: &str, (width, height): (u16, u16)) -> App {
+    let mut app = app(width, height);
+    let effects = play(&mut app, "jjjji");
+    let Some(Effect::Open { asked, .. }) = effects.last() else { panic!("{effects:?}") };
+    update(
+        &mut app,
+        Msg::Opened {
+            asked: *asked,
+            result: Ok(Opened { name: text.into(), pair: Some(false), step: None }),
+        },
+    );
+    for text in [text, "and one more"] {
+        let effects =
+            update(&mut app, Msg::Type(glue_tui::tui::widgets::text_field::Edit::Insert(text.into())));
+        if let Some(Effect::Classify { asked, .. }) = effects.last() {
+            let probabilities = vec![(text.to_string(), 0.25), (format!("{text}2"), 0.75)];
+            let verdict = Verdict { label: format!("{text}2"), probabilities, ..verdict(0.5) };
+            update(&mut app, Msg::Answer { asked: *asked, seconds: 0.006, result: Ok(verdict) });
+        }
+        play(&mut app, "<enter>");
+    }
+    app
+}
+
+/// The cells of frames, the popups' among them.
+fn frames(app: &mut App) -> Vec<(u16, u16)> {
+    let buffer = drawn(app, THEME);
+    let set = THEME.border();
+    let signs = [set.top_left, set.top_right, set.bottom_left, set.bottom_right, set.vertical_left];
+    let is_frame = |x: u16, y: u16| {
+        let cell = &buffer[(x, y)];
+        let fg = Some(cell.fg);
+        signs.contains(&cell.symbol())
+            && (fg == THEME.style(Role::Frame).fg || fg == THEME.style(Role::Focus).fg)
+    };
+    let cells = (0..buffer.area.height).flat_map(|y| (0..buffer.area.width).map(move |x| (x, y)));
+    cells.filter(|(x, y)| is_frame(*x, *y)).collect()
+}
+
+/// Whether a line belongs to the axis of a chart, which ends in its corner.
+fn is_axis(buffer: &Buffer, x: u16, y: u16) -> bool {
+    let signs = [Glyph::Axis, Glyph::AxisTick].map(|glyph| glyph.text(false));
+    let mut below = (y..buffer.area.height).map(|y| buffer[(x, y)].symbol());
+    below.find(|symbol| !signs.contains(symbol)) == Some(Glyph::Corner.text(false))
+}
+
+#[test]
+fn no_text_moves_a_frame() {
+    for size in [(80, 24), (120, 40), (200, 60)] {
+        for text in HOSTILE {
+            for mut app in screens(text, size) {
+                let found = frames(&mut app);
+                // Where a line of a frame begins or ends there is one over it or below it, or a corner.
+                let buffer = drawn(&mut app, THEME);
+                for (x, y) in &found {
+                    if buffer[(*x, *y)].symbol() != THEME.border().vertical_left || is_axis(&buffer, *x, *y) {
+                        continue;
+                    }
+                    for y in [y - 1, y + 1] {
+                        assert!(
+                            found.contains(&(*x, y)) || app.popup.is_some(),
+                            "{text:?}: the frame is broken at {x}, {y} of\n{}",
+                            super::stage::text(&app)
+                        );
+                    }
+                }
+                assert!(app.tab == Tab::Infer || app.popup.is_some() || !found.is_empty());
+            }
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(6))]
+    #[test]
+    fn no_text_is_obeyed_on_any_screen(text in any::<String>(), hostile in 0..HOSTILE.len(), at in 0_usize..3) {
+        let size = [(80, 24), (120, 40), (44, 11)][at];
+        for text in [text.as_str(), HOSTILE[hostile]] {
+            for mut app in screens(text, size) {
+                for letters in [Letters::Unicode, Letters::Plain, Letters::Ascii] {
+                    let buffer = drawn(&mut app, Theme { letters, ..THEME });
+                    for cell in &buffer.content {
+                        prop_assert!(!cell.symbol().contains(char::is_control), "{:?}", cell);
+                        prop_assert!(letters != Letters::Ascii || cell.symbol().is_ascii(), "{:?}", cell);
+                    }
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,153 @@
+//! The mouse, pointed at what a frame shows.
+
+use super::stage::*;
+use crossterm::event::{Event as Input, KeyModifiers, MouseButton, MouseEvent, MouseEventKind};
+use glue_tui::tui::app::{App, Tab};
+use glue_tui::tui::input;
+use glue_tui::tui::msg::{Effect, Work};
+use glue_tui::tui::screens::popup::Popup;
+use glue_tui::tui::update::update;
+
+fn mouse(app: &mut App, kind: MouseEventKind, (column, row): (u16, u16)) -> Vec<Effect> {
+    let event = Input::Mouse(MouseEvent { kind, column, row, modifiers: KeyModifiers::NONE });
+    input::read(app, &event).map_or(Vec::new(), |msg| update(app, msg))
+}
+
+/// Where `text` begins on the screen.
+#[track_caller]
+fn find(app: &App, text: &str) -> (u16, u16) {
+    let screen = super::stage::text(app);
+    let found = screen.lines().enumerate().find_map(|(y, line)| {
+        let at = line.find(text)?;
+        Some((glue_tui::text::width(&line[..at]) as u16, y as u16))
+    });
+    found.unwrap_or_else(|| panic!("no {text:?} on\n{screen}"))
+}
+
+#[track_caller]
+fn click(app: &mut App, text: &str) -> Vec<Effect> {
+    let at = find(app, text);
+    mouse(app, MouseEventKind::Down(MouseButton::Left), at)
+}
+
+#[test]
+fn tabs_and_keys_at_the_foot_are_clicked() {
+    for (width, height) in [(80, 24), (120, 40), (200, 60)] {
+        let mut app = app(width, height);
+        click(&mut app, "4 Compare");
+        assert_eq!(app.tab, Tab::Compare);
+        click(&mut app, "1 Runs");
+        assert_eq!(app.tab, Tab::Runs);
+        click(&mut app, "help");
+        assert!(matches!(app.popup, Some(Popup::Help { .. })));
+        mouse(&mut app, MouseEventKind::ScrollDown, (10, 10));
+        assert!(matches!(app.popup, Some(Popup::Help { first: 1 })));
+        click(&mut app, "close");
+        assert!(app.popup.is_none());
+    }
+}
+
+#[test]
+fn a_click_goes_to_a_line_and_a_second_one_enters_it() {
+    for (width, height) in [(80, 24), (120, 40), (200, 60)] {
+        let mut app = app(width, height);
+        let effects = click(&mut app, "demo-20261123-095711");
+        assert!(matches!(effects.as_slice(), [Effect::Replay(_)]), "{effects:?}");
+        assert_eq!(app.runs.run().unwrap().name, "demo-20261123-095711-01ab");
+        let at = find(&app, "demo-pairs");
+        mouse(&mut app, MouseEventKind::Down(MouseButton::Left), at);
+        assert_eq!(app.runs.experiment().unwrap().name, "demo-pairs");
+        let effects = mouse(&mut app, MouseEventKind::Down(MouseButton::Left), at);
+        assert!(matches!(effects.as_slice(), [Effect::Begin(Work::Spec(_))]), "{effects:?}");
+        // A heading is nothing to go to.
+        let at = app.runs.at;
+        click(&mut app, "Past runs");
+        assert_eq!(app.runs.at, at);
+        mouse(&mut app, MouseEventKind::ScrollDown, (3, 5));
+        assert_eq!(app.runs.at, at + 1);
+    }
+}
+
+#[test]
+fn rows_to_compare_are_marked_and_their_curves_are_read() {
+    for (width, height) in [(80, 24), (120, 40), (200, 60)] {
+        let mut app = comparing(width, height);
+        let rows: Vec<String> = app.compare.rows(&app).iter().map(|run| run.name.clone()).collect();
+        let frame = super::stage::text(&app);
+        let line = frame.lines().position(|line| line.contains("failed")).expect("a failed run") as u16;
+        mouse(&mut app, MouseEventKind::Down(MouseButton::Left), (5, line));
+        assert_eq!(app.compare.run(&app).unwrap().name, rows[3]);
+        assert_eq!(app.compare.marks.len(), 3);
+        let effects = mouse(&mut app, MouseEventKind::Down(MouseButton::Left), (5, line));
+        assert!(matches!(effects.as_slice(), [Effect::Collect(_)]), "{effects:?}");
+        let (x, y) = find(&app, "└");
+        assert!(!app.compare.chart.has_cursor());
+        mouse(&mut app, MouseEventKind::Moved, (x + 8, y - 2));
+        assert!(app.compare.chart.has_cursor());
+        mouse(&mut app, MouseEventKind::ScrollUp, (x + 8, y - 2));
+        assert!(app.compare.chart.is_zoomed());
+    }
+}
+
+#[test]
+fn the_full_chart_is_read_where_one_points() {
+    let mut app = training(120, 40, "demo", 330);
+    let (x, y) = find(&app, "└");
+    mouse(&mut app, MouseEventKind::Moved, (x + 8, y - 2));
+    assert!(!app.live.chart.has_cursor(), "panes have no cursor");
+    play(&mut app, "f");
+    let (x, y) = find(&app, "└");
+    mouse(&mut app, MouseEventKind::Down(MouseButton::Left), (x + 1, y - 2));
+    shows(&app, "epoch 0.00");
+    mouse(&mut app, MouseEventKind::Drag(MouseButton::Left), (x + 40, y - 2));
+    assert!(!text(&app).contains("epoch 0.00"));
+}
+
+#[test]
+fn questions_and_lists_are_answered() {
+    let mut app = training(120, 40, "demo", 60);
+    play(&mut app, "q");
+    let effects = click(&mut app, "keep training");
+    assert!(app.popup.is_none() && effects.is_empty());
+    play(&mut app, "q");
+    assert_eq!(click(&mut app, "quit now"), [Effect::Quit]);
+    let mut app = super::stage::app(120, 40);
+    play(&mut app, "ejj<enter>");
+    let Some(Popup::Choice(choice)) = &app.popup else { panic!("no list") };
+    let wanted = choice.shown()[2].value.clone();
+    let (x, y) = find(&app, "type to filter");
+    mouse(&mut app, MouseEventKind::Down(MouseButton::Left), (x, y + 4));
+    let Some(Popup::Choice(choice)) = &app.popup else { panic!("no list") };
+    assert_eq!(choice.shown()[choice.at].value, wanted);
+    mouse(&mut app, MouseEventKind::Down(MouseButton::Left), (x, y + 4));
+    assert!(app.popup.is_none());
+    shows(&app, &wanted[..16]);
+}
+
+#[test]
+fn nothing_is_clicked_where_nothing_is() {
+    for (width, height) in [(0, 0), (1, 1), (40, 10), (80, 24), (200, 60)] {
+        for mut app in [app(width, height), comparing(width, height), judging(width, height, "日本語")] {
+            for x in (0..width + 3).step_by(7) {
+                for y in (0..height + 3).step_by(3) {
+                    mouse(&mut app, MouseEventKind::Moved, (x, y));
+                    mouse(&mut app, MouseEventKind::ScrollDown, (x, y));
+                    buffer(&app);
+                }
+            }
+            mouse(&mut app, MouseEventKind::Down(MouseButton::Left), (width, height));
+            buffer(&app);
+        }
+    }
+}
+
+#[test]
+fn the_mouse_is_the_terminals_until_it_is_asked_for() {
+    let mut app = app(80, 24);
+    assert!(!app.mouse);
+    assert_eq!(play(&mut app, "M"), [Effect::Mouse(true)]);
+    shows(&app, "mouse: clicks here");
+    play(&mut app, "j");
+    assert!(!text(&app).contains("mouse: clicks here"));
+    assert_eq!(play(&mut app, "M"), [Effect::Mouse(false)]);
+}

@@ -1,0 +1,242 @@
+//! The pictures of the README: the screens over the recorded runs of `tests/data/runs`, read as the
+//! interface reads any run directory.
+//!
+//! They are in `assets/pictures/` and made anew, as the texts are, by `UPDATE_SCREENS=1 cargo test --test screens`.
+
+use super::stage::*;
+use super::svg::svg;
+
+use glue_tui::event::Event;
+use glue_tui::predict::{Explanation, Push, Verdict};
+use glue_tui::run::history::History;
+use glue_tui::run::insight::Insight;
+use glue_tui::run::{self, RunDir};
+use glue_tui::spec::Experiments;
+use glue_tui::tui::app::{App, ExperimentRow, Tab};
+use glue_tui::tui::msg::{Effect, Msg, Opened};
+use glue_tui::tui::update::update;
+use serde_json::Value;
+use std::path::{Path, PathBuf};
+
+const SIZE: (u16, u16) = (120, 34);
+
+/// The interface opened on the shipped experiments and the recorded runs, the newest first.
+fn opened() -> App {
+    let mut runs = run::list(&data("runs"));
+    runs.sort_by(|a, b| b.started.total_cmp(&a.started));
+    assert!(runs.len() > 2, "no recorded runs");
+    let now = runs[0].started + 60.0;
+    let mut app = App::new(THEME, SIZE, now, "x86_64, 2 threads".into());
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("experiments.toml");
+    let experiments = Experiments::open(Some(&file)).unwrap();
+    let row = |name: &&str| ExperimentRow {
+        name: (*name).to_string(),
+        description: experiments.description(name),
+        values: experiments.values(name),
+        spec: experiments.resolve(name, &[]).map_err(|e| e.to_string()),
+    };
+    let rows = experiments.names().iter().map(row).collect();
+    let effects = update(&mut app, Msg::Listed { experiments: Ok(rows), runs });
+    cause(&mut app, effects);
+    app
+}
+
+/// Does what the screens ask for: reads the runs.
+fn cause(app: &mut App, effects: Vec<Effect>) {
+    for effect in effects {
+        let msg = match effect {
+            Effect::Replay(dir) | Effect::Collect(dir) => {
+                let (spec, events) = (RunDir::at(&dir).spec().unwrap(), events(&dir));
+                Msg::Replayed { dir, result: Ok((spec, vec![History::of(&events)])) }
+            }
+            Effect::Examine(of) => {
+                let result = Insight::read(std::slice::from_ref(&of.dir), None)
+                    .map(Box::new)
+                    .map_err(|e| e.to_string());
+                Msg::Examined { of, result }
+            }
+            _ => continue,
+        };
+        let next = update(app, msg);
+        cause(app, next);
+    }
+}
+
+fn events(dir: &Path) -> Vec<Event> {
+    run::replay(dir).unwrap()
+}
+
+fn press_and_cause(app: &mut App, keys: &str) {
+    let effects = play(app, keys);
+    cause(app, effects);
+}
+
+/// The directory of the recorded run of an experiment with this learning rate.
+fn recorded_run(app: &App, experiment: &str, learning_rate: f64) -> PathBuf {
+    let mut runs = app.runs.runs.iter().filter(|run| run.experiment == experiment);
+    let is_it = |dir: &Path| RunDir::at(dir).spec().unwrap().learning_rate == learning_rate;
+    runs.find(|run| is_it(&run.dir)).expect("a recorded run").dir.clone()
+}
+
+/// Puts the cursor of the first screen on a run.
+fn go_to(app: &mut App, dir: &Path) {
+    for _ in 0..app.runs.lines().len() {
+        if app.runs.run().is_some_and(|run| run.dir == dir) {
+            return;
+        }
+        press_and_cause(app, "j");
+    }
+    panic!("{} is not in the list", dir.display());
+}
+
+/// Compares a picture with the one that is kept, or takes it over.
+#[track_caller]
+fn picture(name: &str, title: &str, app: &App) {
+    let got = svg(&buffer(app), title);
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("assets/pictures/{name}.svg"));
+    if std::env::var_os("UPDATE_SCREENS").is_some() {
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(&path, &got).unwrap();
+        return;
+    }
+    let kept = std::fs::read_to_string(&path).unwrap_or_default();
+    let differing = got.lines().zip(kept.lines()).position(|(got, kept)| got != kept);
+    assert!(
+        got == kept,
+        "{} is not what the screen shows (from its line {:?}); UPDATE_SCREENS=1 makes it anew\n{}",
+        path.display(),
+        differing.map(|line| line + 1),
+        text(app)
+    );
+}
+
+#[test]
+fn picture_of_runs() {
+    let mut app = opened();
+    let dir = recorded_run(&app, "demo", 5e-4);
+    go_to(&mut app, &dir);
+    picture(
+        "runs",
+        "The Runs screen: experiments, past runs, and what came of the one under the cursor",
+        &app,
+    );
+}
+
+#[test]
+fn picture_of_live() {
+    let mut app = opened();
+    let dir = recorded_run(&app, "demo", 5e-4);
+    let spec = RunDir::at(&dir).spec().unwrap();
+    let events = events(&dir);
+    let count =
+        events.iter().position(|event| matches!(event, Event::Step(step) if step.step == 217)).unwrap();
+    app.runs.runs.retain(|run| run.dir != dir);
+    let begun = events.iter().find_map(|event| match event {
+        Event::Started(started) => Some(started.time),
+        _ => None,
+    });
+    app.now = begun.expect("a recorded run has a beginning");
+    update(&mut app, Msg::Begun { spec: Box::new(spec), dir: dir.clone(), earlier: Vec::new(), queue: None });
+    let mut seconds = 0.0;
+    for event in events.into_iter().take(count) {
+        match &event {
+            Event::Step(step) => seconds += step.seconds,
+            Event::Eval(eval) => seconds += eval.seconds,
+            _ => {}
+        }
+        let said = run::Said { repeat: 0, dir: dir.as_path().into(), event };
+        update(&mut app, Msg::Said(said));
+    }
+    app.now += seconds;
+    picture(
+        "live",
+        "The Live screen while the demo is trained: losses, accuracy, speed, scores and the log",
+        &app,
+    );
+}
+
+#[test]
+fn picture_of_infer() {
+    let mut app = opened();
+    let dir = recorded_run(&app, "demo", 5e-4);
+    go_to(&mut app, &dir);
+    let effects = play(&mut app, "i");
+    let Some(Effect::Open { asked, .. }) = effects.last() else { panic!("{effects:?}") };
+    let name = dir.file_name().unwrap().to_string_lossy().into_owned();
+    let opened = Opened { name, pair: Some(false), step: None };
+    update(&mut app, Msg::Opened { asked: *asked, result: Ok(opened) });
+    let verdicts = std::fs::read_to_string(data("runs/verdicts.jsonl")).unwrap();
+    let count = verdicts.lines().count();
+    for (number, line) in verdicts.lines().enumerate() {
+        let said: Value = serde_json::from_str(line).unwrap();
+        let effects = play(&mut app, said["text"].as_str().unwrap());
+        let Some(Effect::Classify { asked, .. }) = effects.last() else { panic!("{effects:?}") };
+        let asked = *asked;
+        update(&mut app, Msg::Answer { asked, seconds: 0.002, result: Ok(verdict_of(&said)) });
+        let result = Ok(explanation_of(&said));
+        update(&mut app, Msg::Explained { asked, seconds: 0.02, result });
+        if number + 1 < count {
+            play(&mut app, "<enter>");
+        }
+    }
+    picture(
+        "infer",
+        "The Infer screen: a sentence, what the trained model says of it, and those before",
+        &app,
+    );
+}
+
+/// What `glue-tui predict` said of a text.
+fn verdict_of(said: &Value) -> Verdict {
+    let probabilities = said["probabilities"].as_object().unwrap().iter();
+    Verdict {
+        label: said["label"].as_str().unwrap().into(),
+        probabilities: probabilities.map(|(label, p)| (label.clone(), p.as_f64().unwrap() as f32)).collect(),
+        tokens: said["tokens"].as_u64().unwrap() as usize,
+        truncated: said["truncated"].as_bool().unwrap(),
+    }
+}
+
+/// Which words pushed the answer, as `glue-tui predict --explain` tells it.
+fn explanation_of(said: &Value) -> Explanation {
+    let word = |word: &Value| Push {
+        text: word["text"].as_str().unwrap().into(),
+        start: word["start"].as_u64().unwrap() as usize,
+        end: word["end"].as_u64().unwrap() as usize,
+        value: word["value"].as_f64().unwrap() as f32,
+        sequence: 0,
+    };
+    let words = said["saliency"].as_array().unwrap().iter().map(word).collect();
+    Explanation { label: said["label"].as_str().unwrap().into(), words }
+}
+
+#[test]
+fn picture_of_compare() {
+    let mut app = opened();
+    press_and_cause(&mut app, "4");
+    let demos: Vec<bool> = app.compare.rows(&app).iter().map(|run| run.experiment == "demo").collect();
+    for is_demo in demos {
+        press_and_cause(&mut app, if is_demo { "<space>j" } else { "j" });
+    }
+    press_and_cause(&mut app, "g<tab>");
+    picture(
+        "compare",
+        "The Compare screen: three runs with their curves and what differs in their settings",
+        &app,
+    );
+}
+
+#[test]
+fn picture_of_insight() {
+    let mut app = opened();
+    let dir = recorded_run(&app, "demo", 5e-4);
+    go_to(&mut app, &dir);
+    press_and_cause(&mut app, "w");
+    assert_eq!(app.tab, Tab::Insight);
+    press_and_cause(&mut app, "<down>");
+    picture(
+        "insight",
+        "The Insight screen: confusion matrix, calibration and the rows that the model gets wrong",
+        &app,
+    );
+}

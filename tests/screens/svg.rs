@@ -1,0 +1,301 @@
+//! A buffer of the terminal as an SVG that looks the same everywhere: letters stand each at its own place,
+//! whatever the font is, and frames, bars and curves are drawn, so that they join.
+
+use ratatui::buffer::{Buffer, Cell};
+use ratatui::style::{Color, Modifier};
+use std::fmt::Write;
+
+/// Size of a cell in pixels, and of the letters in it.
+const CELL: (f64, f64) = (8.4, 17.0);
+const FONT: f64 = 14.0;
+/// From the top of a cell to the line that letters stand on.
+const BASE: f64 = 12.8;
+/// Around the whole.
+const MARGIN: f64 = 12.0;
+/// Thickness of the lines of frames.
+const LINE: f64 = 1.1;
+const BACKGROUND: &str = "#14171c";
+const FOREGROUND: &str = "#d5d9e0";
+/// The 16 colours that terminals choose themselves.
+const BASIC: [&str; 16] = [
+    "#1d2026", "#e06c75", "#98c379", "#e5c07b", "#61afef", "#c678dd", "#56b6c2", "#c8ccd4", "#5c6370",
+    "#ff7b86", "#b5e08d", "#ffd68a", "#7cc4ff", "#dc8cf0", "#6fd3de", "#ffffff",
+];
+
+/// What is drawn in a cell, and how.
+#[derive(PartialEq, Clone)]
+struct Ink {
+    colour: String,
+    is_bold: bool,
+    is_dim: bool,
+}
+
+/// The picture of `buffer`, a row a line, so that a change shows where it is.
+pub(crate) fn svg(buffer: &Buffer, title: &str) -> String {
+    let (columns, rows) = (buffer.area.width, buffer.area.height);
+    let width = f64::from(columns) * CELL.0 + 2.0 * MARGIN;
+    let height = f64::from(rows) * CELL.1 + 2.0 * MARGIN;
+    let mut out = format!(
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {} {}\" role=\"img\" font-size=\"{FONT}\" \
+         font-family=\"ui-monospace,SFMono-Regular,Menlo,Consolas,'DejaVu Sans Mono','Liberation Mono',monospace\">\n\
+         <title>{}</title>\n<rect width=\"100%\" height=\"100%\" rx=\"8\" fill=\"{BACKGROUND}\"/>\n",
+        number(width),
+        number(height),
+        escaped(title),
+    );
+    for y in 0..rows {
+        let top = MARGIN + f64::from(y) * CELL.1;
+        let row = Row::of(buffer, y);
+        let drawn = row.draw();
+        if !drawn.is_empty() {
+            writeln!(out, "<g transform=\"translate({} {})\">{drawn}</g>", number(MARGIN), number(top))
+                .unwrap();
+        }
+    }
+    out + "</svg>\n"
+}
+
+/// The cells of a line that show something: column, symbol, ink, background.
+struct Row {
+    cells: Vec<(u16, String, Ink, Option<String>)>,
+}
+
+impl Row {
+    fn of(buffer: &Buffer, y: u16) -> Row {
+        let mut cells = Vec::new();
+        let mut skip = 0;
+        for x in 0..buffer.area.width {
+            if skip > 0 {
+                skip -= 1;
+                continue;
+            }
+            let cell = &buffer[(x, y)];
+            skip = unicode_width::UnicodeWidthStr::width(cell.symbol()).saturating_sub(1);
+            let (ink, ground) = inks(cell);
+            cells.push((x, cell.symbol().to_string(), ink, ground));
+        }
+        Row { cells }
+    }
+
+    /// Grounds first, then what is drawn, then letters; neighbours of one ink in one element.
+    fn draw(&self) -> String {
+        let mut out = String::new();
+        for group in self.cells.chunk_by(|a, b| a.3 == b.3) {
+            if let Some(ground) = &group[0].3 {
+                let (x, end) = (left(group[0].0), left(group[group.len() - 1].0 + 1));
+                let (x, width, height) = (number(x), number(end - x), number(CELL.1));
+                write!(out, "<rect x=\"{x}\" width=\"{width}\" height=\"{height}\" fill=\"{ground}\"/>")
+                    .unwrap();
+            }
+        }
+        let mut inks: Vec<&Ink> = Vec::new();
+        for (_, symbol, ink, _) in &self.cells {
+            if symbol != " " && !inks.contains(&ink) {
+                inks.push(ink);
+            }
+        }
+        for ink in inks {
+            let (mut strokes, mut dots, mut fills) = (String::new(), String::new(), String::new());
+            let (mut letters, mut places) = (String::new(), Vec::new());
+            let mut bar: Option<(u16, u16)> = None;
+            for (x, symbol, _, _) in self.cells.iter().filter(|cell| cell.2 == *ink && cell.1 != " ") {
+                let c = symbol.chars().next().unwrap_or(' ');
+                // Neighbours in a horizontal line are one line.
+                if c == '─' {
+                    bar = match bar {
+                        Some((from, to)) if to == *x => Some((from, x + 1)),
+                        other => {
+                            flush(&mut strokes, other);
+                            Some((*x, x + 1))
+                        }
+                    };
+                } else if let Some(path) = frame(c, left(*x)) {
+                    strokes += &path;
+                } else if let Some(path) = braille(c, left(*x)) {
+                    dots += &path;
+                } else if let Some(path) = block(c, left(*x)) {
+                    fills += &path;
+                } else {
+                    letters += &escaped(symbol);
+                    places.push(number(left(*x)));
+                }
+            }
+            flush(&mut strokes, bar);
+            let shade = if ink.is_dim { " opacity=\".6\"" } else { "" };
+            let colour = &ink.colour;
+            if !strokes.is_empty() {
+                write!(
+                    out,
+                    "<path d=\"{strokes}\" fill=\"none\" stroke=\"{colour}\" stroke-width=\"{LINE}\"{shade}/>"
+                )
+                .unwrap();
+            }
+            if !dots.is_empty() {
+                write!(out, "<path d=\"{dots}\" stroke=\"{colour}\" stroke-width=\"2.3\" stroke-linecap=\"round\"{shade}/>").unwrap();
+            }
+            if !fills.is_empty() {
+                write!(out, "<path d=\"{fills}\" fill=\"{colour}\"{shade}/>").unwrap();
+            }
+            if !letters.is_empty() {
+                let weight = if ink.is_bold { " font-weight=\"700\"" } else { "" };
+                let places = places.join(" ");
+                write!(
+                    out,
+                    "<text y=\"{BASE}\" x=\"{places}\" fill=\"{colour}\"{weight}{shade}>{letters}</text>"
+                )
+                .unwrap();
+            }
+        }
+        out
+    }
+}
+
+fn flush(strokes: &mut String, bar: Option<(u16, u16)>) {
+    if let Some((from, to)) = bar {
+        write!(strokes, "M{} {}H{}", number(left(from)), number(CELL.1 / 2.0), number(left(to))).unwrap();
+    }
+}
+
+fn left(x: u16) -> f64 {
+    f64::from(x) * CELL.0
+}
+
+/// Without digits that nobody sees.
+fn number(value: f64) -> String {
+    let text = format!("{value:.2}");
+    text.trim_end_matches('0').trim_end_matches('.').to_owned()
+}
+
+fn escaped(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
+}
+
+/// The ink of a cell, and its ground where that is not the picture's.
+fn inks(cell: &Cell) -> (Ink, Option<String>) {
+    let has = |modifier| cell.modifier.contains(modifier);
+    let mut colour = colour(cell.fg);
+    let mut ground = colour_of_ground(cell);
+    if has(Modifier::REVERSED) {
+        let before = ground.replace(colour.clone().unwrap_or_else(|| FOREGROUND.into()));
+        colour = Some(before.unwrap_or_else(|| BACKGROUND.into()));
+    }
+    let ink = Ink {
+        colour: colour.unwrap_or_else(|| FOREGROUND.into()),
+        is_bold: has(Modifier::BOLD),
+        is_dim: has(Modifier::DIM),
+    };
+    (ink, ground)
+}
+
+fn colour_of_ground(cell: &Cell) -> Option<String> {
+    colour(cell.bg)
+}
+
+/// `None` for the terminal's own.
+fn colour(colour: Color) -> Option<String> {
+    let index = match colour {
+        Color::Reset => return None,
+        Color::Rgb(r, g, b) => return Some(format!("#{r:02x}{g:02x}{b:02x}")),
+        Color::Indexed(index) => usize::from(index),
+        Color::Black => 0,
+        Color::Red => 1,
+        Color::Green => 2,
+        Color::Yellow => 3,
+        Color::Blue => 4,
+        Color::Magenta => 5,
+        Color::Cyan => 6,
+        Color::Gray => 7,
+        Color::DarkGray => 8,
+        Color::LightRed => 9,
+        Color::LightGreen => 10,
+        Color::LightYellow => 11,
+        Color::LightBlue => 12,
+        Color::LightMagenta => 13,
+        Color::LightCyan => 14,
+        Color::White => 15,
+    };
+    Some(match index {
+        0..16 => BASIC[index].into(),
+        16..232 => {
+            let level = |n: usize| if n == 0 { 0 } else { 55 + 40 * n };
+            let cube = index - 16;
+            format!("#{:02x}{:02x}{:02x}", level(cube / 36), level(cube / 6 % 6), level(cube % 6))
+        }
+        _ => {
+            let grey = 8 + 10 * (index - 232);
+            format!("#{grey:02x}{grey:02x}{grey:02x}")
+        }
+    })
+}
+
+/// The lines of a sign of frames and axes.
+fn frame(c: char, x: f64) -> Option<String> {
+    let (w, h) = CELL;
+    let (cx, cy, right) = (x + w / 2.0, h / 2.0, x + w);
+    let n = number;
+    let (to_left, to_right) =
+        (format!("M{} {}H{}", n(cx), n(cy), n(x)), format!("M{} {}H{}", n(cx), n(cy), n(right)));
+    let (up, down) = (format!("M{} {}V0", n(cx), n(cy)), format!("M{} {}V{}", n(cx), n(cy), n(h)));
+    let across = format!("M{} {}H{}", n(x), n(cy), n(right));
+    let along = format!("M{} 0V{}", n(cx), n(h));
+    // A quarter of a circle between the middles of two sides.
+    let corner =
+        |side: f64, end: f64| format!("M{} {}Q{} {} {} {}", n(side), n(cy), n(cx), n(cy), n(cx), n(end));
+    Some(match c {
+        '━' => across,
+        '│' | '┃' => along,
+        '┊' => [0.06, 0.39, 0.72].map(|from| format!("M{} {}v{}", n(cx), n(from * h), n(0.2 * h))).concat(),
+        '╭' => corner(right, h),
+        '╮' => corner(x, h),
+        '╰' => corner(right, 0.0),
+        '╯' => corner(x, 0.0),
+        '┌' => to_right + &down,
+        '┐' => to_left + &down,
+        '└' => to_right + &up,
+        '┘' => to_left + &up,
+        '├' => along + &to_right,
+        '┤' => along + &to_left,
+        '┬' => across + &down,
+        '┴' => across + &up,
+        '┼' => across + &along,
+        '╌' => {
+            let dash = |from: f64, to: f64| format!("M{} {}H{}", n(x + from * w), n(cy), n(x + to * w));
+            dash(0.1, 0.4) + &dash(0.6, 0.9)
+        }
+        _ => return None,
+    })
+}
+
+/// The dots of a braille sign: four rows of two.
+fn braille(c: char, x: f64) -> Option<String> {
+    let bits = (c as u32).checked_sub(0x2800).filter(|bits| *bits < 256)?;
+    let (w, h) = CELL;
+    let mut out = String::new();
+    for (bit, (column, row)) in
+        [(0, 0), (0, 1), (0, 2), (1, 0), (1, 1), (1, 2), (0, 3), (1, 3)].into_iter().enumerate()
+    {
+        if bits >> bit & 1 == 1 {
+            let dot = (x + w * (0.25 + 0.5 * f64::from(column)), h * (0.125 + 0.25 * f64::from(row)));
+            write!(out, "M{} {}h0", number(dot.0), number(dot.1)).unwrap();
+        }
+    }
+    Some(out)
+}
+
+/// The filled part of a cell.
+fn block(c: char, x: f64) -> Option<String> {
+    let (w, h) = CELL;
+    let part = |x: f64, y: f64, w: f64, h: f64| {
+        format!("M{} {}h{}v{}h{}z", number(x), number(y), number(w), number(h), number(-w))
+    };
+    Some(match c {
+        '█' => part(x, 0.0, w, h),
+        '▁'..='▇' => {
+            let eighths = f64::from(c as u32 - '▁' as u32 + 1) / 8.0;
+            part(x, h * (1.0 - eighths), w, h * eighths)
+        }
+        '▉'..='▏' => part(x, 0.0, w * f64::from('▏' as u32 - c as u32 + 1) / 8.0, h),
+        '▔' => part(x, 0.0, w, h / 8.0),
+        _ => return None,
+    })
+}
