@@ -232,7 +232,7 @@ fn violations(table: &Table, file: &str, source: &str) -> Vec<String> {
         if is_widget && to == "tui" && (is_item || !WIDGETS_KNOW.contains(&inside)) {
             found.push(format!("{file}: a widget may not import tui::{inside}"));
         }
-        if is_widget && to == "run" && !matches!(inside, "series" | "course") {
+        if is_widget && to == "run" && !matches!(inside, "series" | "course" | "Repeats") {
             found.push(format!("{file}: a widget may not import run::{inside}"));
         }
     }

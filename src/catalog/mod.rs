@@ -11,6 +11,6 @@ mod tasks;
 pub use formats::Format;
 pub use metrics::Metric;
 pub use models::{KnownModel, MODELS, known_model};
-pub use published::{Published, published};
+pub use published::{Published, published, repeatable};
 pub use shapes::{SHAPES, Shape, shape};
 pub use tasks::{Columns, Hub, Labels, Local, Name, Source, TASKS, Task, Tree, task};

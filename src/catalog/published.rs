@@ -18,6 +18,10 @@ pub struct Published {
     pub value: f64,
     /// Runs that it is the mean of, where the source says so.
     pub runs: Option<u32>,
+    /// The same score on the test split, times a hundred, where the source has it.
+    pub test: Option<f64>,
+    /// The shipped experiment with the recipe that it was made by, where there is one.
+    pub experiment: Option<String>,
     /// Where it stands.
     pub source: String,
 }
@@ -35,6 +39,11 @@ static PUBLISHED: LazyLock<Vec<Published>> = LazyLock::new(|| {
 /// The published score of that model on that task, if there is one.
 pub fn published(model: &str, task: &str, metric: Metric) -> Option<&'static Published> {
     PUBLISHED.iter().find(|score| score.model == model && score.task == task && score.metric == metric)
+}
+
+/// The published scores that a shipped experiment repeats, in the order of the file.
+pub fn repeatable() -> impl Iterator<Item = &'static Published> {
+    PUBLISHED.iter().filter(|score| score.experiment.is_some())
 }
 
 impl Published {

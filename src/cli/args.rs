@@ -72,7 +72,7 @@ pub enum Command {
     /// Label texts; one JSON object for each on stdout
     Predict(Predict),
     /// List the runs
-    Runs,
+    Runs(Runs),
     /// Watch a run that another process or host trains
     Attach(Attach),
     /// Tell something to a run that is going on, here or on another host
@@ -117,6 +117,14 @@ pub struct Attach {
     /// Print sentences in place of the interface, until the run ends; with --json its events
     #[arg(long)]
     pub plain: bool,
+}
+
+/// What to list.
+#[derive(Debug, clap::Args)]
+pub struct Runs {
+    /// Hold those that follow the article's recipe against its published means
+    #[arg(long)]
+    pub published: bool,
 }
 
 /// What to tell to which run.

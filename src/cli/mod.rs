@@ -52,7 +52,7 @@ fn obey(global: &Global, command: Command, written: Written) -> Result<()> {
         Command::Eval(args) => eval::eval(global, &args),
         Command::Predict(args) => predict::predict(global, &args),
         Command::Attach(args) => attach::attach(global, &args),
-        Command::Runs => runs::runs(global),
+        Command::Runs(args) => runs::runs(global, &args),
         Command::Control(args) => control::control(global, &args),
         Command::Export(args) => export::export(global, &args),
         Command::Check(args) => check::check(global, &args),

@@ -1,13 +1,16 @@
 //! `runs`: the runs there are, newest first.
 
-use super::args::Global;
+use super::args::{Global, Runs};
 use super::output::{self, table};
 use crate::error::Result;
 use crate::format;
 use crate::format::whole_score as score;
-use crate::run::{self, RunRow};
+use crate::run::{self, Difference, Reproduced, RunRow};
 
-pub(super) fn runs(global: &Global) -> Result<()> {
+pub(super) fn runs(global: &Global, args: &Runs) -> Result<()> {
+    if args.published {
+        return published(global);
+    }
     let rows = run::list(&global.runs_dir);
     if global.json {
         return output::json(&rows);
@@ -23,6 +26,42 @@ pub(super) fn runs(global: &Global) -> Result<()> {
     let mut lines = vec![header.map(str::to_owned).to_vec()];
     lines.extend(rows.iter().map(cells));
     output::line(table(&lines))
+}
+
+/// The article's table beside what was come to here.
+fn published(global: &Global) -> Result<()> {
+    let table_of = run::reproduced(&global.runs_dir)?;
+    if global.json {
+        return output::json(&table_of);
+    }
+    let header = ["EXPERIMENT", "SPLIT", "PUBLISHED", "OURS", "DIFFERENCE", ""];
+    let mut lines = vec![header.map(str::to_owned).to_vec()];
+    lines.extend(table_of.iter().flat_map(rows_of));
+    for one in &table_of {
+        for (name, why) in &one.not_counted {
+            output::aside(format!("{name} does not count for {}: {why}", one.experiment));
+        }
+    }
+    output::line(table(&lines))
+}
+
+fn rows_of(one: &Reproduced) -> Vec<Vec<String>> {
+    let cells = |row: &run::Row| {
+        let percent = |share: f64| format!("{:.2}", 100.0 * share);
+        let ours = row.ours.map_or("-".into(), |ours| {
+            format!("{} ± {} ({})", percent(ours.mean), percent(ours.sd), ours.count)
+        });
+        let (difference, word) = match row.difference {
+            None => ("-".into(), format!("glue-tui train {}", one.experiment)),
+            Some(found @ Difference { value, noise }) => {
+                let noise = noise.map_or(String::new(), |noise| format!(" (± {})", percent(noise)));
+                (format!("{:+.2}", 100.0 * value), format!("{}{noise}", found.word()))
+            }
+        };
+        let split = row.split.name().to_string();
+        vec![one.experiment.clone(), split, percent(row.published), ours, difference, word]
+    };
+    one.rows.iter().map(cells).collect()
 }
 
 fn cells(row: &RunRow) -> Vec<String> {

@@ -121,7 +121,7 @@ pub fn row(dir: &Path) -> Option<RunRow> {
     let spec = dir.spec().ok()?;
     let alive = is_alive(dir);
     let summary: Option<Summary> = if alive { None } else { dir.summary() };
-    let repeats: Option<RepeatsSummary> = if spec.repeats > 1 { dir.read_summary() } else { None };
+    let repeats = if spec.repeats > 1 { repeats(dir, &spec) } else { None };
     let log = Log::of(dir, &spec);
     let status = match (alive, &summary, log.ended) {
         (true, ..) => RunStatus::Running,
@@ -147,6 +147,16 @@ pub fn row(dir: &Path) -> Option<RunRow> {
         repeats: repeats.map(|r| r.repeats),
         pace,
     })
+}
+
+/// What the seeds come to: as the summary of all says, or those so far whose own summaries are there.
+fn repeats(dir: &RunDir, spec: &RunSpec) -> Option<RepeatsSummary> {
+    let so_far = || {
+        let seeds = (0..spec.repeats).map(|repeat| dir.path().join(format!("seed-{}", spec.seed + repeat)));
+        let summaries: Vec<Summary> = seeds.filter_map(|dir| RunDir::at(dir).summary()).collect();
+        RepeatsSummary::of(&summaries)
+    };
+    dir.read_summary().or_else(so_far)
 }
 
 fn status(status: Status) -> RunStatus {
@@ -229,6 +239,7 @@ impl Log {
 mod tests {
     use super::*;
     use crate::event::{Started, Step};
+    use crate::train::Best;
 
     /// The folder of a run of half a second a step that was killed after `steps` steps.
     fn killed(dir: &Path, steps: u64) {
@@ -295,5 +306,21 @@ mod tests {
         // The length was changed on the way.
         assert_eq!((row.steps, row.total_steps, row.train_seconds), (4000, 6000, 2000.0));
         assert_eq!((row.started, row.best), (7.0, Some((Metric::Accuracy, 0.9))));
+    }
+
+    #[test]
+    fn seeds_that_are_over_count_while_others_are_to_come() {
+        let home = tempfile::tempdir().unwrap();
+        let spec = crate::spec::RunSpec { repeats: 3, ..crate::spec::built_in("demo") };
+        let dir = RunDir::at(home.path());
+        std::fs::write(dir.spec_file(), crate::spec::to_toml(&spec)).unwrap();
+        for (seed, value) in [(spec.seed, 0.8), (spec.seed + 1, 0.9)] {
+            let one = RunSpec { seed, repeats: 1, ..spec.clone() };
+            let best = Some(Best { step: 7, metric: Metric::Accuracy, value, test: None });
+            let failed = Summary::failed(&one, &Error::Training("-".into()));
+            dir.of_seed(&one).unwrap().write_summary(&Summary { best, ..failed }).unwrap();
+        }
+        let repeats = row(dir.path()).unwrap().repeats.unwrap();
+        assert!((repeats.mean - 0.85).abs() < 1e-12 && repeats.count == 2, "{repeats:?}");
     }
 }

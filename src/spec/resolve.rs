@@ -53,8 +53,13 @@ impl Experiments {
         match path {
             Some(path) => Experiments::read(path),
             None if here.exists() => Experiments::read(here),
-            None => Experiments::parse(assets::EXPERIMENTS.to_owned(), None),
+            None => Experiments::shipped(),
         }
+    }
+
+    /// The built-in copy of the shipped file.
+    pub fn shipped() -> Result<Experiments> {
+        Experiments::parse(assets::EXPERIMENTS.to_owned(), None)
     }
 
     fn read(path: &Path) -> Result<Experiments> {

@@ -16,7 +16,7 @@ use crate::run::history::History;
 use crate::run::insight::Insight;
 use crate::run::profile::DataProfile;
 use crate::run::queue::{Begun, Edit, Queue, Turn};
-use crate::run::{Asked, Outcome, RunDir, Running, Said, Start, list, seed_dirs, start};
+use crate::run::{Asked, Outcome, RunDir, Running, Said, Start, list, reproduced, seed_dirs, start};
 use crate::spec::{Experiments, RunSpec};
 use crossbeam_channel::{Receiver, Sender, never, unbounded};
 use std::path::{Path, PathBuf};
@@ -47,6 +47,7 @@ enum Errand {
     Collect(PathBuf),
     Tail(Vec<PathBuf>),
     Examine(Subject),
+    Reproduce,
     Save { name: String, changes: Vec<(&'static str, String)> },
     Delete(PathBuf),
     KeepTheme(String),
@@ -90,6 +91,7 @@ impl World {
             Effect::Collect(dir) => self.errand(Errand::Collect(dir)),
             Effect::Tail(dirs) => self.errand(Errand::Tail(dirs)),
             Effect::Examine(of) => self.errand(Errand::Examine(of)),
+            Effect::Reproduce => self.errand(Errand::Reproduce),
             Effect::Save { name, changes } => self.errand(Errand::Save { name, changes }),
             Effect::Delete(dir) => self.errand(Errand::Delete(dir)),
             Effect::Begin(work) => return Some(self.begin(work)),
@@ -300,6 +302,9 @@ fn run_errands(options: &Options, errands: &Receiver<Errand>, messages: &Sender<
             Errand::Replay(dir) | Errand::Collect(dir) => say(library.read(dir, KEPT)),
             Errand::Tail(dirs) => library.follow(&dirs).into_iter().for_each(say),
             Errand::Examine(of) => say(examined(of)),
+            Errand::Reproduce => {
+                say(Msg::Reproduced(reproduced(&options.runs_dir).map_err(|e| e.to_string())));
+            }
             Errand::Save { name, changes } => match save(options, &name, &changes) {
                 Ok(()) => {
                     say(listed(options));

@@ -12,7 +12,7 @@ use crate::run::history::History;
 use crate::run::insight::Insight;
 use crate::run::profile::DataProfile;
 use crate::run::queue::{Edit as QueueEdit, Queue};
-use crate::run::{RunRow, Said};
+use crate::run::{Reproduced, RunRow, Said};
 use crate::spec::RunSpec;
 use std::path::PathBuf;
 
@@ -103,6 +103,8 @@ pub enum Msg {
         /// What they are, or why they cannot be counted.
         result: Result<DataProfile, String>,
     },
+    /// The published means with what was come to here, or why they cannot be read.
+    Reproduced(Result<Vec<Reproduced>, String>),
     /// Something did not work.
     Trouble {
         /// What was tried.
@@ -218,6 +220,8 @@ pub enum Action {
     Weights,
     /// Take the weights as they are now.
     Fresh,
+    /// Hold the runs against the published means.
+    Published,
     /// Look at what a run gets right and wrong.
     Insight,
     /// Look at the data of an experiment.
@@ -327,6 +331,8 @@ pub enum Effect {
     Mouse(bool),
     /// Write the name of the chosen theme where the next start finds it.
     KeepTheme(String),
+    /// Find the runs that repeat the published means.
+    Reproduce,
     /// Go to sleep.
     Suspend,
     /// Draw everything anew.

@@ -6,7 +6,7 @@ use super::keymap::Place;
 use super::msg::{Action, Effect, Msg};
 use super::screens::popup::{self, Popup};
 use super::screens::run_view::RunView;
-use super::screens::{compare, data, form, help, infer, insight, live, machine, queue, runs};
+use super::screens::{compare, data, form, help, infer, insight, live, machine, published, queue, runs};
 use super::widgets::line_chart::ChartKey;
 use super::widgets::text_field::Edit;
 use crate::event::{Event, Status};
@@ -73,6 +73,10 @@ pub fn update(app: &mut App, msg: Msg) -> Vec<Effect> {
         }
         Msg::Profiled { of, result } => {
             app.data.counted(*of, result);
+            Vec::new()
+        }
+        Msg::Reproduced(result) => {
+            published::show(app, result);
             Vec::new()
         }
         Msg::Trouble { title, text } => {

@@ -75,6 +75,11 @@ fn a_finished_run_is_listed_scored_asked_and_exported() {
     );
     let table = desk.run(&["runs"]).good();
     assert!(table.out.starts_with("NAME") && table.out.contains(name));
+    let published = desk.run(&["runs", "--published"]).good();
+    assert!(published.out.starts_with("EXPERIMENT") && published.out.contains("train sst-bert-large"));
+    let published = desk.run(&["runs", "--published", "--json"]).good().json();
+    let row = &published[0]["rows"][1];
+    assert_eq!((&row["split"], &row["ours"]), (&"test".into(), &serde_json::Value::Null));
     let empty = Desk::new().run(&["runs"]).good();
     assert!(empty.out.is_empty() && empty.err.contains("no runs"));
 

@@ -3,7 +3,7 @@
 
 use super::modes::drawn;
 use super::stage::*;
-use glue_tui::predict::Verdict;
+use glue_tui::predict::{Answer, Verdict};
 use glue_tui::tui::app::{App, Tab};
 use glue_tui::tui::msg::{Effect, Msg, Opened};
 use glue_tui::tui::theme::{Glyph, Letters, Role, Theme};
@@ -77,7 +77,8 @@ fn judged(text: &str, (width, height): (u16, u16)) -> App {
             update(&mut app, Msg::Type(glue_tui::tui::widgets::text_field::Edit::Insert(text.into())));
         if let Some(Effect::Classify { asked, .. }) = effects.last() {
             let probabilities = vec![(text.to_string(), 0.25), (format!("{text}2"), 0.75)];
-            let verdict = Verdict { label: format!("{text}2"), probabilities, ..verdict(0.5) };
+            let answer = Answer::Label { label: format!("{text}2"), probability: 0.75, probabilities };
+            let verdict = Verdict { answer, ..verdict(0.5) };
             update(&mut app, Msg::Answer { asked: *asked, seconds: 0.006, result: Ok(verdict) });
         }
         play(&mut app, "<enter>");

@@ -12,14 +12,16 @@ mod modes;
 mod mouse;
 mod pictures;
 mod queue;
+mod regression;
 mod stage;
 mod steer;
 mod svg;
 
 use stage::*;
 
-use glue_tui::event::{Event, Progress, Unit};
+use glue_tui::event::{Event, Progress, SplitName, Step, Unit};
 use glue_tui::run::history::History;
+use glue_tui::run::{Difference, Repeats, Reproduced, Row};
 use glue_tui::tui::app::{App, Tab};
 use glue_tui::tui::msg::{Effect, Msg, Opened};
 use glue_tui::tui::theme::{Letters, Palette, Theme};
@@ -130,11 +132,85 @@ fn live_screen_of_the_second_seed() {
                     started.spec.seed = 43;
                     Event::Started(started)
                 }
+                Event::Step(step) => Event::Step(Step { loss: 1.3 * step.loss, ..step }),
                 other => other,
             };
             update(&mut app, said(1, event));
         }
         app.now = BEGUN + 400.0;
+        app
+    });
+}
+
+#[test]
+fn published_means_beside_our_runs() {
+    snapshot("published", |width, height| {
+        let mut app = app(width, height);
+        assert_eq!(play(&mut app, "p"), [Effect::Reproduce]);
+        let row = |split, published, ours: Option<Repeats>| Row {
+            split,
+            published,
+            published_runs: 8,
+            ours,
+            difference: ours.map(|ours| Difference::of(ours, published, 8)),
+        };
+        let of = |count, mean, sd| Some(Repeats { count, mean, sd });
+        let (validation, test) = (SplitName::Validation, SplitName::Test);
+        let one = |experiment: &str, model: &str, task: &str, rows, not_counted| Reproduced {
+            experiment: experiment.into(),
+            model: model.into(),
+            task: task.into(),
+            rows,
+            not_counted,
+        };
+        let distilbert = "distilbert/distilbert-base-uncased";
+        let why = ("sst-distilbert-20261123-101502-7f3a".to_string(), "learning_rate 5e-5".to_string());
+        let rows =
+            vec![row(validation, 0.83992, of(8, 0.8413, 0.0042)), row(test, 0.85056, of(8, 0.8441, 0.0031))];
+        let table = vec![
+            one("sst-distilbert", distilbert, "sst", rows, vec![why]),
+            one(
+                "sst-bert-large",
+                "google-bert/bert-large-uncased",
+                "sst",
+                vec![row(validation, 0.87443, of(1, 0.8701, 0.0)), row(test, 0.86997, of(1, 0.8650, 0.0))],
+                Vec::new(),
+            ),
+            one("qqp-distilbert", distilbert, "qqp", vec![row(validation, 0.89909, None)], Vec::new()),
+        ];
+        update(&mut app, Msg::Reproduced(Ok(table)));
+        app
+    });
+}
+
+#[test]
+fn seeds_are_a_band_or_one_alone() {
+    let mut app = training(120, 40, "sst-distilbert", usize::MAX);
+    for event in recorded().into_iter().take(150) {
+        update(&mut app, said(1, event));
+    }
+    shows(&app, "mean ± sd of 2 seeds");
+    play(&mut app, "b");
+    assert!(!text(&app).contains("mean ± sd of 2"), "{}", text(&app));
+    play(&mut app, "fb");
+    shows(&app, "mean ± sd of 2 seeds");
+}
+
+#[test]
+fn compare_screen_with_a_run_of_three_seeds() {
+    snapshot("compare-seeds", |width, height| {
+        let mut app = app(width, height);
+        for effect in play(&mut app, "4<space>j<space>") {
+            let Effect::Collect(dir) = effect else { continue };
+            let seeds = if dir.ends_with("demo-20261123-095711-01ab") {
+                vec![like_recorded(1.6, usize::MAX)]
+            } else {
+                vec![like_recorded(1.0, usize::MAX), like_recorded(1.1, usize::MAX), like_recorded(1.25, 260)]
+            };
+            let spec = glue_tui::spec::built_in("demo");
+            update(&mut app, Msg::Replayed { dir, result: Ok((spec, seeds)) });
+        }
+        play(&mut app, "<tab>");
         app
     });
 }

@@ -7,7 +7,7 @@ use super::stage::*;
 use super::svg::svg;
 
 use glue_tui::event::Event;
-use glue_tui::predict::{Explanation, Push, Verdict};
+use glue_tui::predict::{Answer, Explanation, Push, Verdict};
 use glue_tui::run::history::History;
 use glue_tui::run::insight::Insight;
 use glue_tui::run::{self, RunDir};
@@ -188,10 +188,16 @@ fn picture_of_infer() {
 
 /// What `glue-tui predict` said of a text.
 fn verdict_of(said: &Value) -> Verdict {
-    let probabilities = said["probabilities"].as_object().unwrap().iter();
+    let probabilities = said["probabilities"].as_object().unwrap();
+    let label = said["label"].as_str().unwrap();
+    let number = |value: &Value| value.as_f64().unwrap() as f32;
+    let answer = Answer::Label {
+        label: label.into(),
+        probability: number(&probabilities[label]),
+        probabilities: probabilities.iter().map(|(label, p)| (label.clone(), number(p))).collect(),
+    };
     Verdict {
-        label: said["label"].as_str().unwrap().into(),
-        probabilities: probabilities.map(|(label, p)| (label.clone(), p.as_f64().unwrap() as f32)).collect(),
+        answer,
         tokens: said["tokens"].as_u64().unwrap() as usize,
         truncated: said["truncated"].as_bool().unwrap(),
     }

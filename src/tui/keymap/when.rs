@@ -93,6 +93,10 @@ pub(super) fn has_marks(app: &App) -> bool {
     !app.compare.marks.is_empty()
 }
 
+pub(super) fn has_marked_seeds(app: &App) -> bool {
+    app.compare.has_seeds(app)
+}
+
 pub(super) fn has_one_pane(app: &App) -> bool {
     app.size.0 < crate::tui::screens::compare::SIDE_BY_SIDE
 }

@@ -238,6 +238,7 @@ fn draw_run(app: &App, run: &RunRow, area: Rect, buffer: &mut Buffer) {
     if chart.height >= 7 {
         put(buffer, chart.x, chart.y, chart.width, "Loss", theme.style(Role::Title));
         let chart = Rect { y: chart.y + 1, height: chart.height - 1, ..chart };
-        panes::draw_loss(app, history, ChartView::default(), chart, buffer);
+        let shown = panes::Shown { seeds: histories, history };
+        panes::draw_loss(app, shown, ChartView::default(), chart, buffer);
     }
 }

@@ -6,7 +6,7 @@ use super::run_view::RunView;
 use super::{infer, insight, machine, steer};
 use crate::event::{Command, Progress, SplitName, Status, Unit};
 use crate::format;
-use crate::run::history::{History, Phase};
+use crate::run::history::Phase;
 use crate::tui::app::{App, Tab};
 use crate::tui::keymap::Place;
 use crate::tui::msg::{Action, Effect, Work};
@@ -134,7 +134,7 @@ pub fn draw(app: &App, area: Rect, buffer: &mut Buffer) {
     draw_head(app, run, head, buffer);
     let history = run.history();
     if app.live.is_full {
-        draw_chart(app, history, body, buffer);
+        draw_chart(app, run, body, buffer);
         return;
     }
     let low = match body.height {
@@ -149,15 +149,15 @@ pub fn draw(app: &App, area: Rect, buffer: &mut Buffer) {
     machine::draw_strip(app, history, gauges, buffer);
     if area.width >= WIDE {
         let [left, right] = Layout::horizontal([Constraint::Fill(1), Constraint::Fill(1)]).areas(charts);
-        draw_loss_pane(app, history, left, buffer);
-        draw_score_pane(app, history, right, buffer);
+        draw_loss_pane(app, run, left, buffer);
+        draw_score_pane(app, run, right, buffer);
         let widths = [Constraint::Length(29), Constraint::Length(47), Constraint::Fill(1)];
         let [step, table, log] = Layout::horizontal(widths).areas(panes);
         draw_step(app, history, step, buffer);
         draw_scores(app, run, table, buffer);
         draw_log(app, history, log, buffer);
     } else {
-        draw_chart(app, history, charts, buffer);
+        draw_chart(app, run, charts, buffer);
         let [step, log] = Layout::horizontal([Constraint::Length(26), Constraint::Fill(1)]).areas(panes);
         draw_step(app, history, step, buffer);
         draw_log(app, history, log, buffer);
@@ -173,15 +173,15 @@ fn parts(area: Rect) -> [Rect; 2] {
 pub fn plot(app: &App, area: Rect) -> Option<Rect> {
     let run = app.shown().filter(|_| app.live.is_full)?;
     let [_, body] = parts(area);
-    draw_chart(app, run.history(), body, &mut Buffer::empty(body))
+    draw_chart(app, run, body, &mut Buffer::empty(body))
 }
 
 /// The one chart that is shown; says where its curves are.
-fn draw_chart(app: &App, history: &History, area: Rect, buffer: &mut Buffer) -> Option<Rect> {
+fn draw_chart(app: &App, run: &RunView, area: Rect, buffer: &mut Buffer) -> Option<Rect> {
     if app.live.shows_score {
-        draw_score_pane(app, history, area, buffer)
+        draw_score_pane(app, run, area, buffer)
     } else {
-        draw_loss_pane(app, history, area, buffer)
+        draw_loss_pane(app, run, area, buffer)
     }
 }
 

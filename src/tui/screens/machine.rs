@@ -295,7 +295,7 @@ fn draw_panel<'a>(
         name,
         role: *role,
         look: *look,
-        series,
+        series: vec![*series],
         course: &gauges.course,
         is_smoothed: false,
     };

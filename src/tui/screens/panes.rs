@@ -10,21 +10,62 @@ use crate::run::course::{Axis, Course};
 use crate::run::history::{History, LogKind};
 use crate::run::series::{Series, Sight};
 use crate::tui::app::App;
-use crate::tui::theme::{Glyph, Role};
+use crate::tui::theme::{Glyph, Role, Theme};
 use crate::tui::widgets::bars::spark;
-use crate::tui::widgets::line_chart::{ChartView, Curve, LineChart, Look, Reference};
+use crate::tui::widgets::line_chart::{ChartView, Curve, LineChart, Look, Reference, Seeds};
 use crate::tui::widgets::{airy_pane, cut, pane, put, wrap};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::widgets::Widget;
 use unicode_width::UnicodeWidthStr;
+
+/// The seeds of a run that a chart shows: one of them, and all together behind it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Shown<'a> {
+    /// The history of each seed that has begun.
+    pub seeds: &'a [History],
+    /// The one that is looked at.
+    pub history: &'a History,
+}
+
+impl<'a> Shown<'a> {
+    pub(super) fn of(run: &'a RunView) -> Self {
+        Shown { seeds: &run.seeds, history: run.history() }
+    }
+
+    /// `curve` of all seeds as a band, where the view wants it and several have values.
+    fn band(
+        self,
+        view: ChartView,
+        curve: &Curve<'a>,
+        of: impl Fn(&'a History) -> Option<&'a Series>,
+    ) -> Option<Curve<'a>> {
+        let series: Vec<_> = self.seeds.iter().filter_map(of).filter(|series| !series.is_empty()).collect();
+        let furthest = self.seeds.iter().max_by_key(|history| history.steps_done())?;
+        let is_wanted = view.seeds == Seeds::Band && series.len() > 1;
+        let (look, course) = (Look::Mean, &furthest.course);
+        is_wanted.then(|| Curve { name: "mean", look, series, course, ..curve.clone() })
+    }
+
+    /// What a band is, for the end of a title.
+    fn told(self, view: ChartView, theme: Theme) -> String {
+        let count = self.seeds.iter().filter(|history| !history.loss.is_empty()).count();
+        match (view.seeds, count) {
+            (Seeds::Each, _) | (_, 0 | 1) => String::new(),
+            (Seeds::Band, count) => format!(", mean {} sd of {count} seeds", theme.glyph(Glyph::PlusMinus)),
+        }
+    }
+}
+
 /// Draws the losses in their pane; says where the curves are.
-pub(super) fn draw_loss_pane(app: &App, history: &History, area: Rect, buffer: &mut Buffer) -> Option<Rect> {
-    let title = format!("Loss{}", looked_at(&app.live.chart));
+pub(super) fn draw_loss_pane(app: &App, run: &RunView, area: Rect, buffer: &mut Buffer) -> Option<Rect> {
+    let (shown, view) = (Shown::of(run), app.live.chart);
+    let title = format!("Loss{}{}", shown.told(view, app.theme), looked_at(&view));
+    let title = cut(app.theme, &title, (area.width as usize).saturating_sub(6));
     let block = pane(app.theme, &title, app.live.is_full);
     let inner = block.inner(area);
     block.render(area, buffer);
-    draw_loss(app, history, app.live.chart, inner, buffer)
+    draw_loss(app, shown, view, inner, buffer)
 }
 
 /// What is unusual in how a chart is looked at, for the end of its title.
@@ -42,37 +83,47 @@ pub(super) fn looked_at(view: &ChartView) -> String {
     words
 }
 
+/// The curve of a score on the validation split.
+fn of_validation<'a>(metric: Metric) -> impl Fn(&'a History) -> Option<&'a Series> {
+    move |history| history.score(SplitName::Validation, metric)
+}
+
 /// Draws the losses of training and validation; says where the curves are.
 pub(super) fn draw_loss(
     app: &App,
-    history: &History,
+    shown: Shown<'_>,
     view: ChartView,
     area: Rect,
     buffer: &mut Buffer,
 ) -> Option<Rect> {
-    let line = Curve {
+    let history = shown.history;
+    let train = Curve {
         name: "train",
         role: Role::Train,
         look: Look::Line,
-        series: &history.loss,
+        series: vec![&history.loss],
         course: &history.course,
         is_smoothed: true,
     };
+    let validation = |series| Curve {
+        name: "validation",
+        role: Role::Validation,
+        look: Look::Points(Glyph::Disc),
+        series: vec![series],
+        is_smoothed: false,
+        ..train.clone()
+    };
+    let loss = of_validation(Metric::Loss);
     let mut curves = Vec::new();
-    if view.smoothing() > 0.0 {
-        curves.push(Curve { name: "", role: Role::TrainRaw, is_smoothed: false, ..line });
+    if let Some(band) = shown.band(view, &train, |history| Some(&history.loss)) {
+        curves.push(band);
+    } else if view.smoothing() > 0.0 {
+        curves.push(Curve { name: "", role: Role::TrainRaw, is_smoothed: false, ..train.clone() });
     }
-    curves.push(line);
-    if let Some(series) = history.score(SplitName::Validation, Metric::Loss) {
-        curves.push(Curve {
-            name: "validation",
-            role: Role::Validation,
-            look: Look::Points(Glyph::Disc),
-            series,
-            course: &history.course,
-            is_smoothed: false,
-        });
-    }
+    let validation = loss(history).map(validation);
+    curves.extend(validation.as_ref().and_then(|curve| shown.band(view, curve, loss)));
+    curves.push(train);
+    curves.extend(validation);
     let chart = LineChart {
         curves: &curves,
         view,
@@ -88,7 +139,8 @@ pub(super) fn draw_loss(
 }
 
 /// Draws the scores in their pane; says where the curves are.
-pub(super) fn draw_score_pane(app: &App, history: &History, area: Rect, buffer: &mut Buffer) -> Option<Rect> {
+pub(super) fn draw_score_pane(app: &App, run: &RunView, area: Rect, buffer: &mut Buffer) -> Option<Rect> {
+    let (shown, history) = (Shown::of(run), run.history());
     let metric = history.metric();
     let best = history.best.map_or(String::new(), |best| {
         format!(", best {} at step {}", format::score(metric, best.value), format::count(best.step))
@@ -114,20 +166,22 @@ pub(super) fn draw_score_pane(app: &App, history: &History, area: Rect, buffer: 
         (SplitName::Test, Look::Points(Glyph::Diamond)),
         (SplitName::Validation, Look::Points(Glyph::Disc)),
     ];
-    let curves: Vec<Curve<'_>> = looks
-        .into_iter()
-        .filter_map(|(split, look)| {
-            let series = history.score(split, metric)?;
-            Some(Curve {
-                name: split.name(),
-                role: scores::split_role(split),
-                look,
-                series,
-                course: &history.course,
-                is_smoothed: false,
-            })
+    let curve = |(split, look): (SplitName, Look)| {
+        Some(Curve {
+            name: split.name(),
+            role: scores::split_role(split),
+            look,
+            series: vec![history.score(split, metric)?],
+            course: &history.course,
+            is_smoothed: false,
         })
-        .collect();
+    };
+    let own: Vec<Curve<'_>> = looks.into_iter().filter_map(curve).collect();
+    // Of three bands one over the other none could be read: it is the validation split that chooses.
+    let validation = of_validation(metric);
+    let chosen = own.iter().find(|curve| curve.role == Role::Validation);
+    let band = chosen.and_then(|curve| shown.band(view, curve, validation));
+    let curves: Vec<Curve<'_>> = band.into_iter().chain(own.iter().cloned()).collect();
     let chart = LineChart {
         curves: &curves,
         view,
@@ -266,6 +320,10 @@ pub(super) fn draw_scores(app: &App, run: &RunView, area: Rect, buffer: &mut Buf
             run.spec.repeats
         );
         put(buffer, inner.x, y, inner.width, &text, theme.style(Role::Best));
+    }
+    let rest = Rect { y: y + 1, height: inner.bottom().saturating_sub(y + 1), ..inner };
+    if usize::from(rest.height) > run.seeds.len() {
+        scores::draw_seeds(&run.seeds, theme, rest, buffer);
     }
 }
 

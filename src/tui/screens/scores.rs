@@ -30,13 +30,14 @@ fn name_of(split: SplitName) -> &'static str {
     }
 }
 
-/// Draws the seeds of a run into the top of `area`, one a line; returns the lines they took. The best one stands
-/// out, and one that collapsed is named so: it spoils the mean.
+/// Draws the seeds of a run into the top of `area`, one a line: the best score and where it was, the last one,
+/// its loss. Returns the lines they took. The best one stands out, and one that collapsed is named so: it
+/// spoils the mean.
 pub(super) fn draw_seeds(histories: &[History], theme: Theme, area: Rect, buffer: &mut Buffer) -> u16 {
     let metric = histories.first().map_or(Metric::Accuracy, History::metric);
     let bests = histories.iter().filter_map(|history| history.best.map(|best| best.value));
     let best = bests.reduce(|one, other| if metric.improves(other, one) { other } else { one });
-    let head = format!("{:<11}{:>8}{:>8}{:>8}", "seed", format::metric(metric), "at step", "loss");
+    let head = format!("{:<5}{:>8}{:>7}{:>6}{:>7}", "seed", format::metric(metric), "step", "last", "loss");
     put(buffer, area.x, area.y, area.width, &head, theme.style(Role::Muted));
     let mut y = area.y + 1;
     for history in histories {
@@ -51,12 +52,14 @@ pub(super) fn draw_seeds(histories: &[History], theme: Theme, area: Rect, buffer
             _ => ("not finished", Role::Muted),
         };
         let is_best = history.best.is_some_and(|own| Some(own.value) == best);
+        let last = validation.and_then(|eval| eval.scores.get(metric));
         let dash = || "-".to_string();
         let text = format!(
-            "{:<11}{:>8}{:>8}{:>8}  ",
+            "{:<5}{:>8}{:>7}{:>6}{:>7} ",
             started.spec.seed,
             history.best.map_or_else(dash, |best| format::score(metric, best.value)),
             history.best.map_or_else(dash, |best| format::count(best.step)),
+            last.map_or_else(dash, |value| format::score(metric, value)),
             validation.map_or_else(dash, |eval| format::loss(eval.scores.loss)),
         );
         let style = theme.style(if is_best { Role::Best } else { Role::Text });

@@ -137,6 +137,14 @@ impl Theme {
         }
     }
 
+    /// The style of a role for what lies behind: of the same colour, but fainter.
+    pub fn faint(self, role: Role) -> Style {
+        match role {
+            Role::Train => self.style(Role::TrainRaw),
+            role => self.style(role).remove_modifier(Modifier::BOLD).add_modifier(Modifier::DIM),
+        }
+    }
+
     /// Whether the signs are ASCII.
     pub fn is_ascii(self) -> bool {
         self.letters != Letters::Unicode

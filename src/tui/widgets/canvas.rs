@@ -1,6 +1,6 @@
 //! A sheet of dots for any number of curves.
 
-use crate::tui::theme::QUARTERS;
+use crate::tui::theme::{Charts, QUARTERS};
 
 /// Dots, two by four a cell, with the curve that each cell belongs to.
 pub struct Canvas {
@@ -41,7 +41,18 @@ impl Canvas {
     }
 
     /// A line that leaves no hole between columns.
-    pub fn line(&mut self, (x0, y0): (usize, usize), (x1, y1): (usize, usize), curve: u16) {
+    pub fn line(&mut self, from: (usize, usize), to: (usize, usize), curve: u16) {
+        self.dashed(from, to, curve, |_| true);
+    }
+
+    /// The dots of a line in the columns that `is_on` says.
+    pub fn dashed(
+        &mut self,
+        (x0, y0): (usize, usize),
+        (x1, y1): (usize, usize),
+        curve: u16,
+        is_on: impl Fn(usize) -> bool,
+    ) {
         let width = (x1 - x0).max(1) as f64;
         let at = |x: usize| y0 as f64 + (y1 as f64 - y0 as f64) * (x - x0) as f64 / width;
         let mut before = y0;
@@ -49,10 +60,12 @@ impl Canvas {
             let y = (at(x) + 0.5) as usize;
             // Half of a step belongs to the column before, half to this one.
             let middle = usize::midpoint(before, y);
-            if x > x0 {
+            if x > x0 && is_on(x - 1) {
                 self.vertical(x - 1, before, middle, curve);
             }
-            self.vertical(x, middle, y, curve);
+            if is_on(x) {
+                self.vertical(x, middle, y, curve);
+            }
             before = y;
         }
     }
@@ -73,6 +86,15 @@ impl Canvas {
 pub struct Dots(u8);
 
 impl Dots {
+    /// As charts are drawn on this terminal: braille, quarters of a cell, or `plain`.
+    pub fn text<'a>(self, charts: Charts, plain: &'a str, symbol: &'a mut [u8; 4]) -> &'a str {
+        match charts {
+            Charts::Braille => self.braille().encode_utf8(symbol),
+            Charts::Blocks => self.blocks().encode_utf8(symbol),
+            Charts::Ascii => plain,
+        }
+    }
+
     /// As braille.
     pub fn braille(self) -> char {
         char::from_u32(0x2800 + u32::from(self.0)).unwrap_or(' ')

@@ -1,9 +1,10 @@
 //! Keys of the table of runs to compare.
 
 use super::{DOWN, ENTER, ESC, FIRST, LAST, PAGE_DOWN, PAGE_UP, Row, TAB, UP, bind, char, key};
-use crate::tui::keymap::when::{has_marks, has_one_pane, on_compared};
+use crate::tui::keymap::when::{has_marked_seeds, has_marks, has_one_pane, on_compared};
 use crate::tui::msg::Action;
 use crate::tui::screens::compare::Facet;
+use crate::tui::widgets::line_chart::ChartKey;
 use crossterm::event::KeyCode;
 
 /// The table.
@@ -59,6 +60,14 @@ pub(super) static COMPARE: &[Row] = &[
     )
     .when(on_compared),
     bind("mark_all", &[char('*')], Action::MarkAll, "", "mark every run that is shown, up to a hundred"),
+    bind(
+        "seeds",
+        &[char('b')],
+        Action::Chart(ChartKey::Seeds),
+        "band",
+        "the seeds of a run as a band of mean and standard deviation, or each as a curve of its own",
+    )
+    .when(has_marked_seeds),
     bind("clear_marks", &[char('c')], Action::ClearMarks, "", "take all marks away").when(has_marks),
     bind("open", ENTER, Action::Enter, "", "show everything of the run under the cursor").when(on_compared),
     bind("up", UP, Action::Up, "", "one line up"),

@@ -7,6 +7,7 @@ use crate::tui::keymap::when::{
     has_one_chart, has_panes, has_run, has_seeds, is_full, is_going, is_paused, is_training, is_viewing,
 };
 use crate::tui::msg::Action;
+use crate::tui::widgets::line_chart::ChartKey;
 use crossterm::event::KeyCode;
 
 /// The curves.
@@ -65,6 +66,14 @@ pub(super) static LIVE: &[Row] = &[
         .when(has_seeds),
     bind("seed_after", &[key(KeyCode::Right), char(']')], Action::SeedAfter, "", "the seed after")
         .when(has_seeds),
+    bind(
+        "seeds",
+        &[char('b')],
+        Action::Chart(ChartKey::Seeds),
+        "band",
+        "all seeds as a band of mean and standard deviation behind the one that is looked at, or that one alone",
+    )
+    .when(has_seeds),
     bind("up", UP, Action::Up, "", "earlier lines of the log"),
     bind("down", DOWN, Action::Down, "", "later lines of the log"),
     bind("last", LAST, Action::Last, "", "the newest lines of the log"),

@@ -77,6 +77,13 @@ pub(super) static RUNS: &[Row] = &[
     .when(is_not_held),
     bind("hold", &[char('h')], Action::Hold, "go on", "go on with the queue").when(is_held),
     bind("next", TAB, Action::Next, "", "to the next part: experiments, queue, past runs"),
+    bind(
+        "published",
+        &[char('p')],
+        Action::Published,
+        "",
+        "hold the runs that follow the article's recipe against its published means",
+    ),
     bind("search", &[char('/')], Action::Filter, "filter", "show only what contains a text"),
     bind("up", UP, Action::Up, "", "one line up"),
     bind("down", DOWN, Action::Down, "", "one line down"),

@@ -4,7 +4,7 @@ use super::table::{Column, short_name, tagged_name};
 use super::{Compare, Mark, is_same};
 use crate::catalog::Metric;
 use crate::format;
-use crate::run::RunRow;
+use crate::run::{Repeats, RunRow};
 use crate::spec::Difference;
 use crate::tui::app::App;
 use crate::tui::keymap::Place;
@@ -12,7 +12,7 @@ use crate::tui::msg::Action;
 use crate::tui::screens::panes::looked_at;
 use crate::tui::screens::runs::status_role;
 use crate::tui::theme::{Glyph, Role, Theme};
-use crate::tui::widgets::line_chart::{Curve, LineChart, Look};
+use crate::tui::widgets::line_chart::{Curve, LineChart, Look, Reading, Seeds};
 use crate::tui::widgets::{airy_pane, cut, first_in_sight, fixed, line_under, pane, put, put_right};
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Constraint, Layout, Position, Rect};
@@ -235,11 +235,15 @@ fn draw_chart(app: &App, area: Rect, buffer: &mut Buffer) -> Option<Rect> {
         theme,
     };
     let readings = chart.draw(chart_area, buffer);
-    // The seeds of one run are read as their mean.
     let reading = |place: usize| {
         let of = owners.iter().zip(&readings).filter(|(owner, _)| **owner == place);
-        let values: Vec<f64> = of.filter_map(|(_, value)| *value).collect();
-        (!values.is_empty()).then(|| chart.value(values.iter().sum::<f64>() / values.len() as f64))
+        let all: Vec<Reading> = of.filter_map(|(_, reading)| *reading).collect();
+        if let [one] = all[..] {
+            return Some(chart.reading(one));
+        }
+        // Seeds that are drawn each for itself are read as their mean all the same.
+        let Repeats { mean: value, sd, .. } = Repeats::of(all.iter().map(|reading| reading.value))?;
+        Some(chart.reading(Reading { value, sd }))
     };
     draw_legend(app, legend, across, reading, buffer);
     chart.plot(chart_area)
@@ -252,19 +256,22 @@ fn curves(app: &App) -> (Vec<Curve<'_>>, Vec<usize>) {
     for (place, mark) in compare.marks.iter().enumerate() {
         let look =
             if compare.quantity.is_sparse() { Look::Points(sign(mark)) } else { Look::Marked(sign(mark)) };
-        for history in mark.histories(app) {
-            if let Some(series) = compare.quantity.series(history) {
-                curves.push(Curve {
-                    name: "",
-                    role: Role::Curve(mark.colour),
-                    look,
-                    series,
-                    course: &history.course,
-                    is_smoothed: compare.quantity.is_noisy(),
-                });
-                owners.push(place);
+        let seeds: Vec<_> = mark
+            .histories(app)
+            .iter()
+            .filter_map(|history| Some((compare.quantity.series(history)?, &history.course)))
+            .filter(|(series, _)| !series.is_empty())
+            .collect();
+        let (role, is_smoothed) = (Role::Curve(mark.colour), compare.quantity.is_noisy());
+        let of = |series, course| Curve { name: "", role, look, series, course, is_smoothed };
+        let furthest = seeds.iter().max_by_key(|(series, _)| series.last().map(|(step, _)| step));
+        match (compare.chart.seeds, furthest) {
+            (Seeds::Band, Some((_, course))) => {
+                curves.push(of(seeds.iter().map(|(series, _)| *series).collect(), course));
             }
+            _ => curves.extend(seeds.iter().map(|(series, course)| of(vec![*series], course))),
         }
+        owners.resize(curves.len(), place);
     }
     (curves, owners)
 }

@@ -141,6 +141,11 @@ impl Compare {
         table::is_any_shown(&app.runs.runs, self.filter.text())
     }
 
+    /// Whether a marked run has several seeds.
+    pub fn has_seeds(&self, app: &App) -> bool {
+        self.marks.iter().any(|mark| mark.histories(app).len() > 1)
+    }
+
     /// Which of the rows the cursor is on.
     fn place(&self, rows: &[&RunRow]) -> usize {
         let at = self.at.as_deref();

@@ -5,7 +5,7 @@ use super::draw::FRAME;
 use crate::format;
 use crate::run::insight::Stretch;
 use crate::tui::app::App;
-use crate::tui::theme::{Charts, Glyph, Role, Theme};
+use crate::tui::theme::{Glyph, Role, Theme};
 use crate::tui::widgets::bars::bar;
 use crate::tui::widgets::canvas::Canvas;
 use crate::tui::widgets::{airy_pane, put, put_right};
@@ -84,11 +84,7 @@ fn blit(canvas: &Canvas, theme: Theme, plot: Rect, buffer: &mut Buffer) {
     let mut symbol = [0; 4];
     for (x, y, dots, owner) in canvas.cells() {
         let (plain, role) = if owner == LINE { (".", Role::Empty) } else { ("o", Role::Validation) };
-        let text: &str = match theme.charts {
-            Charts::Braille => dots.braille().encode_utf8(&mut symbol),
-            Charts::Blocks => dots.blocks().encode_utf8(&mut symbol),
-            Charts::Ascii => plain,
-        };
+        let text = dots.text(theme.charts(), plain, &mut symbol);
         put(buffer, plot.x + x as u16, plot.y + y as u16, 1, text, theme.style(role));
     }
 }

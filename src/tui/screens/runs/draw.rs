@@ -1,7 +1,7 @@
 //! How the list of experiments, what waits and past runs are drawn.
 
 use super::super::{details, form, queue};
-use super::{Line, Runs, Section};
+use super::{Line, Runs, Section, of_seeds};
 use crate::catalog::known_model;
 use crate::format;
 use crate::run::queue::Entry;
@@ -220,21 +220,14 @@ fn text_of(app: &App, line: &Line<'_>, number: usize, width: usize) -> String {
         }
         Line::Run(run) => {
             let score = match (run.repeats, run.best) {
-                (Some(repeats), Some((metric, _))) if repeats.count > 1 => {
-                    let pm = theme.glyph(Glyph::PlusMinus);
-                    format!(
-                        "{} {pm}{}",
-                        format::score(metric, repeats.mean),
-                        format::score(metric, repeats.sd)
-                    )
-                }
+                (Some(repeats), Some((metric, _))) if repeats.count > 1 => of_seeds(repeats, metric, theme),
                 (_, Some((metric, value))) => format::score(metric, value),
                 _ => theme.glyph(Glyph::Dash).into(),
             };
             let columns = if wide {
-                format!("{score:>10}  {:<16}", outcome(run, theme))
+                format!("{score:>13}  {:<16}", outcome(run, theme))
             } else {
-                format!("{score:>10}  {:<11}", run.status.name())
+                format!("{score:>13}  {:<11}", run.status.name())
             };
             let room = width.saturating_sub(columns.chars().count() + 5);
             let name = if run.name.width() <= room || run.started == 0.0 {

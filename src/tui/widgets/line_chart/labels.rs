@@ -1,7 +1,7 @@
 //! Names and values at the ends of the curves.
 
 use super::scale::Scale;
-use super::{AXIS, LineChart, Trace};
+use super::{AXIS, Curve, LineChart, Reading, Trace};
 use crate::tui::theme::Role;
 use crate::tui::widgets::put;
 use ratatui::buffer::Buffer;
@@ -10,6 +10,8 @@ use unicode_width::UnicodeWidthStr;
 
 /// Cells of a value.
 const VALUE: u16 = 6;
+/// Cells of a mean with its standard deviation.
+const MEAN: u16 = 12;
 
 /// What stands at the end of a curve.
 struct Label<'a> {
@@ -23,11 +25,15 @@ struct Label<'a> {
 impl LineChart<'_> {
     /// Cells that the labels take to the right of a chart of `width` × `height`: none where it is narrow.
     pub(super) fn margin(&self, width: u16, height: u16) -> u16 {
-        let named = || self.curves.iter().filter(|curve| !curve.name.is_empty() && !curve.series.is_empty());
+        let is_labelled = |curve: &&Curve<'_>| !curve.name.is_empty() && curve.last_step().is_some();
+        let named = || self.curves.iter().filter(is_labelled);
         let lines = lines(named().count(), height);
-        let names = named().map(|curve| if lines > 1 { curve.name.width() as u16 } else { 0 });
-        match names.max() {
-            Some(name) if width >= 3 * (1 + name.max(VALUE) + AXIS) => 1 + name.max(VALUE),
+        let cells = named().map(|curve| {
+            let name = if lines > 1 { curve.name.width() as u16 } else { 0 };
+            name.max(if curve.is_band() { MEAN } else { VALUE })
+        });
+        match cells.max() {
+            Some(cells) if width >= 3 * (1 + cells + AXIS) => 1 + cells,
             _ => 0,
         }
     }
@@ -40,7 +46,7 @@ impl LineChart<'_> {
         margin: u16,
         scale: &Scale,
         traces: &[Trace],
-        readings: &[Option<f64>],
+        readings: &[Option<Reading>],
     ) {
         let mut last = 0;
         let mut labels = Vec::new();
@@ -48,7 +54,7 @@ impl LineChart<'_> {
             let Some(end) = trace.last.filter(|_| !curve.name.is_empty()) else { continue };
             last = last.max(end);
             let dot = scale.dot(trace.columns[end].mean, plot.height);
-            let value = reading.map_or("-".into(), |value| self.value(value));
+            let value = reading.map_or("-".into(), |reading| self.reading(reading));
             labels.push(Label { name: curve.name, value, dot, role: curve.role });
         }
         labels.sort_by_key(|label| label.dot);

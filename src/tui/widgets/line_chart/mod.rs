@@ -5,20 +5,21 @@
 //! that is not a finite number is a gap. Without Unicode each curve has its own character.
 
 mod axes;
+mod band;
 mod labels;
 mod references;
 mod scale;
 mod view;
 
 pub use references::Reference;
-pub use view::{ChartKey, ChartView};
+pub use view::{ChartKey, ChartView, Seeds};
 
 use super::canvas::Canvas;
 use super::put;
 use crate::format;
 use crate::run::course::Course;
 use crate::run::series::{Column, Series, Sight};
-use crate::tui::theme::{Charts, Glyph, Role, Theme};
+use crate::tui::theme::{Glyph, Role, Theme};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use scale::Scale;
@@ -38,10 +39,12 @@ pub enum Look {
     Points(Glyph),
     /// A line with its sign here and there and at its end, so that it is told apart without colour.
     Marked(Glyph),
+    /// A dashed line, for the mean that one of its seeds is drawn in front of.
+    Mean,
 }
 
 /// A curve of a chart.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Curve<'a> {
     /// Its name, shown at its end; empty for one that needs none.
     pub name: &'a str,
@@ -49,12 +52,33 @@ pub struct Curve<'a> {
     pub role: Role,
     /// How it is drawn.
     pub look: Look,
-    /// Its points.
-    pub series: &'a Series,
-    /// What its steps are in other measures.
+    /// Its points. Of several seeds the mean is drawn, with a band of their standard deviation around it.
+    pub series: Vec<&'a Series>,
+    /// What its steps are in other measures. One for all seeds, so that they are aligned by their steps
+    /// whatever the axis is.
     pub course: &'a Course,
     /// Whether it is smoothed as the view says.
     pub is_smoothed: bool,
+}
+
+impl Curve<'_> {
+    fn is_band(&self) -> bool {
+        self.series.len() > 1
+    }
+
+    /// The last step of the seed that came furthest.
+    fn last_step(&self) -> Option<u64> {
+        self.series.iter().filter_map(|series| series.last()).map(|(step, _)| step).max()
+    }
+}
+
+/// What a curve says at a place.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Reading {
+    /// The value; of several seeds the mean.
+    pub value: f64,
+    /// The standard deviation over the seeds; 0 for one.
+    pub sd: f64,
 }
 
 /// A chart. Later curves are in front of earlier ones.
@@ -86,6 +110,11 @@ struct Trace {
 }
 
 impl Trace {
+    fn of(columns: Vec<Column>) -> Self {
+        let last = columns.iter().rposition(|column| column.finite > 0);
+        Trace { columns, last }
+    }
+
     /// The value in a column, on the straight line between its neighbours where it has none itself.
     fn read(&self, at: usize) -> Option<f64> {
         let column = self.columns.get(at)?;
@@ -101,11 +130,17 @@ impl Trace {
         let share = (at - left) as f64 / (right - left) as f64;
         Some(before.mean + share * (after.mean - before.mean))
     }
+
+    /// How far a band goes to either side, as of the last column that has a value.
+    fn spread(&self, at: usize) -> f64 {
+        let column = self.columns[..=at].iter().rfind(|column| column.finite > 0);
+        column.map_or(0.0, |column| column.max - column.mean)
+    }
 }
 
 impl LineChart<'_> {
     /// Draws the chart. Returns what each curve reads: at the cursor, or else at its end.
-    pub fn draw(&self, area: Rect, buffer: &mut Buffer) -> Vec<Option<f64>> {
+    pub fn draw(&self, area: Rect, buffer: &mut Buffer) -> Vec<Option<Reading>> {
         let nothing = vec![None; self.curves.len()];
         let area = area.intersection(buffer.area);
         let Some(plot) = self.plot(area) else { return nothing };
@@ -115,7 +150,7 @@ impl LineChart<'_> {
         let (from, to) = self.view.range(end);
         let traces = self.traces((from, to), 2 * usize::from(plot.width));
         let Some(scale) = self.scale(&traces, height) else {
-            let is_empty = self.curves.iter().all(|curve| curve.series.is_empty());
+            let is_empty = self.curves.iter().all(|curve| curve.last_step().is_none());
             let text = if is_empty { self.empty } else { "there is no value here" };
             let x = area.x + area.width.saturating_sub(text.width() as u16) / 2;
             put(buffer, x, area.y + area.height / 2, area.width, text, self.theme.style(Role::Muted));
@@ -133,12 +168,19 @@ impl LineChart<'_> {
         if let Some(at) = cursor_at {
             self.draw_cursor(buffer, plot, at / 2);
         }
+        self.draw_bands(buffer, plot, &scale, &traces);
         self.draw_curves(buffer, plot, &scale, &traces);
-        let read = |trace: &Trace| match cursor_at {
-            Some(at) => trace.read(at),
-            None => trace.last.map(|at| trace.columns[at].last),
-        };
-        let readings: Vec<Option<f64>> = traces.iter().map(read).collect();
+        let readings: Vec<Option<Reading>> = self
+            .curves
+            .iter()
+            .zip(&traces)
+            .map(|(curve, trace)| {
+                let at = cursor_at.or(trace.last)?;
+                let value = if cursor_at.is_some() { trace.read(at)? } else { trace.columns[at].last };
+                let sd = if curve.is_band() { trace.spread(at) } else { 0.0 };
+                Some(Reading { value, sd })
+            })
+            .collect();
         if margin > 0 {
             self.draw_labels(buffer, plot, margin, &scale, &traces, &readings);
         }
@@ -164,10 +206,19 @@ impl LineChart<'_> {
         }
     }
 
+    /// What a curve reads: `0.412`, or of several seeds `0.412 ±0.031`.
+    pub fn reading(&self, Reading { value, sd }: Reading) -> String {
+        let around = match sd {
+            0.0 => String::new(),
+            sd => format!(" {}{}", self.theme.glyph(Glyph::PlusMinus), self.value(sd)),
+        };
+        self.value(value) + &around
+    }
+
     /// The place of the right end when nothing is zoomed.
     fn end(&self) -> f64 {
         let ends = self.curves.iter().map(|curve| {
-            let last = curve.series.last().map_or(0, |(step, _)| step).max(self.steps);
+            let last = curve.last_step().unwrap_or(0).max(self.steps);
             curve.course.ruler(self.view.axis).at(last as f64)
         });
         let end = ends.fold(0.0, f64::max);
@@ -175,14 +226,18 @@ impl LineChart<'_> {
     }
 
     fn traces(&self, (from, to): (f64, f64), columns: usize) -> Vec<Trace> {
-        let last = self.curves.iter().filter_map(|curve| curve.series.last()).map(|(step, _)| step).max();
+        let last = self.curves.iter().filter_map(Curve::last_step).max();
         let span = self.view.smoothing() * self.steps.max(last.unwrap_or(0)) as f64;
         let trace = |curve: &Curve<'_>| {
             let span = if curve.is_smoothed { span } else { 0.0 };
             let sight = Sight { from, to, columns, span };
-            let columns = curve.series.columns(curve.course.ruler(self.view.axis), sight);
-            let last = columns.iter().rposition(|column| column.finite > 0);
-            Trace { columns, last }
+            let ruler = curve.course.ruler(self.view.axis);
+            let mut seeds: Vec<Trace> =
+                curve.series.iter().map(|series| Trace::of(series.columns(ruler, sight))).collect();
+            match seeds.len() {
+                1 => seeds.remove(0),
+                _ => band::merged(&seeds),
+            }
         };
         self.curves.iter().map(trace).collect()
     }
@@ -202,7 +257,17 @@ impl LineChart<'_> {
                 if column.finite == 0 || !scale.shows(column.max) {
                     continue;
                 }
-                let y = draw_column(&mut canvas, (x, column), before, scale, plot.height, number as u16);
+                let y = if curve.is_band() {
+                    draw_mean(
+                        &mut canvas,
+                        (x, column),
+                        before,
+                        (scale, plot.height),
+                        (number as u16, curve.look),
+                    )
+                } else {
+                    draw_column(&mut canvas, (x, column), before, scale, plot.height, number as u16)
+                };
                 before = Some((x, y));
                 if scale.cuts_off(column.max) {
                     cut_off.push((x / 2, column.max));
@@ -238,14 +303,14 @@ impl LineChart<'_> {
         let mut symbol = [0; 4];
         for (x, y, dots, owner) in canvas.cells() {
             let curve = &self.curves[usize::from(owner)];
-            let text: &str = match (self.theme.charts(), curve.look) {
-                (Charts::Braille, _) => dots.braille().encode_utf8(&mut symbol),
-                (Charts::Blocks, _) => dots.blocks().encode_utf8(&mut symbol),
-                (Charts::Ascii, Look::Points(..)) => "-",
-                (Charts::Ascii, Look::Marked(sign)) => sign.text(true),
-                (Charts::Ascii, Look::Line) if curve.name.is_empty() => ".",
-                (Charts::Ascii, Look::Line) => "*",
+            let plain = match curve.look {
+                Look::Points(..) => "-",
+                Look::Marked(sign) => sign.text(true),
+                Look::Mean => "=",
+                Look::Line if curve.name.is_empty() => ".",
+                Look::Line => "*",
             };
+            let text = dots.text(self.theme.charts(), plain, &mut symbol);
             let style = self.theme.style(curve.role);
             put(buffer, plot.x + x as u16, plot.y + y as u16, 1, text, style);
         }
@@ -263,7 +328,13 @@ impl LineChart<'_> {
         }
         // The raw and the smoothed curve are of the same points.
         let raw = |curve: &&Curve<'_>| curve.role != Role::TrainRaw;
-        let not_finite: u64 = self.curves.iter().filter(raw).map(|curve| curve.series.not_finite()).sum();
+        let not_finite: u64 = self
+            .curves
+            .iter()
+            .filter(raw)
+            .flat_map(|curve| &curve.series)
+            .map(|series| series.not_finite())
+            .sum();
         if not_finite > 0 {
             said.push(format!("{not_finite} not finite"));
         }
@@ -273,6 +344,19 @@ impl LineChart<'_> {
             put(buffer, x, plot.y + 1, plot.width, &text, warning);
         }
     }
+}
+
+/// Draws the mean of several seeds on from the column before; returns its row.
+fn draw_mean(
+    canvas: &mut Canvas,
+    (x, column): (usize, &Column),
+    before: Option<(usize, usize)>,
+    (scale, height): (&Scale, u16),
+    (curve, look): (u16, Look),
+) -> usize {
+    let y = scale.dot(column.mean, height);
+    canvas.dashed(before.unwrap_or((x, y)), (x, y), curve, |x| band::is_dash(look, x));
+    y
 }
 
 /// Draws one column of dots and the line to the column before; returns the row of its mean.
@@ -297,187 +381,4 @@ fn draw_column(
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::event::Step;
-    use crate::tui::theme::{Letters, Palette};
-
-    const FANCY: Theme = Theme::new(Palette::None, Letters::Unicode);
-    const PLAIN: Theme = Theme::new(Palette::None, Letters::Plain);
-
-    fn series(points: impl IntoIterator<Item = (u64, f64)>) -> Series {
-        let mut series = Series::default();
-        points.into_iter().for_each(|(step, value)| series.push(step, value));
-        series
-    }
-
-    /// A course of `steps` steps in two epochs, each step with 32 examples in half a second.
-    fn course(steps: u64) -> Course {
-        let mut course = Course::default();
-        course.steps_per_epoch = steps / 2;
-        for step in 1..=steps {
-            course.step(&Step {
-                step,
-                epoch: 0.0,
-                loss: 0.0,
-                learning_rate: 0.0,
-                grad_norm: 0.0,
-                examples: 32,
-                tokens: 640,
-                seconds: 0.5,
-                usage: None,
-            });
-        }
-        course
-    }
-
-    fn chart<'a>(curves: &'a [Curve<'a>], steps: u64, theme: Theme) -> LineChart<'a> {
-        let view = ChartView::default();
-        LineChart { curves, view, steps, percent: false, references: &[], span: None, empty: "-", theme }
-    }
-
-    fn curve<'a>(name: &'a str, look: Look, series: &'a Series, course: &'a Course) -> Curve<'a> {
-        Curve { name, role: Role::Train, look, series, course, is_smoothed: false }
-    }
-
-    fn with_keys(keys: &[ChartKey]) -> ChartView {
-        let mut view = ChartView::default();
-        for key in keys {
-            view.apply(*key);
-        }
-        view
-    }
-
-    fn drawn(chart: &LineChart<'_>, width: u16, height: u16) -> Vec<String> {
-        let area = Rect::new(0, 0, width, height);
-        let mut buffer = Buffer::empty(area);
-        chart.draw(area, &mut buffer);
-        let row = |y| (0..width).map(|x| buffer[(x, y)].symbol().to_string()).collect::<String>();
-        (0..height).map(|y| row(y).trim_end().to_string()).collect()
-    }
-
-    #[test]
-    fn a_falling_line_with_points() {
-        let loss = series((1..=100).map(|step| (step, 1.0 - step as f64 / 110.0)));
-        let validation = series([(0, 0.9), (50, 0.6), (100, 0.5)]);
-        let course = course(100);
-        let curves = [
-            curve("train", Look::Line, &loss, &course),
-            curve("validation", Look::Points(Glyph::Disc), &validation, &course),
-        ];
-        let expected = [
-            "  1.0┤●⣀⠲⠤⣄⡀",
-            "     │ ⠈⠉⠙⠒⠲⠤⠤⣄⣀⡀⡀",
-            "     │          ⠉⠉⠙⠒⠲⠤⢤●⣀⣀⣀",
-            "  0.5┤                ⠉⠙⠓⠦⠈⠉⠉⠉⠉⠉⠓⠒⠒⠒⠒⠒⠦⠤● validation",
-            "     │                      ⠉⠙⠒⠦⣄⣀        0.500",
-            "     │                           ⠈⠉⠓⠲⢤⣄⣀  train",
-            "  0.0┤                                 ⠉⠙ 0.091",
-            "     └┬────────────────┬────────────────┬",
-            "      0             epoch 1             2",
-        ];
-        let got = drawn(&chart(&curves, 100, FANCY), 52, 9).join("\n");
-        assert_eq!(got, expected.join("\n"), "\n{got}");
-        let plain = drawn(&chart(&curves, 100, PLAIN), 52, 9).join("\n");
-        assert!(plain.is_ascii() && plain.contains('*') && plain.contains('o'), "{plain}");
-    }
-
-    #[test]
-    fn a_spike_among_a_million_steps_is_marked() {
-        let loss = series((1..=1_000_000).map(|step| (step, if step == 500_000 { 80.0 } else { 0.5 })));
-        let course = course(1000);
-        let curves = [curve("train", Look::Line, &loss, &course)];
-        let rows = drawn(&chart(&curves, 1_000_000, FANCY), 60, 12);
-        assert_eq!(rows[0].matches('▲').count(), 1, "{}", rows.join("\n"));
-        assert!(rows[1].contains("▲ up to 80.00"), "{}", rows.join("\n"));
-    }
-
-    #[test]
-    fn gaps_stay_empty() {
-        let loss = series((0..=40).map(|step| (step, if (10..30).contains(&step) { f64::NAN } else { 1.0 })));
-        let course = course(40);
-        let curves = [curve("", Look::Line, &loss, &course)];
-        let rows = drawn(&chart(&curves, 40, FANCY), 47, 8);
-        let line = rows.iter().find(|row| {
-            row.contains('\u{2812}') || row.contains('⠤') || row.contains('⣀') || row.contains('⠉')
-        });
-        let line = line.unwrap_or_else(|| panic!("no line in\n{}", rows.join("\n")));
-        let plot: Vec<char> = line.chars().skip(6).collect();
-        assert!(plot[15..25].iter().all(|c| *c == ' '), "{}", rows.join("\n"));
-        assert!(plot[2] != ' ' && plot[38] != ' ', "{}", rows.join("\n"));
-    }
-
-    #[test]
-    fn every_size_and_no_data_is_drawn_without_harm() {
-        let some = series([(1, 1.0)]);
-        let none = Series::default();
-        let bad = series([(1, f64::NAN)]);
-        let course = Course::default();
-        let log = with_keys(&[ChartKey::Log, ChartKey::NextAxis, ChartKey::NextAxis, ChartKey::CursorLeft]);
-        for width in 0..40 {
-            for height in 0..12 {
-                for one in [&some, &none, &bad] {
-                    let curves = [curve("train", Look::Line, one, &course)];
-                    drawn(&chart(&curves, 1, FANCY), width, height);
-                    drawn(&chart(&curves, 0, PLAIN), width, height);
-                    drawn(&LineChart { view: log, ..chart(&curves, 0, FANCY) }, width, height);
-                }
-            }
-        }
-    }
-
-    #[test]
-    fn the_cursor_reads_every_curve() {
-        let line = series((0..=100).map(|step| (step, step as f64)));
-        let points = series([(0, 10.0), (100, 30.0)]);
-        let broken = series((0..=100).map(|step| (step, if step < 80 { 1.0 } else { f64::NAN })));
-        let short = series((0..=20).map(|step| (step, 5.0)));
-        let course = course(100);
-        let curves: Vec<Curve<'_>> =
-            [&line, &points, &broken, &short].map(|series| curve("", Look::Line, series, &course)).into();
-        let area = Rect::new(0, 0, 107, 20);
-        let read = |view| {
-            let mut buffer = Buffer::empty(area);
-            LineChart { view, ..chart(&curves, 100, FANCY) }.draw(area, &mut buffer)
-        };
-        assert_eq!(read(ChartView::default())[..2], [Some(100.0), Some(30.0)], "without a cursor the ends");
-        let mut view = with_keys(&[ChartKey::CursorLeft]);
-        (0..10).for_each(|_| view.apply(ChartKey::CursorLeft));
-        let readings = read(view);
-        assert!((readings[0].unwrap() - 90.0).abs() < 0.6 && (readings[1].unwrap() - 28.0).abs() < 0.2);
-        assert_eq!(readings[2..], [None, None], "no number and no curve read nothing");
-    }
-
-    #[test]
-    fn zoomed_axes_say_where_one_is() {
-        let loss = series((1..=1000).map(|step| (step, 1000.0 / step as f64)));
-        let course = course(1000);
-        let curves = [curve("", Look::Line, &loss, &course)];
-        let foot = |keys: &[ChartKey]| {
-            let view = with_keys(keys);
-            let mut rows = drawn(&LineChart { view, ..chart(&curves, 1000, FANCY) }, 62, 10);
-            rows.pop().unwrap().split_whitespace().collect::<Vec<_>>().join(" ")
-        };
-        assert_eq!(foot(&[]), "0 epoch 1 2");
-        let (zoom, axis) = (ChartKey::ZoomIn, ChartKey::NextAxis);
-        assert_eq!(foot(&[zoom, zoom, axis]), "step 400 450 500 550 600");
-        assert_eq!(foot(&[axis, axis]), "0:00 time 2:00 4:00 6:00 8:00");
-        assert_eq!(foot(&[axis, axis, axis]), "0 examples 5k 10k 15k 20k 25k 30k");
-    }
-
-    #[test]
-    fn logarithmic_values_have_a_tick_for_each_power() {
-        let loss = series((1..=1000).map(|step| (step, 10.0 / step as f64)));
-        let course = course(1000);
-        let curves = [curve("", Look::Line, &loss, &course)];
-        let view = with_keys(&[ChartKey::Log]);
-        let rows = drawn(&LineChart { view, ..chart(&curves, 1000, FANCY) }, 40, 14);
-        let ticks: Vec<&str> =
-            rows.iter().filter_map(|row| row.split_once('┤')).map(|t| t.0.trim()).collect();
-        assert_eq!(ticks, ["10", "1", "0.1", "0.01"], "{}", rows.join("\n"));
-        let below = series([(1, -1.0), (2, 0.0)]);
-        let curves = [curve("", Look::Line, &below, &course)];
-        let rows = drawn(&LineChart { view, ..chart(&curves, 2, FANCY) }, 40, 14);
-        assert!(rows.concat().contains("no value here"), "{}", rows.join("\n"));
-    }
-}
+mod tests;

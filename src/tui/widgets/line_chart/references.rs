@@ -68,7 +68,7 @@ mod tests {
             name: "",
             role: Role::Validation,
             look,
-            series: &series,
+            series: vec![&series],
             course: &course,
             is_smoothed: false,
         };

@@ -66,7 +66,7 @@ impl LineChart<'_> {
                 low = low.min(if is_log && column.min <= 0.0 { column.max } else { column.min });
                 match curve.look {
                     Look::Points(..) => floor = floor.max(column.max),
-                    Look::Line | Look::Marked(..) => highs.push(column.max),
+                    Look::Line | Look::Marked(..) | Look::Mean => highs.push(column.max),
                 }
             }
         }

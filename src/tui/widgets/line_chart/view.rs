@@ -19,11 +19,23 @@ pub struct ChartView {
     pub axis: Axis,
     /// Whether values are on a logarithmic scale.
     pub is_log: bool,
+    /// How several seeds of a run are drawn.
+    pub seeds: Seeds,
     smoothing: usize,
     /// The stretch that is seen.
     window: (f64, f64),
     /// Where values are read.
     cursor: Option<f64>,
+}
+
+/// How several seeds of a run are drawn.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Seeds {
+    /// All together: their mean, and a band of their standard deviation around it.
+    #[default]
+    Band,
+    /// Each as a curve of its own.
+    Each,
 }
 
 /// What a key does to a chart.
@@ -49,6 +61,8 @@ pub enum ChartKey {
     NextAxis,
     /// Logarithmic values, or linear ones.
     Log,
+    /// Several seeds as a band, or each for itself.
+    Seeds,
     /// Smoothed over more.
     Smoother,
     /// Smoothed over less.
@@ -57,7 +71,14 @@ pub enum ChartKey {
 
 impl Default for ChartView {
     fn default() -> Self {
-        ChartView { axis: Axis::Epoch, is_log: false, smoothing: USUAL, window: (0.0, 1.0), cursor: None }
+        ChartView {
+            axis: Axis::Epoch,
+            is_log: false,
+            seeds: Seeds::Band,
+            smoothing: USUAL,
+            window: (0.0, 1.0),
+            cursor: None,
+        }
     }
 }
 
@@ -80,6 +101,9 @@ impl ChartView {
             }
             ChartKey::NextAxis => self.axis = self.axis.next(),
             ChartKey::Log => self.is_log = !self.is_log,
+            ChartKey::Seeds => {
+                self.seeds = if self.seeds == Seeds::Band { Seeds::Each } else { Seeds::Band };
+            }
             ChartKey::Smoother => self.smoothing = (self.smoothing + 1).min(SMOOTHING.len() - 1),
             ChartKey::Rougher => self.smoothing = self.smoothing.saturating_sub(1),
         }

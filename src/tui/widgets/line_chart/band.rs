@@ -1,0 +1,91 @@
+//! Several seeds of a run as one curve: their mean, and a band of a standard deviation to either side.
+//!
+//! Without colour too a band is told from a line: it is a screen of dots with air between them, the curve
+//! in front is unbroken, and each of two bands has its own screen.
+
+use super::scale::Scale;
+use super::{LineChart, Look, Trace};
+use crate::run::Repeats;
+use crate::run::series::Column;
+use crate::tui::widgets::canvas::Canvas;
+use crate::tui::widgets::put;
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+
+/// The traces of several seeds as one. Where any of them has a point, its column has the mean over the seeds
+/// that have come so far, and that mean less and plus their standard deviation as lowest and highest value.
+/// A seed without a point of its own there counts with what lies between its neighbours.
+pub(super) fn merged(seeds: &[Trace]) -> Trace {
+    let width = seeds.first().map_or(0, |trace| trace.columns.len());
+    let column = |at: usize| {
+        let here = || seeds.iter().map(|trace| &trace.columns[at]);
+        let not_finite = here().map(|column| column.not_finite).sum();
+        let is_point = here().any(|column| column.finite > 0);
+        let values = seeds.iter().filter(|_| is_point).filter_map(|trace| trace.read(at));
+        match Repeats::of(values) {
+            None => Column { not_finite, ..Column::EMPTY },
+            Some(Repeats { count, mean, sd }) => {
+                Column { min: mean - sd, max: mean + sd, mean, last: mean, finite: count, not_finite }
+            }
+        }
+    };
+    Trace::of((0..width).map(column).collect())
+}
+
+impl LineChart<'_> {
+    /// Draws the bands. Curves come in front.
+    pub(super) fn draw_bands(&self, buffer: &mut Buffer, plot: Rect, scale: &Scale, traces: &[Trace]) {
+        let theme = self.theme;
+        let mut canvas = Canvas::new(plot.width as usize, plot.height as usize);
+        let bands = self.curves.iter().zip(traces).enumerate().filter(|(_, (curve, _))| curve.is_band());
+        for (number, (_, trace)) in bands {
+            let mut before: Option<(usize, &Column)> = None;
+            for (x, column) in trace.columns.iter().enumerate() {
+                if column.is_gap() {
+                    before = None;
+                }
+                if column.finite == 0 || !scale.shows(column.max) {
+                    continue;
+                }
+                let from = before.unwrap_or((x, column));
+                fill(&mut canvas, from, (x, column), (scale, plot.height), number as u16);
+                before = Some((x, column));
+            }
+        }
+        let mut symbol = [0; 4];
+        for (x, y, dots, owner) in canvas.cells() {
+            let text = dots.text(theme.charts(), ":", &mut symbol);
+            let style = theme.faint(self.curves[usize::from(owner)].role);
+            put(buffer, plot.x + x as u16, plot.y + y as u16, 1, text, style);
+        }
+    }
+}
+
+/// A screen of dots between two columns, from their lowest to their highest values.
+fn fill(
+    canvas: &mut Canvas,
+    (x0, first): (usize, &Column),
+    (x1, last): (usize, &Column),
+    (scale, height): (&Scale, u16),
+    curve: u16,
+) {
+    for x in x0..=x1 {
+        let share = if x1 > x0 { (x - x0) as f64 / (x1 - x0) as f64 } else { 1.0 };
+        let between = |a: f64, b: f64| a + share * (b - a);
+        let (low, high) = (between(first.min, last.min), between(first.max, last.max));
+        if high <= low {
+            continue;
+        }
+        for y in scale.dot(high, height)..=scale.dot(low, height) {
+            // Every fourth dot; of the next band those in the other columns.
+            if (x + usize::from(curve)).is_multiple_of(2) && (y + x / 2).is_multiple_of(2) {
+                canvas.set(x, y, curve);
+            }
+        }
+    }
+}
+
+/// Whether the mean of a band has a dot in that column: dashed where a curve of one seed is to be in front.
+pub(super) fn is_dash(look: Look, x: usize) -> bool {
+    look != Look::Mean || x % 6 < 3
+}

@@ -1,0 +1,229 @@
+use super::*;
+use crate::event::Step;
+use crate::tui::theme::{Letters, Palette};
+
+const FANCY: Theme = Theme::new(Palette::None, Letters::Unicode);
+const PLAIN: Theme = Theme::new(Palette::None, Letters::Plain);
+
+fn series(points: impl IntoIterator<Item = (u64, f64)>) -> Series {
+    let mut series = Series::default();
+    points.into_iter().for_each(|(step, value)| series.push(step, value));
+    series
+}
+
+/// A course of `steps` steps in two epochs, each step with 32 examples in half a second.
+fn course(steps: u64) -> Course {
+    let mut course = Course::default();
+    course.steps_per_epoch = steps / 2;
+    for step in 1..=steps {
+        course.step(&Step {
+            step,
+            epoch: 0.0,
+            loss: 0.0,
+            learning_rate: 0.0,
+            grad_norm: 0.0,
+            examples: 32,
+            tokens: 640,
+            seconds: 0.5,
+            usage: None,
+        });
+    }
+    course
+}
+
+fn chart<'a>(curves: &'a [Curve<'a>], steps: u64, theme: Theme) -> LineChart<'a> {
+    let view = ChartView::default();
+    LineChart { curves, view, steps, percent: false, references: &[], span: None, empty: "-", theme }
+}
+
+fn curve<'a>(name: &'a str, look: Look, series: &'a Series, course: &'a Course) -> Curve<'a> {
+    Curve { name, role: Role::Train, look, series: vec![series], course, is_smoothed: false }
+}
+
+fn with_keys(keys: &[ChartKey]) -> ChartView {
+    let mut view = ChartView::default();
+    for key in keys {
+        view.apply(*key);
+    }
+    view
+}
+
+fn drawn(chart: &LineChart<'_>, width: u16, height: u16) -> Vec<String> {
+    let area = Rect::new(0, 0, width, height);
+    let mut buffer = Buffer::empty(area);
+    chart.draw(area, &mut buffer);
+    let row = |y| (0..width).map(|x| buffer[(x, y)].symbol().to_string()).collect::<String>();
+    (0..height).map(|y| row(y).trim_end().to_string()).collect()
+}
+
+#[test]
+fn a_falling_line_with_points() {
+    let loss = series((1..=100).map(|step| (step, 1.0 - step as f64 / 110.0)));
+    let validation = series([(0, 0.9), (50, 0.6), (100, 0.5)]);
+    let course = course(100);
+    let curves = [
+        curve("train", Look::Line, &loss, &course),
+        curve("validation", Look::Points(Glyph::Disc), &validation, &course),
+    ];
+    let expected = [
+        "  1.0┤●⣀⠲⠤⣄⡀",
+        "     │ ⠈⠉⠙⠒⠲⠤⠤⣄⣀⡀⡀",
+        "     │          ⠉⠉⠙⠒⠲⠤⢤●⣀⣀⣀",
+        "  0.5┤                ⠉⠙⠓⠦⠈⠉⠉⠉⠉⠉⠓⠒⠒⠒⠒⠒⠦⠤● validation",
+        "     │                      ⠉⠙⠒⠦⣄⣀        0.500",
+        "     │                           ⠈⠉⠓⠲⢤⣄⣀  train",
+        "  0.0┤                                 ⠉⠙ 0.091",
+        "     └┬────────────────┬────────────────┬",
+        "      0             epoch 1             2",
+    ];
+    let got = drawn(&chart(&curves, 100, FANCY), 52, 9).join("\n");
+    assert_eq!(got, expected.join("\n"), "\n{got}");
+    let plain = drawn(&chart(&curves, 100, PLAIN), 52, 9).join("\n");
+    assert!(plain.is_ascii() && plain.contains('*') && plain.contains('o'), "{plain}");
+}
+
+#[test]
+fn a_spike_among_a_million_steps_is_marked() {
+    let loss = series((1..=1_000_000).map(|step| (step, if step == 500_000 { 80.0 } else { 0.5 })));
+    let course = course(1000);
+    let curves = [curve("train", Look::Line, &loss, &course)];
+    let rows = drawn(&chart(&curves, 1_000_000, FANCY), 60, 12);
+    assert_eq!(rows[0].matches('▲').count(), 1, "{}", rows.join("\n"));
+    assert!(rows[1].contains("▲ up to 80.00"), "{}", rows.join("\n"));
+}
+
+#[test]
+fn gaps_stay_empty() {
+    let loss = series((0..=40).map(|step| (step, if (10..30).contains(&step) { f64::NAN } else { 1.0 })));
+    let course = course(40);
+    let curves = [curve("", Look::Line, &loss, &course)];
+    let rows = drawn(&chart(&curves, 40, FANCY), 47, 8);
+    let line = rows
+        .iter()
+        .find(|row| row.contains('\u{2812}') || row.contains('⠤') || row.contains('⣀') || row.contains('⠉'));
+    let line = line.unwrap_or_else(|| panic!("no line in\n{}", rows.join("\n")));
+    let plot: Vec<char> = line.chars().skip(6).collect();
+    assert!(plot[15..25].iter().all(|c| *c == ' '), "{}", rows.join("\n"));
+    assert!(plot[2] != ' ' && plot[38] != ' ', "{}", rows.join("\n"));
+}
+
+#[test]
+fn every_size_and_no_data_is_drawn_without_harm() {
+    let some = series([(1, 1.0)]);
+    let none = Series::default();
+    let bad = series([(1, f64::NAN)]);
+    let course = Course::default();
+    let log = with_keys(&[ChartKey::Log, ChartKey::NextAxis, ChartKey::NextAxis, ChartKey::CursorLeft]);
+    for width in 0..40 {
+        for height in 0..12 {
+            for one in [&some, &none, &bad] {
+                let curves = [curve("train", Look::Line, one, &course)];
+                drawn(&chart(&curves, 1, FANCY), width, height);
+                drawn(&chart(&curves, 0, PLAIN), width, height);
+                drawn(&LineChart { view: log, ..chart(&curves, 0, FANCY) }, width, height);
+            }
+        }
+    }
+}
+
+#[test]
+fn the_cursor_reads_every_curve() {
+    let line = series((0..=100).map(|step| (step, step as f64)));
+    let points = series([(0, 10.0), (100, 30.0)]);
+    let broken = series((0..=100).map(|step| (step, if step < 80 { 1.0 } else { f64::NAN })));
+    let short = series((0..=20).map(|step| (step, 5.0)));
+    let course = course(100);
+    let curves: Vec<Curve<'_>> =
+        [&line, &points, &broken, &short].map(|series| curve("", Look::Line, series, &course)).into();
+    let area = Rect::new(0, 0, 107, 20);
+    let read = |view| {
+        let mut buffer = Buffer::empty(area);
+        LineChart { view, ..chart(&curves, 100, FANCY) }.draw(area, &mut buffer)
+    };
+    let read = |view| read(view).into_iter().map(|reading| Some(reading?.value)).collect::<Vec<_>>();
+    assert_eq!(read(ChartView::default())[..2], [Some(100.0), Some(30.0)], "without a cursor the ends");
+    let mut view = with_keys(&[ChartKey::CursorLeft]);
+    (0..10).for_each(|_| view.apply(ChartKey::CursorLeft));
+    let readings = read(view);
+    assert!((readings[0].unwrap() - 90.0).abs() < 0.6 && (readings[1].unwrap() - 28.0).abs() < 0.2);
+    assert_eq!(readings[2..], [None, None], "no number and no curve read nothing");
+}
+
+#[test]
+fn zoomed_axes_say_where_one_is() {
+    let loss = series((1..=1000).map(|step| (step, 1000.0 / step as f64)));
+    let course = course(1000);
+    let curves = [curve("", Look::Line, &loss, &course)];
+    let foot = |keys: &[ChartKey]| {
+        let view = with_keys(keys);
+        let mut rows = drawn(&LineChart { view, ..chart(&curves, 1000, FANCY) }, 62, 10);
+        rows.pop().unwrap().split_whitespace().collect::<Vec<_>>().join(" ")
+    };
+    assert_eq!(foot(&[]), "0 epoch 1 2");
+    let (zoom, axis) = (ChartKey::ZoomIn, ChartKey::NextAxis);
+    assert_eq!(foot(&[zoom, zoom, axis]), "step 400 450 500 550 600");
+    assert_eq!(foot(&[axis, axis]), "0:00 time 2:00 4:00 6:00 8:00");
+    assert_eq!(foot(&[axis, axis, axis]), "0 examples 5k 10k 15k 20k 25k 30k");
+}
+
+#[test]
+fn logarithmic_values_have_a_tick_for_each_power() {
+    let loss = series((1..=1000).map(|step| (step, 10.0 / step as f64)));
+    let course = course(1000);
+    let curves = [curve("", Look::Line, &loss, &course)];
+    let view = with_keys(&[ChartKey::Log]);
+    let rows = drawn(&LineChart { view, ..chart(&curves, 1000, FANCY) }, 40, 14);
+    let ticks: Vec<&str> = rows.iter().filter_map(|row| row.split_once('┤')).map(|t| t.0.trim()).collect();
+    assert_eq!(ticks, ["10", "1", "0.1", "0.01"], "{}", rows.join("\n"));
+    let below = series([(1, -1.0), (2, 0.0)]);
+    let curves = [curve("", Look::Line, &below, &course)];
+    let rows = drawn(&LineChart { view, ..chart(&curves, 2, FANCY) }, 40, 14);
+    assert!(rows.concat().contains("no value here"), "{}", rows.join("\n"));
+}
+
+/// Three seeds of which the last has come only half of the way.
+fn three_seeds() -> [Series; 3] {
+    let seed = |steps, offset: f64| series((1..=steps).map(move |step| (step, 1.0 + offset)));
+    [seed(100, -0.1), seed(100, 0.1), seed(50, 0.3)]
+}
+
+#[test]
+fn seeds_are_read_as_mean_and_deviation_of_those_that_came_so_far() {
+    let (seeds, course) = (three_seeds(), course(100));
+    let curves = [Curve { series: seeds.iter().collect(), ..curve("mean", Look::Mean, &seeds[0], &course) }];
+    let area = Rect::new(0, 0, 120, 20);
+    let read = |view| {
+        let mut buffer = Buffer::empty(area);
+        LineChart { view, ..chart(&curves, 100, FANCY) }.draw(area, &mut buffer)[0].unwrap()
+    };
+    let end = read(ChartView::default());
+    assert!((end.value - 1.0).abs() < 1e-9, "{end:?}");
+    assert!((end.sd - 0.02_f64.sqrt()).abs() < 1e-9, "of two seeds, {end:?}");
+    let mut view = ChartView::default();
+    (0..70).for_each(|_| view.apply(ChartKey::CursorLeft));
+    let middle = read(view);
+    assert!((middle.value - 1.1).abs() < 1e-9 && (middle.sd - 0.2).abs() < 1e-9, "of three, {middle:?}");
+    assert_eq!(chart(&curves, 100, FANCY).reading(middle), "1.100 ±0.200");
+}
+
+#[test]
+fn a_band_is_a_screen_of_dots_behind_an_unbroken_line() {
+    let (seeds, course) = (three_seeds(), course(100));
+    let own = curve("train", Look::Line, &seeds[0], &course);
+    let band = Curve { name: "", look: Look::Mean, series: seeds.iter().collect(), ..own.clone() };
+    let view = with_keys(&[ChartKey::ZoomIn, ChartKey::PanLeft]);
+    for (theme, is_band) in [(FANCY, "⠅⡂"), (PLAIN, ":")] {
+        let curves = [band.clone(), own.clone()];
+        let rows = drawn(&LineChart { view, ..chart(&curves, 100, theme) }, 60, 16);
+        let plot = rows.concat();
+        assert!(is_band.chars().all(|sign| plot.contains(sign)), "{}", rows.join("\n"));
+        let alone = drawn(&LineChart { view, ..chart(&curves[1..], 100, theme) }, 60, 16).concat();
+        assert!(!is_band.chars().all(|sign| alone.contains(sign)), "{alone}");
+    }
+    for (width, height) in (0..40).flat_map(|width| (0..12).map(move |height| (width, height))) {
+        let log = with_keys(&[ChartKey::Log]);
+        let curves = [band.clone(), own.clone()];
+        drawn(&LineChart { view: log, ..chart(&curves, 100, FANCY) }, width, height);
+        drawn(&chart(&curves[..1], 0, PLAIN), width, height);
+    }
+}

@@ -1,0 +1,138 @@
+//! A task whose labels are numbers: what is told of a pair, and the rows that are furthest off.
+
+use super::stage::*;
+
+use glue_tui::batch::Label;
+use glue_tui::catalog::Metric;
+use glue_tui::data::Example;
+use glue_tui::predict::{Answer, Verdict};
+use glue_tui::run::RunStatus;
+use glue_tui::run::insight::Insight;
+use glue_tui::spec::RunSpec;
+use glue_tui::spec::built_in;
+use glue_tui::train::{Evaluation, Judged};
+use glue_tui::tui::app::App;
+use glue_tui::tui::msg::{Effect, Msg, Opened};
+use glue_tui::tui::screens::insight::Subject;
+use glue_tui::tui::update::update;
+
+const RUN: &str = "stsb-quick-20261125-163412-5c1e";
+
+fn spec() -> RunSpec {
+    RunSpec { task: "stsb".into(), ..built_in("stsb-quick") }
+}
+
+/// The app with the weights of a regression, and a pair typed and judged.
+fn judging(width: u16, height: u16, score: f32) -> App {
+    let mut app = app(width, height);
+    let effects = play(&mut app, "jjjji");
+    let Some(Effect::Open { asked, .. }) = effects.last() else { panic!("{effects:?}") };
+    let opened = Opened { name: RUN.into(), pair: Some(true), step: None };
+    update(&mut app, Msg::Opened { asked: *asked, result: Ok(opened) });
+    for (score, first, second) in [
+        (0.31, "A man is eating.", "The sky is blue."),
+        (score, "A plane is taking off.", "An air plane is taking off."),
+    ] {
+        play(&mut app, first);
+        play(&mut app, "<tab>");
+        let effects = play(&mut app, second);
+        let Some(Effect::Classify { asked, .. }) = effects.last() else { panic!("{effects:?}") };
+        let answer = Answer::Score { score, scale: Some((0.0, 5.0)) };
+        let verdict = Verdict { answer, tokens: 15, truncated: false };
+        update(&mut app, Msg::Answer { asked: *asked, seconds: 0.004, result: Ok(verdict) });
+        if first.starts_with("A man") {
+            play(&mut app, "<enter>");
+        }
+    }
+    app
+}
+
+#[test]
+fn infer_screen_of_a_regression() {
+    snapshot("infer-regression", |width, height| judging(width, height, 4.62));
+}
+
+#[test]
+fn a_number_beyond_its_scale_is_told_as_it_is() {
+    shows(&judging(120, 40, 5.21), " 5.21");
+    shows(&judging(120, 40, -0.08), "-0.08");
+}
+
+/// Pairs with the number that is given, and what was told of them before training and at two evaluations.
+const ROWS: [(&str, &str, f32, [f32; 3]); 8] = [
+    ("A plane is taking off.", "An air plane is taking off.", 5.0, [0.1, 4.2, 4.8]),
+    ("A man is playing a large flute.", "A man is playing a flute.", 3.8, [0.0, 3.4, 4.1]),
+    ("A man is smoking.", "A man is skating.", 0.5, [0.2, 2.9, 2.6]),
+    ("\u{1b}[31mA cat\u{1b}[0m is\ta cat.", "A dog is a dog.", 1.2, [0.1, 1.5, 1.1]),
+    ("猫がピアノを弾いている。", "男がギターを弾いている。", 1.6, [0.0, 2.0, 1.7]),
+    ("He never said that.", "He said that.", 1.0, [0.1, 3.6, 3.9]),
+    (
+        "The Dow Jones industrial average closed down a little more than one percent at the end of a long and nervous day.",
+        "Stocks fell.",
+        2.8,
+        [0.2, 1.9, 2.2],
+    ),
+    ("It rains.", "It rains.", 5.0, [0.0, 4.9, 5.3]),
+];
+
+/// As many rows again as make a cloud.
+fn cloud() -> impl Iterator<Item = (String, Option<String>, f32, [f32; 3])> {
+    let named = ROWS.into_iter().map(|(a, b, given, told)| (a.to_string(), Some(b.to_string()), given, told));
+    let drawn = (0..240u32).map(|row| {
+        let given = (row % 51) as f32 / 10.0;
+        let off = ((row * 7919 % 101) as f32 / 50.0 - 1.0) * (row * 31 % 17) as f32 / 12.0;
+        let text = format!("sentence {row}");
+        (text.clone(), Some(text), given, [0.1, (1.0 + 0.6 * given + off).max(0.0), 0.3 + 0.9 * given + off])
+    });
+    named.chain(drawn)
+}
+
+fn insight() -> Insight {
+    let rows: Vec<_> = cloud().collect();
+    let evaluation = |(place, step): (usize, u64)| {
+        let mut judged = Judged::new(rows.len(), 1);
+        for (row, (_, _, given, told)) in rows.iter().enumerate() {
+            judged.set(row, &[told[place]], Label::Value(*given));
+        }
+        Evaluation { step, epoch: place as f64, judged }
+    };
+    let evaluations = [0, 63, 126].into_iter().enumerate().map(evaluation).collect();
+    let example = |(text, text_pair, given, _): &(String, Option<String>, f32, _)| Example {
+        text: text.clone(),
+        text_pair: text_pair.clone(),
+        label: Some(Label::Value(*given)),
+    };
+    Insight::new(spec(), spec().task().labels.clone(), evaluations, Ok(rows.iter().map(example).collect()))
+}
+
+fn looked_at(width: u16, height: u16) -> App {
+    let mut app = app(width, height);
+    let best = run(RUN, "stsb", RunStatus::Finished, None, 126, 126);
+    let runs = vec![glue_tui::run::RunRow { best: Some((Metric::Pearson, 0.868)), ..best }];
+    update(&mut app, Msg::Listed { experiments: Ok(experiments()), runs });
+    let effects = play(&mut app, "jjjw");
+    let Some(Effect::Examine(of)) = effects.last() else { panic!("{effects:?}") };
+    let of: Subject = of.clone();
+    update(&mut app, Msg::Examined { of, result: Ok(Box::new(insight())) });
+    app
+}
+
+#[test]
+fn insight_screen_of_a_regression() {
+    snapshot("insight-regression", looked_at);
+}
+
+#[test]
+fn the_rows_that_are_furthest_off_come_first_and_show_all_of_themselves() {
+    let mut app = looked_at(120, 40);
+    shows(&app, "Hardest rows: 1 of 248");
+    // The keys are the list's: there is no matrix to go to.
+    play(&mut app, "<tab><enter>");
+    for wanted in ["He never said that.", "labelled   1.00 on a scale from 0 to 5", "predicted  3.90"] {
+        shows(&app, wanted);
+    }
+    play(&mut app, "<esc>m");
+    shows(&app, "none is called wrong");
+    play(&mut app, "h,,");
+    shows(&app, "evaluation 1 of 3: before any training");
+}
