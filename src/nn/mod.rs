@@ -3,6 +3,7 @@
 //! Everything outside talks to an [`Engine`]; plain numbers go in and out. [`build`] makes one from
 //! a model folder, [`for_inference`] from a folder that already is a classifier.
 
+mod arena;
 mod build;
 mod check;
 mod config;

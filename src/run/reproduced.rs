@@ -10,6 +10,7 @@ use super::repeats::Repeats;
 use crate::catalog::{Published, repeatable};
 use crate::error::Result;
 use crate::event::{SplitName, Status};
+use crate::format;
 use crate::spec::{Experiments, RunSpec, differences};
 use crate::train::Summary;
 use serde::Serialize;
@@ -169,7 +170,9 @@ fn other_recipe(spec: &RunSpec, recipe: &RunSpec) -> Option<String> {
         .filter(|difference| !FREE.contains(&difference.key))
         .map(|difference| {
             let own = difference.values.iter().find(|(_, places)| places.contains(&0));
-            format!("{} {}", difference.key, own.map_or("", |(value, _)| value.as_str()))
+            let value = own.map_or("", |(value, _)| value.as_str());
+            let value = value.parse().map_or_else(|_| value.to_string(), format::real);
+            format!("{} {value}", difference.key)
         })
         .collect();
     (!told.is_empty()).then(|| told.join(", "))

@@ -52,7 +52,7 @@ fn tabs_and_keys_at_the_foot_are_clicked() {
 fn a_click_goes_to_a_line_and_a_second_one_enters_it() {
     for (width, height) in [(80, 24), (120, 40), (200, 60)] {
         let mut app = app(width, height);
-        let effects = click(&mut app, "demo-20261123-095711");
+        let effects = click(&mut app, "8:51");
         assert!(matches!(effects.as_slice(), [Effect::Replay(_)]), "{effects:?}");
         assert_eq!(app.runs.run().unwrap().name, "demo-20261123-095711-01ab");
         let at = find(&app, "demo-pairs");

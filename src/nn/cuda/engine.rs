@@ -3,13 +3,14 @@
 use super::buffers::{Buffers, Room};
 use super::device::{Bf16, Device, Span};
 use super::input::{Bucket, Input, Numbers, words};
-use super::layout::{Layout, Place};
+use super::layout::Layout;
 use super::pass::Model;
 use super::verbs::{SQUARES, Training, Verbs, WIDEST_HEAD, WIDEST_ROW, round_weights};
 use crate::batch::Batch;
 use crate::error::{Error, Result};
 use crate::format::bytes;
 use crate::machine::Memory;
+use crate::nn::arena::Place;
 use crate::nn::check::{check_batch, check_labels, check_weights};
 use crate::nn::config::ModelConfig;
 use crate::nn::engine::{

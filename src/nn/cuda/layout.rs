@@ -5,16 +5,10 @@
 //! which do not decay. The vectors of a layer are neighbours, so that their gradients are finished together, and
 //! so are queries, keys and values: one matrix (3 hidden, hidden), one bias (3 hidden).
 
+use crate::nn::arena::{Order, Place};
 use crate::nn::config::ModelConfig;
 use crate::nn::names::{Names, Slot};
 use std::ops::Range;
-
-/// A tensor's place.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Place {
-    pub(super) slot: Slot,
-    pub(super) range: Range<usize>,
-}
 
 /// Matrices of a layer, (out, in), and its vectors.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -58,36 +52,36 @@ pub(super) struct Layout {
 impl Layout {
     /// The arenas of the tensors in `slots`, which have every name of the configuration.
     pub(super) fn new(config: &ModelConfig, slots: &[Slot]) -> Self {
-        let mut order = Order { slots, places: Vec::new(), length: 0 };
+        let mut order = Order::new(slots);
         let names = Names::of(config);
-        let words = order.tensors(&[&names.words], "weight");
-        let positions = order.tensors(&[&names.positions], "weight");
-        let segments = names.segments.as_ref().map(|segments| order.tensors(&[segments], "weight"));
+        let words = order.tensor(&names.words, "weight");
+        let positions = order.tensor(&names.positions, "weight");
+        let segments = names.segments.as_ref().map(|segments| order.tensor(segments, "weight"));
         let mut layers = vec![LayerPlaces::default(); names.layers.len()];
-        let first = order.length;
+        let first = order.length();
         for (places, layer) in layers.iter_mut().zip(&names.layers) {
             places.qkv = order.tensors(&[&layer.query, &layer.key, &layer.value], "weight");
-            places.attention_out = order.tensors(&[&layer.attention_out], "weight");
-            places.up = order.tensors(&[&layer.up], "weight");
-            places.down = order.tensors(&[&layer.down], "weight");
+            places.attention_out = order.tensor(&layer.attention_out, "weight");
+            places.up = order.tensor(&layer.up, "weight");
+            places.down = order.tensor(&layer.down, "weight");
         }
-        let matrices = first..order.length;
-        let pooler = order.tensors(&[&names.pooler], "weight");
-        let classifier = order.tensors(&[&names.classifier], "weight");
-        let embedding_norm = order.norm(&names.embedding_norm);
+        let matrices = first..order.length();
+        let pooler = order.tensor(&names.pooler, "weight");
+        let classifier = order.tensor(&names.classifier, "weight");
+        let embedding_norm = norm(&mut order, &names.embedding_norm);
         for (places, layer) in layers.iter_mut().zip(&names.layers) {
             places.qkv_bias = order.tensors(&[&layer.query, &layer.key, &layer.value], "bias");
-            places.attention_out_bias = order.tensors(&[&layer.attention_out], "bias");
-            places.attention_norm = order.norm(&layer.attention_norm);
-            places.up_bias = order.tensors(&[&layer.up], "bias");
-            places.down_bias = order.tensors(&[&layer.down], "bias");
-            places.output_norm = order.norm(&layer.output_norm);
+            places.attention_out_bias = order.tensor(&layer.attention_out, "bias");
+            places.attention_norm = norm(&mut order, &layer.attention_norm);
+            places.up_bias = order.tensor(&layer.up, "bias");
+            places.down_bias = order.tensor(&layer.down, "bias");
+            places.output_norm = norm(&mut order, &layer.output_norm);
             places.vectors = places.qkv_bias.start..places.output_norm.end;
         }
-        let pooler_bias = order.tensors(&[&names.pooler], "bias");
-        let classifier_bias = order.tensors(&[&names.classifier], "bias");
+        let pooler_bias = order.tensor(&names.pooler, "bias");
+        let classifier_bias = order.tensor(&names.classifier, "bias");
         Layout {
-            places: order.places,
+            places: order.places(),
             words,
             positions,
             segments,
@@ -116,31 +110,10 @@ impl Layout {
     }
 }
 
-/// Tensors one after the other.
-struct Order<'a> {
-    slots: &'a [Slot],
-    places: Vec<Place>,
-    length: usize,
-}
-
-impl Order<'_> {
-    fn tensors(&mut self, names: &[&String], part: &str) -> Range<usize> {
-        let first = self.length;
-        for name in names {
-            let full = format!("{name}.{part}");
-            let slot = self.slots.iter().find(|slot| slot.name == full);
-            let slot = slot.expect("the table has every name of the configuration").clone();
-            let range = self.length..self.length + slot.shape.iter().product::<usize>();
-            self.length = range.end;
-            self.places.push(Place { slot, range });
-        }
-        first..self.length
-    }
-
-    fn norm(&mut self, name: &String) -> Range<usize> {
-        let weight = self.tensors(&[name], "weight");
-        weight.start..self.tensors(&[name], "bias").end
-    }
+/// Weight and bias of a LayerNorm.
+fn norm(order: &mut Order<'_>, name: &str) -> Range<usize> {
+    let weight = order.tensor(name, "weight");
+    weight.start..order.tensor(name, "bias").end
 }
 
 #[cfg(test)]

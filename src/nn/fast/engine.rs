@@ -5,14 +5,15 @@ use super::kernels::adamw::{Moving, Update, sum_of_squares};
 use super::kernels::packed::{Format, Packing};
 use super::kernels::product::{Multiplier, Products};
 use super::kernels::{Cpu, Spent};
-use super::layout::{Layout, Place};
+use super::layout::Layout;
 use super::memory::plan;
 use super::pieces::pieces;
-use super::shard::{From, Model, Shard, Target};
+use super::shard::{Model, Origin, Shard, Target};
 use super::words::WordGradient;
 use super::{MOST_SHARDS, threads_each};
 use crate::batch::Batch;
 use crate::error::{Error, Result};
+use crate::nn::arena::Place;
 use crate::nn::check::{check_batch, check_labels, check_mix, check_weights};
 use crate::nn::config::ModelConfig;
 use crate::nn::dropout::Dropout;
@@ -141,7 +142,7 @@ impl FastEngine {
         let mut forward = 0.0;
         let model = Model { cpu: *cpu, config, layout, weights };
         let dropout = Some(Dropout::new(self.seed, input.step));
-        let from = From::Loss(Target {
+        let from = Origin::Loss(Target {
             share: 1.0 / input.batch.len() as f32,
             label_smoothing: self.optimizer.label_smoothing as f32,
         });

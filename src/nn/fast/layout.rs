@@ -10,24 +10,10 @@
 //! Queries, keys and values of a layer are neighbours: one bias (3 hidden), keys and values one matrix
 //! (2 hidden, hidden).
 
+use crate::nn::arena::{Order, Place};
 use crate::nn::config::ModelConfig;
-use crate::nn::engine::Array;
 use crate::nn::names::{LayerNames, Names, Slot};
 use std::ops::Range;
-
-/// A tensor's place.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Place {
-    pub(super) slot: Slot,
-    pub(super) range: Range<usize>,
-}
-
-impl Place {
-    /// The tensor that an arena has here.
-    pub(super) fn copy(&self, arena: &[f32]) -> Array {
-        Array { shape: self.slot.shape.clone(), data: arena[self.range.clone()].to_vec() }
-    }
-}
 
 /// A linear layer, or a LayerNorm, whose two are neighbours.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -91,17 +77,19 @@ pub(super) struct Layout {
 impl Layout {
     /// The arena of the tensors in `slots`, which have every name of the configuration.
     pub(super) fn new(config: &ModelConfig, slots: &[Slot]) -> Self {
-        let mut order = Order { slots, places: Vec::new(), length: 0 };
+        let mut order = Order::new(slots);
         let names = Names::of(config);
         let positions = order.tensor(&names.positions, "weight");
         let segments = names.segments.as_ref().map(|segments| order.tensor(segments, "weight"));
-        let embedding_norm = order.pair(&names.embedding_norm);
-        let vectors: Vec<_> = names.layers.iter().map(|layer| order.vectors(layer)).collect();
-        let pooler = order.pair(&names.pooler);
-        let classifier = order.pair(&names.classifier);
-        let layers = names.layers.iter().zip(vectors).map(|(names, v)| order.matrices(names, v)).collect();
+        let embedding_norm = pair(&mut order, &names.embedding_norm);
+        let vectors: Vec<_> =
+            names.layers.iter().map(|layer| LayerVectors::place(&mut order, layer)).collect();
+        let pooler = pair(&mut order, &names.pooler);
+        let classifier = pair(&mut order, &names.classifier);
+        let layers =
+            names.layers.iter().zip(vectors).map(|(names, v)| v.matrices(&mut order, names)).collect();
         let words = order.tensor(&names.words, "weight");
-        let places = order.places;
+        let places = order.places();
         Layout { places, words, positions, segments, embedding_norm, layers, pooler, classifier }
     }
 
@@ -121,60 +109,6 @@ impl Layout {
     }
 }
 
-/// Tensors one after the other.
-struct Order<'a> {
-    slots: &'a [Slot],
-    places: Vec<Place>,
-    length: usize,
-}
-
-impl Order<'_> {
-    fn tensor(&mut self, name: &str, part: &str) -> Range<usize> {
-        let full = format!("{name}.{part}");
-        let slot = self.slots.iter().find(|slot| slot.name == full);
-        let slot = slot.expect("the table has every name of the configuration").clone();
-        let range = self.length..self.length + slot.shape.iter().product::<usize>();
-        self.length = range.end;
-        self.places.push(Place { slot, range: range.clone() });
-        range
-    }
-
-    fn pair(&mut self, name: &str) -> Pair {
-        Pair { weight: self.tensor(name, "weight"), bias: self.tensor(name, "bias") }
-    }
-
-    fn vectors(&mut self, names: &LayerNames) -> LayerVectors {
-        let query = self.tensor(&names.query, "bias");
-        self.tensor(&names.key, "bias");
-        let value = self.tensor(&names.value, "bias");
-        LayerVectors {
-            biases: query.start..value.end,
-            attention_out: self.tensor(&names.attention_out, "bias"),
-            attention_norm: self.pair(&names.attention_norm),
-            up: self.tensor(&names.up, "bias"),
-            down: self.tensor(&names.down, "bias"),
-            output_norm: self.pair(&names.output_norm),
-        }
-    }
-
-    fn matrices(&mut self, names: &LayerNames, vectors: LayerVectors) -> LayerPlaces {
-        let query = self.tensor(&names.query, "weight");
-        let key = self.tensor(&names.key, "weight");
-        let value = self.tensor(&names.value, "weight");
-        let mut pair = |name, bias| Pair { weight: self.tensor(name, "weight"), bias };
-        LayerPlaces {
-            query,
-            key_value: key.start..value.end,
-            biases: vectors.biases,
-            attention_out: pair(&names.attention_out, vectors.attention_out),
-            attention_norm: vectors.attention_norm,
-            up: pair(&names.up, vectors.up),
-            down: pair(&names.down, vectors.down),
-            output_norm: vectors.output_norm,
-        }
-    }
-}
-
 /// The biases and norms of a layer.
 struct LayerVectors {
     biases: Range<usize>,
@@ -183,4 +117,38 @@ struct LayerVectors {
     up: Range<usize>,
     down: Range<usize>,
     output_norm: Pair,
+}
+
+impl LayerVectors {
+    fn place(order: &mut Order<'_>, names: &LayerNames) -> Self {
+        LayerVectors {
+            biases: order.tensors(&[&names.query, &names.key, &names.value], "bias"),
+            attention_out: order.tensor(&names.attention_out, "bias"),
+            attention_norm: pair(order, &names.attention_norm),
+            up: order.tensor(&names.up, "bias"),
+            down: order.tensor(&names.down, "bias"),
+            output_norm: pair(order, &names.output_norm),
+        }
+    }
+
+    /// With the layer's matrices, which are placed after the vectors of all.
+    fn matrices(self, order: &mut Order<'_>, names: &LayerNames) -> LayerPlaces {
+        let query = order.tensor(&names.query, "weight");
+        let key_value = order.tensors(&[&names.key, &names.value], "weight");
+        let mut pair = |name: &str, bias| Pair { weight: order.tensor(name, "weight"), bias };
+        LayerPlaces {
+            query,
+            key_value,
+            biases: self.biases,
+            attention_out: pair(&names.attention_out, self.attention_out),
+            attention_norm: self.attention_norm,
+            up: pair(&names.up, self.up),
+            down: pair(&names.down, self.down),
+            output_norm: self.output_norm,
+        }
+    }
+}
+
+fn pair(order: &mut Order<'_>, name: &str) -> Pair {
+    Pair { weight: order.tensor(name, "weight"), bias: order.tensor(name, "bias") }
 }

@@ -36,7 +36,7 @@ pub(super) struct Target {
 
 /// Where the way back begins.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum From {
+pub(super) enum Origin {
     /// At the loss.
     Loss(Target),
     /// At the logit of a class.
@@ -240,7 +240,7 @@ impl Shard {
         self.begin(model.layout);
         self.embed(model, batch, Some(mixed), None);
         self.encode(model, batch, None, true);
-        self.head_backward(model, batch, None, From::Logit(class));
+        self.head_backward(model, batch, None, Origin::Logit(class));
         for number in (0..model.config.layers).rev() {
             self.layer_backward(model, number, None);
         }
@@ -327,13 +327,13 @@ impl Shard {
         model: Model<'_>,
         batch: &Batch,
         dropout: Option<Dropout>,
-        from: From,
+        from: Origin,
     ) {
         let begun = Instant::now();
         self.work.fit((batch.tokens(), model.config.hidden, model.config.intermediate));
         let dlogits = match from {
-            From::Loss(target) => self.losses(model.labels(), &batch.labels, target),
-            From::Logit(class) => one_hot(model.labels(), batch.len(), class),
+            Origin::Loss(target) => self.losses(model.labels(), &batch.labels, target),
+            Origin::Logit(class) => one_hot(model.labels(), batch.len(), class),
         };
         self.logits_backward(model, batch, dropout, &dlogits);
         self.parts.head.since(begun);

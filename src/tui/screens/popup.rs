@@ -1,19 +1,21 @@
 //! Boxes over everything: messages, questions, lists to choose from.
 
 use super::help::{self, Help};
-use super::{form, infer, steer};
+use super::{form, infer, published, steer};
 use crate::event::Command;
+use crate::run::Reproduced;
 use crate::run::queue::Edit as QueueEdit;
 use crate::text::width;
 use crate::tui::app::App;
 use crate::tui::keymap::Place;
 use crate::tui::msg::{Action, Effect, Work};
-use crate::tui::theme::{Glyph, Role};
+use crate::tui::theme::{Glyph, Role, Theme};
 use crate::tui::widgets::text_field::{Edit, TextField};
 use crate::tui::widgets::{airy_pane, centred, cut, fixed, line_under, put, wrap};
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
 use ratatui::widgets::{Clear, Widget};
+use std::borrow::Cow;
 use std::path::PathBuf;
 
 /// A box over everything that takes the keys.
@@ -23,8 +25,8 @@ pub enum Popup {
     Message {
         /// What was tried, or what it is about.
         title: String,
-        /// Sentences.
-        text: String,
+        /// What is told.
+        text: Words,
         /// First line that is shown.
         first: usize,
     },
@@ -34,6 +36,24 @@ pub enum Popup {
     Choice(Choice),
     /// All keys.
     Help(Help),
+}
+
+/// What a message tells.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Words {
+    /// Sentences.
+    Sentences(String),
+    /// Published means beside what runs came to.
+    Published(Vec<Reproduced>),
+}
+
+impl Words {
+    fn text(&self, theme: Theme) -> Cow<'_, str> {
+        match self {
+            Words::Sentences(text) => Cow::Borrowed(text),
+            Words::Published(table) => Cow::Owned(published::text(table, theme)),
+        }
+    }
 }
 
 /// Something to be decided.
@@ -151,7 +171,7 @@ impl Choice {
 impl Popup {
     /// Something to be read.
     pub fn message(title: impl Into<String>, text: impl Into<String>) -> Popup {
-        Popup::Message { title: title.into(), text: text.into(), first: 0 }
+        Popup::Message { title: title.into(), text: Words::Sentences(text.into()), first: 0 }
     }
 
     /// A question; the last answer changes nothing and is where the cursor is.
@@ -214,7 +234,9 @@ pub fn act(app: &mut App, action: Action) -> Vec<Effect> {
 fn last_scroll(app: &App) -> usize {
     let (width, height) = app.size;
     let Some(Popup::Message { text, .. }) = &app.popup else { return 0 };
-    wrap(text, message_width(width)).len().saturating_sub(height.saturating_sub(4).max(1) as usize)
+    wrap(&text.text(app.theme), message_width(width))
+        .len()
+        .saturating_sub(height.saturating_sub(4).max(1) as usize)
 }
 
 /// Cells for the text of a message on a screen so wide.
@@ -320,7 +342,7 @@ pub fn ask_to_quit(app: &mut App) -> Vec<Effect> {
 pub fn draw(app: &App, area: Rect, buffer: &mut Buffer) -> Option<Position> {
     match app.popup.as_ref()? {
         Popup::Message { title, text, first } => {
-            draw_message(app, area, buffer, title, text, *first);
+            draw_message(app, area, buffer, title, &text.text(app.theme), *first);
             None
         }
         Popup::Question(question) => {

@@ -1,6 +1,6 @@
 //! The article's published means beside what the runs here came to, as a table to be read.
 
-use super::popup::Popup;
+use super::popup::{Popup, Words};
 use super::runs::model_name;
 use crate::run::{Difference, Reproduced, Row};
 use crate::tui::app::App;
@@ -13,14 +13,15 @@ const TOLD: usize = 3;
 pub fn show(app: &mut App, result: Result<Vec<Reproduced>, String>) {
     match result {
         Ok(table) => {
-            let text = text(&table, app.theme);
-            app.popup = Some(Popup::message("The article's table", text));
+            let title = "The article's table".into();
+            app.popup = Some(Popup::Message { title, text: Words::Published(table), first: 0 });
         }
         Err(why) => app.complain("The runs cannot be held against the published means", why),
     }
 }
 
-fn text(table: &[Reproduced], theme: Theme) -> String {
+/// The table in lines.
+pub(super) fn text(table: &[Reproduced], theme: Theme) -> String {
     let mut lines = vec![format!("  {:<10}{:>9}{:>16}{:>12}", "accuracy", "published", "ours", "difference")];
     for one in table {
         lines.push(String::new());

@@ -17,6 +17,8 @@ use ratatui::widgets::Widget;
 use std::path::Path;
 use unicode_width::UnicodeWidthStr;
 
+/// With less room than this no run has its whole name, so that all look alike.
+const WHOLE_NAME: usize = 36;
 /// From so many columns on, list and details stand side by side.
 const SIDE_BY_SIDE: u16 = 100;
 
@@ -230,7 +232,7 @@ fn text_of(app: &App, line: &Line<'_>, number: usize, width: usize) -> String {
                 format!("{score:>13}  {:<11}", run.status.name())
             };
             let room = width.saturating_sub(columns.chars().count() + 5);
-            let name = if run.name.width() <= room || run.started == 0.0 {
+            let name = if run.started == 0.0 || (room >= WHOLE_NAME && run.name.width() <= room) {
                 fixed(theme, &run.name, room)
             } else {
                 // The day and time stand for the rest of the name, which the details show whole.
