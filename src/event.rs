@@ -173,6 +173,8 @@ pub enum SplitName {
     Train,
     /// Rows that choose the best weights.
     Validation,
+    /// Rows of other genres than those that are trained on: MNLI's second validation split.
+    ValidationMismatched,
     /// Rows for the final score.
     Test,
 }
@@ -183,6 +185,7 @@ impl SplitName {
         match self {
             SplitName::Train => "train",
             SplitName::Validation => "validation",
+            SplitName::ValidationMismatched => "validation_mismatched",
             SplitName::Test => "test",
         }
     }
@@ -227,6 +230,9 @@ pub struct RegressionMetrics {
 pub struct ClassificationMetrics {
     /// Share of rows whose most probable class is the right one.
     pub accuracy: f64,
+    /// The accuracy on the mismatched validation split, beside the scores of the matched one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub accuracy_mm: Option<f64>,
     /// F1 of class 1, for the tasks that are judged by it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub f1: Option<f64>,
@@ -259,11 +265,19 @@ impl Scores {
         }
     }
 
+    /// Takes over the accuracy of `mismatched`, the scores of the second validation split.
+    pub fn take_mismatched(&mut self, mismatched: &Scores) {
+        if let Metrics::Classification(metrics) = &mut self.metrics {
+            metrics.accuracy_mm = mismatched.get(Metric::Accuracy);
+        }
+    }
+
     /// The score of that name, the loss included, where it is one of the task's and defined.
     pub fn get(&self, metric: Metric) -> Option<f64> {
         match (metric, &self.metrics) {
             (Metric::Loss, _) => Some(self.loss),
             (Metric::Accuracy, Metrics::Classification(metrics)) => Some(metrics.accuracy),
+            (Metric::AccuracyMm, Metrics::Classification(metrics)) => metrics.accuracy_mm,
             (Metric::F1, Metrics::Classification(metrics)) => metrics.f1,
             (Metric::MatthewsCorrelation, Metrics::Classification(metrics)) => metrics.matthews_correlation,
             (Metric::Pearson, Metrics::Regression(metrics)) => metrics.pearson,
@@ -477,6 +491,7 @@ mod tests {
             loss: 0.69,
             metrics: Metrics::Classification(ClassificationMetrics {
                 accuracy: 0.5,
+                accuracy_mm: None,
                 f1: None,
                 matthews_correlation: None,
                 confusion: confusion.map(Vec::from).to_vec(),

@@ -66,7 +66,7 @@ pub fn score(metric: Metric, value: f64) -> String {
 /// A score in all its places: a share in percent (`84.61 %`), all others as they are.
 pub fn whole_score(metric: Metric, value: f64) -> String {
     match metric {
-        Metric::Accuracy | Metric::F1 => format!("{:.2} %", 100.0 * value),
+        Metric::Accuracy | Metric::AccuracyMm | Metric::F1 => format!("{:.2} %", 100.0 * value),
         Metric::MatthewsCorrelation | Metric::Pearson | Metric::Spearman | Metric::Loss => {
             format!("{value:.4}")
         }
@@ -101,6 +101,7 @@ pub fn real(value: f64) -> String {
 pub fn metric(metric: Metric) -> &'static str {
     match metric {
         Metric::Accuracy => "accuracy",
+        Metric::AccuracyMm => "mismatched",
         Metric::F1 => "F1",
         Metric::MatthewsCorrelation => "Matthews",
         Metric::Pearson => "Pearson",

@@ -1,8 +1,8 @@
 //! A run or a model folder, and text → label and probabilities, or the number that a regression tells.
 
 use crate::batch::Batch;
-use crate::catalog::{Task, task};
-use crate::data::{self, Example, Spelled, Tokenizer, Word};
+use crate::catalog::{Labels, Task, task};
+use crate::data::{self, Example, Place, Spelled, Tokenizer, Word};
 use crate::error::{Error, Result};
 use crate::event::{Progress, Scores, SplitName};
 use crate::files::ModelFolder;
@@ -153,7 +153,7 @@ impl Predictor {
             engine: built.engine,
             tokenizer,
             name: folder.name.clone(),
-            pair: spec.as_ref().map(|spec| spec.task().pair),
+            pair: spec.as_ref().map(RunSpec::is_pair),
             spec,
             step: None,
             notes: built.notes,
@@ -211,6 +211,11 @@ impl Predictor {
     /// Optimizer steps that its weights have seen, when they are of a training that goes on.
     pub fn step(&self) -> Option<u64> {
         self.step
+    }
+
+    /// What the labels of `task`, which it is scored on, are; those of task `custom` are its own.
+    pub fn labels_on(&self, task: &Task) -> Labels {
+        if task.is_custom() { self.labels.clone().into() } else { task.labels.clone() }
     }
 
     /// Whether it judges two texts together; `None` when nothing tells.
@@ -315,7 +320,7 @@ impl Predictor {
     }
 
     /// Scores a split: of `task`, or else of the task of the run that the model is from, which then also
-    /// says where the rows are unless `data_dir` does.
+    /// says where the rows are unless `data_dir` does. With MNLI's validation split goes the mismatched one.
     pub fn score(
         &mut self,
         task_name: Option<&str>,
@@ -324,7 +329,23 @@ impl Predictor {
         watch: &mut dyn FnMut(Progress),
     ) -> Result<Scores> {
         let task = self.task(task_name)?;
-        if task.labels.outputs() != self.labels.len() {
+        let mut scores = self.score_split(task, split, data_dir, watch)?;
+        if split == SplitName::Validation && task.has_mismatched() {
+            let mismatched = self.score_split(task, SplitName::ValidationMismatched, data_dir, watch)?;
+            scores.take_mismatched(&mismatched);
+        }
+        Ok(scores)
+    }
+
+    fn score_split(
+        &mut self,
+        task: &'static Task,
+        split: SplitName,
+        data_dir: Option<&Path>,
+        watch: &mut dyn FnMut(Progress),
+    ) -> Result<Scores> {
+        let asked = self.labels_on(task).outputs();
+        if asked != self.labels.len() {
             let what = |outputs| match outputs {
                 1 => "a number".to_string(),
                 classes => format!("one of {classes} labels"),
@@ -334,15 +355,17 @@ impl Predictor {
                 self.name,
                 what(self.labels.len()),
                 task.name,
-                what(task.labels.outputs())
+                what(asked)
             )));
         }
-        let own_dir =
-            self.spec.as_ref().filter(|spec| spec.task == task.name).and_then(|spec| spec.data_dir.clone());
+        let own = self.spec.as_ref().filter(|spec| spec.task == task.name);
+        let own = own.map_or(Place::at(task, None), Place::of);
+        let data_dir = data_dir.or(own.data_dir);
+        let place = Place { data_dir, labels: Some(&self.labels), ..own };
         let cancelled = AtomicBool::new(false);
         let hub = Hub::from_env();
         let mut context = data::Context { hub: &hub, watch, cancelled: &cancelled };
-        let rows = data::load_split(task, split, data_dir.or(own_dir.as_deref()), &mut context)?;
+        let rows = data::load_split(place, split, &mut context)?;
         if rows.is_empty() || rows.iter().any(|row| row.label.is_none()) {
             return Err(Error::Usage(format!(
                 "the {} split of {} has no labels, so it cannot be scored",
@@ -352,7 +375,7 @@ impl Predictor {
         }
         let encoded = self.tokenizer.encode(&rows, watch, &cancelled)?.rows;
         let mut tick = |_: &mut dyn Engine, _: usize| Ok(true);
-        let judged = judge(self.engine.as_mut(), &encoded, task, BATCH, &mut tick)?;
+        let judged = judge(self.engine.as_mut(), &encoded, self.labels.len(), BATCH, &mut tick)?;
         let judged = judged.ok_or_else(|| Error::Interrupted("scoring was interrupted".into()))?;
         Ok(judged.scores(task))
     }

@@ -3,7 +3,7 @@
 
 use glue_tui::batch::Label;
 use glue_tui::catalog::{Task, task};
-use glue_tui::data::{self, Context, Dataset, Example, Tokenizer};
+use glue_tui::data::{self, Context, Dataset, Example, Place, Tokenizer};
 use glue_tui::event::SplitName;
 use glue_tui::files::{ModelFolder, Root};
 use glue_tui::hub::{Hub, Settings};
@@ -22,13 +22,13 @@ fn nowhere() -> Hub {
 fn load(name: &str, folder: Option<&Path>) -> glue_tui::error::Result<Dataset> {
     let hub = nowhere();
     let mut context = Context { hub: &hub, watch: &mut |_| {}, cancelled: &AtomicBool::new(false) };
-    data::load(the_task(name), folder, &mut context)
+    data::load(Place::at(the_task(name), folder), &mut context)
 }
 
 fn load_split(name: &str, split: SplitName, folder: &Path) -> glue_tui::error::Result<Vec<Example>> {
     let hub = nowhere();
     let mut context = Context { hub: &hub, watch: &mut |_| {}, cancelled: &AtomicBool::new(false) };
-    data::load_split(the_task(name), split, Some(folder), &mut context)
+    data::load_split(Place::at(the_task(name), Some(folder)), split, &mut context)
 }
 
 fn the_task(name: &str) -> &'static Task {
@@ -59,7 +59,7 @@ fn the_treebank_has_the_published_sentences() {
     assert_eq!(counts(&sst.train), (8544, 1092 + 2218 + 1624, 2322 + 1288));
     assert_eq!(counts(&sst.validation), (1101, 139 + 289 + 229, 279 + 165));
     assert_eq!(sst.test, None);
-    assert_eq!(sst.labels, ["negative", "positive"]);
+    assert_eq!(sst.labels.names(), ["negative", "positive"]);
     assert!(sst.notes.iter().any(|note| note.contains("class 2")), "{:?}", sst.notes);
     assert_eq!(sst.validation[0].text, "It 's a lovely film with lovely performances by Buy and Accorsi .");
     assert_eq!(sst.validation[0].label, Some(Label::Class(1)));
@@ -100,10 +100,93 @@ fn qqp_is_read_in_pairs_and_the_folder_above_will_do() {
 }
 
 #[test]
+fn cola_has_no_header_where_it_has_labels() {
+    let Some(shared) = shared() else { return };
+    let cola = load("cola", Some(&shared)).unwrap();
+    assert_eq!(counts(&cola.train), (8_551, 2_528, 6_023));
+    assert_eq!(counts(&cola.validation), (1_043, 322, 721), "the last row has no newline");
+    assert_eq!(cola.labels.names(), ["unacceptable", "acceptable"]);
+    assert_eq!(cola.test, None);
+    let first = "Our friends won't buy this analysis, let alone the next one we propose.";
+    assert_eq!((cola.train[0].text.as_str(), cola.train[0].label), (first, Some(Label::Class(1))));
+    let test = load_split("cola", SplitName::Test, &shared).unwrap();
+    assert_eq!((counts(&test), test[0].text.as_str()), ((1_063, 0, 0), "Bill whistled past the house."));
+}
+
+#[test]
+fn mrpc_begins_with_a_mark_and_its_quotes_are_text() {
+    let Some(shared) = shared() else { return };
+    let mrpc = load("mrpc", Some(&shared)).unwrap();
+    assert_eq!(counts(&mrpc.train), (3_668, 1_194, 2_474));
+    assert_eq!(counts(&mrpc.validation), (408, 129, 279));
+    let second = mrpc.validation[0].text_pair.as_deref().unwrap();
+    assert_eq!(second, "\"The foodservice pie business does not fit our long-term growth strategy.");
+    let test = load_split("mrpc", SplitName::Test, &shared).unwrap();
+    assert_eq!(counts(&test), (1_725, 0, 0));
+}
+
+#[test]
+fn the_classes_of_rte_and_wnli_are_in_the_order_of_the_hub() {
+    let Some(shared) = shared() else { return };
+    let rte = load("rte", Some(&shared)).unwrap();
+    assert_eq!(rte.labels.names(), ["entailment", "not_entailment"]);
+    assert_eq!(counts(&rte.train), (2_490, 1_249, 1_241));
+    assert_eq!(counts(&rte.validation), (277, 146, 131));
+    assert_eq!(counts(&load_split("rte", SplitName::Test, &shared).unwrap()), (3_000, 0, 0));
+    let wnli = load("wnli", Some(&shared)).unwrap();
+    assert_eq!(wnli.labels.names(), ["not_entailment", "entailment"]);
+    assert_eq!(counts(&wnli.train), (635, 323, 312));
+    assert_eq!(counts(&wnli.validation), (71, 40, 31));
+    assert!(wnli.notes.iter().any(|note| note.contains("56.3 %")), "{:?}", wnli.notes);
+    assert_eq!(counts(&load_split("wnli", SplitName::Test, &shared).unwrap()), (146, 0, 0));
+}
+
+#[test]
+fn a_task_without_its_training_rows_can_be_scored_but_not_trained() {
+    let Some(shared) = shared() else { return };
+    let validation = load_split("qnli", SplitName::Validation, &shared).unwrap();
+    assert_eq!(counts(&validation), (5_463, 2_702, 2_761));
+    assert_eq!(validation[0].text, "What came into force after the new constitution was herald?");
+    assert_eq!(counts(&load_split("qnli", SplitName::Test, &shared).unwrap()), (5_463, 0, 0));
+    let e = load("qnli", Some(&shared)).unwrap_err();
+    assert_eq!(e.exit_code(), 3);
+    let e = e.to_string();
+    assert!(e.contains("has no train split of task qnli") && e.contains("train.tsv"), "{e}");
+}
+
+#[test]
+fn mnli_is_validated_on_two_splits() {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, rows: &[(&str, &str)]| {
+        let mut text = "index\tsentence1\tsentence2\tlabel1\tgold_label\n".to_string();
+        for (number, (hypothesis, label)) in rows.iter().enumerate() {
+            text.push_str(&format!("{number}\ta premise\t{hypothesis}\tneutral\t{label}\n"));
+        }
+        std::fs::write(folder.path().join(name), text.trim_end()).unwrap();
+    };
+    write("train.tsv", &[("a", "entailment"), ("b", "neutral"), ("\"c", "contradiction")]);
+    write("dev_matched.tsv", &[("d", "contradiction")]);
+    let e = load("mnli", Some(folder.path())).unwrap_err().to_string();
+    assert!(e.contains("validation_mismatched split") && e.contains("dev_mismatched.tsv"), "{e}");
+    write("dev_mismatched.tsv", &[("e", "neutral"), ("f", "entailment")]);
+    std::fs::write(folder.path().join("test_matched.tsv"), "index\tsentence1\tsentence2\n0\ta\tb\n").unwrap();
+    let mnli = load("mnli", Some(folder.path())).unwrap();
+    let told = |rows: &[Example]| {
+        rows.iter()
+            .map(|row| (row.text_pair.clone().unwrap(), row.label.unwrap().number() as u32))
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(told(&mnli.train), [("a".into(), 0), ("b".into(), 1), ("\"c".into(), 2)]);
+    assert_eq!(told(&mnli.validation), [("d".into(), 2)]);
+    assert_eq!(told(mnli.mismatched.as_deref().unwrap()), [("e".into(), 1), ("f".into(), 0)]);
+    assert!(mnli.notes.iter().any(|note| note.contains("1 of its 1 rows")), "{:?}", mnli.notes);
+}
+
+#[test]
 fn stsb_has_a_number_for_each_pair() {
     let Some(shared) = shared() else { return };
     let stsb = load("stsb", Some(&shared)).unwrap();
-    assert_eq!(stsb.labels, ["LABEL_0"]);
+    assert_eq!(stsb.labels.names(), ["LABEL_0"]);
     assert_eq!((stsb.train.len(), stsb.validation.len(), &stsb.test), (5_749, 1_500, &None));
     let values = |rows: &[Example]| -> Vec<f32> {
         let value = |row: &Example| match row.label {

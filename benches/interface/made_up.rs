@@ -30,6 +30,7 @@ pub(crate) fn spec(seed: u64) -> RunSpec {
 fn scores(loss: f64, accuracy: f64) -> Scores {
     let metrics = ClassificationMetrics {
         accuracy,
+        accuracy_mm: None,
         f1: None,
         matthews_correlation: None,
         confusion: vec![vec![200, 50], vec![50, 200]],

@@ -120,8 +120,7 @@ impl Subject {
         let folder = hub.model(&spec.model, &spec.revision, &mut |_| {}, &cancelled).expect("the model");
         let mut watch = |_| {};
         let mut context = data::Context { hub: &hub, watch: &mut watch, cancelled: &cancelled };
-        let rows =
-            data::load_split(spec.task(), SplitName::Validation, spec.data_dir.as_deref(), &mut context);
+        let rows = data::load_split(data::Place::of(spec), SplitName::Validation, &mut context);
         let tokenizer = Tokenizer::load(&folder, spec.max_seq_length).expect("a tokenizer");
         let rows = tokenizer.encode(&rows.expect("rows"), &mut |_| {}, &cancelled).expect("token ids").rows;
         let labels: Vec<String> = spec.task().labels.names();
@@ -151,7 +150,7 @@ fn scoring(report: &mut Report, spec: &RunSpec, subject: Subject) {
     };
     let score = |engine: &mut dyn Engine| {
         let begun = Instant::now();
-        judge(engine, &rows, spec.task(), size, &mut |_, _| Ok(true)).expect("scores");
+        judge(engine, &rows, spec.task().labels.outputs(), size, &mut |_, _| Ok(true)).expect("scores");
         begun.elapsed().as_secs_f64()
     };
     // Buffers grow in the first round.

@@ -8,6 +8,8 @@ use serde::{Deserialize, Serialize};
 pub enum Metric {
     /// Share of examples whose most probable class is the right one.
     Accuracy,
+    /// The same on the mismatched validation split: of other genres than those trained on.
+    AccuracyMm,
     /// Harmonic mean of precision and recall of class 1.
     F1,
     /// Matthews' correlation coefficient.
@@ -22,8 +24,9 @@ pub enum Metric {
 
 impl Metric {
     /// Every metric.
-    pub const ALL: [Metric; 6] = [
+    pub const ALL: [Metric; 7] = [
         Metric::Accuracy,
+        Metric::AccuracyMm,
         Metric::F1,
         Metric::MatthewsCorrelation,
         Metric::Pearson,
@@ -31,10 +34,12 @@ impl Metric {
         Metric::Loss,
     ];
 
-    /// The name used in files: `accuracy`, `f1`, `matthews_correlation`, `pearson`, `spearman`, `loss`.
+    /// The name used in files: `accuracy`, `accuracy_mm`, `f1`, `matthews_correlation`, `pearson`, `spearman`,
+    /// `loss`.
     pub const fn name(self) -> &'static str {
         match self {
             Metric::Accuracy => "accuracy",
+            Metric::AccuracyMm => "accuracy_mm",
             Metric::F1 => "f1",
             Metric::MatthewsCorrelation => "matthews_correlation",
             Metric::Pearson => "pearson",

@@ -2,6 +2,7 @@
 
 use super::Metric;
 use crate::batch::Label;
+use std::borrow::Cow::{self, Borrowed};
 
 /// Parts that a scale is looked at in.
 const PARTS: usize = 5;
@@ -13,9 +14,9 @@ pub struct Task {
     pub name: &'static str,
     /// What it is, in a few words.
     pub title: &'static str,
-    /// What its labels are.
+    /// What its labels are; classes without names where the files tell them.
     pub labels: Labels,
-    /// Whether an example is two texts.
+    /// Whether an example is two texts, unless the files tell that.
     pub pair: bool,
     /// Where rows come from.
     pub source: Source,
@@ -27,11 +28,11 @@ pub struct Task {
     pub note: Option<&'static str>,
 }
 
-/// What the labels of a task are.
-#[derive(Debug, Clone, Copy, PartialEq)]
+/// What the labels of a task, or of files of the user's own, are.
+#[derive(Debug, Clone, PartialEq)]
 pub enum Labels {
     /// Names; a name's index is its class.
-    Classes(&'static [&'static str]),
+    Classes(Cow<'static, [Name]>),
     /// Numbers from `low` to `high`: the task is a regression.
     Scale {
         /// The lowest.
@@ -41,9 +42,24 @@ pub enum Labels {
     },
 }
 
+/// The name of a class.
+pub type Name = Cow<'static, str>;
+
+impl Default for Labels {
+    fn default() -> Self {
+        classes(&[])
+    }
+}
+
+impl From<Vec<String>> for Labels {
+    fn from(names: Vec<String>) -> Self {
+        Labels::Classes(names.into_iter().map(Name::from).collect())
+    }
+}
+
 impl Labels {
     /// The names of the classes; none of a regression.
-    pub const fn classes(self) -> &'static [&'static str] {
+    pub fn classes(&self) -> &[Name] {
         match self {
             Labels::Classes(names) => names,
             Labels::Scale { .. } => &[],
@@ -51,7 +67,7 @@ impl Labels {
     }
 
     /// Outputs of a model for the task: one a class, and one alone for a regression, as in Transformers.
-    pub const fn outputs(self) -> usize {
+    pub fn outputs(&self) -> usize {
         match self {
             Labels::Classes(names) => names.len(),
             Labels::Scale { .. } => 1,
@@ -59,15 +75,15 @@ impl Labels {
     }
 
     /// From where to where the numbers of a regression go; `None` of classes.
-    pub const fn scale(self) -> Option<(f32, f32)> {
+    pub const fn scale(&self) -> Option<(f32, f32)> {
         match self {
             Labels::Classes(_) => None,
-            Labels::Scale { low, high } => Some((low, high)),
+            Labels::Scale { low, high } => Some((*low, *high)),
         }
     }
 
     /// What rows are counted by: the classes, or the parts of a scale, `0–1`, `1–2`, ….
-    pub fn groups(self) -> Vec<String> {
+    pub fn groups(&self) -> Vec<String> {
         match self {
             Labels::Classes(_) => self.names(),
             Labels::Scale { .. } => {
@@ -77,7 +93,7 @@ impl Labels {
     }
 
     /// Place of the group that a label is in.
-    pub fn group(self, label: Label) -> usize {
+    pub fn group(&self, label: Label) -> usize {
         match (self, label) {
             (Labels::Scale { low, high }, label) => {
                 let place = (label.number() - low) / (high - low) * PARTS as f32;
@@ -89,14 +105,14 @@ impl Labels {
 
     /// From where to where the parts of a scale go, of equal length; none of classes. A number between two is in the
     /// upper one.
-    pub fn parts(self) -> Vec<(f32, f32)> {
-        let Labels::Scale { low, high } = self else { return Vec::new() };
+    pub fn parts(&self) -> Vec<(f32, f32)> {
+        let Some((low, high)) = self.scale() else { return Vec::new() };
         let end = |place: usize| low + (high - low) * place as f32 / PARTS as f32;
         (0..PARTS).map(|place| (end(place), end(place + 1))).collect()
     }
 
     /// The names of the outputs, as a model's `config.json` has them. That of a regression is Transformers' own.
-    pub fn names(self) -> Vec<String> {
+    pub fn names(&self) -> Vec<String> {
         match self {
             Labels::Classes(names) => names.iter().map(ToString::to_string).collect(),
             Labels::Scale { .. } => vec!["LABEL_0".into()],
@@ -116,6 +132,8 @@ pub enum Source {
         /// The data set on the hub, in Parquet.
         hub: Hub,
     },
+    /// Files that the specification names, which also tell the labels and whether an example is two texts.
+    Own,
 }
 
 /// How the files of a local copy look. Parquet files are taken too, with the hub's columns.
@@ -127,6 +145,8 @@ pub enum Local {
         columns: Columns,
         /// Columns of `test.tsv`, which has no label.
         test_columns: Columns,
+        /// What the columns of `train.tsv` and `dev.tsv` are, where these have no header.
+        unnamed: Option<&'static [&'static str]>,
     },
     /// Penn Treebank style trees, one a line (`train.txt`, `dev.txt`, `test.txt`).
     Trees(Tree),
@@ -171,8 +191,31 @@ const fn columns(
     Columns { text, text_pair, label }
 }
 
-const SENTIMENT: Labels = Labels::Classes(&["negative", "positive"]);
-const DUPLICATE: Labels = Labels::Classes(&["not_duplicate", "duplicate"]);
+/// Classes of these names.
+const fn classes(names: &'static [Name]) -> Labels {
+    Labels::Classes(Borrowed(names))
+}
+
+/// A task of GLUE: its files' columns, and the configuration and columns of the hub's data set.
+const fn glue(tsv: Columns, config: &'static str, hub: Columns) -> Source {
+    Source::Files {
+        local: Local::Tsv {
+            columns: tsv,
+            test_columns: columns(tsv.text, tsv.text_pair, None),
+            unnamed: None,
+        },
+        hub: Hub { repo: "nyu-mll/glue", config, columns: hub, threshold: None },
+    }
+}
+
+/// Two columns of these names and a label.
+const fn pair(text: &'static str, text_pair: &'static str, label: &'static str) -> Columns {
+    columns(text, Some(text_pair), Some(label))
+}
+
+const SENTIMENT: Labels = classes(&[Borrowed("negative"), Borrowed("positive")]);
+const DUPLICATE: Labels = classes(&[Borrowed("not_duplicate"), Borrowed("duplicate")]);
+const ENTAILMENT: Labels = classes(&[Borrowed("entailment"), Borrowed("not_entailment")]);
 
 /// Every task there is.
 pub static TASKS: &[Task] = &[
@@ -219,18 +262,11 @@ pub static TASKS: &[Task] = &[
         title: "GLUE SST-2: sentiment of movie-review phrases",
         labels: SENTIMENT,
         pair: false,
-        source: Source::Files {
-            local: Local::Tsv {
-                columns: columns("sentence", None, Some("label")),
-                test_columns: columns("sentence", None, None),
-            },
-            hub: Hub {
-                repo: "nyu-mll/glue",
-                config: "sst2",
-                columns: columns("sentence", None, Some("label")),
-                threshold: None,
-            },
-        },
+        source: glue(
+            columns("sentence", None, Some("label")),
+            "sst2",
+            columns("sentence", None, Some("label")),
+        ),
         metrics: &[Metric::Accuracy],
         best: Metric::Accuracy,
         note: None,
@@ -240,18 +276,47 @@ pub static TASKS: &[Task] = &[
         title: "GLUE QQP: do two Quora questions ask the same?",
         labels: DUPLICATE,
         pair: true,
+        source: glue(
+            pair("question1", "question2", "is_duplicate"),
+            "qqp",
+            pair("question1", "question2", "label"),
+        ),
+        metrics: &[Metric::Accuracy, Metric::F1],
+        best: Metric::Accuracy,
+        note: None,
+    },
+    Task {
+        name: "cola",
+        title: "GLUE CoLA: is a sentence acceptable English?",
+        labels: classes(&[Borrowed("unacceptable"), Borrowed("acceptable")]),
+        pair: false,
         source: Source::Files {
             local: Local::Tsv {
-                columns: columns("question1", Some("question2"), Some("is_duplicate")),
-                test_columns: columns("question1", Some("question2"), None),
+                columns: columns("sentence", None, Some("label")),
+                test_columns: columns("sentence", None, None),
+                unnamed: Some(&["source", "label", "original mark", "sentence"]),
             },
             hub: Hub {
                 repo: "nyu-mll/glue",
-                config: "qqp",
-                columns: columns("question1", Some("question2"), Some("label")),
+                config: "cola",
+                columns: columns("sentence", None, Some("label")),
                 threshold: None,
             },
         },
+        metrics: &[Metric::MatthewsCorrelation],
+        best: Metric::MatthewsCorrelation,
+        note: None,
+    },
+    Task {
+        name: "mrpc",
+        title: "GLUE MRPC: do two sentences of the news say the same?",
+        labels: classes(&[Borrowed("not_equivalent"), Borrowed("equivalent")]),
+        pair: true,
+        source: glue(
+            pair("#1 String", "#2 String", "Quality"),
+            "mrpc",
+            pair("sentence1", "sentence2", "label"),
+        ),
         metrics: &[Metric::Accuracy, Metric::F1],
         best: Metric::Accuracy,
         note: None,
@@ -261,23 +326,89 @@ pub static TASKS: &[Task] = &[
         title: "GLUE STS-B: how alike are two sentences, from 0 to 5?",
         labels: Labels::Scale { low: 0.0, high: 5.0 },
         pair: true,
-        source: Source::Files {
-            local: Local::Tsv {
-                columns: columns("sentence1", Some("sentence2"), Some("score")),
-                test_columns: columns("sentence1", Some("sentence2"), None),
-            },
-            hub: Hub {
-                repo: "nyu-mll/glue",
-                config: "stsb",
-                columns: columns("sentence1", Some("sentence2"), Some("label")),
-                threshold: None,
-            },
-        },
+        source: glue(
+            pair("sentence1", "sentence2", "score"),
+            "stsb",
+            pair("sentence1", "sentence2", "label"),
+        ),
         metrics: &[Metric::Pearson, Metric::Spearman],
         best: Metric::Pearson,
         note: None,
     },
+    Task {
+        name: "mnli",
+        title: "GLUE MNLI: does a sentence follow from another, or contradict it?",
+        labels: classes(&[Borrowed("entailment"), Borrowed("neutral"), Borrowed("contradiction")]),
+        pair: true,
+        source: glue(
+            pair("sentence1", "sentence2", "gold_label"),
+            "mnli",
+            pair("premise", "hypothesis", "label"),
+        ),
+        metrics: &[Metric::Accuracy, Metric::AccuracyMm],
+        best: Metric::Accuracy,
+        note: None,
+    },
+    Task {
+        name: "qnli",
+        title: "GLUE QNLI: does a sentence hold the answer to a question?",
+        labels: ENTAILMENT,
+        pair: true,
+        source: glue(pair("question", "sentence", "label"), "qnli", pair("question", "sentence", "label")),
+        metrics: &[Metric::Accuracy],
+        best: Metric::Accuracy,
+        note: None,
+    },
+    Task {
+        name: "rte",
+        title: "GLUE RTE: does a sentence follow from a passage?",
+        labels: ENTAILMENT,
+        pair: true,
+        source: glue(pair("sentence1", "sentence2", "label"), "rte", pair("sentence1", "sentence2", "label")),
+        metrics: &[Metric::Accuracy],
+        best: Metric::Accuracy,
+        note: None,
+    },
+    Task {
+        name: "wnli",
+        title: "GLUE WNLI: what does a pronoun stand for? (Winograd schemas)",
+        labels: classes(&[Borrowed("not_entailment"), Borrowed("entailment")]),
+        pair: true,
+        source: glue(
+            pair("sentence1", "sentence2", "label"),
+            "wnli",
+            pair("sentence1", "sentence2", "label"),
+        ),
+        metrics: &[Metric::Accuracy],
+        best: Metric::Accuracy,
+        note: Some(
+            "WNLI's validation rows are its training rows with the labels turned: 56.3 % is what always answering \
+             not_entailment scores, and less is common",
+        ),
+    },
+    Task {
+        name: "custom",
+        title: "Files of your own: CSV, TSV, JSON lines or Parquet",
+        labels: classes(&[]),
+        pair: false,
+        source: Source::Own,
+        metrics: &[Metric::Accuracy],
+        best: Metric::Accuracy,
+        note: None,
+    },
 ];
+
+impl Task {
+    /// Whether it is read from files of the user's own.
+    pub fn is_custom(&self) -> bool {
+        matches!(self.source, Source::Own)
+    }
+
+    /// Whether its validation split is followed by one of other genres than it is trained on.
+    pub fn has_mismatched(&self) -> bool {
+        self.metrics.contains(&Metric::AccuracyMm)
+    }
+}
 
 /// The task of that name.
 pub fn task(name: &str) -> Option<&'static Task> {
@@ -301,11 +432,13 @@ mod tests {
     fn rows_are_consistent() {
         for task in TASKS {
             assert!(task.metrics.contains(&task.best), "{}", task.name);
-            match task.labels {
-                Labels::Classes(names) => assert!(names.len() > 1, "{}", task.name),
+            match &task.labels {
+                Labels::Classes(names) => assert!(names.len() > 1 || task.is_custom(), "{}", task.name),
                 Labels::Scale { low, high } => assert!(low < high, "{}", task.name),
             }
-            if let Source::Files { local: Local::Tsv { columns, test_columns }, hub } = &task.source {
+            if let Source::Files { local: Local::Tsv { columns, test_columns, unnamed }, hub } = &task.source
+            {
+                assert!(unnamed.is_none_or(|names| names.contains(&columns.text)), "{}", task.name);
                 assert_eq!(columns.text_pair.is_some(), task.pair, "{}", task.name);
                 assert_eq!(test_columns.text_pair.is_some(), task.pair, "{}", task.name);
                 assert_eq!(hub.columns.text_pair.is_some(), task.pair, "{}", task.name);

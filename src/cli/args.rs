@@ -251,6 +251,9 @@ pub enum Split {
     /// The rows that choose the best weights.
     #[value(alias = "dev")]
     Validation,
+    /// MNLI's second validation split: rows of other genres than those that are trained on.
+    #[value(name = "validation_mismatched", alias = "dev_mismatched")]
+    ValidationMismatched,
     /// The rows for the final score.
     Test,
 }
@@ -260,6 +263,7 @@ impl From<Split> for SplitName {
         match split {
             Split::Train => SplitName::Train,
             Split::Validation => SplitName::Validation,
+            Split::ValidationMismatched => SplitName::ValidationMismatched,
             Split::Test => SplitName::Test,
         }
     }

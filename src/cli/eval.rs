@@ -22,7 +22,7 @@ pub(super) fn eval(global: &Global, args: &Eval) -> Result<()> {
     let mut object = json!({ "model": args.model, "task": task.name, "split": split.name() });
     if let (Value::Object(object), Value::Object(scores)) = (&mut object, json!(scores?)) {
         object.extend(scores);
-        if let Labels::Classes(names) = task.labels {
+        if let Labels::Classes(names) = predictor.labels_on(task) {
             object.insert("labels".into(), json!(names));
         }
     }

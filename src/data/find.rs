@@ -51,6 +51,7 @@ pub(super) fn find(
             task.name
         ))),
         (Source::Files { local, .. }, Some(folder)) => find_locally(task, local, split, folder),
+        (Source::Own, _) => Ok(None),
         (Source::Files { hub, .. }, None) => {
             let fetched =
                 context.hub.dataset_files(hub.repo, hub.config, split, context.watch, context.cancelled)?;
@@ -70,7 +71,7 @@ pub(super) fn missing(task: &Task, split: SplitName, data_dir: Option<&Path>) ->
                 "has no {} split of task {}: looked for {}, also in {}",
                 split.name(),
                 task.name,
-                wanted(local, split),
+                wanted(task, local, split),
                 folders(task, folder)[1..]
                     .iter()
                     .map(|f| f.display().to_string())
@@ -86,6 +87,7 @@ pub(super) fn missing(task: &Task, split: SplitName, data_dir: Option<&Path>) ->
                 hub.config
             ),
         },
+        (Source::Own, _) => Error::Usage(format!("task {} has no {} split", task.name, split.name())),
         (Source::Embedded(folder), _) => Error::data(
             Path::new("assets").join(folder),
             None,
@@ -95,21 +97,24 @@ pub(super) fn missing(task: &Task, split: SplitName, data_dir: Option<&Path>) ->
 }
 
 /// The file names of a split, as a sentence's part.
-fn wanted(local: &Local, split: SplitName) -> String {
-    let mut names = file_names(local, split);
+fn wanted(task: &Task, local: &Local, split: SplitName) -> String {
+    let mut names = file_names(task, local, split);
     names.push(format!("{}*.parquet", split.name()));
     names.join(", ")
 }
 
 /// The names that a split's file may have, the preferred one first.
-fn file_names(local: &Local, split: SplitName) -> Vec<String> {
+fn file_names(task: &Task, local: &Local, split: SplitName) -> Vec<String> {
     let extension = match local {
         Local::Tsv { .. } => "tsv",
         Local::Trees(_) => "txt",
     };
     let stems: &[&str] = match split {
         SplitName::Train => &["train"],
+        SplitName::Validation if task.has_mismatched() => &["dev_matched", "validation_matched"],
         SplitName::Validation => &["dev", "validation"],
+        SplitName::ValidationMismatched => &["dev_mismatched", "validation_mismatched"],
+        SplitName::Test if task.has_mismatched() => &["test_matched"],
         SplitName::Test => &["test"],
     };
     stems.iter().map(|stem| format!("{stem}.{extension}")).collect()
@@ -131,15 +136,15 @@ fn find_locally(task: &Task, local: &Local, split: SplitName, folder: &Path) -> 
         return Err(Error::data(
             folder,
             None,
-            format!("{what}; data_dir names the folder with {}", wanted(local, split)),
+            format!("{what}; data_dir names the folder with {}", wanted(task, local, split)),
         ));
     }
     let config = match &task.source {
         Source::Files { hub, .. } => hub.config,
-        Source::Embedded(_) => "",
+        Source::Embedded(_) | Source::Own => "",
     };
     for folder in folders(task, folder).iter().filter(|folder| folder.is_dir()) {
-        for name in file_names(local, split) {
+        for name in file_names(task, local, split) {
             let file = folder.join(name);
             if file.is_file() {
                 return Ok(Some(match local {

@@ -1,23 +1,26 @@
 //! Rows of a task → examples → token ids → the order they are worked on. Knows no model.
 //!
-//! [`load`] finds the files (in the binary, in a folder of the user's, or on the hub), reads them
-//! whole and refuses what it does not understand, with file and line.
+//! [`load`] finds the files (in the binary, in a folder of the user's, where the specification says, or on the
+//! hub), reads them whole and refuses what it does not understand, with file and line.
 
 mod find;
 pub mod order;
+mod own;
 mod profile;
 mod read;
 mod tokens;
 
+pub use own::filled;
 pub use profile::{Lengths, Profile, texts_of};
 pub use tokens::{Spelled, Tokenized, Tokenizer, Word};
 
 use crate::batch::Label;
-use crate::catalog::Task;
+use crate::catalog::{Labels, Task};
 use crate::error::{Error, Result};
 use crate::event::{Progress, SplitName};
 use crate::hub::Hub;
 use crate::rng::Rng;
+use crate::spec::RunSpec;
 use find::Found;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
@@ -36,18 +39,58 @@ pub struct Example {
 /// All that a task has to learn from and be scored by.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Dataset {
-    /// Names of a model's outputs: one a class, or one alone of a regression.
-    pub labels: Vec<String>,
+    /// What the labels of the rows are.
+    pub labels: Labels,
     /// Rows to train on, all labelled.
     pub train: Vec<Example>,
     /// Rows that choose the best weights, all labelled.
     pub validation: Vec<Example>,
+    /// Rows of other genres that are validated on too, all labelled, for a task that has them.
+    pub mismatched: Option<Vec<Example>>,
     /// Rows for the final score; only there when every one is labelled.
     pub test: Option<Vec<Example>>,
     /// Sentences that belong into the log of a run on this data.
     pub notes: Vec<String>,
     /// The commit of the hub's data set, when the rows came from there.
     pub commit: Option<String>,
+}
+
+/// Which rows are wanted, and where they are.
+#[derive(Debug, Clone, Copy)]
+pub struct Place<'a> {
+    /// The task.
+    pub task: &'static Task,
+    /// The folder to read from, where it is not the one that the catalog says.
+    pub data_dir: Option<&'a Path>,
+    /// The specification that names the files of task `custom`.
+    pub spec: Option<&'a RunSpec>,
+    /// The classes of task `custom`, where they are known without its training file.
+    pub labels: Option<&'a [String]>,
+}
+
+impl<'a> Place<'a> {
+    /// The rows of a task that is not `custom`.
+    pub fn at(task: &'static Task, data_dir: Option<&'a Path>) -> Self {
+        Place { task, data_dir, spec: None, labels: None }
+    }
+
+    /// The rows that a specification tells to learn from.
+    pub fn of(spec: &'a RunSpec) -> Self {
+        Place { spec: Some(spec), ..Place::at(spec.task(), spec.data_dir.as_deref()) }
+    }
+
+    /// The specification that names the files, when they are the user's own.
+    fn own(&self) -> Result<Option<&'a RunSpec>> {
+        if !self.task.is_custom() {
+            return Ok(None);
+        }
+        self.spec.filter(|spec| spec.task().is_custom()).map(Some).ok_or_else(|| {
+            Error::Usage(
+                "the files of task custom are named by a specification; name a run on it, or an experiment"
+                    .into(),
+            )
+        })
+    }
 }
 
 /// What loading needs of the world.
@@ -67,48 +110,58 @@ struct Rows {
     notes: Vec<String>,
 }
 
-/// Loads every split of `task`, from `data_dir` where one is given, else from where the catalog says.
+/// Loads every split of a task.
 ///
 /// # Errors
 /// A file that is missing or malformed ([`Error::Data`]), one that the hub does not give
 /// ([`Error::Hub`]), or a cancellation ([`Error::Interrupted`]).
-pub fn load(task: &'static Task, data_dir: Option<&Path>, context: &mut Context<'_>) -> Result<Dataset> {
+pub fn load(place: Place<'_>, context: &mut Context<'_>) -> Result<Dataset> {
+    if let Some(spec) = place.own()? {
+        return own::load(spec);
+    }
+    let Place { task, data_dir, .. } = place;
     let mut dataset = Dataset {
-        labels: task.labels.names(),
+        labels: task.labels.clone(),
         notes: task.note.map(str::to_string).into_iter().collect(),
         ..Dataset::default()
     };
     dataset.train = load_into(&mut dataset, task, SplitName::Train, data_dir, context)?;
     dataset.validation = load_into(&mut dataset, task, SplitName::Validation, data_dir, context)?;
-    dataset.test = match find::find(task, SplitName::Test, data_dir, context)? {
-        None => None,
-        Some(found) => {
-            let rows = take(&mut dataset, task, SplitName::Test, &found)?;
-            let labelled = rows.iter().filter(|row| row.label.is_some()).count();
-            if labelled < rows.len() {
-                dataset.notes.push(format!(
-                    "the test split is not scored: {} of its {} rows have no label",
-                    rows.len() - labelled,
-                    rows.len()
-                ));
-            }
-            (labelled == rows.len() && !rows.is_empty()).then_some(rows)
-        }
-    };
+    if task.has_mismatched() {
+        let split = SplitName::ValidationMismatched;
+        dataset.mismatched = Some(load_into(&mut dataset, task, split, data_dir, context)?);
+    }
+    if let Some(found) = find::find(task, SplitName::Test, data_dir, context)? {
+        let rows = take(&mut dataset, task, SplitName::Test, &found)?;
+        dataset.take_test(rows);
+    }
     Ok(dataset)
 }
 
-/// Loads one split of `task` and no other. Rows of the test split may be unlabelled.
+impl Dataset {
+    /// Takes over the rows of the test split if they can be scored.
+    fn take_test(&mut self, rows: Vec<Example>) {
+        let labelled = rows.iter().filter(|row| row.label.is_some()).count();
+        if labelled < rows.len() {
+            self.notes.push(format!(
+                "the test split is not scored: {} of its {} rows have no label",
+                rows.len() - labelled,
+                rows.len()
+            ));
+        }
+        self.test = (labelled == rows.len() && !rows.is_empty()).then_some(rows);
+    }
+}
+
+/// Loads one split of a task and no other. Rows of the test split may be unlabelled.
 ///
 /// # Errors
 /// As [`load`]; a split that is not there is an [`Error::Data`].
-pub fn load_split(
-    task: &'static Task,
-    split: SplitName,
-    data_dir: Option<&Path>,
-    context: &mut Context<'_>,
-) -> Result<Vec<Example>> {
-    load_into(&mut Dataset::default(), task, split, data_dir, context)
+pub fn load_split(place: Place<'_>, split: SplitName, context: &mut Context<'_>) -> Result<Vec<Example>> {
+    if let Some(spec) = place.own()? {
+        return own::load_split(spec, split, place.labels);
+    }
+    load_into(&mut Dataset::default(), place.task, split, place.data_dir, context)
 }
 
 /// Takes `count` of the rows, drawn with `rng` at place `which` and kept in their order; all of

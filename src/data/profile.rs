@@ -41,7 +41,7 @@ impl Profile {
     /// are the ones.
     pub fn of(
         rows: &[Example],
-        labels: Labels,
+        labels: &Labels,
         lengths: Option<Lengths>,
         train: Option<&HashSet<Texts<'_>>>,
     ) -> Self {
@@ -124,8 +124,9 @@ mod tests {
     use super::*;
     use crate::batch::Label;
 
-    const THREE: Labels = Labels::Classes(&["a", "b", "c"]);
-    const TWO: Labels = Labels::Classes(&["a", "b"]);
+    fn labels(names: &[&str]) -> Labels {
+        names.iter().map(ToString::to_string).collect::<Vec<_>>().into()
+    }
 
     fn row(text: &str, pair: Option<&str>, label: Option<u32>) -> Example {
         let label = label.map(Label::Class);
@@ -134,17 +135,18 @@ mod tests {
 
     #[test]
     fn rows_are_counted_by_what_they_are() {
+        let (two, three) = (labels(&["a", "b"]), labels(&["a", "b", "c"]));
         let train = [row("good", None, Some(1)), row(" good ", None, Some(0)), row("\t", None, Some(1))];
-        let profile = Profile::of(&train, THREE, None, None);
+        let profile = Profile::of(&train, &three, None, None);
         assert_eq!((profile.rows, profile.classes.as_slice(), profile.unlabelled), (3, &[1, 2, 0][..], 0));
         assert_eq!((profile.empty, profile.repeated, profile.in_train), (1, 1, 0));
         let validation =
             [row("good", None, None), row("bad", None, Some(0)), row("good", Some("x"), Some(0))];
-        let profile = Profile::of(&validation, THREE, None, Some(&texts_of(&train)));
+        let profile = Profile::of(&validation, &three, None, Some(&texts_of(&train)));
         assert_eq!((profile.classes.as_slice(), profile.unlabelled), (&[2, 0, 0][..], 1));
         assert_eq!((profile.empty, profile.repeated, profile.in_train), (0, 0, 1));
         let pairs = [row("a", Some("b"), None), row("a", Some(" "), None), row("a", Some("b"), None)];
-        let profile = Profile::of(&pairs, TWO, None, Some(&texts_of(&pairs[1..2])));
+        let profile = Profile::of(&pairs, &two, None, Some(&texts_of(&pairs[1..2])));
         assert_eq!((profile.empty, profile.repeated, profile.in_train), (1, 1, 1));
     }
 

@@ -116,8 +116,9 @@ fn is_of_split(name: &str, split: SplitName) -> bool {
 fn stems(split: SplitName) -> &'static [&'static str] {
     match split {
         SplitName::Train => &["train"],
-        SplitName::Validation => &["validation", "dev", "valid"],
-        SplitName::Test => &["test"],
+        SplitName::Validation => &["validation", "dev", "valid", "validation_matched"],
+        SplitName::ValidationMismatched => &["validation_mismatched"],
+        SplitName::Test => &["test", "test_matched"],
     }
 }
 
@@ -138,10 +139,17 @@ mod tests {
             "qqp/train-00000-of-00001.parquet",
             "sst2/test-00000-of-00001.parquet",
             "mnli/validation_matched-00000-of-00001.parquet",
+            "mnli/validation_mismatched-00000-of-00001.parquet",
+            "mnli/test_matched-00000-of-00001.parquet",
+            "mnli/test_mismatched-00000-of-00001.parquet",
         ]);
+        let mnli = |split| split_files(&all, "mnli", split);
+        assert_eq!(mnli(SplitName::Validation), ["mnli/validation_matched-00000-of-00001.parquet"]);
+        let mismatched = mnli(SplitName::ValidationMismatched);
+        assert_eq!(mismatched, ["mnli/validation_mismatched-00000-of-00001.parquet"]);
+        assert_eq!(mnli(SplitName::Test), ["mnli/test_matched-00000-of-00001.parquet"]);
         let train = split_files(&all, "sst2", SplitName::Train);
         assert_eq!(train, ["sst2/train-00000-of-00002.parquet", "sst2/train-00001-of-00002.parquet"]);
-        assert!(split_files(&all, "mnli", SplitName::Validation).is_empty());
         assert!(split_files(&all, "cola", SplitName::Train).is_empty());
         assert!(all_shards(&train) && !all_shards(&train[..1]));
     }

@@ -5,6 +5,7 @@ use super::dir::RunDir;
 use super::log::{EventLog, trail};
 use super::mailbox::Mailbox;
 use super::repeats::RepeatsSummary;
+use crate::data;
 use crate::error::{Error, Result};
 use crate::event::{Change, Command, Event, Status, now};
 use crate::machine::Meter;
@@ -122,7 +123,10 @@ pub fn conduct(start: Start, runs_dir: &Path, control: &Control, say: Say<'_>) -
 
 fn open(start: Start, runs_dir: &Path) -> Result<(RunDir, RunSpec)> {
     match start {
-        Start::New(spec) => Ok((RunDir::create(runs_dir, &spec)?, spec)),
+        Start::New(spec) => {
+            let spec = data::filled(&spec)?;
+            Ok((RunDir::create(runs_dir, &spec)?, spec))
+        }
         Start::Resume(path) => {
             let dir = RunDir::at(path);
             let spec = dir.spec()?;

@@ -2,11 +2,11 @@
 //! its probabilities can be relied on, what is hard for it, and which labels it doubts. Of a regression: how far
 //! off it is.
 
-use super::RunDir;
+use super::{RunDir, reader};
 use crate::catalog::{Labels, Task};
-use crate::data::{self, Context, Example};
+use crate::data::{self, Context, Example, Place};
 use crate::error::{Error, Result};
-use crate::event::{Progress, Scores, SplitName};
+use crate::event::{Event, Progress, Scores, SplitName};
 use crate::hub::Hub;
 use crate::spec::RunSpec;
 use crate::train::{Evaluation, Judged, validation_rows};
@@ -15,6 +15,8 @@ use std::sync::atomic::AtomicBool;
 
 /// Bins of equal width that confidences are sorted into.
 pub const BINS: usize = 10;
+/// Bytes at the beginning of a log that have the start of the run in them, however many names of classes it has.
+const BEGIN: u64 = 1 << 18;
 /// Above this mean probability of another class, a label is doubted.
 const DOUBT: f64 = 0.5;
 
@@ -31,6 +33,8 @@ pub struct Insight {
     pub together: std::result::Result<Option<Together>, String>,
     /// What was trained.
     pub spec: RunSpec,
+    /// What its labels are.
+    pub labels: Labels,
     /// Evaluations of the validation split, oldest first; none before the first, and in runs of versions
     /// that did not keep them.
     pub evaluations: Vec<Evaluation>,
@@ -53,30 +57,40 @@ impl Insight {
         let dir = RunDir::at(path);
         let spec = dir.spec()?;
         let evaluations = dir.evaluations()?;
+        let labels = labels(&dir, &spec);
         let texts = match evaluations.last() {
-            Some(newest) => texts(&spec, &newest.judged).map_err(|error| error.to_string()),
+            Some(newest) => texts(&spec, &labels, &newest.judged).map_err(|error| error.to_string()),
             None => Ok(Vec::new()),
         };
         let together = together(&spec, dirs).map_err(|error| error.to_string());
         let (dir, seeds) = (path.clone(), dirs.len());
-        Ok(Insight { dir, seed, seeds, together, ..Insight::new(spec, evaluations, texts) })
+        Ok(Insight { dir, seed, seeds, together, ..Insight::new(spec, labels, evaluations, texts) })
     }
 
     /// What evaluations of the rows with these texts come to, of a run of one seed.
     pub fn new(
         spec: RunSpec,
+        labels: Labels,
         evaluations: Vec<Evaluation>,
         texts: std::result::Result<Vec<Example>, String>,
     ) -> Self {
         let suspects = suspects(&evaluations);
         let (dir, seed, seeds) = (PathBuf::new(), 0, 1);
-        Insight { dir, seed, seeds, together: Ok(None), spec, evaluations, texts, suspects }
+        Insight { dir, seed, seeds, together: Ok(None), spec, labels, evaluations, texts, suspects }
     }
+}
 
-    /// What the labels of its task are.
-    pub fn labels(&self) -> Labels {
-        self.spec.task().labels
+/// What the labels of the run in `dir` are: those of its task, or the names of classes that its log began with.
+fn labels(dir: &RunDir, spec: &RunSpec) -> Labels {
+    if !spec.task().is_custom() {
+        return spec.task().labels.clone();
     }
+    let (begin, _) = reader::ends(dir.path(), BEGIN).unwrap_or_default();
+    let started = begin.into_iter().find_map(|event| match event {
+        Event::Started(started) => Some(Labels::from(started.labels)),
+        _ => None,
+    });
+    started.unwrap_or_default()
 }
 
 /// What the newest evaluations of all seeds say together; nothing of a single one.
@@ -160,12 +174,13 @@ impl Together {
 }
 
 /// The rows that `judged` is of, read again.
-fn texts(spec: &RunSpec, judged: &Judged) -> Result<Vec<Example>> {
+fn texts(spec: &RunSpec, labels: &Labels, judged: &Judged) -> Result<Vec<Example>> {
     let hub = Hub::cache_only();
     let (mut watch, cancelled) = (|_: Progress| {}, AtomicBool::new(false));
     let mut context = Context { hub: &hub, watch: &mut watch, cancelled: &cancelled };
     let split = SplitName::Validation;
-    let rows = data::load_split(spec.task(), split, spec.data_dir.as_deref(), &mut context)?;
+    let names = labels.names();
+    let rows = data::load_split(Place { labels: Some(&names), ..Place::of(spec) }, split, &mut context)?;
     let rows = validation_rows(spec, rows);
     let labels = rows.iter().map(|row| row.label);
     if !labels.eq(judged.labels().iter().map(|label| Some(*label))) {
@@ -212,9 +227,9 @@ impl Picture {
         let losses: Vec<f64> = (0..judged.len()).map(|row| judged.loss(row)).collect();
         let mut hardest: Vec<usize> = (0..judged.len()).collect();
         hardest.sort_by(|a, b| losses[*b].total_cmp(&losses[*a]));
-        let detail = match task.labels {
+        let detail = match &task.labels {
             Labels::Classes(_) => Detail::Classes(Box::new(Classes::of(judged, &hardest))),
-            Labels::Scale { .. } => Detail::Scale(stretches(judged, task.labels)),
+            Labels::Scale { .. } => Detail::Scale(stretches(judged, &task.labels)),
         };
         Picture { scores: judged.scores(task), hardest, detail }
     }
@@ -246,7 +261,7 @@ pub struct Stretch {
 }
 
 /// How far off the rows in each part of a scale are.
-fn stretches(judged: &Judged, scale: Labels) -> Vec<Stretch> {
+fn stretches(judged: &Judged, scale: &Labels) -> Vec<Stretch> {
     let of_part = |(from, to): (f32, f32)| Stretch { from: from.into(), to: to.into(), ..Stretch::default() };
     let mut all: Vec<Stretch> = scale.parts().into_iter().map(of_part).collect();
     for (row, label) in judged.labels().iter().enumerate() {

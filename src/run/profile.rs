@@ -1,6 +1,6 @@
 //! The data of an experiment before anything is trained on it.
 
-use crate::data::{self, Context, Dataset, Example, Lengths, Profile, Tokenizer, texts_of};
+use crate::data::{self, Context, Dataset, Example, Lengths, Place, Profile, Tokenizer, texts_of};
 use crate::error::{Error, Result};
 use crate::event::{Progress, SplitName};
 use crate::hub::Hub;
@@ -31,21 +31,24 @@ impl DataProfile {
         let hub = Hub::cache_only();
         let mut watch = |_: Progress| {};
         let mut context = Context { hub: &hub, watch: &mut watch, cancelled };
-        let dataset = data::load(spec.task(), spec.data_dir.as_deref(), &mut context)?;
+        let dataset = data::load(Place::of(spec), &mut context)?;
         let tokenizer = hub
             .model(&spec.model, &spec.revision, &mut watch, cancelled)
             .and_then(|folder| Tokenizer::load(&folder, usize::MAX));
-        let labels = spec.task().labels;
-        let Dataset { train, validation, test, notes, .. } = drawn(spec, dataset);
+        let Dataset { labels, train, validation, mismatched, test, notes, .. } = drawn(spec, dataset);
         let lengths = |rows: &[Example]| {
             let tokenizer = tokenizer.as_ref().ok();
             tokenizer.map(|tokenizer| Ok(Lengths::of(tokenizer.lengths(rows, cancelled)?))).transpose()
         };
         let trained = texts_of(&train);
-        let mut splits = vec![(SplitName::Train, Profile::of(&train, labels, lengths(&train)?, None))];
-        let scored = [(SplitName::Validation, Some(&validation)), (SplitName::Test, test.as_ref())];
+        let mut splits = vec![(SplitName::Train, Profile::of(&train, &labels, lengths(&train)?, None))];
+        let scored = [
+            (SplitName::Validation, Some(&validation)),
+            (SplitName::ValidationMismatched, mismatched.as_ref()),
+            (SplitName::Test, test.as_ref()),
+        ];
         for (split, rows) in scored.into_iter().filter_map(|(split, rows)| Some((split, rows?))) {
-            splits.push((split, Profile::of(rows, labels, lengths(rows)?, Some(&trained))));
+            splits.push((split, Profile::of(rows, &labels, lengths(rows)?, Some(&trained))));
         }
         let no_lengths = tokenizer.err().map(|error: Error| error.to_string());
         Ok(DataProfile { labels: labels.groups(), splits, notes, no_lengths })

@@ -110,6 +110,7 @@ mod tests {
             loss: 0.43219,
             metrics: Metrics::Classification(ClassificationMetrics {
                 accuracy: 0.8123,
+                accuracy_mm: None,
                 f1: None,
                 matthews_correlation: None,
                 confusion: Vec::new(),

@@ -1,14 +1,10 @@
 //! What a value must be, and what values must be to each other: one small function a rule.
 
 use super::keys::{Key, Kind, list};
+use super::resolve::texts;
 use super::{RunSpec, key_named};
-use crate::catalog::{Metric, TASKS, task};
+use crate::catalog::{Format, Metric, TASKS, task};
 use crate::config::{by_nearness, meant};
-
-/// Tasks and keys that the specification names and this version lacks.
-const TASKS_ELSEWHERE: &[&str] = &["cola", "mrpc", "mnli", "qnli", "rte", "wnli", "custom"];
-const KEYS_OF_CUSTOM: &[&str] =
-    &["train_file", "validation_file", "test_file", "text_column", "text_pair_column", "label_column"];
 
 /// Whether `text`, as typed into a form or after `--set KEY=`, is a value of `key`.
 /// Empty text leaves an optional key absent. The error is a sentence without the key's name.
@@ -40,9 +36,7 @@ fn check_task(name: &str) -> Result<(), String> {
         return Ok(());
     }
     let there = list(by_nearness(name, TASKS.iter().map(|task| task.name)).into_iter());
-    if TASKS_ELSEWHERE.contains(&name) {
-        Err(format!("task `{name}` is not in this version; there are {there}"))
-    } else if let Some(meant) = meant(name, TASKS.iter().map(|task| task.name)) {
+    if let Some(meant) = meant(name, TASKS.iter().map(|task| task.name)) {
         Err(format!("there is no task `{name}`; did you mean `{meant}`? There are {there}"))
     } else {
         Err(format!("there is no task `{name}`; there are {there}"))
@@ -64,9 +58,6 @@ fn check_device(text: &str) -> Result<(), String> {
 
 /// Why `name` is no key, with the key that was probably meant.
 pub(crate) fn unknown_key(name: &str) -> String {
-    if KEYS_OF_CUSTOM.contains(&name) {
-        return format!("`{name}` belongs to task `custom`, which is not in this version");
-    }
     let known = super::keys().iter().map(|key| key.name);
     match super::nearest::nearest_key(name, known) {
         Some(key) => format!("unknown key `{name}`; did you mean `{key}`?"),
@@ -86,7 +77,11 @@ type Rule = fn(&RunSpec) -> Option<String>;
 
 /// Every rule between keys that `spec` breaks.
 pub(crate) fn broken_rules(spec: &RunSpec) -> Vec<Broken> {
-    let rules: [(&str, Rule); 5] = [
+    let rules: [(&str, Rule); 9] = [
+        ("task", custom_has_rows),
+        ("data_dir", custom_has_no_folder),
+        ("text_pair_column", a_second_text_has_a_first),
+        ("label_column", columns_differ),
         ("warmup_steps", warmup_ends),
         ("metric_for_best_model", metric_is_of_the_task),
         ("label_smoothing_factor", classes_are_smoothed),
@@ -94,7 +89,48 @@ pub(crate) fn broken_rules(spec: &RunSpec) -> Vec<Broken> {
         ("repeats", seeds_are_numbers),
     ];
     let broken = rules.iter().filter_map(|(name, rule)| Some((key_named(name)?, rule(spec)?)));
-    broken.map(|(key, message)| Broken { key, message }).collect()
+    let mut broken: Vec<Broken> = broken.map(|(key, message)| Broken { key, message }).collect();
+    for (key, text) in texts(spec).into_iter().filter(|(key, _)| key.task.is_some()) {
+        let message = own_file_is_known(spec, key, &text);
+        broken.extend(message.map(|message| Broken { key, message }));
+    }
+    broken
+}
+
+/// A key of one task belongs to no other, and a file of it is of a kind that can be read.
+fn own_file_is_known(spec: &RunSpec, key: &Key, text: &str) -> Option<String> {
+    let owner = key.task?;
+    if owner != spec.task {
+        return Some(format!("belongs to task `{owner}`, and this one is `{}`; take it out", spec.task));
+    }
+    let is_unknown = key.kind == Kind::Path && Format::of(text.as_ref()).is_none();
+    is_unknown.then(|| format!("`{text}` does not tell what it is; it should end in {}", Format::EXTENSIONS))
+}
+
+fn custom_has_rows(spec: &RunSpec) -> Option<String> {
+    let is_empty = spec.task == "custom" && spec.train_file.is_none();
+    is_empty.then(|| "task `custom` learns from a file of yours; name it by train_file".into())
+}
+
+fn custom_has_no_folder(spec: &RunSpec) -> Option<String> {
+    let has_both = spec.task == "custom" && spec.data_dir.is_some();
+    has_both.then(|| {
+        "task `custom` names its files by train_file, validation_file and test_file; take it out".into()
+    })
+}
+
+fn a_second_text_has_a_first(spec: &RunSpec) -> Option<String> {
+    let is_alone = spec.text_pair_column.is_some() && spec.text_column.is_none();
+    is_alone.then(|| "is the second text of a pair; name the first by text_column".into())
+}
+
+fn columns_differ(spec: &RunSpec) -> Option<String> {
+    let columns = [&spec.text_column, &spec.text_pair_column, &spec.label_column].map(Option::as_ref);
+    let [text, text_pair, label] = columns;
+    let same = |a: Option<&String>, b: Option<&String>| a.is_some() && a == b;
+    (same(text, text_pair) || same(text, label) || same(text_pair, label)).then(|| {
+        "the texts and the label are columns of their own, and two of them have the same name".into()
+    })
 }
 
 fn warmup_ends(spec: &RunSpec) -> Option<String> {
@@ -183,8 +219,7 @@ mod tests {
     #[test]
     fn tasks_are_those_of_the_catalog() {
         assert!(refused("task", "sst-2").contains("did you mean `sst2`?"));
-        assert!(refused("task", "cola").starts_with("task `cola` is not in this version; there are "));
-        assert!(TASKS_ELSEWHERE.iter().all(|name| task(name).is_none()));
+        assert!(refused("task", "imdb").starts_with("there is no task `imdb`; there are "));
     }
 
     #[test]
@@ -220,6 +255,33 @@ mod tests {
             let broken = broken_rules(&spec);
             assert_eq!(broken.iter().map(|rule| rule.key.name).collect::<Vec<_>>(), [name]);
         }
+    }
+
+    #[test]
+    fn task_custom_needs_a_file_and_other_tasks_take_none() {
+        let broken = |change: &dyn Fn(&mut RunSpec)| {
+            let mut spec =
+                RunSpec { task: "custom".into(), train_file: Some("a.csv".into()), ..built_in("x") };
+            change(&mut spec);
+            broken_rules(&spec).into_iter().map(|rule| (rule.key.name, rule.message)).collect::<Vec<_>>()
+        };
+        assert_eq!(broken(&|_| {}), []);
+        let [(key, message)] = &broken(&|spec| spec.train_file = None)[..] else { panic!() };
+        assert_eq!(*key, "task");
+        assert!(message.contains("name it by train_file"), "{message}");
+        let [(key, message)] = &broken(&|spec| spec.task = "sst2".into())[..] else { panic!() };
+        assert_eq!(
+            (*key, &message[..]),
+            ("train_file", "belongs to task `custom`, and this one is `sst2`; take it out")
+        );
+        let [(key, message)] = &broken(&|spec| spec.test_file = Some("a.xlsx".into()))[..] else { panic!() };
+        assert!(*key == "test_file" && message.contains("should end in .csv"), "{message}");
+        assert_eq!(broken(&|spec| spec.data_dir = Some(".".into()))[0].0, "data_dir");
+        assert_eq!(broken(&|spec| spec.text_pair_column = Some("b".into()))[0].0, "text_pair_column");
+        let same = |spec: &mut RunSpec| {
+            (spec.text_column, spec.label_column) = (Some("a".into()), Some("a".into()));
+        };
+        assert_eq!(broken(&same)[0].0, "label_column");
     }
 
     proptest! {

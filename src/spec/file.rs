@@ -291,7 +291,9 @@ mod tests {
         assert!(mistakes("[experiment]\nseed = 1\n")[0].ends_with("belongs under a name: [experiment.NAME]"));
         assert!(mistakes("[experiment.\"a b\"]\n")[0].contains("is no name for an experiment"));
         assert!(mistakes("[[experiment.a]]\n")[0].contains("is not a table"));
-        assert!(mistakes("train_file = \"x\"\n")[0].contains("task `custom`, which is not in this version"));
+        assert!(
+            mistakes("train_file = \"x\"\n")[0].contains("belongs under [defaults] or [experiment.NAME]")
+        );
     }
 
     #[test]

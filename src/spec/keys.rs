@@ -15,6 +15,8 @@ pub struct Key {
     pub default: &'static str,
     /// What absence means, for a key without a default; empty otherwise.
     pub absent: &'static str,
+    /// The only task that it means something to, if it is not for all.
+    pub task: Option<&'static str>,
     /// One sentence that explains it.
     pub help: &'static str,
 }
@@ -71,7 +73,7 @@ const fn key(
     default: &'static str,
     help: &'static str,
 ) -> Key {
-    Key { name, group, kind, default, absent: "", help }
+    Key { name, group, kind, default, absent: "", task: None, help }
 }
 
 const fn optional(
@@ -81,11 +83,17 @@ const fn optional(
     absent: &'static str,
     help: &'static str,
 ) -> Key {
-    Key { name, group, kind, default: "", absent, help }
+    Key { name, group, kind, default: "", absent, task: None, help }
+}
+
+/// A key of the files that task `custom` learns from.
+const fn own(name: &'static str, kind: Kind, absent: &'static str, help: &'static str) -> Key {
+    Key { task: Some("custom"), ..optional("data", name, kind, absent, help) }
 }
 
 const METRICS: &[&str] = &[
     Metric::Accuracy.name(),
+    Metric::AccuracyMm.name(),
     Metric::F1.name(),
     Metric::MatthewsCorrelation.name(),
     Metric::Pearson.name(),
@@ -115,6 +123,37 @@ static KEYS: &[Key] = &[
         Kind::Path,
         "the hub; demo: built in",
         "Folder to read the task's files from in place of the hub: GLUE TSV, Parquet, or treebank trees.",
+    ),
+    own(
+        "train_file",
+        Kind::Path,
+        "needed",
+        "Task custom: what to learn from, CSV, TSV, JSON lines or Parquet by its extension.",
+    ),
+    own(
+        "validation_file",
+        Kind::Path,
+        "a tenth of train_file",
+        "Task custom: what chooses the best weights; without it the same rows are held out for every seed.",
+    ),
+    own("test_file", Kind::Path, "none", "Task custom: rows for the final score."),
+    own(
+        "text_column",
+        Kind::Text,
+        "sentence, text, or the only one",
+        "Task custom: the column of the text, or of the first of two.",
+    ),
+    own(
+        "text_pair_column",
+        Kind::Text,
+        "none, or sentence2",
+        "Task custom: the column of the second text, for pairs.",
+    ),
+    own(
+        "label_column",
+        Kind::Text,
+        "label",
+        "Task custom: the column of the label, words or whole numbers; the classes are those of train_file.",
     ),
     optional(
         "data",

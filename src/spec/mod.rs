@@ -33,6 +33,24 @@ pub struct RunSpec {
     /// Folder to read the task's files from, in place of the hub.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub data_dir: Option<PathBuf>,
+    /// What task `custom` learns from: CSV, TSV, JSON lines or Parquet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub train_file: Option<PathBuf>,
+    /// What task `custom` is validated on; a tenth of the training rows when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub validation_file: Option<PathBuf>,
+    /// What task `custom` is tested on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub test_file: Option<PathBuf>,
+    /// The column of the text, or of the first of two.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub text_column: Option<String>,
+    /// The column of the second text.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub text_pair_column: Option<String>,
+    /// The column of the label.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub label_column: Option<String>,
     /// Take only so many training rows, drawn with the seed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_train_samples: Option<usize>,
@@ -159,6 +177,11 @@ impl RunSpec {
     /// The task's row in the catalog. Specifications are checked when they are read, so it is there.
     pub fn task(&self) -> &'static Task {
         task(&self.task).expect("a checked specification names a task of the catalog")
+    }
+
+    /// Whether an example is two texts. Of task `custom` the columns tell it, once they are filled in.
+    pub fn is_pair(&self) -> bool {
+        self.task().pair || self.text_pair_column.is_some()
     }
 
     /// The score that chooses the best weights.

@@ -216,6 +216,12 @@ mod tests {
             revision: "main".into(),
             task: "demo".into(),
             data_dir: None,
+            train_file: None,
+            validation_file: None,
+            test_file: None,
+            text_column: None,
+            text_pair_column: None,
+            label_column: None,
             max_train_samples: None,
             max_eval_samples: None,
             num_train_epochs: 3.0,
@@ -289,7 +295,17 @@ mod tests {
             };
             let text = if key.name == "metric_for_best_model" { "loss" } else { text };
             let text = if key.name == "max_tokens_per_batch" { "4096" } else { text };
-            let spec = open("[experiment.a]\n").resolve("a", &set(key.name, text)).unwrap();
+            let mut values = set(key.name, text);
+            if key.task == Some("custom") {
+                values = [set("task", "custom"), set("train_file", "a.csv"), set("text_column", "a"), values]
+                    .concat();
+            }
+            let text = match (key.task, key.kind) {
+                (Some(_), Kind::Path) => "somewhere.csv",
+                _ => text,
+            };
+            values.last_mut().unwrap().1 = text.into();
+            let spec = open("[experiment.a]\n").resolve("a", &values).unwrap();
             assert_ne!(spec, built_in("a"), "{}", key.name);
             let (_, said) = texts(&spec).into_iter().find(|(one, _)| one == &key).unwrap();
             assert_eq!(said, text, "{}", key.name);

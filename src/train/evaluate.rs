@@ -2,21 +2,20 @@
 
 use super::judged::Judged;
 use crate::batch::{Batch, Encoded};
-use crate::catalog::Task;
 use crate::data::order::by_length;
 use crate::error::{Error, Result};
 use crate::nn::Engine;
 
-/// Judges `rows`, all labelled, in batches of `batch_size` examples of similar length. `tick` is
-/// called before each batch with the examples done; when it returns false the pass ends with `None`.
+/// Judges `rows`, all labelled, by a model of so many `outputs`, in batches of `batch_size` examples of similar
+/// length. `tick` is called before each batch with the examples done; when it returns false the pass ends with `None`.
 pub fn judge(
     engine: &mut dyn Engine,
     rows: &[Encoded],
-    task: &Task,
+    outputs: usize,
     batch_size: usize,
     tick: &mut dyn FnMut(&mut dyn Engine, usize) -> Result<bool>,
 ) -> Result<Option<Judged>> {
-    let mut judged = Judged::new(rows.len(), task.labels.outputs());
+    let mut judged = Judged::new(rows.len(), outputs);
     for (done, chunk) in by_length(rows).chunks(batch_size).enumerate() {
         if !tick(engine, done * batch_size)? {
             return Ok(None);

@@ -28,6 +28,7 @@ pub use setup::{drawn, validation_rows};
 pub use summary::{Best, Summary};
 pub use trainer::{Job, train};
 
+use crate::catalog::Labels;
 use crate::error::Result;
 use crate::files::ModelFolder;
 use crate::nn::{Engine, Weights};
@@ -60,15 +61,15 @@ impl Snapshot {
         step: u64,
         spec: &RunSpec,
         folder: &ModelFolder,
-        labels: &[String],
+        labels: &Labels,
     ) -> Result<Self> {
         Ok(Snapshot {
             step,
             weights: Arc::new(engine.weights()?),
             folder: folder.clone(),
-            labels: labels.to_vec(),
-            scale: spec.task().labels.scale(),
-            pair: spec.task().pair,
+            labels: labels.names(),
+            scale: labels.scale(),
+            pair: spec.is_pair(),
             max_seq_length: spec.max_seq_length,
         })
     }

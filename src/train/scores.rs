@@ -34,6 +34,7 @@ impl Tally {
             loss: self.loss / examples.max(1) as f64,
             metrics: Metrics::Classification(ClassificationMetrics {
                 accuracy: ratio(right as f64, examples as f64),
+                accuracy_mm: None,
                 f1: judged(Metric::F1).then(|| per_class[1].f1),
                 matthews_correlation: judged(Metric::MatthewsCorrelation).then(|| matthews(&self.confusion)),
                 confusion: self.confusion.clone(),

@@ -2,6 +2,7 @@
 
 use super::{Control, memory};
 use crate::batch::Encoded;
+use crate::catalog::Labels;
 use crate::data::{self, Dataset, Tokenized, Tokenizer};
 use crate::error::{Error, Result};
 use crate::event::{Event, Progress, SplitName};
@@ -22,7 +23,8 @@ pub(super) struct Setup {
     pub folder: ModelFolder,
     pub tokenizer: Tokenizer,
     pub built: Built,
-    pub labels: Vec<String>,
+    /// What the labels are.
+    pub labels: Labels,
     /// Rows that are trained on.
     pub train: Vec<Encoded>,
     /// Rows that are scored, by split; a split without labels is not there.
@@ -42,7 +44,7 @@ pub(super) fn prepare(spec: &RunSpec, control: &Control, say: &mut dyn FnMut(Eve
     let mut watch = |progress: Progress| say(Event::Progress(progress));
     let folder = hub.model(&spec.model, &spec.revision, &mut watch, cancelled)?;
     let mut context = data::Context { hub: &hub, watch: &mut watch, cancelled };
-    let dataset = data::load(spec.task(), spec.data_dir.as_deref(), &mut context)?;
+    let dataset = data::load(data::Place::of(spec), &mut context)?;
     let tokenizer = Tokenizer::load(&folder, spec.max_seq_length)?;
 
     for note in &dataset.notes {
@@ -53,7 +55,7 @@ pub(super) fn prepare(spec: &RunSpec, control: &Control, say: &mut dyn FnMut(Eve
     let (train, scored) = encode(spec, dataset, &tokenizer, control, say)?;
     let tokenize_seconds = begun.elapsed().as_secs_f64();
 
-    let mut built = nn::build(&Build::of(spec, &folder, &labels))?;
+    let mut built = nn::build(&Build::of(spec, &folder, &labels.names()))?;
     say(Event::note(built.report.summary()));
     for note in &built.notes {
         say(Event::note(note.clone()));
@@ -85,6 +87,7 @@ pub fn drawn(spec: &RunSpec, dataset: Dataset) -> Dataset {
     Dataset {
         train: data::sample(dataset.train, spec.max_train_samples, &rng, 0),
         validation: validation_rows(spec, dataset.validation),
+        mismatched: dataset.mismatched.map(|rows| data::sample(rows, spec.max_eval_samples, &rng, 4)),
         test: dataset.test.map(|rows| data::sample(rows, spec.max_eval_samples, &rng, 2)),
         ..dataset
     }
@@ -116,6 +119,7 @@ fn encode(
     let mut encode = |rows: &[data::Example]| tokenizer.encode(rows, &mut watch, control.cancelled());
     let Tokenized { rows: train, truncated } = encode(&train_rows)?;
     let validation = encode(&dataset.validation)?.rows;
+    let mismatched = dataset.mismatched.map(|rows| encode(&rows)).transpose()?;
     let test = dataset.test.map(|rows| encode(&rows)).transpose()?;
     if truncated > 0 {
         say(Event::note(format!(
@@ -138,9 +142,8 @@ fn encode(
     }
     let train_scored = chosen.into_iter().map(|row| train[row].clone()).collect();
     let mut scored = BTreeMap::from([(SplitName::Train, train_scored), (SplitName::Validation, validation)]);
-    if let Some(test) = test {
-        scored.insert(SplitName::Test, test.rows);
-    }
+    let others = [(SplitName::ValidationMismatched, mismatched), (SplitName::Test, test)];
+    scored.extend(others.into_iter().filter_map(|(split, rows)| Some((split, rows?.rows))));
     Ok((train, scored))
 }
 

@@ -72,6 +72,9 @@ pub struct Summary {
     /// Final scores on the test split, where it is labelled.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub test: Option<Scores>,
+    /// Label names; a label's index is its class.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub labels: Vec<String>,
     /// Numbers that training changes.
     pub trainable_parameters: u64,
     /// What was changed on the way, which the specification does not tell.
@@ -114,6 +117,7 @@ impl Summary {
             train: latest.remove(&SplitName::Train),
             validation: latest.remove(&SplitName::Validation),
             test: latest.remove(&SplitName::Test),
+            labels: setup.labels.names(),
             trainable_parameters: setup.built.trainable_parameters,
             changes,
             error: None,
@@ -148,6 +152,7 @@ impl Summary {
             train: None,
             validation: None,
             test: None,
+            labels: Vec::new(),
             trainable_parameters: 0,
             changes: Vec::new(),
             error: Some(error.to_string()),

@@ -107,7 +107,7 @@ impl<'a> Trainer<'a> {
             first_step: state.step,
             total_steps: plan.total_steps,
             steps_per_epoch: plan.steps_per_epoch,
-            labels: setup.labels.clone(),
+            labels: setup.labels.names(),
             rows: [setup.train.len(), rows(SplitName::Validation), rows(SplitName::Test)],
             trainable_parameters: setup.built.trainable_parameters,
             planned_memory: setup.planned_memory,
@@ -196,7 +196,7 @@ impl<'a> Trainer<'a> {
         let report = self.setup.built.engine.enqueue(input)?;
         self.count(begun.elapsed().as_secs_f64());
         let Built { engine, config, .. } = &self.setup.built;
-        self.ledger.count(&batch, engine.as_ref(), config, self.setup.labels.len());
+        self.ledger.count(&batch, engine.as_ref(), config, self.setup.labels.outputs());
         let (examples, tokens) = (batch.len() as u64, batch.tokens() as u64);
         self.state.step += 1;
         self.state.examples += examples;
@@ -297,7 +297,8 @@ impl<'a> Trainer<'a> {
         Ok(Next::Go)
     }
 
-    /// A pass over one split, or `None` when the training was told to stop in its middle.
+    /// A pass over one split, or `None` when the training was told to stop in its middle. With the validation
+    /// split goes the mismatched one, where the task has it: its accuracy is one of the scores of the first.
     fn score_split(&mut self, split: SplitName) -> Result<Option<Eval>> {
         self.read()?;
         let begun = Instant::now();
@@ -318,17 +319,24 @@ impl<'a> Trainer<'a> {
             Ok(!control.is_cancelled())
         };
         let batch_size = spec.per_device_eval_batch_size;
-        let Some(judged) = judge(built.engine.as_mut(), rows, spec.task(), batch_size, &mut tick)? else {
+        let Some(judged) = judge(built.engine.as_mut(), rows, labels.outputs(), batch_size, &mut tick)?
+        else {
             return Ok(None);
         };
         let (epoch, seconds) = (self.plan.epoch(step), begun.elapsed().as_secs_f64());
         self.state.scoring_seconds += seconds;
         self.state.usage.spend(Stage::Evaluation, seconds);
-        let scores = judged.scores(spec.task());
+        let mut scores = judged.scores(spec.task());
         if split == SplitName::Validation {
             let begun = Instant::now();
             self.keeper.keep(&Evaluation { step, epoch, judged }, self.say);
             self.state.usage.spend(Stage::Saving, begun.elapsed().as_secs_f64());
+            let mismatched = SplitName::ValidationMismatched;
+            if self.setup.scored.contains_key(&mismatched) {
+                let Some(eval) = self.score_split(mismatched)? else { return Ok(None) };
+                scores.take_mismatched(&eval.scores);
+                (self.say)(Event::Eval(eval));
+            }
         }
         Ok(Some(Eval { step, epoch, split, scores, best: false, seconds }))
     }
@@ -368,7 +376,7 @@ impl<'a> Trainer<'a> {
         let setup = &self.setup;
         let bytes = write_folder_whole(&self.dir.join("best"), |folder| {
             let weights = Stored::of(setup.built.engine.as_ref(), Part::Weight, "");
-            nn::save_model(folder, &setup.built.config, &setup.labels, &weights)?;
+            nn::save_model(folder, &setup.built.config, &setup.labels.names(), &weights)?;
             setup.tokenizer.save(folder)
         })?;
         self.say_saved("best".into(), bytes, begun);

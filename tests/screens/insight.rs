@@ -3,6 +3,7 @@
 use super::stage::*;
 
 use glue_tui::batch::Label;
+use glue_tui::catalog::Labels;
 use glue_tui::data::Example;
 use glue_tui::event::Event;
 use glue_tui::run::insight::{Insight, Together};
@@ -60,12 +61,16 @@ fn texts() -> Vec<Example> {
     ROWS.iter().map(example).collect()
 }
 
+fn labels() -> Labels {
+    ["negative", "positive"].map(str::to_owned).to_vec().into()
+}
+
 fn insight() -> Insight {
-    Insight::new(built_in("demo"), evaluations(), Ok(texts()))
+    Insight::new(built_in("demo"), labels(), evaluations(), Ok(texts()))
 }
 
 fn nothing() -> Insight {
-    Insight::new(built_in("demo"), Vec::new(), Ok(Vec::new()))
+    Insight::new(built_in("demo"), labels(), Vec::new(), Ok(Vec::new()))
 }
 
 fn subject() -> Subject {
@@ -307,7 +312,8 @@ fn hostile_rows_and_every_size_do_no_harm() {
 fn without_colour_and_without_unicode_it_is_whole() {
     let texts = Err("not there".to_string());
     for keys in ["", "m", "<enter>"] {
-        let mut app = looked_at(120, 40, Insight::new(built_in("demo"), evaluations(), texts.clone()));
+        let mut app =
+            looked_at(120, 40, Insight::new(built_in("demo"), labels(), evaluations(), texts.clone()));
         play(&mut app, keys);
         app.theme = Theme::new(Palette::None, Letters::Plain);
         let text = text(&app);

@@ -102,7 +102,7 @@ fn insight() -> Insight {
         text_pair: text_pair.clone(),
         label: Some(Label::Value(*given)),
     };
-    Insight::new(spec(), evaluations, Ok(rows.iter().map(example).collect()))
+    Insight::new(spec(), spec().task().labels.clone(), evaluations, Ok(rows.iter().map(example).collect()))
 }
 
 fn looked_at(width: u16, height: u16) -> App {

@@ -2,6 +2,7 @@
 //! understood is an error with file and place, or is counted and told.
 
 mod parquet;
+pub(super) mod table;
 mod trees;
 mod tsv;
 
@@ -30,12 +31,15 @@ pub(super) fn read(task: &Task, split: SplitName, found: &Found) -> Result<Rows>
             tsv::read(&file, text.as_bytes(), &tsv::Layout::new(task, split, &[columns]))
         }
         Found::Tsv(file) => {
-            let Source::Files { local: Local::Tsv { columns, test_columns }, .. } = &task.source else {
+            let Source::Files { local: Local::Tsv { columns, test_columns, unnamed }, .. } = &task.source
+            else {
                 return Err(wrong_kind(task, file));
             };
-            let columns =
-                if split == SplitName::Test { vec![*test_columns, *columns] } else { vec![*columns] };
-            tsv::read(file, &bytes(file)?, &tsv::Layout::new(task, split, &columns))
+            let layout = match split {
+                SplitName::Test => tsv::Layout::new(task, split, &[*test_columns, *columns]),
+                _ => tsv::Layout::new(task, split, &[*columns]).unnamed(*unnamed),
+            };
+            tsv::read(file, &bytes(file)?, &layout)
         }
         Found::Trees(file) => {
             let Source::Files { local: Local::Trees(tree), .. } = &task.source else {
@@ -66,18 +70,18 @@ fn wrong_kind(task: &Task, file: &Path) -> Error {
 
 /// The label that a cell means, a class by its number or its name, or what it should be. `-1` stands for no
 /// label.
-fn label_of(cell: &str, labels: Labels) -> Result<Option<Label>, String> {
+fn label_of(cell: &str, labels: &Labels) -> Result<Option<Label>, String> {
     if cell == "-1" {
         return Ok(None);
     }
     let label = match labels {
         Labels::Classes(names) => {
             let number = cell.parse::<u32>().ok().filter(|class| (*class as usize) < names.len());
-            let class = number.or_else(|| names.iter().position(|name| *name == cell).map(|i| i as u32));
+            let class = number.or_else(|| names.iter().position(|name| name == cell).map(|i| i as u32));
             class.map(Label::Class)
         }
         Labels::Scale { low, high } => {
-            let number = cell.parse::<f32>().ok().filter(|value| (low..=high).contains(value));
+            let number = cell.parse::<f32>().ok().filter(|value| (*low..=*high).contains(value));
             number.map(Label::Value)
         }
     };
@@ -85,7 +89,7 @@ fn label_of(cell: &str, labels: Labels) -> Result<Option<Label>, String> {
 }
 
 /// What a label should be: `should be 0 (negative) or 1 (positive)`, `should be a number from 0 to 5`.
-fn expected(labels: Labels) -> String {
+fn expected(labels: &Labels) -> String {
     match labels {
         Labels::Classes(names) => {
             let all: Vec<String> =

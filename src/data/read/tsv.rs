@@ -1,4 +1,5 @@
-//! GLUE's tab-separated files. Columns are found by the header's names; quotes are ordinary text,
+//! GLUE's tab-separated files. Columns are found by the header's names, or by their place where a task's
+//! files have no header; quotes are ordinary text,
 //! never CSV quoting, because cells begin with quotes that are not closed.
 
 use super::super::{Example, Rows};
@@ -10,24 +11,32 @@ use crate::event::SplitName;
 use std::path::Path;
 
 /// What is expected of a file.
-pub(super) struct Layout {
+pub(super) struct Layout<'a> {
     /// The ways the columns may be named; the first whose texts are all there is taken.
     columns: Vec<Columns>,
-    labels: Labels,
+    labels: &'a Labels,
     /// Whether every row must have a label.
     labelled: bool,
     /// Whether a few rows with a wrong number of columns are left out and told.
     skip_split_rows: bool,
+    /// What the columns are when the first line is a row already.
+    unnamed: Option<&'a [&'a str]>,
 }
 
-impl Layout {
-    pub(super) fn new(task: &Task, split: SplitName, columns: &[Columns]) -> Self {
+impl<'a> Layout<'a> {
+    pub(super) fn new(task: &'a Task, split: SplitName, columns: &[Columns]) -> Self {
         Layout {
             columns: columns.to_vec(),
-            labels: task.labels,
+            labels: &task.labels,
             labelled: split != SplitName::Test,
             skip_split_rows: SPLIT_ROWS.contains(&task.name),
+            unnamed: None,
         }
+    }
+
+    /// The same for a file that has no header but these columns.
+    pub(super) fn unnamed(self, unnamed: Option<&'a [&'a str]>) -> Self {
+        Layout { unnamed, ..self }
     }
 }
 
@@ -40,13 +49,18 @@ struct Places {
 }
 
 /// Reads a whole file; `file` is only its name in errors.
-pub(super) fn read(file: &Path, bytes: &[u8], layout: &Layout) -> Result<Rows> {
+pub(super) fn read(file: &Path, bytes: &[u8], layout: &Layout<'_>) -> Result<Rows> {
     let bytes = bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(bytes);
     // A newline ends a row, so one at the end of the file begins no further row.
     let bytes = bytes.strip_suffix(b"\n").unwrap_or(bytes);
-    let mut lines = bytes.split(|byte| *byte == b'\n').zip(1u64..);
-    let header = lines.next().map_or(Ok(""), |(line, number)| text_of(file, number, line))?;
-    let places = places(file, header, layout)?;
+    let mut lines = bytes.split(|byte| *byte == b'\n').zip(1u64..).peekable();
+    let first = lines.peek().map_or(Ok(""), |(line, number)| text_of(file, *number, line))?;
+    let first: Vec<&str> = first.split('\t').collect();
+    let unnamed = layout.unnamed.filter(|_| !is_header(&first, layout));
+    let places = places(file, unnamed.unwrap_or(&first), layout)?;
+    if unnamed.is_none() {
+        lines.next();
+    }
 
     let mut rows = Vec::new();
     let mut skipped = Vec::new();
@@ -54,8 +68,9 @@ pub(super) fn read(file: &Path, bytes: &[u8], layout: &Layout) -> Result<Rows> {
         let line = text_of(file, number, line)?;
         let cells: Vec<&str> = line.split('\t').collect();
         if cells.len() != places.width {
+            let said = if unnamed.is_some() { "where there should be" } else { "where the header has" };
             let problem = format!(
-                "has {} columns where the header has {}; separate columns by one tab each",
+                "has {} columns {said} {}; separate columns by one tab each",
                 cells.len(),
                 places.width
             );
@@ -92,8 +107,14 @@ fn text_of<'b>(file: &Path, number: u64, line: &'b [u8]) -> Result<&'b str> {
     })
 }
 
-fn places(file: &Path, header: &str, layout: &Layout) -> Result<Places> {
-    let names: Vec<&str> = header.split('\t').collect();
+/// Whether a line has the names of the wanted columns in it, and so is no row.
+fn is_header(cells: &[&str], layout: &Layout<'_>) -> bool {
+    layout.columns.iter().any(|columns| {
+        [Some(columns.text), columns.label].into_iter().flatten().all(|name| cells.contains(&name))
+    })
+}
+
+fn places(file: &Path, names: &[&str], layout: &Layout<'_>) -> Result<Places> {
     let place = |name: &str| names.iter().position(|found| *found == name);
     for columns in &layout.columns {
         let (Some(text), text_pair) = (place(columns.text), columns.text_pair.map(place)) else { continue };
@@ -118,12 +139,12 @@ fn places(file: &Path, header: &str, layout: &Layout) -> Result<Places> {
         format!(
             "the header must name the columns {}; it has {}",
             wanted.join(", "),
-            if header.is_empty() { "none".to_string() } else { names.join(", ") }
+            if names == [""] { "none".to_string() } else { names.join(", ") }
         ),
     ))
 }
 
-fn label(file: &Path, number: u64, cell: &str, layout: &Layout) -> Result<Option<Label>> {
+fn label(file: &Path, number: u64, cell: &str, layout: &Layout<'_>) -> Result<Option<Label>> {
     match label_of(cell, layout.labels) {
         Ok(None) if layout.labelled => {
             let problem = "has no label (-1); rows to train on or to choose by need one";
@@ -210,6 +231,34 @@ mod tests {
         let layout = Layout::new(task, SplitName::Train, &[SENTENCE]);
         let e = read(Path::new("a"), b"sentence\tlabel\nx\t1\nab\xff\t1\n", &layout).unwrap_err();
         assert_eq!(e.to_string(), "a:3: is not UTF-8 at byte 3; convert the file");
+    }
+
+    #[test]
+    fn columns_without_a_header_are_found_by_their_place() {
+        let parse = |text: &str| {
+            let layout = Layout::new(task("cola").unwrap(), SplitName::Train, &[SENTENCE]);
+            let layout = layout.unnamed(Some(&["source", "label", "mark", "sentence"]));
+            read(Path::new("train.tsv"), text.as_bytes(), &layout)
+        };
+        let row = |text: &str, class| {
+            let label = Some(Label::Class(class));
+            Example { text: text.into(), text_pair: None, label }
+        };
+        let two = parse("gj04\t1\t\tA good one.\ngj04\t0\t*\tBad \"one.").unwrap().rows;
+        assert_eq!(two, [row("A good one.", 1), row("Bad \"one.", 0)]);
+        // A copy that somebody has given a header.
+        let named = parse("label\tsentence\n1\tA good one.\n").unwrap().rows;
+        assert_eq!(named, [row("A good one.", 1)]);
+        let error = |text: &str| parse(text).unwrap_err().to_string();
+        assert_eq!(
+            error("gj04\t1\t\ta\n1\tb\n"),
+            "train.tsv:2: has 2 columns where there should be 4; separate columns by one tab each"
+        );
+        assert_eq!(
+            error("gj04\t7\t\ta\n"),
+            "train.tsv:1: label \"7\" should be 0 (unacceptable) or 1 (acceptable)"
+        );
+        assert!(parse("").is_err(), "an empty file has no row of four columns");
     }
 
     #[test]

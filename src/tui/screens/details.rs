@@ -184,8 +184,10 @@ fn describe(spec: &RunSpec, theme: Theme) -> Vec<(&'static str, String)> {
         ("seed", seeds),
         ("machine", format!("device {}{dot}engine {}", spec.device, word(&spec.engine))),
     ];
-    if let Some(dir) = &spec.data_dir {
-        lines.insert(2, ("data", dir.display().to_string()));
+    let files = [&spec.data_dir, &spec.train_file, &spec.validation_file, &spec.test_file];
+    let files: Vec<String> = files.into_iter().flatten().map(|file| file.display().to_string()).collect();
+    if !files.is_empty() {
+        lines.insert(2, ("data", files.join(", ")));
     }
     lines
 }

@@ -148,6 +148,7 @@ pub(super) fn draw_score_pane(app: &App, run: &RunView, area: Rect, buffer: &mut
     let name = match metric {
         Metric::Loss => "Validation loss",
         Metric::Accuracy => "Accuracy",
+        Metric::AccuracyMm => "Accuracy, mismatched",
         Metric::F1 => "F1",
         Metric::MatthewsCorrelation => "Matthews correlation",
         Metric::Pearson => "Pearson correlation",

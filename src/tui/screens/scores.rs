@@ -9,12 +9,24 @@ use crate::tui::widgets::put;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
+/// The splits that have a line of the table, in its order.
+const SPLITS: [SplitName; 4] =
+    [SplitName::Validation, SplitName::ValidationMismatched, SplitName::Test, SplitName::Train];
+
 /// The style of a split.
 pub(super) fn split_role(split: SplitName) -> Role {
     match split {
         SplitName::Train => Role::Train,
-        SplitName::Validation => Role::Validation,
+        SplitName::Validation | SplitName::ValidationMismatched => Role::Validation,
         SplitName::Test => Role::Test,
+    }
+}
+
+/// The name of a split, as short as the column is narrow.
+fn name_of(split: SplitName) -> &'static str {
+    match split {
+        SplitName::ValidationMismatched => "mismatched",
+        split => split.name(),
     }
 }
 
@@ -71,13 +83,13 @@ pub(super) fn draw(history: &History, theme: Theme, area: Rect, buffer: &mut Buf
     let head = format!("{:<11}{:>8}{:>8}{:>8}{:>8}", name, "before", "latest", "best", "loss");
     put(buffer, area.x, area.y, area.width, &head, muted);
     let mut y = area.y + 1;
-    for split in [SplitName::Validation, SplitName::Test, SplitName::Train] {
+    for split in SPLITS {
         let Some(latest) = history.latest.get(&split) else { continue };
         if y >= area.bottom() {
             break;
         }
         let role = theme.style(split_role(split));
-        let x = put(buffer, area.x, y, area.width, &format!("{:<11}", split.name()), role);
+        let x = put(buffer, area.x, y, area.width, &format!("{:<11}", name_of(split)), role);
         let cell = |scores: Option<&Scores>| {
             scores
                 .and_then(|scores| scores.get(metric))

@@ -113,7 +113,12 @@ impl Form {
     pub fn lines(&self) -> Vec<Line> {
         let mut lines = vec![Line::Start, Line::Name];
         let mut group = "";
+        let task = self.fields.iter().find(|field| field.key.kind == Kind::Task).map(|field| &field.text[..]);
         for (number, field) in self.fields.iter().enumerate() {
+            // What another task alone looks at is not shown, unless it is set and so has to be taken out.
+            if field.key.task.is_some_and(|owner| Some(owner) != task) && field.text.is_empty() {
+                continue;
+            }
             if field.key.group != group {
                 group = field.key.group;
                 lines.push(Line::Group(group));

@@ -160,7 +160,7 @@ struct Matrix {
 
 impl Matrix {
     fn new(known: &Known) -> Self {
-        let labels = known.insight.labels().classes();
+        let labels = known.insight.labels.classes();
         let widest = labels.iter().map(|label| label.width()).max().unwrap_or(0);
         let digits = known.judged().len().to_string().len();
         let column = widest.min(if labels.len() > 2 { 7 } else { 14 }).max(digits + 1) + 2;
@@ -181,7 +181,7 @@ impl Matrix {
         let block = airy_pane(theme, "Confusion: labels down, predictions across", is_focus);
         let inner = block.inner(area);
         block.render(area, buffer);
-        let (labels, column) = (known.insight.labels().classes(), self.column);
+        let (labels, column) = (known.insight.labels.classes(), self.column);
         let head: Vec<String> = labels
             .iter()
             .map(|label| format!("{:>width$} ", cut(theme, label, column - 2), width = column - 1))
@@ -196,7 +196,7 @@ impl Matrix {
             if y >= inner.bottom() {
                 break;
             }
-            let name = fixed(theme, labels[label], self.name);
+            let name = fixed(theme, &labels[label], self.name);
             let mut x = put(buffer, inner.x, y, inner.width, &name, theme.style(Role::Text));
             for (predicted, rows) in cells.iter().enumerate() {
                 let is_at = view.cell == (label, predicted);
@@ -284,7 +284,7 @@ fn detail(known: &Known) -> Vec<String> {
         Detail::Scale(stretches) => return stretches.iter().map(scale::line).collect(),
     };
     let mut lines = vec![format!("calibration error {:.1} %", 100.0 * classes.calibration.error)];
-    let names = known.insight.labels().classes();
+    let names = known.insight.labels.classes();
     let per_class = known.picture.scores.classification().map_or(&[][..], |found| &found.per_class);
     for (name, class) in names.iter().zip(per_class) {
         let [p, r, f1] = [class.precision, class.recall, class.f1].map(|share| 100.0 * share);

@@ -334,7 +334,7 @@ fn show_row(app: &mut App) {
         Err(why) => vec![format!("Its text cannot be shown: {}", harmless(why))],
     };
     lines.push(String::new());
-    match known.insight.labels() {
+    match &known.insight.labels {
         Labels::Classes(names) => {
             lines.push(format!("labelled   {}", names[judged.label(row)]));
             let said =

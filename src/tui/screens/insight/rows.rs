@@ -1,7 +1,7 @@
 //! The list of rows: text, label, what was predicted, loss.
 
 use super::{InsightView, Known, Listed};
-use crate::catalog::Labels;
+use crate::catalog::{Labels, Name};
 use crate::format;
 use crate::text::harmless;
 use crate::tui::app::App;
@@ -33,7 +33,7 @@ const SEEDS: usize = 14;
 impl Columns {
     fn new(known: &Known, width: usize) -> Self {
         let number = known.judged().len().to_string().len() + 1;
-        let names = known.insight.labels().classes().iter();
+        let names = known.insight.labels.classes().iter();
         let most = if width < 90 { 10 } else { 16 };
         let class = names.map(|name| name.width()).max().unwrap_or(0).clamp(9, most);
         let most_spark = if width < 90 { 8 } else { 16 };
@@ -114,7 +114,7 @@ fn draw_row(
 ) {
     let Some(row) = view.row(place) else { return };
     let judged = known.judged();
-    let said = match known.insight.labels() {
+    let said = match &known.insight.labels {
         Labels::Classes(names) => said_of_class(view, known, names, (place, row)),
         Labels::Scale { .. } => said_of_number(known, row),
     };
@@ -157,7 +157,7 @@ struct SaidOfRow {
 fn said_of_class(
     view: &InsightView,
     known: &Known,
-    names: &[&str],
+    names: &[Name],
     (place, row): (usize, usize),
 ) -> SaidOfRow {
     let judged = known.judged();
@@ -173,8 +173,8 @@ fn said_of_class(
         (predicted, sure) = (shared.predicted, shared.probability);
     }
     SaidOfRow {
-        label: names[label].into(),
-        predicted: names[predicted].into(),
+        label: names[label].to_string(),
+        predicted: names[predicted].to_string(),
         role: if predicted == label { Role::Best } else { Role::Warning },
         number: format!("{:.1}", 100.0 * sure),
     }
@@ -214,7 +214,7 @@ fn title(view: &InsightView, known: &Known) -> String {
             None => "All seeds".to_string(),
         },
         Listed::Cell => {
-            let labels = known.insight.labels().classes();
+            let labels = known.insight.labels.classes();
             format!("Labelled {}, predicted {}", labels[view.cell.0], labels[view.cell.1])
         }
     };

@@ -53,7 +53,7 @@ fn draw_cloud(app: &App, known: &Known, area: Rect, buffer: &mut Buffer) {
     let block = airy_pane(theme, "Told (up) against given (across)", false);
     let inner = block.inner(area);
     block.render(area, buffer);
-    let Some((low, high)) = known.insight.labels().scale() else { return };
+    let Some((low, high)) = known.insight.labels.scale() else { return };
     if inner.height < 3 || inner.width <= MARGIN {
         return;
     }

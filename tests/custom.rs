@@ -1,0 +1,259 @@
+//! Task `custom` through the real binary: files of one's own in every format, from `check` to an exported model.
+
+use parquet::data_type::{ByteArray, ByteArrayType};
+use parquet::file::writer::SerializedFileWriter;
+use parquet::schema::parser::parse_message_type;
+use serde_json::{Value, json};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use std::sync::Arc;
+
+/// Names of the classes, in their order: one has a comma in it.
+const LABELS: [&str; 3] = ["Film", "food, drink", "travel"];
+const WORDS: [[&str; 3]; 3] =
+    [["film", "song", "book"], ["soup", "food", "bread"], ["train", "river", "road"]];
+const FRAMES: [&str; 5] = [
+    "the # was good",
+    "I liked the #, a lot",
+    "\"a bad #\", they said",
+    "we had to wait for the #",
+    "and then there was another #",
+];
+
+/// A folder to work in, with no network and no cache.
+struct Desk {
+    folder: tempfile::TempDir,
+}
+
+impl Desk {
+    fn new(experiment: &str) -> Self {
+        let desk = Desk { folder: tempfile::tempdir().unwrap() };
+        desk.write("experiments.toml", &format!("[experiment.own]\ntask = \"custom\"\n{experiment}"));
+        desk
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    fn write(&self, name: &str, text: &str) {
+        std::fs::write(self.path(name), text).unwrap();
+    }
+
+    fn run(&self, args: &[&str]) -> Output {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_glue-tui"));
+        command.args(args).current_dir(self.folder.path());
+        command.env("HF_HUB_OFFLINE", "1").env("HF_HOME", self.path("hf")).env_remove("GLUE_TUI_RUNS");
+        command.output().unwrap()
+    }
+
+    /// What a command that goes well writes to stdout.
+    fn good(&self, args: &[&str]) -> String {
+        let output = self.run(args);
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap()
+    }
+
+    /// The last line of stderr of a command that fails with this code.
+    fn bad(&self, code: i32, args: &[&str]) -> String {
+        let output = self.run(args);
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(code), "{said}");
+        said.lines().last().unwrap().to_string()
+    }
+
+    fn json(&self, args: &[&str]) -> Value {
+        serde_json::from_str(&self.good(args)).unwrap()
+    }
+
+    /// Trains; returns the run directory.
+    fn train(&self, settings: &[&str]) -> PathBuf {
+        let settings = settings.iter().flat_map(|setting| ["--set", setting]);
+        let said = self.good(&["train", "own"].into_iter().chain(settings).collect::<Vec<_>>());
+        self.path(said.lines().last().unwrap())
+    }
+}
+
+/// For long enough to learn three classes by their words, and only to see what is read.
+const LEARN: &[&str] = &["learning_rate=1e-3", "num_train_epochs=8", "per_device_train_batch_size=8"];
+const LOOK: &[&str] = &["max_steps=2", "per_device_train_batch_size=8"];
+
+fn read_json(path: &Path) -> Value {
+    serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap()
+}
+
+/// Rows of (text, class): every word in every frame, so often over.
+fn rows(times: usize) -> Vec<(String, usize)> {
+    let all = (0..times * FRAMES.len() * 9).map(|n| {
+        let (class, word, frame) = (n % 3, n / 3 % 3, n / 9 % FRAMES.len());
+        (FRAMES[frame].replace('#', WORDS[class][word]), class)
+    });
+    all.collect()
+}
+
+fn csv(rows: &[(String, usize)]) -> String {
+    let row = |(text, class): &(String, usize)| {
+        format!("\"{}\",\"{}\"\r\n", LABELS[*class], text.replace('"', "\"\""))
+    };
+    format!("label,text\r\n{}", rows.iter().map(row).collect::<String>())
+}
+
+fn tsv(rows: &[(String, usize)]) -> String {
+    let row = |(text, class): &(String, usize)| format!("{text}\t{}\n", LABELS[*class]);
+    format!("text\tlabel\n{}", rows.iter().map(row).collect::<String>())
+}
+
+fn json_lines(rows: &[(String, usize)]) -> String {
+    rows.iter()
+        .map(|(text, class)| json!({"text": text, "label": LABELS[*class]}).to_string() + "\n")
+        .collect()
+}
+
+fn write_parquet(path: &Path, rows: &[(String, usize)]) {
+    let schema = "message schema { OPTIONAL BYTE_ARRAY text (UTF8); OPTIONAL BYTE_ARRAY label (UTF8); }";
+    let file = std::fs::File::create(path).unwrap();
+    let schema = Arc::new(parse_message_type(schema).unwrap());
+    let mut writer = SerializedFileWriter::new(file, schema, Arc::default()).unwrap();
+    let mut group = writer.next_row_group().unwrap();
+    let columns: [Vec<&str>; 2] = [
+        rows.iter().map(|(text, _)| text.as_str()).collect(),
+        rows.iter().map(|(_, class)| LABELS[*class]).collect(),
+    ];
+    for texts in columns {
+        let mut column = group.next_column().unwrap().unwrap();
+        let values: Vec<ByteArray> = texts.into_iter().map(ByteArray::from).collect();
+        column.typed::<ByteArrayType>().write_batch(&values, Some(&vec![1; values.len()]), None).unwrap();
+        column.close().unwrap();
+    }
+    group.close().unwrap();
+    writer.close().unwrap();
+}
+
+fn name_of(dir: &Path) -> &str {
+    dir.file_name().unwrap().to_str().unwrap()
+}
+
+#[test]
+fn three_classes_are_learned_scored_asked_and_exported() {
+    let desk =
+        Desk::new("train_file = \"train.csv\"\nvalidation_file = \"dev.csv\"\ntest_file = \"test.csv\"\n");
+    let all = rows(3);
+    desk.write("train.csv", &csv(&all));
+    desk.write("dev.csv", &csv(&all[..45]));
+    desk.write("test.csv", &csv(&all[5..35]));
+    let dir = desk.train(LEARN);
+    let name = name_of(&dir);
+    let summary = read_json(&dir.join("summary.json"));
+    assert_eq!(summary["labels"], json!(LABELS));
+    let validation = &summary["validation"];
+    assert_eq!(validation["confusion"].as_array().unwrap().len(), 3);
+    assert!(validation["accuracy"].as_f64().unwrap() > 0.9, "{validation}");
+    assert!(summary["before"]["validation"]["accuracy"].as_f64().unwrap() < 0.7);
+    let config = read_json(&dir.join("best/config.json"));
+    assert_eq!(config["id2label"], json!({"0": LABELS[0], "1": LABELS[1], "2": LABELS[2]}));
+    let spec = std::fs::read_to_string(dir.join("spec.toml")).unwrap();
+    assert!(spec.contains("text_column = \"text\"") && spec.contains("label_column = \"label\""), "{spec}");
+    let said = desk.json(&["predict", name, "we had to wait for the soup"]);
+    assert_eq!((&said["label"], said["probabilities"].as_object().unwrap().len()), (&json!(LABELS[1]), 3));
+    let two = desk.bad(2, &["predict", name, "one", "two"]);
+    assert!(two.contains("judges one text"), "{two}");
+    let test = desk.json(&["eval", name, "--split", "test"]);
+    assert_eq!((test["examples"].as_u64(), test["confusion"].as_array().unwrap().len()), (Some(30), 3));
+    // What is asked of a run is asked of its best weights.
+    assert_eq!((&test["labels"], &test["accuracy"]), (&json!(LABELS), &summary["best"]["test"]));
+    desk.good(&["export", name, "--format", "hf", "--to", "model"]);
+    let exported = read_json(&desk.path("model/config.json"));
+    assert_eq!(exported["label2id"], json!({"Film": 0, "food, drink": 1, "travel": 2}));
+    let folder = desk.bad(2, &["eval", "model", "--task", "custom"]);
+    assert!(folder.contains("named by a specification"), "{folder}");
+}
+
+/// A format, and how rows are written in it.
+type Writer = (&'static str, fn(&Path, &[(String, usize)]));
+
+#[test]
+fn the_same_rows_are_the_same_training_in_every_format() {
+    let writers: [Writer; 4] = [
+        ("csv", |path, rows| std::fs::write(path, csv(rows)).unwrap()),
+        ("tsv", |path, rows| std::fs::write(path, tsv(rows)).unwrap()),
+        ("jsonl", |path, rows| std::fs::write(path, json_lines(rows)).unwrap()),
+        ("parquet", write_parquet),
+    ];
+    let scores = writers.map(|(extension, write)| {
+        let desk =
+            Desk::new(&format!("train_file = \"a.{extension}\"\nvalidation_file = \"b.{extension}\"\n"));
+        write(&desk.path(&format!("a.{extension}")), &rows(1));
+        write(&desk.path(&format!("b.{extension}")), &rows(1)[..20]);
+        let dir = desk.train(LOOK);
+        assert_eq!(desk.json(&["eval", name_of(&dir)])["examples"], 20, "{extension}");
+        let summary = read_json(&dir.join("summary.json"));
+        (summary["labels"].clone(), summary["validation"].clone(), summary["train"].clone())
+    });
+    assert_eq!(scores[0].0, json!(LABELS));
+    for (other, (extension, _)) in scores.iter().zip(&writers) {
+        assert_eq!(other, &scores[0], "{extension}");
+    }
+}
+
+#[test]
+fn without_a_file_to_validate_on_rows_are_held_out() {
+    let desk = Desk::new("train_file = \"rows.tsv\"\n");
+    desk.write("rows.tsv", &tsv(&rows(4)));
+    let checked = desk.good(&["check", "own"]);
+    assert!(
+        checked.contains("# no validation_file: 18 of the 180 rows of rows.tsv are held out"),
+        "{checked}"
+    );
+    assert!(checked.contains("# rows: 162 to train on, 18 to validate on"), "{checked}");
+    let dir = desk.train(LOOK);
+    let summary = read_json(&dir.join("summary.json"));
+    let scored = desk.json(&["eval", name_of(&dir)]);
+    assert_eq!((scored["examples"].as_u64(), &scored["loss"]), (Some(18), &summary["validation"]["loss"]));
+}
+
+#[test]
+fn pairs_are_known_by_their_columns() {
+    let desk = Desk::new("train_file = \"pairs.csv\"\n");
+    let row = |n: usize| format!("the film,the {},{}\n", WORDS[n % 3][0], n % 2);
+    let rows = (0..40).map(row).collect::<Vec<_>>().concat();
+    desk.write("pairs.csv", &format!("sentence1,sentence2,label\n{rows}"));
+    let dir = desk.train(LOOK);
+    let name = name_of(&dir);
+    let said = desk.json(&["predict", name, "the film", "the soup"]);
+    assert_eq!(said["text_pair"], "the soup");
+    let one = desk.bad(2, &["predict", name, "the film"]);
+    assert!(one.contains("judges two texts together"), "{one}");
+    let spec = std::fs::read_to_string(dir.join("spec.toml")).unwrap();
+    assert!(spec.contains("text_pair_column = \"sentence2\""), "{spec}");
+}
+
+#[test]
+fn check_tells_what_is_wrong_and_where() {
+    let desk = Desk::new("train_file = \"train.csv\"\nvalidation_file = \"dev.csv\"\n");
+    let check = |code| desk.bad(code, &["check"]);
+    assert!(check(3).contains("train.csv"), "{}", check(3));
+    desk.write("train.csv", "text,label\na,yes\nb,no\n");
+    desk.write("dev.csv", "text,label\na,yes\nb,maybe\n");
+    let told = "glue-tui: dev.csv:3: column label: label \"maybe\" is none of the training file's: no, yes";
+    assert_eq!(check(3), told);
+    // A training ends before it leaves a directory behind only when the columns are not there.
+    desk.write("train.csv", "text,tag\na,yes\nb,no\n");
+    let columns = "glue-tui: train.csv: has no column label; name the one with the labels by label_column: its columns are text, tag";
+    assert_eq!((check(3).as_str(), desk.bad(3, &["train", "own"]).as_str()), (columns, columns));
+    assert!(!desk.path("runs").exists());
+    let experiments = |text: &str| {
+        desk.write("experiments.toml", text);
+        check(2)
+    };
+    assert!(
+        experiments("[experiment.own]\ntask = \"custom\"\n")
+            .contains("experiments.toml:2:8: `task`: task `custom` learns from")
+    );
+    let stray = experiments("[experiment.own]\ntask = \"demo\"\ntext_column = \"a\"\n");
+    assert!(stray.contains("experiments.toml:3:15: `text_column`: belongs to task `custom`"), "{stray}");
+    let kind = experiments("[experiment.own]\ntask = \"custom\"\ntrain_file = \"rows.xlsx\"\n");
+    assert!(
+        kind.contains("experiments.toml:3:14: `train_file`: `rows.xlsx` does not tell what it is"),
+        "{kind}"
+    );
+}
