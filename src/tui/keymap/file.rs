@@ -270,9 +270,9 @@ mod tests {
     #[test]
     fn a_name_holds_on_every_screen_and_a_table_of_one_screen_wins() {
         let keymap = read(
-            "up = [\"up\", \"p\"]\n[compare]\nup = \"ctrl-p\"\n[live]\npause = [\"space\", \"x\"]\nstop = \"X\"\n",
+            "up = [\"up\", \"z\"]\n[compare]\nup = \"ctrl-p\"\n[live]\npause = [\"space\", \"x\"]\nstop = \"X\"\n",
         );
-        assert_eq!(keys(&keymap, Place::Runs, "up"), ["up", "p"]);
+        assert_eq!(keys(&keymap, Place::Runs, "up"), ["up", "z"]);
         assert_eq!(keys(&keymap, Place::Compare, "up"), ["ctrl-p"]);
         assert_eq!(keys(&keymap, Place::Infer, "up"), ["up"], "a letter is text there");
         assert_eq!(keys(&keymap, Place::Live, "pause"), ["space", "x"]);

@@ -71,7 +71,7 @@ pub(super) static LIVE: &[Row] = &[
         &[char('b')],
         Action::Chart(ChartKey::Seeds),
         "band",
-        "all seeds as a band of mean and standard deviation behind the one that is looked at, or that one alone",
+        "all seeds as a band of mean and deviation behind this one, or this one alone",
     )
     .when(has_seeds),
     bind("up", UP, Action::Up, "", "earlier lines of the log"),
