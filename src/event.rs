@@ -3,8 +3,10 @@
 //! The log of a run is these events, one a line; the screen, the printed lines and the run list
 //! are readers of the same stream. `Progress` is the one event that is not logged.
 
+mod probe;
 mod usage;
 
+pub use probe::{Probe, Told};
 pub use usage::{Stage, Usage};
 
 use crate::catalog::Metric;
@@ -28,6 +30,8 @@ pub enum Event {
     Step(Step),
     /// A split was scored.
     Eval(Eval),
+    /// A pinned text was scored, after the validation split.
+    Probe(Box<Probe>),
     /// A checkpoint or the best weights are on disk.
     Saved(Saved),
     /// What the machine is doing, about once a second; the log has one in ten seconds.

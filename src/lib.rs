@@ -29,7 +29,7 @@
 //! format             numbers as a person reads them
 //! catalog            what one can pick, as tables
 //! text abilities     text made harmless and measured; what the terminal can show
-//! assets config files machine batch rng error
+//! assets config files pins machine batch rng error
 //! ```
 //!
 //! # Invariants
@@ -56,6 +56,7 @@ pub mod format;
 pub mod hub;
 pub mod machine;
 pub mod nn;
+pub mod pins;
 pub mod predict;
 pub mod rng;
 pub mod run;

@@ -164,10 +164,11 @@ fn once_more(dir: &RunDir, runs_dir: &Path) -> Result<(RunDir, RunSpec)> {
 
 fn conduct_in(dir: &RunDir, spec: &RunSpec, control: &Control, say: Say<'_>) -> Result<Outcome> {
     let path = dir.path().to_path_buf();
+    let pins = dir.pins_file();
     // Opened before the log: who finds the log taken can rely on being heard.
     let _mailbox = Mailbox::open(dir, control.handle())?;
     if spec.repeats <= 1 {
-        let summary = train_one(dir, spec, 0, control, say)?;
+        let summary = train_one(dir, (spec, 0), &pins, control, say)?;
         return Ok(Outcome { dir: path, status: summary.status, summaries: vec![summary], repeats: None });
     }
     let mut log = EventLog::open(dir)?;
@@ -180,7 +181,7 @@ fn conduct_in(dir: &RunDir, spec: &RunSpec, control: &Control, say: Say<'_>) -> 
         let finished = seed_dir.summary().filter(|summary| summary.status == Status::Finished);
         let summary = match finished {
             Some(summary) => summary,
-            None => train_one(&seed_dir, &spec, repeat, control, say)?,
+            None => train_one(&seed_dir, (&spec, repeat), &pins, control, say)?,
         };
         if let Some(best) = summary.best {
             log.write(&Event::note(format!(
@@ -231,14 +232,20 @@ impl Teller<'_> {
 }
 
 /// One seed: log, train, summary. A failure and a panic are written down before they are passed on.
-fn train_one(dir: &RunDir, spec: &RunSpec, repeat: u64, control: &Control, say: Say<'_>) -> Result<Summary> {
+fn train_one(
+    dir: &RunDir,
+    (spec, repeat): (&RunSpec, u64),
+    pins: &Path,
+    control: &Control,
+    say: Say<'_>,
+) -> Result<Summary> {
     let log = EventLog::open(dir)?;
     let trail = trail(dir)?;
     dir.remove_summary()?;
     // The training and the gauges beside it both tell.
     let teller = Mutex::new(Teller { log, say, repeat, dir: Arc::from(dir.path()), is_log_well: true });
     let tell = |event| teller.lock().unwrap_or_else(PoisonError::into_inner).tell(event);
-    let job = Job { spec, dir: dir.path(), trail: &trail };
+    let job = Job { spec, dir: dir.path(), trail: &trail, pins };
     let result = std::thread::scope(|scope| {
         let (close, closed) = bounded(0);
         let tell = &tell;

@@ -2,6 +2,7 @@
 
 use crate::error::{Error, Result};
 use crate::files::write_whole;
+use crate::pins;
 use crate::rng::{Rng, Stream};
 use crate::spec::{self, RunSpec};
 use crate::train::{Evaluation, Summary, evaluations, newest_evaluation};
@@ -98,6 +99,11 @@ impl RunDir {
     /// `best/`.
     pub fn best(&self) -> PathBuf {
         self.0.join("best")
+    }
+
+    /// `probes.toml` beside it, which all runs of that folder share.
+    pub fn pins_file(&self) -> PathBuf {
+        std::path::absolute(&self.0).unwrap_or_else(|_| self.0.clone()).with_file_name(pins::FILE)
     }
 
     /// The filled specification that the run was started with.

@@ -4,6 +4,7 @@
 
 use super::course::Course;
 use super::gauges::GaugeHistory;
+use super::probes::ProbeHistory;
 use super::sentence::sentence;
 use super::series::Series;
 use super::speed::Speed;
@@ -104,6 +105,8 @@ pub struct History {
     pub usage: Usage,
     /// What was used in the stretch that was told last.
     pub stretch: Usage,
+    /// What was said of pinned texts.
+    pub probes: ProbeHistory,
     /// What the machine did meanwhile.
     pub gauges: GaugeHistory,
     /// The settings that the run was told, with the steps done then, oldest first.
@@ -142,6 +145,7 @@ impl History {
             Event::Progress(progress) => self.progress = Some(progress.clone()),
             Event::Step(step) => self.step(step),
             Event::Eval(eval) => self.eval(eval),
+            Event::Probe(probe) => self.probes.fold(probe),
             Event::Saved(saved) => {
                 self.progress = None;
                 self.clock += saved.seconds;
@@ -180,6 +184,7 @@ impl History {
             series.rewind(done + 1);
         }
         self.course.rewind(done + 1);
+        self.probes.rewind(done);
         if self.step.as_ref().is_some_and(|step| step.step > done) {
             self.step = None;
         }

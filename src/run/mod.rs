@@ -10,6 +10,7 @@ pub mod insight;
 mod log;
 mod mailbox;
 mod pace;
+pub mod probes;
 pub mod profile;
 pub mod queue;
 mod reader;

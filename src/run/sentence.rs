@@ -3,8 +3,11 @@
 
 use super::history::LogKind;
 use crate::catalog::Metric;
-use crate::event::{Command, Eval, Event, Saved, Scores, Settings, Started, Status};
+use crate::event::{Command, Eval, Event, Probe, Saved, Scores, Settings, Started, Status, Told};
 use crate::format;
+
+/// Characters of a text that a sentence quotes.
+const QUOTED: usize = 48;
 
 /// What `event` says, and how it is meant; nothing for single steps and for work that is being done.
 pub fn sentence(event: &Event) -> Option<(LogKind, String)> {
@@ -15,6 +18,7 @@ pub fn sentence(event: &Event) -> Option<(LogKind, String)> {
             let kind = if eval.best { LogKind::Best } else { LogKind::Note };
             Some((kind, evaluated(eval)))
         }
+        Event::Probe(probe) => note(flipped(probe)?),
         Event::Saved(saved) => note(kept(saved)),
         Event::Command { step, command, settings, again } => {
             let again = if *again { ", as before" } else { "" };
@@ -77,6 +81,15 @@ fn scores(scores: &Scores) -> String {
     told.collect::<Vec<_>>().join(", ")
 }
 
+/// `"not bad at all" is positive at step 268, was negative`; nothing where the label is the one it was.
+fn flipped(probe: &Probe) -> Option<String> {
+    let Told::Label { label, flipped_from: Some(before), .. } = &probe.told else { return None };
+    let text = probe.pin.line();
+    let end = text.char_indices().nth(QUOTED).map(|(end, _)| end);
+    let quoted = end.map_or(text.clone(), |end| format!("{}...", text[..end].trim_end()));
+    Some(format!("\"{quoted}\" is {label} at step {}, was {before}", format::count(probe.step)))
+}
+
 fn kept(saved: &Saved) -> String {
     format!("saved {} ({} in {:.1} s)", saved.path.display(), format::bytes(saved.bytes), saved.seconds)
 }
@@ -104,6 +117,7 @@ fn obeyed(step: u64, command: Command, settings: Option<Settings>) -> String {
 mod tests {
     use super::*;
     use crate::event::{ClassificationMetrics, Metrics, SplitName};
+    use crate::pins::Pin;
 
     fn eval(best: bool) -> Event {
         let scores = Scores {
@@ -130,6 +144,15 @@ mod tests {
         let halved =
             Event::Command { step: 40, command: Command::Halve, settings: Some(settings), again: true };
         assert_eq!(line(&halved).unwrap(), "learning_rate 1e-5 from step 40 on, as before");
+        let flip = |flipped_from| {
+            let probabilities = vec![0.25, 0.75];
+            let told = Told::Label { label: "positive".into(), flipped_from, probabilities };
+            let pin = Pin { text: "not bad at all".into(), text_pair: None };
+            line(&Event::Probe(Box::new(Probe { step: 1268, epoch: 1.0, pin, told })))
+        };
+        let told = flip(Some("negative".into())).unwrap();
+        assert_eq!(told, "\"not bad at all\" is positive at step 1,268, was negative");
+        assert_eq!(flip(None), None);
         let warning = Event::Note { time: 0.0, warning: true, text: "three rows were cut".into() };
         assert_eq!(line(&warning).unwrap(), "warning: three rows were cut");
         let failed = Event::Ended { time: 0.0, status: Status::Failed, error: Some("no room".into()) };

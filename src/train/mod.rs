@@ -11,6 +11,7 @@ mod judged;
 mod ledger;
 mod memory;
 mod plan;
+mod probes;
 mod schedule;
 mod scores;
 mod setup;

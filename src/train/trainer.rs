@@ -5,6 +5,7 @@ use super::control::Request;
 use super::evaluate::judge;
 use super::judged::{Evaluation, Keeper};
 use super::ledger::{Ledger, Pending};
+use super::probes::Probes;
 use super::setup::{Setup, prepare};
 use super::{Best, Control, Plan, Rates, Snapshot, Summary};
 use crate::batch::Batch;
@@ -29,6 +30,8 @@ pub struct Job<'a> {
     /// What was changed on the way before, as the log tells, in the order of the steps. What the checkpoint
     /// that is gone on from does not have yet is changed again, each at its step.
     pub trail: &'a [Change],
+    /// The file of pinned texts, which are scored beside the validation split.
+    pub pins: &'a Path,
 }
 
 /// Trains, saying what happens, until all steps are done or it is told to stop. The same function serves
@@ -64,6 +67,7 @@ struct Trainer<'a> {
     ledger: Ledger,
     /// Writes what evaluations say of each row.
     keeper: Keeper<'a>,
+    probes: Probes<'a>,
     /// The epoch whose order `order` is.
     ordered_epoch: Option<u64>,
     order: Vec<usize>,
@@ -124,6 +128,7 @@ impl<'a> Trainer<'a> {
             trail,
             pending: Pending::default(),
             keeper,
+            probes: Probes::of(job.pins),
             ordered_epoch: None,
             order: Vec::new(),
             control,
@@ -279,6 +284,7 @@ impl<'a> Trainer<'a> {
         validation.best = self.is_best(value);
         let best = validation.best;
         self.say_eval(validation);
+        self.score_probes();
         let is_due = |split| self.plan.is_epoch_end(step) || (best && split == SplitName::Test);
         let due = [SplitName::Test, SplitName::Train].map(|split| (split, is_due(split)));
         for (split, due) in due {
@@ -339,6 +345,16 @@ impl<'a> Trainer<'a> {
             }
         }
         Ok(Some(Eval { step, epoch, split, scores, best: false, seconds }))
+    }
+
+    /// Tells what the weights say of pinned texts.
+    fn score_probes(&mut self) {
+        let begun = Instant::now();
+        let place = (self.state.step, self.plan.epoch(self.state.step));
+        self.probes.score(&mut self.setup, self.spec, place, self.say);
+        let seconds = begun.elapsed().as_secs_f64();
+        self.state.scoring_seconds += seconds;
+        self.state.usage.spend(Stage::Evaluation, seconds);
     }
 
     fn say_eval(&mut self, eval: Eval) {
@@ -478,6 +494,7 @@ impl<'a> Trainer<'a> {
     fn score_now(&mut self) -> Result<()> {
         if let Some(eval) = self.score_split(SplitName::Validation)? {
             (self.say)(Event::Eval(eval));
+            self.score_probes();
         }
         Ok(())
     }

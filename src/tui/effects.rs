@@ -12,6 +12,7 @@ use super::screens::insight::Subject;
 use super::settings;
 use crate::error::{Error, Result};
 use crate::event::Command;
+use crate::pins::{self, Pin};
 use crate::run::history::History;
 use crate::run::insight::Insight;
 use crate::run::profile::DataProfile;
@@ -50,6 +51,7 @@ enum Errand {
     Reproduce,
     Save { name: String, changes: Vec<(&'static str, String)> },
     Delete(PathBuf),
+    Pin(Pin),
     KeepTheme(String),
 }
 
@@ -94,6 +96,7 @@ impl World {
             Effect::Reproduce => self.errand(Errand::Reproduce),
             Effect::Save { name, changes } => self.errand(Errand::Save { name, changes }),
             Effect::Delete(dir) => self.errand(Errand::Delete(dir)),
+            Effect::Pin(pin) => self.errand(Errand::Pin(pin)),
             Effect::Begin(work) => return Some(self.begin(work)),
             Effect::Enqueue(work) => {
                 let edit = self.start_of(work).map(|start| Edit::Add(Box::new(start)));
@@ -296,7 +299,10 @@ fn run_errands(options: &Options, errands: &Receiver<Errand>, messages: &Sender<
         let later = !errands.is_empty();
         let say = |msg: Msg| drop(messages.send(msg));
         match errand {
-            Errand::List => say(listed(options)),
+            Errand::List => {
+                say(listed(options));
+                say(Msg::Pinned(pins::read(&pins_file(options)).map_err(|e| e.to_string())));
+            }
             // Who moves through a list only wants to see where they come to rest.
             Errand::Replay(_) | Errand::Tail(_) if later => {}
             Errand::Replay(dir) | Errand::Collect(dir) => say(library.read(dir, KEPT)),
@@ -312,6 +318,10 @@ fn run_errands(options: &Options, errands: &Receiver<Errand>, messages: &Sender<
                 }
                 Err(error) => say(trouble("The experiment cannot be saved", &error)),
             },
+            Errand::Pin(pin) => say(match pins::toggle(&pins_file(options), pin) {
+                Ok(pins) => Msg::Pinned(Ok(pins)),
+                Err(error) => trouble("The pinned sentences are as they were", &error),
+            }),
             Errand::KeepTheme(name) => {
                 if let Err(error) = settings::keep_theme(&name) {
                     say(trouble("The theme cannot be kept", &error));
@@ -339,6 +349,10 @@ fn listed(options: &Options) -> Msg {
         experiments.names().iter().map(row).collect()
     };
     Msg::Listed { experiments: experiments.map(rows), runs: list(&options.runs_dir) }
+}
+
+fn pins_file(options: &Options) -> PathBuf {
+    options.runs_dir.join(pins::FILE)
 }
 
 fn save(options: &Options, name: &str, changes: &[(&'static str, String)]) -> Result<()> {

@@ -7,6 +7,7 @@ use super::screens::insight::{Listed, Subject};
 use super::widgets::line_chart::ChartKey;
 use super::widgets::text_field::Edit;
 use crate::event::Command;
+use crate::pins::Pin;
 use crate::predict::{Explanation, Verdict};
 use crate::run::history::History;
 use crate::run::insight::Insight;
@@ -105,6 +106,8 @@ pub enum Msg {
     },
     /// The published means with what was come to here, or why they cannot be read.
     Reproduced(Result<Vec<Reproduced>, String>),
+    /// What is pinned now, or why that cannot be read.
+    Pinned(Result<Vec<Pin>, String>),
     /// Something did not work.
     Trouble {
         /// What was tried.
@@ -220,6 +223,8 @@ pub enum Action {
     Weights,
     /// Take the weights as they are now.
     Fresh,
+    /// Pin what is typed, so that every evaluation judges it, or let it go.
+    Pin,
     /// Hold the runs against the published means.
     Published,
     /// Look at what a run gets right and wrong.
@@ -327,6 +332,8 @@ pub enum Effect {
     Examine(Subject),
     /// Count the rows of an experiment, in place of those that are being counted.
     Profile(Box<RunSpec>),
+    /// Pin a text, or let it go when it is pinned.
+    Pin(Pin),
     /// Listen to the mouse, or no longer.
     Mouse(bool),
     /// Write the name of the chosen theme where the next start finds it.

@@ -79,6 +79,7 @@ pub fn update(app: &mut App, msg: Msg) -> Vec<Effect> {
             published::show(app, result);
             Vec::new()
         }
+        Msg::Pinned(result) => infer::pinned(app, result),
         Msg::Trouble { title, text } => {
             app.complain(title, text);
             Vec::new()
@@ -165,6 +166,7 @@ fn replayed(
     result: Result<(crate::spec::RunSpec, Vec<crate::run::history::History>), String>,
 ) -> Vec<Effect> {
     compare::replayed(app, &dir, &result);
+    infer::replayed(app, &dir, &result);
     match result {
         Ok((spec, seeds)) => {
             if let Some(viewed) = app.viewed.as_mut().filter(|viewed| viewed.dir == dir) {

@@ -11,6 +11,7 @@ mod machine;
 mod modes;
 mod mouse;
 mod pictures;
+mod probes;
 mod queue;
 mod regression;
 mod stage;

@@ -1,6 +1,6 @@
 //! One run as it learns: how far, how fast, how well.
 
-use super::panes::{draw_log, draw_loss_pane, draw_score_pane, draw_scores, draw_step};
+use super::panes::{draw_log, draw_loss_pane, draw_probes, draw_score_pane, draw_scores, draw_step};
 use super::popup::{Popup, Reply};
 use super::run_view::RunView;
 use super::{infer, insight, machine, steer};
@@ -21,6 +21,11 @@ use unicode_width::UnicodeWidthStr;
 
 /// From so many columns on, both charts stand side by side.
 pub const WIDE: u16 = 100;
+
+/// From so many columns on, pinned texts have a pane.
+const PROBES: u16 = 120;
+/// From so many columns on, they and the scores have one each.
+const BOTH: u16 = 180;
 
 /// How the curves are looked at.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
@@ -151,17 +156,35 @@ pub fn draw(app: &App, area: Rect, buffer: &mut Buffer) {
         let [left, right] = Layout::horizontal([Constraint::Fill(1), Constraint::Fill(1)]).areas(charts);
         draw_loss_pane(app, run, left, buffer);
         draw_score_pane(app, run, right, buffer);
-        let widths = [Constraint::Length(29), Constraint::Length(47), Constraint::Fill(1)];
-        let [step, table, log] = Layout::horizontal(widths).areas(panes);
-        draw_step(app, history, step, buffer);
-        draw_scores(app, run, table, buffer);
-        draw_log(app, history, log, buffer);
+        draw_row(app, run, panes, buffer);
     } else {
         draw_chart(app, run, charts, buffer);
         let [step, log] = Layout::horizontal([Constraint::Length(26), Constraint::Fill(1)]).areas(panes);
         draw_step(app, history, step, buffer);
         draw_log(app, history, log, buffer);
     }
+}
+
+/// The panes below the charts, side by side. Pinned texts take the place of the scores where there is no room for
+/// both: the charts tell the scores.
+fn draw_row(app: &App, run: &RunView, area: Rect, buffer: &mut Buffer) {
+    let has_probes = area.width >= PROBES && run.history().probes.newest().next().is_some();
+    let (scores, probes) = match (has_probes, area.width >= BOTH) {
+        (false, _) => (47, 0),
+        (true, false) => (0, 47),
+        (true, true) => (47, 60),
+    };
+    let widths = [29, scores, probes].map(Constraint::Length);
+    let [step, table, pinned, log] =
+        Layout::horizontal(widths.into_iter().chain([Constraint::Fill(1)])).areas(area);
+    draw_step(app, run.history(), step, buffer);
+    if scores > 0 {
+        draw_scores(app, run, table, buffer);
+    }
+    if probes > 0 {
+        draw_probes(app, run.history(), pinned, buffer);
+    }
+    draw_log(app, run.history(), log, buffer);
 }
 
 /// The head and what is below it.

@@ -11,6 +11,7 @@ pub mod live;
 pub mod machine;
 mod panes;
 pub mod popup;
+mod probes;
 pub mod published;
 pub mod queue;
 pub mod run_view;

@@ -2,7 +2,7 @@
 
 use super::live::WIDE;
 use super::run_view::RunView;
-use super::{machine, scores};
+use super::{machine, probes, scores};
 use crate::catalog::{Metric, published};
 use crate::event::{Eval, SplitName};
 use crate::format;
@@ -325,6 +325,17 @@ pub(super) fn draw_scores(app: &App, run: &RunView, area: Rect, buffer: &mut Buf
     if usize::from(rest.height) > run.seeds.len() {
         scores::draw_seeds(&run.seeds, theme, rest, buffer);
     }
+}
+
+/// Draws the pinned texts that were scored last.
+pub(super) fn draw_probes(app: &App, history: &History, area: Rect, buffer: &mut Buffer) {
+    let block = airy_pane(app.theme, "Probes", false);
+    let inner = block.inner(area);
+    block.render(area, buffer);
+    let newest = history.probes.newest();
+    let lines: Vec<_> =
+        newest.map(|course| probes::Line { pin: &course.pin, course: Some(course), is_at: false }).collect();
+    probes::draw(&lines, Some(history), app.theme, inner, buffer);
 }
 
 pub(super) fn draw_log(app: &App, history: &History, area: Rect, buffer: &mut Buffer) {

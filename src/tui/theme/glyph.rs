@@ -67,6 +67,8 @@ pub enum Glyph {
     PlaceTick,
     /// The place that is read.
     Reading,
+    /// Between two answers that differ.
+    Flip,
     /// More lies above the chart.
     Above,
     /// A point of the validation split, or a run.
@@ -93,7 +95,7 @@ const LETTERS: &str = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
 
 impl Glyph {
     /// Every sign but the numbered ones.
-    pub const ALL: [Glyph; 34] = [
+    pub const ALL: [Glyph; 35] = [
         Glyph::Enter,
         Glyph::Backspace,
         Glyph::Up,
@@ -124,6 +126,7 @@ impl Glyph {
         Glyph::Corner,
         Glyph::PlaceTick,
         Glyph::Reading,
+        Glyph::Flip,
         Glyph::Above,
         Glyph::Disc,
         Glyph::Ring,
@@ -163,6 +166,7 @@ impl Glyph {
             Glyph::Corner => ("└", "+"),
             Glyph::PlaceTick => ("┬", "+"),
             Glyph::Reading => ("┊", ":"),
+            Glyph::Flip => ("╎", "|"),
             Glyph::Above => ("▲", "^"),
             Glyph::Disc => ("●", "o"),
             Glyph::Ring => ("○", "."),

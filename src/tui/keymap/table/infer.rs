@@ -10,6 +10,13 @@ pub(super) static INFER: &[Row] = &[
     bind("up", ARROW_UP, Action::Up, "earlier", "an earlier sentence"),
     bind("down", ARROW_DOWN, Action::Down, "", "a later sentence"),
     bind("next", TAB, Action::Next, "other text", "the other text of the pair").when(is_pair),
+    bind(
+        "pin",
+        &[ctrl('p')],
+        Action::Pin,
+        "pin",
+        "let every evaluation judge the sentence too, or no longer",
+    ),
     bind("weights", &[ctrl('o')], Action::Weights, "weights", "choose which weights judge"),
     bind("fresh", &[ctrl('r')], Action::Fresh, "fresh", "take the weights as they are now")
         .when(is_live_model),

@@ -1,7 +1,8 @@
 //! How the sentence, its verdict and the sentences before are drawn.
 
-use super::answer;
+use super::super::live::WIDE;
 use super::weights::what;
+use super::{answer, pinned};
 use crate::predict::Answer;
 use crate::tui::app::App;
 use crate::tui::keymap::Place;
@@ -31,7 +32,7 @@ pub fn draw(app: &App, area: Rect, buffer: &mut Buffer) -> Option<Position> {
     draw_head(app, head, buffer);
     let cursor = draw_fields(app, text, buffer);
     draw_verdict(app, bars, buffer);
-    draw_judged(app, before, buffer);
+    draw_kept(app, before, buffer);
     cursor
 }
 
@@ -108,6 +109,23 @@ fn draw_verdict(app: &App, area: Rect, buffer: &mut Buffer) {
     infer.why.draw(&infer.texts(), theme, area, buffer);
 }
 
+/// The pinned sentences and those judged before: side by side, or below each other where it is narrow.
+fn draw_kept(app: &App, area: Rect, buffer: &mut Buffer) {
+    let height = pinned::height(&app.infer);
+    if height == 0 {
+        return draw_judged(app, area, buffer);
+    }
+    let halves = [Constraint::Fill(1), Constraint::Fill(1)];
+    let [left, right] = if area.width >= WIDE {
+        Layout::horizontal(halves).areas(area)
+    } else {
+        let most = area.height.saturating_sub(3).max(3);
+        Layout::vertical([Constraint::Length(height.min(most)), Constraint::Fill(1)]).areas(area)
+    };
+    pinned::draw(app, left, buffer);
+    draw_judged(app, right, buffer);
+}
+
 fn draw_judged(app: &App, area: Rect, buffer: &mut Buffer) {
     let theme = app.theme;
     let block = airy_pane(theme, "Before", false);
@@ -116,8 +134,11 @@ fn draw_judged(app: &App, area: Rect, buffer: &mut Buffer) {
     let judged = &app.infer.judged;
     if judged.is_empty() {
         let [keep, back] = [Action::Enter, Action::Up].map(|action| app.key(Place::Infer, action));
-        let text = format!("{keep} keeps a sentence here; {back} brings it back.");
-        put(buffer, inner.x, inner.y, inner.width, &text, theme.style(Role::Muted));
+        let pin = app.key(Place::Infer, Action::Pin);
+        let text = format!("{keep} keeps a sentence here; {back} brings it back. {pin} pins one.");
+        for (line, y) in wrap(&text, usize::from(inner.width)).iter().zip(inner.y..inner.bottom()) {
+            put(buffer, inner.x, y, inner.width, line, theme.style(Role::Muted));
+        }
         return;
     }
     let widest = judged.iter().map(|one| answer::words(&one.answer).0.width()).max().unwrap_or(0).min(20);

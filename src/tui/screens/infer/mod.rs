@@ -2,10 +2,12 @@
 
 mod answer;
 mod draw;
+mod pinned;
 mod weights;
 mod why;
 
 pub use draw::{draw, draw_tiny};
+pub use pinned::{Pinned, pinned, replayed};
 pub use weights::{Source, choose, enter, open, open_on};
 pub use why::Why;
 
@@ -58,6 +60,8 @@ pub struct Infer {
     pub no_answer: Option<String>,
     /// Sentences judged before, newest first.
     pub judged: Vec<Judged>,
+    /// Sentences that every evaluation judges.
+    pub pinned: Pinned,
     recalled: Option<usize>,
     draft: [TextField; 2],
     is_refreshing: bool,
@@ -162,15 +166,20 @@ impl Infer {
         vec![Effect::Open { asked: self.asked, source: self.source.clone() }]
     }
 
+    /// What can be brought back: sentences judged before, newest first, then the pinned ones.
+    fn earlier(&self) -> impl Iterator<Item = (&str, Option<&str>)> {
+        let judged = self.judged.iter().map(|one| (one.text.as_str(), one.text_pair.as_deref()));
+        let pins = pinned::fitting(self).map(|pin| (pin.text.as_str(), pin.text_pair.as_deref()));
+        judged.chain(pins)
+    }
+
     fn recall(&mut self, to: Option<usize>) -> Vec<Effect> {
         if self.recalled.is_none() {
             self.draft = self.fields.clone();
         }
         self.recalled = to;
-        self.fields = match to.and_then(|at| self.judged.get(at)) {
-            Some(judged) => {
-                [TextField::new(&judged.text), TextField::new(judged.text_pair.as_deref().unwrap_or(""))]
-            }
+        self.fields = match to.and_then(|at| self.earlier().nth(at)) {
+            Some((text, pair)) => [TextField::new(text), TextField::new(pair.unwrap_or(""))],
             None => std::mem::take(&mut self.draft),
         };
         self.ask()
@@ -204,7 +213,7 @@ pub fn act(app: &mut App, action: Action) -> Vec<Effect> {
         Action::Enter => infer.keep(),
         Action::Up => {
             let next = infer.recalled.map_or(0, |at| at + 1);
-            if next < infer.judged.len() { infer.recall(Some(next)) } else { Vec::new() }
+            if next < infer.earlier().count() { infer.recall(Some(next)) } else { Vec::new() }
         }
         Action::Down => match infer.recalled {
             Some(0) => infer.recall(None),
@@ -216,6 +225,7 @@ pub fn act(app: &mut App, action: Action) -> Vec<Effect> {
             Vec::new()
         }
         Action::Fresh => infer.refresh(),
+        Action::Pin => pinned::toggle(app),
         Action::Weights => {
             choose_weights(app);
             Vec::new()

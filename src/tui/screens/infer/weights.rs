@@ -53,7 +53,10 @@ pub fn open(app: &mut App, source: Source) -> Vec<Effect> {
     infer.asked_first = infer.asked;
     infer.opening = infer.asked;
     infer.is_refreshing = false;
-    vec![Effect::Open { asked: infer.asked, source }]
+    let asked = infer.asked;
+    let mut effects = super::pinned::ask_history(app);
+    effects.push(Effect::Open { asked, source });
+    effects
 }
 
 /// Goes to the screen with weights and what they are to judge.

@@ -1,0 +1,126 @@
+//! Pinned sentences: typed, kept, and what the evaluations of a run said of them.
+
+use super::stage::*;
+
+use glue_tui::event::{Event, Probe, SplitName, Told};
+use glue_tui::pins::{MOST, Pin};
+use glue_tui::run::history::History;
+use glue_tui::tui::app::App;
+use glue_tui::tui::msg::{Effect, Msg, Opened};
+use glue_tui::tui::update::update;
+use std::path::PathBuf;
+
+fn pin(text: &str) -> Pin {
+    Pin { text: text.into(), text_pair: None }
+}
+
+fn pins() -> Vec<Pin> {
+    ["not bad at all", "it could have been a great film, had anybody cut an hour of it", "日本語"]
+        .map(pin)
+        .to_vec()
+}
+
+/// The recorded run, had sentences been pinned: after each evaluation of the validation split what was said of each.
+fn recorded_with(pins: &[Pin]) -> Vec<Event> {
+    let mut all = Vec::new();
+    let mut evaluations = 0.0;
+    for event in recorded() {
+        let at = match &event {
+            Event::Eval(eval) if eval.split == SplitName::Validation => Some((eval.step, eval.epoch)),
+            _ => None,
+        };
+        all.push(event);
+        let Some((step, epoch)) = at else { continue };
+        for (pin, slope) in pins.iter().zip([0.1, -0.08, 0.02]) {
+            let told = |evaluations: f32| {
+                let positive = 0.45 + slope * evaluations;
+                let label = if positive > 0.5 { "positive" } else { "negative" };
+                (positive, label.to_string())
+            };
+            let (positive, label) = told(evaluations);
+            let before = (evaluations > 0.0).then(|| told(evaluations - 1.0).1);
+            let flipped_from = before.filter(|before| *before != label);
+            let told = Told::Label { label, flipped_from, probabilities: vec![1.0 - positive, positive] };
+            all.push(Event::Probe(Box::new(Probe { step, epoch, pin: pin.clone(), told })));
+        }
+        evaluations += 1.0;
+    }
+    all
+}
+
+#[test]
+fn live_screen_with_probes() {
+    snapshot("live-probes", |width, height| {
+        let mut app = training(width, height, "demo", 0);
+        for event in recorded_with(&pins()) {
+            update(&mut app, said(0, event));
+        }
+        app
+    });
+}
+
+/// The inference pane on the weights of a run that has scored what is pinned.
+fn pinned(width: u16, height: u16) -> App {
+    let mut app = judging(width, height, "the plot is thin, but nobody will be bored");
+    let dir = PathBuf::from("runs/demo-20261123-095711-01ab");
+    let all: Vec<_> = pins().into_iter().chain([pin("pinned since then")]).collect();
+    let effects = update(&mut app, Msg::Pinned(Ok(all)));
+    assert_eq!(effects, [Effect::Collect(dir.clone())], "what the run said of them is read");
+    let spec = glue_tui::spec::built_in("demo");
+    let result = Ok((spec, vec![History::of(&recorded_with(&pins()))]));
+    update(&mut app, Msg::Replayed { dir, result });
+    app
+}
+
+#[test]
+fn infer_screen_with_pins() {
+    snapshot("infer-pins", pinned);
+}
+
+#[test]
+fn a_sentence_is_pinned_and_let_go_by_the_same_key() {
+    let mut app = judging(120, 40, "not bad at all");
+    let effects = play(&mut app, "<^p>");
+    assert_eq!(effects, [Effect::Pin(pin("not bad at all"))]);
+    update(&mut app, Msg::Pinned(Ok(vec![pin("not bad at all")])));
+    shows(&app, "not scored in this run");
+    // Keeping it below and typing on does not let it go; what is pinned comes back after what was kept.
+    play(&mut app, "<enter><up><up><up>");
+    assert_eq!(app.infer.fields[0].text(), "not bad at all");
+    assert_eq!(play(&mut app, "<^p>"), [Effect::Pin(pin("not bad at all"))]);
+    update(&mut app, Msg::Pinned(Ok(Vec::new())));
+    assert!(!text(&app).contains("Pinned"));
+    assert_eq!(play(&mut app, "<^u><^p>"), []);
+    shows(&app, "type what is to be pinned");
+}
+
+#[test]
+fn no_more_are_pinned_than_are_judged() {
+    let mut app = judging(120, 40, "one more");
+    update(&mut app, Msg::Pinned(Ok((0..MOST).map(|number| pin(&number.to_string())).collect())));
+    assert_eq!(play(&mut app, "<^p>"), []);
+    shows(&app, "8 are pinned, the most there can be");
+    update(&mut app, Msg::Pinned(Err("runs/probes.toml:4: missing field `text`".into())));
+    shows(&app, "missing field `text`");
+}
+
+#[test]
+fn pins_of_other_tasks_are_not_in_the_way() {
+    let mut app = pinned(120, 40);
+    let effects = play(&mut app, "<^o><down><down><enter>");
+    let Some(Effect::Open { asked, .. }) = effects.last() else { panic!("{effects:?}") };
+    let opened = Opened { name: "pairs".into(), pair: Some(true), step: None };
+    update(&mut app, Msg::Opened { asked: *asked, result: Ok(opened) });
+    assert!(!text(&app).contains("not bad at all"), "{}", text(&app));
+    let effects = play(&mut app, "<^u>same?<tab>the same?<^p>");
+    let both = Pin { text: "same?".into(), text_pair: Some("the same?".into()) };
+    assert_eq!(effects.last(), Some(&Effect::Pin(both)));
+}
+
+#[test]
+fn the_log_tells_flips_only() {
+    let history = History::of(&recorded_with(&pins()));
+    let told: Vec<_> = history.log.iter().filter(|line| line.text.contains(", was ")).collect();
+    assert_eq!(told.len(), 2, "{told:?}");
+    assert_eq!(told[0].text, "\"not bad at all\" is positive at step 100, was negative");
+}
