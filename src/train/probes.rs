@@ -57,7 +57,8 @@ impl<'a> Probes<'a> {
             format!("{} has {} sentences; the first {MOST} are scored", self.file.display(), pins.len())
         });
         pins.truncate(MOST);
-        pins.retain(|pin| pin.text_pair.is_some() == spec.task().pair);
+        pins.retain(|pin| pin.text_pair.is_some() == spec.is_pair());
+        let names = setup.labels.names();
         let mut all = Vec::with_capacity(pins.len());
         for chunk in pins.chunks(spec.per_device_eval_batch_size.max(1)) {
             let encode = |pin: &Pin| {
@@ -70,17 +71,17 @@ impl<'a> Probes<'a> {
                 if logits.iter().any(|logit| !logit.is_finite()) {
                     return Err(Error::Training("the weights tell no finite number".into()));
                 }
-                all.push((pin.clone(), self.answer(pin, &logits, &setup.labels)));
+                all.push((pin.clone(), self.answer(pin, &logits, &names)));
             }
         }
         Ok((all, complaint))
     }
 
-    fn answer(&mut self, pin: &Pin, logits: &[f32], labels: &[String]) -> Told {
+    fn answer(&mut self, pin: &Pin, logits: &[f32], names: &[String]) -> Told {
         if let [score] = logits {
             return Told::Score { score: *score };
         }
-        let label = labels[argmax(logits)].clone();
+        let label = names[argmax(logits)].clone();
         let before = self.labels.insert(pin.clone(), label.clone());
         let flipped_from = before.filter(|before| *before != label);
         Told::Label { label, flipped_from, probabilities: softmax(logits) }
