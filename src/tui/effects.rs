@@ -110,6 +110,14 @@ impl World {
                 return Asked::of(&dir, command).err().map(|why| trouble("The run does not hear it", &why));
             }
             Effect::Open { asked, source } => self.open(asked, source),
+            Effect::OpenBeside { asked, source } => {
+                let name = match source {
+                    Source::Run { dir, .. } => Some(dir.display().to_string()),
+                    Source::Named(name) => Some(name),
+                    Source::Nothing | Source::Live => None,
+                };
+                self.questions.send(Question::Beside { asked, name }).ok();
+            }
             Effect::Classify { asked, text, text_pair } => {
                 self.questions.send(Question::Classify { asked, text, text_pair }).ok();
             }

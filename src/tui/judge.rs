@@ -15,6 +15,7 @@ const QUIET: Duration = Duration::from_millis(120);
 /// Something for the thread that judges.
 pub(super) enum Question {
     Open { asked: u64, name: String },
+    Beside { asked: u64, name: Option<String> },
     Live { asked: u64, training: u64, weights: Receiver<Snapshot> },
     Classify { asked: u64, text: String, text_pair: Option<String> },
     Explain(Explain),
@@ -27,11 +28,13 @@ pub(super) struct Explain {
     pub(super) text_pair: Option<String>,
 }
 
-/// Judges sentences with one model at a time.
+/// Judges sentences with one model at a time, or with a second one beside it.
 pub(super) struct Judge {
     options: Options,
     messages: Sender<Msg>,
     predictor: Option<Predictor>,
+    /// The second one.
+    beside: Option<Predictor>,
     /// The training that the predictor's weights are of, if they are of one that goes on.
     of: Option<u64>,
     /// Weights that were asked for and have not come.
@@ -42,7 +45,7 @@ pub(super) struct Judge {
 
 impl Judge {
     pub(super) fn new(options: Options, messages: Sender<Msg>) -> Self {
-        Judge { options, messages, predictor: None, of: None, weights: None, explain: None }
+        Judge { options, messages, predictor: None, beside: None, of: None, weights: None, explain: None }
     }
 
     pub(super) fn run(&mut self, questions: &Receiver<Question>) {
@@ -78,6 +81,12 @@ impl Judge {
                     let result = guarded(|| Predictor::open(&name, &runs_dir, &device));
                     self.opened(asked, result);
                 }
+                Question::Beside { asked, name } => {
+                    self.beside = None;
+                    if let Some(name) = name {
+                        self.open_beside(asked, &name);
+                    }
+                }
                 Question::Live { asked, training, weights } => {
                     self.weights = Some((asked, training, weights));
                 }
@@ -88,9 +97,25 @@ impl Judge {
                     let seconds = begun.elapsed().as_secs_f64();
                     let result: Result<Verdict, String> = result.map_err(|e| e.to_string());
                     self.messages.send(Msg::Answer { asked, seconds, result }).ok();
+                    if let Some(beside) = &mut self.beside {
+                        let result = guarded(|| beside.classify(&text, text_pair.as_deref()));
+                        let result = result.map_err(|e| e.to_string());
+                        self.messages.send(Msg::BesideAnswer { asked, result }).ok();
+                    }
                 }
             }
         }
+    }
+
+    fn open_beside(&mut self, asked: u64, name: &str) {
+        let device = self.options.device.clone().unwrap_or_else(|| "auto".into());
+        let result = guarded(|| Predictor::open(name, &self.options.runs_dir, &device));
+        let result = result.map_err(|e| e.to_string()).map(|predictor| {
+            let (name, pair, step) = (predictor.name().to_string(), predictor.is_pair(), predictor.step());
+            self.beside = Some(predictor);
+            Opened { name, pair, step }
+        });
+        self.messages.send(Msg::BesideOpened { asked, result }).ok();
     }
 
     /// Finds out what an answer rests on, unless somebody asks something meanwhile: then it is done later.

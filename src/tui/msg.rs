@@ -72,6 +72,20 @@ pub enum Msg {
         /// What it is, or why it cannot be opened.
         result: Result<Opened, String>,
     },
+    /// The weights beside those that judge were opened.
+    BesideOpened {
+        /// Number of the question that was waiting for them.
+        asked: u64,
+        /// What they are, or why they cannot be opened.
+        result: Result<Opened, String>,
+    },
+    /// The weights beside those that judge have judged a sentence too.
+    BesideAnswer {
+        /// Number of the question.
+        asked: u64,
+        /// The verdict, or why there is none.
+        result: Result<Verdict, String>,
+    },
     /// A sentence was judged.
     Answer {
         /// Number of the question.
@@ -221,6 +235,8 @@ pub enum Action {
     SeedAfter,
     /// Choose which weights judge.
     Weights,
+    /// Choose which weights judge beside them.
+    Beside,
     /// Take the weights as they are now.
     Fresh,
     /// Pin what is typed, so that every evaluation judges it, or let it go.
@@ -305,6 +321,13 @@ pub enum Effect {
     Delete(PathBuf),
     /// Open a model to judge sentences.
     Open {
+        /// Number of the question that waits for it.
+        asked: u64,
+        /// Which.
+        source: Source,
+    },
+    /// Open a second model, which judges every sentence too; none when no source is named.
+    OpenBeside {
         /// Number of the question that waits for it.
         asked: u64,
         /// Which.

@@ -59,6 +59,11 @@ pub fn update(app: &mut App, msg: Msg) -> Vec<Effect> {
             let now = app.now;
             app.infer.opened(asked, result, now)
         }
+        Msg::BesideOpened { asked, result } => infer::beside_opened(app, asked, result),
+        Msg::BesideAnswer { asked, result } => {
+            app.infer.beside_answer(asked, result);
+            Vec::new()
+        }
         Msg::Answer { asked, seconds, result } => {
             let now = app.now;
             app.infer.answer(asked, seconds, result, now)

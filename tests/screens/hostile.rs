@@ -3,6 +3,8 @@
 
 use super::modes::drawn;
 use super::stage::*;
+use glue_tui::event::{Event, Probe, Told};
+use glue_tui::pins::Pin;
 use glue_tui::predict::{Answer, Verdict};
 use glue_tui::tui::app::{App, Tab};
 use glue_tui::tui::msg::{Effect, Msg, Opened};
@@ -20,6 +22,10 @@ const HOSTILE: [&str; 6] = [
     "שלום עולם \u{644}\u{627} مرحبا",
     "e\u{301}\u{301}\u{301}\u{301}\u{301}\u{301}\u{301} \u{200b}\u{ad}\u{feff} ﷽",
 ];
+
+fn pin(text: &str) -> Pin {
+    Pin { text: text.into(), text_pair: None }
+}
 
 /// Every screen with `text` wherever text comes from outside.
 fn screens(text: &str, (width, height): (u16, u16)) -> Vec<App> {
@@ -51,10 +57,20 @@ fn screens(text: &str, (width, height): (u16, u16)) -> Vec<App> {
     }
     let mut app = training(width, height, "demo", 330);
     listed(&mut app);
-    update(&mut app, said(0, glue_tui::event::Event::note(text)));
+    update(&mut app, said(0, Event::note(text)));
+    for (step, label) in [(300, "negative"), (400, text)] {
+        let flipped_from = (step > 300).then(|| "negative".to_string());
+        let told = Told::Label { label: label.into(), flipped_from, probabilities: vec![0.25, 0.75] };
+        let probe = Probe { step, epoch: 3.0, pin: pin(text), told };
+        update(&mut app, said(0, Event::Probe(Box::new(probe))));
+    }
     apps.push(app);
     let mut app = training(width, height, "demo", 30);
     update(&mut app, Msg::Over(Err(text.into())));
+    apps.push(app);
+    let mut app = judged(text, (width, height));
+    let pair = Pin { text_pair: Some(text.into()), ..pin(text) };
+    update(&mut app, Msg::Pinned(Ok(vec![pin(text), pair])));
     apps.push(app);
     apps.push(judged(text, (width, height)));
     apps

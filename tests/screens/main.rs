@@ -3,6 +3,7 @@
 //! The texts are in `tests/data/screens/`; `UPDATE_SCREENS=1 cargo test --test screens` writes them
 //! anew, and the difference is then looked at. The clock is given, so nothing is masked.
 
+mod beside;
 mod data;
 mod hostile;
 mod insight;

@@ -78,6 +78,29 @@ fn infer_screen_with_pins() {
 }
 
 #[test]
+fn probes_are_drawn_at_every_size_and_as_numbers_too() {
+    let mut live = training(0, 0, "demo", 0);
+    for event in recorded_with(&pins()) {
+        update(&mut live, said(0, event));
+    }
+    let sides = [0, 1, 2, 3, 5, 8, 12, 15, 20, 40, 59, 60, 61, 79, 99, 100, 119, 120, 180, 300];
+    for app in [&mut live, &mut pinned(0, 0)] {
+        for width in sides {
+            for height in sides {
+                app.size = (width, height);
+                buffer(app);
+            }
+        }
+    }
+    for (step, score) in [(400, 1.25), (500, 4.5)] {
+        let probe = Probe { step, epoch: 4.0, pin: pin("a number"), told: Told::Score { score } };
+        update(&mut live, said(0, Event::Probe(Box::new(probe))));
+    }
+    live.size = (120, 40);
+    shows(&live, "4.50");
+}
+
+#[test]
 fn a_sentence_is_pinned_and_let_go_by_the_same_key() {
     let mut app = judging(120, 40, "not bad at all");
     let effects = play(&mut app, "<^p>");

@@ -127,6 +127,8 @@ pub enum Purpose {
     FormLine(usize),
     /// The weights that judge.
     Weights,
+    /// The weights that judge beside them.
+    Beside,
     /// The learning rate from now on.
     LearningRate,
     /// The end of the training.
@@ -208,6 +210,7 @@ pub fn act(app: &mut App, action: Action) -> Vec<Effect> {
             return match purpose {
                 Purpose::FormLine(line) => form::choose(app, line, &chosen.value),
                 Purpose::Weights => infer::choose(app, &chosen.value),
+                Purpose::Beside => infer::choose_beside(app, &chosen.value),
                 Purpose::LearningRate => steer::choose_learning_rate(app, &chosen.value),
                 Purpose::Length => steer::choose_length(app, &chosen.value),
             };

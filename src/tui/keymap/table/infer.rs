@@ -18,6 +18,13 @@ pub(super) static INFER: &[Row] = &[
         "let every evaluation judge the sentence too, or no longer",
     ),
     bind("weights", &[ctrl('o')], Action::Weights, "weights", "choose which weights judge"),
+    bind(
+        "beside",
+        &[ctrl('b')],
+        Action::Beside,
+        "beside",
+        "choose a second set of weights that judges too, or none",
+    ),
     bind("fresh", &[ctrl('r')], Action::Fresh, "fresh", "take the weights as they are now")
         .when(is_live_model),
     bind("back", ESC, Action::Back, "back", "back to the screen before"),

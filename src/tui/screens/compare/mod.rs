@@ -5,6 +5,7 @@ mod draw;
 mod table;
 
 pub use draw::{SIDE_BY_SIDE, draw, draw_tiny, plot, row_at};
+pub(super) use table::tagged_name;
 pub use table::{Column, Facet, Order};
 
 use super::live;

@@ -258,7 +258,7 @@ pub(super) fn short_name(run: &RunRow, app: &App, width: usize) -> String {
 
 /// A run's name in `width` cells where its time stands beside it: where it is too long, the experiment
 /// and the digits that end the name.
-pub(super) fn tagged_name(run: &RunRow, app: &App, width: usize) -> String {
+pub(in crate::tui::screens) fn tagged_name(run: &RunRow, app: &App, width: usize) -> String {
     let tag = run.name.rsplit('-').next().filter(|tag| tag.len() <= 8 && run.name != run.experiment);
     match tag {
         Some(tag) if run.name.chars().count() > width => {

@@ -1,7 +1,7 @@
 //! How an answer is drawn: a bar for each label, or one on the scale of a regression.
 
 use crate::predict::Answer;
-use crate::tui::theme::{Role, Theme};
+use crate::tui::theme::{Glyph, Role, Theme};
 use crate::tui::widgets::bars::bar;
 use crate::tui::widgets::{fixed, put};
 use ratatui::buffer::Buffer;
@@ -10,6 +10,9 @@ use unicode_width::UnicodeWidthStr;
 
 /// Cells of a number at the end of a bar, with the space before.
 const NUMBER: u16 = 9;
+
+/// Cells that the name of other weights takes at most.
+pub(super) const BESIDE: usize = 16;
 
 /// Lines that an answer takes.
 pub(super) fn lines(answer: &Answer) -> u16 {
@@ -44,6 +47,43 @@ pub(super) fn draw(answer: &Answer, is_old: bool, theme: Theme, area: Rect, buff
             row.draw(&format!("{score:>5.2}"), (role, role), theme, area, buffer);
         }
     }
+}
+
+/// Draws what other weights say to the right of where an answer stands: their name, and the number of the same
+/// label. Says what is left for the answer itself.
+pub(super) fn draw_beside(
+    answer: &Answer,
+    beside: Option<(&str, &Answer)>,
+    theme: Theme,
+    area: Rect,
+    buffer: &mut Buffer,
+) -> Rect {
+    let Some((name, other)) = beside else { return area };
+    let name_width = name.width().min(BESIDE) as u16;
+    let width = name_width + NUMBER + 2;
+    if width >= area.width / 2 {
+        return area;
+    }
+    let column = Rect { x: area.right() - width, width, ..area };
+    let mut say = |y: u16, number: &str| {
+        let name = fixed(theme, name, usize::from(name_width));
+        put(buffer, column.x, y, width, &format!("  {name} {number:>8}"), theme.style(Role::Muted));
+    };
+    match (answer, other) {
+        (Answer::Label { probabilities, .. }, Answer::Label { probabilities: others, .. }) => {
+            for ((label, _), y) in probabilities.iter().zip(area.y..area.bottom()) {
+                let found = others.iter().find(|(other, _)| other == label);
+                let number = found.map_or(theme.glyph(Glyph::Dash).to_string(), |(_, probability)| {
+                    format!("{:>5.1} %", 100.0 * probability)
+                });
+                say(y, &number);
+            }
+        }
+        (_, Answer::Score { score, .. }) if !area.is_empty() => say(area.y, &format!("{score:.2}")),
+        _ if !area.is_empty() => say(area.y, theme.glyph(Glyph::Dash)),
+        _ => {}
+    }
+    Rect { width: area.width - width, ..area }
 }
 
 /// A name, a bar that is so full, and a number.

@@ -2,7 +2,7 @@
 
 use super::super::live::WIDE;
 use super::weights::what;
-use super::{answer, pinned};
+use super::{Beside, answer, pinned};
 use crate::predict::Answer;
 use crate::tui::app::App;
 use crate::tui::keymap::Place;
@@ -93,7 +93,11 @@ fn draw_verdict(app: &App, area: Rect, buffer: &mut Buffer) {
         return;
     };
     let is_old = *asked < infer.asked;
-    answer::draw(&verdict.answer, is_old, theme, area, buffer);
+    let beside = infer.beside.as_ref();
+    let called = beside.map_or(String::new(), |beside| beside.called(app, answer::BESIDE));
+    let other = beside.and_then(Beside::shown).map(|answer| (called.as_str(), answer));
+    let row = answer::draw_beside(&verdict.answer, other, theme, area, buffer);
+    answer::draw(&verdict.answer, is_old, theme, row, buffer);
     let y = area.y + answer::lines(&verdict.answer);
     if y < area.bottom() {
         let cut_note = if verdict.truncated { ", the end was cut" } else { "" };
@@ -102,7 +106,11 @@ fn draw_verdict(app: &App, area: Rect, buffer: &mut Buffer) {
             _ => String::new(),
         };
         let text = format!("{scale}{} tokens{cut_note}", verdict.tokens);
-        put(buffer, area.x, y, area.width, &text, theme.style(Role::Muted));
+        let x = put(buffer, area.x, y, area.width, &text, theme.style(Role::Muted)) + 3;
+        if let Some(why) = beside.and_then(Beside::silence) {
+            let room = area.right().saturating_sub(x);
+            put(buffer, x, y, room, &cut(theme, &why, usize::from(room)), theme.style(Role::Warning));
+        }
     }
     let y = y + 1;
     let area = Rect { y, height: area.bottom().saturating_sub(y + 1), ..area };

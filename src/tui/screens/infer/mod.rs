@@ -1,11 +1,13 @@
 //! Sentences and verdicts as one types: probabilities of the labels, or a number on its scale.
 
 mod answer;
+mod beside;
 mod draw;
 mod pinned;
 mod weights;
 mod why;
 
+pub use beside::{Beside, beside_opened, choose_beside};
 pub use draw::{draw, draw_tiny};
 pub use pinned::{Pinned, pinned, replayed};
 pub use weights::{Source, choose, enter, open, open_on};
@@ -54,6 +56,8 @@ pub struct Infer {
     opening: u64,
     /// The newest answer: its question's number, the seconds it took, the verdict.
     pub answer: Option<(u64, f64, Verdict)>,
+    /// The second weights, if there are any.
+    pub beside: Option<Beside>,
     /// What the newest answer rests on.
     pub why: Why,
     /// Why the newest question has no answer.
@@ -84,6 +88,7 @@ impl Infer {
         let (text, pair) = self.texts();
         if self.opened.is_none() || text.is_empty() || pair.as_ref().is_some_and(String::is_empty) {
             self.answer = None;
+            self.beside.iter_mut().for_each(Beside::forget);
             self.no_answer = None;
             self.why = Why::default();
             self.asked_first = self.asked + 1;
@@ -225,6 +230,10 @@ pub fn act(app: &mut App, action: Action) -> Vec<Effect> {
             Vec::new()
         }
         Action::Fresh => infer.refresh(),
+        Action::Beside => {
+            beside::choose_weights(app);
+            Vec::new()
+        }
         Action::Pin => pinned::toggle(app),
         Action::Weights => {
             choose_weights(app);

@@ -91,11 +91,7 @@ pub(super) fn choose_weights(app: &mut App) {
         let name = app.training.as_ref().map_or(String::new(), RunView::name);
         items.push(Item { value: LIVE.into(), note: name });
     }
-    for run in app.runs.runs.iter().filter(|run| run.best.is_some() && run.status != RunStatus::Running) {
-        let (metric, value) = run.best.expect("kept only those that have one");
-        let note = format!("{} {} on {}", format::metric(metric), format::score(metric, value), run.task);
-        items.push(Item { value: run.name.clone(), note });
-    }
+    items.extend(of_runs(app));
     app.popup = Some(Popup::Choice(Choice {
         title: "Which weights judge".into(),
         items,
@@ -106,14 +102,27 @@ pub(super) fn choose_weights(app: &mut App) {
     }));
 }
 
+/// The best weights of every run that has some, for a list.
+pub(super) fn of_runs(app: &App) -> impl Iterator<Item = Item> {
+    let runs = app.runs.runs.iter().filter(|run| run.status != RunStatus::Running);
+    runs.filter_map(|run| {
+        let (metric, value) = run.best?;
+        let note = format!("{} {} on {}", format::metric(metric), format::score(metric, value), run.task);
+        Some(Item { value: run.name.clone(), note })
+    })
+}
+
+/// The run of that name, or else what a folder or the hub has under it.
+pub(super) fn source_named(app: &App, name: &str) -> Source {
+    match app.runs.runs.iter().find(|run| run.name == name) {
+        Some(run) => Source::Run { name: run.name.clone(), dir: run.dir.clone() },
+        None => Source::Named(name.to_string()),
+    }
+}
+
 /// Takes the weights that were chosen from the list.
 pub fn choose(app: &mut App, value: &str) -> Vec<Effect> {
-    let run = app.runs.runs.iter().find(|run| run.name == value);
-    let source = match run {
-        _ if value == LIVE => Source::Live,
-        Some(run) => Source::Run { name: run.name.clone(), dir: run.dir.clone() },
-        None => Source::Named(value.to_string()),
-    };
+    let source = if value == LIVE { Source::Live } else { source_named(app, value) };
     open(app, source)
 }
 
