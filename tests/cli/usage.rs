@@ -69,7 +69,7 @@ fn wrong_usage_is_one_sentence_and_exits_with_2() {
     assert!(told.contains("`lr`; did you mean `learning_rate`?"), "{told}");
     let told = desk.run(&["train", "demo", "--set", "learning_rate=-1"]).bad(2);
     assert!(told.contains("--set learning_rate=-1: a number above 0"), "{told}");
-    assert!(desk.run(&["train", "demo", "--set", "task=cola"]).bad(2).contains("not in this version"));
+    assert!(desk.run(&["train", "demo", "--set", "task=colla"]).bad(2).contains("`cola`"));
     assert!(desk.run(&["train", "demo", "--device", "gpu"]).bad(2).contains("cuda:0"));
     assert!(desk.run(&["train", "--resume", "nothing"]).bad(2).contains("nothing"));
     assert!(!desk.path().join("runs").exists(), "a wrong command leaves no run behind");
