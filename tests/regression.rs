@@ -107,7 +107,7 @@ fn it_is_learned_and_every_command_tells_numbers() {
     let (learning, all) = learning.unwrap().split_once('/').unwrap();
     assert_eq!(learning, all);
     let log = std::fs::read_to_string(outcome.dir.join("log.txt")).unwrap();
-    assert!(log.contains(", pearson ") && !log.contains("accuracy"), "{log}");
+    assert!(log.contains(": Pearson ") && !log.contains("accuracy"), "{log}");
 
     let insight = Insight::read(std::slice::from_ref(&outcome.dir), None).unwrap();
     assert_eq!(insight.texts.as_ref().unwrap().len(), 80);
