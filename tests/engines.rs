@@ -245,45 +245,37 @@ proptest! {
     }
 }
 
+/// A BERT that is quick to compare.
+const SMALL: Shape = Shape {
+    is_distilbert: false,
+    heads: 2,
+    head_size: 16,
+    layers: 2,
+    intermediate: 64,
+    activation: "gelu",
+    dropout: 0.1,
+    is_regression: false,
+};
+
 #[test]
 fn one_token_and_the_longest_together() {
-    let shape = Shape {
-        is_distilbert: false,
-        heads: 2,
-        head_size: 16,
-        layers: 2,
-        intermediate: 64,
-        activation: "gelu",
-        dropout: 0.1,
-        is_regression: false,
-    };
-    compare(&shape, &[1], 2, 3);
-    compare(&shape, &[LONGEST], 2, 3);
-    compare(&shape, &[1, LONGEST, 1, 300, 2], 2, 3);
-    compare(&Shape { is_regression: true, ..shape }, &[1, LONGEST, 1, 300, 2], 2, 3);
+    compare(&SMALL, &[1], 2, 3);
+    compare(&SMALL, &[LONGEST], 2, 3);
+    compare(&SMALL, &[1, LONGEST, 1, 300, 2], 2, 3);
+    compare(&Shape { is_regression: true, ..SMALL }, &[1, LONGEST, 1, 300, 2], 2, 3);
 }
 
 /// The slope of a token's share is what the logit does when the share moves a little, and nothing that is learned
 /// moves with it.
 #[test]
 fn slopes_are_those_of_differences_and_change_nothing() {
-    let shape = Shape {
-        is_distilbert: false,
-        heads: 2,
-        head_size: 16,
-        layers: 2,
-        intermediate: 64,
-        activation: "gelu",
-        dropout: 0.1,
-        is_regression: false,
-    };
     for place in places::all().into_iter().filter(|place| places::explains(*place)) {
         let folder = tempfile::tempdir().expect("a folder");
-        let mut engine = shape.engine(folder.path(), place, 2);
-        let first = batch(&shape, &[9, 4, 17], 1);
+        let mut engine = SMALL.engine(folder.path(), place, 2);
+        let first = batch(&SMALL, &[9, 4, 17], 1);
         engine.step(StepInput { batch: &first, step: 0, learning_rate: 1e-3 }).expect("a step");
         let state = engine.state().expect("a state");
-        let batch = batch(&shape, &[7, 12, 3], 2);
+        let batch = batch(&SMALL, &[7, 12, 3], 2);
         let others: Vec<u32> = (0..batch.tokens() as u32).collect();
         let shares = vec![0.5; batch.tokens()];
         let mut at = |shares: &[f32]| {

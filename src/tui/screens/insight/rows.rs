@@ -233,9 +233,6 @@ fn draw_none(view: &InsightView, known: &Known, theme: Theme, area: Rect, buffer
             Err(why) => why.as_str(),
             Ok(_) => "Fewer than two seeds have been scored: what all of them get wrong comes here.",
         },
-        Listed::Mislabelled if known.judged().is_regression() => {
-            "A number is off by more or less, and none is called wrong: the hardest rows are those furthest off."
-        }
         Listed::Mislabelled if !was_trained => {
             "Nothing was trained yet: labels are doubted from the first evaluation after a step on."
         }
