@@ -9,6 +9,7 @@ mod own;
 mod profile;
 mod read;
 mod tokens;
+mod words;
 
 pub use own::filled;
 pub use profile::{Lengths, Profile, texts_of};

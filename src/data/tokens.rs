@@ -2,6 +2,7 @@
 //! `vocab.txt` alone. Done once before training, in parallel.
 
 use super::Example;
+use super::words::{Words, encoded, whole_row};
 use crate::batch::Encoded;
 use crate::error::{Error, Result};
 use crate::event::{Progress, Unit};
@@ -161,15 +162,16 @@ impl Tokenizer {
             });
         };
         tell(0);
+        let mut words = Words::of(&self.inner).map_err(|e| unable(&e))?;
         for block in rows.chunks(BLOCK) {
             if cancelled.load(Ordering::Relaxed) {
                 return Err(Error::Interrupted(
                     "stopped while tokenizing; nothing was trained yet".to_string(),
                 ));
             }
-            let encoded: Vec<(Encoded, bool)> =
-                block.par_iter().map(|row| self.encode_one(row)).collect::<Result<_>>()?;
-            for (row, truncated) in encoded {
+            words.meet(block).map_err(|e| unable(&e))?;
+            let one = |row| words.encode(row).map_err(|e| refused(row, &e));
+            for (row, truncated) in block.par_iter().map(one).collect::<Result<Vec<_>>>()? {
                 all.rows.push(row);
                 all.truncated += usize::from(truncated);
             }
@@ -247,11 +249,7 @@ impl Tokenizer {
     /// # Errors
     /// [`Error::Training`] when the tokenizer refuses the text.
     pub fn encode_one(&self, row: &Example) -> Result<(Encoded, bool)> {
-        let encoding = match &row.text_pair {
-            Some(second) => self.inner.encode_fast((row.text.as_str(), second.as_str()), true),
-            None => self.inner.encode_fast(row.text.as_str(), true),
-        };
-        Ok(encoded(row, &encoding.map_err(|e| refused(row, &e))?))
+        Ok(encoded(row, &whole_row(&self.inner, row).map_err(|e| refused(row, &e))?))
     }
 
     /// The ids of one row, and which of them spell which word.
@@ -290,22 +288,14 @@ impl Tokenizer {
     /// # Errors
     /// As [`Tokenizer::encode`].
     pub fn lengths(&self, rows: &[Example], cancelled: &AtomicBool) -> Result<Vec<usize>> {
-        let mut whole = self.inner.clone();
-        whole
-            .with_truncation(None)
-            .map_err(|e| Error::Training(format!("the tokenizer cannot count: {e}")))?;
+        let mut words = Words::of(&self.inner).map_err(|e| unable(&e))?;
         let mut lengths = Vec::with_capacity(rows.len());
         for block in rows.chunks(BLOCK) {
             if cancelled.load(Ordering::Relaxed) {
                 return Err(Error::Interrupted("stopped while counting tokens".to_string()));
             }
-            let length = |row: &Example| {
-                let encoding = match &row.text_pair {
-                    Some(second) => whole.encode_fast((row.text.as_str(), second.as_str()), true),
-                    None => whole.encode_fast(row.text.as_str(), true),
-                };
-                Ok(encoding.map_err(|e| refused(row, &e))?.len())
-            };
+            words.meet(block).map_err(|e| unable(&e))?;
+            let length = |row| words.count(row).map_err(|e| refused(row, &e));
             lengths.extend(block.par_iter().map(length).collect::<Result<Vec<_>>>()?);
         }
         Ok(lengths)
@@ -317,14 +307,8 @@ impl Tokenizer {
     }
 }
 
-fn encoded(row: &Example, encoding: &tokenizers::Encoding) -> (Encoded, bool) {
-    let is_cut = !encoding.get_overflowing().is_empty();
-    let encoded = Encoded {
-        ids: encoding.get_ids().to_vec(),
-        type_ids: encoding.get_type_ids().to_vec(),
-        label: row.label,
-    };
-    (encoded, is_cut)
+fn unable(error: &tokenizers::Error) -> Error {
+    Error::Training(format!("the tokenizer refuses a text: {error}"))
 }
 
 fn refused(row: &Example, error: &tokenizers::Error) -> Error {

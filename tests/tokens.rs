@@ -1,0 +1,272 @@
+//! Texts as token ids: the tokenizers that models come with, and many texts at once against each alone.
+
+use glue_tui::assets::DEMO;
+use glue_tui::batch::Label;
+use glue_tui::catalog::task;
+use glue_tui::data::{self, Context, Example, Place, Tokenizer};
+use glue_tui::event::SplitName;
+use glue_tui::files::{ModelFolder, Root};
+use glue_tui::hub::Hub;
+use proptest::prelude::*;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicBool;
+
+/// A BERT vocabulary of a few words and letters.
+const VOCAB: &str = "[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\nthe\nfilm\ngood\n##s\n,\nnot\ncafe\nThe\nCafé\n";
+
+fn folder_of(files: &[(&str, &str)]) -> (tempfile::TempDir, ModelFolder) {
+    let folder = tempfile::tempdir().unwrap();
+    for (name, text) in files {
+        std::fs::write(folder.path().join(name), text).unwrap();
+    }
+    let model = ModelFolder::on_disk(folder.path());
+    (folder, model)
+}
+
+fn row(text: &str, text_pair: Option<&str>) -> Example {
+    Example { text: text.into(), text_pair: text_pair.map(str::to_string), label: Some(Label::Class(1)) }
+}
+
+#[test]
+fn a_vocabulary_alone_makes_a_bert_tokenizer() {
+    let (_folder, model) = folder_of(&[("vocab.txt", VOCAB), ("config.json", "{}")]);
+    let tokenizer = Tokenizer::load(&model, 16).unwrap();
+    assert_eq!(tokenizer.vocab_size(), 14);
+    let one = tokenizer.encode_one(&row("The FILMS, café!", None)).unwrap().0;
+    assert_eq!(tokenizer.tokens_of(&one.ids), ["[CLS]", "the", "film", "##s", ",", "cafe", "[UNK]", "[SEP]"]);
+    assert_eq!(one.type_ids, [0; 8]);
+    let two = tokenizer.encode_one(&row("good", Some("not good"))).unwrap().0;
+    assert_eq!(tokenizer.tokens_of(&two.ids), ["[CLS]", "good", "[SEP]", "not", "good", "[SEP]"]);
+    assert_eq!(two.type_ids, [0, 0, 0, 1, 1, 1]);
+    let empty = tokenizer.encode_one(&row("", None)).unwrap().0;
+    assert_eq!(tokenizer.tokens_of(&empty.ids), ["[CLS]", "[SEP]"]);
+    assert_eq!(tokenizer.tokens_of(&[99]), ["?"]);
+}
+
+#[test]
+fn tokens_spell_words_and_words_are_found_in_their_text() {
+    let (_folder, model) = folder_of(&[("vocab.txt", VOCAB), ("config.json", "{}")]);
+    let tokenizer = Tokenizer::load(&model, 12).unwrap();
+    assert_eq!(tokenizer.padding(), tokenizer.encode_one(&row("[PAD]", None)).unwrap().0.ids.get(1).copied());
+    let texts = ["The FILMS, café!", "not good films not good"];
+    for pair in [None, Some(texts[1])] {
+        let example = row(texts[0], pair);
+        let spelled = tokenizer.spell(&example).unwrap();
+        assert_eq!(spelled.encoded, tokenizer.encode_one(&example).unwrap().0);
+        let words: Vec<(&str, usize)> = spelled
+            .words
+            .iter()
+            .map(|word| (&texts[word.sequence][word.bytes.clone()], word.tokens.len()))
+            .collect();
+        assert_eq!(words[..3], [("The", 1), ("FILMS", 2), (",", 1)]);
+        // Each token but the special ones is of one word, and what is cut is of none.
+        let specials = if pair.is_some() { 3 } else { 2 };
+        let tokens: usize = words.iter().map(|word| word.1).sum();
+        assert_eq!(tokens + specials, spelled.encoded.ids.len());
+        assert!(pair.is_none() || (spelled.encoded.ids.len() == 12 && words.len() < 10), "{words:?}");
+    }
+    assert_eq!(tokenizer.spell(&row("", None)).unwrap().words, []);
+}
+
+#[test]
+fn case_is_kept_when_the_settings_say_so() {
+    let (_folder, model) =
+        folder_of(&[("vocab.txt", VOCAB), ("tokenizer_config.json", r#"{"do_lower_case": false}"#)]);
+    let tokenizer = Tokenizer::load(&model, 16).unwrap();
+    let ids = tokenizer.encode_one(&row("The Café good", None)).unwrap().0.ids;
+    assert_eq!(tokenizer.tokens_of(&ids), ["[CLS]", "The", "Café", "good", "[SEP]"]);
+}
+
+#[test]
+fn long_inputs_are_cut_at_the_longer_text_and_counted() {
+    let (_folder, model) = folder_of(&[
+        ("vocab.txt", VOCAB),
+        ("config.json", r#"{"max_position_embeddings": 12, "model_type": "bert"}"#),
+    ]);
+    let tokenizer = Tokenizer::load(&model, 128).unwrap();
+    assert_eq!(tokenizer.max_length(), 12, "no more than the model has positions for");
+    let long = "good ".repeat(50);
+    let rows = [row(&long, None), row("good", None), row("not", Some(&long)), row(&long, Some(&long))];
+    let mut seen = Vec::new();
+    let done = tokenizer.encode(&rows, &mut |p| seen.push(p.done), &AtomicBool::new(false)).unwrap();
+    assert_eq!(done.rows.iter().map(|r| r.ids.len()).collect::<Vec<_>>(), [12, 3, 12, 12]);
+    assert_eq!(done.truncated, 3);
+    assert_eq!(tokenizer.tokens_of(&done.rows[2].ids)[..4], ["[CLS]", "not", "[SEP]", "good"]);
+    assert_eq!(done.rows[3].type_ids.iter().filter(|id| **id == 1).count(), 6);
+    assert_eq!((seen.first(), seen.last()), (Some(&0), Some(&4)));
+    let e = tokenizer.encode(&rows, &mut |_| {}, &AtomicBool::new(true)).unwrap_err();
+    assert_eq!(e.exit_code(), 130);
+    assert_eq!(Tokenizer::load(&model, 4).err().unwrap().exit_code(), 2);
+}
+
+#[test]
+fn a_saved_tokenizer_is_the_same_and_whole() {
+    let (_folder, model) =
+        folder_of(&[("vocab.txt", VOCAB), ("config.json", r#"{"model_type": "distilbert"}"#)]);
+    let tokenizer = Tokenizer::load(&model, 16).unwrap();
+    let saved = tempfile::tempdir().unwrap();
+    tokenizer.save(saved.path()).unwrap();
+    assert_eq!(std::fs::read_to_string(saved.path().join("vocab.txt")).unwrap(), VOCAB);
+    let settings = std::fs::read_to_string(saved.path().join("tokenizer_config.json")).unwrap();
+    assert!(settings.contains("\"DistilBertTokenizer\"") && settings.contains("\"do_lower_case\": true"));
+    assert!(saved.path().join("special_tokens_map.json").is_file());
+    // Transformers reads tokenizer.json first, so that file alone must do the same.
+    std::fs::remove_file(saved.path().join("vocab.txt")).unwrap();
+    let again = Tokenizer::load(&ModelFolder::on_disk(saved.path()), 16).unwrap();
+    for text in ["The films, café", "good not [MASK] x", ""] {
+        let example = row(text, Some("the good"));
+        assert_eq!(again.encode_one(&example).unwrap().0, tokenizer.encode_one(&example).unwrap().0);
+    }
+    again.save(saved.path()).unwrap();
+    assert_eq!(
+        std::fs::read_to_string(saved.path().join("vocab.txt")).unwrap(),
+        VOCAB,
+        "made from tokenizer.json"
+    );
+}
+
+#[test]
+fn settings_of_tokenizer_json_that_would_pad_or_cut_are_not_kept() {
+    let (_folder, model) = folder_of(&[("vocab.txt", VOCAB)]);
+    let saved = tempfile::tempdir().unwrap();
+    Tokenizer::load(&model, 16).unwrap().save(saved.path()).unwrap();
+    let path = saved.path().join("tokenizer.json");
+    let text = std::fs::read_to_string(&path).unwrap();
+    let padded = text
+        .replace(
+            "\"truncation\": null",
+            r#""truncation": {"direction": "Right", "max_length": 6, "strategy": "OnlyFirst", "stride": 0}"#,
+        )
+        .replace(
+            "\"padding\": null",
+            r#""padding": {"strategy": {"Fixed": 6}, "direction": "Right", "pad_to_multiple_of": null,
+               "pad_id": 0, "pad_type_id": 0, "pad_token": "[PAD]"}"#,
+        );
+    assert_ne!(padded, text);
+    std::fs::write(&path, padded).unwrap();
+    let tokenizer = Tokenizer::load(&ModelFolder::on_disk(saved.path()), 16).unwrap();
+    assert_eq!(tokenizer.encode_one(&row("good", None)).unwrap().0.ids.len(), 3);
+    for (words, tokens, is_cut) in [(14, 16, false), (15, 16, true), (40, 16, true)] {
+        let (encoded, cut) = tokenizer.encode_one(&row(&"good ".repeat(words), None)).unwrap();
+        assert_eq!((encoded.ids.len(), cut), (tokens, is_cut), "{words} words");
+    }
+}
+
+#[test]
+fn a_model_without_a_tokenizer_or_with_a_strange_one_is_refused() {
+    let error = |files: &[(&str, &str)]| {
+        let (_folder, model) = folder_of(files);
+        let e = Tokenizer::load(&model, 16).err().unwrap();
+        assert_eq!(e.exit_code(), 3);
+        e.to_string()
+    };
+    assert!(error(&[("config.json", "{}")]).contains("neither tokenizer.json nor vocab.txt"));
+    assert!(error(&[("vocab.txt", "hello\nworld\n")]).contains("has no [SEP]"));
+    assert!(error(&[("tokenizer.json", "{}")]).contains("tokenizer.json is not understood"));
+    assert!(error(&[("vocab.txt", VOCAB), ("tokenizer_config.json", "{")]).contains("is not JSON"));
+    let none = ModelFolder { name: "x".into(), commit: None, root: Root::Embedded(&[]) };
+    assert!(Tokenizer::load(&none, 16).is_err());
+}
+
+/// Rows encoded together are as each of them alone, and so are their lengths.
+fn assert_together_as_alone(tokenizer: &Tokenizer, rows: &[Example]) {
+    let go_on = AtomicBool::new(false);
+    let together = tokenizer.encode(rows, &mut |_| {}, &go_on).unwrap();
+    let lengths = tokenizer.lengths(rows, &go_on).unwrap();
+    let mut cut = 0;
+    for ((row, found), length) in rows.iter().zip(&together.rows).zip(lengths) {
+        let (alone, is_cut) = tokenizer.encode_one(row).unwrap();
+        assert_eq!(found, &alone, "{row:?}");
+        assert_eq!(length > tokenizer.max_length(), is_cut, "{length} tokens of {row:?}");
+        assert!(is_cut || length == alone.ids.len(), "{length} tokens of {row:?}");
+        cut += usize::from(is_cut);
+    }
+    assert_eq!((together.rows.len(), together.truncated), (rows.len(), cut));
+}
+
+/// Bits of texts that tokenizers treat in ways of their own.
+const BITS: [&str; 24] = [
+    " ",
+    "  ",
+    "\t",
+    "\n",
+    "\u{a0}",
+    "\u{3000}",
+    "a",
+    "GOOD",
+    "films",
+    "Café",
+    "cafe\u{301}",
+    "\u{301}",
+    "ΣΟΦΟΣ",
+    "İ",
+    "映画",
+    "が",
+    "ﬁ",
+    "[SEP]",
+    "[MASK",
+    "]",
+    "don't",
+    "...",
+    "\u{200d}",
+    "\u{0}",
+];
+
+proptest! {
+    #[test]
+    fn many_texts_are_encoded_as_each_alone(
+        pairs in prop::collection::vec(
+            (prop::collection::vec(0..BITS.len(), 0..12), prop::option::of(prop::collection::vec(0..BITS.len(), 0..12))),
+            1..40,
+        ),
+        max_length in 5_usize..20,
+    ) {
+        let model = Hub::from_env()
+            .model(DEMO, "main", &mut |_| {}, &AtomicBool::new(false))
+            .expect("the program carries it");
+        let tokenizer = Tokenizer::load(&model, max_length).unwrap();
+        let text = |bits: &[usize]| bits.iter().map(|bit| BITS[*bit]).collect::<String>();
+        let rows: Vec<Example> =
+            pairs.iter().map(|(first, second)| row(&text(first), second.as_deref().map(text).as_deref())).collect();
+        assert_together_as_alone(&tokenizer, &rows);
+    }
+}
+
+#[test]
+fn a_tokenizer_that_joins_words_is_asked_for_whole_texts() {
+    let (folder, model) = folder_of(&[("vocab.txt", VOCAB)]);
+    Tokenizer::load(&model, 16).unwrap().save(folder.path()).unwrap();
+    let path = folder.path().join("tokenizer.json");
+    let text = std::fs::read_to_string(&path).unwrap();
+    // "not good" is one token of its own, number 14.
+    let joined = r#""added_tokens": [{"id": 14, "content": "not good", "single_word": false, "lstrip": false,
+        "rstrip": false, "normalized": false, "special": false},"#;
+    let joining = text.replacen("\"added_tokens\": [", joined, 1);
+    assert_ne!(joining, text);
+    std::fs::write(&path, joining).unwrap();
+    let tokenizer = Tokenizer::load(&model, 16).unwrap();
+    let rows = [row("the film not good", Some("not  good")), row("not", Some("good"))];
+    assert_together_as_alone(&tokenizer, &rows);
+    assert_eq!(tokenizer.encode_one(&rows[0]).unwrap().0.ids.iter().filter(|id| **id == 14).count(), 1);
+}
+
+#[test]
+fn published_rows_are_encoded_as_each_alone() {
+    let root = std::env::var_os("GLUE_TUI_SHARED")
+        .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared"), PathBuf::from);
+    let data = root.join("data");
+    if !data.is_dir() {
+        eprintln!("SKIPPED: no published data files at {} (set GLUE_TUI_SHARED)", data.display());
+        return;
+    }
+    let (hub, go_on) = (Hub::from_env(), AtomicBool::new(false));
+    let model = std::env::var("GLUE_TUI_MINILM").unwrap_or(DEMO.into());
+    let model = hub.model(&model, "main", &mut |_| {}, &go_on).unwrap();
+    let tokenizer = Tokenizer::load(&model, 64).unwrap();
+    for (name, folder) in [("sst2", "SST-2"), ("qqp", "QQP"), ("stsb", "STS-B"), ("qnli", "QNLI")] {
+        let (place, folder) = (task(name).unwrap(), data.join(folder));
+        let mut context = Context { hub: &hub, watch: &mut |_| {}, cancelled: &go_on };
+        let rows = data::load_split(Place::at(place, Some(&folder)), SplitName::Validation, &mut context);
+        assert_together_as_alone(&tokenizer, &rows.unwrap());
+    }
+}
