@@ -10,6 +10,7 @@ use super::stored::{Stored, read_stored};
 use crate::error::{Error, Result};
 use crate::files::ModelFolder;
 use crate::rng::{Rng, Stream};
+use rayon::prelude::*;
 use std::collections::BTreeMap;
 
 /// What became of the tensors.
@@ -77,11 +78,13 @@ pub(crate) fn load(
     }
     let rng = Rng::new(seed, Stream::Weights);
     let mut weights = Weights::new();
+    let mut taken = Vec::new();
     for (place, slot) in slots.iter().enumerate() {
         let array = match found.remove(&canonical(&slot.name, &prefix)) {
             Some((_, stored)) if stored.shape() == slot.shape => {
                 report.loaded.push(slot.name.clone());
-                stored.into_array(&folder.name)?
+                taken.push((slot.name.clone(), stored));
+                continue;
             }
             Some((name, stored)) if slot.head => {
                 report.reshaped.push(format!("{name}: {:?}, not {:?}", stored.shape(), slot.shape));
@@ -107,6 +110,8 @@ pub(crate) fn load(
         };
         weights.insert(slot.name.clone(), array);
     }
+    let arrays = taken.into_par_iter().map(|(name, stored)| Ok((name, stored.into_array(&folder.name)?)));
+    weights.extend(arrays.collect::<Result<Vec<_>>>()?);
     report.unused.extend(found.into_values().map(|(name, _)| name));
     report.unused.sort_unstable();
     Ok((weights, report))

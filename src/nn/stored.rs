@@ -10,7 +10,9 @@ use crate::files::{ModelFolder, Root};
 use candle_core::pickle::{Object, PthTensors, Stack, TensorInfo};
 use candle_core::safetensors::Load;
 use candle_core::{DType, Device, Tensor};
+use rayon::prelude::*;
 use safetensors::SafeTensors;
+use safetensors::tensor::TensorView;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::io::{BufReader, Cursor, Read};
 
@@ -93,11 +95,12 @@ fn read_safetensors(
         Error::model(&folder.name, problem)
     };
     let parsed = SafeTensors::deserialize(bytes).map_err(|e| torn(&e))?;
-    for (name, view) in parsed.iter() {
-        let tensor =
-            view.load(&Device::Cpu).map_err(|e| torn(&format!("tensor {name}: {}", first_line(&e))))?;
-        tensors.insert(name.to_owned(), Stored { name: name.to_owned(), tensor });
-    }
+    let views: Vec<_> = parsed.iter().collect();
+    let load = |(name, view): &(&str, TensorView<'_>)| match view.load(&Device::Cpu) {
+        Ok(tensor) => Ok(((*name).to_owned(), Stored { name: (*name).to_owned(), tensor })),
+        Err(e) => Err(torn(&format!("tensor {name}: {}", first_line(&e)))),
+    };
+    tensors.extend(views.par_iter().map(load).collect::<Result<Vec<_>>>()?);
     Ok(())
 }
 

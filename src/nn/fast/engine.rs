@@ -236,12 +236,6 @@ impl FastEngine {
         self.updates += 1;
         norm
     }
-
-    /// The tensors of an arena by name.
-    fn copy(&self, arena: &[f32]) -> Weights {
-        let named = |place: &Place| (place.slot.name.clone(), place.copy(arena));
-        self.layout.places.iter().map(named).collect()
-    }
 }
 
 /// Copies tensors into an arena.
@@ -267,11 +261,16 @@ impl Engine for FastEngine {
         check_labels(self.classes(), input.batch)?;
         let (seen, passes) = (self.words.is_seen.clone(), self.passes);
         let loss = self.learn(input);
-        let mut sum = self.gradients.arena.clone();
-        sum.extend(self.words.take());
+        let (dense, words) = (self.layout.dense(), self.words.take());
         self.words.is_seen = seen;
         self.passes = passes;
-        Ok((loss, self.copy(&sum)))
+        // The word embedding, the largest tensor, ends an arena and is summed up elsewhere.
+        let (last, others) = self.layout.places.split_last().expect("the words at least");
+        debug_assert_eq!(last.range.start, dense);
+        let named = |place: &Place| (place.slot.name.clone(), place.copy(&self.gradients.arena));
+        let mut gradients: Weights = others.iter().map(named).collect();
+        gradients.insert(last.slot.name.clone(), Array { shape: last.slot.shape.clone(), data: words });
+        Ok((loss, gradients))
     }
 
     fn logits(&mut self, batch: &Batch) -> Result<Vec<Vec<f32>>> {

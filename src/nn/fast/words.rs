@@ -98,10 +98,9 @@ impl WordGradient {
 
     /// The whole gradient, and zeros for the next step.
     pub(super) fn take(&mut self) -> Vec<f32> {
-        let whole = self.sums.clone();
-        self.sums.fill(0.0);
         self.is_touched.fill(false);
-        whole
+        let zeros = vec![0.0; self.sums.len()];
+        std::mem::replace(&mut self.sums, zeros)
     }
 
     /// Finds the rows with moments.
