@@ -19,24 +19,30 @@ impl Canvas {
 
     /// Sets a dot for `curve`. A cell shows one curve only: the one in front takes it.
     pub fn set(&mut self, x: usize, y: usize, curve: u16) {
-        const LEFT: [u8; 4] = [0x01, 0x02, 0x04, 0x40];
-        const RIGHT: [u8; 4] = [0x08, 0x10, 0x20, 0x80];
-        let (column, row) = (x / 2, y / 4);
-        if column >= self.width || row >= self.height {
-            return;
-        }
-        let cell = row * self.width + column;
-        if self.owner[cell] != curve + 1 {
-            self.owner[cell] = curve + 1;
-            self.bits[cell] = 0;
-        }
-        self.bits[cell] |= if x.is_multiple_of(2) { LEFT[y % 4] } else { RIGHT[y % 4] };
+        self.vertical(x, y, y, curve);
     }
 
-    /// A line of dots from one row to another.
+    /// A line of dots from one row to another, whole cells at a time.
     pub fn vertical(&mut self, x: usize, from: usize, to: usize, curve: u16) {
-        for y in from.min(to)..=from.max(to) {
-            self.set(x, y, curve);
+        /// The dots of a half of a cell, from the top.
+        const LEFT: [u8; 4] = [0x01, 0x02, 0x04, 0x40];
+        const RIGHT: [u8; 4] = [0x08, 0x10, 0x20, 0x80];
+        let column = x / 2;
+        if column >= self.width || self.height == 0 {
+            return;
+        }
+        let half = if x.is_multiple_of(2) { LEFT } else { RIGHT };
+        let (top, bottom) = (from.min(to), from.max(to).min(4 * self.height - 1));
+        for row in top / 4..=bottom / 4 {
+            let first = top.saturating_sub(4 * row);
+            let last = (bottom - 4 * row).min(3);
+            let dots = half[first..=last].iter().fold(0, |dots, dot| dots | dot);
+            let cell = row * self.width + column;
+            if self.owner[cell] != curve + 1 {
+                self.owner[cell] = curve + 1;
+                self.bits[cell] = 0;
+            }
+            self.bits[cell] |= dots;
         }
     }
 

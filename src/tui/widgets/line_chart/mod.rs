@@ -19,11 +19,12 @@ use super::put;
 use crate::format;
 use crate::run::course::Course;
 use crate::run::series::{Column, Series, Sight};
+use crate::text;
 use crate::tui::theme::{Glyph, Role, Theme};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
+use ratatui::style::Style;
 use scale::Scale;
-use unicode_width::UnicodeWidthStr;
 
 /// Cells of the labels at the value axis, the axis included.
 const AXIS: u16 = 6;
@@ -64,6 +65,17 @@ pub struct Curve<'a> {
 impl Curve<'_> {
     fn is_band(&self) -> bool {
         self.series.len() > 1
+    }
+
+    /// What its dots are where there are only letters.
+    fn plain(&self) -> &'static str {
+        match self.look {
+            Look::Points(..) => "-",
+            Look::Marked(sign) => sign.text(true),
+            Look::Mean => "=",
+            Look::Line if self.name.is_empty() => ".",
+            Look::Line => "*",
+        }
     }
 
     /// The last step of the seed that came furthest.
@@ -152,7 +164,7 @@ impl LineChart<'_> {
         let Some(scale) = self.scale(&traces, height) else {
             let is_empty = self.curves.iter().all(|curve| curve.last_step().is_none());
             let text = if is_empty { self.empty } else { "there is no value here" };
-            let x = area.x + area.width.saturating_sub(text.width() as u16) / 2;
+            let x = area.x + area.width.saturating_sub(text::width(text) as u16) / 2;
             put(buffer, x, area.y + area.height / 2, area.width, text, self.theme.style(Role::Muted));
             return nothing;
         };
@@ -300,19 +312,17 @@ impl LineChart<'_> {
     }
 
     fn blit(&self, canvas: &Canvas, buffer: &mut Buffer, plot: Rect) {
+        let looks: Vec<(Style, &str)> =
+            self.curves.iter().map(|curve| (self.theme.style(curve.role), curve.plain())).collect();
         let mut symbol = [0; 4];
         for (x, y, dots, owner) in canvas.cells() {
-            let curve = &self.curves[usize::from(owner)];
-            let plain = match curve.look {
-                Look::Points(..) => "-",
-                Look::Marked(sign) => sign.text(true),
-                Look::Mean => "=",
-                Look::Line if curve.name.is_empty() => ".",
-                Look::Line => "*",
-            };
+            let (style, plain) = looks[usize::from(owner)];
             let text = dots.text(self.theme.charts(), plain, &mut symbol);
-            let style = self.theme.style(curve.role);
-            put(buffer, plot.x + x as u16, plot.y + y as u16, 1, text, style);
+            // One cell wide, each of them: what `put` looks for in a text cannot be in it.
+            let place = (plot.x + x as u16, plot.y + y as u16);
+            if let Some(cell) = buffer.cell_mut(place) {
+                cell.set_symbol(text).set_style(style);
+            }
         }
     }
 
@@ -339,7 +349,7 @@ impl LineChart<'_> {
             said.push(format!("{not_finite} not finite"));
         }
         let text = said.join(", ");
-        let x = plot.right().saturating_sub(text.width() as u16);
+        let x = plot.right().saturating_sub(text::width(&text) as u16);
         if !text.is_empty() && x > plot.x && plot.height > 2 {
             put(buffer, x, plot.y + 1, plot.width, &text, warning);
         }
