@@ -259,6 +259,8 @@ pub enum Action {
     Right,
     /// The line of the list in front that was pointed at; the one under the cursor is entered.
     Point(usize),
+    /// The cell of the confusion matrix that was pointed at, by label and predicted class: its rows are listed.
+    PointCell(usize, usize),
     /// Listen to the mouse, or leave it to the terminal, which selects text with it.
     Mouse,
     /// Show everything in the next theme, and keep the choice.

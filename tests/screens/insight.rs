@@ -65,7 +65,7 @@ fn labels() -> Labels {
     ["negative", "positive"].map(str::to_owned).to_vec().into()
 }
 
-fn insight() -> Insight {
+pub(super) fn insight() -> Insight {
     Insight::new(built_in("demo"), labels(), evaluations(), Ok(texts()))
 }
 
@@ -85,7 +85,7 @@ fn opened(width: u16, height: u16) -> App {
     app
 }
 
-fn looked_at(width: u16, height: u16, insight: Insight) -> App {
+pub(super) fn looked_at(width: u16, height: u16, insight: Insight) -> App {
     let mut app = opened(width, height);
     update(&mut app, Msg::Examined { of: subject(), result: Ok(Box::new(insight)) });
     app

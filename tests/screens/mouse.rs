@@ -1,5 +1,6 @@
 //! The mouse, pointed at what a frame shows.
 
+use super::insight::{insight, looked_at};
 use super::stage::*;
 use crossterm::event::{Event as Input, KeyModifiers, MouseButton, MouseEvent, MouseEventKind};
 use glue_tui::tui::app::{App, Tab};
@@ -123,6 +124,54 @@ fn questions_and_lists_are_answered() {
     mouse(&mut app, MouseEventKind::Down(MouseButton::Left), (x, y + 4));
     assert!(app.popup.is_none());
     shows(&app, &wanted[..16]);
+}
+
+#[test]
+fn a_click_on_a_cell_of_the_matrix_lists_its_rows_and_one_on_a_row_shows_it() {
+    for (width, height) in [(80, 24), (120, 40), (200, 60)] {
+        let mut app = looked_at(width, height, insight());
+        let (x, y) = find(&app, "80.0    66.7");
+        mouse(&mut app, MouseEventKind::Down(MouseButton::Left), (x - 8, y));
+        shows(&app, "Labelled negative, predicted positive: 1 of 2");
+        click(&mut app, "it could have been so m");
+        shows(&app, "Labelled negative, predicted positive: 2 of 2");
+        assert!(app.popup.is_none());
+        click(&mut app, "it could have been so m");
+        assert!(matches!(app.popup, Some(Popup::Message { .. })), "{}", text(&app));
+        click(&mut app, "it could have been so m");
+        assert!(app.popup.is_none());
+        // Headings, names of classes and what a class comes to are nothing to go to.
+        for (x, y) in [(x, y), (x, y - 1), find(&app, "label  "), find(&app, "negative ")] {
+            let before = text(&app);
+            mouse(&mut app, MouseEventKind::Down(MouseButton::Left), (x, y));
+            assert_eq!(text(&app), before);
+        }
+    }
+}
+
+#[test]
+fn lines_of_the_form_are_gone_to_and_typed_in() {
+    for (width, height) in [(80, 24), (120, 40), (200, 60)] {
+        let mut app = app(width, height);
+        play(&mut app, "e");
+        let chosen = |app: &App| app.form.as_ref().map(|form| form.lines()[form.at]);
+        let first = chosen(&app);
+        click(&mut app, "num_train_epochs");
+        assert_ne!(chosen(&app), first);
+        let at = find(&app, "num_train_epochs");
+        mouse(&mut app, MouseEventKind::Down(MouseButton::Left), at);
+        play(&mut app, "<backspace>x");
+        assert!(app.form.as_ref().unwrap().editing.is_some());
+        // What is wrong is not left behind.
+        let line = chosen(&app);
+        click(&mut app, "max_steps");
+        assert_eq!(chosen(&app), line);
+        play(&mut app, "<backspace>7");
+        click(&mut app, "max_steps");
+        assert!(app.form.as_ref().unwrap().editing.is_none());
+        assert_ne!(chosen(&app), line);
+        shows(&app, "was 5");
+    }
 }
 
 #[test]

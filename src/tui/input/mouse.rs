@@ -4,7 +4,7 @@ use super::place;
 use crate::tui::app::{App, Tab};
 use crate::tui::keymap::Place;
 use crate::tui::msg::{Action, Msg};
-use crate::tui::screens::{compare, live, popup, runs};
+use crate::tui::screens::{compare, form, insight, live, popup, runs};
 use crate::tui::view;
 use crate::tui::widgets::line_chart::ChartKey;
 use crossterm::event::{MouseButton, MouseEvent, MouseEventKind};
@@ -47,12 +47,22 @@ fn click(app: &App, at: Position) -> Option<Action> {
     if let Some(tab) = view::tab_at(app, screen, at) {
         return Some(Action::Go(tab));
     }
-    let line = view::body(screen).and_then(|body| match app.tab {
-        Tab::Runs if app.form.is_none() => runs::line_at(app, body, at),
+    let body = view::body(screen).and_then(|body| point(app, body, at));
+    body.or_else(|| cursor(app, at)).or_else(|| view::key_at(app, screen, at))
+}
+
+/// What is pointed at in the lists of the screen in front.
+fn point(app: &App, body: Rect, at: Position) -> Option<Action> {
+    let line = match app.tab {
+        Tab::Runs => match &app.form {
+            Some(form) => form::line_at(app, form, runs::form_area(body), at),
+            None => runs::line_at(app, body, at),
+        },
         Tab::Compare => compare::row_at(app, body, at),
+        Tab::Insight => return insight::point_at(app, body, at),
         _ => None,
-    });
-    line.map(Action::Point).or_else(|| cursor(app, at)).or_else(|| view::key_at(app, screen, at))
+    };
+    line.map(Action::Point)
 }
 
 /// Values are read where one points.

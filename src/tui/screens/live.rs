@@ -7,6 +7,7 @@ use super::{infer, insight, machine, steer};
 use crate::event::{Command, Progress, SplitName, Status, Unit};
 use crate::format;
 use crate::run::history::Phase;
+use crate::text;
 use crate::tui::app::{App, Tab};
 use crate::tui::keymap::Place;
 use crate::tui::msg::{Action, Effect, Work};
@@ -17,7 +18,6 @@ use crate::tui::widgets::{cut, put, put_right};
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Constraint, Layout, Rect};
 use std::path::PathBuf;
-use unicode_width::UnicodeWidthStr;
 
 /// From so many columns on, both charts stand side by side.
 pub const WIDE: u16 = 100;
@@ -217,7 +217,7 @@ pub(super) fn draw_nothing(app: &App, area: Rect, buffer: &mut Buffer) {
         &format!("Start an experiment on the Runs screen, or look at a past run there: {open}"),
     ];
     for (row, line) in lines.iter().enumerate() {
-        let x = area.x + area.width.saturating_sub(line.width() as u16) / 2;
+        let x = area.x + area.width.saturating_sub(text::width(line) as u16) / 2;
         put(buffer, x, area.y + area.height / 3 + row as u16, area.width, line, app.theme.style(Role::Muted));
     }
 }
@@ -288,7 +288,7 @@ pub(super) fn draw_head(app: &App, run: &RunView, area: Rect, buffer: &mut Buffe
         }
     }
     let right = right.join("  ");
-    let right_width = (right.width() as u16 + 1).min(area.width);
+    let right_width = (text::width(&right) as u16 + 1).min(area.width);
     let x = area.right() - right_width;
     put(buffer, x, area.y, right_width, &right, theme.style(Role::Text));
     put(buffer, x, area.y, 13, &format!("{word:>13}"), theme.style(role));
@@ -350,7 +350,7 @@ fn draw_progress(app: &App, run: &RunView, area: Rect, buffer: &mut Buffer) {
     };
     let before = cut(theme, &before, area.width as usize / 2);
     let x = put(buffer, area.x, area.y, area.width, &before, theme.style(Role::Text)) + 2;
-    let after_width = (after.width() as u16).min(area.right().saturating_sub(x));
+    let after_width = (text::width(&after) as u16).min(area.right().saturating_sub(x));
     let width = area.right().saturating_sub(x).saturating_sub(after_width + 1);
     if width >= 4 {
         bar(buffer, Rect { x, width, ..area }, fraction, Role::Bar, theme);

@@ -10,6 +10,7 @@ use crate::run::course::Axis;
 use crate::run::gauges::{GIB, GaugeHistory, GpuHistory};
 use crate::run::history::History;
 use crate::run::series::Series;
+use crate::text;
 use crate::tui::app::{App, Tab};
 use crate::tui::msg::{Action, Effect};
 use crate::tui::theme::{CURVES, Glyph, Role, Theme};
@@ -19,7 +20,6 @@ use crate::tui::widgets::{airy_pane, cut, pane, put};
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::widgets::Widget;
-use unicode_width::UnicodeWidthStr;
 
 /// Columns and rows of the Live screen below its head from which on it has room for the strip.
 const ROOM_FOR_STRIP: (u16, u16) = (120, 35);
@@ -108,7 +108,7 @@ pub(super) fn draw_short_stages(
     for (stage, (_, share, role)) in stages.iter().filter(|(_, (_, share, _))| *share >= LEAST) {
         // The unit without its space, so that two of them fit into the narrowest panel.
         let text = format!("{} {:>2.0}%", stage.name(), 100.0 * share);
-        if x + text.width() as u16 > area.right() {
+        if x + text::width(&text) as u16 > area.right() {
             break;
         }
         x = put(buffer, x, y + 1, area.width, &text, app.theme.style(*role)) + 1;

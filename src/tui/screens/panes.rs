@@ -9,6 +9,7 @@ use crate::format;
 use crate::run::course::{Axis, Course};
 use crate::run::history::{History, LogKind};
 use crate::run::series::{Series, Sight};
+use crate::text;
 use crate::tui::app::App;
 use crate::tui::theme::{Glyph, Role, Theme};
 use crate::tui::widgets::bars::spark;
@@ -17,7 +18,6 @@ use crate::tui::widgets::{airy_pane, cut, pane, put, wrap};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::widgets::Widget;
-use unicode_width::UnicodeWidthStr;
 
 /// The seeds of a run that a chart shows: one of them, and all together behind it.
 #[derive(Debug, Clone, Copy)]
@@ -273,7 +273,7 @@ pub(super) fn draw_step(app: &App, history: &History, area: Rect, buffer: &mut B
             put(buffer, x, y, rest, &format!("{value:>6}"), theme.style(Role::Text));
             put(buffer, x + 7, y, rest.saturating_sub(7), &spark, theme.style(Role::Train));
         } else {
-            let value = if value.width() <= 6 { format!("{value:>6}") } else { value };
+            let value = if text::width(&value) <= 6 { format!("{value:>6}") } else { value };
             put(buffer, x, y, rest, &cut(theme, &value, rest as usize), theme.style(Role::Text));
         }
     }
@@ -284,7 +284,7 @@ fn lines_of_parts(text: &str, width: usize) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
     for part in text.split(", ") {
         match lines.last_mut() {
-            Some(line) if line.width() + 2 + part.width() <= width => {
+            Some(line) if text::width(line) + 2 + text::width(part) <= width => {
                 line.push_str(", ");
                 line.push_str(part);
             }

@@ -5,12 +5,12 @@ use crate::format;
 use crate::pins::Pin;
 use crate::run::history::History;
 use crate::run::probes::ProbeCourse;
+use crate::text;
 use crate::tui::theme::{Glyph, Role, Theme};
 use crate::tui::widgets::bars::spark_between;
 use crate::tui::widgets::{cut, fixed, put};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
-use unicode_width::UnicodeWidthStr;
 
 /// Cells of the number behind the little bars.
 const NUMBER: u16 = 8;
@@ -44,8 +44,7 @@ struct Columns {
 impl Columns {
     fn of(lines: &[Line<'_>], width: u16) -> Self {
         let courses = || lines.iter().filter_map(|line| line.course);
-        let label =
-            courses().filter_map(label).map(UnicodeWidthStr::width).max().unwrap_or(0).min(LABEL) as u16;
+        let label = courses().filter_map(label).map(text::width).max().unwrap_or(0).min(LABEL) as u16;
         let told = NUMBER + if label > 0 { label + 1 } else { 0 };
         let flipped = if width >= 2 * told + BARS + FLIPPED { FLIPPED } else { 0 };
         let rest = width.saturating_sub(told + flipped + 1);

@@ -14,7 +14,7 @@ use ratatui::text::Span;
 use ratatui::widgets::{Block, Padding};
 
 /// A framed pane with a title; the frame of one that takes the keys stands out.
-pub fn pane(theme: Theme, title: &str, focused: bool) -> Block<'_> {
+pub fn pane(theme: Theme, title: &str, focused: bool) -> Block<'static> {
     let role = if focused { Role::Focus } else { Role::Frame };
     let block = Block::bordered().border_set(theme.border()).border_style(theme.style(role));
     if title.is_empty() {
@@ -24,7 +24,7 @@ pub fn pane(theme: Theme, title: &str, focused: bool) -> Block<'_> {
 }
 
 /// [`pane`] with a column of air on both sides.
-pub fn airy_pane(theme: Theme, title: &str, focused: bool) -> Block<'_> {
+pub fn airy_pane(theme: Theme, title: &str, focused: bool) -> Block<'static> {
     pane(theme, title, focused).padding(Padding::horizontal(1))
 }
 

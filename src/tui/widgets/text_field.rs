@@ -128,6 +128,22 @@ impl TextField {
         self.cursor + rest[word..].find(char::is_whitespace).map_or(rest.len(), |at| word + at)
     }
 
+    /// A list without its last line, which is for the filter while one is typed or there is one.
+    pub fn filter_areas(&self, inner: Rect, is_typed: bool) -> (Rect, Option<Rect>) {
+        if !is_typed && self.text.is_empty() || inner.height < 2 {
+            return (inner, None);
+        }
+        let list = Rect { height: inner.height - 1, ..inner };
+        (list, Some(Rect { y: list.bottom(), height: 1, ..inner }))
+    }
+
+    /// Draws the filter of a list and returns where the terminal's cursor belongs.
+    pub fn draw_filter(&self, buffer: &mut Buffer, foot: Rect, theme: Theme) -> Position {
+        let x = put(buffer, foot.x, foot.y, foot.width, " / ", theme.style(Role::Key));
+        let field = Rect { x, width: foot.right().saturating_sub(x), ..foot };
+        self.draw_line(buffer, field, theme.style(Role::Text))
+    }
+
     /// Draws the field as one line and returns where the terminal's cursor belongs.
     pub fn draw_line(&self, buffer: &mut Buffer, area: Rect, style: Style) -> Position {
         // The text is shown from a place that keeps the cursor inside.

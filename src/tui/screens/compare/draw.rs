@@ -6,6 +6,7 @@ use crate::catalog::Metric;
 use crate::format;
 use crate::run::{Repeats, RunRow};
 use crate::spec::Difference;
+use crate::text;
 use crate::tui::app::App;
 use crate::tui::keymap::Place;
 use crate::tui::msg::Action;
@@ -17,7 +18,6 @@ use crate::tui::widgets::{airy_pane, cut, first_in_sight, fixed, line_under, pan
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Constraint, Layout, Position, Rect};
 use ratatui::widgets::Widget;
-use unicode_width::UnicodeWidthStr;
 
 /// From so many columns on, the table stands beside the curves.
 pub const SIDE_BY_SIDE: u16 = 100;
@@ -73,12 +73,7 @@ fn sign(mark: &Mark) -> Glyph {
 
 /// The rows of the table and the filter below them, inside of its pane.
 fn list_areas(compare: &Compare, inner: Rect) -> (Rect, Option<Rect>) {
-    let is_filtered = compare.is_filtering || !compare.filter.text().is_empty();
-    if !is_filtered || inner.height < 2 {
-        return (inner, None);
-    }
-    let list = Rect { height: inner.height - 1, ..inner };
-    (list, Some(Rect { y: list.bottom(), height: 1, ..inner }))
+    compare.filter.filter_areas(inner, compare.is_filtering)
 }
 
 /// The row of the table that is drawn at a place of the screen, whose body is `area`.
@@ -113,9 +108,7 @@ fn draw_table(app: &App, area: Rect, buffer: &mut Buffer) -> Option<Position> {
     let (list, foot) = list_areas(compare, inner);
     draw_rows(app, list, buffer);
     let foot = foot?;
-    let x = put(buffer, foot.x, foot.y, foot.width, " / ", theme.style(Role::Key));
-    let field = Rect { x, width: foot.right().saturating_sub(x), ..foot };
-    let cursor = compare.filter.draw_line(buffer, field, theme.style(Role::Text));
+    let cursor = compare.filter.draw_filter(buffer, foot, theme);
     compare.is_filtering.then_some(cursor)
 }
 
@@ -307,7 +300,7 @@ fn draw_legend(
             (Some(Ok(_)), None) => theme.glyph(Glyph::Dash).into(),
             (None, None) => theme.glyph(Glyph::Waiting).into(),
         };
-        let name = (cell.width as usize).saturating_sub(value.width() + 3);
+        let name = (cell.width as usize).saturating_sub(text::width(&value) + 3);
         let run = app.runs.runs.iter().find(|run| is_same(&run.dir, &mark.dir));
         let text = run.map_or_else(|| mark.name(), |run| short_name(run, app, name));
         put(buffer, cell.x + 2, y, name as u16, &cut(theme, &text, name), theme.style(Role::Text));
@@ -335,7 +328,7 @@ fn draw_differences(app: &App, area: Rect, buffer: &mut Buffer) {
         }
         return;
     }
-    let key = compare.differences.iter().map(|difference| difference.key.width()).max().unwrap_or(0);
+    let key = compare.differences.iter().map(|difference| text::width(difference.key)).max().unwrap_or(0);
     let key = (key + 2).min(inner.width as usize / 2);
     for (row, difference) in compare.differences.iter().enumerate().take(inner.height as usize) {
         let y = inner.y + row as u16;
@@ -360,7 +353,7 @@ fn draw_values(difference: &Difference, marks: &[&Mark], theme: Theme, area: Rec
     for (value, places) in &difference.values {
         let value = value.parse().map_or_else(|_| value.clone(), format::real);
         let value = cut(theme, &value, 24);
-        if x + value.width() as u16 + 2 > end {
+        if x + text::width(&value) as u16 + 2 > end {
             put(buffer, x, area.y, 1, ellipsis, theme.style(Role::Muted));
             return;
         }

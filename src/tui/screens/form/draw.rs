@@ -2,14 +2,14 @@
 
 use super::{Field, Form, Line};
 use crate::spec::Origin;
+use crate::text;
 use crate::tui::app::App;
 use crate::tui::theme::{Glyph, Role, Theme};
 use crate::tui::widgets::text_field::TextField;
-use crate::tui::widgets::{airy_pane, cut, fixed, put, wrap};
+use crate::tui::widgets::{airy_pane, cut, fixed, line_under, put, wrap};
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
-use ratatui::widgets::Widget;
-use unicode_width::UnicodeWidthStr;
+use ratatui::widgets::{Block, Widget};
 
 /// Cells of the names of keys.
 const LABEL: usize = 28;
@@ -17,27 +17,41 @@ const LABEL: usize = 28;
 /// Draws the form; returns where the terminal's cursor belongs while a line is typed.
 pub fn draw(app: &App, form: &Form, area: Rect, buffer: &mut Buffer) -> Option<Position> {
     let theme = app.theme;
-    let what = if form.of.is_some() { "Edit" } else { "New" };
-    let changed = if form.is_changed() { " (not saved)" } else { "" };
-    let title =
-        cut(theme, &format!("{what} {}{changed}", form.name), (area.width as usize).saturating_sub(6));
-    let block = airy_pane(theme, &title, true);
+    let block = frame(form, theme, area);
     let inner = block.inner(area);
     block.render(area, buffer);
-    let explained = 4.min(inner.height / 2);
-    let list = Rect { height: inner.height - explained, ..inner };
-    let lines = form.lines();
-    let height = list.height as usize;
-    let first = (form.at + 3).saturating_sub(height).min(lines.len().saturating_sub(height));
+    let (list, first) = list(form, inner);
     let mut cursor = None;
-    for (number, line) in lines.iter().enumerate().skip(first).take(height) {
+    for (number, line) in form.lines().iter().enumerate().skip(first).take(list.height as usize) {
         let row = Rect { y: list.y + (number - first) as u16, height: 1, ..list };
         let at = LineView::new(form, number, *line, theme).draw(row, buffer);
         cursor = cursor.or(at);
     }
-    let rest = Rect { y: list.bottom(), height: explained, ..inner };
+    let rest = Rect { y: list.bottom(), height: inner.bottom() - list.bottom(), ..inner };
     draw_explanation(form, theme, rest, buffer);
     cursor
+}
+
+/// The number of the line there, unless it is a heading.
+pub fn line_at(app: &App, form: &Form, area: Rect, place: Position) -> Option<usize> {
+    let (list, first) = list(form, frame(form, app.theme, area).inner(area));
+    let number = line_under(list, first, place)?;
+    let line = form.lines().get(number).copied()?;
+    (!matches!(line, Line::Group(_))).then_some(number)
+}
+
+fn frame(form: &Form, theme: Theme, area: Rect) -> Block<'static> {
+    let what = if form.of.is_some() { "Edit" } else { "New" };
+    let changed = if form.is_changed() { " (not saved)" } else { "" };
+    let title = format!("{what} {}{changed}", form.name);
+    airy_pane(theme, &cut(theme, &title, (area.width as usize).saturating_sub(6)), true)
+}
+
+/// The lines above what explains one of them, and the first that is in sight.
+fn list(form: &Form, inner: Rect) -> (Rect, usize) {
+    let list = Rect { height: inner.height - 4.min(inner.height / 2), ..inner };
+    let (lines, height) = (form.lines().len(), list.height as usize);
+    (list, (form.at + 3).saturating_sub(height).min(lines.saturating_sub(height)))
 }
 
 /// A line of the form on its way to the screen.
@@ -105,7 +119,7 @@ impl<'a> LineView<'a> {
     fn draw_typed(&self, editing: &TextField, place: Rect, buffer: &mut Buffer) -> Position {
         let cursor = editing.draw_line(buffer, place, self.theme.style(self.role()));
         if let Some(fault) = &self.fault {
-            let from = place.x + editing.text().width() as u16 + 2;
+            let from = place.x + text::width(editing.text()) as u16 + 2;
             self.draw_note(fault, self.role(), from, place, buffer);
         }
         cursor

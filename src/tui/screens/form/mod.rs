@@ -2,7 +2,7 @@
 
 mod draw;
 
-pub use draw::{draw, draw_tiny};
+pub use draw::{draw, draw_tiny, line_at};
 
 use super::live;
 use super::popup::{Choice, Item, Popup, Purpose, Reply, moved};
@@ -218,6 +218,11 @@ pub fn act(app: &mut App, action: Action) -> Vec<Effect> {
                 form.editing = None;
                 form.go(action);
             }
+            // Where it is typed is where the cursor is already.
+            Action::Point(number) if number != form.at && form.fault(line).is_none() => {
+                form.editing = None;
+                form.at = number;
+            }
             Action::StartForm | Action::SaveForm => {
                 form.editing = None;
                 return act(app, action);
@@ -229,6 +234,8 @@ pub fn act(app: &mut App, action: Action) -> Vec<Effect> {
     match action {
         Action::Enter if line == Line::Start => return start(app),
         Action::Enter => change(app, line),
+        Action::Point(number) if number == form.at => return act(app, Action::Enter),
+        Action::Point(number) => form.at = number,
         Action::StartForm => return start(app),
         Action::Enqueue => return work(app).map_or(Vec::new(), |work| vec![Effect::Enqueue(work)]),
         Action::SaveForm => return save(app),

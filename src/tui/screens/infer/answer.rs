@@ -1,12 +1,12 @@
 //! How an answer is drawn: a bar for each label, or one on the scale of a regression.
 
 use crate::predict::Answer;
+use crate::text;
 use crate::tui::theme::{Glyph, Role, Theme};
 use crate::tui::widgets::bars::bar;
 use crate::tui::widgets::{fixed, put};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
-use unicode_width::UnicodeWidthStr;
 
 /// Cells of a number at the end of a bar, with the space before.
 const NUMBER: u16 = 9;
@@ -29,7 +29,8 @@ pub(super) fn words(answer: &Answer) -> (&str, String) {
 
 /// Draws an answer from the first line of `area` on; an old one is muted.
 pub(super) fn draw(answer: &Answer, is_old: bool, theme: Theme, area: Rect, buffer: &mut Buffer) {
-    let widest = answer.probabilities().iter().map(|(label, _)| label.width()).max().unwrap_or(0).min(24);
+    let widest =
+        answer.probabilities().iter().map(|(label, _)| text::width(label)).max().unwrap_or(0).min(24);
     let muted = |role| if is_old { Role::Muted } else { role };
     match answer {
         Answer::Label { label, probabilities, .. } => {
@@ -59,7 +60,7 @@ pub(super) fn draw_beside(
     buffer: &mut Buffer,
 ) -> Rect {
     let Some((name, other)) = beside else { return area };
-    let name_width = name.width().min(BESIDE) as u16;
+    let name_width = text::width(name).min(BESIDE) as u16;
     let width = name_width + NUMBER + 2;
     if width >= area.width / 2 {
         return area;

@@ -4,6 +4,7 @@ use super::super::live::WIDE;
 use super::weights::what;
 use super::{Beside, answer, pinned};
 use crate::predict::Answer;
+use crate::text;
 use crate::tui::app::App;
 use crate::tui::keymap::Place;
 use crate::tui::msg::Action;
@@ -12,7 +13,6 @@ use crate::tui::widgets::{airy_pane, cut, fixed, put, put_right, wrap};
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Constraint, Layout, Position, Rect};
 use ratatui::widgets::Widget;
-use unicode_width::UnicodeWidthStr;
 
 /// Draws the screen; returns where the terminal's cursor belongs.
 pub fn draw(app: &App, area: Rect, buffer: &mut Buffer) -> Option<Position> {
@@ -44,7 +44,7 @@ fn draw_head(app: &App, area: Rect, buffer: &mut Buffer) {
         .answer
         .as_ref()
         .map_or(String::new(), |(_, seconds, _)| format!("answers in {:>4.0} ms ", 1000.0 * seconds));
-    let room = (area.width as usize).saturating_sub(took.width() + 2);
+    let room = (area.width as usize).saturating_sub(text::width(&took) + 2);
     put(buffer, area.x + 1, area.y, area.width, &cut(theme, &text, room), theme.style(role));
     put_right(buffer, area, area.y, &took, theme.style(Role::Muted));
 }
@@ -149,7 +149,8 @@ fn draw_judged(app: &App, area: Rect, buffer: &mut Buffer) {
         }
         return;
     }
-    let widest = judged.iter().map(|one| answer::words(&one.answer).0.width()).max().unwrap_or(0).min(20);
+    let widest =
+        judged.iter().map(|one| text::width(answer::words(&one.answer).0)).max().unwrap_or(0).min(20);
     for (row, one) in judged.iter().enumerate().take(inner.height as usize) {
         let y = inner.y + row as u16;
         let text = match &one.text_pair {

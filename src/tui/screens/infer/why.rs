@@ -1,7 +1,7 @@
 //! Which words an answer rests on: asked once an answer is there, and drawn below it.
 
 use crate::predict::{Explanation, Push};
-use crate::text::harmless;
+use crate::text::{self, harmless};
 use crate::tui::msg::Effect;
 use crate::tui::theme::{Glyph, Role, Theme};
 use crate::tui::widgets::text_field::wrap_ranges;
@@ -9,7 +9,6 @@ use crate::tui::widgets::{cut, put, put_right, wrap};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use std::ops::Range;
-use unicode_width::UnicodeWidthStr;
 
 /// While a run is being trained, what the same sentence rests on is looked for again after so many times the
 /// seconds that it took: a training gives away that share of its time at most.
@@ -154,7 +153,7 @@ impl Marked {
 fn draw_words(marked: &Marked, is_old: bool, theme: Theme, area: Rect, buffer: &mut Buffer) -> u16 {
     let width = (area.width as usize).max(1);
     let shorter;
-    let marked = if marked.text().width() > width * area.height as usize {
+    let marked = if text::width(&marked.text()) > width * area.height as usize {
         shorter = marked.shortened(theme);
         &shorter
     } else {

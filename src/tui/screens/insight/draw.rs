@@ -4,15 +4,16 @@
 use super::{Content, Known, rows, scale};
 use crate::catalog::Metric;
 use crate::format;
-use crate::run::insight::{Bin, Classes, Detail, Insight, Stretch};
+use crate::run::insight::{Bin, Classes, Detail, Insight};
+use crate::text;
 use crate::tui::app::App;
+use crate::tui::msg::Action;
 use crate::tui::theme::{Glyph, Role, Theme};
 use crate::tui::widgets::bars::bar;
 use crate::tui::widgets::{airy_pane, cut, fixed, put, put_right, wrap};
 use ratatui::buffer::Buffer;
-use ratatui::layout::{Constraint, Layout, Rect};
-use ratatui::widgets::Widget;
-use unicode_width::UnicodeWidthStr;
+use ratatui::layout::{Constraint, Layout, Position, Rect};
+use ratatui::widgets::{Block, Widget};
 
 /// Cells of a pane's frame and air.
 pub(super) const FRAME: u16 = 4;
@@ -29,48 +30,71 @@ pub fn draw(app: &App, area: Rect, buffer: &mut Buffer) {
         draw_nothing(app, area, buffer);
         return;
     };
+    let areas = Areas::new(known, area);
+    draw_head(app, known, areas.head, buffer);
     match &known.picture.detail {
-        Detail::Classes(classes) => draw_classes(app, known, classes, area, buffer),
-        Detail::Scale(stretches) => draw_scale(app, known, stretches, area, buffer),
+        Detail::Classes(classes) => {
+            Matrix::new(known).draw(app, known, &classes.cells, areas.top, buffer);
+            if let Some(area) = areas.calibration {
+                draw_calibration(app, classes, area, buffer);
+            }
+        }
+        Detail::Scale(stretches) => scale::draw(app, known, stretches, areas.top, buffer),
     }
+    rows::draw(app, known, areas.list, buffer);
 }
 
-fn draw_scale(app: &App, known: &Known, stretches: &[Stretch], area: Rect, buffer: &mut Buffer) {
-    let top = scale::height(area).min(area.height / 2);
-    let heights = [Constraint::Length(2), Constraint::Length(top), Constraint::Fill(1)];
-    let [head, top, list] = Layout::vertical(heights).areas(area);
-    draw_head(app, known, head, buffer);
-    scale::draw(app, known, stretches, top, buffer);
-    rows::draw(app, known, list, buffer);
+/// What a click there does: it goes to a row of the list, or to the rows of a cell of the matrix.
+pub fn point_at(app: &App, area: Rect, place: Position) -> Option<Action> {
+    let known = app.insight.known()?;
+    let areas = Areas::new(known, area);
+    let cell = || Matrix::new(known).cell_at(app.theme, areas.top, place);
+    let line = rows::line_at(app, known, areas.list, place);
+    line.map(Action::Point).or_else(|| cell().map(|(label, predicted)| Action::PointCell(label, predicted)))
 }
 
-fn draw_classes(app: &App, known: &Known, classes: &Classes, area: Rect, buffer: &mut Buffer) {
-    let matrix = Matrix::new(known);
-    let bins = shown_bins(classes).count() as u16;
-    let beside = area.width.saturating_sub(matrix.width()) >= CALIBRATION;
-    let below = !beside && area.height >= TALL;
-    let curve = bins + 3;
-    let top = if beside { matrix.height().max(curve) } else { matrix.height() };
-    let heights = [
-        Constraint::Length(2),
-        Constraint::Length(top.min(area.height / 2)),
-        Constraint::Length(if below { curve } else { 0 }),
-        Constraint::Fill(1),
-    ];
-    let [head, top, middle, list] = Layout::vertical(heights).areas(area);
-    draw_head(app, known, head, buffer);
-    if beside {
+/// Where the parts of the screen are.
+struct Areas {
+    head: Rect,
+    /// Of the matrix, or of the scale.
+    top: Rect,
+    calibration: Option<Rect>,
+    list: Rect,
+}
+
+impl Areas {
+    fn new(known: &Known, area: Rect) -> Areas {
+        let classes = match &known.picture.detail {
+            Detail::Classes(classes) => classes,
+            Detail::Scale(_) => return Areas::of_scale(area),
+        };
+        let matrix = Matrix::new(known);
+        let bins = shown_bins(classes).count() as u16;
+        let beside = area.width.saturating_sub(matrix.width()) >= CALIBRATION;
+        let below = !beside && area.height >= TALL;
+        let curve = bins + 3;
+        let top = if beside { matrix.height().max(curve) } else { matrix.height() };
+        let heights = [
+            Constraint::Length(2),
+            Constraint::Length(top.min(area.height / 2)),
+            Constraint::Length(if below { curve } else { 0 }),
+            Constraint::Fill(1),
+        ];
+        let [head, top, middle, list] = Layout::vertical(heights).areas(area);
+        if !beside {
+            return Areas { head, top, calibration: below.then_some(middle), list };
+        }
         let widths = [Constraint::Length(matrix.width()), Constraint::Fill(1)];
         let [left, right] = Layout::horizontal(widths).areas(top);
-        matrix.draw(app, known, &classes.cells, left, buffer);
-        draw_calibration(app, classes, right, buffer);
-    } else {
-        matrix.draw(app, known, &classes.cells, top, buffer);
-        if below {
-            draw_calibration(app, classes, middle, buffer);
-        }
+        Areas { head, top: left, calibration: Some(right), list }
     }
-    rows::draw(app, known, list, buffer);
+
+    fn of_scale(area: Rect) -> Areas {
+        let top = scale::height(area).min(area.height / 2);
+        let heights = [Constraint::Length(2), Constraint::Length(top), Constraint::Fill(1)];
+        let [head, top, list] = Layout::vertical(heights).areas(area);
+        Areas { head, top, calibration: None, list }
+    }
 }
 
 /// What there is to say while there is nothing to look at, and what to do.
@@ -144,7 +168,7 @@ fn draw_head(app: &App, known: &Known, area: Rect, buffer: &mut Buffer) {
     for (row, (left, role, right)) in lines.iter().enumerate().take(area.height as usize) {
         let y = area.y + row as u16;
         put_right(buffer, area, y, right, theme.style(Role::Text));
-        let room = (area.width as usize).saturating_sub(right.width() + 3);
+        let room = (area.width as usize).saturating_sub(text::width(right) + 3);
         put(buffer, area.x + 1, y, room as u16, &cut(theme, left, room), theme.style(*role));
     }
 }
@@ -161,7 +185,7 @@ struct Matrix {
 impl Matrix {
     fn new(known: &Known) -> Self {
         let labels = known.insight.labels.classes();
-        let widest = labels.iter().map(|label| label.width()).max().unwrap_or(0);
+        let widest = labels.iter().map(|label| text::width(label)).max().unwrap_or(0);
         let digits = known.judged().len().to_string().len();
         let column = widest.min(if labels.len() > 2 { 7 } else { 14 }).max(digits + 1) + 2;
         Matrix { name: widest.min(16), column, classes: labels.len() }
@@ -175,10 +199,23 @@ impl Matrix {
         self.classes as u16 + 3
     }
 
+    fn pane(theme: Theme, is_focus: bool) -> Block<'static> {
+        airy_pane(theme, "Confusion: labels down, predictions across", is_focus)
+    }
+
+    /// Label and predicted class of the cell there.
+    fn cell_at(&self, theme: Theme, area: Rect, place: Position) -> Option<(usize, usize)> {
+        let inner = Matrix::pane(theme, false).inner(area);
+        let label = usize::from(place.y.checked_sub(inner.y + 1)?);
+        let predicted = usize::from(place.x.checked_sub(inner.x + self.name as u16)?) / self.column;
+        let is_cell = inner.contains(place) && label < self.classes && predicted < self.classes;
+        is_cell.then_some((label, predicted))
+    }
+
     fn draw(&self, app: &App, known: &Known, cells: &[Vec<Vec<usize>>], area: Rect, buffer: &mut Buffer) {
         let (view, theme) = (&app.insight, app.theme);
         let is_focus = !view.is_in_list && app.popup.is_none();
-        let block = airy_pane(theme, "Confusion: labels down, predictions across", is_focus);
+        let block = Matrix::pane(theme, is_focus);
         let inner = block.inner(area);
         block.render(area, buffer);
         let (labels, column) = (known.insight.labels.classes(), self.column);

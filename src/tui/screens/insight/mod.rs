@@ -5,7 +5,7 @@ mod draw;
 mod rows;
 mod scale;
 
-pub use draw::{draw, draw_tiny};
+pub use draw::{draw, draw_tiny, point_at};
 
 use super::infer;
 use super::popup::{Popup, moved};
@@ -298,6 +298,12 @@ pub fn act(app: &mut App, action: Action) -> Vec<Effect> {
         Action::List(listed) => view.list(listed),
         Action::Before | Action::After => view.turn(action == Action::Before),
         Action::Next => view.is_in_list = !view.is_in_list || view.is_regression(),
+        Action::Point(line) if view.is_in_list && line == view.at => show_row(app),
+        Action::Point(line) => (view.is_in_list, view.at) = (true, line),
+        Action::PointCell(label, predicted) => {
+            view.cell = (label, predicted);
+            view.list(Listed::Cell);
+        }
         Action::Enter if view.is_in_list => show_row(app),
         Action::Enter => view.list(Listed::Cell),
         action if view.is_in_list => view.at = moved(view.at, view.count(), action),

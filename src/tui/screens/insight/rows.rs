@@ -3,15 +3,14 @@
 use super::{InsightView, Known, Listed};
 use crate::catalog::{Labels, Name};
 use crate::format;
-use crate::text::harmless;
+use crate::text::{self, harmless};
 use crate::tui::app::App;
 use crate::tui::theme::{Role, Theme};
 use crate::tui::widgets::bars::spark;
-use crate::tui::widgets::{airy_pane, cut, first_in_sight, fixed, put, wrap};
+use crate::tui::widgets::{airy_pane, cut, first_in_sight, fixed, line_under, put, wrap};
 use ratatui::buffer::Buffer;
-use ratatui::layout::Rect;
-use ratatui::widgets::Widget;
-use unicode_width::UnicodeWidthStr;
+use ratatui::layout::{Position, Rect};
+use ratatui::widgets::{Block, Widget};
 
 /// Characters of a text that are looked at for its line in the list.
 const LOOKED_AT: usize = 400;
@@ -35,7 +34,7 @@ impl Columns {
         let number = known.judged().len().to_string().len() + 1;
         let names = known.insight.labels.classes().iter();
         let most = if width < 90 { 10 } else { 16 };
-        let class = names.map(|name| name.width()).max().unwrap_or(0).clamp(9, most);
+        let class = names.map(|name| text::width(name)).max().unwrap_or(0).clamp(9, most);
         let most_spark = if width < 90 { 8 } else { 16 };
         let least = match known.insight.seeds {
             0 | 1 => 6,
@@ -48,24 +47,40 @@ impl Columns {
     }
 }
 
+/// The pane of the list.
+fn frame(app: &App, known: &Known) -> Block<'static> {
+    airy_pane(app.theme, &title(&app.insight, known), app.insight.is_in_list && app.popup.is_none())
+}
+
+/// The line above the rows where their texts are not to be had.
+fn trouble(known: &Known) -> Option<String> {
+    known.insight.texts.as_ref().err().map(|why| format!("Row numbers only: {}", harmless(why)))
+}
+
+/// The lines of the rows below the heading, and the first row in sight.
+fn lines(view: &InsightView, known: &Known, inner: Rect) -> (Rect, usize) {
+    let above = if trouble(known).is_some() { 2 } else { 1 };
+    let height = inner.height.saturating_sub(above);
+    let first = first_in_sight(view.at, view.count(), usize::from(height));
+    (Rect { y: inner.y + above, height, ..inner }, first)
+}
+
+/// The place in the list of the row there.
+pub(super) fn line_at(app: &App, known: &Known, area: Rect, place: Position) -> Option<usize> {
+    let (lines, first) = lines(&app.insight, known, frame(app, known).inner(area));
+    line_under(lines, first, place).filter(|line| *line < app.insight.count())
+}
+
 /// Draws the list that was chosen.
 pub(super) fn draw(app: &App, known: &Known, area: Rect, buffer: &mut Buffer) {
     let (view, theme) = (&app.insight, app.theme);
-    let title = title(view, known);
-    let block = airy_pane(theme, &title, view.is_in_list && app.popup.is_none());
+    let block = frame(app, known);
     let inner = block.inner(area);
     block.render(area, buffer);
     let mut rest = inner;
-    if let Err(why) = &known.insight.texts {
-        let why = format!("Row numbers only: {}", harmless(why));
-        put(
-            buffer,
-            rest.x,
-            rest.y,
-            rest.width,
-            &cut(theme, &why, rest.width as usize),
-            theme.style(Role::Warning),
-        );
+    if let Some(why) = trouble(known) {
+        let why = cut(theme, &why, rest.width as usize);
+        put(buffer, rest.x, rest.y, rest.width, &why, theme.style(Role::Warning));
         rest = Rect { y: rest.y + 1, height: rest.height.saturating_sub(1), ..rest };
     }
     if view.count() == 0 {
@@ -94,12 +109,10 @@ pub(super) fn draw(app: &App, known: &Known, area: Rect, buffer: &mut Buffer) {
         &cut(theme, &head, rest.width as usize),
         theme.style(Role::Muted),
     );
-    let height = rest.height.saturating_sub(1) as usize;
-    let first = first_in_sight(view.at, view.count(), height);
-    for line in 0..height.min(view.count() - first) {
-        let place = first + line;
-        let area = Rect { y: rest.y + 1 + line as u16, height: 1, ..rest };
-        draw_row(view, known, place, &columns, theme, area, buffer);
+    let (rows, first) = lines(view, known, inner);
+    for line in 0..usize::from(rows.height).min(view.count() - first) {
+        let area = Rect { y: rows.y + line as u16, height: 1, ..rows };
+        draw_row(view, known, first + line, &columns, theme, area, buffer);
     }
 }
 

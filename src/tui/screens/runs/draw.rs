@@ -6,6 +6,7 @@ use crate::catalog::known_model;
 use crate::format;
 use crate::run::queue::Entry;
 use crate::run::{RunRow, RunStatus};
+use crate::text;
 use crate::tui::app::App;
 use crate::tui::keymap::Place;
 use crate::tui::msg::Action;
@@ -15,7 +16,6 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::{Constraint, Layout, Position, Rect};
 use ratatui::widgets::Widget;
 use std::path::Path;
-use unicode_width::UnicodeWidthStr;
 
 /// With less room than this no run has its whole name, so that all look alike.
 const WHOLE_NAME: usize = 36;
@@ -32,17 +32,20 @@ fn layout(area: Rect) -> (Rect, Rect) {
     (halves[0], halves[1])
 }
 
+/// Where the form is while there is one: beside the list, or in its place.
+pub fn form_area(area: Rect) -> Rect {
+    if area.width >= SIDE_BY_SIDE { layout(area).1 } else { area }
+}
+
 /// Draws the screen; returns where the terminal's cursor belongs while text is typed.
 pub fn draw(app: &App, area: Rect, buffer: &mut Buffer) -> Option<Position> {
-    if let Some(form) = &app.form {
-        let (left, right) = layout(area);
-        if area.width >= SIDE_BY_SIDE {
-            draw_list(app, left, buffer);
-            return form::draw(app, form, right, buffer);
-        }
-        return form::draw(app, form, area, buffer);
-    }
     let (left, right) = layout(area);
+    if let Some(form) = &app.form {
+        if form_area(area) == right {
+            draw_list(app, left, buffer);
+        }
+        return form::draw(app, form, form_area(area), buffer);
+    }
     let cursor = draw_list(app, left, buffer);
     details::draw(app, right, buffer);
     cursor
@@ -50,13 +53,7 @@ pub fn draw(app: &App, area: Rect, buffer: &mut Buffer) -> Option<Position> {
 
 /// The lines of the list and the filter below them, inside of its pane.
 fn list_areas(runs: &Runs, inner: Rect) -> (Rect, Option<Rect>) {
-    let is_filtered = runs.is_filtering || !runs.filter.text().is_empty();
-    if is_filtered && inner.height > 1 {
-        let list = Rect { height: inner.height - 1, ..inner };
-        (list, Some(Rect { y: list.bottom(), height: 1, ..inner }))
-    } else {
-        (inner, None)
-    }
+    runs.filter.filter_areas(inner, runs.is_filtering)
 }
 
 /// The line of the list that is drawn at a place of the screen, whose body is `area`.
@@ -78,9 +75,7 @@ fn draw_list(app: &App, area: Rect, buffer: &mut Buffer) -> Option<Position> {
     let (list, foot) = list_areas(runs, inner);
     draw_lines(app, list, buffer);
     let foot = foot?;
-    let x = put(buffer, foot.x, foot.y, foot.width, " / ", theme.style(Role::Key));
-    let field = Rect { x, width: foot.right().saturating_sub(x), ..foot };
-    let cursor = runs.filter.draw_line(buffer, field, theme.style(Role::Text));
+    let cursor = runs.filter.draw_filter(buffer, foot, theme);
     runs.is_filtering.then_some(cursor)
 }
 
@@ -232,7 +227,7 @@ fn text_of(app: &App, line: &Line<'_>, number: usize, width: usize) -> String {
                 format!("{score:>13}  {:<11}", run.status.name())
             };
             let room = width.saturating_sub(columns.chars().count() + 5);
-            let name = if run.started == 0.0 || (room >= WHOLE_NAME && run.name.width() <= room) {
+            let name = if run.started == 0.0 || (room >= WHOLE_NAME && text::width(&run.name) <= room) {
                 fixed(theme, &run.name, room)
             } else {
                 // The day and time stand for the rest of the name, which the details show whole.

@@ -2,7 +2,7 @@
 
 mod draw;
 
-pub use draw::{draw, draw_tiny, line_at, model_name, status_role};
+pub use draw::{draw, draw_tiny, form_area, line_at, model_name, status_role};
 
 use super::form::Form;
 use super::popup::{Popup, Reply, moved};

@@ -4,11 +4,11 @@ use super::scale::{Scale, nice};
 use super::{AXIS, LineChart};
 use crate::format;
 use crate::run::course::Axis;
+use crate::text;
 use crate::tui::theme::{Glyph, Role};
 use crate::tui::widgets::put;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
-use unicode_width::UnicodeWidthStr;
 
 /// Seconds between two ticks of time.
 const SECONDS: [f64; 17] = [
@@ -64,7 +64,7 @@ impl LineChart<'_> {
             if !is_named && number > 0.0 {
                 text = format!("{} {text}", axis.name());
             }
-            let width = text.width() as u16;
+            let width = text::width(&text) as u16;
             let start =
                 x.saturating_sub(width / 2).clamp(plot.x, (plot.right()).saturating_sub(width).max(plot.x));
             let is_taken = taken.is_some_and(|(left, right)| start < right && start + width > left);
@@ -95,7 +95,7 @@ impl LineChart<'_> {
     /// Says which place the cursor is at, below the plot; returns the columns that it takes.
     fn draw_place(&self, buffer: &mut Buffer, plot: Rect, x: usize, place: f64) -> (u16, u16) {
         let text = format!(" {} {} ", self.view.axis.name(), place_text(self.view.axis, place));
-        let width = text.width() as u16;
+        let width = text::width(&text) as u16;
         let middle = (plot.x + x as u16).saturating_sub(width / 2);
         let start = middle.clamp(plot.x, plot.right().saturating_sub(width).max(plot.x));
         let style = self.theme.style(Role::Selected);

@@ -2,11 +2,11 @@
 
 use super::scale::Scale;
 use super::{AXIS, Curve, LineChart, Reading, Trace};
+use crate::text;
 use crate::tui::theme::Role;
 use crate::tui::widgets::put;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
-use unicode_width::UnicodeWidthStr;
 
 /// Cells of a value.
 const VALUE: u16 = 6;
@@ -29,7 +29,7 @@ impl LineChart<'_> {
         let named = || self.curves.iter().filter(is_labelled);
         let lines = lines(named().count(), height);
         let cells = named().map(|curve| {
-            let name = if lines > 1 { curve.name.width() as u16 } else { 0 };
+            let name = if lines > 1 { text::width(curve.name) as u16 } else { 0 };
             name.max(if curve.is_band() { MEAN } else { VALUE })
         });
         match cells.max() {

@@ -2,11 +2,11 @@
 
 use super::LineChart;
 use super::scale::Scale;
+use crate::text;
 use crate::tui::theme::{Glyph, Role};
 use crate::tui::widgets::put;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
-use unicode_width::UnicodeWidthStr;
 
 /// A value to compare with.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -42,7 +42,7 @@ impl LineChart<'_> {
                 spread => format!(" {} {}", theme.glyph(Glyph::PlusMinus), self.value(*spread)),
             };
             let text = format!(" {name} {}{around} ", self.value(*value));
-            let width = text.width() as u16;
+            let width = text::width(&text) as u16;
             if !name.is_empty() && width + 4 <= plot.width {
                 // Where scores begin they are low, and nothing is in the way.
                 put(buffer, plot.x + 1, y, width, &text, theme.style(Role::Muted));
