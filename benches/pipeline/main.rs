@@ -11,15 +11,15 @@
 
 #[path = "../interface/report.rs"]
 mod report;
+mod timed;
 
 use glue_tui::assets::DEMO;
 use glue_tui::batch::{Batch, Encoded, Label};
-use glue_tui::data::order::by_length;
 use glue_tui::data::{self, Tokenizer};
 use glue_tui::event::{SplitName, Stage, Usage, now};
 use glue_tui::hub::Hub;
 use glue_tui::machine::Meter;
-use glue_tui::nn::{self, Build, Built, Engine, step_operations};
+use glue_tui::nn::{self, Build, Built, step_operations};
 use glue_tui::run::{Start, conduct};
 use glue_tui::spec::{RunSpec, built_in};
 use glue_tui::train::{Summary, control, judge};
@@ -27,6 +27,7 @@ use report::Report;
 use std::path::PathBuf;
 use std::sync::atomic::AtomicBool;
 use std::time::Instant;
+use timed::Timed;
 
 /// Steps of the training that is measured.
 const STEPS: u64 = 150;
@@ -129,45 +130,27 @@ impl Subject {
     }
 }
 
-/// How much slower a split is scored than the engine passes over the same batches.
+/// What scoring a split takes beside the engine's passes, both by the clock of the same scoring.
 fn scoring(report: &mut Report, spec: &RunSpec, subject: Subject) {
-    let row = "scoring: slower than passes alone";
+    let row = "scoring: beside the passes";
     if !report.wants(row) {
         return;
     }
     let Subject { mut built, rows } = subject;
-    let engine = built.engine.as_mut();
-    let size = spec.per_device_eval_batch_size;
-    let order = by_length(&rows);
-    let batches: Vec<Batch> =
-        order.chunks(size).map(|chunk| Batch::new(chunk.iter().map(|row| &rows[*row]))).collect();
-    let passes = |engine: &mut dyn Engine| {
+    let mut engine = Timed { engine: built.engine.as_mut(), seconds: 0.0 };
+    let (size, outputs) = (spec.per_device_eval_batch_size, spec.task().labels.outputs());
+    let score = |engine: &mut Timed<'_>| {
         let begun = Instant::now();
-        for batch in &batches {
-            engine.logits(batch).expect("logits");
-        }
-        begun.elapsed().as_secs_f64()
-    };
-    let score = |engine: &mut dyn Engine| {
-        let begun = Instant::now();
-        judge(engine, &rows, spec.task().labels.outputs(), size, &mut |_, _| Ok(true)).expect("scores");
+        judge(engine, &rows, outputs, size, &mut |_, _| Ok(true)).expect("scores");
         begun.elapsed().as_secs_f64()
     };
     // Buffers grow in the first round.
-    passes(engine);
-    // What others do meanwhile only makes a round longer, so the shortest of each counts; they take turns.
-    let (mut alone, mut whole) = (f64::INFINITY, f64::INFINITY);
-    for round in 0..ROUNDS {
-        if round % 2 == 0 {
-            alone = alone.min(passes(engine));
-            whole = whole.min(score(engine));
-        } else {
-            whole = whole.min(score(engine));
-            alone = alone.min(passes(engine));
-        }
-    }
-    let loss = 100.0 * (whole / alone - 1.0);
-    report.row(row, "%", loss, 1.0, &[("examples_per_second", rows.len() as f64 / whole)]);
+    score(&mut engine);
+    engine.seconds = 0.0;
+    let whole: f64 = (0..ROUNDS).map(|_| score(&mut engine)).sum();
+    let share = 100.0 * (whole / engine.seconds - 1.0);
+    let speed = (ROUNDS * rows.len()) as f64 / whole;
+    report.row(row, "%", share, 1.0, &[("examples_per_second", speed)]);
 }
 
 /// What it costs to know all this: the clock and the counts of a step, and the gauges of a second.

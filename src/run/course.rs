@@ -137,7 +137,8 @@ impl Course {
 
     /// A measure of steps along `axis`.
     pub fn ruler(&self, axis: Axis) -> Ruler<'_> {
-        Ruler { course: self, axis, next: 0 }
+        let epochs = 1.0 / self.steps_per_epoch.max(1) as f64;
+        Ruler { course: self, axis, epochs, next: 0, segment: Segment::NONE }
     }
 }
 
@@ -146,19 +147,56 @@ impl Course {
 pub struct Ruler<'a> {
     course: &'a Course,
     axis: Axis,
+    /// Epochs of one step.
+    epochs: f64,
     /// The first mark behind the step that was measured last.
     next: usize,
+    /// What lies between that mark and the one before.
+    segment: Segment,
+}
+
+/// The straight way between two marks, in the measure of an axis.
+#[derive(Debug, Clone, Copy)]
+struct Segment {
+    /// Steps from here on, and before there.
+    steps: (f64, f64),
+    start: f64,
+    slope: f64,
+}
+
+impl Segment {
+    /// No step is in it.
+    const NONE: Segment = Segment { steps: (f64::INFINITY, f64::NEG_INFINITY), start: 0.0, slope: 0.0 };
+
+    fn between(before: Mark, after: Mark, axis: Axis) -> Segment {
+        let (start, length) = (before.measure(axis), after.step - before.step);
+        let slope = if length > 0.0 { (after.measure(axis) - start) / length } else { 0.0 };
+        Segment { steps: (before.step, after.step), start, slope }
+    }
 }
 
 impl Ruler<'_> {
     /// How far the run was at `step`, in the measure of the axis. What time and examples will be after
     /// the newest step is not known: there they stay.
+    #[inline]
     pub fn at(&mut self, step: f64) -> f64 {
         match self.axis {
-            Axis::Step => return step,
-            Axis::Epoch => return step / self.course.steps_per_epoch.max(1) as f64,
-            Axis::Time | Axis::Examples => {}
+            Axis::Step => step,
+            Axis::Epoch => step * self.epochs,
+            Axis::Time | Axis::Examples => self.between_marks(step),
         }
+    }
+
+    fn between_marks(&mut self, step: f64) -> f64 {
+        let (from, to) = self.segment.steps;
+        if !(from <= step && step < to) {
+            self.segment = self.find(step);
+        }
+        let Segment { steps: (from, to), start, slope } = self.segment;
+        start + slope * (step.min(to) - from).max(0.0)
+    }
+
+    fn find(&mut self, step: f64) -> Segment {
         let marks = &self.course.marks;
         if self.next > 0 && marks[self.next - 1].step > step {
             self.next = marks.partition_point(|mark| mark.step <= step);
@@ -168,7 +206,7 @@ impl Ruler<'_> {
         }
         let before = self.next.checked_sub(1).map_or(Mark::default(), |at| marks[at]);
         let after = marks.get(self.next).copied().unwrap_or(self.course.last);
-        before.towards(after, step).measure(self.axis)
+        Segment::between(before, after, self.axis)
     }
 }
 

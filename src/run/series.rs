@@ -81,6 +81,7 @@ impl Bucket {
         }
     }
 
+    /// Not a number where no value is finite.
     fn mean(&self) -> f64 {
         self.sum / f64::from(self.finite)
     }
@@ -177,21 +178,55 @@ impl Column {
     pub fn is_gap(&self) -> bool {
         self.finite == 0 && self.not_finite > 0
     }
+}
+
+/// What falls into a column on the way: sums, so that there is one division a column and not one a bucket.
+#[derive(Debug, Clone, Copy)]
+struct Pile {
+    min: f64,
+    max: f64,
+    sum: f64,
+    finite: u64,
+    not_finite: u64,
+    /// Sum and number of the newest finite values.
+    newest: (f64, u32),
+}
+
+impl Pile {
+    const EMPTY: Pile = Pile {
+        min: f64::INFINITY,
+        max: f64::NEG_INFINITY,
+        sum: 0.0,
+        finite: 0,
+        not_finite: 0,
+        newest: (0.0, 1),
+    };
 
     fn take(&mut self, bucket: &Bucket, smoothed: Option<f64>) {
         self.not_finite += u64::from(bucket.points - bucket.finite);
         if bucket.finite == 0 {
             return;
         }
-        let (min, max, mean) = match smoothed {
-            Some(value) => (value, value, value),
-            None => (bucket.min, bucket.max, bucket.mean()),
+        let (min, max, sum) = match smoothed {
+            Some(value) => (value, value, value * f64::from(bucket.finite)),
+            None => (bucket.min, bucket.max, bucket.sum),
         };
         self.finite += u64::from(bucket.finite);
-        self.mean += (mean - self.mean) * f64::from(bucket.finite) / self.finite as f64;
+        self.sum += sum;
         self.min = self.min.min(min);
         self.max = self.max.max(max);
-        self.last = mean;
+        self.newest = (sum, bucket.finite);
+    }
+
+    fn column(&self) -> Column {
+        let Pile { min, max, sum, finite, not_finite, newest } = *self;
+        if finite == 0 {
+            return Column { not_finite, ..Column::EMPTY };
+        }
+        // A sum that was divided again may be a hair outside.
+        let mean = (sum / finite as f64).clamp(min, max);
+        let last = (newest.0 / f64::from(newest.1)).clamp(min, max);
+        Column { min, max, mean, last, finite, not_finite }
     }
 }
 
@@ -271,10 +306,10 @@ impl Series {
     /// The curve in columns, its steps measured by `ruler`.
     pub fn columns(&self, mut ruler: Ruler<'_>, sight: Sight) -> Vec<Column> {
         let Sight { from, to, columns, span } = sight;
-        let mut out = vec![Column::EMPTY; columns];
         if columns == 0 || to < from {
-            return out;
+            return vec![Column::EMPTY; columns];
         }
+        let mut piles = vec![Pile::EMPTY; columns];
         let scale = if to > from { (columns - 1) as f64 / (to - from) } else { 0.0 };
         let mut smoothed = Smoothed::over(span);
         let buckets = self.buckets(ruler, sight);
@@ -282,8 +317,7 @@ impl Series {
         let mut before = first.checked_sub(1).map_or(0, |at| buckets[at].last);
         for bucket in &buckets[first..] {
             let mean = if span > 0.0 {
-                let value = if bucket.finite > 0 { bucket.mean() } else { f64::NAN };
-                let value = smoothed.add(value, (bucket.last - before) as f64);
+                let value = smoothed.add(bucket.mean(), (bucket.last - before) as f64);
                 before = bucket.last;
                 Some(value)
             } else {
@@ -296,10 +330,10 @@ impl Series {
                 break;
             }
             if place >= 0.0 {
-                out[place as usize].take(bucket, mean);
+                piles[place as usize].take(bucket, mean);
             }
         }
-        out
+        piles.iter().map(Pile::column).collect()
     }
 
     /// The coarse buckets where they are enough for every column, else the fine ones.

@@ -51,9 +51,13 @@ fn indexed(index: u8) -> [u8; 3] {
     }
 }
 
-/// The nearest of the 240 colours that are the same on every terminal.
+/// The nearest of the 240 colours that are the same on every terminal. Whatever the red of a colour of the
+/// cube, its green and blue are best where each is nearest, so few of them are looked at.
 fn nearest_indexed(rgb: [u8; 3]) -> u8 {
-    (16..=255).min_by_key(|index| distance(rgb, indexed(*index))).unwrap_or(16)
+    let nearest = |part: u8| (0..6).min_by_key(|step| STEPS[usize::from(*step)].abs_diff(part)).unwrap_or(0);
+    let (green, blue) = (nearest(rgb[1]), nearest(rgb[2]));
+    let cube = (0..6).map(|red| 16 + 36 * red + 6 * green + blue);
+    cube.chain(232..=255).min_by_key(|index| distance(rgb, indexed(*index))).unwrap_or(16)
 }
 
 fn nearest_basic(rgb: [u8; 3]) -> Color {
@@ -84,6 +88,15 @@ mod tests {
         assert_eq!(fit(Color::Indexed(9), Palette::Basic), Some(Color::LightRed));
         assert_eq!(fit(Color::Rgb(1, 2, 3), Palette::True), Some(Color::Rgb(1, 2, 3)));
         assert_eq!(fit(Color::Reset, Palette::Rich), Some(Color::Reset));
+    }
+
+    #[test]
+    fn no_index_is_nearer_than_the_one_that_is_found() {
+        for place in 0..4096_u32 {
+            let rgb = [place % 16, place / 16 % 16, place / 256].map(|part| (17 * part) as u8);
+            let nearest = (16..=255).map(|index| distance(rgb, indexed(index))).min();
+            assert_eq!(Some(distance(rgb, indexed(nearest_indexed(rgb)))), nearest, "{rgb:?}");
+        }
     }
 
     #[test]

@@ -287,14 +287,14 @@ impl LineChart<'_> {
                 match curve.look {
                     Look::Points(sign) => {
                         points += 1;
-                        signs.push((x / 2, y / 4, theme.glyph(sign), curve.role));
+                        signs.push((x / 2, y / 4, theme.glyph(sign), number));
                     }
                     // Signs of neighbours are set apart, so that curves side by side keep theirs.
                     Look::Marked(sign)
                         if trace.last == Some(x)
                             || (x.is_multiple_of(2) && (x / 2 + 7 * number).is_multiple_of(SIGN_EVERY)) =>
                     {
-                        signs.push((x / 2, y / 4, theme.glyph(sign), curve.role));
+                        signs.push((x / 2, y / 4, theme.glyph(sign), number));
                     }
                     _ => {}
                 }
@@ -304,25 +304,26 @@ impl LineChart<'_> {
         self.blit(&canvas, buffer, plot);
         // Signs on points only help while there are few of them.
         if points <= canvas.width * self.curves.len().min(4) {
-            for (x, y, sign, role) in signs {
-                put(buffer, plot.x + x as u16, plot.y + y as u16, 1, sign, theme.style(role));
+            let styles = self.styles();
+            for (x, y, sign, number) in signs {
+                put_sign(buffer, plot, (x, y), sign, styles[number]);
             }
         }
         self.draw_troubles(buffer, plot, &cut_off);
     }
 
+    /// The style of each curve.
+    fn styles(&self) -> Vec<Style> {
+        self.curves.iter().map(|curve| self.theme.style(curve.role)).collect()
+    }
+
     fn blit(&self, canvas: &Canvas, buffer: &mut Buffer, plot: Rect) {
-        let looks: Vec<(Style, &str)> =
-            self.curves.iter().map(|curve| (self.theme.style(curve.role), curve.plain())).collect();
-        let mut symbol = [0; 4];
+        let (styles, mut symbol) = (self.styles(), [0; 4]);
         for (x, y, dots, owner) in canvas.cells() {
-            let (style, plain) = looks[usize::from(owner)];
+            let number = usize::from(owner);
+            let (style, plain) = (styles[number], self.curves[number].plain());
             let text = dots.text(self.theme.charts(), plain, &mut symbol);
-            // One cell wide, each of them: what `put` looks for in a text cannot be in it.
-            let place = (plot.x + x as u16, plot.y + y as u16);
-            if let Some(cell) = buffer.cell_mut(place) {
-                cell.set_symbol(text).set_style(style);
-            }
+            put_sign(buffer, plot, (x, y), text, style);
         }
     }
 
@@ -353,6 +354,13 @@ impl LineChart<'_> {
         if !text.is_empty() && x > plot.x && plot.height > 2 {
             put(buffer, x, plot.y + 1, plot.width, &text, warning);
         }
+    }
+}
+
+/// Puts a sign of one cell into a cell of the plot. What `put` looks for in a text is not in any of them.
+fn put_sign(buffer: &mut Buffer, plot: Rect, (x, y): (usize, usize), sign: &str, style: Style) {
+    if let Some(cell) = buffer.cell_mut((plot.x + x as u16, plot.y + y as u16)) {
+        cell.set_symbol(sign).set_style(style);
     }
 }
 
