@@ -211,10 +211,13 @@ impl Loop {
         } else {
             never()
         };
+        // While a frame is due, what is said waits for it: waking up for each event would take the training's
+        // threads more than the event itself.
+        let news = if is_dirty { never() } else { said.clone() };
         select! {
             recv(self.keys) -> event => self.key(event.ok(), &mut turn),
             recv(self.messages) -> msg => self.message(msg.ok(), &mut turn),
-            recv(said) -> event => match event {
+            recv(news) -> event => match event {
                 Ok(event) => self.message(Some(Msg::Said(event)), &mut turn),
                 Err(_) => turn.is_over = true,
             },

@@ -3,6 +3,7 @@
 use super::gradients::Gradients;
 use super::kernels::adamw::{Moving, Update, sum_of_squares};
 use super::kernels::packed::{Format, Packing};
+use super::kernels::pages::zeros;
 use super::kernels::product::{Multiplier, Products};
 use super::kernels::{Cpu, Spent};
 use super::layout::Layout;
@@ -81,9 +82,10 @@ impl FastEngine {
             optimizer,
             limits,
             pool,
-            weights: vec![0.0; length],
-            first: vec![0.0; length],
-            second: vec![0.0; length],
+            weights: zeros(length, length),
+            // Most words of the vocabulary never get moments.
+            first: zeros(length, layout.dense()),
+            second: zeros(length, layout.dense()),
             gradients: Gradients::new(&layout, Products::new(Multiplier::fastest(format))),
             words: WordGradient::new(config.vocab_size, config.hidden),
             shards: (0..threads.min(MOST_SHARDS)).map(|_| Shard::new(format)).collect(),
@@ -100,7 +102,9 @@ impl FastEngine {
     pub(crate) fn describe(&self) -> String {
         let threads = self.pool.current_num_threads();
         let plural = if threads == 1 { "" } else { "s" };
-        format!("cpu, {threads} thread{plural}, {}", self.cpu.name())
+        let products = Packing::detect(self.format).and_then(Packing::name);
+        let products = products.map_or(String::new(), |name| format!(" with {name}"));
+        format!("cpu, {threads} thread{plural}, {}{products}", self.cpu.name())
     }
 
     /// Number format of the layers' products: `f32` or `bf16`.

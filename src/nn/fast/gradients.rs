@@ -2,6 +2,7 @@
 
 use super::kernels::Cpu;
 use super::kernels::adamw::add;
+use super::kernels::pages::zeros;
 use super::kernels::product::{Products, WeightGradient};
 use super::layout::Layout;
 use super::shard::Shard;
@@ -22,7 +23,7 @@ pub(super) struct Gradients {
 impl Gradients {
     /// For tensors of this layout.
     pub(super) fn new(layout: &Layout, products: Products) -> Self {
-        Gradients { arena: vec![0.0; layout.dense()], products, is_added: false }
+        Gradients { arena: zeros(layout.dense(), layout.dense()), products, is_added: false }
     }
 
     /// Those of a layer's matrices, after the shards went back through it: dW = dᵀ · x, where the rows of d

@@ -14,6 +14,7 @@ pub(crate) mod math;
 pub(crate) mod norm;
 #[cfg_attr(not(target_arch = "x86_64"), path = "packed/none.rs")]
 pub(crate) mod packed;
+pub(crate) mod pages;
 pub(crate) mod product;
 #[cfg(test)]
 mod tests;

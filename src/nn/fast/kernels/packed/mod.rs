@@ -9,8 +9,10 @@
 //!   packed when its turn comes and then used by all rows while it is near, so that weights are read once a
 //!   product and nothing is kept.
 //!
-//! A register tile is [`TILE`] rows by a panel. What is missing at an edge is filled up with zeros.
+//! A register tile is [`TILE`] rows by a panel. What is missing at an edge is filled up with zeros. Where the
+//! machine has AMX, rounded numbers are multiplied in its tiles, [`amx::BLOCK`] rows at a time.
 
+mod amx;
 mod few;
 mod operands;
 #[cfg(test)]
@@ -18,9 +20,10 @@ mod tests;
 mod tile;
 
 use few::{dot_columns, few};
-use operands::{interleave, round_rows, turn};
+use operands::{interleave, round_rows, turn, turn_square};
 use rayon::prelude::*;
 use std::arch::x86_64::{_MM_HINT_T1, _mm_prefetch};
+use std::cell::Cell;
 use std::ops::Range;
 use tile::Tile;
 
@@ -48,20 +51,21 @@ pub(crate) enum Format {
     Bf16,
 }
 
-impl Format {
-    /// Numbers of a word.
-    fn numbers(self) -> usize {
-        match self {
-            Format::F32 => 1,
-            Format::Bf16 => 2,
-        }
-    }
+/// What multiplies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Unit {
+    /// Vectors of numbers.
+    F32,
+    /// Vectors of pairs.
+    Bf16,
+    /// Tiles of pairs.
+    Amx,
 }
 
-/// A format, and that the machine has the instructions: only [`Packing::detect`] makes one.
+/// A unit that the machine has: only [`Packing::detect`] makes one.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Packing {
-    format: Format,
+    unit: Unit,
 }
 
 /// Where a left operand's words lie.
@@ -71,6 +75,8 @@ enum Order {
     Rows,
     /// (strips, words, [`STRIP`])
     Strips,
+    /// (strips, tiles, [`STRIP`], words of a tile)
+    Tiles,
 }
 
 /// The left operand of a product: (rows, k).
@@ -80,6 +86,8 @@ pub(crate) struct Left<'a> {
     rows: usize,
     /// Of a row.
     length: usize,
+    /// From a row to the next; more than `length` where rows are filled up to whole tiles.
+    pitch: usize,
     order: Order,
 }
 
@@ -96,31 +104,58 @@ pub(crate) enum Right<'a> {
 #[repr(align(64))]
 struct Panel([u32; BLOCK * PANEL]);
 
+thread_local! {
+    /// Of the product before: to make a new one each time is to write it twice.
+    static ROOM: Cell<Option<Box<Panel>>> = const { Cell::new(None) };
+}
+
 impl Packing {
-    /// Whether this machine can: both formats share their functions, so it needs the instructions of both.
+    /// The fastest of this machine, if it can: all share functions, so it needs the instructions of each.
     pub(crate) fn detect(format: Format) -> Option<Self> {
         let has_all = is_x86_feature_detected!("avx512f")
             && is_x86_feature_detected!("avx512bw")
             && is_x86_feature_detected!("avx512bf16");
-        has_all.then_some(Packing { format })
+        let unit = match format {
+            Format::F32 => Unit::F32,
+            Format::Bf16 if amx::is_there() => Unit::Amx,
+            Format::Bf16 => Unit::Bf16,
+        };
+        has_all.then_some(Packing { unit })
+    }
+
+    /// For people, what there is beyond vectors of numbers.
+    pub(crate) fn name(self) -> Option<&'static str> {
+        match self.unit {
+            Unit::F32 => None,
+            Unit::Bf16 => Some("BF16"),
+            Unit::Amx => Some("AMX"),
+        }
+    }
+
+    /// Numbers of a word.
+    fn numbers(self) -> usize {
+        if self.unit == Unit::F32 { 1 } else { 2 }
     }
 
     /// `x` (rows, k) as a left operand.
     pub(crate) fn rows<'w>(self, x: &'w [f32], k: usize, words: &'w mut Vec<u32>) -> Left<'w> {
-        let (rows, length) = (x.len() / k, k.div_ceil(self.format.numbers()));
+        let (rows, length) = (x.len() / k, k.div_ceil(self.numbers()));
         assert_eq!(x.len(), rows * k, "rows of {k}");
-        let words = if self.format == Format::F32 {
-            as_words(x)
-        } else {
-            words.resize(rows * length, 0);
-            #[expect(unsafe_code, reason = "instructions that not every machine has")]
-            // SAFETY: `self` says that the machine has them.
-            unsafe {
-                round_rows(x, k, words);
-            }
-            words
+        if self.unit == Unit::F32 {
+            return Left { words: as_words(x), rows, length, pitch: length, order: Order::Rows };
+        }
+        // Rows that only fill up a tile may hold anything: nobody looks at what comes of them.
+        let (pitch, height) = match self.unit {
+            Unit::Amx => (length.next_multiple_of(LANES), rows.next_multiple_of(amx::BLOCK)),
+            Unit::F32 | Unit::Bf16 => (length, rows),
         };
-        Left { words, rows, length, order: Order::Rows }
+        words.resize(height * pitch, 0);
+        #[expect(unsafe_code, reason = "instructions that not every machine has")]
+        // SAFETY: `self` says that the machine has them.
+        unsafe {
+            round_rows(x, k, pitch, words);
+        }
+        Left { words, rows, length, pitch, order: Order::Rows }
     }
 
     /// `parts`, (numbers, rows) each and one below the other, turned: a left operand (rows, k). Threads share
@@ -132,22 +167,28 @@ impl Packing {
         words: &'w mut Vec<u32>,
         threads: usize,
     ) -> Left<'w> {
-        let length = length_of(parts, rows, self.format.numbers());
+        let length = length_of(parts, rows, self.numbers());
         let count = rows.div_ceil(STRIP);
-        words.resize(count * length * STRIP, 0);
+        let (pitch, order) = match self.unit {
+            Unit::Amx => (length.next_multiple_of(LANES), Order::Tiles),
+            Unit::F32 | Unit::Bf16 => (length, Order::Strips),
+        };
+        words.resize((count * STRIP).next_multiple_of(amx::BLOCK) * pitch, 0);
         let share = count.div_ceil(threads.max(1)).max(1);
         let pack = |(number, words): (usize, &mut [u32])| {
             #[expect(unsafe_code, reason = "instructions that not every machine has")]
             // SAFETY: `self` says that the machine has them.
             unsafe {
-                match self.format {
-                    Format::F32 => pack_strips::<1>(parts, rows, number * share, words),
-                    Format::Bf16 => pack_strips::<2>(parts, rows, number * share, words),
+                match self.unit {
+                    Unit::F32 => pack_strips::<1>(parts, rows, number * share, words),
+                    Unit::Bf16 => pack_strips::<2>(parts, rows, number * share, words),
+                    Unit::Amx => pack_tiles(parts, rows, number * share, words),
                 }
             }
         };
-        words.par_chunks_mut((share * length * STRIP).max(1)).enumerate().for_each(pack);
-        Left { words, rows, length, order: Order::Strips }
+        let strips = words[..count * pitch * STRIP].par_chunks_mut((share * pitch * STRIP).max(1));
+        strips.enumerate().for_each(pack);
+        Left { words, rows, length, pitch, order }
     }
 
     /// out (m, n) = left (m, k) · right (k, n), or added to what is there. Threads share columns, so the
@@ -161,22 +202,23 @@ impl Packing {
         threads: usize,
     ) {
         let n = right.columns();
-        let length = right.length(self.format.numbers());
+        let length = right.length(self.numbers());
         assert_eq!((out.len(), left.length), (left.rows * n, length), "shapes of a product");
         let out = Out { first: out.as_mut_ptr(), is_added };
         let share = n.div_ceil(threads.max(1)).next_multiple_of(PANEL);
-        let few = few(left, right, self.format.numbers());
+        let few = few(left, right, self.numbers());
         let part = |number: usize| {
             let columns = (number * share, n.min((number + 1) * share));
             #[expect(unsafe_code, reason = "instructions that not every machine has, and a shared result")]
             // SAFETY: `self` says that the machine has them; the assertion above holds shapes against each
             // other; each part writes only its own columns.
             unsafe {
-                match (self.format, few) {
-                    (Format::F32, None) => product_columns::<1>(out, left, right, columns),
-                    (Format::F32, Some(few)) => dot_columns::<1>(out, left, few, columns),
-                    (Format::Bf16, None) => product_columns::<2>(out, left, right, columns),
-                    (Format::Bf16, Some(few)) => dot_columns::<2>(out, left, few, columns),
+                match (self.unit, few) {
+                    (Unit::F32, None) => product_columns::<1, false>(out, left, right, columns),
+                    (Unit::F32, Some(few)) => dot_columns::<1>(out, left, few, columns),
+                    (Unit::Bf16, None) => product_columns::<2, false>(out, left, right, columns),
+                    (Unit::Amx, None) => product_columns::<2, true>(out, left, right, columns),
+                    (Unit::Bf16 | Unit::Amx, Some(few)) => dot_columns::<2>(out, left, few, columns),
                 }
             }
         };
@@ -216,19 +258,21 @@ fn as_words(x: &[f32]) -> &[u32] {
 ///
 /// # Safety
 /// `out` is (rows of `left`, columns of `right`), and nobody else uses these columns of it; both operands
-/// are as long as each other.
+/// are as long as each other, and `left` is packed for AMX if `IS_AMX`, which is then there.
 #[expect(unsafe_code, reason = "addresses of tiles and panels")]
 #[target_feature(enable = "avx512f,avx512bw,avx512bf16")]
-unsafe fn product_columns<const NUMBERS: usize>(
+unsafe fn product_columns<const NUMBERS: usize, const IS_AMX: bool>(
     out: Out,
     left: Left<'_>,
     right: Right<'_>,
     (from, to): (usize, usize),
 ) {
     let (n, rows, length) = (right.columns(), left.rows, left.length);
-    #[expect(clippy::large_stack_arrays, reason = "a twentieth of a thread's stack, for one product")]
-    let mut panel = Panel([0; BLOCK * PANEL]);
-    let block = length.div_ceil(length.div_ceil(BLOCK).max(1)).max(1);
+    let (height, whole) = if IS_AMX { (amx::BLOCK, LANES) } else { (TILE, 1) };
+    // SAFETY: as the caller says.
+    let _configured = IS_AMX.then(|| unsafe { amx::Configured::new() });
+    let mut panel = ROOM.take().unwrap_or_else(|| Box::new(Panel([0; BLOCK * PANEL])));
+    let block = length.div_ceil(length.div_ceil(BLOCK).max(1)).max(1).next_multiple_of(whole);
     let part = |first_word: usize, column| {
         let words = first_word..length.min(first_word + block);
         Part { words, column, width: PANEL.min(to - column) }
@@ -238,9 +282,10 @@ unsafe fn product_columns<const NUMBERS: usize>(
     while let Some(part) = parts.next() {
         let Part { words, column, width } = part.clone();
         right.pack::<NUMBERS>(part, &mut panel.0[..words.len() * PANEL]);
-        for row in (0..rows).step_by(TILE) {
+        panel.0[words.len() * PANEL..words.len().next_multiple_of(whole) * PANEL].fill(0);
+        for row in (0..rows).step_by(height) {
             if let Some(next) = parts.peek() {
-                right.fetch::<NUMBERS>(right.share(next, row..rows.min(row + TILE), rows));
+                right.fetch::<NUMBERS>(right.share(next, row..rows.min(row + height), rows));
             }
             let tile = Tile {
                 // SAFETY: row and column lie inside the result.
@@ -253,10 +298,15 @@ unsafe fn product_columns<const NUMBERS: usize>(
             };
             // SAFETY: the tile's rows and columns lie inside the result, and the operands have its words.
             unsafe {
-                tile.fill_rows::<NUMBERS>(left, (row, words.start));
+                if IS_AMX {
+                    tile.fill_block(left, (row, words.start));
+                } else {
+                    tile.fill_rows::<NUMBERS>(left, (row, words.start));
+                }
             }
         }
     }
+    ROOM.set(Some(panel));
 }
 
 /// Words of rows that lie below one another, (rows, `columns`) in each of `parts`. In each the last pair may
@@ -291,6 +341,24 @@ fn pack_strips<const NUMBERS: usize>(parts: &[&[f32]], rows: usize, first: usize
         for (x, place) in pieces(parts, rows, NUMBERS, 0..length) {
             let words = &mut words[place.start * STRIP..place.end * STRIP];
             interleave::<NUMBERS, STRIP>(x, rows, (first + strip) * STRIP, words);
+        }
+    }
+}
+
+/// The strips from `first` on, as many as there is room for, each in tiles that are filled up with zeros.
+#[target_feature(enable = "avx512f,avx512bw,avx512bf16")]
+fn pack_tiles(parts: &[&[f32]], rows: usize, first: usize, words: &mut [u32]) {
+    let length = length_of(parts, rows, 2);
+    let pitch = length.next_multiple_of(LANES);
+    for (strip, words) in words.chunks_exact_mut((pitch * STRIP).max(1)).enumerate() {
+        for (number, tile) in words.chunks_exact_mut(LANES * STRIP).enumerate() {
+            let mut turned = [0; LANES * STRIP];
+            let all = number * LANES..length.min((number + 1) * LANES);
+            for (x, place) in pieces(parts, rows, 2, all) {
+                let words = &mut turned[place.start * STRIP..place.end * STRIP];
+                interleave::<2, STRIP>(x, rows, (first + strip) * STRIP, words);
+            }
+            turn_square(&turned, tile);
         }
     }
 }
@@ -395,9 +463,22 @@ impl Left<'_> {
     #[inline(always)]
     fn word(&self, row: usize, word: usize) -> (*const u32, usize) {
         let (first, step) = match self.order {
-            Order::Rows => (row * self.length + word, 1),
-            Order::Strips => ((row / STRIP * self.length + word) * STRIP + row % STRIP, STRIP),
+            Order::Rows => (row * self.pitch + word, 1),
+            Order::Strips => ((row / STRIP * self.pitch + word) * STRIP + row % STRIP, STRIP),
+            Order::Tiles => unreachable!("tiles are multiplied whole"),
         };
         (self.words[first..].as_ptr(), step)
+    }
+
+    /// Address of the tile of rows from `row` on and words from `word` on, how far it is from one of its rows
+    /// to the next, and to the next tile.
+    #[inline(always)]
+    fn tile(&self, row: usize, word: usize) -> (*const u32, usize, usize) {
+        let (first, between, step) = match self.order {
+            Order::Rows => (row * self.pitch + word, self.pitch, LANES),
+            Order::Tiles => (row * self.pitch + word * STRIP, LANES, LANES * STRIP),
+            Order::Strips => unreachable!("strips are multiplied by words"),
+        };
+        (self.words[first..].as_ptr(), between, step)
     }
 }

@@ -26,6 +26,10 @@ impl Packing {
         None
     }
 
+    pub(crate) fn name(self) -> Option<&'static str> {
+        match self {}
+    }
+
     pub(crate) fn rows(self, _: &[f32], _: usize, _: &mut Vec<u32>) -> Self {
         self
     }

@@ -7,10 +7,12 @@ use std::arch::x86_64::{
     _mm512_unpackhi_epi32, _mm512_unpackhi_epi64, _mm512_unpacklo_epi32, _mm512_unpacklo_epi64,
 };
 
-/// (rows, k) → (rows, pairs)
+/// (rows, k) → (rows, pairs), with `pitch` words from a row to the next and zeros between.
 #[target_feature(enable = "avx512f,avx512bw,avx512bf16")]
-pub(super) fn round_rows(x: &[f32], k: usize, words: &mut [u32]) {
-    for (x, words) in x.chunks_exact(k).zip(words.chunks_exact_mut(k.div_ceil(2))) {
+pub(super) fn round_rows(x: &[f32], k: usize, pitch: usize, words: &mut [u32]) {
+    for (x, words) in x.chunks_exact(k).zip(words.chunks_exact_mut(pitch)) {
+        let (words, rest) = words.split_at_mut(k.div_ceil(2));
+        rest.fill(0);
         for (x, words) in x.chunks(2 * LANES).zip(words.chunks_mut(LANES)) {
             store(words, round(load(x), load(from(x, LANES)), false));
         }
@@ -52,6 +54,22 @@ pub(super) fn turn<const NUMBERS: usize>(x: &[f32], k: usize, first: usize, word
             let square = square::<NUMBERS>(x, k, first + number * LANES * NUMBERS);
             put_square(&transpose(&square), words, column);
         }
+    }
+}
+
+/// A square of words, (rows, columns) → (columns, rows).
+#[target_feature(enable = "avx512f")]
+pub(super) fn turn_square(words: &[u32; LANES * LANES], turned: &mut [u32]) {
+    let mut square = [_mm512_setzero_si512(); LANES];
+    for (row, vector) in words.chunks_exact(LANES).zip(&mut square) {
+        #[expect(unsafe_code, reason = "a vector is loaded by its address")]
+        // SAFETY: a row of the square is a vector long.
+        unsafe {
+            *vector = _mm512_loadu_si512(row.as_ptr().cast());
+        }
+    }
+    for (row, vector) in turned.chunks_exact_mut(LANES).zip(transpose(&square)) {
+        store(row, vector);
     }
 }
 

@@ -1,0 +1,229 @@
+//! A block of a product in AMX's tile registers, for numbers rounded to bf16.
+//!
+//! A tile is [`HEIGHT`] rows of [`LANES`] words. One instruction multiplies a tile of the left operand, (rows,
+//! words), by one of a panel, (words, columns), and adds the product to a tile of the result in f32:
+//! <https://www.intel.com/content/www/us/en/docs/intrinsics-guide/>, `tdpbf16ps`. A block is two by two tiles.
+//! The compiler has no types for tiles yet, so the instructions stand here by themselves.
+
+use super::tile::Tile;
+use super::{LANES, Left, PANEL};
+use std::arch::asm;
+use std::arch::x86_64::{_MM_HINT_ET0, _mm_prefetch};
+use std::sync::OnceLock;
+
+/// Rows of a tile, and words of its rows.
+const HEIGHT: usize = 16;
+const _: () = assert!(HEIGHT == LANES);
+
+/// Rows and columns of a block.
+pub(super) const BLOCK: usize = 2 * HEIGHT;
+
+/// Bytes of a word and of a panel's row.
+const WORD: usize = size_of::<u32>();
+const PANEL_ROW: usize = PANEL * WORD;
+
+/// Whether the machine has the instructions and the system lets this process use the registers.
+pub(super) fn is_there() -> bool {
+    static IS_THERE: OnceLock<bool> = OnceLock::new();
+    *IS_THERE.get_or_init(|| has_instructions() && is_permitted())
+}
+
+fn has_instructions() -> bool {
+    /// Of leaf 7: `amx-bf16` and `amx-tile`.
+    const BITS: u32 = 1 << 22 | 1 << 24;
+    let is_told = std::arch::x86_64::__cpuid(0).eax >= 7;
+    is_told && std::arch::x86_64::__cpuid_count(7, 0).edx & BITS == BITS
+}
+
+/// Linux keeps 8 KiB more for a thread only when its process has asked:
+/// <https://docs.kernel.org/arch/x86/xstate.html>.
+#[cfg(target_os = "linux")]
+fn is_permitted() -> bool {
+    const ARCH_REQ_XCOMP_PERM: libc::c_long = 0x1023;
+    const XFEATURE_XTILEDATA: libc::c_long = 18;
+    #[expect(unsafe_code, reason = "a call of the system")]
+    // SAFETY: the call takes two numbers and touches no memory of the process.
+    unsafe {
+        libc::syscall(libc::SYS_arch_prctl, ARCH_REQ_XCOMP_PERM, XFEATURE_XTILEDATA) == 0
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+fn is_permitted() -> bool {
+    false
+}
+
+/// Says that all eight tiles are whole ones, and when it goes that they are no longer in use.
+pub(super) struct Configured;
+
+/// What `ldtilecfg` reads.
+#[repr(C, align(64))]
+struct Configuration {
+    palette: u8,
+    start_row: u8,
+    reserved: [u8; 14],
+    /// Bytes of a row of each tile.
+    row: [u16; 8],
+    reserved_too: [u8; 16],
+    rows: [u8; 8],
+    reserved_last: [u8; 8],
+}
+
+impl Configured {
+    /// # Safety
+    /// [`is_there`] said so.
+    #[expect(unsafe_code, reason = "instructions that not every machine has")]
+    pub(super) unsafe fn new() -> Self {
+        let configuration = Configuration {
+            palette: 1,
+            start_row: 0,
+            reserved: [0; 14],
+            row: [(LANES * WORD) as u16; 8],
+            reserved_too: [0; 16],
+            rows: [HEIGHT as u8; 8],
+            reserved_last: [0; 8],
+        };
+        // SAFETY: the machine has the instruction, as the caller says; it reads 64 bytes from there.
+        unsafe {
+            asm!("ldtilecfg [{}]", in(reg) &raw const configuration, options(nostack, readonly));
+        }
+        Configured
+    }
+}
+
+impl Drop for Configured {
+    fn drop(&mut self) {
+        #[expect(unsafe_code, reason = "instructions that not every machine has")]
+        // SAFETY: the machine has the instruction, or there would be no `self`.
+        unsafe {
+            asm!("tilerelease", options(nostack, nomem));
+        }
+    }
+}
+
+impl Tile {
+    /// Fills up to [`BLOCK`] rows of it from the left operand's rows from `row` on, and words from `word` on.
+    ///
+    /// # Safety
+    /// As of [`Tile::fill_rows`]; tiles are [`Configured`], and operands are filled up to whole tiles.
+    #[expect(unsafe_code, reason = "addresses of tiles and panels")]
+    pub(super) unsafe fn fill_block(&self, left: Left<'_>, (row, word): (usize, usize)) {
+        let height = BLOCK.min(left.rows - row);
+        let tiles = self.words.div_ceil(LANES);
+        for column in (0..self.width).step_by(BLOCK) {
+            let width = BLOCK.min(self.width - column);
+            // SAFETY: rows and columns lie inside the result, and tiles of the operands inside of them.
+            unsafe {
+                let (out, panel) = (self.out.add(column), self.panel.add(column));
+                let part = Part { out, row: self.n, is_added: self.is_added, panel, tiles };
+                if height == BLOCK && width == BLOCK {
+                    part.fill(left, (row, word));
+                } else {
+                    part.fill_edge(left, (row, word), (height, width));
+                }
+            }
+        }
+    }
+}
+
+/// A block, and what it is made of.
+struct Part {
+    out: *mut f32,
+    /// From a row of the result to the next.
+    row: usize,
+    is_added: bool,
+    panel: *const u32,
+    /// Tiles along the summed dimension, at least one.
+    tiles: usize,
+}
+
+impl Part {
+    /// Fills `height` rows of `width` columns, which are all that there is room for.
+    ///
+    /// # Safety
+    /// They are there at `out`; the panel has the tiles, and so has `left` for a whole block.
+    #[cold]
+    #[expect(unsafe_code, reason = "addresses of tiles and panels")]
+    unsafe fn fill_edge(&self, left: Left<'_>, place: (usize, usize), (height, width): (usize, usize)) {
+        let mut aside = [0.0f32; BLOCK * BLOCK];
+        // SAFETY: as the caller says; a whole block lies aside.
+        unsafe {
+            Part { out: aside.as_mut_ptr(), row: BLOCK, is_added: false, ..*self }.fill(left, place);
+            for (i, sums) in aside.chunks_exact(BLOCK).enumerate().take(height) {
+                let out = std::slice::from_raw_parts_mut(self.out.add(i * self.row), width);
+                for (out, sum) in out.iter_mut().zip(sums) {
+                    *out = if self.is_added { *out + sum } else { *sum };
+                }
+            }
+        }
+    }
+
+    /// # Safety
+    /// There is a block at `out`; the panel has the tiles, and so has `left`.
+    #[inline]
+    #[expect(unsafe_code, reason = "instructions that the compiler does not know")]
+    unsafe fn fill(&self, left: Left<'_>, (row, word): (usize, usize)) {
+        let Part { out, row: out_row, is_added, panel, tiles } = *self;
+        let (upper, left_row, step) = left.tile(row, word);
+        let (lower, ..) = left.tile(row + HEIGHT, word);
+        for line in 0..BLOCK {
+            let place = out.wrapping_add(line * out_row);
+            // SAFETY: every machine of this kind has the instruction, and an address is only a hint. The result
+            // lies far away, and is here when it is due.
+            unsafe {
+                _mm_prefetch::<_MM_HINT_ET0>(place.cast());
+                _mm_prefetch::<_MM_HINT_ET0>(place.wrapping_add(LANES).cast());
+            }
+        }
+        // SAFETY: as the caller says.
+        unsafe {
+            asm!(
+                "test {added}, {added}",
+                "jz 2f",
+                "tileloadd tmm0, [{out} + {out_row}*1]",
+                "tileloadd tmm1, [{out} + {out_row}*1 + 64]",
+                "tileloadd tmm2, [{out_lower} + {out_row}*1]",
+                "tileloadd tmm3, [{out_lower} + {out_row}*1 + 64]",
+                "jmp 3f",
+                "2:",
+                "tilezero tmm0",
+                "tilezero tmm1",
+                "tilezero tmm2",
+                "tilezero tmm3",
+                "3:",
+                "tileloadd tmm6, [{panel} + {panel_row}*1]",
+                "tileloadd tmm4, [{upper} + {left_row}*1]",
+                "tileloadd tmm7, [{panel} + {panel_row}*1 + 64]",
+                "tdpbf16ps tmm0, tmm4, tmm6",
+                "tileloadd tmm5, [{lower} + {left_row}*1]",
+                "tdpbf16ps tmm1, tmm4, tmm7",
+                "tdpbf16ps tmm2, tmm5, tmm6",
+                "tdpbf16ps tmm3, tmm5, tmm7",
+                "add {panel}, {panel_step}",
+                "add {upper}, {step}",
+                "add {lower}, {step}",
+                "dec {tiles}",
+                "jnz 3b",
+                "tilestored [{out} + {out_row}*1], tmm0",
+                "tilestored [{out} + {out_row}*1 + 64], tmm1",
+                "tilestored [{out_lower} + {out_row}*1], tmm2",
+                "tilestored [{out_lower} + {out_row}*1 + 64], tmm3",
+                added = in(reg) usize::from(is_added),
+                out = in(reg) out,
+                out_lower = in(reg) out.wrapping_add(HEIGHT * out_row),
+                out_row = in(reg) out_row * WORD,
+                panel = inout(reg) panel => _,
+                panel_row = in(reg) PANEL_ROW,
+                panel_step = const LANES * PANEL_ROW,
+                upper = inout(reg) upper => _,
+                lower = inout(reg) lower => _,
+                left_row = in(reg) left_row * WORD,
+                step = in(reg) step * WORD,
+                tiles = inout(reg) tiles => _,
+                out("tmm0") _, out("tmm1") _, out("tmm2") _, out("tmm3") _,
+                out("tmm4") _, out("tmm5") _, out("tmm6") _, out("tmm7") _,
+                options(nostack),
+            );
+        }
+    }
+}
