@@ -4,7 +4,7 @@ use crate::event::Step;
 
 /// Marks that are kept; when there are more, every second one goes. Between two marks a run is taken
 /// to be even.
-const MARKS: usize = 2048;
+const MARKS: usize = 512;
 
 /// What a curve can be drawn over.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

@@ -37,7 +37,7 @@ use theme::{Letters, Scheme, Theme};
 use update::update;
 
 /// Time between two frames that only the training asks for.
-const FRAME: Duration = Duration::from_millis(50);
+const FRAME: Duration = Duration::from_millis(66);
 /// Time between two looks at the clock while something depends on it.
 const TICK: Duration = Duration::from_secs(1);
 /// Why the interface ends when nobody can see it.

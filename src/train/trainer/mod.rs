@@ -1,7 +1,8 @@
 //! The training loop: now and then score, now and then save, obey, take one step, log it.
 
+mod obey;
+
 use super::checkpoint::{self, LoopState};
-use super::control::Request;
 use super::evaluate::judge;
 use super::judged::{Evaluation, Keeper};
 use super::ledger::{Ledger, Pending};
@@ -11,9 +12,7 @@ use super::{Best, Control, Plan, Rates, Snapshot, Summary};
 use crate::batch::Batch;
 use crate::data::order::epoch_order;
 use crate::error::{Error, Result};
-use crate::event::{
-    Change, Command, Eval, Event, Progress, Saved, SplitName, Stage, Started, Status, Unit, now,
-};
+use crate::event::{Change, Eval, Event, Progress, Saved, SplitName, Stage, Started, Status, Unit, now};
 use crate::files::{recover_folder, write_folder_whole};
 use crate::nn::{self, Built, Engine, Part, StepInput, StepReport, Stored, coverage};
 use crate::spec::RunSpec;
@@ -415,87 +414,5 @@ impl<'a> Trainer<'a> {
         let seconds = begun.elapsed().as_secs_f64();
         self.state.usage.spend(Stage::Saving, seconds);
         (self.say)(Event::Saved(Saved { step: self.state.step, path, bytes, seconds }));
-    }
-
-    /// Saves the work and ends.
-    fn stop(&mut self) -> Result<Status> {
-        self.say_obeyed(Command::Stop, false);
-        self.say_step()?;
-        if self.state.step > 0 {
-            self.save()?;
-        }
-        Ok(Status::Stopped)
-    }
-
-    /// Obeys all that waits, and what the log has for this step. While paused it waits for more.
-    fn obey(&mut self) -> Result<Next> {
-        while let Some((change, rest)) = self.trail.split_first()
-            && change.step <= self.state.step
-        {
-            self.trail = rest;
-            self.change(change.command, true);
-        }
-        let mut paused = false;
-        loop {
-            let request = if paused { Some(self.control.wait()) } else { self.control.poll() };
-            let command = match request {
-                None => return Ok(Next::Go),
-                Some(Request::Weights(question)) => {
-                    let Setup { built, folder, labels, .. } = &mut self.setup;
-                    let (engine, step) = (built.engine.as_mut(), self.state.step);
-                    let answer = Snapshot::of(engine, step, self.spec, folder, labels)?;
-                    question.send(answer).ok();
-                    continue;
-                }
-                Some(Request::Command(command)) => command,
-            };
-            if command == Command::Stop {
-                return Ok(Next::Stop);
-            }
-            if command.changes_settings() {
-                self.change(command, false);
-                continue;
-            }
-            self.say_obeyed(command, false);
-            match command {
-                Command::Pause => paused = true,
-                Command::Resume => paused = false,
-                Command::Save => self.save()?,
-                Command::Eval => self.score_now()?,
-                _ => {}
-            }
-        }
-    }
-
-    /// Changes the settings, and keeps in mind that it did.
-    fn change(&mut self, command: Command, again: bool) {
-        if let Err(why) = command.check() {
-            (self.say)(Event::warning(format!("not obeyed: {why}")));
-            return;
-        }
-        let step = self.state.step;
-        self.rates.change(step, command, &self.plan);
-        self.plan.total_steps = self.rates.settings().total_steps;
-        self.state.changes.push(Change { step, command });
-        if self.plan.total_steps == step {
-            // The end of a training is scored on all splits, whatever was scored here before.
-            self.state.scored_at = None;
-        }
-        self.say_obeyed(command, again);
-    }
-
-    fn say_obeyed(&mut self, command: Command, again: bool) {
-        let settings = command.changes_settings().then(|| self.rates.settings());
-        (self.say)(Event::Command { step: self.state.step, command, settings, again });
-    }
-
-    /// Scores the validation split because somebody asked. It is looked at, and chooses nothing: so
-    /// asking does not change which weights are best.
-    fn score_now(&mut self) -> Result<()> {
-        if let Some(eval) = self.score_split(SplitName::Validation)? {
-            (self.say)(Event::Eval(eval));
-            self.score_probes();
-        }
-        Ok(())
     }
 }
