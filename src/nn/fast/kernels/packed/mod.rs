@@ -104,6 +104,13 @@ pub(crate) enum Right<'a> {
 #[repr(align(64))]
 struct Panel([u32; BLOCK * PANEL]);
 
+impl Panel {
+    #[expect(clippy::large_stack_arrays, reason = "a twentieth of a thread's stack, once a thread")]
+    fn new() -> Box<Self> {
+        Box::new(Panel([0; BLOCK * PANEL]))
+    }
+}
+
 thread_local! {
     /// Of the product before: to make a new one each time is to write it twice.
     static ROOM: Cell<Option<Box<Panel>>> = const { Cell::new(None) };
@@ -271,7 +278,7 @@ unsafe fn product_columns<const NUMBERS: usize, const IS_AMX: bool>(
     let (height, whole) = if IS_AMX { (amx::BLOCK, LANES) } else { (TILE, 1) };
     // SAFETY: as the caller says.
     let _configured = IS_AMX.then(|| unsafe { amx::Configured::new() });
-    let mut panel = ROOM.take().unwrap_or_else(|| Box::new(Panel([0; BLOCK * PANEL])));
+    let mut panel = ROOM.take().unwrap_or_else(Panel::new);
     let block = length.div_ceil(length.div_ceil(BLOCK).max(1)).max(1).next_multiple_of(whole);
     let part = |first_word: usize, column| {
         let words = first_word..length.min(first_word + block);
