@@ -67,10 +67,13 @@ impl<'a> Words<'a> {
 
     /// A row that was met as token ids, special ones included, and whether its end was cut.
     pub(super) fn encode(&self, row: &Example) -> Result<(Encoded, bool)> {
-        match &self.known {
-            Some(known) if known.count(row) <= known.longest => Ok((known.put_together(row), false)),
-            _ => Ok(encoded(row, &whole_row(self.tokenizer, row)?)),
+        if let Some(known) = &self.known {
+            let tokens = known.count(row);
+            if tokens <= known.longest {
+                return Ok((known.put_together(row, tokens), false));
+            }
         }
+        Ok(encoded(row, &whole_row(self.tokenizer, row)?))
     }
 
     /// Tokens of a row that was met, special ones included, if nothing is cut away.
@@ -92,9 +95,8 @@ impl Known<'_> {
         pieces + self.frame(row).parts.iter().map(Vec::len).sum::<usize>()
     }
 
-    fn put_together(&self, row: &Example) -> Encoded {
+    fn put_together(&self, row: &Example, tokens: usize) -> Encoded {
         let Frame { parts, segments } = self.frame(row);
-        let tokens = self.count(row);
         let (mut ids, mut type_ids) = (Vec::with_capacity(tokens), Vec::with_capacity(tokens));
         let mut texts = texts(row).zip(segments);
         for part in parts {

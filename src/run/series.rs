@@ -148,7 +148,8 @@ impl Smoothed {
             self.sum = keep * self.sum + (1.0 - keep) * value;
             self.weight = keep * self.weight + (1.0 - keep);
         }
-        self.sum / self.weight
+        // A value before the first step stands for no step, and nothing is known yet to smooth it by.
+        if self.weight > 0.0 { self.sum / self.weight } else { value }
     }
 }
 
@@ -224,8 +225,9 @@ impl Pile {
             return Column { not_finite, ..Column::EMPTY };
         }
         // A sum that was divided again may be a hair outside.
-        let mean = (sum / finite as f64).clamp(min, max);
-        let last = (newest.0 / f64::from(newest.1)).clamp(min, max);
+        let inside = |value: f64| value.max(min).min(max);
+        let mean = inside(sum / finite as f64);
+        let last = inside(newest.0 / f64::from(newest.1));
         Column { min, max, mean, last, finite, not_finite }
     }
 }
@@ -426,6 +428,14 @@ mod tests {
         for (a, b) in whole[3000..=3100].iter().zip(&near) {
             assert!((a.mean - b.mean).abs() < 1e-4 && a.finite == b.finite, "{a:?} {b:?}");
         }
+    }
+
+    #[test]
+    fn a_smoothed_curve_may_begin_before_the_first_step() {
+        let series = series([(0, 0.5), (100, 0.8), (200, 0.9)]);
+        let columns = columns(&series, 0.0, 200.0, 3, 50.0);
+        assert_eq!((columns[0].min, columns[0].mean, columns[0].last), (0.5, 0.5, 0.5));
+        assert!((columns[1].mean - 0.8).abs() < 1e-12 && columns[2].mean > 0.8, "{columns:?}");
     }
 
     #[test]

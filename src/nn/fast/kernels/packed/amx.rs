@@ -16,7 +16,7 @@ const HEIGHT: usize = 16;
 const _: () = assert!(HEIGHT == LANES);
 
 /// Rows and columns of a block.
-pub(super) const BLOCK: usize = 2 * HEIGHT;
+pub(super) const SIDE: usize = 2 * HEIGHT;
 
 /// Bytes of a word and of a panel's row.
 const WORD: usize = size_of::<u32>();
@@ -102,21 +102,21 @@ impl Drop for Configured {
 }
 
 impl Tile {
-    /// Fills up to [`BLOCK`] rows of it from the left operand's rows from `row` on, and words from `word` on.
+    /// Fills up to [`SIDE`] rows of it from the left operand's rows from `row` on, and words from `word` on.
     ///
     /// # Safety
     /// As of [`Tile::fill_rows`]; tiles are [`Configured`], and operands are filled up to whole tiles.
     #[expect(unsafe_code, reason = "addresses of tiles and panels")]
     pub(super) unsafe fn fill_block(&self, left: Left<'_>, (row, word): (usize, usize)) {
-        let height = BLOCK.min(left.rows - row);
+        let height = SIDE.min(left.rows - row);
         let tiles = self.words.div_ceil(LANES);
-        for column in (0..self.width).step_by(BLOCK) {
-            let width = BLOCK.min(self.width - column);
+        for column in (0..self.width).step_by(SIDE) {
+            let width = SIDE.min(self.width - column);
             // SAFETY: rows and columns lie inside the result, and tiles of the operands inside of them.
             unsafe {
                 let (out, panel) = (self.out.add(column), self.panel.add(column));
                 let part = Part { out, row: self.n, is_added: self.is_added, panel, tiles };
-                if height == BLOCK && width == BLOCK {
+                if height == SIDE && width == SIDE {
                     part.fill(left, (row, word));
                 } else {
                     part.fill_edge(left, (row, word), (height, width));
@@ -145,11 +145,11 @@ impl Part {
     #[cold]
     #[expect(unsafe_code, reason = "addresses of tiles and panels")]
     unsafe fn fill_edge(&self, left: Left<'_>, place: (usize, usize), (height, width): (usize, usize)) {
-        let mut aside = [0.0f32; BLOCK * BLOCK];
+        let mut aside = [0.0f32; SIDE * SIDE];
         // SAFETY: as the caller says; a whole block lies aside.
         unsafe {
-            Part { out: aside.as_mut_ptr(), row: BLOCK, is_added: false, ..*self }.fill(left, place);
-            for (i, sums) in aside.chunks_exact(BLOCK).enumerate().take(height) {
+            Part { out: aside.as_mut_ptr(), row: SIDE, is_added: false, ..*self }.fill(left, place);
+            for (i, sums) in aside.chunks_exact(SIDE).enumerate().take(height) {
                 let out = std::slice::from_raw_parts_mut(self.out.add(i * self.row), width);
                 for (out, sum) in out.iter_mut().zip(sums) {
                     *out = if self.is_added { *out + sum } else { *sum };
@@ -166,7 +166,7 @@ impl Part {
         let Part { out, row: out_row, is_added, panel, tiles } = *self;
         let (upper, left_row, step) = left.tile(row, word);
         let (lower, ..) = left.tile(row + HEIGHT, word);
-        for line in 0..BLOCK {
+        for line in 0..SIDE {
             let place = out.wrapping_add(line * out_row);
             // SAFETY: every machine of this kind has the instruction, and an address is only a hint. The result
             // lies far away, and is here when it is due.

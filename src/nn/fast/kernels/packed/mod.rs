@@ -10,7 +10,7 @@
 //!   product and nothing is kept.
 //!
 //! A register tile is [`TILE`] rows by a panel. What is missing at an edge is filled up with zeros. Where the
-//! machine has AMX, rounded numbers are multiplied in its tiles, [`amx::BLOCK`] rows at a time.
+//! machine has AMX, rounded numbers are multiplied in its tiles, [`amx::SIDE`] rows at a time.
 
 mod amx;
 mod few;
@@ -153,7 +153,7 @@ impl Packing {
         }
         // Rows that only fill up a tile may hold anything: nobody looks at what comes of them.
         let (pitch, height) = match self.unit {
-            Unit::Amx => (length.next_multiple_of(LANES), rows.next_multiple_of(amx::BLOCK)),
+            Unit::Amx => (length.next_multiple_of(LANES), rows.next_multiple_of(amx::SIDE)),
             Unit::F32 | Unit::Bf16 => (length, rows),
         };
         words.resize(height * pitch, 0);
@@ -180,7 +180,7 @@ impl Packing {
             Unit::Amx => (length.next_multiple_of(LANES), Order::Tiles),
             Unit::F32 | Unit::Bf16 => (length, Order::Strips),
         };
-        words.resize((count * STRIP).next_multiple_of(amx::BLOCK) * pitch, 0);
+        words.resize((count * STRIP).next_multiple_of(amx::SIDE) * pitch, 0);
         let share = count.div_ceil(threads.max(1)).max(1);
         let pack = |(number, words): (usize, &mut [u32])| {
             #[expect(unsafe_code, reason = "instructions that not every machine has")]
@@ -275,7 +275,7 @@ unsafe fn product_columns<const NUMBERS: usize, const IS_AMX: bool>(
     (from, to): (usize, usize),
 ) {
     let (n, rows, length) = (right.columns(), left.rows, left.length);
-    let (height, whole) = if IS_AMX { (amx::BLOCK, LANES) } else { (TILE, 1) };
+    let (height, whole) = if IS_AMX { (amx::SIDE, LANES) } else { (TILE, 1) };
     // SAFETY: as the caller says.
     let _configured = IS_AMX.then(|| unsafe { amx::Configured::new() });
     let mut panel = ROOM.take().unwrap_or_else(Panel::new);
