@@ -257,7 +257,7 @@ fn paused_it_is_asked_changed_and_gone_on_with() {
     terminal.send("xx");
     terminal.wait_for("stopped;");
     // Who looks elsewhere is told.
-    assert!(String::from_utf8_lossy(&terminal.raw).contains("\x1b]9;glue-tui: tiny stopped"));
+    terminal.wait_for_written("\x1b]9;glue-tui: tiny stopped");
     terminal.send("q");
     assert_eq!(terminal.end().exit_code(), 0);
     terminal.is_given_back();
@@ -309,11 +309,7 @@ fn a_queue_outlives_the_program_and_is_gone_on_with_where_it_was() {
     terminal.send("x");
     terminal.wait_for("then train the next of the queue");
     terminal.send("x");
-    let begun = Instant::now();
-    while !String::from_utf8_lossy(&terminal.raw).contains("the queue is done: 3 runs, 0 failed") {
-        assert!(begun.elapsed() < PATIENCE, "no notice; the screen is\n{}", terminal.text());
-        terminal.take(Duration::from_millis(50));
-    }
+    terminal.wait_for_written("the queue is done: 3 runs, 0 failed");
     let queue = std::fs::read_to_string(home.path().join("runs/queue.toml")).unwrap();
     assert!(!queue.contains("[[run]]"), "{queue}");
     terminal.send("q");

@@ -99,6 +99,17 @@ impl Terminal {
         self.wait(text, |screen| screen.contains(text));
     }
 
+    /// Waits until the program has written `text`, which need not be anything that is drawn. What stands on the
+    /// screen says nothing about it: a notice is written after the frame that shows its reason.
+    #[track_caller]
+    pub(crate) fn wait_for_written(&mut self, text: &str) {
+        let begun = Instant::now();
+        while !String::from_utf8_lossy(&self.raw).contains(text) {
+            assert!(begun.elapsed() < PATIENCE, "{text:?} is not written; the screen is\n{}", self.text());
+            self.take(Duration::from_millis(50));
+        }
+    }
+
     pub(crate) fn send(&mut self, keys: &str) {
         self.input.write_all(keys.as_bytes()).unwrap();
         self.input.flush().unwrap();
