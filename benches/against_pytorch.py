@@ -8,8 +8,9 @@
 `examples_per_second` and `tokens_per_second` as its last line. Both sides read the same files and tokenise
 them before the clock runs; other shapes than MiniLM have random weights, which this script makes, with
 MiniLM's tokenizer. Each round runs glue-tui and then every way of PyTorch once; a row has the median over
-its rounds of the ratio within a round, and takes the place of the row of its name in the file. Ratios are of tokens a second: where PyTorch sorts by length, the
-steps that it counts are not of the mean length. Python needs torch, transformers and safetensors.
+its rounds of the ratio within a round, and takes the place of the row of its name in the file. Ratios are of
+tokens a second: where PyTorch sorts by length, the steps that it counts are not of the mean length. Python
+needs torch, transformers and safetensors.
 """
 import argparse, datetime, json, os, platform, shlex, shutil, statistics, subprocess, sys, tempfile
 
@@ -150,6 +151,33 @@ def latency():
              "ms": [round(statistics.median(r[f][side] for r in rounds), 2) for side in (0, 1)], "rounds": len(rounds)} for f in ("f32", "bf16")]
 
 
+PRODUCTS = """
+import json, statistics, sys, time, torch
+torch.set_num_threads(1)
+t, h, i = 432, 384, 1536
+x, w, d = torch.randn(t, h), torch.randn(i, h), torch.randn(t, i)
+def rate(product):
+    times = []
+    for _ in range(100):
+        begun = time.perf_counter(); product(); times.append(time.perf_counter() - begun)
+    return 2 * t * h * i / statistics.median(times) / 1e9
+print(json.dumps([rate(lambda: torch.nn.functional.linear(x, w)), rate(lambda: d @ w), rate(lambda: d.t() @ x)]))
+"""
+
+
+def products():
+    """The three products of MiniLM's widest layer on one thread: where they are as fast, what is left to gain is around them."""
+    names = ("product, forward", "product, input's gradient", "product, weight's gradient")
+    rounds = []
+    for _ in range(a.rounds or 5):
+        report = bench("--shape", "minilm", "--lengths", "sst2", "--seconds", "0.5", "--kernels", "--set", "precision=f32")
+        mine = {kernel["name"]: kernel["gflops"] for kernel in report["kernels"]}
+        rounds.append(list(zip((mine[name] for name in names), json.loads(run([sys.executable, "-c", PRODUCTS])[0]))))
+    return [{"row": f"{name}, minilm, f32, one thread", "ratio": round(statistics.median(r[i][0] / r[i][1] for r in rounds), 3),
+             "gflops": [round(statistics.median(r[i][side] for r in rounds), 1) for side in (0, 1)], "rounds": len(rounds)}
+            for i, name in enumerate(names)]
+
+
 def share():
     report = bench("--shape", "bert-base", "--lengths", "sst", "--seconds", "12", "--set", "precision=f32")
     return [{"row": "bert-base, f32: arithmetic of the whole step in that of gemm's products alone", "goal": 0.9,
@@ -200,6 +228,6 @@ with tempfile.TemporaryDirectory() as home:
         for precision, goals in row[8].items():
             if wanted(f"{row[0]}, {precision}"):
                 say(speed(row, precision, goals, home))
-    for name, measure in (("latency", latency), ("share", share), ("lengths", lengths)):
+    for name, measure in (("latency", latency), ("products", products), ("share", share), ("lengths", lengths)):
         if wanted(name):
             say(measure())

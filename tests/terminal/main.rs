@@ -188,6 +188,12 @@ fn a_run_of_another_process_is_watched() {
     assert_eq!(trained.end().exit_code(), 0);
 }
 
+/// A notice is not drawn, and is written after the frame that shows its reason.
+#[track_caller]
+fn wait_for_notice(terminal: &mut Terminal, text: &str) {
+    terminal.wait_until(text, |terminal| String::from_utf8_lossy(&terminal.raw).contains(text));
+}
+
 #[test]
 fn a_storm_of_sizes_does_no_harm() {
     let home = tempfile::tempdir().unwrap();
@@ -257,7 +263,7 @@ fn paused_it_is_asked_changed_and_gone_on_with() {
     terminal.send("xx");
     terminal.wait_for("stopped;");
     // Who looks elsewhere is told.
-    terminal.wait_for_written("\x1b]9;glue-tui: tiny stopped");
+    wait_for_notice(&mut terminal, "\x1b]9;glue-tui: tiny stopped");
     terminal.send("q");
     assert_eq!(terminal.end().exit_code(), 0);
     terminal.is_given_back();
@@ -309,7 +315,7 @@ fn a_queue_outlives_the_program_and_is_gone_on_with_where_it_was() {
     terminal.send("x");
     terminal.wait_for("then train the next of the queue");
     terminal.send("x");
-    terminal.wait_for_written("the queue is done: 3 runs, 0 failed");
+    wait_for_notice(&mut terminal, "the queue is done: 3 runs, 0 failed");
     let queue = std::fs::read_to_string(home.path().join("runs/queue.toml")).unwrap();
     assert!(!queue.contains("[[run]]"), "{queue}");
     terminal.send("q");

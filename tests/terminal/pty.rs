@@ -86,8 +86,14 @@ impl Terminal {
     /// Waits until the screen is as wanted.
     #[track_caller]
     pub(crate) fn wait(&mut self, what: &str, is_there: impl Fn(&str) -> bool) {
+        self.wait_until(what, |terminal| is_there(&terminal.text()));
+    }
+
+    /// Waits until all that the program has written is as wanted.
+    #[track_caller]
+    pub(crate) fn wait_until(&mut self, what: &str, is_there: impl Fn(&Self) -> bool) {
         let begun = Instant::now();
-        while !is_there(&self.text()) {
+        while !is_there(self) {
             assert!(begun.elapsed() < PATIENCE, "no {what} on\n{}", self.text());
             self.take(Duration::from_millis(50));
         }
@@ -97,17 +103,6 @@ impl Terminal {
     #[track_caller]
     pub(crate) fn wait_for(&mut self, text: &str) {
         self.wait(text, |screen| screen.contains(text));
-    }
-
-    /// Waits until the program has written `text`, which need not be anything that is drawn. What stands on the
-    /// screen says nothing about it: a notice is written after the frame that shows its reason.
-    #[track_caller]
-    pub(crate) fn wait_for_written(&mut self, text: &str) {
-        let begun = Instant::now();
-        while !String::from_utf8_lossy(&self.raw).contains(text) {
-            assert!(begun.elapsed() < PATIENCE, "{text:?} is not written; the screen is\n{}", self.text());
-            self.take(Duration::from_millis(50));
-        }
     }
 
     pub(crate) fn send(&mut self, keys: &str) {

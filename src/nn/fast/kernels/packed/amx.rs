@@ -137,6 +137,20 @@ struct Part {
     tiles: usize,
 }
 
+/// Has rows of the panel's next tiles come nearer while these are multiplied: it lies in the second cache, and
+/// loads of tiles wait for all that they miss.
+macro_rules! fetch {
+    ($rows:literal) => {
+        concat!(
+            ".irp row, ",
+            $rows,
+            "\n prefetcht0 [{panel} + {panel_step} + {panel_pitch} * \\row]",
+            "\n prefetcht0 [{panel} + {panel_step} + {panel_pitch} * \\row + 64]",
+            "\n .endr"
+        )
+    };
+}
+
 impl Part {
     /// Fills `height` rows of `width` columns, which are all that there is room for.
     ///
@@ -195,10 +209,14 @@ impl Part {
                 "tileloadd tmm4, [{upper} + {left_row}*1]",
                 "tileloadd tmm7, [{panel} + {panel_row}*1 + 64]",
                 "tdpbf16ps tmm0, tmm4, tmm6",
+                fetch!("0, 1, 2, 3"),
                 "tileloadd tmm5, [{lower} + {left_row}*1]",
                 "tdpbf16ps tmm1, tmm4, tmm7",
+                fetch!("4, 5, 6, 7"),
                 "tdpbf16ps tmm2, tmm5, tmm6",
+                fetch!("8, 9, 10, 11"),
                 "tdpbf16ps tmm3, tmm5, tmm7",
+                fetch!("12, 13, 14, 15"),
                 "add {panel}, {panel_step}",
                 "add {upper}, {step}",
                 "add {lower}, {step}",
@@ -214,6 +232,7 @@ impl Part {
                 out_row = in(reg) out_row * WORD,
                 panel = inout(reg) panel => _,
                 panel_row = in(reg) PANEL_ROW,
+                panel_pitch = const PANEL_ROW,
                 panel_step = const LANES * PANEL_ROW,
                 upper = inout(reg) upper => _,
                 lower = inout(reg) lower => _,
