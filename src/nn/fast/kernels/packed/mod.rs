@@ -187,9 +187,9 @@ impl Packing {
             // SAFETY: `self` says that the machine has them.
             unsafe {
                 match self.unit {
-                    Unit::F32 => pack_strips::<1>(parts, rows, number * share, words),
-                    Unit::Bf16 => pack_strips::<2>(parts, rows, number * share, words),
-                    Unit::Amx => pack_tiles(parts, rows, number * share, words),
+                    Unit::F32 => pack_strips::<1, false>(parts, rows, number * share, words),
+                    Unit::Bf16 => pack_strips::<2, false>(parts, rows, number * share, words),
+                    Unit::Amx => pack_strips::<2, true>(parts, rows, number * share, words),
                 }
             }
         };
@@ -340,32 +340,30 @@ fn pieces<'a>(
     })
 }
 
-/// The strips from `first` on, as many as there is room for.
+/// The strips from `first` on, as many as there is room for; in tiles, which are filled up with zeros, if
+/// `IS_TILED`. All of them take a few words at a time, so that the numbers are read from end to end.
 #[target_feature(enable = "avx512f,avx512bw,avx512bf16")]
-fn pack_strips<const NUMBERS: usize>(parts: &[&[f32]], rows: usize, first: usize, words: &mut [u32]) {
+fn pack_strips<const NUMBERS: usize, const IS_TILED: bool>(
+    parts: &[&[f32]],
+    rows: usize,
+    first: usize,
+    words: &mut [u32],
+) {
     let length = length_of(parts, rows, NUMBERS);
-    for (strip, words) in words.chunks_exact_mut((length * STRIP).max(1)).enumerate() {
-        for (x, place) in pieces(parts, rows, NUMBERS, 0..length) {
-            let words = &mut words[place.start * STRIP..place.end * STRIP];
-            interleave::<NUMBERS, STRIP>(x, rows, (first + strip) * STRIP, words);
-        }
-    }
-}
-
-/// The strips from `first` on, as many as there is room for, each in tiles that are filled up with zeros.
-#[target_feature(enable = "avx512f,avx512bw,avx512bf16")]
-fn pack_tiles(parts: &[&[f32]], rows: usize, first: usize, words: &mut [u32]) {
-    let length = length_of(parts, rows, 2);
-    let pitch = length.next_multiple_of(LANES);
-    for (strip, words) in words.chunks_exact_mut((pitch * STRIP).max(1)).enumerate() {
-        for (number, tile) in words.chunks_exact_mut(LANES * STRIP).enumerate() {
-            let mut turned = [0; LANES * STRIP];
-            let all = number * LANES..length.min((number + 1) * LANES);
-            for (x, place) in pieces(parts, rows, 2, all) {
-                let words = &mut turned[place.start * STRIP..place.end * STRIP];
-                interleave::<2, STRIP>(x, rows, (first + strip) * STRIP, words);
+    let pitch = if IS_TILED { length.next_multiple_of(LANES) } else { length };
+    for word in (0..length).step_by(LANES) {
+        let some = word..length.min(word + LANES);
+        for (strip, words) in words.chunks_exact_mut(pitch * STRIP).enumerate() {
+            let mut whole = [0; LANES * STRIP];
+            let place = &mut words[word * STRIP..];
+            let to = if IS_TILED { &mut whole[..] } else { &mut *place };
+            for (x, part) in pieces(parts, rows, NUMBERS, some.clone()) {
+                let to = &mut to[part.start * STRIP..part.end * STRIP];
+                interleave::<NUMBERS, STRIP>(x, rows, (first + strip) * STRIP, to);
             }
-            turn_square(&turned, tile);
+            if IS_TILED {
+                turn_square(&whole, &mut place[..LANES * STRIP]);
+            }
         }
     }
 }
