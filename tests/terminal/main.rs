@@ -346,7 +346,7 @@ fn keys_are_answered_at_once_while_all_cores_train() {
     taken.sort();
     println!("median {:?}, 95 % {:?}, 99 % {:?}", taken[50], taken[95], taken[99]);
     // On a quiet machine 99 % are below 50 ms; the limit here leaves room for busy ones.
-    assert!(taken[95] < Duration::from_millis(500), "{taken:?}");
+    assert!(taken[95] < Duration::from_millis(250), "{taken:?}");
     terminal.send("qq");
     assert_eq!(terminal.end().exit_code(), 0);
     terminal.is_given_back();
@@ -404,9 +404,10 @@ fn it_sleeps_and_wakes_and_draws_anew() {
     assert!(terminal.parser.screen().alternate_screen());
     // Drawing anew must not ask the terminal where its cursor is: one that does not answer would hold up all else.
     terminal.parser.process(b"\x1b[2J");
-    let before = terminal.raw.len();
+    let (begun, before) = (Instant::now(), terminal.raw.len());
     terminal.send("\x0c");
     terminal.wait_for("A short one");
+    assert!(begun.elapsed() < Duration::from_millis(1500), "{:?}", begun.elapsed());
     assert!(!String::from_utf8_lossy(&terminal.raw[before..]).contains("\x1b[6n"));
     terminal.send("q");
     assert_eq!(terminal.end().exit_code(), 0);

@@ -254,7 +254,7 @@ mod tests {
         let mut field = TextField::default();
         let started = std::time::Instant::now();
         field.edit(&Edit::Insert("日\x1b".repeat(300_000)));
-        assert!(started.elapsed().as_secs() < 2, "{:?}", started.elapsed());
+        assert!(started.elapsed().as_millis() < 200, "{:?}", started.elapsed());
         assert!(field.text().len() <= TextField::MOST && field.was_cut());
         assert!(!field.text().contains('\x1b'));
     }
