@@ -5,7 +5,7 @@
 //! a tenth of the time.
 
 use super::Spent;
-use super::packed::{Format, Packing, Right};
+use super::packed::{Format, Operand, Packing};
 use gemm::Parallelism;
 use rayon::prelude::*;
 
@@ -46,15 +46,12 @@ impl Multiplier {
     }
 }
 
-/// Does products, with room for operands that are packed on the way.
+/// Does products.
 #[derive(Debug)]
 pub(crate) struct Products {
     multiplier: Multiplier,
     /// That share one product.
     pub(crate) threads: usize,
-    left: Vec<u32>,
-    /// Of products beside each other.
-    lefts: Vec<Vec<u32>>,
     pub(crate) spent: Spent,
 }
 
@@ -72,17 +69,17 @@ pub(crate) struct WeightGradient<'a> {
 impl Products {
     /// By the multiplier, on the thread that asks.
     pub(crate) fn new(multiplier: Multiplier) -> Self {
-        Products { multiplier, threads: 1, left: Vec::new(), lefts: Vec::new(), spent: Spent::default() }
+        Products { multiplier, threads: 1, spent: Spent::default() }
     }
 
     /// `out` (rows, outs) = `x` (rows, ins) · Wᵀ
     pub(crate) fn forward(&mut self, out: &mut [f32], x: &[f32], weight: Weight<'_>) {
-        let Products { multiplier, threads, left, spent, .. } = self;
+        let Products { multiplier, threads, spent } = self;
         let Weight { numbers, outs, ins } = weight;
         spent.on(2 * x.len() * outs, || match multiplier {
             Multiplier::Packed(packing) => {
-                let (left, right) = (packing.rows(x, ins, left), Right::Turned { numbers, k: ins });
-                packing.product(out, left, right, false, *threads);
+                let (x, w) = (Operand::Along { numbers: x, k: ins }, Operand::Along { numbers, k: ins });
+                packing.product(out, x, w, false, *threads);
             }
             Multiplier::Gemm => {
                 let x = Matrix::new(x, x.len() / ins, ins);
@@ -93,12 +90,13 @@ impl Products {
 
     /// `dx` (rows, ins) = `d` (rows, outs) · W, or added to what is there.
     pub(crate) fn backward(&mut self, dx: &mut [f32], d: &[f32], weight: Weight<'_>, is_added: bool) {
-        let Products { multiplier, threads, left, spent, .. } = self;
+        let Products { multiplier, threads, spent } = self;
         let Weight { numbers, outs, ins } = weight;
         spent.on(2 * d.len() * ins, || match multiplier {
             Multiplier::Packed(packing) => {
-                let (left, right) = (packing.rows(d, outs, left), [numbers]);
-                packing.product(dx, left, Right::Rows { parts: &right, columns: ins }, is_added, *threads);
+                let d = Operand::Along { numbers: d, k: outs };
+                let w = Operand::Across { parts: &[numbers], lines: ins };
+                packing.product(dx, d, w, is_added, *threads);
             }
             Multiplier::Gemm => {
                 let d = Matrix::new(d, d.len() / outs, outs);
@@ -109,13 +107,11 @@ impl Products {
 
     /// Beside each other: dw = Σ dᵀ · x over all shares, or added to what is there.
     pub(crate) fn weights(&mut self, mut gradients: Vec<WeightGradient<'_>>, is_added: bool) {
-        let Products { multiplier, threads, lefts, spent, .. } = self;
+        let Products { multiplier, threads, spent } = self;
         let (multiplier, threads) = (*multiplier, *threads);
-        lefts.resize_with(gradients.len().max(lefts.len()), Vec::new);
         let operations = gradients.iter().map(WeightGradient::operations).sum();
         spent.on(operations, || {
-            let all = gradients.par_iter_mut().zip(lefts);
-            all.for_each(|(gradient, left)| gradient.fill(multiplier, left, is_added, threads));
+            gradients.par_iter_mut().for_each(|gradient| gradient.fill(multiplier, is_added, threads));
         });
     }
 }
@@ -126,13 +122,13 @@ impl WeightGradient<'_> {
         2 * rows * self.dw.len()
     }
 
-    fn fill(&mut self, multiplier: Multiplier, left: &mut Vec<u32>, is_added: bool, threads: usize) {
+    fn fill(&mut self, multiplier: Multiplier, is_added: bool, threads: usize) {
         let WeightGradient { dw, d, x, outs } = self;
         let (outs, ins) = (*outs, dw.len() / *outs);
         match multiplier {
             Multiplier::Packed(packing) => {
-                let left = packing.strips(d, outs, left, threads);
-                packing.product(dw, left, Right::Rows { parts: x, columns: ins }, is_added, threads);
+                let d = Operand::Across { parts: d, lines: outs };
+                packing.product(dw, d, Operand::Across { parts: x, lines: ins }, is_added, threads);
             }
             Multiplier::Gemm => {
                 for (number, (d, x)) in d.iter().zip(&*x).enumerate() {

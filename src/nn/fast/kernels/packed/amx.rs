@@ -1,12 +1,13 @@
 //! A block of a product in AMX's tile registers, for numbers rounded to bf16.
 //!
 //! A tile is [`HEIGHT`] rows of [`LANES`] words. One instruction multiplies a tile of the left operand, (rows,
-//! words), by one of a panel, (words, columns), and adds the product to a tile of the result in f32:
+//! words), by one of the right, (words, columns), and adds the product to a tile of the result in f32:
 //! <https://www.intel.com/content/www/us/en/docs/intrinsics-guide/>, `tdpbf16ps`. A block is two by two tiles.
 //! The compiler has no types for tiles yet, so the instructions stand here by themselves.
 
 use super::tile::Tile;
-use super::{LANES, Left, PANEL};
+use super::LANES;
+use super::left::Left;
 use std::arch::asm;
 use std::arch::x86_64::{_MM_HINT_ET0, _mm_prefetch};
 use std::sync::OnceLock;
@@ -18,9 +19,9 @@ const _: () = assert!(HEIGHT == LANES);
 /// Rows and columns of a block.
 pub(super) const SIDE: usize = 2 * HEIGHT;
 
-/// Bytes of a word and of a panel's row.
+/// Bytes of a word, and words of a tile.
 const WORD: usize = size_of::<u32>();
-const PANEL_ROW: usize = PANEL * WORD;
+const TILE: usize = HEIGHT * LANES;
 
 /// Whether the machine has the instructions and the system lets this process use the registers.
 pub(super) fn is_there() -> bool {
@@ -102,67 +103,149 @@ impl Drop for Configured {
 }
 
 impl Tile {
-    /// Fills up to [`SIDE`] rows of it from the left operand's rows from `row` on, and words from `word` on.
+    /// Fills up to [`SIDE`] rows of it from the chunk's rows from `row` on, which lie in tiles.
     ///
     /// # Safety
     /// As of [`Tile::fill_rows`]; tiles are [`Configured`], and operands are filled up to whole tiles.
     #[expect(unsafe_code, reason = "addresses of tiles and panels")]
-    pub(super) unsafe fn fill_block(&self, left: Left<'_>, (row, word): (usize, usize)) {
+    pub(super) unsafe fn fill_block<const PIECES: usize>(&self, left: Left<'_>, row: usize) {
         let height = SIDE.min(left.rows - row);
         let tiles = self.words.div_ceil(LANES);
+        let strip = tiles * PIECES * TILE;
         for column in (0..self.width).step_by(SIDE) {
             let width = SIDE.min(self.width - column);
             // SAFETY: rows and columns lie inside the result, and tiles of the operands inside of them.
             unsafe {
-                let (out, panel) = (self.out.add(column), self.panel.add(column));
-                let part = Part { out, row: self.n, is_added: self.is_added, panel, tiles };
+                let near = self.panel.add(column / HEIGHT * strip);
+                let operands = [left.strip(row), left.strip(row + HEIGHT), near, near.add(strip)];
+                let out = self.out.add(column);
+                let block = Block { out, row: self.n, is_added: self.is_added, operands, tiles };
                 if height == SIDE && width == SIDE {
-                    part.fill(left, (row, word));
+                    block.fill::<PIECES>();
                 } else {
-                    part.fill_edge(left, (row, word), (height, width));
+                    block.fill_edge::<PIECES>((height, width));
                 }
             }
         }
     }
 }
 
-/// A block, and what it is made of.
-struct Part {
+/// Two by two tiles of the result, and what they are made of.
+struct Block {
     out: *mut f32,
     /// From a row of the result to the next.
     row: usize,
     is_added: bool,
-    panel: *const u32,
-    /// Tiles along the summed dimension, at least one.
+    /// First tiles of two strips of the left operand and of two of the right one.
+    operands: [*const u32; 4],
+    /// Tiles of a strip along the summed dimension, at least one.
     tiles: usize,
 }
 
-/// Has rows of the panel's next tiles come nearer while these are multiplied: it lies in the second cache, and
-/// loads of tiles wait for all that they miss.
-macro_rules! fetch {
-    ($rows:literal) => {
+/// Multiplies two tiles of each operand with one another.
+macro_rules! multiply {
+    ([$($fetch:expr),*]) => {
         concat!(
-            ".irp row, ",
-            $rows,
-            "\n prefetcht0 [{panel} + {panel_step} + {panel_pitch} * \\row]",
-            "\n prefetcht0 [{panel} + {panel_step} + {panel_pitch} * \\row + 64]",
-            "\n .endr"
+            "tdpbf16ps tmm0, tmm4, tmm6\n",
+            "tdpbf16ps tmm1, tmm4, tmm7\n",
+            $($fetch,)*
+            "tdpbf16ps tmm2, tmm5, tmm6\n",
+            "tdpbf16ps tmm3, tmm5, tmm7\n",
         )
     };
 }
 
-impl Part {
+/// Loads piece `$piece` of the left operand's tiles.
+macro_rules! load_left {
+    ($piece:literal) => {
+        concat!(
+            "tileloadd tmm4, [{upper} + {line}*1 + 1024*", $piece, "]\n",
+            "tileloadd tmm5, [{lower} + {line}*1 + 1024*", $piece, "]\n",
+        )
+    };
+}
+
+/// The same of the right one's.
+macro_rules! load_right {
+    ($piece:literal) => {
+        concat!(
+            "tileloadd tmm6, [{near} + {line}*1 + 1024*", $piece, "]\n",
+            "tileloadd tmm7, [{far} + {line}*1 + 1024*", $piece, "]\n",
+        )
+    };
+}
+
+/// Has one of the next tiles come nearer while these are multiplied: operands lie in the second cache, and loads
+/// of tiles wait for all that they miss.
+macro_rules! fetch {
+    ($operand:literal, $tile:literal) => {
+        concat!(
+            ".irp row, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15\n",
+            "prefetcht0 [{", $operand, "} + 1024*", $tile, " + 64*\\row]\n",
+            ".endr\n",
+        )
+    };
+}
+
+/// The block's tiles, with `$steps` for each tile of the operands, `$pieces` tiles long.
+macro_rules! fill {
+    ($block:expr, $pieces:literal, $($steps:expr),* $(,)?) => {{
+        let Block { out, row: out_row, is_added, operands: [upper, lower, near, far], tiles } = *$block;
+        asm!(
+            "test {added}, {added}",
+            "jz 2f",
+            "tileloadd tmm0, [{out} + {out_row}*1]",
+            "tileloadd tmm1, [{out} + {out_row}*1 + 64]",
+            "tileloadd tmm2, [{out_lower} + {out_row}*1]",
+            "tileloadd tmm3, [{out_lower} + {out_row}*1 + 64]",
+            "jmp 3f",
+            "2:",
+            "tilezero tmm0",
+            "tilezero tmm1",
+            "tilezero tmm2",
+            "tilezero tmm3",
+            "3:",
+            $($steps,)*
+            "add {upper}, {step}",
+            "add {lower}, {step}",
+            "add {near}, {step}",
+            "add {far}, {step}",
+            "dec {tiles}",
+            "jnz 3b",
+            "tilestored [{out} + {out_row}*1], tmm0",
+            "tilestored [{out} + {out_row}*1 + 64], tmm1",
+            "tilestored [{out_lower} + {out_row}*1], tmm2",
+            "tilestored [{out_lower} + {out_row}*1 + 64], tmm3",
+            added = in(reg) usize::from(is_added),
+            out = in(reg) out,
+            out_lower = in(reg) out.wrapping_add(HEIGHT * out_row),
+            out_row = in(reg) out_row * WORD,
+            upper = inout(reg) upper => _,
+            lower = inout(reg) lower => _,
+            near = inout(reg) near => _,
+            far = inout(reg) far => _,
+            line = in(reg) LANES * WORD,
+            step = const $pieces * TILE * WORD,
+            tiles = inout(reg) tiles => _,
+            out("tmm0") _, out("tmm1") _, out("tmm2") _, out("tmm3") _,
+            out("tmm4") _, out("tmm5") _, out("tmm6") _, out("tmm7") _,
+            options(nostack),
+        );
+    }};
+}
+
+impl Block {
     /// Fills `height` rows of `width` columns, which are all that there is room for.
     ///
     /// # Safety
-    /// They are there at `out`; the panel has the tiles, and so has `left` for a whole block.
+    /// They are there at `out`; operands have whole tiles.
     #[cold]
     #[expect(unsafe_code, reason = "addresses of tiles and panels")]
-    unsafe fn fill_edge(&self, left: Left<'_>, place: (usize, usize), (height, width): (usize, usize)) {
+    unsafe fn fill_edge<const PIECES: usize>(&self, (height, width): (usize, usize)) {
         let mut aside = [0.0f32; SIDE * SIDE];
         // SAFETY: as the caller says; a whole block lies aside.
         unsafe {
-            Part { out: aside.as_mut_ptr(), row: SIDE, is_added: false, ..*self }.fill(left, place);
+            Block { out: aside.as_mut_ptr(), row: SIDE, is_added: false, ..*self }.fill::<PIECES>();
             for (i, sums) in aside.chunks_exact(SIDE).enumerate().take(height) {
                 let out = std::slice::from_raw_parts_mut(self.out.add(i * self.row), width);
                 for (out, sum) in out.iter_mut().zip(sums) {
@@ -173,15 +256,12 @@ impl Part {
     }
 
     /// # Safety
-    /// There is a block at `out`; the panel has the tiles, and so has `left`.
+    /// There is room for the block at `out`; operands have the tiles, of as many pieces.
     #[inline]
     #[expect(unsafe_code, reason = "instructions that the compiler does not know")]
-    unsafe fn fill(&self, left: Left<'_>, (row, word): (usize, usize)) {
-        let Part { out, row: out_row, is_added, panel, tiles } = *self;
-        let (upper, left_row, step) = left.tile(row, word);
-        let (lower, ..) = left.tile(row + HEIGHT, word);
+    unsafe fn fill<const PIECES: usize>(&self) {
         for line in 0..SIDE {
-            let place = out.wrapping_add(line * out_row);
+            let place = self.out.wrapping_add(line * self.row);
             // SAFETY: every machine of this kind has the instruction, and an address is only a hint. The result
             // lies far away, and is here when it is due.
             unsafe {
@@ -191,58 +271,35 @@ impl Part {
         }
         // SAFETY: as the caller says.
         unsafe {
-            asm!(
-                "test {added}, {added}",
-                "jz 2f",
-                "tileloadd tmm0, [{out} + {out_row}*1]",
-                "tileloadd tmm1, [{out} + {out_row}*1 + 64]",
-                "tileloadd tmm2, [{out_lower} + {out_row}*1]",
-                "tileloadd tmm3, [{out_lower} + {out_row}*1 + 64]",
-                "jmp 3f",
-                "2:",
-                "tilezero tmm0",
-                "tilezero tmm1",
-                "tilezero tmm2",
-                "tilezero tmm3",
-                "3:",
-                "tileloadd tmm6, [{panel} + {panel_row}*1]",
-                "tileloadd tmm4, [{upper} + {left_row}*1]",
-                "tileloadd tmm7, [{panel} + {panel_row}*1 + 64]",
-                "tdpbf16ps tmm0, tmm4, tmm6",
-                fetch!("0, 1, 2, 3"),
-                "tileloadd tmm5, [{lower} + {left_row}*1]",
-                "tdpbf16ps tmm1, tmm4, tmm7",
-                fetch!("4, 5, 6, 7"),
-                "tdpbf16ps tmm2, tmm5, tmm6",
-                fetch!("8, 9, 10, 11"),
-                "tdpbf16ps tmm3, tmm5, tmm7",
-                fetch!("12, 13, 14, 15"),
-                "add {panel}, {panel_step}",
-                "add {upper}, {step}",
-                "add {lower}, {step}",
-                "dec {tiles}",
-                "jnz 3b",
-                "tilestored [{out} + {out_row}*1], tmm0",
-                "tilestored [{out} + {out_row}*1 + 64], tmm1",
-                "tilestored [{out_lower} + {out_row}*1], tmm2",
-                "tilestored [{out_lower} + {out_row}*1 + 64], tmm3",
-                added = in(reg) usize::from(is_added),
-                out = in(reg) out,
-                out_lower = in(reg) out.wrapping_add(HEIGHT * out_row),
-                out_row = in(reg) out_row * WORD,
-                panel = inout(reg) panel => _,
-                panel_row = in(reg) PANEL_ROW,
-                panel_pitch = const PANEL_ROW,
-                panel_step = const LANES * PANEL_ROW,
-                upper = inout(reg) upper => _,
-                lower = inout(reg) lower => _,
-                left_row = in(reg) left_row * WORD,
-                step = in(reg) step * WORD,
-                tiles = inout(reg) tiles => _,
-                out("tmm0") _, out("tmm1") _, out("tmm2") _, out("tmm3") _,
-                out("tmm4") _, out("tmm5") _, out("tmm6") _, out("tmm7") _,
-                options(nostack),
-            );
+            if PIECES == 1 {
+                fill!(
+                    self,
+                    1,
+                    load_left!(0),
+                    load_right!(0),
+                    multiply!([fetch!("near", 1), fetch!("far", 1), fetch!("upper", 1), fetch!("lower", 1)]),
+                );
+            } else {
+                // High, middle and low pieces, each with those that together are no smaller than what f32 rounds
+                // away. Every step keeps the tiles of one side.
+                fill!(
+                    self,
+                    3,
+                    load_left!(0),
+                    load_right!(2),
+                    multiply!([fetch!("upper", 3), fetch!("lower", 3)]),
+                    load_right!(0),
+                    multiply!([fetch!("near", 5), fetch!("far", 5)]),
+                    load_right!(1),
+                    multiply!([fetch!("near", 3), fetch!("far", 3)]),
+                    load_left!(1),
+                    multiply!([fetch!("near", 4), fetch!("far", 4)]),
+                    load_right!(0),
+                    multiply!([fetch!("upper", 4), fetch!("lower", 4)]),
+                    load_left!(2),
+                    multiply!([fetch!("upper", 5), fetch!("lower", 5)]),
+                );
+            }
         }
     }
 }

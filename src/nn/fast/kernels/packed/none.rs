@@ -13,11 +13,11 @@ pub(crate) enum Format {
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Packing {}
 
-/// A right operand that nothing takes.
+/// An operand that nothing takes.
 #[derive(Debug, Clone, Copy)]
-pub(crate) enum Right<'a> {
-    Rows { parts: &'a [&'a [f32]], columns: usize },
-    Turned { numbers: &'a [f32], k: usize },
+pub(crate) enum Operand<'a> {
+    Along { numbers: &'a [f32], k: usize },
+    Across { parts: &'a [&'a [f32]], lines: usize },
 }
 
 impl Packing {
@@ -30,15 +30,7 @@ impl Packing {
         match self {}
     }
 
-    pub(crate) fn rows(self, _: &[f32], _: usize, _: &mut Vec<u32>) -> Self {
-        self
-    }
-
-    pub(crate) fn strips(self, _: &[&[f32]], _: usize, _: &mut Vec<u32>, _: usize) -> Self {
-        self
-    }
-
-    pub(crate) fn product(self, _: &mut [f32], _: Self, _: Right<'_>, _: bool, _: usize) {
+    pub(crate) fn product(self, _: &mut [f32], _: Operand<'_>, _: Operand<'_>, _: bool, _: usize) {
         match self {}
     }
 }

@@ -1,6 +1,6 @@
 //! Against three loops.
 
-use super::{Format, Packing, Right, Unit};
+use super::{Format, Operand, Packing, Unit};
 use crate::rng::{Rng, Stream};
 
 fn numbers(minor: u32, len: usize) -> Vec<f32> {
@@ -39,23 +39,25 @@ fn check(format: Format, packing: Packing, (m, k, n): (usize, usize, usize)) {
         [&a, &b].map(|x| x.iter().map(|x| rounded(format, *x)).collect::<Vec<f32>>());
     let sum = |i: usize| -> f32 { (0..k).map(|j| a_rounded[i / n * k + j] * b_rounded[j * n + i % n]).sum() };
     let sums: Vec<f32> = (0..m * n).map(sum).collect();
-    let mut words = Vec::new();
-    for way in 0..20 {
-        // The last four have strips and rows in parts.
-        let (in_parts, way) = (way >= 16, if way < 16 { way } else { 2 | way & 1 | (way & 2) << 2 });
-        let [is_added, is_strips, is_turned, is_shared] = [1, 2, 4, 8].map(|bit| way & bit != 0);
+    for way in 0..32 {
+        let [is_added, is_left_across, is_right_across, is_shared, in_parts] =
+            [1, 2, 4, 8, 16].map(|bit| way & bit != 0);
         let threads = if is_shared { 3 } else { 1 };
-        let (above_below, whole) = (parts(&a_turned, m), [&a_turned[..]]);
-        let left = match (is_strips, in_parts) {
-            (true, true) => packing.strips(&above_below, m, &mut words, threads),
-            (true, false) => packing.strips(&whole, m, &mut words, threads),
-            (false, _) => packing.rows(&a, k, &mut words),
+        if in_parts && !(is_left_across && is_right_across) {
+            // Pairs end with a part, so both operands must be in the same.
+            continue;
+        }
+        let (left_parts, right_parts) = (parts(&a_turned, m), parts(&b, n));
+        let (left_whole, right_whole) = ([&a_turned[..]], [&b[..]]);
+        let (left_parts, right_parts) =
+            if in_parts { (&left_parts[..], &right_parts[..]) } else { (&left_whole[..], &right_whole[..]) };
+        let left = match is_left_across {
+            true => Operand::Across { parts: left_parts, lines: m },
+            false => Operand::Along { numbers: &a, k },
         };
-        let (above_below, whole) = (parts(&b, n), [&b[..]]);
-        let right = match (is_turned, in_parts) {
-            (true, _) => Right::Turned { numbers: &b_turned, k },
-            (false, true) => Right::Rows { parts: &above_below, columns: n },
-            (false, false) => Right::Rows { parts: &whole, columns: n },
+        let right = match is_right_across {
+            true => Operand::Across { parts: right_parts, lines: n },
+            false => Operand::Along { numbers: &b_turned, k },
         };
         let mut out = before.clone();
         packing.product(&mut out, left, right, is_added, threads);
@@ -69,35 +71,80 @@ fn check(format: Format, packing: Packing, (m, k, n): (usize, usize, usize)) {
     }
 }
 
+/// Every unit of this machine.
+fn units(format: Format) -> Vec<Packing> {
+    let Some(packing) = Packing::detect(format) else {
+        eprintln!("SKIPPED: packed products, for which this machine has no instructions");
+        return Vec::new();
+    };
+    // Whoever has tiles has vectors too.
+    let vectors = if format == Format::F32 { Unit::F32 } else { Unit::Bf16 };
+    if packing.unit == vectors {
+        eprintln!("SKIPPED: products in tiles, for which this machine has no AMX");
+        return vec![packing];
+    }
+    vec![Packing { unit: vectors }, packing]
+}
+
 #[test]
 fn equals_three_loops() {
     for format in [Format::F32, Format::Bf16] {
-        let Some(packing) = Packing::detect(format) else {
-            eprintln!("SKIPPED: packed products, for which this machine has no instructions");
-            return;
-        };
-        if packing.unit == Unit::Amx {
-            // Whoever has tiles has vectors too.
-            check_shapes(format, Packing { unit: Unit::Bf16 });
-        } else if format == Format::Bf16 {
-            eprintln!("SKIPPED: products in tiles, for which this machine has no AMX");
+        for packing in units(format) {
+            for shape in [
+                (1, 1, 1),
+                (3, 5, 2),
+                (6, 2, 64),
+                (17, 33, 40),
+                (64, 96, 31),
+                (7, 400, 130),
+                (13, 96, 45),
+                (300, 65, 66),
+                (70, 1300, 96),
+                (33, 32, 300),
+            ] {
+                check(format, packing, shape);
+            }
         }
-        check_shapes(format, packing);
     }
 }
 
-fn check_shapes(format: Format, packing: Packing) {
-    for shape in [
-        (1, 1, 1),
-        (3, 5, 2),
-        (6, 2, 64),
-        (17, 33, 40),
-        (64, 96, 31),
-        (7, 400, 130),
-        (13, 96, 45),
-        (300, 65, 66),
-        (70, 1300, 96),
-    ] {
-        check(format, packing, shape);
+#[test]
+fn chunks_of_the_left_operand_follow_one_another() {
+    for format in [Format::F32, Format::Bf16] {
+        for packing in units(format) {
+            let most = super::CHUNK / (packing.unit.block() * packing.unit.pieces());
+            check(format, packing, (most + 37, 2 * packing.unit.block() + 70, 7));
+        }
+    }
+}
+
+/// Numbers of many sizes.
+fn spread(minor: u32, len: usize) -> Vec<f32> {
+    let sizes = numbers(minor + 100, len);
+    numbers(minor, len).iter().zip(sizes).map(|(x, size)| x * (3.0 * size).exp2()).collect()
+}
+
+/// The largest error of a product, as a share of what its terms would sum to without signs.
+fn error(packing: Packing, (m, k, n): (usize, usize, usize)) -> f64 {
+    let (a, b) = (spread(1, m * k), spread(2, n * k));
+    let mut out = vec![0.0; m * n];
+    let (left, right) = (Operand::Along { numbers: &a, k }, Operand::Along { numbers: &b, k });
+    packing.product(&mut out, left, right, false, 1);
+    let error = |(i, found): (usize, &f32)| {
+        let rows = || a[i / n * k..][..k].iter().zip(&b[i % n * k..][..k]);
+        let exact: f64 = rows().map(|(a, b)| f64::from(*a) * f64::from(*b)).sum();
+        let size: f64 = rows().map(|(a, b)| (f64::from(*a) * f64::from(*b)).abs()).sum();
+        (f64::from(*found) - exact).abs() / size
+    };
+    out.iter().enumerate().map(error).fold(0.0, f64::max)
+}
+
+#[test]
+fn three_pieces_are_as_exact_as_numbers() {
+    let [vectors, tiles] = units(Format::F32)[..] else { return };
+    for k in [32, 384, 3072] {
+        let (vectors, tiles) = (error(vectors, (64, k, 64)), error(tiles, (64, k, 64)));
+        eprintln!("{k} terms: error {tiles:.1e} in tiles, {vectors:.1e} in vectors");
+        assert!(tiles < 1.5 * vectors.max(f64::from(f32::EPSILON)), "{k} terms: {tiles:e}, {vectors:e}");
     }
 }

@@ -1,6 +1,7 @@
 //! A register tile of a product: a few rows by one panel.
 
-use super::{LANES, Left, PANEL, TILE};
+use super::left::Left;
+use super::{LANES, PANEL, TILE};
 use std::arch::x86_64::{
     __m512, __m512bh, __m512i, _MM_HINT_T0, _mm_prefetch, _mm512_add_ps, _mm512_castsi512_ps,
     _mm512_dpbf16_ps, _mm512_fmadd_ps, _mm512_loadu_ps, _mm512_loadu_si512, _mm512_set1_epi32,
@@ -24,23 +25,23 @@ pub(super) struct Tile {
 }
 
 impl Tile {
-    /// Fills it from the left operand's rows from `row` on, at most [`TILE`], and words from `word` on.
+    /// Fills it from the chunk's rows from `row` on, at most [`TILE`].
     ///
     /// # Safety
     /// The result has as many rows of `width` at `out`, and the operands have the words.
     #[inline]
     #[expect(unsafe_code, reason = "addresses of tiles and panels")]
     #[target_feature(enable = "avx512f,avx512bw,avx512bf16")]
-    pub(super) unsafe fn fill_rows<const NUMBERS: usize>(&self, left: Left<'_>, (row, word): (usize, usize)) {
+    pub(super) unsafe fn fill_rows<const NUMBERS: usize>(&self, left: Left<'_>, row: usize) {
         // SAFETY: as the caller says.
         unsafe {
             match left.rows - row {
-                1 => self.fill::<NUMBERS, 1>(left, (row, word)),
-                2 => self.fill::<NUMBERS, 2>(left, (row, word)),
-                3 => self.fill::<NUMBERS, 3>(left, (row, word)),
-                4 => self.fill::<NUMBERS, 4>(left, (row, word)),
-                5 => self.fill::<NUMBERS, 5>(left, (row, word)),
-                _ => self.fill::<NUMBERS, TILE>(left, (row, word)),
+                1 => self.fill::<NUMBERS, 1>(left, row),
+                2 => self.fill::<NUMBERS, 2>(left, row),
+                3 => self.fill::<NUMBERS, 3>(left, row),
+                4 => self.fill::<NUMBERS, 4>(left, row),
+                5 => self.fill::<NUMBERS, 5>(left, row),
+                _ => self.fill::<NUMBERS, TILE>(left, row),
             }
         }
     }
@@ -50,15 +51,11 @@ impl Tile {
     #[inline]
     #[expect(unsafe_code, reason = "addresses of tiles and panels")]
     #[target_feature(enable = "avx512f,avx512bw,avx512bf16")]
-    unsafe fn fill<const NUMBERS: usize, const HEIGHT: usize>(
-        &self,
-        left: Left<'_>,
-        (row, word): (usize, usize),
-    ) {
+    unsafe fn fill<const NUMBERS: usize, const HEIGHT: usize>(&self, left: Left<'_>, row: usize) {
         let mut rows = [std::ptr::null(); HEIGHT];
         let mut step = 1;
         for (i, place) in rows.iter_mut().enumerate() {
-            (*place, step) = left.word(row + i, word);
+            (*place, step) = left.row(row + i);
         }
         // SAFETY: as the caller says.
         unsafe {
