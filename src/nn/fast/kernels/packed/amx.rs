@@ -5,11 +5,10 @@
 //! <https://www.intel.com/content/www/us/en/docs/intrinsics-guide/>, `tdpbf16ps`. A block is two by two tiles.
 //! The compiler has no types for tiles yet, so the instructions stand here by themselves.
 
-use super::tile::Tile;
 use super::LANES;
 use super::left::Left;
+use super::tile::Tile;
 use std::arch::asm;
-use std::arch::x86_64::{_MM_HINT_ET0, _mm_prefetch};
 use std::sync::OnceLock;
 
 /// Rows of a tile, and words of its rows.
@@ -119,7 +118,10 @@ impl Tile {
                 let near = self.panel.add(column / HEIGHT * strip);
                 let operands = [left.strip(row), left.strip(row + HEIGHT), near, near.add(strip)];
                 let out = self.out.add(column);
-                let block = Block { out, row: self.n, is_added: self.is_added, operands, tiles };
+                let next = if column + SIDE < self.width { column + SIDE } else { SIDE * self.n };
+                let ahead = self.out.wrapping_add(next).cast_const();
+                let (row, is_added) = (self.n, self.is_added);
+                let block = Block { out, row, is_added, operands, tiles, ahead };
                 if height == SIDE && width == SIDE {
                     block.fill::<PIECES>();
                 } else {
@@ -140,6 +142,8 @@ struct Block {
     operands: [*const u32; 4],
     /// Tiles of a strip along the summed dimension, at least one.
     tiles: usize,
+    /// The block after it, which may be none.
+    ahead: *const f32,
 }
 
 /// Multiplies two tiles of each operand with one another.
@@ -159,8 +163,12 @@ macro_rules! multiply {
 macro_rules! load_left {
     ($piece:literal) => {
         concat!(
-            "tileloadd tmm4, [{upper} + {line}*1 + 1024*", $piece, "]\n",
-            "tileloadd tmm5, [{lower} + {line}*1 + 1024*", $piece, "]\n",
+            "tileloadd tmm4, [{upper} + {line}*1 + 1024*",
+            $piece,
+            "]\n",
+            "tileloadd tmm5, [{lower} + {line}*1 + 1024*",
+            $piece,
+            "]\n",
         )
     };
 }
@@ -169,8 +177,12 @@ macro_rules! load_left {
 macro_rules! load_right {
     ($piece:literal) => {
         concat!(
-            "tileloadd tmm6, [{near} + {line}*1 + 1024*", $piece, "]\n",
-            "tileloadd tmm7, [{far} + {line}*1 + 1024*", $piece, "]\n",
+            "tileloadd tmm6, [{near} + {line}*1 + 1024*",
+            $piece,
+            "]\n",
+            "tileloadd tmm7, [{far} + {line}*1 + 1024*",
+            $piece,
+            "]\n",
         )
     };
 }
@@ -181,7 +193,25 @@ macro_rules! fetch {
     ($operand:literal, $tile:literal) => {
         concat!(
             ".irp row, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15\n",
-            "prefetcht0 [{", $operand, "} + 1024*", $tile, " + 64*\\row]\n",
+            "prefetcht0 [{",
+            $operand,
+            "} + 1024*",
+            $tile,
+            " + 64*\\row]\n",
+            ".endr\n",
+        )
+    };
+}
+
+/// The same of a few rows of the block to be written next, which lie far away. A few at a time: a processor
+/// waits for some lines at once and no more.
+macro_rules! fetch_rows {
+    () => {
+        concat!(
+            ".rept 3\n",
+            "prefetchw [{ahead}]\n",
+            "prefetchw [{ahead} + 64]\n",
+            "add {ahead}, {out_row}\n",
             ".endr\n",
         )
     };
@@ -190,7 +220,7 @@ macro_rules! fetch {
 /// The block's tiles, with `$steps` for each tile of the operands, `$pieces` tiles long.
 macro_rules! fill {
     ($block:expr, $pieces:literal, $($steps:expr),* $(,)?) => {{
-        let Block { out, row: out_row, is_added, operands: [upper, lower, near, far], tiles } = *$block;
+        let Block { out, row: out_row, is_added, operands: [upper, lower, near, far], tiles, ahead } = *$block;
         asm!(
             "test {added}, {added}",
             "jz 2f",
@@ -206,6 +236,7 @@ macro_rules! fill {
             "tilezero tmm3",
             "3:",
             $($steps,)*
+            fetch_rows!(),
             "add {upper}, {step}",
             "add {lower}, {step}",
             "add {near}, {step}",
@@ -224,6 +255,7 @@ macro_rules! fill {
             lower = inout(reg) lower => _,
             near = inout(reg) near => _,
             far = inout(reg) far => _,
+            ahead = inout(reg) ahead => _,
             line = in(reg) LANES * WORD,
             step = const $pieces * TILE * WORD,
             tiles = inout(reg) tiles => _,
@@ -260,15 +292,6 @@ impl Block {
     #[inline]
     #[expect(unsafe_code, reason = "instructions that the compiler does not know")]
     unsafe fn fill<const PIECES: usize>(&self) {
-        for line in 0..SIDE {
-            let place = self.out.wrapping_add(line * self.row);
-            // SAFETY: every machine of this kind has the instruction, and an address is only a hint. The result
-            // lies far away, and is here when it is due.
-            unsafe {
-                _mm_prefetch::<_MM_HINT_ET0>(place.cast());
-                _mm_prefetch::<_MM_HINT_ET0>(place.wrapping_add(LANES).cast());
-            }
-        }
         // SAFETY: as the caller says.
         unsafe {
             if PIECES == 1 {

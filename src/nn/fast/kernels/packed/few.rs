@@ -39,11 +39,7 @@ impl<'a> Few<'a> {
 /// As of [`super::product_part`].
 #[expect(unsafe_code, reason = "a result that threads share")]
 #[target_feature(enable = "avx512f,avx512bw,avx512bf16")]
-pub(super) unsafe fn dot_columns<const NUMBERS: usize>(
-    out: Out,
-    few: Few<'_>,
-    columns: Range<usize>,
-) {
+pub(super) unsafe fn dot_columns<const NUMBERS: usize>(out: Out, few: Few<'_>, columns: Range<usize>) {
     let Few { left, right, k } = few;
     let (height, to) = (left.len() / k, columns.end);
     let mut weights: [&[f32]; COLUMNS] = [&[]; COLUMNS];

@@ -278,7 +278,8 @@ unsafe fn product_part<const NUMBERS: usize, const PIECES: usize, const IS_AMX: 
         pack_panel::<NUMBERS, PIECES, IS_AMX>(right, &turn.right(), &mut room.panel);
         for row in turn.rows.clone().step_by(height) {
             let rows = row..turn.rows.end.min(row + height);
-            if let Some(next) = turns.peek() {
+            // In tiles rows are done before the next panel could come.
+            if !IS_AMX && let Some(next) = turns.peek() {
                 right.fetch::<NUMBERS>(right.share(&next.right(), &rows, &turn.rows));
             }
             let tile = Tile {

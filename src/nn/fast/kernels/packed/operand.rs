@@ -1,7 +1,7 @@
 //! The operands of a product as they are stored, and how parts of them are packed.
 
-use super::words::{Square, from, transpose, words, words_of_two, zeros};
 use super::LANES;
+use super::words::{Square, from, transpose, words, words_of_pair, words_of_two, zeros};
 use std::arch::x86_64::{__m512i, _MM_HINT_T1, _mm_prefetch};
 use std::ops::Range;
 
@@ -90,6 +90,15 @@ impl Operand<'_> {
         if is_by_word == matches!(self, Operand::Across { .. }) {
             self.fill::<NUMBERS, PIECES>((line, word), end, pitch, to);
             return;
+        }
+        if PIECES > NUMBERS
+            && let Operand::Along { numbers, k } = *self
+        {
+            let (first, rows) = (word * NUMBERS, &numbers[line * k..]);
+            if rows.len() >= LANES * k && first + LANES * NUMBERS <= k {
+                turn_numbers::<PIECES>(&rows[first..], k, pitch, to);
+                return;
+            }
         }
         self.fill::<NUMBERS, PIECES>((line, word), end, 1, room.as_flattened_mut());
         for (piece, square) in room.iter().enumerate() {
@@ -183,6 +192,24 @@ impl Operand<'_> {
                         fetch_numbers(x.as_ptr().wrapping_add(row * all + lines.start), lines.len());
                     }
                 }
+            }
+        }
+    }
+}
+
+/// The squares of pieces of rows that are `k` apart, by word. The two squares of a pair's numbers become columns
+/// first, as they are fewer than those of its pieces.
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw,avx512bf16")]
+fn turn_numbers<const PIECES: usize>(rows: &[f32], k: usize, pitch: usize, to: &mut [__m512i]) {
+    for half in 0..2 {
+        let mut square = [zeros(); LANES];
+        for (at, vector) in square.iter_mut().enumerate() {
+            [*vector] = words::<1, 1>(&rows[at * k + half * LANES..][..LANES]);
+        }
+        for (at, pair) in transpose(&square).as_chunks::<2>().0.iter().enumerate() {
+            for (piece, vector) in words_of_pair::<PIECES>(*pair).into_iter().enumerate() {
+                to[piece * LANES + (half * LANES / 2 + at) * pitch] = vector;
             }
         }
     }

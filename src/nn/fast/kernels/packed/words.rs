@@ -43,6 +43,14 @@ pub(super) fn words_of_two<const NUMBERS: usize, const PIECES: usize>(
     join::<NUMBERS, PIECES>(load(low), high, Pairing::Opposites)
 }
 
+/// The words of two vectors of numbers.
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw,avx512bf16")]
+pub(super) fn words_of_pair<const PIECES: usize>(pair: [__m512i; 2]) -> [__m512i; PIECES] {
+    let [low, high] = pair.map(|bits| _mm512_castsi512_ps(bits));
+    join::<2, PIECES>(low, high, Pairing::Opposites)
+}
+
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512bf16")]
 fn join<const NUMBERS: usize, const PIECES: usize>(
@@ -56,12 +64,15 @@ fn join<const NUMBERS: usize, const PIECES: usize>(
         (_, 1) => pieces[0] = round(low, high, pairing),
         _ => {
             let (mut low, mut high) = (low, high);
-            for piece in &mut pieces {
+            let (last, others) = pieces.split_last_mut().expect("there are some");
+            for piece in others {
                 let tops = [top(low), top(high)];
                 low = _mm512_sub_ps(low, _mm512_castsi512_ps(tops[0]));
                 high = _mm512_sub_ps(high, _mm512_castsi512_ps(tops[1]));
                 *piece = join_tops(tops, pairing);
             }
+            // Of these the lower halves are zeros.
+            *last = join_tops([low, high].map(|x| _mm512_castps_si512(x)), pairing);
         }
     }
     pieces
