@@ -148,3 +148,26 @@ fn three_pieces_are_as_exact_as_numbers() {
         assert!(tiles < 1.5 * vectors.max(f64::from(f32::EPSILON)), "{k} terms: {tiles:e}, {vectors:e}");
     }
 }
+
+#[test]
+fn numbers_too_small_for_pieces_count_as_nothing() {
+    let Some(packing) = units(Format::F32).pop() else { return };
+    let (m, k, n) = (64, 96, 64);
+    // Down to the last bits of the smallest exponent.
+    let a: Vec<f32> = spread(1, m * k).iter().map(|x| x * f32::MIN_POSITIVE / 1024.0).collect();
+    let (a_turned, b) = (turned(&a, k), spread(2, n * k));
+    let right = Operand::Along { numbers: &b, k };
+    for left in [Operand::Along { numbers: &a, k }, Operand::Across { parts: &[&a_turned], lines: m }] {
+        let (mut out, mut out_turned) = (vec![0.0; m * n], vec![0.0; n * m]);
+        packing.product(&mut out, left, right, false, 1);
+        packing.product(&mut out_turned, right, left, false, 1);
+        for (i, found) in out.iter().enumerate() {
+            let terms = || a[i / n * k..][..k].iter().zip(&b[i % n * k..][..k]);
+            let exact: f64 = terms().map(|(a, b)| f64::from(*a) * f64::from(*b)).sum();
+            let most: f64 = terms().map(|(a, b)| f64::from(2.0 * f32::MIN_POSITIVE * b.abs())).sum();
+            for found in [*found, out_turned[i % n * m + i / n]] {
+                assert!((f64::from(found) - exact).abs() <= most, "{found:e}, {exact:e} within {most:e}");
+            }
+        }
+    }
+}

@@ -6,10 +6,10 @@
 use super::LANES;
 use std::arch::x86_64::{
     __m512, __m512bh, __m512i, _mm512_add_epi32, _mm512_and_si512, _mm512_castps_si512, _mm512_castsi512_ps,
-    _mm512_cvtne2ps_pbh, _mm512_loadu_ps, _mm512_loadu_si512, _mm512_or_si512, _mm512_permutex2var_epi16,
+    _mm512_cvtne2ps_pbh, _mm512_loadu_ps, _mm512_loadu_si512, _mm512_permutex2var_epi16,
     _mm512_permutexvar_epi16, _mm512_set1_epi32, _mm512_setzero_si512, _mm512_shuffle_i32x4,
-    _mm512_srli_epi32, _mm512_sub_ps, _mm512_unpackhi_epi32, _mm512_unpackhi_epi64, _mm512_unpacklo_epi32,
-    _mm512_unpacklo_epi64,
+    _mm512_srli_epi32, _mm512_sub_ps, _mm512_ternarylogic_epi32, _mm512_unpackhi_epi32,
+    _mm512_unpackhi_epi64, _mm512_unpacklo_epi32, _mm512_unpacklo_epi64,
 };
 
 /// (rows, words of a vector)
@@ -71,7 +71,6 @@ fn join<const NUMBERS: usize, const PIECES: usize>(
                 high = _mm512_sub_ps(high, _mm512_castsi512_ps(tops[1]));
                 *piece = join_tops(tops, pairing);
             }
-            // Of these the lower halves are zeros.
             *last = join_tops([low, high].map(|x| _mm512_castps_si512(x)), pairing);
         }
     }
@@ -83,10 +82,15 @@ fn join<const NUMBERS: usize, const PIECES: usize>(
 #[inline]
 #[target_feature(enable = "avx512f")]
 fn top(x: __m512) -> __m512i {
-    let half = _mm512_set1_epi32(0x8000);
-    let mask = _mm512_set1_epi32(0xffff_0000_u32.cast_signed());
-    _mm512_and_si512(_mm512_add_epi32(_mm512_castps_si512(x), half), mask)
+    let rounded = _mm512_add_epi32(_mm512_castps_si512(x), _mm512_set1_epi32(0x8000));
+    _mm512_and_si512(rounded, _mm512_set1_epi32(UPPER_HALF))
 }
+
+/// Of a lane.
+const UPPER_HALF: i32 = 0xffff_0000_u32.cast_signed();
+
+/// The function a | b & c of three bits.
+const FIRST_OR_BOTH: i32 = 0xf0 | 0xcc & 0xaa;
 
 /// The upper halves of two vectors as pairs.
 #[inline]
@@ -94,7 +98,11 @@ fn top(x: __m512) -> __m512i {
 fn join_tops([low, high]: [__m512i; 2], pairing: Pairing) -> __m512i {
     match pairing {
         Pairing::Neighbours => _mm512_permutex2var_epi16(low, indices(&UPPER), high),
-        Pairing::Opposites => _mm512_or_si512(_mm512_srli_epi32::<16>(low), high),
+        Pairing::Opposites => {
+            // What is left of a number too small for its exponent may have bits below.
+            let mask = _mm512_set1_epi32(UPPER_HALF);
+            _mm512_ternarylogic_epi32::<FIRST_OR_BOTH>(_mm512_srli_epi32::<16>(low), high, mask)
+        }
     }
 }
 
