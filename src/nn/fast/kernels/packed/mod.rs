@@ -159,7 +159,7 @@ impl Packing {
                 }
             }
         };
-        let parts = Part::all(rows, columns, threads, few.is_some());
+        let parts = Part::all(rows, columns, threads, matches!(left, Operand::Across { .. }));
         match parts.len() {
             1 => parts.into_iter().for_each(part),
             _ => parts.into_par_iter().for_each(part),
@@ -190,14 +190,13 @@ struct Part {
 }
 
 impl Part {
-    /// One for each thread, of the longer side: each packs the other operand for itself. Few rows stay
-    /// together.
-    fn all(rows: usize, columns: usize, threads: usize, are_few: bool) -> Vec<Self> {
+    /// One for each thread, of rows or of columns: each thread packs the other operand whole for itself.
+    fn all(rows: usize, columns: usize, threads: usize, is_of_rows: bool) -> Vec<Self> {
         let shares = |length: usize| {
             let share = length.div_ceil(threads.max(1)).next_multiple_of(PANEL);
             (0..length).step_by(share).map(move |from| from..length.min(from + share))
         };
-        if rows > columns && !are_few {
+        if is_of_rows {
             shares(rows).map(|rows| Part { rows, columns: 0..columns }).collect()
         } else {
             shares(columns).map(|columns| Part { rows: 0..rows, columns }).collect()
