@@ -71,16 +71,12 @@ impl<'a> Left<'a> {
         room: &'a [__m512i],
     ) -> Self {
         let rows = window.lines.len();
-        match (order, left) {
-            (Order::Stored, Operand::Along { numbers, k }) => {
-                let words = bits(&numbers[window.lines.start * k + window.words.start..]);
-                Left { words, rows, order, pitch: k }
-            }
-            _ => {
-                let pitch = window.words.len().next_multiple_of(LANES) * PIECES;
-                Left { words: flat(room), rows, order, pitch }
-            }
+        if let (Order::Stored, Operand::Along { numbers, k }) = (order, left) {
+            let words = bits(&numbers[window.lines.start * k + window.words.start..]);
+            return Left { words, rows, order, pitch: k };
         }
+        let pitch = window.words.len().next_multiple_of(LANES) * PIECES;
+        Left { words: flat(room), rows, order, pitch }
     }
 
     /// Address of a row's first word, and how far it is to the next.

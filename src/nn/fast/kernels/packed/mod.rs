@@ -77,6 +77,15 @@ impl Unit {
         if self == Unit::AmxF32 { 192 } else { 512 }
     }
 
+    /// The most rows of which packing the other operand would be most of the work.
+    fn few(self) -> usize {
+        match self {
+            Unit::F32 | Unit::Bf16 => 24,
+            Unit::AmxF32 => 14,
+            Unit::Amx => 6,
+        }
+    }
+
     /// Words for each of them.
     fn pieces(self) -> usize {
         if self == Unit::AmxF32 { 3 } else { 1 }
@@ -135,12 +144,9 @@ impl Packing {
         threads: usize,
     ) {
         let (rows, columns) = (left.lines(), right.lines());
-        let few = Few::new(left, right);
-        let unit = match self.unit {
-            // Packing would be most of the work.
-            Unit::AmxF32 if rows <= few::FEW => Unit::F32,
-            unit => unit,
-        };
+        let are_few = rows <= self.unit.few();
+        let few = Few::new(left, right).filter(|_| are_few);
+        let unit = if self.unit == Unit::AmxF32 && are_few { Unit::F32 } else { self.unit };
         let lengths = [left, right].map(|operand| operand.length(unit.numbers()));
         assert_eq!((out.len(), lengths[0]), (rows * columns, lengths[1]), "shapes of a product");
         let out = Out { first: out.as_mut_ptr(), columns, is_added };

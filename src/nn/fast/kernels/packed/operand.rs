@@ -102,7 +102,7 @@ impl Operand<'_> {
         }
         self.fill::<NUMBERS, PIECES>((line, word), end, 1, room.as_flattened_mut());
         for (piece, square) in room.iter().enumerate() {
-            let to = &mut to[piece * LANES..][..(LANES - 1) * pitch + 1];
+            let to = &mut to[piece * LANES..][..=(LANES - 1) * pitch];
             for (vector, to) in transpose(square).iter().zip(to.iter_mut().step_by(pitch)) {
                 *to = *vector;
             }
