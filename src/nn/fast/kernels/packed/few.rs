@@ -4,9 +4,9 @@
 use super::tile::add_product;
 use super::{LANES, Operand, Out, even_share, steps, words};
 use std::arch::x86_64::{
-    __m512, _MM_HINT_T0, _mm_prefetch, _mm512_add_ps, _mm512_castpd_ps, _mm512_castps_pd, _mm512_setzero_ps,
-    _mm512_shuffle_f32x4, _mm512_storeu_ps, _mm512_unpackhi_pd, _mm512_unpackhi_ps, _mm512_unpacklo_pd,
-    _mm512_unpacklo_ps,
+    __m512, __m512i, _MM_HINT_T0, _mm_prefetch, _mm512_add_ps, _mm512_castpd_ps, _mm512_castps_pd,
+    _mm512_setzero_ps, _mm512_shuffle_f32x4, _mm512_storeu_ps, _mm512_unpackhi_pd, _mm512_unpackhi_ps,
+    _mm512_unpacklo_pd, _mm512_unpacklo_ps,
 };
 use std::ops::Range;
 
@@ -15,6 +15,9 @@ const HIGHEST: usize = 14;
 
 /// Numbers of a line that are multiplied before the next: those of all rows stay in the first cache.
 const BLOCK: usize = 512;
+
+/// How many weights early they are made to come nearer.
+const AHEAD: usize = 6;
 
 /// Operands as they are stored: (rows, k) and (columns, k).
 #[derive(Debug, Clone, Copy)]
@@ -83,12 +86,17 @@ unsafe fn dot_tiles<const NUMBERS: usize, const ROWS: usize, const COLUMNS: usiz
     let block = even_share(k, BLOCK).next_multiple_of(2 * LANES);
     for numbers in steps(0..k, block) {
         let is_added = out.is_added || numbers.start > 0;
-        let part = |line: usize| line * k + numbers.start..line * k + numbers.end;
         for column in columns.clone().step_by(COLUMNS) {
             // Past an edge the last line is done again, and not written.
-            let weights = std::array::from_fn(|j| &right[part(last_column.min(column + j))]);
+            let mut weights: [&[f32]; COLUMNS] = [&[]; COLUMNS];
+            for (j, weight) in weights.iter_mut().enumerate() {
+                *weight = &right[last_column.min(column + j) * k..][numbers.clone()];
+            }
             for row in (0..=last_row).step_by(ROWS) {
-                let rows = std::array::from_fn(|i| &left[part(last_row.min(row + i))]);
+                let mut rows: [&[f32]; ROWS] = [&[]; ROWS];
+                for (i, line) in rows.iter_mut().enumerate() {
+                    *line = &left[last_row.min(row + i) * k..][numbers.clone()];
+                }
                 let sums = dots::<NUMBERS, ROWS, COLUMNS>(&rows, &weights, (row == 0).then_some(k));
                 for (i, sums) in sums.iter().enumerate().take(last_row + 1 - row) {
                     for (j, sum) in sums.iter().enumerate().take(last_column + 1 - column) {
@@ -118,15 +126,12 @@ fn dots<const NUMBERS: usize, const ROWS: usize, const COLUMNS: usize>(
     assert!(rows.iter().chain(weights).all(|line| line.len() == length), "lines of one length");
     let mut sums = [[_mm512_setzero_ps(); COLUMNS]; ROWS];
     for at in (0..length / width * width).step_by(width) {
-        // SAFETY: each line has as many numbers from `at` on.
-        let words_at = |line: &[f32]| unsafe {
-            words::words::<NUMBERS, 1>(std::slice::from_raw_parts(line.as_ptr().add(at), LANES * NUMBERS))
-        };
         let mut columns = [words::zeros(); COLUMNS];
         for j in 0..COLUMNS {
-            [columns[j]] = words_at(weights[j]);
+            // SAFETY: each line has as many numbers from `at` on.
+            [columns[j]] = unsafe { words_at::<NUMBERS>(weights[j], at) };
             if let Some(pitch) = pitch {
-                let next = weights[j].as_ptr().wrapping_add(at + COLUMNS * pitch);
+                let next = weights[j].as_ptr().wrapping_add(at + AHEAD * pitch);
                 for line in 0..NUMBERS {
                     // An address is only a hint: nothing is read from it.
                     _mm_prefetch::<_MM_HINT_T0>(next.wrapping_add(line * LANES).cast());
@@ -134,7 +139,8 @@ fn dots<const NUMBERS: usize, const ROWS: usize, const COLUMNS: usize>(
             }
         }
         for i in 0..ROWS {
-            let [row] = words_at(rows[i]);
+            // SAFETY: as above.
+            let [row] = unsafe { words_at::<NUMBERS>(rows[i], at) };
             for j in 0..COLUMNS {
                 sums[i][j] = add_product::<NUMBERS>(sums[i][j], row, columns[j]);
             }
@@ -147,6 +153,16 @@ fn dots<const NUMBERS: usize, const ROWS: usize, const COLUMNS: usize>(
         dots.copy_from_slice(&lane_sums(&square)[..dots.len()]);
     }
     dots
+}
+
+/// # Safety
+/// The line has a vector of words from `at` on.
+#[inline]
+#[expect(unsafe_code, reason = "an address inside of a line")]
+#[target_feature(enable = "avx512f,avx512bw,avx512bf16")]
+unsafe fn words_at<const NUMBERS: usize>(line: &[f32], at: usize) -> [__m512i; 1] {
+    // SAFETY: as the caller says.
+    unsafe { words::words::<NUMBERS, 1>(std::slice::from_raw_parts(line.as_ptr().add(at), LANES * NUMBERS)) }
 }
 
 /// Every other quarter of two vectors: the even ones, or the odd ones.
