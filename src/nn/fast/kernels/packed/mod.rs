@@ -149,6 +149,9 @@ impl Packing {
         let unit = if self.unit == Unit::AmxF32 && are_few { Unit::F32 } else { self.unit };
         let lengths = [left, right].map(|operand| operand.length(unit.numbers()));
         assert_eq!((out.len(), lengths[0]), (rows * columns, lengths[1]), "shapes of a product");
+        if out.is_empty() {
+            return;
+        }
         let out = Out { first: out.as_mut_ptr(), columns, is_added };
         let part = |part: Part| {
             #[expect(unsafe_code, reason = "instructions that not every machine has, and a shared result")]

@@ -51,13 +51,15 @@ fn check(format: Format, packing: Packing, (m, k, n): (usize, usize, usize)) {
         let (left_whole, right_whole) = ([&a_turned[..]], [&b[..]]);
         let (left_parts, right_parts) =
             if in_parts { (&left_parts[..], &right_parts[..]) } else { (&left_whole[..], &right_whole[..]) };
-        let left = match is_left_across {
-            true => Operand::Across { parts: left_parts, lines: m },
-            false => Operand::Along { numbers: &a, k },
+        let left = if is_left_across {
+            Operand::Across { parts: left_parts, lines: m }
+        } else {
+            Operand::Along { numbers: &a, k }
         };
-        let right = match is_right_across {
-            true => Operand::Across { parts: right_parts, lines: n },
-            false => Operand::Along { numbers: &b_turned, k },
+        let right = if is_right_across {
+            Operand::Across { parts: right_parts, lines: n }
+        } else {
+            Operand::Along { numbers: &b_turned, k }
         };
         let mut out = before.clone();
         packing.product(&mut out, left, right, is_added, threads);
@@ -118,6 +120,17 @@ fn chunks_of_the_left_operand_follow_one_another() {
     }
 }
 
+#[test]
+fn no_rows_are_no_work() {
+    for format in [Format::F32, Format::Bf16] {
+        for packing in units(format) {
+            let (left, right) =
+                (Operand::Along { numbers: &[], k: 32 }, Operand::Along { numbers: &[1.0; 64], k: 32 });
+            packing.product(&mut [], left, right, false, 2);
+        }
+    }
+}
+
 /// Numbers of many sizes.
 fn spread(minor: u32, len: usize) -> Vec<f32> {
     let sizes = numbers(minor + 100, len);
@@ -164,7 +177,7 @@ fn numbers_too_small_for_pieces_count_as_nothing() {
         for (i, found) in out.iter().enumerate() {
             let terms = || a[i / n * k..][..k].iter().zip(&b[i % n * k..][..k]);
             let exact: f64 = terms().map(|(a, b)| f64::from(*a) * f64::from(*b)).sum();
-            let most: f64 = terms().map(|(a, b)| f64::from(2.0 * f32::MIN_POSITIVE * b.abs())).sum();
+            let most: f64 = terms().map(|(_, b)| f64::from(2.0 * f32::MIN_POSITIVE * b.abs())).sum();
             for found in [*found, out_turned[i % n * m + i / n]] {
                 assert!((f64::from(found) - exact).abs() <= most, "{found:e}, {exact:e} within {most:e}");
             }
