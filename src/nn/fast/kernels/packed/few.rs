@@ -2,6 +2,7 @@
 //! rows of the weight, which is read once from end to end.
 
 use super::tile::add_product;
+use super::words::{EVEN, ODD};
 use super::{LANES, Operand, Out, even_share, steps, words};
 use std::arch::x86_64::{
     __m512, __m512i, _MM_HINT_T0, _mm_prefetch, _mm512_add_ps, _mm512_castpd_ps, _mm512_castps_pd,
@@ -164,10 +165,6 @@ unsafe fn words_at<const NUMBERS: usize>(line: &[f32], at: usize) -> [__m512i; 1
     // SAFETY: as the caller says.
     unsafe { words::words::<NUMBERS, 1>(std::slice::from_raw_parts(line.as_ptr().add(at), LANES * NUMBERS)) }
 }
-
-/// Every other quarter of two vectors: the even ones, or the odd ones.
-const EVEN: i32 = 0b10_00_10_00;
-const ODD: i32 = 0b11_01_11_01;
 
 /// The sum of each vector's lanes: halves of two vectors are added until each has a lane.
 #[inline]

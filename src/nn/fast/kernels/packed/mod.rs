@@ -77,6 +77,11 @@ impl Unit {
         if self == Unit::AmxF32 { 192 } else { 512 }
     }
 
+    /// What a word is made of.
+    fn pieces(self) -> usize {
+        if self == Unit::AmxF32 { 3 } else { 1 }
+    }
+
     /// The most rows of which packing the other operand would be most of the work.
     fn few(self) -> usize {
         match self {
@@ -84,11 +89,6 @@ impl Unit {
             Unit::AmxF32 => 14,
             Unit::Amx => 6,
         }
-    }
-
-    /// Words for each of them.
-    fn pieces(self) -> usize {
-        if self == Unit::AmxF32 { 3 } else { 1 }
     }
 }
 

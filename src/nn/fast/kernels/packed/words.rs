@@ -196,8 +196,8 @@ pub(super) fn bits(x: &[f32]) -> &[u32] {
 }
 
 /// Every other quarter of two vectors: the even ones, or the odd ones.
-const EVEN: i32 = 0b10_00_10_00;
-const ODD: i32 = 0b11_01_11_01;
+pub(super) const EVEN: i32 = 0b10_00_10_00;
+pub(super) const ODD: i32 = 0b11_01_11_01;
 
 /// Rows become columns.
 #[inline]
