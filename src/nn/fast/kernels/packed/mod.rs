@@ -276,13 +276,12 @@ unsafe fn product_part<const NUMBERS: usize, const PIECES: usize, const IS_AMX: 
     let mut room = ROOM.take();
     let first_column = part.columns.start;
     let mut turns = Turn::all(unit, part, left.length(NUMBERS)).peekable();
-    let mut chunk = Order::Strips;
+    let order = Order::of(unit, left);
     while let Some(turn) = turns.next() {
         if turn.columns.start == first_column {
-            chunk = Order::of(unit, left);
-            chunk.pack::<NUMBERS, PIECES>(left, &turn.left(), &mut room.left);
+            order.pack::<NUMBERS, PIECES>(left, &turn.left(), &mut room.left);
         }
-        let packed = Left::new::<PIECES>(chunk, left, &turn.left(), &room.left);
+        let chunk = Left::new::<PIECES>(order, left, &turn.left(), &room.left);
         pack_panel::<NUMBERS, PIECES, IS_AMX>(right, &turn.right(), &mut room.panel);
         for row in turn.rows.clone().step_by(height) {
             let rows = row..turn.rows.end.min(row + height);
@@ -302,9 +301,9 @@ unsafe fn product_part<const NUMBERS: usize, const PIECES: usize, const IS_AMX: 
             // SAFETY: the tile's rows and columns lie inside the result, and the operands have its words.
             unsafe {
                 if IS_AMX {
-                    tile.fill_block::<PIECES>(packed, row - turn.rows.start);
+                    tile.fill_block::<PIECES>(chunk, row - turn.rows.start);
                 } else {
-                    tile.fill_rows::<NUMBERS>(packed, row - turn.rows.start);
+                    tile.fill_rows::<NUMBERS>(chunk, row - turn.rows.start);
                 }
             }
         }
