@@ -34,6 +34,9 @@ SPEED = [
     ("bert-large, 8 x 128 tokens", "bert-large", "sst2", "long", 8, 6, {DEFAULT: 6}, 2, {"f32": (1.15,), "bf16": (1.15,)}),
 ]
 
+# shape, examples of a step, tokens of each, steps of PyTorch, rounds
+PROFILES = [("minilm", 32, 14, 20, 5), ("distilbert", 32, 25, 6, 3), ("bert-base", 32, 25, 4, 2), ("bert-large", 8, 128, 2, 1)]
+
 
 def run(command):
     """Standard output, and the most memory that the process had, in bytes."""
@@ -199,6 +202,50 @@ def lengths():
     return rows
 
 
+PROFILE = """
+import json, statistics, sys, time, torch
+from torch.profiler import profile, ProfilerActivity
+from transformers import AutoModelForSequenceClassification
+folder, threads, batch, tokens, steps = sys.argv[1], *map(int, sys.argv[2:])
+torch.set_num_threads(threads), torch.manual_seed(0)
+model = AutoModelForSequenceClassification.from_pretrained(folder, num_labels=2, attn_implementation="sdpa").train()
+optimizer = torch.optim.AdamW(model.parameters(), lr=1e-5, fused=True)
+x = {"input_ids": torch.randint(1000, 30000, (batch, tokens)), "attention_mask": torch.ones(batch, tokens, dtype=torch.long)}
+labels = torch.randint(0, 2, (batch,))
+def step():
+    begun = time.perf_counter()
+    loss = torch.nn.functional.cross_entropy(model(**x).logits, labels)
+    optimizer.zero_grad(set_to_none=True), loss.backward(), optimizer.step()
+    return (time.perf_counter() - begun) * 1e3
+step(), step()
+times = [step() for _ in range(steps)]
+with profile(activities=[ProfilerActivity.CPU]) as seen:
+    for _ in range(steps):
+        step()
+products = sum(event.self_cpu_time_total for event in seen.key_averages() if event.key in ("aten::mm", "aten::addmm"))
+print(json.dumps([statistics.median(times), products / steps / 1e3]))
+"""
+
+
+def profiles(home):
+    """Of a step on inputs of one length, how much both sides spend in the layers' products, and what the ratio would be if all else cost us nothing."""
+    rows = []
+    for shape, batch, tokens, steps, count in PROFILES:
+        rounds = []
+        for _ in range(a.rounds or count):
+            report = bench("--shape", shape, "--batch", str(batch), "--lengths", str(tokens), "--seconds", "5", "--set", "precision=f32")
+            mine = report["training"]["median_ms"], next(phase["ms"] for phase in report["phases"] if phase["name"] == "matrix products")
+            words = [folder_of(shape, home), *map(str, (a.threads, batch, tokens, steps))]
+            rounds.append((mine, json.loads(run([sys.executable, "-c", PROFILE, *words])[0])))
+        middle = lambda value: round(statistics.median(value(*r) for r in rounds), 3)
+        both = lambda part: [middle(lambda mine, other: mine[part]), middle(lambda mine, other: other[part])]
+        rows.append({"row": f"where a step's time goes, {shape}, f32, {batch} x {tokens} tokens", "ratio": middle(lambda mine, other: other[0] / mine[0]),
+                     "step_ms": both(0), "products_ms": both(1), "ratio_of_products": middle(lambda mine, other: other[1] / mine[1]),
+                     "ratio_if_all_else_were_free": middle(lambda mine, other: other[0] / mine[1]),
+                     "and_products_as_fast_as_pytorch": middle(lambda mine, other: other[0] / other[1]), "rounds": len(rounds)})
+    return rows
+
+
 versions = subprocess.run([sys.executable, "-c", "import torch, transformers; print(torch.__version__, transformers.__version__)"],
                           check=True, capture_output=True, text=True).stdout.split()
 commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True,
@@ -232,6 +279,6 @@ with tempfile.TemporaryDirectory() as home:
         for precision, goals in row[8].items():
             if wanted(f"{row[0]}, {precision}"):
                 say(speed(row, precision, goals, home))
-    for name, measure in (("latency", latency), ("products", products), ("share", share), ("lengths", lengths)):
+    for name, measure in (("latency", latency), ("products", products), ("share", share), ("profiles", lambda: profiles(home)), ("lengths", lengths)):
         if wanted(name):
             say(measure())
