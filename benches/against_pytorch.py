@@ -227,23 +227,20 @@ print(json.dumps([statistics.median(times), products / steps / 1e3]))
 """
 
 
-def profiles(home):
-    """Of a step on inputs of one length, how much both sides spend in the layers' products, and what the ratio would be if all else cost us nothing."""
-    rows = []
-    for shape, batch, tokens, steps, count in PROFILES:
-        rounds = []
-        for _ in range(a.rounds or count):
-            report = bench("--shape", shape, "--batch", str(batch), "--lengths", str(tokens), "--seconds", "5", "--set", "precision=f32")
-            mine = report["training"]["median_ms"], next(phase["ms"] for phase in report["phases"] if phase["name"] == "matrix products")
-            words = [folder_of(shape, home), *map(str, (a.threads, batch, tokens, steps))]
-            rounds.append((mine, json.loads(run([sys.executable, "-c", PROFILE, *words])[0])))
-        middle = lambda value: round(statistics.median(value(*r) for r in rounds), 3)
-        both = lambda part: [middle(lambda mine, other: mine[part]), middle(lambda mine, other: other[part])]
-        rows.append({"row": f"where a step's time goes, {shape}, f32, {batch} x {tokens} tokens", "ratio": middle(lambda mine, other: other[0] / mine[0]),
-                     "step_ms": both(0), "products_ms": both(1), "ratio_of_products": middle(lambda mine, other: other[1] / mine[1]),
-                     "ratio_if_all_else_were_free": middle(lambda mine, other: other[0] / mine[1]),
-                     "and_products_as_fast_as_pytorch": middle(lambda mine, other: other[0] / other[1]), "rounds": len(rounds)})
-    return rows
+def profile(shape, batch, tokens, steps, count, home):
+    """What both sides spend in the layers' products, of a step on inputs of one length, and the ratio if all else cost us nothing."""
+    rounds = []
+    for _ in range(a.rounds or count):
+        report = bench("--shape", shape, "--batch", str(batch), "--lengths", str(tokens), "--seconds", "5", "--set", "precision=f32")
+        mine = report["training"]["median_ms"], next(phase["ms"] for phase in report["phases"] if phase["name"] == "matrix products")
+        words = [folder_of(shape, home), *map(str, (a.threads, batch, tokens, steps))]
+        rounds.append((mine, json.loads(run([sys.executable, "-c", PROFILE, *words])[0])))
+    middle = lambda value: round(statistics.median(value(*r) for r in rounds), 3)
+    both = lambda part: [middle(lambda mine, other: mine[part]), middle(lambda mine, other: other[part])]
+    return [{"row": f"profile of {shape}, {batch} x {tokens} tokens", "ratio": middle(lambda mine, other: other[0] / mine[0]),
+             "step_ms": both(0), "products_ms": both(1), "ratio_of_products": middle(lambda mine, other: other[1] / mine[1]),
+             "ratio_if_all_else_were_free": middle(lambda mine, other: other[0] / mine[1]),
+             "and_products_as_fast_as_pytorch": middle(lambda mine, other: other[0] / other[1]), "rounds": len(rounds)}]
 
 
 versions = subprocess.run([sys.executable, "-c", "import torch, transformers; print(torch.__version__, transformers.__version__)"],
@@ -279,6 +276,9 @@ with tempfile.TemporaryDirectory() as home:
         for precision, goals in row[8].items():
             if wanted(f"{row[0]}, {precision}"):
                 say(speed(row, precision, goals, home))
-    for name, measure in (("latency", latency), ("products", products), ("share", share), ("profiles", lambda: profiles(home)), ("lengths", lengths)):
+    for row in PROFILES:
+        if wanted(f"profile of {row[0]}"):
+            say(profile(*row, home))
+    for name, measure in (("latency", latency), ("products", products), ("share", share), ("lengths", lengths)):
         if wanted(name):
             say(measure())
