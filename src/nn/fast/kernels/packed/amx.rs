@@ -123,7 +123,7 @@ impl Tile {
                 let (row, is_added) = (self.n, self.is_added);
                 let block = Block { out, row, is_added, operands, tiles, ahead };
                 if height == SIDE && width == SIDE {
-                    block.fill::<PIECES>();
+                    block.fill::<PIECES, false>();
                 } else {
                     block.fill_edge::<PIECES>((height, width));
                 }
@@ -146,30 +146,27 @@ struct Block {
     ahead: *const f32,
 }
 
-/// Multiplies two tiles of each operand with one another.
+/// Multiplies the left operand's tiles, `both` or only the `upper`, by two of the right one.
 macro_rules! multiply {
-    ([$($fetch:expr),*]) => {
+    (both, [$($fetch:expr),*]) => {
         concat!(
-            "tdpbf16ps tmm0, tmm4, tmm6\n",
-            "tdpbf16ps tmm1, tmm4, tmm7\n",
-            $($fetch,)*
+            multiply!(upper, [$($fetch),*]),
             "tdpbf16ps tmm2, tmm5, tmm6\n",
             "tdpbf16ps tmm3, tmm5, tmm7\n",
         )
+    };
+    (upper, [$($fetch:expr),*]) => {
+        concat!("tdpbf16ps tmm0, tmm4, tmm6\n", "tdpbf16ps tmm1, tmm4, tmm7\n", $($fetch,)*)
     };
 }
 
 /// Loads piece `$piece` of the left operand's tiles.
 macro_rules! load_left {
-    ($piece:literal) => {
-        concat!(
-            "tileloadd tmm4, [{upper} + {line}*1 + 1024*",
-            $piece,
-            "]\n",
-            "tileloadd tmm5, [{lower} + {line}*1 + 1024*",
-            $piece,
-            "]\n",
-        )
+    (both, $piece:literal) => {
+        concat!(load_left!(upper, $piece), "tileloadd tmm5, [{lower} + {line}*1 + 1024*", $piece, "]\n",)
+    };
+    (upper, $piece:literal) => {
+        concat!("tileloadd tmm4, [{upper} + {line}*1 + 1024*", $piece, "]\n")
     };
 }
 
@@ -203,6 +200,16 @@ macro_rules! fetch {
     };
 }
 
+/// The same of tiles of the left operand.
+macro_rules! fetch_left {
+    (both, $tile:literal) => {
+        concat!(fetch!("upper", $tile), fetch!("lower", $tile))
+    };
+    (upper, $tile:literal) => {
+        fetch!("upper", $tile)
+    };
+}
+
 /// The same of a few rows of the block to be written next, which lie far away. A few at a time: a processor
 /// waits for some lines at once and no more.
 macro_rules! fetch_rows {
@@ -218,7 +225,7 @@ macro_rules! fetch_rows {
 }
 
 /// The block's tiles, with `$steps` for each tile of the operands, `$pieces` tiles long.
-macro_rules! fill {
+macro_rules! fill_by {
     ($block:expr, $pieces:literal, $($steps:expr),* $(,)?) => {{
         let Block { out, row: out_row, is_added, operands: [upper, lower, near, far], tiles, ahead } = *$block;
         asm!(
@@ -266,6 +273,40 @@ macro_rules! fill {
     }};
 }
 
+/// The same of numbers that are one piece or three.
+macro_rules! fill {
+    ($block:expr, $left:ident, 1) => {
+        fill_by!(
+            $block,
+            1,
+            load_left!($left, 0),
+            load_right!(0),
+            multiply!($left, [fetch!("near", 1), fetch!("far", 1), fetch_left!($left, 1)]),
+        )
+    };
+    // High, middle and low pieces, each with those that together are no smaller than what f32 rounds away. Every
+    // step keeps the tiles of one side.
+    ($block:expr, $left:ident, 3) => {
+        fill_by!(
+            $block,
+            3,
+            load_left!($left, 0),
+            load_right!(2),
+            multiply!($left, [fetch_left!($left, 3)]),
+            load_right!(0),
+            multiply!($left, [fetch!("near", 5), fetch!("far", 5)]),
+            load_right!(1),
+            multiply!($left, [fetch!("near", 3), fetch!("far", 3)]),
+            load_left!($left, 1),
+            multiply!($left, [fetch!("near", 4), fetch!("far", 4)]),
+            load_right!(0),
+            multiply!($left, [fetch_left!($left, 4)]),
+            load_left!($left, 2),
+            multiply!($left, [fetch_left!($left, 5)]),
+        )
+    };
+}
+
 impl Block {
     /// Fills `height` rows of `width` columns, which are all that there is room for.
     ///
@@ -277,7 +318,13 @@ impl Block {
         let mut aside = [0.0f32; SIDE * SIDE];
         // SAFETY: as the caller says; a whole block lies aside.
         unsafe {
-            Block { out: aside.as_mut_ptr(), row: SIDE, is_added: false, ..*self }.fill::<PIECES>();
+            let out = aside.as_mut_ptr();
+            let whole = Block { out, row: SIDE, is_added: false, ahead: out, ..*self };
+            if height <= HEIGHT {
+                whole.fill::<PIECES, true>();
+            } else {
+                whole.fill::<PIECES, false>();
+            }
             for (i, sums) in aside.chunks_exact(SIDE).enumerate().take(height) {
                 let out = std::slice::from_raw_parts_mut(self.out.add(i * self.row), width);
                 for (out, sum) in out.iter_mut().zip(sums) {
@@ -287,41 +334,21 @@ impl Block {
         }
     }
 
+    /// Fills all of it, or leaves the lower tiles zeros where `IS_HALF`.
+    ///
     /// # Safety
     /// There is room for the block at `out`; operands have the tiles, of as many pieces.
     #[inline]
     #[expect(unsafe_code, reason = "instructions that the compiler does not know")]
-    unsafe fn fill<const PIECES: usize>(&self) {
+    unsafe fn fill<const PIECES: usize, const IS_HALF: bool>(&self) {
+        const { assert!(PIECES == 1 || PIECES == 3) };
         // SAFETY: as the caller says.
         unsafe {
-            if PIECES == 1 {
-                fill!(
-                    self,
-                    1,
-                    load_left!(0),
-                    load_right!(0),
-                    multiply!([fetch!("near", 1), fetch!("far", 1), fetch!("upper", 1), fetch!("lower", 1)]),
-                );
-            } else {
-                // High, middle and low pieces, each with those that together are no smaller than what f32 rounds
-                // away. Every step keeps the tiles of one side.
-                fill!(
-                    self,
-                    3,
-                    load_left!(0),
-                    load_right!(2),
-                    multiply!([fetch!("upper", 3), fetch!("lower", 3)]),
-                    load_right!(0),
-                    multiply!([fetch!("near", 5), fetch!("far", 5)]),
-                    load_right!(1),
-                    multiply!([fetch!("near", 3), fetch!("far", 3)]),
-                    load_left!(1),
-                    multiply!([fetch!("near", 4), fetch!("far", 4)]),
-                    load_right!(0),
-                    multiply!([fetch!("upper", 4), fetch!("lower", 4)]),
-                    load_left!(2),
-                    multiply!([fetch!("upper", 5), fetch!("lower", 5)]),
-                );
+            match (PIECES, IS_HALF) {
+                (1, false) => fill!(self, both, 1),
+                (1, true) => fill!(self, upper, 1),
+                (_, false) => fill!(self, both, 3),
+                (_, true) => fill!(self, upper, 3),
             }
         }
     }
