@@ -72,9 +72,19 @@ impl Unit {
         if self == Unit::F32 { 1 } else { 2 }
     }
 
-    /// Words of a line that are multiplied before the next: a panel of them stays near.
+    /// The most words of a line that are multiplied before the next: a panel of them stays near.
     fn block(self) -> usize {
         if self == Unit::AmxF32 { 192 } else { 512 }
+    }
+
+    /// The same, of a line of so many words.
+    fn words(self, length: usize) -> usize {
+        even_share(length, self.block()).next_multiple_of(LANES)
+    }
+
+    /// The most rows of a chunk, of lines of so many words.
+    fn chunk(self, length: usize) -> usize {
+        CHUNK / (self.words(length) * self.pieces())
     }
 
     /// What a word is made of.
@@ -168,7 +178,10 @@ impl Packing {
                 }
             }
         };
-        let parts = Part::all(rows, columns, threads, matches!(left, Operand::Across { .. }));
+        let parts = match few {
+            Some(_) => Part::by_columns(rows, columns, threads),
+            None => Part::all(rows, columns, threads, unit.chunk(lengths[0])),
+        };
         match parts.len() {
             1 => parts.into_iter().for_each(part),
             _ => parts.into_par_iter().for_each(part),
@@ -199,18 +212,28 @@ struct Part {
 }
 
 impl Part {
-    /// One for each thread, of rows or of columns: each thread packs the other operand whole for itself.
-    fn all(rows: usize, columns: usize, threads: usize, is_of_rows: bool) -> Vec<Self> {
-        let shares = |length: usize| {
-            let share = length.div_ceil(threads.max(1)).next_multiple_of(PANEL);
-            (0..length).step_by(share).map(move |from| from..length.min(from + share))
-        };
-        if is_of_rows {
-            shares(rows).map(|rows| Part { rows, columns: 0..columns }).collect()
-        } else {
-            shares(columns).map(|columns| Part { rows: 0..rows, columns }).collect()
-        }
+    /// One for each thread, so that as little as can be is packed by more than one, in chunks of so many rows.
+    fn all(rows: usize, columns: usize, threads: usize, chunk: usize) -> Vec<Self> {
+        let by_rows: Vec<_> = shares(rows, threads).map(|rows| Part { rows, columns: 0..columns }).collect();
+        let by_columns = Part::by_columns(rows, columns, threads);
+        let is_less = by_rows[0].packed_lines(chunk) <= by_columns[0].packed_lines(chunk);
+        if is_less { by_rows } else { by_columns }
     }
+
+    /// One for each thread, with all rows of some columns.
+    fn by_columns(rows: usize, columns: usize, threads: usize) -> Vec<Self> {
+        shares(columns, threads).map(|columns| Part { rows: 0..rows, columns }).collect()
+    }
+
+    /// Lines that its thread packs: those of the right operand again for each chunk of the left one.
+    fn packed_lines(&self, chunk: usize) -> usize {
+        self.rows.len() + self.columns.len() * self.rows.len().div_ceil(chunk)
+    }
+}
+
+/// `length` shared among threads, in whole panels.
+fn shares(length: usize, threads: usize) -> impl Iterator<Item = Range<usize>> {
+    steps(0..length, length.div_ceil(threads.max(1)).next_multiple_of(PANEL))
 }
 
 /// A chunk, a panel and what comes of them.
@@ -225,8 +248,8 @@ impl Turn {
     /// All of a part, over lines of `length` words.
     fn all(unit: Unit, part: Part, length: usize) -> impl Iterator<Item = Self> {
         let Part { rows, columns } = part;
-        let block = even_share(length, unit.block()).next_multiple_of(LANES);
-        let chunk = even_share(rows.len(), CHUNK / (block * unit.pieces())).next_multiple_of(amx::SIDE);
+        let block = unit.words(length);
+        let chunk = even_share(rows.len(), unit.chunk(length)).next_multiple_of(amx::SIDE);
         steps(rows, chunk).flat_map(move |rows| {
             let columns = columns.clone();
             steps(0..length, block).flat_map(move |words| {
