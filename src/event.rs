@@ -7,7 +7,7 @@ mod probe;
 mod scores;
 mod usage;
 
-pub use probe::{Probe, Told};
+pub use probe::{ProbePrediction, ProbeResult};
 pub use scores::{ClassScores, ClassificationMetrics, Metrics, RegressionMetrics, Scores};
 pub use usage::{Stage, Usage};
 
@@ -32,7 +32,7 @@ pub enum Event {
     /// A split was scored.
     Eval(Eval),
     /// A pinned text was scored, after the validation split.
-    Probe(Box<Probe>),
+    Probe(Box<ProbeResult>),
     /// A checkpoint or the best weights are on disk.
     Saved(Saved),
     /// What the machine is doing, about once a second; the log has one in ten seconds.

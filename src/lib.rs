@@ -28,8 +28,8 @@
 //! spec               experiments.toml → RunSpec
 //! format             numbers as a person reads them
 //! catalog            what one can pick, as tables
-//! text abilities     text made harmless and measured; what the terminal can show
-//! assets config files pins machine batch rng error
+//! text terminal_caps     text made harmless and measured; what the terminal can show
+//! assets config files probes machine batch rng error
 //! ```
 //!
 //! # Invariants
@@ -40,7 +40,6 @@
 //! - All randomness of a run comes from [`rng`], keyed by the seed: on the CPU the same
 //!   specification gives the same weights, bit for bit.
 
-pub mod abilities;
 pub mod assets;
 pub mod batch;
 pub mod bench;
@@ -56,11 +55,12 @@ pub mod format;
 pub mod hub;
 pub mod machine;
 pub mod nn;
-pub mod pins;
 pub mod predict;
+pub mod probes;
 pub mod rng;
 pub mod run;
 pub mod spec;
+pub mod terminal_caps;
 pub mod text;
 pub mod train;
 pub mod tui;

@@ -2,7 +2,7 @@
 
 use crate::batch::Batch;
 use crate::catalog::{Labels, Task, task};
-use crate::data::{self, Example, Place, Spelled, Tokenizer, Word};
+use crate::data::{self, DatasetSource, Example, Spelled, Tokenizer, Word};
 use crate::error::{Error, Result};
 use crate::event::{Progress, Scores, SplitName};
 use crate::files::ModelFolder;
@@ -10,7 +10,7 @@ use crate::hub::Hub;
 use crate::nn::{self, Build, Built, Engine, Optimizer};
 use crate::run::{RunDir, find};
 use crate::spec::{EngineChoice, Precision, RunSpec};
-use crate::train::{Snapshot, argmax, judge, softmax};
+use crate::train::{Snapshot, argmax, evaluate, softmax};
 use serde::Serialize;
 use std::path::Path;
 use std::sync::atomic::AtomicBool;
@@ -27,7 +27,7 @@ const HIGHER: &str = "a higher score";
 
 /// What a model says of one input.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Verdict {
+pub struct Prediction {
     /// The answer.
     pub answer: Answer,
     /// Tokens the input has, special ones included.
@@ -224,14 +224,14 @@ impl Predictor {
     }
 
     /// The most probable label of one text, or of two together, with all probabilities; of a regression its number.
-    pub fn classify(&mut self, text: &str, text_pair: Option<&str>) -> Result<Verdict> {
+    pub fn classify(&mut self, text: &str, text_pair: Option<&str>) -> Result<Prediction> {
         let input = (text.to_string(), text_pair.map(str::to_string));
         let verdicts = self.classify_all(std::slice::from_ref(&input))?;
         verdicts.into_iter().next().ok_or_else(|| Error::Training("one input gave no verdict".into()))
     }
 
     /// [`Predictor::classify`] for many inputs, in their order.
-    pub fn classify_all(&mut self, inputs: &[(String, Option<String>)]) -> Result<Vec<Verdict>> {
+    pub fn classify_all(&mut self, inputs: &[(String, Option<String>)]) -> Result<Vec<Prediction>> {
         let mut verdicts = Vec::with_capacity(inputs.len());
         for chunk in inputs.chunks(BATCH) {
             let rows: Vec<_> = chunk
@@ -305,7 +305,7 @@ impl Predictor {
         }
     }
 
-    fn verdict(&self, logits: &[f32], tokens: usize, truncated: bool) -> Verdict {
+    fn verdict(&self, logits: &[f32], tokens: usize, truncated: bool) -> Prediction {
         let answer = if let [score] = logits {
             Answer::Score { score: *score, scale: self.scale }
         } else {
@@ -316,7 +316,7 @@ impl Predictor {
                 probabilities: self.labels.iter().cloned().zip(probabilities).collect(),
             }
         };
-        Verdict { answer, tokens, truncated }
+        Prediction { answer, tokens, truncated }
     }
 
     /// Scores a split: of `task`, or else of the task of the run that the model is from, which then also
@@ -359,9 +359,9 @@ impl Predictor {
             )));
         }
         let own = self.spec.as_ref().filter(|spec| spec.task == task.name);
-        let own = own.map_or(Place::at(task, None), Place::of);
+        let own = own.map_or(DatasetSource::at(task, None), DatasetSource::of);
         let data_dir = data_dir.or(own.data_dir);
-        let place = Place { data_dir, labels: Some(&self.labels), ..own };
+        let place = DatasetSource { data_dir, labels: Some(&self.labels), ..own };
         let cancelled = AtomicBool::new(false);
         let hub = Hub::from_env();
         let mut context = data::Context { hub: &hub, watch, cancelled: &cancelled };
@@ -375,7 +375,7 @@ impl Predictor {
         }
         let encoded = self.tokenizer.encode(&rows, watch, &cancelled)?.rows;
         let mut tick = |_: &mut dyn Engine, _: usize| Ok(true);
-        let judged = judge(self.engine.as_mut(), &encoded, self.labels.len(), BATCH, &mut tick)?;
+        let judged = evaluate(self.engine.as_mut(), &encoded, self.labels.len(), BATCH, &mut tick)?;
         let judged = judged.ok_or_else(|| Error::Interrupted("scoring was interrupted".into()))?;
         Ok(judged.scores(task))
     }

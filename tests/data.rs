@@ -3,7 +3,7 @@
 
 use glue_tui::batch::Label;
 use glue_tui::catalog::{Task, task};
-use glue_tui::data::{self, Context, Dataset, Example, Place};
+use glue_tui::data::{self, Context, Dataset, Example, DatasetSource};
 use glue_tui::event::SplitName;
 use glue_tui::hub::{Hub, Settings};
 use parquet::data_type::{ByteArray, ByteArrayType, FloatType, Int32Type, Int64Type};
@@ -21,13 +21,13 @@ fn nowhere() -> Hub {
 fn load(name: &str, folder: Option<&Path>) -> glue_tui::error::Result<Dataset> {
     let hub = nowhere();
     let mut context = Context { hub: &hub, watch: &mut |_| {}, cancelled: &AtomicBool::new(false) };
-    data::load(Place::at(the_task(name), folder), &mut context)
+    data::load(DatasetSource::at(the_task(name), folder), &mut context)
 }
 
 fn load_split(name: &str, split: SplitName, folder: &Path) -> glue_tui::error::Result<Vec<Example>> {
     let hub = nowhere();
     let mut context = Context { hub: &hub, watch: &mut |_| {}, cancelled: &AtomicBool::new(false) };
-    data::load_split(Place::at(the_task(name), Some(folder)), split, &mut context)
+    data::load_split(DatasetSource::at(the_task(name), Some(folder)), split, &mut context)
 }
 
 fn the_task(name: &str) -> &'static Task {

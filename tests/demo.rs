@@ -4,8 +4,8 @@
 use glue_tui::catalog::Metric;
 use glue_tui::event::{Event, Scores, SplitName, Status};
 use glue_tui::predict::Predictor;
-use glue_tui::run::insight::Insight;
-use glue_tui::run::{Outcome, Start, conduct, replay};
+use glue_tui::run::error_analysis::ErrorReport;
+use glue_tui::run::{Start, TrainOutput, replay, run_blocking};
 use glue_tui::spec::Experiments;
 use glue_tui::train::control;
 use std::path::Path;
@@ -18,13 +18,13 @@ const REPOSITORY: &str = env!("CARGO_MANIFEST_DIR");
 static CORES: Mutex<()> = Mutex::new(());
 
 /// Trains a shipped experiment on the CPU.
-fn train(name: &str, runs: &Path) -> Outcome {
+fn train(name: &str, runs: &Path) -> TrainOutput {
     let experiments = Experiments::open(Some(&Path::new(REPOSITORY).join("experiments.toml"))).unwrap();
     let spec = experiments.resolve(name, &[("device".into(), "cpu".into())]).unwrap();
     let _cores = CORES.lock().unwrap_or_else(PoisonError::into_inner);
     let begun = Instant::now();
     let (control, _handle) = control();
-    let outcome = conduct(Start::New(spec), runs, &control, &mut |_| {}).unwrap();
+    let outcome = run_blocking(Start::New(spec), runs, &control, &mut |_| {}).unwrap();
     let summary = &outcome.summaries[0];
     let percent = |share: f64| 100.0 * share;
     println!(
@@ -54,7 +54,7 @@ fn demo_goes_from_chance_to_ninety_percent_and_judges_new_sentences() {
     assert!(accuracy(summary.test.as_ref()) >= 0.85, "{:?}", summary.test);
 
     // What is kept of each row comes to the scores of the log, and the log's JSON may round the last bit of a number.
-    let insight = Insight::read(std::slice::from_ref(&outcome.dir), None).unwrap();
+    let insight = ErrorReport::read(std::slice::from_ref(&outcome.dir), None).unwrap();
     assert_eq!(insight.texts.as_ref().unwrap().len(), insight.evaluations[0].judged.len());
     let mut kept = insight.evaluations.iter();
     for event in replay(&outcome.dir).unwrap() {

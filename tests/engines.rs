@@ -5,7 +5,7 @@ mod places;
 
 use glue_tui::batch::{Batch, Encoded, Label};
 use glue_tui::files::ModelFolder;
-use glue_tui::nn::{self, Build, Engine, Mix, Optimizer, StepInput, Weights};
+use glue_tui::nn::{self, Build, Engine, Interpolation, Optimizer, StepInput, Weights};
 use glue_tui::spec::Precision;
 use places::Place;
 use proptest::prelude::*;
@@ -143,7 +143,7 @@ fn compare_slopes(
     let (batch, others) = (batch(shape, lengths, 1), batch(shape, lengths, 2).ids);
     let output = usize::from(!shape.is_regression);
     let shares: Vec<f32> = (0..batch.tokens()).map(|token| (token * 37 % 101) as f32 / 100.0).collect();
-    let mix = Mix { batch: &batch, others: &others, shares: &shares };
+    let mix = Interpolation { batch: &batch, others: &others, shares: &shares };
     let (found, expected) =
         (found.slopes(mix, output).expect("slopes"), expected.slopes(mix, output).expect("slopes"));
     for (a, b) in found.logits.concat().iter().zip(expected.logits.concat()) {
@@ -279,7 +279,7 @@ fn slopes_are_those_of_differences_and_change_nothing() {
         let others: Vec<u32> = (0..batch.tokens() as u32).collect();
         let shares = vec![0.5; batch.tokens()];
         let mut at = |shares: &[f32]| {
-            engine.slopes(Mix { batch: &batch, others: &others, shares }, 2).expect("slopes")
+            engine.slopes(Interpolation { batch: &batch, others: &others, shares }, 2).expect("slopes")
         };
         let slopes = at(&shares).slopes;
         let largest = slopes.iter().fold(0f32, |most, x| most.max(x.abs()));
@@ -300,9 +300,9 @@ fn slopes_are_those_of_differences_and_change_nothing() {
             assert!((a - b).abs() < 1e-6, "{place:?}: {a}, {b}");
         }
         assert_eq!(engine.state().expect("a state"), state, "{place:?}");
-        let wrong = Mix { batch: &batch, others: &others[1..], shares: &shares };
+        let wrong = Interpolation { batch: &batch, others: &others[1..], shares: &shares };
         assert!(engine.slopes(wrong, 2).is_err() && engine.logits(&batch).is_ok());
-        assert!(engine.slopes(Mix { others: &others, ..wrong }, 3).is_err());
+        assert!(engine.slopes(Interpolation { others: &others, ..wrong }, 3).is_err());
     }
 }
 

@@ -6,10 +6,10 @@ mod places;
 use glue_tui::batch::{Batch, Encoded, Label};
 use glue_tui::error::Error;
 use glue_tui::files::ModelFolder;
-use glue_tui::nn::coverage::{Coverage, check, demand};
+use glue_tui::nn::coverage::{Coverage, check, require_all};
 use glue_tui::nn::{
-    self, Array, Build, Built, Engine, EngineState, Mix, Optimizer, Part, Slopes, StepInput, StepReport,
-    Weights,
+    self, Array, Build, Built, Engine, EngineState, InputGradients, Interpolation, Optimizer, Part,
+    StepInput, StepReport, Weights,
 };
 use glue_tui::spec::{EngineChoice, Precision};
 use places::Place;
@@ -132,7 +132,7 @@ fn every_tensor_learns_with_dropout_on() {
             "{family} {place:?}"
         );
         assert_eq!(coverage.sentence(), format!("{tensors}/{tensors} tensors learning"));
-        assert!(demand(&coverage).is_ok());
+        assert!(require_all(&coverage).is_ok());
     }
 }
 
@@ -154,7 +154,7 @@ impl Engine for Severed {
     fn logits(&mut self, batch: &Batch) -> glue_tui::error::Result<Vec<Vec<f32>>> {
         self.engine.logits(batch)
     }
-    fn slopes(&mut self, mix: Mix<'_>, class: usize) -> glue_tui::error::Result<Slopes> {
+    fn slopes(&mut self, mix: Interpolation<'_>, class: usize) -> glue_tui::error::Result<InputGradients> {
         self.engine.slopes(mix, class)
     }
     fn set_max_tokens(&mut self, max_tokens: usize) {
@@ -188,7 +188,7 @@ fn a_lost_gradient_is_refused() {
         let mut engine = Severed { engine: build(folder.path(), 1, None).engine, lost };
         let coverage = check(&mut engine, input).expect("gradients");
         assert_eq!((coverage.learning, coverage.idle.len()), (41 - count, count), "{lost}");
-        let Err(Error::Training(problem)) = demand(&coverage) else { panic!("not refused: {lost}") };
+        let Err(Error::Training(problem)) = require_all(&coverage) else { panic!("not refused: {lost}") };
         assert!(problem.contains(&coverage.idle[0]) && problem.contains(&coverage.sentence()), "{problem}");
     }
 }

@@ -341,7 +341,7 @@ fn planted_violations_are_found() {
 fn what_is_allowed_passes() {
     let fine = [
         ("main.rs", "use glue_tui::{cli, tui};"),
-        ("cli/train.rs", "use crate::{run::{self, Outcome}, spec}; use super::output; use clap::Parser;"),
+        ("cli/train.rs", "use crate::{run::{self, TrainOutput}, spec}; use super::output; use clap::Parser;"),
         (
             "spec/keys.rs",
             "// crate::train\n/* use crate::train; /* ratatui::Frame */ */ const A: &str = \"crate::train::x\";",

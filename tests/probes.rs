@@ -1,10 +1,10 @@
 //! Pinned texts over the demo task and model: each evaluation scores them, and training is the same bytes.
 
-use glue_tui::event::{Command, Event, Probe, SplitName, Told};
-use glue_tui::pins::{self, MOST, Pin};
+use glue_tui::event::{Command, Event, ProbePrediction, ProbeResult, SplitName};
 use glue_tui::predict::Predictor;
+use glue_tui::probes::{self, MOST, Probe};
 use glue_tui::run::history::History;
-use glue_tui::run::{Outcome, Said, Start, conduct, replay};
+use glue_tui::run::{RunEvent, Start, TrainOutput, replay, run_blocking};
 use glue_tui::spec::{RunSpec, built_in};
 use glue_tui::train::control;
 use std::path::Path;
@@ -22,26 +22,26 @@ fn spec() -> RunSpec {
     }
 }
 
-fn pin(text: &str, pair: Option<&str>) -> Pin {
-    Pin { text: text.into(), text_pair: pair.map(str::to_string) }
+fn pin(text: &str, pair: Option<&str>) -> Probe {
+    Probe { text: text.into(), text_pair: pair.map(str::to_string) }
 }
 
 /// Conducts a run to its end; `hear` hears each event.
-fn run(spec: RunSpec, runs: &Path, mut hear: impl FnMut(&Event) -> Option<Command> + Send) -> Outcome {
+fn run(spec: RunSpec, runs: &Path, mut hear: impl FnMut(&Event) -> Option<Command> + Send) -> TrainOutput {
     let (control, handle) = control();
-    let mut say = |said: &Said| {
+    let mut say = |said: &RunEvent| {
         if let Some(command) = hear(&said.event) {
             handle.tell(command);
         }
     };
-    conduct(Start::New(spec), runs, &control, &mut say).unwrap()
+    run_blocking(Start::New(spec), runs, &control, &mut say).unwrap()
 }
 
-fn weights(outcome: &Outcome) -> Vec<u8> {
+fn weights(outcome: &TrainOutput) -> Vec<u8> {
     std::fs::read(outcome.dir.join("checkpoints/step-000006/state.safetensors")).unwrap()
 }
 
-fn probes(events: &[Event]) -> Vec<&Probe> {
+fn probes(events: &[Event]) -> Vec<&ProbeResult> {
     events
         .iter()
         .filter_map(|event| if let Event::Probe(probe) = event { Some(&**probe) } else { None })
@@ -60,15 +60,15 @@ fn warnings(events: &[Event]) -> Vec<&str> {
 fn pinned_texts_are_scored_with_each_evaluation_and_training_is_the_same() {
     let home = tempfile::tempdir().unwrap();
     let straight = run(spec(), home.path(), |_| None);
-    assert_eq!(probes(&replay(&straight.dir).unwrap()), Vec::<&Probe>::new());
-    let file = home.path().join(pins::FILE);
+    assert_eq!(probes(&replay(&straight.dir).unwrap()), Vec::<&ProbeResult>::new());
+    let file = home.path().join(probes::FILE);
     let (first, later) = (pin("a fine film", None), pin("nobody will be bored", None));
-    pins::toggle(&file, first.clone()).unwrap();
-    pins::toggle(&file, pin("one", Some("of a pair"))).unwrap();
+    probes::toggle(&file, first.clone()).unwrap();
+    probes::toggle(&file, pin("one", Some("of a pair"))).unwrap();
     let pinned = run(spec(), home.path(), |event| match event {
         // What is pinned meanwhile counts from the next evaluation on; one that is asked for is one too.
         Event::Step(step) if step.step == 2 => {
-            pins::toggle(&file, later.clone()).unwrap();
+            probes::toggle(&file, later.clone()).unwrap();
             Some(Command::Eval)
         }
         _ => None,
@@ -88,7 +88,7 @@ fn pinned_texts_are_scored_with_each_evaluation_and_training_is_the_same() {
     // What is told is what the weights say.
     let best = pinned.summaries[0].best.unwrap().step;
     let probe = probes(&logged).into_iter().find(|probe| probe.step == best && probe.pin == first).unwrap();
-    let Told::Label { label, probabilities, .. } = &probe.told else { panic!("{probe:?}") };
+    let ProbePrediction::Label { label, probabilities, .. } = &probe.told else { panic!("{probe:?}") };
     let mut predictor = Predictor::open(&pinned.dir.display().to_string(), home.path(), "cpu").unwrap();
     let answer = predictor.classify(&first.text, None).unwrap().answer;
     assert_eq!(answer.label(), Some(label.as_str()));
@@ -102,7 +102,7 @@ fn pairs_are_scored_where_two_texts_are_judged() {
     let home = tempfile::tempdir().unwrap();
     let pair = pin("how do i learn rust", Some("where to learn rust"));
     for pin in [pin("a fine film", None), pair.clone()] {
-        pins::toggle(&home.path().join(pins::FILE), pin).unwrap();
+        probes::toggle(&home.path().join(probes::FILE), pin).unwrap();
     }
     let outcome = run(RunSpec { task: "demo-pairs".into(), ..spec() }, home.path(), |_| None);
     let logged = replay(&outcome.dir).unwrap();
@@ -113,7 +113,7 @@ fn pairs_are_scored_where_two_texts_are_judged() {
 #[test]
 fn a_damaged_or_long_file_is_a_warning() {
     let home = tempfile::tempdir().unwrap();
-    let file = home.path().join(pins::FILE);
+    let file = home.path().join(probes::FILE);
     std::fs::write(&file, "[[probe]]\ntext = 7\n").unwrap();
     let outcome = run(spec(), home.path(), |_| None);
     let logged = replay(&outcome.dir).unwrap();
@@ -132,7 +132,7 @@ fn a_damaged_or_long_file_is_a_warning() {
 #[test]
 fn each_seed_of_a_run_finds_what_is_pinned() {
     let home = tempfile::tempdir().unwrap();
-    pins::toggle(&home.path().join(pins::FILE), pin("a fine film", None)).unwrap();
+    probes::toggle(&home.path().join(probes::FILE), pin("a fine film", None)).unwrap();
     let outcome = run(RunSpec { repeats: 2, ..spec() }, home.path(), |_| None);
     for seed in ["seed-42", "seed-43"] {
         assert_eq!(probes(&replay(&outcome.dir.join(seed)).unwrap()).len(), 3, "{seed}");

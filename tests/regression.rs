@@ -5,8 +5,8 @@ use glue_tui::catalog::Metric;
 use glue_tui::event::{Command, Event, SplitName, Status};
 use glue_tui::files::ModelFolder;
 use glue_tui::nn::ModelConfig;
-use glue_tui::run::insight::{Detail, Insight};
-use glue_tui::run::{Outcome, RunDir, Said, Start, conduct};
+use glue_tui::run::error_analysis::{Detail, ErrorReport};
+use glue_tui::run::{RunDir, RunEvent, Start, TrainOutput, run_blocking};
 use glue_tui::spec::{EngineChoice, RunSpec, built_in};
 use glue_tui::train::control;
 use serde_json::Value;
@@ -54,10 +54,10 @@ fn spec(data: &Path) -> RunSpec {
 }
 
 /// Trains, and tells the run to stop once so many steps are done.
-fn train(begin: Start, runs: &Path, stop_at: Option<u64>) -> (Outcome, Vec<Event>) {
+fn train(begin: Start, runs: &Path, stop_at: Option<u64>) -> (TrainOutput, Vec<Event>) {
     let (control, handle) = control();
     let mut events = Vec::new();
-    let outcome = conduct(begin, runs, &control, &mut |said: &Said| {
+    let outcome = run_blocking(begin, runs, &control, &mut |said: &RunEvent| {
         if let Event::Step(step) = &said.event
             && Some(step.step) == stop_at
         {
@@ -109,10 +109,10 @@ fn it_is_learned_and_every_command_tells_numbers() {
     let log = std::fs::read_to_string(outcome.dir.join("log.txt")).unwrap();
     assert!(log.contains(": Pearson ") && !log.contains("accuracy"), "{log}");
 
-    let insight = Insight::read(std::slice::from_ref(&outcome.dir), None).unwrap();
+    let insight = ErrorReport::read(std::slice::from_ref(&outcome.dir), None).unwrap();
     assert_eq!(insight.texts.as_ref().unwrap().len(), 80);
     let newest = &insight.evaluations.last().unwrap().judged;
-    let picture = glue_tui::run::insight::Picture::of(newest, insight.spec.task());
+    let picture = glue_tui::run::error_analysis::ErrorAnalysis::of(newest, insight.spec.task());
     assert!(
         matches!(&picture.detail, Detail::Scale(parts) if parts.iter().map(|part| part.rows).sum::<usize>() == 80)
     );

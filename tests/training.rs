@@ -5,11 +5,13 @@ use glue_tui::error::Error;
 use glue_tui::event::{Command, Event, SplitName, Status, Step};
 use glue_tui::nn::{read_arrays, write_arrays};
 use glue_tui::predict::Predictor;
+use glue_tui::run::error_analysis::{Detail, ErrorAnalysis, ErrorReport};
 use glue_tui::run::history::History;
-use glue_tui::run::insight::{Detail, Insight, Picture};
-use glue_tui::run::{Outcome, RunDir, RunStatus, Said, Start, conduct, find, list, replay, start};
+use glue_tui::run::{
+    RunDir, RunEvent, RunStatus, Start, TrainOutput, find, list, replay, run_blocking, start,
+};
 use glue_tui::spec::{EngineChoice, Interval, RunSpec, built_in};
-use glue_tui::train::{Evaluation, control};
+use glue_tui::train::{SavedPredictions, control};
 use std::collections::BTreeMap;
 use std::path::Path;
 
@@ -31,11 +33,11 @@ fn run(
     begin: Start,
     runs: &Path,
     tell: impl IntoIterator<Item = (u64, Command)>,
-) -> (Result<Outcome, Error>, Vec<Event>) {
+) -> (Result<TrainOutput, Error>, Vec<Event>) {
     let (control, handle) = control();
     let tell: Vec<_> = tell.into_iter().collect();
     let mut events = Vec::new();
-    let outcome = conduct(begin, runs, &control, &mut |said: &Said| {
+    let outcome = run_blocking(begin, runs, &control, &mut |said: &RunEvent| {
         if let Event::Step(step) = &said.event {
             tell.iter().filter(|(at, _)| *at == step.step).for_each(|(_, command)| handle.tell(*command));
         }
@@ -58,8 +60,9 @@ fn the_same_seed_gives_the_same_bytes_and_another_does_not() {
     let straight = |spec| run(Start::New(spec), home.path(), None).0.unwrap();
     let (first, again) = (straight(spec()), straight(spec()));
     let other = straight(RunSpec { seed: 43, ..spec() });
-    let weights =
-        |outcome: &Outcome| bytes(&outcome.dir.join("checkpoints/step-000006"))["state.safetensors"].clone();
+    let weights = |outcome: &TrainOutput| {
+        bytes(&outcome.dir.join("checkpoints/step-000006"))["state.safetensors"].clone()
+    };
     assert_eq!(bytes(&first.dir.join("best")), bytes(&again.dir.join("best")));
     assert_eq!(weights(&first), weights(&again));
     assert_ne!(weights(&first), weights(&other));
@@ -174,7 +177,7 @@ fn accumulation_and_token_limits_change_nothing_but_rounding() {
         ..spec()
     };
     let parts = run(Start::New(parts), home.path(), None).0.unwrap();
-    let loss = |outcome: &Outcome| outcome.summaries[0].validation.as_ref().unwrap().loss;
+    let loss = |outcome: &TrainOutput| outcome.summaries[0].validation.as_ref().unwrap().loss;
     assert!((loss(&whole) - loss(&parts)).abs() < 1e-3, "{} {}", loss(&whole), loss(&parts));
     assert_eq!(whole.summaries[0].steps, parts.summaries[0].steps);
 }
@@ -237,8 +240,8 @@ fn changed(events: &[Event]) -> Vec<(u64, Command, bool)> {
 }
 
 #[track_caller]
-fn are_the_same(one: &Outcome, other: &Outcome, step: u64) {
-    let last = |outcome: &Outcome| bytes(&outcome.dir.join(format!("checkpoints/step-{step:06}")));
+fn are_the_same(one: &TrainOutput, other: &TrainOutput, step: u64) {
+    let last = |outcome: &TrainOutput| bytes(&outcome.dir.join(format!("checkpoints/step-{step:06}")));
     assert!(bytes(&one.dir.join("best")) == bytes(&other.dir.join("best")), "other best weights");
     assert!(last(one)["state.safetensors"] == last(other)["state.safetensors"], "other last state");
     let (one, other) = (&one.summaries[0], &other.summaries[0]);
@@ -285,12 +288,12 @@ fn a_changed_run_is_the_same_undisturbed_stopped_cut_off_and_done_once_more() {
     assert!(rates(&events).iter().all(|(step, rate)| rates_of_whole[step].to_bits() == rate.to_bits()));
 
     // Done once more from the log alone, and that once more.
-    let (once, events) = run(Start::Again(whole.dir.clone()), home.path(), None);
+    let (once, events) = run(Start::Replay(whole.dir.clone()), home.path(), None);
     let once = once.unwrap();
     assert_ne!(once.dir, whole.dir);
     are_the_same(&once, &whole, 10);
     assert!(rates(&events) == rates_of_whole);
-    are_the_same(&run(Start::Again(once.dir), home.path(), None).0.unwrap(), &whole, 10);
+    are_the_same(&run(Start::Replay(once.dir), home.path(), None).0.unwrap(), &whole, 10);
 
     let row = list(home.path()).into_iter().find(|row| row.dir == whole.dir).unwrap();
     assert_eq!((row.steps, row.total_steps), (10, 10));
@@ -321,12 +324,12 @@ fn a_run_told_to_end_earlier_than_it_is_ends_there_scored_and_saved() {
 fn several_seeds_are_changed_one_by_one_and_each_can_be_done_once_more() {
     let home = tempfile::tempdir().unwrap();
     let spec = RunSpec { repeats: 2, ..spec() };
-    // Told at the third step of each seed.
+    // ProbePrediction at the third step of each seed.
     let outcome = run(Start::New(spec), home.path(), [(3, Command::MaxSteps(5))]).0.unwrap();
     assert_eq!(outcome.summaries.iter().map(|summary| summary.steps).collect::<Vec<_>>(), [5, 5]);
-    let told = run(Start::Again(outcome.dir.clone()), home.path(), None).0.unwrap_err();
+    let told = run(Start::Replay(outcome.dir.clone()), home.path(), None).0.unwrap_err();
     assert!(told.to_string().contains("seed-42"), "{told}");
-    let once = run(Start::Again(outcome.dir.join("seed-43")), home.path(), None).0.unwrap();
+    let once = run(Start::Replay(outcome.dir.join("seed-43")), home.path(), None).0.unwrap();
     assert_eq!(bytes(&once.dir.join("best")), bytes(&outcome.dir.join("seed-43/best")));
 }
 
@@ -386,12 +389,12 @@ fn what_was_said_of_each_row_is_kept_and_its_scores_are_those_of_the_log() {
         .filter_map(|event| if let Event::Eval(eval) = event { Some(eval) } else { None })
         .filter(|eval| eval.split == SplitName::Validation)
         .collect();
-    let insight = Insight::read(std::slice::from_ref(&outcome.dir), None).unwrap();
+    let insight = ErrorReport::read(std::slice::from_ref(&outcome.dir), None).unwrap();
     assert_eq!(insight.evaluations.iter().map(|one| one.step).collect::<Vec<_>>(), [0, 4, 5, 6]);
     for (eval, kept) in evals.iter().zip(&insight.evaluations) {
         assert_eq!((eval.step, eval.epoch), (kept.step, kept.epoch));
         assert_eq!(eval.scores, kept.judged.scores(insight.spec.task()));
-        let picture = Picture::of(&kept.judged, insight.spec.task());
+        let picture = ErrorAnalysis::of(&kept.judged, insight.spec.task());
         let counts = |rows: &Vec<Vec<usize>>| rows.iter().map(|rows| rows.len() as u64).collect::<Vec<_>>();
         let Detail::Classes(classes) = &picture.detail else { panic!("classes") };
         let found = classes.cells.iter().map(counts).collect::<Vec<_>>();
@@ -415,7 +418,7 @@ fn what_was_said_of_each_row_is_kept_and_its_scores_are_those_of_the_log() {
     let spec_file = RunDir::at(&outcome.dir).spec_file();
     let text = std::fs::read_to_string(&spec_file).unwrap();
     std::fs::write(&spec_file, text.replace("seed = 42", "seed = 43")).unwrap();
-    let insight = Insight::read(std::slice::from_ref(&outcome.dir), None).unwrap();
+    let insight = ErrorReport::read(std::slice::from_ref(&outcome.dir), None).unwrap();
     assert_eq!(insight.evaluations.len(), 4);
     assert!(insight.texts.unwrap_err().contains("not those any more"));
 }
@@ -428,9 +431,9 @@ fn what_seeds_say_of_each_row_is_told_together() {
         let spec = RunSpec { repeats: 2, max_steps: Some(2), max_eval_samples, ..spec() };
         let outcome = run(Start::New(spec), home.path(), None).0.unwrap();
         let dirs = [42, 43].map(|seed| outcome.dir.join(format!("seed-{seed}")));
-        let first = Insight::read(&dirs, Some(0)).unwrap();
+        let first = ErrorReport::read(&dirs, Some(0)).unwrap();
         assert_eq!((first.seed, first.seeds, first.spec.seed, &first.dir), (0, 2, 42, &dirs[0]));
-        let newest = Insight::read(&dirs, None).unwrap();
+        let newest = ErrorReport::read(&dirs, None).unwrap();
         assert_eq!((newest.seed, newest.spec.seed), (1, 43));
         let Ok(Some(together)) = first.together else {
             assert!(!is_told && first.together.unwrap_err().contains("max_eval_samples"));
@@ -455,7 +458,7 @@ fn evaluations_after_the_checkpoint_that_is_gone_on_from_are_made_anew() {
     let kept = |dir: &Path| RunDir::at(dir).evaluations().unwrap();
     // As if the power had gone after later evaluations that no checkpoint followed.
     for step in [5, 6] {
-        Evaluation { step, ..kept(&stopped.dir).remove(0) }.write(&stopped.dir).unwrap();
+        SavedPredictions { step, ..kept(&stopped.dir).remove(0) }.write(&stopped.dir).unwrap();
     }
     let resumed = run(Start::Resume(stopped.dir.clone()), home.path(), None).0.unwrap();
     assert_eq!(kept(&resumed.dir), kept(&straight.dir));

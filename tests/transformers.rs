@@ -8,7 +8,7 @@ use glue_tui::data::{Example, Tokenizer};
 use glue_tui::export;
 use glue_tui::files::{ModelFolder, Root};
 use glue_tui::nn::{self, Build, Optimizer, Part, Stored};
-use glue_tui::run::{Start, conduct};
+use glue_tui::run::{Start, run_blocking};
 use glue_tui::spec::{EngineChoice, Precision, RunSpec, built_in};
 use glue_tui::train::control;
 use serde_json::json;
@@ -70,7 +70,7 @@ fn exported_runs_load() {
             ..built_in(task)
         };
         let (control, _handle) = control();
-        let outcome = conduct(Start::New(spec), home.path(), &control, &mut |_| {}).unwrap();
+        let outcome = run_blocking(Start::New(spec), home.path(), &control, &mut |_| {}).unwrap();
         let folder = home.path().join("exported");
         export::hf(&outcome.dir, &folder).unwrap();
         compare(&python, &folder, task == "demo-pairs");

@@ -20,7 +20,7 @@ use glue_tui::event::{SplitName, Stage, Usage, now};
 use glue_tui::hub::Hub;
 use glue_tui::machine::Meter;
 use glue_tui::nn::{self, Build, Built, step_operations};
-use glue_tui::run::{Start, conduct};
+use glue_tui::run::{Start, run_blocking};
 use glue_tui::spec::{RunSpec, built_in};
 use glue_tui::train::{Summary, control, judge};
 use report::Report;
@@ -74,7 +74,8 @@ fn spec() -> RunSpec {
 fn train(spec: &RunSpec) -> Summary {
     let home = tempfile::tempdir().expect("a folder that goes away");
     let (control, _handle) = control();
-    let outcome = conduct(Start::New(spec.clone()), home.path(), &control, &mut |_| {}).expect("a training");
+    let outcome =
+        run_blocking(Start::New(spec.clone()), home.path(), &control, &mut |_| {}).expect("a training");
     outcome.summaries.into_iter().next().expect("of one seed")
 }
 

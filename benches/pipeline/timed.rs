@@ -2,7 +2,9 @@
 
 use glue_tui::batch::Batch;
 use glue_tui::error::Result;
-use glue_tui::nn::{Array, Engine, EngineState, Mix, Part, Slopes, StepInput, StepReport, Weights};
+use glue_tui::nn::{
+    Array, Engine, EngineState, InputGradients, Interpolation, Part, StepInput, StepReport, Weights,
+};
 use std::time::Instant;
 
 /// The passes of another engine, and the seconds that they took.
@@ -27,7 +29,7 @@ impl Engine for Timed<'_> {
         unreachable!("scoring needs no gradient")
     }
 
-    fn slopes(&mut self, _mix: Mix<'_>, _class: usize) -> Result<Slopes> {
+    fn slopes(&mut self, _mix: Interpolation<'_>, _class: usize) -> Result<InputGradients> {
         unreachable!("scoring asks for no reasons")
     }
 

@@ -10,7 +10,7 @@ use crate::catalog::Shape;
 use crate::error::Result;
 use crate::files::{ModelFolder, Root};
 use crate::machine::peak_memory;
-use crate::nn::{self, Build, Built, Cost, Costs, Engine, KernelRate, Kinds, Passes, StepInput};
+use crate::nn::{self, Build, Built, ByOp, ByPhase, Engine, KernelRate, OpCost, Profile, StepInput};
 use crate::spec::{Interval, RunSpec};
 use serde::Serialize;
 use std::time::Instant;
@@ -194,7 +194,7 @@ impl Texts<'_> {
 
 /// Optimizer steps, and where their time went. As in training, the loss is asked for as often as
 /// `logging_steps` says, and a device may be behind until then.
-fn train(engine: &mut dyn Engine, texts: &Texts<'_>, size: usize) -> Result<(Speed, Option<Costs>)> {
+fn train(engine: &mut dyn Engine, texts: &Texts<'_>, size: usize) -> Result<(Speed, Option<Profile>)> {
     let steps = match texts.spec.logging_steps {
         Interval::Steps(steps) => steps,
         Interval::Epoch => 1,
@@ -211,9 +211,9 @@ fn train(engine: &mut dyn Engine, texts: &Texts<'_>, size: usize) -> Result<(Spe
     for number in 0..WARM_UP {
         round(engine, number * steps, steps)?;
     }
-    let before = engine.costs();
+    let before = engine.profile();
     let speed = repeat(texts.options.seconds, |done| round(engine, WARM_UP * steps + done, steps))?;
-    let costs = before.zip(engine.costs()).map(|(before, after)| after.since(&before));
+    let costs = before.zip(engine.profile()).map(|(before, after)| after.since(&before));
     Ok((speed, costs))
 }
 
@@ -272,8 +272,8 @@ fn repeat(seconds: f64, mut round: impl FnMut(u64) -> Result<Round>) -> Result<S
     })
 }
 
-fn passes(passes: &Passes, steps: f64) -> Vec<Phase> {
-    let pass = |seconds| Cost { seconds, operations: 0.0 };
+fn passes(passes: &ByPhase, steps: f64) -> Vec<Phase> {
+    let pass = |seconds| OpCost { seconds, operations: 0.0 };
     let parts = [
         ("forward", pass(passes.forward)),
         ("backward", pass(passes.backward)),
@@ -282,7 +282,7 @@ fn passes(passes: &Passes, steps: f64) -> Vec<Phase> {
     table(&parts, steps)
 }
 
-fn phases(kinds: &Kinds, steps: f64) -> Vec<Phase> {
+fn phases(kinds: &ByOp, steps: f64) -> Vec<Phase> {
     let parts = [
         ("embedding", kinds.embedding),
         ("attention", kinds.attention),
@@ -294,9 +294,9 @@ fn phases(kinds: &Kinds, steps: f64) -> Vec<Phase> {
     table(&parts, steps)
 }
 
-fn table(parts: &[(&'static str, Cost)], steps: f64) -> Vec<Phase> {
+fn table(parts: &[(&'static str, OpCost)], steps: f64) -> Vec<Phase> {
     let whole: f64 = parts.iter().map(|(_, cost)| cost.seconds).sum();
-    let phase = |(name, Cost { seconds, operations }): &(&'static str, Cost)| Phase {
+    let phase = |(name, OpCost { seconds, operations }): &(&'static str, OpCost)| Phase {
         name,
         ms: seconds / steps * 1e3,
         share: seconds / whole,

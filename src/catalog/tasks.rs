@@ -133,7 +133,7 @@ pub enum Source {
         hub: Hub,
     },
     /// Files that the specification names, which also tell the labels and whether an example is two texts.
-    Own,
+    Custom,
 }
 
 /// How the files of a local copy look. Parquet files are taken too, with the hub's columns.
@@ -391,7 +391,7 @@ pub static TASKS: &[Task] = &[
         title: "Files of your own: CSV, TSV, JSON lines or Parquet",
         labels: classes(&[]),
         pair: false,
-        source: Source::Own,
+        source: Source::Custom,
         metrics: &[Metric::Accuracy],
         best: Metric::Accuracy,
         note: None,
@@ -401,7 +401,7 @@ pub static TASKS: &[Task] = &[
 impl Task {
     /// Whether it is read from files of the user's own.
     pub fn is_custom(&self) -> bool {
-        matches!(self.source, Source::Own)
+        matches!(self.source, Source::Custom)
     }
 
     /// Whether its validation split is followed by one of other genres than it is trained on.

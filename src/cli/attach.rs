@@ -6,7 +6,7 @@ use super::output;
 use super::printer::Printer;
 use crate::error::{Error, Result};
 use crate::event::Event;
-use crate::run::{self, News, RunDir, RunStatus, Said, Tail, sentence};
+use crate::run::{self, News, RunDir, RunEvent, RunStatus, Tail, message};
 use crate::spec::RunSpec;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -27,7 +27,7 @@ pub(super) fn attach(global: &Global, args: &Attach) -> Result<()> {
                 return output::json_line(&said.event);
             }
             printer.say(&said);
-            if let (Event::Ended { .. }, Some(line)) = (&said.event, sentence::line(&said.event)) {
+            if let (Event::Ended { .. }, Some(line)) = (&said.event, message::line(&said.event)) {
                 output::aside(line);
             }
             Ok(())
@@ -58,7 +58,7 @@ struct Followed {
 
 impl Followed {
     /// Passes on what the seeds have said since the last time, those that have begun since then too.
-    fn news(&mut self, take: &mut dyn FnMut(Said) -> Result<()>) -> Result<()> {
+    fn news(&mut self, take: &mut dyn FnMut(RunEvent) -> Result<()>) -> Result<()> {
         for dir in run::seed_dirs(&self.dir, &self.spec) {
             if !self.seeds.iter().any(|(known, _)| **known == *dir) {
                 let tail = Tail::of(&dir);
@@ -68,8 +68,8 @@ impl Followed {
         for (repeat, (dir, tail)) in self.seeds.iter_mut().enumerate() {
             let mut told = Ok(());
             tail.news(&mut |news| {
-                if let (News::Said(event), Ok(())) = (news, &told) {
-                    told = take(Said { repeat: repeat as u64, dir: dir.clone(), event });
+                if let (News::RunEvent(event), Ok(())) = (news, &told) {
+                    told = take(RunEvent { repeat: repeat as u64, dir: dir.clone(), event });
                 }
             })?;
             told?;

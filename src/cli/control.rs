@@ -4,12 +4,12 @@ use super::args::{Action, Control, Global};
 use super::output;
 use crate::error::Result;
 use crate::event::{Command, Event};
-use crate::run::{self, Asked, Obeyed, sentence};
+use crate::run::{self, CommandAck, PendingCommand, message};
 use serde_json::json;
 
 pub(super) fn control(global: &Global, args: &Control) -> Result<()> {
     let command = command(&args.action)?;
-    let asked = Asked::of(&run::find(&global.runs_dir, &args.run)?, command)?;
+    let asked = PendingCommand::of(&run::find(&global.runs_dir, &args.run)?, command)?;
     if args.no_wait {
         let said = json!({ "command": command, "obeyed": false });
         return if global.json { output::json_line(&said) } else { Ok(()) };
@@ -18,8 +18,8 @@ pub(super) fn control(global: &Global, args: &Control) -> Result<()> {
     if global.json {
         return output::json_line(&obeyed);
     }
-    let Obeyed { step, command, settings } = obeyed;
-    let told = sentence::line(&Event::Command { step, command, settings, again: false });
+    let CommandAck { step, command, settings } = obeyed;
+    let told = message::line(&Event::Command { step, command, settings, again: false });
     output::line(told.unwrap_or_default())
 }
 

@@ -2,10 +2,10 @@
 
 use super::args::Global;
 use super::output;
-use crate::abilities::{Abilities, Background, Letters};
 use crate::error::Result;
 use crate::format;
 use crate::spec::Experiments;
+use crate::terminal_caps::{Background, Charset, TerminalCaps};
 use crate::{hub, machine, nn, run};
 use serde::Serialize;
 use std::fs::DirEntry;
@@ -184,12 +184,12 @@ fn experiments(global: &Global) -> File {
 fn terminal() -> Terminal {
     let variable = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
     let size = terminal_size::terminal_size();
-    let abilities = Abilities::here();
+    let abilities = TerminalCaps::here();
     Terminal {
         interactive: std::io::stdin().is_terminal() && std::io::stdout().is_terminal(),
         colours: abilities.palette.colours(),
         name: variable("TERM"),
-        unicode: abilities.letters == Letters::Unicode,
+        unicode: abilities.letters == Charset::Unicode,
         background: abilities.background.map(|background| match background {
             Background::Dark => "dark",
             Background::Light => "light",

@@ -1,8 +1,8 @@
 //! Lines to stdout and stderr. What a person reads is harmless there: names
 //! and messages from outside are shown with their control characters as escapes.
 
-use crate::abilities::{Abilities, Letters};
 use crate::error::{Error, Result};
+use crate::terminal_caps::{Charset, TerminalCaps};
 use crate::text::{escaped, escaped_lines, in_ascii, width};
 use serde::Serialize;
 use std::borrow::Cow;
@@ -24,8 +24,8 @@ fn raw_line(text: &str) -> Result<()> {
 
 /// `text`, in ASCII where the locale has nothing else.
 fn told(text: &str) -> Cow<'_, str> {
-    match Abilities::here().letters {
-        Letters::Ascii => in_ascii(text),
+    match TerminalCaps::here().letters {
+        Charset::Ascii => in_ascii(text),
         _ => Cow::Borrowed(text),
     }
 }

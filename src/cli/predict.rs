@@ -3,7 +3,7 @@
 use super::args::{Global, Predict};
 use super::output;
 use crate::error::{Error, Result};
-use crate::predict::{Answer, Explanation, Predictor, Push, Verdict};
+use crate::predict::{Answer, Explanation, Prediction, Predictor, Push};
 use serde_json::{Map, Value, json};
 use std::io::{BufRead, BufReader, Read};
 
@@ -54,7 +54,7 @@ fn saliency((_, text_pair): &Input, explanation: &Explanation) -> Value {
     explanation.words.iter().map(word).collect()
 }
 
-fn answer((text, text_pair): &Input, verdict: &Verdict) -> Value {
+fn answer((text, text_pair): &Input, verdict: &Prediction) -> Value {
     let mut object = Map::new();
     object.insert("text".into(), json!(text));
     if let Some(text_pair) = text_pair {
@@ -140,7 +140,7 @@ mod tests {
 
     #[test]
     fn answers_name_every_label_or_the_number() {
-        let answer_of = |answer| Verdict { answer, tokens: 4, truncated: false };
+        let answer_of = |answer| Prediction { answer, tokens: 4, truncated: false };
         let verdict = answer_of(Answer::Label {
             label: "positive".into(),
             probability: 0.75,

@@ -2,10 +2,10 @@
 //! elsewhere (a pipe, a file, a batch system's log) and for whoever asks for them.
 
 use super::output::aside;
-use crate::abilities::{Abilities, Letters};
 use crate::event::{Event, Progress, Started, Step, Unit};
 use crate::format;
-use crate::run::{Said, sentence};
+use crate::run::{RunEvent, message};
+use crate::terminal_caps::{Charset, TerminalCaps};
 use crate::text::escaped;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::io::IsTerminal;
@@ -99,8 +99,8 @@ fn style(progress: &Progress) -> ProgressStyle {
 
 fn template(text: &str) -> ProgressStyle {
     let style = ProgressStyle::with_template(text).unwrap_or_else(|_| ProgressStyle::default_bar());
-    match Abilities::here().letters {
-        Letters::Unicode => style,
+    match TerminalCaps::here().letters {
+        Charset::Unicode => style,
         _ => style.progress_chars("#>-").tick_chars("-\\|/ "),
     }
 }
@@ -137,7 +137,7 @@ impl Printer {
         }
     }
 
-    pub(super) fn say(&mut self, said: &Said) {
+    pub(super) fn say(&mut self, said: &RunEvent) {
         if self.dir.as_ref() != Some(&said.dir) {
             // A seed of several has a directory of its own below the experiment's.
             let name = said.dir.file_name().map(|name| name.to_string_lossy().into_owned());
@@ -148,10 +148,10 @@ impl Printer {
         match &said.event {
             Event::Progress(progress) => self.watcher.show(progress),
             Event::Step(step) => self.step(step),
-            // How it ended is told by the exit code and the last sentence.
+            // How it ended is told by the exit code and the last describe.
             Event::Ended { .. } => {}
             event => {
-                if let Some(line) = sentence::line(event) {
+                if let Some(line) = message::line(event) {
                     self.watcher.line(format!("{}{line}", self.repeat));
                 }
                 self.take(event);

@@ -5,7 +5,7 @@ use super::output::{self, table};
 use crate::error::Result;
 use crate::format;
 use crate::format::whole_score as score;
-use crate::run::{self, Difference, Reproduced, RunRow};
+use crate::run::{self, Difference, Reproduction, RunRow};
 
 pub(super) fn runs(global: &Global, args: &Runs) -> Result<()> {
     if args.published {
@@ -45,7 +45,7 @@ fn published(global: &Global) -> Result<()> {
     output::line(table(&lines))
 }
 
-fn rows_of(one: &Reproduced) -> Vec<Vec<String>> {
+fn rows_of(one: &Reproduction) -> Vec<Vec<String>> {
     let cells = |row: &run::Row| {
         let percent = |share: f64| format!("{:.2}", 100.0 * share);
         let ours = row.ours.map_or("-".into(), |ours| {

@@ -7,7 +7,7 @@ use super::signals::stop_on_signals;
 use crate::error::{Error, Result};
 use crate::event::Status;
 use crate::format::whole_score as score;
-use crate::run::{self, Outcome, RunDir, Start};
+use crate::run::{self, RunDir, Start, TrainOutput};
 use crate::spec::{Experiments, RunSpec};
 use crate::train;
 use serde_json::json;
@@ -18,7 +18,7 @@ pub(super) fn train(global: &Global, args: &Train) -> Result<()> {
     let start = if let Some(run) = &args.resume {
         Start::Resume(as_it_began(global, args, run, &sets)?)
     } else if let Some(run) = &args.replay {
-        Start::Again(as_it_began(global, args, run, &sets)?)
+        Start::Replay(as_it_began(global, args, run, &sets)?)
     } else {
         let name = args.name.as_deref().unwrap_or_default();
         let experiments = Experiments::open(global.experiments.as_deref())?;
@@ -27,7 +27,7 @@ pub(super) fn train(global: &Global, args: &Train) -> Result<()> {
     let (control, handle) = train::control();
     stop_on_signals(handle)?;
     let mut printer = Printer::new(args.plain);
-    let result = run::conduct(start, &global.runs_dir, &control, &mut |said| printer.say(said));
+    let result = run::run_blocking(start, &global.runs_dir, &control, &mut |said| printer.say(said));
     printer.end();
     let outcome = result?;
     for line in told_at_the_end(&outcome) {
@@ -88,7 +88,7 @@ fn changed<'a>(spec: &RunSpec, sets: &'a [(String, String)]) -> Result<Option<&'
 }
 
 /// The best score; with repeats each seed's, then mean and spread.
-fn told_at_the_end(outcome: &Outcome) -> Vec<String> {
+fn told_at_the_end(outcome: &TrainOutput) -> Vec<String> {
     let Some(all) = &outcome.repeats else {
         let best = outcome.summaries.iter().filter_map(|summary| summary.best);
         return best

@@ -51,7 +51,7 @@ pub(super) fn find(
             task.name
         ))),
         (Source::Files { local, .. }, Some(folder)) => find_locally(task, local, split, folder),
-        (Source::Own, _) => Ok(None),
+        (Source::Custom, _) => Ok(None),
         (Source::Files { hub, .. }, None) => {
             let fetched =
                 context.hub.dataset_files(hub.repo, hub.config, split, context.watch, context.cancelled)?;
@@ -87,7 +87,7 @@ pub(super) fn missing(task: &Task, split: SplitName, data_dir: Option<&Path>) ->
                 hub.config
             ),
         },
-        (Source::Own, _) => Error::Usage(format!("task {} has no {} split", task.name, split.name())),
+        (Source::Custom, _) => Error::Usage(format!("task {} has no {} split", task.name, split.name())),
         (Source::Embedded(folder), _) => Error::data(
             Path::new("assets").join(folder),
             None,
@@ -141,7 +141,7 @@ fn find_locally(task: &Task, local: &Local, split: SplitName, folder: &Path) -> 
     }
     let config = match &task.source {
         Source::Files { hub, .. } => hub.config,
-        Source::Embedded(_) | Source::Own => "",
+        Source::Embedded(_) | Source::Custom => "",
     };
     for folder in folders(task, folder).iter().filter(|folder| folder.is_dir()) {
         for name in file_names(task, local, split) {

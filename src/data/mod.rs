@@ -3,15 +3,15 @@
 //! [`load`] finds the files (in the binary, in a folder of the user's, where the specification says, or on the
 //! hub), reads them whole and refuses what it does not understand, with file and line.
 
+mod custom;
 mod find;
 pub mod order;
-mod own;
 mod profile;
 mod read;
 mod tokens;
-mod words;
+mod wordpiece_cache;
 
-pub use own::filled;
+pub use custom::filled;
 pub use profile::{Lengths, Profile, texts_of};
 pub use tokens::{Spelled, Tokenized, Tokenizer, Word};
 
@@ -58,7 +58,7 @@ pub struct Dataset {
 
 /// Which rows are wanted, and where they are.
 #[derive(Debug, Clone, Copy)]
-pub struct Place<'a> {
+pub struct DatasetSource<'a> {
     /// The task.
     pub task: &'static Task,
     /// The folder to read from, where it is not the one that the catalog says.
@@ -69,15 +69,15 @@ pub struct Place<'a> {
     pub labels: Option<&'a [String]>,
 }
 
-impl<'a> Place<'a> {
+impl<'a> DatasetSource<'a> {
     /// The rows of a task that is not `custom`.
     pub fn at(task: &'static Task, data_dir: Option<&'a Path>) -> Self {
-        Place { task, data_dir, spec: None, labels: None }
+        DatasetSource { task, data_dir, spec: None, labels: None }
     }
 
     /// The rows that a specification tells to learn from.
     pub fn of(spec: &'a RunSpec) -> Self {
-        Place { spec: Some(spec), ..Place::at(spec.task(), spec.data_dir.as_deref()) }
+        DatasetSource { spec: Some(spec), ..DatasetSource::at(spec.task(), spec.data_dir.as_deref()) }
     }
 
     /// The specification that names the files, when they are the user's own.
@@ -116,11 +116,11 @@ struct Rows {
 /// # Errors
 /// A file that is missing or malformed ([`Error::Data`]), one that the hub does not give
 /// ([`Error::Hub`]), or a cancellation ([`Error::Interrupted`]).
-pub fn load(place: Place<'_>, context: &mut Context<'_>) -> Result<Dataset> {
+pub fn load(place: DatasetSource<'_>, context: &mut Context<'_>) -> Result<Dataset> {
     if let Some(spec) = place.own()? {
-        return own::load(spec);
+        return custom::load(spec);
     }
-    let Place { task, data_dir, .. } = place;
+    let DatasetSource { task, data_dir, .. } = place;
     let mut dataset = Dataset {
         labels: task.labels.clone(),
         notes: task.note.map(str::to_string).into_iter().collect(),
@@ -158,9 +158,13 @@ impl Dataset {
 ///
 /// # Errors
 /// As [`load`]; a split that is not there is an [`Error::Data`].
-pub fn load_split(place: Place<'_>, split: SplitName, context: &mut Context<'_>) -> Result<Vec<Example>> {
+pub fn load_split(
+    place: DatasetSource<'_>,
+    split: SplitName,
+    context: &mut Context<'_>,
+) -> Result<Vec<Example>> {
     if let Some(spec) = place.own()? {
-        return own::load_split(spec, split, place.labels);
+        return custom::load_split(spec, split, place.labels);
     }
     load_into(&mut Dataset::default(), place.task, split, place.data_dir, context)
 }

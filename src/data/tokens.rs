@@ -2,7 +2,7 @@
 //! `vocab.txt` alone. Done once before training, in parallel.
 
 use super::Example;
-use super::words::{Words, encoded, whole_row};
+use super::wordpiece_cache::{Words, encoded, whole_row};
 use crate::batch::Encoded;
 use crate::error::{Error, Result};
 use crate::event::{Progress, Unit};

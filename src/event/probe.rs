@@ -1,27 +1,27 @@
 //! What is told of a pinned text.
 
-use crate::pins::Pin;
+use crate::probes::Probe;
 use serde::{Deserialize, Serialize};
 
 /// What the weights say of a pinned text, told after an evaluation of the validation split.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Probe {
+pub struct ProbeResult {
     /// Optimizer steps done.
     pub step: u64,
     /// Epochs done, with a fraction.
     pub epoch: f64,
     /// The text.
     #[serde(flatten)]
-    pub pin: Pin,
+    pub pin: Probe,
     /// What is said of it.
     #[serde(flatten)]
-    pub told: Told,
+    pub told: ProbePrediction,
 }
 
 /// What is said of a pinned text.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(untagged)]
-pub enum Told {
+pub enum ProbePrediction {
     /// Labels are classes.
     Label {
         /// The most probable one.

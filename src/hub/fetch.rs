@@ -3,7 +3,7 @@
 //! name before its digest was checked.
 
 use super::cache::{self, Cache};
-use super::trouble::{Refusal, Trouble};
+use super::error::{HubError, Refusal};
 use super::{Kind, Repo, Settings, nothing_counted, verify};
 use crate::error::{Error, Result};
 use crate::event::{Progress, Unit};
@@ -53,7 +53,7 @@ impl<'a> Session<'a> {
         cache: &'a Cache,
         watch: &'a mut dyn FnMut(Progress),
         cancelled: &'a AtomicBool,
-    ) -> Result<Self, Trouble> {
+    ) -> Result<Self, HubError> {
         Ok(Session {
             settings,
             repo,
@@ -66,7 +66,7 @@ impl<'a> Session<'a> {
     }
 
     /// The commit of a revision and the names of all its files.
-    pub(super) async fn resolve(&mut self, revision: &str) -> Result<(String, Vec<String>), Trouble> {
+    pub(super) async fn resolve(&mut self, revision: &str) -> Result<(String, Vec<String>), HubError> {
         (self.watch)(nothing_counted(format!("asking for {}", self.repo.id)));
         let mut builder = HFClient::builder()
             .endpoint(self.settings.endpoint.clone())
@@ -82,7 +82,7 @@ impl<'a> Session<'a> {
             match self.repo.kind {
                 Kind::Model => {
                     let info = client.model(owner, name).info().revision(revision).send().await?;
-                    Ok::<_, Trouble>((info.sha, info.siblings))
+                    Ok::<_, HubError>((info.sha, info.siblings))
                 }
                 Kind::Dataset => {
                     let info = client.dataset(owner, name).info().revision(revision).send().await?;
@@ -97,12 +97,12 @@ impl<'a> Session<'a> {
                 let names = siblings.into_iter().map(|RepoSibling { rfilename, .. }| rfilename);
                 Ok((sha, names.filter(|name| super::listing::is_plain(name)).collect()))
             }
-            _ => Err(Trouble::Lost("the answer names no commit or no files".to_string())),
+            _ => Err(HubError::Lost("the answer names no commit or no files".to_string())),
         }
     }
 
     /// The path of a file of a commit, fetched where the cache has it not.
-    pub(super) async fn file(&mut self, commit: &str, name: &str) -> Result<PathBuf, Trouble> {
+    pub(super) async fn file(&mut self, commit: &str, name: &str) -> Result<PathBuf, HubError> {
         let path = self.cache.file(commit, name);
         if path.is_file() {
             return Ok(path);
@@ -118,7 +118,7 @@ impl<'a> Session<'a> {
     }
 
     /// Fetches a blob, continuing where an earlier try ended.
-    async fn body(&mut self, commit: &str, name: &str, head: &Head, blob: &Path) -> Result<(), Trouble> {
+    async fn body(&mut self, commit: &str, name: &str, head: &Head, blob: &Path) -> Result<(), HubError> {
         let url = self.url(commit, name)?;
         let mut partial = blob.as_os_str().to_owned();
         partial.push(".incomplete");
@@ -127,20 +127,20 @@ impl<'a> Session<'a> {
         for last in [false, true] {
             self.patiently(name, async |session| session.append(&url, name, head, &partial).await).await?;
             if self.is_whole(&partial, &head.digest)? {
-                std::fs::rename(&partial, blob).map_err(|e| Trouble::Local(Error::writing(blob)(e)))?;
+                std::fs::rename(&partial, blob).map_err(|e| HubError::Local(Error::writing(blob)(e)))?;
                 return Ok(());
             }
-            std::fs::remove_file(&partial).map_err(|e| Trouble::Local(Error::writing(&partial)(e)))?;
+            std::fs::remove_file(&partial).map_err(|e| HubError::Local(Error::writing(&partial)(e)))?;
             if !last {
                 (self.watch)(nothing_counted(format!("fetching {name} again: its digest was wrong")));
             }
         }
-        Err(Trouble::Wrong { url: url.to_string() })
+        Err(HubError::Wrong { url: url.to_string() })
     }
 
     /// Appends to `partial` what is missing of the file, until its announced size is reached.
-    async fn append(&mut self, url: &Url, name: &str, head: &Head, partial: &Path) -> Result<(), Trouble> {
-        let local = |e| Trouble::Local(Error::writing(partial)(e));
+    async fn append(&mut self, url: &Url, name: &str, head: &Head, partial: &Path) -> Result<(), HubError> {
+        let local = |e| HubError::Local(Error::writing(partial)(e));
         let mut file = File::options().create(true).append(true).open(partial).map_err(local)?;
         let mut got = file.metadata().map_err(local)?.len();
         if head.size == Some(got) {
@@ -165,11 +165,11 @@ impl<'a> Session<'a> {
             if response.status() == StatusCode::PARTIAL_CONTENT
                 || response.status() == StatusCode::RANGE_NOT_SATISFIABLE
             {
-                return Err(Trouble::Cut { got, of: head.size });
+                return Err(HubError::Cut { got, of: head.size });
             }
         }
         if !response.status().is_success() {
-            return Err(Trouble::Refused(refusal(&response)));
+            return Err(HubError::Refused(refusal(&response)));
         }
         let mut told = None::<Instant>;
         loop {
@@ -177,7 +177,7 @@ impl<'a> Session<'a> {
                 self.tell(name, got, head.size);
                 told = Some(Instant::now());
             }
-            let cut = |_| Trouble::Cut { got, of: head.size };
+            let cut = |_| HubError::Cut { got, of: head.size };
             let Some(chunk) =
                 guard(self.cancelled, self.settings.stall, response.chunk()).await?.map_err(cut)?
             else {
@@ -192,13 +192,13 @@ impl<'a> Session<'a> {
         self.tell(name, got, head.size);
         file.sync_all().map_err(local)?;
         if head.size.is_some_and(|size| got < size) {
-            return Err(Trouble::Cut { got, of: head.size });
+            return Err(HubError::Cut { got, of: head.size });
         }
         Ok(())
     }
 
     /// Asks for digest and size of a file. Redirects are followed only while they do not tell.
-    async fn head(&mut self, commit: &str, name: &str) -> Result<Head, Trouble> {
+    async fn head(&mut self, commit: &str, name: &str) -> Result<Head, HubError> {
         let mut url = self.url(commit, name)?;
         for _ in 0..10 {
             let request = self.heads.head(url.clone()).header(ACCEPT_ENCODING, "identity");
@@ -213,16 +213,16 @@ impl<'a> Session<'a> {
                 (Some(location), digest) if relative || digest.is_none() => {
                     url = url
                         .join(&location)
-                        .map_err(|e| Trouble::Lost(format!("a redirect to nowhere: {e}")))?;
+                        .map_err(|e| HubError::Lost(format!("a redirect to nowhere: {e}")))?;
                 }
                 (None, _) if !response.status().is_success() => {
-                    return Err(Trouble::Refused(refusal(&response)));
+                    return Err(HubError::Refused(refusal(&response)));
                 }
-                (_, None) => return Err(Trouble::Lost("the answer has no ETag".to_string())),
+                (_, None) => return Err(HubError::Lost("the answer has no ETag".to_string())),
                 (_, Some(etag)) => {
                     let digest = etag.strip_prefix("W/").unwrap_or(&etag).trim_matches('"').to_lowercase();
                     if !verify::is_digest(&digest) {
-                        return Err(Trouble::Lost(format!("the ETag {etag} is no digest")));
+                        return Err(HubError::Lost(format!("the ETag {etag} is no digest")));
                     }
                     let size =
                         header(headers, "x-linked-size").or_else(|| header(headers, CONTENT_LENGTH.as_str()));
@@ -230,22 +230,22 @@ impl<'a> Session<'a> {
                 }
             }
         }
-        Err(Trouble::Lost("too many redirects".to_string()))
+        Err(HubError::Lost("too many redirects".to_string()))
     }
 
     /// Does `work`, and does it again after a pause while that may help.
     async fn patiently<T>(
         &mut self,
         name: &str,
-        mut work: impl AsyncFnMut(&mut Self) -> Result<T, Trouble>,
-    ) -> Result<T, Trouble> {
+        mut work: impl AsyncFnMut(&mut Self) -> Result<T, HubError>,
+    ) -> Result<T, HubError> {
         let (mut tries, mut reached) = (0, 0);
         loop {
             let trouble = match work(self).await {
                 Err(trouble) if trouble.passes() => trouble,
                 other => return other,
             };
-            if let Trouble::Cut { got, .. } = trouble
+            if let HubError::Cut { got, .. } = trouble
                 && got >= reached + ADVANCE
             {
                 (tries, reached) = (0, got);
@@ -261,7 +261,7 @@ impl<'a> Session<'a> {
     }
 
     /// Whether a file is what the digest says; noted by the caller.
-    fn is_whole(&self, path: &Path, digest: &str) -> Result<bool, Trouble> {
+    fn is_whole(&self, path: &Path, digest: &str) -> Result<bool, HubError> {
         Ok(verify::matches(path, digest, self.cancelled)?)
     }
 
@@ -281,8 +281,8 @@ impl<'a> Session<'a> {
     }
 
     /// Where a file of a commit is.
-    fn url(&self, commit: &str, name: &str) -> Result<Url, Trouble> {
-        let wrong = || Trouble::Lost(format!("HF_ENDPOINT {} is not a URL", self.settings.endpoint));
+    fn url(&self, commit: &str, name: &str) -> Result<Url, HubError> {
+        let wrong = || HubError::Lost(format!("HF_ENDPOINT {} is not a URL", self.settings.endpoint));
         let mut url = Url::parse(&self.settings.endpoint).map_err(|_| wrong())?;
         url.path_segments_mut()
             .map_err(|()| wrong())?
@@ -311,7 +311,7 @@ pub(super) fn sign_of_life(settings: &Settings) -> Result<(), String> {
         let client = client().redirect(reqwest::redirect::Policy::none()).build()?;
         let never = AtomicBool::new(false);
         let response = guard(&never, settings.head_timeout, client.head(&settings.endpoint).send()).await??;
-        if response.status().is_server_error() { Err(Trouble::Refused(refusal(&response))) } else { Ok(()) }
+        if response.status().is_server_error() { Err(HubError::Refused(refusal(&response))) } else { Ok(()) }
     });
     let repo = Repo { kind: Kind::Model, id: settings.endpoint.clone() };
     match asked {
@@ -326,7 +326,7 @@ async fn guard<T>(
     cancelled: &AtomicBool,
     limit: Duration,
     work: impl Future<Output = T>,
-) -> Result<T, Trouble> {
+) -> Result<T, HubError> {
     let stop = async {
         while !cancelled.load(Ordering::Relaxed) {
             tokio::time::sleep(LOOK).await;
@@ -334,8 +334,8 @@ async fn guard<T>(
     };
     tokio::select! {
         biased;
-        () = stop => Err(Trouble::Cancelled),
-        done = tokio::time::timeout(limit, work) => done.map_err(|_| Trouble::Silent(limit)),
+        () = stop => Err(HubError::Cancelled),
+        done = tokio::time::timeout(limit, work) => done.map_err(|_| HubError::Silent(limit)),
     }
 }
 

@@ -6,10 +6,10 @@
 //! whole, and waits for ever; see `fetch`. The cache on disk is the one that the ecosystem shares.
 
 mod cache;
+mod error;
 mod fetch;
 mod listing;
 mod settings;
-mod trouble;
 mod verify;
 
 pub use listing::split_files;
@@ -20,13 +20,13 @@ use crate::error::{Error, Result};
 use crate::event::{Progress, SplitName, Unit};
 use crate::files::ModelFolder;
 use cache::Cache;
+use error::HubError;
 use fetch::Session;
 use listing::INDEX;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
-use trouble::Trouble;
 
 /// What a repository holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -264,7 +264,7 @@ impl Hub {
             });
         }
         let _lock = self.lock(watch, cancelled).map_err(|error| match error {
-            Error::Write { path, source } => trouble::unwritable(repo, &path, &source),
+            Error::Write { path, source } => error::unwritable(repo, &path, &source),
             other => other,
         })?;
         // Another process may have fetched it while this one waited for the lock.
@@ -286,11 +286,11 @@ impl Hub {
         revision: &str,
         pick: &Pick<'_>,
         at: &mut Option<String>,
-    ) -> Result<Fetched, Trouble> {
+    ) -> Result<Fetched, HubError> {
         let (commit, names) = session.resolve(revision).await?;
         session.cache.save_listing(&commit, &names)?;
         session.cache.set_commit(revision, &commit)?;
-        let refuse = |problem| Trouble::Local(Error::Hub { repo: session.repo.id.clone(), problem });
+        let refuse = |problem| HubError::Local(Error::Hub { repo: session.repo.id.clone(), problem });
         let mut wanted = pick.choose(&names).map_err(refuse)?;
         let mut files = Vec::new();
         let mut next = 0;
@@ -299,8 +299,8 @@ impl Hub {
             *at = Some(name.clone());
             let file = session.file(&commit, &name).await?;
             if name == INDEX {
-                let index = std::fs::read(&file).map_err(|e| Trouble::Local(Error::reading(&file)(e)))?;
-                let refuse = |problem| Trouble::Local(Error::Hub { repo: session.repo.id.clone(), problem });
+                let index = std::fs::read(&file).map_err(|e| HubError::Local(Error::reading(&file)(e)))?;
+                let refuse = |problem| HubError::Local(Error::Hub { repo: session.repo.id.clone(), problem });
                 wanted.extend(listing::shards(&index).map_err(refuse)?);
             }
             files.push(file);
@@ -391,7 +391,7 @@ impl Hub {
                 Err(std::fs::TryLockError::WouldBlock) => {}
             }
             if cancelled.load(Ordering::Relaxed) {
-                return Err(trouble::stopped());
+                return Err(error::stopped());
             }
             if !told {
                 watch(nothing_counted("waiting for another glue-tui that is downloading".to_string()));

@@ -33,7 +33,7 @@ fn hash<D: Digest>(path: &Path, mut hasher: D, cancelled: &AtomicBool) -> Result
     let mut block = vec![0; 1 << 20];
     loop {
         if cancelled.load(Ordering::Relaxed) {
-            return Err(super::trouble::stopped());
+            return Err(super::error::stopped());
         }
         match file.read(&mut block).map_err(Error::reading(path))? {
             0 => break,

@@ -1,17 +1,17 @@
 //! Flat arenas: one array for the weights of a model, and of the same order for gradients and moments.
 
 use super::engine::Array;
-use super::names::Slot;
+use super::names::ParamSpec;
 use std::ops::Range;
 
 /// A tensor's place in an arena.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Place {
-    pub(crate) slot: Slot,
+pub(crate) struct ParamRange {
+    pub(crate) slot: ParamSpec,
     pub(crate) range: Range<usize>,
 }
 
-impl Place {
+impl ParamRange {
     /// The tensor that an arena has here.
     pub(crate) fn copy(&self, arena: &[f32]) -> Array {
         Array { shape: self.slot.shape.clone(), data: arena[self.range.clone()].to_vec() }
@@ -20,13 +20,13 @@ impl Place {
 
 /// Puts the tensors of a model one after the other.
 pub(crate) struct Order<'a> {
-    slots: &'a [Slot],
-    places: Vec<Place>,
+    slots: &'a [ParamSpec],
+    places: Vec<ParamRange>,
 }
 
 impl<'a> Order<'a> {
     /// An empty arena, to be filled with tensors of `slots`.
-    pub(crate) fn new(slots: &'a [Slot]) -> Self {
+    pub(crate) fn new(slots: &'a [ParamSpec]) -> Self {
         Order { slots, places: Vec::new() }
     }
 
@@ -44,7 +44,7 @@ impl<'a> Order<'a> {
             let slot = slot.expect("the table has every name of the configuration").clone();
             let begin = self.length();
             let range = begin..begin + slot.shape.iter().product::<usize>();
-            self.places.push(Place { slot, range });
+            self.places.push(ParamRange { slot, range });
         }
         first..self.length()
     }
@@ -55,7 +55,7 @@ impl<'a> Order<'a> {
     }
 
     /// All places, in their order.
-    pub(crate) fn places(self) -> Vec<Place> {
+    pub(crate) fn places(self) -> Vec<ParamRange> {
         self.places
     }
 }

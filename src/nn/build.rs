@@ -5,7 +5,7 @@ use super::device::{self, Place};
 use super::engine::{Engine, Optimizer, Weights};
 use super::fast::FastEngine;
 use super::load::{LoadReport, fresh, listed, load};
-use super::names::{Slot, table};
+use super::names::{ParamSpec, table};
 use super::plain::PlainEngine;
 use super::{Limits, Settings};
 use crate::error::{Error, Result};
@@ -154,7 +154,7 @@ fn refuse(choice: &Build<'_>) -> Result<()> {
 /// that of the GPU is chosen only by name until it has been seen right on one.
 fn engine(
     choice: &Build<'_>,
-    (config, slots, weights): (&ModelConfig, &[Slot], &Weights),
+    (config, slots, weights): (&ModelConfig, &[ParamSpec], &Weights),
     settings: Settings,
     place: &mut Place,
 ) -> Result<(Box<dyn Engine>, &'static str)> {
@@ -197,7 +197,7 @@ fn not_had(choice: &Build<'_>, precision: &str) -> Option<String> {
     (asked != precision).then(|| format!("precision = \"{asked}\" is not had: {why}"))
 }
 
-fn describe(choice: &Build<'_>) -> Result<(ModelConfig, Vec<Slot>)> {
+fn describe(choice: &Build<'_>) -> Result<(ModelConfig, Vec<ParamSpec>)> {
     let mut config = ModelConfig::read(choice.folder)?;
     if let Some(rate) = choice.classifier_dropout {
         config.classifier_dropout = rate;
@@ -209,7 +209,7 @@ fn describe(choice: &Build<'_>) -> Result<(ModelConfig, Vec<Slot>)> {
 fn assemble(
     choice: &Build<'_>,
     config: ModelConfig,
-    slots: &[Slot],
+    slots: &[ParamSpec],
     weights: &Weights,
     report: LoadReport,
 ) -> Result<Built> {

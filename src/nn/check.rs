@@ -1,8 +1,8 @@
 //! What no engine can work on, refused before it begins.
 
 use super::config::ModelConfig;
-use super::engine::{Mix, Weights};
-use super::names::Slot;
+use super::engine::{Interpolation, Weights};
+use super::names::ParamSpec;
 use crate::batch::{Batch, Label};
 use crate::error::{Error, Result};
 
@@ -31,7 +31,12 @@ pub(crate) fn check_batch(config: &ModelConfig, batch: &Batch) -> Result<()> {
 }
 
 /// Refuses mixed words that the model has no row for, and a class that it does not have.
-pub(crate) fn check_mix(config: &ModelConfig, classes: usize, mix: &Mix<'_>, class: usize) -> Result<()> {
+pub(crate) fn check_mix(
+    config: &ModelConfig,
+    classes: usize,
+    mix: &Interpolation<'_>,
+    class: usize,
+) -> Result<()> {
     check_batch(config, mix.batch)?;
     let tokens = mix.batch.tokens();
     let problem = if let Some(id) = mix.others.iter().find(|id| **id as usize >= config.vocab_size) {
@@ -82,11 +87,11 @@ fn misfit(outputs: usize, label: Label) -> Option<String> {
 /// Refuses weights that are not those of `slots`, by name and shape.
 pub(crate) fn check_weights<'s>(
     model: &str,
-    slots: &(impl Iterator<Item = &'s Slot> + Clone),
+    slots: &(impl Iterator<Item = &'s ParamSpec> + Clone),
     weights: &Weights,
 ) -> Result<()> {
     let wrong = |problem| Err(Error::model(model, problem));
-    for Slot { name, shape, .. } in slots.clone() {
+    for ParamSpec { name, shape, .. } in slots.clone() {
         match weights.get(name) {
             None => return wrong(format!("tensor {name} is missing from the weights put back")),
             Some(array) if array.shape != *shape => {

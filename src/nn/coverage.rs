@@ -53,7 +53,7 @@ fn moves(name: &str, gradient: &Array) -> bool {
 }
 
 /// Refuses to go on when any tensor is idle.
-pub fn demand(coverage: &Coverage) -> Result<()> {
+pub fn require_all(coverage: &Coverage) -> Result<()> {
     if coverage.idle.is_empty() {
         return Ok(());
     }

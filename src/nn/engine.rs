@@ -71,7 +71,7 @@ pub struct StepReport {
 
 /// Examples whose embedded words are mixed with other words. The embeddings of positions and segments stay.
 #[derive(Debug, Clone, Copy)]
-pub struct Mix<'a> {
+pub struct Interpolation<'a> {
     /// The examples.
     pub batch: &'a Batch,
     /// For each token the word, by its id, that it is mixed with: (tokens).
@@ -81,7 +81,7 @@ pub struct Mix<'a> {
     pub shares: &'a [f32],
 }
 
-impl<'a> Mix<'a> {
+impl<'a> Interpolation<'a> {
     /// The other words and the shares of the tokens of `part`, which is one of the batch's parts.
     pub(crate) fn of(&self, part: &Batch) -> (&'a [u32], &'a [f32]) {
         let first = part.first_token - self.batch.first_token;
@@ -90,9 +90,9 @@ impl<'a> Mix<'a> {
     }
 }
 
-/// What an engine says of a [`Mix`].
+/// What an engine says of a [`Interpolation`].
 #[derive(Debug, Clone, PartialEq, Default)]
-pub struct Slopes {
+pub struct InputGradients {
     /// (examples, labels), row by row.
     pub logits: Vec<Vec<f32>>,
     /// For each token, the derivative of a logit of its example with respect to its share: the gradient of the
@@ -102,7 +102,7 @@ pub struct Slopes {
 
 /// What one kind of work has cost.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
-pub struct Cost {
+pub struct OpCost {
     /// Seconds on the clock: those of threads beside each other count once.
     pub seconds: f64,
     /// Multiplications and additions of its products, on all threads.
@@ -111,7 +111,7 @@ pub struct Cost {
 
 /// Seconds of the ways that every step takes, one after the other, on the clock.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
-pub struct Passes {
+pub struct ByPhase {
     /// From tokens to logits.
     pub forward: f64,
     /// The loss, and from there to the gradients.
@@ -120,10 +120,10 @@ pub struct Passes {
     pub optimizer: f64,
 }
 
-impl Passes {
+impl ByPhase {
     /// What came since `earlier`.
-    pub fn since(&self, earlier: &Passes) -> Passes {
-        Passes {
+    pub fn since(&self, earlier: &ByPhase) -> ByPhase {
+        ByPhase {
             forward: self.forward - earlier.forward,
             backward: self.backward - earlier.backward,
             optimizer: self.optimizer - earlier.optimizer,
@@ -133,29 +133,29 @@ impl Passes {
 
 /// Where an engine's time went by the kind of work, that of scoring included.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
-pub struct Kinds {
+pub struct ByOp {
     /// Embeddings, their norm, and the gradients of their rows.
-    pub embedding: Cost,
+    pub embedding: OpCost,
     /// Scores, softmax, dropout and context of attention.
-    pub attention: Cost,
+    pub attention: OpCost,
     /// Matrix products of the layers.
-    pub products: Cost,
+    pub products: OpCost,
     /// Bias, activation, dropout, residual and norm of the layers.
-    pub norm_activation: Cost,
+    pub norm_activation: OpCost,
     /// Pooler, classifier and loss.
-    pub head: Cost,
+    pub head: OpCost,
     /// Sum of gradients, clipping and AdamW.
-    pub optimizer: Cost,
+    pub optimizer: OpCost,
 }
 
-impl Kinds {
+impl ByOp {
     /// What came since `earlier`.
-    pub fn since(&self, earlier: &Kinds) -> Kinds {
-        let part = |part: fn(&Kinds) -> Cost| Cost {
+    pub fn since(&self, earlier: &ByOp) -> ByOp {
+        let part = |part: fn(&ByOp) -> OpCost| OpCost {
             seconds: part(self).seconds - part(earlier).seconds,
             operations: part(self).operations - part(earlier).operations,
         };
-        Kinds {
+        ByOp {
             embedding: part(|kinds| kinds.embedding),
             attention: part(|kinds| kinds.attention),
             products: part(|kinds| kinds.products),
@@ -168,17 +168,17 @@ impl Kinds {
 
 /// Where an engine's time went since it was made.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
-pub struct Costs {
+pub struct Profile {
     /// That of the steps.
-    pub passes: Passes,
+    pub passes: ByPhase,
     /// All of it by the kind of work, if the engine tells that apart.
-    pub kinds: Option<Kinds>,
+    pub kinds: Option<ByOp>,
 }
 
-impl Costs {
+impl Profile {
     /// What came since `earlier`.
-    pub fn since(&self, earlier: &Costs) -> Costs {
-        Costs {
+    pub fn since(&self, earlier: &Profile) -> Profile {
+        Profile {
             passes: self.passes.since(&earlier.passes),
             kinds: self.kinds.zip(earlier.kinds).map(|(now, before)| now.since(&before)),
         }
@@ -268,7 +268,7 @@ pub trait Engine: Send {
 
     /// The logits of mixed words, and how the logit of `class` changes with the share of each; dropout off. It
     /// changes nothing that is learned.
-    fn slopes(&mut self, mix: Mix<'_>, class: usize) -> Result<Slopes>;
+    fn slopes(&mut self, mix: Interpolation<'_>, class: usize) -> Result<InputGradients>;
 
     /// Name and shape of every trainable tensor.
     fn shapes(&self) -> Vec<(String, Vec<usize>)>;
@@ -315,7 +315,7 @@ pub trait Engine: Send {
     }
 
     /// The memory that the plan is made for, if it is known.
-    fn room(&self) -> Option<Memory> {
+    fn available_memory(&self) -> Option<Memory> {
         machine::memory()
     }
 
@@ -325,7 +325,7 @@ pub trait Engine: Send {
 
     /// Where the time went since the engine was made, if it keeps count. A device that works while the host
     /// goes on can not be timed so.
-    fn costs(&self) -> Option<Costs> {
+    fn profile(&self) -> Option<Profile> {
         None
     }
 

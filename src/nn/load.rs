@@ -5,7 +5,7 @@
 
 use super::config::ModelConfig;
 use super::engine::{Array, Weights};
-use super::names::{Init, Slot};
+use super::names::{Init, ParamSpec};
 use super::stored::{Stored, read_stored};
 use crate::error::{Error, Result};
 use crate::files::ModelFolder;
@@ -60,7 +60,7 @@ pub(crate) fn listed(names: &[String]) -> String {
 pub(crate) fn load(
     folder: &ModelFolder,
     config: &ModelConfig,
-    slots: &[Slot],
+    slots: &[ParamSpec],
     seed: u64,
 ) -> Result<(Weights, LoadReport)> {
     let prefix = format!("{}.", config.family.name());
@@ -129,7 +129,7 @@ fn canonical(name: &str, prefix: &str) -> String {
 
 /// A new tensor. Number `i` of the tensor at `place` in the name table is the draw at
 /// (0, `place`, `i`) of the seed's stream of weights.
-fn begin(slot: &Slot, place: usize, config: &ModelConfig, rng: Rng) -> Array {
+fn begin(slot: &ParamSpec, place: usize, config: &ModelConfig, rng: Rng) -> Array {
     let len: usize = slot.shape.iter().product();
     let data = match slot.init {
         Init::Zeros => vec![0.0; len],
@@ -142,9 +142,9 @@ fn begin(slot: &Slot, place: usize, config: &ModelConfig, rng: Rng) -> Array {
 }
 
 /// Every tensor of `slots` newly made: a model to be trained from nothing.
-pub(crate) fn fresh(config: &ModelConfig, slots: &[Slot], seed: u64) -> Weights {
+pub(crate) fn fresh(config: &ModelConfig, slots: &[ParamSpec], seed: u64) -> Weights {
     let rng = Rng::new(seed, Stream::Weights);
-    let make = |(place, slot): (usize, &Slot)| (slot.name.clone(), begin(slot, place, config, rng));
+    let make = |(place, slot): (usize, &ParamSpec)| (slot.name.clone(), begin(slot, place, config, rng));
     slots.iter().enumerate().map(make).collect()
 }
 

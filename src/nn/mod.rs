@@ -27,12 +27,12 @@ pub use build::{Build, Built, build, for_inference, from_nothing};
 pub use config::{Activation, Family, ModelConfig};
 pub use device::devices;
 pub use engine::{
-    Array, Cost, Costs, Engine, EngineState, KernelRate, Kinds, MemoryPlan, Mix, Optimizer, Part, Passes,
-    Slopes, StepInput, StepReport, Weights,
+    Array, ByOp, ByPhase, Engine, EngineState, InputGradients, Interpolation, KernelRate, MemoryPlan, OpCost,
+    Optimizer, Part, Profile, StepInput, StepReport, Weights,
 };
 pub use load::LoadReport;
 pub use measured::{known_product_rate, measure_product_rate};
-pub use names::{Init, Slot, is_key_bias, table};
+pub use names::{Init, ParamSpec, is_key_bias, table};
 pub use operations::step_operations;
 pub use saliency::integrated_gradients;
 pub use save::{Stored, read_arrays, save_model, write_arrays, write_stored};

@@ -16,7 +16,7 @@ pub enum Init {
 
 /// One trainable tensor.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Slot {
+pub struct ParamSpec {
     /// Name, with the family's prefix where Transformers has it.
     pub name: String,
     /// Size of each dimension.
@@ -119,7 +119,7 @@ impl Names {
 ///
 /// A tensor's place in this table keys the random numbers that it begins with, so the order is part
 /// of what a seed means.
-pub fn table(config: &ModelConfig, labels: usize) -> Vec<Slot> {
+pub fn table(config: &ModelConfig, labels: usize) -> Vec<ParamSpec> {
     let names = Names::of(config);
     let (hidden, intermediate) = (config.hidden, config.intermediate);
     let mut slots = Vec::new();
@@ -150,24 +150,24 @@ pub fn is_key_bias(name: &str) -> bool {
     name.ends_with(".attention.self.key.bias") || name.ends_with(".attention.k_lin.bias")
 }
 
-fn embedding(name: &str, rows: usize, width: usize) -> Slot {
+fn embedding(name: &str, rows: usize, width: usize) -> ParamSpec {
     let name = format!("{name}.weight");
-    Slot { name, shape: vec![rows, width], init: Init::Normal, decay: true, head: false }
+    ParamSpec { name, shape: vec![rows, width], init: Init::Normal, decay: true, head: false }
 }
 
-fn linear(name: &str, from: usize, to: usize, head: bool) -> [Slot; 2] {
+fn linear(name: &str, from: usize, to: usize, head: bool) -> [ParamSpec; 2] {
     let (weight, bias) = (format!("{name}.weight"), format!("{name}.bias"));
     [
-        Slot { name: weight, shape: vec![to, from], init: Init::Normal, decay: true, head },
-        Slot { name: bias, shape: vec![to], init: Init::Zeros, decay: false, head },
+        ParamSpec { name: weight, shape: vec![to, from], init: Init::Normal, decay: true, head },
+        ParamSpec { name: bias, shape: vec![to], init: Init::Zeros, decay: false, head },
     ]
 }
 
-fn norm(name: &str, width: usize) -> [Slot; 2] {
+fn norm(name: &str, width: usize) -> [ParamSpec; 2] {
     let (weight, bias) = (format!("{name}.weight"), format!("{name}.bias"));
     [
-        Slot { name: weight, shape: vec![width], init: Init::Ones, decay: false, head: false },
-        Slot { name: bias, shape: vec![width], init: Init::Zeros, decay: false, head: false },
+        ParamSpec { name: weight, shape: vec![width], init: Init::Ones, decay: false, head: false },
+        ParamSpec { name: bias, shape: vec![width], init: Init::Zeros, decay: false, head: false },
     ]
 }
 

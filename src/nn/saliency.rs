@@ -5,7 +5,7 @@
 //! of the logit along that line is added up: what the token adds to the logit. All tokens together come to the
 //! logit of the input less that of the baseline.
 
-use super::engine::{Engine, Mix};
+use super::engine::{Engine, Interpolation};
 use crate::batch::{Batch, Encoded};
 use crate::error::Result;
 
@@ -36,7 +36,8 @@ pub fn integrated_gradients(
         let others = baseline.repeat(points.len());
         let shares: Vec<f32> =
             points.iter().flat_map(|(share, _)| std::iter::repeat_n(*share as f32, length)).collect();
-        let slopes = engine.slopes(Mix { batch: &batch, others: &others, shares: &shares }, class)?.slopes;
+        let slopes =
+            engine.slopes(Interpolation { batch: &batch, others: &others, shares: &shares }, class)?.slopes;
         for ((_, weight), slopes) in points.iter().zip(slopes.chunks_exact(length)) {
             for (sum, slope) in sums.iter_mut().zip(slopes) {
                 *sum += weight * f64::from(*slope);

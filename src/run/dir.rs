@@ -2,10 +2,10 @@
 
 use crate::error::{Error, Result};
 use crate::files::write_whole;
-use crate::pins;
+use crate::probes;
 use crate::rng::{Rng, Stream};
 use crate::spec::{self, RunSpec};
-use crate::train::{Evaluation, Summary, evaluations, newest_evaluation};
+use crate::train::{SavedPredictions, Summary, evaluations, newest_evaluation};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::path::{Path, PathBuf};
@@ -103,7 +103,7 @@ impl RunDir {
 
     /// `probes.toml` beside it, which all runs of that folder share.
     pub fn pins_file(&self) -> PathBuf {
-        std::path::absolute(&self.0).unwrap_or_else(|_| self.0.clone()).with_file_name(pins::FILE)
+        std::path::absolute(&self.0).unwrap_or_else(|_| self.0.clone()).with_file_name(probes::FILE)
     }
 
     /// The filled specification that the run was started with.
@@ -115,12 +115,12 @@ impl RunDir {
 
     /// What the evaluations of the validation split said of each row, oldest first: `judged/`, a file
     /// `step-00000267.safetensors` for each, with the `logits` (rows, outputs) and the `labels` (rows).
-    pub fn evaluations(&self) -> Result<Vec<Evaluation>> {
+    pub fn evaluations(&self) -> Result<Vec<SavedPredictions>> {
         evaluations(&self.0)
     }
 
     /// The newest of [`RunDir::evaluations`].
-    pub fn newest_evaluation(&self) -> Result<Option<Evaluation>> {
+    pub fn newest_evaluation(&self) -> Result<Option<SavedPredictions>> {
         newest_evaluation(&self.0)
     }
 

@@ -1,6 +1,6 @@
 //! What the machine did while a run was trained, as curves over time.
 
-use super::course::Course;
+use super::axis::StepAxis;
 use super::series::Series;
 use crate::machine::Gauges;
 
@@ -26,7 +26,7 @@ pub struct GaugeHistory {
     /// Each GPU.
     pub gpus: Vec<GpuHistory>,
     /// Its steps in seconds.
-    pub course: Course,
+    pub course: StepAxis,
     seconds: f64,
 }
 
@@ -71,7 +71,7 @@ impl GaugeHistory {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::run::course::Axis;
+    use crate::run::axis::Axis;
 
     #[test]
     fn what_nobody_measured_takes_no_room() {
@@ -89,7 +89,7 @@ mod tests {
         }
         assert_eq!(history.cpu.last(), Some((24, 0.5)));
         assert_eq!(history.process_memory.last(), Some((24, 1.5)));
-        assert_eq!(history.course.ruler(Axis::Time).at(24.0), 24.0);
+        assert_eq!(history.course.mapper(Axis::Time).at(24.0), 24.0);
         assert!(history.gpus.is_empty() && history.newest.is_some());
     }
 }

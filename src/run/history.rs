@@ -2,10 +2,10 @@
 //!
 //! Not for storage: everything here can be made again from the event log.
 
-use super::course::Course;
+use super::axis::StepAxis;
 use super::gauges::GaugeHistory;
+use super::message::describe;
 use super::probes::ProbeHistory;
-use super::sentence::sentence;
 use super::series::Series;
 use super::speed::Speed;
 use crate::catalog::Metric;
@@ -86,7 +86,7 @@ pub struct History {
     /// Every score of every split; the loss is one of them.
     pub scores: BTreeMap<(SplitName, Metric), Series>,
     /// Steps in epochs, seconds and examples.
-    pub course: Course,
+    pub course: StepAxis,
     /// The newest evaluation of each split.
     pub latest: BTreeMap<SplitName, Eval>,
     /// The scores before any training.
@@ -134,7 +134,7 @@ impl History {
             if started.first_step > 0 {
                 self.say(LogKind::Note, format!("goes on from step {}", format::count(started.first_step)));
             }
-        } else if let Some((kind, text)) = sentence(event) {
+        } else if let Some((kind, text)) = describe(event) {
             self.say(kind, text);
         }
     }

@@ -3,7 +3,7 @@
 //! A half-written last line is no error: who goes on writing cuts it off.
 
 use super::dir::RunDir;
-use super::sentence;
+use super::message;
 use crate::error::{Error, Result};
 use crate::event::{Change, Event};
 use crate::machine::Gauges;
@@ -109,7 +109,7 @@ impl EventLog {
         line.push(b'\n');
         self.events.write_all(&line).map_err(Error::writing(&path))?;
         self.is_empty = false;
-        if let Some(line) = sentence::line(event) {
+        if let Some(line) = message::line(event) {
             let time = jiff::Zoned::now().strftime("%Y-%m-%d %H:%M:%S");
             writeln!(self.text, "{time} {}", escaped(&line)).map_err(Error::writing(self.dir.log_file()))?;
         }

@@ -1,7 +1,7 @@
 //! What was said of each pinned text over the evaluations of a run.
 
-use crate::event::{Probe, Told};
-use crate::pins::Pin;
+use crate::event::{ProbePrediction, ProbeResult};
+use crate::probes::Probe;
 use crate::train::argmax;
 
 /// Evaluations that are kept of a text, the newest ones.
@@ -19,14 +19,14 @@ pub struct ProbeHistory {
 #[derive(Debug, Clone, PartialEq)]
 pub struct ProbeCourse {
     /// The text.
-    pub pin: Pin,
+    pub pin: Probe,
     /// The optimizer steps done and what was said, oldest first; never empty.
-    pub points: Vec<(u64, Told)>,
+    pub points: Vec<(u64, ProbePrediction)>,
 }
 
 impl ProbeHistory {
     /// Takes one more.
-    pub fn fold(&mut self, probe: &Probe) {
+    pub fn fold(&mut self, probe: &ProbeResult) {
         self.newest = probe.step;
         let known = self.courses.iter().position(|course| course.pin == probe.pin);
         let at = known.unwrap_or_else(|| {
@@ -53,7 +53,7 @@ impl ProbeHistory {
     }
 
     /// What was said of a text, if it was scored.
-    pub fn of(&self, pin: &Pin) -> Option<&ProbeCourse> {
+    pub fn of(&self, pin: &Probe) -> Option<&ProbeCourse> {
         self.courses.iter().find(|course| course.pin == *pin)
     }
 
@@ -67,7 +67,7 @@ impl ProbeHistory {
 
 impl ProbeCourse {
     /// What was said last.
-    pub fn last(&self) -> &Told {
+    pub fn last(&self) -> &ProbePrediction {
         &self.points[self.points.len() - 1].1
     }
 
@@ -75,15 +75,19 @@ impl ProbeCourse {
     /// with each whether its label is another than at the evaluation before.
     pub fn values(&self) -> Vec<(f64, bool)> {
         let class = match self.last() {
-            Told::Label { probabilities, .. } => argmax(probabilities),
-            Told::Score { .. } => 0,
+            ProbePrediction::Label { probabilities, .. } => argmax(probabilities),
+            ProbePrediction::Score { .. } => 0,
         };
-        let value = |told: &Told| match told {
-            Told::Label { probabilities, .. } => probabilities.get(class).map_or(f64::NAN, |p| f64::from(*p)),
-            Told::Score { score } => f64::from(*score),
+        let value = |told: &ProbePrediction| match told {
+            ProbePrediction::Label { probabilities, .. } => {
+                probabilities.get(class).map_or(f64::NAN, |p| f64::from(*p))
+            }
+            ProbePrediction::Score { score } => f64::from(*score),
         };
         let before = std::iter::once(None).chain(self.points.iter().map(Some));
-        let flipped = |now: &Told, before: Option<&(u64, Told)>| before.is_some_and(|b| differ(&b.1, now));
+        let flipped = |now: &ProbePrediction, before: Option<&(u64, ProbePrediction)>| {
+            before.is_some_and(|b| differ(&b.1, now))
+        };
         self.points.iter().zip(before).map(|((_, now), before)| (value(now), flipped(now, before))).collect()
     }
 
@@ -95,21 +99,21 @@ impl ProbeCourse {
 }
 
 /// Whether two answers are of different labels.
-fn differ(a: &Told, b: &Told) -> bool {
-    matches!((a, b), (Told::Label { label: a, .. }, Told::Label { label: b, .. }) if a != b)
+fn differ(a: &ProbePrediction, b: &ProbePrediction) -> bool {
+    matches!((a, b), (ProbePrediction::Label { label: a, .. }, ProbePrediction::Label { label: b, .. }) if a != b)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn probe(text: &str, step: u64, positive: f32) -> Probe {
+    fn probe(text: &str, step: u64, positive: f32) -> ProbeResult {
         let label = if positive > 0.5 { "positive" } else { "negative" };
-        Probe {
+        ProbeResult {
             step,
             epoch: 0.0,
-            pin: Pin { text: text.into(), text_pair: None },
-            told: Told::Label {
+            pin: Probe { text: text.into(), text_pair: None },
+            told: ProbePrediction::Label {
                 label: label.into(),
                 flipped_from: None,
                 probabilities: vec![1.0 - positive, positive],

@@ -1,6 +1,6 @@
 //! The data of an experiment before anything is trained on it.
 
-use crate::data::{self, Context, Dataset, Example, Lengths, Place, Profile, Tokenizer, texts_of};
+use crate::data::{self, Context, Dataset, DatasetSource, Example, Lengths, Profile, Tokenizer, texts_of};
 use crate::error::{Error, Result};
 use crate::event::{Progress, SplitName};
 use crate::hub::Hub;
@@ -31,7 +31,7 @@ impl DataProfile {
         let hub = Hub::cache_only();
         let mut watch = |_: Progress| {};
         let mut context = Context { hub: &hub, watch: &mut watch, cancelled };
-        let dataset = data::load(Place::of(spec), &mut context)?;
+        let dataset = data::load(DatasetSource::of(spec), &mut context)?;
         let tokenizer = hub
             .model(&spec.model, &spec.revision, &mut watch, cancelled)
             .and_then(|folder| Tokenizer::load(&folder, usize::MAX));

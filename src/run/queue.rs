@@ -7,9 +7,9 @@
 //! A [`Turn`] keeps the queue from training beside a run that an interface trains already. The system gives
 //! it back when a program dies, however it dies.
 
-use super::conduct::{Running, Start};
 use super::dir::RunDir;
 use super::log::is_alive;
+use super::runner::{Running, Start};
 use crate::error::{Error, Result};
 use crate::event::Status;
 use crate::files::write_whole;
@@ -176,7 +176,7 @@ impl Queue {
                 let (spec, run) = match *start {
                     Start::New(spec) => (spec, None),
                     Start::Resume(dir) => (RunDir::at(&dir).spec()?, Some(dir)),
-                    Start::Again(dir) => {
+                    Start::Replay(dir) => {
                         let name = RunDir::at(dir).name();
                         return Err(Error::Usage(format!("{name} is replayed at once, not from a queue")));
                     }

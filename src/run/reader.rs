@@ -22,7 +22,7 @@ pub enum News {
     /// Another run has taken the place of the one that was read, and is read from its beginning.
     Anew,
     /// One more event.
-    Said(Event),
+    RunEvent(Event),
 }
 
 /// The end of a log that may still grow: each event is passed on once.
@@ -48,8 +48,8 @@ impl Tail {
             self.read = 0;
         }
         file.seek(SeekFrom::Start(self.read)).map_err(Error::reading(&self.path))?;
-        let whole =
-            events_of(&mut file, &mut |event| take(News::Said(event))).map_err(Error::reading(&self.path))?;
+        let whole = events_of(&mut file, &mut |event| take(News::RunEvent(event)))
+            .map_err(Error::reading(&self.path))?;
         self.read += whole;
         Ok(whole > 0)
     }
@@ -78,7 +78,7 @@ impl Follower {
         let history = &mut self.history;
         self.tail.news(&mut |news| match news {
             News::Anew => *history = History::default(),
-            News::Said(event) => history.fold(&event),
+            News::RunEvent(event) => history.fold(&event),
         })
     }
 }

@@ -4,7 +4,7 @@
 //! There are fine buckets to zoom into and coarse ones that a whole run is drawn from, so that a frame
 //! with a hundred long runs reads little memory.
 
-use super::course::Ruler;
+use super::axis::AxisMapper;
 use std::collections::VecDeque;
 
 /// Points that a curve keeps exactly.
@@ -183,7 +183,7 @@ impl Column {
 
 /// What falls into a column on the way: sums, so that there is one division a column and not one a bucket.
 #[derive(Debug, Clone, Copy)]
-struct Pile {
+struct ColumnAccumulator {
     min: f64,
     max: f64,
     sum: f64,
@@ -193,8 +193,8 @@ struct Pile {
     newest: (f64, u32),
 }
 
-impl Pile {
-    const EMPTY: Pile = Pile {
+impl ColumnAccumulator {
+    const EMPTY: ColumnAccumulator = ColumnAccumulator {
         min: f64::INFINITY,
         max: f64::NEG_INFINITY,
         sum: 0.0,
@@ -220,7 +220,7 @@ impl Pile {
     }
 
     fn column(&self) -> Column {
-        let Pile { min, max, sum, finite, not_finite, newest } = *self;
+        let ColumnAccumulator { min, max, sum, finite, not_finite, newest } = *self;
         if finite == 0 {
             return Column { not_finite, ..Column::EMPTY };
         }
@@ -234,7 +234,7 @@ impl Pile {
 
 /// What is looked at of a curve.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Sight {
+pub struct Viewport {
     /// The place, in the measure of the axis, that the first column is centred on.
     pub from: f64,
     /// The place that the last column is centred on.
@@ -306,12 +306,12 @@ impl Series {
     }
 
     /// The curve in columns, its steps measured by `ruler`.
-    pub fn columns(&self, mut ruler: Ruler<'_>, sight: Sight) -> Vec<Column> {
-        let Sight { from, to, columns, span } = sight;
+    pub fn columns(&self, mut ruler: AxisMapper<'_>, sight: Viewport) -> Vec<Column> {
+        let Viewport { from, to, columns, span } = sight;
         if columns == 0 || to < from {
             return vec![Column::EMPTY; columns];
         }
-        let mut piles = vec![Pile::EMPTY; columns];
+        let mut piles = vec![ColumnAccumulator::EMPTY; columns];
         let scale = if to > from { (columns - 1) as f64 / (to - from) } else { 0.0 };
         let mut smoothed = Smoothed::over(span);
         let buckets = self.buckets(ruler, sight);
@@ -335,11 +335,11 @@ impl Series {
                 piles[place as usize].take(bucket, mean);
             }
         }
-        piles.iter().map(Pile::column).collect()
+        piles.iter().map(ColumnAccumulator::column).collect()
     }
 
     /// The coarse buckets where they are enough for every column, else the fine ones.
-    fn buckets(&self, mut ruler: Ruler<'_>, sight: Sight) -> &[Bucket] {
+    fn buckets(&self, mut ruler: AxisMapper<'_>, sight: Viewport) -> &[Bucket] {
         let (Some(first), Some(last)) = (self.coarse.all.first(), self.coarse.all.last()) else {
             return &[];
         };
@@ -351,7 +351,7 @@ impl Series {
 
 /// The first bucket that what is seen depends on: the first that is seen, or one so far before it that
 /// smoothing has forgotten what was earlier.
-fn first_to_read(buckets: &[Bucket], mut ruler: Ruler<'_>, sight: Sight) -> usize {
+fn first_to_read(buckets: &[Bucket], mut ruler: AxisMapper<'_>, sight: Viewport) -> usize {
     const FORGOTTEN: f64 = 12.0;
     // Half a column to the left is still seen, and no column is wider than the whole.
     let edge = sight.from - (sight.to - sight.from);
@@ -363,7 +363,7 @@ fn first_to_read(buckets: &[Bucket], mut ruler: Ruler<'_>, sight: Sight) -> usiz
 
 #[cfg(test)]
 mod tests {
-    use super::super::course::{Axis, Course};
+    use super::super::axis::{Axis, StepAxis};
     use super::*;
 
     fn series(points: impl IntoIterator<Item = (u64, f64)>) -> Series {
@@ -373,7 +373,7 @@ mod tests {
     }
 
     fn columns(series: &Series, from: f64, to: f64, columns: usize, span: f64) -> Vec<Column> {
-        series.columns(Course::default().ruler(Axis::Step), Sight { from, to, columns, span })
+        series.columns(StepAxis::default().mapper(Axis::Step), Viewport { from, to, columns, span })
     }
 
     #[test]

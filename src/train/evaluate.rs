@@ -1,6 +1,6 @@
 //! One pass over a split, dropout off.
 
-use super::judged::Judged;
+use super::predictions::Predictions;
 use crate::batch::{Batch, Encoded};
 use crate::data::order::by_length;
 use crate::error::{Error, Result};
@@ -8,14 +8,14 @@ use crate::nn::Engine;
 
 /// Judges `rows`, all labelled, by a model of so many `outputs`, in batches of `batch_size` examples of similar
 /// length. `tick` is called before each batch with the examples done; when it returns false the pass ends with `None`.
-pub fn judge(
+pub fn evaluate(
     engine: &mut dyn Engine,
     rows: &[Encoded],
     outputs: usize,
     batch_size: usize,
     tick: &mut dyn FnMut(&mut dyn Engine, usize) -> Result<bool>,
-) -> Result<Option<Judged>> {
-    let mut judged = Judged::new(rows.len(), outputs);
+) -> Result<Option<Predictions>> {
+    let mut judged = Predictions::new(rows.len(), outputs);
     for (done, chunk) in by_length(rows).chunks(batch_size).enumerate() {
         if !tick(engine, done * batch_size)? {
             return Ok(None);

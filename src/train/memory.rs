@@ -23,7 +23,7 @@ pub(super) fn plan(
     let batch = longest(train, spec.per_device_train_batch_size * spec.gradient_accumulation_steps);
     let given = spec.max_tokens_per_batch;
     let Some(whole) = engine.memory(&batch, given.unwrap_or(usize::MAX)) else { return Ok(None) };
-    let Some(memory) = engine.room() else { return Ok(Some((told(&whole), whole.total()))) };
+    let Some(memory) = engine.available_memory() else { return Ok(Some((told(&whole), whole.total()))) };
     let Some((max_tokens, fitting)) = fit(&batch, memory, |tokens| engine.memory(&batch, tokens)) else {
         return Err(Error::Device(format!(
             "this model needs {} for one example at a time, and there is {} in all; take a smaller model, \

@@ -5,20 +5,20 @@ use super::setup::Setup;
 use crate::batch::Batch;
 use crate::data::Example;
 use crate::error::{Error, Result};
-use crate::event::{Event, Probe, Told};
-use crate::pins::{self, MOST, Pin};
+use crate::event::{Event, ProbePrediction, ProbeResult};
+use crate::probes::{self, MOST, Probe};
 use crate::spec::RunSpec;
 use std::collections::BTreeMap;
 use std::path::Path;
 
 /// What is said of each text that is of the task's kind, and what is amiss with the file.
-type Scored = (Vec<(Pin, Told)>, Option<String>);
+type Scored = (Vec<(Probe, ProbePrediction)>, Option<String>);
 
 /// Scores what is pinned in a file at that time.
 pub(super) struct Probes<'a> {
     file: &'a Path,
     /// The most probable label of each at the evaluation before.
-    labels: BTreeMap<Pin, String>,
+    labels: BTreeMap<Probe, String>,
     /// What was complained of last, so that it is not said at each evaluation.
     complaint: Option<String>,
 }
@@ -39,7 +39,7 @@ impl<'a> Probes<'a> {
         let complaint = match self.told(setup, spec) {
             Ok((told, complaint)) => {
                 for (pin, told) in told {
-                    say(Event::Probe(Box::new(Probe { step, epoch, pin, told })));
+                    say(Event::Probe(Box::new(ProbeResult { step, epoch, pin, told })));
                 }
                 complaint
             }
@@ -52,7 +52,7 @@ impl<'a> Probes<'a> {
     }
 
     fn told(&mut self, setup: &mut Setup, spec: &RunSpec) -> Result<Scored> {
-        let mut pins = pins::read(self.file)?;
+        let mut pins = probes::read(self.file)?;
         let complaint = (pins.len() > MOST).then(|| {
             format!("{} has {} sentences; the first {MOST} are scored", self.file.display(), pins.len())
         });
@@ -61,8 +61,8 @@ impl<'a> Probes<'a> {
         let names = setup.labels.names();
         let mut all = Vec::with_capacity(pins.len());
         for chunk in pins.chunks(spec.per_device_eval_batch_size.max(1)) {
-            let encode = |pin: &Pin| {
-                let Pin { text, text_pair } = pin.clone();
+            let encode = |pin: &Probe| {
+                let Probe { text, text_pair } = pin.clone();
                 setup.tokenizer.encode_one(&Example { text, text_pair, label: None })
             };
             let rows = chunk.iter().map(encode).collect::<Result<Vec<_>>>()?;
@@ -77,13 +77,13 @@ impl<'a> Probes<'a> {
         Ok((all, complaint))
     }
 
-    fn answer(&mut self, pin: &Pin, logits: &[f32], names: &[String]) -> Told {
+    fn answer(&mut self, pin: &Probe, logits: &[f32], names: &[String]) -> ProbePrediction {
         if let [score] = logits {
-            return Told::Score { score: *score };
+            return ProbePrediction::Score { score: *score };
         }
         let label = names[argmax(logits)].clone();
         let before = self.labels.insert(pin.clone(), label.clone());
         let flipped_from = before.filter(|before| *before != label);
-        Told::Label { label, flipped_from, probabilities: softmax(logits) }
+        ProbePrediction::Label { label, flipped_from, probabilities: softmax(logits) }
     }
 }

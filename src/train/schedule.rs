@@ -14,26 +14,26 @@ use crate::spec::{RunSpec, Schedule};
 /// - With more or fewer steps in all, the warm-up stays as it was, and what was left of the fall behind it
 ///   is stretched, or pressed together, to end at the new last step: the rate does not jump.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Rates {
+pub struct LrSchedule {
     schedule: Schedule,
     warmup: u64,
     planned_steps: u64,
     settings: Settings,
-    bend: Option<Bend>,
+    bend: Option<LrChange>,
 }
 
 /// From `step` on the schedule is gone through at another pace.
 #[derive(Debug, Clone, Copy, PartialEq)]
-struct Bend {
+struct LrChange {
     step: u64,
     /// The place in the planned schedule that `step` has.
     place: f64,
 }
 
-impl Rates {
+impl LrSchedule {
     /// The rates of `spec` over `planned_steps`, unchanged.
     pub fn new(spec: &RunSpec, planned_steps: u64) -> Self {
-        Rates {
+        LrSchedule {
             schedule: spec.lr_scheduler_type,
             warmup: warmup_steps(spec, planned_steps),
             planned_steps,
@@ -60,7 +60,7 @@ impl Rates {
 
     fn end_at(&mut self, step: u64, total_steps: u64) {
         let bend = step.max(self.warmup);
-        self.bend = Some(Bend { step: bend, place: self.place(bend) });
+        self.bend = Some(LrChange { step: bend, place: self.place(bend) });
         // What is done cannot be undone: at the earliest the run ends where it is.
         self.settings.total_steps = total_steps.max(step);
     }
@@ -121,7 +121,7 @@ mod tests {
             warmup_ratio: 0.2,
             ..spec()
         };
-        (0..10).map(|step| (Rates::new(&spec, 10).at(step) * 1e4).round() / 1e4).collect()
+        (0..10).map(|step| (LrSchedule::new(&spec, 10).at(step) * 1e4).round() / 1e4).collect()
     }
 
     /// `[s.get_last_lr()[0] for _ in range(10)]` of `get_linear_schedule_with_warmup(opt, 2, 10)`
@@ -148,7 +148,7 @@ mod tests {
         let spec = RunSpec { lr_scheduler_type: kind, warmup_steps: Some(2), learning_rate: 1.0, ..spec() };
         let plan =
             Plan::new(&RunSpec { max_steps: Some(10), per_device_train_batch_size: 1, ..spec.clone() }, 5);
-        let mut rates = Rates::new(&spec, 10);
+        let mut rates = LrSchedule::new(&spec, 10);
         let mut course = Vec::new();
         let mut step = 0;
         while step < rates.settings().total_steps {

@@ -44,7 +44,7 @@ pub(super) fn prepare(spec: &RunSpec, control: &Control, say: &mut dyn FnMut(Eve
     let mut watch = |progress: Progress| say(Event::Progress(progress));
     let folder = hub.model(&spec.model, &spec.revision, &mut watch, cancelled)?;
     let mut context = data::Context { hub: &hub, watch: &mut watch, cancelled };
-    let dataset = data::load(data::Place::of(spec), &mut context)?;
+    let dataset = data::load(data::DatasetSource::of(spec), &mut context)?;
     let tokenizer = Tokenizer::load(&folder, spec.max_seq_length)?;
 
     for note in &dataset.notes {

@@ -4,20 +4,22 @@
 
 use super::Options;
 use super::app::ExperimentRow;
-use super::judge::{Explain, Judge, Question, guarded};
-use super::library::{Followed, KEPT, Library};
+use super::history_cache::{CAPACITY, FollowedRun, HistoryCache};
+use super::inference::{Explain, InferenceWorker, Question, guarded};
 use super::msg::{Effect, Msg, Work};
 use super::screens::infer::Source;
 use super::screens::insight::Subject;
 use super::settings;
 use crate::error::{Error, Result};
 use crate::event::Command;
-use crate::pins::{self, Pin};
+use crate::probes::{self, Probe};
+use crate::run::error_analysis::ErrorReport;
 use crate::run::history::History;
-use crate::run::insight::Insight;
 use crate::run::profile::DataProfile;
 use crate::run::queue::{Begun, Edit, Queue, Turn};
-use crate::run::{Asked, Outcome, RunDir, Running, Said, Start, list, reproduced, seed_dirs, start};
+use crate::run::{
+    PendingCommand, RunDir, RunEvent, Running, Start, TrainOutput, list, reproduced, seed_dirs, start,
+};
 use crate::spec::{Experiments, RunSpec};
 use crossbeam_channel::{Receiver, Sender, never, unbounded};
 use std::path::{Path, PathBuf};
@@ -25,7 +27,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 /// All that the interface touches.
-pub(super) struct World {
+pub(super) struct EffectRunner {
     options: Options,
     messages: Sender<Msg>,
     running: Option<Running>,
@@ -35,14 +37,14 @@ pub(super) struct World {
     queue: Option<Queue>,
     /// Number of the training, so that the weights of one are not taken for those of another.
     training: u64,
-    errands: Sender<Errand>,
+    file_jobs: Sender<FileJob>,
     questions: Sender<Question>,
     /// Set when nobody waits any more for the rows that are being counted.
     counting: Arc<AtomicBool>,
 }
 
 /// Something to be done with files.
-enum Errand {
+enum FileJob {
     List,
     Replay(PathBuf),
     Collect(PathBuf),
@@ -51,52 +53,52 @@ enum Errand {
     Reproduce,
     Save { name: String, changes: Vec<(&'static str, String)> },
     Delete(PathBuf),
-    Pin(Pin),
+    Pin(Probe),
     KeepTheme(String),
 }
 
-impl World {
+impl EffectRunner {
     /// A world whose answers go to `messages`.
-    pub(super) fn new(options: Options, messages: Sender<Msg>) -> Result<World> {
-        let (errands, waiting) = unbounded();
+    pub(super) fn new(options: Options, messages: Sender<Msg>) -> Result<EffectRunner> {
+        let (file_jobs, waiting) = unbounded();
         let (questions, asked) = unbounded();
         let (files, sender) = (options.clone(), messages.clone());
-        spawn("files", move || run_errands(&files, &waiting, &sender))?;
+        spawn("files", move || run_file_jobs(&files, &waiting, &sender))?;
         let (models, sender) = (options.clone(), messages.clone());
-        spawn("inference", move || Judge::new(models, sender).run(&asked))?;
-        Ok(World {
+        spawn("inference", move || InferenceWorker::new(models, sender).run(&asked))?;
+        Ok(EffectRunner {
             options,
             messages,
             running: None,
             turn: None,
             queue: None,
             training: 0,
-            errands,
+            file_jobs,
             questions,
             counting: Arc::default(),
         })
     }
 
     /// What the training says; never anything while there is none.
-    pub(super) fn said(&self) -> Receiver<Said> {
+    pub(super) fn said(&self) -> Receiver<RunEvent> {
         self.running.as_ref().map_or_else(never, |running| running.said.clone())
     }
 
     /// Does `effect` and says what is known of it at once. Those of the terminal are the loop's.
-    pub(super) fn cause(&mut self, effect: Effect) -> Option<Msg> {
+    pub(super) fn run(&mut self, effect: Effect) -> Option<Msg> {
         match effect {
             Effect::Refresh => {
-                self.errand(Errand::List);
+                self.file_job(FileJob::List);
                 return self.look_at_queue();
             }
-            Effect::Replay(dir) => self.errand(Errand::Replay(dir)),
-            Effect::Collect(dir) => self.errand(Errand::Collect(dir)),
-            Effect::Tail(dirs) => self.errand(Errand::Tail(dirs)),
-            Effect::Examine(of) => self.errand(Errand::Examine(of)),
-            Effect::Reproduce => self.errand(Errand::Reproduce),
-            Effect::Save { name, changes } => self.errand(Errand::Save { name, changes }),
-            Effect::Delete(dir) => self.errand(Errand::Delete(dir)),
-            Effect::Pin(pin) => self.errand(Errand::Pin(pin)),
+            Effect::Replay(dir) => self.file_job(FileJob::Replay(dir)),
+            Effect::Collect(dir) => self.file_job(FileJob::Collect(dir)),
+            Effect::Tail(dirs) => self.file_job(FileJob::Tail(dirs)),
+            Effect::Examine(of) => self.file_job(FileJob::Examine(of)),
+            Effect::Reproduce => self.file_job(FileJob::Reproduce),
+            Effect::Save { name, changes } => self.file_job(FileJob::Save { name, changes }),
+            Effect::Delete(dir) => self.file_job(FileJob::Delete(dir)),
+            Effect::Probe(pin) => self.file_job(FileJob::Pin(pin)),
             Effect::Begin(work) => return Some(self.begin(work)),
             Effect::Enqueue(work) => {
                 let edit = self.start_of(work).map(|start| Edit::Add(Box::new(start)));
@@ -107,7 +109,9 @@ impl World {
             Effect::LookAtQueue => return self.look_at_queue(),
             Effect::Tell(command) => self.tell(command),
             Effect::TellOther(dir, command) => {
-                return Asked::of(&dir, command).err().map(|why| trouble("The run does not hear it", &why));
+                return PendingCommand::of(&dir, command)
+                    .err()
+                    .map(|why| trouble("The run does not hear it", &why));
             }
             Effect::Open { asked, source } => self.open(asked, source),
             Effect::OpenBeside { asked, source } => {
@@ -125,7 +129,7 @@ impl World {
                 self.questions.send(Question::Explain(Explain { asked, text, text_pair })).ok();
             }
             Effect::Profile(of) => return self.profile(of),
-            Effect::KeepTheme(name) => self.errand(Errand::KeepTheme(name)),
+            Effect::KeepTheme(name) => self.file_job(FileJob::KeepTheme(name)),
             Effect::Suspend | Effect::Redraw | Effect::Notify(_) | Effect::Mouse(_) | Effect::Quit => {}
         }
         None
@@ -153,14 +157,14 @@ impl World {
     }
 
     /// Waits for the training, whose channel was closed, and says how it ended.
-    pub(super) fn finish(&mut self) -> Option<Result<Outcome>> {
+    pub(super) fn finish(&mut self) -> Option<Result<TrainOutput>> {
         let outcome = self.running.take().map(Running::join);
         self.turn = None;
         outcome
     }
 
-    fn errand(&self, errand: Errand) {
-        self.errands.send(errand).ok();
+    fn file_job(&self, file_job: FileJob) {
+        self.file_jobs.send(file_job).ok();
     }
 
     fn start_of(&self, work: Work) -> Result<Start> {
@@ -283,7 +287,7 @@ fn begin(what: Start, options: &Options) -> Result<(Running, Vec<History>)> {
             (Start::New(RunSpec { device: device.clone(), ..spec }), Vec::new())
         }
         (Start::Resume(dir), _) => {
-            let earlier = Followed::read(&dir)?.histories();
+            let earlier = FollowedRun::read(&dir)?.histories();
             (Start::Resume(dir), earlier)
         }
         (what, _) => (what, Vec::new()),
@@ -301,41 +305,41 @@ fn changed(options: &Options, name: &str, changes: &[(&'static str, String)]) ->
     experiments.with_changes(name, changes)?.resolve(name, &[])
 }
 
-fn run_errands(options: &Options, errands: &Receiver<Errand>, messages: &Sender<Msg>) {
-    let mut library = Library::default();
-    while let Ok(errand) = errands.recv() {
-        let later = !errands.is_empty();
+fn run_file_jobs(options: &Options, file_jobs: &Receiver<FileJob>, messages: &Sender<Msg>) {
+    let mut cache = HistoryCache::default();
+    while let Ok(file_job) = file_jobs.recv() {
+        let later = !file_jobs.is_empty();
         let say = |msg: Msg| drop(messages.send(msg));
-        match errand {
-            Errand::List => {
+        match file_job {
+            FileJob::List => {
                 say(listed(options));
-                say(Msg::Pinned(pins::read(&pins_file(options)).map_err(|e| e.to_string())));
+                say(Msg::Pinned(probes::read(&pins_file(options)).map_err(|e| e.to_string())));
             }
             // Who moves through a list only wants to see where they come to rest.
-            Errand::Replay(_) | Errand::Tail(_) if later => {}
-            Errand::Replay(dir) | Errand::Collect(dir) => say(library.read(dir, KEPT)),
-            Errand::Tail(dirs) => library.follow(&dirs).into_iter().for_each(say),
-            Errand::Examine(of) => say(examined(of)),
-            Errand::Reproduce => {
-                say(Msg::Reproduced(reproduced(&options.runs_dir).map_err(|e| e.to_string())));
+            FileJob::Replay(_) | FileJob::Tail(_) if later => {}
+            FileJob::Replay(dir) | FileJob::Collect(dir) => say(cache.read(dir, CAPACITY)),
+            FileJob::Tail(dirs) => cache.follow(&dirs).into_iter().for_each(say),
+            FileJob::Examine(of) => say(examined(of)),
+            FileJob::Reproduce => {
+                say(Msg::Reproduction(reproduced(&options.runs_dir).map_err(|e| e.to_string())));
             }
-            Errand::Save { name, changes } => match save(options, &name, &changes) {
+            FileJob::Save { name, changes } => match save(options, &name, &changes) {
                 Ok(()) => {
                     say(listed(options));
                     say(Msg::Written { name });
                 }
                 Err(error) => say(trouble("The experiment cannot be saved", &error)),
             },
-            Errand::Pin(pin) => say(match pins::toggle(&pins_file(options), pin) {
+            FileJob::Pin(pin) => say(match probes::toggle(&pins_file(options), pin) {
                 Ok(pins) => Msg::Pinned(Ok(pins)),
                 Err(error) => trouble("The pinned sentences are as they were", &error),
             }),
-            Errand::KeepTheme(name) => {
+            FileJob::KeepTheme(name) => {
                 if let Err(error) = settings::keep_theme(&name) {
                     say(trouble("The theme cannot be kept", &error));
                 }
             }
-            Errand::Delete(dir) => {
+            FileJob::Delete(dir) => {
                 if let Err(error) = delete(options, &dir) {
                     say(trouble("The run cannot be deleted", &error));
                 }
@@ -360,7 +364,7 @@ fn listed(options: &Options) -> Msg {
 }
 
 fn pins_file(options: &Options) -> PathBuf {
-    options.runs_dir.join(pins::FILE)
+    options.runs_dir.join(probes::FILE)
 }
 
 fn save(options: &Options, name: &str, changes: &[(&'static str, String)]) -> Result<()> {
@@ -383,7 +387,7 @@ fn delete(options: &Options, dir: &Path) -> Result<()> {
 fn examined(of: Subject) -> Msg {
     let read = || {
         let dirs = seed_dirs(&of.dir, &RunDir::at(&of.dir).spec()?);
-        Insight::read(&dirs, of.seed).map(Box::new)
+        ErrorReport::read(&dirs, of.seed).map(Box::new)
     };
     let result = read().map_err(|e: Error| e.to_string());
     Msg::Examined { of, result }

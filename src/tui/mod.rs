@@ -5,10 +5,10 @@
 
 pub mod app;
 mod effects;
+mod history_cache;
+mod inference;
 pub mod input;
-mod judge;
 pub mod keymap;
-mod library;
 pub mod msg;
 pub mod screens;
 pub mod settings;
@@ -18,13 +18,13 @@ pub mod update;
 pub mod view;
 pub mod widgets;
 
-use crate::abilities::Abilities;
 use crate::error::{Error, Result};
 use crate::event::{Command, now};
+use crate::terminal_caps::TerminalCaps;
 use app::{App, Tab};
 use crossbeam_channel::{Receiver, Sender, after, never, select, unbounded};
 use crossterm::event::Event;
-use effects::World;
+use effects::EffectRunner;
 use keymap::Keymap;
 use msg::{Effect, Msg};
 use screens::run_view::RunView;
@@ -33,7 +33,7 @@ use std::io::Write;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 use terminal::Screen;
-use theme::{Letters, Scheme, Theme};
+use theme::{Charset, Scheme, Theme};
 use update::update;
 
 /// Time between two frames that only the training asks for.
@@ -83,32 +83,32 @@ pub fn open(options: Options) -> Result<()> {
         screen.listen_to_mouse(true)?;
     }
     app.utc_offset = i64::from(jiff::Zoned::now().offset().seconds());
-    let mut world = World::new(options.clone(), sender.clone())?;
-    if let Some(queue) = world.cause(Effect::Refresh) {
+    let mut effect_runner = EffectRunner::new(options.clone(), sender.clone())?;
+    if let Some(queue) = effect_runner.run(Effect::Refresh) {
         sender.send(queue).ok();
     }
     if let Some(dir) = options.attach {
         app.tab = Tab::Live;
         app.viewed = Some(RunView::past(crate::spec::built_in(""), dir.clone(), Vec::new()));
-        world.cause(Effect::Replay(dir));
+        effect_runner.run(Effect::Replay(dir));
     }
     let keys = read_keys()?;
-    let ended =
-        Loop { app, world, messages, keys, signals, drawn: None, ticked: Instant::now() }.run(&mut screen);
+    let ended = Loop { app, effect_runner, messages, keys, signals, drawn: None, ticked: Instant::now() }
+        .run(&mut screen);
     drop(screen);
     ended
 }
 
 /// The theme that was asked for, or was chosen before, or suits the terminal.
 fn theme(options: &Options, settings: &Settings, themes: &[&'static Scheme]) -> Result<Theme> {
-    let mut theme = Theme::of(Abilities::here());
+    let mut theme = Theme::of(TerminalCaps::here());
     if let Some(name) = &options.theme {
         theme.scheme = settings::theme(themes, name, "--theme")?;
     } else if let Some(name) = &settings.theme {
         theme.scheme = settings::theme(themes, name, "config.toml")?;
     }
-    if options.ascii && theme.letters == Letters::Unicode {
-        theme.letters = Letters::Plain;
+    if options.ascii && theme.letters == Charset::Unicode {
+        theme.letters = Charset::Plain;
     }
     theme.charts = settings.charts.unwrap_or_default();
     Ok(theme)
@@ -124,7 +124,7 @@ fn machine() -> String {
 /// Everything that the loop looks after.
 struct Loop {
     app: App,
-    world: World,
+    effect_runner: EffectRunner,
     messages: Receiver<Msg>,
     keys: Receiver<Event>,
     signals: Receiver<i32>,
@@ -168,7 +168,7 @@ impl Loop {
             }
             let mut effects = turn.effects;
             if turn.is_over
-                && let Some(result) = self.world.finish()
+                && let Some(result) = self.effect_runner.finish()
             {
                 let result = result.map(drop).map_err(|e| e.to_string());
                 effects.extend(update(&mut self.app, Msg::Over(result)));
@@ -188,7 +188,7 @@ impl Loop {
                         }
                     }
                     effect => {
-                        let msg = self.world.cause(effect);
+                        let msg = self.effect_runner.run(effect);
                         effects.extend(msg.map_or(Vec::new(), |msg| update(&mut self.app, msg)));
                     }
                 }
@@ -203,7 +203,7 @@ impl Loop {
     /// Sleeps until something happens, then takes all that waits, keys first.
     fn wait(&mut self, is_dirty: bool) -> Turn {
         let mut turn = Turn::default();
-        let said = self.world.said();
+        let said = self.effect_runner.said();
         let pause = if is_dirty {
             after(FRAME.saturating_sub(self.drawn.map_or(FRAME, |drawn| drawn.elapsed())))
         } else if self.needs_clock() {
@@ -218,7 +218,7 @@ impl Loop {
             recv(self.keys) -> event => self.key(event.ok(), &mut turn),
             recv(self.messages) -> msg => self.message(msg.ok(), &mut turn),
             recv(news) -> event => match event {
-                Ok(event) => self.message(Some(Msg::Said(event)), &mut turn),
+                Ok(event) => self.message(Some(Msg::RunEvent(event)), &mut turn),
                 Err(_) => turn.is_over = true,
             },
             recv(self.signals) -> _ => turn.end = Some("told to end"),
@@ -231,7 +231,7 @@ impl Loop {
             self.message(Some(msg), &mut turn);
         }
         for event in said.try_iter().take(BURST).collect::<Vec<_>>() {
-            self.message(Some(Msg::Said(event)), &mut turn);
+            self.message(Some(Msg::RunEvent(event)), &mut turn);
         }
         if self.needs_clock() && self.ticked.elapsed() >= TICK {
             self.ticked = Instant::now();
@@ -274,8 +274,8 @@ impl Loop {
     /// Gives the terminal back, stops the training and waits until its work is saved.
     fn stop(&mut self, why: &str) -> Result<()> {
         terminal::give_back();
-        self.world.tell(Command::Stop);
-        match self.world.finish() {
+        self.effect_runner.tell(Command::Stop);
+        match self.effect_runner.finish() {
             None => Err(Error::Interrupted(why.into())),
             Some(outcome) => {
                 let dir = outcome?.dir;

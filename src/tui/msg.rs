@@ -7,13 +7,13 @@ use super::screens::insight::{Listed, Subject};
 use super::widgets::line_chart::ChartKey;
 use super::widgets::text_field::Edit;
 use crate::event::Command;
-use crate::pins::Pin;
-use crate::predict::{Explanation, Verdict};
+use crate::predict::{Explanation, Prediction};
+use crate::probes::Probe;
+use crate::run::error_analysis::ErrorReport;
 use crate::run::history::History;
-use crate::run::insight::Insight;
 use crate::run::profile::DataProfile;
 use crate::run::queue::{Edit as QueueEdit, Queue};
-use crate::run::{Reproduced, RunRow, Said};
+use crate::run::{Reproduction, RunEvent, RunRow};
 use crate::spec::RunSpec;
 use std::path::PathBuf;
 
@@ -57,7 +57,7 @@ pub enum Msg {
     /// The queue as it is now, or why it cannot be read or changed.
     Queued(Result<Queue, String>),
     /// The training said something.
-    Said(Said),
+    RunEvent(RunEvent),
     /// The training is over; with the error when it failed.
     Over(Result<(), String>),
     /// An experiment was written to the file.
@@ -84,7 +84,7 @@ pub enum Msg {
         /// Number of the question.
         asked: u64,
         /// The verdict, or why there is none.
-        result: Result<Verdict, String>,
+        result: Result<Prediction, String>,
     },
     /// A sentence was judged.
     Answer {
@@ -93,7 +93,7 @@ pub enum Msg {
         /// Seconds it took.
         seconds: f64,
         /// The verdict, or why there is none.
-        result: Result<Verdict, String>,
+        result: Result<Prediction, String>,
     },
     /// It was found out what an answer rests on.
     Explained {
@@ -109,7 +109,7 @@ pub enum Msg {
         /// The run.
         of: Subject,
         /// What it keeps, or why it cannot be read.
-        result: Result<Box<Insight>, String>,
+        result: Result<Box<ErrorReport>, String>,
     },
     /// The rows of an experiment were counted.
     Profiled {
@@ -119,9 +119,9 @@ pub enum Msg {
         result: Result<DataProfile, String>,
     },
     /// The published means with what was come to here, or why they cannot be read.
-    Reproduced(Result<Vec<Reproduced>, String>),
+    Reproduction(Result<Vec<Reproduction>, String>),
     /// What is pinned now, or why that cannot be read.
-    Pinned(Result<Vec<Pin>, String>),
+    Pinned(Result<Vec<Probe>, String>),
     /// Something did not work.
     Trouble {
         /// What was tried.
@@ -236,11 +236,11 @@ pub enum Action {
     /// Choose which weights judge.
     Weights,
     /// Choose which weights judge beside them.
-    Beside,
+    Compare,
     /// Take the weights as they are now.
     Fresh,
     /// Pin what is typed, so that every evaluation judges it, or let it go.
-    Pin,
+    Probe,
     /// Hold the runs against the published means.
     Published,
     /// Look at what a run gets right and wrong.
@@ -335,7 +335,7 @@ pub enum Effect {
         /// Which.
         source: Source,
     },
-    /// Judge a sentence, or two.
+    /// InferenceWorker a sentence, or two.
     Classify {
         /// Number of the question.
         asked: u64,
@@ -358,7 +358,7 @@ pub enum Effect {
     /// Count the rows of an experiment, in place of those that are being counted.
     Profile(Box<RunSpec>),
     /// Pin a text, or let it go when it is pinned.
-    Pin(Pin),
+    Probe(Probe),
     /// Listen to the mouse, or no longer.
     Mouse(bool),
     /// Write the name of the chosen theme where the next start finds it.

@@ -10,7 +10,7 @@ use super::screens::{compare, data, form, help, infer, insight, live, machine, p
 use super::widgets::line_chart::ChartKey;
 use super::widgets::text_field::Edit;
 use crate::event::{Event, Status};
-use crate::run::Said;
+use crate::run::RunEvent;
 
 /// Takes a message and says what is to be done in the world.
 pub fn update(app: &mut App, msg: Msg) -> Vec<Effect> {
@@ -45,7 +45,7 @@ pub fn update(app: &mut App, msg: Msg) -> Vec<Effect> {
             Vec::new()
         }
         Msg::Queued(queue) => queue::take(app, queue),
-        Msg::Said(said) => {
+        Msg::RunEvent(said) => {
             take(app, &said);
             insight::said(app, &said)
         }
@@ -80,7 +80,7 @@ pub fn update(app: &mut App, msg: Msg) -> Vec<Effect> {
             app.data.counted(*of, result);
             Vec::new()
         }
-        Msg::Reproduced(result) => {
+        Msg::Reproduction(result) => {
             published::show(app, result);
             Vec::new()
         }
@@ -188,7 +188,7 @@ fn replayed(
     Vec::new()
 }
 
-fn take(app: &mut App, said: &Said) {
+fn take(app: &mut App, said: &RunEvent) {
     if let Some(run) = &mut app.training {
         run.take(said);
     }

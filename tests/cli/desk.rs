@@ -39,8 +39,8 @@ impl Desk {
         command
     }
 
-    pub(crate) fn run(&self, args: &[&str]) -> Said {
-        Said::from(self.command(args).output().unwrap())
+    pub(crate) fn run(&self, args: &[&str]) -> RunEvent {
+        RunEvent::from(self.command(args).output().unwrap())
     }
 
     pub(crate) fn write(&self, name: &str, text: &str) -> PathBuf {
@@ -51,15 +51,15 @@ impl Desk {
 }
 
 /// What a command came to.
-pub(crate) struct Said {
+pub(crate) struct RunEvent {
     pub(crate) code: Option<i32>,
     pub(crate) out: String,
     pub(crate) err: String,
 }
 
-impl From<Output> for Said {
+impl From<Output> for RunEvent {
     fn from(output: Output) -> Self {
-        Said {
+        RunEvent {
             code: output.status.code(),
             out: String::from_utf8(output.stdout).unwrap(),
             err: String::from_utf8(output.stderr).unwrap(),
@@ -67,7 +67,7 @@ impl From<Output> for Said {
     }
 }
 
-impl Said {
+impl RunEvent {
     /// It went well.
     pub(crate) fn good(self) -> Self {
         assert_eq!(self.code, Some(0), "{}{}", self.out, self.err);
@@ -98,7 +98,7 @@ impl Said {
 /// Few rows and steps, so that a training takes seconds.
 pub(crate) const SMALL: &[&str] = &["--set", "max_train_samples=64", "--set", "max_eval_samples=20"];
 
-pub(crate) fn train(desk: &Desk, name: &str, more: &[&str]) -> Said {
+pub(crate) fn train(desk: &Desk, name: &str, more: &[&str]) -> RunEvent {
     desk.run(&[&["train", name], SMALL, more].concat())
 }
 

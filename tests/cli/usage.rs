@@ -146,7 +146,7 @@ fn doctor_tells_what_is_there() {
     assert!(said.out.contains("HF_HUB_OFFLINE") && said.out.contains("cpu"), "{}", said.out);
     let mut closed = desk.command(&["doctor", "--json"]);
     closed.env_remove("HF_HUB_OFFLINE").env("HF_ENDPOINT", "http://127.0.0.1:1");
-    let report = Said::from(closed.output().unwrap()).good().json();
+    let report = RunEvent::from(closed.output().unwrap()).good().json();
     assert_eq!(report["hub"]["reachable"], false);
 }
 
@@ -154,13 +154,13 @@ fn doctor_tells_what_is_there() {
 fn the_runs_folder_can_come_from_the_environment() {
     let desk = Desk::new();
     let mut command = desk.command(&["doctor", "--json"]);
-    let report = Said::from(command.env("GLUE_TUI_RUNS", "elsewhere").output().unwrap()).good().json();
+    let report = RunEvent::from(command.env("GLUE_TUI_RUNS", "elsewhere").output().unwrap()).good().json();
     assert_eq!(report["runs"]["dir"], "elsewhere");
     let mut command = desk.command(&["doctor", "--json", "--runs-dir", "here"]);
-    let report = Said::from(command.env("GLUE_TUI_RUNS", "elsewhere").output().unwrap()).good().json();
+    let report = RunEvent::from(command.env("GLUE_TUI_RUNS", "elsewhere").output().unwrap()).good().json();
     assert_eq!(report["runs"]["dir"], "here");
     let mut command = desk.command(&["doctor", "--json"]);
-    let report = Said::from(command.env("GLUE_TUI_RUNS", "").output().unwrap()).good().json();
+    let report = RunEvent::from(command.env("GLUE_TUI_RUNS", "").output().unwrap()).good().json();
     assert_eq!(report["runs"]["dir"], "runs");
 }
 

@@ -3,7 +3,7 @@
 mod mock;
 
 use glue_tui::catalog::task;
-use glue_tui::data::{self, Context, Place};
+use glue_tui::data::{self, Context, DatasetSource};
 use glue_tui::error::{Error, Result};
 use glue_tui::event::{Progress, SplitName, Unit};
 use glue_tui::files::{ModelFolder, Root};
@@ -433,7 +433,7 @@ fn a_task_is_loaded_from_the_hub_with_all_its_shards() {
     let hub = bench.hub();
     let load = || {
         let mut context = Context { hub: &hub, watch: &mut |_| {}, cancelled: &AtomicBool::new(false) };
-        data::load(Place::at(task("sst2").unwrap(), None), &mut context).unwrap()
+        data::load(DatasetSource::at(task("sst2").unwrap(), None), &mut context).unwrap()
     };
     let sst2 = load();
     let train: Vec<_> =

@@ -3,12 +3,12 @@
 
 use super::modes::drawn;
 use super::stage::*;
-use glue_tui::event::{Event, Probe, Told};
-use glue_tui::pins::Pin;
-use glue_tui::predict::{Answer, Verdict};
+use glue_tui::event::{Event, ProbePrediction, ProbeResult};
+use glue_tui::predict::{Answer, Prediction};
+use glue_tui::probes::Probe;
 use glue_tui::tui::app::{App, Tab};
 use glue_tui::tui::msg::{Effect, Msg, Opened};
-use glue_tui::tui::theme::{Glyph, Letters, Role, Theme};
+use glue_tui::tui::theme::{Charset, Role, Symbol, Theme};
 use glue_tui::tui::update::update;
 use proptest::prelude::*;
 use ratatui::buffer::Buffer;
@@ -23,8 +23,8 @@ const HOSTILE: [&str; 6] = [
     "e\u{301}\u{301}\u{301}\u{301}\u{301}\u{301}\u{301} \u{200b}\u{ad}\u{feff} ﷽",
 ];
 
-fn pin(text: &str) -> Pin {
-    Pin { text: text.into(), text_pair: None }
+fn pin(text: &str) -> Probe {
+    Probe { text: text.into(), text_pair: None }
 }
 
 /// Every screen with `text` wherever text comes from outside.
@@ -60,8 +60,9 @@ fn screens(text: &str, (width, height): (u16, u16)) -> Vec<App> {
     update(&mut app, said(0, Event::note(text)));
     for (step, label) in [(300, "negative"), (400, text)] {
         let flipped_from = (step > 300).then(|| "negative".to_string());
-        let told = Told::Label { label: label.into(), flipped_from, probabilities: vec![0.25, 0.75] };
-        let probe = Probe { step, epoch: 3.0, pin: pin(text), told };
+        let told =
+            ProbePrediction::Label { label: label.into(), flipped_from, probabilities: vec![0.25, 0.75] };
+        let probe = ProbeResult { step, epoch: 3.0, pin: pin(text), told };
         update(&mut app, said(0, Event::Probe(Box::new(probe))));
     }
     apps.push(app);
@@ -69,7 +70,7 @@ fn screens(text: &str, (width, height): (u16, u16)) -> Vec<App> {
     update(&mut app, Msg::Over(Err(text.into())));
     apps.push(app);
     let mut app = judged(text, (width, height));
-    let pair = Pin { text_pair: Some(text.into()), ..pin(text) };
+    let pair = Probe { text_pair: Some(text.into()), ..pin(text) };
     update(&mut app, Msg::Pinned(Ok(vec![pin(text), pair])));
     apps.push(app);
     apps.push(judged(text, (width, height)));
@@ -94,7 +95,7 @@ fn judged(text: &str, (width, height): (u16, u16)) -> App {
         if let Some(Effect::Classify { asked, .. }) = effects.last() {
             let probabilities = vec![(text.to_string(), 0.25), (format!("{text}2"), 0.75)];
             let answer = Answer::Label { label: format!("{text}2"), probability: 0.75, probabilities };
-            let verdict = Verdict { answer, ..verdict(0.5) };
+            let verdict = Prediction { answer, ..verdict(0.5) };
             update(&mut app, Msg::Answer { asked: *asked, seconds: 0.006, result: Ok(verdict) });
         }
         play(&mut app, "<enter>");
@@ -119,9 +120,9 @@ fn frames(app: &mut App) -> Vec<(u16, u16)> {
 
 /// Whether a line belongs to the axis of a chart, which ends in its corner.
 fn is_axis(buffer: &Buffer, x: u16, y: u16) -> bool {
-    let signs = [Glyph::Axis, Glyph::AxisTick].map(|glyph| glyph.text(false));
+    let signs = [Symbol::Axis, Symbol::AxisTick].map(|glyph| glyph.text(false));
     let mut below = (y..buffer.area.height).map(|y| buffer[(x, y)].symbol());
-    below.find(|symbol| !signs.contains(symbol)) == Some(Glyph::Corner.text(false))
+    below.find(|symbol| !signs.contains(symbol)) == Some(Symbol::Corner.text(false))
 }
 
 #[test]
@@ -157,11 +158,11 @@ proptest! {
         let size = [(80, 24), (120, 40), (44, 11)][at];
         for text in [text.as_str(), HOSTILE[hostile]] {
             for mut app in screens(text, size) {
-                for letters in [Letters::Unicode, Letters::Plain, Letters::Ascii] {
+                for letters in [Charset::Unicode, Charset::Plain, Charset::Ascii] {
                     let buffer = drawn(&mut app, Theme { letters, ..THEME });
                     for cell in &buffer.content {
                         prop_assert!(!cell.symbol().contains(char::is_control), "{:?}", cell);
-                        prop_assert!(letters != Letters::Ascii || cell.symbol().is_ascii(), "{:?}", cell);
+                        prop_assert!(letters != Charset::Ascii || cell.symbol().is_ascii(), "{:?}", cell);
                     }
                 }
             }

@@ -6,14 +6,14 @@ use glue_tui::batch::Label;
 use glue_tui::catalog::Labels;
 use glue_tui::data::Example;
 use glue_tui::event::Event;
-use glue_tui::run::insight::{Insight, Together};
+use glue_tui::run::error_analysis::{CrossSeed, ErrorReport};
 use glue_tui::spec::built_in;
-use glue_tui::train::{Evaluation, Judged};
+use glue_tui::train::{Predictions, SavedPredictions};
 use glue_tui::tui::app::{App, Tab};
 use glue_tui::tui::msg::{Effect, Msg, Opened};
 use glue_tui::tui::screens::infer::Source;
 use glue_tui::tui::screens::insight::Subject;
-use glue_tui::tui::theme::{Letters, Palette, Theme};
+use glue_tui::tui::theme::{Charset, Palette, Theme};
 use glue_tui::tui::update::update;
 use ratatui::style::Color;
 
@@ -39,15 +39,15 @@ const ROWS: [(&str, u32, [f64; 4]); 12] = [
     ("sharp", 1, [0.51, 0.60, 0.58, 0.52]),
 ];
 
-fn evaluations() -> Vec<Evaluation> {
+fn evaluations() -> Vec<SavedPredictions> {
     let steps = [(0, 0.0), (100, 1.0), (200, 2.0), (1_267, 2.5)];
     let evaluation = |(place, (step, epoch)): (usize, (u64, f64))| {
-        let mut judged = Judged::new(ROWS.len(), 2);
+        let mut judged = Predictions::new(ROWS.len(), 2);
         for (row, (_, label, positive)) in ROWS.iter().enumerate() {
             let p = positive[place];
             judged.set(row, &[0.0, (p / (1.0 - p)).ln() as f32], Label::Class(*label));
         }
-        Evaluation { step, epoch, judged }
+        SavedPredictions { step, epoch, judged }
     };
     steps.into_iter().enumerate().map(evaluation).collect()
 }
@@ -65,12 +65,12 @@ fn labels() -> Labels {
     ["negative", "positive"].map(str::to_owned).to_vec().into()
 }
 
-pub(super) fn insight() -> Insight {
-    Insight::new(built_in("demo"), labels(), evaluations(), Ok(texts()))
+pub(super) fn insight() -> ErrorReport {
+    ErrorReport::new(built_in("demo"), labels(), evaluations(), Ok(texts()))
 }
 
-fn nothing() -> Insight {
-    Insight::new(built_in("demo"), labels(), Vec::new(), Ok(Vec::new()))
+fn nothing() -> ErrorReport {
+    ErrorReport::new(built_in("demo"), labels(), Vec::new(), Ok(Vec::new()))
 }
 
 fn subject() -> Subject {
@@ -85,7 +85,7 @@ fn opened(width: u16, height: u16) -> App {
     app
 }
 
-pub(super) fn looked_at(width: u16, height: u16, insight: Insight) -> App {
+pub(super) fn looked_at(width: u16, height: u16, insight: ErrorReport) -> App {
     let mut app = opened(width, height);
     update(&mut app, Msg::Examined { of: subject(), result: Ok(Box::new(insight)) });
     app
@@ -109,7 +109,7 @@ fn insight_screen_of_a_cell() {
 fn insight_screen_of_what_is_likely_mislabelled_without_texts() {
     snapshot("insight-mislabelled", |width, height| {
         let texts = Err("data/demo: is not there; data_dir names the folder with train.tsv".into());
-        let mut app = looked_at(width, height, Insight { texts, ..insight() });
+        let mut app = looked_at(width, height, ErrorReport { texts, ..insight() });
         play(&mut app, "m");
         app
     });
@@ -121,7 +121,7 @@ fn insight_screen_of_a_run_that_keeps_nothing() {
 }
 
 /// The second of three seeds that were scored on the same rows. The third one gets two rows right more.
-fn of_three_seeds() -> Insight {
+fn of_three_seeds() -> ErrorReport {
     let newest = |right: &[usize]| {
         let mut judged = evaluations().pop().unwrap().judged;
         for row in right {
@@ -130,10 +130,10 @@ fn of_three_seeds() -> Insight {
         }
         judged
     };
-    let together = Together::of(&[newest(&[]), newest(&[]), newest(&[4, 9])]).unwrap();
+    let together = CrossSeed::of(&[newest(&[]), newest(&[]), newest(&[4, 9])]).unwrap();
     let mut spec = built_in("demo");
     spec.seed = 43;
-    Insight {
+    ErrorReport {
         dir: format!("{DIR}/seed-43").into(),
         seed: 1,
         seeds: 3,
@@ -161,7 +161,7 @@ fn seeds_are_gone_through_and_laid_over_each_other() {
     shows(&app, "seed 43 (2 of 3)");
     update(
         &mut app,
-        Msg::Examined { of: of(0), result: Ok(Box::new(Insight { seed: 0, ..of_three_seeds() })) },
+        Msg::Examined { of: of(0), result: Ok(Box::new(ErrorReport { seed: 0, ..of_three_seeds() })) },
     );
     shows(&app, "(1 of 3)");
     assert_eq!(play(&mut app, "["), [], "there is none before the first");
@@ -175,7 +175,7 @@ fn seeds_are_gone_through_and_laid_over_each_other() {
     shows(&app, "2 of 3 seeds");
     // Rows that each seed drew for itself cannot be laid over each other, and that is said.
     let together = Err("each seed is scored on rows that it drew itself".to_string());
-    let other = Insight { together, ..of_three_seeds() };
+    let other = ErrorReport { together, ..of_three_seeds() };
     update(&mut app, Msg::Examined { of: of(1), result: Ok(Box::new(other)) });
     shows(&app, "each seed is scored on rows that it drew itself");
     // One seed has nothing to choose from.
@@ -313,9 +313,9 @@ fn without_colour_and_without_unicode_it_is_whole() {
     let texts = Err("not there".to_string());
     for keys in ["", "m", "<enter>"] {
         let mut app =
-            looked_at(120, 40, Insight::new(built_in("demo"), labels(), evaluations(), texts.clone()));
+            looked_at(120, 40, ErrorReport::new(built_in("demo"), labels(), evaluations(), texts.clone()));
         play(&mut app, keys);
-        app.theme = Theme::new(Palette::None, Letters::Plain);
+        app.theme = Theme::new(Palette::None, Charset::Plain);
         let text = text(&app);
         assert!(text.is_ascii(), "{text}");
         assert!(text.contains("[4]") || !keys.is_empty(), "the cell is told without colour:\n{text}");

@@ -23,10 +23,10 @@ use stage::*;
 
 use glue_tui::event::{Event, Progress, SplitName, Step, Unit};
 use glue_tui::run::history::History;
-use glue_tui::run::{Difference, Repeats, Reproduced, Row};
+use glue_tui::run::{Difference, Repeats, Reproduction, Row};
 use glue_tui::tui::app::{App, Tab};
 use glue_tui::tui::msg::{Effect, Msg, Opened};
-use glue_tui::tui::theme::{Letters, Palette, Theme};
+use glue_tui::tui::theme::{Charset, Palette, Theme};
 use glue_tui::tui::update::update;
 use ratatui::style::Color;
 use std::path::PathBuf;
@@ -158,7 +158,7 @@ fn published_means_beside_our_runs() {
         };
         let of = |count, mean, sd| Some(Repeats { count, mean, sd });
         let (validation, test) = (SplitName::Validation, SplitName::Test);
-        let one = |experiment: &str, model: &str, task: &str, rows, not_counted| Reproduced {
+        let one = |experiment: &str, model: &str, task: &str, rows, not_counted| Reproduction {
             experiment: experiment.into(),
             model: model.into(),
             task: task.into(),
@@ -180,7 +180,7 @@ fn published_means_beside_our_runs() {
             ),
             one("qqp-distilbert", distilbert, "qqp", vec![row(validation, 0.89909, None)], Vec::new()),
         ];
-        update(&mut app, Msg::Reproduced(Ok(table)));
+        update(&mut app, Msg::Reproduction(Ok(table)));
         app
     });
 }
@@ -343,7 +343,7 @@ fn ascii_screens_are_ascii() {
         let mut app = training(120, 40, "demo", 330);
         let effects = play(&mut app, "4<space>j<space><left>");
         answer_collects(&mut app, &effects);
-        app.theme = Theme::new(Palette::None, Letters::Plain);
+        app.theme = Theme::new(Palette::None, Charset::Plain);
         app.tab = tab;
         let text = text(&app);
         let strange: String = text.chars().filter(|c| !c.is_ascii()).collect();
@@ -357,7 +357,7 @@ fn without_colour_nothing_is_coloured() {
         let mut app = training(120, 40, "demo", 330);
         let effects = play(&mut app, "4<space>j<space><left>");
         answer_collects(&mut app, &effects);
-        app.theme = Theme::new(Palette::None, Letters::Unicode);
+        app.theme = Theme::new(Palette::None, Charset::Unicode);
         app.tab = tab;
         for cell in &buffer(&app).content {
             assert_eq!((cell.fg, cell.bg), (Color::Reset, Color::Reset), "{cell:?}");

@@ -12,7 +12,7 @@
 use super::stage::THEME;
 use glue_tui::text;
 use glue_tui::tui::app::App;
-use glue_tui::tui::theme::{EIGHTHS, Glyph, Letters, Palette, QUARTERS, Role, Theme};
+use glue_tui::tui::theme::{Charset, EIGHTHS, Palette, QUARTERS, Role, Symbol, Theme};
 use glue_tui::tui::view;
 use ratatui::buffer::{Buffer, Cell};
 use ratatui::layout::Rect;
@@ -63,7 +63,7 @@ pub(crate) fn recording(name: &str, mut app: App) -> String {
     let fancy = drawn(&mut app, THEME);
     let bare = drawn(&mut app, Theme { palette: Palette::None, ..THEME });
     check_without_colour(name, &fancy, &bare, &mut known);
-    let plain = drawn(&mut app, Theme { letters: Letters::Plain, ..THEME });
+    let plain = drawn(&mut app, Theme { letters: Charset::Plain, ..THEME });
     check_ascii(name, &plain);
     let mut out = text_of(&fancy);
     out += "roles\n";
@@ -230,7 +230,7 @@ fn is_other_form(fancy: &str, plain: &str) -> bool {
     }
     let heights = |theme: Theme| theme.heights();
     let height = heights(THEME).iter().position(|height| *height == c);
-    let frames = [THEME.border(), Theme { letters: Letters::Plain, ..THEME }.border()].map(|set| {
+    let frames = [THEME.border(), Theme { letters: Charset::Plain, ..THEME }.border()].map(|set| {
         [
             set.top_left,
             set.top_right,
@@ -243,13 +243,13 @@ fn is_other_form(fancy: &str, plain: &str) -> bool {
     let is_frame = frames[0].iter().zip(frames[1]).any(|(a, b)| (*a, b) == (fancy, plain));
     let is_dots = ('\u{2800}'..='\u{28ff}').contains(&c) || QUARTERS.contains(&c);
     let is_part = EIGHTHS.contains(&fancy);
-    let numbered = (0..60).map(Glyph::Run).chain((0..8).map(Glyph::Fill));
-    let glyphs = Glyph::ALL.into_iter().chain(numbered);
+    let numbered = (0..60).map(Symbol::Run).chain((0..8).map(Symbol::Fill));
+    let glyphs = Symbol::ALL.into_iter().chain(numbered);
     let mut is_glyph = glyphs.map(|glyph| (glyph.text(false), glyph.text(true)));
     (is_dots && plain.is_ascii() && plain != " ")
         || (is_part && ["#", "-"].contains(&plain))
         || is_frame
         || height
-            .is_some_and(|at| plain == heights(Theme { letters: Letters::Plain, ..THEME })[at].to_string())
+            .is_some_and(|at| plain == heights(Theme { letters: Charset::Plain, ..THEME })[at].to_string())
         || is_glyph.any(|pair| pair == (fancy, plain))
 }

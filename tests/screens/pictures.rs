@@ -7,9 +7,9 @@ use super::stage::*;
 use super::svg::svg;
 
 use glue_tui::event::Event;
-use glue_tui::predict::{Answer, Explanation, Push, Verdict};
+use glue_tui::predict::{Answer, Explanation, Prediction, Push};
+use glue_tui::run::error_analysis::ErrorReport;
 use glue_tui::run::history::History;
-use glue_tui::run::insight::Insight;
 use glue_tui::run::{self, RunDir};
 use glue_tui::spec::Experiments;
 use glue_tui::tui::app::{App, ExperimentRow, Tab};
@@ -50,7 +50,7 @@ fn cause(app: &mut App, effects: Vec<Effect>) {
                 Msg::Replayed { dir, result: Ok((spec, vec![History::of(&events)])) }
             }
             Effect::Examine(of) => {
-                let result = Insight::read(std::slice::from_ref(&of.dir), None)
+                let result = ErrorReport::read(std::slice::from_ref(&of.dir), None)
                     .map(Box::new)
                     .map_err(|e| e.to_string());
                 Msg::Examined { of, result }
@@ -144,8 +144,8 @@ fn picture_of_live() {
             Event::Eval(eval) => seconds += eval.seconds,
             _ => {}
         }
-        let said = run::Said { repeat: 0, dir: dir.as_path().into(), event };
-        update(&mut app, Msg::Said(said));
+        let said = run::RunEvent { repeat: 0, dir: dir.as_path().into(), event };
+        update(&mut app, Msg::RunEvent(said));
     }
     app.now += seconds;
     picture(
@@ -187,7 +187,7 @@ fn picture_of_infer() {
 }
 
 /// What `glue-tui predict` said of a text.
-fn verdict_of(said: &Value) -> Verdict {
+fn verdict_of(said: &Value) -> Prediction {
     let probabilities = said["probabilities"].as_object().unwrap();
     let label = said["label"].as_str().unwrap();
     let number = |value: &Value| value.as_f64().unwrap() as f32;
@@ -196,7 +196,7 @@ fn verdict_of(said: &Value) -> Verdict {
         probability: number(&probabilities[label]),
         probabilities: probabilities.iter().map(|(label, p)| (label.clone(), number(p))).collect(),
     };
-    Verdict {
+    Prediction {
         answer,
         tokens: said["tokens"].as_u64().unwrap() as usize,
         truncated: said["truncated"].as_bool().unwrap(),

@@ -2,26 +2,26 @@
 
 use super::stage::*;
 
-use glue_tui::event::{Event, Probe, SplitName, Told};
-use glue_tui::pins::{MOST, Pin};
+use glue_tui::event::{Event, ProbePrediction, ProbeResult, SplitName};
+use glue_tui::probes::{MOST, Probe};
 use glue_tui::run::history::History;
 use glue_tui::tui::app::App;
 use glue_tui::tui::msg::{Effect, Msg, Opened};
 use glue_tui::tui::update::update;
 use std::path::PathBuf;
 
-fn pin(text: &str) -> Pin {
-    Pin { text: text.into(), text_pair: None }
+fn pin(text: &str) -> Probe {
+    Probe { text: text.into(), text_pair: None }
 }
 
-fn pins() -> Vec<Pin> {
+fn pins() -> Vec<Probe> {
     ["not bad at all", "it could have been a great film, had anybody cut an hour of it", "日本語"]
         .map(pin)
         .to_vec()
 }
 
 /// The recorded run, had sentences been pinned: after each evaluation of the validation split what was said of each.
-fn recorded_with(pins: &[Pin]) -> Vec<Event> {
+fn recorded_with(pins: &[Probe]) -> Vec<Event> {
     let mut all = Vec::new();
     let mut evaluations = 0.0;
     for event in recorded() {
@@ -40,8 +40,9 @@ fn recorded_with(pins: &[Pin]) -> Vec<Event> {
             let (positive, label) = told(evaluations);
             let before = (evaluations > 0.0).then(|| told(evaluations - 1.0).1);
             let flipped_from = before.filter(|before| *before != label);
-            let told = Told::Label { label, flipped_from, probabilities: vec![1.0 - positive, positive] };
-            all.push(Event::Probe(Box::new(Probe { step, epoch, pin: pin.clone(), told })));
+            let told =
+                ProbePrediction::Label { label, flipped_from, probabilities: vec![1.0 - positive, positive] };
+            all.push(Event::Probe(Box::new(ProbeResult { step, epoch, pin: pin.clone(), told })));
         }
         evaluations += 1.0;
     }
@@ -93,7 +94,8 @@ fn probes_are_drawn_at_every_size_and_as_numbers_too() {
         }
     }
     for (step, score) in [(400, 1.25), (500, 4.5)] {
-        let probe = Probe { step, epoch: 4.0, pin: pin("a number"), told: Told::Score { score } };
+        let probe =
+            ProbeResult { step, epoch: 4.0, pin: pin("a number"), told: ProbePrediction::Score { score } };
         update(&mut live, said(0, Event::Probe(Box::new(probe))));
     }
     live.size = (120, 40);
@@ -104,13 +106,13 @@ fn probes_are_drawn_at_every_size_and_as_numbers_too() {
 fn a_sentence_is_pinned_and_let_go_by_the_same_key() {
     let mut app = judging(120, 40, "not bad at all");
     let effects = play(&mut app, "<^p>");
-    assert_eq!(effects, [Effect::Pin(pin("not bad at all"))]);
+    assert_eq!(effects, [Effect::Probe(pin("not bad at all"))]);
     update(&mut app, Msg::Pinned(Ok(vec![pin("not bad at all")])));
     shows(&app, "not scored in this run");
     // Keeping it below and typing on does not let it go; what is pinned comes back after what was kept.
     play(&mut app, "<enter><up><up><up>");
     assert_eq!(app.infer.fields[0].text(), "not bad at all");
-    assert_eq!(play(&mut app, "<^p>"), [Effect::Pin(pin("not bad at all"))]);
+    assert_eq!(play(&mut app, "<^p>"), [Effect::Probe(pin("not bad at all"))]);
     update(&mut app, Msg::Pinned(Ok(Vec::new())));
     assert!(!text(&app).contains("Pinned"));
     assert_eq!(play(&mut app, "<^u><^p>"), []);
@@ -136,8 +138,8 @@ fn pins_of_other_tasks_are_not_in_the_way() {
     update(&mut app, Msg::Opened { asked: *asked, result: Ok(opened) });
     assert!(!text(&app).contains("not bad at all"), "{}", text(&app));
     let effects = play(&mut app, "<^u>same?<tab>the same?<^p>");
-    let both = Pin { text: "same?".into(), text_pair: Some("the same?".into()) };
-    assert_eq!(effects.last(), Some(&Effect::Pin(both)));
+    let both = Probe { text: "same?".into(), text_pair: Some("the same?".into()) };
+    assert_eq!(effects.last(), Some(&Effect::Probe(both)));
 }
 
 #[test]

@@ -5,12 +5,12 @@ use super::stage::*;
 use glue_tui::batch::Label;
 use glue_tui::catalog::Metric;
 use glue_tui::data::Example;
-use glue_tui::predict::{Answer, Verdict};
+use glue_tui::predict::{Answer, Prediction};
 use glue_tui::run::RunStatus;
-use glue_tui::run::insight::Insight;
+use glue_tui::run::error_analysis::ErrorReport;
 use glue_tui::spec::RunSpec;
 use glue_tui::spec::built_in;
-use glue_tui::train::{Evaluation, Judged};
+use glue_tui::train::{Predictions, SavedPredictions};
 use glue_tui::tui::app::App;
 use glue_tui::tui::msg::{Effect, Msg, Opened};
 use glue_tui::tui::screens::insight::Subject;
@@ -38,7 +38,7 @@ fn judging(width: u16, height: u16, score: f32) -> App {
         let effects = play(&mut app, second);
         let Some(Effect::Classify { asked, .. }) = effects.last() else { panic!("{effects:?}") };
         let answer = Answer::Score { score, scale: Some((0.0, 5.0)) };
-        let verdict = Verdict { answer, tokens: 15, truncated: false };
+        let verdict = Prediction { answer, tokens: 15, truncated: false };
         update(&mut app, Msg::Answer { asked: *asked, seconds: 0.004, result: Ok(verdict) });
         if first.starts_with("A man") {
             play(&mut app, "<enter>");
@@ -87,14 +87,14 @@ fn cloud() -> impl Iterator<Item = (String, Option<String>, f32, [f32; 3])> {
     named.chain(drawn)
 }
 
-fn insight() -> Insight {
+fn insight() -> ErrorReport {
     let rows: Vec<_> = cloud().collect();
     let evaluation = |(place, step): (usize, u64)| {
-        let mut judged = Judged::new(rows.len(), 1);
+        let mut judged = Predictions::new(rows.len(), 1);
         for (row, (_, _, given, told)) in rows.iter().enumerate() {
             judged.set(row, &[told[place]], Label::Value(*given));
         }
-        Evaluation { step, epoch: place as f64, judged }
+        SavedPredictions { step, epoch: place as f64, judged }
     };
     let evaluations = [0, 63, 126].into_iter().enumerate().map(evaluation).collect();
     let example = |(text, text_pair, given, _): &(String, Option<String>, f32, _)| Example {
@@ -102,7 +102,12 @@ fn insight() -> Insight {
         text_pair: text_pair.clone(),
         label: Some(Label::Value(*given)),
     };
-    Insight::new(spec(), spec().task().labels.clone(), evaluations, Ok(rows.iter().map(example).collect()))
+    ErrorReport::new(
+        spec(),
+        spec().task().labels.clone(),
+        evaluations,
+        Ok(rows.iter().map(example).collect()),
+    )
 }
 
 fn looked_at(width: u16, height: u16) -> App {

@@ -4,13 +4,13 @@ use super::modes::{recording, text_of};
 use crossterm::event::{Event as Input, KeyCode, KeyEvent, KeyModifiers};
 use glue_tui::catalog::Metric;
 use glue_tui::event::{ClassificationMetrics, Event, Metrics, Scores};
-use glue_tui::predict::{Answer, Explanation, Push, Verdict};
+use glue_tui::predict::{Answer, Explanation, Prediction, Push};
 use glue_tui::run::history::History;
-use glue_tui::run::{Repeats, RunRow, RunStatus, Said};
+use glue_tui::run::{Repeats, RunEvent, RunRow, RunStatus};
 use glue_tui::spec::{Experiments, RunSpec};
 use glue_tui::tui::app::{App, ExperimentRow};
 use glue_tui::tui::msg::{Effect, Msg, Opened};
-use glue_tui::tui::theme::{Letters, Palette, Theme};
+use glue_tui::tui::theme::{Charset, Palette, Theme};
 use glue_tui::tui::update::update;
 use glue_tui::tui::{input, view};
 use ratatui::buffer::Buffer;
@@ -18,7 +18,7 @@ use ratatui::layout::Rect;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-pub(crate) const THEME: Theme = Theme::new(Palette::Rich, Letters::Unicode);
+pub(crate) const THEME: Theme = Theme::new(Palette::Rich, Charset::Unicode);
 pub(crate) const SIZES: [(u16, u16); 4] = [(80, 24), (120, 40), (200, 60), (40, 10)];
 /// 2026-11-23, 11:04:29 UTC, when the events were recorded.
 pub(crate) const BEGUN: f64 = 1_795_431_869.0;
@@ -207,7 +207,7 @@ pub(crate) fn snapshot(name: &str, build: impl Fn(u16, u16) -> App) {
 }
 
 pub(crate) fn said(repeat: u64, event: Event) -> Msg {
-    Msg::Said(Said { repeat, dir: Arc::from(Path::new("runs/demo-20261123-110429-c691")), event })
+    Msg::RunEvent(RunEvent { repeat, dir: Arc::from(Path::new("runs/demo-20261123-110429-c691")), event })
 }
 
 /// What scores of the recorded run say of classes.
@@ -231,7 +231,7 @@ pub(crate) fn training(width: u16, height: u16, experiment: &str, count: usize) 
     app
 }
 
-pub(crate) fn verdict(positive: f32) -> Verdict {
+pub(crate) fn verdict(positive: f32) -> Prediction {
     let (label, probability) =
         if positive > 0.5 { ("positive", positive) } else { ("negative", 1.0 - positive) };
     let answer = Answer::Label {
@@ -239,7 +239,7 @@ pub(crate) fn verdict(positive: f32) -> Verdict {
         probability,
         probabilities: vec![("negative".into(), 1.0 - positive), ("positive".into(), positive)],
     };
-    Verdict { answer, tokens: 12, truncated: false }
+    Prediction { answer, tokens: 12, truncated: false }
 }
 
 /// What an answer rests on: for each word, where it is and how far it pushes.

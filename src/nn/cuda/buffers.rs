@@ -4,7 +4,7 @@
 //! holds another kind of numbers. Shapes: T tokens, E examples, R rows that a layer turns out (E in the last,
 //! else T), H hidden, I intermediate.
 
-use super::device::{Bf16, Factor, Span};
+use super::device::{Bf16, GemmOperand, Span};
 use super::input::{Bucket, Input};
 use crate::nn::config::ModelConfig;
 
@@ -28,11 +28,11 @@ pub(super) struct Rounded {
 
 impl Rounded {
     /// The first `len` of them, as a product reads them.
-    pub(super) fn factor(self, len: usize) -> Factor {
+    pub(super) fn factor(self, len: usize) -> GemmOperand {
         if self.operand.is_none() {
-            Factor::F32(self.wide.first(len))
+            GemmOperand::F32(self.wide.first(len))
         } else {
-            Factor::Bf16(self.operand.first(len))
+            GemmOperand::Bf16(self.operand.first(len))
         }
     }
 }

@@ -132,23 +132,23 @@ pub(super) struct Launch {
 
 /// What a matrix product reads.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Factor {
+pub(super) enum GemmOperand {
     F32(Span<f32>),
     Bf16(Span<Bf16>),
 }
 
-impl Factor {
+impl GemmOperand {
     pub(super) fn len(self) -> usize {
         match self {
-            Factor::F32(span) => span.len(),
-            Factor::Bf16(span) => span.len(),
+            GemmOperand::F32(span) => span.len(),
+            GemmOperand::Bf16(span) => span.len(),
         }
     }
 }
 
 /// Which of the three products of a linear layer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Way {
+pub(super) enum GemmKind {
     /// out (rows, outs) = x (rows, ins) · Wᵀ, of x and W (outs, ins)
     Forward,
     /// out (rows, ins) = d (rows, outs) · W, of d and W
@@ -160,11 +160,11 @@ pub(super) enum Way {
 /// A matrix product. Both factors have the same format; sums are f32.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Product {
-    pub(super) way: Way,
+    pub(super) way: GemmKind,
     pub(super) rows: usize,
     pub(super) outs: usize,
     pub(super) ins: usize,
-    pub(super) factors: [Factor; 2],
+    pub(super) factors: [GemmOperand; 2],
     pub(super) out: Span<f32>,
     /// Whether it is added to what is there.
     pub(super) is_added: bool,
@@ -178,9 +178,9 @@ impl Product {
         let Product { rows, outs, ins, .. } = *self;
         let (x, d, weight) = (rows * ins, rows * outs, outs * ins);
         let (left, right, out) = match self.way {
-            Way::Forward => (x, weight, d),
-            Way::Backward => (d, weight, x),
-            Way::Weights => (d, x, weight),
+            GemmKind::Forward => (x, weight, d),
+            GemmKind::Backward => (d, weight, x),
+            GemmKind::Weights => (d, x, weight),
         };
         let found = (self.factors[0].len(), self.factors[1].len(), self.out.len());
         assert_eq!(found, (left, right, out), "lengths of {self:?}");
@@ -218,7 +218,7 @@ pub(super) trait Device: Send {
     fn replay(&mut self, recording: &Self::Recording) -> Result<()>;
 
     /// What the device has, and what a program can still have of it.
-    fn room(&self) -> Option<Memory>;
+    fn available_memory(&self) -> Option<Memory>;
 
     /// For people.
     fn name(&self) -> String;

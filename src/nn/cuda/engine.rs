@@ -4,19 +4,20 @@ use super::buffers::{Buffers, Room};
 use super::device::{Bf16, Device, Span};
 use super::input::{Bucket, Input, Numbers, words};
 use super::layout::Layout;
+use super::ops::{Ops, SQUARES, Training, WIDEST_HEAD, WIDEST_ROW, round_weights};
 use super::pass::Model;
-use super::verbs::{SQUARES, Training, Verbs, WIDEST_HEAD, WIDEST_ROW, round_weights};
 use crate::batch::Batch;
 use crate::error::{Error, Result};
 use crate::format::bytes;
 use crate::machine::Memory;
-use crate::nn::arena::Place;
+use crate::nn::arena::ParamRange;
 use crate::nn::check::{check_batch, check_labels, check_weights};
 use crate::nn::config::ModelConfig;
 use crate::nn::engine::{
-    Array, Engine, EngineState, MemoryPlan, Mix, Optimizer, Part, Slopes, StepInput, StepReport, Weights,
+    Array, Engine, EngineState, InputGradients, Interpolation, MemoryPlan, Optimizer, Part, StepInput,
+    StepReport, Weights,
 };
-use crate::nn::names::Slot;
+use crate::nn::names::ParamSpec;
 use crate::nn::{Limits, Settings};
 use crate::rng::{Rng, Stream};
 use crate::spec::Precision;
@@ -61,7 +62,7 @@ enum Work {
 }
 
 impl Work {
-    fn room(self) -> Room {
+    fn available_memory(self) -> Room {
         match self {
             Work::Judge(bucket) => Room { bucket, learns: false },
             Work::Learn { bucket, .. } => Room { bucket, learns: true },
@@ -121,7 +122,7 @@ impl<D: Device> CudaEngine<D> {
     /// An engine over `weights`, which hold every tensor of `slots`.
     pub(super) fn new(
         config: &ModelConfig,
-        slots: &[Slot],
+        slots: &[ParamSpec],
         weights: &Weights,
         settings: Settings,
         mut device: D,
@@ -172,7 +173,7 @@ impl<D: Device> CudaEngine<D> {
         self.precision == Precision::Bf16
     }
 
-    fn slots(&self) -> impl Iterator<Item = &Slot> + Clone {
+    fn slots(&self) -> impl Iterator<Item = &ParamSpec> + Clone {
         self.layout.places.iter().map(|place| &place.slot)
     }
 
@@ -199,7 +200,7 @@ impl<D: Device> CudaEngine<D> {
 
     /// Does a piece of work on `batch`: the first time step by step, later from a recording.
     fn run(&mut self, work: Work, batch: &Batch, numbers: Numbers) -> Result<()> {
-        let room = work.room();
+        let room = work.available_memory();
         self.make_room(room)?;
         let CudaEngine {
             config,
@@ -228,14 +229,14 @@ impl<D: Device> CudaEngine<D> {
         let training = training(parameters, layout, config);
         let is_rounded = *precision == Precision::Tf32;
         let mut whole = |device: &mut D| -> Result<()> {
-            let mut verbs = Verbs { device, input, is_rounded };
-            model.forward(&mut verbs, buffers)?;
+            let mut ops = Ops { device, input, is_rounded };
+            model.forward(&mut ops, buffers)?;
             if let Work::Learn { is_added, updates, .. } = work {
-                model.backward(&mut verbs, buffers, optimizer.label_smoothing as f32, is_added)?;
+                model.backward(&mut ops, buffers, optimizer.label_smoothing as f32, is_added)?;
                 if updates {
                     let Optimizer { beta1, beta2, epsilon, max_grad_norm, .. } = *optimizer;
                     let adamw = [1.0 - beta1, beta2, 1.0 - beta2, epsilon].map(|x| x as f32);
-                    verbs.update(training, max_grad_norm as f32, adamw)?;
+                    ops.update(training, max_grad_norm as f32, adamw)?;
                 }
             }
             Ok(())
@@ -305,7 +306,7 @@ impl<D: Device> CudaEngine<D> {
     fn put(&mut self, part: Part, weights: &Weights) -> Result<()> {
         check_weights(&self.config.model, &self.slots(), weights)?;
         let arena = self.parameters.arena(part);
-        for Place { slot, range } in &self.layout.places {
+        for ParamRange { slot, range } in &self.layout.places {
             let words: Vec<u32> = weights[&slot.name].data.iter().map(|x| x.to_bits()).collect();
             let to = arena.slice(range.clone());
             self.device.write(Span::new(to.address(), to.len()), &words)?;
@@ -344,7 +345,9 @@ fn refuse(config: &ModelConfig) -> Result<()> {
 
 /// Says what memory is missing.
 fn short<D: Device>(device: &D, needed: usize, error: &Error) -> Error {
-    let room = device.room().map_or(String::new(), |room| format!(", and {} is free", bytes(room.available)));
+    let room = device
+        .available_memory()
+        .map_or(String::new(), |room| format!(", and {} is free", bytes(room.available)));
     Error::Device(format!(
         "{} needs {} more{room} ({error}); set max_tokens_per_batch to a smaller number, or take a smaller model",
         device.name(),
@@ -409,7 +412,7 @@ impl<D: Device> Engine for CudaEngine<D> {
                 row.fill(0.0);
             }
         }
-        let array = |Place { slot, range }: &Place| {
+        let array = |ParamRange { slot, range }: &ParamRange| {
             (slot.name.clone(), Array { shape: slot.shape.clone(), data: arena[range.clone()].to_vec() })
         };
         Ok((loss, self.layout.places.iter().map(array).collect()))
@@ -428,7 +431,7 @@ impl<D: Device> Engine for CudaEngine<D> {
         Ok(rows)
     }
 
-    fn slopes(&mut self, _mix: Mix<'_>, _class: usize) -> Result<Slopes> {
+    fn slopes(&mut self, _mix: Interpolation<'_>, _class: usize) -> Result<InputGradients> {
         Err(Error::Usage(
             "engine = \"fast\" does not tell on a GPU what an answer rests on; set engine to \"plain\", or device to \
              \"cpu\""
@@ -442,7 +445,7 @@ impl<D: Device> Engine for CudaEngine<D> {
 
     fn tensor(&self, name: &str, part: Part) -> Result<Array> {
         let place = self.layout.places.iter().find(|place| place.slot.name == name);
-        let Place { slot, range } = place.expect("a name of `shapes`");
+        let ParamRange { slot, range } = place.expect("a name of `shapes`");
         let data = self.read(self.parameters.arena(part).slice(range.clone()))?;
         Ok(Array { shape: slot.shape.clone(), data })
     }
@@ -479,10 +482,10 @@ impl<D: Device> Engine for CudaEngine<D> {
         })
     }
 
-    fn room(&self) -> Option<Memory> {
+    fn available_memory(&self) -> Option<Memory> {
         // The plan counts what is held already.
         let (_, parameters) = Parameters::new(&self.config, &self.layout, self.is_bf16(), 0);
-        let room = self.device.room()?;
+        let room = self.device.available_memory()?;
         Some(Memory { available: room.available + parameters as u64, ..room })
     }
 

@@ -1,6 +1,6 @@
 //! A GPU as a device: kernels from PTX, products by cuBLAS, recordings as CUDA graphs.
 
-use super::device::{Device, Factor, Launch, Module, Product, Span, Way};
+use super::device::{Device, GemmKind, GemmOperand, Launch, Module, Product, Span};
 use crate::error::{Error, Result};
 use crate::machine::Memory;
 use crate::nn::stored::first_line;
@@ -49,10 +49,10 @@ pub(super) struct Recording(CudaGraph);
 unsafe impl Send for Recording {}
 
 /// Where the numbers of a factor are.
-fn address(factor: Factor) -> u64 {
+fn address(factor: GemmOperand) -> u64 {
     match factor {
-        Factor::F32(span) => span.address(),
-        Factor::Bf16(span) => span.address(),
+        GemmOperand::F32(span) => span.address(),
+        GemmOperand::Bf16(span) => span.address(),
     }
 }
 
@@ -168,7 +168,7 @@ impl Device for Gpu {
             builder.arg(argument);
         }
         #[expect(unsafe_code, reason = "a kernel takes addresses")]
-        // SAFETY: the verbs give each kernel the arguments that it declares, over memory that is held, of lengths
+        // SAFETY: the ops give each kernel the arguments that it declares, over memory that is held, of lengths
         // that they have looked at; a structure goes on in the numbers behind its first.
         let done = unsafe { builder.launch(config) };
         done.map(drop).map_err(|e| failed(&format!("run the kernel {}", kernel.name))(&e))
@@ -182,16 +182,16 @@ impl Device for Gpu {
         // has its factors exchanged.
         let [left, right] = factors;
         let (turns, (m, n, k), ends) = match way {
-            Way::Forward => ([CUBLAS_OP_T, CUBLAS_OP_N], (outs, rows, ins), (ins, ins)),
-            Way::Backward => ([CUBLAS_OP_N, CUBLAS_OP_N], (ins, rows, outs), (ins, outs)),
-            Way::Weights => ([CUBLAS_OP_N, CUBLAS_OP_T], (ins, outs, rows), (ins, outs)),
+            GemmKind::Forward => ([CUBLAS_OP_T, CUBLAS_OP_N], (outs, rows, ins), (ins, ins)),
+            GemmKind::Backward => ([CUBLAS_OP_N, CUBLAS_OP_N], (ins, rows, outs), (ins, outs)),
+            GemmKind::Weights => ([CUBLAS_OP_N, CUBLAS_OP_T], (ins, outs, rows), (ins, outs)),
         };
         let format = match left {
-            Factor::F32(_) => cudaDataType::CUDA_R_32F,
-            Factor::Bf16(_) => cudaDataType::CUDA_R_16BF,
+            GemmOperand::F32(_) => cudaDataType::CUDA_R_32F,
+            GemmOperand::Bf16(_) => cudaDataType::CUDA_R_16BF,
         };
         let compute = match left {
-            Factor::F32(_) if is_rounded => cublasComputeType_t::CUBLAS_COMPUTE_32F_FAST_TF32,
+            GemmOperand::F32(_) if is_rounded => cublasComputeType_t::CUBLAS_COMPUTE_32F_FAST_TF32,
             _ => cublasComputeType_t::CUBLAS_COMPUTE_32F,
         };
         let (alpha, beta) = (1.0f32, if is_added { 1.0f32 } else { 0.0 });
@@ -241,7 +241,7 @@ impl Device for Gpu {
         recording.0.launch().map_err(|e| failed("repeat a step")(&e))
     }
 
-    fn room(&self) -> Option<Memory> {
+    fn available_memory(&self) -> Option<Memory> {
         let (available, total) = self.stream.context().mem_get_info().ok()?;
         Some(Memory { total: total as u64, available: available as u64 })
     }

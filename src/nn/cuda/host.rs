@@ -1,7 +1,7 @@
 //! A device without a GPU, for tests: the kernels of `kernels/`, compiled by the C++ compiler of the machine, over
 //! memory of the CPU. Recordings are lists of launches, done later as a GPU would do them.
 
-use super::device::{Device, Factor, Launch, Product, Span, Way};
+use super::device::{Device, GemmKind, GemmOperand, Launch, Product, Span};
 use crate::error::Result;
 use crate::machine::Memory;
 use std::ffi::{CStr, CString, c_char, c_int, c_void};
@@ -95,12 +95,14 @@ fn numbers<'a, T>(span: Span<T>) -> &'a mut [T] {
 }
 
 /// What a product reads; f32 perhaps with the ten bits of TF32's fraction.
-fn factor(factor: Factor, is_rounded: bool) -> Vec<f32> {
+fn factor(factor: GemmOperand, is_rounded: bool) -> Vec<f32> {
     let rounded = |x: &f32| f32::from_bits((x.to_bits() + 0x1000) & !0x1fff);
     match factor {
-        Factor::F32(span) if is_rounded => numbers(span).iter().map(rounded).collect(),
-        Factor::F32(span) => numbers(span).to_vec(),
-        Factor::Bf16(span) => numbers(span).iter().map(|x| f32::from_bits(u32::from(*x) << 16)).collect(),
+        GemmOperand::F32(span) if is_rounded => numbers(span).iter().map(rounded).collect(),
+        GemmOperand::F32(span) => numbers(span).to_vec(),
+        GemmOperand::Bf16(span) => {
+            numbers(span).iter().map(|x| f32::from_bits(u32::from(*x) << 16)).collect()
+        }
     }
 }
 
@@ -111,16 +113,16 @@ fn multiply(product: Product) {
     let out = numbers(out);
     // Sizes of the result and of what is summed over, and where both factors lie.
     let (m, n, k) = match way {
-        Way::Forward => (rows, outs, ins),
-        Way::Backward => (rows, ins, outs),
-        Way::Weights => (outs, ins, rows),
+        GemmKind::Forward => (rows, outs, ins),
+        GemmKind::Backward => (rows, ins, outs),
+        GemmKind::Weights => (outs, ins, rows),
     };
     for row in 0..m {
         for column in 0..n {
             let term = |i: usize| match way {
-                Way::Forward => left[row * k + i] * right[column * k + i],
-                Way::Backward => left[row * k + i] * right[i * n + column],
-                Way::Weights => left[i * m + row] * right[i * n + column],
+                GemmKind::Forward => left[row * k + i] * right[column * k + i],
+                GemmKind::Backward => left[row * k + i] * right[i * n + column],
+                GemmKind::Weights => left[i * m + row] * right[i * n + column],
             };
             let sum: f32 = (0..k).map(term).sum();
             out[row * n + column] = sum + if is_added { out[row * n + column] } else { 0.0 };
@@ -138,7 +140,7 @@ impl Host {
                 let mut pointers: Vec<*mut c_void> =
                     arguments.firsts().map(|first| (&raw const *first).cast_mut().cast()).collect();
                 #[expect(unsafe_code, reason = "a kernel takes pointers")]
-                // SAFETY: the verbs give each kernel the arguments that it declares, over memory that is held, of
+                // SAFETY: the ops give each kernel the arguments that it declares, over memory that is held, of
                 // lengths that they have looked at.
                 let code =
                     unsafe { (self.launch)(name.as_ptr(), x, y, z, threads as u32, pointers.as_mut_ptr()) };
@@ -203,7 +205,7 @@ impl Device for Host {
         Ok(())
     }
 
-    fn room(&self) -> Option<Memory> {
+    fn available_memory(&self) -> Option<Memory> {
         None
     }
 

@@ -31,7 +31,7 @@ impl Bucket {
         self.tokens >= other.tokens && self.examples >= other.examples
     }
 
-    /// Place for both.
+    /// ParamRange for both.
     pub(super) fn union(self, other: Self) -> Self {
         Bucket { tokens: self.tokens.max(other.tokens), examples: self.examples.max(other.examples) }
     }
@@ -67,7 +67,7 @@ pub(super) struct Input {
     /// (T) each
     pub(super) ids: Span<u32>,
     pub(super) types: Span<u32>,
-    /// Place of each token in its example.
+    /// ParamRange of each token in its example.
     pub(super) positions: Span<u32>,
     /// Example of each token.
     pub(super) owners: Span<u32>,

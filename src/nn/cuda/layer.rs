@@ -1,12 +1,12 @@
-//! One encoder layer, forward and backward: [`crate::nn::fast`]'s, with the verbs of a GPU.
+//! One encoder layer, forward and backward: [`crate::nn::fast`]'s, with the ops of a GPU.
 //!
 //! Shapes: T tokens, R rows that the layer turns out, H hidden, I intermediate. Weights are (out, in).
 
 use super::buffers::{Buffers, Rounded, Tape};
-use super::device::{Device, Factor, Span};
+use super::device::{Device, GemmOperand, Span};
 use super::layout::LayerPlaces;
+use super::ops::{Attention, Norm, Normed, Ops, Rows, Site};
 use super::pass::{Model, site};
-use super::verbs::{Attention, Norm, Normed, Rows, Site, Verbs};
 use crate::error::Result;
 use crate::nn::config::Family;
 use crate::nn::dropout;
@@ -24,45 +24,40 @@ pub(super) struct Layer<'a> {
 
 impl Layer<'_> {
     /// `x` (T, H) → `out` (R, H). The tape keeps what the way back needs.
-    pub(super) fn forward<D: Device>(
-        &self,
-        verbs: &mut Verbs<'_, D>,
-        x: Rounded,
-        out: Rounded,
-    ) -> Result<()> {
+    pub(super) fn forward<D: Device>(&self, ops: &mut Ops<'_, D>, x: Rounded, out: Rounded) -> Result<()> {
         let Layer { model, places, tape, rows, .. } = *self;
         let (h, i) = (model.config.hidden, model.config.intermediate);
-        let (t, r) = (verbs.len(Rows::All), verbs.len(rows));
+        let (t, r) = (ops.len(Rows::All), ops.len(rows));
         let qkv = self.matrix(&places.qkv);
         if rows == Rows::All {
-            verbs.forward(tape.qkv, x.factor(t * h), qkv, h)?; //                              (T, 3 H)
+            ops.forward(tape.qkv, x.factor(t * h), qkv, h)?; //                              (T, 3 H)
         } else {
             let [query, key_value] =
                 [self.part(&places.qkv, 0..h * h), self.part(&places.qkv, h * h..3 * h * h)];
-            verbs.pick(x.wide, h, tape.picked)?; //                                            (R, H)
-            verbs.forward(tape.queries, tape.picked.factor(r * h), query, h)?; //              (R, H)
-            verbs.forward(tape.qkv, x.factor(t * h), key_value, h)?; //                        (T, 2 H)
+            ops.pick(x.wide, h, tape.picked)?; //                                            (R, H)
+            ops.forward(tape.queries, tape.picked.factor(r * h), query, h)?; //              (R, H)
+            ops.forward(tape.qkv, x.factor(t * h), key_value, h)?; //                        (T, 2 H)
         }
-        verbs.attend(&self.attention(), tape.context, tape.logs)?; //                          (R, H)
+        ops.attend(&self.attention(), tape.context, tape.logs)?; //                          (R, H)
 
         let (product, weight) = (tape.attention_normed, self.matrix(&places.attention_out));
-        verbs.forward(product, tape.context.factor(r * h), weight, h)?; //                     (R, H)
+        ops.forward(product, tape.context.factor(r * h), weight, h)?; //                     (R, H)
         let sum = (model.slice(&places.attention_out_bias), self.attention_site(), self.residual(x));
-        verbs.add_norm(rows, sum, self.norm(&places.attention_norm), self.attention_normed(), tape.middle)?;
+        ops.add_norm(rows, sum, self.norm(&places.attention_norm), self.attention_normed(), tape.middle)?;
 
-        verbs.forward(tape.derivatives, tape.middle.factor(r * h), self.matrix(&places.up), h)?; // (R, I)
+        ops.forward(tape.derivatives, tape.middle.factor(r * h), self.matrix(&places.up), h)?; // (R, I)
         let bias = model.slice(&places.up_bias);
-        verbs.activate(rows, model.config.activation, bias, tape.derivatives, tape.inner)?; // (R, I)
-        verbs.forward(tape.output_normed, tape.inner.factor(r * i), self.matrix(&places.down), i)?; // (R, H)
+        ops.activate(rows, model.config.activation, bias, tape.derivatives, tape.inner)?; // (R, I)
+        ops.forward(tape.output_normed, tape.inner.factor(r * i), self.matrix(&places.down), i)?; // (R, H)
         let sum = (model.slice(&places.down_bias), self.output_site(), tape.middle.wide);
-        verbs.add_norm(rows, sum, self.norm(&places.output_norm), self.output_normed(), out)
+        ops.add_norm(rows, sum, self.norm(&places.output_norm), self.output_normed(), out)
     }
 
     /// From the gradient of the output, the first of `buffers.down`, (R, H), to that of the input `x`, (T, H), in
     /// the second. Gradients of the weights are written, or added to what is there.
     pub(super) fn backward<D: Device>(
         &self,
-        verbs: &mut Verbs<'_, D>,
+        ops: &mut Ops<'_, D>,
         x: Rounded,
         buffers: &Buffers,
         [d, dx]: [Span<f32>; 2],
@@ -70,7 +65,7 @@ impl Layer<'_> {
     ) -> Result<()> {
         let Layer { model, places, tape, rows, .. } = *self;
         let (h, i) = (model.config.hidden, model.config.intermediate);
-        let (t, r) = (verbs.len(Rows::All), verbs.len(rows));
+        let (t, r) = (ops.len(Rows::All), ops.len(rows));
         let Buffers { dh, di, dcontext, dqkv, .. } = *buffers;
         let sums = model.sums(buffers);
         let first = places.vectors.start;
@@ -80,62 +75,55 @@ impl Layer<'_> {
         let ends = (at(&places.output_norm), at(&places.down_bias));
         let weight = self.norm_weight(&places.output_norm);
         let sites = [Site::OFF, self.output_site()];
-        verbs.norm_backward(rows, sites, (self.output_normed(), weight), d, Some(dh), (sums, ends))?; // (R, H)
+        ops.norm_backward(rows, sites, (self.output_normed(), weight), d, Some(dh), (sums, ends))?; // (R, H)
         let dh = dh.factor(r * h);
-        verbs.weights(gradient(&places.down), dh, tape.inner.factor(r * i), r, is_added)?; //  (H, I)
-        verbs.backward(di.wide, dh, self.matrix(&places.down), i, false)?; //                  (R, I)
-        verbs.columns(rows, i, Some(tape.derivatives), di, (sums, at(&places.up_bias)))?;
+        ops.weights(gradient(&places.down), dh, tape.inner.factor(r * i), r, is_added)?; //  (H, I)
+        ops.backward(di.wide, dh, self.matrix(&places.down), i, false)?; //                  (R, I)
+        ops.columns(rows, i, Some(tape.derivatives), di, (sums, at(&places.up_bias)))?;
         let di = di.factor(r * i);
-        verbs.weights(gradient(&places.up), di, tape.middle.factor(r * h), r, is_added)?; //   (I, H)
-        verbs.backward(d, di, self.matrix(&places.up), h, true)?; //           d: of middle,   (R, H)
+        ops.weights(gradient(&places.up), di, tape.middle.factor(r * h), r, is_added)?; //   (I, H)
+        ops.backward(d, di, self.matrix(&places.up), h, true)?; //           d: of middle,   (R, H)
 
         let ends = (at(&places.attention_norm), at(&places.attention_out_bias));
         let weight = self.norm_weight(&places.attention_norm);
         let sites = [Site::OFF, self.attention_site()];
-        verbs.norm_backward(
-            rows,
-            sites,
-            (self.attention_normed(), weight),
-            d,
-            Some(buffers.dh),
-            (sums, ends),
-        )?;
-        verbs.weights(gradient(&places.attention_out), dh, tape.context.factor(r * h), r, is_added)?; // (H, H)
-        verbs.backward(dcontext, dh, self.matrix(&places.attention_out), h, false)?; //        (R, H)
+        ops.norm_backward(rows, sites, (self.attention_normed(), weight), d, Some(buffers.dh), (sums, ends))?;
+        ops.weights(gradient(&places.attention_out), dh, tape.context.factor(r * h), r, is_added)?; // (H, H)
+        ops.backward(dcontext, dh, self.matrix(&places.attention_out), h, false)?; //        (R, H)
 
         let context = (tape.context.wide, tape.logs);
         let bias = at(&places.qkv_bias);
         if rows == Rows::All {
             let parts = [0, h, 2 * h].map(|column| dqkv.wide.slice(column..dqkv.wide.len()));
-            verbs.attend_backward(&self.attention(), context, (dcontext, buffers.alongs), parts)?; // (T, 3 H)
-            verbs.columns(rows, 3 * h, None, dqkv, (sums, bias))?;
+            ops.attend_backward(&self.attention(), context, (dcontext, buffers.alongs), parts)?; // (T, 3 H)
+            ops.columns(rows, 3 * h, None, dqkv, (sums, bias))?;
             let dqkv = dqkv.factor(t * 3 * h);
-            verbs.weights(gradient(&places.qkv), dqkv, x.factor(t * h), t, is_added)?; //      (3 H, H)
-            verbs.backward(d, dqkv, self.matrix(&places.qkv), h, true)?; //    d: of x,        (T, H)
+            ops.weights(gradient(&places.qkv), dqkv, x.factor(t * h), t, is_added)?; //      (3 H, H)
+            ops.backward(d, dqkv, self.matrix(&places.qkv), h, true)?; //    d: of x,        (T, H)
         } else {
             let dqueries = buffers.dqueries;
             let parts = [dqueries.wide, dqkv.wide, dqkv.wide.slice(h..dqkv.wide.len())];
-            verbs.attend_backward(&self.attention(), context, (dcontext, buffers.alongs), parts)?; // (R, H), (T, 2 H)
-            verbs.columns(rows, h, None, dqueries, (sums, bias))?;
-            verbs.columns(Rows::All, 2 * h, None, dqkv, (sums, bias + h))?;
+            ops.attend_backward(&self.attention(), context, (dcontext, buffers.alongs), parts)?; // (R, H), (T, 2 H)
+            ops.columns(rows, h, None, dqueries, (sums, bias))?;
+            ops.columns(Rows::All, 2 * h, None, dqkv, (sums, bias + h))?;
             let (dq, dkv) = (dqueries.factor(r * h), dqkv.factor(t * 2 * h));
             let [query, key_value] = [0..h * h, h * h..3 * h * h];
             let whole = gradient(&places.qkv);
-            verbs.weights(whole.slice(query.clone()), dq, tape.picked.factor(r * h), r, is_added)?; // (H, H)
-            verbs.weights(whole.slice(key_value.clone()), dkv, x.factor(t * h), t, is_added)?; //      (2 H, H)
-            verbs.backward(d, dq, self.part(&places.qkv, query), h, true)?; // d: of xr,       (R, H)
-            verbs.unpick(d, h, dx)?; //                                                        (T, H)
-            verbs.backward(dx, dkv, self.part(&places.qkv, key_value), h, true)?; //           (T, H)
+            ops.weights(whole.slice(query.clone()), dq, tape.picked.factor(r * h), r, is_added)?; // (H, H)
+            ops.weights(whole.slice(key_value.clone()), dkv, x.factor(t * h), t, is_added)?; //      (2 H, H)
+            ops.backward(d, dq, self.part(&places.qkv, query), h, true)?; // d: of xr,       (R, H)
+            ops.unpick(d, h, dx)?; //                                                        (T, H)
+            ops.backward(dx, dkv, self.part(&places.qkv, key_value), h, true)?; //           (T, H)
         }
-        verbs.finish((sums, 0), gradient(&places.vectors), is_added)
+        ops.finish((sums, 0), gradient(&places.vectors), is_added)
     }
 
-    fn matrix(&self, place: &Range<usize>) -> Factor {
+    fn matrix(&self, place: &Range<usize>) -> GemmOperand {
         self.model.matrix(place.clone())
     }
 
     /// Some numbers of a matrix.
-    fn part(&self, place: &Range<usize>, part: Range<usize>) -> Factor {
+    fn part(&self, place: &Range<usize>, part: Range<usize>) -> GemmOperand {
         self.model.matrix(place.start + part.start..place.start + part.end)
     }
 

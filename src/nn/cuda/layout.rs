@@ -5,9 +5,9 @@
 //! which do not decay. The vectors of a layer are neighbours, so that their gradients are finished together, and
 //! so are queries, keys and values: one matrix (3 hidden, hidden), one bias (3 hidden).
 
-use crate::nn::arena::{Order, Place};
+use crate::nn::arena::{Order, ParamRange};
 use crate::nn::config::ModelConfig;
-use crate::nn::names::{Names, Slot};
+use crate::nn::names::{Names, ParamSpec};
 use std::ops::Range;
 
 /// Matrices of a layer, (out, in), and its vectors.
@@ -34,7 +34,7 @@ pub(super) struct LayerPlaces {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Layout {
     /// In the order of the arenas.
-    pub(super) places: Vec<Place>,
+    pub(super) places: Vec<ParamRange>,
     pub(super) words: Range<usize>,
     pub(super) positions: Range<usize>,
     pub(super) segments: Option<Range<usize>>,
@@ -51,7 +51,7 @@ pub(super) struct Layout {
 
 impl Layout {
     /// The arenas of the tensors in `slots`, which have every name of the configuration.
-    pub(super) fn new(config: &ModelConfig, slots: &[Slot]) -> Self {
+    pub(super) fn new(config: &ModelConfig, slots: &[ParamSpec]) -> Self {
         let mut order = Order::new(slots);
         let names = Names::of(config);
         let words = order.tensor(&names.words, "weight");

@@ -9,7 +9,7 @@
 //! - What is another in each step (tokens, learning rate, step) lies in device memory, so that a whole step can be
 //!   recorded as a CUDA graph, for each bucket, and is one launch.
 //!
-//! [`layer`] is one encoder layer; [`pass`] what is before and after the layers; [`engine`] the rest. [`verbs`]
+//! [`layer`] is one encoder layer; [`pass`] what is before and after the layers; [`engine`] the rest. [`ops`]
 //! launch kernels on a [`device`]: a GPU, or in tests the CPU, for which the same sources are compiled.
 
 mod buffers;
@@ -22,15 +22,15 @@ mod host;
 mod input;
 mod layer;
 mod layout;
+mod ops;
 mod pass;
 #[cfg(test)]
 mod tests;
-mod verbs;
 
 #[cfg(feature = "cuda")]
 use super::engine::{Engine, Weights};
 #[cfg(feature = "cuda")]
-use super::{ModelConfig, Settings, Slot};
+use super::{ModelConfig, ParamSpec, Settings};
 #[cfg(feature = "cuda")]
 use crate::error::Result;
 
@@ -38,7 +38,7 @@ use crate::error::Result;
 /// products.
 #[cfg(feature = "cuda")]
 pub(crate) fn engine(
-    (config, slots, weights): (&ModelConfig, &[Slot], &Weights),
+    (config, slots, weights): (&ModelConfig, &[ParamSpec], &Weights),
     settings: Settings,
     device: &candle_core::Device,
     name: &str,

@@ -1,10 +1,10 @@
 //! A part of a batch on its way through the whole model and back.
 
 use super::buffers::{Buffers, partial_stride};
-use super::device::{Bf16, Device, Factor, Span};
+use super::device::{Bf16, Device, GemmOperand, Span};
 use super::layer::Layer;
 use super::layout::Layout;
-use super::verbs::{Norm, Normed, Rows, Site, Sums, Verbs};
+use super::ops::{Norm, Normed, Ops, Rows, Site, Sums};
 use crate::error::Result;
 use crate::nn::config::{Family, ModelConfig};
 use crate::nn::dropout;
@@ -42,12 +42,12 @@ impl<'a> Model<'a> {
     }
 
     /// Numbers of the layers' matrices as products read them.
-    pub(super) fn matrix(&self, place: Range<usize>) -> Factor {
+    pub(super) fn matrix(&self, place: Range<usize>) -> GemmOperand {
         if self.operands.is_none() {
-            return Factor::F32(self.weights.slice(place));
+            return GemmOperand::F32(self.weights.slice(place));
         }
         let first = self.layout.matrices.start;
-        Factor::Bf16(self.operands.slice(place.start - first..place.end - first))
+        GemmOperand::Bf16(self.operands.slice(place.start - first..place.end - first))
     }
 
     /// Where sums over rows go.
@@ -86,94 +86,90 @@ impl<'a> Model<'a> {
     }
 
     /// Logits of the input, in their buffer.
-    pub(super) fn forward<D: Device>(&self, verbs: &mut Verbs<'_, D>, buffers: &Buffers) -> Result<()> {
+    pub(super) fn forward<D: Device>(&self, ops: &mut Ops<'_, D>, buffers: &Buffers) -> Result<()> {
         let (layout, layers, h) = (self.layout, self.config.layers, self.config.hidden);
         let segments = layout.segments.as_ref().map_or(Span::NONE, |segments| self.slice(segments));
         let tables = [self.slice(&layout.words), self.slice(&layout.positions), segments];
         let normed = Normed { x: buffers.embedding_normed, deviations: buffers.embedding_deviations };
-        verbs.embed(
-            tables,
-            self.embedding_norm(),
-            self.embedding_site(),
-            normed,
-            buffers.state(0, layers),
-        )?;
+        ops.embed(tables, self.embedding_norm(), self.embedding_site(), normed, buffers.state(0, layers))?;
         for number in 0..layers {
             let (x, out) = (buffers.state(number, layers), buffers.state(number + 1, layers));
-            self.layer(number, buffers).forward(verbs, x, out)?;
+            self.layer(number, buffers).forward(ops, x, out)?;
         }
-        let examples = verbs.len(Rows::First);
-        let first = Factor::F32(buffers.state(layers, layers).wide.first(examples * h));
-        verbs.forward(buffers.pooled, first, self.of_head(&layout.pooler), h)?;
+        let examples = ops.len(Rows::First);
+        let first = GemmOperand::F32(buffers.state(layers, layers).wide.first(examples * h));
+        ops.forward(buffers.pooled, first, self.of_head(&layout.pooler), h)?;
         let bias = self.slice(&layout.pooler_bias);
-        verbs.pool(self.is_tanh(), bias, self.head_site(), buffers.pooled, buffers.dropped)?;
-        let dropped = Factor::F32(buffers.dropped.first(examples * h));
-        verbs.forward(buffers.logits, dropped, self.of_head(&layout.classifier), h)?;
-        verbs.add_bias(self.slice(&layout.classifier_bias), buffers.logits)
+        ops.pool(self.is_tanh(), bias, self.head_site(), buffers.pooled, buffers.dropped)?;
+        let dropped = GemmOperand::F32(buffers.dropped.first(examples * h));
+        ops.forward(buffers.logits, dropped, self.of_head(&layout.classifier), h)?;
+        ops.add_bias(self.slice(&layout.classifier_bias), buffers.logits)
     }
 
     /// The head is multiplied in f32 always.
-    fn of_head(&self, place: &Range<usize>) -> Factor {
-        Factor::F32(self.slice(place))
+    fn of_head(&self, place: &Range<usize>) -> GemmOperand {
+        GemmOperand::F32(self.slice(place))
     }
 
     /// After [`Model::forward`] in learning: adds the loss to the report and writes all gradients, or adds to
     /// what is there.
     pub(super) fn backward<D: Device>(
         &self,
-        verbs: &mut Verbs<'_, D>,
+        ops: &mut Ops<'_, D>,
         buffers: &Buffers,
         smoothing: f32,
         is_added: bool,
     ) -> Result<()> {
         let [mut d, mut dx] = buffers.down;
-        self.head_backward(verbs, buffers, smoothing, is_added)?;
+        self.head_backward(ops, buffers, smoothing, is_added)?;
         let layers = self.config.layers;
         for number in (0..layers).rev() {
             let layer = self.layer(number, buffers);
-            layer.backward(verbs, buffers.state(number, layers), buffers, [d, dx], is_added)?;
+            layer.backward(ops, buffers.state(number, layers), buffers, [d, dx], is_added)?;
             // Only of first tokens the gradient goes on elsewhere.
             if layer.rows == Rows::First {
                 std::mem::swap(&mut d, &mut dx);
             }
         }
-        self.embed_backward(verbs, buffers, d, is_added)
+        self.embed_backward(ops, buffers, d, is_added)
     }
 
     fn head_backward<D: Device>(
         &self,
-        verbs: &mut Verbs<'_, D>,
+        ops: &mut Ops<'_, D>,
         buffers: &Buffers,
         smoothing: f32,
         is_added: bool,
     ) -> Result<()> {
         let (layout, layers, h, classes) =
             (self.layout, self.config.layers, self.config.hidden, self.layout.classes());
-        let examples = verbs.len(Rows::First);
+        let examples = ops.len(Rows::First);
         let sums = self.sums(buffers);
         let gradient = |place: &Range<usize>| self.gradients.slice(place.clone());
         let Buffers { logits, dlogits, dropped, dpooled, pooled, .. } = *buffers;
-        verbs.loss(smoothing, logits, classes, dlogits, self.report)?;
+        ops.loss(smoothing, logits, classes, dlogits, self.report)?;
         let only = |wide: Span<f32>| super::buffers::Rounded { wide, operand: Span::NONE };
-        verbs.columns(Rows::First, classes, None, only(dlogits), (sums, 0))?;
-        verbs.finish((sums, 0), gradient(&layout.classifier_bias), is_added)?;
-        let (d, x) =
-            (Factor::F32(dlogits.first(examples * classes)), Factor::F32(dropped.first(examples * h)));
-        verbs.weights(gradient(&layout.classifier), d, x, examples, is_added)?;
-        verbs.backward(dpooled, d, self.of_head(&layout.classifier), h, false)?;
-        verbs.pool_backward(self.is_tanh(), self.head_site(), pooled, h, dpooled)?;
-        verbs.columns(Rows::First, h, None, only(dpooled), (sums, 0))?;
-        verbs.finish((sums, 0), gradient(&layout.pooler_bias), is_added)?;
-        let first = Factor::F32(buffers.state(layers, layers).wide.first(examples * h));
-        let d = Factor::F32(dpooled.first(examples * h));
-        verbs.weights(gradient(&layout.pooler), d, first, examples, is_added)?;
-        verbs.backward(buffers.down[0], d, self.of_head(&layout.pooler), h, false)
+        ops.columns(Rows::First, classes, None, only(dlogits), (sums, 0))?;
+        ops.finish((sums, 0), gradient(&layout.classifier_bias), is_added)?;
+        let (d, x) = (
+            GemmOperand::F32(dlogits.first(examples * classes)),
+            GemmOperand::F32(dropped.first(examples * h)),
+        );
+        ops.weights(gradient(&layout.classifier), d, x, examples, is_added)?;
+        ops.backward(dpooled, d, self.of_head(&layout.classifier), h, false)?;
+        ops.pool_backward(self.is_tanh(), self.head_site(), pooled, h, dpooled)?;
+        ops.columns(Rows::First, h, None, only(dpooled), (sums, 0))?;
+        ops.finish((sums, 0), gradient(&layout.pooler_bias), is_added)?;
+        let first = GemmOperand::F32(buffers.state(layers, layers).wide.first(examples * h));
+        let d = GemmOperand::F32(dpooled.first(examples * h));
+        ops.weights(gradient(&layout.pooler), d, first, examples, is_added)?;
+        ops.backward(buffers.down[0], d, self.of_head(&layout.pooler), h, false)
     }
 
     /// From the gradient `d` of the first layer's input, (T, H), to those of the embeddings.
     fn embed_backward<D: Device>(
         &self,
-        verbs: &mut Verbs<'_, D>,
+        ops: &mut Ops<'_, D>,
         buffers: &Buffers,
         d: Span<f32>,
         is_added: bool,
@@ -184,13 +180,13 @@ impl<'a> Model<'a> {
         let normed = Normed { x: buffers.embedding_normed, deviations: buffers.embedding_deviations };
         let weight = self.slice(&layout.embedding_norm).first(h);
         let sites = [self.embedding_site(), Site::OFF];
-        verbs.norm_backward(Rows::All, sites, (normed, weight), d, None, (sums, (0, 0)))?;
-        verbs.finish((sums, 0), gradient(&layout.embedding_norm), is_added)?;
-        verbs.scatter_words(d, h, self.stamps, gradient(&layout.words))?;
-        verbs.scatter_positions(d, h, gradient(&layout.positions), is_added)?;
+        ops.norm_backward(Rows::All, sites, (normed, weight), d, None, (sums, (0, 0)))?;
+        ops.finish((sums, 0), gradient(&layout.embedding_norm), is_added)?;
+        ops.scatter_words(d, h, self.stamps, gradient(&layout.words))?;
+        ops.scatter_positions(d, h, gradient(&layout.positions), is_added)?;
         if let Some(segments) = &layout.segments {
-            verbs.segment_columns(d, (h, segments.len() / h), (sums, 2 * h))?;
-            verbs.finish((sums, 2 * h), gradient(segments), is_added)?;
+            ops.segment_columns(d, (h, segments.len() / h), (sums, 2 * h))?;
+            ops.finish((sums, 2 * h), gradient(segments), is_added)?;
         }
         Ok(())
     }

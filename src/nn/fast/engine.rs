@@ -1,28 +1,28 @@
 //! [`FastEngine`]: shards, gradients, AdamW and the arenas behind the [`Engine`] interface.
 
+use super::chunks::pieces;
 use super::gradients::Gradients;
 use super::kernels::adamw::{Moving, Update, sum_of_squares};
+use super::kernels::huge_pages::zeros;
 use super::kernels::packed::{Format, Packing};
-use super::kernels::pages::zeros;
 use super::kernels::product::{Multiplier, Products};
 use super::kernels::{Cpu, Spent};
 use super::layout::Layout;
 use super::memory::plan;
-use super::pieces::pieces;
 use super::shard::{Model, Origin, Shard, Target};
-use super::words::WordGradient;
+use super::sparse_embedding_grad::SparseEmbeddingGrad;
 use super::{MOST_SHARDS, threads_each};
 use crate::batch::Batch;
 use crate::error::{Error, Result};
-use crate::nn::arena::Place;
+use crate::nn::arena::ParamRange;
 use crate::nn::check::{check_batch, check_labels, check_mix, check_weights};
 use crate::nn::config::ModelConfig;
 use crate::nn::dropout::Dropout;
 use crate::nn::engine::{
-    Array, Cost, Costs, Engine, EngineState, Kinds, MemoryPlan, Mix, Optimizer, Part, Passes, Slopes,
-    StepInput, StepReport, Weights,
+    Array, ByOp, ByPhase, Engine, EngineState, InputGradients, Interpolation, MemoryPlan, OpCost, Optimizer,
+    Part, Profile, StepInput, StepReport, Weights,
 };
-use crate::nn::names::Slot;
+use crate::nn::names::ParamSpec;
 use crate::nn::{Limits, Settings};
 use crate::spec::Precision;
 use rayon::prelude::*;
@@ -43,20 +43,20 @@ pub(crate) struct FastEngine {
     first: Vec<f32>,
     second: Vec<f32>,
     gradients: Gradients,
-    words: WordGradient,
+    words: SparseEmbeddingGrad,
     shards: Vec<Shard>,
     updates: u64,
     /// What is done after the shards for their words.
     scattering: Spent,
     /// What steps took.
-    passes: Passes,
+    passes: ByPhase,
 }
 
 impl FastEngine {
     /// An engine over `weights`, which hold every tensor of `slots`.
     pub(crate) fn new(
         config: &ModelConfig,
-        slots: &[Slot],
+        slots: &[ParamSpec],
         weights: &Weights,
         settings: Settings,
     ) -> Result<Self> {
@@ -87,11 +87,11 @@ impl FastEngine {
             first: zeros(length, layout.dense()),
             second: zeros(length, layout.dense()),
             gradients: Gradients::new(&layout, Products::new(Multiplier::fastest(format))),
-            words: WordGradient::new(config.vocab_size, config.hidden),
+            words: SparseEmbeddingGrad::new(config.vocab_size, config.hidden),
             shards: (0..threads.min(MOST_SHARDS)).map(|_| Shard::new(format)).collect(),
             updates: 0,
             scattering: Spent::default(),
-            passes: Passes::default(),
+            passes: ByPhase::default(),
             layout,
         };
         engine.set_weights(weights)?;
@@ -119,7 +119,7 @@ impl FastEngine {
         self.layout.classifier.bias.len()
     }
 
-    fn slots(&self) -> impl Iterator<Item = &Slot> + Clone {
+    fn slots(&self) -> impl Iterator<Item = &ParamSpec> + Clone {
         self.layout.places.iter().map(|place| &place.slot)
     }
 
@@ -271,7 +271,7 @@ impl Engine for FastEngine {
         // The word embedding, the largest tensor, ends an arena and is summed up elsewhere.
         let (last, others) = self.layout.places.split_last().expect("the words at least");
         debug_assert_eq!(last.range.start, dense);
-        let named = |place: &Place| (place.slot.name.clone(), place.copy(&self.gradients.arena));
+        let named = |place: &ParamRange| (place.slot.name.clone(), place.copy(&self.gradients.arena));
         let mut gradients: Weights = others.iter().map(named).collect();
         gradients.insert(last.slot.name.clone(), Array { shape: last.slot.shape.clone(), data: words });
         Ok((loss, gradients))
@@ -299,12 +299,12 @@ impl Engine for FastEngine {
         Ok(rows)
     }
 
-    fn slopes(&mut self, mix: Mix<'_>, class: usize) -> Result<Slopes> {
+    fn slopes(&mut self, mix: Interpolation<'_>, class: usize) -> Result<InputGradients> {
         let classes = self.classes();
         check_mix(&self.config, classes, &mix, class)?;
         let FastEngine { config, layout, cpu, weights, shards, pool, limits, .. } = self;
         let model = Model { cpu: *cpu, config, layout, weights };
-        let mut found = Slopes::default();
+        let mut found = InputGradients::default();
         for part in mix.batch.parts(usize::MAX, limits.tokens) {
             let shares = part.shares(shards.len());
             let threads = threads_each(pool.current_num_threads(), shares.len());
@@ -370,12 +370,12 @@ impl Engine for FastEngine {
         self.limits.tokens = max_tokens;
     }
 
-    fn costs(&self) -> Option<Costs> {
+    fn profile(&self) -> Option<Profile> {
         // Shards work beside each other, so the clock shows their mean.
         let share = 1.0 / self.shards.len() as f64;
         let mean = |part: fn(&Shard) -> Spent| {
             let spent = self.shards.iter().map(part);
-            spent.fold(Cost::default(), |sum, spent| Cost {
+            spent.fold(OpCost::default(), |sum, spent| OpCost {
                 seconds: sum.seconds + spent.seconds * share,
                 operations: sum.operations + spent.operations,
             })
@@ -383,21 +383,21 @@ impl Engine for FastEngine {
         let (attention, shard_products) = (mean(|s| s.work.attention.spent), mean(|s| s.work.products.spent));
         let (embedding, layers) = (mean(|s| s.parts.embedding), mean(|s| s.parts.layers));
         let joint = self.gradients.products.spent;
-        let kinds = Kinds {
-            embedding: Cost { seconds: embedding.seconds + self.scattering.seconds, ..embedding },
+        let kinds = ByOp {
+            embedding: OpCost { seconds: embedding.seconds + self.scattering.seconds, ..embedding },
             attention,
-            products: Cost {
+            products: OpCost {
                 seconds: shard_products.seconds + joint.seconds,
                 operations: shard_products.operations + joint.operations,
             },
-            norm_activation: Cost {
+            norm_activation: OpCost {
                 seconds: layers.seconds - attention.seconds - shard_products.seconds,
                 operations: 0.0,
             },
             head: mean(|s| s.parts.head),
-            optimizer: Cost { seconds: self.passes.optimizer, operations: 0.0 },
+            optimizer: OpCost { seconds: self.passes.optimizer, operations: 0.0 },
         };
-        Some(Costs { passes: self.passes, kinds: Some(kinds) })
+        Some(Profile { passes: self.passes, kinds: Some(kinds) })
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::kernels::Cpu;
 use super::kernels::adamw::add;
-use super::kernels::pages::zeros;
+use super::kernels::huge_pages::zeros;
 use super::kernels::product::{Products, WeightGradient};
 use super::layout::Layout;
 use super::shard::Shard;

@@ -9,7 +9,7 @@ use super::kernels::attention::{Heads, Projected, Spans};
 use super::kernels::norm::{Mask, Norm, NormGradient, add_columns, add_norm, masked_gradient, norm_backward};
 use super::kernels::product::Weight;
 use super::layout::{LayerPlaces, Pair};
-use super::rows::Rows;
+use super::row_selection::Rows;
 use super::tape::LayerTape;
 use super::work::Work;
 use crate::nn::config::{Family, ModelConfig};

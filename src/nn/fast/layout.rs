@@ -10,9 +10,9 @@
 //! Queries, keys and values of a layer are neighbours: one bias (3 hidden), keys and values one matrix
 //! (2 hidden, hidden).
 
-use crate::nn::arena::{Order, Place};
+use crate::nn::arena::{Order, ParamRange};
 use crate::nn::config::ModelConfig;
-use crate::nn::names::{LayerNames, Names, Slot};
+use crate::nn::names::{LayerNames, Names, ParamSpec};
 use std::ops::Range;
 
 /// A linear layer, or a LayerNorm, whose two are neighbours.
@@ -64,7 +64,7 @@ impl LayerPlaces {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Layout {
     /// In the order of the arena.
-    pub(super) places: Vec<Place>,
+    pub(super) places: Vec<ParamRange>,
     pub(super) words: Range<usize>,
     pub(super) positions: Range<usize>,
     pub(super) segments: Option<Range<usize>>,
@@ -76,7 +76,7 @@ pub(super) struct Layout {
 
 impl Layout {
     /// The arena of the tensors in `slots`, which have every name of the configuration.
-    pub(super) fn new(config: &ModelConfig, slots: &[Slot]) -> Self {
+    pub(super) fn new(config: &ModelConfig, slots: &[ParamSpec]) -> Self {
         let mut order = Order::new(slots);
         let names = Names::of(config);
         let positions = order.tensor(&names.positions, "weight");

@@ -1,7 +1,7 @@
 //! How much memory training takes, from the sizes of the buffers themselves.
 
 use super::layout::Layout;
-use super::rows::Rows;
+use super::row_selection::Rows;
 use super::tape::LayerTape;
 use super::work::Work;
 use crate::batch::Batch;

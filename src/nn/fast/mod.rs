@@ -11,6 +11,7 @@
 //! [`layer`] is one encoder layer; [`shard`] what is before and after the layers; [`gradients`] what shards
 //! make together; [`engine`] lets them work. `kernels` has the loops.
 
+mod chunks;
 mod engine;
 mod gradients;
 mod kernels;
@@ -18,12 +19,11 @@ mod layer;
 mod layout;
 mod memory;
 mod peak;
-mod pieces;
 mod rates;
-mod rows;
+mod row_selection;
 mod shard;
+mod sparse_embedding_grad;
 mod tape;
-mod words;
 mod work;
 
 pub(crate) use engine::FastEngine;

@@ -9,7 +9,7 @@ use super::kernels::norm::{
     Mask, Norm, NormGradient, add_columns, add_norm, drop_rows, masked_gradient, norm_backward, norm_rows,
 };
 use super::kernels::product::{Multiplier, Products, Weight, WeightGradient};
-use super::rows::Rows;
+use super::row_selection::Rows;
 use crate::batch::Batch;
 use crate::nn::config::ModelConfig;
 use crate::nn::dropout::{Dropout, EMBEDDINGS};

@@ -8,7 +8,7 @@ use super::kernels::packed::Format;
 use super::kernels::product::{Multiplier, Products, Weight, WeightGradient};
 use super::layer::{Layer, factors};
 use super::layout::{Layout, Pair};
-use super::rows::Rows;
+use super::row_selection::Rows;
 use super::tape::LayerTape;
 use super::work::Work;
 use crate::batch::{Batch, Label};

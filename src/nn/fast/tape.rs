@@ -2,7 +2,7 @@
 //!
 //! Buffers grow to the largest batch and stay; every number in use is written before it is read.
 
-use super::rows::Rows;
+use super::row_selection::Rows;
 
 /// Of one layer. Shapes as in [`super::layer`].
 #[derive(Debug, Default)]

@@ -9,9 +9,10 @@ use crate::nn::check::{check_batch, check_labels, check_mix, check_weights};
 use crate::nn::config::ModelConfig;
 use crate::nn::dropout::Dropout;
 use crate::nn::engine::{
-    Array, Costs, Engine, EngineState, Mix, Optimizer, Part, Passes, Slopes, StepInput, StepReport, Weights,
+    Array, ByPhase, Engine, EngineState, InputGradients, Interpolation, Optimizer, Part, Profile, StepInput,
+    StepReport, Weights,
 };
-use crate::nn::names::Slot;
+use crate::nn::names::ParamSpec;
 use crate::nn::stored::first_line;
 use crate::nn::{Limits, Settings};
 use crate::spec::Precision;
@@ -29,7 +30,7 @@ pub(crate) struct PlainEngine {
     limits: Limits,
     device: Device,
     runner: Runner,
-    slots: Vec<Slot>,
+    slots: Vec<ParamSpec>,
     parameters: Vec<Parameter>,
     /// Over the variables.
     learning: Encoder,
@@ -38,7 +39,7 @@ pub(crate) struct PlainEngine {
     updates: u64,
     untold: Untold,
     /// What steps took, as the host saw it.
-    passes: Passes,
+    passes: ByPhase,
 }
 
 /// What steps have come to that nobody was told of, where it was computed.
@@ -53,7 +54,7 @@ impl PlainEngine {
     /// Puts `weights`, which hold every tensor of `slots`, on the device.
     pub(crate) fn new(
         config: &ModelConfig,
-        slots: &[Slot],
+        slots: &[ParamSpec],
         weights: &Weights,
         Settings { seed, optimizer, limits, precision, .. }: Settings,
         device: &Device,
@@ -61,7 +62,7 @@ impl PlainEngine {
     ) -> Result<Self> {
         let runner = Runner { pool, on_cuda: device.is_cuda(), format: Format::of(precision, device) };
         let factors = if runner.format == Format::Bf16 { DType::BF16 } else { DType::F32 };
-        let parameter = |slot: &Slot| {
+        let parameter = |slot: &ParamSpec| {
             let array = &weights[&slot.name];
             let shape = slot.shape.as_slice();
             let zeros = || Var::zeros(shape, candle_core::DType::F32, device);
@@ -96,7 +97,7 @@ impl PlainEngine {
             frozen,
             updates: 0,
             untold: Untold::default(),
-            passes: Passes::default(),
+            passes: ByPhase::default(),
         })
     }
 
@@ -120,7 +121,7 @@ impl PlainEngine {
     fn backward(
         &self,
         input: StepInput<'_>,
-        passes: &mut Passes,
+        passes: &mut ByPhase,
     ) -> candle_core::Result<(Tensor, Vec<Option<Tensor>>)> {
         let dropout = Dropout::new(self.seed, input.step);
         let share = 1.0 / input.batch.len() as f64;
@@ -181,8 +182,8 @@ impl PlainEngine {
     }
 
     /// The shares are the only variables: no gradient of a weight is computed.
-    fn slopes_here(&self, mix: &Mix<'_>, class: usize) -> candle_core::Result<Slopes> {
-        let mut found = Slopes::default();
+    fn slopes_here(&self, mix: &Interpolation<'_>, class: usize) -> candle_core::Result<InputGradients> {
+        let mut found = InputGradients::default();
         for part in mix.batch.parts(usize::MAX, self.limits.tokens) {
             let (others, shares) = mix.of(&part);
             let shares = Var::from_slice(shares, (part.tokens(), 1), &self.device)?;
@@ -297,7 +298,7 @@ impl Engine for PlainEngine {
         check_batch(&self.config, input.batch)?;
         check_labels(self.labels, input.batch)?;
         let gather = || {
-            let (loss, gradients) = self.backward(input, &mut Passes::default())?;
+            let (loss, gradients) = self.backward(input, &mut ByPhase::default())?;
             let named = self.parameters.iter().zip(gradients);
             let array = |(parameter, gradient): (&Parameter, Option<Tensor>)| {
                 gradient.map(|gradient| Ok((parameter.name.clone(), to_array(&gradient)?)))
@@ -312,7 +313,7 @@ impl Engine for PlainEngine {
         self.runner.run(|| self.logits_here(batch)).map_err(|e| compute(&e))
     }
 
-    fn slopes(&mut self, mix: Mix<'_>, class: usize) -> Result<Slopes> {
+    fn slopes(&mut self, mix: Interpolation<'_>, class: usize) -> Result<InputGradients> {
         check_mix(&self.config, self.labels, &mix, class)?;
         self.runner.run(|| self.slopes_here(&mix, class)).map_err(|e| compute(&e))
     }
@@ -345,8 +346,8 @@ impl Engine for PlainEngine {
         self.limits.tokens = max_tokens;
     }
 
-    fn costs(&self) -> Option<Costs> {
-        self.device.is_cpu().then_some(Costs { passes: self.passes, kinds: None })
+    fn profile(&self) -> Option<Profile> {
+        self.device.is_cpu().then_some(Profile { passes: self.passes, kinds: None })
     }
 
     /// Attention is over a rectangle of each part, all else over the real tokens.

@@ -3,7 +3,7 @@
 use super::PlainEngine;
 use crate::batch::{Batch, Encoded, Label};
 use crate::error::Error;
-use crate::nn::coverage::{Coverage, check, demand};
+use crate::nn::coverage::{Coverage, check, require_all};
 use crate::nn::load::fresh;
 use crate::nn::{Limits, ModelConfig, Optimizer, Settings, StepInput, table};
 use crate::spec::Precision;
@@ -45,7 +45,7 @@ fn coverage(softmax: Option<fn(&Tensor) -> Result<Tensor>>) -> Coverage {
 fn all_tensors_learn() {
     let coverage = coverage(None);
     assert_eq!(coverage.sentence(), "41/41 tensors learning");
-    assert!(demand(&coverage).is_ok());
+    assert!(require_all(&coverage).is_ok());
 }
 
 /// candle's fused softmax has no backward pass and says nothing: queries and keys would stand still.
@@ -62,7 +62,7 @@ fn a_planted_fused_softmax_is_refused() {
     sorted.sort_unstable();
     assert_eq!(found, sorted);
     assert_eq!(coverage.sentence(), "33/41 tensors learning");
-    let Err(Error::Training(problem)) = demand(&coverage) else { panic!("not refused") };
+    let Err(Error::Training(problem)) = require_all(&coverage) else { panic!("not refused") };
     assert!(problem.contains("33/41") && problem.contains("query.weight"), "{problem}");
 }
 

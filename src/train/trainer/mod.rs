@@ -1,14 +1,14 @@
 //! The training loop: now and then score, now and then save, obey, take one step, log it.
 
-mod obey;
+mod commands;
 
 use super::checkpoint::{self, LoopState};
-use super::evaluate::judge;
-use super::judged::{Evaluation, Keeper};
-use super::ledger::{Ledger, Pending};
+use super::evaluate::evaluate;
+use super::predictions::{Keeper, SavedPredictions};
 use super::probes::Probes;
 use super::setup::{Setup, prepare};
-use super::{Best, Control, Plan, Rates, Snapshot, Summary};
+use super::usage_meter::{StepAccumulator, UsageMeter};
+use super::{Best, Control, LrSchedule, Plan, Snapshot, Summary};
 use crate::batch::Batch;
 use crate::data::order::epoch_order;
 use crate::error::{Error, Result};
@@ -47,7 +47,7 @@ pub fn train(job: Job<'_>, control: &Control, say: &mut dyn FnMut(Event)) -> Res
     trainer.check_gradients()?;
     let setup_seconds = begun.elapsed().as_secs_f64();
     let status = trainer.run()?;
-    trainer.settle();
+    trainer.flush();
     let Trainer { setup, plan, state, .. } = trainer;
     Ok(Summary { setup_seconds, ..Summary::of(status, job.spec, setup, &plan, state) })
 }
@@ -56,14 +56,14 @@ struct Trainer<'a> {
     spec: &'a RunSpec,
     dir: &'a Path,
     plan: Plan,
-    rates: Rates,
+    rates: LrSchedule,
     setup: Setup,
     state: LoopState,
     /// What is to be changed again.
     trail: &'a [Change],
-    pending: Pending,
+    pending: StepAccumulator,
     /// What steps use.
-    ledger: Ledger,
+    usage_meter: UsageMeter,
     /// Writes what evaluations say of each row.
     keeper: Keeper<'a>,
     probes: Probes<'a>,
@@ -94,7 +94,7 @@ impl<'a> Trainer<'a> {
             setup.built.engine.restore(&engine)?;
             state = saved;
         }
-        let mut rates = Rates::new(job.spec, plan.total_steps);
+        let mut rates = LrSchedule::new(job.spec, plan.total_steps);
         for Change { step, command } in &state.changes {
             rates.change(*step, *command, &plan);
         }
@@ -117,7 +117,7 @@ impl<'a> Trainer<'a> {
             product_rate: setup.product_rate,
         })));
         Ok(Trainer {
-            ledger: Ledger::new(setup.built.engine.as_ref()),
+            usage_meter: UsageMeter::new(setup.built.engine.as_ref()),
             spec: job.spec,
             dir: job.dir,
             plan,
@@ -125,7 +125,7 @@ impl<'a> Trainer<'a> {
             setup,
             state,
             trail,
-            pending: Pending::default(),
+            pending: StepAccumulator::default(),
             keeper,
             probes: Probes::of(job.pins),
             ordered_epoch: None,
@@ -172,7 +172,7 @@ impl<'a> Trainer<'a> {
         let batch = self.batch();
         let input = StepInput { batch: &batch, step: self.state.step, learning_rate: 0.0 };
         let coverage = coverage::check(self.setup.built.engine.as_mut(), input)?;
-        coverage::demand(&coverage)?;
+        coverage::require_all(&coverage)?;
         (self.say)(Event::note(coverage.sentence()));
         Ok(())
     }
@@ -192,7 +192,7 @@ impl<'a> Trainer<'a> {
     fn step(&mut self) -> Result<()> {
         let begun = Instant::now();
         let batch = self.batch();
-        self.ledger.spend(Stage::Data, begun);
+        self.usage_meter.spend(Stage::Data, begun);
         let step = self.state.step;
         let learning_rate = self.rates.at(step);
         let begun = Instant::now();
@@ -200,7 +200,7 @@ impl<'a> Trainer<'a> {
         let report = self.setup.built.engine.enqueue(input)?;
         self.count(begun.elapsed().as_secs_f64());
         let Built { engine, config, .. } = &self.setup.built;
-        self.ledger.count(&batch, engine.as_ref(), config, self.setup.labels.outputs());
+        self.usage_meter.count(&batch, engine.as_ref(), config, self.setup.labels.outputs());
         let (examples, tokens) = (batch.len() as u64, batch.tokens() as u64);
         self.state.step += 1;
         self.state.examples += examples;
@@ -247,12 +247,12 @@ impl<'a> Trainer<'a> {
     fn count(&mut self, seconds: f64) {
         self.state.train_seconds += seconds;
         self.pending.seconds += seconds;
-        self.ledger.step(seconds);
+        self.usage_meter.step(seconds);
     }
 
     /// Adds what steps used to what the whole training has.
-    fn settle(&mut self) {
-        self.ledger.settle(self.setup.built.engine.as_ref(), &mut self.state.usage);
+    fn flush(&mut self) {
+        self.usage_meter.flush(self.setup.built.engine.as_ref(), &mut self.state.usage);
     }
 
     /// Tells the steps since the last `step` event, if there were any.
@@ -263,14 +263,14 @@ impl<'a> Trainer<'a> {
             return Ok(());
         }
         let mut usage = None;
-        if self.ledger.is_due() || self.plan.is_epoch_end(self.state.step) {
-            self.settle();
-            usage = Some(Box::new(self.ledger.tell()));
+        if self.usage_meter.is_due() || self.plan.is_epoch_end(self.state.step) {
+            self.flush();
+            usage = Some(Box::new(self.usage_meter.tell()));
         }
         let begun = Instant::now();
         let (step, epoch) = (self.state.step, self.plan.epoch(self.state.step));
         (self.say)(Event::Step(pending.told(step, epoch, usage)));
-        self.ledger.spend(Stage::Logging, begun);
+        self.usage_meter.spend(Stage::Logging, begun);
         Ok(())
     }
 
@@ -324,7 +324,7 @@ impl<'a> Trainer<'a> {
             Ok(!control.is_cancelled())
         };
         let batch_size = spec.per_device_eval_batch_size;
-        let Some(judged) = judge(built.engine.as_mut(), rows, labels.outputs(), batch_size, &mut tick)?
+        let Some(judged) = evaluate(built.engine.as_mut(), rows, labels.outputs(), batch_size, &mut tick)?
         else {
             return Ok(None);
         };
@@ -334,7 +334,7 @@ impl<'a> Trainer<'a> {
         let mut scores = judged.scores(spec.task());
         if split == SplitName::Validation {
             let begun = Instant::now();
-            self.keeper.keep(&Evaluation { step, epoch, judged }, self.say);
+            self.keeper.keep(&SavedPredictions { step, epoch, judged }, self.say);
             self.state.usage.spend(Stage::Saving, begun.elapsed().as_secs_f64());
             let mismatched = SplitName::ValidationMismatched;
             if self.setup.scored.contains_key(&mismatched) {
@@ -400,7 +400,7 @@ impl<'a> Trainer<'a> {
 
     fn save(&mut self) -> Result<()> {
         self.read()?;
-        self.settle();
+        self.flush();
         let begun = Instant::now();
         let engine = self.setup.built.engine.as_ref();
         let total_steps = Some(self.plan.total_steps);

@@ -3,7 +3,7 @@
 //! A name at the top of the file holds on every screen that has the action; in a table of a screen it holds
 //! there alone, and wins.
 
-use super::press::Press;
+use super::key_chord::KeyChord;
 use super::{Binding, Keymap, Place};
 use crate::config::{Source, by_nearness, kind_of, meant};
 use crate::error::{Diagnostic, Error, Result};
@@ -63,7 +63,7 @@ struct Reader<'a> {
 struct Given {
     place: Place,
     name: &'static str,
-    press: Press,
+    press: KeyChord,
     /// Byte offset of the key.
     at: usize,
 }
@@ -108,15 +108,15 @@ impl Reader<'_> {
     }
 
     /// The keys that are written in a value, each with its byte offset; `None` when something is wrong.
-    fn keys(&mut self, value: &Spanned<DeValue>) -> Option<Vec<(Press, usize)>> {
+    fn keys(&mut self, value: &Spanned<DeValue>) -> Option<Vec<(KeyChord, usize)>> {
         let one = std::slice::from_ref(value);
         let written = if let DeValue::Array(list) = value.get_ref() { list.as_ref() } else { one };
-        let mut keys: Vec<(Press, usize)> = Vec::new();
+        let mut keys: Vec<(KeyChord, usize)> = Vec::new();
         let mut is_right = true;
         for key in written {
             let at = key.span().start;
             let read = match key.get_ref() {
-                DeValue::String(text) => Press::parse(text),
+                DeValue::String(text) => KeyChord::parse(text),
                 other => {
                     Err(format!("a key, or a list of keys, in quotes is expected, not {}", kind_of(other)))
                 }
@@ -139,7 +139,14 @@ impl Reader<'_> {
 
     /// Gives keys, each with its byte offset, to an action of a place. `at` is where the value is; `is_own` says
     /// that it is meant for this place alone.
-    fn give(&mut self, place: Place, name: &'static str, keys: &[(Press, usize)], at: usize, is_own: bool) {
+    fn give(
+        &mut self,
+        place: Place,
+        name: &'static str,
+        keys: &[(KeyChord, usize)],
+        at: usize,
+        is_own: bool,
+    ) {
         let is_this = |one: &&mut Binding| one.place == place && one.name == name;
         let mut bindings = self.keymap.bindings.iter_mut().filter(is_this);
         let is_way_out =
@@ -148,8 +155,9 @@ impl Reader<'_> {
             self.source.say_unless_broken(at, format!("`{name}` is a way out and needs a key"));
             return;
         }
-        let is_key = |press: Press| !(place.takes_text() && press.is_text());
-        let usable: Vec<(Press, usize)> = keys.iter().copied().filter(|(press, _)| is_key(*press)).collect();
+        let is_key = |press: KeyChord| !(place.takes_text() && press.is_text());
+        let usable: Vec<(KeyChord, usize)> =
+            keys.iter().copied().filter(|(press, _)| is_key(*press)).collect();
         if usable.len() < keys.len() {
             if let (true, Some((press, at))) = (is_own, keys.iter().find(|(press, _)| !is_key(*press))) {
                 let (key, place) = (press.text(), place.name());
@@ -350,7 +358,7 @@ mod tests {
                 );
                 assert!(
                     !presses.is_empty()
-                        && presses.iter().all(|press| Press::parse(&press.text()) == Ok(*press))
+                        && presses.iter().all(|press| KeyChord::parse(&press.text()) == Ok(*press))
                 );
                 assert!(
                     binding.name.bytes().all(|b| b.is_ascii_lowercase() || b == b'_'),

@@ -1,14 +1,14 @@
 //! What every key does, as one [`Keymap`]. It drives dispatch, the line at the foot, the help and what
 //! screens say of keys, so that they cannot disagree.
 
-mod document;
+mod condition;
+mod export;
 mod file;
-mod press;
+mod key_chord;
 mod table;
-mod when;
 
-pub use document::{ActionKeys, written};
-pub use press::Press;
+pub use export::{ActionKeys, written};
+pub use key_chord::KeyChord;
 
 use super::app::App;
 use super::msg::Action;
@@ -125,7 +125,7 @@ pub struct Binding {
     pub place: Place,
     /// The action's name in a file of keys.
     pub name: &'static str,
-    presses: Vec<Press>,
+    presses: Vec<KeyChord>,
     /// What it does.
     pub action: Action,
     /// What it does in a word, for the foot; empty for one that is only in the help.

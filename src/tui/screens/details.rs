@@ -11,7 +11,7 @@ use crate::spec::{Interval, Origin, RunSpec, Schedule};
 use crate::tui::app::{App, ExperimentRow};
 use crate::tui::keymap::Place;
 use crate::tui::msg::Action;
-use crate::tui::theme::{Glyph, Role, Theme};
+use crate::tui::theme::{Role, Symbol, Theme};
 use crate::tui::widgets::line_chart::ChartView;
 use crate::tui::widgets::{airy_pane, cut, fixed, put, wrap};
 use ratatui::buffer::Buffer;
@@ -96,7 +96,7 @@ fn draw_queued(app: &App, entry: &Entry, area: Rect, buffer: &mut Buffer) {
     let mut y = area.y + 1;
     let takes = match queue::of_entry(app, entry) {
         Left { is_known: true, seconds } => format!("{}, as measured here", format::duration(seconds)),
-        _ => format!("{} (nothing alike was trained here yet)", theme.glyph(Glyph::Dash)),
+        _ => format!("{} (nothing alike was trained here yet)", theme.glyph(Symbol::Dash)),
     };
     y = setting(buffer, area, y, "takes", &takes, theme);
     if let Some(run) = &entry.run {
@@ -130,7 +130,7 @@ fn setting(buffer: &mut Buffer, area: Rect, mut y: u16, label: &str, value: &str
 
 /// A specification in a few lines of names and values.
 fn describe(spec: &RunSpec, theme: Theme) -> Vec<(&'static str, String)> {
-    let dot = theme.glyph(Glyph::Dot);
+    let dot = theme.glyph(Symbol::Dot);
     let model = match known_model(&spec.model) {
         Some(model) => format!("{}{dot}{}{dot}{:.1} M", spec.model, model.title, model.millions),
         None => spec.model.clone(),
@@ -143,7 +143,7 @@ fn describe(spec: &RunSpec, theme: Theme) -> Vec<(&'static str, String)> {
     let batch = match spec.gradient_accumulation_steps {
         1 => format!("{} examples", spec.per_device_train_batch_size),
         parts => {
-            format!("{} {} {parts} examples", spec.per_device_train_batch_size, theme.glyph(Glyph::Times))
+            format!("{} {} {parts} examples", spec.per_device_train_batch_size, theme.glyph(Symbol::Times))
         }
     };
     let schedule = match spec.lr_scheduler_type {
@@ -170,7 +170,7 @@ fn describe(spec: &RunSpec, theme: Theme) -> Vec<(&'static str, String)> {
         n => format!(
             "{} {} {}{dot}{n} runs, mean and deviation",
             spec.seed,
-            theme.glyph(Glyph::To),
+            theme.glyph(Symbol::To),
             spec.seed + n - 1
         ),
     };
@@ -212,7 +212,7 @@ fn draw_run(app: &App, run: &RunRow, area: Rect, buffer: &mut Buffer) {
     if let Some(repeats) = run.repeats.filter(|repeats| repeats.count > 1) {
         let metric = run.best.map_or(Metric::Accuracy, |best| best.0);
         let (mean, sd) = (format::score(metric, repeats.mean), format::score(metric, repeats.sd));
-        let pm = theme.glyph(Glyph::PlusMinus);
+        let pm = theme.glyph(Symbol::PlusMinus);
         let text = format!("{} {mean} {pm} {sd} over {} seeds", format::metric(metric), repeats.count);
         y = setting(buffer, area, y, "validation", &text, theme);
     }

@@ -11,7 +11,7 @@ use crate::text;
 use crate::tui::app::{App, Tab};
 use crate::tui::keymap::Place;
 use crate::tui::msg::{Action, Effect, Work};
-use crate::tui::theme::{Glyph, Role, Theme};
+use crate::tui::theme::{Role, Symbol, Theme};
 use crate::tui::widgets::bars::bar;
 use crate::tui::widgets::line_chart::ChartView;
 use crate::tui::widgets::{cut, put, put_right};
@@ -297,7 +297,7 @@ pub(super) fn draw_head(app: &App, run: &RunView, area: Rect, buffer: &mut Buffe
         let (at, all) = (run.seed_at(), run.spec.repeats);
         let started = history.started.as_ref();
         let seed = started.map_or(run.spec.seed + at as u64, |started| started.spec.seed);
-        name = format!("{name}{}seed {seed} ({} of {all})", theme.glyph(Glyph::Dot), at + 1);
+        name = format!("{name}{}seed {seed} ({} of {all})", theme.glyph(Symbol::Dot), at + 1);
     }
     let room = (area.width - right_width).saturating_sub(2) as usize;
     put(buffer, area.x + 1, area.y, area.width, &cut(theme, &name, room), theme.style(Role::Title));
@@ -390,7 +390,7 @@ pub fn in_short(app: &App) -> Option<(String, Role)> {
         .seconds_left()
         .map_or(String::new(), |left| format!(" {} left", format::duration(left)));
     let theme: Theme = app.theme;
-    let dot = theme.glyph(Glyph::Dot);
+    let dot = theme.glyph(Symbol::Dot);
     Some((
         format!("{}{dot}{word} {:>3.0} %{left}", run.spec.experiment, 100.0 * run.history().fraction()),
         role,

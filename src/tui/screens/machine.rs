@@ -6,14 +6,14 @@ use super::run_view::RunView;
 use crate::event::Stage;
 use crate::format;
 use crate::machine::{Gauges, Gpu};
-use crate::run::course::Axis;
+use crate::run::axis::Axis;
 use crate::run::gauges::{GIB, GaugeHistory, GpuHistory};
 use crate::run::history::History;
 use crate::run::series::Series;
 use crate::text;
 use crate::tui::app::{App, Tab};
 use crate::tui::msg::{Action, Effect};
-use crate::tui::theme::{CURVES, Glyph, Role, Theme};
+use crate::tui::theme::{CURVES, Role, Symbol, Theme};
 use crate::tui::widgets::bars::{fill, spark_between, stacked};
 use crate::tui::widgets::line_chart::{ChartView, Curve, LineChart, Look, Reference};
 use crate::tui::widgets::{airy_pane, cut, pane, put};
@@ -85,7 +85,7 @@ fn stages_of_step(history: &History) -> Vec<(Stage, (usize, f64, Role))> {
 pub(super) fn stages_in_words(history: &History, theme: Theme) -> String {
     let worth = stages(history).into_iter().filter(|(_, (_, share, _))| *share >= LEAST);
     let words = worth.map(|(stage, (_, share, _))| format!("{} {:.0} %", stage.name(), 100.0 * share));
-    words.collect::<Vec<_>>().join(theme.glyph(Glyph::Dot))
+    words.collect::<Vec<_>>().join(theme.glyph(Symbol::Dot))
 }
 
 /// A bar of the stages of a step in line `row` of `area`, and below it as many of them by name as fit; returns the
@@ -250,7 +250,7 @@ fn gpu_memory(gpu: &Gpu) -> String {
 /// Watts and degrees, as far as it tells them.
 fn gpu_state(gpu: &Gpu, theme: Theme) -> String {
     let watts = gpu.watts.map(|watts| format!("{watts:>4.0} W"));
-    let celsius = gpu.celsius.map(|degrees| format!("{degrees:>3.0} {}", theme.glyph(Glyph::Celsius)));
+    let celsius = gpu.celsius.map(|degrees| format!("{degrees:>3.0} {}", theme.glyph(Symbol::Celsius)));
     watts.into_iter().chain(celsius).collect::<Vec<_>>().join("  ")
 }
 
@@ -363,12 +363,12 @@ fn gpu_panels(gauges: &GaugeHistory, theme: Theme) -> Vec<Panel<'_>> {
         // More than ten are not told apart by a digit.
         let look = |number: usize| match (gauges.gpus.len(), number) {
             (1, _) | (_, 10..) => Look::Line,
-            (_, digit) => Look::Marked(Glyph::Digit(digit as u8)),
+            (_, digit) => Look::Marked(Symbol::Digit(digit as u8)),
         };
         let curve = |(number, gpu)| ("", look(number), Role::Curve(number as u8 % CURVES), series(gpu));
         Panel { title, curves: gauges.gpus.iter().enumerate().map(curve).collect(), is_share, planned: None }
     };
-    let degrees = theme.glyph(Glyph::Celsius);
+    let degrees = theme.glyph(Symbol::Celsius);
     let busy = state(&|gpu| format!("{}, {}", percent(gpu.busy), gpu.name));
     let watts = state(&|gpu| gpu.watts.map_or(String::new(), |watts| format!("{watts:>4.0} W")));
     let celsius = state(&|gpu| gpu.celsius.map_or(String::new(), |value| format!("{value:>3.0} {degrees}")));

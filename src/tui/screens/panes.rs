@@ -6,12 +6,12 @@ use super::{machine, probes, scores};
 use crate::catalog::{Metric, published};
 use crate::event::{Eval, SplitName};
 use crate::format;
-use crate::run::course::{Axis, Course};
+use crate::run::axis::{Axis, StepAxis};
 use crate::run::history::{History, LogKind};
-use crate::run::series::{Series, Sight};
+use crate::run::series::{Series, Viewport};
 use crate::text;
 use crate::tui::app::App;
-use crate::tui::theme::{Glyph, Role, Theme};
+use crate::tui::theme::{Role, Symbol, Theme};
 use crate::tui::widgets::bars::spark;
 use crate::tui::widgets::line_chart::{ChartView, Curve, LineChart, Look, Reference, Seeds};
 use crate::tui::widgets::{airy_pane, cut, pane, put, wrap};
@@ -52,7 +52,7 @@ impl<'a> Shown<'a> {
         let count = self.seeds.iter().filter(|history| !history.loss.is_empty()).count();
         match (view.seeds, count) {
             (Seeds::Each, _) | (_, 0 | 1) => String::new(),
-            (Seeds::Band, count) => format!(", mean {} sd of {count} seeds", theme.glyph(Glyph::PlusMinus)),
+            (Seeds::Band, count) => format!(", mean {} sd of {count} seeds", theme.glyph(Symbol::PlusMinus)),
         }
     }
 }
@@ -108,7 +108,7 @@ pub(super) fn draw_loss(
     let validation = |series| Curve {
         name: "validation",
         role: Role::Validation,
-        look: Look::Points(Glyph::Disc),
+        look: Look::Points(Symbol::Disc),
         series: vec![series],
         is_smoothed: false,
         ..train.clone()
@@ -162,9 +162,9 @@ pub(super) fn draw_score_pane(app: &App, run: &RunView, area: Rect, buffer: &mut
     let inner = block.inner(area);
     block.render(area, buffer);
     let looks = [
-        (SplitName::Train, Look::Points(Glyph::Ring)),
-        (SplitName::Test, Look::Points(Glyph::Diamond)),
-        (SplitName::Validation, Look::Points(Glyph::Disc)),
+        (SplitName::Train, Look::Points(Symbol::Ring)),
+        (SplitName::Test, Look::Points(Symbol::Diamond)),
+        (SplitName::Validation, Look::Points(Symbol::Disc)),
     ];
     let curve = |(split, look): (SplitName, Look)| {
         Some(Curve {
@@ -297,8 +297,8 @@ fn lines_of_parts(text: &str, width: usize) -> Vec<String> {
 /// A curve from its first step to its last in at most `width` values.
 fn course(series: &Series, width: usize) -> Vec<f64> {
     let last = series.last().map_or(0.0, |(step, _)| step as f64);
-    let sight = Sight { from: 0.0, to: last, columns: width, span: 0.0 };
-    let columns = series.columns(Course::default().ruler(Axis::Step), sight);
+    let sight = Viewport { from: 0.0, to: last, columns: width, span: 0.0 };
+    let columns = series.columns(StepAxis::default().mapper(Axis::Step), sight);
     columns.iter().filter(|column| column.finite > 0).map(|column| column.mean).collect()
 }
 
@@ -314,7 +314,7 @@ pub(super) fn draw_scores(app: &App, run: &RunView, area: Rect, buffer: &mut Buf
         let text = format!(
             "{} {} {} over {} of {} seeds",
             format::score(metric, spread.mean),
-            theme.glyph(Glyph::PlusMinus),
+            theme.glyph(Symbol::PlusMinus),
             format::score(metric, spread.sd),
             spread.count,
             run.spec.repeats

@@ -1,12 +1,12 @@
 //! Pinned texts: over the evaluations of a run, what was said of each, and where its label flipped.
 
-use crate::event::Told;
+use crate::event::ProbePrediction;
 use crate::format;
-use crate::pins::Pin;
+use crate::probes::Probe;
 use crate::run::history::History;
 use crate::run::probes::ProbeCourse;
 use crate::text;
-use crate::tui::theme::{Glyph, Role, Theme};
+use crate::tui::theme::{Role, Symbol, Theme};
 use crate::tui::widgets::bars::spark_between;
 use crate::tui::widgets::{cut, fixed, put};
 use ratatui::buffer::Buffer;
@@ -26,7 +26,7 @@ const LABEL: usize = 12;
 /// A line of a list of pinned texts.
 pub(super) struct Line<'a> {
     /// The text.
-    pub pin: &'a Pin,
+    pub pin: &'a Probe,
     /// What was said of it in the run that is looked at, if it was.
     pub course: Option<&'a ProbeCourse>,
     /// Whether it is the one under the cursor.
@@ -104,11 +104,11 @@ fn draw_course(
     }
     let number = course.values().last().map_or(f64::NAN, |(value, _)| *value);
     match course.last() {
-        Told::Label { label, .. } => {
+        ProbePrediction::Label { label, .. } => {
             say(&format!("{:>6.1} %", 100.0 * number), Role::Text);
             say(&format!(" {}", fixed(theme, label, usize::from(columns.label))), Role::Muted);
         }
-        Told::Score { .. } => say(&format!("{number:>8.2}"), Role::Text),
+        ProbePrediction::Score { .. } => say(&format!("{number:>8.2}"), Role::Text),
     }
     if let Some(step) = course.flipped_at().filter(|_| columns.flipped > 0) {
         say(&format!("  flipped at step {}", format::count(step)), Role::Warning);
@@ -118,8 +118,8 @@ fn draw_course(
 /// The label that a text has now.
 fn label(course: &ProbeCourse) -> Option<&str> {
     match course.last() {
-        Told::Label { label, .. } => Some(label),
-        Told::Score { .. } => None,
+        ProbePrediction::Label { label, .. } => Some(label),
+        ProbePrediction::Score { .. } => None,
     }
 }
 
@@ -129,7 +129,7 @@ fn signs(course: &ProbeCourse, ends: (f64, f64), width: usize, theme: Theme) -> 
     let mut signs = Vec::new();
     for (value, is_flipped) in course.values() {
         if is_flipped {
-            signs.push((theme.glyph(Glyph::Flip).to_string(), Role::Warning));
+            signs.push((theme.glyph(Symbol::Flip).to_string(), Role::Warning));
         }
         signs.push((spark_between(ends, [value].into_iter(), 1, theme), Role::Validation));
     }
@@ -141,23 +141,27 @@ fn signs(course: &ProbeCourse, ends: (f64, f64), width: usize, theme: Theme) -> 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::tui::theme::{Letters, Palette};
+    use crate::tui::theme::{Charset, Palette};
 
-    fn told(positive: f32) -> Told {
+    fn told(positive: f32) -> ProbePrediction {
         let label = if positive > 0.5 { "positive" } else { "negative" };
-        Told::Label { label: label.into(), flipped_from: None, probabilities: vec![1.0 - positive, positive] }
+        ProbePrediction::Label {
+            label: label.into(),
+            flipped_from: None,
+            probabilities: vec![1.0 - positive, positive],
+        }
     }
 
     #[test]
     fn flips_are_marked_between_the_bars() {
         let points = [0.0, 0.25, 0.75, 1.0].iter().zip(0..).map(|(p, step)| (step, told(*p))).collect();
-        let course = ProbeCourse { pin: Pin { text: "a".into(), text_pair: None }, points };
+        let course = ProbeCourse { pin: Probe { text: "a".into(), text_pair: None }, points };
         let drawn = |width, letters| {
             let theme = Theme::new(Palette::None, letters);
             signs(&course, (0.0, 1.0), width, theme).into_iter().map(|sign| sign.0).collect::<String>()
         };
-        assert_eq!(drawn(7, Letters::Unicode), "  ▁▃╎▆█");
-        assert_eq!(drawn(3, Letters::Plain), "|+#");
-        assert_eq!(drawn(0, Letters::Plain), "");
+        assert_eq!(drawn(7, Charset::Unicode), "  ▁▃╎▆█");
+        assert_eq!(drawn(3, Charset::Plain), "|+#");
+        assert_eq!(drawn(0, Charset::Plain), "");
     }
 }

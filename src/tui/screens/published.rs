@@ -2,15 +2,15 @@
 
 use super::popup::{Popup, Words};
 use super::runs::model_name;
-use crate::run::{Difference, Reproduced, Row};
+use crate::run::{Difference, Reproduction, Row};
 use crate::tui::app::App;
-use crate::tui::theme::{Glyph, Theme};
+use crate::tui::theme::{Symbol, Theme};
 
 /// Runs that do not count of which each is told.
 const TOLD: usize = 3;
 
 /// Shows the table, or why there is none.
-pub fn show(app: &mut App, result: Result<Vec<Reproduced>, String>) {
+pub fn show(app: &mut App, result: Result<Vec<Reproduction>, String>) {
     match result {
         Ok(table) => {
             let title = "The article's table".into();
@@ -21,14 +21,14 @@ pub fn show(app: &mut App, result: Result<Vec<Reproduced>, String>) {
 }
 
 /// The table in lines.
-pub(super) fn text(table: &[Reproduced], theme: Theme) -> String {
+pub(super) fn text(table: &[Reproduction], theme: Theme) -> String {
     let mut lines = vec![format!("  {:<10}{:>9}{:>16}{:>12}", "accuracy", "published", "ours", "difference")];
     for one in table {
         lines.push(String::new());
         lines.push(format!("{}: {} on {}", one.experiment, model_name(&one.model), one.task));
         lines.extend(one.rows.iter().map(|row| line(row, theme)));
         if one.rows.iter().all(|row| row.ours.is_none()) {
-            let key = theme.glyph(Glyph::Enter);
+            let key = theme.glyph(Symbol::Enter);
             lines.push(format!("  {key} on {0} trains it, or: glue-tui train {0}", one.experiment));
         }
         let told = one.not_counted.iter().take(TOLD);
@@ -41,7 +41,7 @@ pub(super) fn text(table: &[Reproduced], theme: Theme) -> String {
     lines.push(format!(
         "Ours is the mean {} sd over the seeds that followed the recipe, each with its best weights by the \
          validation split. Within noise: two such means differ by as much in 95 of 100 cases.",
-        theme.glyph(Glyph::PlusMinus)
+        theme.glyph(Symbol::PlusMinus)
     ));
     lines.join("\n")
 }
@@ -49,9 +49,9 @@ pub(super) fn text(table: &[Reproduced], theme: Theme) -> String {
 /// `  validation      83.99  84.13 ±0.42 ×8       +0.14  within noise, ±0.47`.
 fn line(row: &Row, theme: Theme) -> String {
     let percent = |share: f64| format!("{:.2}", 100.0 * share);
-    let (pm, times) = (theme.glyph(Glyph::PlusMinus), theme.glyph(Glyph::Times));
+    let (pm, times) = (theme.glyph(Symbol::PlusMinus), theme.glyph(Symbol::Times));
     let ours = match row.ours {
-        None => theme.glyph(Glyph::Dash).to_string(),
+        None => theme.glyph(Symbol::Dash).to_string(),
         Some(ours) if ours.count == 1 => format!("{} {times}1", percent(ours.mean)),
         Some(ours) => format!("{} {pm}{} {times}{}", percent(ours.mean), percent(ours.sd), ours.count),
     };

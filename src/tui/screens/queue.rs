@@ -13,7 +13,7 @@ use crate::spec::RunSpec;
 use crate::tui::app::{App, Tab};
 use crate::tui::keymap::Place;
 use crate::tui::msg::{Action, Effect, Work};
-use crate::tui::theme::{Glyph, Role, Theme};
+use crate::tui::theme::{Role, Symbol, Theme};
 
 /// What is known of the queue.
 #[derive(Debug, Default)]
@@ -197,7 +197,7 @@ impl Left {
         match self {
             Left { is_known: true, seconds } => format::duration(seconds),
             Left { seconds, .. } if seconds > 0.0 => format!("over {}", format::duration(seconds)),
-            _ => theme.glyph(Glyph::Dash).into(),
+            _ => theme.glyph(Symbol::Dash).into(),
         }
     }
 }
@@ -268,7 +268,7 @@ pub fn heading(app: &App) -> (String, Role) {
     let queue = &app.runs.queue;
     let all = queue.list.entries.len();
     let s = if all == 1 { "" } else { "s" };
-    let dot = app.theme.glyph(Glyph::Dot);
+    let dot = app.theme.glyph(Symbol::Dot);
     let text = format!("{all} run{s}{dot}{} left", whole(app).text(app.theme));
     if queue.list.is_held { (format!("held{dot}{text}"), Role::Warning) } else { (text, Role::Muted) }
 }

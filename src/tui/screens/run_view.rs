@@ -3,7 +3,7 @@
 use crate::catalog::Metric;
 use crate::event::{Command, Event};
 use crate::run::history::History;
-use crate::run::{Repeats, Said};
+use crate::run::{Repeats, RunEvent};
 use crate::spec::RunSpec;
 use std::path::PathBuf;
 
@@ -66,7 +66,7 @@ impl RunView {
     }
 
     /// Takes one more event of the training.
-    pub fn take(&mut self, said: &Said) {
+    pub fn take(&mut self, said: &RunEvent) {
         let repeat = (said.repeat as usize).min(self.spec.repeats as usize);
         while self.seeds.len() <= repeat {
             self.seeds.push(History::default());

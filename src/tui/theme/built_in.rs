@@ -157,7 +157,7 @@ fn okabe_ito_light(role: Role) -> Paint {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::abilities::Palette;
+    use crate::terminal_caps::Palette;
 
     fn rgb(paint: Paint) -> Option<[f64; 3]> {
         match paint.fg? {

@@ -5,17 +5,17 @@
 //! Unicode gets plain characters.
 
 mod built_in;
-mod fit;
-mod glyph;
-mod own;
+mod quantize;
 mod scheme;
+mod symbols;
+mod user;
 
-pub use crate::abilities::{Letters, Palette};
+pub use crate::terminal_caps::{Charset, Palette};
 pub use built_in::{BUILT_IN, DARK, LIGHT};
-pub use glyph::{EIGHTHS, FILLS, Glyph, QUARTERS};
 pub use scheme::{Paint, Scheme};
+pub use symbols::{EIGHTHS, FILLS, QUARTERS, Symbol};
 
-use crate::abilities::{Abilities, Background};
+use crate::terminal_caps::{Background, TerminalCaps};
 use ratatui::buffer::Buffer;
 use ratatui::style::{Modifier, Style};
 use ratatui::symbols::border;
@@ -109,19 +109,19 @@ pub struct Theme {
     /// How many colours there are.
     pub palette: Palette,
     /// Which characters reach the screen.
-    pub letters: Letters,
+    pub letters: Charset,
     /// How curves are drawn.
     pub charts: Charts,
 }
 
 impl Theme {
     /// The dark theme on such a terminal.
-    pub const fn new(palette: Palette, letters: Letters) -> Theme {
+    pub const fn new(palette: Palette, letters: Charset) -> Theme {
         Theme { scheme: &DARK, palette, letters, charts: Charts::Braille }
     }
 
     /// The theme that suits a terminal when nobody has chosen one.
-    pub fn of(abilities: Abilities) -> Theme {
+    pub fn of(abilities: TerminalCaps) -> Theme {
         let scheme = match abilities.background {
             Some(Background::Light) => &LIGHT,
             _ => &DARK,
@@ -147,7 +147,7 @@ impl Theme {
 
     /// Whether the signs are ASCII.
     pub fn is_ascii(self) -> bool {
-        self.letters != Letters::Unicode
+        self.letters != Charset::Unicode
     }
 
     /// How curves are drawn on this terminal.
@@ -156,29 +156,29 @@ impl Theme {
     }
 
     /// A sign.
-    pub fn glyph(self, glyph: Glyph) -> &'static str {
+    pub fn glyph(self, glyph: Symbol) -> &'static str {
         glyph.text(self.is_ascii())
     }
 
     /// Little bars from the lowest to the highest.
     pub fn heights(self) -> [char; 8] {
-        glyph::heights(self.is_ascii())
+        symbols::heights(self.is_ascii())
     }
 
     /// The lines of frames.
     pub fn border(self) -> border::Set<'static> {
-        glyph::frame(self.is_ascii())
+        symbols::frame(self.is_ascii())
     }
 
     /// The last thing done to a frame: takes out what the terminal has no characters for. Hostile
     /// characters of text from outside were replaced by signs of Unicode where they were drawn.
     pub fn finish(self, buffer: &mut Buffer) {
-        if self.letters == Letters::Unicode {
+        if self.letters == Charset::Unicode {
             return;
         }
         for cell in &mut buffer.content {
             let is_strange = |c: char| match self.letters {
-                Letters::Ascii => !c.is_ascii(),
+                Charset::Ascii => !c.is_ascii(),
                 _ => matches!(c, '\u{2400}'..='\u{2421}' | '\u{fffd}'),
             };
             if cell.symbol().contains(is_strange) {
@@ -210,7 +210,7 @@ mod tests {
 
     #[test]
     fn without_colour_no_style_has_one() {
-        let theme = Theme::new(Palette::None, Letters::Unicode);
+        let theme = Theme::new(Palette::None, Charset::Unicode);
         for role in Role::all() {
             let style = theme.style(role);
             assert_eq!((style.fg, style.bg), (None, None), "{role:?}");
@@ -220,13 +220,13 @@ mod tests {
 
     #[test]
     fn a_light_terminal_gets_the_light_theme() {
-        let abilities = Abilities {
+        let abilities = TerminalCaps {
             palette: Palette::Rich,
-            letters: Letters::Unicode,
+            letters: Charset::Unicode,
             background: Some(Background::Light),
         };
         assert_eq!(Theme::of(abilities).scheme.name, "light");
-        assert_eq!(Theme::of(Abilities { background: None, ..abilities }).scheme.name, "dark");
+        assert_eq!(Theme::of(TerminalCaps { background: None, ..abilities }).scheme.name, "dark");
     }
 
     #[test]
@@ -238,8 +238,8 @@ mod tests {
             Theme::new(Palette::None, letters).finish(&mut buffer);
             (0..6).map(|x| buffer[(x, 0)].symbol().to_string()).collect::<String>()
         };
-        assert_eq!(drawn(Letters::Unicode), "a日 é␛b");
-        assert_eq!(drawn(Letters::Plain), "a日 é?b");
-        assert_eq!(drawn(Letters::Ascii), "a? ??b");
+        assert_eq!(drawn(Charset::Unicode), "a日 é␛b");
+        assert_eq!(drawn(Charset::Plain), "a日 é?b");
+        assert_eq!(drawn(Charset::Ascii), "a? ??b");
     }
 }

@@ -1,8 +1,8 @@
 //! The colours of the roles.
 
 use super::Role;
-use super::fit::fit;
-use crate::abilities::Palette;
+use super::quantize::fit;
+use crate::terminal_caps::Palette;
 use ratatui::style::{Color, Modifier, Style};
 use std::borrow::Cow;
 
@@ -20,10 +20,10 @@ pub struct Paint {
 }
 
 impl Paint {
-    /// Letters in the terminal's own colour.
+    /// Charset in the terminal's own colour.
     pub const PLAIN: Paint = Paint { fg: None, bg: None, basic: None, modifiers: Modifier::empty() };
 
-    /// Letters in the colour `0xrrggbb`, or in `basic` where there are only 16.
+    /// Charset in the colour `0xrrggbb`, or in `basic` where there are only 16.
     pub(super) const fn new(rgb: u32, basic: Color) -> Paint {
         let fg = Some(Color::from_u32(rgb));
         Paint { fg, basic: Some(basic), ..Paint::PLAIN }

@@ -1,7 +1,7 @@
 //! Bars in eighths of a cell, and lines of little bars.
 
 use super::put;
-use crate::tui::theme::{EIGHTHS, FILLS, Glyph, Role, Theme};
+use crate::tui::theme::{EIGHTHS, FILLS, Role, Symbol, Theme};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
@@ -10,16 +10,16 @@ pub fn bar(buffer: &mut Buffer, area: Rect, fraction: f64, role: Role, theme: Th
     let fraction = if fraction.is_finite() { fraction.clamp(0.0, 1.0) } else { 0.0 };
     let eighths = (f64::from(area.width) * 8.0 * fraction).round() as usize;
     let (full, rest) = if theme.is_ascii() { ((eighths + 4) / 8, 0) } else { (eighths / 8, eighths % 8) };
-    let filled = theme.glyph(Glyph::Full).repeat(full) + EIGHTHS[rest];
+    let filled = theme.glyph(Symbol::Full).repeat(full) + EIGHTHS[rest];
     let empty =
-        theme.glyph(Glyph::Empty).repeat((area.width as usize).saturating_sub(full + usize::from(rest > 0)));
+        theme.glyph(Symbol::Empty).repeat((area.width as usize).saturating_sub(full + usize::from(rest > 0)));
     let x = put(buffer, area.x, area.y, area.width, &filled, theme.style(role));
     put(buffer, x, area.y, area.right().saturating_sub(x), &empty, theme.style(Role::Empty));
 }
 
 /// The sign that part `number` of a stacked bar is filled with.
 pub fn fill(number: usize, theme: Theme) -> &'static str {
-    theme.glyph(Glyph::Fill((number % FILLS.len()) as u8))
+    theme.glyph(Symbol::Fill((number % FILLS.len()) as u8))
 }
 
 /// Draws parts of a whole beside each other in the first line of `area`: each with its number, which chooses its
@@ -68,10 +68,10 @@ pub fn spark_between(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::tui::theme::{Letters, Palette};
+    use crate::tui::theme::{Charset, Palette};
 
-    const FANCY: Theme = Theme::new(Palette::None, Letters::Unicode);
-    const PLAIN: Theme = Theme::new(Palette::None, Letters::Plain);
+    const FANCY: Theme = Theme::new(Palette::None, Charset::Unicode);
+    const PLAIN: Theme = Theme::new(Palette::None, Charset::Plain);
 
     fn drawn(fraction: f64, theme: Theme) -> String {
         let area = Rect::new(0, 0, 4, 1);

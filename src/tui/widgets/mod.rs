@@ -5,7 +5,7 @@ pub mod canvas;
 pub mod line_chart;
 pub mod text_field;
 
-use super::theme::{Glyph, Role, Theme};
+use super::theme::{Role, Symbol, Theme};
 use crate::text::{cells, clusters, shown, width as cells_of};
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
@@ -57,7 +57,7 @@ pub fn cut(theme: Theme, text: &str, width: usize) -> String {
         out += cluster;
     }
     if width > 0 {
-        out += theme.glyph(Glyph::Ellipsis);
+        out += theme.glyph(Symbol::Ellipsis);
     }
     out
 }
@@ -100,11 +100,11 @@ pub fn centred(area: Rect, width: u16, height: u16) -> Rect {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::tui::theme::{Letters, Palette};
+    use crate::tui::theme::{Charset, Palette};
     use proptest::prelude::*;
     use ratatui::widgets::Widget;
 
-    const THEME: Theme = Theme::new(Palette::None, Letters::Unicode);
+    const THEME: Theme = Theme::new(Palette::None, Charset::Unicode);
 
     #[test]
     fn text_is_cut_by_cells() {

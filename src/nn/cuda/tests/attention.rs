@@ -1,6 +1,6 @@
 //! Attention against its definition.
 
-use super::super::verbs::{Attention, Rows, Site};
+use super::super::ops::{Attention, Rows, Site};
 use super::*;
 use crate::nn::dropout::{self, Dropout};
 
@@ -117,7 +117,7 @@ fn attends<D: Device>(
         format!("{:?}, {heads} heads of {size}, {rows:?}, dropout {is_on}, bf16 {is_bf16}", batch.offsets);
     let mut lab = Lab::new(device);
     let input = lab.input(batch, step_numbers());
-    let (h, t, r) = (heads * size, input.bucket.tokens, lab.verbs(input).len(rows));
+    let (h, t, r) = (heads * size, input.bucket.tokens, lab.ops(input).len(rows));
     let (tokens, real) = (batch.tokens(), if rows == Rows::All { batch.tokens() } else { batch.len() });
     // Queries, keys and values as the layers have them: side by side, or queries apart.
     let (stride, query_stride) = if rows == Rows::All { (3 * h, 3 * h) } else { (2 * h, h) };
@@ -178,9 +178,9 @@ fn attends<D: Device>(
         Rows::All => [back(0), back(h), back(2 * h)],
         Rows::First => [dqueries, back(0), back(h)],
     };
-    let mut verbs = lab.verbs(input);
-    verbs.attend(&attention, context, logs).expect("a launch");
-    verbs.attend_backward(&attention, (context.wide, logs), (dcontext, alongs), parts).expect("a launch");
+    let mut ops = lab.ops(input);
+    ops.attend(&attention, context, logs).expect("a launch");
+    ops.attend_backward(&attention, (context.wide, logs), (dcontext, alongs), parts).expect("a launch");
     let wide = lab.get(context.wide);
     assert_equal(&what, &wide[..real * h], &expected.context, is_bf16);
     let same: Vec<f64> = wide.iter().map(|x| f64::from(*x)).collect();

@@ -1,6 +1,6 @@
 //! Norms, sums over rows, embeddings, head and AdamW.
 
-use super::super::verbs::{Norm, Normed, Rows, SQUARES, Site, Training};
+use super::super::ops::{Norm, Normed, Rows, SQUARES, Site, Training};
 use super::*;
 use crate::nn::config::Activation;
 use crate::nn::dropout::{self, Dropout};
@@ -68,7 +68,7 @@ fn add_norm_and_its_gradient<D: Device>(open: impl Fn() -> D) {
 fn norms<D: Device>(device: D, batch: &Batch, width: usize, rows: Rows, is_on: bool) {
     let mut lab = Lab::new(device);
     let input = lab.input(batch, step_numbers());
-    let r = lab.verbs(input).len(rows);
+    let r = lab.ops(input).len(rows);
     let numbers = numbers(batch, rows);
     let real = numbers.len() * width;
     let (site, factors) = site(is_on, &numbers, width);
@@ -79,7 +79,7 @@ fn norms<D: Device>(device: D, batch: &Batch, width: usize, rows: Rows, is_on: b
     let (sum_bias, sum_residual) = (lab.numbers(&bias), lab.numbers(&residual));
     let norm = Norm { places: lab.numbers(&places), eps: EPS };
     let y = lab.both(r * width);
-    lab.verbs(input).add_norm(rows, (sum_bias, site, sum_residual), norm, normed, y).expect("a launch");
+    lab.ops(input).add_norm(rows, (sum_bias, site, sum_residual), norm, normed, y).expect("a launch");
     let z: Vec<f64> = (0..real)
         .map(|i| f64::from(product[i] + bias[i % width]) * factors[i] + f64::from(residual[i]))
         .collect();
@@ -94,11 +94,11 @@ fn norms<D: Device>(device: D, batch: &Batch, width: usize, rows: Rows, is_on: b
     let sums = lab.sums(3 * width);
     let gradient = lab.numbers(&random(6, 3 * width));
     let before = wide(&random(6, 3 * width));
-    let mut verbs = lab.verbs(input);
+    let mut ops = lab.ops(input);
     let weights = norm.places.first(width);
     let at = (sums, (width, 0));
-    verbs.norm_backward(rows, [site, site], (normed, weights), d, Some(dh), at).expect("a launch");
-    verbs.finish((sums, 0), gradient, true).expect("a launch");
+    ops.norm_backward(rows, [site, site], (normed, weights), d, Some(dh), at).expect("a launch");
+    ops.finish((sums, 0), gradient, true).expect("a launch");
     let dy: Vec<f64> = (0..real).map(|i| f64::from(dy[i]) * factors[i]).collect();
     let mut dz = Vec::new();
     for row in 0..numbers.len() {
@@ -137,7 +137,7 @@ fn embedding_and_its_gradient<D: Device>(open: impl Fn() -> D) {
         let norm = Norm { places: lab.numbers(&places), eps: EPS };
         let normed = Normed { x: lab.room(t * width), deviations: lab.room(t) };
         let y = lab.both(t * width);
-        lab.verbs(input).embed(spans, norm, site, normed, y).expect("a launch");
+        lab.ops(input).embed(spans, norm, site, normed, y).expect("a launch");
         let positions: Vec<usize> = batch.offsets.windows(2).flat_map(|w| 0..w[1] - w[0]).collect();
         let row = |table: usize, token: usize| match table {
             0 => batch.ids[token] as usize,
@@ -161,11 +161,11 @@ fn embedding_and_its_gradient<D: Device>(open: impl Fn() -> D) {
         let gradients = [0, 1, 2].map(|table| lab.numbers(&random(10 + table as u32, sizes[table] * width)));
         let (stamps, sums) = (lab.words(&[0; 19]), lab.sums(2 * width));
         for is_added in [false, true] {
-            let mut verbs = lab.verbs(input);
-            verbs.scatter_words(span, width, stamps, gradients[0]).expect("a launch");
-            verbs.scatter_positions(span, width, gradients[1], is_added).expect("a launch");
-            verbs.segment_columns(span, (width, 2), (sums, 0)).expect("a launch");
-            verbs.finish((sums, 0), gradients[2], is_added).expect("a launch");
+            let mut ops = lab.ops(input);
+            ops.scatter_words(span, width, stamps, gradients[0]).expect("a launch");
+            ops.scatter_positions(span, width, gradients[1], is_added).expect("a launch");
+            ops.segment_columns(span, (width, 2), (sums, 0)).expect("a launch");
+            ops.finish((sums, 0), gradients[2], is_added).expect("a launch");
             let times = if is_added { 2.0 } else { 1.0 };
             for table in 0..3 {
                 let mut expected = vec![0.0; sizes[table] * width];
@@ -198,7 +198,7 @@ fn activation_and_its_gradient<D: Device>(open: impl Fn() -> D) {
         let [numbers, bias, dy] = [random(1, r * width), random(2, width), random(3, r * width)];
         let (x, out) = (lab.numbers(&numbers), lab.both(r * width));
         let span = lab.numbers(&bias);
-        lab.verbs(input).activate(Rows::All, kind, span, x, out).expect("a launch");
+        lab.ops(input).activate(Rows::All, kind, span, x, out).expect("a launch");
         let f = |x: f64| match kind {
             Activation::Gelu => 0.5 * x * (1.0 + erf(x * std::f64::consts::FRAC_1_SQRT_2)),
             Activation::GeluTanh => {
@@ -219,9 +219,9 @@ fn activation_and_its_gradient<D: Device>(open: impl Fn() -> D) {
 
         let d = Rounded { wide: lab.numbers(&dy), operand: lab.room(r * width) };
         let (sums, gradient) = (lab.sums(width + 3), lab.room(width));
-        let mut verbs = lab.verbs(input);
-        verbs.columns(Rows::All, width, Some(x), d, (sums, 3)).expect("a launch");
-        verbs.finish((sums, 3), gradient, false).expect("a launch");
+        let mut ops = lab.ops(input);
+        ops.columns(Rows::All, width, Some(x), d, (sums, 3)).expect("a launch");
+        ops.finish((sums, 3), gradient, false).expect("a launch");
         let expected: Vec<f64> = (0..real).map(|i| f64::from(dy[i]) * slopes[i]).collect();
         assert_both(&lab, "d", d, &filled(expected.clone(), r * width));
         assert_close("bias", &lab.get(gradient), &column_sums(&expected, width), 1e-4);
@@ -246,9 +246,9 @@ fn first_rows_are_picked_and_put_back<D: Device>(open: impl Fn() -> D) {
     let (t, e) = (input.bucket.tokens, input.bucket.examples);
     let x = random(1, t * width);
     let (from, picked, back) = (lab.numbers(&x), lab.both(e * width), lab.numbers(&random(2, t * width)));
-    let mut verbs = lab.verbs(input);
-    verbs.pick(from, width, picked).expect("a launch");
-    verbs.unpick(picked.wide, width, back).expect("a launch");
+    let mut ops = lab.ops(input);
+    ops.pick(from, width, picked).expect("a launch");
+    ops.unpick(picked.wide, width, back).expect("a launch");
     let (mut rows, mut whole) = (Vec::new(), vec![0.0; t * width]);
     for token in &batch.offsets[..batch.len()] {
         let at = token * width..(token + 1) * width;
@@ -271,9 +271,9 @@ fn head_and_loss<D: Device>(open: impl Fn() -> D) {
         let [product, bias, d] = [random(1, e * h), random(2, h), random(3, e * h)];
         let (pooled, dropped, back) = (lab.numbers(&product), lab.room(e * h), lab.numbers(&d));
         let span = lab.numbers(&bias);
-        let mut verbs = lab.verbs(input);
-        verbs.pool(is_tanh, span, site, pooled, dropped).expect("a launch");
-        verbs.pool_backward(is_tanh, site, pooled, h, back).expect("a launch");
+        let mut ops = lab.ops(input);
+        ops.pool(is_tanh, span, site, pooled, dropped).expect("a launch");
+        ops.pool_backward(is_tanh, site, pooled, h, back).expect("a launch");
         let y: Vec<f64> = (0..real)
             .map(|i| f64::from(product[i] + bias[i % h]))
             .map(|x| if is_tanh { x.tanh() } else { x.max(0.0) })
@@ -288,10 +288,10 @@ fn head_and_loss<D: Device>(open: impl Fn() -> D) {
         let [x, bias] = [random(4, e * classes), random(5, classes)];
         let (logits, dlogits) = (lab.numbers(&x), lab.room(e * classes));
         let (span, report) = (lab.numbers(&bias), lab.words(&[0; 4]));
-        let mut verbs = lab.verbs(input);
-        verbs.add_bias(span, logits).expect("a launch");
+        let mut ops = lab.ops(input);
+        ops.add_bias(span, logits).expect("a launch");
         for _ in 0..2 {
-            verbs.loss(smoothing, logits, classes, dlogits, report).expect("a launch");
+            ops.loss(smoothing, logits, classes, dlogits, report).expect("a launch");
         }
         let (mut loss, mut gradient) = (0.0, Vec::new());
         for (row, label) in batch.labels.iter().enumerate() {
@@ -321,10 +321,10 @@ fn squared_errors<D: Device>(open: impl Fn() -> D) {
     let e = input.bucket.examples;
     let x = random(4, e);
     let (logits, dlogits, report) = (lab.numbers(&x), lab.room(e), lab.words(&[0; 4]));
-    let mut verbs = lab.verbs(input);
+    let mut ops = lab.ops(input);
     for _ in 0..2 {
         // Smoothing is nothing to a number.
-        verbs.loss(0.1, logits, 1, dlogits, report).expect("a launch");
+        ops.loss(0.1, logits, 1, dlogits, report).expect("a launch");
     }
     let errors = batch.labels.iter().zip(&x).map(|(label, x)| f64::from(*x) - f64::from(label.number()));
     let loss: f64 = errors.clone().map(|error| error * error * f64::from(share)).sum();
@@ -363,7 +363,7 @@ fn adamw_moves_what_has_a_gradient<D: Device>(open: impl Fn() -> D) {
         let numbers = Numbers { stamp: 8, decay, rate, root, ..Numbers::default() };
         let input = lab.input(&batch(&[1]), numbers);
         let [gain, keep, second_gain, epsilon] = [0.1f32, 0.99, 0.01, 1e-6];
-        lab.verbs(input).update(training, limit, [gain, keep, second_gain, epsilon]).expect("a launch");
+        lab.ops(input).update(training, limit, [gain, keep, second_gain, epsilon]).expect("a launch");
 
         let is_touched = |i: usize| i >= rows * width || i / width == 4;
         let square = |i: usize| f64::from(gradients[i]).powi(2);
@@ -393,7 +393,7 @@ fn adamw_moves_what_has_a_gradient<D: Device>(open: impl Fn() -> D) {
 }
 
 fn products<D: Device>(open: impl Fn() -> D) {
-    use super::super::device::Factor;
+    use super::super::device::GemmOperand;
     for (rows, outs, ins) in [(1, 1, 1), (5, 3, 7), (32, 64, 48)] {
         let mut lab = Lab::new(open());
         let input = lab.input(&batch(&[1]), step_numbers());
@@ -401,7 +401,7 @@ fn products<D: Device>(open: impl Fn() -> D) {
         let spans = [lab.numbers(&x), lab.numbers(&d), lab.numbers(&weight)];
         let halves = [x.len(), d.len(), weight.len()].map(|len| lab.room::<Bf16>(len));
         for (span, half) in spans.into_iter().zip(halves) {
-            super::super::verbs::round_weights(&mut lab.device, span, half).expect("a launch");
+            super::super::ops::round_weights(&mut lab.device, span, half).expect("a launch");
         }
         let product =
             |a: &dyn Fn(usize, usize) -> f32, b: &dyn Fn(usize, usize) -> f32, [m, k, n]: [usize; 3]| {
@@ -412,17 +412,14 @@ fn products<D: Device>(open: impl Fn() -> D) {
         let backward = product(&|r, o| d[r * outs + o], &|o, i| weight[o * ins + i], [rows, outs, ins]);
         let weights = product(&|o, r| d[r * outs + o], &|r, i| x[r * ins + i], [outs, rows, ins]);
         for (is_bf16, tolerance) in [(false, 1e-5), (true, 0.1)] {
-            let [x, d, weight] =
-                [0, 1, 2].map(
-                    |place: usize| {
-                        if is_bf16 { Factor::Bf16(halves[place]) } else { Factor::F32(spans[place]) }
-                    },
-                );
+            let [x, d, weight] = [0, 1, 2].map(|place: usize| {
+                if is_bf16 { GemmOperand::Bf16(halves[place]) } else { GemmOperand::F32(spans[place]) }
+            });
             let outs_of = [rows * outs, rows * ins, outs * ins].map(|len| lab.numbers(&vec![0.5; len]));
-            let mut verbs = lab.verbs(input);
-            verbs.forward(outs_of[0], x, weight, ins).expect("a product");
-            verbs.backward(outs_of[1], d, weight, ins, true).expect("a product");
-            verbs.weights(outs_of[2], d, x, rows, true).expect("a product");
+            let mut ops = lab.ops(input);
+            ops.forward(outs_of[0], x, weight, ins).expect("a product");
+            ops.backward(outs_of[1], d, weight, ins, true).expect("a product");
+            ops.weights(outs_of[2], d, x, rows, true).expect("a product");
             let more = |x: &[f64]| x.iter().map(|x| x + 0.5).collect::<Vec<_>>();
             assert_close("forward", &lab.get(outs_of[0]), &forward, tolerance);
             assert_close("backward", &lab.get(outs_of[1]), &more(&backward), tolerance);

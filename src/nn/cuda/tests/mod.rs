@@ -8,7 +8,7 @@ mod kernels;
 use super::buffers::{MOST_PARTS, Rounded};
 use super::device::{Bf16, Device, Span};
 use super::input::{Bucket, Input, Numbers, words};
-use super::verbs::{Sums, Verbs};
+use super::ops::{Ops, Sums};
 use crate::batch::{Batch, Encoded, Label};
 use crate::rng::{Rng, Stream};
 
@@ -99,8 +99,8 @@ impl<D: Device> Lab<D> {
         Sums { partial: self.room(MOST_PARTS * stride), stride }
     }
 
-    fn verbs(&mut self, input: Input) -> Verbs<'_, D> {
-        Verbs { device: &mut self.device, input, is_rounded: false }
+    fn ops(&mut self, input: Input) -> Ops<'_, D> {
+        Ops { device: &mut self.device, input, is_rounded: false }
     }
 }
 

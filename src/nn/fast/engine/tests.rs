@@ -62,9 +62,9 @@ fn a_batch_in_parts_takes_less_and_learns_the_same() {
 fn a_step_has_the_operations_of_the_formula() {
     let batch = batch(12);
     let mut engine = engine(60);
-    let before = engine.costs().expect("costs");
+    let before = engine.profile().expect("costs");
     engine.step(StepInput { batch: &batch, step: 0, learning_rate: 1e-3 }).expect("a step");
-    let kinds = engine.costs().expect("costs").since(&before).kinds.expect("kinds");
+    let kinds = engine.profile().expect("costs").since(&before).kinds.expect("kinds");
     // Those of the head are so few that they are not counted.
     let head = 6.0 * 12.0 * 24.0 * (24.0 + 2.0);
     let counted = kinds.products.operations + kinds.attention.operations + head;
@@ -78,11 +78,11 @@ fn only_steps_count_as_passes() {
     let input = StepInput { batch: &batch, step: 0, learning_rate: 1e-3 };
     engine.gradients(input).expect("gradients");
     engine.logits(&batch).expect("logits");
-    assert_eq!(engine.costs().expect("costs").passes, Passes::default());
+    assert_eq!(engine.profile().expect("costs").passes, ByPhase::default());
     let begun = Instant::now();
     engine.step(input).expect("a step");
     let whole = begun.elapsed().as_secs_f64();
-    let Passes { forward, backward, optimizer } = engine.costs().expect("costs").passes;
+    let ByPhase { forward, backward, optimizer } = engine.profile().expect("costs").passes;
     assert!(forward > 0.0 && backward > 0.0 && optimizer > 0.0);
     assert!(forward + backward + optimizer <= whole);
 }

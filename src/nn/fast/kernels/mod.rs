@@ -10,11 +10,11 @@ pub(crate) mod activation;
 pub(crate) mod adamw;
 pub(crate) mod attention;
 pub(crate) mod embedding;
+pub(crate) mod huge_pages;
 pub(crate) mod math;
 pub(crate) mod norm;
 #[cfg_attr(not(target_arch = "x86_64"), path = "packed/none.rs")]
 pub(crate) mod packed;
-pub(crate) mod pages;
 pub(crate) mod product;
 #[cfg(test)]
 mod tests;

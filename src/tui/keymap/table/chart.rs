@@ -1,7 +1,7 @@
 //! Keys of a chart that one can look closer at.
 
 use super::{Row, bind, char, key};
-use crate::tui::keymap::when::has_chart;
+use crate::tui::keymap::condition::has_chart;
 use crate::tui::msg::Action;
 use crate::tui::widgets::line_chart::ChartKey;
 use crossterm::event::KeyCode;

@@ -1,7 +1,7 @@
 //! Keys of the table of runs to compare.
 
 use super::{DOWN, ENTER, ESC, FIRST, LAST, PAGE_DOWN, PAGE_UP, Row, TAB, UP, bind, char, key};
-use crate::tui::keymap::when::{has_marked_seeds, has_marks, has_one_pane, has_past_runs, on_compared};
+use crate::tui::keymap::condition::{has_marked_seeds, has_marks, has_one_pane, has_past_runs, on_compared};
 use crate::tui::msg::Action;
 use crate::tui::screens::compare::Facet;
 use crate::tui::widgets::line_chart::ChartKey;

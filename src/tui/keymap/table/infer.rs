@@ -1,7 +1,7 @@
 //! Keys of the inference pane, where letters are text.
 
 use super::{ARROW_DOWN, ARROW_UP, ENTER, ESC, Row, TAB, bind, ctrl};
-use crate::tui::keymap::when::{is_live_model, is_pair};
+use crate::tui::keymap::condition::{is_live_model, is_pair};
 use crate::tui::msg::Action;
 
 /// The sentences.
@@ -13,7 +13,7 @@ pub(super) static INFER: &[Row] = &[
     bind(
         "pin",
         &[ctrl('p')],
-        Action::Pin,
+        Action::Probe,
         "pin",
         "let every evaluation judge the sentence too, or no longer",
     ),
@@ -21,7 +21,7 @@ pub(super) static INFER: &[Row] = &[
     bind(
         "beside",
         &[ctrl('b')],
-        Action::Beside,
+        Action::Compare,
         "beside",
         "choose a second set of weights that judges too, or none",
     ),

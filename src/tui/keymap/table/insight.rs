@@ -1,7 +1,7 @@
 //! Keys of what a run gets right and wrong.
 
 use super::{DOWN, ENTER, ESC, FIRST, LAST, PAGE_DOWN, PAGE_UP, Row, TAB, UP, bind, char, key};
-use crate::tui::keymap::when::{has_judged_rows, has_matrix, has_seed_rows, has_text_row};
+use crate::tui::keymap::condition::{has_judged_rows, has_matrix, has_seed_rows, has_text_row};
 use crate::tui::msg::Action;
 use crate::tui::screens::insight::Listed;
 use crossterm::event::KeyCode;
@@ -24,7 +24,7 @@ pub(super) static INSIGHT: &[Row] = &[
     bind(
         "all_seeds",
         &[char('a')],
-        Action::List(Listed::Together),
+        Action::List(Listed::CrossSeed),
         "all seeds",
         "the rows that most seeds get wrong",
     )

@@ -3,7 +3,7 @@
 use super::{DOWN, ESC, LAST, Row, TAB, UP, bind, char, key};
 use crate::event::Command;
 use crate::tui::app::Tab;
-use crate::tui::keymap::when::{
+use crate::tui::keymap::condition::{
     has_one_chart, has_panes, has_run, has_seeds, is_full, is_going, is_paused, is_training, is_viewing,
 };
 use crate::tui::msg::Action;

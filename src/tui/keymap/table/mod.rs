@@ -15,8 +15,8 @@ mod machine;
 mod popups;
 mod runs;
 
-use super::when::always;
-use super::{Place, Press};
+use super::condition::always;
+use super::{KeyChord, Place};
 use crate::tui::app::App;
 use crate::tui::msg::Action;
 use crossterm::event::{KeyCode, KeyModifiers};
@@ -26,7 +26,7 @@ use crossterm::event::{KeyCode, KeyModifiers};
 pub(super) struct Row {
     /// The action's name in `keys.toml`; never changed, for files of users hold it.
     pub(super) name: &'static str,
-    pub(super) presses: &'static [Press],
+    pub(super) presses: &'static [KeyChord],
     pub(super) action: Action,
     pub(super) short: &'static str,
     pub(super) sentence: &'static str,
@@ -65,7 +65,7 @@ pub(super) fn rows(place: Place) -> &'static [Row] {
 /// that is only in the help; `sentence` says it there.
 const fn bind(
     name: &'static str,
-    presses: &'static [Press],
+    presses: &'static [KeyChord],
     action: Action,
     short: &'static str,
     sentence: &'static str,
@@ -73,34 +73,34 @@ const fn bind(
     Row { name, presses, action, short, sentence, when: always }
 }
 
-const fn key(code: KeyCode) -> Press {
-    Press(code, KeyModifiers::NONE)
+const fn key(code: KeyCode) -> KeyChord {
+    KeyChord(code, KeyModifiers::NONE)
 }
 
-const fn char(c: char) -> Press {
-    Press(KeyCode::Char(c), KeyModifiers::NONE)
+const fn char(c: char) -> KeyChord {
+    KeyChord(KeyCode::Char(c), KeyModifiers::NONE)
 }
 
-const fn ctrl(c: char) -> Press {
-    Press(KeyCode::Char(c), KeyModifiers::CONTROL)
+const fn ctrl(c: char) -> KeyChord {
+    KeyChord(KeyCode::Char(c), KeyModifiers::CONTROL)
 }
 
-const fn alt_key(code: KeyCode) -> Press {
-    Press(code, KeyModifiers::ALT)
+const fn alt_key(code: KeyCode) -> KeyChord {
+    KeyChord(code, KeyModifiers::ALT)
 }
 
-const fn alt(c: char) -> Press {
-    Press(KeyCode::Char(c), KeyModifiers::ALT)
+const fn alt(c: char) -> KeyChord {
+    KeyChord(KeyCode::Char(c), KeyModifiers::ALT)
 }
 
-const ENTER: &[Press] = &[key(KeyCode::Enter)];
-const ESC: &[Press] = &[key(KeyCode::Esc)];
-const TAB: &[Press] = &[key(KeyCode::Tab)];
-const UP: &[Press] = &[key(KeyCode::Up), char('k')];
-const DOWN: &[Press] = &[key(KeyCode::Down), char('j')];
-const ARROW_UP: &[Press] = &[key(KeyCode::Up)];
-const ARROW_DOWN: &[Press] = &[key(KeyCode::Down)];
-const PAGE_UP: &[Press] = &[key(KeyCode::PageUp)];
-const PAGE_DOWN: &[Press] = &[key(KeyCode::PageDown)];
-const FIRST: &[Press] = &[key(KeyCode::Home), char('g')];
-const LAST: &[Press] = &[key(KeyCode::End), char('G')];
+const ENTER: &[KeyChord] = &[key(KeyCode::Enter)];
+const ESC: &[KeyChord] = &[key(KeyCode::Esc)];
+const TAB: &[KeyChord] = &[key(KeyCode::Tab)];
+const UP: &[KeyChord] = &[key(KeyCode::Up), char('k')];
+const DOWN: &[KeyChord] = &[key(KeyCode::Down), char('j')];
+const ARROW_UP: &[KeyChord] = &[key(KeyCode::Up)];
+const ARROW_DOWN: &[KeyChord] = &[key(KeyCode::Down)];
+const PAGE_UP: &[KeyChord] = &[key(KeyCode::PageUp)];
+const PAGE_DOWN: &[KeyChord] = &[key(KeyCode::PageDown)];
+const FIRST: &[KeyChord] = &[key(KeyCode::Home), char('g')];
+const LAST: &[KeyChord] = &[key(KeyCode::End), char('G')];

@@ -3,7 +3,7 @@
 use super::{
     ARROW_DOWN, ARROW_UP, DOWN, ENTER, ESC, FIRST, LAST, PAGE_DOWN, PAGE_UP, Row, UP, bind, char, key,
 };
-use crate::tui::keymap::when::in_help;
+use crate::tui::keymap::condition::in_help;
 use crate::tui::msg::Action;
 use crossterm::event::KeyCode;
 

@@ -4,7 +4,7 @@ use super::{
     ARROW_DOWN, ARROW_UP, DOWN, ENTER, ESC, FIRST, LAST, PAGE_DOWN, PAGE_UP, Row, TAB, UP, alt_key, bind,
     char, key,
 };
-use crate::tui::keymap::when::{
+use crate::tui::keymap::condition::{
     can_wait, is_held, is_not_held, on_begun, on_experiment, on_judge, on_queued, on_resumable, on_run,
     on_waiting,
 };

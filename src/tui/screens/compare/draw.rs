@@ -12,7 +12,7 @@ use crate::tui::keymap::Place;
 use crate::tui::msg::Action;
 use crate::tui::screens::panes::looked_at;
 use crate::tui::screens::runs::status_role;
-use crate::tui::theme::{Glyph, Role, Theme};
+use crate::tui::theme::{Role, Symbol, Theme};
 use crate::tui::widgets::line_chart::{Curve, LineChart, Look, Reading, Seeds};
 use crate::tui::widgets::{airy_pane, cut, first_in_sight, fixed, line_under, pane, put, put_right};
 use ratatui::buffer::Buffer;
@@ -67,8 +67,8 @@ pub fn draw_tiny(app: &App, area: Rect, buffer: &mut Buffer) -> Option<Position>
 }
 
 /// The sign of a marked run.
-fn sign(mark: &Mark) -> Glyph {
-    Glyph::Run(mark.sign as u8)
+fn sign(mark: &Mark) -> Symbol {
+    Symbol::Run(mark.sign as u8)
 }
 
 /// The rows of the table and the filter below them, inside of its pane.
@@ -151,8 +151,8 @@ fn draw_head(app: &App, columns: &[Column], area: Rect, buffer: &mut Buffer) {
         let is_sorted = *column == order.column;
         let arrow = match (is_sorted, order.is_reversed) {
             (false, _) => "",
-            (true, false) => theme.glyph(Glyph::Falling),
-            (true, true) => theme.glyph(Glyph::Rising),
+            (true, false) => theme.glyph(Symbol::Falling),
+            (true, true) => theme.glyph(Symbol::Rising),
         };
         let text = format!("{}{arrow}", column.title());
         let text = if column.is_number() { format!("{text:>width$}") } else { text };
@@ -297,8 +297,8 @@ fn draw_legend(
         let value = match (&mark.read, reading(place)) {
             (_, Some(value)) => value,
             (Some(Err(_)), None) => "unreadable".into(),
-            (Some(Ok(_)), None) => theme.glyph(Glyph::Dash).into(),
-            (None, None) => theme.glyph(Glyph::Waiting).into(),
+            (Some(Ok(_)), None) => theme.glyph(Symbol::Dash).into(),
+            (None, None) => theme.glyph(Symbol::Waiting).into(),
         };
         let name = (cell.width as usize).saturating_sub(text::width(&value) + 3);
         let run = app.runs.runs.iter().find(|run| is_same(&run.dir, &mark.dir));
@@ -347,7 +347,7 @@ fn draw_differences(app: &App, area: Rect, buffer: &mut Buffer) {
 /// Each value of a key with the signs of the runs that have it.
 fn draw_values(difference: &Difference, marks: &[&Mark], theme: Theme, area: Rect, buffer: &mut Buffer) {
     let mut x = area.x;
-    let ellipsis = theme.glyph(Glyph::Ellipsis);
+    let ellipsis = theme.glyph(Symbol::Ellipsis);
     // The last cell is kept free for the sign that there is more.
     let end = area.right().saturating_sub(1);
     for (value, places) in &difference.values {

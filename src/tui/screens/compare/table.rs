@@ -5,7 +5,7 @@ use crate::format;
 use crate::run::RunRow;
 use crate::tui::app::App;
 use crate::tui::screens::runs::model_name;
-use crate::tui::theme::Glyph;
+use crate::tui::theme::Symbol;
 use std::cmp::Ordering;
 
 /// A column of the table.
@@ -93,7 +93,7 @@ impl Column {
     }
 
     pub(super) fn text(self, run: &RunRow, app: &App) -> String {
-        let dash = || app.theme.glyph(Glyph::Dash).to_string();
+        let dash = || app.theme.glyph(Symbol::Dash).to_string();
         match self {
             Column::Name => run.name.clone(),
             Column::Task => run.task.clone(),

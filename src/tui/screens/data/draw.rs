@@ -7,7 +7,7 @@ use crate::run::profile::DataProfile;
 use crate::spec::RunSpec;
 use crate::text::harmless;
 use crate::tui::app::App;
-use crate::tui::theme::{Glyph, Role, Theme};
+use crate::tui::theme::{Role, Symbol, Theme};
 use crate::tui::widgets::bars::bar;
 use crate::tui::widgets::{airy_pane, cut, fixed, put, put_right, wrap};
 use ratatui::buffer::Buffer;
@@ -78,7 +78,7 @@ fn draw_head(app: &App, spec: &RunSpec, area: Rect, buffer: &mut Buffer) {
     let theme = app.theme;
     let limit = format!("max_seq_length {} ", spec.max_seq_length);
     let room = (area.width as usize).saturating_sub(limit.len() + 2);
-    let name = format!("{}{}task {}", spec.experiment, theme.glyph(Glyph::Dot), spec.task);
+    let name = format!("{}{}task {}", spec.experiment, theme.glyph(Symbol::Dot), spec.task);
     put(buffer, area.x + 1, area.y, area.width, &cut(theme, &name, room), theme.style(Role::Title));
     put_right(buffer, area, area.y, &limit, theme.style(Role::Text));
 }
@@ -244,7 +244,7 @@ fn draw_lengths(app: &App, spec: &RunSpec, profile: &DataProfile, area: Rect, bu
 }
 
 fn name_of(from: usize, to: usize, theme: Theme) -> String {
-    format!("{from:>3}{}{to:<3}", theme.glyph(Glyph::Range))
+    format!("{from:>3}{}{to:<3}", theme.glyph(Symbol::Range))
 }
 
 /// First and last length and the number of rows of each line, at most `height` of them.

@@ -4,7 +4,7 @@ use super::{Field, Form, Line};
 use crate::spec::Origin;
 use crate::text;
 use crate::tui::app::App;
-use crate::tui::theme::{Glyph, Role, Theme};
+use crate::tui::theme::{Role, Symbol, Theme};
 use crate::tui::widgets::text_field::TextField;
 use crate::tui::widgets::{airy_pane, cut, fixed, line_under, put, wrap};
 use ratatui::buffer::Buffer;
@@ -81,7 +81,7 @@ impl<'a> LineView<'a> {
             Line::Field(number) => self.form.fields[number].key.name,
         };
         let style = theme.style(self.role());
-        let sign = if self.is_at { theme.glyph(Glyph::Cursor) } else { "  " };
+        let sign = if self.is_at { theme.glyph(Symbol::Cursor) } else { "  " };
         if self.is_at {
             put(buffer, row.x, row.y, row.width, &fixed(theme, "", row.width as usize), style);
         }
@@ -160,7 +160,7 @@ fn draw_explanation(form: &Form, theme: Theme, area: Rect, buffer: &mut Buffer) 
     if area.is_empty() {
         return;
     }
-    let rule = theme.glyph(Glyph::Rule).repeat(area.width as usize);
+    let rule = theme.glyph(Symbol::Rule).repeat(area.width as usize);
     put(buffer, area.x, area.y, area.width, &rule, theme.style(Role::Frame));
     let line = form.line();
     let help = match line {

@@ -2,7 +2,7 @@
 
 use crate::predict::Answer;
 use crate::text;
-use crate::tui::theme::{Glyph, Role, Theme};
+use crate::tui::theme::{Role, Symbol, Theme};
 use crate::tui::widgets::bars::bar;
 use crate::tui::widgets::{fixed, put};
 use ratatui::buffer::Buffer;
@@ -74,14 +74,14 @@ pub(super) fn draw_beside(
         (Answer::Label { probabilities, .. }, Answer::Label { probabilities: others, .. }) => {
             for ((label, _), y) in probabilities.iter().zip(area.y..area.bottom()) {
                 let found = others.iter().find(|(other, _)| other == label);
-                let number = found.map_or(theme.glyph(Glyph::Dash).to_string(), |(_, probability)| {
+                let number = found.map_or(theme.glyph(Symbol::Dash).to_string(), |(_, probability)| {
                     format!("{:>5.1} %", 100.0 * probability)
                 });
                 say(y, &number);
             }
         }
         (_, Answer::Score { score, .. }) if !area.is_empty() => say(area.y, &format!("{score:.2}")),
-        _ if !area.is_empty() => say(area.y, theme.glyph(Glyph::Dash)),
+        _ if !area.is_empty() => say(area.y, theme.glyph(Symbol::Dash)),
         _ => {}
     }
     Rect { width: area.width - width, ..area }

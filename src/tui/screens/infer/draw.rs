@@ -2,7 +2,7 @@
 
 use super::super::live::WIDE;
 use super::weights::what;
-use super::{Beside, answer, pinned};
+use super::{Comparison, answer, probe_list};
 use crate::predict::Answer;
 use crate::text;
 use crate::tui::app::App;
@@ -95,7 +95,7 @@ fn draw_verdict(app: &App, area: Rect, buffer: &mut Buffer) {
     let is_old = *asked < infer.asked;
     let beside = infer.beside.as_ref();
     let called = beside.map_or(String::new(), |beside| beside.called(app, answer::BESIDE));
-    let other = beside.and_then(Beside::shown).map(|answer| (called.as_str(), answer));
+    let other = beside.and_then(Comparison::shown).map(|answer| (called.as_str(), answer));
     let row = answer::draw_beside(&verdict.answer, other, theme, area, buffer);
     answer::draw(&verdict.answer, is_old, theme, row, buffer);
     let y = area.y + answer::lines(&verdict.answer);
@@ -107,7 +107,7 @@ fn draw_verdict(app: &App, area: Rect, buffer: &mut Buffer) {
         };
         let text = format!("{scale}{} tokens{cut_note}", verdict.tokens);
         let x = put(buffer, area.x, y, area.width, &text, theme.style(Role::Muted)) + 3;
-        if let Some(why) = beside.and_then(Beside::silence) {
+        if let Some(why) = beside.and_then(Comparison::silence) {
             let room = area.right().saturating_sub(x);
             put(buffer, x, y, room, &cut(theme, &why, usize::from(room)), theme.style(Role::Warning));
         }
@@ -119,7 +119,7 @@ fn draw_verdict(app: &App, area: Rect, buffer: &mut Buffer) {
 
 /// The pinned sentences and those judged before: side by side, or below each other where it is narrow.
 fn draw_kept(app: &App, area: Rect, buffer: &mut Buffer) {
-    let height = pinned::height(&app.infer);
+    let height = probe_list::height(&app.infer);
     if height == 0 {
         return draw_judged(app, area, buffer);
     }
@@ -130,7 +130,7 @@ fn draw_kept(app: &App, area: Rect, buffer: &mut Buffer) {
         let most = area.height.saturating_sub(3).max(3);
         Layout::vertical([Constraint::Length(height.min(most)), Constraint::Fill(1)]).areas(area)
     };
-    pinned::draw(app, left, buffer);
+    probe_list::draw(app, left, buffer);
     draw_judged(app, right, buffer);
 }
 
@@ -142,7 +142,7 @@ fn draw_judged(app: &App, area: Rect, buffer: &mut Buffer) {
     let judged = &app.infer.judged;
     if judged.is_empty() {
         let [keep, back] = [Action::Enter, Action::Up].map(|action| app.key(Place::Infer, action));
-        let pin = app.key(Place::Infer, Action::Pin);
+        let pin = app.key(Place::Infer, Action::Probe);
         let text = format!("{keep} keeps a sentence here; {back} brings it back. {pin} pins one.");
         for (line, y) in wrap(&text, usize::from(inner.width)).iter().zip(inner.y..inner.bottom()) {
             put(buffer, inner.x, y, inner.width, line, theme.style(Role::Muted));

@@ -1,19 +1,19 @@
 //! Sentences and verdicts as one types: probabilities of the labels, or a number on its scale.
 
 mod answer;
-mod beside;
+mod attribution;
+mod comparison;
 mod draw;
-mod pinned;
+mod probe_list;
 mod weights;
-mod why;
 
-pub use beside::{Beside, beside_opened, choose_beside};
+pub use attribution::Attribution;
+pub use comparison::{Comparison, beside_opened, choose_beside};
 pub use draw::{draw, draw_tiny};
-pub use pinned::{Pinned, pinned, replayed};
+pub use probe_list::{ProbeList, pinned, replayed};
 pub use weights::{Source, choose, enter, open, open_on};
-pub use why::Why;
 
-use crate::predict::{Answer, Verdict};
+use crate::predict::{Answer, Prediction};
 use crate::tui::app::{App, Tab};
 use crate::tui::msg::{Action, Effect, Opened};
 use crate::tui::widgets::text_field::{Edit, TextField};
@@ -24,7 +24,7 @@ const REMEMBERED: usize = 200;
 
 /// A sentence that was judged.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Judged {
+pub struct HistoryEntry {
     /// The sentence.
     pub text: String,
     /// The second one.
@@ -42,7 +42,7 @@ pub struct Infer {
     pub opened: Option<Opened>,
     /// When they were opened or refreshed, in seconds since 1970.
     pub opened_at: f64,
-    /// Why there are none.
+    /// Attribution there are none.
     pub trouble: Option<String>,
     /// The sentence, and the second one of a pair.
     pub fields: [TextField; 2],
@@ -55,17 +55,17 @@ pub struct Infer {
     /// The newest request for weights: only its answer counts, whatever is typed in the meantime.
     opening: u64,
     /// The newest answer: its question's number, the seconds it took, the verdict.
-    pub answer: Option<(u64, f64, Verdict)>,
+    pub answer: Option<(u64, f64, Prediction)>,
     /// The second weights, if there are any.
-    pub beside: Option<Beside>,
+    pub beside: Option<Comparison>,
     /// What the newest answer rests on.
-    pub why: Why,
-    /// Why the newest question has no answer.
+    pub why: Attribution,
+    /// Attribution the newest question has no answer.
     pub no_answer: Option<String>,
     /// Sentences judged before, newest first.
-    pub judged: Vec<Judged>,
+    pub judged: Vec<HistoryEntry>,
     /// Sentences that every evaluation judges.
-    pub pinned: Pinned,
+    pub pinned: ProbeList,
     recalled: Option<usize>,
     draft: [TextField; 2],
     is_refreshing: bool,
@@ -88,9 +88,9 @@ impl Infer {
         let (text, pair) = self.texts();
         if self.opened.is_none() || text.is_empty() || pair.as_ref().is_some_and(String::is_empty) {
             self.answer = None;
-            self.beside.iter_mut().for_each(Beside::forget);
+            self.beside.iter_mut().for_each(Comparison::forget);
             self.no_answer = None;
-            self.why = Why::default();
+            self.why = Attribution::default();
             self.asked_first = self.asked + 1;
             return Vec::new();
         }
@@ -103,7 +103,7 @@ impl Infer {
         &mut self,
         asked: u64,
         seconds: f64,
-        result: Result<Verdict, String>,
+        result: Result<Prediction, String>,
         now: f64,
     ) -> Vec<Effect> {
         let shown = self.answer.as_ref().map_or(0, |answer| answer.0);
@@ -174,7 +174,7 @@ impl Infer {
     /// What can be brought back: sentences judged before, newest first, then the pinned ones.
     fn earlier(&self) -> impl Iterator<Item = (&str, Option<&str>)> {
         let judged = self.judged.iter().map(|one| (one.text.as_str(), one.text_pair.as_deref()));
-        let pins = pinned::fitting(self).map(|pin| (pin.text.as_str(), pin.text_pair.as_deref()));
+        let pins = probe_list::fitting(self).map(|pin| (pin.text.as_str(), pin.text_pair.as_deref()));
         judged.chain(pins)
     }
 
@@ -196,7 +196,7 @@ impl Infer {
         let Some((_, _, verdict)) = self.answer.as_ref().filter(|_| !text.is_empty()) else {
             return Vec::new();
         };
-        let judged = Judged { text, text_pair, answer: verdict.answer.clone() };
+        let judged = HistoryEntry { text, text_pair, answer: verdict.answer.clone() };
         self.judged.retain(|other| other.text != judged.text || other.text_pair != judged.text_pair);
         self.judged.insert(0, judged);
         self.judged.truncate(REMEMBERED);
@@ -230,11 +230,11 @@ pub fn act(app: &mut App, action: Action) -> Vec<Effect> {
             Vec::new()
         }
         Action::Fresh => infer.refresh(),
-        Action::Beside => {
-            beside::choose_weights(app);
+        Action::Compare => {
+            comparison::choose_weights(app);
             Vec::new()
         }
-        Action::Pin => pinned::toggle(app),
+        Action::Probe => probe_list::toggle(app),
         Action::Weights => {
             choose_weights(app);
             Vec::new()

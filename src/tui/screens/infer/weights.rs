@@ -2,7 +2,7 @@
 
 use super::super::popup::{Choice, Item, Popup, Purpose};
 use super::super::run_view::RunView;
-use super::why::Why;
+use super::attribution::Attribution;
 use crate::data::Example;
 use crate::format;
 use crate::run::RunStatus;
@@ -47,14 +47,14 @@ pub fn open(app: &mut App, source: Source) -> Vec<Effect> {
     infer.trouble = None;
     infer.answer = None;
     infer.no_answer = None;
-    infer.why = Why::default();
+    infer.why = Attribution::default();
     infer.at = 0;
     infer.asked += 1;
     infer.asked_first = infer.asked;
     infer.opening = infer.asked;
     infer.is_refreshing = false;
     let asked = infer.asked;
-    let mut effects = super::pinned::ask_history(app);
+    let mut effects = super::probe_list::ask_history(app);
     effects.push(Effect::Open { asked, source });
     effects
 }

@@ -4,11 +4,11 @@
 use super::{Content, Known, rows, scale};
 use crate::catalog::Metric;
 use crate::format;
-use crate::run::insight::{Bin, Classes, Detail, Insight};
+use crate::run::error_analysis::{Bin, Classes, Detail, ErrorReport};
 use crate::text;
 use crate::tui::app::App;
 use crate::tui::msg::Action;
-use crate::tui::theme::{Glyph, Role, Theme};
+use crate::tui::theme::{Role, Symbol, Theme};
 use crate::tui::widgets::bars::bar;
 use crate::tui::widgets::{airy_pane, cut, fixed, put, put_right, wrap};
 use ratatui::buffer::Buffer;
@@ -131,9 +131,9 @@ fn draw_nothing(app: &App, area: Rect, buffer: &mut Buffer) {
 fn name(app: &App, known: &Known) -> String {
     let Some(of) = &app.insight.of else { return String::new() };
     let name = of.dir.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
-    let Insight { seed, seeds, spec, .. } = &known.insight;
+    let ErrorReport { seed, seeds, spec, .. } = &known.insight;
     let place = if *seeds > 1 { format!(" ({} of {seeds})", seed + 1) } else { String::new() };
-    format!("{name}{}seed {}{place}", app.theme.glyph(Glyph::Dot), spec.seed)
+    format!("{name}{}seed {}{place}", app.theme.glyph(Symbol::Dot), spec.seed)
 }
 
 /// Which evaluation is looked at.
@@ -286,7 +286,7 @@ fn draw_calibration(app: &App, classes: &Classes, area: Rect, buffer: &mut Buffe
         if y >= inner.bottom() {
             break;
         }
-        let name = format!("{from}{}{}", theme.glyph(Glyph::Range), from + 10);
+        let name = format!("{from}{}{}", theme.glyph(Symbol::Range), from + 10);
         put(buffer, inner.x, y, inner.width, &name, theme.style(Role::Text));
         let area = Rect { x: inner.x + left, y, width, height: 1 };
         draw_bin(bin, theme, area, buffer);
@@ -309,7 +309,7 @@ fn draw_bin(bin: &Bin, theme: Theme, area: Rect, buffer: &mut Buffer) {
         x,
         area.y,
         area.right().saturating_sub(x).min(1),
-        theme.glyph(Glyph::Mark),
+        theme.glyph(Symbol::Mark),
         theme.style(Role::Key),
     );
 }

@@ -12,10 +12,10 @@ use super::popup::{Popup, moved};
 use crate::catalog::Labels;
 use crate::event::{Event, SplitName};
 use crate::format;
-use crate::run::Said;
-use crate::run::insight::{Detail, Insight, Picture, Together};
+use crate::run::RunEvent;
+use crate::run::error_analysis::{CrossSeed, Detail, ErrorAnalysis, ErrorReport};
 use crate::text::harmless;
-use crate::train::{Evaluation, Judged};
+use crate::train::{Predictions, SavedPredictions};
 use crate::tui::app::{App, Tab};
 use crate::tui::msg::{Action, Effect};
 use std::path::PathBuf;
@@ -67,10 +67,10 @@ pub enum Content {
 /// What a run keeps, and the picture of the evaluation that is looked at.
 #[derive(Debug)]
 pub struct Known {
-    insight: Insight,
+    insight: ErrorReport,
     /// Place of the evaluation.
     at: usize,
-    picture: Picture,
+    picture: ErrorAnalysis,
 }
 
 /// Which rows are listed.
@@ -82,35 +82,35 @@ pub enum Listed {
     /// Those whose label the model doubts.
     Mislabelled,
     /// Those that most seeds get wrong.
-    Together,
+    CrossSeed,
     /// Those of the cell under the cursor.
     Cell,
 }
 
 impl Known {
-    fn new(insight: Insight, at: Option<usize>) -> Option<Self> {
+    fn new(insight: ErrorReport, at: Option<usize>) -> Option<Self> {
         let newest = insight.evaluations.len().checked_sub(1)?;
         let at = at.unwrap_or(newest).min(newest);
-        let picture = Picture::of(&insight.evaluations[at].judged, insight.spec.task());
+        let picture = ErrorAnalysis::of(&insight.evaluations[at].judged, insight.spec.task());
         Some(Known { insight, at, picture })
     }
 
     /// Looks at another evaluation.
     fn look_at(&mut self, at: usize) {
         self.at = at;
-        self.picture = Picture::of(self.judged(), self.insight.spec.task());
+        self.picture = ErrorAnalysis::of(self.judged(), self.insight.spec.task());
     }
 
-    fn evaluation(&self) -> &Evaluation {
+    fn evaluation(&self) -> &SavedPredictions {
         &self.insight.evaluations[self.at]
     }
 
-    fn judged(&self) -> &Judged {
+    fn judged(&self) -> &Predictions {
         &self.evaluation().judged
     }
 
     /// What all seeds say of each row, where that is known.
-    fn together(&self) -> Option<&Together> {
+    fn together(&self) -> Option<&CrossSeed> {
         self.insight.together.as_ref().ok().and_then(Option::as_ref)
     }
 
@@ -146,7 +146,7 @@ impl InsightView {
         self.known().map_or(0, |known| match self.listed {
             Listed::Hardest => known.picture.hardest.len(),
             Listed::Mislabelled => known.insight.suspects.len(),
-            Listed::Together => known.together().map_or(0, |together| together.rows.len()),
+            Listed::CrossSeed => known.together().map_or(0, |together| together.rows.len()),
             Listed::Cell => known.cell(self.cell).len(),
         })
     }
@@ -157,7 +157,7 @@ impl InsightView {
         match self.listed {
             Listed::Hardest => known.picture.hardest.get(place).copied(),
             Listed::Mislabelled => known.insight.suspects.get(place).map(|suspect| suspect.row),
-            Listed::Together => known.together()?.rows.get(place).map(|shared| shared.row),
+            Listed::CrossSeed => known.together()?.rows.get(place).map(|shared| shared.row),
             Listed::Cell => known.cell(self.cell).get(place).copied(),
         }
     }
@@ -252,7 +252,7 @@ fn infer(app: &mut App) -> Vec<Effect> {
 }
 
 /// Takes over what was read of a run, unless another one is looked at by now.
-pub fn examined(app: &mut App, of: &Subject, result: Result<Box<Insight>, String>) {
+pub fn examined(app: &mut App, of: &Subject, result: Result<Box<ErrorReport>, String>) {
     let view = &mut app.insight;
     if view.of.as_ref() != Some(of) {
         return;
@@ -272,7 +272,7 @@ pub fn examined(app: &mut App, of: &Subject, result: Result<Box<Insight>, String
 }
 
 /// Reads again when the run in front was scored once more.
-pub fn said(app: &App, said: &Said) -> Vec<Effect> {
+pub fn said(app: &App, said: &RunEvent) -> Vec<Effect> {
     let is_in_front = || {
         let run = app.training.as_ref().map(|run| &run.dir);
         app.tab == Tab::Insight && run.is_some() && app.insight.of.as_ref().map(|of| &of.dir) == run

@@ -97,7 +97,7 @@ pub(super) fn draw(app: &App, known: &Known, area: Rect, buffer: &mut Buffer) {
         "predicted",
         if known.judged().is_regression() { "off by" } else { "sure %" },
         "loss",
-        if view.listed == Listed::Together { "wrong" } else { "losses" },
+        if view.listed == Listed::CrossSeed { "wrong" } else { "losses" },
         number = columns.number,
         text = columns.text,
     );
@@ -131,7 +131,7 @@ fn draw_row(
         Labels::Classes(names) => said_of_class(view, known, names, (place, row)),
         Labels::Scale { .. } => said_of_number(known, row),
     };
-    let shared = known.together().filter(|_| view.listed == Listed::Together);
+    let shared = known.together().filter(|_| view.listed == Listed::CrossSeed);
     let shared = shared.and_then(|together| Some((together.seeds, together.rows.get(place)?)));
     let (loss, last) = match shared {
         None => (judged.loss(row), (spark(known.losses(row), columns.spark, theme), Role::Validation)),
@@ -180,7 +180,7 @@ fn said_of_class(
         let suspect = &known.insight.suspects[place];
         (predicted, sure) = (suspect.other, suspect.probability);
     }
-    if view.listed == Listed::Together
+    if view.listed == Listed::CrossSeed
         && let Some(shared) = known.together().and_then(|together| together.rows.get(place))
     {
         (predicted, sure) = (shared.predicted, shared.probability);
@@ -219,7 +219,7 @@ fn title(view: &InsightView, known: &Known) -> String {
     let what = match view.listed {
         Listed::Hardest => "Hardest rows".to_string(),
         Listed::Mislabelled => "Likely mislabelled".to_string(),
-        Listed::Together => match known.together() {
+        Listed::CrossSeed => match known.together() {
             Some(together) => {
                 let all = together.rows.iter().filter(|row| row.wrong == together.seeds).count();
                 format!("Wrong in all {} seeds: {}; all rows", together.seeds, format::count(all as u64))
@@ -242,7 +242,7 @@ fn title(view: &InsightView, known: &Known) -> String {
 fn draw_none(view: &InsightView, known: &Known, theme: Theme, area: Rect, buffer: &mut Buffer) {
     let was_trained = known.insight.evaluations.iter().any(|evaluation| evaluation.step > 0);
     let text = match view.listed {
-        Listed::Together => match &known.insight.together {
+        Listed::CrossSeed => match &known.insight.together {
             Err(why) => why.as_str(),
             Ok(_) => "Fewer than two seeds have been scored: what all of them get wrong comes here.",
         },

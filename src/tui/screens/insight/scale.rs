@@ -3,9 +3,9 @@
 use super::Known;
 use super::draw::FRAME;
 use crate::format;
-use crate::run::insight::Stretch;
+use crate::run::error_analysis::ResidualBin;
 use crate::tui::app::App;
-use crate::tui::theme::{Glyph, Role, Theme};
+use crate::tui::theme::{Role, Symbol, Theme};
 use crate::tui::widgets::bars::bar;
 use crate::tui::widgets::canvas::Canvas;
 use crate::tui::widgets::{airy_pane, put, put_right};
@@ -29,7 +29,7 @@ pub(super) fn height(area: Rect) -> u16 {
 }
 
 /// A part of the scale as a line: `0–1: 120 rows, off by 0.61, bias +0.34`.
-pub(super) fn line(stretch: &Stretch) -> String {
+pub(super) fn line(stretch: &ResidualBin) -> String {
     let rows = format::count(stretch.rows as u64);
     format!(
         "{} - {}: {rows} rows, off by {:.2}, bias {:+.2}",
@@ -38,7 +38,7 @@ pub(super) fn line(stretch: &Stretch) -> String {
 }
 
 /// Draws the cloud of rows and the parts of the scale beside it; the parts alone where it is narrow.
-pub(super) fn draw(app: &App, known: &Known, stretches: &[Stretch], area: Rect, buffer: &mut Buffer) {
+pub(super) fn draw(app: &App, known: &Known, stretches: &[ResidualBin], area: Rect, buffer: &mut Buffer) {
     let left = if area.width >= CLOUD + FRAME + PARTS { area.width - PARTS.max(area.width / 2) } else { 0 };
     let [left, right] = Layout::horizontal([Constraint::Length(left), Constraint::Fill(1)]).areas(area);
     if !left.is_empty() {
@@ -50,7 +50,7 @@ pub(super) fn draw(app: &App, known: &Known, stretches: &[Stretch], area: Rect, 
 /// Draws a dot for each row: what is given across, what was told upwards, and the line where both are the same.
 fn draw_cloud(app: &App, known: &Known, area: Rect, buffer: &mut Buffer) {
     let theme = app.theme;
-    let block = airy_pane(theme, "Told (up) against given (across)", false);
+    let block = airy_pane(theme, "ProbePrediction (up) against given (across)", false);
     let inner = block.inner(area);
     block.render(area, buffer);
     let Some((low, high)) = known.insight.labels.scale() else { return };
@@ -90,7 +90,7 @@ fn blit(canvas: &Canvas, theme: Theme, plot: Rect, buffer: &mut Buffer) {
 }
 
 /// Draws a bar for each part of the scale: as long as what is told is off there, of the worst part.
-fn draw_stretches(app: &App, stretches: &[Stretch], area: Rect, buffer: &mut Buffer) {
+fn draw_stretches(app: &App, stretches: &[ResidualBin], area: Rect, buffer: &mut Buffer) {
     let theme = app.theme;
     let block = airy_pane(theme, "Off by (root mean square), by what is given", false);
     let inner = block.inner(area);
@@ -104,7 +104,7 @@ fn draw_stretches(app: &App, stretches: &[Stretch], area: Rect, buffer: &mut Buf
         if y >= inner.bottom() {
             break;
         }
-        let name = format!("{}{}{}", stretch.from, theme.glyph(Glyph::Range), stretch.to);
+        let name = format!("{}{}{}", stretch.from, theme.glyph(Symbol::Range), stretch.to);
         put(buffer, inner.x, y, inner.width, &name, theme.style(Role::Text));
         let bars = Rect { x: inner.x + 7, y, width: inner.width.saturating_sub(7 + 24), height: 1 };
         bar(buffer, bars, stretch.rmse / worst, Role::Bar, theme);

@@ -6,7 +6,7 @@ use crate::text::width;
 use crate::tui::app::App;
 use crate::tui::keymap::Place;
 use crate::tui::msg::Action;
-use crate::tui::theme::{Glyph, Role};
+use crate::tui::theme::{Role, Symbol};
 use crate::tui::widgets::{airy_pane, centred, cut, fixed, line_under, put, wrap};
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
@@ -129,7 +129,7 @@ fn draw_question(app: &App, area: Rect, buffer: &mut Buffer, question: &Question
         }
         let style = theme.style(if selected { Role::Selected } else { Role::Text });
         let key = theme.style(if selected { Role::Selected } else { Role::Key });
-        let sign = if selected { theme.glyph(Glyph::Cursor) } else { "  " };
+        let sign = if selected { theme.glyph(Symbol::Cursor) } else { "  " };
         let x = put(buffer, inner.x, y, inner.width, sign, style);
         let x = put(buffer, x, y, inner.right().saturating_sub(x), &answer.key.to_string(), key);
         put(buffer, x + 2, y, inner.right().saturating_sub(x + 2), answer.text, style);
@@ -142,7 +142,7 @@ fn draw_choice(app: &App, area: Rect, buffer: &mut Buffer, choice: &Choice) -> P
     let widest = widest(choice);
     let (width, height) = choice_size(choice, area);
     let inner = open_box(app, area, buffer, &choice.title, width, height);
-    let sign = theme.glyph(Glyph::Cursor);
+    let sign = theme.glyph(Symbol::Cursor);
     let x = put(buffer, inner.x, inner.y, inner.width, sign, theme.style(Role::Key));
     let field = Rect { x, y: inner.y, width: inner.right().saturating_sub(x), height: 1.min(inner.height) };
     let cursor = choice.typed.draw_line(buffer, field, theme.style(Role::Text));

@@ -7,7 +7,7 @@ pub use draw::{draw, line_at, open_box};
 use super::help::{self, Help};
 use super::{form, infer, published, steer};
 use crate::event::Command;
-use crate::run::Reproduced;
+use crate::run::Reproduction;
 use crate::run::queue::Edit as QueueEdit;
 use crate::tui::app::App;
 use crate::tui::keymap::Place;
@@ -44,7 +44,7 @@ pub enum Words {
     /// Sentences.
     Sentences(String),
     /// Published means beside what runs came to.
-    Published(Vec<Reproduced>),
+    Published(Vec<Reproduction>),
 }
 
 impl Words {
@@ -128,7 +128,7 @@ pub enum Purpose {
     /// The weights that judge.
     Weights,
     /// The weights that judge beside them.
-    Beside,
+    Comparison,
     /// The learning rate from now on.
     LearningRate,
     /// The end of the training.
@@ -210,7 +210,7 @@ pub fn act(app: &mut App, action: Action) -> Vec<Effect> {
             return match purpose {
                 Purpose::FormLine(line) => form::choose(app, line, &chosen.value),
                 Purpose::Weights => infer::choose(app, &chosen.value),
-                Purpose::Beside => infer::choose_beside(app, &chosen.value),
+                Purpose::Comparison => infer::choose_beside(app, &chosen.value),
                 Purpose::LearningRate => steer::choose_learning_rate(app, &chosen.value),
                 Purpose::Length => steer::choose_length(app, &chosen.value),
             };

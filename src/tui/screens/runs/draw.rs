@@ -10,7 +10,7 @@ use crate::text;
 use crate::tui::app::App;
 use crate::tui::keymap::Place;
 use crate::tui::msg::Action;
-use crate::tui::theme::{Glyph, Role, Theme};
+use crate::tui::theme::{Role, Symbol, Theme};
 use crate::tui::widgets::{first_in_sight, fixed, line_under, pane, put, wrap};
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Constraint, Layout, Position, Rect};
@@ -182,7 +182,7 @@ pub fn status_role(status: RunStatus) -> Role {
 /// A line of the list in exactly `width` cells.
 fn text_of(app: &App, line: &Line<'_>, number: usize, width: usize) -> String {
     let theme = app.theme;
-    let sign = if number == app.runs.at { theme.glyph(Glyph::Cursor) } else { "  " };
+    let sign = if number == app.runs.at { theme.glyph(Symbol::Cursor) } else { "  " };
     let wide = width >= 52;
     match line {
         Line::Experiment(row) => {
@@ -191,7 +191,7 @@ fn text_of(app: &App, line: &Line<'_>, number: usize, width: usize) -> String {
                 .as_ref()
                 .map_or(("-".into(), "-"), |spec| (model_name(&spec.model), spec.task.as_str()));
             let score =
-                app.runs.past_score(&row.name, theme).unwrap_or_else(|| theme.glyph(Glyph::Dash).into());
+                app.runs.past_score(&row.name, theme).unwrap_or_else(|| theme.glyph(Symbol::Dash).into());
             let columns = if wide {
                 format!("{} {} {score:>13}", fixed(theme, &model, 10), fixed(theme, task, 10))
             } else {
@@ -209,7 +209,7 @@ fn text_of(app: &App, line: &Line<'_>, number: usize, width: usize) -> String {
             } else {
                 format!("{} {state:>13}", fixed(theme, &spec.task, 10))
             };
-            let times = theme.glyph(Glyph::Times);
+            let times = theme.glyph(Symbol::Times);
             let seeds = if spec.repeats > 1 { format!(" {times}{}", spec.repeats) } else { String::new() };
             let name = format!("{}{seeds}", spec.experiment);
             let name = fixed(theme, &name, width.saturating_sub(columns.chars().count() + 5));
@@ -219,7 +219,7 @@ fn text_of(app: &App, line: &Line<'_>, number: usize, width: usize) -> String {
             let score = match (run.repeats, run.best) {
                 (Some(repeats), Some((metric, _))) if repeats.count > 1 => of_seeds(repeats, metric, theme),
                 (_, Some((metric, value))) => format::score(metric, value),
-                _ => theme.glyph(Glyph::Dash).into(),
+                _ => theme.glyph(Symbol::Dash).into(),
             };
             let columns = if wide {
                 format!("{score:>13}  {:<16}", outcome(run, theme))
@@ -243,7 +243,7 @@ fn text_of(app: &App, line: &Line<'_>, number: usize, width: usize) -> String {
 fn outcome(run: &RunRow, theme: Theme) -> String {
     match (run.status, run.total_steps) {
         (RunStatus::Finished, _) => {
-            format!("{} {:>8}", theme.glyph(Glyph::Check), format::duration(run.train_seconds))
+            format!("{} {:>8}", theme.glyph(Symbol::Check), format::duration(run.train_seconds))
         }
         (status, 0) => status.name().into(),
         (status, total) => format!("{} {:.0} %", status.name(), 100.0 * run.steps as f64 / total as f64),

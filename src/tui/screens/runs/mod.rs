@@ -16,7 +16,7 @@ use crate::run::{Repeats, RunRow, RunStatus};
 use crate::tui::app::{App, ExperimentRow};
 use crate::tui::keymap::Place;
 use crate::tui::msg::{Action, Effect, Work};
-use crate::tui::theme::{Glyph, Theme};
+use crate::tui::theme::{Symbol, Theme};
 use crate::tui::widgets::text_field::{Edit, TextField};
 use std::path::PathBuf;
 
@@ -198,7 +198,7 @@ impl Runs {
 /// Mean, deviation and number of seeds: `84.1 ±0.4 ×8`.
 fn of_seeds(repeats: Repeats, metric: Metric, theme: Theme) -> String {
     let (mean, sd) = (format::score(metric, repeats.mean), format::score(metric, repeats.sd));
-    format!("{mean} {}{sd} {}{}", theme.glyph(Glyph::PlusMinus), theme.glyph(Glyph::Times), repeats.count)
+    format!("{mean} {}{sd} {}{}", theme.glyph(Symbol::PlusMinus), theme.glyph(Symbol::Times), repeats.count)
 }
 
 /// Whether a run can be gone on with.

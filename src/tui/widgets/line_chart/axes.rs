@@ -3,9 +3,9 @@
 use super::scale::{Scale, nice};
 use super::{AXIS, LineChart};
 use crate::format;
-use crate::run::course::Axis;
+use crate::run::axis::Axis;
 use crate::text;
-use crate::tui::theme::{Glyph, Role};
+use crate::tui::theme::{Role, Symbol};
 use crate::tui::widgets::put;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -23,7 +23,7 @@ impl LineChart<'_> {
         let theme = self.theme;
         let (frame, muted) = (theme.style(Role::Frame), theme.style(Role::Muted));
         for y in plot.top()..plot.bottom() {
-            put(buffer, plot.x - 1, y, 1, theme.glyph(Glyph::Axis), frame);
+            put(buffer, plot.x - 1, y, 1, theme.glyph(Symbol::Axis), frame);
         }
         let mut free = plot.bottom();
         for (value, label) in scale.ticks.iter().zip(self.tick_labels(scale)) {
@@ -32,7 +32,7 @@ impl LineChart<'_> {
                 continue;
             }
             free = y;
-            put(buffer, plot.x - 1, y, 1, theme.glyph(Glyph::AxisTick), frame);
+            put(buffer, plot.x - 1, y, 1, theme.glyph(Symbol::AxisTick), frame);
             put(buffer, plot.x - AXIS, y, AXIS - 1, &format!("{label:>5}"), muted);
         }
     }
@@ -49,7 +49,7 @@ impl LineChart<'_> {
         let (axis, theme) = (self.view.axis, self.theme);
         let (frame, muted) = (theme.style(Role::Frame), theme.style(Role::Muted));
         let line =
-            theme.glyph(Glyph::Corner).to_string() + &theme.glyph(Glyph::Rule).repeat(plot.width as usize);
+            theme.glyph(Symbol::Corner).to_string() + &theme.glyph(Symbol::Rule).repeat(plot.width as usize);
         put(buffer, plot.x - 1, plot.bottom(), plot.width + 1, &line, frame);
         let taken = cursor.map(|(place, x)| self.draw_place(buffer, plot, x, place));
         let span = to - from;
@@ -69,7 +69,7 @@ impl LineChart<'_> {
                 x.saturating_sub(width / 2).clamp(plot.x, (plot.right()).saturating_sub(width).max(plot.x));
             let is_taken = taken.is_some_and(|(left, right)| start < right && start + width > left);
             if start >= free && start + width <= plot.right() && !is_taken {
-                put(buffer, x, plot.bottom(), 1, theme.glyph(Glyph::PlaceTick), frame);
+                put(buffer, x, plot.bottom(), 1, theme.glyph(Symbol::PlaceTick), frame);
                 put(buffer, start, plot.bottom() + 1, width, &text, muted);
                 free = start + width + 1;
                 is_named |= number > 0.0;
@@ -86,7 +86,7 @@ impl LineChart<'_> {
                 plot.x + x as u16,
                 y,
                 1,
-                self.theme.glyph(Glyph::Reading),
+                self.theme.glyph(Symbol::Reading),
                 self.theme.style(Role::Key),
             );
         }

@@ -17,10 +17,10 @@ pub use view::{ChartKey, ChartView, Seeds};
 use super::canvas::Canvas;
 use super::put;
 use crate::format;
-use crate::run::course::Course;
-use crate::run::series::{Column, Series, Sight};
+use crate::run::axis::StepAxis;
+use crate::run::series::{Column, Series, Viewport};
 use crate::text;
-use crate::tui::theme::{Glyph, Role, Theme};
+use crate::tui::theme::{Role, Symbol, Theme};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
@@ -37,9 +37,9 @@ pub enum Look {
     /// A line through dense points.
     Line,
     /// Few points with a sign on each and a line between.
-    Points(Glyph),
+    Points(Symbol),
     /// A line with its sign here and there and at its end, so that it is told apart without colour.
-    Marked(Glyph),
+    Marked(Symbol),
     /// A dashed line, for the mean that one of its seeds is drawn in front of.
     Mean,
 }
@@ -57,7 +57,7 @@ pub struct Curve<'a> {
     pub series: Vec<&'a Series>,
     /// What its steps are in other measures. One for all seeds, so that they are aligned by their steps
     /// whatever the axis is.
-    pub course: &'a Course,
+    pub course: &'a StepAxis,
     /// Whether it is smoothed as the view says.
     pub is_smoothed: bool,
 }
@@ -222,7 +222,7 @@ impl LineChart<'_> {
     pub fn reading(&self, Reading { value, sd }: Reading) -> String {
         let around = match sd {
             0.0 => String::new(),
-            sd => format!(" {}{}", self.theme.glyph(Glyph::PlusMinus), self.value(sd)),
+            sd => format!(" {}{}", self.theme.glyph(Symbol::PlusMinus), self.value(sd)),
         };
         self.value(value) + &around
     }
@@ -231,7 +231,7 @@ impl LineChart<'_> {
     fn end(&self) -> f64 {
         let ends = self.curves.iter().map(|curve| {
             let last = curve.last_step().unwrap_or(0).max(self.steps);
-            curve.course.ruler(self.view.axis).at(last as f64)
+            curve.course.mapper(self.view.axis).at(last as f64)
         });
         let end = ends.fold(0.0, f64::max);
         if end > 0.0 { end } else { 1.0 }
@@ -242,8 +242,8 @@ impl LineChart<'_> {
         let span = self.view.smoothing() * self.steps.max(last.unwrap_or(0)) as f64;
         let trace = |curve: &Curve<'_>| {
             let span = if curve.is_smoothed { span } else { 0.0 };
-            let sight = Sight { from, to, columns, span };
-            let ruler = curve.course.ruler(self.view.axis);
+            let sight = Viewport { from, to, columns, span };
+            let ruler = curve.course.mapper(self.view.axis);
             let mut seeds: Vec<Trace> =
                 curve.series.iter().map(|series| Trace::of(series.columns(ruler, sight))).collect();
             match seeds.len() {
@@ -331,11 +331,11 @@ impl LineChart<'_> {
     fn draw_troubles(&self, buffer: &mut Buffer, plot: Rect, cut_off: &[(usize, f64)]) {
         let warning = self.theme.style(Role::Warning);
         for (x, _) in cut_off {
-            put(buffer, plot.x + *x as u16, plot.y, 1, self.theme.glyph(Glyph::Above), warning);
+            put(buffer, plot.x + *x as u16, plot.y, 1, self.theme.glyph(Symbol::Above), warning);
         }
         let mut said = Vec::new();
         if let Some(highest) = cut_off.iter().map(|(_, value)| *value).max_by(f64::total_cmp) {
-            said.push(format!("{} up to {}", self.theme.glyph(Glyph::Above), self.value(highest)));
+            said.push(format!("{} up to {}", self.theme.glyph(Symbol::Above), self.value(highest)));
         }
         // The raw and the smoothed curve are of the same points.
         let raw = |curve: &&Curve<'_>| curve.role != Role::TrainRaw;

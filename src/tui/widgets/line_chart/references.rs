@@ -3,7 +3,7 @@
 use super::LineChart;
 use super::scale::Scale;
 use crate::text;
-use crate::tui::theme::{Glyph, Role};
+use crate::tui::theme::{Role, Symbol};
 use crate::tui::widgets::put;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -28,18 +28,18 @@ impl LineChart<'_> {
         for Reference { value, spread, .. } in shown().filter(|reference| reference.spread > 0.0) {
             for y in row(value + spread)..=row(value - spread) {
                 for x in (plot.x..plot.right()).step_by(2) {
-                    put(buffer, x, y, 1, theme.glyph(Glyph::Spread), theme.style(Role::Frame));
+                    put(buffer, x, y, 1, theme.glyph(Symbol::Spread), theme.style(Role::Frame));
                 }
             }
         }
         for Reference { name, value, spread } in shown() {
             let y = row(*value);
             for x in (plot.x..plot.right()).step_by(2) {
-                put(buffer, x, y, 1, theme.glyph(Glyph::Reference), theme.style(Role::Frame));
+                put(buffer, x, y, 1, theme.glyph(Symbol::Reference), theme.style(Role::Frame));
             }
             let around = match spread {
                 0.0 => String::new(),
-                spread => format!(" {} {}", theme.glyph(Glyph::PlusMinus), self.value(*spread)),
+                spread => format!(" {} {}", theme.glyph(Symbol::PlusMinus), self.value(*spread)),
             };
             let text = format!(" {name} {}{around} ", self.value(*value));
             let width = text::width(&text) as u16;
@@ -54,16 +54,16 @@ impl LineChart<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::run::course::Course;
+    use crate::run::axis::StepAxis;
     use crate::run::series::Series;
-    use crate::tui::theme::{Letters, Palette, Theme};
+    use crate::tui::theme::{Charset, Palette, Theme};
     use crate::tui::widgets::line_chart::{ChartView, Curve, Look};
 
     /// Scores of 70 to 80 % held against 84 ± 2.
     fn drawn(theme: Theme, (width, height): (u16, u16)) -> Vec<String> {
-        let (mut series, course) = (Series::default(), Course::default());
+        let (mut series, course) = (Series::default(), StepAxis::default());
         (1..=3).for_each(|n| series.push(10 * n, 0.65 + 0.05 * n as f64));
-        let look = Look::Points(Glyph::Disc);
+        let look = Look::Points(Symbol::Disc);
         let curve = Curve {
             name: "",
             role: Role::Validation,
@@ -93,8 +93,8 @@ mod tests {
     #[test]
     fn a_line_has_its_name_and_its_band() {
         let cases = [
-            (Letters::Unicode, "╌", "published 84.0 ± 2.0", "· · · ·"),
-            (Letters::Plain, "-", "published 84.0 +- 2.0", ". . . ."),
+            (Charset::Unicode, "╌", "published 84.0 ± 2.0", "· · · ·"),
+            (Charset::Plain, "-", "published 84.0 +- 2.0", ". . . ."),
         ];
         for (letters, dash, name, dot) in cases {
             let lines = drawn(Theme::new(Palette::None, letters), (60, 22));
@@ -107,7 +107,7 @@ mod tests {
 
     #[test]
     fn a_narrow_chart_has_the_line_without_a_name() {
-        let lines = drawn(Theme::new(Palette::None, Letters::Unicode), (24, 8));
+        let lines = drawn(Theme::new(Palette::None, Charset::Unicode), (24, 8));
         assert!(lines.iter().any(|line| line.contains("╌")) && !lines.concat().contains("published"));
     }
 }

@@ -1,9 +1,9 @@
 use super::*;
 use crate::event::Step;
-use crate::tui::theme::{Letters, Palette};
+use crate::tui::theme::{Charset, Palette};
 
-const FANCY: Theme = Theme::new(Palette::None, Letters::Unicode);
-const PLAIN: Theme = Theme::new(Palette::None, Letters::Plain);
+const FANCY: Theme = Theme::new(Palette::None, Charset::Unicode);
+const PLAIN: Theme = Theme::new(Palette::None, Charset::Plain);
 
 fn series(points: impl IntoIterator<Item = (u64, f64)>) -> Series {
     let mut series = Series::default();
@@ -12,8 +12,8 @@ fn series(points: impl IntoIterator<Item = (u64, f64)>) -> Series {
 }
 
 /// A course of `steps` steps in two epochs, each step with 32 examples in half a second.
-fn course(steps: u64) -> Course {
-    let mut course = Course::default();
+fn course(steps: u64) -> StepAxis {
+    let mut course = StepAxis::default();
     course.steps_per_epoch = steps / 2;
     for step in 1..=steps {
         course.step(&Step {
@@ -36,7 +36,7 @@ fn chart<'a>(curves: &'a [Curve<'a>], steps: u64, theme: Theme) -> LineChart<'a>
     LineChart { curves, view, steps, percent: false, references: &[], span: None, empty: "-", theme }
 }
 
-fn curve<'a>(name: &'a str, look: Look, series: &'a Series, course: &'a Course) -> Curve<'a> {
+fn curve<'a>(name: &'a str, look: Look, series: &'a Series, course: &'a StepAxis) -> Curve<'a> {
     Curve { name, role: Role::Train, look, series: vec![series], course, is_smoothed: false }
 }
 
@@ -63,7 +63,7 @@ fn a_falling_line_with_points() {
     let course = course(100);
     let curves = [
         curve("train", Look::Line, &loss, &course),
-        curve("validation", Look::Points(Glyph::Disc), &validation, &course),
+        curve("validation", Look::Points(Symbol::Disc), &validation, &course),
     ];
     let expected = [
         "  1.0┤●⣀⠲⠤⣄⡀",
@@ -112,7 +112,7 @@ fn every_size_and_no_data_is_drawn_without_harm() {
     let some = series([(1, 1.0)]);
     let none = Series::default();
     let bad = series([(1, f64::NAN)]);
-    let course = Course::default();
+    let course = StepAxis::default();
     let log = with_keys(&[ChartKey::Log, ChartKey::NextAxis, ChartKey::NextAxis, ChartKey::CursorLeft]);
     for width in 0..40 {
         for height in 0..12 {

@@ -1,7 +1,7 @@
 //! How a chart is looked at: over what, how smooth, which stretch, where the values are read. One state
 //! for every chart that has keys; places are shares of the whole width, so that they hold while a run grows.
 
-use crate::run::course::Axis;
+use crate::run::axis::Axis;
 
 /// Shares of the whole run that can be smoothed over.
 const SMOOTHING: [f64; 7] = [0.0, 0.005, 0.01, 0.025, 0.05, 0.1, 0.2];

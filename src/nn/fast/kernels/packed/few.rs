@@ -1,9 +1,9 @@
 //! Products of so few rows that packing the other operand would be most of the work: dot products with the
 //! rows of the weight, which is read once from end to end.
 
+use super::pack_bf16::{EVEN, ODD};
 use super::tile::add_product;
-use super::words::{EVEN, ODD};
-use super::{LANES, Operand, Out, even_share, steps, words};
+use super::{LANES, Operand, Out, even_share, pack_bf16, steps};
 use std::arch::x86_64::{
     __m512, __m512i, _MM_HINT_T0, _mm_prefetch, _mm512_add_ps, _mm512_castpd_ps, _mm512_castps_pd,
     _mm512_setzero_ps, _mm512_shuffle_f32x4, _mm512_storeu_ps, _mm512_unpackhi_pd, _mm512_unpackhi_ps,
@@ -127,7 +127,7 @@ fn dots<const NUMBERS: usize, const ROWS: usize, const COLUMNS: usize>(
     assert!(rows.iter().chain(weights).all(|line| line.len() == length), "lines of one length");
     let mut sums = [[_mm512_setzero_ps(); COLUMNS]; ROWS];
     for at in (0..length / width * width).step_by(width) {
-        let mut columns = [words::zeros(); COLUMNS];
+        let mut columns = [pack_bf16::zeros(); COLUMNS];
         for j in 0..COLUMNS {
             // SAFETY: each line has as many numbers from `at` on.
             [columns[j]] = unsafe { words_at::<NUMBERS>(weights[j], at) };
@@ -163,7 +163,9 @@ fn dots<const NUMBERS: usize, const ROWS: usize, const COLUMNS: usize>(
 #[target_feature(enable = "avx512f,avx512bw,avx512bf16")]
 unsafe fn words_at<const NUMBERS: usize>(line: &[f32], at: usize) -> [__m512i; 1] {
     // SAFETY: as the caller says.
-    unsafe { words::words::<NUMBERS, 1>(std::slice::from_raw_parts(line.as_ptr().add(at), LANES * NUMBERS)) }
+    unsafe {
+        pack_bf16::words::<NUMBERS, 1>(std::slice::from_raw_parts(line.as_ptr().add(at), LANES * NUMBERS))
+    }
 }
 
 /// The sum of each vector's lanes: halves of two vectors are added until each has a lane.

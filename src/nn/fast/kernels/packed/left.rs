@@ -1,7 +1,7 @@
 //! A chunk of a left operand, ready to be multiplied.
 
 use super::operand::{Operand, Places, Window};
-use super::words::{bits, flat, zeros};
+use super::pack_bf16::{bits, flat, zeros};
 use super::{LANES, Unit};
 use std::arch::x86_64::__m512i;
 

@@ -17,10 +17,10 @@ mod amx;
 mod few;
 mod left;
 mod operand;
+mod pack_bf16;
 #[cfg(test)]
 mod tests;
 mod tile;
-mod words;
 
 use few::{Few, dot_columns};
 use left::{Left, Order};
@@ -318,7 +318,7 @@ unsafe fn product_part<const NUMBERS: usize, const PIECES: usize, const IS_AMX: 
                 n: out.columns,
                 width: turn.columns.len(),
                 is_added: out.is_added || turn.words.start > 0,
-                panel: words::flat(&room.panel).as_ptr(),
+                panel: pack_bf16::flat(&room.panel).as_ptr(),
                 words: turn.words.len(),
             };
             // SAFETY: the tile's rows and columns lie inside the result, and the operands have its words.
@@ -342,7 +342,7 @@ fn pack_panel<const NUMBERS: usize, const PIECES: usize, const IS_AMX: bool>(
     panel: &mut Vec<__m512i>,
 ) {
     let length = window.words.len().next_multiple_of(LANES);
-    panel.resize(PANEL / LANES * length * PIECES, words::zeros());
+    panel.resize(PANEL / LANES * length * PIECES, pack_bf16::zeros());
     let places = if IS_AMX {
         Places { is_by_word: true, pitch: 1, line_step: length * PIECES, word_step: LANES * PIECES }
     } else {

@@ -1,7 +1,7 @@
 //! The operands of a product as they are stored, and how parts of them are packed.
 
 use super::LANES;
-use super::words::{Square, from, transpose, words, words_of_pair, words_of_two, zeros};
+use super::pack_bf16::{Square, from, transpose, words, words_of_pair, words_of_two, zeros};
 use std::arch::x86_64::{__m512i, _MM_HINT_T1, _mm_prefetch};
 use std::ops::Range;
 

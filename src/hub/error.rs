@@ -8,7 +8,7 @@ use std::time::Duration;
 
 /// Why a request or a download came to nothing.
 #[derive(Debug)]
-pub(super) enum Trouble {
+pub(super) enum HubError {
     /// The user stopped it.
     Cancelled,
     /// Nothing came for so long.
@@ -48,22 +48,22 @@ pub(super) fn unwritable(repo: &Repo, path: &Path, source: &std::io::Error) -> E
     Error::Hub { repo: repo.id.clone(), problem }
 }
 
-impl From<Error> for Trouble {
+impl From<Error> for HubError {
     fn from(error: Error) -> Self {
         match error {
-            Error::Interrupted(_) => Trouble::Cancelled,
-            other => Trouble::Local(other),
+            Error::Interrupted(_) => HubError::Cancelled,
+            other => HubError::Local(other),
         }
     }
 }
 
-impl From<reqwest::Error> for Trouble {
+impl From<reqwest::Error> for HubError {
     fn from(error: reqwest::Error) -> Self {
-        Trouble::Lost(root_cause(&error))
+        HubError::Lost(root_cause(&error))
     }
 }
 
-impl From<HFError> for Trouble {
+impl From<HFError> for HubError {
     fn from(error: HFError) -> Self {
         let context = match &error {
             HFError::Http { context }
@@ -81,7 +81,7 @@ impl From<HFError> for Trouble {
                 HFError::RateLimited { retry_after, .. } => retry_after.map(|wait| wait.as_secs()),
                 _ => None,
             };
-            return Trouble::Refused(Refusal {
+            return HubError::Refused(Refusal {
                 status: context.status.as_u16(),
                 code: context.error_code.clone(),
                 message: context.server_message.clone(),
@@ -90,18 +90,18 @@ impl From<HFError> for Trouble {
         }
         match error {
             HFError::Request { source, .. } => source.into(),
-            other => Trouble::Lost(first_line(&other.to_string())),
+            other => HubError::Lost(first_line(&other.to_string())),
         }
     }
 }
 
-impl Trouble {
+impl HubError {
     /// Whether the same request may succeed a moment later.
     pub(super) fn passes(&self) -> bool {
         match self {
-            Trouble::Silent(_) | Trouble::Lost(_) | Trouble::Cut { .. } => true,
-            Trouble::Refused(refusal) => matches!(refusal.status, 408 | 429 | 500 | 502 | 503 | 504),
-            Trouble::Cancelled | Trouble::Wrong { .. } | Trouble::Local(_) => false,
+            HubError::Silent(_) | HubError::Lost(_) | HubError::Cut { .. } => true,
+            HubError::Refused(refusal) => matches!(refusal.status, 408 | 429 | 500 | 502 | 503 | 504),
+            HubError::Cancelled | HubError::Wrong { .. } | HubError::Local(_) => false,
         }
     }
 
@@ -109,24 +109,24 @@ impl Trouble {
     pub(super) fn into_error(self, settings: &Settings, repo: &Repo, file: Option<&str>) -> Error {
         let endpoint = &settings.endpoint;
         let problem = match self {
-            Trouble::Cancelled => return stopped(),
-            Trouble::Local(Error::Write { path, source }) => return unwritable(repo, &path, &source),
-            Trouble::Local(error) => return error,
-            Trouble::Silent(limit) => format!(
+            HubError::Cancelled => return stopped(),
+            HubError::Local(Error::Write { path, source }) => return unwritable(repo, &path, &source),
+            HubError::Local(error) => return error,
+            HubError::Silent(limit) => format!(
                 "the hub sent nothing for {} s; check the network and try again, what has come is kept",
                 limit.as_secs_f64()
             ),
-            Trouble::Refused(refusal) => refusal.sentence(settings, repo),
-            Trouble::Lost(cause) => format!(
+            HubError::Refused(refusal) => refusal.sentence(settings, repo),
+            HubError::Lost(cause) => format!(
                 "cannot be fetched from {endpoint} ({cause}); check the network and HF_ENDPOINT, or give a local folder \
                  as {}",
                 repo.kind.local_key()
             ),
-            Trouble::Cut { got, of } => format!(
+            HubError::Cut { got, of } => format!(
                 "the connection broke after {got}{} bytes; try again, what has come is kept",
                 of.map_or(String::new(), |of| format!(" of {of}"))
             ),
-            Trouble::Wrong { url } => format!(
+            HubError::Wrong { url } => format!(
                 "what {url} sends does not have the digest that the hub says; it was thrown away, try again later or \
                  check HF_ENDPOINT and proxies"
             ),

@@ -1,4 +1,4 @@
-//! The verbs of the engine: each launches a kernel, or does a matrix product, with the blocks that it asks for, and
+//! The ops of the engine: each launches a kernel, or does a matrix product, with the blocks that it asks for, and
 //! holds the lengths of what it is given against the sizes. A file here for each of `kernels/`. Shapes as in
 //! [`super::buffers`].
 
@@ -13,7 +13,7 @@ pub(super) use norm::{Norm, Normed, WIDEST_ROW};
 pub(super) use optimizer::{SQUARES, Training, round_weights};
 
 use super::buffers::{MOST_PARTS, Rounded};
-use super::device::{Arguments, Device, Factor, Kernel, Launch, Module, Product, Span, Way};
+use super::device::{Arguments, Device, GemmKind, GemmOperand, Kernel, Launch, Module, Product, Span};
 use super::input::Input;
 use crate::error::Result;
 
@@ -49,14 +49,14 @@ pub(super) struct Sums {
 }
 
 /// A device, and the input of the pass that it works on.
-pub(super) struct Verbs<'a, D> {
+pub(super) struct Ops<'a, D> {
     pub(super) device: &'a mut D,
     pub(super) input: Input,
     /// Whether products of f32 may be rounded to TF32.
     pub(super) is_rounded: bool,
 }
 
-impl<D: Device> Verbs<'_, D> {
+impl<D: Device> Ops<'_, D> {
     /// Rows of the bucket, real or not.
     pub(super) fn len(&self, rows: Rows) -> usize {
         match rows {
@@ -105,9 +105,9 @@ impl<D: Device> Verbs<'_, D> {
     /// One of the three products of a linear layer with `weight` (outs, ins), or of its weights.
     fn multiply(
         &mut self,
-        way: Way,
+        way: GemmKind,
         (rows, outs, ins): (usize, usize, usize),
-        factors: [Factor; 2],
+        factors: [GemmOperand; 2],
         out: Span<f32>,
         is_added: bool,
     ) -> Result<()> {
@@ -118,36 +118,42 @@ impl<D: Device> Verbs<'_, D> {
     }
 
     /// `out` (rows, outs) = `x` (rows, ins) · Wᵀ
-    pub(super) fn forward(&mut self, out: Span<f32>, x: Factor, weight: Factor, ins: usize) -> Result<()> {
+    pub(super) fn forward(
+        &mut self,
+        out: Span<f32>,
+        x: GemmOperand,
+        weight: GemmOperand,
+        ins: usize,
+    ) -> Result<()> {
         let (rows, outs) = (x.len() / ins, weight.len() / ins);
-        self.multiply(Way::Forward, (rows, outs, ins), [x, weight], out.first(rows * outs), false)
+        self.multiply(GemmKind::Forward, (rows, outs, ins), [x, weight], out.first(rows * outs), false)
     }
 
     /// `dx` (rows, ins) = `d` (rows, outs) · W, or added to what is there.
     pub(super) fn backward(
         &mut self,
         dx: Span<f32>,
-        d: Factor,
-        weight: Factor,
+        d: GemmOperand,
+        weight: GemmOperand,
         ins: usize,
         is_added: bool,
     ) -> Result<()> {
         let outs = weight.len() / ins;
         let rows = d.len() / outs;
-        self.multiply(Way::Backward, (rows, outs, ins), [d, weight], dx.first(rows * ins), is_added)
+        self.multiply(GemmKind::Backward, (rows, outs, ins), [d, weight], dx.first(rows * ins), is_added)
     }
 
     /// `dw` (outs, ins) = `d`ᵀ · `x`, of (rows, outs) and (rows, ins), or added to what is there.
     pub(super) fn weights(
         &mut self,
         dw: Span<f32>,
-        d: Factor,
-        x: Factor,
+        d: GemmOperand,
+        x: GemmOperand,
         rows: usize,
         is_added: bool,
     ) -> Result<()> {
         let sizes = (rows, d.len() / rows, x.len() / rows);
-        self.multiply(Way::Weights, sizes, [d, x], dw, is_added)
+        self.multiply(GemmKind::Weights, sizes, [d, x], dw, is_added)
     }
 }
 

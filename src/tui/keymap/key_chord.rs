@@ -1,12 +1,12 @@
 //! A key with its modifiers: whether it was pressed, how keyboards label it, how a file writes it.
 
 use crate::config::meant;
-use crate::tui::theme::{Glyph, Theme};
+use crate::tui::theme::{Symbol, Theme};
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
 /// A key with its modifiers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Press(pub(super) KeyCode, pub(super) KeyModifiers);
+pub struct KeyChord(pub(super) KeyCode, pub(super) KeyModifiers);
 
 /// Keys with names: the first name of a key is the one that is written, the others are understood too.
 const NAMED: &[(&str, KeyCode)] = &[
@@ -40,7 +40,7 @@ const LAST_FUNCTION_KEY: u8 = 12;
 pub(super) const KEYS: &str = "a letter, a digit, a sign, or enter esc tab shift-tab space up down left right home end \
                                pgup pgdn backspace delete insert f1 … f12; also after ctrl- or alt-";
 
-impl Press {
+impl KeyChord {
     /// As it is written on keyboards.
     pub(super) fn label(self, theme: Theme) -> String {
         let alt = String::from(if self.1.contains(KeyModifiers::ALT) { "alt-" } else { "" });
@@ -49,12 +49,12 @@ impl Press {
             KeyCode::Char(c) if is_control && c != ' ' => {
                 return alt + &format!("^{}", c.to_ascii_uppercase());
             }
-            KeyCode::Enter => theme.glyph(Glyph::Enter).into(),
-            KeyCode::Up => theme.glyph(Glyph::Up).into(),
-            KeyCode::Down => theme.glyph(Glyph::Down).into(),
-            KeyCode::Left => theme.glyph(Glyph::Left).into(),
-            KeyCode::Right => theme.glyph(Glyph::Right).into(),
-            KeyCode::Backspace => theme.glyph(Glyph::Backspace).into(),
+            KeyCode::Enter => theme.glyph(Symbol::Enter).into(),
+            KeyCode::Up => theme.glyph(Symbol::Up).into(),
+            KeyCode::Down => theme.glyph(Symbol::Down).into(),
+            KeyCode::Left => theme.glyph(Symbol::Left).into(),
+            KeyCode::Right => theme.glyph(Symbol::Right).into(),
+            KeyCode::Backspace => theme.glyph(Symbol::Backspace).into(),
             KeyCode::Delete => "del".into(),
             KeyCode::Insert => "ins".into(),
             KeyCode::F(number) => format!("F{number}"),
@@ -63,7 +63,7 @@ impl Press {
         if is_control { format!("{alt}ctrl-{key}") } else { alt + &key }
     }
 
-    /// As a file writes it; [`Press::parse`] reads it again.
+    /// As a file writes it; [`KeyChord::parse`] reads it again.
     pub(super) fn text(self) -> String {
         let ctrl = if self.1.contains(KeyModifiers::CONTROL) { "ctrl-" } else { "" };
         let alt = if self.1.contains(KeyModifiers::ALT) { "alt-" } else { "" };
@@ -71,7 +71,7 @@ impl Press {
     }
 
     /// The key that `text` writes, or what is wrong with it.
-    pub(super) fn parse(text: &str) -> Result<Press, String> {
+    pub(super) fn parse(text: &str) -> Result<KeyChord, String> {
         let mut rest = text.trim();
         let (mut modifiers, mut is_shifted) = (KeyModifiers::NONE, false);
         loop {
@@ -91,9 +91,9 @@ impl Press {
         let code = code(rest).ok_or_else(|| unknown(text, rest))?;
         let code = if is_shifted { shifted(code, text)? } else { code };
         if modifiers.contains(KeyModifiers::CONTROL) {
-            return Ok(Press(with_control(code, text)?, modifiers));
+            return Ok(KeyChord(with_control(code, text)?, modifiers));
         }
-        Ok(Press(code, modifiers))
+        Ok(KeyChord(code, modifiers))
     }
 
     /// Whether it is a letter or a sign where one types.
@@ -187,11 +187,11 @@ fn with_control(code: KeyCode, text: &str) -> Result<KeyCode, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::abilities::Letters;
+    use crate::terminal_caps::Charset;
     use crate::tui::theme::Palette;
 
     fn label(text: &str) -> String {
-        Press::parse(text).unwrap().label(Theme::new(Palette::None, Letters::Unicode))
+        KeyChord::parse(text).unwrap().label(Theme::new(Palette::None, Charset::Unicode))
     }
 
     #[test]
@@ -218,7 +218,7 @@ mod tests {
             (" space ", "space"),
             ("f", "f"),
         ] {
-            let read = Press::parse(text).map_or(String::new(), Press::text);
+            let read = KeyChord::parse(text).map_or(String::new(), KeyChord::text);
             assert_eq!(read, written, "{text}");
         }
     }
@@ -239,7 +239,7 @@ mod tests {
             ("shift-up", "shift goes with a letter or tab"),
             ("super-x", "is no key"),
         ] {
-            let problem = Press::parse(text).unwrap_err();
+            let problem = KeyChord::parse(text).unwrap_err();
             assert!(problem.contains(told), "{text}: {problem}");
         }
     }

@@ -4,7 +4,7 @@ use super::super::compare::tagged_name;
 use super::super::popup::{Choice, Item, Popup, Purpose};
 use super::Infer;
 use super::weights::{Source, of_runs, source_named};
-use crate::predict::{Answer, Verdict};
+use crate::predict::{Answer, Prediction};
 use crate::tui::app::App;
 use crate::tui::msg::{Effect, Opened};
 use crate::tui::widgets::text_field::TextField;
@@ -14,19 +14,19 @@ const NONE: &str = "none";
 
 /// Weights beside those that judge.
 #[derive(Debug)]
-pub struct Beside {
+pub struct Comparison {
     /// What they are called.
     name: String,
     /// The request that they are the answer to.
     opening: u64,
     is_open: bool,
-    /// Why they do not judge.
+    /// Attribution they do not judge.
     trouble: Option<String>,
     /// The newest answer, with its question's number.
     answer: Option<(u64, Answer)>,
 }
 
-impl Beside {
+impl Comparison {
     /// What they say.
     pub(super) fn shown(&self) -> Option<&Answer> {
         self.answer.as_ref().map(|(_, answer)| answer)
@@ -38,7 +38,7 @@ impl Beside {
         run.map_or_else(|| self.name.clone(), |run| tagged_name(run, app, width))
     }
 
-    /// Why they say nothing.
+    /// Attribution they say nothing.
     pub(super) fn silence(&self) -> Option<String> {
         match &self.trouble {
             // What is at fault with a model begins with its name.
@@ -57,7 +57,7 @@ impl Beside {
 
 impl Infer {
     /// Takes an answer of the second weights, unless it is late.
-    pub fn beside_answer(&mut self, asked: u64, result: Result<Verdict, String>) {
+    pub fn beside_answer(&mut self, asked: u64, result: Result<Prediction, String>) {
         let asked_first = self.asked_first;
         let Some(beside) = &mut self.beside else { return };
         let shown = beside.answer.as_ref().map_or(0, |answer| answer.0);
@@ -86,7 +86,7 @@ pub(super) fn choose_weights(app: &mut App) {
         free: Some("a run, a folder or a hub id"),
         typed: TextField::default(),
         at: 0,
-        purpose: Purpose::Beside,
+        purpose: Purpose::Comparison,
     }));
 }
 
@@ -95,7 +95,7 @@ pub fn choose_beside(app: &mut App, value: &str) -> Vec<Effect> {
     let source = if value == NONE { Source::Nothing } else { source_named(app, value) };
     app.infer.asked += 1;
     let opening = app.infer.asked;
-    app.infer.beside = (source != Source::Nothing).then(|| Beside {
+    app.infer.beside = (source != Source::Nothing).then(|| Comparison {
         name: value.to_string(),
         opening,
         is_open: false,

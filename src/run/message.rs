@@ -1,16 +1,18 @@
-//! An event of a run as one sentence for people. The log of the run, that of the interface, printed lines and
+//! An event of a run as one describe for people. The log of the run, that of the interface, printed lines and
 //! whoever follows a run by ear get the same.
 
 use super::history::LogKind;
 use crate::catalog::Metric;
-use crate::event::{Command, Eval, Event, Probe, Saved, Scores, Settings, Started, Status, Told};
+use crate::event::{
+    Command, Eval, Event, ProbePrediction, ProbeResult, Saved, Scores, Settings, Started, Status,
+};
 use crate::format;
 
-/// Characters of a text that a sentence quotes.
+/// Characters of a text that a describe quotes.
 const QUOTED: usize = 48;
 
 /// What `event` says, and how it is meant; nothing for single steps and for work that is being done.
-pub fn sentence(event: &Event) -> Option<(LogKind, String)> {
+pub fn describe(event: &Event) -> Option<(LogKind, String)> {
     let note = |text: String| Some((LogKind::Note, text));
     match event {
         Event::Started(started) => note(begun(started)),
@@ -37,9 +39,9 @@ pub fn sentence(event: &Event) -> Option<(LogKind, String)> {
     }
 }
 
-/// [`sentence`], with a word before what is cause for concern, for where there is no colour to tell.
+/// [`describe`], with a word before what is cause for concern, for where there is no colour to tell.
 pub fn line(event: &Event) -> Option<String> {
-    let (kind, text) = sentence(event)?;
+    let (kind, text) = describe(event)?;
     let is_warned = kind == LogKind::Warning && matches!(event, Event::Note { .. });
     Some(if is_warned { format!("warning: {text}") } else { text })
 }
@@ -82,8 +84,8 @@ fn scores(scores: &Scores) -> String {
 }
 
 /// `"not bad at all" is positive at step 268, was negative`; nothing where the label is the one it was.
-fn flipped(probe: &Probe) -> Option<String> {
-    let Told::Label { label, flipped_from: Some(before), .. } = &probe.told else { return None };
+fn flipped(probe: &ProbeResult) -> Option<String> {
+    let ProbePrediction::Label { label, flipped_from: Some(before), .. } = &probe.told else { return None };
     let text = probe.pin.line();
     let end = text.char_indices().nth(QUOTED).map(|(end, _)| end);
     let quoted = end.map_or(text.clone(), |end| format!("{}...", text[..end].trim_end()));
@@ -117,7 +119,7 @@ fn obeyed(step: u64, command: Command, settings: Option<Settings>) -> String {
 mod tests {
     use super::*;
     use crate::event::{ClassificationMetrics, Metrics, SplitName};
-    use crate::pins::Pin;
+    use crate::probes::Probe;
 
     fn eval(best: bool) -> Event {
         let scores = Scores {
@@ -138,17 +140,17 @@ mod tests {
     #[test]
     fn an_event_is_one_sentence() {
         let told = "validation at step 1,268: accuracy 81.23 %, loss 0.4322";
-        assert_eq!(sentence(&eval(false)), Some((LogKind::Note, told.into())));
-        assert_eq!(sentence(&eval(true)), Some((LogKind::Best, format!("{told}, new best"))));
+        assert_eq!(describe(&eval(false)), Some((LogKind::Note, told.into())));
+        assert_eq!(describe(&eval(true)), Some((LogKind::Best, format!("{told}, new best"))));
         let settings = Settings { learning_rate: 1e-5, total_steps: 1250 };
         let halved =
             Event::Command { step: 40, command: Command::Halve, settings: Some(settings), again: true };
         assert_eq!(line(&halved).unwrap(), "learning_rate 1e-5 from step 40 on, as before");
         let flip = |flipped_from| {
             let probabilities = vec![0.25, 0.75];
-            let told = Told::Label { label: "positive".into(), flipped_from, probabilities };
-            let pin = Pin { text: "not bad at all".into(), text_pair: None };
-            line(&Event::Probe(Box::new(Probe { step: 1268, epoch: 1.0, pin, told })))
+            let told = ProbePrediction::Label { label: "positive".into(), flipped_from, probabilities };
+            let pin = Probe { text: "not bad at all".into(), text_pair: None };
+            line(&Event::Probe(Box::new(ProbeResult { step: 1268, epoch: 1.0, pin, told })))
         };
         let told = flip(Some("negative".into())).unwrap();
         assert_eq!(told, "\"not bad at all\" is positive at step 1,268, was negative");

@@ -11,7 +11,7 @@ const ROWS: usize = 256;
 
 /// The gradient of the word embedding, row by row.
 #[derive(Debug)]
-pub(super) struct WordGradient {
+pub(super) struct SparseEmbeddingGrad {
     width: usize,
     /// (vocabulary, H); zeros but for rows that were touched.
     pub(super) sums: Vec<f32>,
@@ -21,11 +21,11 @@ pub(super) struct WordGradient {
     pub(super) is_seen: Vec<bool>,
 }
 
-impl WordGradient {
+impl SparseEmbeddingGrad {
     /// Of a table of so many rows.
     pub(super) fn new(rows: usize, width: usize) -> Self {
         let sums = vec![0.0; rows * width];
-        WordGradient { width, sums, is_touched: vec![false; rows], is_seen: vec![false; rows] }
+        SparseEmbeddingGrad { width, sums, is_touched: vec![false; rows], is_seen: vec![false; rows] }
     }
 
     /// Adds the gradients of embedded words that the shards have, in the order of the batch.

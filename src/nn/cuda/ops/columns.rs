@@ -1,13 +1,13 @@
 //! Bias and nonlinearity, sums over rows, gradients of embeddings, and copies of rows.
 
-use super::{Rows, Sums, THREADS, Verbs, rounded};
+use super::{Ops, Rows, Sums, THREADS, rounded};
 use crate::error::Result;
 use crate::nn::config::Activation;
 use crate::nn::cuda::buffers::Rounded;
 use crate::nn::cuda::device::{Arguments, Device, Module, Span};
 use crate::nn::cuda::input::Input;
 
-impl<D: Device> Verbs<'_, D> {
+impl<D: Device> Ops<'_, D> {
     /// `out` (R, I) = f(x + bias); `x` becomes the derivative there.
     pub(in crate::nn::cuda) fn activate(
         &mut self,

@@ -1,10 +1,10 @@
 //! Pooler, classifier and loss.
 
-use super::{Rows, Site, Verbs};
+use super::{Ops, Rows, Site};
 use crate::error::Result;
 use crate::nn::cuda::device::{Arguments, Device, Module, Span};
 
-impl<D: Device> Verbs<'_, D> {
+impl<D: Device> Ops<'_, D> {
     /// `x` (E, width) += bias
     pub(in crate::nn::cuda) fn add_bias(&mut self, bias: Span<f32>, x: Span<f32>) -> Result<()> {
         let (rows, width) = (self.len(Rows::First), bias.len());

@@ -1,9 +1,9 @@
 //! From a specification to a finished run directory: all repeats, one after the other, logged, with what
-//! goes wrong written down. [`conduct`] does it in this thread, [`start`] on one of its own.
+//! goes wrong written down. [`run_blocking`] does it in this thread, [`start`] on one of its own.
 
+use super::control_file::ControlWatcher;
 use super::dir::RunDir;
 use super::log::{EventLog, trail};
-use super::mailbox::Mailbox;
 use super::repeats::RepeatsSummary;
 use crate::data;
 use crate::error::{Error, Result};
@@ -32,12 +32,12 @@ pub enum Start {
     /// The run of this directory, from its newest checkpoint.
     Resume(PathBuf),
     /// A new run that does what the run of this directory did, with all that was changed on its way.
-    Again(PathBuf),
+    Replay(PathBuf),
 }
 
 /// An event and the run that it happened in.
 #[derive(Debug, Clone)]
-pub struct Said {
+pub struct RunEvent {
     /// Which of the repeats, from 0.
     pub repeat: u64,
     /// That run's directory.
@@ -48,7 +48,7 @@ pub struct Said {
 
 /// What a run came to.
 #[derive(Debug, Clone)]
-pub struct Outcome {
+pub struct TrainOutput {
     /// The run directory.
     pub dir: PathBuf,
     /// How it ended.
@@ -65,9 +65,9 @@ pub struct Running {
     /// The run directory.
     pub dir: PathBuf,
     /// Everything that is said; closed when the run is over.
-    pub said: Receiver<Said>,
+    pub said: Receiver<RunEvent>,
     handle: Handle,
-    thread: Option<JoinHandle<Result<Outcome>>>,
+    thread: Option<JoinHandle<Result<TrainOutput>>>,
 }
 
 impl Running {
@@ -82,7 +82,7 @@ impl Running {
     }
 
     /// Waits for the end.
-    pub fn join(mut self) -> Result<Outcome> {
+    pub fn join(mut self) -> Result<TrainOutput> {
         let thread = self.thread.take().expect("joined once, as this consumes the run");
         thread
             .join()
@@ -107,18 +107,18 @@ pub fn start(start: Start, runs_dir: &Path) -> Result<Running> {
     let thread = Builder::new()
         .name(THREAD.into())
         // The reader may have gone; the log has every event all the same.
-        .spawn(move || conduct_in(&dir, &spec, &control, &mut |said| drop(sender.send(said.clone()))))
+        .spawn(move || run_in(&dir, &spec, &control, &mut |said| drop(sender.send(said.clone()))))
         .map_err(|e| Error::Training(format!("no thread for the training: {e}")))?;
     Ok(Running { dir: path, said, handle, thread: Some(thread) })
 }
 
 /// Who hears what happens in a run, from whatever thread tells it.
-type Say<'a> = &'a mut (dyn FnMut(&Said) + Send);
+type Say<'a> = &'a mut (dyn FnMut(&RunEvent) + Send);
 
 /// Conducts a run to its end in this thread.
-pub fn conduct(start: Start, runs_dir: &Path, control: &Control, say: Say<'_>) -> Result<Outcome> {
+pub fn run_blocking(start: Start, runs_dir: &Path, control: &Control, say: Say<'_>) -> Result<TrainOutput> {
     let (dir, spec) = open(start, runs_dir)?;
-    conduct_in(&dir, &spec, control, say)
+    run_in(&dir, &spec, control, say)
 }
 
 fn open(start: Start, runs_dir: &Path) -> Result<(RunDir, RunSpec)> {
@@ -132,7 +132,7 @@ fn open(start: Start, runs_dir: &Path) -> Result<(RunDir, RunSpec)> {
             let spec = dir.spec()?;
             Ok((dir, spec))
         }
-        Start::Again(path) => once_more(&RunDir::at(path), runs_dir),
+        Start::Replay(path) => once_more(&RunDir::at(path), runs_dir),
     }
 }
 
@@ -162,14 +162,19 @@ fn once_more(dir: &RunDir, runs_dir: &Path) -> Result<(RunDir, RunSpec)> {
     Ok((new, spec))
 }
 
-fn conduct_in(dir: &RunDir, spec: &RunSpec, control: &Control, say: Say<'_>) -> Result<Outcome> {
+fn run_in(dir: &RunDir, spec: &RunSpec, control: &Control, say: Say<'_>) -> Result<TrainOutput> {
     let path = dir.path().to_path_buf();
     let pins = dir.pins_file();
     // Opened before the log: who finds the log taken can rely on being heard.
-    let _mailbox = Mailbox::open(dir, control.handle())?;
+    let _mailbox = ControlWatcher::open(dir, control.handle())?;
     if spec.repeats <= 1 {
         let summary = train_one(dir, (spec, 0), &pins, control, say)?;
-        return Ok(Outcome { dir: path, status: summary.status, summaries: vec![summary], repeats: None });
+        return Ok(TrainOutput {
+            dir: path,
+            status: summary.status,
+            summaries: vec![summary],
+            repeats: None,
+        });
     }
     let mut log = EventLog::open(dir)?;
     dir.remove_summary()?;
@@ -203,11 +208,11 @@ fn conduct_in(dir: &RunDir, spec: &RunSpec, control: &Control, say: Say<'_>) -> 
         dir.write_summary(all)?;
     }
     log.write(&Event::Ended { time: now(), status, error: None })?;
-    Ok(Outcome { dir: path, status, summaries, repeats })
+    Ok(TrainOutput { dir: path, status, summaries, repeats })
 }
 
 /// Writes the events of one seed down and passes them on.
-struct Teller<'a> {
+struct EventSink<'a> {
     log: EventLog,
     say: Say<'a>,
     repeat: u64,
@@ -216,7 +221,7 @@ struct Teller<'a> {
     is_log_well: bool,
 }
 
-impl Teller<'_> {
+impl EventSink<'_> {
     fn tell(&mut self, event: Event) {
         let trouble = if self.is_log_well { self.log.write(&event).err() } else { None };
         self.pass_on(event);
@@ -227,7 +232,7 @@ impl Teller<'_> {
     }
 
     fn pass_on(&mut self, event: Event) {
-        (self.say)(&Said { repeat: self.repeat, dir: self.dir.clone(), event });
+        (self.say)(&RunEvent { repeat: self.repeat, dir: self.dir.clone(), event });
     }
 }
 
@@ -243,7 +248,7 @@ fn train_one(
     let trail = trail(dir)?;
     dir.remove_summary()?;
     // The training and the gauges beside it both tell.
-    let teller = Mutex::new(Teller { log, say, repeat, dir: Arc::from(dir.path()), is_log_well: true });
+    let teller = Mutex::new(EventSink { log, say, repeat, dir: Arc::from(dir.path()), is_log_well: true });
     let tell = |event| teller.lock().unwrap_or_else(PoisonError::into_inner).tell(event);
     let job = Job { spec, dir: dir.path(), trail: &trail, pins };
     let result = std::thread::scope(|scope| {

@@ -6,7 +6,7 @@ use ratatui::symbols::border;
 
 /// A sign of the interface.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Glyph {
+pub enum Symbol {
     /// The enter key.
     Enter,
     /// The backspace key.
@@ -93,90 +93,90 @@ const SHAPES: [&str; 12] = ["●", "▲", "■", "◆", "★", "▼", "○", "�
 const DIGITS: &str = "0123456789";
 const LETTERS: &str = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
 
-impl Glyph {
+impl Symbol {
     /// Every sign but the numbered ones.
-    pub const ALL: [Glyph; 35] = [
-        Glyph::Enter,
-        Glyph::Backspace,
-        Glyph::Up,
-        Glyph::Down,
-        Glyph::Left,
-        Glyph::Right,
-        Glyph::Cursor,
-        Glyph::Dash,
-        Glyph::Range,
-        Glyph::To,
-        Glyph::Dot,
-        Glyph::PlusMinus,
-        Glyph::Times,
-        Glyph::Check,
-        Glyph::Ellipsis,
-        Glyph::Waiting,
-        Glyph::Falling,
-        Glyph::Rising,
-        Glyph::Celsius,
-        Glyph::Mark,
-        Glyph::Rule,
-        Glyph::Full,
-        Glyph::Empty,
-        Glyph::Reference,
-        Glyph::Spread,
-        Glyph::Axis,
-        Glyph::AxisTick,
-        Glyph::Corner,
-        Glyph::PlaceTick,
-        Glyph::Reading,
-        Glyph::Flip,
-        Glyph::Above,
-        Glyph::Disc,
-        Glyph::Ring,
-        Glyph::Diamond,
+    pub const ALL: [Symbol; 35] = [
+        Symbol::Enter,
+        Symbol::Backspace,
+        Symbol::Up,
+        Symbol::Down,
+        Symbol::Left,
+        Symbol::Right,
+        Symbol::Cursor,
+        Symbol::Dash,
+        Symbol::Range,
+        Symbol::To,
+        Symbol::Dot,
+        Symbol::PlusMinus,
+        Symbol::Times,
+        Symbol::Check,
+        Symbol::Ellipsis,
+        Symbol::Waiting,
+        Symbol::Falling,
+        Symbol::Rising,
+        Symbol::Celsius,
+        Symbol::Mark,
+        Symbol::Rule,
+        Symbol::Full,
+        Symbol::Empty,
+        Symbol::Reference,
+        Symbol::Spread,
+        Symbol::Axis,
+        Symbol::AxisTick,
+        Symbol::Corner,
+        Symbol::PlaceTick,
+        Symbol::Reading,
+        Symbol::Flip,
+        Symbol::Above,
+        Symbol::Disc,
+        Symbol::Ring,
+        Symbol::Diamond,
     ];
 
     /// The sign, in Unicode and in ASCII.
     fn forms(self) -> (&'static str, &'static str) {
         match self {
-            Glyph::Enter => ("⏎", "enter"),
-            Glyph::Backspace => ("⌫", "bksp"),
-            Glyph::Up => ("↑", "up"),
-            Glyph::Down => ("↓", "down"),
-            Glyph::Left => ("←", "left"),
-            Glyph::Right => ("→", "right"),
-            Glyph::Cursor => ("▸ ", "> "),
-            Glyph::Dash => ("—", "-"),
-            Glyph::Range => ("–", "-"),
-            Glyph::To => ("…", "to"),
-            Glyph::Dot => (" · ", ", "),
-            Glyph::PlusMinus => ("±", "+-"),
-            Glyph::Times => ("×", "x"),
-            Glyph::Check => ("✓", "ok"),
-            Glyph::Ellipsis => ("…", "~"),
-            Glyph::Waiting => ("…", "..."),
-            Glyph::Falling => ("▾", "v"),
-            Glyph::Rising => ("▴", "^"),
-            Glyph::Celsius => ("°C", "C"),
-            Glyph::Mark => ("┃", "|"),
-            Glyph::Rule => ("─", "-"),
-            Glyph::Full => ("█", "#"),
-            Glyph::Empty => ("·", "-"),
-            Glyph::Reference => ("╌", "-"),
-            Glyph::Spread => ("·", "."),
-            Glyph::Axis => ("│", "|"),
-            Glyph::AxisTick => ("┤", "+"),
-            Glyph::Corner => ("└", "+"),
-            Glyph::PlaceTick => ("┬", "+"),
-            Glyph::Reading => ("┊", ":"),
-            Glyph::Flip => ("╎", "|"),
-            Glyph::Above => ("▲", "^"),
-            Glyph::Disc => ("●", "o"),
-            Glyph::Ring => ("○", "."),
-            Glyph::Diamond => ("◆", "x"),
-            Glyph::Digit(number) => {
+            Symbol::Enter => ("⏎", "enter"),
+            Symbol::Backspace => ("⌫", "bksp"),
+            Symbol::Up => ("↑", "up"),
+            Symbol::Down => ("↓", "down"),
+            Symbol::Left => ("←", "left"),
+            Symbol::Right => ("→", "right"),
+            Symbol::Cursor => ("▸ ", "> "),
+            Symbol::Dash => ("—", "-"),
+            Symbol::Range => ("–", "-"),
+            Symbol::To => ("…", "to"),
+            Symbol::Dot => (" · ", ", "),
+            Symbol::PlusMinus => ("±", "+-"),
+            Symbol::Times => ("×", "x"),
+            Symbol::Check => ("✓", "ok"),
+            Symbol::Ellipsis => ("…", "~"),
+            Symbol::Waiting => ("…", "..."),
+            Symbol::Falling => ("▾", "v"),
+            Symbol::Rising => ("▴", "^"),
+            Symbol::Celsius => ("°C", "C"),
+            Symbol::Mark => ("┃", "|"),
+            Symbol::Rule => ("─", "-"),
+            Symbol::Full => ("█", "#"),
+            Symbol::Empty => ("·", "-"),
+            Symbol::Reference => ("╌", "-"),
+            Symbol::Spread => ("·", "."),
+            Symbol::Axis => ("│", "|"),
+            Symbol::AxisTick => ("┤", "+"),
+            Symbol::Corner => ("└", "+"),
+            Symbol::PlaceTick => ("┬", "+"),
+            Symbol::Reading => ("┊", ":"),
+            Symbol::Flip => ("╎", "|"),
+            Symbol::Above => ("▲", "^"),
+            Symbol::Disc => ("●", "o"),
+            Symbol::Ring => ("○", "."),
+            Symbol::Diamond => ("◆", "x"),
+            Symbol::Digit(number) => {
                 let at = usize::from(number % 10);
                 (&DIGITS[at..=at], &DIGITS[at..=at])
             }
-            Glyph::Fill(number) => FILLS[usize::from(number) % FILLS.len()],
-            Glyph::Run(number) => {
+            Symbol::Fill(number) => FILLS[usize::from(number) % FILLS.len()],
+            Symbol::Run(number) => {
                 let number = usize::from(number);
                 match number.checked_sub(SHAPES.len()) {
                     None => (SHAPES[number], letter(number)),
@@ -238,7 +238,7 @@ mod tests {
 
     #[test]
     fn every_sign_has_a_form_in_ascii() {
-        for glyph in Glyph::ALL.into_iter().chain((0..70).map(Glyph::Run)) {
+        for glyph in Symbol::ALL.into_iter().chain((0..70).map(Symbol::Run)) {
             let (fancy, plain) = (glyph.text(false), glyph.text(true));
             assert!(plain.is_ascii() && !plain.is_empty(), "{glyph:?}");
             assert!(width(fancy) >= 1, "{glyph:?}");
@@ -249,7 +249,7 @@ mod tests {
     #[test]
     fn runs_are_told_apart() {
         for is_ascii in [false, true] {
-            let mut signs: Vec<_> = (0..52).map(|number| Glyph::Run(number).text(is_ascii)).collect();
+            let mut signs: Vec<_> = (0..52).map(|number| Symbol::Run(number).text(is_ascii)).collect();
             signs.sort_unstable();
             signs.dedup();
             assert_eq!(signs.len(), 52);
@@ -260,9 +260,9 @@ mod tests {
     /// as wide among them.
     #[test]
     fn signs_of_charts_and_bars_take_one_cell() {
-        let from = Glyph::ALL.iter().position(|glyph| *glyph == Glyph::Mark).unwrap();
+        let from = Symbol::ALL.iter().position(|glyph| *glyph == Symbol::Mark).unwrap();
         for glyph in
-            Glyph::ALL.into_iter().skip(from).chain((0..60).map(Glyph::Run)).chain((0..8).map(Glyph::Fill))
+            Symbol::ALL.into_iter().skip(from).chain((0..60).map(Symbol::Run)).chain((0..8).map(Symbol::Fill))
         {
             assert_eq!((width(glyph.text(false)), glyph.text(true).len()), (1, 1), "{glyph:?}");
         }

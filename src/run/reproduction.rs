@@ -41,7 +41,7 @@ const NORMAL: f64 = 1.96;
 
 /// A published mean with what was come to here.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Reproduced {
+pub struct Reproduction {
     /// The experiment that repeats it.
     pub experiment: String,
     /// Hub id.
@@ -105,7 +105,7 @@ impl Difference {
 ///
 /// # Errors
 /// None but those of the shipped experiments, which a test holds to be right.
-pub fn reproduced(runs_dir: &Path) -> Result<Vec<Reproduced>> {
+pub fn reproduced(runs_dir: &Path) -> Result<Vec<Reproduction>> {
     let shipped = Experiments::shipped()?;
     let runs: Vec<(String, RunSpec, Vec<Summary>)> = list(runs_dir)
         .into_iter()
@@ -148,7 +148,7 @@ pub fn reproduced(runs_dir: &Path) -> Result<Vec<Reproduced>> {
             rows.push(row(SplitName::Test, test, Repeats::of(best().filter_map(|best| best.test))));
         }
         let (model, task) = (published.model.clone(), published.task.clone());
-        Ok(Reproduced { experiment, model, task, rows, not_counted })
+        Ok(Reproduction { experiment, model, task, rows, not_counted })
     };
     repeatable().map(one).collect()
 }

@@ -18,7 +18,7 @@ const LABELS: &str = "labels";
 
 /// The logits of every row of a split, in the order of the split.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Judged {
+pub struct Predictions {
     /// Numbers that are told of a row: one a class, or one alone of a regression.
     outputs: usize,
     /// (rows, outputs), row after row.
@@ -26,11 +26,11 @@ pub struct Judged {
     labels: Vec<Label>,
 }
 
-impl Judged {
+impl Predictions {
     /// Rows that are still to be judged, by a model of so many outputs.
     pub fn new(rows: usize, outputs: usize) -> Self {
         let label = if outputs == 1 { Label::Value(0.0) } else { Label::Class(0) };
-        Judged { outputs, logits: vec![0.0; rows * outputs], labels: vec![label; rows] }
+        Predictions { outputs, logits: vec![0.0; rows * outputs], labels: vec![label; rows] }
     }
 
     /// Takes over what was said of a row, its logits (one an output), and its label.
@@ -125,19 +125,19 @@ impl Judged {
 
 /// A pass over the validation split.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Evaluation {
+pub struct SavedPredictions {
     /// Optimizer steps done.
     pub step: u64,
     /// Epochs done, with a fraction.
     pub epoch: f64,
     /// What it said of each row.
-    pub judged: Judged,
+    pub judged: Predictions,
 }
 
-impl Evaluation {
+impl SavedPredictions {
     /// Writes it below the run directory `dir`, whole or not at all.
     pub fn write(&self, dir: &Path) -> Result<()> {
-        let Judged { outputs, logits, labels } = &self.judged;
+        let Predictions { outputs, logits, labels } = &self.judged;
         let labels: Vec<f32> = labels.iter().map(|label| label.number()).collect();
         let arrays = Weights::from([
             (LOGITS.to_string(), Array { shape: vec![labels.len(), *outputs], data: logits.clone() }),
@@ -171,7 +171,7 @@ impl Evaluation {
         let label =
             |number: &f32| if outputs == 1 { Label::Value(*number) } else { Label::Class(*number as u32) };
         let labels = labels.data.iter().map(label).collect();
-        Ok(Evaluation { step, epoch, judged: Judged { outputs, logits: logits.data, labels } })
+        Ok(SavedPredictions { step, epoch, judged: Predictions { outputs, logits: logits.data, labels } })
     }
 }
 
@@ -179,10 +179,10 @@ impl Evaluation {
 ///
 /// # Errors
 /// [`Error::Data`] for a file that is damaged, or of other rows than the others.
-pub fn evaluations(dir: &Path) -> Result<Vec<Evaluation>> {
-    let mut all: Vec<Evaluation> = Vec::new();
+pub fn evaluations(dir: &Path) -> Result<Vec<SavedPredictions>> {
+    let mut all: Vec<SavedPredictions> = Vec::new();
     for (step, path) in list(dir) {
-        let evaluation = Evaluation::read(step, &path)?;
+        let evaluation = SavedPredictions::read(step, &path)?;
         if let Some(before) = all.last().filter(|before| !are_alike(&before.judged, &evaluation.judged)) {
             let problem =
                 format!("has other rows than step {}; remove the one that is not wanted", before.step);
@@ -197,11 +197,11 @@ pub fn evaluations(dir: &Path) -> Result<Vec<Evaluation>> {
 ///
 /// # Errors
 /// [`Error::Data`] for a file that is damaged.
-pub fn newest_evaluation(dir: &Path) -> Result<Option<Evaluation>> {
-    list(dir).pop().map(|(step, path)| Evaluation::read(step, &path)).transpose()
+pub fn newest_evaluation(dir: &Path) -> Result<Option<SavedPredictions>> {
+    list(dir).pop().map(|(step, path)| SavedPredictions::read(step, &path)).transpose()
 }
 
-fn are_alike(a: &Judged, b: &Judged) -> bool {
+fn are_alike(a: &Predictions, b: &Predictions) -> bool {
     a.outputs == b.outputs && a.labels == b.labels
 }
 
@@ -220,7 +220,7 @@ impl<'a> Keeper<'a> {
     }
 
     /// Writes an evaluation.
-    pub(super) fn keep(&mut self, evaluation: &Evaluation, say: &mut dyn FnMut(Event)) {
+    pub(super) fn keep(&mut self, evaluation: &SavedPredictions, say: &mut dyn FnMut(Event)) {
         if !self.is_well {
             return;
         }
@@ -262,11 +262,11 @@ fn list(dir: &Path) -> Vec<(u64, PathBuf)> {
 mod tests {
     use super::*;
 
-    fn evaluation(step: u64) -> Evaluation {
-        let mut judged = Judged::new(3, 2);
+    fn evaluation(step: u64) -> SavedPredictions {
+        let mut judged = Predictions::new(3, 2);
         judged.set(2, &[0.25, -1.0 / 3.0], Label::Class(1));
         judged.set(0, &[step as f32, f32::MIN_POSITIVE], Label::Class(0));
-        Evaluation { step, epoch: step as f64 / 3.0, judged }
+        SavedPredictions { step, epoch: step as f64 / 3.0, judged }
     }
 
     #[test]
@@ -287,11 +287,11 @@ mod tests {
     #[test]
     fn a_regression_comes_back_with_its_scores() {
         let dir = tempfile::tempdir().unwrap();
-        let mut judged = Judged::new(3, 1);
+        let mut judged = Predictions::new(3, 1);
         for (row, (told, given)) in [(2.5, 3.0), (0.1, 1.2), (4.75, 4.0)].into_iter().enumerate() {
             judged.set(row, &[told], Label::Value(given));
         }
-        let evaluation = Evaluation { step: 4, epoch: 0.5, judged };
+        let evaluation = SavedPredictions { step: 4, epoch: 0.5, judged };
         evaluation.write(dir.path()).unwrap();
         let again = evaluations(dir.path()).unwrap().remove(0);
         assert_eq!(again, evaluation);
@@ -305,7 +305,7 @@ mod tests {
     fn what_is_no_evaluation_is_named() {
         let dir = tempfile::tempdir().unwrap();
         evaluation(1).write(dir.path()).unwrap();
-        Evaluation { step: 2, epoch: 1.0, judged: Judged::new(4, 2) }.write(dir.path()).unwrap();
+        SavedPredictions { step: 2, epoch: 1.0, judged: Predictions::new(4, 2) }.write(dir.path()).unwrap();
         let error = evaluations(dir.path()).unwrap_err().to_string();
         assert!(error.contains("step-00000002") && error.contains("other rows"), "{error}");
         let torn = dir.path().join("judged/step-00000002.safetensors");
@@ -318,7 +318,7 @@ mod tests {
 
     #[test]
     fn probabilities_and_losses_are_those_of_the_logits() {
-        let mut judged = Judged::new(1, 2);
+        let mut judged = Predictions::new(1, 2);
         judged.set(0, &[3f32.ln(), 0.0], Label::Class(1));
         assert!((judged.probability(0, 0) - 0.75).abs() < 1e-7);
         assert!((judged.loss(0) - 4f64.ln()).abs() < 1e-6);

@@ -1,6 +1,6 @@
 //! Attention of each example and head, in f32 or by tensor cores.
 
-use super::{Rows, Site, Verbs, rounded};
+use super::{Ops, Rows, Site, rounded};
 use crate::error::Result;
 use crate::nn::cuda::buffers::Rounded;
 use crate::nn::cuda::device::{Arguments, Device, Module, Span};
@@ -33,7 +33,7 @@ pub(in crate::nn::cuda) struct Attention {
     pub(in crate::nn::cuda) is_bf16: bool,
 }
 
-impl<D: Device> Verbs<'_, D> {
+impl<D: Device> Ops<'_, D> {
     fn attention(&self, attention: &Attention) -> Arguments {
         let Attention {
             rows, heads, size, max_positions, queries, keys, values, strides, biases, site, ..

@@ -18,7 +18,7 @@ pub const MOST: usize = 8;
 
 /// A text, or two that are judged together.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct Pin {
+pub struct Probe {
     /// The text.
     pub text: String,
     /// The second one of a pair.
@@ -26,7 +26,7 @@ pub struct Pin {
     pub text_pair: Option<String>,
 }
 
-impl Pin {
+impl Probe {
     /// Both texts in one line.
     pub fn line(&self) -> String {
         match &self.text_pair {
@@ -40,14 +40,14 @@ impl Pin {
 #[derive(Default, Serialize, Deserialize)]
 struct Stored {
     #[serde(default)]
-    probe: Vec<Pin>,
+    probe: Vec<Probe>,
 }
 
 /// What is pinned in `file`, in its order; nothing when it is not there.
 ///
 /// # Errors
 /// [`Error::Read`] and, with the line at fault, [`Error::Data`].
-pub fn read(file: &Path) -> Result<Vec<Pin>> {
+pub fn read(file: &Path) -> Result<Vec<Probe>> {
     let text = match std::fs::read_to_string(file) {
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
         text => text.map_err(Error::reading(file))?,
@@ -64,7 +64,7 @@ pub fn read(file: &Path) -> Result<Vec<Pin>> {
 ///
 /// # Errors
 /// Those of [`read`], a file that cannot be written, and [`Error::Usage`] when [`MOST`] are pinned.
-pub fn toggle(file: &Path, pin: Pin) -> Result<Vec<Pin>> {
+pub fn toggle(file: &Path, pin: Probe) -> Result<Vec<Probe>> {
     let _lock = lock(file)?;
     let mut probe = read(file)?;
     if probe.contains(&pin) {
@@ -95,8 +95,8 @@ fn lock(file: &Path) -> Result<File> {
 mod tests {
     use super::*;
 
-    fn pin(text: &str, pair: Option<&str>) -> Pin {
-        Pin { text: text.into(), text_pair: pair.map(str::to_string) }
+    fn pin(text: &str, pair: Option<&str>) -> Probe {
+        Probe { text: text.into(), text_pair: pair.map(str::to_string) }
     }
 
     #[test]

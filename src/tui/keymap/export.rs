@@ -1,7 +1,7 @@
 //! The keys written out: as a file to change, and as data.
 
 use super::file::FILE;
-use super::press::KEYS;
+use super::key_chord::KEYS;
 use super::{Binding, Keymap, Place};
 use crate::config;
 use crate::error::Result;

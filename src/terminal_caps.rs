@@ -28,7 +28,7 @@ impl Palette {
 
 /// Which characters reach the screen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Letters {
+pub enum Charset {
     /// All.
     Unicode,
     /// The signs of the interface are ASCII; what comes from outside is shown as it is.
@@ -48,37 +48,37 @@ pub enum Background {
 
 /// What a terminal can show.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Abilities {
+pub struct TerminalCaps {
     /// How many colours.
     pub palette: Palette,
     /// Which characters.
-    pub letters: Letters,
+    pub letters: Charset,
     /// What lies behind the text; `None` when nothing tells.
     pub background: Option<Background>,
 }
 
-impl Abilities {
+impl TerminalCaps {
     /// What the variables of the environment say; `get` reads one.
-    pub fn from_environment(get: impl Fn(&str) -> Option<String>) -> Abilities {
+    pub fn from_environment(get: impl Fn(&str) -> Option<String>) -> TerminalCaps {
         let get = |name: &str| get(name).filter(|value| !value.is_empty());
         let term = get("TERM");
         let letters = match term.as_deref() {
-            _ if !is_utf8(&get) => Letters::Ascii,
-            Some("linux" | "dumb" | "vt100" | "vt220") => Letters::Plain,
-            _ if get("GLUE_TUI_ASCII").is_some() => Letters::Plain,
-            _ => Letters::Unicode,
+            _ if !is_utf8(&get) => Charset::Ascii,
+            Some("linux" | "dumb" | "vt100" | "vt220") => Charset::Plain,
+            _ if get("GLUE_TUI_ASCII").is_some() => Charset::Plain,
+            _ => Charset::Unicode,
         };
         let palette = if get("NO_COLOR").is_some() {
             Palette::None
         } else {
             palette(term.as_deref(), get("COLORTERM").as_deref(), get("TMUX").is_some())
         };
-        Abilities { palette, letters, background: get("COLORFGBG").and_then(|value| background(&value)) }
+        TerminalCaps { palette, letters, background: get("COLORFGBG").and_then(|value| background(&value)) }
     }
 
     /// What this process's terminal can show.
-    pub fn here() -> Abilities {
-        Abilities::from_environment(|name| std::env::var(name).ok())
+    pub fn here() -> TerminalCaps {
+        TerminalCaps::from_environment(|name| std::env::var(name).ok())
     }
 }
 
@@ -126,8 +126,8 @@ fn background(value: &str) -> Option<Background> {
 mod tests {
     use super::*;
 
-    fn abilities(variables: &[(&str, &str)]) -> Abilities {
-        Abilities::from_environment(|name| {
+    fn abilities(variables: &[(&str, &str)]) -> TerminalCaps {
+        TerminalCaps::from_environment(|name| {
             variables.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_string())
         })
     }
@@ -156,14 +156,14 @@ mod tests {
     #[test]
     fn characters_follow_the_environment() {
         let of = |variables: &[(&str, &str)]| abilities(variables).letters;
-        assert_eq!(of(&[("TERM", "xterm")]), Letters::Unicode);
-        assert_eq!(of(&[("TERM", "xterm"), ("LANG", "de_DE.UTF-8")]), Letters::Unicode);
-        assert_eq!(of(&[("TERM", "xterm"), ("LANG", "C")]), Letters::Ascii);
-        assert_eq!(of(&[("TERM", "xterm"), ("LANG", "de_DE.utf8"), ("LC_ALL", "POSIX")]), Letters::Ascii);
-        assert_eq!(of(&[("TERM", "xterm"), ("LANG", "C.UTF-8"), ("LC_ALL", "")]), Letters::Unicode);
-        assert_eq!(of(&[("TERM", "linux"), ("LANG", "C.UTF-8")]), Letters::Plain);
-        assert_eq!(of(&[("TERM", "dumb")]), Letters::Plain);
-        assert_eq!(of(&[("TERM", "xterm"), ("GLUE_TUI_ASCII", "1")]), Letters::Plain);
+        assert_eq!(of(&[("TERM", "xterm")]), Charset::Unicode);
+        assert_eq!(of(&[("TERM", "xterm"), ("LANG", "de_DE.UTF-8")]), Charset::Unicode);
+        assert_eq!(of(&[("TERM", "xterm"), ("LANG", "C")]), Charset::Ascii);
+        assert_eq!(of(&[("TERM", "xterm"), ("LANG", "de_DE.utf8"), ("LC_ALL", "POSIX")]), Charset::Ascii);
+        assert_eq!(of(&[("TERM", "xterm"), ("LANG", "C.UTF-8"), ("LC_ALL", "")]), Charset::Unicode);
+        assert_eq!(of(&[("TERM", "linux"), ("LANG", "C.UTF-8")]), Charset::Plain);
+        assert_eq!(of(&[("TERM", "dumb")]), Charset::Plain);
+        assert_eq!(of(&[("TERM", "xterm"), ("GLUE_TUI_ASCII", "1")]), Charset::Plain);
     }
 
     #[test]

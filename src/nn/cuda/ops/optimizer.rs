@@ -1,6 +1,6 @@
 //! Clipping and AdamW.
 
-use super::{THREADS, Verbs};
+use super::{Ops, THREADS};
 use crate::error::Result;
 use crate::nn::cuda::device::{Arguments, Bf16, Device, Kernel, Launch, Module, Span};
 
@@ -33,7 +33,7 @@ pub(in crate::nn::cuda) struct Training {
     pub(in crate::nn::cuda) squares: Span<f32>,
 }
 
-impl<D: Device> Verbs<'_, D> {
+impl<D: Device> Ops<'_, D> {
     /// Norm of the gradient and its scale → the report; then AdamW with `[1 - beta1, beta2, 1 - beta2, epsilon]`.
     pub(in crate::nn::cuda) fn update(
         &mut self,

@@ -2,9 +2,9 @@
 
 use crate::event::Step;
 
-/// Marks that are kept; when there are more, every second one goes. Between two marks a run is taken
+/// Marks that are kept; when there are more, every second one goes. Between two samples a run is taken
 /// to be even.
-const MARKS: usize = 512;
+const SAMPLES: usize = 512;
 
 /// What a curve can be drawn over.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -41,13 +41,13 @@ impl Axis {
     }
 }
 
-/// The course of a run, in bounded memory.
+/// The axis of a run, in bounded memory.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct Course {
+pub struct StepAxis {
     /// Steps of one epoch; 0 while it is not known.
     pub steps_per_epoch: u64,
-    marks: Vec<Mark>,
-    last: Mark,
+    samples: Vec<Sample>,
+    last: Sample,
     /// Events of which one becomes a mark.
     stride: u64,
     passed: u64,
@@ -55,13 +55,13 @@ pub struct Course {
 
 /// Where a run was at a step.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
-struct Mark {
+struct Sample {
     step: f64,
     seconds: f64,
     examples: f64,
 }
 
-impl Mark {
+impl Sample {
     fn measure(&self, axis: Axis) -> f64 {
         match axis {
             Axis::Epoch | Axis::Step => self.step,
@@ -71,10 +71,10 @@ impl Mark {
     }
 
     /// The place at `step` on the straight way from here to `next`.
-    fn towards(self, next: Mark, step: f64) -> Mark {
+    fn towards(self, next: Sample, step: f64) -> Sample {
         let length = next.step - self.step;
         let share = if length > 0.0 { ((step - self.step) / length).clamp(0.0, 1.0) } else { 1.0 };
-        Mark {
+        Sample {
             step: self.step + share * length,
             seconds: self.seconds + share * (next.seconds - self.seconds),
             examples: self.examples + share * (next.examples - self.examples),
@@ -82,7 +82,7 @@ impl Mark {
     }
 }
 
-impl Course {
+impl StepAxis {
     /// Takes one more event of steps.
     pub fn step(&mut self, step: &Step) {
         if (step.step as f64) <= self.last.step {
@@ -97,21 +97,21 @@ impl Course {
     }
 
     fn advance(&mut self, step: u64, seconds: f64, examples: u64) {
-        self.last = Mark {
+        self.last = Sample {
             step: step as f64,
             seconds: self.last.seconds + seconds,
             examples: self.last.examples + examples as f64,
         };
         if self.passed.is_multiple_of(self.stride.max(1)) {
-            if self.marks.len() >= MARKS {
+            if self.samples.len() >= SAMPLES {
                 self.stride = 2 * self.stride.max(1);
                 let mut is_kept = false;
-                self.marks.retain(|_| {
+                self.samples.retain(|_| {
                     is_kept = !is_kept;
                     is_kept
                 });
             }
-            self.marks.push(self.last);
+            self.samples.push(self.last);
         }
         self.passed += 1;
     }
@@ -127,25 +127,25 @@ impl Course {
         if done >= self.last.step {
             return;
         }
-        let next = self.marks.partition_point(|mark| mark.step <= done);
-        let before = next.checked_sub(1).map_or(Mark::default(), |at| self.marks[at]);
-        let after = self.marks.get(next).copied().unwrap_or(self.last);
+        let next = self.samples.partition_point(|mark| mark.step <= done);
+        let before = next.checked_sub(1).map_or(Sample::default(), |at| self.samples[at]);
+        let after = self.samples.get(next).copied().unwrap_or(self.last);
         self.last = before.towards(after, done);
-        self.marks.truncate(next);
-        self.marks.push(self.last);
+        self.samples.truncate(next);
+        self.samples.push(self.last);
     }
 
     /// A measure of steps along `axis`.
-    pub fn ruler(&self, axis: Axis) -> Ruler<'_> {
+    pub fn mapper(&self, axis: Axis) -> AxisMapper<'_> {
         let epochs = 1.0 / self.steps_per_epoch.max(1) as f64;
-        Ruler { course: self, axis, epochs, next: 0, segment: Segment::NONE }
+        AxisMapper { step_axis: self, axis, epochs, next: 0, segment: Segment::NONE }
     }
 }
 
 /// Measures steps one after the other; quick while they ascend.
 #[derive(Debug, Clone, Copy)]
-pub struct Ruler<'a> {
-    course: &'a Course,
+pub struct AxisMapper<'a> {
+    step_axis: &'a StepAxis,
     axis: Axis,
     /// Epochs of one step.
     epochs: f64,
@@ -155,7 +155,7 @@ pub struct Ruler<'a> {
     segment: Segment,
 }
 
-/// The straight way between two marks, in the measure of an axis.
+/// The straight way between two samples, in the measure of an axis.
 #[derive(Debug, Clone, Copy)]
 struct Segment {
     /// Steps from here on, and before there.
@@ -168,14 +168,14 @@ impl Segment {
     /// No step is in it.
     const NONE: Segment = Segment { steps: (f64::INFINITY, f64::NEG_INFINITY), start: 0.0, slope: 0.0 };
 
-    fn between(before: Mark, after: Mark, axis: Axis) -> Segment {
+    fn between(before: Sample, after: Sample, axis: Axis) -> Segment {
         let (start, length) = (before.measure(axis), after.step - before.step);
         let slope = if length > 0.0 { (after.measure(axis) - start) / length } else { 0.0 };
         Segment { steps: (before.step, after.step), start, slope }
     }
 }
 
-impl Ruler<'_> {
+impl AxisMapper<'_> {
     /// How far the run was at `step`, in the measure of the axis. What time and examples will be after
     /// the newest step is not known: there they stay.
     #[inline]
@@ -197,15 +197,15 @@ impl Ruler<'_> {
     }
 
     fn find(&mut self, step: f64) -> Segment {
-        let marks = &self.course.marks;
-        if self.next > 0 && marks[self.next - 1].step > step {
-            self.next = marks.partition_point(|mark| mark.step <= step);
+        let samples = &self.step_axis.samples;
+        if self.next > 0 && samples[self.next - 1].step > step {
+            self.next = samples.partition_point(|mark| mark.step <= step);
         }
-        while marks.get(self.next).is_some_and(|mark| mark.step <= step) {
+        while samples.get(self.next).is_some_and(|mark| mark.step <= step) {
             self.next += 1;
         }
-        let before = self.next.checked_sub(1).map_or(Mark::default(), |at| marks[at]);
-        let after = marks.get(self.next).copied().unwrap_or(self.course.last);
+        let before = self.next.checked_sub(1).map_or(Sample::default(), |at| samples[at]);
+        let after = samples.get(self.next).copied().unwrap_or(self.step_axis.last);
         Segment::between(before, after, self.axis)
     }
 }
@@ -221,30 +221,30 @@ mod tests {
 
     #[test]
     fn steps_are_measured_between_marks() {
-        let mut course = Course { steps_per_epoch: 5, ..Course::default() };
-        course.step(&step(10, 320, 2.0));
-        course.spend(1.0);
-        course.step(&step(20, 320, 4.0));
-        let at = |axis, step| course.ruler(axis).at(step);
+        let mut step_axis = StepAxis { steps_per_epoch: 5, ..StepAxis::default() };
+        step_axis.step(&step(10, 320, 2.0));
+        step_axis.spend(1.0);
+        step_axis.step(&step(20, 320, 4.0));
+        let at = |axis, step| step_axis.mapper(axis).at(step);
         assert_eq!([0.0, 5.0, 10.0, 20.0, 30.0].map(|step| at(Axis::Time, step)), [0.0, 1.0, 2.0, 7.0, 7.0]);
         assert_eq!([at(Axis::Examples, 15.0), at(Axis::Epoch, 20.0), at(Axis::Step, 7.0)], [480.0, 4.0, 7.0]);
-        let mut ruler = course.ruler(Axis::Examples);
-        assert_eq!([20.0, 5.0, 15.0].map(|step| ruler.at(step)), [640.0, 160.0, 480.0], "in any order");
+        let mut mapper = step_axis.mapper(Axis::Examples);
+        assert_eq!([20.0, 5.0, 15.0].map(|step| mapper.at(step)), [640.0, 160.0, 480.0], "in any order");
     }
 
     #[test]
     fn a_long_run_stays_small_and_going_back_is_right() {
-        let mut course = Course::default();
+        let mut step_axis = StepAxis::default();
         for number in 1..=1_000_000 {
-            course.step(&step(number, 32, 0.5));
+            step_axis.step(&step(number, 32, 0.5));
         }
-        assert!(course.marks.len() <= MARKS);
-        let seconds = course.ruler(Axis::Time).at(123_456.0);
+        assert!(step_axis.samples.len() <= SAMPLES);
+        let seconds = step_axis.mapper(Axis::Time).at(123_456.0);
         assert!((seconds - 61_728.0).abs() < 1e-6, "{seconds}");
-        course.rewind(500_001);
-        course.step(&step(500_001, 32, 10.0));
-        let mut ruler = course.ruler(Axis::Time);
-        assert!((ruler.at(500_000.0) - 250_000.0).abs() < 1e-6);
-        assert!((ruler.at(1e6) - 250_010.0).abs() < 1e-6);
+        step_axis.rewind(500_001);
+        step_axis.step(&step(500_001, 32, 10.0));
+        let mut mapper = step_axis.mapper(Axis::Time);
+        assert!((mapper.at(500_000.0) - 250_000.0).abs() < 1e-6);
+        assert!((mapper.at(1e6) - 250_010.0).abs() < 1e-6);
     }
 }

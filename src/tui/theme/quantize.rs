@@ -1,6 +1,6 @@
 //! Colours on terminals that have fewer of them.
 
-use crate::abilities::Palette;
+use crate::terminal_caps::Palette;
 use ratatui::style::Color;
 
 /// The 16 colours of terminals as xterm paints them, with the names they have here.

@@ -3,7 +3,7 @@
 use super::Options;
 use super::msg::{Msg, Opened};
 use crate::error::{Error, Result};
-use crate::predict::{Predictor, Verdict};
+use crate::predict::{Prediction, Predictor};
 use crate::train::Snapshot;
 use crossbeam_channel::{Receiver, Sender, after, never, select};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -29,7 +29,7 @@ pub(super) struct Explain {
 }
 
 /// Judges sentences with one model at a time, or with a second one beside it.
-pub(super) struct Judge {
+pub(super) struct InferenceWorker {
     options: Options,
     messages: Sender<Msg>,
     predictor: Option<Predictor>,
@@ -43,9 +43,17 @@ pub(super) struct Judge {
     explain: Option<Explain>,
 }
 
-impl Judge {
+impl InferenceWorker {
     pub(super) fn new(options: Options, messages: Sender<Msg>) -> Self {
-        Judge { options, messages, predictor: None, beside: None, of: None, weights: None, explain: None }
+        InferenceWorker {
+            options,
+            messages,
+            predictor: None,
+            beside: None,
+            of: None,
+            weights: None,
+            explain: None,
+        }
     }
 
     pub(super) fn run(&mut self, questions: &Receiver<Question>) {
@@ -95,7 +103,7 @@ impl Judge {
                     let begun = Instant::now();
                     let result = guarded(|| predictor.classify(&text, text_pair.as_deref()));
                     let seconds = begun.elapsed().as_secs_f64();
-                    let result: Result<Verdict, String> = result.map_err(|e| e.to_string());
+                    let result: Result<Prediction, String> = result.map_err(|e| e.to_string());
                     self.messages.send(Msg::Answer { asked, seconds, result }).ok();
                     if let Some(beside) = &mut self.beside {
                         let result = guarded(|| beside.classify(&text, text_pair.as_deref()));

@@ -3,7 +3,7 @@
 use crate::predict::{Explanation, Push};
 use crate::text::{self, harmless};
 use crate::tui::msg::Effect;
-use crate::tui::theme::{Glyph, Role, Theme};
+use crate::tui::theme::{Role, Symbol, Theme};
 use crate::tui::widgets::text_field::wrap_ranges;
 use crate::tui::widgets::{cut, put, put_right, wrap};
 use ratatui::buffer::Buffer;
@@ -24,7 +24,7 @@ type Texts = (String, Option<String>);
 
 /// What the newest answer rests on, as far as it is known.
 #[derive(Debug, Default)]
-pub struct Why {
+pub struct Attribution {
     /// The newest question, with what was typed.
     asked: Option<(u64, Texts)>,
     found: Option<Found>,
@@ -39,7 +39,7 @@ struct Found {
     result: Result<Explanation, String>,
 }
 
-impl Why {
+impl Attribution {
     /// The question what the answer to question `asked` rests on; none when that is known well enough.
     pub(super) fn ask(&mut self, asked: u64, texts: Texts, is_live: bool, now: f64) -> Vec<Effect> {
         let is_known = |found: &Found| found.texts == texts && now < found.at + RARELY * found.seconds;
@@ -138,7 +138,7 @@ impl Marked {
             }
             let air = |is_there: bool| if is_there { " " } else { "" };
             let (before, after) = (air(text.starts_with(' ')), air(text.ends_with(' ')));
-            format!("{before}{first} {} {last}{after}", theme.glyph(Glyph::Waiting))
+            format!("{before}{first} {} {last}{after}", theme.glyph(Symbol::Waiting))
         };
         let piece = |(text, role): &(String, Option<Role>)| match role {
             Some(_) => (text.clone(), *role),
@@ -175,7 +175,7 @@ fn draw_words(marked: &Marked, is_old: bool, theme: Theme, area: Rect, buffer: &
     }
     let used = lines.len().min(area.height as usize) as u16;
     if lines.len() > used as usize && area.width > 0 {
-        let sign = theme.glyph(Glyph::Ellipsis);
+        let sign = theme.glyph(Symbol::Ellipsis);
         put(buffer, area.right() - 1, area.y + used - 1, 1, sign, theme.style(Role::Muted));
     }
     used
@@ -184,9 +184,9 @@ fn draw_words(marked: &Marked, is_old: bool, theme: Theme, area: Rect, buffer: &
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::tui::theme::{Letters, Palette};
+    use crate::tui::theme::{Charset, Palette};
 
-    const THEME: Theme = Theme::new(Palette::None, Letters::Unicode);
+    const THEME: Theme = Theme::new(Palette::None, Charset::Unicode);
 
     fn push(start: usize, end: usize, value: f32) -> Push {
         Push { text: String::new(), start, end, value, sequence: 0 }
@@ -216,7 +216,7 @@ mod tests {
 
     #[test]
     fn a_training_is_not_asked_for_the_same_again_at_once() {
-        let mut why = Why::default();
+        let mut why = Attribution::default();
         let texts = || ("good".to_string(), None);
         assert_eq!(why.ask(1, texts(), true, 0.0).len(), 1);
         why.explained(1, 0.5, Err("x".into()), 0.5);

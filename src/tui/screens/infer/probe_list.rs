@@ -3,7 +3,7 @@
 use super::super::probes::{self, Line};
 use super::super::run_view::RunView;
 use super::{Infer, Source};
-use crate::pins::{MOST, Pin};
+use crate::probes::{MOST, Probe};
 use crate::run::history::History;
 use crate::spec::RunSpec;
 use crate::tui::app::App;
@@ -17,17 +17,17 @@ use std::path::{Path, PathBuf};
 
 /// What is pinned, and what the run of the weights said of it.
 #[derive(Debug, Default)]
-pub struct Pinned {
+pub struct ProbeList {
     /// The sentences, those of other tasks too.
-    pub pins: Vec<Pin>,
-    /// Why they cannot be read.
+    pub pins: Vec<Probe>,
+    /// Attribution they cannot be read.
     pub trouble: Option<String>,
     /// A run that this process does not train, with the histories of its seeds.
     past: Option<(PathBuf, Vec<History>)>,
 }
 
 /// The pinned sentences that the weights can judge.
-pub(super) fn fitting(infer: &Infer) -> impl Iterator<Item = &Pin> {
+pub(super) fn fitting(infer: &Infer) -> impl Iterator<Item = &Probe> {
     infer.pinned.pins.iter().filter(|pin| pin.text_pair.is_some() == infer.is_pair())
 }
 
@@ -38,16 +38,16 @@ pub(super) fn toggle(app: &mut App) -> Vec<Effect> {
         app.notice = Some("type what is to be pinned".into());
         return Vec::new();
     }
-    let (pin, pins) = (Pin { text, text_pair }, &app.infer.pinned.pins);
+    let (pin, pins) = (Probe { text, text_pair }, &app.infer.pinned.pins);
     if pins.len() >= MOST && !pins.contains(&pin) {
         app.notice = Some(format!("{MOST} are pinned, the most there can be: let one go first"));
         return Vec::new();
     }
-    vec![Effect::Pin(pin)]
+    vec![Effect::Probe(pin)]
 }
 
 /// Takes over what is pinned now.
-pub fn pinned(app: &mut App, result: Result<Vec<Pin>, String>) -> Vec<Effect> {
+pub fn pinned(app: &mut App, result: Result<Vec<Probe>, String>) -> Vec<Effect> {
     let pinned = &mut app.infer.pinned;
     match result {
         Ok(pins) => {
@@ -112,7 +112,7 @@ pub(super) fn height(infer: &Infer) -> u16 {
 /// Draws the pane.
 pub(super) fn draw(app: &App, area: Rect, buffer: &mut Buffer) {
     let (theme, infer) = (app.theme, &app.infer);
-    let block = airy_pane(theme, "Pinned", false);
+    let block = airy_pane(theme, "ProbeList", false);
     let inner = block.inner(area);
     block.render(area, buffer);
     if let Some(why) = &infer.pinned.trouble {

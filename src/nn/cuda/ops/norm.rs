@@ -1,6 +1,6 @@
 //! Embedding, dropout, residual and LayerNorm.
 
-use super::{Rows, Site, Sums, Verbs, rounded};
+use super::{Ops, Rows, Site, Sums, rounded};
 use crate::error::Result;
 use crate::nn::cuda::buffers::Rounded;
 use crate::nn::cuda::device::{Arguments, Device, Module, Span};
@@ -26,7 +26,7 @@ pub(in crate::nn::cuda) struct Normed {
     pub(in crate::nn::cuda) deviations: Span<f32>,
 }
 
-impl<D: Device> Verbs<'_, D> {
+impl<D: Device> Ops<'_, D> {
     /// `y` (T, H) = dropout(norm(word + position + segment))
     pub(in crate::nn::cuda) fn embed(
         &mut self,

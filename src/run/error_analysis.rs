@@ -4,12 +4,12 @@
 
 use super::{RunDir, reader};
 use crate::catalog::{Labels, Task};
-use crate::data::{self, Context, Example, Place};
+use crate::data::{self, Context, DatasetSource, Example};
 use crate::error::{Error, Result};
 use crate::event::{Event, Progress, Scores, SplitName};
 use crate::hub::Hub;
 use crate::spec::RunSpec;
-use crate::train::{Evaluation, Judged, validation_rows};
+use crate::train::{Predictions, SavedPredictions, validation_rows};
 use std::path::PathBuf;
 use std::sync::atomic::AtomicBool;
 
@@ -22,7 +22,7 @@ const DOUBT: f64 = 0.5;
 
 /// Every evaluation of one seed of a run with the rows that were judged, and what all its seeds say of them.
 #[derive(Debug)]
-pub struct Insight {
+pub struct ErrorReport {
     /// The seed's directory; that of the run when it has only one.
     pub dir: PathBuf,
     /// The place of the seed among those that have begun.
@@ -30,21 +30,21 @@ pub struct Insight {
     /// How many have begun.
     pub seeds: usize,
     /// What all of them say of each row, where there are several, or why that cannot be told.
-    pub together: std::result::Result<Option<Together>, String>,
+    pub together: std::result::Result<Option<CrossSeed>, String>,
     /// What was trained.
     pub spec: RunSpec,
     /// What its labels are.
     pub labels: Labels,
     /// Evaluations of the validation split, oldest first; none before the first, and in runs of versions
     /// that did not keep them.
-    pub evaluations: Vec<Evaluation>,
+    pub evaluations: Vec<SavedPredictions>,
     /// The rows as texts, in the order of the evaluations, or why they cannot be shown.
     pub texts: std::result::Result<Vec<Example>, String>,
     /// The likely mislabelled rows.
-    pub suspects: Vec<Suspect>,
+    pub suspects: Vec<LabelIssue>,
 }
 
-impl Insight {
+impl ErrorReport {
     /// Reads what the seed at `place` of a run keeps (the newest without a place), and its validation rows from
     /// where it had them. `dirs` are the directories of the seeds that have begun. Nothing is fetched.
     ///
@@ -64,19 +64,19 @@ impl Insight {
         };
         let together = together(&spec, dirs).map_err(|error| error.to_string());
         let (dir, seeds) = (path.clone(), dirs.len());
-        Ok(Insight { dir, seed, seeds, together, ..Insight::new(spec, labels, evaluations, texts) })
+        Ok(ErrorReport { dir, seed, seeds, together, ..ErrorReport::new(spec, labels, evaluations, texts) })
     }
 
     /// What evaluations of the rows with these texts come to, of a run of one seed.
     pub fn new(
         spec: RunSpec,
         labels: Labels,
-        evaluations: Vec<Evaluation>,
+        evaluations: Vec<SavedPredictions>,
         texts: std::result::Result<Vec<Example>, String>,
     ) -> Self {
         let suspects = suspects(&evaluations);
         let (dir, seed, seeds) = (PathBuf::new(), 0, 1);
-        Insight { dir, seed, seeds, together: Ok(None), spec, labels, evaluations, texts, suspects }
+        ErrorReport { dir, seed, seeds, together: Ok(None), spec, labels, evaluations, texts, suspects }
     }
 }
 
@@ -94,7 +94,7 @@ fn labels(dir: &RunDir, spec: &RunSpec) -> Labels {
 }
 
 /// What the newest evaluations of all seeds say together; nothing of a single one.
-fn together(spec: &RunSpec, dirs: &[PathBuf]) -> Result<Option<Together>> {
+fn together(spec: &RunSpec, dirs: &[PathBuf]) -> Result<Option<CrossSeed>> {
     let mut judged = Vec::new();
     for dir in dirs {
         // One that was not scored yet has nothing to say.
@@ -117,12 +117,12 @@ fn together(spec: &RunSpec, dirs: &[PathBuf]) -> Result<Option<Together>> {
                 .into(),
         ));
     }
-    Together::of(&judged).map(Some)
+    CrossSeed::of(&judged).map(Some)
 }
 
 /// What several seeds say of each row.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Together {
+pub struct CrossSeed {
     /// How many have been scored.
     pub seeds: usize,
     /// All rows: those that most seeds get wrong first, of as many the one with the highest mean loss.
@@ -144,13 +144,13 @@ pub struct SharedRow {
     pub probability: f64,
 }
 
-impl Together {
+impl CrossSeed {
     /// From what each seed said.
     ///
     /// # Errors
     /// When they have judged different rows.
-    pub fn of(seeds: &[Judged]) -> Result<Self> {
-        let Some(first) = seeds.first() else { return Ok(Together { seeds: 0, rows: Vec::new() }) };
+    pub fn of(seeds: &[Predictions]) -> Result<Self> {
+        let Some(first) = seeds.first() else { return Ok(CrossSeed { seeds: 0, rows: Vec::new() }) };
         if seeds.iter().any(|seed| seed.labels() != first.labels() || seed.classes() != first.classes()) {
             return Err(Error::Training("the seeds were scored on different rows".into()));
         }
@@ -169,18 +169,22 @@ impl Together {
         };
         let mut rows: Vec<SharedRow> = (0..first.len()).map(row).collect();
         rows.sort_by(|a, b| b.wrong.cmp(&a.wrong).then(b.loss.total_cmp(&a.loss)));
-        Ok(Together { seeds: seeds.len(), rows })
+        Ok(CrossSeed { seeds: seeds.len(), rows })
     }
 }
 
 /// The rows that `judged` is of, read again.
-fn texts(spec: &RunSpec, labels: &Labels, judged: &Judged) -> Result<Vec<Example>> {
+fn texts(spec: &RunSpec, labels: &Labels, judged: &Predictions) -> Result<Vec<Example>> {
     let hub = Hub::cache_only();
     let (mut watch, cancelled) = (|_: Progress| {}, AtomicBool::new(false));
     let mut context = Context { hub: &hub, watch: &mut watch, cancelled: &cancelled };
     let split = SplitName::Validation;
     let names = labels.names();
-    let rows = data::load_split(Place { labels: Some(&names), ..Place::of(spec) }, split, &mut context)?;
+    let rows = data::load_split(
+        DatasetSource { labels: Some(&names), ..DatasetSource::of(spec) },
+        split,
+        &mut context,
+    )?;
     let rows = validation_rows(spec, rows);
     let labels = rows.iter().map(|row| row.label);
     if !labels.eq(judged.labels().iter().map(|label| Some(*label))) {
@@ -194,7 +198,7 @@ fn texts(spec: &RunSpec, labels: &Labels, judged: &Judged) -> Result<Vec<Example
 
 /// What one evaluation says of the rows.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Picture {
+pub struct ErrorAnalysis {
     /// Its scores.
     pub scores: Scores,
     /// All rows, the highest loss first.
@@ -209,7 +213,7 @@ pub enum Detail {
     /// Of classes.
     Classes(Box<Classes>),
     /// Of numbers on a scale: its parts, the lowest first.
-    Scale(Vec<Stretch>),
+    Scale(Vec<ResidualBin>),
 }
 
 /// What an evaluation says of classes.
@@ -221,9 +225,9 @@ pub struct Classes {
     pub calibration: Calibration,
 }
 
-impl Picture {
+impl ErrorAnalysis {
     /// The picture of an evaluation of `task`.
-    pub fn of(judged: &Judged, task: &Task) -> Self {
+    pub fn of(judged: &Predictions, task: &Task) -> Self {
         let losses: Vec<f64> = (0..judged.len()).map(|row| judged.loss(row)).collect();
         let mut hardest: Vec<usize> = (0..judged.len()).collect();
         hardest.sort_by(|a, b| losses[*b].total_cmp(&losses[*a]));
@@ -231,12 +235,12 @@ impl Picture {
             Labels::Classes(_) => Detail::Classes(Box::new(Classes::of(judged, &hardest))),
             Labels::Scale { .. } => Detail::Scale(stretches(judged, &task.labels)),
         };
-        Picture { scores: judged.scores(task), hardest, detail }
+        ErrorAnalysis { scores: judged.scores(task), hardest, detail }
     }
 }
 
 impl Classes {
-    fn of(judged: &Judged, hardest: &[usize]) -> Self {
+    fn of(judged: &Predictions, hardest: &[usize]) -> Self {
         let mut cells = vec![vec![Vec::new(); judged.classes()]; judged.classes()];
         for row in hardest {
             cells[judged.label(*row)][judged.predicted(*row)].push(*row);
@@ -247,7 +251,7 @@ impl Classes {
 
 /// Rows whose given number is in one part of a scale.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
-pub struct Stretch {
+pub struct ResidualBin {
     /// Where the part begins.
     pub from: f64,
     /// Where it ends; the number there is in the next part, unless there is none.
@@ -261,9 +265,10 @@ pub struct Stretch {
 }
 
 /// How far off the rows in each part of a scale are.
-fn stretches(judged: &Judged, scale: &Labels) -> Vec<Stretch> {
-    let of_part = |(from, to): (f32, f32)| Stretch { from: from.into(), to: to.into(), ..Stretch::default() };
-    let mut all: Vec<Stretch> = scale.parts().into_iter().map(of_part).collect();
+fn stretches(judged: &Predictions, scale: &Labels) -> Vec<ResidualBin> {
+    let of_part =
+        |(from, to): (f32, f32)| ResidualBin { from: from.into(), to: to.into(), ..ResidualBin::default() };
+    let mut all: Vec<ResidualBin> = scale.parts().into_iter().map(of_part).collect();
     for (row, label) in judged.labels().iter().enumerate() {
         let stretch = &mut all[scale.group(*label)];
         let off = judged.told(row) - judged.given(row);
@@ -300,7 +305,7 @@ pub struct Bin {
 
 impl Calibration {
     /// The calibration of what was said of all rows.
-    pub fn of(judged: &Judged) -> Self {
+    pub fn of(judged: &Predictions) -> Self {
         let mut bins = [Bin::default(); BINS];
         for row in 0..judged.len() {
             let predicted = judged.predicted(row);
@@ -325,7 +330,7 @@ impl Calibration {
 
 /// A row whose label the model doubts all along.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Suspect {
+pub struct LabelIssue {
     /// The row.
     pub row: usize,
     /// The class that the model holds for right.
@@ -339,21 +344,21 @@ pub struct Suspect {
 /// The likely mislabelled rows, the most likely first: those with the lowest mean probability of their label
 /// over all evaluations after the first step, where the model is confident in another class. After
 /// Swayamdipta et al. 2020, "Dataset Cartography", whose hard-to-learn region they are.
-fn suspects(evaluations: &[Evaluation]) -> Vec<Suspect> {
-    let trained: Vec<&Judged> =
+fn suspects(evaluations: &[SavedPredictions]) -> Vec<LabelIssue> {
+    let trained: Vec<&Predictions> =
         evaluations.iter().filter(|evaluation| evaluation.step > 0).map(|one| &one.judged).collect();
     // A number is never right or wrong: how far off it is stands in the hardest rows.
     let Some(first) = trained.first().filter(|judged| !judged.is_regression()) else { return Vec::new() };
     let mean = |row: usize, class: usize| {
         trained.iter().map(|judged| judged.probability(row, class)).sum::<f64>() / trained.len() as f64
     };
-    let mut found: Vec<Suspect> = (0..first.len())
+    let mut found: Vec<LabelIssue> = (0..first.len())
         .filter_map(|row| {
             let label = first.label(row);
             let others = (0..first.classes()).filter(|class| *class != label);
             let (other, probability) =
                 others.map(|class| (class, mean(row, class))).max_by(|a, b| a.1.total_cmp(&b.1))?;
-            (probability > DOUBT).then(|| Suspect { row, other, given: mean(row, label), probability })
+            (probability > DOUBT).then(|| LabelIssue { row, other, given: mean(row, label), probability })
         })
         .collect();
     found.sort_by(|a, b| a.given.total_cmp(&b.given));
@@ -367,22 +372,22 @@ mod tests {
     use crate::catalog::task;
 
     /// Rows of two classes, each with the probability of class 1 and its label.
-    fn judged(rows: &[(f64, u32)]) -> Judged {
-        let mut judged = Judged::new(rows.len(), 2);
+    fn judged(rows: &[(f64, u32)]) -> Predictions {
+        let mut judged = Predictions::new(rows.len(), 2);
         for (row, (p, label)) in rows.iter().enumerate() {
             judged.set(row, &[0.0, (p / (1.0 - p)).ln() as f32], Label::Class(*label));
         }
         judged
     }
 
-    fn evaluation(step: u64, rows: &[(f64, u32)]) -> Evaluation {
-        Evaluation { step, epoch: 0.0, judged: judged(rows) }
+    fn evaluation(step: u64, rows: &[(f64, u32)]) -> SavedPredictions {
+        SavedPredictions { step, epoch: 0.0, judged: judged(rows) }
     }
 
     #[test]
     fn each_row_is_in_its_cell_and_the_hardest_comes_first() {
         let judged = judged(&[(0.9, 1), (0.2, 1), (0.3, 0), (0.8, 0), (0.95, 0), (0.1, 1)]);
-        let picture = Picture::of(&judged, task("demo").unwrap());
+        let picture = ErrorAnalysis::of(&judged, task("demo").unwrap());
         let Detail::Classes(classes) = &picture.detail else { panic!("classes") };
         let cells = &classes.cells;
         assert_eq!(*cells, [[vec![2], vec![4, 3]], [vec![5, 1], vec![0]]]);
@@ -397,11 +402,11 @@ mod tests {
 
     #[test]
     fn of_a_regression_the_rows_that_are_furthest_off_come_first() {
-        let mut judged = Judged::new(3, 1);
+        let mut judged = Predictions::new(3, 1);
         for (row, (told, given)) in [(2.5, 3.0), (0.1, 3.2), (4.75, 4.0)].into_iter().enumerate() {
             judged.set(row, &[told], Label::Value(given));
         }
-        let picture = Picture::of(&judged, task("stsb").unwrap());
+        let picture = ErrorAnalysis::of(&judged, task("stsb").unwrap());
         assert_eq!(picture.hardest, [1, 2, 0]);
         let Detail::Scale(stretches) = picture.detail else { panic!("a scale") };
         assert_eq!(stretches.iter().map(|stretch| stretch.rows).collect::<Vec<_>>(), [0, 0, 0, 2, 1]);
@@ -410,7 +415,7 @@ mod tests {
         assert!((stretches[3].bias + 1.8).abs() < 1e-6);
         assert!((stretches[3].rmse - (f64::midpoint(0.25, 9.61)).sqrt()).abs() < 1e-6);
         assert!((stretches[4].bias - 0.75).abs() < 1e-6 && (stretches[4].rmse - 0.75).abs() < 1e-6);
-        assert_eq!(suspects(&[Evaluation { step: 3, epoch: 1.0, judged }]), []);
+        assert_eq!(suspects(&[SavedPredictions { step: 3, epoch: 1.0, judged }]), []);
     }
 
     /// By hand: of ten rows, four at 0.95 and three of them right, five at 0.75 and four right, one at 0.65
@@ -436,7 +441,7 @@ mod tests {
         assert!((bin.confidence - 0.95).abs() < 1e-6 && bin.accuracy == 0.75, "{bin:?}");
         assert_eq!(Calibration::of(&judged(&[])).error, 0.0);
         // Who is always sure and always right is perfectly calibrated.
-        let mut sure = Judged::new(1, 2);
+        let mut sure = Predictions::new(1, 2);
         sure.set(0, &[-200.0, 200.0], Label::Class(1));
         assert_eq!((Calibration::of(&sure).error, Calibration::of(&sure).bins[9].rows), (0.0, 1));
     }
@@ -448,7 +453,7 @@ mod tests {
             judged(&[(0.9, 1), (0.2, 1), (0.7, 0), (0.4, 1)]),
             judged(&[(0.8, 1), (0.1, 1), (0.4, 0), (0.6, 1)]),
         ];
-        let together = Together::of(&seeds).unwrap();
+        let together = CrossSeed::of(&seeds).unwrap();
         let rows: Vec<(usize, usize, usize)> =
             together.rows.iter().map(|row| (row.row, row.wrong, row.predicted)).collect();
         assert_eq!((together.seeds, rows), (2, vec![(1, 2, 0), (2, 1, 1), (3, 1, 0), (0, 0, 1)]));
@@ -458,7 +463,7 @@ mod tests {
                 && (first.probability - 0.85).abs() < 1e-6
         );
         let other = judged(&[(0.9, 1), (0.2, 0), (0.7, 0), (0.4, 1)]);
-        assert!(Together::of(&[seeds[0].clone(), other]).is_err());
+        assert!(CrossSeed::of(&[seeds[0].clone(), other]).is_err());
     }
 
     #[test]

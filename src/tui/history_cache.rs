@@ -8,29 +8,29 @@ use crate::spec::RunSpec;
 use std::path::{Path, PathBuf};
 
 /// Runs that are kept as far as they are read, so that one goes back to them at once.
-pub(super) const KEPT: usize = 8;
+pub(super) const CAPACITY: usize = 8;
 
 /// The runs that were read last. Their logs may grow: what is read of them is not read again.
 #[derive(Default)]
-pub(super) struct Library {
+pub(super) struct HistoryCache {
     /// The newest at the end.
-    runs: Vec<Followed>,
+    runs: Vec<FollowedRun>,
 }
 
 /// A run with the logs of its seeds.
-pub(super) struct Followed {
+pub(super) struct FollowedRun {
     dir: PathBuf,
     spec: RunSpec,
     seeds: Vec<(PathBuf, Follower)>,
 }
 
-impl Library {
+impl HistoryCache {
     /// Reads a run, or on in it; of the others only the newest are kept, `kept` in all.
     pub(super) fn read(&mut self, dir: PathBuf, kept: usize) -> Msg {
         let known = self.runs.iter().position(|run| run.dir == dir).map(|at| self.runs.remove(at));
         let result = match known {
             Some(mut run) => run.follow().map(|_| run),
-            None => Followed::read(&dir),
+            None => FollowedRun::read(&dir),
         };
         let result = result.map(|run| {
             let found = (run.spec.clone(), run.histories());
@@ -45,7 +45,7 @@ impl Library {
     pub(super) fn follow(&mut self, dirs: &[PathBuf]) -> Vec<Msg> {
         // Those that are followed count as the newest.
         self.runs.sort_by_key(|run| dirs.contains(&run.dir));
-        let kept = KEPT.max(dirs.len());
+        let kept = CAPACITY.max(dirs.len());
         // What cannot be read now was said when it was first asked for.
         let news = dirs.iter().filter_map(|dir| {
             let Some(run) = self.runs.iter_mut().find(|run| run.dir == *dir) else {
@@ -60,11 +60,11 @@ impl Library {
     }
 }
 
-impl Followed {
+impl FollowedRun {
     /// Reads the run in `dir`, so far as it is written.
-    pub(super) fn read(dir: &Path) -> Result<Followed> {
+    pub(super) fn read(dir: &Path) -> Result<FollowedRun> {
         let spec = RunDir::at(dir).spec()?;
-        let mut run = Followed { dir: dir.to_path_buf(), spec, seeds: Vec::new() };
+        let mut run = FollowedRun { dir: dir.to_path_buf(), spec, seeds: Vec::new() };
         run.follow()?;
         Ok(run)
     }

@@ -3,7 +3,7 @@
 
 use crate::batch::Batch;
 use crate::event::{Stage, Step, Usage};
-use crate::nn::{Engine, ModelConfig, Passes, step_operations};
+use crate::nn::{ByPhase, Engine, ModelConfig, step_operations};
 use std::time::{Duration, Instant};
 
 /// How often it is told what was used.
@@ -11,7 +11,7 @@ const EVERY: Duration = Duration::from_secs(1);
 
 /// What the steps since the last `step` event came to.
 #[derive(Debug, Default)]
-pub(super) struct Pending {
+pub(super) struct StepAccumulator {
     pub(super) steps: u64,
     /// Of these, the last that the engine has not told the loss of.
     pub(super) unread: u64,
@@ -24,7 +24,7 @@ pub(super) struct Pending {
     pub(super) grad_norm: f64,
 }
 
-impl Pending {
+impl StepAccumulator {
     /// The event that tells them, with so many steps and epochs done.
     pub(super) fn told(self, step: u64, epoch: f64, usage: Option<Box<Usage>>) -> Step {
         Step {
@@ -43,21 +43,21 @@ impl Pending {
 
 /// What steps used that was not told yet.
 #[derive(Debug)]
-pub(super) struct Ledger {
+pub(super) struct UsageMeter {
     /// When it was told last.
     told: Instant,
     untold: Usage,
     /// What was used since the engine was asked.
     open: Usage,
     /// What the engine's steps had taken then.
-    passes: Option<Passes>,
+    passes: Option<ByPhase>,
 }
 
-impl Ledger {
+impl UsageMeter {
     /// Begins now.
     pub(super) fn new(engine: &dyn Engine) -> Self {
         let passes = passes(engine);
-        Ledger { told: Instant::now(), untold: Usage::default(), open: Usage::default(), passes }
+        UsageMeter { told: Instant::now(), untold: Usage::default(), open: Usage::default(), passes }
     }
 
     /// Adds to the time that a stage took.
@@ -78,7 +78,7 @@ impl Ledger {
     }
 
     /// Asks the engine, and adds what was used since it was asked last to `whole`.
-    pub(super) fn settle(&mut self, engine: &dyn Engine, whole: &mut Usage) {
+    pub(super) fn flush(&mut self, engine: &dyn Engine, whole: &mut Usage) {
         let open = std::mem::take(&mut self.open);
         let before = std::mem::replace(&mut self.passes, passes(engine));
         let used = by_passes(open, before, self.passes);
@@ -91,7 +91,7 @@ impl Ledger {
         self.told.elapsed() >= EVERY
     }
 
-    /// What is to be told, after [`Ledger::settle`].
+    /// What is to be told, after [`UsageMeter::flush`].
     pub(super) fn tell(&mut self) -> Usage {
         self.told = Instant::now();
         let mut untold = std::mem::take(&mut self.untold);
@@ -101,9 +101,9 @@ impl Ledger {
 }
 
 /// What was used with the steps by their ways, which had taken `before` and then `now`.
-fn by_passes(mut used: Usage, before: Option<Passes>, now: Option<Passes>) -> Usage {
+fn by_passes(mut used: Usage, before: Option<ByPhase>, now: Option<ByPhase>) -> Usage {
     if let Some((now, before)) = now.zip(before) {
-        let Passes { forward, backward, optimizer } = now.since(&before);
+        let ByPhase { forward, backward, optimizer } = now.since(&before);
         let whole = used.seconds.remove(&Stage::Other).unwrap_or(0.0);
         used.spend(Stage::Forward, forward);
         used.spend(Stage::Backward, backward);
@@ -113,8 +113,8 @@ fn by_passes(mut used: Usage, before: Option<Passes>, now: Option<Passes>) -> Us
     used
 }
 
-fn passes(engine: &dyn Engine) -> Option<Passes> {
-    engine.costs().map(|costs| costs.passes)
+fn passes(engine: &dyn Engine) -> Option<ByPhase> {
+    engine.profile().map(|costs| costs.passes)
 }
 
 /// Seconds as finely as it is of use in a log.
@@ -132,8 +132,8 @@ mod tests {
         used.spend(Stage::Other, 4.0);
         let told = by_passes(used.clone(), None, None).seconds;
         assert_eq!(told.into_iter().collect::<Vec<_>>(), [(Stage::Other, 4.0)]);
-        let before = Passes { forward: 10.0, backward: 20.0, optimizer: 5.0 };
-        let after = Passes { forward: 11.0, backward: 22.0, optimizer: 5.5 };
+        let before = ByPhase { forward: 10.0, backward: 20.0, optimizer: 5.0 };
+        let after = ByPhase { forward: 11.0, backward: 22.0, optimizer: 5.5 };
         let told = by_passes(used, Some(before), Some(after)).seconds;
         let expected =
             [(Stage::Forward, 1.0), (Stage::Backward, 2.0), (Stage::Optimizer, 0.5), (Stage::Other, 0.5)];

@@ -25,19 +25,19 @@ const LOOK: Duration = Duration::from_millis(150);
 
 /// A line of the file.
 #[derive(Debug, Serialize, Deserialize)]
-struct Letter {
+struct ControlRecord {
     /// Seconds since 1970.
     time: f64,
     command: Command,
 }
 
 /// The training's end: hands on what comes in until it is dropped.
-pub(super) struct Mailbox {
+pub(super) struct ControlWatcher {
     close: Option<Sender<()>>,
     thread: Option<JoinHandle<()>>,
 }
 
-impl Mailbox {
+impl ControlWatcher {
     /// Hands on to `handle` what is written to the run in `dir` from now on. What a run was told that ended
     /// before it obeyed is not for the one that goes on.
     pub(super) fn open(dir: &RunDir, handle: Handle) -> Result<Self> {
@@ -50,7 +50,7 @@ impl Mailbox {
                 let is_last = closed.recv_timeout(LOOK) != Err(RecvTimeoutError::Timeout);
                 end.lines(|line| {
                     // A line that this version does not know is passed over, as in the log.
-                    if let Ok(letter) = serde_json::from_slice::<Letter>(line) {
+                    if let Ok(letter) = serde_json::from_slice::<ControlRecord>(line) {
                         handle.tell(letter.command);
                     }
                 });
@@ -61,11 +61,11 @@ impl Mailbox {
         };
         let thread = std::thread::Builder::new().name("mailbox".into()).spawn(look);
         let thread = thread.map_err(|e| Error::Training(format!("no thread for commands: {e}")))?;
-        Ok(Mailbox { close: Some(close), thread: Some(thread) })
+        Ok(ControlWatcher { close: Some(close), thread: Some(thread) })
     }
 }
 
-impl Drop for Mailbox {
+impl Drop for ControlWatcher {
     fn drop(&mut self) {
         drop(self.close.take());
         if let Some(thread) = self.thread.take() {
@@ -106,7 +106,7 @@ impl Tail {
 
 /// A command that was written to a run and may not have been obeyed yet.
 #[derive(Debug)]
-pub struct Asked {
+pub struct PendingCommand {
     dir: RunDir,
     command: Command,
     logs: Vec<Tail>,
@@ -114,7 +114,7 @@ pub struct Asked {
 
 /// What came of a command.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
-pub struct Obeyed {
+pub struct CommandAck {
     /// Optimizer steps done.
     pub step: u64,
     /// The command.
@@ -124,12 +124,12 @@ pub struct Obeyed {
     pub settings: Option<Settings>,
 }
 
-impl Asked {
+impl PendingCommand {
     /// Tells the run in `dir`, whoever trains it, on whatever host.
     ///
     /// # Errors
     /// [`Error::Usage`] when nobody trains it now.
-    pub fn of(dir: &Path, command: Command) -> Result<Asked> {
+    pub fn of(dir: &Path, command: Command) -> Result<PendingCommand> {
         command.check()?;
         let dir = whole_run(RunDir::at(dir));
         let name = dir.name();
@@ -142,9 +142,9 @@ impl Asked {
                 "{name} is {how}, so nobody would hear it; `glue-tui runs` tells which runs are running"
             )));
         }
-        let asked = Asked { logs: logs(&dir).map(Tail::from_now).collect(), dir, command };
+        let asked = PendingCommand { logs: logs(&dir).map(Tail::from_now).collect(), dir, command };
         let path = asked.dir.control_file();
-        let letter = serde_json::to_string(&Letter { time: now(), command });
+        let letter = serde_json::to_string(&ControlRecord { time: now(), command });
         let line = letter.map_err(|e| Error::writing(&path)(e.into()))? + "\n";
         let write = || -> std::io::Result<()> {
             let mut file = OpenOptions::new().append(true).open(&path)?;
@@ -160,7 +160,7 @@ impl Asked {
     ///
     /// # Errors
     /// [`Error::Training`] when the run ends before.
-    pub fn wait(mut self) -> Result<Obeyed> {
+    pub fn wait(mut self) -> Result<CommandAck> {
         loop {
             let is_over = !is_alive(&self.dir);
             if let Some(obeyed) = self.look() {
@@ -173,7 +173,7 @@ impl Asked {
         }
     }
 
-    fn look(&mut self) -> Option<Obeyed> {
+    fn look(&mut self) -> Option<CommandAck> {
         // The next seed may have begun meanwhile.
         for path in logs(&self.dir) {
             if !self.logs.iter().any(|log| log.path == path) {
@@ -187,7 +187,7 @@ impl Asked {
                 if let Some(Event::Command { step, command, settings, again: false }) = event
                     && std::mem::discriminant(&command) == std::mem::discriminant(&self.command)
                 {
-                    found = found.or(Some(Obeyed { step, command, settings }));
+                    found = found.or(Some(CommandAck { step, command, settings }));
                 }
             });
         }
@@ -218,7 +218,7 @@ mod tests {
     #[test]
     fn a_run_that_nobody_trains_says_so() {
         let home = tempfile::tempdir().unwrap();
-        let error = Asked::of(home.path(), Command::Pause).unwrap_err();
+        let error = PendingCommand::of(home.path(), Command::Pause).unwrap_err();
         assert!(matches!(error, Error::Usage(_)) && error.to_string().contains("not running"), "{error}");
         assert!(!RunDir::at(home.path()).control_file().exists(), "nothing is left behind");
     }
@@ -228,24 +228,25 @@ mod tests {
         let home = tempfile::tempdir().unwrap();
         let dir = RunDir::at(home.path());
         let (control, _handle) = crate::train::control();
-        let mailbox = Mailbox::open(&dir, control.handle()).unwrap();
+        let mailbox = ControlWatcher::open(&dir, control.handle()).unwrap();
         let mut log = EventLog::open(&dir).unwrap();
         let obeyed = |step, command| Event::Command { step, command, settings: None, again: false };
         log.write(&obeyed(1, Command::Halve)).unwrap();
-        let asked = Asked::of(home.path(), Command::Halve).unwrap();
+        let asked = PendingCommand::of(home.path(), Command::Halve).unwrap();
         let waiting = std::thread::spawn(move || asked.wait());
         log.write(&obeyed(2, Command::Save)).unwrap();
         log.write(&obeyed(3, Command::Halve)).unwrap();
         assert_eq!(waiting.join().unwrap().unwrap().step, 3, "what was obeyed before is not the answer");
-        let asked = Asked::of(home.path(), Command::MaxSteps(9)).unwrap();
-        assert!(Asked::of(home.path(), Command::LearningRate(-1.0)).is_err());
+        let asked = PendingCommand::of(home.path(), Command::MaxSteps(9)).unwrap();
+        assert!(PendingCommand::of(home.path(), Command::LearningRate(-1.0)).is_err());
         drop((log, mailbox));
         assert!(matches!(asked.wait(), Err(Error::Training(_))));
         let letters = std::fs::read_to_string(dir.control_file()).unwrap();
         assert_eq!(letters.lines().count(), 2);
         // Nobody who opens it later hears old letters.
-        Mailbox::open(&dir, control.handle()).unwrap();
-        let letters: Vec<Letter> = letters.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        ControlWatcher::open(&dir, control.handle()).unwrap();
+        let letters: Vec<ControlRecord> =
+            letters.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
         assert_eq!(letters[1].command, Command::MaxSteps(9));
     }
 }

@@ -180,7 +180,7 @@ fn text_of<'t>(source: &mut Source<'_>, value: &'t Spanned<DeValue<'_>>) -> Opti
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::abilities::Palette;
+    use crate::terminal_caps::Palette;
 
     fn mistakes(text: &str) -> Vec<String> {
         let found = Scheme::read("mine", text, Path::new("mine.toml")).unwrap_err();

@@ -76,7 +76,7 @@ fn found(names: &[String], label: &str) -> Option<(String, Option<String>)> {
 
 /// Loads every split of the files that `spec` names.
 pub(super) fn load(spec: &RunSpec) -> Result<Dataset> {
-    let own = Own::open(spec)?;
+    let own = CustomDataset::open(spec)?;
     let (rows, labels) = own.training_rows()?;
     let mut notes =
         vec![format!("{} classes in column {}: {}", labels.len(), own.wanted.label, told(&labels))];
@@ -106,7 +106,7 @@ pub(super) fn load_split(
     split: SplitName,
     labels: Option<&[String]>,
 ) -> Result<Vec<Example>> {
-    let own = Own::open(spec)?;
+    let own = CustomDataset::open(spec)?;
     let file = match split {
         SplitName::Validation => spec.validation_file.as_deref(),
         SplitName::Test => Some(spec.test_file.as_deref().ok_or_else(|| {
@@ -135,19 +135,22 @@ pub(super) fn load_split(
 }
 
 /// The files of a specification whose columns are known.
-struct Own<'a> {
+struct CustomDataset<'a> {
     train: &'a Path,
     wanted: Wanted,
 }
 
-impl<'a> Own<'a> {
+impl<'a> CustomDataset<'a> {
     fn open(spec: &'a RunSpec) -> Result<Self> {
         let RunSpec { text_column, text_pair_column, label_column, .. } = filled(spec)?;
         let (Some(train), Some(text), Some(label)) = (spec.train_file.as_deref(), text_column, label_column)
         else {
             return Err(Error::Usage("task custom needs a train_file".into()));
         };
-        Ok(Own { train, wanted: Wanted { text, text_pair: text_pair_column, label, is_labelled: true } })
+        Ok(CustomDataset {
+            train,
+            wanted: Wanted { text, text_pair: text_pair_column, label, is_labelled: true },
+        })
     }
 
     /// The rows of the training file, and the classes that they are of.
