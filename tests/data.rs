@@ -3,7 +3,7 @@
 
 use glue_tui::batch::Label;
 use glue_tui::catalog::{Task, task};
-use glue_tui::data::{self, Context, Dataset, Example, DatasetSource};
+use glue_tui::data::{self, Context, Dataset, DatasetSource, Example};
 use glue_tui::event::SplitName;
 use glue_tui::hub::{Hub, Settings};
 use parquet::data_type::{ByteArray, ByteArrayType, FloatType, Int32Type, Int64Type};

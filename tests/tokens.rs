@@ -3,7 +3,7 @@
 use glue_tui::assets::DEMO;
 use glue_tui::batch::Label;
 use glue_tui::catalog::task;
-use glue_tui::data::{self, Context, Example, Place, Tokenizer};
+use glue_tui::data::{self, Context, DatasetSource, Example, Tokenizer};
 use glue_tui::event::SplitName;
 use glue_tui::files::{ModelFolder, Root};
 use glue_tui::hub::Hub;
@@ -266,7 +266,8 @@ fn published_rows_are_encoded_as_each_alone() {
     for (name, folder) in [("sst2", "SST-2"), ("qqp", "QQP"), ("stsb", "STS-B"), ("qnli", "QNLI")] {
         let (place, folder) = (task(name).unwrap(), data.join(folder));
         let mut context = Context { hub: &hub, watch: &mut |_| {}, cancelled: &go_on };
-        let rows = data::load_split(Place::at(place, Some(&folder)), SplitName::Validation, &mut context);
+        let rows =
+            data::load_split(DatasetSource::at(place, Some(&folder)), SplitName::Validation, &mut context);
         assert_together_as_alone(&tokenizer, &rows.unwrap());
     }
 }

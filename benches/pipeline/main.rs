@@ -22,7 +22,7 @@ use glue_tui::machine::Meter;
 use glue_tui::nn::{self, Build, Built, step_operations};
 use glue_tui::run::{Start, run_blocking};
 use glue_tui::spec::{RunSpec, built_in};
-use glue_tui::train::{Summary, control, judge};
+use glue_tui::train::{Summary, control, evaluate};
 use report::Report;
 use std::path::PathBuf;
 use std::sync::atomic::AtomicBool;
@@ -122,7 +122,7 @@ impl Subject {
         let folder = hub.model(&spec.model, &spec.revision, &mut |_| {}, &cancelled).expect("the model");
         let mut watch = |_| {};
         let mut context = data::Context { hub: &hub, watch: &mut watch, cancelled: &cancelled };
-        let rows = data::load_split(data::Place::of(spec), SplitName::Validation, &mut context);
+        let rows = data::load_split(data::DatasetSource::of(spec), SplitName::Validation, &mut context);
         let tokenizer = Tokenizer::load(&folder, spec.max_seq_length).expect("a tokenizer");
         let rows = tokenizer.encode(&rows.expect("rows"), &mut |_| {}, &cancelled).expect("token ids").rows;
         let labels: Vec<String> = spec.task().labels.names();
@@ -142,7 +142,7 @@ fn scoring(report: &mut Report, spec: &RunSpec, subject: Subject) {
     let (size, outputs) = (spec.per_device_eval_batch_size, spec.task().labels.outputs());
     let score = |engine: &mut Timed<'_>| {
         let begun = Instant::now();
-        judge(engine, &rows, outputs, size, &mut |_, _| Ok(true)).expect("scores");
+        evaluate(engine, &rows, outputs, size, &mut |_, _| Ok(true)).expect("scores");
         begun.elapsed().as_secs_f64()
     };
     // Buffers grow in the first round.
