@@ -7,7 +7,7 @@ use crate::error::{Error, Result};
 use crate::event::{Progress, Scores, SplitName};
 use crate::files::ModelFolder;
 use crate::hub::Hub;
-use crate::nn::{self, Build, Built, Engine, Optimizer};
+use crate::nn::{self, BuildOptions, Built, Engine, OptimizerConfig};
 use crate::run::{RunDir, find};
 use crate::spec::{EngineChoice, Precision, RunSpec};
 use crate::train::{Snapshot, argmax, evaluate, softmax};
@@ -163,12 +163,12 @@ impl Predictor {
     /// Builds a model around the weights of a training that goes on. Later ones of the same training are
     /// put in by [`Predictor::refresh`], which is quicker.
     pub fn from_snapshot(snapshot: &Snapshot, device: &str) -> Result<Self> {
-        let Built { engine, notes, .. } = nn::build(&Build {
+        let Built { engine, notes, .. } = nn::build(&BuildOptions {
             folder: &snapshot.folder,
             labels: &snapshot.labels,
             seed: 0,
             classifier_dropout: None,
-            optimizer: Optimizer::default(),
+            optimizer: OptimizerConfig::default(),
             device,
             precision: Precision::Auto,
             engine: EngineChoice::Auto,

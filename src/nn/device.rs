@@ -1,24 +1,27 @@
-//! Where the work runs: `auto`, `cpu`, `cuda:N` or `metal` → a device of candle, in words too.
+//! Opens a device by name: `auto`, `cpu`, `cuda:N` or `metal`.
 
-use super::stored::first_line;
+use super::error_text::first_line;
 use crate::error::{Error, Result};
 use candle_core::Device;
 use rayon::{ThreadPool, ThreadPoolBuilder};
 use std::sync::Arc;
 
-/// A device with its description.
-pub(crate) struct Place {
+/// An open device.
+pub(crate) struct DeviceContext {
     pub(crate) device: Device,
-    /// For people: `cpu, 2 threads`.
-    pub(crate) words: String,
-    /// The CPU's threads, when their number was asked for.
+    /// Description to display: `cpu, 2 threads`.
+    pub(crate) description: String,
+    /// The CPU's thread pool, when the number of threads was given.
     pub(crate) pool: Option<Arc<ThreadPool>>,
-    /// Why it is not what `auto` would rather have.
+    /// Why `auto` fell back to the CPU.
     pub(crate) note: Option<String>,
 }
 
-/// Finds the device of that name; one that is asked for and not there is an error.
-pub(crate) fn open(name: &str, threads: Option<usize>) -> Result<Place> {
+/// Opens the device `name`.
+///
+/// # Errors
+/// An unknown name; a device that cannot be used.
+pub(crate) fn open(name: &str, threads: Option<usize>) -> Result<DeviceContext> {
     match name {
         "auto" => auto(threads),
         "cpu" => cpu(threads),
@@ -26,39 +29,42 @@ pub(crate) fn open(name: &str, threads: Option<usize>) -> Result<Place> {
         _ => {
             let ordinal = name.strip_prefix("cuda:").and_then(|ordinal| ordinal.parse().ok());
             cuda(ordinal.ok_or_else(|| {
-                Error::Usage(format!("device \"{name}\" is unknown; auto, cpu, cuda:0 or metal is expected"))
+                Error::Usage(format!("device \"{name}\" is unknown; expected auto, cpu, cuda:N or metal"))
             })?)
         }
     }
 }
 
-/// The first CUDA device when the program is built for them, else the CPU.
-fn auto(threads: Option<usize>) -> Result<Place> {
+/// The first CUDA device if the program is built with CUDA and the device can be used, else the CPU.
+fn auto(threads: Option<usize>) -> Result<DeviceContext> {
     if cfg!(not(feature = "cuda")) {
         return cpu(threads);
     }
     match cuda(0) {
-        Ok(place) => Ok(place),
-        Err(error) => Ok(Place { note: Some(format!("computing on the CPU: {error}")), ..cpu(threads)? }),
+        Ok(context) => Ok(context),
+        Err(error) => {
+            let note = Some(format!("falling back to the CPU: {error}"));
+            Ok(DeviceContext { note, ..cpu(threads)? })
+        }
     }
 }
 
-fn cpu(threads: Option<usize>) -> Result<Place> {
+fn cpu(threads: Option<usize>) -> Result<DeviceContext> {
     let pool = match threads {
         None => None,
         Some(threads) => {
             let built = ThreadPoolBuilder::new().num_threads(threads.max(1)).build();
-            let failed = |e| Error::Device(format!("{threads} threads cannot be started: {e}"));
+            let failed = |e| Error::Device(format!("cannot start {threads} threads: {e}"));
             Some(Arc::new(built.map_err(failed)?))
         }
     };
     let count = pool.as_ref().map_or_else(rayon::current_num_threads, |pool| pool.current_num_threads());
-    let words = format!("cpu, {count} thread{}", if count == 1 { "" } else { "s" });
-    Ok(Place { device: Device::Cpu, words, pool, note: None })
+    let description = format!("cpu, {count} thread{}", if count == 1 { "" } else { "s" });
+    Ok(DeviceContext { device: Device::Cpu, description, pool, note: None })
 }
 
 #[cfg(not(feature = "cuda"))]
-fn cuda(ordinal: usize) -> Result<Place> {
+fn cuda(ordinal: usize) -> Result<DeviceContext> {
     let problem = format!(
         "cuda:{ordinal} cannot be used: this program is built without CUDA; build it with --features cuda, or \
          set device to cpu"
@@ -67,85 +73,88 @@ fn cuda(ordinal: usize) -> Result<Place> {
 }
 
 #[cfg(feature = "cuda")]
-fn cuda(ordinal: usize) -> Result<Place> {
+fn cuda(ordinal: usize) -> Result<DeviceContext> {
     let opened = || -> candle_core::Result<_> {
-        // A stream of its own: the per-thread one would be another for each thread that calls.
+        // One stream for all threads; the per-thread default stream would differ between callers.
         let device = Device::new_cuda_with_stream(ordinal)?;
         let name = prepare(&device)?;
         Ok((device, format!("cuda:{ordinal}, {name}")))
     };
-    let (device, words) = opened().map_err(|e| {
+    let (device, description) = opened().map_err(|e| {
         let cause = cause(&first_line(&e));
         Error::Device(format!(
             "cuda:{ordinal} cannot be used ({cause}); see nvidia-smi, or set device to cpu"
         ))
     })?;
-    Ok(Place { device, words, pool: None, note: None })
+    Ok(DeviceContext { device, description, pool: None, note: None })
 }
 
-/// What a code of the driver means, where people are likely to meet it.
+/// Explains the error codes of the driver that users are likely to see.
 #[cfg(feature = "cuda")]
 fn cause(problem: &str) -> String {
     const KNOWN: &[(&str, &str)] = &[
-        ("CUDA_ERROR_STUB_LIBRARY", "there is no NVIDIA driver"),
-        ("CUDA_ERROR_NO_DEVICE", "there is no NVIDIA GPU"),
-        ("CUDA_ERROR_INVALID_DEVICE", "there is no GPU of that number"),
+        ("CUDA_ERROR_STUB_LIBRARY", "no NVIDIA driver found"),
+        ("CUDA_ERROR_NO_DEVICE", "no NVIDIA GPU found"),
+        ("CUDA_ERROR_INVALID_DEVICE", "no GPU with this number"),
     ];
     let known = KNOWN.iter().find(|(code, _)| problem.contains(code));
-    known.map_or(problem, |(_, words)| *words).to_owned()
+    known.map_or(problem, |(_, text)| *text).to_owned()
 }
 
-/// Sets a new CUDA device up for one stream that all work goes through; returns what it is called.
+/// Configures a new CUDA device for use through its single stream; returns the name of the GPU.
 #[cfg(feature = "cuda")]
 fn prepare(device: &Device) -> candle_core::Result<String> {
     use candle_core::cuda_backend::{WrapErr, cudarc::driver};
     let device = device.as_cuda_device()?;
     let context = device.cuda_stream().context().clone();
-    #[expect(unsafe_code, reason = "a promise about streams, and a setting that is passed as a pointer")]
-    // SAFETY: every tensor of the device is made and used on its one stream, whose order does what the events
-    // would; and `keep`, a number of the size that this setting has, outlives the call that reads it.
+    #[expect(
+        unsafe_code,
+        reason = "event tracking is unsafe to disable, and the pool attribute is passed by pointer"
+    )]
+    // SAFETY: every tensor of the device is created and used on its only stream, whose order replaces the events;
+    // `threshold` has the size of this attribute (u64) and outlives the call that reads it.
     unsafe {
-        // Else each tensor has two events, and each launch waits for and records some.
+        // Otherwise each tensor has two events, and each launch waits for and records some of them.
         device.disable_event_tracking();
         if context.has_async_alloc() {
-            // Freed memory stays with the process; by default each synchronization gives it back.
-            let mut keep = u64::MAX;
-            let setting = driver::sys::CUmemPool_attribute::CU_MEMPOOL_ATTR_RELEASE_THRESHOLD;
+            // Keep freed memory in the pool; by default each synchronization returns it to the system.
+            let mut threshold = u64::MAX;
+            let attribute = driver::sys::CUmemPool_attribute::CU_MEMPOOL_ATTR_RELEASE_THRESHOLD;
             let pool = driver::result::device::get_default_mem_pool(context.cu_device()).w()?;
-            driver::result::mem_pool::set_attribute(pool, setting, (&raw mut keep).cast()).w()?;
+            driver::result::mem_pool::set_attribute(pool, attribute, (&raw mut threshold).cast()).w()?;
         }
     }
     context.name().w()
 }
 
-fn metal() -> Result<Place> {
+fn metal() -> Result<DeviceContext> {
     if !candle_core::utils::metal_is_available() {
-        let problem = "metal cannot be used: this program is built without it; build it on a Mac with \
+        let problem = "metal cannot be used: this program is built without Metal; build it on a Mac with \
                        --features metal, or set device to cpu";
         return Err(Error::Device(problem.into()));
     }
     let device = Device::new_metal(0).map_err(|e| {
         Error::Device(format!("metal cannot be used ({}); set device to cpu", first_line(&e)))
     })?;
-    Ok(Place { device, words: "metal".into(), pool: None, note: None })
+    Ok(DeviceContext { device, description: "metal".into(), pool: None, note: None })
 }
 
-/// Every device by name: in words, or why it cannot be used.
+/// Every known device with its description, or with the reason why it cannot be used.
 pub fn devices() -> Vec<(String, Result<String, String>)> {
-    let tried = |name: String| {
-        let place = open(&name, None).map(|place| place.words).map_err(|error| error.to_string());
-        (name, place)
+    let try_open = |name: String| {
+        let found = open(&name, None).map(|context| context.description).map_err(|error| error.to_string());
+        (name, found)
     };
-    let mut devices = vec![tried("cpu".into()), tried("cuda:0".into())];
-    // Ordinals have no gaps, so the first that is missing is one too many.
-    while devices.last().is_some_and(|(_, place)| place.is_ok()) {
-        let next = tried(format!("cuda:{}", devices.len() - 1));
+    let mut devices = vec![try_open("cpu".into()), try_open("cuda:0".into())];
+    // Ordinals have no gaps, so the search ends at the first one that is missing.
+    while devices.last().is_some_and(|(_, found)| found.is_ok()) {
+        let next = try_open(format!("cuda:{}", devices.len() - 1));
         if next.1.is_err() {
             break;
         }
         devices.push(next);
     }
-    devices.push(tried("metal".into()));
+    devices.push(try_open("metal".into()));
     devices
 }
 
@@ -154,9 +163,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_are_found_or_refused() {
-        assert_eq!(open("cpu", Some(3)).expect("the CPU").words, "cpu, 3 threads");
-        assert_eq!(open("cpu", Some(1)).expect("the CPU").words, "cpu, 1 thread");
+    fn known_names_open_and_unknown_names_fail() {
+        assert_eq!(open("cpu", Some(3)).expect("the CPU").description, "cpu, 3 threads");
+        assert_eq!(open("cpu", Some(1)).expect("the CPU").description, "cpu, 1 thread");
         for name in ["gpu", "cuda", "cuda:x", "cuda:-1", ""] {
             assert!(matches!(open(name, None), Err(Error::Usage(_))), "{name}");
         }
@@ -164,8 +173,8 @@ mod tests {
 
     #[cfg(not(feature = "cuda"))]
     #[test]
-    fn what_is_not_built_in_says_how_to_get_it() {
-        let Err(Error::Device(problem)) = open("cuda:1", None) else { panic!("a device out of nothing") };
+    fn error_for_cuda_names_the_build_feature() {
+        let Err(Error::Device(problem)) = open("cuda:1", None) else { panic!("cuda:1 opened without CUDA") };
         assert!(problem.contains("cuda:1") && problem.contains("--features cuda"), "{problem}");
         assert!(open("auto", None).expect("the CPU").device.is_cpu());
     }

@@ -8,7 +8,7 @@ use crate::error::{Error, Result};
 use crate::event::{Event, Progress, SplitName};
 use crate::files::ModelFolder;
 use crate::hub::Hub;
-use crate::nn::{self, Build, Built};
+use crate::nn::{self, BuildOptions, Built};
 use crate::rng::{Rng, Stream};
 use crate::spec::RunSpec;
 use std::collections::BTreeMap;
@@ -55,7 +55,7 @@ pub(super) fn prepare(spec: &RunSpec, control: &Control, say: &mut dyn FnMut(Eve
     let (train, scored) = encode(spec, dataset, &tokenizer, control, say)?;
     let tokenize_seconds = begun.elapsed().as_secs_f64();
 
-    let mut built = nn::build(&Build::of(spec, &folder, &labels.names()))?;
+    let mut built = nn::build(&BuildOptions::from_spec(spec, &folder, &labels.names()))?;
     say(Event::note(built.report.summary()));
     for note in &built.notes {
         say(Event::note(note.clone()));
@@ -67,7 +67,7 @@ pub(super) fn prepare(spec: &RunSpec, control: &Control, say: &mut dyn FnMut(Eve
     }
     check_vocabulary(&folder, &tokenizer, &built)?;
     let is_cpu = built.device.starts_with("cpu");
-    let product_rate = is_cpu.then(|| nn::known_product_rate(&built.precision, spec.threads)).flatten();
+    let product_rate = is_cpu.then(|| nn::cached_matmul_rate(&built.precision, spec.threads)).flatten();
     Ok(Setup {
         folder,
         tokenizer,

@@ -3,7 +3,7 @@
 
 use crate::batch::Batch;
 use crate::event::{Stage, Step, Usage};
-use crate::nn::{ByPhase, Engine, ModelConfig, step_operations};
+use crate::nn::{ByPhase, Engine, ModelConfig, step_flops};
 use std::time::{Duration, Instant};
 
 /// How often it is told what was used.
@@ -74,7 +74,7 @@ impl UsageMeter {
     pub(super) fn count(&mut self, batch: &Batch, engine: &dyn Engine, config: &ModelConfig, labels: usize) {
         self.open.tokens += batch.tokens() as u64;
         self.open.computed_tokens += engine.computed_tokens(batch) as u64;
-        self.open.operations += step_operations(config, labels, batch);
+        self.open.operations += step_flops(config, labels, batch);
     }
 
     /// Asks the engine, and adds what was used since it was asked last to `whole`.
@@ -114,7 +114,7 @@ fn by_passes(mut used: Usage, before: Option<ByPhase>, now: Option<ByPhase>) -> 
 }
 
 fn passes(engine: &dyn Engine) -> Option<ByPhase> {
-    engine.profile().map(|costs| costs.passes)
+    engine.profile().map(|profile| profile.by_phase)
 }
 
 /// Seconds as finely as it is of use in a log.

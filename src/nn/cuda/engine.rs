@@ -14,11 +14,11 @@ use crate::nn::arena::ParamRange;
 use crate::nn::check::{check_batch, check_labels, check_weights};
 use crate::nn::config::ModelConfig;
 use crate::nn::engine::{
-    Array, Engine, EngineState, InputGradients, Interpolation, MemoryPlan, Optimizer, Part, StepInput,
-    StepReport, Weights,
+    Array, Engine, EngineState, InputGradients, Interpolation, MemoryPlan, OptimizerConfig, ParamState,
+    StepInput, StepReport, Weights,
 };
-use crate::nn::names::ParamSpec;
-use crate::nn::{Limits, Settings};
+use crate::nn::params::ParamSpec;
+use crate::nn::{EngineConfig, MicroBatchLimits};
 use crate::rng::{Rng, Stream};
 use crate::spec::Precision;
 use std::collections::BTreeMap;
@@ -37,8 +37,8 @@ pub(super) struct CudaEngine<D: Device> {
     config: ModelConfig,
     layout: Layout,
     seed: u64,
-    optimizer: Optimizer,
-    limits: Limits,
+    optimizer: OptimizerConfig,
+    limits: MicroBatchLimits,
     precision: Precision,
     // Before the device that it is memory of, so that it goes first.
     recordings: BTreeMap<Work, Option<D::Recording>>,
@@ -109,27 +109,27 @@ impl Parameters {
         (parameters, (end - base) as usize)
     }
 
-    fn arena(&self, part: Part) -> Span<f32> {
+    fn arena(&self, part: ParamState) -> Span<f32> {
         match part {
-            Part::Weight => self.weights,
-            Part::FirstMoment => self.first,
-            Part::SecondMoment => self.second,
+            ParamState::Weight => self.weights,
+            ParamState::FirstMoment => self.first,
+            ParamState::SecondMoment => self.second,
         }
     }
 }
 
 impl<D: Device> CudaEngine<D> {
-    /// An engine over `weights`, which hold every tensor of `slots`.
+    /// An engine over `weights`, which hold every tensor of `specs`.
     pub(super) fn new(
         config: &ModelConfig,
-        slots: &[ParamSpec],
+        specs: &[ParamSpec],
         weights: &Weights,
-        settings: Settings,
+        settings: EngineConfig,
         mut device: D,
     ) -> Result<Self> {
-        let Settings { seed, optimizer, limits, precision, .. } = settings;
+        let EngineConfig { seed, optimizer, limits, precision, .. } = settings;
         refuse(config)?;
-        let layout = Layout::new(config, slots);
+        let layout = Layout::new(config, specs);
         let is_bf16 = precision == Precision::Bf16;
         let (_, needed) = Parameters::new(config, &layout, is_bf16, 0);
         let memory = device.allocate(needed).map_err(|error| short(&device, needed, &error))?;
@@ -173,8 +173,8 @@ impl<D: Device> CudaEngine<D> {
         self.precision == Precision::Bf16
     }
 
-    fn slots(&self) -> impl Iterator<Item = &ParamSpec> + Clone {
-        self.layout.places.iter().map(|place| &place.slot)
+    fn specs(&self) -> impl Iterator<Item = &ParamSpec> + Clone {
+        self.layout.params.iter().map(|place| &place.spec)
     }
 
     /// Room for a piece of work; recordings of a smaller room are forgotten.
@@ -234,7 +234,7 @@ impl<D: Device> CudaEngine<D> {
             if let Work::Learn { is_added, updates, .. } = work {
                 model.backward(&mut ops, buffers, optimizer.label_smoothing as f32, is_added)?;
                 if updates {
-                    let Optimizer { beta1, beta2, epsilon, max_grad_norm, .. } = *optimizer;
+                    let OptimizerConfig { beta1, beta2, epsilon, max_grad_norm, .. } = *optimizer;
                     let adamw = [1.0 - beta1, beta2, 1.0 - beta2, epsilon].map(|x| x as f32);
                     ops.update(training, max_grad_norm as f32, adamw)?;
                 }
@@ -264,7 +264,7 @@ impl<D: Device> CudaEngine<D> {
         check_labels(self.layout.classes(), input.batch)?;
         self.stamp += 1;
         let number = (self.updates + 1) as f64;
-        let Optimizer { beta1, beta2, weight_decay, .. } = self.optimizer;
+        let OptimizerConfig { beta1, beta2, weight_decay, .. } = self.optimizer;
         let numbers = Numbers {
             key: Rng::new(self.seed, Stream::Dropout).key(),
             step: input.step as u32,
@@ -274,7 +274,7 @@ impl<D: Device> CudaEngine<D> {
             rate: (input.learning_rate / (1.0 - beta1.powf(number))) as f32,
             root: (1.0 - beta2.powf(number)).sqrt() as f32,
         };
-        let parts = input.batch.parts(self.limits.examples, self.limits.tokens);
+        let parts = input.batch.parts(self.limits.max_examples, self.limits.max_tokens);
         for (place, part) in parts.iter().enumerate() {
             let updates = updates && place + 1 == parts.len();
             let work = Work::Learn { bucket: Bucket::of(part), is_added: place > 0, updates };
@@ -303,15 +303,15 @@ impl<D: Device> CudaEngine<D> {
     }
 
     /// Copies tensors into an arena.
-    fn put(&mut self, part: Part, weights: &Weights) -> Result<()> {
-        check_weights(&self.config.model, &self.slots(), weights)?;
+    fn put(&mut self, part: ParamState, weights: &Weights) -> Result<()> {
+        check_weights(&self.config.model, &self.specs(), weights)?;
         let arena = self.parameters.arena(part);
-        for ParamRange { slot, range } in &self.layout.places {
-            let words: Vec<u32> = weights[&slot.name].data.iter().map(|x| x.to_bits()).collect();
+        for ParamRange { spec, range } in &self.layout.params {
+            let words: Vec<u32> = weights[&spec.name].data.iter().map(|x| x.to_bits()).collect();
             let to = arena.slice(range.clone());
             self.device.write(Span::new(to.address(), to.len()), &words)?;
         }
-        if part == Part::Weight && !self.parameters.operands.is_none() {
+        if part == ParamState::Weight && !self.parameters.operands.is_none() {
             let matrices = arena.slice(self.layout.matrices.clone());
             round_weights(&mut self.device, matrices, self.parameters.operands)?;
         }
@@ -320,7 +320,7 @@ impl<D: Device> CudaEngine<D> {
 
     /// Finds the words with moments: the others only decay.
     fn look(&mut self, state: &EngineState) -> Result<()> {
-        let name = &self.layout.places[0].slot.name;
+        let name = &self.layout.params[0].spec.name;
         let rows = |weights: &Weights| weights[name].data.clone();
         let (first, second, width) =
             (rows(&state.first_moments), rows(&state.second_moments), self.config.hidden);
@@ -412,17 +412,17 @@ impl<D: Device> Engine for CudaEngine<D> {
                 row.fill(0.0);
             }
         }
-        let array = |ParamRange { slot, range }: &ParamRange| {
-            (slot.name.clone(), Array { shape: slot.shape.clone(), data: arena[range.clone()].to_vec() })
+        let array = |ParamRange { spec, range }: &ParamRange| {
+            (spec.name.clone(), Array { shape: spec.shape.clone(), data: arena[range.clone()].to_vec() })
         };
-        Ok((loss, self.layout.places.iter().map(array).collect()))
+        Ok((loss, self.layout.params.iter().map(array).collect()))
     }
 
     fn logits(&mut self, batch: &Batch) -> Result<Vec<Vec<f32>>> {
         check_batch(&self.config, batch)?;
         let classes = self.layout.classes();
         let mut rows = Vec::with_capacity(batch.len());
-        for part in batch.parts(usize::MAX, self.limits.tokens) {
+        for part in batch.parts(usize::MAX, self.limits.max_tokens) {
             self.run(Work::Judge(Bucket::of(&part)), &part, Numbers::default())?;
             let (_, buffers, _) = self.activations.as_ref().expect("room was made");
             let logits = self.read(buffers.logits.first(part.len() * classes))?;
@@ -431,7 +431,7 @@ impl<D: Device> Engine for CudaEngine<D> {
         Ok(rows)
     }
 
-    fn slopes(&mut self, _mix: Interpolation<'_>, _class: usize) -> Result<InputGradients> {
+    fn input_gradients(&mut self, _input: Interpolation<'_>, _class: usize) -> Result<InputGradients> {
         Err(Error::Usage(
             "engine = \"fast\" does not tell on a GPU what an answer rests on; set engine to \"plain\", or device to \
              \"cpu\""
@@ -440,14 +440,14 @@ impl<D: Device> Engine for CudaEngine<D> {
     }
 
     fn shapes(&self) -> Vec<(String, Vec<usize>)> {
-        self.slots().map(|slot| (slot.name.clone(), slot.shape.clone())).collect()
+        self.specs().map(|spec| (spec.name.clone(), spec.shape.clone())).collect()
     }
 
-    fn tensor(&self, name: &str, part: Part) -> Result<Array> {
-        let place = self.layout.places.iter().find(|place| place.slot.name == name);
-        let ParamRange { slot, range } = place.expect("a name of `shapes`");
+    fn tensor(&self, name: &str, part: ParamState) -> Result<Array> {
+        let place = self.layout.params.iter().find(|place| place.spec.name == name);
+        let ParamRange { spec, range } = place.expect("a name of `shapes`");
         let data = self.read(self.parameters.arena(part).slice(range.clone()))?;
-        Ok(Array { shape: slot.shape.clone(), data })
+        Ok(Array { shape: spec.shape.clone(), data })
     }
 
     fn updates(&self) -> u64 {
@@ -455,22 +455,22 @@ impl<D: Device> Engine for CudaEngine<D> {
     }
 
     fn set_weights(&mut self, weights: &Weights) -> Result<()> {
-        self.put(Part::Weight, weights)
+        self.put(ParamState::Weight, weights)
     }
 
     fn restore(&mut self, state: &EngineState) -> Result<()> {
-        self.put(Part::Weight, &state.weights)?;
-        self.put(Part::FirstMoment, &state.first_moments)?;
-        self.put(Part::SecondMoment, &state.second_moments)?;
+        self.put(ParamState::Weight, &state.weights)?;
+        self.put(ParamState::FirstMoment, &state.first_moments)?;
+        self.put(ParamState::SecondMoment, &state.second_moments)?;
         self.look(state)?;
         self.updates = state.updates;
         Ok(())
     }
 
-    fn memory(&self, batch: &Batch, max_tokens: usize) -> Option<MemoryPlan> {
+    fn memory_plan(&self, batch: &Batch, max_tokens: usize) -> Option<MemoryPlan> {
         let (_, parameters) = Parameters::new(&self.config, &self.layout, self.is_bf16(), 0);
         let arena = self.layout.length() * NUMBER;
-        let parts = batch.parts(self.limits.examples, max_tokens);
+        let parts = batch.parts(self.limits.max_examples, max_tokens);
         let bucket = parts.iter().map(Bucket::of).reduce(Bucket::union)?;
         let room = Room { bucket, learns: true };
         let (_, activations) = Buffers::new(&self.config, self.layout.classes(), self.is_bf16(), room, 0);
@@ -490,11 +490,11 @@ impl<D: Device> Engine for CudaEngine<D> {
     }
 
     fn set_max_tokens(&mut self, max_tokens: usize) {
-        self.limits.tokens = max_tokens;
+        self.limits.max_tokens = max_tokens;
     }
 
     fn computed_tokens(&self, batch: &Batch) -> usize {
-        let parts = batch.parts(self.limits.examples, self.limits.tokens);
+        let parts = batch.parts(self.limits.max_examples, self.limits.max_tokens);
         parts.iter().map(|part| Bucket::of(part).tokens).sum()
     }
 }

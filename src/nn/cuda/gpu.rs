@@ -3,7 +3,7 @@
 use super::device::{Device, GemmKind, GemmOperand, Launch, Module, Product, Span};
 use crate::error::{Error, Result};
 use crate::machine::Memory;
-use crate::nn::stored::first_line;
+use crate::nn::error_text::first_line;
 use candle_core::cuda_backend::cudarc::cublas::{CudaBlas, result, sys as blas_sys};
 use candle_core::cuda_backend::cudarc::driver::{
     CudaFunction, CudaGraph, CudaModule, CudaSlice, CudaStream, DevicePtr, LaunchConfig, PushKernelArg,
@@ -89,7 +89,7 @@ impl Gpu {
     #[cfg(test)]
     pub(super) fn open(ordinal: usize) -> Result<Self> {
         let place = crate::nn::device::open(&format!("cuda:{ordinal}"), None)?;
-        Gpu::of(&place.device, &place.words)
+        Gpu::of(&place.device, &place.description)
     }
 
     /// The context belongs to a thread at a time, and engines move between them.

@@ -5,9 +5,9 @@
 //! which do not decay. The vectors of a layer are neighbours, so that their gradients are finished together, and
 //! so are queries, keys and values: one matrix (3 hidden, hidden), one bias (3 hidden).
 
-use crate::nn::arena::{Order, ParamRange};
+use crate::nn::arena::{ArenaBuilder, ParamRange};
 use crate::nn::config::ModelConfig;
-use crate::nn::names::{Names, ParamSpec};
+use crate::nn::params::{Names, ParamSpec};
 use std::ops::Range;
 
 /// Matrices of a layer, (out, in), and its vectors.
@@ -34,7 +34,7 @@ pub(super) struct LayerPlaces {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Layout {
     /// In the order of the arenas.
-    pub(super) places: Vec<ParamRange>,
+    pub(super) params: Vec<ParamRange>,
     pub(super) words: Range<usize>,
     pub(super) positions: Range<usize>,
     pub(super) segments: Option<Range<usize>>,
@@ -50,38 +50,38 @@ pub(super) struct Layout {
 }
 
 impl Layout {
-    /// The arenas of the tensors in `slots`, which have every name of the configuration.
-    pub(super) fn new(config: &ModelConfig, slots: &[ParamSpec]) -> Self {
-        let mut order = Order::new(slots);
+    /// The arenas of the tensors in `specs`, which have every name of the configuration.
+    pub(super) fn new(config: &ModelConfig, specs: &[ParamSpec]) -> Self {
+        let mut builder = ArenaBuilder::new(specs);
         let names = Names::of(config);
-        let words = order.tensor(&names.words, "weight");
-        let positions = order.tensor(&names.positions, "weight");
-        let segments = names.segments.as_ref().map(|segments| order.tensor(segments, "weight"));
+        let words = builder.tensor(&names.words, "weight");
+        let positions = builder.tensor(&names.positions, "weight");
+        let segments = names.segments.as_ref().map(|segments| builder.tensor(segments, "weight"));
         let mut layers = vec![LayerPlaces::default(); names.layers.len()];
-        let first = order.length();
+        let first = builder.len();
         for (places, layer) in layers.iter_mut().zip(&names.layers) {
-            places.qkv = order.tensors(&[&layer.query, &layer.key, &layer.value], "weight");
-            places.attention_out = order.tensor(&layer.attention_out, "weight");
-            places.up = order.tensor(&layer.up, "weight");
-            places.down = order.tensor(&layer.down, "weight");
+            places.qkv = builder.tensors(&[&layer.query, &layer.key, &layer.value], "weight");
+            places.attention_out = builder.tensor(&layer.attention_out, "weight");
+            places.up = builder.tensor(&layer.up, "weight");
+            places.down = builder.tensor(&layer.down, "weight");
         }
-        let matrices = first..order.length();
-        let pooler = order.tensor(&names.pooler, "weight");
-        let classifier = order.tensor(&names.classifier, "weight");
-        let embedding_norm = norm(&mut order, &names.embedding_norm);
+        let matrices = first..builder.len();
+        let pooler = builder.tensor(&names.pooler, "weight");
+        let classifier = builder.tensor(&names.classifier, "weight");
+        let embedding_norm = norm(&mut builder, &names.embedding_norm);
         for (places, layer) in layers.iter_mut().zip(&names.layers) {
-            places.qkv_bias = order.tensors(&[&layer.query, &layer.key, &layer.value], "bias");
-            places.attention_out_bias = order.tensor(&layer.attention_out, "bias");
-            places.attention_norm = norm(&mut order, &layer.attention_norm);
-            places.up_bias = order.tensor(&layer.up, "bias");
-            places.down_bias = order.tensor(&layer.down, "bias");
-            places.output_norm = norm(&mut order, &layer.output_norm);
+            places.qkv_bias = builder.tensors(&[&layer.query, &layer.key, &layer.value], "bias");
+            places.attention_out_bias = builder.tensor(&layer.attention_out, "bias");
+            places.attention_norm = norm(&mut builder, &layer.attention_norm);
+            places.up_bias = builder.tensor(&layer.up, "bias");
+            places.down_bias = builder.tensor(&layer.down, "bias");
+            places.output_norm = norm(&mut builder, &layer.output_norm);
             places.vectors = places.qkv_bias.start..places.output_norm.end;
         }
-        let pooler_bias = order.tensor(&names.pooler, "bias");
-        let classifier_bias = order.tensor(&names.classifier, "bias");
+        let pooler_bias = builder.tensor(&names.pooler, "bias");
+        let classifier_bias = builder.tensor(&names.classifier, "bias");
         Layout {
-            places: order.places(),
+            params: builder.finish(),
             words,
             positions,
             segments,
@@ -111,15 +111,15 @@ impl Layout {
 }
 
 /// Weight and bias of a LayerNorm.
-fn norm(order: &mut Order<'_>, name: &str) -> Range<usize> {
-    let weight = order.tensor(name, "weight");
-    weight.start..order.tensor(name, "bias").end
+fn norm(builder: &mut ArenaBuilder<'_>, name: &str) -> Range<usize> {
+    let weight = builder.tensor(name, "weight");
+    weight.start..builder.tensor(name, "bias").end
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::nn::names::table;
+    use crate::nn::params::param_specs;
 
     #[test]
     fn every_tensor_has_a_place_and_what_decays_comes_first() {
@@ -130,14 +130,14 @@ mod tests {
                 "hidden_dim": 16, "max_position_embeddings": 8}"#,
         ] {
             let config = ModelConfig::parse("m", config.as_bytes()).expect("a whole file");
-            let slots = table(&config, 3);
-            let layout = Layout::new(&config, &slots);
-            assert_eq!(layout.places.len(), slots.len());
+            let specs = param_specs(&config, 3);
+            let layout = Layout::new(&config, &specs);
+            assert_eq!(layout.params.len(), specs.len());
             let mut end = 0;
-            for place in &layout.places {
-                assert_eq!(place.range.start, end, "{}", place.slot.name);
+            for place in &layout.params {
+                assert_eq!(place.range.start, end, "{}", place.spec.name);
                 end = place.range.end;
-                assert_eq!(place.slot.decay, end <= layout.vectors(), "{}", place.slot.name);
+                assert_eq!(place.spec.has_weight_decay, end <= layout.vectors(), "{}", place.spec.name);
             }
             assert_eq!(end, layout.length());
             let matrices: usize =

@@ -30,7 +30,7 @@ mod tests;
 #[cfg(feature = "cuda")]
 use super::engine::{Engine, Weights};
 #[cfg(feature = "cuda")]
-use super::{ModelConfig, ParamSpec, Settings};
+use super::{EngineConfig, ModelConfig, ParamSpec};
 #[cfg(feature = "cuda")]
 use crate::error::Result;
 
@@ -38,13 +38,13 @@ use crate::error::Result;
 /// products.
 #[cfg(feature = "cuda")]
 pub(crate) fn engine(
-    (config, slots, weights): (&ModelConfig, &[ParamSpec], &Weights),
-    settings: Settings,
+    (config, specs, weights): (&ModelConfig, &[ParamSpec], &Weights),
+    settings: EngineConfig,
     device: &candle_core::Device,
     name: &str,
 ) -> Result<(Box<dyn Engine>, &'static str)> {
     let gpu = gpu::Gpu::of(device, name)?;
-    let engine = engine::CudaEngine::new(config, slots, weights, settings, gpu)?;
+    let engine = engine::CudaEngine::new(config, specs, weights, settings, gpu)?;
     let precision = engine.precision();
     Ok((Box::new(engine), precision))
 }

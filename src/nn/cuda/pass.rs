@@ -33,7 +33,7 @@ pub(super) fn site(learns: bool, number: u32, rate: f64) -> Site {
     if !learns || rate == 0.0 {
         return Site::OFF;
     }
-    Site::new(number, dropout::threshold(rate), dropout::kept(rate))
+    Site::new(number, dropout::threshold(rate), dropout::keep_scale(rate))
 }
 
 impl<'a> Model<'a> {

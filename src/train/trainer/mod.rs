@@ -14,7 +14,7 @@ use crate::data::order::epoch_order;
 use crate::error::{Error, Result};
 use crate::event::{Change, Eval, Event, Progress, Saved, SplitName, Stage, Started, Status, Unit, now};
 use crate::files::{recover_folder, write_folder_whole};
-use crate::nn::{self, Built, Engine, Part, StepInput, StepReport, Stored, coverage};
+use crate::nn::{self, Built, Engine, ParamState, StepInput, StepReport, TensorSource, coverage};
 use crate::spec::RunSpec;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
@@ -173,7 +173,7 @@ impl<'a> Trainer<'a> {
         let input = StepInput { batch: &batch, step: self.state.step, learning_rate: 0.0 };
         let coverage = coverage::check(self.setup.built.engine.as_mut(), input)?;
         coverage::require_all(&coverage)?;
-        (self.say)(Event::note(coverage.sentence()));
+        (self.say)(Event::note(coverage.summary()));
         Ok(())
     }
 
@@ -390,7 +390,7 @@ impl<'a> Trainer<'a> {
         self.state.evals_without_improvement = 0;
         let setup = &self.setup;
         let bytes = write_folder_whole(&self.dir.join("best"), |folder| {
-            let weights = Stored::of(setup.built.engine.as_ref(), Part::Weight, "");
+            let weights = TensorSource::from_engine(setup.built.engine.as_ref(), ParamState::Weight, "");
             nn::save_model(folder, &setup.built.config, &setup.labels.names(), &weights)?;
             setup.tokenizer.save(folder)
         })?;

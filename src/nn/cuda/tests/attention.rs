@@ -51,12 +51,12 @@ impl Case {
                 let sum: f64 = exponentials.iter().sum();
                 let mut factors = vec![1.0; keys];
                 if let Some(masks) = &masks {
-                    let number = dropout::row(batch.first_token + first + query, (head, heads));
+                    let number = dropout::attention_row(batch.first_token + first + query, (head, heads));
                     let mut bits = Vec::new();
-                    masks.keep(&[number], keys, MAX_POSITIONS, &mut bits);
+                    masks.keep_mask(&[number], keys, MAX_POSITIONS, &mut bits);
                     for (key, factor) in factors.iter_mut().enumerate() {
                         let is_kept = bits[key / 8] >> (key % 8) & 1 == 1;
-                        *factor = if is_kept { f64::from(masks.kept) } else { 0.0 };
+                        *factor = if is_kept { f64::from(masks.scale) } else { 0.0 };
                     }
                 }
                 let p: Vec<f64> = exponentials.iter().map(|x| x / sum).collect();
@@ -153,7 +153,7 @@ fn attends<D: Device>(
     };
     let expected = case.answer(batch, is_on);
     let site = if is_on {
-        Site::new(dropout::attention(1), dropout::threshold(RATE), dropout::kept(RATE))
+        Site::new(dropout::attention(1), dropout::threshold(RATE), dropout::keep_scale(RATE))
     } else {
         Site::OFF
     };

@@ -17,9 +17,9 @@ fn site(is_on: bool, numbers: &[usize], width: usize) -> (Site, Vec<f64>) {
     }
     let masks = Dropout::new(SEED, STEP).site(NUMBER, RATE).expect("a rate");
     for (number, row) in numbers.iter().zip(factors.chunks_exact_mut(width)) {
-        masks.fill(dropout::state(*number, width), row);
+        masks.fill(dropout::state_offset(*number, width), row);
     }
-    (Site::new(NUMBER, dropout::threshold(RATE), dropout::kept(RATE)), wide(&factors))
+    (Site::new(NUMBER, dropout::threshold(RATE), dropout::keep_scale(RATE)), wide(&factors))
 }
 
 fn wide(x: &[f32]) -> Vec<f64> {
