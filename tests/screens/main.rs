@@ -21,6 +21,7 @@ mod svg;
 
 use stage::*;
 
+use glue_tui::catalog::Metric;
 use glue_tui::event::{Event, Progress, SplitName, Step, Unit};
 use glue_tui::run::history::History;
 use glue_tui::run::{Difference, Repeats, Reproduction, Row};
@@ -64,9 +65,8 @@ fn runs_screen_on_several_seeds() {
                     Event::Eval(eval) if collapsed => {
                         eval.best &= eval.step == 100;
                         eval.scores.loss = 0.693;
-                        let found = classes_of(&mut eval.scores);
-                        found.confusion = vec![vec![0, 250], vec![0, 250]];
-                        found.accuracy = 0.5;
+                        eval.scores.confusion = vec![vec![0, 250], vec![0, 250]];
+                        eval.scores.metrics.insert(Metric::Accuracy, Some(0.5));
                     }
                     _ => {}
                 }

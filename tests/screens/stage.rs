@@ -3,7 +3,7 @@
 use super::modes::{recording, text_of};
 use crossterm::event::{Event as Input, KeyCode, KeyEvent, KeyModifiers};
 use glue_tui::catalog::Metric;
-use glue_tui::event::{ClassificationMetrics, Event, Metrics, Scores};
+use glue_tui::event::Event;
 use glue_tui::predict::{Answer, Explanation, Prediction, Push};
 use glue_tui::run::history::History;
 use glue_tui::run::{Repeats, RunEvent, RunRow, RunStatus};
@@ -210,14 +210,6 @@ pub(crate) fn said(repeat: u64, event: Event) -> Msg {
     Msg::RunEvent(RunEvent { repeat, dir: Arc::from(Path::new("runs/demo-20261123-110429-c691")), event })
 }
 
-/// What scores of the recorded run say of classes.
-pub(crate) fn classes_of(scores: &mut Scores) -> &mut ClassificationMetrics {
-    match &mut scores.metrics {
-        Metrics::Classification(found) => found,
-        Metrics::Regression(_) => panic!("the recorded run tells classes"),
-    }
-}
-
 /// The app while it trains `experiment`, after the first `count` recorded events.
 pub(crate) fn training(width: u16, height: u16, experiment: &str, count: usize) -> App {
     let mut app = app(width, height);
@@ -279,7 +271,8 @@ pub(crate) fn like_recorded(factor: f64, count: usize) -> History {
             Event::Step(step) => step.loss *= factor,
             Event::Eval(eval) => {
                 eval.scores.loss *= factor;
-                classes_of(&mut eval.scores).accuracy /= factor.sqrt();
+                let accuracy = eval.scores.get(Metric::Accuracy).map(|value| value / factor.sqrt());
+                eval.scores.metrics.insert(Metric::Accuracy, accuracy);
             }
             _ => {}
         }
