@@ -145,7 +145,10 @@ impl PendingCommand {
                 return Ok(ack);
             }
             if is_over {
-                return Err(Error::Training(format!("{} ended before it executed the command", self.dir.name())));
+                return Err(Error::Training(format!(
+                    "{} ended before it executed the command",
+                    self.dir.name()
+                )));
             }
             std::thread::sleep(POLL_INTERVAL);
         }

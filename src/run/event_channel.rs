@@ -151,7 +151,12 @@ mod tests {
     }
 
     fn progress() -> RunEvent {
-        run_event(Event::Progress(Progress { what: "evaluating".into(), done: 1, total: None, unit: Unit::Bytes }))
+        run_event(Event::Progress(Progress {
+            what: "evaluating".into(),
+            done: 1,
+            total: None,
+            unit: Unit::Bytes,
+        }))
     }
 
     #[test]

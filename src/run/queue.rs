@@ -111,8 +111,9 @@ impl Queue {
             Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(Queue::default()),
             text => text.map_err(Error::reading(&path))?,
         };
-        let file: QueueFile = toml::from_str(&text)
-            .map_err(|e| Error::data(&path, None, format!("{}; delete it to start a new queue", e.message())))?;
+        let file: QueueFile = toml::from_str(&text).map_err(|e| {
+            Error::data(&path, None, format!("{}; delete it to start a new queue", e.message()))
+        })?;
         let entry = |entry: FileEntry| {
             Ok(QueueEntry {
                 id: entry.id,
@@ -329,7 +330,11 @@ mod tests {
         std::fs::write(runs.join(FILE), "half a file =").unwrap();
         let error = Queue::edit(runs, QueueEdit::SetHeld(false)).unwrap_err().to_string();
         assert!(error.contains("queue.toml") && error.contains("delete it"), "{error}");
-        assert_eq!(std::fs::read_to_string(runs.join(FILE)).unwrap(), "half a file =", "a damaged file is left unchanged");
+        assert_eq!(
+            std::fs::read_to_string(runs.join(FILE)).unwrap(),
+            "half a file =",
+            "a damaged file is left unchanged"
+        );
     }
 
     #[test]

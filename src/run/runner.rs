@@ -9,7 +9,6 @@ use super::repeats::RepeatsSummary;
 use crate::data;
 use crate::error::{Error, Result, panic_message};
 use crate::event::{Change, Command, Event, Status, now};
-use crate::format;
 use crate::machine::Meter;
 use crate::spec::RunSpec;
 use crate::train::{Control, Handle, Job, Snapshot, Summary, control, train};
@@ -149,8 +148,9 @@ fn create_replay(dir: &RunDir, runs_dir: &Path) -> Result<(RunDir, RunSpec)> {
     let changes = recorded_changes(dir)?;
     let new = RunDir::create(runs_dir, &spec)?;
     let mut log = EventLog::open(&new)?;
-    let count = format::plural(changes.len() as u64, "mid-run change");
-    log.write(&Event::note(format!("replays {} with {count}", dir.name())))?;
+    let (name, count) = (dir.name(), changes.len());
+    let s = if count == 1 { "" } else { "s" };
+    log.write(&Event::note(format!("replays {name} with {count} mid-run change{s}")))?;
     for Change { step, command } in changes {
         log.write(&Event::Command { step, command, settings: None, again: false })?;
     }

@@ -13,10 +13,10 @@
 //! small job per key press; jobs that a timer sends are not sent while one of their kind waits. Results go through
 //! a bounded channel, which blocks only the workers.
 
-use super::Options;
 use super::file_worker::{FileJob, FileWorker};
 use super::inference::{Explain, InferenceJob, InferenceWorker};
 use super::msg::{Effect, Msg};
+use super::options::Options;
 use super::run_worker::{ActiveRun, RunFlags, RunJob, RunWorker, StartReply};
 use super::screens::infer::ModelSource;
 use super::worker::{catch_panic, error_msg, serve, spawn};
@@ -37,7 +37,6 @@ const REPLIES: usize = 16;
 
 /// Hands effects to the workers and holds the run that this process trains.
 pub(super) struct EffectRunner {
-    options: Options,
     messages: Sender<Msg>,
     file_jobs: Sender<FileJob>,
     run_jobs: Sender<RunJob>,
@@ -74,10 +73,9 @@ impl EffectRunner {
         spawn("runs", move || serve(worker, &receiver, &sender))?;
 
         let (inference_jobs, receiver) = unbounded();
-        let worker = InferenceWorker::new(options.clone(), messages.clone());
+        let worker = InferenceWorker::new(options, messages.clone());
         spawn("inference", move || worker.serve(&receiver))?;
         Ok(EffectRunner {
-            options,
             messages,
             file_jobs,
             run_jobs,

@@ -1,9 +1,9 @@
 //! Reads and writes files for the interface: experiments, runs, probes, the theme.
 
-use super::Options;
 use super::app::ExperimentRow;
 use super::history_cache::{CAPACITY, HistoryCache};
 use super::msg::Msg;
+use super::options::Options;
 use super::screens::insight::Subject;
 use super::settings;
 use super::worker::{Worker, catch_panic, error_msg};

@@ -1,9 +1,9 @@
 //! Starts runs, changes the queue and sends commands to runs of other processes. All of these take locks or
 //! create directories.
 
-use super::Options;
 use super::history_cache::FollowedRun;
 use super::msg::{Msg, TrainRequest};
+use super::options::Options;
 use super::worker::{Worker, catch_panic, error_msg};
 use crate::error::{Error, Result};
 use crate::event::Command;
@@ -87,10 +87,8 @@ impl Worker for RunWorker {
             }
             RunJob::StartNext => {
                 let started = catch_panic(name, || self.start_next());
-                let reply = started.unwrap_or_else(|error| StartReply {
-                    msg: self.queue_start_failed(&error),
-                    run: None,
-                });
+                let reply = started
+                    .unwrap_or_else(|error| StartReply { msg: self.queue_start_failed(&error), run: None });
                 self.reply(reply);
             }
             RunJob::Enqueue(request) => {
@@ -200,13 +198,14 @@ impl RunWorker {
 
     fn edit_queue(&mut self, edit: Result<QueueEdit>) {
         let result = edit.and_then(|edit| Queue::edit(&self.options.runs_dir, edit));
-        self.send(match result {
+        let msg = match result {
             Ok(queue) => {
                 self.queue = Some(queue.clone());
                 Msg::QueueLoaded(Ok(queue))
             }
             Err(error) => error_msg("Cannot change the queue", &error),
-        });
+        };
+        self.send(msg);
     }
 
     /// The queue, if it has changed since it was sent last.
