@@ -1,6 +1,9 @@
 //! The scores a task is judged by, under their official names.
 
+use crate::config::expected_one_of;
 use serde::{Deserialize, Serialize};
+use std::fmt;
+use std::str::FromStr;
 
 /// A score of a pass over a split. All lie in 0..=1 (correlations in -1..=1); higher is better, but for the loss.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -48,6 +51,17 @@ impl Metric {
         }
     }
 
+    /// The names of all metrics.
+    pub const NAMES: [&'static str; 7] = [
+        Metric::Accuracy.name(),
+        Metric::AccuracyMm.name(),
+        Metric::F1.name(),
+        Metric::MatthewsCorrelation.name(),
+        Metric::Pearson.name(),
+        Metric::Spearman.name(),
+        Metric::Loss.name(),
+    ];
+
     /// The metric of that name.
     pub fn by_name(name: &str) -> Option<Metric> {
         Metric::ALL.into_iter().find(|metric| metric.name() == name)
@@ -56,5 +70,19 @@ impl Metric {
     /// Whether `new` is better than `old`; a NaN is never better.
     pub fn improves(self, new: f64, old: f64) -> bool {
         if self == Metric::Loss { new < old } else { new > old }
+    }
+}
+
+impl fmt::Display for Metric {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+impl FromStr for Metric {
+    type Err = String;
+
+    fn from_str(name: &str) -> Result<Self, String> {
+        Metric::by_name(name).ok_or_else(|| expected_one_of(&Metric::NAMES, name))
     }
 }

@@ -13,4 +13,4 @@ pub use metrics::Metric;
 pub use models::{KnownModel, MODELS, known_model};
 pub use published::{Published, published, repeatable};
 pub use shapes::{SHAPES, Shape, shape};
-pub use tasks::{Columns, Hub, Labels, Local, Name, Source, TASKS, Task, Tree, task};
+pub use tasks::{Columns, Hub, Labels, Local, Name, Source, TASKS, Task, TaskId, Tree, task};
