@@ -1,7 +1,7 @@
 //! A run or a model folder, and text → label and probabilities, or the number that a regression tells.
 
 use crate::batch::Batch;
-use crate::catalog::{Labels, Task, task};
+use crate::catalog::{Labels, SplitRole, SplitSpec, Task, task};
 use crate::data::{self, DatasetSource, Example, Spelled, Tokenizer, Word};
 use crate::error::{Error, Result};
 use crate::event::{Progress, Scores, SplitName};
@@ -10,7 +10,7 @@ use crate::hub::Hub;
 use crate::nn::{self, Build, Built, Engine, Optimizer};
 use crate::run::{RunDir, find};
 use crate::spec::{DeviceSpec, EngineChoice, Precision, RunSpec};
-use crate::train::{Snapshot, argmax, evaluate, softmax};
+use crate::train::{Snapshot, add_metrics_from, argmax, evaluate, softmax};
 use serde::Serialize;
 use std::path::Path;
 use std::sync::atomic::AtomicBool;
@@ -320,7 +320,7 @@ impl Predictor {
     }
 
     /// Scores a split: of `task`, or else of the task of the run that the model is from, which then also
-    /// says where the rows are unless `data_dir` does. With MNLI's validation split goes the mismatched one.
+    /// says where the rows are unless `data_dir` does. With the validation split goes MNLI's mismatched one.
     pub fn score(
         &mut self,
         task_name: Option<&str>,
@@ -330,9 +330,10 @@ impl Predictor {
     ) -> Result<Scores> {
         let task = self.task(task_name)?;
         let mut scores = self.score_split(task, split, data_dir, watch)?;
-        if split == SplitName::Validation && task.has_mismatched() {
-            let mismatched = self.score_split(task, SplitName::ValidationMismatched, data_dir, watch)?;
-            scores.take_mismatched(&mismatched);
+        let is_extra = |split: &&SplitSpec| split.name.role() == SplitRole::ExtraValidation;
+        for extra in task.splits.iter().filter(is_extra).filter(|_| split == SplitName::Validation) {
+            let other = self.score_split(task, extra.name, data_dir, watch)?;
+            add_metrics_from(&other, extra.name, task, &mut scores);
         }
         Ok(scores)
     }

@@ -398,7 +398,7 @@ fn what_was_said_of_each_row_is_kept_and_its_scores_are_those_of_the_log() {
         let counts = |rows: &Vec<Vec<usize>>| rows.iter().map(|rows| rows.len() as u64).collect::<Vec<_>>();
         let Detail::Classes(classes) = &picture.detail else { panic!("classes") };
         let found = classes.cells.iter().map(counts).collect::<Vec<_>>();
-        assert_eq!(found, eval.scores.classification().expect("classes").confusion);
+        assert_eq!(found, eval.scores.confusion);
     }
     // The rows are those that were drawn, in their order: the model itself says so.
     let texts = insight.texts.as_ref().unwrap();

@@ -1,6 +1,7 @@
 //! The tasks: labels, columns, where the rows come from, which scores count.
 
-use super::Metric;
+use super::splits::MNLI_SPLITS;
+use super::{LabelKind, Metric, STANDARD_SPLITS, SplitName, SplitSpec};
 use crate::batch::Label;
 use crate::config::{by_nearness, meant};
 use serde::de::Error;
@@ -25,6 +26,8 @@ pub struct Task {
     pub pair: bool,
     /// Where rows come from.
     pub source: Source,
+    /// The splits, the training split first.
+    pub splits: &'static [SplitSpec],
     /// The official scores, in the order they are shown. The loss is always there beside them.
     pub metrics: &'static [Metric],
     /// The score that chooses the best weights, unless the specification names another.
@@ -76,6 +79,14 @@ impl Labels {
         match self {
             Labels::Classes(names) => names.len(),
             Labels::Scale { .. } => 1,
+        }
+    }
+
+    /// Whether they are classes or numbers.
+    pub const fn kind(&self) -> LabelKind {
+        match self {
+            Labels::Classes(_) => LabelKind::Classes,
+            Labels::Scale { .. } => LabelKind::Numbers,
         }
     }
 
@@ -230,6 +241,7 @@ pub static TASKS: &[Task] = &[
         labels: SENTIMENT,
         pair: false,
         source: Source::Embedded("demo"),
+        splits: STANDARD_SPLITS,
         metrics: &[Metric::Accuracy],
         best: Metric::Accuracy,
         note: None,
@@ -240,6 +252,7 @@ pub static TASKS: &[Task] = &[
         labels: DUPLICATE,
         pair: true,
         source: Source::Embedded("demo-pairs"),
+        splits: STANDARD_SPLITS,
         metrics: &[Metric::Accuracy, Metric::F1],
         best: Metric::Accuracy,
         note: None,
@@ -258,6 +271,7 @@ pub static TASKS: &[Task] = &[
                 threshold: Some(0.5),
             },
         },
+        splits: STANDARD_SPLITS,
         metrics: &[Metric::Accuracy],
         best: Metric::Accuracy,
         note: None,
@@ -272,6 +286,7 @@ pub static TASKS: &[Task] = &[
             "sst2",
             columns("sentence", None, Some("label")),
         ),
+        splits: STANDARD_SPLITS,
         metrics: &[Metric::Accuracy],
         best: Metric::Accuracy,
         note: None,
@@ -286,6 +301,7 @@ pub static TASKS: &[Task] = &[
             "qqp",
             pair("question1", "question2", "label"),
         ),
+        splits: STANDARD_SPLITS,
         metrics: &[Metric::Accuracy, Metric::F1],
         best: Metric::Accuracy,
         note: None,
@@ -308,6 +324,7 @@ pub static TASKS: &[Task] = &[
                 threshold: None,
             },
         },
+        splits: STANDARD_SPLITS,
         metrics: &[Metric::MatthewsCorrelation],
         best: Metric::MatthewsCorrelation,
         note: None,
@@ -322,6 +339,7 @@ pub static TASKS: &[Task] = &[
             "mrpc",
             pair("sentence1", "sentence2", "label"),
         ),
+        splits: STANDARD_SPLITS,
         metrics: &[Metric::Accuracy, Metric::F1],
         best: Metric::Accuracy,
         note: None,
@@ -336,6 +354,7 @@ pub static TASKS: &[Task] = &[
             "stsb",
             pair("sentence1", "sentence2", "label"),
         ),
+        splits: STANDARD_SPLITS,
         metrics: &[Metric::Pearson, Metric::Spearman],
         best: Metric::Pearson,
         note: None,
@@ -350,6 +369,7 @@ pub static TASKS: &[Task] = &[
             "mnli",
             pair("premise", "hypothesis", "label"),
         ),
+        splits: MNLI_SPLITS,
         metrics: &[Metric::Accuracy, Metric::AccuracyMm],
         best: Metric::Accuracy,
         note: None,
@@ -360,6 +380,7 @@ pub static TASKS: &[Task] = &[
         labels: ENTAILMENT,
         pair: true,
         source: glue(pair("question", "sentence", "label"), "qnli", pair("question", "sentence", "label")),
+        splits: STANDARD_SPLITS,
         metrics: &[Metric::Accuracy],
         best: Metric::Accuracy,
         note: None,
@@ -370,6 +391,7 @@ pub static TASKS: &[Task] = &[
         labels: ENTAILMENT,
         pair: true,
         source: glue(pair("sentence1", "sentence2", "label"), "rte", pair("sentence1", "sentence2", "label")),
+        splits: STANDARD_SPLITS,
         metrics: &[Metric::Accuracy],
         best: Metric::Accuracy,
         note: None,
@@ -384,6 +406,7 @@ pub static TASKS: &[Task] = &[
             "wnli",
             pair("sentence1", "sentence2", "label"),
         ),
+        splits: STANDARD_SPLITS,
         metrics: &[Metric::Accuracy],
         best: Metric::Accuracy,
         note: Some(
@@ -397,6 +420,7 @@ pub static TASKS: &[Task] = &[
         labels: classes(&[]),
         pair: false,
         source: Source::Custom,
+        splits: STANDARD_SPLITS,
         metrics: &[Metric::Accuracy],
         best: Metric::Accuracy,
         note: None,
@@ -409,9 +433,9 @@ impl Task {
         matches!(self.source, Source::Custom)
     }
 
-    /// Whether its validation split is followed by one of other genres than it is trained on.
-    pub fn has_mismatched(&self) -> bool {
-        self.metrics.contains(&Metric::AccuracyMm)
+    /// Its split of that name.
+    pub fn split(&self, name: SplitName) -> Option<&'static SplitSpec> {
+        self.splits.iter().find(|split| split.name == name)
     }
 }
 
@@ -502,6 +526,7 @@ impl<'de> Deserialize<'de> for TaskId {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::collections::BTreeSet;
 
     #[test]
     fn a_scale_has_parts_and_every_number_is_in_one() {
@@ -516,6 +541,16 @@ mod tests {
     fn rows_are_consistent() {
         for task in TASKS {
             assert!(task.metrics.contains(&task.best), "{}", task.name);
+            let kind = task.labels.kind();
+            assert!(
+                task.metrics.iter().all(|metric| metric.is_reported(kind, task.metrics)),
+                "{}",
+                task.name
+            );
+            let sources = task.metrics.iter().filter_map(|metric| metric.source());
+            assert!(sources.into_iter().all(|(split, _)| task.split(split).is_some()), "{}", task.name);
+            let keys: BTreeSet<u32> = task.splits.iter().map(|split| split.sample_key).collect();
+            assert_eq!(keys.len(), task.splits.len(), "{}", task.name);
             match &task.labels {
                 Labels::Classes(names) => assert!(names.len() > 1 || task.is_custom(), "{}", task.name),
                 Labels::Scale { low, high } => assert!(low < high, "{}", task.name),

@@ -223,7 +223,7 @@ impl History {
         } else {
             self.evaluation = (eval.step, eval.seconds);
         }
-        for metric in Metric::ALL {
+        for metric in Metric::ALL.iter().copied() {
             if let Some(value) = eval.scores.get(metric) {
                 self.scores.entry((eval.split, metric)).or_default().push(eval.step, value);
             }

@@ -256,7 +256,7 @@ static KEYS: &[Key] = &[
     Key::optional(
         "evaluation",
         field!(metric_for_best_model),
-        ValueKind::Choice(&Metric::NAMES),
+        ValueKind::Choice(Metric::NAMES),
         "the task's",
         "The validation metric that selects the best weights.",
     )

@@ -9,7 +9,7 @@ use super::popup::{Choice, Item, Popup, Purpose, Reply, moved};
 use crate::catalog::{MODELS, TASKS};
 use crate::spec::{Key, KeyValue, ValueKind, ValueOrigin, keys};
 use crate::tui::app::{App, ExperimentRow};
-use crate::tui::msg::{Action, Effect, Work};
+use crate::tui::msg::{Action, Effect, TrainRequest};
 use crate::tui::widgets::text_field::{Edit, TextField};
 
 /// Values that are being changed.
@@ -331,12 +331,12 @@ fn start(app: &mut App) -> Vec<Effect> {
 }
 
 /// The training that the form describes, unless a line is at fault.
-fn work(app: &mut App) -> Option<Work> {
+fn work(app: &mut App) -> Option<TrainRequest> {
     if is_at_fault(app) {
         return None;
     }
     let form = app.form.as_ref()?;
-    Some(Work::Changed { name: form.name.clone(), changes: form.changes() })
+    Some(TrainRequest::Changed { name: form.name.clone(), changes: form.changes() })
 }
 
 fn save(app: &mut App) -> Vec<Effect> {
@@ -344,7 +344,7 @@ fn save(app: &mut App) -> Vec<Effect> {
         return Vec::new();
     }
     let Some(form) = &app.form else { return Vec::new() };
-    vec![Effect::Save { name: form.name.clone(), changes: form.changes() }]
+    vec![Effect::SaveExperiment { name: form.name.clone(), changes: form.changes() }]
 }
 
 fn close(app: &mut App) {
