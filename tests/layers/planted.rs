@@ -107,9 +107,15 @@ fn planted_cycles_are_found() {
         &[a, ("b.rs", "pub struct B; fn f() { println!(\"{}\", crate::a::A) }")],
         &[a, ("b.rs", "pub struct B; mod inner { fn f(_: super::super::a::A) {} }")],
         &[a, ("b.rs", "use crate::a::*; pub struct B; fn f(_: A) {}")],
-        &[("a.rs", "use crate::b::B::*; pub struct A;"), ("b.rs", "use crate::a::A; pub enum B { One, Two }")],
+        &[
+            ("a.rs", "use crate::b::B::*; pub struct A;"),
+            ("b.rs", "use crate::a::A; pub enum B { One, Two }"),
+        ],
         // The module that a file is in, and the file.
-        &[("a.rs", "mod deep; pub use deep::Deep; pub struct A;"), ("a/deep.rs", "use super::A; pub struct Deep;")],
+        &[
+            ("a.rs", "mod deep; pub use deep::Deep; pub struct A;"),
+            ("a/deep.rs", "use super::A; pub struct Deep;"),
+        ],
         &[a, ("b.rs", "use crate::a::A as Other; pub struct B;")],
     ];
     for files in planted {
@@ -147,10 +153,20 @@ fn a_cycle_of_three_files_is_one() {
 fn code_without_cycles_is_accepted() {
     let accepted: [&[(&str, &str)]; 4] = [
         &[("a.rs", "mod deep; pub struct A;"), ("a/deep.rs", "use super::A;")],
-        &[("a.rs", "use crate::b::B; pub struct A;"), ("b.rs", "pub struct B; #[cfg(test)] mod tests { use crate::a::A; }")],
-        &[("a.rs", "use crate::b::B; pub struct A;"), ("b.rs", "#[cfg(test)] mod tests; pub struct B;"), ("b/tests.rs", "use crate::a::A;")],
+        &[
+            ("a.rs", "use crate::b::B; pub struct A;"),
+            ("b.rs", "pub struct B; #[cfg(test)] mod tests { use crate::a::A; }"),
+        ],
+        &[
+            ("a.rs", "use crate::b::B; pub struct A;"),
+            ("b.rs", "#[cfg(test)] mod tests; pub struct B;"),
+            ("b/tests.rs", "use crate::a::A;"),
+        ],
         // A module that leads to an item is no dependency.
-        &[("a.rs", "pub mod deep; use deep::Deep; pub struct A;"), ("a/deep.rs", "use crate::a; pub struct Deep; fn f() -> a::deep::Deep { todo!() }")],
+        &[
+            ("a.rs", "pub mod deep; use deep::Deep; pub struct A;"),
+            ("a/deep.rs", "use crate::a; pub struct Deep; fn f() -> a::deep::Deep { todo!() }"),
+        ],
     ];
     for files in accepted {
         assert_eq!(cycles_of(files), Vec::<Vec<String>>::new(), "{files:?}");

@@ -100,7 +100,8 @@ fn check(layers: &Layers, source: &Source, reference: &Reference, found: &mut Ve
         }
     }
     // As the path is written, and where its item is defined.
-    let mut paths: Vec<Vec<String>> = source.absolute(reference.module, &reference.path).into_iter().collect();
+    let mut paths: Vec<Vec<String>> =
+        source.absolute(reference.module, &reference.path).into_iter().collect();
     for target in targets {
         if let Target::Item(module) = target {
             let item = reference.path.last().cloned();

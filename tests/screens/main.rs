@@ -47,9 +47,9 @@ fn every_snapshot_file_is_used() {
             names.extend(calls.filter_map(|rest| rest.split_once('"')).map(|(name, _)| name.to_owned()));
         }
     }
-    let expected = names.iter().flat_map(|name| {
-        SIZES.iter().map(move |(width, height)| format!("{name}@{width}x{height}.snap"))
-    });
+    let expected = names
+        .iter()
+        .flat_map(|name| SIZES.iter().map(move |(width, height)| format!("{name}@{width}x{height}.snap")));
     let files = std::fs::read_dir(folder.join("snapshots")).unwrap();
     let files = files.map(|entry| entry.unwrap().file_name().into_string().unwrap());
     let files: BTreeSet<String> = files.filter(|name| !name.ends_with(".snap.new")).collect();
