@@ -21,11 +21,12 @@ mod svg;
 
 use stage::*;
 
+use glue_tui::catalog::Metric;
 use glue_tui::event::{Event, Progress, SplitName, Step, Unit};
 use glue_tui::run::history::History;
 use glue_tui::run::{Difference, Repeats, Reproduction, Row};
 use glue_tui::tui::app::{App, Tab};
-use glue_tui::tui::msg::{Effect, Msg, Opened};
+use glue_tui::tui::msg::{Effect, Msg, OpenedModel};
 use glue_tui::tui::theme::{Charset, Palette, Theme};
 use glue_tui::tui::update::update;
 use ratatui::style::Color;
@@ -42,9 +43,9 @@ fn runs_screen_on_a_past_run() {
         let mut app = app(width, height);
         let effects = play(&mut app, "jjjj");
         let dir = PathBuf::from("runs/demo-20261123-095711-01ab");
-        assert_eq!(effects.last(), Some(&Effect::Replay(dir.clone())));
+        assert_eq!(effects.last(), Some(&Effect::LoadHistory(dir.clone())));
         let spec = glue_tui::spec::built_in("demo");
-        update(&mut app, Msg::Replayed { dir, result: Ok((spec, vec![History::of(&recorded())])) });
+        update(&mut app, Msg::HistoryLoaded { dir, result: Ok((spec, vec![History::of(&recorded())])) });
         app
     });
 }
@@ -64,9 +65,8 @@ fn runs_screen_on_several_seeds() {
                     Event::Eval(eval) if collapsed => {
                         eval.best &= eval.step == 100;
                         eval.scores.loss = 0.693;
-                        let found = classes_of(&mut eval.scores);
-                        found.confusion = vec![vec![0, 250], vec![0, 250]];
-                        found.accuracy = 0.5;
+                        eval.scores.confusion = vec![vec![0, 250], vec![0, 250]];
+                        eval.scores.metrics.insert(Metric::Accuracy, Some(0.5));
                     }
                     _ => {}
                 }
@@ -74,7 +74,7 @@ fn runs_screen_on_several_seeds() {
             History::of(&events)
         };
         let seeds = vec![seed(42, false), seed(43, true), seed(44, false)];
-        update(&mut app, Msg::Replayed { dir, result: Ok((spec, seeds)) });
+        update(&mut app, Msg::HistoryLoaded { dir, result: Ok((spec, seeds)) });
         app
     });
 }
@@ -148,7 +148,7 @@ fn live_screen_of_the_second_seed() {
 fn published_means_beside_our_runs() {
     snapshot("published", |width, height| {
         let mut app = app(width, height);
-        assert_eq!(play(&mut app, "p"), [Effect::Reproduce]);
+        assert_eq!(play(&mut app, "p"), [Effect::LoadReproduction]);
         let row = |split, published, ours: Option<Repeats>| Row {
             split,
             published,
@@ -203,14 +203,14 @@ fn compare_screen_with_a_run_of_three_seeds() {
     snapshot("compare-seeds", |width, height| {
         let mut app = app(width, height);
         for effect in play(&mut app, "4<space>j<space>") {
-            let Effect::Collect(dir) = effect else { continue };
+            let Effect::RequireHistory(dir) = effect else { continue };
             let seeds = if dir.ends_with("demo-20261123-095711-01ab") {
                 vec![like_recorded(1.6, usize::MAX)]
             } else {
                 vec![like_recorded(1.0, usize::MAX), like_recorded(1.1, usize::MAX), like_recorded(1.25, 260)]
             };
             let spec = glue_tui::spec::built_in("demo");
-            update(&mut app, Msg::Replayed { dir, result: Ok((spec, seeds)) });
+            update(&mut app, Msg::HistoryLoaded { dir, result: Ok((spec, seeds)) });
         }
         play(&mut app, "<tab>");
         app
@@ -225,7 +225,7 @@ fn live_screen_beside_a_published_score() {
             let event = match event {
                 Event::Started(mut started) => {
                     started.spec.model = "distilbert/distilbert-base-uncased".into();
-                    started.spec.task = "sst".into();
+                    started.spec.task = "sst".parse().unwrap();
                     Event::Started(started)
                 }
                 other => other,
@@ -240,7 +240,7 @@ fn live_screen_beside_a_published_score() {
 fn live_screen_at_the_end() {
     snapshot("live-finished", |width, height| {
         let mut app = training(width, height, "demo", usize::MAX);
-        update(&mut app, Msg::Over(Ok(())));
+        update(&mut app, Msg::RunEnded(Ok(())));
         app
     });
 }
@@ -251,8 +251,8 @@ fn infer_screen() {
     let pushes = [("plot", 0.02), ("thin", -0.9), (",", 0.1), ("but", 0.5), ("nobody", -0.1), ("bored", 1.4)];
     snapshot("infer", |width, height| {
         let mut app = judging(width, height, text);
-        let (asked, result) = (app.infer.asked, Ok(explanation(text, &pushes)));
-        update(&mut app, Msg::Explained { asked, seconds: 0.142, result });
+        let (request_id, result) = (app.infer.request_id, Ok(explanation(text, &pushes)));
+        update(&mut app, Msg::Explanation { request_id, seconds: 0.142, result });
         app
     });
 }
@@ -262,13 +262,18 @@ fn infer_screen_of_a_pair() {
     snapshot("infer-pair", |width, height| {
         let mut app = app(width, height);
         let effects = play(&mut app, "jjjji");
-        let Some(Effect::Open { asked, .. }) = effects.last() else { panic!("{effects:?}") };
-        let opened = Opened { name: "demo-pairs".into(), pair: Some(true), step: Some(267) };
-        update(&mut app, Msg::Opened { asked: *asked, result: Ok(opened) });
+        let Some(Effect::OpenModel { request_id, .. }) = effects.last() else { panic!("{effects:?}") };
+        let opened = OpenedModel { name: "demo-pairs".into(), pair: Some(true), step: Some(267) };
+        update(&mut app, Msg::ModelOpened { request_id: *request_id, result: Ok(opened) });
         let effects = play(&mut app, "how do i learn rust<tab>日本語 and e\u{301}");
-        let Some(Effect::Classify { asked, text_pair, .. }) = effects.last() else { panic!("{effects:?}") };
+        let Some(Effect::Classify { request_id, text_pair, .. }) = effects.last() else {
+            panic!("{effects:?}")
+        };
         assert_eq!(text_pair.as_deref(), Some("日本語 and e\u{301}"));
-        update(&mut app, Msg::Answer { asked: *asked, seconds: 0.0123, result: Ok(verdict(0.07)) });
+        update(
+            &mut app,
+            Msg::Prediction { request_id: *request_id, seconds: 0.0123, result: Ok(verdict(0.07)) },
+        );
         app
     });
 }
@@ -323,7 +328,7 @@ fn error_popup() {
     snapshot("error", |width, height| {
         let mut app = training(width, height, "demo", 60);
         let why = "the loss of step 57 is NaN with gradient norm inf; lower learning_rate (now 0.5) or set max_grad_norm = 1.0";
-        update(&mut app, Msg::Over(Err(why.into())));
+        update(&mut app, Msg::RunEnded(Err(why.into())));
         app
     });
 }
