@@ -265,7 +265,7 @@ impl Command {
             )));
         };
         let wrong = |why: String| Error::Usage(format!("{key}: {why}"));
-        spec::check_value(known, text).map_err(wrong)?;
+        known.check(text).map_err(wrong)?;
         let number: f64 = text.parse().map_err(|_| wrong("a number is expected".into()))?;
         Ok(match key {
             "learning_rate" => Command::LearningRate(number),

@@ -8,7 +8,7 @@ use crate::error::{Error, Result};
 use crate::event::{Event, Progress, SplitName};
 use crate::files::ModelFolder;
 use crate::hub::Hub;
-use crate::nn::{self, Build, Built};
+use crate::nn::{self, Build, Built, DeviceKind};
 use crate::rng::{Rng, Stream};
 use crate::spec::RunSpec;
 use std::collections::BTreeMap;
@@ -66,7 +66,7 @@ pub(super) fn prepare(spec: &RunSpec, control: &Control, say: &mut dyn FnMut(Eve
         planned_memory = Some(bytes);
     }
     check_vocabulary(&folder, &tokenizer, &built)?;
-    let is_cpu = built.device.starts_with("cpu");
+    let is_cpu = built.device_kind == DeviceKind::Cpu;
     let product_rate = is_cpu.then(|| nn::known_product_rate(&built.precision, spec.threads)).flatten();
     Ok(Setup {
         folder,

@@ -5,6 +5,7 @@ use super::options::Options;
 use super::worker::catch_panic;
 use crate::error::Result;
 use crate::predict::Predictor;
+use crate::spec::DeviceSpec;
 use crate::train::Snapshot;
 use crossbeam_channel::{Receiver, Sender, after, never, select};
 use std::time::{Duration, Instant};
@@ -119,12 +120,12 @@ impl InferenceWorker {
         self.messages.send(msg).ok();
     }
 
-    fn device(&self) -> String {
-        self.options.device.clone().unwrap_or_else(|| "auto".into())
+    fn device(&self) -> DeviceSpec {
+        self.options.device.unwrap_or_default()
     }
 
     fn open(&self, name: &str) -> Result<Predictor> {
-        catch_panic("opening the model", || Predictor::open(name, &self.options.runs_dir, &self.device()))
+        catch_panic("opening the model", || Predictor::open(name, &self.options.runs_dir, self.device()))
     }
 
     fn opened(&mut self, request_id: u64, result: Result<Predictor>) {
@@ -179,7 +180,7 @@ impl InferenceWorker {
         let device = self.device();
         let result = catch_panic("loading the weights", || match current {
             Some(mut predictor) => predictor.refresh(&snapshot).map(|()| predictor),
-            None => Predictor::from_snapshot(&snapshot, &device),
+            None => Predictor::from_snapshot(&snapshot, device),
         });
         self.run_number = Some(run_number);
         self.opened(request_id, result);

@@ -1,5 +1,6 @@
 //! What the interface is opened with.
 
+use crate::spec::DeviceSpec;
 use std::path::PathBuf;
 
 /// Options of the command line for the interface.
@@ -10,7 +11,7 @@ pub struct Options {
     /// The runs directory.
     pub runs_dir: PathBuf,
     /// The device for training and inference; overrides the specifications.
-    pub device: Option<String>,
+    pub device: Option<DeviceSpec>,
     /// A run directory to show.
     pub attach: Option<PathBuf>,
     /// The theme; overrides `config.toml`.

@@ -229,10 +229,8 @@ impl RunWorker {
 /// Starts a run, a new one on the device that the interface was opened for. Also returns the histories of its
 /// seeds so far.
 fn start_run(what: Start, options: &Options) -> Result<(RunHandle, Vec<History>)> {
-    let (what, earlier) = match (what, &options.device) {
-        (Start::New(spec), Some(device)) => {
-            (Start::New(RunSpec { device: device.clone(), ..spec }), Vec::new())
-        }
+    let (what, earlier) = match (what, options.device) {
+        (Start::New(spec), Some(device)) => (Start::New(RunSpec { device, ..spec }), Vec::new()),
         (Start::Resume(dir), _) => {
             let earlier = FollowedRun::read(&dir)?.histories();
             (Start::Resume(dir), earlier)
