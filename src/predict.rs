@@ -293,7 +293,8 @@ impl Predictor {
         }
         let class = argmax(&self.engine.logits(&Batch::new([&encoded]))?.concat());
         let input = (&encoded, baseline.as_slice());
-        let found = nn::integrated_gradients(self.engine.as_mut(), input, class, ATTRIBUTION_POINTS, keep_going)?;
+        let found =
+            nn::integrated_gradients(self.engine.as_mut(), input, class, ATTRIBUTION_POINTS, keep_going)?;
         let attribution = |word: &Word, tokens: &[f64]| {
             let source = if word.sequence == 0 { text } else { text_pair.unwrap_or_default() };
             let characters = |end: usize| source.get(..end).map_or(0, |part| part.chars().count());
@@ -401,7 +402,8 @@ impl Predictor {
         }
         let encoded = self.tokenizer.encode(&rows, watch, &cancelled)?.rows;
         let mut on_batch = |_: &mut dyn Engine, _: usize| Ok(true);
-        let predictions = evaluate(self.engine.as_mut(), &encoded, self.labels.len(), BATCH_SIZE, &mut on_batch)?;
+        let predictions =
+            evaluate(self.engine.as_mut(), &encoded, self.labels.len(), BATCH_SIZE, &mut on_batch)?;
         let predictions =
             predictions.ok_or_else(|| Error::Interrupted("the evaluation was interrupted".into()))?;
         Ok(predictions.scores(task))

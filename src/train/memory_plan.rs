@@ -58,7 +58,8 @@ fn fit(
     loop {
         let plan = planned(tokens)?;
         let is_single_example = tokens <= batch.longest();
-        let limit = if is_single_example { memory.total } else { (memory.available as f64 * USABLE_FRACTION) as u64 };
+        let limit =
+            if is_single_example { memory.total } else { (memory.available as f64 * USABLE_FRACTION) as u64 };
         if plan.total() <= limit {
             return Some((tokens, plan));
         }

@@ -30,7 +30,9 @@ impl Predictions {
     /// classification, a finite number of a regression.
     pub(super) fn from_arrays(outputs: usize, logits: Vec<f32>, targets: &[f32]) -> Result<Self, String> {
         if outputs == 0 || logits.len() != targets.len() * outputs {
-            return Err(format!("logits and labels are of a different number of rows, with {outputs} outputs"));
+            return Err(format!(
+                "logits and labels are of a different number of rows, with {outputs} outputs"
+            ));
         }
         let label = |(row, number): (usize, &f32)| match outputs {
             1 if number.is_finite() => Ok(Label::Value(*number)),

@@ -54,7 +54,11 @@ impl<'a> ProbeEvaluator<'a> {
     fn predict(&mut self, setup: &mut Setup, spec: &RunSpec) -> Result<Evaluated> {
         let mut probes = probes::read(self.file)?;
         let warning = (probes.len() > MOST).then(|| {
-            format!("{} has {} probes; only the first {MOST} are evaluated", self.file.display(), probes.len())
+            format!(
+                "{} has {} probes; only the first {MOST} are evaluated",
+                self.file.display(),
+                probes.len()
+            )
         });
         probes.truncate(MOST);
         probes.retain(|probe| probe.text_pair.is_some() == spec.is_pair());

@@ -58,7 +58,8 @@ impl SavedPredictions {
 
     /// Reads a file of a run whose labels are `labels`, as far as they are known.
     fn read(step: u64, path: &Path, labels: &Labels) -> Result<Self> {
-        let invalid = |problem: String| Error::data(path, None, format!("is not a predictions file: {problem}"));
+        let invalid =
+            |problem: String| Error::data(path, None, format!("is not a predictions file: {problem}"));
         let (mut arrays, metadata) = read_arrays(path)?;
         let mut take = |name: &str| arrays.remove(name).ok_or_else(|| invalid(format!("has no {name}")));
         let (logits, targets) = (take(LOGITS)?, take(LABELS)?);
@@ -234,7 +235,9 @@ mod tests {
     fn invalid_files_are_named() {
         let dir = tempfile::tempdir().unwrap();
         saved(1).write(dir.path()).unwrap();
-        SavedPredictions { step: 2, epoch: 1.0, predictions: Predictions::new(4, 2) }.write(dir.path()).unwrap();
+        SavedPredictions { step: 2, epoch: 1.0, predictions: Predictions::new(4, 2) }
+            .write(dir.path())
+            .unwrap();
         let error = read_error(dir.path(), &classes());
         assert!(error.contains("step-00000002") && error.contains("other rows"), "{error}");
         let path = dir.path().join("predictions/step-00000002.safetensors");
@@ -248,8 +251,12 @@ mod tests {
     #[test]
     fn predictions_of_another_kind_of_labels_are_refused() {
         let dir = tempfile::tempdir().unwrap();
-        SavedPredictions { step: 1, epoch: 1.0, predictions: Predictions::new(4, 1) }.write(dir.path()).unwrap();
-        assert!(read_error(dir.path(), &classes()).contains("the number of outputs is 1, but the task has 2"));
+        SavedPredictions { step: 1, epoch: 1.0, predictions: Predictions::new(4, 1) }
+            .write(dir.path())
+            .unwrap();
+        assert!(
+            read_error(dir.path(), &classes()).contains("the number of outputs is 1, but the task has 2")
+        );
         assert!(read_error(dir.path(), &Labels::default()).contains("but the task has 2 or more"));
         saved(1).write(dir.path()).unwrap();
         assert!(read_error(dir.path(), &SCALE).contains("the number of outputs is 2, but the task has 1"));

@@ -10,10 +10,10 @@ use crate::data::{Dataset, Example, Tokenized, Tokenizer};
 use crate::error::{Error, Result};
 use crate::event::{Event, Progress, SplitName};
 use crate::files::ModelFolder;
-use crate::format::plural;
 use crate::nn::{self, Build, Built};
 use crate::rng::{Rng, Stream};
 use crate::spec::RunSpec;
+use crate::text::plural;
 use std::collections::BTreeMap;
 use std::time::Instant;
 
@@ -71,7 +71,17 @@ pub(super) fn prepare(
     check_vocabulary(&folder, &tokenizer, &built)?;
     let is_cpu = built.device.starts_with("cpu");
     let product_rate = is_cpu.then(|| nn::known_product_rate(&built.precision, spec.threads)).flatten();
-    Ok(Setup { folder, tokenizer, built, labels, train, eval, tokenize_seconds, planned_memory, product_rate })
+    Ok(Setup {
+        folder,
+        tokenizer,
+        built,
+        labels,
+        train,
+        eval,
+        tokenize_seconds,
+        planned_memory,
+        product_rate,
+    })
 }
 
 /// The tokenized training rows, and the rows to evaluate by split.
@@ -86,7 +96,10 @@ fn tokenize(
 ) -> Result<TokenizedRows> {
     let dataset = subsample(spec, dataset);
     if dataset.train().is_empty() || dataset.validation().is_empty() {
-        return Err(Error::Training(format!("task {} has no training rows or no validation rows", spec.task)));
+        return Err(Error::Training(format!(
+            "task {} has no training rows or no validation rows",
+            spec.task
+        )));
     }
     let mut watch = |progress: Progress| emit(Event::Progress(progress));
     let mut encode = |rows: &[Example]| tokenizer.encode(rows, &mut watch, control.cancelled());

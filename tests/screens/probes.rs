@@ -42,7 +42,12 @@ fn recorded_with(pins: &[Probe]) -> Vec<Event> {
             let flipped_from = before.filter(|before| *before != label);
             let told =
                 ProbePrediction::Label { label, flipped_from, probabilities: vec![1.0 - positive, positive] };
-            all.push(Event::Probe(Box::new(ProbeResult { step, epoch, pin: pin.clone(), told })));
+            all.push(Event::Probe(Box::new(ProbeResult {
+                step,
+                epoch,
+                probe: pin.clone(),
+                prediction: told,
+            })));
         }
         evaluations += 1.0;
     }

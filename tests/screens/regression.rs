@@ -94,7 +94,7 @@ fn insight() -> ErrorReport {
         for (row, (_, _, given, told)) in rows.iter().enumerate() {
             judged.set(row, &[told[place]], Label::Value(*given));
         }
-        SavedPredictions { step, epoch: place as f64, judged }
+        SavedPredictions { step, epoch: place as f64, predictions: judged }
     };
     let evaluations = [0, 63, 126].into_iter().enumerate().map(evaluation).collect();
     let example = |(text, text_pair, given, _): &(String, Option<String>, f32, _)| Example {

@@ -4,8 +4,8 @@ use super::state::Trainer;
 use crate::catalog::SplitRole;
 use crate::error::Result;
 use crate::event::{Eval, Event, Progress, Scores, SplitName, Stage, Unit};
-use crate::format::plural;
 use crate::nn::Engine;
+use crate::text::plural;
 use crate::train::evaluate::evaluate;
 use crate::train::predictions::Predictions;
 use crate::train::saved_predictions::SavedPredictions;
@@ -133,7 +133,7 @@ impl Trainer<'_> {
         let evals = self.state.evals_without_improvement;
         let is_exhausted = self.spec.early_stopping_patience.is_some_and(|patience| evals >= patience);
         if is_exhausted && self.state.step < self.plan.total_steps {
-            let evals = plural(evals as usize, "evaluation");
+            let evals = plural(evals, "evaluation");
             (self.emit)(Event::note(format!("stopped early: {evals} without improvement")));
         }
         is_exhausted
