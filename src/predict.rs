@@ -9,7 +9,7 @@ use crate::files::ModelFolder;
 use crate::hub::Hub;
 use crate::nn::{self, Build, Built, Engine, Optimizer};
 use crate::run::{RunDir, find};
-use crate::spec::{EngineChoice, Precision, RunSpec};
+use crate::spec::{DeviceSpec, EngineChoice, Precision, RunSpec};
 use crate::train::{Snapshot, add_metrics_from, argmax, evaluate, softmax};
 use serde::Serialize;
 use std::path::Path;
@@ -127,7 +127,7 @@ impl Predictor {
     /// # Errors
     /// [`Error::Model`] and [`Error::Hub`] for a model that cannot be used or fetched, [`Error::Device`] for an
     /// unavailable device.
-    pub fn open(name: &str, runs_dir: &Path, hub: &Hub, device: &str) -> Result<Self> {
+    pub fn open(name: &str, runs_dir: &Path, hub: &Hub, device: DeviceSpec) -> Result<Self> {
         if let Ok(path) = find(runs_dir, name) {
             return Self::open_run(&RunDir::at(path), device);
         }
@@ -141,7 +141,7 @@ impl Predictor {
         Self::open_folder(&folder, None, device)
     }
 
-    fn open_run(dir: &RunDir, device: &str) -> Result<Self> {
+    fn open_run(dir: &RunDir, device: DeviceSpec) -> Result<Self> {
         let spec = dir.spec()?;
         if !dir.best().is_dir() {
             return Err(Error::model(
@@ -153,7 +153,7 @@ impl Predictor {
         Self::open_folder(&folder, Some(spec), device)
     }
 
-    fn open_folder(folder: &ModelFolder, spec: Option<RunSpec>, device: &str) -> Result<Self> {
+    fn open_folder(folder: &ModelFolder, spec: Option<RunSpec>, device: DeviceSpec) -> Result<Self> {
         let built = nn::for_inference(folder, device, None)?;
         let limit = spec.as_ref().map_or(MAX_SEQ_LENGTH, |spec| spec.max_seq_length);
         let tokenizer = Tokenizer::load(folder, limit.min(built.config.max_positions))?;
@@ -172,7 +172,7 @@ impl Predictor {
 
     /// Builds a model from a snapshot of a training. [`Predictor::update_weights`] takes later snapshots of the same
     /// training and is faster.
-    pub fn from_snapshot(snapshot: &Snapshot, device: &str) -> Result<Self> {
+    pub fn from_snapshot(snapshot: &Snapshot, device: DeviceSpec) -> Result<Self> {
         let Built { engine, notes, .. } = nn::build(&Build {
             folder: &snapshot.folder,
             labels: &snapshot.labels,
@@ -386,7 +386,7 @@ impl Predictor {
                 kind(expected)
             )));
         }
-        let own = self.spec.as_ref().filter(|spec| spec.task == task.name);
+        let own = self.spec.as_ref().filter(|spec| spec.task.name() == task.name);
         let own = own.map_or(DatasetSource::at(task, None), DatasetSource::of);
         let data_dir = data_dir.or(own.data_dir);
         let place = DatasetSource { data_dir, labels: Some(&self.labels), ..own };
@@ -411,7 +411,7 @@ impl Predictor {
 
     /// The task of that name, or the task of the model's run.
     pub fn task(&self, name: Option<&str>) -> Result<&'static Task> {
-        let name = name.or(self.spec.as_ref().map(|spec| spec.task.as_str())).ok_or_else(|| {
+        let name = name.or(self.spec.as_ref().map(|spec| spec.task.name())).ok_or_else(|| {
             Error::Usage(format!("{} does not have a task; name one with --task", self.name))
         })?;
         task(name).ok_or_else(|| {

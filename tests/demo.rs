@@ -7,7 +7,7 @@ use glue_tui::hub::Hub;
 use glue_tui::predict::Predictor;
 use glue_tui::run::error_analysis::ErrorReport;
 use glue_tui::run::{Start, TrainOutput, replay, run_blocking};
-use glue_tui::spec::Experiments;
+use glue_tui::spec::{DeviceSpec, Experiments};
 use glue_tui::train::control;
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
@@ -72,7 +72,8 @@ fn demo_goes_from_chance_to_ninety_percent_and_judges_new_sentences() {
     let probes = std::fs::read_to_string(Path::new(REPOSITORY).join("assets/make/probes.tsv")).unwrap();
     let probes: Vec<(&str, &str)> = probes.lines().skip(1).filter_map(|line| line.split_once('\t')).collect();
     let mut predictor =
-        Predictor::open(outcome.dir.to_str().unwrap(), home.path(), &Hub::from_env(), "cpu").unwrap();
+        Predictor::open(outcome.dir.to_str().unwrap(), home.path(), &Hub::from_env(), DeviceSpec::Cpu)
+            .unwrap();
     let inputs: Vec<_> = probes.iter().map(|(text, _)| (text.to_string(), None)).collect();
     let verdicts = predictor.predict_all(&inputs).unwrap();
     let name = |label: &str| if label == "1" { "positive" } else { "negative" };

@@ -1,7 +1,10 @@
 //! The metrics of a task under their official names, one row each.
 
 use super::SplitName;
+use crate::config::expected_one_of;
 use serde::{Deserialize, Serialize};
+use std::fmt;
+use std::str::FromStr;
 
 /// The labels that a metric is defined for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -194,6 +197,20 @@ impl Metric {
             Direction::Maximize => new > old,
             Direction::Minimize => new < old,
         }
+    }
+}
+
+impl fmt::Display for Metric {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+impl FromStr for Metric {
+    type Err = String;
+
+    fn from_str(name: &str) -> Result<Self, String> {
+        Metric::by_name(name).ok_or_else(|| expected_one_of(Metric::NAMES, name))
     }
 }
 

@@ -15,4 +15,4 @@ pub use models::{KnownModel, MODELS, known_model};
 pub use published::{Published, published, repeatable};
 pub use shapes::{SHAPES, Shape, shape};
 pub use splits::{STANDARD_SPLITS, SplitName, SplitRole, SplitSpec};
-pub use tasks::{Columns, Hub, Labels, Local, Name, Source, TASKS, Task, Tree, task};
+pub use tasks::{Columns, Hub, Labels, Local, Name, Source, TASKS, Task, TaskId, Tree, task};

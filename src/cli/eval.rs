@@ -11,7 +11,7 @@ use crate::predict::Predictor;
 use serde_json::{Value, json};
 
 pub(super) fn eval(global: &Global, args: &Eval) -> Result<()> {
-    let device = global.device.as_deref().unwrap_or("auto");
+    let device = global.device.unwrap_or_default();
     let hub = Hub::from_env();
     let mut predictor = Predictor::open(&args.model, &global.runs_dir, &hub, device)?;
     predictor.notes().iter().for_each(output::aside);

@@ -342,7 +342,7 @@ mod tests {
         fn spec(&self) -> RunSpec {
             let there = |name: &str| Some(self.path(name)).filter(|path| path.exists());
             RunSpec {
-                task: "custom".into(),
+                task: "custom".parse().unwrap(),
                 train_file: Some(self.path("train.csv")),
                 validation_file: there("dev.csv"),
                 test_file: there("test.csv"),

@@ -64,7 +64,7 @@ impl Command {
             )));
         };
         let invalid = |problem: String| Error::Usage(format!("{key}: {problem}"));
-        spec::check_value(known, text).map_err(invalid)?;
+        known.check(text).map_err(invalid)?;
         let number: f64 = text.parse().map_err(|_| invalid("expected a number".into()))?;
         Ok(match key {
             "learning_rate" => Command::LearningRate(number),

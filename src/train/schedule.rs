@@ -2,7 +2,7 @@
 
 use super::plan::Plan;
 use crate::event::{Command, TrainingSettings};
-use crate::spec::{RunSpec, Schedule};
+use crate::spec::{LrSchedulerType, RunSpec};
 
 /// The learning-rate schedule.
 ///
@@ -14,7 +14,7 @@ use crate::spec::{RunSpec, Schedule};
 ///   it ends at the new last step. The learning rate stays continuous.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct LrSchedule {
-    schedule: Schedule,
+    schedule: LrSchedulerType,
     warmup: u64,
     planned_steps: u64,
     settings: TrainingSettings,
@@ -86,9 +86,9 @@ impl LrSchedule {
         let decay_steps = self.planned_steps.saturating_sub(self.warmup).max(1);
         let progress = ((step - warmup) / decay_steps as f64).min(1.0);
         rate * match self.schedule {
-            Schedule::Linear => 1.0 - progress,
-            Schedule::Cosine => 0.5 * (1.0 + (std::f64::consts::PI * progress).cos()),
-            Schedule::Constant | Schedule::ConstantWithWarmup => 1.0,
+            LrSchedulerType::Linear => 1.0 - progress,
+            LrSchedulerType::Cosine => 0.5 * (1.0 + (std::f64::consts::PI * progress).cos()),
+            LrSchedulerType::Constant | LrSchedulerType::ConstantWithWarmup => 1.0,
         }
     }
 }
@@ -96,7 +96,7 @@ impl LrSchedule {
 /// Number of warm-up steps: `warmup_steps`, or else `warmup_ratio` of all steps, rounded up.
 fn warmup_steps(spec: &RunSpec, total_steps: u64) -> u64 {
     match spec.lr_scheduler_type {
-        Schedule::Constant => 0,
+        LrSchedulerType::Constant => 0,
         _ => spec.warmup_steps.unwrap_or((total_steps as f64 * spec.warmup_ratio).ceil() as u64),
     }
 }
@@ -116,7 +116,7 @@ mod tests {
         built_in("test")
     }
 
-    fn schedule(kind: Schedule, warmup_steps: Option<u64>) -> Vec<f64> {
+    fn schedule(kind: LrSchedulerType, warmup_steps: Option<u64>) -> Vec<f64> {
         let spec = RunSpec {
             lr_scheduler_type: kind,
             warmup_steps,
@@ -132,22 +132,22 @@ mod tests {
     #[test]
     fn equals_transformers() {
         assert_eq!(
-            schedule(Schedule::Linear, None),
+            schedule(LrSchedulerType::Linear, None),
             [0.0, 0.5, 1.0, 0.875, 0.75, 0.625, 0.5, 0.375, 0.25, 0.125]
         );
         assert_eq!(
-            schedule(Schedule::Cosine, Some(2)),
+            schedule(LrSchedulerType::Cosine, Some(2)),
             [0.0, 0.5, 1.0, 0.9619, 0.8536, 0.6913, 0.5, 0.3087, 0.1464, 0.0381]
         );
-        assert_eq!(schedule(Schedule::Constant, Some(2)), [1.0; 10]);
+        assert_eq!(schedule(LrSchedulerType::Constant, Some(2)), [1.0; 10]);
         assert_eq!(
-            schedule(Schedule::ConstantWithWarmup, Some(1)),
+            schedule(LrSchedulerType::ConstantWithWarmup, Some(1)),
             [0.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0]
         );
-        assert_eq!(schedule(Schedule::Linear, Some(0))[0], 1.0);
+        assert_eq!(schedule(LrSchedulerType::Linear, Some(0))[0], 1.0);
     }
 
-    fn rates(kind: Schedule, changes: &[(u64, Command)]) -> Vec<f64> {
+    fn rates(kind: LrSchedulerType, changes: &[(u64, Command)]) -> Vec<f64> {
         let spec = RunSpec { lr_scheduler_type: kind, warmup_steps: Some(2), learning_rate: 1.0, ..spec() };
         let plan =
             Plan::new(&RunSpec { max_steps: Some(10), per_device_train_batch_size: 1, ..spec.clone() }, 5);
@@ -168,30 +168,31 @@ mod tests {
 
     #[test]
     fn a_change_applies_from_its_step_on() {
-        let halved = rates(Schedule::Linear, &[(4, Command::Halve)]);
+        let halved = rates(LrSchedulerType::Linear, &[(4, Command::Halve)]);
         assert_eq!(halved, [0.0, 0.5, 1.0, 0.875, 0.375, 0.3125, 0.25, 0.1875, 0.125, 0.0625]);
-        let set = rates(Schedule::Constant, &[(8, Command::LearningRate(0.3)), (9, Command::Halve)]);
+        let set = rates(LrSchedulerType::Constant, &[(8, Command::LearningRate(0.3)), (9, Command::Halve)]);
         assert_eq!(set[7..], [1.0, 0.3, 0.15]);
     }
 
     #[test]
     fn a_new_last_step_stretches_or_compresses_the_decay() {
-        let longer = rates(Schedule::Linear, &[(6, Command::MaxSteps(14))]);
+        let longer = rates(LrSchedulerType::Linear, &[(6, Command::MaxSteps(14))]);
         assert_eq!(longer[5..], [0.625, 0.5, 0.4375, 0.375, 0.3125, 0.25, 0.1875, 0.125, 0.0625]);
-        let shorter = rates(Schedule::Linear, &[(6, Command::MaxSteps(8))]);
+        let shorter = rates(LrSchedulerType::Linear, &[(6, Command::MaxSteps(8))]);
         assert_eq!(shorter[5..], [0.625, 0.5, 0.25]);
-        let twice = rates(Schedule::Linear, &[(6, Command::MaxSteps(14)), (10, Command::MaxSteps(12))]);
+        let twice =
+            rates(LrSchedulerType::Linear, &[(6, Command::MaxSteps(14)), (10, Command::MaxSteps(12))]);
         assert_eq!(twice[9..], [0.3125, 0.25, 0.125]);
         // The plan has five steps an epoch.
-        assert_eq!(rates(Schedule::Linear, &[(6, Command::NumTrainEpochs(2.8))]), longer);
+        assert_eq!(rates(LrSchedulerType::Linear, &[(6, Command::NumTrainEpochs(2.8))]), longer);
     }
 
     #[test]
     fn the_warm_up_keeps_its_length_and_done_steps_stay() {
-        let early = rates(Schedule::Linear, &[(1, Command::MaxSteps(6))]);
+        let early = rates(LrSchedulerType::Linear, &[(1, Command::MaxSteps(6))]);
         assert_eq!(early, [0.0, 0.5, 1.0, 0.75, 0.5, 0.25]);
-        assert_eq!(rates(Schedule::Linear, &[(7, Command::MaxSteps(3))]).len(), 7);
-        assert_eq!(rates(Schedule::Cosine, &[(1, Command::MaxSteps(2))]), [0.0, 0.5]);
+        assert_eq!(rates(LrSchedulerType::Linear, &[(7, Command::MaxSteps(3))]).len(), 7);
+        assert_eq!(rates(LrSchedulerType::Cosine, &[(1, Command::MaxSteps(2))]), [0.0, 0.5]);
     }
 
     #[test]

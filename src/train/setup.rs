@@ -10,7 +10,7 @@ use crate::data::{Dataset, Example, Tokenized, Tokenizer};
 use crate::error::{Error, Result};
 use crate::event::{Event, Progress, SplitName};
 use crate::files::ModelFolder;
-use crate::nn::{self, Build, Built};
+use crate::nn::{self, Build, Built, DeviceKind};
 use crate::rng::{Rng, Stream};
 use crate::spec::RunSpec;
 use crate::text::plural;
@@ -69,7 +69,7 @@ pub(super) fn prepare(
         planned_memory = Some(bytes);
     }
     check_vocabulary(&folder, &tokenizer, &built)?;
-    let is_cpu = built.device.starts_with("cpu");
+    let is_cpu = built.device_kind == DeviceKind::Cpu;
     let product_rate = is_cpu.then(|| nn::known_product_rate(&built.precision, spec.threads)).flatten();
     Ok(Setup {
         folder,

@@ -284,10 +284,8 @@ fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> Result<()> {
 
 /// Starts a run, on the device that the interface was opened for. Also says what its seeds did before.
 fn begin(what: Start, options: &Options) -> Result<(Running, Vec<History>)> {
-    let (what, earlier) = match (what, &options.device) {
-        (Start::New(spec), Some(device)) => {
-            (Start::New(RunSpec { device: device.clone(), ..spec }), Vec::new())
-        }
+    let (what, earlier) = match (what, options.device) {
+        (Start::New(spec), Some(device)) => (Start::New(RunSpec { device, ..spec }), Vec::new()),
         (Start::Resume(dir), _) => {
             let earlier = FollowedRun::read(&dir)?.histories();
             (Start::Resume(dir), earlier)

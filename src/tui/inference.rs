@@ -85,9 +85,9 @@ impl InferenceWorker {
                     self.of = None;
                     // The old model goes before the new one comes: both may not fit into memory.
                     self.predictor = None;
-                    let device = self.options.device.clone().unwrap_or_else(|| "auto".into());
+                    let device = self.options.device.unwrap_or_default();
                     let runs_dir = self.options.runs_dir.clone();
-                    let result = guarded(|| Predictor::open(&name, &runs_dir, &Hub::from_env(), &device));
+                    let result = guarded(|| Predictor::open(&name, &runs_dir, &Hub::from_env(), device));
                     self.opened(request_id, result);
                 }
                 Question::Beside { request_id, name } => {
@@ -117,8 +117,8 @@ impl InferenceWorker {
     }
 
     fn open_beside(&mut self, request_id: u64, name: &str) {
-        let device = self.options.device.clone().unwrap_or_else(|| "auto".into());
-        let result = guarded(|| Predictor::open(name, &self.options.runs_dir, &Hub::from_env(), &device));
+        let device = self.options.device.unwrap_or_default();
+        let result = guarded(|| Predictor::open(name, &self.options.runs_dir, &Hub::from_env(), device));
         let result = result.map_err(|e| e.to_string()).map(|predictor| {
             let (name, pair, step) = (predictor.name().to_string(), predictor.is_pair(), predictor.step());
             self.beside = Some(predictor);
@@ -154,10 +154,10 @@ impl InferenceWorker {
             return;
         };
         let known = if self.of == Some(training) { self.predictor.take() } else { None };
-        let device = self.options.device.clone().unwrap_or_else(|| "auto".into());
+        let device = self.options.device.unwrap_or_default();
         let result = guarded(|| match known {
             Some(mut predictor) => predictor.update_weights(&snapshot).map(|()| predictor),
-            None => Predictor::from_snapshot(&snapshot, &device),
+            None => Predictor::from_snapshot(&snapshot, device),
         });
         self.of = Some(training);
         self.opened(request_id, result);

@@ -53,7 +53,7 @@ pub struct Options {
     /// Where runs are.
     pub runs_dir: PathBuf,
     /// The device to train and judge on, in place of what the specifications say.
-    pub device: Option<String>,
+    pub device: Option<crate::spec::DeviceSpec>,
     /// A run directory to watch.
     pub attach: Option<PathBuf>,
     /// The theme, in place of the one that was chosen before.

@@ -225,7 +225,7 @@ fn live_screen_beside_a_published_score() {
             let event = match event {
                 Event::Started(mut started) => {
                     started.spec.model = "distilbert/distilbert-base-uncased".into();
-                    started.spec.task = "sst".into();
+                    started.spec.task = "sst".parse().unwrap();
                     Event::Started(started)
                 }
                 other => other,

@@ -19,7 +19,7 @@ use glue_tui::tui::update::update;
 const RUN: &str = "stsb-quick-20261125-163412-5c1e";
 
 fn spec() -> RunSpec {
-    RunSpec { task: "stsb".into(), ..built_in("stsb-quick") }
+    RunSpec { task: "stsb".parse().unwrap(), ..built_in("stsb-quick") }
 }
 
 /// The app with the weights of a regression, and a pair typed and judged.

@@ -92,11 +92,11 @@ impl Line<'_> {
     fn contains(&self, lower: &str) -> bool {
         let texts: [&str; 4] = match self {
             Line::Experiment(row) => match &row.spec {
-                Ok(spec) => [&row.name, &spec.model, &spec.task, ""],
+                Ok(spec) => [&row.name, &spec.model, spec.task.name(), ""],
                 Err(_) => [&row.name, "", "", ""],
             },
             Line::Run(row) => [&row.name, &row.model, &row.task, row.status.name()],
-            Line::Queued(Entry { spec, .. }) => [&spec.experiment, &spec.model, &spec.task, ""],
+            Line::Queued(Entry { spec, .. }) => [&spec.experiment, &spec.model, spec.task.name(), ""],
         };
         texts.iter().any(|text| text.to_lowercase().contains(lower))
     }
