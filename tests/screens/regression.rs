@@ -38,7 +38,7 @@ fn judging(width: u16, height: u16, score: f32) -> App {
         let effects = play(&mut app, second);
         let Some(Effect::Classify { request_id, .. }) = effects.last() else { panic!("{effects:?}") };
         let answer = Answer::Score { score, scale: Some((0.0, 5.0)) };
-        let verdict = Prediction { answer, tokens: 15, truncated: false };
+        let verdict = Prediction { output: answer, tokens: 15, truncated: false };
         update(&mut app, Msg::Prediction { request_id: *request_id, seconds: 0.004, result: Ok(verdict) });
         if first.starts_with("A man") {
             play(&mut app, "<enter>");
