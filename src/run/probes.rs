@@ -112,8 +112,8 @@ mod tests {
         ProbeResult {
             step,
             epoch: 0.0,
-            pin: Probe { text: text.into(), text_pair: None },
-            told: ProbePrediction::Label {
+            probe: Probe { text: text.into(), text_pair: None },
+            prediction: ProbePrediction::Label {
                 label: label.into(),
                 flipped_from: None,
                 probabilities: vec![1.0 - positive, positive],
