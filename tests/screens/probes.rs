@@ -99,8 +99,12 @@ fn probes_are_drawn_at_every_size_and_as_numbers_too() {
         }
     }
     for (step, score) in [(400, 1.25), (500, 4.5)] {
-        let probe =
-            ProbeResult { step, epoch: 4.0, probe: pin("a number"), prediction: ProbePrediction::Score { score } };
+        let probe = ProbeResult {
+            step,
+            epoch: 4.0,
+            probe: pin("a number"),
+            prediction: ProbePrediction::Score { score },
+        };
         update(&mut live, said(0, Event::Probe(Box::new(probe))));
     }
     live.size = (120, 40);
