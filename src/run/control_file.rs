@@ -12,7 +12,7 @@ use super::file_lock;
 use super::log::{is_command, is_training};
 use super::log_tail::{LogTail, TailItem};
 use crate::error::{Error, Result};
-use crate::event::{Command, Event, Settings, now};
+use crate::event::{Command, Event, TrainingSettings, now};
 use crate::train::Handle;
 use crossbeam_channel::{RecvTimeoutError, Sender, bounded};
 use serde::{Deserialize, Serialize};
@@ -51,7 +51,7 @@ impl ControlWatcher {
             loop {
                 let is_last = closed.recv_timeout(POLL_INTERVAL) != Err(RecvTimeoutError::Timeout);
                 for record in new_records(&mut tail) {
-                    handle.tell(record.command);
+                    handle.send(record.command);
                 }
                 if is_last {
                     return;
@@ -102,7 +102,7 @@ pub struct CommandAck {
     pub command: Command,
     /// The settings from here on, after a command that changes them.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub settings: Option<Settings>,
+    pub settings: Option<TrainingSettings>,
 }
 
 impl PendingCommand {
@@ -166,7 +166,7 @@ impl PendingCommand {
             let read = log.read_lines(&mut |item| {
                 let TailItem::Item(line) = item else { return };
                 let event = is_command(line).then(|| serde_json::from_slice(line).ok()).flatten();
-                if let Some(Event::Command { step, command, settings, again: false }) = event
+                if let Some(Event::Command { step, command, settings, replayed: false }) = event
                     && std::mem::discriminant(&command) == std::mem::discriminant(&self.command)
                 {
                     ack = ack.or(Some(CommandAck { step, command, settings }));
@@ -214,7 +214,7 @@ mod tests {
         let (control, _handle) = crate::train::control();
         let watcher = ControlWatcher::open(&dir, control.handle()).unwrap();
         let mut log = EventLog::open(&dir).unwrap();
-        let executed = |step, command| Event::Command { step, command, settings: None, again: false };
+        let executed = |step, command| Event::Command { step, command, settings: None, replayed: false };
         log.write(&executed(1, Command::Halve)).unwrap();
         let pending = PendingCommand::send(home.path(), Command::Halve).unwrap();
         let waiting = std::thread::spawn(move || pending.wait());

@@ -9,9 +9,10 @@ use super::repeats::RepeatsSummary;
 use crate::data;
 use crate::error::{Error, Result, panic_message};
 use crate::event::{Change, Command, Event, Status, now};
+use crate::hub::Hub;
 use crate::machine::Meter;
 use crate::spec::RunSpec;
-use crate::train::{Control, Handle, Job, Snapshot, Summary, control, train};
+use crate::train::{Control, Handle, Job, Snapshot, Summary, control, resolve, train};
 use crossbeam_channel::{Receiver, RecvTimeoutError, bounded, never};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
@@ -63,12 +64,12 @@ pub struct RunHandle {
 impl RunHandle {
     /// Sends a command to the run, which executes it between two steps.
     pub fn send(&self, command: Command) {
-        self.handle.tell(command);
+        self.handle.send(command);
     }
 
     /// Requests a copy of the weights. The receiver is disconnected without one when the run is over.
     pub fn request_weights(&self) -> Receiver<Snapshot> {
-        self.handle.ask_weights()
+        self.handle.request_snapshot()
     }
 
     /// Waits until the run is over. Events that were not received are discarded.
@@ -85,7 +86,7 @@ impl RunHandle {
 impl Drop for RunHandle {
     fn drop(&mut self) {
         if self.thread.is_some() {
-            self.handle.tell(Command::Stop);
+            self.handle.send(Command::Stop);
         }
     }
 }
@@ -152,7 +153,7 @@ fn create_replay(dir: &RunDir, runs_dir: &Path) -> Result<(RunDir, RunSpec)> {
     let s = if count == 1 { "" } else { "s" };
     log.write(&Event::note(format!("replays {name} with {count} mid-run change{s}")))?;
     for Change { step, command } in changes {
-        log.write(&Event::Command { step, command, settings: None, again: false })?;
+        log.write(&Event::Command { step, command, settings: None, replayed: false })?;
     }
     Ok((new, spec))
 }
@@ -247,13 +248,18 @@ fn train_seed(
     // Shared by the training and the gauges thread.
     let sink = Mutex::new(EventSink { log, emit, repeat, dir: Arc::from(dir.path()), is_log_writable: true });
     let emit = |event| sink.lock().unwrap_or_else(PoisonError::into_inner).send(event);
-    let job = Job { spec, dir: dir.path(), trail: &changes, pins: probes_file };
+    let job = Job { spec, dir: dir.path(), replayed_changes: &changes, probes_file };
+    let hub = Hub::from_env();
+    let work = |emit: &mut dyn FnMut(Event)| {
+        let resources = resolve(spec, &hub, control.cancelled(), emit)?;
+        train(job, resources, control, emit)
+    };
     let result = std::thread::scope(|scope| {
         let (close, closed) = bounded(0);
         let emit = &emit;
         // A run without this thread has no gauges and is otherwise the same.
         Builder::new().name("gauges".into()).spawn_scoped(scope, move || emit_gauges(&closed, emit)).ok();
-        let result = catch_unwind(AssertUnwindSafe(|| train(job, control, &mut |event| emit(event))));
+        let result = catch_unwind(AssertUnwindSafe(|| work(&mut |event| emit(event))));
         drop(close);
         result
     });

@@ -4,6 +4,7 @@ use super::msg::{Msg, OpenedModel};
 use super::options::Options;
 use super::worker::catch_panic;
 use crate::error::Result;
+use crate::hub::Hub;
 use crate::predict::Predictor;
 use crate::spec::DeviceSpec;
 use crate::train::Snapshot;
@@ -125,7 +126,9 @@ impl InferenceWorker {
     }
 
     fn open(&self, name: &str) -> Result<Predictor> {
-        catch_panic("opening the model", || Predictor::open(name, &self.options.runs_dir, self.device()))
+        catch_panic("opening the model", || {
+            Predictor::open(name, &self.options.runs_dir, &Hub::from_env(), self.device())
+        })
     }
 
     fn opened(&mut self, request_id: u64, result: Result<Predictor>) {
@@ -138,11 +141,11 @@ impl InferenceWorker {
     fn classify(&mut self, request_id: u64, text: &str, text_pair: Option<&str>) {
         let Some(predictor) = &mut self.predictor else { return };
         let start = Instant::now();
-        let result = catch_panic("classifying a text", || predictor.classify(text, text_pair));
+        let result = catch_panic("classifying a text", || predictor.predict(text, text_pair));
         let seconds = start.elapsed().as_secs_f64();
         self.send(Msg::Prediction { request_id, seconds, result: result.map_err(|e| e.to_string()) });
         if let Some(predictor) = &mut self.comparison {
-            let result = catch_panic("classifying a text", || predictor.classify(text, text_pair));
+            let result = catch_panic("classifying a text", || predictor.predict(text, text_pair));
             self.send(Msg::ComparisonPrediction { request_id, result: result.map_err(|e| e.to_string()) });
         }
     }
@@ -156,7 +159,7 @@ impl InferenceWorker {
         let start = Instant::now();
         let mut may_continue = || jobs.is_empty();
         let result = catch_panic("computing attributions", || {
-            predictor.explain(&explain.text, explain.text_pair.as_deref(), &mut may_continue)
+            predictor.attribute(&explain.text, explain.text_pair.as_deref(), &mut may_continue)
         });
         let result = match result {
             Ok(None) => return,
@@ -179,7 +182,7 @@ impl InferenceWorker {
         let current = if self.run_number == Some(run_number) { self.predictor.take() } else { None };
         let device = self.device();
         let result = catch_panic("loading the weights", || match current {
-            Some(mut predictor) => predictor.refresh(&snapshot).map(|()| predictor),
+            Some(mut predictor) => predictor.update_weights(&snapshot).map(|()| predictor),
             None => Predictor::from_snapshot(&snapshot, device),
         });
         self.run_number = Some(run_number);
