@@ -62,7 +62,7 @@ def run(command, seconds, folder):
         return done.returncode, done.stdout, done.stderr
     except subprocess.TimeoutExpired as late:
         said = late.stderr or b""
-        return 124, "", f"longer than {seconds:.0f} s\n" + (said.decode() if isinstance(said, bytes) else said)[-500:]
+        return 124, "", f"timed out after {seconds:.0f} s\n" + (stderr.decode() if isinstance(stderr, bytes) else stderr)[-500:]
 
 
 def libraries():
