@@ -60,7 +60,7 @@ def run(command, seconds, folder):
     try:
         done = subprocess.run(command, cwd=folder, env=environment, timeout=seconds, text=True, capture_output=True)
         return done.returncode, done.stdout, done.stderr
-    except subprocess.TimeoutExpired as late:
+    except subprocess.TimeoutExpired as timeout:
         stderr = timeout.stderr or b""
         return 124, "", f"timed out after {seconds:.0f} s\n" + (stderr.decode() if isinstance(stderr, bytes) else stderr)[-500:]
 
