@@ -7,8 +7,9 @@ mod probe;
 mod scores;
 mod usage;
 
+pub use crate::catalog::SplitName;
 pub use probe::{ProbePrediction, ProbeResult};
-pub use scores::{ClassScores, ClassificationMetrics, Metrics, RegressionMetrics, Scores};
+pub use scores::{ClassScores, Scores};
 pub use usage::{Stage, Usage};
 
 use crate::error::{Error, Result};
@@ -170,32 +171,6 @@ pub struct Eval {
     pub seconds: f64,
 }
 
-/// A split of a task.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum SplitName {
-    /// Rows that are trained on.
-    Train,
-    /// Rows that choose the best weights.
-    Validation,
-    /// Rows of other genres than those that are trained on: MNLI's second validation split.
-    ValidationMismatched,
-    /// Rows for the final score.
-    Test,
-}
-
-impl SplitName {
-    /// The name used in files and on the command line.
-    pub fn name(self) -> &'static str {
-        match self {
-            SplitName::Train => "train",
-            SplitName::Validation => "validation",
-            SplitName::ValidationMismatched => "validation_mismatched",
-            SplitName::Test => "test",
-        }
-    }
-}
-
 /// Something is on disk, whole.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Saved {
@@ -290,7 +265,7 @@ impl Command {
             )));
         };
         let wrong = |why: String| Error::Usage(format!("{key}: {why}"));
-        spec::check_value(known, text).map_err(wrong)?;
+        known.check(text).map_err(wrong)?;
         let number: f64 = text.parse().map_err(|_| wrong("a number is expected".into()))?;
         Ok(match key {
             "learning_rate" => Command::LearningRate(number),

@@ -1,7 +1,7 @@
 //! A run or a model folder, and text → label and probabilities, or the number that a regression tells.
 
 use crate::batch::Batch;
-use crate::catalog::{Labels, Task, task};
+use crate::catalog::{Labels, SplitRole, SplitSpec, Task, task};
 use crate::data::{self, DatasetSource, Example, Spelled, Tokenizer, Word};
 use crate::error::{Error, Result};
 use crate::event::{Progress, Scores, SplitName};
@@ -9,8 +9,8 @@ use crate::files::ModelFolder;
 use crate::hub::Hub;
 use crate::nn::{self, Build, Built, Engine, Optimizer};
 use crate::run::{RunDir, find};
-use crate::spec::{EngineChoice, Precision, RunSpec};
-use crate::train::{Snapshot, argmax, evaluate, softmax};
+use crate::spec::{DeviceSpec, EngineChoice, Precision, RunSpec};
+use crate::train::{Snapshot, add_metrics_from, argmax, evaluate, softmax};
 use serde::Serialize;
 use std::path::Path;
 use std::sync::atomic::AtomicBool;
@@ -116,7 +116,7 @@ pub struct Predictor {
 
 impl Predictor {
     /// Opens `name`: a run's name, a run directory, a local model folder, or a hub id.
-    pub fn open(name: &str, runs_dir: &Path, device: &str) -> Result<Self> {
+    pub fn open(name: &str, runs_dir: &Path, device: DeviceSpec) -> Result<Self> {
         if let Ok(path) = find(runs_dir, name) {
             return Self::open_run(&RunDir::at(path), device);
         }
@@ -131,7 +131,7 @@ impl Predictor {
         Self::open_folder(&folder, None, device)
     }
 
-    fn open_run(dir: &RunDir, device: &str) -> Result<Self> {
+    fn open_run(dir: &RunDir, device: DeviceSpec) -> Result<Self> {
         let spec = dir.spec()?;
         if !dir.best().is_dir() {
             return Err(Error::model(
@@ -143,7 +143,7 @@ impl Predictor {
         Self::open_folder(&folder, Some(spec), device)
     }
 
-    fn open_folder(folder: &ModelFolder, spec: Option<RunSpec>, device: &str) -> Result<Self> {
+    fn open_folder(folder: &ModelFolder, spec: Option<RunSpec>, device: DeviceSpec) -> Result<Self> {
         let built = nn::for_inference(folder, device, None)?;
         let limit = spec.as_ref().map_or(MAX_SEQ_LENGTH, |spec| spec.max_seq_length);
         let tokenizer = Tokenizer::load(folder, limit.min(built.config.max_positions))?;
@@ -162,7 +162,7 @@ impl Predictor {
 
     /// Builds a model around the weights of a training that goes on. Later ones of the same training are
     /// put in by [`Predictor::refresh`], which is quicker.
-    pub fn from_snapshot(snapshot: &Snapshot, device: &str) -> Result<Self> {
+    pub fn from_snapshot(snapshot: &Snapshot, device: DeviceSpec) -> Result<Self> {
         let Built { engine, notes, .. } = nn::build(&Build {
             folder: &snapshot.folder,
             labels: &snapshot.labels,
@@ -320,7 +320,7 @@ impl Predictor {
     }
 
     /// Scores a split: of `task`, or else of the task of the run that the model is from, which then also
-    /// says where the rows are unless `data_dir` does. With MNLI's validation split goes the mismatched one.
+    /// says where the rows are unless `data_dir` does. With the validation split goes MNLI's mismatched one.
     pub fn score(
         &mut self,
         task_name: Option<&str>,
@@ -330,9 +330,10 @@ impl Predictor {
     ) -> Result<Scores> {
         let task = self.task(task_name)?;
         let mut scores = self.score_split(task, split, data_dir, watch)?;
-        if split == SplitName::Validation && task.has_mismatched() {
-            let mismatched = self.score_split(task, SplitName::ValidationMismatched, data_dir, watch)?;
-            scores.take_mismatched(&mismatched);
+        let is_extra = |split: &&SplitSpec| split.name.role() == SplitRole::ExtraValidation;
+        for extra in task.splits.iter().filter(is_extra).filter(|_| split == SplitName::Validation) {
+            let other = self.score_split(task, extra.name, data_dir, watch)?;
+            add_metrics_from(&other, extra.name, task, &mut scores);
         }
         Ok(scores)
     }
@@ -358,7 +359,7 @@ impl Predictor {
                 what(asked)
             )));
         }
-        let own = self.spec.as_ref().filter(|spec| spec.task == task.name);
+        let own = self.spec.as_ref().filter(|spec| spec.task.name() == task.name);
         let own = own.map_or(DatasetSource::at(task, None), DatasetSource::of);
         let data_dir = data_dir.or(own.data_dir);
         let place = DatasetSource { data_dir, labels: Some(&self.labels), ..own };
@@ -382,7 +383,7 @@ impl Predictor {
 
     /// The task of that name, or that of the model's run.
     pub fn task(&self, name: Option<&str>) -> Result<&'static Task> {
-        let name = name.or(self.spec.as_ref().map(|spec| spec.task.as_str())).ok_or_else(|| {
+        let name = name.or(self.spec.as_ref().map(|spec| spec.task.name())).ok_or_else(|| {
             Error::Usage(format!("{} does not say which task it is for; name it with --task", self.name))
         })?;
         task(name).ok_or_else(|| {

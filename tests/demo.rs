@@ -6,7 +6,7 @@ use glue_tui::event::{Event, Scores, SplitName, Status};
 use glue_tui::predict::Predictor;
 use glue_tui::run::error_analysis::ErrorReport;
 use glue_tui::run::{Start, TrainOutput, replay, run_blocking};
-use glue_tui::spec::Experiments;
+use glue_tui::spec::{DeviceSpec, Experiments};
 use glue_tui::train::control;
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
@@ -61,11 +61,7 @@ fn demo_goes_from_chance_to_ninety_percent_and_judges_new_sentences() {
         let Event::Eval(eval) = event else { continue };
         if eval.split == SplitName::Validation {
             let scores = kept.next().unwrap().judged.scores(insight.spec.task());
-            let confusion = |scores: &Scores| scores.classification().unwrap().confusion.clone();
-            assert_eq!(
-                (confusion(&scores), scores.examples),
-                (confusion(&eval.scores), eval.scores.examples)
-            );
+            assert_eq!((&scores.confusion, scores.examples), (&eval.scores.confusion, eval.scores.examples));
             assert!((scores.loss - eval.scores.loss).abs() < 1e-12, "{} {}", scores.loss, eval.scores.loss);
         }
     }
@@ -74,7 +70,7 @@ fn demo_goes_from_chance_to_ninety_percent_and_judges_new_sentences() {
     // Sentences by hand, none of them from a frame of the data or of the pretraining.
     let probes = std::fs::read_to_string(Path::new(REPOSITORY).join("assets/make/probes.tsv")).unwrap();
     let probes: Vec<(&str, &str)> = probes.lines().skip(1).filter_map(|line| line.split_once('\t')).collect();
-    let mut predictor = Predictor::open(outcome.dir.to_str().unwrap(), home.path(), "cpu").unwrap();
+    let mut predictor = Predictor::open(outcome.dir.to_str().unwrap(), home.path(), DeviceSpec::Cpu).unwrap();
     let inputs: Vec<_> = probes.iter().map(|(text, _)| (text.to_string(), None)).collect();
     let verdicts = predictor.classify_all(&inputs).unwrap();
     let name = |label: &str| if label == "1" { "positive" } else { "negative" };

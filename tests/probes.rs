@@ -5,7 +5,7 @@ use glue_tui::predict::Predictor;
 use glue_tui::probes::{self, MOST, Probe};
 use glue_tui::run::history::History;
 use glue_tui::run::{RunEvent, Start, TrainOutput, replay, run_blocking};
-use glue_tui::spec::{RunSpec, built_in};
+use glue_tui::spec::{DeviceSpec, RunSpec, built_in};
 use glue_tui::train::control;
 use std::path::Path;
 
@@ -17,7 +17,7 @@ fn spec() -> RunSpec {
         per_device_train_batch_size: 8,
         max_steps: Some(6),
         learning_rate: 1e-3,
-        device: "cpu".into(),
+        device: DeviceSpec::Cpu,
         ..built_in("tiny")
     }
 }
@@ -89,7 +89,8 @@ fn pinned_texts_are_scored_with_each_evaluation_and_training_is_the_same() {
     let best = pinned.summaries[0].best.unwrap().step;
     let probe = probes(&logged).into_iter().find(|probe| probe.step == best && probe.pin == first).unwrap();
     let ProbePrediction::Label { label, probabilities, .. } = &probe.told else { panic!("{probe:?}") };
-    let mut predictor = Predictor::open(&pinned.dir.display().to_string(), home.path(), "cpu").unwrap();
+    let mut predictor =
+        Predictor::open(&pinned.dir.display().to_string(), home.path(), DeviceSpec::Cpu).unwrap();
     let answer = predictor.classify(&first.text, None).unwrap().answer;
     assert_eq!(answer.label(), Some(label.as_str()));
     for ((_, expected), told) in answer.probabilities().iter().zip(probabilities) {
@@ -104,7 +105,7 @@ fn pairs_are_scored_where_two_texts_are_judged() {
     for pin in [pin("a fine film", None), pair.clone()] {
         probes::toggle(&home.path().join(probes::FILE), pin).unwrap();
     }
-    let outcome = run(RunSpec { task: "demo-pairs".into(), ..spec() }, home.path(), |_| None);
+    let outcome = run(RunSpec { task: "demo-pairs".parse().unwrap(), ..spec() }, home.path(), |_| None);
     let logged = replay(&outcome.dir).unwrap();
     assert!(probes(&logged).iter().all(|probe| probe.pin == pair));
     assert_eq!(probes(&logged).len(), 3);

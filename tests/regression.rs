@@ -7,7 +7,7 @@ use glue_tui::files::ModelFolder;
 use glue_tui::nn::ModelConfig;
 use glue_tui::run::error_analysis::{Detail, ErrorReport};
 use glue_tui::run::{RunDir, RunEvent, Start, TrainOutput, run_blocking};
-use glue_tui::spec::{EngineChoice, RunSpec, built_in};
+use glue_tui::spec::{DeviceSpec, EngineChoice, RunSpec, built_in};
 use glue_tui::train::control;
 use serde_json::Value;
 use std::path::Path;
@@ -43,12 +43,12 @@ fn data() -> tempfile::TempDir {
 
 fn spec(data: &Path) -> RunSpec {
     RunSpec {
-        task: "stsb".into(),
+        task: "stsb".parse().unwrap(),
         data_dir: Some(data.into()),
         num_train_epochs: 20.0,
         per_device_train_batch_size: 16,
         learning_rate: 1e-3,
-        device: "cpu".into(),
+        device: DeviceSpec::Cpu,
         ..built_in("praise")
     }
 }

@@ -10,7 +10,7 @@ use glue_tui::run::history::History;
 use glue_tui::run::{
     RunDir, RunEvent, RunStatus, Start, TrainOutput, find, list, replay, run_blocking, start,
 };
-use glue_tui::spec::{EngineChoice, Interval, RunSpec, built_in};
+use glue_tui::spec::{DeviceSpec, EngineChoice, IntervalStrategy, RunSpec, built_in};
 use glue_tui::train::{SavedPredictions, control};
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -23,7 +23,7 @@ fn spec() -> RunSpec {
         per_device_train_batch_size: 8,
         max_steps: Some(6),
         learning_rate: 1e-3,
-        device: "cpu".into(),
+        device: DeviceSpec::Cpu,
         ..built_in("tiny")
     }
 }
@@ -105,7 +105,7 @@ fn steps_told_together_are_the_same_steps() {
     for engine in [EngineChoice::Plain, EngineChoice::Fast] {
         let home = tempfile::tempdir().unwrap();
         let steps = |logging_steps: u64| {
-            let logging_steps = Interval::Steps(logging_steps);
+            let logging_steps = IntervalStrategy::Steps(logging_steps);
             let (outcome, events) =
                 run(Start::New(RunSpec { engine, logging_steps, ..spec() }), home.path(), None);
             let told = |event: Event| if let Event::Step(step) = event { Some(step) } else { None };
@@ -208,7 +208,7 @@ fn commands_are_obeyed_and_written_down_and_do_not_change_the_result() {
                 );
                 let snapshot = running.ask_weights().recv().unwrap();
                 assert_eq!(snapshot.step, saved.step);
-                let mut predictor = Predictor::from_snapshot(&snapshot, "cpu").unwrap();
+                let mut predictor = Predictor::from_snapshot(&snapshot, DeviceSpec::Cpu).unwrap();
                 let verdict = predictor.classify("a fine film", None).unwrap();
                 let total: f32 = verdict.answer.probabilities().iter().map(|(_, p)| p).sum();
                 assert!((total - 1.0).abs() < 1e-5);
@@ -398,12 +398,12 @@ fn what_was_said_of_each_row_is_kept_and_its_scores_are_those_of_the_log() {
         let counts = |rows: &Vec<Vec<usize>>| rows.iter().map(|rows| rows.len() as u64).collect::<Vec<_>>();
         let Detail::Classes(classes) = &picture.detail else { panic!("classes") };
         let found = classes.cells.iter().map(counts).collect::<Vec<_>>();
-        assert_eq!(found, eval.scores.classification().expect("classes").confusion);
+        assert_eq!(found, eval.scores.confusion);
     }
     // The rows are those that were drawn, in their order: the model itself says so.
     let texts = insight.texts.as_ref().unwrap();
     assert_eq!(texts.len(), 24);
-    let mut predictor = Predictor::open(outcome.dir.to_str().unwrap(), home.path(), "cpu").unwrap();
+    let mut predictor = Predictor::open(outcome.dir.to_str().unwrap(), home.path(), DeviceSpec::Cpu).unwrap();
     let best = outcome.summaries[0].best.unwrap().step;
     let kept = &insight.evaluations.iter().find(|one| one.step == best).unwrap().judged;
     let inputs: Vec<_> = texts.iter().map(|row| (row.text.clone(), None)).collect();

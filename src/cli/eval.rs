@@ -10,7 +10,7 @@ use crate::predict::Predictor;
 use serde_json::{Value, json};
 
 pub(super) fn eval(global: &Global, args: &Eval) -> Result<()> {
-    let device = global.device.as_deref().unwrap_or("auto");
+    let device = global.device.unwrap_or_default();
     let mut predictor = Predictor::open(&args.model, &global.runs_dir, device)?;
     predictor.notes().iter().for_each(output::aside);
     let task = predictor.task(args.task.as_deref())?;

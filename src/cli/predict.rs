@@ -13,7 +13,7 @@ const BATCH: usize = 64;
 type Input = (String, Option<String>);
 
 pub(super) fn predict(global: &Global, args: &Predict) -> Result<()> {
-    let device = global.device.as_deref().unwrap_or("auto");
+    let device = global.device.unwrap_or_default();
     let mut predictor = Predictor::open(&args.model, &global.runs_dir, device)?;
     predictor.notes().iter().for_each(output::aside);
     if let Some(text) = &args.text {

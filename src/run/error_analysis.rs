@@ -9,7 +9,7 @@ use crate::error::{Error, Result};
 use crate::event::{Event, Progress, Scores, SplitName};
 use crate::hub::Hub;
 use crate::spec::RunSpec;
-use crate::train::{Predictions, SavedPredictions, validation_rows};
+use crate::train::{Predictions, SavedPredictions, drawn_split};
 use std::path::PathBuf;
 use std::sync::atomic::AtomicBool;
 
@@ -185,7 +185,7 @@ fn texts(spec: &RunSpec, labels: &Labels, judged: &Predictions) -> Result<Vec<Ex
         split,
         &mut context,
     )?;
-    let rows = validation_rows(spec, rows);
+    let rows = drawn_split(spec, split, rows);
     let labels = rows.iter().map(|row| row.label);
     if !labels.eq(judged.labels().iter().map(|label| Some(*label))) {
         return Err(Error::Training(format!(
@@ -369,7 +369,7 @@ fn suspects(evaluations: &[SavedPredictions]) -> Vec<LabelIssue> {
 mod tests {
     use super::*;
     use crate::batch::Label;
-    use crate::catalog::task;
+    use crate::catalog::{Metric, task};
 
     /// Rows of two classes, each with the probability of class 1 and its label.
     fn judged(rows: &[(f64, u32)]) -> Predictions {
@@ -396,8 +396,8 @@ mod tests {
         assert_eq!(picture.hardest[4..], [2, 0]);
         let counts: Vec<Vec<u64>> =
             cells.iter().map(|row| row.iter().map(|c| c.len() as u64).collect()).collect();
-        let found = picture.scores.classification().expect("classes");
-        assert_eq!((&counts, found.accuracy), (&found.confusion, 2.0 / 6.0));
+        let scores = &picture.scores;
+        assert_eq!((&counts, scores.get(Metric::Accuracy)), (&scores.confusion, Some(2.0 / 6.0)));
     }
 
     #[test]

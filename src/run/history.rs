@@ -13,7 +13,7 @@ use crate::event::{
     Command, Eval, Event, Progress, Scores, Settings, SplitName, Stage, Started, Status, Step, Usage,
 };
 use crate::format;
-use crate::spec::Interval;
+use crate::spec::IntervalStrategy;
 use std::collections::{BTreeMap, VecDeque};
 
 /// Lines that the log keeps.
@@ -223,7 +223,7 @@ impl History {
         } else {
             self.evaluation = (eval.step, eval.seconds);
         }
-        for metric in Metric::ALL {
+        for metric in Metric::ALL.iter().copied() {
             if let Some(value) = eval.scores.get(metric) {
                 self.scores.entry((eval.split, metric)).or_default().push(eval.step, value);
             }
@@ -341,8 +341,8 @@ impl History {
         let [steps, ..] = self.speed.rates()?;
         let training = left as f64 / steps;
         let every = match started.spec.eval_steps {
-            Interval::Epoch => started.steps_per_epoch,
-            Interval::Steps(steps) => steps,
+            IntervalStrategy::Epoch => started.steps_per_epoch,
+            IntervalStrategy::Steps(steps) => steps,
         };
         let every = every.max(1);
         let done = self.steps_done() / every;

@@ -135,7 +135,7 @@ pub fn row(dir: &Path) -> Option<RunRow> {
         dir: dir.path().to_path_buf(),
         name: dir.name(),
         experiment: spec.experiment,
-        task: spec.task,
+        task: spec.task.to_string(),
         model: spec.model,
         seed: spec.seed,
         status,

@@ -75,7 +75,7 @@ fn evaluated(eval: &Eval) -> String {
 
 /// All scores of a pass, the loss last.
 fn scores(scores: &Scores) -> String {
-    let official = Metric::ALL.into_iter().filter(|metric| *metric != Metric::Loss).chain([Metric::Loss]);
+    let official = Metric::ALL.iter().copied().filter(|metric| *metric != Metric::Loss).chain([Metric::Loss]);
     let told = official.filter_map(|metric| {
         let value = scores.get(metric)?;
         Some(format!("{} {}", format::metric(metric), format::whole_score(metric, value)))
@@ -118,21 +118,16 @@ fn obeyed(step: u64, command: Command, settings: Option<Settings>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::event::{ClassificationMetrics, Metrics, SplitName};
+    use crate::event::SplitName;
     use crate::probes::Probe;
+    use std::collections::BTreeMap;
 
     fn eval(best: bool) -> Event {
         let scores = Scores {
             loss: 0.43219,
-            metrics: Metrics::Classification(ClassificationMetrics {
-                accuracy: 0.8123,
-                accuracy_mm: None,
-                f1: None,
-                matthews_correlation: None,
-                confusion: Vec::new(),
-                per_class: Vec::new(),
-            }),
+            metrics: BTreeMap::from([(Metric::Accuracy, Some(0.8123))]),
             examples: 10,
+            ..Scores::default()
         };
         Event::Eval(Eval { step: 1268, epoch: 1.0, split: SplitName::Validation, scores, best, seconds: 1.0 })
     }

@@ -24,8 +24,8 @@ pub use evaluate::evaluate;
 pub use plan::Plan;
 pub use predictions::{Predictions, SavedPredictions, evaluations, newest_evaluation};
 pub use schedule::LrSchedule;
-pub use scores::{argmax, softmax};
-pub use setup::{drawn, validation_rows};
+pub use scores::{add_metrics_from, argmax, softmax};
+pub use setup::{drawn, drawn_split};
 pub use summary::{Best, Summary};
 pub use trainer::{Job, train};
 

@@ -1,6 +1,6 @@
 //! How many steps, and what falls due after which: pure functions of the step.
 
-use crate::spec::{Interval, RunSpec};
+use crate::spec::{IntervalStrategy, RunSpec};
 
 /// The course of a training over its optimizer steps.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -11,9 +11,9 @@ pub struct Plan {
     pub steps_per_epoch: u64,
     /// Optimizer steps of the whole training.
     pub total_steps: u64,
-    eval: Interval,
-    save: Interval,
-    log: Interval,
+    eval: IntervalStrategy,
+    save: IntervalStrategy,
+    log: IntervalStrategy,
 }
 
 impl Plan {
@@ -58,10 +58,10 @@ impl Plan {
         self.is_due(self.log, step) || step == self.total_steps
     }
 
-    fn is_due(&self, interval: Interval, step: u64) -> bool {
+    fn is_due(&self, interval: IntervalStrategy, step: u64) -> bool {
         match interval {
-            Interval::Epoch => self.is_epoch_end(step),
-            Interval::Steps(every) => step > 0 && step.is_multiple_of(every),
+            IntervalStrategy::Epoch => self.is_epoch_end(step),
+            IntervalStrategy::Steps(every) => step > 0 && step.is_multiple_of(every),
         }
     }
 }
@@ -77,8 +77,8 @@ mod tests {
             let plan = Plan::new(&RunSpec { logging_steps, num_train_epochs: 2.0, ..spec() }, 160);
             (1..=plan.total_steps).filter(|step| plan.is_log_due(*step)).collect::<Vec<_>>()
         };
-        assert_eq!(told(Interval::Steps(4)), [4, 8, 10]);
-        assert_eq!(told(Interval::Epoch), [5, 10]);
+        assert_eq!(told(IntervalStrategy::Steps(4)), [4, 8, 10]);
+        assert_eq!(told(IntervalStrategy::Epoch), [5, 10]);
     }
 
     #[test]
@@ -94,7 +94,7 @@ mod tests {
     fn steps_win_over_epochs_and_intervals_add_to_epoch_ends() {
         let spec = RunSpec {
             max_steps: Some(7),
-            eval_steps: Interval::Steps(3),
+            eval_steps: IntervalStrategy::Steps(3),
             gradient_accumulation_steps: 2,
             per_device_train_batch_size: 10,
             ..spec()

@@ -1,7 +1,7 @@
 //! What an evaluation said of each row. Kept in `judged/step-00000267.safetensors` below the run directory,
 //! so that a reader can ask which rows a score is made of.
 
-use super::scores::{Tally, argmax, cross_entropy, regression};
+use super::scores::{argmax, classification, cross_entropy, regression};
 use crate::batch::Label;
 use crate::catalog::Task;
 use crate::error::{Error, Result};
@@ -113,13 +113,10 @@ impl Predictions {
         if self.is_regression() {
             let told: Vec<f64> = (0..self.len()).map(|row| self.told(row)).collect();
             let given: Vec<f64> = (0..self.len()).map(|row| self.given(row)).collect();
-            return regression(&told, &given);
+            return regression(task, &told, &given);
         }
-        let mut tally = Tally::new(self.outputs);
-        for row in 0..self.len() {
-            tally.add(self.logits(row), self.label(row));
-        }
-        tally.scores(task)
+        let rows = (0..self.len()).map(|row| (self.logits(row), self.label(row)));
+        classification(task, self.outputs, rows)
     }
 }
 

@@ -3,7 +3,7 @@
 
 use super::Plan;
 use crate::event::{Command, Settings};
-use crate::spec::{RunSpec, Schedule};
+use crate::spec::{LrSchedulerType, RunSpec};
 
 /// The learning rate of every step.
 ///
@@ -15,7 +15,7 @@ use crate::spec::{RunSpec, Schedule};
 ///   is stretched, or pressed together, to end at the new last step: the rate does not jump.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct LrSchedule {
-    schedule: Schedule,
+    schedule: LrSchedulerType,
     warmup: u64,
     planned_steps: u64,
     settings: Settings,
@@ -86,9 +86,9 @@ impl LrSchedule {
         let decay_steps = self.planned_steps.saturating_sub(self.warmup).max(1);
         let progress = ((place - warmup) / decay_steps as f64).min(1.0);
         rate * match self.schedule {
-            Schedule::Linear => 1.0 - progress,
-            Schedule::Cosine => 0.5 * (1.0 + (std::f64::consts::PI * progress).cos()),
-            Schedule::Constant | Schedule::ConstantWithWarmup => 1.0,
+            LrSchedulerType::Linear => 1.0 - progress,
+            LrSchedulerType::Cosine => 0.5 * (1.0 + (std::f64::consts::PI * progress).cos()),
+            LrSchedulerType::Constant | LrSchedulerType::ConstantWithWarmup => 1.0,
         }
     }
 }
@@ -97,7 +97,7 @@ impl LrSchedule {
 /// share of all steps, rounded up.
 fn warmup_steps(spec: &RunSpec, total_steps: u64) -> u64 {
     match spec.lr_scheduler_type {
-        Schedule::Constant => 0,
+        LrSchedulerType::Constant => 0,
         _ => spec.warmup_steps.unwrap_or((total_steps as f64 * spec.warmup_ratio).ceil() as u64),
     }
 }
@@ -113,7 +113,7 @@ mod tests {
     use super::*;
     use crate::train::tests::spec;
 
-    fn course(kind: Schedule, warmup_steps: Option<u64>) -> Vec<f64> {
+    fn course(kind: LrSchedulerType, warmup_steps: Option<u64>) -> Vec<f64> {
         let spec = RunSpec {
             lr_scheduler_type: kind,
             warmup_steps,
@@ -129,22 +129,22 @@ mod tests {
     #[test]
     fn equals_transformers() {
         assert_eq!(
-            course(Schedule::Linear, None),
+            course(LrSchedulerType::Linear, None),
             [0.0, 0.5, 1.0, 0.875, 0.75, 0.625, 0.5, 0.375, 0.25, 0.125]
         );
         assert_eq!(
-            course(Schedule::Cosine, Some(2)),
+            course(LrSchedulerType::Cosine, Some(2)),
             [0.0, 0.5, 1.0, 0.9619, 0.8536, 0.6913, 0.5, 0.3087, 0.1464, 0.0381]
         );
-        assert_eq!(course(Schedule::Constant, Some(2)), [1.0; 10]);
+        assert_eq!(course(LrSchedulerType::Constant, Some(2)), [1.0; 10]);
         assert_eq!(
-            course(Schedule::ConstantWithWarmup, Some(1)),
+            course(LrSchedulerType::ConstantWithWarmup, Some(1)),
             [0.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0]
         );
-        assert_eq!(course(Schedule::Linear, Some(0))[0], 1.0);
+        assert_eq!(course(LrSchedulerType::Linear, Some(0))[0], 1.0);
     }
 
-    fn rates(kind: Schedule, changes: &[(u64, Command)]) -> Vec<f64> {
+    fn rates(kind: LrSchedulerType, changes: &[(u64, Command)]) -> Vec<f64> {
         let spec = RunSpec { lr_scheduler_type: kind, warmup_steps: Some(2), learning_rate: 1.0, ..spec() };
         let plan =
             Plan::new(&RunSpec { max_steps: Some(10), per_device_train_batch_size: 1, ..spec.clone() }, 5);
@@ -165,30 +165,31 @@ mod tests {
 
     #[test]
     fn a_change_counts_from_its_step_on() {
-        let halved = rates(Schedule::Linear, &[(4, Command::Halve)]);
+        let halved = rates(LrSchedulerType::Linear, &[(4, Command::Halve)]);
         assert_eq!(halved, [0.0, 0.5, 1.0, 0.875, 0.375, 0.3125, 0.25, 0.1875, 0.125, 0.0625]);
-        let set = rates(Schedule::Constant, &[(8, Command::LearningRate(0.3)), (9, Command::Halve)]);
+        let set = rates(LrSchedulerType::Constant, &[(8, Command::LearningRate(0.3)), (9, Command::Halve)]);
         assert_eq!(set[7..], [1.0, 0.3, 0.15]);
     }
 
     #[test]
     fn another_end_bends_the_rest_of_the_fall_without_a_jump() {
-        let longer = rates(Schedule::Linear, &[(6, Command::MaxSteps(14))]);
+        let longer = rates(LrSchedulerType::Linear, &[(6, Command::MaxSteps(14))]);
         assert_eq!(longer[5..], [0.625, 0.5, 0.4375, 0.375, 0.3125, 0.25, 0.1875, 0.125, 0.0625]);
-        let shorter = rates(Schedule::Linear, &[(6, Command::MaxSteps(8))]);
+        let shorter = rates(LrSchedulerType::Linear, &[(6, Command::MaxSteps(8))]);
         assert_eq!(shorter[5..], [0.625, 0.5, 0.25]);
-        let twice = rates(Schedule::Linear, &[(6, Command::MaxSteps(14)), (10, Command::MaxSteps(12))]);
+        let twice =
+            rates(LrSchedulerType::Linear, &[(6, Command::MaxSteps(14)), (10, Command::MaxSteps(12))]);
         assert_eq!(twice[9..], [0.3125, 0.25, 0.125]);
         // The plan has five steps an epoch.
-        assert_eq!(rates(Schedule::Linear, &[(6, Command::NumTrainEpochs(2.8))]), longer);
+        assert_eq!(rates(LrSchedulerType::Linear, &[(6, Command::NumTrainEpochs(2.8))]), longer);
     }
 
     #[test]
     fn the_warm_up_keeps_its_length_and_the_end_is_never_in_the_past() {
-        let early = rates(Schedule::Linear, &[(1, Command::MaxSteps(6))]);
+        let early = rates(LrSchedulerType::Linear, &[(1, Command::MaxSteps(6))]);
         assert_eq!(early, [0.0, 0.5, 1.0, 0.75, 0.5, 0.25]);
-        assert_eq!(rates(Schedule::Linear, &[(7, Command::MaxSteps(3))]).len(), 7);
-        assert_eq!(rates(Schedule::Cosine, &[(1, Command::MaxSteps(2))]), [0.0, 0.5]);
+        assert_eq!(rates(LrSchedulerType::Linear, &[(7, Command::MaxSteps(3))]).len(), 7);
+        assert_eq!(rates(LrSchedulerType::Cosine, &[(1, Command::MaxSteps(2))]), [0.0, 0.5]);
     }
 
     #[test]

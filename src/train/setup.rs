@@ -8,7 +8,7 @@ use crate::error::{Error, Result};
 use crate::event::{Event, Progress, SplitName};
 use crate::files::ModelFolder;
 use crate::hub::Hub;
-use crate::nn::{self, Build, Built};
+use crate::nn::{self, Build, Built, DeviceKind};
 use crate::rng::{Rng, Stream};
 use crate::spec::RunSpec;
 use std::collections::BTreeMap;
@@ -66,7 +66,7 @@ pub(super) fn prepare(spec: &RunSpec, control: &Control, say: &mut dyn FnMut(Eve
         planned_memory = Some(bytes);
     }
     check_vocabulary(&folder, &tokenizer, &built)?;
-    let is_cpu = built.device.starts_with("cpu");
+    let is_cpu = built.device_kind == DeviceKind::Cpu;
     let product_rate = is_cpu.then(|| nn::known_product_rate(&built.precision, spec.threads)).flatten();
     Ok(Setup {
         folder,
@@ -83,19 +83,15 @@ pub(super) fn prepare(spec: &RunSpec, control: &Control, say: &mut dyn FnMut(Eve
 
 /// The rows that `spec` trains on and is scored by: the samples that it asks for are drawn from each split.
 pub fn drawn(spec: &RunSpec, dataset: Dataset) -> Dataset {
-    let rng = Rng::new(spec.seed, Stream::Sample);
-    Dataset {
-        train: data::sample(dataset.train, spec.max_train_samples, &rng, 0),
-        validation: validation_rows(spec, dataset.validation),
-        mismatched: dataset.mismatched.map(|rows| data::sample(rows, spec.max_eval_samples, &rng, 4)),
-        test: dataset.test.map(|rows| data::sample(rows, spec.max_eval_samples, &rng, 2)),
-        ..dataset
-    }
+    let drawn = |(name, rows)| (name, drawn_split(spec, name, rows));
+    Dataset { splits: dataset.splits.into_iter().map(drawn).collect(), ..dataset }
 }
 
-/// The rows of the validation split that `spec` is scored on, in their order.
-pub fn validation_rows(spec: &RunSpec, split: Vec<data::Example>) -> Vec<data::Example> {
-    data::sample(split, spec.max_eval_samples, &Rng::new(spec.seed, Stream::Sample), 1)
+/// The rows of a split that `spec` trains on or is evaluated on, in their order.
+pub fn drawn_split(spec: &RunSpec, name: SplitName, rows: Vec<data::Example>) -> Vec<data::Example> {
+    let Some(split) = spec.task().split(name) else { return rows };
+    let count = if name == SplitName::Train { spec.max_train_samples } else { spec.max_eval_samples };
+    data::sample(rows, count, &Rng::new(spec.seed, Stream::Sample), split.sample_key)
 }
 
 /// The tokenised rows to train on, and those of each split to score.
@@ -111,16 +107,16 @@ fn encode(
 ) -> Result<TokenizedRows> {
     let rng = Rng::new(spec.seed, Stream::Sample);
     let dataset = drawn(spec, dataset);
-    let train_rows = dataset.train;
-    if train_rows.is_empty() || dataset.validation.is_empty() {
+    if dataset.train().is_empty() || dataset.validation().is_empty() {
         return Err(Error::Training(format!("task {} has no rows to train on or to validate on", spec.task)));
     }
     let mut watch = |progress: Progress| say(Event::Progress(progress));
     let mut encode = |rows: &[data::Example]| tokenizer.encode(rows, &mut watch, control.cancelled());
-    let Tokenized { rows: train, truncated } = encode(&train_rows)?;
-    let validation = encode(&dataset.validation)?.rows;
-    let mismatched = dataset.mismatched.map(|rows| encode(&rows)).transpose()?;
-    let test = dataset.test.map(|rows| encode(&rows)).transpose()?;
+    let Tokenized { rows: train, truncated } = encode(dataset.train())?;
+    let mut scored = BTreeMap::new();
+    for (name, rows) in dataset.splits.iter().filter(|(name, _)| **name != SplitName::Train) {
+        scored.insert(*name, encode(rows)?.rows);
+    }
     if truncated > 0 {
         say(Event::note(format!(
             "{truncated} of {} training rows are longer than {} tokens and were cut",
@@ -141,9 +137,7 @@ fn encode(
         )));
     }
     let train_scored = chosen.into_iter().map(|row| train[row].clone()).collect();
-    let mut scored = BTreeMap::from([(SplitName::Train, train_scored), (SplitName::Validation, validation)]);
-    let others = [(SplitName::ValidationMismatched, mismatched), (SplitName::Test, test)];
-    scored.extend(others.into_iter().filter_map(|(split, rows)| Some((split, rows?.rows))));
+    scored.insert(SplitName::Train, train_scored);
     Ok((train, scored))
 }
 

@@ -94,7 +94,7 @@ impl Summary {
         Summary {
             status,
             experiment: spec.experiment.clone(),
-            task: spec.task.clone(),
+            task: spec.task.to_string(),
             model: spec.model.clone(),
             model_commit: setup.folder.commit,
             device: setup.built.device,
@@ -129,10 +129,10 @@ impl Summary {
         Summary {
             status: Status::Failed,
             experiment: spec.experiment.clone(),
-            task: spec.task.clone(),
+            task: spec.task.to_string(),
             model: spec.model.clone(),
             model_commit: None,
-            device: spec.device.clone(),
+            device: spec.device.to_string(),
             precision: String::new(),
             seed: spec.seed,
             steps: 0,

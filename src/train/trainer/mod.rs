@@ -6,10 +6,12 @@ use super::checkpoint::{self, LoopState};
 use super::evaluate::evaluate;
 use super::predictions::{Keeper, SavedPredictions};
 use super::probes::Probes;
+use super::scores::add_metrics_from;
 use super::setup::{Setup, prepare};
 use super::usage_meter::{StepAccumulator, UsageMeter};
 use super::{Best, Control, LrSchedule, Plan, Snapshot, Summary};
 use crate::batch::Batch;
+use crate::catalog::SplitRole;
 use crate::data::order::epoch_order;
 use crate::error::{Error, Result};
 use crate::event::{Change, Eval, Event, Progress, Saved, SplitName, Stage, Started, Status, Unit, now};
@@ -303,7 +305,7 @@ impl<'a> Trainer<'a> {
     }
 
     /// A pass over one split, or `None` when the training was told to stop in its middle. With the validation
-    /// split goes the mismatched one, where the task has it: its accuracy is one of the scores of the first.
+    /// split go the task's other ones, from which some of the metrics of the first are taken.
     fn score_split(&mut self, split: SplitName) -> Result<Option<Eval>> {
         self.read()?;
         let begun = Instant::now();
@@ -336,10 +338,11 @@ impl<'a> Trainer<'a> {
             let begun = Instant::now();
             self.keeper.keep(&SavedPredictions { step, epoch, judged }, self.say);
             self.state.usage.spend(Stage::Saving, begun.elapsed().as_secs_f64());
-            let mismatched = SplitName::ValidationMismatched;
-            if self.setup.scored.contains_key(&mismatched) {
-                let Some(eval) = self.score_split(mismatched)? else { return Ok(None) };
-                scores.take_mismatched(&eval.scores);
+            let splits = self.setup.scored.keys().copied();
+            let extra: Vec<_> = splits.filter(|split| split.role() == SplitRole::ExtraValidation).collect();
+            for split in extra {
+                let Some(eval) = self.score_split(split)? else { return Ok(None) };
+                add_metrics_from(&eval.scores, split, spec.task(), &mut scores);
                 (self.say)(Event::Eval(eval));
             }
         }

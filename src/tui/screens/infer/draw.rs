@@ -81,7 +81,7 @@ fn draw_verdict(app: &App, area: Rect, buffer: &mut Buffer) {
         }
         return;
     }
-    let Some((asked, _, verdict)) = &infer.answer else {
+    let Some((request_id, _, verdict)) = &infer.answer else {
         if infer.opened.is_some() {
             let text = if infer.is_pair() {
                 "Type both texts to see what the model says."
@@ -92,7 +92,7 @@ fn draw_verdict(app: &App, area: Rect, buffer: &mut Buffer) {
         }
         return;
     };
-    let is_old = *asked < infer.asked;
+    let is_old = *request_id < infer.request_id;
     let beside = infer.beside.as_ref();
     let called = beside.map_or(String::new(), |beside| beside.called(app, answer::BESIDE));
     let other = beside.and_then(Comparison::shown).map(|answer| (called.as_str(), answer));

@@ -214,7 +214,7 @@ pub fn open(app: &mut App, of: Subject) -> Vec<Effect> {
 }
 
 fn read(app: &App) -> Vec<Effect> {
-    app.insight.of.clone().map_or(Vec::new(), |of| vec![Effect::Examine(of)])
+    app.insight.of.clone().map_or(Vec::new(), |of| vec![Effect::LoadPredictions(of)])
 }
 
 /// Looks at the seed before or after.
@@ -244,9 +244,9 @@ fn infer(app: &mut App) -> Vec<Effect> {
     let name = of.dir.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
     let is_live = app.is_training() && app.training.as_ref().is_some_and(|run| run.dir == of.dir);
     let source = match known.insight.seeds {
-        _ if is_live && known.insight.seed + 1 == known.insight.seeds => infer::Source::Live,
-        0 | 1 => infer::Source::Run { name, dir: known.insight.dir.clone() },
-        _ => infer::Source::Run { name: format!("{name}, seed {seed}"), dir: known.insight.dir.clone() },
+        _ if is_live && known.insight.seed + 1 == known.insight.seeds => infer::ModelSource::Live,
+        0 | 1 => infer::ModelSource::Run { name, dir: known.insight.dir.clone() },
+        _ => infer::ModelSource::Run { name: format!("{name}, seed {seed}"), dir: known.insight.dir.clone() },
     };
     infer::open_on(app, source, &example)
 }
