@@ -116,7 +116,7 @@ impl Gpu {
                 Module::AttentionBf16 => ptx::ATTENTION_BF16,
                 Module::Columns => ptx::COLUMNS,
                 Module::Head => ptx::HEAD,
-                Module::LayerNorm => ptx::NORM,
+                Module::Norm => ptx::NORM,
                 Module::Optimizer => ptx::OPTIMIZER,
             };
             let loaded = self.stream.context().load_module(Ptx::from_src(source)).map_err(error)?;
