@@ -90,7 +90,7 @@ def tests(folder, names):
         if status:
             test["output_tail"] = (out + err)[-3000:]
         results["tests"].append(test)
-        report(**test)
+        record(**test)
 
 
 def gemm_teraflops():
