@@ -1,7 +1,7 @@
 //! Builds an engine from a model folder and a few settings.
 
 use super::config::ModelConfig;
-use super::device::{self, DeviceContext};
+use super::device::{self, DeviceContext, DeviceKind};
 use super::engine::{Engine, OptimizerConfig, Weights};
 use super::engine_config::{EngineConfig, MicroBatchLimits};
 use super::error_text::list_names;
@@ -11,7 +11,7 @@ use super::params::{ParamSpec, param_specs};
 use super::plain::PlainEngine;
 use crate::error::{Error, Result};
 use crate::files::ModelFolder;
-use crate::spec::{EngineChoice, Precision, RunSpec};
+use crate::spec::{DeviceSpec, EngineChoice, Precision, RunSpec};
 
 /// Settings of a new engine.
 #[derive(Debug, Clone)]
@@ -26,9 +26,9 @@ pub struct BuildOptions<'a> {
     pub classifier_dropout: Option<f64>,
     /// Settings of AdamW and the loss.
     pub optimizer: OptimizerConfig,
-    /// `auto`, `cpu`, `cuda:N` or `metal`.
-    pub device: &'a str,
-    /// Number format of the matrix products.
+    /// The device.
+    pub device: DeviceSpec,
+    /// Precision of the matrix products.
     pub precision: Precision,
     /// Implementation.
     pub engine: EngineChoice,
@@ -56,7 +56,7 @@ impl<'a> BuildOptions<'a> {
                 max_grad_norm: spec.max_grad_norm,
                 label_smoothing: spec.label_smoothing_factor,
             },
-            device: &spec.device,
+            device: spec.device,
             precision: spec.precision,
             engine: spec.engine,
             max_examples_per_pass: spec.per_device_train_batch_size,
@@ -76,7 +76,9 @@ pub struct Built {
     pub report: LoadReport,
     /// Description of the device: `cpu, 2 threads`.
     pub device: String,
-    /// Number format of the matrix products: `f32`.
+    /// The kind of the device.
+    pub device_kind: DeviceKind,
+    /// Precision of the matrix products: `f32`.
     pub precision: String,
     /// One sentence for each setting that could not be applied.
     pub notes: Vec<String>,
@@ -120,7 +122,7 @@ pub fn from_config(options: &BuildOptions<'_>) -> Result<Built> {
 ///
 /// # Errors
 /// Those of [`build`]; weights that lack the classification head, since its logits would be random.
-pub fn for_inference(folder: &ModelFolder, device: &str, threads: Option<usize>) -> Result<Built> {
+pub fn for_inference(folder: &ModelFolder, device: DeviceSpec, threads: Option<usize>) -> Result<Built> {
     let labels = ModelConfig::read(folder)?.id2label;
     let built = build(&BuildOptions {
         folder,
@@ -243,6 +245,7 @@ fn assemble(
         config,
         report,
         device: context.description,
+        device_kind: context.kind,
         precision: precision.into(),
         notes,
         trainable_parameters: elements,

@@ -1,14 +1,27 @@
-//! Opens a device by name: `auto`, `cpu`, `cuda:N` or `metal`.
+//! Opens the device that an engine computes on.
 
 use super::error_text::first_line;
 use crate::error::{Error, Result};
+use crate::spec::DeviceSpec;
 use candle_core::Device;
 use rayon::{ThreadPool, ThreadPoolBuilder};
 use std::sync::Arc;
 
+/// The kind of a device.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DeviceKind {
+    /// The CPU.
+    Cpu,
+    /// An NVIDIA GPU.
+    Cuda,
+    /// Apple's GPU.
+    Metal,
+}
+
 /// An open device.
 pub(crate) struct DeviceContext {
     pub(crate) device: Device,
+    pub(crate) kind: DeviceKind,
     /// Description to display: `cpu, 2 threads`.
     pub(crate) description: String,
     /// The CPU's thread pool, when the number of threads was given.
@@ -17,21 +30,16 @@ pub(crate) struct DeviceContext {
     pub(crate) note: Option<String>,
 }
 
-/// Opens the device `name`.
+/// Opens a device.
 ///
 /// # Errors
-/// An unknown name; a device that cannot be used.
-pub(crate) fn open(name: &str, threads: Option<usize>) -> Result<DeviceContext> {
-    match name {
-        "auto" => auto(threads),
-        "cpu" => cpu(threads),
-        "metal" => metal(),
-        _ => {
-            let ordinal = name.strip_prefix("cuda:").and_then(|ordinal| ordinal.parse().ok());
-            cuda(ordinal.ok_or_else(|| {
-                Error::Usage(format!("device \"{name}\" is unknown; expected auto, cpu, cuda:N or metal"))
-            })?)
-        }
+/// A device that does not exist, or that this program is built without support for.
+pub(crate) fn open(device: DeviceSpec, threads: Option<usize>) -> Result<DeviceContext> {
+    match device {
+        DeviceSpec::Auto => auto(threads),
+        DeviceSpec::Cpu => cpu(threads),
+        DeviceSpec::Cuda(ordinal) => cuda(ordinal),
+        DeviceSpec::Metal => metal(),
     }
 }
 
@@ -60,7 +68,7 @@ fn cpu(threads: Option<usize>) -> Result<DeviceContext> {
     };
     let count = pool.as_ref().map_or_else(rayon::current_num_threads, |pool| pool.current_num_threads());
     let description = format!("cpu, {count} thread{}", if count == 1 { "" } else { "s" });
-    Ok(DeviceContext { device: Device::Cpu, description, pool, note: None })
+    Ok(DeviceContext { device: Device::Cpu, kind: DeviceKind::Cpu, description, pool, note: None })
 }
 
 #[cfg(not(feature = "cuda"))]
@@ -86,7 +94,7 @@ fn cuda(ordinal: usize) -> Result<DeviceContext> {
             "cuda:{ordinal} cannot be used ({cause}); see nvidia-smi, or set device to cpu"
         ))
     })?;
-    Ok(DeviceContext { device, description, pool: None, note: None })
+    Ok(DeviceContext { device, kind: DeviceKind::Cuda, description, pool: None, note: None })
 }
 
 /// Explains the error codes of the driver that users are likely to see.
@@ -136,25 +144,25 @@ fn metal() -> Result<DeviceContext> {
     let device = Device::new_metal(0).map_err(|e| {
         Error::Device(format!("metal cannot be used ({}); set device to cpu", first_line(&e)))
     })?;
-    Ok(DeviceContext { device, description: "metal".into(), pool: None, note: None })
+    Ok(DeviceContext { device, kind: DeviceKind::Metal, description: "metal".into(), pool: None, note: None })
 }
 
-/// Every known device with its description, or with the reason why it cannot be used.
+/// Every device by name, with its description or the reason why it cannot be used.
 pub fn devices() -> Vec<(String, Result<String, String>)> {
-    let try_open = |name: String| {
-        let found = open(&name, None).map(|context| context.description).map_err(|error| error.to_string());
-        (name, found)
+    let try_open = |device: DeviceSpec| {
+        let found = open(device, None).map(|context| context.description).map_err(|error| error.to_string());
+        (device.to_string(), found)
     };
-    let mut devices = vec![try_open("cpu".into()), try_open("cuda:0".into())];
+    let mut devices = vec![try_open(DeviceSpec::Cpu), try_open(DeviceSpec::Cuda(0))];
     // Ordinals have no gaps, so the search ends at the first one that is missing.
     while devices.last().is_some_and(|(_, found)| found.is_ok()) {
-        let next = try_open(format!("cuda:{}", devices.len() - 1));
+        let next = try_open(DeviceSpec::Cuda(devices.len() - 1));
         if next.1.is_err() {
             break;
         }
         devices.push(next);
     }
-    devices.push(try_open("metal".into()));
+    devices.push(try_open(DeviceSpec::Metal));
     devices
 }
 
@@ -163,19 +171,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn known_names_open_and_unknown_names_fail() {
-        assert_eq!(open("cpu", Some(3)).expect("the CPU").description, "cpu, 3 threads");
-        assert_eq!(open("cpu", Some(1)).expect("the CPU").description, "cpu, 1 thread");
-        for name in ["gpu", "cuda", "cuda:x", "cuda:-1", ""] {
-            assert!(matches!(open(name, None), Err(Error::Usage(_))), "{name}");
-        }
+    fn cpu_is_described_with_its_threads() {
+        assert_eq!(open(DeviceSpec::Cpu, Some(3)).expect("the CPU").description, "cpu, 3 threads");
+        assert_eq!(open(DeviceSpec::Cpu, Some(1)).expect("the CPU").description, "cpu, 1 thread");
     }
 
     #[cfg(not(feature = "cuda"))]
     #[test]
     fn error_for_cuda_names_the_build_feature() {
-        let Err(Error::Device(problem)) = open("cuda:1", None) else { panic!("cuda:1 opened without CUDA") };
+        let Err(Error::Device(problem)) = open(DeviceSpec::Cuda(1), None) else {
+            panic!("cuda:1 opened without CUDA")
+        };
         assert!(problem.contains("cuda:1") && problem.contains("--features cuda"), "{problem}");
-        assert!(open("auto", None).expect("the CPU").device.is_cpu());
+        assert!(open(DeviceSpec::Auto, None).expect("the CPU").device.is_cpu());
     }
 }

@@ -31,7 +31,7 @@ mod weight_files;
 pub use build::{BuildOptions, Built, build, for_inference, from_config};
 pub use capabilities::{ENGINES, instruction_set, precisions};
 pub use config::{Activation, Family, ModelConfig};
-pub use device::devices;
+pub use device::{DeviceKind, devices};
 pub use engine::{
     Array, ByOp, ByPhase, Engine, EngineState, InputGradients, Interpolation, KernelRate, MemoryPlan, OpCost,
     OptimizerConfig, ParamState, Profile, StepInput, StepReport, Weights,
