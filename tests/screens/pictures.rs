@@ -200,7 +200,7 @@ fn verdict_of(said: &Value) -> Prediction {
         probabilities: probabilities.iter().map(|(label, p)| (label.clone(), number(p))).collect(),
     };
     Prediction {
-        answer,
+        output: answer,
         tokens: said["tokens"].as_u64().unwrap() as usize,
         truncated: said["truncated"].as_bool().unwrap(),
     }

@@ -225,7 +225,7 @@ pub(crate) fn verdict(positive: f32) -> Prediction {
         probability,
         probabilities: vec![("negative".into(), 1.0 - positive), ("positive".into(), positive)],
     };
-    Prediction { answer, tokens: 12, truncated: false }
+    Prediction { output: answer, tokens: 12, truncated: false }
 }
 
 /// What an answer rests on: for each word, where it is and how far it pushes.

@@ -1,4 +1,4 @@
-//! How much memory a training will take, told before it begins, and how to make do with what is there.
+//! Plans the memory of a training before it starts, and splits batches into micro-batches that fit.
 
 use crate::batch::{Batch, Encoded};
 use crate::error::{Error, Result};
@@ -7,14 +7,15 @@ use crate::machine::Memory;
 use crate::nn::{Engine, MemoryPlan};
 use crate::spec::RunSpec;
 
-/// Share of the available memory that is planned with.
-const SHARE: f64 = 0.9;
+/// Fraction of the available memory that a plan may use.
+const USABLE_FRACTION: f64 = 0.9;
 
-/// Plans with the longest batch that can be drawn from `train`. Without `max_tokens_per_batch` in the
-/// specification, a batch that would not fit is done in parts. Returns what to say of it, and the bytes in all.
+/// Plans for the batch of the longest examples of `train`. Unless the specification has
+/// `max_tokens_per_batch`, a batch that does not fit is split into micro-batches. Returns a note for the log and
+/// the total in bytes; `None` if the engine cannot compute it.
 ///
 /// # Errors
-/// A model that does not fit the machine even one example at a time.
+/// [`Error::Device`] if not even a single example fits into the memory of the machine.
 pub(super) fn plan(
     spec: &RunSpec,
     engine: &mut dyn Engine,
@@ -23,22 +24,22 @@ pub(super) fn plan(
     let batch = longest(train, spec.per_device_train_batch_size * spec.gradient_accumulation_steps);
     let given = spec.max_tokens_per_batch;
     let Some(whole) = engine.memory(&batch, given.unwrap_or(usize::MAX)) else { return Ok(None) };
-    let Some(memory) = engine.available_memory() else { return Ok(Some((told(&whole), whole.total()))) };
+    let Some(memory) = engine.available_memory() else { return Ok(Some((describe(&whole), whole.total()))) };
     let Some((max_tokens, fitting)) = fit(&batch, memory, |tokens| engine.memory(&batch, tokens)) else {
         return Err(Error::Device(format!(
-            "this model needs {} for one example at a time, and there is {} in all; take a smaller model, \
+            "this model needs {} for a single example, but the machine has only {}; use a smaller model, \
              or lower max_seq_length or threads",
             bytes(engine.memory(&batch, 1).unwrap_or(whole).total()),
             bytes(memory.total)
         )));
     };
     if given.is_some() || fitting == whole {
-        return Ok(Some((told(&whole), whole.total())));
+        return Ok(Some((describe(&whole), whole.total())));
     }
     engine.set_max_tokens(max_tokens);
     let note = format!(
-        "{}; batches of more than {} tokens are done in parts, as the longest would need {} and {} is available",
-        told(&fitting),
+        "{}; batches of more than {} tokens are split into micro-batches: the longest one needs {}, and {} is available",
+        describe(&fitting),
         count(max_tokens as u64),
         bytes(whole.total()),
         bytes(memory.available)
@@ -46,8 +47,8 @@ pub(super) fn plan(
     Ok(Some((note, fitting.total())))
 }
 
-/// The largest number of tokens of a pass, halved as often as is needed, that fits what is available; one
-/// example at a time may take all that the machine has.
+/// The number of tokens of a micro-batch, halved until the plan fits the available memory. A single example may
+/// use the total memory, since other programs may free theirs.
 fn fit(
     batch: &Batch,
     memory: Memory,
@@ -56,22 +57,23 @@ fn fit(
     let mut tokens = batch.tokens();
     loop {
         let plan = planned(tokens)?;
-        let is_least = tokens <= batch.longest();
-        let room = if is_least { memory.total } else { (memory.available as f64 * SHARE) as u64 };
-        if plan.total() <= room {
+        let is_single_example = tokens <= batch.longest();
+        let limit =
+            if is_single_example { memory.total } else { (memory.available as f64 * USABLE_FRACTION) as u64 };
+        if plan.total() <= limit {
             return Some((tokens, plan));
         }
-        if is_least {
+        if is_single_example {
             return None;
         }
         tokens = (tokens / 2).max(batch.longest());
     }
 }
 
-fn told(plan: &MemoryPlan) -> String {
+fn describe(plan: &MemoryPlan) -> String {
     let MemoryPlan { weights, moments, gradients, activations } = *plan;
     format!(
-        "memory: at most {}, of which weights {}, moments {}, gradients {}, activations {}",
+        "memory: at most {}: weights {}, moments {}, gradients {}, activations {}",
         bytes(plan.total()),
         bytes(weights),
         bytes(moments),
@@ -97,7 +99,7 @@ mod tests {
     }
 
     #[test]
-    fn a_pass_shrinks_until_it_fits_and_one_example_is_the_least() {
+    fn micro_batches_shrink_until_they_fit_down_to_one_example() {
         let rows = [40, 10, 30, 20].map(|n| Encoded {
             ids: vec![0; n],
             type_ids: vec![0; n],
@@ -105,13 +107,13 @@ mod tests {
         });
         let batch = longest(&rows, 3);
         assert_eq!((batch.len(), batch.tokens(), batch.longest()), (3, 90, 40));
-        let fitted = |total, available| {
+        let fitting = |total, available| {
             fit(&batch, Memory { total, available }, |tokens| Some(plan_of(tokens)))
                 .map(|(tokens, plan)| (tokens, plan.total()))
         };
-        assert_eq!(fitted(10_000, 10_000), Some((90, 1300)));
-        assert_eq!(fitted(10_000, 1000), Some((45, 850)));
-        assert_eq!(fitted(10_000, 100), Some((40, 800)), "what other programs hold may yet be given up");
-        assert_eq!(fitted(700, 700), None);
+        assert_eq!(fitting(10_000, 10_000), Some((90, 1300)));
+        assert_eq!(fitting(10_000, 1000), Some((45, 850)));
+        assert_eq!(fitting(10_000, 100), Some((40, 800)), "other programs may free their memory");
+        assert_eq!(fitting(700, 700), None);
     }
 }
