@@ -2,7 +2,7 @@
 
 use crate::batch::Batch;
 use crate::catalog::{Labels, Task, task};
-use crate::data::{self, DatasetSource, Example, Spelled, Tokenizer, Word};
+use crate::data::{self, DatasetSource, Example, Tokenizer, WordEncoding, WordSpan};
 use crate::error::{Error, Result};
 use crate::event::{Progress, Scores, SplitName};
 use crate::files::ModelFolder;
@@ -239,7 +239,7 @@ impl Predictor {
                 .map(|(text, text_pair)| {
                     self.check_pair(text_pair.is_some())?;
                     let (text, text_pair) = (text.clone(), text_pair.clone());
-                    self.tokenizer.encode_one(&Example { text, text_pair, label: None })
+                    self.tokenizer.encode(&Example { text, text_pair, label: None })
                 })
                 .collect::<Result<_>>()?;
             let batch = Batch::new(rows.iter().map(|(encoded, _)| encoded));
@@ -261,8 +261,8 @@ impl Predictor {
     ) -> Result<Option<Explanation>> {
         self.check_pair(text_pair.is_some())?;
         let example = Example { text: text.into(), text_pair: text_pair.map(str::to_string), label: None };
-        let Spelled { encoded, words } = self.tokenizer.spell(&example)?;
-        let padding = self.tokenizer.padding().ok_or_else(|| {
+        let WordEncoding { encoded, words } = self.tokenizer.encode_words(&example)?;
+        let padding = self.tokenizer.pad_token_id().ok_or_else(|| {
             Error::model(
                 &self.name,
                 "has no [PAD] in its vocabulary, so there is nothing to hold words against",
@@ -275,13 +275,13 @@ impl Predictor {
         let class = argmax(&self.engine.logits(&Batch::new([&encoded]))?.concat());
         let explained = (&encoded, baseline.as_slice());
         let found = nn::integrated_gradients(self.engine.as_mut(), explained, class, POINTS, go_on)?;
-        let push = |word: &Word, tokens: &[f64]| {
+        let push = |word: &WordSpan, tokens: &[f64]| {
             let whole = if word.sequence == 0 { text } else { text_pair.unwrap_or_default() };
             let characters = |end: usize| whole.get(..end).map_or(0, |part| part.chars().count());
             Push {
-                text: whole.get(word.bytes.clone()).unwrap_or_default().to_string(),
-                start: characters(word.bytes.start),
-                end: characters(word.bytes.end),
+                text: whole.get(word.offsets.clone()).unwrap_or_default().to_string(),
+                start: characters(word.offsets.start),
+                end: characters(word.offsets.end),
                 value: tokens[word.tokens.clone()].iter().sum::<f64>() as f32,
                 sequence: word.sequence,
             }
@@ -359,12 +359,12 @@ impl Predictor {
             )));
         }
         let own = self.spec.as_ref().filter(|spec| spec.task == task.name);
-        let own = own.map_or(DatasetSource::at(task, None), DatasetSource::of);
+        let own = own.map_or(DatasetSource::for_task(task, None), DatasetSource::from_spec);
         let data_dir = data_dir.or(own.data_dir);
         let place = DatasetSource { data_dir, labels: Some(&self.labels), ..own };
         let cancelled = AtomicBool::new(false);
         let hub = Hub::from_env();
-        let mut context = data::Context { hub: &hub, watch, cancelled: &cancelled };
+        let mut context = data::LoadContext { hub: &hub, on_progress: watch, cancelled: &cancelled };
         let rows = data::load_split(place, split, &mut context)?;
         if rows.is_empty() || rows.iter().any(|row| row.label.is_none()) {
             return Err(Error::Usage(format!(
@@ -373,7 +373,7 @@ impl Predictor {
                 task.name
             )));
         }
-        let encoded = self.tokenizer.encode(&rows, watch, &cancelled)?.rows;
+        let encoded = self.tokenizer.encode_batch(&rows, watch, &cancelled)?.rows;
         let mut tick = |_: &mut dyn Engine, _: usize| Ok(true);
         let judged = evaluate(self.engine.as_mut(), &encoded, self.labels.len(), BATCH, &mut tick)?;
         let judged = judged.ok_or_else(|| Error::Interrupted("scoring was interrupted".into()))?;

@@ -114,9 +114,9 @@ pub(super) fn doctor(global: &Global) -> Result<()> {
 fn cpu() -> Cpu {
     let memory = machine::memory();
     Cpu {
-        model: machine::processor().unwrap_or_else(|| "unknown".into()),
+        model: machine::cpu_model().unwrap_or_else(|| "unknown".into()),
         instructions: nn::instructions(),
-        cores: machine::cores(),
+        cores: machine::physical_cores(),
         threads: std::thread::available_parallelism().map_or(1, usize::from),
         memory: memory.map_or(0, |memory| memory.total),
         memory_available: memory.map_or(0, |memory| memory.available),
@@ -134,9 +134,9 @@ fn devices() -> Vec<Device> {
 
 fn hub_state() -> Hub {
     let hub = hub::Hub::from_env();
-    let settings = hub.settings();
+    let settings = hub.config();
     let start = Instant::now();
-    let asked = (!settings.offline).then(|| hub.reachable());
+    let asked = (!settings.offline).then(|| hub.check_reachable());
     let seconds = start.elapsed().as_secs_f64();
     Hub {
         endpoint: settings.endpoint.clone(),
@@ -149,7 +149,7 @@ fn hub_state() -> Hub {
 }
 
 fn cache() -> Cache {
-    let dir = hub::Settings::from_env().cache_dir;
+    let dir = hub::HubConfig::from_env().cache_dir;
     let repositories = entries(&dir).filter(|entry| {
         let name = entry.file_name();
         let name = name.to_string_lossy();
@@ -184,12 +184,12 @@ fn experiments(global: &Global) -> File {
 fn terminal() -> Terminal {
     let variable = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
     let size = terminal_size::terminal_size();
-    let abilities = TerminalCaps::here();
+    let abilities = TerminalCaps::detect();
     Terminal {
         interactive: std::io::stdin().is_terminal() && std::io::stdout().is_terminal(),
-        colours: abilities.palette.colours(),
+        colours: abilities.color_depth.colors(),
         name: variable("TERM"),
-        unicode: abilities.letters == Charset::Unicode,
+        unicode: abilities.charset == Charset::Unicode,
         background: abilities.background.map(|background| match background {
             Background::Dark => "dark",
             Background::Light => "light",

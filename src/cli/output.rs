@@ -24,7 +24,7 @@ fn raw_line(text: &str) -> Result<()> {
 
 /// `text`, in ASCII where the locale has nothing else.
 fn told(text: &str) -> Cow<'_, str> {
-    match TerminalCaps::here().letters {
+    match TerminalCaps::detect().charset {
         Charset::Ascii => in_ascii(text),
         _ => Cow::Borrowed(text),
     }

@@ -99,7 +99,7 @@ fn style(progress: &Progress) -> ProgressStyle {
 
 fn template(text: &str) -> ProgressStyle {
     let style = ProgressStyle::with_template(text).unwrap_or_else(|_| ProgressStyle::default_bar());
-    match TerminalCaps::here().letters {
+    match TerminalCaps::detect().charset {
         Charset::Unicode => style,
         _ => style.progress_chars("#>-").tick_chars("-\\|/ "),
     }

@@ -1,74 +1,78 @@
-//! What the machine is doing right now: processor, memory, GPUs.
+//! Current utilization of processor, memory and GPUs.
 
-use super::gpu::{Gpu, Nvml, Source};
+use super::gpu::{Gpu, GpuSource, Nvml};
 use serde::{Deserialize, Serialize};
 use std::num::NonZero;
 use std::time::Instant;
 use sysinfo::{Pid, ProcessRefreshKind, ProcessesToUpdate, System};
 
-/// The machine at one moment.
+/// The utilization of the machine at one moment.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Gauges {
     /// Seconds since 1970.
     pub time: f64,
-    /// Share of all cores that any program kept busy since the gauges before.
+    /// Utilization of all cores by all processes since the previous reading, 0 to 1.
     pub cpu: f64,
-    /// Share of the cores which this process may use that it kept busy since then.
+    /// Utilization by this process of the cores available to it since the previous reading, 0 to 1.
     pub process_cpu: f64,
-    /// Bytes of memory that this process has resident.
+    /// Resident memory of this process in bytes.
     pub process_memory: u64,
-    /// Bytes that a program can still have.
+    /// Memory that a process can still allocate, in bytes.
     pub available_memory: u64,
-    /// Bytes of memory in all.
+    /// Installed memory in bytes.
     pub total_memory: u64,
-    /// Every GPU that the driver tells of.
+    /// The GPUs that the driver reports.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub gpus: Vec<Gpu>,
 }
 
-/// Reads gauges. Shares are of the time between two readings.
-pub struct Meter {
+/// Reads [`Gauges`]. Utilization is averaged over the time since the previous reading.
+pub struct SystemMonitor {
     system: System,
     process: Pid,
     cores: f64,
-    gpus: Option<Box<dyn Source + Send>>,
-    /// When it was read last, and milliseconds of processor time that the process had then.
-    read: (Instant, u64),
+    gpus: Option<Box<dyn GpuSource + Send>>,
+    /// Time of the last reading.
+    last_read: Instant,
+    /// Processor time of the process at the last reading, in milliseconds.
+    last_cpu_time: u64,
 }
 
-impl std::fmt::Debug for Meter {
+impl std::fmt::Debug for SystemMonitor {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Meter").field("read", &self.read).finish_non_exhaustive()
+        f.debug_struct("SystemMonitor").field("last_read", &self.last_read).finish_non_exhaustive()
     }
 }
 
-impl Meter {
-    /// Of this machine, if the system tells; with its GPUs where there is a driver for them.
+impl SystemMonitor {
+    /// Opens the sources of this machine: the operating system, and NVIDIA's driver if there is one. `None` if the
+    /// operating system reports nothing.
     pub fn new() -> Option<Self> {
-        Self::with(Nvml::open().map(|nvml| Box::new(nvml) as Box<dyn Source + Send>))
+        Self::with(Nvml::open().map(|nvml| Box::new(nvml) as Box<dyn GpuSource + Send>))
     }
 
-    fn with(gpus: Option<Box<dyn Source + Send>>) -> Option<Self> {
+    fn with(gpus: Option<Box<dyn GpuSource + Send>>) -> Option<Self> {
         let cores = std::thread::available_parallelism().map_or(1, NonZero::get) as f64;
         let (system, process) = (System::new().ok()?, sysinfo::get_current_pid().ok()?);
-        let mut meter = Meter { system, process, cores, gpus, read: (Instant::now(), 0) };
-        meter.refresh();
-        meter.read.1 = meter.processor_time();
-        Some(meter)
+        let mut monitor =
+            SystemMonitor { system, process, cores, gpus, last_read: Instant::now(), last_cpu_time: 0 };
+        monitor.refresh();
+        monitor.last_cpu_time = monitor.cpu_time();
+        Some(monitor)
     }
 
-    /// Reads all gauges, as of `time` in seconds since 1970.
+    /// Reads all gauges. `time` is the current time in seconds since 1970.
     pub fn read(&mut self, time: f64) -> Gauges {
-        let (before, used) = self.read;
+        let (last_read, last_cpu_time) = (self.last_read, self.last_cpu_time);
         self.refresh();
-        self.read = (Instant::now(), self.processor_time());
-        let passed = (self.read.0 - before).as_secs_f64() * self.cores;
-        let spent = self.read.1.saturating_sub(used) as f64 / 1e3;
+        (self.last_read, self.last_cpu_time) = (Instant::now(), self.cpu_time());
+        let available = (self.last_read - last_read).as_secs_f64() * self.cores;
+        let used = self.last_cpu_time.saturating_sub(last_cpu_time) as f64 / 1e3;
         let process = self.system.process(self.process);
         Gauges {
             time,
             cpu: rounded(f64::from(self.system.global_cpu_usage()) / 100.0),
-            process_cpu: if passed > 0.0 { rounded(spent / passed) } else { 0.0 },
+            process_cpu: if available > 0.0 { rounded(used / available) } else { 0.0 },
             process_memory: process.map_or(0, sysinfo::Process::memory),
             available_memory: self.system.available_memory(),
             total_memory: self.system.total_memory(),
@@ -79,18 +83,19 @@ impl Meter {
     fn refresh(&mut self) {
         self.system.refresh_cpu_usage();
         self.system.refresh_memory_specifics(sysinfo::MemoryRefreshKind::nothing().with_ram());
-        let wanted = ProcessRefreshKind::nothing().with_cpu().with_memory();
-        self.system.refresh_processes_specifics(ProcessesToUpdate::Some(&[self.process]), false, wanted);
+        let kinds = ProcessRefreshKind::nothing().with_cpu().with_memory();
+        self.system.refresh_processes_specifics(ProcessesToUpdate::Some(&[self.process]), false, kinds);
     }
 
-    fn processor_time(&self) -> u64 {
+    /// Processor time of this process in milliseconds.
+    fn cpu_time(&self) -> u64 {
         self.system.process(self.process).map_or(0, sysinfo::Process::accumulated_cpu_time)
     }
 }
 
-/// A share as finely as it is of use.
-pub(super) fn rounded(share: f64) -> f64 {
-    (share.clamp(0.0, 1.0) * 1e3).round() / 1e3
+/// A utilization clamped to 0..=1 and rounded to three decimals.
+pub(super) fn rounded(utilization: f64) -> f64 {
+    (utilization.clamp(0.0, 1.0) * 1e3).round() / 1e3
 }
 
 #[cfg(test)]
@@ -98,9 +103,9 @@ mod tests {
     use super::*;
     use std::time::Duration;
 
-    struct Two;
+    struct FakeGpus;
 
-    impl Source for Two {
+    impl GpuSource for FakeGpus {
         fn read(&mut self) -> Vec<Gpu> {
             let gpu = |name: &str, busy| Gpu {
                 name: name.into(),
@@ -110,36 +115,40 @@ mod tests {
                 watts: Some(412.5),
                 celsius: Some(61.0),
             };
-            vec![gpu("one", 0.97), gpu("other", 0.0)]
+            vec![gpu("first", 0.97), gpu("second", 0.0)]
         }
     }
 
     #[test]
-    fn a_busy_process_is_seen() {
-        let mut meter = Meter::with(Some(Box::new(Two))).expect("this system tells");
-        let begun = Instant::now();
+    fn gauges_show_a_busy_process() {
+        let mut monitor =
+            SystemMonitor::with(Some(Box::new(FakeGpus))).expect("the system reports its processes");
+        let start = Instant::now();
         let mut sum = 0u64;
-        while begun.elapsed() < Duration::from_millis(400) {
+        while start.elapsed() < Duration::from_millis(400) {
             sum = std::hint::black_box(sum.wrapping_mul(31) + 7);
         }
-        let gauges = meter.read(5.0);
+        let gauges = monitor.read(5.0);
         assert_eq!(gauges.time, 5.0);
         assert!(gauges.process_cpu > 0.0 && gauges.process_cpu <= 1.0, "{gauges:?}");
         assert!((0.0..=1.0).contains(&gauges.cpu), "{gauges:?}");
         assert!(gauges.process_memory > 1 << 20 && gauges.process_memory < gauges.total_memory, "{gauges:?}");
         assert!(gauges.available_memory <= gauges.total_memory, "{gauges:?}");
         let names: Vec<_> = gauges.gpus.iter().map(|gpu| gpu.name.as_str()).collect();
-        assert_eq!(names, ["one", "other"]);
+        assert_eq!(names, ["first", "second"]);
     }
 
     #[test]
-    fn gauges_are_read_as_they_were_written() {
-        let mut meter = Meter::with(None).expect("this system tells");
-        let gauges = meter.read(1.5);
+    fn gauges_round_trip_through_json() {
+        let mut monitor = SystemMonitor::with(None).expect("the system reports its processes");
+        let gauges = monitor.read(1.5);
         let text = serde_json::to_string(&gauges).unwrap();
         assert!(!text.contains("gpus"), "{text}");
         assert_eq!(serde_json::from_str::<Gauges>(&text).unwrap(), gauges);
-        let with = Gauges { gpus: Two.read(), ..gauges };
-        assert_eq!(serde_json::from_str::<Gauges>(&serde_json::to_string(&with).unwrap()).unwrap(), with);
+        let with_gpus = Gauges { gpus: FakeGpus.read(), ..gauges };
+        assert_eq!(
+            serde_json::from_str::<Gauges>(&serde_json::to_string(&with_gpus).unwrap()).unwrap(),
+            with_gpus
+        );
     }
 }

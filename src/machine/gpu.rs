@@ -1,52 +1,52 @@
-//! What NVIDIA's driver tells of its GPUs, by NVML. The library is looked for when it is asked for: a machine
-//! without it has no GPUs to tell of, and nothing else changes.
+//! Utilization of NVIDIA GPUs, read through NVML. The library is loaded at run time; a machine without it reports
+//! no GPUs.
 
 use super::gauges::rounded;
 use nvml_wrapper::enum_wrappers::device::TemperatureSensor;
 use serde::{Deserialize, Serialize};
 use std::ffi::OsStr;
 
-/// A GPU at one moment.
+/// The utilization of a GPU at one moment.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Gpu {
-    /// What it calls itself.
+    /// Product name.
     pub name: String,
-    /// Share of the last moments in which any program kept it busy.
+    /// Share of the driver's last sampling period in which a kernel ran, 0 to 1.
     pub busy: f64,
-    /// Bytes of its memory that are taken, by any program.
+    /// Memory used by all processes, in bytes.
     pub memory: u64,
-    /// Bytes of its memory in all.
+    /// Installed memory in bytes.
     pub total_memory: u64,
-    /// What it draws, in watts, if it tells.
+    /// Power draw in watts, if reported.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub watts: Option<f64>,
-    /// How warm it is, in degrees Celsius, if it tells.
+    /// Temperature in degrees Celsius, if reported.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub celsius: Option<f64>,
 }
 
-/// Something that tells of GPUs.
-pub(super) trait Source {
-    /// Every GPU that answers now.
+/// A source of GPU readings.
+pub(super) trait GpuSource {
+    /// Reads every GPU that responds.
     fn read(&mut self) -> Vec<Gpu>;
 }
 
-/// The driver.
+/// NVIDIA's management library.
 pub(super) struct Nvml(nvml_wrapper::Nvml);
 
 impl Nvml {
-    /// The driver, if there is one.
+    /// Loads the library. `None` if it is not installed.
     pub(super) fn open() -> Option<Self> {
-        // A driver alone, without what is needed to build against it, has only the name with its version.
+        // A driver installed without development files has only the versioned file name.
         let versioned = || nvml_wrapper::Nvml::builder().lib_path(OsStr::new("libnvidia-ml.so.1")).init();
         nvml_wrapper::Nvml::init().or_else(|_| versioned()).ok().map(Nvml)
     }
 
-    fn gpu(&self, number: u32) -> Option<Gpu> {
-        let device = self.0.device_by_index(number).ok()?;
+    fn gpu(&self, index: u32) -> Option<Gpu> {
+        let device = self.0.device_by_index(index).ok()?;
         let memory = device.memory_info().ok()?;
         Some(Gpu {
-            name: device.name().unwrap_or_else(|_| format!("GPU {number}")),
+            name: device.name().unwrap_or_else(|_| format!("GPU {index}")),
             busy: device.utilization_rates().map_or(0.0, |rates| rounded(f64::from(rates.gpu) / 100.0)),
             memory: memory.used,
             total_memory: memory.total,
@@ -56,10 +56,10 @@ impl Nvml {
     }
 }
 
-impl Source for Nvml {
+impl GpuSource for Nvml {
     fn read(&mut self) -> Vec<Gpu> {
         let count = self.0.device_count().unwrap_or(0);
-        (0..count).filter_map(|number| self.gpu(number)).collect()
+        (0..count).filter_map(|index| self.gpu(index)).collect()
     }
 }
 
@@ -68,8 +68,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_machine_without_a_driver_has_none() {
-        // With one, every GPU has a name and memory.
+    fn gpus_have_a_name_and_plausible_memory() {
+        // Without a driver, the list is empty.
         let gpus = Nvml::open().map_or_else(Vec::new, |mut nvml| nvml.read());
         assert!(gpus.iter().all(|gpu| !gpu.name.is_empty() && gpu.memory <= gpu.total_memory), "{gpus:?}");
     }

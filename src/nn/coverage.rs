@@ -31,7 +31,7 @@ const FEW: usize = 2;
 /// softmax does not see them, so zero is their true gradient; but they have to have one. The first examples
 /// alone are asked, and all of them only if those leave a tensor idle.
 pub fn check(engine: &mut dyn Engine, input: StepInput<'_>) -> Result<Coverage> {
-    let few = input.batch.parts(FEW, usize::MAX).swap_remove(0);
+    let few = input.batch.micro_batches(FEW, usize::MAX).swap_remove(0);
     let coverage = check_whole(engine, StepInput { batch: &few, ..input })?;
     if coverage.idle.is_empty() || few.len() == input.batch.len() {
         return Ok(coverage);

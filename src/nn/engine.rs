@@ -2,7 +2,7 @@
 
 use crate::batch::Batch;
 use crate::error::Result;
-use crate::machine::{self, Memory};
+use crate::machine::{self, MemoryInfo};
 use serde::Serialize;
 use std::collections::BTreeMap;
 
@@ -315,7 +315,7 @@ pub trait Engine: Send {
     }
 
     /// The memory that the plan is made for, if it is known.
-    fn available_memory(&self) -> Option<Memory> {
+    fn available_memory(&self) -> Option<MemoryInfo> {
         machine::memory()
     }
 

@@ -12,7 +12,7 @@ use super::log::is_alive;
 use super::runner::{Running, Start};
 use crate::error::{Error, Result};
 use crate::event::Status;
-use crate::files::write_whole;
+use crate::files::write_atomic;
 use crate::spec::{self, RunSpec};
 use serde::{Deserialize, Serialize};
 use std::fs::{File, OpenOptions};
@@ -218,7 +218,7 @@ impl Queue {
         let stored =
             Stored { format: FORMAT, is_held: self.is_held, next_id: self.next_id, run: run.collect() };
         let text = toml::to_string(&stored).map_err(|e| Error::writing(&path)(std::io::Error::other(e)))?;
-        write_whole(&path, text.as_bytes())
+        write_atomic(&path, text.as_bytes())
     }
 }
 

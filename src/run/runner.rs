@@ -8,7 +8,7 @@ use super::repeats::RepeatsSummary;
 use crate::data;
 use crate::error::{Error, Result};
 use crate::event::{Change, Command, Event, Status, now};
-use crate::machine::Meter;
+use crate::machine::SystemMonitor;
 use crate::spec::RunSpec;
 use crate::train::{Control, Handle, Job, Snapshot, Summary, control, train};
 use crossbeam_channel::{Receiver, RecvTimeoutError, bounded, unbounded};
@@ -124,7 +124,7 @@ pub fn run_blocking(start: Start, runs_dir: &Path, control: &Control, say: Say<'
 fn open(start: Start, runs_dir: &Path) -> Result<(RunDir, RunSpec)> {
     match start {
         Start::New(spec) => {
-            let spec = data::filled(&spec)?;
+            let spec = data::infer_columns(&spec)?;
             Ok((RunDir::create(runs_dir, &spec)?, spec))
         }
         Start::Resume(path) => {
@@ -279,7 +279,7 @@ fn train_one(
 
 /// Tells what the machine is doing until the channel is closed; sleeps in between.
 fn tell_gauges(closed: &Receiver<()>, tell: &dyn Fn(Event)) {
-    let Some(mut meter) = Meter::new() else { return };
+    let Some(mut meter) = SystemMonitor::new() else { return };
     while closed.recv_timeout(GAUGES_EVERY) == Err(RecvTimeoutError::Timeout) {
         tell(Event::Machine(meter.read(now())));
     }

@@ -3,7 +3,7 @@
 use crate::batch::{Batch, Encoded};
 use crate::error::{Error, Result};
 use crate::format::{bytes, count};
-use crate::machine::Memory;
+use crate::machine::MemoryInfo;
 use crate::nn::{Engine, MemoryPlan};
 use crate::spec::RunSpec;
 
@@ -50,7 +50,7 @@ pub(super) fn plan(
 /// example at a time may take all that the machine has.
 fn fit(
     batch: &Batch,
-    memory: Memory,
+    memory: MemoryInfo,
     planned: impl Fn(usize) -> Option<MemoryPlan>,
 ) -> Option<(usize, MemoryPlan)> {
     let mut tokens = batch.tokens();
@@ -106,7 +106,7 @@ mod tests {
         let batch = longest(&rows, 3);
         assert_eq!((batch.len(), batch.tokens(), batch.longest()), (3, 90, 40));
         let fitted = |total, available| {
-            fit(&batch, Memory { total, available }, |tokens| Some(plan_of(tokens)))
+            fit(&batch, MemoryInfo { total, available }, |tokens| Some(plan_of(tokens)))
                 .map(|(tokens, plan)| (tokens, plan.total()))
         };
         assert_eq!(fitted(10_000, 10_000), Some((90, 1300)));

@@ -6,7 +6,7 @@ use crate::batch::Label;
 use crate::catalog::Task;
 use crate::error::{Error, Result};
 use crate::event::{Event, Scores};
-use crate::files::write_file_whole;
+use crate::files::write_atomic_with;
 use crate::nn::{Array, Weights, read_arrays, write_arrays};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -150,7 +150,7 @@ impl SavedPredictions {
         ]);
         let path = path(dir, self.step);
         std::fs::create_dir_all(dir.join(FOLDER)).map_err(Error::writing(&path))?;
-        write_file_whole(&path, |aside| write_arrays(aside, &arrays, &told).map(drop))
+        write_atomic_with(&path, |aside| write_arrays(aside, &arrays, &told).map(drop))
     }
 
     fn read(step: u64, path: &Path) -> Result<Self> {

@@ -6,7 +6,7 @@ use crate::batch::Batch;
 use crate::data::Example;
 use crate::error::{Error, Result};
 use crate::event::{Event, ProbePrediction, ProbeResult};
-use crate::probes::{self, MOST, Probe};
+use crate::probes::{self, MAX_PROBES, Probe};
 use crate::spec::RunSpec;
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -53,17 +53,17 @@ impl<'a> Probes<'a> {
 
     fn told(&mut self, setup: &mut Setup, spec: &RunSpec) -> Result<Scored> {
         let mut pins = probes::read(self.file)?;
-        let complaint = (pins.len() > MOST).then(|| {
-            format!("{} has {} sentences; the first {MOST} are scored", self.file.display(), pins.len())
+        let complaint = (pins.len() > MAX_PROBES).then(|| {
+            format!("{} has {} sentences; the first {MAX_PROBES} are scored", self.file.display(), pins.len())
         });
-        pins.truncate(MOST);
+        pins.truncate(MAX_PROBES);
         pins.retain(|pin| pin.text_pair.is_some() == spec.is_pair());
         let names = setup.labels.names();
         let mut all = Vec::with_capacity(pins.len());
         for chunk in pins.chunks(spec.per_device_eval_batch_size.max(1)) {
             let encode = |pin: &Probe| {
                 let Probe { text, text_pair } = pin.clone();
-                setup.tokenizer.encode_one(&Example { text, text_pair, label: None })
+                setup.tokenizer.encode(&Example { text, text_pair, label: None })
             };
             let rows = chunk.iter().map(encode).collect::<Result<Vec<_>>>()?;
             let logits = setup.built.engine.logits(&Batch::new(rows.iter().map(|(row, _)| row)))?;

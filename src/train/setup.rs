@@ -43,8 +43,8 @@ pub(super) fn prepare(spec: &RunSpec, control: &Control, say: &mut dyn FnMut(Eve
     let cancelled = control.cancelled();
     let mut watch = |progress: Progress| say(Event::Progress(progress));
     let folder = hub.model(&spec.model, &spec.revision, &mut watch, cancelled)?;
-    let mut context = data::Context { hub: &hub, watch: &mut watch, cancelled };
-    let dataset = data::load(data::DatasetSource::of(spec), &mut context)?;
+    let mut context = data::LoadContext { hub: &hub, on_progress: &mut watch, cancelled };
+    let dataset = data::load(data::DatasetSource::from_spec(spec), &mut context)?;
     let tokenizer = Tokenizer::load(&folder, spec.max_seq_length)?;
 
     for note in &dataset.notes {
@@ -85,17 +85,17 @@ pub(super) fn prepare(spec: &RunSpec, control: &Control, say: &mut dyn FnMut(Eve
 pub fn drawn(spec: &RunSpec, dataset: Dataset) -> Dataset {
     let rng = Rng::new(spec.seed, Stream::Sample);
     Dataset {
-        train: data::sample(dataset.train, spec.max_train_samples, &rng, 0),
+        train: data::subsample(dataset.train, spec.max_train_samples, &rng, 0),
         validation: validation_rows(spec, dataset.validation),
-        mismatched: dataset.mismatched.map(|rows| data::sample(rows, spec.max_eval_samples, &rng, 4)),
-        test: dataset.test.map(|rows| data::sample(rows, spec.max_eval_samples, &rng, 2)),
+        mismatched: dataset.mismatched.map(|rows| data::subsample(rows, spec.max_eval_samples, &rng, 4)),
+        test: dataset.test.map(|rows| data::subsample(rows, spec.max_eval_samples, &rng, 2)),
         ..dataset
     }
 }
 
 /// The rows of the validation split that `spec` is scored on, in their order.
 pub fn validation_rows(spec: &RunSpec, split: Vec<data::Example>) -> Vec<data::Example> {
-    data::sample(split, spec.max_eval_samples, &Rng::new(spec.seed, Stream::Sample), 1)
+    data::subsample(split, spec.max_eval_samples, &Rng::new(spec.seed, Stream::Sample), 1)
 }
 
 /// The tokenised rows to train on, and those of each split to score.
@@ -116,7 +116,7 @@ fn encode(
         return Err(Error::Training(format!("task {} has no rows to train on or to validate on", spec.task)));
     }
     let mut watch = |progress: Progress| say(Event::Progress(progress));
-    let mut encode = |rows: &[data::Example]| tokenizer.encode(rows, &mut watch, control.cancelled());
+    let mut encode = |rows: &[data::Example]| tokenizer.encode_batch(rows, &mut watch, control.cancelled());
     let Tokenized { rows: train, truncated } = encode(&train_rows)?;
     let validation = encode(&dataset.validation)?.rows;
     let mismatched = dataset.mismatched.map(|rows| encode(&rows)).transpose()?;

@@ -8,7 +8,7 @@ use glue_tui::run::profile::DataProfile;
 use glue_tui::spec::RunSpec;
 use glue_tui::tui::app::{App, Tab};
 use glue_tui::tui::msg::{Effect, Msg};
-use glue_tui::tui::theme::{Charset, Palette, Theme};
+use glue_tui::tui::theme::{Charset, ColorDepth, Theme};
 use glue_tui::tui::update::update;
 
 fn profile() -> DataProfile {
@@ -113,7 +113,7 @@ fn every_size_and_plain_terminals_do_no_harm() {
         }
     }
     let mut app = looked_at(120, 40, Ok(profile()));
-    app.theme = Theme::new(Palette::None, Charset::Plain);
+    app.theme = Theme::new(ColorDepth::None, Charset::AsciiSymbols);
     let text = text(&app);
     assert!(text.is_ascii(), "{text}");
 }

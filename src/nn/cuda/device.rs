@@ -3,7 +3,7 @@
 //! A GPU ([`super::gpu`]) does it for users; the tests' host runs the same kernels on the CPU.
 
 use crate::error::Result;
-use crate::machine::Memory;
+use crate::machine::MemoryInfo;
 use std::marker::PhantomData;
 use std::ops::Range;
 
@@ -192,15 +192,15 @@ impl Product {
 /// Spans have to lie in memory that [`Device::allocate`] gave and that is still held.
 pub(super) trait Device: Send {
     /// Memory that is given back when dropped.
-    type Memory: Send;
+    type MemoryInfo: Send;
     /// Launches and products that can be done again.
     type Recording: Send;
 
     /// So many bytes of zeros.
-    fn allocate(&mut self, bytes: usize) -> Result<Self::Memory>;
+    fn allocate(&mut self, bytes: usize) -> Result<Self::MemoryInfo>;
 
     /// Where it begins: a multiple of 256.
-    fn address(memory: &Self::Memory) -> u64;
+    fn address(memory: &Self::MemoryInfo) -> u64;
 
     fn write(&mut self, to: Span<u32>, words: &[u32]) -> Result<()>;
 
@@ -218,7 +218,7 @@ pub(super) trait Device: Send {
     fn replay(&mut self, recording: &Self::Recording) -> Result<()>;
 
     /// What the device has, and what a program can still have of it.
-    fn available_memory(&self) -> Option<Memory>;
+    fn available_memory(&self) -> Option<MemoryInfo>;
 
     /// For people.
     fn name(&self) -> String;

@@ -9,7 +9,7 @@ use super::pass::Model;
 use crate::batch::Batch;
 use crate::error::{Error, Result};
 use crate::format::bytes;
-use crate::machine::Memory;
+use crate::machine::MemoryInfo;
 use crate::nn::arena::ParamRange;
 use crate::nn::check::{check_batch, check_labels, check_weights};
 use crate::nn::config::ModelConfig;
@@ -42,9 +42,9 @@ pub(super) struct CudaEngine<D: Device> {
     precision: Precision,
     // Before the device that it is memory of, so that it goes first.
     recordings: BTreeMap<Work, Option<D::Recording>>,
-    activations: Option<(Room, Buffers, D::Memory)>,
+    activations: Option<(Room, Buffers, D::MemoryInfo)>,
     parameters: Parameters,
-    _memory: D::Memory,
+    _memory: D::MemoryInfo,
     device: D,
     updates: u64,
     stamp: u32,
@@ -274,7 +274,7 @@ impl<D: Device> CudaEngine<D> {
             rate: (input.learning_rate / (1.0 - beta1.powf(number))) as f32,
             root: (1.0 - beta2.powf(number)).sqrt() as f32,
         };
-        let parts = input.batch.parts(self.limits.examples, self.limits.tokens);
+        let parts = input.batch.micro_batches(self.limits.examples, self.limits.tokens);
         for (place, part) in parts.iter().enumerate() {
             let updates = updates && place + 1 == parts.len();
             let work = Work::Learn { bucket: Bucket::of(part), is_added: place > 0, updates };
@@ -422,7 +422,7 @@ impl<D: Device> Engine for CudaEngine<D> {
         check_batch(&self.config, batch)?;
         let classes = self.layout.classes();
         let mut rows = Vec::with_capacity(batch.len());
-        for part in batch.parts(usize::MAX, self.limits.tokens) {
+        for part in batch.micro_batches(usize::MAX, self.limits.tokens) {
             self.run(Work::Judge(Bucket::of(&part)), &part, Numbers::default())?;
             let (_, buffers, _) = self.activations.as_ref().expect("room was made");
             let logits = self.read(buffers.logits.first(part.len() * classes))?;
@@ -470,7 +470,7 @@ impl<D: Device> Engine for CudaEngine<D> {
     fn memory(&self, batch: &Batch, max_tokens: usize) -> Option<MemoryPlan> {
         let (_, parameters) = Parameters::new(&self.config, &self.layout, self.is_bf16(), 0);
         let arena = self.layout.length() * NUMBER;
-        let parts = batch.parts(self.limits.examples, max_tokens);
+        let parts = batch.micro_batches(self.limits.examples, max_tokens);
         let bucket = parts.iter().map(Bucket::of).reduce(Bucket::union)?;
         let room = Room { bucket, learns: true };
         let (_, activations) = Buffers::new(&self.config, self.layout.classes(), self.is_bf16(), room, 0);
@@ -482,11 +482,11 @@ impl<D: Device> Engine for CudaEngine<D> {
         })
     }
 
-    fn available_memory(&self) -> Option<Memory> {
+    fn available_memory(&self) -> Option<MemoryInfo> {
         // The plan counts what is held already.
         let (_, parameters) = Parameters::new(&self.config, &self.layout, self.is_bf16(), 0);
         let room = self.device.available_memory()?;
-        Some(Memory { available: room.available + parameters as u64, ..room })
+        Some(MemoryInfo { available: room.available + parameters as u64, ..room })
     }
 
     fn set_max_tokens(&mut self, max_tokens: usize) {
@@ -494,7 +494,7 @@ impl<D: Device> Engine for CudaEngine<D> {
     }
 
     fn computed_tokens(&self, batch: &Batch) -> usize {
-        let parts = batch.parts(self.limits.examples, self.limits.tokens);
+        let parts = batch.micro_batches(self.limits.examples, self.limits.tokens);
         parts.iter().map(|part| Bucket::of(part).tokens).sum()
     }
 }

@@ -2,7 +2,7 @@
 
 use super::device::{Device, GemmKind, GemmOperand, Launch, Module, Product, Span};
 use crate::error::{Error, Result};
-use crate::machine::Memory;
+use crate::machine::MemoryInfo;
 use crate::nn::stored::first_line;
 use candle_core::cuda_backend::cudarc::cublas::{CudaBlas, result, sys as blas_sys};
 use candle_core::cuda_backend::cudarc::driver::{
@@ -125,16 +125,16 @@ impl Gpu {
 }
 
 impl Device for Gpu {
-    type Memory = GpuMemory;
+    type MemoryInfo = GpuMemory;
     type Recording = Recording;
 
-    fn allocate(&mut self, bytes: usize) -> Result<Self::Memory> {
+    fn allocate(&mut self, bytes: usize) -> Result<Self::MemoryInfo> {
         let slice = self.stream.alloc_zeros::<u8>(bytes).map_err(|e| failed("give memory")(&e))?;
         let address = slice.device_ptr(&self.stream).0;
         Ok(GpuMemory { _slice: slice, address })
     }
 
-    fn address(memory: &Self::Memory) -> u64 {
+    fn address(memory: &Self::MemoryInfo) -> u64 {
         memory.address
     }
 
@@ -241,9 +241,9 @@ impl Device for Gpu {
         recording.0.launch().map_err(|e| failed("repeat a step")(&e))
     }
 
-    fn available_memory(&self) -> Option<Memory> {
+    fn available_memory(&self) -> Option<MemoryInfo> {
         let (available, total) = self.stream.context().mem_get_info().ok()?;
-        Some(Memory { total: total as u64, available: available as u64 })
+        Some(MemoryInfo { total: total as u64, available: available as u64 })
     }
 
     fn name(&self) -> String {

@@ -3,7 +3,7 @@
 
 use super::device::{Device, GemmKind, GemmOperand, Launch, Product, Span};
 use crate::error::Result;
-use crate::machine::Memory;
+use crate::machine::MemoryInfo;
 use std::ffi::{CStr, CString, c_char, c_int, c_void};
 use std::path::Path;
 use std::process::Command;
@@ -158,14 +158,14 @@ impl Host {
 }
 
 impl Device for Host {
-    type Memory = Vec<Piece>;
+    type MemoryInfo = Vec<Piece>;
     type Recording = Vec<Task>;
 
-    fn allocate(&mut self, bytes: usize) -> Result<Self::Memory> {
+    fn allocate(&mut self, bytes: usize) -> Result<Self::MemoryInfo> {
         Ok(vec![Piece([0; 256]); bytes.div_ceil(256)])
     }
 
-    fn address(memory: &Self::Memory) -> u64 {
+    fn address(memory: &Self::MemoryInfo) -> u64 {
         memory.as_ptr() as u64
     }
 
@@ -205,7 +205,7 @@ impl Device for Host {
         Ok(())
     }
 
-    fn available_memory(&self) -> Option<Memory> {
+    fn available_memory(&self) -> Option<MemoryInfo> {
         None
     }
 

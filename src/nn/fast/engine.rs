@@ -154,8 +154,8 @@ impl FastEngine {
             shard.begin(layout);
         }
         gradients.products.threads = pool.current_num_threads();
-        for part in input.batch.parts(limits.examples, limits.tokens) {
-            let shares = part.shares(shards.len());
+        for part in input.batch.micro_batches(limits.examples, limits.tokens) {
+            let shares = part.split_by_tokens(shards.len());
             let threads = threads_each(pool.current_num_threads(), shares.len());
             let shards = &mut shards[..shares.len()];
             forward += pool.install(|| {
@@ -283,8 +283,8 @@ impl Engine for FastEngine {
         let FastEngine { config, layout, cpu, weights, shards, pool, limits, .. } = self;
         let model = Model { cpu: *cpu, config, layout, weights };
         let mut rows = Vec::with_capacity(batch.len());
-        for part in batch.parts(usize::MAX, limits.tokens) {
-            let shares = part.shares(shards.len());
+        for part in batch.micro_batches(usize::MAX, limits.tokens) {
+            let shares = part.split_by_tokens(shards.len());
             let threads = threads_each(pool.current_num_threads(), shares.len());
             pool.install(|| {
                 shards.par_iter_mut().zip(&shares).for_each(|(shard, share)| {
@@ -305,8 +305,8 @@ impl Engine for FastEngine {
         let FastEngine { config, layout, cpu, weights, shards, pool, limits, .. } = self;
         let model = Model { cpu: *cpu, config, layout, weights };
         let mut found = InputGradients::default();
-        for part in mix.batch.parts(usize::MAX, limits.tokens) {
-            let shares = part.shares(shards.len());
+        for part in mix.batch.micro_batches(usize::MAX, limits.tokens) {
+            let shares = part.split_by_tokens(shards.len());
             let threads = threads_each(pool.current_num_threads(), shares.len());
             let shards = &mut shards[..shares.len()];
             pool.install(|| {

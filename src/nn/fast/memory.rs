@@ -21,8 +21,9 @@ pub(super) fn plan(
     limits: Limits,
 ) -> MemoryPlan {
     let bytes = |numbers: usize| numbers as u64 * NUMBER;
-    let parts = batch.parts(limits.examples, limits.tokens);
-    let part = |part: &Batch| part.shares(shards).iter().map(|share| activations(config, share)).sum();
+    let parts = batch.micro_batches(limits.examples, limits.tokens);
+    let part =
+        |part: &Batch| part.split_by_tokens(shards).iter().map(|share| activations(config, share)).sum();
     MemoryPlan {
         weights: bytes(layout.length()),
         moments: bytes(2 * layout.length()),

@@ -13,7 +13,7 @@ use crate::batch::Batch;
 use crate::data::order::epoch_order;
 use crate::error::{Error, Result};
 use crate::event::{Change, Eval, Event, Progress, Saved, SplitName, Stage, Started, Status, Unit, now};
-use crate::files::{recover_folder, write_folder_whole};
+use crate::files::{recover_dir, write_dir_atomic};
 use crate::nn::{self, Built, Engine, Part, StepInput, StepReport, Stored, coverage};
 use crate::spec::RunSpec;
 use std::path::{Path, PathBuf};
@@ -41,7 +41,7 @@ pub struct Job<'a> {
 /// is told to stop before the first step.
 pub fn train(job: Job<'_>, control: &Control, say: &mut dyn FnMut(Event)) -> Result<Summary> {
     let begun = Instant::now();
-    recover_folder(&job.dir.join("best"))?;
+    recover_dir(&job.dir.join("best"))?;
     let setup = prepare(job.spec, control, say)?;
     let mut trainer = Trainer::new(job, setup, control, say)?;
     trainer.check_gradients()?;
@@ -389,7 +389,7 @@ impl<'a> Trainer<'a> {
         self.state.best = Some(Best { step: self.state.step, metric, value, test });
         self.state.evals_without_improvement = 0;
         let setup = &self.setup;
-        let bytes = write_folder_whole(&self.dir.join("best"), |folder| {
+        let bytes = write_dir_atomic(&self.dir.join("best"), |folder| {
             let weights = Stored::of(setup.built.engine.as_ref(), Part::Weight, "");
             nn::save_model(folder, &setup.built.config, &setup.labels.names(), &weights)?;
             setup.tokenizer.save(folder)

@@ -68,10 +68,10 @@ pub fn spark_between(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::tui::theme::{Charset, Palette};
+    use crate::tui::theme::{Charset, ColorDepth};
 
-    const FANCY: Theme = Theme::new(Palette::None, Charset::Unicode);
-    const PLAIN: Theme = Theme::new(Palette::None, Charset::Plain);
+    const FANCY: Theme = Theme::new(ColorDepth::None, Charset::Unicode);
+    const PLAIN: Theme = Theme::new(ColorDepth::None, Charset::AsciiSymbols);
 
     fn drawn(fraction: f64, theme: Theme) -> String {
         let area = Rect::new(0, 0, 4, 1);
