@@ -1,11 +1,12 @@
 //! Probes with the demo task and model: each evaluation classifies them, and training gives the same weights.
 
 use glue_tui::event::{Command, Event, ProbePrediction, ProbeResult, SplitName};
+use glue_tui::hub::Hub;
 use glue_tui::predict::Predictor;
 use glue_tui::probes::{self, MAX_PROBES, Probe};
 use glue_tui::run::history::History;
 use glue_tui::run::{RunEvent, Start, TrainOutput, replay, run_blocking};
-use glue_tui::spec::{RunSpec, built_in};
+use glue_tui::spec::{DeviceSpec, RunSpec, built_in};
 use glue_tui::train::control;
 use std::path::Path;
 
@@ -17,7 +18,7 @@ fn spec() -> RunSpec {
         per_device_train_batch_size: 8,
         max_steps: Some(6),
         learning_rate: 1e-3,
-        device: "cpu".into(),
+        device: DeviceSpec::Cpu,
         ..built_in("tiny")
     }
 }
@@ -35,7 +36,7 @@ fn run(
     let (control, handle) = control();
     let mut emit = |run_event: &RunEvent| {
         if let Some(command) = on_event(&run_event.event) {
-            handle.tell(command);
+            handle.send(command);
         }
     };
     run_blocking(Start::New(spec), runs, &control, &mut emit).unwrap()
@@ -78,7 +79,7 @@ fn probes_are_classified_at_each_evaluation_without_changing_training() {
         _ => None,
     });
     let logged = replay(&pinned.dir).unwrap();
-    let told: Vec<_> = probes(&logged).iter().map(|probe| (probe.step, probe.pin.clone())).collect();
+    let told: Vec<_> = probes(&logged).iter().map(|probe| (probe.step, probe.probe.clone())).collect();
     let both = |step| [(step, first.clone()), (step, later.clone())];
     assert_eq!(told, [&[(0, first.clone())][..], &both(2), &both(4), &both(6)].concat());
     for (before, event) in logged.iter().zip(&logged[1..]) {
@@ -91,13 +92,15 @@ fn probes_are_classified_at_each_evaluation_without_changing_training() {
 
     // The predictions are those of the saved weights.
     let best = pinned.summaries[0].best.unwrap().step;
-    let probe = probes(&logged).into_iter().find(|probe| probe.step == best && probe.pin == first).unwrap();
-    let ProbePrediction::Label { label, probabilities, .. } = &probe.told else { panic!("{probe:?}") };
-    let mut predictor = Predictor::open(&pinned.dir.display().to_string(), home.path(), "cpu").unwrap();
-    let answer = predictor.classify(&first.text, None).unwrap().answer;
+    let probe = probes(&logged).into_iter().find(|probe| probe.step == best && probe.probe == first).unwrap();
+    let ProbePrediction::Label { label, probabilities, .. } = &probe.prediction else { panic!("{probe:?}") };
+    let mut predictor =
+        Predictor::open(&pinned.dir.display().to_string(), home.path(), &Hub::from_env(), DeviceSpec::Cpu)
+            .unwrap();
+    let answer = predictor.predict(&first.text, None).unwrap().output;
     assert_eq!(answer.label(), Some(label.as_str()));
-    for ((_, expected), told) in answer.probabilities().iter().zip(probabilities) {
-        assert!((expected - told).abs() < 1e-5, "{probe:?}, {answer:?}");
+    for ((_, expected), probability) in answer.probabilities().iter().zip(probabilities) {
+        assert!((expected - probability).abs() < 1e-5, "{probe:?}, {answer:?}");
     }
 }
 
@@ -108,9 +111,9 @@ fn pairs_are_classified_by_a_task_of_pairs() {
     for probe in [pin("a fine film", None), pair.clone()] {
         probes::toggle(&home.path().join(probes::FILE), probe).unwrap();
     }
-    let outcome = run(RunSpec { task: "demo-pairs".into(), ..spec() }, home.path(), |_| None);
+    let outcome = run(RunSpec { task: "demo-pairs".parse().unwrap(), ..spec() }, home.path(), |_| None);
     let logged = replay(&outcome.dir).unwrap();
-    assert!(probes(&logged).iter().all(|probe| probe.pin == pair));
+    assert!(probes(&logged).iter().all(|probe| probe.probe == pair));
     assert_eq!(probes(&logged).len(), 3);
 }
 

@@ -41,11 +41,11 @@ pub(crate) fn measure(report: &mut Report) {
     for count in counts {
         while marked < count {
             let effects = press(&mut app, ' ');
-            let [Effect::Collect(dir)] = &effects[..] else { panic!("{effects:?}") };
+            let [Effect::RequireHistory(dir)] = &effects[..] else { panic!("{effects:?}") };
             let mut history = History::default();
             made_up::events(marked as u64, STEPS, &mut |event| history.fold(event));
             let result = Ok((made_up::spec(marked as u64), vec![history]));
-            update(&mut app, Msg::Replayed { dir: dir.clone(), result });
+            update(&mut app, Msg::HistoryLoaded { dir: dir.clone(), result });
             press(&mut app, 'j');
             marked += 1;
         }

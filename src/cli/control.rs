@@ -19,7 +19,7 @@ pub(super) fn control(global: &Global, args: &Control) -> Result<()> {
         return output::json_line(&obeyed);
     }
     let CommandAck { step, command, settings } = obeyed;
-    let told = message::line(&Event::Command { step, command, settings, again: false });
+    let told = message::line(&Event::Command { step, command, settings, replayed: false });
     output::line(told.unwrap_or_default())
 }
 

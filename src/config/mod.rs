@@ -7,7 +7,3 @@ mod suggest;
 pub use files::{folder, read};
 pub use source::{TomlSource, describe_value, invalid_utf8};
 pub use suggest::{closest_match, expected_one_of, ranked_by_similarity, unknown_name};
-
-// The names that `spec` imports until it takes the new ones.
-pub use source::{TomlSource as Source, describe_value as kind_of, invalid_utf8 as not_text};
-pub use suggest::{closest_match as meant, ranked_by_similarity as by_nearness};

@@ -98,31 +98,3 @@ pub fn invalid_utf8(path: &Path, error: &FromUtf8Error) -> Diagnostic {
     let message = "not UTF-8 text; save the file as UTF-8".into();
     Diagnostic { file: path.to_path_buf(), line, column, message }
 }
-
-/// The names that `spec` calls until it takes the new ones.
-impl<'a> TomlSource<'a> {
-    #[doc(hidden)]
-    pub fn tables(&mut self) -> Spanned<DeTable<'a>> {
-        self.parse()
-    }
-
-    #[doc(hidden)]
-    pub fn say(&mut self, at: usize, message: String) {
-        self.push_error(at, message);
-    }
-
-    #[doc(hidden)]
-    pub fn say_unless_broken(&mut self, at: usize, message: String) {
-        self.push_error_unless_syntax_error(at, message);
-    }
-
-    #[doc(hidden)]
-    pub fn place(&self, at: usize) -> (usize, usize) {
-        self.line_column(at)
-    }
-
-    #[doc(hidden)]
-    pub fn is_right(&self) -> bool {
-        self.is_ok()
-    }
-}

@@ -1,9 +1,10 @@
 //! Examples and datasets.
 
 use crate::batch::Label;
-use crate::catalog::Labels;
+use crate::catalog::{Labels, SplitName};
 use crate::rng::Rng;
 use crate::text::plural;
+use std::collections::BTreeMap;
 
 /// One row of a task.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -21,14 +22,8 @@ pub struct Example {
 pub struct Dataset {
     /// The labels of the task.
     pub labels: Labels,
-    /// Rows to train on, all labelled.
-    pub train: Vec<Example>,
-    /// Rows that select the best checkpoint, all labelled.
-    pub validation: Vec<Example>,
-    /// The second validation split of MNLI (other genres), all labelled.
-    pub mismatched: Option<Vec<Example>>,
-    /// Rows for the final scores. `None` unless every row is labelled.
-    pub test: Option<Vec<Example>>,
+    /// The rows of each split, all labelled. A split with unlabelled rows is left out.
+    pub splits: BTreeMap<SplitName, Vec<Example>>,
     /// Notes for the log of a run on this dataset, such as the number of skipped rows.
     pub notes: Vec<String>,
     /// The commit of the dataset on the hub, if it was read from there.
@@ -36,14 +31,36 @@ pub struct Dataset {
 }
 
 impl Dataset {
-    /// Sets the test split if all of its rows are labelled; otherwise adds a note.
-    pub(super) fn set_test(&mut self, rows: Vec<Example>) {
+    /// The rows of a split; empty if the dataset does not have it.
+    pub fn split(&self, name: SplitName) -> &[Example] {
+        self.splits.get(&name).map_or(&[], Vec::as_slice)
+    }
+
+    /// The rows to train on.
+    pub fn train(&self) -> &[Example] {
+        self.split(SplitName::Train)
+    }
+
+    /// The rows that select the best checkpoint.
+    pub fn validation(&self) -> &[Example] {
+        self.split(SplitName::Validation)
+    }
+
+    /// The rows of the final scores; empty if the dataset has none with labels.
+    pub fn test(&self) -> &[Example] {
+        self.split(SplitName::Test)
+    }
+
+    /// Adds the rows of a split. A split with unlabelled rows, which cannot be scored, adds a note instead.
+    pub(super) fn insert(&mut self, name: SplitName, rows: Vec<Example>) {
         let unlabelled = rows.iter().filter(|row| row.label.is_none()).count();
         if unlabelled > 0 {
-            let rows = plural(rows.len(), "row");
-            self.notes.push(format!("the test split is not scored: {unlabelled} of {rows} without a label"));
+            let (name, rows) = (name.name(), plural(rows.len(), "row"));
+            self.notes
+                .push(format!("the {name} split is not scored: {unlabelled} of {rows} without a label"));
+        } else if !rows.is_empty() {
+            self.splits.insert(name, rows);
         }
-        self.test = (unlabelled == 0 && !rows.is_empty()).then_some(rows);
     }
 }
 
@@ -100,12 +117,10 @@ mod tests {
     }
 
     #[test]
-    fn test_split_is_dropped_unless_all_rows_are_labelled() {
+    fn split_with_unlabelled_rows_is_a_note() {
         let mut dataset = Dataset::default();
-        dataset.set_test(rows(1));
-        assert_eq!(
-            (dataset.test, &dataset.notes[..]),
-            (None, &["the test split is not scored: 1 of 1 row without a label".to_string()][..])
-        );
+        dataset.insert(SplitName::Test, rows(1));
+        assert!(dataset.splits.is_empty() && dataset.test().is_empty());
+        assert_eq!(dataset.notes, ["the test split is not scored: 1 of 1 row without a label"]);
     }
 }

@@ -2,9 +2,8 @@
 
 use super::source::LoadContext;
 use crate::assets;
-use crate::catalog::{Local, Source, Task};
+use crate::catalog::{Local, Source, SplitSpec, Task};
 use crate::error::{Error, Result};
-use crate::event::SplitName;
 use crate::hub::split_files;
 use std::path::{Path, PathBuf};
 
@@ -49,13 +48,13 @@ const GLUE_FOLDERS: &[(&str, &str)] = &[
 /// Finds the files of `split`, or `None` if the source has no such split.
 pub(super) fn find_split(
     task: &'static Task,
-    split: SplitName,
+    split: &SplitSpec,
     data_dir: Option<&Path>,
     context: &mut LoadContext<'_>,
 ) -> Result<Option<SplitFiles>> {
     match (&task.source, data_dir) {
         (Source::Embedded(folder), None) => {
-            Ok(assets::tsv(folder, split.name()).map(|text| SplitFiles::Embedded { folder, text }))
+            Ok(assets::tsv(folder, split.name.name()).map(|text| SplitFiles::Embedded { folder, text }))
         }
         (Source::Embedded(_), Some(_)) => Err(Error::Usage(format!(
             "task {} is embedded in the program and takes no data_dir; remove the key or choose another task",
@@ -67,7 +66,7 @@ pub(super) fn find_split(
             let snapshot = context.hub.dataset_files(
                 hub.repo,
                 hub.config,
-                split,
+                (split, task.splits),
                 context.on_progress,
                 context.cancelled,
             )?;
@@ -78,16 +77,16 @@ pub(super) fn find_split(
 }
 
 /// The error for a required split that does not exist.
-pub(super) fn missing_split(task: &Task, split: SplitName, data_dir: Option<&Path>) -> Error {
+pub(super) fn missing_split(task: &Task, split: &SplitSpec, data_dir: Option<&Path>) -> Error {
     match (&task.source, data_dir) {
         (Source::Files { local, .. }, Some(folder)) => Error::data(
             folder,
             None,
             format!(
                 "has no {} split of task {}; looked for {}{}",
-                split.name(),
+                split.name.name(),
                 task.name,
-                expected_files(task, local, split),
+                expected_files(local, split),
                 also_in(&folders(task, folder))
             ),
         ),
@@ -95,15 +94,15 @@ pub(super) fn missing_split(task: &Task, split: SplitName, data_dir: Option<&Pat
             repo: hub.repo.to_string(),
             problem: format!(
                 "has no Parquet files of a {} split for configuration {}; set data_dir to a folder with the files",
-                split.name(),
+                split.name.name(),
                 hub.config
             ),
         },
-        (Source::Custom, _) => Error::Usage(format!("task {} has no {} split", task.name, split.name())),
+        (Source::Custom, _) => Error::Usage(format!("task {} has no {} split", task.name, split.name.name())),
         (Source::Embedded(folder), _) => Error::data(
             Path::new("assets").join(folder),
             None,
-            format!("the program has no embedded {} split of task {}", split.name(), task.name),
+            format!("the program has no embedded {} split of task {}", split.name.name(), task.name),
         ),
     }
 }
@@ -115,27 +114,19 @@ fn also_in(folders: &[PathBuf]) -> String {
 }
 
 /// The accepted file names of a split, as a list for a message.
-fn expected_files(task: &Task, local: &Local, split: SplitName) -> String {
-    let mut names = file_names(task, local, split);
-    names.push(format!("{}*.parquet", split.name()));
+fn expected_files(local: &Local, split: &SplitSpec) -> String {
+    let mut names = file_names(local, split);
+    names.push(format!("{}*.parquet", split.name.name()));
     names.join(", ")
 }
 
 /// The accepted names of the text file of a split, the preferred one first.
-fn file_names(task: &Task, local: &Local, split: SplitName) -> Vec<String> {
+fn file_names(local: &Local, split: &SplitSpec) -> Vec<String> {
     let extension = match local {
         Local::Tsv { .. } => "tsv",
         Local::Trees(_) => "txt",
     };
-    let stems: &[&str] = match split {
-        SplitName::Train => &["train"],
-        SplitName::Validation if task.has_mismatched() => &["dev_matched", "validation_matched"],
-        SplitName::Validation => &["dev", "validation"],
-        SplitName::ValidationMismatched => &["dev_mismatched", "validation_mismatched"],
-        SplitName::Test if task.has_mismatched() => &["test_matched"],
-        SplitName::Test => &["test"],
-    };
-    stems.iter().map(|stem| format!("{stem}.{extension}")).collect()
+    split.file_stems.iter().map(|stem| format!("{stem}.{extension}")).collect()
 }
 
 /// The folders to search: `folder`, and its subfolders named after the task in GLUE's archive and on the hub.
@@ -149,13 +140,13 @@ fn folders(task: &Task, folder: &Path) -> Vec<PathBuf> {
 }
 
 /// Finds the files of `split` in a local folder.
-fn find_locally(task: &Task, local: &Local, split: SplitName, folder: &Path) -> Result<Option<SplitFiles>> {
+fn find_locally(task: &Task, local: &Local, split: &SplitSpec, folder: &Path) -> Result<Option<SplitFiles>> {
     if !folder.is_dir() {
         let what = if folder.exists() { "is not a folder" } else { "does not exist" };
         return Err(Error::data(
             folder,
             None,
-            format!("{what}; set data_dir to the folder with {}", expected_files(task, local, split)),
+            format!("{what}; set data_dir to the folder with {}", expected_files(local, split)),
         ));
     }
     let config = match &task.source {
@@ -163,7 +154,7 @@ fn find_locally(task: &Task, local: &Local, split: SplitName, folder: &Path) -> 
         Source::Embedded(_) | Source::Custom => "",
     };
     for folder in folders(task, folder).iter().filter(|folder| folder.is_dir()) {
-        for name in file_names(task, local, split) {
+        for name in file_names(local, split) {
             let file = folder.join(name);
             if file.is_file() {
                 return Ok(Some(match local {
@@ -181,7 +172,7 @@ fn find_locally(task: &Task, local: &Local, split: SplitName, folder: &Path) -> 
 }
 
 /// The Parquet files of a split in `folder` and its direct subfolders.
-fn parquet_files(folder: &Path, config: &str, split: SplitName) -> Result<Vec<PathBuf>> {
+fn parquet_files(folder: &Path, config: &str, split: &SplitSpec) -> Result<Vec<PathBuf>> {
     let mut names = Vec::new();
     for (name, path) in entries(folder)? {
         if path.is_dir() {
@@ -190,7 +181,7 @@ fn parquet_files(folder: &Path, config: &str, split: SplitName) -> Result<Vec<Pa
             names.push(name);
         }
     }
-    Ok(split_files(&names, config, split).into_iter().map(|name| folder.join(name)).collect())
+    Ok(split_files(&names, config, split.hub_stems).into_iter().map(|name| folder.join(name)).collect())
 }
 
 /// The names and paths of the entries of a folder.

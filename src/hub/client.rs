@@ -9,8 +9,9 @@ use super::listing::{self, FileSelection, INDEX};
 use super::progress::indeterminate;
 use super::repo::{Repo, RepoType, Snapshot, expand_home};
 use crate::assets;
+use crate::catalog::SplitSpec;
 use crate::error::{Error, Result};
-use crate::event::{Progress, SplitName};
+use crate::event::Progress;
 use crate::files::ModelFolder;
 use std::fs::File;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -87,7 +88,7 @@ impl Hub {
         }
     }
 
-    /// The Parquet files of one split of a dataset: from its main branch, otherwise those that the hub converted.
+    /// The Parquet files of one of `all` splits of a dataset: from its main branch, otherwise those that the hub converted.
     ///
     /// # Errors
     /// As [`Hub::model`]; a dataset without Parquet files of the configuration `config` is an [`Error::Hub`].
@@ -95,12 +96,12 @@ impl Hub {
         &self,
         id: &str,
         config: &str,
-        split: SplitName,
+        (split, all): (&SplitSpec, &[SplitSpec]),
         on_progress: &mut dyn FnMut(Progress),
         cancelled: &AtomicBool,
     ) -> Result<Snapshot> {
         let repo = Repo::dataset(id);
-        let selection = FileSelection::Split { config, split };
+        let selection = FileSelection::Split { config, split, all };
         let mut fetched = self.fetch(&repo, "main", &selection, on_progress, cancelled)?;
         if let Fetched::NotInRepo(_) = fetched {
             fetched = self.fetch(&repo, PARQUET_REVISION, &selection, on_progress, cancelled)?;

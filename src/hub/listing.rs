@@ -1,6 +1,6 @@
 //! Selection of files from the listing of a repository. File names are never constructed.
 
-use crate::event::SplitName;
+use crate::catalog::SplitSpec;
 use std::collections::BTreeSet;
 
 /// Files of a model besides the weights, all optional here.
@@ -14,8 +14,8 @@ pub(super) const INDEX: &str = "model.safetensors.index.json";
 pub(super) enum FileSelection<'a> {
     /// Configuration, tokenizer and weights of a model.
     Model,
-    /// The Parquet files of one split of a dataset configuration.
-    Split { config: &'a str, split: SplitName },
+    /// The Parquet files of one split of a dataset configuration, whose possible splits are `all`.
+    Split { config: &'a str, split: &'a SplitSpec, all: &'a [SplitSpec] },
 }
 
 impl FileSelection<'_> {
@@ -24,11 +24,10 @@ impl FileSelection<'_> {
     pub(super) fn select(&self, names: &[String]) -> Result<Vec<String>, String> {
         match self {
             FileSelection::Model => model_files(names),
-            FileSelection::Split { config, split } => {
-                let files = split_files(names, config, *split);
-                let splits = [SplitName::Train, SplitName::Validation, SplitName::Test];
-                let has_files = |split: &SplitName| !split_files(names, config, *split).is_empty();
-                if files.is_empty() && !splits.iter().any(has_files) {
+            FileSelection::Split { config, split, all } => {
+                let files = split_files(names, config, split.hub_stems);
+                let has_files = |split: &SplitSpec| !split_files(names, config, split.hub_stems).is_empty();
+                if files.is_empty() && !all.iter().any(has_files) {
                     return Err(format!("has no Parquet files for configuration {config}"));
                 }
                 Ok(files)
@@ -75,20 +74,20 @@ pub(super) fn is_plain(name: &str) -> bool {
         && name.split('/').all(|part| !part.is_empty() && part != "." && part != "..")
 }
 
-/// The Parquet files of one split among `names`, sorted. Files in a folder called `config` take precedence; without
+/// The Parquet files among `names` of the split with these `stems` (`train`, or `validation` and `dev`), sorted. Files in a folder called `config` take precedence; without
 /// such files, only those in the root or in `data/` are considered. An empty `config` accepts any folder.
-pub fn split_files(names: &[String], config: &str, split: SplitName) -> Vec<String> {
-    let mut files: Vec<&String> = names.iter().filter(|name| is_of_split(name, split)).collect();
+pub fn split_files(names: &[String], config: &str, stems: &[&str]) -> Vec<String> {
+    let mut files: Vec<&String> = names.iter().filter(|name| is_of_split(name, stems)).collect();
     let in_config = |name: &str| name.split('/').rev().skip(1).any(|folder| folder == config);
     if files.iter().any(|name| in_config(name)) {
         files.retain(|name| in_config(name));
     } else if !config.is_empty() {
         // A dataset with one configuration has its files in the root or in `data/`. Any other folder is another
         // configuration.
-        files.retain(|name| matches!(dataset_folder(name, split), "" | "data"));
+        files.retain(|name| matches!(dataset_folder(name, stems), "" | "data"));
     }
-    if let Some(first) = files.iter().map(|name| dataset_folder(name, split)).min() {
-        files.retain(|name| dataset_folder(name, split) == first);
+    if let Some(first) = files.iter().map(|name| dataset_folder(name, stems)).min() {
+        files.retain(|name| dataset_folder(name, stems) == first);
     }
     let mut files: Vec<String> = files.into_iter().cloned().collect();
     files.sort();
@@ -107,10 +106,10 @@ pub(super) fn has_all_shards(files: &[String]) -> bool {
 }
 
 /// The folder of all splits: `data` for both `data/train-00000-of-00001.parquet` and `data/train/0000.parquet`.
-fn dataset_folder(name: &str, split: SplitName) -> &str {
+fn dataset_folder<'a>(name: &'a str, stems: &[&str]) -> &'a str {
     let folder = name.rsplit_once('/').map_or("", |(folder, _)| folder);
     let last = folder.rsplit('/').next().unwrap_or("");
-    if !stems(split).contains(&last) {
+    if !stems.contains(&last) {
         return folder;
     }
     folder.rsplit_once('/').map_or("", |(above, _)| above)
@@ -118,12 +117,12 @@ fn dataset_folder(name: &str, split: SplitName) -> &str {
 
 /// Whether a file belongs to a split: `train.parquet`, `train-00000-of-00002.parquet` or `train/0000.parquet`, in any
 /// folder.
-fn is_of_split(name: &str, split: SplitName) -> bool {
+fn is_of_split(name: &str, stems: &[&str]) -> bool {
     let Some(stem) = name.strip_suffix(".parquet") else { return false };
     let mut parts = stem.rsplit('/');
     let (file, folder) = (parts.next().unwrap_or(""), parts.next());
     let is_number = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-    stems(split).iter().any(|split| {
+    stems.iter().any(|split| {
         if folder == Some(*split) && is_number(file) {
             return true;
         }
@@ -138,19 +137,10 @@ fn is_of_split(name: &str, split: SplitName) -> bool {
     })
 }
 
-/// The names of a split in file names.
-fn stems(split: SplitName) -> &'static [&'static str] {
-    match split {
-        SplitName::Train => &["train"],
-        SplitName::Validation => &["validation", "dev", "valid", "validation_matched"],
-        SplitName::ValidationMismatched => &["validation_mismatched"],
-        SplitName::Test => &["test", "test_matched"],
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::catalog::{SplitName, task};
 
     fn names(all: &[&str]) -> Vec<String> {
         all.iter().map(ToString::to_string).collect()
@@ -169,29 +159,31 @@ mod tests {
             "mnli/test_matched-00000-of-00001.parquet",
             "mnli/test_mismatched-00000-of-00001.parquet",
         ]);
-        let mnli = |split| split_files(&all, "mnli", split);
+        let stems = |name, split| task(name).unwrap().split(split).unwrap().hub_stems;
+        let mnli = |split| split_files(&all, "mnli", stems("mnli", split));
         assert_eq!(mnli(SplitName::Validation), ["mnli/validation_matched-00000-of-00001.parquet"]);
         let mismatched = mnli(SplitName::ValidationMismatched);
         assert_eq!(mismatched, ["mnli/validation_mismatched-00000-of-00001.parquet"]);
         assert_eq!(mnli(SplitName::Test), ["mnli/test_matched-00000-of-00001.parquet"]);
-        let train = split_files(&all, "sst2", SplitName::Train);
+        let train = split_files(&all, "sst2", &["train"]);
         assert_eq!(train, ["sst2/train-00000-of-00002.parquet", "sst2/train-00001-of-00002.parquet"]);
-        assert!(split_files(&all, "cola", SplitName::Train).is_empty());
+        assert!(split_files(&all, "cola", &["train"]).is_empty());
         assert!(has_all_shards(&train) && !has_all_shards(&train[..1]));
     }
 
     #[test]
     fn other_layouts_are_supported() {
+        let stems = task("sst").unwrap().split(SplitName::Validation).unwrap().hub_stems;
         let data = names(&["data/train-00000-of-00001.parquet", "data/dev-00000-of-00001.parquet"]);
-        assert_eq!(split_files(&data, "default", SplitName::Train), [data[0].clone()]);
-        assert_eq!(split_files(&data, "default", SplitName::Validation), [data[1].clone()]);
+        assert_eq!(split_files(&data, "default", &["train"]), [data[0].clone()]);
+        assert_eq!(split_files(&data, "default", stems), [data[1].clone()]);
         let converted =
             names(&["default/train/0001.parquet", "default/train/0000.parquet", "ptb/train/0000.parquet"]);
-        let train = split_files(&converted, "default", SplitName::Train);
+        let train = split_files(&converted, "default", &["train"]);
         assert_eq!(train, ["default/train/0000.parquet", "default/train/0001.parquet"]);
         let plain =
             names(&["train.parquet", "train/0000.parquet", "trainer.parquet", "train-x-of-1.parquet"]);
-        assert_eq!(split_files(&plain, "", SplitName::Train), ["train.parquet", "train/0000.parquet"]);
+        assert_eq!(split_files(&plain, "", &["train"]), ["train.parquet", "train/0000.parquet"]);
     }
 
     #[test]

@@ -280,7 +280,7 @@ mod tests {
             max_steps: Some(1),
             max_train_samples: Some(4),
             max_eval_samples: Some(4),
-            device: "cpu".into(),
+            device: spec::DeviceSpec::Cpu,
             learning_rate: 1.0 / 3.0,
             ..spec::built_in(name)
         }
@@ -343,7 +343,8 @@ mod tests {
         let home = tempfile::tempdir().unwrap();
         let runs = home.path();
         let start = |start| super::super::start(start, runs);
-        let failing = RunSpec { data_dir: Some("nowhere".into()), task: "sst2".into(), ..spec("bad") };
+        let failing =
+            RunSpec { data_dir: Some("nowhere".into()), task: "sst2".parse().unwrap(), ..spec("bad") };
         Queue::edit(runs, Edit::Add(Box::new(Start::New(failing)))).unwrap();
         let ids = ["a", "b"].map(|name| add(runs, name));
         Queue::edit(runs, Edit::Hold(true)).unwrap();

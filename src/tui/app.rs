@@ -14,7 +14,7 @@ use super::screens::runs::Runs;
 use super::theme::{BUILT_IN, ColorDepth, Scheme, Theme};
 use super::widgets::line_chart::ChartView;
 use crate::run::RunStatus;
-use crate::spec::{RunSpec, Value};
+use crate::spec::{KeyValue, RunSpec};
 use std::path::PathBuf;
 
 /// The screens that one goes between.
@@ -62,7 +62,7 @@ pub struct ExperimentRow {
     /// What the comment above it says.
     pub description: Option<String>,
     /// Every key's value and where it comes from.
-    pub values: Vec<Value>,
+    pub values: Vec<KeyValue>,
     /// Its filled specification, or what is wrong with it.
     pub spec: Result<RunSpec, String>,
 }

@@ -6,8 +6,8 @@ use super::Options;
 use super::app::ExperimentRow;
 use super::history_cache::{CAPACITY, FollowedRun, HistoryCache};
 use super::inference::{Explain, InferenceWorker, Question, guarded};
-use super::msg::{Effect, Msg, Work};
-use super::screens::infer::Source;
+use super::msg::{Effect, Msg, TrainRequest};
+use super::screens::infer::ModelSource;
 use super::screens::insight::Subject;
 use super::settings;
 use crate::error::{Error, Result};
@@ -61,11 +61,11 @@ impl EffectRunner {
     /// A world whose answers go to `messages`.
     pub(super) fn new(options: Options, messages: Sender<Msg>) -> Result<EffectRunner> {
         let (file_jobs, waiting) = unbounded();
-        let (questions, asked) = unbounded();
+        let (questions, receiver) = unbounded();
         let (files, sender) = (options.clone(), messages.clone());
         spawn("files", move || run_file_jobs(&files, &waiting, &sender))?;
         let (models, sender) = (options.clone(), messages.clone());
-        spawn("inference", move || InferenceWorker::new(models, sender).run(&asked))?;
+        spawn("inference", move || InferenceWorker::new(models, sender).run(&receiver))?;
         Ok(EffectRunner {
             options,
             messages,
@@ -91,62 +91,62 @@ impl EffectRunner {
                 self.file_job(FileJob::List);
                 return self.look_at_queue();
             }
-            Effect::Replay(dir) => self.file_job(FileJob::Replay(dir)),
-            Effect::Collect(dir) => self.file_job(FileJob::Collect(dir)),
-            Effect::Tail(dirs) => self.file_job(FileJob::Tail(dirs)),
-            Effect::Examine(of) => self.file_job(FileJob::Examine(of)),
-            Effect::Reproduce => self.file_job(FileJob::Reproduce),
-            Effect::Save { name, changes } => self.file_job(FileJob::Save { name, changes }),
-            Effect::Delete(dir) => self.file_job(FileJob::Delete(dir)),
-            Effect::Probe(pin) => self.file_job(FileJob::Pin(pin)),
-            Effect::Begin(work) => return Some(self.begin(work)),
+            Effect::LoadHistory(dir) => self.file_job(FileJob::Replay(dir)),
+            Effect::RequireHistory(dir) => self.file_job(FileJob::Collect(dir)),
+            Effect::FollowLogs(dirs) => self.file_job(FileJob::Tail(dirs)),
+            Effect::LoadPredictions(of) => self.file_job(FileJob::Examine(of)),
+            Effect::LoadReproduction => self.file_job(FileJob::Reproduce),
+            Effect::SaveExperiment { name, changes } => self.file_job(FileJob::Save { name, changes }),
+            Effect::DeleteRun(dir) => self.file_job(FileJob::Delete(dir)),
+            Effect::ToggleProbe(pin) => self.file_job(FileJob::Pin(pin)),
+            Effect::StartTraining(work) => return Some(self.begin(work)),
             Effect::Enqueue(work) => {
                 let edit = self.start_of(work).map(|start| Edit::Add(Box::new(start)));
                 return Some(self.edit_queue(edit));
             }
             Effect::EditQueue(edit) => return Some(self.edit_queue(Ok(edit))),
-            Effect::BeginNext => return self.begin_next(),
-            Effect::LookAtQueue => return self.look_at_queue(),
-            Effect::Tell(command) => self.tell(command),
-            Effect::TellOther(dir, command) => {
+            Effect::StartNext => return self.begin_next(),
+            Effect::PollQueue => return self.look_at_queue(),
+            Effect::SendCommand(command) => self.tell(command),
+            Effect::SendCommandTo(dir, command) => {
                 return PendingCommand::of(&dir, command)
                     .err()
-                    .map(|why| trouble("The run does not hear it", &why));
+                    .map(|why| error_msg("The run does not hear it", &why));
             }
-            Effect::Open { asked, source } => self.open(asked, source),
-            Effect::OpenBeside { asked, source } => {
+            Effect::OpenModel { request_id, source } => self.open(request_id, source),
+            Effect::OpenComparison { request_id, source } => {
                 let name = match source {
-                    Source::Run { dir, .. } => Some(dir.display().to_string()),
-                    Source::Named(name) => Some(name),
-                    Source::Nothing | Source::Live => None,
+                    ModelSource::Run { dir, .. } => Some(dir.display().to_string()),
+                    ModelSource::Named(name) => Some(name),
+                    ModelSource::Nothing | ModelSource::Live => None,
                 };
-                self.questions.send(Question::Beside { asked, name }).ok();
+                self.questions.send(Question::Beside { request_id, name }).ok();
             }
-            Effect::Classify { asked, text, text_pair } => {
-                self.questions.send(Question::Classify { asked, text, text_pair }).ok();
+            Effect::Classify { request_id, text, text_pair } => {
+                self.questions.send(Question::Classify { request_id, text, text_pair }).ok();
             }
-            Effect::Explain { asked, text, text_pair } => {
-                self.questions.send(Question::Explain(Explain { asked, text, text_pair })).ok();
+            Effect::Explain { request_id, text, text_pair } => {
+                self.questions.send(Question::Explain(Explain { request_id, text, text_pair })).ok();
             }
-            Effect::Profile(of) => return self.profile(of),
-            Effect::KeepTheme(name) => self.file_job(FileJob::KeepTheme(name)),
-            Effect::Suspend | Effect::Redraw | Effect::Notify(_) | Effect::Mouse(_) | Effect::Quit => {}
+            Effect::ProfileData(spec) => return self.profile(spec),
+            Effect::SaveTheme(name) => self.file_job(FileJob::KeepTheme(name)),
+            Effect::Suspend | Effect::Redraw | Effect::Notify(_) | Effect::SetMouse(_) | Effect::Quit => {}
         }
         None
     }
 
     /// Counts rows on a thread of its own: a large set takes seconds.
-    fn profile(&mut self, of: Box<RunSpec>) -> Option<Msg> {
+    fn profile(&mut self, spec: Box<RunSpec>) -> Option<Msg> {
         self.counting.store(true, Ordering::Relaxed);
         self.counting = Arc::default();
         let (cancelled, messages) = (self.counting.clone(), self.messages.clone());
         let count = move || {
-            let result = guarded(|| DataProfile::read(&of, &cancelled));
+            let result = guarded(|| DataProfile::read(&spec, &cancelled));
             if !matches!(result, Err(Error::Interrupted(_))) {
-                messages.send(Msg::Profiled { of, result: result.map_err(|e| e.to_string()) }).ok();
+                messages.send(Msg::DataProfiled { spec, result: result.map_err(|e| e.to_string()) }).ok();
             }
         };
-        spawn("rows", count).err().map(|why| trouble("The rows are not counted", &why))
+        spawn("rows", count).err().map(|why| error_msg("The rows are not counted", &why))
     }
 
     /// Says something to the training, if there is one.
@@ -167,22 +167,22 @@ impl EffectRunner {
         self.file_jobs.send(file_job).ok();
     }
 
-    fn start_of(&self, work: Work) -> Result<Start> {
+    fn start_of(&self, work: TrainRequest) -> Result<Start> {
         Ok(match work {
-            Work::Spec(spec) => Start::New(*spec),
-            Work::Changed { name, changes } => Start::New(changed(&self.options, &name, &changes)?),
-            Work::Resume(dir) => Start::Resume(dir),
+            TrainRequest::Spec(spec) => Start::New(*spec),
+            TrainRequest::Changed { name, changes } => Start::New(changed(&self.options, &name, &changes)?),
+            TrainRequest::Resume(dir) => Start::Resume(dir),
         })
     }
 
     /// The answer comes at once, so that it is known before the training says its first word.
-    fn begin(&mut self, work: Work) -> Msg {
+    fn begin(&mut self, work: TrainRequest) -> Msg {
         // The queue that trains in another interface does not keep a person from training here.
         let turn = Turn::shared(&self.options.runs_dir);
         let begun = self.start_of(work).and_then(|start| begin(start, &self.options));
         match begun.and_then(|(running, earlier)| self.begun(running, turn, earlier, None)) {
             Ok(msg) => msg,
-            Err(error) => trouble("The run cannot be started", &error),
+            Err(error) => error_msg("The run cannot be started", &error),
         }
     }
 
@@ -207,8 +207,8 @@ impl EffectRunner {
     /// Why the next run of the queue was not begun: it was at fault and taken out, or the queue is.
     fn not_begun(&mut self, error: &Error) -> Msg {
         match self.look_at_queue() {
-            Some(queue @ Msg::Queued(Ok(_))) => {
-                self.messages.send(trouble("A run of the queue cannot be started", error)).ok();
+            Some(queue @ Msg::QueueLoaded(Ok(_))) => {
+                self.messages.send(error_msg("A run of the queue cannot be started", error)).ok();
                 queue
             }
             _ => self.no_queue(error),
@@ -227,16 +227,16 @@ impl EffectRunner {
         self.training += 1;
         self.running = Some(running);
         self.turn = turn;
-        Ok(Msg::Begun { spec, dir, earlier, queue })
+        Ok(Msg::RunStarted { spec, dir, earlier, queue })
     }
 
     fn edit_queue(&mut self, edit: Result<Edit>) -> Msg {
         match edit.and_then(|edit| Queue::edit(&self.options.runs_dir, edit)) {
             Ok(queue) => {
                 self.queue = Some(queue.clone());
-                Msg::Queued(Ok(queue))
+                Msg::QueueLoaded(Ok(queue))
             }
-            Err(error) => trouble("The queue is as it was", &error),
+            Err(error) => error_msg("The queue is as it was", &error),
         }
     }
 
@@ -246,7 +246,7 @@ impl EffectRunner {
             Ok(queue) if self.queue.as_ref() == Some(&queue) => None,
             Ok(queue) => {
                 self.queue = Some(queue.clone());
-                Some(Msg::Queued(Ok(queue)))
+                Some(Msg::QueueLoaded(Ok(queue)))
             }
             Err(error) => Some(self.no_queue(&error)),
         }
@@ -254,20 +254,22 @@ impl EffectRunner {
 
     fn no_queue(&mut self, error: &Error) -> Msg {
         self.queue = None;
-        Msg::Queued(Err(error.to_string()))
+        Msg::QueueLoaded(Err(error.to_string()))
     }
 
-    fn open(&self, asked: u64, source: Source) {
+    fn open(&self, request_id: u64, source: ModelSource) {
         let question = match (source, &self.running) {
-            (Source::Nothing, _) => return,
-            (Source::Run { dir, .. }, _) => Question::Open { asked, name: dir.display().to_string() },
-            (Source::Named(name), _) => Question::Open { asked, name },
-            (Source::Live, Some(running)) => {
-                Question::Live { asked, training: self.training, weights: running.ask_weights() }
+            (ModelSource::Nothing, _) => return,
+            (ModelSource::Run { dir, .. }, _) => {
+                Question::Open { request_id, name: dir.display().to_string() }
             }
-            (Source::Live, None) => {
+            (ModelSource::Named(name), _) => Question::Open { request_id, name },
+            (ModelSource::Live, Some(running)) => {
+                Question::Live { request_id, training: self.training, weights: running.ask_weights() }
+            }
+            (ModelSource::Live, None) => {
                 let result = Err("no run is being trained".to_string());
-                self.messages.send(Msg::Opened { asked, result }).ok();
+                self.messages.send(Msg::ModelOpened { request_id, result }).ok();
                 return;
             }
         };
@@ -282,10 +284,8 @@ fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> Result<()> {
 
 /// Starts a run, on the device that the interface was opened for. Also says what its seeds did before.
 fn begin(what: Start, options: &Options) -> Result<(Running, Vec<History>)> {
-    let (what, earlier) = match (what, &options.device) {
-        (Start::New(spec), Some(device)) => {
-            (Start::New(RunSpec { device: device.clone(), ..spec }), Vec::new())
-        }
+    let (what, earlier) = match (what, options.device) {
+        (Start::New(spec), Some(device)) => (Start::New(RunSpec { device, ..spec }), Vec::new()),
         (Start::Resume(dir), _) => {
             let earlier = FollowedRun::read(&dir)?.histories();
             (Start::Resume(dir), earlier)
@@ -295,8 +295,8 @@ fn begin(what: Start, options: &Options) -> Result<(Running, Vec<History>)> {
     Ok((start(what, &options.runs_dir)?, earlier))
 }
 
-fn trouble(title: &str, error: &Error) -> Msg {
-    Msg::Trouble { title: title.into(), text: error.to_string() }
+fn error_msg(title: &str, error: &Error) -> Msg {
+    Msg::Error { title: title.into(), text: error.to_string() }
 }
 
 /// The specification of an experiment with changes that are not in the file.
@@ -313,35 +313,35 @@ fn run_file_jobs(options: &Options, file_jobs: &Receiver<FileJob>, messages: &Se
         match file_job {
             FileJob::List => {
                 say(listed(options));
-                say(Msg::Pinned(probes::read(&pins_file(options)).map_err(|e| e.to_string())));
+                say(Msg::ProbesLoaded(probes::read(&pins_file(options)).map_err(|e| e.to_string())));
             }
             // Who moves through a list only wants to see where they come to rest.
             FileJob::Replay(_) | FileJob::Tail(_) if later => {}
             FileJob::Replay(dir) | FileJob::Collect(dir) => say(cache.read(dir, CAPACITY)),
             FileJob::Tail(dirs) => cache.follow(&dirs).into_iter().for_each(say),
-            FileJob::Examine(of) => say(examined(of)),
+            FileJob::Examine(of) => say(load_predictions(of)),
             FileJob::Reproduce => {
                 say(Msg::Reproduction(reproduced(&options.runs_dir).map_err(|e| e.to_string())));
             }
             FileJob::Save { name, changes } => match save(options, &name, &changes) {
                 Ok(()) => {
                     say(listed(options));
-                    say(Msg::Written { name });
+                    say(Msg::ExperimentSaved { name });
                 }
-                Err(error) => say(trouble("The experiment cannot be saved", &error)),
+                Err(error) => say(error_msg("The experiment cannot be saved", &error)),
             },
             FileJob::Pin(pin) => say(match probes::toggle(&pins_file(options), pin) {
-                Ok(pins) => Msg::Pinned(Ok(pins)),
-                Err(error) => trouble("The pinned sentences are as they were", &error),
+                Ok(pins) => Msg::ProbesLoaded(Ok(pins)),
+                Err(error) => error_msg("The pinned sentences are as they were", &error),
             }),
             FileJob::KeepTheme(name) => {
                 if let Err(error) = settings::keep_theme(&name) {
-                    say(trouble("The theme cannot be kept", &error));
+                    say(error_msg("The theme cannot be kept", &error));
                 }
             }
             FileJob::Delete(dir) => {
                 if let Err(error) = delete(options, &dir) {
-                    say(trouble("The run cannot be deleted", &error));
+                    say(error_msg("The run cannot be deleted", &error));
                 }
                 say(listed(options));
             }
@@ -384,11 +384,11 @@ fn delete(options: &Options, dir: &Path) -> Result<()> {
     std::fs::remove_dir_all(dir).map_err(Error::writing(dir))
 }
 
-fn examined(of: Subject) -> Msg {
+fn load_predictions(subject: Subject) -> Msg {
     let read = || {
-        let dirs = seed_dirs(&of.dir, &RunDir::at(&of.dir).spec()?);
-        ErrorReport::read(&dirs, of.seed).map(Box::new)
+        let dirs = seed_dirs(&subject.dir, &RunDir::at(&subject.dir).spec()?);
+        ErrorReport::read(&dirs, subject.seed).map(Box::new)
     };
     let result = read().map_err(|e: Error| e.to_string());
-    Msg::Examined { of, result }
+    Msg::PredictionsLoaded { subject, result }
 }

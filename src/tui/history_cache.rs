@@ -38,7 +38,7 @@ impl HistoryCache {
             found
         });
         self.runs.drain(..self.runs.len().saturating_sub(kept));
-        Msg::Replayed { dir, result: result.map_err(|e| e.to_string()) }
+        Msg::HistoryLoaded { dir, result: result.map_err(|e| e.to_string()) }
     }
 
     /// Reads on in the logs of `dirs` and says what is new.
@@ -50,11 +50,11 @@ impl HistoryCache {
         let news = dirs.iter().filter_map(|dir| {
             let Some(run) = self.runs.iter_mut().find(|run| run.dir == *dir) else {
                 let msg = self.read(dir.clone(), kept);
-                return matches!(msg, Msg::Replayed { result: Ok(_), .. }).then_some(msg);
+                return matches!(msg, Msg::HistoryLoaded { result: Ok(_), .. }).then_some(msg);
             };
             let is_new = run.follow().unwrap_or(false);
             let found = || Ok((run.spec.clone(), run.histories()));
-            is_new.then(|| Msg::Replayed { dir: dir.clone(), result: found() })
+            is_new.then(|| Msg::HistoryLoaded { dir: dir.clone(), result: found() })
         });
         news.collect()
     }

@@ -1,8 +1,9 @@
 //! The thread that judges sentences: which weights are open, what waits, what an answer rests on.
 
 use super::Options;
-use super::msg::{Msg, Opened};
+use super::msg::{Msg, OpenedModel};
 use crate::error::{Error, Result};
+use crate::hub::Hub;
 use crate::predict::{Prediction, Predictor};
 use crate::train::Snapshot;
 use crossbeam_channel::{Receiver, Sender, after, never, select};
@@ -14,16 +15,16 @@ const QUIET: Duration = Duration::from_millis(120);
 
 /// Something for the thread that judges.
 pub(super) enum Question {
-    Open { asked: u64, name: String },
-    Beside { asked: u64, name: Option<String> },
-    Live { asked: u64, training: u64, weights: Receiver<Snapshot> },
-    Classify { asked: u64, text: String, text_pair: Option<String> },
+    Open { request_id: u64, name: String },
+    Beside { request_id: u64, name: Option<String> },
+    Live { request_id: u64, training: u64, weights: Receiver<Snapshot> },
+    Classify { request_id: u64, text: String, text_pair: Option<String> },
     Explain(Explain),
 }
 
 /// What an answer rests on is to be found out.
 pub(super) struct Explain {
-    pub(super) asked: u64,
+    pub(super) request_id: u64,
     pub(super) text: String,
     pub(super) text_pair: Option<String>,
 }
@@ -37,9 +38,9 @@ pub(super) struct InferenceWorker {
     beside: Option<Predictor>,
     /// The training that the predictor's weights are of, if they are of one that goes on.
     of: Option<u64>,
-    /// Weights that were asked for and have not come.
+    /// Weights that were request_id for and have not come.
     weights: Option<(u64, u64, Receiver<Snapshot>)>,
-    /// What is done when nothing else is asked for a while.
+    /// What is done when nothing else is request_id for a while.
     explain: Option<Explain>,
 }
 
@@ -79,51 +80,51 @@ impl InferenceWorker {
             }
             match question {
                 Question::Explain(explain) => self.explain = Some(explain),
-                Question::Open { asked, name } => {
+                Question::Open { request_id, name } => {
                     self.weights = None;
                     self.of = None;
                     // The old model goes before the new one comes: both may not fit into memory.
                     self.predictor = None;
-                    let device = self.options.device.clone().unwrap_or_else(|| "auto".into());
+                    let device = self.options.device.unwrap_or_default();
                     let runs_dir = self.options.runs_dir.clone();
-                    let result = guarded(|| Predictor::open(&name, &runs_dir, &device));
-                    self.opened(asked, result);
+                    let result = guarded(|| Predictor::open(&name, &runs_dir, &Hub::from_env(), device));
+                    self.opened(request_id, result);
                 }
-                Question::Beside { asked, name } => {
+                Question::Beside { request_id, name } => {
                     self.beside = None;
                     if let Some(name) = name {
-                        self.open_beside(asked, &name);
+                        self.open_beside(request_id, &name);
                     }
                 }
-                Question::Live { asked, training, weights } => {
-                    self.weights = Some((asked, training, weights));
+                Question::Live { request_id, training, weights } => {
+                    self.weights = Some((request_id, training, weights));
                 }
-                Question::Classify { asked, text, text_pair } => {
+                Question::Classify { request_id, text, text_pair } => {
                     let Some(predictor) = &mut self.predictor else { continue };
                     let begun = Instant::now();
-                    let result = guarded(|| predictor.classify(&text, text_pair.as_deref()));
+                    let result = guarded(|| predictor.predict(&text, text_pair.as_deref()));
                     let seconds = begun.elapsed().as_secs_f64();
                     let result: Result<Prediction, String> = result.map_err(|e| e.to_string());
-                    self.messages.send(Msg::Answer { asked, seconds, result }).ok();
+                    self.messages.send(Msg::Prediction { request_id, seconds, result }).ok();
                     if let Some(beside) = &mut self.beside {
-                        let result = guarded(|| beside.classify(&text, text_pair.as_deref()));
+                        let result = guarded(|| beside.predict(&text, text_pair.as_deref()));
                         let result = result.map_err(|e| e.to_string());
-                        self.messages.send(Msg::BesideAnswer { asked, result }).ok();
+                        self.messages.send(Msg::ComparisonPrediction { request_id, result }).ok();
                     }
                 }
             }
         }
     }
 
-    fn open_beside(&mut self, asked: u64, name: &str) {
-        let device = self.options.device.clone().unwrap_or_else(|| "auto".into());
-        let result = guarded(|| Predictor::open(name, &self.options.runs_dir, &device));
+    fn open_beside(&mut self, request_id: u64, name: &str) {
+        let device = self.options.device.unwrap_or_default();
+        let result = guarded(|| Predictor::open(name, &self.options.runs_dir, &Hub::from_env(), device));
         let result = result.map_err(|e| e.to_string()).map(|predictor| {
             let (name, pair, step) = (predictor.name().to_string(), predictor.is_pair(), predictor.step());
             self.beside = Some(predictor);
-            Opened { name, pair, step }
+            OpenedModel { name, pair, step }
         });
-        self.messages.send(Msg::BesideOpened { asked, result }).ok();
+        self.messages.send(Msg::ComparisonOpened { request_id, result }).ok();
     }
 
     /// Finds out what an answer rests on, unless somebody asks something meanwhile: then it is done later.
@@ -134,41 +135,41 @@ impl InferenceWorker {
         };
         let begun = Instant::now();
         let mut go_on = || questions.is_empty();
-        let result = guarded(|| predictor.explain(&explain.text, explain.text_pair.as_deref(), &mut go_on));
+        let result = guarded(|| predictor.attribute(&explain.text, explain.text_pair.as_deref(), &mut go_on));
         let result = match result {
             Ok(None) => return,
             Ok(Some(explanation)) => Ok(explanation),
             Err(error) => Err(error.to_string()),
         };
-        let (asked, seconds) = (explain.asked, begun.elapsed().as_secs_f64());
+        let (request_id, seconds) = (explain.request_id, begun.elapsed().as_secs_f64());
         self.explain = None;
-        self.messages.send(Msg::Explained { asked, seconds, result }).ok();
+        self.messages.send(Msg::Explanation { request_id, seconds, result }).ok();
     }
 
     fn refresh(&mut self, snapshot: Option<Snapshot>) {
-        let Some((asked, training, _)) = self.weights.take() else { return };
+        let Some((request_id, training, _)) = self.weights.take() else { return };
         let Some(snapshot) = snapshot else {
             let result = Err("the run ended before it gave its weights".to_string());
-            self.messages.send(Msg::Opened { asked, result }).ok();
+            self.messages.send(Msg::ModelOpened { request_id, result }).ok();
             return;
         };
         let known = if self.of == Some(training) { self.predictor.take() } else { None };
-        let device = self.options.device.clone().unwrap_or_else(|| "auto".into());
+        let device = self.options.device.unwrap_or_default();
         let result = guarded(|| match known {
-            Some(mut predictor) => predictor.refresh(&snapshot).map(|()| predictor),
-            None => Predictor::from_snapshot(&snapshot, &device),
+            Some(mut predictor) => predictor.update_weights(&snapshot).map(|()| predictor),
+            None => Predictor::from_snapshot(&snapshot, device),
         });
         self.of = Some(training);
-        self.opened(asked, result);
+        self.opened(request_id, result);
     }
 
-    fn opened(&mut self, asked: u64, result: Result<Predictor>) {
+    fn opened(&mut self, request_id: u64, result: Result<Predictor>) {
         let result = result.map_err(|e| e.to_string()).map(|predictor| {
             let (name, pair, step) = (predictor.name().to_string(), predictor.is_pair(), predictor.step());
             self.predictor = Some(predictor);
-            Opened { name, pair, step }
+            OpenedModel { name, pair, step }
         });
-        self.messages.send(Msg::Opened { asked, result }).ok();
+        self.messages.send(Msg::ModelOpened { request_id, result }).ok();
     }
 }
 
@@ -185,7 +186,7 @@ fn newest(first: Question, questions: &Receiver<Question>) -> Vec<Question> {
     all
 }
 
-/// Work whose panic is an error like any other: a strange model must not end the program.
+/// TrainRequest whose panic is an error like any other: a strange model must not end the program.
 pub(super) fn guarded<T>(work: impl FnOnce() -> Result<T>) -> Result<T> {
     catch_unwind(AssertUnwindSafe(work))
         .unwrap_or_else(|_| Err(Error::Training("internal error; another model may do".into())))

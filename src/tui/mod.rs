@@ -53,7 +53,7 @@ pub struct Options {
     /// Where runs are.
     pub runs_dir: PathBuf,
     /// The device to train and judge on, in place of what the specifications say.
-    pub device: Option<String>,
+    pub device: Option<crate::spec::DeviceSpec>,
     /// A run directory to watch.
     pub attach: Option<PathBuf>,
     /// The theme, in place of the one that was chosen before.
@@ -90,7 +90,7 @@ pub fn open(options: Options) -> Result<()> {
     if let Some(dir) = options.attach {
         app.tab = Tab::Live;
         app.viewed = Some(RunView::past(crate::spec::built_in(""), dir.clone(), Vec::new()));
-        effect_runner.run(Effect::Replay(dir));
+        effect_runner.run(Effect::LoadHistory(dir));
     }
     let keys = read_keys()?;
     let ended = Loop { app, effect_runner, messages, keys, signals, drawn: None, ticked: Instant::now() }
@@ -171,7 +171,7 @@ impl Loop {
                 && let Some(result) = self.effect_runner.finish()
             {
                 let result = result.map(drop).map_err(|e| e.to_string());
-                effects.extend(update(&mut self.app, Msg::Over(result)));
+                effects.extend(update(&mut self.app, Msg::RunEnded(result)));
             }
             is_dirty |= !effects.is_empty();
             while !effects.is_empty() {
@@ -179,7 +179,7 @@ impl Loop {
                     Effect::Quit => return Ok(()),
                     Effect::Redraw if screen.clear().is_err() => return self.stop(GONE),
                     Effect::Suspend if screen.sleep().is_err() => return self.stop(GONE),
-                    Effect::Mouse(is_on) if screen.listen_to_mouse(is_on).is_err() => {
+                    Effect::SetMouse(is_on) if screen.listen_to_mouse(is_on).is_err() => {
                         return self.stop(GONE);
                     }
                     Effect::Notify(text) => {

@@ -2,7 +2,7 @@
 
 use super::app::{ExperimentRow, Tab};
 use super::screens::compare::Facet;
-use super::screens::infer::Source;
+use super::screens::infer::ModelSource;
 use super::screens::insight::{Listed, Subject};
 use super::widgets::line_chart::ChartKey;
 use super::widgets::text_field::Edit;
@@ -22,9 +22,9 @@ use std::path::PathBuf;
 #[expect(clippy::large_enum_variant, reason = "messages are few and short-lived")]
 pub enum Msg {
     /// A key with a meaning was pressed.
-    Do(Action),
+    Action(Action),
     /// Text was typed or pasted, or the cursor moved in it.
-    Type(Edit),
+    Edit(Edit),
     /// The terminal has this many columns and rows.
     Resize(u16, u16),
     /// It is so many seconds since 1970.
@@ -37,14 +37,14 @@ pub enum Msg {
         runs: Vec<RunRow>,
     },
     /// The history of each seed of a run, from its logs.
-    Replayed {
+    HistoryLoaded {
         /// The run directory.
         dir: PathBuf,
         /// The specification with all its repeats, and the histories, or why they cannot be read.
         result: Result<(RunSpec, Vec<History>), String>,
     },
     /// A training has begun.
-    Begun {
+    RunStarted {
         /// Its specification.
         spec: Box<RunSpec>,
         /// Its directory.
@@ -55,75 +55,75 @@ pub enum Msg {
         queue: Option<Queue>,
     },
     /// The queue as it is now, or why it cannot be read or changed.
-    Queued(Result<Queue, String>),
+    QueueLoaded(Result<Queue, String>),
     /// The training said something.
     RunEvent(RunEvent),
     /// The training is over; with the error when it failed.
-    Over(Result<(), String>),
+    RunEnded(Result<(), String>),
     /// An experiment was written to the file.
-    Written {
+    ExperimentSaved {
         /// Its name.
         name: String,
     },
     /// A model for the inference pane was opened, or has newer weights.
-    Opened {
+    ModelOpened {
         /// Number of the question that was waiting for it.
-        asked: u64,
+        request_id: u64,
         /// What it is, or why it cannot be opened.
-        result: Result<Opened, String>,
+        result: Result<OpenedModel, String>,
     },
     /// The weights beside those that judge were opened.
-    BesideOpened {
+    ComparisonOpened {
         /// Number of the question that was waiting for them.
-        asked: u64,
+        request_id: u64,
         /// What they are, or why they cannot be opened.
-        result: Result<Opened, String>,
+        result: Result<OpenedModel, String>,
     },
     /// The weights beside those that judge have judged a sentence too.
-    BesideAnswer {
+    ComparisonPrediction {
         /// Number of the question.
-        asked: u64,
+        request_id: u64,
         /// The verdict, or why there is none.
         result: Result<Prediction, String>,
     },
     /// A sentence was judged.
-    Answer {
+    Prediction {
         /// Number of the question.
-        asked: u64,
+        request_id: u64,
         /// Seconds it took.
         seconds: f64,
         /// The verdict, or why there is none.
         result: Result<Prediction, String>,
     },
     /// It was found out what an answer rests on.
-    Explained {
+    Explanation {
         /// Number of the question.
-        asked: u64,
+        request_id: u64,
         /// Seconds it took.
         seconds: f64,
         /// What it rests on, or why that is not known.
         result: Result<Explanation, String>,
     },
     /// What a run keeps of what it said of each row was read.
-    Examined {
+    PredictionsLoaded {
         /// The run.
-        of: Subject,
+        subject: Subject,
         /// What it keeps, or why it cannot be read.
         result: Result<Box<ErrorReport>, String>,
     },
     /// The rows of an experiment were counted.
-    Profiled {
+    DataProfiled {
         /// What they are the rows of.
-        of: Box<RunSpec>,
+        spec: Box<RunSpec>,
         /// What they are, or why they cannot be counted.
         result: Result<DataProfile, String>,
     },
     /// The published means with what was come to here, or why they cannot be read.
     Reproduction(Result<Vec<Reproduction>, String>),
     /// What is pinned now, or why that cannot be read.
-    Pinned(Result<Vec<Probe>, String>),
+    ProbesLoaded(Result<Vec<Probe>, String>),
     /// Something did not work.
-    Trouble {
+    Error {
         /// What was tried.
         title: String,
         /// Why it did not work and what to do.
@@ -133,7 +133,7 @@ pub enum Msg {
 
 /// What the inference pane says of its model.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Opened {
+pub struct OpenedModel {
     /// Its name.
     pub name: String,
     /// Whether it judges two texts together; `None` when nothing tells.
@@ -271,7 +271,7 @@ pub enum Action {
 
 /// A training to begin.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Work {
+pub enum TrainRequest {
     /// Of a specification.
     Spec(Box<RunSpec>),
     /// Of an experiment with changes that are not in the file.
@@ -291,54 +291,54 @@ pub enum Effect {
     /// Read the experiments file and list the runs.
     Refresh,
     /// Begin a training.
-    Begin(Work),
+    StartTraining(TrainRequest),
     /// Let a training wait for its turn.
-    Enqueue(Work),
+    Enqueue(TrainRequest),
     /// Change the queue.
     EditQueue(QueueEdit),
     /// Begin the next run of the queue, if nobody else trains.
-    BeginNext,
+    StartNext,
     /// Read the queue if somebody else has changed it.
-    LookAtQueue,
+    PollQueue,
     /// Say something to the training.
-    Tell(Command),
+    SendCommand(Command),
     /// Say something to the run of that directory, which another process trains.
-    TellOther(PathBuf, Command),
+    SendCommandTo(PathBuf, Command),
     /// Tell somebody who looks elsewhere.
     Notify(String),
     /// Read the logs of a run, unless something else is asked for meanwhile.
-    Replay(PathBuf),
+    LoadHistory(PathBuf),
     /// Read the logs of a run, whatever else is asked for.
-    Collect(PathBuf),
+    RequireHistory(PathBuf),
     /// Read on in the logs of these runs where they have grown.
-    Tail(Vec<PathBuf>),
+    FollowLogs(Vec<PathBuf>),
     /// Write changes to the experiments file.
-    Save {
+    SaveExperiment {
         /// The experiment.
         name: String,
         /// Keys and values as typed.
         changes: Vec<(&'static str, String)>,
     },
     /// Delete a run directory.
-    Delete(PathBuf),
+    DeleteRun(PathBuf),
     /// Open a model to judge sentences.
-    Open {
+    OpenModel {
         /// Number of the question that waits for it.
-        asked: u64,
+        request_id: u64,
         /// Which.
-        source: Source,
+        source: ModelSource,
     },
     /// Open a second model, which judges every sentence too; none when no source is named.
-    OpenBeside {
+    OpenComparison {
         /// Number of the question that waits for it.
-        asked: u64,
+        request_id: u64,
         /// Which.
-        source: Source,
+        source: ModelSource,
     },
     /// InferenceWorker a sentence, or two.
     Classify {
         /// Number of the question.
-        asked: u64,
+        request_id: u64,
         /// The sentence.
         text: String,
         /// The second one.
@@ -347,24 +347,24 @@ pub enum Effect {
     /// Find out what the answer to a question rests on, once nothing else is asked.
     Explain {
         /// Number of the question.
-        asked: u64,
+        request_id: u64,
         /// The sentence.
         text: String,
         /// The second one.
         text_pair: Option<String>,
     },
     /// Read what a run keeps of what it said of each row.
-    Examine(Subject),
+    LoadPredictions(Subject),
     /// Count the rows of an experiment, in place of those that are being counted.
-    Profile(Box<RunSpec>),
+    ProfileData(Box<RunSpec>),
     /// Pin a text, or let it go when it is pinned.
-    Probe(Probe),
+    ToggleProbe(Probe),
     /// Listen to the mouse, or no longer.
-    Mouse(bool),
+    SetMouse(bool),
     /// Write the name of the chosen theme where the next start finds it.
-    KeepTheme(String),
+    SaveTheme(String),
     /// Find the runs that repeat the published means.
-    Reproduce,
+    LoadReproduction,
     /// Go to sleep.
     Suspend,
     /// Draw everything anew.

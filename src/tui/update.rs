@@ -15,8 +15,8 @@ use crate::run::RunEvent;
 /// Takes a message and says what is to be done in the world.
 pub fn update(app: &mut App, msg: Msg) -> Vec<Effect> {
     match msg {
-        Msg::Do(action) => act(app, action),
-        Msg::Type(edit) => type_in(app, &edit),
+        Msg::Action(action) => act(app, action),
+        Msg::Edit(edit) => type_in(app, &edit),
         Msg::Resize(width, height) => {
             app.size = (width, height);
             Vec::new()
@@ -31,8 +31,8 @@ pub fn update(app: &mut App, msg: Msg) -> Vec<Effect> {
             app.runs.list(experiments, runs);
             if app.tab == Tab::Runs { runs::peek(app) } else { Vec::new() }
         }
-        Msg::Replayed { dir, result } => replayed(app, dir, result),
-        Msg::Begun { spec, dir, earlier, queue } => {
+        Msg::HistoryLoaded { dir, result } => replayed(app, dir, result),
+        Msg::RunStarted { spec, dir, earlier, queue } => {
             app.training = Some(RunView::begun(*spec, dir, app.now, earlier));
             if let Some(queue) = queue {
                 // Nobody is taken to a run who did not ask for it now.
@@ -44,48 +44,48 @@ pub fn update(app: &mut App, msg: Msg) -> Vec<Effect> {
             }
             Vec::new()
         }
-        Msg::Queued(queue) => queue::take(app, queue),
+        Msg::QueueLoaded(queue) => queue::take(app, queue),
         Msg::RunEvent(said) => {
             take(app, &said);
             insight::said(app, &said)
         }
-        Msg::Over(result) => over(app, result),
-        Msg::Written { name } => {
+        Msg::RunEnded(result) => over(app, result),
+        Msg::ExperimentSaved { name } => {
             app.form = None;
             app.runs.select(&name);
             Vec::new()
         }
-        Msg::Opened { asked, result } => {
+        Msg::ModelOpened { request_id, result } => {
             let now = app.now;
-            app.infer.opened(asked, result, now)
+            app.infer.opened(request_id, result, now)
         }
-        Msg::BesideOpened { asked, result } => infer::beside_opened(app, asked, result),
-        Msg::BesideAnswer { asked, result } => {
-            app.infer.beside_answer(asked, result);
+        Msg::ComparisonOpened { request_id, result } => infer::beside_opened(app, request_id, result),
+        Msg::ComparisonPrediction { request_id, result } => {
+            app.infer.beside_answer(request_id, result);
             Vec::new()
         }
-        Msg::Answer { asked, seconds, result } => {
+        Msg::Prediction { request_id, seconds, result } => {
             let now = app.now;
-            app.infer.answer(asked, seconds, result, now)
+            app.infer.answer(request_id, seconds, result, now)
         }
-        Msg::Explained { asked, seconds, result } => {
-            app.infer.why.explained(asked, seconds, result, app.now);
+        Msg::Explanation { request_id, seconds, result } => {
+            app.infer.why.explained(request_id, seconds, result, app.now);
             Vec::new()
         }
-        Msg::Examined { of, result } => {
-            insight::examined(app, &of, result);
+        Msg::PredictionsLoaded { subject, result } => {
+            insight::examined(app, &subject, result);
             Vec::new()
         }
-        Msg::Profiled { of, result } => {
-            app.data.counted(*of, result);
+        Msg::DataProfiled { spec, result } => {
+            app.data.counted(*spec, result);
             Vec::new()
         }
         Msg::Reproduction(result) => {
             published::show(app, result);
             Vec::new()
         }
-        Msg::Pinned(result) => infer::pinned(app, result),
-        Msg::Trouble { title, text } => {
+        Msg::ProbesLoaded(result) => infer::pinned(app, result),
+        Msg::Error { title, text } => {
             app.complain(title, text);
             Vec::new()
         }
@@ -99,13 +99,13 @@ fn act(app: &mut App, action: Action) -> Vec<Effect> {
     match action {
         Action::NextTheme => {
             app.next_theme();
-            return vec![Effect::KeepTheme(app.theme.scheme.name.to_string())];
+            return vec![Effect::SaveTheme(app.theme.scheme.name.to_string())];
         }
         Action::Mouse => {
             app.mouse = !app.mouse;
             let who = if app.mouse { "mouse: clicks here" } else { "mouse: selects text" };
             app.notice = Some(who.into());
-            return vec![Effect::Mouse(app.mouse)];
+            return vec![Effect::SetMouse(app.mouse)];
         }
         Action::Suspend => return vec![Effect::Suspend],
         Action::Redraw => return vec![Effect::Redraw],
@@ -154,7 +154,7 @@ fn type_in(app: &mut App, edit: &Edit) -> Vec<Effect> {
 fn refresh(app: &mut App) -> Vec<Effect> {
     let watched = app.watched();
     if !watched.is_empty() {
-        return vec![Effect::Tail(watched)];
+        return vec![Effect::FollowLogs(watched)];
     }
     if app.tab != Tab::Infer || !app.is_training() {
         return Vec::new();
@@ -195,14 +195,14 @@ fn take(app: &mut App, said: &RunEvent) {
     if let Event::Ended { status: Status::Stopped, .. } = said.event
         && let Some(run) = &mut app.training
     {
-        run.asked = None;
+        run.pending_command = None;
     }
 }
 
 fn over(app: &mut App, result: Result<(), String>) -> Vec<Effect> {
     if let Some(run) = &mut app.training {
         run.is_running = false;
-        run.asked = None;
+        run.pending_command = None;
     }
     app.runs.peeked = None;
     if app.leaving {
@@ -220,11 +220,11 @@ fn over(app: &mut App, result: Result<(), String>) -> Vec<Effect> {
         && let Some(run) = &app.training
     {
         // The weights that were judged with stay in memory; the best ones on disk take their place.
-        let source = infer::Source::Run { name: run.name(), dir: run.dir.clone() };
+        let source = infer::ModelSource::Run { name: run.name(), dir: run.dir.clone() };
         if app.tab == Tab::Infer {
             effects.extend(infer::open(app, source));
         } else {
-            app.infer.source = infer::Source::Nothing;
+            app.infer.source = infer::ModelSource::Nothing;
             app.infer.opened = None;
         }
     }

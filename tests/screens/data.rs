@@ -2,7 +2,7 @@
 
 use super::stage::*;
 
-use glue_tui::data::{Lengths, Profile};
+use glue_tui::data::{LengthHistogram, SplitStatistics};
 use glue_tui::event::SplitName;
 use glue_tui::run::profile::DataProfile;
 use glue_tui::spec::RunSpec;
@@ -20,16 +20,16 @@ fn profile() -> DataProfile {
         })
     };
     let split = |scale: usize, in_train: usize| {
-        let lengths = Lengths::of(rows(scale));
+        let lengths = LengthHistogram::of(rows(scale));
         let all = lengths.between(0, lengths.longest());
-        Profile {
+        SplitStatistics {
             rows: all,
             classes: vec![2 * all / 5, all - 2 * all / 5],
             empty: in_train / 10,
-            repeated: scale,
+            duplicates: scale,
             in_train,
             lengths: Some(lengths),
-            ..Profile::default()
+            ..SplitStatistics::default()
         }
     };
     DataProfile {
@@ -48,13 +48,13 @@ fn profile() -> DataProfile {
 fn opened(width: u16, height: u16) -> (App, Box<RunSpec>) {
     let mut app = app(width, height);
     let effects = play(&mut app, "D");
-    let Some(Effect::Profile(of)) = effects.last() else { panic!("{effects:?}") };
+    let Some(Effect::ProfileData(of)) = effects.last() else { panic!("{effects:?}") };
     (app, of.clone())
 }
 
 fn looked_at(width: u16, height: u16, result: Result<DataProfile, String>) -> App {
     let (mut app, of) = opened(width, height);
-    update(&mut app, Msg::Profiled { of, result });
+    update(&mut app, Msg::DataProfiled { spec: of, result });
     app
 }
 
@@ -83,7 +83,7 @@ fn data_screen_without_the_tokenizer() {
 fn rows_are_counted_once_and_their_splits_gone_through() {
     let (mut app, of) = opened(120, 40);
     shows(&app, "Reading and counting the rows");
-    update(&mut app, Msg::Profiled { of: of.clone(), result: Ok(profile()) });
+    update(&mut app, Msg::DataProfiled { spec: of.clone(), result: Ok(profile()) });
     shows(&app, "37 of the validation rows are trained on");
     shows(&app, "Tokens of an input, train");
     play(&mut app, "<tab>");
@@ -94,7 +94,7 @@ fn rows_are_counted_once_and_their_splits_gone_through() {
     assert_eq!(app.tab, Tab::Runs);
     assert_eq!(play(&mut app, "D"), [], "what was counted is kept");
     shows(&app, "37 of the validation rows");
-    assert_eq!(play(&mut app, "<f5>"), [Effect::Profile(of)]);
+    assert_eq!(play(&mut app, "<f5>"), [Effect::ProfileData(of)]);
     shows(&app, "Reading and counting the rows");
 }
 

@@ -7,7 +7,7 @@ use glue_tui::event::{Event, ProbePrediction, ProbeResult};
 use glue_tui::predict::{Answer, Prediction};
 use glue_tui::probes::Probe;
 use glue_tui::tui::app::{App, Tab};
-use glue_tui::tui::msg::{Effect, Msg, Opened};
+use glue_tui::tui::msg::{Effect, Msg, OpenedModel};
 use glue_tui::tui::theme::{Charset, Role, Symbol, Theme};
 use glue_tui::tui::update::update;
 use proptest::prelude::*;
@@ -52,7 +52,7 @@ fn screens(text: &str, (width, height): (u16, u16)) -> Vec<App> {
         listed(&mut app);
         let effects = play(&mut app, keys);
         answer_collects(&mut app, &effects);
-        update(&mut app, Msg::Type(glue_tui::tui::widgets::text_field::Edit::Insert(text.into())));
+        update(&mut app, Msg::Edit(glue_tui::tui::widgets::text_field::Edit::Insert(text.into())));
         apps.push(app);
     }
     let mut app = training(width, height, "demo", 330);
@@ -62,16 +62,16 @@ fn screens(text: &str, (width, height): (u16, u16)) -> Vec<App> {
         let flipped_from = (step > 300).then(|| "negative".to_string());
         let told =
             ProbePrediction::Label { label: label.into(), flipped_from, probabilities: vec![0.25, 0.75] };
-        let probe = ProbeResult { step, epoch: 3.0, pin: pin(text), told };
+        let probe = ProbeResult { step, epoch: 3.0, probe: pin(text), prediction: told };
         update(&mut app, said(0, Event::Probe(Box::new(probe))));
     }
     apps.push(app);
     let mut app = training(width, height, "demo", 30);
-    update(&mut app, Msg::Over(Err(text.into())));
+    update(&mut app, Msg::RunEnded(Err(text.into())));
     apps.push(app);
     let mut app = judged(text, (width, height));
     let pair = Probe { text_pair: Some(text.into()), ..pin(text) };
-    update(&mut app, Msg::Pinned(Ok(vec![pin(text), pair])));
+    update(&mut app, Msg::ProbesLoaded(Ok(vec![pin(text), pair])));
     apps.push(app);
     apps.push(judged(text, (width, height)));
     apps
@@ -81,22 +81,25 @@ fn screens(text: &str, (width, height): (u16, u16)) -> Vec<App> {
 fn judged(text: &str, (width, height): (u16, u16)) -> App {
     let mut app = app(width, height);
     let effects = play(&mut app, "jjjji");
-    let Some(Effect::Open { asked, .. }) = effects.last() else { panic!("{effects:?}") };
+    let Some(Effect::OpenModel { request_id, .. }) = effects.last() else { panic!("{effects:?}") };
     update(
         &mut app,
-        Msg::Opened {
-            asked: *asked,
-            result: Ok(Opened { name: text.into(), pair: Some(false), step: None }),
+        Msg::ModelOpened {
+            request_id: *request_id,
+            result: Ok(OpenedModel { name: text.into(), pair: Some(false), step: None }),
         },
     );
     for text in [text, "and one more"] {
         let effects =
-            update(&mut app, Msg::Type(glue_tui::tui::widgets::text_field::Edit::Insert(text.into())));
-        if let Some(Effect::Classify { asked, .. }) = effects.last() {
+            update(&mut app, Msg::Edit(glue_tui::tui::widgets::text_field::Edit::Insert(text.into())));
+        if let Some(Effect::Classify { request_id, .. }) = effects.last() {
             let probabilities = vec![(text.to_string(), 0.25), (format!("{text}2"), 0.75)];
             let answer = Answer::Label { label: format!("{text}2"), probability: 0.75, probabilities };
-            let verdict = Prediction { answer, ..verdict(0.5) };
-            update(&mut app, Msg::Answer { asked: *asked, seconds: 0.006, result: Ok(verdict) });
+            let verdict = Prediction { output: answer, ..verdict(0.5) };
+            update(
+                &mut app,
+                Msg::Prediction { request_id: *request_id, seconds: 0.006, result: Ok(verdict) },
+            );
         }
         play(&mut app, "<enter>");
     }

@@ -10,8 +10,8 @@ use glue_tui::run::error_analysis::{CrossSeed, ErrorReport};
 use glue_tui::spec::built_in;
 use glue_tui::train::{Predictions, SavedPredictions};
 use glue_tui::tui::app::{App, Tab};
-use glue_tui::tui::msg::{Effect, Msg, Opened};
-use glue_tui::tui::screens::infer::Source;
+use glue_tui::tui::msg::{Effect, Msg, OpenedModel};
+use glue_tui::tui::screens::infer::ModelSource;
 use glue_tui::tui::screens::insight::Subject;
 use glue_tui::tui::theme::{Charset, ColorDepth, Theme};
 use glue_tui::tui::update::update;
@@ -47,7 +47,7 @@ fn evaluations() -> Vec<SavedPredictions> {
             let p = positive[place];
             judged.set(row, &[0.0, (p / (1.0 - p)).ln() as f32], Label::Class(*label));
         }
-        SavedPredictions { step, epoch, judged }
+        SavedPredictions { step, epoch, predictions: judged }
     };
     steps.into_iter().enumerate().map(evaluation).collect()
 }
@@ -81,13 +81,13 @@ fn subject() -> Subject {
 fn opened(width: u16, height: u16) -> App {
     let mut app = app(width, height);
     let effects = play(&mut app, "jjjjw");
-    assert_eq!(effects.last(), Some(&Effect::Examine(subject())));
+    assert_eq!(effects.last(), Some(&Effect::LoadPredictions(subject())));
     app
 }
 
 pub(super) fn looked_at(width: u16, height: u16, insight: ErrorReport) -> App {
     let mut app = opened(width, height);
-    update(&mut app, Msg::Examined { of: subject(), result: Ok(Box::new(insight)) });
+    update(&mut app, Msg::PredictionsLoaded { subject: subject(), result: Ok(Box::new(insight)) });
     app
 }
 
@@ -123,9 +123,9 @@ fn insight_screen_of_a_run_that_keeps_nothing() {
 /// The second of three seeds that were scored on the same rows. The third one gets two rows right more.
 fn of_three_seeds() -> ErrorReport {
     let newest = |right: &[usize]| {
-        let mut judged = evaluations().pop().unwrap().judged;
+        let mut judged = evaluations().pop().unwrap().predictions;
         for row in right {
-            let label = judged.labels()[*row];
+            let label = judged.targets()[*row];
             judged.set(*row, if label == Label::Class(0) { &[2.0, 0.0] } else { &[0.0, 2.0] }, label);
         }
         judged
@@ -157,15 +157,18 @@ fn seeds_are_gone_through_and_laid_over_each_other() {
     let mut app = looked_at(120, 40, of_three_seeds());
     shows(&app, "seed 43 (2 of 3)");
     let of = |seed| Subject { seed: Some(seed), ..subject() };
-    assert_eq!(play(&mut app, "["), [Effect::Examine(of(0))]);
+    assert_eq!(play(&mut app, "["), [Effect::LoadPredictions(of(0))]);
     shows(&app, "seed 43 (2 of 3)");
     update(
         &mut app,
-        Msg::Examined { of: of(0), result: Ok(Box::new(ErrorReport { seed: 0, ..of_three_seeds() })) },
+        Msg::PredictionsLoaded {
+            subject: of(0),
+            result: Ok(Box::new(ErrorReport { seed: 0, ..of_three_seeds() })),
+        },
     );
     shows(&app, "(1 of 3)");
     assert_eq!(play(&mut app, "["), [], "there is none before the first");
-    assert_eq!(play(&mut app, "]"), [Effect::Examine(of(1))]);
+    assert_eq!(play(&mut app, "]"), [Effect::LoadPredictions(of(1))]);
     play(&mut app, "a");
     shows(&app, "Wrong in all 3 seeds: 1; all rows: 1 of 12");
     shows(&app, "3 of 3 seeds");
@@ -176,7 +179,7 @@ fn seeds_are_gone_through_and_laid_over_each_other() {
     // Rows that each seed drew for itself cannot be laid over each other, and that is said.
     let together = Err("each seed is scored on rows that it drew itself".to_string());
     let other = ErrorReport { together, ..of_three_seeds() };
-    update(&mut app, Msg::Examined { of: of(1), result: Ok(Box::new(other)) });
+    update(&mut app, Msg::PredictionsLoaded { subject: of(1), result: Ok(Box::new(other)) });
     shows(&app, "each seed is scored on rows that it drew itself");
     // One seed has nothing to choose from.
     let mut app = looked_at(120, 40, insight());
@@ -189,13 +192,14 @@ fn a_row_is_typed_into_the_weights_of_its_seed() {
     let mut app = looked_at(120, 40, of_three_seeds());
     assert_eq!(play(&mut app, "i"), [], "the matrix has no row under the cursor");
     let effects = play(&mut app, "hi");
-    let Some(Effect::Open { asked, source: Source::Run { name, dir } }) = effects.last() else {
+    let Some(Effect::OpenModel { request_id, source: ModelSource::Run { name, dir } }) = effects.last()
+    else {
         panic!("{effects:?}")
     };
     assert_eq!(name, "demo-20261123-095711-01ab, seed 43");
     assert!(dir.ends_with("seed-43"));
-    let opened = Opened { name: "demo".into(), pair: Some(false), step: None };
-    let effects = update(&mut app, Msg::Opened { asked: *asked, result: Ok(opened) });
+    let opened = OpenedModel { name: "demo".into(), pair: Some(false), step: None };
+    let effects = update(&mut app, Msg::ModelOpened { request_id: *request_id, result: Ok(opened) });
     let Some(Effect::Classify { text, .. }) = effects.last() else { panic!("{effects:?}") };
     assert_eq!(text, "wonderful");
     // The next row of the same weights is asked at once.
@@ -256,12 +260,12 @@ fn a_late_answer_for_another_run_is_dropped_and_trouble_is_said() {
     let mut app = opened(120, 40);
     shows(&app, "Reading what the run said");
     let other = Subject { dir: "runs/other".into(), seed: Some(1) };
-    update(&mut app, Msg::Examined { of: other, result: Ok(Box::new(insight())) });
+    update(&mut app, Msg::PredictionsLoaded { subject: other, result: Ok(Box::new(insight())) });
     shows(&app, "Reading what the run said");
     let result = Err("judged/step-00000100.safetensors: damaged: header too small".into());
-    update(&mut app, Msg::Examined { of: subject(), result });
+    update(&mut app, Msg::PredictionsLoaded { subject: subject(), result });
     shows(&app, "header too small");
-    assert_eq!(play(&mut app, "<f5>"), [Effect::Examine(subject())]);
+    assert_eq!(play(&mut app, "<f5>"), [Effect::LoadPredictions(subject())]);
     play(&mut app, "<enter>m<enter>hj,.[]ai<esc>");
 }
 
@@ -269,8 +273,8 @@ fn a_late_answer_for_another_run_is_dropped_and_trouble_is_said() {
 fn the_run_in_front_is_read_again_with_each_evaluation() {
     let mut app = training(120, 40, "demo", 100);
     let of = Subject { dir: "runs/demo-20261123-110429-c691".into(), seed: None };
-    assert_eq!(play(&mut app, "w"), [Effect::Examine(of.clone())]);
-    update(&mut app, Msg::Examined { of: of.clone(), result: Ok(Box::new(nothing())) });
+    assert_eq!(play(&mut app, "w"), [Effect::LoadPredictions(of.clone())]);
+    update(&mut app, Msg::PredictionsLoaded { subject: of.clone(), result: Ok(Box::new(nothing())) });
     shows(&app, "The run was not scored yet");
     let mut effects = Vec::new();
     for event in recorded().into_iter().skip(100).take(60) {
@@ -279,15 +283,15 @@ fn the_run_in_front_is_read_again_with_each_evaluation() {
         assert_eq!(!more.is_empty(), is_scored);
         effects.extend(more);
     }
-    assert_eq!(effects, [Effect::Examine(of.clone())]);
+    assert_eq!(effects, [Effect::LoadPredictions(of.clone())]);
     // Who looks at an earlier evaluation stays there; who looks at the newest one goes along.
     let mut first = insight();
     first.evaluations.truncate(2);
-    update(&mut app, Msg::Examined { of: of.clone(), result: Ok(Box::new(first)) });
-    update(&mut app, Msg::Examined { of: of.clone(), result: Ok(Box::new(insight())) });
+    update(&mut app, Msg::PredictionsLoaded { subject: of.clone(), result: Ok(Box::new(first)) });
+    update(&mut app, Msg::PredictionsLoaded { subject: of.clone(), result: Ok(Box::new(insight())) });
     shows(&app, "evaluation 4 of 4");
     play(&mut app, ",,");
-    update(&mut app, Msg::Examined { of, result: Ok(Box::new(insight())) });
+    update(&mut app, Msg::PredictionsLoaded { subject: of, result: Ok(Box::new(insight())) });
     shows(&app, "evaluation 2 of 4");
     play(&mut app, "<esc>");
     assert_eq!(app.tab, Tab::Live);

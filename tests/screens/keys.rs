@@ -8,7 +8,7 @@ use glue_tui::run::RunStatus;
 use glue_tui::tui::app::{App, Tab};
 use glue_tui::tui::input;
 use glue_tui::tui::keymap::{Keymap, Place};
-use glue_tui::tui::msg::{Effect, Msg, Opened, Work};
+use glue_tui::tui::msg::{Effect, Msg, OpenedModel, TrainRequest};
 use glue_tui::tui::update::update;
 use std::path::Path;
 
@@ -16,11 +16,11 @@ use std::path::Path;
 fn enter_starts_the_experiment_under_the_cursor() {
     let mut app = app(120, 40);
     let effects = play(&mut app, "j<enter>");
-    let Some(Effect::Begin(Work::Spec(spec))) = effects.last() else { panic!("{effects:?}") };
+    let Some(Effect::StartTraining(TrainRequest::Spec(spec))) = effects.last() else { panic!("{effects:?}") };
     assert_eq!(spec.experiment, "demo-pairs");
     update(
         &mut app,
-        Msg::Begun { spec: spec.clone(), dir: "runs/x".into(), earlier: Vec::new(), queue: None },
+        Msg::RunStarted { spec: spec.clone(), dir: "runs/x".into(), earlier: Vec::new(), queue: None },
     );
     assert_eq!(app.tab, Tab::Live);
     shows(&app, "preparing");
@@ -52,12 +52,13 @@ fn a_value_is_checked_as_typed_and_started_without_saving() {
     play(&mut app, "<enter><enter><^u>3e-5<enter>");
     shows(&app, "was 5e-4");
     let changes = vec![("learning_rate", "3e-5".to_string())];
-    let started = Effect::Begin(Work::Changed { name: "demo".into(), changes: changes.clone() });
+    let started =
+        Effect::StartTraining(TrainRequest::Changed { name: "demo".into(), changes: changes.clone() });
     assert_eq!(play(&mut app, "<^r>"), [started]);
     assert_eq!(play(&mut app, "<esc>"), []);
     shows(&app, "The form was changed");
-    assert_eq!(play(&mut app, "s"), [Effect::Save { name: "demo".into(), changes }]);
-    update(&mut app, Msg::Written { name: "demo".into() });
+    assert_eq!(play(&mut app, "s"), [Effect::SaveExperiment { name: "demo".into(), changes }]);
+    update(&mut app, Msg::ExperimentSaved { name: "demo".into() });
     assert!(app.form.is_none());
 }
 
@@ -82,7 +83,7 @@ fn a_copy_has_the_values_of_its_original() {
     let mut app = app(120, 40);
     play(&mut app, "jjc");
     let effects = play(&mut app, "s");
-    let Some(Effect::Save { name, changes }) = effects.last() else { panic!("{effects:?}") };
+    let Some(Effect::SaveExperiment { name, changes }) = effects.last() else { panic!("{effects:?}") };
     assert_eq!(name, "sst-distilbert-2");
     assert!(changes.contains(&("repeats", "8".into())), "{changes:?}");
     assert!(!changes.iter().any(|(key, _)| *key == "seed"), "{changes:?}");
@@ -100,21 +101,21 @@ fn the_filter_narrows_and_goes_away() {
 #[test]
 fn commands_reach_the_training_and_quitting_asks() {
     let mut app = training(120, 40, "demo", 200);
-    assert_eq!(play(&mut app, "<space>"), [Effect::Tell(Command::Pause)]);
+    assert_eq!(play(&mut app, "<space>"), [Effect::SendCommand(Command::Pause)]);
     shows(&app, "pausing");
     update(
         &mut app,
-        said(0, Event::Command { step: 187, command: Command::Pause, settings: None, again: false }),
+        said(0, Event::Command { step: 187, command: Command::Pause, settings: None, replayed: false }),
     );
     shows(&app, "paused");
-    assert_eq!(play(&mut app, "<space>"), [Effect::Tell(Command::Resume)]);
-    assert_eq!(play(&mut app, "v"), [Effect::Tell(Command::Eval)]);
+    assert_eq!(play(&mut app, "<space>"), [Effect::SendCommand(Command::Resume)]);
+    assert_eq!(play(&mut app, "v"), [Effect::SendCommand(Command::Eval)]);
     assert_eq!(play(&mut app, "q"), []);
     assert_eq!(play(&mut app, "k"), [], "keep training");
     assert!(app.popup.is_none());
-    assert_eq!(play(&mut app, "<^c>s"), [Effect::Tell(Command::Stop)]);
+    assert_eq!(play(&mut app, "<^c>s"), [Effect::SendCommand(Command::Stop)]);
     shows(&app, "stopping");
-    assert_eq!(update(&mut app, Msg::Over(Ok(()))), [Effect::Quit]);
+    assert_eq!(update(&mut app, Msg::RunEnded(Ok(()))), [Effect::Quit]);
 }
 
 #[test]
@@ -126,9 +127,9 @@ fn without_a_run_quitting_is_at_once() {
 #[test]
 fn deleting_asks_and_a_running_run_stays() {
     let mut app = app(120, 40);
-    assert_eq!(play(&mut app, "<end>d").last(), Some(&Effect::Replay(runs()[3].dir.clone())));
+    assert_eq!(play(&mut app, "<end>d").last(), Some(&Effect::LoadHistory(runs()[3].dir.clone())));
     assert_eq!(play(&mut app, "<enter>"), [], "the cursor is on the answer that changes nothing");
-    assert_eq!(play(&mut app, "dd"), [Effect::Delete(runs()[3].dir.clone())]);
+    assert_eq!(play(&mut app, "dd"), [Effect::DeleteRun(runs()[3].dir.clone())]);
     app.runs.runs[3].status = RunStatus::Running;
     play(&mut app, "d");
     shows(&app, "This run is being trained");
@@ -137,18 +138,18 @@ fn deleting_asks_and_a_running_run_stays() {
 #[test]
 fn late_answers_are_dropped() {
     let mut app = judging(120, 40, "good");
-    let before = app.infer.asked;
+    let before = app.infer.request_id;
     let effects = play(&mut app, "<space>bad");
     assert_eq!(effects.len(), 4);
-    let newest = app.infer.asked;
-    update(&mut app, Msg::Answer { asked: newest, seconds: 0.01, result: Ok(verdict(0.2)) });
-    update(&mut app, Msg::Answer { asked: newest - 1, seconds: 0.01, result: Ok(verdict(0.9)) });
-    update(&mut app, Msg::Answer { asked: before, seconds: 0.01, result: Ok(verdict(0.9)) });
-    let (asked, _, shown) = app.infer.answer.clone().unwrap();
-    assert_eq!((asked, shown.answer.label()), (newest, Some("negative")));
+    let newest = app.infer.request_id;
+    update(&mut app, Msg::Prediction { request_id: newest, seconds: 0.01, result: Ok(verdict(0.2)) });
+    update(&mut app, Msg::Prediction { request_id: newest - 1, seconds: 0.01, result: Ok(verdict(0.9)) });
+    update(&mut app, Msg::Prediction { request_id: before, seconds: 0.01, result: Ok(verdict(0.9)) });
+    let (request_id, _, shown) = app.infer.answer.clone().unwrap();
+    assert_eq!((request_id, shown.output.label()), (newest, Some("negative")));
     // Other weights: answers of the old ones mean nothing.
     play(&mut app, "<^o><down><down><enter>");
-    update(&mut app, Msg::Answer { asked: newest, seconds: 0.01, result: Ok(verdict(0.9)) });
+    update(&mut app, Msg::Prediction { request_id: newest, seconds: 0.01, result: Ok(verdict(0.9)) });
     assert!(app.infer.answer.is_none());
 }
 
@@ -156,13 +157,15 @@ fn late_answers_are_dropped() {
 fn what_an_answer_rests_on_is_asked_after_it_and_only_for_the_newest() {
     let mut app = judging(80, 24, "good");
     play(&mut app, "<space>bad");
-    let newest = app.infer.asked;
-    let mut answer = |asked| update(&mut app, Msg::Answer { asked, seconds: 0.01, result: Ok(verdict(0.9)) });
+    let newest = app.infer.request_id;
+    let mut answer = |request_id| {
+        update(&mut app, Msg::Prediction { request_id, seconds: 0.01, result: Ok(verdict(0.9)) })
+    };
     assert_eq!(answer(newest - 1), [], "somebody types on");
-    let explain = Effect::Explain { asked: newest, text: "good bad".into(), text_pair: None };
+    let explain = Effect::Explain { request_id: newest, text: "good bad".into(), text_pair: None };
     assert_eq!(answer(newest), [explain]);
-    let found = |asked, pushes: &[(&str, f32)]| Msg::Explained {
-        asked,
+    let found = |request_id, pushes: &[(&str, f32)]| Msg::Explanation {
+        request_id,
         seconds: 0.1,
         result: Ok(explanation("good bad", pushes)),
     };
@@ -176,8 +179,8 @@ fn what_an_answer_rests_on_is_asked_after_it_and_only_for_the_newest() {
     play(&mut app, "<^u>");
     assert!(!text(&app).contains("why"));
     let mut app = judging(80, 24, &"so it goes on and on, ".repeat(40));
-    let (asked, result) = (app.infer.asked, Err("the model has no [PAD]".into()));
-    update(&mut app, Msg::Explained { asked, seconds: 0.1, result });
+    let (request_id, result) = (app.infer.request_id, Err("the model has no [PAD]".into()));
+    update(&mut app, Msg::Explanation { request_id, seconds: 0.1, result });
     shows(&app, "the model has no [PAD]");
 }
 
@@ -220,16 +223,16 @@ fn letters_that_are_keys_elsewhere_are_text_where_one_types() {
 fn live_weights_are_asked_for_again_but_not_too_often() {
     let mut app = training(120, 40, "demo", 200);
     let effects = play(&mut app, "i");
-    let [Effect::Open { asked, .. }] = effects[..] else { panic!("{effects:?}") };
-    let opened = Opened { name: "demo".into(), pair: Some(false), step: Some(180) };
-    update(&mut app, Msg::Opened { asked, result: Ok(opened.clone()) });
+    let [Effect::OpenModel { request_id, .. }] = effects[..] else { panic!("{effects:?}") };
+    let opened = OpenedModel { name: "demo".into(), pair: Some(false), step: Some(180) };
+    update(&mut app, Msg::ModelOpened { request_id, result: Ok(opened.clone()) });
     shows(&app, "weights of step 180");
     let now = app.now;
     assert_eq!(update(&mut app, Msg::Tick(now + 1.0)), [], "too early");
     let effects = update(&mut app, Msg::Tick(now + 3.0));
-    let [Effect::Open { asked, .. }] = effects[..] else { panic!("{effects:?}") };
+    let [Effect::OpenModel { request_id, .. }] = effects[..] else { panic!("{effects:?}") };
     assert_eq!(update(&mut app, Msg::Tick(now + 9.0)), [], "one at a time");
-    update(&mut app, Msg::Opened { asked, result: Ok(Opened { step: Some(190), ..opened }) });
+    update(&mut app, Msg::ModelOpened { request_id, result: Ok(OpenedModel { step: Some(190), ..opened }) });
     shows(&app, "weights of step 190");
 }
 
@@ -237,20 +240,20 @@ fn live_weights_are_asked_for_again_but_not_too_often() {
 fn who_types_while_the_weights_come_or_are_renewed_still_gets_them() {
     let mut app = training(120, 40, "demo", 200);
     let effects = play(&mut app, "i");
-    let [Effect::Open { asked, .. }] = effects[..] else { panic!("{effects:?}") };
+    let [Effect::OpenModel { request_id, .. }] = effects[..] else { panic!("{effects:?}") };
     assert_eq!(play(&mut app, "good"), [], "nothing to ask yet");
     shows(&app, "loading the weights");
-    let opened = Opened { name: "demo".into(), pair: Some(false), step: Some(180) };
-    let effects = update(&mut app, Msg::Opened { asked, result: Ok(opened.clone()) });
+    let opened = OpenedModel { name: "demo".into(), pair: Some(false), step: Some(180) };
+    let effects = update(&mut app, Msg::ModelOpened { request_id, result: Ok(opened.clone()) });
     assert!(matches!(&effects[..], [Effect::Classify { text, .. }] if text == "good"), "{effects:?}");
 
     let now = app.now;
     let effects = update(&mut app, Msg::Tick(now + 3.0));
-    let [Effect::Open { asked, .. }] = effects[..] else { panic!("{effects:?}") };
+    let [Effect::OpenModel { request_id, .. }] = effects[..] else { panic!("{effects:?}") };
     play(&mut app, "<backspace><backspace><backspace><backspace>");
-    update(&mut app, Msg::Opened { asked, result: Ok(Opened { step: Some(190), ..opened }) });
+    update(&mut app, Msg::ModelOpened { request_id, result: Ok(OpenedModel { step: Some(190), ..opened }) });
     shows(&app, "weights of step 190");
-    assert!(matches!(update(&mut app, Msg::Tick(now + 9.0))[..], [Effect::Open { .. }]), "and again");
+    assert!(matches!(update(&mut app, Msg::Tick(now + 9.0))[..], [Effect::OpenModel { .. }]), "and again");
 }
 
 #[test]
@@ -280,7 +283,7 @@ fn keys_of_a_file_hold_and_are_shown() {
     shows(&app, " p pause ");
     shows(&app, " H help   ^Q quit");
     assert_eq!(play(&mut app, "<space>"), [], "not any more");
-    assert_eq!(play(&mut app, "p"), [Effect::Tell(Command::Pause)]);
+    assert_eq!(play(&mut app, "p"), [Effect::SendCommand(Command::Pause)]);
     play(&mut app, "H");
     shows(&app, "Keys");
     play(&mut app, "<esc>");
@@ -317,7 +320,7 @@ fn marked_runs_are_read_and_drawn_and_told_apart() {
     play(&mut app, "4");
     shows(&app, "space marks a run");
     let effects = play(&mut app, "<space>j<space>");
-    let wanted: Vec<Effect> = runs()[..2].iter().map(|run| Effect::Collect(run.dir.clone())).collect();
+    let wanted: Vec<Effect> = runs()[..2].iter().map(|run| Effect::RequireHistory(run.dir.clone())).collect();
     assert_eq!(effects, wanted);
     shows(&app, "reading");
     answer_collects(&mut app, &effects);
@@ -353,7 +356,7 @@ fn the_table_is_sorted_and_filtered() {
     play(&mut app, "/ status:stop<enter>");
     assert_eq!(names(&app), ["demo-20261123-094502-99c0"]);
     shows(&app, "Runs, 1 of 4");
-    assert_eq!(play(&mut app, "<enter>"), [Effect::Replay(runs()[2].dir.clone())]);
+    assert_eq!(play(&mut app, "<enter>"), [Effect::LoadHistory(runs()[2].dir.clone())]);
     assert_eq!(app.tab, Tab::Live);
     play(&mut app, "<esc>");
     assert_eq!(app.tab, Tab::Compare, "back to where one came from");
@@ -388,7 +391,7 @@ fn a_run_that_grows_elsewhere_is_read_on_while_it_is_compared() {
     let now = app.now;
     // The second run was cut off: somebody may go on with it.
     let open = app.compare.marks[1].dir.clone();
-    assert_eq!(update(&mut app, Msg::Tick(now + 1.0)), [Effect::Tail(vec![open])]);
+    assert_eq!(update(&mut app, Msg::Tick(now + 1.0)), [Effect::FollowLogs(vec![open])]);
     play(&mut app, "3");
     assert_eq!(update(&mut app, Msg::Tick(now + 2.0)), []);
     // A run that is trained here is drawn as it goes.
@@ -409,7 +412,11 @@ fn one_chart_takes_the_screen_and_its_keys() {
     play(&mut app, "f<left>");
     shows(&app, " epoch 5.00 ");
     assert!(!text(&app).contains("grad norm"));
-    assert_eq!(play(&mut app, "<space>"), [Effect::Tell(Command::Pause)], "the training is still at hand");
+    assert_eq!(
+        play(&mut app, "<space>"),
+        [Effect::SendCommand(Command::Pause)],
+        "the training is still at hand"
+    );
     play(&mut app, "<tab>");
     shows(&app, "Accuracy");
     play(&mut app, "+<esc>");
@@ -445,7 +452,7 @@ fn a_thousand_runs_are_no_burden() {
 #[test]
 fn a_failed_run_says_why_and_can_be_looked_at() {
     let mut app = training(120, 40, "demo", 100);
-    let effects = update(&mut app, Msg::Over(Err("out of memory: batch 4096 does not fit".into())));
+    let effects = update(&mut app, Msg::RunEnded(Err("out of memory: batch 4096 does not fit".into())));
     assert_eq!(effects, [Effect::Refresh, Effect::Notify("demo failed".into())]);
     shows(&app, "out of memory");
     play(&mut app, "<enter>");

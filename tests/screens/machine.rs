@@ -122,10 +122,10 @@ fn a_run_that_is_watched_is_read_on_from_there_too() {
     let mut app = app(120, 40);
     let dir = app.runs.runs[1].dir.clone();
     let effects = play(&mut app, "jjjj<enter>m");
-    assert_eq!(effects.last(), Some(&Effect::Replay(dir.clone())));
+    assert_eq!(effects.last(), Some(&Effect::LoadHistory(dir.clone())));
     assert_eq!((app.tab, app.watched()), (Tab::Machine, vec![dir.clone()]));
     let spec = glue_tui::spec::built_in("demo");
-    update(&mut app, Msg::Replayed { dir, result: Ok((spec, vec![History::of(&recorded())])) });
+    update(&mut app, Msg::HistoryLoaded { dir, result: Ok((spec, vec![History::of(&recorded())])) });
     shows(&app, "this run did not keep it");
 }
 
@@ -133,7 +133,7 @@ fn a_run_that_is_watched_is_read_on_from_there_too() {
 fn details_of_a_run_tell_where_its_time_went() {
     let mut app = app(120, 40);
     let effects = play(&mut app, "jjjj");
-    let Some(Effect::Replay(dir)) = effects.last() else { panic!("{effects:?}") };
+    let Some(Effect::LoadHistory(dir)) = effects.last() else { panic!("{effects:?}") };
     let mut events = recorded();
     for event in &mut events {
         if let Event::Step(step) = event {
@@ -142,7 +142,7 @@ fn details_of_a_run_tell_where_its_time_went() {
     }
     let spec = glue_tui::spec::built_in("demo");
     let result = Ok((spec, vec![History::of(&events)]));
-    update(&mut app, Msg::Replayed { dir: dir.clone(), result });
+    update(&mut app, Msg::HistoryLoaded { dir: dir.clone(), result });
     shows(&app, "forward");
     shows(&app, "evaluation");
 }

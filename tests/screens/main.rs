@@ -1,7 +1,8 @@
 //! Every screen as text, drawn from recorded events at several sizes, and the whole app played by keys.
 //!
-//! The texts are in `tests/data/screens/`; `UPDATE_SCREENS=1 cargo test --test screens` writes them
-//! anew, and the difference is then looked at. The clock is given, so nothing is masked.
+//! The texts are [insta](https://insta.rs) snapshots in `tests/screens/snapshots/`;
+//! `INSTA_UPDATE=always cargo test --test screens` rewrites them and the pictures. The tests set the
+//! clock, so the snapshots need no filters.
 
 mod beside;
 mod data;
@@ -21,15 +22,39 @@ mod svg;
 
 use stage::*;
 
+use glue_tui::catalog::Metric;
 use glue_tui::event::{Event, Progress, SplitName, Step, Unit};
 use glue_tui::run::history::History;
 use glue_tui::run::{Difference, Repeats, Reproduction, Row};
 use glue_tui::tui::app::{App, Tab};
-use glue_tui::tui::msg::{Effect, Msg, Opened};
+use glue_tui::tui::msg::{Effect, Msg, OpenedModel};
 use glue_tui::tui::theme::{Charset, ColorDepth, Theme};
 use glue_tui::tui::update::update;
 use ratatui::style::Color;
-use std::path::PathBuf;
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+/// A snapshot that no test compares with would stay for ever.
+#[test]
+fn every_snapshot_file_is_used() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/screens");
+    let mut names = BTreeSet::new();
+    for entry in std::fs::read_dir(&folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.extension().is_some_and(|extension| extension == "rs") {
+            let source = std::fs::read_to_string(&path).unwrap();
+            let calls = source.split("snapshot(\"").skip(1);
+            names.extend(calls.filter_map(|rest| rest.split_once('"')).map(|(name, _)| name.to_owned()));
+        }
+    }
+    let expected = names
+        .iter()
+        .flat_map(|name| SIZES.iter().map(move |(width, height)| format!("{name}@{width}x{height}.snap")));
+    let files = std::fs::read_dir(folder.join("snapshots")).unwrap();
+    let files = files.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    let files: BTreeSet<String> = files.filter(|name| !name.ends_with(".snap.new")).collect();
+    assert_eq!(files, expected.collect());
+}
 
 #[test]
 fn runs_screen() {
@@ -42,9 +67,9 @@ fn runs_screen_on_a_past_run() {
         let mut app = app(width, height);
         let effects = play(&mut app, "jjjj");
         let dir = PathBuf::from("runs/demo-20261123-095711-01ab");
-        assert_eq!(effects.last(), Some(&Effect::Replay(dir.clone())));
+        assert_eq!(effects.last(), Some(&Effect::LoadHistory(dir.clone())));
         let spec = glue_tui::spec::built_in("demo");
-        update(&mut app, Msg::Replayed { dir, result: Ok((spec, vec![History::of(&recorded())])) });
+        update(&mut app, Msg::HistoryLoaded { dir, result: Ok((spec, vec![History::of(&recorded())])) });
         app
     });
 }
@@ -64,9 +89,8 @@ fn runs_screen_on_several_seeds() {
                     Event::Eval(eval) if collapsed => {
                         eval.best &= eval.step == 100;
                         eval.scores.loss = 0.693;
-                        let found = classes_of(&mut eval.scores);
-                        found.confusion = vec![vec![0, 250], vec![0, 250]];
-                        found.accuracy = 0.5;
+                        eval.scores.confusion = vec![vec![0, 250], vec![0, 250]];
+                        eval.scores.metrics.insert(Metric::Accuracy, Some(0.5));
                     }
                     _ => {}
                 }
@@ -74,7 +98,7 @@ fn runs_screen_on_several_seeds() {
             History::of(&events)
         };
         let seeds = vec![seed(42, false), seed(43, true), seed(44, false)];
-        update(&mut app, Msg::Replayed { dir, result: Ok((spec, seeds)) });
+        update(&mut app, Msg::HistoryLoaded { dir, result: Ok((spec, seeds)) });
         app
     });
 }
@@ -148,7 +172,7 @@ fn live_screen_of_the_second_seed() {
 fn published_means_beside_our_runs() {
     snapshot("published", |width, height| {
         let mut app = app(width, height);
-        assert_eq!(play(&mut app, "p"), [Effect::Reproduce]);
+        assert_eq!(play(&mut app, "p"), [Effect::LoadReproduction]);
         let row = |split, published, ours: Option<Repeats>| Row {
             split,
             published,
@@ -203,14 +227,14 @@ fn compare_screen_with_a_run_of_three_seeds() {
     snapshot("compare-seeds", |width, height| {
         let mut app = app(width, height);
         for effect in play(&mut app, "4<space>j<space>") {
-            let Effect::Collect(dir) = effect else { continue };
+            let Effect::RequireHistory(dir) = effect else { continue };
             let seeds = if dir.ends_with("demo-20261123-095711-01ab") {
                 vec![like_recorded(1.6, usize::MAX)]
             } else {
                 vec![like_recorded(1.0, usize::MAX), like_recorded(1.1, usize::MAX), like_recorded(1.25, 260)]
             };
             let spec = glue_tui::spec::built_in("demo");
-            update(&mut app, Msg::Replayed { dir, result: Ok((spec, seeds)) });
+            update(&mut app, Msg::HistoryLoaded { dir, result: Ok((spec, seeds)) });
         }
         play(&mut app, "<tab>");
         app
@@ -225,7 +249,7 @@ fn live_screen_beside_a_published_score() {
             let event = match event {
                 Event::Started(mut started) => {
                     started.spec.model = "distilbert/distilbert-base-uncased".into();
-                    started.spec.task = "sst".into();
+                    started.spec.task = "sst".parse().unwrap();
                     Event::Started(started)
                 }
                 other => other,
@@ -240,7 +264,7 @@ fn live_screen_beside_a_published_score() {
 fn live_screen_at_the_end() {
     snapshot("live-finished", |width, height| {
         let mut app = training(width, height, "demo", usize::MAX);
-        update(&mut app, Msg::Over(Ok(())));
+        update(&mut app, Msg::RunEnded(Ok(())));
         app
     });
 }
@@ -251,8 +275,8 @@ fn infer_screen() {
     let pushes = [("plot", 0.02), ("thin", -0.9), (",", 0.1), ("but", 0.5), ("nobody", -0.1), ("bored", 1.4)];
     snapshot("infer", |width, height| {
         let mut app = judging(width, height, text);
-        let (asked, result) = (app.infer.asked, Ok(explanation(text, &pushes)));
-        update(&mut app, Msg::Explained { asked, seconds: 0.142, result });
+        let (request_id, result) = (app.infer.request_id, Ok(explanation(text, &pushes)));
+        update(&mut app, Msg::Explanation { request_id, seconds: 0.142, result });
         app
     });
 }
@@ -262,13 +286,18 @@ fn infer_screen_of_a_pair() {
     snapshot("infer-pair", |width, height| {
         let mut app = app(width, height);
         let effects = play(&mut app, "jjjji");
-        let Some(Effect::Open { asked, .. }) = effects.last() else { panic!("{effects:?}") };
-        let opened = Opened { name: "demo-pairs".into(), pair: Some(true), step: Some(267) };
-        update(&mut app, Msg::Opened { asked: *asked, result: Ok(opened) });
+        let Some(Effect::OpenModel { request_id, .. }) = effects.last() else { panic!("{effects:?}") };
+        let opened = OpenedModel { name: "demo-pairs".into(), pair: Some(true), step: Some(267) };
+        update(&mut app, Msg::ModelOpened { request_id: *request_id, result: Ok(opened) });
         let effects = play(&mut app, "how do i learn rust<tab>日本語 and e\u{301}");
-        let Some(Effect::Classify { asked, text_pair, .. }) = effects.last() else { panic!("{effects:?}") };
+        let Some(Effect::Classify { request_id, text_pair, .. }) = effects.last() else {
+            panic!("{effects:?}")
+        };
         assert_eq!(text_pair.as_deref(), Some("日本語 and e\u{301}"));
-        update(&mut app, Msg::Answer { asked: *asked, seconds: 0.0123, result: Ok(verdict(0.07)) });
+        update(
+            &mut app,
+            Msg::Prediction { request_id: *request_id, seconds: 0.0123, result: Ok(verdict(0.07)) },
+        );
         app
     });
 }
@@ -323,7 +352,7 @@ fn error_popup() {
     snapshot("error", |width, height| {
         let mut app = training(width, height, "demo", 60);
         let why = "the loss of step 57 is NaN with gradient norm inf; lower learning_rate (now 0.5) or set max_grad_norm = 1.0";
-        update(&mut app, Msg::Over(Err(why.into())));
+        update(&mut app, Msg::RunEnded(Err(why.into())));
         app
     });
 }

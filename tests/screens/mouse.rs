@@ -5,7 +5,7 @@ use super::stage::*;
 use crossterm::event::{Event as Input, KeyModifiers, MouseButton, MouseEvent, MouseEventKind};
 use glue_tui::tui::app::{App, Tab};
 use glue_tui::tui::input;
-use glue_tui::tui::msg::{Effect, Work};
+use glue_tui::tui::msg::{Effect, TrainRequest};
 use glue_tui::tui::screens::popup::Popup;
 use glue_tui::tui::update::update;
 
@@ -54,13 +54,13 @@ fn a_click_goes_to_a_line_and_a_second_one_enters_it() {
     for (width, height) in [(80, 24), (120, 40), (200, 60)] {
         let mut app = app(width, height);
         let effects = click(&mut app, "8:51");
-        assert!(matches!(effects.as_slice(), [Effect::Replay(_)]), "{effects:?}");
+        assert!(matches!(effects.as_slice(), [Effect::LoadHistory(_)]), "{effects:?}");
         assert_eq!(app.runs.run().unwrap().name, "demo-20261123-095711-01ab");
         let at = find(&app, "demo-pairs");
         mouse(&mut app, MouseEventKind::Down(MouseButton::Left), at);
         assert_eq!(app.runs.experiment().unwrap().name, "demo-pairs");
         let effects = mouse(&mut app, MouseEventKind::Down(MouseButton::Left), at);
-        assert!(matches!(effects.as_slice(), [Effect::Begin(Work::Spec(_))]), "{effects:?}");
+        assert!(matches!(effects.as_slice(), [Effect::StartTraining(TrainRequest::Spec(_))]), "{effects:?}");
         // A heading is nothing to go to.
         let at = app.runs.at;
         click(&mut app, "Past runs");
@@ -81,7 +81,7 @@ fn rows_to_compare_are_marked_and_their_curves_are_read() {
         assert_eq!(app.compare.run(&app).unwrap().name, rows[3]);
         assert_eq!(app.compare.marks.len(), 3);
         let effects = mouse(&mut app, MouseEventKind::Down(MouseButton::Left), (5, line));
-        assert!(matches!(effects.as_slice(), [Effect::Collect(_)]), "{effects:?}");
+        assert!(matches!(effects.as_slice(), [Effect::RequireHistory(_)]), "{effects:?}");
         let (x, y) = find(&app, "└");
         assert!(!app.compare.chart.has_cursor());
         mouse(&mut app, MouseEventKind::Moved, (x + 8, y - 2));
@@ -195,9 +195,9 @@ fn nothing_is_clicked_where_nothing_is() {
 fn the_mouse_is_the_terminals_until_it_is_asked_for() {
     let mut app = app(80, 24);
     assert!(!app.mouse);
-    assert_eq!(play(&mut app, "M"), [Effect::Mouse(true)]);
+    assert_eq!(play(&mut app, "M"), [Effect::SetMouse(true)]);
     shows(&app, "mouse: clicks here");
     play(&mut app, "j");
     assert!(!text(&app).contains("mouse: clicks here"));
-    assert_eq!(play(&mut app, "M"), [Effect::Mouse(false)]);
+    assert_eq!(play(&mut app, "M"), [Effect::SetMouse(false)]);
 }

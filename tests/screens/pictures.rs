@@ -1,7 +1,7 @@
 //! The pictures of the README: the screens over the recorded runs of `tests/data/runs`, read as the
 //! interface reads any run directory.
 //!
-//! They are in `assets/pictures/` and made anew, as the texts are, by `UPDATE_SCREENS=1 cargo test --test screens`.
+//! They are in `assets/pictures/`; `INSTA_UPDATE=always cargo test --test screens` rewrites them with the snapshots.
 
 use super::stage::*;
 use super::svg::svg;
@@ -13,7 +13,7 @@ use glue_tui::run::history::History;
 use glue_tui::run::{self, RunDir};
 use glue_tui::spec::Experiments;
 use glue_tui::tui::app::{App, ExperimentRow, Tab};
-use glue_tui::tui::msg::{Effect, Msg, Opened};
+use glue_tui::tui::msg::{Effect, Msg, OpenedModel};
 use glue_tui::tui::update::update;
 use serde_json::Value;
 use std::path::{Path, PathBuf};
@@ -45,15 +45,15 @@ fn opened() -> App {
 fn cause(app: &mut App, effects: Vec<Effect>) {
     for effect in effects {
         let msg = match effect {
-            Effect::Replay(dir) | Effect::Collect(dir) => {
+            Effect::LoadHistory(dir) | Effect::RequireHistory(dir) => {
                 let (spec, events) = (RunDir::at(&dir).spec().unwrap(), events(&dir));
-                Msg::Replayed { dir, result: Ok((spec, vec![History::of(&events)])) }
+                Msg::HistoryLoaded { dir, result: Ok((spec, vec![History::of(&events)])) }
             }
-            Effect::Examine(of) => {
+            Effect::LoadPredictions(of) => {
                 let result = ErrorReport::read(std::slice::from_ref(&of.dir), None)
                     .map(Box::new)
                     .map_err(|e| e.to_string());
-                Msg::Examined { of, result }
+                Msg::PredictionsLoaded { subject: of, result }
             }
             _ => continue,
         };
@@ -89,21 +89,21 @@ fn go_to(app: &mut App, dir: &Path) {
     panic!("{} is not in the list", dir.display());
 }
 
-/// Compares a picture with the one that is kept, or takes it over.
+/// Compares a picture with the file in `assets/pictures/`, or rewrites the file.
 #[track_caller]
 fn picture(name: &str, title: &str, app: &App) {
     let got = svg(&buffer(app), title);
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("assets/pictures/{name}.svg"));
-    if std::env::var_os("UPDATE_SCREENS").is_some() {
+    if std::env::var("INSTA_UPDATE").is_ok_and(|update| update == "always") {
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
         std::fs::write(&path, &got).unwrap();
         return;
     }
-    let kept = std::fs::read_to_string(&path).unwrap_or_default();
-    let differing = got.lines().zip(kept.lines()).position(|(got, kept)| got != kept);
+    let expected = std::fs::read_to_string(&path).unwrap_or_default();
+    let differing = got.lines().zip(expected.lines()).position(|(got, expected)| got != expected);
     assert!(
-        got == kept,
-        "{} is not what the screen shows (from its line {:?}); UPDATE_SCREENS=1 makes it anew\n{}",
+        got == expected,
+        "{} differs from the screen (from its line {:?}); INSTA_UPDATE=always rewrites it\n{}",
         path.display(),
         differing.map(|line| line + 1),
         text(app)
@@ -136,7 +136,10 @@ fn picture_of_live() {
         _ => None,
     });
     app.now = begun.expect("a recorded run has a beginning");
-    update(&mut app, Msg::Begun { spec: Box::new(spec), dir: dir.clone(), earlier: Vec::new(), queue: None });
+    update(
+        &mut app,
+        Msg::RunStarted { spec: Box::new(spec), dir: dir.clone(), earlier: Vec::new(), queue: None },
+    );
     let mut seconds = 0.0;
     for event in events.into_iter().take(count) {
         match &event {
@@ -161,20 +164,20 @@ fn picture_of_infer() {
     let dir = recorded_run(&app, "demo", 5e-4);
     go_to(&mut app, &dir);
     let effects = play(&mut app, "i");
-    let Some(Effect::Open { asked, .. }) = effects.last() else { panic!("{effects:?}") };
+    let Some(Effect::OpenModel { request_id, .. }) = effects.last() else { panic!("{effects:?}") };
     let name = dir.file_name().unwrap().to_string_lossy().into_owned();
-    let opened = Opened { name, pair: Some(false), step: None };
-    update(&mut app, Msg::Opened { asked: *asked, result: Ok(opened) });
+    let opened = OpenedModel { name, pair: Some(false), step: None };
+    update(&mut app, Msg::ModelOpened { request_id: *request_id, result: Ok(opened) });
     let verdicts = std::fs::read_to_string(data("runs/verdicts.jsonl")).unwrap();
     let count = verdicts.lines().count();
     for (number, line) in verdicts.lines().enumerate() {
         let said: Value = serde_json::from_str(line).unwrap();
         let effects = play(&mut app, said["text"].as_str().unwrap());
-        let Some(Effect::Classify { asked, .. }) = effects.last() else { panic!("{effects:?}") };
-        let asked = *asked;
-        update(&mut app, Msg::Answer { asked, seconds: 0.002, result: Ok(verdict_of(&said)) });
+        let Some(Effect::Classify { request_id, .. }) = effects.last() else { panic!("{effects:?}") };
+        let request_id = *request_id;
+        update(&mut app, Msg::Prediction { request_id, seconds: 0.002, result: Ok(verdict_of(&said)) });
         let result = Ok(explanation_of(&said));
-        update(&mut app, Msg::Explained { asked, seconds: 0.02, result });
+        update(&mut app, Msg::Explanation { request_id, seconds: 0.02, result });
         if number + 1 < count {
             play(&mut app, "<enter>");
         }
@@ -197,7 +200,7 @@ fn verdict_of(said: &Value) -> Prediction {
         probabilities: probabilities.iter().map(|(label, p)| (label.clone(), number(p))).collect(),
     };
     Prediction {
-        answer,
+        output: answer,
         tokens: said["tokens"].as_u64().unwrap() as usize,
         truncated: said["truncated"].as_bool().unwrap(),
     }

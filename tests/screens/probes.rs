@@ -3,10 +3,10 @@
 use super::stage::*;
 
 use glue_tui::event::{Event, ProbePrediction, ProbeResult, SplitName};
-use glue_tui::probes::{MOST, Probe};
+use glue_tui::probes::{MAX_PROBES, Probe};
 use glue_tui::run::history::History;
 use glue_tui::tui::app::App;
-use glue_tui::tui::msg::{Effect, Msg, Opened};
+use glue_tui::tui::msg::{Effect, Msg, OpenedModel};
 use glue_tui::tui::update::update;
 use std::path::PathBuf;
 
@@ -42,7 +42,12 @@ fn recorded_with(pins: &[Probe]) -> Vec<Event> {
             let flipped_from = before.filter(|before| *before != label);
             let told =
                 ProbePrediction::Label { label, flipped_from, probabilities: vec![1.0 - positive, positive] };
-            all.push(Event::Probe(Box::new(ProbeResult { step, epoch, pin: pin.clone(), told })));
+            all.push(Event::Probe(Box::new(ProbeResult {
+                step,
+                epoch,
+                probe: pin.clone(),
+                prediction: told,
+            })));
         }
         evaluations += 1.0;
     }
@@ -65,11 +70,11 @@ fn pinned(width: u16, height: u16) -> App {
     let mut app = judging(width, height, "the plot is thin, but nobody will be bored");
     let dir = PathBuf::from("runs/demo-20261123-095711-01ab");
     let all: Vec<_> = pins().into_iter().chain([pin("pinned since then")]).collect();
-    let effects = update(&mut app, Msg::Pinned(Ok(all)));
-    assert_eq!(effects, [Effect::Collect(dir.clone())], "what the run said of them is read");
+    let effects = update(&mut app, Msg::ProbesLoaded(Ok(all)));
+    assert_eq!(effects, [Effect::RequireHistory(dir.clone())], "what the run said of them is read");
     let spec = glue_tui::spec::built_in("demo");
     let result = Ok((spec, vec![History::of(&recorded_with(&pins()))]));
-    update(&mut app, Msg::Replayed { dir, result });
+    update(&mut app, Msg::HistoryLoaded { dir, result });
     app
 }
 
@@ -94,8 +99,12 @@ fn probes_are_drawn_at_every_size_and_as_numbers_too() {
         }
     }
     for (step, score) in [(400, 1.25), (500, 4.5)] {
-        let probe =
-            ProbeResult { step, epoch: 4.0, pin: pin("a number"), told: ProbePrediction::Score { score } };
+        let probe = ProbeResult {
+            step,
+            epoch: 4.0,
+            probe: pin("a number"),
+            prediction: ProbePrediction::Score { score },
+        };
         update(&mut live, said(0, Event::Probe(Box::new(probe))));
     }
     live.size = (120, 40);
@@ -106,14 +115,14 @@ fn probes_are_drawn_at_every_size_and_as_numbers_too() {
 fn a_sentence_is_pinned_and_let_go_by_the_same_key() {
     let mut app = judging(120, 40, "not bad at all");
     let effects = play(&mut app, "<^p>");
-    assert_eq!(effects, [Effect::Probe(pin("not bad at all"))]);
-    update(&mut app, Msg::Pinned(Ok(vec![pin("not bad at all")])));
+    assert_eq!(effects, [Effect::ToggleProbe(pin("not bad at all"))]);
+    update(&mut app, Msg::ProbesLoaded(Ok(vec![pin("not bad at all")])));
     shows(&app, "not scored in this run");
     // Keeping it below and typing on does not let it go; what is pinned comes back after what was kept.
     play(&mut app, "<enter><up><up><up>");
     assert_eq!(app.infer.fields[0].text(), "not bad at all");
-    assert_eq!(play(&mut app, "<^p>"), [Effect::Probe(pin("not bad at all"))]);
-    update(&mut app, Msg::Pinned(Ok(Vec::new())));
+    assert_eq!(play(&mut app, "<^p>"), [Effect::ToggleProbe(pin("not bad at all"))]);
+    update(&mut app, Msg::ProbesLoaded(Ok(Vec::new())));
     assert!(!text(&app).contains("Pinned"));
     assert_eq!(play(&mut app, "<^u><^p>"), []);
     shows(&app, "type what is to be pinned");
@@ -122,10 +131,10 @@ fn a_sentence_is_pinned_and_let_go_by_the_same_key() {
 #[test]
 fn no_more_are_pinned_than_are_judged() {
     let mut app = judging(120, 40, "one more");
-    update(&mut app, Msg::Pinned(Ok((0..MOST).map(|number| pin(&number.to_string())).collect())));
+    update(&mut app, Msg::ProbesLoaded(Ok((0..MAX_PROBES).map(|number| pin(&number.to_string())).collect())));
     assert_eq!(play(&mut app, "<^p>"), []);
     shows(&app, "8 are pinned, the most there can be");
-    update(&mut app, Msg::Pinned(Err("runs/probes.toml:4: missing field `text`".into())));
+    update(&mut app, Msg::ProbesLoaded(Err("runs/probes.toml:4: missing field `text`".into())));
     shows(&app, "missing field `text`");
 }
 
@@ -133,13 +142,13 @@ fn no_more_are_pinned_than_are_judged() {
 fn pins_of_other_tasks_are_not_in_the_way() {
     let mut app = pinned(120, 40);
     let effects = play(&mut app, "<^o><down><down><enter>");
-    let Some(Effect::Open { asked, .. }) = effects.last() else { panic!("{effects:?}") };
-    let opened = Opened { name: "pairs".into(), pair: Some(true), step: None };
-    update(&mut app, Msg::Opened { asked: *asked, result: Ok(opened) });
+    let Some(Effect::OpenModel { request_id, .. }) = effects.last() else { panic!("{effects:?}") };
+    let opened = OpenedModel { name: "pairs".into(), pair: Some(true), step: None };
+    update(&mut app, Msg::ModelOpened { request_id: *request_id, result: Ok(opened) });
     assert!(!text(&app).contains("not bad at all"), "{}", text(&app));
     let effects = play(&mut app, "<^u>same?<tab>the same?<^p>");
     let both = Probe { text: "same?".into(), text_pair: Some("the same?".into()) };
-    assert_eq!(effects.last(), Some(&Effect::Probe(both)));
+    assert_eq!(effects.last(), Some(&Effect::ToggleProbe(both)));
 }
 
 #[test]

@@ -7,7 +7,7 @@ use glue_tui::run::queue::{Edit, Queue};
 use glue_tui::run::{Pace, Start};
 use glue_tui::spec::RunSpec;
 use glue_tui::tui::app::{App, Tab};
-use glue_tui::tui::msg::{Effect, Msg, Work};
+use glue_tui::tui::msg::{Effect, Msg, TrainRequest};
 use glue_tui::tui::update::update;
 use std::path::{Path, PathBuf};
 
@@ -44,7 +44,7 @@ fn working(width: u16, height: u16, names: &[&str]) -> App {
     let mut app = measured(width, height);
     let queue = queue(&app, names, Some(BEGUN_DIR));
     let (spec, dir) = (Box::new(spec(&app, "demo")), PathBuf::from("runs").join(BEGUN_DIR));
-    update(&mut app, Msg::Begun { spec, dir, earlier: Vec::new(), queue: Some(queue) });
+    update(&mut app, Msg::RunStarted { spec, dir, earlier: Vec::new(), queue: Some(queue) });
     for event in recorded().into_iter().take(330) {
         update(&mut app, said(0, event));
     }
@@ -67,7 +67,7 @@ fn queue_screen_held() {
         let mut app = measured(width, height);
         let mut queue = queue(&app, &["demo", "demo"], None);
         queue.is_held = true;
-        assert_eq!(update(&mut app, Msg::Queued(Ok(queue))), []);
+        assert_eq!(update(&mut app, Msg::QueueLoaded(Ok(queue))), []);
         play(&mut app, "<tab>j");
         app
     });
@@ -76,32 +76,32 @@ fn queue_screen_held() {
 #[test]
 fn an_experiment_is_queued_and_begun_when_nothing_else_is_trained() {
     let mut app = measured(120, 40);
-    let demo = Work::Spec(Box::new(spec(&app, "demo")));
+    let demo = TrainRequest::Spec(Box::new(spec(&app, "demo")));
     assert_eq!(play(&mut app, "a"), [Effect::Enqueue(demo)]);
     let one = queue(&app, &["demo"], None);
-    assert_eq!(update(&mut app, Msg::Queued(Ok(one))), [Effect::BeginNext]);
+    assert_eq!(update(&mut app, Msg::QueueLoaded(Ok(one))), [Effect::StartNext]);
     // Nobody is taken away from where they are.
     let begun = queue(&app, &["demo"], Some(BEGUN_DIR));
     let (spec, dir) = (Box::new(spec(&app, "demo")), PathBuf::from("runs").join(BEGUN_DIR));
-    update(&mut app, Msg::Begun { spec, dir, earlier: Vec::new(), queue: Some(begun) });
+    update(&mut app, Msg::RunStarted { spec, dir, earlier: Vec::new(), queue: Some(begun) });
     assert_eq!(app.tab, Tab::Runs);
     let two = queue(&app, &["demo", "demo-pairs"], Some(BEGUN_DIR));
-    assert_eq!(update(&mut app, Msg::Queued(Ok(two))), [], "one after the other");
+    assert_eq!(update(&mut app, Msg::QueueLoaded(Ok(two))), [], "one after the other");
     shows(&app, "1 waiting");
     // A run that was stopped waits for its turn, too.
     let stopped = app.runs.runs[2].dir.clone();
-    assert_eq!(play(&mut app, "<end><up>a").last(), Some(&Effect::Enqueue(Work::Resume(stopped))));
+    assert_eq!(play(&mut app, "<end><up>a").last(), Some(&Effect::Enqueue(TrainRequest::Resume(stopped))));
 }
 
 #[test]
 fn what_is_begun_by_hand_while_something_is_trained_can_be_queued() {
     let mut app = training(120, 40, "demo", 200);
-    let pairs = Work::Spec(Box::new(spec(&app, "demo-pairs")));
+    let pairs = TrainRequest::Spec(Box::new(spec(&app, "demo-pairs")));
     assert_eq!(play(&mut app, "1j<enter>"), [Effect::Refresh]);
     shows(&app, "A run is being trained already");
     assert_eq!(play(&mut app, "a"), [Effect::Enqueue(pairs)]);
     play(&mut app, "e");
-    let work = Work::Changed { name: "demo-pairs".into(), changes: Vec::new() };
+    let work = TrainRequest::Changed { name: "demo-pairs".into(), changes: Vec::new() };
     assert_eq!(play(&mut app, "a"), [Effect::Enqueue(work)], "from the form as well");
 }
 
@@ -118,13 +118,13 @@ fn entries_are_moved_removed_and_held() {
     // The cursor goes with the line.
     let mut other = app.runs.queue.list.clone();
     other.entries.swap(1, 2);
-    update(&mut app, Msg::Queued(Ok(other)));
+    update(&mut app, Msg::QueueLoaded(Ok(other)));
     assert_eq!(app.runs.line().unwrap().name(), "demo-pairs");
     assert_eq!(play(&mut app, "<enter>"), [Effect::EditQueue(Edit::Next(1))]);
     assert_eq!(play(&mut app, "h"), [Effect::EditQueue(Edit::Hold(true))]);
     let mut held = app.runs.queue.list.clone();
     held.is_held = true;
-    update(&mut app, Msg::Queued(Ok(held)));
+    update(&mut app, Msg::QueueLoaded(Ok(held)));
     shows(&app, "queue held, 2 waiting");
     assert_eq!(play(&mut app, "h"), [Effect::EditQueue(Edit::Hold(false))]);
 }
@@ -132,18 +132,18 @@ fn entries_are_moved_removed_and_held() {
 #[test]
 fn it_goes_on_after_a_failed_run_and_says_when_it_is_done() {
     let mut app = working(120, 40, &["demo", "demo-pairs"]);
-    let effects = update(&mut app, Msg::Over(Err("out of memory".into())));
+    let effects = update(&mut app, Msg::RunEnded(Err("out of memory".into())));
     let notice = Effect::Notify("demo failed, best accuracy 54.0; 1 more in the queue".into());
     assert_eq!(effects, [Effect::Refresh, Effect::EditQueue(Edit::Remove(0)), notice]);
     assert!(app.popup.is_none(), "a message would be in the way of who watches the next");
     let mut rest = queue(&app, &["demo", "demo-pairs"], None);
     rest.entries.remove(0);
-    assert_eq!(update(&mut app, Msg::Queued(Ok(rest.clone()))), [Effect::BeginNext]);
+    assert_eq!(update(&mut app, Msg::QueueLoaded(Ok(rest.clone()))), [Effect::StartNext]);
     rest.entries[0].run = Some("runs/x".into());
     rest.entries[0].is_begun = true;
     let spec = Box::new(spec(&app, "demo-pairs"));
-    update(&mut app, Msg::Begun { spec, dir: "runs/x".into(), earlier: Vec::new(), queue: Some(rest) });
-    let effects = update(&mut app, Msg::Over(Ok(())));
+    update(&mut app, Msg::RunStarted { spec, dir: "runs/x".into(), earlier: Vec::new(), queue: Some(rest) });
+    let effects = update(&mut app, Msg::RunEnded(Ok(())));
     let Some(Effect::Notify(notice)) = effects.last() else { panic!("{effects:?}") };
     assert!(notice.ends_with("the queue is done: 2 runs, 1 failed"), "{notice}");
 }
@@ -151,16 +151,20 @@ fn it_goes_on_after_a_failed_run_and_says_when_it_is_done() {
 #[test]
 fn stopping_asks_what_becomes_of_the_queue_and_quitting_holds_it() {
     let hold = Effect::EditQueue(Edit::Hold(true));
-    let stop = Effect::Tell(Command::Stop);
+    let stop = Effect::SendCommand(Command::Stop);
     let mut app = working(120, 40, &["demo", "demo-pairs"]);
     play(&mut app, "2x");
     shows(&app, "stop and save, then train the next of the queue");
-    assert_eq!(play(&mut app, "x"), [Effect::Tell(Command::Stop)]);
+    assert_eq!(play(&mut app, "x"), [Effect::SendCommand(Command::Stop)]);
     let mut app = working(120, 40, &["demo", "demo-pairs"]);
     assert_eq!(play(&mut app, "2xh"), [hold.clone(), stop.clone()]);
     let mut app = working(120, 40, &["demo", "demo-pairs"]);
     assert_eq!(play(&mut app, "qs"), [hold.clone(), stop]);
-    assert_eq!(update(&mut app, Msg::Over(Ok(()))), [Effect::Quit], "its entry stays, to be gone on with");
+    assert_eq!(
+        update(&mut app, Msg::RunEnded(Ok(()))),
+        [Effect::Quit],
+        "its entry stays, to be gone on with"
+    );
     let mut app = working(120, 40, &["demo"]);
     play(&mut app, "q");
     shows(&app, "The queue is kept and held");
@@ -172,26 +176,26 @@ fn while_others_train_it_looks_now_and_then() {
     let mut app = measured(120, 40);
     assert_eq!(update(&mut app, Msg::Tick(BEGUN + 1.0)), [], "without a queue there is nothing to look at");
     let one = queue(&app, &["demo"], None);
-    assert_eq!(update(&mut app, Msg::Queued(Ok(one))), [Effect::BeginNext]);
-    assert_eq!(update(&mut app, Msg::Tick(BEGUN + 2.0)), [Effect::LookAtQueue, Effect::BeginNext]);
+    assert_eq!(update(&mut app, Msg::QueueLoaded(Ok(one))), [Effect::StartNext]);
+    assert_eq!(update(&mut app, Msg::Tick(BEGUN + 2.0)), [Effect::PollQueue, Effect::StartNext]);
     let why = "runs/queue.toml: expected a value; delete it to begin a new queue";
-    assert_eq!(update(&mut app, Msg::Queued(Err(why.into()))), []);
+    assert_eq!(update(&mut app, Msg::QueueLoaded(Err(why.into()))), []);
     shows(&app, "the queue cannot be read");
     shows(&app, "delete it to begin");
-    assert_eq!(update(&mut app, Msg::Tick(BEGUN + 3.0)), [Effect::LookAtQueue], "nothing is begun meanwhile");
+    assert_eq!(update(&mut app, Msg::Tick(BEGUN + 3.0)), [Effect::PollQueue], "nothing is begun meanwhile");
 }
 
 #[test]
 fn time_left_is_measured_or_a_dash() {
     let mut app = measured(120, 40);
     let list = queue(&app, &["demo-pairs"], None);
-    update(&mut app, Msg::Queued(Ok(list)));
+    update(&mut app, Msg::QueueLoaded(Ok(list)));
     shows(&app, "1 run · — left");
     let list = queue(&app, &["demo", "demo"], None);
-    update(&mut app, Msg::Queued(Ok(list)));
+    update(&mut app, Msg::QueueLoaded(Ok(list)));
     shows(&app, "2 runs · 3:20 left");
     let list = queue(&app, &["demo", "demo-pairs"], None);
-    update(&mut app, Msg::Queued(Ok(list)));
+    update(&mut app, Msg::QueueLoaded(Ok(list)));
     shows(&app, "2 runs · over 1:40 left");
     // What is trained before it counts as well.
     let mut app = working(120, 40, &["demo", "demo"]);

@@ -12,23 +12,23 @@ use glue_tui::spec::RunSpec;
 use glue_tui::spec::built_in;
 use glue_tui::train::{Predictions, SavedPredictions};
 use glue_tui::tui::app::App;
-use glue_tui::tui::msg::{Effect, Msg, Opened};
+use glue_tui::tui::msg::{Effect, Msg, OpenedModel};
 use glue_tui::tui::screens::insight::Subject;
 use glue_tui::tui::update::update;
 
 const RUN: &str = "stsb-quick-20261125-163412-5c1e";
 
 fn spec() -> RunSpec {
-    RunSpec { task: "stsb".into(), ..built_in("stsb-quick") }
+    RunSpec { task: "stsb".parse().unwrap(), ..built_in("stsb-quick") }
 }
 
 /// The app with the weights of a regression, and a pair typed and judged.
 fn judging(width: u16, height: u16, score: f32) -> App {
     let mut app = app(width, height);
     let effects = play(&mut app, "jjjji");
-    let Some(Effect::Open { asked, .. }) = effects.last() else { panic!("{effects:?}") };
-    let opened = Opened { name: RUN.into(), pair: Some(true), step: None };
-    update(&mut app, Msg::Opened { asked: *asked, result: Ok(opened) });
+    let Some(Effect::OpenModel { request_id, .. }) = effects.last() else { panic!("{effects:?}") };
+    let opened = OpenedModel { name: RUN.into(), pair: Some(true), step: None };
+    update(&mut app, Msg::ModelOpened { request_id: *request_id, result: Ok(opened) });
     for (score, first, second) in [
         (0.31, "A man is eating.", "The sky is blue."),
         (score, "A plane is taking off.", "An air plane is taking off."),
@@ -36,10 +36,10 @@ fn judging(width: u16, height: u16, score: f32) -> App {
         play(&mut app, first);
         play(&mut app, "<tab>");
         let effects = play(&mut app, second);
-        let Some(Effect::Classify { asked, .. }) = effects.last() else { panic!("{effects:?}") };
+        let Some(Effect::Classify { request_id, .. }) = effects.last() else { panic!("{effects:?}") };
         let answer = Answer::Score { score, scale: Some((0.0, 5.0)) };
-        let verdict = Prediction { answer, tokens: 15, truncated: false };
-        update(&mut app, Msg::Answer { asked: *asked, seconds: 0.004, result: Ok(verdict) });
+        let verdict = Prediction { output: answer, tokens: 15, truncated: false };
+        update(&mut app, Msg::Prediction { request_id: *request_id, seconds: 0.004, result: Ok(verdict) });
         if first.starts_with("A man") {
             play(&mut app, "<enter>");
         }
@@ -94,7 +94,7 @@ fn insight() -> ErrorReport {
         for (row, (_, _, given, told)) in rows.iter().enumerate() {
             judged.set(row, &[told[place]], Label::Value(*given));
         }
-        SavedPredictions { step, epoch: place as f64, judged }
+        SavedPredictions { step, epoch: place as f64, predictions: judged }
     };
     let evaluations = [0, 63, 126].into_iter().enumerate().map(evaluation).collect();
     let example = |(text, text_pair, given, _): &(String, Option<String>, f32, _)| Example {
@@ -116,9 +116,9 @@ fn looked_at(width: u16, height: u16) -> App {
     let runs = vec![glue_tui::run::RunRow { best: Some((Metric::Pearson, 0.868)), ..best }];
     update(&mut app, Msg::Listed { experiments: Ok(experiments()), runs });
     let effects = play(&mut app, "jjjw");
-    let Some(Effect::Examine(of)) = effects.last() else { panic!("{effects:?}") };
+    let Some(Effect::LoadPredictions(of)) = effects.last() else { panic!("{effects:?}") };
     let of: Subject = of.clone();
-    update(&mut app, Msg::Examined { of, result: Ok(Box::new(insight())) });
+    update(&mut app, Msg::PredictionsLoaded { subject: of, result: Ok(Box::new(insight())) });
     app
 }
 

@@ -3,13 +3,13 @@
 use super::modes::{recording, text_of};
 use crossterm::event::{Event as Input, KeyCode, KeyEvent, KeyModifiers};
 use glue_tui::catalog::Metric;
-use glue_tui::event::{ClassificationMetrics, Event, Metrics, Scores};
+use glue_tui::event::Event;
 use glue_tui::predict::{Answer, Explanation, Prediction, Push};
 use glue_tui::run::history::History;
 use glue_tui::run::{Repeats, RunEvent, RunRow, RunStatus};
 use glue_tui::spec::{Experiments, RunSpec};
 use glue_tui::tui::app::{App, ExperimentRow};
-use glue_tui::tui::msg::{Effect, Msg, Opened};
+use glue_tui::tui::msg::{Effect, Msg, OpenedModel};
 use glue_tui::tui::theme::{Charset, ColorDepth, Theme};
 use glue_tui::tui::update::update;
 use glue_tui::tui::{input, view};
@@ -187,35 +187,21 @@ pub(crate) fn shows(app: &App, wanted: &str) {
     assert!(text.contains(wanted), "no {wanted:?} in\n{text}");
 }
 
-/// Compares the screen with its recording at every size; see [`super::modes`].
+/// Compares the screen at every size with its snapshot; see [`super::modes`].
 #[track_caller]
 pub(crate) fn snapshot(name: &str, build: impl Fn(u16, u16) -> App) {
-    let mut wrong = Vec::new();
     for (width, height) in SIZES {
+        let mut settings = insta::Settings::clone_current();
+        settings.set_prepend_module_to_snapshot(false);
+        settings.set_omit_expression(true);
+        settings.set_snapshot_suffix(format!("{width}x{height}"));
         let got = recording(name, build(width, height));
-        let path = data(&format!("screens/{name}-{width}x{height}.txt"));
-        if std::env::var_os("UPDATE_SCREENS").is_some() {
-            std::fs::write(&path, &got).unwrap();
-            continue;
-        }
-        let expected = std::fs::read_to_string(&path).unwrap_or_default();
-        if got != expected {
-            wrong.push(format!("{}\n--- recorded\n{expected}--- now\n{got}", path.display()));
-        }
+        settings.bind(|| insta::assert_snapshot!(name, got));
     }
-    assert!(wrong.is_empty(), "UPDATE_SCREENS=1 takes these over if they are right:\n{}", wrong.join("\n"));
 }
 
 pub(crate) fn said(repeat: u64, event: Event) -> Msg {
     Msg::RunEvent(RunEvent { repeat, dir: Arc::from(Path::new("runs/demo-20261123-110429-c691")), event })
-}
-
-/// What scores of the recorded run say of classes.
-pub(crate) fn classes_of(scores: &mut Scores) -> &mut ClassificationMetrics {
-    match &mut scores.metrics {
-        Metrics::Classification(found) => found,
-        Metrics::Regression(_) => panic!("the recorded run tells classes"),
-    }
 }
 
 /// The app while it trains `experiment`, after the first `count` recorded events.
@@ -223,7 +209,7 @@ pub(crate) fn training(width: u16, height: u16, experiment: &str, count: usize) 
     let mut app = app(width, height);
     let spec = app.runs.experiments.iter().find(|row| row.name == experiment).unwrap().spec.clone().unwrap();
     let dir = PathBuf::from(format!("runs/{experiment}-20261123-110429-c691"));
-    update(&mut app, Msg::Begun { spec: Box::new(spec), dir, earlier: Vec::new(), queue: None });
+    update(&mut app, Msg::RunStarted { spec: Box::new(spec), dir, earlier: Vec::new(), queue: None });
     for event in recorded().into_iter().take(count) {
         update(&mut app, said(0, event));
     }
@@ -239,7 +225,7 @@ pub(crate) fn verdict(positive: f32) -> Prediction {
         probability,
         probabilities: vec![("negative".into(), 1.0 - positive), ("positive".into(), positive)],
     };
-    Prediction { answer, tokens: 12, truncated: false }
+    Prediction { output: answer, tokens: 12, truncated: false }
 }
 
 /// What an answer rests on: for each word, where it is and how far it pushes.
@@ -256,13 +242,16 @@ pub(crate) fn explanation(text: &str, pushes: &[(&str, f32)]) -> Explanation {
 pub(crate) fn judging(width: u16, height: u16, text: &str) -> App {
     let mut app = app(width, height);
     let effects = play(&mut app, "jjjji");
-    let Some(Effect::Open { asked, .. }) = effects.last() else { panic!("{effects:?}") };
-    let opened = Opened { name: "demo".into(), pair: Some(false), step: None };
-    update(&mut app, Msg::Opened { asked: *asked, result: Ok(opened) });
+    let Some(Effect::OpenModel { request_id, .. }) = effects.last() else { panic!("{effects:?}") };
+    let opened = OpenedModel { name: "demo".into(), pair: Some(false), step: None };
+    update(&mut app, Msg::ModelOpened { request_id: *request_id, result: Ok(opened) });
     for text in ["i have seen worse", text] {
         let effects = play(&mut app, text);
-        let Some(Effect::Classify { asked, .. }) = effects.last() else { panic!("{effects:?}") };
-        update(&mut app, Msg::Answer { asked: *asked, seconds: 0.006, result: Ok(verdict(0.81)) });
+        let Some(Effect::Classify { request_id, .. }) = effects.last() else { panic!("{effects:?}") };
+        update(
+            &mut app,
+            Msg::Prediction { request_id: *request_id, seconds: 0.006, result: Ok(verdict(0.81)) },
+        );
         if text.starts_with("i have") {
             play(&mut app, "<enter>");
         }
@@ -279,7 +268,8 @@ pub(crate) fn like_recorded(factor: f64, count: usize) -> History {
             Event::Step(step) => step.loss *= factor,
             Event::Eval(eval) => {
                 eval.scores.loss *= factor;
-                classes_of(&mut eval.scores).accuracy /= factor.sqrt();
+                let accuracy = eval.scores.get(Metric::Accuracy).map(|value| value / factor.sqrt());
+                eval.scores.metrics.insert(Metric::Accuracy, accuracy);
             }
             _ => {}
         }
@@ -291,14 +281,14 @@ pub(crate) fn like_recorded(factor: f64, count: usize) -> History {
 /// Answers the effects that ask for the logs of runs: each run is a little worse than the one before.
 pub(crate) fn answer_collects(app: &mut App, effects: &[Effect]) {
     for effect in effects {
-        let Effect::Collect(dir) = effect else { continue };
+        let Effect::RequireHistory(dir) = effect else { continue };
         let place = app.compare.marks.iter().position(|mark| mark.dir == *dir).unwrap();
         let seed = 42 + place as u64 % 2;
         let learning_rate = [5e-4, 2e-5, 1e-4][place % 3];
         let spec = RunSpec { learning_rate, seed, ..glue_tui::spec::built_in("demo") };
         let count = if place == 1 { 260 } else { usize::MAX };
         let histories = vec![like_recorded(1.0 + 0.25 * place as f64, count)];
-        update(app, Msg::Replayed { dir: dir.clone(), result: Ok((spec, histories)) });
+        update(app, Msg::HistoryLoaded { dir: dir.clone(), result: Ok((spec, histories)) });
     }
 }
 

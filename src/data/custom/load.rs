@@ -3,10 +3,10 @@
 use super::classes::{ClassIndex, class_name, classes, is_hidden, list};
 use super::columns::infer_columns;
 use crate::batch::Label;
+use crate::catalog::SplitName;
 use crate::data::dataset::{Dataset, Example};
 use crate::data::read::table::{ColumnNames, Record, records, row_error};
 use crate::error::{Error, Result};
-use crate::event::SplitName;
 use crate::rng::{Rng, Stream};
 use crate::spec::RunSpec;
 use crate::text::plural;
@@ -34,10 +34,10 @@ pub(in crate::data) fn load(spec: &RunSpec) -> Result<Dataset> {
         (train, held_out)
     };
     let test = spec.test_file.as_deref().map(|file| files.rows(file, &labels, false)).transpose()?;
-    let mut dataset = Dataset { labels: labels.into(), train, validation, notes, ..Dataset::default() };
-    if let Some(rows) = test {
-        dataset.set_test(rows);
-    }
+    let mut dataset = Dataset { labels: labels.into(), notes, ..Dataset::default() };
+    dataset.insert(SplitName::Train, train);
+    dataset.insert(SplitName::Validation, validation);
+    dataset.insert(SplitName::Test, test.unwrap_or_default());
     Ok(dataset)
 }
 
@@ -53,14 +53,11 @@ pub(in crate::data) fn load_split(
         SplitName::Test => Some(spec.test_file.as_deref().ok_or_else(|| {
             Error::Usage("task custom has no test split without a test_file in its specification".into())
         })?),
-        SplitName::Train => None,
-        SplitName::ValidationMismatched => {
-            return Err(Error::Usage("task custom has no split validation_mismatched".into()));
-        }
+        _ => None,
     };
     match (file, labels) {
-        (Some(file), Some(labels)) => files.rows(file, labels, split != SplitName::Test),
-        (Some(file), None) => files.rows(file, &files.training_rows()?.1, split != SplitName::Test),
+        (Some(file), Some(labels)) => files.rows(file, labels, split.is_required()),
+        (Some(file), None) => files.rows(file, &files.training_rows()?.1, split.is_required()),
         (None, labels) => {
             let rows = match labels {
                 Some(labels) => files.rows(files.train, labels, true)?,
@@ -194,7 +191,7 @@ mod tests {
         fn spec(&self) -> RunSpec {
             let existing = |name: &str| Some(self.path(name)).filter(|path| path.exists());
             RunSpec {
-                task: "custom".into(),
+                task: "custom".parse().unwrap(),
                 train_file: Some(self.path("train.csv")),
                 validation_file: existing("dev.csv"),
                 test_file: existing("test.csv"),
@@ -226,10 +223,10 @@ mod tests {
         let data = load(&files.spec()).unwrap();
         assert_eq!(data.labels.names(), ["art", "politics", "sports"]);
         assert_eq!(
-            (labels(&data.train), labels(&data.validation)),
+            (labels(data.train()), labels(data.validation())),
             (vec![Some(2), Some(0), Some(1), Some(0)], vec![Some(1)])
         );
-        assert_eq!((data.validation[0].text.as_str(), data.test), ("e", None));
+        assert_eq!((data.validation()[0].text.as_str(), data.test()), ("e", &[][..]));
         let notes = [
             "3 classes in column label: art, politics, sports",
             "the test split is not scored: 2 of 3 rows without a label",
@@ -259,12 +256,12 @@ mod tests {
         }
         let files = train_file(&text);
         let data = load(&files.spec()).unwrap();
-        assert_eq!((data.train.len(), data.validation.len()), (90, 10));
+        assert_eq!((data.train().len(), data.validation().len()), (90, 10));
         assert!(data.notes[1].contains("10 of 100 rows"), "{:?}", data.notes);
         let other = RunSpec { seed: 7, ..files.spec() };
-        assert_eq!(load_split(&other, SplitName::Validation, None).unwrap(), data.validation);
-        assert_eq!(load_split(&other, SplitName::Train, Some(&data.labels.names())).unwrap(), data.train);
-        assert!(data.train.iter().all(|row| !data.validation.contains(row)));
+        assert_eq!(load_split(&other, SplitName::Validation, None).unwrap(), data.validation());
+        assert_eq!(load_split(&other, SplitName::Train, Some(&data.labels.names())).unwrap(), data.train());
+        assert!(data.train().iter().all(|row| !data.validation().contains(row)));
         let e = train_file("text,label\na,1\n").error();
         assert!(e.contains("only the label"), "{e}");
     }
@@ -303,7 +300,7 @@ mod tests {
         };
         let data = load(&named("title", Some("body"), "stars")).unwrap();
         let all: Vec<_> =
-            data.train.iter().chain(&data.validation).map(|row| row.text_pair.clone().unwrap()).collect();
+            data.train().iter().chain(data.validation()).map(|row| row.text_pair.clone().unwrap()).collect();
         assert!(all.contains(&"b".to_string()) && all.contains(&"d".to_string()));
         let e = infer_columns(&named("title", Some("bodi"), "stars")).unwrap_err().to_string();
         assert!(

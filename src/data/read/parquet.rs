@@ -3,10 +3,9 @@
 use super::labels::{expected, parse_label};
 use super::table::{ColumnIndices, ColumnNames, LabelValue, Record, available_columns};
 use crate::batch::Label;
-use crate::catalog::{Hub, Labels, Task};
+use crate::catalog::{Hub, Labels, SplitName, Task};
 use crate::data::dataset::Example;
 use crate::error::{Error, Result};
-use crate::event::SplitName;
 use parquet::file::reader::{FileReader, SerializedFileReader};
 use parquet::record::{Field, Row};
 use std::path::Path;
@@ -64,7 +63,7 @@ pub(super) fn read(file: &Path, task: &Task, split: SplitName, hub: &Hub) -> Res
         let (number, row) = row?;
         let text = |column: usize| file.text(&row, number, column);
         let label = |column: usize| match label(&row, column, hub, task) {
-            Ok(None) if split != SplitName::Test => {
+            Ok(None) if split.is_required() => {
                 Err(file.error(number, column, "has no label; training and validation rows need one"))
             }
             Ok(label) => Ok(label),
@@ -105,7 +104,7 @@ pub(super) fn records(file: &Path, names: &ColumnNames) -> Result<Vec<Record>> {
     Ok(records)
 }
 
-/// The indices of the columns that the catalog names. The label column is optional in the test split.
+/// The indices of the columns that the catalog names. The label column is optional in optional splits.
 fn column_indices(file: &ParquetFile<'_>, split: SplitName, hub: &Hub) -> Result<ColumnIndices> {
     let index = |name: &str| {
         file.names.iter().position(|found| *found == name).ok_or_else(|| {
@@ -118,7 +117,7 @@ fn column_indices(file: &ParquetFile<'_>, split: SplitName, hub: &Hub) -> Result
         text: index(columns.text)?,
         text_pair: columns.text_pair.map(index).transpose()?,
         label: match columns.label {
-            Some(name) if split == SplitName::Test => index(name).ok(),
+            Some(name) if !split.is_required() => index(name).ok(),
             other => other.map(index).transpose()?,
         },
     })

@@ -1,11 +1,10 @@
 //! Reading of a split of a task from its files.
 
 use super::{parquet, table, trees, tsv};
-use crate::catalog::{Columns, Local, Source, Task};
+use crate::catalog::{Columns, Local, Source, SplitName, Task};
 use crate::data::dataset::SplitRows;
 use crate::data::find::SplitFiles;
 use crate::error::{Error, Result};
-use crate::event::SplitName;
 use std::path::Path;
 
 /// Reads the rows of `split` from its files.

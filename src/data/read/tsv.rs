@@ -4,10 +4,9 @@
 use super::labels::parse_label;
 use super::table::ColumnIndices;
 use crate::batch::Label;
-use crate::catalog::{Columns, Labels, Task};
+use crate::catalog::{Columns, Labels, SplitName, Task};
 use crate::data::dataset::{Example, SplitRows};
 use crate::error::{Error, Result};
-use crate::event::SplitName;
 use crate::text::plural;
 use std::path::Path;
 
@@ -33,7 +32,7 @@ impl<'a> TsvFormat<'a> {
         TsvFormat {
             columns: columns.to_vec(),
             labels: &task.labels,
-            labelled: split != SplitName::Test,
+            labelled: split.is_required(),
             skip_split_rows: TASKS_WITH_SPLIT_ROWS.contains(&task.name),
             columns_without_header: None,
         }

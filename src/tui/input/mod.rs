@@ -47,7 +47,7 @@ pub fn places_behind_popup(app: &App) -> &'static [Place] {
 pub fn read(app: &App, event: &Event) -> Option<Msg> {
     match event {
         Event::Key(key) if key.kind != KeyEventKind::Release => read_key(app, key),
-        Event::Paste(text) => Some(Msg::Type(Edit::Insert(text.clone()))),
+        Event::Paste(text) => Some(Msg::Edit(Edit::Insert(text.clone()))),
         Event::Mouse(event) => mouse::read(app, event),
         Event::Resize(width, height) => Some(Msg::Resize(*width, *height)),
         _ => None,
@@ -59,22 +59,22 @@ fn read_key(app: &App, key: &KeyEvent) -> Option<Msg> {
     if let (Some(Popup::Question(question)), KeyCode::Char(c)) = (&app.popup, key.code)
         && let Some(number) = question.answers.iter().position(|answer| answer.key == c)
     {
-        return Some(Msg::Do(Action::Answer(number)));
+        return Some(Msg::Action(Action::Answer(number)));
     }
     let found = |place: Place| {
         let mut here = app.keymap.of(place).filter(|binding| binding.is_on(app));
         here.find(|binding| binding.fits(key)).map(|binding| binding.action)
     };
     if let Some(action) = places.iter().find_map(|place| found(*place)) {
-        return Some(Msg::Do(action));
+        return Some(Msg::Action(action));
     }
     // A letter is text before it is a key of the whole program.
     if places[0].takes_text()
         && let Some(edit) = edit(key)
     {
-        return Some(Msg::Type(edit));
+        return Some(Msg::Edit(edit));
     }
-    found(Place::Everywhere).map(Msg::Do)
+    found(Place::Everywhere).map(Msg::Action)
 }
 
 /// What a key does to text.

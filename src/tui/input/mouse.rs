@@ -21,7 +21,7 @@ pub(super) fn read(app: &App, mouse: &MouseEvent) -> Option<Msg> {
         MouseEventKind::Moved | MouseEventKind::Drag(MouseButton::Left) => cursor(app, at)?,
         _ => return None,
     };
-    Some(Msg::Do(action))
+    Some(Msg::Action(action))
 }
 
 /// One line up or down, or a closer or wider look at a chart.

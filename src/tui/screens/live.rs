@@ -10,7 +10,7 @@ use crate::run::history::Phase;
 use crate::text;
 use crate::tui::app::{App, Tab};
 use crate::tui::keymap::Place;
-use crate::tui::msg::{Action, Effect, Work};
+use crate::tui::msg::{Action, Effect, TrainRequest};
 use crate::tui::theme::{Role, Symbol, Theme};
 use crate::tui::widgets::bars::bar;
 use crate::tui::widgets::line_chart::ChartView;
@@ -41,7 +41,7 @@ pub struct LiveView {
 }
 
 /// Begins a training, or offers to queue it while one is going on.
-pub fn begin(app: &mut App, work: Work) -> Vec<Effect> {
+pub fn begin(app: &mut App, work: TrainRequest) -> Vec<Effect> {
     if app.is_training() {
         app.popup = Some(Popup::question(
             "A run is being trained already",
@@ -51,7 +51,7 @@ pub fn begin(app: &mut App, work: Work) -> Vec<Effect> {
         ));
         return Vec::new();
     }
-    vec![Effect::Begin(work)]
+    vec![Effect::StartTraining(work)]
 }
 
 /// Shows a past run.
@@ -67,7 +67,7 @@ pub fn view(app: &mut App, dir: PathBuf) -> Vec<Effect> {
     let row = app.runs.runs.iter().find(|run| run.dir == dir);
     let experiment = row.map_or(String::new(), |run| run.experiment.clone());
     app.viewed = Some(RunView::past(crate::spec::built_in(&experiment), dir.clone(), seeds));
-    vec![Effect::Replay(dir)]
+    vec![Effect::LoadHistory(dir)]
 }
 
 /// What a key does.
@@ -80,9 +80,9 @@ pub fn act(app: &mut App, action: Action) -> Vec<Effect> {
         Action::Infer => {
             let Some(run) = app.shown() else { return Vec::new() };
             let source = if run.is_live() {
-                infer::Source::Live
+                infer::ModelSource::Live
             } else {
-                infer::Source::Run { name: run.name(), dir: run.dir.clone() }
+                infer::ModelSource::Run { name: run.name(), dir: run.dir.clone() }
             };
             return infer::open(app, source);
         }
@@ -226,7 +226,7 @@ pub(super) fn draw_nothing(app: &App, area: Rect, buffer: &mut Buffer) {
 fn state(app: &App, run: &RunView) -> (String, Role) {
     let word = |word: &str, role| (word.to_string(), role);
     let is_trained = run.is_live() || app.is_trained_elsewhere(run);
-    match (&run.history().phase, run.asked) {
+    match (&run.history().phase, run.pending_command) {
         (Phase::Ended(Status::Finished, _), _) => word("finished", Role::Best),
         (Phase::Ended(Status::Stopped, _), _) => word("stopped", Role::Warning),
         (Phase::Ended(Status::Failed, _), _) => word("failed", Role::Error),
@@ -358,7 +358,7 @@ fn draw_progress(app: &App, run: &RunView, area: Rect, buffer: &mut Buffer) {
     put_right(buffer, area, area.y, &after, theme.style(Role::Text));
 }
 
-/// Work before the first step or between steps: what it is, how far, in its own units.
+/// TrainRequest before the first step or between steps: what it is, how far, in its own units.
 fn work(progress: &Progress) -> (String, f64, String) {
     let fraction = match progress.total {
         Some(total) if total > 0 => progress.done as f64 / total as f64,

@@ -12,7 +12,7 @@ use crate::run::{Pace, RunStatus};
 use crate::spec::RunSpec;
 use crate::tui::app::{App, Tab};
 use crate::tui::keymap::Place;
-use crate::tui::msg::{Action, Effect, Work};
+use crate::tui::msg::{Action, Effect, TrainRequest};
 use crate::tui::theme::{Role, Symbol, Theme};
 
 /// What is known of the queue.
@@ -68,7 +68,7 @@ pub fn go_on(app: &mut App) -> Vec<Effect> {
     if !is_due || !is_free {
         return Vec::new();
     }
-    vec![Effect::BeginNext]
+    vec![Effect::StartNext]
 }
 
 /// Looks after the queue while it waits for others: their changes are seen, and their end.
@@ -76,7 +76,7 @@ pub fn tick(app: &mut App) -> Vec<Effect> {
     if app.runs.queue.list.entries.is_empty() {
         return Vec::new();
     }
-    let mut effects = vec![Effect::LookAtQueue];
+    let mut effects = vec![Effect::PollQueue];
     effects.extend(go_on(app));
     effects
 }
@@ -130,14 +130,14 @@ fn outcome(run: &RunView, failed: bool) -> String {
 pub fn enqueue(app: &mut App) -> Vec<Effect> {
     let work = match app.runs.line() {
         Some(Line::Experiment(row)) => match &row.spec {
-            Ok(spec) => Work::Spec(Box::new(spec.clone())),
+            Ok(spec) => TrainRequest::Spec(Box::new(spec.clone())),
             Err(why) => {
                 let why = why.clone();
                 app.complain("This experiment cannot be trained", why);
                 return Vec::new();
             }
         },
-        Some(Line::Run(run)) if super::runs::can_resume(run) => Work::Resume(run.dir.clone()),
+        Some(Line::Run(run)) if super::runs::can_resume(run) => TrainRequest::Resume(run.dir.clone()),
         _ => return Vec::new(),
     };
     vec![Effect::Enqueue(work)]

@@ -23,7 +23,7 @@ pub struct RunView {
     /// When it was begun here, in seconds since 1970.
     pub begun: f64,
     /// What it was told and has not yet obeyed.
-    pub asked: Option<Command>,
+    pub pending_command: Option<Command>,
 }
 
 impl RunView {
@@ -37,7 +37,7 @@ impl RunView {
     /// A run that is only looked at.
     pub fn past(spec: RunSpec, dir: PathBuf, seeds: Vec<History>) -> Self {
         let seeds = if seeds.is_empty() { vec![History::default()] } else { seeds };
-        RunView { spec, dir, seeds, seed: None, is_running: false, begun: 0.0, asked: None }
+        RunView { spec, dir, seeds, seed: None, is_running: false, begun: 0.0, pending_command: None }
     }
 
     /// Its name.
@@ -73,9 +73,9 @@ impl RunView {
         }
         self.seeds[repeat].fold(&said.event);
         if let Event::Command { command, .. } = &said.event
-            && self.asked == Some(*command)
+            && self.pending_command == Some(*command)
         {
-            self.asked = None;
+            self.pending_command = None;
         }
     }
 

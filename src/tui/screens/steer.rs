@@ -20,8 +20,12 @@ pub fn tell(app: &mut App, command: Command) -> Vec<Effect> {
     }
     let run = app.viewed.as_mut().or(app.training.as_mut());
     let Some(run) = run else { return Vec::new() };
-    run.asked = Some(command);
-    vec![if run.is_live() { Effect::Tell(command) } else { Effect::TellOther(run.dir.clone(), command) }]
+    run.pending_command = Some(command);
+    vec![if run.is_live() {
+        Effect::SendCommand(command)
+    } else {
+        Effect::SendCommandTo(run.dir.clone(), command)
+    }]
 }
 
 /// Asks whether to stop, and what becomes of the queue.

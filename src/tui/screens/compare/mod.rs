@@ -175,7 +175,7 @@ impl Compare {
         let colour = colours.min_by_key(|colour| used(*colour))?;
         let sign = (0..MOST).find(|sign| self.marks.iter().all(|mark| mark.sign != *sign))?;
         self.marks.push(Mark { dir: run.dir.clone(), colour, sign, read: None });
-        Some(Effect::Collect(run.dir.clone()))
+        Some(Effect::RequireHistory(run.dir.clone()))
     }
 
     fn find_differences(&mut self) {

@@ -38,7 +38,7 @@ impl DataView {
 
     fn count(&self) -> Vec<Effect> {
         let spec = self.of.as_ref().filter(|_| self.known().is_none());
-        spec.map_or(Vec::new(), |spec| vec![Effect::Profile(Box::new(rows_of(spec)))])
+        spec.map_or(Vec::new(), |spec| vec![Effect::ProfileData(Box::new(rows_of(spec)))])
     }
 
     /// Takes over what was counted.

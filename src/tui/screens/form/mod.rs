@@ -7,9 +7,9 @@ pub use draw::{draw, draw_tiny, line_at};
 use super::live;
 use super::popup::{Choice, Item, Popup, Purpose, Reply, moved};
 use crate::catalog::{MODELS, TASKS};
-use crate::spec::{Key, Kind, Origin, check_value, keys};
+use crate::spec::{Key, KeyValue, ValueKind, ValueOrigin, keys};
 use crate::tui::app::{App, ExperimentRow};
-use crate::tui::msg::{Action, Effect, Work};
+use crate::tui::msg::{Action, Effect, TrainRequest};
 use crate::tui::widgets::text_field::{Edit, TextField};
 
 /// Values that are being changed.
@@ -43,7 +43,7 @@ pub struct Field {
     pub before: String,
     /// Whether the value must be written, changed or not, for the experiment to have it.
     is_own: bool,
-    origin: Origin,
+    origin: ValueOrigin,
 }
 
 /// A line of the form.
@@ -69,7 +69,7 @@ impl Form {
     pub fn copy(row: &ExperimentRow, all: &[ExperimentRow]) -> Form {
         let mut form = Form::filled(free_name(&row.name, all), row, all);
         for field in &mut form.fields {
-            field.is_own = field.origin == Origin::Experiment;
+            field.is_own = field.origin == ValueOrigin::Experiment;
         }
         form
     }
@@ -79,9 +79,9 @@ impl Form {
         let values = keys().iter().map(|key| {
             // What `[defaults]` says is the same for every experiment.
             let set = all.iter().flat_map(|row| &row.values);
-            let mut set = set.filter(|value| value.key == key && value.origin == Origin::Defaults);
+            let mut set = set.filter(|value| value.key == key && value.origin == ValueOrigin::Defaults);
             let text = set.next().map_or(key.default, |value| &value.text);
-            crate::spec::Value { key, text: text.to_string(), origin: Origin::BuiltIn }
+            KeyValue { key, text: text.to_string(), origin: ValueOrigin::BuiltIn }
         });
         let spec = Err(String::new());
         let row = ExperimentRow { name: String::new(), description: None, values: values.collect(), spec };
@@ -113,7 +113,8 @@ impl Form {
     pub fn lines(&self) -> Vec<Line> {
         let mut lines = vec![Line::Start, Line::Name];
         let mut group = "";
-        let task = self.fields.iter().find(|field| field.key.kind == Kind::Task).map(|field| &field.text[..]);
+        let task =
+            self.fields.iter().find(|field| field.key.kind == ValueKind::Task).map(|field| &field.text[..]);
         for (number, field) in self.fields.iter().enumerate() {
             // What another task alone looks at is not shown, unless it is set and so has to be taken out.
             if field.key.task.is_some_and(|owner| Some(owner) != task) && field.text.is_empty() {
@@ -145,7 +146,7 @@ impl Form {
             }
             Line::Field(number) => {
                 let field = &self.fields[number];
-                check_value(field.key, &field.text).err()
+                field.key.check(&field.text).err()
             }
             Line::Start | Line::Group(_) => None,
         }
@@ -282,19 +283,19 @@ fn change(app: &mut App, line: Line) {
     };
     let field = &form.fields[number];
     let items: Vec<Item> = match field.key.kind {
-        Kind::Model => MODELS
+        ValueKind::Model => MODELS
             .iter()
             .map(|model| Item {
                 value: model.id.into(),
                 note: format!("{}, {:.1} M", model.title, model.millions),
             })
             .collect(),
-        Kind::Task => {
+        ValueKind::Task => {
             TASKS.iter().map(|task| Item { value: task.name.into(), note: task.title.into() }).collect()
         }
-        Kind::Choice(words) => {
+        ValueKind::Choice(words) => {
             let absent =
-                field.key.optional().then(|| Item { value: String::new(), note: field.key.absent.into() });
+                field.key.is_optional().then(|| Item { value: String::new(), note: field.key.absent.into() });
             let words = words.iter().map(|word| Item { value: (*word).into(), note: String::new() });
             absent.into_iter().chain(words).collect()
         }
@@ -305,7 +306,7 @@ fn change(app: &mut App, line: Line) {
         }
     };
     let at = items.iter().position(|item| item.value == field.text).unwrap_or(0);
-    let free = (field.key.kind == Kind::Model).then_some("any hub id, or a folder");
+    let free = (field.key.kind == ValueKind::Model).then_some("any hub id, or a folder");
     app.popup = Some(Popup::Choice(Choice {
         title: field.key.name.into(),
         items,
@@ -330,12 +331,12 @@ fn start(app: &mut App) -> Vec<Effect> {
 }
 
 /// The training that the form describes, unless a line is at fault.
-fn work(app: &mut App) -> Option<Work> {
+fn work(app: &mut App) -> Option<TrainRequest> {
     if is_at_fault(app) {
         return None;
     }
     let form = app.form.as_ref()?;
-    Some(Work::Changed { name: form.name.clone(), changes: form.changes() })
+    Some(TrainRequest::Changed { name: form.name.clone(), changes: form.changes() })
 }
 
 fn save(app: &mut App) -> Vec<Effect> {
@@ -343,7 +344,7 @@ fn save(app: &mut App) -> Vec<Effect> {
         return Vec::new();
     }
     let Some(form) = &app.form else { return Vec::new() };
-    vec![Effect::Save { name: form.name.clone(), changes: form.changes() }]
+    vec![Effect::SaveExperiment { name: form.name.clone(), changes: form.changes() }]
 }
 
 fn close(app: &mut App) {

@@ -1,4 +1,4 @@
-//! Which words an answer rests on: asked once an answer is there, and drawn below it.
+//! Which words an answer rests on: request_id once an answer is there, and drawn below it.
 
 use crate::predict::{Explanation, Push};
 use crate::text::{self, harmless};
@@ -26,7 +26,7 @@ type Texts = (String, Option<String>);
 #[derive(Debug, Default)]
 pub struct Attribution {
     /// The newest question, with what was typed.
-    asked: Option<(u64, Texts)>,
+    request_id: Option<(u64, Texts)>,
     found: Option<Found>,
 }
 
@@ -40,20 +40,20 @@ struct Found {
 }
 
 impl Attribution {
-    /// The question what the answer to question `asked` rests on; none when that is known well enough.
-    pub(super) fn ask(&mut self, asked: u64, texts: Texts, is_live: bool, now: f64) -> Vec<Effect> {
+    /// The question what the answer to question `request_id` rests on; none when that is known well enough.
+    pub(super) fn ask(&mut self, request_id: u64, texts: Texts, is_live: bool, now: f64) -> Vec<Effect> {
         let is_known = |found: &Found| found.texts == texts && now < found.at + RARELY * found.seconds;
         if is_live && self.found.as_ref().is_some_and(is_known) {
             return Vec::new();
         }
         let (text, text_pair) = texts.clone();
-        self.asked = Some((asked, texts));
-        vec![Effect::Explain { asked, text, text_pair }]
+        self.request_id = Some((request_id, texts));
+        vec![Effect::Explain { request_id, text, text_pair }]
     }
 
-    /// Takes over what an answer rests on, unless something else was asked meanwhile.
-    pub fn explained(&mut self, asked: u64, seconds: f64, result: Result<Explanation, String>, at: f64) {
-        if let Some((_, texts)) = self.asked.take_if(|(number, _)| *number == asked) {
+    /// Takes over what an answer rests on, unless something else was request_id meanwhile.
+    pub fn explained(&mut self, request_id: u64, seconds: f64, result: Result<Explanation, String>, at: f64) {
+        if let Some((_, texts)) = self.request_id.take_if(|(number, _)| *number == request_id) {
             self.found = Some(Found { texts, seconds, at, result });
         }
     }

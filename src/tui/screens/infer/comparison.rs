@@ -3,10 +3,10 @@
 use super::super::compare::tagged_name;
 use super::super::popup::{Choice, Item, Popup, Purpose};
 use super::Infer;
-use super::weights::{Source, of_runs, source_named};
+use super::weights::{ModelSource, of_runs, source_named};
 use crate::predict::{Answer, Prediction};
 use crate::tui::app::App;
-use crate::tui::msg::{Effect, Opened};
+use crate::tui::msg::{Effect, OpenedModel};
 use crate::tui::widgets::text_field::TextField;
 
 /// What takes the second weights away, in the list of weights.
@@ -57,16 +57,20 @@ impl Comparison {
 
 impl Infer {
     /// Takes an answer of the second weights, unless it is late.
-    pub fn beside_answer(&mut self, asked: u64, result: Result<Prediction, String>) {
-        let asked_first = self.asked_first;
+    pub fn beside_answer(&mut self, request_id: u64, result: Result<Prediction, String>) {
+        let first_request_id = self.first_request_id;
         let Some(beside) = &mut self.beside else { return };
         let shown = beside.answer.as_ref().map_or(0, |answer| answer.0);
-        if !beside.is_open || asked <= beside.opening || asked < asked_first || asked <= shown {
+        if !beside.is_open
+            || request_id <= beside.opening
+            || request_id < first_request_id
+            || request_id <= shown
+        {
             return;
         }
         match result {
             Ok(verdict) => {
-                beside.answer = Some((asked, verdict.answer));
+                beside.answer = Some((request_id, verdict.output));
                 beside.trouble = None;
             }
             Err(why) => {
@@ -92,22 +96,22 @@ pub(super) fn choose_weights(app: &mut App) {
 
 /// Takes the second weights that were chosen from the list, or takes them away.
 pub fn choose_beside(app: &mut App, value: &str) -> Vec<Effect> {
-    let source = if value == NONE { Source::Nothing } else { source_named(app, value) };
-    app.infer.asked += 1;
-    let opening = app.infer.asked;
-    app.infer.beside = (source != Source::Nothing).then(|| Comparison {
+    let source = if value == NONE { ModelSource::Nothing } else { source_named(app, value) };
+    app.infer.request_id += 1;
+    let opening = app.infer.request_id;
+    app.infer.beside = (source != ModelSource::Nothing).then(|| Comparison {
         name: value.to_string(),
         opening,
         is_open: false,
         trouble: None,
         answer: None,
     });
-    vec![Effect::OpenBeside { asked: opening, source }]
+    vec![Effect::OpenComparison { request_id: opening, source }]
 }
 
 /// Takes over second weights that were opened, and asks them.
-pub fn beside_opened(app: &mut App, asked: u64, result: Result<Opened, String>) -> Vec<Effect> {
-    let Some(beside) = app.infer.beside.as_mut().filter(|beside| beside.opening == asked) else {
+pub fn beside_opened(app: &mut App, request_id: u64, result: Result<OpenedModel, String>) -> Vec<Effect> {
+    let Some(beside) = app.infer.beside.as_mut().filter(|beside| beside.opening == request_id) else {
         return Vec::new();
     };
     beside.is_open = result.is_ok();

@@ -11,11 +11,11 @@ pub use attribution::Attribution;
 pub use comparison::{Comparison, beside_opened, choose_beside};
 pub use draw::{draw, draw_tiny};
 pub use probe_list::{ProbeList, pinned, replayed};
-pub use weights::{Source, choose, enter, open, open_on};
+pub use weights::{ModelSource, choose, enter, open, open_on};
 
 use crate::predict::{Answer, Prediction};
 use crate::tui::app::{App, Tab};
-use crate::tui::msg::{Action, Effect, Opened};
+use crate::tui::msg::{Action, Effect, OpenedModel};
 use crate::tui::widgets::text_field::{Edit, TextField};
 use weights::choose_weights;
 
@@ -37,9 +37,9 @@ pub struct HistoryEntry {
 #[derive(Debug, Default)]
 pub struct Infer {
     /// Which weights judge.
-    pub source: Source,
+    pub source: ModelSource,
     /// What they are, once they are there.
-    pub opened: Option<Opened>,
+    pub opened: Option<OpenedModel>,
     /// When they were opened or refreshed, in seconds since 1970.
     pub opened_at: f64,
     /// Attribution there are none.
@@ -49,9 +49,9 @@ pub struct Infer {
     /// The field that is typed into.
     pub at: usize,
     /// Number of the newest question.
-    pub asked: u64,
-    /// The first question that the weights in use have been asked.
-    asked_first: u64,
+    pub request_id: u64,
+    /// The first question that the weights in use have been request_id.
+    first_request_id: u64,
     /// The newest request for weights: only its answer counts, whatever is typed in the meantime.
     opening: u64,
     /// The newest answer: its question's number, the seconds it took, the verdict.
@@ -79,40 +79,40 @@ impl Infer {
 
     /// Whether the weights are being trained.
     pub fn is_live(&self) -> bool {
-        self.source == Source::Live
+        self.source == ModelSource::Live
     }
 
     /// The question for what is typed now.
     fn ask(&mut self) -> Vec<Effect> {
-        self.asked += 1;
+        self.request_id += 1;
         let (text, pair) = self.texts();
         if self.opened.is_none() || text.is_empty() || pair.as_ref().is_some_and(String::is_empty) {
             self.answer = None;
             self.beside.iter_mut().for_each(Comparison::forget);
             self.no_answer = None;
             self.why = Attribution::default();
-            self.asked_first = self.asked + 1;
+            self.first_request_id = self.request_id + 1;
             return Vec::new();
         }
-        vec![Effect::Classify { asked: self.asked, text, text_pair: pair }]
+        vec![Effect::Classify { request_id: self.request_id, text, text_pair: pair }]
     }
 
     /// Takes an answer, unless it is late: one to an older question than the answer shown, or of other weights.
-    /// What the newest rests on is asked next.
+    /// What the newest rests on is request_id next.
     pub fn answer(
         &mut self,
-        asked: u64,
+        request_id: u64,
         seconds: f64,
         result: Result<Prediction, String>,
         now: f64,
     ) -> Vec<Effect> {
         let shown = self.answer.as_ref().map_or(0, |answer| answer.0);
-        if asked < self.asked_first || asked <= shown {
+        if request_id < self.first_request_id || request_id <= shown {
             return Vec::new();
         }
         match result {
             Ok(verdict) => {
-                self.answer = Some((asked, seconds, verdict));
+                self.answer = Some((request_id, seconds, verdict));
                 self.no_answer = None;
             }
             Err(why) => {
@@ -120,11 +120,11 @@ impl Infer {
                 self.no_answer = Some(why);
             }
         }
-        if self.answer.is_none() || asked != self.asked {
+        if self.answer.is_none() || request_id != self.request_id {
             return Vec::new();
         }
         let texts = self.texts();
-        self.why.ask(asked, texts, self.is_live(), now)
+        self.why.ask(request_id, texts, self.is_live(), now)
     }
 
     /// What is typed now, without space around it; two texts of a pair.
@@ -134,8 +134,8 @@ impl Infer {
     }
 
     /// Takes over a model that was opened or has newer weights, and asks it.
-    pub fn opened(&mut self, asked: u64, result: Result<Opened, String>, now: f64) -> Vec<Effect> {
-        if asked != self.opening {
+    pub fn opened(&mut self, request_id: u64, result: Result<OpenedModel, String>, now: f64) -> Vec<Effect> {
+        if request_id != self.opening {
             return Vec::new();
         }
         self.is_refreshing = false;
@@ -166,9 +166,9 @@ impl Infer {
 
     fn refresh(&mut self) -> Vec<Effect> {
         self.is_refreshing = true;
-        self.asked += 1;
-        self.opening = self.asked;
-        vec![Effect::Open { asked: self.asked, source: self.source.clone() }]
+        self.request_id += 1;
+        self.opening = self.request_id;
+        vec![Effect::OpenModel { request_id: self.request_id, source: self.source.clone() }]
     }
 
     /// What can be brought back: sentences judged before, newest first, then the pinned ones.
@@ -196,7 +196,7 @@ impl Infer {
         let Some((_, _, verdict)) = self.answer.as_ref().filter(|_| !text.is_empty()) else {
             return Vec::new();
         };
-        let judged = HistoryEntry { text, text_pair, answer: verdict.answer.clone() };
+        let judged = HistoryEntry { text, text_pair, answer: verdict.output.clone() };
         self.judged.retain(|other| other.text != judged.text || other.text_pair != judged.text_pair);
         self.judged.insert(0, judged);
         self.judged.truncate(REMEMBERED);

@@ -2,7 +2,7 @@
 
 use super::super::probes::{self, Line};
 use super::super::run_view::RunView;
-use super::{Infer, Source};
+use super::{Infer, ModelSource};
 use crate::probes::{MAX_PROBES, Probe};
 use crate::run::history::History;
 use crate::spec::RunSpec;
@@ -43,7 +43,7 @@ pub(super) fn toggle(app: &mut App) -> Vec<Effect> {
         app.notice = Some(format!("{MAX_PROBES} are pinned, the most there can be: let one go first"));
         return Vec::new();
     }
-    vec![Effect::Probe(pin)]
+    vec![Effect::ToggleProbe(pin)]
 }
 
 /// Takes over what is pinned now.
@@ -63,7 +63,7 @@ pub fn pinned(app: &mut App, result: Result<Vec<Probe>, String>) -> Vec<Effect> 
 
 /// Takes over what the logs of the run of the weights say.
 pub fn replayed(app: &mut App, dir: &Path, result: &Result<(RunSpec, Vec<History>), String>) {
-    if matches!(&app.infer.source, Source::Run { dir: own, .. } if own == dir)
+    if matches!(&app.infer.source, ModelSource::Run { dir: own, .. } if own == dir)
         && let Ok((_, seeds)) = result
     {
         app.infer.pinned.past = Some((dir.to_path_buf(), seeds.clone()));
@@ -73,8 +73,8 @@ pub fn replayed(app: &mut App, dir: &Path, result: &Result<(RunSpec, Vec<History
 /// Asks for the logs of the run of the weights, where something is pinned and they are not known.
 pub(super) fn ask_history(app: &App) -> Vec<Effect> {
     match &app.infer.source {
-        Source::Run { dir, .. } if !app.infer.pinned.pins.is_empty() && history(app).is_none() => {
-            vec![Effect::Collect(dir.clone())]
+        ModelSource::Run { dir, .. } if !app.infer.pinned.pins.is_empty() && history(app).is_none() => {
+            vec![Effect::RequireHistory(dir.clone())]
         }
         _ => Vec::new(),
     }
@@ -84,8 +84,8 @@ pub(super) fn ask_history(app: &App) -> Vec<Effect> {
 fn history(app: &App) -> Option<&History> {
     let training = app.training.as_ref();
     match &app.infer.source {
-        Source::Live => training.map(RunView::newest),
-        Source::Run { dir, .. } => {
+        ModelSource::Live => training.map(RunView::newest),
+        ModelSource::Run { dir, .. } => {
             let own = training.filter(|run| run.dir == *dir).map(|run| &run.seeds);
             let past = app.infer.pinned.past.as_ref().filter(|past| past.0 == *dir).map(|past| &past.1);
             let seeds = own.or(past)?;
@@ -96,7 +96,7 @@ fn history(app: &App) -> Option<&History> {
             };
             seeds.iter().max_by(better)
         }
-        Source::Nothing | Source::Named(_) => None,
+        ModelSource::Nothing | ModelSource::Named(_) => None,
     }
 }
 

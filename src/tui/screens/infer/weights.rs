@@ -18,7 +18,7 @@ const LIVE: &str = "the run being trained";
 
 /// Which weights judge.
 #[derive(Debug, Clone, PartialEq, Default)]
-pub enum Source {
+pub enum ModelSource {
     /// None yet.
     #[default]
     Nothing,
@@ -36,7 +36,7 @@ pub enum Source {
 }
 
 /// Goes to the screen with other weights; the same ones are kept as they are.
-pub fn open(app: &mut App, source: Source) -> Vec<Effect> {
+pub fn open(app: &mut App, source: ModelSource) -> Vec<Effect> {
     app.go(Tab::Infer);
     let infer = &mut app.infer;
     if infer.source == source && infer.opened.is_some() {
@@ -49,38 +49,38 @@ pub fn open(app: &mut App, source: Source) -> Vec<Effect> {
     infer.no_answer = None;
     infer.why = Attribution::default();
     infer.at = 0;
-    infer.asked += 1;
-    infer.asked_first = infer.asked;
-    infer.opening = infer.asked;
+    infer.request_id += 1;
+    infer.first_request_id = infer.request_id;
+    infer.opening = infer.request_id;
     infer.is_refreshing = false;
-    let asked = infer.asked;
+    let request_id = infer.request_id;
     let mut effects = super::probe_list::ask_history(app);
-    effects.push(Effect::Open { asked, source });
+    effects.push(Effect::OpenModel { request_id, source });
     effects
 }
 
 /// Goes to the screen with weights and what they are to judge.
-pub fn open_on(app: &mut App, source: Source, example: &Example) -> Vec<Effect> {
+pub fn open_on(app: &mut App, source: ModelSource, example: &Example) -> Vec<Effect> {
     let effects = open(app, source);
     app.infer.fields =
         [TextField::new(&example.text), TextField::new(example.text_pair.as_deref().unwrap_or(""))];
     app.infer.at = 0;
     app.infer.recalled = None;
-    // Weights that are still to come are asked when they are there.
+    // Weights that are still to come are request_id when they are there.
     if effects.is_empty() { app.infer.ask() } else { effects }
 }
 
 /// Goes to the screen; without weights it takes the most obvious ones.
 pub fn enter(app: &mut App) -> Vec<Effect> {
     app.go(Tab::Infer);
-    if app.infer.source != Source::Nothing {
+    if app.infer.source != ModelSource::Nothing {
         return Vec::new();
     }
     if app.is_training() {
-        return open(app, Source::Live);
+        return open(app, ModelSource::Live);
     }
     let run = app.runs.runs.iter().find(|run| run.best.is_some());
-    let source = run.map(|run| Source::Run { name: run.name.clone(), dir: run.dir.clone() });
+    let source = run.map(|run| ModelSource::Run { name: run.name.clone(), dir: run.dir.clone() });
     source.map_or(Vec::new(), |source| open(app, source))
 }
 
@@ -113,16 +113,16 @@ pub(super) fn of_runs(app: &App) -> impl Iterator<Item = Item> {
 }
 
 /// The run of that name, or else what a folder or the hub has under it.
-pub(super) fn source_named(app: &App, name: &str) -> Source {
+pub(super) fn source_named(app: &App, name: &str) -> ModelSource {
     match app.runs.runs.iter().find(|run| run.name == name) {
-        Some(run) => Source::Run { name: run.name.clone(), dir: run.dir.clone() },
-        None => Source::Named(name.to_string()),
+        Some(run) => ModelSource::Run { name: run.name.clone(), dir: run.dir.clone() },
+        None => ModelSource::Named(name.to_string()),
     }
 }
 
 /// Takes the weights that were chosen from the list.
 pub fn choose(app: &mut App, value: &str) -> Vec<Effect> {
-    let source = if value == LIVE { Source::Live } else { source_named(app, value) };
+    let source = if value == LIVE { ModelSource::Live } else { source_named(app, value) };
     open(app, source)
 }
 
@@ -130,12 +130,12 @@ pub fn choose(app: &mut App, value: &str) -> Vec<Effect> {
 pub(super) fn what(app: &App) -> (String, Role) {
     let infer = &app.infer;
     let name = match &infer.source {
-        Source::Nothing => {
+        ModelSource::Nothing => {
             let choose = app.key(Place::Infer, Action::Weights);
             return (format!("No weights yet: {choose} chooses some, or train a run first."), Role::Warning);
         }
-        Source::Live => app.training.as_ref().map_or("the run".into(), RunView::name),
-        Source::Run { name, .. } | Source::Named(name) => name.clone(),
+        ModelSource::Live => app.training.as_ref().map_or("the run".into(), RunView::name),
+        ModelSource::Run { name, .. } | ModelSource::Named(name) => name.clone(),
     };
     match (&infer.opened, &infer.trouble) {
         (_, Some(trouble)) => (format!("{name}: {trouble}"), Role::Error),
@@ -146,7 +146,7 @@ pub(super) fn what(app: &App) -> (String, Role) {
                     let age = format::duration(app.now - infer.opened_at);
                     format!("weights of step {}, {age} old", format::count(step))
                 }
-                None if matches!(infer.source, Source::Named(_)) => "its own weights".into(),
+                None if matches!(infer.source, ModelSource::Named(_)) => "its own weights".into(),
                 None => "best weights".into(),
             };
             (format!("{name}, {weights}"), Role::Text)

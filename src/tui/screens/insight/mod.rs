@@ -91,7 +91,7 @@ impl Known {
     fn new(insight: ErrorReport, at: Option<usize>) -> Option<Self> {
         let newest = insight.evaluations.len().checked_sub(1)?;
         let at = at.unwrap_or(newest).min(newest);
-        let picture = ErrorAnalysis::of(&insight.evaluations[at].judged, insight.spec.task());
+        let picture = ErrorAnalysis::of(&insight.evaluations[at].predictions, insight.spec.task());
         Some(Known { insight, at, picture })
     }
 
@@ -106,7 +106,7 @@ impl Known {
     }
 
     fn judged(&self) -> &Predictions {
-        &self.evaluation().judged
+        &self.evaluation().predictions
     }
 
     /// What all seeds say of each row, where that is known.
@@ -124,7 +124,7 @@ impl Known {
 
     /// The loss of a row at each evaluation.
     fn losses(&self, row: usize) -> impl Iterator<Item = f64> + '_ {
-        self.insight.evaluations.iter().map(move |evaluation| evaluation.judged.loss(row))
+        self.insight.evaluations.iter().map(move |evaluation| evaluation.predictions.loss(row))
     }
 }
 
@@ -214,7 +214,7 @@ pub fn open(app: &mut App, of: Subject) -> Vec<Effect> {
 }
 
 fn read(app: &App) -> Vec<Effect> {
-    app.insight.of.clone().map_or(Vec::new(), |of| vec![Effect::Examine(of)])
+    app.insight.of.clone().map_or(Vec::new(), |of| vec![Effect::LoadPredictions(of)])
 }
 
 /// Looks at the seed before or after.
@@ -244,9 +244,9 @@ fn infer(app: &mut App) -> Vec<Effect> {
     let name = of.dir.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
     let is_live = app.is_training() && app.training.as_ref().is_some_and(|run| run.dir == of.dir);
     let source = match known.insight.seeds {
-        _ if is_live && known.insight.seed + 1 == known.insight.seeds => infer::Source::Live,
-        0 | 1 => infer::Source::Run { name, dir: known.insight.dir.clone() },
-        _ => infer::Source::Run { name: format!("{name}, seed {seed}"), dir: known.insight.dir.clone() },
+        _ if is_live && known.insight.seed + 1 == known.insight.seeds => infer::ModelSource::Live,
+        0 | 1 => infer::ModelSource::Run { name, dir: known.insight.dir.clone() },
+        _ => infer::ModelSource::Run { name: format!("{name}, seed {seed}"), dir: known.insight.dir.clone() },
     };
     infer::open_on(app, source, &example)
 }
@@ -342,14 +342,14 @@ fn show_row(app: &mut App) {
     lines.push(String::new());
     match &known.insight.labels {
         Labels::Classes(names) => {
-            lines.push(format!("labelled   {}", names[judged.label(row)]));
+            lines.push(format!("labelled   {}", names[judged.target(row)]));
             let said =
                 |class: usize| format!("{} {:.1} %", names[class], 100.0 * judged.probability(row, class));
             lines.push(format!("predicted  {}", (0..names.len()).map(said).collect::<Vec<_>>().join(", ")));
         }
         Labels::Scale { low, high } => {
-            lines.push(format!("labelled   {:.2} on a scale from {low} to {high}", judged.given(row)));
-            lines.push(format!("predicted  {:.2}", judged.told(row)));
+            lines.push(format!("labelled   {:.2} on a scale from {low} to {high}", judged.target_value(row)));
+            lines.push(format!("predicted  {:.2}", judged.predicted_value(row)));
         }
     }
     let losses: Vec<String> = known.losses(row).map(format::loss).collect();

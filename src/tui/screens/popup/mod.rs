@@ -11,7 +11,7 @@ use crate::run::Reproduction;
 use crate::run::queue::Edit as QueueEdit;
 use crate::tui::app::App;
 use crate::tui::keymap::Place;
-use crate::tui::msg::{Action, Effect, Work};
+use crate::tui::msg::{Action, Effect, TrainRequest};
 use crate::tui::theme::Theme;
 use crate::tui::widgets::text_field::{Edit, TextField};
 use crate::tui::widgets::wrap;
@@ -94,7 +94,7 @@ pub enum Reply {
     /// Stop the training and save, and hold the queue.
     StopAndHold,
     /// Put a training into the queue.
-    Enqueue(Work),
+    Enqueue(TrainRequest),
     /// Delete a run.
     Delete(PathBuf),
     /// Write the form to the file and close it.
@@ -286,7 +286,7 @@ fn answer(app: &mut App, reply: Reply) -> Vec<Effect> {
             with_queue_held(app, effects)
         }
         Reply::Enqueue(work) => vec![Effect::Enqueue(work)],
-        Reply::Delete(dir) => vec![Effect::Delete(dir)],
+        Reply::Delete(dir) => vec![Effect::DeleteRun(dir)],
         Reply::SaveForm => form::act(app, Action::SaveForm),
         Reply::DiscardForm => {
             app.form = None;
@@ -298,8 +298,8 @@ fn answer(app: &mut App, reply: Reply) -> Vec<Effect> {
 /// Tells the training of this process to stop, whatever is on the screen.
 fn tell_training(app: &mut App) -> Vec<Effect> {
     let Some(run) = &mut app.training else { return Vec::new() };
-    run.asked = Some(Command::Stop);
-    vec![Effect::Tell(Command::Stop)]
+    run.pending_command = Some(Command::Stop);
+    vec![Effect::SendCommand(Command::Stop)]
 }
 
 /// `effects`, with the queue held before: who stops the training on purpose wants nothing trained in its place.

@@ -189,7 +189,7 @@ fn text_of(app: &App, line: &Line<'_>, number: usize, width: usize) -> String {
             let (model, task) = row
                 .spec
                 .as_ref()
-                .map_or(("-".into(), "-"), |spec| (model_name(&spec.model), spec.task.as_str()));
+                .map_or(("-".into(), "-"), |spec| (model_name(&spec.model), spec.task.name()));
             let score =
                 app.runs.past_score(&row.name, theme).unwrap_or_else(|| theme.glyph(Symbol::Dash).into());
             let columns = if wide {
@@ -205,9 +205,9 @@ fn text_of(app: &App, line: &Line<'_>, number: usize, width: usize) -> String {
             let (state, _) = queue::state(app, entry);
             let columns = if wide {
                 let model = fixed(theme, &model_name(&spec.model), 10);
-                format!("{model} {} {state:>13}", fixed(theme, &spec.task, 10))
+                format!("{model} {} {state:>13}", fixed(theme, spec.task.name(), 10))
             } else {
-                format!("{} {state:>13}", fixed(theme, &spec.task, 10))
+                format!("{} {state:>13}", fixed(theme, spec.task.name(), 10))
             };
             let times = theme.glyph(Symbol::Times);
             let seeds = if spec.repeats > 1 { format!(" {times}{}", spec.repeats) } else { String::new() };

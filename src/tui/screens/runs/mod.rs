@@ -15,7 +15,7 @@ use crate::run::queue::{Entry, Queue};
 use crate::run::{Repeats, RunRow, RunStatus};
 use crate::tui::app::{App, ExperimentRow};
 use crate::tui::keymap::Place;
-use crate::tui::msg::{Action, Effect, Work};
+use crate::tui::msg::{Action, Effect, TrainRequest};
 use crate::tui::theme::{Symbol, Theme};
 use crate::tui::widgets::text_field::{Edit, TextField};
 use std::path::PathBuf;
@@ -92,11 +92,11 @@ impl Line<'_> {
     fn contains(&self, lower: &str) -> bool {
         let texts: [&str; 4] = match self {
             Line::Experiment(row) => match &row.spec {
-                Ok(spec) => [&row.name, &spec.model, &spec.task, ""],
+                Ok(spec) => [&row.name, &spec.model, spec.task.name(), ""],
                 Err(_) => [&row.name, "", "", ""],
             },
             Line::Run(row) => [&row.name, &row.model, &row.task, row.status.name()],
-            Line::Queued(Entry { spec, .. }) => [&spec.experiment, &spec.model, &spec.task, ""],
+            Line::Queued(Entry { spec, .. }) => [&spec.experiment, &spec.model, spec.task.name(), ""],
         };
         texts.iter().any(|text| text.to_lowercase().contains(lower))
     }
@@ -225,14 +225,14 @@ pub fn act(app: &mut App, action: Action) -> Vec<Effect> {
         Action::New => app.form = Some(Form::new(&app.runs.experiments)),
         Action::Resume => {
             let dir = app.runs.run().filter(|run| can_resume(run)).map(|run| run.dir.clone());
-            return dir.map_or(Vec::new(), |dir| live::begin(app, Work::Resume(dir)));
+            return dir.map_or(Vec::new(), |dir| live::begin(app, TrainRequest::Resume(dir)));
         }
         Action::Delete => ask_to_delete(app),
         Action::Filter => app.runs.is_filtering = true,
         Action::Infer => {
             let source = app.runs.run().filter(|run| run.best.is_some());
             let source =
-                source.map(|run| infer::Source::Run { name: run.name.clone(), dir: run.dir.clone() });
+                source.map(|run| infer::ModelSource::Run { name: run.name.clone(), dir: run.dir.clone() });
             return source.map_or(Vec::new(), |source| infer::open(app, source));
         }
         Action::Insight => {
@@ -240,7 +240,7 @@ pub fn act(app: &mut App, action: Action) -> Vec<Effect> {
             return of.map_or(Vec::new(), |of| insight::open(app, of));
         }
         Action::Data => return data::open(app),
-        Action::Published => return vec![Effect::Reproduce],
+        Action::Published => return vec![Effect::LoadReproduction],
         Action::Refresh => return vec![Effect::Refresh],
         Action::Point(line) if line == app.runs.at => return act(app, Action::Enter),
         Action::Point(line) => {
@@ -273,7 +273,7 @@ pub fn peek(app: &mut App) -> Vec<Effect> {
     let dir = app.runs.run().map(|run| run.dir.clone());
     let there = app.runs.peeked.as_ref().map(|(dir, _)| dir);
     match dir {
-        Some(dir) if there != Some(&dir) => vec![Effect::Replay(dir)],
+        Some(dir) if there != Some(&dir) => vec![Effect::LoadHistory(dir)],
         _ => Vec::new(),
     }
 }
@@ -284,7 +284,7 @@ fn enter(app: &mut App) -> Vec<Effect> {
         return live::view(app, dir);
     }
     match app.runs.experiment().map(|row| row.spec.clone()) {
-        Some(Ok(spec)) => live::begin(app, Work::Spec(Box::new(spec))),
+        Some(Ok(spec)) => live::begin(app, TrainRequest::Spec(Box::new(spec))),
         Some(Err(why)) => {
             app.complain("This experiment cannot be started", why);
             Vec::new()
