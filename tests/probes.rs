@@ -108,7 +108,7 @@ fn probes_are_classified_at_each_evaluation_without_changing_training() {
 fn pairs_are_classified_by_a_task_of_pairs() {
     let home = tempfile::tempdir().unwrap();
     let pair = probe("how do i learn rust", Some("where to learn rust"));
-    for probe in [pin("a fine film", None), pair.clone()] {
+    for probe in [probe("a fine film", None), pair.clone()] {
         probes::toggle(&home.path().join(probes::FILE), probe).unwrap();
     }
     let outcome = run(RunSpec { task: "demo-pairs".parse().unwrap(), ..spec() }, home.path(), |_| None);

@@ -3,15 +3,15 @@
 
 use super::cache::{self, Cache};
 use super::config::HubConfig;
-use super::error::{ErrorResponse, HubError};
+use super::error::{ErrorResponse, HubError, root_cause};
 use super::listing::is_plain;
 use super::progress::{downloading, indeterminate};
 use super::repo::{Repo, RepoType};
 use super::verify;
 use crate::error::{Error, Result};
 use crate::event::Progress;
-use hf_hub::HFClient;
-use hf_hub::repository::RepoSibling;
+use hf_hub::api::RepoInfo;
+use hf_hub::api::tokio::ApiBuilder;
 use reqwest::header::{ACCEPT_ENCODING, CONTENT_LENGTH, CONTENT_RANGE, ETAG, HeaderMap, LOCATION, RANGE};
 use reqwest::{RequestBuilder, Response, StatusCode, Url};
 use std::fs::File;
@@ -71,34 +71,32 @@ impl<'a> Downloader<'a> {
     /// The commit of a revision and the names of all its files.
     pub(super) async fn resolve(&mut self, revision: &str) -> Result<(String, Vec<String>), HubError> {
         (self.on_progress)(indeterminate(format!("resolving {}", self.repo.id)));
-        let mut builder = HFClient::builder()
-            .endpoint(self.config.endpoint.clone())
-            .cache_dir(self.config.cache_dir.clone())
-            .client(self.get_client.clone())
-            .retry_max_attempts(self.config.max_retries);
-        if let Some(token) = &self.config.token {
-            builder = builder.token(token.clone());
-        }
-        let client = builder.build()?;
-        let (owner, name) = hf_hub::split_id(&self.repo.id);
-        let request = async {
-            match self.repo.repo_type {
-                RepoType::Model => {
-                    let info = client.model(owner, name).info().revision(revision).send().await?;
-                    Ok::<_, HubError>((info.sha, info.siblings))
-                }
-                RepoType::Dataset => {
-                    let info = client.dataset(owner, name).info().revision(revision).send().await?;
-                    Ok((info.sha, info.siblings))
-                }
-            }
+        let api = ApiBuilder::new()
+            .with_endpoint(self.config.endpoint.clone())
+            .with_cache_dir(self.config.cache_dir.clone())
+            .with_token(self.config.token.clone())
+            .build()
+            .map_err(|error| HubError::Network(root_cause(&error)))?;
+        let repo_type = match self.repo.repo_type {
+            RepoType::Model => hf_hub::RepoType::Model,
+            RepoType::Dataset => hf_hub::RepoType::Dataset,
         };
-        let (sha, siblings) = with_timeout(self.cancelled, self.config.request_timeout, request).await??;
-        let sha = sha.filter(|sha| is_plain(sha));
-        match (sha, siblings) {
-            (Some(sha), Some(siblings)) => {
-                let names = siblings.into_iter().map(|RepoSibling { rfilename, .. }| rfilename);
-                Ok((sha, names.filter(|name| is_plain(name)).collect()))
+        let id = self.repo.id.clone();
+        let repo = api.repo(hf_hub::Repo::with_revision(id.clone(), repo_type, revision.to_string()));
+        let body = self
+            .with_retries(&id, async |downloader| {
+                let (cancelled, timeout) = (downloader.cancelled, downloader.config.request_timeout);
+                let response = with_timeout(cancelled, timeout, repo.info_request().send()).await??;
+                if !response.status().is_success() {
+                    return Err(HubError::Response(error_response(&response)));
+                }
+                Ok(with_timeout(cancelled, timeout, response.bytes()).await??)
+            })
+            .await?;
+        let is_plain = |name: &String| is_plain(name);
+        match serde_json::from_slice(&body) {
+            Ok(RepoInfo { siblings, sha }) if is_plain(&sha) => {
+                Ok((sha, siblings.into_iter().map(|sibling| sibling.rfilename).filter(is_plain).collect()))
             }
             _ => Err(HubError::Network("the response has no commit or no files".to_string())),
         }

@@ -4,7 +4,6 @@ use super::config::HubConfig;
 use super::repo::Repo;
 use crate::error::Error;
 use crate::text::plural;
-use hf_hub::HFError;
 use std::path::Path;
 use std::time::Duration;
 
@@ -63,38 +62,6 @@ impl From<Error> for HubError {
 impl From<reqwest::Error> for HubError {
     fn from(error: reqwest::Error) -> Self {
         HubError::Network(root_cause(&error))
-    }
-}
-
-impl From<HFError> for HubError {
-    fn from(error: HFError) -> Self {
-        let context = match &error {
-            HFError::Http { context }
-            | HFError::AuthRequired { context }
-            | HFError::Forbidden { context }
-            | HFError::Conflict { context }
-            | HFError::RateLimited { context, .. } => Some(context),
-            HFError::RepoNotFound { context, .. }
-            | HFError::RevisionNotFound { context, .. }
-            | HFError::EntryNotFound { context, .. } => context.as_ref(),
-            _ => None,
-        };
-        if let Some(context) = context {
-            let retry_after = match &error {
-                HFError::RateLimited { retry_after, .. } => retry_after.map(|wait| wait.as_secs()),
-                _ => None,
-            };
-            return HubError::Response(ErrorResponse {
-                status: context.status.as_u16(),
-                code: context.error_code.clone(),
-                message: context.server_message.clone(),
-                retry_after,
-            });
-        }
-        match error {
-            HFError::Request { source, .. } => source.into(),
-            other => HubError::Network(first_line(&other.to_string())),
-        }
     }
 }
 
@@ -179,7 +146,7 @@ impl ErrorResponse {
 }
 
 /// The innermost cause, which is the most specific: `Connection refused`.
-fn root_cause(error: &dyn std::error::Error) -> String {
+pub(super) fn root_cause(error: &dyn std::error::Error) -> String {
     let mut cause = error;
     while let Some(source) = cause.source() {
         cause = source;

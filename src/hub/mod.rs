@@ -1,9 +1,10 @@
 //! Models and datasets by name, from the Hugging Face Hub. The only module that uses the network, and only for files
 //! that are not in the cache.
 //!
-//! hf-hub resolves names, revisions and listings. The files are downloaded here, because the download of hf-hub 1.0.0
-//! stores an error page as the file, accepts a truncated body, and has no timeout; see `download`. The cache on disk
-//! is the one that the Hugging Face libraries share.
+//! hf-hub builds the requests for names, revisions and listings. The files are downloaded here, because the download of
+//! hf-hub has no timeouts, accepts a truncated body without an announced length, and appends a whole file to a partial
+//! one if the server ignores the range; see `download`. The cache on disk is the one that the Hugging Face libraries
+//! share.
 
 mod cache;
 mod cached;

@@ -176,9 +176,9 @@ mod tests {
     }
 
     impl Files {
-        fn new(files: &[(&str, &str)]) -> Self {
+        fn new(contents: &[(&str, &str)]) -> Self {
             let files = Files { folder: tempfile::tempdir().unwrap() };
-            for (name, text) in files {
+            for (name, text) in contents {
                 std::fs::write(files.path(name), text).unwrap();
             }
             files

@@ -210,7 +210,7 @@ mod tests {
             let text = String::from_utf8(writer.into_inner().unwrap()).unwrap();
             let read = parse(&text, CSV).unwrap();
             let read: Vec<_> = read.into_iter().map(|(_, text, label)| (text, label)).collect();
-            let expected: Vec<_> = rows.into_iter().map(|(text, label)| (text, Some(label(&label)))).collect();
+            let expected: Vec<_> = rows.into_iter().map(|(text, name)| (text, Some(label(&name)))).collect();
             prop_assert_eq!(read, expected);
         }
     }
