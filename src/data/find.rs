@@ -2,7 +2,7 @@
 
 use super::source::LoadContext;
 use crate::assets;
-use crate::catalog::{Local, Source, SplitSpec, Task};
+use crate::catalog::{LocalFormat, SplitSpec, Task, TaskSource};
 use crate::error::{Error, Result};
 use crate::hub::split_files;
 use std::path::{Path, PathBuf};
@@ -53,16 +53,16 @@ pub(super) fn find_split(
     context: &mut LoadContext<'_>,
 ) -> Result<Option<SplitFiles>> {
     match (&task.source, data_dir) {
-        (Source::Embedded(folder), None) => {
+        (TaskSource::Embedded(folder), None) => {
             Ok(assets::tsv(folder, split.name.name()).map(|text| SplitFiles::Embedded { folder, text }))
         }
-        (Source::Embedded(_), Some(_)) => Err(Error::Usage(format!(
+        (TaskSource::Embedded(_), Some(_)) => Err(Error::Usage(format!(
             "task {} is embedded in the program and takes no data_dir; remove the key or choose another task",
             task.name
         ))),
-        (Source::Files { local, .. }, Some(folder)) => find_locally(task, local, split, folder),
-        (Source::Custom, _) => Ok(None),
-        (Source::Files { hub, .. }, None) => {
+        (TaskSource::Files { local, .. }, Some(folder)) => find_locally(task, local, split, folder),
+        (TaskSource::Custom, _) => Ok(None),
+        (TaskSource::Files { hub, .. }, None) => {
             let snapshot = context.hub.dataset_files(
                 hub.repo,
                 hub.config,
@@ -79,7 +79,7 @@ pub(super) fn find_split(
 /// The error for a required split that does not exist.
 pub(super) fn missing_split(task: &Task, split: &SplitSpec, data_dir: Option<&Path>) -> Error {
     match (&task.source, data_dir) {
-        (Source::Files { local, .. }, Some(folder)) => Error::data(
+        (TaskSource::Files { local, .. }, Some(folder)) => Error::data(
             folder,
             None,
             format!(
@@ -90,7 +90,7 @@ pub(super) fn missing_split(task: &Task, split: &SplitSpec, data_dir: Option<&Pa
                 also_in(&folders(task, folder))
             ),
         ),
-        (Source::Files { hub, .. }, None) => Error::Hub {
+        (TaskSource::Files { hub, .. }, None) => Error::Hub {
             repo: hub.repo.to_string(),
             problem: format!(
                 "has no Parquet files of a {} split for configuration {}; set data_dir to a folder with the files",
@@ -98,8 +98,10 @@ pub(super) fn missing_split(task: &Task, split: &SplitSpec, data_dir: Option<&Pa
                 hub.config
             ),
         },
-        (Source::Custom, _) => Error::Usage(format!("task {} has no {} split", task.name, split.name.name())),
-        (Source::Embedded(folder), _) => Error::data(
+        (TaskSource::Custom, _) => {
+            Error::Usage(format!("task {} has no {} split", task.name, split.name.name()))
+        }
+        (TaskSource::Embedded(folder), _) => Error::data(
             Path::new("assets").join(folder),
             None,
             format!("the program has no embedded {} split of task {}", split.name.name(), task.name),
@@ -114,17 +116,17 @@ fn also_in(folders: &[PathBuf]) -> String {
 }
 
 /// The accepted file names of a split, as a list for a message.
-fn expected_files(local: &Local, split: &SplitSpec) -> String {
+fn expected_files(local: &LocalFormat, split: &SplitSpec) -> String {
     let mut names = file_names(local, split);
     names.push(format!("{}*.parquet", split.name.name()));
     names.join(", ")
 }
 
 /// The accepted names of the text file of a split, the preferred one first.
-fn file_names(local: &Local, split: &SplitSpec) -> Vec<String> {
+fn file_names(local: &LocalFormat, split: &SplitSpec) -> Vec<String> {
     let extension = match local {
-        Local::Tsv { .. } => "tsv",
-        Local::Trees(_) => "txt",
+        LocalFormat::Tsv { .. } => "tsv",
+        LocalFormat::Trees(_) => "txt",
     };
     split.file_stems.iter().map(|stem| format!("{stem}.{extension}")).collect()
 }
@@ -133,14 +135,19 @@ fn file_names(local: &Local, split: &SplitSpec) -> Vec<String> {
 fn folders(task: &Task, folder: &Path) -> Vec<PathBuf> {
     let mut all = vec![folder.to_path_buf()];
     all.extend(GLUE_FOLDERS.iter().filter(|(name, _)| *name == task.name).map(|(_, glue)| folder.join(glue)));
-    if let Source::Files { hub, .. } = &task.source {
+    if let TaskSource::Files { hub, .. } = &task.source {
         all.push(folder.join(hub.config));
     }
     all
 }
 
 /// Finds the files of `split` in a local folder.
-fn find_locally(task: &Task, local: &Local, split: &SplitSpec, folder: &Path) -> Result<Option<SplitFiles>> {
+fn find_locally(
+    task: &Task,
+    local: &LocalFormat,
+    split: &SplitSpec,
+    folder: &Path,
+) -> Result<Option<SplitFiles>> {
     if !folder.is_dir() {
         let what = if folder.exists() { "is not a folder" } else { "does not exist" };
         return Err(Error::data(
@@ -150,16 +157,16 @@ fn find_locally(task: &Task, local: &Local, split: &SplitSpec, folder: &Path) ->
         ));
     }
     let config = match &task.source {
-        Source::Files { hub, .. } => hub.config,
-        Source::Embedded(_) | Source::Custom => "",
+        TaskSource::Files { hub, .. } => hub.config,
+        TaskSource::Embedded(_) | TaskSource::Custom => "",
     };
     for folder in folders(task, folder).iter().filter(|folder| folder.is_dir()) {
         for name in file_names(local, split) {
             let file = folder.join(name);
             if file.is_file() {
                 return Ok(Some(match local {
-                    Local::Tsv { .. } => SplitFiles::Tsv(file),
-                    Local::Trees(_) => SplitFiles::Trees(file),
+                    LocalFormat::Tsv { .. } => SplitFiles::Tsv(file),
+                    LocalFormat::Trees(_) => SplitFiles::Trees(file),
                 }));
             }
         }

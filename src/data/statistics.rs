@@ -47,13 +47,13 @@ impl SplitStatistics {
     ) -> Self {
         let mut statistics = SplitStatistics {
             rows: rows.len(),
-            classes: vec![0; labels.groups().len()],
+            classes: vec![0; labels.bin_names().len()],
             lengths,
             ..SplitStatistics::default()
         };
         let mut seen = HashSet::with_capacity(rows.len());
         for row in rows {
-            let count = row.label.and_then(|label| statistics.classes.get_mut(labels.group(label)));
+            let count = row.label.and_then(|label| statistics.classes.get_mut(labels.bin(label)));
             *count.unwrap_or(&mut statistics.unlabelled) += 1;
             let texts = texts(row);
             statistics.empty += usize::from(texts.0.is_empty() || texts.1.is_some_and(str::is_empty));

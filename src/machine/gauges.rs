@@ -1,52 +1,50 @@
-//! Current utilization of processor, memory and GPUs.
+//! Current use of the processor, the memory and the GPUs.
 
-use super::gpu::{Gpu, GpuSource, Nvml};
+use super::gpu::{Gpu, GpuSource, Nvml, round_fraction};
 use serde::{Deserialize, Serialize};
 use std::num::NonZero;
 use std::time::Instant;
 use sysinfo::{Pid, ProcessRefreshKind, ProcessesToUpdate, System};
 
-/// The utilization of the machine at one moment.
+/// One reading of the machine.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Gauges {
     /// Seconds since 1970.
     pub time: f64,
-    /// Utilization of all cores by all processes since the previous reading, 0 to 1.
+    /// Fraction of all cores that were busy since the previous reading.
     pub cpu: f64,
-    /// Utilization by this process of the cores available to it since the previous reading, 0 to 1.
+    /// Fraction of the cores available to this process that it kept busy since the previous reading.
     pub process_cpu: f64,
-    /// Resident memory of this process in bytes.
+    /// Resident memory of this process, in bytes.
     pub process_memory: u64,
-    /// Memory that a process can still allocate, in bytes.
+    /// Available memory, in bytes.
     pub available_memory: u64,
-    /// Installed memory in bytes.
+    /// Total memory, in bytes.
     pub total_memory: u64,
-    /// The GPUs that the driver reports.
+    /// The GPUs that the driver lists.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub gpus: Vec<Gpu>,
 }
 
-/// Reads [`Gauges`]. Utilization is averaged over the time since the previous reading.
+/// Reads [`Gauges`]. Fractions refer to the time between two readings.
 pub struct SystemMonitor {
     system: System,
     process: Pid,
     cores: f64,
     gpus: Option<Box<dyn GpuSource + Send>>,
-    /// Time of the last reading.
-    last_read: Instant,
-    /// Processor time of the process at the last reading, in milliseconds.
-    last_cpu_time: u64,
+    /// Time of the previous reading, and the CPU time of the process then, in milliseconds.
+    previous: (Instant, u64),
 }
 
 impl std::fmt::Debug for SystemMonitor {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("SystemMonitor").field("last_read", &self.last_read).finish_non_exhaustive()
+        f.debug_struct("SystemMonitor").field("previous", &self.previous).finish_non_exhaustive()
     }
 }
 
 impl SystemMonitor {
-    /// Opens the sources of this machine: the operating system, and NVIDIA's driver if there is one. `None` if the
-    /// operating system reports nothing.
+    /// A monitor of this machine and, if NVIDIA's driver is installed, its GPUs. `None` if the operating system
+    /// is not supported.
     pub fn new() -> Option<Self> {
         Self::with(Nvml::open().map(|nvml| Box::new(nvml) as Box<dyn GpuSource + Send>))
     }
@@ -54,25 +52,24 @@ impl SystemMonitor {
     fn with(gpus: Option<Box<dyn GpuSource + Send>>) -> Option<Self> {
         let cores = std::thread::available_parallelism().map_or(1, NonZero::get) as f64;
         let (system, process) = (System::new().ok()?, sysinfo::get_current_pid().ok()?);
-        let mut monitor =
-            SystemMonitor { system, process, cores, gpus, last_read: Instant::now(), last_cpu_time: 0 };
+        let mut monitor = SystemMonitor { system, process, cores, gpus, previous: (Instant::now(), 0) };
         monitor.refresh();
-        monitor.last_cpu_time = monitor.cpu_time();
+        monitor.previous.1 = monitor.cpu_time();
         Some(monitor)
     }
 
-    /// Reads all gauges. `time` is the current time in seconds since 1970.
+    /// Reads all gauges, as of `time` in seconds since 1970.
     pub fn read(&mut self, time: f64) -> Gauges {
-        let (last_read, last_cpu_time) = (self.last_read, self.last_cpu_time);
+        let (before, used) = self.previous;
         self.refresh();
-        (self.last_read, self.last_cpu_time) = (Instant::now(), self.cpu_time());
-        let available = (self.last_read - last_read).as_secs_f64() * self.cores;
-        let used = self.last_cpu_time.saturating_sub(last_cpu_time) as f64 / 1e3;
+        self.previous = (Instant::now(), self.cpu_time());
+        let available = (self.previous.0 - before).as_secs_f64() * self.cores;
+        let spent = self.previous.1.saturating_sub(used) as f64 / 1e3;
         let process = self.system.process(self.process);
         Gauges {
             time,
-            cpu: rounded(f64::from(self.system.global_cpu_usage()) / 100.0),
-            process_cpu: if available > 0.0 { rounded(used / available) } else { 0.0 },
+            cpu: round_fraction(f64::from(self.system.global_cpu_usage()) / 100.0),
+            process_cpu: if available > 0.0 { round_fraction(spent / available) } else { 0.0 },
             process_memory: process.map_or(0, sysinfo::Process::memory),
             available_memory: self.system.available_memory(),
             total_memory: self.system.total_memory(),
@@ -83,19 +80,13 @@ impl SystemMonitor {
     fn refresh(&mut self) {
         self.system.refresh_cpu_usage();
         self.system.refresh_memory_specifics(sysinfo::MemoryRefreshKind::nothing().with_ram());
-        let kinds = ProcessRefreshKind::nothing().with_cpu().with_memory();
-        self.system.refresh_processes_specifics(ProcessesToUpdate::Some(&[self.process]), false, kinds);
+        let wanted = ProcessRefreshKind::nothing().with_cpu().with_memory();
+        self.system.refresh_processes_specifics(ProcessesToUpdate::Some(&[self.process]), false, wanted);
     }
 
-    /// Processor time of this process in milliseconds.
     fn cpu_time(&self) -> u64 {
         self.system.process(self.process).map_or(0, sysinfo::Process::accumulated_cpu_time)
     }
-}
-
-/// A utilization clamped to 0..=1 and rounded to three decimals.
-pub(super) fn rounded(utilization: f64) -> f64 {
-    (utilization.clamp(0.0, 1.0) * 1e3).round() / 1e3
 }
 
 #[cfg(test)]
@@ -103,9 +94,9 @@ mod tests {
     use super::*;
     use std::time::Duration;
 
-    struct FakeGpus;
+    struct TwoGpus;
 
-    impl GpuSource for FakeGpus {
+    impl GpuSource for TwoGpus {
         fn read(&mut self) -> Vec<Gpu> {
             let gpu = |name: &str, busy| Gpu {
                 name: name.into(),
@@ -115,14 +106,14 @@ mod tests {
                 watts: Some(412.5),
                 celsius: Some(61.0),
             };
-            vec![gpu("first", 0.97), gpu("second", 0.0)]
+            vec![gpu("one", 0.97), gpu("other", 0.0)]
         }
     }
 
     #[test]
-    fn gauges_show_a_busy_process() {
+    fn meter_measures_a_busy_process() {
         let mut monitor =
-            SystemMonitor::with(Some(Box::new(FakeGpus))).expect("the system reports its processes");
+            SystemMonitor::with(Some(Box::new(TwoGpus))).expect("the operating system is supported");
         let start = Instant::now();
         let mut sum = 0u64;
         while start.elapsed() < Duration::from_millis(400) {
@@ -135,17 +126,17 @@ mod tests {
         assert!(gauges.process_memory > 1 << 20 && gauges.process_memory < gauges.total_memory, "{gauges:?}");
         assert!(gauges.available_memory <= gauges.total_memory, "{gauges:?}");
         let names: Vec<_> = gauges.gpus.iter().map(|gpu| gpu.name.as_str()).collect();
-        assert_eq!(names, ["first", "second"]);
+        assert_eq!(names, ["one", "other"]);
     }
 
     #[test]
     fn gauges_round_trip_through_json() {
-        let mut monitor = SystemMonitor::with(None).expect("the system reports its processes");
+        let mut monitor = SystemMonitor::with(None).expect("the operating system is supported");
         let gauges = monitor.read(1.5);
         let text = serde_json::to_string(&gauges).unwrap();
         assert!(!text.contains("gpus"), "{text}");
         assert_eq!(serde_json::from_str::<Gauges>(&text).unwrap(), gauges);
-        let with_gpus = Gauges { gpus: FakeGpus.read(), ..gauges };
+        let with_gpus = Gauges { gpus: TwoGpus.read(), ..gauges };
         assert_eq!(
             serde_json::from_str::<Gauges>(&serde_json::to_string(&with_gpus).unwrap()).unwrap(),
             with_gpus

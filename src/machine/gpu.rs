@@ -1,53 +1,54 @@
-//! Utilization of NVIDIA GPUs, read through NVML. The library is loaded at run time; a machine without it reports
-//! no GPUs.
+//! State of NVIDIA GPUs through NVML, a library of the driver that is loaded at run time. Without it the list
+//! of GPUs is empty.
 
-use super::gauges::rounded;
 use nvml_wrapper::enum_wrappers::device::TemperatureSensor;
 use serde::{Deserialize, Serialize};
 use std::ffi::OsStr;
 
-/// The utilization of a GPU at one moment.
+/// One reading of a GPU.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Gpu {
-    /// Product name.
+    /// Name of the model.
     pub name: String,
-    /// Share of the driver's last sampling period in which a kernel ran, 0 to 1.
+    /// Utilization, from 0 to 1.
     pub busy: f64,
-    /// Memory used by all processes, in bytes.
+    /// Memory in use by all programs, in bytes.
     pub memory: u64,
-    /// Installed memory in bytes.
+    /// Total memory, in bytes.
     pub total_memory: u64,
-    /// Power draw in watts, if reported.
+    /// Power draw, in watts, if the GPU reports it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub watts: Option<f64>,
-    /// Temperature in degrees Celsius, if reported.
+    /// Temperature, in degrees Celsius, if the GPU reports it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub celsius: Option<f64>,
 }
 
-/// A source of GPU readings.
+/// A source of readings of GPUs.
 pub(super) trait GpuSource {
     /// Reads every GPU that responds.
     fn read(&mut self) -> Vec<Gpu>;
 }
 
-/// NVIDIA's management library.
+/// The NVML library.
 pub(super) struct Nvml(nvml_wrapper::Nvml);
 
 impl Nvml {
-    /// Loads the library. `None` if it is not installed.
+    /// Loads the library, if it is installed.
     pub(super) fn open() -> Option<Self> {
-        // A driver installed without development files has only the versioned file name.
+        // Only development packages install the name without a version.
         let versioned = || nvml_wrapper::Nvml::builder().lib_path(OsStr::new("libnvidia-ml.so.1")).init();
         nvml_wrapper::Nvml::init().or_else(|_| versioned()).ok().map(Nvml)
     }
 
-    fn gpu(&self, index: u32) -> Option<Gpu> {
-        let device = self.0.device_by_index(index).ok()?;
+    fn gpu(&self, number: u32) -> Option<Gpu> {
+        let device = self.0.device_by_index(number).ok()?;
         let memory = device.memory_info().ok()?;
         Some(Gpu {
-            name: device.name().unwrap_or_else(|_| format!("GPU {index}")),
-            busy: device.utilization_rates().map_or(0.0, |rates| rounded(f64::from(rates.gpu) / 100.0)),
+            name: device.name().unwrap_or_else(|_| format!("GPU {number}")),
+            busy: device
+                .utilization_rates()
+                .map_or(0.0, |rates| round_fraction(f64::from(rates.gpu) / 100.0)),
             memory: memory.used,
             total_memory: memory.total,
             watts: device.power_usage().ok().map(|milliwatts| f64::from(milliwatts) / 1e3),
@@ -56,10 +57,15 @@ impl Nvml {
     }
 }
 
+/// A fraction between 0 and 1, to three decimal places.
+pub(super) fn round_fraction(fraction: f64) -> f64 {
+    (fraction.clamp(0.0, 1.0) * 1e3).round() / 1e3
+}
+
 impl GpuSource for Nvml {
     fn read(&mut self) -> Vec<Gpu> {
         let count = self.0.device_count().unwrap_or(0);
-        (0..count).filter_map(|index| self.gpu(index)).collect()
+        (0..count).filter_map(|number| self.gpu(number)).collect()
     }
 }
 
@@ -68,8 +74,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn gpus_have_a_name_and_plausible_memory() {
-        // Without a driver, the list is empty.
+    fn gpus_have_names_and_memory() {
+        // The list is empty without a driver.
         let gpus = Nvml::open().map_or_else(Vec::new, |mut nvml| nvml.read());
         assert!(gpus.iter().all(|gpu| !gpu.name.is_empty() && gpu.memory <= gpu.total_memory), "{gpus:?}");
     }

@@ -3,7 +3,7 @@
 use super::labels::{expected, parse_label};
 use super::table::{ColumnIndices, ColumnNames, LabelValue, Record, available_columns};
 use crate::batch::Label;
-use crate::catalog::{Hub, Labels, SplitName, Task};
+use crate::catalog::{HubDataset, Labels, SplitName, Task};
 use crate::data::dataset::Example;
 use crate::error::{Error, Result};
 use parquet::file::reader::{FileReader, SerializedFileReader};
@@ -55,7 +55,7 @@ fn unreadable(file: &Path, error: &parquet::errors::ParquetError) -> Error {
 }
 
 /// Reads all rows of a file of a task from the catalog.
-pub(super) fn read(file: &Path, task: &Task, split: SplitName, hub: &Hub) -> Result<Vec<Example>> {
+pub(super) fn read(file: &Path, task: &Task, split: SplitName, hub: &HubDataset) -> Result<Vec<Example>> {
     let file = ParquetFile::open(file)?;
     let columns = column_indices(&file, split, hub)?;
     let mut rows = Vec::new();
@@ -105,7 +105,7 @@ pub(super) fn records(file: &Path, names: &ColumnNames) -> Result<Vec<Record>> {
 }
 
 /// The indices of the columns that the catalog names. The label column is optional in optional splits.
-fn column_indices(file: &ParquetFile<'_>, split: SplitName, hub: &Hub) -> Result<ColumnIndices> {
+fn column_indices(file: &ParquetFile<'_>, split: SplitName, hub: &HubDataset) -> Result<ColumnIndices> {
     let index = |name: &str| {
         file.names.iter().position(|found| *found == name).ok_or_else(|| {
             let problem = format!("has no column {name}; {}", available_columns(&file.names));
@@ -163,7 +163,7 @@ fn label_value(row: &Row, column: usize) -> Result<Option<LabelValue>, String> {
 
 /// The label of a row: a class index or name, a regression target, or a score that is compared with the threshold of
 /// the task.
-fn label(row: &Row, column: usize, hub: &Hub, task: &Task) -> Result<Option<Label>, String> {
+fn label(row: &Row, column: usize, hub: &HubDataset, task: &Task) -> Result<Option<Label>, String> {
     let number = match label_value(row, column)? {
         None => return Ok(None),
         Some(LabelValue::Bool(value)) => f64::from(u8::from(value)),

@@ -1,7 +1,7 @@
 //! Reading of a split of a task from its files.
 
 use super::{parquet, table, trees, tsv};
-use crate::catalog::{Columns, Local, Source, SplitName, Task};
+use crate::catalog::{Columns, LocalFormat, SplitName, Task, TaskSource};
 use crate::data::dataset::SplitRows;
 use crate::data::find::SplitFiles;
 use crate::error::{Error, Result};
@@ -20,7 +20,8 @@ pub(in crate::data) fn read_split(task: &Task, split: SplitName, files: &SplitFi
             tsv::read(&file, text.as_bytes(), &tsv::TsvFormat::new(task, split, &[columns]))
         }
         SplitFiles::Tsv(file) => {
-            let Source::Files { local: Local::Tsv { columns, test_columns, unnamed }, .. } = &task.source
+            let TaskSource::Files { local: LocalFormat::Tsv { columns, test_columns, unnamed }, .. } =
+                &task.source
             else {
                 return Err(unsupported(task, file));
             };
@@ -31,13 +32,13 @@ pub(in crate::data) fn read_split(task: &Task, split: SplitName, files: &SplitFi
             tsv::read(file, &table::read_bytes(file)?, &format)
         }
         SplitFiles::Trees(file) => {
-            let Source::Files { local: Local::Trees(tree), .. } = &task.source else {
+            let TaskSource::Files { local: LocalFormat::Trees(tree), .. } = &task.source else {
                 return Err(unsupported(task, file));
             };
             trees::read(file, &table::read_bytes(file)?, tree)
         }
         SplitFiles::Parquet { files: shards, .. } => {
-            let Source::Files { hub, .. } = &task.source else {
+            let TaskSource::Files { hub, .. } = &task.source else {
                 return Err(unsupported(task, &files.first_file()));
             };
             let mut all = SplitRows::default();

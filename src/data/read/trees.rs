@@ -2,14 +2,14 @@
 //! as written (`-LRB-` and `\/` stay); the class depends on the digit of the root.
 
 use crate::batch::Label;
-use crate::catalog::Tree;
+use crate::catalog::TreeLabels;
 use crate::data::dataset::{Example, SplitRows};
 use crate::error::{Error, Result};
 use crate::text::plural;
 use std::path::Path;
 
 /// Parses the content of a file; `file` is used in error messages only.
-pub(super) fn read(file: &Path, bytes: &[u8], tree: &Tree) -> Result<SplitRows> {
+pub(super) fn read(file: &Path, bytes: &[u8], tree: &TreeLabels) -> Result<SplitRows> {
     let bytes = bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(bytes);
     let mut rows = Vec::new();
     for (line, number) in bytes.split(|byte| *byte == b'\n').zip(1u64..) {
@@ -147,14 +147,14 @@ mod tests {
 
     fn error(line: &str) -> String {
         let text = format!("(2 (2 a) (2 b))\n{line}\n");
-        read(Path::new("dev.txt"), text.as_bytes(), &Tree { positive_from: 3 }).unwrap_err().to_string()
+        read(Path::new("dev.txt"), text.as_bytes(), &TreeLabels { positive_from: 3 }).unwrap_err().to_string()
     }
 
     #[test]
     fn words_are_unchanged_and_the_class_is_from_the_root() {
         let text =
             "(3 (2 -LRB-) (4 (2 8\u{a0}1\\/2) (2 's)))\r\n\n(2 (1 No) (2 .))\n(4 (4 Good))\n(0 (1 Bad))";
-        let rows = read(Path::new("x"), text.as_bytes(), &Tree { positive_from: 3 }).unwrap();
+        let rows = read(Path::new("x"), text.as_bytes(), &TreeLabels { positive_from: 3 }).unwrap();
         let found: Vec<_> = rows.rows.iter().map(|r| (r.text.as_str(), r.label.unwrap().number())).collect();
         assert_eq!(found, [("-LRB- 8\u{a0}1\\/2 's", 1.0), ("No .", 0.0), ("Good", 1.0), ("Bad", 0.0)]);
         assert!(rows.notes[0].contains("class 2"), "{}", rows.notes[0]);
@@ -184,12 +184,12 @@ mod tests {
     proptest! {
         #[test]
         fn arbitrary_bytes_do_not_panic(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
-            let _ = read(Path::new("x"), &bytes, &Tree { positive_from: 3 });
+            let _ = read(Path::new("x"), &bytes, &TreeLabels { positive_from: 3 });
         }
 
         #[test]
         fn arbitrary_brackets_do_not_panic(text in "[()0-9 aé\t\n\u{a0}]{0,120}") {
-            let _ = read(Path::new("x"), text.as_bytes(), &Tree { positive_from: 3 });
+            let _ = read(Path::new("x"), text.as_bytes(), &TreeLabels { positive_from: 3 });
         }
     }
 }
