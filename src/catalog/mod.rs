@@ -1,5 +1,5 @@
-//! What one can pick, as tables: tasks and known models, and what others have reached with them. A new task
-//! or model is one row.
+//! Tables of tasks, metrics, known models, model architectures and published scores. A new task or model is one
+//! row.
 
 mod formats;
 mod metrics;
@@ -7,6 +7,7 @@ mod models;
 mod published;
 mod shapes;
 mod splits;
+mod task_id;
 mod tasks;
 
 pub use formats::Format;
@@ -15,4 +16,5 @@ pub use models::{KnownModel, MODELS, known_model};
 pub use published::{Published, published, repeatable};
 pub use shapes::{SHAPES, Shape, shape};
 pub use splits::{STANDARD_SPLITS, SplitName, SplitRole, SplitSpec};
-pub use tasks::{Columns, Hub, Labels, Local, Name, Source, TASKS, Task, TaskId, Tree, task};
+pub use task_id::TaskId;
+pub use tasks::{Columns, Hub, Labels, Local, Name, Source, TASKS, Task, Tree, task};

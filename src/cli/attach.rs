@@ -1,9 +1,9 @@
-//! `attach --plain`: follows a run that somebody else trains, by sentences. Without `--plain` the interface
-//! does.
+//! `attach --plain`: prints the events of a run that another process is training. Without `--plain` the interface
+//! shows the run.
 
-use super::args::{Attach, Global};
+use super::args::{AttachArgs, GlobalArgs};
 use super::output;
-use super::printer::Printer;
+use super::run_printer::RunPrinter;
 use crate::error::{Error, Result};
 use crate::event::Event;
 use crate::run::{self, News, RunDir, RunEvent, RunStatus, Tail, message};
@@ -12,36 +12,37 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Between two looks at the logs.
-const LOOK: Duration = Duration::from_millis(250);
+/// Time between two reads of the logs.
+const POLL_INTERVAL: Duration = Duration::from_millis(250);
 
-pub(super) fn attach(global: &Global, args: &Attach) -> Result<()> {
+pub(super) fn attach(global: &GlobalArgs, args: &AttachArgs) -> Result<()> {
     let dir = run::find(&global.runs_dir, &args.run)?;
-    let mut followed = Followed { spec: RunDir::at(&dir).spec()?, dir, seeds: Vec::new() };
-    let mut printer = Printer::new(true);
+    let mut run = FollowedRun { spec: RunDir::at(&dir).spec()?, dir, logs: Vec::new() };
+    let mut printer = RunPrinter::new(true);
     loop {
-        // Who has ended has written all that there will be.
-        let status = run::row(&followed.dir).map(|row| row.status);
-        followed.news(&mut |said| {
+        // Read the status before the logs: a run that has ended writes no more events.
+        let status = run::row(&run.dir).map(|row| row.status);
+        run.read_events(&mut |event| {
             if global.json {
-                return output::json_line(&said.event);
+                return output::json_line(&event.event);
             }
-            printer.say(&said);
-            if let (Event::Ended { .. }, Some(line)) = (&said.event, message::line(&said.event)) {
-                output::aside(line);
+            printer.print(&event);
+            if let (Event::Ended { .. }, Some(line)) = (&event.event, message::line(&event.event)) {
+                output::stderr_line(line);
             }
             Ok(())
         })?;
         match status {
-            Some(RunStatus::Running) => std::thread::sleep(LOOK),
+            Some(RunStatus::Running) => std::thread::sleep(POLL_INTERVAL),
             Some(RunStatus::Failed) => {
-                return Err(Error::Training(format!(
-                    "the run failed; see {}",
-                    followed.dir.join("log.txt").display()
-                )));
+                let log = run.dir.join("log.txt");
+                return Err(Error::Training(format!("the run failed; see {}", log.display())));
             }
             Some(RunStatus::Interrupted) => {
-                output::aside("the run was interrupted; `glue-tui train --resume` goes on with it");
+                output::stderr_line(format!(
+                    "the run was interrupted; resume it with: glue-tui train --resume {}",
+                    run.dir.display()
+                ));
                 return Ok(());
             }
             _ => return Ok(()),
@@ -49,30 +50,30 @@ pub(super) fn attach(global: &Global, args: &Attach) -> Result<()> {
     }
 }
 
-/// A run with the logs of its seeds, as far as they are read.
-struct Followed {
+/// A run and the event logs of its seeds.
+struct FollowedRun {
     dir: PathBuf,
     spec: RunSpec,
-    seeds: Vec<(Arc<Path>, Tail)>,
+    logs: Vec<(Arc<Path>, Tail)>,
 }
 
-impl Followed {
-    /// Passes on what the seeds have said since the last time, those that have begun since then too.
-    fn news(&mut self, take: &mut dyn FnMut(RunEvent) -> Result<()>) -> Result<()> {
+impl FollowedRun {
+    /// Reads the events since the last call, including those of seeds that have started since.
+    fn read_events(&mut self, emit: &mut dyn FnMut(RunEvent) -> Result<()>) -> Result<()> {
         for dir in run::seed_dirs(&self.dir, &self.spec) {
-            if !self.seeds.iter().any(|(known, _)| **known == *dir) {
+            if !self.logs.iter().any(|(known, _)| **known == *dir) {
                 let tail = Tail::of(&dir);
-                self.seeds.push((Arc::from(dir), tail));
+                self.logs.push((Arc::from(dir), tail));
             }
         }
-        for (repeat, (dir, tail)) in self.seeds.iter_mut().enumerate() {
-            let mut told = Ok(());
+        for (repeat, (dir, tail)) in self.logs.iter_mut().enumerate() {
+            let mut result = Ok(());
             tail.news(&mut |news| {
-                if let (News::RunEvent(event), Ok(())) = (news, &told) {
-                    told = take(RunEvent { repeat: repeat as u64, dir: dir.clone(), event });
+                if let (News::RunEvent(event), Ok(())) = (news, &result) {
+                    result = emit(RunEvent { repeat: repeat as u64, dir: dir.clone(), event });
                 }
             })?;
-            told?;
+            result?;
         }
         Ok(())
     }
