@@ -61,7 +61,7 @@ fn train(begin: Start, runs: &Path, stop_at: Option<u64>) -> (TrainOutput, Vec<E
         if let Event::Step(step) = &said.event
             && Some(step.step) == stop_at
         {
-            handle.tell(Command::Stop);
+            handle.send(Command::Stop);
         }
         events.push(said.event.clone());
     });
@@ -111,7 +111,7 @@ fn it_is_learned_and_every_command_tells_numbers() {
 
     let insight = ErrorReport::read(std::slice::from_ref(&outcome.dir), None).unwrap();
     assert_eq!(insight.texts.as_ref().unwrap().len(), 80);
-    let newest = &insight.evaluations.last().unwrap().judged;
+    let newest = &insight.evaluations.last().unwrap().predictions;
     let picture = glue_tui::run::error_analysis::ErrorAnalysis::of(newest, insight.spec.task());
     assert!(
         matches!(&picture.detail, Detail::Scale(parts) if parts.iter().map(|part| part.rows).sum::<usize>() == 80)

@@ -3,6 +3,7 @@
 use super::args::{GlobalArgs, PredictArgs};
 use super::output;
 use crate::error::{Error, Result};
+use crate::hub::Hub;
 use crate::predict::{Answer, Explanation, Prediction, Predictor, Push};
 use serde_json::{Map, Value, json};
 use std::io::{BufRead, BufReader, Read};
@@ -14,7 +15,8 @@ type Input = (String, Option<String>);
 
 pub(super) fn predict(global: &GlobalArgs, args: &PredictArgs) -> Result<()> {
     let device = global.device.unwrap_or_default();
-    let mut predictor = Predictor::open(&args.model, &global.runs_dir, device)?;
+    let hub = Hub::from_env();
+    let mut predictor = Predictor::open(&args.model, &global.runs_dir, &hub, device)?;
     predictor.notes().iter().for_each(output::stderr_line);
     if let Some(text) = &args.text {
         return classify(&mut predictor, &[(text.clone(), args.text_b.clone())], args.explain);
@@ -31,10 +33,10 @@ pub(super) fn predict(global: &GlobalArgs, args: &PredictArgs) -> Result<()> {
 }
 
 fn classify(predictor: &mut Predictor, inputs: &[Input], with_attributions: bool) -> Result<()> {
-    for (input, prediction) in inputs.iter().zip(predictor.classify_all(inputs)?) {
+    for (input, prediction) in inputs.iter().zip(predictor.predict_all(inputs)?) {
         let mut answer = answer(input, &prediction);
         if with_attributions
-            && let Some(explanation) = predictor.explain(&input.0, input.1.as_deref(), &mut || true)?
+            && let Some(explanation) = predictor.attribute(&input.0, input.1.as_deref(), &mut || true)?
         {
             answer["saliency"] = saliency(input, &explanation);
         }
@@ -61,7 +63,7 @@ fn answer((text, text_pair): &Input, prediction: &Prediction) -> Value {
     if let Some(text_pair) = text_pair {
         object.insert("text_pair".into(), json!(text_pair));
     }
-    match &prediction.answer {
+    match &prediction.output {
         Answer::Label { label, probability, probabilities } => {
             object.insert("label".into(), json!(label));
             object.insert("probability".into(), json!(probability));
@@ -142,7 +144,7 @@ mod tests {
 
     #[test]
     fn output_has_every_label_or_the_score() {
-        let with = |answer| Prediction { answer, tokens: 4, truncated: false };
+        let with = |output| Prediction { output, tokens: 4, truncated: false };
         let prediction = with(Answer::Label {
             label: "positive".into(),
             probability: 0.75,

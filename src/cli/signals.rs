@@ -21,7 +21,7 @@ pub(super) fn stop_on_signals(handle: Handle) -> Result<()> {
             match first {
                 None => {
                     first = Some(Instant::now());
-                    handle.tell(Command::Stop);
+                    handle.send(Command::Stop);
                     output::stderr_line(
                         "stopping after saving a checkpoint; press Ctrl-C again to exit immediately",
                     );

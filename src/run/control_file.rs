@@ -10,7 +10,7 @@
 use super::dir::RunDir;
 use super::log::{is_alive, is_command};
 use crate::error::{Error, Result};
-use crate::event::{Command, Event, Settings, now};
+use crate::event::{Command, Event, TrainingSettings, now};
 use crate::train::Handle;
 use crossbeam_channel::{RecvTimeoutError, Sender, bounded};
 use serde::{Deserialize, Serialize};
@@ -51,7 +51,7 @@ impl ControlWatcher {
                 end.lines(|line| {
                     // A line that this version does not know is passed over, as in the log.
                     if let Ok(letter) = serde_json::from_slice::<ControlRecord>(line) {
-                        handle.tell(letter.command);
+                        handle.send(letter.command);
                     }
                 });
                 if is_last {
@@ -121,7 +121,7 @@ pub struct CommandAck {
     pub command: Command,
     /// The settings from here on, after a command that changes them.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub settings: Option<Settings>,
+    pub settings: Option<TrainingSettings>,
 }
 
 impl PendingCommand {
@@ -184,7 +184,7 @@ impl PendingCommand {
         for log in &mut self.logs {
             log.lines(|line| {
                 let event = is_command(line).then(|| serde_json::from_slice(line).ok()).flatten();
-                if let Some(Event::Command { step, command, settings, again: false }) = event
+                if let Some(Event::Command { step, command, settings, replayed: false }) = event
                     && std::mem::discriminant(&command) == std::mem::discriminant(&self.command)
                 {
                     found = found.or(Some(CommandAck { step, command, settings }));
@@ -230,7 +230,7 @@ mod tests {
         let (control, _handle) = crate::train::control();
         let mailbox = ControlWatcher::open(&dir, control.handle()).unwrap();
         let mut log = EventLog::open(&dir).unwrap();
-        let obeyed = |step, command| Event::Command { step, command, settings: None, again: false };
+        let obeyed = |step, command| Event::Command { step, command, settings: None, replayed: false };
         log.write(&obeyed(1, Command::Halve)).unwrap();
         let asked = PendingCommand::of(home.path(), Command::Halve).unwrap();
         let waiting = std::thread::spawn(move || asked.wait());

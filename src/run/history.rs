@@ -10,7 +10,7 @@ use super::series::Series;
 use super::speed::Speed;
 use crate::catalog::Metric;
 use crate::event::{
-    Command, Eval, Event, Progress, Scores, Settings, SplitName, Stage, Started, Status, Step, Usage,
+    Command, Eval, Event, Progress, Scores, SplitName, Stage, Started, Status, Step, TrainingSettings, Usage,
 };
 use crate::format;
 use crate::spec::IntervalStrategy;
@@ -110,7 +110,7 @@ pub struct History {
     /// What the machine did meanwhile.
     pub gauges: GaugeHistory,
     /// The settings that the run was told, with the steps done then, oldest first.
-    settings: Vec<(u64, Settings)>,
+    settings: Vec<(u64, TrainingSettings)>,
     speed: Speed,
     evaluation: (u64, f64),
     clock: f64,
@@ -240,7 +240,7 @@ impl History {
         self.latest.insert(eval.split, eval.clone());
     }
 
-    fn command(&mut self, step: u64, command: Command, settings: Option<Settings>) {
+    fn command(&mut self, step: u64, command: Command, settings: Option<TrainingSettings>) {
         if let Some(settings) = settings {
             self.settings.push((step, settings));
             if let Some(started) = &mut self.started {

@@ -9,7 +9,7 @@ use crate::catalog::Metric;
 use crate::error::{Error, Result};
 use crate::event::{Event, Status};
 use crate::spec::RunSpec;
-use crate::train::{Reached, Summary, reached};
+use crate::train::{CheckpointProgress, Summary, checkpoint_progress};
 use serde::Serialize;
 use std::path::{Path, PathBuf};
 
@@ -197,7 +197,7 @@ impl Log {
         }
         // What a long log says between its ends is in the summary, or else in the newest checkpoint.
         if !end.is_empty()
-            && let Some(Reached { steps, seconds, best, total_steps }) = reached(dir)
+            && let Some(CheckpointProgress { steps, seconds, best, total_steps }) = checkpoint_progress(dir)
             && steps > log.steps
         {
             let total_steps = total_steps.unwrap_or(log.total_steps);

@@ -148,7 +148,7 @@ pub(super) fn trail(dir: &RunDir) -> Result<Vec<Change>> {
 /// What an event of a log changed for the first time.
 fn change(event: &Event) -> Option<Change> {
     match event {
-        Event::Command { step, command, again: false, .. } if command.changes_settings() => {
+        Event::Command { step, command, replayed: false, .. } if command.changes_settings() => {
             Some(Change { step: *step, command: *command })
         }
         _ => None,
@@ -181,7 +181,7 @@ mod tests {
             (35, Command::Pause, false),
             (40, Command::Halve, true),
         ] {
-            log.write(&Event::Command { step, command, settings: None, again }).unwrap();
+            log.write(&Event::Command { step, command, settings: None, replayed: again }).unwrap();
         }
         let expected = [
             Change { step: 33, command: Command::LearningRate(1e-4) },

@@ -5,7 +5,7 @@ use crate::error::{Error, Result};
 use crate::event::{Progress, SplitName};
 use crate::hub::Hub;
 use crate::spec::RunSpec;
-use crate::train::drawn;
+use crate::train::subsample;
 use std::sync::atomic::AtomicBool;
 
 /// What the rows of each split are that an experiment would train on or be scored by.
@@ -35,7 +35,7 @@ impl DataProfile {
         let tokenizer = hub
             .model(&spec.model, &spec.revision, &mut watch, cancelled)
             .and_then(|folder| Tokenizer::load(&folder, usize::MAX));
-        let Dataset { labels, splits: rows, notes, .. } = drawn(spec, dataset);
+        let Dataset { labels, splits: rows, notes, .. } = subsample(spec, dataset);
         let lengths = |rows: &[Example]| {
             let tokenizer = tokenizer.as_ref().ok();
             tokenizer.map(|tokenizer| Ok(Lengths::of(tokenizer.lengths(rows, cancelled)?))).transpose()

@@ -8,9 +8,10 @@ use super::repeats::RepeatsSummary;
 use crate::data;
 use crate::error::{Error, Result};
 use crate::event::{Change, Command, Event, Status, now};
+use crate::hub::Hub;
 use crate::machine::Meter;
 use crate::spec::RunSpec;
-use crate::train::{Control, Handle, Job, Snapshot, Summary, control, train};
+use crate::train::{Control, Handle, Job, Snapshot, Summary, control, resolve, train};
 use crossbeam_channel::{Receiver, RecvTimeoutError, bounded, unbounded};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
@@ -73,12 +74,12 @@ pub struct Running {
 impl Running {
     /// Asks the run to obey `command`.
     pub fn tell(&self, command: Command) {
-        self.handle.tell(command);
+        self.handle.send(command);
     }
 
     /// Asks for the weights as they are; closed without an answer when the run is over.
     pub fn ask_weights(&self) -> Receiver<Snapshot> {
-        self.handle.ask_weights()
+        self.handle.request_snapshot()
     }
 
     /// Waits for the end.
@@ -93,7 +94,7 @@ impl Running {
 impl Drop for Running {
     fn drop(&mut self) {
         if self.thread.is_some() {
-            self.handle.tell(Command::Stop);
+            self.handle.send(Command::Stop);
         }
     }
 }
@@ -157,7 +158,7 @@ fn once_more(dir: &RunDir, runs_dir: &Path) -> Result<(RunDir, RunSpec)> {
         changes.len()
     )))?;
     for Change { step, command } in changes {
-        log.write(&Event::Command { step, command, settings: None, again: false })?;
+        log.write(&Event::Command { step, command, settings: None, replayed: false })?;
     }
     Ok((new, spec))
 }
@@ -250,13 +251,18 @@ fn train_one(
     // The training and the gauges beside it both tell.
     let teller = Mutex::new(EventSink { log, say, repeat, dir: Arc::from(dir.path()), is_log_well: true });
     let tell = |event| teller.lock().unwrap_or_else(PoisonError::into_inner).tell(event);
-    let job = Job { spec, dir: dir.path(), trail: &trail, pins };
+    let job = Job { spec, dir: dir.path(), replayed_changes: &trail, probes_file: pins };
+    let hub = Hub::from_env();
+    let work = |emit: &mut dyn FnMut(Event)| {
+        let resources = resolve(spec, &hub, control.cancelled(), emit)?;
+        train(job, resources, control, emit)
+    };
     let result = std::thread::scope(|scope| {
         let (close, closed) = bounded(0);
         let tell = &tell;
         // Without a thread for them there are no gauges, and nothing else changes.
         Builder::new().name("gauges".into()).spawn_scoped(scope, move || tell_gauges(&closed, tell)).ok();
-        let result = catch_unwind(AssertUnwindSafe(|| train(job, control, &mut |event| tell(event))));
+        let result = catch_unwind(AssertUnwindSafe(|| work(&mut |event| tell(event))));
         drop(close);
         result
     });

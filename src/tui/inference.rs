@@ -3,6 +3,7 @@
 use super::Options;
 use super::msg::{Msg, OpenedModel};
 use crate::error::{Error, Result};
+use crate::hub::Hub;
 use crate::predict::{Prediction, Predictor};
 use crate::train::Snapshot;
 use crossbeam_channel::{Receiver, Sender, after, never, select};
@@ -86,7 +87,7 @@ impl InferenceWorker {
                     self.predictor = None;
                     let device = self.options.device.unwrap_or_default();
                     let runs_dir = self.options.runs_dir.clone();
-                    let result = guarded(|| Predictor::open(&name, &runs_dir, device));
+                    let result = guarded(|| Predictor::open(&name, &runs_dir, &Hub::from_env(), device));
                     self.opened(request_id, result);
                 }
                 Question::Beside { request_id, name } => {
@@ -101,12 +102,12 @@ impl InferenceWorker {
                 Question::Classify { request_id, text, text_pair } => {
                     let Some(predictor) = &mut self.predictor else { continue };
                     let begun = Instant::now();
-                    let result = guarded(|| predictor.classify(&text, text_pair.as_deref()));
+                    let result = guarded(|| predictor.predict(&text, text_pair.as_deref()));
                     let seconds = begun.elapsed().as_secs_f64();
                     let result: Result<Prediction, String> = result.map_err(|e| e.to_string());
                     self.messages.send(Msg::Prediction { request_id, seconds, result }).ok();
                     if let Some(beside) = &mut self.beside {
-                        let result = guarded(|| beside.classify(&text, text_pair.as_deref()));
+                        let result = guarded(|| beside.predict(&text, text_pair.as_deref()));
                         let result = result.map_err(|e| e.to_string());
                         self.messages.send(Msg::ComparisonPrediction { request_id, result }).ok();
                     }
@@ -117,7 +118,7 @@ impl InferenceWorker {
 
     fn open_beside(&mut self, request_id: u64, name: &str) {
         let device = self.options.device.unwrap_or_default();
-        let result = guarded(|| Predictor::open(name, &self.options.runs_dir, device));
+        let result = guarded(|| Predictor::open(name, &self.options.runs_dir, &Hub::from_env(), device));
         let result = result.map_err(|e| e.to_string()).map(|predictor| {
             let (name, pair, step) = (predictor.name().to_string(), predictor.is_pair(), predictor.step());
             self.beside = Some(predictor);
@@ -134,7 +135,7 @@ impl InferenceWorker {
         };
         let begun = Instant::now();
         let mut go_on = || questions.is_empty();
-        let result = guarded(|| predictor.explain(&explain.text, explain.text_pair.as_deref(), &mut go_on));
+        let result = guarded(|| predictor.attribute(&explain.text, explain.text_pair.as_deref(), &mut go_on));
         let result = match result {
             Ok(None) => return,
             Ok(Some(explanation)) => Ok(explanation),
@@ -155,7 +156,7 @@ impl InferenceWorker {
         let known = if self.of == Some(training) { self.predictor.take() } else { None };
         let device = self.options.device.unwrap_or_default();
         let result = guarded(|| match known {
-            Some(mut predictor) => predictor.refresh(&snapshot).map(|()| predictor),
+            Some(mut predictor) => predictor.update_weights(&snapshot).map(|()| predictor),
             None => Predictor::from_snapshot(&snapshot, device),
         });
         self.of = Some(training);

@@ -187,23 +187,17 @@ pub(crate) fn shows(app: &App, wanted: &str) {
     assert!(text.contains(wanted), "no {wanted:?} in\n{text}");
 }
 
-/// Compares the screen with its recording at every size; see [`super::modes`].
+/// Compares the screen at every size with its snapshot; see [`super::modes`].
 #[track_caller]
 pub(crate) fn snapshot(name: &str, build: impl Fn(u16, u16) -> App) {
-    let mut wrong = Vec::new();
     for (width, height) in SIZES {
+        let mut settings = insta::Settings::clone_current();
+        settings.set_prepend_module_to_snapshot(false);
+        settings.set_omit_expression(true);
+        settings.set_snapshot_suffix(format!("{width}x{height}"));
         let got = recording(name, build(width, height));
-        let path = data(&format!("screens/{name}-{width}x{height}.txt"));
-        if std::env::var_os("UPDATE_SCREENS").is_some() {
-            std::fs::write(&path, &got).unwrap();
-            continue;
-        }
-        let expected = std::fs::read_to_string(&path).unwrap_or_default();
-        if got != expected {
-            wrong.push(format!("{}\n--- recorded\n{expected}--- now\n{got}", path.display()));
-        }
+        settings.bind(|| insta::assert_snapshot!(name, got));
     }
-    assert!(wrong.is_empty(), "UPDATE_SCREENS=1 takes these over if they are right:\n{}", wrong.join("\n"));
 }
 
 pub(crate) fn said(repeat: u64, event: Event) -> Msg {
@@ -231,7 +225,7 @@ pub(crate) fn verdict(positive: f32) -> Prediction {
         probability,
         probabilities: vec![("negative".into(), 1.0 - positive), ("positive".into(), positive)],
     };
-    Prediction { answer, tokens: 12, truncated: false }
+    Prediction { output: answer, tokens: 12, truncated: false }
 }
 
 /// What an answer rests on: for each word, where it is and how far it pushes.

@@ -70,7 +70,7 @@ impl Infer {
         }
         match result {
             Ok(verdict) => {
-                beside.answer = Some((request_id, verdict.answer));
+                beside.answer = Some((request_id, verdict.output));
                 beside.trouble = None;
             }
             Err(why) => {

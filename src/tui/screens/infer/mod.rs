@@ -196,7 +196,7 @@ impl Infer {
         let Some((_, _, verdict)) = self.answer.as_ref().filter(|_| !text.is_empty()) else {
             return Vec::new();
         };
-        let judged = HistoryEntry { text, text_pair, answer: verdict.answer.clone() };
+        let judged = HistoryEntry { text, text_pair, answer: verdict.output.clone() };
         self.judged.retain(|other| other.text != judged.text || other.text_pair != judged.text_pair);
         self.judged.insert(0, judged);
         self.judged.truncate(REMEMBERED);

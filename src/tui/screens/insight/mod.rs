@@ -91,7 +91,7 @@ impl Known {
     fn new(insight: ErrorReport, at: Option<usize>) -> Option<Self> {
         let newest = insight.evaluations.len().checked_sub(1)?;
         let at = at.unwrap_or(newest).min(newest);
-        let picture = ErrorAnalysis::of(&insight.evaluations[at].judged, insight.spec.task());
+        let picture = ErrorAnalysis::of(&insight.evaluations[at].predictions, insight.spec.task());
         Some(Known { insight, at, picture })
     }
 
@@ -106,7 +106,7 @@ impl Known {
     }
 
     fn judged(&self) -> &Predictions {
-        &self.evaluation().judged
+        &self.evaluation().predictions
     }
 
     /// What all seeds say of each row, where that is known.
@@ -124,7 +124,7 @@ impl Known {
 
     /// The loss of a row at each evaluation.
     fn losses(&self, row: usize) -> impl Iterator<Item = f64> + '_ {
-        self.insight.evaluations.iter().map(move |evaluation| evaluation.judged.loss(row))
+        self.insight.evaluations.iter().map(move |evaluation| evaluation.predictions.loss(row))
     }
 }
 
@@ -342,14 +342,14 @@ fn show_row(app: &mut App) {
     lines.push(String::new());
     match &known.insight.labels {
         Labels::Classes(names) => {
-            lines.push(format!("labelled   {}", names[judged.label(row)]));
+            lines.push(format!("labelled   {}", names[judged.target(row)]));
             let said =
                 |class: usize| format!("{} {:.1} %", names[class], 100.0 * judged.probability(row, class));
             lines.push(format!("predicted  {}", (0..names.len()).map(said).collect::<Vec<_>>().join(", ")));
         }
         Labels::Scale { low, high } => {
-            lines.push(format!("labelled   {:.2} on a scale from {low} to {high}", judged.given(row)));
-            lines.push(format!("predicted  {:.2}", judged.told(row)));
+            lines.push(format!("labelled   {:.2} on a scale from {low} to {high}", judged.target_value(row)));
+            lines.push(format!("predicted  {:.2}", judged.predicted_value(row)));
         }
     }
     let losses: Vec<String> = known.losses(row).map(format::loss).collect();
