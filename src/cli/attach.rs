@@ -6,7 +6,7 @@ use super::output;
 use super::run_printer::RunPrinter;
 use crate::error::{Error, Result};
 use crate::event::Event;
-use crate::run::{self, News, RunDir, RunEvent, RunStatus, Tail, message};
+use crate::run::{self, LogTail, RunDir, RunEvent, RunStatus, TailItem, message};
 use crate::spec::RunSpec;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -54,7 +54,7 @@ pub(super) fn attach(global: &GlobalArgs, args: &AttachArgs) -> Result<()> {
 struct FollowedRun {
     dir: PathBuf,
     spec: RunSpec,
-    logs: Vec<(Arc<Path>, Tail)>,
+    logs: Vec<(Arc<Path>, LogTail)>,
 }
 
 impl FollowedRun {
@@ -62,14 +62,14 @@ impl FollowedRun {
     fn read_events(&mut self, emit: &mut dyn FnMut(RunEvent) -> Result<()>) -> Result<()> {
         for dir in run::seed_dirs(&self.dir, &self.spec) {
             if !self.logs.iter().any(|(known, _)| **known == *dir) {
-                let tail = Tail::of(&dir);
+                let tail = LogTail::of_events(&dir);
                 self.logs.push((Arc::from(dir), tail));
             }
         }
         for (repeat, (dir, tail)) in self.logs.iter_mut().enumerate() {
             let mut result = Ok(());
-            tail.news(&mut |news| {
-                if let (News::RunEvent(event), Ok(())) = (news, &result) {
+            tail.read_events(&mut |item| {
+                if let (TailItem::Item(event), Ok(())) = (item, &result) {
                     result = emit(RunEvent { repeat: repeat as u64, dir: dir.clone(), event });
                 }
             })?;

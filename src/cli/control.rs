@@ -9,7 +9,7 @@ use serde_json::json;
 
 pub(super) fn control(global: &GlobalArgs, args: &ControlArgs) -> Result<()> {
     let command = command(&args.action)?;
-    let pending = PendingCommand::of(&run::find(&global.runs_dir, &args.run)?, command)?;
+    let pending = PendingCommand::send(&run::find(&global.runs_dir, &args.run)?, command)?;
     if args.no_wait {
         let sent = json!({ "command": command, "obeyed": false });
         return if global.json { output::json_line(&sent) } else { Ok(()) };

@@ -4,7 +4,7 @@ use super::args::{GlobalArgs, PredictArgs};
 use super::output;
 use crate::error::{Error, Result};
 use crate::hub::Hub;
-use crate::predict::{Answer, Explanation, Prediction, Predictor, Push};
+use crate::predict::{Attribution, ModelOutput, Prediction, Predictor, WordAttribution};
 use serde_json::{Map, Value, json};
 use std::io::{BufRead, BufReader, Read};
 
@@ -34,44 +34,44 @@ pub(super) fn predict(global: &GlobalArgs, args: &PredictArgs) -> Result<()> {
 
 fn classify(predictor: &mut Predictor, inputs: &[Input], with_attributions: bool) -> Result<()> {
     for (input, prediction) in inputs.iter().zip(predictor.predict_all(inputs)?) {
-        let mut answer = answer(input, &prediction);
+        let mut object = to_json(input, &prediction);
         if with_attributions
-            && let Some(explanation) = predictor.attribute(&input.0, input.1.as_deref(), &mut || true)?
+            && let Some(attribution) = predictor.attribute(&input.0, input.1.as_deref(), &mut || true)?
         {
-            answer["saliency"] = saliency(input, &explanation);
+            object["saliency"] = saliency(input, &attribution);
         }
-        output::json_line(&answer)?;
+        output::json_line(&object)?;
     }
     Ok(())
 }
 
 /// One object per word; the words of a pair also have the index of their text.
-fn saliency((_, text_pair): &Input, explanation: &Explanation) -> Value {
-    let word = |push: &Push| {
-        let mut word = json!(push);
+fn saliency((_, text_pair): &Input, attribution: &Attribution) -> Value {
+    let word = |word: &WordAttribution| {
+        let mut object = json!(word);
         if text_pair.is_some() {
-            word["sequence"] = json!(push.sequence);
+            object["sequence"] = json!(word.sequence);
         }
-        word
+        object
     };
-    explanation.words.iter().map(word).collect()
+    attribution.words.iter().map(word).collect()
 }
 
-fn answer((text, text_pair): &Input, prediction: &Prediction) -> Value {
+fn to_json((text, text_pair): &Input, prediction: &Prediction) -> Value {
     let mut object = Map::new();
     object.insert("text".into(), json!(text));
     if let Some(text_pair) = text_pair {
         object.insert("text_pair".into(), json!(text_pair));
     }
     match &prediction.output {
-        Answer::Label { label, probability, probabilities } => {
+        ModelOutput::Label { label, probability, probabilities } => {
             object.insert("label".into(), json!(label));
             object.insert("probability".into(), json!(probability));
             let probabilities =
                 probabilities.iter().map(|(label, probability)| (label.clone(), json!(probability)));
             object.insert("probabilities".into(), Value::Object(probabilities.collect()));
         }
-        Answer::Score { score, .. } => {
+        ModelOutput::Score { score, .. } => {
             object.insert("score".into(), json!(score));
         }
     }
@@ -145,18 +145,18 @@ mod tests {
     #[test]
     fn output_has_every_label_or_the_score() {
         let with = |output| Prediction { output, tokens: 4, truncated: false };
-        let prediction = with(Answer::Label {
+        let prediction = with(ModelOutput::Label {
             label: "positive".into(),
             probability: 0.75,
             probabilities: vec![("negative".into(), 0.25), ("positive".into(), 0.75)],
         });
         assert_eq!(
-            answer(&("good".into(), None), &prediction).to_string(),
+            to_json(&("good".into(), None), &prediction).to_string(),
             r#"{"text":"good","label":"positive","probability":0.75,"probabilities":{"negative":0.25,"positive":0.75},"tokens":4,"truncated":false}"#
         );
-        let prediction = with(Answer::Score { score: 3.75, scale: Some((0.0, 5.0)) });
+        let prediction = with(ModelOutput::Score { score: 3.75, scale: Some((0.0, 5.0)) });
         assert_eq!(
-            answer(&("good".into(), Some("fine".into())), &prediction).to_string(),
+            to_json(&("good".into(), Some("fine".into())), &prediction).to_string(),
             r#"{"text":"good","text_pair":"fine","score":3.75,"tokens":4,"truncated":false}"#
         );
     }

@@ -119,7 +119,7 @@ fn run_is_controlled_from_another_process_and_replayed() {
     let dir = PathBuf::from(out.lines().last().unwrap());
     let summary = read_json(&workspace.path().join(&dir).join("summary.json"));
     assert_eq!((&summary["steps"], &summary["changes"][0]["command"]), (&(step + 4).into(), &"halve".into()));
-    assert!(control(&["pause"]).failure(2).contains("is finished, so nobody would hear it"));
+    assert!(control(&["pause"]).failure(2).contains("is finished and cannot receive commands"));
 
     let replay = workspace.run(&["train", "--replay", dir.to_str().unwrap()]).success();
     assert_ne!(replay.dir(), dir);
