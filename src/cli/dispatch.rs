@@ -6,7 +6,6 @@ use super::{attach, bench, check, control, doctor, eval, export, keys, output, p
 use crate::error::{Error, Result};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
-use tracing_subscriber::EnvFilter;
 
 /// Runs a command. `keymap` exports the key bindings of the interface, which this layer does not depend on.
 ///
@@ -27,11 +26,8 @@ pub fn run(global: &GlobalArgs, command: CliCommand, keymap: KeymapExport) -> Re
 
 /// Logs to stderr what the libraries log, at the level of `RUST_LOG`; nothing when that is not set.
 fn log_to_stderr() {
-    if std::env::var_os(EnvFilter::DEFAULT_ENV).is_some() {
-        tracing_subscriber::fmt()
-            .with_env_filter(EnvFilter::from_default_env())
-            .with_writer(std::io::stderr)
-            .init();
+    if std::env::var_os(env_logger::DEFAULT_FILTER_ENV).is_some() {
+        env_logger::init();
     }
 }
 
