@@ -1,20 +1,23 @@
-//! Tables of tasks, metrics, known models, model architectures and published scores. A new task or model is one
-//! row.
+//! Tables of tasks, metrics, splits, known models and published results. A new task, metric or model is a new row.
 
 mod formats;
+mod labels;
 mod metrics;
 mod models;
 mod published;
 mod shapes;
+mod source;
 mod splits;
 mod task_id;
 mod tasks;
 
 pub use formats::Format;
+pub use labels::{ClassName, Labels};
 pub use metrics::{LabelKind, Metric, MetricDisplay};
 pub use models::{KnownModel, MODELS, known_model};
 pub use published::{Published, published, repeatable};
 pub use shapes::{SHAPES, Shape, shape};
+pub use source::{Columns, HubDataset, LocalFormat, TaskSource, TreeLabels};
 pub use splits::{STANDARD_SPLITS, SplitName, SplitRole, SplitSpec};
 pub use task_id::TaskId;
-pub use tasks::{Columns, Hub, Labels, Local, Name, Source, TASKS, Task, Tree, task};
+pub use tasks::{TASKS, Task, task};

@@ -1,6 +1,6 @@
 //! Published scores, for comparison with the runs.
 
-use super::Metric;
+use super::metrics::Metric;
 use serde::Deserialize;
 use std::sync::LazyLock;
 

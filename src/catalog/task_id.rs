@@ -1,4 +1,4 @@
-//! The task of a specification, as a checked value.
+//! A task by its name.
 
 use super::tasks::{TASKS, Task, task};
 use crate::config::{by_nearness, meant};
