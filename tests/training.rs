@@ -135,7 +135,7 @@ fn a_run_tells_its_story() {
         .iter()
         .filter_map(|e| if let Event::Note { text, .. } = e { Some(text.as_str()) } else { None })
         .collect();
-    assert!(notes.iter().any(|note| note.contains("tensors learning")), "{notes:?}");
+    assert!(notes.iter().any(|note| note.contains("parameters receive a gradient")), "{notes:?}");
     let evals: Vec<_> = events
         .iter()
         .filter_map(|e| if let Event::Eval(eval) = e { Some((eval.step, eval.split)) } else { None })
@@ -191,12 +191,12 @@ fn commands_are_obeyed_and_written_down_and_do_not_change_the_result() {
     let straight = run(Start::New(spec.clone()), home.path(), None).0.unwrap();
     let running = start(Start::New(spec), home.path()).unwrap();
     let (mut paused, mut steps_while_paused, mut evals_while_paused, mut verdicts) = (false, 0, 0, 0);
-    for said in &running.said {
+    for said in &running.events {
         match said.event {
             // The training may be some steps further when it hears this.
             Event::Step(step) if step.step == 1 => {
                 for command in [Command::Pause, Command::Eval, Command::Save] {
-                    running.tell(command);
+                    running.send(command);
                 }
             }
             Event::Command { command: Command::Pause, .. } => paused = true,
@@ -208,14 +208,14 @@ fn commands_are_obeyed_and_written_down_and_do_not_change_the_result() {
                     list(home.path()).iter().filter(|row| row.status == RunStatus::Running).count(),
                     1
                 );
-                let snapshot = running.ask_weights().recv().unwrap();
+                let snapshot = running.request_weights().recv().unwrap();
                 assert_eq!(snapshot.step, saved.step);
                 let mut predictor = Predictor::from_snapshot(&snapshot, DeviceSpec::Cpu).unwrap();
                 let verdict = predictor.predict("a fine film", None).unwrap();
                 let total: f32 = verdict.output.probabilities().iter().map(|(_, p)| p).sum();
                 assert!((total - 1.0).abs() < 1e-5);
                 verdicts += 1;
-                running.tell(Command::Resume);
+                running.send(Command::Resume);
             }
             _ => {}
         }

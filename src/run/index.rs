@@ -1,7 +1,7 @@
 //! The runs there are.
 
 use super::dir::RunDir;
-use super::log::is_alive;
+use super::log::is_training;
 use super::pace::Pace;
 use super::reader::ends;
 use super::repeats::{Repeats, RepeatsSummary};
@@ -119,7 +119,7 @@ pub fn find(runs_dir: &Path, name: &str) -> Result<PathBuf> {
 pub fn row(dir: &Path) -> Option<RunRow> {
     let dir = &RunDir::at(dir);
     let spec = dir.spec().ok()?;
-    let alive = is_alive(dir);
+    let alive = is_training(dir);
     let summary: Option<Summary> = if alive { None } else { dir.summary() };
     let repeats = if spec.repeats > 1 { repeats(dir, &spec) } else { None };
     let log = Log::of(dir, &spec);

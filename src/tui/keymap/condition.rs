@@ -30,11 +30,11 @@ pub(super) fn on_queued(app: &App) -> bool {
 }
 
 pub(super) fn on_waiting(app: &App) -> bool {
-    matches!(app.runs.line(), Some(Line::Queued(entry)) if !entry.is_begun)
+    matches!(app.runs.line(), Some(Line::Queued(entry)) if !entry.is_started)
 }
 
 pub(super) fn on_begun(app: &App) -> bool {
-    matches!(app.runs.line(), Some(Line::Queued(entry)) if entry.is_begun)
+    matches!(app.runs.line(), Some(Line::Queued(entry)) if entry.is_started)
 }
 
 pub(super) fn can_wait(app: &App) -> bool {

@@ -6,7 +6,7 @@ use super::{machine, panes, scores};
 use crate::catalog::{Metric, known_model, published};
 use crate::format;
 use crate::run::RunRow;
-use crate::run::queue::Entry;
+use crate::run::queue::QueueEntry;
 use crate::spec::{IntervalStrategy, LrSchedulerType, RunSpec, ValueOrigin};
 use crate::tui::app::{App, ExperimentRow};
 use crate::tui::keymap::Place;
@@ -83,11 +83,11 @@ fn draw_experiment(app: &App, row: &ExperimentRow, area: Rect, buffer: &mut Buff
 }
 
 /// When the turn of a waiting run comes, and what it is.
-fn draw_queued(app: &App, entry: &Entry, area: Rect, buffer: &mut Buffer) {
+fn draw_queued(app: &App, entry: &QueueEntry, area: Rect, buffer: &mut Buffer) {
     let theme = app.theme;
     let entries = &app.runs.queue.list.entries;
     let place = entries.iter().position(|other| other.id == entry.id).unwrap_or(0);
-    let (word, role) = match (entry.is_begun, app.runs.queue.list.is_held) {
+    let (word, role) = match (entry.is_started, app.runs.queue.list.is_held) {
         (true, _) => ("its turn has come".to_string(), Role::Train),
         (false, true) => ("waits; the queue is held".into(), Role::Warning),
         (false, false) => (format!("waits, number {} of {}", place + 1, entries.len()), Role::Text),

@@ -7,7 +7,7 @@ use super::runs::Line;
 use crate::event::Status;
 use crate::format;
 use crate::run::history::Phase;
-use crate::run::queue::{Edit, Entry, Queue};
+use crate::run::queue::{Queue, QueueEdit, QueueEntry};
 use crate::run::{Pace, RunStatus};
 use crate::spec::RunSpec;
 use crate::tui::app::{App, Tab};
@@ -31,18 +31,18 @@ pub struct QueueView {
 impl QueueView {
     /// Runs that wait, without the one that is being trained.
     pub fn waiting(&self, training: Option<&RunView>) -> usize {
-        let trained = |entry: &&Entry| training.is_some_and(|run| run.is_live() && is_of(run, entry));
+        let trained = |entry: &&QueueEntry| training.is_some_and(|run| run.is_live() && is_of(run, entry));
         self.list.entries.len() - self.list.entries.iter().filter(trained).count()
     }
 
     /// The entry that a run is of.
-    fn entry_of(&self, run: &RunView) -> Option<&Entry> {
+    fn entry_of(&self, run: &RunView) -> Option<&QueueEntry> {
         self.list.entries.iter().find(|entry| is_of(run, entry))
     }
 }
 
-fn is_of(run: &RunView, entry: &Entry) -> bool {
-    entry.is_begun && entry.run.as_ref().is_some_and(|dir| dir.file_name() == run.dir.file_name())
+fn is_of(run: &RunView, entry: &QueueEntry) -> bool {
+    entry.is_started && entry.run.as_ref().is_some_and(|dir| dir.file_name() == run.dir.file_name())
 }
 
 /// Takes over what the queue is now, and goes on with it.
@@ -97,7 +97,8 @@ pub fn run_over(app: &mut App, failed: bool) -> Vec<Effect> {
     }
     let queue = &mut app.runs.queue;
     (queue.ended, queue.failed) = if left == 0 { (0, 0) } else { (ended, fails) };
-    let mut effects: Vec<Effect> = entry.map(|id| Effect::EditQueue(Edit::Remove(id))).into_iter().collect();
+    let mut effects: Vec<Effect> =
+        entry.map(|id| Effect::EditQueue(QueueEdit::Remove(id))).into_iter().collect();
     effects.push(Effect::Notify(text));
     if entry.is_none() {
         effects.extend(go_on(app));
@@ -145,25 +146,25 @@ pub fn enqueue(app: &mut App) -> Vec<Effect> {
 
 /// What a key does to the entry under the cursor.
 pub fn act(app: &mut App, action: Action) -> Vec<Effect> {
-    let hold = Effect::EditQueue(Edit::Hold(!app.runs.queue.list.is_held));
+    let hold = Effect::EditQueue(QueueEdit::SetHeld(!app.runs.queue.list.is_held));
     let Some(Line::Queued(entry)) = app.runs.line() else {
         return if action == Action::Hold { vec![hold] } else { Vec::new() };
     };
     let (id, dir) = (entry.id, entry.run.clone());
     let is_trained = app.training.as_ref().is_some_and(|run| run.is_live() && is_of(run, entry));
-    let is_begun = entry.is_begun;
+    let is_started = entry.is_started;
     match action {
         Action::Hold => vec![hold],
-        Action::Earlier => vec![Effect::EditQueue(Edit::Earlier(id))],
-        Action::Later => vec![Effect::EditQueue(Edit::Later(id))],
+        Action::Earlier => vec![Effect::EditQueue(QueueEdit::MoveUp(id))],
+        Action::Later => vec![Effect::EditQueue(QueueEdit::MoveDown(id))],
         Action::Enter if is_trained => {
             app.viewed = None;
             app.go(Tab::Live);
             Vec::new()
         }
         Action::Enter => match dir {
-            Some(dir) if is_begun => live::view(app, dir),
-            _ => vec![Effect::EditQueue(Edit::Next(id))],
+            Some(dir) if is_started => live::view(app, dir),
+            _ => vec![Effect::EditQueue(QueueEdit::MoveToFront(id))],
         },
         Action::Delete if is_trained => {
             let stop = app.key(Place::Live, Action::StopRun);
@@ -173,7 +174,7 @@ pub fn act(app: &mut App, action: Action) -> Vec<Effect> {
             );
             Vec::new()
         }
-        Action::Delete => vec![Effect::EditQueue(Edit::Remove(id))],
+        Action::Delete => vec![Effect::EditQueue(QueueEdit::Remove(id))],
         _ => Vec::new(),
     }
 }
@@ -215,7 +216,7 @@ pub fn whole(app: &App) -> Left {
 }
 
 /// How long an entry will take from now on.
-pub fn of_entry(app: &App, entry: &Entry) -> Left {
+pub fn of_entry(app: &App, entry: &QueueEntry) -> Left {
     if let Some(run) = app.training.as_ref().filter(|run| run.is_live() && is_of(run, entry)) {
         return Left::of(live::seconds_left(app, run).or_else(|| measured(app, &entry.spec)));
     }
@@ -234,7 +235,7 @@ pub fn measured(app: &App, spec: &RunSpec) -> Option<f64> {
 }
 
 /// What stands at the end of an entry's line, and its style.
-pub fn state(app: &App, entry: &Entry) -> (String, Role) {
+pub fn state(app: &App, entry: &QueueEntry) -> (String, Role) {
     let left = of_entry(app, entry).text(app.theme);
     if let Some(run) = app.training.as_ref().filter(|run| run.is_live() && is_of(run, entry)) {
         return (format!("{:>3.0} % {left:>7}", 100.0 * run.newest().fraction()), Role::Train);

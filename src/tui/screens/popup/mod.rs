@@ -8,7 +8,7 @@ use super::help::{self, Help};
 use super::{form, infer, published, steer};
 use crate::event::Command;
 use crate::run::Reproduction;
-use crate::run::queue::Edit as QueueEdit;
+use crate::run::queue::QueueEdit;
 use crate::tui::app::App;
 use crate::tui::keymap::Place;
 use crate::tui::msg::{Action, Effect, TrainRequest};
@@ -306,7 +306,7 @@ fn tell_training(app: &mut App) -> Vec<Effect> {
 fn with_queue_held(app: &App, effects: Vec<Effect>) -> Vec<Effect> {
     let list = &app.runs.queue.list;
     let is_ours = app.is_training() && !list.entries.is_empty() && !list.is_held;
-    is_ours.then_some(Effect::EditQueue(QueueEdit::Hold(true))).into_iter().chain(effects).collect()
+    is_ours.then_some(Effect::EditQueue(QueueEdit::SetHeld(true))).into_iter().chain(effects).collect()
 }
 
 /// Asks whether to leave while a run is live; leaves at once otherwise.

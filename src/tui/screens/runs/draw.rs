@@ -4,7 +4,7 @@ use super::super::{details, form, queue};
 use super::{Line, Runs, Section, of_seeds};
 use crate::catalog::known_model;
 use crate::format;
-use crate::run::queue::Entry;
+use crate::run::queue::QueueEntry;
 use crate::run::{RunRow, RunStatus};
 use crate::text;
 use crate::tui::app::App;
@@ -201,7 +201,7 @@ fn text_of(app: &App, line: &Line<'_>, number: usize, width: usize) -> String {
             format!(" {sign}{name} {columns} ")
         }
         Line::Queued(entry) => {
-            let Entry { spec, .. } = entry;
+            let QueueEntry { spec, .. } = entry;
             let (state, _) = queue::state(app, entry);
             let columns = if wide {
                 let model = fixed(theme, &model_name(&spec.model), 10);

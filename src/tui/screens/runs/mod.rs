@@ -11,7 +11,7 @@ use super::{data, infer, insight, live};
 use crate::catalog::Metric;
 use crate::format;
 use crate::run::history::History;
-use crate::run::queue::{Entry, Queue};
+use crate::run::queue::{Queue, QueueEntry};
 use crate::run::{Repeats, RunRow, RunStatus};
 use crate::tui::app::{App, ExperimentRow};
 use crate::tui::keymap::Place;
@@ -49,7 +49,7 @@ pub enum Line<'a> {
     /// An experiment.
     Experiment(&'a ExperimentRow),
     /// A run that waits for its turn.
-    Queued(&'a Entry),
+    Queued(&'a QueueEntry),
     /// A past run.
     Run(&'a RunRow),
 }
@@ -96,7 +96,7 @@ impl Line<'_> {
                 Err(_) => [&row.name, "", "", ""],
             },
             Line::Run(row) => [&row.name, &row.model, &row.task, row.status.name()],
-            Line::Queued(Entry { spec, .. }) => [&spec.experiment, &spec.model, spec.task.name(), ""],
+            Line::Queued(QueueEntry { spec, .. }) => [&spec.experiment, &spec.model, spec.task.name(), ""],
         };
         texts.iter().any(|text| text.to_lowercase().contains(lower))
     }
