@@ -206,7 +206,7 @@ fn rows_are_held_out_without_a_validation_file() {
     workspace.write("rows.tsv", &tsv(&rows(4)));
     let checked = workspace.stdout(&["check", "own"]);
     assert!(checked.contains("# no validation_file: 18 of 180 rows of rows.tsv held out"), "{checked}");
-    assert!(checked.contains("# rows: 162 to train on, 18 to validate on"), "{checked}");
+    assert!(checked.contains("# rows: 162 training, 18 validation"), "{checked}");
     let dir = workspace.train(SHORT_TRAINING);
     let summary = read_json(&dir.join("summary.json"));
     let scores = workspace.json(&["eval", name_of(&dir)]);
