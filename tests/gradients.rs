@@ -297,7 +297,7 @@ fn micro_batches_give_the_gradients_of_the_batch() {
             built.engine.gradients(input).expect("gradients")
         };
         let (whole_loss, whole) = gradients(None);
-        assert_eq!(batch.parts(64, 14).len(), 3);
+        assert_eq!(batch.micro_batches(64, 14).len(), 3);
         let (split_loss, split) = gradients(Some(14));
         assert!((whole_loss - split_loss).abs() < 1e-5 * whole_loss, "{family}: {whole_loss}, {split_loss}");
         for (name, array) in whole.iter().filter(|(name, _)| !nn::is_key_bias(name)) {

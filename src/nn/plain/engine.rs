@@ -128,7 +128,7 @@ impl PlainEngine {
         let scale = 1.0 / input.batch.len() as f64;
         let mut total = Tensor::zeros((), adamw::scalar_dtype(&self.device), &self.device)?;
         let mut sums: Vec<Option<Tensor>> = vec![None; self.parameters.len()];
-        for micro_batch in input.batch.parts(self.limits.max_examples, self.limits.max_tokens) {
+        for micro_batch in input.batch.micro_batches(self.limits.max_examples, self.limits.max_tokens) {
             let start = Instant::now();
             let logits = self.training.logits(&micro_batch, Some(dropout))?;
             by_phase.forward += start.elapsed().as_secs_f64();
@@ -176,7 +176,7 @@ impl PlainEngine {
 
     fn run_logits(&self, batch: &Batch) -> candle_core::Result<Vec<Vec<f32>>> {
         let mut rows = Vec::with_capacity(batch.len());
-        for micro_batch in batch.parts(usize::MAX, self.limits.max_tokens) {
+        for micro_batch in batch.micro_batches(usize::MAX, self.limits.max_tokens) {
             rows.extend(self.inference.logits(&micro_batch, None)?.to_vec2::<f32>()?);
         }
         Ok(rows)
@@ -189,7 +189,7 @@ impl PlainEngine {
         class: usize,
     ) -> candle_core::Result<InputGradients> {
         let mut result = InputGradients::default();
-        for micro_batch in input.batch.parts(usize::MAX, self.limits.max_tokens) {
+        for micro_batch in input.batch.micro_batches(usize::MAX, self.limits.max_tokens) {
             let (baseline_ids, alphas) = input.of_micro_batch(&micro_batch);
             let alphas = Var::from_slice(alphas, (micro_batch.tokens(), 1), &self.device)?;
             let logits = self.inference.interpolated_logits(&micro_batch, baseline_ids, &alphas)?;
@@ -356,7 +356,7 @@ impl Engine for PlainEngine {
 
     /// Attention pads each micro-batch to its longest input; everything else processes real tokens only.
     fn computed_tokens(&self, batch: &Batch) -> usize {
-        let micro_batches = batch.parts(self.limits.max_examples, self.limits.max_tokens);
+        let micro_batches = batch.micro_batches(self.limits.max_examples, self.limits.max_tokens);
         micro_batches.iter().map(|batch| batch.len() * batch.longest()).sum()
     }
 
