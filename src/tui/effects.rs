@@ -3,13 +3,14 @@
 //! Reading files and judging sentences are done by two threads, so that neither keeps a key waiting.
 
 use super::Options;
-use super::app::ExperimentRow;
 use super::history_cache::{CAPACITY, FollowedRun, HistoryCache};
 use super::inference::{Explain, InferenceWorker, Question, guarded};
-use super::msg::{Effect, Msg, TrainRequest};
-use super::screens::infer::ModelSource;
-use super::screens::insight::Subject;
+use super::msg::{Effect, Msg};
 use super::settings;
+use super::state::experiment::ExperimentRow;
+use super::state::infer::ModelSource;
+use super::state::insight::Subject;
+use super::state::train_request::TrainRequest;
 use crate::error::{Error, Result};
 use crate::event::Command;
 use crate::probes::{self, Probe};

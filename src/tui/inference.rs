@@ -1,7 +1,8 @@
 //! The thread that judges sentences: which weights are open, what waits, what an answer rests on.
 
 use super::Options;
-use super::msg::{Msg, OpenedModel};
+use super::msg::Msg;
+use super::state::infer::OpenedModel;
 use crate::error::{Error, Result};
 use crate::predict::{Prediction, Predictor};
 use crate::train::Snapshot;

@@ -6,8 +6,10 @@ use glue_tui::event::{Command, Event};
 use glue_tui::run::queue::{Edit, Queue};
 use glue_tui::run::{Pace, Start};
 use glue_tui::spec::RunSpec;
-use glue_tui::tui::app::{App, Tab};
-use glue_tui::tui::msg::{Effect, Msg, TrainRequest};
+use glue_tui::tui::msg::{Effect, Msg};
+use glue_tui::tui::screen::Screen;
+use glue_tui::tui::state::App;
+use glue_tui::tui::state::train_request::TrainRequest;
 use glue_tui::tui::update::update;
 use std::path::{Path, PathBuf};
 
@@ -84,7 +86,7 @@ fn an_experiment_is_queued_and_begun_when_nothing_else_is_trained() {
     let begun = queue(&app, &["demo"], Some(BEGUN_DIR));
     let (spec, dir) = (Box::new(spec(&app, "demo")), PathBuf::from("runs").join(BEGUN_DIR));
     update(&mut app, Msg::RunStarted { spec, dir, earlier: Vec::new(), queue: Some(begun) });
-    assert_eq!(app.tab, Tab::Runs);
+    assert_eq!(app.screen, Screen::Runs);
     let two = queue(&app, &["demo", "demo-pairs"], Some(BEGUN_DIR));
     assert_eq!(update(&mut app, Msg::QueueLoaded(Ok(two))), [], "one after the other");
     shows(&app, "1 waiting");
@@ -199,12 +201,12 @@ fn time_left_is_measured_or_a_dash() {
     shows(&app, "2 runs · over 1:40 left");
     // What is trained before it counts as well.
     let mut app = working(120, 40, &["demo", "demo"]);
-    let before = glue_tui::tui::screens::queue::whole(&app);
+    let before = glue_tui::tui::state::estimates::whole_queue(&app);
     assert!(before.is_known && before.seconds > 20.0, "{before:?}");
     for event in recorded().into_iter().skip(330) {
         if !matches!(event, Event::Ended { .. }) {
             update(&mut app, said(0, event));
         }
     }
-    assert!(glue_tui::tui::screens::queue::whole(&app).seconds < before.seconds);
+    assert!(glue_tui::tui::state::estimates::whole_queue(&app).seconds < before.seconds);
 }

@@ -1,7 +1,7 @@
 //! The themes that are there without any file.
 
+use super::role::{CURVES, Role};
 use super::scheme::{Paint, Scheme};
-use super::{CURVES, Role};
 use ratatui::style::{Color, Modifier};
 use std::borrow::Cow;
 

@@ -1,7 +1,7 @@
 //! The colours of the roles.
 
-use super::Role;
 use super::quantize::fit;
+use super::role::{CURVES, Role};
 use crate::terminal_caps::Palette;
 use ratatui::style::{Color, Modifier, Style};
 use std::borrow::Cow;
@@ -81,7 +81,7 @@ impl Scheme {
     /// How a role is painted.
     pub fn paint(&self, role: Role) -> Paint {
         let role = match role {
-            Role::Curve(number) => Role::Curve(number % super::CURVES),
+            Role::Curve(number) => Role::Curve(number % CURVES),
             role => role,
         };
         let own = self.own.iter().find(|(own, _)| *own == role);

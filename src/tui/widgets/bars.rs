@@ -1,6 +1,6 @@
 //! Bars in eighths of a cell, and lines of little bars.
 
-use super::put;
+use super::draw::put;
 use crate::tui::theme::{EIGHTHS, FILLS, Role, Symbol, Theme};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;

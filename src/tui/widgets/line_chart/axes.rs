@@ -1,7 +1,7 @@
 //! What stands at the axes of a chart: values to the left, places below, the cursor.
 
+use super::chart::{AXIS, LineChart};
 use super::scale::{Scale, nice};
-use super::{AXIS, LineChart};
 use crate::format;
 use crate::run::axis::Axis;
 use crate::text;

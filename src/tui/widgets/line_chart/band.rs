@@ -3,8 +3,8 @@
 //! Without colour too a band is told from a line: it is a screen of dots with air between them, the curve
 //! in front is unbroken, and each of two bands has its own screen.
 
+use super::chart::{LineChart, Look, Trace};
 use super::scale::Scale;
-use super::{LineChart, Look, Trace};
 use crate::run::Repeats;
 use crate::run::series::Column;
 use crate::tui::widgets::canvas::Canvas;

@@ -1,7 +1,7 @@
 //! Names and values at the ends of the curves.
 
+use super::chart::{AXIS, Curve, LineChart, Reading, Trace};
 use super::scale::Scale;
-use super::{AXIS, Curve, LineChart, Reading, Trace};
 use crate::text;
 use crate::tui::theme::Role;
 use crate::tui::widgets::put;

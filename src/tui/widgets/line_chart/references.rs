@@ -1,23 +1,12 @@
 //! Values that curves are held against: dashed lines, with the breadth that chance alone gives them.
 
-use super::LineChart;
+use super::chart::{LineChart, Reference};
 use super::scale::Scale;
 use crate::text;
 use crate::tui::theme::{Role, Symbol};
 use crate::tui::widgets::put;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
-
-/// A value to compare with.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Reference<'a> {
-    /// Its name, shown on the line; empty for one that needs none.
-    pub name: &'a str,
-    /// The value.
-    pub value: f64,
-    /// How far it strays to either side, as a band; 0 for a line alone.
-    pub spread: f64,
-}
 
 impl LineChart<'_> {
     /// Draws the bands, and the lines and their names upon them. Curves come in front.

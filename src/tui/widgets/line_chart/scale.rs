@@ -1,6 +1,6 @@
 //! The value axis: which values it spans, linear or logarithmic, and where its ticks are.
 
-use super::{LineChart, Look, Trace};
+use super::chart::{LineChart, Look, Trace};
 use crate::format;
 
 /// The least that a chart of shares spans.

@@ -1,6 +1,8 @@
 use super::*;
 use crate::event::Step;
-use crate::tui::theme::{Charset, Palette};
+use crate::run::axis::StepAxis;
+use crate::run::series::Series;
+use crate::tui::theme::{Charset, Palette, Theme};
 
 const FANCY: Theme = Theme::new(Palette::None, Charset::Unicode);
 const PLAIN: Theme = Theme::new(Palette::None, Charset::Plain);
