@@ -1,23 +1,23 @@
-//! Compiles the kernels of GPUs when the program is built for them.
+//! Compiles the CUDA kernels if the feature `cuda` is enabled.
 
 fn main() {
     println!("cargo::rerun-if-changed=build.rs");
     #[cfg(feature = "cuda")]
-    kernels();
+    compile_kernels();
 }
 
-/// `src/nn/cuda/kernels/*.cu` as PTX, each a constant in `kernels.rs`.
+/// Compiles `src/nn/cuda/kernels/*.cu` to PTX and writes `kernels.rs`, with one constant per file, to `OUT_DIR`.
 #[cfg(feature = "cuda")]
-fn kernels() {
+fn compile_kernels() {
     const FOLDER: &str = "src/nn/cuda/kernels";
-    let out = std::path::PathBuf::from(std::env::var_os("OUT_DIR").expect("cargo says where"));
-    let built = cudaforge::KernelBuilder::new()
+    let out = std::path::PathBuf::from(std::env::var_os("OUT_DIR").expect("Cargo sets OUT_DIR"));
+    let result = cudaforge::KernelBuilder::new()
         .source_dir(FOLDER)
         .watch(["attention.cuh", "common.cuh", "mma.cuh"].map(|file| format!("{FOLDER}/{file}")))
         .args(["-std=c++17", "-O3"])
         .build_ptx()
-        .and_then(|built| built.write(out.join("kernels.rs")));
-    if let Err(error) = built {
-        panic!("the CUDA kernels cannot be compiled: {error}");
+        .and_then(|output| output.write(out.join("kernels.rs")));
+    if let Err(error) = result {
+        panic!("cannot compile the CUDA kernels: {error}");
     }
 }

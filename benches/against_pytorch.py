@@ -1,16 +1,18 @@
 #!/usr/bin/env python3
-"""Speed, latency and memory of glue-tui beside PyTorch: both sides in turn, on the same machine, in the same minutes.
+"""Compares speed, latency and memory of glue-tui with PyTorch, measured alternately on the same machine.
 
   against_pytorch.py --glue-tui target/release/glue-tui --reference reference_train.py \
       --model MINILM --data ../shared/data --to benches/results/cpu.json [--rows minilm --rows latency ...]
 
-`--reference` is a script that trains the same in PyTorch and prints one JSON object with
-`examples_per_second` and `tokens_per_second` as its last line. Both sides read the same files and tokenise
-them before the clock runs; other shapes than MiniLM have random weights, which this script makes, with
-MiniLM's tokenizer. Each round runs glue-tui and then every way of PyTorch once; a row has the median over
-its rounds of the ratio within a round, and takes the place of the row of its name in the file. Ratios are of
-tokens a second: where PyTorch sorts by length, the steps that it counts are not of the mean length. Python
-needs torch, transformers and safetensors.
+`--reference` is a script that runs the same training in PyTorch and prints, as its last line, a JSON object
+with `examples_per_second` and `tokens_per_second`. Both sides read the same files and tokenize them before
+the measurement. Shapes other than MiniLM have random weights, created by this script, and MiniLM's tokenizer.
+
+Each round runs glue-tui and then every variant of PyTorch once. A row reports the median over its rounds of
+the ratio within a round, and replaces the row of the same name in the results file. Ratios compare tokens per
+second, not steps: with batches sorted by length, the measured steps of PyTorch may not have the mean length.
+
+Requires torch, transformers and safetensors.
 """
 import argparse, datetime, json, os, platform, shlex, shutil, statistics, subprocess, sys, tempfile
 
@@ -20,13 +22,13 @@ p.add_argument("--reference", required=True)
 p.add_argument("--model", required=True, help="folder of MiniLM, with weights and tokenizer")
 p.add_argument("--data", required=True, help="folder with SST and SST-2")
 p.add_argument("--threads", type=int, default=os.cpu_count())
-p.add_argument("--rounds", type=int, help="instead of each row's own number")
-p.add_argument("--rows", action="append", help="only rows whose name has this in it; may be given several times")
+p.add_argument("--rounds", type=int, help="number of rounds of every row, instead of its default")
+p.add_argument("--rows", action="append", help="only rows whose name contains this; may be repeated")
 p.add_argument("--to", help="a JSON file for the results")
 a = p.parse_args()
 DEFAULT, LENGTH = "--batching random", "--batching length"
 
-# name, model, task, data, batch, steps of glue-tui, steps of PyTorch, rounds, ways of PyTorch with the goal of each
+# name, model shape, task, data, batch size, steps of glue-tui, steps of each variant of PyTorch, rounds, goals for each variant by precision
 SPEED = [
     ("minilm", "minilm", "sst2", "SST-2", 32, 120, {DEFAULT: 60, LENGTH: 150}, 3, {"f32": (4.5, 1.7), "bf16": (4.5, 1.8)}),
     ("distilbert", "distilbert", "sst", "SST", 32, 30, {LENGTH: 50}, 2, {"f32": (1.4,), "bf16": (1.4,)}),
@@ -34,12 +36,12 @@ SPEED = [
     ("bert-large, 8 x 128 tokens", "bert-large", "sst2", "long", 8, 6, {DEFAULT: 6}, 2, {"f32": (1.15,), "bf16": (1.15,)}),
 ]
 
-# shape, examples of a step, tokens of each, steps of PyTorch, rounds
+# model shape, batch size, tokens per example, steps of PyTorch, rounds
 PROFILES = [("minilm", 32, 14, 20, 5), ("distilbert", 32, 25, 6, 3), ("bert-base", 32, 25, 4, 2), ("bert-large", 8, 128, 2, 1)]
 
 
 def run(command):
-    """Standard output, and the most memory that the process had, in bytes."""
+    """Returns stdout and the peak memory of the process in bytes."""
     with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
         child = subprocess.Popen(command, stdout=out, stderr=err)
         _, status, usage = os.wait4(child.pid, 0)
@@ -49,8 +51,8 @@ def run(command):
         return out.read().decode(), usage.ru_maxrss * 1024
 
 
-def folder_of(shape, home):
-    """A folder with random weights of the shape and MiniLM's tokenizer."""
+def model_folder(shape, home):
+    """The folder of a model: MiniLM, or random weights of another shape with MiniLM's tokenizer."""
     folder = os.path.join(home, shape)
     if shape == "minilm" or os.path.exists(folder):
         return a.model if shape == "minilm" else folder
@@ -63,8 +65,8 @@ def folder_of(shape, home):
     return folder
 
 
-def data_of(name, home):
-    """A folder of the task; `long` has only inputs that are cut at 128 tokens."""
+def data_folder(name, home):
+    """The folder of a dataset; `long` is synthetic and has only inputs that are truncated to 128 tokens."""
     if name != "long":
         return os.path.join(a.data, name)
     folder = os.path.join(home, name)
@@ -76,13 +78,13 @@ def data_of(name, home):
     return folder
 
 
-def ours(row, precision, home):
+def glue_tui(row, precision, home):
     name, shape, task, data, batch, steps, *_ = row
     runs = tempfile.mkdtemp(dir=home)
     experiments = os.path.join(runs, "experiments.toml")
     with open(experiments, "w") as file:
         file.write("[experiment.speed]\n")
-    values = [f"model={folder_of(shape, home)}", f"task={task}", f"data_dir={data_of(data, home)}", f"max_steps={steps}",
+    values = [f"model={model_folder(shape, home)}", f"task={task}", f"data_dir={data_folder(data, home)}", f"max_steps={steps}",
               f"per_device_train_batch_size={batch}", f"threads={a.threads}", "max_eval_samples=16", f"precision={precision}",
               "lr_scheduler_type=constant", "weight_decay=0", "max_grad_norm=0", "logging_steps=1"]
     command = [a.glue_tui, "--experiments", experiments, "--runs-dir", runs, "train", "speed"]
@@ -93,18 +95,18 @@ def ours(row, precision, home):
     with open(os.path.join(folder, "events.jsonl")) as file:
         events = [json.loads(line) for line in file]
     shutil.rmtree(runs)
-    # As the reference does: the first steps do not count.
+    # The reference does not count the first steps either.
     counted = [event for event in events if event.get("kind") == "step" and (event["step"] > 10 or steps <= 20)]
     total = lambda key: sum(event[key] for event in counted)
     return {"examples_per_second": total("examples") / total("seconds"), "tokens_per_second": total("tokens") / total("seconds"),
             "peak_memory": memory, "device": summary["device"], "precision": summary["precision"]}
 
 
-def theirs(row, way, precision, home):
-    name, shape, task, data, batch, _, ways, *_ = row
-    out, memory = run([sys.executable, a.reference, "--model", folder_of(shape, home), "--task", task, "--data", data_of(data, home),
-                       "--skip-eval", "--fused", "--batch", str(batch), "--max-steps", str(ways[way]), "--threads", str(a.threads),
-                       "--precision", precision, *shlex.split(way)])
+def pytorch(row, variant, precision, home):
+    name, shape, task, data, batch, _, steps_by_variant, *_ = row
+    out, memory = run([sys.executable, a.reference, "--model", model_folder(shape, home), "--task", task, "--data", data_folder(data, home),
+                       "--skip-eval", "--fused", "--batch", str(batch), "--max-steps", str(steps_by_variant[variant]), "--threads", str(a.threads),
+                       "--precision", precision, *shlex.split(variant)])
     result = json.loads(out.splitlines()[-1])
     return {"examples_per_second": result["examples_per_second"], "tokens_per_second": result["tokens_per_second"], "peak_memory": memory}
 
@@ -112,15 +114,15 @@ def theirs(row, way, precision, home):
 def speed(row, precision, goals, home):
     rounds = []
     for _ in range(a.rounds or row[7]):
-        rounds.append({"glue-tui": ours(row, precision, home)} | {way: theirs(row, way, precision, home) for way in row[6]})
+        rounds.append({"glue-tui": glue_tui(row, precision, home)} | {variant: pytorch(row, variant, precision, home) for variant in row[6]})
     lines = []
-    for way, goal in zip(row[6], goals):
-        over = lambda key: round(statistics.median(r["glue-tui"][key] / r[way][key] for r in rounds), 3)
-        one = lambda side, key: round(statistics.median(r[side][key] for r in rounds), 1)
-        lines.append({"row": f"{row[0]}, {precision}, against {way.split()[-1]} batches", "goal": goal, "ratio": over("tokens_per_second"),
-                      "tokens_per_second": [one("glue-tui", "tokens_per_second"), one(way, "tokens_per_second")],
-                      "examples_per_second": [one("glue-tui", "examples_per_second"), one(way, "examples_per_second")],
-                      "peak_memory": [one("glue-tui", "peak_memory"), one(way, "peak_memory")], "memory_ratio": over("peak_memory"),
+    for variant, goal in zip(row[6], goals):
+        ratio = lambda key: round(statistics.median(r["glue-tui"][key] / r[variant][key] for r in rounds), 3)
+        median = lambda side, key: round(statistics.median(r[side][key] for r in rounds), 1)
+        lines.append({"row": f"{row[0]}, {precision}, against {variant.split()[-1]} batches", "goal": goal, "ratio": ratio("tokens_per_second"),
+                      "tokens_per_second": [median("glue-tui", "tokens_per_second"), median(variant, "tokens_per_second")],
+                      "examples_per_second": [median("glue-tui", "examples_per_second"), median(variant, "examples_per_second")],
+                      "peak_memory": [median("glue-tui", "peak_memory"), median(variant, "peak_memory")], "memory_ratio": ratio("peak_memory"),
                       "rounds": len(rounds)})
     return lines
 
@@ -134,22 +136,24 @@ model = torch.compile(AutoModelForSequenceClassification.from_pretrained(sys.arg
 times = []
 with torch.inference_mode():
     for _ in range(220):
-        begun = time.perf_counter(); model(**x).logits.tolist(); times.append((time.perf_counter() - begun) * 1e3)
+        started = time.perf_counter(); model(**x).logits.tolist(); times.append((time.perf_counter() - started) * 1e3)
 print(json.dumps({"tokens": x["input_ids"].shape[1], "ms": statistics.median(times[20:])}))
 """
 
 
-def bench(*words):
-    out, _ = run([a.glue_tui, "--json", "bench", *words, "--set", f"threads={a.threads}", "--set", "max_grad_norm=0", "--set", "weight_decay=0"])
+def bench(*arguments):
+    """Runs `glue-tui bench` and returns its JSON report."""
+    out, _ = run([a.glue_tui, "--json", "bench", *arguments, "--set", f"threads={a.threads}", "--set", "max_grad_norm=0", "--set", "weight_decay=0"])
     return json.loads(out)
 
 
 def latency():
+    """The time of one prediction, against compiled PyTorch in f32."""
     rounds = []
     for _ in range(a.rounds or 3):
         reference = json.loads(run([sys.executable, "-c", LATENCY, a.model, str(a.threads)])[0])
-        mine = {f: bench("--shape", "minilm", "--lengths", str(reference["tokens"]), "--seconds", "2", "--set", f"precision={f}") for f in ("f32", "bf16")}
-        rounds.append({f: (report["one_input"]["median_ms"], reference["ms"]) for f, report in mine.items()})
+        measured = {f: bench("--shape", "minilm", "--lengths", str(reference["tokens"]), "--seconds", "2", "--set", f"precision={f}") for f in ("f32", "bf16")}
+        rounds.append({f: (report["one_input"]["median_ms"], reference["ms"]) for f, report in measured.items()})
     return [{"row": f"one sentence, minilm, {f} against compiled f32", "goal": 2.0, "ratio": round(statistics.median(r[f][1] / r[f][0] for r in rounds), 3),
              "ms": [round(statistics.median(r[f][side] for r in rounds), 2) for side in (0, 1)], "rounds": len(rounds)} for f in ("f32", "bf16")]
 
@@ -162,26 +166,27 @@ x, w, d = torch.randn(t, h), torch.randn(i, h), torch.randn(t, i)
 def rate(product):
     times = []
     for _ in range(100):
-        begun = time.perf_counter(); product(); times.append(time.perf_counter() - begun)
+        started = time.perf_counter(); product(); times.append(time.perf_counter() - started)
     return 2 * t * h * i / statistics.median(times) / 1e9
 print(json.dumps([rate(lambda: torch.nn.functional.linear(x, w)), rate(lambda: d @ w), rate(lambda: d.t() @ x)]))
 """
 
 
 def products():
-    """The three products of MiniLM's widest layer on one thread: where they are as fast, what is left to gain is around them."""
+    """The three matrix products of MiniLM's widest layer on one thread."""
     names = ("product, forward", "product, input's gradient", "product, weight's gradient")
     rounds = []
     for _ in range(a.rounds or 5):
         report = bench("--shape", "minilm", "--lengths", "sst2", "--seconds", "0.5", "--kernels", "--set", "precision=f32")
-        mine = {kernel["name"]: kernel["gflops"] for kernel in report["kernels"]}
-        rounds.append(list(zip((mine[name] for name in names), json.loads(run([sys.executable, "-c", PRODUCTS])[0]))))
+        measured = {kernel["name"]: kernel["gflops"] for kernel in report["kernels"]}
+        rounds.append(list(zip((measured[name] for name in names), json.loads(run([sys.executable, "-c", PRODUCTS])[0]))))
     return [{"row": f"{name}, minilm, f32, one thread", "ratio": round(statistics.median(r[i][0] / r[i][1] for r in rounds), 3),
              "gflops": [round(statistics.median(r[i][side] for r in rounds), 1) for side in (0, 1)], "rounds": len(rounds)}
             for i, name in enumerate(names)]
 
 
 def share():
+    """Arithmetic throughput of a whole step, as a fraction of that of gemm alone."""
     rounds = []
     for _ in range(a.rounds or 5):
         report = bench("--shape", "bert-base", "--lengths", "sst", "--seconds", "3", "--set", "precision=f32")
@@ -192,6 +197,7 @@ def share():
 
 
 def lengths():
+    """Time per token for inputs of several lengths."""
     rows = []
     for tokens in (16, 32, 64, 128, 256, 512):
         report = bench("--shape", "minilm", "--batch", str(max(1, 2048 // tokens)), "--lengths", str(tokens), "--seconds", "4", "--set", "precision=f32")
@@ -213,34 +219,35 @@ optimizer = torch.optim.AdamW(model.parameters(), lr=1e-5, fused=True)
 x = {"input_ids": torch.randint(1000, 30000, (batch, tokens)), "attention_mask": torch.ones(batch, tokens, dtype=torch.long)}
 labels = torch.randint(0, 2, (batch,))
 def step():
-    begun = time.perf_counter()
+    started = time.perf_counter()
     loss = torch.nn.functional.cross_entropy(model(**x).logits, labels)
     optimizer.zero_grad(set_to_none=True), loss.backward(), optimizer.step()
-    return (time.perf_counter() - begun) * 1e3
+    return (time.perf_counter() - started) * 1e3
 step(), step()
 times = [step() for _ in range(steps)]
-with profile(activities=[ProfilerActivity.CPU]) as seen:
+with profile(activities=[ProfilerActivity.CPU]) as profiler:
     for _ in range(steps):
         step()
-products = sum(event.self_cpu_time_total for event in seen.key_averages() if event.key in ("aten::mm", "aten::addmm"))
+products = sum(event.self_cpu_time_total for event in profiler.key_averages() if event.key in ("aten::mm", "aten::addmm"))
 print(json.dumps([statistics.median(times), products / steps / 1e3]))
 """
 
 
 def profile(shape, batch, tokens, steps, count, home):
-    """What both sides spend in the layers' products, of a step on inputs of one length, and the ratio if all else cost us nothing."""
+    """The time of a step on inputs of one length and of its matrix products, on both sides. `ratio_if_all_else_were_free` is
+    the ratio that glue-tui would reach if only its matrix products took time."""
     rounds = []
     for _ in range(a.rounds or count):
         report = bench("--shape", shape, "--batch", str(batch), "--lengths", str(tokens), "--seconds", "5", "--set", "precision=f32")
-        mine = report["training"]["median_ms"], next(phase["ms"] for phase in report["phases"] if phase["name"] == "matrix products")
-        words = [folder_of(shape, home), *map(str, (a.threads, batch, tokens, steps))]
-        rounds.append((mine, json.loads(run([sys.executable, "-c", PROFILE, *words])[0])))
-    middle = lambda value: round(statistics.median(value(*r) for r in rounds), 3)
-    both = lambda part: [middle(lambda mine, other: mine[part]), middle(lambda mine, other: other[part])]
-    return [{"row": f"profile of {shape}, {batch} x {tokens} tokens", "ratio": middle(lambda mine, other: other[0] / mine[0]),
-             "step_ms": both(0), "products_ms": both(1), "ratio_of_products": middle(lambda mine, other: other[1] / mine[1]),
-             "ratio_if_all_else_were_free": middle(lambda mine, other: other[0] / mine[1]),
-             "and_products_as_fast_as_pytorch": middle(lambda mine, other: other[0] / other[1]), "rounds": len(rounds)}]
+        measured = report["training"]["median_ms"], next(phase["ms"] for phase in report["phases"] if phase["name"] == "matrix products")
+        arguments = [model_folder(shape, home), *map(str, (a.threads, batch, tokens, steps))]
+        rounds.append((measured, json.loads(run([sys.executable, "-c", PROFILE, *arguments])[0])))
+    median = lambda value: round(statistics.median(value(*r) for r in rounds), 3)
+    both_sides = lambda part: [median(lambda ours, theirs: ours[part]), median(lambda ours, theirs: theirs[part])]
+    return [{"row": f"profile of {shape}, {batch} x {tokens} tokens", "ratio": median(lambda ours, theirs: theirs[0] / ours[0]),
+             "step_ms": both_sides(0), "products_ms": both_sides(1), "ratio_of_products": median(lambda ours, theirs: theirs[1] / ours[1]),
+             "ratio_if_all_else_were_free": median(lambda ours, theirs: theirs[0] / ours[1]),
+             "and_products_as_fast_as_pytorch": median(lambda ours, theirs: theirs[0] / theirs[1]), "rounds": len(rounds)}]
 
 
 versions = subprocess.run([sys.executable, "-c", "import torch, transformers; print(torch.__version__, transformers.__version__)"],
@@ -251,34 +258,34 @@ cpu = platform.machine()
 if os.path.exists("/proc/cpuinfo"):
     with open("/proc/cpuinfo") as file:
         cpu = next((line.split(":")[1].strip() for line in file if line.startswith("model name")), cpu)
-circumstances = {"date": datetime.date.today().isoformat(), "commit": commit, "machine": f"{cpu}, {a.threads} threads",
+environment = {"date": datetime.date.today().isoformat(), "commit": commit, "machine": f"{cpu}, {a.threads} threads",
                  "torch": versions[0], "transformers": versions[1]}
 
 
-def say(lines):
-    """Prints rows and puts them into the file, in place of older ones of the same name."""
-    rows = [line | circumstances for line in lines]
+def save_rows(lines):
+    """Prints rows and writes them to the results file, where they replace rows of the same name."""
+    rows = [line | environment for line in lines]
     print(*(json.dumps(line) for line in lines), sep="\n", flush=True)
     if not a.to:
         return
-    kept = {}
+    stored = {}
     if os.path.exists(a.to):
         with open(a.to) as file:
-            kept = {row["row"]: row for row in json.load(file)}
+            stored = {row["row"]: row for row in json.load(file)}
     os.makedirs(os.path.dirname(os.path.abspath(a.to)), exist_ok=True)
     with open(a.to, "w") as file:
-        file.write("[\n" + ",\n".join(json.dumps(row) for row in (kept | {row["row"]: row for row in rows}).values()) + "\n]\n")
+        file.write("[\n" + ",\n".join(json.dumps(row) for row in (stored | {row["row"]: row for row in rows}).values()) + "\n]\n")
 
 
-wanted = lambda name: not a.rows or any(word in name for word in a.rows)
+is_selected = lambda name: not a.rows or any(word in name for word in a.rows)
 with tempfile.TemporaryDirectory() as home:
     for row in SPEED:
         for precision, goals in row[8].items():
-            if wanted(f"{row[0]}, {precision}"):
-                say(speed(row, precision, goals, home))
+            if is_selected(f"{row[0]}, {precision}"):
+                save_rows(speed(row, precision, goals, home))
     for row in PROFILES:
-        if wanted(f"profile of {row[0]}"):
-            say(profile(*row, home))
+        if is_selected(f"profile of {row[0]}"):
+            save_rows(profile(*row, home))
     for name, measure in (("latency", latency), ("products", products), ("share", share), ("lengths", lengths)):
-        if wanted(name):
-            say(measure())
+        if is_selected(name):
+            save_rows(measure())

@@ -1,6 +1,6 @@
 //! Numbers as a person reads them, in one place, so that the same thing looks the same everywhere.
 
-use crate::catalog::Metric;
+use crate::catalog::{Metric, MetricDisplay};
 
 /// A length of time: `0:07`, `3:12`, `1:04:09`, `2 d 03 h`.
 pub fn duration(seconds: f64) -> String {
@@ -56,20 +56,18 @@ pub fn bytes(number: u64) -> String {
 
 /// A score as it is spoken of: a loss as it is, all others times a hundred.
 pub fn score(metric: Metric, value: f64) -> String {
-    match metric {
+    match metric.display() {
         _ if !value.is_finite() => "-".into(),
-        Metric::Loss => loss(value),
-        _ => format!("{:.1}", 100.0 * value),
+        MetricDisplay::Loss => loss(value),
+        MetricDisplay::Percent | MetricDisplay::Coefficient => format!("{:.1}", 100.0 * value),
     }
 }
 
 /// A score in all its places: a share in percent (`84.61 %`), all others as they are.
 pub fn whole_score(metric: Metric, value: f64) -> String {
-    match metric {
-        Metric::Accuracy | Metric::AccuracyMm | Metric::F1 => format!("{:.2} %", 100.0 * value),
-        Metric::MatthewsCorrelation | Metric::Pearson | Metric::Spearman | Metric::Loss => {
-            format!("{value:.4}")
-        }
+    match metric.display() {
+        MetricDisplay::Percent => format!("{:.2} %", 100.0 * value),
+        MetricDisplay::Coefficient | MetricDisplay::Loss => format!("{value:.4}"),
     }
 }
 
@@ -99,15 +97,7 @@ pub fn real(value: f64) -> String {
 
 /// The name of a score as a person says it.
 pub fn metric(metric: Metric) -> &'static str {
-    match metric {
-        Metric::Accuracy => "accuracy",
-        Metric::AccuracyMm => "mismatched",
-        Metric::F1 => "F1",
-        Metric::MatthewsCorrelation => "Matthews",
-        Metric::Pearson => "Pearson",
-        Metric::Spearman => "Spearman",
-        Metric::Loss => "loss",
-    }
+    metric.short_name()
 }
 
 /// A time of day, `10:15:02`, from seconds since 1970 and the zone's offset in seconds.

@@ -14,7 +14,7 @@ fn main() -> ExitCode {
         tui::open(tui::Options {
             experiments: global.experiments.clone(),
             runs_dir: global.runs_dir.clone(),
-            device: global.device.clone(),
+            device: global.device,
             attach,
             theme: global.theme.clone(),
             ascii: global.ascii,

@@ -1,7 +1,7 @@
-//! A run or a model folder, and text → label and probabilities, or the number that a regression tells.
+//! Inference with a run or a model folder: text → label and probabilities, or a number for a regression.
 
 use crate::batch::Batch;
-use crate::catalog::{Labels, Task, task};
+use crate::catalog::{Labels, SplitRole, SplitSpec, Task, task};
 use crate::data::{self, DatasetSource, Example, Spelled, Tokenizer, Word};
 use crate::error::{Error, Result};
 use crate::event::{Progress, Scores, SplitName};
@@ -9,105 +9,112 @@ use crate::files::ModelFolder;
 use crate::hub::Hub;
 use crate::nn::{self, Build, Built, Engine, Optimizer};
 use crate::run::{RunDir, find};
-use crate::spec::{EngineChoice, Precision, RunSpec};
-use crate::train::{Snapshot, argmax, evaluate, softmax};
+use crate::spec::{DeviceSpec, EngineChoice, Precision, RunSpec};
+use crate::train::{Snapshot, add_metrics_from, argmax, evaluate, softmax};
 use serde::Serialize;
 use std::path::Path;
 use std::sync::atomic::AtomicBool;
 
-/// Examples that a forward pass takes.
-const BATCH: usize = 64;
-/// Points of a sum of gradients.
-const POINTS: usize = 24;
-/// Longer inputs are cut to so many tokens, unless a run says otherwise.
+/// Examples of a forward pass.
+const BATCH_SIZE: usize = 64;
+/// Points of the Riemann sum of integrated gradients.
+const ATTRIBUTION_POINTS: usize = 24;
+/// Inputs are truncated to this number of tokens, unless the model is from a run with another limit.
 const MAX_SEQ_LENGTH: usize = 128;
 
-/// What the words of a regression push towards.
-const HIGHER: &str = "a higher score";
+/// The target of word attributions of a regression.
+const HIGHER_SCORE: &str = "a higher score";
 
-/// What a model says of one input.
+/// The prediction for one input.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Prediction {
-    /// The answer.
-    pub answer: Answer,
-    /// Tokens the input has, special ones included.
+    /// The output of the model.
+    pub output: ModelOutput,
+    /// Number of tokens of the input, special tokens included.
     pub tokens: usize,
-    /// Whether the input was longer than the model takes, so that its end was cut.
+    /// Whether the input was truncated to the maximum length.
     pub truncated: bool,
 }
 
-/// The answer of a classifier, or of a regression.
+/// The output of a model for one input.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Answer {
-    /// One of several classes.
+pub enum ModelOutput {
+    /// Of a classification.
     Label {
-        /// The most probable one.
+        /// The most probable class.
         label: String,
         /// Its probability.
         probability: f32,
-        /// Each label with its probability, in the order of the classes.
+        /// Every label with its probability, in the order of the classes.
         probabilities: Vec<(String, f32)>,
     },
-    /// A number.
+    /// Of a regression.
     Score {
-        /// The number, which may lie a little outside the scale.
+        /// The predicted number, which can be slightly outside the scale.
         score: f32,
-        /// From where to where the labels of the task go, where the task is known.
+        /// Lowest and highest label of the task, if known.
         scale: Option<(f32, f32)>,
     },
 }
 
-impl Answer {
-    /// The most probable label, of a classifier.
+impl ModelOutput {
+    /// The most probable label of a classification.
     pub fn label(&self) -> Option<&str> {
         match self {
-            Answer::Label { label, .. } => Some(label),
-            Answer::Score { .. } => None,
+            ModelOutput::Label { label, .. } => Some(label),
+            ModelOutput::Score { .. } => None,
         }
     }
 
-    /// Each label with its probability; none of a regression.
+    /// Every label with its probability; empty for a regression.
     pub fn probabilities(&self) -> &[(String, f32)] {
         match self {
-            Answer::Label { probabilities, .. } => probabilities,
-            Answer::Score { .. } => &[],
+            ModelOutput::Label { probabilities, .. } => probabilities,
+            ModelOutput::Score { .. } => &[],
         }
     }
 }
 
-/// What an answer rests on.
+/// Word attributions of a prediction.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Explanation {
-    /// What the words push towards: the most probable label, or of a regression a higher score.
+pub struct Attribution {
+    /// The target of the attributions: the most probable label, or a higher score of a regression.
     pub label: String,
-    /// How far each word pushed its logit, in their order.
-    pub words: Vec<Push>,
+    /// The attribution of each word, in their order.
+    pub words: Vec<WordAttribution>,
 }
 
-/// How far a word pushed the logit of a label.
+/// The attribution of a word: its contribution to the logit of the target.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Push {
-    /// The word as it was typed.
+pub struct WordAttribution {
+    /// The word as in the input.
     pub text: String,
-    /// Its first character in its text.
+    /// Index of its first character in its text.
     pub start: usize,
-    /// The character after its last.
+    /// Index after its last character.
     pub end: usize,
-    /// What it adds to the logit: above 0 towards the label, below 0 away from it.
+    /// Its contribution to the logit: positive towards the target, negative away from it.
     pub value: f32,
-    /// Of which text of a pair: 0 for the first, 1 for the second.
+    /// The text of a pair that it is in: 0 or 1.
     #[serde(skip)]
     pub sequence: usize,
 }
 
-/// A model that is ready to judge.
+/// Former name of [`ModelOutput`].
+pub type Answer = ModelOutput;
+/// Former name of [`Attribution`].
+pub type Explanation = Attribution;
+/// Former name of [`WordAttribution`].
+pub type Push = WordAttribution;
+
+/// A model that is loaded for inference.
 pub struct Predictor {
     engine: Box<dyn Engine>,
     tokenizer: Tokenizer,
     labels: Vec<String>,
     scale: Option<(f32, f32)>,
     name: String,
-    /// The specification of the run that the model is from, if it is from one.
+    /// The specification of the run that the model is from, if any.
     spec: Option<RunSpec>,
     pair: Option<bool>,
     step: Option<u64>,
@@ -115,35 +122,38 @@ pub struct Predictor {
 }
 
 impl Predictor {
-    /// Opens `name`: a run's name, a run directory, a local model folder, or a hub id.
-    pub fn open(name: &str, runs_dir: &Path, device: &str) -> Result<Self> {
+    /// Opens `name`: the name of a run in `runs_dir`, a run directory, a local model folder, or an id on `hub`.
+    ///
+    /// # Errors
+    /// [`Error::Model`] and [`Error::Hub`] for a model that cannot be used or fetched, [`Error::Device`] for an
+    /// unavailable device.
+    pub fn open(name: &str, runs_dir: &Path, hub: &Hub, device: DeviceSpec) -> Result<Self> {
         if let Ok(path) = find(runs_dir, name) {
             return Self::open_run(&RunDir::at(path), device);
         }
-        let mut nobody = |_: Progress| {};
-        let folder = Hub::from_env().model(name, "main", &mut nobody, &AtomicBool::new(false))?;
+        let folder = hub.model(name, "main", &mut |_: Progress| {}, &AtomicBool::new(false))?;
         if name == crate::assets::DEMO {
             return Err(Error::model(
                 name,
-                "the encoder that the program carries has no trained head; train one first: glue-tui train demo",
+                "the embedded encoder has no trained classification head; train one first: glue-tui train demo",
             ));
         }
         Self::open_folder(&folder, None, device)
     }
 
-    fn open_run(dir: &RunDir, device: &str) -> Result<Self> {
+    fn open_run(dir: &RunDir, device: DeviceSpec) -> Result<Self> {
         let spec = dir.spec()?;
         if !dir.best().is_dir() {
             return Err(Error::model(
                 dir.name(),
-                "has no weights yet: they are written after the first scored step; train it on with --resume",
+                "has no weights yet; they are written after the first evaluation; continue the training with --resume",
             ));
         }
         let folder = ModelFolder { name: dir.name(), ..ModelFolder::on_disk(dir.best()) };
         Self::open_folder(&folder, Some(spec), device)
     }
 
-    fn open_folder(folder: &ModelFolder, spec: Option<RunSpec>, device: &str) -> Result<Self> {
+    fn open_folder(folder: &ModelFolder, spec: Option<RunSpec>, device: DeviceSpec) -> Result<Self> {
         let built = nn::for_inference(folder, device, None)?;
         let limit = spec.as_ref().map_or(MAX_SEQ_LENGTH, |spec| spec.max_seq_length);
         let tokenizer = Tokenizer::load(folder, limit.min(built.config.max_positions))?;
@@ -160,9 +170,9 @@ impl Predictor {
         })
     }
 
-    /// Builds a model around the weights of a training that goes on. Later ones of the same training are
-    /// put in by [`Predictor::refresh`], which is quicker.
-    pub fn from_snapshot(snapshot: &Snapshot, device: &str) -> Result<Self> {
+    /// Builds a model from a snapshot of a training. [`Predictor::update_weights`] takes later snapshots of the same
+    /// training and is faster.
+    pub fn from_snapshot(snapshot: &Snapshot, device: DeviceSpec) -> Result<Self> {
         let Built { engine, notes, .. } = nn::build(&Build {
             folder: &snapshot.folder,
             labels: &snapshot.labels,
@@ -172,7 +182,7 @@ impl Predictor {
             device,
             precision: Precision::Auto,
             engine: EngineChoice::Auto,
-            max_examples_per_pass: BATCH,
+            max_examples_per_pass: BATCH_SIZE,
             max_tokens_per_pass: None,
             threads: None,
         })?;
@@ -187,53 +197,59 @@ impl Predictor {
             step: None,
             notes,
         };
-        predictor.refresh(snapshot)?;
+        predictor.update_weights(snapshot)?;
         Ok(predictor)
     }
 
-    /// Takes over the weights of `snapshot`.
-    pub fn refresh(&mut self, snapshot: &Snapshot) -> Result<()> {
+    /// Replaces the weights by those of `snapshot`.
+    pub fn update_weights(&mut self, snapshot: &Snapshot) -> Result<()> {
         self.engine.set_weights(&snapshot.weights)?;
         self.step = Some(snapshot.step);
         Ok(())
     }
 
-    /// What was chosen otherwise than a user might think, a sentence each.
+    /// Notes for the user about choices of the engine, one sentence each.
     pub fn notes(&self) -> &[String] {
         &self.notes
     }
 
-    /// What the model is called.
+    /// The name of the model.
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// Optimizer steps that its weights have seen, when they are of a training that goes on.
+    /// The optimizer step of the weights, for a model from a snapshot.
     pub fn step(&self) -> Option<u64> {
         self.step
     }
 
-    /// What the labels of `task`, which it is scored on, are; those of task `custom` are its own.
+    /// The labels of `task` for an evaluation of this model; task `custom` has those of the model.
     pub fn labels_on(&self, task: &Task) -> Labels {
         if task.is_custom() { self.labels.clone().into() } else { task.labels.clone() }
     }
 
-    /// Whether it judges two texts together; `None` when nothing tells.
+    /// Whether an input is a pair of texts; `None` if unknown.
     pub fn is_pair(&self) -> Option<bool> {
         self.pair
     }
 
-    /// The most probable label of one text, or of two together, with all probabilities; of a regression its number.
-    pub fn classify(&mut self, text: &str, text_pair: Option<&str>) -> Result<Prediction> {
+    /// Predicts for a text or a pair of texts.
+    ///
+    /// # Errors
+    /// As [`Predictor::predict_all`].
+    pub fn predict(&mut self, text: &str, text_pair: Option<&str>) -> Result<Prediction> {
         let input = (text.to_string(), text_pair.map(str::to_string));
-        let verdicts = self.classify_all(std::slice::from_ref(&input))?;
-        verdicts.into_iter().next().ok_or_else(|| Error::Training("one input gave no verdict".into()))
+        let predictions = self.predict_all(std::slice::from_ref(&input))?;
+        predictions.into_iter().next().ok_or_else(|| Error::Training("no prediction for the input".into()))
     }
 
-    /// [`Predictor::classify`] for many inputs, in their order.
-    pub fn classify_all(&mut self, inputs: &[(String, Option<String>)]) -> Result<Vec<Prediction>> {
-        let mut verdicts = Vec::with_capacity(inputs.len());
-        for chunk in inputs.chunks(BATCH) {
+    /// Predicts for many inputs, in their order.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] for a single text where a pair is expected or the reverse; errors of the engine.
+    pub fn predict_all(&mut self, inputs: &[(String, Option<String>)]) -> Result<Vec<Prediction>> {
+        let mut predictions = Vec::with_capacity(inputs.len());
+        for chunk in inputs.chunks(BATCH_SIZE) {
             let rows: Vec<_> = chunk
                 .iter()
                 .map(|(text, text_pair)| {
@@ -244,28 +260,31 @@ impl Predictor {
                 .collect::<Result<_>>()?;
             let batch = Batch::new(rows.iter().map(|(encoded, _)| encoded));
             for (logits, (encoded, truncated)) in self.engine.logits(&batch)?.iter().zip(&rows) {
-                verdicts.push(self.verdict(logits, encoded.ids.len(), *truncated));
+                predictions.push(self.prediction(logits, encoded.ids.len(), *truncated));
             }
         }
-        Ok(verdicts)
+        Ok(predictions)
     }
 
-    /// Which words the most probable label of a text, or of two together, rests on: integrated gradients of its
-    /// logit against the same input with every word padded away. What the words add comes to the difference of
-    /// the two. `go_on` is asked in between; nothing when it says no.
-    pub fn explain(
+    /// Computes word attributions for the most probable label: integrated gradients of its logit, from a baseline
+    /// with `[PAD]` for every word to the input (Sundararajan et al., 2017). They sum up to the difference of the
+    /// two logits. `keep_going` is called in between; if it returns false, the result is `None`.
+    ///
+    /// # Errors
+    /// As [`Predictor::predict_all`], and [`Error::Model`] without `[PAD]` in the vocabulary.
+    pub fn attribute(
         &mut self,
         text: &str,
         text_pair: Option<&str>,
-        go_on: &mut dyn FnMut() -> bool,
-    ) -> Result<Option<Explanation>> {
+        keep_going: &mut dyn FnMut() -> bool,
+    ) -> Result<Option<Attribution>> {
         self.check_pair(text_pair.is_some())?;
         let example = Example { text: text.into(), text_pair: text_pair.map(str::to_string), label: None };
         let Spelled { encoded, words } = self.tokenizer.spell(&example)?;
         let padding = self.tokenizer.padding().ok_or_else(|| {
             Error::model(
                 &self.name,
-                "has no [PAD] in its vocabulary, so there is nothing to hold words against",
+                "has no [PAD] in its vocabulary, which word attributions need as a baseline",
             )
         })?;
         let mut baseline = encoded.ids.clone();
@@ -273,121 +292,131 @@ impl Predictor {
             baseline[word.tokens.clone()].fill(padding);
         }
         let class = argmax(&self.engine.logits(&Batch::new([&encoded]))?.concat());
-        let explained = (&encoded, baseline.as_slice());
-        let found = nn::integrated_gradients(self.engine.as_mut(), explained, class, POINTS, go_on)?;
-        let push = |word: &Word, tokens: &[f64]| {
-            let whole = if word.sequence == 0 { text } else { text_pair.unwrap_or_default() };
-            let characters = |end: usize| whole.get(..end).map_or(0, |part| part.chars().count());
-            Push {
-                text: whole.get(word.bytes.clone()).unwrap_or_default().to_string(),
+        let input = (&encoded, baseline.as_slice());
+        let found =
+            nn::integrated_gradients(self.engine.as_mut(), input, class, ATTRIBUTION_POINTS, keep_going)?;
+        let attribution = |word: &Word, tokens: &[f64]| {
+            let source = if word.sequence == 0 { text } else { text_pair.unwrap_or_default() };
+            let characters = |end: usize| source.get(..end).map_or(0, |part| part.chars().count());
+            WordAttribution {
+                text: source.get(word.bytes.clone()).unwrap_or_default().to_string(),
                 start: characters(word.bytes.start),
                 end: characters(word.bytes.end),
                 value: tokens[word.tokens.clone()].iter().sum::<f64>() as f32,
                 sequence: word.sequence,
             }
         };
-        Ok(found.map(|tokens| Explanation {
-            label: if self.labels.len() == 1 { HIGHER.into() } else { self.labels[class].clone() },
-            words: words.iter().map(|word| push(word, &tokens)).collect(),
+        Ok(found.map(|tokens| Attribution {
+            label: if self.labels.len() == 1 { HIGHER_SCORE.into() } else { self.labels[class].clone() },
+            words: words.iter().map(|word| attribution(word, &tokens)).collect(),
         }))
     }
 
     fn check_pair(&self, given: bool) -> Result<()> {
         match self.pair {
             Some(true) if !given => Err(Error::Usage(format!(
-                "{} judges two texts together; give both (on a line, a tab between)",
+                "{} expects a pair of texts; give both, on one line separated by a tab",
                 self.name
             ))),
             Some(false) if given => {
-                Err(Error::Usage(format!("{} judges one text; give only one", self.name)))
+                Err(Error::Usage(format!("{} expects a single text; give only one", self.name)))
             }
             _ => Ok(()),
         }
     }
 
-    fn verdict(&self, logits: &[f32], tokens: usize, truncated: bool) -> Prediction {
-        let answer = if let [score] = logits {
-            Answer::Score { score: *score, scale: self.scale }
+    fn prediction(&self, logits: &[f32], tokens: usize, truncated: bool) -> Prediction {
+        let output = if let [score] = logits {
+            ModelOutput::Score { score: *score, scale: self.scale }
         } else {
             let (class, probabilities) = (argmax(logits), softmax(logits));
-            Answer::Label {
+            ModelOutput::Label {
                 label: self.labels[class].clone(),
                 probability: probabilities[class],
                 probabilities: self.labels.iter().cloned().zip(probabilities).collect(),
             }
         };
-        Prediction { answer, tokens, truncated }
+        Prediction { output, tokens, truncated }
     }
 
-    /// Scores a split: of `task`, or else of the task of the run that the model is from, which then also
-    /// says where the rows are unless `data_dir` does. With MNLI's validation split goes the mismatched one.
-    pub fn score(
+    /// Evaluates a split of `task`, or of the task of the model's run. The rows are in `data_dir`, or else where
+    /// the specification of the run has them. The validation split includes metrics of the extra validation
+    /// splits, as MNLI's mismatched one.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] for a task or a split that does not suit the model, [`Error::Data`] and [`Error::Hub`] for
+    /// rows that cannot be read.
+    pub fn evaluate(
         &mut self,
         task_name: Option<&str>,
         split: SplitName,
         data_dir: Option<&Path>,
+        hub: &Hub,
         watch: &mut dyn FnMut(Progress),
     ) -> Result<Scores> {
         let task = self.task(task_name)?;
-        let mut scores = self.score_split(task, split, data_dir, watch)?;
-        if split == SplitName::Validation && task.has_mismatched() {
-            let mismatched = self.score_split(task, SplitName::ValidationMismatched, data_dir, watch)?;
-            scores.take_mismatched(&mismatched);
+        let mut scores = self.evaluate_split(task, split, data_dir, hub, watch)?;
+        let is_extra = |split: &&SplitSpec| split.name.role() == SplitRole::ExtraValidation;
+        for extra in task.splits.iter().filter(is_extra).filter(|_| split == SplitName::Validation) {
+            let other = self.evaluate_split(task, extra.name, data_dir, hub, watch)?;
+            add_metrics_from(&other, extra.name, task, &mut scores);
         }
         Ok(scores)
     }
 
-    fn score_split(
+    fn evaluate_split(
         &mut self,
         task: &'static Task,
         split: SplitName,
         data_dir: Option<&Path>,
+        hub: &Hub,
         watch: &mut dyn FnMut(Progress),
     ) -> Result<Scores> {
-        let asked = self.labels_on(task).outputs();
-        if asked != self.labels.len() {
-            let what = |outputs| match outputs {
+        let expected = self.labels_on(task).outputs();
+        if expected != self.labels.len() {
+            let kind = |outputs| match outputs {
                 1 => "a number".to_string(),
                 classes => format!("one of {classes} labels"),
             };
             return Err(Error::Usage(format!(
-                "{} tells {}, task {} asks for {}",
+                "{} predicts {}, but task {} has {}",
                 self.name,
-                what(self.labels.len()),
+                kind(self.labels.len()),
                 task.name,
-                what(asked)
+                kind(expected)
             )));
         }
-        let own = self.spec.as_ref().filter(|spec| spec.task == task.name);
+        let own = self.spec.as_ref().filter(|spec| spec.task.name() == task.name);
         let own = own.map_or(DatasetSource::at(task, None), DatasetSource::of);
         let data_dir = data_dir.or(own.data_dir);
         let place = DatasetSource { data_dir, labels: Some(&self.labels), ..own };
         let cancelled = AtomicBool::new(false);
-        let hub = Hub::from_env();
-        let mut context = data::Context { hub: &hub, watch, cancelled: &cancelled };
+        let mut context = data::Context { hub, watch, cancelled: &cancelled };
         let rows = data::load_split(place, split, &mut context)?;
         if rows.is_empty() || rows.iter().any(|row| row.label.is_none()) {
             return Err(Error::Usage(format!(
-                "the {} split of {} has no labels, so it cannot be scored",
+                "the {} split of {} has no labels, so it cannot be evaluated",
                 split.name(),
                 task.name
             )));
         }
         let encoded = self.tokenizer.encode(&rows, watch, &cancelled)?.rows;
-        let mut tick = |_: &mut dyn Engine, _: usize| Ok(true);
-        let judged = evaluate(self.engine.as_mut(), &encoded, self.labels.len(), BATCH, &mut tick)?;
-        let judged = judged.ok_or_else(|| Error::Interrupted("scoring was interrupted".into()))?;
-        Ok(judged.scores(task))
+        let mut on_batch = |_: &mut dyn Engine, _: usize| Ok(true);
+        let predictions =
+            evaluate(self.engine.as_mut(), &encoded, self.labels.len(), BATCH_SIZE, &mut on_batch)?;
+        let predictions =
+            predictions.ok_or_else(|| Error::Interrupted("the evaluation was interrupted".into()))?;
+        Ok(predictions.scores(task))
     }
 
-    /// The task of that name, or that of the model's run.
+    /// The task of that name, or the task of the model's run.
     pub fn task(&self, name: Option<&str>) -> Result<&'static Task> {
-        let name = name.or(self.spec.as_ref().map(|spec| spec.task.as_str())).ok_or_else(|| {
-            Error::Usage(format!("{} does not say which task it is for; name it with --task", self.name))
+        let name = name.or(self.spec.as_ref().map(|spec| spec.task.name())).ok_or_else(|| {
+            Error::Usage(format!("{} does not have a task; name one with --task", self.name))
         })?;
         task(name).ok_or_else(|| {
             let known: Vec<_> = crate::catalog::TASKS.iter().map(|task| task.name).collect();
-            Error::Usage(format!("there is no task {name}; there are {}", known.join(", ")))
+            Error::Usage(format!("unknown task {name}; the tasks are {}", known.join(", ")))
         })
     }
 }

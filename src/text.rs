@@ -6,11 +6,27 @@
 //! in place everywhere.
 
 use std::borrow::Cow;
+use std::fmt::Display;
 use unicode_segmentation::UnicodeSegmentation;
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 /// Marks on one character; more would grow into the lines around.
 const MARKS: usize = 4;
+
+/// A count with its noun: "1 row", "3 rows", "2 classes", "0 queries".
+pub fn plural<N: Display + PartialEq + From<u8>>(count: N, noun: &str) -> String {
+    if count == N::from(1) {
+        return format!("1 {noun}");
+    }
+    let ends_with = |endings: &[&str]| endings.iter().any(|ending| noun.ends_with(ending));
+    if ends_with(&["s", "x", "ch", "sh"]) {
+        format!("{count} {noun}es")
+    } else if let Some(stem) = noun.strip_suffix('y').filter(|stem| !stem.ends_with(['a', 'e', 'o', 'u'])) {
+        format!("{count} {stem}ies")
+    } else {
+        format!("{count} {noun}s")
+    }
+}
 
 /// Text with its control and direction characters made visible, each in one cell, so that it can
 /// neither move the cursor nor hide what it says.

@@ -55,16 +55,16 @@ fn counts(rows: &[Example]) -> (usize, usize, usize) {
 fn the_treebank_has_the_published_sentences() {
     let Some(shared) = shared() else { return };
     let sst = load("sst", Some(&shared.join("SST"))).unwrap();
-    assert_eq!(counts(&sst.train), (8544, 1092 + 2218 + 1624, 2322 + 1288));
-    assert_eq!(counts(&sst.validation), (1101, 139 + 289 + 229, 279 + 165));
-    assert_eq!(sst.test, None);
+    assert_eq!(counts(sst.train()), (8544, 1092 + 2218 + 1624, 2322 + 1288));
+    assert_eq!(counts(sst.validation()), (1101, 139 + 289 + 229, 279 + 165));
+    assert_eq!(sst.test(), []);
     assert_eq!(sst.labels.names(), ["negative", "positive"]);
     assert!(sst.notes.iter().any(|note| note.contains("class 2")), "{:?}", sst.notes);
-    assert_eq!(sst.validation[0].text, "It 's a lovely film with lovely performances by Buy and Accorsi .");
-    assert_eq!(sst.validation[0].label, Some(Label::Class(1)));
-    assert!(sst.train.iter().any(|row| row.text.contains("-LRB-")));
+    assert_eq!(sst.validation()[0].text, "It 's a lovely film with lovely performances by Buy and Accorsi .");
+    assert_eq!(sst.validation()[0].label, Some(Label::Class(1)));
+    assert!(sst.train().iter().any(|row| row.text.contains("-LRB-")));
     assert!(
-        sst.train.iter().any(|row| row.text.contains("8\u{a0}1\\/2")),
+        sst.train().iter().any(|row| row.text.contains("8\u{a0}1\\/2")),
         "a no-break space is no end of a word"
     );
 }
@@ -73,12 +73,12 @@ fn the_treebank_has_the_published_sentences() {
 fn sst2_has_the_published_rows_and_its_test_split_no_labels() {
     let Some(shared) = shared() else { return };
     let sst2 = load("sst2", Some(&shared.join("SST-2"))).unwrap();
-    assert_eq!(counts(&sst2.train), (67_349, 29_780, 37_569));
-    assert_eq!(counts(&sst2.validation), (872, 428, 444));
-    assert_eq!(sst2.test, None);
+    assert_eq!(counts(sst2.train()), (67_349, 29_780, 37_569));
+    assert_eq!(counts(sst2.validation()), (872, 428, 444));
+    assert_eq!(sst2.test(), []);
     let told = "the test split is not scored: 1821 of its 1821 rows have no label";
     assert!(sst2.notes.iter().any(|note| note == told), "{:?}", sst2.notes);
-    assert!(sst2.train[0].text.ends_with(' '), "the space at the end of a sentence stays");
+    assert!(sst2.train()[0].text.ends_with(' '), "the space at the end of a sentence stays");
     let test = load_split("sst2", SplitName::Test, &shared.join("SST-2")).unwrap();
     assert_eq!(counts(&test), (1821, 0, 0));
     assert_eq!(test[0].text, "uneasy mishmash of styles and genres .");
@@ -88,13 +88,13 @@ fn sst2_has_the_published_rows_and_its_test_split_no_labels() {
 fn qqp_is_read_in_pairs_and_the_folder_above_will_do() {
     let Some(shared) = shared() else { return };
     let qqp = load("qqp", Some(&shared)).unwrap();
-    assert_eq!(counts(&qqp.train), (22_907, 14_379, 8_528));
-    assert_eq!(counts(&qqp.validation), (4_999, 3_088, 1_911));
-    assert_eq!(qqp.test, None);
-    assert!(qqp.train.iter().all(|row| row.text_pair.is_some()));
-    let quoted = qqp.train.iter().filter(|row| row.text.starts_with('"')).count();
+    assert_eq!(counts(qqp.train()), (22_907, 14_379, 8_528));
+    assert_eq!(counts(qqp.validation()), (4_999, 3_088, 1_911));
+    assert_eq!(qqp.test(), []);
+    assert!(qqp.train().iter().all(|row| row.text_pair.is_some()));
+    let quoted = qqp.train().iter().filter(|row| row.text.starts_with('"')).count();
     assert!(quoted > 0, "quotes are ordinary text");
-    let first = &qqp.validation[0];
+    let first = &qqp.validation()[0];
     assert_eq!(first.text_pair.as_deref(), Some("What is the step by step guide to invest in share market?"));
 }
 
@@ -102,12 +102,12 @@ fn qqp_is_read_in_pairs_and_the_folder_above_will_do() {
 fn cola_has_no_header_where_it_has_labels() {
     let Some(shared) = shared() else { return };
     let cola = load("cola", Some(&shared)).unwrap();
-    assert_eq!(counts(&cola.train), (8_551, 2_528, 6_023));
-    assert_eq!(counts(&cola.validation), (1_043, 322, 721), "the last row has no newline");
+    assert_eq!(counts(cola.train()), (8_551, 2_528, 6_023));
+    assert_eq!(counts(cola.validation()), (1_043, 322, 721), "the last row has no newline");
     assert_eq!(cola.labels.names(), ["unacceptable", "acceptable"]);
-    assert_eq!(cola.test, None);
+    assert_eq!(cola.test(), []);
     let first = "Our friends won't buy this analysis, let alone the next one we propose.";
-    assert_eq!((cola.train[0].text.as_str(), cola.train[0].label), (first, Some(Label::Class(1))));
+    assert_eq!((cola.train()[0].text.as_str(), cola.train()[0].label), (first, Some(Label::Class(1))));
     let test = load_split("cola", SplitName::Test, &shared).unwrap();
     assert_eq!((counts(&test), test[0].text.as_str()), ((1_063, 0, 0), "Bill whistled past the house."));
 }
@@ -116,9 +116,9 @@ fn cola_has_no_header_where_it_has_labels() {
 fn mrpc_begins_with_a_mark_and_its_quotes_are_text() {
     let Some(shared) = shared() else { return };
     let mrpc = load("mrpc", Some(&shared)).unwrap();
-    assert_eq!(counts(&mrpc.train), (3_668, 1_194, 2_474));
-    assert_eq!(counts(&mrpc.validation), (408, 129, 279));
-    let second = mrpc.validation[0].text_pair.as_deref().unwrap();
+    assert_eq!(counts(mrpc.train()), (3_668, 1_194, 2_474));
+    assert_eq!(counts(mrpc.validation()), (408, 129, 279));
+    let second = mrpc.validation()[0].text_pair.as_deref().unwrap();
     assert_eq!(second, "\"The foodservice pie business does not fit our long-term growth strategy.");
     let test = load_split("mrpc", SplitName::Test, &shared).unwrap();
     assert_eq!(counts(&test), (1_725, 0, 0));
@@ -129,13 +129,13 @@ fn the_classes_of_rte_and_wnli_are_in_the_order_of_the_hub() {
     let Some(shared) = shared() else { return };
     let rte = load("rte", Some(&shared)).unwrap();
     assert_eq!(rte.labels.names(), ["entailment", "not_entailment"]);
-    assert_eq!(counts(&rte.train), (2_490, 1_249, 1_241));
-    assert_eq!(counts(&rte.validation), (277, 146, 131));
+    assert_eq!(counts(rte.train()), (2_490, 1_249, 1_241));
+    assert_eq!(counts(rte.validation()), (277, 146, 131));
     assert_eq!(counts(&load_split("rte", SplitName::Test, &shared).unwrap()), (3_000, 0, 0));
     let wnli = load("wnli", Some(&shared)).unwrap();
     assert_eq!(wnli.labels.names(), ["not_entailment", "entailment"]);
-    assert_eq!(counts(&wnli.train), (635, 323, 312));
-    assert_eq!(counts(&wnli.validation), (71, 40, 31));
+    assert_eq!(counts(wnli.train()), (635, 323, 312));
+    assert_eq!(counts(wnli.validation()), (71, 40, 31));
     assert!(wnli.notes.iter().any(|note| note.contains("56.3 %")), "{:?}", wnli.notes);
     assert_eq!(counts(&load_split("wnli", SplitName::Test, &shared).unwrap()), (146, 0, 0));
 }
@@ -175,9 +175,9 @@ fn mnli_is_validated_on_two_splits() {
             .map(|row| (row.text_pair.clone().unwrap(), row.label.unwrap().number() as u32))
             .collect::<Vec<_>>()
     };
-    assert_eq!(told(&mnli.train), [("a".into(), 0), ("b".into(), 1), ("\"c".into(), 2)]);
-    assert_eq!(told(&mnli.validation), [("d".into(), 2)]);
-    assert_eq!(told(mnli.mismatched.as_deref().unwrap()), [("e".into(), 1), ("f".into(), 0)]);
+    assert_eq!(told(mnli.train()), [("a".into(), 0), ("b".into(), 1), ("\"c".into(), 2)]);
+    assert_eq!(told(mnli.validation()), [("d".into(), 2)]);
+    assert_eq!(told(mnli.split(SplitName::ValidationMismatched)), [("e".into(), 1), ("f".into(), 0)]);
     assert!(mnli.notes.iter().any(|note| note.contains("1 of its 1 rows")), "{:?}", mnli.notes);
 }
 
@@ -186,7 +186,7 @@ fn stsb_has_a_number_for_each_pair() {
     let Some(shared) = shared() else { return };
     let stsb = load("stsb", Some(&shared)).unwrap();
     assert_eq!(stsb.labels.names(), ["LABEL_0"]);
-    assert_eq!((stsb.train.len(), stsb.validation.len(), &stsb.test), (5_749, 1_500, &None));
+    assert_eq!((stsb.train().len(), stsb.validation().len(), stsb.test()), (5_749, 1_500, &[][..]));
     let values = |rows: &[Example]| -> Vec<f32> {
         let value = |row: &Example| match row.label {
             Some(Label::Value(value)) => value,
@@ -194,15 +194,15 @@ fn stsb_has_a_number_for_each_pair() {
         };
         rows.iter().map(value).collect()
     };
-    for (rows, mean) in [(&stsb.train, 2.701), (&stsb.validation, 2.364)] {
+    for (rows, mean) in [(stsb.train(), 2.701), (stsb.validation(), 2.364)] {
         let values = values(rows);
         assert!(values.contains(&0.0) && values.contains(&5.0));
         let found = values.iter().sum::<f32>() / values.len() as f32;
         assert!((found - mean).abs() < 1e-3, "{found}");
     }
-    assert_eq!(stsb.train[1].text, "A man is playing a large flute.");
+    assert_eq!(stsb.train()[1].text, "A man is playing a large flute.");
     assert_eq!(
-        (stsb.train[1].text_pair.as_deref(), stsb.train[1].label),
+        (stsb.train()[1].text_pair.as_deref(), stsb.train()[1].label),
         (Some("A man is playing a flute."), Some(Label::Value(3.8)))
     );
     let told = "the test split is not scored: 1379 of its 1379 rows have no label";
@@ -233,8 +233,7 @@ fn a_number_outside_its_scale_is_named() {
 fn embedded_tasks_need_nothing() {
     for name in ["demo", "demo-pairs"] {
         let demo = load(name, None).unwrap();
-        let test = demo.test.as_deref().unwrap();
-        for rows in [&demo.train, &demo.validation, test] {
+        for rows in [demo.train(), demo.validation(), demo.test()] {
             let (all, zero, one) = counts(rows);
             assert!(zero > 0 && one > 0 && zero + one == all, "{name}: {zero} + {one} of {all}");
             assert!(rows.iter().all(|row| row.text_pair.is_some() == (name == "demo-pairs")));
@@ -326,9 +325,9 @@ fn parquet_shards_are_read_in_order_and_minus_one_is_no_label() {
     write_sst2(&other, &[("of another configuration", 1)]);
     let sst2 = load("sst2", Some(folder.path())).unwrap();
     let train: Vec<_> =
-        sst2.train.iter().map(|row| (row.text.as_str(), row.label.unwrap().number())).collect();
+        sst2.train().iter().map(|row| (row.text.as_str(), row.label.unwrap().number())).collect();
     assert_eq!(train, [("first", 1.0), ("\"second\" é", 0.0), ("third", 0.0)]);
-    assert_eq!((sst2.validation.len(), sst2.test), (1, None));
+    assert_eq!((sst2.validation().len(), sst2.test()), (1, &[][..]));
     assert!(sst2.notes.iter().any(|note| note.contains("2 of its 2 rows")), "{:?}", sst2.notes);
 }
 
@@ -353,9 +352,9 @@ fn numbers_of_parquet_are_labels_as_they_are() {
     write("validation", &[2.0]);
     write("test", &[-1.0]);
     let stsb = load("stsb", Some(folder.path())).unwrap();
-    let found: Vec<_> = stsb.train.iter().map(|row| row.label.unwrap()).collect();
+    let found: Vec<_> = stsb.train().iter().map(|row| row.label.unwrap()).collect();
     assert_eq!(found, [3.8, 0.0, 5.0].map(Label::Value));
-    assert_eq!((stsb.validation[0].label, stsb.test), (Some(Label::Value(2.0)), None));
+    assert_eq!((stsb.validation()[0].label, stsb.test()), (Some(Label::Value(2.0)), &[][..]));
     write("train", &[5.5]);
     let error = load("stsb", Some(folder.path())).unwrap_err().to_string();
     assert!(error.ends_with("row 1: column label is 5.5; it should be a number from 0 to 5"), "{error}");
@@ -379,7 +378,7 @@ fn a_score_is_cut_strictly_above_the_threshold() {
     write("validation.parquet", &[0.5]);
     let sst = load("sst", Some(folder.path())).unwrap();
     assert_eq!(
-        sst.train.iter().map(|row| row.label.unwrap().number()).collect::<Vec<_>>(),
+        sst.train().iter().map(|row| row.label.unwrap().number()).collect::<Vec<_>>(),
         [0.0, 0.0, 0.0, 1.0, 1.0]
     );
     assert!(!sst.notes.iter().any(|note| note.contains("class 2")), "exact scores need no such note");

@@ -3,10 +3,11 @@
 
 use glue_tui::catalog::Metric;
 use glue_tui::event::{Event, Scores, SplitName, Status};
+use glue_tui::hub::Hub;
 use glue_tui::predict::Predictor;
 use glue_tui::run::error_analysis::ErrorReport;
 use glue_tui::run::{Start, TrainOutput, replay, run_blocking};
-use glue_tui::spec::Experiments;
+use glue_tui::spec::{DeviceSpec, Experiments};
 use glue_tui::train::control;
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
@@ -55,17 +56,13 @@ fn demo_goes_from_chance_to_ninety_percent_and_judges_new_sentences() {
 
     // What is kept of each row comes to the scores of the log, and the log's JSON may round the last bit of a number.
     let insight = ErrorReport::read(std::slice::from_ref(&outcome.dir), None).unwrap();
-    assert_eq!(insight.texts.as_ref().unwrap().len(), insight.evaluations[0].judged.len());
+    assert_eq!(insight.texts.as_ref().unwrap().len(), insight.evaluations[0].predictions.len());
     let mut kept = insight.evaluations.iter();
     for event in replay(&outcome.dir).unwrap() {
         let Event::Eval(eval) = event else { continue };
         if eval.split == SplitName::Validation {
-            let scores = kept.next().unwrap().judged.scores(insight.spec.task());
-            let confusion = |scores: &Scores| scores.classification().unwrap().confusion.clone();
-            assert_eq!(
-                (confusion(&scores), scores.examples),
-                (confusion(&eval.scores), eval.scores.examples)
-            );
+            let scores = kept.next().unwrap().predictions.scores(insight.spec.task());
+            assert_eq!((&scores.confusion, scores.examples), (&eval.scores.confusion, eval.scores.examples));
             assert!((scores.loss - eval.scores.loss).abs() < 1e-12, "{} {}", scores.loss, eval.scores.loss);
         }
     }
@@ -74,14 +71,16 @@ fn demo_goes_from_chance_to_ninety_percent_and_judges_new_sentences() {
     // Sentences by hand, none of them from a frame of the data or of the pretraining.
     let probes = std::fs::read_to_string(Path::new(REPOSITORY).join("assets/make/probes.tsv")).unwrap();
     let probes: Vec<(&str, &str)> = probes.lines().skip(1).filter_map(|line| line.split_once('\t')).collect();
-    let mut predictor = Predictor::open(outcome.dir.to_str().unwrap(), home.path(), "cpu").unwrap();
+    let mut predictor =
+        Predictor::open(outcome.dir.to_str().unwrap(), home.path(), &Hub::from_env(), DeviceSpec::Cpu)
+            .unwrap();
     let inputs: Vec<_> = probes.iter().map(|(text, _)| (text.to_string(), None)).collect();
-    let verdicts = predictor.classify_all(&inputs).unwrap();
+    let verdicts = predictor.predict_all(&inputs).unwrap();
     let name = |label: &str| if label == "1" { "positive" } else { "negative" };
     let wrong: Vec<&str> = probes
         .iter()
         .zip(&verdicts)
-        .filter(|((_, label), verdict)| verdict.answer.label() != Some(name(label)))
+        .filter(|((_, label), verdict)| verdict.output.label() != Some(name(label)))
         .map(|((text, _), _)| *text)
         .collect();
     println!("of {} sentences by hand {} are misjudged: {wrong:#?}", probes.len(), wrong.len());

@@ -7,7 +7,7 @@ use candle_core::{DType, Device, IndexOp, Tensor};
 use glue_tui::batch::{Batch, Encoded, Label};
 use glue_tui::files::{ModelFolder, Root};
 use glue_tui::nn::{self, Array, Build, Built, Optimizer, StepInput, Weights};
-use glue_tui::spec::{EngineChoice, Precision};
+use glue_tui::spec::{DeviceSpec, EngineChoice, Precision};
 use places::Place;
 use serde_json::Value;
 use std::path::{Path, PathBuf};
@@ -24,7 +24,7 @@ const FAMILIES: [&str; 2] = ["bert", "distilbert"];
 /// And the same two with a head that tells a number.
 const MODELS: [&str; 4] = ["bert", "distilbert", "bert-regression", "distilbert-regression"];
 
-const CHOSEN: Place = Place { engine: EngineChoice::Auto, device: "cpu" };
+const CHOSEN: Place = Place { engine: EngineChoice::Auto, device: DeviceSpec::Cpu };
 
 /// Each model in each place.
 fn cases() -> impl Iterator<Item = (&'static str, Place)> {
@@ -286,7 +286,7 @@ fn an_embedded_checkpoint_loads() {
         ("pytorch_model.bin", include_bytes!("reference/distilbert/zip.bin")),
     ];
     let folder = ModelFolder { name: "carried".into(), commit: None, root: Root::Embedded(&FILES) };
-    let built = nn::for_inference(&folder, "cpu", None).expect("a classifier");
+    let built = nn::for_inference(&folder, DeviceSpec::Cpu, None).expect("a classifier");
     assert_eq!(built.engine.weights().expect("weights"), arrays("distilbert", "model.safetensors"));
     assert_eq!(built.config.id2label, ["low", "middle", "high"]);
 }
@@ -352,7 +352,7 @@ fn a_saved_folder_is_the_same_model() {
             (&problem.into(), Some(labels.len() as u64))
         );
         let model = ModelFolder::on_disk(folder.path());
-        let mut again = nn::for_inference(&model, "cpu", None).expect("a classifier");
+        let mut again = nn::for_inference(&model, DeviceSpec::Cpu, None).expect("a classifier");
         assert_eq!(again.config.id2label, labels);
         assert_eq!(again.engine.weights().expect("weights"), weights);
         assert_eq!(again.engine.logits(batch).expect("logits"), built.engine.logits(batch).expect("logits"));
@@ -406,7 +406,8 @@ fn a_model_without_head_trains_but_does_not_judge() {
     nn::write_arrays(&at("model.safetensors"), &weights, &std::collections::BTreeMap::new()).expect("a file");
     let built = build(CHOSEN, folder.path(), &golden, 0.0, None);
     assert_eq!(built.report.new, ["classifier.weight", "classifier.bias"]);
-    let error = nn::for_inference(&ModelFolder::on_disk(folder.path()), "cpu", None).expect_err("no head");
+    let error =
+        nn::for_inference(&ModelFolder::on_disk(folder.path()), DeviceSpec::Cpu, None).expect_err("no head");
     assert!(error.to_string().contains("not a finetuned classifier"), "{error}");
     assert_eq!(error.exit_code(), 3);
 }

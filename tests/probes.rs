@@ -1,11 +1,12 @@
 //! Pinned texts over the demo task and model: each evaluation scores them, and training is the same bytes.
 
 use glue_tui::event::{Command, Event, ProbePrediction, ProbeResult, SplitName};
+use glue_tui::hub::Hub;
 use glue_tui::predict::Predictor;
 use glue_tui::probes::{self, MOST, Probe};
 use glue_tui::run::history::History;
 use glue_tui::run::{RunEvent, Start, TrainOutput, replay, run_blocking};
-use glue_tui::spec::{RunSpec, built_in};
+use glue_tui::spec::{DeviceSpec, RunSpec, built_in};
 use glue_tui::train::control;
 use std::path::Path;
 
@@ -17,7 +18,7 @@ fn spec() -> RunSpec {
         per_device_train_batch_size: 8,
         max_steps: Some(6),
         learning_rate: 1e-3,
-        device: "cpu".into(),
+        device: DeviceSpec::Cpu,
         ..built_in("tiny")
     }
 }
@@ -31,7 +32,7 @@ fn run(spec: RunSpec, runs: &Path, mut hear: impl FnMut(&Event) -> Option<Comman
     let (control, handle) = control();
     let mut say = |said: &RunEvent| {
         if let Some(command) = hear(&said.event) {
-            handle.tell(command);
+            handle.send(command);
         }
     };
     run_blocking(Start::New(spec), runs, &control, &mut say).unwrap()
@@ -74,7 +75,7 @@ fn pinned_texts_are_scored_with_each_evaluation_and_training_is_the_same() {
         _ => None,
     });
     let logged = replay(&pinned.dir).unwrap();
-    let told: Vec<_> = probes(&logged).iter().map(|probe| (probe.step, probe.pin.clone())).collect();
+    let told: Vec<_> = probes(&logged).iter().map(|probe| (probe.step, probe.probe.clone())).collect();
     let both = |step| [(step, first.clone()), (step, later.clone())];
     assert_eq!(told, [&[(0, first.clone())][..], &both(2), &both(4), &both(6)].concat());
     for (before, event) in logged.iter().zip(&logged[1..]) {
@@ -87,10 +88,12 @@ fn pinned_texts_are_scored_with_each_evaluation_and_training_is_the_same() {
 
     // What is told is what the weights say.
     let best = pinned.summaries[0].best.unwrap().step;
-    let probe = probes(&logged).into_iter().find(|probe| probe.step == best && probe.pin == first).unwrap();
-    let ProbePrediction::Label { label, probabilities, .. } = &probe.told else { panic!("{probe:?}") };
-    let mut predictor = Predictor::open(&pinned.dir.display().to_string(), home.path(), "cpu").unwrap();
-    let answer = predictor.classify(&first.text, None).unwrap().answer;
+    let probe = probes(&logged).into_iter().find(|probe| probe.step == best && probe.probe == first).unwrap();
+    let ProbePrediction::Label { label, probabilities, .. } = &probe.prediction else { panic!("{probe:?}") };
+    let mut predictor =
+        Predictor::open(&pinned.dir.display().to_string(), home.path(), &Hub::from_env(), DeviceSpec::Cpu)
+            .unwrap();
+    let answer = predictor.predict(&first.text, None).unwrap().output;
     assert_eq!(answer.label(), Some(label.as_str()));
     for ((_, expected), told) in answer.probabilities().iter().zip(probabilities) {
         assert!((expected - told).abs() < 1e-5, "{probe:?}, {answer:?}");
@@ -104,9 +107,9 @@ fn pairs_are_scored_where_two_texts_are_judged() {
     for pin in [pin("a fine film", None), pair.clone()] {
         probes::toggle(&home.path().join(probes::FILE), pin).unwrap();
     }
-    let outcome = run(RunSpec { task: "demo-pairs".into(), ..spec() }, home.path(), |_| None);
+    let outcome = run(RunSpec { task: "demo-pairs".parse().unwrap(), ..spec() }, home.path(), |_| None);
     let logged = replay(&outcome.dir).unwrap();
-    assert!(probes(&logged).iter().all(|probe| probe.pin == pair));
+    assert!(probes(&logged).iter().all(|probe| probe.probe == pair));
     assert_eq!(probes(&logged).len(), 3);
 }
 

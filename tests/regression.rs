@@ -7,7 +7,7 @@ use glue_tui::files::ModelFolder;
 use glue_tui::nn::ModelConfig;
 use glue_tui::run::error_analysis::{Detail, ErrorReport};
 use glue_tui::run::{RunDir, RunEvent, Start, TrainOutput, run_blocking};
-use glue_tui::spec::{EngineChoice, RunSpec, built_in};
+use glue_tui::spec::{DeviceSpec, EngineChoice, RunSpec, built_in};
 use glue_tui::train::control;
 use serde_json::Value;
 use std::path::Path;
@@ -43,12 +43,12 @@ fn data() -> tempfile::TempDir {
 
 fn spec(data: &Path) -> RunSpec {
     RunSpec {
-        task: "stsb".into(),
+        task: "stsb".parse().unwrap(),
         data_dir: Some(data.into()),
         num_train_epochs: 20.0,
         per_device_train_batch_size: 16,
         learning_rate: 1e-3,
-        device: "cpu".into(),
+        device: DeviceSpec::Cpu,
         ..built_in("praise")
     }
 }
@@ -61,7 +61,7 @@ fn train(begin: Start, runs: &Path, stop_at: Option<u64>) -> (TrainOutput, Vec<E
         if let Event::Step(step) = &said.event
             && Some(step.step) == stop_at
         {
-            handle.tell(Command::Stop);
+            handle.send(Command::Stop);
         }
         events.push(said.event.clone());
     });
@@ -111,7 +111,7 @@ fn it_is_learned_and_every_command_tells_numbers() {
 
     let insight = ErrorReport::read(std::slice::from_ref(&outcome.dir), None).unwrap();
     assert_eq!(insight.texts.as_ref().unwrap().len(), 80);
-    let newest = &insight.evaluations.last().unwrap().judged;
+    let newest = &insight.evaluations.last().unwrap().predictions;
     let picture = glue_tui::run::error_analysis::ErrorAnalysis::of(newest, insight.spec.task());
     assert!(
         matches!(&picture.detail, Detail::Scale(parts) if parts.iter().map(|part| part.rows).sum::<usize>() == 80)

@@ -1,8 +1,9 @@
-//! Experiments files from the outside: the shipped one is kept true, saving keeps what a person wrote,
-//! and the filled specification goes to TOML and back without a change.
+//! Experiments files: the shipped file matches the built-in defaults, saving keeps comments and order, and a
+//! specification round-trips through TOML.
 
 use glue_tui::spec::{
-    Experiments, Interval, Key, Kind, RunSpec, Schedule, built_in, from_toml, key_named, keys, to_toml,
+    Experiments, IntervalStrategy, Key, LrSchedulerType, RunSpec, ValueKind, ValueOrigin, built_in,
+    from_toml, key_named, keys, to_toml,
 };
 use proptest::prelude::*;
 use std::path::{Path, PathBuf};
@@ -13,14 +14,14 @@ fn shipped() -> Experiments {
     Experiments::open(Some(Path::new(SHIPPED))).unwrap()
 }
 
-/// A file in a folder of its own, so that nothing but the file is seen to change.
-struct Saved {
+/// An experiments file in its own folder.
+struct SavedFile {
     folder: tempfile::TempDir,
 }
 
-impl Saved {
+impl SavedFile {
     fn new(text: &str) -> Self {
-        let saved = Saved { folder: tempfile::tempdir().unwrap() };
+        let saved = SavedFile { folder: tempfile::tempdir().unwrap() };
         std::fs::write(saved.path(), text).unwrap();
         saved
     }
@@ -38,7 +39,7 @@ impl Saved {
     }
 }
 
-/// The lines `# key = value   # why` of the shipped file as (key, value).
+/// The lines `# key = value   # comment` of the shipped file as (key, value).
 fn commented(text: &str) -> Vec<(&str, &str)> {
     text.lines()
         .filter_map(|line| line.strip_prefix("# ")?.split_once('='))
@@ -48,18 +49,18 @@ fn commented(text: &str) -> Vec<(&str, &str)> {
 }
 
 #[test]
-fn the_shipped_file_shows_every_key_in_order_with_its_built_in_value() {
+fn shipped_file_lists_every_key_in_order_with_its_default() {
     let text = std::fs::read_to_string(SHIPPED).unwrap();
     let expected: Vec<(&str, &str)> = keys().iter().map(|key| (key.name, key.default)).collect();
     assert_eq!(commented(&text), expected);
-    // What is shown under [defaults] is commented out, so that the file changes nothing by itself.
+    // The keys under [defaults] are commented out, so the file changes no default.
     let file = shipped();
     let name = file.names()[0];
-    assert!(file.values(name).iter().all(|value| value.origin != glue_tui::spec::Origin::Defaults));
+    assert!(file.values(name).iter().all(|value| value.origin != ValueOrigin::Defaults));
 }
 
 #[test]
-fn every_shipped_experiment_resolves_and_is_described() {
+fn every_shipped_experiment_resolves_and_has_a_description() {
     let file = shipped();
     assert_eq!(file.names()[..2], ["demo", "demo-pairs"]);
     for name in file.names() {
@@ -69,7 +70,7 @@ fn every_shipped_experiment_resolves_and_is_described() {
 }
 
 #[test]
-fn the_articles_three_experiments_have_its_recipe() {
+fn experiments_of_the_article_have_its_recipe() {
     let file = shipped();
     let three = [
         ("sst-distilbert", "distilbert/distilbert-base-uncased", "sst"),
@@ -79,8 +80,8 @@ fn the_articles_three_experiments_have_its_recipe() {
     for (name, model, task) in three {
         let recipe = RunSpec {
             model: model.into(),
-            task: task.into(),
-            lr_scheduler_type: Schedule::Constant,
+            task: task.parse().unwrap(),
+            lr_scheduler_type: LrSchedulerType::Constant,
             weight_decay: 0.0,
             adam_epsilon: 1e-6,
             max_grad_norm: 0.0,
@@ -95,7 +96,7 @@ fn the_articles_three_experiments_have_its_recipe() {
 }
 
 #[test]
-fn the_binary_carries_the_shipped_file() {
+fn built_in_copy_is_the_shipped_file() {
     assert_eq!(glue_tui::assets::EXPERIMENTS, std::fs::read_to_string(SHIPPED).unwrap());
 }
 
@@ -117,8 +118,8 @@ max_steps = 10
 ";
 
 #[test]
-fn saving_keeps_comments_order_and_numbers_as_typed() {
-    let saved = Saved::new(WRITTEN);
+fn save_keeps_comments_order_and_number_notation() {
+    let saved = SavedFile::new(WRITTEN);
     let mut file = saved.open();
     let changes =
         [("learning_rate", "2e-5".to_owned()), ("repeats", "3".into()), ("eval_steps", "50".into())];
@@ -128,16 +129,16 @@ fn saving_keeps_comments_order_and_numbers_as_typed() {
         .replace("repeats = 2\n", "repeats = 3\neval_steps = 50\n");
     assert_eq!(saved.text(), expected);
     let spec = file.resolve("a", &[]).unwrap();
-    assert_eq!((spec.learning_rate, spec.repeats, spec.eval_steps), (2e-5, 3, Interval::Steps(50)));
+    assert_eq!((spec.learning_rate, spec.repeats, spec.eval_steps), (2e-5, 3, IntervalStrategy::Steps(50)));
     assert_eq!(spec, saved.open().resolve("a", &[]).unwrap());
 }
 
 #[test]
-fn saving_under_a_new_name_adds_a_table_at_the_end() {
-    let saved = Saved::new(WRITTEN);
+fn save_under_a_new_name_appends_a_table() {
+    let saved = SavedFile::new(WRITTEN);
     let mut file = saved.open();
     file.save("c", &[("task", "sst".into()), ("weight_decay", ".5".into()), ("seed", "7".into())]).unwrap();
-    // The seed is what [defaults] say already.
+    // The seed equals the one in [defaults], so it is not written.
     let added = "\n[experiment.c]\ntask = \"sst\"\nweight_decay = 0.5\n";
     assert_eq!(saved.text(), format!("{WRITTEN}{added}"));
     assert_eq!(file.names(), ["a", "b", "c"]);
@@ -146,8 +147,8 @@ fn saving_under_a_new_name_adds_a_table_at_the_end() {
 }
 
 #[test]
-fn saving_an_empty_value_takes_the_key_out() {
-    let saved = Saved::new(WRITTEN);
+fn save_of_an_empty_value_removes_the_key() {
+    let saved = SavedFile::new(WRITTEN);
     let mut file = saved.open();
     file.save("b", &[("max_steps", String::new()), ("data_dir", String::new())]).unwrap();
     assert_eq!(saved.text(), WRITTEN.replace("max_steps = 10\n", ""));
@@ -155,8 +156,8 @@ fn saving_an_empty_value_takes_the_key_out() {
 }
 
 #[test]
-fn an_empty_value_wins_over_the_defaults() {
-    let saved = Saved::new("[defaults]\nmax_steps = 5\n\n[experiment.a]\n");
+fn empty_value_overrides_defaults() {
+    let saved = SavedFile::new("[defaults]\nmax_steps = 5\n\n[experiment.a]\n");
     let mut file = saved.open();
     file.save("a", &[("max_steps", String::new())]).unwrap();
     assert_eq!(file.resolve("a", &[]).unwrap().max_steps, None);
@@ -164,8 +165,8 @@ fn an_empty_value_wins_over_the_defaults() {
 }
 
 #[test]
-fn what_is_wrong_is_not_saved() {
-    let saved = Saved::new(WRITTEN);
+fn invalid_changes_are_not_saved() {
+    let saved = SavedFile::new(WRITTEN);
     let mut file = saved.open();
     let wrong = [
         ("a", vec![("learning_rate", "fast".to_owned())]),
@@ -179,19 +180,19 @@ fn what_is_wrong_is_not_saved() {
         assert_eq!(error.exit_code(), 2, "{error}");
         assert_eq!(saved.text(), WRITTEN);
     }
-    assert_eq!(std::fs::read_dir(saved.folder.path()).unwrap().count(), 1, "nothing is left beside the file");
+    assert_eq!(std::fs::read_dir(saved.folder.path()).unwrap().count(), 1, "no temporary file is left");
 }
 
 #[test]
-fn saving_keeps_what_another_program_wrote_meanwhile() {
-    let saved = Saved::new(WRITTEN);
+fn save_keeps_concurrent_edits() {
+    let saved = SavedFile::new(WRITTEN);
     let mut file = saved.open();
-    let elsewhere = format!("{WRITTEN}\n# Third.\n[experiment.z]\n");
-    std::fs::write(saved.path(), &elsewhere).unwrap();
+    let edited = format!("{WRITTEN}\n# Third.\n[experiment.z]\n");
+    std::fs::write(saved.path(), &edited).unwrap();
     file.save("b", &[("max_steps", "11".into())]).unwrap();
-    assert_eq!(saved.text(), elsewhere.replace("max_steps = 10", "max_steps = 11"));
+    assert_eq!(saved.text(), edited.replace("max_steps = 10", "max_steps = 11"));
     assert_eq!(file.names(), ["a", "b", "z"]);
-    // Neither is a mistake of theirs overwritten.
+    // A file with errors is not overwritten either.
     std::fs::write(saved.path(), "[experiment.a\n").unwrap();
     assert!(file.save("b", &[("max_steps", "12".into())]).is_err());
     assert_eq!(saved.text(), "[experiment.a\n");
@@ -199,9 +200,9 @@ fn saving_keeps_what_another_program_wrote_meanwhile() {
 
 #[cfg(unix)]
 #[test]
-fn saving_follows_a_link_and_keeps_the_rights() {
+fn save_follows_symlinks_and_keeps_permissions() {
     use std::os::unix::fs::{PermissionsExt, symlink};
-    let saved = Saved::new(WRITTEN);
+    let saved = SavedFile::new(WRITTEN);
     let link = saved.folder.path().join("link.toml");
     symlink(saved.path(), &link).unwrap();
     std::fs::set_permissions(saved.path(), std::fs::Permissions::from_mode(0o640)).unwrap();
@@ -212,8 +213,8 @@ fn saving_follows_a_link_and_keeps_the_rights() {
 }
 
 #[test]
-fn the_shipped_copy_is_saved_beside_the_user() {
-    // The only test that cares where it is; all others name whole paths.
+fn built_in_copy_is_saved_to_the_working_directory() {
+    // This is the only test that depends on the working directory.
     let folder = tempfile::tempdir().unwrap();
     std::env::set_current_dir(folder.path()).unwrap();
     let mut file = Experiments::open(None).unwrap();
@@ -226,19 +227,19 @@ fn the_shipped_copy_is_saved_beside_the_user() {
 }
 
 #[test]
-fn files_that_cannot_be_read_are_a_wrong_configuration() {
+fn unreadable_files_are_configuration_errors() {
     let error = Experiments::open(Some(Path::new("/no/such/experiments.toml"))).unwrap_err();
     assert_eq!(error.exit_code(), 2);
-    let saved = Saved::new("");
+    let saved = SavedFile::new("");
     std::fs::write(saved.path(), b"[experiment.a]\nmodel = \"\xff\"\n").unwrap();
     let error = Experiments::open(Some(&saved.path())).unwrap_err();
     assert!(error.to_string().ends_with("experiments.toml:2:10: not UTF-8 text; save the file as UTF-8"));
 }
 
 #[test]
-fn the_specification_of_a_run_is_itself_an_experiments_file() {
+fn run_specification_is_an_experiments_file() {
     let spec = shipped().resolve("sst-distilbert", &[("max_steps".into(), "5".into())]).unwrap();
-    let saved = Saved::new(&to_toml(&spec));
+    let saved = SavedFile::new(&to_toml(&spec));
     let mut file = saved.open();
     assert_eq!(file.names(), ["sst-distilbert"]);
     assert_eq!(file.resolve("sst-distilbert", &[]).unwrap(), spec);
@@ -246,7 +247,7 @@ fn the_specification_of_a_run_is_itself_an_experiments_file() {
 }
 
 #[test]
-fn a_specification_that_cannot_be_read_names_its_place() {
+fn invalid_specification_has_its_position() {
     let error = from_toml("experiment = \"a\"\nsede = 1\n", Path::new("runs/a/spec.toml")).unwrap_err();
     assert_eq!(error.to_string(), "runs/a/spec.toml:2:1: unknown key `sede`; did you mean `seed`?");
     assert!(from_toml("[experiment.a]\n[experiment.b]\n", Path::new("s.toml")).is_err());
@@ -255,31 +256,31 @@ fn a_specification_that_cannot_be_read_names_its_place() {
 /// Any value of a key.
 fn any_text(key: &Key) -> BoxedStrategy<String> {
     match key.kind {
-        Kind::Integer { min, max } => (min..=max).prop_map(|n| n.to_string()).boxed(),
-        Kind::Real { min, max } => {
+        ValueKind::Integer { min, max } => (min..=max).prop_map(|n| n.to_string()).boxed(),
+        ValueKind::Real { min, max } => {
             let numbers = prop_oneof![min..=max.min(1e6), Just(min), prop::num::f64::POSITIVE];
             numbers.prop_map(move |x| format!("{:?}", x.clamp(min, max))).boxed()
         }
-        Kind::Interval => {
+        ValueKind::Interval => {
             prop_oneof![Just("epoch".to_owned()), (1..i64::MAX).prop_map(|n| n.to_string())].boxed()
         }
-        Kind::Text if key.name == "device" => "auto|cpu|metal|cuda:[0-9]".boxed(),
-        Kind::Choice(_) | Kind::Task => {
+        ValueKind::Device => "auto|cpu|metal|cuda:[0-9]".boxed(),
+        ValueKind::Choice(_) | ValueKind::Task => {
             prop::sample::select(key.choices().unwrap()).prop_map(str::to_owned).boxed()
         }
-        Kind::Model | Kind::Text | Kind::Path => "[^\\x00 ]\\PC{0,20}".boxed(),
+        ValueKind::Model | ValueKind::Text | ValueKind::Path => "[^\\x00 ]\\PC{0,20}".boxed(),
     }
 }
 
 proptest! {
     #[test]
-    fn every_specification_survives_toml(
+    fn every_specification_round_trips_through_toml(
         sets in prop::collection::vec(
             prop::sample::select(keys()).prop_flat_map(|key| (Just(key.name.to_owned()), any_text(&key))),
             0..8,
         )
     ) {
-        // Values that only together are wrong are not of interest here.
+        // Values that violate a rule between keys are skipped.
         if let Ok(spec) = built_in("any-1").with(&sets) {
             let text = to_toml(&spec);
             prop_assert_eq!(from_toml(&text, Path::new("spec.toml")).map_err(|e| e.to_string()), Ok(spec), "{}", text);
@@ -287,10 +288,10 @@ proptest! {
     }
 
     #[test]
-    fn every_value_that_a_form_takes_can_be_saved(
+    fn every_valid_form_value_can_be_saved(
         (name, text) in prop::sample::select(keys()).prop_flat_map(|key| (Just(key.name), any_text(&key)))
     ) {
-        let saved = Saved::new("# Above.\n[experiment.a]\n");
+        let saved = SavedFile::new("# Above.\n[experiment.a]\n");
         let mut file = saved.open();
         if let Ok(spec) = built_in("a").with(&[(name.to_owned(), text.clone())]) {
             file.save("a", &[(name, text)]).unwrap();

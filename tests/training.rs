@@ -1,8 +1,10 @@
 //! The one training function, over the demo task and model: the same seed gives the same bytes, stop and
 //! resume equal a straight run, commands are obeyed, and what goes wrong is written down.
 
+use glue_tui::catalog::task;
 use glue_tui::error::Error;
 use glue_tui::event::{Command, Event, SplitName, Status, Step};
+use glue_tui::hub::Hub;
 use glue_tui::nn::{read_arrays, write_arrays};
 use glue_tui::predict::Predictor;
 use glue_tui::run::error_analysis::{Detail, ErrorAnalysis, ErrorReport};
@@ -10,7 +12,7 @@ use glue_tui::run::history::History;
 use glue_tui::run::{
     RunDir, RunEvent, RunStatus, Start, TrainOutput, find, list, replay, run_blocking, start,
 };
-use glue_tui::spec::{EngineChoice, Interval, RunSpec, built_in};
+use glue_tui::spec::{DeviceSpec, EngineChoice, IntervalStrategy, RunSpec, built_in};
 use glue_tui::train::{SavedPredictions, control};
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -23,7 +25,7 @@ fn spec() -> RunSpec {
         per_device_train_batch_size: 8,
         max_steps: Some(6),
         learning_rate: 1e-3,
-        device: "cpu".into(),
+        device: DeviceSpec::Cpu,
         ..built_in("tiny")
     }
 }
@@ -39,7 +41,7 @@ fn run(
     let mut events = Vec::new();
     let outcome = run_blocking(begin, runs, &control, &mut |said: &RunEvent| {
         if let Event::Step(step) = &said.event {
-            tell.iter().filter(|(at, _)| *at == step.step).for_each(|(_, command)| handle.tell(*command));
+            tell.iter().filter(|(at, _)| *at == step.step).for_each(|(_, command)| handle.send(*command));
         }
         events.push(said.event.clone());
     });
@@ -105,7 +107,7 @@ fn steps_told_together_are_the_same_steps() {
     for engine in [EngineChoice::Plain, EngineChoice::Fast] {
         let home = tempfile::tempdir().unwrap();
         let steps = |logging_steps: u64| {
-            let logging_steps = Interval::Steps(logging_steps);
+            let logging_steps = IntervalStrategy::Steps(logging_steps);
             let (outcome, events) =
                 run(Start::New(RunSpec { engine, logging_steps, ..spec() }), home.path(), None);
             let told = |event: Event| if let Event::Step(step) = event { Some(step) } else { None };
@@ -189,12 +191,12 @@ fn commands_are_obeyed_and_written_down_and_do_not_change_the_result() {
     let straight = run(Start::New(spec.clone()), home.path(), None).0.unwrap();
     let running = start(Start::New(spec), home.path()).unwrap();
     let (mut paused, mut steps_while_paused, mut evals_while_paused, mut verdicts) = (false, 0, 0, 0);
-    for said in &running.said {
+    for said in &running.events {
         match said.event {
             // The training may be some steps further when it hears this.
             Event::Step(step) if step.step == 1 => {
                 for command in [Command::Pause, Command::Eval, Command::Save] {
-                    running.tell(command);
+                    running.send(command);
                 }
             }
             Event::Command { command: Command::Pause, .. } => paused = true,
@@ -206,14 +208,14 @@ fn commands_are_obeyed_and_written_down_and_do_not_change_the_result() {
                     list(home.path()).iter().filter(|row| row.status == RunStatus::Running).count(),
                     1
                 );
-                let snapshot = running.ask_weights().recv().unwrap();
+                let snapshot = running.request_weights().recv().unwrap();
                 assert_eq!(snapshot.step, saved.step);
-                let mut predictor = Predictor::from_snapshot(&snapshot, "cpu").unwrap();
-                let verdict = predictor.classify("a fine film", None).unwrap();
-                let total: f32 = verdict.answer.probabilities().iter().map(|(_, p)| p).sum();
+                let mut predictor = Predictor::from_snapshot(&snapshot, DeviceSpec::Cpu).unwrap();
+                let verdict = predictor.predict("a fine film", None).unwrap();
+                let total: f32 = verdict.output.probabilities().iter().map(|(_, p)| p).sum();
                 assert!((total - 1.0).abs() < 1e-5);
                 verdicts += 1;
-                running.tell(Command::Resume);
+                running.send(Command::Resume);
             }
             _ => {}
         }
@@ -233,7 +235,7 @@ fn rates(events: &[Event]) -> BTreeMap<u64, f64> {
 /// What was changed, with whether it was changed again.
 fn changed(events: &[Event]) -> Vec<(u64, Command, bool)> {
     let changed = |event: &Event| match event {
-        Event::Command { step, command, settings: Some(_), again } => Some((*step, *command, *again)),
+        Event::Command { step, command, settings: Some(_), replayed } => Some((*step, *command, *replayed)),
         _ => None,
     };
     events.iter().filter_map(changed).collect()
@@ -315,7 +317,7 @@ fn a_run_told_to_end_earlier_than_it_is_ends_there_scored_and_saved() {
     let (outcome, events) = run(Start::New(spec()), home.path(), [(3, Command::LearningRate(-1.0))]);
     assert_eq!(outcome.unwrap().summaries[0].steps, 6);
     assert!(events.iter().any(
-        |event| matches!(event, Event::Note { warning: true, text, .. } if text.contains("not obeyed"))
+        |event| matches!(event, Event::Note { warning: true, text, .. } if text.contains("command ignored"))
     ));
     assert_eq!(changed(&events), []);
 }
@@ -393,22 +395,24 @@ fn what_was_said_of_each_row_is_kept_and_its_scores_are_those_of_the_log() {
     assert_eq!(insight.evaluations.iter().map(|one| one.step).collect::<Vec<_>>(), [0, 4, 5, 6]);
     for (eval, kept) in evals.iter().zip(&insight.evaluations) {
         assert_eq!((eval.step, eval.epoch), (kept.step, kept.epoch));
-        assert_eq!(eval.scores, kept.judged.scores(insight.spec.task()));
-        let picture = ErrorAnalysis::of(&kept.judged, insight.spec.task());
+        assert_eq!(eval.scores, kept.predictions.scores(insight.spec.task()));
+        let picture = ErrorAnalysis::of(&kept.predictions, insight.spec.task());
         let counts = |rows: &Vec<Vec<usize>>| rows.iter().map(|rows| rows.len() as u64).collect::<Vec<_>>();
         let Detail::Classes(classes) = &picture.detail else { panic!("classes") };
         let found = classes.cells.iter().map(counts).collect::<Vec<_>>();
-        assert_eq!(found, eval.scores.classification().expect("classes").confusion);
+        assert_eq!(found, eval.scores.confusion);
     }
     // The rows are those that were drawn, in their order: the model itself says so.
     let texts = insight.texts.as_ref().unwrap();
     assert_eq!(texts.len(), 24);
-    let mut predictor = Predictor::open(outcome.dir.to_str().unwrap(), home.path(), "cpu").unwrap();
+    let mut predictor =
+        Predictor::open(outcome.dir.to_str().unwrap(), home.path(), &Hub::from_env(), DeviceSpec::Cpu)
+            .unwrap();
     let best = outcome.summaries[0].best.unwrap().step;
-    let kept = &insight.evaluations.iter().find(|one| one.step == best).unwrap().judged;
+    let kept = &insight.evaluations.iter().find(|one| one.step == best).unwrap().predictions;
     let inputs: Vec<_> = texts.iter().map(|row| (row.text.clone(), None)).collect();
-    for (row, verdict) in predictor.classify_all(&inputs).unwrap().iter().enumerate() {
-        for (class, (_, probability)) in verdict.answer.probabilities().iter().enumerate() {
+    for (row, verdict) in predictor.predict_all(&inputs).unwrap().iter().enumerate() {
+        for (class, (_, probability)) in verdict.output.probabilities().iter().enumerate() {
             let difference = (kept.probability(row, class) - f64::from(*probability)).abs();
             assert!(difference < 1e-5, "row {row}: {difference}");
         }
@@ -440,11 +444,11 @@ fn what_seeds_say_of_each_row_is_told_together() {
             continue;
         };
         assert!(is_told && together.seeds == 2);
-        let judged = [&first.evaluations, &newest.evaluations].map(|all| &all.last().unwrap().judged);
+        let judged = [&first.evaluations, &newest.evaluations].map(|all| &all.last().unwrap().predictions);
         assert_eq!(together.rows.len(), judged[0].len());
         for shared in &together.rows {
             let wrong =
-                judged.iter().filter(|one| one.predicted(shared.row) != one.label(shared.row)).count();
+                judged.iter().filter(|one| one.predicted(shared.row) != one.target(shared.row)).count();
             assert_eq!(shared.wrong, wrong);
         }
     }
@@ -455,7 +459,7 @@ fn evaluations_after_the_checkpoint_that_is_gone_on_from_are_made_anew() {
     let home = tempfile::tempdir().unwrap();
     let straight = run(Start::New(spec()), home.path(), None).0.unwrap();
     let stopped = run(Start::New(spec()), home.path(), Some((3, Command::Stop))).0.unwrap();
-    let kept = |dir: &Path| RunDir::at(dir).evaluations().unwrap();
+    let kept = |dir: &Path| RunDir::at(dir).evaluations(&task("demo").unwrap().labels).unwrap();
     // As if the power had gone after later evaluations that no checkpoint followed.
     for step in [5, 6] {
         SavedPredictions { step, ..kept(&stopped.dir).remove(0) }.write(&stopped.dir).unwrap();
@@ -468,10 +472,10 @@ fn evaluations_after_the_checkpoint_that_is_gone_on_from_are_made_anew() {
 fn a_run_whose_rows_cannot_be_kept_warns_once_and_finishes() {
     let home = tempfile::tempdir().unwrap();
     let stopped = run(Start::New(spec()), home.path(), Some((1, Command::Stop))).0.unwrap();
-    std::fs::remove_dir_all(stopped.dir.join("judged")).unwrap();
-    std::fs::write(stopped.dir.join("judged"), "in the way").unwrap();
+    std::fs::remove_dir_all(stopped.dir.join("predictions")).unwrap();
+    std::fs::write(stopped.dir.join("predictions"), "in the way").unwrap();
     let (resumed, events) = run(Start::Resume(stopped.dir.clone()), home.path(), None);
     assert_eq!(resumed.unwrap().status, Status::Finished);
-    let is_told = |event: &&Event| matches!(event, Event::Note { warning: true, text, .. } if text.contains("each row is not kept"));
+    let is_told = |event: &&Event| matches!(event, Event::Note { warning: true, text, .. } if text.contains("predictions are no longer saved"));
     assert_eq!(events.iter().filter(is_told).count(), 1, "{events:?}");
 }

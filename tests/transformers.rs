@@ -9,7 +9,7 @@ use glue_tui::export;
 use glue_tui::files::{ModelFolder, Root};
 use glue_tui::nn::{self, Build, Optimizer, Part, Stored};
 use glue_tui::run::{Start, run_blocking};
-use glue_tui::spec::{EngineChoice, Precision, RunSpec, built_in};
+use glue_tui::spec::{DeviceSpec, EngineChoice, Precision, RunSpec, built_in};
 use glue_tui::train::control;
 use serde_json::json;
 use std::path::{Path, PathBuf};
@@ -41,7 +41,8 @@ fn compare(python: &Path, folder: &Path, pair: bool) {
         .map(|(a, b)| Example { text: (*a).into(), text_pair: pair.then(|| (*b).into()), label: None })
         .map(|row| tokenizer.encode_one(&row).unwrap().0)
         .collect();
-    let logits = nn::for_inference(&model, "cpu", None).unwrap().engine.logits(&Batch::new(&rows)).unwrap();
+    let logits =
+        nn::for_inference(&model, DeviceSpec::Cpu, None).unwrap().engine.logits(&Batch::new(&rows)).unwrap();
     let texts: Vec<_> = TEXTS.iter().map(|(a, b)| if pair { json!([a, b]) } else { json!(a) }).collect();
     let expected = folder.with_extension("json");
     std::fs::write(&expected, json!({"texts": texts, "logits": logits, "max_length": 128}).to_string())
@@ -62,7 +63,7 @@ fn exported_runs_load() {
     for task in ["demo", "demo-pairs"] {
         let home = tempfile::tempdir().unwrap();
         let spec = RunSpec {
-            task: task.into(),
+            task: task.parse().unwrap(),
             max_train_samples: Some(64),
             max_eval_samples: Some(32),
             max_steps: Some(4),
@@ -108,7 +109,7 @@ fn a_distilbert_loads_with(labels: &[String]) {
         seed: 3,
         classifier_dropout: None,
         optimizer: Optimizer::default(),
-        device: "cpu",
+        device: DeviceSpec::Cpu,
         precision: Precision::F32,
         engine: EngineChoice::Plain,
         max_examples_per_pass: 8,

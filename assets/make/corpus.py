@@ -1,8 +1,8 @@
-"""The text the demo model is pretrained on: reviews with a verdict, and questions asked twice.
+"""The pretraining corpus of the demo model: reviews with a sentiment label, and question pairs.
 
-Nothing of it is copied. Frames are other ones than the tasks'; a sentence that a validation or test frame of
-the tasks could have made is thrown away (`Leaks`). A document is two segments and whether they belong
-together, as in BERT's own pretraining: two halves of one review, or a question and another wording of it.
+No text is copied. The frames differ from those of the tasks, and sentences that a validation or test frame of a task
+could generate are discarded (`LeakFilter`). A document is a review with its label, or a question pair with the label
+whether both are duplicates.
 """
 
 import random
@@ -24,7 +24,8 @@ def lines(text):
     return [line.strip() for line in text.strip().splitlines() if line.strip()]
 
 
-# Words that the tasks' own lists lack: what lives outside the demo also has a place in the model.
+# Words that are not in the word lists of the tasks, so that the model also knows words that the demo does not
+# contain.
 MORE_ADJECTIVES = {
     "+": lexicon.words("""fine cool helpful kind neat decent super glad worthy handsome pretty joyous soothing calm bright
         juicy yummy crunchy creamy rich fluffy silky crisp neat tidy safe simple easy accurate efficient valuable
@@ -403,8 +404,8 @@ FILL = {
 }
 
 
-class Leaks:
-    """Knows whether a sentence could have come from a validation or test frame of the tasks."""
+class LeakFilter:
+    """Finds sentences that a validation or test frame of the tasks could generate."""
 
     def __init__(self):
         def regex(frame, slot):
@@ -413,7 +414,6 @@ class Leaks:
 
         demo = [regex(f, r"\{[^}]*\}") for s in ("validation", "test") for _, f in demo_frames.frames(s)]
         pairs = [regex(f, r"\{[^}]*\}") for s in ("validation", "test") for f in pairs_frames.all_frames(s)]
-        # Frames of nothing but slots and commas would match every list of words.
         self.review = re.compile("|".join(sorted({f"(?:{r})" for r in demo})))
         self.question = re.compile("|".join(sorted({f"(?:{r})" for r in pairs})))
 
@@ -425,55 +425,57 @@ class Leaks:
 
 
 def weighted(block):
-    """{polarity: (frames, weights, whether words of the other polarity stand in it)} of a block of frames; a last
-    `+` or `-` ties a frame to that polarity."""
-    made = {"+": ([], [], []), "-": ([], [], [])}
+    """Parses lines `weight frame` into {polarity: (frames, weights, whether the frame has words of the opposite polarity)}.
+    A final `+` or `-` restricts a frame to that polarity."""
+    table = {"+": ([], [], []), "-": ([], [], [])}
     for line in lines(block):
         weight, frame = line.split(" ", 1)
         only = frame[-1] if frame[-2:] in (" +", " -") else None
         for sign in "+-":
             if only in (None, sign):
-                made[sign][0].append(frame[:-2] if only else frame)
-                made[sign][1].append(int(weight))
-                made[sign][2].append("!}" in frame or ("-}" if sign == "+" else "+}") in frame)
-    return made
+                table[sign][0].append(frame[:-2] if only else frame)
+                table[sign][1].append(int(weight))
+                table[sign][2].append("!}" in frame or ("-}" if sign == "+" else "+}") in frame)
+    return table
 
 
-# Where a clause of praise or blame begins and ends, in the text of a segment; taken out by `spoken`.
+# Markers of the begin and end of a positive or negative clause in a segment; `split_markers` removes them.
 OPEN, CLOSE = {"+": "\x01", "-": "\x02"}, "\x03"
 
 
 def plain(text):
-    """The text without the marks of clauses."""
+    """The text without clause markers."""
     return re.sub("[\x01-\x03]", "", text)
 
 
-def spoken(text):
-    """The text without its marks, and for each character 1 in a clause of praise, 0 in one of blame, -100 outside."""
-    characters, moods, mood = [], [], -100
+def split_markers(text):
+    """The text without markers, and a label per character: 1 in a positive clause, 0 in a negative one, -100 outside."""
+    characters, labels, label = [], [], -100
     for character in text:
         if character in "\x01\x02\x03":
-            mood = {"\x01": 1, "\x02": 0, "\x03": -100}[character]
+            label = {"\x01": 1, "\x02": 0, "\x03": -100}[character]
         else:
             characters.append(character)
-            moods.append(mood)
-    return "".join(characters), moods
+            labels.append(label)
+    return "".join(characters), labels
 
 
 class Reviews:
+    """Generates reviews."""
+
     def __init__(self, rng):
         self.rng = rng
-        self.leaks = Leaks()
+        self.leaks = LeakFilter()
         self.domains = list(lexicon.DOMAINS.values())
         self.set_level(1.0)
 
     def set_level(self, level):
-        """How often a word stands for its contrary, 0 to 1: first words, then what turns them around."""
+        """Sets the weight of frames that contain words of the opposite polarity, from 0 to 1."""
         self.level = level
 
         def weigh(table):
-            return {sign: (frames, [w * level * 0.6 if flips else w for w, flips in zip(weights, turned)])
-                    for sign, (frames, weights, turned) in table.items()}
+            return {sign: (frames, [w * level * 0.6 if has_opposite else w for w, has_opposite in zip(weights, opposite)])
+                    for sign, (frames, weights, opposite) in table.items()}
 
         self.frames, self.joins = weigh(weighted(FRAMES)), weigh(weighted(JOINS))
 
@@ -508,11 +510,11 @@ class Reviews:
         }[slot])
 
     def expand(self, frame, sign, domain, depth=0):
-        def put(match):
+        def substitute(match):
             slot, _, mark = match.groups()
-            own = {"=": sign, "!": "-" if sign == "+" else "+"}.get(mark, mark)
-            return self.value(domain, slot, own, depth)
-        return SLOT.sub(put, frame)
+            polarity = {"=": sign, "!": "-" if sign == "+" else "+"}.get(mark, mark)
+            return self.value(domain, slot, polarity, depth)
+        return SLOT.sub(substitute, frame)
 
     def clause(self, sign, domain, depth=0):
         frames, weights = self.frames[sign]
@@ -530,10 +532,10 @@ class Reviews:
             text = self.rng.choice(lexicon.VERDICTS[sign])
         if CLOSE not in text:
             text = OPEN[sign] + text + CLOSE
-        return self.scuff(text)
+        return self.add_noise(text)
 
-    def scuff(self, text):
-        """Now and then an unknown word or a filler, so that neither surprises later."""
+    def add_noise(self, text):
+        """Sometimes inserts an unrelated word or a filler, so that the model is robust to them."""
         rng = self.rng
         if rng.random() < 0.08:
             parts = text.split(" ")
@@ -557,26 +559,26 @@ class Corpus:
         self.rng = random.Random(f"corpus {seed}")
         self.reviews = Reviews(self.rng)
         self.questions = questions.Questions(self.rng)
-        self.set_course(1.0, 1.0, 0.4)
+        self.set_difficulty(1.0, 1.0, 0.4)
 
-    def set_course(self, turns, misses, pairs):
-        """How often words stand for their contrary, how near the misses among the questions are, and what share
-        of the documents are questions: all 0 to 1."""
-        self.reviews.set_level(turns)
-        self.questions.level = misses
-        self.pairs = pairs
+    def set_difficulty(self, reviews, questions, question_share):
+        """Sets the level of reviews (see `Reviews.set_level`) and of question pairs (see `Questions`), and the fraction of
+        documents that are question pairs; all are 0 to 1."""
+        self.reviews.set_level(reviews)
+        self.questions.level = questions
+        self.question_share = question_share
 
     def document(self):
-        """(review with its marks, None, 1 when its author is pleased) or (question, question, 1 when they ask the same)"""
+        """Returns (review with markers, None, 1 if positive) or (question, question, 1 if duplicates)."""
         rng = self.rng
-        if rng.random() >= self.pairs:
+        if rng.random() >= self.question_share:
             sign = rng.choice("+-")
             return self.reviews.segment(sign, rng.choice(self.reviews.domains), 1 if rng.random() < 0.9 else 2), None, int(sign == "+")
         while True:
-            first, second, together = self.questions.pair(0.5)
+            first, second, is_duplicate = self.questions.pair(0.5)
             leaks = self.reviews.leaks
             if not leaks.in_question(first) and not leaks.in_question(second):
-                return first, second, int(together)
+                return first, second, int(is_duplicate)
 
 
 if __name__ == "__main__":

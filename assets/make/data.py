@@ -16,14 +16,14 @@ PAIR_ROWS = {"train": 3200, "validation": 500, "test": 500}
 
 
 def tidy(text):
-    """Capital first letters, and `an` before a vowel."""
+    """Capitalizes first letters and writes `an` before a vowel."""
     text = re.sub(r"\b([Aa]) (?=[aeiouAEIOU])(?!(?:one|use|uni|eur)[a-z]*)", r"\1n ", text)
     text = re.sub(r"\bi\b", "I", text)
     return re.sub(r"(^|[.!?] )([a-z])", lambda m: m[1] + m[2].upper(), text)
 
 
 def shared_pool(slot, sign):
-    """The values of a slot that do not depend on what is reviewed."""
+    """The values of a slot that all domains share."""
     return {
         "adj": lambda: lexicon.ADJECTIVES[sign],
         "noun": lambda: lexicon.NOUNS[sign],
@@ -37,8 +37,8 @@ def shared_pool(slot, sign):
     }.get(slot, list)()
 
 
-def own_pool(domain, slot, sign):
-    """The values of a slot for one kind of thing."""
+def domain_pool(domain, slot, sign):
+    """The values of a slot that are specific to a domain."""
     if slot == "thing":
         return [one for one, _ in domain.things]
     if slot == "things":
@@ -49,23 +49,25 @@ def own_pool(domain, slot, sign):
 
 
 def pool(domain, slot, sign, seen_only):
-    parts = (shared_pool(slot, sign), own_pool(domain, slot, sign))
+    """All values of a slot; with `seen_only` those that the training split may contain."""
+    parts = (shared_pool(slot, sign), domain_pool(domain, slot, sign))
     values = [v for part in parts for i, v in enumerate(part) if not (seen_only and sign and lexicon.reserved(i))]
     assert values, (slot, sign)
     return values
 
 
 def fill(frame, rng, seen_only):
+    """A sentence of the frame with random slot values."""
     domain = rng.choice(list(lexicon.DOMAINS.values()))
     used = set()
 
     def value(match):
         slot, _, sign = match.groups()
         choices = pool(domain, slot, sign, seen_only)
-        # Half of the adjectives are the kind of thing's own, so that both sorts are met.
-        own = [v for v in own_pool(domain, slot, sign) if v in choices]
-        if slot == "adj" and own and rng.random() < 0.3:
-            choices = own
+        # Prefers adjectives of the domain in some sentences, so that both kinds occur.
+        specific = [v for v in domain_pool(domain, slot, sign) if v in choices]
+        if slot == "adj" and specific and rng.random() < 0.3:
+            choices = specific
         choices = [c for c in choices if c not in used]
         chosen = rng.choice(choices)
         used.add(chosen)
@@ -74,32 +76,32 @@ def fill(frame, rng, seen_only):
     return tidy(SLOT.sub(value, frame))
 
 
-def share(frame, sign):
-    """How often a frame is used: those that say plainly what they mean more often, as people do."""
-    turned = {"+": "-", "-": "+"}[sign] + "}"
-    return 1 if turned in frame or (sign + "}") not in frame else 3
+def weight(frame, sign):
+    """The weight of a frame: frames whose words all have the sentence's polarity are used more often."""
+    opposite = {"+": "-", "-": "+"}[sign] + "}"
+    return 1 if opposite in frame or (sign + "}") not in frame else 3
 
 
-def demo_split(split, taken):
-    """Rows of a split: both labels equally often, no sentence twice."""
+def demo_split(split, used):
+    """The rows of a split. Labels are balanced; sentences in `used` are skipped, and new ones are added to it."""
     rng = random.Random(f"demo {split}")
     rows = []
     for label, sign in ((1, "+"), (0, "-")):
-        frames = [frame for own, frame in demo_frames.frames(split) if own == sign]
-        dry = {frame: 0 for frame in frames}
-        wanted = DEMO_ROWS[split] // 2
-        made = 0
-        while made < wanted:
-            open_frames = [f for f in frames if dry[f] < 20 for _ in range(share(f, sign))]
+        frames = [frame for polarity, frame in demo_frames.frames(split) if polarity == sign]
+        repeats = {frame: 0 for frame in frames}
+        target = DEMO_ROWS[split] // 2
+        count = 0
+        while count < target:
+            open_frames = [f for f in frames if repeats[f] < 20 for _ in range(weight(f, sign))]
             for frame in open_frames:
                 sentence = fill(frame, rng, split == "train")
-                if sentence.lower() in taken:
-                    dry[frame] += 1
+                if sentence.lower() in used:
+                    repeats[frame] += 1
                     continue
-                taken.add(sentence.lower())
+                used.add(sentence.lower())
                 rows.append((sentence, label))
-                made += 1
-                if made == wanted:
+                count += 1
+                if count == target:
                     break
     rng.shuffle(rows)
     return rows
@@ -114,7 +116,7 @@ def write(path, header, rows):
 
 
 def slot_values():
-    """Every slot with all that can stand in it, for the test that looks for leaks."""
+    """All values of every slot, for the test that looks for leaks between splits."""
     values = {}
     for split in demo_frames.SPLITS:
         for _, frame in demo_frames.frames(split):
@@ -125,9 +127,9 @@ def slot_values():
 
 
 def main():
-    taken = set()
+    used = set()
     for split in ("train", "validation", "test"):
-        rows = demo_split(split, taken)
+        rows = demo_split(split, used)
         write(HERE.parent / "demo" / f"{split}.tsv", ("sentence", "label"), rows)
     pairs = {}
     for split in ("train", "validation", "test"):

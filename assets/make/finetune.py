@@ -1,5 +1,10 @@
-"""Checks the demo with PyTorch: fine-tunes the demo model with several seeds, a bag of words beside it, and
-hand-written probes: python3 finetune.py [demo|demo-pairs] [key=value...]; keys: lr, epochs, batch, seeds, warmup."""
+"""Checks the demo with PyTorch: fine-tunes the demo model with several seeds and compares it with a bag-of-words baseline.
+For `demo` it also evaluates hand-written probes.
+
+    python3 finetune.py [demo|demo-pairs] [key=value...]
+
+Keys: lr, epochs, batch, seeds, warmup; show=N prints N misclassified examples.
+"""
 
 import csv
 import sys
@@ -18,16 +23,16 @@ def read(path):
     return [tuple(row[:-1]) for row in rows], torch.tensor([int(row[-1]) for row in rows])
 
 
-def tokenizer():
+def load_tokenizer():
     return PreTrainedTokenizerFast(
         tokenizer_file=str(ASSETS / "demo-model" / "tokenizer.json"), pad_token="[PAD]", unk_token="[UNK]",
         cls_token="[CLS]", sep_token="[SEP]", mask_token="[MASK]", model_max_length=128,
     )
 
 
-def encode(made, texts):
+def encode(tokenizer, texts):
     columns = [list(column) for column in zip(*texts)]
-    return [made(*cell, return_token_type_ids=True) for cell in zip(*columns)]
+    return [tokenizer(*cell, return_token_type_ids=True) for cell in zip(*columns)]
 
 
 def collate(rows):
@@ -46,18 +51,18 @@ def accuracy(model, rows, labels):
     return (logits(model, rows).argmax(-1) == labels).float().mean().item() * 100
 
 
-def train(rows, labels, held, lr, epochs, batch, seed, warmup):
+def train(rows, labels, validation, lr, epochs, batch, seed, warmup):
     torch.manual_seed(seed)
     model = BertForSequenceClassification.from_pretrained(ASSETS / "demo-model", num_labels=2, dtype=torch.float32)
-    plain = [p for n, p in model.named_parameters() if p.dim() == 1]
-    decayed = [p for n, p in model.named_parameters() if p.dim() > 1]
-    optimizer = torch.optim.AdamW([{"params": decayed, "weight_decay": 0.01}, {"params": plain, "weight_decay": 0.0}], lr=lr)
+    no_decay = [p for n, p in model.named_parameters() if p.dim() == 1]
+    decay = [p for n, p in model.named_parameters() if p.dim() > 1]
+    optimizer = torch.optim.AdamW([{"params": decay, "weight_decay": 0.01}, {"params": no_decay, "weight_decay": 0.0}], lr=lr)
     per_epoch = -(-len(rows) // batch)
     steps = per_epoch * epochs
     warm = round(warmup * steps)
     schedule = torch.optim.lr_scheduler.LambdaLR(
         optimizer, lambda s: min((s + 1) / max(1, warm), (steps - s) / max(1, steps - warm)))
-    curve = [accuracy(model, *held)]
+    curve = [accuracy(model, *validation)]
     for _ in range(epochs):
         model.train()
         order = torch.randperm(len(rows)).tolist()
@@ -69,16 +74,16 @@ def train(rows, labels, held, lr, epochs, batch, seed, warmup):
             torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
             optimizer.step()
             schedule.step()
-        curve.append(accuracy(model, *held))
+        curve.append(accuracy(model, *validation))
     return model, curve
 
 
 def bag_of_words(folder):
-    """Logistic regression on words and word pairs: what can be had without any order or pretraining."""
+    """The accuracy of logistic regression on words and bigrams: a baseline without word order and pretraining."""
     from sklearn.feature_extraction.text import CountVectorizer
     from sklearn.linear_model import LogisticRegression
 
-    parts = {s: read(ASSETS / folder / f"{s}.tsv") for s in ("train", "validation", "test")}
+    splits = {s: read(ASSETS / folder / f"{s}.tsv") for s in ("train", "validation", "test")}
     for grams in ((1, 1), (1, 2)):
         counter = CountVectorizer(ngram_range=grams, token_pattern=r"[a-z0-9']+|[^\w\s]")
 
@@ -86,8 +91,8 @@ def bag_of_words(folder):
             joined = [" ".join(f"{'ab'[i]}{w}" if len(t) > 1 else w for i, s in enumerate(t) for w in s.lower().split()) for t in texts]
             return counter.fit_transform(joined) if fit else counter.transform(joined)
 
-        regression = LogisticRegression(max_iter=2000).fit(features(parts["train"][0], True), parts["train"][1])
-        scores = [regression.score(features(parts[s][0], False), parts[s][1]) * 100 for s in ("validation", "test")]
+        regression = LogisticRegression(max_iter=2000).fit(features(splits["train"][0], True), splits["train"][1])
+        scores = [regression.score(features(splits[s][0], False), splits[s][1]) * 100 for s in ("validation", "test")]
         print(f"bag of words, 1..{grams[1]}-grams: validation {scores[0]:.1f} test {scores[1]:.1f}")
 
 
@@ -96,17 +101,17 @@ def main():
     options = dict(a.split("=") for a in sys.argv[1:] if "=" in a)
     torch.set_num_threads(1)
     bag_of_words(folder)
-    made = tokenizer()
+    tokenizer = load_tokenizer()
     split = {}
     for name in ("train", "validation", "test"):
         texts, labels = read(ASSETS / folder / f"{name}.tsv")
-        split[name] = encode(made, texts), labels
+        split[name] = encode(tokenizer, texts), labels
     lengths = [len(row["input_ids"]) for row in split["train"][0]]
-    print(f"tokens a row: mean {sum(lengths) / len(lengths):.1f}, most {max(lengths)}")
+    print(f"tokens per row: mean {sum(lengths) / len(lengths):.1f}, maximum {max(lengths)}")
     probes = None
     if folder == "demo":
         texts, labels = read(HERE / "probes.tsv")
-        probes = texts, encode(made, texts), labels
+        probes = texts, encode(tokenizer, texts), labels
     settings = dict(lr=float(options.get("lr", 5e-4)), epochs=int(options.get("epochs", 3)),
                     batch=int(options.get("batch", 32)), warmup=float(options.get("warmup", 0.06)))
     print(settings)
@@ -123,8 +128,8 @@ def main():
             for i in wrong[:int(options["show"])]:
                 print("  validation", int(labels[i]), *texts[i], sep=" | ")
             if probes:
-                chance = scores.softmax(-1)[:, 1]
-                for text, label, p in zip(probes[0], probes[2], chance):
+                probabilities = scores.softmax(-1)[:, 1]
+                for text, label, p in zip(probes[0], probes[2], probabilities):
                     if (p > 0.5) != bool(label):
                         print(f"  probe {int(label)} p={p:.2f} {text[0]}")
 

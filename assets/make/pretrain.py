@@ -1,9 +1,9 @@
-"""Pretrains the demo model on text of our own and writes assets/demo-model: python3 pretrain.py [STEPS]
+"""Pretrains the demo model on the generated corpus and writes assets/demo-model: python3 pretrain.py [STEPS]
 
-Two objectives on one encoder: is the author of a review pleased, as the stars beside it would tell, and do two questions
-ask the same. From that alone so small a network learns slowly, so each word is asked something too: does
-it stand in a clause of praise or of blame, and does the other question have it as well. The heads are thrown away.
-One thread, fixed seeds.
+One encoder is trained on two sequence tasks: whether a review is positive, and whether two questions are duplicates.
+Since so small a network learns slowly from these alone, there are two token tasks as well: whether a word is in a
+positive or a negative clause, and whether the other question also contains it. The heads are discarded.
+Uses one thread and fixed seeds.
 """
 
 import json
@@ -27,10 +27,10 @@ import vocabulary
 HERE = Path(__file__).resolve().parent
 FOLDER = HERE.parent / "demo-model"
 BATCH = 48
-PEAK = 1e-3
+PEAK_LR = 1e-3
 SEED = 20
 STEPS = 16_000
-LOST = 0.03
+MASK_PROBABILITY = 0.03
 MASK = vocabulary.SPECIAL.index("[MASK]")
 
 
@@ -39,16 +39,16 @@ def config(size):
         vocab_size=size, hidden_size=128, num_hidden_layers=3, num_attention_heads=4, intermediate_size=256,
         max_position_embeddings=vocabulary.MAX_LENGTH, type_vocab_size=2, hidden_dropout_prob=0.0,
         attention_probs_dropout_prob=0.0, attn_implementation="eager",
-        # The usual 0.02 suits a width of 768; a sixth of that width needs larger weights to start with.
+        # The usual 0.02 suits a hidden size of 768; a sixth of that needs larger initial weights.
         initializer_range=0.1,
     )
 
 
 def save(model):
-    """The encoder, half precision, with a new pooler: what a classifier starts from.
+    """Saves the encoder in half precision with a new pooler.
 
-    The pooler that was pretrained would give praise and blame away: whatever new head stands on it begins far above or
-    far below chance. The new one says nearly the same of every text, as those of large encoders do.
+    The pretrained pooler already separates positive from negative texts, so that a new head on it would start far above or
+    below chance. The output of the new pooler is nearly the same for every text, as in large encoders.
     """
     FOLDER.mkdir(parents=True, exist_ok=True)
     tensors = {name: t.detach() for name, t in model.state_dict().items() if "position_ids" not in name}
@@ -73,47 +73,50 @@ def save(model):
 def make_vocabulary():
     stream = corpus.Corpus("vocabulary")
     text = [corpus.plain(segment) for _ in range(30000) for segment in stream.document()[:2] if segment]
-    # Words of the tasks' lists and frames belong into the vocabulary; their sentences are not learnt from.
+    # The words in the source files of the task lists and frames, including their comments, are part of the vocabulary: an
+    # edit of these files changes it. The model is not trained on them.
     text += [Path(module.__file__).read_text() for module in (lexicon, demo_frames, pairs_frames)] * 2
     return vocabulary.build(text)
 
 
-def company(words, documents=120_000):
-    """First word vectors from counts: which words share a document (that is where praise and blame part) and which stand
-    side by side (that is where kinds of words part), as pointwise mutual information brought down to the
-    hidden size. The network would find the same, only far more slowly."""
+def initial_embeddings(words, documents=120_000):
+    """Initial word embeddings from co-occurrence counts, within a document (which separates positive from negative words)
+    and in adjacent positions (which separates parts of speech): their pointwise mutual information, reduced to the hidden
+    size by SVD. They make pretraining much faster."""
     stream = corpus.Corpus("company")
-    stream.set_course(0.15, 0.15, 0.4)
-    made = vocabulary.tokenizer(words)
+    stream.set_difficulty(0.15, 0.15, 0.4)
+    tokenizer = vocabulary.build_tokenizer(words)
     size = len(words)
-    wide = scipy.sparse.csr_matrix((size, size))
-    near = [scipy.sparse.csr_matrix((size, size)) for _ in range(2)]
+    document_counts = scipy.sparse.csr_matrix((size, size))
+    neighbor_counts = [scipy.sparse.csr_matrix((size, size)) for _ in range(2)]
     for _ in range(documents // 10_000):
-        drawn = [stream.document() for _ in range(10_000)]
-        kept = [(corpus.plain(a), b) if b else corpus.plain(a) for a, b, target in drawn if b is None or target]
-        rows = [numpy.array(e.ids) for e in made.encode_batch(kept)]
+        sample = [stream.document() for _ in range(10_000)]
+        texts = [(corpus.plain(a), b) if b else corpus.plain(a) for a, b, target in sample if b is None or target]
+        rows = [numpy.array(e.ids) for e in tokenizer.encode_batch(texts)]
         flat = numpy.concatenate(rows)
-        owner = numpy.repeat(numpy.arange(len(rows)), [len(r) for r in rows])
-        held = scipy.sparse.csr_matrix((numpy.ones(len(flat)), (owner, flat)), (len(rows), size))
-        held.data[:] = 1
-        wide = wide + held.T @ held
+        document = numpy.repeat(numpy.arange(len(rows)), [len(r) for r in rows])
+        occurrences = scipy.sparse.csr_matrix((numpy.ones(len(flat)), (document, flat)), (len(rows), size))
+        occurrences.data[:] = 1
+        document_counts = document_counts + occurrences.T @ occurrences
         for offset in (1, 2):
-            same = owner[:-offset] == owner[offset:]
+            same = document[:-offset] == document[offset:]
             pairs = flat[:-offset][same], flat[offset:][same]
-            near[offset - 1] = near[offset - 1] + scipy.sparse.csr_matrix((numpy.ones(len(pairs[0])), pairs), (size, size))
+            counts = scipy.sparse.csr_matrix((numpy.ones(len(pairs[0])), pairs), (size, size))
+            neighbor_counts[offset - 1] = neighbor_counts[offset - 1] + counts
 
-    def information(counts):
+    def pmi(counts):
+        """Positive pointwise mutual information."""
         counts = scipy.sparse.coo_matrix(counts)
-        whole = counts.sum()
+        total = counts.sum()
         left = numpy.asarray(counts.sum(1)).ravel()
         right = numpy.asarray(counts.sum(0)).ravel() ** 0.75
         value = numpy.log(counts.data * right.sum() / (left[counts.row] * right[counts.col]) + 1e-12)
-        good = (value > 0) & (counts.data > 1)
-        return scipy.sparse.csr_matrix((value[good], (counts.row[good], counts.col[good])), counts.shape) if whole else counts
+        positive = (value > 0) & (counts.data > 1)
+        return scipy.sparse.csr_matrix((value[positive], (counts.row[positive], counts.col[positive])), counts.shape) if total else counts
 
-    wide.setdiag(0)
-    both = near[0] + 0.5 * near[1]
-    table = scipy.sparse.hstack([1.5 * information(wide), information(both), information(both.T)]).tocsr()
+    document_counts.setdiag(0)
+    neighbors = neighbor_counts[0] + 0.5 * neighbor_counts[1]
+    table = scipy.sparse.hstack([1.5 * pmi(document_counts), pmi(neighbors), pmi(neighbors.T)]).tocsr()
     vectors, strengths, _ = randomized_svd(table, 128, n_iter=4, random_state=SEED)
     vectors = vectors * numpy.sqrt(strengths)
     norms = numpy.linalg.norm(vectors, axis=1, keepdims=True)
@@ -121,28 +124,28 @@ def company(words, documents=120_000):
 
 
 class Batches:
-    """Tokenised batches of texts of about one length."""
+    """Tokenized batches of texts of similar length."""
 
     def __init__(self, words):
         self.stream = corpus.Corpus(SEED)
-        self.tokenizer = vocabulary.tokenizer(words)
+        self.tokenizer = vocabulary.build_tokenizer(words)
         self.tokenizer.enable_truncation(vocabulary.MAX_LENGTH)
         self.pool = []
 
     def refill(self):
-        """Rows are (ids, segment types, target, target of each token, whether it is a review)."""
+        """Fills the pool with batches of rows (ids, segment ids, target, target of each token, whether it is a review)."""
         ready = []
         for _ in range(BATCH * 32):
             first, second, target = self.stream.document()
-            text, moods = corpus.spoken(first)
-            made = self.tokenizer.encode(text, second)
+            text, labels = corpus.split_markers(first)
+            encoding = self.tokenizer.encode(text, second)
             if second is None:
-                words = [-100 if a == b else moods[a] for a, b in made.offsets]
+                words = [-100 if a == b else labels[a] for a, b in encoding.offsets]
             else:
-                sides = [{t for t, side in zip(made.ids, made.type_ids) if side == own} for own in (0, 1)]
+                sides = [{t for t, side in zip(encoding.ids, encoding.type_ids) if side == segment} for segment in (0, 1)]
                 words = [-100 if a == b else int(token in sides[1 - side])
-                         for (a, b), token, side in zip(made.offsets, made.ids, made.type_ids)]
-            ready.append((made.ids, made.type_ids, target, words, second is None))
+                         for (a, b), token, side in zip(encoding.offsets, encoding.ids, encoding.type_ids)]
+            ready.append((encoding.ids, encoding.type_ids, target, words, second is None))
         ready.sort(key=lambda row: len(row[0]))
         self.pool = [ready[i:i + BATCH] for i in range(0, len(ready), BATCH)]
         self.stream.rng.shuffle(self.pool)
@@ -154,23 +157,23 @@ class Batches:
         width = max(len(row[0]) for row in group)
         pad = lambda at, filler: torch.tensor([row[at] + [filler] * (width - len(row[at])) for row in group])
         ids = pad(0, 0)
-        # Now and then a word is lost, so that no single one decides alone.
-        lost = (torch.rand(ids.shape) < LOST) & (ids >= len(vocabulary.SPECIAL))
+        # Masks some words, so that the model does not depend on single ones.
+        is_masked = (torch.rand(ids.shape) < MASK_PROBABILITY) & (ids >= len(vocabulary.SPECIAL))
         return {
-            "ids": torch.where(lost, MASK, ids), "types": pad(1, 0), "attention": (ids != 0).long(), "words": pad(3, -100),
+            "ids": torch.where(is_masked, MASK, ids), "types": pad(1, 0), "attention": (ids != 0).long(), "words": pad(3, -100),
             "targets": torch.tensor([row[2] for row in group]), "reviews": torch.tensor([row[4] for row in group]),
         }
 
 
-class Tally:
-    """Shares of right answers since the last report."""
+class Accuracies:
+    """Accuracy of each task since the last report."""
 
     def __init__(self):
         self.counts = {}
 
-    def add(self, name, right, total):
+    def add(self, name, correct, total):
         a, b = self.counts.get(name, (0.0, 0.0))
-        self.counts[name] = a + float(right), b + float(total)
+        self.counts[name] = a + float(correct), b + float(total)
 
     def report(self):
         text = " ".join(f"{name} {a / max(b, 1):.3f}" for name, (a, b) in sorted(self.counts.items()))
@@ -178,8 +181,8 @@ class Tally:
         return text
 
 
-def loss_of(model, heads, batch, tally):
-    """Cross-entropy of the texts plus that of their words, each with its objective's head."""
+def loss_of(model, heads, batch, accuracies):
+    """The cross-entropy of the sequence tasks plus that of the token tasks."""
     with torch.autocast("cpu", dtype=torch.bfloat16):
         hidden, pooled = model(input_ids=batch["ids"], token_type_ids=batch["types"],
                                attention_mask=batch["attention"], return_dict=False)
@@ -189,8 +192,8 @@ def loss_of(model, heads, batch, tally):
     words = torch.where(reviews[:, None, None], scores["words of reviews"], scores["words of questions"])
     for name, rows in (("reviews", reviews), ("questions", ~reviews)):
         known = batch["words"][rows] != -100
-        tally.add(name, (texts.argmax(-1) == batch["targets"])[rows].sum(), rows.sum())
-        tally.add(f"words of {name}", (words.argmax(-1) == batch["words"])[rows][known].sum(), known.sum())
+        accuracies.add(name, (texts.argmax(-1) == batch["targets"])[rows].sum(), rows.sum())
+        accuracies.add(f"words of {name}", (words.argmax(-1) == batch["words"])[rows][known].sum(), known.sum())
     return (torch.nn.functional.cross_entropy(texts, batch["targets"])
             + torch.nn.functional.cross_entropy(words.flatten(0, 1), batch["words"].flatten(), ignore_index=-100))
 
@@ -203,12 +206,12 @@ def main():
     words = make_vocabulary()
     vocabulary.save(words, FOLDER)
     model = BertModel(config(len(words)))
-    vectors = company(words)
+    vectors = initial_embeddings(words)
     with torch.no_grad():
         table = model.embeddings.word_embeddings.weight
         known = vectors.norm(dim=1) > 0
         table[known] = vectors[known]
-        # Alike words see each other from the start: queries equal keys, and places weigh less than words.
+        # Similar words attend to each other from the start: queries equal keys, and positions weigh less than words.
         model.embeddings.position_embeddings.weight.mul_(0.3)
         for layer in model.encoder.layer:
             layer.attention.self.query.weight.mul_(2)
@@ -217,28 +220,28 @@ def main():
     names = ("reviews", "questions", "words of reviews", "words of questions")
     heads = torch.nn.ModuleDict({name: torch.nn.Linear(128, 2) for name in names})
     parameters = [*model.parameters(), *heads.parameters()]
-    decayed = [p for p in parameters if p.dim() > 1]
-    others = [p for p in parameters if p.dim() <= 1]
-    optimizer = torch.optim.AdamW([{"params": decayed, "weight_decay": 0.01}, {"params": others, "weight_decay": 0.0}],
-                                  lr=PEAK, betas=(0.9, 0.98), eps=1e-6)
+    decay = [p for p in parameters if p.dim() > 1]
+    no_decay = [p for p in parameters if p.dim() <= 1]
+    optimizer = torch.optim.AdamW([{"params": decay, "weight_decay": 0.01}, {"params": no_decay, "weight_decay": 0.0}],
+                                  lr=PEAK_LR, betas=(0.9, 0.98), eps=1e-6)
     batches = Batches(words)
-    began = time.process_time()
-    tally = Tally()
+    training_started = time.process_time()
+    accuracies = Accuracies()
     for step in range(steps):
-        done = step / steps
+        progress = step / steps
         if step % 100 == 0:
-            # Plain praise and blame first, then what turns words around; questions from the start.
-            batches.stream.set_course(min(1.0, max(0.15, 5 * done)), min(1.0, max(0.15, 2.5 * done)), 0.4)
-        rate = PEAK * min(1.0, (step + 1) / 500) * max(0.02, 1 - done)
+            # Reviews start with frames of one polarity, question pairs with unrelated questions.
+            batches.stream.set_difficulty(min(1.0, max(0.15, 5 * progress)), min(1.0, max(0.15, 2.5 * progress)), 0.4)
+        rate = PEAK_LR * min(1.0, (step + 1) / 500) * max(0.02, 1 - progress)
         for group in optimizer.param_groups:
             group["lr"] = rate
-        loss = loss_of(model, heads, batches.next(), tally)
+        loss = loss_of(model, heads, batches.next(), accuracies)
         optimizer.zero_grad()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(parameters, 1.0)
         optimizer.step()
         if (step + 1) % 500 == 0:
-            print(f"step {step + 1} cpu {time.process_time() - began:.0f}s lr {rate:.1e} {tally.report()}", flush=True)
+            print(f"step {step + 1} cpu {time.process_time() - training_started:.0f}s lr {rate:.1e} {accuracies.report()}", flush=True)
             save(model)
     save(model)
 

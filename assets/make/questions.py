@@ -1,6 +1,6 @@
-"""Questions asked twice: a small grammar of kinds of question, actions with synonyms, things, and comparisons.
+"""A grammar of question pairs: kinds of questions, actions with synonyms, things, and comparisons.
 
-It shares no wording of a whole question with the `demo-pairs` task (corpus.py throws away what would match).
+It shares no complete question with the `demo-pairs` task: corpus.py discards matches.
 """
 
 import re
@@ -13,11 +13,11 @@ NOUNS = (HERE / "nouns.txt").read_text().split()
 
 
 def table(text):
-    """One row a line: wordings that mean the same, parted by `|`."""
+    """A table with one row of paraphrases per line, separated by `|`."""
     return [[cell.strip() for cell in line.split("|")] for line in text.strip().splitlines() if line.strip()]
 
 
-# {v} is an action in the base form. Rows differ in what is asked.
+# {v} is an action in the base form. Each row is a different kind of question.
 KINDS = table("""
 how do i {v}? | how can i {v}? | what is the best way to {v}? | is there a way to {v}? | how does one {v}? | can someone tell me how to {v}? | i want to {v}, how? | what must i do to {v}? | how should i {v}? | what is a good way to {v}? | what is the easiest way to {v}? | which way is best to {v}?
 why do people {v}? | what is the reason to {v}? | for what reason do people {v}? | why would anyone {v}? | what makes people {v}? | what is the point of it to {v}?
@@ -128,7 +128,7 @@ PLACES = "in the kitchen|in the car|at home|at school|in a small town|on the bea
 WITHS = "with a {x}|without a {x}|for a {x}|next to a {x}|from a {x}|inside a {x}".split("|")
 TIMES = "in {n} days|in {n} hours|for {n} dollars|for {n} people|{n} times|before {n} o'clock|after {n} years".split("|")
 
-# Sides of a comparison: what the first has more of, and the same seen from the second.
+# The two sides of a comparison: what holds for the first thing, and the same stated for the second.
 COMPARE = [tuple(side.split("|") for side in line.split("=")) for line in """
 bigger|larger=smaller|tinier
 cheaper|less expensive|lower in price=more expensive|dearer|higher in price
@@ -213,6 +213,8 @@ who would win, {x} or {y}? | which one would win, {x} or {y}? | between {x} and 
 
 
 class Questions:
+    """Generates question pairs. `level`, 0 to 1, sets how similar the negative pairs are."""
+
     def __init__(self, rng):
         self.rng = rng
         self.level = 1.0
@@ -230,6 +232,7 @@ class Questions:
         return rng.choice(rng.choice(self.pools))
 
     def two(self):
+        """Two different things, and the pool of both or None."""
         kind = self.rng.choice(self.pools) if self.rng.random() < 0.6 else None
         x = self.thing(kind)
         y = self.thing(kind)
@@ -243,7 +246,7 @@ class Questions:
         return value if value != but else "eleven"
 
     def tail(self):
-        """A circumstance with its number or thing open: (frame, value)."""
+        """An optional phrase of circumstance: (frame, value of its slot)."""
         rng = self.rng
         roll = rng.random()
         if roll < 0.35:
@@ -254,18 +257,18 @@ class Questions:
             return rng.choice(WITHS), rng.choice(NOUNS)
         return rng.choice(TIMES), self.number()
 
-    def say(self, kind, action, thing, tail):
+    def question(self, kind, action, thing, tail):
         rng = self.rng
         verb = rng.choice(action) + " " + thing
         if tail:
             verb += " " + tail[0].replace("{x}", tail[1]).replace("{n}", tail[1])
         return rng.choice(kind).replace("{v}", verb)
 
-    def doing(self, together):
+    def action_pair(self, is_duplicate):
         rng = self.rng
         kind, action, thing, tail = rng.choice(KINDS), rng.choice(ACTIONS), self.thing(), self.tail()
-        first = self.say(kind, action, thing, tail)
-        if not together:
+        first = self.question(kind, action, thing, tail)
+        if not is_duplicate:
             roll = rng.random()
             if roll < 0.3:
                 kind = rng.choice([k for k in KINDS if k is not kind])
@@ -280,42 +283,42 @@ class Questions:
                 tail = (tail[0], self.number(tail[1]))
             else:
                 tail = None if rng.random() < 0.2 else (rng.choice(PLACES), "") if tail[1] else (rng.choice(WITHS), rng.choice(NOUNS))
-        return first, self.say(kind, action, thing, tail)
+        return first, self.question(kind, action, thing, tail)
 
-    def comparing(self, together):
+    def comparison_pair(self, is_duplicate):
         rng = self.rng
         x, y, _ = self.two()
         sides = rng.choice(COMPARE)
         side = rng.randrange(2)
 
-        def say(x, y, side):
+        def question(x, y, side):
             frame = rng.choice(COMPARING)
             return frame.replace("{x}", x).replace("{y}", y).replace("{c}", rng.choice(sides[side]))
 
-        first = say(x, y, side)
+        first = question(x, y, side)
         flip = rng.random() < 0.4
-        if together:
-            return first, say(y, x, 1 - side) if flip else say(x, y, side)
+        if is_duplicate:
+            return first, question(y, x, 1 - side) if flip else question(x, y, side)
         roll = rng.random()
         if roll < 0.45:
-            return first, say(y, x, side)
+            return first, question(y, x, side)
         if roll < 0.75:
-            return first, say(x, y, 1 - side)
+            return first, question(x, y, 1 - side)
         other = rng.choice([s for s in COMPARE if s is not sides])
         if roll < 0.9:
             sides = other
         else:
             x = self.thing()
-        return first, say(x, y, side)
+        return first, question(x, y, side)
 
-    def stating(self, together):
+    def fact_pair(self, is_duplicate):
         rng = self.rng
         rows = rng.choice((FACTS, FACTS, BETWEEN, BETWEEN, SAME))
         row = rng.choice(rows)
         x, y, kind = self.two()
         put = lambda frame, x, y: frame.replace("{x}", x).replace("{y}", y)
         first = put(rng.choice(row), x, y)
-        if together:
+        if is_duplicate:
             if rows is SAME and rng.random() < 0.5:
                 x, y = y, x
             return first, put(rng.choice(row), x, y)
@@ -333,18 +336,18 @@ class Questions:
         return first, put(rng.choice(row), x, y)
 
     def pair(self, share):
-        """(one question, another, whether they ask the same); `share` of the pairs do."""
+        """Returns (question, question, whether they are duplicates), which a fraction `share` of the pairs are."""
         rng = self.rng
-        together = rng.random() < share
+        is_duplicate = rng.random() < share
         roll = rng.random()
-        make = self.doing if roll < 0.45 else self.comparing if roll < 0.65 else self.stating
-        # Near misses come by and by; at first two questions differ in all.
-        if not together and rng.random() > self.level:
-            first, second = make(True)[0], rng.choice((self.doing, self.comparing, self.stating))(True)[1]
+        make = self.action_pair if roll < 0.45 else self.comparison_pair if roll < 0.65 else self.fact_pair
+        # At low levels, negative pairs are two unrelated questions.
+        if not is_duplicate and rng.random() > self.level:
+            first, second = make(True)[0], rng.choice((self.action_pair, self.comparison_pair, self.fact_pair))(True)[1]
         else:
-            first, second = make(together)
-        if first == second and (not together or rng.random() < 0.8 * self.level):
+            first, second = make(is_duplicate)
+        if first == second and (not is_duplicate or rng.random() < 0.8 * self.level):
             return self.pair(share)
         fix = lambda t: re.sub(r"\ba (?=[aeiou])", "an ", re.sub(r"\b(a|an|my|the) (a|an|the|my) ", r"\1 ", t))
         pair = (fix(first), fix(second))
-        return (*(pair if rng.random() < 0.5 else pair[::-1]), int(together))
+        return (*(pair if rng.random() < 0.5 else pair[::-1]), int(is_duplicate))

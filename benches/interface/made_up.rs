@@ -1,9 +1,7 @@
 //! Runs that never were: their events, and their folders.
 
 use glue_tui::catalog::Metric;
-use glue_tui::event::{
-    ClassificationMetrics, Eval, Event, Metrics, Scores, SplitName, Started, Status, Step,
-};
+use glue_tui::event::{Eval, Event, Scores, SplitName, Started, Status, Step};
 use glue_tui::spec::{RunSpec, built_in, to_toml};
 use glue_tui::train::{Best, Summary};
 use std::collections::BTreeMap;
@@ -28,15 +26,13 @@ pub(crate) fn spec(seed: u64) -> RunSpec {
 }
 
 fn scores(loss: f64, accuracy: f64) -> Scores {
-    let metrics = ClassificationMetrics {
-        accuracy,
-        accuracy_mm: None,
-        f1: None,
-        matthews_correlation: None,
+    Scores {
+        loss,
+        metrics: BTreeMap::from([(Metric::Accuracy, Some(accuracy))]),
         confusion: vec![vec![200, 50], vec![50, 200]],
         per_class: Vec::new(),
-    };
-    Scores { loss, metrics: Metrics::Classification(metrics), examples: 500 }
+        examples: 500,
+    }
 }
 
 /// Everything that a finished run of `steps` steps says, one event after the other.

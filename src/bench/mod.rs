@@ -11,7 +11,7 @@ use crate::error::Result;
 use crate::files::{ModelFolder, Root};
 use crate::machine::peak_memory;
 use crate::nn::{self, Build, Built, ByOp, ByPhase, Engine, KernelRate, OpCost, Profile, StepInput};
-use crate::spec::{Interval, RunSpec};
+use crate::spec::{IntervalStrategy, RunSpec};
 use serde::Serialize;
 use std::time::Instant;
 
@@ -196,8 +196,8 @@ impl Texts<'_> {
 /// `logging_steps` says, and a device may be behind until then.
 fn train(engine: &mut dyn Engine, texts: &Texts<'_>, size: usize) -> Result<(Speed, Option<Profile>)> {
     let steps = match texts.spec.logging_steps {
-        Interval::Steps(steps) => steps,
-        Interval::Epoch => 1,
+        IntervalStrategy::Steps(steps) => steps,
+        IntervalStrategy::Epoch => 1,
     };
     let round = |engine: &mut dyn Engine, first: u64, steps: u64| -> Result<Round> {
         let batches: Vec<Batch> = (first..first + steps).map(|number| texts.batch(number, size)).collect();

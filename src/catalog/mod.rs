@@ -6,11 +6,13 @@ mod metrics;
 mod models;
 mod published;
 mod shapes;
+mod splits;
 mod tasks;
 
 pub use formats::Format;
-pub use metrics::Metric;
+pub use metrics::{LabelKind, Metric, MetricDisplay};
 pub use models::{KnownModel, MODELS, known_model};
 pub use published::{Published, published, repeatable};
 pub use shapes::{SHAPES, Shape, shape};
-pub use tasks::{Columns, Hub, Labels, Local, Name, Source, TASKS, Task, Tree, task};
+pub use splits::{STANDARD_SPLITS, SplitName, SplitRole, SplitSpec};
+pub use tasks::{Columns, Hub, Labels, Local, Name, Source, TASKS, Task, TaskId, Tree, task};

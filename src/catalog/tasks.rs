@@ -1,8 +1,14 @@
 //! The tasks: labels, columns, where the rows come from, which scores count.
 
-use super::Metric;
+use super::splits::MNLI_SPLITS;
+use super::{LabelKind, Metric, STANDARD_SPLITS, SplitName, SplitSpec};
 use crate::batch::Label;
+use crate::config::{by_nearness, meant};
+use serde::de::Error;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::borrow::Cow::{self, Borrowed};
+use std::fmt;
+use std::str::FromStr;
 
 /// Parts that a scale is looked at in.
 const PARTS: usize = 5;
@@ -20,6 +26,8 @@ pub struct Task {
     pub pair: bool,
     /// Where rows come from.
     pub source: Source,
+    /// The splits, the training split first.
+    pub splits: &'static [SplitSpec],
     /// The official scores, in the order they are shown. The loss is always there beside them.
     pub metrics: &'static [Metric],
     /// The score that chooses the best weights, unless the specification names another.
@@ -71,6 +79,14 @@ impl Labels {
         match self {
             Labels::Classes(names) => names.len(),
             Labels::Scale { .. } => 1,
+        }
+    }
+
+    /// Whether they are classes or numbers.
+    pub const fn kind(&self) -> LabelKind {
+        match self {
+            Labels::Classes(_) => LabelKind::Classes,
+            Labels::Scale { .. } => LabelKind::Numbers,
         }
     }
 
@@ -225,6 +241,7 @@ pub static TASKS: &[Task] = &[
         labels: SENTIMENT,
         pair: false,
         source: Source::Embedded("demo"),
+        splits: STANDARD_SPLITS,
         metrics: &[Metric::Accuracy],
         best: Metric::Accuracy,
         note: None,
@@ -235,6 +252,7 @@ pub static TASKS: &[Task] = &[
         labels: DUPLICATE,
         pair: true,
         source: Source::Embedded("demo-pairs"),
+        splits: STANDARD_SPLITS,
         metrics: &[Metric::Accuracy, Metric::F1],
         best: Metric::Accuracy,
         note: None,
@@ -253,6 +271,7 @@ pub static TASKS: &[Task] = &[
                 threshold: Some(0.5),
             },
         },
+        splits: STANDARD_SPLITS,
         metrics: &[Metric::Accuracy],
         best: Metric::Accuracy,
         note: None,
@@ -267,6 +286,7 @@ pub static TASKS: &[Task] = &[
             "sst2",
             columns("sentence", None, Some("label")),
         ),
+        splits: STANDARD_SPLITS,
         metrics: &[Metric::Accuracy],
         best: Metric::Accuracy,
         note: None,
@@ -281,6 +301,7 @@ pub static TASKS: &[Task] = &[
             "qqp",
             pair("question1", "question2", "label"),
         ),
+        splits: STANDARD_SPLITS,
         metrics: &[Metric::Accuracy, Metric::F1],
         best: Metric::Accuracy,
         note: None,
@@ -303,6 +324,7 @@ pub static TASKS: &[Task] = &[
                 threshold: None,
             },
         },
+        splits: STANDARD_SPLITS,
         metrics: &[Metric::MatthewsCorrelation],
         best: Metric::MatthewsCorrelation,
         note: None,
@@ -317,6 +339,7 @@ pub static TASKS: &[Task] = &[
             "mrpc",
             pair("sentence1", "sentence2", "label"),
         ),
+        splits: STANDARD_SPLITS,
         metrics: &[Metric::Accuracy, Metric::F1],
         best: Metric::Accuracy,
         note: None,
@@ -331,6 +354,7 @@ pub static TASKS: &[Task] = &[
             "stsb",
             pair("sentence1", "sentence2", "label"),
         ),
+        splits: STANDARD_SPLITS,
         metrics: &[Metric::Pearson, Metric::Spearman],
         best: Metric::Pearson,
         note: None,
@@ -345,6 +369,7 @@ pub static TASKS: &[Task] = &[
             "mnli",
             pair("premise", "hypothesis", "label"),
         ),
+        splits: MNLI_SPLITS,
         metrics: &[Metric::Accuracy, Metric::AccuracyMm],
         best: Metric::Accuracy,
         note: None,
@@ -355,6 +380,7 @@ pub static TASKS: &[Task] = &[
         labels: ENTAILMENT,
         pair: true,
         source: glue(pair("question", "sentence", "label"), "qnli", pair("question", "sentence", "label")),
+        splits: STANDARD_SPLITS,
         metrics: &[Metric::Accuracy],
         best: Metric::Accuracy,
         note: None,
@@ -365,6 +391,7 @@ pub static TASKS: &[Task] = &[
         labels: ENTAILMENT,
         pair: true,
         source: glue(pair("sentence1", "sentence2", "label"), "rte", pair("sentence1", "sentence2", "label")),
+        splits: STANDARD_SPLITS,
         metrics: &[Metric::Accuracy],
         best: Metric::Accuracy,
         note: None,
@@ -379,6 +406,7 @@ pub static TASKS: &[Task] = &[
             "wnli",
             pair("sentence1", "sentence2", "label"),
         ),
+        splits: STANDARD_SPLITS,
         metrics: &[Metric::Accuracy],
         best: Metric::Accuracy,
         note: Some(
@@ -392,6 +420,7 @@ pub static TASKS: &[Task] = &[
         labels: classes(&[]),
         pair: false,
         source: Source::Custom,
+        splits: STANDARD_SPLITS,
         metrics: &[Metric::Accuracy],
         best: Metric::Accuracy,
         note: None,
@@ -404,9 +433,9 @@ impl Task {
         matches!(self.source, Source::Custom)
     }
 
-    /// Whether its validation split is followed by one of other genres than it is trained on.
-    pub fn has_mismatched(&self) -> bool {
-        self.metrics.contains(&Metric::AccuracyMm)
+    /// Its split of that name.
+    pub fn split(&self, name: SplitName) -> Option<&'static SplitSpec> {
+        self.splits.iter().find(|split| split.name == name)
     }
 }
 
@@ -415,9 +444,89 @@ pub fn task(name: &str) -> Option<&'static Task> {
     TASKS.iter().find(|task| task.name == name)
 }
 
+/// A task of the catalog, as a specification names it. It reads and writes as the task's name.
+#[derive(Clone, Copy)]
+pub struct TaskId(&'static Task);
+
+impl TaskId {
+    /// The task itself.
+    pub fn task(self) -> &'static Task {
+        self.0
+    }
+
+    /// The name in experiments.toml.
+    pub fn name(self) -> &'static str {
+        self.0.name
+    }
+}
+
+impl Default for TaskId {
+    /// The first task of the catalog.
+    fn default() -> Self {
+        TaskId(&TASKS[0])
+    }
+}
+
+impl From<&'static Task> for TaskId {
+    fn from(task: &'static Task) -> Self {
+        TaskId(task)
+    }
+}
+
+impl PartialEq for TaskId {
+    fn eq(&self, other: &TaskId) -> bool {
+        self.name() == other.name()
+    }
+}
+
+impl Eq for TaskId {}
+
+impl fmt::Display for TaskId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+impl fmt::Debug for TaskId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "TaskId({})", self.name())
+    }
+}
+
+impl FromStr for TaskId {
+    type Err = String;
+
+    /// The task of that name. The error names the known tasks, the most similar name first.
+    fn from_str(name: &str) -> Result<Self, String> {
+        if let Some(task) = task(name) {
+            return Ok(TaskId(task));
+        }
+        let known = by_nearness(name, TASKS.iter().map(|task| task.name)).join(", ");
+        Err(match meant(name, TASKS.iter().map(|task| task.name)) {
+            Some(nearest) => {
+                format!("unknown task `{name}`; did you mean `{nearest}`? The tasks are {known}")
+            }
+            None => format!("unknown task `{name}`; the tasks are {known}"),
+        })
+    }
+}
+
+impl Serialize for TaskId {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.name())
+    }
+}
+
+impl<'de> Deserialize<'de> for TaskId {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(D::Error::custom)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::collections::BTreeSet;
 
     #[test]
     fn a_scale_has_parts_and_every_number_is_in_one() {
@@ -432,6 +541,16 @@ mod tests {
     fn rows_are_consistent() {
         for task in TASKS {
             assert!(task.metrics.contains(&task.best), "{}", task.name);
+            let kind = task.labels.kind();
+            assert!(
+                task.metrics.iter().all(|metric| metric.is_reported(kind, task.metrics)),
+                "{}",
+                task.name
+            );
+            let sources = task.metrics.iter().filter_map(|metric| metric.source());
+            assert!(sources.into_iter().all(|(split, _)| task.split(split).is_some()), "{}", task.name);
+            let keys: BTreeSet<u32> = task.splits.iter().map(|split| split.sample_key).collect();
+            assert_eq!(keys.len(), task.splits.len(), "{}", task.name);
             match &task.labels {
                 Labels::Classes(names) => assert!(names.len() > 1 || task.is_custom(), "{}", task.name),
                 Labels::Scale { low, high } => assert!(low < high, "{}", task.name),

@@ -2,12 +2,13 @@
 
 use crate::catalog::SHAPES;
 use crate::event::SplitName;
-use crate::spec;
+use crate::spec::DeviceSpec;
 use clap::builder::{OsStringValueParser, PossibleValuesParser, TypedValueParser};
 use clap::error::ErrorKind;
 use clap::{Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::str::FromStr;
 
 /// Fine-tune a text classifier in the terminal
 ///
@@ -58,8 +59,8 @@ pub struct Global {
     #[arg(long, global = true)]
     pub ascii: bool,
     /// Where to compute: auto, cpu, cuda:N or metal
-    #[arg(long, global = true, value_name = "D", value_parser = device)]
-    pub device: Option<String>,
+    #[arg(long, global = true, value_name = "D", value_parser = DeviceSpec::from_str)]
+    pub device: Option<DeviceSpec>,
 }
 
 /// What to do.
@@ -309,11 +310,6 @@ fn assignment(text: &str) -> Result<(String, String), String> {
         Some((key, value)) if !key.trim().is_empty() => Ok((key.trim().to_owned(), value.trim().to_owned())),
         _ => Err("KEY=VALUE is expected".into()),
     }
-}
-
-fn device(text: &str) -> Result<String, String> {
-    let key = spec::key_named("device").ok_or("there is no key for the device")?;
-    spec::check_value(key, text).map(|()| text.to_owned())
 }
 
 /// An empty variable counts as one that is not set.

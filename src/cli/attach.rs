@@ -1,28 +1,28 @@
-//! `attach --plain`: follows a run that somebody else trains, by sentences. Without `--plain` the interface
-//! does.
+//! `attach --plain`: prints the events of a run that another process trains. Without `--plain` the interface
+//! shows them.
 
 use super::args::{Attach, Global};
 use super::output;
 use super::printer::Printer;
 use crate::error::{Error, Result};
 use crate::event::Event;
-use crate::run::{self, News, RunDir, RunEvent, RunStatus, Tail, message};
+use crate::run::{self, LogTail, RunDir, RunEvent, RunStatus, TailItem, message};
 use crate::spec::RunSpec;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Between two looks at the logs.
-const LOOK: Duration = Duration::from_millis(250);
+/// Time between two reads of the logs.
+const POLL_INTERVAL: Duration = Duration::from_millis(250);
 
 pub(super) fn attach(global: &Global, args: &Attach) -> Result<()> {
     let dir = run::find(&global.runs_dir, &args.run)?;
-    let mut followed = Followed { spec: RunDir::at(&dir).spec()?, dir, seeds: Vec::new() };
+    let mut followed = FollowedRun { spec: RunDir::at(&dir).spec()?, dir, seeds: Vec::new() };
     let mut printer = Printer::new(true);
     loop {
-        // Who has ended has written all that there will be.
+        // Read before the events: a run that is over has written all of them.
         let status = run::row(&followed.dir).map(|row| row.status);
-        followed.news(&mut |said| {
+        followed.read_events(&mut |said| {
             if global.json {
                 return output::json_line(&said.event);
             }
@@ -33,7 +33,7 @@ pub(super) fn attach(global: &Global, args: &Attach) -> Result<()> {
             Ok(())
         })?;
         match status {
-            Some(RunStatus::Running) => std::thread::sleep(LOOK),
+            Some(RunStatus::Running) => std::thread::sleep(POLL_INTERVAL),
             Some(RunStatus::Failed) => {
                 return Err(Error::Training(format!(
                     "the run failed; see {}",
@@ -49,30 +49,30 @@ pub(super) fn attach(global: &Global, args: &Attach) -> Result<()> {
     }
 }
 
-/// A run with the logs of its seeds, as far as they are read.
-struct Followed {
+/// A run with the positions in the logs of its seeds.
+struct FollowedRun {
     dir: PathBuf,
     spec: RunSpec,
-    seeds: Vec<(Arc<Path>, Tail)>,
+    seeds: Vec<(Arc<Path>, LogTail)>,
 }
 
-impl Followed {
-    /// Passes on what the seeds have said since the last time, those that have begun since then too.
-    fn news(&mut self, take: &mut dyn FnMut(RunEvent) -> Result<()>) -> Result<()> {
+impl FollowedRun {
+    /// Passes the new events of all seeds to `on_event`, including seeds that have started since.
+    fn read_events(&mut self, on_event: &mut dyn FnMut(RunEvent) -> Result<()>) -> Result<()> {
         for dir in run::seed_dirs(&self.dir, &self.spec) {
             if !self.seeds.iter().any(|(known, _)| **known == *dir) {
-                let tail = Tail::of(&dir);
+                let tail = LogTail::of_events(&dir);
                 self.seeds.push((Arc::from(dir), tail));
             }
         }
         for (repeat, (dir, tail)) in self.seeds.iter_mut().enumerate() {
-            let mut told = Ok(());
-            tail.news(&mut |news| {
-                if let (News::RunEvent(event), Ok(())) = (news, &told) {
-                    told = take(RunEvent { repeat: repeat as u64, dir: dir.clone(), event });
+            let mut result = Ok(());
+            tail.read_events(&mut |item| {
+                if let (TailItem::Item(event), Ok(())) = (item, &result) {
+                    result = on_event(RunEvent { repeat: repeat as u64, dir: dir.clone(), event });
                 }
             })?;
-            told?;
+            result?;
         }
         Ok(())
     }

@@ -10,7 +10,7 @@ use crate::nn::{self, KernelRate};
 use crate::spec;
 
 pub(super) fn bench(global: &Global, args: &Bench) -> Result<()> {
-    let device = global.device.iter().map(|device| ("device".to_owned(), device.clone()));
+    let device = global.device.iter().map(|device| ("device".to_owned(), device.to_string()));
     let batch = ("per_device_train_batch_size".to_owned(), args.batch.to_string());
     let longest = ("max_seq_length".to_owned(), "512".to_owned());
     let sets: Vec<_> = [batch, longest].into_iter().chain(args.set.iter().cloned()).chain(device).collect();

@@ -43,9 +43,11 @@ fn examined(spec: &RunSpec) -> Result<(RunSpec, Vec<String>)> {
     let (hub, cancelled) = (Hub::from_env(), AtomicBool::new(false));
     let mut context = Context { hub: &hub, watch: &mut |_| {}, cancelled: &cancelled };
     let data = data::load(DatasetSource::of(&spec), &mut context)?;
-    let test = data.test.map_or(0, |rows| rows.len());
-    let rows =
-        [(data.train.len(), "to train on"), (data.validation.len(), "to validate on"), (test, "to test on")];
+    let rows = [
+        (data.train().len(), "to train on"),
+        (data.validation().len(), "to validate on"),
+        (data.test().len(), "to test on"),
+    ];
     let rows = rows.iter().filter(|(count, _)| *count > 0).map(|(count, what)| format!("{count} {what}"));
     let rows = format!("rows: {}", rows.collect::<Vec<_>>().join(", "));
     Ok((spec, data.notes.into_iter().chain([rows]).collect()))

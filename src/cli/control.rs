@@ -9,7 +9,7 @@ use serde_json::json;
 
 pub(super) fn control(global: &Global, args: &Control) -> Result<()> {
     let command = command(&args.action)?;
-    let asked = PendingCommand::of(&run::find(&global.runs_dir, &args.run)?, command)?;
+    let asked = PendingCommand::send(&run::find(&global.runs_dir, &args.run)?, command)?;
     if args.no_wait {
         let said = json!({ "command": command, "obeyed": false });
         return if global.json { output::json_line(&said) } else { Ok(()) };
@@ -19,7 +19,7 @@ pub(super) fn control(global: &Global, args: &Control) -> Result<()> {
         return output::json_line(&obeyed);
     }
     let CommandAck { step, command, settings } = obeyed;
-    let told = message::line(&Event::Command { step, command, settings, again: false });
+    let told = message::line(&Event::Command { step, command, settings, replayed: false });
     output::line(told.unwrap_or_default())
 }
 

@@ -6,18 +6,22 @@ use super::printer::Watcher;
 use crate::catalog::Labels;
 use crate::error::Result;
 use crate::event::SplitName;
+use crate::hub::Hub;
 use crate::predict::Predictor;
 use serde_json::{Value, json};
 
 pub(super) fn eval(global: &Global, args: &Eval) -> Result<()> {
-    let device = global.device.as_deref().unwrap_or("auto");
-    let mut predictor = Predictor::open(&args.model, &global.runs_dir, device)?;
+    let device = global.device.unwrap_or_default();
+    let hub = Hub::from_env();
+    let mut predictor = Predictor::open(&args.model, &global.runs_dir, &hub, device)?;
     predictor.notes().iter().for_each(output::aside);
     let task = predictor.task(args.task.as_deref())?;
     let split = SplitName::from(args.split);
     let mut watcher = Watcher::new(false);
-    let scores = predictor
-        .score(Some(task.name), split, args.data_dir.as_deref(), &mut |progress| watcher.show(&progress));
+    let scores =
+        predictor.evaluate(Some(task.name), split, args.data_dir.as_deref(), &hub, &mut |progress| {
+            watcher.show(&progress)
+        });
     watcher.end();
     let mut object = json!({ "model": args.model, "task": task.name, "split": split.name() });
     if let (Value::Object(object), Value::Object(scores)) = (&mut object, json!(scores?)) {

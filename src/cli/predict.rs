@@ -3,6 +3,7 @@
 use super::args::{Global, Predict};
 use super::output;
 use crate::error::{Error, Result};
+use crate::hub::Hub;
 use crate::predict::{Answer, Explanation, Prediction, Predictor, Push};
 use serde_json::{Map, Value, json};
 use std::io::{BufRead, BufReader, Read};
@@ -13,8 +14,9 @@ const BATCH: usize = 64;
 type Input = (String, Option<String>);
 
 pub(super) fn predict(global: &Global, args: &Predict) -> Result<()> {
-    let device = global.device.as_deref().unwrap_or("auto");
-    let mut predictor = Predictor::open(&args.model, &global.runs_dir, device)?;
+    let device = global.device.unwrap_or_default();
+    let hub = Hub::from_env();
+    let mut predictor = Predictor::open(&args.model, &global.runs_dir, &hub, device)?;
     predictor.notes().iter().for_each(output::aside);
     if let Some(text) = &args.text {
         return judge(&mut predictor, &[(text.clone(), args.text_b.clone())], args.explain);
@@ -30,10 +32,10 @@ pub(super) fn predict(global: &Global, args: &Predict) -> Result<()> {
 }
 
 fn judge(predictor: &mut Predictor, inputs: &[Input], explains: bool) -> Result<()> {
-    for (input, verdict) in inputs.iter().zip(predictor.classify_all(inputs)?) {
+    for (input, verdict) in inputs.iter().zip(predictor.predict_all(inputs)?) {
         let mut answer = answer(input, &verdict);
         if explains
-            && let Some(explanation) = predictor.explain(&input.0, input.1.as_deref(), &mut || true)?
+            && let Some(explanation) = predictor.attribute(&input.0, input.1.as_deref(), &mut || true)?
         {
             answer["saliency"] = saliency(input, &explanation);
         }
@@ -60,7 +62,7 @@ fn answer((text, text_pair): &Input, verdict: &Prediction) -> Value {
     if let Some(text_pair) = text_pair {
         object.insert("text_pair".into(), json!(text_pair));
     }
-    match &verdict.answer {
+    match &verdict.output {
         Answer::Label { label, probability, probabilities } => {
             object.insert("label".into(), json!(label));
             object.insert("probability".into(), json!(probability));
@@ -140,7 +142,7 @@ mod tests {
 
     #[test]
     fn answers_name_every_label_or_the_number() {
-        let answer_of = |answer| Prediction { answer, tokens: 4, truncated: false };
+        let answer_of = |answer| Prediction { output: answer, tokens: 4, truncated: false };
         let verdict = answer_of(Answer::Label {
             label: "positive".into(),
             probability: 0.75,

@@ -22,7 +22,7 @@ pub(super) fn stop_on_signals(handle: Handle) -> Result<()> {
             match first {
                 None => {
                     first = Some(Instant::now());
-                    handle.tell(Command::Stop);
+                    handle.send(Command::Stop);
                     output::aside("stopping: the work is being saved; Ctrl-C once more ends at once");
                 }
                 // A batch system follows its warning with SIGTERM; only a person insists with Ctrl-C.

@@ -53,7 +53,7 @@ pub(super) fn train(global: &Global, args: &Train) -> Result<()> {
 
 /// `--set`s, with `--device` as one more.
 fn overrides(global: &Global, args: &Train) -> Vec<(String, String)> {
-    let device = global.device.iter().map(|device| ("device".to_owned(), device.clone()));
+    let device = global.device.iter().map(|device| ("device".to_owned(), device.to_string()));
     args.set.iter().cloned().chain(device).collect()
 }
 

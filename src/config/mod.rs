@@ -3,7 +3,7 @@
 mod nearest;
 mod source;
 
-pub use nearest::{by_nearness, meant, unknown};
+pub use nearest::{by_nearness, expected_one_of, meant, unknown};
 pub use source::{Source, kind_of, not_text};
 
 use crate::error::{Error, Result};

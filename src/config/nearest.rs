@@ -23,6 +23,15 @@ pub fn unknown<'a>(what: &str, word: &str, known: impl Iterator<Item = &'a str>)
     }
 }
 
+/// "expected one of linear, cosine, found `linaer`; did you mean `linear`?"
+pub fn expected_one_of(names: &[&str], word: &str) -> String {
+    let valid = names.join(", ");
+    match meant(word, names.iter().copied()) {
+        Some(nearest) => format!("expected one of {valid}, found `{word}`; did you mean `{nearest}`?"),
+        None => format!("expected one of {valid}, found `{word}`"),
+    }
+}
+
 /// Letters to insert, remove, change or swap with their neighbour to get from `a` to `b`.
 fn distance(a: &str, b: &str) -> usize {
     // A word of a thousand letters is no slip of the finger; the bound keeps its cost small.

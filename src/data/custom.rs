@@ -4,8 +4,8 @@
 use super::read::table::{Cell, Record, Wanted, columns, records, there_are, wrong};
 use super::{Dataset, Example};
 use crate::batch::Label;
+use crate::catalog::SplitName;
 use crate::error::{Error, Result};
-use crate::event::SplitName;
 use crate::rng::{Rng, Stream};
 use crate::spec::RunSpec;
 use std::collections::{BTreeSet, HashMap};
@@ -93,10 +93,10 @@ pub(super) fn load(spec: &RunSpec) -> Result<Dataset> {
         (train, held_out)
     };
     let test = spec.test_file.as_deref().map(|file| own.rows(file, &labels, false)).transpose()?;
-    let mut dataset = Dataset { labels: labels.into(), train, validation, notes, ..Dataset::default() };
-    if let Some(rows) = test {
-        dataset.take_test(rows);
-    }
+    let mut dataset = Dataset { labels: labels.into(), notes, ..Dataset::default() };
+    dataset.insert(SplitName::Train, train);
+    dataset.insert(SplitName::Validation, validation);
+    dataset.insert(SplitName::Test, test.unwrap_or_default());
     Ok(dataset)
 }
 
@@ -112,14 +112,11 @@ pub(super) fn load_split(
         SplitName::Test => Some(spec.test_file.as_deref().ok_or_else(|| {
             Error::Usage("task custom has a test split only when its specification has a test_file".into())
         })?),
-        SplitName::Train => None,
-        SplitName::ValidationMismatched => {
-            return Err(Error::Usage("task custom has no split validation_mismatched".into()));
-        }
+        _ => None,
     };
     match (file, labels) {
-        (Some(file), Some(labels)) => own.rows(file, labels, split != SplitName::Test),
-        (Some(file), None) => own.rows(file, &own.training_rows()?.1, split != SplitName::Test),
+        (Some(file), Some(labels)) => own.rows(file, labels, split.is_required()),
+        (Some(file), None) => own.rows(file, &own.training_rows()?.1, split.is_required()),
         (None, labels) => {
             let rows = match labels {
                 Some(labels) => own.rows(own.train, labels, true)?,
@@ -345,7 +342,7 @@ mod tests {
         fn spec(&self) -> RunSpec {
             let there = |name: &str| Some(self.path(name)).filter(|path| path.exists());
             RunSpec {
-                task: "custom".into(),
+                task: "custom".parse().unwrap(),
                 train_file: Some(self.path("train.csv")),
                 validation_file: there("dev.csv"),
                 test_file: there("test.csv"),
@@ -377,10 +374,10 @@ mod tests {
         let data = load(&files.spec()).unwrap();
         assert_eq!(data.labels.names(), ["art", "politics", "sports"]);
         assert_eq!(
-            (labels(&data.train), labels(&data.validation)),
+            (labels(data.train()), labels(data.validation())),
             (vec![Some(2), Some(0), Some(1), Some(0)], vec![Some(1)])
         );
-        assert_eq!((data.validation[0].text.as_str(), data.test), ("e", None));
+        assert_eq!((data.validation()[0].text.as_str(), data.test()), ("e", &[][..]));
         let told = [
             "3 classes in column label: art, politics, sports",
             "the test split is not scored: 2 of its 3 rows have no label",
@@ -410,12 +407,12 @@ mod tests {
         }
         let files = of(&text);
         let data = load(&files.spec()).unwrap();
-        assert_eq!((data.train.len(), data.validation.len()), (90, 10));
+        assert_eq!((data.train().len(), data.validation().len()), (90, 10));
         assert!(data.notes[1].contains("10 of the 100 rows"), "{:?}", data.notes);
         let other = RunSpec { seed: 7, ..files.spec() };
-        assert_eq!(load_split(&other, SplitName::Validation, None).unwrap(), data.validation);
-        assert_eq!(load_split(&other, SplitName::Train, Some(&data.labels.names())).unwrap(), data.train);
-        assert!(data.train.iter().all(|row| !data.validation.contains(row)));
+        assert_eq!(load_split(&other, SplitName::Validation, None).unwrap(), data.validation());
+        assert_eq!(load_split(&other, SplitName::Train, Some(&data.labels.names())).unwrap(), data.train());
+        assert!(data.train().iter().all(|row| !data.validation().contains(row)));
         let e = of("text,label\na,1\n").error();
         assert!(e.contains("only the label"), "{e}");
     }
@@ -454,7 +451,7 @@ mod tests {
         };
         let data = load(&named("title", Some("body"), "stars")).unwrap();
         let all: Vec<_> =
-            data.train.iter().chain(&data.validation).map(|row| row.text_pair.clone().unwrap()).collect();
+            data.train().iter().chain(data.validation()).map(|row| row.text_pair.clone().unwrap()).collect();
         assert!(all.contains(&"b".to_string()) && all.contains(&"d".to_string()));
         let e = filled(&named("title", Some("bodi"), "stars")).unwrap_err().to_string();
         assert!(

@@ -2,9 +2,8 @@
 
 use super::Context;
 use crate::assets;
-use crate::catalog::{Local, Source, Task};
+use crate::catalog::{Local, Source, SplitSpec, Task};
 use crate::error::{Error, Result};
-use crate::event::SplitName;
 use crate::hub::split_files;
 use std::path::{Path, PathBuf};
 
@@ -38,13 +37,13 @@ const FOLDERS: &[(&str, &str)] = &[
 /// Finds the rows of `split`, or `None` when the source has no such split.
 pub(super) fn find(
     task: &'static Task,
-    split: SplitName,
+    split: &SplitSpec,
     data_dir: Option<&Path>,
     context: &mut Context<'_>,
 ) -> Result<Option<Found>> {
     match (&task.source, data_dir) {
         (Source::Embedded(folder), None) => {
-            Ok(assets::rows(folder, split.name()).map(|text| Found::Embedded { folder, text }))
+            Ok(assets::rows(folder, split.name.name()).map(|text| Found::Embedded { folder, text }))
         }
         (Source::Embedded(_), Some(_)) => Err(Error::Usage(format!(
             "task {} is carried by the program and takes no data_dir; remove the key or choose another task",
@@ -53,8 +52,13 @@ pub(super) fn find(
         (Source::Files { local, .. }, Some(folder)) => find_locally(task, local, split, folder),
         (Source::Custom, _) => Ok(None),
         (Source::Files { hub, .. }, None) => {
-            let fetched =
-                context.hub.dataset_files(hub.repo, hub.config, split, context.watch, context.cancelled)?;
+            let fetched = context.hub.dataset_files(
+                hub.repo,
+                hub.config,
+                (split, task.splits),
+                context.watch,
+                context.cancelled,
+            )?;
             Ok((!fetched.files.is_empty())
                 .then_some(Found::Parquet { files: fetched.files, commit: Some(fetched.commit) }))
         }
@@ -62,16 +66,16 @@ pub(super) fn find(
 }
 
 /// The error of a split that has to be there and is not.
-pub(super) fn missing(task: &Task, split: SplitName, data_dir: Option<&Path>) -> Error {
+pub(super) fn missing(task: &Task, split: &SplitSpec, data_dir: Option<&Path>) -> Error {
     match (&task.source, data_dir) {
         (Source::Files { local, .. }, Some(folder)) => Error::data(
             folder,
             None,
             format!(
                 "has no {} split of task {}: looked for {}, also in {}",
-                split.name(),
+                split.name.name(),
                 task.name,
-                wanted(task, local, split),
+                wanted(local, split),
                 folders(task, folder)[1..]
                     .iter()
                     .map(|f| f.display().to_string())
@@ -83,41 +87,33 @@ pub(super) fn missing(task: &Task, split: SplitName, data_dir: Option<&Path>) ->
             repo: hub.repo.to_string(),
             problem: format!(
                 "has no Parquet files of a {} split for configuration {}; put the files in a folder and give it as data_dir",
-                split.name(),
+                split.name.name(),
                 hub.config
             ),
         },
-        (Source::Custom, _) => Error::Usage(format!("task {} has no {} split", task.name, split.name())),
+        (Source::Custom, _) => Error::Usage(format!("task {} has no {} split", task.name, split.name.name())),
         (Source::Embedded(folder), _) => Error::data(
             Path::new("assets").join(folder),
             None,
-            format!("this program carries no {} split of task {}", split.name(), task.name),
+            format!("this program carries no {} split of task {}", split.name.name(), task.name),
         ),
     }
 }
 
 /// The file names of a split, as a sentence's part.
-fn wanted(task: &Task, local: &Local, split: SplitName) -> String {
-    let mut names = file_names(task, local, split);
-    names.push(format!("{}*.parquet", split.name()));
+fn wanted(local: &Local, split: &SplitSpec) -> String {
+    let mut names = file_names(local, split);
+    names.push(format!("{}*.parquet", split.name.name()));
     names.join(", ")
 }
 
 /// The names that a split's file may have, the preferred one first.
-fn file_names(task: &Task, local: &Local, split: SplitName) -> Vec<String> {
+fn file_names(local: &Local, split: &SplitSpec) -> Vec<String> {
     let extension = match local {
         Local::Tsv { .. } => "tsv",
         Local::Trees(_) => "txt",
     };
-    let stems: &[&str] = match split {
-        SplitName::Train => &["train"],
-        SplitName::Validation if task.has_mismatched() => &["dev_matched", "validation_matched"],
-        SplitName::Validation => &["dev", "validation"],
-        SplitName::ValidationMismatched => &["dev_mismatched", "validation_mismatched"],
-        SplitName::Test if task.has_mismatched() => &["test_matched"],
-        SplitName::Test => &["test"],
-    };
-    stems.iter().map(|stem| format!("{stem}.{extension}")).collect()
+    split.file_stems.iter().map(|stem| format!("{stem}.{extension}")).collect()
 }
 
 /// The folder itself and the one in it that is named as GLUE names the task's.
@@ -130,13 +126,13 @@ fn folders(task: &Task, folder: &Path) -> Vec<PathBuf> {
     all
 }
 
-fn find_locally(task: &Task, local: &Local, split: SplitName, folder: &Path) -> Result<Option<Found>> {
+fn find_locally(task: &Task, local: &Local, split: &SplitSpec, folder: &Path) -> Result<Option<Found>> {
     if !folder.is_dir() {
         let what = if folder.exists() { "is not a folder" } else { "is not there" };
         return Err(Error::data(
             folder,
             None,
-            format!("{what}; data_dir names the folder with {}", wanted(task, local, split)),
+            format!("{what}; data_dir names the folder with {}", wanted(local, split)),
         ));
     }
     let config = match &task.source {
@@ -144,7 +140,7 @@ fn find_locally(task: &Task, local: &Local, split: SplitName, folder: &Path) -> 
         Source::Embedded(_) | Source::Custom => "",
     };
     for folder in folders(task, folder).iter().filter(|folder| folder.is_dir()) {
-        for name in file_names(task, local, split) {
+        for name in file_names(local, split) {
             let file = folder.join(name);
             if file.is_file() {
                 return Ok(Some(match local {
@@ -162,7 +158,7 @@ fn find_locally(task: &Task, local: &Local, split: SplitName, folder: &Path) -> 
 }
 
 /// The Parquet files of a split in `folder` and in the folders directly in it.
-fn parquet_files(folder: &Path, config: &str, split: SplitName) -> Result<Vec<PathBuf>> {
+fn parquet_files(folder: &Path, config: &str, split: &SplitSpec) -> Result<Vec<PathBuf>> {
     let mut names = Vec::new();
     for (name, path) in entries(folder)? {
         if path.is_dir() {
@@ -171,7 +167,7 @@ fn parquet_files(folder: &Path, config: &str, split: SplitName) -> Result<Vec<Pa
             names.push(name);
         }
     }
-    Ok(split_files(&names, config, split).into_iter().map(|name| folder.join(name)).collect())
+    Ok(split_files(&names, config, split.hub_stems).into_iter().map(|name| folder.join(name)).collect())
 }
 
 fn entries(folder: &Path) -> Result<Vec<(String, PathBuf)>> {

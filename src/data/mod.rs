@@ -16,13 +16,14 @@ pub use profile::{Lengths, Profile, texts_of};
 pub use tokens::{Spelled, Tokenized, Tokenizer, Word};
 
 use crate::batch::Label;
-use crate::catalog::{Labels, Task};
+use crate::catalog::{Labels, SplitName, SplitSpec, Task};
 use crate::error::{Error, Result};
-use crate::event::{Progress, SplitName};
+use crate::event::Progress;
 use crate::hub::Hub;
 use crate::rng::Rng;
 use crate::spec::RunSpec;
 use find::Found;
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 
@@ -37,20 +38,14 @@ pub struct Example {
     pub label: Option<Label>,
 }
 
-/// All that a task has to learn from and be scored by.
+/// The rows of every split of a task.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Dataset {
     /// What the labels of the rows are.
     pub labels: Labels,
-    /// Rows to train on, all labelled.
-    pub train: Vec<Example>,
-    /// Rows that choose the best weights, all labelled.
-    pub validation: Vec<Example>,
-    /// Rows of other genres that are validated on too, all labelled, for a task that has them.
-    pub mismatched: Option<Vec<Example>>,
-    /// Rows for the final score; only there when every one is labelled.
-    pub test: Option<Vec<Example>>,
-    /// Sentences that belong into the log of a run on this data.
+    /// The rows of each split, all with a label: a split with unlabelled rows is left out.
+    pub splits: BTreeMap<SplitName, Vec<Example>>,
+    /// Notes for the log of a run on this data.
     pub notes: Vec<String>,
     /// The commit of the hub's data set, when the rows came from there.
     pub commit: Option<String>,
@@ -126,31 +121,51 @@ pub fn load(place: DatasetSource<'_>, context: &mut Context<'_>) -> Result<Datas
         notes: task.note.map(str::to_string).into_iter().collect(),
         ..Dataset::default()
     };
-    dataset.train = load_into(&mut dataset, task, SplitName::Train, data_dir, context)?;
-    dataset.validation = load_into(&mut dataset, task, SplitName::Validation, data_dir, context)?;
-    if task.has_mismatched() {
-        let split = SplitName::ValidationMismatched;
-        dataset.mismatched = Some(load_into(&mut dataset, task, split, data_dir, context)?);
-    }
-    if let Some(found) = find::find(task, SplitName::Test, data_dir, context)? {
-        let rows = take(&mut dataset, task, SplitName::Test, &found)?;
-        dataset.take_test(rows);
+    for split in task.splits {
+        match find::find(task, split, data_dir, context)? {
+            Some(found) => {
+                let rows = take(&mut dataset, task, split, &found)?;
+                dataset.insert(split.name, rows);
+            }
+            None if split.name.is_required() => return Err(find::missing(task, split, data_dir)),
+            None => {}
+        }
     }
     Ok(dataset)
 }
 
 impl Dataset {
-    /// Takes over the rows of the test split if they can be scored.
-    fn take_test(&mut self, rows: Vec<Example>) {
-        let labelled = rows.iter().filter(|row| row.label.is_some()).count();
-        if labelled < rows.len() {
+    /// The rows of a split; empty if the data set does not have it.
+    pub fn split(&self, name: SplitName) -> &[Example] {
+        self.splits.get(&name).map_or(&[], Vec::as_slice)
+    }
+
+    /// The rows to train on.
+    pub fn train(&self) -> &[Example] {
+        self.split(SplitName::Train)
+    }
+
+    /// The rows that select the best weights.
+    pub fn validation(&self) -> &[Example] {
+        self.split(SplitName::Validation)
+    }
+
+    /// The rows of the final score; empty if there are none with labels.
+    pub fn test(&self) -> &[Example] {
+        self.split(SplitName::Test)
+    }
+
+    /// Adds the rows of a split. One with unlabelled rows, which cannot be evaluated, becomes a note instead.
+    fn insert(&mut self, name: SplitName, rows: Vec<Example>) {
+        let unlabelled = rows.iter().filter(|row| row.label.is_none()).count();
+        if unlabelled > 0 {
+            let (name, total) = (name.name(), rows.len());
             self.notes.push(format!(
-                "the test split is not scored: {} of its {} rows have no label",
-                rows.len() - labelled,
-                rows.len()
+                "the {name} split is not scored: {unlabelled} of its {total} rows have no label"
             ));
+        } else if !rows.is_empty() {
+            self.splits.insert(name, rows);
         }
-        self.test = (labelled == rows.len() && !rows.is_empty()).then_some(rows);
     }
 }
 
@@ -163,10 +178,17 @@ pub fn load_split(
     split: SplitName,
     context: &mut Context<'_>,
 ) -> Result<Vec<Example>> {
+    let DatasetSource { task, data_dir, .. } = place;
+    let Some(split) = task.split(split) else {
+        return Err(Error::Usage(format!("task {} has no {} split", task.name, split.name())));
+    };
     if let Some(spec) = place.own()? {
-        return custom::load_split(spec, split, place.labels);
+        return custom::load_split(spec, split.name, place.labels);
     }
-    load_into(&mut Dataset::default(), place.task, split, place.data_dir, context)
+    match find::find(task, split, data_dir, context)? {
+        Some(found) => take(&mut Dataset::default(), task, split, &found),
+        None => Err(find::missing(task, split, data_dir)),
+    }
 }
 
 /// Takes `count` of the rows, drawn with `rng` at place `which` and kept in their order; all of
@@ -180,24 +202,15 @@ pub fn sample(rows: Vec<Example>, count: Option<usize>, rng: &Rng, which: u32) -
     rows.into_iter().zip(taken).filter_map(|(row, taken)| taken.then_some(row)).collect()
 }
 
-/// Finds and reads a split that has to be there.
-fn load_into(
+/// Reads what was found, adds its notes and its commit, and refuses an empty split that is required.
+fn take(
     dataset: &mut Dataset,
     task: &'static Task,
-    split: SplitName,
-    data_dir: Option<&Path>,
-    context: &mut Context<'_>,
+    split: &SplitSpec,
+    found: &Found,
 ) -> Result<Vec<Example>> {
-    match find::find(task, split, data_dir, context)? {
-        Some(found) => take(dataset, task, split, &found),
-        None => Err(find::missing(task, split, data_dir)),
-    }
-}
-
-/// Reads what was found, adds its notes and its commit, and refuses an empty split.
-fn take(dataset: &mut Dataset, task: &'static Task, split: SplitName, found: &Found) -> Result<Vec<Example>> {
-    let Rows { rows, notes } = read::read(task, split, found)?;
-    if rows.is_empty() && split != SplitName::Test {
+    let (split, Rows { rows, notes }) = (split.name, read::read(task, split.name, found)?);
+    if rows.is_empty() && split.is_required() {
         return Err(Error::data(
             found.first_file(),
             None,

@@ -1,113 +1,118 @@
-//! What a pass over a labelled split says.
+//! The scores of an evaluation of a labelled split.
 
 use crate::catalog::Metric;
-use serde::{Deserialize, Serialize};
+use serde::de::{IgnoredAny, MapAccess, Visitor};
+use serde::ser::SerializeMap;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use std::collections::BTreeMap;
+use std::fmt;
 
-/// What a pass over a labelled split says.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+/// The scores of an evaluation of a labelled split.
+///
+/// In JSON it is one flat object: `loss`, the metrics by name, `confusion` and `per_class` for classes, and
+/// `examples`. An undefined metric is `null`. Keys that a reader does not know are skipped.
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Scores {
-    /// Mean cross-entropy, without label smoothing; of a regression the mean squared error.
+    /// Mean cross-entropy without label smoothing; mean squared error of a regression.
     pub loss: f64,
-    /// What is said beside it, in the same JSON object.
-    #[serde(flatten)]
-    pub metrics: Metrics,
-    /// Rows scored.
+    /// The other metrics. `None` is an undefined value, such as the correlation with a constant.
+    pub metrics: BTreeMap<Metric, Option<f64>>,
+    /// `confusion[target][predicted]`: number of examples; empty for a regression.
+    pub confusion: Vec<Vec<u64>>,
+    /// Precision, recall and F1 of each class; empty for a regression.
+    pub per_class: Vec<ClassScores>,
+    /// Number of examples.
     pub examples: u64,
 }
 
-/// The scores that there are for a kind of labels.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(untagged)]
-pub enum Metrics {
-    /// Labels are classes.
-    Classification(ClassificationMetrics),
-    /// Labels are numbers.
-    Regression(RegressionMetrics),
-}
-
-/// How far what is told agrees with the numbers that are given. A correlation is undefined, `null` in JSON, where
-/// either side is the same in all rows.
+/// Precision, recall and F1 of one class. As in scikit-learn, a quotient of 0 by 0 is 0.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-pub struct RegressionMetrics {
-    /// Pearson's correlation.
-    #[serde(deserialize_with = "Option::deserialize")]
-    pub pearson: Option<f64>,
-    /// Spearman's rank correlation.
-    #[serde(deserialize_with = "Option::deserialize")]
-    pub spearman: Option<f64>,
-}
-
-/// How well classes are told apart.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct ClassificationMetrics {
-    /// Share of rows whose most probable class is the right one.
-    pub accuracy: f64,
-    /// The accuracy on the mismatched validation split, beside the scores of the matched one.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub accuracy_mm: Option<f64>,
-    /// F1 of class 1, for the tasks that are judged by it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub f1: Option<f64>,
-    /// Matthews' correlation, for the tasks that are judged by it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub matthews_correlation: Option<f64>,
-    /// `confusion[truth][predicted]`: rows of that kind.
-    pub confusion: Vec<Vec<u64>>,
-    /// Precision, recall and F1 of each class.
-    pub per_class: Vec<ClassScores>,
+pub struct ClassScores {
+    /// True positives / predicted positives.
+    pub precision: f64,
+    /// True positives / actual positives.
+    pub recall: f64,
+    /// Harmonic mean of precision and recall.
+    pub f1: f64,
 }
 
 impl Scores {
-    /// Whether nearly all rows are called the same class though they are of several: nothing was learned but
-    /// which class is the most frequent, as some seeds of large encoders end.
+    /// Whether the model predicts one class for at least 98 % of the examples although the targets are more
+    /// varied: it has learned nothing but the most frequent class, as some seeds of large encoders do.
     pub fn is_collapsed(&self) -> bool {
-        let Some(ClassificationMetrics { confusion, .. }) = self.classification() else { return false };
-        let most = |of: &dyn Fn(usize) -> u64| (0..confusion.len()).map(of).max().unwrap_or(0);
-        let called = most(&|class| confusion.iter().map(|row| row[class]).sum());
-        let are = most(&|class| confusion[class].iter().sum());
-        let nearly_all = 0.98 * self.examples as f64;
-        called as f64 >= nearly_all && (are as f64) < nearly_all
+        let classes = self.confusion.len();
+        let predicted =
+            |class: usize| -> u64 { self.confusion.iter().filter_map(|row| row.get(class)).sum() };
+        let most_predicted = (0..classes).map(predicted).max().unwrap_or(0);
+        let most_frequent = self.confusion.iter().map(|row| row.iter().sum()).max().unwrap_or(0_u64);
+        let threshold = 0.98 * self.examples as f64;
+        classes > 0 && most_predicted as f64 >= threshold && (most_frequent as f64) < threshold
     }
 
-    /// What is said of classes, where labels are that.
-    pub fn classification(&self) -> Option<&ClassificationMetrics> {
-        match &self.metrics {
-            Metrics::Classification(metrics) => Some(metrics),
-            Metrics::Regression(_) => None,
-        }
-    }
-
-    /// Takes over the accuracy of `mismatched`, the scores of the second validation split.
-    pub fn take_mismatched(&mut self, mismatched: &Scores) {
-        if let Metrics::Classification(metrics) = &mut self.metrics {
-            metrics.accuracy_mm = mismatched.get(Metric::Accuracy);
-        }
-    }
-
-    /// The score of that name, the loss included, where it is one of the task's and defined.
+    /// The value of a metric, the loss included; `None` if it is not reported or undefined.
     pub fn get(&self, metric: Metric) -> Option<f64> {
-        match (metric, &self.metrics) {
-            (Metric::Loss, _) => Some(self.loss),
-            (Metric::Accuracy, Metrics::Classification(metrics)) => Some(metrics.accuracy),
-            (Metric::AccuracyMm, Metrics::Classification(metrics)) => metrics.accuracy_mm,
-            (Metric::F1, Metrics::Classification(metrics)) => metrics.f1,
-            (Metric::MatthewsCorrelation, Metrics::Classification(metrics)) => metrics.matthews_correlation,
-            (Metric::Pearson, Metrics::Regression(metrics)) => metrics.pearson,
-            (Metric::Spearman, Metrics::Regression(metrics)) => metrics.spearman,
-            _ => None,
+        match metric {
+            Metric::Loss => Some(self.loss),
+            metric => self.metrics.get(&metric).copied().flatten(),
         }
     }
 }
 
-/// How well one class is found. A quotient of 0 by 0 is 0, as in scikit-learn.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-pub struct ClassScores {
-    /// Share of the rows called so that are so.
-    pub precision: f64,
-    /// Share of the rows that are so that are called so.
-    pub recall: f64,
-    /// Harmonic mean of both.
-    pub f1: f64,
+const LOSS: &str = "loss";
+const CONFUSION: &str = "confusion";
+const PER_CLASS: &str = "per_class";
+const EXAMPLES: &str = "examples";
+
+impl Serialize for Scores {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        map.serialize_entry(LOSS, &self.loss)?;
+        for (metric, value) in &self.metrics {
+            map.serialize_entry(metric.name(), value)?;
+        }
+        if !self.confusion.is_empty() {
+            map.serialize_entry(CONFUSION, &self.confusion)?;
+            map.serialize_entry(PER_CLASS, &self.per_class)?;
+        }
+        map.serialize_entry(EXAMPLES, &self.examples)?;
+        map.end()
+    }
+}
+
+impl<'de> Deserialize<'de> for Scores {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(ScoresVisitor)
+    }
+}
+
+struct ScoresVisitor;
+
+impl<'de> Visitor<'de> for ScoresVisitor {
+    type Value = Scores;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the scores of an evaluation")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Scores, A::Error> {
+        let missing = <A::Error as serde::de::Error>::missing_field;
+        let (mut loss, mut examples, mut scores) = (None, None, Scores::default());
+        while let Some(key) = map.next_key::<String>()? {
+            match key.as_str() {
+                LOSS => loss = Some(map.next_value()?),
+                EXAMPLES => examples = Some(map.next_value()?),
+                CONFUSION => scores.confusion = map.next_value()?,
+                PER_CLASS => scores.per_class = map.next_value()?,
+                name => match Metric::by_name(name) {
+                    Some(metric) => drop(scores.metrics.insert(metric, map.next_value()?)),
+                    None => drop(map.next_value::<IgnoredAny>()?),
+                },
+            }
+        }
+        scores.loss = loss.ok_or_else(|| missing(LOSS))?;
+        scores.examples = examples.ok_or_else(|| missing(EXAMPLES))?;
+        Ok(scores)
+    }
 }
 
 #[cfg(test)]
@@ -115,41 +120,52 @@ mod tests {
     use super::*;
 
     #[test]
-    fn one_answer_for_everything_is_a_collapse() {
+    fn predicting_one_class_only_is_a_collapse() {
         let scores = |confusion: [[u64; 2]; 2]| Scores {
-            loss: 0.69,
-            metrics: Metrics::Classification(ClassificationMetrics {
-                accuracy: 0.5,
-                accuracy_mm: None,
-                f1: None,
-                matthews_correlation: None,
-                confusion: confusion.map(Vec::from).to_vec(),
-                per_class: Vec::new(),
-            }),
+            confusion: confusion.map(Vec::from).to_vec(),
             examples: confusion.iter().flatten().sum(),
+            ..Scores::default()
         };
         assert!(scores([[0, 50], [0, 50]]).is_collapsed());
         assert!(scores([[1, 49], [0, 50]]).is_collapsed());
         assert!(!scores([[5, 45], [0, 50]]).is_collapsed());
-        assert!(!scores([[0, 1], [0, 99]]).is_collapsed(), "there is nearly one class only");
+        assert!(!scores([[0, 1], [0, 99]]).is_collapsed(), "nearly all targets are of one class");
+        let ragged = Scores { confusion: vec![vec![], vec![3]], examples: 3, ..Scores::default() };
+        assert!(!ragged.is_collapsed());
     }
 
     #[test]
-    fn scores_are_one_object_whatever_the_labels_are() {
-        let both_ways = |text: &str| {
+    fn json_is_one_flat_object() {
+        let round_trip = |text: &str| {
             let scores: Scores = serde_json::from_str(text).unwrap();
             assert_eq!(serde_json::to_string(&scores).unwrap(), text);
             scores
         };
-        let classes = both_ways(
+        let classes = round_trip(
             r#"{"loss":0.5,"accuracy":0.75,"f1":0.5,"confusion":[[2,0],[1,1]],"per_class":[{"precision":1.0,"recall":0.5,"f1":0.5}],"examples":4}"#,
         );
         assert_eq!((classes.get(Metric::F1), classes.get(Metric::Pearson)), (Some(0.5), None));
-        let values = both_ways(r#"{"loss":0.25,"pearson":0.875,"spearman":null,"examples":3}"#);
-        assert_eq!(values.get(Metric::Pearson), Some(0.875));
-        assert_eq!((values.get(Metric::Spearman), values.get(Metric::Accuracy)), (None, None));
-        assert!(!values.is_collapsed());
-        let neither = serde_json::from_str::<Scores>(r#"{"loss":0.25,"pearson":0.875,"examples":3}"#);
-        assert!(neither.is_err());
+        let numbers = round_trip(r#"{"loss":0.25,"pearson":0.875,"spearman":null,"examples":3}"#);
+        assert_eq!(numbers.get(Metric::Pearson), Some(0.875));
+        assert_eq!((numbers.get(Metric::Spearman), numbers.get(Metric::Accuracy)), (None, None));
+        assert!(!numbers.is_collapsed());
+    }
+
+    #[test]
+    fn unknown_keys_are_skipped_and_loss_and_examples_are_required() {
+        let read = |text: &str| serde_json::from_str::<Scores>(text);
+        let newer = read(r#"{"loss":0.25,"bleu":{"n":4},"accuracy":0.5,"examples":3}"#).unwrap();
+        assert_eq!(newer.metrics, BTreeMap::from([(Metric::Accuracy, Some(0.5))]));
+        assert!(read(r#"{"accuracy":0.5,"examples":3}"#).is_err());
+        assert!(read(r#"{"loss":0.25,"accuracy":0.5}"#).is_err());
+    }
+
+    #[test]
+    fn an_undefined_metric_survives_toml() {
+        let metrics = BTreeMap::from([(Metric::Pearson, Some(0.1 + 0.2)), (Metric::Spearman, None)]);
+        let scores = Scores { loss: 1.0 / 3.0, metrics, examples: 3, ..Scores::default() };
+        let read: Scores = toml::from_str(&toml::to_string(&scores).unwrap()).unwrap();
+        assert_eq!((read.loss, read.get(Metric::Pearson)), (scores.loss, scores.get(Metric::Pearson)));
+        assert_eq!(read.get(Metric::Spearman), None);
     }
 }

@@ -1,27 +1,27 @@
-//! What a training uses: where its time goes, how much of its arithmetic is of use.
+//! Time, tokens and operations of a training.
 
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
-/// What a training spends time on, in the order of its loop.
+/// A stage of the training loop, in its order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Stage {
-    /// Putting the batch of a step together.
+    /// Assembling the batch of a step.
     Data,
-    /// From tokens to logits.
+    /// Forward pass.
     Forward,
-    /// The loss, and from there to the gradients.
+    /// Loss and backward pass.
     Backward,
-    /// The norm of the gradient, clipping and AdamW.
+    /// Gradient norm, clipping and AdamW.
     Optimizer,
-    /// What of the steps an engine does not tell apart: all of it on a GPU.
+    /// Time of steps that the engine does not attribute to a phase: all of it on a GPU.
     Other,
-    /// Writing steps into the log and telling them to readers.
+    /// Writing the log and passing events to readers.
     Logging,
-    /// Scoring of splits.
+    /// Evaluation.
     Evaluation,
-    /// Writing of checkpoints, of the best weights and of what evaluations say of each row.
+    /// Writing checkpoints, the best weights and predictions.
     Saving,
 }
 
@@ -38,7 +38,7 @@ impl Stage {
         Stage::Saving,
     ];
 
-    /// The word for it.
+    /// The stage as a word.
     pub fn name(self) -> &'static str {
         match self {
             Stage::Data => "data",
@@ -53,16 +53,16 @@ impl Stage {
     }
 }
 
-/// What a stretch of a training has used.
+/// Time, tokens and operations of a part of a training.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Usage {
-    /// Seconds by stage; one that took none is not there.
+    /// Seconds by stage, without stages that took none.
     pub seconds: BTreeMap<Stage, f64>,
-    /// Tokens of its steps.
+    /// Tokens of the steps.
     pub tokens: u64,
-    /// The same with the padding that the engine computes too.
+    /// Tokens that the engine computes, padding included.
     pub computed_tokens: u64,
-    /// Multiplications and additions of the matrix products that its steps need.
+    /// Multiplications and additions of the matrix products of the steps.
     pub operations: f64,
 }
 
@@ -74,7 +74,7 @@ impl Usage {
         }
     }
 
-    /// Adds all of another stretch.
+    /// Adds another part.
     pub fn add(&mut self, other: &Usage) {
         for (stage, seconds) in &other.seconds {
             self.spend(*stage, *seconds);
@@ -84,7 +84,7 @@ impl Usage {
         self.operations += other.operations;
     }
 
-    /// Whether nothing is known.
+    /// Whether no time is recorded.
     pub fn is_empty(&self) -> bool {
         self.seconds.is_empty()
     }
@@ -95,19 +95,19 @@ impl Usage {
         steps.iter().filter_map(|stage| self.seconds.get(stage)).sum()
     }
 
-    /// The share of the whole time that each stage took; empty while nothing is known.
+    /// Fraction of the total time by stage; empty if no time is recorded.
     pub fn shares(&self) -> BTreeMap<Stage, f64> {
         let whole: f64 = self.seconds.values().sum();
         self.seconds.iter().map(|(stage, seconds)| (*stage, seconds / whole)).collect()
     }
 
-    /// The share of the computed tokens that is padding; `None` while nothing is known.
+    /// Fraction of the computed tokens that is padding; `None` without tokens.
     pub fn padding(&self) -> Option<f64> {
         let padding = self.computed_tokens.saturating_sub(self.tokens);
         (self.computed_tokens > 0).then(|| padding as f64 / self.computed_tokens as f64)
     }
 
-    /// Operations of the steps in each of their seconds; `None` while nothing is known.
+    /// Operations per second of the steps; `None` without steps.
     pub fn operations_per_second(&self) -> Option<f64> {
         let seconds = self.step_seconds();
         (seconds > 0.0).then(|| self.operations / seconds)
@@ -119,7 +119,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn stretches_add_up_to_shares() {
+    fn parts_add_up_to_shares() {
         let mut usage = Usage { tokens: 30, computed_tokens: 40, operations: 6e9, ..Usage::default() };
         assert!(usage.is_empty() && usage.operations_per_second().is_none());
         usage.spend(Stage::Forward, 1.0);

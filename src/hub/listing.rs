@@ -1,6 +1,5 @@
 //! Which files of a repository are wanted. Names are never built, only chosen from a listing.
 
-use crate::event::SplitName;
 use std::collections::BTreeSet;
 
 /// Files of a model that are taken beside the weights, where the repository has them.
@@ -49,20 +48,20 @@ pub(super) fn is_plain(name: &str) -> bool {
         && name.split('/').all(|part| !part.is_empty() && part != "." && part != "..")
 }
 
-/// The Parquet files of one split among `names`, sorted. Those under a folder called `config` win;
+/// The Parquet files among `names` of the split with these `stems`, sorted. Those under a folder called `config` win;
 /// else all must lie in one folder.
-pub fn split_files(names: &[String], config: &str, split: SplitName) -> Vec<String> {
-    let mut files: Vec<&String> = names.iter().filter(|name| is_of_split(name, split)).collect();
+pub fn split_files(names: &[String], config: &str, stems: &[&str]) -> Vec<String> {
+    let mut files: Vec<&String> = names.iter().filter(|name| is_of_split(name, stems)).collect();
     let in_config = |name: &str| name.split('/').rev().skip(1).any(|folder| folder == config);
     if files.iter().any(|name| in_config(name)) {
         files.retain(|name| in_config(name));
     } else if !config.is_empty() {
         // A set of one configuration has its files in the root or in `data/`; any other folder
         // is some other configuration.
-        files.retain(|name| set_folder(name, split).is_empty() || set_folder(name, split) == "data");
+        files.retain(|name| set_folder(name, stems).is_empty() || set_folder(name, stems) == "data");
     }
-    if let Some(first) = files.iter().map(|name| set_folder(name, split)).min() {
-        files.retain(|name| set_folder(name, split) == first);
+    if let Some(first) = files.iter().map(|name| set_folder(name, stems)).min() {
+        files.retain(|name| set_folder(name, stems) == first);
     }
     let mut files: Vec<String> = files.into_iter().cloned().collect();
     files.sort();
@@ -82,10 +81,10 @@ pub(super) fn all_shards(files: &[String]) -> bool {
 
 /// The folder that holds the files of all splits: `data` of `data/train-00000-of-00001.parquet`
 /// and of `data/train/0000.parquet`.
-fn set_folder(name: &str, split: SplitName) -> &str {
+fn set_folder<'a>(name: &'a str, stems: &[&str]) -> &'a str {
     let folder = name.rsplit_once('/').map_or("", |(folder, _)| folder);
     let last = folder.rsplit('/').next().unwrap_or("");
-    if !stems(split).contains(&last) {
+    if !stems.contains(&last) {
         return folder;
     }
     folder.rsplit_once('/').map_or("", |(above, _)| above)
@@ -93,12 +92,12 @@ fn set_folder(name: &str, split: SplitName) -> &str {
 
 /// Whether a file is of that split: `train.parquet`, `train-00000-of-00002.parquet` or
 /// `train/0000.parquet`, in any folder.
-fn is_of_split(name: &str, split: SplitName) -> bool {
+fn is_of_split(name: &str, stems: &[&str]) -> bool {
     let Some(stem) = name.strip_suffix(".parquet") else { return false };
     let mut parts = stem.rsplit('/');
     let (file, folder) = (parts.next().unwrap_or(""), parts.next());
     let number = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-    stems(split).iter().any(|split| {
+    stems.iter().any(|split| {
         if folder == Some(*split) && number(file) {
             return true;
         }
@@ -113,18 +112,10 @@ fn is_of_split(name: &str, split: SplitName) -> bool {
     })
 }
 
-fn stems(split: SplitName) -> &'static [&'static str] {
-    match split {
-        SplitName::Train => &["train"],
-        SplitName::Validation => &["validation", "dev", "valid", "validation_matched"],
-        SplitName::ValidationMismatched => &["validation_mismatched"],
-        SplitName::Test => &["test", "test_matched"],
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::catalog::{SplitName, task};
 
     fn names(all: &[&str]) -> Vec<String> {
         all.iter().map(ToString::to_string).collect()
@@ -143,29 +134,31 @@ mod tests {
             "mnli/test_matched-00000-of-00001.parquet",
             "mnli/test_mismatched-00000-of-00001.parquet",
         ]);
-        let mnli = |split| split_files(&all, "mnli", split);
+        let of_task = |name, split| task(name).unwrap().split(split).unwrap().hub_stems;
+        let mnli = |split| split_files(&all, "mnli", of_task("mnli", split));
         assert_eq!(mnli(SplitName::Validation), ["mnli/validation_matched-00000-of-00001.parquet"]);
         let mismatched = mnli(SplitName::ValidationMismatched);
         assert_eq!(mismatched, ["mnli/validation_mismatched-00000-of-00001.parquet"]);
         assert_eq!(mnli(SplitName::Test), ["mnli/test_matched-00000-of-00001.parquet"]);
-        let train = split_files(&all, "sst2", SplitName::Train);
+        let train = split_files(&all, "sst2", &["train"]);
         assert_eq!(train, ["sst2/train-00000-of-00002.parquet", "sst2/train-00001-of-00002.parquet"]);
-        assert!(split_files(&all, "cola", SplitName::Train).is_empty());
+        assert!(split_files(&all, "cola", &["train"]).is_empty());
         assert!(all_shards(&train) && !all_shards(&train[..1]));
     }
 
     #[test]
     fn other_layouts_of_the_hub_are_known() {
+        let of_task = |name, split| task(name).unwrap().split(split).unwrap().hub_stems;
         let data = names(&["data/train-00000-of-00001.parquet", "data/dev-00000-of-00001.parquet"]);
-        assert_eq!(split_files(&data, "default", SplitName::Train), [data[0].clone()]);
-        assert_eq!(split_files(&data, "default", SplitName::Validation), [data[1].clone()]);
+        assert_eq!(split_files(&data, "default", &["train"]), [data[0].clone()]);
+        assert_eq!(split_files(&data, "default", of_task("sst", SplitName::Validation)), [data[1].clone()]);
         let converted =
             names(&["default/train/0001.parquet", "default/train/0000.parquet", "ptb/train/0000.parquet"]);
-        let train = split_files(&converted, "default", SplitName::Train);
+        let train = split_files(&converted, "default", &["train"]);
         assert_eq!(train, ["default/train/0000.parquet", "default/train/0001.parquet"]);
         let plain =
             names(&["train.parquet", "train/0000.parquet", "trainer.parquet", "train-x-of-1.parquet"]);
-        assert_eq!(split_files(&plain, "", SplitName::Train), ["train.parquet", "train/0000.parquet"]);
+        assert_eq!(split_files(&plain, "", &["train"]), ["train.parquet", "train/0000.parquet"]);
     }
 
     #[test]

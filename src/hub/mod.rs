@@ -16,8 +16,9 @@ pub use listing::split_files;
 pub use settings::Settings;
 
 use crate::assets;
+use crate::catalog::SplitSpec;
 use crate::error::{Error, Result};
-use crate::event::{Progress, SplitName, Unit};
+use crate::event::{Progress, Unit};
 use crate::files::ModelFolder;
 use cache::Cache;
 use error::HubError;
@@ -83,7 +84,12 @@ impl Repo {
 /// Which files of a repository are wanted.
 enum Pick<'a> {
     Model,
-    Split { config: &'a str, split: SplitName },
+    /// One split of a configuration, and all that the data set may have.
+    Split {
+        config: &'a str,
+        split: &'a SplitSpec,
+        all: &'a [SplitSpec],
+    },
 }
 
 impl Pick<'_> {
@@ -91,12 +97,11 @@ impl Pick<'_> {
     fn choose(&self, names: &[String]) -> Result<Vec<String>, String> {
         match self {
             Pick::Model => listing::model_files(names),
-            Pick::Split { config, split } => {
-                let files = listing::split_files(names, config, *split);
-                let others = [SplitName::Train, SplitName::Validation, SplitName::Test];
-                if files.is_empty()
-                    && others.iter().all(|s| listing::split_files(names, config, *s).is_empty())
-                {
+            Pick::Split { config, split, all } => {
+                let files = |split: &SplitSpec| listing::split_files(names, config, split.hub_stems);
+                let is_empty = all.iter().all(|split| files(split).is_empty());
+                let files = files(split);
+                if is_empty && files.is_empty() {
                     return Err(format!("has no Parquet files for configuration {config}"));
                 }
                 Ok(files)
@@ -184,7 +189,7 @@ impl Hub {
         Ok(ModelFolder { name: name.to_string(), commit: Some(fetched.commit), ..ModelFolder::on_disk(root) })
     }
 
-    /// The Parquet files of one split of a data set: those on its main branch, else those that
+    /// The Parquet files of one of `all` the splits of a data set: those on its main branch, else those that
     /// the hub converted.
     ///
     /// # Errors
@@ -193,12 +198,12 @@ impl Hub {
         &self,
         id: &str,
         config: &str,
-        split: SplitName,
+        (split, all): (&SplitSpec, &[SplitSpec]),
         watch: &mut dyn FnMut(Progress),
         cancelled: &AtomicBool,
     ) -> Result<Fetched> {
         let repo = Repo { kind: Kind::Dataset, id: id.to_string() };
-        let pick = Pick::Split { config, split };
+        let pick = Pick::Split { config, split, all };
         let on_main = self.fetch(&repo, "main", &pick, watch, cancelled);
         match on_main {
             Err(Error::Hub { problem, .. }) if problem.starts_with("has no Parquet files") => {

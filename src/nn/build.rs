@@ -1,7 +1,7 @@
 //! A model folder and a few choices → an engine that is ready.
 
 use super::config::ModelConfig;
-use super::device::{self, Place};
+use super::device::{self, DeviceKind, Place};
 use super::engine::{Engine, Optimizer, Weights};
 use super::fast::FastEngine;
 use super::load::{LoadReport, fresh, listed, load};
@@ -10,7 +10,7 @@ use super::plain::PlainEngine;
 use super::{Limits, Settings};
 use crate::error::{Error, Result};
 use crate::files::ModelFolder;
-use crate::spec::{EngineChoice, Precision, RunSpec};
+use crate::spec::{DeviceSpec, EngineChoice, Precision, RunSpec};
 
 /// What an engine is made of.
 #[derive(Debug, Clone)]
@@ -25,8 +25,8 @@ pub struct Build<'a> {
     pub classifier_dropout: Option<f64>,
     /// AdamW and the loss.
     pub optimizer: Optimizer,
-    /// `auto`, `cpu`, `cuda:N` or `metal`.
-    pub device: &'a str,
+    /// The device.
+    pub device: DeviceSpec,
     /// Number format of the matrix products.
     pub precision: Precision,
     /// Which engine.
@@ -55,7 +55,7 @@ impl<'a> Build<'a> {
                 max_grad_norm: spec.max_grad_norm,
                 label_smoothing: spec.label_smoothing_factor,
             },
-            device: &spec.device,
+            device: spec.device,
             precision: spec.precision,
             engine: spec.engine,
             max_examples_per_pass: spec.per_device_train_batch_size,
@@ -75,6 +75,8 @@ pub struct Built {
     pub report: LoadReport,
     /// The device, in words: `cpu, 2 threads`.
     pub device: String,
+    /// The kind of the device.
+    pub device_kind: DeviceKind,
     /// Number format of the matrix products: `f32`.
     pub precision: String,
     /// What was chosen otherwise than asked, a sentence each.
@@ -115,7 +117,7 @@ pub fn from_nothing(choice: &Build<'_>) -> Result<Built> {
 /// Makes an engine of a finished classifier; its labels are those of `config.json`.
 ///
 /// A folder without trained head is an error: its logits would be noise.
-pub fn for_inference(folder: &ModelFolder, device: &str, threads: Option<usize>) -> Result<Built> {
+pub fn for_inference(folder: &ModelFolder, device: DeviceSpec, threads: Option<usize>) -> Result<Built> {
     let labels = ModelConfig::read(folder)?.id2label;
     let built = build(&Build {
         folder,
@@ -234,6 +236,7 @@ fn assemble(
         config,
         report,
         device: place.words,
+        device_kind: place.kind,
         precision: precision.into(),
         notes,
         trainable_parameters: numbers,

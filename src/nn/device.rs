@@ -2,13 +2,26 @@
 
 use super::stored::first_line;
 use crate::error::{Error, Result};
+use crate::spec::DeviceSpec;
 use candle_core::Device;
 use rayon::{ThreadPool, ThreadPoolBuilder};
 use std::sync::Arc;
 
+/// The kind of a device.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DeviceKind {
+    /// The CPU.
+    Cpu,
+    /// An NVIDIA GPU.
+    Cuda,
+    /// Apple's GPU.
+    Metal,
+}
+
 /// A device with its description.
 pub(crate) struct Place {
     pub(crate) device: Device,
+    pub(crate) kind: DeviceKind,
     /// For people: `cpu, 2 threads`.
     pub(crate) words: String,
     /// The CPU's threads, when their number was asked for.
@@ -17,18 +30,16 @@ pub(crate) struct Place {
     pub(crate) note: Option<String>,
 }
 
-/// Finds the device of that name; one that is asked for and not there is an error.
-pub(crate) fn open(name: &str, threads: Option<usize>) -> Result<Place> {
-    match name {
-        "auto" => auto(threads),
-        "cpu" => cpu(threads),
-        "metal" => metal(),
-        _ => {
-            let ordinal = name.strip_prefix("cuda:").and_then(|ordinal| ordinal.parse().ok());
-            cuda(ordinal.ok_or_else(|| {
-                Error::Usage(format!("device \"{name}\" is unknown; auto, cpu, cuda:0 or metal is expected"))
-            })?)
-        }
+/// Opens a device.
+///
+/// # Errors
+/// [`Error::Device`] when it does not exist or this program is built without support for it.
+pub(crate) fn open(device: DeviceSpec, threads: Option<usize>) -> Result<Place> {
+    match device {
+        DeviceSpec::Auto => auto(threads),
+        DeviceSpec::Cpu => cpu(threads),
+        DeviceSpec::Cuda(ordinal) => cuda(ordinal),
+        DeviceSpec::Metal => metal(),
     }
 }
 
@@ -54,7 +65,7 @@ fn cpu(threads: Option<usize>) -> Result<Place> {
     };
     let count = pool.as_ref().map_or_else(rayon::current_num_threads, |pool| pool.current_num_threads());
     let words = format!("cpu, {count} thread{}", if count == 1 { "" } else { "s" });
-    Ok(Place { device: Device::Cpu, words, pool, note: None })
+    Ok(Place { device: Device::Cpu, kind: DeviceKind::Cpu, words, pool, note: None })
 }
 
 #[cfg(not(feature = "cuda"))]
@@ -80,7 +91,7 @@ fn cuda(ordinal: usize) -> Result<Place> {
             "cuda:{ordinal} cannot be used ({cause}); see nvidia-smi, or set device to cpu"
         ))
     })?;
-    Ok(Place { device, words, pool: None, note: None })
+    Ok(Place { device, kind: DeviceKind::Cuda, words, pool: None, note: None })
 }
 
 /// What a code of the driver means, where people are likely to meet it.
@@ -127,25 +138,25 @@ fn metal() -> Result<Place> {
     let device = Device::new_metal(0).map_err(|e| {
         Error::Device(format!("metal cannot be used ({}); set device to cpu", first_line(&e)))
     })?;
-    Ok(Place { device, words: "metal".into(), pool: None, note: None })
+    Ok(Place { device, kind: DeviceKind::Metal, words: "metal".into(), pool: None, note: None })
 }
 
-/// Every device by name: in words, or why it cannot be used.
+/// Every device by name, with its description or why it cannot be used.
 pub fn devices() -> Vec<(String, Result<String, String>)> {
-    let tried = |name: String| {
-        let place = open(&name, None).map(|place| place.words).map_err(|error| error.to_string());
-        (name, place)
+    let tried = |device: DeviceSpec| {
+        let place = open(device, None).map(|place| place.words).map_err(|error| error.to_string());
+        (device.to_string(), place)
     };
-    let mut devices = vec![tried("cpu".into()), tried("cuda:0".into())];
+    let mut devices = vec![tried(DeviceSpec::Cpu), tried(DeviceSpec::Cuda(0))];
     // Ordinals have no gaps, so the first that is missing is one too many.
     while devices.last().is_some_and(|(_, place)| place.is_ok()) {
-        let next = tried(format!("cuda:{}", devices.len() - 1));
+        let next = tried(DeviceSpec::Cuda(devices.len() - 1));
         if next.1.is_err() {
             break;
         }
         devices.push(next);
     }
-    devices.push(tried("metal".into()));
+    devices.push(tried(DeviceSpec::Metal));
     devices
 }
 
@@ -154,19 +165,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_are_found_or_refused() {
-        assert_eq!(open("cpu", Some(3)).expect("the CPU").words, "cpu, 3 threads");
-        assert_eq!(open("cpu", Some(1)).expect("the CPU").words, "cpu, 1 thread");
-        for name in ["gpu", "cuda", "cuda:x", "cuda:-1", ""] {
-            assert!(matches!(open(name, None), Err(Error::Usage(_))), "{name}");
-        }
+    fn cpu_is_described_with_its_threads() {
+        assert_eq!(open(DeviceSpec::Cpu, Some(3)).expect("the CPU").words, "cpu, 3 threads");
+        assert_eq!(open(DeviceSpec::Cpu, Some(1)).expect("the CPU").words, "cpu, 1 thread");
     }
 
     #[cfg(not(feature = "cuda"))]
     #[test]
     fn what_is_not_built_in_says_how_to_get_it() {
-        let Err(Error::Device(problem)) = open("cuda:1", None) else { panic!("a device out of nothing") };
+        let Err(Error::Device(problem)) = open(DeviceSpec::Cuda(1), None) else {
+            panic!("a device out of nothing")
+        };
         assert!(problem.contains("cuda:1") && problem.contains("--features cuda"), "{problem}");
-        assert!(open("auto", None).expect("the CPU").device.is_cpu());
+        assert!(open(DeviceSpec::Auto, None).expect("the CPU").device.is_cpu());
     }
 }

@@ -25,7 +25,7 @@ mod stored;
 
 pub use build::{Build, Built, build, for_inference, from_nothing};
 pub use config::{Activation, Family, ModelConfig};
-pub use device::devices;
+pub use device::{DeviceKind, devices};
 pub use engine::{
     Array, ByOp, ByPhase, Engine, EngineState, InputGradients, Interpolation, KernelRate, MemoryPlan, OpCost,
     Optimizer, Part, Profile, StepInput, StepReport, Weights,

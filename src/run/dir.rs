@@ -1,11 +1,12 @@
 //! The names of the files in a run directory.
 
+use crate::catalog::Labels;
 use crate::error::{Error, Result};
 use crate::files::write_whole;
 use crate::probes;
 use crate::rng::{Rng, Stream};
 use crate::spec::{self, RunSpec};
-use crate::train::{SavedPredictions, Summary, evaluations, newest_evaluation};
+use crate::train::{SavedPredictions, Summary, newest_predictions, saved_predictions};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::path::{Path, PathBuf};
@@ -113,15 +114,16 @@ impl RunDir {
         spec::from_toml(&text, &path)
     }
 
-    /// What the evaluations of the validation split said of each row, oldest first: `judged/`, a file
-    /// `step-00000267.safetensors` for each, with the `logits` (rows, outputs) and the `labels` (rows).
-    pub fn evaluations(&self) -> Result<Vec<SavedPredictions>> {
-        evaluations(&self.0)
+    /// The predictions of the evaluations of the validation split, oldest first: `predictions/`, a file
+    /// `step-00000267.safetensors` for each, with `logits` (rows, outputs) and `labels` (rows). `labels` are those
+    /// of the task.
+    pub fn evaluations(&self, labels: &Labels) -> Result<Vec<SavedPredictions>> {
+        saved_predictions(&self.0, labels)
     }
 
     /// The newest of [`RunDir::evaluations`].
-    pub fn newest_evaluation(&self) -> Result<Option<SavedPredictions>> {
-        newest_evaluation(&self.0)
+    pub fn newest_evaluation(&self, labels: &Labels) -> Result<Option<SavedPredictions>> {
+        newest_predictions(&self.0, labels)
     }
 
     /// The summary, once the run has ended.

@@ -9,7 +9,7 @@ use crate::error::{Error, Result};
 use crate::event::{Event, Progress, Scores, SplitName};
 use crate::hub::Hub;
 use crate::spec::RunSpec;
-use crate::train::{Predictions, SavedPredictions, validation_rows};
+use crate::train::{Predictions, SavedPredictions, subsample_split};
 use std::path::PathBuf;
 use std::sync::atomic::AtomicBool;
 
@@ -56,13 +56,13 @@ impl ErrorReport {
         let path = dirs.get(seed).ok_or_else(|| Error::Training("no seed of the run has begun".into()))?;
         let dir = RunDir::at(path);
         let spec = dir.spec()?;
-        let evaluations = dir.evaluations()?;
         let labels = labels(&dir, &spec);
+        let evaluations = dir.evaluations(&labels)?;
         let texts = match evaluations.last() {
-            Some(newest) => texts(&spec, &labels, &newest.judged).map_err(|error| error.to_string()),
+            Some(newest) => texts(&spec, &labels, &newest.predictions).map_err(|error| error.to_string()),
             None => Ok(Vec::new()),
         };
-        let together = together(&spec, dirs).map_err(|error| error.to_string());
+        let together = together(&spec, &labels, dirs).map_err(|error| error.to_string());
         let (dir, seeds) = (path.clone(), dirs.len());
         Ok(ErrorReport { dir, seed, seeds, together, ..ErrorReport::new(spec, labels, evaluations, texts) })
     }
@@ -94,11 +94,11 @@ fn labels(dir: &RunDir, spec: &RunSpec) -> Labels {
 }
 
 /// What the newest evaluations of all seeds say together; nothing of a single one.
-fn together(spec: &RunSpec, dirs: &[PathBuf]) -> Result<Option<CrossSeed>> {
+fn together(spec: &RunSpec, labels: &Labels, dirs: &[PathBuf]) -> Result<Option<CrossSeed>> {
     let mut judged = Vec::new();
     for dir in dirs {
         // One that was not scored yet has nothing to say.
-        judged.extend(RunDir::at(dir).newest_evaluation()?.map(|evaluation| evaluation.judged));
+        judged.extend(RunDir::at(dir).newest_evaluation(labels)?.map(|evaluation| evaluation.predictions));
     }
     if judged.len() < 2 {
         return Ok(None);
@@ -151,7 +151,7 @@ impl CrossSeed {
     /// When they have judged different rows.
     pub fn of(seeds: &[Predictions]) -> Result<Self> {
         let Some(first) = seeds.first() else { return Ok(CrossSeed { seeds: 0, rows: Vec::new() }) };
-        if seeds.iter().any(|seed| seed.labels() != first.labels() || seed.classes() != first.classes()) {
+        if seeds.iter().any(|seed| seed.targets() != first.targets() || seed.classes() != first.classes()) {
             return Err(Error::Training("the seeds were scored on different rows".into()));
         }
         let count = seeds.len() as f64;
@@ -161,7 +161,7 @@ impl CrossSeed {
             let (predicted, probability) = all.rev().max_by(|a, b| a.1.total_cmp(&b.1)).unwrap_or_default();
             SharedRow {
                 row,
-                wrong: seeds.iter().filter(|seed| seed.predicted(row) != seed.label(row)).count(),
+                wrong: seeds.iter().filter(|seed| seed.predicted(row) != seed.target(row)).count(),
                 loss: seeds.iter().map(|seed| seed.loss(row)).sum::<f64>() / count,
                 predicted,
                 probability,
@@ -185,9 +185,9 @@ fn texts(spec: &RunSpec, labels: &Labels, judged: &Predictions) -> Result<Vec<Ex
         split,
         &mut context,
     )?;
-    let rows = validation_rows(spec, rows);
+    let rows = subsample_split(spec, split, rows);
     let labels = rows.iter().map(|row| row.label);
-    if !labels.eq(judged.labels().iter().map(|label| Some(*label))) {
+    if !labels.eq(judged.targets().iter().map(|label| Some(*label))) {
         return Err(Error::Training(format!(
             "the validation rows of task {} are not those any more that the run was scored on",
             spec.task
@@ -243,7 +243,7 @@ impl Classes {
     fn of(judged: &Predictions, hardest: &[usize]) -> Self {
         let mut cells = vec![vec![Vec::new(); judged.classes()]; judged.classes()];
         for row in hardest {
-            cells[judged.label(*row)][judged.predicted(*row)].push(*row);
+            cells[judged.target(*row)][judged.predicted(*row)].push(*row);
         }
         Classes { cells, calibration: Calibration::of(judged) }
     }
@@ -269,9 +269,9 @@ fn stretches(judged: &Predictions, scale: &Labels) -> Vec<ResidualBin> {
     let of_part =
         |(from, to): (f32, f32)| ResidualBin { from: from.into(), to: to.into(), ..ResidualBin::default() };
     let mut all: Vec<ResidualBin> = scale.parts().into_iter().map(of_part).collect();
-    for (row, label) in judged.labels().iter().enumerate() {
+    for (row, label) in judged.targets().iter().enumerate() {
         let stretch = &mut all[scale.group(*label)];
-        let off = judged.told(row) - judged.given(row);
+        let off = judged.predicted_value(row) - judged.target_value(row);
         stretch.rows += 1;
         stretch.bias += off;
         stretch.rmse += off * off;
@@ -314,7 +314,7 @@ impl Calibration {
             let bin = &mut bins[place.clamp(1, BINS) - 1];
             bin.rows += 1;
             bin.confidence += confidence;
-            bin.accuracy += f64::from(u8::from(predicted == judged.label(row)));
+            bin.accuracy += f64::from(u8::from(predicted == judged.target(row)));
         }
         let all = judged.len().max(1) as f64;
         let mut error = 0.0;
@@ -346,7 +346,7 @@ pub struct LabelIssue {
 /// Swayamdipta et al. 2020, "Dataset Cartography", whose hard-to-learn region they are.
 fn suspects(evaluations: &[SavedPredictions]) -> Vec<LabelIssue> {
     let trained: Vec<&Predictions> =
-        evaluations.iter().filter(|evaluation| evaluation.step > 0).map(|one| &one.judged).collect();
+        evaluations.iter().filter(|evaluation| evaluation.step > 0).map(|one| &one.predictions).collect();
     // A number is never right or wrong: how far off it is stands in the hardest rows.
     let Some(first) = trained.first().filter(|judged| !judged.is_regression()) else { return Vec::new() };
     let mean = |row: usize, class: usize| {
@@ -354,7 +354,7 @@ fn suspects(evaluations: &[SavedPredictions]) -> Vec<LabelIssue> {
     };
     let mut found: Vec<LabelIssue> = (0..first.len())
         .filter_map(|row| {
-            let label = first.label(row);
+            let label = first.target(row);
             let others = (0..first.classes()).filter(|class| *class != label);
             let (other, probability) =
                 others.map(|class| (class, mean(row, class))).max_by(|a, b| a.1.total_cmp(&b.1))?;
@@ -369,7 +369,7 @@ fn suspects(evaluations: &[SavedPredictions]) -> Vec<LabelIssue> {
 mod tests {
     use super::*;
     use crate::batch::Label;
-    use crate::catalog::task;
+    use crate::catalog::{Metric, task};
 
     /// Rows of two classes, each with the probability of class 1 and its label.
     fn judged(rows: &[(f64, u32)]) -> Predictions {
@@ -381,7 +381,7 @@ mod tests {
     }
 
     fn evaluation(step: u64, rows: &[(f64, u32)]) -> SavedPredictions {
-        SavedPredictions { step, epoch: 0.0, judged: judged(rows) }
+        SavedPredictions { step, epoch: 0.0, predictions: judged(rows) }
     }
 
     #[test]
@@ -396,8 +396,8 @@ mod tests {
         assert_eq!(picture.hardest[4..], [2, 0]);
         let counts: Vec<Vec<u64>> =
             cells.iter().map(|row| row.iter().map(|c| c.len() as u64).collect()).collect();
-        let found = picture.scores.classification().expect("classes");
-        assert_eq!((&counts, found.accuracy), (&found.confusion, 2.0 / 6.0));
+        let scores = &picture.scores;
+        assert_eq!((&counts, scores.get(Metric::Accuracy)), (&scores.confusion, Some(2.0 / 6.0)));
     }
 
     #[test]
@@ -415,7 +415,7 @@ mod tests {
         assert!((stretches[3].bias + 1.8).abs() < 1e-6);
         assert!((stretches[3].rmse - (f64::midpoint(0.25, 9.61)).sqrt()).abs() < 1e-6);
         assert!((stretches[4].bias - 0.75).abs() < 1e-6 && (stretches[4].rmse - 0.75).abs() < 1e-6);
-        assert_eq!(suspects(&[SavedPredictions { step: 3, epoch: 1.0, judged }]), []);
+        assert_eq!(suspects(&[SavedPredictions { step: 3, epoch: 1.0, predictions: judged }]), []);
     }
 
     /// By hand: of ten rows, four at 0.95 and three of them right, five at 0.75 and four right, one at 0.65

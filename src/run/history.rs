@@ -10,10 +10,10 @@ use super::series::Series;
 use super::speed::Speed;
 use crate::catalog::Metric;
 use crate::event::{
-    Command, Eval, Event, Progress, Scores, Settings, SplitName, Stage, Started, Status, Step, Usage,
+    Command, Eval, Event, Progress, Scores, SplitName, Stage, Started, Status, Step, TrainingSettings, Usage,
 };
 use crate::format;
-use crate::spec::Interval;
+use crate::spec::IntervalStrategy;
 use std::collections::{BTreeMap, VecDeque};
 
 /// Lines that the log keeps.
@@ -110,7 +110,7 @@ pub struct History {
     /// What the machine did meanwhile.
     pub gauges: GaugeHistory,
     /// The settings that the run was told, with the steps done then, oldest first.
-    settings: Vec<(u64, Settings)>,
+    settings: Vec<(u64, TrainingSettings)>,
     speed: Speed,
     evaluation: (u64, f64),
     clock: f64,
@@ -223,7 +223,7 @@ impl History {
         } else {
             self.evaluation = (eval.step, eval.seconds);
         }
-        for metric in Metric::ALL {
+        for metric in Metric::ALL.iter().copied() {
             if let Some(value) = eval.scores.get(metric) {
                 self.scores.entry((eval.split, metric)).or_default().push(eval.step, value);
             }
@@ -240,7 +240,7 @@ impl History {
         self.latest.insert(eval.split, eval.clone());
     }
 
-    fn command(&mut self, step: u64, command: Command, settings: Option<Settings>) {
+    fn command(&mut self, step: u64, command: Command, settings: Option<TrainingSettings>) {
         if let Some(settings) = settings {
             self.settings.push((step, settings));
             if let Some(started) = &mut self.started {
@@ -341,8 +341,8 @@ impl History {
         let [steps, ..] = self.speed.rates()?;
         let training = left as f64 / steps;
         let every = match started.spec.eval_steps {
-            Interval::Epoch => started.steps_per_epoch,
-            Interval::Steps(steps) => steps,
+            IntervalStrategy::Epoch => started.steps_per_epoch,
+            IntervalStrategy::Steps(steps) => steps,
         };
         let every = every.max(1);
         let done = self.steps_done() / every;

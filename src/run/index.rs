@@ -1,7 +1,7 @@
 //! The runs there are.
 
 use super::dir::RunDir;
-use super::log::is_alive;
+use super::log::is_training;
 use super::pace::Pace;
 use super::reader::ends;
 use super::repeats::{Repeats, RepeatsSummary};
@@ -9,7 +9,7 @@ use crate::catalog::Metric;
 use crate::error::{Error, Result};
 use crate::event::{Event, Status};
 use crate::spec::RunSpec;
-use crate::train::{Reached, Summary, reached};
+use crate::train::{CheckpointProgress, Summary, checkpoint_progress};
 use serde::Serialize;
 use std::path::{Path, PathBuf};
 
@@ -119,7 +119,7 @@ pub fn find(runs_dir: &Path, name: &str) -> Result<PathBuf> {
 pub fn row(dir: &Path) -> Option<RunRow> {
     let dir = &RunDir::at(dir);
     let spec = dir.spec().ok()?;
-    let alive = is_alive(dir);
+    let alive = is_training(dir);
     let summary: Option<Summary> = if alive { None } else { dir.summary() };
     let repeats = if spec.repeats > 1 { repeats(dir, &spec) } else { None };
     let log = Log::of(dir, &spec);
@@ -135,7 +135,7 @@ pub fn row(dir: &Path) -> Option<RunRow> {
         dir: dir.path().to_path_buf(),
         name: dir.name(),
         experiment: spec.experiment,
-        task: spec.task,
+        task: spec.task.to_string(),
         model: spec.model,
         seed: spec.seed,
         status,
@@ -197,7 +197,7 @@ impl Log {
         }
         // What a long log says between its ends is in the summary, or else in the newest checkpoint.
         if !end.is_empty()
-            && let Some(Reached { steps, seconds, best, total_steps }) = reached(dir)
+            && let Some(CheckpointProgress { steps, seconds, best, total_steps }) = checkpoint_progress(dir)
             && steps > log.steps
         {
             let total_steps = total_steps.unwrap_or(log.total_steps);

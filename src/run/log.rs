@@ -122,14 +122,14 @@ fn open_append(path: &Path) -> Result<File> {
 }
 
 /// Whether somebody holds the log of `dir`, which is to say: trains there.
-pub(super) fn is_alive(dir: &RunDir) -> bool {
+pub(super) fn is_training(dir: &RunDir) -> bool {
     File::open(dir.events_file())
         .is_ok_and(|file| matches!(file.try_lock_shared(), Err(std::fs::TryLockError::WouldBlock)))
 }
 
 /// What was changed on the way of a run, in the order of its steps: the same specification with the same
 /// changes trains the same weights.
-pub(super) fn trail(dir: &RunDir) -> Result<Vec<Change>> {
+pub(super) fn recorded_changes(dir: &RunDir) -> Result<Vec<Change>> {
     let path = dir.events_file();
     let text = match std::fs::read(&path) {
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
@@ -148,7 +148,7 @@ pub(super) fn trail(dir: &RunDir) -> Result<Vec<Change>> {
 /// What an event of a log changed for the first time.
 fn change(event: &Event) -> Option<Change> {
     match event {
-        Event::Command { step, command, again: false, .. } if command.changes_settings() => {
+        Event::Command { step, command, replayed: false, .. } if command.changes_settings() => {
             Some(Change { step: *step, command: *command })
         }
         _ => None,
@@ -172,7 +172,7 @@ mod tests {
     fn the_trail_is_what_was_changed_first_in_the_order_of_the_steps() {
         let home = tempfile::tempdir().unwrap();
         let dir = RunDir::at(home.path());
-        assert_eq!(trail(&dir).unwrap(), []);
+        assert_eq!(recorded_changes(&dir).unwrap(), []);
         let mut log = EventLog::open(&dir).unwrap();
         // Halved at 40, then the power went; gone on with from 30, slowed at 33, halved at 40 again.
         for (step, command, again) in [
@@ -181,13 +181,13 @@ mod tests {
             (35, Command::Pause, false),
             (40, Command::Halve, true),
         ] {
-            log.write(&Event::Command { step, command, settings: None, again }).unwrap();
+            log.write(&Event::Command { step, command, settings: None, replayed: again }).unwrap();
         }
         let expected = [
             Change { step: 33, command: Command::LearningRate(1e-4) },
             Change { step: 40, command: Command::Halve },
         ];
-        assert_eq!(trail(&dir).unwrap(), expected);
+        assert_eq!(recorded_changes(&dir).unwrap(), expected);
     }
 
     #[test]
@@ -214,10 +214,10 @@ mod tests {
         {
             let mut log = EventLog::open(&dir).unwrap();
             log.write(&Event::note("first")).unwrap();
-            assert!(is_alive(&dir));
+            assert!(is_training(&dir));
             assert!(EventLog::open(&dir).is_err(), "one writer only");
         }
-        assert!(!is_alive(&dir));
+        assert!(!is_training(&dir));
         open_append(&dir.events_file())
             .unwrap()
             .write_all(b"{\"kind\":\"from a later version\"}\n{\"kind\":\"no")

@@ -4,7 +4,7 @@
 use super::history::LogKind;
 use crate::catalog::Metric;
 use crate::event::{
-    Command, Eval, Event, ProbePrediction, ProbeResult, Saved, Scores, Settings, Started, Status,
+    Command, Eval, Event, ProbePrediction, ProbeResult, Saved, Scores, Started, Status, TrainingSettings,
 };
 use crate::format;
 
@@ -22,8 +22,8 @@ pub fn describe(event: &Event) -> Option<(LogKind, String)> {
         }
         Event::Probe(probe) => note(flipped(probe)?),
         Event::Saved(saved) => note(kept(saved)),
-        Event::Command { step, command, settings, again } => {
-            let again = if *again { ", as before" } else { "" };
+        Event::Command { step, command, settings, replayed } => {
+            let again = if *replayed { ", as before" } else { "" };
             note(format!("{}{again}", obeyed(*step, *command, *settings)))
         }
         Event::Note { warning, text, .. } => {
@@ -75,7 +75,7 @@ fn evaluated(eval: &Eval) -> String {
 
 /// All scores of a pass, the loss last.
 fn scores(scores: &Scores) -> String {
-    let official = Metric::ALL.into_iter().filter(|metric| *metric != Metric::Loss).chain([Metric::Loss]);
+    let official = Metric::ALL.iter().copied().filter(|metric| *metric != Metric::Loss).chain([Metric::Loss]);
     let told = official.filter_map(|metric| {
         let value = scores.get(metric)?;
         Some(format!("{} {}", format::metric(metric), format::whole_score(metric, value)))
@@ -85,8 +85,10 @@ fn scores(scores: &Scores) -> String {
 
 /// `"not bad at all" is positive at step 268, was negative`; nothing where the label is the one it was.
 fn flipped(probe: &ProbeResult) -> Option<String> {
-    let ProbePrediction::Label { label, flipped_from: Some(before), .. } = &probe.told else { return None };
-    let text = probe.pin.line();
+    let ProbePrediction::Label { label, flipped_from: Some(before), .. } = &probe.prediction else {
+        return None;
+    };
+    let text = probe.probe.line();
     let end = text.char_indices().nth(QUOTED).map(|(end, _)| end);
     let quoted = end.map_or(text.clone(), |end| format!("{}...", text[..end].trim_end()));
     Some(format!("\"{quoted}\" is {label} at step {}, was {before}", format::count(probe.step)))
@@ -96,7 +98,7 @@ fn kept(saved: &Saved) -> String {
     format!("saved {} ({} in {:.1} s)", saved.path.display(), format::bytes(saved.bytes), saved.seconds)
 }
 
-fn obeyed(step: u64, command: Command, settings: Option<Settings>) -> String {
+fn obeyed(step: u64, command: Command, settings: Option<TrainingSettings>) -> String {
     let step = format::count(step);
     match (command, settings) {
         (Command::Pause, _) => format!("paused at step {step}"),
@@ -118,21 +120,16 @@ fn obeyed(step: u64, command: Command, settings: Option<Settings>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::event::{ClassificationMetrics, Metrics, SplitName};
+    use crate::event::SplitName;
     use crate::probes::Probe;
+    use std::collections::BTreeMap;
 
     fn eval(best: bool) -> Event {
         let scores = Scores {
             loss: 0.43219,
-            metrics: Metrics::Classification(ClassificationMetrics {
-                accuracy: 0.8123,
-                accuracy_mm: None,
-                f1: None,
-                matthews_correlation: None,
-                confusion: Vec::new(),
-                per_class: Vec::new(),
-            }),
+            metrics: BTreeMap::from([(Metric::Accuracy, Some(0.8123))]),
             examples: 10,
+            ..Scores::default()
         };
         Event::Eval(Eval { step: 1268, epoch: 1.0, split: SplitName::Validation, scores, best, seconds: 1.0 })
     }
@@ -142,15 +139,20 @@ mod tests {
         let told = "validation at step 1,268: accuracy 81.23 %, loss 0.4322";
         assert_eq!(describe(&eval(false)), Some((LogKind::Note, told.into())));
         assert_eq!(describe(&eval(true)), Some((LogKind::Best, format!("{told}, new best"))));
-        let settings = Settings { learning_rate: 1e-5, total_steps: 1250 };
+        let settings = TrainingSettings { learning_rate: 1e-5, total_steps: 1250 };
         let halved =
-            Event::Command { step: 40, command: Command::Halve, settings: Some(settings), again: true };
+            Event::Command { step: 40, command: Command::Halve, settings: Some(settings), replayed: true };
         assert_eq!(line(&halved).unwrap(), "learning_rate 1e-5 from step 40 on, as before");
         let flip = |flipped_from| {
             let probabilities = vec![0.25, 0.75];
             let told = ProbePrediction::Label { label: "positive".into(), flipped_from, probabilities };
             let pin = Probe { text: "not bad at all".into(), text_pair: None };
-            line(&Event::Probe(Box::new(ProbeResult { step: 1268, epoch: 1.0, pin, told })))
+            line(&Event::Probe(Box::new(ProbeResult {
+                step: 1268,
+                epoch: 1.0,
+                probe: pin,
+                prediction: told,
+            })))
         };
         let told = flip(Some("negative".into())).unwrap();
         assert_eq!(told, "\"not bad at all\" is positive at step 1,268, was negative");

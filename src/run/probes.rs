@@ -28,9 +28,9 @@ impl ProbeHistory {
     /// Takes one more.
     pub fn fold(&mut self, probe: &ProbeResult) {
         self.newest = probe.step;
-        let known = self.courses.iter().position(|course| course.pin == probe.pin);
+        let known = self.courses.iter().position(|course| course.pin == probe.probe);
         let at = known.unwrap_or_else(|| {
-            self.courses.push(ProbeCourse { pin: probe.pin.clone(), points: Vec::new() });
+            self.courses.push(ProbeCourse { pin: probe.probe.clone(), points: Vec::new() });
             self.courses.len() - 1
         });
         let points = &mut self.courses[at].points;
@@ -39,7 +39,7 @@ impl ProbeHistory {
         if points.len() == KEPT {
             points.remove(0);
         }
-        points.push((probe.step, probe.told.clone()));
+        points.push((probe.step, probe.prediction.clone()));
     }
 
     /// Forgets what came after `done` steps.
@@ -112,8 +112,8 @@ mod tests {
         ProbeResult {
             step,
             epoch: 0.0,
-            pin: Probe { text: text.into(), text_pair: None },
-            told: ProbePrediction::Label {
+            probe: Probe { text: text.into(), text_pair: None },
+            prediction: ProbePrediction::Label {
                 label: label.into(),
                 flipped_from: None,
                 probabilities: vec![1.0 - positive, positive],
@@ -131,7 +131,7 @@ mod tests {
         let course = history.newest().next().unwrap();
         assert_eq!(course.values(), [(0.25, false), (0.75, true), (0.25, true), (0.875, true)]);
         assert_eq!(course.flipped_at(), Some(30));
-        assert_eq!(history.of(&probe("b", 0, 0.0).pin).unwrap().flipped_at(), None);
+        assert_eq!(history.of(&probe("b", 0, 0.0).probe).unwrap().flipped_at(), None);
         history.rewind(25);
         let texts: Vec<_> = history.newest().map(|course| course.pin.text.as_str()).collect();
         assert_eq!(texts, ["a"]);

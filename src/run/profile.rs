@@ -5,7 +5,7 @@ use crate::error::{Error, Result};
 use crate::event::{Progress, SplitName};
 use crate::hub::Hub;
 use crate::spec::RunSpec;
-use crate::train::drawn;
+use crate::train::subsample;
 use std::sync::atomic::AtomicBool;
 
 /// What the rows of each split are that an experiment would train on or be scored by.
@@ -35,20 +35,16 @@ impl DataProfile {
         let tokenizer = hub
             .model(&spec.model, &spec.revision, &mut watch, cancelled)
             .and_then(|folder| Tokenizer::load(&folder, usize::MAX));
-        let Dataset { labels, train, validation, mismatched, test, notes, .. } = drawn(spec, dataset);
+        let Dataset { labels, splits: rows, notes, .. } = subsample(spec, dataset);
         let lengths = |rows: &[Example]| {
             let tokenizer = tokenizer.as_ref().ok();
             tokenizer.map(|tokenizer| Ok(Lengths::of(tokenizer.lengths(rows, cancelled)?))).transpose()
         };
-        let trained = texts_of(&train);
-        let mut splits = vec![(SplitName::Train, Profile::of(&train, &labels, lengths(&train)?, None))];
-        let scored = [
-            (SplitName::Validation, Some(&validation)),
-            (SplitName::ValidationMismatched, mismatched.as_ref()),
-            (SplitName::Test, test.as_ref()),
-        ];
-        for (split, rows) in scored.into_iter().filter_map(|(split, rows)| Some((split, rows?))) {
-            splits.push((split, Profile::of(rows, &labels, lengths(rows)?, Some(&trained))));
+        let trained = texts_of(rows.get(&SplitName::Train).map_or(&[], Vec::as_slice));
+        let mut splits = Vec::new();
+        for (&split, rows) in &rows {
+            let trained = (split != SplitName::Train).then_some(&trained);
+            splits.push((split, Profile::of(rows, &labels, lengths(rows)?, trained)));
         }
         let no_lengths = tokenizer.err().map(|error: Error| error.to_string());
         Ok(DataProfile { labels: labels.groups(), splits, notes, no_lengths })

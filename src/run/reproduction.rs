@@ -17,21 +17,6 @@ use serde::Serialize;
 use std::collections::BTreeMap;
 use std::path::Path;
 
-/// Keys that chance, the machine and what is kept depend on, but not what is trained.
-const FREE: [&str; 11] = [
-    "data_dir",
-    "device",
-    "engine",
-    "logging_steps",
-    "max_tokens_per_batch",
-    "per_device_eval_batch_size",
-    "precision",
-    "repeats",
-    "save_steps",
-    "seed",
-    "threads",
-];
-
 /// Two-sided 95 % quantiles of Student's t for 1, 2, … degrees of freedom, and the normal one after them.
 const STUDENT: [f64; 20] = [
     12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228, 2.201, 2.179, 2.160, 2.145, 2.131,
@@ -167,12 +152,12 @@ fn other_recipe(spec: &RunSpec, recipe: &RunSpec) -> Option<String> {
     let found = differences(&[spec, recipe]);
     let told: Vec<String> = found
         .iter()
-        .filter(|difference| !FREE.contains(&difference.key))
+        .filter(|difference| difference.key.is_part_of_recipe)
         .map(|difference| {
             let own = difference.values.iter().find(|(_, places)| places.contains(&0));
             let value = own.map_or("", |(value, _)| value.as_str());
             let value = value.parse().map_or_else(|_| value.to_string(), format::real);
-            format!("{} {value}", difference.key)
+            format!("{} {value}", difference.key.name)
         })
         .collect();
     (!told.is_empty()).then(|| told.join(", "))

@@ -1,27 +1,29 @@
-//! From a specification to a finished run directory: all repeats, one after the other, logged, with what
-//! goes wrong written down. [`run_blocking`] does it in this thread, [`start`] on one of its own.
+//! Runs an experiment: every seed in order, each logged in its run directory, with errors and panics recorded.
+//! [`run_blocking`] does it on the calling thread, [`start`] on a thread of its own.
 
 use super::control_file::ControlWatcher;
 use super::dir::RunDir;
-use super::log::{EventLog, trail};
+use super::event_channel::{RunEvent, event_channel};
+use super::log::{EventLog, recorded_changes};
 use super::repeats::RepeatsSummary;
 use crate::data;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, panic_message};
 use crate::event::{Change, Command, Event, Status, now};
+use crate::hub::Hub;
 use crate::machine::Meter;
 use crate::spec::RunSpec;
-use crate::train::{Control, Handle, Job, Snapshot, Summary, control, train};
-use crossbeam_channel::{Receiver, RecvTimeoutError, bounded, unbounded};
+use crate::train::{Control, Handle, Job, Snapshot, Summary, control, resolve, train};
+use crossbeam_channel::{Receiver, RecvTimeoutError, bounded, never};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{Builder, JoinHandle};
 use std::time::Duration;
 
-/// Name of the thread that [`start`] makes.
-pub(super) const THREAD: &str = "training";
-/// Between two readings of the machine's gauges.
-const GAUGES_EVERY: Duration = Duration::from_secs(1);
+/// Name of the thread that [`start`] spawns.
+const THREAD_NAME: &str = "training";
+/// Time between two readings of the machine's gauges.
+const GAUGE_INTERVAL: Duration = Duration::from_secs(1);
 
 /// What to train.
 #[derive(Debug, Clone, PartialEq)]
@@ -29,24 +31,13 @@ const GAUGES_EVERY: Duration = Duration::from_secs(1);
 pub enum Start {
     /// A new run.
     New(RunSpec),
-    /// The run of this directory, from its newest checkpoint.
+    /// The run in this directory, from its newest checkpoint.
     Resume(PathBuf),
-    /// A new run that does what the run of this directory did, with all that was changed on its way.
+    /// A new run with the specification and the mid-run changes of the run in this directory.
     Replay(PathBuf),
 }
 
-/// An event and the run that it happened in.
-#[derive(Debug, Clone)]
-pub struct RunEvent {
-    /// Which of the repeats, from 0.
-    pub repeat: u64,
-    /// That run's directory.
-    pub dir: Arc<Path>,
-    /// What happened.
-    pub event: Event,
-}
-
-/// What a run came to.
+/// The result of a run.
 #[derive(Debug, Clone)]
 pub struct TrainOutput {
     /// The run directory.
@@ -55,70 +46,77 @@ pub struct TrainOutput {
     pub status: Status,
     /// The summary of each seed that was trained.
     pub summaries: Vec<Summary>,
-    /// Mean and spread, when there are repeats.
+    /// Mean and standard deviation over the seeds, with repeats.
     pub repeats: Option<RepeatsSummary>,
 }
 
-/// A run on a thread of its own. Dropping it tells the run to stop.
+/// A run on a thread of its own. Dropping the handle stops the run.
 #[derive(Debug)]
-pub struct Running {
+pub struct RunHandle {
     /// The run directory.
     pub dir: PathBuf,
-    /// Everything that is said; closed when the run is over.
-    pub said: Receiver<RunEvent>,
+    /// The events of the run; disconnected when the run is over.
+    pub events: Receiver<RunEvent>,
     handle: Handle,
     thread: Option<JoinHandle<Result<TrainOutput>>>,
 }
 
-impl Running {
-    /// Asks the run to obey `command`.
-    pub fn tell(&self, command: Command) {
-        self.handle.tell(command);
+impl RunHandle {
+    /// Sends a command to the run, which executes it between two steps.
+    pub fn send(&self, command: Command) {
+        self.handle.send(command);
     }
 
-    /// Asks for the weights as they are; closed without an answer when the run is over.
-    pub fn ask_weights(&self) -> Receiver<Snapshot> {
-        self.handle.ask_weights()
+    /// Requests a copy of the weights. The receiver is disconnected without one when the run is over.
+    pub fn request_weights(&self) -> Receiver<Snapshot> {
+        self.handle.request_snapshot()
     }
 
-    /// Waits for the end.
+    /// Waits until the run is over. Events that were not received are discarded.
     pub fn join(mut self) -> Result<TrainOutput> {
-        let thread = self.thread.take().expect("joined once, as this consumes the run");
-        thread
-            .join()
-            .unwrap_or_else(|_| Err(Error::Training("the training thread ended without a word".into())))
+        // A full channel that nobody reads would block the training.
+        self.events = never();
+        match self.thread.take().map(JoinHandle::join) {
+            Some(Ok(result)) => result,
+            _ => Err(Error::Training("internal error: the training thread panicked".into())),
+        }
     }
 }
 
-impl Drop for Running {
+impl Drop for RunHandle {
     fn drop(&mut self) {
         if self.thread.is_some() {
-            self.handle.tell(Command::Stop);
+            self.handle.send(Command::Stop);
         }
     }
 }
 
 /// Starts a run on a thread of its own.
-pub fn start(start: Start, runs_dir: &Path) -> Result<Running> {
+///
+/// # Errors
+/// When the run directory cannot be created or its specification cannot be read.
+pub fn start(start: Start, runs_dir: &Path) -> Result<RunHandle> {
     let (dir, spec) = open(start, runs_dir)?;
     let (control, handle) = control();
-    let (sender, said) = unbounded();
+    let (mut sender, events) = event_channel();
     let path = dir.path().to_path_buf();
     let thread = Builder::new()
-        .name(THREAD.into())
-        // The reader may have gone; the log has every event all the same.
-        .spawn(move || run_in(&dir, &spec, &control, &mut |said| drop(sender.send(said.clone()))))
-        .map_err(|e| Error::Training(format!("no thread for the training: {e}")))?;
-    Ok(Running { dir: path, said, handle, thread: Some(thread) })
+        .name(THREAD_NAME.into())
+        .spawn(move || run_seeds(&dir, &spec, &control, &mut |event| sender.send(event)))
+        .map_err(|e| Error::Training(format!("cannot start a thread for the training: {e}")))?;
+    Ok(RunHandle { dir: path, events, handle, thread: Some(thread) })
 }
 
-/// Who hears what happens in a run, from whatever thread tells it.
-type Say<'a> = &'a mut (dyn FnMut(&RunEvent) + Send);
+/// Receives the events of a run, on any of its threads.
+type Emit<'a> = &'a mut (dyn FnMut(&RunEvent) + Send);
 
-/// Conducts a run to its end in this thread.
-pub fn run_blocking(start: Start, runs_dir: &Path, control: &Control, say: Say<'_>) -> Result<TrainOutput> {
+/// Runs an experiment on the calling thread until it ends.
+///
+/// # Errors
+/// When the run directory cannot be created or its specification cannot be read, and every error of the training.
+pub fn run_blocking(start: Start, runs_dir: &Path, control: &Control, emit: Emit<'_>) -> Result<TrainOutput> {
     let (dir, spec) = open(start, runs_dir)?;
-    run_in(&dir, &spec, control, say)
+    run_seeds(&dir, &spec, control, emit)
 }
 
 fn open(start: Start, runs_dir: &Path) -> Result<(RunDir, RunSpec)> {
@@ -132,50 +130,54 @@ fn open(start: Start, runs_dir: &Path) -> Result<(RunDir, RunSpec)> {
             let spec = dir.spec()?;
             Ok((dir, spec))
         }
-        Start::Replay(path) => once_more(&RunDir::at(path), runs_dir),
+        Start::Replay(path) => create_replay(&RunDir::at(path), runs_dir),
     }
 }
 
-/// A new directory whose log already has what was changed on the way of the run in `dir`: a training obeys
-/// what its log has for a step.
-fn once_more(dir: &RunDir, runs_dir: &Path) -> Result<(RunDir, RunSpec)> {
+/// A new run directory whose log starts with the mid-run changes of the run in `dir`: a training executes the
+/// commands that its log has for a step.
+fn create_replay(dir: &RunDir, runs_dir: &Path) -> Result<(RunDir, RunSpec)> {
     let spec = dir.spec()?;
     if spec.repeats > 1 {
         return Err(Error::Usage(format!(
-            "{name} has several seeds, each with changes of its own; name one of them, as in {path}/seed-{seed}",
+            "{name} has several seeds, each with its own changes; name one of them, for example {path}/seed-{seed}",
             name = dir.name(),
             path = dir.path().display(),
             seed = spec.seed
         )));
     }
-    let changes = trail(dir)?;
+    let changes = recorded_changes(dir)?;
     let new = RunDir::create(runs_dir, &spec)?;
     let mut log = EventLog::open(&new)?;
-    log.write(&Event::note(format!(
-        "does {} once more, with {} changes on the way",
-        dir.name(),
-        changes.len()
-    )))?;
+    let (name, count) = (dir.name(), changes.len());
+    let s = if count == 1 { "" } else { "s" };
+    log.write(&Event::note(format!("replays {name} with {count} mid-run change{s}")))?;
     for Change { step, command } in changes {
-        log.write(&Event::Command { step, command, settings: None, again: false })?;
+        log.write(&Event::Command { step, command, settings: None, replayed: false })?;
     }
     Ok((new, spec))
 }
 
-fn run_in(dir: &RunDir, spec: &RunSpec, control: &Control, say: Say<'_>) -> Result<TrainOutput> {
-    let path = dir.path().to_path_buf();
-    let pins = dir.pins_file();
-    // Opened before the log: who finds the log taken can rely on being heard.
-    let _mailbox = ControlWatcher::open(dir, control.handle())?;
+/// Trains every seed of the run in `dir`.
+fn run_seeds(dir: &RunDir, spec: &RunSpec, control: &Control, emit: Emit<'_>) -> Result<TrainOutput> {
+    // Opened before the log: once the log is locked, commands in the control file reach the run.
+    let _control_watcher = ControlWatcher::open(dir, control.handle())?;
     if spec.repeats <= 1 {
-        let summary = train_one(dir, (spec, 0), &pins, control, say)?;
+        let summary = train_seed(dir, (spec, 0), &dir.pins_file(), control, emit)?;
         return Ok(TrainOutput {
-            dir: path,
+            dir: dir.path().to_path_buf(),
             status: summary.status,
             summaries: vec![summary],
             repeats: None,
         });
     }
+    run_repeats(dir, spec, control, emit)
+}
+
+/// Trains several seeds, each in a run directory of its own, and writes the summary of all. Seeds that are
+/// finished are not trained again.
+fn run_repeats(dir: &RunDir, spec: &RunSpec, control: &Control, emit: Emit<'_>) -> Result<TrainOutput> {
+    let probes_file = dir.pins_file();
     let mut log = EventLog::open(dir)?;
     dir.remove_summary()?;
     let mut summaries = Vec::new();
@@ -186,15 +188,11 @@ fn run_in(dir: &RunDir, spec: &RunSpec, control: &Control, say: Say<'_>) -> Resu
         let finished = seed_dir.summary().filter(|summary| summary.status == Status::Finished);
         let summary = match finished {
             Some(summary) => summary,
-            None => train_one(&seed_dir, (&spec, repeat), &pins, control, say)?,
+            None => train_seed(&seed_dir, (&spec, repeat), &probes_file, control, emit)?,
         };
         if let Some(best) = summary.best {
-            log.write(&Event::note(format!(
-                "seed {}: best {} {:.4}",
-                spec.seed,
-                best.metric.name(),
-                best.value
-            )))?;
+            let (seed, name) = (spec.seed, best.metric.name());
+            log.write(&Event::note(format!("seed {seed}: best {name} {:.4}", best.value)))?;
         }
         status = summary.status;
         summaries.push(summary);
@@ -208,60 +206,65 @@ fn run_in(dir: &RunDir, spec: &RunSpec, control: &Control, say: Say<'_>) -> Resu
         dir.write_summary(all)?;
     }
     log.write(&Event::Ended { time: now(), status, error: None })?;
-    Ok(TrainOutput { dir: path, status, summaries, repeats })
+    Ok(TrainOutput { dir: dir.path().to_path_buf(), status, summaries, repeats })
 }
 
-/// Writes the events of one seed down and passes them on.
+/// Logs the events of one seed and passes them on.
 struct EventSink<'a> {
     log: EventLog,
-    say: Say<'a>,
+    emit: Emit<'a>,
     repeat: u64,
     dir: Arc<Path>,
-    /// A log that cannot be written warns once and never ends a training.
-    is_log_well: bool,
+    /// A log that cannot be written emits one warning and never ends a training.
+    is_log_writable: bool,
 }
 
 impl EventSink<'_> {
-    fn tell(&mut self, event: Event) {
-        let trouble = if self.is_log_well { self.log.write(&event).err() } else { None };
-        self.pass_on(event);
-        if let Some(error) = trouble {
-            self.is_log_well = false;
-            self.pass_on(Event::warning(format!("this run is no longer logged: {error}")));
+    fn send(&mut self, event: Event) {
+        let error = if self.is_log_writable { self.log.write(&event).err() } else { None };
+        self.emit(event);
+        if let Some(error) = error {
+            self.is_log_writable = false;
+            self.emit(Event::warning(format!("the events of this run are no longer logged: {error}")));
         }
     }
 
-    fn pass_on(&mut self, event: Event) {
-        (self.say)(&RunEvent { repeat: self.repeat, dir: self.dir.clone(), event });
+    fn emit(&mut self, event: Event) {
+        (self.emit)(&RunEvent { repeat: self.repeat, dir: self.dir.clone(), event });
     }
 }
 
-/// One seed: log, train, summary. A failure and a panic are written down before they are passed on.
-fn train_one(
+/// Trains one seed and writes its log and summary. An error or a panic is logged before it is returned.
+fn train_seed(
     dir: &RunDir,
     (spec, repeat): (&RunSpec, u64),
-    pins: &Path,
+    probes_file: &Path,
     control: &Control,
-    say: Say<'_>,
+    emit: Emit<'_>,
 ) -> Result<Summary> {
     let log = EventLog::open(dir)?;
-    let trail = trail(dir)?;
+    let changes = recorded_changes(dir)?;
     dir.remove_summary()?;
-    // The training and the gauges beside it both tell.
-    let teller = Mutex::new(EventSink { log, say, repeat, dir: Arc::from(dir.path()), is_log_well: true });
-    let tell = |event| teller.lock().unwrap_or_else(PoisonError::into_inner).tell(event);
-    let job = Job { spec, dir: dir.path(), trail: &trail, pins };
+    // Shared by the training and the gauges thread.
+    let sink = Mutex::new(EventSink { log, emit, repeat, dir: Arc::from(dir.path()), is_log_writable: true });
+    let emit = |event| sink.lock().unwrap_or_else(PoisonError::into_inner).send(event);
+    let job = Job { spec, dir: dir.path(), replayed_changes: &changes, probes_file };
+    let hub = Hub::from_env();
+    let work = |emit: &mut dyn FnMut(Event)| {
+        let resources = resolve(spec, &hub, control.cancelled(), emit)?;
+        train(job, resources, control, emit)
+    };
     let result = std::thread::scope(|scope| {
         let (close, closed) = bounded(0);
-        let tell = &tell;
-        // Without a thread for them there are no gauges, and nothing else changes.
-        Builder::new().name("gauges".into()).spawn_scoped(scope, move || tell_gauges(&closed, tell)).ok();
-        let result = catch_unwind(AssertUnwindSafe(|| train(job, control, &mut |event| tell(event))));
+        let emit = &emit;
+        // A run without this thread has no gauges and is otherwise the same.
+        Builder::new().name("gauges".into()).spawn_scoped(scope, move || emit_gauges(&closed, emit)).ok();
+        let result = catch_unwind(AssertUnwindSafe(|| work(&mut |event| emit(event))));
         drop(close);
         result
     });
     let result = result.unwrap_or_else(|panic| {
-        Err(Error::Training(format!("internal error: {}", panic_text(panic.as_ref()))))
+        Err(Error::Training(format!("internal error: {}", panic_message(panic.as_ref()))))
     });
     let (status, error) = match &result {
         Ok(summary) => (summary.status, None),
@@ -273,34 +276,30 @@ fn train_one(
         Err(error) if status == Status::Failed => dir.write_summary(&Summary::failed(spec, error))?,
         Err(_) => {}
     }
-    tell(Event::Ended { time: now(), status, error });
+    emit(Event::Ended { time: now(), status, error });
     result
 }
 
-/// Tells what the machine is doing until the channel is closed; sleeps in between.
-fn tell_gauges(closed: &Receiver<()>, tell: &dyn Fn(Event)) {
+/// Emits the machine's gauges until the channel is disconnected.
+fn emit_gauges(closed: &Receiver<()>, emit: &dyn Fn(Event)) {
     let Some(mut meter) = Meter::new() else { return };
-    while closed.recv_timeout(GAUGES_EVERY) == Err(RecvTimeoutError::Timeout) {
-        tell(Event::Machine(meter.read(now())));
+    while closed.recv_timeout(GAUGE_INTERVAL) == Err(RecvTimeoutError::Timeout) {
+        emit(Event::Machine(meter.read(now())));
     }
 }
 
-fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {
-    let text = panic.downcast_ref::<&str>().map(ToString::to_string);
-    text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "panic without a text".into())
-}
-
-/// Lets `best` of an experiment with repeats lead to the best seed's.
+/// Makes `best` of a run with repeats a symbolic link to that of the best seed.
 #[cfg(unix)]
 fn link_best(dir: &RunDir, seed: u64) -> Result<()> {
     let (best, target) = (dir.best(), Path::new(&format!("seed-{seed}")).join("best"));
-    let aside = best.with_file_name(".best.link");
+    // A rename replaces an old link atomically.
+    let temporary = best.with_file_name(".best.link");
     let link = || -> std::io::Result<()> {
-        if aside.symlink_metadata().is_ok() {
-            std::fs::remove_file(&aside)?;
+        if temporary.symlink_metadata().is_ok() {
+            std::fs::remove_file(&temporary)?;
         }
-        std::os::unix::fs::symlink(target, &aside)?;
-        std::fs::rename(&aside, &best)
+        std::os::unix::fs::symlink(target, &temporary)?;
+        std::fs::rename(&temporary, &best)
     };
     link().map_err(Error::writing(&best))
 }

@@ -1,12 +1,14 @@
-//! The shape of an experiments file: text → layers of checked values, or every mistake with its place.
+//! The structure of an experiments file: text → checked values and specifications, or every error with its
+//! line and column.
 //!
-//! A `spec.toml` of a run directory is read by the same code: the keys of one experiment at the top,
-//! with its name under `experiment`.
+//! The same code reads the `spec.toml` of a run directory: the keys of one experiment at the top level, and its
+//! name under `experiment`.
 
-use super::check::{broken_rules, check_value, unknown_key};
-use super::key_named;
-use super::keys::{Key, Kind};
-use super::resolve::fill;
+use super::key::Key;
+use super::keys::{key_named, unknown_key};
+use super::kind::ValueKind;
+use super::rules::violated_rules;
+use super::run_spec::{RunSpec, built_in};
 use crate::config::{Source, kind_of, meant};
 use crate::error::Diagnostic;
 use std::collections::BTreeMap;
@@ -14,109 +16,138 @@ use std::path::Path;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-/// Checked values by key name, as typed.
-pub(crate) type Layer = BTreeMap<&'static str, Entry>;
+/// The valid values of one table, by the name of the key.
+pub(crate) type TableValues = BTreeMap<&'static str, TableValue>;
 
-/// A value and where it stands.
+/// A value and its position.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Entry {
+pub(crate) struct TableValue {
     /// As typed, without quotes.
     pub(crate) text: String,
     /// Byte offset of the value.
-    at: usize,
+    offset: usize,
 }
 
-/// One named experiment.
+/// One experiment.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Experiment {
-    pub(crate) name: String,
+    /// Its specification, with the values of `[defaults]` where it has none of its own.
+    pub(crate) spec: RunSpec,
     /// The comment lines directly above its table.
     pub(crate) description: Option<String>,
-    pub(crate) layer: Layer,
+    /// The values in its own table.
+    pub(crate) values: TableValues,
     /// Byte offset of its name.
-    at: usize,
+    offset: usize,
 }
 
-/// All that a file says.
+impl Experiment {
+    /// Its name.
+    pub(crate) fn name(&self) -> &str {
+        &self.spec.experiment
+    }
+}
+
+/// The content of an experiments file.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub(crate) struct File {
-    pub(crate) defaults: Layer,
+pub(crate) struct ExperimentsFile {
+    pub(crate) defaults: TableValues,
     /// In the order of the file.
     pub(crate) experiments: Vec<Experiment>,
 }
 
-/// Reads a whole file; the error is every mistake in it, in the order of the lines.
-pub(crate) fn read(text: &str, path: &Path) -> Result<File, Vec<Diagnostic>> {
-    let mut reader = Reader { text, source: Source::new(text, path) };
-    let root = reader.source.tables();
-    let file = reader.root(root.get_ref());
-    // A value that is wrong by itself would be told a second time by the rules between values.
-    if reader.source.is_right() {
-        reader.rules(&file);
+impl ExperimentsFile {
+    /// The experiment of that name.
+    pub(crate) fn experiment(&self, name: &str) -> Option<&Experiment> {
+        self.experiments.iter().find(|experiment| experiment.name() == name)
     }
-    reader.source.finish(file)
 }
 
-struct Reader<'a> {
+/// Parses a whole file. The error has every mistake, in the order of the lines.
+pub(crate) fn parse(text: &str, path: &Path) -> Result<ExperimentsFile, Vec<Diagnostic>> {
+    let mut parser = Parser { text, source: Source::new(text, path) };
+    let root = parser.source.tables();
+    let file = parser.root(root.get_ref());
+    // An invalid value would also violate rules between values: one error for it is enough.
+    if parser.source.is_right() {
+        parser.check_rules(&file);
+    }
+    parser.source.finish(file)
+}
+
+struct Parser<'a> {
     text: &'a str,
     source: Source<'a>,
 }
 
-impl Reader<'_> {
-    fn root(&mut self, root: &DeTable) -> File {
+impl Parser<'_> {
+    fn root(&mut self, root: &DeTable) -> ExperimentsFile {
         if let Some((_, name)) = root.iter().find(|(key, _)| key.get_ref() == "experiment")
             && let DeValue::String(text) = name.get_ref()
         {
-            let at = name.span().start;
-            self.name(text, at);
-            let layer = self.layer(root, &["experiment"]);
-            let experiment = Experiment { name: text.to_string(), description: None, layer, at };
-            return File { defaults: Layer::new(), experiments: vec![experiment] };
+            let offset = name.span().start;
+            self.check_name(text, offset);
+            let mut spec = built_in(text);
+            let values = self.values(root, &["experiment"], &mut spec);
+            let experiment = Experiment { spec, description: None, values, offset };
+            return ExperimentsFile { defaults: TableValues::new(), experiments: vec![experiment] };
         }
-        let mut file = File::default();
+        let mut file = ExperimentsFile::default();
+        let mut base = built_in("");
+        if let Some((_, defaults)) = root.iter().find(|(key, _)| key.get_ref() == "defaults")
+            && let DeValue::Table(table) = defaults.get_ref()
+        {
+            file.defaults = self.values(table, &[], &mut base);
+        }
         for (key, value) in root {
-            let (name, at) = (key.get_ref().as_ref(), key.span().start);
+            let (name, offset) = (key.get_ref().as_ref(), key.span().start);
             match (name, value.get_ref()) {
-                ("defaults", DeValue::Table(table)) => file.defaults = self.layer(table, &[]),
-                ("experiment", DeValue::Table(tables)) => self.experiments(tables, &mut file.experiments),
-                ("defaults", _) => self.source.say_unless_broken(at, "[defaults] is a table of keys".into()),
-                ("experiment", _) => {
-                    self.source.say_unless_broken(at, "each experiment is a table [experiment.NAME]".into());
+                ("defaults", DeValue::Table(_)) => {}
+                ("experiment", DeValue::Table(tables)) => {
+                    self.experiments(tables, &base, &mut file.experiments);
                 }
-                _ => self.source.say_unless_broken(at, misplaced(name, value.get_ref())),
+                ("defaults", _) => {
+                    self.source.say_unless_broken(offset, "[defaults] must be a table of keys".into());
+                }
+                ("experiment", _) => {
+                    let problem = "an experiment must be a table [experiment.NAME]";
+                    self.source.say_unless_broken(offset, problem.into());
+                }
+                _ => self.source.say_unless_broken(offset, misplaced(name, value.get_ref())),
             }
         }
-        file.experiments.sort_by_key(|experiment| experiment.at);
+        file.experiments.sort_by_key(|experiment| experiment.offset);
         file
     }
 
-    fn experiments(&mut self, tables: &DeTable, experiments: &mut Vec<Experiment>) {
+    fn experiments(&mut self, tables: &DeTable, base: &RunSpec, experiments: &mut Vec<Experiment>) {
         for (key, value) in tables {
-            let (name, at) = (key.get_ref().to_string(), key.span().start);
+            let (name, offset) = (key.get_ref().to_string(), key.span().start);
             let DeValue::Table(table) = value.get_ref() else {
                 let problem = match key_named(&name) {
-                    Some(_) => format!("`{name}` belongs under a name: [experiment.NAME]"),
+                    Some(_) => format!("`{name}` belongs in a named table: [experiment.NAME]"),
                     None => format!("experiment `{name}` is not a table; write [experiment.{name}]"),
                 };
-                self.source.say_unless_broken(at, problem);
+                self.source.say_unless_broken(offset, problem);
                 continue;
             };
-            self.name(&name, at);
-            let layer = self.layer(table, &[]);
-            let description = description(self.text, at);
-            experiments.push(Experiment { name, description, layer, at });
+            self.check_name(&name, offset);
+            let mut spec = RunSpec { experiment: name, ..base.clone() };
+            let values = self.values(table, &[], &mut spec);
+            let description = description(self.text, offset);
+            experiments.push(Experiment { spec, description, values, offset });
         }
     }
 
-    /// A name is part of the run directory's, so it is made of what any file system takes.
-    fn name(&mut self, name: &str, at: usize) {
+    fn check_name(&mut self, name: &str, offset: usize) {
         if let Err(problem) = check_name(name) {
-            self.source.say_unless_broken(at, problem);
+            self.source.say_unless_broken(offset, problem);
         }
     }
 
-    fn layer(&mut self, table: &DeTable, skip: &[&str]) -> Layer {
-        let mut layer = Layer::new();
+    /// Parses the values of a table, except for the keys in `skip`, into `spec`.
+    fn values(&mut self, table: &DeTable, skip: &[&str], spec: &mut RunSpec) -> TableValues {
+        let mut values = TableValues::new();
         for (key, value) in table {
             let name = key.get_ref().as_ref();
             if skip.contains(&name) {
@@ -126,55 +157,51 @@ impl Reader<'_> {
                 self.source.say_unless_broken(key.span().start, unknown_key(name));
                 continue;
             };
-            match value_text(known, value) {
+            let offset = value.span().start;
+            let set = value_text(known, value).and_then(|text| {
+                known.set(spec, &text)?;
+                Ok(text)
+            });
+            match set {
                 Ok(text) => {
-                    layer.insert(known.name, Entry { text, at: value.span().start });
+                    values.insert(known.name, TableValue { text, offset });
                 }
-                Err(problem) => {
-                    self.source.say_unless_broken(value.span().start, format!("`{name}`: {problem}"));
-                }
+                Err(problem) => self.source.say_unless_broken(offset, format!("`{name}`: {problem}")),
             }
         }
-        layer
+        values
     }
 
-    /// Rules between keys, once all layers are merged.
-    fn rules(&mut self, file: &File) {
+    /// Checks the rules between keys in every experiment.
+    fn check_rules(&mut self, file: &ExperimentsFile) {
         for experiment in &file.experiments {
-            let layers = [&file.defaults, &experiment.layer];
-            match fill(&experiment.name, |key| text_in(&layers, key)) {
-                Err(problem) => self.source.say(experiment.at, problem),
-                Ok(spec) => {
-                    for rule in broken_rules(&spec) {
-                        let entry = layers.iter().rev().find_map(|layer| layer.get(rule.key.name));
-                        let at = entry.map_or(experiment.at, |entry| entry.at);
-                        self.source.say(at, format!("`{}`: {}", rule.key.name, rule.message));
-                    }
-                }
+            for violation in violated_rules(&experiment.spec) {
+                let name = violation.key.name;
+                let value = experiment.values.get(name).or_else(|| file.defaults.get(name));
+                let offset = value.map_or(experiment.offset, |value| value.offset);
+                self.source.say(offset, format!("`{name}`: {}", violation.message));
             }
         }
     }
 }
 
-/// The value of `key` in the last layer that has it, or the built-in one.
-pub(crate) fn text_in<'a>(layers: &[&'a Layer], key: &Key) -> &'a str {
-    let entry = layers.iter().rev().find_map(|layer| layer.get(key.name));
-    entry.map_or(key.default, |entry| entry.text.as_str())
-}
-
-/// Whether `name` can be an experiment's.
+/// Checks the name of an experiment. It is part of the name of the run directory, so it consists of characters
+/// that are valid in file names everywhere.
 pub(crate) fn check_name(name: &str) -> Result<(), String> {
-    let plain = name.chars().all(|c| c.is_alphanumeric() || matches!(c, '-' | '_' | '.'));
-    if plain && name.starts_with(char::is_alphanumeric) && name.len() <= 100 {
+    let is_plain = name.chars().all(|c| c.is_alphanumeric() || matches!(c, '-' | '_' | '.'));
+    if is_plain && name.starts_with(char::is_alphanumeric) && name.len() <= 100 {
         Ok(())
     } else {
-        Err(format!("`{name}` is no name for an experiment; letters, digits, `-`, `_` and `.` make one"))
+        Err(format!(
+            "`{name}` is not a valid experiment name; use only letters, digits, `-`, `_`, `.`, starting with a \
+             letter or digit"
+        ))
     }
 }
 
 fn misplaced(name: &str, value: &DeValue) -> String {
     if key_named(name).is_some() {
-        return format!("`{name}` belongs under [defaults] or [experiment.NAME]");
+        return format!("`{name}` belongs in [defaults] or [experiment.NAME]");
     }
     let tables = ["defaults", "experiment"];
     match meant(name, tables.into_iter()) {
@@ -186,36 +213,35 @@ fn misplaced(name: &str, value: &DeValue) -> String {
     }
 }
 
-/// The text of a TOML value, checked against the key's kind.
+/// The text of a TOML value, whose TOML type must fit the key.
 fn value_text(key: &Key, value: &Spanned<DeValue>) -> Result<String, String> {
-    let text = match (value.get_ref(), key.kind) {
-        (DeValue::String(text), Kind::Integer { .. } | Kind::Real { .. } | Kind::Interval) => {
-            if check_value(key, text).is_ok() && !text.is_empty() && text != "epoch" {
-                return Err(format!("a number is written without quotes: {} = {text}", key.name));
+    let (expected, is_number) = (key.kind.expected(), key.kind.is_number());
+    match value.get_ref() {
+        DeValue::String(text) => {
+            let is_quoted_number =
+                is_number && !text.is_empty() && text != "epoch" && key.check(text).is_ok();
+            if is_quoted_number {
+                return Err(format!("write a number without quotes: {} = {text}", key.name));
             }
-            text.to_string()
+            Ok(text.to_string())
         }
-        (DeValue::String(text), _) => text.to_string(),
-        (DeValue::Integer(number), Kind::Integer { .. } | Kind::Real { .. } | Kind::Interval) => {
+        DeValue::Integer(number) if is_number => {
             match i128::from_str_radix(number.as_str(), number.radix()) {
-                Ok(number) => number.to_string(),
-                Err(_) => number.as_str().to_owned(),
+                Ok(number) => Ok(number.to_string()),
+                Err(_) => Ok(number.as_str().to_owned()),
             }
         }
-        (DeValue::Float(number), Kind::Real { .. }) => number.as_str().to_owned(),
-        (other, Kind::Integer { .. } | Kind::Real { .. } | Kind::Interval) => {
-            return Err(format!("{} is expected, not {}", key.kind.expected(), kind_of(other)));
+        DeValue::Float(number) if matches!(key.kind, ValueKind::Real { .. }) => {
+            Ok(number.as_str().to_owned())
         }
-        (other, _) => {
-            return Err(format!("{}, in quotes, is expected, not {}", key.kind.expected(), kind_of(other)));
-        }
-    };
-    check_value(key, &text).map(|()| text)
+        other if is_number => Err(format!("expected {expected}, found {}", kind_of(other))),
+        other => Err(format!("expected {expected} in quotes, found {}", kind_of(other))),
+    }
 }
 
-/// The comment lines directly above the line of byte `at`, joined.
-fn description(text: &str, at: usize) -> Option<String> {
-    let above = &text[..text[..text.floor_char_boundary(at)].rfind('\n')?];
+/// The comment lines directly above the line of the byte `offset`, joined.
+fn description(text: &str, offset: usize) -> Option<String> {
+    let above = &text[..text[..text.floor_char_boundary(offset)].rfind('\n')?];
     let mut lines: Vec<&str> = above
         .lines()
         .rev()
@@ -232,27 +258,27 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn mistakes(text: &str) -> Vec<String> {
-        let found = read(text, Path::new("e.toml")).unwrap_err();
+    fn errors(text: &str) -> Vec<String> {
+        let found = parse(text, Path::new("e.toml")).unwrap_err();
         found.iter().map(ToString::to_string).collect()
     }
 
     #[test]
-    fn an_unknown_key_has_its_place_and_the_nearest() {
+    fn unknown_key_has_its_position_and_the_nearest_key() {
         assert_eq!(
-            mistakes("[experiment.a]\n  learning_rat = 1e-4\n"),
+            errors("[experiment.a]\n  learning_rat = 1e-4\n"),
             ["e.toml:2:3: unknown key `learning_rat`; did you mean `learning_rate`?"]
         );
     }
 
     #[test]
-    fn all_mistakes_are_told_in_the_order_of_the_lines() {
+    fn all_errors_are_reported_in_the_order_of_the_lines() {
         let text = "lr = 1\n[defaults]\nseed = -1\nmax_steps = \"10\"\n\
                     [experiment.b]\ntask = \"sst-2\"\nseed = 1.5\n[experiment.a]\nmodel = 3\nrepeats = true\n";
-        let found = mistakes(text);
-        let places: Vec<_> = found.iter().map(|line| line.split(": ").next().unwrap()).collect();
+        let found = errors(text);
+        let positions: Vec<_> = found.iter().map(|line| line.split(": ").next().unwrap()).collect();
         assert_eq!(
-            places,
+            positions,
             [
                 "e.toml:1:1",
                 "e.toml:3:8",
@@ -264,14 +290,18 @@ mod tests {
             ],
             "{found:#?}"
         );
-        assert!(found[1].ends_with("`seed`: a whole number from 0 is expected, not `-1`"), "{}", found[1]);
-        assert!(found[2].ends_with("a number is written without quotes: max_steps = 10"), "{}", found[2]);
-        assert!(found[5].ends_with("in quotes, is expected, not `3`"), "{}", found[5]);
+        assert!(
+            found[1].ends_with("`seed`: expected a whole number of at least 0, found `-1`"),
+            "{}",
+            found[1]
+        );
+        assert!(found[2].ends_with("write a number without quotes: max_steps = 10"), "{}", found[2]);
+        assert!(found[5].ends_with("in quotes, found `3`"), "{}", found[5]);
     }
 
     #[test]
-    fn every_syntax_error_is_told_beside_the_other_mistakes() {
-        let found = mistakes("[defaults]\nseed = \nrepeats = = 2\nlearning_rat = 1\n");
+    fn every_syntax_error_is_reported_with_the_other_errors() {
+        let found = errors("[defaults]\nseed = \nrepeats = = 2\nlearning_rat = 1\n");
         assert!(found.iter().any(|line| line.starts_with("e.toml:2:")), "{found:#?}");
         assert!(found.iter().any(|line| line.starts_with("e.toml:3:")), "{found:#?}");
         assert!(found.iter().any(|line| line.starts_with("e.toml:4:1: unknown key")), "{found:#?}");
@@ -279,57 +309,57 @@ mod tests {
     }
 
     #[test]
-    fn columns_are_characters() {
-        let found = mistakes("[experiment.a]\nmodel = \"ünïcödé\" ; \n");
+    fn columns_count_characters() {
+        let found = errors("[experiment.a]\nmodel = \"ünïcödé\" ; \n");
         assert!(found[0].starts_with("e.toml:2:19: not TOML"), "{found:?}");
     }
 
     #[test]
-    fn misplaced_keys_and_tables_are_told_where_they_belong() {
-        assert!(mistakes("seed = 1\n")[0].ends_with("`seed` belongs under [defaults] or [experiment.NAME]"));
-        assert!(mistakes("[experiments.a]\n")[0].ends_with("did you mean `experiment`?"));
-        assert!(mistakes("[experiment]\nseed = 1\n")[0].ends_with("belongs under a name: [experiment.NAME]"));
-        assert!(mistakes("[experiment.\"a b\"]\n")[0].contains("is no name for an experiment"));
-        assert!(mistakes("[[experiment.a]]\n")[0].contains("is not a table"));
+    fn misplaced_keys_and_tables_have_a_hint() {
+        assert!(errors("seed = 1\n")[0].ends_with("`seed` belongs in [defaults] or [experiment.NAME]"));
+        assert!(errors("[experiments.a]\n")[0].ends_with("did you mean `experiment`?"));
         assert!(
-            mistakes("train_file = \"x\"\n")[0].contains("belongs under [defaults] or [experiment.NAME]")
+            errors("[experiment]\nseed = 1\n")[0].ends_with("belongs in a named table: [experiment.NAME]")
         );
+        assert!(errors("[experiment.\"a b\"]\n")[0].contains("is not a valid experiment name"));
+        assert!(errors("[[experiment.a]]\n")[0].contains("is not a table"));
+        assert!(errors("train_file = \"x\"\n")[0].contains("belongs in [defaults] or [experiment.NAME]"));
     }
 
     #[test]
-    fn rules_between_keys_point_at_the_key_that_is_wrong() {
+    fn violated_rules_are_reported_at_the_value() {
         let text = "[defaults]\nwarmup_steps = 100\n[experiment.a]\nmax_steps = 50\n[experiment.b]\n";
-        let found = mistakes(text);
+        let found = errors(text);
         assert_eq!(found.len(), 1, "{found:?}");
-        assert!(found[0].starts_with("e.toml:2:16: `warmup_steps`: a warm-up of 100 steps"), "{found:?}");
+        assert!(found[0].starts_with("e.toml:2:16: `warmup_steps`: 100 warm-up steps"), "{found:?}");
     }
 
     #[test]
-    fn comments_above_a_table_describe_it() {
+    fn comment_above_a_table_is_the_description() {
         let text = "# The file.\n\n# First line,\n# second.\n[experiment.a]\n\n[experiment.b]\n";
-        let file = read(text, Path::new("e.toml")).unwrap();
-        let said: Vec<_> = file.experiments.iter().map(|one| one.description.as_deref()).collect();
-        assert_eq!(said, [Some("First line, second."), None]);
+        let file = parse(text, Path::new("e.toml")).unwrap();
+        let descriptions: Vec<_> = file.experiments.iter().map(|one| one.description.as_deref()).collect();
+        assert_eq!(descriptions, [Some("First line, second."), None]);
     }
 
     #[test]
-    fn values_stay_as_typed() {
+    fn values_keep_their_text() {
         let text = "[experiment.a]\nlearning_rate = 2e-5\nmax_steps = 1_000\nweight_decay = 0\nseed = 0x2a\n";
-        let file = read(text, Path::new("e.toml")).unwrap();
-        let layer = &file.experiments[0].layer;
+        let file = parse(text, Path::new("e.toml")).unwrap();
+        let values = &file.experiments[0].values;
         let texts =
-            ["learning_rate", "max_steps", "weight_decay", "seed"].map(|key| layer[key].text.as_str());
+            ["learning_rate", "max_steps", "weight_decay", "seed"].map(|key| values[key].text.as_str());
         assert_eq!(texts, ["2e-5", "1000", "0", "42"]);
     }
 
     proptest! {
         #[test]
         fn no_text_panics(text in "\\PC{0,200}") {
-            let _ = read(&text, Path::new("e.toml"));
+            let _ = parse(&text, Path::new("e.toml"));
         }
 
         #[test]
-        fn no_almost_right_file_panics(
+        fn no_nearly_valid_file_panics(
             lines in prop::collection::vec(
                 (
                     prop::sample::select(vec!["[defaults]", "[experiment.é]", "experiment", "learning_rate", "task", "[[experiment]]", "#"]),
@@ -339,7 +369,7 @@ mod tests {
             )
         ) {
             let text = lines.iter().map(|(a, b)| format!("{a}{b}")).collect::<Vec<_>>().join("\n");
-            let _ = read(&text, Path::new("e.toml"));
+            let _ = parse(&text, Path::new("e.toml"));
         }
     }
 }

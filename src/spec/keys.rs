@@ -1,359 +1,326 @@
-//! The keys of experiments.toml as one table: it drives reading, checking, the form and the help.
+//! The keys of experiments.toml as one table: the parser, the checks, the form and the help all use it.
 
-use crate::catalog::{Metric, TASKS};
+use super::choices::{EngineChoice, LrSchedulerType, Precision};
+use super::key::{Key, field};
+use super::kind::{ABOVE_ZERO, BELOW_ONE, ValueKind};
+use crate::catalog::Metric;
+use crate::config::by_nearness;
 
-/// One key of experiments.toml.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Key {
-    /// Its name in the file, that of Hugging Face's `TrainingArguments` where it has one.
-    pub name: &'static str,
-    /// The heading that it stands under in a form.
-    pub group: &'static str,
-    /// Which values it takes.
-    pub kind: Kind,
-    /// The built-in value as it would be typed; empty when the key is absent by default.
-    pub default: &'static str,
-    /// What absence means, for a key without a default; empty otherwise.
-    pub absent: &'static str,
-    /// The only task that it means something to, if it is not for all.
-    pub task: Option<&'static str>,
-    /// One sentence that explains it.
-    pub help: &'static str,
+/// A count of at least `min`; the upper end only catches typing errors.
+const fn count(min: i64, max: i64) -> ValueKind {
+    ValueKind::Integer { min, max }
 }
 
-/// Which values a key takes.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Kind {
-    /// A hub id, a folder, or `demo`.
-    Model,
-    /// A task of the catalog.
-    Task,
-    /// Any text.
-    Text,
-    /// A file or folder.
-    Path,
-    /// A whole number.
-    Integer {
-        /// Smallest value.
-        min: i64,
-        /// Largest value.
-        max: i64,
-    },
-    /// A finite number.
-    Real {
-        /// Smallest value; [`ABOVE_ZERO`] stands for "above 0".
-        min: f64,
-        /// Largest value; [`BELOW_ONE`] stands for "below 1".
-        max: f64,
-    },
-    /// One of these words.
-    Choice(&'static [&'static str]),
-    /// A number of steps from 1, or `epoch`.
-    Interval,
+const fn real(min: f64, max: f64) -> ValueKind {
+    ValueKind::Real { min, max }
 }
 
-/// The smallest positive number, as the lower end of a range that 0 is not in.
-pub const ABOVE_ZERO: f64 = f64::MIN_POSITIVE;
-/// The largest number below 1, as the upper end of a range that 1 is not in.
-pub const BELOW_ONE: f64 = 1.0 - f64::EPSILON / 2.0;
-
-/// A count from `min`; the upper end only keeps slips of the finger from reaching the machine.
-const fn count(min: i64, max: i64) -> Kind {
-    Kind::Integer { min, max }
+/// A key of the files of task `custom`.
+const fn custom(field: super::key::Field, kind: ValueKind, absent: &'static str, help: &'static str) -> Key {
+    Key::optional("data", field, kind, absent, help).of_task("custom")
 }
-
-const fn real(min: f64, max: f64) -> Kind {
-    Kind::Real { min, max }
-}
-
-const fn key(
-    group: &'static str,
-    name: &'static str,
-    kind: Kind,
-    default: &'static str,
-    help: &'static str,
-) -> Key {
-    Key { name, group, kind, default, absent: "", task: None, help }
-}
-
-const fn optional(
-    group: &'static str,
-    name: &'static str,
-    kind: Kind,
-    absent: &'static str,
-    help: &'static str,
-) -> Key {
-    Key { name, group, kind, default: "", absent, task: None, help }
-}
-
-/// A key of the files that task `custom` learns from.
-const fn own(name: &'static str, kind: Kind, absent: &'static str, help: &'static str) -> Key {
-    Key { task: Some("custom"), ..optional("data", name, kind, absent, help) }
-}
-
-const METRICS: &[&str] = &[
-    Metric::Accuracy.name(),
-    Metric::AccuracyMm.name(),
-    Metric::F1.name(),
-    Metric::MatthewsCorrelation.name(),
-    Metric::Pearson.name(),
-    Metric::Spearman.name(),
-    Metric::Loss.name(),
-];
 
 static KEYS: &[Key] = &[
-    key(
+    Key::required(
         "model",
+        field!(model),
+        ValueKind::Model,
+        "demo",
+        "The pretrained encoder to fine-tune: a hub id, a local folder, or demo, which is built in.",
+    ),
+    Key::required(
         "model",
-        Kind::Model,
-        "demo",
-        "The pretrained encoder to start from: a hub id, a local folder, or demo, which the program carries.",
-    ),
-    key("model", "revision", Kind::Text, "main", "Branch, tag or commit of the model on the hub."),
-    key(
+        field!(revision),
+        ValueKind::Text,
+        "main",
+        "Branch, tag or commit of the model on the hub.",
+    )
+    .without_effect_on_speed(),
+    Key::required(
         "data",
-        "task",
-        Kind::Task,
+        field!(task),
+        ValueKind::Task,
         "demo",
-        "What is learned: the data set, its labels and the scores it is judged by.",
+        "The task: the data set, its labels and the metrics.",
     ),
-    optional(
+    Key::optional(
         "data",
-        "data_dir",
-        Kind::Path,
+        field!(data_dir),
+        ValueKind::Path,
         "the hub; demo: built in",
-        "Folder to read the task's files from in place of the hub: GLUE TSV, Parquet, or treebank trees.",
+        "Folder to read the task's files from instead of the hub: GLUE TSV, Parquet, or treebank trees.",
+    )
+    .outside_recipe(),
+    custom(
+        field!(train_file),
+        ValueKind::Path,
+        "required",
+        "Task custom: the training file; the extension tells whether it is CSV, TSV, JSON Lines or Parquet.",
     ),
-    own(
-        "train_file",
-        Kind::Path,
-        "needed",
-        "Task custom: what to learn from, CSV, TSV, JSON lines or Parquet by its extension.",
-    ),
-    own(
-        "validation_file",
-        Kind::Path,
+    custom(
+        field!(validation_file),
+        ValueKind::Path,
         "a tenth of train_file",
-        "Task custom: what chooses the best weights; without it the same rows are held out for every seed.",
+        "Task custom: the file that selects the best weights; by default the same rows are held out for every seed.",
     ),
-    own("test_file", Kind::Path, "none", "Task custom: rows for the final score."),
-    own(
-        "text_column",
-        Kind::Text,
+    custom(field!(test_file), ValueKind::Path, "none", "Task custom: the file for the final scores."),
+    custom(
+        field!(text_column),
+        ValueKind::Text,
         "sentence, text, or the only one",
-        "Task custom: the column of the text, or of the first of two.",
+        "Task custom: the column of the text, or of the first text of a pair.",
     ),
-    own(
-        "text_pair_column",
-        Kind::Text,
+    custom(
+        field!(text_pair_column),
+        ValueKind::Text,
         "none, or sentence2",
-        "Task custom: the column of the second text, for pairs.",
+        "Task custom: the column of the second text of a pair.",
     ),
-    own(
-        "label_column",
-        Kind::Text,
+    custom(
+        field!(label_column),
+        ValueKind::Text,
         "label",
-        "Task custom: the column of the label, words or whole numbers; the classes are those of train_file.",
+        "Task custom: the column of the label, words or whole numbers; train_file determines the classes.",
     ),
-    optional(
+    Key::optional(
         "data",
-        "max_train_samples",
+        field!(max_train_samples),
         count(1, i64::MAX),
         "all",
-        "Train on only so many rows, drawn with the seed.",
+        "Number of training rows to use, drawn at random with the seed.",
     ),
-    optional(
+    Key::optional(
         "data",
-        "max_eval_samples",
+        field!(max_eval_samples),
         count(1, i64::MAX),
         "all",
-        "Score only so many rows of each split, drawn with the seed.",
+        "Number of rows of each split to evaluate, drawn at random with the seed.",
     ),
-    key(
+    Key::required(
         "training",
-        "num_train_epochs",
+        field!(num_train_epochs),
         real(ABOVE_ZERO, 100_000.0),
         "3",
-        "Passes over the training rows; a fraction ends in the middle of one.",
-    ),
-    optional(
+        "Number of passes over the training rows; a fraction stops within an epoch.",
+    )
+    .without_effect_on_speed(),
+    Key::optional(
         "training",
-        "max_steps",
+        field!(max_steps),
         count(1, i64::MAX),
-        "by epochs",
-        "Number of optimizer steps; it wins over num_train_epochs.",
-    ),
-    key(
+        "by num_train_epochs",
+        "Number of optimizer steps; overrides num_train_epochs.",
+    )
+    .without_effect_on_speed(),
+    Key::required(
         "training",
-        "per_device_train_batch_size",
+        field!(per_device_train_batch_size),
         count(1, 65_536),
         "32",
-        "Examples that one forward pass takes in training.",
+        "Number of examples per forward pass in training.",
     ),
-    key(
+    Key::required(
         "training",
-        "per_device_eval_batch_size",
+        field!(per_device_eval_batch_size),
         count(1, 65_536),
         "64",
-        "Examples that one forward pass takes in scoring; it changes speed, not scores.",
-    ),
-    key(
+        "Number of examples per forward pass in evaluation; affects speed, not scores.",
+    )
+    .outside_recipe(),
+    Key::required(
         "training",
-        "gradient_accumulation_steps",
+        field!(gradient_accumulation_steps),
         count(1, 65_536),
         "1",
-        "Batches whose gradients make one optimizer step: the batch is so many times larger.",
+        "Number of batches whose gradients are accumulated for one optimizer step.",
     ),
-    key(
+    Key::required(
         "training",
-        "max_seq_length",
+        field!(max_seq_length),
         count(5, 8_192),
         "128",
-        "Longer inputs are cut to so many tokens, the special ones included.",
+        "Inputs longer than this number of tokens, special tokens included, are truncated.",
     ),
-    key(
+    Key::required(
         "optimizer",
-        "learning_rate",
+        field!(learning_rate),
         real(ABOVE_ZERO, 1.0),
         "2e-5",
-        "Peak learning rate of AdamW, the first thing to try other values of.",
-    ),
-    key(
+        "Peak learning rate of AdamW; the first hyperparameter to tune.",
+    )
+    .without_effect_on_speed(),
+    Key::required(
         "optimizer",
-        "weight_decay",
+        field!(weight_decay),
         real(0.0, 1.0),
         "0.01",
-        "Decoupled weight decay; biases and LayerNorm are spared.",
-    ),
-    key("optimizer", "adam_beta1", real(0.0, BELOW_ONE), "0.9", "AdamW's memory of the mean gradient."),
-    key(
+        "Decoupled weight decay; biases and LayerNorm weights have none.",
+    )
+    .without_effect_on_speed(),
+    Key::required(
         "optimizer",
-        "adam_beta2",
+        field!(adam_beta1),
+        real(0.0, BELOW_ONE),
+        "0.9",
+        "AdamW's beta1, the decay rate of the mean gradient.",
+    )
+    .without_effect_on_speed(),
+    Key::required(
+        "optimizer",
+        field!(adam_beta2),
         real(0.0, BELOW_ONE),
         "0.999",
-        "AdamW's memory of the mean squared gradient.",
-    ),
-    key(
+        "AdamW's beta2, the decay rate of the mean squared gradient.",
+    )
+    .without_effect_on_speed(),
+    Key::required(
         "optimizer",
-        "adam_epsilon",
+        field!(adam_epsilon),
         real(ABOVE_ZERO, 1.0),
         "1e-8",
-        "What AdamW adds to its divisor so that it is never 0.",
-    ),
-    key(
+        "AdamW's epsilon, added to the denominator for numerical stability.",
+    )
+    .without_effect_on_speed(),
+    Key::required(
         "optimizer",
-        "max_grad_norm",
+        field!(max_grad_norm),
         real(0.0, f64::MAX),
         "1.0",
-        "Gradients are scaled down to this global L2 norm; 0 turns clipping off.",
-    ),
-    key(
+        "Gradients are clipped to this global L2 norm; 0 turns clipping off.",
+    )
+    .without_effect_on_speed(),
+    Key::required(
         "schedule",
-        "lr_scheduler_type",
-        Kind::Choice(&["linear", "cosine", "constant", "constant_with_warmup"]),
+        field!(lr_scheduler_type),
+        ValueKind::Choice(LrSchedulerType::NAMES),
         "linear",
-        "Course of the learning rate after the warm-up; constant has no warm-up.",
-    ),
-    key(
+        "Learning-rate schedule: linear or cosine decay to zero, or constant (without warm-up unless named).",
+    )
+    .without_effect_on_speed(),
+    Key::required(
         "schedule",
-        "warmup_ratio",
+        field!(warmup_ratio),
         real(0.0, 1.0),
         "0.06",
-        "Share of the steps in which the learning rate rises from 0.",
-    ),
-    optional(
+        "Fraction of the steps in which the learning rate rises linearly from 0.",
+    )
+    .without_effect_on_speed(),
+    Key::optional(
         "schedule",
-        "warmup_steps",
+        field!(warmup_steps),
         count(0, i64::MAX),
         "by warmup_ratio",
-        "Number of steps in which the learning rate rises from 0; it wins over warmup_ratio.",
-    ),
-    key(
+        "Number of steps in which the learning rate rises linearly from 0; overrides warmup_ratio.",
+    )
+    .without_effect_on_speed(),
+    Key::required(
         "regularisation",
-        "label_smoothing_factor",
+        field!(label_smoothing_factor),
         real(0.0, BELOW_ONE),
         "0",
-        "Share of the target that is spread evenly over all classes.",
-    ),
-    optional(
+        "Fraction of the target probability that is spread evenly over all classes.",
+    )
+    .without_effect_on_speed(),
+    Key::optional(
         "regularisation",
-        "classifier_dropout",
+        field!(classifier_dropout),
         real(0.0, BELOW_ONE),
         "the model's",
-        "Dropout before the last layer.",
-    ),
-    key(
+        "Dropout before the classification layer.",
+    )
+    .without_effect_on_speed(),
+    Key::required(
         "evaluation",
-        "eval_steps",
-        Kind::Interval,
+        field!(eval_steps),
+        ValueKind::Interval,
         "epoch",
-        "When the validation split is scored: each so many steps, or epoch.",
+        "Evaluate the validation split every N steps, or every epoch.",
     ),
-    key(
+    Key::required(
         "evaluation",
-        "save_steps",
-        Kind::Interval,
+        field!(save_steps),
+        ValueKind::Interval,
         "epoch",
-        "When a checkpoint is written: each so many steps, or epoch.",
-    ),
-    key(
+        "Save a checkpoint every N steps, or every epoch.",
+    )
+    .outside_recipe(),
+    Key::required(
         "evaluation",
-        "logging_steps",
-        Kind::Interval,
+        field!(logging_steps),
+        ValueKind::Interval,
         "1",
-        "Steps that one line of the log, and one point of the curves, stands for; or epoch.",
-    ),
-    optional(
+        "Log the training loss every N steps, or every epoch; one logged value is one point of the charts.",
+    )
+    .without_effect_on_speed()
+    .outside_recipe(),
+    Key::optional(
         "evaluation",
-        "metric_for_best_model",
-        Kind::Choice(METRICS),
+        field!(metric_for_best_model),
+        ValueKind::Choice(Metric::NAMES),
         "the task's",
-        "The validation score that chooses the best weights.",
-    ),
-    optional(
+        "The validation metric that selects the best weights.",
+    )
+    .without_effect_on_speed(),
+    Key::optional(
         "evaluation",
-        "early_stopping_patience",
+        field!(early_stopping_patience),
         count(1, i64::MAX),
         "off",
-        "Stop after so many evaluations without a better score.",
-    ),
-    key(
+        "Stop after N evaluations in a row without improvement.",
+    )
+    .without_effect_on_speed(),
+    Key::required(
         "repeats",
-        "seed",
+        field!(seed),
         count(0, i64::MAX),
         "42",
-        "Key of all randomness: on the CPU the same seed gives the same weights, bit for bit.",
-    ),
-    key(
+        "Seed of every random number: on the CPU the same seed gives the same weights, bit for bit.",
+    )
+    .without_effect_on_speed()
+    .outside_recipe(),
+    Key::required(
         "repeats",
-        "repeats",
+        field!(repeats),
         count(1, 10_000),
         "1",
-        "Number of runs, with seeds seed, seed + 1, …, reported each and as mean ± sd.",
-    ),
-    key(
+        "Number of runs, with the seeds seed, seed + 1, …; results are reported per seed and as mean ± sd.",
+    )
+    .without_effect_on_speed()
+    .outside_recipe(),
+    Key::required(
         "machine",
-        "precision",
-        Kind::Choice(&["auto", "f32", "tf32", "bf16"]),
+        field!(precision),
+        ValueKind::Choice(Precision::NAMES),
         "auto",
-        "Number format of the layers' matrix products: f32, bf16, or tf32 on NVIDIA GPUs; auto is f32.",
-    ),
-    key(
+        "Number format of the matrix products: f32, bf16, or tf32 on NVIDIA GPUs; auto is f32.",
+    )
+    .outside_recipe(),
+    Key::required(
         "machine",
-        "engine",
-        Kind::Choice(&["auto", "plain", "fast"]),
+        field!(engine),
+        ValueKind::Choice(EngineChoice::NAMES),
         "auto",
-        "What computes: plain is candle's autograd on any device, fast is written by hand.",
-    ),
-    key("machine", "device", Kind::Text, "auto", "Where to train: auto, cpu, cuda:N or metal."),
-    optional(
+        "The engine: plain (candle's autograd, on any device) or fast (hand-written kernels).",
+    )
+    .outside_recipe(),
+    Key::required(
         "machine",
-        "max_tokens_per_batch",
+        field!(device),
+        ValueKind::Device,
+        "auto",
+        "The device to train on: auto, cpu, cuda:N or metal.",
+    )
+    .outside_recipe(),
+    Key::optional(
+        "machine",
+        field!(max_tokens_per_batch),
         count(1, i64::MAX),
-        "what memory allows",
-        "A larger batch is done in parts, with the same result in less memory.",
-    ),
-    optional("machine", "threads", count(1, 4_096), "all cores", "Threads of the CPU."),
+        "by the available memory",
+        "Larger batches are split into micro-batches: the same result with less memory.",
+    )
+    .outside_recipe(),
+    Key::optional("machine", field!(threads), count(1, 4_096), "all cores", "Number of CPU threads.")
+        .outside_recipe(),
 ];
 
 /// Every key, in the order in which files and forms show them.
@@ -366,70 +333,76 @@ pub fn key_named(name: &str) -> Option<&'static Key> {
     KEYS.iter().find(|key| key.name == name)
 }
 
-impl Key {
-    /// Whether the key may be left empty.
-    pub fn optional(&self) -> bool {
-        self.default.is_empty()
-    }
-
-    /// The words a value can be chosen from, for a key that takes no others.
-    pub fn choices(&self) -> Option<Vec<&'static str>> {
-        match self.kind {
-            Kind::Choice(words) => Some(words.to_vec()),
-            Kind::Task => Some(TASKS.iter().map(|task| task.name).collect()),
-            _ => None,
-        }
+/// The error for a name that is not a key, with the nearest key.
+pub(crate) fn unknown_key(name: &str) -> String {
+    match nearest_key(name) {
+        Some(key) => format!("unknown key `{name}`; did you mean `{key}`?"),
+        None => format!("unknown key `{name}`"),
     }
 }
 
-impl Kind {
-    /// What is expected, as a noun phrase: `a number above 0`.
-    pub fn expected(&self) -> String {
-        match self {
-            Kind::Model => "a hub id, a folder, or demo".into(),
-            Kind::Task => format!("one of {}", list(TASKS.iter().map(|task| task.name))),
-            Kind::Text => "text".into(),
-            Kind::Path => "a file or folder".into(),
-            Kind::Integer { min, max: i64::MAX } => format!("a whole number from {min}"),
-            Kind::Integer { min, max } => format!("a whole number from {min} to {max}"),
-            Kind::Real { min, max } => format!("a number {}", range(*min, *max)),
-            Kind::Choice(words) => format!("one of {}", list(words.iter().copied())),
-            Kind::Interval => "a number of steps from 1, or epoch,".into(),
-        }
-    }
-}
+/// Names that other tools and papers use for our keys.
+const ALIASES: &[(&str, &str)] = &[
+    ("lr", "learning_rate"),
+    ("epochs", "num_train_epochs"),
+    ("num_epochs", "num_train_epochs"),
+    ("steps", "max_steps"),
+    ("batch_size", "per_device_train_batch_size"),
+    ("train_batch_size", "per_device_train_batch_size"),
+    ("eval_batch_size", "per_device_eval_batch_size"),
+    ("max_length", "max_seq_length"),
+    ("max_len", "max_seq_length"),
+    ("model_name_or_path", "model"),
+    ("model_name", "model"),
+    ("model_revision", "revision"),
+    ("task_name", "task"),
+    ("dataset", "task"),
+    ("scheduler", "lr_scheduler_type"),
+    ("lr_scheduler", "lr_scheduler_type"),
+    ("warmup", "warmup_ratio"),
+    ("dropout", "classifier_dropout"),
+    ("label_smoothing", "label_smoothing_factor"),
+    ("patience", "early_stopping_patience"),
+    ("grad_clip", "max_grad_norm"),
+    ("clip", "max_grad_norm"),
+    ("eps", "adam_epsilon"),
+    ("seeds", "repeats"),
+    ("dtype", "precision"),
+];
 
-fn range(min: f64, max: f64) -> String {
-    match (min == ABOVE_ZERO, max) {
-        (true, f64::MAX) => "above 0".into(),
-        (true, _) => format!("above 0 and at most {max}"),
-        (false, f64::MAX) => format!("from {min}"),
-        (false, BELOW_ONE) => format!("from {min} to below 1"),
-        (false, _) => format!("from {min} to {max}"),
-    }
-}
-
-/// `a, b, c`.
-pub(crate) fn list<'a>(words: impl Iterator<Item = &'a str>) -> String {
-    words.collect::<Vec<_>>().join(", ")
+/// The key that another tool calls `word`, or else the key with the most similar name.
+fn nearest_key(word: &str) -> Option<&'static str> {
+    let word = word.to_ascii_lowercase().replace('-', "_");
+    let alias = ALIASES.iter().find(|(alias, _)| *alias == word).map(|(_, key)| *key);
+    alias.or_else(|| by_nearness(&word, KEYS.iter().map(|key| key.name)).first().copied())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::spec::check_value;
+    use crate::spec::built_in;
+    use proptest::prelude::*;
 
     #[test]
-    fn every_default_is_a_value_and_every_key_explains_itself() {
+    fn defaults_are_those_of_the_built_in_specification() {
+        let mut spec = built_in("x");
         for key in keys() {
-            assert_eq!(check_value(key, key.default), Ok(()), "{}", key.name);
-            assert_eq!(key.optional(), !key.absent.is_empty(), "{}", key.name);
+            assert_eq!(key.set(&mut spec, key.default), Ok(()), "{}", key.name);
+        }
+        assert_eq!(spec, built_in("x"));
+    }
+
+    #[test]
+    fn every_key_has_help_and_either_a_default_or_a_meaning_of_absence() {
+        for key in keys() {
+            assert_eq!(key.is_optional(), !key.absent.is_empty(), "{}", key.name);
+            assert_eq!(key.is_optional(), key.get(&built_in("x")).is_none(), "{}", key.name);
             assert!(key.help.ends_with('.'), "{}", key.name);
         }
     }
 
     #[test]
-    fn names_are_unique_and_groups_stand_together() {
+    fn names_are_unique_and_groups_are_contiguous() {
         let names: Vec<_> = keys().iter().map(|key| key.name).collect();
         let mut groups: Vec<_> = keys().iter().map(|key| key.group).collect();
         groups.dedup();
@@ -441,8 +414,80 @@ mod tests {
         }
     }
 
+    fn nearest(word: &str) -> &'static str {
+        nearest_key(word).unwrap()
+    }
+
     #[test]
-    fn metrics_are_those_of_the_catalog() {
-        assert_eq!(METRICS, Metric::ALL.map(Metric::name));
+    fn misspelled_keys_have_a_suggestion() {
+        assert_eq!(nearest("learning_rat"), "learning_rate");
+        assert_eq!(nearest("laerning_rate"), "learning_rate");
+        assert_eq!(nearest("Learning-Rate"), "learning_rate");
+        assert_eq!(nearest("max_step"), "max_steps");
+        assert_eq!(nearest("sede"), "seed");
+    }
+
+    #[test]
+    fn names_of_other_tools_have_a_suggestion() {
+        assert_eq!(nearest("lr"), "learning_rate");
+        assert_eq!(nearest("batch_size"), "per_device_train_batch_size");
+        for (alias, name) in ALIASES {
+            assert!(key_named(name).is_some() && key_named(alias).is_none(), "{alias}");
+        }
+    }
+
+    fn error(key: &str, text: &str) -> String {
+        key_named(key).unwrap().check(text).unwrap_err()
+    }
+
+    fn is_valid(key: &str, text: &str) -> bool {
+        key_named(key).unwrap().check(text).is_ok()
+    }
+
+    #[test]
+    fn numbers_outside_their_range_are_errors() {
+        assert_eq!(error("learning_rate", "0"), "expected a number above 0 and at most 1, found `0`");
+        assert_eq!(error("warmup_ratio", "1.5"), "expected a number from 0 to 1, found `1.5`");
+        assert_eq!(error("adam_beta1", "1"), "expected a number of at least 0 and below 1, found `1`");
+        assert_eq!(error("max_steps", "0"), "expected a whole number of at least 1, found `0`");
+        assert_eq!(error("max_seq_length", "4"), "expected a whole number from 5 to 8192, found `4`");
+        for text in ["NaN", "inf", "-inf", "1e999", "two", "-1"] {
+            assert!(!is_valid("max_grad_norm", text), "{text}");
+        }
+        assert!(is_valid("learning_rate", "2e-5") && is_valid("max_grad_norm", "0"));
+        assert!(!is_valid("max_steps", "9223372036854775808"));
+    }
+
+    #[test]
+    fn words_outside_their_list_are_errors() {
+        assert_eq!(
+            error("lr_scheduler_type", "linaer"),
+            "expected one of linear, cosine, constant, constant_with_warmup, found `linaer`; \
+             did you mean `linear`?"
+        );
+        assert_eq!(
+            error("eval_steps", "epochs"),
+            "expected a number of steps of at least 1, or epoch, found `epochs`"
+        );
+        assert!(is_valid("eval_steps", "epoch") && is_valid("eval_steps", "100"));
+        assert!(error("task", "sst-2").contains("did you mean `sst2`?"));
+        assert!(error("task", "imdb").starts_with("unknown task `imdb`; the tasks are "));
+        assert!(error("device", "cuda").contains("did you mean `cuda:0`?"));
+    }
+
+    #[test]
+    fn only_optional_keys_may_be_empty() {
+        assert!(is_valid("max_steps", "") && is_valid("data_dir", ""));
+        assert_eq!(error("seed", ""), "expected a whole number of at least 0, found nothing");
+    }
+
+    proptest! {
+        #[test]
+        fn no_text_panics(text in "\\PC{0,40}") {
+            for key in keys() {
+                let _ = key.check(&text);
+            }
+            let _ = unknown_key(&text);
+        }
     }
 }

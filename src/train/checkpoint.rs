@@ -1,7 +1,7 @@
-//! All that a training needs to go on exactly where it was: engine state and loop state, in
-//! `checkpoints/step-000268/`, whole or not there.
+//! Checkpoints: the state of the engine and of the loop in `checkpoints/step-000268/`, from which a training
+//! resumes bit for bit. They are written atomically.
 
-use super::summary::Best;
+use super::best::Best;
 use crate::catalog::Metric;
 use crate::error::{Error, Result};
 use crate::event::{Change, Scores, SplitName, Usage};
@@ -14,25 +14,25 @@ use std::path::{Path, PathBuf};
 const ARRAYS: &str = "state.safetensors";
 /// TOML, because its reader gives back each f64 bit for bit.
 const LOOP: &str = "loop.toml";
-/// Where each part of an engine is in the file.
+/// The prefix of the tensors of each part of an engine state.
 const PARTS: [(Part, &str); 3] =
     [(Part::Weight, "weights."), (Part::FirstMoment, "first."), (Part::SecondMoment, "second.")];
-/// How many checkpoints of a run are kept.
-const KEPT: usize = 2;
+/// Number of checkpoints that are kept, as `save_total_limit` of Transformers.
+const SAVE_TOTAL_LIMIT: usize = 2;
 
-/// Where the loop is. Order of examples and dropout masks follow from the step and the seed, so no
-/// generator state is in it.
+/// The state of the loop. It has no generator state: the order of examples and the dropout masks are functions
+/// of the seed and the step.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub(super) struct LoopState {
     /// Optimizer steps done.
     pub step: u64,
     /// AdamW updates done.
     pub updates: u64,
-    /// Step at which the splits were last scored on schedule.
+    /// Step of the last scheduled evaluation.
     pub scored_at: Option<u64>,
-    /// The best validation score so far.
+    /// The best evaluation so far.
     pub best: Option<Best>,
-    /// Evaluations since the best one.
+    /// Evaluations since the best one, for early stopping.
     pub evals_without_improvement: u64,
     /// Scores before any training.
     pub before: BTreeMap<SplitName, Scores>,
@@ -40,69 +40,69 @@ pub(super) struct LoopState {
     pub latest: BTreeMap<SplitName, Scores>,
     /// Seconds of the optimizer steps.
     pub train_seconds: f64,
-    /// Seconds of scoring.
+    /// Seconds of evaluations.
     #[serde(default)]
     pub scoring_seconds: f64,
     /// Examples trained on.
     pub examples: u64,
     /// Tokens trained on.
     pub tokens: u64,
-    /// What was changed on the way, oldest first. The learning rate and the number of steps follow from
-    /// the specification and these.
+    /// Changes of the settings, oldest first. The learning rate and the number of steps are functions of the
+    /// specification and of these.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub changes: Vec<Change>,
-    /// What that number of steps is; told for those who list runs.
+    /// The total number of steps, for lists of runs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub total_steps: Option<u64>,
-    /// What it has used.
+    /// Time, tokens and operations.
     #[serde(default)]
     pub usage: Usage,
 }
 
-/// Folder of the checkpoint of `step` in the run directory `dir`, relative to it.
-pub(super) fn name(step: u64) -> PathBuf {
+/// Path of the checkpoint of `step`, relative to the run directory.
+pub(super) fn relative_path(step: u64) -> PathBuf {
     Path::new("checkpoints").join(format!("step-{step:06}"))
 }
 
-/// What a checkpoint has of an engine.
+/// The tensors of an engine that a checkpoint contains.
 pub(super) fn tensors(engine: &dyn Engine) -> Vec<Stored<'_>> {
     PARTS.iter().flat_map(|(part, prefix)| Stored::of(engine, *part, prefix)).collect()
 }
 
 /// Writes a checkpoint of [`tensors`] and removes all but the newest few. Returns its size in bytes.
 pub(super) fn save(dir: &Path, state: &LoopState, tensors: &[Stored<'_>]) -> Result<u64> {
-    let bytes = write_folder_whole(&dir.join(name(state.step)), |folder| {
+    let bytes = write_folder_whole(&dir.join(relative_path(state.step)), |folder| {
         write_stored(&folder.join(ARRAYS), tensors, &BTreeMap::new())?;
         let path = folder.join(LOOP);
         let text = toml::to_string(state).map_err(|e| Error::writing(&path)(std::io::Error::other(e)))?;
         std::fs::write(&path, text).map_err(Error::writing(&path))
     })?;
-    for (_, old) in list(dir).into_iter().rev().skip(KEPT) {
+    for (_, old) in list(dir).into_iter().rev().skip(SAVE_TOTAL_LIMIT) {
         std::fs::remove_dir_all(&old).map_err(Error::writing(&old))?;
     }
     Ok(bytes)
 }
 
-/// How far a training was at its newest checkpoint.
+/// The progress of a training at its newest checkpoint.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Reached {
+pub struct CheckpointProgress {
     /// Optimizer steps done.
     pub steps: u64,
     /// Seconds of the optimizer steps.
     pub seconds: f64,
-    /// The best validation score.
+    /// The metric for the best model and its best value.
     pub best: Option<(Metric, f64)>,
-    /// Optimizer steps when it is finished, as far as the checkpoint tells.
+    /// Total number of optimizer steps, if the checkpoint has it.
     pub total_steps: Option<u64>,
 }
 
-/// How far the training in `dir` was at its newest checkpoint, if there is one. No weights are read.
-pub fn reached(dir: &Path) -> Option<Reached> {
+/// The progress at the newest checkpoint of the run directory `dir`, if it has one. Reads no weights.
+pub fn checkpoint_progress(dir: &Path) -> Option<CheckpointProgress> {
     let (_, folder) = list(dir).pop()?;
     let state = read_loop(&folder).ok()?;
     let best = state.best.map(|best| (best.metric, best.value));
     let LoopState { step: steps, train_seconds: seconds, total_steps, .. } = state;
-    Some(Reached { steps, seconds, best, total_steps })
+    Some(CheckpointProgress { steps, seconds, best, total_steps })
 }
 
 fn read_loop(folder: &Path) -> Result<LoopState> {
@@ -111,22 +111,22 @@ fn read_loop(folder: &Path) -> Result<LoopState> {
     toml::from_str(&text).map_err(|e| Error::data(&path, None, e.message()))
 }
 
-/// The newest checkpoint of the run directory `dir`, if there is one.
+/// The newest checkpoint of the run directory `dir`, if it has one.
 pub(super) fn load_newest(dir: &Path) -> Result<Option<(LoopState, EngineState)>> {
     let Some((_, folder)) = list(dir).pop() else { return Ok(None) };
     let state = read_loop(&folder)?;
     let mut engine = EngineState { updates: state.updates, ..EngineState::default() };
     for (name, array) in read_arrays(&folder.join(ARRAYS))?.0 {
-        let place = PARTS.iter().find_map(|(part, prefix)| Some((*part, name.strip_prefix(prefix)?)));
-        let Some((part, tensor)) = place else {
-            return Err(Error::data(folder.join(ARRAYS), None, format!("holds an unknown tensor {name}")));
+        let found = PARTS.iter().find_map(|(part, prefix)| Some((*part, name.strip_prefix(prefix)?)));
+        let Some((part, tensor)) = found else {
+            return Err(Error::data(folder.join(ARRAYS), None, format!("contains an unknown tensor {name}")));
         };
-        let home = match part {
+        let tensors = match part {
             Part::Weight => &mut engine.weights,
             Part::FirstMoment => &mut engine.first_moments,
             Part::SecondMoment => &mut engine.second_moments,
         };
-        home.insert(tensor.to_string(), array);
+        tensors.insert(tensor.to_string(), array);
     }
     Ok(Some((state, engine)))
 }
@@ -168,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn comes_back_bit_for_bit_and_only_the_newest_stay() {
+    fn checkpoints_load_bit_for_bit_and_old_ones_are_removed() {
         let dir = tempfile::tempdir().unwrap();
         assert_eq!(load_newest(dir.path()).unwrap(), None);
         for step in [5, 10, 1_000_000] {
@@ -180,16 +180,16 @@ mod tests {
             let state = LoopState { step, updates, train_seconds, changes, ..LoopState::default() };
             save(dir.path(), &state, &stored(&engine(step as f32 / 3.0))).unwrap();
         }
-        let (state, back) = load_newest(dir.path()).unwrap().unwrap();
+        let (state, loaded) = load_newest(dir.path()).unwrap().unwrap();
         assert_eq!((state.step, state.updates, state.train_seconds), (1_000_000, 3, 1_000_000.0 / 3.0));
         assert_eq!(state.changes[1].command, Command::LearningRate(1.0 / 3.0));
         assert_eq!((state.changes.len(), state.changes[0].step), (2, 2));
-        assert_eq!(back, engine(1_000_000.0 / 3.0));
+        assert_eq!(loaded, engine(1_000_000.0 / 3.0));
         assert_eq!(list(dir.path()).iter().map(|(step, _)| *step).collect::<Vec<_>>(), [10, 1_000_000]);
     }
 
     #[test]
-    fn a_half_written_checkpoint_is_not_one() {
+    fn an_incomplete_checkpoint_is_ignored() {
         let dir = tempfile::tempdir().unwrap();
         save(dir.path(), &LoopState { step: 4, ..LoopState::default() }, &stored(&engine(1.0))).unwrap();
         std::fs::create_dir(dir.path().join("checkpoints/.step-000008.new")).unwrap();

@@ -1,96 +1,96 @@
-//! The two ends between a training and those who steer it: commands, questions for the weights, and a
-//! flag that ends waiting at once.
+//! The channel between a training and those who control it: commands, requests for the weights, and a flag that
+//! cancels long work at once.
 
-use super::Snapshot;
+use super::snapshot::Snapshot;
 use crate::event::Command;
 use crossbeam_channel::{Receiver, Sender, bounded, select, unbounded};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// The training's end.
+/// The end of the training.
 #[derive(Debug)]
 pub struct Control {
     commands: Receiver<Command>,
-    questions: Receiver<Sender<Snapshot>>,
+    snapshot_requests: Receiver<Sender<Snapshot>>,
     handle: Handle,
 }
 
-/// The steering end. Any number of copies may exist; none of their calls waits.
+/// The end of a controller. It can be cloned, and none of its methods blocks.
 #[derive(Debug, Clone)]
 pub struct Handle {
     commands: Sender<Command>,
-    questions: Sender<Sender<Snapshot>>,
+    snapshot_requests: Sender<Sender<Snapshot>>,
     cancelled: Arc<AtomicBool>,
 }
 
-/// What reached a training.
+/// A message to a training.
 pub(super) enum Request {
-    /// Obey.
+    /// Execute a command.
     Command(Command),
-    /// Send the weights as they are.
-    Weights(Sender<Snapshot>),
+    /// Send a copy of the weights.
+    Snapshot(Sender<Snapshot>),
 }
 
-/// A pair of ends.
+/// Creates a pair of ends.
 pub fn control() -> (Control, Handle) {
     let (command_sender, commands) = unbounded();
-    let (question_sender, questions) = unbounded();
+    let (request_sender, snapshot_requests) = unbounded();
     let cancelled = Arc::new(AtomicBool::new(false));
-    let handle = Handle { commands: command_sender, questions: question_sender, cancelled };
-    (Control { commands, questions, handle: handle.clone() }, handle)
+    let handle = Handle { commands: command_sender, snapshot_requests: request_sender, cancelled };
+    (Control { commands, snapshot_requests, handle: handle.clone() }, handle)
 }
 
 impl Handle {
-    /// Asks the training to obey `command` between two steps. A training that is over does not hear it.
-    pub fn tell(&self, command: Command) {
+    /// Sends a command, which the training executes between two steps. Without effect after its end.
+    pub fn send(&self, command: Command) {
         if command == Command::Stop {
             self.cancelled.store(true, Ordering::Relaxed);
         }
         self.commands.send(command).ok();
     }
 
-    /// Asks for a copy of the weights. The receiver is closed without an answer when the training is over.
-    pub fn ask_weights(&self) -> Receiver<Snapshot> {
+    /// Requests a copy of the weights. The receiver is disconnected without one if the training has ended.
+    pub fn request_snapshot(&self) -> Receiver<Snapshot> {
         let (sender, receiver) = bounded(1);
-        self.questions.send(sender).ok();
+        self.snapshot_requests.send(sender).ok();
         receiver
     }
 }
 
 impl Control {
-    /// One more steering end.
+    /// Another handle of this training.
     pub fn handle(&self) -> Handle {
         self.handle.clone()
     }
 
-    /// Set as soon as the training is told to stop, so that downloads and scoring end early.
+    /// The flag that [`Command::Stop`] sets at once, so that downloads and evaluations end early.
     pub fn cancelled(&self) -> &AtomicBool {
         &self.handle.cancelled
     }
 
-    /// Whether the training was told to stop.
+    /// Whether [`Command::Stop`] was sent.
     pub fn is_cancelled(&self) -> bool {
         self.handle.cancelled.load(Ordering::Relaxed)
     }
 
-    /// What waits to be obeyed, oldest first, if anything.
+    /// The next pending request, if any; requests for the weights come first.
     pub(super) fn poll(&self) -> Option<Request> {
-        if let Ok(question) = self.questions.try_recv() {
-            return Some(Request::Weights(question));
+        if let Some(request) = self.poll_snapshot_request() {
+            return Some(Request::Snapshot(request));
         }
         self.commands.try_recv().ok().map(Request::Command)
     }
 
-    /// Waits for a request. Both channels stay open, as this end has a sender of each.
+    /// Blocks until the next request. Both channels stay open because this end holds a sender of each.
     pub(super) fn wait(&self) -> Request {
         select! {
-            recv(self.questions) -> question => question.map_or(Request::Command(Command::Stop), Request::Weights),
+            recv(self.snapshot_requests) -> request => request.map_or(Request::Command(Command::Stop), Request::Snapshot),
             recv(self.commands) -> command => Request::Command(command.unwrap_or(Command::Stop)),
         }
     }
 
-    /// A question for the weights that waits, if any: answered also where commands are not obeyed.
-    pub(super) fn poll_question(&self) -> Option<Sender<Snapshot>> {
-        self.questions.try_recv().ok()
+    /// The next pending request for the weights, which is answered during evaluations too.
+    pub(super) fn poll_snapshot_request(&self) -> Option<Sender<Snapshot>> {
+        self.snapshot_requests.try_recv().ok()
     }
 }

@@ -1,4 +1,4 @@
-//! One pass over a split, dropout off.
+//! Evaluation of a split, without dropout.
 
 use super::predictions::Predictions;
 use crate::batch::{Batch, Encoded};
@@ -6,27 +6,31 @@ use crate::data::order::by_length;
 use crate::error::{Error, Result};
 use crate::nn::Engine;
 
-/// Judges `rows`, all labelled, by a model of so many `outputs`, in batches of `batch_size` examples of similar
-/// length. `tick` is called before each batch with the examples done; when it returns false the pass ends with `None`.
+/// Computes the logits of `rows`, all labelled, with a model of `outputs` outputs, in batches of `batch_size`
+/// examples of similar length. `on_batch` is called before each batch with the number of examples done; if it
+/// returns false, the evaluation ends with `None`.
+///
+/// # Errors
+/// Those of the engine and of `on_batch`, and [`Error::Training`] for a row without a label.
 pub fn evaluate(
     engine: &mut dyn Engine,
     rows: &[Encoded],
     outputs: usize,
     batch_size: usize,
-    tick: &mut dyn FnMut(&mut dyn Engine, usize) -> Result<bool>,
+    on_batch: &mut dyn FnMut(&mut dyn Engine, usize) -> Result<bool>,
 ) -> Result<Option<Predictions>> {
-    let mut judged = Predictions::new(rows.len(), outputs);
+    let mut predictions = Predictions::new(rows.len(), outputs);
     for (done, chunk) in by_length(rows).chunks(batch_size).enumerate() {
-        if !tick(engine, done * batch_size)? {
+        if !on_batch(engine, done * batch_size)? {
             return Ok(None);
         }
         let batch = Batch::new(chunk.iter().map(|row| &rows[*row]));
         if batch.labels.is_empty() {
-            return Err(Error::Training("rows without a label cannot be scored".into()));
+            return Err(Error::Training("rows without a label cannot be evaluated".into()));
         }
-        for ((row, logits), label) in chunk.iter().zip(engine.logits(&batch)?).zip(&batch.labels) {
-            judged.set(*row, &logits, *label);
+        for ((row, logits), target) in chunk.iter().zip(engine.logits(&batch)?).zip(&batch.labels) {
+            predictions.set(*row, &logits, *target);
         }
     }
-    Ok(Some(judged))
+    Ok(Some(predictions))
 }

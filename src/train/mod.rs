@@ -1,87 +1,40 @@
-//! How a model learns: the loop, the schedule, the scores, the checkpoints. Knows no terminal and no
-//! place but the folder that it is given.
+//! Fine-tuning: the training loop, the learning-rate schedule, the metrics and the checkpoints. Independent of
+//! any user interface; writes only to the run directory that it is given, and never uses the network:
+//! [`resolve`] finds the model and the data before [`train`] starts.
 //!
 //! Read [`trainer`] first.
 
+mod best;
 mod checkpoint;
 mod control;
 mod correlation;
 mod evaluate;
-mod memory;
+mod memory_plan;
 mod plan;
 mod predictions;
-mod probes;
+mod probe_evaluator;
+mod resources;
+mod saved_predictions;
 mod schedule;
 mod scores;
 mod setup;
+mod snapshot;
+mod subsample;
 mod summary;
 mod trainer;
 mod usage_meter;
 
-pub use checkpoint::{Reached, reached};
+pub use best::Best;
+pub use checkpoint::{CheckpointProgress, checkpoint_progress};
 pub use control::{Control, Handle, control};
 pub use evaluate::evaluate;
 pub use plan::Plan;
-pub use predictions::{Predictions, SavedPredictions, evaluations, newest_evaluation};
+pub use predictions::Predictions;
+pub use resources::{Resources, resolve};
+pub use saved_predictions::{SavedPredictions, newest_predictions, saved_predictions};
 pub use schedule::LrSchedule;
-pub use scores::{argmax, softmax};
-pub use setup::{drawn, validation_rows};
-pub use summary::{Best, Summary};
+pub use scores::{add_metrics_from, argmax, softmax};
+pub use snapshot::Snapshot;
+pub use subsample::{subsample, subsample_split};
+pub use summary::Summary;
 pub use trainer::{Job, train};
-
-use crate::catalog::Labels;
-use crate::error::Result;
-use crate::files::ModelFolder;
-use crate::nn::{Engine, Weights};
-use crate::spec::RunSpec;
-use std::sync::Arc;
-
-/// A copy of the weights of a training that goes on, with what is needed to use them.
-#[derive(Debug, Clone)]
-pub struct Snapshot {
-    /// Optimizer steps done.
-    pub step: u64,
-    /// Every tensor.
-    pub weights: Arc<Weights>,
-    /// Where configuration and tokenizer come from.
-    pub folder: ModelFolder,
-    /// Names of the outputs: one a class, or one alone of a regression.
-    pub labels: Vec<String>,
-    /// From where to where the numbers of a regression go.
-    pub scale: Option<(f32, f32)>,
-    /// Whether an example is two texts.
-    pub pair: bool,
-    /// Longer inputs are cut to so many tokens.
-    pub max_seq_length: usize,
-}
-
-impl Snapshot {
-    /// The weights as they are, for a reader to use.
-    fn of(
-        engine: &mut dyn Engine,
-        step: u64,
-        spec: &RunSpec,
-        folder: &ModelFolder,
-        labels: &Labels,
-    ) -> Result<Self> {
-        Ok(Snapshot {
-            step,
-            weights: Arc::new(engine.weights()?),
-            folder: folder.clone(),
-            labels: labels.names(),
-            scale: labels.scale(),
-            pair: spec.is_pair(),
-            max_seq_length: spec.max_seq_length,
-        })
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use crate::spec::RunSpec;
-
-    /// The specification that all defaults make.
-    pub(super) fn spec() -> RunSpec {
-        crate::spec::built_in("test")
-    }
-}

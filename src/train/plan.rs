@@ -1,23 +1,23 @@
-//! How many steps, and what falls due after which: pure functions of the step.
+//! The number of steps and when to evaluate, save and log: pure functions of the step.
 
-use crate::spec::{Interval, RunSpec};
+use crate::spec::{IntervalStrategy, RunSpec};
 
-/// The course of a training over its optimizer steps.
+/// The schedule of a training over its optimizer steps.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Plan {
-    /// Examples of one optimizer step: batch size × accumulation.
+    /// Examples of one optimizer step: batch size × gradient accumulation steps.
     pub examples_per_step: usize,
-    /// Optimizer steps of one epoch; the last of an epoch may be smaller.
+    /// Optimizer steps of one epoch; the last one of an epoch may have fewer examples.
     pub steps_per_epoch: u64,
     /// Optimizer steps of the whole training.
     pub total_steps: u64,
-    eval: Interval,
-    save: Interval,
-    log: Interval,
+    eval: IntervalStrategy,
+    save: IntervalStrategy,
+    log: IntervalStrategy,
 }
 
 impl Plan {
-    /// The course of `spec` over `rows` training rows.
+    /// The plan of `spec` for `rows` training rows.
     pub fn new(spec: &RunSpec, rows: usize) -> Self {
         let examples_per_step = spec.per_device_train_batch_size * spec.gradient_accumulation_steps;
         let steps_per_epoch = rows.div_ceil(examples_per_step) as u64;
@@ -27,7 +27,7 @@ impl Plan {
         plan
     }
 
-    /// Optimizer steps of so many epochs.
+    /// Optimizer steps of that many epochs.
     pub fn steps_of(&self, epochs: f64) -> u64 {
         (epochs * self.steps_per_epoch as f64).ceil() as u64
     }
@@ -37,31 +37,30 @@ impl Plan {
         step as f64 / self.steps_per_epoch as f64
     }
 
-    /// Whether an epoch, or the training, ends with `step` steps done. Step 0 counts: it is the state
-    /// before any training.
+    /// Whether an epoch or the training ends after `step` steps. True for step 0, the state before any training.
     pub fn is_epoch_end(&self, step: u64) -> bool {
         step.is_multiple_of(self.steps_per_epoch) || step == self.total_steps
     }
 
-    /// Whether the validation split is scored with `step` steps done.
+    /// Whether the validation split is evaluated after `step` steps.
     pub fn is_eval_due(&self, step: u64) -> bool {
         self.is_epoch_end(step) || self.is_due(self.eval, step)
     }
 
-    /// Whether a checkpoint is written with `step` steps done.
+    /// Whether a checkpoint is written after `step` steps.
     pub fn is_save_due(&self, step: u64) -> bool {
         step > 0 && self.is_due(self.save, step)
     }
 
-    /// Whether the steps since the last line of the log are told with `step` steps done.
+    /// Whether the steps since the last `step` event are logged after `step` steps.
     pub fn is_log_due(&self, step: u64) -> bool {
         self.is_due(self.log, step) || step == self.total_steps
     }
 
-    fn is_due(&self, interval: Interval, step: u64) -> bool {
+    fn is_due(&self, interval: IntervalStrategy, step: u64) -> bool {
         match interval {
-            Interval::Epoch => self.is_epoch_end(step),
-            Interval::Steps(every) => step > 0 && step.is_multiple_of(every),
+            IntervalStrategy::Epoch => self.is_epoch_end(step),
+            IntervalStrategy::Steps(every) => step > 0 && step.is_multiple_of(every),
         }
     }
 }
@@ -69,20 +68,24 @@ impl Plan {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::train::tests::spec;
+    use crate::spec::built_in;
 
-    #[test]
-    fn steps_are_told_as_often_as_asked_for_and_at_the_end() {
-        let told = |logging_steps| {
-            let plan = Plan::new(&RunSpec { logging_steps, num_train_epochs: 2.0, ..spec() }, 160);
-            (1..=plan.total_steps).filter(|step| plan.is_log_due(*step)).collect::<Vec<_>>()
-        };
-        assert_eq!(told(Interval::Steps(4)), [4, 8, 10]);
-        assert_eq!(told(Interval::Epoch), [5, 10]);
+    fn spec() -> RunSpec {
+        built_in("test")
     }
 
     #[test]
-    fn the_treebank_has_267_steps_an_epoch() {
+    fn steps_are_logged_at_the_interval_and_at_the_end() {
+        let logged = |logging_steps| {
+            let plan = Plan::new(&RunSpec { logging_steps, num_train_epochs: 2.0, ..spec() }, 160);
+            (1..=plan.total_steps).filter(|step| plan.is_log_due(*step)).collect::<Vec<_>>()
+        };
+        assert_eq!(logged(IntervalStrategy::Steps(4)), [4, 8, 10]);
+        assert_eq!(logged(IntervalStrategy::Epoch), [5, 10]);
+    }
+
+    #[test]
+    fn the_treebank_has_267_steps_per_epoch() {
         let plan = Plan::new(&spec(), 8544);
         assert_eq!((plan.steps_per_epoch, plan.total_steps), (267, 801));
         let due: Vec<u64> = (0..=801).filter(|step| plan.is_eval_due(*step)).collect();
@@ -91,10 +94,10 @@ mod tests {
     }
 
     #[test]
-    fn steps_win_over_epochs_and_intervals_add_to_epoch_ends() {
+    fn max_steps_overrides_epochs_and_intervals_add_to_epoch_ends() {
         let spec = RunSpec {
             max_steps: Some(7),
-            eval_steps: Interval::Steps(3),
+            eval_steps: IntervalStrategy::Steps(3),
             gradient_accumulation_steps: 2,
             per_device_train_batch_size: 10,
             ..spec()

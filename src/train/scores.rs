@@ -1,76 +1,150 @@
-//! Logits and labels → scores. Pure functions; definitions as in scikit-learn and SciPy.
+//! Logits and targets → scores. Pure functions; definitions as in scikit-learn and SciPy.
 
 use super::correlation::{pearson, spearman};
-use crate::catalog::{Metric, Task};
-use crate::event::{ClassScores, ClassificationMetrics, Metrics, RegressionMetrics, Scores};
+use crate::catalog::{LabelKind, Metric, SplitName, Task};
+use crate::event::{ClassScores, Scores};
+use std::collections::BTreeMap;
 
-/// Adds up what a pass over a split says of classes, example by example.
-#[derive(Debug, Clone)]
-pub(super) struct Tally {
-    loss: f64,
-    confusion: Vec<Vec<u64>>,
+/// What metrics are computed from.
+enum Evaluation<'a> {
+    Classes(&'a ConfusionMatrix),
+    Numbers { predictions: &'a [f64], targets: &'a [f64] },
 }
 
-impl Tally {
-    /// Nothing counted, over `classes` classes.
-    pub(super) fn new(classes: usize) -> Self {
-        Tally { loss: 0.0, confusion: vec![vec![0; classes]; classes] }
+/// The value of a metric; `None` where it is undefined, is of another kind of labels, or is not computed from
+/// predictions: the loss has its own field, and some metrics are taken from another split.
+fn value(metric: Metric, evaluation: &Evaluation<'_>) -> Option<f64> {
+    match (metric, evaluation) {
+        (Metric::Accuracy, Evaluation::Classes(confusion)) => Some(confusion.accuracy()),
+        (Metric::F1, Evaluation::Classes(confusion)) => Some(confusion.class_scores(1).f1),
+        (Metric::MatthewsCorrelation, Evaluation::Classes(confusion)) => Some(confusion.matthews()),
+        (Metric::Pearson, Evaluation::Numbers { predictions, targets }) => pearson(predictions, targets),
+        (Metric::Spearman, Evaluation::Numbers { predictions, targets }) => spearman(predictions, targets),
+        (
+            Metric::Accuracy | Metric::F1 | Metric::MatthewsCorrelation | Metric::Pearson | Metric::Spearman,
+            _,
+        )
+        | (Metric::AccuracyMm | Metric::Loss, _) => None,
     }
+}
 
-    /// Counts one example: its logits (one a class) and its class.
-    pub(super) fn add(&mut self, logits: &[f32], label: usize) {
-        self.loss += cross_entropy(logits, label);
-        self.confusion[label][argmax(logits)] += 1;
+/// The metrics that an evaluation on a task reports, but for those that are taken from another split.
+fn metrics(task: &Task, kind: LabelKind, evaluation: &Evaluation<'_>) -> BTreeMap<Metric, Option<f64>> {
+    let is_computed = |metric: &Metric| {
+        *metric != Metric::Loss && metric.source().is_none() && metric.is_reported(kind, task.metrics)
+    };
+    let all = Metric::ALL.iter().copied().filter(is_computed);
+    all.map(|metric| (metric, value(metric, evaluation))).collect()
+}
+
+/// The scores of a classification: `rows` are the logits, one a class, and the target of each example.
+pub(super) fn classification<'a>(
+    task: &Task,
+    classes: usize,
+    rows: impl Iterator<Item = (&'a [f32], usize)>,
+) -> Scores {
+    let (mut loss, mut confusion) = (0.0, ConfusionMatrix::new(classes));
+    for (logits, target) in rows {
+        loss += cross_entropy(logits, target);
+        confusion.add(target, argmax(logits));
     }
+    let examples = confusion.total();
+    Scores {
+        loss: loss / examples.max(1) as f64,
+        metrics: metrics(task, LabelKind::Classes, &Evaluation::Classes(&confusion)),
+        per_class: (0..classes).map(|class| confusion.class_scores(class)).collect(),
+        confusion: confusion.counts,
+        examples,
+    }
+}
 
-    /// The scores of all that was counted, with those that `task` is judged by.
-    pub(super) fn scores(&self, task: &Task) -> Scores {
-        let examples: u64 = self.confusion.iter().flatten().sum();
-        let right: u64 = (0..self.confusion.len()).map(|class| self.confusion[class][class]).sum();
-        let per_class: Vec<ClassScores> =
-            (0..self.confusion.len()).map(|class| self.class_scores(class)).collect();
-        let judged = |metric| task.metrics.contains(&metric);
-        Scores {
-            loss: self.loss / examples.max(1) as f64,
-            metrics: Metrics::Classification(ClassificationMetrics {
-                accuracy: ratio(right as f64, examples as f64),
-                accuracy_mm: None,
-                f1: judged(Metric::F1).then(|| per_class[1].f1),
-                matthews_correlation: judged(Metric::MatthewsCorrelation).then(|| matthews(&self.confusion)),
-                confusion: self.confusion.clone(),
-                per_class,
-            }),
-            examples,
+/// The scores of a regression, whose loss is the mean squared error.
+pub(super) fn regression(task: &Task, predictions: &[f64], targets: &[f64]) -> Scores {
+    let squares: f64 = predictions.iter().zip(targets).map(|(a, b)| (a - b).powi(2)).sum();
+    Scores {
+        loss: squares / targets.len().max(1) as f64,
+        metrics: metrics(task, LabelKind::Numbers, &Evaluation::Numbers { predictions, targets }),
+        examples: targets.len() as u64,
+        ..Scores::default()
+    }
+}
+
+/// Adds the metrics of `task` that are taken from another split, of which `other` are the scores.
+pub fn add_metrics_from(other: &Scores, split: SplitName, task: &Task, scores: &mut Scores) {
+    for metric in task.metrics {
+        if let Some((source, base)) = metric.source()
+            && source == split
+        {
+            scores.metrics.insert(*metric, other.get(base));
         }
+    }
+}
+
+/// `counts[target][predicted]`: number of examples.
+#[derive(Debug, Clone)]
+struct ConfusionMatrix {
+    counts: Vec<Vec<u64>>,
+}
+
+impl ConfusionMatrix {
+    fn new(classes: usize) -> Self {
+        ConfusionMatrix { counts: vec![vec![0; classes]; classes] }
+    }
+
+    fn add(&mut self, target: usize, predicted: usize) {
+        self.counts[target][predicted] += 1;
+    }
+
+    fn total(&self) -> u64 {
+        self.counts.iter().flatten().sum()
+    }
+
+    fn correct(&self) -> u64 {
+        (0..self.counts.len()).map(|class| self.counts[class][class]).sum()
+    }
+
+    /// Number of examples whose target is `class`.
+    fn actual(&self, class: usize) -> u64 {
+        self.counts[class].iter().sum()
+    }
+
+    /// Number of examples that `class` is predicted for.
+    fn predicted(&self, class: usize) -> u64 {
+        self.counts.iter().map(|row| row[class]).sum()
+    }
+
+    fn accuracy(&self) -> f64 {
+        ratio(self.correct() as f64, self.total() as f64)
     }
 
     fn class_scores(&self, class: usize) -> ClassScores {
-        let hits = self.confusion[class][class] as f64;
-        let called: u64 = self.confusion.iter().map(|row| row[class]).sum();
-        let there: u64 = self.confusion[class].iter().sum();
-        let (precision, recall) = (ratio(hits, called as f64), ratio(hits, there as f64));
-        ClassScores { precision, recall, f1: ratio(2.0 * hits, (called + there) as f64) }
+        let true_positives = self.counts[class][class] as f64;
+        let (predicted, actual) = (self.predicted(class), self.actual(class));
+        ClassScores {
+            precision: ratio(true_positives, predicted as f64),
+            recall: ratio(true_positives, actual as f64),
+            f1: ratio(2.0 * true_positives, (predicted + actual) as f64),
+        }
+    }
+
+    /// Matthews correlation for any number of classes (Gorodkin's R_K); 0 where it is undefined.
+    fn matthews(&self) -> f64 {
+        let classes = 0..self.counts.len();
+        let (total, correct) = (self.total() as f64, self.correct() as f64);
+        let actual: Vec<f64> = classes.clone().map(|class| self.actual(class) as f64).collect();
+        let predicted: Vec<f64> = classes.map(|class| self.predicted(class) as f64).collect();
+        let dot = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(x, y)| x * y).sum::<f64>();
+        let numerator = correct * total - dot(&actual, &predicted);
+        let spread = (total * total - dot(&predicted, &predicted)) * (total * total - dot(&actual, &actual));
+        ratio(numerator, spread.sqrt())
     }
 }
 
-/// The scores of a regression: what was told of each row, and the number that is given.
-pub(super) fn regression(told: &[f64], given: &[f64]) -> Scores {
-    let squares: f64 = told.iter().zip(given).map(|(told, given)| (told - given).powi(2)).sum();
-    Scores {
-        loss: squares / given.len().max(1) as f64,
-        metrics: Metrics::Regression(RegressionMetrics {
-            pearson: pearson(told, given),
-            spearman: spearman(told, given),
-        }),
-        examples: given.len() as u64,
-    }
-}
-
-/// Cross-entropy of one example from its logits, in f64: log Σ exp(z) − z[label].
-pub(super) fn cross_entropy(logits: &[f32], label: usize) -> f64 {
+/// Cross-entropy of one example from its logits, in f64: log Σ exp(z) − z[target].
+pub(super) fn cross_entropy(logits: &[f32], target: usize) -> f64 {
     let highest = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
     let sum: f64 = logits.iter().map(|z| f64::from(z - highest).exp()).sum();
-    sum.ln() - f64::from(logits[label] - highest)
+    sum.ln() - f64::from(logits[target] - highest)
 }
 
 /// Probabilities of the classes: softmax of the logits.
@@ -86,21 +160,6 @@ pub fn argmax(logits: &[f32]) -> usize {
     logits.iter().enumerate().fold(0, |best, (class, z)| if *z > logits[best] { class } else { best })
 }
 
-/// Matthews' correlation of a confusion matrix with any number of classes (Gorodkin's R_K); 0 where
-/// it is undefined.
-fn matthews(confusion: &[Vec<u64>]) -> f64 {
-    let classes = confusion.len();
-    let total: f64 = confusion.iter().flatten().sum::<u64>() as f64;
-    let right: f64 = (0..classes).map(|class| confusion[class][class] as f64).sum();
-    let there: Vec<f64> = confusion.iter().map(|row| row.iter().sum::<u64>() as f64).collect();
-    let called: Vec<f64> =
-        (0..classes).map(|class| confusion.iter().map(|row| row[class]).sum::<u64>() as f64).collect();
-    let dot = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(x, y)| x * y).sum::<f64>();
-    let numerator = right * total - dot(&there, &called);
-    let spread = (total * total - dot(&called, &called)) * (total * total - dot(&there, &there));
-    ratio(numerator, spread.sqrt())
-}
-
 fn ratio(numerator: f64, denominator: f64) -> f64 {
     if denominator == 0.0 { 0.0 } else { numerator / denominator }
 }
@@ -110,59 +169,75 @@ mod tests {
     use super::*;
     use crate::catalog::task;
 
-    fn tally(confusion: &[&[u64]]) -> Tally {
-        Tally { loss: 0.0, confusion: confusion.iter().map(|row| row.to_vec()).collect() }
+    /// Scores of examples with these counts of `[target][predicted]`.
+    fn scores(name: &str, counts: [[usize; 2]; 2]) -> Scores {
+        let logits: [&[f32]; 2] = [&[1.0, 0.0], &[0.0, 1.0]];
+        let cells = [(0, 0), (0, 1), (1, 0), (1, 1)];
+        let rows = cells.into_iter().flat_map(|(target, predicted)| {
+            std::iter::repeat_n((logits[predicted], target), counts[target][predicted])
+        });
+        classification(task(name).unwrap(), 2, rows)
+    }
+
+    fn assert_near(found: Option<f64>, expected: f64) {
+        assert!(found.is_some_and(|found| (found - expected).abs() < 1e-12), "{found:?}, {expected}");
     }
 
     /// `accuracy_score`, `f1_score`, `matthews_corrcoef`, `precision_score`, `recall_score` of
     /// scikit-learn on 50 + 10 + 5 + 35 rows.
     #[test]
     fn equals_scikit_learn() {
-        let tally = tally(&[&[50, 10], &[5, 35]]);
-        let scores = tally.scores(task("qqp").unwrap());
-        let found = scores.classification().expect("classes");
-        assert!((found.accuracy - 0.85).abs() < 1e-12);
-        assert!((found.f1.unwrap() - 14.0 / 17.0).abs() < 1e-12);
-        assert!((found.per_class[1].precision - 7.0 / 9.0).abs() < 1e-12);
-        assert!((found.per_class[1].recall - 0.875).abs() < 1e-12);
-        assert_eq!(found.matthews_correlation, None);
-        assert!((matthews(&tally.confusion) - 0.697_518_448_882_885).abs() < 1e-12);
+        let counts = [[50, 10], [5, 35]];
+        let qqp = scores("qqp", counts);
+        assert_near(qqp.get(Metric::Accuracy), 0.85);
+        assert_near(qqp.get(Metric::F1), 14.0 / 17.0);
+        assert_near(Some(qqp.per_class[1].precision), 7.0 / 9.0);
+        assert_near(Some(qqp.per_class[1].recall), 0.875);
+        assert_eq!(qqp.metrics.keys().collect::<Vec<_>>(), [&Metric::Accuracy, &Metric::F1]);
+        assert_near(scores("cola", counts).get(Metric::MatthewsCorrelation), 0.697_518_448_882_885);
     }
 
     #[test]
-    fn one_class_only_is_no_division_by_zero() {
-        let tally = tally(&[&[60, 0], &[40, 0]]);
-        assert_eq!(matthews(&tally.confusion), 0.0);
-        let scores = tally.scores(task("qqp").unwrap());
-        assert_eq!((scores.get(Metric::F1), scores.get(Metric::Accuracy)), (Some(0.0), Some(0.6)));
+    fn predicting_one_class_only_does_not_divide_by_zero() {
+        let counts = [[60, 0], [40, 0]];
+        assert_eq!(scores("cola", counts).get(Metric::MatthewsCorrelation), Some(0.0));
+        let qqp = scores("qqp", counts);
+        assert_eq!((qqp.get(Metric::F1), qqp.get(Metric::Accuracy)), (Some(0.0), Some(0.6)));
     }
 
     /// `torch.nn.functional.cross_entropy(torch.tensor([[2., -1.], [0.5, 0.25]]), torch.tensor([0, 1]))`.
     #[test]
     fn loss_equals_pytorch() {
-        let mut tally = Tally::new(2);
-        tally.add(&[2.0, -1.0], 0);
-        tally.add(&[0.5, 0.25], 1);
-        let scores = tally.scores(task("sst2").unwrap());
+        let rows: [(&[f32], usize); 2] = [(&[2.0, -1.0], 0), (&[0.5, 0.25], 1)];
+        let scores = classification(task("sst2").unwrap(), 2, rows.into_iter());
         assert!((scores.loss - 0.437_263).abs() < 1e-5, "{}", scores.loss);
-        assert_eq!(scores.classification().expect("classes").confusion, [[1, 0], [1, 0]]);
+        assert_eq!(scores.confusion, [[1, 0], [1, 0]]);
         assert!(cross_entropy(&[1000.0, -1000.0], 1).is_finite());
     }
 
     /// `torch.nn.MSELoss()(torch.tensor([2.5, 0., 4.]), torch.tensor([3., 1., 4.]))`.
     #[test]
-    fn a_regression_has_its_own_scores() {
-        let scores = regression(&[2.5, 0.0, 4.0], &[3.0, 1.0, 4.0]);
-        assert!((scores.loss - 1.25 / 3.0).abs() < 1e-12);
-        assert!(
-            scores
-                .get(Metric::Pearson)
-                .is_some_and(|pearson| (pearson - 0.998_906_107_238_671_8).abs() < 1e-9)
-        );
-        assert!(scores.get(Metric::Spearman).is_some_and(|spearman| (spearman - 1.0).abs() < 1e-12));
-        assert_eq!(scores.examples, 3);
-        assert_eq!(scores.get(Metric::Accuracy), None);
-        let constant = regression(&[2.5, 2.5], &[3.0, 1.0]);
-        assert_eq!((constant.get(Metric::Pearson), constant.loss), (None, 1.25));
+    fn a_regression_reports_correlations_and_squared_error() {
+        let stsb = task("stsb").unwrap();
+        let scores = regression(stsb, &[2.5, 0.0, 4.0], &[3.0, 1.0, 4.0]);
+        assert_near(Some(scores.loss), 1.25 / 3.0);
+        assert_near(scores.get(Metric::Pearson), 0.998_906_107_238_671_8);
+        assert_near(scores.get(Metric::Spearman), 1.0);
+        assert_eq!((scores.examples, scores.get(Metric::Accuracy)), (3, None));
+        let constant = regression(stsb, &[2.5, 2.5], &[3.0, 1.0]);
+        assert_eq!((constant.metrics[&Metric::Pearson], constant.loss), (None, 1.25));
+    }
+
+    #[test]
+    fn the_mismatched_accuracy_is_taken_from_its_split() {
+        let mnli = task("mnli").unwrap();
+        let rows: [(&[f32], usize); 1] = [(&[1.0, 0.0, 0.0], 0)];
+        let mut matched = classification(mnli, 3, rows.into_iter());
+        assert_eq!(matched.metrics.keys().collect::<Vec<_>>(), [&Metric::Accuracy]);
+        let other = Scores { metrics: BTreeMap::from([(Metric::Accuracy, Some(0.25))]), ..Scores::default() };
+        add_metrics_from(&other, SplitName::Test, mnli, &mut matched);
+        assert_eq!(matched.get(Metric::AccuracyMm), None);
+        add_metrics_from(&other, SplitName::ValidationMismatched, mnli, &mut matched);
+        assert_eq!(matched.get(Metric::AccuracyMm), Some(0.25));
     }
 }

@@ -1,16 +1,16 @@
-//! What a training comes to, as `summary.json` holds it.
+//! The result of a training: `summary.json`.
 
-use super::Plan;
+use super::best::Best;
 use super::checkpoint::LoopState;
+use super::plan::Plan;
 use super::setup::Setup;
-use crate::catalog::Metric;
 use crate::error::Error;
 use crate::event::{Change, Scores, SplitName, Stage, Status};
 use crate::spec::RunSpec;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
-/// The outcome of one training.
+/// The result of one training.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Summary {
     /// How it ended.
@@ -21,66 +21,66 @@ pub struct Summary {
     pub task: String,
     /// Hub id, folder, or `demo`.
     pub model: String,
-    /// The commit that a hub id stood for.
+    /// The commit that the hub id was resolved to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub model_commit: Option<String>,
-    /// The device, in words.
+    /// The device as text: `cpu, 2 threads`.
     pub device: String,
     /// Number format of the matrix products.
     pub precision: String,
-    /// Key of all randomness.
+    /// The seed.
     pub seed: u64,
     /// Optimizer steps done.
     pub steps: u64,
     /// Epochs done, with a fraction.
     pub epochs: f64,
-    /// Seconds of the optimizer steps; scoring and saving are not in it.
+    /// Seconds of the optimizer steps, without evaluations and saving.
     pub train_seconds: f64,
-    /// Seconds of scoring.
+    /// Seconds of evaluations.
     #[serde(default)]
     pub scoring_seconds: f64,
-    /// Examples trained on in each of these seconds.
+    /// Training examples per second of optimizer steps.
     pub examples_per_second: f64,
-    /// Tokens trained on in each of these seconds.
+    /// Training tokens per second of optimizer steps.
     pub tokens_per_second: f64,
-    /// The share of the time that each stage took, scoring and saving included.
+    /// Fraction of the total time by stage, evaluations and saving included.
     #[serde(default)]
     pub stages: BTreeMap<Stage, f64>,
-    /// The share of the tokens computed in the steps that is padding.
+    /// Fraction of the computed tokens of the steps that is padding.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub padding: Option<f64>,
-    /// 10⁹ multiplications and additions of the steps' products, as the model needs them, in a second of steps.
+    /// GFLOP/s of the matrix products of the steps, padding excluded.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub gflops: Option<f64>,
-    /// The same of products alone on this machine, where that was measured.
+    /// GFLOP/s of matrix products alone on this machine, if measured.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub product_gflops: Option<f64>,
-    /// Seconds from the start to the first step, but for scores before it.
+    /// Seconds from the start to the first step, without the evaluation before it.
     #[serde(default)]
     pub setup_seconds: f64,
-    /// Of these, seconds of turning rows into token ids.
+    /// Seconds of tokenization, which are part of the setup.
     #[serde(default)]
     pub tokenize_seconds: f64,
-    /// Scores before any training, by split.
+    /// Scores before any training by split.
     pub before: BTreeMap<SplitName, Scores>,
-    /// The best validation score; absent when nothing was scored after a step.
+    /// The best evaluation; absent if there was none after a step.
     pub best: Option<Best>,
     /// Final scores on (at most 10,000) training rows.
     pub train: Option<Scores>,
     /// Final scores on the validation split.
     pub validation: Option<Scores>,
-    /// Final scores on the test split, where it is labelled.
+    /// Final scores on the test split, if it has labels.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub test: Option<Scores>,
-    /// Label names; a label's index is its class.
+    /// Names of the outputs, in their order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub labels: Vec<String>,
-    /// Numbers that training changes.
+    /// Number of trainable parameters.
     pub trainable_parameters: u64,
-    /// What was changed on the way, which the specification does not tell.
+    /// Changes of the settings during the run, which are not in the specification.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub changes: Vec<Change>,
-    /// Why it failed, when it did.
+    /// The error of a failed run.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
 }
@@ -94,7 +94,7 @@ impl Summary {
         Summary {
             status,
             experiment: spec.experiment.clone(),
-            task: spec.task.clone(),
+            task: spec.task.to_string(),
             model: spec.model.clone(),
             model_commit: setup.folder.commit,
             device: setup.built.device,
@@ -124,15 +124,15 @@ impl Summary {
         }
     }
 
-    /// The summary of a training of `spec` that could not go on because of `error`.
+    /// The summary of a training of `spec` that failed with `error`.
     pub fn failed(spec: &RunSpec, error: &Error) -> Self {
         Summary {
             status: Status::Failed,
             experiment: spec.experiment.clone(),
-            task: spec.task.clone(),
+            task: spec.task.to_string(),
             model: spec.model.clone(),
             model_commit: None,
-            device: spec.device.clone(),
+            device: spec.device.to_string(),
             precision: String::new(),
             seed: spec.seed,
             steps: 0,
@@ -158,18 +158,4 @@ impl Summary {
             error: Some(error.to_string()),
         }
     }
-}
-
-/// The evaluation that chose the weights in `best/`.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-pub struct Best {
-    /// Optimizer steps done.
-    pub step: u64,
-    /// The score that chose.
-    pub metric: Metric,
-    /// Its value on the validation split.
-    pub value: f64,
-    /// The same score on the test split with the same weights, where it is known.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub test: Option<f64>,
 }

@@ -1,21 +1,21 @@
-//! What a training uses, added up as it goes: some readings of the clock a step, and a question to the engine
-//! about once a second.
+//! Accumulates the time, tokens and operations of a training: the clock is read a few times per step, the
+//! profile of the engine about once a second.
 
 use crate::batch::Batch;
 use crate::event::{Stage, Step, Usage};
 use crate::nn::{ByPhase, Engine, ModelConfig, step_operations};
 use std::time::{Duration, Instant};
 
-/// How often it is told what was used.
-const EVERY: Duration = Duration::from_secs(1);
+/// Time between two usage reports.
+const REPORT_INTERVAL: Duration = Duration::from_secs(1);
 
-/// What the steps since the last `step` event came to.
+/// The steps since the last `step` event.
 #[derive(Debug, Default)]
 pub(super) struct StepAccumulator {
     pub(super) steps: u64,
-    /// Of these, the last that the engine has not told the loss of.
-    pub(super) unread: u64,
-    /// Sum over the steps that it has told of.
+    /// The last steps, whose loss the engine has not reported.
+    pub(super) unreported: u64,
+    /// Sum of the losses of the other steps.
     pub(super) loss: f64,
     pub(super) examples: u64,
     pub(super) tokens: u64,
@@ -25,8 +25,8 @@ pub(super) struct StepAccumulator {
 }
 
 impl StepAccumulator {
-    /// The event that tells them, with so many steps and epochs done.
-    pub(super) fn told(self, step: u64, epoch: f64, usage: Option<Box<Usage>>) -> Step {
+    /// The `step` event, after `step` steps and `epoch` epochs.
+    pub(super) fn into_event(self, step: u64, epoch: f64, usage: Option<Box<Usage>>) -> Step {
         Step {
             step,
             epoch,
@@ -41,84 +41,89 @@ impl StepAccumulator {
     }
 }
 
-/// What steps used that was not told yet.
+/// Usage since the last report.
 #[derive(Debug)]
 pub(super) struct UsageMeter {
-    /// When it was told last.
-    told: Instant,
-    untold: Usage,
-    /// What was used since the engine was asked.
-    open: Usage,
-    /// What the engine's steps had taken then.
-    passes: Option<ByPhase>,
+    /// Time of the last report.
+    reported_at: Instant,
+    /// Usage since then, as of the last flush.
+    pending: Usage,
+    /// Usage since the last flush, whose step time is not attributed to phases.
+    unattributed: Usage,
+    /// Time of the engine by phase at the last flush.
+    phases: Option<ByPhase>,
 }
 
 impl UsageMeter {
-    /// Begins now.
+    /// Starts now.
     pub(super) fn new(engine: &dyn Engine) -> Self {
-        let passes = passes(engine);
-        UsageMeter { told: Instant::now(), untold: Usage::default(), open: Usage::default(), passes }
+        UsageMeter {
+            reported_at: Instant::now(),
+            pending: Usage::default(),
+            unattributed: Usage::default(),
+            phases: phases(engine),
+        }
     }
 
-    /// Adds to the time that a stage took.
+    /// Adds the time since `since` to a stage.
     pub(super) fn spend(&mut self, stage: Stage, since: Instant) {
-        self.open.spend(stage, since.elapsed().as_secs_f64());
+        self.unattributed.spend(stage, since.elapsed().as_secs_f64());
     }
 
-    /// Adds to the time that steps took, whatever they did in it.
+    /// Adds to the time of steps.
     pub(super) fn step(&mut self, seconds: f64) {
-        self.open.spend(Stage::Other, seconds);
+        self.unattributed.spend(Stage::Other, seconds);
     }
 
-    /// Adds what a step on `batch` is.
+    /// Adds the tokens and operations of a step on `batch`.
     pub(super) fn count(&mut self, batch: &Batch, engine: &dyn Engine, config: &ModelConfig, labels: usize) {
-        self.open.tokens += batch.tokens() as u64;
-        self.open.computed_tokens += engine.computed_tokens(batch) as u64;
-        self.open.operations += step_operations(config, labels, batch);
+        self.unattributed.tokens += batch.tokens() as u64;
+        self.unattributed.computed_tokens += engine.computed_tokens(batch) as u64;
+        self.unattributed.operations += step_operations(config, labels, batch);
     }
 
-    /// Asks the engine, and adds what was used since it was asked last to `whole`.
-    pub(super) fn flush(&mut self, engine: &dyn Engine, whole: &mut Usage) {
-        let open = std::mem::take(&mut self.open);
-        let before = std::mem::replace(&mut self.passes, passes(engine));
-        let used = by_passes(open, before, self.passes);
-        whole.add(&used);
-        self.untold.add(&used);
+    /// Attributes the time of steps to phases with the profile of the engine, and adds the usage since the last
+    /// flush to `total`.
+    pub(super) fn flush(&mut self, engine: &dyn Engine, total: &mut Usage) {
+        let usage = std::mem::take(&mut self.unattributed);
+        let before = std::mem::replace(&mut self.phases, phases(engine));
+        let usage = by_phase(usage, before, self.phases);
+        total.add(&usage);
+        self.pending.add(&usage);
     }
 
-    /// Whether it is time to tell.
+    /// Whether the next report is due.
     pub(super) fn is_due(&self) -> bool {
-        self.told.elapsed() >= EVERY
+        self.reported_at.elapsed() >= REPORT_INTERVAL
     }
 
-    /// What is to be told, after [`UsageMeter::flush`].
-    pub(super) fn tell(&mut self) -> Usage {
-        self.told = Instant::now();
-        let mut untold = std::mem::take(&mut self.untold);
-        untold.seconds.values_mut().for_each(|seconds| *seconds = micro(*seconds));
-        untold
+    /// The usage since the last report, as of the last [`UsageMeter::flush`].
+    pub(super) fn report(&mut self) -> Usage {
+        self.reported_at = Instant::now();
+        let mut usage = std::mem::take(&mut self.pending);
+        usage.seconds.values_mut().for_each(|seconds| *seconds = round_to_micros(*seconds));
+        usage
     }
 }
 
-/// What was used with the steps by their ways, which had taken `before` and then `now`.
-fn by_passes(mut used: Usage, before: Option<ByPhase>, now: Option<ByPhase>) -> Usage {
+/// `usage` with the time of its steps by phase, from the engine's profiles `before` and `now`.
+fn by_phase(mut usage: Usage, before: Option<ByPhase>, now: Option<ByPhase>) -> Usage {
     if let Some((now, before)) = now.zip(before) {
         let ByPhase { forward, backward, optimizer } = now.since(&before);
-        let whole = used.seconds.remove(&Stage::Other).unwrap_or(0.0);
-        used.spend(Stage::Forward, forward);
-        used.spend(Stage::Backward, backward);
-        used.spend(Stage::Optimizer, optimizer);
-        used.spend(Stage::Other, whole - forward - backward - optimizer);
+        let total = usage.seconds.remove(&Stage::Other).unwrap_or(0.0);
+        usage.spend(Stage::Forward, forward);
+        usage.spend(Stage::Backward, backward);
+        usage.spend(Stage::Optimizer, optimizer);
+        usage.spend(Stage::Other, total - forward - backward - optimizer);
     }
-    used
+    usage
 }
 
-fn passes(engine: &dyn Engine) -> Option<ByPhase> {
-    engine.profile().map(|costs| costs.passes)
+fn phases(engine: &dyn Engine) -> Option<ByPhase> {
+    engine.profile().map(|profile| profile.passes)
 }
 
-/// Seconds as finely as it is of use in a log.
-fn micro(seconds: f64) -> f64 {
+fn round_to_micros(seconds: f64) -> f64 {
     (seconds * 1e6).round() / 1e6
 }
 
@@ -127,16 +132,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_the_engine_does_not_tell_apart_stays_whole() {
-        let mut used = Usage::default();
-        used.spend(Stage::Other, 4.0);
-        let told = by_passes(used.clone(), None, None).seconds;
-        assert_eq!(told.into_iter().collect::<Vec<_>>(), [(Stage::Other, 4.0)]);
+    fn step_time_is_split_by_phase_only_with_a_profile() {
+        let mut usage = Usage::default();
+        usage.spend(Stage::Other, 4.0);
+        let seconds = by_phase(usage.clone(), None, None).seconds;
+        assert_eq!(seconds.into_iter().collect::<Vec<_>>(), [(Stage::Other, 4.0)]);
         let before = ByPhase { forward: 10.0, backward: 20.0, optimizer: 5.0 };
         let after = ByPhase { forward: 11.0, backward: 22.0, optimizer: 5.5 };
-        let told = by_passes(used, Some(before), Some(after)).seconds;
+        let seconds = by_phase(usage, Some(before), Some(after)).seconds;
         let expected =
             [(Stage::Forward, 1.0), (Stage::Backward, 2.0), (Stage::Optimizer, 0.5), (Stage::Other, 0.5)];
-        assert_eq!(told.into_iter().collect::<Vec<_>>(), expected);
+        assert_eq!(seconds.into_iter().collect::<Vec<_>>(), expected);
     }
 }

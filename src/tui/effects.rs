@@ -1,397 +1,250 @@
-//! The only side effects of the interface: runs, files, weights. What comes of them comes back as messages.
+//! Executes the effects that [`update`](super::update::update) asks for. The interface thread only hands them to
+//! workers, so no file, lock, model or network keeps a key waiting; results come back as messages.
 //!
-//! Reading files and judging sentences are done by two threads, so that neither keeps a key waiting.
+//! | thread      | does                                                        |
+//! | ----------- | ----------------------------------------------------------- |
+//! | `files`     | reads and writes experiments, logs, predictions, probes     |
+//! | `runs`      | starts runs, changes the queue, sends commands to other runs |
+//! | `inference` | opens models and classifies texts                           |
+//! | `rows`      | profiles the data of one experiment; ends when it is done    |
+//! | `training`  | trains; see [`crate::run::start`]                           |
+//!
+//! Jobs wait in unbounded channels: a bounded one would block the interface while a disk hangs. They grow by one
+//! small job per key press; jobs that a timer sends are not sent while one of their kind waits. Results go through
+//! a bounded channel, which blocks only the workers.
 
-use super::Options;
-use super::history_cache::{CAPACITY, FollowedRun, HistoryCache};
-use super::inference::{Explain, InferenceWorker, Question, guarded};
+use super::file_worker::{FileJob, FileWorker};
+use super::inference::{Explain, InferenceJob, InferenceWorker};
 use super::msg::{Effect, Msg};
-use super::settings;
-use super::state::experiment::ExperimentRow;
+use super::options::Options;
+use super::run_worker::{ActiveRun, RunFlags, RunJob, RunWorker, StartReply};
 use super::state::infer::ModelSource;
-use super::state::insight::Subject;
-use super::state::train_request::TrainRequest;
+use super::worker::{catch_panic, error_msg, serve, spawn};
 use crate::error::{Error, Result};
 use crate::event::Command;
-use crate::probes::{self, Probe};
-use crate::run::error_analysis::ErrorReport;
-use crate::run::history::History;
 use crate::run::profile::DataProfile;
-use crate::run::queue::{Begun, Edit, Queue, Turn};
-use crate::run::{
-    PendingCommand, RunDir, RunEvent, Running, Start, TrainOutput, list, reproduced, seed_dirs, start,
-};
-use crate::spec::{Experiments, RunSpec};
-use crossbeam_channel::{Receiver, Sender, never, unbounded};
-use std::path::{Path, PathBuf};
+use crate::run::{RunEvent, RunHandle, TrainOutput};
+use crate::spec::RunSpec;
+use crossbeam_channel::{Receiver, Sender, bounded, never, unbounded};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
-/// All that the interface touches.
+/// How long the end of the program waits for a run that is being started.
+const START_TIMEOUT: Duration = Duration::from_secs(2);
+/// Replies of the `runs` thread that wait for the interface.
+const REPLIES: usize = 16;
+
+/// Hands effects to the workers and holds the run that this process trains.
 pub(super) struct EffectRunner {
-    options: Options,
     messages: Sender<Msg>,
-    running: Option<Running>,
-    /// Keeps the queue from training beside it; given back with it.
-    turn: Option<Turn>,
-    /// The queue that was last told.
-    queue: Option<Queue>,
-    /// Number of the training, so that the weights of one are not taken for those of another.
-    training: u64,
     file_jobs: Sender<FileJob>,
-    questions: Sender<Question>,
-    /// Set when nobody waits any more for the rows that are being counted.
-    counting: Arc<AtomicBool>,
-}
-
-/// Something to be done with files.
-enum FileJob {
-    List,
-    Replay(PathBuf),
-    Collect(PathBuf),
-    Tail(Vec<PathBuf>),
-    Examine(Subject),
-    Reproduce,
-    Save { name: String, changes: Vec<(&'static str, String)> },
-    Delete(PathBuf),
-    Pin(Probe),
-    KeepTheme(String),
+    run_jobs: Sender<RunJob>,
+    inference_jobs: Sender<InferenceJob>,
+    active: Option<ActiveRun>,
+    /// Number of the run, so that the weights of one are not taken for those of another.
+    run_number: u64,
+    start_replies: Receiver<StartReply>,
+    /// Start requests without a reply.
+    pending_starts: usize,
+    flags: Arc<RunFlags>,
+    /// Whether a [`FileJob::FollowLogs`] waits.
+    is_follow_pending: Arc<AtomicBool>,
+    /// Cancels the data profile that is being computed.
+    profile_cancelled: Arc<AtomicBool>,
 }
 
 impl EffectRunner {
-    /// A world whose answers go to `messages`.
+    /// Starts the workers, which send their results to `messages`.
+    ///
+    /// # Errors
+    /// [`Error::Device`] when a thread cannot be started.
     pub(super) fn new(options: Options, messages: Sender<Msg>) -> Result<EffectRunner> {
-        let (file_jobs, waiting) = unbounded();
-        let (questions, receiver) = unbounded();
-        let (files, sender) = (options.clone(), messages.clone());
-        spawn("files", move || run_file_jobs(&files, &waiting, &sender))?;
-        let (models, sender) = (options.clone(), messages.clone());
-        spawn("inference", move || InferenceWorker::new(models, sender).run(&receiver))?;
+        let (flags, is_follow_pending) = (Arc::<RunFlags>::default(), Arc::<AtomicBool>::default());
+        let (file_jobs, receiver) = unbounded();
+        let sender = messages.clone();
+        let worker = FileWorker::new(options.clone(), sender.clone(), is_follow_pending.clone());
+        spawn("files", move || serve(worker, &receiver, &sender))?;
+
+        let (run_jobs, receiver) = unbounded();
+        let (replies, start_replies) = bounded(REPLIES);
+        let sender = messages.clone();
+        let worker = RunWorker::new(options.clone(), sender.clone(), replies, flags.clone());
+        spawn("runs", move || serve(worker, &receiver, &sender))?;
+
+        let (inference_jobs, receiver) = unbounded();
+        let worker = InferenceWorker::new(options, messages.clone());
+        spawn("inference", move || worker.serve(&receiver))?;
         Ok(EffectRunner {
-            options,
             messages,
-            running: None,
-            turn: None,
-            queue: None,
-            training: 0,
             file_jobs,
-            questions,
-            counting: Arc::default(),
+            run_jobs,
+            inference_jobs,
+            active: None,
+            run_number: 0,
+            start_replies,
+            pending_starts: 0,
+            flags,
+            is_follow_pending,
+            profile_cancelled: Arc::default(),
         })
     }
 
-    /// What the training says; never anything while there is none.
-    pub(super) fn said(&self) -> Receiver<RunEvent> {
-        self.running.as_ref().map_or_else(never, |running| running.said.clone())
+    /// The events of the run that this process trains; a channel without events while there is none.
+    pub(super) fn events(&self) -> Receiver<RunEvent> {
+        self.active.as_ref().map_or_else(never, |active| active.handle.events.clone())
     }
 
-    /// Does `effect` and says what is known of it at once. Those of the terminal are the loop's.
+    /// Replies to start requests, for [`EffectRunner::take_reply`].
+    pub(super) fn start_replies(&self) -> Receiver<StartReply> {
+        self.start_replies.clone()
+    }
+
+    /// Takes over a run that was started. The message has to be handled before the first event of the run.
+    pub(super) fn take_reply(&mut self, reply: StartReply) -> Option<Msg> {
+        self.pending_starts = self.pending_starts.saturating_sub(1);
+        if let Some(run) = reply.run {
+            self.run_number += 1;
+            self.active = Some(run);
+        }
+        reply.msg
+    }
+
+    /// Executes an effect; those of the terminal are executed by the loop. Returns a message about an effect that
+    /// fails at once.
     pub(super) fn run(&mut self, effect: Effect) -> Option<Msg> {
         match effect {
             Effect::Refresh => {
-                self.file_job(FileJob::List);
-                return self.look_at_queue();
+                self.send_file_job(FileJob::List);
+                self.poll_queue();
             }
-            Effect::LoadHistory(dir) => self.file_job(FileJob::Replay(dir)),
-            Effect::RequireHistory(dir) => self.file_job(FileJob::Collect(dir)),
-            Effect::FollowLogs(dirs) => self.file_job(FileJob::Tail(dirs)),
-            Effect::LoadPredictions(of) => self.file_job(FileJob::Examine(of)),
-            Effect::LoadReproduction => self.file_job(FileJob::Reproduce),
-            Effect::SaveExperiment { name, changes } => self.file_job(FileJob::Save { name, changes }),
-            Effect::DeleteRun(dir) => self.file_job(FileJob::Delete(dir)),
-            Effect::ToggleProbe(pin) => self.file_job(FileJob::Pin(pin)),
-            Effect::StartTraining(work) => return Some(self.begin(work)),
-            Effect::Enqueue(work) => {
-                let edit = self.start_of(work).map(|start| Edit::Add(Box::new(start)));
-                return Some(self.edit_queue(edit));
+            Effect::LoadHistory(dir) => self.send_file_job(FileJob::LoadHistory(dir)),
+            Effect::RequireHistory(dir) => self.send_file_job(FileJob::RequireHistory(dir)),
+            Effect::FollowLogs(dirs) => {
+                if !self.is_follow_pending.swap(true, Ordering::Relaxed) {
+                    self.send_file_job(FileJob::FollowLogs(dirs));
+                }
             }
-            Effect::EditQueue(edit) => return Some(self.edit_queue(Ok(edit))),
-            Effect::StartNext => return self.begin_next(),
-            Effect::PollQueue => return self.look_at_queue(),
-            Effect::SendCommand(command) => self.tell(command),
-            Effect::SendCommandTo(dir, command) => {
-                return PendingCommand::of(&dir, command)
-                    .err()
-                    .map(|why| error_msg("The run does not hear it", &why));
+            Effect::LoadPredictions(subject) => self.send_file_job(FileJob::LoadPredictions(subject)),
+            Effect::LoadReproduction => self.send_file_job(FileJob::LoadReproduction),
+            Effect::SaveExperiment { name, changes } => {
+                self.send_file_job(FileJob::SaveExperiment { name, changes });
             }
-            Effect::OpenModel { request_id, source } => self.open(request_id, source),
+            Effect::DeleteRun(dir) => self.send_file_job(FileJob::DeleteRun(dir)),
+            Effect::ToggleProbe(probe) => self.send_file_job(FileJob::ToggleProbe(probe)),
+            Effect::SaveTheme(name) => self.send_file_job(FileJob::SaveTheme(name)),
+            Effect::StartTraining(request) => self.send_start(RunJob::Start(request)),
+            Effect::StartNext => self.send_start(RunJob::StartNext),
+            Effect::Enqueue(request) => self.send_run_job(RunJob::Enqueue(request)),
+            Effect::EditQueue(edit) => self.send_run_job(RunJob::EditQueue(edit)),
+            Effect::PollQueue => self.poll_queue(),
+            Effect::SendCommand(command) => self.send_command(command),
+            Effect::SendCommandTo(dir, command) => self.send_run_job(RunJob::SendCommandTo(dir, command)),
+            Effect::OpenModel { request_id, source } => return self.open_model(request_id, source),
             Effect::OpenComparison { request_id, source } => {
                 let name = match source {
                     ModelSource::Run { dir, .. } => Some(dir.display().to_string()),
                     ModelSource::Named(name) => Some(name),
                     ModelSource::Nothing | ModelSource::Live => None,
                 };
-                self.questions.send(Question::Beside { request_id, name }).ok();
+                self.send_inference_job(InferenceJob::OpenComparison { request_id, name });
             }
             Effect::Classify { request_id, text, text_pair } => {
-                self.questions.send(Question::Classify { request_id, text, text_pair }).ok();
+                self.send_inference_job(InferenceJob::Classify { request_id, text, text_pair });
             }
             Effect::Explain { request_id, text, text_pair } => {
-                self.questions.send(Question::Explain(Explain { request_id, text, text_pair })).ok();
+                self.send_inference_job(InferenceJob::Explain(Explain { request_id, text, text_pair }));
             }
-            Effect::ProfileData(spec) => return self.profile(spec),
-            Effect::SaveTheme(name) => self.file_job(FileJob::KeepTheme(name)),
+            Effect::ProfileData(spec) => return self.profile_data(spec),
             Effect::Suspend | Effect::Redraw | Effect::Notify(_) | Effect::SetMouse(_) | Effect::Quit => {}
         }
         None
     }
 
-    /// Counts rows on a thread of its own: a large set takes seconds.
-    fn profile(&mut self, spec: Box<RunSpec>) -> Option<Msg> {
-        self.counting.store(true, Ordering::Relaxed);
-        self.counting = Arc::default();
-        let (cancelled, messages) = (self.counting.clone(), self.messages.clone());
-        let count = move || {
-            let result = guarded(|| DataProfile::read(&spec, &cancelled));
+    // A worker ends only with the program, so a job is never lost.
+    fn send_file_job(&self, job: FileJob) {
+        self.file_jobs.send(job).ok();
+    }
+
+    fn send_run_job(&self, job: RunJob) {
+        self.run_jobs.send(job).ok();
+    }
+
+    fn send_inference_job(&self, job: InferenceJob) {
+        self.inference_jobs.send(job).ok();
+    }
+
+    fn send_start(&mut self, job: RunJob) {
+        // The timer asks for the next run of the queue every second.
+        if matches!(job, RunJob::StartNext) && self.pending_starts > 0 {
+            return;
+        }
+        self.pending_starts += 1;
+        self.send_run_job(job);
+    }
+
+    fn poll_queue(&self) {
+        if !self.flags.is_poll_pending.swap(true, Ordering::Relaxed) {
+            self.send_run_job(RunJob::PollQueue);
+        }
+    }
+
+    /// Profiles data on a thread of its own, because a large data set takes seconds.
+    fn profile_data(&mut self, spec: Box<RunSpec>) -> Option<Msg> {
+        self.profile_cancelled.store(true, Ordering::Relaxed);
+        self.profile_cancelled = Arc::default();
+        let (cancelled, messages) = (self.profile_cancelled.clone(), self.messages.clone());
+        let profile = move || {
+            let result = catch_panic("profiling the data", || DataProfile::read(&spec, &cancelled));
             if !matches!(result, Err(Error::Interrupted(_))) {
                 messages.send(Msg::DataProfiled { spec, result: result.map_err(|e| e.to_string()) }).ok();
             }
         };
-        spawn("rows", count).err().map(|why| error_msg("The rows are not counted", &why))
+        spawn("rows", profile).err().map(|error| error_msg("Cannot profile the data", &error))
     }
 
-    /// Says something to the training, if there is one.
-    pub(super) fn tell(&self, command: Command) {
-        if let Some(running) = &self.running {
-            running.tell(command);
-        }
-    }
-
-    /// Waits for the training, whose channel was closed, and says how it ended.
-    pub(super) fn finish(&mut self) -> Option<Result<TrainOutput>> {
-        let outcome = self.running.take().map(Running::join);
-        self.turn = None;
-        outcome
-    }
-
-    fn file_job(&self, file_job: FileJob) {
-        self.file_jobs.send(file_job).ok();
-    }
-
-    fn start_of(&self, work: TrainRequest) -> Result<Start> {
-        Ok(match work {
-            TrainRequest::Spec(spec) => Start::New(*spec),
-            TrainRequest::Changed { name, changes } => Start::New(changed(&self.options, &name, &changes)?),
-            TrainRequest::Resume(dir) => Start::Resume(dir),
-        })
-    }
-
-    /// The answer comes at once, so that it is known before the training says its first word.
-    fn begin(&mut self, work: TrainRequest) -> Msg {
-        // The queue that trains in another interface does not keep a person from training here.
-        let turn = Turn::shared(&self.options.runs_dir);
-        let begun = self.start_of(work).and_then(|start| begin(start, &self.options));
-        match begun.and_then(|(running, earlier)| self.begun(running, turn, earlier, None)) {
-            Ok(msg) => msg,
-            Err(error) => error_msg("The run cannot be started", &error),
-        }
-    }
-
-    fn begin_next(&mut self) -> Option<Msg> {
-        let mut earlier = Vec::new();
-        let begun = Queue::begin_next(&self.options.runs_dir, |start| {
-            let (running, histories) = begin(start, &self.options)?;
-            earlier = histories;
-            Ok(running)
-        });
-        let begun = match begun {
-            Ok(None) => return self.look_at_queue(),
-            Ok(Some(Begun { turn, running, queue })) => {
-                self.queue = Some(queue.clone());
-                self.begun(running, Some(turn), earlier, Some(queue))
-            }
-            Err(error) => Err(error),
-        };
-        begun.map_or_else(|error| Some(self.not_begun(&error)), Some)
-    }
-
-    /// Why the next run of the queue was not begun: it was at fault and taken out, or the queue is.
-    fn not_begun(&mut self, error: &Error) -> Msg {
-        match self.look_at_queue() {
-            Some(queue @ Msg::QueueLoaded(Ok(_))) => {
-                self.messages.send(error_msg("A run of the queue cannot be started", error)).ok();
-                queue
-            }
-            _ => self.no_queue(error),
-        }
-    }
-
-    fn begun(
-        &mut self,
-        running: Running,
-        turn: Option<Turn>,
-        earlier: Vec<History>,
-        queue: Option<Queue>,
-    ) -> Result<Msg> {
-        let dir = running.dir.clone();
-        let spec = Box::new(RunDir::at(&dir).spec()?);
-        self.training += 1;
-        self.running = Some(running);
-        self.turn = turn;
-        Ok(Msg::RunStarted { spec, dir, earlier, queue })
-    }
-
-    fn edit_queue(&mut self, edit: Result<Edit>) -> Msg {
-        match edit.and_then(|edit| Queue::edit(&self.options.runs_dir, edit)) {
-            Ok(queue) => {
-                self.queue = Some(queue.clone());
-                Msg::QueueLoaded(Ok(queue))
-            }
-            Err(error) => error_msg("The queue is as it was", &error),
-        }
-    }
-
-    /// The queue, if it is another than was last told.
-    fn look_at_queue(&mut self) -> Option<Msg> {
-        match Queue::read(&self.options.runs_dir) {
-            Ok(queue) if self.queue.as_ref() == Some(&queue) => None,
-            Ok(queue) => {
-                self.queue = Some(queue.clone());
-                Some(Msg::QueueLoaded(Ok(queue)))
-            }
-            Err(error) => Some(self.no_queue(&error)),
-        }
-    }
-
-    fn no_queue(&mut self, error: &Error) -> Msg {
-        self.queue = None;
-        Msg::QueueLoaded(Err(error.to_string()))
-    }
-
-    fn open(&self, request_id: u64, source: ModelSource) {
-        let question = match (source, &self.running) {
-            (ModelSource::Nothing, _) => return,
+    fn open_model(&self, request_id: u64, source: ModelSource) -> Option<Msg> {
+        let job = match (source, &self.active) {
+            (ModelSource::Nothing, _) => return None,
             (ModelSource::Run { dir, .. }, _) => {
-                Question::Open { request_id, name: dir.display().to_string() }
+                InferenceJob::Open { request_id, name: dir.display().to_string() }
             }
-            (ModelSource::Named(name), _) => Question::Open { request_id, name },
-            (ModelSource::Live, Some(running)) => {
-                Question::Live { request_id, training: self.training, weights: running.ask_weights() }
-            }
+            (ModelSource::Named(name), _) => InferenceJob::Open { request_id, name },
+            (ModelSource::Live, Some(ActiveRun { handle, .. })) => InferenceJob::OpenLive {
+                request_id,
+                run_number: self.run_number,
+                weights: handle.request_weights(),
+            },
             (ModelSource::Live, None) => {
                 let result = Err("no run is being trained".to_string());
-                self.messages.send(Msg::ModelOpened { request_id, result }).ok();
-                return;
+                return Some(Msg::ModelOpened { request_id, result });
             }
         };
-        self.questions.send(question).ok();
+        self.send_inference_job(job);
+        None
     }
-}
 
-fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> Result<()> {
-    let thread = std::thread::Builder::new().name(name.into()).spawn(work);
-    thread.map(drop).map_err(|e| Error::Device(format!("cannot start a thread for {name}: {e}")))
-}
-
-/// Starts a run, on the device that the interface was opened for. Also says what its seeds did before.
-fn begin(what: Start, options: &Options) -> Result<(Running, Vec<History>)> {
-    let (what, earlier) = match (what, &options.device) {
-        (Start::New(spec), Some(device)) => {
-            (Start::New(RunSpec { device: device.clone(), ..spec }), Vec::new())
-        }
-        (Start::Resume(dir), _) => {
-            let earlier = FollowedRun::read(&dir)?.histories();
-            (Start::Resume(dir), earlier)
-        }
-        (what, _) => (what, Vec::new()),
-    };
-    Ok((start(what, &options.runs_dir)?, earlier))
-}
-
-fn error_msg(title: &str, error: &Error) -> Msg {
-    Msg::Error { title: title.into(), text: error.to_string() }
-}
-
-/// The specification of an experiment with changes that are not in the file.
-fn changed(options: &Options, name: &str, changes: &[(&'static str, String)]) -> Result<RunSpec> {
-    let experiments = Experiments::open(options.experiments.as_deref())?;
-    experiments.with_changes(name, changes)?.resolve(name, &[])
-}
-
-fn run_file_jobs(options: &Options, file_jobs: &Receiver<FileJob>, messages: &Sender<Msg>) {
-    let mut cache = HistoryCache::default();
-    while let Ok(file_job) = file_jobs.recv() {
-        let later = !file_jobs.is_empty();
-        let say = |msg: Msg| drop(messages.send(msg));
-        match file_job {
-            FileJob::List => {
-                say(listed(options));
-                say(Msg::ProbesLoaded(probes::read(&pins_file(options)).map_err(|e| e.to_string())));
-            }
-            // Who moves through a list only wants to see where they come to rest.
-            FileJob::Replay(_) | FileJob::Tail(_) if later => {}
-            FileJob::Replay(dir) | FileJob::Collect(dir) => say(cache.read(dir, CAPACITY)),
-            FileJob::Tail(dirs) => cache.follow(&dirs).into_iter().for_each(say),
-            FileJob::Examine(of) => say(load_predictions(of)),
-            FileJob::Reproduce => {
-                say(Msg::Reproduction(reproduced(&options.runs_dir).map_err(|e| e.to_string())));
-            }
-            FileJob::Save { name, changes } => match save(options, &name, &changes) {
-                Ok(()) => {
-                    say(listed(options));
-                    say(Msg::ExperimentSaved { name });
-                }
-                Err(error) => say(error_msg("The experiment cannot be saved", &error)),
-            },
-            FileJob::Pin(pin) => say(match probes::toggle(&pins_file(options), pin) {
-                Ok(pins) => Msg::ProbesLoaded(Ok(pins)),
-                Err(error) => error_msg("The pinned sentences are as they were", &error),
-            }),
-            FileJob::KeepTheme(name) => {
-                if let Err(error) = settings::keep_theme(&name) {
-                    say(error_msg("The theme cannot be kept", &error));
-                }
-            }
-            FileJob::Delete(dir) => {
-                if let Err(error) = delete(options, &dir) {
-                    say(error_msg("The run cannot be deleted", &error));
-                }
-                say(listed(options));
-            }
+    /// Sends a command to the run that this process trains, if there is one.
+    pub(super) fn send_command(&self, command: Command) {
+        if let Some(active) = &self.active {
+            active.handle.send(command);
         }
     }
-}
 
-fn listed(options: &Options) -> Msg {
-    let experiments = Experiments::open(options.experiments.as_deref()).map_err(|e| e.to_string());
-    let rows = |experiments: Experiments| {
-        let row = |name: &&str| ExperimentRow {
-            name: (*name).to_string(),
-            description: experiments.description(name),
-            values: experiments.values(name),
-            spec: experiments.resolve(name, &[]).map_err(|e| e.to_string()),
-        };
-        experiments.names().iter().map(row).collect()
-    };
-    Msg::Listed { experiments: experiments.map(rows), runs: list(&options.runs_dir) }
-}
-
-fn pins_file(options: &Options) -> PathBuf {
-    options.runs_dir.join(probes::FILE)
-}
-
-fn save(options: &Options, name: &str, changes: &[(&'static str, String)]) -> Result<()> {
-    Experiments::open(options.experiments.as_deref())?.save(name, changes)
-}
-
-/// Deletes a folder only when it is a run in the runs folder.
-fn delete(options: &Options, dir: &Path) -> Result<()> {
-    let is_run = RunDir::at(dir).spec_file().is_file() && dir.parent() == Some(&options.runs_dir);
-    if !is_run {
-        return Err(Error::Usage(format!(
-            "{} is no run of {}; delete it by hand if you mean it",
-            dir.display(),
-            options.runs_dir.display()
-        )));
+    /// Waits for the run, whose channel is disconnected or which was stopped, and returns its result.
+    pub(super) fn finish(&mut self) -> Option<Result<TrainOutput>> {
+        let result = self.active.take().map(|ActiveRun { handle, _lock }| RunHandle::join(handle));
+        self.flags.is_training.store(false, Ordering::Relaxed);
+        result
     }
-    std::fs::remove_dir_all(dir).map_err(Error::writing(dir))
-}
 
-fn load_predictions(subject: Subject) -> Msg {
-    let read = || {
-        let dirs = seed_dirs(&subject.dir, &RunDir::at(&subject.dir).spec()?);
-        ErrorReport::read(&dirs, subject.seed).map(Box::new)
-    };
-    let result = read().map_err(|e: Error| e.to_string());
-    Msg::PredictionsLoaded { subject, result }
+    /// Stops the run that this process trains, or is just starting, and waits until its work is saved.
+    pub(super) fn shut_down(&mut self) -> Option<Result<TrainOutput>> {
+        while self.pending_starts > 0 {
+            let Ok(reply) = self.start_replies.recv_timeout(START_TIMEOUT) else { break };
+            self.take_reply(reply);
+        }
+        self.send_command(Command::Stop);
+        self.finish()
+    }
 }

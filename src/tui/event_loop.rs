@@ -14,9 +14,9 @@ use super::theme::{Charset, Scheme, Theme};
 use super::update::update;
 use super::{input, view};
 use crate::error::{Error, Result};
-use crate::event::{Command, now};
+use crate::event::now;
 use crate::terminal_caps::TerminalCaps;
-use crossbeam_channel::{Receiver, Sender, after, never, select, unbounded};
+use crossbeam_channel::{Receiver, Sender, after, bounded, never, select};
 use crossterm::event::Event;
 use std::io::Write;
 use std::time::{Duration, Instant};
@@ -29,6 +29,12 @@ const TICK: Duration = Duration::from_secs(1);
 const GONE: &str = "the terminal is gone";
 /// Events of the training that are taken before keys are looked at again.
 const BURST: usize = 1000;
+/// Messages of the workers that wait for the loop. A worker waits when there are more.
+const MESSAGES: usize = 256;
+/// Keys that wait for the loop. The thread that reads them waits when there are more, and then the terminal.
+const KEYS: usize = 1024;
+/// Signals that wait for the loop.
+const SIGNALS: usize = 16;
 
 /// Opens the interface and returns when the user leaves it.
 ///
@@ -40,7 +46,7 @@ pub fn open(options: Options) -> Result<()> {
     let settings = Settings::read()?;
     let themes = settings::themes()?;
     let theme = theme(&options, &settings, &themes)?;
-    let (sender, messages) = unbounded();
+    let (sender, messages) = bounded(MESSAGES);
     let signals = watch_signals()?;
     let mut screen = TerminalScreen::take(theme)?;
     let mut app = App::new(theme, screen.size(), now(), machine());
@@ -51,10 +57,8 @@ pub fn open(options: Options) -> Result<()> {
         screen.listen_to_mouse(true)?;
     }
     app.utc_offset = i64::from(jiff::Zoned::now().offset().seconds());
-    let mut effect_runner = EffectRunner::new(options.clone(), sender.clone())?;
-    if let Some(queue) = effect_runner.run(Effect::Refresh) {
-        sender.send(queue).ok();
-    }
+    let mut effect_runner = EffectRunner::new(options.clone(), sender)?;
+    effect_runner.run(Effect::Refresh);
     if let Some(dir) = options.attach {
         app.screen = Screen::Live;
         app.viewed = Some(RunState::past(crate::spec::built_in(""), dir.clone(), Vec::new()));
@@ -144,7 +148,9 @@ impl Loop {
             is_dirty |= !effects.is_empty();
             while !effects.is_empty() {
                 match effects.remove(0) {
-                    Effect::Quit => return Ok(()),
+                    Effect::Quit => {
+                        return self.effect_runner.shut_down().map_or(Ok(()), |result| result.map(drop));
+                    }
                     Effect::Redraw if screen.clear().is_err() => return self.stop(GONE),
                     Effect::Suspend if screen.sleep().is_err() => return self.stop(GONE),
                     Effect::SetMouse(is_on) if screen.listen_to_mouse(is_on).is_err() => {
@@ -171,7 +177,8 @@ impl Loop {
     /// Sleeps until something happens, then takes all that waits, keys first.
     fn wait(&mut self, is_dirty: bool) -> Turn {
         let mut turn = Turn::default();
-        let said = self.effect_runner.said();
+        let said = self.effect_runner.events();
+        let start_replies = self.effect_runner.start_replies();
         let pause = if is_dirty {
             after(FRAME.saturating_sub(self.drawn.map_or(FRAME, |drawn| drawn.elapsed())))
         } else if self.needs_clock() {
@@ -185,6 +192,11 @@ impl Loop {
         select! {
             recv(self.keys) -> event => self.key(event.ok(), &mut turn),
             recv(self.messages) -> msg => self.message(msg.ok(), &mut turn),
+            recv(start_replies) -> reply => {
+                // Its events are received from the next turn on, after this message.
+                let msg = reply.ok().and_then(|reply| self.effect_runner.take_reply(reply));
+                self.message(msg, &mut turn);
+            }
             recv(news) -> event => match event {
                 Ok(event) => self.message(Some(Msg::RunEvent(event)), &mut turn),
                 Err(_) => turn.is_over = true,
@@ -242,8 +254,7 @@ impl Loop {
     /// Gives the terminal back, stops the training and waits until its work is saved.
     fn stop(&mut self, why: &str) -> Result<()> {
         terminal::give_back();
-        self.effect_runner.tell(Command::Stop);
-        match self.effect_runner.finish() {
+        match self.effect_runner.shut_down() {
             None => Err(Error::Interrupted(why.into())),
             Some(outcome) => {
                 let dir = outcome?.dir;
@@ -259,7 +270,7 @@ impl Loop {
 
 /// Reads the terminal on a thread of its own, which ends with the terminal or the program.
 fn read_keys() -> Result<Receiver<Event>> {
-    let (sender, keys) = unbounded();
+    let (sender, keys) = bounded(KEYS);
     let read = move || {
         while let Ok(event) = crossterm::event::read() {
             if sender.send(event).is_err() {
@@ -278,7 +289,7 @@ fn watch_signals() -> Result<Receiver<i32>> {
     use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
     let trouble = |e: std::io::Error| Error::Device(format!("cannot watch for signals: {e}"));
     let mut signals = signal_hook::iterator::Signals::new([SIGHUP, SIGINT, SIGTERM]).map_err(trouble)?;
-    let (sender, receiver): (Sender<i32>, _) = unbounded();
+    let (sender, receiver): (Sender<i32>, _) = bounded(SIGNALS);
     let forward = move || signals.forever().for_each(|signal| sender.send(signal).unwrap_or(()));
     std::thread::Builder::new().name("signals".into()).spawn(forward).map_err(trouble)?;
     Ok(receiver)

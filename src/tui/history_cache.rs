@@ -1,19 +1,19 @@
-//! The logs of the runs that are looked at, read once and then read on.
+//! The histories of the runs that were shown last. Their logs may grow; each event is read once.
 
 use super::msg::Msg;
 use crate::error::Result;
 use crate::run::history::History;
-use crate::run::{Follower, RunDir, seed_dirs};
+use crate::run::{HistoryTail, RunDir, seed_dirs};
 use crate::spec::RunSpec;
 use std::path::{Path, PathBuf};
 
-/// Runs that are kept as far as they are read, so that one goes back to them at once.
+/// Runs that are kept, so that they are shown again without reading their logs.
 pub(super) const CAPACITY: usize = 8;
 
-/// The runs that were read last. Their logs may grow: what is read of them is not read again.
+/// The runs that were read last.
 #[derive(Default)]
 pub(super) struct HistoryCache {
-    /// The newest at the end.
+    /// The most recently used at the end.
     runs: Vec<FollowedRun>,
 }
 
@@ -21,71 +21,87 @@ pub(super) struct HistoryCache {
 pub(super) struct FollowedRun {
     dir: PathBuf,
     spec: RunSpec,
-    seeds: Vec<(PathBuf, Follower)>,
+    seeds: Vec<(PathBuf, HistoryTail)>,
 }
 
 impl HistoryCache {
-    /// Reads a run, or on in it; of the others only the newest are kept, `kept` in all.
-    pub(super) fn read(&mut self, dir: PathBuf, kept: usize) -> Msg {
-        let known = self.runs.iter().position(|run| run.dir == dir).map(|at| self.runs.remove(at));
-        let result = match known {
-            Some(mut run) => run.follow().map(|_| run),
-            None => FollowedRun::read(&dir),
+    /// The specification of the run in `dir` and the history of each seed, up to date. Keeps the `capacity` most
+    /// recently used runs.
+    ///
+    /// # Errors
+    /// When the specification or a log cannot be read.
+    pub(super) fn read(&mut self, dir: &Path, capacity: usize) -> Result<(RunSpec, Vec<History>)> {
+        let run = match self.take(dir) {
+            Some(mut run) => run.update().map(|_| run),
+            None => FollowedRun::read(dir),
         };
-        let result = result.map(|run| {
+        let result = run.map(|run| {
             let found = (run.spec.clone(), run.histories());
             self.runs.push(run);
             found
         });
-        self.runs.drain(..self.runs.len().saturating_sub(kept));
-        Msg::HistoryLoaded { dir, result: result.map_err(|e| e.to_string()) }
+        self.runs.drain(..self.runs.len().saturating_sub(capacity));
+        result
     }
 
-    /// Reads on in the logs of `dirs` and says what is new.
+    /// Reads the new events of the runs in `dirs`. Returns a message for each run that has any.
     pub(super) fn follow(&mut self, dirs: &[PathBuf]) -> Vec<Msg> {
-        // Those that are followed count as the newest.
+        // Runs that are followed count as recently used.
         self.runs.sort_by_key(|run| dirs.contains(&run.dir));
-        let kept = CAPACITY.max(dirs.len());
-        // What cannot be read now was said when it was first asked for.
-        let news = dirs.iter().filter_map(|dir| {
+        let capacity = CAPACITY.max(dirs.len());
+        // A run that cannot be read was reported when it was opened.
+        let messages = dirs.iter().filter_map(|dir| {
             let Some(run) = self.runs.iter_mut().find(|run| run.dir == *dir) else {
-                let msg = self.read(dir.clone(), kept);
-                return matches!(msg, Msg::HistoryLoaded { result: Ok(_), .. }).then_some(msg);
+                let result = Ok(self.read(dir, capacity).ok()?);
+                return Some(Msg::HistoryLoaded { dir: dir.clone(), result });
             };
-            let is_new = run.follow().unwrap_or(false);
-            let found = || Ok((run.spec.clone(), run.histories()));
-            is_new.then(|| Msg::HistoryLoaded { dir: dir.clone(), result: found() })
+            let is_new = run.update().unwrap_or(false);
+            let result = || Ok((run.spec.clone(), run.histories()));
+            is_new.then(|| Msg::HistoryLoaded { dir: dir.clone(), result: result() })
         });
-        news.collect()
+        messages.collect()
+    }
+
+    /// Forgets the run in `dir`.
+    pub(super) fn remove(&mut self, dir: &Path) {
+        self.take(dir);
+    }
+
+    fn take(&mut self, dir: &Path) -> Option<FollowedRun> {
+        let index = self.runs.iter().position(|run| run.dir == dir)?;
+        Some(self.runs.remove(index))
     }
 }
 
 impl FollowedRun {
-    /// Reads the run in `dir`, so far as it is written.
+    /// Reads the run in `dir`.
+    ///
+    /// # Errors
+    /// When the specification or a log cannot be read.
     pub(super) fn read(dir: &Path) -> Result<FollowedRun> {
         let spec = RunDir::at(dir).spec()?;
         let mut run = FollowedRun { dir: dir.to_path_buf(), spec, seeds: Vec::new() };
-        run.follow()?;
+        run.update()?;
         Ok(run)
     }
 
-    /// Reads what is new in the logs, those of new seeds too; says whether anything is.
-    fn follow(&mut self) -> Result<bool> {
+    /// Reads the new events of all seeds, including seeds that have started since. Returns whether there are any.
+    fn update(&mut self) -> Result<bool> {
         for dir in seed_dirs(&self.dir, &self.spec) {
             if !self.seeds.iter().any(|(known, _)| *known == dir) {
-                let follower = Follower::of(&dir);
-                self.seeds.push((dir, follower));
+                let tail = HistoryTail::of(&dir);
+                self.seeds.push((dir, tail));
             }
         }
         let mut is_new = false;
-        for (_, follower) in &mut self.seeds {
-            is_new |= follower.follow()?;
+        for (_, tail) in &mut self.seeds {
+            is_new |= tail.update()?;
         }
         Ok(is_new)
     }
 
-    /// What the log of each seed says.
+    /// The history of each seed.
     pub(super) fn histories(&self) -> Vec<History> {
-        self.seeds.iter().map(|(_, follower)| follower.history().clone()).collect()
+        self.seeds.iter().map(|(_, tail)| tail.history().clone()).collect()
     }
 }

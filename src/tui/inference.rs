@@ -1,193 +1,210 @@
-//! The thread that judges sentences: which weights are open, what waits, what an answer rests on.
+//! The worker that runs models: it opens weights, classifies texts and computes attributions.
 
-use super::Options;
 use super::msg::Msg;
+use super::options::Options;
 use super::state::infer::OpenedModel;
-use crate::error::{Error, Result};
-use crate::predict::{Prediction, Predictor};
+use super::worker::catch_panic;
+use crate::error::Result;
+use crate::hub::Hub;
+use crate::predict::Predictor;
+use crate::spec::DeviceSpec;
 use crate::train::Snapshot;
 use crossbeam_channel::{Receiver, Sender, after, never, select};
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::{Duration, Instant};
 
-/// Time without a question after which a person is held to have stopped typing.
-const QUIET: Duration = Duration::from_millis(120);
+/// Time without a job after which the user is assumed to have stopped typing.
+const IDLE: Duration = Duration::from_millis(120);
 
-/// Something for the thread that judges.
-pub(super) enum Question {
+/// A job of the [`InferenceWorker`].
+pub(super) enum InferenceJob {
+    /// Open a model: a run, a folder, a hub id or `demo`.
     Open { request_id: u64, name: String },
-    Beside { request_id: u64, name: Option<String> },
-    Live { request_id: u64, training: u64, weights: Receiver<Snapshot> },
+    /// Open a second model to compare with, or close it.
+    OpenComparison { request_id: u64, name: Option<String> },
+    /// Use the weights of a run that is being trained, once they arrive.
+    OpenLive { request_id: u64, run_number: u64, weights: Receiver<Snapshot> },
+    /// Classify a text or a pair.
     Classify { request_id: u64, text: String, text_pair: Option<String> },
+    /// Compute attributions.
     Explain(Explain),
 }
 
-/// What an answer rests on is to be found out.
+/// A request for the attributions of a prediction.
 pub(super) struct Explain {
     pub(super) request_id: u64,
     pub(super) text: String,
     pub(super) text_pair: Option<String>,
 }
 
-/// Judges sentences with one model at a time, or with a second one beside it.
+/// Weights of a live run that were requested and have not arrived.
+struct PendingWeights {
+    request_id: u64,
+    run_number: u64,
+    weights: Receiver<Snapshot>,
+}
+
+/// Does the jobs of the thread `inference`, with one model at a time and optionally a second one to compare with.
 pub(super) struct InferenceWorker {
     options: Options,
     messages: Sender<Msg>,
     predictor: Option<Predictor>,
-    /// The second one.
-    beside: Option<Predictor>,
-    /// The training that the predictor's weights are of, if they are of one that goes on.
-    of: Option<u64>,
-    /// Weights that were request_id for and have not come.
-    weights: Option<(u64, u64, Receiver<Snapshot>)>,
-    /// What is done when nothing else is request_id for a while.
-    explain: Option<Explain>,
+    comparison: Option<Predictor>,
+    /// The live run that the predictor's weights are from.
+    run_number: Option<u64>,
+    pending_weights: Option<PendingWeights>,
+    /// Done when no other job has arrived for a while.
+    pending_explain: Option<Explain>,
 }
 
 impl InferenceWorker {
+    /// A worker without a model that sends its results to `messages`.
     pub(super) fn new(options: Options, messages: Sender<Msg>) -> Self {
         InferenceWorker {
             options,
             messages,
             predictor: None,
-            beside: None,
-            of: None,
-            weights: None,
-            explain: None,
+            comparison: None,
+            run_number: None,
+            pending_weights: None,
+            pending_explain: None,
         }
     }
 
-    pub(super) fn run(&mut self, questions: &Receiver<Question>) {
+    /// Does all jobs until the channel is disconnected. A panic is the error of its job.
+    pub(super) fn serve(mut self, jobs: &Receiver<InferenceJob>) {
         loop {
-            let weights = self.weights.as_ref().map_or_else(never, |(.., receiver)| receiver.clone());
-            let quiet = self.explain.as_ref().map_or_else(never, |_| after(QUIET));
+            let weights = self.pending_weights.as_ref().map_or_else(never, |pending| pending.weights.clone());
+            let idle = self.pending_explain.as_ref().map_or_else(never, |_| after(IDLE));
             select! {
-                recv(questions) -> question => match question {
-                    Ok(question) => self.take(newest(question, questions)),
+                recv(jobs) -> job => match job {
+                    Ok(job) => newest(job, jobs).into_iter().for_each(|job| self.run(job)),
                     Err(_) => return,
                 },
-                recv(weights) -> snapshot => self.refresh(snapshot.ok()),
-                recv(quiet) -> _ => self.explain(questions),
+                recv(weights) -> snapshot => self.use_live_weights(snapshot.ok()),
+                recv(idle) -> _ => self.explain(jobs),
             }
         }
     }
 
-    fn take(&mut self, questions: Vec<Question>) {
-        for question in questions {
-            // Another sentence, or other weights: what was to be explained is not in front any more.
-            if matches!(question, Question::Open { .. } | Question::Classify { .. }) {
-                self.explain = None;
+    fn run(&mut self, job: InferenceJob) {
+        // Another text or other weights: the attributions would no longer be shown.
+        if matches!(job, InferenceJob::Open { .. } | InferenceJob::Classify { .. }) {
+            self.pending_explain = None;
+        }
+        match job {
+            InferenceJob::Explain(explain) => self.pending_explain = Some(explain),
+            InferenceJob::Open { request_id, name } => {
+                self.pending_weights = None;
+                self.run_number = None;
+                // Dropped first, because both models may not fit into memory.
+                self.predictor = None;
+                let result = self.open(&name);
+                self.opened(request_id, result);
             }
-            match question {
-                Question::Explain(explain) => self.explain = Some(explain),
-                Question::Open { request_id, name } => {
-                    self.weights = None;
-                    self.of = None;
-                    // The old model goes before the new one comes: both may not fit into memory.
-                    self.predictor = None;
-                    let device = self.options.device.clone().unwrap_or_else(|| "auto".into());
-                    let runs_dir = self.options.runs_dir.clone();
-                    let result = guarded(|| Predictor::open(&name, &runs_dir, &device));
-                    self.opened(request_id, result);
+            InferenceJob::OpenComparison { request_id, name } => {
+                self.comparison = None;
+                if let Some(name) = name {
+                    let result = self.open(&name).map_err(|e| e.to_string());
+                    let result = result.map(|predictor| opened_model(self.comparison.insert(predictor)));
+                    self.send(Msg::ComparisonOpened { request_id, result });
                 }
-                Question::Beside { request_id, name } => {
-                    self.beside = None;
-                    if let Some(name) = name {
-                        self.open_beside(request_id, &name);
-                    }
-                }
-                Question::Live { request_id, training, weights } => {
-                    self.weights = Some((request_id, training, weights));
-                }
-                Question::Classify { request_id, text, text_pair } => {
-                    let Some(predictor) = &mut self.predictor else { continue };
-                    let begun = Instant::now();
-                    let result = guarded(|| predictor.classify(&text, text_pair.as_deref()));
-                    let seconds = begun.elapsed().as_secs_f64();
-                    let result: Result<Prediction, String> = result.map_err(|e| e.to_string());
-                    self.messages.send(Msg::Prediction { request_id, seconds, result }).ok();
-                    if let Some(beside) = &mut self.beside {
-                        let result = guarded(|| beside.classify(&text, text_pair.as_deref()));
-                        let result = result.map_err(|e| e.to_string());
-                        self.messages.send(Msg::ComparisonPrediction { request_id, result }).ok();
-                    }
-                }
+            }
+            InferenceJob::OpenLive { request_id, run_number, weights } => {
+                self.pending_weights = Some(PendingWeights { request_id, run_number, weights });
+            }
+            InferenceJob::Classify { request_id, text, text_pair } => {
+                self.classify(request_id, &text, text_pair.as_deref());
             }
         }
     }
 
-    fn open_beside(&mut self, request_id: u64, name: &str) {
-        let device = self.options.device.clone().unwrap_or_else(|| "auto".into());
-        let result = guarded(|| Predictor::open(name, &self.options.runs_dir, &device));
-        let result = result.map_err(|e| e.to_string()).map(|predictor| {
-            let (name, pair, step) = (predictor.name().to_string(), predictor.is_pair(), predictor.step());
-            self.beside = Some(predictor);
-            OpenedModel { name, pair, step }
-        });
-        self.messages.send(Msg::ComparisonOpened { request_id, result }).ok();
+    fn send(&self, msg: Msg) {
+        self.messages.send(msg).ok();
     }
 
-    /// Finds out what an answer rests on, unless somebody asks something meanwhile: then it is done later.
-    fn explain(&mut self, questions: &Receiver<Question>) {
-        let (Some(predictor), Some(explain)) = (&mut self.predictor, &self.explain) else {
-            self.explain = None;
+    fn device(&self) -> DeviceSpec {
+        self.options.device.unwrap_or_default()
+    }
+
+    fn open(&self, name: &str) -> Result<Predictor> {
+        catch_panic("opening the model", || {
+            Predictor::open(name, &self.options.runs_dir, &Hub::from_env(), self.device())
+        })
+    }
+
+    fn opened(&mut self, request_id: u64, result: Result<Predictor>) {
+        let result = result.map_err(|e| e.to_string());
+        let result = result.map(|predictor| opened_model(self.predictor.insert(predictor)));
+        self.send(Msg::ModelOpened { request_id, result });
+    }
+
+    /// Classifies a text with the model and with the one that it is compared with.
+    fn classify(&mut self, request_id: u64, text: &str, text_pair: Option<&str>) {
+        let Some(predictor) = &mut self.predictor else { return };
+        let start = Instant::now();
+        let result = catch_panic("classifying a text", || predictor.predict(text, text_pair));
+        let seconds = start.elapsed().as_secs_f64();
+        self.send(Msg::Prediction { request_id, seconds, result: result.map_err(|e| e.to_string()) });
+        if let Some(predictor) = &mut self.comparison {
+            let result = catch_panic("classifying a text", || predictor.predict(text, text_pair));
+            self.send(Msg::ComparisonPrediction { request_id, result: result.map_err(|e| e.to_string()) });
+        }
+    }
+
+    /// Computes attributions. A job that arrives meanwhile interrupts this; it is started again after the job.
+    fn explain(&mut self, jobs: &Receiver<InferenceJob>) {
+        let (Some(predictor), Some(explain)) = (&mut self.predictor, &self.pending_explain) else {
+            self.pending_explain = None;
             return;
         };
-        let begun = Instant::now();
-        let mut go_on = || questions.is_empty();
-        let result = guarded(|| predictor.explain(&explain.text, explain.text_pair.as_deref(), &mut go_on));
+        let start = Instant::now();
+        let mut may_continue = || jobs.is_empty();
+        let result = catch_panic("computing attributions", || {
+            predictor.attribute(&explain.text, explain.text_pair.as_deref(), &mut may_continue)
+        });
         let result = match result {
             Ok(None) => return,
             Ok(Some(explanation)) => Ok(explanation),
             Err(error) => Err(error.to_string()),
         };
-        let (request_id, seconds) = (explain.request_id, begun.elapsed().as_secs_f64());
-        self.explain = None;
-        self.messages.send(Msg::Explanation { request_id, seconds, result }).ok();
+        let (request_id, seconds) = (explain.request_id, start.elapsed().as_secs_f64());
+        self.pending_explain = None;
+        self.send(Msg::Explanation { request_id, seconds, result });
     }
 
-    fn refresh(&mut self, snapshot: Option<Snapshot>) {
-        let Some((request_id, training, _)) = self.weights.take() else { return };
+    /// Loads the weights of a live run into the model.
+    fn use_live_weights(&mut self, snapshot: Option<Snapshot>) {
+        let Some(PendingWeights { request_id, run_number, .. }) = self.pending_weights.take() else { return };
         let Some(snapshot) = snapshot else {
-            let result = Err("the run ended before it gave its weights".to_string());
-            self.messages.send(Msg::ModelOpened { request_id, result }).ok();
+            let result = Err("the run ended before it sent its weights".to_string());
+            self.send(Msg::ModelOpened { request_id, result });
             return;
         };
-        let known = if self.of == Some(training) { self.predictor.take() } else { None };
-        let device = self.options.device.clone().unwrap_or_else(|| "auto".into());
-        let result = guarded(|| match known {
-            Some(mut predictor) => predictor.refresh(&snapshot).map(|()| predictor),
-            None => Predictor::from_snapshot(&snapshot, &device),
+        let current = if self.run_number == Some(run_number) { self.predictor.take() } else { None };
+        let device = self.device();
+        let result = catch_panic("loading the weights", || match current {
+            Some(mut predictor) => predictor.update_weights(&snapshot).map(|()| predictor),
+            None => Predictor::from_snapshot(&snapshot, device),
         });
-        self.of = Some(training);
+        self.run_number = Some(run_number);
         self.opened(request_id, result);
     }
-
-    fn opened(&mut self, request_id: u64, result: Result<Predictor>) {
-        let result = result.map_err(|e| e.to_string()).map(|predictor| {
-            let (name, pair, step) = (predictor.name().to_string(), predictor.is_pair(), predictor.step());
-            self.predictor = Some(predictor);
-            OpenedModel { name, pair, step }
-        });
-        self.messages.send(Msg::ModelOpened { request_id, result }).ok();
-    }
 }
 
-/// All questions that wait, without the sentences that were typed on in the meantime.
-fn newest(first: Question, questions: &Receiver<Question>) -> Vec<Question> {
+fn opened_model(predictor: &mut Predictor) -> OpenedModel {
+    let (name, pair, step) = (predictor.name().to_string(), predictor.is_pair(), predictor.step());
+    OpenedModel { name, pair, step }
+}
+
+/// All jobs that wait. Of the texts to classify only the newest is kept.
+fn newest(first: InferenceJob, jobs: &Receiver<InferenceJob>) -> Vec<InferenceJob> {
     let mut all = vec![first];
-    all.extend(questions.try_iter());
-    let last = all.iter().rposition(|question| matches!(question, Question::Classify { .. }));
-    let mut number = 0;
-    all.retain(|question| {
-        number += 1;
-        !matches!(question, Question::Classify { .. }) || Some(number - 1) == last
+    all.extend(jobs.try_iter());
+    let mut classify_jobs = all.iter().filter(|job| matches!(job, InferenceJob::Classify { .. })).count();
+    all.retain(|job| {
+        let is_classify = matches!(job, InferenceJob::Classify { .. });
+        classify_jobs -= usize::from(is_classify);
+        !is_classify || classify_jobs == 0
     });
     all
-}
-
-/// TrainRequest whose panic is an error like any other: a strange model must not end the program.
-pub(super) fn guarded<T>(work: impl FnOnce() -> Result<T>) -> Result<T> {
-    catch_unwind(AssertUnwindSafe(work))
-        .unwrap_or_else(|_| Err(Error::Training("internal error; another model may do".into())))
 }

@@ -5,12 +5,13 @@
 //! 3. [`state`]: what is shown, with the queries that only read it;
 //! 4. [`msg`]: what changes the state, and the side effects that follow;
 //! 5. [`update`] and [`view`], which do not know each other: a message changes the state, the state is drawn;
-//! 6. [`input`], `effects`, `inference` and `history_cache`: keys become messages, side effects are carried out;
+//! 6. [`input`], `effects` and the workers: keys become messages, side effects are carried out;
 //! 7. `event_loop`, which joins them.
 
 pub mod action;
 mod effects;
 mod event_loop;
+mod file_worker;
 mod history_cache;
 mod inference;
 pub mod input;
@@ -18,6 +19,7 @@ pub mod keymap;
 pub mod layout;
 pub mod msg;
 mod options;
+mod run_worker;
 pub mod screen;
 pub mod settings;
 pub mod state;
@@ -26,6 +28,7 @@ pub mod theme;
 pub mod update;
 pub mod view;
 pub mod widgets;
+mod worker;
 
 pub use event_loop::open;
 pub use options::Options;

@@ -12,7 +12,7 @@ use crate::probes::Probe;
 use crate::run::error_analysis::ErrorReport;
 use crate::run::history::History;
 use crate::run::profile::DataProfile;
-use crate::run::queue::{Edit as QueueEdit, Queue};
+use crate::run::queue::{Queue, QueueEdit};
 use crate::run::{Reproduction, RunEvent, RunRow};
 use crate::spec::RunSpec;
 use std::path::PathBuf;

@@ -1,20 +1,21 @@
 //! What the interface is opened with.
 
+use crate::spec::DeviceSpec;
 use std::path::PathBuf;
 
-/// What the interface is opened on.
+/// Options of the command line for the interface.
 #[derive(Debug, Clone, Default)]
 pub struct Options {
-    /// The experiments file; `./experiments.toml` or the built-in copy when absent.
+    /// The experiments file; by default `./experiments.toml`, or the built-in copy when that does not exist.
     pub experiments: Option<PathBuf>,
-    /// Where runs are.
+    /// The runs directory.
     pub runs_dir: PathBuf,
-    /// The device to train and judge on, in place of what the specifications say.
-    pub device: Option<String>,
-    /// A run directory to watch.
+    /// The device for training and inference; overrides the specifications.
+    pub device: Option<DeviceSpec>,
+    /// A run directory to show.
     pub attach: Option<PathBuf>,
-    /// The theme, in place of the one that was chosen before.
+    /// The theme; overrides `config.toml`.
     pub theme: Option<String>,
-    /// Whether every sign is ASCII, whatever the terminal could show.
+    /// Whether to draw with ASCII characters only.
     pub ascii: bool,
 }

@@ -146,7 +146,7 @@ pub fn theme(themes: &[&'static Scheme], name: &str, whence: &str) -> Result<&'s
 ///
 /// # Errors
 /// [`Error::Config`] when what is there is no TOML, [`Error::Write`] when it cannot be written.
-pub fn keep_theme(name: &str) -> Result<()> {
+pub fn save_theme(name: &str) -> Result<()> {
     let Some(path) = config::folder().map(|folder| folder.join(FILE)) else {
         return Err(Error::Usage("there is no home directory to keep the theme in".into()));
     };

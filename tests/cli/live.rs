@@ -115,7 +115,7 @@ fn a_run_is_steered_from_another_terminal_and_can_be_replayed() {
     let dir = PathBuf::from(out.lines().last().unwrap());
     let summary = read_json(&desk.path().join(&dir).join("summary.json"));
     assert_eq!((&summary["steps"], &summary["changes"][0]["command"]), (&(step + 4).into(), &"halve".into()));
-    assert!(control(&["pause"]).bad(2).contains("is finished, so nobody would hear it"));
+    assert!(control(&["pause"]).bad(2).contains("is finished and cannot receive commands"));
 
     let again = desk.run(&["train", "--replay", dir.to_str().unwrap()]).good();
     assert_ne!(again.dir(), dir);

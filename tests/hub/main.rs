@@ -2,7 +2,7 @@
 
 mod mock;
 
-use glue_tui::catalog::task;
+use glue_tui::catalog::{STANDARD_SPLITS, task};
 use glue_tui::data::{self, Context, DatasetSource};
 use glue_tui::error::{Error, Result};
 use glue_tui::event::{Progress, SplitName, Unit};
@@ -86,7 +86,8 @@ fn fetch(hub: &Hub, name: &str) -> Result<ModelFolder> {
 }
 
 fn split(hub: &Hub, id: &str, config: &str, split: SplitName) -> Result<Fetched> {
-    hub.dataset_files(id, config, split, &mut |_| {}, &AtomicBool::new(false))
+    let split = STANDARD_SPLITS.iter().find(|spec| spec.name == split).unwrap();
+    hub.dataset_files(id, config, (split, STANDARD_SPLITS), &mut |_| {}, &AtomicBool::new(false))
 }
 
 fn assert_whole(folder: &ModelFolder) {
@@ -437,9 +438,9 @@ fn a_task_is_loaded_from_the_hub_with_all_its_shards() {
     };
     let sst2 = load();
     let train: Vec<_> =
-        sst2.train.iter().map(|row| (row.text.as_str(), row.label.unwrap().number())).collect();
+        sst2.train().iter().map(|row| (row.text.as_str(), row.label.unwrap().number())).collect();
     assert_eq!(train, [("good", 1.0), ("bad", 0.0), ("worse", 0.0)]);
-    assert_eq!((sst2.validation.len(), &sst2.test, sst2.commit.as_ref()), (1, &None, Some(&commit)));
+    assert_eq!((sst2.validation().len(), sst2.test(), sst2.commit.as_ref()), (1, &[][..], Some(&commit)));
     assert!(!bench.mock.requests().iter().any(|request| request.path.contains("qqp")));
     assert_eq!(load(), sst2);
     assert!(bench.mock.requests().is_empty());

@@ -1,7 +1,7 @@
 //! Where engines are tested: on the CPU, and on the first GPU of a program that is built for one.
 
 use glue_tui::nn;
-use glue_tui::spec::EngineChoice;
+use glue_tui::spec::{DeviceSpec, EngineChoice};
 use std::sync::OnceLock;
 
 /// An engine and the device that it computes on.
@@ -10,19 +10,19 @@ pub(crate) struct Place {
     /// Which engine.
     pub(crate) engine: EngineChoice,
     /// As `device` names it.
-    pub(crate) device: &'static str,
+    pub(crate) device: DeviceSpec,
 }
 
 /// Both engines of the CPU.
 pub(crate) const ON_CPU: [Place; 2] = [
-    Place { engine: EngineChoice::Plain, device: "cpu" },
-    Place { engine: EngineChoice::Fast, device: "cpu" },
+    Place { engine: EngineChoice::Plain, device: DeviceSpec::Cpu },
+    Place { engine: EngineChoice::Fast, device: DeviceSpec::Cpu },
 ];
 
 /// Both engines of the GPU.
 const ON_GPU: [Place; 2] = [
-    Place { engine: EngineChoice::Plain, device: "cuda:0" },
-    Place { engine: EngineChoice::Fast, device: "cuda:0" },
+    Place { engine: EngineChoice::Plain, device: DeviceSpec::Cuda(0) },
+    Place { engine: EngineChoice::Fast, device: DeviceSpec::Cuda(0) },
 ];
 
 /// The engines that a GPU has here; none, and a word about it, where there is no GPU.
@@ -32,7 +32,7 @@ pub(crate) fn on_gpu() -> &'static [Place] {
         let devices = nn::devices();
         devices
             .into_iter()
-            .find(|(name, _)| name == ON_GPU[0].device)
+            .find(|(name, _)| *name == ON_GPU[0].device.to_string())
             .map_or(Ok(()), |(_, found)| found.map(|_| ()))
     });
     match found {

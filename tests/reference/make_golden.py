@@ -1,14 +1,14 @@
-"""Writes the numbers that tests/golden.rs holds the engine to.
+"""Writes the reference values that tests/golden.rs compares the engines with.
 
     python -m venv venv && venv/bin/pip install torch==2.15.0 transformers==5.23.0 safetensors
     venv/bin/python tests/reference/make_golden.py
 
-Two tiny random models, each as a classifier and as a regression, dropout off, eager attention, f32.
-For each: logits, the loss, that of a classifier with and without label smoothing, the gradient of
-every tensor, ten AdamW steps with a linear schedule, warm-up, decay groups and clipping, and
-integrated gradients of the words. Every bias and LayerNorm parameter is random, so that none can
-be left out unseen. The files are small and committed; the script has to be run again only when
-they are to change.
+Creates a tiny random BERT and DistilBERT, each as a classifier and as a regression model, without
+dropout, with eager attention in f32. For each it computes logits, loss (for classifiers also with
+label smoothing), the gradient of every tensor, ten AdamW steps with a linear schedule, warm-up,
+parameter groups and gradient clipping, and integrated gradients of the words. All biases and
+LayerNorm parameters are random, so that omitting one changes the results. The files are small and
+committed; run the script again only to change them.
 """
 
 import json
@@ -35,24 +35,25 @@ SMOOTHING = 0.1
 STEPS, WARMUP = 10, 3
 ADAMW = {"lr": 1e-3, "betas": (0.9, 0.98), "eps": 1e-6, "weight_decay": 0.05}
 MAX_GRAD_NORM = 1.0
-# Integrated gradients of one example's logit of a class; the first and last token are kept, the others come from the
-# padding, whose id is 0.
+# Integrated gradients of the logit of `class` for one example. The baseline keeps the first and last token and replaces
+# the others by padding, whose id is 0.
 EXPLAINED = {"example": 5, "class": 1, "points": 24}
-# The rule of transformers.Trainer.get_decay_parameter_names.
+# As in transformers.Trainer.get_decay_parameter_names.
 NO_DECAY = [r"bias", r"layernorm", r"rmsnorm", r"(?:^|\.)norm(?:$|\.)", r"_norm(?:$|\.)"]
 
 
 def models():
-    """A classifier and a regression of each family: the folder, the model, the seed."""
-    three = {"id2label": LABELS, "label2id": {v: k for k, v in LABELS.items()}}
-    one = {"num_labels": 1, "problem_type": "regression"}
-    for name, head, seed in [("{}", three, 20), ("{}-regression", one, 30)]:
+    """Yields folder, model and seed of a classifier and a regression model of each family."""
+    classifier = {"id2label": LABELS, "label2id": {v: k for k, v in LABELS.items()}}
+    regression = {"num_labels": 1, "problem_type": "regression"}
+    for name, head, seed in [("{}", classifier, 20), ("{}-regression", regression, 30)]:
         bert, distilbert = configurations(head)
         yield name.format("bert"), BertForSequenceClassification(bert), seed
         yield name.format("distilbert"), DistilBertForSequenceClassification(distilbert), seed + 1
 
 
 def configurations(head):
+    """The configurations of BERT and DistilBERT with the given head."""
     bert = BertConfig(
         vocab_size=101,
         hidden_size=32,
@@ -82,8 +83,8 @@ def configurations(head):
     return bert, distilbert
 
 
-def randomise(model, generator):
-    """Large enough that attention is not flat and GELU not linear."""
+def randomize(model, generator):
+    """Draws parameters large enough that attention is not uniform and GELU not linear."""
     with torch.no_grad():
         for name, parameter in model.named_parameters():
             noise = torch.randn(parameter.shape, generator=generator)
@@ -103,16 +104,17 @@ def is_regression(model):
 
 
 def examples(generator, lengths, regression):
-    """Uneven inputs, some of them pairs; id 0 is the padding and does not occur in them."""
+    """Examples of the given lengths, some of them pairs. Padding, whose id is 0, does not occur in them."""
     batch = []
-    for place, (first, second) in enumerate(lengths):
+    for index, (first, second) in enumerate(lengths):
         ids = torch.randint(1, 101, (first + second,), generator=generator).tolist()
-        label = 0.25 * (7 * place % 21) if regression else place % 3
+        label = 0.25 * (7 * index % 21) if regression else index % 3
         batch.append({"ids": ids, "type_ids": [0] * first + [1] * second, "label": label})
     return batch
 
 
 def padded(batch):
+    """The input tensors of a batch, padded to the longest example, and its labels."""
     longest = max(len(e["ids"]) for e in batch)
     fill = lambda values: torch.tensor([v + [0] * (longest - len(v)) for v in values])
     return {
@@ -122,7 +124,8 @@ def padded(batch):
     }, torch.tensor([e["label"] for e in batch])
 
 
-def own_inputs(model, batch):
+def model_inputs(model, batch):
+    """The arguments of the model, with labels."""
     inputs, labels = padded(batch)
     if model.config.model_type == "distilbert":
         del inputs["token_type_ids"]
@@ -130,23 +133,25 @@ def own_inputs(model, batch):
 
 
 def forward(model, batch):
-    inputs = own_inputs(model, batch)
+    inputs = model_inputs(model, batch)
     labels = inputs.pop("labels")
     return model(**inputs).logits, labels
 
 
 def loss_of(model, logits, labels, smoothing=0.0):
-    """As Transformers has it in the forward pass of the model, which is held against it below."""
+    """The loss as Transformers computes it in the forward pass; main() checks that they are equal."""
     if is_regression(model):
         return torch.nn.MSELoss()(logits.squeeze(), labels.squeeze())
     return torch.nn.functional.cross_entropy(logits, labels, label_smoothing=smoothing)
 
 
-def copies(model, what=lambda p: p.data):
-    return {name: what(p).clone().contiguous() for name, p in model.named_parameters()}
+def copies(model, value=lambda p: p.data):
+    """A copy of a value of each parameter, by name."""
+    return {name: value(p).clone().contiguous() for name, p in model.named_parameters()}
 
 
 def train(model, batches):
+    """Runs the AdamW steps; returns the metrics of each and the names of the parameters with weight decay."""
     decay = set(get_parameter_names(model, [torch.nn.LayerNorm], NO_DECAY))
     groups = [
         {"params": [p for n, p in model.named_parameters() if n in decay]},
@@ -170,56 +175,56 @@ def train(model, batches):
 
 
 def explain(model, example):
-    """What captum.attr.LayerIntegratedGradients over the word embedding sums up for each token."""
+    """Attributions per token, as captum.attr.LayerIntegratedGradients over the word embedding computes them."""
     explained = {**EXPLAINED, "class": 0 if is_regression(model) else EXPLAINED["class"]}
     words = model.base_model.embeddings.word_embeddings.weight.detach()
     inputs, _ = padded([example])
     ids = inputs["input_ids"]
     baseline = torch.zeros_like(ids)
     baseline[:, [0, -1]] = ids[:, [0, -1]]
-    own, other = words[ids], words[baseline]
-    more = {} if model.config.model_type == "distilbert" else {"token_type_ids": inputs["token_type_ids"]}
-    logit = lambda embedded: model(inputs_embeds=embedded, **more).logits[0, explained["class"]]
-    total = torch.zeros_like(own, dtype=torch.float64)
+    input_vectors, baseline_vectors = words[ids], words[baseline]
+    segments = {} if model.config.model_type == "distilbert" else {"token_type_ids": inputs["token_type_ids"]}
+    logit = lambda embedded: model(inputs_embeds=embedded, **segments).logits[0, explained["class"]]
+    total = torch.zeros_like(input_vectors, dtype=torch.float64)
     for point, weight in zip(*numpy.polynomial.legendre.leggauss(EXPLAINED["points"])):
-        embedded = (other + (own - other) * (point + 1) / 2).requires_grad_()
+        embedded = (baseline_vectors + (input_vectors - baseline_vectors) * (point + 1) / 2).requires_grad_()
         (gradient,) = torch.autograd.grad(logit(embedded), embedded)
         total += weight / 2 * gradient.double()
     return {
         **explained,
         "baseline": baseline[0].tolist(),
-        "tokens": (total * (own - other)).sum(-1)[0].tolist(),
-        "difference": (logit(own) - logit(other)).item(),
+        "tokens": (total * (input_vectors - baseline_vectors)).sum(-1)[0].tolist(),
+        "difference": (logit(input_vectors) - logit(baseline_vectors)).item(),
     }
 
 
 def save_early(model, folder):
-    """The same weights as an early checkpoint has them: no prefix, gamma and beta, and both
+    """Saves the weights as early checkpoints do: without prefix, with the names gamma and beta, in both
     formats of torch.save."""
-    old = {}
+    renamed = {}
     for key, value in model.state_dict().items():
         key = key.removeprefix(f"{model.config.model_type}.")
         key = key.replace("LayerNorm.weight", "LayerNorm.gamma").replace("LayerNorm.bias", "LayerNorm.beta")
-        old[key] = value
-    torch.save(old, folder / "zip.bin")
-    torch.save(old, folder / "legacy.bin", _use_new_zipfile_serialization=False)
+        renamed[key] = value
+    torch.save(renamed, folder / "zip.bin")
+    torch.save(renamed, folder / "legacy.bin", _use_new_zipfile_serialization=False)
 
 
 def main():
     found = {"torch": torch.__version__.split("+")[0], "transformers": transformers.__version__}
     if found != PINNED:
-        sys.exit(f"{found} is here and {PINNED} is expected")
+        sys.exit(f"found {found}, but {PINNED} is required")
     torch.set_num_threads(1)
     for name, model, seed in models():
         generator = torch.Generator().manual_seed(seed)
-        randomise(model, generator)
+        randomize(model, generator)
         model.eval()
         lengths = [
             [(7, 0), (1, 0), (2, 0), (19, 0), (3, 0), (4, 5), (11, 2), (1, 1)],
             [(5, 6), (3, 0), (30, 12), (2, 2)],
             [(9, 0), (9, 0), (8, 1)],
         ]
-        batches = [examples(generator, of_batch, is_regression(model)) for of_batch in lengths]
+        batches = [examples(generator, batch_lengths, is_regression(model)) for batch_lengths in lengths]
         folder = HERE / name
         folder.mkdir(exist_ok=True)
         model.save_pretrained(folder)
@@ -231,8 +236,8 @@ def main():
         smooth = loss_of(model, logits, labels, SMOOTHING)
         saliency = explain(model, batches[0][EXPLAINED["example"]])
         smooth.backward()
-        own = model(**own_inputs(model, batches[0])).loss
-        assert torch.equal(own, loss), "Transformers has another loss"
+        transformers_loss = model(**model_inputs(model, batches[0])).loss
+        assert torch.equal(transformers_loss, loss), "the loss differs from that of Transformers"
         save_file(copies(model, lambda p: p.grad), folder / "gradients.safetensors")
         model.zero_grad()
         steps, decay = train(model, batches)

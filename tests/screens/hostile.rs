@@ -64,7 +64,7 @@ fn screens(text: &str, (width, height): (u16, u16)) -> Vec<App> {
         let flipped_from = (step > 300).then(|| "negative".to_string());
         let told =
             ProbePrediction::Label { label: label.into(), flipped_from, probabilities: vec![0.25, 0.75] };
-        let probe = ProbeResult { step, epoch: 3.0, pin: pin(text), told };
+        let probe = ProbeResult { step, epoch: 3.0, probe: pin(text), prediction: told };
         update(&mut app, said(0, Event::Probe(Box::new(probe))));
     }
     apps.push(app);
@@ -97,7 +97,7 @@ fn judged(text: &str, (width, height): (u16, u16)) -> App {
         if let Some(Effect::Classify { request_id, .. }) = effects.last() {
             let probabilities = vec![(text.to_string(), 0.25), (format!("{text}2"), 0.75)];
             let answer = Answer::Label { label: format!("{text}2"), probability: 0.75, probabilities };
-            let verdict = Prediction { answer, ..verdict(0.5) };
+            let verdict = Prediction { output: answer, ..verdict(0.5) };
             update(
                 &mut app,
                 Msg::Prediction { request_id: *request_id, seconds: 0.006, result: Ok(verdict) },

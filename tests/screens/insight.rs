@@ -49,7 +49,7 @@ fn evaluations() -> Vec<SavedPredictions> {
             let p = positive[place];
             judged.set(row, &[0.0, (p / (1.0 - p)).ln() as f32], Label::Class(*label));
         }
-        SavedPredictions { step, epoch, judged }
+        SavedPredictions { step, epoch, predictions: judged }
     };
     steps.into_iter().enumerate().map(evaluation).collect()
 }
@@ -125,9 +125,9 @@ fn insight_screen_of_a_run_that_keeps_nothing() {
 /// The second of three seeds that were scored on the same rows. The third one gets two rows right more.
 fn of_three_seeds() -> ErrorReport {
     let newest = |right: &[usize]| {
-        let mut judged = evaluations().pop().unwrap().judged;
+        let mut judged = evaluations().pop().unwrap().predictions;
         for row in right {
-            let label = judged.labels()[*row];
+            let label = judged.targets()[*row];
             judged.set(*row, if label == Label::Class(0) { &[2.0, 0.0] } else { &[0.0, 2.0] }, label);
         }
         judged

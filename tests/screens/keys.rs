@@ -108,7 +108,7 @@ fn commands_reach_the_training_and_quitting_asks() {
     shows(&app, "pausing");
     update(
         &mut app,
-        said(0, Event::Command { step: 187, command: Command::Pause, settings: None, again: false }),
+        said(0, Event::Command { step: 187, command: Command::Pause, settings: None, replayed: false }),
     );
     shows(&app, "paused");
     assert_eq!(play(&mut app, "<space>"), [Effect::SendCommand(Command::Resume)]);
@@ -149,7 +149,7 @@ fn late_answers_are_dropped() {
     update(&mut app, Msg::Prediction { request_id: newest - 1, seconds: 0.01, result: Ok(verdict(0.9)) });
     update(&mut app, Msg::Prediction { request_id: before, seconds: 0.01, result: Ok(verdict(0.9)) });
     let (request_id, _, shown) = app.infer.answer.clone().unwrap();
-    assert_eq!((request_id, shown.answer.label()), (newest, Some("negative")));
+    assert_eq!((request_id, shown.output.label()), (newest, Some("negative")));
     // Other weights: answers of the old ones mean nothing.
     play(&mut app, "<^o><down><down><enter>");
     update(&mut app, Msg::Prediction { request_id: newest, seconds: 0.01, result: Ok(verdict(0.9)) });

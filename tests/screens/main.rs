@@ -1,7 +1,8 @@
 //! Every screen as text, drawn from recorded events at several sizes, and the whole app played by keys.
 //!
-//! The texts are in `tests/data/screens/`; `UPDATE_SCREENS=1 cargo test --test screens` writes them
-//! anew, and the difference is then looked at. The clock is given, so nothing is masked.
+//! The texts are [insta](https://insta.rs) snapshots in `tests/screens/snapshots/`;
+//! `INSTA_UPDATE=always cargo test --test screens` rewrites them and the pictures. The tests set the
+//! clock, so the snapshots need no filters.
 
 mod beside;
 mod data;
@@ -21,6 +22,7 @@ mod svg;
 
 use stage::*;
 
+use glue_tui::catalog::Metric;
 use glue_tui::event::{Event, Progress, SplitName, Step, Unit};
 use glue_tui::run::history::History;
 use glue_tui::run::{Difference, Repeats, Reproduction, Row};
@@ -31,7 +33,30 @@ use glue_tui::tui::state::infer::OpenedModel;
 use glue_tui::tui::theme::{Charset, Palette, Theme};
 use glue_tui::tui::update::update;
 use ratatui::style::Color;
-use std::path::PathBuf;
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+/// A snapshot that no test compares with would stay for ever.
+#[test]
+fn every_snapshot_file_is_used() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/screens");
+    let mut names = BTreeSet::new();
+    for entry in std::fs::read_dir(&folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.extension().is_some_and(|extension| extension == "rs") {
+            let source = std::fs::read_to_string(&path).unwrap();
+            let calls = source.split("snapshot(\"").skip(1);
+            names.extend(calls.filter_map(|rest| rest.split_once('"')).map(|(name, _)| name.to_owned()));
+        }
+    }
+    let expected = names
+        .iter()
+        .flat_map(|name| SIZES.iter().map(move |(width, height)| format!("{name}@{width}x{height}.snap")));
+    let files = std::fs::read_dir(folder.join("snapshots")).unwrap();
+    let files = files.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    let files: BTreeSet<String> = files.filter(|name| !name.ends_with(".snap.new")).collect();
+    assert_eq!(files, expected.collect());
+}
 
 #[test]
 fn runs_screen() {
@@ -66,9 +91,8 @@ fn runs_screen_on_several_seeds() {
                     Event::Eval(eval) if collapsed => {
                         eval.best &= eval.step == 100;
                         eval.scores.loss = 0.693;
-                        let found = classes_of(&mut eval.scores);
-                        found.confusion = vec![vec![0, 250], vec![0, 250]];
-                        found.accuracy = 0.5;
+                        eval.scores.confusion = vec![vec![0, 250], vec![0, 250]];
+                        eval.scores.metrics.insert(Metric::Accuracy, Some(0.5));
                     }
                     _ => {}
                 }
@@ -227,7 +251,7 @@ fn live_screen_beside_a_published_score() {
             let event = match event {
                 Event::Started(mut started) => {
                     started.spec.model = "distilbert/distilbert-base-uncased".into();
-                    started.spec.task = "sst".into();
+                    started.spec.task = "sst".parse().unwrap();
                     Event::Started(started)
                 }
                 other => other,

@@ -1,7 +1,7 @@
 //! The pictures of the README: the screens over the recorded runs of `tests/data/runs`, read as the
 //! interface reads any run directory.
 //!
-//! They are in `assets/pictures/` and made anew, as the texts are, by `UPDATE_SCREENS=1 cargo test --test screens`.
+//! They are in `assets/pictures/`; `INSTA_UPDATE=always cargo test --test screens` rewrites them with the snapshots.
 
 use super::stage::*;
 use super::svg::svg;
@@ -92,21 +92,21 @@ fn go_to(app: &mut App, dir: &Path) {
     panic!("{} is not in the list", dir.display());
 }
 
-/// Compares a picture with the one that is kept, or takes it over.
+/// Compares a picture with the file in `assets/pictures/`, or rewrites the file.
 #[track_caller]
 fn picture(name: &str, title: &str, app: &App) {
     let got = svg(&buffer(app), title);
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("assets/pictures/{name}.svg"));
-    if std::env::var_os("UPDATE_SCREENS").is_some() {
+    if std::env::var("INSTA_UPDATE").is_ok_and(|update| update == "always") {
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
         std::fs::write(&path, &got).unwrap();
         return;
     }
-    let kept = std::fs::read_to_string(&path).unwrap_or_default();
-    let differing = got.lines().zip(kept.lines()).position(|(got, kept)| got != kept);
+    let expected = std::fs::read_to_string(&path).unwrap_or_default();
+    let differing = got.lines().zip(expected.lines()).position(|(got, expected)| got != expected);
     assert!(
-        got == kept,
-        "{} is not what the screen shows (from its line {:?}); UPDATE_SCREENS=1 makes it anew\n{}",
+        got == expected,
+        "{} differs from the screen (from its line {:?}); INSTA_UPDATE=always rewrites it\n{}",
         path.display(),
         differing.map(|line| line + 1),
         text(app)
@@ -203,7 +203,7 @@ fn verdict_of(said: &Value) -> Prediction {
         probabilities: probabilities.iter().map(|(label, p)| (label.clone(), number(p))).collect(),
     };
     Prediction {
-        answer,
+        output: answer,
         tokens: said["tokens"].as_u64().unwrap() as usize,
         truncated: said["truncated"].as_bool().unwrap(),
     }

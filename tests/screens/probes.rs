@@ -43,7 +43,12 @@ fn recorded_with(pins: &[Probe]) -> Vec<Event> {
             let flipped_from = before.filter(|before| *before != label);
             let told =
                 ProbePrediction::Label { label, flipped_from, probabilities: vec![1.0 - positive, positive] };
-            all.push(Event::Probe(Box::new(ProbeResult { step, epoch, pin: pin.clone(), told })));
+            all.push(Event::Probe(Box::new(ProbeResult {
+                step,
+                epoch,
+                probe: pin.clone(),
+                prediction: told,
+            })));
         }
         evaluations += 1.0;
     }
@@ -95,8 +100,12 @@ fn probes_are_drawn_at_every_size_and_as_numbers_too() {
         }
     }
     for (step, score) in [(400, 1.25), (500, 4.5)] {
-        let probe =
-            ProbeResult { step, epoch: 4.0, pin: pin("a number"), told: ProbePrediction::Score { score } };
+        let probe = ProbeResult {
+            step,
+            epoch: 4.0,
+            probe: pin("a number"),
+            prediction: ProbePrediction::Score { score },
+        };
         update(&mut live, said(0, Event::Probe(Box::new(probe))));
     }
     live.size = (120, 40);

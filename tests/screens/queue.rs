@@ -3,7 +3,7 @@
 use super::stage::*;
 
 use glue_tui::event::{Command, Event};
-use glue_tui::run::queue::{Edit, Queue};
+use glue_tui::run::queue::{Queue, QueueEdit};
 use glue_tui::run::{Pace, Start};
 use glue_tui::spec::RunSpec;
 use glue_tui::tui::msg::{Effect, Msg};
@@ -21,12 +21,12 @@ fn spec(app: &App, name: &str) -> RunSpec {
 fn queue(app: &App, names: &[&str], begun: Option<&str>) -> Queue {
     let home = tempfile::tempdir().unwrap();
     for name in names {
-        Queue::edit(home.path(), Edit::Add(Box::new(Start::New(spec(app, name))))).unwrap();
+        Queue::edit(home.path(), QueueEdit::Add(Box::new(Start::New(spec(app, name))))).unwrap();
     }
     let mut queue = Queue::read(home.path()).unwrap();
     if let Some(dir) = begun {
         queue.entries[0].run = Some(Path::new("runs").join(dir));
-        queue.entries[0].is_begun = true;
+        queue.entries[0].is_started = true;
     }
     queue
 }
@@ -114,21 +114,21 @@ fn entries_are_moved_removed_and_held() {
     assert_eq!(play(&mut app, "Jd"), [], "what is being trained stays");
     shows(&app, "Stop it first");
     play(&mut app, "<enter>j");
-    assert_eq!(play(&mut app, "J"), [Effect::EditQueue(Edit::Later(1))]);
-    assert_eq!(play(&mut app, "K"), [Effect::EditQueue(Edit::Earlier(1))]);
-    assert_eq!(play(&mut app, "d"), [Effect::EditQueue(Edit::Remove(1))]);
+    assert_eq!(play(&mut app, "J"), [Effect::EditQueue(QueueEdit::MoveDown(1))]);
+    assert_eq!(play(&mut app, "K"), [Effect::EditQueue(QueueEdit::MoveUp(1))]);
+    assert_eq!(play(&mut app, "d"), [Effect::EditQueue(QueueEdit::Remove(1))]);
     // The cursor goes with the line.
     let mut other = app.runs.queue.list.clone();
     other.entries.swap(1, 2);
     update(&mut app, Msg::QueueLoaded(Ok(other)));
     assert_eq!(app.runs.line().unwrap().name(), "demo-pairs");
-    assert_eq!(play(&mut app, "<enter>"), [Effect::EditQueue(Edit::Next(1))]);
-    assert_eq!(play(&mut app, "h"), [Effect::EditQueue(Edit::Hold(true))]);
+    assert_eq!(play(&mut app, "<enter>"), [Effect::EditQueue(QueueEdit::MoveToFront(1))]);
+    assert_eq!(play(&mut app, "h"), [Effect::EditQueue(QueueEdit::SetHeld(true))]);
     let mut held = app.runs.queue.list.clone();
     held.is_held = true;
     update(&mut app, Msg::QueueLoaded(Ok(held)));
     shows(&app, "queue held, 2 waiting");
-    assert_eq!(play(&mut app, "h"), [Effect::EditQueue(Edit::Hold(false))]);
+    assert_eq!(play(&mut app, "h"), [Effect::EditQueue(QueueEdit::SetHeld(false))]);
 }
 
 #[test]
@@ -136,13 +136,13 @@ fn it_goes_on_after_a_failed_run_and_says_when_it_is_done() {
     let mut app = working(120, 40, &["demo", "demo-pairs"]);
     let effects = update(&mut app, Msg::RunEnded(Err("out of memory".into())));
     let notice = Effect::Notify("demo failed, best accuracy 54.0; 1 more in the queue".into());
-    assert_eq!(effects, [Effect::Refresh, Effect::EditQueue(Edit::Remove(0)), notice]);
+    assert_eq!(effects, [Effect::Refresh, Effect::EditQueue(QueueEdit::Remove(0)), notice]);
     assert!(app.popup.is_none(), "a message would be in the way of who watches the next");
     let mut rest = queue(&app, &["demo", "demo-pairs"], None);
     rest.entries.remove(0);
     assert_eq!(update(&mut app, Msg::QueueLoaded(Ok(rest.clone()))), [Effect::StartNext]);
     rest.entries[0].run = Some("runs/x".into());
-    rest.entries[0].is_begun = true;
+    rest.entries[0].is_started = true;
     let spec = Box::new(spec(&app, "demo-pairs"));
     update(&mut app, Msg::RunStarted { spec, dir: "runs/x".into(), earlier: Vec::new(), queue: Some(rest) });
     let effects = update(&mut app, Msg::RunEnded(Ok(())));
@@ -152,7 +152,7 @@ fn it_goes_on_after_a_failed_run_and_says_when_it_is_done() {
 
 #[test]
 fn stopping_asks_what_becomes_of_the_queue_and_quitting_holds_it() {
-    let hold = Effect::EditQueue(Edit::Hold(true));
+    let hold = Effect::EditQueue(QueueEdit::SetHeld(true));
     let stop = Effect::SendCommand(Command::Stop);
     let mut app = working(120, 40, &["demo", "demo-pairs"]);
     play(&mut app, "2x");

@@ -20,7 +20,7 @@ use glue_tui::tui::update::update;
 const RUN: &str = "stsb-quick-20261125-163412-5c1e";
 
 fn spec() -> RunSpec {
-    RunSpec { task: "stsb".into(), ..built_in("stsb-quick") }
+    RunSpec { task: "stsb".parse().unwrap(), ..built_in("stsb-quick") }
 }
 
 /// The app with the weights of a regression, and a pair typed and judged.
@@ -39,7 +39,7 @@ fn judging(width: u16, height: u16, score: f32) -> App {
         let effects = play(&mut app, second);
         let Some(Effect::Classify { request_id, .. }) = effects.last() else { panic!("{effects:?}") };
         let answer = Answer::Score { score, scale: Some((0.0, 5.0)) };
-        let verdict = Prediction { answer, tokens: 15, truncated: false };
+        let verdict = Prediction { output: answer, tokens: 15, truncated: false };
         update(&mut app, Msg::Prediction { request_id: *request_id, seconds: 0.004, result: Ok(verdict) });
         if first.starts_with("A man") {
             play(&mut app, "<enter>");
@@ -95,7 +95,7 @@ fn insight() -> ErrorReport {
         for (row, (_, _, given, told)) in rows.iter().enumerate() {
             judged.set(row, &[told[place]], Label::Value(*given));
         }
-        SavedPredictions { step, epoch: place as f64, judged }
+        SavedPredictions { step, epoch: place as f64, predictions: judged }
     };
     let evaluations = [0, 63, 126].into_iter().enumerate().map(evaluation).collect();
     let example = |(text, text_pair, given, _): &(String, Option<String>, f32, _)| Example {

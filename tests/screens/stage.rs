@@ -3,7 +3,7 @@
 use super::modes::{recording, text_of};
 use crossterm::event::{Event as Input, KeyCode, KeyEvent, KeyModifiers};
 use glue_tui::catalog::Metric;
-use glue_tui::event::{ClassificationMetrics, Event, Metrics, Scores};
+use glue_tui::event::Event;
 use glue_tui::predict::{Answer, Explanation, Prediction, Push};
 use glue_tui::run::history::History;
 use glue_tui::run::{Repeats, RunEvent, RunRow, RunStatus};
@@ -189,35 +189,21 @@ pub(crate) fn shows(app: &App, wanted: &str) {
     assert!(text.contains(wanted), "no {wanted:?} in\n{text}");
 }
 
-/// Compares the screen with its recording at every size; see [`super::modes`].
+/// Compares the screen at every size with its snapshot; see [`super::modes`].
 #[track_caller]
 pub(crate) fn snapshot(name: &str, build: impl Fn(u16, u16) -> App) {
-    let mut wrong = Vec::new();
     for (width, height) in SIZES {
+        let mut settings = insta::Settings::clone_current();
+        settings.set_prepend_module_to_snapshot(false);
+        settings.set_omit_expression(true);
+        settings.set_snapshot_suffix(format!("{width}x{height}"));
         let got = recording(name, build(width, height));
-        let path = data(&format!("screens/{name}-{width}x{height}.txt"));
-        if std::env::var_os("UPDATE_SCREENS").is_some() {
-            std::fs::write(&path, &got).unwrap();
-            continue;
-        }
-        let expected = std::fs::read_to_string(&path).unwrap_or_default();
-        if got != expected {
-            wrong.push(format!("{}\n--- recorded\n{expected}--- now\n{got}", path.display()));
-        }
+        settings.bind(|| insta::assert_snapshot!(name, got));
     }
-    assert!(wrong.is_empty(), "UPDATE_SCREENS=1 takes these over if they are right:\n{}", wrong.join("\n"));
 }
 
 pub(crate) fn said(repeat: u64, event: Event) -> Msg {
     Msg::RunEvent(RunEvent { repeat, dir: Arc::from(Path::new("runs/demo-20261123-110429-c691")), event })
-}
-
-/// What scores of the recorded run say of classes.
-pub(crate) fn classes_of(scores: &mut Scores) -> &mut ClassificationMetrics {
-    match &mut scores.metrics {
-        Metrics::Classification(found) => found,
-        Metrics::Regression(_) => panic!("the recorded run tells classes"),
-    }
 }
 
 /// The app while it trains `experiment`, after the first `count` recorded events.
@@ -241,7 +227,7 @@ pub(crate) fn verdict(positive: f32) -> Prediction {
         probability,
         probabilities: vec![("negative".into(), 1.0 - positive), ("positive".into(), positive)],
     };
-    Prediction { answer, tokens: 12, truncated: false }
+    Prediction { output: answer, tokens: 12, truncated: false }
 }
 
 /// What an answer rests on: for each word, where it is and how far it pushes.
@@ -284,7 +270,8 @@ pub(crate) fn like_recorded(factor: f64, count: usize) -> History {
             Event::Step(step) => step.loss *= factor,
             Event::Eval(eval) => {
                 eval.scores.loss *= factor;
-                classes_of(&mut eval.scores).accuracy /= factor.sqrt();
+                let accuracy = eval.scores.get(Metric::Accuracy).map(|value| value / factor.sqrt());
+                eval.scores.metrics.insert(Metric::Accuracy, accuracy);
             }
             _ => {}
         }

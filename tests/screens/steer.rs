@@ -2,7 +2,7 @@
 
 use super::stage::*;
 
-use glue_tui::event::{Command, Event, Settings, Status, now};
+use glue_tui::event::{Command, Event, Status, TrainingSettings, now};
 use glue_tui::run::RunStatus;
 use glue_tui::run::history::History;
 use glue_tui::tui::msg::{Effect, Msg};
@@ -28,8 +28,8 @@ fn length_popup() {
     });
 }
 
-fn obeyed(app: &mut App, step: u64, command: Command, settings: Settings) {
-    let event = Event::Command { step, command, settings: Some(settings), again: false };
+fn obeyed(app: &mut App, step: u64, command: Command, settings: TrainingSettings) {
+    let event = Event::Command { step, command, settings: Some(settings), replayed: false };
     update(app, said(0, event));
 }
 
@@ -38,7 +38,7 @@ fn the_learning_rate_is_halved_and_set() {
     let mut app = training(120, 40, "demo", 200);
     assert_eq!(play(&mut app, "l<enter>"), [Effect::SendCommand(Command::Halve)]);
     shows(&app, "changing");
-    obeyed(&mut app, 187, Command::Halve, Settings { learning_rate: 2.5e-4, total_steps: 500 });
+    obeyed(&mut app, 187, Command::Halve, TrainingSettings { learning_rate: 2.5e-4, total_steps: 500 });
     shows(&app, "learning_rate 2.5e-4 from step");
     // The next half is that of the half.
     play(&mut app, "l");
@@ -55,7 +55,12 @@ fn the_learning_rate_is_halved_and_set() {
 fn the_run_becomes_longer_and_shorter() {
     let mut app = training(120, 40, "demo", 200);
     assert_eq!(play(&mut app, "e<enter>"), [Effect::SendCommand(Command::NumTrainEpochs(6.0))]);
-    obeyed(&mut app, 187, Command::NumTrainEpochs(6.0), Settings { learning_rate: 5e-4, total_steps: 600 });
+    obeyed(
+        &mut app,
+        187,
+        Command::NumTrainEpochs(6.0),
+        TrainingSettings { learning_rate: 5e-4, total_steps: 600 },
+    );
     shows(&app, "/ 600");
     shows(&app, "of 6");
     shows(&app, "600 steps in all");

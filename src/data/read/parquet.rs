@@ -69,7 +69,7 @@ pub(super) fn read(file: &Path, task: &Task, split: SplitName, hub: &Hub) -> Res
         let (number, row) = row?;
         let text = |place: usize| opened.text(&row, number, place);
         let label = |place: usize| match label(&row, place, hub, task) {
-            Ok(None) if split != SplitName::Test => {
+            Ok(None) if split.is_required() => {
                 Err(opened.wrong(number, place, "has no label; rows to train on or to choose by need one"))
             }
             Ok(label) => Ok(label),
@@ -120,7 +120,7 @@ fn places(file: &Path, names: &[String], split: SplitName, hub: &Hub) -> Result<
         text: place(columns.text)?,
         text_pair: columns.text_pair.map(place).transpose()?,
         label: match columns.label {
-            Some(name) if split == SplitName::Test => place(name).ok(),
+            Some(name) if !split.is_required() => place(name).ok(),
             other => other.map(place).transpose()?,
         },
     })

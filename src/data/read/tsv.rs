@@ -28,7 +28,7 @@ impl<'a> Layout<'a> {
         Layout {
             columns: columns.to_vec(),
             labels: &task.labels,
-            labelled: split != SplitName::Test,
+            labelled: split.is_required(),
             skip_split_rows: SPLIT_ROWS.contains(&task.name),
             unnamed: None,
         }

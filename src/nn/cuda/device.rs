@@ -1,64 +1,74 @@
-//! What the engine asks of a device: memory, kernels, matrix products, and a recording of both.
+//! The [`Device`] trait: allocation, copies, kernel launches, GEMMs and graph capture.
 //!
-//! A GPU ([`super::gpu`]) does it for users; the tests' host runs the same kernels on the CPU.
+//! [`super::gpu`] implements it for an NVIDIA GPU. For the tests, [`super::host`] implements it for the CPU, with the
+//! same kernel sources.
 
 use crate::error::Result;
 use crate::machine::Memory;
 use std::marker::PhantomData;
 use std::ops::Range;
 
-/// The upper half of an f32, rounded.
+/// The bits of a bf16: the upper half of an f32, rounded.
 pub(super) type Bf16 = u16;
 
-/// Numbers one after the other in device memory, or none.
+/// A slice of device memory: address and length in elements, or a null pointer.
 #[derive(Debug)]
-pub(super) struct Span<T> {
+pub(super) struct DeviceSlice<T> {
     address: u64,
     len: usize,
-    kind: PhantomData<fn() -> T>,
+    element: PhantomData<fn() -> T>,
 }
 
-impl<T> Clone for Span<T> {
+impl<T> Clone for DeviceSlice<T> {
     fn clone(&self) -> Self {
         *self
     }
 }
 
-impl<T> Copy for Span<T> {}
+impl<T> Copy for DeviceSlice<T> {}
 
-impl<T> Span<T> {
-    /// What a kernel takes for nothing.
-    pub(super) const NONE: Self = Span { address: 0, len: 0, kind: PhantomData };
+impl<T> DeviceSlice<T> {
+    /// The null pointer, for an optional kernel argument.
+    pub(super) const NULL: Self = DeviceSlice { address: 0, len: 0, element: PhantomData };
 
     pub(super) fn new(address: u64, len: usize) -> Self {
-        Span { address, len, kind: PhantomData }
+        DeviceSlice { address, len, element: PhantomData }
     }
 
     pub(super) fn address(self) -> u64 {
         self.address
     }
 
+    /// Number of elements.
     pub(super) fn len(self) -> usize {
         self.len
     }
 
-    pub(super) fn is_none(self) -> bool {
+    pub(super) fn is_null(self) -> bool {
         self.address == 0
     }
 
-    /// Some of them.
+    /// The elements in `range`.
+    ///
+    /// # Panics
+    ///
+    /// If the range is out of bounds.
     pub(super) fn slice(self, range: Range<usize>) -> Self {
         assert!(range.start <= range.end && range.end <= self.len, "{range:?} of {}", self.len);
-        Span { address: self.address + (range.start * size_of::<T>()) as u64, len: range.len(), ..self }
+        DeviceSlice {
+            address: self.address + (range.start * size_of::<T>()) as u64,
+            len: range.len(),
+            ..self
+        }
     }
 
-    /// The first of them.
-    pub(super) fn first(self, len: usize) -> Self {
+    /// The first `len` elements.
+    pub(super) fn prefix(self, len: usize) -> Self {
         self.slice(0..len)
     }
 }
 
-/// The file that a kernel is in.
+/// The source file of a kernel; each is compiled to a CUDA module.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Module {
     Attention,
@@ -69,157 +79,175 @@ pub(super) enum Module {
     Optimizer,
 }
 
-/// A function of `kernels/`.
+/// A kernel in `kernels/`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Kernel {
     pub(super) module: Module,
+    /// The name of the function in the source.
     pub(super) name: &'static str,
 }
 
-/// What a kernel is given, each at a place that is a multiple of eight bytes.
+/// The arguments of a kernel, each aligned to 8 bytes.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Arguments {
-    cells: Vec<u64>,
+    words: Vec<u64>,
+    /// Index into `words` of each argument.
     starts: Vec<usize>,
 }
 
 impl Arguments {
-    /// Numbers, or none.
-    pub(super) fn span<T>(self, span: Span<T>) -> Self {
-        self.long(span.address)
+    /// A pointer, possibly null.
+    pub(super) fn slice<T>(self, slice: DeviceSlice<T>) -> Self {
+        self.u64(slice.address)
     }
 
-    /// A whole number of 32 bits.
+    /// An `int`.
+    ///
+    /// # Panics
+    ///
+    /// If `x` exceeds 31 bits.
     pub(super) fn int(self, x: usize) -> Self {
-        self.words(&[i32::try_from(x).expect("sizes of a model have 31 bits") as u32])
+        self.structure(&[i32::try_from(x).expect("sizes of a model have 31 bits") as u32])
     }
 
     pub(super) fn float(self, x: f32) -> Self {
-        self.words(&[x.to_bits()])
+        self.structure(&[x.to_bits()])
     }
 
-    /// A whole number of 64 bits.
-    pub(super) fn long(mut self, x: u64) -> Self {
-        self.starts.push(self.cells.len());
-        self.cells.push(x);
+    /// An integer of 64 bits.
+    pub(super) fn u64(mut self, x: u64) -> Self {
+        self.starts.push(self.words.len());
+        self.words.push(x);
         self
     }
 
-    /// A structure of 32 bits each, or of pairs of them.
-    pub(super) fn words(mut self, words: &[u32]) -> Self {
-        self.starts.push(self.cells.len());
+    /// A structure passed by value, as its 32-bit words; a 64-bit field takes two, the low one first.
+    pub(super) fn structure(mut self, fields: &[u32]) -> Self {
+        self.starts.push(self.words.len());
         let pair = |pair: &[u32]| u64::from(pair[0]) | u64::from(*pair.get(1).unwrap_or(&0)) << 32;
-        self.cells.extend(words.chunks(2).map(pair));
+        self.words.extend(fields.chunks(2).map(pair));
         self
     }
 
-    /// The first word of each; a structure goes on behind it.
-    pub(super) fn firsts(&self) -> impl Iterator<Item = &u64> {
-        self.starts.iter().map(|start| &self.cells[*start])
+    /// A reference to the first word of each argument. The remaining words of a structure follow it in memory.
+    pub(super) fn pointers(&self) -> impl Iterator<Item = &u64> {
+        self.starts.iter().map(|start| &self.words[*start])
     }
 }
 
-/// A kernel with all that it needs.
+/// A kernel launch.
 #[derive(Debug, Clone)]
 pub(super) struct Launch {
     pub(super) kernel: Kernel,
-    /// Blocks.
+    /// Number of blocks in x, y and z.
     pub(super) grid: [usize; 3],
-    /// Threads of a block.
+    /// Threads per block.
     pub(super) threads: usize,
     pub(super) arguments: Arguments,
 }
 
-/// What a matrix product reads.
+/// An input matrix of a GEMM.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum GemmOperand {
-    F32(Span<f32>),
-    Bf16(Span<Bf16>),
+    F32(DeviceSlice<f32>),
+    Bf16(DeviceSlice<Bf16>),
 }
 
 impl GemmOperand {
+    /// Number of elements.
     pub(super) fn len(self) -> usize {
         match self {
-            GemmOperand::F32(span) => span.len(),
-            GemmOperand::Bf16(span) => span.len(),
+            GemmOperand::F32(slice) => slice.len(),
+            GemmOperand::Bf16(slice) => slice.len(),
         }
     }
 }
 
-/// Which of the three products of a linear layer.
+/// The three GEMMs of a linear layer y = x · Wᵀ, with d the gradient of y.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum GemmKind {
-    /// out (rows, outs) = x (rows, ins) · Wᵀ, of x and W (outs, ins)
+    /// y (rows, out_features) = x (rows, in_features) · Wᵀ, with W (out_features, in_features); operands `[x, W]`.
     Forward,
-    /// out (rows, ins) = d (rows, outs) · W, of d and W
-    Backward,
-    /// out (outs, ins) = dᵀ · x, of d and x
-    Weights,
+    /// dx (rows, in_features) = d (rows, out_features) · W; operands `[d, W]`.
+    InputGrad,
+    /// dW (out_features, in_features) = dᵀ · x; operands `[d, x]`.
+    WeightGrad,
 }
 
-/// A matrix product. Both factors have the same format; sums are f32.
+/// A GEMM. Both operands have the same type; the output and all sums are f32.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Product {
-    pub(super) way: GemmKind,
+pub(super) struct Gemm {
+    pub(super) kind: GemmKind,
     pub(super) rows: usize,
-    pub(super) outs: usize,
-    pub(super) ins: usize,
-    pub(super) factors: [GemmOperand; 2],
-    pub(super) out: Span<f32>,
-    /// Whether it is added to what is there.
-    pub(super) is_added: bool,
-    /// Whether f32 factors may be rounded to TF32.
-    pub(super) is_rounded: bool,
+    pub(super) out_features: usize,
+    pub(super) in_features: usize,
+    pub(super) operands: [GemmOperand; 2],
+    pub(super) output: DeviceSlice<f32>,
+    /// Whether the product is added to the output (beta = 1) or replaces it (beta = 0).
+    pub(super) accumulate: bool,
+    /// Whether f32 operands may be rounded to TF32.
+    pub(super) allow_tf32: bool,
 }
 
-impl Product {
-    /// Holds the lengths of what is given against the sizes.
+impl Gemm {
+    /// Checks the lengths of operands and output against the sizes.
+    ///
+    /// # Panics
+    ///
+    /// If they differ.
     pub(super) fn check(&self) {
-        let Product { rows, outs, ins, .. } = *self;
-        let (x, d, weight) = (rows * ins, rows * outs, outs * ins);
-        let (left, right, out) = match self.way {
+        let Gemm { rows, out_features, in_features, .. } = *self;
+        let (x, d, weight) = (rows * in_features, rows * out_features, out_features * in_features);
+        let expected = match self.kind {
             GemmKind::Forward => (x, weight, d),
-            GemmKind::Backward => (d, weight, x),
-            GemmKind::Weights => (d, x, weight),
+            GemmKind::InputGrad => (d, weight, x),
+            GemmKind::WeightGrad => (d, x, weight),
         };
-        let found = (self.factors[0].len(), self.factors[1].len(), self.out.len());
-        assert_eq!(found, (left, right, out), "lengths of {self:?}");
+        let found = (self.operands[0].len(), self.operands[1].len(), self.output.len());
+        assert_eq!(found, expected, "lengths of {self:?}");
     }
 }
 
-/// A device with one stream: what it is asked for happens in that order.
+/// A device with one stream: operations run in the order of the calls.
 ///
-/// Spans have to lie in memory that [`Device::allocate`] gave and that is still held.
+/// Every [`DeviceSlice`] passed in must lie within a buffer from [`Device::allocate`] that has not been dropped.
 pub(super) trait Device: Send {
-    /// Memory that is given back when dropped.
-    type Memory: Send;
-    /// Launches and products that can be done again.
-    type Recording: Send;
+    /// An allocation, freed on drop.
+    type Buffer: Send;
+    /// A captured sequence of launches and GEMMs.
+    type Graph: Send;
 
-    /// So many bytes of zeros.
-    fn allocate(&mut self, bytes: usize) -> Result<Self::Memory>;
+    /// Allocates `bytes` bytes of zeros.
+    ///
+    /// # Errors
+    ///
+    /// If the device has too little free memory.
+    fn allocate(&mut self, bytes: usize) -> Result<Self::Buffer>;
 
-    /// Where it begins: a multiple of 256.
-    fn address(memory: &Self::Memory) -> u64;
+    /// The address of a buffer, a multiple of 256.
+    fn address(buffer: &Self::Buffer) -> u64;
 
-    fn write(&mut self, to: Span<u32>, words: &[u32]) -> Result<()>;
+    /// Copies `words` from the host to the device.
+    fn write(&mut self, to: DeviceSlice<u32>, words: &[u32]) -> Result<()>;
 
-    /// Waits for all that was asked before.
-    fn read(&self, from: Span<u32>, words: &mut [u32]) -> Result<()>;
+    /// Waits for all earlier operations, then copies from the device to `words`.
+    fn read(&self, from: DeviceSlice<u32>, words: &mut [u32]) -> Result<()>;
 
+    /// Launches a kernel.
     fn launch(&mut self, launch: Launch) -> Result<()>;
 
-    fn multiply(&mut self, product: Product) -> Result<()>;
+    /// Runs a GEMM.
+    fn gemm(&mut self, gemm: Gemm) -> Result<()>;
 
-    /// Takes down what `work` launches and multiplies, without doing it.
-    fn record(&mut self, work: &mut dyn FnMut(&mut Self) -> Result<()>) -> Result<Self::Recording>;
+    /// Captures the launches and GEMMs that `work` enqueues as a graph, without running them.
+    fn capture(&mut self, work: &mut dyn FnMut(&mut Self) -> Result<()>) -> Result<Self::Graph>;
 
-    /// Does what was recorded.
-    fn replay(&mut self, recording: &Self::Recording) -> Result<()>;
+    /// Runs a captured graph.
+    fn launch_graph(&mut self, graph: &Self::Graph) -> Result<()>;
 
-    /// What the device has, and what a program can still have of it.
+    /// Total and free memory, if known.
     fn available_memory(&self) -> Option<Memory>;
 
-    /// For people.
+    /// The name that messages show.
     fn name(&self) -> String;
 }

@@ -1,7 +1,7 @@
-//! A device without a GPU, for tests: the kernels of `kernels/`, compiled by the C++ compiler of the machine, over
-//! memory of the CPU. Recordings are lists of launches, done later as a GPU would do them.
+//! [`HostDevice`]: a [`Device`] without a GPU, for tests. The kernels of `kernels/` are compiled by the C++ compiler
+//! of the machine and run in host memory. A graph is a list of operations.
 
-use super::device::{Device, GemmKind, GemmOperand, Launch, Product, Span};
+use super::device::{Device, DeviceSlice, Gemm, GemmKind, GemmOperand, Launch};
 use crate::error::Result;
 use crate::machine::Memory;
 use std::ffi::{CStr, CString, c_char, c_int, c_void};
@@ -12,31 +12,31 @@ use std::sync::OnceLock;
 /// The function `launch` of `kernels/host.cpp`.
 type LaunchFn = unsafe extern "C" fn(*const c_char, u32, u32, u32, u32, *mut *mut c_void) -> c_int;
 
-/// The kernels, or why they cannot be had.
+/// The compiled kernels, or the reason why there are none.
 static KERNELS: OnceLock<std::result::Result<LaunchFn, String>> = OnceLock::new();
 
-/// The device, or nothing, and a word about it, where there is no C++ compiler.
-pub(super) fn host() -> Option<Host> {
+/// The device, or `None` with a message on stderr if the kernels cannot be compiled.
+pub(super) fn host_device() -> Option<HostDevice> {
     match KERNELS.get_or_init(compile) {
-        Ok(launch) => Some(Host { launch: *launch, recording: None }),
+        Ok(launch) => Some(HostDevice { launch: *launch, graph: None }),
         Err(why) => {
-            eprintln!("SKIPPED: kernels of the GPU on the CPU: {why}");
+            eprintln!("SKIPPED: the GPU kernels cannot run on the CPU: {why}");
             None
         }
     }
 }
 
-/// Compiles the kernels and opens the library.
+/// Compiles the kernels to a shared library and loads it.
 fn compile() -> std::result::Result<LaunchFn, String> {
     if cfg!(not(target_os = "linux")) {
-        return Err("only Linux has what kernels/host.h stands on".into());
+        return Err("kernels/host.h needs Linux".into());
     }
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/nn/cuda/kernels/host.cpp");
     let folder = tempfile::tempdir().map_err(|e| e.to_string())?;
     let library = folder.path().join("kernels.so");
     let compiler = std::env::var("CXX").unwrap_or_else(|_| "c++".into());
     let mut command = Command::new(&compiler);
-    // Threads of a block jump from stack to stack, which is what fortified sources forbid.
+    // host.h switches between stacks with longjmp, which fortified sources forbid.
     command.args(["-std=c++17", "-O2", "-U_FORTIFY_SOURCE", "-ffp-contract=off", "-shared", "-fPIC", "-o"]);
     command.arg(&library).arg(source);
     let output = command.output().map_err(|e| format!("{compiler} cannot be run: {e}"))?;
@@ -45,17 +45,17 @@ fn compile() -> std::result::Result<LaunchFn, String> {
     open(&path)
 }
 
-#[expect(unsafe_code, reason = "the system opens libraries")]
+#[expect(unsafe_code, reason = "functions of the C library")]
 unsafe extern "C" {
     fn dlopen(path: *const c_char, flags: c_int) -> *mut c_void;
     fn dlsym(library: *mut c_void, name: *const c_char) -> *mut c_void;
 }
 
-#[expect(unsafe_code, reason = "a library is opened and a function of it found")]
+#[expect(unsafe_code, reason = "loads a function of a shared library")]
 fn open(path: &CStr) -> std::result::Result<LaunchFn, String> {
     const NOW: c_int = 2;
-    // SAFETY: both strings end in zero; the library is never closed, and `launch` is declared there with the
-    // arguments of `LaunchFn`.
+    // SAFETY: both strings end in NUL. The library is never closed, and it declares `launch` with the arguments of
+    // `LaunchFn`.
     unsafe {
         let library = dlopen(path.as_ptr(), NOW);
         let launch = if library.is_null() { library } else { dlsym(library, c"launch".as_ptr()) };
@@ -66,141 +66,142 @@ fn open(path: &CStr) -> std::result::Result<LaunchFn, String> {
     }
 }
 
-/// A piece of memory, where a GPU would begin one.
+/// A block of memory with the alignment that [`Device::address`] promises.
 #[derive(Clone, Copy)]
 #[repr(align(256))]
-pub(super) struct Piece(#[expect(dead_code, reason = "read by address")] [u8; 256]);
+pub(super) struct AlignedBlock(#[expect(dead_code, reason = "read by address")] [u8; 256]);
 
-/// The CPU as a device.
+/// The CPU as a [`Device`].
 #[derive(Clone)]
-pub(super) struct Host {
+pub(super) struct HostDevice {
     launch: LaunchFn,
-    /// What is taken down, while it is.
-    recording: Option<Vec<Task>>,
+    /// The operations captured so far, during a capture.
+    graph: Option<Vec<Operation>>,
 }
 
-/// What a device is asked to do.
+/// An operation of a graph.
 #[derive(Clone)]
-pub(super) enum Task {
+pub(super) enum Operation {
     Launch(Launch),
-    Multiply(Product),
+    Gemm(Gemm),
 }
 
-/// Numbers at an address.
+/// The elements of a slice of device memory.
 #[expect(unsafe_code, reason = "memory of the device is known by its address")]
-fn numbers<'a, T>(span: Span<T>) -> &'a mut [T] {
-    // SAFETY: spans lie in memory that `allocate` gave and that is still held, at a multiple of 4 bytes; all
-    // numbers are plain bits. Nobody else looks at them meanwhile, since a device does one thing at a time.
-    unsafe { std::slice::from_raw_parts_mut(span.address() as *mut T, span.len()) }
+fn elements<'a, T>(slice: DeviceSlice<T>) -> &'a mut [T] {
+    // SAFETY: slices lie within live buffers of `allocate`, aligned to 4 bytes, and all bit patterns are valid. A
+    // device runs one operation at a time, so nothing else accesses them.
+    unsafe { std::slice::from_raw_parts_mut(slice.address() as *mut T, slice.len()) }
 }
 
-/// What a product reads; f32 perhaps with the ten bits of TF32's fraction.
-fn factor(factor: GemmOperand, is_rounded: bool) -> Vec<f32> {
+/// The elements of a GEMM operand as f32, rounded to the 10 fraction bits of TF32 if allowed.
+fn operand(operand: GemmOperand, allow_tf32: bool) -> Vec<f32> {
     let rounded = |x: &f32| f32::from_bits((x.to_bits() + 0x1000) & !0x1fff);
-    match factor {
-        GemmOperand::F32(span) if is_rounded => numbers(span).iter().map(rounded).collect(),
-        GemmOperand::F32(span) => numbers(span).to_vec(),
-        GemmOperand::Bf16(span) => {
-            numbers(span).iter().map(|x| f32::from_bits(u32::from(*x) << 16)).collect()
+    match operand {
+        GemmOperand::F32(slice) if allow_tf32 => elements(slice).iter().map(rounded).collect(),
+        GemmOperand::F32(slice) => elements(slice).to_vec(),
+        GemmOperand::Bf16(slice) => {
+            elements(slice).iter().map(|x| f32::from_bits(u32::from(*x) << 16)).collect()
         }
     }
 }
 
-/// The three loops.
-fn multiply(product: Product) {
-    let Product { way, rows, outs, ins, factors, out, is_added, is_rounded } = product;
-    let [left, right] = factors.map(|given| factor(given, is_rounded));
-    let out = numbers(out);
-    // Sizes of the result and of what is summed over, and where both factors lie.
-    let (m, n, k) = match way {
-        GemmKind::Forward => (rows, outs, ins),
-        GemmKind::Backward => (rows, ins, outs),
-        GemmKind::Weights => (outs, ins, rows),
+/// A GEMM by its definition.
+fn gemm(gemm: Gemm) {
+    let Gemm { kind, rows, out_features, in_features, operands, output, accumulate, allow_tf32 } = gemm;
+    let [left, right] = operands.map(|matrix| operand(matrix, allow_tf32));
+    let output = elements(output);
+    // The output is (m, n), and k is the number of terms of each sum.
+    let (m, n, k) = match kind {
+        GemmKind::Forward => (rows, out_features, in_features),
+        GemmKind::InputGrad => (rows, in_features, out_features),
+        GemmKind::WeightGrad => (out_features, in_features, rows),
     };
     for row in 0..m {
         for column in 0..n {
-            let term = |i: usize| match way {
+            let term = |i: usize| match kind {
                 GemmKind::Forward => left[row * k + i] * right[column * k + i],
-                GemmKind::Backward => left[row * k + i] * right[i * n + column],
-                GemmKind::Weights => left[i * m + row] * right[i * n + column],
+                GemmKind::InputGrad => left[row * k + i] * right[i * n + column],
+                GemmKind::WeightGrad => left[i * m + row] * right[i * n + column],
             };
             let sum: f32 = (0..k).map(term).sum();
-            out[row * n + column] = sum + if is_added { out[row * n + column] } else { 0.0 };
+            output[row * n + column] = sum + if accumulate { output[row * n + column] } else { 0.0 };
         }
     }
 }
 
-impl Host {
-    fn do_now(&self, task: Task) {
-        match task {
-            Task::Multiply(product) => multiply(product),
-            Task::Launch(Launch { kernel, grid, threads, arguments }) => {
-                let name = CString::new(kernel.name).expect("a name without zero");
+impl HostDevice {
+    fn run(&self, operation: Operation) {
+        match operation {
+            Operation::Gemm(product) => gemm(product),
+            Operation::Launch(Launch { kernel, grid, threads, arguments }) => {
+                let name = CString::new(kernel.name).expect("a name without NUL");
                 let [x, y, z] = grid.map(|blocks| blocks as u32);
                 let mut pointers: Vec<*mut c_void> =
-                    arguments.firsts().map(|first| (&raw const *first).cast_mut().cast()).collect();
-                #[expect(unsafe_code, reason = "a kernel takes pointers")]
-                // SAFETY: the ops give each kernel the arguments that it declares, over memory that is held, of
-                // lengths that they have looked at.
+                    arguments.pointers().map(|argument| (&raw const *argument).cast_mut().cast()).collect();
+                #[expect(unsafe_code, reason = "a kernel takes raw pointers")]
+                // SAFETY: the ops pass each kernel the arguments that it declares, with pointers into live buffers
+                // whose lengths they have checked.
                 let code =
                     unsafe { (self.launch)(name.as_ptr(), x, y, z, threads as u32, pointers.as_mut_ptr()) };
-                assert_eq!(code, 0, "kernel {}: 1 is unknown, 2 waits for ever", kernel.name);
+                assert_eq!(code, 0, "kernel {} failed (1: unknown name, 2: deadlock)", kernel.name);
             }
         }
     }
 
-    fn task(&mut self, task: Task) {
-        match &mut self.recording {
-            Some(recording) => recording.push(task),
-            None => self.do_now(task),
+    /// Runs an operation, or appends it to the graph during a capture.
+    fn enqueue(&mut self, operation: Operation) {
+        match &mut self.graph {
+            Some(graph) => graph.push(operation),
+            None => self.run(operation),
         }
     }
 }
 
-impl Device for Host {
-    type Memory = Vec<Piece>;
-    type Recording = Vec<Task>;
+impl Device for HostDevice {
+    type Buffer = Vec<AlignedBlock>;
+    type Graph = Vec<Operation>;
 
-    fn allocate(&mut self, bytes: usize) -> Result<Self::Memory> {
-        Ok(vec![Piece([0; 256]); bytes.div_ceil(256)])
+    fn allocate(&mut self, bytes: usize) -> Result<Self::Buffer> {
+        Ok(vec![AlignedBlock([0; 256]); bytes.div_ceil(256)])
     }
 
-    fn address(memory: &Self::Memory) -> u64 {
-        memory.as_ptr() as u64
+    fn address(buffer: &Self::Buffer) -> u64 {
+        buffer.as_ptr() as u64
     }
 
-    fn write(&mut self, to: Span<u32>, words: &[u32]) -> Result<()> {
-        assert!(self.recording.is_none(), "what is written would not be written again");
-        numbers(to).copy_from_slice(words);
+    fn write(&mut self, to: DeviceSlice<u32>, words: &[u32]) -> Result<()> {
+        assert!(self.graph.is_none(), "writes cannot be captured");
+        elements(to).copy_from_slice(words);
         Ok(())
     }
 
-    fn read(&self, from: Span<u32>, words: &mut [u32]) -> Result<()> {
-        assert!(self.recording.is_none(), "nothing is there yet");
-        words.copy_from_slice(numbers(from));
+    fn read(&self, from: DeviceSlice<u32>, words: &mut [u32]) -> Result<()> {
+        assert!(self.graph.is_none(), "reads cannot be captured");
+        words.copy_from_slice(elements(from));
         Ok(())
     }
 
     fn launch(&mut self, launch: Launch) -> Result<()> {
-        self.task(Task::Launch(launch));
+        self.enqueue(Operation::Launch(launch));
         Ok(())
     }
 
-    fn multiply(&mut self, product: Product) -> Result<()> {
-        self.task(Task::Multiply(product));
+    fn gemm(&mut self, gemm: Gemm) -> Result<()> {
+        self.enqueue(Operation::Gemm(gemm));
         Ok(())
     }
 
-    fn record(&mut self, work: &mut dyn FnMut(&mut Self) -> Result<()>) -> Result<Self::Recording> {
-        self.recording = Some(Vec::new());
+    fn capture(&mut self, work: &mut dyn FnMut(&mut Self) -> Result<()>) -> Result<Self::Graph> {
+        self.graph = Some(Vec::new());
         let done = work(self);
-        let recording = self.recording.take().unwrap_or_default();
-        done.map(|()| recording)
+        let graph = self.graph.take().unwrap_or_default();
+        done.map(|()| graph)
     }
 
-    fn replay(&mut self, recording: &Self::Recording) -> Result<()> {
-        for task in recording {
-            self.do_now(task.clone());
+    fn launch_graph(&mut self, graph: &Self::Graph) -> Result<()> {
+        for operation in graph {
+            self.run(operation.clone());
         }
         Ok(())
     }
@@ -210,6 +211,6 @@ impl Device for Host {
     }
 
     fn name(&self) -> String {
-        "the kernels of the GPU on the CPU".into()
+        "the GPU emulated on the CPU".into()
     }
 }

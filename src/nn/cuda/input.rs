@@ -1,12 +1,13 @@
-//! What a step is given, as one block of words in device memory: numbers of the step, tokens and labels.
+//! The input of a pass: scalars of the step, tokens and labels, packed into one block of 32-bit words that is copied to
+//! the device at once. A captured graph reads it from there.
 
-use super::device::Span;
+use super::device::DeviceSlice;
 use crate::batch::{Batch, Label};
 
-/// Rows of a tile of attention.
+/// Rows of a tile of attention, as in `kernels/attention.cuh`.
 pub(super) const TILE: usize = 16;
 
-/// Sizes that a step is recorded for; batches that are a little smaller use the same recording.
+/// The padded size of a micro-batch. All micro-batches in a bucket share the captured graphs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Bucket {
     pub(super) tokens: usize,
@@ -14,180 +15,211 @@ pub(super) struct Bucket {
 }
 
 impl Bucket {
-    /// The smallest for `batch`. Buckets are a sixteenth of a power of two apart, so that less than an eighth
-    /// of the rows is for nothing, and few recordings do for all batches.
+    /// The smallest bucket for `batch`. Token counts of buckets are a sixteenth of a power of two apart, but at least
+    /// 32: above 256 tokens less than an eighth is padding, and there are few buckets.
     pub(super) fn of(batch: &Batch) -> Self {
-        let apart = (batch.tokens().next_power_of_two() / 16).max(32);
-        Bucket { tokens: batch.tokens().next_multiple_of(apart), examples: batch.len().next_multiple_of(8) }
+        let distance = (batch.tokens().next_power_of_two() / 16).max(32);
+        Bucket {
+            tokens: batch.tokens().next_multiple_of(distance),
+            examples: batch.len().next_multiple_of(8),
+        }
     }
 
-    /// Tiles of attention, at most.
+    /// Upper bound of the tiles of attention.
     pub(super) fn tiles(self) -> usize {
         self.tokens / TILE + self.examples
     }
 
-    /// Whether a room of this size has place for the other.
-    pub(super) fn holds(self, other: Self) -> bool {
+    /// Whether both counts are at least those of `other`.
+    pub(super) fn contains(self, other: Self) -> bool {
         self.tokens >= other.tokens && self.examples >= other.examples
     }
 
-    /// ParamRange for both.
+    /// The smallest bucket that contains both.
     pub(super) fn union(self, other: Self) -> Self {
         Bucket { tokens: self.tokens.max(other.tokens), examples: self.examples.max(other.examples) }
     }
 }
 
-/// Words of the structure `Step` of `kernels/common.cuh`, filled up.
-const STEP: usize = 16;
+/// 32-bit words of the structure `StepParams` of `kernels/common.cuh`, with padding.
+const STEP_WORDS: usize = 16;
 
-/// The numbers of a step.
+/// The scalars that differ between steps: a part of the structure `StepParams`.
 #[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Numbers {
-    /// Key and step of the dropout masks.
-    pub(super) key: (u32, u32),
+pub(super) struct StepScalars {
+    /// Philox key of the dropout masks.
+    pub(super) dropout_key: (u32, u32),
+    /// Step of the dropout masks.
     pub(super) step: u32,
-    /// Marks the gradients of words.
+    /// Marks the rows of the word embedding's gradient that this step writes.
     pub(super) stamp: u32,
-    /// 1 / examples of the whole batch
-    pub(super) share: f32,
-    /// Of AdamW: 1 - learning rate · weight decay, learning rate / (1 - beta1ⁿ), √(1 - beta2ⁿ)
+    /// 1 / number of examples of the whole batch.
+    pub(super) loss_scale: f32,
+    /// 1 - learning rate · weight decay
     pub(super) decay: f32,
-    pub(super) rate: f32,
-    pub(super) root: f32,
+    /// learning rate / (1 - beta1ⁿ), where n is the number of the optimizer step
+    pub(super) step_size: f32,
+    /// √(1 - beta2ⁿ)
+    pub(super) bias_correction2_sqrt: f32,
 }
 
-/// Where the parts of the block are, in device memory.
+/// The input block in device memory, with its sections.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Input {
     pub(super) bucket: Bucket,
-    /// All of it.
-    pub(super) block: Span<u32>,
-    /// The structure `Step`.
-    pub(super) step: Span<u32>,
-    /// (T) each
-    pub(super) ids: Span<u32>,
-    pub(super) types: Span<u32>,
-    /// ParamRange of each token in its example.
-    pub(super) positions: Span<u32>,
-    /// Example of each token.
-    pub(super) owners: Span<u32>,
-    /// Tokens by word, then by place.
-    pub(super) order: Span<u32>,
-    /// Different words.
-    pub(super) words: Span<u32>,
-    /// Where the tokens of each word begin in `order`: (words + 1)
-    pub(super) starts: Span<u32>,
-    /// Where each example begins: (examples + 1)
-    pub(super) offsets: Span<u32>,
-    /// Classes, or the bits of the numbers of a regression: (examples)
-    pub(super) labels: Span<u32>,
-    /// Example, in the high half, and number in it of each tile of attention.
-    pub(super) tiles: Span<u32>,
+    /// The whole block.
+    pub(super) block: DeviceSlice<u32>,
+    /// The structure `StepParams`.
+    pub(super) step: DeviceSlice<u32>,
+    /// Token ids: (T)
+    pub(super) ids: DeviceSlice<u32>,
+    /// Segment of each token: (T)
+    pub(super) type_ids: DeviceSlice<u32>,
+    /// Position of each token in its example: (T)
+    pub(super) positions: DeviceSlice<u32>,
+    /// Example of each token: (T)
+    pub(super) example_ids: DeviceSlice<u32>,
+    /// Tokens sorted by token id, then by position in the batch: (T)
+    pub(super) tokens_by_word: DeviceSlice<u32>,
+    /// The distinct token ids: (words)
+    pub(super) words: DeviceSlice<u32>,
+    /// First index into `tokens_by_word` of each distinct token id: (words + 1)
+    pub(super) word_starts: DeviceSlice<u32>,
+    /// First token of each example: (E + 1)
+    pub(super) offsets: DeviceSlice<u32>,
+    /// Classes, or the bits of the f32 targets of a regression: (E)
+    pub(super) labels: DeviceSlice<u32>,
+    /// The tiles of attention, each `example << 16 | index`, where index counts the tiles of the example.
+    pub(super) tiles: DeviceSlice<u32>,
 }
 
 impl Input {
-    /// Words of the block of a bucket.
-    pub(super) fn words(bucket: Bucket) -> usize {
-        STEP + Self::lengths(bucket).iter().sum::<usize>()
+    /// Number of 32-bit words in the block of a bucket.
+    pub(super) fn len(bucket: Bucket) -> usize {
+        STEP_WORDS + Self::section_lengths(bucket).iter().sum::<usize>()
     }
 
-    fn lengths(bucket: Bucket) -> [usize; 10] {
+    /// Lengths of the sections after `step`, in the order of the fields.
+    fn section_lengths(bucket: Bucket) -> [usize; 10] {
         let Bucket { tokens: t, examples: e } = bucket;
         [t, t, t, t, t, t, t + 1, e + 1, e, bucket.tiles()]
     }
 
-    /// The block of a bucket from the beginning of `memory` on.
-    pub(super) fn new(bucket: Bucket, memory: Span<u32>) -> Self {
-        let mut end = STEP;
-        let parts = Self::lengths(bucket).map(|length| {
-            let part = memory.slice(end..end + length);
+    /// The block of a bucket at the beginning of `memory`.
+    pub(super) fn new(bucket: Bucket, memory: DeviceSlice<u32>) -> Self {
+        let mut end = STEP_WORDS;
+        let sections = Self::section_lengths(bucket).map(|length| {
+            let section = memory.slice(end..end + length);
             end += length;
-            part
+            section
         });
-        let [ids, types, positions, owners, order, words, starts, offsets, labels, tiles] = parts;
+        let [
+            ids,
+            type_ids,
+            positions,
+            example_ids,
+            tokens_by_word,
+            words,
+            word_starts,
+            offsets,
+            labels,
+            tiles,
+        ] = sections;
         Input {
             bucket,
-            block: memory.first(end),
-            step: memory.first(STEP),
+            block: memory.prefix(end),
+            step: memory.prefix(STEP_WORDS),
             ids,
-            types,
+            type_ids,
             positions,
-            owners,
-            order,
+            example_ids,
+            tokens_by_word,
             words,
-            starts,
+            word_starts,
             offsets,
             labels,
             tiles,
         }
     }
 
-    /// Of the step, the word that has the number of tokens.
-    pub(super) fn tokens(&self) -> Span<u32> {
+    /// The field of `step` with the number of tokens.
+    pub(super) fn token_count(&self) -> DeviceSlice<u32> {
         self.step.slice(0..1)
     }
 
-    /// Of the step, the word that has the number of examples.
-    pub(super) fn examples(&self) -> Span<u32> {
+    /// The field of `step` with the number of examples.
+    pub(super) fn example_count(&self) -> DeviceSlice<u32> {
         self.step.slice(1..2)
     }
 }
 
-/// The words of a block for `batch`, which the bucket holds.
-pub(super) fn words(bucket: Bucket, batch: &Batch, numbers: Numbers) -> Vec<u32> {
-    let (words, starts, order) = by_word(&batch.ids);
+/// The words of the input block for `batch`, padded to `bucket`.
+///
+/// # Panics
+///
+/// If the batch is larger than the bucket.
+pub(super) fn pack(bucket: Bucket, batch: &Batch, scalars: StepScalars) -> Vec<u32> {
+    let SortedTokens { words, word_starts, tokens_by_word } = sort_by_word(&batch.ids);
     let tiles = tiles(&batch.offsets);
-    let mut block = Vec::with_capacity(Input::words(bucket));
+    let mut block = Vec::with_capacity(Input::len(bucket));
     block.extend([batch.tokens(), batch.len(), words.len(), tiles.len()].map(|count| count as u32));
     block.extend([batch.first_token as u32, batch.first_example as u32]);
-    block.extend([numbers.key.0, numbers.key.1, numbers.step, numbers.stamp]);
-    block.extend([numbers.share, numbers.decay, numbers.rate, numbers.root].map(f32::to_bits));
-    block.resize(STEP, 0);
-    let examples = || batch.offsets.windows(2).enumerate();
-    let positions = examples().flat_map(|(_, bounds)| 0..(bounds[1] - bounds[0]) as u32).collect();
-    let owner = |(owner, bounds): (usize, &[usize])| std::iter::repeat_n(owner as u32, bounds[1] - bounds[0]);
-    let owners = examples().flat_map(owner).collect();
+    block.extend([scalars.dropout_key.0, scalars.dropout_key.1, scalars.step, scalars.stamp]);
+    let floats = [scalars.loss_scale, scalars.decay, scalars.step_size, scalars.bias_correction2_sqrt];
+    block.extend(floats.map(f32::to_bits));
+    block.resize(STEP_WORDS, 0);
+    let lengths = || batch.offsets.windows(2).map(|bounds| bounds[1] - bounds[0]);
+    let positions = lengths().flat_map(|length| 0..length as u32).collect();
+    let repeat = |(example, length)| std::iter::repeat_n(example as u32, length);
+    let example_ids = lengths().enumerate().flat_map(repeat).collect();
     let label = |label: &Label| match label {
         Label::Class(class) => *class,
         Label::Value(value) => value.to_bits(),
     };
     let labels = batch.labels.iter().map(label).collect();
-    let offsets: Vec<u32> = batch.offsets.iter().map(|offset| *offset as u32).collect();
-    let parts: [&Vec<u32>; 10] = [
+    let offsets = batch.offsets.iter().map(|offset| *offset as u32).collect();
+    let sections: [&Vec<u32>; 10] = [
         &batch.ids,
         &batch.type_ids,
         &positions,
-        &owners,
-        &order,
+        &example_ids,
+        &tokens_by_word,
         &words,
-        &starts,
+        &word_starts,
         &offsets,
         &labels,
         &tiles,
     ];
-    for (part, length) in parts.into_iter().zip(Input::lengths(bucket)) {
+    for (section, length) in sections.into_iter().zip(Input::section_lengths(bucket)) {
         let end = block.len() + length;
-        block.extend(part);
-        assert!(block.len() <= end, "a batch that its bucket does not hold");
+        block.extend(section);
+        assert!(block.len() <= end, "the batch is larger than its bucket");
         block.resize(end, 0);
     }
     block
 }
 
-/// The different words, where the tokens of each begin, and the tokens by word.
-fn by_word(ids: &[u32]) -> (Vec<u32>, Vec<u32>, Vec<u32>) {
-    let mut order: Vec<u32> = (0..ids.len() as u32).collect();
-    order.sort_by_key(|token| ids[*token as usize]);
-    let (mut words, mut starts) = (Vec::new(), Vec::new());
-    for (place, token) in order.iter().enumerate() {
+/// The tokens of a batch, grouped by token id. The fields are those of [`Input`].
+#[derive(Debug, PartialEq, Eq)]
+struct SortedTokens {
+    words: Vec<u32>,
+    word_starts: Vec<u32>,
+    tokens_by_word: Vec<u32>,
+}
+
+fn sort_by_word(ids: &[u32]) -> SortedTokens {
+    let mut tokens_by_word: Vec<u32> = (0..ids.len() as u32).collect();
+    tokens_by_word.sort_by_key(|token| ids[*token as usize]);
+    let (mut words, mut word_starts) = (Vec::new(), Vec::new());
+    for (index, token) in tokens_by_word.iter().enumerate() {
         let id = ids[*token as usize];
         if words.last() != Some(&id) {
             words.push(id);
-            starts.push(place as u32);
+            word_starts.push(index as u32);
         }
     }
-    starts.push(ids.len() as u32);
-    (words, starts, order)
+    word_starts.push(ids.len() as u32);
+    SortedTokens { words, word_starts, tokens_by_word }
 }
 
 /// The tiles of all examples.
@@ -214,23 +246,23 @@ mod tests {
     }
 
     #[test]
-    fn buckets_are_few_and_waste_little() {
+    fn buckets_are_few_with_little_padding() {
         let mut found = std::collections::BTreeSet::new();
         for tokens in 1..=8192 {
             let bucket = Bucket::of(&batch(&[tokens]));
-            let wasted = bucket.tokens - tokens;
-            assert!(wasted < 32 || wasted * 8 < tokens, "{tokens} tokens in {bucket:?}");
+            let padding = bucket.tokens - tokens;
+            assert!(padding < 32 || padding * 8 < tokens, "{tokens} tokens in {bucket:?}");
             found.insert(bucket.tokens);
         }
         assert!(found.len() < 80, "{} buckets", found.len());
         let bucket = Bucket::of(&batch(&[3; 33]));
         assert_eq!((bucket.tokens, bucket.examples), (128, 40));
         let larger = bucket.union(Bucket { tokens: 64, examples: 48 });
-        assert!(larger.holds(bucket) && !bucket.holds(larger) && larger.examples == 48);
+        assert!(larger.contains(bucket) && !bucket.contains(larger) && larger.examples == 48);
     }
 
     #[test]
-    fn tiles_fit_their_bucket() {
+    fn number_of_tiles_is_within_bound_of_bucket() {
         for lengths in [vec![1; 40], vec![17; 9], vec![512, 1, 16, 33], vec![1]] {
             let batch = batch(&lengths);
             let found = tiles(&batch.offsets);
@@ -242,34 +274,38 @@ mod tests {
     }
 
     #[test]
-    fn tokens_are_sorted_by_word_and_stay_in_order() {
-        let (words, starts, order) = by_word(&[7, 3, 7, 9, 3]);
-        assert_eq!((words, starts, order), (vec![3, 7, 9], vec![0, 2, 4, 5], vec![1, 4, 0, 2, 3]));
+    fn tokens_are_sorted_by_word_stably() {
+        let expected = SortedTokens {
+            words: vec![3, 7, 9],
+            word_starts: vec![0, 2, 4, 5],
+            tokens_by_word: vec![1, 4, 0, 2, 3],
+        };
+        assert_eq!(sort_by_word(&[7, 3, 7, 9, 3]), expected);
     }
 
     #[test]
-    fn a_block_has_each_part_in_its_place() {
+    fn pack_writes_sections_where_input_expects_them() {
         let batch = batch(&[2, 3]);
         let bucket = Bucket::of(&batch);
-        let block = words(bucket, &batch, Numbers { step: 9, share: 0.5, ..Numbers::default() });
-        assert_eq!(block.len(), Input::words(bucket));
-        // Addresses as if the block began at word 64.
-        let input = Input::new(bucket, Span::new(256, block.len()));
-        let part = |span: Span<u32>, count: usize| {
-            let first = (span.address() as usize - 256) / 4;
+        let block = pack(bucket, &batch, StepScalars { step: 9, loss_scale: 0.5, ..StepScalars::default() });
+        assert_eq!(block.len(), Input::len(bucket));
+        // The block starts at byte 256.
+        let input = Input::new(bucket, DeviceSlice::new(256, block.len()));
+        let words = |section: DeviceSlice<u32>, count: usize| {
+            let first = (section.address() as usize - 256) / 4;
             block[first..first + count].to_vec()
         };
-        assert_eq!(part(input.tokens(), 1), [5]);
-        assert_eq!(part(input.examples(), 1), [2]);
-        assert_eq!(part(input.step, 11)[8..], [9, 0, 0.5f32.to_bits()]);
-        assert_eq!(part(input.ids, 5), [0, 2, 0, 2, 4]);
-        assert_eq!(part(input.positions, 5), [0, 1, 0, 1, 2]);
-        assert_eq!(part(input.owners, 5), [0, 0, 1, 1, 1]);
-        assert_eq!(part(input.offsets, 3), [0, 2, 5]);
-        assert_eq!(part(input.labels, 2), [1, 1]);
-        assert_eq!(part(input.tiles, 2), [0, 1 << 16]);
+        assert_eq!(words(input.token_count(), 1), [5]);
+        assert_eq!(words(input.example_count(), 1), [2]);
+        assert_eq!(words(input.step, 11)[8..], [9, 0, 0.5f32.to_bits()]);
+        assert_eq!(words(input.ids, 5), [0, 2, 0, 2, 4]);
+        assert_eq!(words(input.positions, 5), [0, 1, 0, 1, 2]);
+        assert_eq!(words(input.example_ids, 5), [0, 0, 1, 1, 1]);
+        assert_eq!(words(input.offsets, 3), [0, 2, 5]);
+        assert_eq!(words(input.labels, 2), [1, 1]);
+        assert_eq!(words(input.tiles, 2), [0, 1 << 16]);
         let values = Batch { labels: vec![Label::Value(2.5), Label::Value(-0.5)], ..batch };
-        let block = words(bucket, &values, Numbers::default());
+        let block = pack(bucket, &values, StepScalars::default());
         let first = (input.labels.address() as usize - 256) / 4;
         assert_eq!(block[first..first + 2], [2.5f32.to_bits(), (-0.5f32).to_bits()]);
     }

@@ -1,24 +1,30 @@
-//! Where each tensor lies in the arenas of weights, gradients and moments on the device.
+//! Offsets of each tensor in the arenas of weights, gradients and moments.
 //!
-//! All arenas have the same order: the word embedding, whose gradient has only the rows of a step; positions and
-//! segments; the matrices of the layers, which have a copy in bf16; those of the head; and last all vectors,
-//! which do not decay. The vectors of a layer are neighbours, so that their gradients are finished together, and
-//! so are queries, keys and values: one matrix (3 hidden, hidden), one bias (3 hidden).
+//! All arenas have the same order:
+//!
+//! - the word embedding, whose gradient is sparse;
+//! - position and segment embeddings;
+//! - the matrices of the layers, which have a bf16 copy;
+//! - the matrices of the head;
+//! - all vectors, which have no weight decay.
+//!
+//! Related tensors are adjacent: the vectors of a layer, so that one kernel reduces their gradients; and queries,
+//! keys and values, which form one matrix (3 hidden, hidden) and one bias (3 hidden).
 
 use crate::nn::arena::{Order, ParamRange};
 use crate::nn::config::ModelConfig;
 use crate::nn::names::{Names, ParamSpec};
 use std::ops::Range;
 
-/// Matrices of a layer, (out, in), and its vectors.
+/// The range of each parameter of a layer. Matrices are (out_features, in_features).
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct LayerPlaces {
+pub(super) struct LayerLayout {
     /// (3 hidden, hidden)
     pub(super) qkv: Range<usize>,
     pub(super) attention_out: Range<usize>,
     pub(super) up: Range<usize>,
     pub(super) down: Range<usize>,
-    /// All that follow.
+    /// All vectors of the layer, from `qkv_bias` to `output_norm`.
     pub(super) vectors: Range<usize>,
     /// Biases of queries, keys and values: (3 hidden)
     pub(super) qkv_bias: Range<usize>,
@@ -30,62 +36,62 @@ pub(super) struct LayerPlaces {
     pub(super) output_norm: Range<usize>,
 }
 
-/// All tensors of a model.
+/// The range of each parameter of a model.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Layout {
-    /// In the order of the arenas.
-    pub(super) places: Vec<ParamRange>,
+    /// All tensors, in the order of the arenas.
+    pub(super) params: Vec<ParamRange>,
     pub(super) words: Range<usize>,
     pub(super) positions: Range<usize>,
     pub(super) segments: Option<Range<usize>>,
     /// The matrices of all layers.
-    pub(super) matrices: Range<usize>,
+    pub(super) layer_matrices: Range<usize>,
     pub(super) pooler: Range<usize>,
     pub(super) classifier: Range<usize>,
     /// Weight and bias: (2 hidden)
     pub(super) embedding_norm: Range<usize>,
-    pub(super) layers: Vec<LayerPlaces>,
+    pub(super) layers: Vec<LayerLayout>,
     pub(super) pooler_bias: Range<usize>,
     pub(super) classifier_bias: Range<usize>,
 }
 
 impl Layout {
-    /// The arenas of the tensors in `slots`, which have every name of the configuration.
-    pub(super) fn new(config: &ModelConfig, slots: &[ParamSpec]) -> Self {
-        let mut order = Order::new(slots);
+    /// The layout of the tensors in `specs`, which has every tensor of the configuration.
+    pub(super) fn new(config: &ModelConfig, specs: &[ParamSpec]) -> Self {
+        let mut order = Order::new(specs);
         let names = Names::of(config);
         let words = order.tensor(&names.words, "weight");
         let positions = order.tensor(&names.positions, "weight");
         let segments = names.segments.as_ref().map(|segments| order.tensor(segments, "weight"));
-        let mut layers = vec![LayerPlaces::default(); names.layers.len()];
+        let mut layers = vec![LayerLayout::default(); names.layers.len()];
         let first = order.length();
-        for (places, layer) in layers.iter_mut().zip(&names.layers) {
-            places.qkv = order.tensors(&[&layer.query, &layer.key, &layer.value], "weight");
-            places.attention_out = order.tensor(&layer.attention_out, "weight");
-            places.up = order.tensor(&layer.up, "weight");
-            places.down = order.tensor(&layer.down, "weight");
+        for (ranges, layer) in layers.iter_mut().zip(&names.layers) {
+            ranges.qkv = order.tensors(&[&layer.query, &layer.key, &layer.value], "weight");
+            ranges.attention_out = order.tensor(&layer.attention_out, "weight");
+            ranges.up = order.tensor(&layer.up, "weight");
+            ranges.down = order.tensor(&layer.down, "weight");
         }
-        let matrices = first..order.length();
+        let layer_matrices = first..order.length();
         let pooler = order.tensor(&names.pooler, "weight");
         let classifier = order.tensor(&names.classifier, "weight");
         let embedding_norm = norm(&mut order, &names.embedding_norm);
-        for (places, layer) in layers.iter_mut().zip(&names.layers) {
-            places.qkv_bias = order.tensors(&[&layer.query, &layer.key, &layer.value], "bias");
-            places.attention_out_bias = order.tensor(&layer.attention_out, "bias");
-            places.attention_norm = norm(&mut order, &layer.attention_norm);
-            places.up_bias = order.tensor(&layer.up, "bias");
-            places.down_bias = order.tensor(&layer.down, "bias");
-            places.output_norm = norm(&mut order, &layer.output_norm);
-            places.vectors = places.qkv_bias.start..places.output_norm.end;
+        for (ranges, layer) in layers.iter_mut().zip(&names.layers) {
+            ranges.qkv_bias = order.tensors(&[&layer.query, &layer.key, &layer.value], "bias");
+            ranges.attention_out_bias = order.tensor(&layer.attention_out, "bias");
+            ranges.attention_norm = norm(&mut order, &layer.attention_norm);
+            ranges.up_bias = order.tensor(&layer.up, "bias");
+            ranges.down_bias = order.tensor(&layer.down, "bias");
+            ranges.output_norm = norm(&mut order, &layer.output_norm);
+            ranges.vectors = ranges.qkv_bias.start..ranges.output_norm.end;
         }
         let pooler_bias = order.tensor(&names.pooler, "bias");
         let classifier_bias = order.tensor(&names.classifier, "bias");
         Layout {
-            places: order.places(),
+            params: order.places(),
             words,
             positions,
             segments,
-            matrices,
+            layer_matrices,
             pooler,
             classifier,
             embedding_norm,
@@ -95,13 +101,13 @@ impl Layout {
         }
     }
 
-    /// Numbers of an arena.
-    pub(super) fn length(&self) -> usize {
+    /// Number of elements of an arena.
+    pub(super) fn len(&self) -> usize {
         self.classifier_bias.end
     }
 
-    /// Where the tensors that do not decay begin.
-    pub(super) fn vectors(&self) -> usize {
+    /// Offset of the first element without weight decay.
+    pub(super) fn no_decay(&self) -> usize {
         self.embedding_norm.start
     }
 
@@ -122,27 +128,27 @@ mod tests {
     use crate::nn::names::table;
 
     #[test]
-    fn every_tensor_has_a_place_and_what_decays_comes_first() {
+    fn layout_is_contiguous_with_decayed_tensors_first() {
         for config in [
             r#"{"model_type": "bert", "vocab_size": 20, "hidden_size": 8, "num_hidden_layers": 2,
                 "num_attention_heads": 2, "intermediate_size": 16, "max_position_embeddings": 8, "type_vocab_size": 2}"#,
             r#"{"model_type": "distilbert", "vocab_size": 20, "dim": 8, "n_layers": 3, "n_heads": 2,
                 "hidden_dim": 16, "max_position_embeddings": 8}"#,
         ] {
-            let config = ModelConfig::parse("m", config.as_bytes()).expect("a whole file");
-            let slots = table(&config, 3);
-            let layout = Layout::new(&config, &slots);
-            assert_eq!(layout.places.len(), slots.len());
+            let config = ModelConfig::parse("m", config.as_bytes()).expect("a valid configuration");
+            let specs = table(&config, 3);
+            let layout = Layout::new(&config, &specs);
+            assert_eq!(layout.params.len(), specs.len());
             let mut end = 0;
-            for place in &layout.places {
-                assert_eq!(place.range.start, end, "{}", place.slot.name);
-                end = place.range.end;
-                assert_eq!(place.slot.decay, end <= layout.vectors(), "{}", place.slot.name);
+            for param in &layout.params {
+                assert_eq!(param.range.start, end, "{}", param.slot.name);
+                end = param.range.end;
+                assert_eq!(param.slot.decay, end <= layout.no_decay(), "{}", param.slot.name);
             }
-            assert_eq!(end, layout.length());
+            assert_eq!(end, layout.len());
             let matrices: usize =
                 layout.layers.iter().map(|layer| layer.qkv.len() * 4 / 3 + 2 * layer.up.len()).sum();
-            assert_eq!(matrices, layout.matrices.len());
+            assert_eq!(matrices, layout.layer_matrices.len());
         }
     }
 }

@@ -1,18 +1,29 @@
-//! The fast engine of NVIDIA GPUs: forward and backward written out over device memory that is there before the
-//! first step.
+//! The fast engine of NVIDIA GPUs: an explicit forward and backward pass in preallocated device memory.
 //!
-//! - Tokens are never padded but for the few that fill a [`input::Bucket`]; attention runs over real tokens.
-//! - Products go to cuBLAS, all else to kernels of our own in `kernels/`, each with its twin in [`super::fast`].
-//!   Attention of bf16 is done by tensor cores.
-//! - Weights, moments and sums are f32; products of the layers read bf16 copies where `precision` says so.
-//! - Dropout draws the CPU's masks: they depend on seed, step and place only.
-//! - What is another in each step (tokens, learning rate, step) lies in device memory, so that a whole step can be
-//!   recorded as a CUDA graph, for each bucket, and is one launch.
+//! - Examples are concatenated without padding; only their total is padded to the size of an [`input::Bucket`].
+//! - GEMMs run in cuBLAS, all other operations in the kernels of `kernels/`. Each has a counterpart in
+//!   [`super::fast`]. Attention in bf16 uses tensor cores.
+//! - Weights, moments and sums are f32. With `precision` bf16, the GEMMs of the layers read bf16 copies.
+//! - Dropout masks are those of the CPU engine: they depend on seed, step and position only.
+//! - All values that differ between steps (tokens, learning rate, step) are in device memory, so that a whole step can
+//!   be captured as a CUDA graph for each bucket and run with one launch.
 //!
-//! [`layer`] is one encoder layer; [`pass`] what is before and after the layers; [`engine`] the rest. [`ops`]
-//! launch kernels on a [`device`]: a GPU, or in tests the CPU, for which the same sources are compiled.
+//! # Files
+//!
+//! From top to bottom; each file uses only those below it.
+//!
+//! | file | content |
+//! | --- | --- |
+//! | [`engine`] | the `Engine` interface, captured graphs |
+//! | [`pass`] | forward and backward pass of the whole model |
+//! | [`layer`] | forward and backward pass of one encoder layer |
+//! | [`model`], [`parameters`] | weights, gradients and moments |
+//! | [`ops`] | launches of kernels and GEMMs |
+//! | [`workspace`] | activations and the tape |
+//! | [`arena`], [`tensor`], [`input`], [`layout`] | memory layout |
+//! | [`device`] | the interface of a device; `gpu` and, for tests, `host` implement it |
 
-mod buffers;
+mod arena;
 mod device;
 mod engine;
 #[cfg(feature = "cuda")]
@@ -22,10 +33,14 @@ mod host;
 mod input;
 mod layer;
 mod layout;
+mod model;
 mod ops;
+mod parameters;
 mod pass;
+mod tensor;
 #[cfg(test)]
 mod tests;
+mod workspace;
 
 #[cfg(feature = "cuda")]
 use super::engine::{Engine, Weights};
@@ -34,17 +49,17 @@ use super::{ModelConfig, ParamSpec, Settings};
 #[cfg(feature = "cuda")]
 use crate::error::Result;
 
-/// An engine on the GPU that candle has opened, which people call `name`; and the number format of its layers'
-/// products.
+/// Creates an engine on a GPU that candle has opened, and returns it with the number format of its GEMMs. Messages
+/// call the GPU `name`.
 #[cfg(feature = "cuda")]
 pub(crate) fn engine(
-    (config, slots, weights): (&ModelConfig, &[ParamSpec], &Weights),
+    (config, specs, weights): (&ModelConfig, &[ParamSpec], &Weights),
     settings: Settings,
     device: &candle_core::Device,
     name: &str,
 ) -> Result<(Box<dyn Engine>, &'static str)> {
-    let gpu = gpu::Gpu::of(device, name)?;
-    let engine = engine::CudaEngine::new(config, slots, weights, settings, gpu)?;
+    let gpu = gpu::Gpu::new(device, name)?;
+    let engine = engine::CudaEngine::new(config, specs, weights, settings, gpu)?;
     let precision = engine.precision();
     Ok((Box::new(engine), precision))
 }

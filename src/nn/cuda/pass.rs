@@ -1,193 +1,154 @@
-//! A part of a batch on its way through the whole model and back.
+//! The forward and backward pass of a whole model over one micro-batch.
 
-use super::buffers::{Buffers, partial_stride};
-use super::device::{Bf16, Device, GemmOperand, Span};
-use super::layer::Layer;
-use super::layout::Layout;
-use super::ops::{Norm, Normed, Ops, Rows, Site, Sums};
+use super::device::{Device, DeviceSlice, GemmOperand};
+use super::layer::EncoderLayer;
+use super::model::Model;
+use super::ops::{DropoutSite, LayerNorm, NormColumns, Ops, Rows};
+use super::tensor::MixedTensor;
+use super::workspace::Workspace;
 use crate::error::Result;
-use crate::nn::config::{Family, ModelConfig};
+use crate::nn::config::Family;
 use crate::nn::dropout;
 use std::ops::Range;
 
-/// What all layers read and write.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Model<'a> {
-    pub(super) config: &'a ModelConfig,
-    pub(super) layout: &'a Layout,
-    /// The arena.
-    pub(super) weights: Span<f32>,
-    /// The matrices of the layers in bf16, where they are multiplied so.
-    pub(super) operands: Span<Bf16>,
-    /// The arena.
-    pub(super) gradients: Span<f32>,
-    /// Of each row of the word embedding, the last step that had a gradient for it.
-    pub(super) stamps: Span<u32>,
-    pub(super) report: Span<u32>,
-    /// Whether there is dropout, and a way back.
-    pub(super) learns: bool,
-}
-
-/// Dropout at a place of the model.
-pub(super) fn site(learns: bool, number: u32, rate: f64) -> Site {
-    if !learns || rate == 0.0 {
-        return Site::OFF;
-    }
-    Site::new(number, dropout::threshold(rate), dropout::kept(rate))
-}
-
 impl<'a> Model<'a> {
-    pub(super) fn slice(&self, place: &Range<usize>) -> Span<f32> {
-        self.weights.slice(place.clone())
-    }
-
-    /// Numbers of the layers' matrices as products read them.
-    pub(super) fn matrix(&self, place: Range<usize>) -> GemmOperand {
-        if self.operands.is_none() {
-            return GemmOperand::F32(self.weights.slice(place));
-        }
-        let first = self.layout.matrices.start;
-        GemmOperand::Bf16(self.operands.slice(place.start - first..place.end - first))
-    }
-
-    /// Where sums over rows go.
-    pub(super) fn sums(&self, buffers: &Buffers) -> Sums {
-        Sums { partial: buffers.partial, stride: partial_stride(self.config, self.layout.classes()) }
-    }
-
-    fn layer<'b>(&self, number: usize, buffers: &'b Buffers) -> Layer<'b>
-    where
-        'a: 'b,
-    {
-        let layers = self.config.layers;
-        Layer {
-            model: *self,
-            number,
-            places: &self.layout.layers[number],
-            tape: buffers.tape(number, layers),
-            rows: if number + 1 == layers { Rows::First } else { Rows::All },
-        }
-    }
-
-    fn embedding_norm(&self) -> Norm {
-        Norm { places: self.slice(&self.layout.embedding_norm), eps: self.config.layer_norm_eps as f32 }
-    }
-
-    fn embedding_site(&self) -> Site {
-        site(self.learns, dropout::EMBEDDINGS, self.config.hidden_dropout)
-    }
-
-    fn head_site(&self) -> Site {
-        site(self.learns, dropout::classifier(self.config.layers), self.config.classifier_dropout)
-    }
-
-    fn is_tanh(&self) -> bool {
-        self.config.family == Family::Bert
-    }
-
-    /// Logits of the input, in their buffer.
-    pub(super) fn forward<D: Device>(&self, ops: &mut Ops<'_, D>, buffers: &Buffers) -> Result<()> {
+    /// Computes the logits of the input, (E, classes), in `workspace.logits`.
+    pub(super) fn forward<D: Device>(&self, ops: &mut Ops<'_, D>, workspace: &Workspace) -> Result<()> {
         let (layout, layers, h) = (self.layout, self.config.layers, self.config.hidden);
-        let segments = layout.segments.as_ref().map_or(Span::NONE, |segments| self.slice(segments));
-        let tables = [self.slice(&layout.words), self.slice(&layout.positions), segments];
-        let normed = Normed { x: buffers.embedding_normed, deviations: buffers.embedding_deviations };
-        ops.embed(tables, self.embedding_norm(), self.embedding_site(), normed, buffers.state(0, layers))?;
-        for number in 0..layers {
-            let (x, out) = (buffers.state(number, layers), buffers.state(number + 1, layers));
-            self.layer(number, buffers).forward(ops, x, out)?;
+        let segments = layout.segments.as_ref().map_or(DeviceSlice::NULL, |range| self.weight(range));
+        let tables = [self.weight(&layout.words), self.weight(&layout.positions), segments];
+        let (norm, dropout) = (self.embedding_norm(), self.embedding_dropout());
+        ops.embeddings(tables, norm, dropout, workspace.embedding_norm, workspace.hidden_state(0, layers))?;
+        for index in 0..layers {
+            let (x, out) = (workspace.hidden_state(index, layers), workspace.hidden_state(index + 1, layers));
+            self.layer(index, workspace).forward(ops, x, out)?;
         }
         let examples = ops.len(Rows::First);
-        let first = GemmOperand::F32(buffers.state(layers, layers).wide.first(examples * h));
-        ops.forward(buffers.pooled, first, self.of_head(&layout.pooler), h)?;
-        let bias = self.slice(&layout.pooler_bias);
-        ops.pool(self.is_tanh(), bias, self.head_site(), buffers.pooled, buffers.dropped)?;
-        let dropped = GemmOperand::F32(buffers.dropped.first(examples * h));
-        ops.forward(buffers.logits, dropped, self.of_head(&layout.classifier), h)?;
-        ops.add_bias(self.slice(&layout.classifier_bias), buffers.logits)
+        let output = GemmOperand::F32(workspace.hidden_state(layers, layers).f32.prefix(examples * h));
+        ops.linear(workspace.pooled, output, self.head_matrix(&layout.pooler), h)?;
+        let bias = self.weight(&layout.pooler_bias);
+        let dropout = self.classifier_dropout();
+        ops.pooler(self.is_tanh(), bias, dropout, workspace.pooled, workspace.pooled_dropout)?;
+        let pooled = GemmOperand::F32(workspace.pooled_dropout.prefix(examples * h));
+        ops.linear(workspace.logits, pooled, self.head_matrix(&layout.classifier), h)?;
+        ops.add_bias(self.weight(&layout.classifier_bias), workspace.logits)
     }
 
-    /// The head is multiplied in f32 always.
-    fn of_head(&self, place: &Range<usize>) -> GemmOperand {
-        GemmOperand::F32(self.slice(place))
-    }
-
-    /// After [`Model::forward`] in learning: adds the loss to the report and writes all gradients, or adds to
-    /// what is there.
+    /// Adds the loss to the report and computes the gradients of all weights, which are added to the arena's values
+    /// if `accumulate` is set. [`Model::forward`] must have run in training on the same input and workspace.
     pub(super) fn backward<D: Device>(
         &self,
         ops: &mut Ops<'_, D>,
-        buffers: &Buffers,
-        smoothing: f32,
-        is_added: bool,
+        workspace: &Workspace,
+        label_smoothing: f32,
+        accumulate: bool,
     ) -> Result<()> {
-        let [mut d, mut dx] = buffers.down;
-        self.head_backward(ops, buffers, smoothing, is_added)?;
+        let [mut d, mut dx] = workspace.grad_ping_pong;
+        self.head_backward(ops, workspace, label_smoothing, accumulate)?;
         let layers = self.config.layers;
-        for number in (0..layers).rev() {
-            let layer = self.layer(number, buffers);
-            layer.backward(ops, buffers.state(number, layers), buffers, [d, dx], is_added)?;
-            // Only of first tokens the gradient goes on elsewhere.
+        for index in (0..layers).rev() {
+            let layer = self.layer(index, workspace);
+            let x = workspace.hidden_state(index, layers);
+            layer.backward(ops, x, workspace, [d, dx], accumulate)?;
+            // The last layer writes its result to the other buffer.
             if layer.rows == Rows::First {
                 std::mem::swap(&mut d, &mut dx);
             }
         }
-        self.embed_backward(ops, buffers, d, is_added)
+        self.embeddings_backward(ops, workspace, d, accumulate)
     }
 
+    /// The loss, and the backward pass of classifier and pooler. Writes the gradient of the last layer's output,
+    /// (E, H), to the first buffer of `workspace.grad_ping_pong`.
     fn head_backward<D: Device>(
         &self,
         ops: &mut Ops<'_, D>,
-        buffers: &Buffers,
-        smoothing: f32,
-        is_added: bool,
+        workspace: &Workspace,
+        label_smoothing: f32,
+        accumulate: bool,
     ) -> Result<()> {
         let (layout, layers, h, classes) =
             (self.layout, self.config.layers, self.config.hidden, self.layout.classes());
         let examples = ops.len(Rows::First);
-        let sums = self.sums(buffers);
-        let gradient = |place: &Range<usize>| self.gradients.slice(place.clone());
-        let Buffers { logits, dlogits, dropped, dpooled, pooled, .. } = *buffers;
-        ops.loss(smoothing, logits, classes, dlogits, self.report)?;
-        let only = |wide: Span<f32>| super::buffers::Rounded { wide, operand: Span::NONE };
-        ops.columns(Rows::First, classes, None, only(dlogits), (sums, 0))?;
-        ops.finish((sums, 0), gradient(&layout.classifier_bias), is_added)?;
-        let (d, x) = (
-            GemmOperand::F32(dlogits.first(examples * classes)),
-            GemmOperand::F32(dropped.first(examples * h)),
-        );
-        ops.weights(gradient(&layout.classifier), d, x, examples, is_added)?;
-        ops.backward(dpooled, d, self.of_head(&layout.classifier), h, false)?;
-        ops.pool_backward(self.is_tanh(), self.head_site(), pooled, h, dpooled)?;
-        ops.columns(Rows::First, h, None, only(dpooled), (sums, 0))?;
-        ops.finish((sums, 0), gradient(&layout.pooler_bias), is_added)?;
-        let first = GemmOperand::F32(buffers.state(layers, layers).wide.first(examples * h));
-        let d = GemmOperand::F32(dpooled.first(examples * h));
-        ops.weights(gradient(&layout.pooler), d, first, examples, is_added)?;
-        ops.backward(buffers.down[0], d, self.of_head(&layout.pooler), h, false)
+        let sums = self.partial_sums(workspace);
+        let Workspace { logits, dlogits, pooled_dropout, dpooled, pooled, .. } = *workspace;
+        ops.loss(label_smoothing, logits, classes, dlogits, self.report)?;
+        ops.column_sums(Rows::First, classes, None, MixedTensor::f32_only(dlogits), (sums, 0))?;
+        ops.reduce_partial_sums((sums, 0), self.gradient(&layout.classifier_bias), accumulate)?;
+        let d = GemmOperand::F32(dlogits.prefix(examples * classes));
+        let x = GemmOperand::F32(pooled_dropout.prefix(examples * h));
+        ops.linear_weight_grad(self.gradient(&layout.classifier), d, x, examples, accumulate)?;
+        ops.linear_input_grad(dpooled, d, self.head_matrix(&layout.classifier), h, false)?;
+        ops.pooler_backward(self.is_tanh(), self.classifier_dropout(), pooled, h, dpooled)?;
+        ops.column_sums(Rows::First, h, None, MixedTensor::f32_only(dpooled), (sums, 0))?;
+        ops.reduce_partial_sums((sums, 0), self.gradient(&layout.pooler_bias), accumulate)?;
+        let x = GemmOperand::F32(workspace.hidden_state(layers, layers).f32.prefix(examples * h));
+        let d = GemmOperand::F32(dpooled.prefix(examples * h));
+        ops.linear_weight_grad(self.gradient(&layout.pooler), d, x, examples, accumulate)?;
+        ops.linear_input_grad(workspace.grad_ping_pong[0], d, self.head_matrix(&layout.pooler), h, false)
     }
 
-    /// From the gradient `d` of the first layer's input, (T, H), to those of the embeddings.
-    fn embed_backward<D: Device>(
+    /// The gradients of the embeddings, from the gradient `d` of the first layer's input, (T, H).
+    fn embeddings_backward<D: Device>(
         &self,
         ops: &mut Ops<'_, D>,
-        buffers: &Buffers,
-        d: Span<f32>,
-        is_added: bool,
+        workspace: &Workspace,
+        d: DeviceSlice<f32>,
+        accumulate: bool,
     ) -> Result<()> {
         let (layout, h) = (self.layout, self.config.hidden);
-        let sums = self.sums(buffers);
-        let gradient = |place: &Range<usize>| self.gradients.slice(place.clone());
-        let normed = Normed { x: buffers.embedding_normed, deviations: buffers.embedding_deviations };
-        let weight = self.slice(&layout.embedding_norm).first(h);
-        let sites = [self.embedding_site(), Site::OFF];
-        ops.norm_backward(Rows::All, sites, (normed, weight), d, None, (sums, (0, 0)))?;
-        ops.finish((sums, 0), gradient(&layout.embedding_norm), is_added)?;
-        ops.scatter_words(d, h, self.stamps, gradient(&layout.words))?;
-        ops.scatter_positions(d, h, gradient(&layout.positions), is_added)?;
+        let sums = self.partial_sums(workspace);
+        let weight = self.weight(&layout.embedding_norm).prefix(h);
+        let dropout = [self.embedding_dropout(), DropoutSite::DISABLED];
+        let saved = (workspace.embedding_norm, weight);
+        let columns = NormColumns { norm: 0, bias: 0 };
+        ops.layer_norm_backward(Rows::All, dropout, saved, d, MixedTensor::NULL, (sums, columns))?;
+        ops.reduce_partial_sums((sums, 0), self.gradient(&layout.embedding_norm), accumulate)?;
+        ops.word_embedding_backward(d, h, self.stamps, self.gradient(&layout.words))?;
+        ops.position_embedding_backward(d, h, self.gradient(&layout.positions), accumulate)?;
         if let Some(segments) = &layout.segments {
-            ops.segment_columns(d, (h, segments.len() / h), (sums, 2 * h))?;
-            ops.finish((sums, 2 * h), gradient(segments), is_added)?;
+            ops.segment_sums(d, (h, segments.len() / h), (sums, 2 * h))?;
+            ops.reduce_partial_sums((sums, 2 * h), self.gradient(segments), accumulate)?;
         }
         Ok(())
+    }
+
+    fn layer<'b>(&self, index: usize, workspace: &'b Workspace) -> EncoderLayer<'b>
+    where
+        'a: 'b,
+    {
+        let layers = self.config.layers;
+        EncoderLayer {
+            model: *self,
+            index,
+            layout: &self.layout.layers[index],
+            tape: workspace.tape(index, layers),
+            rows: if index + 1 == layers { Rows::First } else { Rows::All },
+        }
+    }
+
+    fn embedding_norm(&self) -> LayerNorm {
+        LayerNorm {
+            weight_and_bias: self.weight(&self.layout.embedding_norm),
+            eps: self.config.layer_norm_eps as f32,
+        }
+    }
+
+    fn embedding_dropout(&self) -> DropoutSite {
+        self.dropout(dropout::EMBEDDINGS, self.config.hidden_dropout)
+    }
+
+    fn classifier_dropout(&self) -> DropoutSite {
+        self.dropout(dropout::classifier(self.config.layers), self.config.classifier_dropout)
+    }
+
+    /// Whether the pooler's activation is tanh; otherwise it is ReLU.
+    fn is_tanh(&self) -> bool {
+        self.config.family == Family::Bert
+    }
+
+    /// A matrix of the head, whose GEMMs always read f32.
+    fn head_matrix(&self, range: &Range<usize>) -> GemmOperand {
+        GemmOperand::F32(self.weight(range))
     }
 }

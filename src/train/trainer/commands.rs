@@ -1,92 +1,83 @@
-//! What the loop is told while it runs, by people and by the log of a run that is done once more.
+//! Execution of commands, from users and from the log of a replayed run.
 
-use super::{Next, Trainer};
+use super::state::Trainer;
 use crate::error::Result;
-use crate::event::{Change, Command, Event, SplitName, Status};
-use crate::train::Snapshot;
+use crate::event::{Change, Command, Event, Status};
 use crate::train::control::Request;
 use crate::train::setup::Setup;
+use crate::train::snapshot::Snapshot;
+use std::ops::ControlFlow;
 
 impl Trainer<'_> {
-    /// Saves the work and ends.
+    /// Saves the work and ends the training.
     pub(super) fn stop(&mut self) -> Result<Status> {
-        self.say_obeyed(Command::Stop, false);
-        self.say_step()?;
+        self.emit_command(Command::Stop, false);
+        self.log_steps()?;
         if self.state.step > 0 {
-            self.save()?;
+            self.save_checkpoint()?;
         }
         Ok(Status::Stopped)
     }
 
-    /// Obeys all that waits, and what the log has for this step. While paused it waits for more.
-    pub(super) fn obey(&mut self) -> Result<Next> {
-        while let Some((change, rest)) = self.trail.split_first()
+    /// Executes the changes that the log has for this step and all pending commands; while paused, waits for
+    /// more. Breaks on [`Command::Stop`].
+    pub(super) fn execute_commands(&mut self) -> Result<ControlFlow<()>> {
+        while let Some((change, rest)) = self.replayed_changes.split_first()
             && change.step <= self.state.step
         {
-            self.trail = rest;
-            self.change(change.command, true);
+            self.replayed_changes = rest;
+            self.change_settings(change.command, true);
         }
-        let mut paused = false;
+        let mut is_paused = false;
         loop {
-            let request = if paused { Some(self.control.wait()) } else { self.control.poll() };
+            let request = if is_paused { Some(self.control.wait()) } else { self.control.poll() };
             let command = match request {
-                None => return Ok(Next::Go),
-                Some(Request::Weights(question)) => {
-                    let Setup { built, folder, labels, .. } = &mut self.setup;
-                    let (engine, step) = (built.engine.as_mut(), self.state.step);
-                    let answer = Snapshot::of(engine, step, self.spec, folder, labels)?;
-                    question.send(answer).ok();
+                None => return Ok(ControlFlow::Continue(())),
+                Some(Request::Snapshot(request)) => {
+                    let Setup { built, folder, labels, .. } = &self.setup;
+                    let (engine, step) = (built.engine.as_ref(), self.state.step);
+                    request.send(Snapshot::of(engine, step, self.spec, folder, labels)?).ok();
                     continue;
                 }
                 Some(Request::Command(command)) => command,
             };
             if command == Command::Stop {
-                return Ok(Next::Stop);
+                return Ok(ControlFlow::Break(()));
             }
             if command.changes_settings() {
-                self.change(command, false);
+                self.change_settings(command, false);
                 continue;
             }
-            self.say_obeyed(command, false);
+            self.emit_command(command, false);
             match command {
-                Command::Pause => paused = true,
-                Command::Resume => paused = false,
-                Command::Save => self.save()?,
-                Command::Eval => self.score_now()?,
+                Command::Pause => is_paused = true,
+                Command::Resume => is_paused = false,
+                Command::Save => self.save_checkpoint()?,
+                Command::Eval => self.evaluate_on_command()?,
                 _ => {}
             }
         }
     }
 
-    /// Changes the settings, and keeps in mind that it did.
-    fn change(&mut self, command: Command, again: bool) {
-        if let Err(why) = command.check() {
-            (self.say)(Event::warning(format!("not obeyed: {why}")));
+    /// Changes the settings and records the change for checkpoints and the summary.
+    fn change_settings(&mut self, command: Command, replayed: bool) {
+        if let Err(error) = command.check() {
+            (self.emit)(Event::warning(format!("command ignored: {error}")));
             return;
         }
         let step = self.state.step;
-        self.rates.change(step, command, &self.plan);
-        self.plan.total_steps = self.rates.settings().total_steps;
+        self.schedule.apply(step, command, &self.plan);
+        self.plan.total_steps = self.schedule.settings().total_steps;
         self.state.changes.push(Change { step, command });
         if self.plan.total_steps == step {
-            // The end of a training is scored on all splits, whatever was scored here before.
+            // The end of a training is evaluated on all splits even if some were evaluated at this step before.
             self.state.scored_at = None;
         }
-        self.say_obeyed(command, again);
+        self.emit_command(command, replayed);
     }
 
-    fn say_obeyed(&mut self, command: Command, again: bool) {
-        let settings = command.changes_settings().then(|| self.rates.settings());
-        (self.say)(Event::Command { step: self.state.step, command, settings, again });
-    }
-
-    /// Scores the validation split because somebody asked. It is looked at, and chooses nothing: so
-    /// asking does not change which weights are best.
-    fn score_now(&mut self) -> Result<()> {
-        if let Some(eval) = self.score_split(SplitName::Validation)? {
-            (self.say)(Event::Eval(eval));
-            self.score_probes();
-        }
-        Ok(())
+    fn emit_command(&mut self, command: Command, replayed: bool) {
+        let settings = command.changes_settings().then(|| self.schedule.settings());
+        (self.emit)(Event::Command { step: self.state.step, command, settings, replayed });
     }
 }

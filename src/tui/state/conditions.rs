@@ -23,10 +23,10 @@ impl App {
             Condition::OnScoredRun => self.runs.run().is_some_and(|run| run.best.is_some()),
             Condition::OnQueueEntry => matches!(self.runs.line(), Some(Line::Queued(_))),
             Condition::OnWaitingEntry => {
-                matches!(self.runs.line(), Some(Line::Queued(entry)) if !entry.is_begun)
+                matches!(self.runs.line(), Some(Line::Queued(entry)) if !entry.is_started)
             }
             Condition::OnStartedEntry => {
-                matches!(self.runs.line(), Some(Line::Queued(entry)) if entry.is_begun)
+                matches!(self.runs.line(), Some(Line::Queued(entry)) if entry.is_started)
             }
             Condition::CanEnqueue => self.runs.experiment().is_some() || is_resumable(),
             Condition::IsQueueHeld => has_queue() && self.runs.queue.list.is_held,

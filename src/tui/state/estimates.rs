@@ -5,7 +5,7 @@ use super::queue::belongs_to;
 use super::run::RunState;
 use crate::format;
 use crate::run::Pace;
-use crate::run::queue::Entry;
+use crate::run::queue::QueueEntry;
 use crate::spec::RunSpec;
 use crate::tui::theme::{Symbol, Theme};
 
@@ -45,7 +45,7 @@ pub fn whole_queue(app: &App) -> TimeEstimate {
 }
 
 /// How long an entry will take from now on.
-pub fn of_entry(app: &App, entry: &Entry) -> TimeEstimate {
+pub fn of_entry(app: &App, entry: &QueueEntry) -> TimeEstimate {
     if let Some(run) = app.training.as_ref().filter(|run| run.is_live() && belongs_to(run, entry)) {
         return TimeEstimate::of(seconds_left(app, run).or_else(|| measured(app, &entry.spec)));
     }

@@ -1,6 +1,6 @@
 //! An experiment of the experiments file.
 
-use crate::spec::{RunSpec, Value};
+use crate::spec::{KeyValue, RunSpec};
 
 /// An experiment of the experiments file.
 #[derive(Debug, Clone, PartialEq)]
@@ -10,7 +10,7 @@ pub struct ExperimentRow {
     /// The comment above it in the file.
     pub description: Option<String>,
     /// The value of every key and where it comes from.
-    pub values: Vec<Value>,
+    pub values: Vec<KeyValue>,
     /// The resolved specification, or the error.
     pub spec: Result<RunSpec, String>,
 }

@@ -1,7 +1,7 @@
 //! The form of an experiment: every key on a line, edited in place and checked while it is typed.
 
 use super::experiment::ExperimentRow;
-use crate::spec::{Key, Kind, Origin, check_value, keys};
+use crate::spec::{Key, KeyValue, ValueKind, ValueOrigin, keys};
 use crate::tui::widgets::text_field::TextField;
 
 /// Values that are being changed.
@@ -35,7 +35,7 @@ pub struct Field {
     pub before: String,
     /// Whether the value must be written, changed or not, for the experiment to have it.
     pub(in crate::tui) is_own: bool,
-    pub(in crate::tui) origin: Origin,
+    pub(in crate::tui) origin: ValueOrigin,
 }
 
 /// A line of the form.
@@ -61,7 +61,7 @@ impl Form {
     pub fn copy(row: &ExperimentRow, all: &[ExperimentRow]) -> Form {
         let mut form = Form::filled(free_name(&row.name, all), row, all);
         for field in &mut form.fields {
-            field.is_own = field.origin == Origin::Experiment;
+            field.is_own = field.origin == ValueOrigin::Experiment;
         }
         form
     }
@@ -71,9 +71,9 @@ impl Form {
         let values = keys().iter().map(|key| {
             // What `[defaults]` says is the same for every experiment.
             let set = all.iter().flat_map(|row| &row.values);
-            let mut set = set.filter(|value| value.key == key && value.origin == Origin::Defaults);
+            let mut set = set.filter(|value| value.key == key && value.origin == ValueOrigin::Defaults);
             let text = set.next().map_or(key.default, |value| &value.text);
-            crate::spec::Value { key, text: text.to_string(), origin: Origin::BuiltIn }
+            KeyValue { key, text: text.to_string(), origin: ValueOrigin::BuiltIn }
         });
         let spec = Err(String::new());
         let row = ExperimentRow { name: String::new(), description: None, values: values.collect(), spec };
@@ -105,7 +105,8 @@ impl Form {
     pub fn lines(&self) -> Vec<Line> {
         let mut lines = vec![Line::Start, Line::Name];
         let mut group = "";
-        let task = self.fields.iter().find(|field| field.key.kind == Kind::Task).map(|field| &field.text[..]);
+        let task =
+            self.fields.iter().find(|field| field.key.kind == ValueKind::Task).map(|field| &field.text[..]);
         for (number, field) in self.fields.iter().enumerate() {
             // What another task alone looks at is not shown, unless it is set and so has to be taken out.
             if field.key.task.is_some_and(|owner| Some(owner) != task) && field.text.is_empty() {
@@ -137,7 +138,7 @@ impl Form {
             }
             Line::Field(number) => {
                 let field = &self.fields[number];
-                check_value(field.key, &field.text).err()
+                field.key.check(&field.text).err()
             }
             Line::Start | Line::Group(_) => None,
         }

@@ -65,7 +65,7 @@ impl Known {
     pub(in crate::tui) fn new(insight: ErrorReport, at: Option<usize>) -> Option<Self> {
         let newest = insight.evaluations.len().checked_sub(1)?;
         let at = at.unwrap_or(newest).min(newest);
-        let picture = ErrorAnalysis::of(&insight.evaluations[at].judged, insight.spec.task());
+        let picture = ErrorAnalysis::of(&insight.evaluations[at].predictions, insight.spec.task());
         Some(Known { insight, at, picture })
     }
 
@@ -80,7 +80,7 @@ impl Known {
     }
 
     pub(in crate::tui) fn judged(&self) -> &Predictions {
-        &self.evaluation().judged
+        &self.evaluation().predictions
     }
 
     /// What all seeds say of each row, where that is known.
@@ -98,7 +98,7 @@ impl Known {
 
     /// The loss of a row at each evaluation.
     pub(in crate::tui) fn losses(&self, row: usize) -> impl Iterator<Item = f64> + '_ {
-        self.insight.evaluations.iter().map(move |evaluation| evaluation.judged.loss(row))
+        self.insight.evaluations.iter().map(move |evaluation| evaluation.predictions.loss(row))
     }
 }
 

@@ -1,7 +1,7 @@
 //! The queue of runs, as a part of the Runs screen.
 
 use super::run::RunState;
-use crate::run::queue::{Entry, Queue};
+use crate::run::queue::{Queue, QueueEntry};
 
 /// What is known of the queue.
 #[derive(Debug, Default)]
@@ -19,17 +19,18 @@ pub struct QueueState {
 impl QueueState {
     /// Runs that wait, without the one that is being trained.
     pub fn waiting(&self, training: Option<&RunState>) -> usize {
-        let trained = |entry: &&Entry| training.is_some_and(|run| run.is_live() && belongs_to(run, entry));
+        let trained =
+            |entry: &&QueueEntry| training.is_some_and(|run| run.is_live() && belongs_to(run, entry));
         self.list.entries.len() - self.list.entries.iter().filter(trained).count()
     }
 
     /// The entry that a run is of.
-    pub fn entry_of(&self, run: &RunState) -> Option<&Entry> {
+    pub fn entry_of(&self, run: &RunState) -> Option<&QueueEntry> {
         self.list.entries.iter().find(|entry| belongs_to(run, entry))
     }
 }
 
 /// Whether `run` is the run of the queue entry.
-pub fn belongs_to(run: &RunState, entry: &Entry) -> bool {
-    entry.is_begun && entry.run.as_ref().is_some_and(|dir| dir.file_name() == run.dir.file_name())
+pub fn belongs_to(run: &RunState, entry: &QueueEntry) -> bool {
+    entry.is_started && entry.run.as_ref().is_some_and(|dir| dir.file_name() == run.dir.file_name())
 }

@@ -3,7 +3,7 @@
 use super::experiment::ExperimentRow;
 use super::queue::QueueState;
 use crate::run::history::History;
-use crate::run::queue::{Entry, Queue};
+use crate::run::queue::{Queue, QueueEntry};
 use crate::run::{RunRow, RunStatus};
 use crate::tui::widgets::text_field::TextField;
 use std::path::PathBuf;
@@ -37,7 +37,7 @@ pub enum Line<'a> {
     /// An experiment.
     Experiment(&'a ExperimentRow),
     /// A run that waits for its turn.
-    Queued(&'a Entry),
+    Queued(&'a QueueEntry),
     /// A past run.
     Run(&'a RunRow),
 }
@@ -80,11 +80,11 @@ impl Line<'_> {
     fn contains(&self, lower: &str) -> bool {
         let texts: [&str; 4] = match self {
             Line::Experiment(row) => match &row.spec {
-                Ok(spec) => [&row.name, &spec.model, &spec.task, ""],
+                Ok(spec) => [&row.name, &spec.model, spec.task.name(), ""],
                 Err(_) => [&row.name, "", "", ""],
             },
             Line::Run(row) => [&row.name, &row.model, &row.task, row.status.name()],
-            Line::Queued(Entry { spec, .. }) => [&spec.experiment, &spec.model, &spec.task, ""],
+            Line::Queued(QueueEntry { spec, .. }) => [&spec.experiment, &spec.model, spec.task.name(), ""],
         };
         texts.iter().any(|text| text.to_lowercase().contains(lower))
     }

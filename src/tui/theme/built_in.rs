@@ -1,4 +1,4 @@
-//! The themes that are there without any file.
+//! The built-in themes.
 
 use super::role::{CURVES, Role};
 use super::scheme::{Paint, Scheme};
@@ -9,19 +9,18 @@ use std::borrow::Cow;
 pub static DARK: Scheme = scheme("dark", "light text on a dark background", dark);
 /// Dark text on a light background.
 pub static LIGHT: Scheme = scheme("light", "dark text on a light background", light);
-static OKABE_ITO: Scheme =
-    scheme("okabe-ito", "told apart by colour-blind eyes, on a dark background", okabe_ito);
+static OKABE_ITO: Scheme = scheme("okabe-ito", "suits colour-blind users, on a dark background", okabe_ito);
 static OKABE_ITO_LIGHT: Scheme =
-    scheme("okabe-ito-light", "told apart by colour-blind eyes, on a light background", okabe_ito_light);
+    scheme("okabe-ito-light", "suits colour-blind users, on a light background", okabe_ito_light);
 
-/// Every theme that is there without a file.
+/// All built-in themes.
 pub static BUILT_IN: [&Scheme; 4] = [&DARK, &LIGHT, &OKABE_ITO, &OKABE_ITO_LIGHT];
 
 const fn scheme(name: &'static str, about: &'static str, base: fn(Role) -> Paint) -> Scheme {
-    Scheme { name: Cow::Borrowed(name), about: Cow::Borrowed(about), base, own: Vec::new() }
+    Scheme { name: Cow::Borrowed(name), about: Cow::Borrowed(about), base, overrides: Vec::new() }
 }
 
-/// Runs on 16 colours.
+/// Colours of runs with the basic palette.
 const BASIC: [Color; CURVES as usize] = [
     Color::Cyan,
     Color::Yellow,
@@ -34,7 +33,7 @@ const BASIC: [Color; CURVES as usize] = [
     Color::LightMagenta,
     Color::LightGreen,
 ];
-/// Runs on 16 colours before a light background, where yellow is not seen.
+/// Colours of runs with the basic palette on a light background, where yellow is hard to read.
 const BASIC_LIGHT: [Color; CURVES as usize] = [
     Color::Blue,
     Color::Red,
@@ -53,13 +52,13 @@ fn curve(colours: [u32; CURVES as usize], basic: [Color; CURVES as usize], numbe
     Paint::new(colours[number], basic[number])
 }
 
-/// The terminal's own colour, also upon the colour of a frame.
+/// Titles have the default colour of the terminal, not that of the frame that they are on.
 const fn title() -> Paint {
     Paint { fg: Some(Color::Reset), modifiers: Modifier::BOLD, ..Paint::PLAIN }
 }
 
 fn dark(role: Role) -> Paint {
-    /// Far apart in hue, alike in lightness.
+    /// Different hues of similar lightness.
     const RUNS: [u32; CURVES as usize] = [
         0x5f_afd7, 0xff_af00, 0xd7_87d7, 0x87_d787, 0xff_5f5f, 0x5f_d7d7, 0xff_d787, 0xaf_87ff, 0xff_875f,
         0xaf_d7af,
@@ -107,8 +106,8 @@ fn light(role: Role) -> Paint {
     }
 }
 
-/// The palette of Okabe and Ito, <https://jfly.uni-koeln.de/color/>, its blue and black made lighter where
-/// they would be lost on a dark background.
+/// The palette of Okabe and Ito, <https://jfly.uni-koeln.de/color/>, with lighter blue and black for a dark
+/// background.
 fn okabe_ito(role: Role) -> Paint {
     const RUNS: [u32; CURVES as usize] = [
         0x56_b4e9, 0xe6_9f00, 0x00_9e73, 0xf0_e442, 0xcc_79a7, 0xd5_5e00, 0x5a_96e0, 0xbf_bfbf, 0xf5_c9e0,
@@ -131,7 +130,7 @@ fn okabe_ito(role: Role) -> Paint {
     }
 }
 
-/// The same palette with its bright colours made darker, for a light background.
+/// The same palette with darker colours for a light background.
 fn okabe_ito_light(role: Role) -> Paint {
     const RUNS: [u32; CURVES as usize] = [
         0x00_72b2, 0xa8_5f00, 0x00_7a59, 0x00_0000, 0xa0_4b7a, 0xb8_4a00, 0x2a_75a5, 0x6b_6b6b, 0x7a_6c00,
@@ -167,7 +166,7 @@ mod tests {
         }
     }
 
-    /// From sRGB to light, <https://www.w3.org/TR/WCAG21/#dfn-relative-luminance>.
+    /// Linear light of an sRGB channel, <https://www.w3.org/TR/WCAG21/#dfn-relative-luminance>.
     fn linear(part: f64) -> f64 {
         if part <= 0.040_45 { part / 12.92 } else { ((part + 0.055) / 1.055).powf(2.4) }
     }
@@ -183,22 +182,23 @@ mod tests {
     }
 
     #[test]
-    fn what_is_to_be_read_stands_out_from_its_background() {
-        let quiet = [Role::Frame, Role::Empty, Role::TrainRaw];
+    fn text_has_sufficient_contrast() {
+        let low_contrast = [Role::Frame, Role::Empty, Role::TrainRaw];
         for scheme in BUILT_IN {
-            let back = if scheme.name.contains("light") { [1.0; 3] } else { [0.1; 3] };
+            let default_background = if scheme.name.contains("light") { [1.0; 3] } else { [0.1; 3] };
             for role in Role::all() {
                 let paint = scheme.paint(role);
-                let behind = paint.bg.map_or(back, |bg| rgb(Paint { fg: Some(bg), ..paint }).unwrap());
+                let background =
+                    paint.bg.map_or(default_background, |bg| rgb(Paint { fg: Some(bg), ..paint }).unwrap());
                 let Some(colour) = rgb(paint) else { continue };
-                let least = if quiet.contains(&role) { 1.4 } else { 4.5 };
-                let found = contrast(colour, behind);
-                assert!(found >= least, "{} {role:?}: {found:.2}", scheme.name);
+                let minimum = if low_contrast.contains(&role) { 1.4 } else { 4.5 };
+                let found = contrast(colour, background);
+                assert!(found >= minimum, "{} {role:?}: {found:.2}", scheme.name);
             }
         }
     }
 
-    /// What eyes without one kind of cone see, in linear light: Machado, Oliveira and Fernandes 2009, severity 1.
+    /// Simulation of missing cones in linear light: Machado, Oliveira and Fernandes 2009, severity 1.
     const PROTANOPIA: [[f64; 3]; 3] = [
         [0.152_286, 1.052_583, -0.204_868],
         [0.114_503, 0.786_281, 0.099_216],
@@ -210,7 +210,7 @@ mod tests {
         [-0.011_820, 0.042_940, 0.968_881],
     ];
 
-    /// Lightness and the two axes of colour of CIELAB (D65).
+    /// CIELAB coordinates (D65) of linear RGB.
     fn lab([r, g, b]: [f64; 3]) -> [f64; 3] {
         let x = (0.4124 * r + 0.3576 * g + 0.1805 * b) / 0.9505;
         let y = 0.2126 * r + 0.7152 * g + 0.0722 * b;
@@ -220,7 +220,7 @@ mod tests {
         [116.0 * y - 16.0, 500.0 * (x - y), 200.0 * (y - z)]
     }
 
-    fn unlikeness(a: Paint, b: Paint, eyes: [[f64; 3]; 3]) -> f64 {
+    fn colour_difference(a: Paint, b: Paint, eyes: [[f64; 3]; 3]) -> f64 {
         let seen = |paint| {
             let light = rgb(paint).unwrap().map(linear);
             let part =
@@ -232,13 +232,13 @@ mod tests {
     }
 
     #[test]
-    fn colour_blind_eyes_tell_the_splits_apart() {
+    fn splits_are_distinguishable_by_colour_blind_users() {
         let roles = [Role::Train, Role::Validation, Role::Test, Role::Best];
         for scheme in [&OKABE_ITO, &OKABE_ITO_LIGHT] {
             for eyes in [PROTANOPIA, DEUTERANOPIA] {
-                for (place, role) in roles.into_iter().enumerate() {
-                    for other in roles.into_iter().skip(place + 1) {
-                        let found = unlikeness(scheme.paint(role), scheme.paint(other), eyes);
+                for (index, role) in roles.into_iter().enumerate() {
+                    for other in roles.into_iter().skip(index + 1) {
+                        let found = colour_difference(scheme.paint(role), scheme.paint(other), eyes);
                         assert!(found >= 12.0, "{}: {role:?} and {other:?}: {found:.1}", scheme.name);
                     }
                 }
@@ -247,7 +247,7 @@ mod tests {
     }
 
     #[test]
-    fn with_16_colours_only_those_are_named() {
+    fn basic_palette_uses_only_basic_colours() {
         for scheme in BUILT_IN {
             for role in Role::all() {
                 let style = scheme.paint(role).style(Palette::Basic);

@@ -1,9 +1,9 @@
-//! Colours on terminals that have fewer of them.
+//! Reduces colours to those that a terminal supports.
 
 use crate::terminal_caps::Palette;
 use ratatui::style::Color;
 
-/// The 16 colours of terminals as xterm paints them, with the names they have here.
+/// The 16 basic colours with the RGB values of xterm, under their names in ratatui.
 const BASIC: [(Color, [u8; 3]); 16] = [
     (Color::Black, [0, 0, 0]),
     (Color::Red, [205, 0, 0]),
@@ -22,10 +22,10 @@ const BASIC: [(Color, [u8; 3]); 16] = [
     (Color::LightCyan, [0, 255, 255]),
     (Color::White, [255, 255, 255]),
 ];
-/// The steps of the cube of 6 × 6 × 6 colours that begins at index 16.
+/// The levels of the 6 × 6 × 6 colour cube, which begins at index 16.
 const STEPS: [u8; 6] = [0, 95, 135, 175, 215, 255];
 
-/// `colour`, or the nearest that there is.
+/// The colour of the palette that is nearest to `colour`; `None` without colours.
 pub(super) fn fit(colour: Color, palette: Palette) -> Option<Color> {
     match (colour, palette) {
         (_, Palette::None) => None,
@@ -39,22 +39,23 @@ pub(super) fn fit(colour: Color, palette: Palette) -> Option<Color> {
     }
 }
 
-/// Red, green and blue of one of the 256 colours.
+/// The RGB value of an indexed colour.
 fn indexed(index: u8) -> [u8; 3] {
     match index {
         0..=15 => BASIC[usize::from(index)].1,
         16..=231 => {
-            let place = usize::from(index - 16);
-            [STEPS[place / 36], STEPS[place / 6 % 6], STEPS[place % 6]]
+            let index = usize::from(index - 16);
+            [STEPS[index / 36], STEPS[index / 6 % 6], STEPS[index % 6]]
         }
         _ => [8 + 10 * (index - 232); 3],
     }
 }
 
-/// The nearest of the 240 colours that are the same on every terminal. Whatever the red of a colour of the
-/// cube, its green and blue are best where each is nearest, so few of them are looked at.
+/// The index of the nearest of the 240 colours that are the same on every terminal. In the cube, the best green and
+/// blue do not depend on red, so 6 of its 216 colours are enough to search.
 fn nearest_indexed(rgb: [u8; 3]) -> u8 {
-    let nearest = |part: u8| (0..6).min_by_key(|step| STEPS[usize::from(*step)].abs_diff(part)).unwrap_or(0);
+    let nearest =
+        |channel: u8| (0..6).min_by_key(|step| STEPS[usize::from(*step)].abs_diff(channel)).unwrap_or(0);
     let (green, blue) = (nearest(rgb[1]), nearest(rgb[2]));
     let cube = (0..6).map(|red| 16 + 36 * red + 6 * green + blue);
     cube.chain(232..=255).min_by_key(|index| distance(rgb, indexed(*index))).unwrap_or(16)
@@ -65,10 +66,9 @@ fn nearest_basic(rgb: [u8; 3]) -> Color {
     nearest.map_or(Color::Reset, |(colour, _)| *colour)
 }
 
-/// How unlike two colours look: the square of the "redmean" distance,
-/// <https://www.compuphase.com/cmetric.htm>.
+/// The squared "redmean" distance of two colours, <https://www.compuphase.com/cmetric.htm>.
 fn distance(a: [u8; 3], b: [u8; 3]) -> i64 {
-    let [r, g, b_] = [0, 1, 2].map(|part| i64::from(a[part]) - i64::from(b[part]));
+    let [r, g, b_] = [0, 1, 2].map(|channel| i64::from(a[channel]) - i64::from(b[channel]));
     let mean = i64::midpoint(i64::from(a[0]), i64::from(b[0]));
     (((512 + mean) * r * r) >> 8) + 4 * g * g + (((767 - mean) * b_ * b_) >> 8)
 }
@@ -78,7 +78,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn fewer_colours_are_the_nearest_ones() {
+    fn fit_returns_nearest_colour() {
         let rich = |r, g, b| fit(Color::Rgb(r, g, b), Palette::Rich).unwrap();
         assert_eq!(rich(0x5f, 0xaf, 0xd7), Color::Indexed(74));
         assert_eq!(rich(0xff, 0xaf, 0x00), Color::Indexed(214));
@@ -91,16 +91,16 @@ mod tests {
     }
 
     #[test]
-    fn no_index_is_nearer_than_the_one_that_is_found() {
-        for place in 0..4096_u32 {
-            let rgb = [place % 16, place / 16 % 16, place / 256].map(|part| (17 * part) as u8);
+    fn nearest_indexed_minimizes_distance() {
+        for index in 0..4096_u32 {
+            let rgb = [index % 16, index / 16 % 16, index / 256].map(|channel| (17 * channel) as u8);
             let nearest = (16..=255).map(|index| distance(rgb, indexed(index))).min();
             assert_eq!(Some(distance(rgb, indexed(nearest_indexed(rgb)))), nearest, "{rgb:?}");
         }
     }
 
     #[test]
-    fn every_index_is_nearest_to_itself() {
+    fn indexed_colours_map_to_themselves() {
         for index in 16..=255 {
             assert_eq!(indexed(nearest_indexed(indexed(index))), indexed(index), "{index}");
         }

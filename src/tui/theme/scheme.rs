@@ -1,4 +1,4 @@
-//! The colours of the roles.
+//! Colour schemes: the colours and modifiers of each role.
 
 use super::quantize::fit;
 use super::role::{CURVES, Role};
@@ -6,45 +6,45 @@ use crate::terminal_caps::Palette;
 use ratatui::style::{Color, Modifier, Style};
 use std::borrow::Cow;
 
-/// How a role is painted.
+/// Colours and modifiers of a role.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Paint {
-    /// The colour of the letters; the terminal's own when `None`.
+    /// Foreground; `None` is the terminal's default.
     pub fg: Option<Color>,
-    /// The colour behind them; the terminal's own when `None`.
+    /// Background; `None` is the terminal's default.
     pub bg: Option<Color>,
-    /// The colour of the letters where there are only 16; the nearest to `fg` when `None`.
+    /// Foreground with the basic palette; `None` is the nearest to `fg`.
     pub basic: Option<Color>,
     /// Bold, dim, underlined, reversed.
     pub modifiers: Modifier,
 }
 
 impl Paint {
-    /// Charset in the terminal's own colour.
+    /// The default colours of the terminal.
     pub const PLAIN: Paint = Paint { fg: None, bg: None, basic: None, modifiers: Modifier::empty() };
 
-    /// Charset in the colour `0xrrggbb`, or in `basic` where there are only 16.
+    /// Foreground `0xrrggbb`, or `basic` with the basic palette.
     pub(super) const fn new(rgb: u32, basic: Color) -> Paint {
         let fg = Some(Color::from_u32(rgb));
         Paint { fg, basic: Some(basic), ..Paint::PLAIN }
     }
 
-    /// The same with the colour `0xrrggbb` behind.
+    /// With background `0xrrggbb`.
     pub(super) const fn on(self, rgb: u32) -> Paint {
         Paint { bg: Some(Color::from_u32(rgb)), ..self }
     }
 
-    /// The same in bold.
+    /// With bold text.
     pub(super) const fn bold(self) -> Paint {
         Paint { modifiers: self.modifiers.union(Modifier::BOLD), ..self }
     }
 
-    /// The style with so many colours.
+    /// The style with the colours of `palette`.
     pub(super) fn style(self, palette: Palette) -> Style {
         let style = Style::new().add_modifier(self.modifiers);
         let is_indexed = matches!(self.bg, Some(Color::Rgb(..) | Color::Indexed(16..)));
         if palette == Palette::Basic && is_indexed {
-            // None of 16 colours is quiet enough to stand behind text.
+            // None of the basic colours is subtle enough as a background of text.
             return style.remove_modifier(Modifier::BOLD).add_modifier(Modifier::REVERSED);
         }
         let fg = match palette {
@@ -56,17 +56,17 @@ impl Paint {
     }
 }
 
-/// The colours of all roles, under a name that no other has.
+/// A colour scheme with a unique name.
 #[derive(Debug, Clone)]
 pub struct Scheme {
     /// Its name.
     pub name: Cow<'static, str>,
-    /// What it is for, in a few words.
+    /// A short description.
     pub about: Cow<'static, str>,
-    /// The paint of each role unless it is among `own`.
+    /// Colours of the roles that are not in `overrides`.
     pub(super) base: fn(Role) -> Paint,
-    /// Roles that are painted in another way than `base` does.
-    pub(super) own: Vec<(Role, Paint)>,
+    /// Roles whose colours differ from `base`.
+    pub(super) overrides: Vec<(Role, Paint)>,
 }
 
 impl PartialEq for Scheme {
@@ -78,13 +78,13 @@ impl PartialEq for Scheme {
 impl Eq for Scheme {}
 
 impl Scheme {
-    /// How a role is painted.
+    /// Colours and modifiers of a role.
     pub fn paint(&self, role: Role) -> Paint {
         let role = match role {
             Role::Curve(number) => Role::Curve(number % CURVES),
             role => role,
         };
-        let own = self.own.iter().find(|(own, _)| *own == role);
-        own.map_or_else(|| (self.base)(role), |(_, paint)| *paint)
+        let found = self.overrides.iter().find(|(overridden, _)| *overridden == role);
+        found.map_or_else(|| (self.base)(role), |(_, paint)| *paint)
     }
 }

@@ -1,10 +1,10 @@
-//! Every sign that the interface draws, with what stands for it where there is only ASCII.
+//! All symbols that the interface draws, in Unicode and in ASCII.
 //!
-//! What a screen writes by itself is ASCII or one of these; a test draws every screen to hold it.
+//! Apart from text that comes from outside, screens draw only ASCII and these symbols; a test checks every screen.
 
 use ratatui::symbols::border;
 
-/// A sign of the interface.
+/// A symbol of the interface.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Symbol {
     /// The enter key.
@@ -19,57 +19,57 @@ pub enum Symbol {
     Left,
     /// The key with the arrow to the right.
     Right,
-    /// Before the line under the cursor, with the space after it.
+    /// Marks the selected line; includes the space after it.
     Cursor,
-    /// There is no value.
+    /// A missing value.
     Dash,
-    /// From one number to another, close together.
+    /// A range of numbers, without spaces.
     Range,
-    /// From one number to another, with spaces around.
+    /// A range of numbers, with spaces around.
     To,
-    /// Between parts of a sentence, with the spaces around it.
+    /// Separator, including the spaces around it.
     Dot,
-    /// Mean and deviation.
+    /// Between a mean and its standard deviation.
     PlusMinus,
-    /// So many times.
+    /// Multiplication sign.
     Times,
-    /// Done, and well.
+    /// Success.
     Check,
-    /// What was left out.
+    /// Truncated text.
     Ellipsis,
-    /// Something is being read.
+    /// Loading.
     Waiting,
-    /// Sorted, the highest first.
+    /// Sorted in descending order.
     Falling,
-    /// Sorted, the lowest first.
+    /// Sorted in ascending order.
     Rising,
     /// Degrees.
     Celsius,
-    /// A place on a bar.
+    /// A marker on a bar.
     Mark,
-    /// A line across.
+    /// A horizontal line.
     Rule,
     /// A full cell of a bar.
     Full,
     /// An empty cell of a bar.
     Empty,
-    /// A value to compare with.
+    /// The line of a reference value.
     Reference,
-    /// How far such a value strays.
+    /// The band of a reference value's standard deviation.
     Spread,
     /// The value axis of a chart.
     Axis,
-    /// A value at it.
+    /// A tick of the value axis.
     AxisTick,
     /// Where the axes meet.
     Corner,
-    /// A place below a chart.
+    /// A tick of the horizontal axis.
     PlaceTick,
-    /// The place that is read.
+    /// The cursor of a chart.
     Reading,
-    /// Between two answers that differ.
+    /// Between two different predictions.
     Flip,
-    /// More lies above the chart.
+    /// A value above the chart.
     Above,
     /// A point of the validation split, or a run.
     Disc,
@@ -77,24 +77,24 @@ pub enum Symbol {
     Ring,
     /// A point of the test split, or a run.
     Diamond,
-    /// A number of one digit.
+    /// A digit.
     Digit(u8),
-    /// The number of a part of a stacked bar.
+    /// The fill of a segment of a stacked bar, by its number.
     Fill(u8),
-    /// The number of a run among those compared: shapes first, then letters.
+    /// The marker of a run in a comparison, by its number: shapes first, then letters.
     Run(u8),
 }
 
-/// Signs of the parts of a stacked bar, so that they differ without colour too.
+/// Fills of the segments of a stacked bar, distinguishable without colour.
 pub const FILLS: [(&str, &str); 8] =
     [("╌", "~"), ("█", "#"), ("▓", "="), ("▒", "-"), ("╳", "x"), ("┄", ":"), ("░", "."), ("▚", "%")];
-/// Shapes that runs are told apart by; then letters come.
+/// Markers of the first runs; the others have letters.
 const SHAPES: [&str; 12] = ["●", "▲", "■", "◆", "★", "▼", "○", "△", "□", "◇", "☆", "▽"];
 const DIGITS: &str = "0123456789";
 const LETTERS: &str = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
 
 impl Symbol {
-    /// Every sign but the numbered ones.
+    /// All symbols without a number.
     pub const ALL: [Symbol; 35] = [
         Symbol::Enter,
         Symbol::Backspace,
@@ -133,7 +133,7 @@ impl Symbol {
         Symbol::Diamond,
     ];
 
-    /// The sign, in Unicode and in ASCII.
+    /// The symbol in Unicode and in ASCII.
     fn forms(self) -> (&'static str, &'static str) {
         match self {
             Symbol::Enter => ("⏎", "enter"),
@@ -186,10 +186,10 @@ impl Symbol {
         }
     }
 
-    /// The sign.
+    /// The symbol in Unicode or ASCII.
     pub fn text(self, is_ascii: bool) -> &'static str {
-        let (fancy, plain) = self.forms();
-        if is_ascii { plain } else { fancy }
+        let (unicode, ascii) = self.forms();
+        if is_ascii { ascii } else { unicode }
     }
 }
 
@@ -198,14 +198,14 @@ fn letter(number: usize) -> &'static str {
     &LETTERS[at..=at]
 }
 
-/// Bars of an eighth to seven eighths of a cell, from the left; nothing first.
+/// Bars of 0 to 7 eighths of a cell, filled from the left.
 pub const EIGHTHS: [&str; 8] = ["", "▏", "▎", "▍", "▌", "▋", "▊", "▉"];
 
-/// Quarters of a cell: bit 0 is above to the left, 1 above to the right, 2 and 3 below.
+/// Quarters of a cell: bit 0 is the upper left one, 1 the upper right, 2 the lower left, 3 the lower right.
 pub const QUARTERS: [char; 16] =
     [' ', '▘', '▝', '▀', '▖', '▌', '▞', '▛', '▗', '▚', '▐', '▜', '▄', '▙', '▟', '█'];
 
-/// Little bars from the lowest to the highest.
+/// The bars of sparklines, from the lowest to the highest.
 pub(super) fn heights(is_ascii: bool) -> [char; 8] {
     if is_ascii {
         ['_', '.', ':', '-', '=', '+', '*', '#']
@@ -214,7 +214,7 @@ pub(super) fn heights(is_ascii: bool) -> [char; 8] {
     }
 }
 
-/// The lines of frames.
+/// The border of panes.
 pub(super) fn frame(is_ascii: bool) -> border::Set<'static> {
     if !is_ascii {
         return border::ROUNDED;
@@ -237,34 +237,34 @@ mod tests {
     use crate::text::width;
 
     #[test]
-    fn every_sign_has_a_form_in_ascii() {
-        for glyph in Symbol::ALL.into_iter().chain((0..70).map(Symbol::Run)) {
-            let (fancy, plain) = (glyph.text(false), glyph.text(true));
-            assert!(plain.is_ascii() && !plain.is_empty(), "{glyph:?}");
-            assert!(width(fancy) >= 1, "{glyph:?}");
+    fn every_symbol_has_an_ascii_form() {
+        for symbol in Symbol::ALL.into_iter().chain((0..70).map(Symbol::Run)) {
+            let (unicode, ascii) = (symbol.text(false), symbol.text(true));
+            assert!(ascii.is_ascii() && !ascii.is_empty(), "{symbol:?}");
+            assert!(width(unicode) >= 1, "{symbol:?}");
         }
         assert!(heights(true).iter().all(char::is_ascii));
     }
 
     #[test]
-    fn runs_are_told_apart() {
+    fn runs_have_distinct_symbols() {
         for is_ascii in [false, true] {
-            let mut signs: Vec<_> = (0..52).map(|number| Symbol::Run(number).text(is_ascii)).collect();
-            signs.sort_unstable();
-            signs.dedup();
-            assert_eq!(signs.len(), 52);
+            let mut symbols: Vec<_> = (0..52).map(|number| Symbol::Run(number).text(is_ascii)).collect();
+            symbols.sort_unstable();
+            symbols.dedup();
+            assert_eq!(symbols.len(), 52);
         }
     }
 
-    /// What is drawn on one cell must take one cell on every terminal, the ones that think of some signs
-    /// as wide among them.
+    /// Symbols of charts and bars must be one cell wide on every terminal, even on those that draw ambiguous
+    /// characters wide.
     #[test]
-    fn signs_of_charts_and_bars_take_one_cell() {
-        let from = Symbol::ALL.iter().position(|glyph| *glyph == Symbol::Mark).unwrap();
-        for glyph in
+    fn symbols_of_charts_and_bars_are_one_cell_wide() {
+        let from = Symbol::ALL.iter().position(|symbol| *symbol == Symbol::Mark).unwrap();
+        for symbol in
             Symbol::ALL.into_iter().skip(from).chain((0..60).map(Symbol::Run)).chain((0..8).map(Symbol::Fill))
         {
-            assert_eq!((width(glyph.text(false)), glyph.text(true).len()), (1, 1), "{glyph:?}");
+            assert_eq!((width(symbol.text(false)), symbol.text(true).len()), (1, 1), "{symbol:?}");
         }
     }
 }

@@ -1,8 +1,8 @@
-//! Themes that a person writes: `themes/NAME.toml` in the folder of the program's own files.
+//! User themes: `themes/NAME.toml` in the configuration folder.
 //!
 //! ```toml
-//! base = "dark"                       # the theme of the roles that are not here
-//! about = "like my editor"            # shown beside its name
+//! base = "dark"                       # the theme of all roles that are not set here
+//! about = "like my editor"            # description shown beside the name
 //! train = "#56b4e9"                   # a colour: #rrggbb, one of the 256 by number, or a name
 //! validation = { fg = 214, bold = true }
 //! selected = { fg = "white", bg = "#303030" }
@@ -20,7 +20,7 @@ use std::path::Path;
 use toml::Spanned;
 use toml::de::DeValue;
 
-/// The names of the 16 colours of terminals.
+/// Names of the 16 basic colours and the terminal's default.
 const NAMES: [(&str, Color); 17] = [
     ("default", Color::Reset),
     ("black", Color::Black),
@@ -40,7 +40,7 @@ const NAMES: [(&str, Color); 17] = [
     ("light-cyan", Color::LightCyan),
     ("white", Color::White),
 ];
-/// What may be said of the letters besides their colours.
+/// Text modifiers.
 const MODIFIERS: [(&str, Modifier); 5] = [
     ("bold", Modifier::BOLD),
     ("dim", Modifier::DIM),
@@ -49,31 +49,29 @@ const MODIFIERS: [(&str, Modifier); 5] = [
     ("reversed", Modifier::REVERSED),
 ];
 
-/// A table of the file.
+/// A key of the file with its value.
 type Entry<'t, 'a> = (&'t Spanned<Cow<'a, str>>, &'t Spanned<DeValue<'a>>);
 
 impl Scheme {
-    /// The theme `name` that is written in `text`, read from `path`.
-    ///
-    /// # Errors
-    /// Every mistake in it, at its line and column.
+    /// Parses the theme `name` from the contents `text` of the file `path`.\n\n# Errors\nAll mistakes in it, with
+    /// line and column.
     pub fn read(name: &str, text: &str, path: &Path) -> Result<Scheme, Vec<Diagnostic>> {
         let mut source = Source::new(text, path);
         let root = source.tables();
         let mut scheme = Scheme {
             name: Cow::Owned(name.to_owned()),
-            about: Cow::Borrowed("a theme of your own"),
+            about: Cow::Borrowed("user theme"),
             base: BUILT_IN[0].base,
-            own: Vec::new(),
+            overrides: Vec::new(),
         };
         for entry in root.get_ref() {
-            scheme.take(&mut source, entry);
+            scheme.apply(&mut source, entry);
         }
         source.finish(scheme)
     }
 
-    /// Takes over one line of the file.
-    fn take(&mut self, source: &mut Source<'_>, (key, value): Entry<'_, '_>) {
+    /// Applies one key of the file.
+    fn apply(&mut self, source: &mut Source<'_>, (key, value): Entry<'_, '_>) {
         let name = key.get_ref().as_ref();
         let named = Role::NAMED.iter().find(|(known, _)| *known == name);
         match (name, named) {
@@ -95,9 +93,9 @@ impl Scheme {
                 let colours = curves(source, value);
                 // Fewer colours than runs are used again.
                 let own = (0..CURVES).zip(colours.iter().cycle());
-                self.own.extend(own.map(|(number, paint)| (Role::Curve(number), *paint)));
+                self.overrides.extend(own.map(|(number, paint)| (Role::Curve(number), *paint)));
             }
-            (_, Some((_, role))) => self.own.push((*role, paint(source, value))),
+            (_, Some((_, role))) => self.overrides.push((*role, paint(source, value))),
             (_, None) => {
                 let known = Role::NAMED.iter().map(|(known, _)| *known).chain(["base", "about", "curves"]);
                 source.say_unless_broken(key.span().start, unknown("role", name, known));
@@ -111,14 +109,14 @@ fn curves(source: &mut Source<'_>, value: &Spanned<DeValue<'_>>) -> Vec<Paint> {
         DeValue::Array(list) if (1..=usize::from(CURVES)).contains(&list.len()) => {
             return list.iter().map(|value| paint(source, value)).collect();
         }
-        DeValue::Array(list) => format!("one to {CURVES} colours are expected, not {}", list.len()),
-        other => format!("a list of colours is expected, not {}", kind_of(other)),
+        DeValue::Array(list) => format!("expected 1 to {CURVES} colours, found {}", list.len()),
+        other => format!("expected a list of colours, found {}", kind_of(other)),
     };
     source.say_unless_broken(value.span().start, problem);
     Vec::new()
 }
 
-/// A colour, or a table of colours and modifiers.
+/// Parses a colour, or a table of colours and modifiers.
 fn paint(source: &mut Source<'_>, value: &Spanned<DeValue<'_>>) -> Paint {
     let DeValue::Table(table) = value.get_ref() else {
         return Paint { fg: colour(source, value), ..Paint::PLAIN };
@@ -132,7 +130,7 @@ fn paint(source: &mut Source<'_>, value: &Spanned<DeValue<'_>>) -> Paint {
             ("bg", ..) => paint.bg = colour(source, value),
             (_, Some((_, modifier)), DeValue::Boolean(is_on)) => paint.modifiers.set(*modifier, *is_on),
             (_, Some(_), other) => {
-                let problem = format!("`true` or `false` is expected, not {}", kind_of(other));
+                let problem = format!("expected `true` or `false`, found {}", kind_of(other));
                 source.say_unless_broken(value.span().start, problem);
             }
             (_, None, _) => {
@@ -149,19 +147,19 @@ fn colour(source: &mut Source<'_>, value: &Spanned<DeValue<'_>>) -> Option<Color
     let problem = match value.get_ref() {
         DeValue::Integer(number) => match number.as_str().parse() {
             Ok(index) => return Some(Color::Indexed(index)),
-            Err(_) => format!("{expected} is expected, not `{}`", number.as_str()),
+            Err(_) => format!("expected {expected}, found `{}`", number.as_str()),
         },
         DeValue::String(text) => match text.strip_prefix('#') {
             Some(digits) => match u32::from_str_radix(digits, 16) {
                 Ok(rgb) if digits.len() == 6 => return Some(Color::from_u32(rgb)),
-                _ => format!("`{text}` is no colour; six digits come after #, as in #56b4e9"),
+                _ => format!("`{text}` is not a colour; write six hexadecimal digits after #, as in #56b4e9"),
             },
             None => match NAMES.iter().find(|(name, _)| *name == text.as_ref()) {
                 Some((_, colour)) => return Some(*colour),
                 None => unknown("colour", text, NAMES.iter().map(|(name, _)| *name)),
             },
         },
-        other => format!("{expected} is expected, not {}", kind_of(other)),
+        other => format!("expected {expected}, found {}", kind_of(other)),
     };
     source.say_unless_broken(value.span().start, problem);
     None
@@ -171,7 +169,7 @@ fn text_of<'t>(source: &mut Source<'_>, value: &'t Spanned<DeValue<'_>>) -> Opti
     match value.get_ref() {
         DeValue::String(text) => Some(text),
         other => {
-            let problem = format!("text, in quotes, is expected, not {}", kind_of(other));
+            let problem = format!("expected text in quotes, found {}", kind_of(other));
             source.say_unless_broken(value.span().start, problem);
             None
         }
@@ -189,7 +187,7 @@ mod tests {
     }
 
     #[test]
-    fn roles_that_are_not_there_are_those_of_the_base() {
+    fn unset_roles_have_colours_of_base() {
         let text = "base = \"light\"\ntrain = \"#56b4e9\"\nvalidation = { fg = 214, bold = true }\n\
                     selected = { fg = \"white\", bg = \"dark-gray\" }\ncurves = [\"red\", 33]\n";
         let scheme = Scheme::read("mine", text, Path::new("mine.toml")).unwrap();
@@ -202,19 +200,19 @@ mod tests {
     }
 
     #[test]
-    fn every_mistake_has_its_place() {
+    fn mistakes_have_line_and_column() {
         let text = "base = \"drak\"\ntrian = \"red\"\ntest = \"gren\"\nbest = \"#12345\"\n\
                     key = { fg = 300, blink = true }\ntitle = { bold = 1 }\ncurves = []\nbar = [1]\n";
         let expected = [
             "mine.toml:1:8: unknown theme `drak`; did you mean `dark`?",
             "mine.toml:2:1: unknown role `trian`; did you mean `train`?",
             "mine.toml:3:8: unknown colour `gren`; did you mean `green`?",
-            "mine.toml:4:8: `#12345` is no colour; six digits come after #, as in #56b4e9",
-            "mine.toml:5:14: #rrggbb, a number from 0 to 255, or the name of a colour is expected, not `300`",
+            "mine.toml:4:8: `#12345` is not a colour; write six hexadecimal digits after #, as in #56b4e9",
+            "mine.toml:5:14: expected #rrggbb, a number from 0 to 255, or the name of a colour, found `300`",
             "mine.toml:5:19: unknown entry `blink`",
-            "mine.toml:6:18: `true` or `false` is expected, not `1`",
-            "mine.toml:7:10: one to 10 colours are expected, not 0",
-            "mine.toml:8:7: #rrggbb, a number from 0 to 255, or the name of a colour is expected, not a list",
+            "mine.toml:6:18: expected `true` or `false`, found `1`",
+            "mine.toml:7:10: expected 1 to 10 colours, found 0",
+            "mine.toml:8:7: expected #rrggbb, a number from 0 to 255, or the name of a colour, found a list",
         ];
         assert_eq!(mistakes(text), expected);
         assert!(mistakes("train = ").iter().all(|mistake| mistake.starts_with("mine.toml:1:")));

@@ -3,7 +3,7 @@
 use super::list::moved;
 use super::navigate::{Navigate, Step, effects};
 use crate::catalog::{MODELS, TASKS};
-use crate::spec::Kind;
+use crate::spec::ValueKind;
 use crate::tui::action::{FormAction, ListAction};
 use crate::tui::msg::Effect;
 use crate::tui::state::App;
@@ -121,19 +121,19 @@ fn edit(app: &mut App, line: Line) {
     };
     let field = &form.fields[number];
     let items: Vec<Item> = match field.key.kind {
-        Kind::Model => MODELS
+        ValueKind::Model => MODELS
             .iter()
             .map(|model| Item {
                 value: model.id.into(),
                 note: format!("{}, {:.1} M", model.title, model.millions),
             })
             .collect(),
-        Kind::Task => {
+        ValueKind::Task => {
             TASKS.iter().map(|task| Item { value: task.name.into(), note: task.title.into() }).collect()
         }
-        Kind::Choice(words) => {
+        ValueKind::Choice(words) => {
             let absent =
-                field.key.optional().then(|| Item { value: String::new(), note: field.key.absent.into() });
+                field.key.is_optional().then(|| Item { value: String::new(), note: field.key.absent.into() });
             let words = words.iter().map(|word| Item { value: (*word).into(), note: String::new() });
             absent.into_iter().chain(words).collect()
         }
@@ -144,7 +144,7 @@ fn edit(app: &mut App, line: Line) {
         }
     };
     let at = items.iter().position(|item| item.value == field.text).unwrap_or(0);
-    let free = (field.key.kind == Kind::Model).then_some("any hub id, or a folder");
+    let free = (field.key.kind == ValueKind::Model).then_some("any hub id, or a folder");
     app.popup = Some(Popup::Choice(Choice {
         title: field.key.name.into(),
         items,

@@ -185,14 +185,14 @@ fn show_row(app: &mut App) {
     lines.push(String::new());
     match &known.insight.labels {
         Labels::Classes(names) => {
-            lines.push(format!("labelled   {}", names[judged.label(row)]));
+            lines.push(format!("labelled   {}", names[judged.target(row)]));
             let said =
                 |class: usize| format!("{} {:.1} %", names[class], 100.0 * judged.probability(row, class));
             lines.push(format!("predicted  {}", (0..names.len()).map(said).collect::<Vec<_>>().join(", ")));
         }
         Labels::Scale { low, high } => {
-            lines.push(format!("labelled   {:.2} on a scale from {low} to {high}", judged.given(row)));
-            lines.push(format!("predicted  {:.2}", judged.told(row)));
+            lines.push(format!("labelled   {:.2} on a scale from {low} to {high}", judged.target_value(row)));
+            lines.push(format!("predicted  {:.2}", judged.predicted_value(row)));
         }
     }
     let losses: Vec<String> = known.losses(row).map(format::loss).collect();

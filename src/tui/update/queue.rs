@@ -4,7 +4,7 @@ use super::navigate::{Navigate, Step};
 use crate::event::Status;
 use crate::format;
 use crate::run::history::Phase;
-use crate::run::queue::{Edit, Entry, Queue};
+use crate::run::queue::{Queue, QueueEdit, QueueEntry};
 use crate::tui::action::{Action, LiveAction};
 use crate::tui::msg::Effect;
 use crate::tui::screen::{Context, Screen};
@@ -66,7 +66,8 @@ pub(super) fn run_ended(app: &mut App, failed: bool) -> Vec<Effect> {
     }
     let queue = &mut app.runs.queue;
     (queue.ended, queue.failed) = if left == 0 { (0, 0) } else { (ended, fails) };
-    let mut effects: Vec<Effect> = entry.map(|id| Effect::EditQueue(Edit::Remove(id))).into_iter().collect();
+    let mut effects: Vec<Effect> =
+        entry.map(|id| Effect::EditQueue(QueueEdit::Remove(id))).into_iter().collect();
     effects.push(Effect::Notify(text));
     if entry.is_none() {
         effects.extend(start_next(app));
@@ -114,20 +115,20 @@ pub(super) fn enqueue(app: &mut App) -> Vec<Step> {
 
 /// Holds the queue, or releases it.
 pub(super) fn toggle_hold(app: &App) -> Vec<Step> {
-    vec![Effect::EditQueue(Edit::Hold(!app.runs.queue.list.is_held)).into()]
+    vec![Effect::EditQueue(QueueEdit::SetHeld(!app.runs.queue.list.is_held)).into()]
 }
 
 /// Swaps the entry under the cursor with the one before it.
 pub(super) fn move_earlier(app: &App) -> Vec<Step> {
-    edit_entry(app, |entry| Edit::Earlier(entry.id))
+    edit_entry(app, |entry| QueueEdit::MoveUp(entry.id))
 }
 
 /// Swaps the entry under the cursor with the one after it.
 pub(super) fn move_later(app: &App) -> Vec<Step> {
-    edit_entry(app, |entry| Edit::Later(entry.id))
+    edit_entry(app, |entry| QueueEdit::MoveDown(entry.id))
 }
 
-fn edit_entry(app: &App, edit: fn(&Entry) -> Edit) -> Vec<Step> {
+fn edit_entry(app: &App, edit: fn(&QueueEntry) -> QueueEdit) -> Vec<Step> {
     match app.runs.line() {
         Some(Line::Queued(entry)) => vec![Effect::EditQueue(edit(entry)).into()],
         _ => Vec::new(),
@@ -135,23 +136,23 @@ fn edit_entry(app: &App, edit: fn(&Entry) -> Edit) -> Vec<Step> {
 }
 
 /// Whether this process trains the run of the entry.
-fn is_trained_here(app: &App, entry: &Entry) -> bool {
+fn is_trained_here(app: &App, entry: &QueueEntry) -> bool {
     app.training.as_ref().is_some_and(|run| run.is_live() && belongs_to(run, entry))
 }
 
 /// Opens the run of an entry; an entry without one is moved to the front.
-pub(super) fn open_entry(app: &App, entry: &Entry) -> Vec<Step> {
+pub(super) fn open_entry(app: &App, entry: &QueueEntry) -> Vec<Step> {
     if is_trained_here(app, entry) {
         return vec![Navigate::Training.into()];
     }
     match &entry.run {
-        Some(dir) if entry.is_begun => vec![Navigate::Run(dir.clone()).into()],
-        _ => vec![Effect::EditQueue(Edit::Next(entry.id)).into()],
+        Some(dir) if entry.is_started => vec![Navigate::Run(dir.clone()).into()],
+        _ => vec![Effect::EditQueue(QueueEdit::MoveToFront(entry.id)).into()],
     }
 }
 
 /// Removes an entry that is not being trained.
-pub(super) fn remove_entry(app: &mut App, entry: &Entry) -> Vec<Step> {
+pub(super) fn remove_entry(app: &mut App, entry: &QueueEntry) -> Vec<Step> {
     if is_trained_here(app, entry) {
         let stop = app.key(Context::Screen(Screen::Live), Action::Live(LiveAction::Stop));
         app.show_error(
@@ -160,12 +161,12 @@ pub(super) fn remove_entry(app: &mut App, entry: &Entry) -> Vec<Step> {
         );
         return Vec::new();
     }
-    vec![Effect::EditQueue(Edit::Remove(entry.id)).into()]
+    vec![Effect::EditQueue(QueueEdit::Remove(entry.id)).into()]
 }
 
 /// `effects`, with the queue held before: who stops the training on purpose wants nothing trained in its place.
 pub(super) fn hold_before(app: &App, effects: Vec<Effect>) -> Vec<Effect> {
     let list = &app.runs.queue.list;
     let is_ours = app.is_training() && !list.entries.is_empty() && !list.is_held;
-    is_ours.then_some(Effect::EditQueue(Edit::Hold(true))).into_iter().chain(effects).collect()
+    is_ours.then_some(Effect::EditQueue(QueueEdit::SetHeld(true))).into_iter().chain(effects).collect()
 }

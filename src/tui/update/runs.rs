@@ -4,7 +4,7 @@ use super::list::moved;
 use super::navigate::{Navigate, Step, effects};
 use super::queue;
 use crate::run::RunStatus;
-use crate::run::queue::Entry;
+use crate::run::queue::QueueEntry;
 use crate::tui::action::{Action, FilterAction, ListAction, LiveAction, RunsAction};
 use crate::tui::msg::Effect;
 use crate::tui::screen::{Context, Screen};
@@ -100,7 +100,7 @@ pub(super) fn load_preview(app: &App) -> Vec<Effect> {
 }
 
 /// The queue entry under the cursor.
-fn entry(app: &App) -> Option<Entry> {
+fn entry(app: &App) -> Option<QueueEntry> {
     match app.runs.line() {
         Some(Line::Queued(entry)) => Some(entry.clone()),
         _ => None,

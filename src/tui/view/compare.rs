@@ -328,7 +328,8 @@ fn draw_differences(app: &App, area: Rect, buffer: &mut Buffer) {
         }
         return;
     }
-    let key = compare.differences.iter().map(|difference| text::width(difference.key)).max().unwrap_or(0);
+    let key =
+        compare.differences.iter().map(|difference| text::width(difference.key.name)).max().unwrap_or(0);
     let key = (key + 2).min(inner.width as usize / 2);
     for (row, difference) in compare.differences.iter().enumerate().take(inner.height as usize) {
         let y = inner.y + row as u16;
@@ -337,7 +338,14 @@ fn draw_differences(app: &App, area: Rect, buffer: &mut Buffer) {
             put(buffer, inner.x, y, inner.width, &format!("and {left} more"), theme.style(Role::Muted));
             return;
         }
-        put(buffer, inner.x, y, key as u16, &cut(theme, difference.key, key - 1), theme.style(Role::Muted));
+        put(
+            buffer,
+            inner.x,
+            y,
+            key as u16,
+            &cut(theme, difference.key.name, key - 1),
+            theme.style(Role::Muted),
+        );
         let x = inner.x + key as u16;
         let rest = Rect { x, y, width: inner.right().saturating_sub(x), height: 1 };
         draw_values(difference, &marks, theme, rest, buffer);

@@ -2,11 +2,11 @@
 
 use super::run_text::{past_score, status_role};
 use super::{machine, panes, scores};
-use crate::catalog::{Metric, known_model, published, task};
+use crate::catalog::{Metric, known_model, published};
 use crate::format;
 use crate::run::RunRow;
-use crate::run::queue::Entry;
-use crate::spec::{Interval, Origin, RunSpec, Schedule};
+use crate::run::queue::QueueEntry;
+use crate::spec::{IntervalStrategy, LrSchedulerType, RunSpec, ValueOrigin};
 use crate::tui::action::{Action, RunsAction};
 use crate::tui::screen::{Context, Screen};
 use crate::tui::state::App;
@@ -72,7 +72,7 @@ fn draw_experiment(app: &App, row: &ExperimentRow, area: Rect, buffer: &mut Buff
             let known: Vec<String> = row
                 .values
                 .iter()
-                .filter(|value| value.origin == Origin::Experiment)
+                .filter(|value| value.origin == ValueOrigin::Experiment)
                 .map(|value| format!("{} = {}", value.key.name, value.text))
                 .collect();
             if y + 3 < area.bottom() && !known.is_empty() {
@@ -86,11 +86,11 @@ fn draw_experiment(app: &App, row: &ExperimentRow, area: Rect, buffer: &mut Buff
 }
 
 /// When the turn of a waiting run comes, and what it is.
-fn draw_queued(app: &App, entry: &Entry, area: Rect, buffer: &mut Buffer) {
+fn draw_queued(app: &App, entry: &QueueEntry, area: Rect, buffer: &mut Buffer) {
     let theme = app.theme;
     let entries = &app.runs.queue.list.entries;
     let place = entries.iter().position(|other| other.id == entry.id).unwrap_or(0);
-    let (word, role) = match (entry.is_begun, app.runs.queue.list.is_held) {
+    let (word, role) = match (entry.is_started, app.runs.queue.list.is_held) {
         (true, _) => ("its turn has come".to_string(), Role::Train),
         (false, true) => ("waits; the queue is held".into(), Role::Warning),
         (false, false) => (format!("waits, number {} of {}", place + 1, entries.len()), Role::Text),
@@ -140,7 +140,7 @@ fn describe(spec: &RunSpec, theme: Theme) -> Vec<(&'static str, String)> {
         Some(model) => format!("{}{dot}{}{dot}{:.1} M", spec.model, model.title, model.millions),
         None => spec.model.clone(),
     };
-    let task = task(&spec.task).map_or(spec.task.clone(), |task| format!("{}{dot}{}", task.name, task.title));
+    let task = format!("{}{dot}{}", spec.task, spec.task().title);
     let length = match spec.max_steps {
         Some(steps) => format!("{} steps", format::count(steps)),
         None => format!("{} epochs", format::real(spec.num_train_epochs)),
@@ -152,18 +152,18 @@ fn describe(spec: &RunSpec, theme: Theme) -> Vec<(&'static str, String)> {
         }
     };
     let schedule = match spec.lr_scheduler_type {
-        Schedule::Linear => "falls in a line",
-        Schedule::Cosine => "falls along a cosine",
-        Schedule::Constant | Schedule::ConstantWithWarmup => "constant",
+        LrSchedulerType::Linear => "falls in a line",
+        LrSchedulerType::Cosine => "falls along a cosine",
+        LrSchedulerType::Constant | LrSchedulerType::ConstantWithWarmup => "constant",
     };
     let warmup = match (spec.lr_scheduler_type, spec.warmup_steps) {
-        (Schedule::Constant, _) => "no warm-up".to_string(),
+        (LrSchedulerType::Constant, _) => "no warm-up".to_string(),
         (_, Some(steps)) => format!("{steps} steps of warm-up"),
         (_, None) => format!("{} % warm-up", format::real((1000.0 * spec.warmup_ratio).round() / 10.0)),
     };
     let every = |interval| match interval {
-        Interval::Epoch => "each epoch".to_string(),
-        Interval::Steps(steps) => format!("each {} steps", format::count(steps)),
+        IntervalStrategy::Epoch => "each epoch".to_string(),
+        IntervalStrategy::Steps(steps) => format!("each {} steps", format::count(steps)),
     };
     let clipping = if spec.max_grad_norm > 0.0 {
         format!("gradients clipped to {}", format::real(spec.max_grad_norm))
@@ -187,7 +187,7 @@ fn describe(spec: &RunSpec, theme: Theme) -> Vec<(&'static str, String)> {
         ("optimizer", format!("AdamW{dot}decay {}{dot}{clipping}", format::real(spec.weight_decay))),
         ("scored", format!("{}{dot}best by {}", every(spec.eval_steps), format::metric(spec.best_metric()))),
         ("seed", seeds),
-        ("machine", format!("device {}{dot}engine {}", spec.device, word(&spec.engine))),
+        ("machine", format!("device {}{dot}engine {}", spec.device, spec.engine)),
     ];
     let files = [&spec.data_dir, &spec.train_file, &spec.validation_file, &spec.test_file];
     let files: Vec<String> = files.into_iter().flatten().map(|file| file.display().to_string()).collect();
@@ -195,11 +195,6 @@ fn describe(spec: &RunSpec, theme: Theme) -> Vec<(&'static str, String)> {
         lines.insert(2, ("data", files.join(", ")));
     }
     lines
-}
-
-/// The word that a choice is written with in files.
-fn word(value: &impl serde::Serialize) -> String {
-    serde_json::to_value(value).ok().and_then(|value| value.as_str().map(str::to_string)).unwrap_or_default()
 }
 
 fn draw_run(app: &App, run: &RunRow, area: Rect, buffer: &mut Buffer) {

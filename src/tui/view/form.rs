@@ -1,6 +1,6 @@
 //! The form on the screen.
 
-use crate::spec::Origin;
+use crate::spec::ValueOrigin;
 use crate::text;
 use crate::tui::state::App;
 use crate::tui::state::form::{Field, Form, Line};
@@ -132,7 +132,7 @@ impl<'a> LineView<'a> {
         let role = match self.role() {
             Role::Text if field.text.is_empty() => Role::Muted,
             Role::Text if is_changed => Role::Best,
-            Role::Text if field.origin == Origin::BuiltIn => Role::Muted,
+            Role::Text if field.origin == ValueOrigin::BuiltIn => Role::Muted,
             role => role,
         };
         let shown = cut(self.theme, shown, place.width as usize);
@@ -174,7 +174,7 @@ fn draw_explanation(form: &Form, theme: Theme, area: Rect, buffer: &mut Buffer) 
         Line::Group(_) => String::new(),
         Line::Field(number) => {
             let key = form.fields[number].key;
-            let default = if key.optional() { key.absent } else { key.default };
+            let default = if key.is_optional() { key.absent } else { key.default };
             format!("{} Built in: {default}.", key.help)
         }
     };

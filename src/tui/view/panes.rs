@@ -131,15 +131,7 @@ pub(super) fn draw_score_pane(app: &App, run: &RunState, area: Rect, buffer: &mu
     let best = history.best.map_or(String::new(), |best| {
         format!(", best {} at step {}", format::score(metric, best.value), format::count(best.step))
     });
-    let name = match metric {
-        Metric::Loss => "Validation loss",
-        Metric::Accuracy => "Accuracy",
-        Metric::AccuracyMm => "Accuracy, mismatched",
-        Metric::F1 => "F1",
-        Metric::MatthewsCorrelation => "Matthews correlation",
-        Metric::Pearson => "Pearson correlation",
-        Metric::Spearman => "Spearman correlation",
-    };
+    let name = metric.title();
     let view = app.live.chart;
     let is_log = if view.is_log { ", logarithmic" } else { "" };
     let title = format!("{name}{best}{is_log}");

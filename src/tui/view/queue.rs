@@ -1,14 +1,14 @@
 //! How the queue is described: in its lines of the list, its heading and the corner of every screen.
 
 use crate::run::RunStatus;
-use crate::run::queue::Entry;
+use crate::run::queue::QueueEntry;
 use crate::tui::state::App;
 use crate::tui::state::estimates::{of_entry, whole_queue};
 use crate::tui::state::queue::belongs_to;
 use crate::tui::theme::{Role, Symbol};
 
 /// What stands at the end of an entry's line, and its style.
-pub(super) fn state(app: &App, entry: &Entry) -> (String, Role) {
+pub(super) fn state(app: &App, entry: &QueueEntry) -> (String, Role) {
     let left = of_entry(app, entry).text(app.theme);
     if let Some(run) = app.training.as_ref().filter(|run| run.is_live() && belongs_to(run, entry)) {
         return (format!("{:>3.0} % {left:>7}", 100.0 * run.newest().fraction()), Role::Train);

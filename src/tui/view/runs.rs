@@ -3,7 +3,7 @@
 use super::run_text::{of_seeds, past_score, status_role};
 use super::{details, form, queue};
 use crate::format;
-use crate::run::queue::Entry;
+use crate::run::queue::QueueEntry;
 use crate::run::{RunRow, RunStatus};
 use crate::text;
 use crate::tui::action::{Action, RunsAction};
@@ -178,7 +178,7 @@ fn text_of(app: &App, line: &Line<'_>, number: usize, width: usize) -> String {
             let (model, task) = row
                 .spec
                 .as_ref()
-                .map_or(("-".into(), "-"), |spec| (model_name(&spec.model), spec.task.as_str()));
+                .map_or(("-".into(), "-"), |spec| (model_name(&spec.model), spec.task.name()));
             let score = past_score(&app.runs.runs, &row.name, theme)
                 .unwrap_or_else(|| theme.glyph(Symbol::Dash).into());
             let columns = if wide {
@@ -190,13 +190,13 @@ fn text_of(app: &App, line: &Line<'_>, number: usize, width: usize) -> String {
             format!(" {sign}{name} {columns} ")
         }
         Line::Queued(entry) => {
-            let Entry { spec, .. } = entry;
+            let QueueEntry { spec, .. } = entry;
             let (state, _) = queue::state(app, entry);
             let columns = if wide {
                 let model = fixed(theme, &model_name(&spec.model), 10);
-                format!("{model} {} {state:>13}", fixed(theme, &spec.task, 10))
+                format!("{model} {} {state:>13}", fixed(theme, spec.task.name(), 10))
             } else {
-                format!("{} {state:>13}", fixed(theme, &spec.task, 10))
+                format!("{} {state:>13}", fixed(theme, spec.task.name(), 10))
             };
             let times = theme.glyph(Symbol::Times);
             let seeds = if spec.repeats > 1 { format!(" {times}{}", spec.repeats) } else { String::new() };

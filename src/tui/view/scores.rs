@@ -1,6 +1,7 @@
 //! The scores of a run as a small table: splits down, before and best and latest across.
 
 use crate::catalog::Metric;
+use crate::catalog::SplitRole;
 use crate::event::{Scores, SplitName, Status};
 use crate::format;
 use crate::run::history::{History, Phase};
@@ -9,24 +10,19 @@ use crate::tui::widgets::put;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
-/// The splits that have a line of the table, in its order.
-const SPLITS: [SplitName; 4] =
-    [SplitName::Validation, SplitName::ValidationMismatched, SplitName::Test, SplitName::Train];
+/// The splits in the order of the table: those of evaluations first.
+fn splits() -> impl Iterator<Item = SplitName> {
+    let (train, evaluated) =
+        SplitName::ALL.iter().partition::<Vec<_>, _>(|split| split.role() == SplitRole::Train);
+    evaluated.into_iter().chain(train)
+}
 
 /// The style of a split.
 pub(super) fn split_role(split: SplitName) -> Role {
-    match split {
-        SplitName::Train => Role::Train,
-        SplitName::Validation | SplitName::ValidationMismatched => Role::Validation,
-        SplitName::Test => Role::Test,
-    }
-}
-
-/// The name of a split, as short as the column is narrow.
-fn name_of(split: SplitName) -> &'static str {
-    match split {
-        SplitName::ValidationMismatched => "mismatched",
-        split => split.name(),
+    match split.role() {
+        SplitRole::Train => Role::Train,
+        SplitRole::Validation | SplitRole::ExtraValidation => Role::Validation,
+        SplitRole::Test => Role::Test,
     }
 }
 
@@ -83,13 +79,13 @@ pub(super) fn draw(history: &History, theme: Theme, area: Rect, buffer: &mut Buf
     let head = format!("{:<11}{:>8}{:>8}{:>8}{:>8}", name, "before", "latest", "best", "loss");
     put(buffer, area.x, area.y, area.width, &head, muted);
     let mut y = area.y + 1;
-    for split in SPLITS {
+    for split in splits() {
         let Some(latest) = history.latest.get(&split) else { continue };
         if y >= area.bottom() {
             break;
         }
         let role = theme.style(split_role(split));
-        let x = put(buffer, area.x, y, area.width, &format!("{:<11}", name_of(split)), role);
+        let x = put(buffer, area.x, y, area.width, &format!("{:<11}", split.short_name()), role);
         let cell = |scores: Option<&Scores>| {
             scores
                 .and_then(|scores| scores.get(metric))

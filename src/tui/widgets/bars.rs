@@ -1,11 +1,12 @@
-//! Bars in eighths of a cell, and lines of little bars.
+//! Bars, stacked bars and sparklines.
 
 use super::draw::put;
 use crate::tui::theme::{EIGHTHS, FILLS, Role, Symbol, Theme};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
-/// Draws a bar that is `fraction` full (0..=1; anything else counts as the nearest) in the first line of `area`.
+/// Draws a bar that is filled to `fraction`, clamped to 0..=1, in the first line of `area`, in steps of an eighth of
+/// a cell.
 pub fn bar(buffer: &mut Buffer, area: Rect, fraction: f64, role: Role, theme: Theme) {
     let fraction = if fraction.is_finite() { fraction.clamp(0.0, 1.0) } else { 0.0 };
     let eighths = (f64::from(area.width) * 8.0 * fraction).round() as usize;
@@ -17,27 +18,26 @@ pub fn bar(buffer: &mut Buffer, area: Rect, fraction: f64, role: Role, theme: Th
     put(buffer, x, area.y, area.right().saturating_sub(x), &empty, theme.style(Role::Empty));
 }
 
-/// The sign that part `number` of a stacked bar is filled with.
+/// The symbol that fills segment `number` of a stacked bar.
 pub fn fill(number: usize, theme: Theme) -> &'static str {
     theme.glyph(Symbol::Fill((number % FILLS.len()) as u8))
 }
 
-/// Draws parts of a whole beside each other in the first line of `area`: each with its number, which chooses its
-/// sign, its share (0..=1) and its role. Parts of a cell fall to where the next one begins.
+/// Draws a stacked bar in the first line of `area`. Each segment has a number, which selects its symbol, a fraction
+/// (0..=1) and a role. Segment boundaries are rounded to whole cells.
 pub fn stacked(buffer: &mut Buffer, area: Rect, parts: &[(usize, f64, Role)], theme: Theme) {
     let width = f64::from(area.width);
-    let mut done = 0.0;
-    for (number, share, role) in parts {
-        let from = (width * done).round() as u16;
-        done = (done + share.max(0.0)).min(1.0);
-        let cells = ((width * done).round() as u16).saturating_sub(from);
+    let mut end = 0.0;
+    for (number, fraction, role) in parts {
+        let from = (width * end).round() as u16;
+        end = (end + fraction.max(0.0)).min(1.0);
+        let cells = ((width * end).round() as u16).saturating_sub(from);
         let text = fill(*number, theme).repeat(usize::from(cells));
         put(buffer, area.x + from, area.y, cells, &text, theme.style(*role));
     }
 }
 
-/// The last `width` of `values` as little bars between their lowest and highest; a space where one
-/// is not a finite number.
+/// A sparkline of the last `width` values, scaled to their minimum and maximum; values that are not finite are blank.
 pub fn spark(values: impl Iterator<Item = f64>, width: usize, theme: Theme) -> String {
     let values: Vec<f64> = values.collect();
     let values = &values[values.len().saturating_sub(width)..];
@@ -46,7 +46,8 @@ pub fn spark(values: impl Iterator<Item = f64>, width: usize, theme: Theme) -> S
     spark_between(ends, values.iter().copied(), width, theme)
 }
 
-/// The last `width` of `values` as little bars between two ends; a space where one is not a finite number.
+/// A sparkline of the last `width` values, scaled to the given minimum and maximum; values that are not finite are
+/// blank.
 pub fn spark_between(
     (min, max): (f64, f64),
     values: impl Iterator<Item = f64>,
@@ -56,12 +57,12 @@ pub fn spark_between(
     let values: Vec<f64> = values.collect();
     let values = &values[values.len().saturating_sub(width)..];
     let heights = theme.heights();
-    let sign = |value: &f64| match value {
+    let symbol = |value: &f64| match value {
         value if !value.is_finite() => ' ',
         value if max > min => heights[((value - min) / (max - min) * 7.0).round().clamp(0.0, 7.0) as usize],
         _ => heights[3],
     };
-    let drawn: String = values.iter().map(sign).collect();
+    let drawn: String = values.iter().map(symbol).collect();
     format!("{drawn:>width$}")
 }
 
@@ -70,8 +71,8 @@ mod tests {
     use super::*;
     use crate::tui::theme::{Charset, Palette};
 
-    const FANCY: Theme = Theme::new(Palette::None, Charset::Unicode);
-    const PLAIN: Theme = Theme::new(Palette::None, Charset::Plain);
+    const UNICODE: Theme = Theme::new(Palette::None, Charset::Unicode);
+    const ASCII: Theme = Theme::new(Palette::None, Charset::Plain);
 
     fn drawn(fraction: f64, theme: Theme) -> String {
         let area = Rect::new(0, 0, 4, 1);
@@ -82,13 +83,13 @@ mod tests {
 
     #[test]
     fn bars_fill_in_eighths() {
-        let bars = [0.0, 0.01, 0.3, 0.5, 1.0, 7.0, f64::NAN].map(|fraction| drawn(fraction, FANCY));
+        let bars = [0.0, 0.01, 0.3, 0.5, 1.0, 7.0, f64::NAN].map(|fraction| drawn(fraction, UNICODE));
         assert_eq!(bars, ["····", "····", "█▎··", "██··", "████", "████", "····"]);
-        assert_eq!([0.0, 0.3, 1.0].map(|fraction| drawn(fraction, PLAIN)), ["----", "#---", "####"]);
+        assert_eq!([0.0, 0.3, 1.0].map(|fraction| drawn(fraction, ASCII)), ["----", "#---", "####"]);
     }
 
     #[test]
-    fn parts_of_a_whole_fill_the_bar() {
+    fn stacked_segments_fill_the_bar() {
         let area = Rect::new(0, 0, 10, 1);
         let drawn = |parts: &[(usize, f64, Role)], theme| {
             let mut buffer = Buffer::empty(area);
@@ -96,24 +97,24 @@ mod tests {
             (0..10).map(|x| buffer[(x, 0)].symbol().to_string()).collect::<String>()
         };
         let parts = [(1, 0.38, Role::Bar), (2, 0.5, Role::Bar), (3, 0.001, Role::Bar), (6, 0.119, Role::Bar)];
-        assert_eq!(drawn(&parts, FANCY), "████▓▓▓▓▓░");
-        assert_eq!(drawn(&parts, PLAIN), "####=====.");
-        assert_eq!(drawn(&[(10, 7.0, Role::Bar)], FANCY), "▓▓▓▓▓▓▓▓▓▓");
-        assert_eq!(drawn(&[], FANCY), "          ");
+        assert_eq!(drawn(&parts, UNICODE), "████▓▓▓▓▓░");
+        assert_eq!(drawn(&parts, ASCII), "####=====.");
+        assert_eq!(drawn(&[(10, 7.0, Role::Bar)], UNICODE), "▓▓▓▓▓▓▓▓▓▓");
+        assert_eq!(drawn(&[], UNICODE), "          ");
     }
 
     #[test]
-    fn sparks_span_lowest_to_highest() {
-        assert_eq!(spark([9.0, 0.0, 1.0, 2.0, f64::NAN].into_iter(), 4, FANCY), "▁▅█ ");
-        assert_eq!(spark_between((0.0, 1.0), [0.0, 0.97, 2.0].into_iter(), 4, FANCY), " ▁██");
-        assert_eq!(spark([3.0, 3.0].into_iter(), 4, FANCY), "  ▄▄");
-        assert_eq!(spark(std::iter::empty(), 3, FANCY), "   ");
+    fn sparklines_span_minimum_to_maximum() {
+        assert_eq!(spark([9.0, 0.0, 1.0, 2.0, f64::NAN].into_iter(), 4, UNICODE), "▁▅█ ");
+        assert_eq!(spark_between((0.0, 1.0), [0.0, 0.97, 2.0].into_iter(), 4, UNICODE), " ▁██");
+        assert_eq!(spark([3.0, 3.0].into_iter(), 4, UNICODE), "  ▄▄");
+        assert_eq!(spark(std::iter::empty(), 3, UNICODE), "   ");
     }
 
     #[test]
-    fn nothing_fits_into_nothing() {
+    fn empty_area_draws_nothing() {
         let mut buffer = Buffer::empty(Rect::ZERO);
-        bar(&mut buffer, Rect::ZERO, 0.5, Role::Bar, FANCY);
-        assert_eq!(spark([1.0].into_iter(), 0, FANCY), "");
+        bar(&mut buffer, Rect::ZERO, 0.5, Role::Bar, UNICODE);
+        assert_eq!(spark([1.0].into_iter(), 0, UNICODE), "");
     }
 }

@@ -1,30 +1,31 @@
-//! A sheet of dots for any number of curves.
+//! A canvas of dots for several curves.
 
 use crate::tui::theme::{Charts, QUARTERS};
 
-/// Dots, two by four a cell, with the curve that each cell belongs to.
+/// A grid of dots, two by four per cell, and the curve that each cell belongs to.
 pub struct Canvas {
     /// Columns of cells.
     pub width: usize,
     height: usize,
     bits: Vec<u8>,
-    owner: Vec<u16>,
+    /// Number of the curve plus 1; 0 is none.
+    curve: Vec<u16>,
 }
 
 impl Canvas {
-    /// Nothing yet on `width` × `height` cells.
+    /// An empty canvas of `width` × `height` cells.
     pub fn new(width: usize, height: usize) -> Self {
-        Canvas { width, height, bits: vec![0; width * height], owner: vec![0; width * height] }
+        Canvas { width, height, bits: vec![0; width * height], curve: vec![0; width * height] }
     }
 
-    /// Sets a dot for `curve`. A cell shows one curve only: the one in front takes it.
+    /// Sets a dot of `curve`. A cell shows only one curve, the last one that set a dot in it.
     pub fn set(&mut self, x: usize, y: usize, curve: u16) {
         self.vertical(x, y, y, curve);
     }
 
-    /// A line of dots from one row to another, whole cells at a time.
+    /// A vertical line of dots, drawn cell by cell.
     pub fn vertical(&mut self, x: usize, from: usize, to: usize, curve: u16) {
-        /// The dots of a half of a cell, from the top.
+        /// Bits of the dots in the left and right half of a cell, from the top.
         const LEFT: [u8; 4] = [0x01, 0x02, 0x04, 0x40];
         const RIGHT: [u8; 4] = [0x08, 0x10, 0x20, 0x80];
         let column = x / 2;
@@ -38,18 +39,18 @@ impl Canvas {
             let last = (bottom - 4 * row).min(3);
             let dots = half[first..=last].iter().fold(0, |dots, dot| dots | dot);
             let cell = row * self.width + column;
-            if self.owner[cell] != curve + 1 {
-                self.owner[cell] = curve + 1;
+            if self.curve[cell] != curve + 1 {
+                self.curve[cell] = curve + 1;
                 self.bits[cell] = 0;
             }
             self.bits[cell] |= dots;
         }
     }
 
-    /// A line that leaves no hole between columns.
+    /// A line without gaps between columns.
     pub fn line(&mut self, (x0, y0): (usize, usize), (x1, y1): (usize, usize), curve: u16) {
         if x1 == x0 + 1 {
-            // As nearly all are.
+            // The common case.
             let middle = usize::midpoint(y0, y1);
             self.vertical(x0, y0, middle, curve);
             self.vertical(x1, middle, y1, curve);
@@ -58,7 +59,7 @@ impl Canvas {
         self.dashed((x0, y0), (x1, y1), curve, |_| true);
     }
 
-    /// The dots of a line in the columns that `is_on` says.
+    /// The dots of a line in the columns for which `is_on` is true.
     pub fn dashed(
         &mut self,
         (x0, y0): (usize, usize),
@@ -71,7 +72,7 @@ impl Canvas {
         let mut before = y0;
         for x in x0..=x1 {
             let y = (at(x) + 0.5) as usize;
-            // Half of a step belongs to the column before, half to this one.
+            // A vertical step is split between this column and the one before.
             let middle = usize::midpoint(before, y);
             if x > x0 && is_on(x - 1) {
                 self.vertical(x - 1, before, middle, curve);
@@ -83,28 +84,28 @@ impl Canvas {
         }
     }
 
-    /// Every cell with a dot in it: column, row, its dots, its curve.
+    /// All cells with a dot: column, row, dots and curve.
     pub fn cells(&self) -> impl Iterator<Item = (usize, usize, Dots, u16)> {
         self.bits
             .iter()
-            .zip(&self.owner)
+            .zip(&self.curve)
             .enumerate()
             .filter(|(_, (bits, _))| **bits > 0)
-            .map(|(cell, (bits, owner))| (cell % self.width, cell / self.width, Dots(*bits), owner - 1))
+            .map(|(cell, (bits, curve))| (cell % self.width, cell / self.width, Dots(*bits), curve - 1))
     }
 }
 
-/// The dots of one cell, in the order of braille.
+/// The dots of a cell, with the bits of the Unicode braille patterns.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Dots(u8);
 
 impl Dots {
-    /// As charts are drawn on this terminal: braille, quarters of a cell, or `plain`.
-    pub fn text<'a>(self, charts: Charts, plain: &'a str, symbol: &'a mut [u8; 4]) -> &'a str {
+    /// As text: braille, quarters of a cell or the ASCII character `ascii`.
+    pub fn text<'a>(self, charts: Charts, ascii: &'a str, symbol: &'a mut [u8; 4]) -> &'a str {
         match charts {
             Charts::Braille => self.braille().encode_utf8(symbol),
             Charts::Blocks => self.blocks().encode_utf8(symbol),
-            Charts::Ascii => plain,
+            Charts::Ascii => ascii,
         }
     }
 
@@ -113,7 +114,7 @@ impl Dots {
         char::from_u32(0x2800 + u32::from(self.0)).unwrap_or(' ')
     }
 
-    /// As quarters of a cell, each full when one of its two dots is there.
+    /// As quarters of a cell, each filled if one of its two dots is set.
     pub fn blocks(self) -> char {
         const PARTS: [u8; 4] = [0x01 | 0x02, 0x08 | 0x10, 0x04 | 0x40, 0x20 | 0x80];
         let bits = PARTS.iter().enumerate().map(|(bit, part)| usize::from(self.0 & part > 0) << bit);
@@ -126,7 +127,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn dots_are_braille_or_quarters() {
+    fn lines_are_drawn_in_braille_and_quarters() {
         let mut canvas = Canvas::new(2, 1);
         canvas.line((0, 3), (3, 0), 0);
         let drawn: Vec<_> =

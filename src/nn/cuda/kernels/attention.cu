@@ -1,22 +1,25 @@
-// Attention of each example and head over its real tokens: softmax(q kᵀ / √size) v, with dropout of the
-// probabilities. Nothing is kept but the logarithm of each row's sum; the way back makes them again.
+// Attention in f32 of each example and head, without padding: softmax(q kᵀ / √size) v, with dropout of the
+// probabilities. The forward pass saves only the log-sum-exp of each row of scores; the backward pass recomputes the
+// probabilities.
 //
-// A block takes a tile of TILE rows of one head, a warp EACH of them; the other side passes by in shared memory,
-// WARP rows at a time, a lane each. Rows beyond an example's end hold zeros.
+// A block computes a tile of TILE rows of one head, each of its warps ROWS_PER_WARP of them. It loops over the rows
+// of the other side (keys for queries, queries for keys), WARP rows at a time in shared memory, one row per lane.
+// Rows after an example's end are zeros.
 
 #include "attention.cuh"
 
-// Rows of a warp.
-constexpr int EACH = TILE / WARPS;
-// Widest head.
-constexpr int WIDEST = 96;
-// Numbers of a row that a lane sums up.
-constexpr int PARTS = WIDEST / WARP;
+// Rows of a tile that a warp computes.
+constexpr int ROWS_PER_WARP = TILE / WARPS;
+// Largest head size.
+constexpr int MAX_HEAD_SIZE = 96;
+// Columns of a row that a lane sums up.
+constexpr int COLUMNS_PER_LANE = MAX_HEAD_SIZE / WARP;
 
-// Up to `most` rows of a head into rows of shared memory `pitch` apart; zeros beyond the last.
-__device__ inline void load(float* to, int pitch, const float* from, int stride, unsigned row, unsigned rows, int most,
-                            int head, int size, const float* bias) {
-    for (int i = threadIdx.x; i < most * size; i += blockDim.x) {
+// Loads `max_rows` rows of a head into shared memory, `pitch` elements apart, and adds the bias unless it is null. Rows
+// from `rows` on are zeros.
+__device__ inline void load(float* to, int pitch, const float* from, int stride, unsigned row, unsigned rows,
+                            int max_rows, int head, int size, const float* bias) {
+    for (int i = threadIdx.x; i < max_rows * size; i += blockDim.x) {
         const int r = i / size, d = i % size;
         float x = 0.0f;
         if (r < rows) {
@@ -27,213 +30,216 @@ __device__ inline void load(float* to, int pitch, const float* from, int stride,
     }
 }
 
-// For each of a warp's queries, the mask of the WARP keys from `first` on: its factor for the lane's key.
-__device__ inline void query_factors(const Step& step, Site site, Heads heads, unsigned token, unsigned queries,
-                                     int head, unsigned first, float* factors) {
+// factors[i] = the dropout factor of the warp's query i for the lane's key; `first` is the key of lane 0.
+__device__ inline void query_dropout_factors(const StepParams& step, DropoutSite dropout, Heads heads, unsigned token,
+                                             unsigned queries, int head, unsigned first, float* factors) {
     const int lane = threadIdx.x % WARP;
     unsigned bits = 0xff;
-    // Four queries have sixteen such eights, a lane each.
+    // A lane draws the bits of one query and eight keys: four queries times WARP / 8.
     const unsigned query = lane / (WARP / 8);
-    if (site.threshold && query < EACH && query < queries)
-        bits = kept_bits(step, site, heads, token + query, head, first / 8 + lane % (WARP / 8));
-    for (int i = 0; i < EACH; i++) {
-        const unsigned mine = __shfl_sync(0xffffffffu, bits, i * (WARP / 8) + lane / 8);
-        factors[i] = !site.threshold ? 1.0f : mine >> (lane % 8) & 1 ? site.kept : 0.0f;
+    if (dropout.threshold && query < ROWS_PER_WARP && query < queries)
+        bits = keep_bits(step, dropout, heads, token + query, head, first / 8 + lane % (WARP / 8));
+    for (int i = 0; i < ROWS_PER_WARP; i++) {
+        const unsigned keep = __shfl_sync(0xffffffffu, bits, i * (WARP / 8) + lane / 8);
+        factors[i] = !dropout.threshold ? 1.0f : keep >> (lane % 8) & 1 ? dropout.scale : 0.0f;
     }
 }
 
-// to[i][part] += sum over `count` rows of weights[i][row] rows[row][WARP part + lane]
-__device__ inline void mix(float (*to)[PARTS], const float (*weights)[WARP], const float* rows, int pitch, int size,
-                           int count) {
+// to[i][c] += the sum over `count` rows of weights[i][row] * rows[row][WARP * c + lane]
+__device__ inline void accumulate_rows(float (*to)[COLUMNS_PER_LANE], const float (*weights)[WARP], const float* rows,
+                                       int pitch, int size, int count) {
     const int lane = threadIdx.x % WARP;
     for (int row = 0; row < count; row++)
 #pragma unroll
-        for (int part = 0; part < PARTS; part++) {
-            const int d = WARP * part + lane;
+        for (int c = 0; c < COLUMNS_PER_LANE; c++) {
+            const int d = WARP * c + lane;
             if (d >= size) continue;
             const float x = rows[row * pitch + d];
 #pragma unroll
-            for (int i = 0; i < EACH; i++) to[i][part] = fmaf(weights[i][row], x, to[i][part]);
+            for (int i = 0; i < ROWS_PER_WARP; i++) to[i][c] = fmaf(weights[i][row], x, to[i][c]);
         }
 }
 
-// dots[i] = the product of row i of `few`, `size` apart, with the lane's row
-__device__ inline void products(float* dots, const float* few, const float* row, int size) {
-    for (int i = 0; i < EACH; i++) dots[i] = 0.0f;
+// dots[i] = the dot product of row i of `rows`, which are `size` elements apart, with the lane's row
+__device__ inline void dot_products(float* dots, const float* rows, const float* row, int size) {
+    for (int i = 0; i < ROWS_PER_WARP; i++) dots[i] = 0.0f;
     for (int d = 0; d < size; d++)
 #pragma unroll
-        for (int i = 0; i < EACH; i++) dots[i] = fmaf(few[i * size + d], row[d], dots[i]);
+        for (int i = 0; i < ROWS_PER_WARP; i++) dots[i] = fmaf(rows[i * size + d], row[d], dots[i]);
 }
 
-// context (rows, heads size), and for each row and head the logarithm of the sum of exponentials. Blocks (tiles,
-// heads) of WARPS warps.
-extern "C" __global__ void attend(const Step* step, const unsigned* offsets, const unsigned* tiles, Projected projected,
-                                  Heads heads, Site site, float* context, bf16* operand, float* logs) {
-    __shared__ float q[TILE * WIDEST], k[WARP * (WIDEST + 1)], v[WARP * (WIDEST + 1)];
-    __shared__ float shared[WARPS][EACH][WARP];
+// context (rows, H), and lse (rows, heads): the log-sum-exp of each row of scores. Grid (tiles, heads), WARPS warps
+// per block. Softmax is computed online: sums are rescaled whenever the running maximum grows.
+extern "C" __global__ void attention_forward(const StepParams* step, const unsigned* offsets, const unsigned* tiles,
+                                             Qkv qkv, Heads heads, DropoutSite dropout, float* context,
+                                             bf16* context_bf16, float* lse) {
+    __shared__ float q[TILE * MAX_HEAD_SIZE], k[WARP * (MAX_HEAD_SIZE + 1)], v[WARP * (MAX_HEAD_SIZE + 1)];
+    __shared__ float weights[WARPS][ROWS_PER_WARP][WARP];
     if (blockIdx.x >= (heads.is_first_only ? step->examples : step->tiles)) return;
     const int head = blockIdx.y, size = heads.size, hidden = heads.count * size, pitch = size | 1;
     const int warp = threadIdx.x / WARP, lane = threadIdx.x % WARP;
-    // A tile is its example in the high half and its number there.
+    // A tile is its example in the high 16 bits, and its index in the example in the low 16 bits.
     const unsigned code = heads.is_first_only ? blockIdx.x << 16 : tiles[blockIdx.x];
     const Tile tile = example_tile(offsets, code >> 16, heads);
-    const unsigned skipped = (code & 0xffff) * TILE, mine = skipped + warp * EACH;
-    const unsigned left = tile.queries - skipped;
-    load(q, size, projected.queries, projected.query_stride, tile.query_row + skipped, left, TILE, head, size,
-         projected.biases);
+    const unsigned tile_start = (code & 0xffff) * TILE, warp_start = tile_start + warp * ROWS_PER_WARP;
+    const unsigned remaining = tile.queries - tile_start;
+    load(q, size, qkv.queries, qkv.query_stride, tile.query_row + tile_start, remaining, TILE, head, size, qkv.biases);
     const float scale = 1.0f / sqrtf(static_cast<float>(size));
-    float largest[EACH], sums[EACH] = {}, out[EACH][PARTS] = {};
-    for (int i = 0; i < EACH; i++) largest[i] = -INFINITY;
+    float running_max[ROWS_PER_WARP], running_sum[ROWS_PER_WARP] = {}, out[ROWS_PER_WARP][COLUMNS_PER_LANE] = {};
+    for (int i = 0; i < ROWS_PER_WARP; i++) running_max[i] = -INFINITY;
     for (unsigned first = tile.first; first < tile.end; first += WARP) {
         const unsigned count = tile.end - first < WARP ? tile.end - first : WARP;
         __syncthreads();
-        load(k, pitch, projected.keys, projected.key_stride, first, count, WARP, head, size, projected.biases + hidden);
-        load(v, pitch, projected.values, projected.key_stride, first, count, WARP, head, size,
-             projected.biases + 2 * hidden);
+        load(k, pitch, qkv.keys, qkv.key_stride, first, count, WARP, head, size, qkv.biases + hidden);
+        load(v, pitch, qkv.values, qkv.key_stride, first, count, WARP, head, size, qkv.biases + 2 * hidden);
         __syncthreads();
-        float scores[EACH], factors[EACH];
-        products(scores, q + warp * EACH * size, k + lane * pitch, size);
-        const unsigned queries = mine < tile.queries ? tile.queries - mine : 0;
-        query_factors(*step, site, heads, tile.query_token + mine, queries, head, first - tile.first, factors);
-        for (int i = 0; i < EACH; i++) {
+        float scores[ROWS_PER_WARP], factors[ROWS_PER_WARP];
+        dot_products(scores, q + warp * ROWS_PER_WARP * size, k + lane * pitch, size);
+        const unsigned queries = warp_start < tile.queries ? tile.queries - warp_start : 0;
+        query_dropout_factors(*step, dropout, heads, tile.query_token + warp_start, queries, head, first - tile.first,
+                              factors);
+        for (int i = 0; i < ROWS_PER_WARP; i++) {
             const float score = lane < count ? scores[i] * scale : -INFINITY;
-            const float top = fmaxf(largest[i], warp_max(score));
-            const float p = expf(score - top), shrunk = expf(largest[i] - top);
-            sums[i] = sums[i] * shrunk + warp_sum(p);
-            for (int part = 0; part < PARTS; part++) out[i][part] *= shrunk;
-            largest[i] = top;
-            shared[warp][i][lane] = p * factors[i];
+            const float new_max = fmaxf(running_max[i], warp_max(score));
+            const float p = expf(score - new_max), rescale = expf(running_max[i] - new_max);
+            running_sum[i] = running_sum[i] * rescale + warp_sum(p);
+            for (int c = 0; c < COLUMNS_PER_LANE; c++) out[i][c] *= rescale;
+            running_max[i] = new_max;
+            weights[warp][i][lane] = p * factors[i];
         }
         __syncwarp();
-        mix(out, shared[warp], v, pitch, size, count);
+        accumulate_rows(out, weights[warp], v, pitch, size, count);
     }
-    for (int i = 0; i < EACH; i++) {
-        if (mine + i >= tile.queries) break;
-        const long long row = tile.query_row + mine + i;
-        for (int part = 0; part < PARTS; part++) {
-            const int d = WARP * part + lane;
-            if (d < size) put(context, operand, row * hidden + head * size + d, out[i][part] / sums[i]);
+    for (int i = 0; i < ROWS_PER_WARP; i++) {
+        if (warp_start + i >= tile.queries) break;
+        const long long row = tile.query_row + warp_start + i;
+        for (int c = 0; c < COLUMNS_PER_LANE; c++) {
+            const int d = WARP * c + lane;
+            if (d < size) store(context, context_bf16, row * hidden + head * size + d, out[i][c] / running_sum[i]);
         }
-        if (lane == 0) logs[row * heads.count + head] = largest[i] + logf(sums[i]);
+        if (lane == 0) lse[row * heads.count + head] = running_max[i] + logf(running_sum[i]);
     }
 }
 
-// The gradient of the queries, (rows, H) some numbers apart; and `alongs` (rows, heads): of each row, the sum
-// over keys of probabilities and their gradients, which is context · dcontext. Blocks as those of attend.
-extern "C" __global__ void attend_backward_queries(const Step* step, const unsigned* offsets, const unsigned* tiles,
-                                                   Projected projected, Heads heads, Site site, const float* logs,
-                                                   const float* context, const float* dcontext, float* dqueries,
-                                                   float* alongs) {
-    __shared__ float q[TILE * WIDEST], d[TILE * WIDEST], k[WARP * (WIDEST + 1)], v[WARP * (WIDEST + 1)];
-    __shared__ float shared[WARPS][EACH][WARP];
+// dqueries (rows, query_stride), the gradient of the queries; and delta (rows, heads), the sum over keys of
+// probability times its gradient, which is the dot product of context and dcontext. Grid as that of
+// attention_forward.
+extern "C" __global__ void attention_backward_q(const StepParams* step, const unsigned* offsets, const unsigned* tiles,
+                                                Qkv qkv, Heads heads, DropoutSite dropout, const float* lse,
+                                                const float* context, const float* dcontext, float* dqueries,
+                                                float* delta) {
+    __shared__ float q[TILE * MAX_HEAD_SIZE], d[TILE * MAX_HEAD_SIZE], k[WARP * (MAX_HEAD_SIZE + 1)],
+        v[WARP * (MAX_HEAD_SIZE + 1)];
+    __shared__ float weights[WARPS][ROWS_PER_WARP][WARP];
     if (blockIdx.x >= (heads.is_first_only ? step->examples : step->tiles)) return;
     const int head = blockIdx.y, size = heads.size, hidden = heads.count * size, pitch = size | 1;
     const int warp = threadIdx.x / WARP, lane = threadIdx.x % WARP;
     const unsigned code = heads.is_first_only ? blockIdx.x << 16 : tiles[blockIdx.x];
     const Tile tile = example_tile(offsets, code >> 16, heads);
-    const unsigned skipped = (code & 0xffff) * TILE, mine = skipped + warp * EACH;
-    const unsigned left = tile.queries - skipped;
-    load(q, size, projected.queries, projected.query_stride, tile.query_row + skipped, left, TILE, head, size,
-         projected.biases);
-    load(d, size, dcontext, hidden, tile.query_row + skipped, left, TILE, head, size, nullptr);
+    const unsigned tile_start = (code & 0xffff) * TILE, warp_start = tile_start + warp * ROWS_PER_WARP;
+    const unsigned remaining = tile.queries - tile_start;
+    load(q, size, qkv.queries, qkv.query_stride, tile.query_row + tile_start, remaining, TILE, head, size, qkv.biases);
+    load(d, size, dcontext, hidden, tile.query_row + tile_start, remaining, TILE, head, size, nullptr);
     __syncthreads();
     const float scale = 1.0f / sqrtf(static_cast<float>(size));
-    float along[EACH] = {}, log[EACH] = {}, out[EACH][PARTS] = {};
-    for (int i = 0; i < EACH; i++) {
-        if (mine + i >= tile.queries) break;
-        const long long row = tile.query_row + mine + i;
+    float row_delta[ROWS_PER_WARP] = {}, row_lse[ROWS_PER_WARP] = {}, out[ROWS_PER_WARP][COLUMNS_PER_LANE] = {};
+    for (int i = 0; i < ROWS_PER_WARP; i++) {
+        if (warp_start + i >= tile.queries) break;
+        const long long row = tile.query_row + warp_start + i;
         for (int at = lane; at < size; at += WARP)
-            along[i] = fmaf(d[(warp * EACH + i) * size + at], context[row * hidden + head * size + at], along[i]);
-        along[i] = warp_sum(along[i]);
-        log[i] = logs[row * heads.count + head];
-        if (lane == 0) alongs[row * heads.count + head] = along[i];
+            row_delta[i] =
+                fmaf(d[(warp * ROWS_PER_WARP + i) * size + at], context[row * hidden + head * size + at], row_delta[i]);
+        row_delta[i] = warp_sum(row_delta[i]);
+        row_lse[i] = lse[row * heads.count + head];
+        if (lane == 0) delta[row * heads.count + head] = row_delta[i];
     }
     for (unsigned first = tile.first; first < tile.end; first += WARP) {
         const unsigned count = tile.end - first < WARP ? tile.end - first : WARP;
         __syncthreads();
-        load(k, pitch, projected.keys, projected.key_stride, first, count, WARP, head, size, projected.biases + hidden);
-        load(v, pitch, projected.values, projected.key_stride, first, count, WARP, head, size,
-             projected.biases + 2 * hidden);
+        load(k, pitch, qkv.keys, qkv.key_stride, first, count, WARP, head, size, qkv.biases + hidden);
+        load(v, pitch, qkv.values, qkv.key_stride, first, count, WARP, head, size, qkv.biases + 2 * hidden);
         __syncthreads();
-        float scores[EACH], dp[EACH], factors[EACH];
-        products(scores, q + warp * EACH * size, k + lane * pitch, size);
-        products(dp, d + warp * EACH * size, v + lane * pitch, size);
-        const unsigned queries = mine < tile.queries ? tile.queries - mine : 0;
-        query_factors(*step, site, heads, tile.query_token + mine, queries, head, first - tile.first, factors);
-        for (int i = 0; i < EACH; i++) {
-            const float p = lane < count ? expf(scores[i] * scale - log[i]) : 0.0f;
-            shared[warp][i][lane] = p * (dp[i] * factors[i] - along[i]) * scale;
+        float scores[ROWS_PER_WARP], dp[ROWS_PER_WARP], factors[ROWS_PER_WARP];
+        dot_products(scores, q + warp * ROWS_PER_WARP * size, k + lane * pitch, size);
+        dot_products(dp, d + warp * ROWS_PER_WARP * size, v + lane * pitch, size);
+        const unsigned queries = warp_start < tile.queries ? tile.queries - warp_start : 0;
+        query_dropout_factors(*step, dropout, heads, tile.query_token + warp_start, queries, head, first - tile.first,
+                              factors);
+        for (int i = 0; i < ROWS_PER_WARP; i++) {
+            const float p = lane < count ? expf(scores[i] * scale - row_lse[i]) : 0.0f;
+            weights[warp][i][lane] = p * (dp[i] * factors[i] - row_delta[i]) * scale;
         }
         __syncwarp();
-        mix(out, shared[warp], k, pitch, size, count);
+        accumulate_rows(out, weights[warp], k, pitch, size, count);
     }
-    for (int i = 0; i < EACH; i++) {
-        if (mine + i >= tile.queries) break;
-        const long long row = tile.query_row + mine + i;
-        for (int part = 0; part < PARTS; part++) {
-            const int at = WARP * part + lane;
-            if (at < size) dqueries[row * projected.query_stride + head * size + at] = out[i][part];
+    for (int i = 0; i < ROWS_PER_WARP; i++) {
+        if (warp_start + i >= tile.queries) break;
+        const long long row = tile.query_row + warp_start + i;
+        for (int c = 0; c < COLUMNS_PER_LANE; c++) {
+            const int at = WARP * c + lane;
+            if (at < size) dqueries[row * qkv.query_stride + head * size + at] = out[i][c];
         }
     }
 }
 
-// The gradients of keys and values. Blocks (tiles, heads): here the tile's rows are keys, and queries pass by.
-extern "C" __global__ void attend_backward_keys(const Step* step, const unsigned* offsets, const unsigned* tiles,
-                                                Projected projected, Heads heads, Site site, const float* logs,
-                                                const float* alongs, const float* dcontext, float* dkeys,
-                                                float* dvalues) {
-    __shared__ float k[TILE * WIDEST], v[TILE * WIDEST], q[WARP * (WIDEST + 1)], d[WARP * (WIDEST + 1)];
-    __shared__ float weights[WARPS][EACH][WARP], slopes[WARPS][EACH][WARP];
+// The gradients of keys and values. Grid (tiles, heads): here a tile has keys, and the loop is over queries.
+extern "C" __global__ void attention_backward_kv(const StepParams* step, const unsigned* offsets, const unsigned* tiles,
+                                                 Qkv qkv, Heads heads, DropoutSite dropout, const float* lse,
+                                                 const float* delta, const float* dcontext, float* dkeys,
+                                                 float* dvalues) {
+    __shared__ float k[TILE * MAX_HEAD_SIZE], v[TILE * MAX_HEAD_SIZE], q[WARP * (MAX_HEAD_SIZE + 1)],
+        d[WARP * (MAX_HEAD_SIZE + 1)];
+    __shared__ float weights[WARPS][ROWS_PER_WARP][WARP], dscores[WARPS][ROWS_PER_WARP][WARP];
     if (blockIdx.x >= step->tiles) return;
     const int head = blockIdx.y, size = heads.size, hidden = heads.count * size, pitch = size | 1;
     const int warp = threadIdx.x / WARP, lane = threadIdx.x % WARP;
     const unsigned code = tiles[blockIdx.x];
     const Tile tile = example_tile(offsets, code >> 16, heads);
-    // Numbers of keys within the example.
-    const unsigned skipped = (code & 0xffff) * TILE, mine = skipped + warp * EACH, keys = tile.end - tile.first;
-    load(k, size, projected.keys, projected.key_stride, tile.first + skipped, keys - skipped, TILE, head, size,
-         projected.biases + hidden);
-    load(v, size, projected.values, projected.key_stride, tile.first + skipped, keys - skipped, TILE, head, size,
-         projected.biases + 2 * hidden);
+    // Keys are numbered within the example.
+    const unsigned tile_start = (code & 0xffff) * TILE, warp_start = tile_start + warp * ROWS_PER_WARP,
+                   keys = tile.end - tile.first;
+    load(k, size, qkv.keys, qkv.key_stride, tile.first + tile_start, keys - tile_start, TILE, head, size,
+         qkv.biases + hidden);
+    load(v, size, qkv.values, qkv.key_stride, tile.first + tile_start, keys - tile_start, TILE, head, size,
+         qkv.biases + 2 * hidden);
     const float scale = 1.0f / sqrtf(static_cast<float>(size));
-    float dk[EACH][PARTS] = {}, dv[EACH][PARTS] = {};
+    float dk[ROWS_PER_WARP][COLUMNS_PER_LANE] = {}, dv[ROWS_PER_WARP][COLUMNS_PER_LANE] = {};
     for (unsigned first = 0; first < tile.queries; first += WARP) {
         const unsigned count = tile.queries - first < WARP ? tile.queries - first : WARP;
         __syncthreads();
-        load(q, pitch, projected.queries, projected.query_stride, tile.query_row + first, count, WARP, head, size,
-             projected.biases);
+        load(q, pitch, qkv.queries, qkv.query_stride, tile.query_row + first, count, WARP, head, size, qkv.biases);
         load(d, pitch, dcontext, hidden, tile.query_row + first, count, WARP, head, size, nullptr);
         __syncthreads();
-        float scores[EACH], dp[EACH], log = 0.0f, along = 0.0f;
-        products(scores, k + warp * EACH * size, q + lane * pitch, size);
-        products(dp, v + warp * EACH * size, d + lane * pitch, size);
+        float scores[ROWS_PER_WARP], dp[ROWS_PER_WARP], row_lse = 0.0f, row_delta = 0.0f;
+        dot_products(scores, k + warp * ROWS_PER_WARP * size, q + lane * pitch, size);
+        dot_products(dp, v + warp * ROWS_PER_WARP * size, d + lane * pitch, size);
         unsigned bits = 0xff;
         if (lane < count) {
             const long long row = tile.query_row + first + lane;
-            log = logs[row * heads.count + head];
-            along = alongs[row * heads.count + head];
-            if (site.threshold)
-                bits = kept_bits(*step, site, heads, tile.query_token + first + lane, head, mine / 8);
+            row_lse = lse[row * heads.count + head];
+            row_delta = delta[row * heads.count + head];
+            if (dropout.threshold)
+                bits = keep_bits(*step, dropout, heads, tile.query_token + first + lane, head, warp_start / 8);
         }
-        for (int i = 0; i < EACH; i++) {
-            const bool is_there = lane < count && mine + i < keys;
-            const float p = is_there ? expf(scores[i] * scale - log) : 0.0f;
-            const float factor = !site.threshold ? 1.0f : bits >> ((mine + i) % 8) & 1 ? site.kept : 0.0f;
+        for (int i = 0; i < ROWS_PER_WARP; i++) {
+            const bool is_valid = lane < count && warp_start + i < keys;
+            const float p = is_valid ? expf(scores[i] * scale - row_lse) : 0.0f;
+            const float factor = !dropout.threshold ? 1.0f : bits >> ((warp_start + i) % 8) & 1 ? dropout.scale : 0.0f;
             weights[warp][i][lane] = p * factor;
-            slopes[warp][i][lane] = p * (dp[i] * factor - along) * scale;
+            dscores[warp][i][lane] = p * (dp[i] * factor - row_delta) * scale;
         }
         __syncwarp();
-        mix(dv, weights[warp], d, pitch, size, count);
-        mix(dk, slopes[warp], q, pitch, size, count);
+        accumulate_rows(dv, weights[warp], d, pitch, size, count);
+        accumulate_rows(dk, dscores[warp], q, pitch, size, count);
     }
-    for (int i = 0; i < EACH; i++) {
-        if (mine + i >= keys) break;
-        const long long row = tile.first + mine + i;
-        for (int part = 0; part < PARTS; part++) {
-            const int at = WARP * part + lane;
+    for (int i = 0; i < ROWS_PER_WARP; i++) {
+        if (warp_start + i >= keys) break;
+        const long long row = tile.first + warp_start + i;
+        for (int c = 0; c < COLUMNS_PER_LANE; c++) {
+            const int at = WARP * c + lane;
             if (at >= size) continue;
-            dkeys[row * projected.key_stride + head * size + at] = dk[i][part];
-            dvalues[row * projected.key_stride + head * size + at] = dv[i][part];
+            dkeys[row * qkv.key_stride + head * size + at] = dk[i][c];
+            dvalues[row * qkv.key_stride + head * size + at] = dv[i][c];
         }
     }
 }

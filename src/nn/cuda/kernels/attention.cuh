@@ -1,4 +1,4 @@
-// What the kernels of attention share.
+// Definitions that the attention kernels share.
 #pragma once
 
 #include "common.cuh"
@@ -8,8 +8,9 @@ constexpr int WARPS = 4;
 // Rows of a tile.
 constexpr int TILE = 16;
 
-// Projections without bias, their rows some numbers apart, and the biases of all three: (3 heads size).
-struct Projected {
+// Queries, keys and values without bias: pointers to their first columns, and the distance between rows in elements.
+// `biases` are those of all three: (3 H).
+struct Qkv {
     const float* queries;
     const float* keys;
     const float* values;
@@ -18,21 +19,23 @@ struct Projected {
     int key_stride;
 };
 
-// What all rows of a layer have in common.
+// The sizes of a layer's attention.
 struct Heads {
+    // Number of heads.
     int count;
+    // Head size.
     int size;
-    // Blocks of random words that number the masks of a query: an eighth of the longest input.
+    // Philox blocks of the dropout mask of a query: an eighth of the maximum sequence length, rounded up.
     int row_blocks;
-    // Whether each example's first token is its only query. Its row then is that of the example.
+    // Whether each example has one query, its first token. The row of the query is then the number of the example.
     int is_first_only;
 };
 
-// The rows that a tile works on.
+// The rows of an example.
 struct Tile {
-    // The example's tokens.
+    // The example's tokens: first and past the last.
     unsigned first, end;
-    // Its queries: their rows, the token of the first, and how many.
+    // Its queries: row of the first, token of the first, and count.
     unsigned query_row, query_token, queries;
 };
 
@@ -44,16 +47,17 @@ __device__ inline Tile example_tile(const unsigned* offsets, unsigned example, H
     return tile;
 }
 
-// Which of eight neighbouring probabilities are kept, the first in the lowest bit: those of keys 8 n … of a query.
-__device__ inline unsigned kept_bits(const Step& step, Site site, Heads heads, unsigned query_token, int head,
-                                     unsigned n) {
+// The dropout mask of eight adjacent probabilities, those of keys 8 n to 8 n + 7 of a query: bit i is set if key 8 n
+// + i is kept.
+__device__ inline unsigned keep_bits(const StepParams& step, DropoutSite dropout, Heads heads, unsigned query_token,
+                                     int head, unsigned n) {
     const unsigned long long row = static_cast<unsigned long long>(step.first_token + query_token) * heads.count + head;
-    const Words words = draw(step, site.number, row * heads.row_blocks + n);
+    const PhiloxBlock words = philox(step, dropout.id, row * heads.row_blocks + n);
     unsigned bits = 0;
 #pragma unroll
     for (int half = 0; half < 2; half++)
 #pragma unroll
         for (int word = 0; word < 4; word++)
-            bits |= static_cast<unsigned>(is_kept(words.word[word], half, site.threshold)) << (4 * half + word);
+            bits |= static_cast<unsigned>(is_kept(words.word[word], half, dropout.threshold)) << (4 * half + word);
     return bits;
 }

@@ -1,4 +1,4 @@
-// All kernels in one library for the tests.
+// All kernels in one shared library for the tests.
 
 #include "attention.cu"
 #include "attention_bf16.cu"
@@ -9,22 +9,22 @@
 
 #define ENTRY(kernel) {#kernel, host::Caller<kernel>::body}
 #define BF16_ENTRIES(width)                                                              \
-    ENTRY(attend_bf16_##width), ENTRY(attend_backward_queries_bf16_##width),             \
-        ENTRY(attend_backward_keys_bf16_##width)
+    ENTRY(attention_forward_bf16_##width), ENTRY(attention_backward_q_bf16_##width),             \
+        ENTRY(attention_backward_kv_bf16_##width)
 
 static const host::Entry KERNELS[] = {
-    ENTRY(embed),           ENTRY(add_norm),          ENTRY(norm_backward),
-    ENTRY(activate),        ENTRY(columns),           ENTRY(segment_columns),
-    ENTRY(finish),          ENTRY(pick),              ENTRY(unpick),
-    ENTRY(scatter_words),   ENTRY(scatter_positions), ENTRY(attend),
-    ENTRY(attend_backward_queries), ENTRY(attend_backward_keys),
-    ENTRY(add_bias),        ENTRY(pool),              ENTRY(pool_backward),
-    ENTRY(cross_entropy),   ENTRY(squares),           ENTRY(clip),
-    ENTRY(adamw),           ENTRY(round_weights),     ENTRY(squared_error),
+    ENTRY(embeddings_forward),           ENTRY(add_layer_norm),          ENTRY(layer_norm_backward),
+    ENTRY(bias_activation),        ENTRY(column_sums),           ENTRY(segment_sums),
+    ENTRY(reduce_partial_sums),          ENTRY(gather_first_rows),              ENTRY(scatter_first_rows),
+    ENTRY(word_embedding_backward),   ENTRY(position_embedding_backward), ENTRY(attention_forward),
+    ENTRY(attention_backward_q), ENTRY(attention_backward_kv),
+    ENTRY(add_bias),        ENTRY(pooler),              ENTRY(pooler_backward),
+    ENTRY(cross_entropy),   ENTRY(gradient_square_sums),           ENTRY(clip_grad_norm),
+    ENTRY(adamw),           ENTRY(weights_to_bf16),     ENTRY(squared_error),
     BF16_ENTRIES(32),       BF16_ENTRIES(64),         BF16_ENTRIES(96),
 };
 
-// Runs a kernel; 1 if there is none of that name, 2 if its threads wait for others that do not come.
+// Runs a kernel. Returns 0, 1 if there is no kernel of that name, or 2 if its threads deadlock.
 extern "C" int launch(const char* name, unsigned grid_x, unsigned grid_y, unsigned grid_z, unsigned threads,
                       void** arguments) {
     for (const host::Entry& entry : KERNELS) {

@@ -1,7 +1,7 @@
-// Runs kernels without a GPU: what CUDA adds to C++, for an ordinary compiler. Tests alone use it.
+// Emulates the CUDA extensions of C++ for an ordinary compiler, so that tests run the kernels without a GPU.
 //
-// Blocks are run one after the other, and the threads of a block in turn: each has a stack of its own, and gives
-// way where it has to wait for others. A kernel that some threads wait in and others do not is found out.
+// Blocks run one after the other. Each thread of a block is a coroutine with its own stack, which yields where it
+// waits for other threads. A barrier that only some threads reach is detected as a deadlock.
 #pragma once
 
 #include <math.h>
@@ -17,7 +17,7 @@
 
 #define __global__
 #define __device__
-// The next block finds what this one left, as on a GPU.
+// Shared memory is not cleared between blocks, as on a GPU.
 #define __shared__ static thread_local
 
 struct uint3 {
@@ -34,40 +34,46 @@ inline float as_float(unsigned bits) {
     return x;
 }
 
-inline unsigned short narrow(float x) {
+// Rounds to nearest, ties to even.
+inline unsigned short to_bf16(float x) {
     unsigned bits;
     memcpy(&bits, &x, sizeof bits);
     if (x != x) return static_cast<unsigned short>(bits >> 16 | 0x40);
     return static_cast<unsigned short>((bits + 0x7fff + (bits >> 16 & 1)) >> 16);
 }
 
-constexpr size_t STACK = 64 * 1024;
+// Stack size of a thread in bytes.
+constexpr size_t STACK_BYTES = 64 * 1024;
 
-// Threads that wait for each other: a block, or a warp.
-struct Group {
+// The barrier of a block or a warp. `round` counts how often all members have arrived.
+struct Barrier {
     unsigned members = 0, arrived = 0, round = 0;
 };
 
 struct Thread {
     ucontext_t start;
-    jmp_buf at;
+    // Where the thread resumes.
+    jmp_buf resume_point;
     std::vector<char> stack;
-    // What it waits for, and the round in which it came.
-    Group* waits = nullptr;
+    // The barrier that the thread waits at, and the round in which it arrived.
+    Barrier* waiting_at = nullptr;
     unsigned round = 0;
-    // Exchanges that it took part in.
+    // Number of exchanges with other lanes.
     unsigned exchanges = 0;
-    bool is_begun = false, is_over = false;
+    bool is_started = false, is_finished = false;
 };
 
-// The block that runs.
+// The running block.
 struct Block {
     std::vector<Thread> threads;
-    std::vector<Group> warps;
-    Group all;
-    // What lanes show each other: of two neighbouring exchanges, since one may be a step ahead.
-    std::vector<std::array<unsigned, 6>> shown[2];
-    jmp_buf back;
+    std::vector<Barrier> warps;
+    // The barrier of the whole block.
+    Barrier all;
+    // What lanes exchange. Two buffers alternate, since a lane may be one exchange ahead.
+    std::vector<std::array<unsigned, 6>> exchanged[2];
+    // Where the scheduler resumes.
+    jmp_buf scheduler;
+    // The running thread.
     unsigned current = 0;
     void (*body)(void*) = nullptr;
     void* arguments = nullptr;
@@ -78,77 +84,79 @@ inline Block& block() {
     return block;
 }
 
-inline void leave(Group& group) {
-    group.members--;
-    if (group.members > 0 && group.arrived == group.members) {
-        group.arrived = 0;
-        group.round++;
+// Removes a finished thread from a barrier.
+inline void leave(Barrier& barrier) {
+    barrier.members--;
+    if (barrier.members > 0 && barrier.arrived == barrier.members) {
+        barrier.arrived = 0;
+        barrier.round++;
     }
 }
 
-// Where each thread begins; it is used again for the blocks that follow.
+// Entry point of each thread. It loops, so that the stack is reused by the blocks that follow.
 inline void entry() {
     for (;;) {
         Block& b = block();
         b.body(b.arguments);
         Thread& thread = b.threads[b.current];
-        thread.is_over = true;
+        thread.is_finished = true;
         leave(b.all);
-        if (!_setjmp(thread.at)) _longjmp(b.back, 1);
+        if (!_setjmp(thread.resume_point)) _longjmp(b.scheduler, 1);
     }
 }
 
-inline void wait(Group& group) {
+// Waits until all members of the barrier arrive.
+inline void wait(Barrier& barrier) {
     Block& b = block();
-    if (++group.arrived == group.members) {
-        group.arrived = 0;
-        group.round++;
+    if (++barrier.arrived == barrier.members) {
+        barrier.arrived = 0;
+        barrier.round++;
         return;
     }
     Thread& thread = b.threads[b.current];
-    thread.waits = &group;
-    thread.round = group.round;
-    if (!_setjmp(thread.at)) _longjmp(b.back, 1);
+    thread.waiting_at = &barrier;
+    thread.round = barrier.round;
+    if (!_setjmp(thread.resume_point)) _longjmp(b.scheduler, 1);
 }
 
-// What lane `source` of the warp shows.
-inline unsigned exchange(unsigned mine, unsigned source) {
+// Passes `value` to the warp and returns the value of lane `source`.
+inline unsigned exchange(unsigned value, unsigned source) {
     Block& b = block();
     const unsigned self = b.current, side = b.threads[self].exchanges++ % 2;
-    b.shown[side][self][0] = mine;
+    b.exchanged[side][self][0] = value;
     wait(b.warps[self / 32]);
-    return b.shown[side][self / 32 * 32 + source][0];
+    return b.exchanged[side][self / 32 * 32 + source][0];
 }
 
-// The product of mma.cuh, each lane its four numbers.
+// The matrix product of mma.cuh; each lane computes its four elements.
 inline void mma(float (&out)[4], const unsigned (&left)[4], const unsigned (&right)[2]) {
     Block& b = block();
     const unsigned self = b.current, side = b.threads[self].exchanges++ % 2;
-    auto& shown = b.shown[side];
-    shown[self] = {left[0], left[1], left[2], left[3], right[0], right[1]};
+    auto& exchanged = b.exchanged[side];
+    exchanged[self] = {left[0], left[1], left[2], left[3], right[0], right[1]};
     wait(b.warps[self / 32]);
     const unsigned first = self / 32 * 32, g = self % 32 / 4, t = self % 4;
     const auto half = [](unsigned two, unsigned i) { return as_float(i % 2 ? two & 0xffff0000u : two << 16); };
     for (unsigned i = 0; i < 4; i++)
         for (unsigned k = 0; k < 16; k++) {
             const unsigned pair = k % 8 / 2;
-            const float a = half(shown[first + 4 * g + pair][i / 2 + 2 * (k / 8)], k);
-            const float c = half(shown[first + 4 * (2 * t + i % 2) + pair][4 + k / 8], k);
+            const float a = half(exchanged[first + 4 * g + pair][i / 2 + 2 * (k / 8)], k);
+            const float c = half(exchanged[first + 4 * (2 * t + i % 2) + pair][4 + k / 8], k);
             out[i] += a * c;
         }
 }
 
-// Goes on with a thread until it waits or ends.
-inline void resume(unsigned number) {
+// Runs a thread until it waits or finishes.
+inline void resume(unsigned index) {
     Block& b = block();
-    b.current = number;
-    threadIdx = uint3{number, 0, 0};
-    Thread& thread = b.threads[number];
-    if (_setjmp(b.back)) return;
-    if (thread.is_begun) _longjmp(thread.at, 1);
-    thread.is_begun = true;
+    b.current = index;
+    threadIdx = uint3{index, 0, 0};
+    Thread& thread = b.threads[index];
+    if (_setjmp(b.scheduler)) return;
+    if (thread.is_started) _longjmp(thread.resume_point, 1);
+    thread.is_started = true;
     getcontext(&thread.start);
-    thread.stack.resize(STACK);
+    thread.stack.resize(STACK_BYTES);
     thread.start.uc_stack.ss_sp = thread.stack.data();
     thread.start.uc_stack.ss_size = thread.stack.size();
     thread.start.uc_link = nullptr;
@@ -156,33 +164,33 @@ inline void resume(unsigned number) {
     setcontext(&thread.start);
 }
 
-// Whether all threads of the block came to the end.
+// Runs all threads of a block; returns whether they finished.
 inline bool run_block(unsigned threads) {
     Block& b = block();
     if (b.threads.size() < threads) b.threads.resize(threads);
-    b.warps.assign(threads / 32, Group{32, 0, 0});
-    b.all = Group{threads, 0, 0};
-    for (auto& shown : b.shown) shown.resize(threads);
-    for (unsigned number = 0; number < threads; number++) {
-        Thread& thread = b.threads[number];
-        // One that waits for ever, in a kernel that failed, is begun anew.
-        if (!thread.is_over) thread.is_begun = false;
-        thread.is_over = false;
-        thread.waits = nullptr;
+    b.warps.assign(threads / 32, Barrier{32, 0, 0});
+    b.all = Barrier{threads, 0, 0};
+    for (auto& exchanged : b.exchanged) exchanged.resize(threads);
+    for (unsigned index = 0; index < threads; index++) {
+        Thread& thread = b.threads[index];
+        // A thread of an earlier kernel that deadlocked starts again.
+        if (!thread.is_finished) thread.is_started = false;
+        thread.is_finished = false;
+        thread.waiting_at = nullptr;
         thread.exchanges = 0;
     }
-    for (bool moved = true; moved;) {
-        moved = false;
-        for (unsigned number = 0; number < threads; number++) {
-            Thread& thread = b.threads[number];
-            if (thread.is_over || (thread.waits && thread.waits->round == thread.round)) continue;
-            thread.waits = nullptr;
-            resume(number);
-            moved = true;
+    for (bool has_progress = true; has_progress;) {
+        has_progress = false;
+        for (unsigned index = 0; index < threads; index++) {
+            Thread& thread = b.threads[index];
+            if (thread.is_finished || (thread.waiting_at && thread.waiting_at->round == thread.round)) continue;
+            thread.waiting_at = nullptr;
+            resume(index);
+            has_progress = true;
         }
     }
     return std::all_of(b.threads.begin(), b.threads.begin() + threads,
-                       [](const Thread& thread) { return thread.is_over; });
+                       [](const Thread& thread) { return thread.is_finished; });
 }
 
 template <typename... A, size_t... I>
@@ -190,17 +198,16 @@ void call(void (*kernel)(A...), void** arguments, std::index_sequence<I...>) {
     kernel(*static_cast<A*>(arguments[I])...);
 }
 
-// A kernel with its arguments behind pointers, as the driver of a GPU takes them.
+// Calls a kernel with an array of pointers to its arguments, as in the CUDA driver.
 template <auto kernel>
 struct Caller;
 
 template <typename... A, void (*kernel)(A...)>
 struct Caller<kernel> {
-    static void body(void* arguments) {
-        call(kernel, static_cast<void**>(arguments), std::index_sequence_for<A...>{});
-    }
+    static void body(void* arguments) { call(kernel, static_cast<void**>(arguments), std::index_sequence_for<A...>{}); }
 };
 
+// A kernel by name.
 struct Entry {
     const char* name;
     void (*body)(void*);

@@ -1,7 +1,8 @@
-// The product of a tensor core: out (16, 8) += left (16, 16) · right (16, 8), of bf16. With g = lane / 4 and
-// t = lane % 4, a lane holds
-// - of left, two neighbours each: (g, 2 t …), (g + 8, 2 t …), (g, 2 t + 8 …), (g + 8, 2 t + 8 …);
-// - of right: (2 t …, g), (2 t + 8 …, g);
+// The matrix product of a tensor core: out (16, 8) += left (16, 16) · right (16, 8), with bf16 operands and f32 sums.
+// With g = lane / 4 and t = lane % 4, a lane holds these elements (row, column):
+// - of left, in four registers of two adjacent columns each: (g, 2 t …), (g + 8, 2 t …), (g, 2 t + 8 …), (g + 8, 2 t
+//   + 8 …);
+// - of right, in two registers of two adjacent rows each: (2 t …, g), (2 t + 8 …, g);
 // - of out: (g, 2 t), (g, 2 t + 1), (g + 8, 2 t), (g + 8, 2 t + 1).
 #pragma once
 
@@ -18,18 +19,18 @@ __device__ inline void mma(float (&out)[4], const unsigned (&left)[4], const uns
 #endif
 }
 
-// Two numbers as bf16, the first in the low half.
+// Two values as bf16, the first in the low half.
 __device__ inline unsigned bf16_pair(float low, float high) {
 #ifdef __CUDACC__
     unsigned bits;
     asm("cvt.rn.bf16x2.f32 %0, %1, %2;" : "=r"(bits) : "f"(high), "f"(low));
     return bits;
 #else
-    return narrow(low) | static_cast<unsigned>(narrow(high)) << 16;
+    return to_bf16(low) | static_cast<unsigned>(to_bf16(high)) << 16;
 #endif
 }
 
-// Sum and largest over the four lanes that hold a row of a product.
+// Sum and maximum over the four lanes that hold a row of a product.
 __device__ inline float row_sum(float x) {
     x += __shfl_xor_sync(0xffffffffu, x, 1);
     return x + __shfl_xor_sync(0xffffffffu, x, 2);

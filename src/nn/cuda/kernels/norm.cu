@@ -1,11 +1,12 @@
-// Embedding, dropout, residual and LayerNorm: a block takes a row, and a thread every THREADS-th column.
+// Embeddings and LayerNorm, fused with dropout and residual connection. A block computes whole rows, a thread every
+// THREADS-th column.
 
 #include "common.cuh"
 
-// One row that the threads hold in z: it becomes normed, y what is made of it.
+// LayerNorm of one row, which the threads hold in z: x̂ = (z - mean) / σ, y = dropout(x̂ ⊙ weight + bias).
 __device__ inline void normalize(float* z, int row, int width, float eps, const float* weight, const float* bias,
-                                 float* normed, float* deviations, const Step& step, Site site,
-                                 unsigned long long number, float* y, bf16* operand, float* scratch) {
+                                 float* x_hat, float* rstd, const StepParams& step, DropoutSite dropout,
+                                 unsigned long long dropout_index, float* y, bf16* y_bf16, float* scratch) {
     float sum = 0.0f;
 #pragma unroll
     for (int c = 0; c < COLUMNS; c++)
@@ -15,39 +16,40 @@ __device__ inline void normalize(float* z, int row, int width, float eps, const 
 #pragma unroll
     for (int c = 0; c < COLUMNS; c++)
         if (c * THREADS + threadIdx.x < width) sum += (z[c] - mean) * (z[c] - mean);
-    const float deviation = 1.0f / sqrtf(block_sum(sum, scratch) / width + eps);
+    const float row_rstd = 1.0f / sqrtf(block_sum(sum, scratch) / width + eps);
 #pragma unroll
     for (int c = 0; c < COLUMNS; c++) {
         const int column = c * THREADS + threadIdx.x;
         if (column >= width) continue;
         const long long at = static_cast<long long>(row) * width + column;
-        const float x = (z[c] - mean) * deviation;
-        normed[at] = x;
-        const float factor = state_factor(step, site, number * width + column);
-        put(y, operand, at, fmaf(x, weight[column], bias[column]) * factor);
+        const float x = (z[c] - mean) * row_rstd;
+        x_hat[at] = x;
+        const float factor = dropout_factor(step, dropout, dropout_index * width + column);
+        store(y, y_bf16, at, fmaf(x, weight[column], bias[column]) * factor);
     }
-    if (threadIdx.x == 0) deviations[row] = deviation;
+    if (threadIdx.x == 0) rstd[row] = row_rstd;
 }
 
-// Zeros in a row that is no real one.
-__device__ inline void clear(int row, int width, float* normed, float* y, bf16* operand) {
+// Zeros in a padding row.
+__device__ inline void write_zeros(int row, int width, float* x_hat, float* y, bf16* y_bf16) {
     for (int column = threadIdx.x; column < width; column += THREADS) {
         const long long at = static_cast<long long>(row) * width + column;
-        normed[at] = 0.0f;
-        put(y, operand, at, 0.0f);
+        x_hat[at] = 0.0f;
+        store(y, y_bf16, at, 0.0f);
     }
 }
 
-// y (T, H) = dropout(LayerNorm(word + position + segment)); a block for each token. `segments` may be none.
-extern "C" __global__ void embed(const Step* step, const unsigned* ids, const unsigned* positions,
-                                 const unsigned* types, const float* words, const float* places,
-                                 const float* segments, const float* weight, const float* bias, float eps, int width,
-                                 Site site, float* normed, float* deviations, float* y, bf16* operand) {
+// y (T, H) = dropout(LayerNorm(word + position + segment)). One block per token. `segments` may be null.
+extern "C" __global__ void embeddings_forward(const StepParams* step, const unsigned* ids, const unsigned* positions,
+                                              const unsigned* types, const float* words, const float* position_table,
+                                              const float* segments, const float* weight, const float* bias, float eps,
+                                              int width, DropoutSite dropout, float* x_hat, float* rstd, float* y,
+                                              bf16* y_bf16) {
     __shared__ float scratch[THREADS / 32];
     const int row = blockIdx.x;
-    if (row >= step->tokens) return clear(row, width, normed, y, operand);
+    if (row >= step->tokens) return write_zeros(row, width, x_hat, y, y_bf16);
     const float* word = words + static_cast<long long>(ids[row]) * width;
-    const float* place = places + static_cast<long long>(positions[row]) * width;
+    const float* position = position_table + static_cast<long long>(positions[row]) * width;
     const float* segment = segments ? segments + static_cast<long long>(types[row]) * width : nullptr;
     float z[COLUMNS];
 #pragma unroll
@@ -56,86 +58,87 @@ extern "C" __global__ void embed(const Step* step, const unsigned* ids, const un
         if (column >= width) continue;
         z[c] = word[column];
         if (segment) z[c] += segment[column];
-        z[c] += place[column];
+        z[c] += position[column];
     }
-    normalize(z, row, width, eps, weight, bias, normed, deviations, *step, site, row_number(*step, nullptr, row), y,
-              operand, scratch);
+    normalize(z, row, width, eps, weight, bias, x_hat, rstd, *step, dropout, dropout_row(*step, nullptr, row), y,
+              y_bf16, scratch);
 }
 
-// y (R, H) = LayerNorm(dropout(product + product_bias) + residual); a block for each row. The product becomes
-// x̂.
-extern "C" __global__ void add_norm(const Step* step, const unsigned* count, const unsigned* tokens,
-                                    const float* product_bias, Site site, const float* residual, const float* weight,
-                                    const float* bias, float eps, int width, float* product, float* deviations,
-                                    float* y, bf16* operand) {
+// y (R, H) = LayerNorm(dropout(linear + linear_bias) + residual); `linear` becomes x̂. One block per row.
+extern "C" __global__ void add_layer_norm(const StepParams* step, const unsigned* count, const unsigned* tokens,
+                                          const float* linear_bias, DropoutSite dropout, const float* residual,
+                                          const float* weight, const float* bias, float eps, int width, float* linear,
+                                          float* rstd, float* y, bf16* y_bf16) {
     __shared__ float scratch[THREADS / 32];
     const int row = blockIdx.x;
-    if (row >= *count) return clear(row, width, product, y, operand);
-    const unsigned long long number = row_number(*step, tokens, row);
+    if (row >= *count) return write_zeros(row, width, linear, y, y_bf16);
+    const unsigned long long dropout_index = dropout_row(*step, tokens, row);
     float z[COLUMNS];
 #pragma unroll
     for (int c = 0; c < COLUMNS; c++) {
         const int column = c * THREADS + threadIdx.x;
         if (column >= width) continue;
         const long long at = static_cast<long long>(row) * width + column;
-        const float factor = state_factor(*step, site, number * width + column);
-        z[c] = fmaf(product[at] + product_bias[column], factor, residual[at]);
+        const float factor = dropout_factor(*step, dropout, dropout_index * width + column);
+        z[c] = fmaf(linear[at] + linear_bias[column], factor, residual[at]);
     }
-    normalize(z, row, width, eps, weight, bias, product, deviations, *step, Site{0, 0, 1.0f}, number, y, operand,
+    normalize(z, row, width, eps, weight, bias, linear, rstd, *step, DropoutSite{0, 0, 1.0f}, dropout_index, y, y_bf16,
               scratch);
 }
 
-// The way back through both: d (rows, H), the gradient of y, becomes that of the sum,
-//   dz = (dx̂ - mean(dx̂) - x̂ mean(dx̂ x̂)) / σ with dx̂ = before ⊙ d ⊙ γ,
-// and where there is a place for it, that of the product: dh = after ⊙ dz. A block takes every gridDim.x-th
-// row; its sums over rows go to its row of `partial`: first those of γ and β, (2 H) from column `at_norm`, and
-// from column `at_product` that of the product's bias, (H).
-extern "C" __global__ void norm_backward(const Step* step, const unsigned* count, const unsigned* tokens, Site before,
-                                         Site after, const float* normed, const float* deviations, const float* weight,
-                                         int rows, int width, float* d, float* dh, bf16* operand, float* partial,
-                                         int stride, int at_norm, int at_product) {
+// The gradient of both. d (R, H), the gradient of y, becomes that of the norm's input,
+//     dz = (dx̂ - mean(dx̂) - x̂ ⊙ mean(dx̂ ⊙ x̂)) / σ with dx̂ = after_norm ⊙ d ⊙ weight,
+// and dh (R, H), unless null, becomes that of the linear layer's output: dh = before_norm ⊙ dz. after_norm and
+// before_norm are dropout masks. A block computes every gridDim.x-th row and writes its sums over rows to its row of
+// `partial`: those of the norm's weight and bias, (2 H) from norm_column on, and that of the linear layer's bias, (H)
+// from bias_column on.
+extern "C" __global__ void layer_norm_backward(const StepParams* step, const unsigned* count, const unsigned* tokens,
+                                               DropoutSite after_norm, DropoutSite before_norm, const float* x_hat,
+                                               const float* rstd, const float* weight, int rows, int width, float* d,
+                                               float* dh, bf16* y_bf16, float* partial, int stride, int norm_column,
+                                               int bias_column) {
     __shared__ float scratch[THREADS / 32];
-    float dweight[COLUMNS] = {}, dbias[COLUMNS] = {}, dproduct[COLUMNS] = {};
-    const bool has_product = dh || operand;
+    float dweight[COLUMNS] = {}, dbias[COLUMNS] = {}, dlinear_bias[COLUMNS] = {};
+    const bool has_linear = dh || y_bf16;
     for (int row = blockIdx.x; row < rows; row += gridDim.x) {
         if (row >= *count) {
             for (int column = threadIdx.x; column < width; column += THREADS) {
                 const long long at = static_cast<long long>(row) * width + column;
                 d[at] = 0.0f;
-                put(dh, operand, at, 0.0f);
+                store(dh, y_bf16, at, 0.0f);
             }
             continue;
         }
-        const unsigned long long number = row_number(*step, tokens, row);
+        const unsigned long long dropout_index = dropout_row(*step, tokens, row);
         float dx[COLUMNS], x[COLUMNS];
-        float sum = 0.0f, along = 0.0f;
+        float sum = 0.0f, dot = 0.0f;
 #pragma unroll
         for (int c = 0; c < COLUMNS; c++) {
             const int column = c * THREADS + threadIdx.x;
             if (column >= width) continue;
             const long long at = static_cast<long long>(row) * width + column;
-            const float dy = d[at] * state_factor(*step, before, number * width + column);
-            x[c] = normed[at];
+            const float dy = d[at] * dropout_factor(*step, after_norm, dropout_index * width + column);
+            x[c] = x_hat[at];
             dweight[c] = fmaf(dy, x[c], dweight[c]);
             dbias[c] += dy;
             dx[c] = dy * weight[column];
             sum += dx[c];
-            along += dx[c] * x[c];
+            dot += dx[c] * x[c];
         }
         const float mean = block_sum(sum, scratch) / width;
-        along = block_sum(along, scratch) / width;
-        const float deviation = deviations[row];
+        dot = block_sum(dot, scratch) / width;
+        const float row_rstd = rstd[row];
 #pragma unroll
         for (int c = 0; c < COLUMNS; c++) {
             const int column = c * THREADS + threadIdx.x;
             if (column >= width) continue;
             const long long at = static_cast<long long>(row) * width + column;
-            const float dz = (dx[c] - fmaf(x[c], along, mean)) * deviation;
+            const float dz = (dx[c] - fmaf(x[c], dot, mean)) * row_rstd;
             d[at] = dz;
-            if (!has_product) continue;
-            const float dropped = dz * state_factor(*step, after, number * width + column);
-            put(dh, operand, at, dropped);
-            dproduct[c] += dropped;
+            if (!has_linear) continue;
+            const float dropped = dz * dropout_factor(*step, before_norm, dropout_index * width + column);
+            store(dh, y_bf16, at, dropped);
+            dlinear_bias[c] += dropped;
         }
     }
     float* sums = partial + static_cast<long long>(blockIdx.x) * stride;
@@ -143,8 +146,8 @@ extern "C" __global__ void norm_backward(const Step* step, const unsigned* count
     for (int c = 0; c < COLUMNS; c++) {
         const int column = c * THREADS + threadIdx.x;
         if (column >= width) continue;
-        sums[at_norm + column] = dweight[c];
-        sums[at_norm + width + column] = dbias[c];
-        if (has_product) sums[at_product + column] = dproduct[c];
+        sums[norm_column + column] = dweight[c];
+        sums[norm_column + width + column] = dbias[c];
+        if (has_linear) sums[bias_column + column] = dlinear_bias[c];
     }
 }

@@ -1,11 +1,12 @@
-// Clipping and AdamW, over the arenas of weights, gradients and moments: first the rows of the word embedding,
-// then all other tensors.
+// Gradient clipping and AdamW over the arenas of weights, gradients and moments. These begin with the word embedding,
+// (words, width), whose gradient is sparse; all other parameters are dense.
 
 #include "common.cuh"
 
-// Sums of squares of the gradient, one for each block: the dense part, and the word rows of this step.
-extern "C" __global__ void squares(const Step* step, const float* gradients, int words, int width,
-                                   const unsigned* stamps, long long total, float* sums) {
+// sums[block] = a part of the sum of squares of the gradient: of all dense parameters, and of the word embedding's
+// rows with a gradient in this step.
+extern "C" __global__ void gradient_square_sums(const StepParams* step, const float* gradients, int words, int width,
+                                                const unsigned* stamps, long long total, float* sums) {
     __shared__ float scratch[THREADS / 32];
     float sum = 0.0f;
     for (int row = blockIdx.x; row < words; row += gridDim.x) {
@@ -14,15 +15,15 @@ extern "C" __global__ void squares(const Step* step, const float* gradients, int
         for (int column = threadIdx.x; column < width; column += THREADS) sum += g[column] * g[column];
     }
     const long long dense = static_cast<long long>(words) * width;
-    const long long each = static_cast<long long>(gridDim.x) * THREADS;
-    for (long long i = dense + blockIdx.x * THREADS + threadIdx.x; i < total; i += each)
+    const long long grid_size = static_cast<long long>(gridDim.x) * THREADS;
+    for (long long i = dense + blockIdx.x * THREADS + threadIdx.x; i < total; i += grid_size)
         sum += gradients[i] * gradients[i];
     sum = block_sum(sum, scratch);
     if (threadIdx.x == 0) sums[blockIdx.x] = sum;
 }
 
-// The norm of the gradient, and what it is multiplied by so that it is at most `limit`; 0 is none. One block.
-extern "C" __global__ void clip(const float* sums, int count, float limit, Report* report) {
+// The norm of the gradient, and the factor that limits it to max_grad_norm, where 0 means no limit. One block.
+extern "C" __global__ void clip_grad_norm(const float* sums, int count, float max_grad_norm, Report* report) {
     __shared__ double parts[THREADS];
     double sum = 0.0;
     for (int i = threadIdx.x; i < count; i += THREADS) sum += sums[i];
@@ -32,66 +33,71 @@ extern "C" __global__ void clip(const float* sums, int count, float limit, Repor
     for (int i = 1; i < THREADS; i++) sum += parts[i];
     const double norm = sqrt(sum);
     report->norm = static_cast<float>(norm);
-    report->scale = limit > 0.0f ? static_cast<float>(fmin(limit / (norm + 1e-6), 1.0)) : 1.0f;
+    report->scale = max_grad_norm > 0.0f ? static_cast<float>(fmin(max_grad_norm / (norm + 1e-6), 1.0)) : 1.0f;
 }
 
-// What AdamW needs beside the numbers of the step.
+// Hyperparameters of AdamW that are the same in all steps.
 struct AdamW {
-    // 1 - beta1, beta2, 1 - beta2
-    float first_gain;
-    float second_keep;
-    float second_gain;
+    float one_minus_beta1;
+    float beta2;
+    float one_minus_beta2;
     float epsilon;
 };
 
-__device__ inline float moved(float weight, float g, float* first, float* second, AdamW adamw, const Step& step,
-                              float decay) {
-    const float m = fmaf(adamw.first_gain, g - *first, *first);
-    const float v = fmaf(adamw.second_keep, *second, adamw.second_gain * g * g);
-    *first = m;
-    *second = v;
-    return decay * weight - step.rate * (m / (sqrtf(v) / step.root + adamw.epsilon));
+// Updates the moments and returns the new weight.
+__device__ inline float adamw_update(float weight, float g, float* first_moments, float* second_moments, AdamW adamw,
+                                     const StepParams& step, float decay) {
+    const float m = fmaf(adamw.one_minus_beta1, g - *first_moments, *first_moments);
+    const float v = fmaf(adamw.beta2, *second_moments, adamw.one_minus_beta2 * g * g);
+    *first_moments = m;
+    *second_moments = v;
+    return decay * weight - step.step_size * (m / (sqrtf(v) / step.bias_correction2_sqrt + adamw.epsilon));
 }
 
-// Numbers of the dense part that a block moves.
+// Dense parameters that a block updates.
 constexpr int CHUNK = 4 * THREADS;
 
-// m ← m + (1 - beta1)(g - m), v ← beta2 v + (1 - beta2) g², w ← decay w - rate m / (√v / root + epsilon).
-// Blocks: one for each row of the word embedding, one for each CHUNK of the rest. A row that never had a
-// gradient has no moments and only decays. Weights from `copied` on, up to `copied_end`, are also written as
-// operands; those from `plain` on do not decay.
-extern "C" __global__ void adamw(const Step* step, const Report* report, AdamW adamw, int words, int width,
-                                 const unsigned* stamps, unsigned* seen, long long copied, long long copied_end,
-                                 long long plain, long long total, const float* gradients, float* weights, float* first,
-                                 float* second, bf16* operands) {
+// AdamW, with decay, step_size and bias_correction2_sqrt from StepParams:
+//     m ← m + (1 - beta1)(g - m)
+//     v ← beta2 v + (1 - beta2) g²
+//     w ← decay w - step_size m / (√v / bias_correction2_sqrt + epsilon)
+// Grid: one block per row of the word embedding, then one per CHUNK dense parameters. A row of the word embedding
+// that never had a gradient has zero moments and only decays. Weights in bf16_start..bf16_end are also written to
+// bf16_weights; those from no_decay on do not decay.
+extern "C" __global__ void adamw(const StepParams* step, const Report* report, AdamW adamw, int words, int width,
+                                 const unsigned* stamps, unsigned* has_moments, long long bf16_start,
+                                 long long bf16_end, long long no_decay, long long total, const float* gradients,
+                                 float* weights, float* first_moments, float* second_moments, bf16* bf16_weights) {
     const float scale = report->scale;
     if (blockIdx.x < words) {
         const int row = blockIdx.x;
-        const bool is_touched = stamps[row] == step->stamp, is_seen = is_touched || seen[row];
+        const bool has_gradient = stamps[row] == step->stamp, row_has_moments = has_gradient || has_moments[row];
         __syncthreads();
-        if (threadIdx.x == 0 && is_touched) seen[row] = 1;
-        if (!is_seen && step->decay == 1.0f) return;
+        if (threadIdx.x == 0 && has_gradient) has_moments[row] = 1;
+        if (!row_has_moments && step->decay == 1.0f) return;
         for (int column = threadIdx.x; column < width; column += THREADS) {
             const long long i = static_cast<long long>(row) * width + column;
-            const float g = is_touched ? gradients[i] * scale : 0.0f;
-            weights[i] = is_seen ? moved(weights[i], g, first + i, second + i, adamw, *step, step->decay)
-                                 : step->decay * weights[i];
+            const float g = has_gradient ? gradients[i] * scale : 0.0f;
+            weights[i] = row_has_moments ? adamw_update(weights[i], g, first_moments + i, second_moments + i, adamw,
+                                                        *step, step->decay)
+                                         : step->decay * weights[i];
         }
         return;
     }
     const long long from = static_cast<long long>(words) * width + static_cast<long long>(blockIdx.x - words) * CHUNK;
 #pragma unroll
-    for (int part = 0; part < CHUNK / THREADS; part++) {
-        const long long i = from + part * THREADS + threadIdx.x;
+    for (int chunk = 0; chunk < CHUNK / THREADS; chunk++) {
+        const long long i = from + chunk * THREADS + threadIdx.x;
         if (i >= total) return;
-        const float decay = i < plain ? step->decay : 1.0f;
-        weights[i] = moved(weights[i], gradients[i] * scale, first + i, second + i, adamw, *step, decay);
-        if (operands && i >= copied && i < copied_end) operands[i - copied] = narrow(weights[i]);
+        const float decay = i < no_decay ? step->decay : 1.0f;
+        weights[i] =
+            adamw_update(weights[i], gradients[i] * scale, first_moments + i, second_moments + i, adamw, *step, decay);
+        if (bf16_weights && i >= bf16_start && i < bf16_end) bf16_weights[i - bf16_start] = to_bf16(weights[i]);
     }
 }
 
-// Weights as operands, when they were not moved but put there.
-extern "C" __global__ void round_weights(const float* weights, long long count, bf16* operands) {
+// bf16_weights = weights, rounded.
+extern "C" __global__ void weights_to_bf16(const float* weights, long long count, bf16* bf16_weights) {
     const long long i = static_cast<long long>(blockIdx.x) * THREADS + threadIdx.x;
-    if (i < count) operands[i] = narrow(weights[i]);
+    if (i < count) bf16_weights[i] = to_bf16(weights[i]);
 }

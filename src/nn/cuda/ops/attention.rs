@@ -1,76 +1,108 @@
-//! Attention of each example and head, in f32 or by tensor cores.
+//! Scaled dot-product attention of each example and head, in f32 or in bf16 on tensor cores.
 
-use super::{Ops, Rows, Site, rounded};
+use super::context::{DropoutSite, Ops, Rows, mixed_arguments};
 use crate::error::Result;
-use crate::nn::cuda::buffers::Rounded;
-use crate::nn::cuda::device::{Arguments, Device, Module, Span};
+use crate::nn::cuda::device::{Arguments, Device, DeviceSlice, Kernel, Module};
 use crate::nn::cuda::input::Input;
+use crate::nn::cuda::tensor::MixedTensor;
 
-/// Threads of a block.
-pub(super) const THREADS: usize = 128;
+/// Threads per block.
+const THREADS: usize = 128;
 
-/// Widest head of attention.
-pub(in crate::nn::cuda) const WIDEST_HEAD: usize = 96;
+/// Largest head size that the kernels support.
+pub(in crate::nn::cuda) const MAX_HEAD_SIZE: usize = 96;
 
-/// What attention reads: the structures `Projected` and `Heads` of the kernels.
+/// The inputs of attention: the structures `Qkv`, `Heads` and `DropoutSite` of the kernels.
 #[derive(Debug, Clone, Copy)]
 pub(in crate::nn::cuda) struct Attention {
+    /// The rows of the queries.
     pub(in crate::nn::cuda) rows: Rows,
     pub(in crate::nn::cuda) heads: usize,
-    pub(in crate::nn::cuda) size: usize,
-    /// Longest input that the model takes.
+    pub(in crate::nn::cuda) head_size: usize,
+    /// The model's maximum sequence length, which determines the numbering of the dropout masks.
     pub(in crate::nn::cuda) max_positions: usize,
-    /// (R, ·), and (T, ·) twice, from the first column of each on.
-    pub(in crate::nn::cuda) queries: Span<f32>,
-    pub(in crate::nn::cuda) keys: Span<f32>,
-    pub(in crate::nn::cuda) values: Span<f32>,
-    /// Distances of their rows.
+    /// Projections without bias. Each slice starts at the projection's first column; queries have R rows, keys and
+    /// values T.
+    pub(in crate::nn::cuda) queries: DeviceSlice<f32>,
+    pub(in crate::nn::cuda) keys: DeviceSlice<f32>,
+    pub(in crate::nn::cuda) values: DeviceSlice<f32>,
+    /// Distance between rows, in elements: of the queries, and of keys and values.
     pub(in crate::nn::cuda) strides: [usize; 2],
-    /// (3 H)
-    pub(in crate::nn::cuda) biases: Span<f32>,
-    pub(in crate::nn::cuda) site: Site,
-    /// Whether tensor cores multiply, in bf16.
+    /// Biases of queries, keys and values: (3 H)
+    pub(in crate::nn::cuda) biases: DeviceSlice<f32>,
+    pub(in crate::nn::cuda) dropout: DropoutSite,
+    /// Whether tensor cores multiply in bf16.
     pub(in crate::nn::cuda) is_bf16: bool,
 }
 
+/// Gradients of queries, keys and values, laid out as these.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::nn::cuda) struct AttentionGrads {
+    pub(in crate::nn::cuda) dq: DeviceSlice<f32>,
+    pub(in crate::nn::cuda) dk: DeviceSlice<f32>,
+    pub(in crate::nn::cuda) dv: DeviceSlice<f32>,
+}
+
+/// The four variants of an attention kernel.
+struct KernelNames {
+    f32: &'static str,
+    /// In bf16, for head sizes up to 32, 64 and 96.
+    bf16: [&'static str; 3],
+}
+
 impl<D: Device> Ops<'_, D> {
-    fn attention(&self, attention: &Attention) -> Arguments {
+    /// The arguments that all attention kernels begin with.
+    fn attention_arguments(&self, attention: &Attention) -> Arguments {
         let Attention {
-            rows, heads, size, max_positions, queries, keys, values, strides, biases, site, ..
+            rows,
+            heads,
+            head_size,
+            max_positions,
+            queries,
+            keys,
+            values,
+            strides,
+            biases,
+            dropout,
+            ..
         } = *attention;
-        assert_eq!(biases.len(), 3 * heads * size, "biases of queries, keys and values");
-        let pointers = [queries, keys, values, biases].map(Span::address);
+        assert_eq!(biases.len(), 3 * heads * head_size, "biases of queries, keys and values");
+        let pointers = [queries, keys, values, biases].map(DeviceSlice::address);
         let halves = |address: u64| [address as u32, (address >> 32) as u32];
-        let projected: Vec<u32> =
+        let qkv: Vec<u32> =
             pointers.into_iter().flat_map(halves).chain(strides.map(|stride| stride as u32)).collect();
-        let is_first = u32::from(rows == Rows::First);
-        let heads = [heads as u32, size as u32, max_positions.div_ceil(8) as u32, is_first];
+        let is_first_only = u32::from(rows == Rows::First);
+        let heads = [heads as u32, head_size as u32, max_positions.div_ceil(8) as u32, is_first_only];
         let Input { offsets, tiles, .. } = self.input;
-        self.start().span(offsets).span(tiles).words(&projected).words(&heads).words(&site.0)
+        let arguments = self.step_arguments().slice(offsets).slice(tiles);
+        arguments.structure(&qkv).structure(&heads).structure(&dropout.fields())
     }
 
-    /// Launches one of attention's three kernels, a block for each of so many tiles.
+    /// Launches one variant of an attention kernel over `tiles` tiles.
     fn launch_attention(
         &mut self,
         attention: &Attention,
-        [plain, narrow, middle, broad]: [&'static str; 4],
+        names: &KernelNames,
         tiles: usize,
         arguments: Arguments,
     ) -> Result<()> {
-        let Attention { heads, size, is_bf16, .. } = *attention;
-        if !is_bf16 {
-            return self.launch(Module::Attention, plain, [tiles, heads, 1], arguments);
-        }
-        // A warp takes a head alone; kernels differ in how wide it is.
-        let name = match size {
-            0..=32 => narrow,
-            33..=64 => middle,
-            _ => broad,
+        let Attention { heads, head_size, is_bf16, .. } = *attention;
+        let (kernel, blocks) = if is_bf16 {
+            let [up_to_32, up_to_64, up_to_96] = names.bf16;
+            let name = match head_size {
+                0..=32 => up_to_32,
+                33..=64 => up_to_64,
+                _ => up_to_96,
+            };
+            // Each warp of a block computes one head.
+            (Kernel { module: Module::AttentionBf16, name }, heads.div_ceil(THREADS / 32))
+        } else {
+            (Kernel { module: Module::Attention, name: names.f32 }, heads)
         };
-        self.launch(Module::AttentionBf16, name, [tiles, heads.div_ceil(THREADS / 32), 1], arguments)
+        self.launch_threads(kernel, [tiles, blocks, 1], THREADS, arguments)
     }
 
-    /// Tiles of queries.
+    /// Number of tiles of queries.
     fn query_tiles(&self, attention: &Attention) -> usize {
         match attention.rows {
             Rows::All => self.input.bucket.tiles(),
@@ -78,49 +110,57 @@ impl<D: Device> Ops<'_, D> {
         }
     }
 
-    /// `context` (R, H), and the logarithms (R, heads) of the sums of softmax.
-    pub(in crate::nn::cuda) fn attend(
+    /// `context` (R, H) = dropout(softmax(q kᵀ / √head_size)) v; `lse` (R, heads) is the log-sum-exp of the scores.
+    pub(in crate::nn::cuda) fn attention(
         &mut self,
         attention: &Attention,
-        context: Rounded,
-        logs: Span<f32>,
+        context: MixedTensor,
+        lse: DeviceSlice<f32>,
     ) -> Result<()> {
-        let (r, h) = (self.len(attention.rows), attention.heads * attention.size);
-        let arguments =
-            rounded(self.attention(attention), context, r * h).span(logs.first(r * attention.heads));
-        let names = ["attend", "attend_bf16_32", "attend_bf16_64", "attend_bf16_96"];
-        self.launch_attention(attention, names, self.query_tiles(attention), arguments)
+        const NAMES: KernelNames = KernelNames {
+            f32: "attention_forward",
+            bf16: ["attention_forward_bf16_32", "attention_forward_bf16_64", "attention_forward_bf16_96"],
+        };
+        let (r, h) = (self.len(attention.rows), attention.heads * attention.head_size);
+        let arguments = mixed_arguments(self.attention_arguments(attention), context, r * h);
+        let arguments = arguments.slice(lse.prefix(r * attention.heads));
+        self.launch_attention(attention, &NAMES, self.query_tiles(attention), arguments)
     }
 
-    /// From the gradient of the context to those of queries, keys and values, which lie as these do.
-    pub(in crate::nn::cuda) fn attend_backward(
+    /// Computes the gradients of queries, keys and values from `dcontext` (R, H), with `context` and `lse` from
+    /// [`Ops::attention`]. `delta` (R, heads) becomes the row sums of context ⊙ dcontext.
+    pub(in crate::nn::cuda) fn attention_backward(
         &mut self,
         attention: &Attention,
-        (context, logs): (Span<f32>, Span<f32>),
-        (dcontext, alongs): (Span<f32>, Span<f32>),
-        [dqueries, dkeys, dvalues]: [Span<f32>; 3],
+        (context, lse): (DeviceSlice<f32>, DeviceSlice<f32>),
+        (dcontext, delta): (DeviceSlice<f32>, DeviceSlice<f32>),
+        AttentionGrads { dq, dk, dv }: AttentionGrads,
     ) -> Result<()> {
+        const QUERY_NAMES: KernelNames = KernelNames {
+            f32: "attention_backward_q",
+            bf16: [
+                "attention_backward_q_bf16_32",
+                "attention_backward_q_bf16_64",
+                "attention_backward_q_bf16_96",
+            ],
+        };
+        const KEY_VALUE_NAMES: KernelNames = KernelNames {
+            f32: "attention_backward_kv",
+            bf16: [
+                "attention_backward_kv_bf16_32",
+                "attention_backward_kv_bf16_64",
+                "attention_backward_kv_bf16_96",
+            ],
+        };
         let r = self.len(attention.rows);
-        let h = attention.heads * attention.size;
-        let (logs, alongs) = (logs.first(r * attention.heads), alongs.first(r * attention.heads));
-        let dcontext = dcontext.first(r * h);
-        let arguments = self.attention(attention).span(logs).span(context.first(r * h)).span(dcontext);
-        let arguments = arguments.span(dqueries).span(alongs);
-        let names = [
-            "attend_backward_queries",
-            "attend_backward_queries_bf16_32",
-            "attend_backward_queries_bf16_64",
-            "attend_backward_queries_bf16_96",
-        ];
-        self.launch_attention(attention, names, self.query_tiles(attention), arguments)?;
-        let arguments =
-            self.attention(attention).span(logs).span(alongs).span(dcontext).span(dkeys).span(dvalues);
-        let names = [
-            "attend_backward_keys",
-            "attend_backward_keys_bf16_32",
-            "attend_backward_keys_bf16_64",
-            "attend_backward_keys_bf16_96",
-        ];
-        self.launch_attention(attention, names, self.input.bucket.tiles(), arguments)
+        let h = attention.heads * attention.head_size;
+        let (lse, delta) = (lse.prefix(r * attention.heads), delta.prefix(r * attention.heads));
+        let dcontext = dcontext.prefix(r * h);
+        let arguments = self.attention_arguments(attention).slice(lse).slice(context.prefix(r * h));
+        let arguments = arguments.slice(dcontext).slice(dq).slice(delta);
+        self.launch_attention(attention, &QUERY_NAMES, self.query_tiles(attention), arguments)?;
+        let arguments = self.attention_arguments(attention).slice(lse).slice(delta);
+        let arguments = arguments.slice(dcontext).slice(dk).slice(dv);
+        self.launch_attention(attention, &KEY_VALUE_NAMES, self.input.bucket.tiles(), arguments)
     }
 }

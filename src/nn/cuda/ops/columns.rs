@@ -1,117 +1,137 @@
-//! Bias and nonlinearity, sums over rows, gradients of embeddings, and copies of rows.
+//! Bias and activation function, column sums, gradients of the embeddings, gather and scatter of first tokens.
 
-use super::{Ops, Rows, Sums, THREADS, rounded};
+use super::context::{Ops, Rows, THREADS, mixed_arguments};
 use crate::error::Result;
 use crate::nn::config::Activation;
-use crate::nn::cuda::buffers::Rounded;
-use crate::nn::cuda::device::{Arguments, Device, Module, Span};
+use crate::nn::cuda::device::{Arguments, Device, DeviceSlice, Module};
 use crate::nn::cuda::input::Input;
+use crate::nn::cuda::tensor::{MixedTensor, PartialSums};
 
 impl<D: Device> Ops<'_, D> {
-    /// `out` (R, I) = f(x + bias); `x` becomes the derivative there.
-    pub(in crate::nn::cuda) fn activate(
+    /// `out` (R, I) = f(x + bias); `x` (R, I) becomes f'(x + bias).
+    pub(in crate::nn::cuda) fn activation(
         &mut self,
         rows: Rows,
-        kind: Activation,
-        bias: Span<f32>,
-        x: Span<f32>,
-        out: Rounded,
+        function: Activation,
+        bias: DeviceSlice<f32>,
+        x: DeviceSlice<f32>,
+        out: MixedTensor,
     ) -> Result<()> {
         let (r, width) = (self.len(rows), bias.len());
-        let kind = match kind {
+        let function = match function {
             Activation::Gelu => 0,
             Activation::GeluTanh => 1,
             Activation::Relu => 2,
         };
-        let arguments = Arguments::default().span(self.count(rows)).int(kind).span(bias).int(width);
-        let arguments = rounded(arguments.span(x.first(r * width)), out, r * width);
-        self.launch(Module::Columns, "activate", [r, width.div_ceil(THREADS), 1], arguments)
+        let arguments = Arguments::default().slice(self.count(rows)).int(function).slice(bias).int(width);
+        let arguments = mixed_arguments(arguments.slice(x.prefix(r * width)), out, r * width);
+        self.launch(Module::Columns, "bias_activation", [r, width.div_ceil(THREADS), 1], arguments)
     }
 
-    /// `x` (R, width), times `slopes` if there are some, in place and as an operand; its column sums go to
-    /// column `at`.
-    pub(in crate::nn::cuda) fn columns(
+    /// `x` (R, width) is multiplied in place by `act_grad`, if given, and copied to bf16. The sums of its columns go
+    /// to the partial sums from `column` on.
+    pub(in crate::nn::cuda) fn column_sums(
         &mut self,
         rows: Rows,
         width: usize,
-        slopes: Option<Span<f32>>,
-        x: Rounded,
-        (sums, at): (Sums, usize),
+        act_grad: Option<DeviceSlice<f32>>,
+        x: MixedTensor,
+        (partial, column): (PartialSums, usize),
     ) -> Result<()> {
         let r = self.len(rows);
-        let slopes = slopes.map_or(Span::NONE, |slopes| slopes.first(r * width));
-        let arguments = Arguments::default().span(self.count(rows)).span(slopes).int(r).int(width);
-        let arguments = rounded(arguments, x, r * width).span(sums.partial).int(sums.stride).int(at);
-        self.launch(Module::Columns, "columns", [self.parts(), width.div_ceil(THREADS), 1], arguments)
+        let act_grad = act_grad.map_or(DeviceSlice::NULL, |act_grad| act_grad.prefix(r * width));
+        let arguments = Arguments::default().slice(self.count(rows)).slice(act_grad).int(r).int(width);
+        let arguments = mixed_arguments(arguments, x, r * width);
+        let arguments = arguments.slice(partial.sums).int(partial.stride).int(column);
+        let grid = [self.partial_rows(), width.div_ceil(THREADS), 1];
+        self.launch(Module::Columns, "column_sums", grid, arguments)
     }
 
-    /// Column sums of `d` (T, H) for each of so many segments, from column `at` on.
-    pub(in crate::nn::cuda) fn segment_columns(
+    /// Column sums of `d` (T, H) over the tokens of each segment, to the partial sums from `column` on.
+    pub(in crate::nn::cuda) fn segment_sums(
         &mut self,
-        d: Span<f32>,
+        d: DeviceSlice<f32>,
         (h, segments): (usize, usize),
-        (sums, at): (Sums, usize),
+        (partial, column): (PartialSums, usize),
     ) -> Result<()> {
-        let arguments = self.start().span(self.input.types).span(d).int(h);
-        let arguments = arguments.span(sums.partial).int(sums.stride).int(at);
-        let grid = [self.parts(), h.div_ceil(THREADS), segments];
-        self.launch(Module::Columns, "segment_columns", grid, arguments)
+        let arguments = self.step_arguments().slice(self.input.type_ids).slice(d).int(h);
+        let arguments = arguments.slice(partial.sums).int(partial.stride).int(column);
+        let grid = [self.partial_rows(), h.div_ceil(THREADS), segments];
+        self.launch(Module::Columns, "segment_sums", grid, arguments)
     }
 
-    /// `gradient` = the sums from column `at` on, or added to what is there.
-    pub(in crate::nn::cuda) fn finish(
+    /// `gradient` = the sum over the rows of the partial sums, from `column` on; `+=` if `accumulate` is set.
+    pub(in crate::nn::cuda) fn reduce_partial_sums(
         &mut self,
-        (sums, at): (Sums, usize),
-        gradient: Span<f32>,
-        is_added: bool,
+        (partial, column): (PartialSums, usize),
+        gradient: DeviceSlice<f32>,
+        accumulate: bool,
     ) -> Result<()> {
-        let (parts, width) = (self.parts(), gradient.len());
-        assert!(at + width <= sums.stride && parts * sums.stride <= sums.partial.len(), "room for sums");
-        let arguments =
-            Arguments::default().span(sums.partial).int(parts).int(sums.stride).int(at).int(width);
-        let arguments = arguments.int(usize::from(is_added)).span(gradient);
-        self.launch(Module::Columns, "finish", [width.div_ceil(32), 1, 1], arguments)
+        let (rows, width) = (self.partial_rows(), gradient.len());
+        assert!(
+            column + width <= partial.stride && rows * partial.stride <= partial.sums.len(),
+            "the buffer of partial sums is too small"
+        );
+        let arguments = Arguments::default().slice(partial.sums).int(rows).int(partial.stride);
+        let arguments = arguments.int(column).int(width).int(usize::from(accumulate)).slice(gradient);
+        self.launch(Module::Columns, "reduce_partial_sums", [width.div_ceil(32), 1, 1], arguments)
     }
 
-    /// `picked` (E, H) = the rows of `x` of each example's first token.
-    pub(in crate::nn::cuda) fn pick(&mut self, x: Span<f32>, h: usize, picked: Rounded) -> Result<()> {
+    /// `out` (E, H) = the rows of `x` (T, H) of each example's first token.
+    pub(in crate::nn::cuda) fn gather_first_rows(
+        &mut self,
+        x: DeviceSlice<f32>,
+        h: usize,
+        out: MixedTensor,
+    ) -> Result<()> {
         let rows = self.len(Rows::First);
-        let arguments = self.start().span(self.input.offsets).span(x).int(h);
-        self.launch(Module::Columns, "pick", [rows, 1, 1], rounded(arguments, picked, rows * h))
+        let arguments = self.step_arguments().slice(self.input.offsets).slice(x).int(h);
+        let arguments = mixed_arguments(arguments, out, rows * h);
+        self.launch(Module::Columns, "gather_first_rows", [rows, 1, 1], arguments)
     }
 
-    /// The way back: `dx` (T, H), zeros but for first tokens.
-    pub(in crate::nn::cuda) fn unpick(&mut self, d: Span<f32>, h: usize, dx: Span<f32>) -> Result<()> {
+    /// The gradient of [`Ops::gather_first_rows`]: `dx` (T, H) has the rows of `d` (E, H) at first tokens, and zeros
+    /// elsewhere.
+    pub(in crate::nn::cuda) fn scatter_first_rows(
+        &mut self,
+        d: DeviceSlice<f32>,
+        h: usize,
+        dx: DeviceSlice<f32>,
+    ) -> Result<()> {
         let rows = self.len(Rows::All);
-        let arguments = self.start().span(self.input.positions).span(self.input.owners);
-        let arguments = arguments.span(d.first(self.len(Rows::First) * h)).int(h).span(dx.first(rows * h));
-        self.launch(Module::Columns, "unpick", [rows, 1, 1], arguments)
+        let arguments = self.step_arguments().slice(self.input.positions).slice(self.input.example_ids);
+        let arguments =
+            arguments.slice(d.prefix(self.len(Rows::First) * h)).int(h).slice(dx.prefix(rows * h));
+        self.launch(Module::Columns, "scatter_first_rows", [rows, 1, 1], arguments)
     }
 
-    /// The gradient of the words that are there: rows of `gradient`, marked in `stamps`.
-    pub(in crate::nn::cuda) fn scatter_words(
+    /// The sparse gradient of the word embedding: writes the rows of `gradient` (vocabulary, H) whose words occur in
+    /// the input, or adds to them if `stamps` marks them as written in this step. Marks them.
+    pub(in crate::nn::cuda) fn word_embedding_backward(
         &mut self,
-        d: Span<f32>,
+        d: DeviceSlice<f32>,
         h: usize,
-        stamps: Span<u32>,
-        gradient: Span<f32>,
+        stamps: DeviceSlice<u32>,
+        gradient: DeviceSlice<f32>,
     ) -> Result<()> {
-        let Input { words, starts, order, .. } = self.input;
-        let arguments = self.start().span(words).span(starts).span(order).span(d).int(h);
+        let Input { words, word_starts, tokens_by_word, .. } = self.input;
+        let arguments = self.step_arguments().slice(words).slice(word_starts).slice(tokens_by_word);
+        let arguments = arguments.slice(d).int(h).slice(stamps).slice(gradient);
         let grid = [self.len(Rows::All), 1, 1];
-        self.launch(Module::Columns, "scatter_words", grid, arguments.span(stamps).span(gradient))
+        self.launch(Module::Columns, "word_embedding_backward", grid, arguments)
     }
 
-    /// The gradient of each position.
-    pub(in crate::nn::cuda) fn scatter_positions(
+    /// `gradient` (positions, H) of the position embedding; `+=` if `accumulate` is set.
+    pub(in crate::nn::cuda) fn position_embedding_backward(
         &mut self,
-        d: Span<f32>,
+        d: DeviceSlice<f32>,
         h: usize,
-        gradient: Span<f32>,
-        is_added: bool,
+        gradient: DeviceSlice<f32>,
+        accumulate: bool,
     ) -> Result<()> {
-        let arguments = self.start().span(self.input.offsets).span(d).int(h).int(usize::from(is_added));
+        let arguments = self.step_arguments().slice(self.input.offsets).slice(d).int(h);
+        let arguments = arguments.int(usize::from(accumulate)).slice(gradient);
         let grid = [gradient.len() / h, 1, 1];
-        self.launch(Module::Columns, "scatter_positions", grid, arguments.span(gradient))
+        self.launch(Module::Columns, "position_embedding_backward", grid, arguments)
     }
 }

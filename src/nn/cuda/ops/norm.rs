@@ -1,90 +1,112 @@
-//! Embedding, dropout, residual and LayerNorm.
+//! Embeddings and LayerNorm, fused with dropout and residual connection.
 
-use super::{Ops, Rows, Site, Sums, rounded};
+use super::context::{DropoutSite, Ops, Rows, mixed_arguments};
 use crate::error::Result;
-use crate::nn::cuda::buffers::Rounded;
-use crate::nn::cuda::device::{Arguments, Device, Module, Span};
+use crate::nn::cuda::device::{Arguments, Device, DeviceSlice, Module};
 use crate::nn::cuda::input::Input;
+use crate::nn::cuda::tensor::{MixedTensor, PartialSums, SavedNorm};
 
-/// Widest row that a block takes whole.
-pub(in crate::nn::cuda) const WIDEST_ROW: usize = 2048;
+/// Largest hidden size that the kernels support.
+pub(in crate::nn::cuda) const MAX_HIDDEN: usize = 2048;
 
-/// Scale, shift and floor of a LayerNorm.
+/// Parameters of a LayerNorm.
 #[derive(Debug, Clone, Copy)]
-pub(in crate::nn::cuda) struct Norm {
-    /// Weight and bias: (2 H)
-    pub(in crate::nn::cuda) places: Span<f32>,
+pub(in crate::nn::cuda) struct LayerNorm {
+    /// (2 H)
+    pub(in crate::nn::cuda) weight_and_bias: DeviceSlice<f32>,
     pub(in crate::nn::cuda) eps: f32,
 }
 
-/// x̂ and 1/σ that a LayerNorm leaves.
+/// What is added to the output of a linear layer before a LayerNorm.
 #[derive(Debug, Clone, Copy)]
-pub(in crate::nn::cuda) struct Normed {
-    /// (R, H)
-    pub(in crate::nn::cuda) x: Span<f32>,
-    /// (R)
-    pub(in crate::nn::cuda) deviations: Span<f32>,
+pub(in crate::nn::cuda) struct Residual {
+    /// Bias of the linear layer: (H)
+    pub(in crate::nn::cuda) bias: DeviceSlice<f32>,
+    /// Dropout of the linear layer's output.
+    pub(in crate::nn::cuda) dropout: DropoutSite,
+    /// The residual connection: (R, H)
+    pub(in crate::nn::cuda) x: DeviceSlice<f32>,
+}
+
+/// Columns of the partial sums that [`Ops::layer_norm_backward`] writes.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::nn::cuda) struct NormColumns {
+    /// First of the 2 H columns of the norm's weight and bias.
+    pub(in crate::nn::cuda) norm: usize,
+    /// First of the H columns of the linear layer's bias.
+    pub(in crate::nn::cuda) bias: usize,
 }
 
 impl<D: Device> Ops<'_, D> {
-    /// `y` (T, H) = dropout(norm(word + position + segment))
-    pub(in crate::nn::cuda) fn embed(
+    /// `y` (T, H) = dropout(LayerNorm(word + position + segment)). The tables are those of words, positions and
+    /// segments; the last may be null.
+    pub(in crate::nn::cuda) fn embeddings(
         &mut self,
-        [words, positions, segments]: [Span<f32>; 3],
-        norm: Norm,
-        site: Site,
-        normed: Normed,
-        y: Rounded,
+        [words, position_table, segments]: [DeviceSlice<f32>; 3],
+        norm: LayerNorm,
+        dropout: DropoutSite,
+        saved: SavedNorm,
+        y: MixedTensor,
     ) -> Result<()> {
-        let (rows, h) = (self.len(Rows::All), norm.places.len() / 2);
-        let Input { ids, positions: places, types, .. } = self.input;
-        let arguments = self.start().span(ids).span(places).span(types);
-        let arguments = arguments.span(words).span(positions).span(segments);
-        let arguments = norm_arguments(arguments, norm).int(h).words(&site.0);
-        let arguments = arguments.span(normed.x.first(rows * h)).span(normed.deviations.first(rows));
-        self.launch(Module::Norm, "embed", [rows, 1, 1], rounded(arguments, y, rows * h))
+        let (rows, h) = (self.len(Rows::All), norm.weight_and_bias.len() / 2);
+        let Input { ids, positions, type_ids, .. } = self.input;
+        let arguments = self.step_arguments().slice(ids).slice(positions).slice(type_ids);
+        let arguments = arguments.slice(words).slice(position_table).slice(segments);
+        let arguments = norm_arguments(arguments, norm).int(h).structure(&dropout.fields());
+        let arguments = arguments.slice(saved.x_hat.prefix(rows * h)).slice(saved.rstd.prefix(rows));
+        let arguments = mixed_arguments(arguments, y, rows * h);
+        self.launch(Module::Norm, "embeddings_forward", [rows, 1, 1], arguments)
     }
 
-    /// `y` (R, H) = norm(dropout(product + bias) + residual); the product, `normed.x`, becomes x̂.
-    pub(in crate::nn::cuda) fn add_norm(
+    /// `y` (R, H) = LayerNorm(dropout(h + bias) + residual). The input h, (R, H), is in `saved.x_hat`, which becomes
+    /// x̂.
+    pub(in crate::nn::cuda) fn add_layer_norm(
         &mut self,
         rows: Rows,
-        (bias, site, residual): (Span<f32>, Site, Span<f32>),
-        norm: Norm,
-        normed: Normed,
-        y: Rounded,
+        residual: Residual,
+        norm: LayerNorm,
+        saved: SavedNorm,
+        y: MixedTensor,
     ) -> Result<()> {
+        let Residual { bias, dropout, x } = residual;
         let (r, h) = (self.len(rows), bias.len());
-        let arguments = self.start().span(self.count(rows)).span(self.tokens(rows)).span(bias).words(&site.0);
-        let arguments = norm_arguments(arguments.span(residual.first(r * h)), norm).int(h);
-        let arguments = arguments.span(normed.x.first(r * h)).span(normed.deviations.first(r));
-        self.launch(Module::Norm, "add_norm", [r, 1, 1], rounded(arguments, y, r * h))
+        let arguments = self.step_arguments().slice(self.count(rows)).slice(self.row_tokens(rows));
+        let arguments = arguments.slice(bias).structure(&dropout.fields()).slice(x.prefix(r * h));
+        let arguments = norm_arguments(arguments, norm).int(h);
+        let arguments = arguments.slice(saved.x_hat.prefix(r * h)).slice(saved.rstd.prefix(r));
+        self.launch(Module::Norm, "add_layer_norm", [r, 1, 1], mixed_arguments(arguments, y, r * h))
     }
 
-    /// `d` (R, H), of the output of a norm, becomes that of its sum; `dh`, if it is there, that of the product in
-    /// it. Sums for weight and bias of the norm go to column `at.0`, those for the product's bias to `at.1`.
-    pub(in crate::nn::cuda) fn norm_backward(
+    /// The backward pass of a LayerNorm with dropout of its output (`after_norm`) and of the linear layer's output in
+    /// its input (`before_norm`).
+    ///
+    /// `d` (R, H), the gradient of the output, becomes the gradient of the norm's input; `dh` (R, H), unless null,
+    /// becomes the gradient of the linear layer's output. The gradients of the norm's weight and bias and of the
+    /// linear layer's bias go to `columns` of the partial sums.
+    pub(in crate::nn::cuda) fn layer_norm_backward(
         &mut self,
         rows: Rows,
-        [before, after]: [Site; 2],
-        (normed, weight): (Normed, Span<f32>),
-        d: Span<f32>,
-        dh: Option<Rounded>,
-        (sums, at): (Sums, (usize, usize)),
+        [after_norm, before_norm]: [DropoutSite; 2],
+        (saved, weight): (SavedNorm, DeviceSlice<f32>),
+        d: DeviceSlice<f32>,
+        dh: MixedTensor,
+        (partial, columns): (PartialSums, NormColumns),
     ) -> Result<()> {
         let (r, h) = (self.len(rows), weight.len());
-        let arguments = self.start().span(self.count(rows)).span(self.tokens(rows));
-        let arguments = arguments.words(&before.0).words(&after.0);
-        let arguments = arguments.span(normed.x.first(r * h)).span(normed.deviations.first(r)).span(weight);
-        let arguments = arguments.int(r).int(h).span(d.first(r * h));
-        let none = Rounded { wide: Span::NONE, operand: Span::NONE };
-        let arguments = rounded(arguments, dh.unwrap_or(none), r * h);
-        let arguments = arguments.span(sums.partial).int(sums.stride).int(at.0).int(at.1);
-        self.launch(Module::Norm, "norm_backward", [self.parts(), 1, 1], arguments)
+        let arguments = self.step_arguments().slice(self.count(rows)).slice(self.row_tokens(rows));
+        let arguments = arguments.structure(&after_norm.fields()).structure(&before_norm.fields());
+        let arguments = arguments.slice(saved.x_hat.prefix(r * h)).slice(saved.rstd.prefix(r));
+        let arguments = arguments.slice(weight).int(r).int(h).slice(d.prefix(r * h));
+        let arguments = mixed_arguments(arguments, dh, r * h);
+        let arguments = arguments.slice(partial.sums).int(partial.stride);
+        let arguments = arguments.int(columns.norm).int(columns.bias);
+        self.launch(Module::Norm, "layer_norm_backward", [self.partial_rows(), 1, 1], arguments)
     }
 }
 
-fn norm_arguments(arguments: Arguments, norm: Norm) -> Arguments {
-    let h = norm.places.len() / 2;
-    arguments.span(norm.places.slice(0..h)).span(norm.places.slice(h..2 * h)).float(norm.eps)
+/// Adds weight, bias and eps.
+fn norm_arguments(arguments: Arguments, norm: LayerNorm) -> Arguments {
+    let h = norm.weight_and_bias.len() / 2;
+    let (weight, bias) = (norm.weight_and_bias.slice(0..h), norm.weight_and_bias.slice(h..2 * h));
+    arguments.slice(weight).slice(bias).float(norm.eps)
 }

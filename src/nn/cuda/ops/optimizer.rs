@@ -1,76 +1,100 @@
-//! Clipping and AdamW.
+//! Gradient clipping and AdamW.
 
-use super::{Ops, THREADS};
+use super::context::{Ops, THREADS};
 use crate::error::Result;
-use crate::nn::cuda::device::{Arguments, Bf16, Device, Kernel, Launch, Module, Span};
+use crate::nn::cuda::device::{Arguments, Bf16, Device, DeviceSlice, Kernel, Launch, Module};
 
-/// Blocks that add up the squares of the gradient.
-pub(in crate::nn::cuda) const SQUARES: usize = 1024;
+/// Number of blocks that sum up the squares of the gradient.
+pub(in crate::nn::cuda) const NORM_BLOCKS: usize = 1024;
 
-/// Numbers of the dense part that a block of AdamW moves.
+/// Dense parameters that a block of the AdamW kernel updates.
 const CHUNK: usize = 4 * THREADS;
 
-/// What AdamW works on. Arenas are as in [`crate::nn::cuda::layout`].
+/// The tensors that AdamW reads and writes. Arenas are laid out by [`crate::nn::cuda::layout`].
 #[derive(Debug, Clone, Copy)]
-pub(in crate::nn::cuda) struct Training {
-    pub(in crate::nn::cuda) weights: Span<f32>,
-    pub(in crate::nn::cuda) gradients: Span<f32>,
-    pub(in crate::nn::cuda) first: Span<f32>,
-    pub(in crate::nn::cuda) second: Span<f32>,
-    /// The matrices from `matrices` on, where there is a copy of them.
-    pub(in crate::nn::cuda) operands: Span<Bf16>,
-    pub(in crate::nn::cuda) matrices: usize,
-    /// Where what does not decay begins.
-    pub(in crate::nn::cuda) vectors: usize,
-    /// Rows of the word embedding and their width.
-    pub(in crate::nn::cuda) words: [usize; 2],
-    /// Of each such row: the last step that had a gradient for it, and whether AdamW ever saw one.
-    pub(in crate::nn::cuda) stamps: Span<u32>,
-    pub(in crate::nn::cuda) seen: Span<u32>,
+pub(in crate::nn::cuda) struct AdamWTensors {
+    pub(in crate::nn::cuda) weights: DeviceSlice<f32>,
+    pub(in crate::nn::cuda) gradients: DeviceSlice<f32>,
+    pub(in crate::nn::cuda) first_moments: DeviceSlice<f32>,
+    pub(in crate::nn::cuda) second_moments: DeviceSlice<f32>,
+    /// The bf16 copy of the matrices of the layers, or null.
+    pub(in crate::nn::cuda) bf16_weights: DeviceSlice<Bf16>,
+    /// Offset in the arena of the first element that `bf16_weights` copies.
+    pub(in crate::nn::cuda) layer_matrices: usize,
+    /// Offset in the arena of the first element without weight decay.
+    pub(in crate::nn::cuda) no_decay: usize,
+    /// Shape of the word embedding, which is at the beginning of the arena.
+    pub(in crate::nn::cuda) word_embedding: [usize; 2],
+    /// For each row of the word embedding, the stamp of the last step with a gradient for it.
+    pub(in crate::nn::cuda) stamps: DeviceSlice<u32>,
+    /// For each row of the word embedding, 1 if its moments may differ from 0.
+    pub(in crate::nn::cuda) has_moments: DeviceSlice<u32>,
     /// The structure `Report`.
-    pub(in crate::nn::cuda) report: Span<u32>,
-    /// (SQUARES)
-    pub(in crate::nn::cuda) squares: Span<f32>,
+    pub(in crate::nn::cuda) report: DeviceSlice<u32>,
+    /// Sums of squares of the gradient, one per block: ([`NORM_BLOCKS`])
+    pub(in crate::nn::cuda) square_sums: DeviceSlice<f32>,
+}
+
+/// The structure `AdamW` of the kernels.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::nn::cuda) struct AdamWHyperparameters {
+    /// 1 - beta1
+    pub(in crate::nn::cuda) one_minus_beta1: f32,
+    pub(in crate::nn::cuda) beta2: f32,
+    /// 1 - beta2
+    pub(in crate::nn::cuda) one_minus_beta2: f32,
+    pub(in crate::nn::cuda) epsilon: f32,
+}
+
+impl AdamWHyperparameters {
+    fn fields(self) -> [u32; 4] {
+        [self.one_minus_beta1, self.beta2, self.one_minus_beta2, self.epsilon].map(f32::to_bits)
+    }
 }
 
 impl<D: Device> Ops<'_, D> {
-    /// Norm of the gradient and its scale → the report; then AdamW with `[1 - beta1, beta2, 1 - beta2, epsilon]`.
-    pub(in crate::nn::cuda) fn update(
+    /// Writes norm and scale of the gradient to the report, then updates weights and moments with AdamW. The gradient
+    /// is scaled to a norm of at most `max_grad_norm`; 0 disables clipping.
+    pub(in crate::nn::cuda) fn adamw(
         &mut self,
-        training: Training,
-        limit: f32,
-        adamw: [f32; 4],
+        tensors: AdamWTensors,
+        max_grad_norm: f32,
+        hyperparameters: AdamWHyperparameters,
     ) -> Result<()> {
-        let Training { weights, gradients, words: [rows, width], stamps, seen, report, squares, .. } =
-            training;
+        let AdamWTensors { weights, gradients, stamps, has_moments, report, square_sums, .. } = tensors;
+        let [rows, width] = tensors.word_embedding;
         let total = weights.len();
-        let [first, second] = [training.first, training.second].map(|moments| moments.first(total));
-        let arguments =
-            self.start().span(gradients.first(total)).int(rows).int(width).span(stamps.first(rows));
-        let arguments = arguments.long(total as u64).span(squares.first(SQUARES));
-        self.launch(Module::Optimizer, "squares", [SQUARES, 1, 1], arguments)?;
-        let arguments = Arguments::default().span(squares).int(SQUARES).float(limit).span(report);
-        self.launch(Module::Optimizer, "clip", [1, 1, 1], arguments)?;
-        let copied = [training.matrices, training.matrices + training.operands.len()];
-        let arguments = self.start().span(report).words(&adamw.map(f32::to_bits)).int(rows).int(width);
-        let arguments =
-            arguments.span(stamps).span(seen.first(rows)).long(copied[0] as u64).long(copied[1] as u64);
-        let arguments = arguments.long(training.vectors as u64).long(total as u64);
-        let arguments =
-            arguments.span(gradients).span(weights).span(first).span(second).span(training.operands);
+        let [first_moments, second_moments] =
+            [tensors.first_moments, tensors.second_moments].map(|moments| moments.prefix(total));
+        let arguments = self.step_arguments().slice(gradients.prefix(total)).int(rows).int(width);
+        let arguments = arguments.slice(stamps.prefix(rows)).u64(total as u64);
+        let arguments = arguments.slice(square_sums.prefix(NORM_BLOCKS));
+        self.launch(Module::Optimizer, "gradient_square_sums", [NORM_BLOCKS, 1, 1], arguments)?;
+
+        let arguments = Arguments::default().slice(square_sums).int(NORM_BLOCKS);
+        let arguments = arguments.float(max_grad_norm).slice(report);
+        self.launch(Module::Optimizer, "clip_grad_norm", [1, 1, 1], arguments)?;
+
+        let bf16 = tensors.layer_matrices..tensors.layer_matrices + tensors.bf16_weights.len();
+        let arguments = self.step_arguments().slice(report).structure(&hyperparameters.fields());
+        let arguments = arguments.int(rows).int(width).slice(stamps).slice(has_moments.prefix(rows));
+        let arguments = arguments.u64(bf16.start as u64).u64(bf16.end as u64);
+        let arguments = arguments.u64(tensors.no_decay as u64).u64(total as u64);
+        let arguments = arguments.slice(gradients).slice(weights).slice(first_moments);
+        let arguments = arguments.slice(second_moments).slice(tensors.bf16_weights);
         let grid = [rows + (total - rows * width).div_ceil(CHUNK), 1, 1];
         self.launch(Module::Optimizer, "adamw", grid, arguments)
     }
 }
 
-/// `operands` = `weights`, rounded.
-pub(in crate::nn::cuda) fn round_weights<D: Device>(
+/// `bf16` = `weights`, rounded to nearest even.
+pub(in crate::nn::cuda) fn weights_to_bf16<D: Device>(
     device: &mut D,
-    weights: Span<f32>,
-    operands: Span<Bf16>,
+    weights: DeviceSlice<f32>,
+    bf16: DeviceSlice<Bf16>,
 ) -> Result<()> {
     let count = weights.len();
-    let arguments = Arguments::default().span(weights).long(count as u64).span(operands.first(count));
-    let kernel = Kernel { module: Module::Optimizer, name: "round_weights" };
+    let arguments = Arguments::default().slice(weights).u64(count as u64).slice(bf16.prefix(count));
+    let kernel = Kernel { module: Module::Optimizer, name: "weights_to_bf16" };
     device.launch(Launch { kernel, grid: [count.div_ceil(THREADS), 1, 1], threads: THREADS, arguments })
 }

@@ -1,4 +1,4 @@
-//! The engine against that of the CPU: loss, gradients, weights, on models of any shape.
+//! Tests of the engine against the CPU engine: loss, gradients and weights of models of several shapes.
 
 use super::super::engine::CudaEngine;
 use super::*;
@@ -21,24 +21,24 @@ const SHALLOW: &str = r#"{"model_type": "bert", "vocab_size": 40, "hidden_size":
     "hidden_act": "gelu_new", "hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0,
     "initializer_range": 0.08}"#;
 
-/// How an engine is made.
+/// The configuration of an engine.
 #[derive(Clone, Copy)]
-struct Making {
+struct TestConfig {
     config: &'static str,
     precision: Precision,
     max_tokens: usize,
-    /// Of the head: one learns numbers.
+    /// Outputs of the head: 1 is a regression.
     outputs: usize,
     max_grad_norm: f64,
 }
 
-impl Making {
+impl TestConfig {
     fn of(config: &'static str) -> Self {
-        Making { config, precision: Precision::F32, max_tokens: 1000, outputs: 3, max_grad_norm: 1.0 }
+        TestConfig { config, precision: Precision::F32, max_tokens: 1000, outputs: 3, max_grad_norm: 1.0 }
     }
 
-    fn parts(self) -> (ModelConfig, Weights, Settings) {
-        let config = ModelConfig::parse("m", self.config.as_bytes()).expect("a whole file");
+    fn into_parts(self) -> (ModelConfig, Weights, Settings) {
+        let config = ModelConfig::parse("m", self.config.as_bytes()).expect("a valid configuration");
         let weights = fresh(&config, &table(&config, self.outputs), 4);
         let optimizer = Optimizer {
             weight_decay: 0.1,
@@ -55,19 +55,19 @@ impl Making {
         )
     }
 
-    fn on<D: Device>(self, device: D) -> CudaEngine<D> {
-        let (config, weights, settings) = self.parts();
+    fn cuda_engine<D: Device>(self, device: D) -> CudaEngine<D> {
+        let (config, weights, settings) = self.into_parts();
         CudaEngine::new(&config, &table(&config, self.outputs), &weights, settings, device)
             .expect("an engine")
     }
 
-    fn twin(self) -> FastEngine {
-        let (config, weights, settings) = self.parts();
+    fn cpu_engine(self) -> FastEngine {
+        let (config, weights, settings) = self.into_parts();
         FastEngine::new(&config, &table(&config, self.outputs), &weights, settings).expect("an engine")
     }
 }
 
-/// The batch of a step: other tokens and other lengths, but mostly of the same bucket.
+/// The batch of a step. Tokens and lengths differ between steps, but most batches have the same bucket.
 fn batch_of(step: u64) -> Batch {
     let lengths = [[5, 12, 2, 20, 3, 1], [9, 4, 14, 8, 1, 6], [40, 33, 2, 1, 1, 20]][step as usize % 3];
     let example = |(number, length): (usize, usize)| Encoded {
@@ -78,8 +78,8 @@ fn batch_of(step: u64) -> Batch {
     Batch::new(&lengths.into_iter().enumerate().map(example).collect::<Vec<_>>())
 }
 
-/// The same, labelled with numbers.
-fn numbered(mut batch: Batch) -> Batch {
+/// The batch with regression targets.
+fn with_values(mut batch: Batch) -> Batch {
     for label in &mut batch.labels {
         *label = Label::Value(0.7 * label.number() + 0.25);
     }
@@ -93,53 +93,54 @@ fn assert_near(what: &str, found: &Weights, expected: &Weights, tolerance: f32) 
     for (name, array) in expected {
         assert_eq!(found[name].shape, array.shape, "{what} of {name}");
         let scale = if is_key_bias(name) { all } else { largest(&array.data) };
-        for (place, (a, b)) in found[name].data.iter().zip(&array.data).enumerate() {
+        for (index, (a, b)) in found[name].data.iter().zip(&array.data).enumerate() {
             let is_near = (a - b).abs() <= tolerance * scale + 1e-7 * all;
-            assert!(is_near, "{what} of {name}[{place}]: {a}, expected {b}, largest {scale}");
+            assert!(is_near, "{what} of {name}[{index}]: {a}, expected {b}, largest {scale}");
         }
     }
 }
 
-fn equals_the_engine_of_the_cpu<D: Device>(open: impl Fn() -> D) {
-    let (classes, numbers) = (3, 1);
+fn engine_equals_cpu_engine<D: Device>(open: impl Fn() -> D) {
+    let (classes, regression) = (3, 1);
     for (config, max_tokens, outputs) in [
         (BERT, 1000, classes),
         (DISTILBERT, 1000, classes),
         (SHALLOW, 1000, classes),
         (BERT, 22, classes),
-        (BERT, 22, numbers),
-        (DISTILBERT, 1000, numbers),
+        (BERT, 22, regression),
+        (DISTILBERT, 1000, regression),
     ] {
-        let making = Making { max_tokens, outputs, ..Making::of(config) };
-        let batch_of = |step| if outputs == numbers { numbered(batch_of(step)) } else { batch_of(step) };
-        let (mut ours, mut twin) = (making.on(open()), making.twin());
-        assert_eq!(ours.shapes().len(), twin.shapes().len());
-        assert_eq!(ours.weights().expect("weights"), twin.weights().expect("weights"));
+        let config = TestConfig { max_tokens, outputs, ..TestConfig::of(config) };
+        let batch_of =
+            |step| if outputs == regression { with_values(batch_of(step)) } else { batch_of(step) };
+        let (mut cuda, mut cpu) = (config.cuda_engine(open()), config.cpu_engine());
+        assert_eq!(cuda.shapes().len(), cpu.shapes().len());
+        assert_eq!(cuda.weights().expect("weights"), cpu.weights().expect("weights"));
         let first = batch_of(2);
         let input = StepInput { batch: &first, step: 5, learning_rate: 0.0 };
-        let (expected, gradients) = twin.gradients(input).expect("gradients");
-        let (loss, found) = ours.gradients(input).expect("gradients");
+        let (expected, gradients) = cpu.gradients(input).expect("gradients");
+        let (loss, found) = cuda.gradients(input).expect("gradients");
         assert!((loss - expected).abs() < 1e-5, "loss {loss}, expected {expected}");
         assert_near("gradient", &found, &gradients, 2e-4);
         for step in 0..7 {
             let batch = batch_of(step);
             let input = StepInput { batch: &batch, step, learning_rate: 1e-3 };
-            let (found, expected) = (ours.step(input).expect("a step"), twin.step(input).expect("a step"));
+            let (found, expected) = (cuda.step(input).expect("a step"), cpu.step(input).expect("a step"));
             assert!((found.loss - expected.loss).abs() < 1e-4, "step {step}: {found:?}, {expected:?}");
-            let apart = (found.grad_norm - expected.grad_norm).abs();
-            assert!(apart < 1e-3 * expected.grad_norm, "step {step}: {found:?}, {expected:?}");
+            let difference = (found.grad_norm - expected.grad_norm).abs();
+            assert!(difference < 1e-3 * expected.grad_norm, "step {step}: {found:?}, {expected:?}");
         }
-        let (found, expected) = (ours.state().expect("a state"), twin.state().expect("a state"));
+        let (found, expected) = (cuda.state().expect("a state"), cpu.state().expect("a state"));
         assert_eq!(found.updates, 7);
         assert_near("weight", &found.weights, &expected.weights, 1e-3);
         assert_near("first moment", &found.first_moments, &expected.first_moments, 1e-3);
         assert_near("second moment", &found.second_moments, &expected.second_moments, 2e-3);
-        let (found, expected) = (ours.logits(&first).expect("logits"), twin.logits(&first).expect("logits"));
+        let (found, expected) = (cuda.logits(&first).expect("logits"), cpu.logits(&first).expect("logits"));
         for (a, b) in found.concat().iter().zip(expected.concat()) {
             assert!((a - b).abs() < 1e-3, "logit {a}, expected {b}");
         }
-        // What is recorded is not what was launched step by step, so both have been seen.
-        assert!(ours.recorded() > 1, "{} recordings", ours.recorded());
+        // Both ways of running a pass occurred: kernel by kernel and as a graph.
+        assert!(cuda.captured_graphs() > 1, "{} graphs", cuda.captured_graphs());
     }
 }
 
@@ -147,114 +148,119 @@ fn bits(weights: &Weights) -> Vec<u32> {
     weights.values().flat_map(|array| array.data.iter().map(|x| x.to_bits())).collect()
 }
 
-/// Recorded or not, told of at once or later, from the beginning or put back: the same bits.
-fn the_same_run_has_the_same_bits<D: Device>(open: impl Fn() -> D) {
-    let making = Making { max_grad_norm: 0.0, ..Making::of(BERT) };
+/// Weights are bit-identical with and without graphs, whether reports are read at once or later, and after restoring
+/// a state.
+fn runs_are_bit_identical<D: Device>(open: impl Fn() -> D) {
+    let config = TestConfig { max_grad_norm: 0.0, ..TestConfig::of(BERT) };
     let step = |engine: &mut CudaEngine<D>, step: u64| -> StepReport {
         let batch = batch_of(step);
         engine.step(StepInput { batch: &batch, step, learning_rate: 1e-3 }).expect("a step")
     };
-    let mut straight = making.on(open());
-    let reports: Vec<StepReport> = (0..6).map(|number| step(&mut straight, number)).collect();
-    let expected = bits(&straight.weights().expect("weights"));
+    let mut uninterrupted = config.cuda_engine(open());
+    let reports: Vec<StepReport> = (0..6).map(|number| step(&mut uninterrupted, number)).collect();
+    let expected = bits(&uninterrupted.weights().expect("weights"));
 
-    let mut first = making.on(open());
+    let mut first = config.cuda_engine(open());
     for number in 0..3 {
         step(&mut first, number);
     }
-    let mut second = making.on(open());
-    second.restore(&first.state().expect("a state")).expect("put back");
+    let mut second = config.cuda_engine(open());
+    second.restore(&first.state().expect("a state")).expect("restored");
     let later: Vec<StepReport> = (3..6).map(|number| step(&mut second, number)).collect();
     assert_eq!(later, reports[3..]);
-    assert_eq!(bits(&second.weights().expect("weights")), expected, "put back");
+    assert_eq!(bits(&second.weights().expect("weights")), expected, "restored");
 
-    let mut asked = making.on(open());
+    let mut deferred = config.cuda_engine(open());
     for number in 0..6 {
         let batch = batch_of(number);
         let input = StepInput { batch: &batch, step: number, learning_rate: 1e-3 };
-        assert_eq!(asked.enqueue(input).expect("a step"), None);
+        assert_eq!(deferred.enqueue(input).expect("a step"), None);
         if number == 3 {
-            // Looking at gradients and logits changes nothing.
-            asked.gradients(input).expect("gradients");
-            asked.logits(&batch).expect("logits");
+            // Computing gradients and logits does not change the weights.
+            deferred.gradients(input).expect("gradients");
+            deferred.logits(&batch).expect("logits");
         }
     }
-    let report = asked.report().expect("a report").expect("six steps");
+    let report = deferred.report().expect("a report").expect("six steps");
     let mean = reports.iter().map(|report| report.loss).sum::<f64>() / 6.0;
     assert!(
         (report.loss - mean).abs() < 1e-9 && report.grad_norm == reports[5].grad_norm,
         "{report:?}, {mean}"
     );
-    assert_eq!(asked.report().expect("no report"), None);
-    assert_eq!(bits(&asked.weights().expect("weights")), expected, "asked later");
+    assert_eq!(deferred.report().expect("no report"), None);
+    assert_eq!(bits(&deferred.weights().expect("weights")), expected, "deferred reports");
 }
 
-fn bf16_products_stay_near<D: Device>(open: impl Fn() -> D) {
+fn bf16_is_close_to_f32<D: Device>(open: impl Fn() -> D) {
     for config in [BERT, DISTILBERT] {
         let (exact, rounded) =
-            (Making::of(config), Making { precision: Precision::Bf16, ..Making::of(config) });
-        let (mut exact, mut rounded) = (exact.on(open()), rounded.on(open()));
+            (TestConfig::of(config), TestConfig { precision: Precision::Bf16, ..TestConfig::of(config) });
+        let (mut exact, mut rounded) = (exact.cuda_engine(open()), rounded.cuda_engine(open()));
         assert_eq!((exact.precision(), rounded.precision()), ("f32", "bf16"));
         let batch = batch_of(1);
         let input = StepInput { batch: &batch, step: 2, learning_rate: 1e-3 };
         let (exact_loss, gradients) = exact.gradients(input).expect("gradients");
         let (loss, found) = rounded.gradients(input).expect("gradients");
         assert!((loss - exact_loss).abs() < 0.02 * exact_loss, "{loss}, in f32 {exact_loss}");
-        let (mut apart, mut whole) = (0.0, 0.0);
+        let (mut error, mut total) = (0.0, 0.0);
         for (name, array) in &gradients {
             for (a, b) in found[name].data.iter().zip(&array.data) {
-                apart += f64::from(a - b).powi(2);
-                whole += f64::from(*b).powi(2);
+                error += f64::from(a - b).powi(2);
+                total += f64::from(*b).powi(2);
             }
         }
-        let apart = (apart / whole).sqrt();
-        assert!((1e-4..0.05).contains(&apart), "gradients are {apart} apart");
-        // A step moves the weights and what is rounded of them.
+        let error = (error / total).sqrt();
+        assert!((1e-4..0.05).contains(&error), "relative error of gradients: {error}");
+        // A step updates the weights and their bf16 copies.
         let mut losses = (0..6).map(|_| rounded.step(input).expect("a step").loss);
         let (first, last) = (losses.next().expect("six"), losses.last().expect("six"));
         assert!(last < first, "{first} → {last}");
-        assert!((rounded.gradients(input).expect("gradients").0 - last).abs() > 1e-6, "operands stand still");
+        assert!(
+            (rounded.gradients(input).expect("gradients").0 - last).abs() > 1e-6,
+            "bf16 weights did not change"
+        );
     }
 }
 
-/// TF32 has ten bits of a fraction.
-fn tf32_products_stay_nearer<D: Device>(open: impl Fn() -> D) {
+/// TF32 has 10 fraction bits, bf16 has 7.
+fn tf32_is_closer_to_f32<D: Device>(open: impl Fn() -> D) {
     let loss = |precision| {
-        let mut engine = Making { precision, ..Making::of(BERT) }.on(open());
+        let mut engine = TestConfig { precision, ..TestConfig::of(BERT) }.cuda_engine(open());
         let batch = batch_of(1);
         let input = StepInput { batch: &batch, step: 2, learning_rate: 1e-3 };
         (engine.precision(), engine.gradients(input).expect("gradients").0)
     };
     let ((_, exact), (name, rounded)) = (loss(Precision::F32), loss(Precision::Tf32));
-    let apart = (exact - rounded).abs() / exact;
-    assert!(name == "tf32" && apart < 2e-3 && apart > 0.0, "{rounded}, in f32 {exact}");
+    let difference = (exact - rounded).abs() / exact;
+    assert!(name == "tf32" && difference < 2e-3 && difference > 0.0, "{rounded}, in f32 {exact}");
 }
 
-fn memory_is_planned_and_faults_are_named<D: Device>(open: impl Fn() -> D) {
-    let mut engine = Making::of(BERT).on(open());
-    let (few, many) = (batch_of(0), batch_of(2));
+fn memory_plan_and_error_messages<D: Device>(open: impl Fn() -> D) {
+    let mut engine = TestConfig::of(BERT).cuda_engine(open());
+    let (short, long) = (batch_of(0), batch_of(2));
     let plan = |batch: &Batch| engine.memory(batch, 1000).expect("a plan");
-    let (small, large) = (plan(&few), plan(&many));
+    let (small, large) = (plan(&short), plan(&long));
     assert!(small.activations < large.activations && small.weights == large.weights, "{small:?}, {large:?}");
-    let numbers: usize = engine.shapes().iter().map(|(_, shape)| shape.iter().product::<usize>()).sum();
-    assert_eq!((small.moments, small.gradients), (8 * numbers as u64, 4 * numbers as u64));
+    let parameters: usize = engine.shapes().iter().map(|(_, shape)| shape.iter().product::<usize>()).sum();
+    assert_eq!((small.moments, small.gradients), (8 * parameters as u64, 4 * parameters as u64));
     let batch = Batch::new(&[Encoded { ids: vec![40], type_ids: vec![0], label: Some(Label::Class(0)) }]);
-    let error = engine.step(StepInput { batch: &batch, step: 0, learning_rate: 1e-3 }).expect_err("a fault");
+    let error =
+        engine.step(StepInput { batch: &batch, step: 0, learning_rate: 1e-3 }).expect_err("an invalid token");
     assert!(error.to_string().contains("token id 40"), "{error}");
 
     let wide = BERT.replace("\"hidden_size\": 48", "\"hidden_size\": 600");
-    let config = ModelConfig::parse("m", wide.as_bytes()).expect("a whole file");
-    let (slots, (_, _, settings)) = (table(&config, 3), Making::of(BERT).parts());
-    let weights = fresh(&config, &slots, 4);
+    let config = ModelConfig::parse("m", wide.as_bytes()).expect("a valid configuration");
+    let (specs, (_, _, settings)) = (table(&config, 3), TestConfig::of(BERT).into_parts());
+    let weights = fresh(&config, &specs, 4);
     let error =
-        CudaEngine::new(&config, &slots, &weights, settings, open()).err().expect("a refusal").to_string();
-    assert!(error.contains("heads of up to 96") && error.contains("plain"), "{error}");
+        CudaEngine::new(&config, &specs, &weights, settings, open()).err().expect("an error").to_string();
+    assert!(error.contains("head size of up to 96") && error.contains("plain"), "{error}");
 }
 
 on_devices!(
-    equals_the_engine_of_the_cpu,
-    the_same_run_has_the_same_bits,
-    bf16_products_stay_near,
-    tf32_products_stay_nearer,
-    memory_is_planned_and_faults_are_named,
+    engine_equals_cpu_engine,
+    runs_are_bit_identical,
+    bf16_is_close_to_f32,
+    tf32_is_closer_to_f32,
+    memory_plan_and_error_messages,
 );

@@ -1,24 +1,24 @@
-//! Each kernel against plain loops in f64, and the engine against that of the CPU, on the kernels compiled for the
-//! CPU; with the feature `cuda`, on a GPU too.
+//! Tests of each kernel against plain loops in f64, and of the engine against the CPU engine. They run on the kernels
+//! compiled for the CPU and, with the feature `cuda`, also on a GPU.
 
 mod attention;
 mod engine;
 mod kernels;
 
-use super::buffers::{MOST_PARTS, Rounded};
-use super::device::{Bf16, Device, Span};
-use super::input::{Bucket, Input, Numbers, words};
-use super::ops::{Ops, Sums};
+use super::device::{Bf16, Device, DeviceSlice};
+use super::input::{Bucket, Input, StepScalars, pack};
+use super::ops::Ops;
+use super::tensor::{MAX_PARTIAL_ROWS, MixedTensor, PartialSums};
 use crate::batch::{Batch, Encoded, Label};
 use crate::rng::{Rng, Stream};
 
-/// Each of the tests named, on the CPU and on a GPU.
+/// Defines each test for the CPU and for a GPU.
 macro_rules! on_devices {
     ($($test:ident),* $(,)?) => {
         mod on_cpu {
             $(#[test]
             fn $test() {
-                if let Some(device) = crate::nn::cuda::host::host() {
+                if let Some(device) = crate::nn::cuda::host::host_device() {
                     super::$test(|| device.clone());
                 }
             })*
@@ -29,7 +29,7 @@ macro_rules! on_devices {
             fn $test() {
                 match crate::nn::cuda::gpu::Gpu::open(0) {
                     Ok(_) => super::$test(|| crate::nn::cuda::gpu::Gpu::open(0).expect("a GPU")),
-                    Err(why) => eprintln!("SKIPPED: on a GPU: {why}"),
+                    Err(error) => eprintln!("SKIPPED: no GPU: {error}"),
                 }
             })*
         }
@@ -37,81 +37,89 @@ macro_rules! on_devices {
 }
 pub(super) use on_devices;
 
-/// A device with numbers in its memory.
-struct Lab<D: Device> {
+/// A device, with helpers that allocate, write and read buffers, which live as long as the fixture.
+struct Fixture<D: Device> {
     device: D,
-    held: Vec<D::Memory>,
+    buffers: Vec<D::Buffer>,
 }
 
-impl<D: Device> Lab<D> {
+impl<D: Device> Fixture<D> {
     fn new(device: D) -> Self {
-        Lab { device, held: Vec::new() }
+        Fixture { device, buffers: Vec::new() }
     }
 
-    /// Memory for numbers.
-    fn room<T>(&mut self, len: usize) -> Span<T> {
-        let memory = self.device.allocate((len * size_of::<T>()).next_multiple_of(4).max(4)).expect("memory");
-        let span = Span::new(D::address(&memory), len);
-        self.held.push(memory);
-        span
+    /// A buffer of `len` zeros.
+    fn allocate<T>(&mut self, len: usize) -> DeviceSlice<T> {
+        let buffer = self.device.allocate((len * size_of::<T>()).next_multiple_of(4).max(4)).expect("memory");
+        let slice = DeviceSlice::new(D::address(&buffer), len);
+        self.buffers.push(buffer);
+        slice
     }
 
-    fn words(&mut self, words: &[u32]) -> Span<u32> {
-        let span = self.room(words.len());
-        self.device.write(span, words).expect("a copy");
-        span
+    fn u32s(&mut self, words: &[u32]) -> DeviceSlice<u32> {
+        let slice = self.allocate(words.len());
+        self.device.write(slice, words).expect("a copy");
+        slice
     }
 
-    fn numbers(&mut self, numbers: &[f32]) -> Span<f32> {
-        let words: Vec<u32> = numbers.iter().map(|x| x.to_bits()).collect();
-        let span = self.words(&words);
-        Span::new(span.address(), span.len())
+    fn f32s(&mut self, values: &[f32]) -> DeviceSlice<f32> {
+        let words: Vec<u32> = values.iter().map(|x| x.to_bits()).collect();
+        let slice = self.u32s(&words);
+        DeviceSlice::new(slice.address(), slice.len())
     }
 
-    /// Room for numbers in both forms.
-    fn both(&mut self, len: usize) -> Rounded {
-        Rounded { wide: self.room(len), operand: self.room(len) }
+    /// Zeros in f32 and bf16.
+    fn mixed(&mut self, len: usize) -> MixedTensor {
+        MixedTensor { f32: self.allocate(len), bf16: self.allocate(len) }
     }
 
-    fn get_words(&self, span: Span<u32>) -> Vec<u32> {
-        let mut words = vec![0; span.len()];
-        self.device.read(span, &mut words).expect("a copy");
+    fn read_u32s(&self, slice: DeviceSlice<u32>) -> Vec<u32> {
+        let mut words = vec![0; slice.len()];
+        self.device.read(slice, &mut words).expect("a copy");
         words
     }
 
-    fn get(&self, span: Span<f32>) -> Vec<f32> {
-        self.get_words(Span::new(span.address(), span.len())).into_iter().map(f32::from_bits).collect()
+    fn read(&self, slice: DeviceSlice<f32>) -> Vec<f32> {
+        self.read_u32s(DeviceSlice::new(slice.address(), slice.len()))
+            .into_iter()
+            .map(f32::from_bits)
+            .collect()
     }
 
-    fn get_bf16(&self, span: Span<Bf16>) -> Vec<f32> {
-        let words = self.get_words(Span::new(span.address(), span.len().div_ceil(2)));
+    fn read_bf16(&self, slice: DeviceSlice<Bf16>) -> Vec<f32> {
+        let words = self.read_u32s(DeviceSlice::new(slice.address(), slice.len().div_ceil(2)));
         let halves = words.into_iter().flat_map(|word| [word << 16, word & 0xffff_0000]);
-        halves.take(span.len()).map(f32::from_bits).collect()
+        halves.take(slice.len()).map(f32::from_bits).collect()
     }
 
-    /// The input of a pass.
-    fn input(&mut self, batch: &Batch, numbers: Numbers) -> Input {
+    /// The input of a pass over `batch`, in device memory.
+    fn input(&mut self, batch: &Batch, scalars: StepScalars) -> Input {
         let bucket = Bucket::of(batch);
-        Input::new(bucket, self.words(&words(bucket, batch, numbers)))
+        Input::new(bucket, self.u32s(&pack(bucket, batch, scalars)))
     }
 
-    fn sums(&mut self, stride: usize) -> Sums {
-        Sums { partial: self.room(MOST_PARTS * stride), stride }
+    fn partial_sums(&mut self, stride: usize) -> PartialSums {
+        PartialSums { sums: self.allocate(MAX_PARTIAL_ROWS * stride), stride }
     }
 
     fn ops(&mut self, input: Input) -> Ops<'_, D> {
-        Ops { device: &mut self.device, input, is_rounded: false }
+        Ops { device: &mut self.device, input, allow_tf32: false }
     }
 }
 
 const STEP: u64 = 7;
 const SEED: u64 = 3;
 
-fn step_numbers() -> Numbers {
-    Numbers { key: Rng::new(SEED, Stream::Dropout).key(), step: STEP as u32, stamp: 1, ..Numbers::default() }
+fn step_scalars() -> StepScalars {
+    StepScalars {
+        dropout_key: Rng::new(SEED, Stream::Dropout).key(),
+        step: STEP as u32,
+        stamp: 1,
+        ..StepScalars::default()
+    }
 }
 
-/// A batch of those lengths, part of a larger one.
+/// A micro-batch of a larger batch, with examples of the given lengths.
 fn batch(lengths: &[usize]) -> Batch {
     let example = |(number, length): (usize, &usize)| Encoded {
         ids: (0..*length).map(|token| ((number * 31 + token * 7) % 19) as u32).collect(),
@@ -123,7 +131,7 @@ fn batch(lengths: &[usize]) -> Batch {
     batch
 }
 
-/// Random numbers, others for each `minor`.
+/// Normally distributed numbers, different for each `minor`.
 fn random(minor: u32, len: usize) -> Vec<f32> {
     let rng = Rng::new(9, Stream::Weights);
     (0..len).map(|i| rng.normal(0, minor, i as u64) as f32).collect()
@@ -131,14 +139,14 @@ fn random(minor: u32, len: usize) -> Vec<f32> {
 
 fn assert_close(what: &str, found: &[f32], expected: &[f64], tolerance: f64) {
     assert_eq!(found.len(), expected.len(), "{what}");
-    for (place, (a, b)) in found.iter().zip(expected).enumerate() {
+    for (index, (a, b)) in found.iter().zip(expected).enumerate() {
         let difference = (f64::from(*a) - b).abs();
-        assert!(difference <= tolerance * (1.0 + b.abs()), "{what}[{place}]: {a}, expected {b}");
+        assert!(difference <= tolerance * (1.0 + b.abs()), "{what}[{index}]: {a}, expected {b}");
     }
 }
 
-/// Both forms: f32 to its last digits, bf16 to its own.
-fn assert_both<D: Device>(lab: &Lab<D>, what: &str, found: Rounded, expected: &[f64]) {
-    assert_close(what, &lab.get(found.wide), expected, 2e-5);
-    assert_close(what, &lab.get_bf16(found.operand), expected, 5e-3);
+/// Compares f32 and bf16 values, each to its own precision.
+fn assert_mixed_close<D: Device>(fixture: &Fixture<D>, what: &str, found: MixedTensor, expected: &[f64]) {
+    assert_close(what, &fixture.read(found.f32), expected, 2e-5);
+    assert_close(what, &fixture.read_bf16(found.bf16), expected, 5e-3);
 }

@@ -101,7 +101,7 @@ pub(super) fn keep(infer: &mut InferState) -> Vec<Effect> {
     let Some((_, _, prediction)) = infer.answer.as_ref().filter(|_| !text.is_empty()) else {
         return Vec::new();
     };
-    let entry = HistoryEntry { text, text_pair, answer: prediction.answer.clone() };
+    let entry = HistoryEntry { text, text_pair, answer: prediction.output.clone() };
     infer.history.retain(|other| other.text != entry.text || other.text_pair != entry.text_pair);
     infer.history.insert(0, entry);
     infer.history.truncate(CAPACITY);

@@ -74,7 +74,7 @@ pub(in crate::tui::update) fn comparison_prediction(
     }
     match result {
         Ok(verdict) => {
-            comparison.answer = Some((request_id, verdict.answer));
+            comparison.answer = Some((request_id, verdict.output));
             comparison.error = None;
         }
         Err(why) => {

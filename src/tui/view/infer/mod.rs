@@ -22,7 +22,7 @@ use ratatui::widgets::Widget;
 /// Draws the screen; returns where the terminal's cursor belongs.
 pub(super) fn draw(app: &App, area: Rect, buffer: &mut Buffer) -> Option<Position> {
     let infer = &app.infer;
-    let lines = infer.answer.as_ref().map_or(2, |(_, _, verdict)| answer::lines(&verdict.answer));
+    let lines = infer.answer.as_ref().map_or(2, |(_, _, verdict)| answer::lines(&verdict.output));
     let field = if area.height >= 30 { 5 } else { 3 };
     let fields = if infer.is_pair() { 2 } else { 1 };
     // Room for it also while it is not there: nothing moves when it comes.
@@ -101,12 +101,12 @@ fn draw_verdict(app: &App, area: Rect, buffer: &mut Buffer) {
     let beside = infer.comparison.as_ref();
     let called = beside.map_or(String::new(), |beside| name_of(beside, app, answer::BESIDE));
     let other = beside.and_then(Comparison::shown).map(|answer| (called.as_str(), answer));
-    let row = answer::draw_beside(&verdict.answer, other, theme, area, buffer);
-    answer::draw(&verdict.answer, is_old, theme, row, buffer);
-    let y = area.y + answer::lines(&verdict.answer);
+    let row = answer::draw_beside(&verdict.output, other, theme, area, buffer);
+    answer::draw(&verdict.output, is_old, theme, row, buffer);
+    let y = area.y + answer::lines(&verdict.output);
     if y < area.bottom() {
         let cut_note = if verdict.truncated { ", the end was cut" } else { "" };
-        let scale = match verdict.answer {
+        let scale = match verdict.output {
             Answer::Score { scale: Some((low, high)), .. } => format!("on a scale from {low} to {high}; "),
             _ => String::new(),
         };
@@ -196,7 +196,7 @@ pub(super) fn draw_tiny(app: &App, area: Rect, buffer: &mut Buffer) -> Option<Po
     }
     let y = area.y + 1 + fields as u16;
     if let (Some((_, _, verdict)), true) = (&infer.answer, y < area.bottom()) {
-        answer::draw(&verdict.answer, false, theme, Rect { y, height: area.bottom() - y, ..area }, buffer);
+        answer::draw(&verdict.output, false, theme, Rect { y, height: area.bottom() - y, ..area }, buffer);
     }
     cursor
 }

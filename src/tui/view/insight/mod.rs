@@ -231,7 +231,7 @@ impl Matrix {
         let head =
             format!("{:name$}{head}{:>10}{:>8}{:>7}", "", "precision", "recall", "F1", name = self.name);
         put(buffer, inner.x, inner.y, inner.width, &head, theme.style(Role::Muted));
-        let per_class = known.picture.scores.classification().map_or(&[][..], |found| &found.per_class);
+        let per_class = &known.picture.scores.per_class;
         for ((label, cells), class) in cells.iter().enumerate().zip(per_class) {
             let y = inner.y + 1 + label as u16;
             if y >= inner.bottom() {
@@ -326,7 +326,7 @@ fn detail(known: &Known) -> Vec<String> {
     };
     let mut lines = vec![format!("calibration error {:.1} %", 100.0 * classes.calibration.error)];
     let names = known.insight.labels.classes();
-    let per_class = known.picture.scores.classification().map_or(&[][..], |found| &found.per_class);
+    let per_class = &known.picture.scores.per_class;
     for (name, class) in names.iter().zip(per_class) {
         let [p, r, f1] = [class.precision, class.recall, class.f1].map(|share| 100.0 * share);
         lines.push(format!("{name}: precision {p:.1}, recall {r:.1}, F1 {f1:.1}"));

@@ -175,7 +175,7 @@ fn said_of_class(
     (place, row): (usize, usize),
 ) -> SaidOfRow {
     let judged = known.judged();
-    let (label, mut predicted) = (judged.label(row), judged.predicted(row));
+    let (label, mut predicted) = (judged.target(row), judged.predicted(row));
     let mut sure = judged.probability(row, predicted);
     if view.listed == RowList::Mislabelled {
         let suspect = &known.insight.suspects[place];
@@ -196,7 +196,7 @@ fn said_of_class(
 
 fn said_of_number(known: &Known, row: usize) -> SaidOfRow {
     let judged = known.judged();
-    let (told, given) = (judged.told(row), judged.given(row));
+    let (told, given) = (judged.predicted_value(row), judged.target_value(row));
     SaidOfRow {
         label: format!("{given:>5.2}"),
         predicted: format!("{told:>5.2}"),

@@ -68,8 +68,8 @@ fn draw_cloud(app: &App, known: &Known, area: Rect, buffer: &mut Buffer) {
     let mut canvas = Canvas::new(plot.width.into(), plot.height.into());
     canvas.line((0, y(low)), (columns - 1, y(high)), LINE);
     let judged = known.judged();
-    for row in (0..judged.len()).filter(|row| judged.told(*row).is_finite()) {
-        canvas.set(x(judged.given(row)), y(judged.told(row)), ROW);
+    for row in (0..judged.len()).filter(|row| judged.predicted_value(*row).is_finite()) {
+        canvas.set(x(judged.target_value(row)), y(judged.predicted_value(row)), ROW);
     }
     blit(&canvas, theme, plot, buffer);
     let ends = [(plot.y, high), (plot.bottom() - 1, low)];

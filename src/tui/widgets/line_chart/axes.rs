@@ -1,4 +1,4 @@
-//! What stands at the axes of a chart: values to the left, places below, the cursor.
+//! The labels at the axes of a chart, and the cursor.
 
 use super::chart::{AXIS, LineChart};
 use super::scale::{Scale, nice};
@@ -10,7 +10,7 @@ use crate::tui::widgets::put;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
-/// Seconds between two ticks of time.
+/// Distances of ticks on the time axis, in seconds.
 const SECONDS: [f64; 17] = [
     1.0, 2.0, 5.0, 10.0, 15.0, 30.0, 60.0, 120.0, 300.0, 600.0, 900.0, 1800.0, 3600.0, 7200.0, 10_800.0,
     21_600.0, 43_200.0,
@@ -37,8 +37,8 @@ impl LineChart<'_> {
         }
     }
 
-    /// Marks places below the plot, and says which one the cursor is at, if there is one (place and
-    /// column). The first place that is not zero has the axis' name before it.
+    /// Draws the horizontal axis with its ticks, and the label of the cursor, given as position and column. The first
+    /// tick label other than 0 is preceded by the name of the axis.
     pub(super) fn draw_places(
         &self,
         buffer: &mut Buffer,
@@ -51,24 +51,24 @@ impl LineChart<'_> {
         let line =
             theme.glyph(Symbol::Corner).to_string() + &theme.glyph(Symbol::Rule).repeat(plot.width as usize);
         put(buffer, plot.x - 1, plot.bottom(), plot.width + 1, &line, frame);
-        let taken = cursor.map(|(place, x)| self.draw_place(buffer, plot, x, place));
+        let cursor_label = cursor.map(|(position, x)| self.draw_cursor_label(buffer, plot, x, position));
         let span = to - from;
         let every = distance(axis, span, f64::from(plot.width / 8).clamp(1.0, 12.0));
         let mut free = plot.x;
         let mut is_named = false;
         let mut number = (from / every - 1e-9).ceil();
         while number * every <= to + 1e-9 * span {
-            let place = number * every;
-            let x = plot.x + ((place - from) / span * f64::from(plot.width - 1)).round() as u16;
-            let mut text = tick_text(axis, place, every, to);
+            let position = number * every;
+            let x = plot.x + ((position - from) / span * f64::from(plot.width - 1)).round() as u16;
+            let mut text = tick_text(axis, position, every, to);
             if !is_named && number > 0.0 {
                 text = format!("{} {text}", axis.name());
             }
             let width = text::width(&text) as u16;
             let start =
                 x.saturating_sub(width / 2).clamp(plot.x, (plot.right()).saturating_sub(width).max(plot.x));
-            let is_taken = taken.is_some_and(|(left, right)| start < right && start + width > left);
-            if start >= free && start + width <= plot.right() && !is_taken {
+            let is_hidden = cursor_label.is_some_and(|(left, right)| start < right && start + width > left);
+            if start >= free && start + width <= plot.right() && !is_hidden {
                 put(buffer, x, plot.bottom(), 1, theme.glyph(Symbol::PlaceTick), frame);
                 put(buffer, start, plot.bottom() + 1, width, &text, muted);
                 free = start + width + 1;
@@ -78,7 +78,7 @@ impl LineChart<'_> {
         }
     }
 
-    /// A line at column `x` of the plot, behind the curves.
+    /// Draws the cursor at column `x` of the plot, behind the curves.
     pub(super) fn draw_cursor(&self, buffer: &mut Buffer, plot: Rect, x: usize) {
         for y in plot.top()..plot.bottom() {
             put(
@@ -92,9 +92,9 @@ impl LineChart<'_> {
         }
     }
 
-    /// Says which place the cursor is at, below the plot; returns the columns that it takes.
-    fn draw_place(&self, buffer: &mut Buffer, plot: Rect, x: usize, place: f64) -> (u16, u16) {
-        let text = format!(" {} {} ", self.view.axis.name(), place_text(self.view.axis, place));
+    /// Draws the position of the cursor below the plot; returns the columns of the label.
+    fn draw_cursor_label(&self, buffer: &mut Buffer, plot: Rect, x: usize, position: f64) -> (u16, u16) {
+        let text = format!(" {} {} ", self.view.axis.name(), position_text(self.view.axis, position));
         let width = text::width(&text) as u16;
         let middle = (plot.x + x as u16).saturating_sub(width / 2);
         let start = middle.clamp(plot.x, plot.right().saturating_sub(width).max(plot.x));
@@ -104,41 +104,41 @@ impl LineChart<'_> {
     }
 }
 
-/// The distance of at most about `most` ticks over `span`.
-fn distance(axis: Axis, span: f64, most: f64) -> f64 {
-    let least = span / most;
+/// The distance of about `max_ticks` ticks over `span`.
+fn distance(axis: Axis, span: f64, max_ticks: f64) -> f64 {
+    let minimum = span / max_ticks;
     match axis {
-        Axis::Step | Axis::Examples => nice(least).max(1.0).round(),
-        Axis::Epoch if span >= 0.999 => nice(least).max(1.0),
-        Axis::Epoch => nice(least),
+        Axis::Step | Axis::Examples => nice(minimum).max(1.0).round(),
+        Axis::Epoch if span >= 0.999 => nice(minimum).max(1.0),
+        Axis::Epoch => nice(minimum),
         Axis::Time => {
-            let found = SECONDS.into_iter().find(|seconds| *seconds >= least);
-            found.unwrap_or_else(|| nice(least / DAY).max(1.0) * DAY)
+            let found = SECONDS.into_iter().find(|seconds| *seconds >= minimum);
+            found.unwrap_or_else(|| nice(minimum / DAY).max(1.0) * DAY)
         }
     }
 }
 
-/// A place with a tick: as many decimals as the ticks need, all in the unit of the last one.
-fn tick_text(axis: Axis, place: f64, every: f64, last: f64) -> String {
-    let (unit, sign) = match axis {
-        Axis::Time => return format::duration(place),
+/// The label of a tick: as many decimals as the distance of the ticks needs, in the unit of the last one.
+fn tick_text(axis: Axis, position: f64, every: f64, last: f64) -> String {
+    let (unit, suffix) = match axis {
+        Axis::Time => return format::duration(position),
         _ if last >= 1e6 => (1e6, "M"),
         _ if last >= 1e4 => (1e3, "k"),
         _ => (1.0, ""),
     };
-    if place == 0.0 {
+    if position == 0.0 {
         return "0".into();
     }
     let decimals = (-(every / unit).log10() - 1e-9).ceil().clamp(0.0, 6.0) as usize;
-    format!("{:.decimals$}{sign}", place / unit)
+    format!("{:.decimals$}{suffix}", position / unit)
 }
 
-/// A place as exactly as one may want to read it.
-fn place_text(axis: Axis, place: f64) -> String {
+/// The label of the cursor, with full precision.
+fn position_text(axis: Axis, position: f64) -> String {
     match axis {
-        Axis::Epoch => format!("{place:.2}"),
-        Axis::Step | Axis::Examples => format::count(place.round() as u64),
-        Axis::Time => format::duration(place),
+        Axis::Epoch => format!("{position:.2}"),
+        Axis::Step | Axis::Examples => format::count(position.round() as u64),
+        Axis::Time => format::duration(position),
     }
 }
 
@@ -147,8 +147,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn places_are_told_apart() {
-        let text = |place, every, last| tick_text(Axis::Step, place, every, last);
+    fn tick_labels_are_distinct() {
+        let text = |position, every, last| tick_text(Axis::Step, position, every, last);
         assert_eq!([text(0.0, 2e5, 1e6), text(2e5, 2e5, 1e6), text(1e6, 2e5, 1e6)], ["0", "0.2M", "1.0M"]);
         assert_eq!(
             [text(345_000.0, 500.0, 346_000.0), text(345_500.0, 500.0, 346_000.0)],

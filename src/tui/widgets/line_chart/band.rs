@@ -1,7 +1,7 @@
-//! Several seeds of a run as one curve: their mean, and a band of a standard deviation to either side.
+//! Several seeds of a run as one curve: their mean with a band of one standard deviation.
 //!
-//! Without colour too a band is told from a line: it is a screen of dots with air between them, the curve
-//! in front is unbroken, and each of two bands has its own screen.
+//! A band is also distinguishable without colour: it is a pattern of separate dots behind an unbroken curve, and two
+//! bands have different patterns.
 
 use super::chart::{LineChart, Look, Trace};
 use super::scale::Scale;
@@ -12,16 +12,16 @@ use crate::tui::widgets::put;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
-/// The traces of several seeds as one. Where any of them has a point, its column has the mean over the seeds
-/// that have come so far, and that mean less and plus their standard deviation as lowest and highest value.
-/// A seed without a point of its own there counts with what lies between its neighbours.
+/// Merges the traces of several seeds. A column with a point of any seed has the mean over the seeds that reach it,
+/// and the mean minus and plus their standard deviation as minimum and maximum. Seeds without a point there are
+/// interpolated.
 pub(super) fn merged(seeds: &[Trace]) -> Trace {
     let width = seeds.first().map_or(0, |trace| trace.columns.len());
     let column = |at: usize| {
         let here = || seeds.iter().map(|trace| &trace.columns[at]);
         let not_finite = here().map(|column| column.not_finite).sum();
-        let is_point = here().any(|column| column.finite > 0);
-        let values = seeds.iter().filter(|_| is_point).filter_map(|trace| trace.read(at));
+        let has_point = here().any(|column| column.finite > 0);
+        let values = seeds.iter().filter(|_| has_point).filter_map(|trace| trace.read(at));
         match Repeats::of(values) {
             None => Column { not_finite, ..Column::EMPTY },
             Some(Repeats { count, mean, sd }) => {
@@ -33,7 +33,7 @@ pub(super) fn merged(seeds: &[Trace]) -> Trace {
 }
 
 impl LineChart<'_> {
-    /// Draws the bands. Curves come in front.
+    /// Draws the bands. Curves are drawn over them.
     pub(super) fn draw_bands(&self, buffer: &mut Buffer, plot: Rect, scale: &Scale, traces: &[Trace]) {
         let theme = self.theme;
         let mut canvas = Canvas::new(plot.width as usize, plot.height as usize);
@@ -53,15 +53,15 @@ impl LineChart<'_> {
             }
         }
         let mut symbol = [0; 4];
-        for (x, y, dots, owner) in canvas.cells() {
+        for (x, y, dots, curve) in canvas.cells() {
             let text = dots.text(theme.charts(), ":", &mut symbol);
-            let style = theme.faint(self.curves[usize::from(owner)].role);
+            let style = theme.faint(self.curves[usize::from(curve)].role);
             put(buffer, plot.x + x as u16, plot.y + y as u16, 1, text, style);
         }
     }
 }
 
-/// A screen of dots between two columns, from their lowest to their highest values.
+/// Fills the area between the minima and maxima of two columns with a pattern of dots.
 fn fill(
     canvas: &mut Canvas,
     (x0, first): (usize, &Column),
@@ -70,14 +70,14 @@ fn fill(
     curve: u16,
 ) {
     for x in x0..=x1 {
-        let share = if x1 > x0 { (x - x0) as f64 / (x1 - x0) as f64 } else { 1.0 };
-        let between = |a: f64, b: f64| a + share * (b - a);
+        let fraction = if x1 > x0 { (x - x0) as f64 / (x1 - x0) as f64 } else { 1.0 };
+        let between = |a: f64, b: f64| a + fraction * (b - a);
         let (low, high) = (between(first.min, last.min), between(first.max, last.max));
         if high <= low {
             continue;
         }
         for y in scale.dot(high, height)..=scale.dot(low, height) {
-            // Every fourth dot; of the next band those in the other columns.
+            // Every fourth dot; the next band uses the other columns.
             if (x + usize::from(curve)).is_multiple_of(2) && (y + x / 2).is_multiple_of(2) {
                 canvas.set(x, y, curve);
             }
@@ -85,7 +85,7 @@ fn fill(
     }
 }
 
-/// Whether the mean of a band has a dot in that column: dashed where a curve of one seed is to be in front.
+/// Whether the mean of a band has a dot in column `x`: it is dashed if a curve of one seed is drawn over it.
 pub(super) fn is_dash(look: Look, x: usize) -> bool {
     look != Look::Mean || x % 6 < 3
 }

@@ -1,4 +1,4 @@
-//! Names and values at the ends of the curves.
+//! Labels at the ends of the curves: names and values.
 
 use super::chart::{AXIS, Curve, LineChart, Reading, Trace};
 use super::scale::Scale;
@@ -8,29 +8,29 @@ use crate::tui::widgets::put;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
-/// Cells of a value.
-const VALUE: u16 = 6;
-/// Cells of a mean with its standard deviation.
-const MEAN: u16 = 12;
+/// Width of a value in cells.
+const VALUE_WIDTH: u16 = 6;
+/// Width of a mean with standard deviation in cells.
+const MEAN_WIDTH: u16 = 12;
 
-/// What stands at the end of a curve.
+/// The label of a curve.
 struct Label<'a> {
     name: &'a str,
     value: String,
-    /// Row of dots of the curve's end.
+    /// The row of dots where the curve ends.
     dot: usize,
     role: Role,
 }
 
 impl LineChart<'_> {
-    /// Cells that the labels take to the right of a chart of `width` × `height`: none where it is narrow.
+    /// Width of the labels to the right of a chart of `width` × `height`; 0 if it is too narrow for labels.
     pub(super) fn margin(&self, width: u16, height: u16) -> u16 {
         let is_labelled = |curve: &&Curve<'_>| !curve.name.is_empty() && curve.last_step().is_some();
         let named = || self.curves.iter().filter(is_labelled);
         let lines = lines(named().count(), height);
         let cells = named().map(|curve| {
             let name = if lines > 1 { text::width(curve.name) as u16 } else { 0 };
-            name.max(if curve.is_band() { MEAN } else { VALUE })
+            name.max(if curve.is_band() { MEAN_WIDTH } else { VALUE_WIDTH })
         });
         match cells.max() {
             Some(cells) if width >= 3 * (1 + cells + AXIS) => 1 + cells,
@@ -38,7 +38,7 @@ impl LineChart<'_> {
         }
     }
 
-    /// Puts the labels to the right of where the curves end, moved apart where they would meet.
+    /// Draws the labels to the right of the ends of the curves, without overlap.
     pub(super) fn draw_labels(
         &self,
         buffer: &mut Buffer,
@@ -63,8 +63,8 @@ impl LineChart<'_> {
         let mut free = plot.y;
         let mut below = lines * labels.len() as u16;
         for label in labels {
-            let wanted = plot.y + label.dot as u16 / 4;
-            let y = wanted.min(plot.bottom().saturating_sub(below)).max(free);
+            let preferred = plot.y + label.dot as u16 / 4;
+            let y = preferred.min(plot.bottom().saturating_sub(below)).max(free);
             if y + lines > plot.bottom() {
                 return;
             }
@@ -82,7 +82,7 @@ impl LineChart<'_> {
     }
 }
 
-/// Lines of each of so many labels: name and value, or only the value where that is too much.
+/// Lines per label: 2 for name and value, or 1 for the value only if `labels` labels do not fit.
 fn lines(labels: usize, height: u16) -> u16 {
     if usize::from(height) < 2 * labels { 1 } else { 2 }
 }

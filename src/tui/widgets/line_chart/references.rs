@@ -1,4 +1,4 @@
-//! Values that curves are held against: dashed lines, with the breadth that chance alone gives them.
+//! Reference values to compare curves with: dashed lines with a band of their standard deviation.
 
 use super::chart::{LineChart, Reference};
 use super::scale::Scale;
@@ -9,7 +9,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
 impl LineChart<'_> {
-    /// Draws the bands, and the lines and their names upon them. Curves come in front.
+    /// Draws the bands, lines and names. Curves are drawn over them.
     pub(super) fn draw_references(&self, buffer: &mut Buffer, plot: Rect, scale: &Scale) {
         let shown = || self.references.iter().filter(|reference| scale.shows(reference.value));
         let row = |value: f64| plot.y + scale.dot(value, plot.height) as u16 / 4;
@@ -33,7 +33,7 @@ impl LineChart<'_> {
             let text = format!(" {name} {}{around} ", self.value(*value));
             let width = text::width(&text) as u16;
             if !name.is_empty() && width + 4 <= plot.width {
-                // Where scores begin they are low, and nothing is in the way.
+                // At the beginning, scores are low and do not overlap the name.
                 put(buffer, plot.x + 1, y, width, &text, theme.style(Role::Muted));
             }
         }
@@ -48,7 +48,7 @@ mod tests {
     use crate::tui::theme::{Charset, Palette, Theme};
     use crate::tui::widgets::line_chart::{ChartView, Curve, Look};
 
-    /// Scores of 70 to 80 % held against 84 ± 2.
+    /// Scores of 70 to 80 % with a reference of 84 ± 2.
     fn drawn(theme: Theme, (width, height): (u16, u16)) -> Vec<String> {
         let (mut series, course) = (Series::default(), StepAxis::default());
         (1..=3).for_each(|n| series.push(10 * n, 0.65 + 0.05 * n as f64));
@@ -80,7 +80,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_has_its_name_and_its_band() {
+    fn reference_has_name_and_band() {
         let cases = [
             (Charset::Unicode, "╌", "published 84.0 ± 2.0", "· · · ·"),
             (Charset::Plain, "-", "published 84.0 +- 2.0", ". . . ."),
@@ -95,7 +95,7 @@ mod tests {
     }
 
     #[test]
-    fn a_narrow_chart_has_the_line_without_a_name() {
+    fn narrow_chart_omits_name_of_reference() {
         let lines = drawn(Theme::new(Palette::None, Charset::Unicode), (24, 8));
         assert!(lines.iter().any(|line| line.contains("╌")) && !lines.concat().contains("published"));
     }

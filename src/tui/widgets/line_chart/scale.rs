@@ -1,10 +1,10 @@
-//! The value axis: which values it spans, linear or logarithmic, and where its ticks are.
+//! The value axis: range, linear or logarithmic scale, and ticks.
 
 use super::chart::{LineChart, Look, Trace};
 use crate::format;
 
-/// The least that a chart of shares spans.
-const LEAST_PERCENT: f64 = 0.05;
+/// Minimum range of a chart of percentages.
+const MIN_PERCENT_RANGE: f64 = 0.05;
 
 /// The value axis.
 #[derive(Debug, Clone, PartialEq)]
@@ -12,9 +12,9 @@ pub(super) struct Scale {
     from: f64,
     to: f64,
     is_log: bool,
-    /// The upper end and the length, of the logarithms where it is logarithmic.
+    /// Upper end and length of the range, of the logarithms on a logarithmic scale.
     ends: (f64, f64),
-    /// Values with a tick, ascending.
+    /// Values of the ticks, ascending.
     pub(super) ticks: Vec<f64>,
 }
 
@@ -24,16 +24,16 @@ impl Scale {
         Scale { from, to, is_log, ends, ticks }
     }
 
-    /// Row of dots of a value, from the top; values outside are moved to the edge.
+    /// The row of dots of a value, counted from the top and clamped to the plot.
     pub(super) fn dot(&self, value: f64, height: u16) -> usize {
         let dots = f64::from(height) * 4.0 - 1.0;
         let value = if self.is_log { value.max(f64::MIN_POSITIVE).ln() } else { value };
         let (top, length) = self.ends;
-        // Cut off after half is added: rounding would be a call for each dot.
+        // Adds 0.5 and truncates, which is faster than a call of `round` for each dot.
         ((top - value) / length * dots + 0.5).clamp(0.0, dots) as usize
     }
 
-    /// Whether the axis has a place for a value: a logarithmic one has none for what is not positive.
+    /// Whether the axis can show a value: it must be finite, and positive on a logarithmic scale.
     pub(super) fn shows(&self, value: f64) -> bool {
         value.is_finite() && (!self.is_log || value > 0.0)
     }
@@ -45,19 +45,19 @@ impl Scale {
 }
 
 impl LineChart<'_> {
-    /// The axis for what is seen; `None` when there is no value.
+    /// The axis for the visible part of the traces; `None` without any value.
     pub(super) fn scale(&self, traces: &[Trace], height: u16) -> Option<Scale> {
         let bounds = self.bounds(traces)?;
         Some(if self.view.is_log { logarithmic(bounds, height) } else { self.linear(bounds, height) })
     }
 
-    /// The lowest and highest value to show. Of extremes far above all else only the mark shows,
-    /// so that one spike does not flatten the rest.
+    /// The minimum and maximum to show. Rare outliers far above all other values are cut off and marked, so that one
+    /// spike does not flatten the rest.
     fn bounds(&self, traces: &[Trace]) -> Option<(f64, f64)> {
         let is_log = self.view.is_log;
         let mut low = f64::INFINITY;
         let mut highs = Vec::new();
-        let mut floor = f64::NEG_INFINITY;
+        let mut highest_point = f64::NEG_INFINITY;
         for (curve, trace) in self.curves.iter().zip(traces) {
             for column in trace.columns.iter().filter(|column| column.finite > 0) {
                 if is_log && column.max <= 0.0 {
@@ -65,23 +65,23 @@ impl LineChart<'_> {
                 }
                 low = low.min(if is_log && column.min <= 0.0 { column.max } else { column.min });
                 match curve.look {
-                    Look::Points(..) => floor = floor.max(column.max),
+                    Look::Points(..) => highest_point = highest_point.max(column.max),
                     Look::Line | Look::Marked(..) | Look::Mean => highs.push(column.max),
                 }
             }
         }
-        let highest = highs.iter().copied().fold(floor, f64::max);
+        let highest = highs.iter().copied().fold(highest_point, f64::max);
         if !highest.is_finite() {
             return None;
         }
-        let usual = if highs.is_empty() {
-            floor
+        let percentile = if highs.is_empty() {
+            highest_point
         } else {
-            let place = (highs.len() - 1) * 98 / 100;
-            highs.select_nth_unstable_by(place, f64::total_cmp).1.max(floor)
+            let index = (highs.len() - 1) * 98 / 100;
+            highs.select_nth_unstable_by(index, f64::total_cmp).1.max(highest_point)
         };
-        let is_spike = !is_log && highs.len() >= 50 && usual > 0.0 && highest > 3.0 * usual;
-        let high = if is_spike { 1.3 * usual } else { highest };
+        let is_spike = !is_log && highs.len() >= 50 && percentile > 0.0 && highest > 3.0 * percentile;
+        let high = if is_spike { 1.3 * percentile } else { highest };
         let references = self.references.iter().map(|reference| reference.value);
         let references = references.chain(self.span.into_iter().flat_map(|(from, to)| [from, to]));
         let shown = references.filter(|value| value.is_finite() && (!is_log || *value > 0.0));
@@ -89,13 +89,13 @@ impl LineChart<'_> {
     }
 
     fn linear(&self, (low, high): (f64, f64), height: u16) -> Scale {
-        // A chart of all that was goes down to zero; a closer look spans what is there.
+        // A chart of the whole run starts at zero; a zoomed one spans the visible values.
         let is_whole = !self.percent && !self.view.is_zoomed();
         let low = if is_whole && low > 0.0 && low < 0.6 * high { 0.0 } else { low };
-        // Scores that differ by a hair must not look as if they were worlds apart.
-        let (low, high) = if self.percent && high - low < LEAST_PERCENT {
+        // Small differences between scores must not look large.
+        let (low, high) = if self.percent && high - low < MIN_PERCENT_RANGE {
             let middle = f64::midpoint(low, high);
-            (middle - LEAST_PERCENT / 2.0, middle + LEAST_PERCENT / 2.0)
+            (middle - MIN_PERCENT_RANGE / 2.0, middle + MIN_PERCENT_RANGE / 2.0)
         } else {
             (low, high)
         };
@@ -116,7 +116,7 @@ impl LineChart<'_> {
         Scale::new((from, to), false, (0..=ticks).map(|k| from + k as f64 * tick).collect())
     }
 
-    /// What stands at the ticks, each in at most five characters.
+    /// The labels of the ticks, of at most 5 characters each.
     pub(super) fn tick_labels(&self, scale: &Scale) -> Vec<String> {
         let times = if self.percent { 100.0 } else { 1.0 };
         let distance = match scale.ticks[..] {
@@ -136,14 +136,14 @@ fn tick_label(value: f64, distance: f64, is_log: bool) -> String {
     }
     let power = (distance.log10() + 1e-9).floor();
     if power < -3.0 {
-        // `15e-6`: all ticks in the same power of ten.
+        // All ticks have the same power of ten, as in `15e-6`.
         return if value == 0.0 { "0".into() } else { format!("{:.0}e{power}", value / 10f64.powf(power)) };
     }
     format!("{value:.decimals$}", decimals = (-power).clamp(0.0, 4.0) as usize)
 }
 
-/// From the 1, 2 or 5 × 10ⁿ below to the one above, with a tick at each power of ten, or at all of
-/// these where there are few powers.
+/// A logarithmic axis between values 1, 2 or 5 × 10ⁿ, with a tick at each power of ten, or at all such values if
+/// there are few powers.
 fn logarithmic((low, high): (f64, f64), height: u16) -> Scale {
     let steps: Vec<f64> = (low.log10().floor() as i32 - 1..=high.log10().ceil() as i32 + 1)
         .flat_map(|power| [1.0, 2.0, 5.0].map(|factor| factor * 10f64.powi(power)))
@@ -160,13 +160,13 @@ fn logarithmic((low, high): (f64, f64), height: u16) -> Scale {
         };
         fine.iter().filter(is_power).copied().collect::<Vec<f64>>()
     };
-    let room = usize::from(height / 2).max(2);
-    let coarse = (1..8).map(powers).find(|ticks| ticks.len() <= room).unwrap_or_default();
-    let ticks = if fine.len() <= room || coarse.len() < 2 { fine } else { coarse };
+    let max_ticks = usize::from(height / 2).max(2);
+    let coarse = (1..8).map(powers).find(|ticks| ticks.len() <= max_ticks).unwrap_or_default();
+    let ticks = if fine.len() <= max_ticks || coarse.len() < 2 { fine } else { coarse };
     Scale::new((from, to), true, ticks)
 }
 
-/// The nearest of 1, 2, 5 × 10ⁿ at or above `step`.
+/// The smallest of 1, 2, 5 × 10ⁿ that is at least `step`.
 pub(super) fn nice(step: f64) -> f64 {
     if !(step.is_finite() && step > 0.0) {
         return 1.0;
@@ -187,7 +187,7 @@ mod tests {
     }
 
     #[test]
-    fn labels_fit_before_the_axis() {
+    fn tick_labels_have_at_most_five_characters() {
         let linear = |value, distance| tick_label(value, distance, false);
         assert_eq!(linear(0.25, 0.05), "0.25");
         assert_eq!([linear(1.5e-5, 5e-6), linear(0.0, 5e-6)], ["15e-6", "0"]);
@@ -199,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn logarithmic_axes_hold_what_is_seen() {
+    fn logarithmic_axis_contains_values() {
         let scale = logarithmic((0.03, 7.0), 30);
         assert_eq!((scale.from, scale.to), (0.02, 10.0));
         assert_eq!(scale.dot(10.0, 30), 0);

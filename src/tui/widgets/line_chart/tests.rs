@@ -4,8 +4,8 @@ use crate::run::axis::StepAxis;
 use crate::run::series::Series;
 use crate::tui::theme::{Charset, Palette, Theme};
 
-const FANCY: Theme = Theme::new(Palette::None, Charset::Unicode);
-const PLAIN: Theme = Theme::new(Palette::None, Charset::Plain);
+const UNICODE: Theme = Theme::new(Palette::None, Charset::Unicode);
+const ASCII: Theme = Theme::new(Palette::None, Charset::Plain);
 
 fn series(points: impl IntoIterator<Item = (u64, f64)>) -> Series {
     let mut series = Series::default();
@@ -13,7 +13,7 @@ fn series(points: impl IntoIterator<Item = (u64, f64)>) -> Series {
     series
 }
 
-/// A course of `steps` steps in two epochs, each step with 32 examples in half a second.
+/// The steps of a run: two epochs, 32 examples and half a second per step.
 fn course(steps: u64) -> StepAxis {
     let mut course = StepAxis::default();
     course.steps_per_epoch = steps / 2;
@@ -59,7 +59,7 @@ fn drawn(chart: &LineChart<'_>, width: u16, height: u16) -> Vec<String> {
 }
 
 #[test]
-fn a_falling_line_with_points() {
+fn draws_line_and_points() {
     let loss = series((1..=100).map(|step| (step, 1.0 - step as f64 / 110.0)));
     let validation = series([(0, 0.9), (50, 0.6), (100, 0.5)]);
     let course = course(100);
@@ -78,28 +78,28 @@ fn a_falling_line_with_points() {
         "     └┬────────────────┬────────────────┬",
         "      0             epoch 1             2",
     ];
-    let got = drawn(&chart(&curves, 100, FANCY), 52, 9).join("\n");
+    let got = drawn(&chart(&curves, 100, UNICODE), 52, 9).join("\n");
     assert_eq!(got, expected.join("\n"), "\n{got}");
-    let plain = drawn(&chart(&curves, 100, PLAIN), 52, 9).join("\n");
+    let plain = drawn(&chart(&curves, 100, ASCII), 52, 9).join("\n");
     assert!(plain.is_ascii() && plain.contains('*') && plain.contains('o'), "{plain}");
 }
 
 #[test]
-fn a_spike_among_a_million_steps_is_marked() {
+fn spike_in_a_million_steps_is_marked() {
     let loss = series((1..=1_000_000).map(|step| (step, if step == 500_000 { 80.0 } else { 0.5 })));
     let course = course(1000);
     let curves = [curve("train", Look::Line, &loss, &course)];
-    let rows = drawn(&chart(&curves, 1_000_000, FANCY), 60, 12);
+    let rows = drawn(&chart(&curves, 1_000_000, UNICODE), 60, 12);
     assert_eq!(rows[0].matches('▲').count(), 1, "{}", rows.join("\n"));
     assert!(rows[1].contains("▲ up to 80.00"), "{}", rows.join("\n"));
 }
 
 #[test]
-fn gaps_stay_empty() {
+fn non_finite_values_are_gaps() {
     let loss = series((0..=40).map(|step| (step, if (10..30).contains(&step) { f64::NAN } else { 1.0 })));
     let course = course(40);
     let curves = [curve("", Look::Line, &loss, &course)];
-    let rows = drawn(&chart(&curves, 40, FANCY), 47, 8);
+    let rows = drawn(&chart(&curves, 40, UNICODE), 47, 8);
     let line = rows
         .iter()
         .find(|row| row.contains('\u{2812}') || row.contains('⠤') || row.contains('⣀') || row.contains('⠉'));
@@ -110,7 +110,7 @@ fn gaps_stay_empty() {
 }
 
 #[test]
-fn every_size_and_no_data_is_drawn_without_harm() {
+fn any_size_and_missing_data_do_not_panic() {
     let some = series([(1, 1.0)]);
     let none = Series::default();
     let bad = series([(1, f64::NAN)]);
@@ -120,16 +120,16 @@ fn every_size_and_no_data_is_drawn_without_harm() {
         for height in 0..12 {
             for one in [&some, &none, &bad] {
                 let curves = [curve("train", Look::Line, one, &course)];
-                drawn(&chart(&curves, 1, FANCY), width, height);
-                drawn(&chart(&curves, 0, PLAIN), width, height);
-                drawn(&LineChart { view: log, ..chart(&curves, 0, FANCY) }, width, height);
+                drawn(&chart(&curves, 1, UNICODE), width, height);
+                drawn(&chart(&curves, 0, ASCII), width, height);
+                drawn(&LineChart { view: log, ..chart(&curves, 0, UNICODE) }, width, height);
             }
         }
     }
 }
 
 #[test]
-fn the_cursor_reads_every_curve() {
+fn cursor_reads_all_curves() {
     let line = series((0..=100).map(|step| (step, step as f64)));
     let points = series([(0, 10.0), (100, 30.0)]);
     let broken = series((0..=100).map(|step| (step, if step < 80 { 1.0 } else { f64::NAN })));
@@ -140,25 +140,29 @@ fn the_cursor_reads_every_curve() {
     let area = Rect::new(0, 0, 107, 20);
     let read = |view| {
         let mut buffer = Buffer::empty(area);
-        LineChart { view, ..chart(&curves, 100, FANCY) }.draw(area, &mut buffer)
+        LineChart { view, ..chart(&curves, 100, UNICODE) }.draw(area, &mut buffer)
     };
     let read = |view| read(view).into_iter().map(|reading| Some(reading?.value)).collect::<Vec<_>>();
-    assert_eq!(read(ChartView::default())[..2], [Some(100.0), Some(30.0)], "without a cursor the ends");
+    assert_eq!(
+        read(ChartView::default())[..2],
+        [Some(100.0), Some(30.0)],
+        "without a cursor: the last values"
+    );
     let mut view = with_keys(&[ChartKey::CursorLeft]);
     (0..10).for_each(|_| view.apply(ChartKey::CursorLeft));
     let readings = read(view);
     assert!((readings[0].unwrap() - 90.0).abs() < 0.6 && (readings[1].unwrap() - 28.0).abs() < 0.2);
-    assert_eq!(readings[2..], [None, None], "no number and no curve read nothing");
+    assert_eq!(readings[2..], [None, None], "a gap and an ended curve have no value");
 }
 
 #[test]
-fn zoomed_axes_say_where_one_is() {
+fn zoomed_axes_have_position_labels() {
     let loss = series((1..=1000).map(|step| (step, 1000.0 / step as f64)));
     let course = course(1000);
     let curves = [curve("", Look::Line, &loss, &course)];
     let foot = |keys: &[ChartKey]| {
         let view = with_keys(keys);
-        let mut rows = drawn(&LineChart { view, ..chart(&curves, 1000, FANCY) }, 62, 10);
+        let mut rows = drawn(&LineChart { view, ..chart(&curves, 1000, UNICODE) }, 62, 10);
         rows.pop().unwrap().split_whitespace().collect::<Vec<_>>().join(" ")
     };
     assert_eq!(foot(&[]), "0 epoch 1 2");
@@ -169,34 +173,34 @@ fn zoomed_axes_say_where_one_is() {
 }
 
 #[test]
-fn logarithmic_values_have_a_tick_for_each_power() {
+fn logarithmic_axis_has_tick_at_each_power() {
     let loss = series((1..=1000).map(|step| (step, 10.0 / step as f64)));
     let course = course(1000);
     let curves = [curve("", Look::Line, &loss, &course)];
     let view = with_keys(&[ChartKey::Log]);
-    let rows = drawn(&LineChart { view, ..chart(&curves, 1000, FANCY) }, 40, 14);
+    let rows = drawn(&LineChart { view, ..chart(&curves, 1000, UNICODE) }, 40, 14);
     let ticks: Vec<&str> = rows.iter().filter_map(|row| row.split_once('┤')).map(|t| t.0.trim()).collect();
     assert_eq!(ticks, ["10", "1", "0.1", "0.01"], "{}", rows.join("\n"));
     let below = series([(1, -1.0), (2, 0.0)]);
     let curves = [curve("", Look::Line, &below, &course)];
-    let rows = drawn(&LineChart { view, ..chart(&curves, 2, FANCY) }, 40, 14);
+    let rows = drawn(&LineChart { view, ..chart(&curves, 2, UNICODE) }, 40, 14);
     assert!(rows.concat().contains("no value here"), "{}", rows.join("\n"));
 }
 
-/// Three seeds of which the last has come only half of the way.
+/// Three seeds, of which the last has only half of the steps.
 fn three_seeds() -> [Series; 3] {
     let seed = |steps, offset: f64| series((1..=steps).map(move |step| (step, 1.0 + offset)));
     [seed(100, -0.1), seed(100, 0.1), seed(50, 0.3)]
 }
 
 #[test]
-fn seeds_are_read_as_mean_and_deviation_of_those_that_came_so_far() {
+fn cursor_reads_mean_and_deviation_of_seeds() {
     let (seeds, course) = (three_seeds(), course(100));
     let curves = [Curve { series: seeds.iter().collect(), ..curve("mean", Look::Mean, &seeds[0], &course) }];
     let area = Rect::new(0, 0, 120, 20);
     let read = |view| {
         let mut buffer = Buffer::empty(area);
-        LineChart { view, ..chart(&curves, 100, FANCY) }.draw(area, &mut buffer)[0].unwrap()
+        LineChart { view, ..chart(&curves, 100, UNICODE) }.draw(area, &mut buffer)[0].unwrap()
     };
     let end = read(ChartView::default());
     assert!((end.value - 1.0).abs() < 1e-9, "{end:?}");
@@ -205,17 +209,17 @@ fn seeds_are_read_as_mean_and_deviation_of_those_that_came_so_far() {
     (0..70).for_each(|_| view.apply(ChartKey::CursorLeft));
     let middle = read(view);
     assert!((middle.value - 1.1).abs() < 1e-9 && (middle.sd - 0.2).abs() < 1e-9, "of three, {middle:?}");
-    assert_eq!(chart(&curves, 100, FANCY).reading(middle), "1.100 ±0.200");
+    assert_eq!(chart(&curves, 100, UNICODE).reading(middle), "1.100 ±0.200");
 }
 
 #[test]
-fn a_band_is_a_screen_of_dots_behind_an_unbroken_line() {
+fn band_is_drawn_behind_an_unbroken_line() {
     let (seeds, course) = (three_seeds(), course(100));
-    let own = curve("train", Look::Line, &seeds[0], &course);
-    let band = Curve { name: "", look: Look::Mean, series: seeds.iter().collect(), ..own.clone() };
+    let single = curve("train", Look::Line, &seeds[0], &course);
+    let band = Curve { name: "", look: Look::Mean, series: seeds.iter().collect(), ..single.clone() };
     let view = with_keys(&[ChartKey::ZoomIn, ChartKey::PanLeft]);
-    for (theme, is_band) in [(FANCY, "⠅⡂"), (PLAIN, ":")] {
-        let curves = [band.clone(), own.clone()];
+    for (theme, is_band) in [(UNICODE, "⠅⡂"), (ASCII, ":")] {
+        let curves = [band.clone(), single.clone()];
         let rows = drawn(&LineChart { view, ..chart(&curves, 100, theme) }, 60, 16);
         let plot = rows.concat();
         assert!(is_band.chars().all(|sign| plot.contains(sign)), "{}", rows.join("\n"));
@@ -224,8 +228,8 @@ fn a_band_is_a_screen_of_dots_behind_an_unbroken_line() {
     }
     for (width, height) in (0..40).flat_map(|width| (0..12).map(move |height| (width, height))) {
         let log = with_keys(&[ChartKey::Log]);
-        let curves = [band.clone(), own.clone()];
-        drawn(&LineChart { view: log, ..chart(&curves, 100, FANCY) }, width, height);
-        drawn(&chart(&curves[..1], 0, PLAIN), width, height);
+        let curves = [band.clone(), single.clone()];
+        drawn(&LineChart { view: log, ..chart(&curves, 100, UNICODE) }, width, height);
+        drawn(&chart(&curves[..1], 0, ASCII), width, height);
     }
 }

@@ -1,71 +1,71 @@
-//! How a chart is looked at: over what, how smooth, which stretch, where the values are read. One state
-//! for every chart that has keys; places are shares of the whole width, so that they hold while a run grows.
+//! The view of a chart: axis, smoothing, zoom and cursor. All charts with keys fraction one view. Positions are
+//! fractions of the whole width, so that they stay valid while a run grows.
 
 use crate::run::axis::Axis;
 
-/// Shares of the whole run that can be smoothed over.
+/// Smoothing windows, as fractions of the whole run.
 const SMOOTHING: [f64; 7] = [0.0, 0.005, 0.01, 0.025, 0.05, 0.1, 0.2];
-/// The one that is chosen at first.
-const USUAL: usize = 3;
-/// The narrowest stretch: about as many steps as a curve has fine buckets for.
-const NARROWEST: f64 = 1.0 / 512.0;
-/// How far a key moves the cursor, in shares of the stretch that is seen.
+/// Index of the default.
+const DEFAULT_SMOOTHING: usize = 3;
+/// The smallest zoom window: about as many steps as a curve has fine buckets for.
+const MIN_WINDOW: f64 = 1.0 / 512.0;
+/// Distance that a key moves the cursor, as a fraction of the visible window.
 const CURSOR_STEP: f64 = 1.0 / 100.0;
 
-/// How a chart is looked at.
+/// The view of a chart.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct ChartView {
-    /// What the curves are drawn over.
+    /// The quantity on the horizontal axis.
     pub axis: Axis,
     /// Whether values are on a logarithmic scale.
     pub is_log: bool,
     /// How several seeds of a run are drawn.
     pub seeds: Seeds,
     smoothing: usize,
-    /// The stretch that is seen.
+    /// The visible window.
     window: (f64, f64),
-    /// Where values are read.
+    /// Position of the cursor.
     cursor: Option<f64>,
 }
 
 /// How several seeds of a run are drawn.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Seeds {
-    /// All together: their mean, and a band of their standard deviation around it.
+    /// One curve with their mean, and a band of their standard deviation.
     #[default]
     Band,
-    /// Each as a curve of its own.
+    /// One curve each.
     Each,
 }
 
-/// What a key does to a chart.
+/// A command to a chart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ChartKey {
-    /// Half of the stretch, around the cursor or the middle.
+    /// Halve the window, around the cursor or the middle.
     ZoomIn,
-    /// Twice the stretch.
+    /// Double the window.
     ZoomOut,
-    /// All of it.
+    /// Show the whole run.
     Whole,
-    /// An earlier stretch.
+    /// Move the window to the left.
     PanLeft,
-    /// A later stretch.
+    /// Move the window to the right.
     PanRight,
-    /// Read values further left.
+    /// Move the cursor to the left.
     CursorLeft,
-    /// Read values further right.
+    /// Move the cursor to the right.
     CursorRight,
-    /// Read values in this column of so many.
+    /// Move the cursor to a column: its index and the number of columns.
     CursorAt(u16, u16),
-    /// Draw over the next axis.
+    /// Select the next axis.
     NextAxis,
-    /// Logarithmic values, or linear ones.
+    /// Toggle the logarithmic scale.
     Log,
-    /// Several seeds as a band, or each for itself.
+    /// Toggle between a band and one curve per seed.
     Seeds,
-    /// Smoothed over more.
+    /// Increase smoothing.
     Smoother,
-    /// Smoothed over less.
+    /// Decrease smoothing.
     Rougher,
 }
 
@@ -75,7 +75,7 @@ impl Default for ChartView {
             axis: Axis::Epoch,
             is_log: false,
             seeds: Seeds::Band,
-            smoothing: USUAL,
+            smoothing: DEFAULT_SMOOTHING,
             window: (0.0, 1.0),
             cursor: None,
         }
@@ -83,12 +83,12 @@ impl Default for ChartView {
 }
 
 impl ChartView {
-    /// Does what a key asks.
+    /// Applies a command.
     pub fn apply(&mut self, key: ChartKey) {
         let (from, to) = self.window;
         let width = to - from;
         match key {
-            ChartKey::ZoomIn => self.zoom((width / 2.0).max(NARROWEST)),
+            ChartKey::ZoomIn => self.zoom((width / 2.0).max(MIN_WINDOW)),
             ChartKey::ZoomOut => self.zoom((width * 2.0).min(1.0)),
             ChartKey::Whole => self.window = (0.0, 1.0),
             ChartKey::PanLeft => self.pan(-width / 4.0),
@@ -96,8 +96,8 @@ impl ChartView {
             ChartKey::CursorLeft => self.move_cursor(to, -width * CURSOR_STEP),
             ChartKey::CursorRight => self.move_cursor(from, width * CURSOR_STEP),
             ChartKey::CursorAt(column, columns) => {
-                let share = f64::from(column) / f64::from(columns.max(2) - 1);
-                self.cursor = Some(from + share.min(1.0) * width);
+                let fraction = f64::from(column) / f64::from(columns.max(2) - 1);
+                self.cursor = Some(from + fraction.min(1.0) * width);
             }
             ChartKey::NextAxis => self.axis = self.axis.next(),
             ChartKey::Log => self.is_log = !self.is_log,
@@ -109,47 +109,47 @@ impl ChartView {
         }
     }
 
-    /// Takes the cursor away, or else the zoom; says whether either was there.
+    /// Removes the cursor, or else resets the zoom; returns whether there was either.
     pub fn back(&mut self) -> bool {
-        let was_cursor = self.cursor.take().is_some();
+        let had_cursor = self.cursor.take().is_some();
         let was_zoomed = self.is_zoomed();
-        if !was_cursor {
+        if !had_cursor {
             self.window = (0.0, 1.0);
         }
-        was_cursor || was_zoomed
+        had_cursor || was_zoomed
     }
 
-    /// Whether only a stretch is seen.
+    /// Whether only a part of the run is visible.
     pub fn is_zoomed(&self) -> bool {
         self.window != (0.0, 1.0)
     }
 
-    /// Whether values are read at a cursor.
+    /// Whether there is a cursor.
     pub fn has_cursor(&self) -> bool {
         self.cursor.is_some()
     }
 
-    /// The share of the whole run that is smoothed over; 0 for none.
+    /// The smoothing window as a fraction of the whole run; 0 is none.
     pub fn smoothing(&self) -> f64 {
         SMOOTHING[self.smoothing]
     }
 
-    /// The ends of what is seen of a chart that goes from 0 to `end`.
+    /// The ends of the visible window of an axis from 0 to `end`.
     pub(super) fn range(&self, end: f64) -> (f64, f64) {
         (self.window.0 * end, self.window.1 * end)
     }
 
-    /// The cursor's place on a chart that goes from 0 to `end`.
+    /// The cursor on an axis from 0 to `end`.
     pub(super) fn cursor(&self, end: f64) -> Option<f64> {
-        self.cursor.map(|share| share * end)
+        self.cursor.map(|fraction| fraction * end)
     }
 
     fn zoom(&mut self, width: f64) {
         let (from, to) = self.window;
         let middle = self.cursor.unwrap_or(f64::midpoint(from, to));
-        // What is under the cursor stays where it is.
-        let share = (middle - from) / (to - from);
-        let from = (middle - share * width).clamp(0.0, 1.0 - width);
+        // The position of the cursor on the screen does not change.
+        let fraction = (middle - from) / (to - from);
+        let from = (middle - fraction * width).clamp(0.0, 1.0 - width);
         self.window = (from, (from + width).min(1.0));
     }
 
@@ -160,7 +160,7 @@ impl ChartView {
         self.cursor = self.cursor.map(|cursor| cursor.clamp(self.window.0, self.window.1));
     }
 
-    /// Moves the cursor, which comes in at `edge`; the stretch goes along where it would leave it.
+    /// Moves the cursor, or creates it at `edge`. The window follows if the cursor would leave it.
     fn move_cursor(&mut self, edge: f64, by: f64) {
         let to = self.cursor.map_or(edge, |cursor| (cursor + by).clamp(0.0, 1.0));
         self.cursor = Some(to);
@@ -176,10 +176,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_under_the_cursor_stays_there() {
+    fn zoom_keeps_cursor_position() {
         let mut view = ChartView::default();
         view.apply(ChartKey::CursorLeft);
-        assert_eq!(view.cursor(100.0), Some(100.0), "it comes in at the end");
+        assert_eq!(view.cursor(100.0), Some(100.0), "it starts at the end");
         for _ in 0..25 {
             view.apply(ChartKey::CursorLeft);
         }
@@ -193,7 +193,7 @@ mod tests {
     }
 
     #[test]
-    fn the_cursor_goes_where_one_points() {
+    fn cursor_moves_to_column() {
         let mut view = ChartView::default();
         view.apply(ChartKey::CursorAt(25, 51));
         assert_eq!(view.cursor(100.0), Some(50.0));
@@ -205,7 +205,7 @@ mod tests {
     }
 
     #[test]
-    fn no_key_leaves_the_chart() {
+    fn window_and_cursor_stay_within_the_run() {
         let keys = [
             ChartKey::ZoomIn,
             ChartKey::PanLeft,
@@ -220,7 +220,7 @@ mod tests {
             view.apply(keys[round * 5 % 7]);
             view.apply(keys[round / 7 % 7]);
             let (from, to) = view.range(1.0);
-            assert!(from >= 0.0 && to <= 1.0 && to - from >= NARROWEST - 1e-12, "{from} {to}");
+            assert!(from >= 0.0 && to <= 1.0 && to - from >= MIN_WINDOW - 1e-12, "{from} {to}");
             assert!(view.cursor(1.0).is_none_or(|cursor| cursor >= from - 1e-9 && cursor <= to + 1e-9));
         }
     }

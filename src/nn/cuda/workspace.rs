@@ -1,0 +1,193 @@
+//! The [`Workspace`]: activations, gradients of activations and the tape, in one arena of device memory.
+//!
+//! Each buffer has the size of the largest bucket so far. A smaller bucket uses its beginning, so that an address
+//! always holds the same kind of data. Shapes: T tokens, E examples, R rows of a layer's output (E in the last layer,
+//! else T), H hidden size, I intermediate size.
+
+use super::arena::ArenaAllocator;
+use super::device::DeviceSlice;
+use super::input::{Bucket, Input};
+use super::tensor::{MAX_PARTIAL_ROWS, MixedTensor, SavedNorm};
+use crate::nn::config::ModelConfig;
+
+/// What a workspace is large enough for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct WorkspaceSize {
+    pub(super) bucket: Bucket,
+    /// Whether there is a backward pass. Without one, layers share their buffers.
+    pub(super) is_training: bool,
+}
+
+impl WorkspaceSize {
+    /// Whether a workspace of this size is large enough for `other`.
+    pub(super) fn contains(self, other: Self) -> bool {
+        self.bucket.contains(other.bucket) && (self.is_training || !other.is_training)
+    }
+
+    /// The smallest size that contains both.
+    pub(super) fn union(self, other: Self) -> Self {
+        WorkspaceSize {
+            bucket: self.bucket.union(other.bucket),
+            is_training: self.is_training || other.is_training,
+        }
+    }
+}
+
+/// The tape of one layer: what its forward pass saves for the backward pass.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Tape {
+    /// The input's rows of first tokens, in the last layer only: (E, H)
+    pub(super) x_cls: MixedTensor,
+    /// Queries, keys and values without bias: (T, 3 H); in the last layer keys and values only: (T, 2 H)
+    pub(super) qkv: DeviceSlice<f32>,
+    /// Queries of first tokens without bias, in the last layer only: (E, H)
+    pub(super) q_cls: DeviceSlice<f32>,
+    /// Log-sum-exp of the attention scores: (R, heads)
+    pub(super) lse: DeviceSlice<f32>,
+    /// Output of attention, before the output projection: (R, H)
+    pub(super) context: MixedTensor,
+    /// The LayerNorm after attention.
+    pub(super) ln1: SavedNorm,
+    /// Output of the LayerNorm after attention: (R, H)
+    pub(super) ln1_out: MixedTensor,
+    /// Derivative of the activation function: (R, I)
+    pub(super) act_grad: DeviceSlice<f32>,
+    /// Output of the activation function: (R, I)
+    pub(super) ffn_act: MixedTensor,
+    /// The LayerNorm after the feed-forward network.
+    pub(super) ln2: SavedNorm,
+}
+
+impl Tape {
+    /// The tape of a layer with `t` input rows and `r` output rows.
+    fn new(arena: &mut ArenaAllocator, (t, r): (usize, usize), config: &ModelConfig, is_last: bool) -> Self {
+        let (h, i) = (config.hidden, config.intermediate);
+        let cls = if is_last { r * h } else { 0 };
+        Tape {
+            x_cls: arena.mixed(cls),
+            qkv: arena.f32(t * h * if is_last { 2 } else { 3 }),
+            q_cls: arena.f32(cls),
+            lse: arena.f32(r * config.heads),
+            context: arena.mixed(r * h),
+            ln1: arena.saved_norm(r, h),
+            ln1_out: arena.mixed(r * h),
+            act_grad: arena.f32(r * i),
+            ffn_act: arena.gemm_only(r * i),
+            ln2: arena.saved_norm(r, h),
+        }
+    }
+}
+
+/// All buffers of a forward and backward pass.
+#[derive(Debug, Clone)]
+pub(super) struct Workspace {
+    /// The memory of [`Input`].
+    pub(super) input: DeviceSlice<u32>,
+    /// The LayerNorm of the embeddings, with R = T.
+    pub(super) embedding_norm: SavedNorm,
+    /// Inputs of the layers, (T, H) each, and the output of the last layer, (E, H).
+    hidden_states: Vec<MixedTensor>,
+    tapes: Vec<Tape>,
+    /// Output of the pooler's activation, before dropout: (E, H)
+    pub(super) pooled: DeviceSlice<f32>,
+    /// Output of the pooler, after dropout: (E, H)
+    pub(super) pooled_dropout: DeviceSlice<f32>,
+    /// (E, classes)
+    pub(super) logits: DeviceSlice<f32>,
+    /// (E, classes)
+    pub(super) dlogits: DeviceSlice<f32>,
+    /// (E, H)
+    pub(super) dpooled: DeviceSlice<f32>,
+    /// Gradients of a layer's output and input, which are exchanged after the last layer: (T, H) each
+    pub(super) grad_ping_pong: [DeviceSlice<f32>; 2],
+    /// Gradient of the output of a linear layer, before dropout and residual: (T, H)
+    pub(super) dh: MixedTensor,
+    /// Gradient of the activation function's output, then of its input: (T, I)
+    pub(super) di: MixedTensor,
+    /// (T, H)
+    pub(super) dcontext: DeviceSlice<f32>,
+    /// (T, 3 H)
+    pub(super) dqkv: MixedTensor,
+    /// Of the last layer: (E, H)
+    pub(super) dq_cls: MixedTensor,
+    /// Row sums of context ⊙ dcontext: (T, heads)
+    pub(super) delta: DeviceSlice<f32>,
+    /// (blocks, [`partial_stride`])
+    pub(super) partial_sums: DeviceSlice<f32>,
+}
+
+/// Columns of the partial sums: enough for all vector parameters of a layer, the embeddings or the classifier.
+pub(super) fn partial_stride(config: &ModelConfig, classes: usize) -> usize {
+    let layer = 9 * config.hidden + config.intermediate;
+    let embeddings = (2 + config.type_vocab) * config.hidden;
+    layer.max(embeddings).max(classes)
+}
+
+impl Workspace {
+    /// A workspace from the address `base` on, and its size in bytes.
+    pub(super) fn new(
+        config: &ModelConfig,
+        classes: usize,
+        is_bf16: bool,
+        size: WorkspaceSize,
+        base: u64,
+    ) -> (Self, usize) {
+        let WorkspaceSize { bucket, is_training } = size;
+        let Bucket { tokens: t, examples: e } = bucket;
+        let (h, i, heads, layers) = (config.hidden, config.intermediate, config.heads, config.layers);
+        let mut arena = ArenaAllocator::new(base, is_bf16);
+        let input = arena.u32(Input::len(bucket));
+        let embedding_norm = arena.saved_norm(t, h);
+        let inner_layers = if is_training { layers - 1 } else { (layers - 1).min(1) };
+        let layer_inputs = if is_training { layers } else { layers.min(2) };
+        let mut hidden_states: Vec<MixedTensor> = (0..layer_inputs).map(|_| arena.mixed(t * h)).collect();
+        hidden_states.push(arena.mixed(e * h));
+        let mut tapes: Vec<Tape> =
+            (0..inner_layers).map(|_| Tape::new(&mut arena, (t, t), config, false)).collect();
+        tapes.push(Tape::new(&mut arena, (t, e), config, true));
+        let (pooled, pooled_dropout) = (arena.f32(e * h), arena.f32(e * h));
+        let (logits, dlogits) = (arena.f32(e * classes), arena.f32(e * classes));
+        // Without a backward pass, the buffers that follow are empty.
+        let (t, e) = if is_training { (t, e) } else { (0, 0) };
+        let partial_rows = if is_training { MAX_PARTIAL_ROWS } else { 0 };
+        let workspace = Workspace {
+            input,
+            embedding_norm,
+            hidden_states,
+            tapes,
+            pooled,
+            pooled_dropout,
+            logits,
+            dlogits,
+            dpooled: arena.f32(e * h),
+            grad_ping_pong: [arena.f32(t * h), arena.f32(t * h)],
+            dh: arena.gemm_only(t * h),
+            di: arena.mixed(t * i),
+            dcontext: arena.f32(t * h),
+            dqkv: arena.mixed(t * 3 * h),
+            dq_cls: arena.mixed(e * h),
+            delta: arena.f32(t * heads),
+            partial_sums: arena.f32(partial_rows * partial_stride(config, classes)),
+        };
+        (workspace, arena.bytes())
+    }
+
+    /// The tape of `layer` of a model with `layers` layers.
+    pub(super) fn tape(&self, layer: usize, layers: usize) -> &Tape {
+        let last = self.tapes.len() - 1;
+        &self.tapes[if layer + 1 == layers { last } else { layer.min(last - 1) }]
+    }
+
+    /// The input of `layer`, or the output of the last layer if `layer` is `layers`.
+    pub(super) fn hidden_state(&self, layer: usize, layers: usize) -> MixedTensor {
+        let last = self.hidden_states.len() - 1;
+        self.hidden_states[if layer == layers {
+            last
+        } else if last == layers {
+            layer
+        } else {
+            // Inference alternates between two buffers.
+            layer % last
+        }]
+    }
+}

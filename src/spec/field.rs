@@ -1,0 +1,128 @@
+//! The types of a specification's fields: how each is parsed from text and written as text.
+
+use super::choices::{EngineChoice, LrSchedulerType, Precision};
+use super::device::DeviceSpec;
+use super::interval::IntervalStrategy;
+use super::kind::ValueKind;
+use crate::catalog::{Metric, TaskId};
+use std::path::PathBuf;
+use std::str::FromStr;
+
+/// The type of a field of a specification.
+pub(super) trait FieldValue: Sized {
+    /// Parses text that is not empty. The error is a sentence without the key's name.
+    fn parse(text: &str, kind: ValueKind) -> Result<Self, String>;
+
+    /// The value as a user would type it; `None` when it is absent.
+    fn text(&self) -> Option<String>;
+
+    /// The value of a key without text; `None` when the key requires one.
+    fn absent() -> Option<Self> {
+        None
+    }
+}
+
+/// Parses the text of a field, which is empty for an absent value.
+pub(super) fn parse<T: FieldValue>(text: &str, kind: ValueKind) -> Result<T, String> {
+    if text.is_empty() {
+        return T::absent().ok_or_else(|| format!("expected {}, found nothing", kind.expected()));
+    }
+    T::parse(text, kind)
+}
+
+impl<T: FieldValue> FieldValue for Option<T> {
+    fn parse(text: &str, kind: ValueKind) -> Result<Self, String> {
+        T::parse(text, kind).map(Some)
+    }
+
+    fn text(&self) -> Option<String> {
+        self.as_ref().and_then(FieldValue::text)
+    }
+
+    fn absent() -> Option<Self> {
+        Some(None)
+    }
+}
+
+impl FieldValue for String {
+    fn parse(text: &str, kind: ValueKind) -> Result<Self, String> {
+        if text.trim().is_empty() || text.contains('\0') {
+            return Err(unexpected(text, kind));
+        }
+        Ok(text.to_owned())
+    }
+
+    fn text(&self) -> Option<String> {
+        Some(self.clone())
+    }
+}
+
+impl FieldValue for PathBuf {
+    fn parse(text: &str, kind: ValueKind) -> Result<Self, String> {
+        <String as FieldValue>::parse(text, kind).map(PathBuf::from)
+    }
+
+    fn text(&self) -> Option<String> {
+        Some(self.to_string_lossy().into_owned())
+    }
+}
+
+impl FieldValue for u64 {
+    fn parse(text: &str, kind: ValueKind) -> Result<Self, String> {
+        integer(text, kind)
+    }
+
+    fn text(&self) -> Option<String> {
+        Some(self.to_string())
+    }
+}
+
+impl FieldValue for usize {
+    fn parse(text: &str, kind: ValueKind) -> Result<Self, String> {
+        integer(text, kind)
+    }
+
+    fn text(&self) -> Option<String> {
+        Some(self.to_string())
+    }
+}
+
+impl FieldValue for f64 {
+    fn parse(text: &str, kind: ValueKind) -> Result<Self, String> {
+        match text.parse() {
+            Ok(number) if kind.contains_real(number) => Ok(number),
+            _ => Err(unexpected(text, kind)),
+        }
+    }
+
+    fn text(&self) -> Option<String> {
+        Some(format!("{self:?}"))
+    }
+}
+
+/// Implements [`FieldValue`] by `FromStr` and `Display`.
+macro_rules! by_from_str {
+    ($($type:ty),+) => {
+        $(impl FieldValue for $type {
+            fn parse(text: &str, _: ValueKind) -> Result<Self, String> {
+                text.parse()
+            }
+
+            fn text(&self) -> Option<String> {
+                Some(self.to_string())
+            }
+        })+
+    };
+}
+
+by_from_str!(TaskId, DeviceSpec, Metric, LrSchedulerType, Precision, EngineChoice, IntervalStrategy);
+
+/// A whole number in the key's range.
+fn integer<T: TryFrom<i64>>(text: &str, kind: ValueKind) -> Result<T, String> {
+    let number = i64::from_str(text).ok().filter(|number| kind.contains_integer(*number));
+    number.and_then(|number| T::try_from(number).ok()).ok_or_else(|| unexpected(text, kind))
+}
+
+fn unexpected(text: &str, kind: ValueKind) -> String {
+    format!("expected {}, found `{text}`", kind.expected())
+}

@@ -1,0 +1,200 @@
+//! The specification of one experiment, and its defaults.
+
+use super::choices::{EngineChoice, LrSchedulerType, Precision};
+use super::device::DeviceSpec;
+use super::interval::IntervalStrategy;
+use crate::catalog::{Metric, Task, TaskId};
+use serde::{Deserialize, Serialize};
+use std::path::PathBuf;
+
+/// The complete specification of one experiment. Fields have the names of Hugging Face's `TrainingArguments`
+/// and `run_glue.py` where these have one.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RunSpec {
+    /// The experiment's name.
+    pub experiment: String,
+    /// Hub id, local folder, or `demo`.
+    pub model: String,
+    /// Hub revision.
+    pub revision: String,
+    /// The task: data set, labels and metrics.
+    pub task: TaskId,
+    /// Folder to read the task's files from instead of the hub.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub data_dir: Option<PathBuf>,
+    /// Training file of task `custom`: CSV, TSV, JSON Lines or Parquet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub train_file: Option<PathBuf>,
+    /// Validation file of task `custom`; a tenth of the training rows when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub validation_file: Option<PathBuf>,
+    /// Test file of task `custom`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub test_file: Option<PathBuf>,
+    /// Column of the text, or of the first text of a pair.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub text_column: Option<String>,
+    /// Column of the second text of a pair.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub text_pair_column: Option<String>,
+    /// Column of the label.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub label_column: Option<String>,
+    /// Number of training rows to use, drawn with the seed; all when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_train_samples: Option<usize>,
+    /// Number of rows to use of each evaluated split, drawn with the seed; all when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_eval_samples: Option<usize>,
+    /// Number of passes over the training rows.
+    pub num_train_epochs: f64,
+    /// Number of optimizer steps; overrides the epochs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_steps: Option<u64>,
+    /// Examples per forward pass in training.
+    pub per_device_train_batch_size: usize,
+    /// Examples per forward pass in evaluation.
+    pub per_device_eval_batch_size: usize,
+    /// Batches whose gradients are accumulated for one optimizer step.
+    pub gradient_accumulation_steps: usize,
+    /// Inputs longer than this number of tokens are truncated.
+    pub max_seq_length: usize,
+    /// Peak learning rate.
+    pub learning_rate: f64,
+    /// Decoupled weight decay; biases and LayerNorm weights have none.
+    pub weight_decay: f64,
+    /// Decay rate of AdamW's first moment.
+    pub adam_beta1: f64,
+    /// Decay rate of AdamW's second moment.
+    pub adam_beta2: f64,
+    /// Term that AdamW adds to its denominator.
+    pub adam_epsilon: f64,
+    /// Gradients are clipped to this global L2 norm; 0 turns clipping off.
+    pub max_grad_norm: f64,
+    /// Learning-rate schedule.
+    pub lr_scheduler_type: LrSchedulerType,
+    /// Fraction of the steps used for warm-up.
+    pub warmup_ratio: f64,
+    /// Number of warm-up steps; overrides the ratio.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub warmup_steps: Option<u64>,
+    /// Fraction of the target probability that is spread evenly over all classes.
+    pub label_smoothing_factor: f64,
+    /// Dropout before the classification layer; the model's own when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub classifier_dropout: Option<f64>,
+    /// When to evaluate the validation split.
+    pub eval_steps: IntervalStrategy,
+    /// When to save a checkpoint.
+    pub save_steps: IntervalStrategy,
+    /// How many steps one `step` event covers.
+    pub logging_steps: IntervalStrategy,
+    /// The metric that selects the best weights; the task's own when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub metric_for_best_model: Option<Metric>,
+    /// Stop after this many evaluations in a row without improvement; off when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub early_stopping_patience: Option<u64>,
+    /// Seed of every random number.
+    pub seed: u64,
+    /// Number of runs, with the seeds `seed`, `seed + 1`, ….
+    pub repeats: u64,
+    /// Number format of the matrix products.
+    pub precision: Precision,
+    /// The engine.
+    pub engine: EngineChoice,
+    /// The device.
+    pub device: DeviceSpec,
+    /// Larger batches are split into micro-batches, with the same result; set by the available memory when
+    /// absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_tokens_per_batch: Option<usize>,
+    /// Number of CPU threads; one per core when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub threads: Option<usize>,
+}
+
+/// The specification of an experiment that sets no key.
+pub fn built_in(experiment: &str) -> RunSpec {
+    RunSpec {
+        experiment: experiment.into(),
+        model: "demo".into(),
+        revision: "main".into(),
+        task: TaskId::default(),
+        data_dir: None,
+        train_file: None,
+        validation_file: None,
+        test_file: None,
+        text_column: None,
+        text_pair_column: None,
+        label_column: None,
+        max_train_samples: None,
+        max_eval_samples: None,
+        num_train_epochs: 3.0,
+        max_steps: None,
+        per_device_train_batch_size: 32,
+        per_device_eval_batch_size: 64,
+        gradient_accumulation_steps: 1,
+        max_seq_length: 128,
+        learning_rate: 2e-5,
+        weight_decay: 0.01,
+        adam_beta1: 0.9,
+        adam_beta2: 0.999,
+        adam_epsilon: 1e-8,
+        max_grad_norm: 1.0,
+        lr_scheduler_type: LrSchedulerType::Linear,
+        warmup_ratio: 0.06,
+        warmup_steps: None,
+        label_smoothing_factor: 0.0,
+        classifier_dropout: None,
+        eval_steps: IntervalStrategy::Epoch,
+        save_steps: IntervalStrategy::Epoch,
+        logging_steps: IntervalStrategy::Steps(1),
+        metric_for_best_model: None,
+        early_stopping_patience: None,
+        seed: 42,
+        repeats: 1,
+        precision: Precision::Auto,
+        engine: EngineChoice::Auto,
+        device: DeviceSpec::Auto,
+        max_tokens_per_batch: None,
+        threads: None,
+    }
+}
+
+impl RunSpec {
+    /// The task.
+    pub fn task(&self) -> &'static Task {
+        self.task.task()
+    }
+
+    /// Whether an example is two texts. For task `custom` this depends on the columns, so they must be set.
+    pub fn is_pair(&self) -> bool {
+        self.task().pair || self.text_pair_column.is_some()
+    }
+
+    /// The metric that selects the best weights.
+    pub fn best_metric(&self) -> Metric {
+        self.metric_for_best_model.unwrap_or(self.task().best)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn unknown_values_are_deserialization_errors_that_name_the_value() {
+        let read = |key: &str, value: &str| {
+            let mut object = serde_json::to_value(built_in("a")).unwrap();
+            object[key] = value.into();
+            serde_json::from_value::<RunSpec>(object).map_err(|error| error.to_string())
+        };
+        assert_eq!(read("task", "sst2").unwrap().task().name, "sst2");
+        for (key, value) in [("task", "imdb"), ("device", "tpu"), ("engine", "slow"), ("precision", "f64")] {
+            let error = read(key, value).unwrap_err();
+            assert!(error.contains(&format!("`{value}`")), "{error}");
+        }
+    }
+}

@@ -1,0 +1,51 @@
+//! Specifications as TOML text, as in the `spec.toml` of a run directory.
+
+use super::file::parse;
+use super::key::Key;
+use super::keys::keys;
+use super::kind::ValueKind;
+use super::run_spec::RunSpec;
+use crate::error::{Error, Result};
+use std::path::Path;
+use toml_edit::Value;
+
+/// The complete specification as TOML: it is enough to repeat the run.
+pub fn to_toml(spec: &RunSpec) -> String {
+    let experiment = Value::from(spec.experiment.as_str());
+    format!("experiment = {experiment}\n{}", assignments(spec))
+}
+
+/// One line `key = value` for each key that is not absent.
+pub fn assignments(spec: &RunSpec) -> String {
+    let line = |key: &Key| {
+        let text = key.get(spec)?;
+        Some(format!("{} = {}\n", key.name, toml_value(key.kind, &text)))
+    };
+    keys().iter().filter_map(line).collect()
+}
+
+/// Parses what [`to_toml`] wrote; a missing key has its default. Errors name `file`.
+pub fn from_toml(text: &str, file: &Path) -> Result<RunSpec> {
+    let mut experiments = parse(text, file).map_err(Error::Config)?.experiments.into_iter();
+    match (experiments.next(), experiments.next()) {
+        (Some(one), None) => Ok(one.spec),
+        _ => Err(Error::Usage(format!("{} is not the specification of one run", file.display()))),
+    }
+}
+
+/// A valid text as a TOML value; a number keeps its notation where that is valid TOML.
+pub(super) fn toml_value(kind: ValueKind, text: &str) -> Value {
+    let quoted = || Value::from(text);
+    match kind {
+        ValueKind::Integer { .. } | ValueKind::Interval => {
+            text.parse::<i64>().map_or_else(|_| quoted(), Into::into)
+        }
+        ValueKind::Real { .. } => match (text.parse::<Value>(), text.parse::<f64>()) {
+            (Ok(number), _) if number.is_float() || number.is_integer() => number,
+            // `.5` and `5.` are numbers in Rust, but not in TOML.
+            (_, Ok(number)) => format!("{number:?}").parse().unwrap_or_else(|_| number.into()),
+            _ => quoted(),
+        },
+        _ => quoted(),
+    }
+}

@@ -1,0 +1,93 @@
+//! Predictions for probes after an evaluation. They are for the user to look at and do not affect the training.
+
+use super::scores::{argmax, softmax};
+use super::setup::Setup;
+use crate::batch::Batch;
+use crate::data::Example;
+use crate::error::{Error, Result};
+use crate::event::{Event, ProbePrediction, ProbeResult};
+use crate::probes::{self, MOST, Probe};
+use crate::spec::RunSpec;
+use std::collections::BTreeMap;
+use std::path::Path;
+
+/// Predictions for the probes that suit the task, and a warning about the file.
+type Evaluated = (Vec<(Probe, ProbePrediction)>, Option<String>);
+
+/// Evaluates the probes that a file contains at that time.
+pub(super) struct ProbeEvaluator<'a> {
+    file: &'a Path,
+    /// The predicted label of each probe at the previous evaluation.
+    labels: BTreeMap<Probe, String>,
+    /// The last warning, which is not repeated at every evaluation.
+    warning: Option<String>,
+}
+
+impl<'a> ProbeEvaluator<'a> {
+    pub(super) fn new(file: &'a Path) -> Self {
+        ProbeEvaluator { file, labels: BTreeMap::new(), warning: None }
+    }
+
+    /// Evaluates the probes after `step` steps and `epoch` epochs. An error becomes a warning.
+    pub(super) fn evaluate(
+        &mut self,
+        setup: &mut Setup,
+        spec: &RunSpec,
+        (step, epoch): (u64, f64),
+        emit: &mut dyn FnMut(Event),
+    ) {
+        let warning = match self.predict(setup, spec) {
+            Ok((predictions, warning)) => {
+                for (probe, prediction) in predictions {
+                    emit(Event::Probe(Box::new(ProbeResult { step, epoch, probe, prediction })));
+                }
+                warning
+            }
+            Err(error) => Some(format!("the probes are not evaluated: {error}")),
+        };
+        if let Some(text) = warning.as_ref().filter(|_| self.warning != warning) {
+            emit(Event::warning(text.clone()));
+        }
+        self.warning = warning;
+    }
+
+    fn predict(&mut self, setup: &mut Setup, spec: &RunSpec) -> Result<Evaluated> {
+        let mut probes = probes::read(self.file)?;
+        let warning = (probes.len() > MOST).then(|| {
+            format!(
+                "{} has {} probes; only the first {MOST} are evaluated",
+                self.file.display(),
+                probes.len()
+            )
+        });
+        probes.truncate(MOST);
+        probes.retain(|probe| probe.text_pair.is_some() == spec.is_pair());
+        let names = setup.labels.names();
+        let mut predictions = Vec::with_capacity(probes.len());
+        for chunk in probes.chunks(spec.per_device_eval_batch_size.max(1)) {
+            let encode = |probe: &Probe| {
+                let Probe { text, text_pair } = probe.clone();
+                setup.tokenizer.encode_one(&Example { text, text_pair, label: None })
+            };
+            let rows = chunk.iter().map(encode).collect::<Result<Vec<_>>>()?;
+            let logits = setup.built.engine.logits(&Batch::new(rows.iter().map(|(row, _)| row)))?;
+            for (probe, logits) in chunk.iter().zip(logits) {
+                if logits.iter().any(|logit| !logit.is_finite()) {
+                    return Err(Error::Training("the logits are not finite".into()));
+                }
+                predictions.push((probe.clone(), self.prediction(probe, &logits, &names)));
+            }
+        }
+        Ok((predictions, warning))
+    }
+
+    fn prediction(&mut self, probe: &Probe, logits: &[f32], names: &[String]) -> ProbePrediction {
+        if let [score] = logits {
+            return ProbePrediction::Score { score: *score };
+        }
+        let label = names[argmax(logits)].clone();
+        let before = self.labels.insert(probe.clone(), label.clone());
+        let flipped_from = before.filter(|before| *before != label);
+        ProbePrediction::Label { label, flipped_from, probabilities: softmax(logits) }
+    }
+}

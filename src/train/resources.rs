@@ -1,0 +1,41 @@
+//! The model and the data of a training, resolved before it starts.
+
+use crate::data::{self, Context, Dataset, DatasetSource};
+use crate::error::Result;
+use crate::event::{Event, Progress};
+use crate::files::ModelFolder;
+use crate::hub::Hub;
+use crate::spec::RunSpec;
+use std::sync::atomic::AtomicBool;
+use std::time::Instant;
+
+/// The model folder and the data set that a specification names.
+#[derive(Debug)]
+pub struct Resources {
+    /// Configuration, weights and tokenizer.
+    pub folder: ModelFolder,
+    /// The rows of every split.
+    pub dataset: Dataset,
+    /// Duration of [`resolve`] in seconds.
+    pub seconds: f64,
+}
+
+/// Finds or downloads the model and reads the data of `spec`; emits [`Event::Progress`].
+///
+/// # Errors
+/// [`Error::Hub`](crate::error::Error::Hub), [`Error::Model`](crate::error::Error::Model) and
+/// [`Error::Data`](crate::error::Error::Data) for what cannot be fetched or read, and
+/// [`Error::Interrupted`](crate::error::Error::Interrupted) soon after `cancelled` is set.
+pub fn resolve(
+    spec: &RunSpec,
+    hub: &Hub,
+    cancelled: &AtomicBool,
+    emit: &mut dyn FnMut(Event),
+) -> Result<Resources> {
+    let begun = Instant::now();
+    let mut watch = |progress: Progress| emit(Event::Progress(progress));
+    let folder = hub.model(&spec.model, &spec.revision, &mut watch, cancelled)?;
+    let mut context = Context { hub, watch: &mut watch, cancelled };
+    let dataset = data::load(DatasetSource::of(spec), &mut context)?;
+    Ok(Resources { folder, dataset, seconds: begun.elapsed().as_secs_f64() })
+}

@@ -1,0 +1,48 @@
+//! A copy of the weights during a training, for inference.
+
+use crate::catalog::Labels;
+use crate::error::Result;
+use crate::files::ModelFolder;
+use crate::nn::{Engine, Weights};
+use crate::spec::RunSpec;
+use std::sync::Arc;
+
+/// A copy of the weights during a training, with everything that inference needs.
+#[derive(Debug, Clone)]
+pub struct Snapshot {
+    /// Optimizer steps done.
+    pub step: u64,
+    /// Every tensor.
+    pub weights: Arc<Weights>,
+    /// The folder of the configuration and the tokenizer.
+    pub folder: ModelFolder,
+    /// Names of the outputs: one for each class, or a single one for a regression.
+    pub labels: Vec<String>,
+    /// Lowest and highest label of a regression.
+    pub scale: Option<(f32, f32)>,
+    /// Whether an example is a pair of texts.
+    pub pair: bool,
+    /// Inputs are truncated to this number of tokens.
+    pub max_seq_length: usize,
+}
+
+impl Snapshot {
+    /// The current weights of an engine.
+    pub(super) fn of(
+        engine: &dyn Engine,
+        step: u64,
+        spec: &RunSpec,
+        folder: &ModelFolder,
+        labels: &Labels,
+    ) -> Result<Self> {
+        Ok(Snapshot {
+            step,
+            weights: Arc::new(engine.weights()?),
+            folder: folder.clone(),
+            labels: labels.names(),
+            scale: labels.scale(),
+            pair: spec.is_pair(),
+            max_seq_length: spec.max_seq_length,
+        })
+    }
+}

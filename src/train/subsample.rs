@@ -1,0 +1,20 @@
+//! The rows that a specification selects from each split.
+
+use crate::catalog::SplitName;
+use crate::data::{self, Dataset, Example};
+use crate::rng::{Rng, Stream};
+use crate::spec::RunSpec;
+
+/// Applies `max_train_samples` and `max_eval_samples`: random rows in their order, a function of the seed.
+pub fn subsample(spec: &RunSpec, dataset: Dataset) -> Dataset {
+    let splits = dataset.splits.into_iter();
+    let splits = splits.map(|(name, rows)| (name, subsample_split(spec, name, rows))).collect();
+    Dataset { splits, ..dataset }
+}
+
+/// [`subsample`] of a single split.
+pub fn subsample_split(spec: &RunSpec, name: SplitName, rows: Vec<Example>) -> Vec<Example> {
+    let Some(split) = spec.task().split(name) else { return rows };
+    let count = if name == SplitName::Train { spec.max_train_samples } else { spec.max_eval_samples };
+    data::sample(rows, count, &Rng::new(spec.seed, Stream::Sample), split.sample_key)
+}

@@ -1,0 +1,141 @@
+//! Evaluations of splits and probes, and what follows from them.
+
+use super::state::Trainer;
+use crate::catalog::SplitRole;
+use crate::error::Result;
+use crate::event::{Eval, Event, Progress, Scores, SplitName, Stage, Unit};
+use crate::nn::Engine;
+use crate::text::plural;
+use crate::train::evaluate::evaluate;
+use crate::train::predictions::Predictions;
+use crate::train::saved_predictions::SavedPredictions;
+use crate::train::scores::add_metrics_from;
+use crate::train::setup::Setup;
+use crate::train::snapshot::Snapshot;
+use std::ops::ControlFlow;
+use std::time::Instant;
+
+impl Trainer<'_> {
+    /// Evaluates what is scheduled: the validation split, and at the end of an epoch the other splits too. If the
+    /// weights are the best on the validation split, writes them to `best/`. Breaks if the training was stopped.
+    pub(super) fn evaluate_scheduled(&mut self) -> Result<ControlFlow<()>> {
+        let step = self.state.step;
+        let Some(mut validation) = self.evaluate_validation()? else { return Ok(ControlFlow::Break(())) };
+        let value = validation.scores.get(self.spec.best_metric()).unwrap_or(f64::NAN);
+        validation.best = self.is_best(value);
+        let best = validation.best;
+        self.record_eval(validation);
+        self.evaluate_probes();
+        let is_due = |split| self.plan.is_epoch_end(step) || (best && split == SplitName::Test);
+        let due = [SplitName::Test, SplitName::Train].map(|split| (split, is_due(split)));
+        for (split, due) in due {
+            if !due || !self.setup.eval.contains_key(&split) {
+                continue;
+            }
+            let Some((eval, _)) = self.evaluate_split(split)? else { return Ok(ControlFlow::Break(())) };
+            self.record_eval(eval);
+        }
+        match (step, best) {
+            (0, _) => self.state.before = self.state.latest.clone(),
+            (_, true) => self.save_best(value)?,
+            (_, false) => self.state.evals_without_improvement += 1,
+        }
+        self.state.scored_at = Some(step);
+        Ok(ControlFlow::Continue(()))
+    }
+
+    /// Evaluates the validation split on a user's command. The result is only emitted and never selects the best
+    /// weights, so the command does not affect the training.
+    pub(super) fn evaluate_on_command(&mut self) -> Result<()> {
+        if let Some(eval) = self.evaluate_validation()? {
+            (self.emit)(Event::Eval(eval));
+            self.evaluate_probes();
+        }
+        Ok(())
+    }
+
+    /// Evaluates the validation split, saves its predictions, and evaluates the extra validation splits, from
+    /// which some metrics are taken. `None` if the training was stopped meanwhile.
+    fn evaluate_validation(&mut self) -> Result<Option<Eval>> {
+        let Some((mut eval, predictions)) = self.evaluate_split(SplitName::Validation)? else {
+            return Ok(None);
+        };
+        let begun = Instant::now();
+        let saved = SavedPredictions { step: eval.step, epoch: eval.epoch, predictions };
+        self.prediction_writer.write(&saved, self.emit);
+        self.state.usage.spend(Stage::Saving, begun.elapsed().as_secs_f64());
+        let extra = |split: &SplitName| split.role() == SplitRole::ExtraValidation;
+        let extra: Vec<SplitName> = self.setup.eval.keys().copied().filter(extra).collect();
+        for split in extra {
+            let Some((other, _)) = self.evaluate_split(split)? else { return Ok(None) };
+            add_metrics_from(&other.scores, split, self.spec.task(), &mut eval.scores);
+            (self.emit)(Event::Eval(other));
+        }
+        Ok(Some(eval))
+    }
+
+    /// Evaluates a split; `None` if the training was stopped meanwhile.
+    fn evaluate_split(&mut self, split: SplitName) -> Result<Option<(Eval, Predictions)>> {
+        self.synchronize()?;
+        let begun = Instant::now();
+        let Setup { built, eval, folder, labels, .. } = &mut self.setup;
+        let rows = &eval[&split];
+        let (emit, control) = (&mut *self.emit, self.control);
+        let (step, spec) = (self.state.step, self.spec);
+        let mut on_batch = |engine: &mut dyn Engine, done: usize| -> Result<bool> {
+            emit(Event::Progress(Progress {
+                what: format!("evaluating {}", split.name()),
+                done: done as u64,
+                total: Some(rows.len() as u64),
+                unit: Unit::Rows,
+            }));
+            if let Some(request) = control.poll_snapshot_request() {
+                request.send(Snapshot::of(engine, step, spec, folder, labels)?).ok();
+            }
+            Ok(!control.is_cancelled())
+        };
+        let batch_size = spec.per_device_eval_batch_size;
+        let predictions = evaluate(built.engine.as_mut(), rows, labels.outputs(), batch_size, &mut on_batch)?;
+        let Some(predictions) = predictions else { return Ok(None) };
+        let (epoch, seconds) = (self.plan.epoch(step), begun.elapsed().as_secs_f64());
+        self.add_evaluation_time(seconds);
+        let scores: Scores = predictions.scores(spec.task());
+        Ok(Some((Eval { step, epoch, split, scores, best: false, seconds }, predictions)))
+    }
+
+    fn evaluate_probes(&mut self) {
+        let begun = Instant::now();
+        let at = (self.state.step, self.plan.epoch(self.state.step));
+        self.probe_evaluator.evaluate(&mut self.setup, self.spec, at, self.emit);
+        self.add_evaluation_time(begun.elapsed().as_secs_f64());
+    }
+
+    fn add_evaluation_time(&mut self, seconds: f64) {
+        self.state.scoring_seconds += seconds;
+        self.state.usage.spend(Stage::Evaluation, seconds);
+    }
+
+    fn record_eval(&mut self, eval: Eval) {
+        self.state.latest.insert(eval.split, eval.scores.clone());
+        (self.emit)(Event::Eval(eval));
+    }
+
+    /// Whether `value` is the best one so far. The value before any training does not count.
+    fn is_best(&self, value: f64) -> bool {
+        let metric = self.spec.best_metric();
+        self.state.step > 0
+            && self.state.best.is_none_or(|best| metric.improves(value, best.value))
+            && !value.is_nan()
+    }
+
+    /// Whether early stopping ends the training.
+    pub(super) fn is_patience_exhausted(&mut self) -> bool {
+        let evals = self.state.evals_without_improvement;
+        let is_exhausted = self.spec.early_stopping_patience.is_some_and(|patience| evals >= patience);
+        if is_exhausted && self.state.step < self.plan.total_steps {
+            let evals = plural(evals, "evaluation");
+            (self.emit)(Event::note(format!("stopped early: {evals} without improvement")));
+        }
+        is_exhausted
+    }
+}

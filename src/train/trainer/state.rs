@@ -1,0 +1,96 @@
+//! The state of the training loop.
+
+use super::job::Job;
+use crate::error::Result;
+use crate::event::{Change, Event, SplitName, Started, now};
+use crate::spec::RunSpec;
+use crate::train::checkpoint::{self, LoopState};
+use crate::train::control::Control;
+use crate::train::plan::Plan;
+use crate::train::probe_evaluator::ProbeEvaluator;
+use crate::train::saved_predictions::PredictionWriter;
+use crate::train::schedule::LrSchedule;
+use crate::train::setup::Setup;
+use crate::train::usage_meter::{StepAccumulator, UsageMeter};
+use std::path::Path;
+
+pub(super) struct Trainer<'a> {
+    pub(super) spec: &'a RunSpec,
+    pub(super) dir: &'a Path,
+    pub(super) plan: Plan,
+    pub(super) schedule: LrSchedule,
+    pub(super) setup: Setup,
+    pub(super) state: LoopState,
+    /// Changes from the log that are still to be replayed.
+    pub(super) replayed_changes: &'a [Change],
+    /// The steps since the last `step` event.
+    pub(super) pending: StepAccumulator,
+    pub(super) usage_meter: UsageMeter,
+    pub(super) prediction_writer: PredictionWriter<'a>,
+    pub(super) probe_evaluator: ProbeEvaluator<'a>,
+    /// The epoch that `order` belongs to.
+    pub(super) ordered_epoch: Option<u64>,
+    /// The order of the training rows in that epoch.
+    pub(super) order: Vec<usize>,
+    pub(super) control: &'a Control,
+    pub(super) emit: &'a mut dyn FnMut(Event),
+}
+
+impl<'a> Trainer<'a> {
+    /// Loads the newest checkpoint, if any, and emits [`Event::Started`].
+    pub(super) fn new(
+        job: Job<'a>,
+        mut setup: Setup,
+        control: &'a Control,
+        emit: &'a mut dyn FnMut(Event),
+    ) -> Result<Self> {
+        let mut plan = Plan::new(job.spec, setup.train.len());
+        let mut state = LoopState::default();
+        if let Some((saved, engine)) = checkpoint::load_newest(job.dir)? {
+            setup.built.engine.restore(&engine)?;
+            state = saved;
+        }
+        let mut schedule = LrSchedule::new(job.spec, plan.total_steps);
+        for Change { step, command } in &state.changes {
+            schedule.apply(*step, *command, &plan);
+        }
+        plan.total_steps = schedule.settings().total_steps;
+        let rows = |split| setup.eval.get(&split).map_or(0, Vec::len);
+        emit(Event::Started(Box::new(Started {
+            time: now(),
+            spec: job.spec.clone(),
+            device: setup.built.device.clone(),
+            precision: setup.built.precision.clone(),
+            first_step: state.step,
+            total_steps: plan.total_steps,
+            steps_per_epoch: plan.steps_per_epoch,
+            labels: setup.labels.names(),
+            rows: [setup.train.len(), rows(SplitName::Validation), rows(SplitName::Test)],
+            trainable_parameters: setup.built.trainable_parameters,
+            planned_memory: setup.planned_memory,
+            product_rate: setup.product_rate,
+        })));
+        Ok(Trainer {
+            usage_meter: UsageMeter::new(setup.built.engine.as_ref()),
+            spec: job.spec,
+            dir: job.dir,
+            plan,
+            schedule,
+            replayed_changes: job.replayed_changes.get(state.changes.len()..).unwrap_or_default(),
+            prediction_writer: PredictionWriter::new(job.dir, state.step),
+            setup,
+            state,
+            pending: StepAccumulator::default(),
+            probe_evaluator: ProbeEvaluator::new(job.probes_file),
+            ordered_epoch: None,
+            order: Vec::new(),
+            control,
+            emit,
+        })
+    }
+
+    /// Adds the usage since the last flush to the total of the training.
+    pub(super) fn flush_usage(&mut self) {
+        self.usage_meter.flush(self.setup.built.engine.as_ref(), &mut self.state.usage);
+    }
+}

@@ -1,0 +1,186 @@
+//! Reads and writes files for the interface: experiments, runs, probes, the theme.
+
+use super::history_cache::{CAPACITY, HistoryCache};
+use super::msg::Msg;
+use super::options::Options;
+use super::settings;
+use super::state::experiment::ExperimentRow;
+use super::state::insight::Subject;
+use super::worker::{Worker, catch_panic, error_msg};
+use crate::error::{Error, Result};
+use crate::probes::{self, Probe};
+use crate::run::error_analysis::ErrorReport;
+use crate::run::{RunDir, list, reproduced, seed_dirs};
+use crate::spec::Experiments;
+use crossbeam_channel::Sender;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// A job of the [`FileWorker`].
+pub(super) enum FileJob {
+    /// Read the experiments file, list the runs, read the probes.
+    List,
+    /// Read the logs of a run, unless another job waits.
+    LoadHistory(PathBuf),
+    /// Read the logs of a run.
+    RequireHistory(PathBuf),
+    /// Read what is new in the logs of these runs, unless another job waits.
+    FollowLogs(Vec<PathBuf>),
+    LoadPredictions(Subject),
+    LoadReproduction,
+    SaveExperiment {
+        name: String,
+        changes: Vec<(&'static str, String)>,
+    },
+    DeleteRun(PathBuf),
+    ToggleProbe(Probe),
+    SaveTheme(String),
+}
+
+/// Does the jobs of the thread `files`.
+pub(super) struct FileWorker {
+    options: Options,
+    messages: Sender<Msg>,
+    cache: HistoryCache,
+    /// Whether a [`FileJob::FollowLogs`] waits, so that no second one is sent.
+    is_follow_pending: Arc<AtomicBool>,
+}
+
+impl Worker for FileWorker {
+    type Job = FileJob;
+
+    fn describe(job: &FileJob) -> &'static str {
+        match job {
+            FileJob::List => "listing experiments and runs",
+            FileJob::LoadHistory(_) | FileJob::RequireHistory(_) => "reading the log of a run",
+            FileJob::FollowLogs(_) => "following the logs of runs",
+            FileJob::LoadPredictions(_) => "reading the predictions of a run",
+            FileJob::LoadReproduction => "comparing runs with published results",
+            FileJob::SaveExperiment { .. } => "saving an experiment",
+            FileJob::DeleteRun(_) => "deleting a run",
+            FileJob::ToggleProbe(_) => "changing the probes",
+            FileJob::SaveTheme(_) => "saving the theme",
+        }
+    }
+
+    fn run(&mut self, job: FileJob, is_last: bool) {
+        let name = Self::describe(&job);
+        match job {
+            FileJob::List => {
+                self.list();
+                let probes = probes::read(&self.probes_file()).map_err(|e| e.to_string());
+                self.send(Msg::ProbesLoaded(probes));
+            }
+            FileJob::LoadHistory(dir) => {
+                // Of the runs that the cursor passes, only the one that it stops at is read.
+                if is_last {
+                    self.load_history(name, dir);
+                }
+            }
+            FileJob::RequireHistory(dir) => self.load_history(name, dir),
+            FileJob::FollowLogs(dirs) => {
+                self.is_follow_pending.store(false, Ordering::Relaxed);
+                if is_last {
+                    self.cache.follow(&dirs).into_iter().for_each(|msg| self.send(msg));
+                }
+            }
+            FileJob::LoadPredictions(subject) => {
+                let result = catch_panic(name, || {
+                    let dirs = seed_dirs(&subject.dir, &RunDir::at(&subject.dir).spec()?);
+                    ErrorReport::read(&dirs, subject.seed).map(Box::new)
+                });
+                self.send(Msg::PredictionsLoaded { subject, result: result.map_err(|e| e.to_string()) });
+            }
+            FileJob::LoadReproduction => {
+                let result = catch_panic(name, || reproduced(&self.options.runs_dir));
+                self.send(Msg::Reproduction(result.map_err(|e| e.to_string())));
+            }
+            FileJob::SaveExperiment { name, changes } => match self.save(&name, &changes) {
+                Ok(()) => {
+                    self.list();
+                    self.send(Msg::ExperimentSaved { name });
+                }
+                Err(error) => self.send(error_msg("Cannot save the experiment", &error)),
+            },
+            FileJob::ToggleProbe(probe) => {
+                self.send(match probes::toggle(&self.probes_file(), probe) {
+                    Ok(probes) => Msg::ProbesLoaded(Ok(probes)),
+                    Err(error) => error_msg("Cannot change the probes", &error),
+                });
+            }
+            FileJob::SaveTheme(theme) => {
+                if let Err(error) = settings::save_theme(&theme) {
+                    self.send(error_msg("Cannot save the theme", &error));
+                }
+            }
+            FileJob::DeleteRun(dir) => {
+                if let Err(error) = self.delete(&dir) {
+                    self.send(error_msg("Cannot delete the run", &error));
+                }
+                self.list();
+            }
+        }
+    }
+
+    fn recover(&mut self) {
+        // A history that was only partly updated is wrong.
+        self.cache = HistoryCache::default();
+    }
+}
+
+impl FileWorker {
+    /// A worker that sends its results to `messages`.
+    pub(super) fn new(options: Options, messages: Sender<Msg>, is_follow_pending: Arc<AtomicBool>) -> Self {
+        FileWorker { options, messages, cache: HistoryCache::default(), is_follow_pending }
+    }
+
+    fn send(&self, msg: Msg) {
+        self.messages.send(msg).ok();
+    }
+
+    fn load_history(&mut self, job: &str, dir: PathBuf) {
+        let result = catch_panic(job, || self.cache.read(&dir, CAPACITY));
+        if result.is_err() {
+            self.cache.remove(&dir);
+        }
+        self.send(Msg::HistoryLoaded { dir, result: result.map_err(|e| e.to_string()) });
+    }
+
+    /// Sends the experiments and the runs.
+    fn list(&self) {
+        let experiments = Experiments::open(self.options.experiments.as_deref()).map_err(|e| e.to_string());
+        let rows = |experiments: Experiments| {
+            let row = |name: &&str| ExperimentRow {
+                name: (*name).to_string(),
+                description: experiments.description(name),
+                values: experiments.values(name),
+                spec: experiments.resolve(name, &[]).map_err(|e| e.to_string()),
+            };
+            experiments.names().iter().map(row).collect()
+        };
+        let runs = list(&self.options.runs_dir);
+        self.send(Msg::Listed { experiments: experiments.map(rows), runs });
+    }
+
+    fn probes_file(&self) -> PathBuf {
+        self.options.runs_dir.join(probes::FILE)
+    }
+
+    fn save(&self, name: &str, changes: &[(&'static str, String)]) -> Result<()> {
+        Experiments::open(self.options.experiments.as_deref())?.save(name, changes)
+    }
+
+    /// Deletes a directory only when it is a run in the runs directory.
+    fn delete(&self, dir: &Path) -> Result<()> {
+        let runs_dir = &self.options.runs_dir;
+        if !RunDir::at(dir).spec_file().is_file() || dir.parent() != Some(runs_dir) {
+            return Err(Error::Usage(format!(
+                "{} is not a run in {}; delete it by hand if you are sure",
+                dir.display(),
+                runs_dir.display()
+            )));
+        }
+        std::fs::remove_dir_all(dir).map_err(Error::writing(dir))
+    }
+}
