@@ -39,7 +39,7 @@ fn a_value_is_checked_as_typed_and_started_without_saving() {
     let at = |app: &App| {
         let form = app.form.as_ref().unwrap();
         match form.lines()[form.at] {
-            glue_tui::tui::state::form::Line::Field(number) => form.fields[number].key.name,
+            glue_tui::tui::state::form::FormLine::Field(number) => form.fields[number].key.name,
             _ => "",
         }
     };

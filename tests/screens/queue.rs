@@ -32,7 +32,7 @@ fn queue(app: &App, names: &[&str], begun: Option<&str>) -> Queue {
 }
 
 /// The app that knows how fast `demo` is.
-fn measured(width: u16, height: u16) -> App {
+fn measured_seconds(width: u16, height: u16) -> App {
     let mut app = app(width, height);
     let pace = Pace { spec: spec(&app, "demo"), steps_per_epoch: 100, seconds_per_step: 0.2 };
     app.runs.runs[1].pace = Some(pace);
@@ -43,7 +43,7 @@ const BEGUN_DIR: &str = "demo-20261123-110429-c691";
 
 /// The app that trains the first of a queue.
 fn working(width: u16, height: u16, names: &[&str]) -> App {
-    let mut app = measured(width, height);
+    let mut app = measured_seconds(width, height);
     let queue = queue(&app, names, Some(BEGUN_DIR));
     let (spec, dir) = (Box::new(spec(&app, "demo")), PathBuf::from("runs").join(BEGUN_DIR));
     update(&mut app, Msg::RunStarted { spec, dir, earlier: Vec::new(), queue: Some(queue) });
@@ -66,7 +66,7 @@ fn queue_screen() {
 #[test]
 fn queue_screen_held() {
     snapshot("queue-held", |width, height| {
-        let mut app = measured(width, height);
+        let mut app = measured_seconds(width, height);
         let mut queue = queue(&app, &["demo", "demo"], None);
         queue.is_held = true;
         assert_eq!(update(&mut app, Msg::QueueLoaded(Ok(queue))), []);
@@ -77,7 +77,7 @@ fn queue_screen_held() {
 
 #[test]
 fn an_experiment_is_queued_and_begun_when_nothing_else_is_trained() {
-    let mut app = measured(120, 40);
+    let mut app = measured_seconds(120, 40);
     let demo = TrainRequest::Spec(Box::new(spec(&app, "demo")));
     assert_eq!(play(&mut app, "a"), [Effect::Enqueue(demo)]);
     let one = queue(&app, &["demo"], None);
@@ -175,7 +175,7 @@ fn stopping_asks_what_becomes_of_the_queue_and_quitting_holds_it() {
 
 #[test]
 fn while_others_train_it_looks_now_and_then() {
-    let mut app = measured(120, 40);
+    let mut app = measured_seconds(120, 40);
     assert_eq!(update(&mut app, Msg::Tick(BEGUN + 1.0)), [], "without a queue there is nothing to look at");
     let one = queue(&app, &["demo"], None);
     assert_eq!(update(&mut app, Msg::QueueLoaded(Ok(one))), [Effect::StartNext]);
@@ -189,7 +189,7 @@ fn while_others_train_it_looks_now_and_then() {
 
 #[test]
 fn time_left_is_measured_or_a_dash() {
-    let mut app = measured(120, 40);
+    let mut app = measured_seconds(120, 40);
     let list = queue(&app, &["demo-pairs"], None);
     update(&mut app, Msg::QueueLoaded(Ok(list)));
     shows(&app, "1 run · — left");
@@ -201,12 +201,12 @@ fn time_left_is_measured_or_a_dash() {
     shows(&app, "2 runs · over 1:40 left");
     // What is trained before it counts as well.
     let mut app = working(120, 40, &["demo", "demo"]);
-    let before = glue_tui::tui::state::estimates::whole_queue(&app);
+    let before = glue_tui::tui::state::estimates::estimate_queue(&app);
     assert!(before.is_known && before.seconds > 20.0, "{before:?}");
     for event in recorded().into_iter().skip(330) {
         if !matches!(event, Event::Ended { .. }) {
             update(&mut app, said(0, event));
         }
     }
-    assert!(glue_tui::tui::state::estimates::whole_queue(&app).seconds < before.seconds);
+    assert!(glue_tui::tui::state::estimates::estimate_queue(&app).seconds < before.seconds);
 }

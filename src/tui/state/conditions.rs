@@ -2,7 +2,7 @@
 
 use super::app::App;
 use super::popup::Popup;
-use super::runs::{Line, can_resume};
+use super::runs::{ListLine, can_resume};
 use crate::run::history::Phase;
 use crate::tui::keymap::Condition;
 use crate::tui::layout;
@@ -21,12 +21,12 @@ impl App {
             Condition::OnRun => self.runs.run().is_some(),
             Condition::OnResumableRun => is_resumable(),
             Condition::OnScoredRun => self.runs.run().is_some_and(|run| run.best.is_some()),
-            Condition::OnQueueEntry => matches!(self.runs.line(), Some(Line::Queued(_))),
+            Condition::OnQueueEntry => matches!(self.runs.line(), Some(ListLine::Queued(_))),
             Condition::OnWaitingEntry => {
-                matches!(self.runs.line(), Some(Line::Queued(entry)) if !entry.is_started)
+                matches!(self.runs.line(), Some(ListLine::Queued(entry)) if !entry.is_started)
             }
             Condition::OnStartedEntry => {
-                matches!(self.runs.line(), Some(Line::Queued(entry)) if entry.is_started)
+                matches!(self.runs.line(), Some(ListLine::Queued(entry)) if entry.is_started)
             }
             Condition::CanEnqueue => self.runs.experiment().is_some() || is_resumable(),
             Condition::IsQueueHeld => has_queue() && self.runs.queue.list.is_held,

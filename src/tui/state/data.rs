@@ -11,13 +11,13 @@ const CAPACITY: usize = 8;
 pub struct DataState {
     /// The experiment that is looked at, filled.
     pub spec: Option<RunSpec>,
-    /// What was counted, or why it could not be; the newest at the end.
-    pub(in crate::tui) counted: Vec<(RunSpec, Result<DataProfile, String>)>,
+    /// What was profiles, or why it could not be; the newest at the end.
+    pub(in crate::tui) profiles: Vec<(RunSpec, Result<DataProfile, String>)>,
     /// The place of the split whose lengths are drawn.
     pub(in crate::tui) split: usize,
 }
 
-/// What counts depend on: all but what an experiment is called and how long its inputs may be. Lengths are counted
+/// What counts depend on: all but what an experiment is called and how long its inputs may be. Lengths are profiles
 /// whole, so another limit needs no other count.
 pub(in crate::tui) fn rows_of(spec: &RunSpec) -> RunSpec {
     RunSpec { experiment: String::new(), max_seq_length: 0, ..spec.clone() }
@@ -27,13 +27,13 @@ impl DataState {
     /// What is known of the rows of the experiment that is looked at.
     pub(in crate::tui) fn profile(&self) -> Option<&Result<DataProfile, String>> {
         let rows = rows_of(self.spec.as_ref()?);
-        self.counted.iter().find(|(of, _)| *of == rows).map(|(_, result)| result)
+        self.profiles.iter().find(|(of, _)| *of == rows).map(|(_, result)| result)
     }
 
-    /// Takes over what was counted.
+    /// Takes over what was profiles.
     pub fn insert(&mut self, of: RunSpec, result: Result<DataProfile, String>) {
-        self.counted.retain(|(other, _)| *other != of);
-        self.counted.push((of, result));
-        self.counted.drain(..self.counted.len().saturating_sub(CAPACITY));
+        self.profiles.retain(|(other, _)| *other != of);
+        self.profiles.push((of, result));
+        self.profiles.drain(..self.profiles.len().saturating_sub(CAPACITY));
     }
 }

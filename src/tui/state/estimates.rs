@@ -34,29 +34,29 @@ impl TimeEstimate {
 }
 
 /// How long the queue will take from now on, with what is being trained before it.
-pub fn whole_queue(app: &App) -> TimeEstimate {
+pub fn estimate_queue(app: &App) -> TimeEstimate {
     let training = app.training.as_ref().filter(|run| run.is_live());
     let others = training.filter(|run| app.runs.queue.entry_of(run).is_none());
     let first = others.map(|run| TimeEstimate::of(seconds_left(app, run)));
-    let entries = app.runs.queue.list.entries.iter().map(|entry| of_entry(app, entry));
+    let entries = app.runs.queue.list.entries.iter().map(|entry| estimate_entry(app, entry));
     first.into_iter().chain(entries).fold(TimeEstimate { seconds: 0.0, is_known: true }, |sum, left| {
         TimeEstimate { seconds: sum.seconds + left.seconds, is_known: sum.is_known && left.is_known }
     })
 }
 
 /// How long an entry will take from now on.
-pub fn of_entry(app: &App, entry: &QueueEntry) -> TimeEstimate {
+pub fn estimate_entry(app: &App, entry: &QueueEntry) -> TimeEstimate {
     if let Some(run) = app.training.as_ref().filter(|run| run.is_live() && belongs_to(run, entry)) {
-        return TimeEstimate::of(seconds_left(app, run).or_else(|| measured(app, &entry.spec)));
+        return TimeEstimate::of(seconds_left(app, run).or_else(|| measured_seconds(app, &entry.spec)));
     }
     let row = entry.run.as_ref().and_then(|dir| app.runs.runs.iter().find(|row| row.dir == *dir));
     let done = row.filter(|row| row.total_steps > 0 && entry.spec.repeats <= 1);
     let left = done.map_or(1.0, |row| 1.0 - row.steps as f64 / row.total_steps as f64);
-    TimeEstimate::of(measured(app, &entry.spec).map(|seconds| seconds * left.clamp(0.0, 1.0)))
+    TimeEstimate::of(measured_seconds(app, &entry.spec).map(|seconds| seconds * left.clamp(0.0, 1.0)))
 }
 
 /// Seconds that all seeds of `spec` take, from the newest run whose steps cost the same.
-pub fn measured(app: &App, spec: &RunSpec) -> Option<f64> {
+pub fn measured_seconds(app: &App, spec: &RunSpec) -> Option<f64> {
     let training = app.training.as_ref().and_then(|run| Pace::of_history(run.history()));
     let paces = training.iter().chain(app.runs.runs.iter().filter_map(|row| row.pace.as_ref()));
     let one = paces.into_iter().find_map(|pace| pace.seconds(spec))?;

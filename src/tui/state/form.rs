@@ -40,7 +40,7 @@ pub struct Field {
 
 /// A line of the form.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Line {
+pub enum FormLine {
     /// Starts the training.
     Start,
     /// The experiment's name.
@@ -102,8 +102,8 @@ impl Form {
     }
 
     /// The lines, headings included.
-    pub fn lines(&self) -> Vec<Line> {
-        let mut lines = vec![Line::Start, Line::Name];
+    pub fn lines(&self) -> Vec<FormLine> {
+        let mut lines = vec![FormLine::Start, FormLine::Name];
         let mut group = "";
         let task =
             self.fields.iter().find(|field| field.key.kind == ValueKind::Task).map(|field| &field.text[..]);
@@ -114,33 +114,33 @@ impl Form {
             }
             if field.key.group != group {
                 group = field.key.group;
-                lines.push(Line::Group(group));
+                lines.push(FormLine::Group(group));
             }
-            lines.push(Line::Field(number));
+            lines.push(FormLine::Field(number));
         }
         lines
     }
 
-    pub(in crate::tui) fn line(&self) -> Line {
-        self.lines().get(self.at).copied().unwrap_or(Line::Start)
+    pub(in crate::tui) fn line(&self) -> FormLine {
+        self.lines().get(self.at).copied().unwrap_or(FormLine::Start)
     }
 
     /// What is wrong with a line, if anything.
-    pub fn fault(&self, line: Line) -> Option<String> {
+    pub fn fault(&self, line: FormLine) -> Option<String> {
         match line {
-            Line::Name if self.of.is_none() && self.taken.contains(&self.name) => {
+            FormLine::Name if self.of.is_none() && self.taken.contains(&self.name) => {
                 Some(format!("there is an experiment {} already", self.name))
             }
-            Line::Name => {
+            FormLine::Name => {
                 let plain = |c: char| c.is_alphanumeric() || matches!(c, '-' | '_' | '.');
                 let good = self.name.chars().all(plain) && self.name.starts_with(char::is_alphanumeric);
                 (!good).then(|| "letters, digits, -, _ and . make a name".into())
             }
-            Line::Field(number) => {
+            FormLine::Field(number) => {
                 let field = &self.fields[number];
                 field.key.check(&field.text).err()
             }
-            Line::Start | Line::Group(_) => None,
+            FormLine::Start | FormLine::Group(_) => None,
         }
     }
 
@@ -155,18 +155,18 @@ impl Form {
         self.fields.iter().filter(differs).map(|field| (field.key.name, field.text.clone())).collect()
     }
 
-    pub(in crate::tui) fn text_mut(&mut self, line: Line) -> Option<&mut String> {
+    pub(in crate::tui) fn text_mut(&mut self, line: FormLine) -> Option<&mut String> {
         match line {
-            Line::Name if self.of.is_none() => Some(&mut self.name),
-            Line::Field(number) => Some(&mut self.fields[number].text),
+            FormLine::Name if self.of.is_none() => Some(&mut self.name),
+            FormLine::Field(number) => Some(&mut self.fields[number].text),
             _ => None,
         }
     }
 
     /// The lines at fault, each as a sentence.
     pub(in crate::tui) fn faults(&self) -> Vec<String> {
-        let name = |line: &Line| match line {
-            Line::Field(number) => self.fields[*number].key.name,
+        let name = |line: &FormLine| match line {
+            FormLine::Field(number) => self.fields[*number].key.name,
             _ => "name",
         };
         let lines = self.lines();

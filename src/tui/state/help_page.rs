@@ -13,7 +13,7 @@ pub(in crate::tui) const COLUMN: u16 = 90;
 pub(in crate::tui) const GAP: u16 = 4;
 
 /// A line of the help.
-pub(in crate::tui) enum Line {
+pub(in crate::tui) enum HelpLine {
     /// Where the keys below it hold.
     Heading(&'static str),
     /// Keys, or nothing where they are those of the line above, and what they do.
@@ -23,7 +23,7 @@ pub(in crate::tui) enum Line {
 /// How the lines lie on the screen.
 pub(in crate::tui) struct Page {
     /// The lines of each column.
-    pub(in crate::tui) columns: Vec<Vec<Line>>,
+    pub(in crate::tui) columns: Vec<Vec<HelpLine>>,
     /// Cells of a column.
     pub(in crate::tui) width: u16,
 }
@@ -42,11 +42,11 @@ pub(in crate::tui) fn page(app: &App, help: &HelpState, screen: u16) -> Page {
     let width = room.min(COLUMN);
     let groups = groups(app, &help.search.text().trim().to_lowercase(), width as usize);
     let all: usize = groups.iter().map(|group| group.len() + 1).sum();
-    let mut columns: Vec<Vec<Line>> = Vec::new();
+    let mut columns: Vec<Vec<HelpLine>> = Vec::new();
     for group in groups {
         match columns.last_mut() {
             Some(column) if column.len() < all / count => {
-                column.push(Line::Heading(""));
+                column.push(HelpLine::Heading(""));
                 column.extend(group);
             }
             _ => columns.push(group),
@@ -56,7 +56,7 @@ pub(in crate::tui) fn page(app: &App, help: &HelpState, screen: u16) -> Page {
 }
 
 /// A heading and its keys for each context, that of the screen in front first; only those that contain `lower`.
-fn groups(app: &App, lower: &str, width: usize) -> Vec<Vec<Line>> {
+fn groups(app: &App, lower: &str, width: usize) -> Vec<Vec<HelpLine>> {
     let behind = app.contexts_behind_popup();
     let rest =
         Context::ALL.into_iter().filter(|context| !behind.contains(context) && *context != Context::Global);
@@ -64,7 +64,7 @@ fn groups(app: &App, lower: &str, width: usize) -> Vec<Vec<Line>> {
     contexts.filter_map(|context| group(app, context, lower, width)).collect()
 }
 
-fn group(app: &App, context: Context, lower: &str, width: usize) -> Option<Vec<Line>> {
+fn group(app: &App, context: Context, lower: &str, width: usize) -> Option<Vec<HelpLine>> {
     let heading = context.heading();
     let contains = |text: &str| text.to_lowercase().contains(lower);
     // An action's keys stand once, with all that they do; what depends on the line under the cursor is not
@@ -84,9 +84,9 @@ fn group(app: &App, context: Context, lower: &str, width: usize) -> Option<Vec<L
         let is_wanted = contains(heading) || contains(&keys);
         for sentence in told.into_iter().filter(|sentence| is_wanted || contains(sentence)) {
             for text in wrap(sentence, width.saturating_sub(KEYS)) {
-                lines.push(Line::Keys(std::mem::take(&mut keys), text));
+                lines.push(HelpLine::Keys(std::mem::take(&mut keys), text));
             }
         }
     }
-    (!lines.is_empty()).then(|| std::iter::once(Line::Heading(heading)).chain(lines).collect())
+    (!lines.is_empty()).then(|| std::iter::once(HelpLine::Heading(heading)).chain(lines).collect())
 }

@@ -8,29 +8,29 @@ use crate::tui::action::RowList;
 use crate::tui::screen::Screen;
 use std::path::PathBuf;
 
-/// The run that is looked at.
+/// The run that is shown.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Subject {
     /// Its directory.
     pub dir: PathBuf,
-    /// The place of the seed; the newest when `None`.
+    /// The index of the seed; the newest one when `None`.
     pub seed: Option<usize>,
 }
 
 /// The state of the screen.
 #[derive(Debug, Default)]
 pub struct InsightState {
-    /// The run that is looked at.
+    /// The run that is shown.
     pub subject: Option<Subject>,
-    /// What is known of it.
+    /// Its report, once it is read.
     pub content: Content,
-    /// Place of the evaluation that is looked at; the newest when `None`.
+    /// The index of the evaluation that is shown; the newest one when `None`.
     pub(in crate::tui) evaluation: Option<usize>,
     /// The cell of the matrix under the cursor: label and predicted class.
     pub(in crate::tui) cell: (usize, usize),
     /// Which rows are listed.
     pub(in crate::tui) listed: RowList,
-    /// Whether the list takes the keys; else the matrix does.
+    /// Whether the list has the focus; else the matrix has it.
     pub(in crate::tui) is_in_list: bool,
     /// The row of the list under the cursor.
     pub(in crate::tui) at: usize,
@@ -38,7 +38,7 @@ pub struct InsightState {
     pub(in crate::tui) from: Option<Screen>,
 }
 
-/// What is known of the run.
+/// What is known about the run.
 #[derive(Debug, Default)]
 pub enum Content {
     /// It is being read.
@@ -46,51 +46,51 @@ pub enum Content {
     Reading,
     /// It cannot be read.
     Error(String),
-    /// It has not been scored, or has not kept what was said of each row.
+    /// It has no saved predictions.
     Empty,
-    /// All that it keeps.
-    Loaded(Box<Known>),
+    /// Its report.
+    Loaded(Box<LoadedReport>),
 }
 
-/// What a run keeps, and the picture of the evaluation that is looked at.
+/// The report of a run, and the analysis of the evaluation that is shown.
 #[derive(Debug)]
-pub struct Known {
-    pub(in crate::tui) insight: ErrorReport,
-    /// Place of the evaluation.
+pub struct LoadedReport {
+    pub(in crate::tui) report: ErrorReport,
+    /// The index of the evaluation that is shown.
     pub(in crate::tui) at: usize,
-    pub(in crate::tui) picture: ErrorAnalysis,
+    pub(in crate::tui) analysis: ErrorAnalysis,
 }
 
-impl Known {
-    pub(in crate::tui) fn new(insight: ErrorReport, at: Option<usize>) -> Option<Self> {
-        let newest = insight.evaluations.len().checked_sub(1)?;
+impl LoadedReport {
+    pub(in crate::tui) fn new(report: ErrorReport, at: Option<usize>) -> Option<Self> {
+        let newest = report.evaluations.len().checked_sub(1)?;
         let at = at.unwrap_or(newest).min(newest);
-        let picture = ErrorAnalysis::of(&insight.evaluations[at].predictions, insight.spec.task());
-        Some(Known { insight, at, picture })
+        let analysis = ErrorAnalysis::of(&report.evaluations[at].predictions, report.spec.task());
+        Some(LoadedReport { report, at, analysis })
     }
 
-    /// Looks at another evaluation.
-    pub(in crate::tui) fn look_at(&mut self, at: usize) {
+    /// Selects an evaluation.
+    pub(in crate::tui) fn select_evaluation(&mut self, at: usize) {
         self.at = at;
-        self.picture = ErrorAnalysis::of(self.judged(), self.insight.spec.task());
+        self.analysis = ErrorAnalysis::of(self.predictions(), self.report.spec.task());
     }
 
     pub(in crate::tui) fn evaluation(&self) -> &SavedPredictions {
-        &self.insight.evaluations[self.at]
+        &self.report.evaluations[self.at]
     }
 
-    pub(in crate::tui) fn judged(&self) -> &Predictions {
+    pub(in crate::tui) fn predictions(&self) -> &Predictions {
         &self.evaluation().predictions
     }
 
-    /// What all seeds say of each row, where that is known.
-    pub(in crate::tui) fn together(&self) -> Option<&CrossSeed> {
-        self.insight.together.as_ref().ok().and_then(Option::as_ref)
+    /// The predictions of all seeds for each row, if there are any.
+    pub(in crate::tui) fn cross_seed(&self) -> Option<&CrossSeed> {
+        self.report.together.as_ref().ok().and_then(Option::as_ref)
     }
 
     /// The rows of a cell of the matrix; none of a regression, which has no matrix.
     pub(in crate::tui) fn cell(&self, (label, predicted): (usize, usize)) -> &[usize] {
-        match &self.picture.detail {
+        match &self.analysis.detail {
             Detail::Classes(classes) => &classes.cells[label][predicted],
             Detail::Scale(_) => &[],
         }
@@ -98,78 +98,78 @@ impl Known {
 
     /// The loss of a row at each evaluation.
     pub(in crate::tui) fn losses(&self, row: usize) -> impl Iterator<Item = f64> + '_ {
-        self.insight.evaluations.iter().map(move |evaluation| evaluation.predictions.loss(row))
+        self.report.evaluations.iter().map(move |evaluation| evaluation.predictions.loss(row))
     }
 }
 
 impl InsightState {
-    pub(in crate::tui) fn known(&self) -> Option<&Known> {
+    pub(in crate::tui) fn loaded(&self) -> Option<&LoadedReport> {
         match &self.content {
-            Content::Loaded(known) => Some(known),
+            Content::Loaded(loaded) => Some(loaded),
             _ => None,
         }
     }
 
-    /// Whether the run tells numbers, so that there is no matrix.
+    /// Whether the task is a regression, so that there is no confusion matrix.
     pub(in crate::tui) fn is_regression(&self) -> bool {
-        self.known().is_some_and(|known| known.judged().is_regression())
+        self.loaded().is_some_and(|loaded| loaded.predictions().is_regression())
     }
 
     /// How many rows are listed.
     pub(in crate::tui) fn count(&self) -> usize {
-        self.known().map_or(0, |known| match self.listed {
-            RowList::Hardest => known.picture.hardest.len(),
-            RowList::Mislabelled => known.insight.suspects.len(),
-            RowList::CrossSeed => known.together().map_or(0, |together| together.rows.len()),
-            RowList::Cell => known.cell(self.cell).len(),
+        self.loaded().map_or(0, |loaded| match self.listed {
+            RowList::Hardest => loaded.analysis.hardest.len(),
+            RowList::Mislabelled => loaded.report.suspects.len(),
+            RowList::CrossSeed => loaded.cross_seed().map_or(0, |together| together.rows.len()),
+            RowList::Cell => loaded.cell(self.cell).len(),
         })
     }
 
-    /// The row at a place of the list.
-    pub(in crate::tui) fn row(&self, place: usize) -> Option<usize> {
-        let known = self.known()?;
+    /// The row of the dataset at an index of the list.
+    pub(in crate::tui) fn row(&self, index: usize) -> Option<usize> {
+        let loaded = self.loaded()?;
         match self.listed {
-            RowList::Hardest => known.picture.hardest.get(place).copied(),
-            RowList::Mislabelled => known.insight.suspects.get(place).map(|suspect| suspect.row),
-            RowList::CrossSeed => known.together()?.rows.get(place).map(|shared| shared.row),
-            RowList::Cell => known.cell(self.cell).get(place).copied(),
+            RowList::Hardest => loaded.analysis.hardest.get(index).copied(),
+            RowList::Mislabelled => loaded.report.suspects.get(index).map(|suspect| suspect.row),
+            RowList::CrossSeed => loaded.cross_seed()?.rows.get(index).map(|shared| shared.row),
+            RowList::Cell => loaded.cell(self.cell).get(index).copied(),
         }
     }
 
     /// Whether the run has several seeds.
     pub fn has_seeds(&self) -> bool {
-        self.known().is_some_and(|known| known.insight.seeds > 1)
+        self.loaded().is_some_and(|loaded| loaded.report.seeds > 1)
     }
 
     /// Whether there are rows to be listed.
     pub fn has_rows(&self) -> bool {
-        self.known().is_some()
+        self.loaded().is_some()
     }
 
-    /// Whether there is a confusion matrix: of classes there is.
+    /// Whether there is a confusion matrix: classifications have one.
     pub fn has_matrix(&self) -> bool {
         self.has_rows() && !self.is_regression()
     }
 
-    /// Whether a row is under the cursor whose text is there.
+    /// Whether the cursor is on a row with a text.
     pub fn is_on_text(&self) -> bool {
         self.is_in_list
             && self.row(self.at).is_some()
-            && self.known().is_some_and(|known| known.insight.texts.is_ok())
+            && self.loaded().is_some_and(|loaded| loaded.report.texts.is_ok())
     }
 
-    pub(in crate::tui) fn list(&mut self, listed: RowList) {
+    pub(in crate::tui) fn show_list(&mut self, listed: RowList) {
         self.listed = listed;
         self.is_in_list = true;
         self.at = 0;
     }
 
-    /// Looks at the evaluation before or after.
-    pub(in crate::tui) fn turn(&mut self, is_back: bool) {
-        let Content::Loaded(known) = &mut self.content else { return };
-        let newest = known.insight.evaluations.len() - 1;
-        let at = if is_back { known.at.saturating_sub(1) } else { (known.at + 1).min(newest) };
-        known.look_at(at);
+    /// Selects the evaluation before or after.
+    pub(in crate::tui) fn step_evaluation(&mut self, is_back: bool) {
+        let Content::Loaded(loaded) = &mut self.content else { return };
+        let newest = loaded.report.evaluations.len() - 1;
+        let at = if is_back { loaded.at.saturating_sub(1) } else { (loaded.at + 1).min(newest) };
+        loaded.select_evaluation(at);
         self.evaluation = (at < newest).then_some(at);
         self.at = self.at.min(self.count().saturating_sub(1));
     }

@@ -116,9 +116,9 @@ pub struct Choice {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Purpose {
     /// The value of a line of the form.
-    FormLine(usize),
+    FormField(usize),
     /// The weights that judge.
-    Weights,
+    Model,
     /// The weights that judge beside them.
     Comparison,
     /// The learning rate from now on.

@@ -33,7 +33,7 @@ pub struct RunsState {
 
 /// A line of the list.
 #[derive(Debug, Clone, Copy)]
-pub enum Line<'a> {
+pub enum ListLine<'a> {
     /// An experiment.
     Experiment(&'a ExperimentRow),
     /// A run that waits for its turn.
@@ -50,28 +50,28 @@ pub(in crate::tui) enum Section {
     PastRuns,
 }
 
-impl Line<'_> {
+impl ListLine<'_> {
     /// Its name.
     pub fn name(&self) -> &str {
         match self {
-            Line::Experiment(row) => &row.name,
-            Line::Run(row) => &row.name,
-            Line::Queued(entry) => &entry.spec.experiment,
+            ListLine::Experiment(row) => &row.name,
+            ListLine::Run(row) => &row.name,
+            ListLine::Queued(entry) => &entry.spec.experiment,
         }
     }
 
     pub(in crate::tui) fn section(&self) -> Section {
         match self {
-            Line::Experiment(_) => Section::Experiments,
-            Line::Queued(_) => Section::Queue,
-            Line::Run(_) => Section::PastRuns,
+            ListLine::Experiment(_) => Section::Experiments,
+            ListLine::Queued(_) => Section::Queue,
+            ListLine::Run(_) => Section::PastRuns,
         }
     }
 
     /// What tells the line from all others, whatever it says.
     fn identity(&self) -> (Section, String) {
         let name = match self {
-            Line::Queued(entry) => entry.id.to_string(),
+            ListLine::Queued(entry) => entry.id.to_string(),
             line => line.name().to_string(),
         };
         (self.section(), name)
@@ -79,12 +79,14 @@ impl Line<'_> {
 
     fn contains(&self, lower: &str) -> bool {
         let texts: [&str; 4] = match self {
-            Line::Experiment(row) => match &row.spec {
+            ListLine::Experiment(row) => match &row.spec {
                 Ok(spec) => [&row.name, &spec.model, spec.task.name(), ""],
                 Err(_) => [&row.name, "", "", ""],
             },
-            Line::Run(row) => [&row.name, &row.model, &row.task, row.status.name()],
-            Line::Queued(QueueEntry { spec, .. }) => [&spec.experiment, &spec.model, spec.task.name(), ""],
+            ListLine::Run(row) => [&row.name, &row.model, &row.task, row.status.name()],
+            ListLine::Queued(QueueEntry { spec, .. }) => {
+                [&spec.experiment, &spec.model, spec.task.name(), ""]
+            }
         };
         texts.iter().any(|text| text.to_lowercase().contains(lower))
     }
@@ -92,23 +94,23 @@ impl Line<'_> {
 
 impl RunsState {
     /// The lines that are shown: experiments, what waits, past runs.
-    pub fn lines(&self) -> Vec<Line<'_>> {
+    pub fn lines(&self) -> Vec<ListLine<'_>> {
         let lower = self.filter.text().trim().to_lowercase();
-        let experiments = self.experiments.iter().map(Line::Experiment);
-        let lines = experiments.chain(self.queue.list.entries.iter().map(Line::Queued));
-        let lines = lines.chain(self.runs.iter().map(Line::Run));
+        let experiments = self.experiments.iter().map(ListLine::Experiment);
+        let lines = experiments.chain(self.queue.list.entries.iter().map(ListLine::Queued));
+        let lines = lines.chain(self.runs.iter().map(ListLine::Run));
         lines.filter(|line| line.contains(&lower)).collect()
     }
 
     /// The line under the cursor.
-    pub fn line(&self) -> Option<Line<'_>> {
+    pub fn line(&self) -> Option<ListLine<'_>> {
         self.lines().get(self.at).copied()
     }
 
     /// The experiment under the cursor.
     pub fn experiment(&self) -> Option<&ExperimentRow> {
         match self.line() {
-            Some(Line::Experiment(row)) => Some(row),
+            Some(ListLine::Experiment(row)) => Some(row),
             _ => None,
         }
     }
@@ -116,7 +118,7 @@ impl RunsState {
     /// The run under the cursor.
     pub fn run(&self) -> Option<&RunRow> {
         match self.line() {
-            Some(Line::Run(row)) => Some(row),
+            Some(ListLine::Run(row)) => Some(row),
             _ => None,
         }
     }
@@ -145,14 +147,14 @@ impl RunsState {
 
     fn restore_cursor(&mut self, identity: Option<&(Section, String)>) {
         let lines = self.lines();
-        let same = |line: &Line<'_>| Some(&line.identity()) == identity;
+        let same = |line: &ListLine<'_>| Some(&line.identity()) == identity;
         let at = lines.iter().position(same).unwrap_or(self.at.min(lines.len().saturating_sub(1)));
         self.at = at;
     }
 
     /// Puts the cursor on the first line of the next part that has one.
     pub(in crate::tui) fn next_section(&mut self) {
-        let sections: Vec<Section> = self.lines().iter().map(Line::section).collect();
+        let sections: Vec<Section> = self.lines().iter().map(ListLine::section).collect();
         let here = sections.get(self.at);
         let next = (self.at..sections.len()).find(|at| Some(&sections[*at]) != here);
         self.at = next.unwrap_or(0);
@@ -160,8 +162,10 @@ impl RunsState {
 
     /// Puts the cursor on an experiment.
     pub fn select(&mut self, name: &str) {
-        let at =
-            self.lines().iter().position(|line| matches!(line, Line::Experiment(row) if row.name == name));
+        let at = self
+            .lines()
+            .iter()
+            .position(|line| matches!(line, ListLine::Experiment(row) if row.name == name));
         self.at = at.unwrap_or(self.at);
     }
 }

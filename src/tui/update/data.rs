@@ -32,7 +32,7 @@ pub(super) fn act(app: &mut App, action: DataAction) -> Vec<Effect> {
         }
         DataAction::Refresh => {
             if let Some(rows) = data.spec.as_ref().map(rows_of) {
-                data.counted.retain(|(spec, _)| *spec != rows);
+                data.profiles.retain(|(spec, _)| *spec != rows);
             }
             return profile(data);
         }

@@ -7,7 +7,7 @@ use crate::spec::ValueKind;
 use crate::tui::action::{FormAction, ListAction};
 use crate::tui::msg::Effect;
 use crate::tui::state::App;
-use crate::tui::state::form::{Form, Line};
+use crate::tui::state::form::{Form, FormLine};
 use crate::tui::state::popup::{Choice, Item, Popup, Purpose, Reply};
 use crate::tui::state::train_request::TrainRequest;
 use crate::tui::widgets::text_field::{Edit, TextField};
@@ -29,7 +29,7 @@ pub(super) fn act(app: &mut App, action: FormAction) -> Vec<Step> {
         }
         FormAction::Save => return effects(save(app)),
         FormAction::Reset => {
-            if let Line::Field(number) = line {
+            if let FormLine::Field(number) = line {
                 form.fields[number].text = form.fields[number].before.clone();
             }
         }
@@ -53,8 +53,8 @@ pub(super) fn act(app: &mut App, action: FormAction) -> Vec<Step> {
 }
 
 /// Edits the value of a line, or starts.
-fn open(app: &mut App, line: Line) -> Vec<Step> {
-    if line == Line::Start {
+fn open(app: &mut App, line: FormLine) -> Vec<Step> {
+    if line == FormLine::Start {
         return start(app);
     }
     edit(app, line);
@@ -84,7 +84,7 @@ pub(super) fn move_cursor(app: &mut App, action: ListAction) {
     form.editing = None;
     let lines = form.lines();
     let mut at = moved(form.at, lines.len(), action);
-    while let Line::Group(_) = lines[at] {
+    while let FormLine::Group(_) = lines[at] {
         at = if matches!(action, ListAction::Up | ListAction::PageUp) { at - 1 } else { at + 1 };
     }
     form.at = at;
@@ -110,10 +110,10 @@ pub(super) fn choose(app: &mut App, line: usize, value: String) {
 }
 
 /// Opens the list or the field of a line.
-fn edit(app: &mut App, line: Line) {
+fn edit(app: &mut App, line: FormLine) {
     let Some(form) = &mut app.form else { return };
-    let Line::Field(number) = line else {
-        if line == Line::Name && form.of.is_none() {
+    let FormLine::Field(number) = line else {
+        if line == FormLine::Name && form.of.is_none() {
             form.before_editing = form.name.clone();
             form.editing = Some(TextField::new(&form.name));
         }
@@ -151,7 +151,7 @@ fn edit(app: &mut App, line: Line) {
         free,
         typed: TextField::default(),
         at,
-        purpose: Purpose::FormLine(number),
+        purpose: Purpose::FormField(number),
     }));
 }
 

@@ -13,7 +13,7 @@ use crate::tui::msg::Effect;
 use crate::tui::screen::Screen;
 use crate::tui::state::App;
 use crate::tui::state::infer::ModelSource;
-use crate::tui::state::insight::{Content, InsightState, Known, Subject};
+use crate::tui::state::insight::{Content, InsightState, LoadedReport, Subject};
 use crate::tui::state::popup::Popup;
 
 /// Opens the screen on a run.
@@ -35,7 +35,7 @@ fn load(app: &App) -> Vec<Effect> {
 /// Shows the seed of the index that `to` makes of the current one.
 fn show_seed(app: &mut App, to: fn(usize) -> usize) -> Vec<Effect> {
     let view = &mut app.insight;
-    let Some((seed, seeds)) = view.known().map(|known| (known.insight.seed, known.insight.seeds)) else {
+    let Some((seed, seeds)) = view.loaded().map(|loaded| (loaded.report.seed, loaded.report.seeds)) else {
         return Vec::new();
     };
     let next = to(seed).min(seeds - 1);
@@ -51,17 +51,17 @@ fn show_seed(app: &mut App, to: fn(usize) -> usize) -> Vec<Effect> {
 /// Types the row under the cursor into the weights of its run, to see what the answer rests on.
 fn open_infer(app: &App) -> Vec<Step> {
     let view = &app.insight;
-    let (Some(known), Some(row), Some(of)) = (view.known(), view.row(view.at), &view.subject) else {
+    let (Some(loaded), Some(row), Some(of)) = (view.loaded(), view.row(view.at), &view.subject) else {
         return Vec::new();
     };
-    let Ok(texts) = &known.insight.texts else { return Vec::new() };
-    let (example, seed) = (texts[row].clone(), known.insight.spec.seed);
+    let Ok(texts) = &loaded.report.texts else { return Vec::new() };
+    let (example, seed) = (texts[row].clone(), loaded.report.spec.seed);
     let name = of.dir.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
     let is_live = app.is_training() && app.training.as_ref().is_some_and(|run| run.dir == of.dir);
-    let source = match known.insight.seeds {
-        _ if is_live && known.insight.seed + 1 == known.insight.seeds => ModelSource::Live,
-        0 | 1 => ModelSource::Run { name, dir: known.insight.dir.clone() },
-        _ => ModelSource::Run { name: format!("{name}, seed {seed}"), dir: known.insight.dir.clone() },
+    let source = match loaded.report.seeds {
+        _ if is_live && loaded.report.seed + 1 == loaded.report.seeds => ModelSource::Live,
+        0 | 1 => ModelSource::Run { name, dir: loaded.report.dir.clone() },
+        _ => ModelSource::Run { name: format!("{name}, seed {seed}"), dir: loaded.report.dir.clone() },
     };
     vec![Navigate::Example(source, example).into()]
 }
@@ -75,11 +75,11 @@ pub(super) fn predictions_loaded(app: &mut App, subject: &Subject, result: Resul
     view.content = match result {
         Err(why) => Content::Error(why),
         Ok(insight) => {
-            let known = Known::new(*insight, view.evaluation);
-            known.map_or(Content::Empty, |known| Content::Loaded(Box::new(known)))
+            let loaded = LoadedReport::new(*insight, view.evaluation);
+            loaded.map_or(Content::Empty, |loaded| Content::Loaded(Box::new(loaded)))
         }
     };
-    let last = view.known().map_or(0, |known| known.judged().classes().saturating_sub(1));
+    let last = view.loaded().map_or(0, |loaded| loaded.predictions().classes().saturating_sub(1));
     view.cell = (view.cell.0.min(last), view.cell.1.min(last));
     // Without a matrix the list takes the keys.
     view.is_in_list |= view.is_regression();
@@ -105,14 +105,14 @@ pub(super) fn act(app: &mut App, action: InsightAction) -> Vec<Step> {
     let view = &mut app.insight;
     match action {
         InsightAction::Open if view.is_in_list => show_row(app),
-        InsightAction::Open => view.list(RowList::Cell),
+        InsightAction::Open => view.show_list(RowList::Cell),
         InsightAction::SwitchPane => view.is_in_list = !view.is_in_list || view.is_regression(),
-        InsightAction::List(list) => view.list(list),
+        InsightAction::List(list) => view.show_list(list),
         InsightAction::OpenInfer => return open_infer(app),
         InsightAction::PreviousSeed => return effects(show_seed(app, |seed| seed.saturating_sub(1))),
         InsightAction::NextSeed => return effects(show_seed(app, |seed| seed + 1)),
-        InsightAction::PreviousEvaluation => view.turn(true),
-        InsightAction::NextEvaluation => view.turn(false),
+        InsightAction::PreviousEvaluation => view.step_evaluation(true),
+        InsightAction::NextEvaluation => view.step_evaluation(false),
         // The list has no columns to move between.
         InsightAction::Left | InsightAction::Right if view.is_in_list => {}
         InsightAction::Left => move_cell(view, CellMove::Left),
@@ -127,7 +127,7 @@ pub(super) fn act(app: &mut App, action: InsightAction) -> Vec<Step> {
         InsightAction::Select(line) => (view.is_in_list, view.at) = (true, line),
         InsightAction::SelectCell(label, predicted) => {
             view.cell = (label, predicted);
-            view.list(RowList::Cell);
+            view.show_list(RowList::Cell);
         }
     }
     Vec::new()
@@ -157,7 +157,9 @@ enum CellMove {
 }
 
 fn move_cell(view: &mut InsightState, action: CellMove) {
-    let Some(last) = view.known().and_then(|known| known.judged().classes().checked_sub(1)) else { return };
+    let Some(last) = view.loaded().and_then(|loaded| loaded.predictions().classes().checked_sub(1)) else {
+        return;
+    };
     let (label, predicted) = &mut view.cell;
     match action {
         CellMove::Up => *label = label.saturating_sub(1),
@@ -173,9 +175,9 @@ fn move_cell(view: &mut InsightState, action: CellMove) {
 /// Shows all of the row under the cursor.
 fn show_row(app: &mut App) {
     let view = &app.insight;
-    let (Some(known), Some(row)) = (view.known(), view.row(view.at)) else { return };
-    let judged = known.judged();
-    let mut lines = match &known.insight.texts {
+    let (Some(loaded), Some(row)) = (view.loaded(), view.row(view.at)) else { return };
+    let predictions = loaded.predictions();
+    let mut lines = match &loaded.report.texts {
         Ok(texts) => {
             let pair = texts[row].text_pair.iter().map(|text| harmless(text));
             std::iter::once(harmless(&texts[row].text)).chain(pair).collect()
@@ -183,22 +185,26 @@ fn show_row(app: &mut App) {
         Err(why) => vec![format!("Its text cannot be shown: {}", harmless(why))],
     };
     lines.push(String::new());
-    match &known.insight.labels {
+    match &loaded.report.labels {
         Labels::Classes(names) => {
-            lines.push(format!("labelled   {}", names[judged.target(row)]));
-            let said =
-                |class: usize| format!("{} {:.1} %", names[class], 100.0 * judged.probability(row, class));
+            lines.push(format!("labelled   {}", names[predictions.target(row)]));
+            let said = |class: usize| {
+                format!("{} {:.1} %", names[class], 100.0 * predictions.probability(row, class))
+            };
             lines.push(format!("predicted  {}", (0..names.len()).map(said).collect::<Vec<_>>().join(", ")));
         }
         Labels::Scale { low, high } => {
-            lines.push(format!("labelled   {:.2} on a scale from {low} to {high}", judged.target_value(row)));
-            lines.push(format!("predicted  {:.2}", judged.predicted_value(row)));
+            lines.push(format!(
+                "labelled   {:.2} on a scale from {low} to {high}",
+                predictions.target_value(row)
+            ));
+            lines.push(format!("predicted  {:.2}", predictions.predicted_value(row)));
         }
     }
-    let losses: Vec<String> = known.losses(row).map(format::loss).collect();
-    lines.push(format!("loss       {}", format::loss(judged.loss(row))));
+    let losses: Vec<String> = loaded.losses(row).map(format::loss).collect();
+    lines.push(format!("loss       {}", format::loss(predictions.loss(row))));
     lines.push(format!("over the evaluations: {}", losses.join(" ")));
-    let shared = known.together().map(|together| (together.seeds, &together.rows));
+    let shared = loaded.cross_seed().map(|together| (together.seeds, &together.rows));
     if let Some((seeds, shared)) =
         shared.and_then(|(n, rows)| Some((n, rows.iter().find(|one| one.row == row)?)))
     {

@@ -266,11 +266,11 @@ fn settle(app: &mut App, outcome: Outcome) -> Vec<Effect> {
         Outcome::Nothing => Vec::new(),
         Outcome::Reply(reply) => follow_reply(app, reply),
         Outcome::Choice(purpose, value) => match purpose {
-            Purpose::FormLine(line) => {
+            Purpose::FormField(line) => {
                 form::choose(app, line, value);
                 Vec::new()
             }
-            Purpose::Weights => infer::choose_model(app, &value),
+            Purpose::Model => infer::choose_model(app, &value),
             Purpose::Comparison => infer::choose_comparison(app, &value),
             Purpose::LearningRate => control::choose_learning_rate(app, &value),
             Purpose::Length => control::choose_length(app, &value),

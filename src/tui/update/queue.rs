@@ -11,7 +11,7 @@ use crate::tui::screen::{Context, Screen};
 use crate::tui::state::App;
 use crate::tui::state::queue::belongs_to;
 use crate::tui::state::run::RunState;
-use crate::tui::state::runs::{Line, can_resume};
+use crate::tui::state::runs::{ListLine, can_resume};
 use crate::tui::state::train_request::TrainRequest;
 
 /// Takes over what the queue is now, and goes on with it.
@@ -99,7 +99,7 @@ fn outcome(run: &RunState, failed: bool) -> String {
 /// Adds the line under the cursor to the queue.
 pub(super) fn enqueue(app: &mut App) -> Vec<Step> {
     let request = match app.runs.line() {
-        Some(Line::Experiment(row)) => match &row.spec {
+        Some(ListLine::Experiment(row)) => match &row.spec {
             Ok(spec) => TrainRequest::Spec(Box::new(spec.clone())),
             Err(why) => {
                 let why = why.clone();
@@ -107,7 +107,7 @@ pub(super) fn enqueue(app: &mut App) -> Vec<Step> {
                 return Vec::new();
             }
         },
-        Some(Line::Run(run)) if can_resume(run) => TrainRequest::Resume(run.dir.clone()),
+        Some(ListLine::Run(run)) if can_resume(run) => TrainRequest::Resume(run.dir.clone()),
         _ => return Vec::new(),
     };
     vec![Effect::Enqueue(request).into()]
@@ -130,7 +130,7 @@ pub(super) fn move_later(app: &App) -> Vec<Step> {
 
 fn edit_entry(app: &App, edit: fn(&QueueEntry) -> QueueEdit) -> Vec<Step> {
     match app.runs.line() {
-        Some(Line::Queued(entry)) => vec![Effect::EditQueue(edit(entry)).into()],
+        Some(ListLine::Queued(entry)) => vec![Effect::EditQueue(edit(entry)).into()],
         _ => Vec::new(),
     }
 }

@@ -14,7 +14,7 @@ use crate::tui::state::form::Form;
 use crate::tui::state::infer::ModelSource;
 use crate::tui::state::insight::Subject;
 use crate::tui::state::popup::{Popup, Reply};
-use crate::tui::state::runs::{Line, can_resume};
+use crate::tui::state::runs::{ListLine, can_resume};
 use crate::tui::state::train_request::TrainRequest;
 use crate::tui::widgets::text_field::{Edit, TextField};
 
@@ -102,7 +102,7 @@ pub(super) fn load_preview(app: &App) -> Vec<Effect> {
 /// The queue entry under the cursor.
 fn entry(app: &App) -> Option<QueueEntry> {
     match app.runs.line() {
-        Some(Line::Queued(entry)) => Some(entry.clone()),
+        Some(ListLine::Queued(entry)) => Some(entry.clone()),
         _ => None,
     }
 }

@@ -83,11 +83,11 @@ fn draw_head(app: &App, spec: &RunSpec, area: Rect, buffer: &mut Buffer) {
 }
 
 /// A line of the table: its name, a cell for each split, and whether it is a cause for concern.
-type Line = (String, Vec<String>, Role);
+type TableLine = (String, Vec<String>, Role);
 
-fn table(spec: &RunSpec, profile: &DataProfile) -> Vec<Line> {
+fn table(spec: &RunSpec, profile: &DataProfile) -> Vec<TableLine> {
     let limit = spec.max_seq_length;
-    let line = |name: &str, role: Role, cell: &dyn Fn(&SplitName, &Profile) -> String| -> Line {
+    let line = |name: &str, role: Role, cell: &dyn Fn(&SplitName, &Profile) -> String| -> TableLine {
         (harmless(name), profile.splits.iter().map(|(split, found)| cell(split, found)).collect(), role)
     };
     let counted = |name: &str, count: &dyn Fn(&Profile) -> usize| {
@@ -162,7 +162,7 @@ fn remarks(spec: &RunSpec, profile: &DataProfile) -> Vec<(String, Role)> {
 fn draw_table(
     app: &App,
     profile: &DataProfile,
-    (table, remarks): (&[Line], &[(String, Role)]),
+    (table, remarks): (&[TableLine], &[(String, Role)]),
     area: Rect,
     buffer: &mut Buffer,
 ) {

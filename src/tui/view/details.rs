@@ -10,9 +10,9 @@ use crate::spec::{IntervalStrategy, LrSchedulerType, RunSpec, ValueOrigin};
 use crate::tui::action::{Action, RunsAction};
 use crate::tui::screen::{Context, Screen};
 use crate::tui::state::App;
-use crate::tui::state::estimates::{TimeEstimate, of_entry};
+use crate::tui::state::estimates::{TimeEstimate, estimate_entry};
 use crate::tui::state::experiment::ExperimentRow;
-use crate::tui::state::runs::Line;
+use crate::tui::state::runs::ListLine;
 use crate::tui::theme::{Role, Symbol, Theme};
 use crate::tui::widgets::line_chart::ChartView;
 use crate::tui::widgets::{airy_pane, cut, fixed, put, wrap};
@@ -30,9 +30,9 @@ pub(super) fn draw(app: &App, area: Rect, buffer: &mut Buffer) {
     let inner = block.inner(area);
     block.render(area, buffer);
     match app.runs.line() {
-        Some(Line::Experiment(row)) => draw_experiment(app, row, inner, buffer),
-        Some(Line::Queued(entry)) => draw_queued(app, entry, inner, buffer),
-        Some(Line::Run(run)) => draw_run(app, run, inner, buffer),
+        Some(ListLine::Experiment(row)) => draw_experiment(app, row, inner, buffer),
+        Some(ListLine::Queued(entry)) => draw_queued(app, entry, inner, buffer),
+        Some(ListLine::Run(run)) => draw_run(app, run, inner, buffer),
         None if app.runs.is_listed => {
             let [new, back] = [RunsAction::New, RunsAction::ClearFilter]
                 .map(|action| app.key(Context::Screen(Screen::Runs), Action::Runs(action)));
@@ -97,7 +97,7 @@ fn draw_queued(app: &App, entry: &QueueEntry, area: Rect, buffer: &mut Buffer) {
     };
     put(buffer, area.x, area.y, area.width, &word, theme.style(role));
     let mut y = area.y + 1;
-    let takes = match of_entry(app, entry) {
+    let takes = match estimate_entry(app, entry) {
         TimeEstimate { is_known: true, seconds } => {
             format!("{}, as measured here", format::duration(seconds))
         }

@@ -3,7 +3,7 @@
 use crate::spec::ValueOrigin;
 use crate::text;
 use crate::tui::state::App;
-use crate::tui::state::form::{Field, Form, Line};
+use crate::tui::state::form::{Field, Form, FormLine};
 use crate::tui::theme::{Role, Symbol, Theme};
 use crate::tui::widgets::text_field::TextField;
 use crate::tui::widgets::{airy_pane, cut, fixed, line_under, put, wrap};
@@ -37,7 +37,7 @@ pub fn line_at(app: &App, form: &Form, area: Rect, place: Position) -> Option<us
     let (list, first) = list(form, frame(form, app.theme, area).inner(area));
     let number = line_under(list, first, place)?;
     let line = form.lines().get(number).copied()?;
-    (!matches!(line, Line::Group(_))).then_some(number)
+    (!matches!(line, FormLine::Group(_))).then_some(number)
 }
 
 fn frame(form: &Form, theme: Theme, area: Rect) -> Block<'static> {
@@ -57,14 +57,14 @@ fn list(form: &Form, inner: Rect) -> (Rect, usize) {
 /// A line of the form on its way to the screen.
 struct LineView<'a> {
     form: &'a Form,
-    line: Line,
+    line: FormLine,
     is_at: bool,
     fault: Option<String>,
     theme: Theme,
 }
 
 impl<'a> LineView<'a> {
-    fn new(form: &'a Form, number: usize, line: Line, theme: Theme) -> Self {
+    fn new(form: &'a Form, number: usize, line: FormLine, theme: Theme) -> Self {
         LineView { form, line, is_at: number == form.at, fault: form.fault(line), theme }
     }
 
@@ -72,13 +72,13 @@ impl<'a> LineView<'a> {
     fn draw(&self, row: Rect, buffer: &mut Buffer) -> Option<Position> {
         let theme = self.theme;
         let label = match self.line {
-            Line::Start => "start training",
-            Line::Name => "name",
-            Line::Group(group) => {
+            FormLine::Start => "start training",
+            FormLine::Name => "name",
+            FormLine::Group(group) => {
                 put(buffer, row.x, row.y, row.width, group, theme.style(Role::Title));
                 return None;
             }
-            Line::Field(number) => self.form.fields[number].key.name,
+            FormLine::Field(number) => self.form.fields[number].key.name,
         };
         let style = theme.style(self.role());
         let sign = if self.is_at { theme.glyph(Symbol::Cursor) } else { "  " };
@@ -87,18 +87,18 @@ impl<'a> LineView<'a> {
         }
         let x = put(buffer, row.x, row.y, row.width, sign, style);
         let rest = row.right().saturating_sub(x);
-        let is_button = self.line == Line::Start && !self.is_at;
+        let is_button = self.line == FormLine::Start && !self.is_at;
         let label_style = if is_button { theme.style(Role::Key) } else { style };
         let width = LABEL.min(rest as usize / 2);
         let x = put(buffer, x, row.y, rest, &(fixed(theme, label, width) + " "), label_style);
         let place = Rect { x, width: row.right().saturating_sub(x), ..row };
         match (&self.form.editing, self.line) {
             (Some(editing), _) if self.is_at => Some(self.draw_typed(editing, place, buffer)),
-            (_, Line::Field(number)) => {
+            (_, FormLine::Field(number)) => {
                 self.draw_value(&self.form.fields[number], place, buffer);
                 None
             }
-            (_, Line::Name) => {
+            (_, FormLine::Name) => {
                 let x = put(buffer, place.x, place.y, place.width, &self.form.name, style);
                 self.draw_note(self.fault.as_deref().unwrap_or(""), self.role(), x + 2, place, buffer);
                 None
@@ -164,15 +164,17 @@ fn draw_explanation(form: &Form, theme: Theme, area: Rect, buffer: &mut Buffer) 
     put(buffer, area.x, area.y, area.width, &rule, theme.style(Role::Frame));
     let line = form.line();
     let help = match line {
-        Line::Start => "Starts with the values below, without writing them to the experiments file.".into(),
-        Line::Name if form.of.is_some() => {
+        FormLine::Start => {
+            "Starts with the values below, without writing them to the experiments file.".into()
+        }
+        FormLine::Name if form.of.is_some() => {
             "The experiment's name. A copy (c on the Runs screen) can have another one.".into()
         }
-        Line::Name => {
+        FormLine::Name => {
             "What the experiment is called, in the file, on the command line and in its runs.".into()
         }
-        Line::Group(_) => String::new(),
-        Line::Field(number) => {
+        FormLine::Group(_) => String::new(),
+        FormLine::Field(number) => {
             let key = form.fields[number].key;
             let default = if key.is_optional() { key.absent } else { key.default };
             format!("{} Built in: {default}.", key.help)

@@ -5,7 +5,7 @@ use crate::tui::action::{Action, ListAction};
 use crate::tui::screen::Context;
 use crate::tui::state::App;
 use crate::tui::state::help::HelpState;
-use crate::tui::state::help_page::{GAP, KEYS, Line, page};
+use crate::tui::state::help_page::{GAP, HelpLine, KEYS, page};
 use crate::tui::theme::Role;
 use crate::tui::widgets::{fixed, put};
 use ratatui::buffer::Buffer;
@@ -26,10 +26,10 @@ pub(super) fn draw(app: &App, help: &HelpState, area: Rect, buffer: &mut Buffer)
         for (row, line) in lines.iter().skip(first).take(room).enumerate() {
             let y = inner.y + row as u16;
             match line {
-                Line::Heading(text) => {
+                HelpLine::Heading(text) => {
                     put(buffer, x, y, page.width, text, theme.style(Role::Title));
                 }
-                Line::Keys(keys, sentence) => {
+                HelpLine::Keys(keys, sentence) => {
                     let keys = fixed(theme, keys, KEYS);
                     let x = put(buffer, x, y, page.width, &keys, theme.style(Role::Key));
                     put(

@@ -176,7 +176,7 @@ pub(super) fn draw_strip(app: &App, history: &History, area: Rect, buffer: &mut 
         return;
     };
     let share = |series: &Series| bars(series, 1.0, theme);
-    let mut line = Line { buffer, theme, x: inner.x, y: inner.y, right: inner.right() };
+    let mut line = StripLine { buffer, theme, x: inner.x, y: inner.y, right: inner.right() };
     line.put("cpu", &percent(newest.cpu), &share(&gauges.cpu));
     line.put("this run", &percent(newest.process_cpu), &share(&gauges.process_cpu));
     let memory = format!("{:>6.2} GiB", newest.process_memory as f64 / GIB);
@@ -193,7 +193,7 @@ pub(super) fn draw_strip(app: &App, history: &History, area: Rect, buffer: &mut 
 }
 
 /// A line that names, numbers and little bars are put on, one after the other.
-struct Line<'a> {
+struct StripLine<'a> {
     buffer: &'a mut Buffer,
     theme: Theme,
     x: u16,
@@ -201,7 +201,7 @@ struct Line<'a> {
     right: u16,
 }
 
-impl Line<'_> {
+impl StripLine<'_> {
     fn put(&mut self, name: &str, value: &str, bars: &str) {
         for (text, role) in [(name, Role::Muted), (value, Role::Text), (bars, Role::Train)] {
             if !text.is_empty() && self.x < self.right {

@@ -311,8 +311,9 @@ pub(super) fn draw_probes(app: &App, history: &History, area: Rect, buffer: &mut
     let inner = block.inner(area);
     block.render(area, buffer);
     let newest = history.probes.newest();
-    let lines: Vec<_> =
-        newest.map(|course| probes::Line { pin: &course.pin, course: Some(course), is_at: false }).collect();
+    let lines: Vec<_> = newest
+        .map(|course| probes::ProbeLine { pin: &course.pin, course: Some(course), is_at: false })
+        .collect();
     probes::draw(&lines, Some(history), app.theme, inner, buffer);
 }
 

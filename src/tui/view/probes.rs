@@ -24,7 +24,7 @@ const UNSCORED: u16 = 23;
 const LABEL: usize = 12;
 
 /// A line of a list of pinned texts.
-pub(super) struct Line<'a> {
+pub(super) struct ProbeLine<'a> {
     /// The text.
     pub pin: &'a Probe,
     /// What was said of it in the run that is looked at, if it was.
@@ -42,7 +42,7 @@ struct Columns {
 }
 
 impl Columns {
-    fn of(lines: &[Line<'_>], width: u16) -> Self {
+    fn of(lines: &[ProbeLine<'_>], width: u16) -> Self {
         let courses = || lines.iter().filter_map(|line| line.course);
         let label = courses().filter_map(label).map(text::width).max().unwrap_or(0).min(LABEL) as u16;
         let told = NUMBER + if label > 0 { label + 1 } else { 0 };
@@ -61,7 +61,7 @@ impl Columns {
 /// Draws texts, a line each: the text, its little bars, the number and the label that it has now and, where there
 /// is room, when that became so.
 pub(super) fn draw(
-    lines: &[Line<'_>],
+    lines: &[ProbeLine<'_>],
     history: Option<&History>,
     theme: Theme,
     area: Rect,

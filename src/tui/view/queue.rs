@@ -3,13 +3,13 @@
 use crate::run::RunStatus;
 use crate::run::queue::QueueEntry;
 use crate::tui::state::App;
-use crate::tui::state::estimates::{of_entry, whole_queue};
+use crate::tui::state::estimates::{estimate_entry, estimate_queue};
 use crate::tui::state::queue::belongs_to;
 use crate::tui::theme::{Role, Symbol};
 
 /// What stands at the end of an entry's line, and its style.
 pub(super) fn state(app: &App, entry: &QueueEntry) -> (String, Role) {
-    let left = of_entry(app, entry).text(app.theme);
+    let left = estimate_entry(app, entry).text(app.theme);
     if let Some(run) = app.training.as_ref().filter(|run| run.is_live() && belongs_to(run, entry)) {
         return (format!("{:>3.0} % {left:>7}", 100.0 * run.newest().fraction()), Role::Train);
     }
@@ -32,7 +32,7 @@ pub(super) fn in_short(app: &App) -> Option<(String, Role)> {
         (0, _) => None,
         (waiting, true) => Some((format!("queue held, {waiting} waiting"), Role::Warning)),
         (waiting, false) => {
-            Some((format!("{waiting} waiting, {} in all", whole_queue(app).text(app.theme)), Role::Muted))
+            Some((format!("{waiting} waiting, {} in all", estimate_queue(app).text(app.theme)), Role::Muted))
         }
     }
 }
@@ -43,6 +43,6 @@ pub(super) fn heading(app: &App) -> (String, Role) {
     let all = queue.list.entries.len();
     let s = if all == 1 { "" } else { "s" };
     let dot = app.theme.glyph(Symbol::Dot);
-    let text = format!("{all} run{s}{dot}{} left", whole_queue(app).text(app.theme));
+    let text = format!("{all} run{s}{dot}{} left", estimate_queue(app).text(app.theme));
     if queue.list.is_held { (format!("held{dot}{text}"), Role::Warning) } else { (text, Role::Muted) }
 }

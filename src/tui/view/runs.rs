@@ -11,7 +11,7 @@ use crate::tui::layout::RUNS_SIDE_BY_SIDE;
 use crate::tui::screen::{Context, Screen};
 use crate::tui::state::App;
 use crate::tui::state::model_name::model_name;
-use crate::tui::state::runs::{Line, RunsState, Section};
+use crate::tui::state::runs::{ListLine, RunsState, Section};
 use crate::tui::theme::{Role, Symbol, Theme};
 use crate::tui::widgets::{first_in_sight, fixed, line_under, pane, put, wrap};
 use ratatui::buffer::Buffer;
@@ -86,7 +86,7 @@ struct Row {
     number: Option<usize>,
 }
 
-fn rows(app: &App, lines: &[Line<'_>], width: u16) -> Vec<Row> {
+fn rows(app: &App, lines: &[ListLine<'_>], width: u16) -> Vec<Row> {
     let runs = &app.runs;
     let mut rows: Vec<Row> = Vec::new();
     let head = |rows: &mut Vec<Row>, heading: String, role| rows.push(Row { heading, role, number: None });
@@ -159,22 +159,22 @@ fn heading(app: &App, section: Section) -> (String, Role) {
     }
 }
 
-fn role_of(app: &App, line: &Line<'_>) -> Role {
+fn role_of(app: &App, line: &ListLine<'_>) -> Role {
     match line {
-        Line::Experiment(row) if row.spec.is_err() => Role::Error,
-        Line::Run(run) => status_role(run.status),
-        Line::Queued(entry) => queue::state(app, entry).1,
-        Line::Experiment(_) => Role::Text,
+        ListLine::Experiment(row) if row.spec.is_err() => Role::Error,
+        ListLine::Run(run) => status_role(run.status),
+        ListLine::Queued(entry) => queue::state(app, entry).1,
+        ListLine::Experiment(_) => Role::Text,
     }
 }
 
 /// A line of the list in exactly `width` cells.
-fn text_of(app: &App, line: &Line<'_>, number: usize, width: usize) -> String {
+fn text_of(app: &App, line: &ListLine<'_>, number: usize, width: usize) -> String {
     let theme = app.theme;
     let sign = if number == app.runs.at { theme.glyph(Symbol::Cursor) } else { "  " };
     let wide = width >= 52;
     match line {
-        Line::Experiment(row) => {
+        ListLine::Experiment(row) => {
             let (model, task) = row
                 .spec
                 .as_ref()
@@ -189,7 +189,7 @@ fn text_of(app: &App, line: &Line<'_>, number: usize, width: usize) -> String {
             let name = fixed(theme, &row.name, width.saturating_sub(columns.chars().count() + 5));
             format!(" {sign}{name} {columns} ")
         }
-        Line::Queued(entry) => {
+        ListLine::Queued(entry) => {
             let QueueEntry { spec, .. } = entry;
             let (state, _) = queue::state(app, entry);
             let columns = if wide {
@@ -204,7 +204,7 @@ fn text_of(app: &App, line: &Line<'_>, number: usize, width: usize) -> String {
             let name = fixed(theme, &name, width.saturating_sub(columns.chars().count() + 5));
             format!(" {sign}{name} {columns} ")
         }
-        Line::Run(run) => {
+        ListLine::Run(run) => {
             let score = match (run.repeats, run.best) {
                 (Some(repeats), Some((metric, _))) if repeats.count > 1 => of_seeds(repeats, metric, theme),
                 (_, Some((metric, value))) => format::score(metric, value),

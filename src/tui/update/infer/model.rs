@@ -83,7 +83,7 @@ pub(super) fn ask_model(app: &mut App) {
         free: Some("a run, a folder or a hub id"),
         typed: TextField::default(),
         at: 0,
-        purpose: Purpose::Weights,
+        purpose: Purpose::Model,
     }));
 }
 

@@ -3,7 +3,7 @@
 use crate::tui::state::App;
 use crate::tui::state::infer::InferState;
 use crate::tui::theme::Role;
-use crate::tui::view::probes::{self, Line};
+use crate::tui::view::probes::{self, ProbeLine};
 use crate::tui::widgets::{airy_pane, put, wrap};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -31,7 +31,7 @@ pub(super) fn draw(app: &App, area: Rect, buffer: &mut Buffer) {
         return;
     }
     let history = infer.run_history(app.training.as_ref());
-    let line = |(at, pin)| Line {
+    let line = |(at, pin)| ProbeLine {
         pin,
         course: history.and_then(|history| history.probes.of(pin)),
         is_at: infer.recalled == Some(infer.history.len() + at),

@@ -11,7 +11,7 @@ use crate::text;
 use crate::tui::action::{Action, InsightAction};
 use crate::tui::layout::PANE_FRAME;
 use crate::tui::state::App;
-use crate::tui::state::insight::{Content, Known};
+use crate::tui::state::insight::{Content, LoadedReport};
 use crate::tui::theme::{Role, Symbol, Theme};
 use crate::tui::widgets::bars::bar;
 use crate::tui::widgets::{airy_pane, cut, fixed, put, put_right, wrap};
@@ -28,30 +28,30 @@ const PER_CLASS: u16 = 25;
 
 /// Draws the screen.
 pub fn draw(app: &App, area: Rect, buffer: &mut Buffer) {
-    let Content::Loaded(known) = &app.insight.content else {
+    let Content::Loaded(loaded) = &app.insight.content else {
         draw_nothing(app, area, buffer);
         return;
     };
-    let areas = Areas::new(known, area);
-    draw_head(app, known, areas.head, buffer);
-    match &known.picture.detail {
+    let areas = Areas::new(loaded, area);
+    draw_head(app, loaded, areas.head, buffer);
+    match &loaded.analysis.detail {
         Detail::Classes(classes) => {
-            Matrix::new(known).draw(app, known, &classes.cells, areas.top, buffer);
+            Matrix::new(loaded).draw(app, loaded, &classes.cells, areas.top, buffer);
             if let Some(area) = areas.calibration {
                 draw_calibration(app, classes, area, buffer);
             }
         }
-        Detail::Scale(stretches) => scale::draw(app, known, stretches, areas.top, buffer),
+        Detail::Scale(stretches) => scale::draw(app, loaded, stretches, areas.top, buffer),
     }
-    rows::draw(app, known, areas.list, buffer);
+    rows::draw(app, loaded, areas.list, buffer);
 }
 
 /// What a click there does: it goes to a row of the list, or to the rows of a cell of the matrix.
 pub fn point_at(app: &App, area: Rect, place: Position) -> Option<Action> {
-    let known = app.insight.known()?;
-    let areas = Areas::new(known, area);
-    let cell = || Matrix::new(known).cell_at(app.theme, areas.top, place);
-    let line = rows::line_at(app, known, areas.list, place);
+    let loaded = app.insight.loaded()?;
+    let areas = Areas::new(loaded, area);
+    let cell = || Matrix::new(loaded).cell_at(app.theme, areas.top, place);
+    let line = rows::line_at(app, loaded, areas.list, place);
     line.map(|line| Action::Insight(InsightAction::Select(line))).or_else(|| {
         cell().map(|(label, predicted)| Action::Insight(InsightAction::SelectCell(label, predicted)))
     })
@@ -67,12 +67,12 @@ struct Areas {
 }
 
 impl Areas {
-    fn new(known: &Known, area: Rect) -> Areas {
-        let classes = match &known.picture.detail {
+    fn new(loaded: &LoadedReport, area: Rect) -> Areas {
+        let classes = match &loaded.analysis.detail {
             Detail::Classes(classes) => classes,
             Detail::Scale(_) => return Areas::of_scale(area),
         };
-        let matrix = Matrix::new(known);
+        let matrix = Matrix::new(loaded);
         let bins = shown_bins(classes).count() as u16;
         let beside = area.width.saturating_sub(matrix.width()) >= CALIBRATION;
         let below = !beside && area.height >= TALL;
@@ -132,18 +132,18 @@ fn draw_nothing(app: &App, area: Rect, buffer: &mut Buffer) {
 }
 
 /// The run and its seed.
-fn name(app: &App, known: &Known) -> String {
+fn name(app: &App, loaded: &LoadedReport) -> String {
     let Some(of) = &app.insight.subject else { return String::new() };
     let name = of.dir.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
-    let ErrorReport { seed, seeds, spec, .. } = &known.insight;
+    let ErrorReport { seed, seeds, spec, .. } = &loaded.report;
     let place = if *seeds > 1 { format!(" ({} of {seeds})", seed + 1) } else { String::new() };
     format!("{name}{}seed {}{place}", app.theme.glyph(Symbol::Dot), spec.seed)
 }
 
 /// Which evaluation is looked at.
-fn when(known: &Known) -> String {
-    let (at, all) = (known.at + 1, known.insight.evaluations.len());
-    let evaluation = known.evaluation();
+fn when(loaded: &LoadedReport) -> String {
+    let (at, all) = (loaded.at + 1, loaded.report.evaluations.len());
+    let evaluation = loaded.evaluation();
     let step = match evaluation.step {
         0 => "before any training".to_string(),
         step => format!(
@@ -156,19 +156,19 @@ fn when(known: &Known) -> String {
 }
 
 /// The scores that the task is judged by, and the loss.
-fn scores(known: &Known) -> String {
-    let scores = &known.picture.scores;
-    let judged = known.insight.spec.task().metrics.iter().chain([&Metric::Loss]);
-    let said = judged.filter_map(|metric| Some((*metric, scores.get(*metric)?)));
+fn scores(loaded: &LoadedReport) -> String {
+    let scores = &loaded.analysis.scores;
+    let predictions = loaded.report.spec.task().metrics.iter().chain([&Metric::Loss]);
+    let said = predictions.filter_map(|metric| Some((*metric, scores.get(*metric)?)));
     said.map(|(metric, value)| format!("{} {}", format::metric(metric), format::score(metric, value)))
         .collect::<Vec<_>>()
         .join("   ")
 }
 
-fn draw_head(app: &App, known: &Known, area: Rect, buffer: &mut Buffer) {
+fn draw_head(app: &App, loaded: &LoadedReport, area: Rect, buffer: &mut Buffer) {
     let theme = app.theme;
-    let rows = format!("{} validation rows ", format::count(known.judged().len() as u64));
-    let lines = [(name(app, known), Role::Title, rows), (when(known), Role::Text, scores(known) + " ")];
+    let rows = format!("{} validation rows ", format::count(loaded.predictions().len() as u64));
+    let lines = [(name(app, loaded), Role::Title, rows), (when(loaded), Role::Text, scores(loaded) + " ")];
     for (row, (left, role, right)) in lines.iter().enumerate().take(area.height as usize) {
         let y = area.y + row as u16;
         put_right(buffer, area, y, right, theme.style(Role::Text));
@@ -187,10 +187,10 @@ struct Matrix {
 }
 
 impl Matrix {
-    fn new(known: &Known) -> Self {
-        let labels = known.insight.labels.classes();
+    fn new(loaded: &LoadedReport) -> Self {
+        let labels = loaded.report.labels.classes();
         let widest = labels.iter().map(|label| text::width(label)).max().unwrap_or(0);
-        let digits = known.judged().len().to_string().len();
+        let digits = loaded.predictions().len().to_string().len();
         let column = widest.min(if labels.len() > 2 { 7 } else { 14 }).max(digits + 1) + 2;
         Matrix { name: widest.min(16), column, classes: labels.len() }
     }
@@ -216,13 +216,20 @@ impl Matrix {
         is_cell.then_some((label, predicted))
     }
 
-    fn draw(&self, app: &App, known: &Known, cells: &[Vec<Vec<usize>>], area: Rect, buffer: &mut Buffer) {
+    fn draw(
+        &self,
+        app: &App,
+        loaded: &LoadedReport,
+        cells: &[Vec<Vec<usize>>],
+        area: Rect,
+        buffer: &mut Buffer,
+    ) {
         let (view, theme) = (&app.insight, app.theme);
         let is_focus = !view.is_in_list && app.popup.is_none();
         let block = Matrix::pane(theme, is_focus);
         let inner = block.inner(area);
         block.render(area, buffer);
-        let (labels, column) = (known.insight.labels.classes(), self.column);
+        let (labels, column) = (loaded.report.labels.classes(), self.column);
         let head: Vec<String> = labels
             .iter()
             .map(|label| format!("{:>width$} ", cut(theme, label, column - 2), width = column - 1))
@@ -231,7 +238,7 @@ impl Matrix {
         let head =
             format!("{:name$}{head}{:>10}{:>8}{:>7}", "", "precision", "recall", "F1", name = self.name);
         put(buffer, inner.x, inner.y, inner.width, &head, theme.style(Role::Muted));
-        let per_class = &known.picture.scores.per_class;
+        let per_class = &loaded.analysis.scores.per_class;
         for ((label, cells), class) in cells.iter().enumerate().zip(per_class) {
             let y = inner.y + 1 + label as u16;
             if y >= inner.bottom() {
@@ -319,14 +326,14 @@ fn draw_bin(bin: &Bin, theme: Theme, area: Rect, buffer: &mut Buffer) {
 }
 
 /// What there is to say of classes or of the parts of a scale, a line each.
-fn detail(known: &Known) -> Vec<String> {
-    let classes = match &known.picture.detail {
+fn detail(loaded: &LoadedReport) -> Vec<String> {
+    let classes = match &loaded.analysis.detail {
         Detail::Classes(classes) => classes,
         Detail::Scale(stretches) => return stretches.iter().map(scale::line).collect(),
     };
     let mut lines = vec![format!("calibration error {:.1} %", 100.0 * classes.calibration.error)];
-    let names = known.insight.labels.classes();
-    let per_class = &known.picture.scores.per_class;
+    let names = loaded.report.labels.classes();
+    let per_class = &loaded.analysis.scores.per_class;
     for (name, class) in names.iter().zip(per_class) {
         let [p, r, f1] = [class.precision, class.recall, class.f1].map(|share| 100.0 * share);
         lines.push(format!("{name}: precision {p:.1}, recall {r:.1}, F1 {f1:.1}"));
@@ -337,16 +344,19 @@ fn detail(known: &Known) -> Vec<String> {
 /// Draws the numbers only.
 pub fn draw_tiny(app: &App, area: Rect, buffer: &mut Buffer) {
     let theme = app.theme;
-    let Content::Loaded(known) = &app.insight.content else {
+    let Content::Loaded(loaded) = &app.insight.content else {
         let (text, role) = sentence(app);
         for (row, line) in wrap(&text, area.width as usize).iter().enumerate().take(area.height as usize) {
             put(buffer, area.x, area.y + row as u16, area.width, line, theme.style(role));
         }
         return;
     };
-    let mut lines =
-        vec![(name(app, known), Role::Title), (when(known), Role::Text), (scores(known), Role::Validation)];
-    lines.extend(detail(known).into_iter().map(|line| (line, Role::Text)));
+    let mut lines = vec![
+        (name(app, loaded), Role::Title),
+        (when(loaded), Role::Text),
+        (scores(loaded), Role::Validation),
+    ];
+    lines.extend(detail(loaded).into_iter().map(|line| (line, Role::Text)));
     for (row, (text, role)) in lines.iter().enumerate().take(area.height as usize) {
         let y = area.y + row as u16;
         put(buffer, area.x, y, area.width, &cut(theme, text, area.width as usize), theme.style(*role));

@@ -4,7 +4,7 @@ use crate::format;
 use crate::run::error_analysis::ResidualBin;
 use crate::tui::layout::PANE_FRAME;
 use crate::tui::state::App;
-use crate::tui::state::insight::Known;
+use crate::tui::state::insight::LoadedReport;
 use crate::tui::theme::{Role, Symbol, Theme};
 use crate::tui::widgets::bars::bar;
 use crate::tui::widgets::canvas::Canvas;
@@ -38,23 +38,29 @@ pub(super) fn line(stretch: &ResidualBin) -> String {
 }
 
 /// Draws the cloud of rows and the parts of the scale beside it; the parts alone where it is narrow.
-pub(super) fn draw(app: &App, known: &Known, stretches: &[ResidualBin], area: Rect, buffer: &mut Buffer) {
+pub(super) fn draw(
+    app: &App,
+    loaded: &LoadedReport,
+    stretches: &[ResidualBin],
+    area: Rect,
+    buffer: &mut Buffer,
+) {
     let left =
         if area.width >= CLOUD + PANE_FRAME + PARTS { area.width - PARTS.max(area.width / 2) } else { 0 };
     let [left, right] = Layout::horizontal([Constraint::Length(left), Constraint::Fill(1)]).areas(area);
     if !left.is_empty() {
-        draw_cloud(app, known, left, buffer);
+        draw_cloud(app, loaded, left, buffer);
     }
     draw_stretches(app, stretches, right, buffer);
 }
 
 /// Draws a dot for each row: what is given across, what was told upwards, and the line where both are the same.
-fn draw_cloud(app: &App, known: &Known, area: Rect, buffer: &mut Buffer) {
+fn draw_cloud(app: &App, loaded: &LoadedReport, area: Rect, buffer: &mut Buffer) {
     let theme = app.theme;
     let block = airy_pane(theme, "ProbePrediction (up) against given (across)", false);
     let inner = block.inner(area);
     block.render(area, buffer);
-    let Some((low, high)) = known.insight.labels.scale() else { return };
+    let Some((low, high)) = loaded.report.labels.scale() else { return };
     if inner.height < 3 || inner.width <= MARGIN {
         return;
     }
@@ -67,9 +73,9 @@ fn draw_cloud(app: &App, known: &Known, area: Rect, buffer: &mut Buffer) {
     let y = |value: f64| ((1.0 - share(value)) * (rows - 1) as f64).round() as usize;
     let mut canvas = Canvas::new(plot.width.into(), plot.height.into());
     canvas.line((0, y(low)), (columns - 1, y(high)), LINE);
-    let judged = known.judged();
-    for row in (0..judged.len()).filter(|row| judged.predicted_value(*row).is_finite()) {
-        canvas.set(x(judged.target_value(row)), y(judged.predicted_value(row)), ROW);
+    let predictions = loaded.predictions();
+    for row in (0..predictions.len()).filter(|row| predictions.predicted_value(*row).is_finite()) {
+        canvas.set(x(predictions.target_value(row)), y(predictions.predicted_value(row)), ROW);
     }
     blit(&canvas, theme, plot, buffer);
     let ends = [(plot.y, high), (plot.bottom() - 1, low)];
