@@ -21,7 +21,7 @@ pub(super) fn height(infer: &InferState) -> u16 {
 /// Draws the pane.
 pub(super) fn draw(app: &App, area: Rect, buffer: &mut Buffer) {
     let (theme, infer) = (app.theme, &app.infer);
-    let block = airy_pane(theme, "ProbeList", false);
+    let block = airy_pane(theme, "Pinned", false);
     let inner = block.inner(area);
     block.render(area, buffer);
     if let Some(why) = &infer.probes.error {

@@ -57,7 +57,7 @@ pub(super) fn draw(
 /// Draws a dot for each row: what is given across, what was told upwards, and the line where both are the same.
 fn draw_cloud(app: &App, loaded: &LoadedReport, area: Rect, buffer: &mut Buffer) {
     let theme = app.theme;
-    let block = airy_pane(theme, "ProbePrediction (up) against given (across)", false);
+    let block = airy_pane(theme, "Told (up) against given (across)", false);
     let inner = block.inner(area);
     block.render(area, buffer);
     let Some((low, high)) = loaded.report.labels.scale() else { return };
