@@ -135,7 +135,7 @@ fn a_run_tells_its_story() {
         .iter()
         .filter_map(|e| if let Event::Note { text, .. } = e { Some(text.as_str()) } else { None })
         .collect();
-    assert!(notes.iter().any(|note| note.contains("tensors learning")), "{notes:?}");
+    assert!(notes.iter().any(|note| note.contains("parameters receive a gradient")), "{notes:?}");
     let evals: Vec<_> = events
         .iter()
         .filter_map(|e| if let Event::Eval(eval) = e { Some((eval.step, eval.split)) } else { None })

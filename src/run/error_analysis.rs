@@ -268,9 +268,9 @@ pub struct ResidualBin {
 fn stretches(judged: &Predictions, scale: &Labels) -> Vec<ResidualBin> {
     let of_part =
         |(from, to): (f32, f32)| ResidualBin { from: from.into(), to: to.into(), ..ResidualBin::default() };
-    let mut all: Vec<ResidualBin> = scale.parts().into_iter().map(of_part).collect();
+    let mut all: Vec<ResidualBin> = scale.intervals().into_iter().map(of_part).collect();
     for (row, label) in judged.targets().iter().enumerate() {
-        let stretch = &mut all[scale.group(*label)];
+        let stretch = &mut all[scale.bin(*label)];
         let off = judged.predicted_value(row) - judged.target_value(row);
         stretch.rows += 1;
         stretch.bias += off;

@@ -1,6 +1,6 @@
 //! The list of rows: text, label, what was predicted, loss.
 
-use crate::catalog::{Labels, Name};
+use crate::catalog::{ClassName, Labels};
 use crate::format;
 use crate::text::{self, harmless};
 use crate::tui::action::RowList;
@@ -171,7 +171,7 @@ struct SaidOfRow {
 fn said_of_class(
     view: &InsightState,
     loaded: &LoadedReport,
-    names: &[Name],
+    names: &[ClassName],
     (place, row): (usize, usize),
 ) -> SaidOfRow {
     let predictions = loaded.predictions();
