@@ -8,7 +8,7 @@ use glue_tui::run::history::History;
 use glue_tui::tui::msg::{Effect, Msg};
 use glue_tui::tui::screen::Screen;
 use glue_tui::tui::state::App;
-use glue_tui::tui::theme::{Charset, Palette, Theme};
+use glue_tui::tui::theme::{Charset, ColorDepth, Theme};
 use glue_tui::tui::update::update;
 
 /// Gauges of that second, with so many GPUs.
@@ -155,8 +155,8 @@ fn it_is_drawn_at_every_size_and_in_ascii() {
     for width in [0, 1, 3, 8, 20, 40, 60, 79, 100, 130, 200] {
         for height in [0, 1, 2, 5, 8, 12, 20, 24, 40, 60] {
             app.size = (width, height);
-            for letters in [Charset::Unicode, Charset::Plain] {
-                app.theme = Theme::new(Palette::None, letters);
+            for letters in [Charset::Unicode, Charset::AsciiSymbols] {
+                app.theme = Theme::new(ColorDepth::None, letters);
                 for tab in [Screen::Machine, Screen::Live] {
                     app.screen = tab;
                     let text = text(&app);

@@ -24,7 +24,7 @@ use super::state::App;
 use super::state::infer::ModelSource;
 use super::state::popup::{MessageText, Popup, Purpose, Reply};
 use super::state::run::RunState;
-use super::theme::Palette;
+use super::theme::ColorDepth;
 use super::widgets::line_chart::ChartKey;
 use super::widgets::text_field::Edit;
 use crate::event::{Command, Event, Status};
@@ -203,7 +203,7 @@ fn next_theme(app: &mut App) {
     let next = at.map_or(0, |at| (at + 1) % app.themes.len());
     app.theme.scheme = app.themes[next];
     let colours = match app.theme.palette {
-        Palette::None => ", without colours here",
+        ColorDepth::None => ", without colours here",
         _ => "",
     };
     app.notice = Some(format!("theme {}{colours}", app.theme.scheme.name));

@@ -14,14 +14,14 @@ pub use wrap::{wrap, wrap_ranges};
 mod tests {
     use super::*;
     use crate::text::{clusters, width as cells_of};
-    use crate::tui::theme::{Charset, Palette, Theme};
+    use crate::tui::theme::{Charset, ColorDepth, Theme};
     use proptest::prelude::*;
     use ratatui::buffer::Buffer;
     use ratatui::layout::{Position, Rect};
     use ratatui::style::Style;
     use ratatui::widgets::Widget;
 
-    const THEME: Theme = Theme::new(Palette::None, Charset::Unicode);
+    const THEME: Theme = Theme::new(ColorDepth::None, Charset::Unicode);
 
     #[test]
     fn text_is_truncated_by_cells() {

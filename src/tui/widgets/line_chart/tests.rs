@@ -2,10 +2,10 @@ use super::*;
 use crate::event::Step;
 use crate::run::axis::StepAxis;
 use crate::run::series::Series;
-use crate::tui::theme::{Charset, Palette, Theme};
+use crate::tui::theme::{Charset, ColorDepth, Theme};
 
-const UNICODE: Theme = Theme::new(Palette::None, Charset::Unicode);
-const ASCII: Theme = Theme::new(Palette::None, Charset::Plain);
+const UNICODE: Theme = Theme::new(ColorDepth::None, Charset::Unicode);
+const ASCII: Theme = Theme::new(ColorDepth::None, Charset::AsciiSymbols);
 
 fn series(points: impl IntoIterator<Item = (u64, f64)>) -> Series {
     let mut series = Series::default();
