@@ -204,7 +204,7 @@ fn without_a_file_to_validate_on_rows_are_held_out() {
         checked.contains("# no validation_file: 18 of the 180 rows of rows.tsv are held out"),
         "{checked}"
     );
-    assert!(checked.contains("# rows: 162 to train on, 18 to validate on"), "{checked}");
+    assert!(checked.contains("# rows: 162 training, 18 validation"), "{checked}");
     let dir = desk.train(LOOK);
     let summary = read_json(&dir.join("summary.json"));
     let scored = desk.json(&["eval", name_of(&dir)]);

@@ -6,7 +6,7 @@ mod places;
 use candle_core::{DType, Device, IndexOp, Tensor};
 use glue_tui::batch::{Batch, Encoded, Label};
 use glue_tui::files::{ModelFolder, Root};
-use glue_tui::nn::{self, Array, Build, Built, Optimizer, StepInput, Weights};
+use glue_tui::nn::{self, Array, BuildOptions, Built, OptimizerConfig, StepInput, Weights};
 use glue_tui::spec::{DeviceSpec, EngineChoice, Precision};
 use places::Place;
 use serde_json::Value;
@@ -69,9 +69,9 @@ fn smoothing(golden: &Value) -> f64 {
     golden["label_smoothing"].as_f64().unwrap_or(0.0)
 }
 
-fn optimizer(golden: &Value, label_smoothing: f64) -> Optimizer {
+fn optimizer(golden: &Value, label_smoothing: f64) -> OptimizerConfig {
     let adamw = &golden["adamw"];
-    Optimizer {
+    OptimizerConfig {
         beta1: number(&adamw["betas"][0]),
         beta2: number(&adamw["betas"][1]),
         epsilon: number(&adamw["eps"]),
@@ -91,7 +91,7 @@ fn build(
 ) -> Built {
     let folder = ModelFolder::on_disk(folder);
     let labels = nn::ModelConfig::read(&folder).expect("a configuration").id2label;
-    nn::build(&Build {
+    nn::build(&BuildOptions {
         folder: &folder,
         labels: &labels,
         seed: 1,
@@ -144,7 +144,11 @@ fn logits_and_losses() {
         let smoothed = Some((smoothing(&golden), "smoothed_loss")).filter(|(smoothing, _)| *smoothing > 0.0);
         for (smoothing, key) in std::iter::once((0.0, "loss")).chain(smoothed) {
             let mut built = build(place, &reference(family), &golden, smoothing, None);
-            assert!(built.report.new.is_empty() && built.report.unused.is_empty(), "{:?}", built.report);
+            assert!(
+                built.report.missing.is_empty() && built.report.unexpected.is_empty(),
+                "{:?}",
+                built.report
+            );
             let logits = built.engine.logits(batch).expect("logits");
             assert_close(family, &logits.concat(), &expected.concat(), 0.0);
             let input = StepInput { batch, step: 0, learning_rate: 0.0 };
@@ -246,8 +250,11 @@ fn decay_groups_are_those_of_the_trainer() {
         let golden = golden(family);
         let config =
             nn::ModelConfig::read(&ModelFolder::on_disk(reference(family))).expect("a configuration");
-        let mut found: Vec<_> =
-            nn::table(&config, 3).into_iter().filter(|slot| slot.decay).map(|slot| slot.name).collect();
+        let mut found: Vec<_> = nn::param_specs(&config, 3)
+            .into_iter()
+            .filter(|spec| spec.has_weight_decay)
+            .map(|spec| spec.name)
+            .collect();
         found.sort_unstable();
         let expected: Vec<&str> =
             golden["decay"].as_array().expect("a list").iter().filter_map(Value::as_str).collect();
@@ -263,7 +270,11 @@ fn early_checkpoints_give_the_same_logits() {
         let batch = &batches(&golden)[0];
         let logits = |folder: &Path| {
             let mut built = build(CHOSEN, folder, &golden, 0.0, None);
-            assert!(built.report.new.is_empty() && built.report.unused.is_empty(), "{:?}", built.report);
+            assert!(
+                built.report.missing.is_empty() && built.report.unexpected.is_empty(),
+                "{:?}",
+                built.report
+            );
             built.engine.logits(batch).expect("logits")
         };
         let expected = logits(&reference(family));
@@ -340,8 +351,13 @@ fn a_saved_folder_is_the_same_model() {
         let labels: Vec<String> =
             ["a", "b", "c"][..built.config.id2label.len()].iter().map(ToString::to_string).collect();
         let weights = built.engine.weights().expect("weights");
-        let bytes = nn::save_model(folder.path(), &built.config, &labels, &nn::Stored::all(&weights, ""))
-            .expect("a folder");
+        let bytes = nn::save_model(
+            folder.path(),
+            &built.config,
+            &labels,
+            &nn::TensorSource::from_weights(&weights, ""),
+        )
+        .expect("a folder");
         assert!(bytes > 90_000, "{bytes}");
         let config = std::fs::read(folder.path().join("config.json")).expect("the configuration");
         let config: Value = serde_json::from_slice(&config).expect("JSON");
@@ -405,9 +421,9 @@ fn a_model_without_head_trains_but_does_not_judge() {
     weights.retain(|name, _| !name.starts_with("classifier"));
     nn::write_arrays(&at("model.safetensors"), &weights, &std::collections::BTreeMap::new()).expect("a file");
     let built = build(CHOSEN, folder.path(), &golden, 0.0, None);
-    assert_eq!(built.report.new, ["classifier.weight", "classifier.bias"]);
+    assert_eq!(built.report.missing, ["classifier.weight", "classifier.bias"]);
     let error =
         nn::for_inference(&ModelFolder::on_disk(folder.path()), DeviceSpec::Cpu, None).expect_err("no head");
-    assert!(error.to_string().contains("not a finetuned classifier"), "{error}");
+    assert!(error.to_string().contains("not a fine-tuned classifier"), "{error}");
     assert_eq!(error.exit_code(), 3);
 }

@@ -105,7 +105,7 @@ fn a_regression_is_learned_and_every_command_outputs_numbers() {
         "{summary_file}"
     );
     let learning = events.iter().find_map(|event| match event {
-        Event::Note { text, .. } => text.strip_suffix(" tensors learning"),
+        Event::Note { text, .. } => text.strip_suffix(" parameters receive a gradient"),
         _ => None,
     });
     let (learning, all) = learning.unwrap().split_once('/').unwrap();

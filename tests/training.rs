@@ -135,7 +135,7 @@ fn events_log_and_summary_of_a_run_agree() {
         .iter()
         .filter_map(|e| if let Event::Note { text, .. } = e { Some(text.as_str()) } else { None })
         .collect();
-    assert!(notes.iter().any(|note| note.contains("tensors learning")), "{notes:?}");
+    assert!(notes.iter().any(|note| note.contains("parameters receive a gradient")), "{notes:?}");
     let evals: Vec<_> = events
         .iter()
         .filter_map(|e| if let Event::Eval(eval) = e { Some((eval.step, eval.split)) } else { None })

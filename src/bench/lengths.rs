@@ -1,12 +1,12 @@
-//! How long inputs are, in tokens.
+//! Distributions of input lengths, in tokens.
 
 use crate::error::{Error, Result};
 use crate::rng::{Rng, Stream};
 use std::fmt;
 use std::path::Path;
 
-/// Word pieces of the training sentences of two tasks, every twentieth of them by length, both marks
-/// included: what `bert-base-uncased`'s vocabulary makes of them.
+/// Quantiles (0 %, 5 %, …, 100 %) of the number of tokens of the training sentences of two tasks, with [CLS] and
+/// [SEP], in the vocabulary of `bert-base-uncased`.
 const SST2: [usize; 21] = [3, 4, 4, 5, 6, 6, 7, 8, 8, 9, 10, 11, 13, 14, 16, 18, 20, 23, 27, 33, 66];
 const SST: [usize; 21] = [4, 9, 11, 13, 15, 16, 18, 19, 21, 22, 24, 25, 27, 29, 30, 33, 35, 37, 41, 46, 80];
 
@@ -19,14 +19,15 @@ pub struct Lengths {
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Kind {
-    /// Evenly between neighbours of a sorted list, the upper one left out.
+    /// Uniform between two neighbouring quantiles, the upper one excluded.
     Between(Vec<usize>),
-    /// Any of these.
+    /// One of these, all equally likely.
     Of(Vec<usize>),
 }
 
 impl Lengths {
-    /// `sst`, `sst2`, a number of tokens, a range as in `16-64`, or a text file with an input a line.
+    /// Parses `sst`, `sst2`, a number of tokens, a range such as `16-64`, or the path of a text file with one input
+    /// per line.
     pub fn parse(text: &str) -> Result<Self> {
         let number = |text: &str| text.parse().ok().filter(|number| (1..=512).contains(number));
         let kind = match (text, text.split_once('-')) {
@@ -43,21 +44,21 @@ impl Lengths {
         Ok(Lengths { name: text.to_owned(), kind })
     }
 
-    /// Length number `index`.
+    /// The length with the number `index`.
     pub(super) fn draw(&self, rng: &Rng, index: u64) -> usize {
-        let place = rng.uniform(0, 0, index);
+        let uniform = rng.uniform(0, 0, index);
         match &self.kind {
-            Kind::Of(all) => all[(place * all.len() as f64) as usize],
-            Kind::Between(marks) => {
-                let at = place * (marks.len() - 1) as f64;
-                let (low, part) = (marks[at as usize], at.fract());
-                let high = marks[at as usize + 1];
+            Kind::Of(all) => all[(uniform * all.len() as f64) as usize],
+            Kind::Between(quantiles) => {
+                let at = uniform * (quantiles.len() - 1) as f64;
+                let (low, part) = (quantiles[at as usize], at.fract());
+                let high = quantiles[at as usize + 1];
                 low + (part * (high - low) as f64) as usize
             }
         }
     }
 
-    /// The generator that [`Lengths::draw`] is asked with.
+    /// The random number generator for [`Lengths::draw`].
     pub(super) fn rng(seed: u64) -> Rng {
         Rng::new(seed, Stream::Sample)
     }
@@ -69,11 +70,11 @@ impl fmt::Display for Lengths {
     }
 }
 
-/// Words and punctuation marks of each line, and two marks around them.
+/// An estimate for each line: its words and punctuation marks, and 2 special tokens.
 fn of_file(path: &str) -> Result<Vec<usize>> {
-    let expected = "sst, sst2, a number from 1 to 512, a range as in 16-64, or a text file is expected";
+    let expected = "sst, sst2, a number from 1 to 512, a range such as 16-64, or a text file";
     if !Path::new(path).exists() {
-        return Err(Error::Usage(format!("--lengths {path}: {expected}")));
+        return Err(Error::Usage(format!("--lengths {path}: expected {expected}")));
     }
     let text = std::fs::read_to_string(path).map_err(Error::reading(path))?;
     let pieces = |line: &str| {
@@ -95,7 +96,7 @@ mod tests {
     }
 
     #[test]
-    fn they_are_as_long_as_is_said() {
+    fn lengths_follow_their_distribution() {
         let mean = |all: &[usize]| all.iter().sum::<usize>() as f64 / all.len() as f64;
         assert!((mean(&drawn("sst2")) - 13.3).abs() < 0.5);
         assert!((mean(&drawn("sst")) - 25.0).abs() < 0.5);
@@ -109,7 +110,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_is_counted_and_what_is_nothing_refused() {
+    fn files_are_measured_and_invalid_text_is_an_error() {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("texts.txt");
         std::fs::write(&path, "not bad, at all!\n\n  \nfine\n").expect("a file");

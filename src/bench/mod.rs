@@ -1,5 +1,5 @@
-//! How fast this machine trains and judges a model of some shape: random weights, inputs of chosen
-//! lengths, nothing to download.
+//! Measures the speed of training and inference on this machine, with random weights and random inputs, without a
+//! download.
 
 mod lengths;
 
@@ -10,98 +10,99 @@ use crate::catalog::Shape;
 use crate::error::Result;
 use crate::files::{ModelFolder, Root};
 use crate::machine::peak_memory;
-use crate::nn::{self, Build, Built, ByOp, ByPhase, Engine, KernelRate, OpCost, Profile, StepInput};
+use crate::nn::{self, BuildOptions, Built, ByOp, ByPhase, Engine, KernelRate, OpCost, Profile, StepInput};
 use crate::spec::{IntervalStrategy, RunSpec};
 use serde::Serialize;
 use std::time::Instant;
 
-/// Steps that are not counted: buffers grow, and the machine wakes up.
+/// Warm-up rounds, which are not measured.
 const WARM_UP: u64 = 3;
 
-/// What is measured.
+/// The options of a measurement.
 #[derive(Debug, Clone)]
 pub struct Options {
-    /// Sizes of the model.
+    /// Architecture of the model.
     pub shape: &'static Shape,
-    /// Tokens of the inputs.
+    /// Distribution of the input lengths.
     pub lengths: Lengths,
-    /// About how long each of the measurements takes.
+    /// Approximate duration of the training measurement, and of the inference measurement.
     pub seconds: f64,
-    /// Whether each kernel of the engine is measured alone too.
+    /// Whether to measure each kernel of the engine too.
     pub has_kernels: bool,
 }
 
-/// What was measured.
+/// The results of a measurement.
 #[derive(Debug, Clone, Serialize)]
 pub struct Report {
-    /// Name of the shape.
+    /// Name of the architecture.
     pub shape: &'static str,
-    /// The device, in words.
+    /// Description of the device.
     pub device: String,
-    /// Number format of the layers' products.
+    /// Number format of the matrix products.
     pub precision: String,
-    /// What was chosen otherwise than asked, a sentence each.
+    /// Notes about choices that differ from the specification.
     pub notes: Vec<String>,
-    /// Numbers that training changes.
+    /// Number of trainable parameters.
     pub parameters: u64,
-    /// Examples of a step.
+    /// Examples per step.
     pub batch: usize,
-    /// The distribution of lengths.
+    /// Distribution of the input lengths.
     pub lengths: String,
-    /// Mean tokens of an example.
+    /// Mean number of tokens per example.
     pub tokens_per_example: f64,
-    /// Optimizer steps.
+    /// Speed of the training steps.
     pub training: Speed,
-    /// Where a step's time goes, one way after the other; empty when the engine does not tell.
+    /// Time per step of the forward pass, the backward pass and the optimizer; empty when the engine does not
+    /// measure them.
     pub passes: Vec<Phase>,
-    /// The same by the kind of work.
+    /// Time per step by kind of operation.
     pub phases: Vec<Phase>,
-    /// Each kernel alone on one thread, over half the tokens of a step; empty when not asked for.
+    /// Speed of each kernel on one thread with half the tokens of a step; empty when not requested.
     pub kernels: Vec<KernelRate>,
-    /// Arithmetic of matrix products and attention over the whole step, in 10⁹ operations a second.
+    /// Matrix products and attention over the time of the whole step, in GFLOP/s.
     pub gflops: Option<f64>,
-    /// The layers' products alone, on the same shapes and threads.
+    /// The matrix products of the layers alone, with the same shapes and threads, in GFLOP/s.
     pub product_gflops: Option<f64>,
-    /// The first in the second.
+    /// `gflops / product_gflops`.
     pub share_of_products: Option<f64>,
-    /// The same products by the `gemm` crate alone, in f32.
+    /// The same products by the `gemm` crate, in f32, in GFLOP/s.
     pub gemm_gflops: Option<f64>,
-    /// Scoring of batches.
+    /// Speed of inference in batches.
     pub inference: Speed,
-    /// One input at a time.
+    /// Speed of inference with one input at a time.
     pub one_input: Speed,
-    /// The most memory that the process ever had, in bytes, once it had trained.
+    /// Peak memory of the process after training, in bytes.
     pub peak_memory: Option<u64>,
 }
 
-/// How fast something was.
+/// A measured speed.
 #[derive(Debug, Clone, Copy, Serialize)]
 pub struct Speed {
-    /// How many batches were timed.
+    /// Number of measured batches.
     pub rounds: usize,
-    /// Median of one.
+    /// Median time per batch.
     pub median_ms: f64,
-    /// Examples in a second.
+    /// Examples per second.
     pub examples_per_second: f64,
-    /// Tokens in a second.
+    /// Tokens per second.
     pub tokens_per_second: f64,
 }
 
-/// A part of a step.
+/// A part of a training step.
 #[derive(Debug, Clone, Serialize)]
 pub struct Phase {
-    /// What is done.
+    /// Its name.
     pub name: &'static str,
-    /// Of one step.
+    /// Time per step.
     pub ms: f64,
-    /// Of the whole step.
+    /// Fraction of the step.
     pub share: f64,
-    /// In 10⁹ operations a second, where the phase is arithmetic.
+    /// GFLOP/s, for matrix products and attention.
     pub gflops: Option<f64>,
 }
 
-/// Measures a model of `options.shape` with the batch sizes, optimizer, precision, engine and threads of
-/// `spec`. Its task, model and data are not looked at.
+/// Measures a model of `options.shape` with the batch sizes, optimizer, precision, engine and threads of `spec`. The
+/// task, model and data of `spec` are ignored.
 pub fn measure(spec: &RunSpec, options: &Options) -> Result<Report> {
     let folder = ModelFolder {
         name: options.shape.name.into(),
@@ -110,22 +111,22 @@ pub fn measure(spec: &RunSpec, options: &Options) -> Result<Report> {
     };
     let labels = ["0".to_owned(), "1".to_owned()];
     let Built { mut engine, config, device, precision, notes, trainable_parameters, .. } =
-        nn::from_nothing(&Build::of(spec, &folder, &labels))?;
+        nn::from_config(&BuildOptions::from_spec(spec, &folder, &labels))?;
     let engine = engine.as_mut();
     let texts = Texts { spec, options, vocabulary: config.vocab_size as u32 };
 
     let size = spec.per_device_train_batch_size * spec.gradient_accumulation_steps;
     let (training, costs) = train(engine, &texts, size)?;
     let peak_memory = peak_memory();
-    let rows = (texts.mean() * size as f64) as usize;
-    let kinds = costs.and_then(|costs| costs.kinds);
-    let product_gflops = kinds.map(|_| nn::product_rate(&config, rows, &precision, spec.threads) / 1e9);
-    let gemm_gflops = kinds.map(|_| nn::gemm_rate(&config, rows, spec.threads) / 1e9);
+    let rows = (texts.mean_tokens() * size as f64) as usize;
+    let kinds = costs.and_then(|costs| costs.by_op);
+    let product_gflops = kinds.map(|_| nn::matmul_rate(&config, rows, &precision, spec.threads) / 1e9);
+    let gemm_gflops = kinds.map(|_| nn::gemm_crate_rate(&config, rows, spec.threads) / 1e9);
     let (step, steps) = (training.median_ms / 1e3, training.rounds as f64);
-    let passes = costs.map_or_else(Vec::new, |costs| passes(&costs.passes, steps));
+    let passes = costs.map_or_else(Vec::new, |costs| passes(&costs.by_phase, steps));
     let phases = kinds.map_or_else(Vec::new, |kinds| phases(&kinds, steps));
     let gflops = kinds.map(|kinds| {
-        let operations = kinds.products.operations + kinds.attention.operations;
+        let operations = kinds.matmul.flops + kinds.attention.flops;
         operations / steps / step / 1e9
     });
     let kernels = match kinds {
@@ -159,7 +160,7 @@ pub fn measure(spec: &RunSpec, options: &Options) -> Result<Report> {
     })
 }
 
-/// Makes batches of random tokens.
+/// Generates batches of random tokens.
 struct Texts<'a> {
     spec: &'a RunSpec,
     options: &'a Options,
@@ -171,10 +172,10 @@ impl Texts<'_> {
         let rng = Lengths::rng(self.spec.seed);
         let example = |index: u64| {
             let length = self.options.lengths.draw(&rng, index).min(self.spec.max_seq_length.max(1));
-            // As often as its place in the vocabulary is early: Zipf's law.
-            let token = |place: usize| {
-                let place = rng.uniform(1, place as u32, index);
-                f64::from(self.vocabulary).powf(place) as u32 - 1
+            // Token ids follow Zipf's law: low ids are frequent.
+            let token = |position: usize| {
+                let exponent = rng.uniform(1, position as u32, index);
+                f64::from(self.vocabulary).powf(exponent) as u32 - 1
             };
             Encoded {
                 ids: (0..length).map(token).collect(),
@@ -186,14 +187,14 @@ impl Texts<'_> {
         Batch::new(&(first..first + size as u64).map(example).collect::<Vec<_>>())
     }
 
-    /// Mean tokens of an example.
-    fn mean(&self) -> f64 {
+    /// Mean number of tokens per example.
+    fn mean_tokens(&self) -> f64 {
         self.batch(0, 1000).tokens() as f64 / 1000.0
     }
 }
 
-/// Optimizer steps, and where their time went. As in training, the loss is asked for as often as
-/// `logging_steps` says, and a device may be behind until then.
+/// Measures optimizer steps. As in training, the loss is read every `logging_steps` steps, and the device runs
+/// asynchronously between these reads.
 fn train(engine: &mut dyn Engine, texts: &Texts<'_>, size: usize) -> Result<(Speed, Option<Profile>)> {
     let steps = match texts.spec.logging_steps {
         IntervalStrategy::Steps(steps) => steps,
@@ -201,12 +202,12 @@ fn train(engine: &mut dyn Engine, texts: &Texts<'_>, size: usize) -> Result<(Spe
     };
     let round = |engine: &mut dyn Engine, first: u64, steps: u64| -> Result<Round> {
         let batches: Vec<Batch> = (first..first + steps).map(|number| texts.batch(number, size)).collect();
-        let begun = Instant::now();
+        let start = Instant::now();
         for (step, batch) in (first..).zip(&batches) {
             engine.enqueue(StepInput { batch, step, learning_rate: 1e-5 })?;
         }
         engine.report()?;
-        Ok(Round::since(begun, &batches))
+        Ok(Round::since(start, &batches))
     };
     for number in 0..WARM_UP {
         round(engine, number * steps, steps)?;
@@ -220,9 +221,9 @@ fn train(engine: &mut dyn Engine, texts: &Texts<'_>, size: usize) -> Result<(Spe
 fn infer(engine: &mut dyn Engine, texts: &Texts<'_>, size: usize, seconds: f64) -> Result<Speed> {
     let mut pass = |number: u64| -> Result<Round> {
         let batch = texts.batch(number, size);
-        let begun = Instant::now();
+        let start = Instant::now();
         engine.logits(&batch)?;
-        Ok(Round::since(begun, std::slice::from_ref(&batch)))
+        Ok(Round::since(start, std::slice::from_ref(&batch)))
     };
     for number in 0..WARM_UP {
         pass(number)?;
@@ -230,7 +231,7 @@ fn infer(engine: &mut dyn Engine, texts: &Texts<'_>, size: usize, seconds: f64) 
     repeat(seconds, |done| pass(WARM_UP + done))
 }
 
-/// What was timed together: a pass, or steps that the loss was asked for at the end of.
+/// One timed interval: a forward pass, or the steps between two reads of the loss.
 struct Round {
     seconds: f64,
     batches: usize,
@@ -239,41 +240,41 @@ struct Round {
 }
 
 impl Round {
-    fn since(begun: Instant, batches: &[Batch]) -> Self {
-        let seconds = begun.elapsed().as_secs_f64();
+    fn since(start: Instant, batches: &[Batch]) -> Self {
+        let seconds = start.elapsed().as_secs_f64();
         let sum = |count: fn(&Batch) -> usize| batches.iter().map(count).sum();
         Round { seconds, batches: batches.len(), examples: sum(Batch::len), tokens: sum(Batch::tokens) }
     }
 
-    fn seconds_each(&self) -> f64 {
+    fn seconds_per_batch(&self) -> f64 {
         self.seconds / self.batches as f64
     }
 }
 
-/// Calls, with the number of batches done, for about so long, and at least five times.
+/// Calls `round` with the number of completed batches for about `seconds`, and at least five times.
 fn repeat(seconds: f64, mut round: impl FnMut(u64) -> Result<Round>) -> Result<Speed> {
     let mut rounds: Vec<Round> = Vec::new();
     let mut done = 0;
-    let begun = Instant::now();
-    while rounds.len() < 5 || begun.elapsed().as_secs_f64() < seconds {
+    let start = Instant::now();
+    while rounds.len() < 5 || start.elapsed().as_secs_f64() < seconds {
         let next = round(done)?;
         done += next.batches as u64;
         rounds.push(next);
     }
-    let whole: f64 = rounds.iter().map(|round| round.seconds).sum();
+    let total: f64 = rounds.iter().map(|round| round.seconds).sum();
     let sum = |count: fn(&Round) -> usize| rounds.iter().map(count).sum::<usize>() as f64;
     let (examples, tokens) = (sum(|round| round.examples), sum(|round| round.tokens));
-    rounds.sort_by(|a, b| a.seconds_each().total_cmp(&b.seconds_each()));
+    rounds.sort_by(|a, b| a.seconds_per_batch().total_cmp(&b.seconds_per_batch()));
     Ok(Speed {
         rounds: done as usize,
-        median_ms: rounds[rounds.len() / 2].seconds_each() * 1e3,
-        examples_per_second: examples / whole,
-        tokens_per_second: tokens / whole,
+        median_ms: rounds[rounds.len() / 2].seconds_per_batch() * 1e3,
+        examples_per_second: examples / total,
+        tokens_per_second: tokens / total,
     })
 }
 
 fn passes(passes: &ByPhase, steps: f64) -> Vec<Phase> {
-    let pass = |seconds| OpCost { seconds, operations: 0.0 };
+    let pass = |seconds| OpCost { seconds, flops: 0.0 };
     let parts = [
         ("forward", pass(passes.forward)),
         ("backward", pass(passes.backward)),
@@ -286,7 +287,7 @@ fn phases(kinds: &ByOp, steps: f64) -> Vec<Phase> {
     let parts = [
         ("embedding", kinds.embedding),
         ("attention", kinds.attention),
-        ("matrix products", kinds.products),
+        ("matrix products", kinds.matmul),
         ("norm and activation", kinds.norm_activation),
         ("head and loss", kinds.head),
         ("optimizer", kinds.optimizer),
@@ -295,12 +296,12 @@ fn phases(kinds: &ByOp, steps: f64) -> Vec<Phase> {
 }
 
 fn table(parts: &[(&'static str, OpCost)], steps: f64) -> Vec<Phase> {
-    let whole: f64 = parts.iter().map(|(_, cost)| cost.seconds).sum();
-    let phase = |(name, OpCost { seconds, operations }): &(&'static str, OpCost)| Phase {
+    let total: f64 = parts.iter().map(|(_, cost)| cost.seconds).sum();
+    let phase = |(name, OpCost { seconds, flops }): &(&'static str, OpCost)| Phase {
         name,
         ms: seconds / steps * 1e3,
-        share: seconds / whole,
-        gflops: (*operations > 0.0).then(|| operations / seconds / 1e9),
+        share: seconds / total,
+        gflops: (*flops > 0.0).then(|| flops / seconds / 1e9),
     };
     parts.iter().map(phase).collect()
 }

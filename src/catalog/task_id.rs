@@ -85,3 +85,28 @@ impl<'de> Deserialize<'de> for TaskId {
         String::deserialize(deserializer)?.parse().map_err(D::Error::custom)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn task_ids_parse_and_serialize_as_names() {
+        for task in TASKS {
+            let id: TaskId = task.name.parse().unwrap();
+            assert_eq!((id.name(), id), (task.name, TaskId::from(task)));
+            assert_eq!(serde_json::to_value(id).unwrap(), task.name);
+            assert_eq!(serde_json::from_value::<TaskId>(task.name.into()).unwrap(), id);
+        }
+        assert_eq!(TaskId::default().name(), "demo");
+    }
+
+    #[test]
+    fn unknown_task_is_an_error_that_names_it() {
+        let error = serde_json::from_str::<TaskId>("\"sst-2\"").unwrap_err().to_string();
+        assert!(
+            error.starts_with("unknown task `sst-2`; did you mean `sst2`? The tasks are sst2, "),
+            "{error}"
+        );
+    }
+}

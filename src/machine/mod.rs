@@ -1,4 +1,4 @@
-//! What the machine has, and what this process takes of it.
+//! Hardware of the machine, and the resources that this process uses.
 
 mod gauges;
 mod gpu;
@@ -11,32 +11,32 @@ use sysinfo::{CpuRefreshKind, MemoryRefreshKind, RefreshKind, System};
 /// Memory of the machine, in bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Memory {
-    /// All of it.
+    /// Installed memory.
     pub total: u64,
-    /// What a program can still have.
+    /// Memory that programs can still allocate.
     pub available: u64,
 }
 
-/// Memory as it is now, if the system tells.
+/// Current memory of the machine, or `None` if the operating system is not supported.
 pub fn memory() -> Option<Memory> {
     let wanted = RefreshKind::nothing().with_memory(MemoryRefreshKind::nothing().with_ram());
     let system = System::new_with_specifics(wanted).ok()?;
     Some(Memory { total: system.total_memory(), available: system.available_memory() })
 }
 
-/// What the processor calls itself.
+/// Name of the processor's model.
 pub fn processor() -> Option<String> {
     let wanted = RefreshKind::nothing().with_cpu(CpuRefreshKind::nothing());
     let system = System::new_with_specifics(wanted).ok()?;
     system.cpus().first().map(|cpu| cpu.brand().trim().to_owned())
 }
 
-/// Cores, without the threads that share one.
+/// Number of physical cores.
 pub fn cores() -> Option<usize> {
     System::physical_core_count().ok()
 }
 
-/// The most memory that this process ever had resident, in bytes, where the system keeps count.
+/// Peak resident memory of this process, in bytes (Linux only).
 pub fn peak_memory() -> Option<u64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
@@ -48,11 +48,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn numbers_are_of_this_machine() {
-        let memory = memory().expect("this system tells");
+    fn memory_is_plausible() {
+        let memory = memory().expect("the operating system is supported");
         assert!(memory.available > 0 && memory.available <= memory.total, "{memory:?}");
         if cfg!(target_os = "linux") {
-            let peak = peak_memory().expect("Linux keeps count");
+            let peak = peak_memory().expect("Linux reports it");
             assert!(peak > 1 << 20 && peak < memory.total, "{peak}");
         }
     }

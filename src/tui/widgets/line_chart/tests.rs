@@ -182,7 +182,7 @@ fn logarithmic_axis_has_tick_at_each_power() {
     let below = series([(1, -1.0), (2, 0.0)]);
     let curves = [curve("", Look::Line, &below, &course)];
     let rows = drawn(&LineChart { view, ..chart(&curves, 2, UNICODE) }, 40, 14);
-    assert!(rows.concat().contains("no value here"), "{}", rows.join("\n"));
+    assert!(rows.concat().contains("No values in this range"), "{}", rows.join("\n"));
 }
 
 /// Three seeds, of which the last has only half of the steps.
