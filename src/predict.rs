@@ -6,7 +6,7 @@ pub use output::{Attribution, ModelOutput, Prediction, WordAttribution};
 
 use crate::batch::Batch;
 use crate::catalog::{Labels, SplitRole, SplitSpec, Task, task};
-use crate::data::{self, DatasetSource, Example, Spelled, Tokenizer, Word};
+use crate::data::{self, DatasetSource, Example, Tokenizer, WordEncoding, WordSpan};
 use crate::error::{Error, Result};
 use crate::event::{Progress, Scores, SplitName};
 use crate::files::ModelFolder;
@@ -183,7 +183,7 @@ impl Predictor {
                 .map(|(text, text_pair)| {
                     self.check_pair(text_pair.is_some())?;
                     let (text, text_pair) = (text.clone(), text_pair.clone());
-                    self.tokenizer.encode_one(&Example { text, text_pair, label: None })
+                    self.tokenizer.encode(&Example { text, text_pair, label: None })
                 })
                 .collect::<Result<_>>()?;
             let batch = Batch::new(rows.iter().map(|(encoded, _)| encoded));
@@ -208,8 +208,8 @@ impl Predictor {
     ) -> Result<Option<Attribution>> {
         self.check_pair(text_pair.is_some())?;
         let example = Example { text: text.into(), text_pair: text_pair.map(str::to_string), label: None };
-        let Spelled { encoded, words } = self.tokenizer.spell(&example)?;
-        let padding = self.tokenizer.padding().ok_or_else(|| {
+        let WordEncoding { encoded, words } = self.tokenizer.encode_words(&example)?;
+        let padding = self.tokenizer.pad_token_id().ok_or_else(|| {
             Error::model(
                 &self.name,
                 "has no [PAD] in its vocabulary, which word attributions need as a baseline",
@@ -223,13 +223,13 @@ impl Predictor {
         let input = (&encoded, baseline.as_slice());
         let found =
             nn::integrated_gradients(self.engine.as_mut(), input, class, ATTRIBUTION_POINTS, keep_going)?;
-        let attribution = |word: &Word, tokens: &[f64]| {
+        let attribution = |word: &WordSpan, tokens: &[f64]| {
             let source = if word.sequence == 0 { text } else { text_pair.unwrap_or_default() };
             let characters = |end: usize| source.get(..end).map_or(0, |part| part.chars().count());
             WordAttribution {
-                text: source.get(word.bytes.clone()).unwrap_or_default().to_string(),
-                start: characters(word.bytes.start),
-                end: characters(word.bytes.end),
+                text: source.get(word.offsets.clone()).unwrap_or_default().to_string(),
+                start: characters(word.offsets.start),
+                end: characters(word.offsets.end),
                 value: tokens[word.tokens.clone()].iter().sum::<f64>() as f32,
                 sequence: word.sequence,
             }
@@ -315,11 +315,11 @@ impl Predictor {
             )));
         }
         let own = self.spec.as_ref().filter(|spec| spec.task.name() == task.name);
-        let own = own.map_or(DatasetSource::at(task, None), DatasetSource::of);
+        let own = own.map_or(DatasetSource::for_task(task, None), DatasetSource::from_spec);
         let data_dir = data_dir.or(own.data_dir);
         let place = DatasetSource { data_dir, labels: Some(&self.labels), ..own };
         let cancelled = AtomicBool::new(false);
-        let mut context = data::Context { hub, watch, cancelled: &cancelled };
+        let mut context = data::LoadContext { hub, on_progress: watch, cancelled: &cancelled };
         let rows = data::load_split(place, split, &mut context)?;
         if rows.is_empty() || rows.iter().any(|row| row.label.is_none()) {
             return Err(Error::Usage(format!(
@@ -328,7 +328,7 @@ impl Predictor {
                 task.name
             )));
         }
-        let encoded = self.tokenizer.encode(&rows, watch, &cancelled)?.rows;
+        let encoded = self.tokenizer.encode_batch(&rows, watch, &cancelled)?.rows;
         let mut on_batch = |_: &mut dyn Engine, _: usize| Ok(true);
         let predictions =
             evaluate(self.engine.as_mut(), &encoded, self.labels.len(), BATCH_SIZE, &mut on_batch)?;

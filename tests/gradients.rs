@@ -293,7 +293,7 @@ fn parts_make_the_whole() {
             built.engine.gradients(input).expect("gradients")
         };
         let (whole_loss, whole) = gradients(None);
-        assert_eq!(batch.parts(64, 14).len(), 3);
+        assert_eq!(batch.micro_batches(64, 14).len(), 3);
         let (parts_loss, parts) = gradients(Some(14));
         assert!((whole_loss - parts_loss).abs() < 1e-5 * whole_loss, "{family}: {whole_loss}, {parts_loss}");
         for (name, array) in whole.iter().filter(|(name, _)| !nn::is_key_bias(name)) {

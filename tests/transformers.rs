@@ -38,7 +38,7 @@ fn compare(python: &Path, folder: &Path, pair: bool) {
     let rows: Vec<Encoded> = TEXTS
         .iter()
         .map(|(a, b)| Example { text: (*a).into(), text_pair: pair.then(|| (*b).into()), label: None })
-        .map(|row| tokenizer.encode_one(&row).unwrap().0)
+        .map(|row| tokenizer.encode(&row).unwrap().0)
         .collect();
     let logits =
         nn::for_inference(&model, DeviceSpec::Cpu, None).unwrap().engine.logits(&Batch::new(&rows)).unwrap();

@@ -18,7 +18,7 @@ use glue_tui::batch::{Batch, Encoded, Label};
 use glue_tui::data::{self, Tokenizer};
 use glue_tui::event::{SplitName, Stage, Usage, now};
 use glue_tui::hub::Hub;
-use glue_tui::machine::Meter;
+use glue_tui::machine::SystemMonitor;
 use glue_tui::nn::{self, BuildOptions, Built, step_flops};
 use glue_tui::run::{Start, run_blocking};
 use glue_tui::spec::{RunSpec, built_in};
@@ -121,10 +121,12 @@ impl Subject {
         let (hub, cancelled) = (Hub::from_env(), AtomicBool::new(false));
         let folder = hub.model(&spec.model, &spec.revision, &mut |_| {}, &cancelled).expect("the model");
         let mut watch = |_| {};
-        let mut context = data::Context { hub: &hub, watch: &mut watch, cancelled: &cancelled };
-        let rows = data::load_split(data::DatasetSource::of(spec), SplitName::Validation, &mut context);
+        let mut context = data::LoadContext { hub: &hub, on_progress: &mut watch, cancelled: &cancelled };
+        let rows =
+            data::load_split(data::DatasetSource::from_spec(spec), SplitName::Validation, &mut context);
         let tokenizer = Tokenizer::load(&folder, spec.max_seq_length).expect("a tokenizer");
-        let rows = tokenizer.encode(&rows.expect("rows"), &mut |_| {}, &cancelled).expect("token ids").rows;
+        let rows =
+            tokenizer.encode_batch(&rows.expect("rows"), &mut |_| {}, &cancelled).expect("token ids").rows;
         let labels: Vec<String> = spec.task().labels.names();
         let built = nn::build(&BuildOptions::from_spec(spec, &folder, &labels)).expect("an engine");
         Subject { built, rows }
@@ -186,7 +188,7 @@ fn measuring(report: &mut Report, spec: &RunSpec, summary: &Summary) {
     }
     let row = "gauges: share of a core";
     if report.wants(row)
-        && let Some(mut meter) = Meter::new()
+        && let Some(mut meter) = SystemMonitor::new()
     {
         const READINGS: u32 = 200;
         let begun = Instant::now();

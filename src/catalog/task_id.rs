@@ -1,7 +1,7 @@
 //! A task by its name.
 
 use super::tasks::{TASKS, Task, task};
-use crate::config::{by_nearness, meant};
+use crate::config::{closest_match, ranked_by_similarity};
 use serde::de::Error;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::fmt;
@@ -64,8 +64,8 @@ impl FromStr for TaskId {
         if let Some(task) = task(name) {
             return Ok(TaskId(task));
         }
-        let known = by_nearness(name, TASKS.iter().map(|task| task.name)).join(", ");
-        Err(match meant(name, TASKS.iter().map(|task| task.name)) {
+        let known = ranked_by_similarity(name, TASKS.iter().map(|task| task.name)).join(", ");
+        Err(match closest_match(name, TASKS.iter().map(|task| task.name)) {
             Some(nearest) => {
                 format!("unknown task `{name}`; did you mean `{nearest}`? The tasks are {known}")
             }

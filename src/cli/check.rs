@@ -3,7 +3,7 @@
 
 use super::args::{CheckArgs, GlobalArgs};
 use super::output;
-use crate::data::{self, Context, DatasetSource};
+use crate::data::{self, DatasetSource, LoadContext};
 use crate::error::Result;
 use crate::hub::Hub;
 use crate::spec::{Experiments, RunSpec, assignments, to_toml};
@@ -39,10 +39,10 @@ fn check_spec(spec: &RunSpec) -> Result<(RunSpec, Vec<String>)> {
     if !spec.task().is_custom() {
         return Ok((spec.clone(), Vec::new()));
     }
-    let spec = data::filled(spec)?;
+    let spec = data::infer_columns(spec)?;
     let (hub, cancelled) = (Hub::from_env(), AtomicBool::new(false));
-    let mut context = Context { hub: &hub, watch: &mut |_| {}, cancelled: &cancelled };
-    let data = data::load(DatasetSource::of(&spec), &mut context)?;
+    let mut context = LoadContext { hub: &hub, on_progress: &mut |_| {}, cancelled: &cancelled };
+    let data = data::load(DatasetSource::from_spec(&spec), &mut context)?;
     let splits = [
         (data.train().len(), "training"),
         (data.validation().len(), "validation"),

@@ -116,9 +116,9 @@ pub(super) fn doctor(global: &GlobalArgs) -> Result<()> {
 fn cpu() -> CpuInfo {
     let memory = machine::memory();
     CpuInfo {
-        model: machine::processor().unwrap_or_else(|| "unknown".into()),
+        model: machine::cpu_model().unwrap_or_else(|| "unknown".into()),
         instructions: nn::instruction_set(),
-        cores: machine::cores(),
+        cores: machine::physical_cores(),
         threads: std::thread::available_parallelism().map_or(1, usize::from),
         memory: memory.map_or(0, |memory| memory.total),
         memory_available: memory.map_or(0, |memory| memory.available),
@@ -136,9 +136,9 @@ fn devices() -> Vec<DeviceInfo> {
 
 fn hub_state() -> HubInfo {
     let hub = hub::Hub::from_env();
-    let settings = hub.settings();
+    let settings = hub.config();
     let start = Instant::now();
-    let response = (!settings.offline).then(|| hub.reachable());
+    let response = (!settings.offline).then(|| hub.check_reachable());
     let seconds = start.elapsed().as_secs_f64();
     HubInfo {
         endpoint: settings.endpoint.clone(),
@@ -151,7 +151,7 @@ fn hub_state() -> HubInfo {
 }
 
 fn cache() -> CacheInfo {
-    let dir = hub::Settings::from_env().cache_dir;
+    let dir = hub::HubConfig::from_env().cache_dir;
     let repositories = entries(&dir).filter(|entry| {
         let name = entry.file_name();
         let name = name.to_string_lossy();
@@ -190,12 +190,12 @@ fn experiments(global: &GlobalArgs) -> ExperimentsInfo {
 fn terminal() -> TerminalInfo {
     let variable = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
     let size = terminal_size::terminal_size();
-    let caps = TerminalCaps::here();
+    let caps = TerminalCaps::detect();
     TerminalInfo {
         interactive: std::io::stdin().is_terminal() && std::io::stdout().is_terminal(),
-        colours: caps.palette.colours(),
+        colours: caps.color_depth.colors(),
         name: variable("TERM"),
-        unicode: caps.letters == Charset::Unicode,
+        unicode: caps.charset == Charset::Unicode,
         background: caps.background.map(|background| match background {
             Background::Dark => "dark",
             Background::Light => "light",

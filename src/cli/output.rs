@@ -25,7 +25,7 @@ fn raw_line(text: &str) -> Result<()> {
 
 /// `text`, converted to ASCII in an ASCII locale.
 fn for_locale(text: &str) -> Cow<'_, str> {
-    match TerminalCaps::here().letters {
+    match TerminalCaps::detect().charset {
         Charset::Ascii => in_ascii(text),
         _ => Cow::Borrowed(text),
     }

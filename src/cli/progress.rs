@@ -89,7 +89,7 @@ fn style(progress: &Progress) -> ProgressStyle {
 
 pub(super) fn template(text: &str) -> ProgressStyle {
     let style = ProgressStyle::with_template(text).unwrap_or_else(|_| ProgressStyle::default_bar());
-    match TerminalCaps::here().letters {
+    match TerminalCaps::detect().charset {
         Charset::Unicode => style,
         _ => style.progress_chars("#>-").tick_chars("-\\|/ "),
     }

@@ -27,7 +27,7 @@ pub struct Gauges {
 }
 
 /// Reads [`Gauges`]. Fractions refer to the time between two readings.
-pub struct Meter {
+pub struct SystemMonitor {
     system: System,
     process: Pid,
     cores: f64,
@@ -36,14 +36,14 @@ pub struct Meter {
     previous: (Instant, u64),
 }
 
-impl std::fmt::Debug for Meter {
+impl std::fmt::Debug for SystemMonitor {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Meter").field("previous", &self.previous).finish_non_exhaustive()
+        f.debug_struct("SystemMonitor").field("previous", &self.previous).finish_non_exhaustive()
     }
 }
 
-impl Meter {
-    /// A meter of this machine and, if NVIDIA's driver is installed, its GPUs. `None` if the operating system
+impl SystemMonitor {
+    /// A monitor of this machine and, if NVIDIA's driver is installed, its GPUs. `None` if the operating system
     /// is not supported.
     pub fn new() -> Option<Self> {
         Self::with(Nvml::open().map(|nvml| Box::new(nvml) as Box<dyn GpuSource + Send>))
@@ -52,10 +52,10 @@ impl Meter {
     fn with(gpus: Option<Box<dyn GpuSource + Send>>) -> Option<Self> {
         let cores = std::thread::available_parallelism().map_or(1, NonZero::get) as f64;
         let (system, process) = (System::new().ok()?, sysinfo::get_current_pid().ok()?);
-        let mut meter = Meter { system, process, cores, gpus, previous: (Instant::now(), 0) };
-        meter.refresh();
-        meter.previous.1 = meter.cpu_time();
-        Some(meter)
+        let mut monitor = SystemMonitor { system, process, cores, gpus, previous: (Instant::now(), 0) };
+        monitor.refresh();
+        monitor.previous.1 = monitor.cpu_time();
+        Some(monitor)
     }
 
     /// Reads all gauges, as of `time` in seconds since 1970.
@@ -112,13 +112,14 @@ mod tests {
 
     #[test]
     fn meter_measures_a_busy_process() {
-        let mut meter = Meter::with(Some(Box::new(TwoGpus))).expect("the operating system is supported");
+        let mut monitor =
+            SystemMonitor::with(Some(Box::new(TwoGpus))).expect("the operating system is supported");
         let start = Instant::now();
         let mut sum = 0u64;
         while start.elapsed() < Duration::from_millis(400) {
             sum = std::hint::black_box(sum.wrapping_mul(31) + 7);
         }
-        let gauges = meter.read(5.0);
+        let gauges = monitor.read(5.0);
         assert_eq!(gauges.time, 5.0);
         assert!(gauges.process_cpu > 0.0 && gauges.process_cpu <= 1.0, "{gauges:?}");
         assert!((0.0..=1.0).contains(&gauges.cpu), "{gauges:?}");
@@ -130,8 +131,8 @@ mod tests {
 
     #[test]
     fn gauges_round_trip_through_json() {
-        let mut meter = Meter::with(None).expect("the operating system is supported");
-        let gauges = meter.read(1.5);
+        let mut monitor = SystemMonitor::with(None).expect("the operating system is supported");
+        let gauges = monitor.read(1.5);
         let text = serde_json::to_string(&gauges).unwrap();
         assert!(!text.contains("gpus"), "{text}");
         assert_eq!(serde_json::from_str::<Gauges>(&text).unwrap(), gauges);

@@ -166,7 +166,7 @@ mod tests {
     use super::super::reader::replay;
     use super::*;
     use crate::event::{Command, Status};
-    use crate::machine::Meter;
+    use crate::machine::SystemMonitor;
 
     #[test]
     fn the_trail_is_what_was_changed_first_in_the_order_of_the_steps() {
@@ -195,7 +195,8 @@ mod tests {
         let home = tempfile::tempdir().unwrap();
         let mut log = EventLog::open(&RunDir::at(home.path())).unwrap();
         for second in 0..35 {
-            let mut gauges = Meter::new().expect("this system tells").read(1000.0 + f64::from(second));
+            let mut gauges =
+                SystemMonitor::new().expect("this system tells").read(1000.0 + f64::from(second));
             gauges.gpus.clear();
             log.write(&Event::Machine(gauges)).unwrap();
         }

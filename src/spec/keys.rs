@@ -4,7 +4,7 @@ use super::choices::{EngineChoice, LrSchedulerType, Precision};
 use super::key::{Key, field};
 use super::kind::{ABOVE_ZERO, BELOW_ONE, ValueKind};
 use crate::catalog::Metric;
-use crate::config::by_nearness;
+use crate::config::ranked_by_similarity;
 
 /// A count of at least `min`; the upper end only catches typing errors.
 const fn count(min: i64, max: i64) -> ValueKind {
@@ -374,7 +374,7 @@ const ALIASES: &[(&str, &str)] = &[
 fn nearest_key(word: &str) -> Option<&'static str> {
     let word = word.to_ascii_lowercase().replace('-', "_");
     let alias = ALIASES.iter().find(|(alias, _)| *alias == word).map(|(_, key)| *key);
-    alias.or_else(|| by_nearness(&word, KEYS.iter().map(|key| key.name)).first().copied())
+    alias.or_else(|| ranked_by_similarity(&word, KEYS.iter().map(|key| key.name)).first().copied())
 }
 
 #[cfg(test)]

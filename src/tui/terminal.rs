@@ -1,6 +1,6 @@
 //! Takes the terminal and gives it back whole: at the end, after a panic, before a signal ends the program.
 
-use super::theme::{Palette, Theme};
+use super::theme::{ColorDepth, Theme};
 use crate::error::{Error, Result};
 use crate::text::harmless;
 use crossterm::event::{
@@ -39,7 +39,7 @@ impl Screen {
                     .into(),
             ));
         }
-        if theme.palette == Palette::None {
+        if theme.palette == ColorDepth::None {
             // With NO_COLOR set, crossterm would drop bold and reverse together with the colours,
             // though the theme has none.
             crossterm::style::force_color_output(true);

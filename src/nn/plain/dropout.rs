@@ -90,7 +90,7 @@ mod tests {
             let mask = mask.expect("a mask").expect("a rate").flatten_to(1).expect("joined");
             mask.to_vec3().expect("numbers")
         };
-        let (all, last) = (draw(&whole), draw(&whole.parts(1, 1)[2]));
+        let (all, last) = (draw(&whole), draw(&whole.micro_batches(1, 1)[2]));
         for head in 0..2 {
             for query in 0..2 {
                 assert_eq!(all[4 + head][query][..2], last[head][query][..2]);

@@ -127,7 +127,7 @@ impl PlainEngine {
         let share = 1.0 / input.batch.len() as f64;
         let mut total = Tensor::zeros((), adamw::scalar_dtype(&self.device), &self.device)?;
         let mut sums: Vec<Option<Tensor>> = vec![None; self.parameters.len()];
-        for part in input.batch.parts(self.limits.max_examples, self.limits.max_tokens) {
+        for part in input.batch.micro_batches(self.limits.max_examples, self.limits.max_tokens) {
             let begun = Instant::now();
             let logits = self.learning.logits(&part, Some(dropout))?;
             passes.forward += begun.elapsed().as_secs_f64();
@@ -175,7 +175,7 @@ impl PlainEngine {
 
     fn logits_here(&self, batch: &Batch) -> candle_core::Result<Vec<Vec<f32>>> {
         let mut rows = Vec::with_capacity(batch.len());
-        for part in batch.parts(usize::MAX, self.limits.max_tokens) {
+        for part in batch.micro_batches(usize::MAX, self.limits.max_tokens) {
             rows.extend(self.frozen.logits(&part, None)?.to_vec2::<f32>()?);
         }
         Ok(rows)
@@ -184,7 +184,7 @@ impl PlainEngine {
     /// The shares are the only variables: no gradient of a weight is computed.
     fn slopes_here(&self, input: &Interpolation<'_>, class: usize) -> candle_core::Result<InputGradients> {
         let mut found = InputGradients::default();
-        for part in input.batch.parts(usize::MAX, self.limits.max_tokens) {
+        for part in input.batch.micro_batches(usize::MAX, self.limits.max_tokens) {
             let (others, shares) = input.of_micro_batch(&part);
             let shares = Var::from_slice(shares, (part.tokens(), 1), &self.device)?;
             let logits = self.frozen.logits_of_mix(&part, others, &shares)?;
@@ -352,7 +352,7 @@ impl Engine for PlainEngine {
 
     /// Attention is over a rectangle of each part, all else over the real tokens.
     fn computed_tokens(&self, batch: &Batch) -> usize {
-        let parts = batch.parts(self.limits.max_examples, self.limits.max_tokens);
+        let parts = batch.micro_batches(self.limits.max_examples, self.limits.max_tokens);
         parts.iter().map(|part| part.len() * part.longest()).sum()
     }
 

@@ -9,7 +9,7 @@ mod scheme;
 mod symbols;
 mod user;
 
-pub use crate::terminal_caps::{Charset, Palette};
+pub use crate::terminal_caps::{Charset, ColorDepth};
 pub use built_in::{BUILT_IN, DARK, LIGHT};
 pub use scheme::{Paint, Scheme};
 pub use symbols::{EIGHTHS, FILLS, QUARTERS, Symbol};
@@ -106,7 +106,7 @@ pub struct Theme {
     /// The colours of the roles.
     pub scheme: &'static Scheme,
     /// The colours that the terminal supports.
-    pub palette: Palette,
+    pub palette: ColorDepth,
     /// The characters that the terminal supports.
     pub letters: Charset,
     /// How charts are drawn with Unicode.
@@ -115,7 +115,7 @@ pub struct Theme {
 
 impl Theme {
     /// The dark theme for a terminal.
-    pub const fn new(palette: Palette, letters: Charset) -> Theme {
+    pub const fn new(palette: ColorDepth, letters: Charset) -> Theme {
         Theme { scheme: &DARK, palette, letters, charts: Charts::Braille }
     }
 
@@ -125,13 +125,13 @@ impl Theme {
             Some(Background::Light) => &LIGHT,
             _ => &DARK,
         };
-        Theme { scheme, ..Theme::new(abilities.palette, abilities.letters) }
+        Theme { scheme, ..Theme::new(abilities.color_depth, abilities.charset) }
     }
 
     /// The style of a role.
     pub fn style(self, role: Role) -> Style {
         match self.palette {
-            Palette::None => uncoloured(role),
+            ColorDepth::None => uncoloured(role),
             palette => self.scheme.paint(role).style(palette),
         }
     }
@@ -209,7 +209,7 @@ mod tests {
 
     #[test]
     fn styles_without_colours_use_modifiers() {
-        let theme = Theme::new(Palette::None, Charset::Unicode);
+        let theme = Theme::new(ColorDepth::None, Charset::Unicode);
         for role in Role::all() {
             let style = theme.style(role);
             assert_eq!((style.fg, style.bg), (None, None), "{role:?}");
@@ -220,8 +220,8 @@ mod tests {
     #[test]
     fn light_background_selects_light_theme() {
         let abilities = TerminalCaps {
-            palette: Palette::Rich,
-            letters: Charset::Unicode,
+            color_depth: ColorDepth::Ansi256,
+            charset: Charset::Unicode,
             background: Some(Background::Light),
         };
         assert_eq!(Theme::of(abilities).scheme.name, "light");
@@ -234,11 +234,11 @@ mod tests {
         let drawn = |letters| {
             let mut buffer = Buffer::empty(area);
             buffer.set_string(0, 0, "a日é␛b", Style::new());
-            Theme::new(Palette::None, letters).finish(&mut buffer);
+            Theme::new(ColorDepth::None, letters).finish(&mut buffer);
             (0..6).map(|x| buffer[(x, 0)].symbol().to_string()).collect::<String>()
         };
         assert_eq!(drawn(Charset::Unicode), "a日 é␛b");
-        assert_eq!(drawn(Charset::Plain), "a日 é?b");
+        assert_eq!(drawn(Charset::AsciiSymbols), "a日 é?b");
         assert_eq!(drawn(Charset::Ascii), "a? ??b");
     }
 }

@@ -100,11 +100,11 @@ pub fn centred(area: Rect, width: u16, height: u16) -> Rect {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::tui::theme::{Charset, Palette};
+    use crate::tui::theme::{Charset, ColorDepth};
     use proptest::prelude::*;
     use ratatui::widgets::Widget;
 
-    const THEME: Theme = Theme::new(Palette::None, Charset::Unicode);
+    const THEME: Theme = Theme::new(ColorDepth::None, Charset::Unicode);
 
     #[test]
     fn text_is_truncated_by_cells() {

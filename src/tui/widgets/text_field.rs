@@ -220,7 +220,7 @@ pub fn wrap_ranges(text: &str, width: usize) -> Vec<Range<usize>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::tui::theme::{Charset, Palette};
+    use crate::tui::theme::{Charset, ColorDepth};
 
     fn typed(edits: &[Edit]) -> (String, usize) {
         let mut field = TextField::new("the plot is thin");
@@ -262,7 +262,7 @@ mod tests {
 
     #[test]
     fn rows_wrap_and_scroll_to_cursor() {
-        let theme = Theme::new(Palette::None, Charset::Unicode);
+        let theme = Theme::new(ColorDepth::None, Charset::Unicode);
         let area = Rect::new(0, 0, 10, 2);
         let mut buffer = Buffer::empty(area);
         let field = TextField::new("one two three four five");
@@ -275,7 +275,7 @@ mod tests {
 
     #[test]
     fn empty_area_draws_nothing() {
-        let theme = Theme::new(Palette::None, Charset::Unicode);
+        let theme = Theme::new(ColorDepth::None, Charset::Unicode);
         let mut buffer = Buffer::empty(Rect::ZERO);
         let field = TextField::new("日本語");
         field.draw_line(&mut buffer, Rect::ZERO, Style::new());

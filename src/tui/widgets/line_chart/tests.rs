@@ -1,9 +1,9 @@
 use super::*;
 use crate::event::Step;
-use crate::tui::theme::{Charset, Palette};
+use crate::tui::theme::{Charset, ColorDepth};
 
-const UNICODE: Theme = Theme::new(Palette::None, Charset::Unicode);
-const ASCII: Theme = Theme::new(Palette::None, Charset::Plain);
+const UNICODE: Theme = Theme::new(ColorDepth::None, Charset::Unicode);
+const ASCII: Theme = Theme::new(ColorDepth::None, Charset::AsciiSymbols);
 
 fn series(points: impl IntoIterator<Item = (u64, f64)>) -> Series {
     let mut series = Series::default();
