@@ -96,7 +96,9 @@ impl FieldValue for f64 {
     }
 
     fn text(&self) -> Option<String> {
-        Some(format!("{self:?}"))
+        // The notation of JSON, so that spec.toml and events.jsonl write a number alike: 0.00002, not 2e-5.
+        let json = serde_json::Number::from_f64(*self);
+        Some(json.map_or_else(|| format!("{self:?}"), |number| number.to_string()))
     }
 }
 
