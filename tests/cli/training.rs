@@ -151,7 +151,9 @@ fn pairs_are_two_texts() {
     let dir = dir.to_str().unwrap();
     let answer = workspace.run(&["predict", dir, "How old is it?", "What is its age?"]).success().json();
     assert_eq!(answer["text_pair"], "What is its age?");
-    assert!(workspace.run(&["predict", dir, "How old is it?"]).failure(2).contains("expects a pair of texts"));
+    assert!(
+        workspace.run(&["predict", dir, "How old is it?"]).failure(2).contains("expects a pair of texts")
+    );
     let explained = workspace.run(&["predict", dir, "Älter?", "Is it?", "--explain"]).success().json();
     let words = explained["saliency"].as_array().unwrap();
     assert!(
