@@ -1,5 +1,9 @@
 //! Inference with a run or a model folder: text → label and probabilities, or a number for a regression.
 
+mod output;
+
+pub use output::{Attribution, ModelOutput, Prediction, WordAttribution};
+
 use crate::batch::Batch;
 use crate::catalog::{Labels, SplitRole, SplitSpec, Task, task};
 use crate::data::{self, DatasetSource, Example, Tokenizer, WordEncoding, WordSpan};
@@ -11,7 +15,6 @@ use crate::nn::{self, BuildOptions, Built, Engine, OptimizerConfig};
 use crate::run::{RunDir, find};
 use crate::spec::{DeviceSpec, EngineChoice, Precision, RunSpec};
 use crate::train::{Snapshot, add_metrics_from, argmax, evaluate, softmax};
-use serde::Serialize;
 use std::path::Path;
 use std::sync::atomic::AtomicBool;
 
@@ -24,81 +27,6 @@ const MAX_SEQ_LENGTH: usize = 128;
 
 /// The target of word attributions of a regression.
 const HIGHER_SCORE: &str = "a higher score";
-
-/// The prediction for one input.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Prediction {
-    /// The output of the model.
-    pub output: ModelOutput,
-    /// Number of tokens of the input, special tokens included.
-    pub tokens: usize,
-    /// Whether the input was truncated to the maximum length.
-    pub truncated: bool,
-}
-
-/// The output of a model for one input.
-#[derive(Debug, Clone, PartialEq)]
-pub enum ModelOutput {
-    /// Of a classification.
-    Label {
-        /// The most probable class.
-        label: String,
-        /// Its probability.
-        probability: f32,
-        /// Every label with its probability, in the order of the classes.
-        probabilities: Vec<(String, f32)>,
-    },
-    /// Of a regression.
-    Score {
-        /// The predicted number, which can be slightly outside the scale.
-        score: f32,
-        /// Lowest and highest label of the task, if known.
-        scale: Option<(f32, f32)>,
-    },
-}
-
-impl ModelOutput {
-    /// The most probable label of a classification.
-    pub fn label(&self) -> Option<&str> {
-        match self {
-            ModelOutput::Label { label, .. } => Some(label),
-            ModelOutput::Score { .. } => None,
-        }
-    }
-
-    /// Every label with its probability; empty for a regression.
-    pub fn probabilities(&self) -> &[(String, f32)] {
-        match self {
-            ModelOutput::Label { probabilities, .. } => probabilities,
-            ModelOutput::Score { .. } => &[],
-        }
-    }
-}
-
-/// WordSpan attributions of a prediction.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Attribution {
-    /// The target of the attributions: the most probable label, or a higher score of a regression.
-    pub label: String,
-    /// The attribution of each word, in their order.
-    pub words: Vec<WordAttribution>,
-}
-
-/// The attribution of a word: its contribution to the logit of the target.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct WordAttribution {
-    /// The word as in the input.
-    pub text: String,
-    /// Index of its first character in its text.
-    pub start: usize,
-    /// Index after its last character.
-    pub end: usize,
-    /// Its contribution to the logit: positive towards the target, negative away from it.
-    pub value: f32,
-    /// The text of a pair that it is in: 0 or 1.
-    #[serde(skip)]
-    pub sequence: usize,
-}
 
 /// Former name of [`ModelOutput`].
 pub type Answer = ModelOutput;

@@ -1,13 +1,13 @@
-//! What of a training is not the engine's work: data, logs, checkpoints, scoring, setting out, and measuring
-//! all that.
+//! Time of a training run outside of the engine: data, logging, checkpoints, evaluation, setup, and the measurement
+//! itself.
 //!
 //! ```sh
 //! GLUE_TUI_MINILM=MINILM cargo bench --bench pipeline            # about a minute
-//! GLUE_TUI_MINILM=MINILM cargo bench --bench pipeline -- --save  # and writes benches/results/pipeline.json
+//! GLUE_TUI_MINILM=MINILM cargo bench --bench pipeline -- --save  # also writes benches/results/pipeline.json
 //! ```
 //!
-//! Rows of SST-2 are read from `../shared/data/SST-2` (or `$GLUE_TUI_SHARED/data/SST-2`). Without the model or
-//! the rows, those that the program carries take their place, with steps of a few milliseconds.
+//! Reads SST-2 from `../shared/data/SST-2` (or `$GLUE_TUI_SHARED/data/SST-2`). Without the model or the data, it uses
+//! the embedded demo, whose steps take a few milliseconds.
 
 #[path = "../interface/report.rs"]
 mod report;
@@ -29,9 +29,9 @@ use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 use timed::Timed;
 
-/// Steps of the training that is measured.
+/// Steps of the measured training run.
 const STEPS: u64 = 150;
-/// Times that scoring is measured.
+/// Number of measured evaluations.
 const ROUNDS: usize = 6;
 
 fn main() {
@@ -42,7 +42,7 @@ fn main() {
     let spec = spec();
     println!("{} on {}", spec.model, spec.task);
     let summary = train(&spec);
-    shares(&mut report, &spec, &summary);
+    stage_shares(&mut report, &spec, &summary);
     let subject = Subject::open(&spec);
     scoring(&mut report, &spec, subject);
     measuring(&mut report, &spec, &summary);
@@ -51,7 +51,7 @@ fn main() {
     }
 }
 
-/// A short training with one evaluation before it and one after.
+/// A short training run with one evaluation before and one after it.
 fn spec() -> RunSpec {
     let shared = std::env::var_os("GLUE_TUI_SHARED").map_or_else(|| "../shared".into(), PathBuf::from);
     let rows = shared.join("data/SST-2");
@@ -68,19 +68,19 @@ fn spec() -> RunSpec {
             sets.push(("task".into(), "demo".into()));
         }
     }
-    built_in("pipeline").with(&sets).expect("keys of the table")
+    built_in("pipeline").with(&sets).expect("valid keys")
 }
 
 fn train(spec: &RunSpec) -> Summary {
-    let home = tempfile::tempdir().expect("a folder that goes away");
+    let home = tempfile::tempdir().expect("a temporary folder");
     let (control, _handle) = control();
     let outcome =
-        run_blocking(Start::New(spec.clone()), home.path(), &control, &mut |_| {}).expect("a training");
-    outcome.summaries.into_iter().next().expect("of one seed")
+        run_blocking(Start::New(spec.clone()), home.path(), &control, &mut |_| {}).expect("a training run");
+    outcome.summaries.into_iter().next().expect("one seed")
 }
 
-/// What the summary tells of the training itself.
-fn shares(report: &mut Report, spec: &RunSpec, summary: &Summary) {
+/// Shares of the stages in the summary of the run.
+fn stage_shares(report: &mut Report, spec: &RunSpec, summary: &Summary) {
     let share = |stage| summary.stages.get(&stage).copied().unwrap_or(0.0);
     let steps: f64 =
         [Stage::Forward, Stage::Backward, Stage::Optimizer, Stage::Other].into_iter().map(share).sum();
@@ -110,7 +110,7 @@ fn shares(report: &mut Report, spec: &RunSpec, summary: &Summary) {
     }
 }
 
-/// A model and rows to score.
+/// A model and the rows of the validation split.
 struct Subject {
     built: Built,
     rows: Vec<Encoded>,
@@ -133,7 +133,7 @@ impl Subject {
     }
 }
 
-/// What scoring a split takes beside the engine's passes, both by the clock of the same scoring.
+/// Time of an evaluation outside of the engine, relative to the time in the engine.
 fn scoring(report: &mut Report, spec: &RunSpec, subject: Subject) {
     let row = "scoring: beside the passes";
     if !report.wants(row) {
@@ -143,20 +143,20 @@ fn scoring(report: &mut Report, spec: &RunSpec, subject: Subject) {
     let mut engine = Timed { engine: built.engine.as_mut(), seconds: 0.0 };
     let (size, outputs) = (spec.per_device_eval_batch_size, spec.task().labels.outputs());
     let score = |engine: &mut Timed<'_>| {
-        let begun = Instant::now();
+        let start = Instant::now();
         evaluate(engine, &rows, outputs, size, &mut |_, _| Ok(true)).expect("scores");
-        begun.elapsed().as_secs_f64()
+        start.elapsed().as_secs_f64()
     };
-    // Buffers grow in the first round.
+    // Warm-up; buffers grow.
     score(&mut engine);
     engine.seconds = 0.0;
-    let whole: f64 = (0..ROUNDS).map(|_| score(&mut engine)).sum();
-    let share = 100.0 * (whole / engine.seconds - 1.0);
-    let speed = (ROUNDS * rows.len()) as f64 / whole;
+    let total: f64 = (0..ROUNDS).map(|_| score(&mut engine)).sum();
+    let share = 100.0 * (total / engine.seconds - 1.0);
+    let speed = (ROUNDS * rows.len()) as f64 / total;
     report.row(row, "%", share, 1.0, &[("examples_per_second", speed)]);
 }
 
-/// What it costs to know all this: the clock and the counts of a step, and the gauges of a second.
+/// Cost of the measurements: clock and counters of each step, and the resource readings of each second.
 fn measuring(report: &mut Report, spec: &RunSpec, summary: &Summary) {
     let row = "measuring: share of a step";
     if report.wants(row) {
@@ -167,22 +167,22 @@ fn measuring(report: &mut Report, spec: &RunSpec, summary: &Summary) {
         let mut subject = Subject::open(spec);
         let engine = subject.built.engine.as_mut();
         let mut usage = Usage::default();
-        let begun = Instant::now();
+        let start = Instant::now();
         for _ in 0..TIMES {
-            // As the loop does in each step; and the engine, around its ways, for each of two shares.
+            // As the training loop in each step, and the engine for each of two shards.
             for stage in [Stage::Data, Stage::Other, Stage::Logging] {
-                let begun = Instant::now();
-                usage.spend(stage, begun.elapsed().as_secs_f64());
+                let start = Instant::now();
+                usage.spend(stage, start.elapsed().as_secs_f64());
             }
             for _ in 0..4 {
-                let begun = Instant::now();
-                usage.operations += begun.elapsed().as_secs_f64();
+                let start = Instant::now();
+                usage.operations += start.elapsed().as_secs_f64();
             }
             usage.operations += step_flops(&subject.built.config, 2, &batch);
             usage.computed_tokens += engine.computed_tokens(&batch) as u64;
         }
-        let each = begun.elapsed().as_secs_f64() / f64::from(TIMES);
-        assert!(usage.operations > 0.0, "it is not left out");
+        let each = start.elapsed().as_secs_f64() / f64::from(TIMES);
+        assert!(usage.operations > 0.0, "the loop is not optimized away");
         let step = summary.train_seconds / summary.steps as f64;
         report.row(row, "%", 100.0 * each / step, 0.1, &[("microseconds", 1e6 * each)]);
     }
@@ -191,9 +191,9 @@ fn measuring(report: &mut Report, spec: &RunSpec, summary: &Summary) {
         && let Some(mut meter) = SystemMonitor::new()
     {
         const READINGS: u32 = 200;
-        let begun = Instant::now();
+        let start = Instant::now();
         (0..READINGS).for_each(|_| drop(meter.read(now())));
-        let each = begun.elapsed().as_secs_f64() / f64::from(READINGS);
+        let each = start.elapsed().as_secs_f64() / f64::from(READINGS);
         report.row(row, "%", 100.0 * each, 0.1, &[("microseconds", 1e6 * each)]);
     }
 }

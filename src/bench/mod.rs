@@ -1,5 +1,5 @@
-//! Measures the speed of training and inference on this machine, with random weights and random inputs, without a
-//! download.
+//! Measures training and inference speed on this machine, with random weights and inputs of given lengths. Downloads
+//! nothing.
 
 mod lengths;
 
@@ -15,57 +15,56 @@ use crate::spec::{IntervalStrategy, RunSpec};
 use serde::Serialize;
 use std::time::Instant;
 
-/// Warm-up rounds, which are not measured.
+/// Batches that are not measured, while buffers grow and clock frequencies rise.
 const WARM_UP: u64 = 3;
 
-/// The options of a measurement.
+/// Settings of a measurement.
 #[derive(Debug, Clone)]
 pub struct Options {
-    /// Architecture of the model.
+    /// Configuration of the model.
     pub shape: &'static Shape,
     /// Distribution of the input lengths.
     pub lengths: Lengths,
-    /// Approximate duration of the training measurement, and of the inference measurement.
+    /// Approximate duration of each measurement in seconds.
     pub seconds: f64,
-    /// Whether to measure each kernel of the engine too.
+    /// Whether to measure each kernel of the engine separately.
     pub has_kernels: bool,
 }
 
-/// The results of a measurement.
+/// Results of a measurement.
 #[derive(Debug, Clone, Serialize)]
 pub struct Report {
-    /// Name of the architecture.
+    /// Name of the shape.
     pub shape: &'static str,
     /// Description of the device.
     pub device: String,
-    /// Number format of the matrix products.
+    /// Precision of the matrix products.
     pub precision: String,
-    /// Notes about choices that differ from the specification.
+    /// One sentence for each setting that could not be applied.
     pub notes: Vec<String>,
-    /// Number of trainable parameters.
+    /// Number of trainable elements.
     pub parameters: u64,
     /// Examples per step.
     pub batch: usize,
     /// Distribution of the input lengths.
     pub lengths: String,
-    /// Mean number of tokens per example.
+    /// Mean tokens per example.
     pub tokens_per_example: f64,
-    /// Speed of the training steps.
+    /// Speed of optimizer steps.
     pub training: Speed,
-    /// Time per step of the forward pass, the backward pass and the optimizer; empty when the engine does not
-    /// measure them.
+    /// Time of a step by phase; empty if the engine does not measure it.
     pub passes: Vec<Phase>,
-    /// Time per step by kind of operation.
+    /// Time of a step by kind of operation.
     pub phases: Vec<Phase>,
-    /// Speed of each kernel on one thread with half the tokens of a step; empty when not requested.
+    /// Each kernel on one thread, over half the tokens of a step; empty if not requested.
     pub kernels: Vec<KernelRate>,
-    /// Matrix products and attention over the time of the whole step, in GFLOP/s.
+    /// FLOPs of matrix products and attention divided by the time of the whole step, in GFLOP/s.
     pub gflops: Option<f64>,
-    /// The matrix products of the layers alone, with the same shapes and threads, in GFLOP/s.
+    /// GFLOP/s of the matrix products of a layer alone, on the same shapes and threads.
     pub product_gflops: Option<f64>,
-    /// `gflops / product_gflops`.
+    /// `gflops` / `product_gflops`.
     pub share_of_products: Option<f64>,
-    /// The same products by the `gemm` crate, in f32, in GFLOP/s.
+    /// GFLOP/s of the same matrix products computed by the `gemm` crate in f32.
     pub gemm_gflops: Option<f64>,
     /// Speed of inference in batches.
     pub inference: Speed,
@@ -75,12 +74,12 @@ pub struct Report {
     pub peak_memory: Option<u64>,
 }
 
-/// A measured speed.
+/// Speed of processing batches.
 #[derive(Debug, Clone, Copy, Serialize)]
 pub struct Speed {
     /// Number of measured batches.
     pub rounds: usize,
-    /// Median time per batch.
+    /// Median time of a batch, in milliseconds.
     pub median_ms: f64,
     /// Examples per second.
     pub examples_per_second: f64,
@@ -88,21 +87,24 @@ pub struct Speed {
     pub tokens_per_second: f64,
 }
 
-/// A part of a training step.
+/// Time of a part of a step.
 #[derive(Debug, Clone, Serialize)]
 pub struct Phase {
-    /// Its name.
+    /// Name of the phase or operation.
     pub name: &'static str,
-    /// Time per step.
+    /// Milliseconds per step.
     pub ms: f64,
-    /// Fraction of the step.
+    /// Share of the whole step.
     pub share: f64,
-    /// GFLOP/s, for matrix products and attention.
+    /// GFLOP/s of its matrix products, if it has any.
     pub gflops: Option<f64>,
 }
 
-/// Measures a model of `options.shape` with the batch sizes, optimizer, precision, engine and threads of `spec`. The
-/// task, model and data of `spec` are ignored.
+/// Measures a model of `options.shape` with the batch sizes, optimizer, precision, engine and threads of `spec`, whose
+/// task, model and data are ignored.
+///
+/// # Errors
+/// Those of [`nn::from_config`], and errors of the device.
 pub fn measure(spec: &RunSpec, options: &Options) -> Result<Report> {
     let folder = ModelFolder {
         name: options.shape.name.into(),
@@ -113,30 +115,27 @@ pub fn measure(spec: &RunSpec, options: &Options) -> Result<Report> {
     let Built { mut engine, config, device, precision, notes, trainable_parameters, .. } =
         nn::from_config(&BuildOptions::from_spec(spec, &folder, &labels))?;
     let engine = engine.as_mut();
-    let texts = Texts { spec, options, vocabulary: config.vocab_size as u32 };
+    let inputs = RandomInputs { spec, options, vocab_size: config.vocab_size as u32 };
 
     let size = spec.per_device_train_batch_size * spec.gradient_accumulation_steps;
-    let (training, costs) = train(engine, &texts, size)?;
+    let (training, profile) = train(engine, &inputs, size)?;
     let peak_memory = peak_memory();
-    let rows = (texts.mean_tokens() * size as f64) as usize;
-    let kinds = costs.and_then(|costs| costs.by_op);
-    let product_gflops = kinds.map(|_| nn::matmul_rate(&config, rows, &precision, spec.threads) / 1e9);
-    let gemm_gflops = kinds.map(|_| nn::gemm_crate_rate(&config, rows, spec.threads) / 1e9);
+    let tokens = (inputs.mean_length() * size as f64) as usize;
+    let by_op = profile.and_then(|profile| profile.by_op);
+    let product_gflops = by_op.map(|_| nn::matmul_rate(&config, tokens, &precision, spec.threads) / 1e9);
+    let gemm_gflops = by_op.map(|_| nn::gemm_crate_rate(&config, tokens, spec.threads) / 1e9);
     let (step, steps) = (training.median_ms / 1e3, training.rounds as f64);
-    let passes = costs.map_or_else(Vec::new, |costs| passes(&costs.by_phase, steps));
-    let phases = kinds.map_or_else(Vec::new, |kinds| phases(&kinds, steps));
-    let gflops = kinds.map(|kinds| {
-        let operations = kinds.matmul.flops + kinds.attention.flops;
-        operations / steps / step / 1e9
-    });
-    let kernels = match kinds {
+    let passes = profile.map_or_else(Vec::new, |profile| phases(&profile.by_phase, steps));
+    let phases = by_op.map_or_else(Vec::new, |by_op| operations(&by_op, steps));
+    let gflops = by_op.map(|by_op| (by_op.matmul.flops + by_op.attention.flops) / steps / step / 1e9);
+    let kernels = match by_op {
         Some(_) if options.has_kernels => {
-            nn::kernel_rates(&config, &texts.batch(0, size.div_ceil(2)), &precision)
+            nn::kernel_rates(&config, &inputs.batch(0, size.div_ceil(2)), &precision)
         }
         _ => Vec::new(),
     };
-    let inference = infer(engine, &texts, spec.per_device_eval_batch_size, options.seconds)?;
-    let one_input = infer(engine, &texts, 1, options.seconds.min(3.0))?;
+    let inference = infer(engine, &inputs, spec.per_device_eval_batch_size, options.seconds)?;
+    let one_input = infer(engine, &inputs, 1, options.seconds.min(3.0))?;
     Ok(Report {
         shape: options.shape.name,
         device,
@@ -161,21 +160,22 @@ pub fn measure(spec: &RunSpec, options: &Options) -> Result<Report> {
 }
 
 /// Generates batches of random tokens.
-struct Texts<'a> {
+struct RandomInputs<'a> {
     spec: &'a RunSpec,
     options: &'a Options,
-    vocabulary: u32,
+    vocab_size: u32,
 }
 
-impl Texts<'_> {
-    fn batch(&self, number: u64, size: usize) -> Batch {
+impl RandomInputs<'_> {
+    /// Batch `index` of `size` examples.
+    fn batch(&self, index: u64, size: usize) -> Batch {
         let rng = Lengths::rng(self.spec.seed);
         let example = |index: u64| {
             let length = self.options.lengths.draw(&rng, index).min(self.spec.max_seq_length.max(1));
-            // Token ids follow Zipf's law: low ids are frequent.
+            // Frequency is inversely proportional to the rank in the vocabulary: Zipf's law.
             let token = |position: usize| {
-                let exponent = rng.uniform(1, position as u32, index);
-                f64::from(self.vocabulary).powf(exponent) as u32 - 1
+                let uniform = rng.uniform(1, position as u32, index);
+                f64::from(self.vocab_size).powf(uniform) as u32 - 1
             };
             Encoded {
                 ids: (0..length).map(token).collect(),
@@ -183,25 +183,29 @@ impl Texts<'_> {
                 label: Some(Label::Class(rng.block(2, 0, index)[0] % 2)),
             }
         };
-        let first = number * size as u64;
+        let first = index * size as u64;
         Batch::new(&(first..first + size as u64).map(example).collect::<Vec<_>>())
     }
 
-    /// Mean number of tokens per example.
-    fn mean_tokens(&self) -> f64 {
+    /// Mean tokens per example.
+    fn mean_length(&self) -> f64 {
         self.batch(0, 1000).tokens() as f64 / 1000.0
     }
 }
 
-/// Measures optimizer steps. As in training, the loss is read every `logging_steps` steps, and the device runs
-/// asynchronously between these reads.
-fn train(engine: &mut dyn Engine, texts: &Texts<'_>, size: usize) -> Result<(Speed, Option<Profile>)> {
-    let steps = match texts.spec.logging_steps {
+/// Measures optimizer steps and their profile. As in training, the loss is read every `logging_steps` steps, and the
+/// device may run asynchronously in between.
+fn train(
+    engine: &mut dyn Engine,
+    inputs: &RandomInputs<'_>,
+    size: usize,
+) -> Result<(Speed, Option<Profile>)> {
+    let steps = match inputs.spec.logging_steps {
         IntervalStrategy::Steps(steps) => steps,
         IntervalStrategy::Epoch => 1,
     };
     let round = |engine: &mut dyn Engine, first: u64, steps: u64| -> Result<Round> {
-        let batches: Vec<Batch> = (first..first + steps).map(|number| texts.batch(number, size)).collect();
+        let batches: Vec<Batch> = (first..first + steps).map(|index| inputs.batch(index, size)).collect();
         let start = Instant::now();
         for (step, batch) in (first..).zip(&batches) {
             engine.enqueue(StepInput { batch, step, learning_rate: 1e-5 })?;
@@ -209,29 +213,30 @@ fn train(engine: &mut dyn Engine, texts: &Texts<'_>, size: usize) -> Result<(Spe
         engine.report()?;
         Ok(Round::since(start, &batches))
     };
-    for number in 0..WARM_UP {
-        round(engine, number * steps, steps)?;
+    for index in 0..WARM_UP {
+        round(engine, index * steps, steps)?;
     }
     let before = engine.profile();
-    let speed = repeat(texts.options.seconds, |done| round(engine, WARM_UP * steps + done, steps))?;
-    let costs = before.zip(engine.profile()).map(|(before, after)| after.since(&before));
-    Ok((speed, costs))
+    let speed = repeat(inputs.options.seconds, |done| round(engine, WARM_UP * steps + done, steps))?;
+    let profile = before.zip(engine.profile()).map(|(before, after)| after.since(&before));
+    Ok((speed, profile))
 }
 
-fn infer(engine: &mut dyn Engine, texts: &Texts<'_>, size: usize, seconds: f64) -> Result<Speed> {
-    let mut pass = |number: u64| -> Result<Round> {
-        let batch = texts.batch(number, size);
+/// Measures the computation of logits.
+fn infer(engine: &mut dyn Engine, inputs: &RandomInputs<'_>, size: usize, seconds: f64) -> Result<Speed> {
+    let mut pass = |index: u64| -> Result<Round> {
+        let batch = inputs.batch(index, size);
         let start = Instant::now();
         engine.logits(&batch)?;
         Ok(Round::since(start, std::slice::from_ref(&batch)))
     };
-    for number in 0..WARM_UP {
-        pass(number)?;
+    for index in 0..WARM_UP {
+        pass(index)?;
     }
     repeat(seconds, |done| pass(WARM_UP + done))
 }
 
-/// One timed interval: a forward pass, or the steps between two reads of the loss.
+/// Batches that are timed together: one inference batch, or the steps between two reads of the loss.
 struct Round {
     seconds: f64,
     batches: usize,
@@ -251,7 +256,7 @@ impl Round {
     }
 }
 
-/// Calls `round` with the number of completed batches for about `seconds`, and at least five times.
+/// Calls `round` with the number of batches done, for about `seconds` and at least five times.
 fn repeat(seconds: f64, mut round: impl FnMut(u64) -> Result<Round>) -> Result<Speed> {
     let mut rounds: Vec<Round> = Vec::new();
     let mut done = 0;
@@ -273,24 +278,24 @@ fn repeat(seconds: f64, mut round: impl FnMut(u64) -> Result<Round>) -> Result<S
     })
 }
 
-fn passes(passes: &ByPhase, steps: f64) -> Vec<Phase> {
-    let pass = |seconds| OpCost { seconds, flops: 0.0 };
+fn phases(by_phase: &ByPhase, steps: f64) -> Vec<Phase> {
+    let cost = |seconds| OpCost { seconds, flops: 0.0 };
     let parts = [
-        ("forward", pass(passes.forward)),
-        ("backward", pass(passes.backward)),
-        ("optimizer", pass(passes.optimizer)),
+        ("forward", cost(by_phase.forward)),
+        ("backward", cost(by_phase.backward)),
+        ("optimizer", cost(by_phase.optimizer)),
     ];
     table(&parts, steps)
 }
 
-fn phases(kinds: &ByOp, steps: f64) -> Vec<Phase> {
+fn operations(by_op: &ByOp, steps: f64) -> Vec<Phase> {
     let parts = [
-        ("embedding", kinds.embedding),
-        ("attention", kinds.attention),
-        ("matrix products", kinds.matmul),
-        ("norm and activation", kinds.norm_activation),
-        ("head and loss", kinds.head),
-        ("optimizer", kinds.optimizer),
+        ("embedding", by_op.embedding),
+        ("attention", by_op.attention),
+        ("matrix products", by_op.matmul),
+        ("norm and activation", by_op.norm_activation),
+        ("head and loss", by_op.head),
+        ("optimizer", by_op.optimizer),
     ];
     table(&parts, steps)
 }

@@ -18,8 +18,8 @@ use crate::nn::engine::{
     Array, Engine, EngineState, InputGradients, Interpolation, MemoryPlan, OptimizerConfig, ParamState,
     StepInput, StepReport, Weights,
 };
+use crate::nn::engine_config::{EngineConfig, MicroBatchLimits};
 use crate::nn::params::ParamSpec;
-use crate::nn::{EngineConfig, MicroBatchLimits};
 use crate::rng::{Rng, Stream};
 use crate::spec::Precision;
 use std::collections::BTreeMap;
