@@ -253,7 +253,10 @@ fn check_reports_errors_with_their_position() {
             .contains("experiments.toml:2:8: `task`: task `custom` requires train_file")
     );
     let stray = experiments("[experiment.own]\ntask = \"demo\"\ntext_column = \"a\"\n");
-    assert!(stray.contains("experiments.toml:3:15: `text_column`: only task `custom` uses this key"), "{stray}");
+    assert!(
+        stray.contains("experiments.toml:3:15: `text_column`: only task `custom` uses this key"),
+        "{stray}"
+    );
     let kind = experiments("[experiment.own]\ntask = \"custom\"\ntrain_file = \"rows.xlsx\"\n");
     assert!(
         kind.contains("experiments.toml:3:14: `train_file`: `rows.xlsx` has an unknown extension"),
