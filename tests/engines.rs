@@ -1,13 +1,13 @@
 //! The other engines against the plain one of the CPU: the same loss, gradients and weights, with and without dropout,
 //! on batches of any shape.
 
-mod places;
+mod backends;
 
 use glue_tui::batch::{Batch, Encoded, Label};
 use glue_tui::files::ModelFolder;
 use glue_tui::nn::{self, Build, Engine, Interpolation, Optimizer, StepInput, Weights};
 use glue_tui::spec::Precision;
-use places::Place;
+use backends::Backend;
 use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
 use std::path::Path;
@@ -31,8 +31,8 @@ struct Shape {
 
 const LONGEST: usize = 512;
 
-const PLAIN: Place = places::ON_CPU[0];
-const FAST: Place = places::ON_CPU[1];
+const PLAIN: Backend = backends::CPU[0];
+const FAST: Backend = backends::CPU[1];
 
 impl Shape {
     fn config(&self) -> String {
@@ -59,14 +59,14 @@ impl Shape {
         }
     }
 
-    fn engine(&self, folder: &Path, place: Place, threads: usize) -> Box<dyn Engine> {
+    fn engine(&self, folder: &Path, place: Backend, threads: usize) -> Box<dyn Engine> {
         self.engine_in(folder, place, threads, Precision::F32)
     }
 
     fn engine_in(
         &self,
         folder: &Path,
-        Place { engine, device }: Place,
+        Backend { engine, device }: Backend,
         threads: usize,
         precision: Precision,
     ) -> Box<dyn Engine> {
@@ -133,11 +133,11 @@ fn assert_close(what: &str, found: &Weights, expected: &Weights) {
 
 /// Logits and slopes of words that are mixed with others, each in a share of its own.
 fn compare_slopes(
-    (place, found): (Place, &mut dyn Engine),
+    (place, found): (Backend, &mut dyn Engine),
     expected: &mut dyn Engine,
     (shape, lengths): (&Shape, &[usize]),
 ) {
-    if !places::explains(place) {
+    if !backends::supports_attribution(place) {
         return;
     }
     let (batch, others) = (batch(shape, lengths, 1), batch(shape, lengths, 2).ids);
@@ -158,12 +158,12 @@ fn compare_slopes(
 
 /// Loss, gradients, and weights after `steps` of the plain engine and each other.
 fn compare(shape: &Shape, lengths: &[usize], threads: usize, steps: u64) {
-    for place in places::all().into_iter().filter(|place| *place != PLAIN) {
+    for place in backends::all().into_iter().filter(|place| *place != PLAIN) {
         compare_with(place, shape, lengths, threads, steps);
     }
 }
 
-fn compare_with(place: Place, shape: &Shape, lengths: &[usize], threads: usize, steps: u64) {
+fn compare_with(place: Backend, shape: &Shape, lengths: &[usize], threads: usize, steps: u64) {
     let folder = tempfile::tempdir().expect("a folder");
     let mut plain = shape.engine(folder.path(), PLAIN, threads);
     let mut fast = shape.engine(folder.path(), place, threads);
@@ -269,7 +269,7 @@ fn one_token_and_the_longest_together() {
 /// moves with it.
 #[test]
 fn slopes_are_those_of_differences_and_change_nothing() {
-    for place in places::all().into_iter().filter(|place| places::explains(*place)) {
+    for place in backends::all().into_iter().filter(|place| backends::supports_attribution(*place)) {
         let folder = tempfile::tempdir().expect("a folder");
         let mut engine = SMALL.engine(folder.path(), place, 2);
         let first = batch(&SMALL, &[9, 4, 17], 1);
@@ -328,10 +328,10 @@ fn bf16_products_stay_near_and_repeat() {
     } else {
         eprintln!("SKIPPED: products of bf16, for which this machine has no instructions");
     }
-    places::on_gpu().iter().copied().for_each(bf16_at);
+    backends::gpu().iter().copied().for_each(bf16_at);
 }
 
-fn bf16_at(place: Place) {
+fn bf16_at(place: Backend) {
     let shape = Shape {
         is_distilbert: false,
         heads: 4,

@@ -1,14 +1,14 @@
 //! The engines, on every device here, give the numbers of Transformers and PyTorch, for a tiny random BERT and a tiny
 //! random DistilBERT, each as a classifier and as a regression. `tests/reference/make_golden.py` made the files.
 
-mod places;
+mod backends;
 
 use candle_core::{DType, Device, IndexOp, Tensor};
 use glue_tui::batch::{Batch, Encoded, Label};
 use glue_tui::files::{ModelFolder, Root};
 use glue_tui::nn::{self, Array, Build, Built, Optimizer, StepInput, Weights};
 use glue_tui::spec::{DeviceSpec, EngineChoice, Precision};
-use places::Place;
+use backends::Backend;
 use serde_json::Value;
 use std::path::{Path, PathBuf};
 
@@ -24,11 +24,11 @@ const FAMILIES: [&str; 2] = ["bert", "distilbert"];
 /// And the same two with a head that tells a number.
 const MODELS: [&str; 4] = ["bert", "distilbert", "bert-regression", "distilbert-regression"];
 
-const CHOSEN: Place = Place { engine: EngineChoice::Auto, device: DeviceSpec::Cpu };
+const CHOSEN: Backend = Backend { engine: EngineChoice::Auto, device: DeviceSpec::Cpu };
 
 /// Each model in each place.
-fn cases() -> impl Iterator<Item = (&'static str, Place)> {
-    MODELS.into_iter().flat_map(|family| places::all().into_iter().map(move |place| (family, place)))
+fn cases() -> impl Iterator<Item = (&'static str, Backend)> {
+    MODELS.into_iter().flat_map(|family| backends::all().into_iter().map(move |place| (family, place)))
 }
 
 fn reference(family: &str) -> PathBuf {
@@ -83,7 +83,7 @@ fn optimizer(golden: &Value, label_smoothing: f64) -> Optimizer {
 
 /// The engine over a folder; `tokens` limits what it works on at once.
 fn build(
-    Place { engine, device }: Place,
+    Backend { engine, device }: Backend,
     folder: &Path,
     golden: &Value,
     label_smoothing: f64,
@@ -159,7 +159,7 @@ fn logits_and_losses() {
 /// near as so many points come to an integral: the ReLU of the one family has kinks on the way.
 #[test]
 fn saliency_of_each_token() {
-    for (family, place) in cases().filter(|(_, place)| places::explains(*place)) {
+    for (family, place) in cases().filter(|(_, place)| backends::supports_attribution(*place)) {
         let golden = golden(family);
         let saliency = &golden["saliency"];
         let whole = |key: &str| saliency[key].as_u64().expect("a number") as usize;

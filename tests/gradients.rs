@@ -1,7 +1,7 @@
 //! What training relies on in an engine: every tensor learns, masks and weights come from the seed
 //! alone, parts make the whole, and a state put back goes on bit for bit.
 
-mod places;
+mod backends;
 
 use glue_tui::batch::{Batch, Encoded, Label};
 use glue_tui::error::Error;
@@ -12,7 +12,7 @@ use glue_tui::nn::{
     StepInput, StepReport, Weights,
 };
 use glue_tui::spec::{DeviceSpec, EngineChoice, Precision};
-use places::Place;
+use backends::Backend;
 use std::path::Path;
 
 /// Reference models, two of them regressions, with their tensors.
@@ -20,8 +20,8 @@ const MODELS: [(&str, usize); 4] =
     [("bert", 41), ("distilbert", 40), ("bert-regression", 41), ("distilbert-regression", 40)];
 
 /// Each model in each place.
-fn cases() -> impl Iterator<Item = ((&'static str, usize), Place)> {
-    MODELS.into_iter().flat_map(|family| places::all().into_iter().map(move |place| (family, place)))
+fn cases() -> impl Iterator<Item = ((&'static str, usize), Backend)> {
+    MODELS.into_iter().flat_map(|family| backends::all().into_iter().map(move |place| (family, place)))
 }
 
 /// The reference model of that name with dropout on, in a folder of its own.
@@ -59,10 +59,10 @@ fn optimizer() -> Optimizer {
 }
 
 fn build(folder: &Path, seed: u64, tokens: Option<usize>) -> Built {
-    build_at(Place { engine: EngineChoice::Auto, device: DeviceSpec::Cpu }, folder, seed, tokens)
+    build_at(Backend { engine: EngineChoice::Auto, device: DeviceSpec::Cpu }, folder, seed, tokens)
 }
 
-fn build_at(Place { engine, device }: Place, folder: &Path, seed: u64, tokens: Option<usize>) -> Built {
+fn build_at(Backend { engine, device }: Backend, folder: &Path, seed: u64, tokens: Option<usize>) -> Built {
     let folder = ModelFolder::on_disk(folder);
     let labels = nn::ModelConfig::read(&folder).expect("a configuration").id2label;
     nn::build(&Build {

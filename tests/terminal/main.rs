@@ -2,6 +2,7 @@
 //! terminal back however it ends. Everything waits for text; nothing sleeps and hopes.
 #![cfg(unix)]
 
+mod faults;
 mod pty;
 
 use glue_tui::tui::terminal::Screen;
