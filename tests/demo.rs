@@ -56,7 +56,7 @@ fn demo_goes_from_chance_to_ninety_percent_and_judges_new_sentences() {
 
     // What is kept of each row comes to the scores of the log, and the log's JSON may round the last bit of a number.
     let insight = ErrorReport::read(std::slice::from_ref(&outcome.dir), None).unwrap();
-    assert_eq!(insight.texts.as_ref().unwrap().len(), insight.evaluations[0].predictions.len());
+    assert_eq!(insight.examples.as_ref().unwrap().len(), insight.evaluations[0].predictions.len());
     let mut kept = insight.evaluations.iter();
     for event in replay(&outcome.dir).unwrap() {
         let Event::Eval(eval) = event else { continue };

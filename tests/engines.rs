@@ -3,11 +3,11 @@
 
 mod backends;
 
+use backends::Backend;
 use glue_tui::batch::{Batch, Encoded, Label};
 use glue_tui::files::ModelFolder;
 use glue_tui::nn::{self, Build, Engine, Interpolation, Optimizer, StepInput, Weights};
 use glue_tui::spec::Precision;
-use backends::Backend;
 use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
 use std::path::Path;

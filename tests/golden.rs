@@ -3,12 +3,12 @@
 
 mod backends;
 
+use backends::Backend;
 use candle_core::{DType, Device, IndexOp, Tensor};
 use glue_tui::batch::{Batch, Encoded, Label};
 use glue_tui::files::{ModelFolder, Root};
 use glue_tui::nn::{self, Array, Build, Built, Optimizer, StepInput, Weights};
 use glue_tui::spec::{DeviceSpec, EngineChoice, Precision};
-use backends::Backend;
 use serde_json::Value;
 use std::path::{Path, PathBuf};
 

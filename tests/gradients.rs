@@ -3,6 +3,7 @@
 
 mod backends;
 
+use backends::Backend;
 use glue_tui::batch::{Batch, Encoded, Label};
 use glue_tui::error::Error;
 use glue_tui::files::ModelFolder;
@@ -12,7 +13,6 @@ use glue_tui::nn::{
     StepInput, StepReport, Weights,
 };
 use glue_tui::spec::{DeviceSpec, EngineChoice, Precision};
-use backends::Backend;
 use std::path::Path;
 
 /// Reference models, two of them regressions, with their tensors.

@@ -61,7 +61,7 @@ fn old_run_is_listed_and_shown() {
     // Predictions are in `judged/`.
     let report = ErrorReport::read(std::slice::from_ref(&dir), None).unwrap();
     assert_eq!(report.evaluations.len(), 12);
-    assert_eq!(report.texts.unwrap().len(), 16);
+    assert_eq!(report.examples.unwrap().len(), 16);
     assert_eq!(RunDir::at(&dir).summary().unwrap().status, Status::Stopped);
 }
 

@@ -403,7 +403,7 @@ fn what_was_said_of_each_row_is_kept_and_its_scores_are_those_of_the_log() {
         assert_eq!(found, eval.scores.confusion);
     }
     // The rows are those that were drawn, in their order: the model itself says so.
-    let texts = insight.texts.as_ref().unwrap();
+    let texts = insight.examples.as_ref().unwrap();
     assert_eq!(texts.len(), 24);
     let mut predictor =
         Predictor::open(outcome.dir.to_str().unwrap(), home.path(), &Hub::from_env(), DeviceSpec::Cpu)
@@ -424,7 +424,7 @@ fn what_was_said_of_each_row_is_kept_and_its_scores_are_those_of_the_log() {
     std::fs::write(&spec_file, text.replace("seed = 42", "seed = 43")).unwrap();
     let insight = ErrorReport::read(std::slice::from_ref(&outcome.dir), None).unwrap();
     assert_eq!(insight.evaluations.len(), 4);
-    assert!(insight.texts.unwrap_err().contains("not those any more"));
+    assert!(insight.examples.unwrap_err().contains("have changed"));
 }
 
 /// Seeds that are scored on the same rows are laid over each other; rows that each drew for itself are not.
@@ -439,8 +439,8 @@ fn what_seeds_say_of_each_row_is_told_together() {
         assert_eq!((first.seed, first.seeds, first.spec.seed, &first.dir), (0, 2, 42, &dirs[0]));
         let newest = ErrorReport::read(&dirs, None).unwrap();
         assert_eq!((newest.seed, newest.spec.seed), (1, 43));
-        let Ok(Some(together)) = first.together else {
-            assert!(!is_told && first.together.unwrap_err().contains("max_eval_samples"));
+        let Ok(Some(together)) = first.cross_seed else {
+            assert!(!is_told && first.cross_seed.unwrap_err().contains("max_eval_samples"));
             continue;
         };
         assert!(is_told && together.seeds == 2);

@@ -46,7 +46,7 @@ fn published(global: &Global) -> Result<()> {
 }
 
 fn rows_of(one: &Reproduction) -> Vec<Vec<String>> {
-    let cells = |row: &run::Row| {
+    let cells = |row: &run::ReproductionRow| {
         let percent = |share: f64| format!("{:.2}", 100.0 * share);
         let ours = row.ours.map_or("-".into(), |ours| {
             format!("{} ± {} ({})", percent(ours.mean), percent(ours.sd), ours.count)
@@ -55,7 +55,7 @@ fn rows_of(one: &Reproduction) -> Vec<Vec<String>> {
             None => ("-".into(), format!("glue-tui train {}", one.experiment)),
             Some(found @ Difference { value, noise }) => {
                 let noise = noise.map_or(String::new(), |noise| format!(" (± {})", percent(noise)));
-                (format!("{:+.2}", 100.0 * value), format!("{}{noise}", found.word()))
+                (format!("{:+.2}", 100.0 * value), format!("{}{noise}", found.verdict()))
             }
         };
         let split = row.split.name().to_string();

@@ -1,7 +1,7 @@
 //! The engines and devices that tests run on: the CPU, and the first GPU of a build with CUDA.
 
 use glue_tui::nn;
-use glue_tui::spec::EngineChoice;
+use glue_tui::spec::{DeviceSpec, EngineChoice};
 use std::sync::OnceLock;
 
 /// An engine with its device.
@@ -10,19 +10,19 @@ pub(crate) struct Backend {
     /// The engine.
     pub(crate) engine: EngineChoice,
     /// The value of `device`.
-    pub(crate) device: &'static str,
+    pub(crate) device: DeviceSpec,
 }
 
 /// Both engines of the CPU.
 pub(crate) const CPU: [Backend; 2] = [
-    Backend { engine: EngineChoice::Plain, device: "cpu" },
-    Backend { engine: EngineChoice::Fast, device: "cpu" },
+    Backend { engine: EngineChoice::Plain, device: DeviceSpec::Cpu },
+    Backend { engine: EngineChoice::Fast, device: DeviceSpec::Cpu },
 ];
 
 /// Both engines of the GPU.
 const GPU: [Backend; 2] = [
-    Backend { engine: EngineChoice::Plain, device: "cuda:0" },
-    Backend { engine: EngineChoice::Fast, device: "cuda:0" },
+    Backend { engine: EngineChoice::Plain, device: DeviceSpec::Cuda(0) },
+    Backend { engine: EngineChoice::Fast, device: DeviceSpec::Cuda(0) },
 ];
 
 /// The engines of the GPU. Empty, with a notice on stderr, where there is no GPU.
@@ -32,7 +32,7 @@ pub(crate) fn gpu() -> &'static [Backend] {
         let devices = nn::devices();
         devices
             .into_iter()
-            .find(|(name, _)| name == GPU[0].device)
+            .find(|(name, _)| *name == GPU[0].device.to_string())
             .map_or(Ok(()), |(_, found)| found.map(|_| ()))
     });
     match result {

@@ -90,7 +90,7 @@ fn a_run_is_steered_from_another_terminal_and_can_be_replayed() {
     let said = control(&["pause"]).good().out;
     let step = said.trim().strip_prefix("paused at step ").unwrap_or_else(|| panic!("{said}"));
     let step: u64 = step.replace(',', "").parse().unwrap();
-    assert!(control(&["eval"]).good().out.contains("asked for an evaluation at step"));
+    assert!(control(&["eval"]).good().out.contains("evaluation requested at step"));
     // Paused, it answers and can be asked.
     let halved = control(&["halve", "--json"]).good().json();
     assert_eq!((&halved["step"], &halved["command"]), (&step.into(), &"halve".into()));
@@ -98,13 +98,13 @@ fn a_run_is_steered_from_another_terminal_and_can_be_replayed() {
     let told = control(&["set", &format!("max_steps={}", step + 4)]).good().out;
     assert_eq!(
         told.trim(),
-        format!("{} steps in all, as of step {said}", count(step + 4), said = count(step))
+        format!("{} steps in total from step {said}", count(step + 4), said = count(step))
     );
     for wrong in ["seed=1", "learning_rate=-1", "max_steps=1.5"] {
         let told = control(&["set", wrong]).bad(2);
         assert!(told.contains(wrong.split('=').next().unwrap()), "{told}");
     }
-    assert!(control(&["save"]).good().out.contains("asked for a checkpoint at step"));
+    assert!(control(&["save"]).good().out.contains("checkpoint requested at step"));
     assert!(desk.run(&["control", "nothing", "pause"]).bad(2).contains("there is no run nothing"));
     control(&["resume"]).good();
     let mut out = String::new();

@@ -4,7 +4,7 @@ use super::stage::*;
 
 use glue_tui::event::{Command, Event};
 use glue_tui::run::queue::{Queue, QueueEdit};
-use glue_tui::run::{Pace, Start};
+use glue_tui::run::{Start, TimeEstimate};
 use glue_tui::spec::RunSpec;
 use glue_tui::tui::app::{App, Tab};
 use glue_tui::tui::msg::{Effect, Msg, TrainRequest};
@@ -32,8 +32,8 @@ fn queue(app: &App, names: &[&str], begun: Option<&str>) -> Queue {
 /// The app that knows how fast `demo` is.
 fn measured(width: u16, height: u16) -> App {
     let mut app = app(width, height);
-    let pace = Pace { spec: spec(&app, "demo"), steps_per_epoch: 100, seconds_per_step: 0.2 };
-    app.runs.runs[1].pace = Some(pace);
+    let estimate = TimeEstimate { spec: spec(&app, "demo"), steps_per_epoch: 100, seconds_per_step: 0.2 };
+    app.runs.runs[1].time_estimate = Some(estimate);
     app
 }
 

@@ -7,7 +7,8 @@ use crate::catalog::{Metric, published};
 use crate::event::{Eval, SplitName};
 use crate::format;
 use crate::run::axis::{Axis, StepAxis};
-use crate::run::history::{History, LogKind};
+use crate::run::history::History;
+use crate::run::message::LogKind;
 use crate::run::series::{Series, Viewport};
 use crate::text;
 use crate::tui::app::App;
@@ -43,7 +44,7 @@ impl<'a> Shown<'a> {
         let series: Vec<_> = self.seeds.iter().filter_map(of).filter(|series| !series.is_empty()).collect();
         let furthest = self.seeds.iter().max_by_key(|history| history.steps_done())?;
         let is_wanted = view.seeds == Seeds::Band && series.len() > 1;
-        let (look, course) = (Look::Mean, &furthest.course);
+        let (look, course) = (Look::Mean, &furthest.step_axis);
         is_wanted.then(|| Curve { name: "mean", look, series, course, ..curve.clone() })
     }
 
@@ -102,7 +103,7 @@ pub(super) fn draw_loss(
         role: Role::Train,
         look: Look::Line,
         series: vec![&history.loss],
-        course: &history.course,
+        course: &history.step_axis,
         is_smoothed: true,
     };
     let validation = |series| Curve {
@@ -164,7 +165,7 @@ pub(super) fn draw_score_pane(app: &App, run: &RunView, area: Rect, buffer: &mut
             role: scores::split_role(split),
             look,
             series: vec![history.score(split, metric)?],
-            course: &history.course,
+            course: &history.step_axis,
             is_smoothed: false,
         })
     };
@@ -325,8 +326,9 @@ pub(super) fn draw_probes(app: &App, history: &History, area: Rect, buffer: &mut
     let inner = block.inner(area);
     block.render(area, buffer);
     let newest = history.probes.newest();
-    let lines: Vec<_> =
-        newest.map(|course| probes::Line { pin: &course.pin, course: Some(course), is_at: false }).collect();
+    let lines: Vec<_> = newest
+        .map(|course| probes::Line { pin: &course.probe, course: Some(course), is_at: false })
+        .collect();
     probes::draw(&lines, Some(history), app.theme, inner, buffer);
 }
 

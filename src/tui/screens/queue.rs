@@ -8,7 +8,7 @@ use crate::event::Status;
 use crate::format;
 use crate::run::history::Phase;
 use crate::run::queue::{Queue, QueueEdit, QueueEntry};
-use crate::run::{Pace, RunStatus};
+use crate::run::{RunStatus, TimeEstimate};
 use crate::spec::RunSpec;
 use crate::tui::app::{App, Tab};
 use crate::tui::keymap::Place;
@@ -228,9 +228,9 @@ pub fn of_entry(app: &App, entry: &QueueEntry) -> Left {
 
 /// Seconds that all seeds of `spec` take, from the newest run whose steps cost the same.
 pub fn measured(app: &App, spec: &RunSpec) -> Option<f64> {
-    let training = app.training.as_ref().and_then(|run| Pace::of_history(run.history()));
-    let paces = training.iter().chain(app.runs.runs.iter().filter_map(|row| row.pace.as_ref()));
-    let one = paces.into_iter().find_map(|pace| pace.seconds(spec))?;
+    let training = app.training.as_ref().and_then(|run| TimeEstimate::of_history(run.history()));
+    let estimates = training.iter().chain(app.runs.runs.iter().filter_map(|row| row.time_estimate.as_ref()));
+    let one = estimates.into_iter().find_map(|pace| pace.seconds(spec))?;
     Some(one * spec.repeats.max(1) as f64)
 }
 

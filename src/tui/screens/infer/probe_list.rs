@@ -124,7 +124,7 @@ pub(super) fn draw(app: &App, area: Rect, buffer: &mut Buffer) {
     let history = history(app);
     let line = |(at, pin)| Line {
         pin,
-        course: history.and_then(|history| history.probes.of(pin)),
+        course: history.and_then(|history| history.probes.series_of(pin)),
         is_at: infer.recalled == Some(infer.judged.len() + at),
     };
     let lines: Vec<_> = fitting(infer).enumerate().map(line).collect();

@@ -131,7 +131,7 @@ fn draw_nothing(app: &App, area: Rect, buffer: &mut Buffer) {
 fn name(app: &App, known: &Known) -> String {
     let Some(of) = &app.insight.of else { return String::new() };
     let name = of.dir.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
-    let ErrorReport { seed, seeds, spec, .. } = &known.insight;
+    let ErrorReport { seed_index: seed, seed_count: seeds, spec, .. } = &known.insight;
     let place = if *seeds > 1 { format!(" ({} of {seeds})", seed + 1) } else { String::new() };
     format!("{name}{}seed {}{place}", app.theme.glyph(Symbol::Dot), spec.seed)
 }

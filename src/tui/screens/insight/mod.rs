@@ -111,7 +111,7 @@ impl Known {
 
     /// What all seeds say of each row, where that is known.
     fn together(&self) -> Option<&CrossSeed> {
-        self.insight.together.as_ref().ok().and_then(Option::as_ref)
+        self.insight.cross_seed.as_ref().ok().and_then(Option::as_ref)
     }
 
     /// The rows of a cell of the matrix; none of a regression, which has no matrix.
@@ -145,7 +145,7 @@ impl InsightView {
     fn count(&self) -> usize {
         self.known().map_or(0, |known| match self.listed {
             Listed::Hardest => known.picture.hardest.len(),
-            Listed::Mislabelled => known.insight.suspects.len(),
+            Listed::Mislabelled => known.insight.label_issues.len(),
             Listed::CrossSeed => known.together().map_or(0, |together| together.rows.len()),
             Listed::Cell => known.cell(self.cell).len(),
         })
@@ -156,7 +156,7 @@ impl InsightView {
         let known = self.known()?;
         match self.listed {
             Listed::Hardest => known.picture.hardest.get(place).copied(),
-            Listed::Mislabelled => known.insight.suspects.get(place).map(|suspect| suspect.row),
+            Listed::Mislabelled => known.insight.label_issues.get(place).map(|suspect| suspect.row),
             Listed::CrossSeed => known.together()?.rows.get(place).map(|shared| shared.row),
             Listed::Cell => known.cell(self.cell).get(place).copied(),
         }
@@ -164,7 +164,7 @@ impl InsightView {
 
     /// Whether the run has several seeds.
     pub fn has_seeds(&self) -> bool {
-        self.known().is_some_and(|known| known.insight.seeds > 1)
+        self.known().is_some_and(|known| known.insight.seed_count > 1)
     }
 
     /// Whether there are rows to be listed.
@@ -181,7 +181,7 @@ impl InsightView {
     pub fn is_on_text(&self) -> bool {
         self.is_in_list
             && self.row(self.at).is_some()
-            && self.known().is_some_and(|known| known.insight.texts.is_ok())
+            && self.known().is_some_and(|known| known.insight.examples.is_ok())
     }
 
     fn list(&mut self, listed: Listed) {
@@ -220,7 +220,8 @@ fn read(app: &App) -> Vec<Effect> {
 /// Looks at the seed before or after.
 fn turn_seed(app: &mut App, is_back: bool) -> Vec<Effect> {
     let view = &mut app.insight;
-    let Some((seed, seeds)) = view.known().map(|known| (known.insight.seed, known.insight.seeds)) else {
+    let Some((seed, seeds)) = view.known().map(|known| (known.insight.seed_index, known.insight.seed_count))
+    else {
         return Vec::new();
     };
     let next = if is_back { seed.saturating_sub(1) } else { (seed + 1).min(seeds - 1) };
@@ -239,12 +240,12 @@ fn infer(app: &mut App) -> Vec<Effect> {
     let (Some(known), Some(row), Some(of)) = (view.known(), view.row(view.at), &view.of) else {
         return Vec::new();
     };
-    let Ok(texts) = &known.insight.texts else { return Vec::new() };
+    let Ok(texts) = &known.insight.examples else { return Vec::new() };
     let (example, seed) = (texts[row].clone(), known.insight.spec.seed);
     let name = of.dir.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
     let is_live = app.is_training() && app.training.as_ref().is_some_and(|run| run.dir == of.dir);
-    let source = match known.insight.seeds {
-        _ if is_live && known.insight.seed + 1 == known.insight.seeds => infer::ModelSource::Live,
+    let source = match known.insight.seed_count {
+        _ if is_live && known.insight.seed_index + 1 == known.insight.seed_count => infer::ModelSource::Live,
         0 | 1 => infer::ModelSource::Run { name, dir: known.insight.dir.clone() },
         _ => infer::ModelSource::Run { name: format!("{name}, seed {seed}"), dir: known.insight.dir.clone() },
     };
@@ -332,7 +333,7 @@ fn show_row(app: &mut App) {
     let view = &app.insight;
     let (Some(known), Some(row)) = (view.known(), view.row(view.at)) else { return };
     let judged = known.judged();
-    let mut lines = match &known.insight.texts {
+    let mut lines = match &known.insight.examples {
         Ok(texts) => {
             let pair = texts[row].text_pair.iter().map(|text| harmless(text));
             std::iter::once(harmless(&texts[row].text)).chain(pair).collect()
@@ -355,7 +356,7 @@ fn show_row(app: &mut App) {
     let losses: Vec<String> = known.losses(row).map(format::loss).collect();
     lines.push(format!("loss       {}", format::loss(judged.loss(row))));
     lines.push(format!("over the evaluations: {}", losses.join(" ")));
-    let shared = known.together().map(|together| (together.seeds, &together.rows));
+    let shared = known.together().map(|together| (together.seed_count, &together.rows));
     if let Some((seeds, shared)) =
         shared.and_then(|(n, rows)| Some((n, rows.iter().find(|one| one.row == row)?)))
     {

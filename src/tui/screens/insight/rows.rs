@@ -36,7 +36,7 @@ impl Columns {
         let most = if width < 90 { 10 } else { 16 };
         let class = names.map(|name| text::width(name)).max().unwrap_or(0).clamp(9, most);
         let most_spark = if width < 90 { 8 } else { 16 };
-        let least = match known.insight.seeds {
+        let least = match known.insight.seed_count {
             0 | 1 => 6,
             _ if width < 90 => 8,
             _ => SEEDS,
@@ -54,7 +54,7 @@ fn frame(app: &App, known: &Known) -> Block<'static> {
 
 /// The line above the rows where their texts are not to be had.
 fn trouble(known: &Known) -> Option<String> {
-    known.insight.texts.as_ref().err().map(|why| format!("Row numbers only: {}", harmless(why)))
+    known.insight.examples.as_ref().err().map(|why| format!("Row numbers only: {}", harmless(why)))
 }
 
 /// The lines of the rows below the heading, and the first row in sight.
@@ -132,7 +132,7 @@ fn draw_row(
         Labels::Scale { .. } => said_of_number(known, row),
     };
     let shared = known.together().filter(|_| view.listed == Listed::CrossSeed);
-    let shared = shared.and_then(|together| Some((together.seeds, together.rows.get(place)?)));
+    let shared = shared.and_then(|together| Some((together.seed_count, together.rows.get(place)?)));
     let (loss, last) = match shared {
         None => (judged.loss(row), (spark(known.losses(row), columns.spark, theme), Role::Validation)),
         Some((seeds, shared)) => {
@@ -177,8 +177,8 @@ fn said_of_class(
     let (label, mut predicted) = (judged.target(row), judged.predicted(row));
     let mut sure = judged.probability(row, predicted);
     if view.listed == Listed::Mislabelled {
-        let suspect = &known.insight.suspects[place];
-        (predicted, sure) = (suspect.other, suspect.probability);
+        let suspect = &known.insight.label_issues[place];
+        (predicted, sure) = (suspect.suggested, suspect.suggested_probability);
     }
     if view.listed == Listed::CrossSeed
         && let Some(shared) = known.together().and_then(|together| together.rows.get(place))
@@ -206,7 +206,7 @@ fn said_of_number(known: &Known, row: usize) -> SaidOfRow {
 
 /// The text of a row, or of both; nothing when it is not there.
 fn text_of(known: &Known, row: usize) -> String {
-    let Ok(texts) = &known.insight.texts else { return String::new() };
+    let Ok(texts) = &known.insight.examples else { return String::new() };
     let short = |text: &str| harmless(&text.chars().take(LOOKED_AT).collect::<String>());
     let example = &texts[row];
     match &example.text_pair {
@@ -221,8 +221,8 @@ fn title(view: &InsightView, known: &Known) -> String {
         Listed::Mislabelled => "Likely mislabelled".to_string(),
         Listed::CrossSeed => match known.together() {
             Some(together) => {
-                let all = together.rows.iter().filter(|row| row.wrong == together.seeds).count();
-                format!("Wrong in all {} seeds: {}; all rows", together.seeds, format::count(all as u64))
+                let all = together.rows.iter().filter(|row| row.wrong == together.seed_count).count();
+                format!("Wrong in all {} seeds: {}; all rows", together.seed_count, format::count(all as u64))
             }
             None => "All seeds".to_string(),
         },
@@ -242,7 +242,7 @@ fn title(view: &InsightView, known: &Known) -> String {
 fn draw_none(view: &InsightView, known: &Known, theme: Theme, area: Rect, buffer: &mut Buffer) {
     let was_trained = known.insight.evaluations.iter().any(|evaluation| evaluation.step > 0);
     let text = match view.listed {
-        Listed::CrossSeed => match &known.insight.together {
+        Listed::CrossSeed => match &known.insight.cross_seed {
             Err(why) => why.as_str(),
             Ok(_) => "Fewer than two seeds have been scored: what all of them get wrong comes here.",
         },
