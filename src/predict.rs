@@ -7,7 +7,7 @@ use crate::error::{Error, Result};
 use crate::event::{Progress, Scores, SplitName};
 use crate::files::ModelFolder;
 use crate::hub::Hub;
-use crate::nn::{self, Build, Built, Engine, Optimizer};
+use crate::nn::{self, BuildOptions, Built, Engine, OptimizerConfig};
 use crate::run::{RunDir, find};
 use crate::spec::{DeviceSpec, EngineChoice, Precision, RunSpec};
 use crate::train::{Snapshot, add_metrics_from, argmax, evaluate, softmax};
@@ -173,12 +173,12 @@ impl Predictor {
     /// Builds a model from a snapshot of a training. [`Predictor::update_weights`] takes later snapshots of the same
     /// training and is faster.
     pub fn from_snapshot(snapshot: &Snapshot, device: DeviceSpec) -> Result<Self> {
-        let Built { engine, notes, .. } = nn::build(&Build {
+        let Built { engine, notes, .. } = nn::build(&BuildOptions {
             folder: &snapshot.folder,
             labels: &snapshot.labels,
             seed: 0,
             classifier_dropout: None,
-            optimizer: Optimizer::default(),
+            optimizer: OptimizerConfig::default(),
             device,
             precision: Precision::Auto,
             engine: EngineChoice::Auto,

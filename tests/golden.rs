@@ -7,7 +7,7 @@ use backends::Backend;
 use candle_core::{DType, Device, IndexOp, Tensor};
 use glue_tui::batch::{Batch, Encoded, Label};
 use glue_tui::files::{ModelFolder, Root};
-use glue_tui::nn::{self, Array, Build, Built, Optimizer, StepInput, Weights};
+use glue_tui::nn::{self, Array, BuildOptions, Built, OptimizerConfig, StepInput, Weights};
 use glue_tui::spec::{DeviceSpec, EngineChoice, Precision};
 use serde_json::Value;
 use std::path::{Path, PathBuf};
@@ -26,9 +26,9 @@ const MODELS: [&str; 4] = ["bert", "distilbert", "bert-regression", "distilbert-
 
 const CHOSEN: Backend = Backend { engine: EngineChoice::Auto, device: DeviceSpec::Cpu };
 
-/// Each model in each place.
+/// Each model in each backend.
 fn cases() -> impl Iterator<Item = (&'static str, Backend)> {
-    MODELS.into_iter().flat_map(|family| backends::all().into_iter().map(move |place| (family, place)))
+    MODELS.into_iter().flat_map(|family| backends::all().into_iter().map(move |backend| (family, backend)))
 }
 
 fn reference(family: &str) -> PathBuf {
@@ -69,9 +69,9 @@ fn smoothing(golden: &Value) -> f64 {
     golden["label_smoothing"].as_f64().unwrap_or(0.0)
 }
 
-fn optimizer(golden: &Value, label_smoothing: f64) -> Optimizer {
+fn optimizer(golden: &Value, label_smoothing: f64) -> OptimizerConfig {
     let adamw = &golden["adamw"];
-    Optimizer {
+    OptimizerConfig {
         beta1: number(&adamw["betas"][0]),
         beta2: number(&adamw["betas"][1]),
         epsilon: number(&adamw["eps"]),
@@ -91,7 +91,7 @@ fn build(
 ) -> Built {
     let folder = ModelFolder::on_disk(folder);
     let labels = nn::ModelConfig::read(&folder).expect("a configuration").id2label;
-    nn::build(&Build {
+    nn::build(&BuildOptions {
         folder: &folder,
         labels: &labels,
         seed: 1,
@@ -136,15 +136,19 @@ fn arrays(family: &str, file: &str) -> Weights {
 
 #[test]
 fn logits_and_losses() {
-    for (family, place) in cases() {
+    for (family, backend) in cases() {
         let golden = golden(family);
         let batch = &batches(&golden)[0];
         let expected: Vec<Vec<f32>> =
             golden["logits"].as_array().expect("a list").iter().map(numbers).collect();
         let smoothed = Some((smoothing(&golden), "smoothed_loss")).filter(|(smoothing, _)| *smoothing > 0.0);
         for (smoothing, key) in std::iter::once((0.0, "loss")).chain(smoothed) {
-            let mut built = build(place, &reference(family), &golden, smoothing, None);
-            assert!(built.report.new.is_empty() && built.report.unused.is_empty(), "{:?}", built.report);
+            let mut built = build(backend, &reference(family), &golden, smoothing, None);
+            assert!(
+                built.report.missing.is_empty() && built.report.unexpected.is_empty(),
+                "{:?}",
+                built.report
+            );
             let logits = built.engine.logits(batch).expect("logits");
             assert_close(family, &logits.concat(), &expected.concat(), 0.0);
             let input = StepInput { batch, step: 0, learning_rate: 0.0 };
@@ -159,7 +163,7 @@ fn logits_and_losses() {
 /// near as so many points come to an integral: the ReLU of the one family has kinks on the way.
 #[test]
 fn saliency_of_each_token() {
-    for (family, place) in cases().filter(|(_, place)| backends::supports_attribution(*place)) {
+    for (family, backend) in cases().filter(|(_, backend)| backends::supports_attribution(*backend)) {
         let golden = golden(family);
         let saliency = &golden["saliency"];
         let whole = |key: &str| saliency[key].as_u64().expect("a number") as usize;
@@ -167,7 +171,7 @@ fn saliency_of_each_token() {
         let ids = |value: &Value| -> Vec<u32> { numbers(value).iter().map(|id| *id as u32).collect() };
         let input = Encoded { ids: ids(&example["ids"]), type_ids: ids(&example["type_ids"]), label: None };
         let baseline = ids(&saliency["baseline"]);
-        let mut built = build(place, &reference(family), &golden, 0.0, None);
+        let mut built = build(backend, &reference(family), &golden, 0.0, None);
         let explained = (&input, baseline.as_slice());
         let (class, points) = (whole("class"), whole("points"));
         let found = nn::integrated_gradients(&mut *built.engine, explained, class, points, &mut || true);
@@ -186,15 +190,15 @@ fn saliency_of_each_token() {
 
 #[test]
 fn gradient_of_each_tensor() {
-    for (family, place) in cases() {
+    for (family, backend) in cases() {
         let golden = golden(family);
         // Whole, and in parts of few tokens.
         for tokens in [None, Some(12)] {
-            let mut built = build(place, &reference(family), &golden, smoothing(&golden), tokens);
+            let mut built = build(backend, &reference(family), &golden, smoothing(&golden), tokens);
             let input = StepInput { batch: &batches(&golden)[0], step: 0, learning_rate: 0.0 };
             let (_, gradients) = built.engine.gradients(input).expect("gradients");
             assert_all_close(
-                &format!("{family}, {place:?}, {tokens:?} tokens at once: gradient"),
+                &format!("{family}, {backend:?}, {tokens:?} tokens at once: gradient"),
                 &gradients,
                 &arrays(family, "gradients.safetensors"),
             );
@@ -204,10 +208,10 @@ fn gradient_of_each_tensor() {
 
 #[test]
 fn ten_steps_of_adamw() {
-    for (family, place) in cases() {
+    for (family, backend) in cases() {
         let golden = golden(family);
         let batches = batches(&golden);
-        let mut built = build(place, &reference(family), &golden, smoothing(&golden), None);
+        let mut built = build(backend, &reference(family), &golden, smoothing(&golden), None);
         let steps = golden["steps"].as_array().expect("a list");
         assert_eq!(steps.len(), 10);
         for (step, expected) in steps.iter().enumerate() {
@@ -220,13 +224,13 @@ fn ten_steps_of_adamw() {
                 let differs = (found - expected).abs();
                 assert!(
                     differs <= TOLERANCE * expected,
-                    "{family} {place:?} step {step}: {key} {found}, {expected}"
+                    "{family} {backend:?} step {step}: {key} {found}, {expected}"
                 );
             }
         }
         let trained = arrays(family, "trained.safetensors");
         assert_all_close(
-            &format!("{family} {place:?}: weight"),
+            &format!("{family} {backend:?}: weight"),
             &built.engine.weights().expect("weights"),
             &trained,
         );
@@ -246,8 +250,11 @@ fn decay_groups_are_those_of_the_trainer() {
         let golden = golden(family);
         let config =
             nn::ModelConfig::read(&ModelFolder::on_disk(reference(family))).expect("a configuration");
-        let mut found: Vec<_> =
-            nn::table(&config, 3).into_iter().filter(|slot| slot.decay).map(|slot| slot.name).collect();
+        let mut found: Vec<_> = nn::param_specs(&config, 3)
+            .into_iter()
+            .filter(|spec| spec.has_weight_decay)
+            .map(|spec| spec.name)
+            .collect();
         found.sort_unstable();
         let expected: Vec<&str> =
             golden["decay"].as_array().expect("a list").iter().filter_map(Value::as_str).collect();
@@ -263,7 +270,11 @@ fn early_checkpoints_give_the_same_logits() {
         let batch = &batches(&golden)[0];
         let logits = |folder: &Path| {
             let mut built = build(CHOSEN, folder, &golden, 0.0, None);
-            assert!(built.report.new.is_empty() && built.report.unused.is_empty(), "{:?}", built.report);
+            assert!(
+                built.report.missing.is_empty() && built.report.unexpected.is_empty(),
+                "{:?}",
+                built.report
+            );
             built.engine.logits(batch).expect("logits")
         };
         let expected = logits(&reference(family));
@@ -301,9 +312,9 @@ fn weights_in_parts_load() {
     let weights = arrays("bert", "model.safetensors");
     let (mut map, mut halves) = (serde_json::Map::new(), [Weights::new(), Weights::new()]);
     let files = ["model-00001-of-00002.safetensors", "model-00002-of-00002.safetensors"];
-    for (place, (name, array)) in weights.iter().enumerate() {
-        halves[place % 2].insert(name.clone(), array.clone());
-        map.insert(name.clone(), files[place % 2].into());
+    for (backend, (name, array)) in weights.iter().enumerate() {
+        halves[backend % 2].insert(name.clone(), array.clone());
+        map.insert(name.clone(), files[backend % 2].into());
     }
     for (file, half) in files.iter().zip(&halves) {
         nn::write_arrays(&at(file), half, &std::collections::BTreeMap::new()).expect("a file");
@@ -340,8 +351,13 @@ fn a_saved_folder_is_the_same_model() {
         let labels: Vec<String> =
             ["a", "b", "c"][..built.config.id2label.len()].iter().map(ToString::to_string).collect();
         let weights = built.engine.weights().expect("weights");
-        let bytes = nn::save_model(folder.path(), &built.config, &labels, &nn::Stored::all(&weights, ""))
-            .expect("a folder");
+        let bytes = nn::save_model(
+            folder.path(),
+            &built.config,
+            &labels,
+            &nn::TensorSource::from_weights(&weights, ""),
+        )
+        .expect("a folder");
         assert!(bytes > 90_000, "{bytes}");
         let config = std::fs::read(folder.path().join("config.json")).expect("the configuration");
         let config: Value = serde_json::from_slice(&config).expect("JSON");
@@ -405,9 +421,9 @@ fn a_model_without_head_trains_but_does_not_judge() {
     weights.retain(|name, _| !name.starts_with("classifier"));
     nn::write_arrays(&at("model.safetensors"), &weights, &std::collections::BTreeMap::new()).expect("a file");
     let built = build(CHOSEN, folder.path(), &golden, 0.0, None);
-    assert_eq!(built.report.new, ["classifier.weight", "classifier.bias"]);
+    assert_eq!(built.report.missing, ["classifier.weight", "classifier.bias"]);
     let error =
         nn::for_inference(&ModelFolder::on_disk(folder.path()), DeviceSpec::Cpu, None).expect_err("no head");
-    assert!(error.to_string().contains("not a finetuned classifier"), "{error}");
+    assert!(error.to_string().contains("not a fine-tuned classifier"), "{error}");
     assert_eq!(error.exit_code(), 3);
 }

@@ -9,8 +9,8 @@ use glue_tui::error::Error;
 use glue_tui::files::ModelFolder;
 use glue_tui::nn::coverage::{Coverage, check, require_all};
 use glue_tui::nn::{
-    self, Array, Build, Built, Engine, EngineState, InputGradients, Interpolation, Optimizer, Part,
-    StepInput, StepReport, Weights,
+    self, Array, BuildOptions, Built, Engine, EngineState, InputGradients, Interpolation, OptimizerConfig,
+    ParamState, StepInput, StepReport, Weights,
 };
 use glue_tui::spec::{DeviceSpec, EngineChoice, Precision};
 use std::path::Path;
@@ -19,9 +19,9 @@ use std::path::Path;
 const MODELS: [(&str, usize); 4] =
     [("bert", 41), ("distilbert", 40), ("bert-regression", 41), ("distilbert-regression", 40)];
 
-/// Each model in each place.
+/// Each model in each backend.
 fn cases() -> impl Iterator<Item = ((&'static str, usize), Backend)> {
-    MODELS.into_iter().flat_map(|family| backends::all().into_iter().map(move |place| (family, place)))
+    MODELS.into_iter().flat_map(|family| backends::all().into_iter().map(move |backend| (family, backend)))
 }
 
 /// The reference model of that name with dropout on, in a folder of its own.
@@ -47,8 +47,8 @@ fn with_dropout(family: &str) -> tempfile::TempDir {
     folder
 }
 
-fn optimizer() -> Optimizer {
-    Optimizer {
+fn optimizer() -> OptimizerConfig {
+    OptimizerConfig {
         beta1: 0.9,
         beta2: 0.999,
         epsilon: 1e-8,
@@ -65,7 +65,7 @@ fn build(folder: &Path, seed: u64, tokens: Option<usize>) -> Built {
 fn build_at(Backend { engine, device }: Backend, folder: &Path, seed: u64, tokens: Option<usize>) -> Built {
     let folder = ModelFolder::on_disk(folder);
     let labels = nn::ModelConfig::read(&folder).expect("a configuration").id2label;
-    nn::build(&Build {
+    nn::build(&BuildOptions {
         folder: &folder,
         labels: &labels,
         seed,
@@ -119,19 +119,19 @@ fn bits(weights: &Weights) -> Vec<u32> {
 
 #[test]
 fn every_tensor_learns_with_dropout_on() {
-    for ((family, tensors), place) in cases() {
+    for ((family, tensors), backend) in cases() {
         let folder = with_dropout(family);
-        let mut built = build_at(place, folder.path(), 1, None);
+        let mut built = build_at(backend, folder.path(), 1, None);
         let batch = batch_for(built.engine.as_ref(), 0);
         let coverage =
             check(built.engine.as_mut(), StepInput { batch: &batch, step: 0, learning_rate: 1e-3 })
                 .expect("gradients");
         assert_eq!(
             coverage,
-            Coverage { learning: tensors, total: tensors, idle: Vec::new() },
-            "{family} {place:?}"
+            Coverage { with_gradient: tensors, total: tensors, without_gradient: Vec::new() },
+            "{family} {backend:?}"
         );
-        assert_eq!(coverage.sentence(), format!("{tensors}/{tensors} tensors learning"));
+        assert_eq!(coverage.summary(), format!("{tensors}/{tensors} parameters receive a gradient"));
         assert!(require_all(&coverage).is_ok());
     }
 }
@@ -154,8 +154,12 @@ impl Engine for Severed {
     fn logits(&mut self, batch: &Batch) -> glue_tui::error::Result<Vec<Vec<f32>>> {
         self.engine.logits(batch)
     }
-    fn slopes(&mut self, mix: Interpolation<'_>, class: usize) -> glue_tui::error::Result<InputGradients> {
-        self.engine.slopes(mix, class)
+    fn input_gradients(
+        &mut self,
+        input: Interpolation<'_>,
+        class: usize,
+    ) -> glue_tui::error::Result<InputGradients> {
+        self.engine.input_gradients(input, class)
     }
     fn set_max_tokens(&mut self, max_tokens: usize) {
         self.engine.set_max_tokens(max_tokens);
@@ -163,7 +167,7 @@ impl Engine for Severed {
     fn shapes(&self) -> Vec<(String, Vec<usize>)> {
         self.engine.shapes()
     }
-    fn tensor(&self, name: &str, part: Part) -> glue_tui::error::Result<Array> {
+    fn tensor(&self, name: &str, part: ParamState) -> glue_tui::error::Result<Array> {
         self.engine.tensor(name, part)
     }
     fn updates(&self) -> u64 {
@@ -187,9 +191,12 @@ fn a_lost_gradient_is_refused() {
     for (lost, count) in [("layer.0.", 16), ("self.key.bias", 2), ("classifier.weight", 1)] {
         let mut engine = Severed { engine: build(folder.path(), 1, None).engine, lost };
         let coverage = check(&mut engine, input).expect("gradients");
-        assert_eq!((coverage.learning, coverage.idle.len()), (41 - count, count), "{lost}");
+        assert_eq!((coverage.with_gradient, coverage.without_gradient.len()), (41 - count, count), "{lost}");
         let Err(Error::Training(problem)) = require_all(&coverage) else { panic!("not refused: {lost}") };
-        assert!(problem.contains(&coverage.idle[0]) && problem.contains(&coverage.sentence()), "{problem}");
+        assert!(
+            problem.contains(&coverage.without_gradient[0]) && problem.contains(&coverage.summary()),
+            "{problem}"
+        );
     }
 }
 
@@ -220,16 +227,16 @@ fn dropout_is_on_in_learning_and_off_in_logits() {
 
 #[test]
 fn the_same_seed_is_the_same_run() {
-    for ((family, _), place) in cases() {
+    for ((family, _), backend) in cases() {
         let folder = with_dropout(family);
         let run = |seed| {
-            let mut built = build_at(place, folder.path(), seed, None);
+            let mut built = build_at(backend, folder.path(), seed, None);
             let reports = train(built.engine.as_mut(), 0..5);
             (reports, bits(&built.engine.weights().expect("weights")))
         };
         let first = run(3);
-        assert_eq!(first, run(3), "{family} {place:?}");
-        assert_ne!(first.1, run(4).1, "{family} {place:?}");
+        assert_eq!(first, run(3), "{family} {backend:?}");
+        assert_ne!(first.1, run(4).1, "{family} {backend:?}");
         // Loss and norm are true numbers.
         assert!(first.0.iter().all(|r| r.loss > 0.0 && r.loss < 10.0 && r.grad_norm > 0.0), "{:?}", first.0);
     }
@@ -251,7 +258,7 @@ fn threads_do_not_change_the_run() {
     });
     let batch = Batch::new(&examples.collect::<Vec<_>>());
     let run = || {
-        let mut built = nn::from_nothing(&Build {
+        let mut built = nn::from_config(&BuildOptions {
             folder: &model,
             labels: &labels,
             seed: 5,
@@ -266,7 +273,7 @@ fn threads_do_not_change_the_run() {
         })
         .expect("an engine");
         assert!(built.device.starts_with("cpu, 2 threads, "), "{}", built.device);
-        assert_eq!(built.report.new.len(), 41);
+        assert_eq!(built.report.missing.len(), 41);
         for step in 0..2 {
             built.engine.step(StepInput { batch: &batch, step, learning_rate: 1e-3 }).expect("a step");
         }
@@ -277,12 +284,12 @@ fn threads_do_not_change_the_run() {
 
 #[test]
 fn parts_make_the_whole() {
-    for ((family, _), place) in cases() {
+    for ((family, _), backend) in cases() {
         let folder = with_dropout(family);
-        let batch = batch_for(build_at(place, folder.path(), 3, None).engine.as_ref(), 2);
+        let batch = batch_for(build_at(backend, folder.path(), 3, None).engine.as_ref(), 2);
         let input = StepInput { batch: &batch, step: 4, learning_rate: 0.0 };
         let gradients = |tokens| {
-            let mut built = build_at(place, folder.path(), 3, tokens);
+            let mut built = build_at(backend, folder.path(), 3, tokens);
             built.engine.gradients(input).expect("gradients")
         };
         let (whole_loss, whole) = gradients(None);
@@ -300,31 +307,31 @@ fn parts_make_the_whole() {
 
 #[test]
 fn a_state_put_back_goes_on_bit_for_bit() {
-    for ((family, _), place) in cases() {
+    for ((family, _), backend) in cases() {
         let folder = with_dropout(family);
-        let mut straight = build_at(place, folder.path(), 3, None);
+        let mut straight = build_at(backend, folder.path(), 3, None);
         let expected = train(straight.engine.as_mut(), 0..6);
-        let mut first = build_at(place, folder.path(), 3, None);
+        let mut first = build_at(backend, folder.path(), 3, None);
         train(first.engine.as_mut(), 0..3);
         let state = first.engine.state().expect("a state");
         assert_eq!(state.updates, 3);
-        let mut second = build_at(place, folder.path(), 3, None);
+        let mut second = build_at(backend, folder.path(), 3, None);
         second.engine.restore(&state).expect("put back");
         assert_eq!(second.engine.state().expect("a state"), state);
-        assert_eq!(train(second.engine.as_mut(), 3..6), expected[3..], "{family} {place:?}");
+        assert_eq!(train(second.engine.as_mut(), 3..6), expected[3..], "{family} {backend:?}");
         let (a, b) = (straight.engine.state().expect("a state"), second.engine.state().expect("a state"));
-        assert_eq!(bits(&a.weights), bits(&b.weights), "{family} {place:?}");
-        assert_eq!(bits(&a.second_moments), bits(&b.second_moments), "{family} {place:?}");
+        assert_eq!(bits(&a.weights), bits(&b.weights), "{family} {backend:?}");
+        assert_eq!(bits(&a.second_moments), bits(&b.second_moments), "{family} {backend:?}");
     }
 }
 
 /// Steps that are begun one after the other, and asked of later, are the same steps.
 #[test]
 fn steps_that_are_asked_of_later_say_their_mean() {
-    for ((family, _), place) in cases() {
+    for ((family, _), backend) in cases() {
         let folder = with_dropout(family);
         let (mut told, mut asked) =
-            (build_at(place, folder.path(), 3, None), build_at(place, folder.path(), 3, None));
+            (build_at(backend, folder.path(), 3, None), build_at(backend, folder.path(), 3, None));
         let expected = train(told.engine.as_mut(), 0..4);
         let mut known = Vec::new();
         for step in 0..4 {
@@ -335,15 +342,15 @@ fn steps_that_are_asked_of_later_say_their_mean() {
         let report = asked.engine.report().expect("a report");
         if let Some(report) = report {
             let mean = expected.iter().map(|report| report.loss).sum::<f64>() / 4.0;
-            assert!((report.loss - mean).abs() < 1e-5, "{family} {place:?}: {report:?}, mean {mean}");
-            assert_eq!(report.grad_norm, expected[3].grad_norm, "{family} {place:?}");
-            assert!(known.is_empty(), "{family} {place:?}: a step was told twice");
+            assert!((report.loss - mean).abs() < 1e-5, "{family} {backend:?}: {report:?}, mean {mean}");
+            assert_eq!(report.grad_norm, expected[3].grad_norm, "{family} {backend:?}");
+            assert!(known.is_empty(), "{family} {backend:?}: a step was told twice");
         } else {
-            assert_eq!(known, expected, "{family} {place:?}");
+            assert_eq!(known, expected, "{family} {backend:?}");
         }
-        assert_eq!(asked.engine.report().expect("no report"), None, "{family} {place:?}");
+        assert_eq!(asked.engine.report().expect("no report"), None, "{family} {backend:?}");
         let weights = |built: &Built| bits(&built.engine.weights().expect("weights"));
-        assert_eq!(weights(&told), weights(&asked), "{family} {place:?}");
+        assert_eq!(weights(&told), weights(&asked), "{family} {backend:?}");
     }
 }
 
@@ -364,7 +371,7 @@ fn gradients_change_nothing_and_faults_are_named() {
     };
     let cases = [
         (one(vec![5, 101], 0, Some(0)), "token id 101"),
-        (one(vec![5; 65], 0, Some(0)), "65 tokens is longer than its 64"),
+        (one(vec![5; 65], 0, Some(0)), "has 65 tokens, more than the maximum of 64"),
         (one(vec![5], 2, Some(0)), "segment 2"),
         (one(vec![], 0, Some(0)), "no token"),
         (one(vec![5], 0, Some(3)), "label 3"),
@@ -396,7 +403,7 @@ fn choices_that_are_not_there_are_refused() {
     let folder = with_dropout("bert");
     let model = ModelFolder::on_disk(folder.path());
     let labels = ["a", "b", "c"].map(str::to_owned);
-    let choice = Build {
+    let choice = BuildOptions {
         folder: &model,
         labels: &labels,
         seed: 0,
@@ -412,12 +419,13 @@ fn choices_that_are_not_there_are_refused() {
     let built = nn::build(&choice).expect("an engine");
     assert_eq!(built.precision, "f32");
     assert!(built.notes.iter().any(|note| note.contains("bf16")), "{:?}", built.notes);
-    let fast = nn::build(&Build { engine: EngineChoice::Fast, ..choice.clone() }).expect("an engine");
+    let fast = nn::build(&BuildOptions { engine: EngineChoice::Fast, ..choice.clone() }).expect("an engine");
     assert_ne!(fast.device, built.device, "the fast engine names its instructions");
-    let none = nn::build(&Build { labels: &labels[..0], ..choice.clone() }).expect_err("no label");
+    let none = nn::build(&BuildOptions { labels: &labels[..0], ..choice.clone() }).expect_err("no label");
     assert!(none.to_string().contains("no label"), "{none}");
-    let rate = nn::build(&Build { classifier_dropout: Some(1.5), ..choice.clone() }).expect_err("a rate");
+    let rate =
+        nn::build(&BuildOptions { classifier_dropout: Some(1.5), ..choice.clone() }).expect_err("a rate");
     assert!(rate.to_string().contains("classifier_dropout is 1.5"), "{rate}");
-    let set = nn::build(&Build { classifier_dropout: Some(0.5), ..choice }).expect("an engine");
+    let set = nn::build(&BuildOptions { classifier_dropout: Some(0.5), ..choice }).expect("an engine");
     assert_eq!(set.config.classifier_dropout, 0.5);
 }

@@ -101,7 +101,7 @@ fn it_is_learned_and_every_command_tells_numbers() {
     );
     assert!(told["validation"].get("accuracy").is_none() && told["best"]["metric"] == "pearson", "{told}");
     let learning = events.iter().find_map(|event| match event {
-        Event::Note { text, .. } => text.strip_suffix(" tensors learning"),
+        Event::Note { text, .. } => text.strip_suffix(" parameters receive a gradient"),
         _ => None,
     });
     let (learning, all) = learning.unwrap().split_once('/').unwrap();

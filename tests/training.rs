@@ -135,7 +135,7 @@ fn a_run_tells_its_story() {
         .iter()
         .filter_map(|e| if let Event::Note { text, .. } = e { Some(text.as_str()) } else { None })
         .collect();
-    assert!(notes.iter().any(|note| note.contains("tensors learning")), "{notes:?}");
+    assert!(notes.iter().any(|note| note.contains("parameters receive a gradient")), "{notes:?}");
     let evals: Vec<_> = events
         .iter()
         .filter_map(|e| if let Event::Eval(eval) = e { Some((eval.step, eval.split)) } else { None })
@@ -436,14 +436,14 @@ fn what_seeds_say_of_each_row_is_told_together() {
         let outcome = run(Start::New(spec), home.path(), None).0.unwrap();
         let dirs = [42, 43].map(|seed| outcome.dir.join(format!("seed-{seed}")));
         let first = ErrorReport::read(&dirs, Some(0)).unwrap();
-        assert_eq!((first.seed, first.seeds, first.spec.seed, &first.dir), (0, 2, 42, &dirs[0]));
+        assert_eq!((first.seed_index, first.seed_count, first.spec.seed, &first.dir), (0, 2, 42, &dirs[0]));
         let newest = ErrorReport::read(&dirs, None).unwrap();
-        assert_eq!((newest.seed, newest.spec.seed), (1, 43));
+        assert_eq!((newest.seed_index, newest.spec.seed), (1, 43));
         let Ok(Some(together)) = first.cross_seed else {
             assert!(!is_told && first.cross_seed.unwrap_err().contains("max_eval_samples"));
             continue;
         };
-        assert!(is_told && together.seeds == 2);
+        assert!(is_told && together.seed_count == 2);
         let judged = [&first.evaluations, &newest.evaluations].map(|all| &all.last().unwrap().predictions);
         assert_eq!(together.rows.len(), judged[0].len());
         for shared in &together.rows {

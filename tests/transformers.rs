@@ -7,7 +7,7 @@ use glue_tui::batch::{Batch, Encoded};
 use glue_tui::data::{Example, Tokenizer};
 use glue_tui::export;
 use glue_tui::files::{ModelFolder, Root};
-use glue_tui::nn::{self, Build, Optimizer, Part, Stored};
+use glue_tui::nn::{self, BuildOptions, OptimizerConfig, ParamState, TensorSource};
 use glue_tui::run::{Start, run_blocking};
 use glue_tui::spec::{DeviceSpec, EngineChoice, Precision, RunSpec, built_in};
 use glue_tui::train::control;
@@ -103,12 +103,12 @@ fn a_distilbert_loads_with(labels: &[String]) {
     });
     std::fs::write(source.join("config.json"), config.to_string()).unwrap();
     let folder = ModelFolder { name: "tiny".into(), commit: None, root: Root::Disk(source) };
-    let built = nn::from_nothing(&Build {
+    let built = nn::from_config(&BuildOptions {
         folder: &folder,
         labels,
         seed: 3,
         classifier_dropout: None,
-        optimizer: Optimizer::default(),
+        optimizer: OptimizerConfig::default(),
         device: DeviceSpec::Cpu,
         precision: Precision::F32,
         engine: EngineChoice::Plain,
@@ -119,8 +119,13 @@ fn a_distilbert_loads_with(labels: &[String]) {
     .unwrap();
     let saved = home.path().join("saved");
     std::fs::create_dir(&saved).unwrap();
-    nn::save_model(&saved, &built.config, labels, &Stored::of(built.engine.as_ref(), Part::Weight, ""))
-        .unwrap();
+    nn::save_model(
+        &saved,
+        &built.config,
+        labels,
+        &TensorSource::from_engine(built.engine.as_ref(), ParamState::Weight, ""),
+    )
+    .unwrap();
     Tokenizer::load(&folder, 128).unwrap().save(&saved).unwrap();
     compare(&python, &saved, false);
 }

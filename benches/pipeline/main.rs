@@ -19,7 +19,7 @@ use glue_tui::data::{self, Tokenizer};
 use glue_tui::event::{SplitName, Stage, Usage, now};
 use glue_tui::hub::Hub;
 use glue_tui::machine::Meter;
-use glue_tui::nn::{self, Build, Built, step_operations};
+use glue_tui::nn::{self, BuildOptions, Built, step_flops};
 use glue_tui::run::{Start, run_blocking};
 use glue_tui::spec::{RunSpec, built_in};
 use glue_tui::train::{Summary, control, evaluate};
@@ -126,7 +126,7 @@ impl Subject {
         let tokenizer = Tokenizer::load(&folder, spec.max_seq_length).expect("a tokenizer");
         let rows = tokenizer.encode(&rows.expect("rows"), &mut |_| {}, &cancelled).expect("token ids").rows;
         let labels: Vec<String> = spec.task().labels.names();
-        let built = nn::build(&Build::of(spec, &folder, &labels)).expect("an engine");
+        let built = nn::build(&BuildOptions::from_spec(spec, &folder, &labels)).expect("an engine");
         Subject { built, rows }
     }
 }
@@ -176,7 +176,7 @@ fn measuring(report: &mut Report, spec: &RunSpec, summary: &Summary) {
                 let begun = Instant::now();
                 usage.operations += begun.elapsed().as_secs_f64();
             }
-            usage.operations += step_operations(&subject.built.config, 2, &batch);
+            usage.operations += step_flops(&subject.built.config, 2, &batch);
             usage.computed_tokens += engine.computed_tokens(&batch) as u64;
         }
         let each = begun.elapsed().as_secs_f64() / f64::from(TIMES);

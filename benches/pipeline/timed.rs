@@ -1,13 +1,13 @@
-//! An engine that only judges, and looks at the clock when it does.
+//! An engine for inference that measures the time of its forward passes.
 
 use glue_tui::batch::Batch;
 use glue_tui::error::Result;
 use glue_tui::nn::{
-    Array, Engine, EngineState, InputGradients, Interpolation, Part, StepInput, StepReport, Weights,
+    Array, Engine, EngineState, InputGradients, Interpolation, ParamState, StepInput, StepReport, Weights,
 };
 use std::time::Instant;
 
-/// The passes of another engine, and the seconds that they took.
+/// Wraps an engine and adds up the seconds of its forward passes.
 pub(crate) struct Timed<'a> {
     pub(crate) engine: &'a mut dyn Engine,
     pub(crate) seconds: f64,
@@ -22,23 +22,23 @@ impl Engine for Timed<'_> {
     }
 
     fn step(&mut self, _input: StepInput<'_>) -> Result<StepReport> {
-        unreachable!("scoring takes no step")
+        unreachable!("evaluation does not train")
     }
 
     fn gradients(&mut self, _input: StepInput<'_>) -> Result<(f64, Weights)> {
-        unreachable!("scoring needs no gradient")
+        unreachable!("evaluation needs no gradients")
     }
 
-    fn slopes(&mut self, _mix: Interpolation<'_>, _class: usize) -> Result<InputGradients> {
-        unreachable!("scoring asks for no reasons")
+    fn input_gradients(&mut self, _input: Interpolation<'_>, _class: usize) -> Result<InputGradients> {
+        unreachable!("evaluation needs no input gradients")
     }
 
     fn shapes(&self) -> Vec<(String, Vec<usize>)> {
         self.engine.shapes()
     }
 
-    fn tensor(&self, name: &str, part: Part) -> Result<Array> {
-        self.engine.tensor(name, part)
+    fn tensor(&self, name: &str, state: ParamState) -> Result<Array> {
+        self.engine.tensor(name, state)
     }
 
     fn updates(&self) -> u64 {
@@ -46,11 +46,11 @@ impl Engine for Timed<'_> {
     }
 
     fn set_weights(&mut self, _weights: &Weights) -> Result<()> {
-        unreachable!("scoring changes nothing")
+        unreachable!("evaluation does not change the model")
     }
 
     fn restore(&mut self, _state: &EngineState) -> Result<()> {
-        unreachable!("scoring changes nothing")
+        unreachable!("evaluation does not change the model")
     }
 
     fn set_max_tokens(&mut self, max_tokens: usize) {

@@ -10,7 +10,7 @@ use crate::catalog::Shape;
 use crate::error::Result;
 use crate::files::{ModelFolder, Root};
 use crate::machine::peak_memory;
-use crate::nn::{self, Build, Built, ByOp, ByPhase, Engine, KernelRate, OpCost, Profile, StepInput};
+use crate::nn::{self, BuildOptions, Built, ByOp, ByPhase, Engine, KernelRate, OpCost, Profile, StepInput};
 use crate::spec::{IntervalStrategy, RunSpec};
 use serde::Serialize;
 use std::time::Instant;
@@ -110,7 +110,7 @@ pub fn measure(spec: &RunSpec, options: &Options) -> Result<Report> {
     };
     let labels = ["0".to_owned(), "1".to_owned()];
     let Built { mut engine, config, device, precision, notes, trainable_parameters, .. } =
-        nn::from_nothing(&Build::of(spec, &folder, &labels))?;
+        nn::from_config(&BuildOptions::from_spec(spec, &folder, &labels))?;
     let engine = engine.as_mut();
     let texts = Texts { spec, options, vocabulary: config.vocab_size as u32 };
 
@@ -118,14 +118,14 @@ pub fn measure(spec: &RunSpec, options: &Options) -> Result<Report> {
     let (training, costs) = train(engine, &texts, size)?;
     let peak_memory = peak_memory();
     let rows = (texts.mean() * size as f64) as usize;
-    let kinds = costs.and_then(|costs| costs.kinds);
-    let product_gflops = kinds.map(|_| nn::product_rate(&config, rows, &precision, spec.threads) / 1e9);
-    let gemm_gflops = kinds.map(|_| nn::gemm_rate(&config, rows, spec.threads) / 1e9);
+    let kinds = costs.and_then(|costs| costs.by_op);
+    let product_gflops = kinds.map(|_| nn::matmul_rate(&config, rows, &precision, spec.threads) / 1e9);
+    let gemm_gflops = kinds.map(|_| nn::gemm_crate_rate(&config, rows, spec.threads) / 1e9);
     let (step, steps) = (training.median_ms / 1e3, training.rounds as f64);
-    let passes = costs.map_or_else(Vec::new, |costs| passes(&costs.passes, steps));
+    let passes = costs.map_or_else(Vec::new, |costs| passes(&costs.by_phase, steps));
     let phases = kinds.map_or_else(Vec::new, |kinds| phases(&kinds, steps));
     let gflops = kinds.map(|kinds| {
-        let operations = kinds.products.operations + kinds.attention.operations;
+        let operations = kinds.matmul.flops + kinds.attention.flops;
         operations / steps / step / 1e9
     });
     let kernels = match kinds {
@@ -273,7 +273,7 @@ fn repeat(seconds: f64, mut round: impl FnMut(u64) -> Result<Round>) -> Result<S
 }
 
 fn passes(passes: &ByPhase, steps: f64) -> Vec<Phase> {
-    let pass = |seconds| OpCost { seconds, operations: 0.0 };
+    let pass = |seconds| OpCost { seconds, flops: 0.0 };
     let parts = [
         ("forward", pass(passes.forward)),
         ("backward", pass(passes.backward)),
@@ -286,7 +286,7 @@ fn phases(kinds: &ByOp, steps: f64) -> Vec<Phase> {
     let parts = [
         ("embedding", kinds.embedding),
         ("attention", kinds.attention),
-        ("matrix products", kinds.products),
+        ("matrix products", kinds.matmul),
         ("norm and activation", kinds.norm_activation),
         ("head and loss", kinds.head),
         ("optimizer", kinds.optimizer),
@@ -296,11 +296,11 @@ fn phases(kinds: &ByOp, steps: f64) -> Vec<Phase> {
 
 fn table(parts: &[(&'static str, OpCost)], steps: f64) -> Vec<Phase> {
     let whole: f64 = parts.iter().map(|(_, cost)| cost.seconds).sum();
-    let phase = |(name, OpCost { seconds, operations }): &(&'static str, OpCost)| Phase {
+    let phase = |(name, OpCost { seconds, flops }): &(&'static str, OpCost)| Phase {
         name,
         ms: seconds / steps * 1e3,
         share: seconds / whole,
-        gflops: (*operations > 0.0).then(|| operations / seconds / 1e9),
+        gflops: (*flops > 0.0).then(|| flops / seconds / 1e9),
     };
     parts.iter().map(phase).collect()
 }

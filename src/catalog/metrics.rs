@@ -1,6 +1,6 @@
 //! The metrics of a task under their official names, one row each.
 
-use super::SplitName;
+use super::splits::SplitName;
 use crate::config::expected_one_of;
 use serde::{Deserialize, Serialize};
 use std::fmt;

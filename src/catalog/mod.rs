@@ -1,18 +1,23 @@
-//! What one can pick, as tables: tasks and known models, and what others have reached with them. A new task
-//! or model is one row.
+//! Tables of tasks, metrics, splits, known models and published results. A new task, metric or model is a new row.
 
 mod formats;
+mod labels;
 mod metrics;
 mod models;
 mod published;
 mod shapes;
+mod source;
 mod splits;
+mod task_id;
 mod tasks;
 
 pub use formats::Format;
+pub use labels::{ClassName, Labels};
 pub use metrics::{LabelKind, Metric, MetricDisplay};
 pub use models::{KnownModel, MODELS, known_model};
 pub use published::{Published, published, repeatable};
 pub use shapes::{SHAPES, Shape, shape};
+pub use source::{Columns, HubDataset, LocalFormat, TaskSource, TreeLabels};
 pub use splits::{STANDARD_SPLITS, SplitName, SplitRole, SplitSpec};
-pub use tasks::{Columns, Hub, Labels, Local, Name, Source, TASKS, Task, TaskId, Tree, task};
+pub use task_id::TaskId;
+pub use tasks::{TASKS, Task, task};

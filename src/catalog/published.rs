@@ -1,6 +1,6 @@
 //! Scores that others have published: what a run can be held against.
 
-use super::Metric;
+use super::metrics::Metric;
 use serde::Deserialize;
 use std::sync::LazyLock;
 

@@ -24,9 +24,9 @@ pub(super) fn bench(global: &Global, args: &Bench) -> Result<()> {
         has_kernels: args.kernels,
     };
     let report = measure(&spec, &options)?;
-    if report.product_gflops.is_some() && nn::known_product_rate(&report.precision, spec.threads).is_none() {
+    if report.product_gflops.is_some() && nn::cached_matmul_rate(&report.precision, spec.threads).is_none() {
         // What later trainings on this machine are held against.
-        nn::measure_product_rate(&report.precision, spec.threads)?;
+        nn::measure_matmul_rate(&report.precision, spec.threads)?;
     }
     if global.json { output::json(&report) } else { output::line(lines(&report)) }
 }

@@ -115,7 +115,7 @@ fn cpu() -> Cpu {
     let memory = machine::memory();
     Cpu {
         model: machine::processor().unwrap_or_else(|| "unknown".into()),
-        instructions: nn::instructions(),
+        instructions: nn::instruction_set(),
         cores: machine::cores(),
         threads: std::thread::available_parallelism().map_or(1, usize::from),
         memory: memory.map_or(0, |memory| memory.total),

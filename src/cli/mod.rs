@@ -22,15 +22,11 @@ pub use keys::Written;
 use crate::error::{Error, Result};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
-use tracing_subscriber::EnvFilter;
 
 /// Shows on stderr what the libraries log, as much of it as `RUST_LOG` asks for.
 fn listen_to_libraries() {
-    if std::env::var_os(EnvFilter::DEFAULT_ENV).is_some() {
-        tracing_subscriber::fmt()
-            .with_env_filter(EnvFilter::from_default_env())
-            .with_writer(std::io::stderr)
-            .init();
+    if std::env::var_os(env_logger::DEFAULT_FILTER_ENV).is_some() {
+        env_logger::init();
     }
 }
 

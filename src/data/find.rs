@@ -2,7 +2,7 @@
 
 use super::Context;
 use crate::assets;
-use crate::catalog::{Local, Source, SplitSpec, Task};
+use crate::catalog::{LocalFormat, SplitSpec, Task, TaskSource};
 use crate::error::{Error, Result};
 use crate::hub::split_files;
 use std::path::{Path, PathBuf};
@@ -42,16 +42,16 @@ pub(super) fn find(
     context: &mut Context<'_>,
 ) -> Result<Option<Found>> {
     match (&task.source, data_dir) {
-        (Source::Embedded(folder), None) => {
+        (TaskSource::Embedded(folder), None) => {
             Ok(assets::rows(folder, split.name.name()).map(|text| Found::Embedded { folder, text }))
         }
-        (Source::Embedded(_), Some(_)) => Err(Error::Usage(format!(
+        (TaskSource::Embedded(_), Some(_)) => Err(Error::Usage(format!(
             "task {} is carried by the program and takes no data_dir; remove the key or choose another task",
             task.name
         ))),
-        (Source::Files { local, .. }, Some(folder)) => find_locally(task, local, split, folder),
-        (Source::Custom, _) => Ok(None),
-        (Source::Files { hub, .. }, None) => {
+        (TaskSource::Files { local, .. }, Some(folder)) => find_locally(task, local, split, folder),
+        (TaskSource::Custom, _) => Ok(None),
+        (TaskSource::Files { hub, .. }, None) => {
             let fetched = context.hub.dataset_files(
                 hub.repo,
                 hub.config,
@@ -68,7 +68,7 @@ pub(super) fn find(
 /// The error of a split that has to be there and is not.
 pub(super) fn missing(task: &Task, split: &SplitSpec, data_dir: Option<&Path>) -> Error {
     match (&task.source, data_dir) {
-        (Source::Files { local, .. }, Some(folder)) => Error::data(
+        (TaskSource::Files { local, .. }, Some(folder)) => Error::data(
             folder,
             None,
             format!(
@@ -83,7 +83,7 @@ pub(super) fn missing(task: &Task, split: &SplitSpec, data_dir: Option<&Path>) -
                     .join(", ")
             ),
         ),
-        (Source::Files { hub, .. }, None) => Error::Hub {
+        (TaskSource::Files { hub, .. }, None) => Error::Hub {
             repo: hub.repo.to_string(),
             problem: format!(
                 "has no Parquet files of a {} split for configuration {}; put the files in a folder and give it as data_dir",
@@ -91,8 +91,10 @@ pub(super) fn missing(task: &Task, split: &SplitSpec, data_dir: Option<&Path>) -
                 hub.config
             ),
         },
-        (Source::Custom, _) => Error::Usage(format!("task {} has no {} split", task.name, split.name.name())),
-        (Source::Embedded(folder), _) => Error::data(
+        (TaskSource::Custom, _) => {
+            Error::Usage(format!("task {} has no {} split", task.name, split.name.name()))
+        }
+        (TaskSource::Embedded(folder), _) => Error::data(
             Path::new("assets").join(folder),
             None,
             format!("this program carries no {} split of task {}", split.name.name(), task.name),
@@ -101,17 +103,17 @@ pub(super) fn missing(task: &Task, split: &SplitSpec, data_dir: Option<&Path>) -
 }
 
 /// The file names of a split, as a sentence's part.
-fn wanted(local: &Local, split: &SplitSpec) -> String {
+fn wanted(local: &LocalFormat, split: &SplitSpec) -> String {
     let mut names = file_names(local, split);
     names.push(format!("{}*.parquet", split.name.name()));
     names.join(", ")
 }
 
 /// The names that a split's file may have, the preferred one first.
-fn file_names(local: &Local, split: &SplitSpec) -> Vec<String> {
+fn file_names(local: &LocalFormat, split: &SplitSpec) -> Vec<String> {
     let extension = match local {
-        Local::Tsv { .. } => "tsv",
-        Local::Trees(_) => "txt",
+        LocalFormat::Tsv { .. } => "tsv",
+        LocalFormat::Trees(_) => "txt",
     };
     split.file_stems.iter().map(|stem| format!("{stem}.{extension}")).collect()
 }
@@ -120,13 +122,13 @@ fn file_names(local: &Local, split: &SplitSpec) -> Vec<String> {
 fn folders(task: &Task, folder: &Path) -> Vec<PathBuf> {
     let mut all = vec![folder.to_path_buf()];
     all.extend(FOLDERS.iter().filter(|(name, _)| *name == task.name).map(|(_, glue)| folder.join(glue)));
-    if let Source::Files { hub, .. } = &task.source {
+    if let TaskSource::Files { hub, .. } = &task.source {
         all.push(folder.join(hub.config));
     }
     all
 }
 
-fn find_locally(task: &Task, local: &Local, split: &SplitSpec, folder: &Path) -> Result<Option<Found>> {
+fn find_locally(task: &Task, local: &LocalFormat, split: &SplitSpec, folder: &Path) -> Result<Option<Found>> {
     if !folder.is_dir() {
         let what = if folder.exists() { "is not a folder" } else { "is not there" };
         return Err(Error::data(
@@ -136,16 +138,16 @@ fn find_locally(task: &Task, local: &Local, split: &SplitSpec, folder: &Path) ->
         ));
     }
     let config = match &task.source {
-        Source::Files { hub, .. } => hub.config,
-        Source::Embedded(_) | Source::Custom => "",
+        TaskSource::Files { hub, .. } => hub.config,
+        TaskSource::Embedded(_) | TaskSource::Custom => "",
     };
     for folder in folders(task, folder).iter().filter(|folder| folder.is_dir()) {
         for name in file_names(local, split) {
             let file = folder.join(name);
             if file.is_file() {
                 return Ok(Some(match local {
-                    Local::Tsv { .. } => Found::Tsv(file),
-                    Local::Trees(_) => Found::Trees(file),
+                    LocalFormat::Tsv { .. } => Found::Tsv(file),
+                    LocalFormat::Trees(_) => Found::Trees(file),
                 }));
             }
         }

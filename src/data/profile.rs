@@ -47,13 +47,13 @@ impl Profile {
     ) -> Self {
         let mut profile = Profile {
             rows: rows.len(),
-            classes: vec![0; labels.groups().len()],
+            classes: vec![0; labels.bin_names().len()],
             lengths,
             ..Profile::default()
         };
         let mut seen = HashSet::with_capacity(rows.len());
         for row in rows {
-            let count = row.label.and_then(|label| profile.classes.get_mut(labels.group(label)));
+            let count = row.label.and_then(|label| profile.classes.get_mut(labels.bin(label)));
             *count.unwrap_or(&mut profile.unlabelled) += 1;
             let texts = texts(row);
             profile.empty += usize::from(texts.0.is_empty() || texts.1.is_some_and(str::is_empty));

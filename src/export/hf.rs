@@ -1,4 +1,4 @@
-//! The best weights of a run as a folder in the Hugging Face layout, with a model card.
+//! Export of the best weights of a run to a folder in the Hugging Face layout with a model card.
 
 use crate::error::{Error, Result};
 use crate::files::write_folder_whole;
@@ -8,19 +8,22 @@ use crate::train::Summary;
 use std::fmt::Write;
 use std::path::Path;
 
-/// Writes the best weights of the run directory `run` to the folder `to`, which any tool of the Hugging
-/// Face family loads. Returns its size in bytes.
+/// Writes the best weights of the run directory `run` to the folder `to`, which Hugging Face libraries can load.
+/// Returns its size in bytes.
 ///
 /// # Errors
-/// When the run has no weights yet, or `to` is there and not empty.
+/// [`Error::Model`] if the run has no weights yet, [`Error::Usage`] if `to` exists and is not empty.
 pub fn hf(run: &Path, to: &Path) -> Result<u64> {
     let dir = RunDir::at(run);
     let best = dir.best();
     if !best.is_dir() {
-        return Err(Error::model(dir.name(), "has no weights to export yet; train it on with --resume"));
+        return Err(Error::model(
+            dir.name(),
+            "has no weights to export yet; continue the training with --resume",
+        ));
     }
     if std::fs::read_dir(to).is_ok_and(|mut entries| entries.next().is_some()) {
-        return Err(Error::Usage(format!("{} is there and not empty; name a new folder", to.display())));
+        return Err(Error::Usage(format!("{} exists and is not empty; choose another folder", to.display())));
     }
     let spec = dir.spec()?;
     let card = model_card(&spec, dir.summary().as_ref());
@@ -36,7 +39,7 @@ pub fn hf(run: &Path, to: &Path) -> Result<u64> {
     })
 }
 
-/// The folder's README.md: what the model is, how it was trained and how well it does.
+/// The model card, README.md: the base model, the hyperparameters and the score.
 fn model_card(spec: &RunSpec, summary: Option<&Summary>) -> String {
     let mut card = format!(
         "---\nlibrary_name: transformers\npipeline_tag: text-classification\nbase_model: {}\n---\n\n# {}\n\n\
@@ -44,7 +47,10 @@ fn model_card(spec: &RunSpec, summary: Option<&Summary>) -> String {
         spec.model, spec.experiment, spec.model, spec.task
     );
     if let Some((low, high)) = spec.task().labels.scale() {
-        let _ = writeln!(card, "Its one output is a number, learned on a scale from {low} to {high}.\n");
+        let _ = writeln!(
+            card,
+            "The model is a regression: its single output is a number on a scale from {low} to {high}.\n"
+        );
     }
     if let Some(best) = summary.and_then(|summary| summary.best) {
         let _ =
@@ -53,7 +59,7 @@ fn model_card(spec: &RunSpec, summary: Option<&Summary>) -> String {
     let _ = writeln!(
         card,
         "| hyperparameter | value |\n| --- | --- |\n| learning rate | {} |\n| batch size | {} |\n| epochs | {} |\n\
-         | weight decay | {} |\n| longest input | {} tokens |\n| seed | {} |",
+         | weight decay | {} |\n| maximum sequence length | {} tokens |\n| seed | {} |",
         spec.learning_rate,
         spec.per_device_train_batch_size * spec.gradient_accumulation_steps,
         spec.num_train_epochs,

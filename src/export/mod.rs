@@ -1,4 +1,4 @@
-//! A run written out for other tools.
+//! Export of runs to the formats of other tools.
 
 mod hf;
 

@@ -2,7 +2,6 @@
 
 use super::{Repo, Settings};
 use crate::error::Error;
-use hf_hub::HFError;
 use std::path::Path;
 use std::time::Duration;
 
@@ -60,38 +59,6 @@ impl From<Error> for HubError {
 impl From<reqwest::Error> for HubError {
     fn from(error: reqwest::Error) -> Self {
         HubError::Lost(root_cause(&error))
-    }
-}
-
-impl From<HFError> for HubError {
-    fn from(error: HFError) -> Self {
-        let context = match &error {
-            HFError::Http { context }
-            | HFError::AuthRequired { context }
-            | HFError::Forbidden { context }
-            | HFError::Conflict { context }
-            | HFError::RateLimited { context, .. } => Some(context),
-            HFError::RepoNotFound { context, .. }
-            | HFError::RevisionNotFound { context, .. }
-            | HFError::EntryNotFound { context, .. } => context.as_ref(),
-            _ => None,
-        };
-        if let Some(context) = context {
-            let wait = match &error {
-                HFError::RateLimited { retry_after, .. } => retry_after.map(|wait| wait.as_secs()),
-                _ => None,
-            };
-            return HubError::Refused(Refusal {
-                status: context.status.as_u16(),
-                code: context.error_code.clone(),
-                message: context.server_message.clone(),
-                wait,
-            });
-        }
-        match error {
-            HFError::Request { source, .. } => source.into(),
-            other => HubError::Lost(first_line(&other.to_string())),
-        }
     }
 }
 
@@ -172,7 +139,7 @@ impl Refusal {
 }
 
 /// The innermost reason, which is the one that says something: `Connection refused`.
-fn root_cause(error: &dyn std::error::Error) -> String {
+pub(super) fn root_cause(error: &dyn std::error::Error) -> String {
     let mut cause = error;
     while let Some(source) = cause.source() {
         cause = source;

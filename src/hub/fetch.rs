@@ -3,12 +3,13 @@
 //! name before its digest was checked.
 
 use super::cache::{self, Cache};
-use super::error::{HubError, Refusal};
+use super::error::{HubError, Refusal, root_cause};
 use super::{Kind, Repo, Settings, nothing_counted, verify};
 use crate::error::{Error, Result};
 use crate::event::{Progress, Unit};
-use hf_hub::HFClient;
-use hf_hub::repository::RepoSibling;
+use hf_hub::RepoType;
+use hf_hub::api::RepoInfo;
+use hf_hub::api::tokio::ApiBuilder;
 use reqwest::header::{ACCEPT_ENCODING, CONTENT_LENGTH, CONTENT_RANGE, ETAG, HeaderMap, LOCATION, RANGE};
 use reqwest::{RequestBuilder, Response, StatusCode, Url};
 use std::fs::File;
@@ -68,34 +69,32 @@ impl<'a> Session<'a> {
     /// The commit of a revision and the names of all its files.
     pub(super) async fn resolve(&mut self, revision: &str) -> Result<(String, Vec<String>), HubError> {
         (self.watch)(nothing_counted(format!("asking for {}", self.repo.id)));
-        let mut builder = HFClient::builder()
-            .endpoint(self.settings.endpoint.clone())
-            .cache_dir(self.settings.cache_dir.clone())
-            .client(self.bodies.clone())
-            .retry_max_attempts(self.settings.retries);
-        if let Some(token) = &self.settings.token {
-            builder = builder.token(token.clone());
-        }
-        let client = builder.build()?;
-        let (owner, name) = hf_hub::split_id(&self.repo.id);
-        let asked = async {
-            match self.repo.kind {
-                Kind::Model => {
-                    let info = client.model(owner, name).info().revision(revision).send().await?;
-                    Ok::<_, HubError>((info.sha, info.siblings))
-                }
-                Kind::Dataset => {
-                    let info = client.dataset(owner, name).info().revision(revision).send().await?;
-                    Ok((info.sha, info.siblings))
-                }
-            }
+        let api = ApiBuilder::new()
+            .with_endpoint(self.settings.endpoint.clone())
+            .with_cache_dir(self.settings.cache_dir.clone())
+            .with_token(self.settings.token.clone())
+            .build()
+            .map_err(|error| HubError::Lost(root_cause(&error)))?;
+        let kind = match self.repo.kind {
+            Kind::Model => RepoType::Model,
+            Kind::Dataset => RepoType::Dataset,
         };
-        let (sha, siblings) = guard(self.cancelled, self.settings.head_timeout, asked).await??;
-        let sha = sha.filter(|sha| super::listing::is_plain(sha));
-        match (sha, siblings) {
-            (Some(sha), Some(siblings)) => {
-                let names = siblings.into_iter().map(|RepoSibling { rfilename, .. }| rfilename);
-                Ok((sha, names.filter(|name| super::listing::is_plain(name)).collect()))
+        let id = self.repo.id.clone();
+        let repo = api.repo(hf_hub::Repo::with_revision(id.clone(), kind, revision.to_string()));
+        let answer = self
+            .patiently(&id, async |session| {
+                let limit = session.settings.head_timeout;
+                let response = guard(session.cancelled, limit, repo.info_request().send()).await??;
+                if !response.status().is_success() {
+                    return Err(HubError::Refused(refusal(&response)));
+                }
+                Ok(guard(session.cancelled, limit, response.bytes()).await??)
+            })
+            .await?;
+        let is_plain = |name: &String| super::listing::is_plain(name);
+        match serde_json::from_slice(&answer) {
+            Ok(RepoInfo { siblings, sha }) if is_plain(&sha) => {
+                Ok((sha, siblings.into_iter().map(|sibling| sibling.rfilename).filter(is_plain).collect()))
             }
             _ => Err(HubError::Lost("the answer names no commit or no files".to_string())),
         }

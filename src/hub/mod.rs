@@ -2,8 +2,8 @@
 //! for what the cache does not have.
 //!
 //! hf-hub resolves names, revisions and listings. The bodies are fetched here, because its own
-//! download (1.0.0) stores an error page as if it were the file, takes a body that was cut for
-//! whole, and waits for ever; see `fetch`. The cache on disk is the one that the ecosystem shares.
+//! download has no time limits, takes a body without a length that was cut for whole, and appends a
+//! whole file to a part when the server ignores the range; see `fetch`. The cache on disk is the one that the ecosystem shares.
 
 mod cache;
 mod error;

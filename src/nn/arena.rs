@@ -1,61 +1,63 @@
-//! Flat arenas: one array for the weights of a model, and of the same order for gradients and moments.
+//! Arenas: all parameters of a model in one contiguous array. Gradients and AdamW moments use arrays of the same
+//! layout.
 
 use super::engine::Array;
-use super::names::ParamSpec;
+use super::params::ParamSpec;
 use std::ops::Range;
 
-/// A tensor's place in an arena.
+/// A parameter and the elements of the arena that hold it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct ParamRange {
-    pub(crate) slot: ParamSpec,
+    pub(crate) spec: ParamSpec,
     pub(crate) range: Range<usize>,
 }
 
 impl ParamRange {
-    /// The tensor that an arena has here.
-    pub(crate) fn copy(&self, arena: &[f32]) -> Array {
-        Array { shape: self.slot.shape.clone(), data: arena[self.range.clone()].to_vec() }
+    /// Copies the parameter out of `arena`.
+    pub(crate) fn to_array(&self, arena: &[f32]) -> Array {
+        Array { shape: self.spec.shape.clone(), data: arena[self.range.clone()].to_vec() }
     }
 }
 
-/// Puts the tensors of a model one after the other.
-pub(crate) struct Order<'a> {
-    slots: &'a [ParamSpec],
-    places: Vec<ParamRange>,
+/// Lays out the parameters of a model one after the other.
+pub(crate) struct ArenaBuilder<'a> {
+    specs: &'a [ParamSpec],
+    params: Vec<ParamRange>,
 }
 
-impl<'a> Order<'a> {
-    /// An empty arena, to be filled with tensors of `slots`.
-    pub(crate) fn new(slots: &'a [ParamSpec]) -> Self {
-        Order { slots, places: Vec::new() }
+impl<'a> ArenaBuilder<'a> {
+    /// An empty arena for parameters of `specs`.
+    pub(crate) fn new(specs: &'a [ParamSpec]) -> Self {
+        ArenaBuilder { specs, params: Vec::new() }
     }
 
-    /// Numbers so far.
-    pub(crate) fn length(&self) -> usize {
-        self.places.last().map_or(0, |place| place.range.end)
+    /// Number of elements so far.
+    pub(crate) fn len(&self) -> usize {
+        self.params.last().map_or(0, |param| param.range.end)
     }
 
-    /// The next tensors, as neighbours: `part`, `weight` or `bias`, of each of `names`.
-    pub(crate) fn tensors(&mut self, names: &[&str], part: &str) -> Range<usize> {
-        let first = self.length();
-        for name in names {
-            let full = format!("{name}.{part}");
-            let slot = self.slots.iter().find(|slot| slot.name == full);
-            let slot = slot.expect("the table has every name of the configuration").clone();
-            let begin = self.length();
-            let range = begin..begin + slot.shape.iter().product::<usize>();
-            self.places.push(ParamRange { slot, range });
+    /// Appends parameter `kind` (`weight` or `bias`) of each module in `modules`; returns the range of all of
+    /// them.
+    pub(crate) fn tensors(&mut self, modules: &[&str], kind: &str) -> Range<usize> {
+        let first = self.len();
+        for module in modules {
+            let name = format!("{module}.{kind}");
+            let spec = self.specs.iter().find(|spec| spec.name == name);
+            let spec = spec.expect("`param_specs` lists every parameter of the configuration").clone();
+            let start = self.len();
+            let range = start..start + spec.shape.iter().product::<usize>();
+            self.params.push(ParamRange { spec, range });
         }
-        first..self.length()
+        first..self.len()
     }
 
-    /// The next tensor.
-    pub(crate) fn tensor(&mut self, name: &str, part: &str) -> Range<usize> {
-        self.tensors(&[name], part)
+    /// Appends one parameter; returns its range.
+    pub(crate) fn tensor(&mut self, module: &str, kind: &str) -> Range<usize> {
+        self.tensors(&[module], kind)
     }
 
-    /// All places, in their order.
-    pub(crate) fn places(self) -> Vec<ParamRange> {
-        self.places
+    /// All parameters, in the order of the arena.
+    pub(crate) fn finish(self) -> Vec<ParamRange> {
+        self.params
     }
 }

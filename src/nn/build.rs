@@ -1,53 +1,54 @@
-//! A model folder and a few choices → an engine that is ready.
+//! Builds an engine from a model folder and a few settings.
 
 use super::config::ModelConfig;
-use super::device::{self, DeviceKind, Place};
-use super::engine::{Engine, Optimizer, Weights};
+use super::device::{self, DeviceContext, DeviceKind};
+use super::engine::{Engine, OptimizerConfig, Weights};
+use super::engine_config::{EngineConfig, MicroBatchLimits};
+use super::error_text::list_names;
 use super::fast::FastEngine;
-use super::load::{LoadReport, fresh, listed, load};
-use super::names::{ParamSpec, table};
+use super::load::{LoadReport, init_weights, load};
+use super::params::{ParamSpec, param_specs};
 use super::plain::PlainEngine;
-use super::{Limits, Settings};
 use crate::error::{Error, Result};
 use crate::files::ModelFolder;
 use crate::spec::{DeviceSpec, EngineChoice, Precision, RunSpec};
 
-/// What an engine is made of.
+/// Settings of a new engine.
 #[derive(Debug, Clone)]
-pub struct Build<'a> {
-    /// Configuration and weights.
+pub struct BuildOptions<'a> {
+    /// Folder with the configuration and the weights.
     pub folder: &'a ModelFolder,
-    /// Label names; their number is that of the logits. One alone makes a regression.
+    /// Label names, one per logit. A single label makes the model a regression.
     pub labels: &'a [String],
-    /// Key of new weights and of dropout.
+    /// Seed of newly initialized weights and of dropout.
     pub seed: u64,
-    /// Dropout before the last layer; the model's own when absent.
+    /// Dropout rate before the classifier; `None` keeps the model's.
     pub classifier_dropout: Option<f64>,
-    /// AdamW and the loss.
-    pub optimizer: Optimizer,
+    /// Settings of AdamW and the loss.
+    pub optimizer: OptimizerConfig,
     /// The device.
     pub device: DeviceSpec,
-    /// Number format of the matrix products.
+    /// Precision of the matrix products.
     pub precision: Precision,
-    /// Which engine.
+    /// Implementation.
     pub engine: EngineChoice,
-    /// Examples that one pass of a step takes; a larger batch is done in parts.
+    /// Most examples of a training pass; larger batches are split into micro-batches.
     pub max_examples_per_pass: usize,
-    /// Tokens that one pass takes; no limit when absent.
+    /// Most tokens of a pass; `None` sets no limit.
     pub max_tokens_per_pass: Option<usize>,
-    /// Threads of the CPU; all cores when absent.
+    /// Number of CPU threads; `None` uses all cores.
     pub threads: Option<usize>,
 }
 
-impl<'a> Build<'a> {
-    /// As `spec` says, from `folder`, for outputs of these names.
-    pub fn of(spec: &'a RunSpec, folder: &'a ModelFolder, labels: &'a [String]) -> Self {
-        Build {
+impl<'a> BuildOptions<'a> {
+    /// The settings of `spec`, for the model in `folder` and the given labels.
+    pub fn from_spec(spec: &'a RunSpec, folder: &'a ModelFolder, labels: &'a [String]) -> Self {
+        BuildOptions {
             folder,
             labels,
             seed: spec.seed,
             classifier_dropout: spec.classifier_dropout,
-            optimizer: Optimizer {
+            optimizer: OptimizerConfig {
                 beta1: spec.adam_beta1,
                 beta2: spec.adam_beta2,
                 epsilon: spec.adam_epsilon,
@@ -65,23 +66,23 @@ impl<'a> Build<'a> {
     }
 }
 
-/// An engine, and what is worth saying about it.
+/// A new engine and what is known about it.
 pub struct Built {
-    /// It computes.
+    /// The engine.
     pub engine: Box<dyn Engine>,
-    /// The model, with the dropout that was asked for.
+    /// Configuration of the model, with the dropout rate in use.
     pub config: ModelConfig,
-    /// What became of the tensors.
+    /// Which tensors were loaded.
     pub report: LoadReport,
-    /// The device, in words: `cpu, 2 threads`.
+    /// Description of the device: `cpu, 2 threads`.
     pub device: String,
     /// The kind of the device.
     pub device_kind: DeviceKind,
-    /// Number format of the matrix products: `f32`.
+    /// Precision of the matrix products: `f32`.
     pub precision: String,
-    /// What was chosen otherwise than asked, a sentence each.
+    /// One sentence for each setting that could not be applied.
     pub notes: Vec<String>,
-    /// Numbers that training changes.
+    /// Number of trainable elements over all parameters.
     pub trainable_parameters: u64,
 }
 
@@ -94,37 +95,41 @@ impl std::fmt::Debug for Built {
     }
 }
 
-/// Makes an engine that trains. Head tensors that the folder lacks are newly made.
+/// Builds an engine for training. Parameters of the head that the folder lacks are newly initialized.
 ///
-/// Errors: a choice that this program does not have, a device that is not there, a folder that is
-/// not a model of a supported family.
-pub fn build(choice: &Build<'_>) -> Result<Built> {
-    refuse(choice)?;
-    let (config, slots) = describe(choice)?;
-    let (weights, report) = load(choice.folder, &config, &slots, choice.seed)?;
-    assemble(choice, config, &slots, &weights, report)
+/// # Errors
+/// An invalid setting, an unknown or missing device, a folder that does not hold a model of a supported family.
+pub fn build(options: &BuildOptions<'_>) -> Result<Built> {
+    validate(options)?;
+    let (config, specs) = read_config(options)?;
+    let (weights, report) = load(options.folder, &config, &specs, options.seed)?;
+    assemble(options, config, &specs, &weights, report)
 }
 
-/// Makes an engine whose tensors are all newly made; only `config.json` of the folder is read.
-pub fn from_nothing(choice: &Build<'_>) -> Result<Built> {
-    refuse(choice)?;
-    let (config, slots) = describe(choice)?;
-    let weights = fresh(&config, &slots, choice.seed);
-    let new = slots.iter().map(|slot| slot.name.clone()).collect();
-    assemble(choice, config, &slots, &weights, LoadReport { new, ..LoadReport::default() })
+/// Builds an engine with random weights from the `config.json` of the folder, which needs no other file.
+///
+/// # Errors
+/// Those of [`build`], weights excepted.
+pub fn from_config(options: &BuildOptions<'_>) -> Result<Built> {
+    validate(options)?;
+    let (config, specs) = read_config(options)?;
+    let weights = init_weights(&config, &specs, options.seed);
+    let missing = specs.iter().map(|spec| spec.name.clone()).collect();
+    assemble(options, config, &specs, &weights, LoadReport { missing, ..LoadReport::default() })
 }
 
-/// Makes an engine of a finished classifier; its labels are those of `config.json`.
+/// Builds an engine for a finished classifier, with the labels of its `config.json`.
 ///
-/// A folder without trained head is an error: its logits would be noise.
+/// # Errors
+/// Those of [`build`]; weights that lack the classification head, since its logits would be random.
 pub fn for_inference(folder: &ModelFolder, device: DeviceSpec, threads: Option<usize>) -> Result<Built> {
     let labels = ModelConfig::read(folder)?.id2label;
-    let built = build(&Build {
+    let built = build(&BuildOptions {
         folder,
         labels: &labels,
         seed: 0,
         classifier_dropout: None,
-        optimizer: Optimizer::default(),
+        optimizer: OptimizerConfig::default(),
         device,
         precision: Precision::Auto,
         engine: EngineChoice::Auto,
@@ -132,113 +137,117 @@ pub fn for_inference(folder: &ModelFolder, device: DeviceSpec, threads: Option<u
         max_tokens_per_pass: None,
         threads,
     })?;
-    if built.report.new.is_empty() {
+    if built.report.missing.is_empty() {
         return Ok(built);
     }
-    let missing = listed(&built.report.new);
-    let problem = format!("is not a finetuned classifier (no fitting {missing}); train it first");
+    let missing = list_names(&built.report.missing);
+    let problem =
+        format!("is not a fine-tuned classifier: missing or mismatched weights ({missing}); train it first");
     Err(Error::model(&folder.name, problem))
 }
 
-fn refuse(choice: &Build<'_>) -> Result<()> {
-    if choice.labels.is_empty() {
-        return Err(Error::model(&choice.folder.name, "its head has no label; at least 1 is needed"));
+fn validate(options: &BuildOptions<'_>) -> Result<()> {
+    if options.labels.is_empty() {
+        return Err(Error::model(&options.folder.name, "has no labels; at least 1 is required"));
     }
-    match choice.classifier_dropout {
+    match options.classifier_dropout {
         Some(rate) if !(0.0..1.0).contains(&rate) => {
-            Err(Error::Usage(format!("classifier_dropout is {rate}; a rate from 0 to below 1 is expected")))
+            Err(Error::Usage(format!("classifier_dropout is {rate}; expected a number from 0 to below 1")))
         }
         _ => Ok(()),
     }
 }
 
-/// What computes, and the number format of its layers' products. Which engine `auto` is depends on the device:
-/// that of the GPU is chosen only by name until it has been seen right on one.
-fn engine(
-    choice: &Build<'_>,
-    (config, slots, weights): (&ModelConfig, &[ParamSpec], &Weights),
-    settings: Settings,
-    place: &mut Place,
+/// Creates the engine; returns it with the precision of its matrix products. `auto` means the fast engine on the
+/// CPU and the plain engine on other devices.
+fn create_engine(
+    options: &BuildOptions<'_>,
+    (config, specs, weights): (&ModelConfig, &[ParamSpec], &Weights),
+    engine_config: EngineConfig,
+    context: &mut DeviceContext,
 ) -> Result<(Box<dyn Engine>, &'static str)> {
-    let device = &place.device;
-    let is_plain = match choice.engine {
+    let device = &context.device;
+    let is_plain = match options.engine {
         EngineChoice::Plain => true,
         EngineChoice::Auto => !device.is_cpu(),
         EngineChoice::Fast => false,
     };
     if is_plain {
-        let engine = PlainEngine::new(config, slots, weights, settings, device, place.pool.clone())?;
+        let engine = PlainEngine::new(config, specs, weights, engine_config, device, context.pool.clone())?;
         let precision = engine.precision();
         return Ok((Box::new(engine), precision));
     }
     if device.is_cpu() {
-        let engine = FastEngine::new(config, slots, weights, settings)?;
-        place.words = engine.describe();
+        let engine = FastEngine::new(config, specs, weights, engine_config)?;
+        context.description = engine.describe();
         let precision = engine.precision();
         return Ok((Box::new(engine), precision));
     }
     #[cfg(feature = "cuda")]
     if device.is_cuda() {
-        return super::cuda::engine((config, slots, weights), settings, device, &place.words);
+        return super::cuda::engine((config, specs, weights), engine_config, device, &context.description);
     }
-    let problem = "engine = \"fast\" computes on the CPU and on NVIDIA GPUs; set engine to \"auto\", or device to \
+    let problem = "engine = \"fast\" supports the CPU and NVIDIA GPUs; set engine to \"auto\", or device to \
                    \"cpu\"";
     Err(Error::Usage(problem.into()))
 }
 
-/// A sentence when the layers' products are of another format than the one asked for.
-fn not_had(choice: &Build<'_>, precision: &str) -> Option<String> {
-    let (asked, why) = match choice.precision {
-        Precision::Bf16 if choice.engine == EngineChoice::Plain => {
-            ("bf16", "the plain engine multiplies in f32 here")
+/// A note when the engine's precision differs from the requested one.
+fn precision_note(options: &BuildOptions<'_>, precision: &str) -> Option<String> {
+    let (requested, reason) = match options.precision {
+        Precision::Bf16 if options.engine == EngineChoice::Plain => {
+            ("bf16", "the plain engine computes in f32 on this device")
         }
-        Precision::Bf16 => ("bf16", "this device multiplies in f32 (bf16 needs avx512_bf16 or a GPU)"),
-        Precision::Tf32 => ("tf32", "only NVIDIA GPUs have it; this device multiplies in f32"),
+        Precision::Bf16 => {
+            ("bf16", "this device computes in f32 (bf16 needs a CPU with avx512_bf16, or a GPU)")
+        }
+        Precision::Tf32 => ("tf32", "only NVIDIA GPUs support it; this device computes in f32"),
         Precision::F32 | Precision::Auto => return None,
     };
-    (asked != precision).then(|| format!("precision = \"{asked}\" is not had: {why}"))
+    (requested != precision).then(|| format!("precision = \"{requested}\" is not available: {reason}"))
 }
 
-fn describe(choice: &Build<'_>) -> Result<(ModelConfig, Vec<ParamSpec>)> {
-    let mut config = ModelConfig::read(choice.folder)?;
-    if let Some(rate) = choice.classifier_dropout {
+/// The configuration with the dropout rate of `options`, and the parameters of the model.
+fn read_config(options: &BuildOptions<'_>) -> Result<(ModelConfig, Vec<ParamSpec>)> {
+    let mut config = ModelConfig::read(options.folder)?;
+    if let Some(rate) = options.classifier_dropout {
         config.classifier_dropout = rate;
     }
-    let slots = table(&config, choice.labels.len());
-    Ok((config, slots))
+    let specs = param_specs(&config, options.labels.len());
+    Ok((config, specs))
 }
 
 fn assemble(
-    choice: &Build<'_>,
+    options: &BuildOptions<'_>,
     config: ModelConfig,
-    slots: &[ParamSpec],
+    specs: &[ParamSpec],
     weights: &Weights,
     report: LoadReport,
 ) -> Result<Built> {
-    let mut place = device::open(choice.device, choice.threads)?;
-    let limits = Limits {
-        examples: choice.max_examples_per_pass.max(1),
-        tokens: choice.max_tokens_per_pass.unwrap_or(usize::MAX).max(1),
+    let mut context = device::open(options.device, options.threads)?;
+    let limits = MicroBatchLimits {
+        max_examples: options.max_examples_per_pass.max(1),
+        max_tokens: options.max_tokens_per_pass.unwrap_or(usize::MAX).max(1),
     };
-    let settings = Settings {
-        seed: choice.seed,
-        optimizer: choice.optimizer,
+    let engine_config = EngineConfig {
+        seed: options.seed,
+        optimizer: options.optimizer,
         limits,
-        precision: choice.precision,
-        threads: choice.threads,
+        precision: options.precision,
+        threads: options.threads,
     };
-    let mut notes: Vec<String> = place.note.take().into_iter().collect();
-    let (engine, precision) = engine(choice, (&config, slots, weights), settings, &mut place)?;
-    notes.extend(not_had(choice, precision));
-    let numbers = slots.iter().map(|slot| slot.shape.iter().product::<usize>() as u64).sum();
+    let mut notes: Vec<String> = context.note.take().into_iter().collect();
+    let (engine, precision) = create_engine(options, (&config, specs, weights), engine_config, &mut context)?;
+    notes.extend(precision_note(options, precision));
+    let elements = specs.iter().map(|spec| spec.shape.iter().product::<usize>() as u64).sum();
     Ok(Built {
         engine,
         config,
         report,
-        device: place.words,
-        device_kind: place.kind,
+        device: context.description,
+        device_kind: context.kind,
         precision: precision.into(),
         notes,
-        trainable_parameters: numbers,
+        trainable_parameters: elements,
     })
 }

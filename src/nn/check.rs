@@ -1,65 +1,69 @@
-//! What no engine can work on, refused before it begins.
+//! Validation of the inputs of an engine.
 
 use super::config::ModelConfig;
 use super::engine::{Interpolation, Weights};
-use super::names::ParamSpec;
+use super::params::ParamSpec;
 use crate::batch::{Batch, Label};
 use crate::error::{Error, Result};
 
-/// Refuses what the model has no row for.
+/// # Errors
+/// A token id, a position or a segment that the model has no embedding for; an example without tokens.
 pub(crate) fn check_batch(config: &ModelConfig, batch: &Batch) -> Result<()> {
     let problem = if let Some(id) = batch.ids.iter().find(|id| **id as usize >= config.vocab_size) {
         format!(
-            "token id {id} is outside its vocabulary of {}; the tokenizer is not its own",
+            "token id {id} is outside the vocabulary of {}; the tokenizer does not belong to this model",
             config.vocab_size
         )
     } else if batch.longest() > config.max_positions {
-        let (longest, most) = (batch.longest(), config.max_positions);
+        let (longest, max) = (batch.longest(), config.max_positions);
         format!(
-            "an input of {longest} tokens is longer than its {most}; set max_seq_length to {most} or less"
+            "an input has {longest} tokens, more than the maximum of {max}; set max_seq_length to {max} or less"
         )
     } else if let Some(segment) =
         batch.type_ids.iter().find(|id| config.type_vocab > 0 && **id as usize >= config.type_vocab)
     {
-        format!("segment {segment} is outside its {} segments", config.type_vocab)
+        format!("segment {segment} is out of range: the model has {} segments", config.type_vocab)
     } else if batch.offsets.windows(2).any(|bounds| bounds[0] == bounds[1]) {
-        "an input has no token".to_owned()
+        "an input has no tokens".to_owned()
     } else {
         return Ok(());
     };
     Err(Error::model(&config.model, problem))
 }
 
-/// Refuses mixed words that the model has no row for, and a class that it does not have.
-pub(crate) fn check_mix(
+/// # Errors
+/// Those of [`check_batch`]; a baseline token id or a class that the model does not have; arrays of other lengths
+/// than the number of tokens.
+pub(crate) fn check_interpolation(
     config: &ModelConfig,
     classes: usize,
-    mix: &Interpolation<'_>,
+    input: &Interpolation<'_>,
     class: usize,
 ) -> Result<()> {
-    check_batch(config, mix.batch)?;
-    let tokens = mix.batch.tokens();
-    let problem = if let Some(id) = mix.others.iter().find(|id| **id as usize >= config.vocab_size) {
-        format!("token id {id} is outside its vocabulary of {}", config.vocab_size)
+    check_batch(config, input.batch)?;
+    let tokens = input.batch.tokens();
+    let (baseline_ids, alphas) = (input.baseline_ids.len(), input.alphas.len());
+    let problem = if let Some(id) = input.baseline_ids.iter().find(|id| **id as usize >= config.vocab_size) {
+        format!("token id {id} is outside the vocabulary of {}", config.vocab_size)
     } else if class >= classes {
-        format!("class {class} is outside its {classes}")
-    } else if mix.others.len() != tokens || mix.shares.len() != tokens {
-        let (others, shares) = (mix.others.len(), mix.shares.len());
-        format!("{tokens} tokens are mixed with {others} words in {shares} shares")
+        format!("class {class} is out of range: the model has {classes} classes")
+    } else if baseline_ids != tokens || alphas != tokens {
+        format!("the input has {tokens} tokens but {baseline_ids} baseline ids and {alphas} alphas")
     } else {
         return Ok(());
     };
     Err(Error::model(&config.model, problem))
 }
 
-/// Refuses a batch that a model with so many outputs cannot learn from: one output alone tells a number, several
-/// tell classes apart.
+/// # Errors
+/// A batch that a model with that many outputs cannot be trained on: with one output labels must be numbers, with
+/// several they must be classes.
 pub(crate) fn check_labels(outputs: usize, batch: &Batch) -> Result<()> {
     let problem = if batch.is_empty() {
-        "a training step got no example".to_owned()
+        "a training step has no examples".to_owned()
     } else if batch.labels.len() != batch.len() {
-        "a training step got an example without a label".to_owned()
-    } else if let Some(problem) = batch.labels.iter().find_map(|label| misfit(outputs, *label)) {
+        "a training step has an example without a label".to_owned()
+    } else if let Some(problem) = batch.labels.iter().find_map(|label| label_error(outputs, *label)) {
         problem
     } else {
         return Ok(());
@@ -67,42 +71,43 @@ pub(crate) fn check_labels(outputs: usize, batch: &Batch) -> Result<()> {
     Err(Error::Training(problem))
 }
 
-/// What is wrong with a label.
-fn misfit(outputs: usize, label: Label) -> Option<String> {
+/// Why a label does not fit the outputs, if it does not.
+fn label_error(outputs: usize, label: Label) -> Option<String> {
     match label {
         Label::Class(class) if outputs == 1 => {
-            Some(format!("label {class} is a class, and a model of one output learns numbers"))
+            Some(format!("label {class} is a class, but a model with one output needs numbers"))
         }
         Label::Class(class) if class as usize >= outputs => {
-            Some(format!("label {class} is outside the {outputs} classes"))
+            Some(format!("label {class} is out of range: the model has {outputs} classes"))
         }
         Label::Value(value) if outputs > 1 => {
-            Some(format!("label {value} is a number, and a model of {outputs} outputs learns classes"))
+            Some(format!("label {value} is a number, but a model with {outputs} outputs needs classes"))
         }
-        Label::Value(value) if !value.is_finite() => Some(format!("label {value} is no number to learn")),
+        Label::Value(value) if !value.is_finite() => Some(format!("label {value} is not a finite number")),
         _ => None,
     }
 }
 
-/// Refuses weights that are not those of `slots`, by name and shape.
+/// # Errors
+/// Weights whose names or shapes differ from `specs`.
 pub(crate) fn check_weights<'s>(
     model: &str,
-    slots: &(impl Iterator<Item = &'s ParamSpec> + Clone),
+    specs: &(impl Iterator<Item = &'s ParamSpec> + Clone),
     weights: &Weights,
 ) -> Result<()> {
     let wrong = |problem| Err(Error::model(model, problem));
-    for ParamSpec { name, shape, .. } in slots.clone() {
+    for ParamSpec { name, shape, .. } in specs.clone() {
         match weights.get(name) {
-            None => return wrong(format!("tensor {name} is missing from the weights put back")),
+            None => return wrong(format!("tensor {name} is missing")),
             Some(array) if array.shape != *shape => {
                 let found = &array.shape;
-                return wrong(format!("tensor {name} has shape {found:?}, and {shape:?} is expected"));
+                return wrong(format!("tensor {name} has shape {found:?}; expected {shape:?}"));
             }
             Some(_) => {}
         }
     }
-    match weights.keys().find(|name| !slots.clone().any(|slot| slot.name == **name)) {
-        Some(name) => wrong(format!("tensor {name} is none of the model's")),
+    match weights.keys().find(|name| !specs.clone().any(|spec| spec.name == **name)) {
+        Some(name) => wrong(format!("the model has no tensor {name}")),
         None => Ok(()),
     }
 }

@@ -1,24 +1,24 @@
-//! `config.json` of a Hugging Face model folder → [`ModelConfig`], and back.
+//! Reads and writes `config.json` of a Hugging Face model folder.
 //!
-//! The two families name the same things differently; here they get one name. What the classes of
-//! Transformers take for granted is taken for granted here too; what would change the arithmetic
-//! and is not supported is refused, with the model and the key.
+//! The families use different keys for the same settings; [`ModelConfig`] has one field for each. Missing keys have
+//! the defaults of the Transformers classes. Unsupported settings that would change the results are errors that name
+//! the model and the key.
 
 use crate::error::{Error, Result};
 use crate::files::ModelFolder;
 use serde_json::{Map, Value, json};
 
-/// Architectures that the encoder can be.
+/// Supported architectures.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Family {
-    /// `BertForSequenceClassification`: segment embeddings, a pooler with tanh.
+    /// `BertForSequenceClassification`: with segment embeddings and a tanh pooler.
     Bert,
-    /// `DistilBertForSequenceClassification`: no segments, a pre-classifier with ReLU.
+    /// `DistilBertForSequenceClassification`: no segment embeddings, a ReLU pre-classifier.
     DistilBert,
 }
 
 impl Family {
-    /// The value of `model_type`, which is also the prefix of the encoder's tensors.
+    /// The value of `model_type`, also the prefix of the encoder's parameter names.
     pub fn name(self) -> &'static str {
         match self {
             Family::Bert => "bert",
@@ -26,7 +26,7 @@ impl Family {
         }
     }
 
-    /// The class of Transformers that an exported folder is loaded as.
+    /// The Transformers class that loads an exported folder.
     pub fn architecture(self) -> &'static str {
         match self {
             Family::Bert => "BertForSequenceClassification",
@@ -35,53 +35,53 @@ impl Family {
     }
 }
 
-/// The nonlinearity between the two feed-forward layers.
+/// Activation function of the feed-forward network.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Activation {
-    /// x Φ(x), with the error function.
+    /// x Φ(x), computed with the error function.
     Gelu,
-    /// The approximation of GELU by tanh.
+    /// The tanh approximation of GELU.
     GeluTanh,
     /// max(x, 0).
     Relu,
 }
 
-/// Sizes, rates and names of a model.
+/// Configuration of a model.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ModelConfig {
-    /// Name of the model, for messages.
+    /// Name of the model, for error messages.
     pub model: String,
     /// Architecture.
     pub family: Family,
     /// Rows of the word embedding.
     pub vocab_size: usize,
-    /// Width of a token's state.
+    /// Width of a hidden state.
     pub hidden: usize,
     /// Number of encoder layers.
     pub layers: usize,
-    /// Attention heads of a layer; they divide `hidden`.
+    /// Number of attention heads of a layer, a divisor of `hidden`.
     pub heads: usize,
-    /// Width inside the feed-forward part.
+    /// Width of the feed-forward network.
     pub intermediate: usize,
-    /// Longest input in tokens.
+    /// Maximum input length in tokens.
     pub max_positions: usize,
-    /// Rows of the segment embedding; 0 when the family has none.
+    /// Rows of the segment embedding; 0 if the family has none.
     pub type_vocab: usize,
-    /// Dropout of embeddings and layer outputs.
+    /// Dropout rate of embeddings and layer outputs.
     pub hidden_dropout: f64,
-    /// Dropout of attention probabilities.
+    /// Dropout rate of attention probabilities.
     pub attention_dropout: f64,
-    /// Dropout before the last layer, as the family's Transformers class finds it.
+    /// Dropout rate before the classifier, with the default of the family's Transformers class.
     pub classifier_dropout: f64,
-    /// Nonlinearity of the feed-forward part.
+    /// Activation function of the feed-forward network.
     pub activation: Activation,
-    /// What is added to a variance before its root is taken.
+    /// Added to the variance in LayerNorm.
     pub layer_norm_eps: f64,
-    /// Standard deviation of newly made weights.
+    /// Standard deviation of newly initialized weights.
     pub initializer_range: f64,
-    /// Label names, by class. Without names in the file: `LABEL_0`, `LABEL_1`, ….
+    /// Label names by class; `LABEL_0`, `LABEL_1`, … if the file has none.
     pub id2label: Vec<String>,
-    /// The file as it was, for [`ModelConfig::to_json`].
+    /// All keys of the file, for [`ModelConfig::to_json`].
     raw: Map<String, Value>,
 }
 
@@ -91,7 +91,7 @@ impl ModelConfig {
         Self::parse(&folder.name, &folder.require("config.json")?)
     }
 
-    /// Reads the bytes of a `config.json`; `model` is the name that errors speak of.
+    /// Parses a `config.json`; `model` is the name of the model in errors.
     pub fn parse(model: &str, bytes: &[u8]) -> Result<Self> {
         let raw: Map<String, Value> = serde_json::from_slice(bytes)
             .map_err(|e| Error::model(model, format!("config.json is not a JSON object: {e}")))?;
@@ -102,18 +102,18 @@ impl ModelConfig {
             Family::Bert => keys.bert()?,
             Family::DistilBert => keys.distilbert()?,
         };
-        keys.check(&config)?;
+        keys.check_heads(&config)?;
         config.raw = raw;
         Ok(config)
     }
 
-    /// Size of one attention head.
+    /// Width of one attention head.
     pub fn head_size(&self) -> usize {
         self.hidden / self.heads
     }
 
-    /// The file again, as a classifier with these labels: every key that was there is kept, and
-    /// those that make it a single-label sequence classifier, or with one label a regression, are set.
+    /// The `config.json` of a classifier with these labels, or of a regression if there is only one. Keeps every
+    /// key of the original file and sets those that define the head.
     pub fn to_json(&self, labels: &[String]) -> Value {
         let mut file = self.raw.clone();
         let by_id: Map<String, Value> =
@@ -132,7 +132,7 @@ impl ModelConfig {
             Family::DistilBert => "seq_classif_dropout",
         };
         file.insert(dropout_key.into(), json!(self.classifier_dropout));
-        // The weights are written in f32, whatever they were read as.
+        // Weights are always written in f32.
         for key in ["torch_dtype", "dtype"] {
             if file.contains_key(key) {
                 file.insert(key.into(), json!("float32"));
@@ -142,7 +142,10 @@ impl ModelConfig {
     }
 }
 
-/// The keys of one file, with the model's name for errors.
+/// Largest size that a configuration may have.
+const MAX_SIZE: u64 = u32::MAX as u64;
+
+/// The keys of a `config.json`.
 struct Keys<'a> {
     model: &'a str,
     raw: &'a Map<String, Value>,
@@ -153,7 +156,7 @@ impl Keys<'_> {
         Error::model(self.model, format!("config.json: {problem}"))
     }
 
-    /// The value of the first of `names` that is there and not null.
+    /// The first key of `names` that is present and not null, and its value.
     fn find<'n>(&self, names: &[&'n str]) -> Option<(&'n str, &Value)> {
         names.iter().find_map(|name| match self.raw.get(*name) {
             None | Some(Value::Null) => None,
@@ -161,38 +164,42 @@ impl Keys<'_> {
         })
     }
 
-    /// A whole number from 1 that has to be there.
+    /// A required size, a whole number from 1.
     fn size(&self, names: &[&str]) -> Result<usize> {
         let (name, value) =
             self.find(names).ok_or_else(|| self.error(format_args!("key {} is missing", names[0])))?;
         match value.as_u64() {
-            Some(size) if size > 0 => Ok(size as usize),
-            _ => Err(self.error(format_args!("{name} is {value}; a whole number from 1 is expected"))),
+            // The limit keeps products of two sizes within 64 bits.
+            Some(size @ 1..=MAX_SIZE) => Ok(size as usize),
+            _ => {
+                Err(self
+                    .error(format_args!("{name} is {value}; expected a whole number from 1 to {MAX_SIZE}")))
+            }
         }
     }
 
-    /// A number from 0, or `default` when it is not there.
+    /// A number from 0; `default` if the key is missing.
     fn number(&self, names: &[&str], default: f64) -> Result<f64> {
         let Some((name, value)) = self.find(names) else { return Ok(default) };
         match value.as_f64() {
             Some(number) if number.is_finite() && number >= 0.0 => Ok(number),
-            _ => Err(self.error(format_args!("{name} is {value}; a number from 0 is expected"))),
+            _ => Err(self.error(format_args!("{name} is {value}; expected a number from 0"))),
         }
     }
 
-    /// A dropout rate, below 1.
+    /// A dropout rate; `default` if the key is missing.
     fn rate(&self, names: &[&str], default: f64) -> Result<f64> {
         let rate = self.number(names, default)?;
         if rate < 1.0 {
             Ok(rate)
         } else {
-            Err(self.error(format_args!("{} is {rate}; a rate below 1 is expected", names[0])))
+            Err(self.error(format_args!("{} is {rate}; expected a number from 0 to below 1", names[0])))
         }
     }
 
-    /// The family. Early BERT files have no `model_type`; their keys tell.
+    /// The family. Old files have no `model_type`; other keys identify them.
     fn family(&self) -> Result<Family> {
-        let supported = "bert and distilbert are supported";
+        let supported = "supported are bert and distilbert";
         match self.find(&["model_type"]) {
             Some((_, Value::String(name))) => match name.as_str() {
                 "bert" => Ok(Family::Bert),
@@ -262,7 +269,7 @@ impl Keys<'_> {
             attention_dropout: self.rate(&["attention_dropout"], 0.1)?,
             classifier_dropout: self.rate(&["seq_classif_dropout"], 0.2)?,
             activation: self.activation("activation")?,
-            // Fixed in the reference; a key of that name would not be heeded.
+            // A constant in Transformers, which ignores a key of this name.
             layer_norm_eps: 1e-12,
             initializer_range: self.number(&["initializer_range"], 0.02)?,
             id2label: self.labels()?,
@@ -277,34 +284,36 @@ impl Keys<'_> {
             Some("gelu_new" | "gelu_pytorch_tanh" | "gelu_python_tanh") => Ok(Activation::GeluTanh),
             Some("relu") => Ok(Activation::Relu),
             _ => Err(self.error(format_args!(
-                "{name} is {value}; \"gelu\", \"gelu_new\", \"gelu_pytorch_tanh\" and \"relu\" are supported"
+                "{name} is {value}; supported are \"gelu\", \"gelu_new\", \"gelu_pytorch_tanh\" and \"relu\""
             ))),
         }
     }
 
-    /// Label names in the order of their ids, which have to be 0, 1, 2, ….
+    /// Label names in the order of their ids, which must be 0, 1, 2, ….
     fn labels(&self) -> Result<Vec<String>> {
         let Some((_, value)) = self.find(&["id2label"]) else {
             let count = if self.find(&["num_labels"]).is_some() { self.size(&["num_labels"])? } else { 2 };
             return Ok((0..count).map(|id| format!("LABEL_{id}")).collect());
         };
-        let wrong = || {
+        let invalid = || {
             self.error(format_args!(
-                "id2label is {value}; an object from \"0\", \"1\", … to names is expected"
+                "id2label is {value}; expected an object that maps \"0\", \"1\", … to names"
             ))
         };
-        let by_id = value.as_object().ok_or_else(wrong)?;
+        let by_id = value.as_object().ok_or_else(invalid)?;
         (0..by_id.len())
-            .map(|id| by_id.get(&id.to_string()).and_then(Value::as_str).map(str::to_owned).ok_or_else(wrong))
+            .map(|id| {
+                by_id.get(&id.to_string()).and_then(Value::as_str).map(str::to_owned).ok_or_else(invalid)
+            })
             .collect()
     }
 
-    fn check(&self, config: &ModelConfig) -> Result<()> {
+    fn check_heads(&self, config: &ModelConfig) -> Result<()> {
         if config.hidden.is_multiple_of(config.heads) {
             Ok(())
         } else {
             Err(self.error(format_args!(
-                "{} attention heads do not divide a hidden size of {}",
+                "the hidden size {1} is not divisible by the number of attention heads {0}",
                 config.heads, config.hidden
             )))
         }
@@ -324,42 +333,42 @@ mod tests {
     }
 
     fn message(text: &str) -> String {
-        parse(text).expect_err("a faulty file").to_string()
+        parse(text).expect_err("an invalid configuration").to_string()
     }
 
     #[test]
-    fn defaults_are_those_of_the_reference() {
-        let bert = parse(BERT).expect("a whole file");
+    fn defaults_match_transformers() {
+        let bert = parse(BERT).expect("a valid configuration");
         assert_eq!((bert.classifier_dropout, bert.attention_dropout, bert.layer_norm_eps), (0.3, 0.1, 1e-12));
         assert_eq!(bert.id2label, ["LABEL_0", "LABEL_1"]);
-        let with =
-            parse(&BERT.replace("\"odd_key\"", "\"classifier_dropout\": 0.5, \"odd_key\"")).expect("one");
-        assert_eq!(with.classifier_dropout, 0.5);
+        let with_key = parse(&BERT.replace("\"odd_key\"", "\"classifier_dropout\": 0.5, \"odd_key\""))
+            .expect("a valid configuration");
+        assert_eq!(with_key.classifier_dropout, 0.5);
         let distilbert = parse(
             r#"{"model_type": "distilbert", "vocab_size": 9, "dim": 8, "n_layers": 1, "n_heads": 2,
             "hidden_dim": 16, "max_position_embeddings": 5, "id2label": {"1": "b", "0": "a", "2": "c"}}"#,
         )
-        .expect("a whole file");
+        .expect("a valid configuration");
         assert_eq!((distilbert.classifier_dropout, distilbert.type_vocab), (0.2, 0));
         assert_eq!(distilbert.id2label, ["a", "b", "c"]);
     }
 
     #[test]
-    fn early_files_without_a_type_are_known_by_their_keys() {
+    fn family_is_inferred_without_model_type() {
         let text = BERT.replace("\"model_type\": \"bert\",", "");
         assert_eq!(parse(&text).expect("a BERT").family, Family::Bert);
         assert!(message("{}").contains("model_type is missing"));
     }
 
     #[test]
-    fn faults_name_the_model_and_the_key() {
+    fn errors_name_the_model_and_the_key() {
         let roberta = message(&BERT.replace("\"bert\"", "\"roberta\""));
         assert!(roberta.starts_with("model m: ") && roberta.contains("\"roberta\""), "{roberta}");
-        assert!(roberta.contains("bert and distilbert are supported"), "{roberta}");
+        assert!(roberta.contains("supported are bert and distilbert"), "{roberta}");
         let cases = [
             (BERT.replace("\"hidden_size\": 32", "\"a\": 1"), "key hidden_size is missing"),
             (BERT.replace("\"hidden_size\": 32", "\"hidden_size\": 0"), "hidden_size is 0"),
-            (BERT.replace("\"hidden_size\": 32", "\"hidden_size\": 30"), "4 attention heads do not divide"),
+            (BERT.replace("\"hidden_size\": 32", "\"hidden_size\": 30"), "hidden size 30 is not divisible"),
             (BERT.replace("\"odd_key\": [1]", "\"hidden_act\": \"silu\""), "hidden_act is \"silu\""),
             (
                 BERT.replace("\"odd_key\": [1]", "\"position_embedding_type\": \"relative_key\""),
@@ -377,8 +386,8 @@ mod tests {
     }
 
     #[test]
-    fn written_back_it_is_a_classifier_and_keeps_what_it_had() {
-        let config = parse(BERT).expect("a whole file");
+    fn to_json_sets_the_head_and_keeps_other_keys() {
+        let config = parse(BERT).expect("a valid configuration");
         let labels = ["negative", "neutral", "positive"].map(str::to_owned);
         let file = config.to_json(&labels);
         assert_eq!(file["odd_key"], json!([1]));
@@ -386,15 +395,15 @@ mod tests {
         assert_eq!(file["id2label"]["2"], "positive");
         assert_eq!(file["label2id"]["neutral"], 1);
         assert_eq!(file["torch_dtype"], "float32");
-        let again = parse(&file.to_string()).expect("its own output");
-        assert_eq!(again.id2label, labels);
-        assert_eq!(again.classifier_dropout, config.classifier_dropout);
+        let reread = parse(&file.to_string()).expect("a valid configuration");
+        assert_eq!(reread.id2label, labels);
+        assert_eq!(reread.classifier_dropout, config.classifier_dropout);
         assert_eq!(file["problem_type"], "single_label_classification");
         let regression = config.to_json(&["LABEL_0".to_owned()]);
         assert_eq!(
             (&regression["problem_type"], &regression["num_labels"]),
             (&json!("regression"), &json!(1))
         );
-        assert_eq!(parse(&regression.to_string()).expect("its own output").id2label, ["LABEL_0"]);
+        assert_eq!(parse(&regression.to_string()).expect("a valid configuration").id2label, ["LABEL_0"]);
     }
 }

@@ -1,66 +1,69 @@
-//! Does every tensor learn? Asked once, before the first step: candle cuts gradients without a word
-//! where a fused operation has no backward pass, and the layers before it would stand still.
+//! Gradient coverage: does every parameter receive a gradient?
+//!
+//! Checked once before the first step, because candle drops gradients silently where a fused operation has no
+//! backward pass, and the parameters before that operation would never change.
 
 use super::engine::{Array, Engine, StepInput};
-use super::load::listed;
-use super::names::is_key_bias;
+use super::error_text::list_names;
+use super::params::is_key_bias;
 use crate::error::{Error, Result};
 
-/// Which tensors get a true gradient.
+/// Which parameters receive a gradient.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Coverage {
-    /// Number of tensors with a gradient that moves them.
-    pub learning: usize,
-    /// Number of trainable tensors.
+    /// Number of parameters with a finite gradient that is not all zeros.
+    pub with_gradient: usize,
+    /// Number of trainable parameters (tensors, not elements).
     pub total: usize,
-    /// Names of those without a gradient, or with one that is all zeros or not finite.
-    pub idle: Vec<String>,
+    /// Names of the parameters whose gradient is missing, all zeros or not finite.
+    pub without_gradient: Vec<String>,
 }
 
 impl Coverage {
-    /// `104/104 tensors learning`
-    pub fn sentence(&self) -> String {
-        format!("{}/{} tensors learning", self.learning, self.total)
+    /// `104/104 parameters receive a gradient`
+    pub fn summary(&self) -> String {
+        format!("{}/{} parameters receive a gradient", self.with_gradient, self.total)
     }
 }
 
-/// Examples that nearly always move every tensor.
-const FEW: usize = 2;
+/// Number of examples that is nearly always enough for a gradient of every parameter.
+const FIRST_EXAMPLES: usize = 2;
 
-/// Takes the gradients of `input`, changing nothing, and looks at each. Key biases may have zeros:
-/// softmax does not see them, so zero is their true gradient; but they have to have one. The first examples
-/// alone are asked, and all of them only if those leave a tensor idle.
+/// Computes the gradients of `input` without changing the model and checks each of them. Key biases may have a
+/// gradient of zeros, since softmax is invariant to them (see [`is_key_bias`]), but it must be present. Checks
+/// the first examples of the batch, and all of it only if they leave a parameter without a gradient.
 pub fn check(engine: &mut dyn Engine, input: StepInput<'_>) -> Result<Coverage> {
-    let few = input.batch.parts(FEW, usize::MAX).swap_remove(0);
-    let coverage = check_whole(engine, StepInput { batch: &few, ..input })?;
-    if coverage.idle.is_empty() || few.len() == input.batch.len() {
+    let first = input.batch.parts(FIRST_EXAMPLES, usize::MAX).swap_remove(0);
+    let coverage = check_batch(engine, StepInput { batch: &first, ..input })?;
+    if coverage.without_gradient.is_empty() || first.len() == input.batch.len() {
         return Ok(coverage);
     }
-    check_whole(engine, input)
+    check_batch(engine, input)
 }
 
-fn check_whole(engine: &mut dyn Engine, input: StepInput<'_>) -> Result<Coverage> {
+fn check_batch(engine: &mut dyn Engine, input: StepInput<'_>) -> Result<Coverage> {
     let names: Vec<String> = engine.shapes().into_iter().map(|(name, _)| name).collect();
     let (_, gradients) = engine.gradients(input)?;
-    let learns = |name: &&String| gradients.get(*name).is_some_and(|gradient| moves(name, gradient));
-    let idle: Vec<String> = names.iter().filter(|name| !learns(name)).cloned().collect();
-    Ok(Coverage { learning: names.len() - idle.len(), total: names.len(), idle })
+    let has_gradient = |name: &&String| gradients.get(*name).is_some_and(|gradient| is_valid(name, gradient));
+    let without_gradient: Vec<String> = names.iter().filter(|name| !has_gradient(name)).cloned().collect();
+    Ok(Coverage { with_gradient: names.len() - without_gradient.len(), total: names.len(), without_gradient })
 }
 
-fn moves(name: &str, gradient: &Array) -> bool {
-    let finite = gradient.data.iter().all(|number| number.is_finite());
-    finite && (is_key_bias(name) || gradient.data.iter().any(|number| *number != 0.0))
+fn is_valid(name: &str, gradient: &Array) -> bool {
+    let is_finite = gradient.data.iter().all(|x| x.is_finite());
+    is_finite && (is_key_bias(name) || gradient.data.iter().any(|x| *x != 0.0))
 }
 
-/// Refuses to go on when any tensor is idle.
+/// # Errors
+/// A parameter without a gradient.
 pub fn require_all(coverage: &Coverage) -> Result<()> {
-    if coverage.idle.is_empty() {
+    if coverage.without_gradient.is_empty() {
         return Ok(());
     }
     Err(Error::Training(format!(
-        "only {}: {} get no true gradient, so training would not train the model; \
-         check the weights for values that are not finite, or report this as a bug",
-        coverage.sentence(),
-        listed(&coverage.idle)
+        "only {}; missing, zero or not finite: {}. Training would not change them. Check the weights for values \
+         that are not finite, or report this as a bug",
+        coverage.summary(),
+        list_names(&coverage.without_gradient)
     )))
 }

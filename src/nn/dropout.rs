@@ -1,21 +1,21 @@
-//! Dropout masks, each number addressed by its place in the model, so that they can be drawn in
-//! any order, in parts, and by any engine.
+//! Dropout masks from a counter-based random number generator. Each mask value depends only on the seed, the step
+//! and its position in the model, so engines, threads and micro-batches all draw the same masks in any order.
 //!
 //! # Numbering
 //!
-//! The stream is `Stream::Dropout` of the seed. The major coordinate is the step; the minor one is
-//! the *site*: 0 after the embeddings; `1 + 3 layer` the attention probabilities, `2 + 3 layer` the
-//! attention output (BERT only), `3 + 3 layer` the feed-forward output; `1 + 3 layers` before the
-//! classifier. A block is four words, and so eight numbers of 16 bits: number `4 h + w` of a block is the
-//! low half of word `w` for `h = 0`, the high half for `h = 1`.
+//! Random numbers come from `Stream::Dropout` of the seed. The major coordinate is the step; the minor one is the
+//! *site*: 0 after the embeddings; `1 + 3 layer` for the attention probabilities, `2 + 3 layer` for the attention
+//! output (BERT only), `3 + 3 layer` for the feed-forward output; `1 + 3 layers` before the classifier. A block of
+//! the generator has four 32-bit words and gives eight 16-bit numbers: number `4 h + w` of a block is the low half
+//! of word `w` for `h = 0` and the high half for `h = 1`.
 //!
-//! - Number `i` of token states is at `(first_token + token) * hidden + h`, and before the classifier at
-//!   `(first_example + example) * hidden + h`. Each 128 of them come from 16 blocks, as vectors take them:
-//!   number `64 h + 16 w + b` is number `4 h + w` of block `b`.
-//! - Those of attention come from blocks `((first_token + query token) * heads + head) * blocks + key / 8`,
-//!   with `blocks` an eighth of the longest input, rounded up; key `k` is number `k % 8` there.
+//! - Element `h` of a token's hidden state uses number `(first_token + token) * hidden + h`; before the classifier,
+//!   `(first_example + example) * hidden + h`. Each group of 128 consecutive numbers comes from 16 blocks, ordered
+//!   for vector instructions: number `64 h + 16 w + b` of the group is number `4 h + w` of block `b`.
+//! - Attention probabilities use the blocks `((first_token + query token) * heads + head) * n + key / 8`, where `n`
+//!   is the maximum input length divided by 8, rounded up. Key `k` uses number `k % 8` of its block.
 //!
-//! A value is dropped when its number is below `rate * 2¹⁶`, and multiplied by `1 / (1 - rate)` else.
+//! A value is dropped if its number is below `rate * 2¹⁶`. Other values are multiplied by `1 / (1 - rate)`.
 
 use crate::rng::{LANES, Rng, Stream};
 
@@ -37,27 +37,27 @@ pub(crate) fn feed_forward(layer: usize) -> u32 {
     3 + 3 * layer as u32
 }
 
-/// The site before the classifier of a model with that many layers.
+/// The site before the classifier of a model with `layers` layers.
 pub(crate) fn classifier(layers: usize) -> u32 {
     1 + 3 * layers as u32
 }
 
-/// The masks of one step.
+/// The dropout masks of one step.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Dropout {
     rng: Rng,
     step: u32,
 }
 
-/// The masks of one step at one site.
+/// The dropout masks of one step at one site.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Site {
     dropout: Dropout,
     number: u32,
-    /// In the high half of a word.
+    /// Values with a 16-bit number below it are dropped; stored in the high half of the word.
     threshold: u32,
-    /// What a kept value is multiplied by.
-    pub(crate) kept: f32,
+    /// Factor of the values that are not dropped: 1 / (1 − rate).
+    pub(crate) scale: f32,
 }
 
 impl Dropout {
@@ -65,72 +65,78 @@ impl Dropout {
         Dropout { rng: Rng::new(seed, Stream::Dropout), step: step as u32 }
     }
 
-    /// The masks of a site, or none when nothing is dropped there.
+    /// The masks of a site; `None` if the rate is 0.
     pub(crate) fn site(self, number: u32, rate: f64) -> Option<Site> {
-        (rate > 0.0).then(|| Site { dropout: self, number, threshold: threshold(rate), kept: kept(rate) })
+        (rate > 0.0).then(|| Site {
+            dropout: self,
+            number,
+            threshold: threshold(rate),
+            scale: keep_scale(rate),
+        })
     }
 }
 
-/// What a word is below, in its high half, when it drops a value.
+/// Values whose number, in the high half of a word, is below this are dropped.
 pub(crate) fn threshold(rate: f64) -> u32 {
     ((rate * 2f64.powi(16)).round() as u32) << 16
 }
 
-/// What a kept value is multiplied by.
-pub(crate) fn kept(rate: f64) -> f32 {
+/// Factor of the values that are not dropped.
+pub(crate) fn keep_scale(rate: f64) -> f32 {
     (1.0 / (1.0 - rate)) as f32
 }
 
-/// Numbers that are drawn at once.
-const SHEET: usize = 8 * LANES;
+/// Numbers that are drawn together, by one vector operation.
+const GROUP: usize = 8 * LANES;
 
-/// Numbers of a block.
+/// Numbers of a block of the generator.
 const BLOCK: usize = 8;
 
 impl Site {
-    /// Numbers `first..` of token states: what values there are multiplied by.
+    /// Writes the mask factors of the hidden-state numbers from `first` on: 0 or `scale`.
     #[inline(always)]
     pub(crate) fn fill(&self, first: u64, out: &mut [f32]) {
-        let mut sheet = first / SHEET as u64;
-        let mut skipped = (first % SHEET as u64) as usize;
+        let mut group = first / GROUP as u64;
+        let mut offset = (first % GROUP as u64) as usize;
         let mut out = out;
         while !out.is_empty() {
-            let factors = self.sheet(sheet);
-            let (now, later) = out.split_at_mut(out.len().min(SHEET - skipped));
-            now.copy_from_slice(&factors[skipped..skipped + now.len()]);
-            out = later;
-            sheet += 1;
-            skipped = 0;
+            let factors = self.group(group);
+            let (head, rest) = out.split_at_mut(out.len().min(GROUP - offset));
+            head.copy_from_slice(&factors[offset..offset + head.len()]);
+            out = rest;
+            group += 1;
+            offset = 0;
         }
     }
 
+    /// The mask factors of group `index`.
     #[inline(always)]
-    fn sheet(&self, number: u64) -> [f32; SHEET] {
-        let words = self.words(std::array::from_fn(|lane| number * LANES as u64 + lane as u64));
-        let mut factors = [0.0; SHEET];
+    fn group(&self, index: u64) -> [f32; GROUP] {
+        let words = self.words(std::array::from_fn(|lane| index * LANES as u64 + lane as u64));
+        let mut factors = [0.0; GROUP];
         for half in 0..2 {
             for word in 0..4 {
                 for lane in 0..LANES {
                     let is_kept = self.is_kept(words[word][lane], half);
-                    factors[(4 * half + word) * LANES + lane] = if is_kept { self.kept } else { 0.0 };
+                    factors[(4 * half + word) * LANES + lane] = if is_kept { self.scale } else { 0.0 };
                 }
             }
         }
         factors
     }
 
-    /// Which of `keys` probabilities are kept, for each of `rows` (see [`row`]): in `bits`, as many bytes a
-    /// row as [`row_bytes`] says, the first key in the lowest bit.
+    /// Draws which attention probabilities are kept, for `keys` keys and each of `rows` (see [`attention_row`]).
+    /// `bits` receives [`mask_row_bytes`] bytes per row, with the first key in the lowest bit; 1 means kept.
     #[inline(always)]
-    pub(crate) fn keep(&self, rows: &[u64], keys: usize, max_positions: usize, bits: &mut Vec<u8>) {
-        let bytes = row_bytes(keys);
+    pub(crate) fn keep_mask(&self, rows: &[u64], keys: usize, max_positions: usize, bits: &mut Vec<u8>) {
+        let bytes = mask_row_bytes(keys);
         let row_blocks = max_positions.div_ceil(BLOCK) as u64;
         bits.resize(rows.len() * bytes, 0);
-        for (number, bits) in bits.chunks_mut(LANES).enumerate() {
+        for (chunk, bits) in bits.chunks_mut(LANES).enumerate() {
             let block = |lane: usize| {
-                // What is beyond the end is drawn and left alone.
-                let at = (number * LANES + lane).min(rows.len() * bytes - 1);
-                rows[at / bytes] * row_blocks + (at % bytes) as u64
+                // Lanes beyond the end draw a block that is not used.
+                let byte = (chunk * LANES + lane).min(rows.len() * bytes - 1);
+                rows[byte / bytes] * row_blocks + (byte % bytes) as u64
             };
             let words = self.words(std::array::from_fn(block));
             let mut kept = [0u32; LANES];
@@ -147,31 +153,32 @@ impl Site {
         }
     }
 
+    /// The words of `blocks`, by word and lane.
     #[inline(always)]
     fn words(&self, blocks: [u64; LANES]) -> [[u32; LANES]; 4] {
         self.dropout.rng.blocks(self.dropout.step, self.number, blocks)
     }
 
-    /// Of one half of a word: the low one, or the high one.
+    /// Whether the number in a half of a word (0: low, 1: high) keeps its value.
     #[inline(always)]
     fn is_kept(&self, word: u32, half: usize) -> bool {
         word << (16 * (1 - half)) >= self.threshold
     }
 }
 
-/// Bytes that say for `keys` probabilities which are kept: whole vectors of them.
-pub(crate) fn row_bytes(keys: usize) -> usize {
+/// Bytes of a row of [`Site::keep_mask`] for `keys` keys, padded to whole vectors.
+pub(crate) fn mask_row_bytes(keys: usize) -> usize {
     keys.div_ceil(LANES) * LANES / BLOCK
 }
 
-/// Where the numbers of a token's state begin.
+/// The first number of a row of hidden states.
 #[inline(always)]
-pub(crate) fn state(row: usize, width: usize) -> u64 {
+pub(crate) fn state_offset(row: usize, width: usize) -> u64 {
     (row * width) as u64
 }
 
-/// The row of a query's attention probabilities.
+/// The row index of a query's attention probabilities.
 #[inline(always)]
-pub(crate) fn row(token: usize, (head, heads): (usize, usize)) -> u64 {
+pub(crate) fn attention_row(token: usize, (head, heads): (usize, usize)) -> u64 {
     (token * heads + head) as u64
 }

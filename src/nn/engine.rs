@@ -1,44 +1,45 @@
-//! The interface between training and what computes.
+//! The [`Engine`] trait and the types of its arguments and results.
 
 use crate::batch::Batch;
 use crate::error::Result;
 use crate::machine::{self, Memory};
 use serde::Serialize;
 use std::collections::BTreeMap;
+use std::time::Instant;
 
-/// A tensor on the host, row by row.
+/// A tensor in host memory, in row-major order.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Array {
     /// Size of each dimension.
     pub shape: Vec<usize>,
-    /// Its numbers.
+    /// The elements.
     pub data: Vec<f32>,
 }
 
-/// Tensors by their Hugging Face names, in a fixed order.
+/// Tensors by their Hugging Face names, sorted by name.
 pub type Weights = BTreeMap<String, Array>;
 
-/// What AdamW and the loss are set to for a whole training.
+/// Settings of AdamW and of the loss. They stay the same for a whole training.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Optimizer {
-    /// Decay of the first moment.
+pub struct OptimizerConfig {
+    /// Decay rate of the first moment.
     pub beta1: f64,
-    /// Decay of the second moment.
+    /// Decay rate of the second moment.
     pub beta2: f64,
-    /// Divisor floor.
+    /// Added to the root of the second moment before the division.
     pub epsilon: f64,
-    /// Decoupled decay of all but biases and LayerNorm.
+    /// Decoupled weight decay of all parameters but biases and LayerNorm.
     pub weight_decay: f64,
-    /// Global L2 norm that gradients are scaled down to; 0 is off.
+    /// Gradients are scaled down to this global L2 norm; 0 disables clipping.
     pub max_grad_norm: f64,
-    /// Share of the target spread evenly over all classes; nothing to a regression.
+    /// Share of the target that is spread evenly over all classes. Regressions ignore it.
     pub label_smoothing: f64,
 }
 
-impl Default for Optimizer {
-    /// AdamW as PyTorch has it, without decay, clipping and smoothing.
+impl Default for OptimizerConfig {
+    /// The defaults of `torch.optim.AdamW`, without weight decay, clipping and label smoothing.
     fn default() -> Self {
-        Optimizer {
+        OptimizerConfig {
             beta1: 0.9,
             beta2: 0.999,
             epsilon: 1e-8,
@@ -49,79 +50,94 @@ impl Default for Optimizer {
     }
 }
 
-/// One optimizer step's input.
+/// Input of one optimizer step.
 #[derive(Debug, Clone, Copy)]
 pub struct StepInput<'a> {
-    /// All examples of the step, labelled.
+    /// All examples of the step, with labels.
     pub batch: &'a Batch,
-    /// Number of the step, from 0: the place of its dropout masks.
+    /// Index of the step, from 0. It selects the dropout masks.
     pub step: u64,
     /// Learning rate.
     pub learning_rate: f64,
 }
 
-/// What a step, or several together, say of themselves.
+/// Loss and gradient norm of one step, or of several steps together.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct StepReport {
-    /// Mean cross-entropy of the batch before the update; of a regression the mean squared error.
+    /// Mean loss of the batch before the update: cross-entropy, or squared error for a regression.
     pub loss: f64,
     /// Global L2 norm of the gradient, before clipping.
     pub grad_norm: f64,
 }
 
-/// Examples whose embedded words are mixed with other words. The embeddings of positions and segments stay.
+/// Examples whose word embeddings are interpolated with those of a baseline: token t uses
+/// `baseline[t] + alphas[t] · (word[t] − baseline[t])`. Position and segment embeddings are unchanged.
 #[derive(Debug, Clone, Copy)]
 pub struct Interpolation<'a> {
     /// The examples.
     pub batch: &'a Batch,
-    /// For each token the word, by its id, that it is mixed with: (tokens).
-    pub others: &'a [u32],
-    /// For each token the share of its own word; the rest is the other's. All at 1 it is the batch as it
-    /// is: (tokens).
-    pub shares: &'a [f32],
+    /// Word id of the baseline for each token: (tokens).
+    pub baseline_ids: &'a [u32],
+    /// Weight α of each token's own word; with α = 1 everywhere, the embeddings are those of the batch: (tokens).
+    pub alphas: &'a [f32],
 }
 
 impl<'a> Interpolation<'a> {
-    /// The other words and the shares of the tokens of `part`, which is one of the batch's parts.
-    pub(crate) fn of(&self, part: &Batch) -> (&'a [u32], &'a [f32]) {
-        let first = part.first_token - self.batch.first_token;
-        let tokens = first..first + part.tokens();
-        (&self.others[tokens.clone()], &self.shares[tokens])
+    /// Baseline ids and alphas of the tokens of `micro_batch`, which is a part of the batch.
+    pub(crate) fn of_micro_batch(&self, micro_batch: &Batch) -> (&'a [u32], &'a [f32]) {
+        let first = micro_batch.first_token - self.batch.first_token;
+        let tokens = first..first + micro_batch.tokens();
+        (&self.baseline_ids[tokens.clone()], &self.alphas[tokens])
     }
 }
 
-/// What an engine says of a [`Interpolation`].
+/// Result of [`Engine::input_gradients`].
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct InputGradients {
     /// (examples, labels), row by row.
     pub logits: Vec<Vec<f32>>,
-    /// For each token, the derivative of a logit of its example with respect to its share: the gradient of the
-    /// embedded word, times own word − other word: (tokens).
-    pub slopes: Vec<f32>,
+    /// For each token, the derivative of its example's logit with respect to the token's α: the gradient of the
+    /// word embedding · (word − baseline): (tokens).
+    pub alpha_grads: Vec<f32>,
 }
 
-/// What one kind of work has cost.
+/// Cost of one kind of operation.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct OpCost {
-    /// Seconds on the clock: those of threads beside each other count once.
+    /// Wall-clock seconds; threads that run at the same time count once.
     pub seconds: f64,
-    /// Multiplications and additions of its products, on all threads.
-    pub operations: f64,
+    /// Floating-point operations of its matrix products, on all threads.
+    pub flops: f64,
 }
 
-/// Seconds of the ways that every step takes, one after the other, on the clock.
+impl OpCost {
+    /// Runs `work` and adds its time and `flops`.
+    pub(crate) fn measure(&mut self, flops: usize, work: impl FnOnce()) {
+        let start = Instant::now();
+        work();
+        self.add_time_since(start);
+        self.flops += flops as f64;
+    }
+
+    /// Adds the time since `start`.
+    pub(crate) fn add_time_since(&mut self, start: Instant) {
+        self.seconds += start.elapsed().as_secs_f64();
+    }
+}
+
+/// Wall-clock seconds of the phases of the optimizer steps, which run one after the other.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct ByPhase {
     /// From tokens to logits.
     pub forward: f64,
-    /// The loss, and from there to the gradients.
+    /// Loss and gradients.
     pub backward: f64,
-    /// Sum of gradients, clipping and AdamW.
+    /// Reduction of gradients, clipping and AdamW.
     pub optimizer: f64,
 }
 
 impl ByPhase {
-    /// What came since `earlier`.
+    /// The difference to an `earlier` measurement.
     pub fn since(&self, earlier: &ByPhase) -> ByPhase {
         ByPhase {
             forward: self.forward - earlier.forward,
@@ -131,205 +147,215 @@ impl ByPhase {
     }
 }
 
-/// Where an engine's time went by the kind of work, that of scoring included.
+/// Cost of an engine's work by kind of operation, inference included.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct ByOp {
-    /// Embeddings, their norm, and the gradients of their rows.
+    /// Embeddings, their LayerNorm, and the gradients of their rows.
     pub embedding: OpCost,
     /// Scores, softmax, dropout and context of attention.
     pub attention: OpCost,
-    /// Matrix products of the layers.
-    pub products: OpCost,
-    /// Bias, activation, dropout, residual and norm of the layers.
+    /// Matrix products of the linear layers of the encoder.
+    pub matmul: OpCost,
+    /// Bias, activation, dropout, residual and LayerNorm of the encoder layers.
     pub norm_activation: OpCost,
     /// Pooler, classifier and loss.
     pub head: OpCost,
-    /// Sum of gradients, clipping and AdamW.
+    /// Reduction of gradients, clipping and AdamW.
     pub optimizer: OpCost,
 }
 
 impl ByOp {
-    /// What came since `earlier`.
+    /// The difference to an `earlier` measurement.
     pub fn since(&self, earlier: &ByOp) -> ByOp {
-        let part = |part: fn(&ByOp) -> OpCost| OpCost {
-            seconds: part(self).seconds - part(earlier).seconds,
-            operations: part(self).operations - part(earlier).operations,
+        let difference = |op: fn(&ByOp) -> OpCost| OpCost {
+            seconds: op(self).seconds - op(earlier).seconds,
+            flops: op(self).flops - op(earlier).flops,
         };
         ByOp {
-            embedding: part(|kinds| kinds.embedding),
-            attention: part(|kinds| kinds.attention),
-            products: part(|kinds| kinds.products),
-            norm_activation: part(|kinds| kinds.norm_activation),
-            head: part(|kinds| kinds.head),
-            optimizer: part(|kinds| kinds.optimizer),
+            embedding: difference(|ops| ops.embedding),
+            attention: difference(|ops| ops.attention),
+            matmul: difference(|ops| ops.matmul),
+            norm_activation: difference(|ops| ops.norm_activation),
+            head: difference(|ops| ops.head),
+            optimizer: difference(|ops| ops.optimizer),
         }
     }
 }
 
-/// Where an engine's time went since it was made.
+/// Where an engine has spent its time since it was created.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct Profile {
-    /// That of the steps.
-    pub passes: ByPhase,
-    /// All of it by the kind of work, if the engine tells that apart.
-    pub kinds: Option<ByOp>,
+    /// Time of the optimizer steps by phase.
+    pub by_phase: ByPhase,
+    /// All time by kind of operation, if the engine measures it.
+    pub by_op: Option<ByOp>,
 }
 
 impl Profile {
-    /// What came since `earlier`.
+    /// The difference to an `earlier` measurement.
     pub fn since(&self, earlier: &Profile) -> Profile {
         Profile {
-            passes: self.passes.since(&earlier.passes),
-            kinds: self.kinds.zip(earlier.kinds).map(|(now, before)| now.since(&before)),
+            by_phase: self.by_phase.since(&earlier.by_phase),
+            by_op: self.by_op.zip(earlier.by_op).map(|(later, earlier)| later.since(&earlier)),
         }
     }
 }
 
-/// How fast a kernel of the engine is alone.
+/// Throughput of one kernel of the engine.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct KernelRate {
-    /// What it does.
+    /// What the kernel computes.
     pub name: &'static str,
     /// Median time of a call, in milliseconds.
     pub ms: f64,
-    /// What it reads and writes, in 10⁹ bytes a second.
+    /// Memory traffic, in 10⁹ bytes per second.
     pub gbytes: f64,
-    /// Multiplications and additions of its products, in 10⁹ a second.
+    /// Floating-point operations of its matrix products, in 10⁹ per second.
     pub gflops: Option<f64>,
 }
 
-/// Bytes that training takes.
+/// Memory that training needs, in bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct MemoryPlan {
-    /// Weights, in every form that they are kept in.
+    /// Weights, in every format that the engine keeps.
     pub weights: u64,
-    /// AdamW's moments.
+    /// AdamW moments.
     pub moments: u64,
-    /// Gradients, those of small tensors for every share of a batch.
+    /// Gradients, including the copies of the vector gradients that shards accumulate.
     pub gradients: u64,
-    /// What a pass forward leaves for the way back. Grows with the tokens of a pass.
+    /// What the forward pass saves for the backward pass. Grows with the tokens of a micro-batch.
     pub activations: u64,
 }
 
 impl MemoryPlan {
-    /// All of it.
+    /// The sum.
     pub fn total(&self) -> u64 {
         self.weights + self.moments + self.gradients + self.activations
     }
 }
 
-/// What an engine keeps of each trainable tensor.
+/// The tensors that an engine stores for each parameter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Part {
-    /// The tensor itself.
+pub enum ParamState {
+    /// The parameter itself.
     Weight,
-    /// AdamW's first moments.
+    /// AdamW's first moment (`exp_avg` in PyTorch).
     FirstMoment,
-    /// AdamW's second moments.
+    /// AdamW's second moment (`exp_avg_sq` in PyTorch).
     SecondMoment,
 }
 
-/// All that a training needs to go on exactly where it was.
+/// Everything that training changes in an engine.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct EngineState {
-    /// Every trainable tensor.
+    /// Every parameter.
     pub weights: Weights,
-    /// AdamW's first moments.
+    /// AdamW's first moments, by parameter name.
     pub first_moments: Weights,
-    /// AdamW's second moments.
+    /// AdamW's second moments, by parameter name.
     pub second_moments: Weights,
-    /// AdamW updates done, for its bias correction.
+    /// Number of AdamW updates done.
     pub updates: u64,
 }
 
-/// Computes. Implementations differ in device and speed, never in meaning.
+/// Computes logits and trains the model. Implementations differ in device and speed, not in results (up to
+/// rounding).
 pub trait Engine: Send {
-    /// One optimizer step: forward, loss, backward, clipping, AdamW. Dropout is on.
+    /// Runs one optimizer step with dropout: forward, loss, backward, clipping, AdamW.
     fn step(&mut self, input: StepInput<'_>) -> Result<StepReport>;
 
-    /// Begins what [`Engine::step`] does. A device may be at it still when this returns; then nothing is said
-    /// of the step here, and [`Engine::report`] has to be asked.
+    /// Starts what [`Engine::step`] does. On an asynchronous device the step may still be running when this
+    /// returns; the result is then `None`, and [`Engine::report`] waits for it.
     fn enqueue(&mut self, input: StepInput<'_>) -> Result<Option<StepReport>> {
         self.step(input).map(Some)
     }
 
-    /// Waits for the steps that were enqueued without a word since the last report: the mean of their losses,
-    /// and the gradient norm of the last. Nothing if there were none.
+    /// Waits for the steps that [`Engine::enqueue`] left running since the last report. Returns the mean of
+    /// their losses and the gradient norm of the last step, or `None` if there were none.
     fn report(&mut self) -> Result<Option<StepReport>> {
         Ok(None)
     }
 
-    /// The loss and the gradient of every trainable tensor, as a step would see them before
-    /// clipping, without changing anything. A tensor that the loss does not reach has no entry.
+    /// Loss, and the gradient of every parameter before clipping, as [`Engine::step`] would compute them, without
+    /// changing anything. A parameter that the loss does not depend on has no entry.
     fn gradients(&mut self, input: StepInput<'_>) -> Result<(f64, Weights)>;
 
-    /// Logits of each example, dropout off: (examples, outputs), row by row.
+    /// Logits of each example, without dropout: (examples, labels), row by row.
     fn logits(&mut self, batch: &Batch) -> Result<Vec<Vec<f32>>>;
 
-    /// The logits of mixed words, and how the logit of `class` changes with the share of each; dropout off. It
-    /// changes nothing that is learned.
-    fn slopes(&mut self, mix: Interpolation<'_>, class: usize) -> Result<InputGradients>;
+    /// Logits of interpolated inputs, and the derivative of the logit of `class` with respect to each token's α,
+    /// without dropout and without changing the model.
+    ///
+    /// # Errors
+    /// A token id or a class that the model does not have; an engine that does not support it.
+    fn input_gradients(&mut self, input: Interpolation<'_>, class: usize) -> Result<InputGradients>;
 
-    /// Name and shape of every trainable tensor.
+    /// Name and shape of every parameter.
     fn shapes(&self) -> Vec<(String, Vec<usize>)>;
 
-    /// A copy of what is kept of the tensor of that name, which has to be one of [`Engine::shapes`].
-    fn tensor(&self, name: &str, part: Part) -> Result<Array>;
+    /// Copies one tensor of the parameter `name`, which must be one of [`Engine::shapes`].
+    fn tensor(&self, name: &str, state: ParamState) -> Result<Array>;
 
-    /// AdamW updates done.
+    /// Number of AdamW updates done.
     fn updates(&self) -> u64;
 
-    /// A copy of what is kept of every trainable tensor.
-    fn tensors(&self, part: Part) -> Result<Weights> {
+    /// Copies one tensor of every parameter.
+    fn tensors(&self, state: ParamState) -> Result<Weights> {
         self.shapes()
             .into_iter()
-            .map(|(name, _)| self.tensor(&name, part).map(|array| (name, array)))
+            .map(|(name, _)| self.tensor(&name, state).map(|array| (name, array)))
             .collect()
     }
 
-    /// A copy of every trainable tensor.
+    /// Copies every parameter.
     fn weights(&self) -> Result<Weights> {
-        self.tensors(Part::Weight)
+        self.tensors(ParamState::Weight)
     }
 
-    /// Replaces every trainable tensor; names and shapes must be the engine's own.
+    /// Replaces every parameter.
+    ///
+    /// # Errors
+    /// Names or shapes that differ from the engine's.
     fn set_weights(&mut self, weights: &Weights) -> Result<()>;
 
-    /// A copy of all that training changes.
+    /// Copies everything that training changes.
     fn state(&self) -> Result<EngineState> {
         Ok(EngineState {
-            weights: self.tensors(Part::Weight)?,
-            first_moments: self.tensors(Part::FirstMoment)?,
-            second_moments: self.tensors(Part::SecondMoment)?,
+            weights: self.tensors(ParamState::Weight)?,
+            first_moments: self.tensors(ParamState::FirstMoment)?,
+            second_moments: self.tensors(ParamState::SecondMoment)?,
             updates: self.updates(),
         })
     }
 
-    /// Puts back what [`Engine::state`] gave.
+    /// Restores a state that [`Engine::state`] returned. Training continues from it bit for bit.
+    ///
+    /// # Errors
+    /// Names or shapes that differ from the engine's.
     fn restore(&mut self, state: &EngineState) -> Result<()>;
 
-    /// What training takes when its largest batch is `batch`, done in parts of at most `max_tokens`, if the
-    /// engine can tell.
-    fn memory(&self, _batch: &Batch, _max_tokens: usize) -> Option<MemoryPlan> {
+    /// Memory for training when the largest batch is `batch` and micro-batches have at most `max_tokens` tokens;
+    /// `None` if the engine cannot estimate it.
+    fn memory_plan(&self, _batch: &Batch, _max_tokens: usize) -> Option<MemoryPlan> {
         None
     }
 
-    /// The memory that the plan is made for, if it is known.
+    /// Memory of the device that [`Engine::memory_plan`] refers to, if known.
     fn available_memory(&self) -> Option<Memory> {
         machine::memory()
     }
 
-    /// From now on a pass takes at most so many tokens; a larger batch is done in parts, with the same
-    /// result.
+    /// Limits micro-batches to `max_tokens` tokens. Larger batches are split; the gradient is the same up to the
+    /// order of additions.
     fn set_max_tokens(&mut self, max_tokens: usize);
 
-    /// Where the time went since the engine was made, if it keeps count. A device that works while the host
-    /// goes on can not be timed so.
+    /// Where the time was spent since the engine was created. `None` if the engine does not measure it, as on a
+    /// device that runs asynchronously.
     fn profile(&self) -> Option<Profile> {
         None
     }
 
-    /// Tokens that a step on `batch` computes anywhere in the model: its own, and the padding.
+    /// Number of token positions that a step on `batch` computes: its tokens and the padding.
     fn computed_tokens(&self, batch: &Batch) -> usize {
         batch.tokens()
     }

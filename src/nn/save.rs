@@ -1,8 +1,8 @@
-//! Weights → files that Transformers loads.
+//! Writes models in the Hugging Face layout, and reads and writes safetensors files.
 
 use super::config::ModelConfig;
-use super::engine::{Array, Engine, Part, Weights};
-use super::stored::first_line;
+use super::engine::{Array, Engine, ParamState, Weights};
+use super::error_text::first_line;
 use crate::error::{Error, Result};
 use safetensors::tensor::{Dtype, SafeTensorError, View};
 use std::borrow::Cow;
@@ -10,34 +10,38 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::path::Path;
 
-/// Writes `config.json` and `model.safetensors` into the folder `dir`, which has to be there, and
-/// gives their size in bytes. The tokenizer's files are not the network's business.
+/// Writes `config.json` and `model.safetensors` to the existing folder `dir`; returns their size in bytes. The
+/// tokenizer files are the caller's responsibility.
 pub fn save_model(
     dir: &Path,
     config: &ModelConfig,
     labels: &[String],
-    weights: &[Stored<'_>],
+    weights: &[TensorSource<'_>],
 ) -> Result<u64> {
     let path = dir.join("config.json");
     let mut text = serde_json::to_string_pretty(&config.to_json(labels))
-        .map_err(|e| Error::Training(format!("config.json cannot be written: {e}")))?;
+        .map_err(|e| Error::Training(format!("cannot serialize config.json: {e}")))?;
     text.push('\n');
     std::fs::write(&path, &text).map_err(Error::writing(&path))?;
     let metadata = BTreeMap::from([("format".to_owned(), "pt".to_owned())]);
-    let bytes = write_stored(&dir.join("model.safetensors"), weights, &metadata)?;
+    let bytes = write_tensors(&dir.join("model.safetensors"), weights, &metadata)?;
     Ok(text.len() as u64 + bytes)
 }
 
-/// Writes tensors as a safetensors file with that metadata, and gives its size in bytes.
+/// Writes tensors and metadata to a safetensors file; returns its size in bytes.
 pub fn write_arrays(path: &Path, weights: &Weights, metadata: &BTreeMap<String, String>) -> Result<u64> {
-    write_stored(path, &Stored::all(weights, ""), metadata)
+    write_tensors(path, &TensorSource::from_weights(weights, ""), metadata)
 }
 
-/// The same of tensors that are fetched one after the other: no two of them are in memory.
-pub fn write_stored(path: &Path, tensors: &[Stored<'_>], metadata: &BTreeMap<String, String>) -> Result<u64> {
+/// Like [`write_arrays`], but fetches one tensor at a time, so that only one of them is in memory.
+pub fn write_tensors(
+    path: &Path,
+    tensors: &[TensorSource<'_>],
+    metadata: &BTreeMap<String, String>,
+) -> Result<u64> {
     let metadata = (!metadata.is_empty()).then(|| metadata.clone().into_iter().collect());
     let failure = RefCell::new(None);
-    let views = tensors.iter().map(|stored| (stored.name.as_str(), Fetched { stored, failure: &failure }));
+    let views = tensors.iter().map(|source| (source.name.as_str(), LazyView { source, failure: &failure }));
     let written = safetensors::serialize_to_file(views, metadata, path).map_err(|e| {
         let source = match e {
             SafeTensorError::IoError(source) => source,
@@ -52,8 +56,10 @@ pub fn write_stored(path: &Path, tensors: &[Stored<'_>], metadata: &BTreeMap<Str
     Ok(std::fs::metadata(path).map_err(Error::writing(path))?.len())
 }
 
-/// Reads what [`write_arrays`] wrote: the tensors and the metadata. Other number formats than f32
-/// are an error.
+/// Reads the tensors and the metadata of a safetensors file.
+///
+/// # Errors
+/// A file that cannot be read or is damaged; a tensor that is not f32.
 pub fn read_arrays(path: &Path) -> Result<(Weights, BTreeMap<String, String>)> {
     let bytes = std::fs::read(path).map_err(Error::reading(path))?;
     let damaged = |problem: &dyn std::fmt::Display| Error::data(path, None, format!("damaged: {problem}"));
@@ -64,63 +70,63 @@ pub fn read_arrays(path: &Path) -> Result<(Weights, BTreeMap<String, String>)> {
     let mut weights = Weights::new();
     for (name, view) in file.iter() {
         if view.dtype() != Dtype::F32 {
-            return Err(damaged(&format!("tensor {name} is {:?}, and F32 is expected", view.dtype())));
+            return Err(damaged(&format!("tensor {name} is {:?}; expected F32", view.dtype())));
         }
-        let (numbers, _) = view.data().as_chunks::<4>();
-        let data = numbers.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect();
+        let (elements, _) = view.data().as_chunks::<4>();
+        let data = elements.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect();
         weights.insert(name.to_owned(), Array { shape: view.shape().to_vec(), data });
     }
     Ok((weights, metadata))
 }
 
-/// A tensor that is to be written, and where it comes from.
-pub struct Stored<'a> {
+/// A tensor to write, fetched when it is written.
+pub struct TensorSource<'a> {
     name: String,
     shape: Vec<usize>,
     fetch: Box<dyn Fn() -> Result<Array> + 'a>,
 }
 
-impl<'a> Stored<'a> {
-    /// All of these, with `prefix` before each name.
-    pub fn all(weights: &'a Weights, prefix: &str) -> Vec<Self> {
-        let stored = |(name, array): (&String, &'a Array)| Stored {
+impl<'a> TensorSource<'a> {
+    /// All of `weights`, with `prefix` before each name.
+    pub fn from_weights(weights: &'a Weights, prefix: &str) -> Vec<Self> {
+        let source = |(name, array): (&String, &'a Array)| TensorSource {
             name: format!("{prefix}{name}"),
             shape: array.shape.clone(),
             fetch: Box::new(|| Ok(array.clone())),
         };
-        weights.iter().map(stored).collect()
+        weights.iter().map(source).collect()
     }
 
-    /// What the engine keeps of every tensor, with `prefix` before each name.
-    pub fn of(engine: &'a dyn Engine, part: Part, prefix: &str) -> Vec<Self> {
-        let stored = |(name, shape): (String, Vec<usize>)| Stored {
+    /// One tensor of every parameter of `engine`, with `prefix` before each name.
+    pub fn from_engine(engine: &'a dyn Engine, state: ParamState, prefix: &str) -> Vec<Self> {
+        let source = |(name, shape): (String, Vec<usize>)| TensorSource {
             name: format!("{prefix}{name}"),
             shape,
-            fetch: Box::new(move || engine.tensor(&name, part)),
+            fetch: Box::new(move || engine.tensor(&name, state)),
         };
-        engine.shapes().into_iter().map(stored).collect()
+        engine.shapes().into_iter().map(source).collect()
     }
 }
 
-/// A tensor as safetensors wants to see it.
-struct Fetched<'a> {
-    stored: &'a Stored<'a>,
-    /// Why one could not be fetched: the file is worth nothing then.
+/// A tensor in the form that safetensors serializes.
+struct LazyView<'a> {
+    source: &'a TensorSource<'a>,
+    /// The error of a tensor that could not be fetched; the file is then invalid.
     failure: &'a RefCell<Option<Error>>,
 }
 
-impl View for Fetched<'_> {
+impl View for LazyView<'_> {
     fn dtype(&self) -> Dtype {
         Dtype::F32
     }
 
     fn shape(&self) -> &[usize] {
-        &self.stored.shape
+        &self.source.shape
     }
 
     fn data(&self) -> Cow<'_, [u8]> {
-        let fetched = (self.stored.fetch)();
-        let bytes = |array: Array| array.data.iter().flat_map(|number| number.to_le_bytes()).collect();
+        let fetched = (self.source.fetch)();
+        let bytes = |array: Array| array.data.iter().flat_map(|x| x.to_le_bytes()).collect();
         Cow::Owned(fetched.map_or_else(
             |error| {
                 *self.failure.borrow_mut() = Some(error);
@@ -131,7 +137,7 @@ impl View for Fetched<'_> {
     }
 
     fn data_len(&self) -> usize {
-        self.stored.shape.iter().product::<usize>() * size_of::<f32>()
+        self.source.shape.iter().product::<usize>() * size_of::<f32>()
     }
 }
 
@@ -140,7 +146,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn arrays_come_back_bit_for_bit() {
+    fn written_arrays_are_read_bit_for_bit() {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("a.safetensors");
         let data = vec![1.5, -0.0, f32::MIN_POSITIVE / 2.0, f32::MAX, 1.0 / 3.0, 0.0];
@@ -151,17 +157,17 @@ mod tests {
         let metadata = BTreeMap::from([("updates".to_owned(), "12".to_owned())]);
         let bytes = write_arrays(&path, &weights, &metadata).expect("a file");
         assert_eq!(bytes, std::fs::metadata(&path).expect("a file").len());
-        let (again, told) = read_arrays(&path).expect("the file");
-        assert_eq!(told, metadata);
+        let (read, read_metadata) = read_arrays(&path).expect("the file");
+        assert_eq!(read_metadata, metadata);
         for (name, array) in &weights {
             let bits = |array: &Array| array.data.iter().map(|x| x.to_bits()).collect::<Vec<_>>();
-            assert_eq!((bits(array), &array.shape), (bits(&again[name]), &again[name].shape));
+            assert_eq!((bits(array), &array.shape), (bits(&read[name]), &read[name].shape));
         }
-        let lost = || Err(Error::Device("gone".into()));
-        let lost = Stored { name: "c".into(), shape: vec![2], fetch: Box::new(lost) };
-        assert!(matches!(write_stored(&path, &[lost], &metadata), Err(Error::Device(_))));
-        std::fs::write(&path, b"torn").expect("a torn file");
-        assert!(read_arrays(&path).expect_err("a torn file").to_string().contains("damaged"));
+        let fail = || Err(Error::Device("device lost".into()));
+        let failing = TensorSource { name: "c".into(), shape: vec![2], fetch: Box::new(fail) };
+        assert!(matches!(write_tensors(&path, &[failing], &metadata), Err(Error::Device(_))));
+        std::fs::write(&path, b"cut").expect("a damaged file");
+        assert!(read_arrays(&path).expect_err("a damaged file").to_string().contains("damaged"));
         let nowhere = folder.path().join("none/a.safetensors");
         assert!(matches!(write_arrays(&nowhere, &weights, &metadata), Err(Error::Write { .. })));
     }

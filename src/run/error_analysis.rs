@@ -278,9 +278,9 @@ pub struct ResidualBin {
 fn residual_bins(predictions: &Predictions, scale: &Labels) -> Vec<ResidualBin> {
     let empty_bin =
         |(from, to): (f32, f32)| ResidualBin { from: from.into(), to: to.into(), ..ResidualBin::default() };
-    let mut bins: Vec<ResidualBin> = scale.parts().into_iter().map(empty_bin).collect();
+    let mut bins: Vec<ResidualBin> = scale.intervals().into_iter().map(empty_bin).collect();
     for (row, label) in predictions.targets().iter().enumerate() {
-        let Some(bin) = bins.get_mut(scale.group(*label)) else { continue };
+        let Some(bin) = bins.get_mut(scale.bin(*label)) else { continue };
         let residual = predictions.predicted_value(row) - predictions.target_value(row);
         bin.rows += 1;
         bin.bias += residual;

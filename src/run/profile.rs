@@ -47,7 +47,7 @@ impl DataProfile {
             splits.push((split, Profile::of(rows, &labels, lengths(rows)?, trained)));
         }
         let no_lengths = tokenizer.err().map(|error: Error| error.to_string());
-        Ok(DataProfile { labels: labels.groups(), splits, notes, no_lengths })
+        Ok(DataProfile { labels: labels.bin_names(), splits, notes, no_lengths })
     }
 }
 

@@ -6,7 +6,7 @@ use crate::catalog::Metric;
 use crate::error::{Error, Result};
 use crate::event::{Change, Scores, SplitName, Usage};
 use crate::files::write_folder_whole;
-use crate::nn::{Engine, EngineState, Part, Stored, read_arrays, write_stored};
+use crate::nn::{Engine, EngineState, ParamState, TensorSource, read_arrays, write_tensors};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -15,8 +15,11 @@ const ARRAYS: &str = "state.safetensors";
 /// TOML, because its reader gives back each f64 bit for bit.
 const LOOP: &str = "loop.toml";
 /// The prefix of the tensors of each part of an engine state.
-const PARTS: [(Part, &str); 3] =
-    [(Part::Weight, "weights."), (Part::FirstMoment, "first."), (Part::SecondMoment, "second.")];
+const PARTS: [(ParamState, &str); 3] = [
+    (ParamState::Weight, "weights."),
+    (ParamState::FirstMoment, "first."),
+    (ParamState::SecondMoment, "second."),
+];
 /// Number of checkpoints that are kept, as `save_total_limit` of Transformers.
 const SAVE_TOTAL_LIMIT: usize = 2;
 
@@ -65,14 +68,14 @@ pub(super) fn relative_path(step: u64) -> PathBuf {
 }
 
 /// The tensors of an engine that a checkpoint contains.
-pub(super) fn tensors(engine: &dyn Engine) -> Vec<Stored<'_>> {
-    PARTS.iter().flat_map(|(part, prefix)| Stored::of(engine, *part, prefix)).collect()
+pub(super) fn tensors(engine: &dyn Engine) -> Vec<TensorSource<'_>> {
+    PARTS.iter().flat_map(|(part, prefix)| TensorSource::from_engine(engine, *part, prefix)).collect()
 }
 
 /// Writes a checkpoint of [`tensors`] and removes all but the newest few. Returns its size in bytes.
-pub(super) fn save(dir: &Path, state: &LoopState, tensors: &[Stored<'_>]) -> Result<u64> {
+pub(super) fn save(dir: &Path, state: &LoopState, tensors: &[TensorSource<'_>]) -> Result<u64> {
     let bytes = write_folder_whole(&dir.join(relative_path(state.step)), |folder| {
-        write_stored(&folder.join(ARRAYS), tensors, &BTreeMap::new())?;
+        write_tensors(&folder.join(ARRAYS), tensors, &BTreeMap::new())?;
         let path = folder.join(LOOP);
         let text = toml::to_string(state).map_err(|e| Error::writing(&path)(std::io::Error::other(e)))?;
         std::fs::write(&path, text).map_err(Error::writing(&path))
@@ -122,9 +125,9 @@ pub(super) fn load_newest(dir: &Path) -> Result<Option<(LoopState, EngineState)>
             return Err(Error::data(folder.join(ARRAYS), None, format!("contains an unknown tensor {name}")));
         };
         let tensors = match part {
-            Part::Weight => &mut engine.weights,
-            Part::FirstMoment => &mut engine.first_moments,
-            Part::SecondMoment => &mut engine.second_moments,
+            ParamState::Weight => &mut engine.weights,
+            ParamState::FirstMoment => &mut engine.first_moments,
+            ParamState::SecondMoment => &mut engine.second_moments,
         };
         tensors.insert(tensor.to_string(), array);
     }
@@ -162,9 +165,13 @@ mod tests {
         }
     }
 
-    fn stored(engine: &EngineState) -> Vec<Stored<'_>> {
+    fn stored(engine: &EngineState) -> Vec<TensorSource<'_>> {
         let parts = [&engine.weights, &engine.first_moments, &engine.second_moments];
-        parts.iter().zip(PARTS).flat_map(|(part, (_, prefix))| Stored::all(part, prefix)).collect()
+        parts
+            .iter()
+            .zip(PARTS)
+            .flat_map(|(part, (_, prefix))| TensorSource::from_weights(part, prefix))
+            .collect()
     }
 
     #[test]

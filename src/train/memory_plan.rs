@@ -23,13 +23,13 @@ pub(super) fn plan(
 ) -> Result<Option<(String, u64)>> {
     let batch = longest(train, spec.per_device_train_batch_size * spec.gradient_accumulation_steps);
     let given = spec.max_tokens_per_batch;
-    let Some(whole) = engine.memory(&batch, given.unwrap_or(usize::MAX)) else { return Ok(None) };
+    let Some(whole) = engine.memory_plan(&batch, given.unwrap_or(usize::MAX)) else { return Ok(None) };
     let Some(memory) = engine.available_memory() else { return Ok(Some((describe(&whole), whole.total()))) };
-    let Some((max_tokens, fitting)) = fit(&batch, memory, |tokens| engine.memory(&batch, tokens)) else {
+    let Some((max_tokens, fitting)) = fit(&batch, memory, |tokens| engine.memory_plan(&batch, tokens)) else {
         return Err(Error::Device(format!(
             "this model needs {} for a single example, but the machine has only {}; use a smaller model, \
              or lower max_seq_length or threads",
-            bytes(engine.memory(&batch, 1).unwrap_or(whole).total()),
+            bytes(engine.memory_plan(&batch, 1).unwrap_or(whole).total()),
             bytes(memory.total)
         )));
     };

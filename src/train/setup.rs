@@ -10,7 +10,7 @@ use crate::data::{Dataset, Example, Tokenized, Tokenizer};
 use crate::error::{Error, Result};
 use crate::event::{Event, Progress, SplitName};
 use crate::files::ModelFolder;
-use crate::nn::{self, Build, Built, DeviceKind};
+use crate::nn::{self, BuildOptions, Built, DeviceKind};
 use crate::rng::{Rng, Stream};
 use crate::spec::RunSpec;
 use crate::text::plural;
@@ -58,7 +58,7 @@ pub(super) fn prepare(
     let (train, eval) = tokenize(spec, dataset, &tokenizer, control, emit)?;
     let tokenize_seconds = begun.elapsed().as_secs_f64();
 
-    let mut built = nn::build(&Build::of(spec, &folder, &labels.names()))?;
+    let mut built = nn::build(&BuildOptions::from_spec(spec, &folder, &labels.names()))?;
     emit(Event::note(built.report.summary()));
     for note in &built.notes {
         emit(Event::note(note.clone()));
@@ -70,7 +70,7 @@ pub(super) fn prepare(
     }
     check_vocabulary(&folder, &tokenizer, &built)?;
     let is_cpu = built.device_kind == DeviceKind::Cpu;
-    let product_rate = is_cpu.then(|| nn::known_product_rate(&built.precision, spec.threads)).flatten();
+    let product_rate = is_cpu.then(|| nn::cached_matmul_rate(&built.precision, spec.threads)).flatten();
     Ok(Setup {
         folder,
         tokenizer,

@@ -3,7 +3,7 @@
 
 use crate::batch::Batch;
 use crate::event::{Stage, Step, Usage};
-use crate::nn::{ByPhase, Engine, ModelConfig, step_operations};
+use crate::nn::{ByPhase, Engine, ModelConfig, step_flops};
 use std::time::{Duration, Instant};
 
 /// Time between two usage reports.
@@ -79,7 +79,7 @@ impl UsageMeter {
     pub(super) fn count(&mut self, batch: &Batch, engine: &dyn Engine, config: &ModelConfig, labels: usize) {
         self.unattributed.tokens += batch.tokens() as u64;
         self.unattributed.computed_tokens += engine.computed_tokens(batch) as u64;
-        self.unattributed.operations += step_operations(config, labels, batch);
+        self.unattributed.operations += step_flops(config, labels, batch);
     }
 
     /// Attributes the time of steps to phases with the profile of the engine, and adds the usage since the last
@@ -120,7 +120,7 @@ fn by_phase(mut usage: Usage, before: Option<ByPhase>, now: Option<ByPhase>) -> 
 }
 
 fn phases(engine: &dyn Engine) -> Option<ByPhase> {
-    engine.profile().map(|profile| profile.passes)
+    engine.profile().map(|profile| profile.by_phase)
 }
 
 fn round_to_micros(seconds: f64) -> f64 {

@@ -9,7 +9,7 @@ mod tsv;
 use super::Rows;
 use super::find::Found;
 use crate::batch::Label;
-use crate::catalog::{Columns, Labels, Local, Source, Task};
+use crate::catalog::{Columns, Labels, LocalFormat, Task, TaskSource};
 use crate::error::{Error, Result};
 use crate::event::SplitName;
 use std::path::Path;
@@ -31,7 +31,8 @@ pub(super) fn read(task: &Task, split: SplitName, found: &Found) -> Result<Rows>
             tsv::read(&file, text.as_bytes(), &tsv::Layout::new(task, split, &[columns]))
         }
         Found::Tsv(file) => {
-            let Source::Files { local: Local::Tsv { columns, test_columns, unnamed }, .. } = &task.source
+            let TaskSource::Files { local: LocalFormat::Tsv { columns, test_columns, unnamed }, .. } =
+                &task.source
             else {
                 return Err(wrong_kind(task, file));
             };
@@ -42,13 +43,13 @@ pub(super) fn read(task: &Task, split: SplitName, found: &Found) -> Result<Rows>
             tsv::read(file, &bytes(file)?, &layout)
         }
         Found::Trees(file) => {
-            let Source::Files { local: Local::Trees(tree), .. } = &task.source else {
+            let TaskSource::Files { local: LocalFormat::Trees(tree), .. } = &task.source else {
                 return Err(wrong_kind(task, file));
             };
             trees::read(file, &bytes(file)?, tree)
         }
         Found::Parquet { files, .. } => {
-            let Source::Files { hub, .. } = &task.source else {
+            let TaskSource::Files { hub, .. } = &task.source else {
                 return Err(wrong_kind(task, &found.first_file()));
             };
             let mut all = Rows::default();

@@ -4,7 +4,7 @@ use super::super::Example;
 use super::table::{self, Cell, Record, Wanted};
 use super::{expected, label_of};
 use crate::batch::Label;
-use crate::catalog::{Hub, Labels, Task};
+use crate::catalog::{HubDataset, Labels, Task};
 use crate::error::{Error, Result};
 use crate::event::SplitName;
 use parquet::file::reader::{FileReader, SerializedFileReader};
@@ -61,7 +61,7 @@ fn broken(file: &Path, error: &parquet::errors::ParquetError) -> Error {
 }
 
 /// Reads every row of one file of a task of the catalog.
-pub(super) fn read(file: &Path, task: &Task, split: SplitName, hub: &Hub) -> Result<Vec<Example>> {
+pub(super) fn read(file: &Path, task: &Task, split: SplitName, hub: &HubDataset) -> Result<Vec<Example>> {
     let opened = Opened::open(file)?;
     let places = places(file, &opened.names, split, hub)?;
     let mut rows = Vec::new();
@@ -108,7 +108,7 @@ pub(super) fn records(file: &Path, wanted: &Wanted) -> Result<Vec<Record>> {
     Ok(records)
 }
 
-fn places(file: &Path, names: &[String], split: SplitName, hub: &Hub) -> Result<Places> {
+fn places(file: &Path, names: &[String], split: SplitName, hub: &HubDataset) -> Result<Places> {
     let place = |name: &str| {
         names.iter().position(|found| *found == name).ok_or_else(|| {
             let problem = format!("has no column {name}; its columns are {}", names.join(", "));
@@ -163,7 +163,7 @@ fn cell(row: &Row, place: usize) -> Result<Option<Cell>, String> {
 }
 
 /// The label of a row: a number, a name, or a score that the task's threshold cuts.
-fn label(row: &Row, place: usize, hub: &Hub, task: &Task) -> Result<Option<Label>, String> {
+fn label(row: &Row, place: usize, hub: &HubDataset, task: &Task) -> Result<Option<Label>, String> {
     let number = match cell(row, place)? {
         None => return Ok(None),
         Some(Cell::Flag(value)) => f64::from(u8::from(value)),

@@ -3,12 +3,12 @@
 
 use super::super::{Example, Rows};
 use crate::batch::Label;
-use crate::catalog::Tree;
+use crate::catalog::TreeLabels;
 use crate::error::{Error, Result};
 use std::path::Path;
 
 /// Reads a whole file; `file` is only its name in errors.
-pub(super) fn read(file: &Path, bytes: &[u8], tree: &Tree) -> Result<Rows> {
+pub(super) fn read(file: &Path, bytes: &[u8], tree: &TreeLabels) -> Result<Rows> {
     let bytes = bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(bytes);
     let mut rows = Vec::new();
     for (line, number) in bytes.split(|byte| *byte == b'\n').zip(1u64..) {
@@ -119,14 +119,14 @@ mod tests {
 
     fn error(line: &str) -> String {
         let text = format!("(2 (2 a) (2 b))\n{line}\n");
-        read(Path::new("dev.txt"), text.as_bytes(), &Tree { positive_from: 3 }).unwrap_err().to_string()
+        read(Path::new("dev.txt"), text.as_bytes(), &TreeLabels { positive_from: 3 }).unwrap_err().to_string()
     }
 
     #[test]
     fn words_stay_as_they_are_and_the_root_is_cut() {
         let text =
             "(3 (2 -LRB-) (4 (2 8\u{a0}1\\/2) (2 's)))\r\n\n(2 (1 No) (2 .))\n(4 (4 Good))\n(0 (1 Bad))";
-        let rows = read(Path::new("x"), text.as_bytes(), &Tree { positive_from: 3 }).unwrap();
+        let rows = read(Path::new("x"), text.as_bytes(), &TreeLabels { positive_from: 3 }).unwrap();
         let found: Vec<_> = rows.rows.iter().map(|r| (r.text.as_str(), r.label.unwrap().number())).collect();
         assert_eq!(found, [("-LRB- 8\u{a0}1\\/2 's", 1.0), ("No .", 0.0), ("Good", 1.0), ("Bad", 0.0)]);
         assert!(rows.notes[0].contains("class 2"), "{}", rows.notes[0]);
@@ -156,12 +156,12 @@ mod tests {
     proptest! {
         #[test]
         fn no_bytes_make_it_panic(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
-            let _ = read(Path::new("x"), &bytes, &Tree { positive_from: 3 });
+            let _ = read(Path::new("x"), &bytes, &TreeLabels { positive_from: 3 });
         }
 
         #[test]
         fn no_text_of_brackets_makes_it_panic(text in "[()0-9 aé\t\n\u{a0}]{0,120}") {
-            let _ = read(Path::new("x"), text.as_bytes(), &Tree { positive_from: 3 });
+            let _ = read(Path::new("x"), text.as_bytes(), &TreeLabels { positive_from: 3 });
         }
     }
 }

@@ -15,11 +15,11 @@ use crate::nn::arena::ParamRange;
 use crate::nn::check::{check_batch, check_labels, check_weights};
 use crate::nn::config::ModelConfig;
 use crate::nn::engine::{
-    Array, Engine, EngineState, InputGradients, Interpolation, MemoryPlan, Optimizer, Part, StepInput,
-    StepReport, Weights,
+    Array, Engine, EngineState, InputGradients, Interpolation, MemoryPlan, OptimizerConfig, ParamState,
+    StepInput, StepReport, Weights,
 };
-use crate::nn::names::ParamSpec;
-use crate::nn::{Limits, Settings};
+use crate::nn::params::ParamSpec;
+use crate::nn::{EngineConfig, MicroBatchLimits};
 use crate::rng::{Rng, Stream};
 use crate::spec::Precision;
 use std::collections::BTreeMap;
@@ -32,8 +32,8 @@ pub(super) struct CudaEngine<D: Device> {
     config: ModelConfig,
     layout: Layout,
     seed: u64,
-    optimizer: Optimizer,
-    limits: Limits,
+    optimizer: OptimizerConfig,
+    limits: MicroBatchLimits,
     precision: Precision,
     /// Passes that ran at least once, with their graphs. Fields drop in this order: graphs and buffers go before the
     /// device that they belong to.
@@ -80,10 +80,10 @@ impl<D: Device> CudaEngine<D> {
         config: &ModelConfig,
         specs: &[ParamSpec],
         weights: &Weights,
-        settings: Settings,
+        settings: EngineConfig,
         mut device: D,
     ) -> Result<Self> {
-        let Settings { seed, optimizer, limits, precision, .. } = settings;
+        let EngineConfig { seed, optimizer, limits, precision, .. } = settings;
         check_supported(config)?;
         let layout = Layout::new(config, specs);
         let is_bf16 = precision == Precision::Bf16;
@@ -130,7 +130,7 @@ impl<D: Device> CudaEngine<D> {
     }
 
     fn specs(&self) -> impl Iterator<Item = &ParamSpec> + Clone {
-        self.layout.params.iter().map(|param| &param.slot)
+        self.layout.params.iter().map(|param| &param.spec)
     }
 
     /// Makes the workspace at least as large as `size`. If it is replaced, the captured graphs are dropped, since they
@@ -209,7 +209,7 @@ impl<D: Device> CudaEngine<D> {
         check_labels(self.layout.classes(), input.batch)?;
         self.stamp += 1;
         let step = (self.updates + 1) as f64;
-        let Optimizer { beta1, beta2, weight_decay, .. } = self.optimizer;
+        let OptimizerConfig { beta1, beta2, weight_decay, .. } = self.optimizer;
         let scalars = StepScalars {
             dropout_key: Rng::new(self.seed, Stream::Dropout).key(),
             step: input.step as u32,
@@ -219,7 +219,7 @@ impl<D: Device> CudaEngine<D> {
             step_size: (input.learning_rate / (1.0 - beta1.powf(step))) as f32,
             bias_correction2_sqrt: (1.0 - beta2.powf(step)).sqrt() as f32,
         };
-        let micro_batches = input.batch.parts(self.limits.examples, self.limits.tokens);
+        let micro_batches = input.batch.parts(self.limits.max_examples, self.limits.max_tokens);
         for (index, batch) in micro_batches.iter().enumerate() {
             let update = update && index + 1 == micro_batches.len();
             let key = GraphKey::Training { bucket: Bucket::of(batch), accumulate: index > 0, update };
@@ -248,15 +248,15 @@ impl<D: Device> CudaEngine<D> {
     }
 
     /// Copies tensors from the host into an arena, and weights also into their bf16 copy.
-    fn upload(&mut self, part: Part, weights: &Weights) -> Result<()> {
+    fn upload(&mut self, part: ParamState, weights: &Weights) -> Result<()> {
         check_weights(&self.config.model, &self.specs(), weights)?;
         let arena = self.parameters.arena(part);
-        for ParamRange { slot, range } in &self.layout.params {
-            let words: Vec<u32> = weights[&slot.name].data.iter().map(|x| x.to_bits()).collect();
+        for ParamRange { spec, range } in &self.layout.params {
+            let words: Vec<u32> = weights[&spec.name].data.iter().map(|x| x.to_bits()).collect();
             let to = arena.slice(range.clone());
             self.device.write(DeviceSlice::new(to.address(), to.len()), &words)?;
         }
-        if part == Part::Weight && !self.parameters.bf16_weights.is_null() {
+        if part == ParamState::Weight && !self.parameters.bf16_weights.is_null() {
             let matrices = arena.slice(self.layout.layer_matrices.clone());
             weights_to_bf16(&mut self.device, matrices, self.parameters.bf16_weights)?;
         }
@@ -265,7 +265,7 @@ impl<D: Device> CudaEngine<D> {
 
     /// Marks the rows of the word embedding with moments other than 0. AdamW only decays the others.
     fn upload_has_moments(&mut self, state: &EngineState) -> Result<()> {
-        let name = &self.layout.params[0].slot.name;
+        let name = &self.layout.params[0].spec.name;
         let (first, second) = (&state.first_moments[name].data, &state.second_moments[name].data);
         let width = self.config.hidden;
         let rows = first.chunks_exact(width).zip(second.chunks_exact(width));
@@ -300,8 +300,8 @@ fn out_of_memory<D: Device>(device: &D, needed: usize, error: &Error) -> Error {
     ))
 }
 
-fn hyperparameters(optimizer: &Optimizer) -> AdamWHyperparameters {
-    let Optimizer { beta1, beta2, epsilon, .. } = *optimizer;
+fn hyperparameters(optimizer: &OptimizerConfig) -> AdamWHyperparameters {
+    let OptimizerConfig { beta1, beta2, epsilon, .. } = *optimizer;
     AdamWHyperparameters {
         one_minus_beta1: (1.0 - beta1) as f32,
         beta2: beta2 as f32,
@@ -350,7 +350,7 @@ impl<D: Device> Engine for CudaEngine<D> {
                 row.fill(0.0);
             }
         }
-        let array = |param: &ParamRange| (param.slot.name.clone(), param.copy(&arena));
+        let array = |param: &ParamRange| (param.spec.name.clone(), param.to_array(&arena));
         Ok((loss, self.layout.params.iter().map(array).collect()))
     }
 
@@ -358,7 +358,7 @@ impl<D: Device> Engine for CudaEngine<D> {
         check_batch(&self.config, batch)?;
         let classes = self.layout.classes();
         let mut rows = Vec::with_capacity(batch.len());
-        for batch in batch.parts(usize::MAX, self.limits.tokens) {
+        for batch in batch.parts(usize::MAX, self.limits.max_tokens) {
             let key = GraphKey::Inference(Bucket::of(&batch));
             self.run(key, &batch, StepScalars::default())?;
             let (_, workspace, _) = self.workspace.as_ref().expect("the workspace was reserved");
@@ -368,7 +368,7 @@ impl<D: Device> Engine for CudaEngine<D> {
         Ok(rows)
     }
 
-    fn slopes(&mut self, _mix: Interpolation<'_>, _class: usize) -> Result<InputGradients> {
+    fn input_gradients(&mut self, _input: Interpolation<'_>, _class: usize) -> Result<InputGradients> {
         Err(Error::Usage(
             "engine = \"fast\" does not support word attributions on a GPU; set engine to \"plain\", or device to \
              \"cpu\""
@@ -380,11 +380,11 @@ impl<D: Device> Engine for CudaEngine<D> {
         self.specs().map(|spec| (spec.name.clone(), spec.shape.clone())).collect()
     }
 
-    fn tensor(&self, name: &str, part: Part) -> Result<Array> {
-        let param = self.layout.params.iter().find(|param| param.slot.name == name);
-        let ParamRange { slot, range } = param.expect("a name of `shapes`");
+    fn tensor(&self, name: &str, part: ParamState) -> Result<Array> {
+        let param = self.layout.params.iter().find(|param| param.spec.name == name);
+        let ParamRange { spec, range } = param.expect("a name of `shapes`");
         let data = self.read(self.parameters.arena(part).slice(range.clone()))?;
-        Ok(Array { shape: slot.shape.clone(), data })
+        Ok(Array { shape: spec.shape.clone(), data })
     }
 
     fn updates(&self) -> u64 {
@@ -392,22 +392,22 @@ impl<D: Device> Engine for CudaEngine<D> {
     }
 
     fn set_weights(&mut self, weights: &Weights) -> Result<()> {
-        self.upload(Part::Weight, weights)
+        self.upload(ParamState::Weight, weights)
     }
 
     fn restore(&mut self, state: &EngineState) -> Result<()> {
-        self.upload(Part::Weight, &state.weights)?;
-        self.upload(Part::FirstMoment, &state.first_moments)?;
-        self.upload(Part::SecondMoment, &state.second_moments)?;
+        self.upload(ParamState::Weight, &state.weights)?;
+        self.upload(ParamState::FirstMoment, &state.first_moments)?;
+        self.upload(ParamState::SecondMoment, &state.second_moments)?;
         self.upload_has_moments(state)?;
         self.updates = state.updates;
         Ok(())
     }
 
-    fn memory(&self, batch: &Batch, max_tokens: usize) -> Option<MemoryPlan> {
+    fn memory_plan(&self, batch: &Batch, max_tokens: usize) -> Option<MemoryPlan> {
         let (_, parameters) = Parameters::new(&self.config, &self.layout, self.is_bf16(), 0);
         let arena = self.layout.len() * size_of::<f32>();
-        let micro_batches = batch.parts(self.limits.examples, max_tokens);
+        let micro_batches = batch.parts(self.limits.max_examples, max_tokens);
         let bucket = micro_batches.iter().map(Bucket::of).reduce(Bucket::union)?;
         let size = WorkspaceSize { bucket, is_training: true };
         let (_, activations) = Workspace::new(&self.config, self.layout.classes(), self.is_bf16(), size, 0);
@@ -427,11 +427,11 @@ impl<D: Device> Engine for CudaEngine<D> {
     }
 
     fn set_max_tokens(&mut self, max_tokens: usize) {
-        self.limits.tokens = max_tokens;
+        self.limits.max_tokens = max_tokens;
     }
 
     fn computed_tokens(&self, batch: &Batch) -> usize {
-        let micro_batches = batch.parts(self.limits.examples, self.limits.tokens);
+        let micro_batches = batch.parts(self.limits.max_examples, self.limits.max_tokens);
         micro_batches.iter().map(|batch| Bucket::of(batch).tokens).sum()
     }
 }

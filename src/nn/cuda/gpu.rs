@@ -3,7 +3,7 @@
 use super::device::{Device, DeviceSlice, Gemm, GemmKind, GemmOperand, Launch, Module};
 use crate::error::{Error, Result};
 use crate::machine::Memory;
-use crate::nn::stored::first_line;
+use crate::nn::error_text::first_line;
 use candle_core::cuda_backend::cudarc::cublas::{CudaBlas, result, sys as blas_sys};
 use candle_core::cuda_backend::cudarc::driver::{
     CudaFunction, CudaGraph, CudaModule, CudaSlice, CudaStream, DevicePtr, LaunchConfig, PushKernelArg,
@@ -93,8 +93,8 @@ impl Gpu {
     /// The GPU with number `ordinal`.
     #[cfg(test)]
     pub(super) fn open(ordinal: usize) -> Result<Self> {
-        let opened = crate::nn::device::open(&format!("cuda:{ordinal}"), None)?;
-        Gpu::new(&opened.device, &opened.words)
+        let opened = crate::nn::device::open(crate::spec::DeviceSpec::Cuda(ordinal), None)?;
+        Gpu::new(&opened.device, &opened.description)
     }
 
     /// Makes the CUDA context current on this thread: engines move between threads.

@@ -11,9 +11,9 @@
 //! Related tensors are adjacent: the vectors of a layer, so that one kernel reduces their gradients; and queries,
 //! keys and values, which form one matrix (3 hidden, hidden) and one bias (3 hidden).
 
-use crate::nn::arena::{Order, ParamRange};
+use crate::nn::arena::{ArenaBuilder, ParamRange};
 use crate::nn::config::ModelConfig;
-use crate::nn::names::{Names, ParamSpec};
+use crate::nn::params::{Names, ParamSpec};
 use std::ops::Range;
 
 /// The range of each parameter of a layer. Matrices are (out_features, in_features).
@@ -58,36 +58,36 @@ pub(super) struct Layout {
 impl Layout {
     /// The layout of the tensors in `specs`, which has every tensor of the configuration.
     pub(super) fn new(config: &ModelConfig, specs: &[ParamSpec]) -> Self {
-        let mut order = Order::new(specs);
+        let mut builder = ArenaBuilder::new(specs);
         let names = Names::of(config);
-        let words = order.tensor(&names.words, "weight");
-        let positions = order.tensor(&names.positions, "weight");
-        let segments = names.segments.as_ref().map(|segments| order.tensor(segments, "weight"));
+        let words = builder.tensor(&names.words, "weight");
+        let positions = builder.tensor(&names.positions, "weight");
+        let segments = names.segments.as_ref().map(|segments| builder.tensor(segments, "weight"));
         let mut layers = vec![LayerLayout::default(); names.layers.len()];
-        let first = order.length();
+        let first = builder.len();
         for (ranges, layer) in layers.iter_mut().zip(&names.layers) {
-            ranges.qkv = order.tensors(&[&layer.query, &layer.key, &layer.value], "weight");
-            ranges.attention_out = order.tensor(&layer.attention_out, "weight");
-            ranges.up = order.tensor(&layer.up, "weight");
-            ranges.down = order.tensor(&layer.down, "weight");
+            ranges.qkv = builder.tensors(&[&layer.query, &layer.key, &layer.value], "weight");
+            ranges.attention_out = builder.tensor(&layer.attention_out, "weight");
+            ranges.up = builder.tensor(&layer.up, "weight");
+            ranges.down = builder.tensor(&layer.down, "weight");
         }
-        let layer_matrices = first..order.length();
-        let pooler = order.tensor(&names.pooler, "weight");
-        let classifier = order.tensor(&names.classifier, "weight");
-        let embedding_norm = norm(&mut order, &names.embedding_norm);
+        let layer_matrices = first..builder.len();
+        let pooler = builder.tensor(&names.pooler, "weight");
+        let classifier = builder.tensor(&names.classifier, "weight");
+        let embedding_norm = norm(&mut builder, &names.embedding_norm);
         for (ranges, layer) in layers.iter_mut().zip(&names.layers) {
-            ranges.qkv_bias = order.tensors(&[&layer.query, &layer.key, &layer.value], "bias");
-            ranges.attention_out_bias = order.tensor(&layer.attention_out, "bias");
-            ranges.attention_norm = norm(&mut order, &layer.attention_norm);
-            ranges.up_bias = order.tensor(&layer.up, "bias");
-            ranges.down_bias = order.tensor(&layer.down, "bias");
-            ranges.output_norm = norm(&mut order, &layer.output_norm);
+            ranges.qkv_bias = builder.tensors(&[&layer.query, &layer.key, &layer.value], "bias");
+            ranges.attention_out_bias = builder.tensor(&layer.attention_out, "bias");
+            ranges.attention_norm = norm(&mut builder, &layer.attention_norm);
+            ranges.up_bias = builder.tensor(&layer.up, "bias");
+            ranges.down_bias = builder.tensor(&layer.down, "bias");
+            ranges.output_norm = norm(&mut builder, &layer.output_norm);
             ranges.vectors = ranges.qkv_bias.start..ranges.output_norm.end;
         }
-        let pooler_bias = order.tensor(&names.pooler, "bias");
-        let classifier_bias = order.tensor(&names.classifier, "bias");
+        let pooler_bias = builder.tensor(&names.pooler, "bias");
+        let classifier_bias = builder.tensor(&names.classifier, "bias");
         Layout {
-            params: order.places(),
+            params: builder.finish(),
             words,
             positions,
             segments,
@@ -117,15 +117,15 @@ impl Layout {
 }
 
 /// Weight and bias of a LayerNorm.
-fn norm(order: &mut Order<'_>, name: &str) -> Range<usize> {
-    let weight = order.tensor(name, "weight");
-    weight.start..order.tensor(name, "bias").end
+fn norm(builder: &mut ArenaBuilder<'_>, name: &str) -> Range<usize> {
+    let weight = builder.tensor(name, "weight");
+    weight.start..builder.tensor(name, "bias").end
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::nn::names::table;
+    use crate::nn::params::param_specs;
 
     #[test]
     fn layout_is_contiguous_with_decayed_tensors_first() {
@@ -136,14 +136,14 @@ mod tests {
                 "hidden_dim": 16, "max_position_embeddings": 8}"#,
         ] {
             let config = ModelConfig::parse("m", config.as_bytes()).expect("a valid configuration");
-            let specs = table(&config, 3);
+            let specs = param_specs(&config, 3);
             let layout = Layout::new(&config, &specs);
             assert_eq!(layout.params.len(), specs.len());
             let mut end = 0;
             for param in &layout.params {
-                assert_eq!(param.range.start, end, "{}", param.slot.name);
+                assert_eq!(param.range.start, end, "{}", param.spec.name);
                 end = param.range.end;
-                assert_eq!(param.slot.decay, end <= layout.no_decay(), "{}", param.slot.name);
+                assert_eq!(param.spec.has_weight_decay, end <= layout.no_decay(), "{}", param.spec.name);
             }
             assert_eq!(end, layout.len());
             let matrices: usize =

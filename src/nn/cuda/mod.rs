@@ -45,7 +45,7 @@ mod workspace;
 #[cfg(feature = "cuda")]
 use super::engine::{Engine, Weights};
 #[cfg(feature = "cuda")]
-use super::{ModelConfig, ParamSpec, Settings};
+use super::{EngineConfig, ModelConfig, ParamSpec};
 #[cfg(feature = "cuda")]
 use crate::error::Result;
 
@@ -54,7 +54,7 @@ use crate::error::Result;
 #[cfg(feature = "cuda")]
 pub(crate) fn engine(
     (config, specs, weights): (&ModelConfig, &[ParamSpec], &Weights),
-    settings: Settings,
+    settings: EngineConfig,
     device: &candle_core::Device,
     name: &str,
 ) -> Result<(Box<dyn Engine>, &'static str)> {

@@ -61,6 +61,6 @@ impl Model<'_> {
         if !self.is_training || rate == 0.0 {
             return DropoutSite::DISABLED;
         }
-        DropoutSite::new(id, dropout::threshold(rate), dropout::kept(rate))
+        DropoutSite::new(id, dropout::threshold(rate), dropout::keep_scale(rate))
     }
 }

@@ -5,7 +5,7 @@ use super::device::{Bf16, DeviceSlice};
 use super::layout::Layout;
 use super::ops::{AdamWTensors, NORM_BLOCKS};
 use crate::nn::config::ModelConfig;
-use crate::nn::engine::Part;
+use crate::nn::engine::ParamState;
 
 /// 32-bit words of the kernels' structure `Report`: the summed loss (f64), norm and scale of the gradient (f32).
 pub(super) const REPORT_WORDS: usize = 4;
@@ -48,11 +48,11 @@ impl Parameters {
     }
 
     /// The arena of weights or moments.
-    pub(super) fn arena(&self, part: Part) -> DeviceSlice<f32> {
+    pub(super) fn arena(&self, part: ParamState) -> DeviceSlice<f32> {
         match part {
-            Part::Weight => self.weights,
-            Part::FirstMoment => self.first_moments,
-            Part::SecondMoment => self.second_moments,
+            ParamState::Weight => self.weights,
+            ParamState::FirstMoment => self.first_moments,
+            ParamState::SecondMoment => self.second_moments,
         }
     }
 

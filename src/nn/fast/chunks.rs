@@ -1,52 +1,52 @@
-//! The arenas cut into pieces that threads update.
+//! Divides the arenas into chunks that threads update in parallel.
 
 use super::kernels::Cpu;
-use super::kernels::adamw::{Moving, Update, adamw};
+use super::kernels::adamw::{AdamWStep, ParamSlices, adamw};
 use super::layout::Layout;
 
-/// Numbers that one task of an update works on. Sums add them in order, so it is part of their result.
+/// Elements of a chunk. The norm of the gradient adds the chunks in order, so the value affects its rounding.
 const CHUNK: usize = 1 << 14;
 
-/// Why a piece can be had: the arenas are as long as their layout.
-const INSIDE: &str = "the arenas are as long as their layout";
+/// Why a chunk can be split off.
+const IN_BOUNDS: &str = "arenas have the length of the layout";
 
-/// Part of a tensor with its gradient and moments.
-pub(super) struct Piece<'a> {
-    pub(super) has_decay: bool,
+/// Part of a parameter with its gradient and moments.
+pub(super) struct Chunk<'a> {
+    pub(super) has_weight_decay: bool,
     weight: &'a mut [f32],
-    first: &'a mut [f32],
-    second: &'a mut [f32],
+    first_moment: &'a mut [f32],
+    second_moment: &'a mut [f32],
     pub(super) gradient: &'a mut [f32],
 }
 
-impl Piece<'_> {
-    /// AdamW of all its numbers.
-    pub(super) fn update(&mut self, cpu: Cpu, update: Update) {
-        let Piece { weight, first, second, gradient, .. } = self;
-        adamw(cpu, Moving { weight, first, second }, gradient, update);
+impl Chunk<'_> {
+    /// AdamW update of the chunk.
+    pub(super) fn update(&mut self, cpu: Cpu, step: AdamWStep) {
+        let Chunk { weight, first_moment, second_moment, gradient, .. } = self;
+        adamw(cpu, ParamSlices { weight, first_moment, second_moment }, gradient, step);
     }
 }
 
-/// All tensors but the word embedding, cut into pieces.
-pub(super) fn pieces<'a>(
+/// The chunks of all parameters but the word embedding.
+pub(super) fn chunks<'a>(
     layout: &Layout,
     mut weights: &'a mut [f32],
-    mut first: &'a mut [f32],
-    mut second: &'a mut [f32],
+    mut first_moments: &'a mut [f32],
+    mut second_moments: &'a mut [f32],
     mut gradients: &'a mut [f32],
-) -> Vec<Piece<'a>> {
-    let mut pieces = Vec::new();
-    for place in layout.places.iter().filter(|place| place.range.end <= layout.dense()) {
-        for first_number in place.range.clone().step_by(CHUNK) {
-            let length = CHUNK.min(place.range.end - first_number);
-            pieces.push(Piece {
-                has_decay: place.slot.decay,
-                weight: weights.split_off_mut(..length).expect(INSIDE),
-                first: first.split_off_mut(..length).expect(INSIDE),
-                second: second.split_off_mut(..length).expect(INSIDE),
-                gradient: gradients.split_off_mut(..length).expect(INSIDE),
+) -> Vec<Chunk<'a>> {
+    let mut chunks = Vec::new();
+    for param in layout.params.iter().filter(|param| param.range.end <= layout.dense_len()) {
+        for start in param.range.clone().step_by(CHUNK) {
+            let length = CHUNK.min(param.range.end - start);
+            chunks.push(Chunk {
+                has_weight_decay: param.spec.has_weight_decay,
+                weight: weights.split_off_mut(..length).expect(IN_BOUNDS),
+                first_moment: first_moments.split_off_mut(..length).expect(IN_BOUNDS),
+                second_moment: second_moments.split_off_mut(..length).expect(IN_BOUNDS),
+                gradient: gradients.split_off_mut(..length).expect(IN_BOUNDS),
             });
         }
     }
-    pieces
+    chunks
 }

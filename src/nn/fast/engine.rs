@@ -1,133 +1,133 @@
-//! [`FastEngine`]: shards, gradients, AdamW and the arenas behind the [`Engine`] interface.
+//! [`FastEngine`]: shards, gradients and AdamW behind the [`Engine`] trait.
 
-use super::chunks::pieces;
+use super::chunks::{Chunk, chunks};
 use super::gradients::Gradients;
-use super::kernels::adamw::{Moving, Update, sum_of_squares};
+use super::kernels::Cpu;
+use super::kernels::adamw::{AdamWStep, ParamSlices, sum_of_squares};
+use super::kernels::element_type::ElementType;
 use super::kernels::huge_pages::zeros;
-use super::kernels::packed::{Format, Packing};
-use super::kernels::product::{Multiplier, Products};
-use super::kernels::{Cpu, Spent};
+use super::kernels::matmul::{Matmul, MatmulBackend};
+use super::kernels::packed::PackedGemm;
 use super::layout::Layout;
-use super::memory::plan;
-use super::shard::{Model, Origin, Shard, Target};
+use super::loss::LossConfig;
+use super::memory_plan::memory_plan;
+use super::model::Model;
+use super::shard::{Objective, Shard};
 use super::sparse_embedding_grad::SparseEmbeddingGrad;
-use super::{MOST_SHARDS, threads_each};
+use super::threads::{MAX_SHARDS, thread_count, threads_per_shard};
 use crate::batch::Batch;
 use crate::error::{Error, Result};
 use crate::nn::arena::ParamRange;
-use crate::nn::check::{check_batch, check_labels, check_mix, check_weights};
+use crate::nn::check::{check_batch, check_interpolation, check_labels, check_weights};
 use crate::nn::config::ModelConfig;
 use crate::nn::dropout::Dropout;
 use crate::nn::engine::{
-    Array, ByOp, ByPhase, Engine, EngineState, InputGradients, Interpolation, MemoryPlan, OpCost, Optimizer,
-    Part, Profile, StepInput, StepReport, Weights,
+    Array, ByOp, ByPhase, Engine, EngineState, InputGradients, Interpolation, MemoryPlan, OpCost,
+    OptimizerConfig, ParamState, Profile, StepInput, StepReport, Weights,
 };
-use crate::nn::names::ParamSpec;
-use crate::nn::{Limits, Settings};
+use crate::nn::engine_config::{EngineConfig, MicroBatchLimits};
+use crate::nn::params::ParamSpec;
 use crate::spec::Precision;
 use rayon::prelude::*;
 use rayon::{ThreadPool, ThreadPoolBuilder};
 use std::time::Instant;
 
-/// The engine of the CPU.
+/// The fast engine of the CPU.
 pub(crate) struct FastEngine {
     config: ModelConfig,
     layout: Layout,
     cpu: Cpu,
-    format: Format,
+    element_type: ElementType,
     seed: u64,
-    optimizer: Optimizer,
-    limits: Limits,
+    optimizer: OptimizerConfig,
+    limits: MicroBatchLimits,
     pool: ThreadPool,
+    /// Arenas of weights and moments.
     weights: Vec<f32>,
-    first: Vec<f32>,
-    second: Vec<f32>,
+    first_moments: Vec<f32>,
+    second_moments: Vec<f32>,
     gradients: Gradients,
-    words: SparseEmbeddingGrad,
+    word_grad: SparseEmbeddingGrad,
     shards: Vec<Shard>,
     updates: u64,
-    /// What is done after the shards for their words.
-    scattering: Spent,
-    /// What steps took.
-    passes: ByPhase,
+    /// Cost of adding the word gradients of all shards.
+    word_grad_cost: OpCost,
+    /// Time of the optimizer steps.
+    by_phase: ByPhase,
 }
 
 impl FastEngine {
-    /// An engine over `weights`, which hold every tensor of `slots`.
+    /// An engine with the given weights, which must hold every parameter of `specs`.
     pub(crate) fn new(
         config: &ModelConfig,
-        slots: &[ParamSpec],
+        specs: &[ParamSpec],
         weights: &Weights,
-        settings: Settings,
+        engine_config: EngineConfig,
     ) -> Result<Self> {
-        let Settings { seed, optimizer, limits, precision, threads } = settings;
-        let layout = Layout::new(config, slots);
-        let threads = super::threads(threads);
-        let failed = |e| Error::Device(format!("{threads} threads cannot be started: {e}"));
+        let EngineConfig { seed, optimizer, limits, precision, threads } = engine_config;
+        let layout = Layout::new(config, specs);
+        let threads = thread_count(threads);
         let pool = ThreadPoolBuilder::new()
             .num_threads(threads)
-            .thread_name(|number| format!("train-{number}"))
+            .thread_name(|index| format!("train-{index}"))
             .build()
-            .map_err(failed)?;
-        let format = match precision {
-            Precision::Bf16 if Packing::detect(Format::Bf16).is_some() => Format::Bf16,
-            _ => Format::F32,
+            .map_err(|e| Error::Device(format!("cannot start {threads} threads: {e}")))?;
+        let element_type = match precision {
+            Precision::Bf16 if PackedGemm::detect(ElementType::Bf16).is_some() => ElementType::Bf16,
+            _ => ElementType::F32,
         };
-        let length = layout.length();
+        let length = layout.len();
         let mut engine = FastEngine {
             config: config.clone(),
             cpu: Cpu::detect(),
-            format,
+            element_type,
             seed,
             optimizer,
             limits,
             pool,
             weights: zeros(length, length),
-            // Most words of the vocabulary never get moments.
-            first: zeros(length, layout.dense()),
-            second: zeros(length, layout.dense()),
-            gradients: Gradients::new(&layout, Products::new(Multiplier::fastest(format))),
-            words: SparseEmbeddingGrad::new(config.vocab_size, config.hidden),
-            shards: (0..threads.min(MOST_SHARDS)).map(|_| Shard::new(format)).collect(),
+            // Most rows of the word embedding never get moments.
+            first_moments: zeros(length, layout.dense_len()),
+            second_moments: zeros(length, layout.dense_len()),
+            gradients: Gradients::new(&layout, Matmul::new(MatmulBackend::fastest(element_type))),
+            word_grad: SparseEmbeddingGrad::new(config.vocab_size, config.hidden),
+            shards: (0..threads.min(MAX_SHARDS)).map(|_| Shard::new(element_type)).collect(),
             updates: 0,
-            scattering: Spent::default(),
-            passes: ByPhase::default(),
+            word_grad_cost: OpCost::default(),
+            by_phase: ByPhase::default(),
             layout,
         };
         engine.set_weights(weights)?;
         Ok(engine)
     }
 
-    /// Instruction set and threads, for people.
+    /// Description to display: threads and instruction set.
     pub(crate) fn describe(&self) -> String {
         let threads = self.pool.current_num_threads();
         let plural = if threads == 1 { "" } else { "s" };
-        let products = Packing::detect(self.format).and_then(Packing::name);
-        let products = products.map_or(String::new(), |name| format!(" with {name}"));
-        format!("cpu, {threads} thread{plural}, {}{products}", self.cpu.name())
+        let extension = PackedGemm::detect(self.element_type).and_then(PackedGemm::name);
+        let extension = extension.map_or(String::new(), |name| format!(" with {name}"));
+        format!("cpu, {threads} thread{plural}, {}{extension}", self.cpu.name())
     }
 
-    /// Number format of the layers' products: `f32` or `bf16`.
+    /// Precision of the matrix products of the encoder: `f32` or `bf16`.
     pub(crate) fn precision(&self) -> &'static str {
-        match self.format {
-            Format::F32 => "f32",
-            Format::Bf16 => "bf16",
+        match self.element_type {
+            ElementType::F32 => "f32",
+            ElementType::Bf16 => "bf16",
         }
     }
 
-    fn classes(&self) -> usize {
-        self.layout.classifier.bias.len()
+    fn specs(&self) -> impl Iterator<Item = &ParamSpec> + Clone {
+        self.layout.params.iter().map(|param| &param.spec)
     }
 
-    fn slots(&self) -> impl Iterator<Item = &ParamSpec> + Clone {
-        self.layout.places.iter().map(|place| &place.slot)
-    }
-
-    /// Loss of the batch; leaves its gradients in `gradients` and `words`.
+    /// Forward and backward pass of a step. Returns the loss and leaves the gradients in `gradients` and
+    /// `word_grad`.
     ///
-    /// Shards go their way beside each other, but wait after each layer on the way back, for the gradients of
-    /// its matrices are products over all of them.
-    fn learn(&mut self, input: StepInput<'_>) -> f64 {
+    /// Shards run in parallel and synchronize after the backward pass of each layer, because the gradients of its
+    /// matrices are products over the rows of all shards.
+    fn forward_backward(&mut self, input: StepInput<'_>) -> f64 {
         let FastEngine {
             config,
             layout,
@@ -135,207 +135,218 @@ impl FastEngine {
             weights,
             shards,
             gradients,
-            words,
+            word_grad,
             pool,
             limits,
-            scattering,
-            passes,
+            word_grad_cost,
+            by_phase,
             ..
         } = self;
-        let begun = Instant::now();
-        let mut forward = 0.0;
+        let start = Instant::now();
+        let mut forward_seconds = 0.0;
         let model = Model { cpu: *cpu, config, layout, weights };
         let dropout = Some(Dropout::new(self.seed, input.step));
-        let from = Origin::Loss(Target {
-            share: 1.0 / input.batch.len() as f32,
+        let objective = Objective::Loss(LossConfig {
+            scale: 1.0 / input.batch.len() as f32,
             label_smoothing: self.optimizer.label_smoothing as f32,
         });
         for shard in shards.iter_mut() {
-            shard.begin(layout);
+            shard.zero_grad(layout);
         }
-        gradients.products.threads = pool.current_num_threads();
-        for part in input.batch.parts(limits.examples, limits.tokens) {
-            let shares = part.shares(shards.len());
-            let threads = threads_each(pool.current_num_threads(), shares.len());
-            let shards = &mut shards[..shares.len()];
-            forward += pool.install(|| {
-                let ways = shards.par_iter_mut().zip(&shares).map(|(shard, share)| {
-                    let begun = Instant::now();
+        gradients.matmul.threads = pool.current_num_threads();
+        for micro_batch in input.batch.parts(limits.max_examples, limits.max_tokens) {
+            let shard_batches = micro_batch.shares(shards.len());
+            let threads = threads_per_shard(pool.current_num_threads(), shard_batches.len());
+            let shards = &mut shards[..shard_batches.len()];
+            forward_seconds += pool.install(|| {
+                let forward = shards.par_iter_mut().zip(&shard_batches).map(|(shard, batch)| {
+                    let start = Instant::now();
                     shard.set_threads(threads);
-                    shard.forward(model, share, dropout, true);
-                    let forward = begun.elapsed().as_secs_f64();
-                    shard.head_backward(model, share, dropout, from);
-                    forward
+                    shard.forward(model, batch, dropout, true);
+                    let seconds = start.elapsed().as_secs_f64();
+                    shard.head_backward(model, batch, dropout, objective);
+                    seconds
                 });
-                // Shards work beside each other, so the clock shows their mean.
-                let forward = ways.sum::<f64>() / shares.len() as f64;
-                for number in (0..config.layers).rev() {
-                    shards.par_iter_mut().for_each(|shard| shard.layer_backward(model, number, dropout));
-                    gradients.add_layer(layout, number, shards);
+                // Shards run in parallel, so the mean is the wall-clock time.
+                let seconds = forward.sum::<f64>() / shard_batches.len() as f64;
+                for index in (0..config.layers).rev() {
+                    shards.par_iter_mut().for_each(|shard| shard.layer_backward(model, index, dropout));
+                    gradients.add_layer(layout, index, shards);
                 }
-                shards.par_iter_mut().zip(&shares).for_each(|(shard, share)| {
-                    shard.embed_backward(model, share, dropout);
+                shards.par_iter_mut().zip(&shard_batches).for_each(|(shard, batch)| {
+                    shard.embed_backward(model, batch, dropout);
                 });
-                let begun = Instant::now();
-                words.add(&shares, shards);
-                scattering.since(begun);
-                forward
+                let start = Instant::now();
+                word_grad.add(&shard_batches, shards);
+                word_grad_cost.add_time_since(start);
+                seconds
             });
-            gradients.go_on();
+            gradients.end_micro_batch();
         }
-        pool.install(|| gradients.finish(*cpu, layout, shards));
-        passes.forward += forward;
-        passes.backward += begun.elapsed().as_secs_f64() - forward;
+        pool.install(|| gradients.finish_step(*cpu, layout, shards));
+        by_phase.forward += forward_seconds;
+        by_phase.backward += start.elapsed().as_secs_f64() - forward_seconds;
         shards.iter().map(|shard| shard.loss).sum()
     }
 
-    /// One AdamW step from what [`FastEngine::learn`] left; returns the norm of the gradient.
+    /// One AdamW update with the gradients of [`FastEngine::forward_backward`]; returns their global norm before
+    /// clipping. Without clipping, dense parameters are updated in the same pass that computes the norm.
     fn update(&mut self, learning_rate: f64) -> f64 {
-        let number = (self.updates + 1) as f64;
-        let optimizer = self.optimizer;
-        let decay = 1.0 - learning_rate * optimizer.weight_decay;
-        let update = |scale: f64, has_decay: bool| Update {
-            first_gain: (1.0 - optimizer.beta1) as f32,
-            second_keep: optimizer.beta2 as f32,
-            second_gain: (1.0 - optimizer.beta2) as f32,
-            decay: if has_decay { decay as f32 } else { 1.0 },
-            step: (learning_rate / (1.0 - optimizer.beta1.powf(number))) as f32,
-            root: (1.0 - optimizer.beta2.powf(number)).sqrt() as f32,
-            epsilon: optimizer.epsilon as f32,
-            scale: scale as f32,
-        };
+        let steps = adamw_steps(self.optimizer, learning_rate, self.updates + 1);
         let cpu = self.cpu;
-        let is_clipped = optimizer.max_grad_norm > 0.0;
-        let FastEngine { pool, layout, words, weights, first, second, gradients, .. } = &mut *self;
-        let dense = layout.dense();
+        let max_norm = self.optimizer.max_grad_norm;
+        let is_clipped = max_norm > 0.0;
+        let FastEngine { pool, layout, word_grad, weights, first_moments, second_moments, gradients, .. } =
+            &mut *self;
+        let dense = layout.dense_len();
         let (weights, word_weights) = weights.split_at_mut(dense);
-        let (first, word_first) = first.split_at_mut(dense);
-        let (second, word_second) = second.split_at_mut(dense);
-        let mut pieces = pieces(layout, weights, first, second, &mut gradients.arena);
+        let (first_moments, word_first_moments) = first_moments.split_at_mut(dense);
+        let (second_moments, word_second_moments) = second_moments.split_at_mut(dense);
+        let mut chunks = chunks(layout, weights, first_moments, second_moments, &mut gradients.arena);
 
         let norm = pool.install(|| {
-            let dense_squares: Vec<f64> = pieces
+            let dense_squares: Vec<f64> = chunks
                 .par_iter_mut()
-                .map(|piece| {
-                    let squares = sum_of_squares(cpu, piece.gradient);
+                .map(|chunk| {
+                    let squares = sum_of_squares(cpu, chunk.gradient);
                     if !is_clipped {
-                        piece.update(cpu, update(1.0, piece.has_decay));
+                        chunk.update(cpu, steps(1.0, chunk.has_weight_decay));
                     }
                     squares
                 })
                 .collect();
-            (dense_squares.iter().sum::<f64>() + words.sum_of_squares(cpu)).sqrt()
+            (dense_squares.iter().sum::<f64>() + word_grad.sum_of_squares(cpu)).sqrt()
         });
-        let scale = if is_clipped { (optimizer.max_grad_norm / (norm + 1e-6)).min(1.0) } else { 1.0 };
+        // As torch.nn.utils.clip_grad_norm_.
+        let scale = if is_clipped { (max_norm / (norm + 1e-6)).min(1.0) } else { 1.0 };
         pool.install(|| {
             if is_clipped {
-                pieces.par_iter_mut().for_each(|piece| piece.update(cpu, update(scale, piece.has_decay)));
+                let update = |chunk: &mut Chunk<'_>| chunk.update(cpu, steps(scale, chunk.has_weight_decay));
+                chunks.par_iter_mut().for_each(update);
             }
-            words.update(
-                cpu,
-                Moving { weight: word_weights, first: word_first, second: word_second },
-                update(scale, true),
-            );
+            let params = ParamSlices {
+                weight: word_weights,
+                first_moment: word_first_moments,
+                second_moment: word_second_moments,
+            };
+            word_grad.update(cpu, params, steps(scale, true));
         });
         self.updates += 1;
         norm
     }
 }
 
-/// Copies tensors into an arena.
-fn put(layout: &Layout, weights: &Weights, arena: &mut [f32]) {
-    for place in &layout.places {
-        arena[place.range.clone()].copy_from_slice(&weights[&place.slot.name].data);
+/// The parameters of AdamW update `number` (from 1), by the factor of the gradient and whether weight decay applies.
+fn adamw_steps(
+    optimizer: OptimizerConfig,
+    learning_rate: f64,
+    number: u64,
+) -> impl Fn(f64, bool) -> AdamWStep + Sync {
+    let number = number as f64;
+    let decay = 1.0 - learning_rate * optimizer.weight_decay;
+    move |grad_scale, has_weight_decay| AdamWStep {
+        one_minus_beta1: (1.0 - optimizer.beta1) as f32,
+        beta2: optimizer.beta2 as f32,
+        one_minus_beta2: (1.0 - optimizer.beta2) as f32,
+        decay_factor: if has_weight_decay { decay as f32 } else { 1.0 },
+        step_size: (learning_rate / (1.0 - optimizer.beta1.powf(number))) as f32,
+        bias_correction2_sqrt: (1.0 - optimizer.beta2.powf(number)).sqrt() as f32,
+        epsilon: optimizer.epsilon as f32,
+        grad_scale: grad_scale as f32,
+    }
+}
+
+/// Copies `weights` into an arena.
+fn copy_to_arena(layout: &Layout, weights: &Weights, arena: &mut [f32]) {
+    for param in &layout.params {
+        arena[param.range.clone()].copy_from_slice(&weights[&param.spec.name].data);
     }
 }
 
 impl Engine for FastEngine {
     fn step(&mut self, input: StepInput<'_>) -> Result<StepReport> {
         check_batch(&self.config, input.batch)?;
-        check_labels(self.classes(), input.batch)?;
-        let loss = self.learn(input);
-        let begun = Instant::now();
+        check_labels(self.layout.labels(), input.batch)?;
+        let loss = self.forward_backward(input);
+        let start = Instant::now();
         let grad_norm = self.update(input.learning_rate);
-        self.passes.optimizer += begun.elapsed().as_secs_f64();
+        self.by_phase.optimizer += start.elapsed().as_secs_f64();
         Ok(StepReport { loss, grad_norm })
     }
 
     fn gradients(&mut self, input: StepInput<'_>) -> Result<(f64, Weights)> {
         check_batch(&self.config, input.batch)?;
-        check_labels(self.classes(), input.batch)?;
-        let (seen, passes) = (self.words.is_seen.clone(), self.passes);
-        let loss = self.learn(input);
-        let (dense, words) = (self.layout.dense(), self.words.take());
-        self.words.is_seen = seen;
-        self.passes = passes;
-        // The word embedding, the largest tensor, ends an arena and is summed up elsewhere.
-        let (last, others) = self.layout.places.split_last().expect("the words at least");
-        debug_assert_eq!(last.range.start, dense);
-        let named = |place: &ParamRange| (place.slot.name.clone(), place.copy(&self.gradients.arena));
-        let mut gradients: Weights = others.iter().map(named).collect();
-        gradients.insert(last.slot.name.clone(), Array { shape: last.slot.shape.clone(), data: words });
+        check_labels(self.layout.labels(), input.batch)?;
+        let (has_moments, by_phase) = (self.word_grad.has_moments.clone(), self.by_phase);
+        let loss = self.forward_backward(input);
+        let word_grad = self.word_grad.take();
+        self.word_grad.has_moments = has_moments;
+        self.by_phase = by_phase;
+        // The word embedding is the last parameter of the arena; its gradient is stored separately.
+        let (words, dense) = self.layout.params.split_last().expect("a model has parameters");
+        let to_array = |param: &ParamRange| (param.spec.name.clone(), param.to_array(&self.gradients.arena));
+        let mut gradients: Weights = dense.iter().map(to_array).collect();
+        gradients.insert(words.spec.name.clone(), Array { shape: words.spec.shape.clone(), data: word_grad });
         Ok((loss, gradients))
     }
 
     fn logits(&mut self, batch: &Batch) -> Result<Vec<Vec<f32>>> {
         check_batch(&self.config, batch)?;
-        let classes = self.classes();
         let FastEngine { config, layout, cpu, weights, shards, pool, limits, .. } = self;
         let model = Model { cpu: *cpu, config, layout, weights };
         let mut rows = Vec::with_capacity(batch.len());
-        for part in batch.parts(usize::MAX, limits.tokens) {
-            let shares = part.shares(shards.len());
-            let threads = threads_each(pool.current_num_threads(), shares.len());
+        for micro_batch in batch.parts(usize::MAX, limits.max_tokens) {
+            let shard_batches = micro_batch.shares(shards.len());
+            let threads = threads_per_shard(pool.current_num_threads(), shard_batches.len());
             pool.install(|| {
-                shards.par_iter_mut().zip(&shares).for_each(|(shard, share)| {
+                shards.par_iter_mut().zip(&shard_batches).for_each(|(shard, batch)| {
                     shard.set_threads(threads);
-                    shard.forward(model, share, None, false);
+                    shard.forward(model, batch, None, false);
                 });
             });
-            for shard in &shards[..shares.len()] {
-                rows.extend(shard.logits.chunks_exact(classes).map(<[f32]>::to_vec));
+            for shard in &shards[..shard_batches.len()] {
+                rows.extend(shard.logits.chunks_exact(layout.labels()).map(<[f32]>::to_vec));
             }
         }
         Ok(rows)
     }
 
-    fn slopes(&mut self, mix: Interpolation<'_>, class: usize) -> Result<InputGradients> {
-        let classes = self.classes();
-        check_mix(&self.config, classes, &mix, class)?;
+    fn input_gradients(&mut self, input: Interpolation<'_>, class: usize) -> Result<InputGradients> {
+        check_interpolation(&self.config, self.layout.labels(), &input, class)?;
         let FastEngine { config, layout, cpu, weights, shards, pool, limits, .. } = self;
         let model = Model { cpu: *cpu, config, layout, weights };
-        let mut found = InputGradients::default();
-        for part in mix.batch.parts(usize::MAX, limits.tokens) {
-            let shares = part.shares(shards.len());
-            let threads = threads_each(pool.current_num_threads(), shares.len());
-            let shards = &mut shards[..shares.len()];
+        let mut result = InputGradients::default();
+        for micro_batch in input.batch.parts(usize::MAX, limits.max_tokens) {
+            let shard_batches = micro_batch.shares(shards.len());
+            let threads = threads_per_shard(pool.current_num_threads(), shard_batches.len());
+            let shards = &mut shards[..shard_batches.len()];
             pool.install(|| {
-                shards.par_iter_mut().zip(&shares).for_each(|(shard, share)| {
+                shards.par_iter_mut().zip(&shard_batches).for_each(|(shard, batch)| {
                     shard.set_threads(threads);
-                    shard.slopes(model, share, mix.of(share), class);
+                    shard.input_gradients(model, batch, input.of_micro_batch(batch), class);
                 });
             });
             for shard in shards {
-                found.logits.extend(shard.logits.chunks_exact(classes).map(<[f32]>::to_vec));
-                found.slopes.extend_from_slice(&shard.slopes);
+                result.logits.extend(shard.logits.chunks_exact(layout.labels()).map(<[f32]>::to_vec));
+                result.alpha_grads.extend_from_slice(&shard.alpha_grads);
             }
         }
-        Ok(found)
+        Ok(result)
     }
 
     fn shapes(&self) -> Vec<(String, Vec<usize>)> {
-        self.slots().map(|slot| (slot.name.clone(), slot.shape.clone())).collect()
+        self.specs().map(|spec| (spec.name.clone(), spec.shape.clone())).collect()
     }
 
-    fn tensor(&self, name: &str, part: Part) -> Result<Array> {
-        let place = self.layout.places.iter().find(|place| place.slot.name == name);
-        let place = place.expect("a name of `shapes`");
-        let arena = match part {
-            Part::Weight => &self.weights,
-            Part::FirstMoment => &self.first,
-            Part::SecondMoment => &self.second,
+    fn tensor(&self, name: &str, state: ParamState) -> Result<Array> {
+        let param = self.layout.params.iter().find(|param| param.spec.name == name);
+        let param = param.expect("the name is one of `shapes`");
+        let arena = match state {
+            ParamState::Weight => &self.weights,
+            ParamState::FirstMoment => &self.first_moments,
+            ParamState::SecondMoment => &self.second_moments,
         };
-        Ok(place.copy(arena))
+        Ok(param.to_array(arena))
     }
 
     fn updates(&self) -> u64 {
@@ -343,61 +354,62 @@ impl Engine for FastEngine {
     }
 
     fn set_weights(&mut self, weights: &Weights) -> Result<()> {
-        check_weights(&self.config.model, &self.slots(), weights)?;
-        put(&self.layout, weights, &mut self.weights);
+        check_weights(&self.config.model, &self.specs(), weights)?;
+        copy_to_arena(&self.layout, weights, &mut self.weights);
         Ok(())
     }
 
     fn restore(&mut self, state: &EngineState) -> Result<()> {
         for weights in [&state.weights, &state.first_moments, &state.second_moments] {
-            check_weights(&self.config.model, &self.slots(), weights)?;
+            check_weights(&self.config.model, &self.specs(), weights)?;
         }
-        put(&self.layout, &state.weights, &mut self.weights);
-        put(&self.layout, &state.first_moments, &mut self.first);
-        put(&self.layout, &state.second_moments, &mut self.second);
+        copy_to_arena(&self.layout, &state.weights, &mut self.weights);
+        copy_to_arena(&self.layout, &state.first_moments, &mut self.first_moments);
+        copy_to_arena(&self.layout, &state.second_moments, &mut self.second_moments);
         let words = self.layout.words.clone();
-        self.words.look(&self.first[words.clone()], &self.second[words]);
+        self.word_grad.find_moments(&self.first_moments[words.clone()], &self.second_moments[words]);
         self.updates = state.updates;
         Ok(())
     }
 
-    fn memory(&self, batch: &Batch, max_tokens: usize) -> Option<MemoryPlan> {
-        let limits = Limits { tokens: max_tokens, ..self.limits };
-        Some(plan(&self.config, &self.layout, self.shards.len(), batch, limits))
+    fn memory_plan(&self, batch: &Batch, max_tokens: usize) -> Option<MemoryPlan> {
+        let limits = MicroBatchLimits { max_tokens, ..self.limits };
+        Some(memory_plan(&self.config, &self.layout, self.shards.len(), batch, limits))
     }
 
     fn set_max_tokens(&mut self, max_tokens: usize) {
-        self.limits.tokens = max_tokens;
+        self.limits.max_tokens = max_tokens;
     }
 
     fn profile(&self) -> Option<Profile> {
-        // Shards work beside each other, so the clock shows their mean.
+        // Shards run in parallel, so their mean is the wall-clock time.
         let share = 1.0 / self.shards.len() as f64;
-        let mean = |part: fn(&Shard) -> Spent| {
-            let spent = self.shards.iter().map(part);
-            spent.fold(OpCost::default(), |sum, spent| OpCost {
-                seconds: sum.seconds + spent.seconds * share,
-                operations: sum.operations + spent.operations,
+        let mean = |cost: fn(&Shard) -> OpCost| {
+            let costs = self.shards.iter().map(cost);
+            costs.fold(OpCost::default(), |sum, cost| OpCost {
+                seconds: sum.seconds + cost.seconds * share,
+                flops: sum.flops + cost.flops,
             })
         };
-        let (attention, shard_products) = (mean(|s| s.work.attention.spent), mean(|s| s.work.products.spent));
-        let (embedding, layers) = (mean(|s| s.parts.embedding), mean(|s| s.parts.layers));
-        let joint = self.gradients.products.spent;
-        let kinds = ByOp {
-            embedding: OpCost { seconds: embedding.seconds + self.scattering.seconds, ..embedding },
+        let attention = mean(|shard| shard.workspace.attention.cost);
+        let shard_matmul = mean(|shard| shard.workspace.matmul.cost);
+        let (embedding, layers) = (mean(|shard| shard.costs.embedding), mean(|shard| shard.costs.layers));
+        let weight_grads = self.gradients.matmul.cost;
+        let by_op = ByOp {
+            embedding: OpCost { seconds: embedding.seconds + self.word_grad_cost.seconds, ..embedding },
             attention,
-            products: OpCost {
-                seconds: shard_products.seconds + joint.seconds,
-                operations: shard_products.operations + joint.operations,
+            matmul: OpCost {
+                seconds: shard_matmul.seconds + weight_grads.seconds,
+                flops: shard_matmul.flops + weight_grads.flops,
             },
             norm_activation: OpCost {
-                seconds: layers.seconds - attention.seconds - shard_products.seconds,
-                operations: 0.0,
+                seconds: layers.seconds - attention.seconds - shard_matmul.seconds,
+                flops: 0.0,
             },
-            head: mean(|s| s.parts.head),
-            optimizer: OpCost { seconds: self.passes.optimizer, operations: 0.0 },
+            head: mean(|shard| shard.costs.head),
+            optimizer: OpCost { seconds: self.by_phase.optimizer, flops: 0.0 },
         };
-        Some(Profile { passes: self.passes, kinds: Some(kinds) })
+        Some(Profile { by_phase: self.by_phase, by_op: Some(by_op) })
     }
 }
 

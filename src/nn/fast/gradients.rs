@@ -1,61 +1,62 @@
-//! The gradients of all tensors but the word embedding, which the shares of a batch make together.
+//! Gradients of all parameters but the word embedding, reduced over the shards of a batch.
 
 use super::kernels::Cpu;
-use super::kernels::adamw::add;
+use super::kernels::adamw::add_assign;
 use super::kernels::huge_pages::zeros;
-use super::kernels::product::{Products, WeightGradient};
+use super::kernels::matmul::{Matmul, WeightGrad};
 use super::layout::Layout;
 use super::shard::Shard;
 use rayon::prelude::*;
+use std::ops::Range;
 
-/// Numbers of the small tensors that one task adds up.
+/// Elements of the vector gradients that one task adds up.
 const CHUNK: usize = 1 << 14;
 
-/// An arena of gradients without that of the word embedding.
+/// An arena of gradients without the word embedding.
 #[derive(Debug)]
 pub(super) struct Gradients {
     pub(super) arena: Vec<f32>,
-    pub(super) products: Products,
-    /// Whether matrices hold a sum that goes on, rather than numbers of a step before.
-    is_added: bool,
+    pub(super) matmul: Matmul,
+    /// Whether the gradients of matrices hold the sum of earlier micro-batches of the same step.
+    accumulate: bool,
 }
 
 impl Gradients {
-    /// For tensors of this layout.
-    pub(super) fn new(layout: &Layout, products: Products) -> Self {
-        Gradients { arena: zeros(layout.dense(), layout.dense()), products, is_added: false }
+    /// Gradients for parameters of `layout`.
+    pub(super) fn new(layout: &Layout, matmul: Matmul) -> Self {
+        Gradients { arena: zeros(layout.dense_len(), layout.dense_len()), matmul, accumulate: false }
     }
 
-    /// Those of a layer's matrices, after the shards went back through it: dW = dᵀ · x, where the rows of d
-    /// and x are those of all shards. Threads share what comes out, so no sum depends on their number.
-    pub(super) fn add_layer(&mut self, layout: &Layout, number: usize, shards: &[Shard]) {
-        let matrices = layout.layers[number].matrices();
-        let factors: Vec<_> = shards.iter().map(|shard| shard.factors(number)).collect();
+    /// Computes the gradients of the matrices of layer `index` after its backward pass: d_W = d_yᵀ x over the rows of
+    /// all shards. Threads divide the output, so the order of additions does not depend on their number.
+    pub(super) fn add_layer(&mut self, layout: &Layout, index: usize, shards: &[Shard]) {
+        let matrices = layout.layers[index].matrices();
+        let operands: Vec<_> = shards.iter().map(|shard| shard.weight_grad_operands(index)).collect();
         let mut rest = &mut self.arena[matrices[0].0.start..];
-        let gradient = |(i, (place, outs)): (usize, (&std::ops::Range<usize>, usize))| WeightGradient {
-            dw: rest.split_off_mut(..place.len()).expect("matrices of a layer are neighbours"),
-            d: factors.iter().map(|factors| factors[i].0).collect(),
-            x: factors.iter().map(|factors| factors[i].1).collect(),
-            outs,
+        let gradient = |(i, (range, outputs)): (usize, (&Range<usize>, usize))| WeightGrad {
+            d_w: rest.split_off_mut(..range.len()).expect("matrices of a layer are adjacent"),
+            d_y: operands.iter().map(|operands| operands[i].0).collect(),
+            x: operands.iter().map(|operands| operands[i].1).collect(),
+            outputs,
         };
         let gradients = matrices.into_iter().enumerate().map(gradient).collect();
-        self.products.weights(gradients, self.is_added);
+        self.matmul.backward_weights(gradients, self.accumulate);
     }
 
-    /// After a part of a step, which another may follow.
-    pub(super) fn go_on(&mut self) {
-        self.is_added = true;
+    /// Marks the end of a micro-batch; the gradients of the next one are added.
+    pub(super) fn end_micro_batch(&mut self) {
+        self.accumulate = true;
     }
 
-    /// After a step's last part: the small tensors' of all shards, in their order.
-    pub(super) fn finish(&mut self, cpu: Cpu, layout: &Layout, shards: &[Shard]) {
-        let small = self.arena[..layout.small()].par_chunks_mut(CHUNK).enumerate();
-        small.for_each(|(number, sums)| {
+    /// Ends a step: adds the vector gradients of all shards, in their order.
+    pub(super) fn finish_step(&mut self, cpu: Cpu, layout: &Layout, shards: &[Shard]) {
+        let vector_grads = self.arena[..layout.vectors_len()].par_chunks_mut(CHUNK).enumerate();
+        vector_grads.for_each(|(chunk, sums)| {
             sums.fill(0.0);
             for shard in shards {
-                add(cpu, sums, &shard.small[number * CHUNK..][..sums.len()]);
+                add_assign(cpu, sums, &shard.vector_grads[chunk * CHUNK..][..sums.len()]);
             }
         });
-        self.is_added = false;
+        self.accumulate = false;
     }
 }

@@ -1,226 +1,229 @@
-//! One encoder layer, forward and backward.
+//! One encoder layer, forward and backward (Vaswani et al. 2017, <https://arxiv.org/abs/1706.03762>; post-LN as in
+//! BERT, Devlin et al. 2018, <https://arxiv.org/abs/1810.04805>).
 //!
-//! Shapes: T tokens, R rows that the layer turns out, H hidden, I intermediate. Weights are (out, in), as
-//! they are stored; ⊙ is the product of each number with its own.
+//! Shapes: T tokens, R rows that the layer outputs (R = T but in the last layer), H hidden size, I intermediate size.
+//! Weights are (outputs, inputs), as PyTorch stores them. ⊙ is the element-wise product, mask a dropout mask with
+//! its factor 1 / (1 − p). `d_x` is the gradient of the loss with respect to `x`.
 
 use super::kernels::Cpu;
 use super::kernels::activation::{activate, activate_backward};
-use super::kernels::attention::{Heads, Projected, Spans};
-use super::kernels::norm::{Mask, Norm, NormGradient, add_columns, add_norm, masked_gradient, norm_backward};
-use super::kernels::product::Weight;
-use super::layout::{LayerPlaces, Pair};
-use super::row_selection::Rows;
+use super::kernels::attention::{AttentionBatch, HeadShape, Qkv};
+use super::kernels::matmul::WeightMatrix;
+use super::kernels::norm::{
+    DropoutMask, LayerNorm, LayerNormGrad, add_column_sums, dropout_add_norm, dropout_bias_backward,
+    layer_norm_backward,
+};
+use super::layout::{LayerRanges, WeightBias};
+use super::row_selection::RowSelection;
 use super::tape::LayerTape;
-use super::work::Work;
+use super::workspace::Workspace;
 use crate::nn::config::{Family, ModelConfig};
 use crate::nn::dropout::{self, Dropout};
 use std::ops::Range;
 
-/// A layer of a model.
+/// An encoder layer of a model.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Layer<'a> {
     pub(super) cpu: Cpu,
     pub(super) config: &'a ModelConfig,
-    pub(super) number: usize,
-    pub(super) places: &'a LayerPlaces,
-    /// The arena.
+    pub(super) index: usize,
+    pub(super) params: &'a LayerRanges,
+    /// The arena of all weights.
     pub(super) weights: &'a [f32],
-    /// Masks, in learning.
+    /// Dropout masks; `None` disables dropout.
     pub(super) dropout: Option<Dropout>,
 }
 
 impl Layer<'_> {
-    /// `x` (T, H) → `out` (R, H). The tape keeps what the way back needs.
+    /// `x` (T, H) → `out` (R, H). `tape` receives what the backward pass needs.
     pub(super) fn forward(
         &self,
         x: &[f32],
-        rows: &Rows,
+        rows: &RowSelection,
         tape: &mut LayerTape,
-        work: &mut Work,
+        workspace: &mut Workspace,
         out: &mut [f32],
     ) {
         let (h, i) = (self.config.hidden, self.config.intermediate);
-        let (t, cpu, places) = (x.len() / h, self.cpu, self.places);
-        let Work { products, attention, .. } = work;
-        tape.fit(rows, (t, h, i));
-        let LayerTape { picked, queries, keys_values, kept, context, middle, derivatives, inner, .. } = tape;
-        let xr = pick(x, rows, h, picked); //                                             (R, H)
+        let (t, cpu, params) = (x.len() / h, self.cpu, self.params);
+        let Workspace { matmul, attention, .. } = workspace;
+        tape.resize(rows, (t, h, i));
+        let LayerTape { x_cls, q, kv, attn_probs, context, ln1_out, act_grad, ffn_act, .. } = tape;
+        let LayerTape { ln1_xhat, ln1_rstd, ln2_xhat, ln2_rstd, .. } = tape;
 
-        products.forward(queries, xr, self.query()); //                                   (R, H)
-        products.forward(keys_values, x, self.key_value()); //                            (T, 2H)
-        let projected = Projected { queries, keys_values, biases: self.slice(&places.biases) };
-        attention.attend(cpu, self.spans(rows), projected, kept, context); //             (R, H)
+        // Self-attention. Biases are added by the attention kernel.
+        let x_rows = rows.gather(x, h, x_cls); //           (R, H)   x of the output rows
+        matmul.forward(q, x_rows, self.query()); //         (R, H)   q = x_rows Wqᵀ
+        matmul.forward(kv, x, self.key_value()); //         (T, 2H)  k, v = x Wkvᵀ
+        let qkv = Qkv { q, kv, bias: self.slice(&params.qkv_bias) };
+        // (R, H)  context = dropout(softmax(q kᵀ / √head_size)) v
+        attention.forward(cpu, self.attention_batch(rows), qkv, attn_probs, context);
+        let proj = ln1_xhat; //                                      normalized in place below
+        matmul.forward(proj, context, self.attention_out()); // (R, H)  proj = context Woᵀ
+        let sum = (self.slice(&params.attention_out.bias), self.attention_mask(rows), x_rows);
+        // (R, H)  ln1_out = LayerNorm(mask ⊙ (proj + bo) + x_rows)
+        dropout_add_norm(cpu, proj, sum, self.layer_norm(&params.attention_norm), ln1_rstd, ln1_out);
 
-        products.forward(&mut tape.attention_normed, context, self.attention_out()); //   (R, H)
-        let sum = (self.slice(&places.attention_out.bias), self.attention_mask(rows), xr);
-        let norm = self.norm(&places.attention_norm);
-        add_norm(cpu, &mut tape.attention_normed, sum, norm, &mut tape.attention_deviations, middle);
-
-        products.forward(derivatives, middle, self.up()); //                              (R, I)
-        activate(cpu, self.config.activation, derivatives, self.slice(&places.up.bias), inner);
-        products.forward(&mut tape.output_normed, inner, self.down()); //                 (R, H)
-        let sum = (self.slice(&places.down.bias), self.output_mask(rows), &**middle);
-        let norm = self.norm(&places.output_norm);
-        add_norm(cpu, &mut tape.output_normed, sum, norm, &mut tape.output_deviations, out);
+        // Feed-forward network.
+        let pre_act = act_grad; //                                   replaced by the derivative below
+        matmul.forward(pre_act, ln1_out, self.up()); //     (R, I)   pre_act = ln1_out Wupᵀ
+        // (R, I)  ffn_act = f(pre_act + bup), act_grad = f'(pre_act + bup)
+        activate(cpu, self.config.activation, pre_act, self.slice(&params.up.bias), ffn_act);
+        let ffn_out = ln2_xhat; //                                   normalized in place below
+        matmul.forward(ffn_out, ffn_act, self.down()); //   (R, H)   ffn_out = ffn_act Wdownᵀ
+        let sum = (self.slice(&params.down.bias), self.output_mask(rows), &**ln1_out);
+        // (R, H)  out = LayerNorm(mask ⊙ (ffn_out + bdown) + ln1_out)
+        dropout_add_norm(cpu, ffn_out, sum, self.layer_norm(&params.output_norm), ln2_rstd, out);
     }
 
-    /// From the gradient of the output, the first of `work.down`, (R, H), to that of the input `x`, which
-    /// takes its place, (T, H). Adds the gradients of biases and norms, and leaves what [`factors`] makes those
-    /// of matrices from.
+    /// The backward pass of [`Layer::forward`]. `workspace.grad_ping_pong[0]` holds the gradient of the output
+    /// (R, H) on entry and that of the input `x` (T, H) on return. Adds the gradients of biases and LayerNorms to
+    /// `vector_grads`; [`weight_grad_operands`] gives the operands of the gradients of the matrices.
     pub(super) fn backward(
         &self,
         x: &[f32],
-        rows: &Rows,
+        rows: &RowSelection,
         tape: &mut LayerTape,
-        small: &mut [f32],
-        work: &mut Work,
+        vector_grads: &mut [f32],
+        workspace: &mut Workspace,
     ) {
         let (h, i, r) = (self.config.hidden, self.config.intermediate, rows.len());
-        let (t, cpu, places) = (x.len() / h, self.cpu, self.places);
-        let Work { products, attention, states, inner: di, queries: dq, keys_values: dkv, down } = work;
-        let [d, dx] = down;
-        let (d, dx, dcontext) = (&mut d[..r * h], &mut dx[..t * h], &mut states[..r * h]);
-        let (di, dq, dkv) = (&mut di[..r * i], &mut dq[..r * h], &mut dkv[..t * 2 * h]);
+        let (t, cpu, params) = (x.len() / h, self.cpu, self.params);
+        let Workspace { matmul, attention, d_context, d_ffn, d_q, d_kv, grad_ping_pong } = workspace;
+        let [d, d_x] = grad_ping_pong;
+        let (d, d_x, d_context) = (&mut d[..r * h], &mut d_x[..t * h], &mut d_context[..r * h]);
+        let (d_ffn, d_q, d_kv) = (&mut d_ffn[..r * i], &mut d_q[..r * h], &mut d_kv[..t * 2 * h]);
 
-        let normed = &mut tape.output_normed;
-        self.norm_backward(d, normed, &tape.output_deviations, &places.output_norm, small);
-        // x̂ is not needed any more; the gradient of the product before it takes the place.
-        masked_gradient(cpu, d, self.output_mask(rows), normed, &mut small[places.down.bias.clone()]);
-        products.backward(di, normed, self.down(), false); //                                    (R, I)
-        activate_backward(cpu, di, &tape.derivatives, &mut small[places.up.bias.clone()]);
-        products.backward(d, di, self.up(), true); //                              d: of middle, (R, H)
+        // Feed-forward network. d: gradient of `out`, then of the sum that ln2 normalizes.      (R, H)
+        self.layer_norm_backward(d, &tape.ln2_xhat, &tape.ln2_rstd, &params.output_norm, vector_grads);
+        let d_ffn_out = &mut tape.ln2_xhat; //                                    x̂ is no longer needed
+        let d_bias = &mut vector_grads[params.down.bias.clone()];
+        // d_ffn_out = mask ⊙ d, d_bdown += Σ_rows d_ffn_out
+        dropout_bias_backward(cpu, d, self.output_mask(rows), d_ffn_out, d_bias);
+        matmul.backward_input(d_ffn, d_ffn_out, self.down(), false); // (R, I)   d_ffn = d_ffn_out Wdown
+        // d_ffn = d_ffn ⊙ act_grad, d_bup += Σ_rows d_ffn
+        activate_backward(cpu, d_ffn, &tape.act_grad, &mut vector_grads[params.up.bias.clone()]);
+        matmul.backward_input(d, d_ffn, self.up(), true); //            (R, H)   d_ln1_out = d + d_ffn Wup
 
-        let normed = &mut tape.attention_normed;
-        self.norm_backward(d, normed, &tape.attention_deviations, &places.attention_norm, small);
-        let bias = &mut small[places.attention_out.bias.clone()];
-        masked_gradient(cpu, d, self.attention_mask(rows), normed, bias);
-        products.backward(dcontext, normed, self.attention_out(), false); //                     (R, H)
-
-        let LayerTape { queries, keys_values, kept, .. } = tape;
-        let projected = Projected { queries, keys_values, biases: self.slice(&places.biases) };
-        attention.attend_backward(cpu, self.spans(rows), projected, (kept, dcontext), dq, dkv);
-        let (dq_bias, dkv_bias) = small[places.biases.clone()].split_at_mut(h);
-        add_columns(cpu, dq, dq_bias);
-        add_columns(cpu, dkv, dkv_bias);
-        products.backward(d, dq, self.query(), true); //                           d: of xr,     (R, H)
-        put(d, rows, h, dx);
-        products.backward(dx, dkv, self.key_value(), true); //                                   (T, H)
-        down.swap(0, 1);
+        // Self-attention. d: gradient of `ln1_out`, then of the sum that ln1 normalizes.        (R, H)
+        self.layer_norm_backward(d, &tape.ln1_xhat, &tape.ln1_rstd, &params.attention_norm, vector_grads);
+        let d_proj = &mut tape.ln1_xhat; //                                       x̂ is no longer needed
+        let d_bias = &mut vector_grads[params.attention_out.bias.clone()];
+        // d_proj = mask ⊙ d, d_bo += Σ_rows d_proj
+        dropout_bias_backward(cpu, d, self.attention_mask(rows), d_proj, d_bias);
+        matmul.backward_input(d_context, d_proj, self.attention_out(), false); // (R, H)  d_context = d_proj Wo
+        let LayerTape { q, kv, attn_probs, .. } = tape;
+        let qkv = Qkv { q, kv, bias: self.slice(&params.qkv_bias) };
+        // (R, H), (T, 2H)  d_q, d_kv
+        attention.backward(cpu, self.attention_batch(rows), qkv, (attn_probs, d_context), d_q, d_kv);
+        let (d_q_bias, d_kv_bias) = vector_grads[params.qkv_bias.clone()].split_at_mut(h);
+        add_column_sums(cpu, d_q, d_q_bias); //                                   d_bq += Σ_rows d_q
+        add_column_sums(cpu, d_kv, d_kv_bias); //                                 d_bkv += Σ_rows d_kv
+        matmul.backward_input(d, d_q, self.query(), true); //           (R, H)   d_x_rows = d + d_q Wq
+        rows.scatter(d, h, d_x); //                                     (T, H)
+        matmul.backward_input(d_x, d_kv, self.key_value(), true); //    (T, H)   d_x = d_x_rows + d_kv Wkv
+        grad_ping_pong.swap(0, 1);
     }
 
-    fn query(&self) -> Weight<'_> {
-        self.weight(&self.places.query, self.config.hidden)
+    /// (H, H)
+    fn query(&self) -> WeightMatrix<'_> {
+        self.matrix(&self.params.query, self.config.hidden)
     }
 
-    fn key_value(&self) -> Weight<'_> {
-        self.weight(&self.places.key_value, self.config.hidden)
+    /// (2H, H)
+    fn key_value(&self) -> WeightMatrix<'_> {
+        self.matrix(&self.params.key_value, self.config.hidden)
     }
 
-    fn attention_out(&self) -> Weight<'_> {
-        self.weight(&self.places.attention_out.weight, self.config.hidden)
+    /// (H, H)
+    fn attention_out(&self) -> WeightMatrix<'_> {
+        self.matrix(&self.params.attention_out.weight, self.config.hidden)
     }
 
-    fn up(&self) -> Weight<'_> {
-        self.weight(&self.places.up.weight, self.config.hidden)
+    /// (I, H)
+    fn up(&self) -> WeightMatrix<'_> {
+        self.matrix(&self.params.up.weight, self.config.hidden)
     }
 
-    fn down(&self) -> Weight<'_> {
-        self.weight(&self.places.down.weight, self.config.intermediate)
+    /// (H, I)
+    fn down(&self) -> WeightMatrix<'_> {
+        self.matrix(&self.params.down.weight, self.config.intermediate)
     }
 
-    fn weight(&self, place: &Range<usize>, ins: usize) -> Weight<'_> {
-        Weight::new(self.slice(place), ins)
+    fn matrix(&self, range: &Range<usize>, inputs: usize) -> WeightMatrix<'_> {
+        WeightMatrix::new(self.slice(range), inputs)
     }
 
-    fn norm_backward(
+    fn slice(&self, range: &Range<usize>) -> &[f32] {
+        &self.weights[range.clone()]
+    }
+
+    fn layer_norm(&self, params: &WeightBias) -> LayerNorm<'_> {
+        let (weight, bias) = (self.slice(&params.weight), self.slice(&params.bias));
+        LayerNorm { weight, bias, eps: self.config.layer_norm_eps }
+    }
+
+    fn layer_norm_backward(
         &self,
         d: &mut [f32],
-        normed: &[f32],
-        deviations: &[f32],
-        places: &Pair,
-        small: &mut [f32],
+        xhat: &[f32],
+        rstd: &[f32],
+        params: &WeightBias,
+        vector_grads: &mut [f32],
     ) {
-        let (weight, bias) = small[places.both()].split_at_mut(places.weight.len());
-        let gradient = NormGradient { weight, bias };
-        norm_backward(self.cpu, d, normed, deviations, self.slice(&places.weight), gradient);
+        let (weight, bias) = vector_grads[params.both()].split_at_mut(params.weight.len());
+        let grad = LayerNormGrad { weight, bias };
+        layer_norm_backward(self.cpu, d, xhat, rstd, self.slice(&params.weight), grad);
     }
 
-    fn slice(&self, place: &Range<usize>) -> &[f32] {
-        &self.weights[place.clone()]
-    }
-
-    fn norm(&self, places: &Pair) -> Norm<'_> {
-        let (weight, bias) = (self.slice(&places.weight), self.slice(&places.bias));
-        Norm { weight, bias, eps: self.config.layer_norm_eps }
-    }
-
-    fn spans<'r>(&self, rows: &'r Rows) -> Spans<'r> {
+    fn attention_batch<'r>(&self, rows: &'r RowSelection) -> AttentionBatch<'r> {
         let config = self.config;
-        let site = dropout::attention(self.number);
-        Spans {
-            heads: Heads {
+        let site = dropout::attention(self.index);
+        AttentionBatch {
+            heads: HeadShape {
                 count: config.heads,
                 size: config.head_size(),
                 max_positions: config.max_positions,
             },
             examples: &rows.spans,
             dropout: self.dropout.and_then(|dropout| dropout.site(site, config.attention_dropout)),
-            tokens: &rows.tokens,
+            token_indices: &rows.token_indices,
         }
     }
 
-    fn attention_mask<'r>(&self, rows: &'r Rows) -> Mask<'r> {
-        // DistilBERT has no dropout here.
+    /// Dropout after the attention projection, which DistilBERT does not have.
+    fn attention_mask<'r>(&self, rows: &'r RowSelection) -> DropoutMask<'r> {
         let rate = if self.config.family == Family::Bert { self.config.hidden_dropout } else { 0.0 };
-        self.mask(dropout::attention_output(self.number), rate, rows)
+        self.mask(dropout::attention_output(self.index), rate, rows)
     }
 
-    fn output_mask<'r>(&self, rows: &'r Rows) -> Mask<'r> {
-        self.mask(dropout::feed_forward(self.number), self.config.hidden_dropout, rows)
+    /// Dropout after the feed-forward network.
+    fn output_mask<'r>(&self, rows: &'r RowSelection) -> DropoutMask<'r> {
+        self.mask(dropout::feed_forward(self.index), self.config.hidden_dropout, rows)
     }
 
-    fn mask<'r>(&self, site: u32, rate: f64, rows: &'r Rows) -> Mask<'r> {
-        Mask { site: self.dropout.and_then(|dropout| dropout.site(site, rate)), tokens: &rows.tokens }
+    fn mask<'r>(&self, site: u32, rate: f64, rows: &'r RowSelection) -> DropoutMask<'r> {
+        let site = self.dropout.and_then(|dropout| dropout.site(site, rate));
+        DropoutMask { site, row_indices: &rows.token_indices }
     }
 }
 
-/// After [`Layer::backward`], what the gradients of a layer's matrices are products of, in their order: for
-/// each d, the gradient of what it turned out, and the x that it was given. dW = dᵀ · x
-pub(super) fn factors<'a>(
+/// After [`Layer::backward`], the operands d_y and x of the gradient d_W = d_yᵀ x of each matrix, in the order of
+/// [`LayerRanges::matrices`].
+pub(super) fn weight_grad_operands<'a>(
     x: &'a [f32],
-    rows: &Rows,
+    rows: &RowSelection,
     tape: &'a LayerTape,
-    work: &'a Work,
+    workspace: &'a Workspace,
 ) -> [(&'a [f32], &'a [f32]); 5] {
-    let (r, t) = (tape.middle.len(), x.len());
-    let xr = if rows.picked.is_some() { &tape.picked } else { x };
+    let (r, t) = (tape.ln1_out.len(), x.len());
+    let x_rows = if rows.selected.is_some() { &tape.x_cls } else { x };
+    let (d_proj, d_ffn_out) = (&tape.ln1_xhat, &tape.ln2_xhat);
     [
-        (&work.queries[..r], xr),        //                                  (R, H), (R, H)
-        (&work.keys_values[..2 * t], x), //                           (T, 2H), (T, H)
-        (&tape.attention_normed, &tape.context), //                   (R, H), (R, H)
-        (&work.inner[..tape.inner.len()], &tape.middle), //           (R, I), (R, H)
-        (&tape.output_normed, &tape.inner), //                        (R, H), (R, I)
+        (&workspace.d_q[..r], x_rows), //                             Wq:    (R, H),  (R, H)
+        (&workspace.d_kv[..2 * t], x), //                             Wkv:   (T, 2H), (T, H)
+        (d_proj, &tape.context),       //                                   Wo:    (R, H),  (R, H)
+        (&workspace.d_ffn[..tape.ffn_act.len()], &tape.ln1_out), //   Wup:   (R, I),  (R, H)
+        (d_ffn_out, &tape.ffn_act),    //                                Wdown: (R, H),  (R, I)
     ]
-}
-
-/// The rows of `x` (T, H) that the layer turns out: `x` itself, or a copy in `picked`.
-fn pick<'x>(x: &'x [f32], rows: &Rows, h: usize, picked: &'x mut Vec<f32>) -> &'x [f32] {
-    let Some(tokens) = &rows.picked else { return x };
-    picked.clear();
-    for token in tokens {
-        picked.extend_from_slice(&x[token * h..(token + 1) * h]);
-    }
-    picked
-}
-
-/// The gradient of what [`pick`] gave → that of `x`.
-fn put(d: &[f32], rows: &Rows, h: usize, dx: &mut [f32]) {
-    let Some(tokens) = &rows.picked else {
-        dx.copy_from_slice(d);
-        return;
-    };
-    dx.fill(0.0);
-    for (token, d) in tokens.iter().zip(d.chunks_exact(h)) {
-        dx[token * h..(token + 1) * h].copy_from_slice(d);
-    }
 }

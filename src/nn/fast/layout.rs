@@ -1,54 +1,54 @@
-//! Where each tensor lies in the flat arenas of weights, gradients and moments.
+//! The layout of the arenas of weights, gradients and moments.
 //!
-//! All arenas have the same order, by how a gradient comes about:
+//! All arenas have the same layout. Parameters are grouped by how their gradients are computed:
 //!
-//! 1. the small tensors, whose gradients every share of a batch adds up for itself: embeddings of positions
-//!    and segments, biases, norms, the head;
-//! 2. the matrices of the layers, whose gradients are products over all shares;
-//! 3. the word embedding, of which a batch has a few rows.
+//! 1. the vector parameters, whose gradients each shard accumulates: position and segment embeddings, biases,
+//!    LayerNorms, and the small matrices of the head;
+//! 2. the matrices of the encoder layers, whose gradients are matrix products over the rows of all shards;
+//! 3. the word embedding, of which a batch uses few rows.
 //!
-//! Queries, keys and values of a layer are neighbours: one bias (3 hidden), keys and values one matrix
-//! (2 hidden, hidden).
+//! Queries, keys and values of a layer are adjacent: their biases form one vector (3H), and the weights of keys and
+//! values one matrix (2H, H).
 
-use crate::nn::arena::{Order, ParamRange};
+use crate::nn::arena::{ArenaBuilder, ParamRange};
 use crate::nn::config::ModelConfig;
-use crate::nn::names::{LayerNames, Names, ParamSpec};
+use crate::nn::params::{LayerNames, Names, ParamSpec};
 use std::ops::Range;
 
-/// A linear layer, or a LayerNorm, whose two are neighbours.
+/// Weight and bias of a linear layer or of a LayerNorm.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Pair {
+pub(super) struct WeightBias {
     pub(super) weight: Range<usize>,
     pub(super) bias: Range<usize>,
 }
 
-impl Pair {
-    /// Both of a LayerNorm.
+impl WeightBias {
+    /// Weight and bias of a LayerNorm, which are adjacent.
     pub(super) fn both(&self) -> Range<usize> {
         self.weight.start..self.bias.end
     }
 }
 
-/// The tensors of a layer.
+/// The parameters of an encoder layer.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct LayerPlaces {
-    /// (hidden, hidden)
+pub(super) struct LayerRanges {
+    /// (H, H)
     pub(super) query: Range<usize>,
-    /// (2 hidden, hidden)
+    /// (2H, H)
     pub(super) key_value: Range<usize>,
-    /// Biases of queries, keys and values: (3 hidden)
-    pub(super) biases: Range<usize>,
-    pub(super) attention_out: Pair,
-    pub(super) attention_norm: Pair,
-    pub(super) up: Pair,
-    pub(super) down: Pair,
-    pub(super) output_norm: Pair,
+    /// (3H)
+    pub(super) qkv_bias: Range<usize>,
+    pub(super) attention_out: WeightBias,
+    pub(super) attention_norm: WeightBias,
+    pub(super) up: WeightBias,
+    pub(super) down: WeightBias,
+    pub(super) output_norm: WeightBias,
 }
 
-impl LayerPlaces {
-    /// The matrices, in the order of the arena, with the width of what they turn out.
+impl LayerRanges {
+    /// The matrices, in the order of the arena, each with its number of outputs.
     pub(super) fn matrices(&self) -> [(&Range<usize>, usize); 5] {
-        let LayerPlaces { query, key_value, attention_out, up, down, .. } = self;
+        let LayerRanges { query, key_value, attention_out, up, down, .. } = self;
         let h = attention_out.bias.len();
         [
             (query, h),
@@ -60,95 +60,100 @@ impl LayerPlaces {
     }
 }
 
-/// All tensors of a model.
+/// All parameters of a model.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Layout {
     /// In the order of the arena.
-    pub(super) places: Vec<ParamRange>,
+    pub(super) params: Vec<ParamRange>,
     pub(super) words: Range<usize>,
     pub(super) positions: Range<usize>,
     pub(super) segments: Option<Range<usize>>,
-    pub(super) embedding_norm: Pair,
-    pub(super) layers: Vec<LayerPlaces>,
-    pub(super) pooler: Pair,
-    pub(super) classifier: Pair,
+    pub(super) embedding_norm: WeightBias,
+    pub(super) layers: Vec<LayerRanges>,
+    pub(super) pooler: WeightBias,
+    pub(super) classifier: WeightBias,
 }
 
 impl Layout {
-    /// The arena of the tensors in `slots`, which have every name of the configuration.
-    pub(super) fn new(config: &ModelConfig, slots: &[ParamSpec]) -> Self {
-        let mut order = Order::new(slots);
+    /// The layout of the parameters `specs`, which must be those of `config`.
+    pub(super) fn new(config: &ModelConfig, specs: &[ParamSpec]) -> Self {
+        let mut builder = ArenaBuilder::new(specs);
         let names = Names::of(config);
-        let positions = order.tensor(&names.positions, "weight");
-        let segments = names.segments.as_ref().map(|segments| order.tensor(segments, "weight"));
-        let embedding_norm = pair(&mut order, &names.embedding_norm);
+        let positions = builder.tensor(&names.positions, "weight");
+        let segments = names.segments.as_ref().map(|segments| builder.tensor(segments, "weight"));
+        let embedding_norm = weight_bias(&mut builder, &names.embedding_norm);
         let vectors: Vec<_> =
-            names.layers.iter().map(|layer| LayerVectors::place(&mut order, layer)).collect();
-        let pooler = pair(&mut order, &names.pooler);
-        let classifier = pair(&mut order, &names.classifier);
+            names.layers.iter().map(|layer| LayerVectors::append(&mut builder, layer)).collect();
+        let pooler = weight_bias(&mut builder, &names.pooler);
+        let classifier = weight_bias(&mut builder, &names.classifier);
         let layers =
-            names.layers.iter().zip(vectors).map(|(names, v)| v.matrices(&mut order, names)).collect();
-        let words = order.tensor(&names.words, "weight");
-        let places = order.places();
-        Layout { places, words, positions, segments, embedding_norm, layers, pooler, classifier }
+            names.layers.iter().zip(vectors).map(|(names, v)| v.with_matrices(&mut builder, names)).collect();
+        let words = builder.tensor(&names.words, "weight");
+        let params = builder.finish();
+        Layout { params, words, positions, segments, embedding_norm, layers, pooler, classifier }
     }
 
-    /// Numbers of an arena.
-    pub(super) fn length(&self) -> usize {
+    /// Number of elements of an arena.
+    pub(super) fn len(&self) -> usize {
         self.words.end
     }
 
-    /// Numbers of all but the word embedding.
-    pub(super) fn dense(&self) -> usize {
+    /// Number of elements of all parameters but the word embedding.
+    pub(super) fn dense_len(&self) -> usize {
         self.words.start
     }
 
-    /// Numbers of the small tensors, which begin an arena.
-    pub(super) fn small(&self) -> usize {
+    /// Number of elements of the vector parameters, which come first.
+    pub(super) fn vectors_len(&self) -> usize {
         self.classifier.bias.end
+    }
+
+    /// Number of labels of the classifier.
+    pub(super) fn labels(&self) -> usize {
+        self.classifier.bias.len()
     }
 }
 
-/// The biases and norms of a layer.
+/// The biases and LayerNorms of an encoder layer.
 struct LayerVectors {
-    biases: Range<usize>,
+    qkv_bias: Range<usize>,
     attention_out: Range<usize>,
-    attention_norm: Pair,
+    attention_norm: WeightBias,
     up: Range<usize>,
     down: Range<usize>,
-    output_norm: Pair,
+    output_norm: WeightBias,
 }
 
 impl LayerVectors {
-    fn place(order: &mut Order<'_>, names: &LayerNames) -> Self {
+    fn append(builder: &mut ArenaBuilder<'_>, names: &LayerNames) -> Self {
         LayerVectors {
-            biases: order.tensors(&[&names.query, &names.key, &names.value], "bias"),
-            attention_out: order.tensor(&names.attention_out, "bias"),
-            attention_norm: pair(order, &names.attention_norm),
-            up: order.tensor(&names.up, "bias"),
-            down: order.tensor(&names.down, "bias"),
-            output_norm: pair(order, &names.output_norm),
+            qkv_bias: builder.tensors(&[&names.query, &names.key, &names.value], "bias"),
+            attention_out: builder.tensor(&names.attention_out, "bias"),
+            attention_norm: weight_bias(builder, &names.attention_norm),
+            up: builder.tensor(&names.up, "bias"),
+            down: builder.tensor(&names.down, "bias"),
+            output_norm: weight_bias(builder, &names.output_norm),
         }
     }
 
-    /// With the layer's matrices, which are placed after the vectors of all.
-    fn matrices(self, order: &mut Order<'_>, names: &LayerNames) -> LayerPlaces {
-        let query = order.tensor(&names.query, "weight");
-        let key_value = order.tensors(&[&names.key, &names.value], "weight");
-        let mut pair = |name: &str, bias| Pair { weight: order.tensor(name, "weight"), bias };
-        LayerPlaces {
+    /// Appends the matrices of the layer. They follow the vectors of all layers.
+    fn with_matrices(self, builder: &mut ArenaBuilder<'_>, names: &LayerNames) -> LayerRanges {
+        let query = builder.tensor(&names.query, "weight");
+        let key_value = builder.tensors(&[&names.key, &names.value], "weight");
+        let mut with_weight = |name: &str, bias| WeightBias { weight: builder.tensor(name, "weight"), bias };
+        LayerRanges {
             query,
             key_value,
-            biases: self.biases,
-            attention_out: pair(&names.attention_out, self.attention_out),
+            qkv_bias: self.qkv_bias,
+            attention_out: with_weight(&names.attention_out, self.attention_out),
             attention_norm: self.attention_norm,
-            up: pair(&names.up, self.up),
-            down: pair(&names.down, self.down),
+            up: with_weight(&names.up, self.up),
+            down: with_weight(&names.down, self.down),
             output_norm: self.output_norm,
         }
     }
 }
 
-fn pair(order: &mut Order<'_>, name: &str) -> Pair {
-    Pair { weight: order.tensor(name, "weight"), bias: order.tensor(name, "bias") }
+fn weight_bias(builder: &mut ArenaBuilder<'_>, name: &str) -> WeightBias {
+    WeightBias { weight: builder.tensor(name, "weight"), bias: builder.tensor(name, "bias") }
 }

@@ -1,75 +1,39 @@
-//! The fast engine of the CPU: forward and backward written out over flat arenas, without autograd.
+//! The fast engine of the CPU: hand-written forward and backward passes over flat arenas, without autograd.
 //!
-//! - Tokens are never padded; attention runs for each example and head ([`kernels::attention`]).
-//! - A batch is split over shards by tokens, each with buffers of its own. Gradients of matrices are products
-//!   over the rows of all shards, those of biases and norms are added in a fixed order: the same seed and
-//!   number of threads give the same bits.
-//! - Of the last layer only the first token's state is made, since no other is looked at ([`rows`]).
-//! - Gradients of words are kept for the rows that a batch has, and AdamW passes over rows that never had
-//!   one.
+//! - Tokens are never padded; attention runs per example and head ([`kernels::attention`]).
+//! - A batch is split by tokens into shards, each with its own buffers. Gradients of the encoder's matrices are
+//!   matrix products over the rows of all shards; gradients of vectors (biases, LayerNorm) are added shard by shard
+//!   in a fixed order. The same seed and number of threads therefore give the same bits.
+//! - The last layer computes only the state of each example's first token, since the head uses no other
+//!   ([`row_selection`]).
+//! - The gradient of the word embedding is stored for the rows that occur in the batch, and AdamW skips rows that
+//!   never had a gradient ([`sparse_embedding_grad`]).
 //!
-//! [`layer`] is one encoder layer; [`shard`] what is before and after the layers; [`gradients`] what shards
-//! make together; [`engine`] lets them work. `kernels` has the loops.
+//! [`layer`] is one encoder layer, [`shard`] the forward and backward pass of a shard, [`gradients`] the gradients
+//! that all shards compute together, [`engine`] the [`Engine`](super::engine::Engine) that runs them. The numerical
+//! loops are in [`kernels`].
 
+mod capabilities;
 mod chunks;
 mod engine;
 mod gradients;
+mod kernel_rates;
 mod kernels;
 mod layer;
 mod layout;
-mod memory;
-mod peak;
-mod rates;
+mod loss;
+mod matmul_rate;
+mod memory_plan;
+mod model;
 mod row_selection;
 mod shard;
 mod sparse_embedding_grad;
 mod tape;
-mod work;
+mod threads;
+mod workspace;
 
+pub(crate) use capabilities::{has_bf16, instruction_set};
 pub(crate) use engine::FastEngine;
-
-use super::config::ModelConfig;
-use super::engine::KernelRate;
-use crate::batch::Batch;
-use kernels::packed::Format;
-use kernels::product::Multiplier;
-
-/// Most shards of a batch: each reads all weights.
-const MOST_SHARDS: usize = 4;
-
-/// Threads of an engine: all cores unless told otherwise.
-pub(crate) fn threads(told: Option<usize>) -> usize {
-    told.unwrap_or_else(rayon::current_num_threads).max(1)
-}
-
-/// Threads of each of so many shares of a batch.
-fn threads_each(threads: usize, shares: usize) -> usize {
-    threads.div_ceil(shares.max(1))
-}
-
-/// Operations a second of a layer's products alone, on as many shards and threads as an engine has.
-pub(crate) fn product_rate(config: &ModelConfig, rows: usize, is_bf16: bool, threads: Option<usize>) -> f64 {
-    let format = if is_bf16 { Format::Bf16 } else { Format::F32 };
-    peak::product_rate(config, rows, Multiplier::fastest(format), self::threads(threads))
-}
-
-/// The same by the `gemm` crate, in f32.
-pub(crate) fn gemm_rate(config: &ModelConfig, rows: usize, threads: Option<usize>) -> f64 {
-    peak::product_rate(config, rows, Multiplier::Gemm, self::threads(threads))
-}
-
-/// How fast each kernel is alone, on one thread, over the tokens of `batch`.
-pub(crate) fn kernel_rates(config: &ModelConfig, batch: &Batch, is_bf16: bool) -> Vec<KernelRate> {
-    let format = if is_bf16 { Format::Bf16 } else { Format::F32 };
-    rates::kernel_rates(config, batch, Multiplier::fastest(format))
-}
-
-/// Whether this machine multiplies bf16.
-pub(crate) fn has_bf16() -> bool {
-    kernels::packed::Packing::detect(Format::Bf16).is_some()
-}
-
-/// The instruction set that the kernels run on, for people.
-pub(crate) fn instructions() -> &'static str {
-    kernels::Cpu::detect().name()
-}
+pub(crate) use kernel_rates::kernel_rates;
+pub(crate) use matmul_rate::{gemm_crate_rate, matmul_rate};
+pub(crate) use threads::thread_count;

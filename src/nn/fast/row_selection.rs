@@ -1,57 +1,82 @@
-//! Which rows of a batch each layer works on.
+//! The rows of a batch that each layer computes.
 
-use super::kernels::attention::{Span, padded};
+use super::kernels::attention::{AttentionSpan, padded};
 use crate::batch::Batch;
+use std::ops::Range;
 
-/// The rows that a layer turns out. All but the last make a state for every token; of the last, only that
-/// of each example's first token is looked at, so only those are made: the rest would be computed for
-/// nothing, and their gradients are zero.
+/// The rows that a layer outputs. All layers but the last output a state for every token. The head uses only the
+/// state of each example's first token, so the last layer outputs only those.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct Rows {
-    /// For each example, its queries among the rows and its keys among the tokens.
-    pub(super) spans: Vec<Span>,
-    /// For each row, the number of its token in the batch that this one may be a part of.
-    pub(super) tokens: Vec<usize>,
-    /// The tokens here that have a row, unless all have.
-    pub(super) picked: Option<Vec<usize>>,
-    /// Numbers that the probabilities of all examples take.
-    pub(super) probabilities: usize,
+pub(super) struct RowSelection {
+    /// For each example, its queries (rows of the output) and its keys (tokens).
+    pub(super) spans: Vec<AttentionSpan>,
+    /// For each row, the index of its token in the whole batch, which numbers the dropout masks: (rows)
+    pub(super) token_indices: Vec<usize>,
+    /// The tokens that have a row; `None` if all have.
+    pub(super) selected: Option<Vec<usize>>,
+    /// Number of attention probabilities of all examples.
+    pub(super) attn_probs_len: usize,
 }
 
-impl Rows {
+impl RowSelection {
     /// A row for every token.
     pub(super) fn all(batch: &Batch, heads: usize) -> Self {
-        let tokens = (0..batch.tokens()).map(|token| batch.first_token + token).collect();
-        let (spans, probabilities) = spans(batch, heads, |_, keys| keys);
-        Rows { spans, tokens, picked: None, probabilities }
+        let token_indices = (0..batch.tokens()).map(|token| batch.first_token + token).collect();
+        let (spans, attn_probs_len) = spans(batch, heads, |_, keys| keys);
+        RowSelection { spans, token_indices, selected: None, attn_probs_len }
     }
 
     /// A row for each example's first token.
-    pub(super) fn first(batch: &Batch, heads: usize) -> Self {
-        let picked: Vec<usize> = batch.offsets[..batch.len()].to_vec();
-        let tokens = picked.iter().map(|token| batch.first_token + token).collect();
-        let (spans, probabilities) = spans(batch, heads, |example, _| example..example + 1);
-        Rows { spans, tokens, picked: Some(picked), probabilities }
+    pub(super) fn first_tokens(batch: &Batch, heads: usize) -> Self {
+        let selected: Vec<usize> = batch.offsets[..batch.len()].to_vec();
+        let token_indices = selected.iter().map(|token| batch.first_token + token).collect();
+        let (spans, attn_probs_len) = spans(batch, heads, |example, _| example..example + 1);
+        RowSelection { spans, token_indices, selected: Some(selected), attn_probs_len }
     }
 
+    /// Number of rows.
     pub(super) fn len(&self) -> usize {
-        self.tokens.len()
+        self.token_indices.len()
+    }
+
+    /// Copies the selected rows of `x` (T, H) to `selected_rows` (R, H), and returns `x` itself if all are selected.
+    pub(super) fn gather<'x>(&self, x: &'x [f32], h: usize, selected_rows: &'x mut Vec<f32>) -> &'x [f32] {
+        let Some(tokens) = &self.selected else { return x };
+        selected_rows.clear();
+        for token in tokens {
+            selected_rows.extend_from_slice(&x[token * h..(token + 1) * h]);
+        }
+        selected_rows
+    }
+
+    /// The backward pass of [`RowSelection::gather`]: `d` (R, H) to `dx` (T, H), with zeros for the other tokens.
+    pub(super) fn scatter(&self, d: &[f32], h: usize, dx: &mut [f32]) {
+        let Some(tokens) = &self.selected else {
+            dx.copy_from_slice(d);
+            return;
+        };
+        dx.fill(0.0);
+        for (token, d) in tokens.iter().zip(d.chunks_exact(h)) {
+            dx[token * h..(token + 1) * h].copy_from_slice(d);
+        }
     }
 }
 
+/// The spans of all examples, and the number of their attention probabilities. `queries` maps an example and its
+/// tokens to its rows.
 fn spans(
     batch: &Batch,
     heads: usize,
-    queries: impl Fn(usize, std::ops::Range<usize>) -> std::ops::Range<usize>,
-) -> (Vec<Span>, usize) {
-    let mut first = 0;
+    queries: impl Fn(usize, Range<usize>) -> Range<usize>,
+) -> (Vec<AttentionSpan>, usize) {
+    let mut probs_start = 0;
     let span = |(example, bounds): (usize, &[usize])| {
         let keys = bounds[0]..bounds[1];
         let queries = queries(example, keys.clone());
-        let span = Span { queries, keys, first };
-        first += heads * span.queries.len() * padded(span.keys.len());
+        let span = AttentionSpan { queries, keys, probs_start };
+        probs_start += heads * span.queries.len() * padded(span.keys.len());
         span
     };
     let spans = batch.offsets.windows(2).enumerate().map(span).collect();
-    (spans, first)
+    (spans, probs_start)
 }

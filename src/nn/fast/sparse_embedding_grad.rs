@@ -1,52 +1,54 @@
-//! The gradient of the word embedding, of which a batch has a few rows.
+//! The gradient of the word embedding, of which a batch touches few rows.
 
 use super::kernels::Cpu;
-use super::kernels::adamw::{Moving, Update, adamw, sum_of_squares};
+use super::kernels::adamw::{AdamWStep, ParamSlices, adamw, sum_of_squares};
 use super::shard::Shard;
 use crate::batch::Batch;
 use rayon::prelude::*;
 
-/// Rows of the word embedding that one task works on.
-const ROWS: usize = 256;
+/// Rows of the word embedding that one task processes.
+const BLOCK_ROWS: usize = 256;
 
-/// The gradient of the word embedding, row by row.
+/// The gradient of the word embedding, with the set of rows that have one.
 #[derive(Debug)]
 pub(super) struct SparseEmbeddingGrad {
     width: usize,
-    /// (vocabulary, H); zeros but for rows that were touched.
+    /// (vocabulary, H); rows that are not touched are zero.
     pub(super) sums: Vec<f32>,
-    /// Rows that this step has a gradient for.
+    /// Rows that have a gradient in this step: (vocabulary)
     is_touched: Vec<bool>,
-    /// Rows that any step had one for: the moments of the others are zero.
-    pub(super) is_seen: Vec<bool>,
+    /// Rows that have had a gradient in any step. The moments of other rows are zero: (vocabulary)
+    pub(super) has_moments: Vec<bool>,
 }
 
 impl SparseEmbeddingGrad {
-    /// Of a table of so many rows.
+    /// The gradient of an embedding of shape (`rows`, `width`).
     pub(super) fn new(rows: usize, width: usize) -> Self {
         let sums = vec![0.0; rows * width];
-        SparseEmbeddingGrad { width, sums, is_touched: vec![false; rows], is_seen: vec![false; rows] }
+        SparseEmbeddingGrad { width, sums, is_touched: vec![false; rows], has_moments: vec![false; rows] }
     }
 
-    /// Adds the gradients of embedded words that the shards have, in the order of the batch.
-    pub(super) fn add(&mut self, shares: &[Batch], shards: &[Shard]) {
+    /// Adds the gradients of the word embeddings of all shards, in the order of the batch. `batches` are the parts
+    /// of the batch that the shards processed.
+    pub(super) fn add(&mut self, batches: &[Batch], shards: &[Shard]) {
         let width = self.width;
+        // (word id, shard, token), sorted, so that the additions to a row have a fixed order.
         let mut occurrences: Vec<(u32, usize, usize)> = Vec::new();
-        for (shard, share) in shares.iter().enumerate() {
-            occurrences.extend(share.ids.iter().enumerate().map(|(token, id)| (*id, shard, token)));
+        for (shard, batch) in batches.iter().enumerate() {
+            occurrences.extend(batch.ids.iter().enumerate().map(|(token, id)| (*id, shard, token)));
         }
         occurrences.sort_unstable();
         for (id, ..) in &occurrences {
             self.is_touched[*id as usize] = true;
-            self.is_seen[*id as usize] = true;
+            self.has_moments[*id as usize] = true;
         }
-        self.sums.par_chunks_mut(ROWS * width).enumerate().for_each(|(block, sums)| {
-            let first = (block * ROWS) as u32;
+        self.sums.par_chunks_mut(BLOCK_ROWS * width).enumerate().for_each(|(block, sums)| {
+            let first = (block * BLOCK_ROWS) as u32;
             let from = occurrences.partition_point(|(id, ..)| *id < first);
-            let to = occurrences.partition_point(|(id, ..)| *id < first + ROWS as u32);
+            let to = occurrences.partition_point(|(id, ..)| *id < first + BLOCK_ROWS as u32);
             for (id, shard, token) in &occurrences[from..to] {
                 let row = (id - first) as usize * width;
-                let gradient = &shards[*shard].word_gradients()[token * width..(token + 1) * width];
+                let gradient = &shards[*shard].word_grads()[token * width..(token + 1) * width];
                 for (sum, x) in sums[row..row + width].iter_mut().zip(gradient) {
                     *sum += x;
                 }
@@ -55,7 +57,8 @@ impl SparseEmbeddingGrad {
     }
 
     pub(super) fn sum_of_squares(&self, cpu: Cpu) -> f64 {
-        let blocks = self.sums.par_chunks(ROWS * self.width).zip(self.is_touched.par_chunks(ROWS));
+        let blocks =
+            self.sums.par_chunks(BLOCK_ROWS * self.width).zip(self.is_touched.par_chunks(BLOCK_ROWS));
         let squares: Vec<f64> = blocks
             .map(|(sums, is_touched)| {
                 let rows = sums.chunks_exact(self.width).zip(is_touched);
@@ -65,49 +68,53 @@ impl SparseEmbeddingGrad {
         squares.iter().sum()
     }
 
-    /// AdamW, and zeros for the next step. A row that never had a gradient would only decay.
-    pub(super) fn update(&mut self, cpu: Cpu, moving: Moving<'_>, update: Update) {
+    /// AdamW update of the word embedding; resets the gradient to zero. Rows without moments are only multiplied by
+    /// the weight decay, which is what AdamW does when gradient and moments are zero.
+    pub(super) fn update(&mut self, cpu: Cpu, params: ParamSlices<'_>, step: AdamWStep) {
         let width = self.width;
-        let Moving { weight, first, second } = moving;
-        let moments = first.par_chunks_mut(ROWS * width).zip(second.par_chunks_mut(ROWS * width));
-        let rows = self.is_touched.par_chunks_mut(ROWS).zip(self.is_seen.par_chunks(ROWS));
-        let blocks = weight.par_chunks_mut(ROWS * width).zip(self.sums.par_chunks_mut(ROWS * width));
-        blocks.zip(moments).zip(rows).for_each(
-            |(((weight, sums), (first, second)), (is_touched, is_seen))| {
-                for row in 0..is_seen.len() {
-                    let at = row * width..(row + 1) * width;
-                    if !is_seen[row] {
-                        if update.decay != 1.0 {
-                            weight[at].iter_mut().for_each(|x| *x *= update.decay);
+        let ParamSlices { weight, first_moment, second_moment } = params;
+        let moments = first_moment
+            .par_chunks_mut(BLOCK_ROWS * width)
+            .zip(second_moment.par_chunks_mut(BLOCK_ROWS * width));
+        let flags = self.is_touched.par_chunks_mut(BLOCK_ROWS).zip(self.has_moments.par_chunks(BLOCK_ROWS));
+        let blocks =
+            weight.par_chunks_mut(BLOCK_ROWS * width).zip(self.sums.par_chunks_mut(BLOCK_ROWS * width));
+        blocks.zip(moments).zip(flags).for_each(
+            |(((weight, sums), (first_moment, second_moment)), (is_touched, has_moments))| {
+                for row in 0..has_moments.len() {
+                    let range = row * width..(row + 1) * width;
+                    if !has_moments[row] {
+                        if step.decay_factor != 1.0 {
+                            weight[range].iter_mut().for_each(|x| *x *= step.decay_factor);
                         }
                         continue;
                     }
-                    let moving = Moving {
-                        weight: &mut weight[at.clone()],
-                        first: &mut first[at.clone()],
-                        second: &mut second[at.clone()],
+                    let params = ParamSlices {
+                        weight: &mut weight[range.clone()],
+                        first_moment: &mut first_moment[range.clone()],
+                        second_moment: &mut second_moment[range.clone()],
                     };
-                    adamw(cpu, moving, &sums[at.clone()], update);
+                    adamw(cpu, params, &sums[range.clone()], step);
                     if std::mem::take(&mut is_touched[row]) {
-                        sums[at].fill(0.0);
+                        sums[range].fill(0.0);
                     }
                 }
             },
         );
     }
 
-    /// The whole gradient, and zeros for the next step.
+    /// Takes the whole gradient, (vocabulary, H), and resets it to zero.
     pub(super) fn take(&mut self) -> Vec<f32> {
         self.is_touched.fill(false);
         let zeros = vec![0.0; self.sums.len()];
         std::mem::replace(&mut self.sums, zeros)
     }
 
-    /// Finds the rows with moments.
-    pub(super) fn look(&mut self, first: &[f32], second: &[f32]) {
-        let moments = first.chunks_exact(self.width).zip(second.chunks_exact(self.width));
-        for (seen, (first, second)) in self.is_seen.iter_mut().zip(moments) {
-            *seen = first.iter().chain(second).any(|x| *x != 0.0);
+    /// Finds the rows with moments after a state was restored.
+    pub(super) fn find_moments(&mut self, first_moments: &[f32], second_moments: &[f32]) {
+        let moments = first_moments.chunks_exact(self.width).zip(second_moments.chunks_exact(self.width));
+        for (has_moments, (first, second)) in self.has_moments.iter_mut().zip(moments) {
+            *has_moments = first.iter().chain(second).any(|x| *x != 0.0);
         }
     }
 }

@@ -1,48 +1,51 @@
-//! What the forward pass leaves for the way back.
+//! Activations that the forward pass saves for the backward pass.
 //!
-//! Buffers grow to the largest batch and stay; every number in use is written before it is read.
+//! Buffers grow to the largest batch and are not shrunk; each element is written before it is read.
 
-use super::row_selection::Rows;
+use super::row_selection::RowSelection;
 
-/// Of one layer. Shapes as in [`super::layer`].
+/// Activations of one layer. Shapes as in [`super::layer`].
 #[derive(Debug, Default)]
 pub(super) struct LayerTape {
-    /// (R, H), where the layer turns out only some rows.
-    pub(super) picked: Vec<f32>,
-    /// (R, H), without bias.
-    pub(super) queries: Vec<f32>,
-    /// (T, 2H), without bias.
-    pub(super) keys_values: Vec<f32>,
-    /// Attention probabilities.
-    pub(super) kept: Vec<f32>,
-    /// (R, H)
+    /// Rows of the input that the layer computes an output for, if not all: (R, H)
+    pub(super) x_cls: Vec<f32>,
+    /// Queries, without bias: (R, H)
+    pub(super) q: Vec<f32>,
+    /// Keys and values, without bias: (T, 2H)
+    pub(super) kv: Vec<f32>,
+    /// Attention probabilities; the sign marks those that dropout removed. Layout as in
+    /// [`AttentionSpan`](super::kernels::attention::AttentionSpan).
+    pub(super) attn_probs: Vec<f32>,
+    /// Attention output before its projection: (R, H)
     pub(super) context: Vec<f32>,
-    /// x̂ after attention; on the way back, the gradient of attention's last product: (R, H)
-    pub(super) attention_normed: Vec<f32>,
-    /// 1/σ: (R)
-    pub(super) attention_deviations: Vec<f32>,
-    /// Between the two parts of the layer: (R, H)
-    pub(super) middle: Vec<f32>,
-    /// Derivative of the nonlinearity: (R, I)
-    pub(super) derivatives: Vec<f32>,
-    /// (R, I)
-    pub(super) inner: Vec<f32>,
-    /// x̂ of the output; on the way back, the gradient of the layer's last product: (R, H)
-    pub(super) output_normed: Vec<f32>,
-    /// 1/σ: (R)
-    pub(super) output_deviations: Vec<f32>,
+    /// Normalized input x̂ of the attention LayerNorm. The backward pass replaces it by the gradient of the
+    /// attention projection: (R, H)
+    pub(super) ln1_xhat: Vec<f32>,
+    /// 1/σ of the attention LayerNorm: (R)
+    pub(super) ln1_rstd: Vec<f32>,
+    /// Output of the attention LayerNorm: (R, H)
+    pub(super) ln1_out: Vec<f32>,
+    /// Derivative of the activation function: (R, I)
+    pub(super) act_grad: Vec<f32>,
+    /// Output of the activation function: (R, I)
+    pub(super) ffn_act: Vec<f32>,
+    /// Normalized input x̂ of the output LayerNorm. The backward pass replaces it by the gradient of the second
+    /// feed-forward layer: (R, H)
+    pub(super) ln2_xhat: Vec<f32>,
+    /// 1/σ of the output LayerNorm: (R)
+    pub(super) ln2_rstd: Vec<f32>,
 }
 
 impl LayerTape {
-    /// Numbers of each buffer for `rows` of `t` tokens, in the order of [`LayerTape::fit`].
-    pub(super) fn lengths(rows: &Rows, (t, h, i): (usize, usize, usize)) -> [usize; 12] {
+    /// Elements of each buffer for `rows` of `t` tokens, in the order of [`LayerTape::buffers`].
+    pub(super) fn lengths(rows: &RowSelection, (t, h, i): (usize, usize, usize)) -> [usize; 12] {
         let r = rows.len();
-        let picked = if rows.picked.is_some() { r * h } else { 0 };
-        [picked, r * h, t * 2 * h, rows.probabilities, r * h, r * h, r, r * h, r * i, r * i, r * h, r]
+        let x_cls = if rows.selected.is_some() { r * h } else { 0 };
+        [x_cls, r * h, t * 2 * h, rows.attn_probs_len, r * h, r * h, r, r * h, r * i, r * i, r * h, r]
     }
 
-    /// Makes room for `rows` of `t` tokens.
-    pub(super) fn fit(&mut self, rows: &Rows, sizes: (usize, usize, usize)) {
+    /// Resizes the buffers; `sizes` are (T, H, I).
+    pub(super) fn resize(&mut self, rows: &RowSelection, sizes: (usize, usize, usize)) {
         for (buffer, length) in self.buffers().into_iter().zip(Self::lengths(rows, sizes)) {
             buffer.resize(length, 0.0);
         }
@@ -51,18 +54,18 @@ impl LayerTape {
     /// In the order of [`LayerTape::lengths`].
     pub(super) fn buffers(&mut self) -> [&mut Vec<f32>; 12] {
         [
-            &mut self.picked,
-            &mut self.queries,
-            &mut self.keys_values,
-            &mut self.kept,
+            &mut self.x_cls,
+            &mut self.q,
+            &mut self.kv,
+            &mut self.attn_probs,
             &mut self.context,
-            &mut self.attention_normed,
-            &mut self.attention_deviations,
-            &mut self.middle,
-            &mut self.derivatives,
-            &mut self.inner,
-            &mut self.output_normed,
-            &mut self.output_deviations,
+            &mut self.ln1_xhat,
+            &mut self.ln1_rstd,
+            &mut self.ln1_out,
+            &mut self.act_grad,
+            &mut self.ffn_act,
+            &mut self.ln2_xhat,
+            &mut self.ln2_rstd,
         ]
     }
 }

@@ -1,7 +1,7 @@
 //! AdamW as `torch.optim.AdamW`: decoupled decay, bias correction, and epsilon added after the root
 //! of the corrected second moment.
 
-use crate::nn::engine::Optimizer;
+use crate::nn::engine::OptimizerConfig;
 use candle_core::{
     CpuStorage, D, DType, Device, InplaceOp2, InplaceOp3, Layout, Result, Storage, Tensor, Var,
 };
@@ -49,7 +49,7 @@ fn on_device(norm: &Tensor, limit: f64) -> Result<Tensor> {
 /// Numbers of one update that are the same for all tensors.
 #[derive(Debug, Clone)]
 struct Update {
-    settings: Optimizer,
+    settings: OptimizerConfig,
     learning_rate: f64,
     scale: Scale,
     /// 1 - beta1^n, 1 - beta2^n at update n.
@@ -60,7 +60,7 @@ struct Update {
 pub(crate) fn update(
     parameters: &[Parameter],
     gradients: &[Option<Tensor>],
-    settings: Optimizer,
+    settings: OptimizerConfig,
     (number, learning_rate, scale): (u64, f64, Scale),
 ) -> Result<()> {
     let power = |beta: f64| 1.0 - beta.powf(number as f64);
@@ -118,7 +118,7 @@ impl Update {
 
     /// On the CPU: no copy of a tensor is made.
     fn in_place(&self, parameter: &Parameter, gradient: &Tensor, scale: f32) -> Result<()> {
-        let Optimizer { beta1, beta2, epsilon, .. } = self.settings;
+        let OptimizerConfig { beta1, beta2, epsilon, .. } = self.settings;
         parameter.first.inplace_op2(gradient, &FirstMoment { gain: (1.0 - beta1) as f32, scale })?;
         let (keep, gain) = (beta2 as f32, (1.0 - beta2) as f32);
         parameter.second.inplace_op2(gradient, &SecondMoment { keep, gain, scale })?;
@@ -133,7 +133,7 @@ impl Update {
 
     /// On any device, the same formulas; the gradient is scaled already.
     fn composed(&self, parameter: &Parameter, gradient: &Tensor) -> Result<()> {
-        let Optimizer { beta1, beta2, epsilon, .. } = self.settings;
+        let OptimizerConfig { beta1, beta2, epsilon, .. } = self.settings;
         let (first, second) = (parameter.first.as_detached_tensor(), parameter.second.as_detached_tensor());
         let first = (&first + ((gradient - &first)? * (1.0 - beta1))?)?;
         let second = ((second * beta2)? + (gradient.sqr()? * (1.0 - beta2))?)?;
@@ -253,7 +253,7 @@ mod tests {
     #[test]
     fn in_place_and_composed_agree() {
         let (one, other) = (parameter(&[0.5, -1.0, 2.0]), parameter(&[0.5, -1.0, 2.0]));
-        let settings = Optimizer {
+        let settings = OptimizerConfig {
             beta1: 0.9,
             beta2: 0.99,
             epsilon: 1e-6,

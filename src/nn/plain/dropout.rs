@@ -13,7 +13,7 @@ impl Dropout {
     pub(crate) fn rows(self, x: &Tensor, site: u32, rate: f64, first: usize) -> Result<Tensor> {
         let Some(site) = self.site(site, rate) else { return Ok(x.clone()) };
         let (rows, width) = x.dims2()?;
-        let first = dropout::state(first, width);
+        let first = dropout::state_offset(first, width);
         let mut mask = vec![0.0; rows * width];
         mask.par_chunks_mut(CHUNK)
             .enumerate()
@@ -37,14 +37,15 @@ impl Dropout {
         mask.par_chunks_mut(longest * longest).enumerate().for_each(|(chunk, out)| {
             let (example, head) = (chunk / heads, chunk % heads);
             let (from, to) = (batch.offsets[example], batch.offsets[example + 1]);
-            let queries: Vec<u64> =
-                (from..to).map(|query| dropout::row(batch.first_token + query, (head, heads))).collect();
+            let queries: Vec<u64> = (from..to)
+                .map(|query| dropout::attention_row(batch.first_token + query, (head, heads)))
+                .collect();
             let mut bits = Vec::new();
-            site.keep(&queries, to - from, max_positions, &mut bits);
-            let bits = bits.chunks(dropout::row_bytes(to - from));
+            site.keep_mask(&queries, to - from, max_positions, &mut bits);
+            let bits = bits.chunks(dropout::mask_row_bytes(to - from));
             for (row, bits) in out.chunks_mut(longest).zip(bits) {
                 for (key, factor) in row[..to - from].iter_mut().enumerate() {
-                    *factor = if bits[key / 8] >> (key % 8) & 1 == 1 { site.kept } else { 0.0 };
+                    *factor = if bits[key / 8] >> (key % 8) & 1 == 1 { site.scale } else { 0.0 };
                 }
             }
         });

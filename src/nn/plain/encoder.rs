@@ -7,7 +7,7 @@ use super::ops::{LayerNorm, Linear, activate, relu, softmax};
 use crate::batch::Batch;
 use crate::nn::config::{Activation, Family, ModelConfig};
 use crate::nn::dropout::{self, Dropout};
-use crate::nn::names::{LayerNames, Names};
+use crate::nn::params::{LayerNames, Names};
 use candle_core::{DType, Device, Result, Tensor};
 
 /// The model as tensors. Made twice by an engine: over variables, for learning, and over the same

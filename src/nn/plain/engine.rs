@@ -5,16 +5,16 @@ use super::encoder::Encoder;
 use super::ops::loss;
 use crate::batch::Batch;
 use crate::error::{Error, Result};
-use crate::nn::check::{check_batch, check_labels, check_mix, check_weights};
+use crate::nn::check::{check_batch, check_interpolation, check_labels, check_weights};
 use crate::nn::config::ModelConfig;
 use crate::nn::dropout::Dropout;
 use crate::nn::engine::{
-    Array, ByPhase, Engine, EngineState, InputGradients, Interpolation, Optimizer, Part, Profile, StepInput,
-    StepReport, Weights,
+    Array, ByPhase, Engine, EngineState, InputGradients, Interpolation, OptimizerConfig, ParamState, Profile,
+    StepInput, StepReport, Weights,
 };
-use crate::nn::names::ParamSpec;
-use crate::nn::stored::first_line;
-use crate::nn::{Limits, Settings};
+use crate::nn::error_text::first_line;
+use crate::nn::params::ParamSpec;
+use crate::nn::{EngineConfig, MicroBatchLimits};
 use crate::spec::Precision;
 use candle_core::{DType, Device, Tensor, Var};
 use rayon::ThreadPool;
@@ -26,11 +26,11 @@ pub(crate) struct PlainEngine {
     config: ModelConfig,
     labels: usize,
     seed: u64,
-    optimizer: Optimizer,
-    limits: Limits,
+    optimizer: OptimizerConfig,
+    limits: MicroBatchLimits,
     device: Device,
     runner: Runner,
-    slots: Vec<ParamSpec>,
+    specs: Vec<ParamSpec>,
     parameters: Vec<Parameter>,
     /// Over the variables.
     learning: Encoder,
@@ -51,38 +51,38 @@ struct Untold {
 }
 
 impl PlainEngine {
-    /// Puts `weights`, which hold every tensor of `slots`, on the device.
+    /// Puts `weights`, which hold every tensor of `specs`, on the device.
     pub(crate) fn new(
         config: &ModelConfig,
-        slots: &[ParamSpec],
+        specs: &[ParamSpec],
         weights: &Weights,
-        Settings { seed, optimizer, limits, precision, .. }: Settings,
+        EngineConfig { seed, optimizer, limits, precision, .. }: EngineConfig,
         device: &Device,
         pool: Option<Arc<ThreadPool>>,
     ) -> Result<Self> {
         let runner = Runner { pool, on_cuda: device.is_cuda(), format: Format::of(precision, device) };
         let factors = if runner.format == Format::Bf16 { DType::BF16 } else { DType::F32 };
-        let parameter = |slot: &ParamSpec| {
-            let array = &weights[&slot.name];
-            let shape = slot.shape.as_slice();
+        let parameter = |spec: &ParamSpec| {
+            let array = &weights[&spec.name];
+            let shape = spec.shape.as_slice();
             let zeros = || Var::zeros(shape, candle_core::DType::F32, device);
             Ok(Parameter {
-                name: slot.name.clone(),
+                name: spec.name.clone(),
                 value: Var::from_slice(&array.data, shape, device)?,
                 first: zeros()?,
                 second: zeros()?,
-                decay: slot.decay,
+                decay: spec.has_weight_decay,
             })
         };
         let parameters: Vec<Parameter> =
-            slots.iter().map(parameter).collect::<candle_core::Result<_>>().map_err(|e| compute(&e))?;
+            specs.iter().map(parameter).collect::<candle_core::Result<_>>().map_err(|e| compute(&e))?;
         let find = |name: &str| {
             let found = parameters.iter().find(|parameter| parameter.name == name);
             &found.expect("the table has every name that the encoder asks for").value
         };
         let learning = Encoder::new(config, device, factors, |name| find(name).as_tensor().clone());
         let frozen = Encoder::new(config, device, factors, |name| find(name).as_detached_tensor());
-        let labels = slots.last().map_or(0, |classifier| classifier.shape[0]);
+        let labels = specs.last().map_or(0, |classifier| classifier.shape[0]);
         Ok(PlainEngine {
             config: config.clone(),
             labels,
@@ -91,7 +91,7 @@ impl PlainEngine {
             limits,
             device: device.clone(),
             runner,
-            slots: slots.to_vec(),
+            specs: specs.to_vec(),
             parameters,
             learning,
             frozen,
@@ -127,7 +127,7 @@ impl PlainEngine {
         let share = 1.0 / input.batch.len() as f64;
         let mut total = Tensor::zeros((), adamw::scalar_dtype(&self.device), &self.device)?;
         let mut sums: Vec<Option<Tensor>> = vec![None; self.parameters.len()];
-        for part in input.batch.parts(self.limits.examples, self.limits.tokens) {
+        for part in input.batch.parts(self.limits.max_examples, self.limits.max_tokens) {
             let begun = Instant::now();
             let logits = self.learning.logits(&part, Some(dropout))?;
             passes.forward += begun.elapsed().as_secs_f64();
@@ -175,30 +175,30 @@ impl PlainEngine {
 
     fn logits_here(&self, batch: &Batch) -> candle_core::Result<Vec<Vec<f32>>> {
         let mut rows = Vec::with_capacity(batch.len());
-        for part in batch.parts(usize::MAX, self.limits.tokens) {
+        for part in batch.parts(usize::MAX, self.limits.max_tokens) {
             rows.extend(self.frozen.logits(&part, None)?.to_vec2::<f32>()?);
         }
         Ok(rows)
     }
 
     /// The shares are the only variables: no gradient of a weight is computed.
-    fn slopes_here(&self, mix: &Interpolation<'_>, class: usize) -> candle_core::Result<InputGradients> {
+    fn slopes_here(&self, input: &Interpolation<'_>, class: usize) -> candle_core::Result<InputGradients> {
         let mut found = InputGradients::default();
-        for part in mix.batch.parts(usize::MAX, self.limits.tokens) {
-            let (others, shares) = mix.of(&part);
+        for part in input.batch.parts(usize::MAX, self.limits.max_tokens) {
+            let (others, shares) = input.of_micro_batch(&part);
             let shares = Var::from_slice(shares, (part.tokens(), 1), &self.device)?;
             let logits = self.frozen.logits_of_mix(&part, others, &shares)?;
             let gradients = logits.narrow(1, class, 1)?.sum_all()?.backward()?;
             let slopes = gradients.get(&shares).expect("the logits are made of the shares");
             found.logits.extend(logits.to_vec2::<f32>()?);
-            found.slopes.extend(slopes.flatten_all()?.to_vec1::<f32>()?);
+            found.alpha_grads.extend(slopes.flatten_all()?.to_vec1::<f32>()?);
         }
         Ok(found)
     }
 
     /// Sets one tensor of every parameter.
     fn put(&self, weights: &Weights, which: impl Fn(&Parameter) -> &Var) -> Result<()> {
-        check_weights(&self.config.model, &self.slots.iter(), weights)?;
+        check_weights(&self.config.model, &self.specs.iter(), weights)?;
         for parameter in &self.parameters {
             let (array, var) = (&weights[&parameter.name], which(parameter));
             Tensor::from_slice(&array.data, array.shape.as_slice(), &self.device)
@@ -313,9 +313,9 @@ impl Engine for PlainEngine {
         self.runner.run(|| self.logits_here(batch)).map_err(|e| compute(&e))
     }
 
-    fn slopes(&mut self, mix: Interpolation<'_>, class: usize) -> Result<InputGradients> {
-        check_mix(&self.config, self.labels, &mix, class)?;
-        self.runner.run(|| self.slopes_here(&mix, class)).map_err(|e| compute(&e))
+    fn input_gradients(&mut self, input: Interpolation<'_>, class: usize) -> Result<InputGradients> {
+        check_interpolation(&self.config, self.labels, &input, class)?;
+        self.runner.run(|| self.slopes_here(&input, class)).map_err(|e| compute(&e))
     }
 
     fn shapes(&self) -> Vec<(String, Vec<usize>)> {
@@ -323,13 +323,13 @@ impl Engine for PlainEngine {
         self.parameters.iter().map(shape).collect()
     }
 
-    fn tensor(&self, name: &str, part: Part) -> Result<Array> {
+    fn tensor(&self, name: &str, part: ParamState) -> Result<Array> {
         let is_it = |parameter: &&Parameter| parameter.name == name;
         let parameter = self.parameters.iter().find(is_it).expect("a name of `shapes`");
         let tensor = match part {
-            Part::Weight => &parameter.value,
-            Part::FirstMoment => &parameter.first,
-            Part::SecondMoment => &parameter.second,
+            ParamState::Weight => &parameter.value,
+            ParamState::FirstMoment => &parameter.first,
+            ParamState::SecondMoment => &parameter.second,
         };
         to_array(tensor).map_err(|e| compute(&e))
     }
@@ -343,16 +343,16 @@ impl Engine for PlainEngine {
     }
 
     fn set_max_tokens(&mut self, max_tokens: usize) {
-        self.limits.tokens = max_tokens;
+        self.limits.max_tokens = max_tokens;
     }
 
     fn profile(&self) -> Option<Profile> {
-        self.device.is_cpu().then_some(Profile { passes: self.passes, kinds: None })
+        self.device.is_cpu().then_some(Profile { by_phase: self.passes, by_op: None })
     }
 
     /// Attention is over a rectangle of each part, all else over the real tokens.
     fn computed_tokens(&self, batch: &Batch) -> usize {
-        let parts = batch.parts(self.limits.examples, self.limits.tokens);
+        let parts = batch.parts(self.limits.max_examples, self.limits.max_tokens);
         parts.iter().map(|part| part.len() * part.longest()).sum()
     }
 

@@ -83,7 +83,7 @@ impl Trainer<'_> {
         let input = StepInput { batch: &batch, step: self.state.step, learning_rate: 0.0 };
         let coverage = coverage::check(self.setup.built.engine.as_mut(), input)?;
         coverage::require_all(&coverage)?;
-        (self.emit)(Event::note(coverage.sentence()));
+        (self.emit)(Event::note(coverage.summary()));
         Ok(())
     }
 }

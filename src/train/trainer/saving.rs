@@ -4,7 +4,7 @@ use super::state::Trainer;
 use crate::error::Result;
 use crate::event::{Event, Saved, SplitName, Stage};
 use crate::files::write_folder_whole;
-use crate::nn::{self, Part, Stored};
+use crate::nn::{self, ParamState, TensorSource};
 use crate::train::best::Best;
 use crate::train::checkpoint::{self, LoopState};
 use std::path::PathBuf;
@@ -33,7 +33,7 @@ impl Trainer<'_> {
         self.state.evals_without_improvement = 0;
         let setup = &self.setup;
         let bytes = write_folder_whole(&self.dir.join("best"), |folder| {
-            let weights = Stored::of(setup.built.engine.as_ref(), Part::Weight, "");
+            let weights = TensorSource::from_engine(setup.built.engine.as_ref(), ParamState::Weight, "");
             nn::save_model(folder, &setup.built.config, &setup.labels.names(), &weights)?;
             setup.tokenizer.save(folder)
         })?;

@@ -51,12 +51,12 @@ impl Case {
                 let sum: f64 = exponentials.iter().sum();
                 let mut factors = vec![1.0; keys];
                 if let Some(masks) = &masks {
-                    let index = dropout::row(batch.first_token + first + query, (head, heads));
+                    let index = dropout::attention_row(batch.first_token + first + query, (head, heads));
                     let mut bits = Vec::new();
-                    masks.keep(&[index], keys, MAX_POSITIONS, &mut bits);
+                    masks.keep_mask(&[index], keys, MAX_POSITIONS, &mut bits);
                     for (key, factor) in factors.iter_mut().enumerate() {
                         let is_kept = bits[key / 8] >> (key % 8) & 1 == 1;
-                        *factor = if is_kept { f64::from(masks.kept) } else { 0.0 };
+                        *factor = if is_kept { f64::from(masks.scale) } else { 0.0 };
                     }
                 }
                 let p: Vec<f64> = exponentials.iter().map(|x| x / sum).collect();
@@ -155,7 +155,7 @@ fn check_attention<D: Device>(
     };
     let expected = case.reference(batch, has_dropout);
     let dropout = if has_dropout {
-        DropoutSite::new(dropout::attention(1), dropout::threshold(RATE), dropout::kept(RATE))
+        DropoutSite::new(dropout::attention(1), dropout::threshold(RATE), dropout::keep_scale(RATE))
     } else {
         DropoutSite::DISABLED
     };

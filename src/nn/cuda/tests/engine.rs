@@ -2,10 +2,10 @@
 
 use super::super::engine::CudaEngine;
 use super::*;
-use crate::nn::engine::{Engine, Optimizer, StepInput, StepReport, Weights};
+use crate::nn::engine::{Engine, OptimizerConfig, StepInput, StepReport, Weights};
 use crate::nn::fast::FastEngine;
-use crate::nn::load::fresh;
-use crate::nn::{Limits, ModelConfig, Settings, is_key_bias, table};
+use crate::nn::load::init_weights;
+use crate::nn::{EngineConfig, MicroBatchLimits, ModelConfig, is_key_bias, param_specs};
 use crate::spec::Precision;
 
 const BERT: &str = r#"{"model_type": "bert", "vocab_size": 40, "hidden_size": 48, "num_hidden_layers": 3,
@@ -37,33 +37,33 @@ impl TestConfig {
         TestConfig { config, precision: Precision::F32, max_tokens: 1000, outputs: 3, max_grad_norm: 1.0 }
     }
 
-    fn into_parts(self) -> (ModelConfig, Weights, Settings) {
+    fn into_parts(self) -> (ModelConfig, Weights, EngineConfig) {
         let config = ModelConfig::parse("m", self.config.as_bytes()).expect("a valid configuration");
-        let weights = fresh(&config, &table(&config, self.outputs), 4);
-        let optimizer = Optimizer {
+        let weights = init_weights(&config, &param_specs(&config, self.outputs), 4);
+        let optimizer = OptimizerConfig {
             weight_decay: 0.1,
             max_grad_norm: self.max_grad_norm,
             epsilon: 1e-3,
             label_smoothing: 0.1,
-            ..Optimizer::default()
+            ..OptimizerConfig::default()
         };
-        let limits = Limits { examples: 64, tokens: self.max_tokens };
+        let limits = MicroBatchLimits { max_examples: 64, max_tokens: self.max_tokens };
         (
             config,
             weights,
-            Settings { seed: 3, optimizer, limits, precision: self.precision, threads: Some(1) },
+            EngineConfig { seed: 3, optimizer, limits, precision: self.precision, threads: Some(1) },
         )
     }
 
     fn cuda_engine<D: Device>(self, device: D) -> CudaEngine<D> {
         let (config, weights, settings) = self.into_parts();
-        CudaEngine::new(&config, &table(&config, self.outputs), &weights, settings, device)
+        CudaEngine::new(&config, &param_specs(&config, self.outputs), &weights, settings, device)
             .expect("an engine")
     }
 
     fn cpu_engine(self) -> FastEngine {
         let (config, weights, settings) = self.into_parts();
-        FastEngine::new(&config, &table(&config, self.outputs), &weights, settings).expect("an engine")
+        FastEngine::new(&config, &param_specs(&config, self.outputs), &weights, settings).expect("an engine")
     }
 }
 
@@ -238,7 +238,7 @@ fn tf32_is_closer_to_f32<D: Device>(open: impl Fn() -> D) {
 fn memory_plan_and_error_messages<D: Device>(open: impl Fn() -> D) {
     let mut engine = TestConfig::of(BERT).cuda_engine(open());
     let (short, long) = (batch_of(0), batch_of(2));
-    let plan = |batch: &Batch| engine.memory(batch, 1000).expect("a plan");
+    let plan = |batch: &Batch| engine.memory_plan(batch, 1000).expect("a plan");
     let (small, large) = (plan(&short), plan(&long));
     assert!(small.activations < large.activations && small.weights == large.weights, "{small:?}, {large:?}");
     let parameters: usize = engine.shapes().iter().map(|(_, shape)| shape.iter().product::<usize>()).sum();
@@ -250,8 +250,8 @@ fn memory_plan_and_error_messages<D: Device>(open: impl Fn() -> D) {
 
     let wide = BERT.replace("\"hidden_size\": 48", "\"hidden_size\": 600");
     let config = ModelConfig::parse("m", wide.as_bytes()).expect("a valid configuration");
-    let (specs, (_, _, settings)) = (table(&config, 3), TestConfig::of(BERT).into_parts());
-    let weights = fresh(&config, &specs, 4);
+    let (specs, (_, _, settings)) = (param_specs(&config, 3), TestConfig::of(BERT).into_parts());
+    let weights = init_weights(&config, &specs, 4);
     let error =
         CudaEngine::new(&config, &specs, &weights, settings, open()).err().expect("an error").to_string();
     assert!(error.contains("head size of up to 96") && error.contains("plain"), "{error}");

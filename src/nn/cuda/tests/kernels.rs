@@ -21,9 +21,9 @@ fn dropout_site(is_enabled: bool, indices: &[usize], width: usize) -> (DropoutSi
     }
     let masks = Dropout::new(SEED, STEP).site(ID, RATE).expect("a rate");
     for (index, row) in indices.iter().zip(factors.chunks_exact_mut(width)) {
-        masks.fill(dropout::state(*index, width), row);
+        masks.fill(dropout::state_offset(*index, width), row);
     }
-    (DropoutSite::new(ID, dropout::threshold(RATE), dropout::kept(RATE)), to_f64(&factors))
+    (DropoutSite::new(ID, dropout::threshold(RATE), dropout::keep_scale(RATE)), to_f64(&factors))
 }
 
 fn to_f64(x: &[f32]) -> Vec<f64> {

@@ -1,20 +1,24 @@
-//! What the engine tells of itself against what it does: memory, arithmetic, time.
+//! Memory plan, FLOP count and profile of the engine against what it does.
 
 use super::*;
 use crate::batch::{Encoded, Label};
-use crate::nn::load::fresh;
-use crate::nn::{step_operations, table};
+use crate::nn::load::init_weights;
+use crate::nn::{param_specs, step_flops};
 
 const CONFIG: &[u8] = br#"{"model_type": "bert", "vocab_size": 50, "hidden_size": 24, "num_hidden_layers": 3,
     "num_attention_heads": 2, "intermediate_size": 40, "max_position_embeddings": 40, "type_vocab_size": 2}"#;
 
 fn engine(max_tokens: usize) -> FastEngine {
-    let config = ModelConfig::parse("m", CONFIG).expect("a whole file");
-    let slots = table(&config, 2);
-    let limits = Limits { examples: 100, tokens: max_tokens };
-    let optimizer = Optimizer::default();
-    let settings = Settings { seed: 1, optimizer, limits, precision: Precision::F32, threads: Some(2) };
-    FastEngine::new(&config, &slots, &fresh(&config, &slots, 1), settings).expect("an engine")
+    let config = ModelConfig::parse("m", CONFIG).expect("a valid configuration");
+    let specs = param_specs(&config, 2);
+    let engine_config = EngineConfig {
+        seed: 1,
+        optimizer: OptimizerConfig::default(),
+        limits: MicroBatchLimits { max_examples: 100, max_tokens },
+        precision: Precision::F32,
+        threads: Some(2),
+    };
+    FastEngine::new(&config, &specs, &init_weights(&config, &specs, 1), engine_config).expect("an engine")
 }
 
 fn batch(examples: u32) -> Batch {
@@ -26,63 +30,66 @@ fn batch(examples: u32) -> Batch {
 }
 
 #[test]
-fn the_memory_plan_is_what_the_buffers_take() {
+fn memory_plan_matches_buffer_sizes() {
     let batch = batch(12);
     let mut engine = engine(usize::MAX);
-    let plan = engine.memory(&batch, usize::MAX).expect("a plan");
+    let plan = engine.memory_plan(&batch, usize::MAX).expect("a plan");
     engine.step(StepInput { batch: &batch, step: 0, learning_rate: 1e-3 }).expect("a step");
-    let bytes = |numbers: usize| 4 * numbers as u64;
+    let bytes = |elements: usize| 4 * elements as u64;
     let shards = &mut engine.shards;
     assert_eq!(plan.activations, bytes(shards.iter_mut().map(Shard::activations).sum()));
-    let small: usize = shards.iter().map(|shard| shard.small.len()).sum();
-    assert_eq!(plan.gradients, bytes(small + engine.gradients.arena.len() + engine.words.sums.len()));
+    let vector_grads: usize = shards.iter().map(|shard| shard.vector_grads.len()).sum();
+    assert_eq!(
+        plan.gradients,
+        bytes(vector_grads + engine.gradients.arena.len() + engine.word_grad.sums.len())
+    );
     assert_eq!(plan.weights, bytes(engine.weights.len()));
-    assert_eq!(plan.moments, bytes(engine.first.len() + engine.second.len()));
+    assert_eq!(plan.moments, bytes(engine.first_moments.len() + engine.second_moments.len()));
 }
 
 #[test]
-fn a_batch_in_parts_takes_less_and_learns_the_same() {
+fn micro_batches_need_less_memory_and_give_the_same_gradients() {
     let batch = batch(12);
-    let (mut whole, mut parts) = (engine(usize::MAX), engine(60));
-    let plan = |max_tokens| whole.memory(&batch, max_tokens).expect("a plan").activations;
-    assert!(2 * plan(60) < plan(usize::MAX), "{} {}", plan(60), plan(usize::MAX));
+    let (mut whole, mut split) = (engine(usize::MAX), engine(60));
+    let activations = |max_tokens| whole.memory_plan(&batch, max_tokens).expect("a plan").activations;
+    assert!(2 * activations(60) < activations(usize::MAX), "{} {}", activations(60), activations(usize::MAX));
     let input = StepInput { batch: &batch, step: 0, learning_rate: 1e-3 };
-    let ((loss, gradients), (other_loss, other)) =
-        (whole.gradients(input).expect("gradients"), parts.gradients(input).expect("gradients"));
-    assert!((loss - other_loss).abs() < 1e-6 * loss);
+    let (loss, gradients) = whole.gradients(input).expect("gradients");
+    let (split_loss, split_gradients) = split.gradients(input).expect("gradients");
+    assert!((loss - split_loss).abs() < 1e-6 * loss);
     for (name, array) in gradients {
-        let largest = array.data.iter().fold(1e-4f32, |most, x| most.max(x.abs()));
-        for (a, b) in array.data.iter().zip(&other[&name].data) {
+        let largest = array.data.iter().fold(1e-4f32, |max, x| max.max(x.abs()));
+        for (a, b) in array.data.iter().zip(&split_gradients[&name].data) {
             assert!((a - b).abs() < 1e-5 * largest, "{name}: {a}, {b}");
         }
     }
 }
 
 #[test]
-fn a_step_has_the_operations_of_the_formula() {
+fn counted_flops_match_the_formula() {
     let batch = batch(12);
     let mut engine = engine(60);
-    let before = engine.profile().expect("costs");
+    let before = engine.profile().expect("a profile");
     engine.step(StepInput { batch: &batch, step: 0, learning_rate: 1e-3 }).expect("a step");
-    let kinds = engine.profile().expect("costs").since(&before).kinds.expect("kinds");
-    // Those of the head are so few that they are not counted.
+    let by_op = engine.profile().expect("a profile").since(&before).by_op.expect("costs by operation");
+    // The few FLOPs of the head are not counted.
     let head = 6.0 * 12.0 * 24.0 * (24.0 + 2.0);
-    let counted = kinds.products.operations + kinds.attention.operations + head;
-    assert_eq!(counted, step_operations(&engine.config, 2, &batch));
+    let counted = by_op.matmul.flops + by_op.attention.flops + head;
+    assert_eq!(counted, step_flops(&engine.config, 2, &batch));
 }
 
 #[test]
-fn only_steps_count_as_passes() {
+fn only_optimizer_steps_are_profiled_by_phase() {
     let batch = batch(12);
     let mut engine = engine(usize::MAX);
     let input = StepInput { batch: &batch, step: 0, learning_rate: 1e-3 };
     engine.gradients(input).expect("gradients");
     engine.logits(&batch).expect("logits");
-    assert_eq!(engine.profile().expect("costs").passes, ByPhase::default());
-    let begun = Instant::now();
+    assert_eq!(engine.profile().expect("a profile").by_phase, ByPhase::default());
+    let start = Instant::now();
     engine.step(input).expect("a step");
-    let whole = begun.elapsed().as_secs_f64();
-    let ByPhase { forward, backward, optimizer } = engine.profile().expect("costs").passes;
+    let seconds = start.elapsed().as_secs_f64();
+    let ByPhase { forward, backward, optimizer } = engine.profile().expect("a profile").by_phase;
     assert!(forward > 0.0 && backward > 0.0 && optimizer > 0.0);
-    assert!(forward + backward + optimizer <= whole);
+    assert!(forward + backward + optimizer <= seconds);
 }

@@ -1,75 +1,73 @@
-//! AdamW as `torch.optim.AdamW`, one pass over weight, gradient and both moments.
+//! AdamW as in `torch.optim.AdamW` (Loshchilov and Hutter 2017, <https://arxiv.org/abs/1711.05101>), in one pass over
+//! weights, gradients and moments.
 
 use super::{Cpu, Fma, dispatch, sum};
 
-/// Numbers of one update that are the same for a range of weights.
+/// Parameters of update n, the same for a range of weights.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Update {
-    /// 1 - beta1
-    pub(crate) first_gain: f32,
-    /// beta2
-    pub(crate) second_keep: f32,
-    /// 1 - beta2
-    pub(crate) second_gain: f32,
-    /// 1 - learning rate · weight decay, or 1 where no decay applies.
-    pub(crate) decay: f32,
-    /// learning rate / (1 - beta1ⁿ)
-    pub(crate) step: f32,
-    /// √(1 - beta2ⁿ)
-    pub(crate) root: f32,
-    /// What the divisor is at least.
+pub(crate) struct AdamWStep {
+    /// 1 − β₁
+    pub(crate) one_minus_beta1: f32,
+    /// β₂
+    pub(crate) beta2: f32,
+    /// 1 − β₂
+    pub(crate) one_minus_beta2: f32,
+    /// 1 − learning rate · weight decay; 1 without weight decay.
+    pub(crate) decay_factor: f32,
+    /// learning rate / (1 − β₁ⁿ)
+    pub(crate) step_size: f32,
+    /// √(1 − β₂ⁿ)
+    pub(crate) bias_correction2_sqrt: f32,
+    /// Added to the denominator.
     pub(crate) epsilon: f32,
-    /// What gradients are multiplied by to clip them.
-    pub(crate) scale: f32,
+    /// Factor of the gradients that clips their global norm.
+    pub(crate) grad_scale: f32,
 }
 
 /// Weights with their moments: (n) each.
-pub(crate) struct Moving<'a> {
+pub(crate) struct ParamSlices<'a> {
     pub(crate) weight: &'a mut [f32],
-    pub(crate) first: &'a mut [f32],
-    pub(crate) second: &'a mut [f32],
+    pub(crate) first_moment: &'a mut [f32],
+    pub(crate) second_moment: &'a mut [f32],
 }
 
-/// m ← m + (1 - beta1)(g - m), v ← beta2 v + (1 - beta2) g², w ← decay w - step m / (√v / root + epsilon)
-pub(crate) fn adamw(cpu: Cpu, moving: Moving<'_>, gradient: &[f32], update: Update) {
-    let Moving { weight, first, second } = moving;
-    dispatch!(cpu, adamw_kernel(weight, first, second, gradient, update));
+/// With g = grad_scale · gradient:
+/// m ← m + (1 − β₁)(g − m), v ← β₂ v + (1 − β₂) g²,
+/// w ← decay_factor · w − step_size · m / (√v / bias_correction2_sqrt + ε)
+pub(crate) fn adamw(cpu: Cpu, params: ParamSlices<'_>, gradient: &[f32], step: AdamWStep) {
+    let ParamSlices { weight, first_moment, second_moment } = params;
+    dispatch!(cpu, adamw_kernel(weight, first_moment, second_moment, gradient, step));
 }
 
 #[inline(always)]
-fn adamw_kernel<F: Fma>(
-    weight: &mut [f32],
-    first: &mut [f32],
-    second: &mut [f32],
-    gradient: &[f32],
-    update: Update,
-) {
+fn adamw_kernel<F: Fma>(w: &mut [f32], m: &mut [f32], v: &mut [f32], gradient: &[f32], step: AdamWStep) {
     let n = gradient.len();
-    let (weight, first, second) = (&mut weight[..n], &mut first[..n], &mut second[..n]);
-    let Update { first_gain, second_keep, second_gain, decay, step, root, epsilon, scale } = update;
+    let (w, m, v) = (&mut w[..n], &mut m[..n], &mut v[..n]);
+    let AdamWStep { one_minus_beta1, beta2, one_minus_beta2, decay_factor, step_size, .. } = step;
+    let AdamWStep { bias_correction2_sqrt, epsilon, grad_scale, .. } = step;
     for i in 0..n {
-        let g = gradient[i] * scale;
-        let m = F::fma(first_gain, g - first[i], first[i]);
-        let v = F::fma(second_keep, second[i], second_gain * g * g);
-        first[i] = m;
-        second[i] = v;
-        weight[i] = decay * weight[i] - step * (m / (v.sqrt() / root + epsilon));
+        let g = gradient[i] * grad_scale;
+        let first = F::fma(one_minus_beta1, g - m[i], m[i]);
+        let second = F::fma(beta2, v[i], one_minus_beta2 * g * g);
+        m[i] = first;
+        v[i] = second;
+        w[i] = decay_factor * w[i] - step_size * (first / (second.sqrt() / bias_correction2_sqrt + epsilon));
     }
 }
 
-/// Sum of squares.
+/// Σ x²
 pub(crate) fn sum_of_squares(cpu: Cpu, x: &[f32]) -> f64 {
     dispatch!(cpu, squares_kernel(x))
 }
 
 #[inline(always)]
 fn squares_kernel<F: Fma>(x: &[f32]) -> f64 {
-    // Short pieces in f32, their sums in f64.
+    // Sums of short pieces in f32, the total in f64.
     x.chunks(1024).map(|piece| f64::from(sum(piece, piece, |a, b| a * b))).sum()
 }
 
 /// `total` += `x`
-pub(crate) fn add(cpu: Cpu, total: &mut [f32], x: &[f32]) {
+pub(crate) fn add_assign(cpu: Cpu, total: &mut [f32], x: &[f32]) {
     dispatch!(cpu, add_kernel(total, x));
 }
 

@@ -1,315 +1,340 @@
-//! Attention of one example at a time, head by head, over real tokens only.
+//! Multi-head self-attention, one example and head at a time, over real tokens only.
 //!
-//! What a head works on is copied into small rectangles whose sides are filled up with zeros, so that its
-//! six products are the same few register tiles. The probabilities that are kept for the way back carry
-//! in their sign whether dropout took them: they are never negative themselves.
+//! The operands of a head are copied to small matrices whose sides are padded with zeros, so that all matrix products
+//! use the same register tiles. Attention probabilities are not negative, so the saved ones carry the dropout mask in
+//! their sign: negative means dropped.
 
 use super::math::exp;
-use super::{Cpu, Fma, LANES, Spent, dispatch, sum};
-use crate::nn::dropout::{Site, row, row_bytes};
+use super::{Cpu, Fma, LANES, dispatch, sum};
+use crate::nn::dropout::{Site, attention_row, mask_row_bytes};
+use crate::nn::engine::OpCost;
 use std::ops::Range;
 
 /// Rows of a register tile.
-const TILE: usize = 4;
+const TILE_ROWS: usize = 4;
 
 /// Sizes that are the same for all examples.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Heads {
+pub(crate) struct HeadShape {
+    /// Number of heads.
     pub(crate) count: usize,
-    /// Width of one head.
+    /// Width of a head.
     pub(crate) size: usize,
-    /// Longest input, which numbers the dropout masks.
+    /// Maximum input length, which numbers the dropout masks.
     pub(crate) max_positions: usize,
 }
 
-/// One example: which rows ask, and which they see.
+/// The rows of one example.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Span {
-    /// Rows of the queries.
+pub(crate) struct AttentionSpan {
+    /// Rows of its queries.
     pub(crate) queries: Range<usize>,
-    /// Rows of the keys and values.
+    /// Rows of its keys and values.
     pub(crate) keys: Range<usize>,
-    /// Where its probabilities begin.
-    pub(crate) first: usize,
+    /// Index of its first attention probability. They are (heads, queries, [`padded`] keys).
+    pub(crate) probs_start: usize,
 }
 
-/// All examples of a layer.
+/// The examples that attention is computed for.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Spans<'a> {
-    pub(crate) heads: Heads,
-    pub(crate) examples: &'a [Span],
+pub(crate) struct AttentionBatch<'a> {
+    pub(crate) heads: HeadShape,
+    pub(crate) examples: &'a [AttentionSpan],
+    /// Dropout of the probabilities.
     pub(crate) dropout: Option<Site>,
-    /// Number of each query's token among all of the batch.
-    pub(crate) tokens: &'a [usize],
+    /// Index of each query's token in the whole batch, which numbers the dropout masks: (rows)
+    pub(crate) token_indices: &'a [usize],
 }
 
-/// Numbers that the probabilities of one query take.
+/// Number of stored attention probabilities of a query over `keys` keys; also pads the width of a head.
 pub(crate) fn padded(keys: usize) -> usize {
     keys.next_multiple_of(LANES)
 }
 
-/// Projections of all tokens, without bias: queries (rows, hidden), keys and values side by side
-/// (tokens, 2 hidden), biases of the three (3 hidden).
+/// Projections of all tokens, without bias. H is the hidden size, heads · head size.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Projected<'a> {
-    pub(crate) queries: &'a [f32],
-    pub(crate) keys_values: &'a [f32],
-    pub(crate) biases: &'a [f32],
+pub(crate) struct Qkv<'a> {
+    /// Queries: (rows, H)
+    pub(crate) q: &'a [f32],
+    /// Keys and values side by side: (tokens, 2H)
+    pub(crate) kv: &'a [f32],
+    /// Biases of queries, keys and values: (3H)
+    pub(crate) bias: &'a [f32],
 }
 
-/// Does attention, with room for one head at a time.
+/// The attention kernel with its scratch memory.
 #[derive(Debug, Default)]
 pub(crate) struct Attention {
     scratch: Scratch,
-    pub(crate) spent: Spent,
+    pub(crate) cost: OpCost,
 }
 
-/// The rectangles of one head.
+/// The matrices of one head, with padded sides Q (queries), K (keys) and S (head size).
 #[derive(Debug, Default)]
 struct Scratch {
-    /// (queries, size) of the queries
+    /// Queries: (Q, S)
     q: Vec<f32>,
-    /// (keys, size)
+    /// Keys: (K, S)
     k: Vec<f32>,
-    /// (size, keys): keys or values, turned
-    turned: Vec<f32>,
-    /// (keys, size)
+    /// Keys or values, transposed: (S, K)
+    transposed: Vec<f32>,
+    /// Values: (K, S)
     v: Vec<f32>,
-    /// (queries, keys)
+    /// Scores, then probabilities; in the backward pass, the gradients of both: (Q, K)
     scores: Vec<f32>,
-    /// (queries, keys)
-    dropped: Vec<f32>,
-    /// (queries, size), gradients
-    d: Vec<f32>,
-    /// What a product gives.
+    /// Probabilities after dropout: (Q, K)
+    dropped_probs: Vec<f32>,
+    /// Gradient of the context: (Q, S)
+    d_context: Vec<f32>,
+    /// Output of a matrix product: (max(Q, K), S)
     out: Vec<f32>,
-    /// The rows of dropout masks that the queries have, and their bits.
-    rows: Vec<u64>,
-    bits: Vec<u8>,
+    /// Rows of the dropout masks and their bits.
+    mask_rows: Vec<u64>,
+    mask_bits: Vec<u8>,
 }
 
-/// Sides of the rectangles of one example, filled up.
+/// Padded sides of the matrices of an example.
 #[derive(Debug, Clone, Copy)]
-struct Sides {
+struct PaddedShape {
     queries: usize,
     keys: usize,
-    size: usize,
+    head_size: usize,
 }
 
 impl Scratch {
-    fn fit(&mut self, span: &Span, heads: Heads) -> Sides {
-        let queries = span.queries.len().next_multiple_of(TILE);
-        let (keys, size) = (padded(span.keys.len()), padded(heads.size));
-        let rectangles = [
-            (&mut self.q, queries * size),
-            (&mut self.k, keys * size),
-            (&mut self.turned, size * keys),
-            (&mut self.v, keys * size),
+    /// Resizes the matrices for an example and fills them with zeros.
+    fn resize(&mut self, span: &AttentionSpan, heads: HeadShape) -> PaddedShape {
+        let queries = span.queries.len().next_multiple_of(TILE_ROWS);
+        let (keys, head_size) = (padded(span.keys.len()), padded(heads.size));
+        let matrices = [
+            (&mut self.q, queries * head_size),
+            (&mut self.k, keys * head_size),
+            (&mut self.transposed, head_size * keys),
+            (&mut self.v, keys * head_size),
             (&mut self.scores, queries * keys),
-            (&mut self.dropped, queries * keys),
-            (&mut self.d, queries * size),
-            (&mut self.out, queries.max(keys) * size),
+            (&mut self.dropped_probs, queries * keys),
+            (&mut self.d_context, queries * head_size),
+            (&mut self.out, queries.max(keys) * head_size),
         ];
-        for (rectangle, length) in rectangles {
-            rectangle.clear();
-            rectangle.resize(length, 0.0);
+        for (matrix, length) in matrices {
+            matrix.clear();
+            matrix.resize(length, 0.0);
         }
-        Sides { queries, keys, size }
+        PaddedShape { queries, keys, head_size }
     }
 }
 
-impl Spans<'_> {
-    /// Additions and multiplications of one of attention's products.
-    pub(crate) fn operations(&self) -> usize {
-        let Heads { count, size, .. } = self.heads;
+impl AttentionBatch<'_> {
+    /// FLOPs of one of attention's matrix products, without padding.
+    pub(crate) fn flops(&self) -> usize {
+        let HeadShape { count, size, .. } = self.heads;
         self.examples.iter().map(|span| 2 * count * size * span.queries.len() * span.keys.len()).sum()
     }
 }
 
 impl Attention {
-    /// `context` (rows, hidden) = dropout(softmax(q kᵀ / √size)) v; `kept` takes the probabilities.
-    pub(crate) fn attend(
+    /// `context` (rows, H) = dropout(softmax(q kᵀ / √head_size)) v. Saves the probabilities in `probs`.
+    pub(crate) fn forward(
         &mut self,
         cpu: Cpu,
-        spans: Spans<'_>,
-        projected: Projected<'_>,
-        kept: &mut [f32],
+        batch: AttentionBatch<'_>,
+        qkv: Qkv<'_>,
+        probs: &mut [f32],
         context: &mut [f32],
     ) {
-        let Attention { scratch, spent } = self;
-        spent.on(2 * spans.operations(), || {
-            dispatch!(cpu, attend_kernel(spans, projected, scratch, kept, context));
+        let Attention { scratch, cost } = self;
+        cost.measure(2 * batch.flops(), || {
+            dispatch!(cpu, forward_kernel(batch, qkv, scratch, probs, context));
         });
     }
 
-    /// Gradients of the projections from that of `context`. Every number of `dqueries` (rows, hidden) and
-    /// `dkeys_values` (tokens, 2 hidden) is written.
-    pub(crate) fn attend_backward(
+    /// The backward pass: gradients of the projections from `d_context` (rows, H). Writes every element of `d_q`
+    /// (rows, H) and `d_kv` (tokens, 2H).
+    pub(crate) fn backward(
         &mut self,
         cpu: Cpu,
-        spans: Spans<'_>,
-        projected: Projected<'_>,
-        (kept, dcontext): (&[f32], &[f32]),
-        dqueries: &mut [f32],
-        dkeys_values: &mut [f32],
+        batch: AttentionBatch<'_>,
+        qkv: Qkv<'_>,
+        (probs, d_context): (&[f32], &[f32]),
+        d_q: &mut [f32],
+        d_kv: &mut [f32],
     ) {
-        let Attention { scratch, spent } = self;
-        spent.on(4 * spans.operations(), || {
-            dispatch!(
-                cpu,
-                backward_kernel(spans, projected, scratch, kept, dcontext, dqueries, dkeys_values)
-            );
+        let Attention { scratch, cost } = self;
+        cost.measure(4 * batch.flops(), || {
+            dispatch!(cpu, backward_kernel(batch, qkv, scratch, probs, d_context, d_q, d_kv));
         });
     }
 }
 
 #[inline(always)]
-fn attend_kernel<F: Fma>(
-    spans: Spans<'_>,
-    projected: Projected<'_>,
+fn forward_kernel<F: Fma>(
+    batch: AttentionBatch<'_>,
+    qkv: Qkv<'_>,
     scratch: &mut Scratch,
-    kept: &mut [f32],
+    probs: &mut [f32],
     context: &mut [f32],
 ) {
-    let Heads { count, size, .. } = spans.heads;
+    let HeadShape { count, size, .. } = batch.heads;
     let hidden = count * size;
-    for span in spans.examples {
-        let sides = scratch.fit(span, spans.heads);
-        let per_head = span.queries.len() * sides.keys;
+    let scale = 1.0 / (size as f32).sqrt();
+    for span in batch.examples {
+        let shape = scratch.resize(span, batch.heads);
+        let keys = span.keys.len();
+        let per_head = span.queries.len() * shape.keys;
         for head in 0..count {
             let columns = head * size..(head + 1) * size;
-            copy_in(scratch, sides, span, projected, hidden, columns.clone());
-            turn(&scratch.k, &mut scratch.turned, sides, span.keys.len());
-            let (q, turned) = (&scratch.q, &scratch.turned);
-            small::<F>(&mut scratch.scores, (q, sides.size), (turned, sides.keys), sides.queries, size);
-            let first = span.first + head * per_head;
-            let kept = kept[first..first + per_head].chunks_exact_mut(sides.keys);
-            draw(spans, span, head, scratch);
-            let bytes = row_bytes(span.keys.len());
-            for (number, (scores, kept)) in scratch.scores.chunks_exact_mut(sides.keys).zip(kept).enumerate()
-            {
-                softmax::<F>(scores, span.keys.len(), 1.0 / (size as f32).sqrt());
-                match spans.dropout {
+            load_head(scratch, shape, span, qkv, hidden, columns.clone());
+            transpose(&scratch.k, &mut scratch.transposed, shape, keys);
+            // scores = q kᵀ
+            let (q, k_t) = (&scratch.q, &scratch.transposed);
+            small_gemm::<F>(
+                &mut scratch.scores,
+                (q, shape.head_size),
+                (k_t, shape.keys),
+                shape.queries,
+                size,
+            );
+            draw_mask(batch, span, head, scratch);
+            let start = span.probs_start + head * per_head;
+            let probs = probs[start..start + per_head].chunks_exact_mut(shape.keys);
+            let rows = scratch.scores.chunks_exact_mut(shape.keys).zip(probs);
+            let bytes = mask_row_bytes(keys);
+            for (query, (scores, probs)) in rows.enumerate() {
+                softmax::<F>(scores, keys, scale);
+                match batch.dropout {
                     Some(site) => {
-                        let bits = &scratch.bits[number * bytes..(number + 1) * bytes];
-                        drop_probabilities(site.kept, bits, scores, kept);
+                        let bits = &scratch.mask_bits[query * bytes..(query + 1) * bytes];
+                        dropout(site.scale, bits, scores, probs);
                     }
-                    None => kept.copy_from_slice(scores),
+                    None => probs.copy_from_slice(scores),
                 }
             }
-            let (scores, v) = (&scratch.scores, &scratch.v);
-            small::<F>(
-                &mut scratch.out,
-                (scores, sides.keys),
-                (v, sides.size),
-                sides.queries,
-                span.keys.len(),
-            );
-            copy_out(&scratch.out, sides.size, context, span.queries.clone(), (hidden, columns));
+            // context = probs v
+            let (probs, v) = (&scratch.scores, &scratch.v);
+            small_gemm::<F>(&mut scratch.out, (probs, shape.keys), (v, shape.head_size), shape.queries, keys);
+            copy_columns_out(&scratch.out, shape.head_size, context, span.queries.clone(), (hidden, columns));
         }
     }
 }
 
 #[inline(always)]
 fn backward_kernel<F: Fma>(
-    spans: Spans<'_>,
-    projected: Projected<'_>,
+    batch: AttentionBatch<'_>,
+    qkv: Qkv<'_>,
     scratch: &mut Scratch,
-    kept: &[f32],
-    dcontext: &[f32],
-    dqueries: &mut [f32],
-    dkeys_values: &mut [f32],
+    probs: &[f32],
+    d_context: &[f32],
+    d_q: &mut [f32],
+    d_kv: &mut [f32],
 ) {
-    let Heads { count, size, .. } = spans.heads;
+    let HeadShape { count, size, .. } = batch.heads;
     let hidden = count * size;
-    let factor = spans.dropout.map_or(1.0, |site| site.kept);
+    let keep_scale = batch.dropout.map_or(1.0, |site| site.scale);
     let scale = 1.0 / (size as f32).sqrt();
-    for span in spans.examples {
-        let sides = scratch.fit(span, spans.heads);
-        let per_head = span.queries.len() * sides.keys;
+    for span in batch.examples {
+        let shape = scratch.resize(span, batch.heads);
+        let per_head = span.queries.len() * shape.keys;
         for head in 0..count {
             let columns = head * size..(head + 1) * size;
-            copy_in(scratch, sides, span, projected, hidden, columns.clone());
-            copy_rows(
-                dcontext,
+            load_head(scratch, shape, span, qkv, hidden, columns.clone());
+            copy_columns_in(
+                d_context,
                 hidden,
                 span.queries.clone(),
                 columns.clone(),
                 None,
-                &mut scratch.d,
-                sides.size,
+                &mut scratch.d_context,
+                shape.head_size,
             );
-            turn(&scratch.v, &mut scratch.turned, sides, span.keys.len());
-            let (d, turned) = (&scratch.d, &scratch.turned);
-            small::<F>(&mut scratch.scores, (d, sides.size), (turned, sides.keys), sides.queries, size);
-            let first = span.first + head * per_head;
-            for (row, kept) in kept[first..first + per_head].chunks_exact(sides.keys).enumerate() {
-                let at = row * sides.keys..(row + 1) * sides.keys;
-                softmax_backward(
-                    &mut scratch.scores[at.clone()],
-                    &mut scratch.dropped[at],
-                    kept,
-                    factor,
-                    scale,
-                );
-            }
-            let (scores, dropped) = (&scratch.scores, &scratch.dropped);
+            let start = span.probs_start + head * per_head;
+            d_scores::<F>(
+                scratch,
+                shape,
+                (span.keys.len(), size),
+                &probs[start..start + per_head],
+                (keep_scale, scale),
+            );
             let (queries, keys) = (span.queries.len(), span.keys.len());
-            let (in_keys, in_values) = (columns.clone(), hidden + columns.start..hidden + columns.end);
-            small_turned::<F>(
-                &mut scratch.out,
-                (dropped, sides.keys),
-                (&scratch.d, sides.size),
-                sides.keys,
+            let (k_columns, v_columns) = (columns.clone(), hidden + columns.start..hidden + columns.end);
+            let Scratch { q, k, scores: d_scores, dropped_probs, d_context, out, .. } = &mut *scratch;
+            // d_v = dropped_probsᵀ d_context
+            small_gemm_tn::<F>(
+                out,
+                (dropped_probs, shape.keys),
+                (d_context, shape.head_size),
+                shape.keys,
                 queries,
             );
-            copy_out(&scratch.out, sides.size, dkeys_values, span.keys.clone(), (2 * hidden, in_values));
-            small_turned::<F>(
-                &mut scratch.out,
-                (scores, sides.keys),
-                (&scratch.q, sides.size),
-                sides.keys,
-                queries,
-            );
-            copy_out(&scratch.out, sides.size, dkeys_values, span.keys.clone(), (2 * hidden, in_keys));
-            small::<F>(&mut scratch.out, (scores, sides.keys), (&scratch.k, sides.size), sides.queries, keys);
-            copy_out(&scratch.out, sides.size, dqueries, span.queries.clone(), (hidden, columns));
+            copy_columns_out(out, shape.head_size, d_kv, span.keys.clone(), (2 * hidden, v_columns));
+            // d_k = d_scoresᵀ q
+            small_gemm_tn::<F>(out, (d_scores, shape.keys), (q, shape.head_size), shape.keys, queries);
+            copy_columns_out(out, shape.head_size, d_kv, span.keys.clone(), (2 * hidden, k_columns));
+            // d_q = d_scores k
+            small_gemm::<F>(out, (d_scores, shape.keys), (k, shape.head_size), shape.queries, keys);
+            copy_columns_out(out, shape.head_size, d_q, span.queries.clone(), (hidden, columns));
         }
     }
 }
 
-/// Queries, keys and values of one head, their biases added.
+/// From `d_context` to the gradient of the scores before scaling, in `scratch.scores`. Writes the probabilities after
+/// dropout to `scratch.dropped_probs`.
 #[inline(always)]
-fn copy_in(
+fn d_scores<F: Fma>(
     scratch: &mut Scratch,
-    sides: Sides,
-    span: &Span,
-    projected: Projected<'_>,
+    shape: PaddedShape,
+    (keys, size): (usize, usize),
+    probs: &[f32],
+    (keep_scale, scale): (f32, f32),
+) {
+    transpose(&scratch.v, &mut scratch.transposed, shape, keys);
+    // d_dropped_probs = d_context vᵀ
+    let (d_context, v_t) = (&scratch.d_context, &scratch.transposed);
+    small_gemm::<F>(
+        &mut scratch.scores,
+        (d_context, shape.head_size),
+        (v_t, shape.keys),
+        shape.queries,
+        size,
+    );
+    for (query, probs) in probs.chunks_exact(shape.keys).enumerate() {
+        let row = query * shape.keys..(query + 1) * shape.keys;
+        let (d, dropped) = (&mut scratch.scores[row.clone()], &mut scratch.dropped_probs[row]);
+        softmax_backward(d, dropped, probs, keep_scale, scale);
+    }
+}
+
+/// Copies queries, keys and values of a head to the scratch matrices and adds their biases.
+#[inline(always)]
+fn load_head(
+    scratch: &mut Scratch,
+    shape: PaddedShape,
+    span: &AttentionSpan,
+    qkv: Qkv<'_>,
     hidden: usize,
     columns: Range<usize>,
 ) {
-    let Projected { queries, keys_values, biases } = projected;
-    let bias = |part: usize| Some(&biases[part * hidden + columns.start..part * hidden + columns.end]);
+    let Qkv { q, kv, bias } = qkv;
+    let bias = |part: usize| Some(&bias[part * hidden + columns.start..part * hidden + columns.end]);
     let values = hidden + columns.start..hidden + columns.end;
-    let (keys, size) = (span.keys.clone(), sides.size);
-    copy_rows(queries, hidden, span.queries.clone(), columns.clone(), bias(0), &mut scratch.q, size);
-    copy_rows(keys_values, 2 * hidden, keys.clone(), columns.clone(), bias(1), &mut scratch.k, size);
-    copy_rows(keys_values, 2 * hidden, keys, values, bias(2), &mut scratch.v, size);
+    let (keys, size) = (span.keys.clone(), shape.head_size);
+    copy_columns_in(q, hidden, span.queries.clone(), columns.clone(), bias(0), &mut scratch.q, size);
+    copy_columns_in(kv, 2 * hidden, keys.clone(), columns.clone(), bias(1), &mut scratch.k, size);
+    copy_columns_in(kv, 2 * hidden, keys, values, bias(2), &mut scratch.v, size);
 }
 
-/// Columns of rows of `from`, `width` wide, into a rectangle.
+/// Copies `columns` of `rows` of a matrix of width `width` to a matrix of width `to_width`, and adds `bias`.
 #[inline(always)]
-fn copy_rows(
+fn copy_columns_in(
     from: &[f32],
     width: usize,
     rows: Range<usize>,
     columns: Range<usize>,
     bias: Option<&[f32]>,
     to: &mut [f32],
-    size: usize,
+    to_width: usize,
 ) {
     let rows = from[rows.start * width..rows.end * width].chunks_exact(width);
-    for (from, to) in rows.zip(to.chunks_exact_mut(size)) {
+    for (from, to) in rows.zip(to.chunks_exact_mut(to_width)) {
         let from = &from[columns.clone()];
         let to = &mut to[..from.len()];
         match bias {
@@ -323,103 +348,107 @@ fn copy_rows(
     }
 }
 
-/// A rectangle into columns of rows of `to`, `width` wide.
+/// Copies a matrix of width `from_width` to `columns` of `rows` of a matrix of width `width`.
 #[inline(always)]
-fn copy_out(
+fn copy_columns_out(
     from: &[f32],
-    size: usize,
+    from_width: usize,
     to: &mut [f32],
     rows: Range<usize>,
     (width, columns): (usize, Range<usize>),
 ) {
     let rows = to[rows.start * width..rows.end * width].chunks_exact_mut(width);
-    for (to, from) in rows.zip(from.chunks_exact(size)) {
+    for (to, from) in rows.zip(from.chunks_exact(from_width)) {
         to[columns.clone()].copy_from_slice(&from[..columns.len()]);
     }
 }
 
-/// (keys, size) → (size, keys)
+/// (keys, head size) → (head size, keys)
 #[inline(always)]
-fn turn(from: &[f32], to: &mut [f32], sides: Sides, keys: usize) {
-    for (key, row) in from.chunks_exact(sides.size).take(keys).enumerate() {
-        for (x, column) in row.iter().zip(to.chunks_exact_mut(sides.keys)) {
+fn transpose(from: &[f32], to: &mut [f32], shape: PaddedShape, keys: usize) {
+    for (key, row) in from.chunks_exact(shape.head_size).take(keys).enumerate() {
+        for (x, column) in row.iter().zip(to.chunks_exact_mut(shape.keys)) {
             column[key] = *x;
         }
     }
 }
 
-/// Softmax of `scale` times the first `keys` numbers, zeros after them.
+/// Replaces the first `keys` scores of a row by softmax(scale · scores), and the padding by zeros.
 #[inline(always)]
 fn softmax<F: Fma>(row: &mut [f32], keys: usize, scale: f32) {
     row[keys..].fill(f32::NEG_INFINITY);
-    let mut largest = [f32::NEG_INFINITY; LANES];
+    let mut max = [f32::NEG_INFINITY; LANES];
     let (lanes, _) = row.as_chunks_mut::<LANES>();
     for x in lanes.iter() {
         for lane in 0..LANES {
-            largest[lane] = largest[lane].max(x[lane]);
+            max[lane] = max[lane].max(x[lane]);
         }
     }
-    let largest = largest.into_iter().fold(f32::NEG_INFINITY, f32::max);
+    let max = max.into_iter().fold(f32::NEG_INFINITY, f32::max);
     for x in lanes.iter_mut() {
         for lane in 0..LANES {
-            x[lane] = exp::<F>((x[lane] - largest) * scale);
+            x[lane] = exp::<F>((x[lane] - max) * scale);
         }
     }
     row[keys..].fill(0.0);
-    let share = 1.0 / sum(row, row, |x, _| x);
+    let inverse_sum = 1.0 / sum(row, row, |x, _| x);
     for x in row {
-        *x *= share;
+        *x *= inverse_sum;
     }
 }
 
-/// Draws which probabilities of a head are kept, where any are dropped.
+/// Draws the dropout mask of a head, if there is dropout.
 #[inline(always)]
-fn draw(spans: Spans<'_>, span: &Span, head: usize, scratch: &mut Scratch) {
-    let Some(site) = spans.dropout else { return };
-    let Heads { count, max_positions, .. } = spans.heads;
-    let Scratch { rows, bits, .. } = scratch;
-    rows.clear();
-    rows.extend(span.queries.clone().map(|query| row(spans.tokens[query], (head, count))));
-    site.keep(rows, span.keys.len(), max_positions, bits);
+fn draw_mask(batch: AttentionBatch<'_>, span: &AttentionSpan, head: usize, scratch: &mut Scratch) {
+    let Some(site) = batch.dropout else { return };
+    let HeadShape { count, max_positions, .. } = batch.heads;
+    let Scratch { mask_rows, mask_bits, .. } = scratch;
+    let row = |query: usize| attention_row(batch.token_indices[query], (head, count));
+    mask_rows.clear();
+    mask_rows.extend(span.queries.clone().map(row));
+    site.keep_mask(mask_rows, span.keys.len(), max_positions, mask_bits);
 }
 
-/// `row` becomes what goes on; `kept` the probabilities, negative where they were dropped.
+/// Applies dropout to a row of probabilities in place. `probs` receives the original probabilities, negated where
+/// they were dropped.
 #[inline(always)]
-fn drop_probabilities(factor: f32, bits: &[u8], row: &mut [f32], kept: &mut [f32]) {
+fn dropout(keep_scale: f32, bits: &[u8], row: &mut [f32], probs: &mut [f32]) {
     let (row, _) = row.as_chunks_mut::<LANES>();
-    let (kept, _) = kept.as_chunks_mut::<LANES>();
+    let (probs, _) = probs.as_chunks_mut::<LANES>();
     let (bits, _) = bits.as_chunks::<{ LANES / 8 }>();
-    for ((row, kept), bits) in row.iter_mut().zip(kept).zip(bits) {
+    for ((row, probs), bits) in row.iter_mut().zip(probs).zip(bits) {
         let bits = u32::from(u16::from_le_bytes(*bits));
         for lane in 0..LANES {
             let is_kept = bits >> lane & 1 == 1;
-            kept[lane] = if is_kept { row[lane] } else { -row[lane] };
-            row[lane] = if is_kept { row[lane] * factor } else { 0.0 };
+            probs[lane] = if is_kept { row[lane] } else { -row[lane] };
+            row[lane] = if is_kept { row[lane] * keep_scale } else { 0.0 };
         }
     }
 }
 
-/// From the gradient of the dropped probabilities to that of the scores before scaling, in `d`:
-/// dS = P (dP − Σ dP P) · scale; `dropped` takes the dropped probabilities.
+/// The backward pass of softmax and dropout for one row. `d` holds the gradient of the probabilities after dropout
+/// and receives that of the scores before scaling, dS = P ⊙ (dP − Σ dP ⊙ P) · scale. `dropped` receives the
+/// probabilities after dropout.
 #[inline(always)]
-fn softmax_backward(d: &mut [f32], dropped: &mut [f32], kept: &[f32], factor: f32, scale: f32) {
-    let width = kept.len();
+fn softmax_backward(d: &mut [f32], dropped: &mut [f32], probs: &[f32], keep_scale: f32, scale: f32) {
+    let width = probs.len();
     let (d, dropped) = (&mut d[..width], &mut dropped[..width]);
     for i in 0..width {
-        let is_kept = kept[i] > 0.0;
-        d[i] = if is_kept { d[i] * factor } else { 0.0 };
-        dropped[i] = if is_kept { kept[i] * factor } else { 0.0 };
+        let is_kept = probs[i] > 0.0;
+        d[i] = if is_kept { d[i] * keep_scale } else { 0.0 };
+        dropped[i] = if is_kept { probs[i] * keep_scale } else { 0.0 };
     }
-    // Where a probability was dropped its gradient is zero, so its sign does not matter.
-    let along = sum(d, kept, |d, p| d * p);
+    // The sign of a dropped probability does not matter here, because its gradient is zero.
+    let dot = sum(d, probs, |d, p| d * p);
     for i in 0..width {
-        d[i] = kept[i].abs() * (d[i] - along) * scale;
+        d[i] = probs[i].abs() * (d[i] - dot) * scale;
     }
 }
 
-/// out (m, n) = a (m, k) · b (k, n), with m a multiple of [`TILE`] and n, the width of `b`, of [`LANES`].
+/// out (m, n) = a (m, k) · b (k, n). `a` has rows of width `a_width`, `b` of width n. m must be a multiple of
+/// [`TILE_ROWS`] and n of [`LANES`].
 #[inline(always)]
-fn small<F: Fma>(
+fn small_gemm<F: Fma>(
     out: &mut [f32],
     (a, a_width): (&[f32], usize),
     (b, n): (&[f32], usize),
@@ -427,20 +456,20 @@ fn small<F: Fma>(
     k: usize,
 ) {
     let a = &a[..m * a_width];
-    for (a, out) in a.chunks_exact(TILE * a_width).zip(out.chunks_exact_mut(TILE * n)) {
-        let rows: [&[f32]; TILE] = std::array::from_fn(|row| &a[row * a_width..row * a_width + k]);
+    for (a, out) in a.chunks_exact(TILE_ROWS * a_width).zip(out.chunks_exact_mut(TILE_ROWS * n)) {
+        let rows: [&[f32]; TILE_ROWS] = std::array::from_fn(|row| &a[row * a_width..row * a_width + k]);
         for column in (0..n).step_by(LANES) {
-            let mut tile = [[0.0f32; LANES]; TILE];
+            let mut tile = [[0.0f32; LANES]; TILE_ROWS];
             for (i, b) in b.chunks_exact(n).take(k).enumerate() {
                 let b = &b[column..column + LANES];
-                for row in 0..TILE {
+                for row in 0..TILE_ROWS {
                     let a = rows[row][i];
                     for lane in 0..LANES {
                         tile[row][lane] = F::fma(a, b[lane], tile[row][lane]);
                     }
                 }
             }
-            for row in 0..TILE {
+            for row in 0..TILE_ROWS {
                 out[row * n + column..row * n + column + LANES].copy_from_slice(&tile[row]);
             }
         }
@@ -449,26 +478,26 @@ fn small<F: Fma>(
 
 /// out (m, n) = aᵀ · b for a (k, m) and b (k, n).
 #[inline(always)]
-fn small_turned<F: Fma>(
+fn small_gemm_tn<F: Fma>(
     out: &mut [f32],
     (a, a_width): (&[f32], usize),
     (b, n): (&[f32], usize),
     m: usize,
     k: usize,
 ) {
-    for (number, out) in out[..m * n].chunks_exact_mut(TILE * n).enumerate() {
+    for (tile_row, out) in out[..m * n].chunks_exact_mut(TILE_ROWS * n).enumerate() {
         for column in (0..n).step_by(LANES) {
-            let mut tile = [[0.0f32; LANES]; TILE];
+            let mut tile = [[0.0f32; LANES]; TILE_ROWS];
             for (a, b) in a.chunks_exact(a_width).zip(b.chunks_exact(n)).take(k) {
-                let a = &a[number * TILE..(number + 1) * TILE];
+                let a = &a[tile_row * TILE_ROWS..(tile_row + 1) * TILE_ROWS];
                 let b = &b[column..column + LANES];
-                for row in 0..TILE {
+                for row in 0..TILE_ROWS {
                     for lane in 0..LANES {
                         tile[row][lane] = F::fma(a[row], b[lane], tile[row][lane]);
                     }
                 }
             }
-            for row in 0..TILE {
+            for row in 0..TILE_ROWS {
                 out[row * n + column..row * n + column + LANES].copy_from_slice(&tile[row]);
             }
         }

@@ -1,13 +1,12 @@
-//! Sums and mixes of embedding rows, and the gradients of those rows.
+//! Lookup and interpolation of embeddings, and their gradients.
 
-/// `out` row = sum of the rows of all tables that the token names. Tables are (rows, width) with, for
-/// each token, the number of its row.
+/// `out` (tokens, width): for each token, the sum of its rows of all `tables`. A table is (rows, width) with the row
+/// index of each token.
 pub(crate) fn gather(tables: &[(&[f32], &[u32])], width: usize, out: &mut [f32]) {
     for (token, out) in out.chunks_exact_mut(width).enumerate() {
-        for (place, (table, rows)) in tables.iter().enumerate() {
-            let first = rows[token] as usize * width;
-            let row = &table[first..first + width];
-            if place == 0 {
+        for (index, (table, rows)) in tables.iter().enumerate() {
+            let row = row(table, rows[token], width);
+            if index == 0 {
                 out.copy_from_slice(row);
             } else {
                 add(out, row);
@@ -16,45 +15,48 @@ pub(crate) fn gather(tables: &[(&[f32], &[u32])], width: usize, out: &mut [f32])
     }
 }
 
-/// Adds each row of `d` (tokens, width) to the row of `table` that its token names.
-pub(crate) fn scatter(d: &[f32], rows: &[u32], width: usize, table: &mut [f32]) {
+/// The backward pass of [`gather`]: adds each row of `d` (tokens, width) to the row of `table` with the token's index.
+pub(crate) fn scatter_add(d: &[f32], rows: &[u32], width: usize, table: &mut [f32]) {
     for (row, d) in rows.iter().zip(d.chunks_exact(width)) {
-        let first = *row as usize * width;
-        add(&mut table[first..first + width], d);
+        let start = *row as usize * width;
+        add(&mut table[start..start + width], d);
     }
 }
 
-/// Mixes the rows of `table` that are in `out` (tokens, width) with those of other ids: of each token, the share
-/// of its own row that `shares` has stays.
-pub(crate) fn mix(
+/// Replaces the embedding `word` of each token in the sum `out` (tokens, width) by
+/// `baseline + α (word − baseline)`: out += (α − 1) (word − baseline).
+pub(crate) fn interpolate(
     table: &[f32],
     ids: &[u32],
-    (others, shares): (&[u32], &[f32]),
+    (baseline_ids, alphas): (&[u32], &[f32]),
     width: usize,
     out: &mut [f32],
 ) {
-    for (((own, other), share), out) in ids.iter().zip(others).zip(shares).zip(out.chunks_exact_mut(width)) {
-        let (own, other) = (row(table, *own, width), row(table, *other, width));
-        for ((out, own), other) in out.iter_mut().zip(own).zip(other) {
-            *out += (share - 1.0) * (own - other);
+    let tokens = ids.iter().zip(baseline_ids).zip(alphas).zip(out.chunks_exact_mut(width));
+    for (((id, baseline_id), alpha), out) in tokens {
+        let (word, baseline) = (row(table, *id, width), row(table, *baseline_id, width));
+        for ((out, word), baseline) in out.iter_mut().zip(word).zip(baseline) {
+            *out += (alpha - 1.0) * (word - baseline);
         }
     }
 }
 
-/// For each row of `d` (tokens, width), its product with own row − other row of `table`.
-pub(crate) fn slopes(
+/// The gradient with respect to the alphas of [`interpolate`]: for each row of `d` (tokens, width), its dot product
+/// with word − baseline.
+pub(crate) fn alpha_grads(
     d: &[f32],
     table: &[f32],
     ids: &[u32],
-    others: &[u32],
+    baseline_ids: &[u32],
     width: usize,
     out: &mut Vec<f32>,
 ) {
     out.clear();
-    out.extend(d.chunks_exact(width).zip(ids.iter().zip(others)).map(|(d, (own, other))| {
-        let pairs = row(table, *own, width).iter().zip(row(table, *other, width));
-        d.iter().zip(pairs).map(|(d, (own, other))| f64::from(*d) * f64::from(own - other)).sum::<f64>()
-            as f32
+    out.extend(d.chunks_exact(width).zip(ids.iter().zip(baseline_ids)).map(|(d, (id, baseline_id))| {
+        let pairs = row(table, *id, width).iter().zip(row(table, *baseline_id, width));
+        let terms =
+            d.iter().zip(pairs).map(|(d, (word, baseline))| f64::from(*d) * f64::from(word - baseline));
+        terms.sum::<f64>() as f32
     }));
 }
 

@@ -1,24 +1,25 @@
-//! Room for long arrays, in large pages where the system has them: a step reads and writes them from end to end,
-//! and to find each 4 KiB anew takes longer than to compute with them.
+//! Allocation of large arrays in huge pages. A step reads and writes whole arenas, and with 4 KiB pages the address
+//! translation takes longer than the arithmetic.
 
-/// `length` zeros, of which those before `dense` are all going to be used. The system makes the rest in small
-/// pages, so that what is never written takes no memory.
+/// `length` zeros. The first `dense` elements are allocated in huge pages where the system supports them; the rest
+/// stays in small pages, which take no memory until they are written.
 pub(crate) fn zeros(length: usize, dense: usize) -> Vec<f32> {
-    let numbers = vec![0.0; length];
-    large(&numbers[..dense]);
-    numbers
+    let array = vec![0.0; length];
+    advise_huge_pages(&array[..dense]);
+    array
 }
 
-/// Asks for large pages. What comes of it is a matter of speed alone.
+/// Asks the system for huge pages. Failure affects only speed and is ignored.
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
-fn large(numbers: &[f32]) {
-    const PAGE: usize = 2 << 20;
-    let bytes = numbers.as_ptr_range();
-    let (from, to) = (bytes.start.addr().next_multiple_of(PAGE), bytes.end.addr() / PAGE * PAGE);
+fn advise_huge_pages(array: &[f32]) {
+    const PAGE_BYTES: usize = 2 << 20;
+    let bytes = array.as_ptr_range();
+    let from = bytes.start.addr().next_multiple_of(PAGE_BYTES);
+    let to = bytes.end.addr() / PAGE_BYTES * PAGE_BYTES;
     if from < to {
-        let first = numbers.as_ptr().with_addr(from).cast_mut();
-        #[expect(unsafe_code, reason = "a call of the system")]
-        // SAFETY: the range lies inside of the array, and the advice changes nothing that is in it.
+        let first = array.as_ptr().with_addr(from).cast_mut();
+        #[expect(unsafe_code, reason = "system call")]
+        // SAFETY: the range lies inside the array, and the advice does not change its contents.
         unsafe {
             libc::madvise(first.cast(), to - from, libc::MADV_HUGEPAGE);
         }
@@ -26,4 +27,4 @@ fn large(numbers: &[f32]) {
 }
 
 #[cfg(not(all(target_os = "linux", target_arch = "x86_64")))]
-fn large(_: &[f32]) {}
+fn advise_huge_pages(_: &[f32]) {}

@@ -1,20 +1,20 @@
-//! Functions of one number without branches, so that loops over them become vectors.
+//! Elementary functions without branches, so that loops over them can be vectorized.
 
 use super::Fma;
 
-/// eˣ to a relative 2e-7; below -87 it is the smallest that a normal number can be.
+/// eˣ with a relative error below 2e-7. x is clamped to [−87.3, 88.3], the range of normal results.
 ///
-/// Range reduction and coefficients: Moshier, Cephes library, `expf`.
+/// Range reduction x = n ln 2 + r and polynomial in r: `expf` of the Cephes library (Moshier).
 #[inline(always)]
 pub(crate) fn exp<F: Fma>(x: f32) -> f32 {
-    // Adding and subtracting it leaves the nearest whole number, also in the lowest bits of the sum.
+    // 1.5 · 2²³: adding it rounds to the nearest integer, which is then in the lowest bits of the sum.
     const ROUND: f32 = 12_582_912.0;
     const LN2_HIGH: f32 = 0.693_359_4;
     const LN2_LOW: f32 = -2.121_944_4e-4;
     let x = x.clamp(-87.3, 88.3);
     let shifted = F::fma(x, std::f32::consts::LOG2_E, ROUND);
-    let whole = shifted - ROUND;
-    let r = F::fma(whole, -LN2_LOW, F::fma(whole, -LN2_HIGH, x));
+    let n = shifted - ROUND;
+    let r = F::fma(n, -LN2_LOW, F::fma(n, -LN2_HIGH, x));
     let mut p = 1.987_569_1e-4;
     for coefficient in [1.398_2e-3, 8.333_452e-3, 4.166_579_6e-2, 1.666_666_5e-1, 0.5] {
         p = F::fma(p, r, coefficient);
@@ -26,8 +26,8 @@ pub(crate) fn exp<F: Fma>(x: f32) -> f32 {
 
 /// x Φ(x) and its derivative Φ(x) + x φ(x).
 ///
-/// Φ comes from the error function of Abramowitz and Stegun, 7.1.26, to 1e-7; its exponential is that of
-/// φ, so one serves both.
+/// Φ is computed from the error function by Abramowitz and Stegun, 7.1.26, with an absolute error of about 1e-7. Its
+/// exponential is also that of the density φ.
 #[inline(always)]
 pub(crate) fn gelu<F: Fma>(x: f32) -> (f32, f32) {
     const DENSITY_AT_0: f32 = 0.398_942_3;
@@ -43,17 +43,17 @@ pub(crate) fn gelu<F: Fma>(x: f32) -> (f32, f32) {
     (x * phi, F::fma(x * DENSITY_AT_0, bell, phi))
 }
 
-/// The approximation of [`gelu`] by tanh, and its derivative.
+/// The tanh approximation of [`gelu`], 0.5 x (1 + tanh(√(2/π) (x + 0.044715 x³))), and its derivative.
 #[inline(always)]
 pub(crate) fn gelu_tanh<F: Fma>(x: f32) -> (f32, f32) {
-    const ROOT: f32 = 0.797_884_6;
+    const SQRT_2_OVER_PI: f32 = 0.797_884_6;
     let square = x * x;
-    let inner = ROOT * x * F::fma(0.044_715, square, 1.0);
-    // tanh(u) = 1 - 2 / (e²ᵘ + 1), which is right at both ends too.
+    let inner = SQRT_2_OVER_PI * x * F::fma(0.044_715, square, 1.0);
+    // tanh(u) = 1 − 2 / (e²ᵘ + 1), which is exact at both ends too.
     let tanh = 1.0 - 2.0 / (exp::<F>(2.0 * inner) + 1.0);
-    let slope = ROOT * F::fma(3.0 * 0.044_715, square, 1.0);
+    let d_inner = SQRT_2_OVER_PI * F::fma(3.0 * 0.044_715, square, 1.0);
     let value = 0.5 * x * (1.0 + tanh);
-    (value, F::fma(0.5 * x * (1.0 - tanh * tanh), slope, 0.5 * (1.0 + tanh)))
+    (value, F::fma(0.5 * x * (1.0 - tanh * tanh), d_inner, 0.5 * (1.0 + tanh)))
 }
 
 #[cfg(test)]
@@ -66,7 +66,7 @@ mod tests {
     }
 
     #[test]
-    fn exp_is_right_to_the_last_digits() {
+    fn exp_matches_f64_to_2e_7() {
         for x in grid(-87.0, 88.0) {
             let expected = f64::from(x).exp();
             for found in [exp::<Fused>(x), exp::<Separate>(x)] {
@@ -79,7 +79,7 @@ mod tests {
         assert!(exp::<Fused>(f32::NAN).is_nan());
     }
 
-    /// The error function by its series, which converges everywhere.
+    /// The error function by its Taylor series, which converges everywhere.
     fn erf(x: f64) -> f64 {
         let (mut term, mut sum, mut n) = (x, x, 0.0);
         while term.abs() > 1e-17 * sum.abs() {
@@ -91,20 +91,20 @@ mod tests {
     }
 
     #[test]
-    fn gelu_and_its_derivative() {
+    fn gelu_and_derivative_match_f64() {
         for x in grid(-5.0, 5.0) {
             let wide = f64::from(x);
             let phi = 0.5 * (1.0 + erf(wide * std::f64::consts::FRAC_1_SQRT_2));
             let density = (-0.5 * wide * wide).exp() / (2.0 * std::f64::consts::PI).sqrt();
-            let (value, slope) = gelu::<Fused>(x);
+            let (value, derivative) = gelu::<Fused>(x);
             assert!((f64::from(value) - wide * phi).abs() < 6e-7, "{x}: {value}");
-            assert!((f64::from(slope) - (phi + wide * density)).abs() < 6e-7, "{x}: {slope}");
+            assert!((f64::from(derivative) - (phi + wide * density)).abs() < 6e-7, "{x}: {derivative}");
             let inner = (2.0 / std::f64::consts::PI).sqrt() * (wide + 0.044_715 * wide.powi(3));
-            let (value, slope) = gelu_tanh::<Separate>(x);
+            let (value, derivative) = gelu_tanh::<Separate>(x);
             assert!((f64::from(value) - 0.5 * wide * (1.0 + inner.tanh())).abs() < 6e-7, "{x}: {value}");
             let h = 1e-3;
             let (up, down) = (gelu_tanh::<Fused>(x + h).0, gelu_tanh::<Fused>(x - h).0);
-            assert!((slope - (up - down) / (2.0 * h)).abs() < 1e-3, "{x}: {slope}");
+            assert!((derivative - (up - down) / (2.0 * h)).abs() < 1e-3, "{x}: {derivative}");
         }
         assert!(gelu::<Fused>(-40.0).0.abs() < 1e-37);
         assert_eq!(gelu::<Fused>(40.0), (40.0, 1.0));

@@ -1,52 +1,29 @@
-//! The verbs of the engine: plain loops over rows, compiled for each instruction set and chosen at
-//! start.
+//! The numerical kernels: loops over rows that are compiled for several instruction sets and selected at run time.
 //!
-//! A kernel is an `#[inline(always)]` function, generic in how a product is added ([`Fma`]).
-//! [`dispatch!`] inlines it into a function that may use the instructions of this machine (AVX-512, AVX2
-//! or NEON by `pulp`), where its loops over [`LANES`] numbers become vector instructions. Elsewhere the
-//! same loops run as they are.
+//! A kernel is an `#[inline(always)]` function that is generic over [`Fma`], how a · b + c is computed.
+//! [`dispatch!`] inlines it into a function that is compiled for the instruction set of the machine (AVX-512, AVX2 or
+//! NEON, detected by `pulp`), where the compiler vectorizes its loops over [`LANES`] elements. Other machines run the
+//! same loops without vector instructions.
 
 pub(crate) mod activation;
 pub(crate) mod adamw;
 pub(crate) mod attention;
+pub(crate) mod element_type;
 pub(crate) mod embedding;
 pub(crate) mod huge_pages;
 pub(crate) mod math;
+pub(crate) mod matmul;
 pub(crate) mod norm;
-#[cfg_attr(not(target_arch = "x86_64"), path = "packed/none.rs")]
+#[cfg_attr(not(target_arch = "x86_64"), path = "packed/unsupported.rs")]
 pub(crate) mod packed;
-pub(crate) mod product;
 #[cfg(test)]
 mod tests;
 
 use pulp::Arch;
-use std::time::Instant;
 
-/// Numbers of the widest vector: sums are kept in so many parts, on every machine.
+/// Elements of the widest vector register. Sums use this many partial sums on every machine, so their rounding
+/// does not depend on it.
 pub(crate) const LANES: usize = 16;
-
-/// What a kind of work has cost.
-#[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct Spent {
-    pub(crate) seconds: f64,
-    /// Additions and multiplications of its products.
-    pub(crate) operations: f64,
-}
-
-impl Spent {
-    /// Does the work and adds its cost.
-    pub(crate) fn on(&mut self, operations: usize, work: impl FnOnce()) {
-        let begun = Instant::now();
-        work();
-        self.since(begun);
-        self.operations += operations as f64;
-    }
-
-    /// Adds the time since `begun`.
-    pub(crate) fn since(&mut self, begun: Instant) {
-        self.seconds += begun.elapsed().as_secs_f64();
-    }
-}
 
 /// The instruction set that kernels run on.
 #[derive(Debug, Clone, Copy)]
@@ -55,23 +32,23 @@ pub(crate) struct Cpu {
 }
 
 impl Cpu {
-    /// The best that this machine has.
+    /// The best instruction set of this machine.
     pub(crate) fn detect() -> Self {
         Cpu { arch: Arch::new() }
     }
 
-    /// No vector instructions beyond those that every machine of the architecture has.
+    /// The baseline instruction set of the architecture.
     #[cfg(test)]
     pub(crate) fn plain() -> Self {
         Cpu { arch: Arch::Scalar }
     }
 
-    /// Whether a product is added in one instruction.
+    /// Whether a · b + c is one instruction.
     pub(super) fn is_fused(self) -> bool {
         !matches!(self.arch, Arch::Scalar)
     }
 
-    /// For people: `AVX-512`, `AVX2`, `NEON` or `plain`.
+    /// Name to display: `AVX-512`, `AVX2`, `NEON` or `plain`.
     pub(crate) fn name(self) -> &'static str {
         match self.arch {
             Arch::Scalar => "plain",
@@ -81,22 +58,22 @@ impl Cpu {
             Arch::V4(_) => "AVX-512",
             #[cfg(target_arch = "aarch64")]
             Arch::Neon(_) => "NEON",
-            #[allow(unreachable_patterns, reason = "the list is open on some architectures")]
+            #[allow(unreachable_patterns, reason = "the enum is non-exhaustive on some architectures")]
             _ => "vector",
         }
     }
 }
 
-/// a b + c, rounded once where the machine has an instruction for it.
+/// a · b + c, rounded once if the machine has an instruction for it.
 pub(crate) trait Fma: Copy {
     fn fma(a: f32, b: f32, c: f32) -> f32;
 }
 
-/// One instruction, one rounding.
+/// One instruction with one rounding.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Fused;
 
-/// Two instructions: without hardware for it a fused one is a slow function.
+/// A multiplication and an addition. Without hardware support, a fused operation is a slow library function.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Separate;
 
@@ -114,28 +91,28 @@ impl Fma for Separate {
     }
 }
 
-/// What a closure that may be called once only gives away. Any other closure is called once through a
-/// function of the compiler's making, which is not inlined: its kernel would run without the
-/// instructions that were chosen.
-pub(crate) struct Once;
+/// A value that the closure in [`dispatch!`] consumes, so that the closure implements only `FnOnce`. A closure that
+/// also implements `Fn` is called through a compiler-generated shim that is not inlined, and the kernel would be
+/// compiled without the selected instruction set.
+pub(crate) struct ForceFnOnce;
 
-impl Once {
+impl ForceFnOnce {
     #[inline(always)]
-    pub(crate) fn spend(self) {
-        let Once = self;
+    pub(crate) fn consume(self) {
+        let ForceFnOnce = self;
     }
 }
 
-/// Calls a kernel with the instructions of `cpu`.
+/// Calls a kernel compiled for the instruction set of `cpu`.
 macro_rules! dispatch {
     ($cpu:expr, $kernel:ident($($argument:expr),* $(,)?)) => {{
         let cpu: $crate::nn::fast::kernels::Cpu = $cpu;
         if cpu.is_fused() {
-            let once = $crate::nn::fast::kernels::Once;
+            let token = $crate::nn::fast::kernels::ForceFnOnce;
             cpu.arch.dispatch(
                 #[inline(always)]
                 || {
-                    once.spend();
+                    token.consume();
                     $kernel::<$crate::nn::fast::kernels::Fused>($($argument),*)
                 },
             )
@@ -146,29 +123,30 @@ macro_rules! dispatch {
 }
 pub(crate) use dispatch;
 
-/// Sum over pairs of numbers, in [`LANES`] parts that are added in a fixed order.
+/// Σ term(a, b) over pairs of elements, in [`LANES`] partial sums that are added in a fixed order.
 #[inline(always)]
 pub(crate) fn sum(a: &[f32], b: &[f32], term: impl Fn(f32, f32) -> f32) -> f32 {
-    let mut parts = [0.0; LANES];
+    let mut sums = [0.0; LANES];
     let (a, a_rest) = a.as_chunks::<LANES>();
     let (b, b_rest) = b.as_chunks::<LANES>();
     for (a, b) in a.iter().zip(b) {
         for lane in 0..LANES {
-            parts[lane] += term(a[lane], b[lane]);
+            sums[lane] += term(a[lane], b[lane]);
         }
     }
     let rest: f32 = a_rest.iter().zip(b_rest).map(|(a, b)| term(*a, *b)).sum();
-    fold(parts) + rest
+    horizontal_sum(sums) + rest
 }
 
+/// The sum of the lanes, by halves.
 #[inline(always)]
-fn fold(mut parts: [f32; LANES]) -> f32 {
+fn horizontal_sum(mut sums: [f32; LANES]) -> f32 {
     let mut half = LANES / 2;
     while half > 0 {
         for lane in 0..half {
-            parts[lane] += parts[lane + half];
+            sums[lane] += sums[lane + half];
         }
         half /= 2;
     }
-    parts[0]
+    sums[0]
 }

@@ -1,46 +1,48 @@
-//! Dropout, residual and LayerNorm in one pass over a row, forward and backward.
+//! Dropout, residual connection and LayerNorm in one pass over a row, forward and backward (Ba et al. 2016,
+//! <https://arxiv.org/abs/1607.06450>).
 
 use super::{Cpu, Fma, dispatch, sum};
-use crate::nn::dropout::{Site, state};
+use crate::nn::dropout::{Site, state_offset};
 
-/// Scale, shift and floor of a LayerNorm.
+/// Parameters of a LayerNorm.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Norm<'a> {
-    /// (width)
+pub(crate) struct LayerNorm<'a> {
+    /// γ: (width)
     pub(crate) weight: &'a [f32],
-    /// (width)
+    /// β: (width)
     pub(crate) bias: &'a [f32],
+    /// Added to the variance.
     pub(crate) eps: f64,
 }
 
-/// Dropout of rows: the masks and, for each row, its number there.
+/// Dropout mask of a matrix; without a site, all factors are 1.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Mask<'a> {
+pub(crate) struct DropoutMask<'a> {
     pub(crate) site: Option<Site>,
-    /// (rows)
-    pub(crate) tokens: &'a [usize],
+    /// Index of each row in the whole batch, which numbers the masks: (rows)
+    pub(crate) row_indices: &'a [usize],
 }
 
-impl Mask<'_> {
-    /// What row `row` is multiplied by.
+impl DropoutMask<'_> {
+    /// Writes the factors of row `row`.
     #[inline(always)]
     fn fill(&self, row: usize, out: &mut [f32]) {
         match &self.site {
-            Some(site) => site.fill(state(self.tokens[row], out.len()), out),
+            Some(site) => site.fill(state_offset(self.row_indices[row], out.len()), out),
             None => out.fill(1.0),
         }
     }
 }
 
-/// `x` (rows, width) with its mask applied, in place.
-pub(crate) fn drop_rows(cpu: Cpu, x: &mut [f32], width: usize, mask: Mask<'_>) {
+/// `x` (rows, width) ← mask ⊙ x
+pub(crate) fn apply_dropout(cpu: Cpu, x: &mut [f32], width: usize, mask: DropoutMask<'_>) {
     if mask.site.is_some() {
-        dispatch!(cpu, drop_kernel(x, width, mask));
+        dispatch!(cpu, dropout_kernel(x, width, mask));
     }
 }
 
 #[inline(always)]
-fn drop_kernel<F: Fma>(x: &mut [f32], width: usize, mask: Mask<'_>) {
+fn dropout_kernel<F: Fma>(x: &mut [f32], width: usize, mask: DropoutMask<'_>) {
     let mut factors = vec![0.0; width];
     for (number, row) in x.chunks_exact_mut(width).enumerate() {
         mask.fill(number, &mut factors);
@@ -50,150 +52,161 @@ fn drop_kernel<F: Fma>(x: &mut [f32], width: usize, mask: Mask<'_>) {
     }
 }
 
-/// y = γ x̂ + β, where x̂ is z with mean 0 and variance 1 in each row, and
-/// z = mask ⊙ (product + bias) + residual.
+/// y = γ ⊙ x̂ + β with z = mask ⊙ (x + bias) + residual and x̂ = (z − mean(z)) / σ, σ = √(var(z) + eps), by row.
 ///
-/// `product` (rows, width) becomes x̂; `deviations` (rows) takes 1/σ.
-pub(crate) fn add_norm(
+/// `x` (rows, width) is replaced by x̂; `rstd` (rows) receives 1/σ, `y` (rows, width) the output.
+pub(crate) fn dropout_add_norm(
     cpu: Cpu,
-    product: &mut [f32],
-    (bias, mask, residual): (&[f32], Mask<'_>, &[f32]),
-    norm: Norm<'_>,
-    deviations: &mut [f32],
+    x: &mut [f32],
+    (bias, mask, residual): (&[f32], DropoutMask<'_>, &[f32]),
+    norm: LayerNorm<'_>,
+    rstd: &mut [f32],
     y: &mut [f32],
 ) {
-    dispatch!(cpu, add_norm_kernel(product, bias, mask, residual, norm, deviations, y));
+    dispatch!(cpu, dropout_add_norm_kernel(x, bias, mask, residual, norm, rstd, y));
 }
 
 #[inline(always)]
-fn add_norm_kernel<F: Fma>(
-    product: &mut [f32],
+fn dropout_add_norm_kernel<F: Fma>(
+    x: &mut [f32],
     bias: &[f32],
-    mask: Mask<'_>,
+    mask: DropoutMask<'_>,
     residual: &[f32],
-    norm: Norm<'_>,
-    deviations: &mut [f32],
+    norm: LayerNorm<'_>,
+    rstd: &mut [f32],
     y: &mut [f32],
 ) {
     let width = bias.len();
     let mut factors = vec![0.0; width];
-    let rows = product.chunks_exact_mut(width).zip(residual.chunks_exact(width));
-    let outputs = y.chunks_exact_mut(width).zip(deviations);
-    for (number, ((row, residual), (y, deviation))) in rows.zip(outputs).enumerate() {
+    let rows = x.chunks_exact_mut(width).zip(residual.chunks_exact(width));
+    let outputs = y.chunks_exact_mut(width).zip(rstd);
+    for (number, ((row, residual), (y, rstd))) in rows.zip(outputs).enumerate() {
         mask.fill(number, &mut factors);
         let factors = &factors[..width];
         for i in 0..width {
             row[i] = F::fma(row[i] + bias[i], factors[i], residual[i]);
         }
-        *deviation = normalize::<F>(row, norm, y);
+        *rstd = normalize_row::<F>(row, norm, y);
     }
 }
 
-/// [`add_norm`] of `x` alone, without bias, mask and residual.
-pub(crate) fn norm_rows(cpu: Cpu, x: &mut [f32], norm: Norm<'_>, deviations: &mut [f32], y: &mut [f32]) {
-    dispatch!(cpu, norm_kernel(x, norm, deviations, y));
+/// y = γ ⊙ x̂ + β; like [`dropout_add_norm`] with z = x.
+pub(crate) fn layer_norm(cpu: Cpu, x: &mut [f32], norm: LayerNorm<'_>, rstd: &mut [f32], y: &mut [f32]) {
+    dispatch!(cpu, layer_norm_kernel(x, norm, rstd, y));
 }
 
 #[inline(always)]
-fn norm_kernel<F: Fma>(x: &mut [f32], norm: Norm<'_>, deviations: &mut [f32], y: &mut [f32]) {
+fn layer_norm_kernel<F: Fma>(x: &mut [f32], norm: LayerNorm<'_>, rstd: &mut [f32], y: &mut [f32]) {
     let width = norm.weight.len();
     let rows = x.chunks_exact_mut(width).zip(y.chunks_exact_mut(width));
-    for ((row, y), deviation) in rows.zip(deviations) {
-        *deviation = normalize::<F>(row, norm, y);
+    for ((row, y), rstd) in rows.zip(rstd) {
+        *rstd = normalize_row::<F>(row, norm, y);
     }
 }
 
-/// One row: it becomes x̂, `y` what is made of it; returns 1/σ.
+/// Normalizes one row: `row` becomes x̂, `y` receives γ ⊙ x̂ + β. Returns 1/σ.
 #[inline(always)]
-fn normalize<F: Fma>(row: &mut [f32], norm: Norm<'_>, y: &mut [f32]) -> f32 {
+fn normalize_row<F: Fma>(row: &mut [f32], norm: LayerNorm<'_>, y: &mut [f32]) -> f32 {
     let width = row.len();
-    let share = 1.0 / width as f32;
-    let mean = sum(row, row, |x, _| x) * share;
-    let variance = sum(row, row, |x, _| (x - mean) * (x - mean)) * share;
-    let deviation = (1.0 / (f64::from(variance) + norm.eps).sqrt()) as f32;
+    let inverse_width = 1.0 / width as f32;
+    let mean = sum(row, row, |x, _| x) * inverse_width;
+    let variance = sum(row, row, |x, _| (x - mean) * (x - mean)) * inverse_width;
+    let rstd = (1.0 / (f64::from(variance) + norm.eps).sqrt()) as f32;
     let (weight, bias, y) = (&norm.weight[..width], &norm.bias[..width], &mut y[..width]);
     for i in 0..width {
-        row[i] = (row[i] - mean) * deviation;
+        row[i] = (row[i] - mean) * rstd;
         y[i] = F::fma(row[i], weight[i], bias[i]);
     }
-    deviation
+    rstd
 }
 
-/// Where the gradients of a LayerNorm are added to: (width) each.
-pub(crate) struct NormGradient<'a> {
+/// Gradients of the parameters of a LayerNorm: (width) each.
+pub(crate) struct LayerNormGrad<'a> {
     pub(crate) weight: &'a mut [f32],
     pub(crate) bias: &'a mut [f32],
 }
 
-/// From the gradient of y to that of z, in place: dz = (dx̂ − mean(dx̂) − x̂ mean(dx̂ x̂)) / σ with
-/// dx̂ = dy γ. Adds those of γ and β.
-pub(crate) fn norm_backward(
+/// The backward pass of the normalization: replaces d_y (rows, width) by d_z, the gradient of its input. With
+/// d_x̂ = d_y ⊙ γ: d_z = (d_x̂ − mean(d_x̂) − x̂ mean(d_x̂ ⊙ x̂)) / σ. Adds d_γ = Σ_rows d_y ⊙ x̂ and d_β = Σ_rows d_y to
+/// `grad`.
+pub(crate) fn layer_norm_backward(
     cpu: Cpu,
-    dy: &mut [f32],
-    normed: &[f32],
-    deviations: &[f32],
+    d_y: &mut [f32],
+    xhat: &[f32],
+    rstd: &[f32],
     weight: &[f32],
-    gradient: NormGradient<'_>,
+    grad: LayerNormGrad<'_>,
 ) {
-    let NormGradient { weight: dweight, bias: dbias } = gradient;
-    dispatch!(cpu, norm_backward_kernel(dy, normed, deviations, weight, dweight, dbias));
+    let LayerNormGrad { weight: d_weight, bias: d_bias } = grad;
+    dispatch!(cpu, layer_norm_backward_kernel(d_y, xhat, rstd, weight, d_weight, d_bias));
 }
 
 #[inline(always)]
-fn norm_backward_kernel<F: Fma>(
-    dy: &mut [f32],
-    normed: &[f32],
-    deviations: &[f32],
+fn layer_norm_backward_kernel<F: Fma>(
+    d_y: &mut [f32],
+    xhat: &[f32],
+    rstd: &[f32],
     weight: &[f32],
-    dweight: &mut [f32],
-    dbias: &mut [f32],
+    d_weight: &mut [f32],
+    d_bias: &mut [f32],
 ) {
     let width = weight.len();
-    let (dweight, dbias) = (&mut dweight[..width], &mut dbias[..width]);
-    let share = 1.0 / width as f32;
-    let rows = dy.chunks_exact_mut(width).zip(normed.chunks_exact(width));
-    for ((dy, normed), deviation) in rows.zip(deviations) {
+    let (d_weight, d_bias) = (&mut d_weight[..width], &mut d_bias[..width]);
+    let inverse_width = 1.0 / width as f32;
+    let rows = d_y.chunks_exact_mut(width).zip(xhat.chunks_exact(width));
+    for ((d, xhat), rstd) in rows.zip(rstd) {
         for i in 0..width {
-            dweight[i] = F::fma(dy[i], normed[i], dweight[i]);
-            dbias[i] += dy[i];
-            dy[i] *= weight[i];
+            d_weight[i] = F::fma(d[i], xhat[i], d_weight[i]);
+            d_bias[i] += d[i];
+            d[i] *= weight[i];
         }
-        let mean = sum(dy, dy, |d, _| d) * share;
-        let along = sum(dy, normed, |d, x| d * x) * share;
+        let mean = sum(d, d, |d, _| d) * inverse_width;
+        let mean_d_xhat = sum(d, xhat, |d, x| d * x) * inverse_width;
         for i in 0..width {
-            dy[i] = (dy[i] - F::fma(normed[i], along, mean)) * deviation;
+            d[i] = (d[i] - F::fma(xhat[i], mean_d_xhat, mean)) * rstd;
         }
     }
 }
 
-/// The gradient of the product inside [`add_norm`]: `out` = mask ⊙ dz, and its column sums added to the
-/// gradient of the bias.
-pub(crate) fn masked_gradient(cpu: Cpu, dz: &[f32], mask: Mask<'_>, out: &mut [f32], dbias: &mut [f32]) {
-    dispatch!(cpu, masked_kernel(dz, mask, out, dbias));
+/// The backward pass of dropout and bias in [`dropout_add_norm`]: `d_x` (rows, width) = mask ⊙ d_z, and
+/// d_bias += Σ_rows d_x (width).
+pub(crate) fn dropout_bias_backward(
+    cpu: Cpu,
+    d_z: &[f32],
+    mask: DropoutMask<'_>,
+    d_x: &mut [f32],
+    d_bias: &mut [f32],
+) {
+    dispatch!(cpu, dropout_bias_backward_kernel(d_z, mask, d_x, d_bias));
 }
 
 #[inline(always)]
-fn masked_kernel<F: Fma>(dz: &[f32], mask: Mask<'_>, out: &mut [f32], dbias: &mut [f32]) {
-    let width = dbias.len();
+fn dropout_bias_backward_kernel<F: Fma>(
+    d_z: &[f32],
+    mask: DropoutMask<'_>,
+    d_x: &mut [f32],
+    d_bias: &mut [f32],
+) {
+    let width = d_bias.len();
     let mut factors = vec![0.0; width];
-    let rows = dz.chunks_exact(width).zip(out.chunks_exact_mut(width));
-    for (number, (dz, out)) in rows.enumerate() {
+    let rows = d_z.chunks_exact(width).zip(d_x.chunks_exact_mut(width));
+    for (number, (d_z, d_x)) in rows.enumerate() {
         mask.fill(number, &mut factors);
         let factors = &factors[..width];
         for i in 0..width {
-            out[i] = dz[i] * factors[i];
-            dbias[i] += out[i];
+            d_x[i] = d_z[i] * factors[i];
+            d_bias[i] += d_x[i];
         }
     }
 }
 
-/// Column sums of `x` (rows, width) added to `sums` (width): the gradient of a bias.
-pub(crate) fn add_columns(cpu: Cpu, x: &[f32], sums: &mut [f32]) {
-    dispatch!(cpu, columns_kernel(x, sums));
+/// `sums` (width) += Σ_rows x for `x` (rows, width): the gradient of a bias.
+pub(crate) fn add_column_sums(cpu: Cpu, x: &[f32], sums: &mut [f32]) {
+    dispatch!(cpu, column_sums_kernel(x, sums));
 }
 
 #[inline(always)]
-fn columns_kernel<F: Fma>(x: &[f32], sums: &mut [f32]) {
+fn column_sums_kernel<F: Fma>(x: &[f32], sums: &mut [f32]) {
     let width = sums.len();
     for row in x.chunks_exact(width) {
         for i in 0..width {

@@ -290,7 +290,7 @@ mod tests {
             train_seconds: 1.0,
             started,
             repeats: None,
-            pace: None,
+            time_estimate: None,
         }
     }
 

@@ -1,7 +1,7 @@
 //! The list of rows: text, label, what was predicted, loss.
 
 use super::{InsightView, Known, Listed};
-use crate::catalog::{Labels, Name};
+use crate::catalog::{ClassName, Labels};
 use crate::format;
 use crate::text::{self, harmless};
 use crate::tui::app::App;
@@ -170,7 +170,7 @@ struct SaidOfRow {
 fn said_of_class(
     view: &InsightView,
     known: &Known,
-    names: &[Name],
+    names: &[ClassName],
     (place, row): (usize, usize),
 ) -> SaidOfRow {
     let judged = known.judged();

@@ -1,48 +1,50 @@
-//! A block of a product in AMX's tile registers, for numbers rounded to bf16.
+//! The AMX micro-kernel: a block of the output in AMX tile registers, for operands packed as bf16.
 //!
-//! A tile is [`HEIGHT`] rows of [`LANES`] words. One instruction multiplies a tile of the left operand, (rows,
-//! words), by one of the right, (words, columns), and adds the product to a tile of the result in f32:
-//! <https://www.intel.com/content/www/us/en/docs/intrinsics-guide/>, `tdpbf16ps`. A block is two by two tiles.
-//! The compiler has no types for tiles yet, so the instructions stand here by themselves.
+//! A tile has [`HEIGHT`] rows of [`LANES`] words. The instruction `tdpbf16ps` multiplies a tile of the left operand,
+//! (rows, words), by a tile of the right one, (words, columns), and adds the product to a tile of the output in f32
+//! (<https://www.intel.com/content/www/us/en/docs/intrinsics-guide/>). A block is two by two tiles: tmm0 to tmm3 hold
+//! the output, tmm4 and tmm5 the left operand, tmm6 and tmm7 the right one. Stable Rust has no intrinsics for AMX, so
+//! the kernel is inline assembly.
 
-use super::LANES;
-use super::left::Left;
+use super::blocking::LANES;
+use super::left_chunk::LeftChunk;
 use super::tile::Tile;
 use std::arch::asm;
 use std::sync::OnceLock;
 
-/// Rows of a tile, and words of its rows.
+/// Rows of a tile; also the number of words of a row.
 const HEIGHT: usize = 16;
 const _: () = assert!(HEIGHT == LANES);
 
 /// Rows and columns of a block.
 pub(super) const SIDE: usize = 2 * HEIGHT;
 
-/// Bytes of a word, and words of a tile.
-const WORD: usize = size_of::<u32>();
-const TILE: usize = HEIGHT * LANES;
+/// Bytes of a word.
+const WORD_BYTES: usize = size_of::<u32>();
+/// Words of a tile.
+const TILE_WORDS: usize = HEIGHT * LANES;
 
-/// Whether the machine has the instructions and the system lets this process use the registers.
-pub(super) fn is_there() -> bool {
-    static IS_THERE: OnceLock<bool> = OnceLock::new();
-    *IS_THERE.get_or_init(|| has_instructions() && is_permitted())
+/// Whether the CPU has AMX and the operating system allows this process to use it.
+pub(super) fn is_supported() -> bool {
+    static IS_SUPPORTED: OnceLock<bool> = OnceLock::new();
+    *IS_SUPPORTED.get_or_init(|| has_instructions() && is_permitted())
 }
 
 fn has_instructions() -> bool {
-    /// Of leaf 7: `amx-bf16` and `amx-tile`.
+    /// `amx-bf16` and `amx-tile` in EDX of CPUID leaf 7.
     const BITS: u32 = 1 << 22 | 1 << 24;
-    let is_told = std::arch::x86_64::__cpuid(0).eax >= 7;
-    is_told && std::arch::x86_64::__cpuid_count(7, 0).edx & BITS == BITS
+    let has_leaf_7 = std::arch::x86_64::__cpuid(0).eax >= 7;
+    has_leaf_7 && std::arch::x86_64::__cpuid_count(7, 0).edx & BITS == BITS
 }
 
-/// Linux keeps 8 KiB more for a thread only when its process has asked:
+/// Requests permission to use the tile registers, which add 8 KiB to the state of each thread:
 /// <https://docs.kernel.org/arch/x86/xstate.html>.
 #[cfg(target_os = "linux")]
 fn is_permitted() -> bool {
     const ARCH_REQ_XCOMP_PERM: libc::c_long = 0x1023;
     const XFEATURE_XTILEDATA: libc::c_long = 18;
-    #[expect(unsafe_code, reason = "a call of the system")]
-    // SAFETY: the call takes two numbers and touches no memory of the process.
+    #[expect(unsafe_code, reason = "system call")]
+    // SAFETY: the call takes two integers and does not access memory of the process.
     unsafe {
         libc::syscall(libc::SYS_arch_prctl, ARCH_REQ_XCOMP_PERM, XFEATURE_XTILEDATA) == 0
     }
@@ -53,48 +55,50 @@ fn is_permitted() -> bool {
     false
 }
 
-/// Says that all eight tiles are whole ones, and when it goes that they are no longer in use.
-pub(super) struct Configured;
+/// Guard of a tile configuration with eight full tiles; releases the tile registers when dropped.
+pub(super) struct TileConfig;
 
-/// What `ldtilecfg` reads.
+/// Operand of `ldtilecfg`.
 #[repr(C, align(64))]
-struct Configuration {
+struct TileConfigData {
     palette: u8,
     start_row: u8,
     reserved: [u8; 14],
     /// Bytes of a row of each tile.
-    row: [u16; 8],
+    row_bytes: [u16; 8],
     reserved_too: [u8; 16],
     rows: [u8; 8],
     reserved_last: [u8; 8],
 }
 
-impl Configured {
+impl TileConfig {
+    /// Loads the configuration.
+    ///
     /// # Safety
-    /// [`is_there`] said so.
-    #[expect(unsafe_code, reason = "instructions that not every machine has")]
-    pub(super) unsafe fn new() -> Self {
-        let configuration = Configuration {
+    /// [`is_supported`] must be true.
+    #[expect(unsafe_code, reason = "AMX instructions")]
+    pub(super) unsafe fn load() -> Self {
+        let data = TileConfigData {
             palette: 1,
             start_row: 0,
             reserved: [0; 14],
-            row: [(LANES * WORD) as u16; 8],
+            row_bytes: [(LANES * WORD_BYTES) as u16; 8],
             reserved_too: [0; 16],
             rows: [HEIGHT as u8; 8],
             reserved_last: [0; 8],
         };
-        // SAFETY: the machine has the instruction, as the caller says; it reads 64 bytes from there.
+        // SAFETY: the caller guarantees that the CPU has AMX; the instruction reads the 64 bytes of `data`.
         unsafe {
-            asm!("ldtilecfg [{}]", in(reg) &raw const configuration, options(nostack, readonly));
+            asm!("ldtilecfg [{}]", in(reg) &raw const data, options(nostack, readonly));
         }
-        Configured
+        TileConfig
     }
 }
 
-impl Drop for Configured {
+impl Drop for TileConfig {
     fn drop(&mut self) {
-        #[expect(unsafe_code, reason = "instructions that not every machine has")]
-        // SAFETY: the machine has the instruction, or there would be no `self`.
+        #[expect(unsafe_code, reason = "AMX instructions")]
+        // SAFETY: `self` exists only if the CPU has AMX.
         unsafe {
             asm!("tilerelease", options(nostack, nomem));
         }
@@ -102,61 +106,65 @@ impl Drop for Configured {
 }
 
 impl Tile {
-    /// Fills up to [`SIDE`] rows of it from the chunk's rows from `row` on, which lie in tiles.
+    /// Multiplies the rows of the chunk from `row` on, at most [`SIDE`], by the panel. The chunk has the layout
+    /// [`Tiles`](super::left_chunk::LeftLayout::Tiles).
     ///
     /// # Safety
-    /// As of [`Tile::fill_rows`]; tiles are [`Configured`], and operands are filled up to whole tiles.
-    #[expect(unsafe_code, reason = "addresses of tiles and panels")]
-    pub(super) unsafe fn fill_block<const PIECES: usize>(&self, left: Left<'_>, row: usize) {
+    /// That of [`Tile::compute_rows`]; a [`TileConfig`] is loaded, and the operands are padded to whole tiles.
+    #[expect(unsafe_code, reason = "pointers to tiles and panels")]
+    pub(super) unsafe fn compute_block<const PIECES: usize>(&self, left: LeftChunk<'_>, row: usize) {
         let height = SIDE.min(left.rows - row);
         let tiles = self.words.div_ceil(LANES);
-        let strip = tiles * PIECES * TILE;
+        let strip = tiles * PIECES * TILE_WORDS;
         for column in (0..self.width).step_by(SIDE) {
             let width = SIDE.min(self.width - column);
-            // SAFETY: rows and columns lie inside the result, and tiles of the operands inside of them.
+            // SAFETY: rows and columns are inside the output, and the tiles inside the operands.
             unsafe {
-                let near = self.panel.add(column / HEIGHT * strip);
-                let operands = [left.strip(row), left.strip(row + HEIGHT), near, near.add(strip)];
+                let first = self.panel.add(column / HEIGHT * strip);
+                let operands = [left.strip(row), left.strip(row + HEIGHT), first, first.add(strip)];
                 let out = self.out.add(column);
-                let next = if column + SIDE < self.width { column + SIDE } else { SIDE * self.n };
-                let ahead = self.out.wrapping_add(next).cast_const();
-                let (row, is_added) = (self.n, self.is_added);
-                let block = Block { out, row, is_added, operands, tiles, ahead };
+                let next = if column + SIDE < self.width { column + SIDE } else { SIDE * self.out_stride };
+                let next_out = self.out.wrapping_add(next).cast_const();
+                let (out_stride, accumulate) = (self.out_stride, self.accumulate);
+                let block = Block { out, out_stride, accumulate, operands, tiles, next_out };
                 if height == SIDE && width == SIDE {
-                    block.fill::<PIECES, false>();
+                    block.compute::<PIECES, false>();
                 } else {
-                    block.fill_edge::<PIECES>((height, width));
+                    block.compute_edge::<PIECES>((height, width));
                 }
             }
         }
     }
 }
 
-/// Two by two tiles of the result, and what they are made of.
+/// Two by two tiles of the output, and the tiles of the operands.
 struct Block {
     out: *mut f32,
-    /// From a row of the result to the next.
-    row: usize,
-    is_added: bool,
-    /// First tiles of two strips of the left operand and of two of the right one.
+    /// Elements from a row of the output to the next.
+    out_stride: usize,
+    /// Whether the product is added to the output.
+    accumulate: bool,
+    /// The first tile of two strips of the left operand (upper, lower) and of two strips of the right one (left,
+    /// right).
     operands: [*const u32; 4],
-    /// Tiles of a strip along the summed dimension, at least one.
+    /// Number of tiles of a strip along k, at least one.
     tiles: usize,
-    /// The block after it, which may be none.
-    ahead: *const f32,
+    /// The block of the output that is written next, to be prefetched; may be out of bounds.
+    next_out: *const f32,
 }
 
-/// Multiplies the left operand's tiles, `both` or only the `upper`, by two of the right one.
+/// Multiplies the tiles of the left operand, `both` or only the `upper`, by the two tiles of the right one. Places the
+/// prefetches between the instructions.
 macro_rules! multiply {
-    (both, [$($fetch:expr),*]) => {
+    (both, [$($prefetch:expr),*]) => {
         concat!(
-            multiply!(upper, [$($fetch),*]),
+            multiply!(upper, [$($prefetch),*]),
             "tdpbf16ps tmm2, tmm5, tmm6\n",
             "tdpbf16ps tmm3, tmm5, tmm7\n",
         )
     };
-    (upper, [$($fetch:expr),*]) => {
-        concat!("tdpbf16ps tmm0, tmm4, tmm6\n", "tdpbf16ps tmm1, tmm4, tmm7\n", $($fetch,)*)
+    (upper, [$($prefetch:expr),*]) => {
+        concat!("tdpbf16ps tmm0, tmm4, tmm6\n", "tdpbf16ps tmm1, tmm4, tmm7\n", $($prefetch,)*)
     };
 }
 
@@ -170,7 +178,7 @@ macro_rules! load_left {
     };
 }
 
-/// The same of the right one's.
+/// Loads piece `$piece` of the right operand's tiles.
 macro_rules! load_right {
     ($piece:literal) => {
         concat!(
@@ -184,9 +192,9 @@ macro_rules! load_right {
     };
 }
 
-/// Has one of the next tiles come nearer while these are multiplied: operands lie in the second cache, and loads
-/// of tiles wait for all that they miss.
-macro_rules! fetch {
+/// Prefetches one of the next tiles from the L2 cache during the multiplication, because a tile load waits for all of
+/// its cache misses.
+macro_rules! prefetch {
     ($operand:literal, $tile:literal) => {
         concat!(
             ".irp row, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15\n",
@@ -200,36 +208,36 @@ macro_rules! fetch {
     };
 }
 
-/// The same of tiles of the left operand.
-macro_rules! fetch_left {
+/// Prefetches tiles of the left operand, `both` or only the `upper`.
+macro_rules! prefetch_left {
     (both, $tile:literal) => {
-        concat!(fetch!("upper", $tile), fetch!("lower", $tile))
+        concat!(prefetch!("upper", $tile), prefetch!("lower", $tile))
     };
     (upper, $tile:literal) => {
-        fetch!("upper", $tile)
+        prefetch!("upper", $tile)
     };
 }
 
-/// The same of a few rows of the block to be written next, which lie far away. A few at a time: a processor
-/// waits for some lines at once and no more.
-macro_rules! fetch_rows {
+/// Prefetches a few rows of the output block that is written next from main memory. Only a few at a time, because the
+/// number of outstanding cache misses is limited.
+macro_rules! prefetch_out {
     () => {
         concat!(
             ".rept 3\n",
-            "prefetchw [{ahead}]\n",
-            "prefetchw [{ahead} + 64]\n",
-            "add {ahead}, {out_row}\n",
+            "prefetchw [{next_out}]\n",
+            "prefetchw [{next_out} + 64]\n",
+            "add {next_out}, {out_row}\n",
             ".endr\n",
         )
     };
 }
 
-/// The block's tiles, with `$steps` for each tile of the operands, `$pieces` tiles long.
-macro_rules! fill_by {
+/// Computes the tiles of a block, running `$steps` for each tile along k. A tile of the operands has `$pieces` pieces.
+macro_rules! compute_tiles {
     ($block:expr, $pieces:literal, $($steps:expr),* $(,)?) => {{
-        let Block { out, row: out_row, is_added, operands: [upper, lower, near, far], tiles, ahead } = *$block;
+        let Block { out, out_stride, accumulate, operands: [upper, lower, near, far], tiles, next_out } = *$block;
         asm!(
-            "test {added}, {added}",
+            "test {accumulate}, {accumulate}",
             "jz 2f",
             "tileloadd tmm0, [{out} + {out_row}*1]",
             "tileloadd tmm1, [{out} + {out_row}*1 + 64]",
@@ -243,7 +251,7 @@ macro_rules! fill_by {
             "tilezero tmm3",
             "3:",
             $($steps,)*
-            fetch_rows!(),
+            prefetch_out!(),
             "add {upper}, {step}",
             "add {lower}, {step}",
             "add {near}, {step}",
@@ -254,17 +262,17 @@ macro_rules! fill_by {
             "tilestored [{out} + {out_row}*1 + 64], tmm1",
             "tilestored [{out_lower} + {out_row}*1], tmm2",
             "tilestored [{out_lower} + {out_row}*1 + 64], tmm3",
-            added = in(reg) usize::from(is_added),
+            accumulate = in(reg) usize::from(accumulate),
             out = in(reg) out,
-            out_lower = in(reg) out.wrapping_add(HEIGHT * out_row),
-            out_row = in(reg) out_row * WORD,
+            out_lower = in(reg) out.wrapping_add(HEIGHT * out_stride),
+            out_row = in(reg) out_stride * WORD_BYTES,
             upper = inout(reg) upper => _,
             lower = inout(reg) lower => _,
             near = inout(reg) near => _,
             far = inout(reg) far => _,
-            ahead = inout(reg) ahead => _,
-            line = in(reg) LANES * WORD,
-            step = const $pieces * TILE * WORD,
+            next_out = inout(reg) next_out => _,
+            line = in(reg) LANES * WORD_BYTES,
+            step = const $pieces * TILE_WORDS * WORD_BYTES,
             tiles = inout(reg) tiles => _,
             out("tmm0") _, out("tmm1") _, out("tmm2") _, out("tmm3") _,
             out("tmm4") _, out("tmm5") _, out("tmm6") _, out("tmm7") _,
@@ -273,82 +281,82 @@ macro_rules! fill_by {
     }};
 }
 
-/// The same of numbers that are one piece or three.
-macro_rules! fill {
+/// Computes the tiles of a block whose words have one piece or three.
+macro_rules! compute {
     ($block:expr, $left:ident, 1) => {
-        fill_by!(
+        compute_tiles!(
             $block,
             1,
             load_left!($left, 0),
             load_right!(0),
-            multiply!($left, [fetch!("near", 1), fetch!("far", 1), fetch_left!($left, 1)]),
+            multiply!($left, [prefetch!("near", 1), prefetch!("far", 1), prefetch_left!($left, 1)]),
         )
     };
-    // High, middle and low pieces, each with those that together are no smaller than what f32 rounds away. Every
-    // step keeps the tiles of one side.
+    // Pieces 0 (high), 1 (middle) and 2 (low). The products of pieces i and j with i + j > 2 are below the precision
+    // of f32 and left out. Each step keeps the tiles of one operand.
     ($block:expr, $left:ident, 3) => {
-        fill_by!(
+        compute_tiles!(
             $block,
             3,
             load_left!($left, 0),
             load_right!(2),
-            multiply!($left, [fetch_left!($left, 3)]),
+            multiply!($left, [prefetch_left!($left, 3)]),
             load_right!(0),
-            multiply!($left, [fetch!("near", 5), fetch!("far", 5)]),
+            multiply!($left, [prefetch!("near", 5), prefetch!("far", 5)]),
             load_right!(1),
-            multiply!($left, [fetch!("near", 3), fetch!("far", 3)]),
+            multiply!($left, [prefetch!("near", 3), prefetch!("far", 3)]),
             load_left!($left, 1),
-            multiply!($left, [fetch!("near", 4), fetch!("far", 4)]),
+            multiply!($left, [prefetch!("near", 4), prefetch!("far", 4)]),
             load_right!(0),
-            multiply!($left, [fetch_left!($left, 4)]),
+            multiply!($left, [prefetch_left!($left, 4)]),
             load_left!($left, 2),
-            multiply!($left, [fetch_left!($left, 5)]),
+            multiply!($left, [prefetch_left!($left, 5)]),
         )
     };
 }
 
 impl Block {
-    /// Fills `height` rows of `width` columns, which are all that there is room for.
+    /// Computes a block at the edge of the output, of which only `height` rows and `width` columns exist.
     ///
     /// # Safety
-    /// They are there at `out`; operands have whole tiles.
+    /// These rows and columns are inside the output at `out`; the operands have whole tiles.
     #[cold]
-    #[expect(unsafe_code, reason = "addresses of tiles and panels")]
-    unsafe fn fill_edge<const PIECES: usize>(&self, (height, width): (usize, usize)) {
-        let mut aside = [0.0f32; SIDE * SIDE];
-        // SAFETY: as the caller says; a whole block lies aside.
+    #[expect(unsafe_code, reason = "pointers to tiles and panels")]
+    unsafe fn compute_edge<const PIECES: usize>(&self, (height, width): (usize, usize)) {
+        let mut buffer = [0.0f32; SIDE * SIDE];
+        // SAFETY: guaranteed by the caller; the buffer holds a whole block.
         unsafe {
-            let out = aside.as_mut_ptr();
-            let whole = Block { out, row: SIDE, is_added: false, ahead: out, ..*self };
+            let out = buffer.as_mut_ptr();
+            let whole = Block { out, out_stride: SIDE, accumulate: false, next_out: out, ..*self };
             if height <= HEIGHT {
-                whole.fill::<PIECES, true>();
+                whole.compute::<PIECES, true>();
             } else {
-                whole.fill::<PIECES, false>();
+                whole.compute::<PIECES, false>();
             }
-            for (i, sums) in aside.chunks_exact(SIDE).enumerate().take(height) {
-                let out = std::slice::from_raw_parts_mut(self.out.add(i * self.row), width);
+            for (i, sums) in buffer.chunks_exact(SIDE).enumerate().take(height) {
+                let out = std::slice::from_raw_parts_mut(self.out.add(i * self.out_stride), width);
                 for (out, sum) in out.iter_mut().zip(sums) {
-                    *out = if self.is_added { *out + sum } else { *sum };
+                    *out = if self.accumulate { *out + sum } else { *sum };
                 }
             }
         }
     }
 
-    /// Fills all of it, or leaves the lower tiles zeros where `IS_HALF`.
+    /// Computes a whole block; with `IS_HALF`, only the upper tiles, and the lower ones become zero.
     ///
     /// # Safety
-    /// There is room for the block at `out`; operands have the tiles, of as many pieces.
+    /// The whole block is inside the output at `out`; the operands have `tiles` tiles of `PIECES` pieces.
     #[inline]
-    #[expect(unsafe_code, reason = "instructions that the compiler does not know")]
-    unsafe fn fill<const PIECES: usize, const IS_HALF: bool>(&self) {
+    #[expect(unsafe_code, reason = "inline assembly")]
+    unsafe fn compute<const PIECES: usize, const IS_HALF: bool>(&self) {
         const { assert!(PIECES == 1 || PIECES == 3) };
-        // SAFETY: as the caller says.
+        // SAFETY: guaranteed by the caller.
         unsafe {
             match (PIECES, IS_HALF) {
-                (1, false) => fill!(self, both, 1),
-                (1, true) => fill!(self, upper, 1),
-                (_, false) => fill!(self, both, 3),
-                (_, true) => fill!(self, upper, 3),
+                (1, false) => compute!(self, both, 1),
+                (1, true) => compute!(self, upper, 1),
+                (_, false) => compute!(self, both, 3),
+                (_, true) => compute!(self, upper, 3),
             }
         }
     }

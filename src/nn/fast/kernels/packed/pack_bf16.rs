@@ -1,9 +1,9 @@
-//! Vectors of words: numbers as they are (`NUMBERS` is 1), or pairs of bf16 (it is 2).
+//! Conversion of f32 elements to vectors of words: f32 (`ELEMENTS` per word is 1) or pairs of bf16 (it is 2).
 //!
-//! Of a pair there are `PIECES`. One is the pair rounded. Three together are the pair itself: a number of
-//! 24 bits is the sum of three of 8.
+//! A pair is packed in `PIECES`. One piece is the pair rounded to bf16. Three pieces sum to the exact pair: the 24-bit
+//! significand of an f32 is the sum of three 8-bit ones.
 
-use super::LANES;
+use super::blocking::LANES;
 use std::arch::x86_64::{
     __m512, __m512bh, __m512i, _mm512_add_epi32, _mm512_and_si512, _mm512_castps_si512, _mm512_castsi512_ps,
     _mm512_cvtne2ps_pbh, _mm512_loadu_ps, _mm512_loadu_si512, _mm512_permutex2var_epi16,
@@ -12,117 +12,117 @@ use std::arch::x86_64::{
     _mm512_unpackhi_epi64, _mm512_unpacklo_epi32, _mm512_unpacklo_epi64,
 };
 
-/// (rows, words of a vector)
+/// [`LANES`] rows of one vector.
 pub(super) type Square = [__m512i; LANES];
 
-/// Which numbers make a pair.
+/// Which elements form a pair.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Pairing {
-    /// Two neighbours.
-    Neighbours,
-    /// Those of two vectors with the same place.
-    Opposites,
+    /// Adjacent elements.
+    Adjacent,
+    /// Elements of the same lane of two vectors.
+    SameLane,
 }
 
-/// The words of up to so many numbers that lie side by side, zeros after them.
+/// Packs up to `ELEMENTS` · [`LANES`] adjacent elements, padded with zeros.
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512bf16")]
-pub(super) fn words<const NUMBERS: usize, const PIECES: usize>(numbers: &[f32]) -> [__m512i; PIECES] {
-    let high = if NUMBERS == 2 { load(from(numbers, LANES)) } else { load(&[]) };
-    join::<NUMBERS, PIECES>(load(numbers), high, Pairing::Neighbours)
+pub(super) fn pack_contiguous<const ELEMENTS: usize, const PIECES: usize>(x: &[f32]) -> [__m512i; PIECES] {
+    let high = if ELEMENTS == 2 { load(suffix(x, LANES)) } else { load(&[]) };
+    join::<ELEMENTS, PIECES>(load(x), high, Pairing::Adjacent)
 }
 
-/// The words of up to a vector of numbers each.
+/// Packs up to [`LANES`] elements of two rows, the rows that hold the low and the high elements of the pairs.
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512bf16")]
-pub(super) fn words_of_two<const NUMBERS: usize, const PIECES: usize>(
+pub(super) fn pack_two_rows<const ELEMENTS: usize, const PIECES: usize>(
     low: &[f32],
     high: &[f32],
 ) -> [__m512i; PIECES] {
-    let high = if NUMBERS == 2 { load(high) } else { load(&[]) };
-    join::<NUMBERS, PIECES>(load(low), high, Pairing::Opposites)
+    let high = if ELEMENTS == 2 { load(high) } else { load(&[]) };
+    join::<ELEMENTS, PIECES>(load(low), high, Pairing::SameLane)
 }
 
-/// The words of two vectors of numbers.
+/// Packs two vectors of f32, the low and the high elements of the pairs.
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512bf16")]
-pub(super) fn words_of_pair<const PIECES: usize>(pair: [__m512i; 2]) -> [__m512i; PIECES] {
+pub(super) fn pack_transposed_pair<const PIECES: usize>(pair: [__m512i; 2]) -> [__m512i; PIECES] {
     let [low, high] = pair.map(|bits| _mm512_castsi512_ps(bits));
-    join::<2, PIECES>(low, high, Pairing::Opposites)
+    join::<2, PIECES>(low, high, Pairing::SameLane)
 }
 
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512bf16")]
-fn join<const NUMBERS: usize, const PIECES: usize>(
+fn join<const ELEMENTS: usize, const PIECES: usize>(
     low: __m512,
     high: __m512,
     pairing: Pairing,
 ) -> [__m512i; PIECES] {
     let mut pieces = [_mm512_castps_si512(low); PIECES];
-    match (NUMBERS, PIECES) {
+    match (ELEMENTS, PIECES) {
         (1, _) => {}
-        (_, 1) => pieces[0] = round(low, high, pairing),
+        (_, 1) => pieces[0] = round_pair(low, high, pairing),
         _ => {
             let (mut low, mut high) = (low, high);
-            let (last, others) = pieces.split_last_mut().expect("there are some");
+            let (last, others) = pieces.split_last_mut().expect("PIECES is positive");
             for piece in others {
-                let tops = [top(low), top(high)];
-                low = _mm512_sub_ps(low, _mm512_castsi512_ps(tops[0]));
-                high = _mm512_sub_ps(high, _mm512_castsi512_ps(tops[1]));
-                *piece = join_tops(tops, pairing);
+                let rounded = [round_to_bf16(low), round_to_bf16(high)];
+                low = _mm512_sub_ps(low, _mm512_castsi512_ps(rounded[0]));
+                high = _mm512_sub_ps(high, _mm512_castsi512_ps(rounded[1]));
+                *piece = join_upper_halves(rounded, pairing);
             }
-            *last = join_tops([low, high].map(|x| _mm512_castps_si512(x)), pairing);
+            *last = join_upper_halves([low, high].map(|x| _mm512_castps_si512(x)), pairing);
         }
     }
     pieces
 }
 
-/// Numbers to the nearest bf16, in the upper half of each lane. What is left of a number of 24 bits has 16,
-/// of those 8, and then none: no subtraction rounds.
+/// Rounds to the nearest bf16, in the upper half of each lane. The remainder of a 24-bit significand has 16 bits, the
+/// next one 8 bits and the last one none, so the subtractions are exact.
 #[inline]
 #[target_feature(enable = "avx512f")]
-fn top(x: __m512) -> __m512i {
+fn round_to_bf16(x: __m512) -> __m512i {
     let rounded = _mm512_add_epi32(_mm512_castps_si512(x), _mm512_set1_epi32(0x8000));
     _mm512_and_si512(rounded, _mm512_set1_epi32(UPPER_HALF))
 }
 
-/// Of a lane.
+/// Mask of the upper half of a lane.
 const UPPER_HALF: i32 = 0xffff_0000_u32.cast_signed();
 
-/// The function a | b & c of three bits.
-const FIRST_OR_BOTH: i32 = 0xf0 | 0xcc & 0xaa;
+/// Truth table of a | (b & c) for `vpternlog`.
+const A_OR_B_AND_C: i32 = 0xf0 | 0xcc & 0xaa;
 
-/// The upper halves of two vectors as pairs.
+/// Joins the upper halves of two vectors to pairs.
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw")]
-fn join_tops([low, high]: [__m512i; 2], pairing: Pairing) -> __m512i {
+fn join_upper_halves([low, high]: [__m512i; 2], pairing: Pairing) -> __m512i {
     match pairing {
-        Pairing::Neighbours => _mm512_permutex2var_epi16(low, indices(&UPPER), high),
-        Pairing::Opposites => {
-            // What is left of a number too small for its exponent may have bits below.
+        Pairing::Adjacent => _mm512_permutex2var_epi16(low, indices(&UPPER), high),
+        Pairing::SameLane => {
+            // The remainder of a subnormal may have bits in the lower half.
             let mask = _mm512_set1_epi32(UPPER_HALF);
-            _mm512_ternarylogic_epi32::<FIRST_OR_BOTH>(_mm512_srli_epi32::<16>(low), high, mask)
+            _mm512_ternarylogic_epi32::<A_OR_B_AND_C>(_mm512_srli_epi32::<16>(low), high, mask)
         }
     }
 }
 
-/// Two vectors, rounded.
+/// Rounds two vectors to bf16 and joins them to pairs.
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512bf16")]
-fn round(low: __m512, high: __m512, pairing: Pairing) -> __m512i {
-    // The instruction puts its second operand into the lower half.
+fn round_pair(low: __m512, high: __m512, pairing: Pairing) -> __m512i {
+    // The instruction writes its second operand to the lower half.
     let both = _mm512_cvtne2ps_pbh(high, low);
-    #[expect(unsafe_code, reason = "the same bits under another name")]
-    // SAFETY: both types are 512 bits without any invalid value.
+    #[expect(unsafe_code, reason = "reinterpretation of memory")]
+    // SAFETY: both types have 512 bits, and all bit patterns are valid.
     let both = unsafe { std::mem::transmute::<__m512bh, __m512i>(both) };
     match pairing {
-        Pairing::Neighbours => both,
-        Pairing::Opposites => _mm512_permutexvar_epi16(indices(&BY_TURNS), both),
+        Pairing::Adjacent => both,
+        Pairing::SameLane => _mm512_permutexvar_epi16(indices(&INTERLEAVE), both),
     }
 }
 
-/// Number `i` of the lower half, then number `i` of the upper.
-const BY_TURNS: [u16; 2 * LANES] = {
+/// Permutation that interleaves the lower and the upper half.
+const INTERLEAVE: [u16; 2 * LANES] = {
     let mut order = [0; 2 * LANES];
     let mut i = 0;
     while i < order.len() {
@@ -132,7 +132,7 @@ const BY_TURNS: [u16; 2 * LANES] = {
     order
 };
 
-/// The upper half of each lane of two vectors.
+/// Permutation that selects the upper half of each lane of two vectors.
 const UPPER: [u16; 2 * LANES] = {
     let mut order = [0; 2 * LANES];
     let mut i = 0;
@@ -146,60 +146,60 @@ const UPPER: [u16; 2 * LANES] = {
 #[inline]
 #[target_feature(enable = "avx512f")]
 fn indices(order: &[u16; 2 * LANES]) -> __m512i {
-    #[expect(unsafe_code, reason = "a vector is loaded by its address")]
-    // SAFETY: the array is one vector long.
+    #[expect(unsafe_code, reason = "vector load")]
+    // SAFETY: the array has the size of a vector.
     unsafe {
         _mm512_loadu_si512(order.as_ptr().cast())
     }
 }
 
-/// Up to a vector of numbers, zeros after them.
+/// Loads up to [`LANES`] elements, padded with zeros.
 #[inline]
 #[target_feature(enable = "avx512f")]
 fn load(x: &[f32]) -> __m512 {
-    let mut filled = [0.0; LANES];
-    let whole = if x.len() >= LANES {
+    let mut padded = [0.0; LANES];
+    let vector = if x.len() >= LANES {
         x
     } else {
-        filled[..x.len()].copy_from_slice(x);
-        &filled
+        padded[..x.len()].copy_from_slice(x);
+        &padded
     };
-    #[expect(unsafe_code, reason = "a vector is loaded by its address")]
-    // SAFETY: `whole` has at least a vector's numbers.
+    #[expect(unsafe_code, reason = "vector load")]
+    // SAFETY: `vector` has at least `LANES` elements.
     unsafe {
-        _mm512_loadu_ps(whole.as_ptr())
+        _mm512_loadu_ps(vector.as_ptr())
     }
 }
 
-/// What is left of `x` from `at` on.
+/// The elements of `x` from `at` on; empty beyond the end.
 #[inline(always)]
-pub(super) fn from(x: &[f32], at: usize) -> &[f32] {
+pub(super) fn suffix(x: &[f32], at: usize) -> &[f32] {
     &x[at.min(x.len())..]
 }
 
-/// The words of vectors.
-pub(super) fn flat(vectors: &[__m512i]) -> &[u32] {
-    #[expect(unsafe_code, reason = "the same bits under another name")]
-    // SAFETY: a vector is as large as its words, and more strictly aligned; no bits are invalid.
+/// Reinterprets vectors as words.
+pub(super) fn as_words(vectors: &[__m512i]) -> &[u32] {
+    #[expect(unsafe_code, reason = "reinterpretation of memory")]
+    // SAFETY: a vector has the size of `LANES` words and a stricter alignment; all bit patterns are valid.
     unsafe {
         std::slice::from_raw_parts(vectors.as_ptr().cast(), vectors.len() * LANES)
     }
 }
 
-/// The bits of numbers.
-pub(super) fn bits(x: &[f32]) -> &[u32] {
-    #[expect(unsafe_code, reason = "the same bits under another name")]
-    // SAFETY: size and alignment of both are the same, and no bits are invalid.
+/// Reinterprets f32 elements as their bits.
+pub(super) fn as_bits(x: &[f32]) -> &[u32] {
+    #[expect(unsafe_code, reason = "reinterpretation of memory")]
+    // SAFETY: both types have the same size and alignment; all bit patterns are valid.
     unsafe {
         std::slice::from_raw_parts(x.as_ptr().cast(), x.len())
     }
 }
 
-/// Every other quarter of two vectors: the even ones, or the odd ones.
+/// Shuffles that select the even or the odd quarters of two vectors.
 pub(super) const EVEN: i32 = 0b10_00_10_00;
 pub(super) const ODD: i32 = 0b11_01_11_01;
 
-/// Rows become columns.
+/// Transposes a square.
 #[inline]
 #[target_feature(enable = "avx512f")]
 pub(super) fn transpose(rows: &Square) -> Square {
@@ -209,7 +209,7 @@ pub(super) fn transpose(rows: &Square) -> Square {
         pairs[2 * i] = _mm512_unpacklo_epi32(even, odd);
         pairs[2 * i + 1] = _mm512_unpackhi_epi32(even, odd);
     }
-    // Quarter `q` of `fours[4 i + j]` is column `4 q + j` of the rows from `4 i` on.
+    // Quarter `q` of `fours[4 i + j]` is column `4 q + j` of rows `4 i..4 i + 4`.
     let mut fours = pairs;
     for i in 0..LANES / 4 {
         for j in 0..2 {
@@ -231,7 +231,7 @@ pub(super) fn transpose(rows: &Square) -> Square {
     columns
 }
 
-/// Nothing but zeros.
+/// A vector of zeros.
 #[inline]
 #[target_feature(enable = "avx512f")]
 pub(super) fn zeros() -> __m512i {

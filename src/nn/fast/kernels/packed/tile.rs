@@ -1,135 +1,141 @@
-//! A register tile of a product: a few rows by one panel.
+//! The AVX-512 micro-kernel: a register tile of a few rows by one panel.
 
-use super::left::Left;
-use super::{LANES, PANEL, TILE};
+use super::blocking::{LANES, PANEL, TILE_ROWS};
+use super::left_chunk::LeftChunk;
 use std::arch::x86_64::{
     __m512, __m512bh, __m512i, _MM_HINT_T0, _mm_prefetch, _mm512_add_ps, _mm512_castsi512_ps,
     _mm512_dpbf16_ps, _mm512_fmadd_ps, _mm512_loadu_ps, _mm512_loadu_si512, _mm512_set1_epi32,
     _mm512_setzero_ps, _mm512_setzero_si512, _mm512_storeu_ps,
 };
 
-/// Vectors of a row of the tile.
+/// Vectors in a row of the tile.
 const VECTORS: usize = PANEL / LANES;
 
-/// A place in the result, and what it is made of.
+/// Rows of the output in the columns of one panel, and the packed panel.
 pub(super) struct Tile {
+    /// The first element of the tile in the output.
     pub(super) out: *mut f32,
-    /// From a row of the result to the next.
-    pub(super) n: usize,
-    /// Columns that the result has here, at most [`PANEL`].
+    /// Elements from a row of the output to the next.
+    pub(super) out_stride: usize,
+    /// Columns of the output, at most [`PANEL`].
     pub(super) width: usize,
-    pub(super) is_added: bool,
+    /// Whether the product is added to the output.
+    pub(super) accumulate: bool,
     /// (words, [`PANEL`])
     pub(super) panel: *const u32,
     pub(super) words: usize,
 }
 
 impl Tile {
-    /// Fills it from the chunk's rows from `row` on, at most [`TILE`].
+    /// Multiplies the rows of the chunk from `row` on, at most [`TILE_ROWS`], by the panel.
     ///
     /// # Safety
-    /// The result has as many rows of `width` at `out`, and the operands have the words.
+    /// The output has as many rows of `width` columns at `out`; both operands have `words` words.
     #[inline]
-    #[expect(unsafe_code, reason = "addresses of tiles and panels")]
+    #[expect(unsafe_code, reason = "pointers to tiles and panels")]
     #[target_feature(enable = "avx512f,avx512bw,avx512bf16")]
-    pub(super) unsafe fn fill_rows<const NUMBERS: usize>(&self, left: Left<'_>, row: usize) {
-        // SAFETY: as the caller says.
+    pub(super) unsafe fn compute_rows<const ELEMENTS: usize>(&self, left: LeftChunk<'_>, row: usize) {
+        // SAFETY: guaranteed by the caller.
         unsafe {
             match left.rows - row {
-                1 => self.fill::<NUMBERS, 1>(left, row),
-                2 => self.fill::<NUMBERS, 2>(left, row),
-                3 => self.fill::<NUMBERS, 3>(left, row),
-                4 => self.fill::<NUMBERS, 4>(left, row),
-                5 => self.fill::<NUMBERS, 5>(left, row),
-                _ => self.fill::<NUMBERS, TILE>(left, row),
+                1 => self.compute::<ELEMENTS, 1>(left, row),
+                2 => self.compute::<ELEMENTS, 2>(left, row),
+                3 => self.compute::<ELEMENTS, 3>(left, row),
+                4 => self.compute::<ELEMENTS, 4>(left, row),
+                5 => self.compute::<ELEMENTS, 5>(left, row),
+                _ => self.compute::<ELEMENTS, TILE_ROWS>(left, row),
             }
         }
     }
 
     /// # Safety
-    /// As in [`Tile::fill_rows`], of `HEIGHT` rows.
+    /// That of [`Tile::compute_rows`], for `HEIGHT` rows.
     #[inline]
-    #[expect(unsafe_code, reason = "addresses of tiles and panels")]
+    #[expect(unsafe_code, reason = "pointers to tiles and panels")]
     #[target_feature(enable = "avx512f,avx512bw,avx512bf16")]
-    unsafe fn fill<const NUMBERS: usize, const HEIGHT: usize>(&self, left: Left<'_>, row: usize) {
+    unsafe fn compute<const ELEMENTS: usize, const HEIGHT: usize>(&self, left: LeftChunk<'_>, row: usize) {
         let mut rows = [std::ptr::null(); HEIGHT];
         let mut step = 1;
-        for (i, place) in rows.iter_mut().enumerate() {
-            (*place, step) = left.row(row + i);
+        for (i, pointer) in rows.iter_mut().enumerate() {
+            (*pointer, step) = left.row(row + i);
         }
-        // SAFETY: as the caller says.
+        // SAFETY: guaranteed by the caller.
         unsafe {
             for i in 0..HEIGHT {
                 for j in 0..VECTORS {
-                    // The result lies far away, and is here when it is due.
-                    _mm_prefetch::<_MM_HINT_T0>(self.out.wrapping_add(i * self.n + j * LANES).cast());
+                    // Prefetch the output, which is needed after the loop.
+                    _mm_prefetch::<_MM_HINT_T0>(
+                        self.out.wrapping_add(i * self.out_stride + j * LANES).cast(),
+                    );
                 }
             }
             let mut sums = [[_mm512_setzero_ps(); VECTORS]; HEIGHT];
-            for number in 0..self.words {
-                let panel = self.panel.add(number * PANEL);
+            for word in 0..self.words {
+                let panel = self.panel.add(word * PANEL);
                 let mut columns = [_mm512_setzero_si512(); VECTORS];
                 for j in 0..VECTORS {
                     columns[j] = _mm512_loadu_si512(panel.add(j * LANES).cast());
                 }
                 for i in 0..HEIGHT {
-                    let row = _mm512_set1_epi32(*rows[i].add(number * step).cast());
+                    let row = _mm512_set1_epi32(*rows[i].add(word * step).cast());
                     for j in 0..VECTORS {
-                        sums[i][j] = add_product::<NUMBERS>(sums[i][j], row, columns[j]);
+                        sums[i][j] = multiply_add::<ELEMENTS>(sums[i][j], row, columns[j]);
                     }
                 }
             }
             for i in 0..HEIGHT {
-                self.put(i, sums[i]);
+                self.store(i, sums[i]);
             }
         }
     }
 
+    /// Writes or adds a row to the output.
+    ///
     /// # Safety
-    /// Row `row` lies at `out`.
+    /// Row `row` of the tile is inside the output.
     #[inline]
-    #[expect(unsafe_code, reason = "addresses of tiles")]
+    #[expect(unsafe_code, reason = "pointers to tiles")]
     #[target_feature(enable = "avx512f")]
-    unsafe fn put(&self, row: usize, sums: [__m512; VECTORS]) {
-        // SAFETY: as the caller says; a narrow row goes through an array of a panel's width.
+    unsafe fn store(&self, row: usize, sums: [__m512; VECTORS]) {
+        // SAFETY: guaranteed by the caller; a row narrower than a panel is copied through an array.
         unsafe {
-            let out = self.out.add(row * self.n);
+            let out = self.out.add(row * self.out_stride);
             if self.width == PANEL {
                 for (j, sum) in sums.into_iter().enumerate() {
                     let out = out.add(j * LANES);
-                    let sum = if self.is_added { _mm512_add_ps(sum, _mm512_loadu_ps(out)) } else { sum };
+                    let sum = if self.accumulate { _mm512_add_ps(sum, _mm512_loadu_ps(out)) } else { sum };
                     _mm512_storeu_ps(out, sum);
                 }
                 return;
             }
-            let mut wide = [0f32; PANEL];
+            let mut row = [0f32; PANEL];
             for (j, sum) in sums.into_iter().enumerate() {
-                _mm512_storeu_ps(wide.as_mut_ptr().add(j * LANES), sum);
+                _mm512_storeu_ps(row.as_mut_ptr().add(j * LANES), sum);
             }
-            for (j, sum) in wide[..self.width].iter().enumerate() {
-                let before = if self.is_added { *out.add(j) } else { 0.0 };
-                *out.add(j) = before + sum;
+            for (j, sum) in row[..self.width].iter().enumerate() {
+                let previous = if self.accumulate { *out.add(j) } else { 0.0 };
+                *out.add(j) = previous + sum;
             }
         }
     }
 }
 
-/// The sum and the product of a number or a pair of each lane.
+/// sum + row · column for each lane, of words with one element or a pair.
 #[inline]
 #[target_feature(enable = "avx512f,avx512bf16")]
-pub(super) fn add_product<const NUMBERS: usize>(sum: __m512, row: __m512i, column: __m512i) -> __m512 {
-    match NUMBERS {
+pub(super) fn multiply_add<const ELEMENTS: usize>(sum: __m512, row: __m512i, column: __m512i) -> __m512 {
+    match ELEMENTS {
         1 => _mm512_fmadd_ps(_mm512_castsi512_ps(row), _mm512_castsi512_ps(column), sum),
         _ => _mm512_dpbf16_ps(sum, as_pairs(row), as_pairs(column)),
     }
 }
 
-/// A vector of words as one of pairs.
+/// Reinterprets words as pairs of bf16.
 #[inline]
 #[target_feature(enable = "avx512f")]
 fn as_pairs(words: __m512i) -> __m512bh {
-    #[expect(unsafe_code, reason = "the same bits under another name")]
-    // SAFETY: both types are 512 bits without any invalid value.
+    #[expect(unsafe_code, reason = "reinterpretation of a vector")]
+    // SAFETY: both types have 512 bits, and all bit patterns are valid.
     unsafe {
         std::mem::transmute::<__m512i, __m512bh>(words)
     }

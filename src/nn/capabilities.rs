@@ -1,0 +1,16 @@
+//! What this build of the program and this machine support.
+
+use super::fast;
+
+/// The engines, by their values of the key `engine`.
+pub const ENGINES: &[&str] = &["plain", "fast"];
+
+/// The precisions of matrix products that the CPU supports, by their values of the key `precision`.
+pub fn precisions() -> &'static [&'static str] {
+    if fast::has_bf16() { &["f32", "bf16"] } else { &["f32"] }
+}
+
+/// The instruction set that the kernels of the CPU engine use: `AVX-512`, `AVX2`, `NEON` or `plain`.
+pub fn instruction_set() -> &'static str {
+    fast::instruction_set()
+}

@@ -1,0 +1,15 @@
+//! What the CPU of this machine supports.
+
+use super::kernels::Cpu;
+use super::kernels::element_type::ElementType;
+use super::kernels::packed::PackedGemm;
+
+/// Whether the CPU has matrix products in bf16.
+pub(crate) fn has_bf16() -> bool {
+    PackedGemm::detect(ElementType::Bf16).is_some()
+}
+
+/// Name of the instruction set of the kernels.
+pub(crate) fn instruction_set() -> &'static str {
+    Cpu::detect().name()
+}

@@ -1,0 +1,45 @@
+//! Memory that training needs, computed from the sizes of the buffers.
+
+use super::layout::Layout;
+use super::row_selection::RowSelection;
+use super::tape::LayerTape;
+use super::workspace::Workspace;
+use crate::batch::Batch;
+use crate::nn::config::ModelConfig;
+use crate::nn::engine::MemoryPlan;
+use crate::nn::engine_config::MicroBatchLimits;
+
+/// Bytes of an f32.
+const F32_BYTES: u64 = 4;
+
+/// Memory for training on `batch` with `shards` shards.
+pub(super) fn memory_plan(
+    config: &ModelConfig,
+    layout: &Layout,
+    shards: usize,
+    batch: &Batch,
+    limits: MicroBatchLimits,
+) -> MemoryPlan {
+    let bytes = |elements: usize| elements as u64 * F32_BYTES;
+    let micro_batches = batch.parts(limits.max_examples, limits.max_tokens);
+    let elements =
+        |micro_batch: &Batch| micro_batch.shares(shards).iter().map(|shard| activations(config, shard)).sum();
+    MemoryPlan {
+        weights: bytes(layout.len()),
+        moments: bytes(2 * layout.len()),
+        gradients: bytes(layout.len() + shards * layout.vectors_len()),
+        activations: bytes(micro_batches.iter().map(elements).max().unwrap_or(0)),
+    }
+}
+
+/// Elements of the buffers for the forward and backward pass of a shard.
+fn activations(config: &ModelConfig, shard: &Batch) -> usize {
+    let (t, h, i) = (shard.tokens(), config.hidden, config.intermediate);
+    let tape = |rows: &RowSelection| LayerTape::lengths(rows, (t, h, i)).iter().sum::<usize>();
+    let other_layers = config.layers.saturating_sub(1);
+    let tapes = other_layers * tape(&RowSelection::all(shard, config.heads))
+        + tape(&RowSelection::first_tokens(shard, config.heads));
+    // x̂ and 1/σ of the embeddings, and the input of each layer.
+    let states = t * (h + 1) + config.layers * t * h;
+    tapes + states + Workspace::lengths((t, h, i)).iter().sum::<usize>()
+}

@@ -1,0 +1,98 @@
+//! The weights of a model, which all shards read.
+
+use super::kernels::Cpu;
+use super::kernels::matmul::{Matmul, WeightGrad, WeightMatrix};
+use super::kernels::norm::{LayerNorm, add_column_sums};
+use super::layer::Layer;
+use super::layout::{Layout, WeightBias};
+use crate::batch::Batch;
+use crate::nn::config::ModelConfig;
+use crate::nn::dropout::Dropout;
+use std::ops::Range;
+
+/// Configuration, layout and weights of a model.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Model<'a> {
+    pub(super) cpu: Cpu,
+    pub(super) config: &'a ModelConfig,
+    pub(super) layout: &'a Layout,
+    /// The arena of all weights.
+    pub(super) weights: &'a [f32],
+}
+
+impl Model<'_> {
+    pub(super) fn slice(&self, range: &Range<usize>) -> &[f32] {
+        &self.weights[range.clone()]
+    }
+
+    /// Encoder layer `index`.
+    pub(super) fn layer(&self, index: usize, dropout: Option<Dropout>) -> Layer<'_> {
+        Layer {
+            cpu: self.cpu,
+            config: self.config,
+            index,
+            params: &self.layout.layers[index],
+            weights: self.weights,
+            dropout,
+        }
+    }
+
+    /// The LayerNorm of the embeddings.
+    pub(super) fn embedding_norm(&self) -> LayerNorm<'_> {
+        let WeightBias { weight, bias } = &self.layout.embedding_norm;
+        LayerNorm { weight: self.slice(weight), bias: self.slice(bias), eps: self.config.layer_norm_eps }
+    }
+
+    /// `out` (rows, outputs) = `x` (rows, inputs) Wᵀ + b
+    pub(super) fn linear(&self, matmul: &mut Matmul, x: &[f32], params: &WeightBias, out: &mut Vec<f32>) {
+        let bias = self.slice(&params.bias);
+        let weight = self.matrix(params);
+        out.resize(x.len() / weight.inputs() * bias.len(), 0.0);
+        matmul.forward(out, x, weight);
+        for row in out.chunks_exact_mut(bias.len()) {
+            for (x, bias) in row.iter_mut().zip(bias) {
+                *x += bias;
+            }
+        }
+    }
+
+    /// The backward pass of [`Model::linear`]: adds the gradients of weight and bias to `vector_grads` and writes
+    /// that of `x` to `d_x`.
+    pub(super) fn linear_backward(
+        &self,
+        matmul: &mut Matmul,
+        (x, d_y): (&[f32], &[f32]),
+        params: &WeightBias,
+        vector_grads: &mut [f32],
+        d_x: &mut [f32],
+    ) {
+        add_column_sums(self.cpu, d_y, &mut vector_grads[params.bias.clone()]);
+        let d_w = &mut vector_grads[params.weight.clone()];
+        let gradient = WeightGrad { d_w, d_y: vec![d_y], x: vec![x], outputs: params.bias.len() };
+        matmul.backward_weights(vec![gradient], true);
+        matmul.backward_input(d_x, d_y, self.matrix(params), false);
+    }
+
+    fn matrix(&self, params: &WeightBias) -> WeightMatrix<'_> {
+        WeightMatrix::new(self.slice(&params.weight), params.weight.len() / params.bias.len())
+    }
+
+    /// The embedding tables, each with the row of every token.
+    pub(super) fn embedding_tables<'b>(
+        &'b self,
+        batch: &'b Batch,
+        positions: &'b [u32],
+    ) -> Vec<(&'b [f32], &'b [u32])> {
+        let mut tables = vec![(self.slice(&self.layout.words), batch.ids.as_slice())];
+        if let Some(segments) = &self.layout.segments {
+            tables.push((self.slice(segments), &batch.type_ids));
+        }
+        tables.push((self.slice(&self.layout.positions), positions));
+        tables
+    }
+}
+
+/// Position of each token in its example.
+pub(super) fn positions(batch: &Batch) -> Vec<u32> {
+    batch.offsets.windows(2).flat_map(|bounds| 0..(bounds[1] - bounds[0]) as u32).collect()
+}

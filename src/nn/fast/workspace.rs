@@ -1,0 +1,56 @@
+//! Scratch buffers and kernels with state that all layers of a shard share.
+//!
+//! Shapes as in [`super::layer`]. Buffers grow to the largest batch and are not shrunk; each element is written
+//! before it is read.
+
+use super::kernels::attention::Attention;
+use super::kernels::matmul::Matmul;
+
+/// Kernels with state, and buffers of the backward pass.
+#[derive(Debug)]
+pub(super) struct Workspace {
+    pub(super) matmul: Matmul,
+    pub(super) attention: Attention,
+    /// Gradient of the attention context: (T, H)
+    pub(super) d_context: Vec<f32>,
+    /// Gradient of the input of the activation function: (T, I)
+    pub(super) d_ffn: Vec<f32>,
+    /// Gradient of the queries: (T, H)
+    pub(super) d_q: Vec<f32>,
+    /// Gradient of keys and values: (T, 2H)
+    pub(super) d_kv: Vec<f32>,
+    /// Gradient of a layer's output and of its input, swapped after each layer: (T, H) each.
+    pub(super) grad_ping_pong: [Vec<f32>; 2],
+}
+
+impl Workspace {
+    pub(super) fn new(matmul: Matmul) -> Self {
+        Workspace {
+            matmul,
+            attention: Attention::default(),
+            d_context: Vec::new(),
+            d_ffn: Vec::new(),
+            d_q: Vec::new(),
+            d_kv: Vec::new(),
+            grad_ping_pong: [Vec::new(), Vec::new()],
+        }
+    }
+
+    /// Elements of each buffer for `t` tokens, in the order of [`Workspace::buffers`].
+    pub(super) fn lengths((t, h, i): (usize, usize, usize)) -> [usize; 6] {
+        [t * h, t * i, t * h, t * 2 * h, t * h, t * h]
+    }
+
+    /// Resizes the buffers for the backward pass; `sizes` are (T, H, I).
+    pub(super) fn resize(&mut self, sizes: (usize, usize, usize)) {
+        for (buffer, length) in self.buffers().into_iter().zip(Self::lengths(sizes)) {
+            buffer.resize(length, 0.0);
+        }
+    }
+
+    /// In the order of [`Workspace::lengths`].
+    pub(super) fn buffers(&mut self) -> [&mut Vec<f32>; 6] {
+        let Workspace { d_context, d_ffn, d_q, d_kv, grad_ping_pong: [d, dx], .. } = self;
+        [d_context, d_ffn, d_q, d_kv, d, dx]
+    }
+}

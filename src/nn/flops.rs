@@ -1,0 +1,24 @@
+//! Floating-point operations of a training step, by formula: what the result needs, whatever extra work an engine
+//! does.
+
+use super::config::ModelConfig;
+use crate::batch::Batch;
+
+/// FLOPs of the matrix products of an optimizer step on `batch` with a head of `labels` classes.
+///
+/// A product of (m, k) and (k, n) takes 2 · m · k · n FLOPs: once in the forward pass, twice in the backward
+/// pass. For each of T tokens a layer multiplies by four matrices of (H, H) and two of (H, I). An example of n
+/// tokens has n² attention scores, and each is multiplied by a value vector; both take H multiply-adds per query
+/// and key. Only the first token's state of the last layer is used, so that layer needs keys and values of all
+/// tokens and everything else for one token per example.
+pub fn step_flops(config: &ModelConfig, labels: usize, batch: &Batch) -> f64 {
+    let (h, i, layers) = (config.hidden as f64, config.intermediate as f64, config.layers as f64);
+    let (t, examples) = (batch.tokens() as f64, batch.len() as f64);
+    let squares: usize = batch.offsets.windows(2).map(|bounds| (bounds[1] - bounds[0]).pow(2)).sum();
+    let keys_values = 2.0 * h * h;
+    let rest = 2.0 * h * h + 2.0 * h * i;
+    let layer = t * (keys_values + rest) + 2.0 * squares as f64 * h;
+    let last = t * keys_values + examples * rest + 2.0 * t * h;
+    let head = examples * h * (h + labels as f64);
+    3.0 * 2.0 * ((layers - 1.0) * layer + last + head)
+}
