@@ -1,14 +1,14 @@
-//! What the binary carries: the demo model, the demo data and the shipped experiments.
+//! Files embedded in the binary: the demo model, the demo datasets and the default experiments.
 
 use crate::files::{ModelFolder, Root};
 
-/// What the demo model is called where a model is named.
+/// The name of the demo model.
 pub const DEMO: &str = "demo";
 
-/// The shipped experiments.toml.
+/// The default experiments.toml.
 pub const EXPERIMENTS: &str = include_str!("../experiments.toml");
 
-/// Files of the demo model by their Hugging Face names.
+/// The files of the demo model, by their Hugging Face names.
 static DEMO_MODEL: &[(&str, &[u8])] = &[
     ("config.json", include_bytes!("../assets/demo-model/config.json")),
     ("model.safetensors", include_bytes!("../assets/demo-model/model.safetensors")),
@@ -17,9 +17,10 @@ static DEMO_MODEL: &[(&str, &[u8])] = &[
     ("vocab.txt", include_bytes!("../assets/demo-model/vocab.txt")),
 ];
 
-/// The file of `folder` (`demo` or `demo-pairs`) for `split` (`train`, `validation` or `test`): rows separated
-/// by line feeds, cells by tabs, the first row a header, quotes plain text. `None` when there is no such file.
-pub fn rows(folder: &str, split: &str) -> Option<&'static str> {
+/// The TSV file of a demo dataset (`demo` or `demo-pairs`) and a split (`train`, `validation` or `test`): one row
+/// a line with tab-separated cells, the first row is the header, quotes are plain text. `None` if there is no such
+/// file.
+pub fn tsv(folder: &str, split: &str) -> Option<&'static str> {
     Some(match (folder, split) {
         ("demo", "train") => include_str!("../assets/demo/train.tsv"),
         ("demo", "validation") => include_str!("../assets/demo/validation.tsv"),
@@ -31,7 +32,7 @@ pub fn rows(folder: &str, split: &str) -> Option<&'static str> {
     })
 }
 
-/// The small pretrained BERT that the binary carries, called `demo`.
+/// The embedded model `demo`, a small pretrained BERT.
 pub fn demo_model() -> ModelFolder {
     ModelFolder { name: DEMO.to_owned(), commit: None, root: Root::Embedded(DEMO_MODEL) }
 }

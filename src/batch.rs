@@ -1,19 +1,19 @@
-//! What the data room makes and an engine eats: token ids without padding.
+//! Batches of token ids without padding: the output of `data` and the input of an engine.
 //!
-//! A batch is its examples' real tokens one after the other, with offsets. No engine-specific
-//! layout appears here; one that needs a rectangle pads inside.
+//! A batch concatenates the tokens of its examples and stores the offset of each example. An engine that needs a
+//! rectangular layout pads on its own.
 
-/// What an example is labelled with. All examples of a data set are labelled in the same way.
+/// The label of an example. All labels of a dataset are of the same kind.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Label {
-    /// One of several classes, by its index.
+    /// The index of a class.
     Class(u32),
-    /// A number that is to be told: the task is a regression.
+    /// A regression target.
     Value(f32),
 }
 
 impl Label {
-    /// The label as one number; classes are few, so that each is exact.
+    /// The label as a number. Exact for any class index below 2²⁴.
     pub fn number(self) -> f32 {
         match self {
             Label::Class(class) => class as f32,
@@ -29,43 +29,43 @@ pub struct Encoded {
     pub ids: Vec<u32>,
     /// Segment of each token: 0 for the first text, 1 for the second.
     pub type_ids: Vec<u32>,
-    /// The label, where it is known.
+    /// The label, if known.
     pub label: Option<Label>,
 }
 
-/// Examples that are worked on together.
+/// Examples that are processed together.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Batch {
     /// Token ids of all examples, concatenated: (tokens).
     pub ids: Vec<u32>,
     /// Segment of each token: (tokens).
     pub type_ids: Vec<u32>,
-    /// Where each example begins in `ids`, and the end of the last: (examples + 1).
+    /// The start of each example in `ids`, and the end of the last: (examples + 1).
     pub offsets: Vec<usize>,
-    /// Label of each example, or empty when any example has none: (examples).
+    /// Label of each example: (examples). Empty if any example has no label.
     pub labels: Vec<Label>,
-    /// Tokens that precede these in the batch that this is a part of. Dropout masks are
-    /// numbered by it, so that a batch done in parts draws the same masks as the whole.
+    /// If this is a micro-batch, the number of tokens of the whole batch before it; otherwise 0. It numbers the
+    /// dropout masks, so that a batch draws the same masks whole and in micro-batches.
     pub first_token: usize,
-    /// Examples that precede these in the batch that this is a part of.
+    /// If this is a micro-batch, the number of examples of the whole batch before it; otherwise 0.
     pub first_example: usize,
 }
 
 impl Batch {
-    /// Concatenates `examples`, in their order.
+    /// Concatenates `examples` in their order.
     pub fn new<'a>(examples: impl IntoIterator<Item = &'a Encoded>) -> Self {
         let mut batch = Batch { offsets: vec![0], ..Batch::default() };
-        let mut labelled = true;
+        let mut is_labelled = true;
         for example in examples {
             batch.ids.extend(&example.ids);
             batch.type_ids.extend(&example.type_ids);
             batch.offsets.push(batch.ids.len());
             match example.label {
                 Some(label) => batch.labels.push(label),
-                None => labelled = false,
+                None => is_labelled = false,
             }
         }
-        if !labelled {
+        if !is_labelled {
             batch.labels.clear();
         }
         batch
@@ -76,7 +76,7 @@ impl Batch {
         self.offsets.len().saturating_sub(1)
     }
 
-    /// Whether there is no example.
+    /// Whether the batch has no example.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
@@ -86,14 +86,14 @@ impl Batch {
         self.ids.len()
     }
 
-    /// Tokens of the longest example.
+    /// Number of tokens of the longest example; 0 without examples.
     pub fn longest(&self) -> usize {
         self.offsets.windows(2).map(|w| w[1] - w[0]).max().unwrap_or(0)
     }
 
-    /// Cuts the batch, in order, into parts of at most `max_examples` examples and `max_tokens`
-    /// tokens; an example longer than `max_tokens` is a part alone. Both limits are at least one.
-    pub fn parts(&self, max_examples: usize, max_tokens: usize) -> Vec<Batch> {
+    /// Splits the batch in order into micro-batches of at most `max_examples` examples and `max_tokens` tokens. An
+    /// example longer than `max_tokens` is a micro-batch of its own. Limits of 0 count as 1.
+    pub fn micro_batches(&self, max_examples: usize, max_tokens: usize) -> Vec<Batch> {
         let mut parts = Vec::new();
         let mut first = 0;
         while first < self.len() {
@@ -104,33 +104,33 @@ impl Batch {
             {
                 end += 1;
             }
-            parts.push(self.part(first, end));
+            parts.push(self.slice(first, end));
             first = end;
         }
         parts
     }
 
-    /// Cuts the batch, in order, into at most `count` parts of nearly the same number of tokens.
-    pub fn shares(&self, count: usize) -> Vec<Batch> {
+    /// Splits the batch in order into at most `count` micro-batches with nearly equal numbers of tokens.
+    pub fn split_by_tokens(&self, count: usize) -> Vec<Batch> {
         let mut parts = Vec::new();
         let mut first = 0;
         for number in 1..=count {
-            let goal = self.tokens() * number / count;
-            let is_near = |end: usize| self.offsets[end].abs_diff(goal);
+            let target = self.tokens() * number / count;
+            let distance = |end: usize| self.offsets[end].abs_diff(target);
             let mut end = first;
-            while end < self.len() && (number == count || is_near(end + 1) <= is_near(end)) {
+            while end < self.len() && (number == count || distance(end + 1) <= distance(end)) {
                 end += 1;
             }
             if end > first {
-                parts.push(self.part(first, end));
+                parts.push(self.slice(first, end));
                 first = end;
             }
         }
         parts
     }
 
-    /// Examples `first..end` as a batch of their own.
-    fn part(&self, first: usize, end: usize) -> Batch {
+    /// The examples `first..end` as a micro-batch.
+    fn slice(&self, first: usize, end: usize) -> Batch {
         let (from, to) = (self.offsets[first], self.offsets[end]);
         Batch {
             ids: self.ids[from..to].to_vec(),
@@ -153,26 +153,26 @@ mod tests {
     }
 
     #[test]
-    fn parts_keep_order_and_places() {
+    fn micro_batches_keep_order_and_offsets() {
         let examples = [3, 5, 2, 9, 1].map(|n| example(n, Some(n % 2)));
         let batch = Batch::new(&examples);
         assert_eq!((batch.len(), batch.tokens(), batch.longest()), (5, 20, 9));
-        let parts = batch.parts(2, 8);
+        let micro_batches = batch.micro_batches(2, 8);
         let shape: Vec<_> =
-            parts.iter().map(|p| (p.len(), p.tokens(), p.first_token, p.first_example)).collect();
+            micro_batches.iter().map(|p| (p.len(), p.tokens(), p.first_token, p.first_example)).collect();
         assert_eq!(shape, [(2, 8, 0, 0), (1, 2, 8, 2), (1, 9, 10, 3), (1, 1, 19, 4)]);
-        let ids: Vec<u32> = parts.iter().flat_map(|p| p.ids.clone()).collect();
+        let ids: Vec<u32> = micro_batches.iter().flat_map(|p| p.ids.clone()).collect();
         assert_eq!(ids, batch.ids);
-        assert_eq!(parts.iter().flat_map(|p| p.labels.clone()).collect::<Vec<_>>(), batch.labels);
+        assert_eq!(micro_batches.iter().flat_map(|p| p.labels.clone()).collect::<Vec<_>>(), batch.labels);
     }
 
     #[test]
-    fn shares_are_even_and_whole() {
+    fn split_by_tokens_is_even_and_complete() {
         let lengths = [9, 1, 1, 1, 4, 4, 30, 2];
         let examples: Vec<_> = lengths.iter().map(|n| example(*n, Some(0))).collect();
         let batch = Batch::new(&examples);
         for count in 1..10 {
-            let shares = batch.shares(count);
+            let shares = batch.split_by_tokens(count);
             assert!(shares.len() <= count && shares.iter().all(|share| !share.is_empty()));
             let ids: Vec<u32> = shares.iter().flat_map(|share| share.ids.clone()).collect();
             assert_eq!(ids, batch.ids);
@@ -183,13 +183,13 @@ mod tests {
             });
             assert!(shares.iter().zip(firsts).all(|(share, first)| share.first_token == first));
         }
-        let tokens: Vec<usize> = batch.shares(2).iter().map(Batch::tokens).collect();
+        let tokens: Vec<usize> = batch.split_by_tokens(2).iter().map(Batch::tokens).collect();
         assert_eq!(tokens, [20, 32]);
-        assert_eq!(Batch::new(&examples[..1]).shares(4).len(), 1);
+        assert_eq!(Batch::new(&examples[..1]).split_by_tokens(4).len(), 1);
     }
 
     #[test]
-    fn one_missing_label_leaves_none() {
+    fn one_missing_label_clears_all_labels() {
         let batch = Batch::new(&[example(2, Some(1)), example(2, None)]);
         assert!(batch.labels.is_empty());
         assert_eq!(batch.len(), 2);

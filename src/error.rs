@@ -1,28 +1,28 @@
-//! What can go wrong, in one sentence each, with the exit code that tells a script which kind it was.
+//! The error type of the crate: one-sentence messages and exit codes.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-/// A result whose error is this crate's own.
+/// A result with the error type of this crate.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// Everything a user can meet. `Display` is one sentence that names what is at fault and what to do.
+/// Any error that a user can see. `Display` is one sentence that names what is at fault and what to do.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// A wrong command line or a wrong value of a key.
+    /// An invalid command line or an invalid value of a key.
     #[error("{0}")]
     Usage(String),
-    /// A file that a person writes, with one or more mistakes.
+    /// One or more errors in a hand-written file.
     #[error("{}", join(.0))]
     Config(Vec<Diagnostic>),
-    /// A data file that is not what it should be.
+    /// An invalid data file.
     #[error("{}{}: {problem}", file.display(), line.map_or(String::new(), |l| format!(":{l}")))]
     Data {
         /// The file at fault.
         file: PathBuf,
-        /// Its line, from 1, where there is one.
+        /// The line at fault, from 1, if known.
         line: Option<u64>,
-        /// What was found, what was expected and what to do.
+        /// What was found and expected, and what to do.
         problem: String,
     },
     /// A model folder that cannot be used.
@@ -30,13 +30,13 @@ pub enum Error {
     Model {
         /// Name or folder of the model.
         model: String,
-        /// Which file or tensor is at fault, and how.
+        /// The file or tensor at fault, and why.
         problem: String,
     },
-    /// Something that the hub refused or the network lost.
+    /// A failed request to the hub, or a repository that cannot be used.
     #[error("{repo}: {problem}")]
     Hub {
-        /// The repository, with the file where one was asked for.
+        /// The repository, followed by the file if one was requested.
         repo: String,
         /// What happened and what to do.
         problem: String,
@@ -46,7 +46,7 @@ pub enum Error {
     Read {
         /// The file.
         path: PathBuf,
-        /// What the system says.
+        /// The error of the operating system.
         source: std::io::Error,
     },
     /// A file that cannot be written.
@@ -54,21 +54,21 @@ pub enum Error {
     Write {
         /// The file.
         path: PathBuf,
-        /// What the system says.
+        /// The error of the operating system.
         source: std::io::Error,
     },
-    /// A device that is not there or has no room.
+    /// A device that is unavailable or out of memory.
     #[error("{0}")]
     Device(String),
-    /// A training that cannot go on.
+    /// A training that cannot continue.
     #[error("{0}")]
     Training(String),
-    /// The user stopped the work; what was done is saved.
+    /// The user stopped the work; completed work is saved.
     #[error("{0}")]
     Interrupted(String),
 }
 
-/// One mistake in a file that a person writes, at its place.
+/// An error in a hand-written file, with its position.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Diagnostic {
     /// The file.
@@ -77,7 +77,7 @@ pub struct Diagnostic {
     pub line: usize,
     /// Column in characters, from 1.
     pub column: usize,
-    /// What is wrong and what would be right.
+    /// What is wrong and what is valid.
     pub message: String,
 }
 
@@ -88,7 +88,7 @@ impl fmt::Display for Diagnostic {
 }
 
 impl Error {
-    /// The process exit code that this error stands for.
+    /// The process exit code of this error.
     pub fn exit_code(&self) -> u8 {
         match self {
             Error::Training(_) | Error::Write { .. } => 1,
@@ -99,22 +99,22 @@ impl Error {
         }
     }
 
-    /// A data file's fault at a line (from 1), or of the whole file.
+    /// An error in a data file, at a line (from 1) or in the file as a whole.
     pub fn data(file: impl Into<PathBuf>, line: Option<u64>, problem: impl Into<String>) -> Self {
         Error::Data { file: file.into(), line, problem: problem.into() }
     }
 
-    /// A model folder's fault.
+    /// An error in a model folder.
     pub fn model(model: impl Into<String>, problem: impl Into<String>) -> Self {
         Error::Model { model: model.into(), problem: problem.into() }
     }
 
-    /// A closure for `map_err` on reading `path`.
+    /// A closure for `map_err` that turns an I/O error on reading `path` into [`Error::Read`].
     pub fn reading(path: impl AsRef<Path>) -> impl FnOnce(std::io::Error) -> Self {
         move |source| Error::Read { path: path.as_ref().to_path_buf(), source }
     }
 
-    /// A closure for `map_err` on writing `path`.
+    /// A closure for `map_err` that turns an I/O error on writing `path` into [`Error::Write`].
     pub fn writing(path: impl AsRef<Path>) -> impl FnOnce(std::io::Error) -> Self {
         move |source| Error::Write { path: path.as_ref().to_path_buf(), source }
     }

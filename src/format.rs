@@ -1,8 +1,8 @@
-//! Numbers as a person reads them, in one place, so that the same thing looks the same everywhere.
+//! Numbers, scores, sizes and times formatted for display.
 
 use crate::catalog::{Metric, MetricDisplay};
 
-/// A length of time: `0:07`, `3:12`, `1:04:09`, `2 d 03 h`.
+/// A duration: `0:07`, `3:12`, `1:04:09`, `2 d 03 h`.
 pub fn duration(seconds: f64) -> String {
     if !seconds.is_finite() {
         return "-:--".into();
@@ -16,12 +16,12 @@ pub fn duration(seconds: f64) -> String {
     }
 }
 
-/// A whole number with commas: `8,544`.
+/// An integer with thousands separators: `8,544`.
 pub fn count(number: u64) -> String {
     let digits = number.to_string();
     let mut out = String::with_capacity(digits.len() + digits.len() / 3);
-    for (place, digit) in digits.chars().enumerate() {
-        if place > 0 && (digits.len() - place).is_multiple_of(3) {
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
             out.push(',');
         }
         out.push(digit);
@@ -29,7 +29,7 @@ pub fn count(number: u64) -> String {
     out
 }
 
-/// A number in at most four characters: `7.1`, `172`, `3.9k`, `12k`, `1.2M`.
+/// A number rounded to at most four characters, with an SI suffix: `7.1`, `172`, `3.9k`, `12k`, `1.2M`.
 pub fn short(number: f64) -> String {
     if !number.is_finite() {
         return "-".into();
@@ -43,7 +43,7 @@ pub fn short(number: f64) -> String {
     if scaled.abs() < 9.95 { format!("{scaled:.1}{unit}") } else { format!("{scaled:.0}{unit}") }
 }
 
-/// A size: `512 B`, `2.4 MB`, `1.3 GB`.
+/// A size in bytes: `512 B`, `2.4 MB`, `1.3 GB`.
 pub fn bytes(number: u64) -> String {
     let number = number as f64;
     match number {
@@ -54,7 +54,7 @@ pub fn bytes(number: u64) -> String {
     }
 }
 
-/// A score as it is spoken of: a loss as it is, all others times a hundred.
+/// A score for a narrow column: a loss as in [`loss`], any other metric times 100 with one decimal.
 pub fn score(metric: Metric, value: f64) -> String {
     match metric.display() {
         _ if !value.is_finite() => "-".into(),
@@ -63,7 +63,7 @@ pub fn score(metric: Metric, value: f64) -> String {
     }
 }
 
-/// A score in all its places: a share in percent (`84.61 %`), all others as they are.
+/// A score in full: accuracy and F1 in percent (`84.61 %`), any other metric with four decimals.
 pub fn whole_score(metric: Metric, value: f64) -> String {
     match metric.display() {
         MetricDisplay::Percent => format!("{:.2} %", 100.0 * value),
@@ -71,7 +71,7 @@ pub fn whole_score(metric: Metric, value: f64) -> String {
     }
 }
 
-/// A loss with four significant places where it counts.
+/// A loss with about four significant digits.
 pub fn loss(value: f64) -> String {
     match value {
         v if !v.is_finite() => "-".into(),
@@ -86,7 +86,7 @@ pub fn learning_rate(value: f64) -> String {
     if value == 0.0 { "0".into() } else { format!("{value:.1e}") }
 }
 
-/// A setting that is a real number, the shortest way that says it all: `0.06`, `2e-5`, `3`.
+/// A floating-point setting in its shortest exact form: `0.06`, `2e-5`, `3`.
 pub fn real(value: f64) -> String {
     if value != 0.0 && (value.abs() < 1e-3 || value.abs() >= 1e6) {
         format!("{value:e}")
@@ -95,31 +95,29 @@ pub fn real(value: f64) -> String {
     }
 }
 
-/// The name of a score as a person says it.
+/// The display name of a metric.
 pub fn metric(metric: Metric) -> &'static str {
     metric.short_name()
 }
 
-/// A time of day, `10:15:02`, from seconds since 1970 and the zone's offset in seconds.
+/// A time of day, `10:15:02`, from seconds since 1970 and the offset of the time zone in seconds. `--:--:--` if
+/// the time is out of range.
 pub fn clock(time: f64, offset: i64) -> String {
-    let seconds = (time.floor() as i64 + offset).rem_euclid(86_400);
-    format!("{:02}:{:02}:{:02}", seconds / 3600, seconds / 60 % 60, seconds % 60)
+    civil(time, offset).map_or_else(|| "--:--:--".into(), |time| time.strftime("%H:%M:%S").to_string())
 }
 
-/// A day and time, `2026-11-23 10:15`, from seconds since 1970 and the zone's offset in seconds.
+/// A date and time, `2026-11-23 10:15`, from seconds since 1970 and the offset of the time zone in seconds.
+/// `----------------` of the same width if the time is out of range.
 pub fn date(time: f64, offset: i64) -> String {
-    let seconds = time.floor() as i64 + offset;
-    // Civil date from a day count, by Howard Hinnant's `civil_from_days`.
-    let days = seconds.div_euclid(86_400) + 719_468;
-    let era = days.div_euclid(146_097);
-    let day_of_era = days.rem_euclid(146_097);
-    let year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
-    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let month_from_march = (5 * day_of_year + 2) / 153;
-    let day = day_of_year - (153 * month_from_march + 2) / 5 + 1;
-    let month = if month_from_march < 10 { month_from_march + 3 } else { month_from_march - 9 };
-    let year = year_of_era + era * 400 + i64::from(month <= 2);
-    format!("{year:04}-{month:02}-{day:02} {}", &clock(time, offset)[..5])
+    civil(time, offset).map_or_else(|| "-".repeat(16), |time| time.strftime("%Y-%m-%d %H:%M").to_string())
+}
+
+/// The date and time in a time zone with that offset, or `None` if it is out of range.
+fn civil(time: f64, offset: i64) -> Option<jiff::civil::DateTime> {
+    // The conversion to an integer saturates, and NaN becomes 0.
+    let utc = jiff::Timestamp::from_second(time.floor() as i64).ok()?;
+    let local = utc.checked_add(jiff::SignedDuration::from_secs(offset)).ok()?;
+    Some(jiff::tz::TimeZone::UTC.to_datetime(local))
 }
 
 #[cfg(test)]
@@ -127,7 +125,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn numbers_read_well() {
+    fn numbers_are_formatted() {
         assert_eq!([7.4, 192.0, 3849.0, 200_000.0].map(duration), ["0:07", "3:12", "1:04:09", "2 d 07 h"]);
         assert_eq!(duration(f64::NAN), "-:--");
         assert_eq!([0, 999, 8544, 1_234_567].map(count), ["0", "999", "8,544", "1,234,567"]);
@@ -144,10 +142,18 @@ mod tests {
     }
 
     #[test]
-    fn times_read_well() {
+    fn times_are_formatted_in_the_time_zone() {
         assert_eq!(clock(0.0, 3600), "01:00:00");
         assert_eq!(date(1_795_429_502.0, 0), "2026-11-23 10:25");
         assert_eq!(date(951_782_400.0, 0), "2000-02-29 00:00");
         assert_eq!(date(0.0, -60), "1969-12-31 23:59");
+    }
+
+    #[test]
+    fn out_of_range_times_are_dashes() {
+        for time in [f64::INFINITY, f64::NEG_INFINITY, 1e18] {
+            assert_eq!((clock(time, i64::MAX), date(time, 0).len()), ("--:--:--".to_string(), 16));
+        }
+        assert_eq!(date(f64::NAN, 0), "1970-01-01 00:00");
     }
 }

@@ -1,4 +1,4 @@
-//! Arguments in, exit code out: without a command the interface opens, with one the command line works.
+//! Parses the arguments, then opens the interface or runs a command, and returns the exit code.
 
 use glue_tui::{cli, run, tui};
 use std::path::PathBuf;
@@ -22,10 +22,10 @@ fn main() -> ExitCode {
     };
     let result = match args.command {
         None => open(None),
-        Some(cli::Command::Attach(attach)) if !attach.plain => {
+        Some(cli::CliCommand::Attach(attach)) if !attach.plain => {
             run::find(&global.runs_dir, &attach.run).and_then(|dir| open(Some(dir)))
         }
         Some(command) => cli::run(global, command, tui::keymap::written),
     };
-    cli::exit(result)
+    cli::exit_code(result)
 }

@@ -1,8 +1,12 @@
 //! Inference with a run or a model folder: text → label and probabilities, or a number for a regression.
 
+mod output;
+
+pub use output::{Attribution, ModelOutput, Prediction, WordAttribution};
+
 use crate::batch::Batch;
 use crate::catalog::{Labels, SplitRole, SplitSpec, Task, task};
-use crate::data::{self, DatasetSource, Example, Spelled, Tokenizer, Word};
+use crate::data::{self, DatasetSource, Example, Tokenizer, WordEncoding, WordSpan};
 use crate::error::{Error, Result};
 use crate::event::{Progress, Scores, SplitName};
 use crate::files::ModelFolder;
@@ -11,7 +15,6 @@ use crate::nn::{self, BuildOptions, Built, Engine, OptimizerConfig};
 use crate::run::{RunDir, find};
 use crate::spec::{DeviceSpec, EngineChoice, Precision, RunSpec};
 use crate::train::{Snapshot, add_metrics_from, argmax, evaluate, softmax};
-use serde::Serialize;
 use std::path::Path;
 use std::sync::atomic::AtomicBool;
 
@@ -24,81 +27,6 @@ const MAX_SEQ_LENGTH: usize = 128;
 
 /// The target of word attributions of a regression.
 const HIGHER_SCORE: &str = "a higher score";
-
-/// The prediction for one input.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Prediction {
-    /// The output of the model.
-    pub output: ModelOutput,
-    /// Number of tokens of the input, special tokens included.
-    pub tokens: usize,
-    /// Whether the input was truncated to the maximum length.
-    pub truncated: bool,
-}
-
-/// The output of a model for one input.
-#[derive(Debug, Clone, PartialEq)]
-pub enum ModelOutput {
-    /// Of a classification.
-    Label {
-        /// The most probable class.
-        label: String,
-        /// Its probability.
-        probability: f32,
-        /// Every label with its probability, in the order of the classes.
-        probabilities: Vec<(String, f32)>,
-    },
-    /// Of a regression.
-    Score {
-        /// The predicted number, which can be slightly outside the scale.
-        score: f32,
-        /// Lowest and highest label of the task, if known.
-        scale: Option<(f32, f32)>,
-    },
-}
-
-impl ModelOutput {
-    /// The most probable label of a classification.
-    pub fn label(&self) -> Option<&str> {
-        match self {
-            ModelOutput::Label { label, .. } => Some(label),
-            ModelOutput::Score { .. } => None,
-        }
-    }
-
-    /// Every label with its probability; empty for a regression.
-    pub fn probabilities(&self) -> &[(String, f32)] {
-        match self {
-            ModelOutput::Label { probabilities, .. } => probabilities,
-            ModelOutput::Score { .. } => &[],
-        }
-    }
-}
-
-/// Word attributions of a prediction.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Attribution {
-    /// The target of the attributions: the most probable label, or a higher score of a regression.
-    pub label: String,
-    /// The attribution of each word, in their order.
-    pub words: Vec<WordAttribution>,
-}
-
-/// The attribution of a word: its contribution to the logit of the target.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct WordAttribution {
-    /// The word as in the input.
-    pub text: String,
-    /// Index of its first character in its text.
-    pub start: usize,
-    /// Index after its last character.
-    pub end: usize,
-    /// Its contribution to the logit: positive towards the target, negative away from it.
-    pub value: f32,
-    /// The text of a pair that it is in: 0 or 1.
-    #[serde(skip)]
-    pub sequence: usize,
-}
 
 /// Former name of [`ModelOutput`].
 pub type Answer = ModelOutput;
@@ -255,7 +183,7 @@ impl Predictor {
                 .map(|(text, text_pair)| {
                     self.check_pair(text_pair.is_some())?;
                     let (text, text_pair) = (text.clone(), text_pair.clone());
-                    self.tokenizer.encode_one(&Example { text, text_pair, label: None })
+                    self.tokenizer.encode(&Example { text, text_pair, label: None })
                 })
                 .collect::<Result<_>>()?;
             let batch = Batch::new(rows.iter().map(|(encoded, _)| encoded));
@@ -280,8 +208,8 @@ impl Predictor {
     ) -> Result<Option<Attribution>> {
         self.check_pair(text_pair.is_some())?;
         let example = Example { text: text.into(), text_pair: text_pair.map(str::to_string), label: None };
-        let Spelled { encoded, words } = self.tokenizer.spell(&example)?;
-        let padding = self.tokenizer.padding().ok_or_else(|| {
+        let WordEncoding { encoded, words } = self.tokenizer.encode_words(&example)?;
+        let padding = self.tokenizer.pad_token_id().ok_or_else(|| {
             Error::model(
                 &self.name,
                 "has no [PAD] in its vocabulary, which word attributions need as a baseline",
@@ -295,13 +223,13 @@ impl Predictor {
         let input = (&encoded, baseline.as_slice());
         let found =
             nn::integrated_gradients(self.engine.as_mut(), input, class, ATTRIBUTION_POINTS, keep_going)?;
-        let attribution = |word: &Word, tokens: &[f64]| {
+        let attribution = |word: &WordSpan, tokens: &[f64]| {
             let source = if word.sequence == 0 { text } else { text_pair.unwrap_or_default() };
             let characters = |end: usize| source.get(..end).map_or(0, |part| part.chars().count());
             WordAttribution {
-                text: source.get(word.bytes.clone()).unwrap_or_default().to_string(),
-                start: characters(word.bytes.start),
-                end: characters(word.bytes.end),
+                text: source.get(word.offsets.clone()).unwrap_or_default().to_string(),
+                start: characters(word.offsets.start),
+                end: characters(word.offsets.end),
                 value: tokens[word.tokens.clone()].iter().sum::<f64>() as f32,
                 sequence: word.sequence,
             }
@@ -387,11 +315,11 @@ impl Predictor {
             )));
         }
         let own = self.spec.as_ref().filter(|spec| spec.task.name() == task.name);
-        let own = own.map_or(DatasetSource::at(task, None), DatasetSource::of);
+        let own = own.map_or(DatasetSource::for_task(task, None), DatasetSource::from_spec);
         let data_dir = data_dir.or(own.data_dir);
         let place = DatasetSource { data_dir, labels: Some(&self.labels), ..own };
         let cancelled = AtomicBool::new(false);
-        let mut context = data::Context { hub, watch, cancelled: &cancelled };
+        let mut context = data::LoadContext { hub, on_progress: watch, cancelled: &cancelled };
         let rows = data::load_split(place, split, &mut context)?;
         if rows.is_empty() || rows.iter().any(|row| row.label.is_none()) {
             return Err(Error::Usage(format!(
@@ -400,7 +328,7 @@ impl Predictor {
                 task.name
             )));
         }
-        let encoded = self.tokenizer.encode(&rows, watch, &cancelled)?.rows;
+        let encoded = self.tokenizer.encode_batch(&rows, watch, &cancelled)?.rows;
         let mut on_batch = |_: &mut dyn Engine, _: usize| Ok(true);
         let predictions =
             evaluate(self.engine.as_mut(), &encoded, self.labels.len(), BATCH_SIZE, &mut on_batch)?;

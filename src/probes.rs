@@ -1,27 +1,27 @@
-//! Texts that are pinned: `probes.toml` beside the runs, which every program on that folder shares.
+//! Pinned texts (probes): `probes.toml` in the folder of the runs.
 //!
-//! Each training there judges them at every evaluation of its validation split. The file is read at that
-//! time, so what is pinned meanwhile, by whatever program or by hand, counts from the next one on.
+//! Every training in that folder classifies the probes at each evaluation of its validation split. The file is
+//! read at each evaluation, so that a change by another process or by hand takes effect at the next one.
 
 use crate::error::{Error, Result};
-use crate::files::write_whole;
+use crate::files::write_atomic;
 use serde::{Deserialize, Serialize};
 use std::fs::{File, OpenOptions};
 use std::path::Path;
 
-/// The file.
+/// The name of the file.
 pub const FILE: &str = "probes.toml";
-/// Held while the file is changed.
-const EDITING: &str = ".probes.lock";
-/// So many are judged, the first ones of the file.
-pub const MOST: usize = 8;
+/// The name of the lock file that is held during a change.
+const LOCK_FILE: &str = ".probes.lock";
+/// The maximum number of probes; further ones in the file are ignored.
+pub const MAX_PROBES: usize = 8;
 
-/// A text, or two that are judged together.
+/// A pinned text, or a pair of texts.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Probe {
     /// The text.
     pub text: String,
-    /// The second one of a pair.
+    /// The second text of a pair.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub text_pair: Option<String>,
 }
@@ -36,53 +36,54 @@ impl Probe {
     }
 }
 
-/// What the file holds.
+/// The content of the file.
 #[derive(Default, Serialize, Deserialize)]
-struct Stored {
+struct ProbesFile {
     #[serde(default)]
     probe: Vec<Probe>,
 }
 
-/// What is pinned in `file`, in its order; nothing when it is not there.
+/// The probes of `file`, in its order. Empty if the file does not exist.
 ///
 /// # Errors
-/// [`Error::Read`] and, with the line at fault, [`Error::Data`].
+/// [`Error::Read`], or [`Error::Data`] with the line at fault.
 pub fn read(file: &Path) -> Result<Vec<Probe>> {
     let text = match std::fs::read_to_string(file) {
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
         text => text.map_err(Error::reading(file))?,
     };
-    let stored: Stored = toml::from_str(&text).map_err(|e| {
+    let content: ProbesFile = toml::from_str(&text).map_err(|e| {
         let before = e.span().and_then(|span| text.get(..span.start));
         let line = before.map(|before| before.matches('\n').count() as u64 + 1);
-        Error::data(file, line, format!("{}; mend it or delete it", e.message()))
+        Error::data(file, line, format!("{}; fix the file or delete it", e.message()))
     })?;
-    Ok(stored.probe)
+    Ok(content.probe)
 }
 
-/// Pins `pin` in `file`, or lets it go when it is pinned already. Says what is pinned now.
+/// Pins `probe` in `file`, or unpins it if it is pinned. Returns the probes after the change.
 ///
 /// # Errors
-/// Those of [`read`], a file that cannot be written, and [`Error::Usage`] when [`MOST`] are pinned.
-pub fn toggle(file: &Path, pin: Probe) -> Result<Vec<Probe>> {
+/// As [`read`], [`Error::Write`], or [`Error::Usage`] if [`MAX_PROBES`] are pinned already.
+pub fn toggle(file: &Path, probe: Probe) -> Result<Vec<Probe>> {
     let _lock = lock(file)?;
-    let mut probe = read(file)?;
-    if probe.contains(&pin) {
-        probe.retain(|other| *other != pin);
-    } else if probe.len() >= MOST {
-        return Err(Error::Usage(format!("{MOST} sentences are pinned already; let one of them go first")));
+    let mut probes = read(file)?;
+    if probes.contains(&probe) {
+        probes.retain(|other| *other != probe);
+    } else if probes.len() >= MAX_PROBES {
+        return Err(Error::Usage(format!("{MAX_PROBES} texts are pinned already; unpin one first")));
     } else {
-        probe.push(pin);
+        probes.push(probe);
     }
-    let stored = Stored { probe };
-    let text =
-        toml::to_string(&stored).map_err(|e| Error::Usage(format!("this text cannot be kept: {e}")))?;
-    write_whole(file, text.as_bytes())?;
-    Ok(stored.probe)
+    let content = ProbesFile { probe: probes };
+    let text = toml::to_string(&content)
+        .map_err(|e| Error::Usage(format!("the text cannot be saved as TOML: {e}")))?;
+    write_atomic(file, text.as_bytes())?;
+    Ok(content.probe)
 }
 
+/// Locks the file against changes by other processes until the returned lock file is closed.
 fn lock(file: &Path) -> Result<File> {
-    let path = file.with_file_name(EDITING);
+    let path = file.with_file_name(LOCK_FILE);
     if let Some(folder) = path.parent() {
         std::fs::create_dir_all(folder).map_err(Error::writing(folder))?;
     }
@@ -95,35 +96,39 @@ fn lock(file: &Path) -> Result<File> {
 mod tests {
     use super::*;
 
-    fn pin(text: &str, pair: Option<&str>) -> Probe {
+    fn probe(text: &str, pair: Option<&str>) -> Probe {
         Probe { text: text.into(), text_pair: pair.map(str::to_string) }
     }
 
     #[test]
-    fn what_is_pinned_is_read_again_and_let_go_by_the_same() {
+    fn toggle_pins_and_unpins() {
         let home = tempfile::tempdir().unwrap();
         let file = home.path().join("runs").join(FILE);
         assert_eq!(read(&file).unwrap(), []);
-        let (one, two) = (pin("not \"bad\"\nat all", None), pin("is it?", Some("日本語 \u{1b}[31m")));
+        let (one, two) = (probe("not \"bad\"\nat all", None), probe("is it?", Some("日本語 \u{1b}[31m")));
         toggle(&file, one.clone()).unwrap();
         assert_eq!(toggle(&file, two.clone()).unwrap(), [one.clone(), two.clone()]);
         assert_eq!(read(&file).unwrap(), [one.clone(), two.clone()]);
-        assert_eq!(toggle(&file, pin("is it?", None)).unwrap().len(), 3, "alone it is another");
-        assert_eq!(toggle(&file, one).unwrap(), [two, pin("is it?", None)]);
+        assert_eq!(
+            toggle(&file, probe("is it?", None)).unwrap().len(),
+            3,
+            "a single text differs from a pair"
+        );
+        assert_eq!(toggle(&file, one).unwrap(), [two, probe("is it?", None)]);
     }
 
     #[test]
-    fn what_is_damaged_or_full_stays_as_it_is() {
+    fn damaged_or_full_file_is_left_unchanged() {
         let home = tempfile::tempdir().unwrap();
         let file = home.path().join(FILE);
-        for number in 0..MOST {
-            toggle(&file, pin(&number.to_string(), None)).unwrap();
+        for number in 0..MAX_PROBES {
+            toggle(&file, probe(&number.to_string(), None)).unwrap();
         }
-        let full = toggle(&file, pin("one more", None)).unwrap_err().to_string();
-        assert!(full.contains("8 sentences are pinned already"), "{full}");
-        assert_eq!(read(&file).unwrap().len(), MOST);
+        let full = toggle(&file, probe("one more", None)).unwrap_err().to_string();
+        assert!(full.contains("8 texts are pinned already"), "{full}");
+        assert_eq!(read(&file).unwrap().len(), MAX_PROBES);
         std::fs::write(&file, "[[probe]]\ntext = \"a\"\n\n[[probe]]\ntext_pair = \"b\"\n").unwrap();
-        for error in [read(&file).unwrap_err(), toggle(&file, pin("c", None)).unwrap_err()] {
+        for error in [read(&file).unwrap_err(), toggle(&file, probe("c", None)).unwrap_err()] {
             let error = error.to_string();
             assert!(
                 error.contains("probes.toml") && error.contains(":4") && error.contains("text"),

@@ -1,33 +1,32 @@
-//! The one source of randomness: Philox4x32-10, a counter-based generator.
+//! The random number generator of all training: Philox4x32-10, a counter-based generator.
 //!
-//! A value depends only on (key, counter), never on what was drawn before. So a dropout mask can
-//! be made again from its place in the model, a resumed run needs no generator state, and a
-//! device kernel can draw the same numbers in any order.
+//! A value depends only on key and counter, not on previous draws. So the backward pass can recompute a dropout
+//! mask, a resumed run needs no generator state, and a device kernel can draw the same numbers in any order.
 //!
-//! Source: Salmon, Moraes, Dror and Shaw, "Parallel random numbers: as easy as 1, 2, 3" (2011);
-//! the tests hold their published known answers.
+//! Source: Salmon, Moraes, Dror and Shaw, "Parallel random numbers: as easy as 1, 2, 3" (2011). The tests compare
+//! with the published known answers.
 
 const MULTIPLIERS: (u32, u32) = (0xD251_1F53, 0xCD9E_8D57);
 const WEYL: (u32, u32) = (0x9E37_79B9, 0xBB67_AE85);
 
-/// Blocks that [`Rng::blocks`] draws at once: as many as the widest vectors have lanes.
+/// The number of blocks that [`Rng::blocks`] draws at once: the number of 32-bit lanes of the widest vector.
 pub const LANES: usize = 16;
 
-/// What a stream of numbers is for; streams of one seed are independent.
+/// The purpose of a stream of numbers. Streams of the same seed are independent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u32)]
 pub enum Stream {
-    /// Initial values of new tensors.
+    /// Initial values of new parameters.
     Weights = 1,
-    /// The order of examples in an epoch.
+    /// Order of the examples of an epoch.
     Order = 2,
     /// Dropout masks.
     Dropout = 3,
-    /// Which examples a sample takes.
+    /// Choice of examples for a subsample.
     Sample = 4,
 }
 
-/// Numbers of one seed and stream, addressed by two coordinates and an index.
+/// The numbers of one seed and stream, addressed by two coordinates and an index.
 #[derive(Debug, Clone, Copy)]
 pub struct Rng {
     key: (u32, u32),
@@ -36,28 +35,27 @@ pub struct Rng {
 impl Rng {
     /// The generator of `seed` for `stream`.
     pub fn new(seed: u64, stream: Stream) -> Self {
-        // The stream is mixed in by one application of the cipher, so that nearby seeds and
-        // streams share no key.
+        // One application of the cipher mixes seed and stream, so that similar seeds and streams have unrelated
+        // keys.
         let mixed = philox([seed as u32, (seed >> 32) as u32, stream as u32, 0], (0, 0), ROUNDS);
         Rng { key: (mixed[0], mixed[1]) }
     }
 
-    /// The key of all blocks, for those who draw them elsewhere.
+    /// The key of all blocks, for kernels that draw on a device.
     pub fn key(&self) -> (u32, u32) {
         self.key
     }
 
-    /// Four words at (`major`, `minor`, `block`): word `i` of block `b` is number `4 b + i`.
+    /// The four words at (`major`, `minor`, `block`). Word `i` of block `b` is number `4 b + i`.
     #[inline]
     pub fn block(&self, major: u32, minor: u32, block: u64) -> [u32; 4] {
         philox([block as u32, (block >> 32) as u32, minor, major], self.key, ROUNDS)
     }
 
-    /// [`LANES`] blocks, as `[word][block]`, side by side so that the loops become vector instructions.
+    /// [`LANES`] blocks as `[word][block]`, computed side by side so that the loops become vector instructions.
     ///
-    /// They are drawn in seven rounds, the fewest that pass every test of BigCrush (table 2 of the paper),
-    /// because dropout draws more of them than all else draws together. They are other numbers than those
-    /// of [`Rng::block`].
+    /// They use seven rounds, the fewest that pass all tests of BigCrush (table 2 of the paper), because dropout
+    /// draws far more numbers than everything else. They differ from the numbers of [`Rng::block`].
     #[inline(always)]
     pub fn blocks(&self, major: u32, minor: u32, blocks: [u64; LANES]) -> [[u32; LANES]; 4] {
         let mut words = [[0; LANES], [0; LANES], [minor; LANES], [major; LANES]];
@@ -66,7 +64,7 @@ impl Rng {
             words[1][lane] = (blocks[lane] >> 32) as u32;
         }
         let mut key = self.key;
-        for _ in 0..FEWEST_ROUNDS {
+        for _ in 0..BULK_ROUNDS {
             let before = words;
             for lane in 0..LANES {
                 let counter = [before[0][lane], before[1][lane], before[2][lane], before[3][lane]];
@@ -80,7 +78,7 @@ impl Rng {
         words
     }
 
-    /// A draw from [0, 1) with 53 random bits.
+    /// A uniform draw from [0, 1) with 53 random bits.
     pub fn uniform(&self, major: u32, minor: u32, index: u64) -> f64 {
         let [a, b, ..] = self.block(major, minor, index);
         let bits = (u64::from(a) << 32 | u64::from(b)) >> 11;
@@ -96,7 +94,7 @@ impl Rng {
         radius * (2.0 * std::f64::consts::PI * unit(c, d)).cos()
     }
 
-    /// A permutation of `0..len` (Fisher–Yates), the same for the same coordinates.
+    /// A random permutation of `0..len` (Fisher–Yates).
     pub fn permutation(&self, major: u32, minor: u32, len: usize) -> Vec<usize> {
         let mut order: Vec<usize> = (0..len).collect();
         for last in (1..len).rev() {
@@ -107,12 +105,13 @@ impl Rng {
     }
 }
 
-/// Rounds of the generator as its authors recommend it.
+/// The number of rounds that the authors recommend.
 const ROUNDS: usize = 10;
 
-const FEWEST_ROUNDS: usize = 7;
+/// The number of rounds of [`Rng::blocks`].
+const BULK_ROUNDS: usize = 7;
 
-/// Philox4x32.
+/// The block cipher Philox4x32.
 #[inline]
 fn philox(mut counter: [u32; 4], mut key: (u32, u32), rounds: usize) -> [u32; 4] {
     for _ in 0..rounds {
@@ -158,22 +157,18 @@ mod tests {
     }
 
     #[test]
-    fn blocks_side_by_side_are_the_same() {
+    fn blocks_equal_single_blocks_of_seven_rounds() {
         let rng = Rng::new(9, Stream::Dropout);
         let blocks: [u64; LANES] = std::array::from_fn(|lane| ((lane as u64) << 31) + 5);
         let words = rng.blocks(3, 2, blocks);
         for (lane, block) in blocks.into_iter().enumerate() {
             let counter = [block as u32, (block >> 32) as u32, 2, 3];
-            assert_eq!(
-                words.map(|word| word[lane]),
-                philox(counter, rng.key, FEWEST_ROUNDS),
-                "block {block}"
-            );
+            assert_eq!(words.map(|word| word[lane]), philox(counter, rng.key, BULK_ROUNDS), "block {block}");
         }
     }
 
     #[test]
-    fn draws_have_the_moments_they_should() {
+    fn draws_have_the_expected_moments() {
         let rng = Rng::new(42, Stream::Weights);
         let n = 100_000u64;
         let normals: Vec<f64> = (0..n).map(|i| rng.normal(0, 0, i)).collect();
@@ -185,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn permutation_is_one_and_depends_on_its_place() {
+    fn permutation_is_complete_and_depends_on_seed_and_coordinates() {
         let rng = Rng::new(7, Stream::Order);
         let first = rng.permutation(0, 0, 1000);
         let mut sorted = first.clone();

@@ -1,89 +1,92 @@
-//! What the terminal can show, as its environment says: how many colours, which characters, and whether
-//! its background is light. Nothing is asked of the terminal itself.
+//! Capabilities of the terminal: color depth, character set and background, derived from environment variables.
+//! The terminal itself is not queried.
 
-/// How many colours there are.
+/// The number of colors that the terminal supports.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Palette {
-    /// None: modifiers only.
+pub enum ColorDepth {
+    /// No colors, only modifiers such as bold.
     None,
-    /// The terminal's own 16.
-    Basic,
-    /// The 256 indexed ones.
-    Rich,
-    /// Any, by red, green and blue.
-    True,
+    /// The 16 colors of the terminal's own scheme.
+    Ansi16,
+    /// The 256 indexed colors.
+    Ansi256,
+    /// 24-bit RGB colors.
+    TrueColor,
 }
 
-impl Palette {
-    /// How many that are.
-    pub fn colours(self) -> u32 {
+impl ColorDepth {
+    /// The number of colors.
+    pub fn colors(self) -> u32 {
         match self {
-            Palette::None => 0,
-            Palette::Basic => 16,
-            Palette::Rich => 256,
-            Palette::True => 1 << 24,
+            ColorDepth::None => 0,
+            ColorDepth::Ansi16 => 16,
+            ColorDepth::Ansi256 => 256,
+            ColorDepth::TrueColor => 1 << 24,
         }
     }
 }
 
-/// Which characters reach the screen.
+/// The characters that the terminal displays.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Charset {
-    /// All.
+    /// All of Unicode.
     Unicode,
-    /// The signs of the interface are ASCII; what comes from outside is shown as it is.
-    Plain,
-    /// Only ASCII: a question mark stands for each cell of anything else.
+    /// All of Unicode for text, but only ASCII for the symbols of the interface.
+    AsciiSymbols,
+    /// ASCII only: a question mark replaces each cell of any other character.
     Ascii,
 }
 
-/// What lies behind the text.
+/// The background of the terminal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Background {
-    /// Dark, with light text on it.
+    /// Dark, with light text.
     Dark,
-    /// Light, with dark text on it.
+    /// Light, with dark text.
     Light,
 }
 
-/// What a terminal can show.
+/// The capabilities of a terminal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TerminalCaps {
-    /// How many colours.
-    pub palette: Palette,
-    /// Which characters.
-    pub letters: Charset,
-    /// What lies behind the text; `None` when nothing tells.
+    /// The color depth.
+    pub color_depth: ColorDepth,
+    /// The character set.
+    pub charset: Charset,
+    /// The background; `None` if unknown.
     pub background: Option<Background>,
 }
 
 impl TerminalCaps {
-    /// What the variables of the environment say; `get` reads one.
+    /// The capabilities according to environment variables; `get` returns the value of one.
     pub fn from_environment(get: impl Fn(&str) -> Option<String>) -> TerminalCaps {
         let get = |name: &str| get(name).filter(|value| !value.is_empty());
         let term = get("TERM");
-        let letters = match term.as_deref() {
+        let charset = match term.as_deref() {
             _ if !is_utf8(&get) => Charset::Ascii,
-            Some("linux" | "dumb" | "vt100" | "vt220") => Charset::Plain,
-            _ if get("GLUE_TUI_ASCII").is_some() => Charset::Plain,
+            Some("linux" | "dumb" | "vt100" | "vt220") => Charset::AsciiSymbols,
+            _ if get("GLUE_TUI_ASCII").is_some() => Charset::AsciiSymbols,
             _ => Charset::Unicode,
         };
-        let palette = if get("NO_COLOR").is_some() {
-            Palette::None
+        let color_depth = if get("NO_COLOR").is_some() {
+            ColorDepth::None
         } else {
-            palette(term.as_deref(), get("COLORTERM").as_deref(), get("TMUX").is_some())
+            color_depth(term.as_deref(), get("COLORTERM").as_deref(), get("TMUX").is_some())
         };
-        TerminalCaps { palette, letters, background: get("COLORFGBG").and_then(|value| background(&value)) }
+        TerminalCaps {
+            color_depth,
+            charset,
+            background: get("COLORFGBG").and_then(|value| background(&value)),
+        }
     }
 
-    /// What this process's terminal can show.
-    pub fn here() -> TerminalCaps {
+    /// The capabilities of the terminal of this process.
+    pub fn detect() -> TerminalCaps {
         TerminalCaps::from_environment(|name| std::env::var(name).ok())
     }
 }
 
-/// Whether the locale's characters are UTF-8. One that is not set says nothing: most such terminals do
-/// show it.
+/// Whether the locale uses UTF-8. True if no locale is set, because most such terminals support UTF-8.
 fn is_utf8(get: &impl Fn(&str) -> Option<String>) -> bool {
     let locale = ["LC_ALL", "LC_CTYPE", "LANG"].into_iter().find_map(get);
     locale.is_none_or(|locale| {
@@ -92,27 +95,27 @@ fn is_utf8(get: &impl Fn(&str) -> Option<String>) -> bool {
     })
 }
 
-fn palette(term: Option<&str>, color_term: Option<&str>, is_in_tmux: bool) -> Palette {
+fn color_depth(term: Option<&str>, color_term: Option<&str>, is_in_tmux: bool) -> ColorDepth {
     match (term, color_term) {
-        (None, _) if cfg!(windows) => Palette::True,
-        (None | Some("dumb" | "vt100" | "vt220"), _) => Palette::None,
-        // GNU screen passes the variable on, but not the colours.
+        (None, _) if cfg!(windows) => ColorDepth::TrueColor,
+        (None | Some("dumb" | "vt100" | "vt220"), _) => ColorDepth::None,
+        // GNU screen passes COLORTERM on, but not the colors.
         (Some(term), _) if term.starts_with("screen") && !is_in_tmux => {
             if term.contains("256") {
-                Palette::Rich
+                ColorDepth::Ansi256
             } else {
-                Palette::Basic
+                ColorDepth::Ansi16
             }
         }
-        (_, Some("truecolor" | "24bit")) => Palette::True,
-        (Some(term), _) if term.contains("direct") || term.contains("kitty") => Palette::True,
-        (Some(term), _) if term.contains("256") => Palette::Rich,
-        (_, Some(_)) => Palette::Rich,
-        _ => Palette::Basic,
+        (_, Some("truecolor" | "24bit")) => ColorDepth::TrueColor,
+        (Some(term), _) if term.contains("direct") || term.contains("kitty") => ColorDepth::TrueColor,
+        (Some(term), _) if term.contains("256") => ColorDepth::Ansi256,
+        (_, Some(_)) => ColorDepth::Ansi256,
+        _ => ColorDepth::Ansi16,
     }
 }
 
-/// The background in `COLORFGBG` (`15;0`, `0;default;15`): its last part is one of the 16 colours.
+/// The background according to `COLORFGBG` (`15;0`, `0;default;15`), whose last part is one of the 16 colors.
 fn background(value: &str) -> Option<Background> {
     let number: u8 = value.rsplit(';').next()?.parse().ok()?;
     match number {
@@ -126,49 +129,49 @@ fn background(value: &str) -> Option<Background> {
 mod tests {
     use super::*;
 
-    fn abilities(variables: &[(&str, &str)]) -> TerminalCaps {
+    fn caps(variables: &[(&str, &str)]) -> TerminalCaps {
         TerminalCaps::from_environment(|name| {
             variables.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_string())
         })
     }
 
     #[test]
-    fn colours_follow_the_environment() {
-        let of = |variables: &[(&str, &str)]| abilities(variables).palette;
-        assert_eq!(of(&[("TERM", "xterm-256color")]), Palette::Rich);
-        assert_eq!(of(&[("TERM", "xterm-256color"), ("COLORTERM", "truecolor")]), Palette::True);
-        assert_eq!(of(&[("TERM", "xterm-direct")]), Palette::True);
-        assert_eq!(of(&[("TERM", "xterm-kitty")]), Palette::True);
-        assert_eq!(of(&[("TERM", "xterm"), ("COLORTERM", "1")]), Palette::Rich);
-        assert_eq!(of(&[("TERM", "xterm")]), Palette::Basic);
-        assert_eq!(of(&[("TERM", "linux")]), Palette::Basic);
-        assert_eq!(of(&[("TERM", "screen"), ("COLORTERM", "truecolor")]), Palette::Basic);
+    fn color_depth_follows_the_environment() {
+        let of = |variables: &[(&str, &str)]| caps(variables).color_depth;
+        assert_eq!(of(&[("TERM", "xterm-256color")]), ColorDepth::Ansi256);
+        assert_eq!(of(&[("TERM", "xterm-256color"), ("COLORTERM", "truecolor")]), ColorDepth::TrueColor);
+        assert_eq!(of(&[("TERM", "xterm-direct")]), ColorDepth::TrueColor);
+        assert_eq!(of(&[("TERM", "xterm-kitty")]), ColorDepth::TrueColor);
+        assert_eq!(of(&[("TERM", "xterm"), ("COLORTERM", "1")]), ColorDepth::Ansi256);
+        assert_eq!(of(&[("TERM", "xterm")]), ColorDepth::Ansi16);
+        assert_eq!(of(&[("TERM", "linux")]), ColorDepth::Ansi16);
+        assert_eq!(of(&[("TERM", "screen"), ("COLORTERM", "truecolor")]), ColorDepth::Ansi16);
         assert_eq!(
             of(&[("TERM", "screen-256color"), ("COLORTERM", "truecolor"), ("TMUX", "x")]),
-            Palette::True
+            ColorDepth::TrueColor
         );
-        assert_eq!(of(&[("TERM", "dumb"), ("COLORTERM", "truecolor")]), Palette::None);
-        let refused = [("TERM", "xterm-256color"), ("COLORTERM", "truecolor"), ("NO_COLOR", "1")];
-        assert_eq!(of(&refused), Palette::None);
-        assert_eq!(of(&[("TERM", "xterm-256color"), ("NO_COLOR", "")]), Palette::Rich);
+        assert_eq!(of(&[("TERM", "dumb"), ("COLORTERM", "truecolor")]), ColorDepth::None);
+        let no_color = [("TERM", "xterm-256color"), ("COLORTERM", "truecolor"), ("NO_COLOR", "1")];
+        assert_eq!(of(&no_color), ColorDepth::None);
+        assert_eq!(of(&[("TERM", "xterm-256color"), ("NO_COLOR", "")]), ColorDepth::Ansi256);
     }
 
     #[test]
-    fn characters_follow_the_environment() {
-        let of = |variables: &[(&str, &str)]| abilities(variables).letters;
+    fn charset_follows_the_locale_and_the_terminal() {
+        let of = |variables: &[(&str, &str)]| caps(variables).charset;
         assert_eq!(of(&[("TERM", "xterm")]), Charset::Unicode);
         assert_eq!(of(&[("TERM", "xterm"), ("LANG", "de_DE.UTF-8")]), Charset::Unicode);
         assert_eq!(of(&[("TERM", "xterm"), ("LANG", "C")]), Charset::Ascii);
         assert_eq!(of(&[("TERM", "xterm"), ("LANG", "de_DE.utf8"), ("LC_ALL", "POSIX")]), Charset::Ascii);
         assert_eq!(of(&[("TERM", "xterm"), ("LANG", "C.UTF-8"), ("LC_ALL", "")]), Charset::Unicode);
-        assert_eq!(of(&[("TERM", "linux"), ("LANG", "C.UTF-8")]), Charset::Plain);
-        assert_eq!(of(&[("TERM", "dumb")]), Charset::Plain);
-        assert_eq!(of(&[("TERM", "xterm"), ("GLUE_TUI_ASCII", "1")]), Charset::Plain);
+        assert_eq!(of(&[("TERM", "linux"), ("LANG", "C.UTF-8")]), Charset::AsciiSymbols);
+        assert_eq!(of(&[("TERM", "dumb")]), Charset::AsciiSymbols);
+        assert_eq!(of(&[("TERM", "xterm"), ("GLUE_TUI_ASCII", "1")]), Charset::AsciiSymbols);
     }
 
     #[test]
-    fn the_background_is_the_last_colour() {
-        let of = |value: &str| abilities(&[("COLORFGBG", value)]).background;
+    fn background_is_the_last_part_of_colorfgbg() {
+        let of = |value: &str| caps(&[("COLORFGBG", value)]).background;
         assert_eq!([of("15;0"), of("0;15")], [Some(Background::Dark), Some(Background::Light)]);
         assert_eq!([of("0;default;7"), of("12;8")], [Some(Background::Light), Some(Background::Dark)]);
         assert_eq!([of("default"), of("")], [None, None]);

@@ -1,17 +1,17 @@
-//! Text from outside as it may be shown: without control characters, and measured in cells of a terminal.
+//! Untrusted text made safe for a terminal, text width in terminal cells, and plurals.
 //!
-//! A *cluster* is what a person sees as one character. Terminals disagree about the width of some of
-//! them: 👩‍👩‍👧 takes two cells on one and six on another. Such a cluster is shown as its first
-//! character, which all agree on, in as many cells as it counts for, so that what stands beside it stays
-//! in place everywhere.
+//! A *grapheme cluster* is what a reader perceives as one character. Terminals disagree about the width of some
+//! clusters: 👩‍👩‍👧 takes two cells in one terminal and six in another. Such a cluster is drawn as its first
+//! character, on whose width all terminals agree, padded to the width of the cluster, so that the text after it
+//! is aligned in every terminal.
 
 use std::borrow::Cow;
 use std::fmt::Display;
 use unicode_segmentation::UnicodeSegmentation;
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
-/// Marks on one character; more would grow into the lines around.
-const MARKS: usize = 4;
+/// The maximum number of combining marks on one character. More would overlap the neighbouring lines.
+const MAX_MARKS: usize = 4;
 
 /// A count with its noun: "1 row", "3 rows", "2 classes", "0 queries".
 pub fn plural<N: Display + PartialEq + From<u8>>(count: N, noun: &str) -> String {
@@ -28,8 +28,8 @@ pub fn plural<N: Display + PartialEq + From<u8>>(count: N, noun: &str) -> String
     }
 }
 
-/// Text with its control and direction characters made visible, each in one cell, so that it can
-/// neither move the cursor nor hide what it says.
+/// The text with each control and direction character replaced by a visible symbol of one cell, so that it
+/// cannot move the cursor or misrepresent its content.
 pub fn harmless(text: &str) -> String {
     text.chars().map(visible).collect()
 }
@@ -44,7 +44,8 @@ fn visible(c: char) -> char {
     }
 }
 
-/// Characters that a terminal may obey, or that let text read as what it is not.
+/// Whether a character is a C1 control, which a terminal may interpret, or an invisible character that changes
+/// the direction or the lines of the text.
 fn is_hidden(c: char) -> bool {
     matches!(c,
         '\u{80}'..='\u{9f}'
@@ -55,11 +56,11 @@ fn is_hidden(c: char) -> bool {
         | '\u{feff}')
 }
 
-/// Text with its control and direction characters written as escapes (`\x1b`, `\u{202e}`), for lines that
-/// also go to files and pipes.
+/// The text with its control and direction characters written as escapes (`\x1b`, `\u{202e}`), for lines that
+/// are also written to files and pipes.
 pub fn escaped(text: &str) -> Cow<'_, str> {
-    let is_hostile = |c: char| c.is_control() || is_hidden(c);
-    if !text.contains(is_hostile) {
+    let needs_escape = |c: char| c.is_control() || is_hidden(c);
+    if !text.contains(needs_escape) {
         return Cow::Borrowed(text);
     }
     let mut out = String::with_capacity(text.len() + 8);
@@ -69,14 +70,14 @@ pub fn escaped(text: &str) -> Cow<'_, str> {
             '\r' => out.push_str("\\r"),
             '\t' => out.push_str("\\t"),
             c if c.is_ascii_control() => out.push_str(&format!("\\x{:02x}", u32::from(c))),
-            c if is_hostile(c) => out.push_str(&format!("\\u{{{:x}}}", u32::from(c))),
+            c if needs_escape(c) => out.push_str(&format!("\\u{{{:x}}}", u32::from(c))),
             c => out.push(c),
         }
     }
     Cow::Owned(out)
 }
 
-/// [`escaped`], line by line.
+/// [`escaped`], with line feeds left as they are.
 pub fn escaped_lines(text: &str) -> Cow<'_, str> {
     if text.contains('\n') {
         Cow::Owned(text.split('\n').map(escaped).collect::<Vec<_>>().join("\n"))
@@ -85,8 +86,7 @@ pub fn escaped_lines(text: &str) -> Cow<'_, str> {
     }
 }
 
-/// Text in ASCII, for a terminal that has nothing else: signs of ours have a form of their own there, a
-/// question mark stands for anything else.
+/// The text in ASCII: symbols of the interface have an ASCII form, a question mark replaces any other character.
 pub fn in_ascii(text: &str) -> Cow<'_, str> {
     if text.is_ascii() {
         return Cow::Borrowed(text);
@@ -104,12 +104,12 @@ pub fn in_ascii(text: &str) -> Cow<'_, str> {
     Cow::Owned(out)
 }
 
-/// What a person sees as one character each, with the byte where it begins.
+/// The grapheme clusters of `text`, each with the byte offset of its start.
 pub fn clusters(text: &str) -> impl DoubleEndedIterator<Item = (usize, &str)> {
     text.grapheme_indices(true)
 }
 
-/// The cells that `text` takes once it is [`shown`].
+/// The width of [`shown`]`(text)` in terminal cells.
 pub fn width(text: &str) -> usize {
     if text.is_ascii() {
         return text.len();
@@ -117,7 +117,7 @@ pub fn width(text: &str) -> usize {
     clusters(text).map(|(_, cluster)| cells(cluster)).sum()
 }
 
-/// The cells of one cluster.
+/// The width of one grapheme cluster in terminal cells.
 pub fn cells(cluster: &str) -> usize {
     match cluster.len() {
         0 => 0,
@@ -127,8 +127,8 @@ pub fn cells(cluster: &str) -> usize {
     }
 }
 
-/// Text as every terminal shows it in exactly [`width`] cells: harmless, and each cluster as wide as its
-/// characters are one by one.
+/// The text in a form that every terminal draws in exactly [`width`] cells: without control characters, and each
+/// cluster as wide as the sum of its characters.
 pub fn shown(text: &str) -> Cow<'_, str> {
     if !text.contains(|c: char| c.is_control() || !c.is_ascii()) {
         return Cow::Borrowed(text);
@@ -140,6 +140,7 @@ pub fn shown(text: &str) -> Cow<'_, str> {
     Cow::Owned(out)
 }
 
+/// Appends the drawable form of one cluster to `out`.
 fn show(cluster: &str, out: &mut String) {
     if cluster.contains(|c: char| c.is_control() || is_hidden(c)) {
         out.extend(cluster.chars().map(visible));
@@ -153,9 +154,9 @@ fn show(cluster: &str, out: &mut String) {
     let mut marks = 0;
     for c in cluster.chars() {
         match c.width().unwrap_or(0) {
-            // Joiners and the choice between a picture and a letter are what terminals disagree about.
+            // Terminals disagree about joiners and variation selectors.
             0 if matches!(c, '\u{200b}'..='\u{200d}' | '\u{fe00}'..='\u{fe0f}') => break,
-            0 if used > 0 && marks < MARKS => {
+            0 if used > 0 && marks < MAX_MARKS => {
                 marks += 1;
                 out.push(c);
             }
@@ -176,7 +177,23 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn hostile_text_is_harmless() {
+    fn plurals_follow_the_count_and_the_noun() {
+        assert_eq!(
+            [plural(0_usize, "row"), plural(1_usize, "row"), plural(2_u64, "row")],
+            ["0 rows", "1 row", "2 rows"]
+        );
+        assert_eq!(
+            [plural(2_u64, "class"), plural(3_u32, "batch"), plural(1_usize, "class")],
+            ["2 classes", "3 batches", "1 class"]
+        );
+        assert_eq!(
+            [plural(2_u64, "query"), plural(2_u64, "key"), plural(0_usize, "epoch")],
+            ["2 queries", "2 keys", "0 epochs"]
+        );
+    }
+
+    #[test]
+    fn control_characters_are_replaced_or_escaped() {
         assert_eq!(harmless("a\x1b[31mb\tc\u{202e}d"), "a␛[31mb c\u{fffd}d");
         assert_eq!(escaped("a\x1b[31m\n\u{9b}\u{202e}é"), "a\\x1b[31m\\n\\u{9b}\\u{202e}é");
         assert_eq!(escaped_lines("a\r\n\x07b"), "a\\r\n\\x07b");
@@ -185,7 +202,7 @@ mod tests {
     }
 
     #[test]
-    fn clusters_count_as_every_terminal_draws_them() {
+    fn clusters_are_drawn_in_their_width() {
         let cases = [
             ("日本", "日本", 4),
             ("e\u{301}", "e\u{301}", 1),
@@ -202,18 +219,18 @@ mod tests {
         for (text, drawn, cells) in cases {
             assert_eq!((shown(text).as_ref(), width(text)), (drawn, cells), "{text:?}");
         }
-        let piled = "a".to_string() + &"\u{301}".repeat(50);
-        assert_eq!((shown(&piled).chars().count(), width(&piled)), (1 + MARKS, 1));
+        let stacked = "a".to_string() + &"\u{301}".repeat(50);
+        assert_eq!((shown(&stacked).chars().count(), width(&stacked)), (1 + MAX_MARKS, 1));
     }
 
     proptest! {
         #[test]
-        fn any_text_is_shown_in_as_many_cells_as_it_counts_for(text in any::<String>()) {
+        fn any_text_is_drawn_in_its_width(text in any::<String>()) {
             let drawn = shown(&text);
             prop_assert!(!drawn.contains(char::is_control) && !drawn.contains(is_hidden));
             prop_assert_eq!(width(&drawn), width(&text));
-            let one_by_one: usize = drawn.chars().map(|c| c.width().unwrap_or(0)).sum();
-            prop_assert_eq!(one_by_one, width(&text), "{:?}", drawn);
+            let sum: usize = drawn.chars().map(|c| c.width().unwrap_or(0)).sum();
+            prop_assert_eq!(sum, width(&text), "{:?}", drawn);
             prop_assert!(!escaped(&text).contains(char::is_control));
         }
     }

@@ -1,5 +1,5 @@
-//! What the binary carries is what `assets/README.md` promises: balanced splits that share no sentence and no
-//! frame, a vocabulary that can spell everything, and a small size.
+//! The embedded files match `assets/README.md`: balanced splits without common sentences or templates, a complete
+//! vocabulary, and a small size.
 
 use glue_tui::assets;
 use std::collections::{BTreeMap, BTreeSet};
@@ -8,9 +8,9 @@ const SPLITS: [&str; 3] = ["train", "validation", "test"];
 const MODEL_FILES: [&str; 5] =
     ["config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json", "vocab.txt"];
 
-/// (cells, label) of each row of a split, the header checked.
+/// The cells and the label of each row of a split. Checks the header.
 fn read(folder: &str, split: &str) -> Vec<(Vec<&'static str>, u8)> {
-    let text = assets::rows(folder, split).expect("an embedded split");
+    let text = assets::tsv(folder, split).expect("an embedded split");
     assert!(
         text.ends_with('\n') && !text.contains('\r') && !text.starts_with('\u{feff}'),
         "{folder}/{split}"
@@ -34,13 +34,13 @@ fn read(folder: &str, split: &str) -> Vec<(Vec<&'static str>, u8)> {
 }
 
 #[test]
-fn sizes_are_as_promised() {
+fn splits_have_the_documented_sizes() {
     for folder in ["demo", "demo-pairs"] {
         let counts = SPLITS.map(|split| read(folder, split).len());
         assert_eq!(counts, [3200, 500, 500], "{folder}");
     }
-    assert!(assets::rows("demo", "dev").is_none());
-    assert!(assets::rows("sst", "train").is_none());
+    assert!(assets::tsv("demo", "dev").is_none());
+    assert!(assets::tsv("sst", "train").is_none());
 }
 
 #[test]
@@ -50,7 +50,7 @@ fn labels_are_balanced() {
             let rows = read(folder, split);
             let share = rows.iter().filter(|(_, label)| *label == 1).count() as f64 / rows.len() as f64;
             assert!((0.48..=0.52).contains(&share), "{folder}/{split}: {share}");
-            // Shuffled: no long run of one label, which would spoil a training that takes the first rows.
+            // The rows are shuffled: the first rows alone are also balanced.
             let head = rows.iter().take(200).filter(|(_, label)| *label == 1).count();
             assert!((60..=140).contains(&head), "{folder}/{split}: {head} of the first 200");
         }
@@ -58,35 +58,35 @@ fn labels_are_balanced() {
 }
 
 #[test]
-fn no_row_is_there_twice() {
+fn rows_are_unique() {
     for folder in ["demo", "demo-pairs"] {
         let mut seen = BTreeSet::new();
         for split in SPLITS {
             for (mut cells, _) in read(folder, split) {
-                // A pair counts as the same in either order.
+                // Pairs are compared without regard to order.
                 cells.sort_unstable();
                 let row = cells.join("\t").to_lowercase();
-                assert!(seen.insert(row.clone()), "{folder}/{split}: twice: {row}");
+                assert!(seen.insert(row.clone()), "{folder}/{split}: duplicate: {row}");
             }
         }
     }
 }
 
-/// A frame cut at its slots: fixed text and slot names by turns, fixed text first.
-struct Frame {
+/// A sentence template: fixed text and slot names alternate, fixed text first.
+struct Template {
     fixed: Vec<String>,
     slots: Vec<String>,
 }
 
-/// Text as frames are compared: lower case, and one form of the article.
-fn plain(text: &str) -> String {
+/// Text in lower case with a single form of the indefinite article, for comparison with templates.
+fn normalized(text: &str) -> String {
     format!(" {} ", text.to_lowercase()).replace(" an ", " a ").trim().to_owned()
 }
 
-impl Frame {
-    fn new(frame: &str) -> Frame {
+impl Template {
+    fn new(template: &str) -> Template {
         let (mut fixed, mut slots) = (vec![], vec![]);
-        let mut rest = frame;
+        let mut rest = template;
         while let Some((before, after)) = rest.split_once('{') {
             let (slot, tail) = after.split_once('}').expect("a closed slot");
             fixed.push(before.to_lowercase().replace(" an ", " a "));
@@ -94,15 +94,15 @@ impl Frame {
             rest = tail;
         }
         fixed.push(rest.to_lowercase());
-        Frame { fixed, slots }
+        Template { fixed, slots }
     }
 
-    /// Whether the frame could have made `text`, which is `plain`, with the values that `allowed` knows.
-    fn makes(&self, text: &str, allowed: &dyn Fn(&str, &str) -> bool) -> bool {
-        text.strip_prefix(&self.fixed[0]).is_some_and(|rest| self.makes_from(0, rest, allowed))
+    /// Whether the template generates `text`, which is `normalized`, with the slot values that `allowed` accepts.
+    fn generates(&self, text: &str, allowed: &dyn Fn(&str, &str) -> bool) -> bool {
+        text.strip_prefix(&self.fixed[0]).is_some_and(|rest| self.generates_from(0, rest, allowed))
     }
 
-    fn makes_from(&self, slot: usize, rest: &str, allowed: &dyn Fn(&str, &str) -> bool) -> bool {
+    fn generates_from(&self, slot: usize, rest: &str, allowed: &dyn Fn(&str, &str) -> bool) -> bool {
         let Some(name) = self.slots.get(slot) else { return rest.is_empty() };
         let next = &self.fixed[slot + 1];
         (1..=rest.len()).filter(|&end| rest.is_char_boundary(end)).any(|end| {
@@ -110,50 +110,50 @@ impl Frame {
             tail.strip_prefix(next.as_str()).is_some_and(|after| {
                 (slot + 1 < self.slots.len() || after.is_empty())
                     && allowed(name, value)
-                    && self.makes_from(slot + 1, after, allowed)
+                    && self.generates_from(slot + 1, after, allowed)
             })
         })
     }
 }
 
-/// The frames that the generator wrote beside the data, by task.
-fn frames() -> serde_json::Value {
+/// The templates that the generator wrote next to the data, by task.
+fn templates() -> serde_json::Value {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/assets/make/frames.json");
     serde_json::from_str(&std::fs::read_to_string(path).expect("frames.json")).expect("JSON")
 }
 
-/// The frames of each split.
-fn frames_of(all: &serde_json::Value, folder: &str) -> BTreeMap<&'static str, Vec<Frame>> {
+/// The templates of each split.
+fn templates_of(all: &serde_json::Value, folder: &str) -> BTreeMap<&'static str, Vec<Template>> {
     let of = |split| {
-        let list = all[folder]["frames"][split].as_array().expect("frames of a split");
-        list.iter().map(|f| Frame::new(f.as_str().expect("a frame"))).collect::<Vec<_>>()
+        let list = all[folder]["frames"][split].as_array().expect("templates of a split");
+        list.iter().map(|f| Template::new(f.as_str().expect("a template"))).collect::<Vec<_>>()
     };
     SPLITS.map(|split| (split, of(split))).into_iter().collect()
 }
 
-/// What can stand in each slot, `plain`.
+/// The values of each slot, `normalized`.
 fn slots_of(all: &serde_json::Value, folder: &str) -> BTreeMap<String, BTreeSet<String>> {
     let slots = all[folder]["slots"].as_object().expect("slots");
     let values = |list: &serde_json::Value| {
         let list = list.as_array().expect("values of a slot");
-        list.iter().map(|v| plain(v.as_str().expect("a value"))).collect()
+        list.iter().map(|v| normalized(v.as_str().expect("a value"))).collect()
     };
     slots.iter().map(|(name, list)| (name.clone(), values(list))).collect()
 }
 
-/// Every text of a split comes from a frame of that split and from no frame of another.
+/// Checks that a template of its own split generates each text, and no template of another split does.
 fn check_leaks(folder: &str) {
-    let all = frames();
-    let frames = frames_of(&all, folder);
+    let all = templates();
+    let templates = templates_of(&all, folder);
     let slots = slots_of(&all, folder);
     let allowed = |slot: &str, value: &str| slots[slot].contains(value);
     for split in SPLITS {
         for (cells, _) in read(folder, split) {
             for cell in cells {
-                let text = plain(cell);
-                for (from, frames) in &frames {
-                    let made = frames.iter().any(|frame| frame.makes(&text, &allowed));
-                    assert_eq!(made, *from == split, "{folder}/{split}, frames of {from}: {cell}");
+                let text = normalized(cell);
+                for (from, templates) in &templates {
+                    let is_generated = templates.iter().any(|template| template.generates(&text, &allowed));
+                    assert_eq!(is_generated, *from == split, "{folder}/{split}, templates of {from}: {cell}");
                 }
             }
         }
@@ -161,26 +161,26 @@ fn check_leaks(folder: &str) {
 }
 
 #[test]
-fn no_sentence_frame_is_in_two_splits() {
+fn splits_share_no_sentence_template() {
     check_leaks("demo");
 }
 
 #[test]
-fn no_question_frame_is_in_two_splits() {
+fn splits_share_no_question_template() {
     check_leaks("demo-pairs");
 }
 
 #[test]
-fn a_frame_matches_only_its_own() {
-    let frame = Frame::new("The {aspect} was {adj+}, but {event-}.");
+fn template_generates_only_allowed_values() {
+    let template = Template::new("The {aspect} was {adj+}, but {event-}.");
     let words = |_: &str, value: &str| ["plot", "thin", "i left"].contains(&value);
-    assert!(frame.makes(&plain("The plot was thin, but I left."), &words));
-    assert!(!frame.makes(&plain("The plot was dull, but I left."), &words));
-    assert!(!frame.makes(&plain("The plot was thin, but I left. Really."), &words));
+    assert!(template.generates(&normalized("The plot was thin, but I left."), &words));
+    assert!(!template.generates(&normalized("The plot was dull, but I left."), &words));
+    assert!(!template.generates(&normalized("The plot was thin, but I left. Really."), &words));
 }
 
 #[test]
-fn the_vocabulary_spells_everything() {
+fn vocabulary_covers_all_characters() {
     let model = assets::demo_model();
     let vocabulary = model.require("vocab.txt").expect("vocab.txt");
     let pieces: BTreeSet<&str> = std::str::from_utf8(&vocabulary).expect("UTF-8").lines().collect();
@@ -190,7 +190,7 @@ fn the_vocabulary_spells_everything() {
     let mut needed: BTreeSet<char> = ('!'..='~').collect();
     for folder in ["demo", "demo-pairs"] {
         for split in SPLITS {
-            needed.extend(assets::rows(folder, split).expect("rows").chars());
+            needed.extend(assets::tsv(folder, split).expect("rows").chars());
         }
     }
     for c in needed.into_iter().filter(|c| !c.is_whitespace()).map(|c| c.to_ascii_lowercase()) {
@@ -200,16 +200,16 @@ fn the_vocabulary_spells_everything() {
 }
 
 #[test]
-fn model_files_agree_and_are_small() {
+fn model_files_are_consistent_and_small() {
     let model = assets::demo_model();
     assert_eq!(model.name, "demo");
     let sizes = MODEL_FILES.map(|file| model.require(file).expect(file).len());
     let data: usize = ["demo", "demo-pairs"]
         .iter()
-        .flat_map(|folder| SPLITS.map(|split| assets::rows(folder, split).expect("rows").len()))
+        .flat_map(|folder| SPLITS.map(|split| assets::tsv(folder, split).expect("rows").len()))
         .sum();
     let total = sizes.iter().sum::<usize>() + data;
-    assert!(total < 4_000_000, "{total} bytes are carried");
+    assert!(total < 4_000_000, "{total} bytes are embedded");
 
     let config: serde_json::Value =
         serde_json::from_slice(&model.require("config.json").expect("config")).expect("JSON");
@@ -228,7 +228,7 @@ fn model_files_agree_and_are_small() {
     let tensors = safetensors::SafeTensors::deserialize(&weights).expect("safetensors");
     let embeddings = tensors.tensor("embeddings.word_embeddings.weight").expect("word embeddings");
     assert_eq!(embeddings.shape(), [lines.len(), config["hidden_size"].as_u64().expect("a size") as usize]);
-    // Pretrained, not a placeholder: fresh weights have zero biases.
+    // The weights are pretrained: newly initialized ones have zero biases.
     let bias = tensors.tensor("pooler.dense.bias").expect("pooler");
     assert!(bias.data().iter().any(|&byte| byte != 0));
 }

@@ -1,4 +1,4 @@
-//! Task `custom` through the real binary: files of one's own in every format, from `check` to an exported model.
+//! Task `custom` through the binary: files in every format, from `check` to an exported model.
 
 use parquet::data_type::{ByteArray, ByteArrayType};
 use parquet::file::writer::SerializedFileWriter;
@@ -8,11 +8,11 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::Arc;
 
-/// Names of the classes, in their order: one has a comma in it.
+/// The class names in order; one contains a comma.
 const LABELS: [&str; 3] = ["Film", "food, drink", "travel"];
 const WORDS: [[&str; 3]; 3] =
     [["film", "song", "book"], ["soup", "food", "bread"], ["train", "river", "road"]];
-const FRAMES: [&str; 5] = [
+const TEMPLATES: [&str; 5] = [
     "the # was good",
     "I liked the #, a lot",
     "\"a bad #\", they said",
@@ -20,16 +20,16 @@ const FRAMES: [&str; 5] = [
     "and then there was another #",
 ];
 
-/// A folder to work in, with no network and no cache.
-struct Desk {
+/// A working folder with an empty cache and without the network.
+struct Workspace {
     folder: tempfile::TempDir,
 }
 
-impl Desk {
+impl Workspace {
     fn new(experiment: &str) -> Self {
-        let desk = Desk { folder: tempfile::tempdir().unwrap() };
-        desk.write("experiments.toml", &format!("[experiment.own]\ntask = \"custom\"\n{experiment}"));
-        desk
+        let workspace = Workspace { folder: tempfile::tempdir().unwrap() };
+        workspace.write("experiments.toml", &format!("[experiment.own]\ntask = \"custom\"\n{experiment}"));
+        workspace
     }
 
     fn path(&self, name: &str) -> PathBuf {
@@ -47,46 +47,47 @@ impl Desk {
         command.output().unwrap()
     }
 
-    /// What a command that goes well writes to stdout.
-    fn good(&self, args: &[&str]) -> String {
+    /// The stdout of a successful command.
+    fn stdout(&self, args: &[&str]) -> String {
         let output = self.run(args);
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         String::from_utf8(output.stdout).unwrap()
     }
 
-    /// The last line of stderr of a command that fails with this code.
-    fn bad(&self, code: i32, args: &[&str]) -> String {
+    /// The last line of the stderr of a command that fails with this exit code.
+    fn error(&self, code: i32, args: &[&str]) -> String {
         let output = self.run(args);
-        let said = String::from_utf8(output.stderr).unwrap();
-        assert_eq!(output.status.code(), Some(code), "{said}");
-        said.lines().last().unwrap().to_string()
+        let stderr = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(code), "{stderr}");
+        stderr.lines().last().unwrap().to_string()
     }
 
     fn json(&self, args: &[&str]) -> Value {
-        serde_json::from_str(&self.good(args)).unwrap()
+        serde_json::from_str(&self.stdout(args)).unwrap()
     }
 
-    /// Trains; returns the run directory.
+    /// Trains the experiment. Returns the run directory.
     fn train(&self, settings: &[&str]) -> PathBuf {
         let settings = settings.iter().flat_map(|setting| ["--set", setting]);
-        let said = self.good(&["train", "own"].into_iter().chain(settings).collect::<Vec<_>>());
-        self.path(said.lines().last().unwrap())
+        let stdout = self.stdout(&["train", "own"].into_iter().chain(settings).collect::<Vec<_>>());
+        self.path(stdout.lines().last().unwrap())
     }
 }
 
-/// For long enough to learn three classes by their words, and only to see what is read.
-const LEARN: &[&str] = &["learning_rate=1e-3", "num_train_epochs=8", "per_device_train_batch_size=8"];
-const LOOK: &[&str] = &["max_steps=2", "per_device_train_batch_size=8"];
+/// Settings that suffice to learn three classes by their words.
+const FULL_TRAINING: &[&str] = &["learning_rate=1e-3", "num_train_epochs=8", "per_device_train_batch_size=8"];
+/// Settings for a test of the loading only.
+const SHORT_TRAINING: &[&str] = &["max_steps=2", "per_device_train_batch_size=8"];
 
 fn read_json(path: &Path) -> Value {
     serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap()
 }
 
-/// Rows of (text, class): every word in every frame, so often over.
+/// Rows of (text, class): `times` repetitions of every word in every template.
 fn rows(times: usize) -> Vec<(String, usize)> {
-    let all = (0..times * FRAMES.len() * 9).map(|n| {
-        let (class, word, frame) = (n % 3, n / 3 % 3, n / 9 % FRAMES.len());
-        (FRAMES[frame].replace('#', WORDS[class][word]), class)
+    let all = (0..times * TEMPLATES.len() * 9).map(|n| {
+        let (class, word, template) = (n % 3, n / 3 % 3, n / 9 % TEMPLATES.len());
+        (TEMPLATES[template].replace('#', WORDS[class][word]), class)
     });
     all.collect()
 }
@@ -134,14 +135,15 @@ fn name_of(dir: &Path) -> &str {
 }
 
 #[test]
-fn three_classes_are_learned_scored_asked_and_exported() {
-    let desk =
-        Desk::new("train_file = \"train.csv\"\nvalidation_file = \"dev.csv\"\ntest_file = \"test.csv\"\n");
+fn train_predict_eval_and_export_three_classes() {
+    let workspace = Workspace::new(
+        "train_file = \"train.csv\"\nvalidation_file = \"dev.csv\"\ntest_file = \"test.csv\"\n",
+    );
     let all = rows(3);
-    desk.write("train.csv", &csv(&all));
-    desk.write("dev.csv", &csv(&all[..45]));
-    desk.write("test.csv", &csv(&all[5..35]));
-    let dir = desk.train(LEARN);
+    workspace.write("train.csv", &csv(&all));
+    workspace.write("dev.csv", &csv(&all[..45]));
+    workspace.write("test.csv", &csv(&all[5..35]));
+    let dir = workspace.train(FULL_TRAINING);
     let name = name_of(&dir);
     let summary = read_json(&dir.join("summary.json"));
     assert_eq!(summary["labels"], json!(LABELS));
@@ -153,26 +155,29 @@ fn three_classes_are_learned_scored_asked_and_exported() {
     assert_eq!(config["id2label"], json!({"0": LABELS[0], "1": LABELS[1], "2": LABELS[2]}));
     let spec = std::fs::read_to_string(dir.join("spec.toml")).unwrap();
     assert!(spec.contains("text_column = \"text\"") && spec.contains("label_column = \"label\""), "{spec}");
-    let said = desk.json(&["predict", name, "we had to wait for the soup"]);
-    assert_eq!((&said["label"], said["probabilities"].as_object().unwrap().len()), (&json!(LABELS[1]), 3));
-    let two = desk.bad(2, &["predict", name, "one", "two"]);
+    let prediction = workspace.json(&["predict", name, "we had to wait for the soup"]);
+    assert_eq!(
+        (&prediction["label"], prediction["probabilities"].as_object().unwrap().len()),
+        (&json!(LABELS[1]), 3)
+    );
+    let two = workspace.error(2, &["predict", name, "one", "two"]);
     assert!(two.contains("judges one text"), "{two}");
-    let test = desk.json(&["eval", name, "--split", "test"]);
+    let test = workspace.json(&["eval", name, "--split", "test"]);
     assert_eq!((test["examples"].as_u64(), test["confusion"].as_array().unwrap().len()), (Some(30), 3));
-    // What is asked of a run is asked of its best weights.
+    // A run is evaluated with its best weights.
     assert_eq!((&test["labels"], &test["accuracy"]), (&json!(LABELS), &summary["best"]["test"]));
-    desk.good(&["export", name, "--format", "hf", "--to", "model"]);
-    let exported = read_json(&desk.path("model/config.json"));
+    workspace.stdout(&["export", name, "--format", "hf", "--to", "model"]);
+    let exported = read_json(&workspace.path("model/config.json"));
     assert_eq!(exported["label2id"], json!({"Film": 0, "food, drink": 1, "travel": 2}));
-    let folder = desk.bad(2, &["eval", "model", "--task", "custom"]);
-    assert!(folder.contains("named by a specification"), "{folder}");
+    let error = workspace.error(2, &["eval", "model", "--task", "custom"]);
+    assert!(error.contains("a specification names the files"), "{error}");
 }
 
-/// A format, and how rows are written in it.
+/// A file extension and a function that writes rows in that format.
 type Writer = (&'static str, fn(&Path, &[(String, usize)]));
 
 #[test]
-fn the_same_rows_are_the_same_training_in_every_format() {
+fn every_format_gives_the_same_training() {
     let writers: [Writer; 4] = [
         ("csv", |path, rows| std::fs::write(path, csv(rows)).unwrap()),
         ("tsv", |path, rows| std::fs::write(path, tsv(rows)).unwrap()),
@@ -180,12 +185,12 @@ fn the_same_rows_are_the_same_training_in_every_format() {
         ("parquet", write_parquet),
     ];
     let scores = writers.map(|(extension, write)| {
-        let desk =
-            Desk::new(&format!("train_file = \"a.{extension}\"\nvalidation_file = \"b.{extension}\"\n"));
-        write(&desk.path(&format!("a.{extension}")), &rows(1));
-        write(&desk.path(&format!("b.{extension}")), &rows(1)[..20]);
-        let dir = desk.train(LOOK);
-        assert_eq!(desk.json(&["eval", name_of(&dir)])["examples"], 20, "{extension}");
+        let workspace =
+            Workspace::new(&format!("train_file = \"a.{extension}\"\nvalidation_file = \"b.{extension}\"\n"));
+        write(&workspace.path(&format!("a.{extension}")), &rows(1));
+        write(&workspace.path(&format!("b.{extension}")), &rows(1)[..20]);
+        let dir = workspace.train(SHORT_TRAINING);
+        assert_eq!(workspace.json(&["eval", name_of(&dir)])["examples"], 20, "{extension}");
         let summary = read_json(&dir.join("summary.json"));
         (summary["labels"].clone(), summary["validation"].clone(), summary["train"].clone())
     });
@@ -196,53 +201,51 @@ fn the_same_rows_are_the_same_training_in_every_format() {
 }
 
 #[test]
-fn without_a_file_to_validate_on_rows_are_held_out() {
-    let desk = Desk::new("train_file = \"rows.tsv\"\n");
-    desk.write("rows.tsv", &tsv(&rows(4)));
-    let checked = desk.good(&["check", "own"]);
-    assert!(
-        checked.contains("# no validation_file: 18 of the 180 rows of rows.tsv are held out"),
-        "{checked}"
-    );
-    assert!(checked.contains("# rows: 162 to train on, 18 to validate on"), "{checked}");
-    let dir = desk.train(LOOK);
+fn rows_are_held_out_without_a_validation_file() {
+    let workspace = Workspace::new("train_file = \"rows.tsv\"\n");
+    workspace.write("rows.tsv", &tsv(&rows(4)));
+    let checked = workspace.stdout(&["check", "own"]);
+    assert!(checked.contains("# no validation_file: 18 of 180 rows of rows.tsv held out"), "{checked}");
+    assert!(checked.contains("# rows: 162 training, 18 validation"), "{checked}");
+    let dir = workspace.train(SHORT_TRAINING);
     let summary = read_json(&dir.join("summary.json"));
-    let scored = desk.json(&["eval", name_of(&dir)]);
-    assert_eq!((scored["examples"].as_u64(), &scored["loss"]), (Some(18), &summary["validation"]["loss"]));
+    let scores = workspace.json(&["eval", name_of(&dir)]);
+    assert_eq!((scores["examples"].as_u64(), &scores["loss"]), (Some(18), &summary["validation"]["loss"]));
 }
 
 #[test]
-fn pairs_are_known_by_their_columns() {
-    let desk = Desk::new("train_file = \"pairs.csv\"\n");
+fn pairs_are_inferred_from_the_columns() {
+    let workspace = Workspace::new("train_file = \"pairs.csv\"\n");
     let row = |n: usize| format!("the film,the {},{}\n", WORDS[n % 3][0], n % 2);
     let rows = (0..40).map(row).collect::<Vec<_>>().concat();
-    desk.write("pairs.csv", &format!("sentence1,sentence2,label\n{rows}"));
-    let dir = desk.train(LOOK);
+    workspace.write("pairs.csv", &format!("sentence1,sentence2,label\n{rows}"));
+    let dir = workspace.train(SHORT_TRAINING);
     let name = name_of(&dir);
-    let said = desk.json(&["predict", name, "the film", "the soup"]);
-    assert_eq!(said["text_pair"], "the soup");
-    let one = desk.bad(2, &["predict", name, "the film"]);
+    let prediction = workspace.json(&["predict", name, "the film", "the soup"]);
+    assert_eq!(prediction["text_pair"], "the soup");
+    let one = workspace.error(2, &["predict", name, "the film"]);
     assert!(one.contains("judges two texts together"), "{one}");
     let spec = std::fs::read_to_string(dir.join("spec.toml")).unwrap();
     assert!(spec.contains("text_pair_column = \"sentence2\""), "{spec}");
 }
 
 #[test]
-fn check_tells_what_is_wrong_and_where() {
-    let desk = Desk::new("train_file = \"train.csv\"\nvalidation_file = \"dev.csv\"\n");
-    let check = |code| desk.bad(code, &["check"]);
+fn check_reports_errors_with_their_position() {
+    let workspace = Workspace::new("train_file = \"train.csv\"\nvalidation_file = \"dev.csv\"\n");
+    let check = |code| workspace.error(code, &["check"]);
     assert!(check(3).contains("train.csv"), "{}", check(3));
-    desk.write("train.csv", "text,label\na,yes\nb,no\n");
-    desk.write("dev.csv", "text,label\na,yes\nb,maybe\n");
-    let told = "glue-tui: dev.csv:3: column label: label \"maybe\" is none of the training file's: no, yes";
-    assert_eq!(check(3), told);
-    // A training ends before it leaves a directory behind only when the columns are not there.
-    desk.write("train.csv", "text,tag\na,yes\nb,no\n");
-    let columns = "glue-tui: train.csv: has no column label; name the one with the labels by label_column: its columns are text, tag";
-    assert_eq!((check(3).as_str(), desk.bad(3, &["train", "own"]).as_str()), (columns, columns));
-    assert!(!desk.path("runs").exists());
+    workspace.write("train.csv", "text,label\na,yes\nb,no\n");
+    workspace.write("dev.csv", "text,label\na,yes\nb,maybe\n");
+    let error =
+        "glue-tui: dev.csv:3: column label: label \"maybe\" is not in the training file, which has no, yes";
+    assert_eq!(check(3), error);
+    // A missing column ends a training before it creates a run directory.
+    workspace.write("train.csv", "text,tag\na,yes\nb,no\n");
+    let columns = "glue-tui: train.csv: has no column label; set label_column; its columns are text, tag";
+    assert_eq!((check(3).as_str(), workspace.error(3, &["train", "own"]).as_str()), (columns, columns));
+    assert!(!workspace.path("runs").exists());
     let experiments = |text: &str| {
-        desk.write("experiments.toml", text);
+        workspace.write("experiments.toml", text);
         check(2)
     };
     assert!(

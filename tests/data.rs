@@ -1,11 +1,10 @@
-//! The data room against real files: every published file of the tasks, Parquet written here,
-//! and files that are not what they should be.
+//! Loading of datasets: the published files of the tasks, generated Parquet files, and invalid files.
 
 use glue_tui::batch::Label;
 use glue_tui::catalog::{Task, task};
-use glue_tui::data::{self, Context, Dataset, DatasetSource, Example};
+use glue_tui::data::{self, Dataset, DatasetSource, Example, LoadContext};
 use glue_tui::event::SplitName;
-use glue_tui::hub::{Hub, Settings};
+use glue_tui::hub::{Hub, HubConfig};
 use parquet::data_type::{ByteArray, ByteArrayType, FloatType, Int32Type, Int64Type};
 use parquet::file::writer::{SerializedColumnWriter, SerializedFileWriter};
 use parquet::schema::parser::parse_message_type;
@@ -13,28 +12,28 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-/// A hub that has nothing and asks nobody.
-fn nowhere() -> Hub {
-    Hub::new(Settings { offline: true, cache_dir: PathBuf::from("/nonexistent"), ..Settings::from_env() })
+/// A hub with an empty cache and without the network.
+fn offline_hub() -> Hub {
+    Hub::new(HubConfig { offline: true, cache_dir: PathBuf::from("/nonexistent"), ..HubConfig::from_env() })
 }
 
 fn load(name: &str, folder: Option<&Path>) -> glue_tui::error::Result<Dataset> {
-    let hub = nowhere();
-    let mut context = Context { hub: &hub, watch: &mut |_| {}, cancelled: &AtomicBool::new(false) };
-    data::load(DatasetSource::at(the_task(name), folder), &mut context)
+    let hub = offline_hub();
+    let mut context = LoadContext { hub: &hub, on_progress: &mut |_| {}, cancelled: &AtomicBool::new(false) };
+    data::load(DatasetSource::for_task(find_task(name), folder), &mut context)
 }
 
 fn load_split(name: &str, split: SplitName, folder: &Path) -> glue_tui::error::Result<Vec<Example>> {
-    let hub = nowhere();
-    let mut context = Context { hub: &hub, watch: &mut |_| {}, cancelled: &AtomicBool::new(false) };
-    data::load_split(DatasetSource::at(the_task(name), Some(folder)), split, &mut context)
+    let hub = offline_hub();
+    let mut context = LoadContext { hub: &hub, on_progress: &mut |_| {}, cancelled: &AtomicBool::new(false) };
+    data::load_split(DatasetSource::for_task(find_task(name), Some(folder)), split, &mut context)
 }
 
-fn the_task(name: &str) -> &'static Task {
+fn find_task(name: &str) -> &'static Task {
     task(name).unwrap()
 }
 
-/// The folder of the published data files, or `None` with a loud line where they are not.
+/// The folder of the published data files, or `None` and a message if it does not exist.
 fn shared() -> Option<PathBuf> {
     let root = std::env::var_os("GLUE_TUI_SHARED")
         .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared"), PathBuf::from);
@@ -46,18 +45,19 @@ fn shared() -> Option<PathBuf> {
     None
 }
 
+/// The number of rows, of rows of class 0, and of rows of class 1.
 fn counts(rows: &[Example]) -> (usize, usize, usize) {
     let of = |class| rows.iter().filter(|row| row.label == Some(Label::Class(class))).count();
     (rows.len(), of(0), of(1))
 }
 
 #[test]
-fn the_treebank_has_the_published_sentences() {
+fn sst_has_the_published_sentences() {
     let Some(shared) = shared() else { return };
     let sst = load("sst", Some(&shared.join("SST"))).unwrap();
     assert_eq!(counts(sst.train()), (8544, 1092 + 2218 + 1624, 2322 + 1288));
     assert_eq!(counts(sst.validation()), (1101, 139 + 289 + 229, 279 + 165));
-    assert_eq!(sst.test(), []);
+    assert!(sst.test().is_empty());
     assert_eq!(sst.labels.names(), ["negative", "positive"]);
     assert!(sst.notes.iter().any(|note| note.contains("class 2")), "{:?}", sst.notes);
     assert_eq!(sst.validation()[0].text, "It 's a lovely film with lovely performances by Buy and Accorsi .");
@@ -65,32 +65,32 @@ fn the_treebank_has_the_published_sentences() {
     assert!(sst.train().iter().any(|row| row.text.contains("-LRB-")));
     assert!(
         sst.train().iter().any(|row| row.text.contains("8\u{a0}1\\/2")),
-        "a no-break space is no end of a word"
+        "a no-break space does not end a word"
     );
 }
 
 #[test]
-fn sst2_has_the_published_rows_and_its_test_split_no_labels() {
+fn sst2_has_the_published_rows_and_an_unlabelled_test_split() {
     let Some(shared) = shared() else { return };
     let sst2 = load("sst2", Some(&shared.join("SST-2"))).unwrap();
     assert_eq!(counts(sst2.train()), (67_349, 29_780, 37_569));
     assert_eq!(counts(sst2.validation()), (872, 428, 444));
-    assert_eq!(sst2.test(), []);
-    let told = "the test split is not scored: 1821 of its 1821 rows have no label";
-    assert!(sst2.notes.iter().any(|note| note == told), "{:?}", sst2.notes);
-    assert!(sst2.train()[0].text.ends_with(' '), "the space at the end of a sentence stays");
+    assert!(sst2.test().is_empty());
+    let expected = "the test split is not scored: 1821 of 1821 rows without a label";
+    assert!(sst2.notes.iter().any(|note| note == expected), "{:?}", sst2.notes);
+    assert!(sst2.train()[0].text.ends_with(' '), "a trailing space is kept");
     let test = load_split("sst2", SplitName::Test, &shared.join("SST-2")).unwrap();
     assert_eq!(counts(&test), (1821, 0, 0));
     assert_eq!(test[0].text, "uneasy mishmash of styles and genres .");
 }
 
 #[test]
-fn qqp_is_read_in_pairs_and_the_folder_above_will_do() {
+fn qqp_is_found_in_the_folder_of_all_tasks() {
     let Some(shared) = shared() else { return };
     let qqp = load("qqp", Some(&shared)).unwrap();
     assert_eq!(counts(qqp.train()), (22_907, 14_379, 8_528));
     assert_eq!(counts(qqp.validation()), (4_999, 3_088, 1_911));
-    assert_eq!(qqp.test(), []);
+    assert!(qqp.test().is_empty());
     assert!(qqp.train().iter().all(|row| row.text_pair.is_some()));
     let quoted = qqp.train().iter().filter(|row| row.text.starts_with('"')).count();
     assert!(quoted > 0, "quotes are ordinary text");
@@ -99,13 +99,13 @@ fn qqp_is_read_in_pairs_and_the_folder_above_will_do() {
 }
 
 #[test]
-fn cola_has_no_header_where_it_has_labels() {
+fn labelled_cola_files_have_no_header() {
     let Some(shared) = shared() else { return };
     let cola = load("cola", Some(&shared)).unwrap();
     assert_eq!(counts(cola.train()), (8_551, 2_528, 6_023));
     assert_eq!(counts(cola.validation()), (1_043, 322, 721), "the last row has no newline");
     assert_eq!(cola.labels.names(), ["unacceptable", "acceptable"]);
-    assert_eq!(cola.test(), []);
+    assert!(cola.test().is_empty());
     let first = "Our friends won't buy this analysis, let alone the next one we propose.";
     assert_eq!((cola.train()[0].text.as_str(), cola.train()[0].label), (first, Some(Label::Class(1))));
     let test = load_split("cola", SplitName::Test, &shared).unwrap();
@@ -113,7 +113,7 @@ fn cola_has_no_header_where_it_has_labels() {
 }
 
 #[test]
-fn mrpc_begins_with_a_mark_and_its_quotes_are_text() {
+fn mrpc_begins_with_a_byte_order_mark_and_its_quotes_are_text() {
     let Some(shared) = shared() else { return };
     let mrpc = load("mrpc", Some(&shared)).unwrap();
     assert_eq!(counts(mrpc.train()), (3_668, 1_194, 2_474));
@@ -125,7 +125,7 @@ fn mrpc_begins_with_a_mark_and_its_quotes_are_text() {
 }
 
 #[test]
-fn the_classes_of_rte_and_wnli_are_in_the_order_of_the_hub() {
+fn classes_of_rte_and_wnli_have_the_order_of_the_hub() {
     let Some(shared) = shared() else { return };
     let rte = load("rte", Some(&shared)).unwrap();
     assert_eq!(rte.labels.names(), ["entailment", "not_entailment"]);
@@ -141,7 +141,7 @@ fn the_classes_of_rte_and_wnli_are_in_the_order_of_the_hub() {
 }
 
 #[test]
-fn a_task_without_its_training_rows_can_be_scored_but_not_trained() {
+fn split_loads_without_the_other_splits() {
     let Some(shared) = shared() else { return };
     let validation = load_split("qnli", SplitName::Validation, &shared).unwrap();
     assert_eq!(counts(&validation), (5_463, 2_702, 2_761));
@@ -154,7 +154,7 @@ fn a_task_without_its_training_rows_can_be_scored_but_not_trained() {
 }
 
 #[test]
-fn mnli_is_validated_on_two_splits() {
+fn mnli_has_two_validation_splits() {
     let folder = tempfile::tempdir().unwrap();
     let write = |name: &str, rows: &[(&str, &str)]| {
         let mut text = "index\tsentence1\tsentence2\tlabel1\tgold_label\n".to_string();
@@ -170,19 +170,22 @@ fn mnli_is_validated_on_two_splits() {
     write("dev_mismatched.tsv", &[("e", "neutral"), ("f", "entailment")]);
     std::fs::write(folder.path().join("test_matched.tsv"), "index\tsentence1\tsentence2\n0\ta\tb\n").unwrap();
     let mnli = load("mnli", Some(folder.path())).unwrap();
-    let told = |rows: &[Example]| {
+    let texts_and_labels = |rows: &[Example]| {
         rows.iter()
             .map(|row| (row.text_pair.clone().unwrap(), row.label.unwrap().number() as u32))
             .collect::<Vec<_>>()
     };
-    assert_eq!(told(mnli.train()), [("a".into(), 0), ("b".into(), 1), ("\"c".into(), 2)]);
-    assert_eq!(told(mnli.validation()), [("d".into(), 2)]);
-    assert_eq!(told(mnli.split(SplitName::ValidationMismatched)), [("e".into(), 1), ("f".into(), 0)]);
-    assert!(mnli.notes.iter().any(|note| note.contains("1 of its 1 rows")), "{:?}", mnli.notes);
+    assert_eq!(texts_and_labels(mnli.train()), [("a".into(), 0), ("b".into(), 1), ("\"c".into(), 2)]);
+    assert_eq!(texts_and_labels(mnli.validation()), [("d".into(), 2)]);
+    assert_eq!(
+        texts_and_labels(mnli.split(SplitName::ValidationMismatched)),
+        [("e".into(), 1), ("f".into(), 0)]
+    );
+    assert!(mnli.notes.iter().any(|note| note.contains("1 of 1 row without")), "{:?}", mnli.notes);
 }
 
 #[test]
-fn stsb_has_a_number_for_each_pair() {
+fn stsb_has_regression_targets() {
     let Some(shared) = shared() else { return };
     let stsb = load("stsb", Some(&shared)).unwrap();
     assert_eq!(stsb.labels.names(), ["LABEL_0"]);
@@ -205,12 +208,12 @@ fn stsb_has_a_number_for_each_pair() {
         (stsb.train()[1].text_pair.as_deref(), stsb.train()[1].label),
         (Some("A man is playing a flute."), Some(Label::Value(3.8)))
     );
-    let told = "the test split is not scored: 1379 of its 1379 rows have no label";
-    assert!(stsb.notes.iter().any(|note| note == told), "{:?}", stsb.notes);
+    let expected = "the test split is not scored: 1379 of 1379 rows without a label";
+    assert!(stsb.notes.iter().any(|note| note == expected), "{:?}", stsb.notes);
 }
 
 #[test]
-fn a_number_outside_its_scale_is_named() {
+fn target_outside_the_scale_is_an_error() {
     let folder = tempfile::tempdir().unwrap();
     let write = |name: &str, rows: &str| {
         let text = format!("index\tsentence1\tsentence2\tscore\n{rows}");
@@ -230,7 +233,7 @@ fn a_number_outside_its_scale_is_named() {
 }
 
 #[test]
-fn embedded_tasks_need_nothing() {
+fn embedded_tasks_take_no_folder() {
     for name in ["demo", "demo-pairs"] {
         let demo = load(name, None).unwrap();
         for rows in [demo.train(), demo.validation(), demo.test()] {
@@ -244,21 +247,21 @@ fn embedded_tasks_need_nothing() {
 }
 
 #[test]
-fn what_is_absent_is_named_with_what_was_looked_for() {
+fn missing_split_is_reported_with_the_expected_files() {
     let folder = tempfile::tempdir().unwrap();
     let e = load("sst2", Some(folder.path())).unwrap_err();
     assert_eq!(e.exit_code(), 3);
     let e = e.to_string();
     assert!(e.contains("train.tsv") && e.contains("train*.parquet") && e.contains("SST-2"), "{e}");
     let e = load("sst", Some(&folder.path().join("none"))).unwrap_err().to_string();
-    assert!(e.contains("none: is not there") && e.contains("train.txt"), "{e}");
+    assert!(e.contains("none: does not exist") && e.contains("train.txt"), "{e}");
     std::fs::write(folder.path().join("train.tsv"), "sentence\tlabel\n").unwrap();
     let e = load("sst2", Some(folder.path())).unwrap_err().to_string();
     assert!(e.contains("train.tsv: has no rows"), "{e}");
 }
 
 #[test]
-fn a_malformed_row_is_named_by_its_file_and_line() {
+fn invalid_row_is_reported_with_file_and_line() {
     let folder = tempfile::tempdir().unwrap();
     let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).unwrap();
     write("train.tsv", "sentence\tlabel\ngood\t1\nbad\t0\n");
@@ -268,12 +271,12 @@ fn a_malformed_row_is_named_by_its_file_and_line() {
     assert_eq!(e, format!("{}:3: label \"zero\" should be 0 (negative) or 1 (positive)", dev.display()));
     write("dev.txt", "(3 (2 a) (2 b))\n(3 (2 a) (2 b)\n");
     let e = load_split("sst", SplitName::Validation, folder.path()).unwrap_err().to_string();
-    assert!(e.ends_with("dev.txt:2: column 15: the line ends with 1 brackets open"), "{e}");
+    assert!(e.ends_with("dev.txt:2: column 15: the line ends with 1 open bracket"), "{e}");
 }
 
 type Fill<'a> = &'a dyn Fn(usize, &mut SerializedColumnWriter<'_>);
 
-/// Writes a Parquet file; `fill` writes each column by its number.
+/// Writes a Parquet file; `fill` writes each column by its index.
 fn write_parquet(path: &Path, schema: &str, fill: Fill<'_>) {
     std::fs::create_dir_all(path.parent().unwrap()).unwrap();
     let schema = Arc::new(parse_message_type(schema).unwrap());
@@ -314,7 +317,7 @@ fn write_sst2(path: &Path, rows: &[(&str, i64)]) {
 }
 
 #[test]
-fn parquet_shards_are_read_in_order_and_minus_one_is_no_label() {
+fn parquet_shards_are_read_in_order() {
     let folder = tempfile::tempdir().unwrap();
     let at = |name: &str| folder.path().join("sst2").join(name);
     write_sst2(&at("train-00001-of-00002.parquet"), &[("third", 0)]);
@@ -328,12 +331,12 @@ fn parquet_shards_are_read_in_order_and_minus_one_is_no_label() {
         sst2.train().iter().map(|row| (row.text.as_str(), row.label.unwrap().number())).collect();
     assert_eq!(train, [("first", 1.0), ("\"second\" é", 0.0), ("third", 0.0)]);
     assert_eq!((sst2.validation().len(), sst2.test()), (1, &[][..]));
-    assert!(sst2.notes.iter().any(|note| note.contains("2 of its 2 rows")), "{:?}", sst2.notes);
+    assert!(sst2.notes.iter().any(|note| note.contains("2 of 2 rows")), "{:?}", sst2.notes);
 }
 
-/// As the hub has STS-B: its test split has -1 for every score.
+/// The format of STS-B on the hub, whose test split has -1 for every score.
 #[test]
-fn numbers_of_parquet_are_labels_as_they_are() {
+fn parquet_numbers_are_regression_targets() {
     let folder = tempfile::tempdir().unwrap();
     let schema =
         "message schema { OPTIONAL BYTE_ARRAY sentence1 (UTF8); OPTIONAL BYTE_ARRAY sentence2 (UTF8);
@@ -361,7 +364,7 @@ fn numbers_of_parquet_are_labels_as_they_are() {
 }
 
 #[test]
-fn a_score_is_cut_strictly_above_the_threshold() {
+fn scores_strictly_above_the_threshold_are_positive() {
     let folder = tempfile::tempdir().unwrap();
     let schema = "message schema { OPTIONAL BYTE_ARRAY sentence (UTF8); OPTIONAL FLOAT label; }";
     let write = |name: &str, scores: &[f32]| {
@@ -381,14 +384,14 @@ fn a_score_is_cut_strictly_above_the_threshold() {
         sst.train().iter().map(|row| row.label.unwrap().number()).collect::<Vec<_>>(),
         [0.0, 0.0, 0.0, 1.0, 1.0]
     );
-    assert!(!sst.notes.iter().any(|note| note.contains("class 2")), "exact scores need no such note");
+    assert!(!sst.notes.iter().any(|note| note.contains("class 2")), "exact scores need no note");
     write("train.parquet", &[0.2, 1.5]);
     let e = load("sst", Some(folder.path())).unwrap_err().to_string();
     assert!(e.contains("train.parquet: row 2: column label is 1.5"), "{e}");
 }
 
 #[test]
-fn a_parquet_file_that_does_not_fit_is_named_with_its_columns() {
+fn invalid_parquet_file_is_reported_with_its_columns() {
     let folder = tempfile::tempdir().unwrap();
     let train = folder.path().join("train.parquet");
     write_parquet(
@@ -415,18 +418,18 @@ fn a_parquet_file_that_does_not_fit_is_named_with_its_columns() {
             column.typed::<Int32Type>().write_batch(&[0, 1], Some(&[1, 1]), None).unwrap();
         }
     });
-    assert!(error().contains("row 2: column sentence is empty (null)"), "{}", error());
+    assert!(error().contains("row 2: column sentence is null"), "{}", error());
 
     write_sst2(&train, &[("a", 1), ("b", 7)]);
     assert!(error().contains("row 2: column label is 7; it should be 0 (negative)"), "{}", error());
     write_sst2(&train, &[("a", -1)]);
     assert!(error().contains("row 1: column label has no label"), "{}", error());
     std::fs::write(&train, "<html>not found</html>").unwrap();
-    assert!(error().contains("is not a Parquet file that can be read"), "{}", error());
-    let whole = {
+    assert!(error().contains("cannot be read as Parquet"), "{}", error());
+    let complete = {
         write_sst2(&train, &[("a", 1)]);
         std::fs::read(&train).unwrap()
     };
-    std::fs::write(&train, &whole[..whole.len() / 2]).unwrap();
-    assert!(error().contains("is not a Parquet file that can be read"), "{}", error());
+    std::fs::write(&train, &complete[..complete.len() / 2]).unwrap();
+    assert!(error().contains("cannot be read as Parquet"), "{}", error());
 }

@@ -1,5 +1,5 @@
-//! What the program carries keeps its promise: the shipped experiments on the shipped model and data learn, from
-//! chance, and judge sentences that are in none of the data.
+//! The default experiments: the demo model learns the demo tasks from chance, and classifies sentences that are not in
+//! the data.
 
 use glue_tui::catalog::Metric;
 use glue_tui::event::{Event, Scores, SplitName, Status};
@@ -15,29 +15,29 @@ use std::time::Instant;
 
 const REPOSITORY: &str = env!("CARGO_MANIFEST_DIR");
 
-/// One training at a time: each takes all cores.
+/// Serializes the trainings, because each uses all cores.
 static CORES: Mutex<()> = Mutex::new(());
 
-/// Trains a shipped experiment on the CPU.
+/// Trains a default experiment on the CPU.
 fn train(name: &str, runs: &Path) -> TrainOutput {
     let experiments = Experiments::open(Some(&Path::new(REPOSITORY).join("experiments.toml"))).unwrap();
     let spec = experiments.resolve(name, &[("device".into(), "cpu".into())]).unwrap();
     let _cores = CORES.lock().unwrap_or_else(PoisonError::into_inner);
-    let begun = Instant::now();
+    let start = Instant::now();
     let (control, _handle) = control();
-    let outcome = run_blocking(Start::New(spec), runs, &control, &mut |_| {}).unwrap();
-    let summary = &outcome.summaries[0];
-    let percent = |share: f64| 100.0 * share;
+    let output = run_blocking(Start::New(spec), runs, &control, &mut |_| {}).unwrap();
+    let summary = &output.summaries[0];
+    let percent = |fraction: f64| 100.0 * fraction;
     println!(
         "{name}: {:.1} s, {:.0} examples/s; validation accuracy before {:.1} %, best {:.1} %; test {:.1} %",
-        begun.elapsed().as_secs_f64(),
+        start.elapsed().as_secs_f64(),
         summary.examples_per_second,
         percent(accuracy(summary.before.get(&SplitName::Validation))),
         percent(summary.best.as_ref().unwrap().value),
         percent(accuracy(summary.test.as_ref())),
     );
-    assert_eq!(outcome.status, Status::Finished);
-    outcome
+    assert_eq!(output.status, Status::Finished);
+    output
 }
 
 fn accuracy(scores: Option<&Scores>) -> f64 {
@@ -45,52 +45,52 @@ fn accuracy(scores: Option<&Scores>) -> f64 {
 }
 
 #[test]
-fn demo_goes_from_chance_to_ninety_percent_and_judges_new_sentences() {
+fn demo_learns_and_classifies_new_sentences() {
     let home = tempfile::tempdir().unwrap();
-    let outcome = train("demo", home.path());
-    let summary = &outcome.summaries[0];
+    let output = train("demo", home.path());
+    let summary = &output.summaries[0];
     let before = accuracy(summary.before.get(&SplitName::Validation));
     assert!((0.3..0.7).contains(&before), "before training: {before}");
     assert!(summary.best.as_ref().unwrap().value >= 0.9, "{:?}", summary.best);
     assert!(accuracy(summary.test.as_ref()) >= 0.85, "{:?}", summary.test);
 
-    // What is kept of each row comes to the scores of the log, and the log's JSON may round the last bit of a number.
-    let insight = ErrorReport::read(std::slice::from_ref(&outcome.dir), None).unwrap();
+    // The saved predictions give the logged scores, up to the last bit that JSON may round.
+    let insight = ErrorReport::read(std::slice::from_ref(&output.dir), None).unwrap();
     assert_eq!(insight.examples.as_ref().unwrap().len(), insight.evaluations[0].predictions.len());
-    let mut kept = insight.evaluations.iter();
-    for event in replay(&outcome.dir).unwrap() {
+    let mut evaluations = insight.evaluations.iter();
+    for event in replay(&output.dir).unwrap() {
         let Event::Eval(eval) = event else { continue };
         if eval.split == SplitName::Validation {
-            let scores = kept.next().unwrap().predictions.scores(insight.spec.task());
+            let scores = evaluations.next().unwrap().predictions.scores(insight.spec.task());
             assert_eq!((&scores.confusion, scores.examples), (&eval.scores.confusion, eval.scores.examples));
             assert!((scores.loss - eval.scores.loss).abs() < 1e-12, "{} {}", scores.loss, eval.scores.loss);
         }
     }
-    assert!(kept.next().is_none());
+    assert!(evaluations.next().is_none());
 
-    // Sentences by hand, none of them from a frame of the data or of the pretraining.
+    // Hand-written sentences that no template of the data or the pretraining generates.
     let probes = std::fs::read_to_string(Path::new(REPOSITORY).join("assets/make/probes.tsv")).unwrap();
     let probes: Vec<(&str, &str)> = probes.lines().skip(1).filter_map(|line| line.split_once('\t')).collect();
     let mut predictor =
-        Predictor::open(outcome.dir.to_str().unwrap(), home.path(), &Hub::from_env(), DeviceSpec::Cpu)
+        Predictor::open(output.dir.to_str().unwrap(), home.path(), &Hub::from_env(), DeviceSpec::Cpu)
             .unwrap();
     let inputs: Vec<_> = probes.iter().map(|(text, _)| (text.to_string(), None)).collect();
-    let verdicts = predictor.predict_all(&inputs).unwrap();
+    let predictions = predictor.predict_all(&inputs).unwrap();
     let name = |label: &str| if label == "1" { "positive" } else { "negative" };
     let wrong: Vec<&str> = probes
         .iter()
-        .zip(&verdicts)
-        .filter(|((_, label), verdict)| verdict.output.label() != Some(name(label)))
+        .zip(&predictions)
+        .filter(|((_, label), prediction)| prediction.output.label() != Some(name(label)))
         .map(|((text, _), _)| *text)
         .collect();
-    println!("of {} sentences by hand {} are misjudged: {wrong:#?}", probes.len(), wrong.len());
+    println!("{} hand-written sentences, {} misclassified: {wrong:#?}", probes.len(), wrong.len());
     assert!(wrong.len() * 5 <= probes.len(), "more than a fifth of the sentences: {wrong:#?}");
 }
 
 #[test]
-fn demo_pairs_sees_more_than_words() {
+fn demo_pairs_learns_more_than_word_counts() {
     let home = tempfile::tempdir().unwrap();
-    let outcome = train("demo-pairs", home.path());
-    // Words alone tell nothing here: a bag of words is at chance (assets/make/finetune.py).
-    assert!(outcome.summaries[0].best.as_ref().unwrap().value >= 0.68, "{:?}", outcome.summaries[0].best);
+    let output = train("demo-pairs", home.path());
+    // A bag of words is at chance here (assets/make/finetune.py).
+    assert!(output.summaries[0].best.as_ref().unwrap().value >= 0.68, "{:?}", output.summaries[0].best);
 }

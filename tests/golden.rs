@@ -1,5 +1,6 @@
-//! The engines, on every device here, give the numbers of Transformers and PyTorch, for a tiny random BERT and a tiny
-//! random DistilBERT, each as a classifier and as a regression. `tests/reference/make_golden.py` made the files.
+//! The engines, on every device of this machine, match Transformers and PyTorch for a tiny random BERT and a tiny
+//! random DistilBERT, each as a classifier and as a regression. `tests/reference/make_golden.py` wrote the reference
+//! files.
 
 mod backends;
 
@@ -12,23 +13,23 @@ use glue_tui::spec::{DeviceSpec, EngineChoice, Precision};
 use serde_json::Value;
 use std::path::{Path, PathBuf};
 
-/// Agreement: the largest difference within a tensor, relative to its largest number.
+/// Largest difference in a tensor, relative to its largest element.
 const TOLERANCE: f64 = 1e-4;
 
-/// Gradients of key biases are zero but for rounding, so they are held to the scale of the rest.
+/// Absolute tolerance of gradients of key biases, which are exactly zero but for rounding.
 const KEY_BIAS_FLOOR: f64 = 1e-6;
 
 /// The classifiers.
 const FAMILIES: [&str; 2] = ["bert", "distilbert"];
 
-/// And the same two with a head that tells a number.
+/// The classifiers and two regressions.
 const MODELS: [&str; 4] = ["bert", "distilbert", "bert-regression", "distilbert-regression"];
 
-const CHOSEN: Backend = Backend { engine: EngineChoice::Auto, device: DeviceSpec::Cpu };
+const DEFAULT: Backend = Backend { engine: EngineChoice::Auto, device: DeviceSpec::Cpu };
 
-/// Each model in each backend.
+/// Each model with each engine.
 fn cases() -> impl Iterator<Item = (&'static str, Backend)> {
-    MODELS.into_iter().flat_map(|family| backends::all().into_iter().map(move |backend| (family, backend)))
+    MODELS.into_iter().flat_map(|family| backends::all().into_iter().map(move |place| (family, place)))
 }
 
 fn reference(family: &str) -> PathBuf {
@@ -41,7 +42,7 @@ fn golden(family: &str) -> Value {
 }
 
 fn number(value: &Value) -> f64 {
-    value.as_f64().unwrap_or_else(|| panic!("{value} is no number"))
+    value.as_f64().unwrap_or_else(|| panic!("{value} is not a number"))
 }
 
 fn numbers(value: &Value) -> Vec<f32> {
@@ -64,7 +65,7 @@ fn batches(golden: &Value) -> Vec<Batch> {
     golden["batches"].as_array().expect("a list").iter().map(batch).collect()
 }
 
-/// What a regression has none of.
+/// Label smoothing; 0 for a regression.
 fn smoothing(golden: &Value) -> f64 {
     golden["label_smoothing"].as_f64().unwrap_or(0.0)
 }
@@ -81,7 +82,7 @@ fn optimizer(golden: &Value, label_smoothing: f64) -> OptimizerConfig {
     }
 }
 
-/// The engine over a folder; `tokens` limits what it works on at once.
+/// An engine for the model in a folder; `tokens` limits the size of micro-batches.
 fn build(
     Backend { engine, device }: Backend,
     folder: &Path,
@@ -109,12 +110,12 @@ fn build(
 
 fn assert_close(what: &str, found: &[f32], expected: &[f32], floor: f64) {
     assert_eq!(found.len(), expected.len(), "{what}");
-    let largest = expected.iter().fold(0.0, |most: f64, x| most.max(f64::from(x.abs())));
+    let largest = expected.iter().fold(0.0, |max: f64, x| max.max(f64::from(x.abs())));
     let difference = found
         .iter()
         .zip(expected)
         .map(|(a, b)| f64::from((a - b).abs()))
-        .fold(0.0, |most: f64, x| if x.is_nan() { f64::INFINITY } else { most.max(x) });
+        .fold(0.0, |max: f64, x| if x.is_nan() { f64::INFINITY } else { max.max(x) });
     assert!(
         difference <= (TOLERANCE * largest).max(floor),
         "{what}: differs by {difference:e}, largest {largest:e}"
@@ -135,15 +136,15 @@ fn arrays(family: &str, file: &str) -> Weights {
 }
 
 #[test]
-fn logits_and_losses() {
-    for (family, backend) in cases() {
+fn logits_and_losses_match() {
+    for (family, place) in cases() {
         let golden = golden(family);
         let batch = &batches(&golden)[0];
         let expected: Vec<Vec<f32>> =
             golden["logits"].as_array().expect("a list").iter().map(numbers).collect();
         let smoothed = Some((smoothing(&golden), "smoothed_loss")).filter(|(smoothing, _)| *smoothing > 0.0);
         for (smoothing, key) in std::iter::once((0.0, "loss")).chain(smoothed) {
-            let mut built = build(backend, &reference(family), &golden, smoothing, None);
+            let mut built = build(place, &reference(family), &golden, smoothing, None);
             assert!(
                 built.report.missing.is_empty() && built.report.unexpected.is_empty(),
                 "{:?}",
@@ -159,11 +160,11 @@ fn logits_and_losses() {
     }
 }
 
-/// Integrated gradients are those that autograd comes to over embedded words. They add up to what the logit gains, as
-/// near as so many points come to an integral: the ReLU of the one family has kinks on the way.
+/// Integrated gradients match autograd in PyTorch. They sum to the difference of the logits up to the error of the
+/// quadrature, which is larger for DistilBERT because ReLU is not smooth.
 #[test]
-fn saliency_of_each_token() {
-    for (family, backend) in cases().filter(|(_, backend)| backends::supports_attribution(*backend)) {
+fn integrated_gradients_match() {
+    for (family, place) in cases().filter(|(_, place)| backends::supports_attribution(*place)) {
         let golden = golden(family);
         let saliency = &golden["saliency"];
         let whole = |key: &str| saliency[key].as_u64().expect("a number") as usize;
@@ -171,34 +172,40 @@ fn saliency_of_each_token() {
         let ids = |value: &Value| -> Vec<u32> { numbers(value).iter().map(|id| *id as u32).collect() };
         let input = Encoded { ids: ids(&example["ids"]), type_ids: ids(&example["type_ids"]), label: None };
         let baseline = ids(&saliency["baseline"]);
-        let mut built = build(backend, &reference(family), &golden, 0.0, None);
-        let explained = (&input, baseline.as_slice());
+        let mut built = build(place, &reference(family), &golden, 0.0, None);
+        let input_and_baseline = (&input, baseline.as_slice());
         let (class, points) = (whole("class"), whole("points"));
-        let found = nn::integrated_gradients(&mut *built.engine, explained, class, points, &mut || true);
-        let found = found.expect("gradients").expect("to the end");
+        let found =
+            nn::integrated_gradients(&mut *built.engine, input_and_baseline, class, points, &mut || true);
+        let found = found.expect("gradients").expect("not cancelled");
         let tokens: Vec<f32> = found.iter().map(|x| *x as f32).collect();
         assert_close(family, &tokens, &numbers(&saliency["tokens"]), 0.0);
         let (sum, difference) = (found.iter().sum::<f64>(), number(&saliency["difference"]));
         assert!((sum - difference).abs() < 1e-2 * difference.abs(), "{family}: {sum}, {difference}");
-        assert_eq!((tokens[0], tokens[tokens.len() - 1]), (0.0, 0.0), "words that stay move nothing");
-        let mut asked = 0;
-        let mut once = || std::mem::replace(&mut asked, 1) == 0;
-        let many = nn::integrated_gradients(&mut *built.engine, explained, class, 500, &mut once);
-        assert_eq!(many.expect("gradients"), None, "stopped in between");
+        assert_eq!(
+            (tokens[0], tokens[tokens.len() - 1]),
+            (0.0, 0.0),
+            "tokens equal to the baseline have no attribution"
+        );
+        let mut calls = 0;
+        let mut once = || std::mem::replace(&mut calls, 1) == 0;
+        let cancelled =
+            nn::integrated_gradients(&mut *built.engine, input_and_baseline, class, 500, &mut once);
+        assert_eq!(cancelled.expect("gradients"), None);
     }
 }
 
 #[test]
-fn gradient_of_each_tensor() {
-    for (family, backend) in cases() {
+fn gradients_match() {
+    for (family, place) in cases() {
         let golden = golden(family);
-        // Whole, and in parts of few tokens.
+        // Without micro-batches and with small ones.
         for tokens in [None, Some(12)] {
-            let mut built = build(backend, &reference(family), &golden, smoothing(&golden), tokens);
+            let mut built = build(place, &reference(family), &golden, smoothing(&golden), tokens);
             let input = StepInput { batch: &batches(&golden)[0], step: 0, learning_rate: 0.0 };
             let (_, gradients) = built.engine.gradients(input).expect("gradients");
             assert_all_close(
-                &format!("{family}, {backend:?}, {tokens:?} tokens at once: gradient"),
+                &format!("{family}, {place:?}, at most {tokens:?} tokens: gradient"),
                 &gradients,
                 &arrays(family, "gradients.safetensors"),
             );
@@ -207,11 +214,11 @@ fn gradient_of_each_tensor() {
 }
 
 #[test]
-fn ten_steps_of_adamw() {
-    for (family, backend) in cases() {
+fn ten_adamw_steps_match() {
+    for (family, place) in cases() {
         let golden = golden(family);
         let batches = batches(&golden);
-        let mut built = build(backend, &reference(family), &golden, smoothing(&golden), None);
+        let mut built = build(place, &reference(family), &golden, smoothing(&golden), None);
         let steps = golden["steps"].as_array().expect("a list");
         assert_eq!(steps.len(), 10);
         for (step, expected) in steps.iter().enumerate() {
@@ -221,31 +228,31 @@ fn ten_steps_of_adamw() {
             let report = built.engine.step(input).expect("a step");
             for (found, key) in [(report.loss, "loss"), (report.grad_norm, "grad_norm")] {
                 let expected = number(&expected[key]);
-                let differs = (found - expected).abs();
+                let difference = (found - expected).abs();
                 assert!(
-                    differs <= TOLERANCE * expected,
-                    "{family} {backend:?} step {step}: {key} {found}, {expected}"
+                    difference <= TOLERANCE * expected,
+                    "{family} {place:?} step {step}: {key} {found}, {expected}"
                 );
             }
         }
         let trained = arrays(family, "trained.safetensors");
         assert_all_close(
-            &format!("{family} {backend:?}: weight"),
+            &format!("{family} {place:?}: weight"),
             &built.engine.weights().expect("weights"),
             &trained,
         );
-        // The comparison means something only when the weights have moved by more than it allows.
+        // The weights must have changed by more than the tolerance, or the comparison would be meaningless.
         let before = arrays(family, "model.safetensors");
         for (name, array) in trained.iter().filter(|(name, _)| !nn::is_key_bias(name)) {
-            let moved = array.data.iter().zip(&before[name].data).map(|(a, b)| (a - b).abs());
-            let largest = array.data.iter().fold(0f32, |most, x| most.max(x.abs()));
-            assert!(moved.fold(0.0, f32::max) > 1e-3 * largest, "{family}: {name} hardly moves");
+            let changes = array.data.iter().zip(&before[name].data).map(|(a, b)| (a - b).abs());
+            let largest = array.data.iter().fold(0f32, |max, x| max.max(x.abs()));
+            assert!(changes.fold(0.0, f32::max) > 1e-3 * largest, "{family}: {name} hardly changes");
         }
     }
 }
 
 #[test]
-fn decay_groups_are_those_of_the_trainer() {
+fn weight_decay_groups_match_the_trainer() {
     for family in FAMILIES {
         let golden = golden(family);
         let config =
@@ -262,14 +269,14 @@ fn decay_groups_are_those_of_the_trainer() {
     }
 }
 
-/// No prefix, `gamma` and `beta`, and both formats of `torch.save`.
+/// Names without prefix, `gamma` and `beta`, and both formats of `torch.save`.
 #[test]
-fn early_checkpoints_give_the_same_logits() {
+fn old_checkpoint_formats_give_the_same_logits() {
     for family in FAMILIES {
         let golden = golden(family);
         let batch = &batches(&golden)[0];
         let logits = |folder: &Path| {
-            let mut built = build(CHOSEN, folder, &golden, 0.0, None);
+            let mut built = build(DEFAULT, folder, &golden, 0.0, None);
             assert!(
                 built.report.missing.is_empty() && built.report.unexpected.is_empty(),
                 "{:?}",
@@ -289,22 +296,22 @@ fn early_checkpoints_give_the_same_logits() {
     }
 }
 
-/// A zip of `torch.save` that the binary carries.
+/// A checkpoint of `torch.save` that is embedded in the binary.
 #[test]
-fn an_embedded_checkpoint_loads() {
+fn embedded_checkpoint_loads() {
     static FILES: [(&str, &[u8]); 2] = [
         ("config.json", include_bytes!("reference/distilbert/config.json")),
         ("pytorch_model.bin", include_bytes!("reference/distilbert/zip.bin")),
     ];
-    let folder = ModelFolder { name: "carried".into(), commit: None, root: Root::Embedded(&FILES) };
+    let folder = ModelFolder { name: "embedded".into(), commit: None, root: Root::Embedded(&FILES) };
     let built = nn::for_inference(&folder, DeviceSpec::Cpu, None).expect("a classifier");
     assert_eq!(built.engine.weights().expect("weights"), arrays("distilbert", "model.safetensors"));
     assert_eq!(built.config.id2label, ["low", "middle", "high"]);
 }
 
-/// Weights in two files with an index, and in f16: the same to the precision of the format.
+/// Weights in two shards with an index, and in f16, which are equal up to the precision of f16.
 #[test]
-fn weights_in_parts_load() {
+fn sharded_and_f16_weights_load() {
     let golden = golden("bert");
     let folder = tempfile::tempdir().expect("a folder");
     let at = |file: &str| folder.path().join(file);
@@ -312,16 +319,16 @@ fn weights_in_parts_load() {
     let weights = arrays("bert", "model.safetensors");
     let (mut map, mut halves) = (serde_json::Map::new(), [Weights::new(), Weights::new()]);
     let files = ["model-00001-of-00002.safetensors", "model-00002-of-00002.safetensors"];
-    for (backend, (name, array)) in weights.iter().enumerate() {
-        halves[backend % 2].insert(name.clone(), array.clone());
-        map.insert(name.clone(), files[backend % 2].into());
+    for (index, (name, array)) in weights.iter().enumerate() {
+        halves[index % 2].insert(name.clone(), array.clone());
+        map.insert(name.clone(), files[index % 2].into());
     }
     for (file, half) in files.iter().zip(&halves) {
         nn::write_arrays(&at(file), half, &std::collections::BTreeMap::new()).expect("a file");
     }
     let index = serde_json::json!({ "metadata": {}, "weight_map": map });
     std::fs::write(at("model.safetensors.index.json"), index.to_string()).expect("a file");
-    assert_eq!(build(CHOSEN, folder.path(), &golden, 0.0, None).engine.weights().expect("weights"), weights);
+    assert_eq!(build(DEFAULT, folder.path(), &golden, 0.0, None).engine.weights().expect("weights"), weights);
 
     let half = |array: &Array| {
         let tensor = Tensor::from_slice(&array.data, array.shape.as_slice(), &Device::Cpu);
@@ -329,7 +336,7 @@ fn weights_in_parts_load() {
     };
     let tensors = weights.iter().map(|(name, array)| (name.clone(), half(array))).collect();
     candle_core::safetensors::save(&tensors, at("model.safetensors")).expect("a file");
-    let read = build(CHOSEN, folder.path(), &golden, 0.0, None).engine.weights().expect("weights");
+    let read = build(DEFAULT, folder.path(), &golden, 0.0, None).engine.weights().expect("weights");
     assert_ne!(read, weights);
     for (name, array) in &weights {
         for (a, b) in read[name].data.iter().zip(&array.data) {
@@ -338,13 +345,13 @@ fn weights_in_parts_load() {
     }
 }
 
-/// What is saved is the same classifier, or regression, again, with its labels.
+/// A saved model loads with the same weights, labels and logits.
 #[test]
-fn a_saved_folder_is_the_same_model() {
+fn saved_model_loads_unchanged() {
     for family in MODELS {
         let golden = golden(family);
         let batch = &batches(&golden)[0];
-        let mut built = build(CHOSEN, &reference(family), &golden, 0.0, None);
+        let mut built = build(DEFAULT, &reference(family), &golden, 0.0, None);
         let input = StepInput { batch, step: 0, learning_rate: 1e-3 };
         built.engine.step(input).expect("a step");
         let folder = tempfile::tempdir().expect("a folder");
@@ -368,10 +375,10 @@ fn a_saved_folder_is_the_same_model() {
             (&problem.into(), Some(labels.len() as u64))
         );
         let model = ModelFolder::on_disk(folder.path());
-        let mut again = nn::for_inference(&model, DeviceSpec::Cpu, None).expect("a classifier");
-        assert_eq!(again.config.id2label, labels);
-        assert_eq!(again.engine.weights().expect("weights"), weights);
-        assert_eq!(again.engine.logits(batch).expect("logits"), built.engine.logits(batch).expect("logits"));
+        let mut loaded = nn::for_inference(&model, DeviceSpec::Cpu, None).expect("a classifier");
+        assert_eq!(loaded.config.id2label, labels);
+        assert_eq!(loaded.engine.weights().expect("weights"), weights);
+        assert_eq!(loaded.engine.logits(batch).expect("logits"), built.engine.logits(batch).expect("logits"));
     }
 }
 
@@ -381,7 +388,7 @@ fn candle_transformers_is_a_second_oracle() {
     use candle_transformers::models::bert::{BertModel, Config};
     let golden = golden("bert");
     let batch = &batches(&golden)[0];
-    let ours = build(CHOSEN, &reference("bert"), &golden, 0.0, None).engine.logits(batch).expect("logits");
+    let ours = build(DEFAULT, &reference("bert"), &golden, 0.0, None).engine.logits(batch).expect("logits");
 
     let folder = reference("bert");
     let text = std::fs::read(folder.join("config.json")).expect("the configuration");
@@ -410,9 +417,9 @@ fn candle_transformers_is_a_second_oracle() {
     assert_close("candle-transformers", &ours.concat(), &theirs().expect("their logits").concat(), 0.0);
 }
 
-/// An unfinished head is told, and cannot be used for inference.
+/// A model without a head can be trained but not used for inference.
 #[test]
-fn a_model_without_head_trains_but_does_not_judge() {
+fn model_without_head_trains_but_cannot_predict() {
     let golden = golden("bert");
     let folder = tempfile::tempdir().expect("a folder");
     let at = |file: &str| folder.path().join(file);
@@ -420,7 +427,7 @@ fn a_model_without_head_trains_but_does_not_judge() {
     let mut weights = arrays("bert", "model.safetensors");
     weights.retain(|name, _| !name.starts_with("classifier"));
     nn::write_arrays(&at("model.safetensors"), &weights, &std::collections::BTreeMap::new()).expect("a file");
-    let built = build(CHOSEN, folder.path(), &golden, 0.0, None);
+    let built = build(DEFAULT, folder.path(), &golden, 0.0, None);
     assert_eq!(built.report.missing, ["classifier.weight", "classifier.bias"]);
     let error =
         nn::for_inference(&ModelFolder::on_disk(folder.path()), DeviceSpec::Cpu, None).expect_err("no head");

@@ -1,5 +1,5 @@
-//! What training relies on in an engine: every tensor learns, masks and weights come from the seed
-//! alone, parts make the whole, and a state put back goes on bit for bit.
+//! What training relies on in an engine: every parameter receives a gradient, dropout masks and initial weights depend
+//! only on the seed, micro-batches give the gradients of the whole batch, and a restored state continues bit for bit.
 
 mod backends;
 
@@ -15,16 +15,16 @@ use glue_tui::nn::{
 use glue_tui::spec::{DeviceSpec, EngineChoice, Precision};
 use std::path::Path;
 
-/// Reference models, two of them regressions, with their tensors.
+/// Reference models, two of them regressions, with their numbers of parameters.
 const MODELS: [(&str, usize); 4] =
     [("bert", 41), ("distilbert", 40), ("bert-regression", 41), ("distilbert-regression", 40)];
 
-/// Each model in each backend.
+/// Each model with each engine.
 fn cases() -> impl Iterator<Item = ((&'static str, usize), Backend)> {
-    MODELS.into_iter().flat_map(|family| backends::all().into_iter().map(move |backend| (family, backend)))
+    MODELS.into_iter().flat_map(|family| backends::all().into_iter().map(move |place| (family, place)))
 }
 
-/// The reference model of that name with dropout on, in a folder of its own.
+/// A copy of a reference model with dropout enabled.
 fn with_dropout(family: &str) -> tempfile::TempDir {
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/reference").join(family);
     let folder = tempfile::tempdir().expect("a folder");
@@ -81,11 +81,11 @@ fn build_at(Backend { engine, device }: Backend, folder: &Path, seed: u64, token
     .expect("an engine")
 }
 
-/// A batch that the engine can learn from.
+/// A batch with labels that match the engine's head.
 fn batch_for(engine: &dyn Engine, first: u32) -> Batch {
     let is_regression =
         engine.shapes().iter().any(|(name, shape)| name == "classifier.bias" && *shape == [1]);
-    if is_regression { numbered(batch(first)) } else { batch(first) }
+    if is_regression { with_values(batch(first)) } else { batch(first) }
 }
 
 fn batch(first: u32) -> Batch {
@@ -97,8 +97,8 @@ fn batch(first: u32) -> Batch {
     Batch::new(&examples)
 }
 
-/// The same, labelled with numbers.
-fn numbered(mut batch: Batch) -> Batch {
+/// Replaces the classes of a batch by numbers.
+fn with_values(mut batch: Batch) -> Batch {
     for label in &mut batch.labels {
         *label = Label::Value(label.number() + 0.5);
     }
@@ -118,37 +118,37 @@ fn bits(weights: &Weights) -> Vec<u32> {
 }
 
 #[test]
-fn every_tensor_learns_with_dropout_on() {
-    for ((family, tensors), backend) in cases() {
+fn every_parameter_receives_a_gradient_with_dropout() {
+    for ((family, parameters), place) in cases() {
         let folder = with_dropout(family);
-        let mut built = build_at(backend, folder.path(), 1, None);
+        let mut built = build_at(place, folder.path(), 1, None);
         let batch = batch_for(built.engine.as_ref(), 0);
         let coverage =
             check(built.engine.as_mut(), StepInput { batch: &batch, step: 0, learning_rate: 1e-3 })
                 .expect("gradients");
         assert_eq!(
             coverage,
-            Coverage { with_gradient: tensors, total: tensors, without_gradient: Vec::new() },
-            "{family} {backend:?}"
+            Coverage { with_gradient: parameters, total: parameters, without_gradient: Vec::new() },
+            "{family} {place:?}"
         );
-        assert_eq!(coverage.summary(), format!("{tensors}/{tensors} parameters receive a gradient"));
+        assert_eq!(coverage.summary(), format!("{parameters}/{parameters} parameters receive a gradient"));
         assert!(require_all(&coverage).is_ok());
     }
 }
 
-/// An engine that loses gradients as candle's fused operations do: no entry, and no word about it.
-struct Severed {
+/// An engine that silently drops gradients, as candle's fused operations do.
+struct DroppedGradients {
     engine: Box<dyn Engine>,
-    lost: &'static str,
+    dropped: &'static str,
 }
 
-impl Engine for Severed {
+impl Engine for DroppedGradients {
     fn step(&mut self, input: StepInput<'_>) -> glue_tui::error::Result<StepReport> {
         self.engine.step(input)
     }
     fn gradients(&mut self, input: StepInput<'_>) -> glue_tui::error::Result<(f64, Weights)> {
         let (loss, mut gradients) = self.engine.gradients(input)?;
-        gradients.retain(|name, _| !name.contains(self.lost));
+        gradients.retain(|name, _| !name.contains(self.dropped));
         Ok((loss, gradients))
     }
     fn logits(&mut self, batch: &Batch) -> glue_tui::error::Result<Vec<Vec<f32>>> {
@@ -167,8 +167,8 @@ impl Engine for Severed {
     fn shapes(&self) -> Vec<(String, Vec<usize>)> {
         self.engine.shapes()
     }
-    fn tensor(&self, name: &str, part: ParamState) -> glue_tui::error::Result<Array> {
-        self.engine.tensor(name, part)
+    fn tensor(&self, name: &str, state: ParamState) -> glue_tui::error::Result<Array> {
+        self.engine.tensor(name, state)
     }
     fn updates(&self) -> u64 {
         self.engine.updates()
@@ -181,18 +181,22 @@ impl Engine for Severed {
     }
 }
 
-/// The fused operation itself is planted in the encoder by `nn::plain`'s own tests; here the refusal
-/// is seen through the interface, and key biases are no excuse for a missing gradient.
+/// The tests of `nn::plain` use a fused operation in the encoder; this one tests the check through the [`Engine`]
+/// trait. A missing gradient of a key bias is detected too.
 #[test]
-fn a_lost_gradient_is_refused() {
+fn missing_gradients_are_rejected() {
     let folder = with_dropout("bert");
     let batch = batch(0);
     let input = StepInput { batch: &batch, step: 0, learning_rate: 1e-3 };
-    for (lost, count) in [("layer.0.", 16), ("self.key.bias", 2), ("classifier.weight", 1)] {
-        let mut engine = Severed { engine: build(folder.path(), 1, None).engine, lost };
+    for (dropped, count) in [("layer.0.", 16), ("self.key.bias", 2), ("classifier.weight", 1)] {
+        let mut engine = DroppedGradients { engine: build(folder.path(), 1, None).engine, dropped };
         let coverage = check(&mut engine, input).expect("gradients");
-        assert_eq!((coverage.with_gradient, coverage.without_gradient.len()), (41 - count, count), "{lost}");
-        let Err(Error::Training(problem)) = require_all(&coverage) else { panic!("not refused: {lost}") };
+        assert_eq!(
+            (coverage.with_gradient, coverage.without_gradient.len()),
+            (41 - count, count),
+            "{dropped}"
+        );
+        let Err(Error::Training(problem)) = require_all(&coverage) else { panic!("not rejected: {dropped}") };
         assert!(
             problem.contains(&coverage.without_gradient[0]) && problem.contains(&coverage.summary()),
             "{problem}"
@@ -201,7 +205,7 @@ fn a_lost_gradient_is_refused() {
 }
 
 #[test]
-fn dropout_is_on_in_learning_and_off_in_logits() {
+fn dropout_applies_to_training_but_not_to_logits() {
     for (family, _) in MODELS {
         let (with, without) = (with_dropout(family), Path::new("tests/reference").join(family));
         let without = Path::new(env!("CARGO_MANIFEST_DIR")).join(without);
@@ -213,38 +217,38 @@ fn dropout_is_on_in_learning_and_off_in_logits() {
         let mut loss = |step| {
             on.engine.gradients(StepInput { batch: &batch, step, learning_rate: 0.0 }).expect("a loss").0
         };
-        let (first, again, second) = (loss(0), loss(0), loss(1));
-        assert_eq!(first, again, "{family}: the mask of a step is a fact");
-        assert_ne!(first, second, "{family}: the next step has another");
+        let (first, repeated, second) = (loss(0), loss(0), loss(1));
+        assert_eq!(first, repeated, "{family}: the same step has the same mask");
+        assert_ne!(first, second, "{family}: the next step has another mask");
         let plain = off.engine.gradients(StepInput { batch: &batch, step: 0, learning_rate: 0.0 });
         assert_ne!(first, plain.expect("a loss").0, "{family}");
-        // The engine without dropout does not depend on the step.
+        // Without dropout, the loss does not depend on the step.
         let later = off.engine.gradients(StepInput { batch: &batch, step: 9, learning_rate: 0.0 });
-        let now = off.engine.gradients(StepInput { batch: &batch, step: 0, learning_rate: 0.0 });
-        assert_eq!(later.expect("a loss").0, now.expect("a loss").0, "{family}");
+        let first = off.engine.gradients(StepInput { batch: &batch, step: 0, learning_rate: 0.0 });
+        assert_eq!(later.expect("a loss").0, first.expect("a loss").0, "{family}");
     }
 }
 
 #[test]
-fn the_same_seed_is_the_same_run() {
-    for ((family, _), backend) in cases() {
+fn same_seed_gives_the_same_run() {
+    for ((family, _), place) in cases() {
         let folder = with_dropout(family);
         let run = |seed| {
-            let mut built = build_at(backend, folder.path(), seed, None);
+            let mut built = build_at(place, folder.path(), seed, None);
             let reports = train(built.engine.as_mut(), 0..5);
             (reports, bits(&built.engine.weights().expect("weights")))
         };
         let first = run(3);
-        assert_eq!(first, run(3), "{family} {backend:?}");
-        assert_ne!(first.1, run(4).1, "{family} {backend:?}");
-        // Loss and norm are true numbers.
+        assert_eq!(first, run(3), "{family} {place:?}");
+        assert_ne!(first.1, run(4).1, "{family} {place:?}");
+        // Loss and norm are plausible.
         assert!(first.0.iter().all(|r| r.loss > 0.0 && r.loss < 10.0 && r.grad_norm > 0.0), "{:?}", first.0);
     }
 }
 
-/// The tiny models are too small for candle to share a product among threads; this one is not.
+/// A model large enough for matrix products to use several threads, unlike the reference models.
 #[test]
-fn threads_do_not_change_the_run() {
+fn multithreaded_run_is_reproducible() {
     let folder = tempfile::tempdir().expect("a folder");
     let config = r#"{"model_type": "bert", "vocab_size": 2000, "hidden_size": 192, "num_hidden_layers": 2,
         "num_attention_heads": 4, "intermediate_size": 768, "max_position_embeddings": 64, "type_vocab_size": 2}"#;
@@ -279,26 +283,26 @@ fn threads_do_not_change_the_run() {
         }
         bits(&built.engine.weights().expect("weights"))
     };
-    assert!(run() == run(), "the same seed gave other weights");
+    assert!(run() == run(), "the same seed gave different weights");
 }
 
 #[test]
-fn parts_make_the_whole() {
-    for ((family, _), backend) in cases() {
+fn micro_batches_give_the_gradients_of_the_batch() {
+    for ((family, _), place) in cases() {
         let folder = with_dropout(family);
-        let batch = batch_for(build_at(backend, folder.path(), 3, None).engine.as_ref(), 2);
+        let batch = batch_for(build_at(place, folder.path(), 3, None).engine.as_ref(), 2);
         let input = StepInput { batch: &batch, step: 4, learning_rate: 0.0 };
         let gradients = |tokens| {
-            let mut built = build_at(backend, folder.path(), 3, tokens);
+            let mut built = build_at(place, folder.path(), 3, tokens);
             built.engine.gradients(input).expect("gradients")
         };
         let (whole_loss, whole) = gradients(None);
-        assert_eq!(batch.parts(64, 14).len(), 3);
-        let (parts_loss, parts) = gradients(Some(14));
-        assert!((whole_loss - parts_loss).abs() < 1e-5 * whole_loss, "{family}: {whole_loss}, {parts_loss}");
+        assert_eq!(batch.micro_batches(64, 14).len(), 3);
+        let (split_loss, split) = gradients(Some(14));
+        assert!((whole_loss - split_loss).abs() < 1e-5 * whole_loss, "{family}: {whole_loss}, {split_loss}");
         for (name, array) in whole.iter().filter(|(name, _)| !nn::is_key_bias(name)) {
-            let largest = array.data.iter().fold(0f32, |most, x| most.max(x.abs()));
-            for (a, b) in array.data.iter().zip(&parts[name].data) {
+            let largest = array.data.iter().fold(0f32, |max, x| max.max(x.abs()));
+            for (a, b) in array.data.iter().zip(&split[name].data) {
                 assert!((a - b).abs() <= 1e-5 * largest, "{family} {name}: {a}, {b}");
             }
         }
@@ -306,56 +310,57 @@ fn parts_make_the_whole() {
 }
 
 #[test]
-fn a_state_put_back_goes_on_bit_for_bit() {
-    for ((family, _), backend) in cases() {
+fn restored_state_continues_bit_for_bit() {
+    for ((family, _), place) in cases() {
         let folder = with_dropout(family);
-        let mut straight = build_at(backend, folder.path(), 3, None);
-        let expected = train(straight.engine.as_mut(), 0..6);
-        let mut first = build_at(backend, folder.path(), 3, None);
+        let mut uninterrupted = build_at(place, folder.path(), 3, None);
+        let expected = train(uninterrupted.engine.as_mut(), 0..6);
+        let mut first = build_at(place, folder.path(), 3, None);
         train(first.engine.as_mut(), 0..3);
         let state = first.engine.state().expect("a state");
         assert_eq!(state.updates, 3);
-        let mut second = build_at(backend, folder.path(), 3, None);
-        second.engine.restore(&state).expect("put back");
+        let mut second = build_at(place, folder.path(), 3, None);
+        second.engine.restore(&state).expect("restored");
         assert_eq!(second.engine.state().expect("a state"), state);
-        assert_eq!(train(second.engine.as_mut(), 3..6), expected[3..], "{family} {backend:?}");
-        let (a, b) = (straight.engine.state().expect("a state"), second.engine.state().expect("a state"));
-        assert_eq!(bits(&a.weights), bits(&b.weights), "{family} {backend:?}");
-        assert_eq!(bits(&a.second_moments), bits(&b.second_moments), "{family} {backend:?}");
+        assert_eq!(train(second.engine.as_mut(), 3..6), expected[3..], "{family} {place:?}");
+        let (a, b) =
+            (uninterrupted.engine.state().expect("a state"), second.engine.state().expect("a state"));
+        assert_eq!(bits(&a.weights), bits(&b.weights), "{family} {place:?}");
+        assert_eq!(bits(&a.second_moments), bits(&b.second_moments), "{family} {place:?}");
     }
 }
 
-/// Steps that are begun one after the other, and asked of later, are the same steps.
+/// Enqueued steps give the same result as single steps, and their report is the mean.
 #[test]
-fn steps_that_are_asked_of_later_say_their_mean() {
-    for ((family, _), backend) in cases() {
+fn report_of_enqueued_steps_is_their_mean() {
+    for ((family, _), place) in cases() {
         let folder = with_dropout(family);
-        let (mut told, mut asked) =
-            (build_at(backend, folder.path(), 3, None), build_at(backend, folder.path(), 3, None));
-        let expected = train(told.engine.as_mut(), 0..4);
-        let mut known = Vec::new();
+        let (mut stepped, mut enqueued) =
+            (build_at(place, folder.path(), 3, None), build_at(place, folder.path(), 3, None));
+        let expected = train(stepped.engine.as_mut(), 0..4);
+        let mut reports = Vec::new();
         for step in 0..4 {
-            let batch = batch_for(asked.engine.as_ref(), step as u32);
+            let batch = batch_for(enqueued.engine.as_ref(), step as u32);
             let input = StepInput { batch: &batch, step, learning_rate: 1e-3 };
-            known.extend(asked.engine.enqueue(input).expect("a step"));
+            reports.extend(enqueued.engine.enqueue(input).expect("a step"));
         }
-        let report = asked.engine.report().expect("a report");
+        let report = enqueued.engine.report().expect("a report");
         if let Some(report) = report {
             let mean = expected.iter().map(|report| report.loss).sum::<f64>() / 4.0;
-            assert!((report.loss - mean).abs() < 1e-5, "{family} {backend:?}: {report:?}, mean {mean}");
-            assert_eq!(report.grad_norm, expected[3].grad_norm, "{family} {backend:?}");
-            assert!(known.is_empty(), "{family} {backend:?}: a step was told twice");
+            assert!((report.loss - mean).abs() < 1e-5, "{family} {place:?}: {report:?}, mean {mean}");
+            assert_eq!(report.grad_norm, expected[3].grad_norm, "{family} {place:?}");
+            assert!(reports.is_empty(), "{family} {place:?}: a step was reported twice");
         } else {
-            assert_eq!(known, expected, "{family} {backend:?}");
+            assert_eq!(reports, expected, "{family} {place:?}");
         }
-        assert_eq!(asked.engine.report().expect("no report"), None, "{family} {backend:?}");
+        assert_eq!(enqueued.engine.report().expect("no report"), None, "{family} {place:?}");
         let weights = |built: &Built| bits(&built.engine.weights().expect("weights"));
-        assert_eq!(weights(&told), weights(&asked), "{family} {backend:?}");
+        assert_eq!(weights(&stepped), weights(&enqueued), "{family} {place:?}");
     }
 }
 
 #[test]
-fn gradients_change_nothing_and_faults_are_named() {
+fn gradients_keep_the_state_and_invalid_input_is_an_error() {
     let folder = with_dropout("bert");
     let mut built = build(folder.path(), 3, None);
     let before = built.engine.state().expect("a state");
@@ -376,12 +381,12 @@ fn gradients_change_nothing_and_faults_are_named() {
         (one(vec![], 0, Some(0)), "no token"),
         (one(vec![5], 0, Some(3)), "label 3"),
         (one(vec![5], 0, None), "without a label"),
-        (numbered(one(vec![5], 0, Some(1))), "label 1.5 is a number"),
-        (Batch::new([]), "no example"),
+        (with_values(one(vec![5], 0, Some(1))), "label 1.5 is a number"),
+        (Batch::new([]), "no examples"),
     ];
     for (batch, expected) in cases {
         let input = StepInput { batch: &batch, step: 0, learning_rate: 1e-3 };
-        let error = built.engine.step(input).expect_err("a faulty batch").to_string();
+        let error = built.engine.step(input).expect_err("an invalid batch").to_string();
         assert!(error.contains(expected), "{error:?} has no {expected:?}");
     }
     assert!(built.engine.logits(&Batch::new([])).expect("nothing").is_empty());
@@ -399,11 +404,11 @@ fn gradients_change_nothing_and_faults_are_named() {
 }
 
 #[test]
-fn choices_that_are_not_there_are_refused() {
+fn invalid_options_are_errors_and_fallbacks_are_noted() {
     let folder = with_dropout("bert");
     let model = ModelFolder::on_disk(folder.path());
     let labels = ["a", "b", "c"].map(str::to_owned);
-    let choice = BuildOptions {
+    let options = BuildOptions {
         folder: &model,
         labels: &labels,
         seed: 0,
@@ -416,16 +421,17 @@ fn choices_that_are_not_there_are_refused() {
         max_tokens_per_pass: None,
         threads: None,
     };
-    let built = nn::build(&choice).expect("an engine");
+    let built = nn::build(&options).expect("an engine");
     assert_eq!(built.precision, "f32");
     assert!(built.notes.iter().any(|note| note.contains("bf16")), "{:?}", built.notes);
-    let fast = nn::build(&BuildOptions { engine: EngineChoice::Fast, ..choice.clone() }).expect("an engine");
-    assert_ne!(fast.device, built.device, "the fast engine names its instructions");
-    let none = nn::build(&BuildOptions { labels: &labels[..0], ..choice.clone() }).expect_err("no label");
-    assert!(none.to_string().contains("no label"), "{none}");
+    let fast = nn::build(&BuildOptions { engine: EngineChoice::Fast, ..options.clone() }).expect("an engine");
+    assert_ne!(fast.device, built.device, "the fast engine shows its instruction set");
+    let no_labels =
+        nn::build(&BuildOptions { labels: &labels[..0], ..options.clone() }).expect_err("no label");
+    assert!(no_labels.to_string().contains("no labels"), "{no_labels}");
     let rate =
-        nn::build(&BuildOptions { classifier_dropout: Some(1.5), ..choice.clone() }).expect_err("a rate");
+        nn::build(&BuildOptions { classifier_dropout: Some(1.5), ..options.clone() }).expect_err("a rate");
     assert!(rate.to_string().contains("classifier_dropout is 1.5"), "{rate}");
-    let set = nn::build(&BuildOptions { classifier_dropout: Some(0.5), ..choice }).expect("an engine");
+    let set = nn::build(&BuildOptions { classifier_dropout: Some(0.5), ..options }).expect("an engine");
     assert_eq!(set.config.classifier_dropout, 0.5);
 }

@@ -1,9 +1,9 @@
-//! Pinned texts over the demo task and model: each evaluation scores them, and training is the same bytes.
+//! Probes with the demo task and model: each evaluation classifies them, and training gives the same weights.
 
 use glue_tui::event::{Command, Event, ProbePrediction, ProbeResult, SplitName};
 use glue_tui::hub::Hub;
 use glue_tui::predict::Predictor;
-use glue_tui::probes::{self, MOST, Probe};
+use glue_tui::probes::{self, MAX_PROBES, Probe};
 use glue_tui::run::history::History;
 use glue_tui::run::{RunEvent, Start, TrainOutput, replay, run_blocking};
 use glue_tui::spec::{DeviceSpec, RunSpec, built_in};
@@ -23,19 +23,23 @@ fn spec() -> RunSpec {
     }
 }
 
-fn pin(text: &str, pair: Option<&str>) -> Probe {
+fn probe(text: &str, pair: Option<&str>) -> Probe {
     Probe { text: text.into(), text_pair: pair.map(str::to_string) }
 }
 
-/// Conducts a run to its end; `hear` hears each event.
-fn run(spec: RunSpec, runs: &Path, mut hear: impl FnMut(&Event) -> Option<Command> + Send) -> TrainOutput {
+/// Trains to the end; `on_event` receives each event and may return a command.
+fn run(
+    spec: RunSpec,
+    runs: &Path,
+    mut on_event: impl FnMut(&Event) -> Option<Command> + Send,
+) -> TrainOutput {
     let (control, handle) = control();
-    let mut say = |said: &RunEvent| {
-        if let Some(command) = hear(&said.event) {
+    let mut emit = |run_event: &RunEvent| {
+        if let Some(command) = on_event(&run_event.event) {
             handle.send(command);
         }
     };
-    run_blocking(Start::New(spec), runs, &control, &mut say).unwrap()
+    run_blocking(Start::New(spec), runs, &control, &mut emit).unwrap()
 }
 
 fn weights(outcome: &TrainOutput) -> Vec<u8> {
@@ -58,16 +62,16 @@ fn warnings(events: &[Event]) -> Vec<&str> {
 }
 
 #[test]
-fn pinned_texts_are_scored_with_each_evaluation_and_training_is_the_same() {
+fn probes_are_classified_at_each_evaluation_without_changing_training() {
     let home = tempfile::tempdir().unwrap();
-    let straight = run(spec(), home.path(), |_| None);
-    assert_eq!(probes(&replay(&straight.dir).unwrap()), Vec::<&ProbeResult>::new());
+    let without_probes = run(spec(), home.path(), |_| None);
+    assert_eq!(probes(&replay(&without_probes.dir).unwrap()), Vec::<&ProbeResult>::new());
     let file = home.path().join(probes::FILE);
-    let (first, later) = (pin("a fine film", None), pin("nobody will be bored", None));
+    let (first, later) = (probe("a fine film", None), probe("nobody will be bored", None));
     probes::toggle(&file, first.clone()).unwrap();
-    probes::toggle(&file, pin("one", Some("of a pair"))).unwrap();
+    probes::toggle(&file, probe("one", Some("of a pair"))).unwrap();
     let pinned = run(spec(), home.path(), |event| match event {
-        // What is pinned meanwhile counts from the next evaluation on; one that is asked for is one too.
+        // A probe pinned during the run takes effect at the next evaluation, which may be a requested one.
         Event::Step(step) if step.step == 2 => {
             probes::toggle(&file, later.clone()).unwrap();
             Some(Command::Eval)
@@ -83,10 +87,10 @@ fn pinned_texts_are_scored_with_each_evaluation_and_training_is_the_same() {
             || matches!(before, Event::Eval(eval) if eval.split == SplitName::Validation);
         assert!(is_after || !matches!(event, Event::Probe(_)), "{before:?}, then {event:?}");
     }
-    assert_eq!(weights(&pinned), weights(&straight));
+    assert_eq!(weights(&pinned), weights(&without_probes));
     assert_eq!(History::of(&logged).probes.newest().count(), 2);
 
-    // What is told is what the weights say.
+    // The predictions are those of the saved weights.
     let best = pinned.summaries[0].best.unwrap().step;
     let probe = probes(&logged).into_iter().find(|probe| probe.step == best && probe.probe == first).unwrap();
     let ProbePrediction::Label { label, probabilities, .. } = &probe.prediction else { panic!("{probe:?}") };
@@ -95,17 +99,17 @@ fn pinned_texts_are_scored_with_each_evaluation_and_training_is_the_same() {
             .unwrap();
     let answer = predictor.predict(&first.text, None).unwrap().output;
     assert_eq!(answer.label(), Some(label.as_str()));
-    for ((_, expected), told) in answer.probabilities().iter().zip(probabilities) {
-        assert!((expected - told).abs() < 1e-5, "{probe:?}, {answer:?}");
+    for ((_, expected), probability) in answer.probabilities().iter().zip(probabilities) {
+        assert!((expected - probability).abs() < 1e-5, "{probe:?}, {answer:?}");
     }
 }
 
 #[test]
-fn pairs_are_scored_where_two_texts_are_judged() {
+fn pairs_are_classified_by_a_task_of_pairs() {
     let home = tempfile::tempdir().unwrap();
-    let pair = pin("how do i learn rust", Some("where to learn rust"));
-    for pin in [pin("a fine film", None), pair.clone()] {
-        probes::toggle(&home.path().join(probes::FILE), pin).unwrap();
+    let pair = probe("how do i learn rust", Some("where to learn rust"));
+    for probe in [probe("a fine film", None), pair.clone()] {
+        probes::toggle(&home.path().join(probes::FILE), probe).unwrap();
     }
     let outcome = run(RunSpec { task: "demo-pairs".parse().unwrap(), ..spec() }, home.path(), |_| None);
     let logged = replay(&outcome.dir).unwrap();
@@ -114,7 +118,7 @@ fn pairs_are_scored_where_two_texts_are_judged() {
 }
 
 #[test]
-fn a_damaged_or_long_file_is_a_warning() {
+fn invalid_or_long_file_is_a_warning() {
     let home = tempfile::tempdir().unwrap();
     let file = home.path().join(probes::FILE);
     std::fs::write(&file, "[[probe]]\ntext = 7\n").unwrap();
@@ -124,18 +128,18 @@ fn a_damaged_or_long_file_is_a_warning() {
     assert_eq!(told.len(), 1, "{told:?}");
     assert!(told[0].contains("probes.toml:2") && told[0].contains("not scored"), "{told:?}");
     let many: Vec<_> =
-        (0..MOST + 3).map(|number| format!("[[probe]]\ntext = \"number {number}\"\n")).collect();
+        (0..MAX_PROBES + 3).map(|number| format!("[[probe]]\ntext = \"number {number}\"\n")).collect();
     std::fs::write(&file, many.concat()).unwrap();
     let outcome = run(spec(), home.path(), |_| None);
     let logged = replay(&outcome.dir).unwrap();
     assert!(warnings(&logged)[0].ends_with("probes.toml has 11 sentences; the first 8 are scored"));
-    assert_eq!(probes(&logged).len(), 3 * MOST);
+    assert_eq!(probes(&logged).len(), 3 * MAX_PROBES);
 }
 
 #[test]
-fn each_seed_of_a_run_finds_what_is_pinned() {
+fn every_repeat_classifies_the_probes() {
     let home = tempfile::tempdir().unwrap();
-    probes::toggle(&home.path().join(probes::FILE), pin("a fine film", None)).unwrap();
+    probes::toggle(&home.path().join(probes::FILE), probe("a fine film", None)).unwrap();
     let outcome = run(RunSpec { repeats: 2, ..spec() }, home.path(), |_| None);
     for seed in ["seed-42", "seed-43"] {
         assert_eq!(probes(&replay(&outcome.dir.join(seed)).unwrap()).len(), 3, "{seed}");

@@ -1,5 +1,5 @@
-//! A task whose labels are numbers, from its files to the exported folder: it is learned, stopped and resumed to the same
-//! bytes, and every command tells numbers of it and no classes.
+//! A regression task from its files to the exported folder: it is learned, a resumed run has the same bytes, and every
+//! command outputs numbers instead of classes.
 
 use glue_tui::catalog::Metric;
 use glue_tui::event::{Command, Event, SplitName, Status};
@@ -13,7 +13,7 @@ use serde_json::Value;
 use std::path::Path;
 use std::process;
 
-/// Pairs that have five words of praise or blame together; their number is how many are of praise.
+/// Pairs of texts with five positive or negative words; the label is the number of positive ones.
 fn pairs(count: usize, first: usize) -> String {
     let (praise, blame) = (["good", "great", "fine"], ["bad", "boring", "awful"]);
     let mut text = String::from("index\tsentence1\tsentence2\tscore\n");
@@ -53,17 +53,17 @@ fn spec(data: &Path) -> RunSpec {
     }
 }
 
-/// Trains, and tells the run to stop once so many steps are done.
+/// Trains, and stops the run after step `stop_at`.
 fn train(begin: Start, runs: &Path, stop_at: Option<u64>) -> (TrainOutput, Vec<Event>) {
     let (control, handle) = control();
     let mut events = Vec::new();
-    let outcome = run_blocking(begin, runs, &control, &mut |said: &RunEvent| {
-        if let Event::Step(step) = &said.event
+    let outcome = run_blocking(begin, runs, &control, &mut |event: &RunEvent| {
+        if let Event::Step(step) = &event.event
             && Some(step.step) == stop_at
         {
             handle.send(Command::Stop);
         }
-        events.push(said.event.clone());
+        events.push(event.event.clone());
     });
     (outcome.unwrap(), events)
 }
@@ -83,7 +83,7 @@ fn json(arguments: &[&str]) -> Value {
 }
 
 #[test]
-fn it_is_learned_and_every_command_tells_numbers() {
+fn a_regression_is_learned_and_every_command_outputs_numbers() {
     let (data, home) = (data(), tempfile::tempdir().unwrap());
     let (outcome, events) = train(Start::New(spec(data.path())), home.path(), None);
     let summary = &outcome.summaries[0];
@@ -93,13 +93,17 @@ fn it_is_learned_and_every_command_tells_numbers() {
     let before = summary.before[&SplitName::Validation].loss;
     assert!(summary.validation.as_ref().unwrap().loss < 0.3 * before, "{before}, {:?}", summary.validation);
 
-    let told: Value =
+    let summary_file: Value =
         serde_json::from_slice(&std::fs::read(outcome.dir.join("summary.json")).unwrap()).unwrap();
     assert!(
-        told["validation"]["pearson"].is_number() && told["validation"]["spearman"].is_number(),
-        "{told}"
+        summary_file["validation"]["pearson"].is_number()
+            && summary_file["validation"]["spearman"].is_number(),
+        "{summary_file}"
     );
-    assert!(told["validation"].get("accuracy").is_none() && told["best"]["metric"] == "pearson", "{told}");
+    assert!(
+        summary_file["validation"].get("accuracy").is_none() && summary_file["best"]["metric"] == "pearson",
+        "{summary_file}"
+    );
     let learning = events.iter().find_map(|event| match event {
         Event::Note { text, .. } => text.strip_suffix(" parameters receive a gradient"),
         _ => None,
@@ -139,14 +143,14 @@ fn it_is_learned_and_every_command_tells_numbers() {
     assert_eq!(ModelConfig::read(&ModelFolder::on_disk(&exported)).unwrap().id2label, ["LABEL_0"]);
     let card = std::fs::read_to_string(exported.join("README.md")).unwrap();
     assert!(card.contains("Validation pearson: 0.") && card.contains("from 0 to 5"), "{card}");
-    // A folder without a run knows no scale, and tells the same number.
+    // A folder without a run has no scale but gives the same number.
     let same =
         json(&["predict", exported.to_str().unwrap(), "a good and fine film", "it is great, good and fine"]);
     assert_eq!(same["score"], answer["score"]);
 }
 
 #[test]
-fn a_stopped_run_comes_to_the_same_bytes_and_both_engines_to_the_same_losses() {
+fn resume_gives_the_same_bytes_and_both_engines_the_same_loss() {
     let data = data();
     let short = RunSpec { max_steps: Some(24), max_tokens_per_batch: Some(200), ..spec(data.path()) };
     let [straight, stopped, plain] = [0, 1, 2].map(|_| tempfile::tempdir().unwrap());
@@ -155,19 +159,19 @@ fn a_stopped_run_comes_to_the_same_bytes_and_both_engines_to_the_same_losses() {
     assert_eq!(begun.status, Status::Stopped);
     let (resumed, _) = train(Start::Resume(begun.dir), stopped.path(), None);
     assert_eq!(resumed.status, Status::Finished);
-    assert!(bytes(&whole.dir) == bytes(&resumed.dir), "other weights");
+    assert!(bytes(&whole.dir) == bytes(&resumed.dir), "different weights");
     let scores = |run: &Path| RunDir::at(run).summary().unwrap().validation.unwrap();
     assert_eq!(scores(&whole.dir), scores(&resumed.dir));
 
-    let by_hand = RunSpec { engine: EngineChoice::Plain, ..short };
-    let (other, _) = train(Start::New(by_hand), plain.path(), None);
-    // After so few steps all that is told is nearly the same number, and correlations are of its last digits.
+    let plain_engine = RunSpec { engine: EngineChoice::Plain, ..short };
+    let (other, _) = train(Start::New(plain_engine), plain.path(), None);
+    // After so few steps the predictions are nearly constant, so their correlations depend on rounding.
     let [fast, plain] = [&whole.dir, &other.dir].map(|run| scores(run).loss);
     assert!((fast - plain).abs() < 1e-3 * plain, "{fast}, {plain}");
 }
 
 #[test]
-fn smoothing_is_refused() {
+fn label_smoothing_is_refused() {
     let data = data();
     let refused = process::Command::new(env!("CARGO_BIN_EXE_glue-tui"))
         .args(["train", "demo", "--set", "task=stsb", "--set", "label_smoothing_factor=0.1"])

@@ -1,9 +1,9 @@
-//! Texts as token ids: the tokenizers that models come with, and many texts at once against each alone.
+//! Tokenizers: loading, encoding and saving, and batches against single rows.
 
 use glue_tui::assets::DEMO;
 use glue_tui::batch::Label;
 use glue_tui::catalog::task;
-use glue_tui::data::{self, Context, DatasetSource, Example, Tokenizer};
+use glue_tui::data::{self, DatasetSource, Example, LoadContext, Tokenizer};
 use glue_tui::event::SplitName;
 use glue_tui::files::{ModelFolder, Root};
 use glue_tui::hub::Hub;
@@ -28,79 +28,86 @@ fn row(text: &str, text_pair: Option<&str>) -> Example {
 }
 
 #[test]
-fn a_vocabulary_alone_makes_a_bert_tokenizer() {
+fn vocabulary_without_configuration_is_a_bert_tokenizer() {
     let (_folder, model) = folder_of(&[("vocab.txt", VOCAB), ("config.json", "{}")]);
     let tokenizer = Tokenizer::load(&model, 16).unwrap();
     assert_eq!(tokenizer.vocab_size(), 14);
-    let one = tokenizer.encode_one(&row("The FILMS, café!", None)).unwrap().0;
-    assert_eq!(tokenizer.tokens_of(&one.ids), ["[CLS]", "the", "film", "##s", ",", "cafe", "[UNK]", "[SEP]"]);
+    let one = tokenizer.encode(&row("The FILMS, café!", None)).unwrap().0;
+    assert_eq!(
+        tokenizer.ids_to_tokens(&one.ids),
+        ["[CLS]", "the", "film", "##s", ",", "cafe", "[UNK]", "[SEP]"]
+    );
     assert_eq!(one.type_ids, [0; 8]);
-    let two = tokenizer.encode_one(&row("good", Some("not good"))).unwrap().0;
-    assert_eq!(tokenizer.tokens_of(&two.ids), ["[CLS]", "good", "[SEP]", "not", "good", "[SEP]"]);
+    let two = tokenizer.encode(&row("good", Some("not good"))).unwrap().0;
+    assert_eq!(tokenizer.ids_to_tokens(&two.ids), ["[CLS]", "good", "[SEP]", "not", "good", "[SEP]"]);
     assert_eq!(two.type_ids, [0, 0, 0, 1, 1, 1]);
-    let empty = tokenizer.encode_one(&row("", None)).unwrap().0;
-    assert_eq!(tokenizer.tokens_of(&empty.ids), ["[CLS]", "[SEP]"]);
-    assert_eq!(tokenizer.tokens_of(&[99]), ["?"]);
+    let empty = tokenizer.encode(&row("", None)).unwrap().0;
+    assert_eq!(tokenizer.ids_to_tokens(&empty.ids), ["[CLS]", "[SEP]"]);
+    assert_eq!(tokenizer.ids_to_tokens(&[99]), ["?"]);
 }
 
 #[test]
-fn tokens_spell_words_and_words_are_found_in_their_text() {
+fn words_have_offsets_and_tokens() {
     let (_folder, model) = folder_of(&[("vocab.txt", VOCAB), ("config.json", "{}")]);
     let tokenizer = Tokenizer::load(&model, 12).unwrap();
-    assert_eq!(tokenizer.padding(), tokenizer.encode_one(&row("[PAD]", None)).unwrap().0.ids.get(1).copied());
+    assert_eq!(
+        tokenizer.pad_token_id(),
+        tokenizer.encode(&row("[PAD]", None)).unwrap().0.ids.get(1).copied()
+    );
     let texts = ["The FILMS, café!", "not good films not good"];
     for pair in [None, Some(texts[1])] {
         let example = row(texts[0], pair);
-        let spelled = tokenizer.spell(&example).unwrap();
-        assert_eq!(spelled.encoded, tokenizer.encode_one(&example).unwrap().0);
-        let words: Vec<(&str, usize)> = spelled
+        let encoding = tokenizer.encode_words(&example).unwrap();
+        assert_eq!(encoding.encoded, tokenizer.encode(&example).unwrap().0);
+        let words: Vec<(&str, usize)> = encoding
             .words
             .iter()
-            .map(|word| (&texts[word.sequence][word.bytes.clone()], word.tokens.len()))
+            .map(|word| (&texts[word.sequence][word.offsets.clone()], word.tokens.len()))
             .collect();
         assert_eq!(words[..3], [("The", 1), ("FILMS", 2), (",", 1)]);
-        // Each token but the special ones is of one word, and what is cut is of none.
-        let specials = if pair.is_some() { 3 } else { 2 };
+        // Each token except the special ones belongs to one word, and truncated words are missing.
+        let special_tokens = if pair.is_some() { 3 } else { 2 };
         let tokens: usize = words.iter().map(|word| word.1).sum();
-        assert_eq!(tokens + specials, spelled.encoded.ids.len());
-        assert!(pair.is_none() || (spelled.encoded.ids.len() == 12 && words.len() < 10), "{words:?}");
+        assert_eq!(tokens + special_tokens, encoding.encoded.ids.len());
+        assert!(pair.is_none() || (encoding.encoded.ids.len() == 12 && words.len() < 10), "{words:?}");
     }
-    assert_eq!(tokenizer.spell(&row("", None)).unwrap().words, []);
+    assert_eq!(tokenizer.encode_words(&row("", None)).unwrap().words, []);
 }
 
 #[test]
-fn case_is_kept_when_the_settings_say_so() {
+fn do_lower_case_false_keeps_the_case() {
     let (_folder, model) =
         folder_of(&[("vocab.txt", VOCAB), ("tokenizer_config.json", r#"{"do_lower_case": false}"#)]);
     let tokenizer = Tokenizer::load(&model, 16).unwrap();
-    let ids = tokenizer.encode_one(&row("The Café good", None)).unwrap().0.ids;
-    assert_eq!(tokenizer.tokens_of(&ids), ["[CLS]", "The", "Café", "good", "[SEP]"]);
+    let ids = tokenizer.encode(&row("The Café good", None)).unwrap().0.ids;
+    assert_eq!(tokenizer.ids_to_tokens(&ids), ["[CLS]", "The", "Café", "good", "[SEP]"]);
 }
 
 #[test]
-fn long_inputs_are_cut_at_the_longer_text_and_counted() {
+fn long_rows_are_truncated_at_the_longer_text_and_counted() {
     let (_folder, model) = folder_of(&[
         ("vocab.txt", VOCAB),
         ("config.json", r#"{"max_position_embeddings": 12, "model_type": "bert"}"#),
     ]);
     let tokenizer = Tokenizer::load(&model, 128).unwrap();
-    assert_eq!(tokenizer.max_length(), 12, "no more than the model has positions for");
+    assert_eq!(tokenizer.max_length(), 12, "at most the number of positions of the model");
     let long = "good ".repeat(50);
     let rows = [row(&long, None), row("good", None), row("not", Some(&long)), row(&long, Some(&long))];
-    let mut seen = Vec::new();
-    let done = tokenizer.encode(&rows, &mut |p| seen.push(p.done), &AtomicBool::new(false)).unwrap();
-    assert_eq!(done.rows.iter().map(|r| r.ids.len()).collect::<Vec<_>>(), [12, 3, 12, 12]);
-    assert_eq!(done.truncated, 3);
-    assert_eq!(tokenizer.tokens_of(&done.rows[2].ids)[..4], ["[CLS]", "not", "[SEP]", "good"]);
-    assert_eq!(done.rows[3].type_ids.iter().filter(|id| **id == 1).count(), 6);
-    assert_eq!((seen.first(), seen.last()), (Some(&0), Some(&4)));
-    let e = tokenizer.encode(&rows, &mut |_| {}, &AtomicBool::new(true)).unwrap_err();
+    let mut reports = Vec::new();
+    let tokenized =
+        tokenizer.encode_batch(&rows, &mut |p| reports.push(p.done), &AtomicBool::new(false)).unwrap();
+    assert_eq!(tokenized.rows.iter().map(|r| r.ids.len()).collect::<Vec<_>>(), [12, 3, 12, 12]);
+    assert_eq!(tokenized.truncated, 3);
+    assert_eq!(tokenizer.ids_to_tokens(&tokenized.rows[2].ids)[..4], ["[CLS]", "not", "[SEP]", "good"]);
+    assert_eq!(tokenized.rows[3].type_ids.iter().filter(|id| **id == 1).count(), 6);
+    assert_eq!((reports.first(), reports.last()), (Some(&0), Some(&4)));
+    let e = tokenizer.encode_batch(&rows, &mut |_| {}, &AtomicBool::new(true)).unwrap_err();
     assert_eq!(e.exit_code(), 130);
     assert_eq!(Tokenizer::load(&model, 4).err().unwrap().exit_code(), 2);
 }
 
 #[test]
-fn a_saved_tokenizer_is_the_same_and_whole() {
+fn saved_tokenizer_encodes_the_same() {
     let (_folder, model) =
         folder_of(&[("vocab.txt", VOCAB), ("config.json", r#"{"model_type": "distilbert"}"#)]);
     let tokenizer = Tokenizer::load(&model, 16).unwrap();
@@ -110,23 +117,23 @@ fn a_saved_tokenizer_is_the_same_and_whole() {
     let settings = std::fs::read_to_string(saved.path().join("tokenizer_config.json")).unwrap();
     assert!(settings.contains("\"DistilBertTokenizer\"") && settings.contains("\"do_lower_case\": true"));
     assert!(saved.path().join("special_tokens_map.json").is_file());
-    // Transformers reads tokenizer.json first, so that file alone must do the same.
+    // Transformers reads tokenizer.json first, which must be sufficient.
     std::fs::remove_file(saved.path().join("vocab.txt")).unwrap();
-    let again = Tokenizer::load(&ModelFolder::on_disk(saved.path()), 16).unwrap();
+    let reloaded = Tokenizer::load(&ModelFolder::on_disk(saved.path()), 16).unwrap();
     for text in ["The films, café", "good not [MASK] x", ""] {
         let example = row(text, Some("the good"));
-        assert_eq!(again.encode_one(&example).unwrap().0, tokenizer.encode_one(&example).unwrap().0);
+        assert_eq!(reloaded.encode(&example).unwrap().0, tokenizer.encode(&example).unwrap().0);
     }
-    again.save(saved.path()).unwrap();
+    reloaded.save(saved.path()).unwrap();
     assert_eq!(
         std::fs::read_to_string(saved.path().join("vocab.txt")).unwrap(),
         VOCAB,
-        "made from tokenizer.json"
+        "generated from tokenizer.json"
     );
 }
 
 #[test]
-fn settings_of_tokenizer_json_that_would_pad_or_cut_are_not_kept() {
+fn padding_and_truncation_of_tokenizer_json_are_ignored() {
     let (_folder, model) = folder_of(&[("vocab.txt", VOCAB)]);
     let saved = tempfile::tempdir().unwrap();
     Tokenizer::load(&model, 16).unwrap().save(saved.path()).unwrap();
@@ -145,15 +152,15 @@ fn settings_of_tokenizer_json_that_would_pad_or_cut_are_not_kept() {
     assert_ne!(padded, text);
     std::fs::write(&path, padded).unwrap();
     let tokenizer = Tokenizer::load(&ModelFolder::on_disk(saved.path()), 16).unwrap();
-    assert_eq!(tokenizer.encode_one(&row("good", None)).unwrap().0.ids.len(), 3);
-    for (words, tokens, is_cut) in [(14, 16, false), (15, 16, true), (40, 16, true)] {
-        let (encoded, cut) = tokenizer.encode_one(&row(&"good ".repeat(words), None)).unwrap();
-        assert_eq!((encoded.ids.len(), cut), (tokens, is_cut), "{words} words");
+    assert_eq!(tokenizer.encode(&row("good", None)).unwrap().0.ids.len(), 3);
+    for (words, tokens, is_truncated) in [(14, 16, false), (15, 16, true), (40, 16, true)] {
+        let (encoded, truncated) = tokenizer.encode(&row(&"good ".repeat(words), None)).unwrap();
+        assert_eq!((encoded.ids.len(), truncated), (tokens, is_truncated), "{words} words");
     }
 }
 
 #[test]
-fn a_model_without_a_tokenizer_or_with_a_strange_one_is_refused() {
+fn missing_or_invalid_tokenizer_is_an_error() {
     let error = |files: &[(&str, &str)]| {
         let (_folder, model) = folder_of(files);
         let e = Tokenizer::load(&model, 16).err().unwrap();
@@ -162,30 +169,30 @@ fn a_model_without_a_tokenizer_or_with_a_strange_one_is_refused() {
     };
     assert!(error(&[("config.json", "{}")]).contains("neither tokenizer.json nor vocab.txt"));
     assert!(error(&[("vocab.txt", "hello\nworld\n")]).contains("has no [SEP]"));
-    assert!(error(&[("tokenizer.json", "{}")]).contains("tokenizer.json is not understood"));
-    assert!(error(&[("vocab.txt", VOCAB), ("tokenizer_config.json", "{")]).contains("is not JSON"));
+    assert!(error(&[("tokenizer.json", "{}")]).contains("tokenizer.json cannot be used"));
+    assert!(error(&[("vocab.txt", VOCAB), ("tokenizer_config.json", "{")]).contains("is not valid JSON"));
     let none = ModelFolder { name: "x".into(), commit: None, root: Root::Embedded(&[]) };
     assert!(Tokenizer::load(&none, 16).is_err());
 }
 
-/// Rows encoded together are as each of them alone, and so are their lengths.
-fn assert_together_as_alone(tokenizer: &Tokenizer, rows: &[Example]) {
-    let go_on = AtomicBool::new(false);
-    let together = tokenizer.encode(rows, &mut |_| {}, &go_on).unwrap();
-    let lengths = tokenizer.lengths(rows, &go_on).unwrap();
-    let mut cut = 0;
-    for ((row, found), length) in rows.iter().zip(&together.rows).zip(lengths) {
-        let (alone, is_cut) = tokenizer.encode_one(row).unwrap();
-        assert_eq!(found, &alone, "{row:?}");
-        assert_eq!(length > tokenizer.max_length(), is_cut, "{length} tokens of {row:?}");
-        assert!(is_cut || length == alone.ids.len(), "{length} tokens of {row:?}");
-        cut += usize::from(is_cut);
+/// Asserts that a batch and single rows have the same encodings and lengths.
+fn assert_batch_equals_single_rows(tokenizer: &Tokenizer, rows: &[Example]) {
+    let cancelled = AtomicBool::new(false);
+    let batch = tokenizer.encode_batch(rows, &mut |_| {}, &cancelled).unwrap();
+    let lengths = tokenizer.lengths(rows, &cancelled).unwrap();
+    let mut truncated = 0;
+    for ((row, found), length) in rows.iter().zip(&batch.rows).zip(lengths) {
+        let (single, is_truncated) = tokenizer.encode(row).unwrap();
+        assert_eq!(found, &single, "{row:?}");
+        assert_eq!(length > tokenizer.max_length(), is_truncated, "{length} tokens of {row:?}");
+        assert!(is_truncated || length == single.ids.len(), "{length} tokens of {row:?}");
+        truncated += usize::from(is_truncated);
     }
-    assert_eq!((together.rows.len(), together.truncated), (rows.len(), cut));
+    assert_eq!((batch.rows.len(), batch.truncated), (rows.len(), truncated));
 }
 
-/// Bits of texts that tokenizers treat in ways of their own.
-const BITS: [&str; 24] = [
+/// Pieces of text that tokenizers treat specially.
+const PIECES: [&str; 24] = [
     " ",
     "  ",
     "\t",
@@ -214,31 +221,31 @@ const BITS: [&str; 24] = [
 
 proptest! {
     #[test]
-    fn many_texts_are_encoded_as_each_alone(
+    fn batch_equals_single_rows(
         pairs in prop::collection::vec(
-            (prop::collection::vec(0..BITS.len(), 0..12), prop::option::of(prop::collection::vec(0..BITS.len(), 0..12))),
+            (prop::collection::vec(0..PIECES.len(), 0..12), prop::option::of(prop::collection::vec(0..PIECES.len(), 0..12))),
             1..40,
         ),
         max_length in 5_usize..20,
     ) {
         let model = Hub::from_env()
             .model(DEMO, "main", &mut |_| {}, &AtomicBool::new(false))
-            .expect("the program carries it");
+            .expect("the demo model is embedded");
         let tokenizer = Tokenizer::load(&model, max_length).unwrap();
-        let text = |bits: &[usize]| bits.iter().map(|bit| BITS[*bit]).collect::<String>();
+        let text = |pieces: &[usize]| pieces.iter().map(|piece| PIECES[*piece]).collect::<String>();
         let rows: Vec<Example> =
             pairs.iter().map(|(first, second)| row(&text(first), second.as_deref().map(text).as_deref())).collect();
-        assert_together_as_alone(&tokenizer, &rows);
+        assert_batch_equals_single_rows(&tokenizer, &rows);
     }
 }
 
 #[test]
-fn a_tokenizer_that_joins_words_is_asked_for_whole_texts() {
+fn added_token_with_a_space_disables_the_cache() {
     let (folder, model) = folder_of(&[("vocab.txt", VOCAB)]);
     Tokenizer::load(&model, 16).unwrap().save(folder.path()).unwrap();
     let path = folder.path().join("tokenizer.json");
     let text = std::fs::read_to_string(&path).unwrap();
-    // "not good" is one token of its own, number 14.
+    // "not good" is one token with id 14.
     let joined = r#""added_tokens": [{"id": 14, "content": "not good", "single_word": false, "lstrip": false,
         "rstrip": false, "normalized": false, "special": false},"#;
     let joining = text.replacen("\"added_tokens\": [", joined, 1);
@@ -246,12 +253,12 @@ fn a_tokenizer_that_joins_words_is_asked_for_whole_texts() {
     std::fs::write(&path, joining).unwrap();
     let tokenizer = Tokenizer::load(&model, 16).unwrap();
     let rows = [row("the film not good", Some("not  good")), row("not", Some("good"))];
-    assert_together_as_alone(&tokenizer, &rows);
-    assert_eq!(tokenizer.encode_one(&rows[0]).unwrap().0.ids.iter().filter(|id| **id == 14).count(), 1);
+    assert_batch_equals_single_rows(&tokenizer, &rows);
+    assert_eq!(tokenizer.encode(&rows[0]).unwrap().0.ids.iter().filter(|id| **id == 14).count(), 1);
 }
 
 #[test]
-fn published_rows_are_encoded_as_each_alone() {
+fn batch_of_published_rows_equals_single_rows() {
     let root = std::env::var_os("GLUE_TUI_SHARED")
         .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared"), PathBuf::from);
     let data = root.join("data");
@@ -259,15 +266,18 @@ fn published_rows_are_encoded_as_each_alone() {
         eprintln!("SKIPPED: no published data files at {} (set GLUE_TUI_SHARED)", data.display());
         return;
     }
-    let (hub, go_on) = (Hub::from_env(), AtomicBool::new(false));
+    let (hub, cancelled) = (Hub::from_env(), AtomicBool::new(false));
     let model = std::env::var("GLUE_TUI_MINILM").unwrap_or(DEMO.into());
-    let model = hub.model(&model, "main", &mut |_| {}, &go_on).unwrap();
+    let model = hub.model(&model, "main", &mut |_| {}, &cancelled).unwrap();
     let tokenizer = Tokenizer::load(&model, 64).unwrap();
     for (name, folder) in [("sst2", "SST-2"), ("qqp", "QQP"), ("stsb", "STS-B"), ("qnli", "QNLI")] {
-        let (place, folder) = (task(name).unwrap(), data.join(folder));
-        let mut context = Context { hub: &hub, watch: &mut |_| {}, cancelled: &go_on };
-        let rows =
-            data::load_split(DatasetSource::at(place, Some(&folder)), SplitName::Validation, &mut context);
-        assert_together_as_alone(&tokenizer, &rows.unwrap());
+        let (task, folder) = (task(name).unwrap(), data.join(folder));
+        let mut context = LoadContext { hub: &hub, on_progress: &mut |_| {}, cancelled: &cancelled };
+        let rows = data::load_split(
+            DatasetSource::for_task(task, Some(&folder)),
+            SplitName::Validation,
+            &mut context,
+        );
+        assert_batch_equals_single_rows(&tokenizer, &rows.unwrap());
     }
 }

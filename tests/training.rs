@@ -1,5 +1,5 @@
-//! The one training function, over the demo task and model: the same seed gives the same bytes, stop and
-//! resume equal a straight run, commands are obeyed, and what goes wrong is written down.
+//! Training on the demo task and model: the same seed gives the same bytes, a resumed run equals an uninterrupted
+//! one, commands are executed, and errors are recorded.
 
 use glue_tui::catalog::task;
 use glue_tui::error::Error;
@@ -13,11 +13,11 @@ use glue_tui::run::{
     RunDir, RunEvent, RunStatus, Start, TrainOutput, find, list, replay, run_blocking, start,
 };
 use glue_tui::spec::{DeviceSpec, EngineChoice, IntervalStrategy, RunSpec, built_in};
-use glue_tui::train::{SavedPredictions, control};
+use glue_tui::train::{Predictions, SavedPredictions, control};
 use std::collections::BTreeMap;
 use std::path::Path;
 
-/// A run of six steps, four an epoch.
+/// A run of six steps with four steps per epoch.
 fn spec() -> RunSpec {
     RunSpec {
         max_train_samples: Some(32),
@@ -30,25 +30,25 @@ fn spec() -> RunSpec {
     }
 }
 
-/// Conducts a run, telling it each command once so many steps are done.
+/// Runs a training and sends each command after the given step.
 fn run(
     begin: Start,
     runs: &Path,
-    tell: impl IntoIterator<Item = (u64, Command)>,
+    commands: impl IntoIterator<Item = (u64, Command)>,
 ) -> (Result<TrainOutput, Error>, Vec<Event>) {
     let (control, handle) = control();
-    let tell: Vec<_> = tell.into_iter().collect();
+    let commands: Vec<_> = commands.into_iter().collect();
     let mut events = Vec::new();
-    let outcome = run_blocking(begin, runs, &control, &mut |said: &RunEvent| {
-        if let Event::Step(step) = &said.event {
-            tell.iter().filter(|(at, _)| *at == step.step).for_each(|(_, command)| handle.send(*command));
+    let outcome = run_blocking(begin, runs, &control, &mut |event: &RunEvent| {
+        if let Event::Step(step) = &event.event {
+            commands.iter().filter(|(at, _)| *at == step.step).for_each(|(_, command)| handle.send(*command));
         }
-        events.push(said.event.clone());
+        events.push(event.event.clone());
     });
     (outcome, events)
 }
 
-/// Every file below `folder` with its bytes.
+/// The files in `folder` with their bytes.
 fn bytes(folder: &Path) -> BTreeMap<String, Vec<u8>> {
     let files = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
     files
@@ -57,21 +57,21 @@ fn bytes(folder: &Path) -> BTreeMap<String, Vec<u8>> {
 }
 
 #[test]
-fn the_same_seed_gives_the_same_bytes_and_another_does_not() {
+fn only_the_same_seed_gives_the_same_bytes() {
     let home = tempfile::tempdir().unwrap();
     let straight = |spec| run(Start::New(spec), home.path(), None).0.unwrap();
-    let (first, again) = (straight(spec()), straight(spec()));
+    let (first, second) = (straight(spec()), straight(spec()));
     let other = straight(RunSpec { seed: 43, ..spec() });
     let weights = |outcome: &TrainOutput| {
         bytes(&outcome.dir.join("checkpoints/step-000006"))["state.safetensors"].clone()
     };
-    assert_eq!(bytes(&first.dir.join("best")), bytes(&again.dir.join("best")));
-    assert_eq!(weights(&first), weights(&again));
+    assert_eq!(bytes(&first.dir.join("best")), bytes(&second.dir.join("best")));
+    assert_eq!(weights(&first), weights(&second));
     assert_ne!(weights(&first), weights(&other));
 }
 
 #[test]
-fn stop_in_mid_epoch_and_resume_equal_a_straight_run() {
+fn a_run_resumed_in_mid_epoch_equals_an_uninterrupted_one() {
     let home = tempfile::tempdir().unwrap();
     let straight = run(Start::New(spec()), home.path(), None).0.unwrap();
     for stop_at in [2, 3, 5] {
@@ -101,33 +101,33 @@ fn stop_in_mid_epoch_and_resume_equal_a_straight_run() {
     }
 }
 
-/// The plain engine says nothing of a step until it is asked, as a GPU would; the fast one of the CPU at once.
+/// The plain engine reports on steps only on request, as an engine on a GPU; the fast engine of the CPU at once.
 #[test]
-fn steps_told_together_are_the_same_steps() {
+fn the_logging_interval_does_not_change_the_steps() {
     for engine in [EngineChoice::Plain, EngineChoice::Fast] {
         let home = tempfile::tempdir().unwrap();
         let steps = |logging_steps: u64| {
             let logging_steps = IntervalStrategy::Steps(logging_steps);
             let (outcome, events) =
                 run(Start::New(RunSpec { engine, logging_steps, ..spec() }), home.path(), None);
-            let told = |event: Event| if let Event::Step(step) = event { Some(step) } else { None };
-            let steps: Vec<Step> = events.into_iter().filter_map(told).collect();
+            let step = |event: Event| if let Event::Step(step) = event { Some(step) } else { None };
+            let steps: Vec<Step> = events.into_iter().filter_map(step).collect();
             (steps, bytes(&outcome.unwrap().dir.join("checkpoints/step-000006"))["state.safetensors"].clone())
         };
-        let ((each, weights), (some, same)) = (steps(1), steps(5));
+        let ((each, weights), (grouped, same)) = (steps(1), steps(5));
         assert_eq!(weights, same, "{engine:?}");
-        assert_eq!(some.iter().map(|step| step.step).collect::<Vec<_>>(), [5, 6], "{engine:?}");
-        for (told, alone) in some.iter().zip([&each[..5], &each[5..]]) {
+        assert_eq!(grouped.iter().map(|step| step.step).collect::<Vec<_>>(), [5, 6], "{engine:?}");
+        for (group, alone) in grouped.iter().zip([&each[..5], &each[5..]]) {
             let mean = alone.iter().map(|step| step.loss).sum::<f64>() / alone.len() as f64;
-            assert!((told.loss - mean).abs() < 1e-9, "{engine:?}: {told:?}, mean {mean}");
-            assert_eq!(told.grad_norm, alone[alone.len() - 1].grad_norm, "{engine:?}");
-            assert_eq!(told.examples, alone.iter().map(|step| step.examples).sum::<u64>(), "{engine:?}");
+            assert!((group.loss - mean).abs() < 1e-9, "{engine:?}: {group:?}, mean {mean}");
+            assert_eq!(group.grad_norm, alone[alone.len() - 1].grad_norm, "{engine:?}");
+            assert_eq!(group.examples, alone.iter().map(|step| step.examples).sum::<u64>(), "{engine:?}");
         }
     }
 }
 
 #[test]
-fn a_run_tells_its_story() {
+fn events_log_and_summary_of_a_run_agree() {
     let home = tempfile::tempdir().unwrap();
     let (outcome, events) = run(Start::New(spec()), home.path(), None);
     let outcome = outcome.unwrap();
@@ -144,11 +144,11 @@ fn a_run_tells_its_story() {
     assert_eq!(evals, [round(0), round(4), round(6)].concat());
 
     let logged = replay(&outcome.dir).unwrap();
-    // What was said is put through JSON too, whose reader may round the last bit of a number.
+    // The emitted events take a round trip through JSON too, whose reader can round the last bit of a number.
     let through_json = |e: &Event| serde_json::from_str(&serde_json::to_string(e).unwrap()).unwrap();
-    let said: Vec<Event> =
+    let emitted: Vec<Event> =
         events.iter().filter(|e| !matches!(e, Event::Progress(_))).map(through_json).collect();
-    assert_eq!(logged, said, "the log is what was said");
+    assert_eq!(logged, emitted);
 
     let summary = RunDir::at(&outcome.dir).summary().unwrap();
     assert_eq!(summary.best.unwrap().step, outcome.summaries[0].best.unwrap().step);
@@ -169,7 +169,7 @@ fn a_run_tells_its_story() {
 }
 
 #[test]
-fn accumulation_and_token_limits_change_nothing_but_rounding() {
+fn accumulation_and_token_limits_change_only_rounding() {
     let home = tempfile::tempdir().unwrap();
     let whole = run(Start::New(spec()), home.path(), None).0.unwrap();
     let parts = RunSpec {
@@ -185,15 +185,15 @@ fn accumulation_and_token_limits_change_nothing_but_rounding() {
 }
 
 #[test]
-fn commands_are_obeyed_and_written_down_and_do_not_change_the_result() {
+fn commands_are_executed_and_do_not_change_the_result() {
     let home = tempfile::tempdir().unwrap();
     let spec = RunSpec { max_steps: Some(60), ..spec() };
     let straight = run(Start::New(spec.clone()), home.path(), None).0.unwrap();
     let running = start(Start::New(spec), home.path()).unwrap();
-    let (mut paused, mut steps_while_paused, mut evals_while_paused, mut verdicts) = (false, 0, 0, 0);
-    for said in &running.events {
-        match said.event {
-            // The training may be some steps further when it hears this.
+    let (mut paused, mut steps_while_paused, mut evals_while_paused, mut predictions) = (false, 0, 0, 0);
+    for event in &running.events {
+        match event.event {
+            // The training can be some steps ahead when the commands arrive.
             Event::Step(step) if step.step == 1 => {
                 for command in [Command::Pause, Command::Eval, Command::Save] {
                     running.send(command);
@@ -211,48 +211,48 @@ fn commands_are_obeyed_and_written_down_and_do_not_change_the_result() {
                 let snapshot = running.request_weights().recv().unwrap();
                 assert_eq!(snapshot.step, saved.step);
                 let mut predictor = Predictor::from_snapshot(&snapshot, DeviceSpec::Cpu).unwrap();
-                let verdict = predictor.predict("a fine film", None).unwrap();
-                let total: f32 = verdict.output.probabilities().iter().map(|(_, p)| p).sum();
+                let prediction = predictor.predict("a fine film", None).unwrap();
+                let total: f32 = prediction.output.probabilities().iter().map(|(_, p)| p).sum();
                 assert!((total - 1.0).abs() < 1e-5);
-                verdicts += 1;
+                predictions += 1;
                 running.send(Command::Resume);
             }
             _ => {}
         }
     }
     let outcome = running.join().unwrap();
-    assert_eq!((steps_while_paused, evals_while_paused, verdicts), (0, 1, 1));
+    assert_eq!((steps_while_paused, evals_while_paused, predictions), (0, 1, 1));
     assert_eq!(bytes(&outcome.dir.join("best")), bytes(&straight.dir.join("best")));
 }
 
-/// Every rate that was trained with, by the step it led to.
+/// The learning rate of each step.
 fn rates(events: &[Event]) -> BTreeMap<u64, f64> {
     let steps =
         events.iter().filter_map(|event| if let Event::Step(step) = event { Some(step) } else { None });
     steps.map(|step| (step.step, step.learning_rate)).collect()
 }
 
-/// What was changed, with whether it was changed again.
-fn changed(events: &[Event]) -> Vec<(u64, Command, bool)> {
-    let changed = |event: &Event| match event {
+/// The changes of the settings, and whether each was replayed.
+fn changes(events: &[Event]) -> Vec<(u64, Command, bool)> {
+    let change = |event: &Event| match event {
         Event::Command { step, command, settings: Some(_), replayed } => Some((*step, *command, *replayed)),
         _ => None,
     };
-    events.iter().filter_map(changed).collect()
+    events.iter().filter_map(change).collect()
 }
 
 #[track_caller]
-fn are_the_same(one: &TrainOutput, other: &TrainOutput, step: u64) {
+fn assert_same_result(one: &TrainOutput, other: &TrainOutput, step: u64) {
     let last = |outcome: &TrainOutput| bytes(&outcome.dir.join(format!("checkpoints/step-{step:06}")));
-    assert!(bytes(&one.dir.join("best")) == bytes(&other.dir.join("best")), "other best weights");
-    assert!(last(one)["state.safetensors"] == last(other)["state.safetensors"], "other last state");
+    assert!(bytes(&one.dir.join("best")) == bytes(&other.dir.join("best")), "different best weights");
+    assert!(last(one)["state.safetensors"] == last(other)["state.safetensors"], "different last state");
     let (one, other) = (&one.summaries[0], &other.summaries[0]);
     assert_eq!((one.status, &one.best, &one.validation), (other.status, &other.best, &other.validation));
     assert_eq!((one.steps, &one.changes), (other.steps, &other.changes));
 }
 
 #[test]
-fn a_changed_run_is_the_same_undisturbed_stopped_cut_off_and_done_once_more() {
+fn mid_run_changes_survive_stop_crash_and_replay() {
     let home = tempfile::tempdir().unwrap();
     let spec = RunSpec { max_steps: Some(12), ..spec() };
     let (early, late) = (
@@ -263,39 +263,39 @@ fn a_changed_run_is_the_same_undisturbed_stopped_cut_off_and_done_once_more() {
     let whole = whole.unwrap();
     let rates_of_whole = rates(&events);
     assert_eq!((whole.summaries[0].steps, rates_of_whole.len()), (10, 10), "10 steps are 2.5 epochs");
-    assert_eq!(changed(&events).len(), 4);
+    assert_eq!(changes(&events).len(), 4);
     let straight = run(Start::New(spec.clone()), home.path(), None).0.unwrap();
     assert_ne!(bytes(&straight.dir.join("best")), bytes(&whole.dir.join("best")));
 
-    // Stopped, with all that was changed in its checkpoint.
-    let told = early.into_iter().chain([(7, Command::Stop)]);
-    let stopped = run(Start::New(spec.clone()), home.path(), told).0.unwrap();
+    // Stopped: the checkpoint has all changes.
+    let commands = early.into_iter().chain([(7, Command::Stop)]);
+    let stopped = run(Start::New(spec.clone()), home.path(), commands).0.unwrap();
     let (resumed, events) = run(Start::Resume(stopped.dir), home.path(), [late]);
-    are_the_same(&resumed.unwrap(), &whole, 10);
-    assert_eq!(changed(&events), [(9, late.1, false)]);
+    assert_same_result(&resumed.unwrap(), &whole, 10);
+    assert_eq!(changes(&events), [(9, late.1, false)]);
 
-    // Cut off: the newest checkpoint is from before two of the changes, and the log knows them. What it is
-    // told on the way there comes in between, and is known too when it is cut off once more.
-    let told = early.into_iter().chain([(7, Command::Stop)]);
-    let cut = run(Start::New(spec.clone()), home.path(), told).0.unwrap();
-    let forget =
-        |step: u64| std::fs::remove_dir_all(cut.dir.join(format!("checkpoints/step-{step:06}"))).unwrap();
-    forget(7);
-    let (again, events) = run(Start::Resume(cut.dir.clone()), home.path(), [(5, Command::Stop)]);
-    assert_eq!((again.unwrap().summaries[0].steps, changed(&events)), (5, vec![(5, early[1].1, true)]));
-    forget(5);
-    let (resumed, events) = run(Start::Resume(cut.dir.clone()), home.path(), [late]);
-    are_the_same(&resumed.unwrap(), &whole, 10);
-    assert_eq!(changed(&events), [(5, early[1].1, true), (6, early[2].1, true), (9, late.1, false)]);
+    // Crashed: the newest checkpoint is older than two of the changes, which are in the log. A command in between
+    // is in the log too when the run crashes a second time.
+    let commands = early.into_iter().chain([(7, Command::Stop)]);
+    let crashed = run(Start::New(spec.clone()), home.path(), commands).0.unwrap();
+    let remove_checkpoint =
+        |step: u64| std::fs::remove_dir_all(crashed.dir.join(format!("checkpoints/step-{step:06}"))).unwrap();
+    remove_checkpoint(7);
+    let (resumed, events) = run(Start::Resume(crashed.dir.clone()), home.path(), [(5, Command::Stop)]);
+    assert_eq!((resumed.unwrap().summaries[0].steps, changes(&events)), (5, vec![(5, early[1].1, true)]));
+    remove_checkpoint(5);
+    let (resumed, events) = run(Start::Resume(crashed.dir.clone()), home.path(), [late]);
+    assert_same_result(&resumed.unwrap(), &whole, 10);
+    assert_eq!(changes(&events), [(5, early[1].1, true), (6, early[2].1, true), (9, late.1, false)]);
     assert!(rates(&events).iter().all(|(step, rate)| rates_of_whole[step].to_bits() == rate.to_bits()));
 
-    // Done once more from the log alone, and that once more.
-    let (once, events) = run(Start::Replay(whole.dir.clone()), home.path(), None);
-    let once = once.unwrap();
-    assert_ne!(once.dir, whole.dir);
-    are_the_same(&once, &whole, 10);
+    // Replayed from the log alone, and the replay replayed.
+    let (replayed, events) = run(Start::Replay(whole.dir.clone()), home.path(), None);
+    let replayed = replayed.unwrap();
+    assert_ne!(replayed.dir, whole.dir);
+    assert_same_result(&replayed, &whole, 10);
     assert!(rates(&events) == rates_of_whole);
-    are_the_same(&run(Start::Replay(once.dir), home.path(), None).0.unwrap(), &whole, 10);
+    assert_same_result(&run(Start::Replay(replayed.dir), home.path(), None).0.unwrap(), &whole, 10);
 
     let row = list(home.path()).into_iter().find(|row| row.dir == whole.dir).unwrap();
     assert_eq!((row.steps, row.total_steps), (10, 10));
@@ -305,38 +305,39 @@ fn a_changed_run_is_the_same_undisturbed_stopped_cut_off_and_done_once_more() {
 }
 
 #[test]
-fn a_run_told_to_end_earlier_than_it_is_ends_there_scored_and_saved() {
+fn max_steps_below_the_current_step_ends_the_run_evaluated_and_saved() {
     let home = tempfile::tempdir().unwrap();
     let (outcome, events) = run(Start::New(spec()), home.path(), [(3, Command::MaxSteps(1))]);
     let outcome = outcome.unwrap();
     assert_eq!((outcome.status, outcome.summaries[0].steps), (Status::Finished, 3));
-    let scored = events.iter().filter(|event| matches!(event, Event::Eval(eval) if eval.step == 3)).count();
-    assert_eq!(scored, 3, "all splits");
+    let evaluated =
+        events.iter().filter(|event| matches!(event, Event::Eval(eval) if eval.step == 3)).count();
+    assert_eq!(evaluated, 3, "all splits");
     assert!(outcome.dir.join("checkpoints/step-000003").is_dir());
-    // A value that no key can have is not obeyed, and said.
+    // A command with an invalid value is ignored with a warning.
     let (outcome, events) = run(Start::New(spec()), home.path(), [(3, Command::LearningRate(-1.0))]);
     assert_eq!(outcome.unwrap().summaries[0].steps, 6);
     assert!(events.iter().any(
         |event| matches!(event, Event::Note { warning: true, text, .. } if text.contains("command ignored"))
     ));
-    assert_eq!(changed(&events), []);
+    assert_eq!(changes(&events), []);
 }
 
 #[test]
-fn several_seeds_are_changed_one_by_one_and_each_can_be_done_once_more() {
+fn each_seed_has_its_own_changes_and_can_be_replayed() {
     let home = tempfile::tempdir().unwrap();
     let spec = RunSpec { repeats: 2, ..spec() };
-    // ProbePrediction at the third step of each seed.
+    // Sent after the third step of each seed.
     let outcome = run(Start::New(spec), home.path(), [(3, Command::MaxSteps(5))]).0.unwrap();
     assert_eq!(outcome.summaries.iter().map(|summary| summary.steps).collect::<Vec<_>>(), [5, 5]);
-    let told = run(Start::Replay(outcome.dir.clone()), home.path(), None).0.unwrap_err();
-    assert!(told.to_string().contains("seed-42"), "{told}");
-    let once = run(Start::Replay(outcome.dir.join("seed-43")), home.path(), None).0.unwrap();
-    assert_eq!(bytes(&once.dir.join("best")), bytes(&outcome.dir.join("seed-43/best")));
+    let error = run(Start::Replay(outcome.dir.clone()), home.path(), None).0.unwrap_err();
+    assert!(error.to_string().contains("seed-42"), "{error}");
+    let replayed = run(Start::Replay(outcome.dir.join("seed-43")), home.path(), None).0.unwrap();
+    assert_eq!(bytes(&replayed.dir.join("best")), bytes(&outcome.dir.join("seed-43/best")));
 }
 
 #[test]
-fn repeats_are_one_object() {
+fn repeats_have_a_common_summary() {
     let home = tempfile::tempdir().unwrap();
     let spec = RunSpec { repeats: 3, ..spec() };
     let (stopped, _) = run(Start::New(spec.clone()), home.path(), Some((5, Command::Stop)));
@@ -361,7 +362,7 @@ fn repeats_are_one_object() {
 }
 
 #[test]
-fn a_run_that_cannot_learn_fails_in_words_and_keeps_its_checkpoint() {
+fn a_failed_run_names_the_tensor_and_keeps_its_checkpoint() {
     let home = tempfile::tempdir().unwrap();
     let stopped = run(Start::New(spec()), home.path(), Some((2, Command::Stop))).0.unwrap();
     let checkpoint = stopped.dir.join("checkpoints/step-000002");
@@ -375,14 +376,14 @@ fn a_run_that_cannot_learn_fails_in_words_and_keeps_its_checkpoint() {
     assert_eq!(error.exit_code(), 1);
     assert!(error.to_string().contains("bert.embeddings"), "{error}");
     assert!(matches!(events.last(), Some(Event::Ended { status: Status::Failed, error: Some(_), .. })));
-    assert!(!events.iter().any(|event| matches!(event, Event::Step(_))), "nothing was trained");
+    assert!(!events.iter().any(|event| matches!(event, Event::Step(_))), "no step was taken");
     let row = &list(home.path())[0];
     assert_eq!(row.status, RunStatus::Failed);
     assert!(checkpoint.is_dir());
 }
 
 #[test]
-fn what_was_said_of_each_row_is_kept_and_its_scores_are_those_of_the_log() {
+fn saved_predictions_have_the_scores_of_the_log() {
     let home = tempfile::tempdir().unwrap();
     let (outcome, events) = run(Start::New(spec()), home.path(), Some((5, Command::Eval)));
     let outcome = outcome.unwrap();
@@ -393,32 +394,39 @@ fn what_was_said_of_each_row_is_kept_and_its_scores_are_those_of_the_log() {
         .collect();
     let insight = ErrorReport::read(std::slice::from_ref(&outcome.dir), None).unwrap();
     assert_eq!(insight.evaluations.iter().map(|one| one.step).collect::<Vec<_>>(), [0, 4, 5, 6]);
-    for (eval, kept) in evals.iter().zip(&insight.evaluations) {
-        assert_eq!((eval.step, eval.epoch), (kept.step, kept.epoch));
-        assert_eq!(eval.scores, kept.predictions.scores(insight.spec.task()));
-        let picture = ErrorAnalysis::of(&kept.predictions, insight.spec.task());
+    for (eval, saved) in evals.iter().zip(&insight.evaluations) {
+        assert_eq!((eval.step, eval.epoch), (saved.step, saved.epoch));
+        assert_eq!(eval.scores, saved.predictions.scores(insight.spec.task()));
+        let picture = ErrorAnalysis::of(&saved.predictions, insight.spec.task());
         let counts = |rows: &Vec<Vec<usize>>| rows.iter().map(|rows| rows.len() as u64).collect::<Vec<_>>();
         let Detail::Classes(classes) = &picture.detail else { panic!("classes") };
         let found = classes.cells.iter().map(counts).collect::<Vec<_>>();
         assert_eq!(found, eval.scores.confusion);
     }
-    // The rows are those that were drawn, in their order: the model itself says so.
+    // The texts are in the order of the predictions: the model gives the same probabilities.
     let texts = insight.examples.as_ref().unwrap();
     assert_eq!(texts.len(), 24);
     let mut predictor =
         Predictor::open(outcome.dir.to_str().unwrap(), home.path(), &Hub::from_env(), DeviceSpec::Cpu)
             .unwrap();
     let best = outcome.summaries[0].best.unwrap().step;
-    let kept = &insight.evaluations.iter().find(|one| one.step == best).unwrap().predictions;
+    let saved = &insight.evaluations.iter().find(|one| one.step == best).unwrap().predictions;
     let inputs: Vec<_> = texts.iter().map(|row| (row.text.clone(), None)).collect();
-    for (row, verdict) in predictor.predict_all(&inputs).unwrap().iter().enumerate() {
-        for (class, (_, probability)) in verdict.output.probabilities().iter().enumerate() {
-            let difference = (kept.probability(row, class) - f64::from(*probability)).abs();
+    for (row, prediction) in predictor.predict_all(&inputs).unwrap().iter().enumerate() {
+        for (class, (_, probability)) in prediction.output.probabilities().iter().enumerate() {
+            let difference = (saved.probability(row, class) - f64::from(*probability)).abs();
             assert!(difference < 1e-5, "row {row}: {difference}");
         }
     }
 
-    // Data that are not there any more, or are others, are said; the numbers stay.
+    // A file of another task is an error that names it.
+    let foreign = SavedPredictions { step: 9, epoch: 2.0, predictions: Predictions::new(24, 1) };
+    foreign.write(&outcome.dir).unwrap();
+    let error = ErrorReport::read(std::slice::from_ref(&outcome.dir), None).unwrap_err();
+    assert!(error.to_string().contains("step-00000009.safetensors: is not a predictions file"), "{error}");
+    std::fs::remove_file(outcome.dir.join("predictions/step-00000009.safetensors")).unwrap();
+
+    // If the rows are different ones, the texts are an error, but the numbers are still available.
     let spec_file = RunDir::at(&outcome.dir).spec_file();
     let text = std::fs::read_to_string(&spec_file).unwrap();
     std::fs::write(&spec_file, text.replace("seed = 42", "seed = 43")).unwrap();
@@ -427,11 +435,11 @@ fn what_was_said_of_each_row_is_kept_and_its_scores_are_those_of_the_log() {
     assert!(insight.examples.unwrap_err().contains("have changed"));
 }
 
-/// Seeds that are scored on the same rows are laid over each other; rows that each drew for itself are not.
+/// Seeds are compared by row only if they are evaluated on the same rows.
 #[test]
-fn what_seeds_say_of_each_row_is_told_together() {
+fn seeds_evaluated_on_the_same_rows_are_compared() {
     let home = tempfile::tempdir().unwrap();
-    for (max_eval_samples, is_told) in [(None, true), (Some(24), false)] {
+    for (max_eval_samples, is_compared) in [(None, true), (Some(24), false)] {
         let spec = RunSpec { repeats: 2, max_steps: Some(2), max_eval_samples, ..spec() };
         let outcome = run(Start::New(spec), home.path(), None).0.unwrap();
         let dirs = [42, 43].map(|seed| outcome.dir.join(format!("seed-{seed}")));
@@ -440,10 +448,10 @@ fn what_seeds_say_of_each_row_is_told_together() {
         let newest = ErrorReport::read(&dirs, None).unwrap();
         assert_eq!((newest.seed_index, newest.spec.seed), (1, 43));
         let Ok(Some(together)) = first.cross_seed else {
-            assert!(!is_told && first.cross_seed.unwrap_err().contains("max_eval_samples"));
+            assert!(!is_compared && first.cross_seed.unwrap_err().contains("max_eval_samples"));
             continue;
         };
-        assert!(is_told && together.seed_count == 2);
+        assert!(is_compared && together.seed_count == 2);
         let judged = [&first.evaluations, &newest.evaluations].map(|all| &all.last().unwrap().predictions);
         assert_eq!(together.rows.len(), judged[0].len());
         for shared in &together.rows {
@@ -455,27 +463,27 @@ fn what_seeds_say_of_each_row_is_told_together() {
 }
 
 #[test]
-fn evaluations_after_the_checkpoint_that_is_gone_on_from_are_made_anew() {
+fn resume_replaces_predictions_after_the_checkpoint() {
     let home = tempfile::tempdir().unwrap();
     let straight = run(Start::New(spec()), home.path(), None).0.unwrap();
     let stopped = run(Start::New(spec()), home.path(), Some((3, Command::Stop))).0.unwrap();
-    let kept = |dir: &Path| RunDir::at(dir).evaluations(&task("demo").unwrap().labels).unwrap();
-    // As if the power had gone after later evaluations that no checkpoint followed.
+    let predictions = |dir: &Path| RunDir::at(dir).evaluations(&task("demo").unwrap().labels).unwrap();
+    // As after a crash that followed evaluations without a checkpoint.
     for step in [5, 6] {
-        SavedPredictions { step, ..kept(&stopped.dir).remove(0) }.write(&stopped.dir).unwrap();
+        SavedPredictions { step, ..predictions(&stopped.dir).remove(0) }.write(&stopped.dir).unwrap();
     }
     let resumed = run(Start::Resume(stopped.dir.clone()), home.path(), None).0.unwrap();
-    assert_eq!(kept(&resumed.dir), kept(&straight.dir));
+    assert_eq!(predictions(&resumed.dir), predictions(&straight.dir));
 }
 
 #[test]
-fn a_run_whose_rows_cannot_be_kept_warns_once_and_finishes() {
+fn a_run_that_cannot_save_predictions_warns_once_and_finishes() {
     let home = tempfile::tempdir().unwrap();
     let stopped = run(Start::New(spec()), home.path(), Some((1, Command::Stop))).0.unwrap();
     std::fs::remove_dir_all(stopped.dir.join("predictions")).unwrap();
     std::fs::write(stopped.dir.join("predictions"), "in the way").unwrap();
     let (resumed, events) = run(Start::Resume(stopped.dir.clone()), home.path(), None);
     assert_eq!(resumed.unwrap().status, Status::Finished);
-    let is_told = |event: &&Event| matches!(event, Event::Note { warning: true, text, .. } if text.contains("predictions are no longer saved"));
-    assert_eq!(events.iter().filter(is_told).count(), 1, "{events:?}");
+    let is_warning = |event: &&Event| matches!(event, Event::Note { warning: true, text, .. } if text.contains("predictions are no longer saved"));
+    assert_eq!(events.iter().filter(is_warning).count(), 1, "{events:?}");
 }

@@ -1,6 +1,5 @@
-//! Transformers loads what is exported, with no tensor missing or left over, and gives the same logits to
-//! 1e-4. Needs a Python with `tests/reference/requirements.txt` in `GLUE_TUI_PYTHON`; skipped, and said so,
-//! without it.
+//! Transformers loads exported folders with no missing or unexpected tensor and gives the same logits to 1e-4. Needs
+//! a Python with `tests/reference/requirements.txt` in `GLUE_TUI_PYTHON`; skipped with a message without it.
 
 use glue_tui::assets;
 use glue_tui::batch::{Batch, Encoded};
@@ -39,7 +38,7 @@ fn compare(python: &Path, folder: &Path, pair: bool) {
     let rows: Vec<Encoded> = TEXTS
         .iter()
         .map(|(a, b)| Example { text: (*a).into(), text_pair: pair.then(|| (*b).into()), label: None })
-        .map(|row| tokenizer.encode_one(&row).unwrap().0)
+        .map(|row| tokenizer.encode(&row).unwrap().0)
         .collect();
     let logits =
         nn::for_inference(&model, DeviceSpec::Cpu, None).unwrap().engine.logits(&Batch::new(&rows)).unwrap();
@@ -58,7 +57,7 @@ fn compare(python: &Path, folder: &Path, pair: bool) {
 }
 
 #[test]
-fn exported_runs_load() {
+fn transformers_loads_exported_runs() {
     let Some(python) = python() else { return };
     for task in ["demo", "demo-pairs"] {
         let home = tempfile::tempdir().unwrap();
@@ -79,16 +78,16 @@ fn exported_runs_load() {
 }
 
 #[test]
-fn a_distilbert_loads() {
-    a_distilbert_loads_with(&["no", "maybe", "yes"].map(String::from));
+fn transformers_loads_a_distilbert() {
+    check_distilbert(&["no", "maybe", "yes"].map(String::from));
 }
 
 #[test]
-fn a_regression_loads() {
-    a_distilbert_loads_with(&["LABEL_0".into()]);
+fn transformers_loads_a_regression() {
+    check_distilbert(&["LABEL_0".into()]);
 }
 
-fn a_distilbert_loads_with(labels: &[String]) {
+fn check_distilbert(labels: &[String]) {
     let Some(python) = python() else { return };
     let home = tempfile::tempdir().unwrap();
     let source = home.path().join("source");

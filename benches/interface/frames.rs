@@ -7,7 +7,7 @@ use glue_tui::run::history::History;
 use glue_tui::run::{RunRow, RunStatus};
 use glue_tui::tui::app::App;
 use glue_tui::tui::msg::{Effect, Msg};
-use glue_tui::tui::theme::{Charset, Palette, Theme};
+use glue_tui::tui::theme::{Charset, ColorDepth, Theme};
 use glue_tui::tui::update::update;
 use glue_tui::tui::{input, view};
 use ratatui::backend::CrosstermBackend;
@@ -33,7 +33,7 @@ pub(crate) fn measure(report: &mut Report) {
     let counts: Vec<usize> = [1, 10, 100].into_iter().filter(|count| report.wants(&name(*count))).collect();
     let Some(most) = counts.iter().max().copied() else { return };
     let rows: Vec<RunRow> = (0..most).map(row).collect();
-    let mut app = App::new(Theme::new(Palette::Rich, Charset::Unicode), SIZE, 1.8e9, "bench".into());
+    let mut app = App::new(Theme::new(ColorDepth::Ansi256, Charset::Unicode), SIZE, 1.8e9, "bench".into());
     update(&mut app, Msg::Listed { experiments: Ok(Vec::new()), runs: rows });
     let mut screen = screen();
     let mut marked = 0;

@@ -44,7 +44,7 @@ impl Report {
         let path = folder.join(format!("{name}.json"));
         let old = std::fs::read(&path).ok().and_then(|text| serde_json::from_slice::<Vec<Value>>(&text).ok());
         let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-        let processor = glue_tui::machine::processor().unwrap_or_else(|| std::env::consts::ARCH.into());
+        let processor = glue_tui::machine::cpu_model().unwrap_or_else(|| std::env::consts::ARCH.into());
         let mut rows = old.unwrap_or_default();
         for mut entry in self.rows {
             entry.insert("date".into(), json!(first_line("date", &["+%Y-%m-%d"])));

@@ -1,13 +1,13 @@
-//! What of a training is not the engine's work: data, logs, checkpoints, scoring, setting out, and measuring
-//! all that.
+//! Time of a training run outside of the engine: data, logging, checkpoints, evaluation, setup, and the measurement
+//! itself.
 //!
 //! ```sh
 //! GLUE_TUI_MINILM=MINILM cargo bench --bench pipeline            # about a minute
-//! GLUE_TUI_MINILM=MINILM cargo bench --bench pipeline -- --save  # and writes benches/results/pipeline.json
+//! GLUE_TUI_MINILM=MINILM cargo bench --bench pipeline -- --save  # also writes benches/results/pipeline.json
 //! ```
 //!
-//! Rows of SST-2 are read from `../shared/data/SST-2` (or `$GLUE_TUI_SHARED/data/SST-2`). Without the model or
-//! the rows, those that the program carries take their place, with steps of a few milliseconds.
+//! Reads SST-2 from `../shared/data/SST-2` (or `$GLUE_TUI_SHARED/data/SST-2`). Without the model or the data, it uses
+//! the embedded demo, whose steps take a few milliseconds.
 
 #[path = "../interface/report.rs"]
 mod report;
@@ -18,7 +18,7 @@ use glue_tui::batch::{Batch, Encoded, Label};
 use glue_tui::data::{self, Tokenizer};
 use glue_tui::event::{SplitName, Stage, Usage, now};
 use glue_tui::hub::Hub;
-use glue_tui::machine::Meter;
+use glue_tui::machine::SystemMonitor;
 use glue_tui::nn::{self, BuildOptions, Built, step_flops};
 use glue_tui::run::{Start, run_blocking};
 use glue_tui::spec::{RunSpec, built_in};
@@ -29,9 +29,9 @@ use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 use timed::Timed;
 
-/// Steps of the training that is measured.
+/// Steps of the measured training run.
 const STEPS: u64 = 150;
-/// Times that scoring is measured.
+/// Number of measured evaluations.
 const ROUNDS: usize = 6;
 
 fn main() {
@@ -51,7 +51,7 @@ fn main() {
     }
 }
 
-/// A short training with one evaluation before it and one after.
+/// A short training run with one evaluation before and one after it.
 fn spec() -> RunSpec {
     let shared = std::env::var_os("GLUE_TUI_SHARED").map_or_else(|| "../shared".into(), PathBuf::from);
     let rows = shared.join("data/SST-2");
@@ -68,18 +68,18 @@ fn spec() -> RunSpec {
             sets.push(("task".into(), "demo".into()));
         }
     }
-    built_in("pipeline").with(&sets).expect("keys of the table")
+    built_in("pipeline").with(&sets).expect("valid keys")
 }
 
 fn train(spec: &RunSpec) -> Summary {
-    let home = tempfile::tempdir().expect("a folder that goes away");
+    let home = tempfile::tempdir().expect("a temporary folder");
     let (control, _handle) = control();
     let outcome =
-        run_blocking(Start::New(spec.clone()), home.path(), &control, &mut |_| {}).expect("a training");
-    outcome.summaries.into_iter().next().expect("of one seed")
+        run_blocking(Start::New(spec.clone()), home.path(), &control, &mut |_| {}).expect("a training run");
+    outcome.summaries.into_iter().next().expect("one seed")
 }
 
-/// What the summary tells of the training itself.
+/// Shares of the stages in the summary of the run.
 fn shares(report: &mut Report, spec: &RunSpec, summary: &Summary) {
     let share = |stage| summary.stages.get(&stage).copied().unwrap_or(0.0);
     let steps: f64 =
@@ -110,7 +110,7 @@ fn shares(report: &mut Report, spec: &RunSpec, summary: &Summary) {
     }
 }
 
-/// A model and rows to score.
+/// A model and the rows of the validation split.
 struct Subject {
     built: Built,
     rows: Vec<Encoded>,
@@ -121,17 +121,19 @@ impl Subject {
         let (hub, cancelled) = (Hub::from_env(), AtomicBool::new(false));
         let folder = hub.model(&spec.model, &spec.revision, &mut |_| {}, &cancelled).expect("the model");
         let mut watch = |_| {};
-        let mut context = data::Context { hub: &hub, watch: &mut watch, cancelled: &cancelled };
-        let rows = data::load_split(data::DatasetSource::of(spec), SplitName::Validation, &mut context);
+        let mut context = data::LoadContext { hub: &hub, on_progress: &mut watch, cancelled: &cancelled };
+        let rows =
+            data::load_split(data::DatasetSource::from_spec(spec), SplitName::Validation, &mut context);
         let tokenizer = Tokenizer::load(&folder, spec.max_seq_length).expect("a tokenizer");
-        let rows = tokenizer.encode(&rows.expect("rows"), &mut |_| {}, &cancelled).expect("token ids").rows;
+        let rows =
+            tokenizer.encode_batch(&rows.expect("rows"), &mut |_| {}, &cancelled).expect("token ids").rows;
         let labels: Vec<String> = spec.task().labels.names();
         let built = nn::build(&BuildOptions::from_spec(spec, &folder, &labels)).expect("an engine");
         Subject { built, rows }
     }
 }
 
-/// What scoring a split takes beside the engine's passes, both by the clock of the same scoring.
+/// Time of an evaluation outside of the engine, relative to the time in the engine.
 fn scoring(report: &mut Report, spec: &RunSpec, subject: Subject) {
     let row = "scoring: beside the passes";
     if !report.wants(row) {
@@ -145,7 +147,7 @@ fn scoring(report: &mut Report, spec: &RunSpec, subject: Subject) {
         evaluate(engine, &rows, outputs, size, &mut |_, _| Ok(true)).expect("scores");
         begun.elapsed().as_secs_f64()
     };
-    // Buffers grow in the first round.
+    // Warm-up; buffers grow.
     score(&mut engine);
     engine.seconds = 0.0;
     let whole: f64 = (0..ROUNDS).map(|_| score(&mut engine)).sum();
@@ -154,7 +156,7 @@ fn scoring(report: &mut Report, spec: &RunSpec, subject: Subject) {
     report.row(row, "%", share, 1.0, &[("examples_per_second", speed)]);
 }
 
-/// What it costs to know all this: the clock and the counts of a step, and the gauges of a second.
+/// Cost of the measurements: clock and counters of each step, and the resource readings of each second.
 fn measuring(report: &mut Report, spec: &RunSpec, summary: &Summary) {
     let row = "measuring: share of a step";
     if report.wants(row) {
@@ -167,7 +169,7 @@ fn measuring(report: &mut Report, spec: &RunSpec, summary: &Summary) {
         let mut usage = Usage::default();
         let begun = Instant::now();
         for _ in 0..TIMES {
-            // As the loop does in each step; and the engine, around its ways, for each of two shares.
+            // As the training loop in each step, and the engine for each of two shards.
             for stage in [Stage::Data, Stage::Other, Stage::Logging] {
                 let begun = Instant::now();
                 usage.spend(stage, begun.elapsed().as_secs_f64());
@@ -180,13 +182,13 @@ fn measuring(report: &mut Report, spec: &RunSpec, summary: &Summary) {
             usage.computed_tokens += engine.computed_tokens(&batch) as u64;
         }
         let each = begun.elapsed().as_secs_f64() / f64::from(TIMES);
-        assert!(usage.operations > 0.0, "it is not left out");
+        assert!(usage.operations > 0.0, "the loop is not optimized away");
         let step = summary.train_seconds / summary.steps as f64;
         report.row(row, "%", 100.0 * each / step, 0.1, &[("microseconds", 1e6 * each)]);
     }
     let row = "gauges: share of a core";
     if report.wants(row)
-        && let Some(mut meter) = Meter::new()
+        && let Some(mut meter) = SystemMonitor::new()
     {
         const READINGS: u32 = 200;
         let begun = Instant::now();

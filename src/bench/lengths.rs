@@ -1,12 +1,12 @@
-//! How long inputs are, in tokens.
+//! Distributions of input lengths, in tokens.
 
 use crate::error::{Error, Result};
 use crate::rng::{Rng, Stream};
 use std::fmt;
 use std::path::Path;
 
-/// Word pieces of the training sentences of two tasks, every twentieth of them by length, both marks
-/// included: what `bert-base-uncased`'s vocabulary makes of them.
+/// Quantiles (0, 5, …, 100 %) of the lengths of the training sentences of two tasks, tokenized with the vocabulary of
+/// `bert-base-uncased`, special tokens included.
 const SST2: [usize; 21] = [3, 4, 4, 5, 6, 6, 7, 8, 8, 9, 10, 11, 13, 14, 16, 18, 20, 23, 27, 33, 66];
 const SST: [usize; 21] = [4, 9, 11, 13, 15, 16, 18, 19, 21, 22, 24, 25, 27, 29, 30, 33, 35, 37, 41, 46, 80];
 
@@ -19,45 +19,49 @@ pub struct Lengths {
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Kind {
-    /// Evenly between neighbours of a sorted list, the upper one left out.
-    Between(Vec<usize>),
-    /// Any of these.
-    Of(Vec<usize>),
+    /// Piecewise uniform between sorted quantiles, the upper bound excluded.
+    Quantiles(Vec<usize>),
+    /// Uniform over a list of lengths.
+    List(Vec<usize>),
 }
 
 impl Lengths {
-    /// `sst`, `sst2`, a number of tokens, a range as in `16-64`, or a text file with an input a line.
+    /// Parses `sst`, `sst2`, a number of tokens, a range such as `16-64`, or the path of a text file with one input per
+    /// line.
+    ///
+    /// # Errors
+    /// Any other text; a file that cannot be read or has no text.
     pub fn parse(text: &str) -> Result<Self> {
         let number = |text: &str| text.parse().ok().filter(|number| (1..=512).contains(number));
         let kind = match (text, text.split_once('-')) {
-            ("sst", _) => Kind::Between(SST.to_vec()),
-            ("sst2", _) => Kind::Between(SST2.to_vec()),
+            ("sst", _) => Kind::Quantiles(SST.to_vec()),
+            ("sst2", _) => Kind::Quantiles(SST2.to_vec()),
             (_, Some((from, to))) if number(from).is_some_and(|from| number(to) >= Some(from)) => {
-                Kind::Between(vec![number(from).unwrap_or(1), number(to).unwrap_or(512) + 1])
+                Kind::Quantiles(vec![number(from).unwrap_or(1), number(to).unwrap_or(512) + 1])
             }
             _ => match number(text) {
-                Some(number) => Kind::Of(vec![number]),
-                None => Kind::Of(of_file(text)?),
+                Some(number) => Kind::List(vec![number]),
+                None => Kind::List(lengths_of_file(text)?),
             },
         };
         Ok(Lengths { name: text.to_owned(), kind })
     }
 
-    /// Length number `index`.
+    /// The length of example `index`.
     pub(super) fn draw(&self, rng: &Rng, index: u64) -> usize {
-        let place = rng.uniform(0, 0, index);
+        let uniform = rng.uniform(0, 0, index);
         match &self.kind {
-            Kind::Of(all) => all[(place * all.len() as f64) as usize],
-            Kind::Between(marks) => {
-                let at = place * (marks.len() - 1) as f64;
-                let (low, part) = (marks[at as usize], at.fract());
-                let high = marks[at as usize + 1];
-                low + (part * (high - low) as f64) as usize
+            Kind::List(all) => all[(uniform * all.len() as f64) as usize],
+            Kind::Quantiles(quantiles) => {
+                let at = uniform * (quantiles.len() - 1) as f64;
+                let (low, fraction) = (quantiles[at as usize], at.fract());
+                let high = quantiles[at as usize + 1];
+                low + (fraction * (high - low) as f64) as usize
             }
         }
     }
 
-    /// The generator that [`Lengths::draw`] is asked with.
+    /// The random number generator for [`Lengths::draw`].
     pub(super) fn rng(seed: u64) -> Rng {
         Rng::new(seed, Stream::Sample)
     }
@@ -69,9 +73,9 @@ impl fmt::Display for Lengths {
     }
 }
 
-/// Words and punctuation marks of each line, and two marks around them.
-fn of_file(path: &str) -> Result<Vec<usize>> {
-    let expected = "sst, sst2, a number from 1 to 512, a range as in 16-64, or a text file is expected";
+/// The approximate number of tokens of each line: words, punctuation marks and two special tokens.
+fn lengths_of_file(path: &str) -> Result<Vec<usize>> {
+    let expected = "expected sst, sst2, a number from 1 to 512, a range such as 16-64, or a text file";
     if !Path::new(path).exists() {
         return Err(Error::Usage(format!("--lengths {path}: {expected}")));
     }
@@ -82,25 +86,25 @@ fn of_file(path: &str) -> Result<Vec<usize>> {
         (2 + marks + words.filter(|word| !word.is_empty()).count()).min(512)
     };
     let lengths: Vec<usize> = text.lines().filter(|line| !line.trim().is_empty()).map(pieces).collect();
-    if lengths.is_empty() { Err(Error::data(path, None, "has no line of text")) } else { Ok(lengths) }
+    if lengths.is_empty() { Err(Error::data(path, None, "has no text")) } else { Ok(lengths) }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn drawn(text: &str) -> Vec<usize> {
+    fn lengths(text: &str) -> Vec<usize> {
         let (lengths, rng) = (Lengths::parse(text).expect("lengths"), Lengths::rng(1));
         (0..4000).map(|index| lengths.draw(&rng, index)).collect()
     }
 
     #[test]
-    fn they_are_as_long_as_is_said() {
+    fn lengths_follow_the_distribution() {
         let mean = |all: &[usize]| all.iter().sum::<usize>() as f64 / all.len() as f64;
-        assert!((mean(&drawn("sst2")) - 13.3).abs() < 0.5);
-        assert!((mean(&drawn("sst")) - 25.0).abs() < 0.5);
-        assert!(drawn("128").iter().all(|length| *length == 128));
-        let range = drawn("16-64");
+        assert!((mean(&lengths("sst2")) - 13.3).abs() < 0.5);
+        assert!((mean(&lengths("sst")) - 25.0).abs() < 0.5);
+        assert!(lengths("128").iter().all(|length| *length == 128));
+        let range = lengths("16-64");
         assert!(
             range.iter().all(|length| (16..=64).contains(length))
                 && range.contains(&16)
@@ -109,12 +113,12 @@ mod tests {
     }
 
     #[test]
-    fn a_file_is_counted_and_what_is_nothing_refused() {
+    fn files_are_counted_and_invalid_text_is_an_error() {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("texts.txt");
         std::fs::write(&path, "not bad, at all!\n\n  \nfine\n").expect("a file");
-        let Kind::Of(lengths) = Lengths::parse(&path.display().to_string()).expect("a file").kind else {
-            panic!("lengths of a file")
+        let Kind::List(lengths) = Lengths::parse(&path.display().to_string()).expect("a file").kind else {
+            panic!("not a list of lengths")
         };
         assert_eq!(lengths, [8, 3]);
         for text in ["0", "513", "64-16", "no/such/file", "x-y", ""] {

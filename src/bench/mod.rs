@@ -1,5 +1,5 @@
-//! How fast this machine trains and judges a model of some shape: random weights, inputs of chosen
-//! lengths, nothing to download.
+//! Measures training and inference speed on this machine, with random weights and inputs of given lengths. Downloads
+//! nothing.
 
 mod lengths;
 
@@ -15,93 +15,96 @@ use crate::spec::{IntervalStrategy, RunSpec};
 use serde::Serialize;
 use std::time::Instant;
 
-/// Steps that are not counted: buffers grow, and the machine wakes up.
+/// Batches that are not measured, while buffers grow and clock frequencies rise.
 const WARM_UP: u64 = 3;
 
-/// What is measured.
+/// Settings of a measurement.
 #[derive(Debug, Clone)]
 pub struct Options {
-    /// Sizes of the model.
+    /// Configuration of the model.
     pub shape: &'static Shape,
-    /// Tokens of the inputs.
+    /// Distribution of the input lengths.
     pub lengths: Lengths,
-    /// About how long each of the measurements takes.
+    /// Approximate duration of each measurement in seconds.
     pub seconds: f64,
-    /// Whether each kernel of the engine is measured alone too.
+    /// Whether to measure each kernel of the engine separately.
     pub has_kernels: bool,
 }
 
-/// What was measured.
+/// Results of a measurement.
 #[derive(Debug, Clone, Serialize)]
 pub struct Report {
     /// Name of the shape.
     pub shape: &'static str,
-    /// The device, in words.
+    /// Description of the device.
     pub device: String,
-    /// Number format of the layers' products.
+    /// Precision of the matrix products.
     pub precision: String,
-    /// What was chosen otherwise than asked, a sentence each.
+    /// One sentence for each setting that could not be applied.
     pub notes: Vec<String>,
-    /// Numbers that training changes.
+    /// Number of trainable elements.
     pub parameters: u64,
-    /// Examples of a step.
+    /// Examples per step.
     pub batch: usize,
-    /// The distribution of lengths.
+    /// Distribution of the input lengths.
     pub lengths: String,
-    /// Mean tokens of an example.
+    /// Mean tokens per example.
     pub tokens_per_example: f64,
-    /// Optimizer steps.
+    /// Speed of optimizer steps.
     pub training: Speed,
-    /// Where a step's time goes, one way after the other; empty when the engine does not tell.
+    /// Time of a step by phase; empty if the engine does not measure it.
     pub passes: Vec<Phase>,
-    /// The same by the kind of work.
+    /// Time of a step by kind of operation.
     pub phases: Vec<Phase>,
-    /// Each kernel alone on one thread, over half the tokens of a step; empty when not asked for.
+    /// Each kernel on one thread, over half the tokens of a step; empty if not requested.
     pub kernels: Vec<KernelRate>,
-    /// Arithmetic of matrix products and attention over the whole step, in 10⁹ operations a second.
+    /// FLOPs of matrix products and attention divided by the time of the whole step, in GFLOP/s.
     pub gflops: Option<f64>,
-    /// The layers' products alone, on the same shapes and threads.
+    /// GFLOP/s of the matrix products of a layer alone, on the same shapes and threads.
     pub product_gflops: Option<f64>,
-    /// The first in the second.
+    /// `gflops` / `product_gflops`.
     pub share_of_products: Option<f64>,
-    /// The same products by the `gemm` crate alone, in f32.
+    /// GFLOP/s of the same matrix products computed by the `gemm` crate in f32.
     pub gemm_gflops: Option<f64>,
-    /// Scoring of batches.
+    /// Speed of inference in batches.
     pub inference: Speed,
-    /// One input at a time.
+    /// Speed of inference with one input at a time.
     pub one_input: Speed,
-    /// The most memory that the process ever had, in bytes, once it had trained.
+    /// Peak memory of the process after training, in bytes.
     pub peak_memory: Option<u64>,
 }
 
-/// How fast something was.
+/// Speed of processing batches.
 #[derive(Debug, Clone, Copy, Serialize)]
 pub struct Speed {
-    /// How many batches were timed.
+    /// Number of measured batches.
     pub rounds: usize,
-    /// Median of one.
+    /// Median time of a batch, in milliseconds.
     pub median_ms: f64,
-    /// Examples in a second.
+    /// Examples per second.
     pub examples_per_second: f64,
-    /// Tokens in a second.
+    /// Tokens per second.
     pub tokens_per_second: f64,
 }
 
-/// A part of a step.
+/// Time of a part of a step.
 #[derive(Debug, Clone, Serialize)]
 pub struct Phase {
-    /// What is done.
+    /// Name of the phase or operation.
     pub name: &'static str,
-    /// Of one step.
+    /// Milliseconds per step.
     pub ms: f64,
-    /// Of the whole step.
+    /// Share of the whole step.
     pub share: f64,
-    /// In 10⁹ operations a second, where the phase is arithmetic.
+    /// GFLOP/s of its matrix products, if it has any.
     pub gflops: Option<f64>,
 }
 
-/// Measures a model of `options.shape` with the batch sizes, optimizer, precision, engine and threads of
-/// `spec`. Its task, model and data are not looked at.
+/// Measures a model of `options.shape` with the batch sizes, optimizer, precision, engine and threads of `spec`, whose
+/// task, model and data are ignored.
+///
+/// # Errors
+/// Those of [`nn::from_config`], and errors of the device.
 pub fn measure(spec: &RunSpec, options: &Options) -> Result<Report> {
     let folder = ModelFolder {
         name: options.shape.name.into(),
@@ -112,30 +115,27 @@ pub fn measure(spec: &RunSpec, options: &Options) -> Result<Report> {
     let Built { mut engine, config, device, precision, notes, trainable_parameters, .. } =
         nn::from_config(&BuildOptions::from_spec(spec, &folder, &labels))?;
     let engine = engine.as_mut();
-    let texts = Texts { spec, options, vocabulary: config.vocab_size as u32 };
+    let inputs = RandomInputs { spec, options, vocab_size: config.vocab_size as u32 };
 
     let size = spec.per_device_train_batch_size * spec.gradient_accumulation_steps;
-    let (training, costs) = train(engine, &texts, size)?;
+    let (training, profile) = train(engine, &inputs, size)?;
     let peak_memory = peak_memory();
-    let rows = (texts.mean() * size as f64) as usize;
-    let kinds = costs.and_then(|costs| costs.by_op);
-    let product_gflops = kinds.map(|_| nn::matmul_rate(&config, rows, &precision, spec.threads) / 1e9);
-    let gemm_gflops = kinds.map(|_| nn::gemm_crate_rate(&config, rows, spec.threads) / 1e9);
+    let tokens = (inputs.mean_length() * size as f64) as usize;
+    let by_op = profile.and_then(|profile| profile.by_op);
+    let product_gflops = by_op.map(|_| nn::matmul_rate(&config, tokens, &precision, spec.threads) / 1e9);
+    let gemm_gflops = by_op.map(|_| nn::gemm_crate_rate(&config, tokens, spec.threads) / 1e9);
     let (step, steps) = (training.median_ms / 1e3, training.rounds as f64);
-    let passes = costs.map_or_else(Vec::new, |costs| passes(&costs.by_phase, steps));
-    let phases = kinds.map_or_else(Vec::new, |kinds| phases(&kinds, steps));
-    let gflops = kinds.map(|kinds| {
-        let operations = kinds.matmul.flops + kinds.attention.flops;
-        operations / steps / step / 1e9
-    });
-    let kernels = match kinds {
+    let passes = profile.map_or_else(Vec::new, |profile| phases(&profile.by_phase, steps));
+    let phases = by_op.map_or_else(Vec::new, |by_op| operations(&by_op, steps));
+    let gflops = by_op.map(|by_op| (by_op.matmul.flops + by_op.attention.flops) / steps / step / 1e9);
+    let kernels = match by_op {
         Some(_) if options.has_kernels => {
-            nn::kernel_rates(&config, &texts.batch(0, size.div_ceil(2)), &precision)
+            nn::kernel_rates(&config, &inputs.batch(0, size.div_ceil(2)), &precision)
         }
         _ => Vec::new(),
     };
-    let inference = infer(engine, &texts, spec.per_device_eval_batch_size, options.seconds)?;
-    let one_input = infer(engine, &texts, 1, options.seconds.min(3.0))?;
+    let inference = infer(engine, &inputs, spec.per_device_eval_batch_size, options.seconds)?;
+    let one_input = infer(engine, &inputs, 1, options.seconds.min(3.0))?;
     Ok(Report {
         shape: options.shape.name,
         device,
@@ -159,22 +159,23 @@ pub fn measure(spec: &RunSpec, options: &Options) -> Result<Report> {
     })
 }
 
-/// Makes batches of random tokens.
-struct Texts<'a> {
+/// Generates batches of random tokens.
+struct RandomInputs<'a> {
     spec: &'a RunSpec,
     options: &'a Options,
-    vocabulary: u32,
+    vocab_size: u32,
 }
 
-impl Texts<'_> {
-    fn batch(&self, number: u64, size: usize) -> Batch {
+impl RandomInputs<'_> {
+    /// Batch `index` of `size` examples.
+    fn batch(&self, index: u64, size: usize) -> Batch {
         let rng = Lengths::rng(self.spec.seed);
         let example = |index: u64| {
             let length = self.options.lengths.draw(&rng, index).min(self.spec.max_seq_length.max(1));
-            // As often as its place in the vocabulary is early: Zipf's law.
-            let token = |place: usize| {
-                let place = rng.uniform(1, place as u32, index);
-                f64::from(self.vocabulary).powf(place) as u32 - 1
+            // Frequency is inversely proportional to the rank in the vocabulary: Zipf's law.
+            let token = |position: usize| {
+                let uniform = rng.uniform(1, position as u32, index);
+                f64::from(self.vocab_size).powf(uniform) as u32 - 1
             };
             Encoded {
                 ids: (0..length).map(token).collect(),
@@ -182,55 +183,60 @@ impl Texts<'_> {
                 label: Some(Label::Class(rng.block(2, 0, index)[0] % 2)),
             }
         };
-        let first = number * size as u64;
+        let first = index * size as u64;
         Batch::new(&(first..first + size as u64).map(example).collect::<Vec<_>>())
     }
 
-    /// Mean tokens of an example.
-    fn mean(&self) -> f64 {
+    /// Mean tokens per example.
+    fn mean_length(&self) -> f64 {
         self.batch(0, 1000).tokens() as f64 / 1000.0
     }
 }
 
-/// Optimizer steps, and where their time went. As in training, the loss is asked for as often as
-/// `logging_steps` says, and a device may be behind until then.
-fn train(engine: &mut dyn Engine, texts: &Texts<'_>, size: usize) -> Result<(Speed, Option<Profile>)> {
-    let steps = match texts.spec.logging_steps {
+/// Measures optimizer steps and their profile. As in training, the loss is read every `logging_steps` steps, and the
+/// device may run asynchronously in between.
+fn train(
+    engine: &mut dyn Engine,
+    inputs: &RandomInputs<'_>,
+    size: usize,
+) -> Result<(Speed, Option<Profile>)> {
+    let steps = match inputs.spec.logging_steps {
         IntervalStrategy::Steps(steps) => steps,
         IntervalStrategy::Epoch => 1,
     };
     let round = |engine: &mut dyn Engine, first: u64, steps: u64| -> Result<Round> {
-        let batches: Vec<Batch> = (first..first + steps).map(|number| texts.batch(number, size)).collect();
-        let begun = Instant::now();
+        let batches: Vec<Batch> = (first..first + steps).map(|index| inputs.batch(index, size)).collect();
+        let start = Instant::now();
         for (step, batch) in (first..).zip(&batches) {
             engine.enqueue(StepInput { batch, step, learning_rate: 1e-5 })?;
         }
         engine.report()?;
-        Ok(Round::since(begun, &batches))
+        Ok(Round::since(start, &batches))
     };
-    for number in 0..WARM_UP {
-        round(engine, number * steps, steps)?;
+    for index in 0..WARM_UP {
+        round(engine, index * steps, steps)?;
     }
     let before = engine.profile();
-    let speed = repeat(texts.options.seconds, |done| round(engine, WARM_UP * steps + done, steps))?;
-    let costs = before.zip(engine.profile()).map(|(before, after)| after.since(&before));
-    Ok((speed, costs))
+    let speed = repeat(inputs.options.seconds, |done| round(engine, WARM_UP * steps + done, steps))?;
+    let profile = before.zip(engine.profile()).map(|(before, after)| after.since(&before));
+    Ok((speed, profile))
 }
 
-fn infer(engine: &mut dyn Engine, texts: &Texts<'_>, size: usize, seconds: f64) -> Result<Speed> {
-    let mut pass = |number: u64| -> Result<Round> {
-        let batch = texts.batch(number, size);
-        let begun = Instant::now();
+/// Measures the computation of logits.
+fn infer(engine: &mut dyn Engine, inputs: &RandomInputs<'_>, size: usize, seconds: f64) -> Result<Speed> {
+    let mut pass = |index: u64| -> Result<Round> {
+        let batch = inputs.batch(index, size);
+        let start = Instant::now();
         engine.logits(&batch)?;
-        Ok(Round::since(begun, std::slice::from_ref(&batch)))
+        Ok(Round::since(start, std::slice::from_ref(&batch)))
     };
-    for number in 0..WARM_UP {
-        pass(number)?;
+    for index in 0..WARM_UP {
+        pass(index)?;
     }
     repeat(seconds, |done| pass(WARM_UP + done))
 }
 
-/// What was timed together: a pass, or steps that the loss was asked for at the end of.
+/// Batches that are timed together: one inference batch, or the steps between two reads of the loss.
 struct Round {
     seconds: f64,
     batches: usize,
@@ -239,67 +245,67 @@ struct Round {
 }
 
 impl Round {
-    fn since(begun: Instant, batches: &[Batch]) -> Self {
-        let seconds = begun.elapsed().as_secs_f64();
+    fn since(start: Instant, batches: &[Batch]) -> Self {
+        let seconds = start.elapsed().as_secs_f64();
         let sum = |count: fn(&Batch) -> usize| batches.iter().map(count).sum();
         Round { seconds, batches: batches.len(), examples: sum(Batch::len), tokens: sum(Batch::tokens) }
     }
 
-    fn seconds_each(&self) -> f64 {
+    fn seconds_per_batch(&self) -> f64 {
         self.seconds / self.batches as f64
     }
 }
 
-/// Calls, with the number of batches done, for about so long, and at least five times.
+/// Calls `round` with the number of batches done, for about `seconds` and at least five times.
 fn repeat(seconds: f64, mut round: impl FnMut(u64) -> Result<Round>) -> Result<Speed> {
     let mut rounds: Vec<Round> = Vec::new();
     let mut done = 0;
-    let begun = Instant::now();
-    while rounds.len() < 5 || begun.elapsed().as_secs_f64() < seconds {
+    let start = Instant::now();
+    while rounds.len() < 5 || start.elapsed().as_secs_f64() < seconds {
         let next = round(done)?;
         done += next.batches as u64;
         rounds.push(next);
     }
-    let whole: f64 = rounds.iter().map(|round| round.seconds).sum();
+    let total: f64 = rounds.iter().map(|round| round.seconds).sum();
     let sum = |count: fn(&Round) -> usize| rounds.iter().map(count).sum::<usize>() as f64;
     let (examples, tokens) = (sum(|round| round.examples), sum(|round| round.tokens));
-    rounds.sort_by(|a, b| a.seconds_each().total_cmp(&b.seconds_each()));
+    rounds.sort_by(|a, b| a.seconds_per_batch().total_cmp(&b.seconds_per_batch()));
     Ok(Speed {
         rounds: done as usize,
-        median_ms: rounds[rounds.len() / 2].seconds_each() * 1e3,
-        examples_per_second: examples / whole,
-        tokens_per_second: tokens / whole,
+        median_ms: rounds[rounds.len() / 2].seconds_per_batch() * 1e3,
+        examples_per_second: examples / total,
+        tokens_per_second: tokens / total,
     })
 }
 
-fn passes(passes: &ByPhase, steps: f64) -> Vec<Phase> {
-    let pass = |seconds| OpCost { seconds, flops: 0.0 };
+fn phases(by_phase: &ByPhase, steps: f64) -> Vec<Phase> {
+    let cost = |seconds| OpCost { seconds, flops: 0.0 };
     let parts = [
-        ("forward", pass(passes.forward)),
-        ("backward", pass(passes.backward)),
-        ("optimizer", pass(passes.optimizer)),
+        ("forward", cost(by_phase.forward)),
+        ("backward", cost(by_phase.backward)),
+        ("optimizer", cost(by_phase.optimizer)),
     ];
     table(&parts, steps)
 }
 
-fn phases(kinds: &ByOp, steps: f64) -> Vec<Phase> {
+fn operations(by_op: &ByOp, steps: f64) -> Vec<Phase> {
     let parts = [
-        ("embedding", kinds.embedding),
-        ("attention", kinds.attention),
-        ("matrix products", kinds.matmul),
-        ("norm and activation", kinds.norm_activation),
-        ("head and loss", kinds.head),
-        ("optimizer", kinds.optimizer),
+        ("embedding", by_op.embedding),
+        ("attention", by_op.attention),
+        ("matrix products", by_op.matmul),
+        ("norm and activation", by_op.norm_activation),
+        ("head and loss", by_op.head),
+        ("optimizer", by_op.optimizer),
     ];
     table(&parts, steps)
 }
 
 fn table(parts: &[(&'static str, OpCost)], steps: f64) -> Vec<Phase> {
-    let whole: f64 = parts.iter().map(|(_, cost)| cost.seconds).sum();
+    let total: f64 = parts.iter().map(|(_, cost)| cost.seconds).sum();
     let phase = |(name, OpCost { seconds, flops }): &(&'static str, OpCost)| Phase {
         name,
         ms: seconds / steps * 1e3,
-        share: seconds / whole,
+        share: seconds / total,
         gflops: (*flops > 0.0).then(|| flops / seconds / 1e9),
     };
     parts.iter().map(phase).collect()

@@ -1,25 +1,25 @@
-//! The kinds of files that task `custom` is read from.
+//! The file formats of task `custom`.
 
 use std::path::Path;
 
-/// A kind of file with rows and named columns.
+/// A file format with rows and named columns.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Format {
-    /// Comma-separated, with a header; cells may stand in double quotes (RFC 4180).
+    /// Comma-separated values with a header; cells may be quoted (RFC 4180).
     Csv,
-    /// Tab-separated, with a header; quotes are ordinary text, as in GLUE's files.
+    /// Tab-separated values with a header; quotes are ordinary characters, as in GLUE's files.
     Tsv,
-    /// One JSON object a line.
+    /// JSON Lines: one object per line.
     JsonLines,
     /// Parquet.
     Parquet,
 }
 
 impl Format {
-    /// The extensions of all formats, as a part of a sentence.
+    /// The extensions of all formats, for messages.
     pub const EXTENSIONS: &str = ".csv, .tsv, .jsonl (or .json) or .parquet";
 
-    /// The format that a file's extension tells.
+    /// The format of a file by its extension; `None` for an unknown one.
     pub fn of(file: &Path) -> Option<Format> {
         match file.extension()?.to_str()?.to_ascii_lowercase().as_str() {
             "csv" => Some(Format::Csv),
@@ -36,7 +36,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_extension_tells_the_format() {
+    fn format_follows_from_the_extension() {
         let of = |name: &str| Format::of(Path::new(name));
         assert_eq!(of("a/b.c/train.CSV"), Some(Format::Csv));
         assert_eq!(of("train.json"), Some(Format::JsonLines));

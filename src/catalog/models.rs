@@ -1,32 +1,36 @@
-//! Encoders known by name, so that they can be picked from a list. Any other hub id or folder works too.
+//! Well-known encoders, which the model lists offer. Any other hub id or folder works too.
 
 /// A pretrained encoder.
 #[derive(Debug)]
 pub struct KnownModel {
     /// Hub id, or `demo`.
     pub id: &'static str,
-    /// What it is, in a few words.
+    /// A short description.
     pub title: &'static str,
-    /// Size of its weights, in millions of parameters.
+    /// Number of parameters, in millions.
     pub millions: f64,
 }
 
-/// Every encoder that the lists offer, smallest first.
+/// The encoders, smallest first.
 pub static MODELS: &[KnownModel] = &[
-    KnownModel { id: "demo", title: "a tiny BERT that the program carries", millions: 1.0 },
+    KnownModel { id: "demo", title: "a tiny BERT, built in", millions: 1.0 },
     KnownModel { id: "google/bert_uncased_L-2_H-128_A-2", title: "BERT-tiny, 2 layers", millions: 4.4 },
     KnownModel { id: "google/bert_uncased_L-4_H-256_A-4", title: "BERT-mini, 4 layers", millions: 11.2 },
     KnownModel { id: "nreimers/MiniLM-L6-H384-uncased", title: "MiniLM, 6 layers", millions: 22.7 },
     KnownModel { id: "google/bert_uncased_L-4_H-512_A-8", title: "BERT-small, 4 layers", millions: 28.8 },
     KnownModel { id: "google/bert_uncased_L-8_H-512_A-8", title: "BERT-medium, 8 layers", millions: 41.4 },
     KnownModel { id: "distilbert/distilbert-base-uncased", title: "DistilBERT, 6 layers", millions: 66.4 },
-    KnownModel { id: "distilbert/distilbert-base-cased", title: "DistilBERT, case kept", millions: 65.2 },
+    KnownModel {
+        id: "distilbert/distilbert-base-cased",
+        title: "DistilBERT, 6 layers, cased",
+        millions: 65.2,
+    },
     KnownModel { id: "google-bert/bert-base-uncased", title: "BERT-base, 12 layers", millions: 109.5 },
-    KnownModel { id: "google-bert/bert-base-cased", title: "BERT-base, case kept", millions: 108.3 },
+    KnownModel { id: "google-bert/bert-base-cased", title: "BERT-base, 12 layers, cased", millions: 108.3 },
     KnownModel { id: "google-bert/bert-large-uncased", title: "BERT-large, 24 layers", millions: 335.1 },
 ];
 
-/// The known model of that id.
+/// The known encoder with that id.
 pub fn known_model(id: &str) -> Option<&'static KnownModel> {
     MODELS.iter().find(|model| model.id == id)
 }

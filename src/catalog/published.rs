@@ -1,4 +1,4 @@
-//! Scores that others have published: what a run can be held against.
+//! Published scores, for comparison with the runs.
 
 use super::metrics::Metric;
 use serde::Deserialize;
@@ -10,19 +10,19 @@ use std::sync::LazyLock;
 pub struct Published {
     /// Hub id.
     pub model: String,
-    /// Name of the task.
+    /// Name of its task.
     pub task: String,
-    /// Which score.
+    /// The metric.
     pub metric: Metric,
-    /// The score, times a hundred.
+    /// The score times 100.
     pub value: f64,
-    /// Runs that it is the mean of, where the source says so.
+    /// Number of runs that it is the mean of, if the source says so.
     pub runs: Option<u32>,
-    /// The same score on the test split, times a hundred, where the source has it.
+    /// The score on the test split times 100, if the source has it.
     pub test: Option<f64>,
-    /// The shipped experiment with the recipe that it was made by, where there is one.
+    /// The shipped experiment with the same recipe, if there is one.
     pub experiment: Option<String>,
-    /// Where it stands.
+    /// Where it was published.
     pub source: String,
 }
 
@@ -32,28 +32,28 @@ struct File {
 }
 
 static PUBLISHED: LazyLock<Vec<Published>> = LazyLock::new(|| {
-    let file: File = toml::from_str(include_str!("../../assets/published.toml")).expect("tested");
+    let file: File = toml::from_str(include_str!("../../assets/published.toml"))
+        .expect("a test parses assets/published.toml");
     file.score
 });
 
-/// The published score of that model on that task, if there is one.
+/// The published score of a model on a task, if there is one.
 pub fn published(model: &str, task: &str, metric: Metric) -> Option<&'static Published> {
     PUBLISHED.iter().find(|score| score.model == model && score.task == task && score.metric == metric)
 }
 
-/// The published scores that a shipped experiment repeats, in the order of the file.
+/// The published scores with a shipped experiment of the same recipe, in the order of the file.
 pub fn repeatable() -> impl Iterator<Item = &'static Published> {
     PUBLISHED.iter().filter(|score| score.experiment.is_some())
 }
 
 impl Published {
-    /// The score as a share, as runs have theirs.
+    /// The score as a fraction, like the scores of runs.
     pub fn share(&self) -> f64 {
         self.value / 100.0
     }
 
-    /// How far an accuracy on so many rows strays by chance alone: its standard error √(p(1 − p)/n). Other
-    /// scores have none so simple, and those of the mismatched split are on rows of their own.
+    /// The standard error of an accuracy p on n rows, √(p(1 − p)/n); `None` for other metrics and without rows.
     pub fn standard_error(&self, rows: usize) -> Option<f64> {
         let share = self.share();
         let is_known = self.metric == Metric::Accuracy && rows > 0;
@@ -67,7 +67,7 @@ mod tests {
     use crate::catalog::{known_model, task};
 
     #[test]
-    fn every_score_is_of_a_known_model_and_a_score_of_its_task() {
+    fn every_score_has_a_known_model_and_a_metric_of_its_task() {
         for score in PUBLISHED.iter() {
             assert!(known_model(&score.model).is_some(), "{}", score.model);
             let task = task(&score.task).unwrap_or_else(|| panic!("{}", score.task));
@@ -82,7 +82,7 @@ mod tests {
     }
 
     #[test]
-    fn chance_moves_an_accuracy_as_far_as_the_rows_are_few() {
+    fn standard_error_of_an_accuracy_depends_on_the_rows() {
         let score = published("distilbert/distilbert-base-uncased", "sst2", Metric::Accuracy).unwrap();
         let error = score.standard_error(872).unwrap();
         assert!((error - 0.00954).abs() < 1e-4, "{error}");

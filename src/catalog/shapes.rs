@@ -1,15 +1,15 @@
-//! Model shapes for measurements that need no download: sizes only, weights are random.
+//! Model architectures for benchmarks with random weights, without a download.
 
-/// The sizes of a well-known model.
+/// The architecture of a well-known model.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Shape {
-    /// What it is called.
+    /// Its name.
     pub name: &'static str,
-    /// Its `config.json`.
+    /// Its files: only `config.json`.
     pub files: &'static [(&'static str, &'static [u8])],
 }
 
-/// Every shape, smallest first.
+/// The architectures, smallest first.
 pub static SHAPES: &[Shape] = &[
     Shape {
         name: "minilm",
@@ -45,7 +45,7 @@ pub static SHAPES: &[Shape] = &[
     },
 ];
 
-/// The shape of that name.
+/// The architecture of that name.
 pub fn shape(name: &str) -> Option<&'static Shape> {
     SHAPES.iter().find(|shape| shape.name == name)
 }

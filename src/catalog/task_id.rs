@@ -1,7 +1,7 @@
 //! A task by its name.
 
 use super::tasks::{TASKS, Task, task};
-use crate::config::{by_nearness, meant};
+use crate::config::{closest_match, ranked_by_similarity};
 use serde::de::Error;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::fmt;
@@ -64,8 +64,8 @@ impl FromStr for TaskId {
         if let Some(task) = task(name) {
             return Ok(TaskId(task));
         }
-        let known = by_nearness(name, TASKS.iter().map(|task| task.name)).join(", ");
-        Err(match meant(name, TASKS.iter().map(|task| task.name)) {
+        let known = ranked_by_similarity(name, TASKS.iter().map(|task| task.name)).join(", ");
+        Err(match closest_match(name, TASKS.iter().map(|task| task.name)) {
             Some(nearest) => {
                 format!("unknown task `{name}`; did you mean `{nearest}`? The tasks are {known}")
             }
@@ -83,5 +83,30 @@ impl Serialize for TaskId {
 impl<'de> Deserialize<'de> for TaskId {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         String::deserialize(deserializer)?.parse().map_err(D::Error::custom)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn task_ids_parse_and_serialize_as_names() {
+        for task in TASKS {
+            let id: TaskId = task.name.parse().unwrap();
+            assert_eq!((id.name(), id), (task.name, TaskId::from(task)));
+            assert_eq!(serde_json::to_value(id).unwrap(), task.name);
+            assert_eq!(serde_json::from_value::<TaskId>(task.name.into()).unwrap(), id);
+        }
+        assert_eq!(TaskId::default().name(), "demo");
+    }
+
+    #[test]
+    fn unknown_task_is_an_error_that_names_it() {
+        let error = serde_json::from_str::<TaskId>("\"sst-2\"").unwrap_err().to_string();
+        assert!(
+            error.starts_with("unknown task `sst-2`; did you mean `sst2`? The tasks are sst2, "),
+            "{error}"
+        );
     }
 }

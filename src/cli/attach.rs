@@ -1,9 +1,9 @@
-//! `attach --plain`: prints the events of a run that another process trains. Without `--plain` the interface
-//! shows them.
+//! `attach --plain`: prints the events of a run that another process is training. Without `--plain` the interface
+//! shows the run.
 
-use super::args::{Attach, Global};
+use super::args::{AttachArgs, GlobalArgs};
 use super::output;
-use super::printer::Printer;
+use super::run_printer::RunPrinter;
 use crate::error::{Error, Result};
 use crate::event::Event;
 use crate::run::{self, LogTail, RunDir, RunEvent, RunStatus, TailItem, message};
@@ -15,33 +15,34 @@ use std::time::Duration;
 /// Time between two reads of the logs.
 const POLL_INTERVAL: Duration = Duration::from_millis(250);
 
-pub(super) fn attach(global: &Global, args: &Attach) -> Result<()> {
+pub(super) fn attach(global: &GlobalArgs, args: &AttachArgs) -> Result<()> {
     let dir = run::find(&global.runs_dir, &args.run)?;
-    let mut followed = FollowedRun { spec: RunDir::at(&dir).spec()?, dir, seeds: Vec::new() };
-    let mut printer = Printer::new(true);
+    let mut run = FollowedRun { spec: RunDir::at(&dir).spec()?, dir, logs: Vec::new() };
+    let mut printer = RunPrinter::new(true);
     loop {
-        // Read before the events: a run that is over has written all of them.
-        let status = run::row(&followed.dir).map(|row| row.status);
-        followed.read_events(&mut |said| {
+        // Read the status before the logs: a run that has ended writes no more events.
+        let status = run::row(&run.dir).map(|row| row.status);
+        run.read_events(&mut |event| {
             if global.json {
-                return output::json_line(&said.event);
+                return output::json_line(&event.event);
             }
-            printer.say(&said);
-            if let (Event::Ended { .. }, Some(line)) = (&said.event, message::line(&said.event)) {
-                output::aside(line);
+            printer.print(&event);
+            if let (Event::Ended { .. }, Some(line)) = (&event.event, message::line(&event.event)) {
+                output::stderr_line(line);
             }
             Ok(())
         })?;
         match status {
             Some(RunStatus::Running) => std::thread::sleep(POLL_INTERVAL),
             Some(RunStatus::Failed) => {
-                return Err(Error::Training(format!(
-                    "the run failed; see {}",
-                    followed.dir.join("log.txt").display()
-                )));
+                let log = run.dir.join("log.txt");
+                return Err(Error::Training(format!("the run failed; see {}", log.display())));
             }
             Some(RunStatus::Interrupted) => {
-                output::aside("the run was interrupted; `glue-tui train --resume` goes on with it");
+                output::stderr_line(format!(
+                    "the run was interrupted; resume it with: glue-tui train --resume {}",
+                    run.dir.display()
+                ));
                 return Ok(());
             }
             _ => return Ok(()),
@@ -49,27 +50,27 @@ pub(super) fn attach(global: &Global, args: &Attach) -> Result<()> {
     }
 }
 
-/// A run with the positions in the logs of its seeds.
+/// A run and the event logs of its seeds.
 struct FollowedRun {
     dir: PathBuf,
     spec: RunSpec,
-    seeds: Vec<(Arc<Path>, LogTail)>,
+    logs: Vec<(Arc<Path>, LogTail)>,
 }
 
 impl FollowedRun {
-    /// Passes the new events of all seeds to `on_event`, including seeds that have started since.
-    fn read_events(&mut self, on_event: &mut dyn FnMut(RunEvent) -> Result<()>) -> Result<()> {
+    /// Reads the events since the last call, including those of seeds that have started since.
+    fn read_events(&mut self, emit: &mut dyn FnMut(RunEvent) -> Result<()>) -> Result<()> {
         for dir in run::seed_dirs(&self.dir, &self.spec) {
-            if !self.seeds.iter().any(|(known, _)| **known == *dir) {
+            if !self.logs.iter().any(|(known, _)| **known == *dir) {
                 let tail = LogTail::of_events(&dir);
-                self.seeds.push((Arc::from(dir), tail));
+                self.logs.push((Arc::from(dir), tail));
             }
         }
-        for (repeat, (dir, tail)) in self.seeds.iter_mut().enumerate() {
+        for (repeat, (dir, tail)) in self.logs.iter_mut().enumerate() {
             let mut result = Ok(());
             tail.read_events(&mut |item| {
                 if let (TailItem::Item(event), Ok(())) = (item, &result) {
-                    result = on_event(RunEvent { repeat: repeat as u64, dir: dir.clone(), event });
+                    result = emit(RunEvent { repeat: repeat as u64, dir: dir.clone(), event });
                 }
             })?;
             result?;

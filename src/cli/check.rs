@@ -1,64 +1,64 @@
-//! `check`: the filled specification of one experiment or of all, or every mistake in the file. What task
-//! `custom` learns from is read whole, so that a training does not fail on it later.
+//! `check`: prints the complete specification of one experiment or of all, or every mistake in the file. The files
+//! of task `custom` are read completely, so that a training does not fail on them later.
 
-use super::args::{Check, Global};
+use super::args::{CheckArgs, GlobalArgs};
 use super::output;
-use crate::data::{self, Context, DatasetSource};
+use crate::data::{self, DatasetSource, LoadContext};
 use crate::error::Result;
 use crate::hub::Hub;
 use crate::spec::{Experiments, RunSpec, assignments, to_toml};
 use std::sync::atomic::AtomicBool;
 
-pub(super) fn check(global: &Global, args: &Check) -> Result<()> {
+pub(super) fn check(global: &GlobalArgs, args: &CheckArgs) -> Result<()> {
     let experiments = Experiments::open(global.experiments.as_deref())?;
     if let Some(name) = &args.name {
-        let (spec, found) = examined(&experiments.resolve(name, &[])?)?;
+        let (spec, notes) = check_spec(&experiments.resolve(name, &[])?)?;
         if global.json {
             return output::json(&spec);
         }
-        return output::line((comments(&found) + &to_toml(&spec)).trim_end());
+        return output::stdout_line((comments(&notes) + &to_toml(&spec)).trim_end());
     }
     let specs: Vec<RunSpec> =
         experiments.names().into_iter().map(|name| experiments.resolve(name, &[])).collect::<Result<_>>()?;
-    let specs: Vec<(RunSpec, Vec<String>)> = specs.iter().map(examined).collect::<Result<_>>()?;
+    let specs: Vec<(RunSpec, Vec<String>)> = specs.iter().map(check_spec).collect::<Result<_>>()?;
     if global.json {
         return output::json(&specs.iter().map(|(spec, _)| spec).collect::<Vec<_>>());
     }
-    // What is printed is itself an experiments file.
-    let table = |(spec, found): &(RunSpec, Vec<String>)| {
-        let about =
+    // The output is itself an experiments file.
+    let table = |(spec, notes): &(RunSpec, Vec<String>)| {
+        let comment =
             experiments.description(&spec.experiment).map_or(String::new(), |text| format!("# {text}\n"));
-        let header = format!("{about}[experiment.{}]\n", quoted(&spec.experiment));
-        header + &comments(found) + &assignments(spec)
+        let header = format!("{comment}[experiment.{}]\n", quoted(&spec.experiment));
+        header + &comments(notes) + &assignments(spec)
     };
-    output::line(specs.iter().map(table).collect::<Vec<_>>().join("\n").trim_end())
+    output::stdout_line(specs.iter().map(table).collect::<Vec<_>>().join("\n").trim_end())
 }
 
-/// The specification with what the user's own files tell, and sentences about what is in them.
-fn examined(spec: &RunSpec) -> Result<(RunSpec, Vec<String>)> {
+/// The specification, completed with the columns and classes of the user's files, and notes about their content.
+fn check_spec(spec: &RunSpec) -> Result<(RunSpec, Vec<String>)> {
     if !spec.task().is_custom() {
         return Ok((spec.clone(), Vec::new()));
     }
-    let spec = data::filled(spec)?;
+    let spec = data::infer_columns(spec)?;
     let (hub, cancelled) = (Hub::from_env(), AtomicBool::new(false));
-    let mut context = Context { hub: &hub, watch: &mut |_| {}, cancelled: &cancelled };
-    let data = data::load(DatasetSource::of(&spec), &mut context)?;
-    let rows = [
-        (data.train().len(), "to train on"),
-        (data.validation().len(), "to validate on"),
-        (data.test().len(), "to test on"),
+    let mut context = LoadContext { hub: &hub, on_progress: &mut |_| {}, cancelled: &cancelled };
+    let data = data::load(DatasetSource::from_spec(&spec), &mut context)?;
+    let splits = [
+        (data.train().len(), "training"),
+        (data.validation().len(), "validation"),
+        (data.test().len(), "test"),
     ];
-    let rows = rows.iter().filter(|(count, _)| *count > 0).map(|(count, what)| format!("{count} {what}"));
+    let rows = splits.iter().filter(|(count, _)| *count > 0).map(|(count, split)| format!("{count} {split}"));
     let rows = format!("rows: {}", rows.collect::<Vec<_>>().join(", "));
     Ok((spec, data.notes.into_iter().chain([rows]).collect()))
 }
 
-fn comments(sentences: &[String]) -> String {
-    sentences.iter().map(|sentence| format!("# {sentence}\n")).collect::<Vec<_>>().concat()
+fn comments(notes: &[String]) -> String {
+    notes.iter().map(|note| format!("# {note}\n")).collect::<Vec<_>>().concat()
 }
 
-/// A dot or a letter beyond ASCII in a name wants quotes in a table's header.
+/// The name as a TOML key: in quotes when it has characters that a bare key cannot have.
 fn quoted(name: &str) -> String {
-    let bare = name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_');
-    if bare { name.to_owned() } else { format!("\"{name}\"") }
+    let is_bare = name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_');
+    if is_bare { name.to_owned() } else { format!("\"{name}\"") }
 }

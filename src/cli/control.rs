@@ -1,36 +1,36 @@
-//! `control`: tells something to a run that another process trains, and says when it was obeyed.
+//! `control`: sends a command to a run that another process is training, and waits for the acknowledgement.
 
-use super::args::{Action, Control, Global};
+use super::args::{ControlAction, ControlArgs, GlobalArgs};
 use super::output;
 use crate::error::Result;
 use crate::event::{Command, Event};
 use crate::run::{self, CommandAck, PendingCommand, message};
 use serde_json::json;
 
-pub(super) fn control(global: &Global, args: &Control) -> Result<()> {
+pub(super) fn control(global: &GlobalArgs, args: &ControlArgs) -> Result<()> {
     let command = command(&args.action)?;
-    let asked = PendingCommand::send(&run::find(&global.runs_dir, &args.run)?, command)?;
+    let pending = PendingCommand::send(&run::find(&global.runs_dir, &args.run)?, command)?;
     if args.no_wait {
-        let said = json!({ "command": command, "obeyed": false });
-        return if global.json { output::json_line(&said) } else { Ok(()) };
+        let sent = json!({ "command": command, "obeyed": false });
+        return if global.json { output::json_line(&sent) } else { Ok(()) };
     }
-    let obeyed = asked.wait()?;
+    let ack = pending.wait()?;
     if global.json {
-        return output::json_line(&obeyed);
+        return output::json_line(&ack);
     }
-    let CommandAck { step, command, settings } = obeyed;
-    let told = message::line(&Event::Command { step, command, settings, replayed: false });
-    output::line(told.unwrap_or_default())
+    let CommandAck { step, command, settings } = ack;
+    let text = message::line(&Event::Command { step, command, settings, replayed: false });
+    output::stdout_line(text.unwrap_or_default())
 }
 
-fn command(action: &Action) -> Result<Command> {
+fn command(action: &ControlAction) -> Result<Command> {
     Ok(match action {
-        Action::Pause => Command::Pause,
-        Action::Resume => Command::Resume,
-        Action::Eval => Command::Eval,
-        Action::Save => Command::Save,
-        Action::Stop => Command::Stop,
-        Action::Halve => Command::Halve,
-        Action::Set { set: (key, text) } => return Command::set(key, text),
+        ControlAction::Pause => Command::Pause,
+        ControlAction::Resume => Command::Resume,
+        ControlAction::Eval => Command::Eval,
+        ControlAction::Save => Command::Save,
+        ControlAction::Stop => Command::Stop,
+        ControlAction::Halve => Command::Halve,
+        ControlAction::Set { set: (key, text) } => return Command::set(key, text),
     })
 }

@@ -1,6 +1,6 @@
-//! `doctor`: what is there, and what to do about what is not.
+//! `doctor`: shows the environment: devices, precision, threads, hub, cache, terminal.
 
-use super::args::Global;
+use super::args::GlobalArgs;
 use super::output;
 use crate::error::Result;
 use crate::format;
@@ -13,47 +13,49 @@ use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-/// All that is looked at.
+/// The environment.
 #[derive(Debug, Serialize)]
-struct Report {
+struct Environment {
     version: &'static str,
     system: String,
-    cpu: Cpu,
-    devices: Vec<Device>,
+    cpu: CpuInfo,
+    devices: Vec<DeviceInfo>,
     precision: &'static [&'static str],
     engines: &'static [&'static str],
-    hub: Hub,
-    cache: Cache,
-    experiments: File,
-    runs: Runs,
-    terminal: Terminal,
+    hub: HubInfo,
+    cache: CacheInfo,
+    experiments: ExperimentsInfo,
+    runs: RunsInfo,
+    terminal: TerminalInfo,
 }
 
 #[derive(Debug, Serialize)]
-struct Cpu {
+struct CpuInfo {
     model: String,
-    /// The instruction set that the fast engine's kernels run on.
+    /// Instruction set of the fast engine's kernels.
     instructions: &'static str,
     cores: Option<usize>,
-    /// Threads that training uses unless told otherwise.
+    /// Default number of threads.
     threads: usize,
+    /// Bytes.
     memory: u64,
+    /// Bytes.
     memory_available: u64,
 }
 
 #[derive(Debug, Serialize)]
-struct Device {
+struct DeviceInfo {
     name: String,
     usable: bool,
-    /// What it is, or why it cannot be used.
+    /// Its description, or why it cannot be used.
     about: String,
 }
 
 #[derive(Debug, Serialize)]
-struct Hub {
+struct HubInfo {
     endpoint: String,
     offline: bool,
-    /// Absent when nothing was asked because of `HF_HUB_OFFLINE`.
+    /// `None` with `HF_HUB_OFFLINE`, which skips the request.
     reachable: Option<bool>,
     seconds: Option<f64>,
     problem: Option<String>,
@@ -61,41 +63,41 @@ struct Hub {
 }
 
 #[derive(Debug, Serialize)]
-struct Cache {
+struct CacheInfo {
     dir: PathBuf,
     repositories: u64,
     bytes: u64,
 }
 
 #[derive(Debug, Serialize)]
-struct File {
-    /// Absent for the shipped copy.
+struct ExperimentsInfo {
+    /// `None` for the built-in file.
     path: Option<PathBuf>,
     count: usize,
     problem: Option<String>,
 }
 
 #[derive(Debug, Serialize)]
-struct Runs {
+struct RunsInfo {
     dir: PathBuf,
     count: usize,
 }
 
 #[derive(Debug, Serialize)]
-struct Terminal {
+struct TerminalInfo {
     interactive: bool,
     name: Option<String>,
     /// Number of colours.
     colours: u32,
     unicode: bool,
-    /// Absent when nothing tells.
+    /// `None` when unknown.
     background: Option<&'static str>,
     columns: Option<u16>,
     rows: Option<u16>,
 }
 
-pub(super) fn doctor(global: &Global) -> Result<()> {
-    let report = Report {
+pub(super) fn doctor(global: &GlobalArgs) -> Result<()> {
+    let environment = Environment {
         version: env!("CARGO_PKG_VERSION"),
         system: format!("{} {}", std::env::consts::OS, std::env::consts::ARCH),
         cpu: cpu(),
@@ -105,51 +107,51 @@ pub(super) fn doctor(global: &Global) -> Result<()> {
         hub: hub_state(),
         cache: cache(),
         experiments: experiments(global),
-        runs: Runs { dir: global.runs_dir.clone(), count: run::list(&global.runs_dir).len() },
+        runs: RunsInfo { dir: global.runs_dir.clone(), count: run::list(&global.runs_dir).len() },
         terminal: terminal(),
     };
-    if global.json { output::json(&report) } else { output::line(report.lines().trim_end()) }
+    if global.json { output::json(&environment) } else { output::stdout_line(environment.text()) }
 }
 
-fn cpu() -> Cpu {
+fn cpu() -> CpuInfo {
     let memory = machine::memory();
-    Cpu {
-        model: machine::processor().unwrap_or_else(|| "unknown".into()),
+    CpuInfo {
+        model: machine::cpu_model().unwrap_or_else(|| "unknown".into()),
         instructions: nn::instruction_set(),
-        cores: machine::cores(),
+        cores: machine::physical_cores(),
         threads: std::thread::available_parallelism().map_or(1, usize::from),
         memory: memory.map_or(0, |memory| memory.total),
         memory_available: memory.map_or(0, |memory| memory.available),
     }
 }
 
-fn devices() -> Vec<Device> {
-    let device = |(name, place): (String, std::result::Result<String, String>)| Device {
+fn devices() -> Vec<DeviceInfo> {
+    let device = |(name, opened): (String, std::result::Result<String, String>)| DeviceInfo {
         name,
-        usable: place.is_ok(),
-        about: place.unwrap_or_else(|why| why),
+        usable: opened.is_ok(),
+        about: opened.unwrap_or_else(|why| why),
     };
     nn::devices().into_iter().map(device).collect()
 }
 
-fn hub_state() -> Hub {
+fn hub_state() -> HubInfo {
     let hub = hub::Hub::from_env();
-    let settings = hub.settings();
+    let settings = hub.config();
     let start = Instant::now();
-    let asked = (!settings.offline).then(|| hub.reachable());
+    let response = (!settings.offline).then(|| hub.check_reachable());
     let seconds = start.elapsed().as_secs_f64();
-    Hub {
+    HubInfo {
         endpoint: settings.endpoint.clone(),
         offline: settings.offline,
         token: settings.token.is_some(),
-        reachable: asked.as_ref().map(std::result::Result::is_ok),
-        seconds: asked.as_ref().and_then(|asked| asked.is_ok().then_some(seconds)),
-        problem: asked.and_then(std::result::Result::err),
+        reachable: response.as_ref().map(std::result::Result::is_ok),
+        seconds: response.as_ref().and_then(|response| response.is_ok().then_some(seconds)),
+        problem: response.and_then(std::result::Result::err),
     }
 }
 
-fn cache() -> Cache {
-    let dir = hub::Settings::from_env().cache_dir;
+fn cache() -> CacheInfo {
+    let dir = hub::HubConfig::from_env().cache_dir;
     let repositories = entries(&dir).filter(|entry| {
         let name = entry.file_name();
         let name = name.to_string_lossy();
@@ -157,40 +159,44 @@ fn cache() -> Cache {
     });
     let (repositories, bytes) =
         repositories.fold((0, 0), |(count, bytes), entry| (count + 1, bytes + size(&entry.path())));
-    Cache { dir, repositories, bytes }
+    CacheInfo { dir, repositories, bytes }
 }
 
-/// Bytes of the files below a folder. Snapshots are links to files that are counted where they are.
+/// Total size of the files below a folder in bytes. Symbolic links, such as those of snapshots, are not counted.
 fn size(folder: &Path) -> u64 {
-    let of = |entry: DirEntry| match entry.metadata() {
-        Ok(about) if about.is_dir() => size(&entry.path()),
-        Ok(about) if about.is_file() => about.len(),
+    let entry_size = |entry: DirEntry| match entry.metadata() {
+        Ok(metadata) if metadata.is_dir() => size(&entry.path()),
+        Ok(metadata) if metadata.is_file() => metadata.len(),
         _ => 0,
     };
-    entries(folder).map(of).sum()
+    entries(folder).map(entry_size).sum()
 }
 
 fn entries(folder: &Path) -> impl Iterator<Item = DirEntry> {
     std::fs::read_dir(folder).into_iter().flatten().flatten()
 }
 
-fn experiments(global: &Global) -> File {
+fn experiments(global: &GlobalArgs) -> ExperimentsInfo {
     match Experiments::open(global.experiments.as_deref()) {
-        Ok(file) => File { path: file.path().map(PathBuf::from), count: file.names().len(), problem: None },
-        Err(error) => File { path: global.experiments.clone(), count: 0, problem: Some(error.to_string()) },
+        Ok(file) => {
+            ExperimentsInfo { path: file.path().map(PathBuf::from), count: file.names().len(), problem: None }
+        }
+        Err(error) => {
+            ExperimentsInfo { path: global.experiments.clone(), count: 0, problem: Some(error.to_string()) }
+        }
     }
 }
 
-fn terminal() -> Terminal {
+fn terminal() -> TerminalInfo {
     let variable = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
     let size = terminal_size::terminal_size();
-    let abilities = TerminalCaps::here();
-    Terminal {
+    let caps = TerminalCaps::detect();
+    TerminalInfo {
         interactive: std::io::stdin().is_terminal() && std::io::stdout().is_terminal(),
-        colours: abilities.palette.colours(),
+        colours: caps.color_depth.colors(),
         name: variable("TERM"),
-        unicode: abilities.letters == Charset::Unicode,
-        background: abilities.background.map(|background| match background {
+        unicode: caps.charset == Charset::Unicode,
+        background: caps.background.map(|background| match background {
             Background::Dark => "dark",
             Background::Light => "light",
         }),
@@ -199,9 +205,9 @@ fn terminal() -> Terminal {
     }
 }
 
-impl Report {
-    /// For people: a label and what there is to say, a line each.
-    fn lines(&self) -> String {
+impl Environment {
+    /// A table of one line per item.
+    fn text(&self) -> String {
         let mut rows = vec![
             vec!["glue-tui".into(), format!("{} on {}", self.version, self.system)],
             vec!["cpu".into(), self.cpu.line()],
@@ -215,61 +221,61 @@ impl Report {
         rows.push(vec![
             "cache".into(),
             format!(
-                "{}, {} repositories, {}",
+                "{}, {}, {}",
                 self.cache.dir.display(),
-                self.cache.repositories,
+                counted(self.cache.repositories, "repository", "repositories"),
                 format::bytes(self.cache.bytes)
             ),
         ]);
         rows.push(vec!["experiments".into(), self.experiments.line()]);
-        rows.push(vec!["runs".into(), format!("{}, {} runs", self.runs.dir.display(), self.runs.count)]);
+        rows.push(vec![
+            "runs".into(),
+            format!("{}, {}", self.runs.dir.display(), counted(self.runs.count as u64, "run", "runs")),
+        ]);
         rows.push(vec!["terminal".into(), self.terminal.line()]);
         output::table(&rows)
     }
 }
 
-impl Cpu {
+impl CpuInfo {
     fn line(&self) -> String {
-        let cores = self.cores.map_or(String::new(), |cores| format!("{cores} cores, "));
+        let cores = self.cores.map_or(String::new(), |cores| counted(cores as u64, "core", "cores") + ", ");
         format!(
-            "{}, {}, {cores}{} threads, {} of {} memory free",
+            "{}, {}, {cores}{}, {} of {} memory free",
             self.model,
             self.instructions,
-            self.threads,
+            counted(self.threads as u64, "thread", "threads"),
             format::bytes(self.memory_available),
             format::bytes(self.memory)
         )
     }
 }
 
-impl Hub {
+impl HubInfo {
     fn line(&self) -> String {
         let token = if self.token { ", with a token" } else { "" };
         match (self.seconds, &self.problem) {
-            _ if self.offline => format!("{} not asked: HF_HUB_OFFLINE is set{token}", self.endpoint),
-            (Some(seconds), _) => format!("{} answered in {seconds:.2} s{token}", self.endpoint),
+            _ if self.offline => format!("{}, offline: HF_HUB_OFFLINE is set{token}", self.endpoint),
+            (Some(seconds), _) => format!("{}, reachable in {seconds:.2} s{token}", self.endpoint),
             (None, Some(problem)) => {
-                format!(
-                    "{} cannot be reached ({problem}); what is in the cache can be used{token}",
-                    self.endpoint
-                )
+                format!("{}, not reachable ({problem}); only the cache is available{token}", self.endpoint)
             }
             (None, None) => self.endpoint.clone(),
         }
     }
 }
 
-impl File {
+impl ExperimentsInfo {
     fn line(&self) -> String {
-        let path = self.path.as_ref().map_or("the shipped copy".into(), |path| path.display().to_string());
+        let path = self.path.as_ref().map_or("built-in".into(), |path| path.display().to_string());
         match &self.problem {
             Some(problem) => problem.replace('\n', "; "),
-            None => format!("{path}, {} experiments", self.count),
+            None => format!("{path}, {}", counted(self.count as u64, "experiment", "experiments")),
         }
     }
 }
 
-impl Terminal {
+impl TerminalInfo {
     fn line(&self) -> String {
         let colours = match self.colours {
             0 => "no colours".to_owned(),
@@ -278,14 +284,19 @@ impl Terminal {
         };
         let size = match (self.columns, self.rows) {
             (Some(columns), Some(rows)) => format!("{columns}×{rows}"),
-            _ => "no size".to_owned(),
+            _ => "unknown size".to_owned(),
         };
-        let letters = if self.unicode { "Unicode (braille charts)" } else { "plain letters" };
-        let name = self.name.as_deref().unwrap_or("no TERM");
+        let charset = if self.unicode { "Unicode (braille charts)" } else { "ASCII" };
+        let name = self.name.as_deref().unwrap_or("TERM is not set");
         let background = self.background.map_or(String::new(), |which| format!(", {which} background"));
         let kind = if self.interactive { "" } else { ", not interactive" };
-        format!("{name}, {size}, {colours}{background}, {letters}{kind}")
+        format!("{name}, {size}, {colours}{background}, {charset}{kind}")
     }
+}
+
+/// `1 run`, `2 runs`.
+fn counted(number: u64, singular: &str, plural: &str) -> String {
+    format!("{number} {}", if number == 1 { singular } else { plural })
 }
 
 #[cfg(test)]
@@ -294,7 +305,7 @@ mod tests {
 
     #[cfg(unix)]
     #[test]
-    fn links_are_not_counted() {
+    fn size_does_not_count_symlinks() {
         let folder = tempfile::tempdir().unwrap();
         std::fs::create_dir(folder.path().join("blobs")).unwrap();
         std::fs::write(folder.path().join("blobs/1"), [0; 100]).unwrap();
@@ -304,8 +315,8 @@ mod tests {
     }
 
     #[test]
-    fn an_unreachable_hub_says_what_still_works() {
-        let hub = Hub {
+    fn unreachable_hub_has_its_problem() {
+        let hub = HubInfo {
             endpoint: "http://x".into(),
             offline: false,
             reachable: Some(false),
@@ -315,7 +326,7 @@ mod tests {
         };
         assert_eq!(
             hub.line(),
-            "http://x cannot be reached (connection refused); what is in the cache can be used, with a token"
+            "http://x, not reachable (connection refused); only the cache is available, with a token"
         );
     }
 }

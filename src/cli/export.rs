@@ -1,14 +1,14 @@
-//! `export`: a run written out for other tools.
+//! `export`: writes the best model of a run in a format of other tools.
 
-use super::args::{Export, Format, Global};
+use super::args::{ExportArgs, ExportFormat, GlobalArgs};
 use super::output;
 use crate::error::Result;
 use crate::{export, run};
 
-pub(super) fn export(global: &Global, args: &Export) -> Result<()> {
+pub(super) fn export(global: &GlobalArgs, args: &ExportArgs) -> Result<()> {
     let run = run::find(&global.runs_dir, &args.run)?;
     match args.format {
-        Format::Hf => export::hf(&run, &args.to)?,
+        ExportFormat::Hf => export::hf(&run, &args.to)?,
     };
-    output::line(args.to.display().to_string())
+    output::stdout_line(args.to.display().to_string())
 }

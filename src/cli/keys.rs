@@ -1,13 +1,13 @@
-//! `keys`: the keys of the interface, as a file that changes them.
+//! `keys`: prints the key bindings of the interface in the format of keys.toml.
 
-use super::args::Global;
+use super::args::GlobalArgs;
 use super::output;
 use crate::error::Result;
 
-/// What the keys are: the text of a `keys.toml` that says so, and the same as JSON.
-pub type Written = fn() -> Result<(String, serde_json::Value)>;
+/// Returns the key bindings as the text of a `keys.toml`, and as JSON.
+pub type KeymapExport = fn() -> Result<(String, serde_json::Value)>;
 
-pub(super) fn keys(global: &Global, written: Written) -> Result<()> {
-    let (text, data) = written()?;
-    if global.json { output::json(&data) } else { output::line(text.trim_end()) }
+pub(super) fn keys(global: &GlobalArgs, keymap: KeymapExport) -> Result<()> {
+    let (text, data) = keymap()?;
+    if global.json { output::json(&data) } else { output::stdout_line(text.trim_end()) }
 }

@@ -1,5 +1,5 @@
-//! Lines to stdout and stderr. What a person reads is harmless there: names
-//! and messages from outside are shown with their control characters as escapes.
+//! Lines to stdout and stderr. Control characters in names and messages are escaped wherever a terminal could
+//! interpret them.
 
 use crate::error::{Error, Result};
 use crate::terminal_caps::{Charset, TerminalCaps};
@@ -8,13 +8,14 @@ use serde::Serialize;
 use std::borrow::Cow;
 use std::io::{self, IsTerminal, Write};
 
-/// What stdout is called in errors.
+/// The name of stdout in errors.
 const STDOUT: &str = "standard output";
 
-/// Writes a line to stdout, at once. Programs get it as it is, a terminal gets it harmless.
-pub(super) fn line(text: impl AsRef<str>) -> Result<()> {
+/// Writes a line to stdout and flushes it. Control characters are escaped for a terminal, and kept for a pipe or
+/// file.
+pub(super) fn stdout_line(text: impl AsRef<str>) -> Result<()> {
     let text = text.as_ref();
-    if io::stdout().is_terminal() { raw_line(&told(&escaped_lines(text))) } else { raw_line(text) }
+    if io::stdout().is_terminal() { raw_line(&for_locale(&escaped_lines(text))) } else { raw_line(text) }
 }
 
 fn raw_line(text: &str) -> Result<()> {
@@ -22,9 +23,9 @@ fn raw_line(text: &str) -> Result<()> {
     writeln!(out, "{text}").and_then(|()| out.flush()).map_err(Error::writing(STDOUT))
 }
 
-/// `text`, in ASCII where the locale has nothing else.
-fn told(text: &str) -> Cow<'_, str> {
-    match TerminalCaps::here().letters {
+/// `text`, converted to ASCII in an ASCII locale.
+fn for_locale(text: &str) -> Cow<'_, str> {
+    match TerminalCaps::detect().charset {
         Charset::Ascii => in_ascii(text),
         _ => Cow::Borrowed(text),
     }
@@ -32,28 +33,32 @@ fn told(text: &str) -> Cow<'_, str> {
 
 /// Writes a value to stdout as indented JSON.
 pub(super) fn json(value: &impl Serialize) -> Result<()> {
-    raw_line(&serde_json::to_string_pretty(value).expect("plain values become JSON"))
+    raw_line(&serde_json::to_string_pretty(value).map_err(not_json)?)
 }
 
 /// Writes a value to stdout as JSON on one line.
 pub(super) fn json_line(value: &impl Serialize) -> Result<()> {
-    raw_line(&serde_json::to_string(value).expect("plain values become JSON"))
+    raw_line(&serde_json::to_string(value).map_err(not_json)?)
 }
 
-/// Writes a line to stderr; when that is closed there is nobody to tell.
-pub(super) fn aside(text: impl AsRef<str>) {
-    writeln!(io::stderr(), "{}", told(&escaped_lines(text.as_ref()))).ok();
+fn not_json(error: serde_json::Error) -> Error {
+    Error::writing(STDOUT)(error.into())
 }
 
-/// Whether the error is that the reader of stdout has gone.
+/// Writes a line to stderr. A closed stderr is not an error.
+pub(super) fn stderr_line(text: impl AsRef<str>) {
+    writeln!(io::stderr(), "{}", for_locale(&escaped_lines(text.as_ref()))).ok();
+}
+
+/// Whether the error is that the reader of stdout has closed the pipe.
 pub(super) fn is_closed_pipe(error: &Error) -> bool {
     matches!(error, Error::Write { path, source }
         if path.as_os_str() == STDOUT && source.kind() == io::ErrorKind::BrokenPipe)
 }
 
-/// Rows with their columns aligned, the first row being the header. Widths are those of the terminal.
+/// A table with aligned columns; the first row is the header. Widths are in terminal cells.
 pub(super) fn table(rows: &[Vec<String>]) -> String {
-    let shown = |cell: &String| told(&escaped(cell)).into_owned();
+    let shown = |cell: &String| for_locale(&escaped(cell)).into_owned();
     let rows: Vec<Vec<String>> = rows.iter().map(|row| row.iter().map(shown).collect()).collect();
     let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
     let widest = |column: usize| {
@@ -73,7 +78,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn columns_stand_under_each_other() {
+    fn columns_are_aligned_by_display_width() {
         let rows = [vec!["NAME".into(), "N".into()], vec!["zoë".into(), "12".into()]];
         assert_eq!(table(&rows), "NAME  N\nzoë   12");
         assert_eq!(table(&[]), "");
@@ -82,10 +87,10 @@ mod tests {
     }
 
     #[test]
-    fn only_a_closed_stdout_is_quiet() {
-        let gone = || io::Error::from(io::ErrorKind::BrokenPipe);
-        assert!(is_closed_pipe(&Error::writing(STDOUT)(gone())));
-        assert!(!is_closed_pipe(&Error::writing("model.safetensors")(gone())));
+    fn only_a_closed_stdout_is_a_closed_pipe() {
+        let broken_pipe = || io::Error::from(io::ErrorKind::BrokenPipe);
+        assert!(is_closed_pipe(&Error::writing(STDOUT)(broken_pipe())));
+        assert!(!is_closed_pipe(&Error::writing("model.safetensors")(broken_pipe())));
         assert!(!is_closed_pipe(&Error::writing(STDOUT)(io::ErrorKind::StorageFull.into())));
     }
 }

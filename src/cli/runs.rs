@@ -1,13 +1,13 @@
-//! `runs`: the runs there are, newest first.
+//! `runs`: lists the runs, newest first.
 
-use super::args::{Global, Runs};
+use super::args::{GlobalArgs, RunsArgs};
 use super::output::{self, table};
 use crate::error::Result;
 use crate::format;
 use crate::format::whole_score as score;
 use crate::run::{self, Difference, Reproduction, RunRow};
 
-pub(super) fn runs(global: &Global, args: &Runs) -> Result<()> {
+pub(super) fn runs(global: &GlobalArgs, args: &RunsArgs) -> Result<()> {
     if args.published {
         return published(global);
     }
@@ -16,7 +16,7 @@ pub(super) fn runs(global: &Global, args: &Runs) -> Result<()> {
         return output::json(&rows);
     }
     if rows.is_empty() {
-        output::aside(format!(
+        output::stderr_line(format!(
             "no runs in {}; start one with: glue-tui train demo",
             global.runs_dir.display()
         ));
@@ -25,43 +25,43 @@ pub(super) fn runs(global: &Global, args: &Runs) -> Result<()> {
     let header = ["NAME", "TASK", "MODEL", "SEED", "STATUS", "BEST", "STEPS", "TIME", "STARTED"];
     let mut lines = vec![header.map(str::to_owned).to_vec()];
     lines.extend(rows.iter().map(cells));
-    output::line(table(&lines))
+    output::stdout_line(table(&lines))
 }
 
-/// The article's table beside what was come to here.
-fn published(global: &Global) -> Result<()> {
-    let table_of = run::reproduced(&global.runs_dir)?;
+/// The published results beside those of the runs that follow the same recipe.
+fn published(global: &GlobalArgs) -> Result<()> {
+    let reproductions = run::reproduced(&global.runs_dir)?;
     if global.json {
-        return output::json(&table_of);
+        return output::json(&reproductions);
     }
     let header = ["EXPERIMENT", "SPLIT", "PUBLISHED", "OURS", "DIFFERENCE", ""];
     let mut lines = vec![header.map(str::to_owned).to_vec()];
-    lines.extend(table_of.iter().flat_map(rows_of));
-    for one in &table_of {
-        for (name, why) in &one.not_counted {
-            output::aside(format!("{name} does not count for {}: {why}", one.experiment));
+    lines.extend(reproductions.iter().flat_map(rows_of));
+    for reproduction in &reproductions {
+        for (name, why) in &reproduction.not_counted {
+            output::stderr_line(format!("{name} is not counted for {}: {why}", reproduction.experiment));
         }
     }
-    output::line(table(&lines))
+    output::stdout_line(table(&lines))
 }
 
-fn rows_of(one: &Reproduction) -> Vec<Vec<String>> {
+fn rows_of(reproduction: &Reproduction) -> Vec<Vec<String>> {
     let cells = |row: &run::ReproductionRow| {
         let percent = |share: f64| format!("{:.2}", 100.0 * share);
         let ours = row.ours.map_or("-".into(), |ours| {
             format!("{} ± {} ({})", percent(ours.mean), percent(ours.sd), ours.count)
         });
-        let (difference, word) = match row.difference {
-            None => ("-".into(), format!("glue-tui train {}", one.experiment)),
-            Some(found @ Difference { value, noise }) => {
+        let (difference, verdict) = match row.difference {
+            None => ("-".into(), format!("glue-tui train {}", reproduction.experiment)),
+            Some(difference @ Difference { value, noise }) => {
                 let noise = noise.map_or(String::new(), |noise| format!(" (± {})", percent(noise)));
-                (format!("{:+.2}", 100.0 * value), format!("{}{noise}", found.verdict()))
+                (format!("{:+.2}", 100.0 * value), format!("{}{noise}", difference.verdict()))
             }
         };
         let split = row.split.name().to_string();
-        vec![one.experiment.clone(), split, percent(row.published), ours, difference, word]
+        vec![reproduction.experiment.clone(), split, percent(row.published), ours, difference, verdict]
     };
-    one.rows.iter().map(cells).collect()
+    reproduction.rows.iter().map(cells).collect()
 }
 
 fn cells(row: &RunRow) -> Vec<String> {
@@ -92,7 +92,7 @@ fn cells(row: &RunRow) -> Vec<String> {
     ]
 }
 
-/// A time in the local zone, or `-` while it is not known.
+/// A time in the local time zone, or `-` when it is unknown.
 fn started(seconds: f64) -> String {
     let known = (seconds > 0.0).then(|| jiff::Timestamp::from_second(seconds as i64).ok()).flatten();
     known.map_or("-".into(), |time| {
@@ -126,13 +126,13 @@ mod tests {
     }
 
     #[test]
-    fn a_run_is_one_line_for_people() {
+    fn row_has_a_cell_per_column() {
         let line = ["demo-1", "demo", "demo", "42", "stopped", "accuracy 91.50 %", "10/40", "1:15", "-"];
         assert_eq!(cells(&row()), line);
     }
 
     #[test]
-    fn repeats_show_mean_and_spread() {
+    fn repeats_show_mean_and_standard_deviation() {
         let all = RunRow { repeats: Some(Repeats { count: 8, mean: 0.84, sd: 0.004 }), ..row() };
         assert_eq!(cells(&all)[5], "accuracy 84.00 % ± 0.40 % (8)");
     }

@@ -1,8 +1,8 @@
-//! `train`: one experiment to its end, without the interface.
+//! `train`: trains an experiment without the interface.
 
-use super::args::{Global, Train};
+use super::args::{GlobalArgs, TrainArgs};
 use super::output;
-use super::printer::Printer;
+use super::run_printer::RunPrinter;
 use super::signals::stop_on_signals;
 use crate::error::{Error, Result};
 use crate::event::Status;
@@ -13,73 +13,81 @@ use crate::train;
 use serde_json::json;
 use std::path::PathBuf;
 
-pub(super) fn train(global: &Global, args: &Train) -> Result<()> {
-    let sets = overrides(global, args);
+pub(super) fn train(global: &GlobalArgs, args: &TrainArgs) -> Result<()> {
+    let overrides = overrides(global, args);
     let start = if let Some(run) = &args.resume {
-        Start::Resume(as_it_began(global, args, run, &sets)?)
+        Start::Resume(unchanged_run_dir(global, args, run, &overrides)?)
     } else if let Some(run) = &args.replay {
-        Start::Replay(as_it_began(global, args, run, &sets)?)
+        Start::Replay(unchanged_run_dir(global, args, run, &overrides)?)
     } else {
         let name = args.name.as_deref().unwrap_or_default();
         let experiments = Experiments::open(global.experiments.as_deref())?;
-        Start::New(experiments.resolve(name, &sets)?)
+        Start::New(experiments.resolve(name, &overrides)?)
     };
     let (control, handle) = train::control();
     stop_on_signals(handle)?;
-    let mut printer = Printer::new(args.plain);
-    let result = run::run_blocking(start, &global.runs_dir, &control, &mut |said| printer.say(said));
-    printer.end();
-    let outcome = result?;
-    for line in told_at_the_end(&outcome) {
-        output::aside(line);
+    let mut printer = RunPrinter::new(args.plain);
+    let result = run::run_blocking(start, &global.runs_dir, &control, &mut |event| printer.print(event));
+    printer.clear();
+    let output = result?;
+    for line in final_lines(&output) {
+        output::stderr_line(line);
     }
     if global.json {
-        let summaries = &outcome.summaries;
-        output::json_line(&json!({ "run": outcome.dir, "status": outcome.status, "summaries": summaries }))?;
+        let summaries = &output.summaries;
+        output::json_line(&json!({ "run": output.dir, "status": output.status, "summaries": summaries }))?;
     } else {
-        output::line(outcome.dir.display().to_string())?;
+        output::stdout_line(output.dir.display().to_string())?;
     }
-    match outcome.status {
+    match output.status {
         Status::Finished => Ok(()),
         Status::Stopped => Err(Error::Interrupted(format!(
-            "stopped, the work is saved; go on with: glue-tui train --resume {}",
-            outcome.dir.display()
+            "stopped after saving a checkpoint; resume with: glue-tui train --resume {}",
+            output.dir.display()
         ))),
         Status::Failed => {
-            Err(Error::Training(format!("the run failed; see {}", outcome.dir.join("log.txt").display())))
+            Err(Error::Training(format!("the run failed; see {}", output.dir.join("log.txt").display())))
         }
     }
 }
 
-/// `--set`s, with `--device` as one more.
-fn overrides(global: &Global, args: &Train) -> Vec<(String, String)> {
+/// The values of `--set`, followed by that of `--device`.
+fn overrides(global: &GlobalArgs, args: &TrainArgs) -> Vec<(String, String)> {
     let device = global.device.iter().map(|device| ("device".to_owned(), device.to_string()));
     args.set.iter().cloned().chain(device).collect()
 }
 
-/// The directory of a run that is resumed or replayed. Both are done as the run began, so that it ends as if
-/// it had never stopped: what is said beside may only repeat what the run already is.
-fn as_it_began(global: &Global, args: &Train, run: &str, sets: &[(String, String)]) -> Result<PathBuf> {
+/// The directory of a run to resume or replay. Its specification does not change, so overrides must equal its
+/// values.
+fn unchanged_run_dir(
+    global: &GlobalArgs,
+    args: &TrainArgs,
+    run: &str,
+    overrides: &[(String, String)],
+) -> Result<PathBuf> {
     let dir = run::find(&global.runs_dir, run)?;
     let spec = RunDir::at(dir.clone()).spec()?;
     if let Some(name) = args.name.as_deref().filter(|name| *name != spec.experiment) {
         return Err(Error::Usage(format!(
-            "{run} is a run of experiment {}, not of {name}; leave the name out",
+            "{run} is a run of experiment {}, not of {name}; omit the name",
             spec.experiment
         )));
     }
-    match changed(&spec, sets)? {
+    match changed_override(&spec, overrides)? {
         Some((key, text)) => Err(Error::Usage(format!(
-            "--set {key}={text}: a run goes on as it began, and {run} began with another {key}; \
-             start a new run to change it"
+            "--set {key}={text}: {run} has another {key}, and a resumed or replayed run keeps its specification; start \
+             a new run to change it"
         ))),
         None => Ok(dir),
     }
 }
 
-/// The first of `sets` that `spec` does not have already.
-fn changed<'a>(spec: &RunSpec, sets: &'a [(String, String)]) -> Result<Option<&'a (String, String)>> {
-    for set in sets {
+/// The first override whose value differs from that of `spec`.
+fn changed_override<'a>(
+    spec: &RunSpec,
+    overrides: &'a [(String, String)],
+) -> Result<Option<&'a (String, String)>> {
+    for set in overrides {
         if spec.with(std::slice::from_ref(set))? != *spec {
             return Ok(Some(set));
         }
@@ -87,10 +95,10 @@ fn changed<'a>(spec: &RunSpec, sets: &'a [(String, String)]) -> Result<Option<&'
     Ok(None)
 }
 
-/// The best score; with repeats each seed's, then mean and spread.
-fn told_at_the_end(outcome: &TrainOutput) -> Vec<String> {
-    let Some(all) = &outcome.repeats else {
-        let best = outcome.summaries.iter().filter_map(|summary| summary.best);
+/// The best score; for several seeds the best score of each, then mean and standard deviation.
+fn final_lines(output: &TrainOutput) -> Vec<String> {
+    let Some(all) = &output.repeats else {
+        let best = output.summaries.iter().filter_map(|summary| summary.best);
         return best
             .map(|best| {
                 let name = best.metric.name();
@@ -105,12 +113,13 @@ fn told_at_the_end(outcome: &TrainOutput) -> Vec<String> {
             .collect();
     };
     let Some(metric) = all.best_seed.best.map(|best| best.metric) else { return Vec::new() };
-    let each = all.seeds.iter().map(|seed| {
-        let collapsed = if seed.collapsed { " (collapsed: one class for nearly every row)" } else { "" };
+    let per_seed = all.seeds.iter().map(|seed| {
+        let collapsed =
+            if seed.collapsed { " (collapsed: predicts one class for nearly every row)" } else { "" };
         let value = score(metric, seed.value);
         format!("seed {}: best validation {} {value}{collapsed}", seed.seed, metric.name())
     });
-    let spread = |split: &str, of: &run::Repeats| {
+    let mean_and_sd = |split: &str, of: &run::Repeats| {
         format!(
             "{split} {}: {} ± {} over {} seeds",
             metric.name(),
@@ -119,9 +128,9 @@ fn told_at_the_end(outcome: &TrainOutput) -> Vec<String> {
             of.count
         )
     };
-    let validation = spread("validation", &all.repeats);
-    let test = all.test_repeats.as_ref().map(|test| spread("test", test));
-    each.chain([validation]).chain(test).collect()
+    let validation = mean_and_sd("validation", &all.repeats);
+    let test = all.test_repeats.as_ref().map(|test| mean_and_sd("test", test));
+    per_seed.chain([validation]).chain(test).collect()
 }
 
 #[cfg(test)]
@@ -130,13 +139,13 @@ mod tests {
     use crate::spec::built_in;
 
     #[test]
-    fn what_is_said_beside_resume_may_only_repeat_the_run() {
+    fn overrides_of_a_resumed_run_must_equal_its_values() {
         let spec = built_in("demo");
         let set = |key: &str, text: &str| (key.to_owned(), text.to_owned());
         let same = [set("seed", "42"), set("learning_rate", "0.00002"), set("max_steps", "")];
-        assert_eq!(changed(&spec, &same).unwrap(), None);
+        assert_eq!(changed_override(&spec, &same).unwrap(), None);
         let other = [set("seed", "42"), set("max_steps", "9")];
-        assert_eq!(changed(&spec, &other).unwrap(), Some(&other[1]));
-        assert!(changed(&spec, &[set("lr", "1")]).is_err());
+        assert_eq!(changed_override(&spec, &other).unwrap(), Some(&other[1]));
+        assert!(changed_override(&spec, &[set("lr", "1")]).is_err());
     }
 }

@@ -1,4 +1,4 @@
-//! The text of a TOML file and the mistakes found in it, each at its line and column.
+//! The text of a TOML file and the errors found in it, each with line and column.
 
 use crate::error::Diagnostic;
 use std::path::Path;
@@ -6,84 +6,84 @@ use std::string::FromUtf8Error;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-/// A file's text, and what is wrong with it so far.
+/// The text of a TOML file with the errors found so far.
 #[derive(Debug)]
-pub struct Source<'a> {
+pub struct TomlSource<'a> {
     text: &'a str,
     path: &'a Path,
-    found: Vec<Diagnostic>,
-    /// Lines with a syntax error; what the parser guessed there is not worth a second complaint.
-    broken_lines: Vec<usize>,
+    errors: Vec<Diagnostic>,
+    /// Lines with a syntax error. The parser's recovered values there are guesses, which need no second error.
+    syntax_error_lines: Vec<usize>,
 }
 
-impl<'a> Source<'a> {
+impl<'a> TomlSource<'a> {
     /// The text that was read from `path`.
     pub fn new(text: &'a str, path: &'a Path) -> Self {
-        Source { text, path, found: Vec::new(), broken_lines: Vec::new() }
+        TomlSource { text, path, errors: Vec::new(), syntax_error_lines: Vec::new() }
     }
 
-    /// The tables of the file, as far as it is TOML; every place where it is not is a mistake.
-    pub fn tables(&mut self) -> Spanned<DeTable<'a>> {
+    /// Parses the text as far as it is valid TOML, and records every syntax error.
+    pub fn parse(&mut self) -> Spanned<DeTable<'a>> {
         let (root, errors) = DeTable::parse_recoverable(self.text);
         for error in errors {
-            let at = error.span().map_or(self.text.len(), |span| span.start);
-            self.broken_lines.push(self.place(at).0);
-            self.say(at, format!("not TOML: {}", one_line(error.message())));
+            let offset = error.span().map_or(self.text.len(), |span| span.start);
+            self.syntax_error_lines.push(self.line_column(offset).0);
+            self.push_error(offset, format!("not TOML: {}", one_line(error.message())));
         }
         root
     }
 
-    /// Notes a mistake at byte `at`.
-    pub fn say(&mut self, at: usize, message: String) {
-        let (line, column) = self.place(at);
-        self.found.push(Diagnostic { file: self.path.to_path_buf(), line, column, message });
+    /// Records an error at byte `offset`.
+    pub fn push_error(&mut self, offset: usize, message: String) {
+        let (line, column) = self.line_column(offset);
+        self.errors.push(Diagnostic { file: self.path.to_path_buf(), line, column, message });
     }
 
-    /// Notes a mistake at byte `at`, unless its line is not even TOML.
-    pub fn say_unless_broken(&mut self, at: usize, message: String) {
-        if !self.broken_lines.contains(&self.place(at).0) {
-            self.say(at, message);
+    /// Records an error at byte `offset`, unless its line has a syntax error.
+    pub fn push_error_unless_syntax_error(&mut self, offset: usize, message: String) {
+        if !self.syntax_error_lines.contains(&self.line_column(offset).0) {
+            self.push_error(offset, message);
         }
     }
 
-    /// Line and column of byte `at`, both from 1, the column in characters.
-    pub fn place(&self, at: usize) -> (usize, usize) {
-        let before = &self.text[..self.text.floor_char_boundary(at)];
-        place_after(before)
+    /// Line and column of byte `offset`, both from 1. The column counts characters.
+    pub fn line_column(&self, offset: usize) -> (usize, usize) {
+        end_of(&self.text[..self.text.floor_char_boundary(offset)])
     }
 
-    /// Whether no mistake was found so far.
-    pub fn is_right(&self) -> bool {
-        self.found.is_empty()
+    /// Whether no error was recorded.
+    pub fn is_ok(&self) -> bool {
+        self.errors.is_empty()
     }
 
-    /// `value`, or every mistake in the order of the lines.
+    /// `value`, or all errors in the order of their lines.
     pub fn finish<T>(mut self, value: T) -> Result<T, Vec<Diagnostic>> {
-        if self.found.is_empty() {
+        if self.errors.is_empty() {
             return Ok(value);
         }
-        self.found.sort_by_key(|mistake| (mistake.line, mistake.column));
-        self.found.dedup();
-        Err(self.found)
+        self.errors.sort_by_key(|error| (error.line, error.column));
+        self.errors.dedup();
+        Err(self.errors)
     }
 }
 
-fn place_after(before: &str) -> (usize, usize) {
-    let start = before.rfind('\n').map_or(0, |newline| newline + 1);
-    (1 + before.matches('\n').count(), 1 + before[start..].chars().count())
+/// Line and column, both from 1, of the position after `text`.
+fn end_of(text: &str) -> (usize, usize) {
+    let last_line = text.rsplit('\n').next().unwrap_or_default();
+    (1 + text.matches('\n').count(), 1 + last_line.chars().count())
 }
 
-/// A diagnostic is one line, whatever the parser's message is.
+/// A parser message without line breaks: a diagnostic is one line.
 fn one_line(message: &str) -> String {
     message.split('\n').map(str::trim).collect::<Vec<_>>().join(", ")
 }
 
-/// What a value is, for a sentence that wanted another one.
-pub fn kind_of(value: &DeValue) -> String {
+/// A value as error messages name it: numbers and booleans as written, otherwise the type.
+pub fn describe_value(value: &DeValue) -> String {
     match value {
         DeValue::Float(number) => format!("`{}`", number.as_str()),
         DeValue::Integer(number) => format!("`{}`", number.as_str()),
-        DeValue::Boolean(yes) => format!("`{yes}`"),
+        DeValue::Boolean(value) => format!("`{value}`"),
         DeValue::Datetime(_) => "a date".into(),
         DeValue::Array(_) => "a list".into(),
         DeValue::Table(_) => "a table".into(),
@@ -91,10 +91,10 @@ pub fn kind_of(value: &DeValue) -> String {
     }
 }
 
-/// The first byte that is no UTF-8 as a mistake in the file.
-pub fn not_text(path: &Path, error: &FromUtf8Error) -> Diagnostic {
-    let start = error.utf8_error().valid_up_to();
-    let (line, column) = place_after(&String::from_utf8_lossy(&error.as_bytes()[..start]));
+/// The error for a file that is not UTF-8, at the first invalid byte.
+pub fn invalid_utf8(path: &Path, error: &FromUtf8Error) -> Diagnostic {
+    let valid = error.as_bytes().get(..error.utf8_error().valid_up_to()).unwrap_or_default();
+    let (line, column) = end_of(&String::from_utf8_lossy(valid));
     let message = "not UTF-8 text; save the file as UTF-8".into();
     Diagnostic { file: path.to_path_buf(), line, column, message }
 }

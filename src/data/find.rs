@@ -1,27 +1,38 @@
-//! Where a split's rows are: in the binary, in a folder of the user's, or on the hub.
+//! The files of a split: embedded in the binary, in a local folder, or on the hub.
 
-use super::Context;
+use super::source::LoadContext;
 use crate::assets;
 use crate::catalog::{LocalFormat, SplitSpec, Task, TaskSource};
 use crate::error::{Error, Result};
 use crate::hub::split_files;
 use std::path::{Path, PathBuf};
 
-/// Where the rows of one split are.
+/// The files of one split.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Found {
-    /// A text that the binary carries: a TSV file of that folder of `assets/`.
+pub(super) enum SplitFiles {
+    /// An embedded TSV file of that folder of `assets/`.
     Embedded { folder: &'static str, text: &'static str },
     /// A GLUE TSV file.
     Tsv(PathBuf),
-    /// A file of Penn Treebank style trees.
+    /// A file of trees in the format of the Penn Treebank.
     Trees(PathBuf),
-    /// All shards of a split, in order, and the hub's commit where they came from there.
+    /// All shards of a split, in order, and the commit if they are from the hub.
     Parquet { files: Vec<PathBuf>, commit: Option<String> },
 }
 
-/// GLUE's folder of each task, so that `data_dir` may also be the folder that holds them all.
-const FOLDERS: &[(&str, &str)] = &[
+impl SplitFiles {
+    /// The file to name in an error about the whole split.
+    pub(super) fn first_file(&self) -> PathBuf {
+        match self {
+            SplitFiles::Tsv(file) | SplitFiles::Trees(file) => file.clone(),
+            SplitFiles::Embedded { folder, .. } => Path::new("assets").join(folder),
+            SplitFiles::Parquet { files, .. } => files.first().cloned().unwrap_or_default(),
+        }
+    }
+}
+
+/// The folder of each task in GLUE's archive, so that `data_dir` may also be the folder of the whole archive.
+const GLUE_FOLDERS: &[(&str, &str)] = &[
     ("sst", "SST"),
     ("sst2", "SST-2"),
     ("qqp", "QQP"),
@@ -34,59 +45,55 @@ const FOLDERS: &[(&str, &str)] = &[
     ("wnli", "WNLI"),
 ];
 
-/// Finds the rows of `split`, or `None` when the source has no such split.
-pub(super) fn find(
+/// Finds the files of `split`, or `None` if the source has no such split.
+pub(super) fn find_split(
     task: &'static Task,
     split: &SplitSpec,
     data_dir: Option<&Path>,
-    context: &mut Context<'_>,
-) -> Result<Option<Found>> {
+    context: &mut LoadContext<'_>,
+) -> Result<Option<SplitFiles>> {
     match (&task.source, data_dir) {
         (TaskSource::Embedded(folder), None) => {
-            Ok(assets::rows(folder, split.name.name()).map(|text| Found::Embedded { folder, text }))
+            Ok(assets::tsv(folder, split.name.name()).map(|text| SplitFiles::Embedded { folder, text }))
         }
         (TaskSource::Embedded(_), Some(_)) => Err(Error::Usage(format!(
-            "task {} is carried by the program and takes no data_dir; remove the key or choose another task",
+            "task {} is embedded in the program and takes no data_dir; remove the key or choose another task",
             task.name
         ))),
         (TaskSource::Files { local, .. }, Some(folder)) => find_locally(task, local, split, folder),
         (TaskSource::Custom, _) => Ok(None),
         (TaskSource::Files { hub, .. }, None) => {
-            let fetched = context.hub.dataset_files(
+            let snapshot = context.hub.dataset_files(
                 hub.repo,
                 hub.config,
                 (split, task.splits),
-                context.watch,
+                context.on_progress,
                 context.cancelled,
             )?;
-            Ok((!fetched.files.is_empty())
-                .then_some(Found::Parquet { files: fetched.files, commit: Some(fetched.commit) }))
+            Ok((!snapshot.files.is_empty())
+                .then_some(SplitFiles::Parquet { files: snapshot.files, commit: Some(snapshot.commit) }))
         }
     }
 }
 
-/// The error of a split that has to be there and is not.
-pub(super) fn missing(task: &Task, split: &SplitSpec, data_dir: Option<&Path>) -> Error {
+/// The error for a required split that does not exist.
+pub(super) fn missing_split(task: &Task, split: &SplitSpec, data_dir: Option<&Path>) -> Error {
     match (&task.source, data_dir) {
         (TaskSource::Files { local, .. }, Some(folder)) => Error::data(
             folder,
             None,
             format!(
-                "has no {} split of task {}: looked for {}, also in {}",
+                "has no {} split of task {}; looked for {}{}",
                 split.name.name(),
                 task.name,
-                wanted(local, split),
-                folders(task, folder)[1..]
-                    .iter()
-                    .map(|f| f.display().to_string())
-                    .collect::<Vec<_>>()
-                    .join(", ")
+                expected_files(local, split),
+                also_in(&folders(task, folder))
             ),
         ),
         (TaskSource::Files { hub, .. }, None) => Error::Hub {
             repo: hub.repo.to_string(),
             problem: format!(
-                "has no Parquet files of a {} split for configuration {}; put the files in a folder and give it as data_dir",
+                "has no Parquet files of a {} split for configuration {}; set data_dir to a folder with the files",
                 split.name.name(),
                 hub.config
             ),
@@ -97,19 +104,25 @@ pub(super) fn missing(task: &Task, split: &SplitSpec, data_dir: Option<&Path>) -
         (TaskSource::Embedded(folder), _) => Error::data(
             Path::new("assets").join(folder),
             None,
-            format!("this program carries no {} split of task {}", split.name.name(), task.name),
+            format!("the program has no embedded {} split of task {}", split.name.name(), task.name),
         ),
     }
 }
 
-/// The file names of a split, as a sentence's part.
-fn wanted(local: &LocalFormat, split: &SplitSpec) -> String {
+/// The searched folders after the first, as the end of a sentence.
+fn also_in(folders: &[PathBuf]) -> String {
+    let others: Vec<String> = folders.iter().skip(1).map(|folder| folder.display().to_string()).collect();
+    if others.is_empty() { String::new() } else { format!(", also in {}", others.join(", ")) }
+}
+
+/// The accepted file names of a split, as a list for a message.
+fn expected_files(local: &LocalFormat, split: &SplitSpec) -> String {
     let mut names = file_names(local, split);
     names.push(format!("{}*.parquet", split.name.name()));
     names.join(", ")
 }
 
-/// The names that a split's file may have, the preferred one first.
+/// The accepted names of the text file of a split, the preferred one first.
 fn file_names(local: &LocalFormat, split: &SplitSpec) -> Vec<String> {
     let extension = match local {
         LocalFormat::Tsv { .. } => "tsv",
@@ -118,23 +131,29 @@ fn file_names(local: &LocalFormat, split: &SplitSpec) -> Vec<String> {
     split.file_stems.iter().map(|stem| format!("{stem}.{extension}")).collect()
 }
 
-/// The folder itself and the one in it that is named as GLUE names the task's.
+/// The folders to search: `folder`, and its subfolders named after the task in GLUE's archive and on the hub.
 fn folders(task: &Task, folder: &Path) -> Vec<PathBuf> {
     let mut all = vec![folder.to_path_buf()];
-    all.extend(FOLDERS.iter().filter(|(name, _)| *name == task.name).map(|(_, glue)| folder.join(glue)));
+    all.extend(GLUE_FOLDERS.iter().filter(|(name, _)| *name == task.name).map(|(_, glue)| folder.join(glue)));
     if let TaskSource::Files { hub, .. } = &task.source {
         all.push(folder.join(hub.config));
     }
     all
 }
 
-fn find_locally(task: &Task, local: &LocalFormat, split: &SplitSpec, folder: &Path) -> Result<Option<Found>> {
+/// Finds the files of `split` in a local folder.
+fn find_locally(
+    task: &Task,
+    local: &LocalFormat,
+    split: &SplitSpec,
+    folder: &Path,
+) -> Result<Option<SplitFiles>> {
     if !folder.is_dir() {
-        let what = if folder.exists() { "is not a folder" } else { "is not there" };
+        let what = if folder.exists() { "is not a folder" } else { "does not exist" };
         return Err(Error::data(
             folder,
             None,
-            format!("{what}; data_dir names the folder with {}", wanted(local, split)),
+            format!("{what}; set data_dir to the folder with {}", expected_files(local, split)),
         ));
     }
     let config = match &task.source {
@@ -146,20 +165,20 @@ fn find_locally(task: &Task, local: &LocalFormat, split: &SplitSpec, folder: &Pa
             let file = folder.join(name);
             if file.is_file() {
                 return Ok(Some(match local {
-                    LocalFormat::Tsv { .. } => Found::Tsv(file),
-                    LocalFormat::Trees(_) => Found::Trees(file),
+                    LocalFormat::Tsv { .. } => SplitFiles::Tsv(file),
+                    LocalFormat::Trees(_) => SplitFiles::Trees(file),
                 }));
             }
         }
         let files = parquet_files(folder, config, split)?;
         if !files.is_empty() {
-            return Ok(Some(Found::Parquet { files, commit: None }));
+            return Ok(Some(SplitFiles::Parquet { files, commit: None }));
         }
     }
     Ok(None)
 }
 
-/// The Parquet files of a split in `folder` and in the folders directly in it.
+/// The Parquet files of a split in `folder` and its direct subfolders.
 fn parquet_files(folder: &Path, config: &str, split: &SplitSpec) -> Result<Vec<PathBuf>> {
     let mut names = Vec::new();
     for (name, path) in entries(folder)? {
@@ -172,6 +191,7 @@ fn parquet_files(folder: &Path, config: &str, split: &SplitSpec) -> Result<Vec<P
     Ok(split_files(&names, config, split.hub_stems).into_iter().map(|name| folder.join(name)).collect())
 }
 
+/// The names and paths of the entries of a folder.
 fn entries(folder: &Path) -> Result<Vec<(String, PathBuf)>> {
     let mut all = Vec::new();
     for entry in std::fs::read_dir(folder).map_err(Error::reading(folder))? {

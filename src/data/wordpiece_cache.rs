@@ -1,168 +1,182 @@
-//! Texts → pieces of words, with each word cut into its pieces only once.
+//! Tokenization with a cache of WordPiece tokens by word.
 //!
-//! A BERT tokenizer treats what stands between two spaces without a look at what stands around it: letters are
-//! changed one by one, words end at spaces, and pieces are found within words. Few words make up most of a text,
-//! so that nearly all of them have been met before. Other tokenizers get each text as a whole.
+//! A BERT tokenizer processes each space-separated word independently of its neighbours: the normalizer maps single
+//! characters, words end at spaces, and WordPiece splits within words. Few distinct words make up most of a text, so
+//! that most words are in the cache. Other tokenizers encode each text as a whole.
 
-use super::Example;
+use super::dataset::Example;
 use crate::batch::Encoded;
 use rayon::prelude::*;
 use std::collections::{HashMap, HashSet};
 use tokenizers::{Encoding, ModelWrapper, NormalizerWrapper, PreTokenizerWrapper, Result, Tokenizer};
 
-/// A tokenizer that keeps in mind the words of the texts that it has met.
-pub(super) struct Words<'a> {
+/// A tokenizer with a cache of the words it has seen.
+pub(super) struct CachedTokenizer<'a> {
     tokenizer: &'a Tokenizer,
-    /// Cuts nothing away.
-    whole: Tokenizer,
-    /// Unless the tokenizer wants texts as a whole.
-    known: Option<Known<'a>>,
+    /// The same tokenizer without truncation.
+    untruncated: Tokenizer,
+    /// `None` if the tokenizer does not process words independently.
+    cache: Option<WordPieceCache<'a>>,
 }
 
-/// What texts are put together of.
-struct Known<'a> {
-    /// Ids of the pieces of words.
+/// The tokens of words and the special tokens around texts.
+struct WordPieceCache<'a> {
+    /// Token ids of each word.
     words: HashMap<&'a str, Vec<u32>>,
-    /// The special tokens of one text, and of two.
-    frames: [Frame; 2],
-    /// Tokens that are allowed.
-    longest: usize,
+    /// The template of a single text, and of a pair.
+    templates: [Template; 2],
+    /// The maximum number of tokens.
+    max_length: usize,
 }
 
-/// Special tokens around texts: before the first, between it and the next, after the last. Each is an id and a segment.
-struct Frame {
-    parts: Vec<Vec<(u32, u32)>>,
+/// The special tokens around texts, as tokenizers' `TemplateProcessing` adds them.
+struct Template {
+    /// Id and segment of the special tokens before the first text, between texts, and after the last text.
+    special_tokens: Vec<Vec<(u32, u32)>>,
     /// The segment of each text.
     segments: Vec<u32>,
 }
 
-impl<'a> Words<'a> {
-    /// No words yet. What is encoded is cut to what `tokenizer` is set to.
-    pub(super) fn of(tokenizer: &'a Tokenizer) -> Result<Self> {
-        let mut whole = tokenizer.clone();
-        whole.with_truncation(None)?;
-        let frames = if stands_alone(tokenizer) { frames(&whole)? } else { None };
-        let longest = tokenizer.get_truncation().map_or(usize::MAX, |limit| limit.max_length);
-        let known = frames.map(|frames| Known { words: HashMap::new(), frames, longest });
-        Ok(Words { tokenizer, whole, known })
+impl<'a> CachedTokenizer<'a> {
+    /// An empty cache for `tokenizer`, whose truncation applies to encoded rows.
+    pub(super) fn new(tokenizer: &'a Tokenizer) -> Result<Self> {
+        let mut untruncated = tokenizer.clone();
+        untruncated.with_truncation(None)?;
+        let templates = if has_independent_words(tokenizer) { templates(&untruncated)? } else { None };
+        let max_length = tokenizer.get_truncation().map_or(usize::MAX, |limit| limit.max_length);
+        let cache =
+            templates.map(|templates| WordPieceCache { words: HashMap::new(), templates, max_length });
+        Ok(CachedTokenizer { tokenizer, untruncated, cache })
     }
 
-    /// Meets the words of `rows`, on all cores.
-    pub(super) fn meet(&mut self, rows: &'a [Example]) -> Result<()> {
-        let Some(Known { words: known, .. }) = &mut self.known else { return Ok(()) };
-        let unknown = |mut set: HashSet<&'a str>, row: &'a Example| {
-            set.extend(texts(row).flat_map(words).filter(|word| !known.contains_key(word)));
+    /// Adds the words of `rows` to the cache, on all cores.
+    pub(super) fn add_words(&mut self, rows: &'a [Example]) -> Result<()> {
+        let Some(WordPieceCache { words: cached, .. }) = &mut self.cache else { return Ok(()) };
+        let add_new = |mut set: HashSet<&'a str>, row: &'a Example| {
+            set.extend(texts(row).flat_map(words).filter(|word| !cached.contains_key(word)));
             set
         };
-        let both = |mut set: HashSet<&'a str>, other: HashSet<&'a str>| {
+        let union = |mut set: HashSet<&'a str>, other: HashSet<&'a str>| {
             set.extend(other);
             set
         };
-        let unknown = rows.par_iter().fold(HashSet::new, unknown).reduce(HashSet::new, both);
-        let whole = &self.whole;
-        let pieces = |word: &'a str| Ok((word, whole.encode_fast(word, false)?.get_ids().to_vec()));
-        known.extend(unknown.into_par_iter().map(pieces).collect::<Result<Vec<_>>>()?);
+        let new = rows.par_iter().fold(HashSet::new, add_new).reduce(HashSet::new, union);
+        let tokenizer = &self.untruncated;
+        let encode = |word: &'a str| Ok((word, tokenizer.encode_fast(word, false)?.get_ids().to_vec()));
+        cached.extend(new.into_par_iter().map(encode).collect::<Result<Vec<_>>>()?);
         Ok(())
     }
 
-    /// A row that was met as token ids, special ones included, and whether its end was cut.
+    /// The token ids of a row, special tokens included, and whether it was truncated. Fast if the words of the row
+    /// were added.
     pub(super) fn encode(&self, row: &Example) -> Result<(Encoded, bool)> {
-        if let Some(known) = &self.known {
-            let tokens = known.count(row);
-            if tokens <= known.longest {
-                return Ok((known.put_together(row, tokens), false));
-            }
+        if let Some(cache) = &self.cache
+            && let Some(tokens) = cache.count(row).filter(|tokens| *tokens <= cache.max_length)
+            && let Some(encoded) = cache.encode(row, tokens)
+        {
+            return Ok((encoded, false));
         }
-        Ok(encoded(row, &whole_row(self.tokenizer, row)?))
+        Ok(to_encoded(row, &encode(self.tokenizer, row)?))
     }
 
-    /// Tokens of a row that was met, special ones included, if nothing is cut away.
+    /// The number of tokens of a row without truncation, special tokens included. Fast if the words of the row were
+    /// added.
     pub(super) fn count(&self, row: &Example) -> Result<usize> {
-        match &self.known {
-            Some(known) => Ok(known.count(row)),
-            None => Ok(whole_row(&self.whole, row)?.len()),
+        match self.cache.as_ref().and_then(|cache| cache.count(row)) {
+            Some(count) => Ok(count),
+            None => Ok(encode(&self.untruncated, row)?.len()),
         }
     }
 }
 
-impl Known<'_> {
-    fn frame(&self, row: &Example) -> &Frame {
-        &self.frames[usize::from(row.text_pair.is_some())]
+impl WordPieceCache<'_> {
+    fn template(&self, row: &Example) -> &Template {
+        let [single, pair] = &self.templates;
+        if row.text_pair.is_some() { pair } else { single }
     }
 
-    fn count(&self, row: &Example) -> usize {
-        let pieces: usize = texts(row).flat_map(words).map(|word| self.words[word].len()).sum();
-        pieces + self.frame(row).parts.iter().map(Vec::len).sum::<usize>()
+    /// The number of tokens of a row, special tokens included. `None` if a word is not cached.
+    fn count(&self, row: &Example) -> Option<usize> {
+        let mut count = self.template(row).special_tokens.iter().map(Vec::len).sum();
+        for word in texts(row).flat_map(words) {
+            count += self.words.get(word)?.len();
+        }
+        Some(count)
     }
 
-    fn put_together(&self, row: &Example, tokens: usize) -> Encoded {
-        let Frame { parts, segments } = self.frame(row);
+    /// The token ids of a row of `tokens` tokens. `None` if a word is not cached.
+    fn encode(&self, row: &Example, tokens: usize) -> Option<Encoded> {
+        let Template { special_tokens, segments } = self.template(row);
         let (mut ids, mut type_ids) = (Vec::with_capacity(tokens), Vec::with_capacity(tokens));
         let mut texts = texts(row).zip(segments);
-        for part in parts {
-            ids.extend(part.iter().map(|(id, _)| id));
-            type_ids.extend(part.iter().map(|(_, segment)| segment));
+        for special in special_tokens {
+            ids.extend(special.iter().map(|(id, _)| id));
+            type_ids.extend(special.iter().map(|(_, segment)| segment));
             if let Some((text, segment)) = texts.next() {
-                words(text).for_each(|word| ids.extend_from_slice(&self.words[word]));
+                for word in words(text) {
+                    ids.extend_from_slice(self.words.get(word)?);
+                }
                 type_ids.resize(ids.len(), *segment);
             }
         }
-        Encoded { ids, type_ids, label: row.label }
+        Some(Encoded { ids, type_ids, label: row.label })
     }
 }
 
-/// The frames of one text and of two, as they are around the token of what is unknown, which is in neither of
-/// them; `None` where that is not to be had.
-fn frames(tokenizer: &Tokenizer) -> Result<Option<[Frame; 2]>> {
+/// The templates of a single text and of a pair, found by encoding the unknown token, which is not a special token of
+/// either template. `None` if the tokenizer does not allow that.
+fn templates(tokenizer: &Tokenizer) -> Result<Option<[Template; 2]>> {
     let ModelWrapper::WordPiece(model) = tokenizer.get_model() else { return Ok(None) };
     let unknown = model.unk_token.as_str();
-    let alone = tokenizer.encode_fast(unknown, false)?;
-    let [id] = *alone.get_ids() else { return Ok(None) };
-    let one = frame(&tokenizer.encode_fast(unknown, true)?, id);
-    let two = frame(&tokenizer.encode_fast((unknown, unknown), true)?, id);
-    let is_whole = one.segments.len() == 1 && two.segments.len() == 2;
-    Ok(is_whole.then_some([one, two]))
+    let without_special = tokenizer.encode_fast(unknown, false)?;
+    let [id] = *without_special.get_ids() else { return Ok(None) };
+    let single = template(&tokenizer.encode_fast(unknown, true)?, id);
+    let pair = template(&tokenizer.encode_fast((unknown, unknown), true)?, id);
+    let is_valid = single.segments.len() == 1 && pair.segments.len() == 2;
+    Ok(is_valid.then_some([single, pair]))
 }
 
-fn frame(encoding: &Encoding, text: u32) -> Frame {
+/// The template of an encoding in which every text is the token `text`.
+fn template(encoding: &Encoding, text: u32) -> Template {
     let tokens = encoding.get_ids().iter().copied().zip(encoding.get_type_ids().iter().copied());
     let tokens: Vec<(u32, u32)> = tokens.collect();
-    Frame {
-        parts: tokens.split(|(id, _)| *id == text).map(<[_]>::to_vec).collect(),
+    Template {
+        special_tokens: tokens.split(|(id, _)| *id == text).map(<[_]>::to_vec).collect(),
         segments: tokens.iter().filter(|(id, _)| *id == text).map(|(_, segment)| *segment).collect(),
     }
 }
 
-/// What the tokenizer made of a row, and whether it cut its end.
-pub(super) fn encoded(row: &Example, encoding: &Encoding) -> (Encoded, bool) {
-    let is_cut = !encoding.get_overflowing().is_empty();
+/// The token ids of an encoded row, and whether it was truncated.
+pub(super) fn to_encoded(row: &Example, encoding: &Encoding) -> (Encoded, bool) {
+    let is_truncated = !encoding.get_overflowing().is_empty();
     let encoded = Encoded {
         ids: encoding.get_ids().to_vec(),
         type_ids: encoding.get_type_ids().to_vec(),
         label: row.label,
     };
-    (encoded, is_cut)
+    (encoded, is_truncated)
 }
 
-/// The tokens of a row, special ones included.
-pub(super) fn whole_row(tokenizer: &Tokenizer, row: &Example) -> Result<Encoding> {
+/// Encodes a row with special tokens and without offsets.
+pub(super) fn encode(tokenizer: &Tokenizer, row: &Example) -> Result<Encoding> {
     match &row.text_pair {
         Some(second) => tokenizer.encode_fast((row.text.as_str(), second.as_str()), true),
         None => tokenizer.encode_fast(row.text.as_str(), true),
     }
 }
 
+/// The texts of a row.
 fn texts(row: &Example) -> impl Iterator<Item = &str> {
     std::iter::once(row.text.as_str()).chain(row.text_pair.as_deref())
 }
 
-/// What stands between spaces.
+/// The space-separated words of a text.
 fn words(text: &str) -> impl Iterator<Item = &str> {
     text.split(' ').filter(|word| !word.is_empty())
 }
 
-/// Whether what stands between two spaces has the same ids wherever it stands.
-fn stands_alone(tokenizer: &Tokenizer) -> bool {
+/// Whether the tokens of a space-separated word do not depend on its neighbours.
+fn has_independent_words(tokenizer: &Tokenizer) -> bool {
     let has_space = |token: &tokenizers::AddedToken| token.content.contains(' ');
     matches!(tokenizer.get_normalizer(), Some(NormalizerWrapper::BertNormalizer(_)))
         && matches!(tokenizer.get_pre_tokenizer(), Some(PreTokenizerWrapper::BertPreTokenizer(_)))

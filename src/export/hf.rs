@@ -1,7 +1,7 @@
 //! Export of the best weights of a run to a folder in the Hugging Face layout with a model card.
 
 use crate::error::{Error, Result};
-use crate::files::write_folder_whole;
+use crate::files::write_dir_atomic;
 use crate::run::RunDir;
 use crate::spec::RunSpec;
 use crate::train::Summary;
@@ -27,7 +27,7 @@ pub fn hf(run: &Path, to: &Path) -> Result<u64> {
     }
     let spec = dir.spec()?;
     let card = model_card(&spec, dir.summary().as_ref());
-    write_folder_whole(to, |folder| {
+    write_dir_atomic(to, |folder| {
         for entry in std::fs::read_dir(&best).map_err(Error::reading(&best))? {
             let path = entry.map_err(Error::reading(&best))?.path();
             if let Some(name) = path.file_name() {

@@ -1,27 +1,28 @@
-//! The hub cache on disk, in the layout that the ecosystem's tools share:
+//! The cache on disk, in the layout of the Hugging Face libraries:
 //! `models--owner--name/{blobs/DIGEST, refs/REVISION, snapshots/COMMIT/PATH → blob}`.
-//! Beside it, in `.glue-tui/` of each repository: listings, and which blobs were verified.
+//! The folder `.glue-tui/` of each repository has its listings and the marks of verified blobs.
 
-use super::Repo;
+use super::repo::Repo;
 use crate::error::{Error, Result};
 use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
 
-/// One repository's part of the cache.
+/// The cache of one repository.
 pub(super) struct Cache {
     folder: PathBuf,
 }
 
 impl Cache {
     pub(super) fn new(root: &Path, repo: &Repo) -> Self {
-        Cache { folder: root.join(format!("{}--{}", repo.kind.plural(), repo.id.replace('/', "--"))) }
+        Cache { folder: root.join(format!("{}--{}", repo.repo_type.plural(), repo.id.replace('/', "--"))) }
     }
 
+    /// The folder of the repository.
     pub(super) fn folder(&self) -> &Path {
         &self.folder
     }
 
-    /// The commit that a revision stood for when it was last asked.
+    /// The commit of a revision when it was last resolved.
     pub(super) fn commit_of(&self, revision: &str) -> Option<String> {
         if is_commit(revision) {
             return Some(revision.to_string());
@@ -30,6 +31,7 @@ impl Cache {
         Some(commit.trim().to_string()).filter(|commit| is_commit(commit))
     }
 
+    /// Stores the commit of a revision.
     pub(super) fn set_commit(&self, revision: &str, commit: &str) -> Result<()> {
         if is_commit(revision) {
             return Ok(());
@@ -37,19 +39,22 @@ impl Cache {
         write(&self.folder.join("refs").join(revision), commit.as_bytes())
     }
 
+    /// The folder with the files of a commit.
     pub(super) fn snapshot(&self, commit: &str) -> PathBuf {
         self.folder.join("snapshots").join(commit)
     }
 
+    /// The path of a file of a commit.
     pub(super) fn file(&self, commit: &str, name: &str) -> PathBuf {
         self.snapshot(commit).join(name)
     }
 
+    /// The path of the blob with that digest.
     pub(super) fn blob(&self, digest: &str) -> PathBuf {
         self.folder.join("blobs").join(digest)
     }
 
-    /// Makes the file of a snapshot point at its blob.
+    /// Links the file of a commit to its blob. Returns the path of the file.
     pub(super) fn link(&self, commit: &str, name: &str, digest: &str) -> Result<PathBuf> {
         let path = self.file(commit, name);
         create_parent(&path)?;
@@ -59,7 +64,7 @@ impl Cache {
         }
         #[cfg(unix)]
         {
-            // Relative, so that the cache can be moved: up from the file's folder to the repository.
+            // The link is relative, so that the cache can be moved.
             let up = "../".repeat(2 + name.matches('/').count());
             std::os::unix::fs::symlink(format!("{up}blobs/{digest}"), &path)
                 .map_err(Error::writing(&path))?;
@@ -69,11 +74,12 @@ impl Cache {
         Ok(path)
     }
 
-    /// The names of all files of a commit, as the hub listed them.
+    /// The names of all files of a commit according to the hub, if they were stored.
     pub(super) fn listing(&self, commit: &str) -> Option<Vec<String>> {
         serde_json::from_slice(&std::fs::read(self.listing_path(commit)).ok()?).ok()
     }
 
+    /// Stores the names of all files of a commit.
     pub(super) fn save_listing(&self, commit: &str, names: &[String]) -> Result<()> {
         write(&self.listing_path(commit), serde_json::json!(names).to_string().as_bytes())
     }
@@ -82,8 +88,8 @@ impl Cache {
         self.folder.join(".glue-tui/listings").join(format!("{commit}.json"))
     }
 
-    /// The names of the files of a commit that are here.
-    pub(super) fn present(&self, commit: &str) -> Vec<String> {
+    /// The names of the cached files of a commit.
+    pub(super) fn cached_files(&self, commit: &str) -> Vec<String> {
         let root = self.snapshot(commit);
         let mut names = Vec::new();
         let mut folders = vec![(root, String::new())];
@@ -102,54 +108,55 @@ impl Cache {
         names
     }
 
-    /// The digest of a file that points at a blob: the blob's name.
+    /// The digest of a file that is a link to a blob: the name of the blob.
     pub(super) fn digest_of(path: &Path) -> Option<String> {
         std::fs::read_link(path).ok()?.file_name()?.to_str().map(str::to_string)
     }
 
-    /// Whether a blob was found to be whole and has not changed since.
+    /// Whether a blob was verified and has not changed since.
     pub(super) fn is_verified(&self, digest: &str) -> bool {
-        let note = std::fs::read_to_string(self.note(digest)).ok();
-        note.is_some() && note == stamp(&self.blob(digest))
+        let mark = std::fs::read_to_string(self.mark(digest)).ok();
+        mark.is_some() && mark == stamp(&self.blob(digest))
     }
 
-    /// Notes that a blob is whole. A cache that cannot be written is only checked again next time.
-    pub(super) fn note_verified(&self, digest: &str) {
+    /// Marks a blob as verified. If the mark cannot be written, the blob is verified again next time.
+    pub(super) fn mark_verified(&self, digest: &str) {
         if let Some(stamp) = stamp(&self.blob(digest)) {
-            let _ = write(&self.note(digest), stamp.as_bytes());
+            let _ = write(&self.mark(digest), stamp.as_bytes());
         }
     }
 
-    fn note(&self, digest: &str) -> PathBuf {
+    fn mark(&self, digest: &str) -> PathBuf {
         self.folder.join(".glue-tui/verified").join(digest)
     }
 
-    /// Removes a file and its blob, whose contents are not what their name says.
-    pub(super) fn forget(&self, path: &Path, digest: &str) {
+    /// Removes a file and its blob, whose content does not match the digest.
+    pub(super) fn remove(&self, path: &Path, digest: &str) {
         let _ = std::fs::remove_file(path);
         let _ = std::fs::remove_file(self.blob(digest));
-        let _ = std::fs::remove_file(self.note(digest));
+        let _ = std::fs::remove_file(self.mark(digest));
     }
 }
 
-/// Whether a revision is a full commit, which never changes its meaning.
+/// Whether a revision is the full hash of a commit.
 fn is_commit(revision: &str) -> bool {
     revision.len() == 40 && revision.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
-/// Size and time of last change, so that a blob that was touched is verified again.
+/// Size and modification time of a blob, which detect a change.
 fn stamp(blob: &Path) -> Option<String> {
-    let about = std::fs::metadata(blob).ok()?;
-    let changed = about.modified().ok()?.duration_since(UNIX_EPOCH).ok()?;
-    Some(format!("{} {}", about.len(), changed.as_nanos()))
+    let metadata = std::fs::metadata(blob).ok()?;
+    let modified = metadata.modified().ok()?.duration_since(UNIX_EPOCH).ok()?;
+    Some(format!("{} {}", metadata.len(), modified.as_nanos()))
 }
 
+/// Creates the parent folder of `path`.
 pub(super) fn create_parent(path: &Path) -> Result<()> {
     let parent = path.parent().unwrap_or(path);
     std::fs::create_dir_all(parent).map_err(Error::writing(parent))
 }
 
-/// Writes a small file whole or not at all.
+/// Writes a small file atomically.
 fn write(path: &Path, bytes: &[u8]) -> Result<()> {
     create_parent(path)?;
     let folder = path.parent().unwrap_or(path);

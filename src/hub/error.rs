@@ -1,49 +1,52 @@
-//! What can go wrong between here and the hub, and the one sentence that says what to do about it.
+//! Errors of requests to the hub, and their messages.
 
-use super::{Repo, Settings};
+use super::config::HubConfig;
+use super::repo::Repo;
 use crate::error::Error;
+use crate::text::plural;
 use std::path::Path;
 use std::time::Duration;
 
-/// Why a request or a download came to nothing.
+/// Why a request or a download failed.
 #[derive(Debug)]
 pub(super) enum HubError {
-    /// The user stopped it.
+    /// The user cancelled it.
     Cancelled,
-    /// Nothing came for so long.
-    Silent(Duration),
-    /// The hub said no.
-    Refused(Refusal),
-    /// No answer, or none that makes sense.
-    Lost(String),
-    /// The connection broke after so many bytes of so many.
-    Cut { got: u64, of: Option<u64> },
-    /// What came is not what its digest says.
-    Wrong { url: String },
-    /// Something on this machine.
+    /// Nothing was received for this long.
+    Timeout(Duration),
+    /// An HTTP status that is not a success.
+    Response(ErrorResponse),
+    /// No response, or an invalid one.
+    Network(String),
+    /// The connection broke after this many bytes.
+    Truncated { received: u64, expected: Option<u64> },
+    /// The content does not match its digest.
+    DigestMismatch { url: String },
+    /// An error on this machine.
     Local(Error),
 }
 
-/// An answer that is no success.
+/// A response with an HTTP status that is not a success.
 #[derive(Debug, Default)]
-pub(super) struct Refusal {
+pub(super) struct ErrorResponse {
     pub(super) status: u16,
-    /// The hub's own word for it: `RepoNotFound`, `GatedRepo`, `RevisionNotFound`, `EntryNotFound`.
+    /// The error code of the hub: `RepoNotFound`, `GatedRepo`, `RevisionNotFound` or `EntryNotFound`.
     pub(super) code: Option<String>,
     pub(super) message: Option<String>,
-    pub(super) wait: Option<u64>,
+    /// Seconds after which the request may be repeated.
+    pub(super) retry_after: Option<u64>,
 }
 
-/// The error of a user's stop.
-pub(super) fn stopped() -> Error {
-    Error::Interrupted("stopped while fetching; what has come is kept".to_string())
+/// The error of a cancelled download.
+pub(super) fn cancelled_error() -> Error {
+    Error::Interrupted("the download was stopped; it resumes next time".to_string())
 }
 
-/// The error of a cache that takes nothing more.
+/// The error of a cache that cannot be written.
 pub(super) fn unwritable(repo: &Repo, path: &Path, source: &std::io::Error) -> Error {
     let path = path.display();
     let problem =
-        format!("cannot be kept at {path} ({source}); make room there, or set HF_HOME to another folder");
+        format!("cannot write {path} ({source}); free disk space, or set HF_HOME to another folder");
     Error::Hub { repo: repo.id.clone(), problem }
 }
 
@@ -58,44 +61,45 @@ impl From<Error> for HubError {
 
 impl From<reqwest::Error> for HubError {
     fn from(error: reqwest::Error) -> Self {
-        HubError::Lost(root_cause(&error))
+        HubError::Network(root_cause(&error))
     }
 }
 
 impl HubError {
-    /// Whether the same request may succeed a moment later.
-    pub(super) fn passes(&self) -> bool {
+    /// Whether the same request may succeed later.
+    pub(super) fn is_retryable(&self) -> bool {
         match self {
-            HubError::Silent(_) | HubError::Lost(_) | HubError::Cut { .. } => true,
-            HubError::Refused(refusal) => matches!(refusal.status, 408 | 429 | 500 | 502 | 503 | 504),
-            HubError::Cancelled | HubError::Wrong { .. } | HubError::Local(_) => false,
+            HubError::Timeout(_) | HubError::Network(_) | HubError::Truncated { .. } => true,
+            HubError::Response(response) => matches!(response.status, 408 | 429 | 500 | 502 | 503 | 504),
+            HubError::Cancelled | HubError::DigestMismatch { .. } | HubError::Local(_) => false,
         }
     }
 
     /// The error for the user, about the repository or one `file` of it.
-    pub(super) fn into_error(self, settings: &Settings, repo: &Repo, file: Option<&str>) -> Error {
-        let endpoint = &settings.endpoint;
+    pub(super) fn into_error(self, config: &HubConfig, repo: &Repo, file: Option<&str>) -> Error {
+        let endpoint = &config.endpoint;
         let problem = match self {
-            HubError::Cancelled => return stopped(),
+            HubError::Cancelled => return cancelled_error(),
             HubError::Local(Error::Write { path, source }) => return unwritable(repo, &path, &source),
             HubError::Local(error) => return error,
-            HubError::Silent(limit) => format!(
-                "the hub sent nothing for {} s; check the network and try again, what has come is kept",
+            HubError::Timeout(limit) => format!(
+                "no data received for {} s; check the network and try again, the download resumes",
                 limit.as_secs_f64()
             ),
-            HubError::Refused(refusal) => refusal.sentence(settings, repo),
-            HubError::Lost(cause) => format!(
-                "cannot be fetched from {endpoint} ({cause}); check the network and HF_ENDPOINT, or give a local folder \
-                 as {}",
-                repo.kind.local_key()
+            HubError::Response(response) => response.problem(config, repo),
+            HubError::Network(cause) => format!(
+                "cannot be downloaded from {endpoint} ({cause}); check the network and HF_ENDPOINT, or set {} to a \
+                 local folder",
+                repo.repo_type.local_key()
             ),
-            HubError::Cut { got, of } => format!(
-                "the connection broke after {got}{} bytes; try again, what has come is kept",
-                of.map_or(String::new(), |of| format!(" of {of}"))
-            ),
-            HubError::Wrong { url } => format!(
-                "what {url} sends does not have the digest that the hub says; it was thrown away, try again later or \
-                 check HF_ENDPOINT and proxies"
+            HubError::Truncated { received, expected } => {
+                let received = expected
+                    .map_or_else(|| plural(received, "byte"), |all| format!("{received} of {all} bytes"));
+                format!("the connection broke after {received}; try again, the download resumes")
+            }
+            HubError::DigestMismatch { url } => format!(
+                "the content of {url} does not match the digest announced by the hub and was deleted; try again later, \
+                 or check HF_ENDPOINT and proxies"
             ),
         };
         let repo = file.map_or(repo.id.clone(), |file| format!("{}/{file}", repo.id));
@@ -103,42 +107,45 @@ impl HubError {
     }
 }
 
-impl Refusal {
-    fn sentence(&self, settings: &Settings, repo: &Repo) -> String {
-        let (endpoint, what, page) = (&settings.endpoint, repo.kind.word(), repo.page(settings));
+impl ErrorResponse {
+    /// The message for the user, without the name of the repository.
+    fn problem(&self, config: &HubConfig, repo: &Repo) -> String {
+        let (endpoint, repo_type, page) = (&config.endpoint, repo.repo_type.name(), repo.page(config));
         let code = self.code.as_deref().unwrap_or_default();
         let message =
             self.message.as_deref().map_or(String::new(), |text| format!(" ({})", first_line(text)));
         match (self.status, code) {
             (401 | 403 | 404, "RepoNotFound") => format!(
-                "there is no such {what} at {endpoint}, or it is private; check the name, or set HF_TOKEN to a token that may read it"
+                "{endpoint} has no such {repo_type}, or it is private; check the name, or set HF_TOKEN to a token with \
+                 access"
             ),
             (401 | 403, "GatedRepo") | (403, _) => format!(
-                "access is restricted{message}; ask for it at {page} and set HF_TOKEN to a token of that account"
+                "access is restricted{message}; request access at {page} and set HF_TOKEN to a token of that account"
             ),
-            (401, _) if settings.token.is_some() => {
-                format!("the hub does not accept the token{message}; set HF_TOKEN to a valid one")
+            (401, _) if config.token.is_some() => {
+                format!("the hub rejects the token{message}; set HF_TOKEN to a valid one")
             }
             (401, _) => format!(
-                "the hub asks for a login{message}; check the name, or set HF_TOKEN to a token from {endpoint}/settings/tokens"
+                "the hub requires a login{message}; check the name, or set HF_TOKEN to a token from \
+                 {endpoint}/settings/tokens"
             ),
             (404, "RevisionNotFound") => {
-                format!("has no such revision{message}; look at the branches and commits at {page}")
+                format!("has no such revision{message}; see the branches and commits at {page}")
             }
             (404, _) => format!("not found at {endpoint}{message}; check the name and the revision"),
             (429, _) => format!(
-                "the hub refuses further requests for now; try again {}",
-                self.wait.map_or("later".to_string(), |wait| format!("in {wait} s"))
+                "the hub limits the rate of requests; try again {}",
+                self.retry_after.map_or("later".to_string(), |wait| format!("in {wait} s"))
             ),
             (500.., _) => {
-                format!("the hub is in trouble (HTTP {}){message}; try again later", self.status)
+                format!("the hub reports an internal error (HTTP {}){message}; try again later", self.status)
             }
-            _ => format!("the hub answers HTTP {}{message}; check HF_ENDPOINT", self.status),
+            _ => format!("the hub responds with HTTP {}{message}; check HF_ENDPOINT", self.status),
         }
     }
 }
 
-/// The innermost reason, which is the one that says something: `Connection refused`.
+/// The innermost cause, which is the most specific: `Connection refused`.
 pub(super) fn root_cause(error: &dyn std::error::Error) -> String {
     let mut cause = error;
     while let Some(source) = cause.source() {

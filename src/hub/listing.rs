@@ -1,75 +1,101 @@
-//! Which files of a repository are wanted. Names are never built, only chosen from a listing.
+//! Selection of files from the listing of a repository. File names are never constructed.
 
+use crate::catalog::SplitSpec;
 use std::collections::BTreeSet;
 
-/// Files of a model that are taken beside the weights, where the repository has them.
-const BESIDE: [&str; 5] =
+/// Files of a model besides the weights, all optional here.
+const MODEL_FILES: [&str; 5] =
     ["config.json", "tokenizer.json", "tokenizer_config.json", "vocab.txt", "special_tokens_map.json"];
 
-/// The index of weights that are cut into several files.
+/// The index of sharded weights.
 pub(super) const INDEX: &str = "model.safetensors.index.json";
 
-/// The files of a model that are wanted of `names`: configuration and tokenizer first, weights
-/// last, or the sentence that says what is missing. Shards are named by the index, not here.
-pub(super) fn model_files(names: &[String]) -> Result<Vec<String>, String> {
+/// The files to download.
+pub(super) enum FileSelection<'a> {
+    /// Configuration, tokenizer and weights of a model.
+    Model,
+    /// The Parquet files of one split of a dataset configuration, whose possible splits are `all`.
+    Split { config: &'a str, split: &'a SplitSpec, all: &'a [SplitSpec] },
+}
+
+impl FileSelection<'_> {
+    /// The selected files of a listing, empty if a dataset has no such split. The error is a clause that says why the
+    /// repository cannot be used.
+    pub(super) fn select(&self, names: &[String]) -> Result<Vec<String>, String> {
+        match self {
+            FileSelection::Model => model_files(names),
+            FileSelection::Split { config, split, all } => {
+                let files = split_files(names, config, split.hub_stems);
+                let has_files = |split: &SplitSpec| !split_files(names, config, split.hub_stems).is_empty();
+                if files.is_empty() && !all.iter().any(has_files) {
+                    return Err(format!("has no Parquet files for configuration {config}"));
+                }
+                Ok(files)
+            }
+        }
+    }
+}
+
+/// The files of a model: configuration and tokenizer first, weights last. For sharded weights only the index, which
+/// names the shards. The error is a clause that says what is missing.
+fn model_files(names: &[String]) -> Result<Vec<String>, String> {
     let has = |name: &str| names.iter().any(|found| found == name);
     if !has("config.json") {
-        return Err("has no config.json, so it is not a model for Transformers; choose another".to_string());
+        return Err("has no config.json and is not a Transformers model; choose another one".to_string());
     }
     if !has("tokenizer.json") && !has("vocab.txt") {
-        return Err(
-            "has neither tokenizer.json nor vocab.txt; only models with one of them can be used".to_string()
-        );
+        return Err("has neither tokenizer.json nor vocab.txt; choose a model with one of them".to_string());
     }
-    let mut files: Vec<String> = BESIDE.iter().filter(|name| has(name)).map(ToString::to_string).collect();
+    let mut files: Vec<String> =
+        MODEL_FILES.iter().filter(|name| has(name)).map(ToString::to_string).collect();
     let weights = ["model.safetensors", INDEX, "pytorch_model.bin"].into_iter().find(|name| has(name));
     files.push(weights.map(str::to_string).ok_or(
-        "has no weights in model.safetensors or pytorch_model.bin; choose a repository that has them for PyTorch",
+        "has no weights in model.safetensors or pytorch_model.bin; choose a model with PyTorch weights",
     )?);
     Ok(files)
 }
 
-/// The names of all shards that an index of weights speaks of.
+/// The names of all shards in an index of weights. The error is a clause.
 pub(super) fn shards(index: &[u8]) -> Result<Vec<String>, String> {
     let index: serde_json::Value =
         serde_json::from_slice(index).map_err(|e| format!("{INDEX} is not JSON ({e})"))?;
     let map = index["weight_map"].as_object().ok_or(format!("{INDEX} has no weight_map"))?;
     let names: BTreeSet<String> = map.values().filter_map(|name| name.as_str().map(str::to_string)).collect();
     if let Some(name) = names.iter().find(|name| !is_plain(name)) {
-        return Err(format!("{INDEX} names {name:?}, which is no file of the repository"));
+        return Err(format!("{INDEX} names {name:?}, which is not a valid file name"));
     }
     Ok(names.into_iter().collect())
 }
 
-/// Whether a name from outside stays inside the folder that it is put into.
+/// Whether a relative path from an untrusted source stays inside the folder it is joined to.
 pub(super) fn is_plain(name: &str) -> bool {
     !name.is_empty()
         && !name.contains(['\\', '\0', ':'])
         && name.split('/').all(|part| !part.is_empty() && part != "." && part != "..")
 }
 
-/// The Parquet files among `names` of the split with these `stems`, sorted. Those under a folder called `config` win;
-/// else all must lie in one folder.
+/// The Parquet files among `names` of the split with these `stems` (`train`, or `validation` and `dev`), sorted. Files in a folder called `config` take precedence; without
+/// such files, only those in the root or in `data/` are considered. An empty `config` accepts any folder.
 pub fn split_files(names: &[String], config: &str, stems: &[&str]) -> Vec<String> {
     let mut files: Vec<&String> = names.iter().filter(|name| is_of_split(name, stems)).collect();
     let in_config = |name: &str| name.split('/').rev().skip(1).any(|folder| folder == config);
     if files.iter().any(|name| in_config(name)) {
         files.retain(|name| in_config(name));
     } else if !config.is_empty() {
-        // A set of one configuration has its files in the root or in `data/`; any other folder
-        // is some other configuration.
-        files.retain(|name| set_folder(name, stems).is_empty() || set_folder(name, stems) == "data");
+        // A dataset with one configuration has its files in the root or in `data/`. Any other folder is another
+        // configuration.
+        files.retain(|name| matches!(dataset_folder(name, stems), "" | "data"));
     }
-    if let Some(first) = files.iter().map(|name| set_folder(name, stems)).min() {
-        files.retain(|name| set_folder(name, stems) == first);
+    if let Some(first) = files.iter().map(|name| dataset_folder(name, stems)).min() {
+        files.retain(|name| dataset_folder(name, stems) == first);
     }
     let mut files: Vec<String> = files.into_iter().cloned().collect();
     files.sort();
     files
 }
 
-/// Whether the shards that are there are all that their names speak of (`-of-00003`).
-pub(super) fn all_shards(files: &[String]) -> bool {
+/// Whether the files are all the shards that their names announce (`-of-00003`).
+pub(super) fn has_all_shards(files: &[String]) -> bool {
     files.iter().all(|name| {
         let stem = name.strip_suffix(".parquet").unwrap_or(name);
         match stem.rsplit_once("-of-").and_then(|(_, count)| count.parse::<usize>().ok()) {
@@ -79,9 +105,8 @@ pub(super) fn all_shards(files: &[String]) -> bool {
     })
 }
 
-/// The folder that holds the files of all splits: `data` of `data/train-00000-of-00001.parquet`
-/// and of `data/train/0000.parquet`.
-fn set_folder<'a>(name: &'a str, stems: &[&str]) -> &'a str {
+/// The folder of all splits: `data` for both `data/train-00000-of-00001.parquet` and `data/train/0000.parquet`.
+fn dataset_folder<'a>(name: &'a str, stems: &[&str]) -> &'a str {
     let folder = name.rsplit_once('/').map_or("", |(folder, _)| folder);
     let last = folder.rsplit('/').next().unwrap_or("");
     if !stems.contains(&last) {
@@ -90,15 +115,15 @@ fn set_folder<'a>(name: &'a str, stems: &[&str]) -> &'a str {
     folder.rsplit_once('/').map_or("", |(above, _)| above)
 }
 
-/// Whether a file is of that split: `train.parquet`, `train-00000-of-00002.parquet` or
-/// `train/0000.parquet`, in any folder.
+/// Whether a file belongs to a split: `train.parquet`, `train-00000-of-00002.parquet` or `train/0000.parquet`, in any
+/// folder.
 fn is_of_split(name: &str, stems: &[&str]) -> bool {
     let Some(stem) = name.strip_suffix(".parquet") else { return false };
     let mut parts = stem.rsplit('/');
     let (file, folder) = (parts.next().unwrap_or(""), parts.next());
-    let number = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    let is_number = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     stems.iter().any(|split| {
-        if folder == Some(*split) && number(file) {
+        if folder == Some(*split) && is_number(file) {
             return true;
         }
         match file.strip_prefix(split) {
@@ -106,7 +131,7 @@ fn is_of_split(name: &str, stems: &[&str]) -> bool {
             Some(rest) => rest
                 .strip_prefix('-')
                 .and_then(|rest| rest.split_once("-of-"))
-                .is_some_and(|(shard, of)| number(shard) && number(of)),
+                .is_some_and(|(shard, of)| is_number(shard) && is_number(of)),
             None => false,
         }
     })
@@ -122,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn a_configuration_is_a_folder_and_shards_are_sorted() {
+    fn configuration_is_a_folder_and_shards_are_sorted() {
         let all = names(&[
             "README.md",
             "sst2/train-00001-of-00002.parquet",
@@ -134,8 +159,8 @@ mod tests {
             "mnli/test_matched-00000-of-00001.parquet",
             "mnli/test_mismatched-00000-of-00001.parquet",
         ]);
-        let of_task = |name, split| task(name).unwrap().split(split).unwrap().hub_stems;
-        let mnli = |split| split_files(&all, "mnli", of_task("mnli", split));
+        let stems = |name, split| task(name).unwrap().split(split).unwrap().hub_stems;
+        let mnli = |split| split_files(&all, "mnli", stems("mnli", split));
         assert_eq!(mnli(SplitName::Validation), ["mnli/validation_matched-00000-of-00001.parquet"]);
         let mismatched = mnli(SplitName::ValidationMismatched);
         assert_eq!(mismatched, ["mnli/validation_mismatched-00000-of-00001.parquet"]);
@@ -143,15 +168,15 @@ mod tests {
         let train = split_files(&all, "sst2", &["train"]);
         assert_eq!(train, ["sst2/train-00000-of-00002.parquet", "sst2/train-00001-of-00002.parquet"]);
         assert!(split_files(&all, "cola", &["train"]).is_empty());
-        assert!(all_shards(&train) && !all_shards(&train[..1]));
+        assert!(has_all_shards(&train) && !has_all_shards(&train[..1]));
     }
 
     #[test]
-    fn other_layouts_of_the_hub_are_known() {
-        let of_task = |name, split| task(name).unwrap().split(split).unwrap().hub_stems;
+    fn other_layouts_are_supported() {
+        let stems = task("sst").unwrap().split(SplitName::Validation).unwrap().hub_stems;
         let data = names(&["data/train-00000-of-00001.parquet", "data/dev-00000-of-00001.parquet"]);
         assert_eq!(split_files(&data, "default", &["train"]), [data[0].clone()]);
-        assert_eq!(split_files(&data, "default", of_task("sst", SplitName::Validation)), [data[1].clone()]);
+        assert_eq!(split_files(&data, "default", stems), [data[1].clone()]);
         let converted =
             names(&["default/train/0001.parquet", "default/train/0000.parquet", "ptb/train/0000.parquet"]);
         let train = split_files(&converted, "default", &["train"]);
@@ -162,7 +187,7 @@ mod tests {
     }
 
     #[test]
-    fn a_model_without_its_parts_is_refused() {
+    fn incomplete_model_is_rejected() {
         let with = |more: &[&str]| model_files(&names(&[&["config.json", "README.md"], more].concat()));
         assert_eq!(
             with(&["vocab.txt", "pytorch_model.bin"]).unwrap(),
@@ -177,7 +202,7 @@ mod tests {
     }
 
     #[test]
-    fn an_index_cannot_lead_out_of_the_folder() {
+    fn shards_cannot_leave_the_folder() {
         let index =
             br#"{"weight_map": {"a": "m-2.safetensors", "b": "m-1.safetensors", "c": "m-2.safetensors"}}"#;
         assert_eq!(shards(index).unwrap(), ["m-1.safetensors", "m-2.safetensors"]);

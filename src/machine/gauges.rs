@@ -1,74 +1,75 @@
-//! What the machine is doing right now: processor, memory, GPUs.
+//! Current use of the processor, the memory and the GPUs.
 
-use super::gpu::{Gpu, Nvml, Source};
+use super::gpu::{Gpu, GpuSource, Nvml, round_fraction};
 use serde::{Deserialize, Serialize};
 use std::num::NonZero;
 use std::time::Instant;
 use sysinfo::{Pid, ProcessRefreshKind, ProcessesToUpdate, System};
 
-/// The machine at one moment.
+/// One reading of the machine.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Gauges {
     /// Seconds since 1970.
     pub time: f64,
-    /// Share of all cores that any program kept busy since the gauges before.
+    /// Fraction of all cores that were busy since the previous reading.
     pub cpu: f64,
-    /// Share of the cores which this process may use that it kept busy since then.
+    /// Fraction of the cores available to this process that it kept busy since the previous reading.
     pub process_cpu: f64,
-    /// Bytes of memory that this process has resident.
+    /// Resident memory of this process, in bytes.
     pub process_memory: u64,
-    /// Bytes that a program can still have.
+    /// Available memory, in bytes.
     pub available_memory: u64,
-    /// Bytes of memory in all.
+    /// Total memory, in bytes.
     pub total_memory: u64,
-    /// Every GPU that the driver tells of.
+    /// The GPUs that the driver lists.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub gpus: Vec<Gpu>,
 }
 
-/// Reads gauges. Shares are of the time between two readings.
-pub struct Meter {
+/// Reads [`Gauges`]. Fractions refer to the time between two readings.
+pub struct SystemMonitor {
     system: System,
     process: Pid,
     cores: f64,
-    gpus: Option<Box<dyn Source + Send>>,
-    /// When it was read last, and milliseconds of processor time that the process had then.
-    read: (Instant, u64),
+    gpus: Option<Box<dyn GpuSource + Send>>,
+    /// Time of the previous reading, and the CPU time of the process then, in milliseconds.
+    previous: (Instant, u64),
 }
 
-impl std::fmt::Debug for Meter {
+impl std::fmt::Debug for SystemMonitor {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Meter").field("read", &self.read).finish_non_exhaustive()
+        f.debug_struct("SystemMonitor").field("previous", &self.previous).finish_non_exhaustive()
     }
 }
 
-impl Meter {
-    /// Of this machine, if the system tells; with its GPUs where there is a driver for them.
+impl SystemMonitor {
+    /// A monitor of this machine and, if NVIDIA's driver is installed, its GPUs. `None` if the operating system
+    /// is not supported.
     pub fn new() -> Option<Self> {
-        Self::with(Nvml::open().map(|nvml| Box::new(nvml) as Box<dyn Source + Send>))
+        Self::with(Nvml::open().map(|nvml| Box::new(nvml) as Box<dyn GpuSource + Send>))
     }
 
-    fn with(gpus: Option<Box<dyn Source + Send>>) -> Option<Self> {
+    fn with(gpus: Option<Box<dyn GpuSource + Send>>) -> Option<Self> {
         let cores = std::thread::available_parallelism().map_or(1, NonZero::get) as f64;
         let (system, process) = (System::new().ok()?, sysinfo::get_current_pid().ok()?);
-        let mut meter = Meter { system, process, cores, gpus, read: (Instant::now(), 0) };
-        meter.refresh();
-        meter.read.1 = meter.processor_time();
-        Some(meter)
+        let mut monitor = SystemMonitor { system, process, cores, gpus, previous: (Instant::now(), 0) };
+        monitor.refresh();
+        monitor.previous.1 = monitor.cpu_time();
+        Some(monitor)
     }
 
     /// Reads all gauges, as of `time` in seconds since 1970.
     pub fn read(&mut self, time: f64) -> Gauges {
-        let (before, used) = self.read;
+        let (before, used) = self.previous;
         self.refresh();
-        self.read = (Instant::now(), self.processor_time());
-        let passed = (self.read.0 - before).as_secs_f64() * self.cores;
-        let spent = self.read.1.saturating_sub(used) as f64 / 1e3;
+        self.previous = (Instant::now(), self.cpu_time());
+        let available = (self.previous.0 - before).as_secs_f64() * self.cores;
+        let spent = self.previous.1.saturating_sub(used) as f64 / 1e3;
         let process = self.system.process(self.process);
         Gauges {
             time,
-            cpu: rounded(f64::from(self.system.global_cpu_usage()) / 100.0),
-            process_cpu: if passed > 0.0 { rounded(spent / passed) } else { 0.0 },
+            cpu: round_fraction(f64::from(self.system.global_cpu_usage()) / 100.0),
+            process_cpu: if available > 0.0 { round_fraction(spent / available) } else { 0.0 },
             process_memory: process.map_or(0, sysinfo::Process::memory),
             available_memory: self.system.available_memory(),
             total_memory: self.system.total_memory(),
@@ -83,14 +84,9 @@ impl Meter {
         self.system.refresh_processes_specifics(ProcessesToUpdate::Some(&[self.process]), false, wanted);
     }
 
-    fn processor_time(&self) -> u64 {
+    fn cpu_time(&self) -> u64 {
         self.system.process(self.process).map_or(0, sysinfo::Process::accumulated_cpu_time)
     }
-}
-
-/// A share as finely as it is of use.
-pub(super) fn rounded(share: f64) -> f64 {
-    (share.clamp(0.0, 1.0) * 1e3).round() / 1e3
 }
 
 #[cfg(test)]
@@ -98,9 +94,9 @@ mod tests {
     use super::*;
     use std::time::Duration;
 
-    struct Two;
+    struct TwoGpus;
 
-    impl Source for Two {
+    impl GpuSource for TwoGpus {
         fn read(&mut self) -> Vec<Gpu> {
             let gpu = |name: &str, busy| Gpu {
                 name: name.into(),
@@ -115,14 +111,15 @@ mod tests {
     }
 
     #[test]
-    fn a_busy_process_is_seen() {
-        let mut meter = Meter::with(Some(Box::new(Two))).expect("this system tells");
-        let begun = Instant::now();
+    fn meter_measures_a_busy_process() {
+        let mut monitor =
+            SystemMonitor::with(Some(Box::new(TwoGpus))).expect("the operating system is supported");
+        let start = Instant::now();
         let mut sum = 0u64;
-        while begun.elapsed() < Duration::from_millis(400) {
+        while start.elapsed() < Duration::from_millis(400) {
             sum = std::hint::black_box(sum.wrapping_mul(31) + 7);
         }
-        let gauges = meter.read(5.0);
+        let gauges = monitor.read(5.0);
         assert_eq!(gauges.time, 5.0);
         assert!(gauges.process_cpu > 0.0 && gauges.process_cpu <= 1.0, "{gauges:?}");
         assert!((0.0..=1.0).contains(&gauges.cpu), "{gauges:?}");
@@ -133,13 +130,16 @@ mod tests {
     }
 
     #[test]
-    fn gauges_are_read_as_they_were_written() {
-        let mut meter = Meter::with(None).expect("this system tells");
-        let gauges = meter.read(1.5);
+    fn gauges_round_trip_through_json() {
+        let mut monitor = SystemMonitor::with(None).expect("the operating system is supported");
+        let gauges = monitor.read(1.5);
         let text = serde_json::to_string(&gauges).unwrap();
         assert!(!text.contains("gpus"), "{text}");
         assert_eq!(serde_json::from_str::<Gauges>(&text).unwrap(), gauges);
-        let with = Gauges { gpus: Two.read(), ..gauges };
-        assert_eq!(serde_json::from_str::<Gauges>(&serde_json::to_string(&with).unwrap()).unwrap(), with);
+        let with_gpus = Gauges { gpus: TwoGpus.read(), ..gauges };
+        assert_eq!(
+            serde_json::from_str::<Gauges>(&serde_json::to_string(&with_gpus).unwrap()).unwrap(),
+            with_gpus
+        );
     }
 }

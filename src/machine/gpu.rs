@@ -1,43 +1,42 @@
-//! What NVIDIA's driver tells of its GPUs, by NVML. The library is looked for when it is asked for: a machine
-//! without it has no GPUs to tell of, and nothing else changes.
+//! State of NVIDIA GPUs through NVML, a library of the driver that is loaded at run time. Without it the list
+//! of GPUs is empty.
 
-use super::gauges::rounded;
 use nvml_wrapper::enum_wrappers::device::TemperatureSensor;
 use serde::{Deserialize, Serialize};
 use std::ffi::OsStr;
 
-/// A GPU at one moment.
+/// One reading of a GPU.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Gpu {
-    /// What it calls itself.
+    /// Name of the model.
     pub name: String,
-    /// Share of the last moments in which any program kept it busy.
+    /// Utilization, from 0 to 1.
     pub busy: f64,
-    /// Bytes of its memory that are taken, by any program.
+    /// Memory in use by all programs, in bytes.
     pub memory: u64,
-    /// Bytes of its memory in all.
+    /// Total memory, in bytes.
     pub total_memory: u64,
-    /// What it draws, in watts, if it tells.
+    /// Power draw, in watts, if the GPU reports it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub watts: Option<f64>,
-    /// How warm it is, in degrees Celsius, if it tells.
+    /// Temperature, in degrees Celsius, if the GPU reports it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub celsius: Option<f64>,
 }
 
-/// Something that tells of GPUs.
-pub(super) trait Source {
-    /// Every GPU that answers now.
+/// A source of readings of GPUs.
+pub(super) trait GpuSource {
+    /// Reads every GPU that responds.
     fn read(&mut self) -> Vec<Gpu>;
 }
 
-/// The driver.
+/// The NVML library.
 pub(super) struct Nvml(nvml_wrapper::Nvml);
 
 impl Nvml {
-    /// The driver, if there is one.
+    /// Loads the library, if it is installed.
     pub(super) fn open() -> Option<Self> {
-        // A driver alone, without what is needed to build against it, has only the name with its version.
+        // Only development packages install the name without a version.
         let versioned = || nvml_wrapper::Nvml::builder().lib_path(OsStr::new("libnvidia-ml.so.1")).init();
         nvml_wrapper::Nvml::init().or_else(|_| versioned()).ok().map(Nvml)
     }
@@ -47,7 +46,9 @@ impl Nvml {
         let memory = device.memory_info().ok()?;
         Some(Gpu {
             name: device.name().unwrap_or_else(|_| format!("GPU {number}")),
-            busy: device.utilization_rates().map_or(0.0, |rates| rounded(f64::from(rates.gpu) / 100.0)),
+            busy: device
+                .utilization_rates()
+                .map_or(0.0, |rates| round_fraction(f64::from(rates.gpu) / 100.0)),
             memory: memory.used,
             total_memory: memory.total,
             watts: device.power_usage().ok().map(|milliwatts| f64::from(milliwatts) / 1e3),
@@ -56,7 +57,12 @@ impl Nvml {
     }
 }
 
-impl Source for Nvml {
+/// A fraction between 0 and 1, to three decimal places.
+pub(super) fn round_fraction(fraction: f64) -> f64 {
+    (fraction.clamp(0.0, 1.0) * 1e3).round() / 1e3
+}
+
+impl GpuSource for Nvml {
     fn read(&mut self) -> Vec<Gpu> {
         let count = self.0.device_count().unwrap_or(0);
         (0..count).filter_map(|number| self.gpu(number)).collect()
@@ -68,8 +74,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_machine_without_a_driver_has_none() {
-        // With one, every GPU has a name and memory.
+    fn gpus_have_names_and_memory() {
+        // The list is empty without a driver.
         let gpus = Nvml::open().map_or_else(Vec::new, |mut nvml| nvml.read());
         assert!(gpus.iter().all(|gpu| !gpu.name.is_empty() && gpu.memory <= gpu.total_memory), "{gpus:?}");
     }

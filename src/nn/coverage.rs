@@ -33,7 +33,7 @@ const FIRST_EXAMPLES: usize = 2;
 /// gradient of zeros, since softmax is invariant to them (see [`is_key_bias`]), but it must be present. Checks
 /// the first examples of the batch, and all of it only if they leave a parameter without a gradient.
 pub fn check(engine: &mut dyn Engine, input: StepInput<'_>) -> Result<Coverage> {
-    let first = input.batch.parts(FIRST_EXAMPLES, usize::MAX).swap_remove(0);
+    let first = input.batch.micro_batches(FIRST_EXAMPLES, usize::MAX).swap_remove(0);
     let coverage = check_batch(engine, StepInput { batch: &first, ..input })?;
     if coverage.without_gradient.is_empty() || first.len() == input.batch.len() {
         return Ok(coverage);

@@ -2,7 +2,7 @@
 
 use crate::batch::Batch;
 use crate::error::Result;
-use crate::machine::{self, Memory};
+use crate::machine::{self, MemoryInfo};
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::time::Instant;
@@ -341,7 +341,7 @@ pub trait Engine: Send {
     }
 
     /// Memory of the device that [`Engine::memory_plan`] refers to, if known.
-    fn available_memory(&self) -> Option<Memory> {
+    fn available_memory(&self) -> Option<MemoryInfo> {
         machine::memory()
     }
 

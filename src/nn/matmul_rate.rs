@@ -7,8 +7,8 @@ use super::fast;
 use crate::batch::Batch;
 use crate::catalog::shape;
 use crate::error::{Error, Result};
-use crate::files::{ModelFolder, Root, write_whole};
-use crate::machine::processor;
+use crate::files::{ModelFolder, Root, write_atomic};
+use crate::machine::cpu_model;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -56,7 +56,7 @@ pub fn measure_matmul_rate(precision: &str, threads: Option<usize>) -> Result<f6
 }
 
 fn key(precision: &str, threads: Option<usize>) -> String {
-    let processor = processor().unwrap_or_else(|| std::env::consts::ARCH.into());
+    let processor = cpu_model().unwrap_or_else(|| std::env::consts::ARCH.into());
     format!("{processor}, {}, {} threads, {precision}", fast::instruction_set(), fast::thread_count(threads))
 }
 
@@ -79,7 +79,7 @@ fn store(file: &Path, key: String, rate: f64) -> Result<()> {
         std::fs::create_dir_all(folder).map_err(Error::writing(folder))?;
     }
     let text = toml::to_string(&rates).map_err(|e| Error::writing(file)(std::io::Error::other(e)))?;
-    write_whole(file, text.as_bytes())
+    write_atomic(file, text.as_bytes())
 }
 
 #[cfg(test)]

@@ -36,7 +36,6 @@ pub use engine::{
     Array, ByOp, ByPhase, Engine, EngineState, InputGradients, Interpolation, KernelRate, MemoryPlan, OpCost,
     OptimizerConfig, ParamState, Profile, StepInput, StepReport, Weights,
 };
-pub(crate) use engine_config::{EngineConfig, MicroBatchLimits};
 pub use flops::step_flops;
 pub use integrated_gradients::integrated_gradients;
 pub use load::LoadReport;

@@ -2,7 +2,7 @@
 
 use crate::catalog::Labels;
 use crate::error::{Error, Result};
-use crate::files::write_whole;
+use crate::files::write_atomic;
 use crate::probes;
 use crate::rng::{Rng, Stream};
 use crate::spec::{self, RunSpec};
@@ -59,7 +59,7 @@ impl RunDir {
     }
 
     fn with_spec(self, spec: &RunSpec) -> Result<Self> {
-        write_whole(&self.spec_file(), spec::to_toml(spec).as_bytes())?;
+        write_atomic(&self.spec_file(), spec::to_toml(spec).as_bytes())?;
         Ok(self)
     }
 
@@ -143,7 +143,7 @@ impl RunDir {
     pub(super) fn write_summary(&self, summary: &impl Serialize) -> Result<()> {
         let path = self.summary_file();
         let json = serde_json::to_vec_pretty(summary).map_err(|e| Error::writing(&path)(e.into()))?;
-        write_whole(&path, &json)
+        write_atomic(&path, &json)
     }
 
     /// Removes the summary of a run that is resumed.

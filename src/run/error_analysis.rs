@@ -4,7 +4,7 @@
 use super::dir::RunDir;
 use super::reader::ends;
 use crate::catalog::{Labels, Task};
-use crate::data::{self, Context, DatasetSource, Example};
+use crate::data::{self, DatasetSource, Example, LoadContext};
 use crate::error::{Error, Result};
 use crate::event::{Event, Progress, Scores, SplitName};
 use crate::hub::Hub;
@@ -187,11 +187,11 @@ impl CrossSeed {
 fn read_examples(spec: &RunSpec, labels: &Labels, predictions: &Predictions) -> Result<Vec<Example>> {
     let hub = Hub::cache_only();
     let (mut watch, cancelled) = (|_: Progress| {}, AtomicBool::new(false));
-    let mut context = Context { hub: &hub, watch: &mut watch, cancelled: &cancelled };
+    let mut context = LoadContext { hub: &hub, on_progress: &mut watch, cancelled: &cancelled };
     let split = SplitName::Validation;
     let names = labels.names();
     let rows = data::load_split(
-        DatasetSource { labels: Some(&names), ..DatasetSource::of(spec) },
+        DatasetSource { labels: Some(&names), ..DatasetSource::from_spec(spec) },
         split,
         &mut context,
     )?;

@@ -178,7 +178,7 @@ mod tests {
     use super::super::reader::replay;
     use super::*;
     use crate::event::{Command, Status};
-    use crate::machine::Meter;
+    use crate::machine::SystemMonitor;
 
     #[test]
     fn changes_are_recorded_once_in_the_order_of_their_steps() {
@@ -207,7 +207,8 @@ mod tests {
         let home = tempfile::tempdir().unwrap();
         let mut log = EventLog::open(&RunDir::at(home.path())).unwrap();
         for second in 0..35 {
-            let mut gauges = Meter::new().expect("gauges are supported").read(1000.0 + f64::from(second));
+            let mut gauges =
+                SystemMonitor::new().expect("gauges are supported").read(1000.0 + f64::from(second));
             gauges.gpus.clear();
             log.write(&Event::Machine(gauges)).unwrap();
         }

@@ -1,6 +1,8 @@
 //! Statistics of the data of an experiment.
 
-use crate::data::{self, Context, Dataset, DatasetSource, Example, Lengths, Profile, Tokenizer, texts_of};
+use crate::data::{
+    self, Dataset, DatasetSource, Example, LengthHistogram, LoadContext, SplitStatistics, Tokenizer, text_set,
+};
 use crate::error::{Error, Result};
 use crate::event::{Progress, SplitName};
 use crate::hub::Hub;
@@ -14,7 +16,7 @@ pub struct DataProfile {
     /// Names of the classes, or of the intervals of a scale.
     pub labels: Vec<String>,
     /// The labelled splits, training first.
-    pub splits: Vec<(SplitName, Profile)>,
+    pub splits: Vec<(SplitName, SplitStatistics)>,
     /// Notes about the files.
     pub notes: Vec<String>,
     /// The error when the model's tokenizer cannot be loaded; then there are no lengths.
@@ -30,21 +32,23 @@ impl DataProfile {
     pub fn read(spec: &RunSpec, cancelled: &AtomicBool) -> Result<Self> {
         let hub = Hub::cache_only();
         let mut watch = |_: Progress| {};
-        let mut context = Context { hub: &hub, watch: &mut watch, cancelled };
-        let dataset = data::load(DatasetSource::of(spec), &mut context)?;
+        let mut context = LoadContext { hub: &hub, on_progress: &mut watch, cancelled };
+        let dataset = data::load(DatasetSource::from_spec(spec), &mut context)?;
         let tokenizer = hub
             .model(&spec.model, &spec.revision, &mut watch, cancelled)
             .and_then(|folder| Tokenizer::load(&folder, usize::MAX));
         let Dataset { labels, splits: rows, notes, .. } = subsample(spec, dataset);
         let lengths = |rows: &[Example]| {
             let tokenizer = tokenizer.as_ref().ok();
-            tokenizer.map(|tokenizer| Ok(Lengths::of(tokenizer.lengths(rows, cancelled)?))).transpose()
+            tokenizer
+                .map(|tokenizer| Ok(LengthHistogram::of(tokenizer.lengths(rows, cancelled)?)))
+                .transpose()
         };
-        let trained = texts_of(rows.get(&SplitName::Train).map_or(&[], Vec::as_slice));
+        let trained = text_set(rows.get(&SplitName::Train).map_or(&[], Vec::as_slice));
         let mut splits = Vec::new();
         for (&split, rows) in &rows {
             let trained = (split != SplitName::Train).then_some(&trained);
-            splits.push((split, Profile::of(rows, &labels, lengths(rows)?, trained)));
+            splits.push((split, SplitStatistics::of(rows, &labels, lengths(rows)?, trained)));
         }
         let no_lengths = tokenizer.err().map(|error: Error| error.to_string());
         Ok(DataProfile { labels: labels.bin_names(), splits, notes, no_lengths })

@@ -13,7 +13,7 @@ use super::log::is_training;
 use super::runner::{RunHandle, Start};
 use crate::error::{Error, Result};
 use crate::event::Status;
-use crate::files::write_whole;
+use crate::files::write_atomic;
 use crate::spec::{self, RunSpec};
 use serde::{Deserialize, Serialize};
 use std::fs::{File, OpenOptions};
@@ -231,7 +231,7 @@ impl Queue {
         let (is_held, next_id) = (self.is_held, self.next_id);
         let file = QueueFile { format: FORMAT, is_held, next_id, entries: entries.collect() };
         let text = toml::to_string(&file).map_err(|e| Error::writing(&path)(std::io::Error::other(e)))?;
-        write_whole(&path, text.as_bytes())
+        write_atomic(&path, text.as_bytes())
     }
 }
 

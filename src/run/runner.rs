@@ -10,7 +10,7 @@ use crate::data;
 use crate::error::{Error, Result, panic_message};
 use crate::event::{Change, Command, Event, Status, now};
 use crate::hub::Hub;
-use crate::machine::Meter;
+use crate::machine::SystemMonitor;
 use crate::spec::RunSpec;
 use crate::train::{Control, Handle, Job, Snapshot, Summary, control, resolve, train};
 use crossbeam_channel::{Receiver, RecvTimeoutError, bounded, never};
@@ -122,7 +122,7 @@ pub fn run_blocking(start: Start, runs_dir: &Path, control: &Control, emit: Emit
 fn open(start: Start, runs_dir: &Path) -> Result<(RunDir, RunSpec)> {
     match start {
         Start::New(spec) => {
-            let spec = data::filled(&spec)?;
+            let spec = data::infer_columns(&spec)?;
             Ok((RunDir::create(runs_dir, &spec)?, spec))
         }
         Start::Resume(path) => {
@@ -282,7 +282,7 @@ fn train_seed(
 
 /// Emits the machine's gauges until the channel is disconnected.
 fn emit_gauges(closed: &Receiver<()>, emit: &dyn Fn(Event)) {
-    let Some(mut meter) = Meter::new() else { return };
+    let Some(mut meter) = SystemMonitor::new() else { return };
     while closed.recv_timeout(GAUGE_INTERVAL) == Err(RecvTimeoutError::Timeout) {
         emit(Event::Machine(meter.read(now())));
     }

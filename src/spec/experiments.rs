@@ -6,7 +6,7 @@ use super::keys::keys;
 use super::kind::list;
 use super::run_spec::RunSpec;
 use crate::assets;
-use crate::config::{by_nearness, not_text};
+use crate::config::{invalid_utf8, ranked_by_similarity};
 use crate::error::{Error, Result};
 use std::path::{Path, PathBuf};
 
@@ -70,7 +70,7 @@ impl Experiments {
     fn read(path: &Path) -> Result<Experiments> {
         let bytes = std::fs::read(path)
             .map_err(|e| Error::Usage(format!("cannot read the experiments file {}: {e}", path.display())))?;
-        let text = String::from_utf8(bytes).map_err(|e| Error::Config(vec![not_text(path, &e)]))?;
+        let text = String::from_utf8(bytes).map_err(|e| Error::Config(vec![invalid_utf8(path, &e)]))?;
         Experiments::parse(text, Some(path.to_path_buf()))
     }
 
@@ -120,7 +120,7 @@ impl Experiments {
     }
 
     fn unknown_experiment(&self, name: &str) -> Error {
-        let names = by_nearness(name, self.names().into_iter());
+        let names = ranked_by_similarity(name, self.names().into_iter());
         let file = self.path.as_deref().unwrap_or(Path::new(BUILT_IN)).display();
         let hint = if names.is_empty() {
             format!("it has no experiments; add a table [experiment.{name}]")

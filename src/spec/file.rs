@@ -9,7 +9,7 @@ use super::keys::{key_named, unknown_key};
 use super::kind::ValueKind;
 use super::rules::violated_rules;
 use super::run_spec::{RunSpec, built_in};
-use crate::config::{Source, kind_of, meant};
+use crate::config::{TomlSource, closest_match, describe_value};
 use crate::error::Diagnostic;
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -65,11 +65,11 @@ impl ExperimentsFile {
 
 /// Parses a whole file. The error has every mistake, in the order of the lines.
 pub(crate) fn parse(text: &str, path: &Path) -> Result<ExperimentsFile, Vec<Diagnostic>> {
-    let mut parser = Parser { text, source: Source::new(text, path) };
-    let root = parser.source.tables();
+    let mut parser = Parser { text, source: TomlSource::new(text, path) };
+    let root = parser.source.parse();
     let file = parser.root(root.get_ref());
     // An invalid value would also violate rules between values: one error for it is enough.
-    if parser.source.is_right() {
+    if parser.source.is_ok() {
         parser.check_rules(&file);
     }
     parser.source.finish(file)
@@ -77,7 +77,7 @@ pub(crate) fn parse(text: &str, path: &Path) -> Result<ExperimentsFile, Vec<Diag
 
 struct Parser<'a> {
     text: &'a str,
-    source: Source<'a>,
+    source: TomlSource<'a>,
 }
 
 impl Parser<'_> {
@@ -107,13 +107,14 @@ impl Parser<'_> {
                     self.experiments(tables, &base, &mut file.experiments);
                 }
                 ("defaults", _) => {
-                    self.source.say_unless_broken(offset, "[defaults] must be a table of keys".into());
+                    self.source
+                        .push_error_unless_syntax_error(offset, "[defaults] must be a table of keys".into());
                 }
                 ("experiment", _) => {
                     let problem = "an experiment must be a table [experiment.NAME]";
-                    self.source.say_unless_broken(offset, problem.into());
+                    self.source.push_error_unless_syntax_error(offset, problem.into());
                 }
-                _ => self.source.say_unless_broken(offset, misplaced(name, value.get_ref())),
+                _ => self.source.push_error_unless_syntax_error(offset, misplaced(name, value.get_ref())),
             }
         }
         file.experiments.sort_by_key(|experiment| experiment.offset);
@@ -128,7 +129,7 @@ impl Parser<'_> {
                     Some(_) => format!("`{name}` belongs in a named table: [experiment.NAME]"),
                     None => format!("experiment `{name}` is not a table; write [experiment.{name}]"),
                 };
-                self.source.say_unless_broken(offset, problem);
+                self.source.push_error_unless_syntax_error(offset, problem);
                 continue;
             };
             self.check_name(&name, offset);
@@ -141,7 +142,7 @@ impl Parser<'_> {
 
     fn check_name(&mut self, name: &str, offset: usize) {
         if let Err(problem) = check_name(name) {
-            self.source.say_unless_broken(offset, problem);
+            self.source.push_error_unless_syntax_error(offset, problem);
         }
     }
 
@@ -154,7 +155,7 @@ impl Parser<'_> {
                 continue;
             }
             let Some(known) = key_named(name) else {
-                self.source.say_unless_broken(key.span().start, unknown_key(name));
+                self.source.push_error_unless_syntax_error(key.span().start, unknown_key(name));
                 continue;
             };
             let offset = value.span().start;
@@ -166,7 +167,9 @@ impl Parser<'_> {
                 Ok(text) => {
                     values.insert(known.name, TableValue { text, offset });
                 }
-                Err(problem) => self.source.say_unless_broken(offset, format!("`{name}`: {problem}")),
+                Err(problem) => {
+                    self.source.push_error_unless_syntax_error(offset, format!("`{name}`: {problem}"))
+                }
             }
         }
         values
@@ -179,7 +182,7 @@ impl Parser<'_> {
                 let name = violation.key.name;
                 let value = experiment.values.get(name).or_else(|| file.defaults.get(name));
                 let offset = value.map_or(experiment.offset, |value| value.offset);
-                self.source.say(offset, format!("`{name}`: {}", violation.message));
+                self.source.push_error(offset, format!("`{name}`: {}", violation.message));
             }
         }
     }
@@ -204,7 +207,7 @@ fn misplaced(name: &str, value: &DeValue) -> String {
         return format!("`{name}` belongs in [defaults] or [experiment.NAME]");
     }
     let tables = ["defaults", "experiment"];
-    match meant(name, tables.into_iter()) {
+    match closest_match(name, tables.into_iter()) {
         Some(table) => format!("unknown table `{name}`; did you mean `{table}`?"),
         None if value.is_table() => {
             format!("unknown table `{name}`; write [defaults] or [experiment.{name}]")
@@ -234,8 +237,8 @@ fn value_text(key: &Key, value: &Spanned<DeValue>) -> Result<String, String> {
         DeValue::Float(number) if matches!(key.kind, ValueKind::Real { .. }) => {
             Ok(number.as_str().to_owned())
         }
-        other if is_number => Err(format!("expected {expected}, found {}", kind_of(other))),
-        other => Err(format!("expected {expected} in quotes, found {}", kind_of(other))),
+        other if is_number => Err(format!("expected {expected}, found {}", describe_value(other))),
+        other => Err(format!("expected {expected} in quotes, found {}", describe_value(other))),
     }
 }
 

@@ -4,7 +4,7 @@ use super::choices::{EngineChoice, LrSchedulerType, Precision};
 use super::key::{Key, field};
 use super::kind::{ABOVE_ZERO, BELOW_ONE, ValueKind};
 use crate::catalog::Metric;
-use crate::config::by_nearness;
+use crate::config::ranked_by_similarity;
 
 /// A count of at least `min`; the upper end only catches typing errors.
 const fn count(min: i64, max: i64) -> ValueKind {
@@ -108,7 +108,7 @@ static KEYS: &[Key] = &[
         "training",
         field!(max_steps),
         count(1, i64::MAX),
-        "by num_train_epochs",
+        "from num_train_epochs",
         "Number of optimizer steps; overrides num_train_epochs.",
     )
     .without_effect_on_speed(),
@@ -194,7 +194,7 @@ static KEYS: &[Key] = &[
         field!(lr_scheduler_type),
         ValueKind::Choice(LrSchedulerType::NAMES),
         "linear",
-        "Learning-rate schedule: linear or cosine decay to zero, or constant (without warm-up unless named).",
+        "Learning-rate schedule: linear or cosine decay to zero, or constant; constant has no warm-up.",
     )
     .without_effect_on_speed(),
     Key::required(
@@ -209,7 +209,7 @@ static KEYS: &[Key] = &[
         "schedule",
         field!(warmup_steps),
         count(0, i64::MAX),
-        "by warmup_ratio",
+        "from warmup_ratio",
         "Number of steps in which the learning rate rises linearly from 0; overrides warmup_ratio.",
     )
     .without_effect_on_speed(),
@@ -315,7 +315,7 @@ static KEYS: &[Key] = &[
         "machine",
         field!(max_tokens_per_batch),
         count(1, i64::MAX),
-        "by the available memory",
+        "limited by memory",
         "Larger batches are split into micro-batches: the same result with less memory.",
     )
     .outside_recipe(),
@@ -374,7 +374,7 @@ const ALIASES: &[(&str, &str)] = &[
 fn nearest_key(word: &str) -> Option<&'static str> {
     let word = word.to_ascii_lowercase().replace('-', "_");
     let alias = ALIASES.iter().find(|(alias, _)| *alias == word).map(|(_, key)| *key);
-    alias.or_else(|| by_nearness(&word, KEYS.iter().map(|key| key.name)).first().copied())
+    alias.or_else(|| ranked_by_similarity(&word, KEYS.iter().map(|key| key.name)).first().copied())
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use super::best::Best;
 use crate::catalog::Metric;
 use crate::error::{Error, Result};
 use crate::event::{Change, Scores, SplitName, Usage};
-use crate::files::write_folder_whole;
+use crate::files::write_dir_atomic;
 use crate::nn::{Engine, EngineState, ParamState, TensorSource, read_arrays, write_tensors};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -74,7 +74,7 @@ pub(super) fn tensors(engine: &dyn Engine) -> Vec<TensorSource<'_>> {
 
 /// Writes a checkpoint of [`tensors`] and removes all but the newest few. Returns its size in bytes.
 pub(super) fn save(dir: &Path, state: &LoopState, tensors: &[TensorSource<'_>]) -> Result<u64> {
-    let bytes = write_folder_whole(&dir.join(relative_path(state.step)), |folder| {
+    let bytes = write_dir_atomic(&dir.join(relative_path(state.step)), |folder| {
         write_tensors(&folder.join(ARRAYS), tensors, &BTreeMap::new())?;
         let path = folder.join(LOOP);
         let text = toml::to_string(state).map_err(|e| Error::writing(&path)(std::io::Error::other(e)))?;

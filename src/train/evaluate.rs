@@ -2,7 +2,7 @@
 
 use super::predictions::Predictions;
 use crate::batch::{Batch, Encoded};
-use crate::data::order::by_length;
+use crate::data::order::longest_first;
 use crate::error::{Error, Result};
 use crate::nn::Engine;
 
@@ -20,7 +20,7 @@ pub fn evaluate(
     on_batch: &mut dyn FnMut(&mut dyn Engine, usize) -> Result<bool>,
 ) -> Result<Option<Predictions>> {
     let mut predictions = Predictions::new(rows.len(), outputs);
-    for (done, chunk) in by_length(rows).chunks(batch_size).enumerate() {
+    for (done, chunk) in longest_first(rows).chunks(batch_size).enumerate() {
         if !on_batch(engine, done * batch_size)? {
             return Ok(None);
         }

@@ -3,7 +3,7 @@
 use crate::batch::{Batch, Encoded};
 use crate::error::{Error, Result};
 use crate::format::{bytes, count};
-use crate::machine::Memory;
+use crate::machine::MemoryInfo;
 use crate::nn::{Engine, MemoryPlan};
 use crate::spec::RunSpec;
 
@@ -51,7 +51,7 @@ pub(super) fn plan(
 /// use the total memory, since other programs may free theirs.
 fn fit(
     batch: &Batch,
-    memory: Memory,
+    memory: MemoryInfo,
     planned: impl Fn(usize) -> Option<MemoryPlan>,
 ) -> Option<(usize, MemoryPlan)> {
     let mut tokens = batch.tokens();
@@ -108,7 +108,7 @@ mod tests {
         let batch = longest(&rows, 3);
         assert_eq!((batch.len(), batch.tokens(), batch.longest()), (3, 90, 40));
         let fitting = |total, available| {
-            fit(&batch, Memory { total, available }, |tokens| Some(plan_of(tokens)))
+            fit(&batch, MemoryInfo { total, available }, |tokens| Some(plan_of(tokens)))
                 .map(|(tokens, plan)| (tokens, plan.total()))
         };
         assert_eq!(fitting(10_000, 10_000), Some((90, 1300)));

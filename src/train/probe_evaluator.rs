@@ -6,7 +6,7 @@ use crate::batch::Batch;
 use crate::data::Example;
 use crate::error::{Error, Result};
 use crate::event::{Event, ProbePrediction, ProbeResult};
-use crate::probes::{self, MOST, Probe};
+use crate::probes::{self, MAX_PROBES, Probe};
 use crate::spec::RunSpec;
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -53,21 +53,21 @@ impl<'a> ProbeEvaluator<'a> {
 
     fn predict(&mut self, setup: &mut Setup, spec: &RunSpec) -> Result<Evaluated> {
         let mut probes = probes::read(self.file)?;
-        let warning = (probes.len() > MOST).then(|| {
+        let warning = (probes.len() > MAX_PROBES).then(|| {
             format!(
-                "{} has {} probes; only the first {MOST} are evaluated",
+                "{} has {} probes; only the first {MAX_PROBES} are evaluated",
                 self.file.display(),
                 probes.len()
             )
         });
-        probes.truncate(MOST);
+        probes.truncate(MAX_PROBES);
         probes.retain(|probe| probe.text_pair.is_some() == spec.is_pair());
         let names = setup.labels.names();
         let mut predictions = Vec::with_capacity(probes.len());
         for chunk in probes.chunks(spec.per_device_eval_batch_size.max(1)) {
             let encode = |probe: &Probe| {
                 let Probe { text, text_pair } = probe.clone();
-                setup.tokenizer.encode_one(&Example { text, text_pair, label: None })
+                setup.tokenizer.encode(&Example { text, text_pair, label: None })
             };
             let rows = chunk.iter().map(encode).collect::<Result<Vec<_>>>()?;
             let logits = setup.built.engine.logits(&Batch::new(rows.iter().map(|(row, _)| row)))?;

@@ -1,6 +1,6 @@
 //! The model and the data of a training, resolved before it starts.
 
-use crate::data::{self, Context, Dataset, DatasetSource};
+use crate::data::{self, Dataset, DatasetSource, LoadContext};
 use crate::error::Result;
 use crate::event::{Event, Progress};
 use crate::files::ModelFolder;
@@ -35,7 +35,7 @@ pub fn resolve(
     let begun = Instant::now();
     let mut watch = |progress: Progress| emit(Event::Progress(progress));
     let folder = hub.model(&spec.model, &spec.revision, &mut watch, cancelled)?;
-    let mut context = Context { hub, watch: &mut watch, cancelled };
-    let dataset = data::load(DatasetSource::of(spec), &mut context)?;
+    let mut context = LoadContext { hub, on_progress: &mut watch, cancelled };
+    let dataset = data::load(DatasetSource::from_spec(spec), &mut context)?;
     Ok(Resources { folder, dataset, seconds: begun.elapsed().as_secs_f64() })
 }

@@ -5,7 +5,7 @@ use super::predictions::Predictions;
 use crate::catalog::Labels;
 use crate::error::{Error, Result};
 use crate::event::Event;
-use crate::files::write_file_whole;
+use crate::files::write_atomic_with;
 use crate::nn::{Array, Weights, read_arrays, write_arrays};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -53,7 +53,7 @@ impl SavedPredictions {
         let folder = predictions_dir(run_dir);
         std::fs::create_dir_all(&folder).map_err(Error::writing(&folder))?;
         let path = folder.join(format!("step-{:08}.safetensors", self.step));
-        write_file_whole(&path, |temporary| write_arrays(temporary, &arrays, &metadata).map(drop))
+        write_atomic_with(&path, |temporary| write_arrays(temporary, &arrays, &metadata).map(drop))
     }
 
     /// Reads a file of a run whose labels are `labels`, as far as they are known.

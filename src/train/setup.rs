@@ -102,7 +102,7 @@ fn tokenize(
         )));
     }
     let mut watch = |progress: Progress| emit(Event::Progress(progress));
-    let mut encode = |rows: &[Example]| tokenizer.encode(rows, &mut watch, control.cancelled());
+    let mut encode = |rows: &[Example]| tokenizer.encode_batch(rows, &mut watch, control.cancelled());
     let Tokenized { rows: train, truncated } = encode(dataset.train())?;
     let mut eval = BTreeMap::new();
     for (name, rows) in dataset.splits.iter().filter(|(name, _)| **name != SplitName::Train) {

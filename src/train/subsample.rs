@@ -16,5 +16,5 @@ pub fn subsample(spec: &RunSpec, dataset: Dataset) -> Dataset {
 pub fn subsample_split(spec: &RunSpec, name: SplitName, rows: Vec<Example>) -> Vec<Example> {
     let Some(split) = spec.task().split(name) else { return rows };
     let count = if name == SplitName::Train { spec.max_train_samples } else { spec.max_eval_samples };
-    data::sample(rows, count, &Rng::new(spec.seed, Stream::Sample), split.sample_key)
+    data::subsample(rows, count, &Rng::new(spec.seed, Stream::Sample), split.sample_key)
 }

@@ -11,7 +11,7 @@ use super::screens::live::LiveView;
 use super::screens::popup::Popup;
 use super::screens::run_view::RunView;
 use super::screens::runs::Runs;
-use super::theme::{BUILT_IN, Palette, Scheme, Theme};
+use super::theme::{BUILT_IN, ColorDepth, Scheme, Theme};
 use super::widgets::line_chart::ChartView;
 use crate::run::RunStatus;
 use crate::spec::{KeyValue, RunSpec};
@@ -201,7 +201,7 @@ impl App {
         let next = at.map_or(0, |at| (at + 1) % self.themes.len());
         self.theme.scheme = self.themes[next];
         let colours = match self.theme.palette {
-            Palette::None => ", without colours here",
+            ColorDepth::None => ", without colours here",
             _ => "",
         };
         self.notice = Some(format!("theme {}{colours}", self.theme.scheme.name));

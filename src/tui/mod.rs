@@ -93,14 +93,14 @@ pub fn open(options: Options) -> Result<()> {
 
 /// The theme that was asked for, or was chosen before, or suits the terminal.
 fn theme(options: &Options, settings: &InterfaceSettings, themes: &[&'static Scheme]) -> Result<Theme> {
-    let mut theme = Theme::of(TerminalCaps::here());
+    let mut theme = Theme::of(TerminalCaps::detect());
     if let Some(name) = &options.theme {
         theme.scheme = settings::theme(themes, name, "--theme")?;
     } else if let Some(name) = &settings.theme {
         theme.scheme = settings::theme(themes, name, "config.toml")?;
     }
     if options.ascii && theme.letters == Charset::Unicode {
-        theme.letters = Charset::Plain;
+        theme.letters = Charset::AsciiSymbols;
     }
     theme.charts = settings.charts.unwrap_or_default();
     Ok(theme)

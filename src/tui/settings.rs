@@ -8,9 +8,9 @@
 //! ```
 
 use super::theme::{BUILT_IN, Charts, Scheme};
-use crate::config::{self, Source, kind_of, unknown};
+use crate::config::{self, TomlSource, describe_value, unknown_name};
 use crate::error::{Diagnostic, Error, Result};
-use crate::files::write_whole;
+use crate::files::write_atomic;
 use std::path::Path;
 use toml::de::{DeTable, DeValue};
 use toml_edit::{DocumentMut, Item, Table, value};
@@ -49,25 +49,24 @@ impl InterfaceSettings {
     }
 
     fn parse(text: &str, path: &Path) -> Result<InterfaceSettings, Vec<Diagnostic>> {
-        let mut source = Source::new(text, path);
+        let mut source = TomlSource::new(text, path);
         let root = source.tables();
         let mut settings = InterfaceSettings::default();
         for (key, value) in root.get_ref() {
             match (key.get_ref().as_ref(), value.get_ref()) {
                 (TABLE, DeValue::Table(table)) => settings.take(&mut source, table),
-                (TABLE, _) => {
-                    source.say_unless_broken(key.span().start, "[interface] must be a table".into())
-                }
+                (TABLE, _) => source
+                    .push_error_unless_syntax_error(key.span().start, "[interface] must be a table".into()),
                 (name, _) => {
-                    let problem = unknown("table", name, [TABLE].into_iter());
-                    source.say_unless_broken(key.span().start, problem);
+                    let problem = unknown_name("table", name, [TABLE].into_iter());
+                    source.push_error_unless_syntax_error(key.span().start, problem);
                 }
             }
         }
         source.finish(settings)
     }
 
-    fn take(&mut self, source: &mut Source<'_>, table: &DeTable<'_>) {
+    fn take(&mut self, source: &mut TomlSource<'_>, table: &DeTable<'_>) {
         for (key, value) in table {
             let at = value.span().start;
             let problem = match (key.get_ref().as_ref(), value.get_ref()) {
@@ -80,23 +79,23 @@ impl InterfaceSettings {
                     if self.charts.is_some() {
                         continue;
                     }
-                    unknown("kind of charts", name, CHARTS.iter().map(|(known, _)| *known))
+                    unknown_name("kind of charts", name, CHARTS.iter().map(|(known, _)| *known))
                 }
                 ("mouse", DeValue::Boolean(is_on)) => {
                     self.mouse = Some(*is_on);
                     continue;
                 }
                 ("theme" | "charts", other) => {
-                    format!("a name, in quotes, is expected, not {}", kind_of(other))
+                    format!("a name, in quotes, is expected, not {}", describe_value(other))
                 }
-                ("mouse", other) => format!("`true` or `false` is expected, not {}", kind_of(other)),
+                ("mouse", other) => format!("`true` or `false` is expected, not {}", describe_value(other)),
                 (name, _) => {
-                    let problem = unknown("key", name, ["theme", "charts", "mouse"].into_iter());
-                    source.say_unless_broken(key.span().start, problem);
+                    let problem = unknown_name("key", name, ["theme", "charts", "mouse"].into_iter());
+                    source.push_error_unless_syntax_error(key.span().start, problem);
                     continue;
                 }
             };
-            source.say_unless_broken(at, problem);
+            source.push_error_unless_syntax_error(at, problem);
         }
     }
 }
@@ -155,7 +154,7 @@ pub fn save_theme(name: &str) -> Result<()> {
     let text = with_theme(&text, &path, name)?;
     let folder = path.parent().unwrap_or(Path::new("."));
     std::fs::create_dir_all(folder).map_err(Error::writing(folder))?;
-    write_whole(&path, text.as_bytes())
+    write_atomic(&path, text.as_bytes())
 }
 
 fn with_theme(text: &str, path: &Path, name: &str) -> Result<String> {

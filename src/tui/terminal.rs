@@ -1,6 +1,6 @@
 //! Sets up the terminal and restores it: at the end, after a panic, before a signal ends the program.
 
-use super::theme::{Palette, Theme};
+use super::theme::{ColorDepth, Theme};
 use crate::error::{Error, Result};
 use crate::text::harmless;
 use crossterm::event::{
@@ -42,7 +42,7 @@ impl Screen {
                     .into(),
             ));
         }
-        if theme.palette == Palette::None {
+        if theme.palette == ColorDepth::None {
             // With NO_COLOR set, crossterm would drop bold and reverse as well. This theme has no colours.
             crossterm::style::force_color_output(true);
         }

@@ -1,7 +1,7 @@
 //! The real binary without the interface: commands, exit codes, files and streams, as scripts rely on them.
 
-mod desk;
 #[cfg(unix)]
 mod live;
 mod training;
 mod usage;
+mod workspace;

@@ -1,6 +1,6 @@
-//! A training, the directory it leaves, and what other commands make of it.
+//! A training, its run directory, and the commands that use it.
 
-use super::desk::*;
+use super::workspace::*;
 
 use serde_json::Value;
 use std::io::{BufRead, BufReader, Read, Write};
@@ -8,7 +8,7 @@ use std::path::Path;
 use std::process::Stdio;
 
 #[test]
-fn a_training_leaves_the_promised_directory() {
+fn training_writes_the_documented_run_directory() {
     let (_, dir) = trained();
     for name in ["spec.toml", "events.jsonl", "summary.json", "log.txt", "checkpoints", "best"] {
         assert!(dir.join(name).exists(), "{name}");
@@ -48,79 +48,80 @@ fn a_training_leaves_the_promised_directory() {
         .collect();
     assert_eq!(kinds.iter().filter(|kind| *kind == "step").count(), 4);
     for kind in ["started", "eval", "saved", "ended"] {
-        assert!(kinds.iter().any(|said| said == kind), "{kind}");
+        assert!(kinds.iter().any(|result| result == kind), "{kind}");
     }
 }
 
 #[test]
-fn the_written_specification_alone_repeats_the_run() {
-    let (desk, dir) = trained();
+fn written_specification_repeats_the_run() {
+    let (workspace, dir) = trained();
     let spec = dir.join("spec.toml");
-    let said =
-        desk.run(&["train", "demo", "--experiments", spec.to_str().unwrap(), "--runs-dir", "again"]).good();
+    let result = workspace
+        .run(&["train", "demo", "--experiments", spec.to_str().unwrap(), "--runs-dir", "again"])
+        .success();
     let weights = |dir: &Path| std::fs::read(dir.join("best/model.safetensors")).unwrap();
-    assert!(weights(&desk.path().join(said.dir())) == weights(dir), "the same seed gave other weights");
+    assert!(weights(&workspace.path().join(result.dir())) == weights(dir), "the same seed has other weights");
 }
 
 #[test]
-fn a_finished_run_is_listed_scored_asked_and_exported() {
-    let (desk, dir) = trained();
+fn finished_run_is_listed_evaluated_queried_and_exported() {
+    let (workspace, dir) = trained();
     let name = dir.file_name().unwrap().to_str().unwrap();
 
-    let rows = desk.run(&["runs", "--json"]).good().json();
+    let rows = workspace.run(&["runs", "--json"]).success().json();
     let row = rows.as_array().unwrap().iter().find(|row| row["name"] == name).expect("the run in the list");
     assert_eq!(
         (&row["status"], &row["steps"], &row["total_steps"]),
         (&"finished".into(), &4.into(), &4.into())
     );
-    let table = desk.run(&["runs"]).good();
-    assert!(table.out.starts_with("NAME") && table.out.contains(name));
-    let published = desk.run(&["runs", "--published"]).good();
-    assert!(published.out.starts_with("EXPERIMENT") && published.out.contains("train sst-bert-large"));
-    let published = desk.run(&["runs", "--published", "--json"]).good().json();
+    let table = workspace.run(&["runs"]).success();
+    assert!(table.stdout.starts_with("NAME") && table.stdout.contains(name));
+    let published = workspace.run(&["runs", "--published"]).success();
+    assert!(published.stdout.starts_with("EXPERIMENT") && published.stdout.contains("train sst-bert-large"));
+    let published = workspace.run(&["runs", "--published", "--json"]).success().json();
     let row = &published[0]["rows"][1];
     assert_eq!((&row["split"], &row["ours"]), (&"test".into(), &serde_json::Value::Null));
-    let empty = Desk::new().run(&["runs"]).good();
-    assert!(empty.out.is_empty() && empty.err.contains("no runs"));
+    let empty = Workspace::new().run(&["runs"]).success();
+    assert!(empty.stdout.is_empty() && empty.stderr.contains("no runs"));
 
-    let scores = desk.run(&["eval", name]).good().json();
+    let scores = workspace.run(&["eval", name]).success().json();
     assert_eq!((&scores["task"], &scores["split"]), (&"demo".into(), &"validation".into()));
     assert!(scores["accuracy"].as_f64().is_some_and(|value| (0.0..=1.0).contains(&value)));
     assert_eq!(scores["labels"].as_array().unwrap().len(), scores["confusion"].as_array().unwrap().len());
-    assert!(desk.run(&["eval", name, "--task", "sts"]).bad(2).contains("sst"));
+    assert!(workspace.run(&["eval", name, "--task", "sts"]).failure(2).contains("sst"));
 
-    let answer = desk.run(&["predict", name, "not bad at all"]).good().json();
+    let answer = workspace.run(&["predict", name, "not bad at all"]).success().json();
     assert_eq!(answer["text"], "not bad at all");
     let sum: f64 = answer["probabilities"].as_object().unwrap().values().map(|p| p.as_f64().unwrap()).sum();
     assert!((sum - 1.0).abs() < 1e-5, "{answer}");
     assert_eq!(answer["probability"], answer["probabilities"][answer["label"].as_str().unwrap()]);
-    assert!(desk.run(&["predict", name, "one", "two"]).bad(2).contains("one text"));
+    assert!(workspace.run(&["predict", name, "one", "two"]).failure(2).contains("one text"));
     assert!(answer.get("saliency").is_none());
-    let explained = desk.run(&["predict", "--explain", name, "not bad, at all"]).good().json();
+    let explained = workspace.run(&["predict", "--explain", name, "not bad, at all"]).success().json();
     let words = explained["saliency"].as_array().unwrap();
-    let told: Vec<_> =
+    let error: Vec<_> =
         words.iter().map(|word| (word["text"].as_str().unwrap(), word["start"].as_u64())).collect();
     assert_eq!(
-        told,
+        error,
         [("not", Some(0)), ("bad", Some(4)), (",", Some(7)), ("at", Some(9)), ("all", Some(12))]
     );
     assert!(words.iter().all(|word| word["value"].is_f64() && word.get("sequence").is_none()), "{explained}");
 
-    let to = desk.path().join("out");
-    let said = desk.run(&["export", name, "--format", "hf", "--to", to.to_str().unwrap()]).good();
-    assert_eq!(said.out.trim(), to.to_str().unwrap());
+    let to = workspace.path().join("out");
+    let result = workspace.run(&["export", name, "--format", "hf", "--to", to.to_str().unwrap()]).success();
+    assert_eq!(result.stdout.trim(), to.to_str().unwrap());
     assert!(to.join("config.json").is_file() && to.join("model.safetensors").is_file());
     assert_eq!(
-        desk.run(&["predict", to.to_str().unwrap(), "not bad at all"]).good().json()["label"],
+        workspace.run(&["predict", to.to_str().unwrap(), "not bad at all"]).success().json()["label"],
         answer["label"]
     );
-    assert!(desk.run(&["export", name, "--to", to.to_str().unwrap()]).bad(2).contains("out"));
+    assert!(workspace.run(&["export", name, "--to", to.to_str().unwrap()]).failure(2).contains("out"));
 }
 
 #[test]
-fn predict_answers_line_by_line_and_takes_a_closed_pipe_calmly() {
-    let (desk, dir) = trained();
-    let mut command = desk.command(&["predict", dir.to_str().unwrap()]);
+fn predict_answers_line_by_line_and_accepts_a_closed_pipe() {
+    let (workspace, dir) = trained();
+    let mut command = workspace.command(&["predict", dir.to_str().unwrap()]);
     let mut child =
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let mut input = child.stdin.take().unwrap();
@@ -128,7 +129,7 @@ fn predict_answers_line_by_line_and_takes_a_closed_pipe_calmly() {
     for text in ["a joy", "a bore", ""] {
         writeln!(input, "{text}").unwrap();
         input.flush().unwrap();
-        // The answer comes while the input is still open.
+        // The answer arrives while the input is still open.
         let mut line = String::new();
         output.read_line(&mut line).unwrap();
         assert_eq!(serde_json::from_str::<Value>(&line).unwrap()["text"], text);
@@ -144,14 +145,14 @@ fn predict_answers_line_by_line_and_takes_a_closed_pipe_calmly() {
 }
 
 #[test]
-fn pairs_are_two_columns() {
-    let desk = Desk::new();
-    let dir = train(&desk, "demo-pairs", &["--set", "max_steps=2"]).good().dir();
+fn pairs_are_two_texts() {
+    let workspace = Workspace::new();
+    let dir = train(&workspace, "demo-pairs", &["--set", "max_steps=2"]).success().dir();
     let dir = dir.to_str().unwrap();
-    let answer = desk.run(&["predict", dir, "How old is it?", "What is its age?"]).good().json();
+    let answer = workspace.run(&["predict", dir, "How old is it?", "What is its age?"]).success().json();
     assert_eq!(answer["text_pair"], "What is its age?");
-    assert!(desk.run(&["predict", dir, "How old is it?"]).bad(2).contains("two texts"));
-    let explained = desk.run(&["predict", dir, "Älter?", "Is it?", "--explain"]).good().json();
+    assert!(workspace.run(&["predict", dir, "How old is it?"]).failure(2).contains("two texts"));
+    let explained = workspace.run(&["predict", dir, "Älter?", "Is it?", "--explain"]).success().json();
     let words = explained["saliency"].as_array().unwrap();
     assert!(
         words.iter().all(|word| {
@@ -163,32 +164,32 @@ fn pairs_are_two_columns() {
         "{explained}"
     );
     assert_eq!(words.last().unwrap()["sequence"], 1);
-    let scores = desk.run(&["eval", dir, "--split", "dev"]).good().json();
+    let scores = workspace.run(&["eval", dir, "--split", "dev"]).success().json();
     assert!(scores["f1"].is_number(), "{scores}");
 }
 
 #[test]
-fn repeats_tell_each_seed_and_their_spread() {
-    let desk = Desk::new();
-    let said = train(&desk, "demo", &["--set", "max_steps=2", "--set", "repeats=2"]).good();
+fn repeats_print_each_seed_and_their_mean() {
+    let workspace = Workspace::new();
+    let result = train(&workspace, "demo", &["--set", "max_steps=2", "--set", "repeats=2"]).success();
     for text in
         ["seed 42: best validation accuracy", "seed 43: best validation accuracy", " ± ", "over 2 seeds"]
     {
-        assert!(said.err.contains(text), "{text}\n{}", said.err);
+        assert!(result.stderr.contains(text), "{text}\n{}", result.stderr);
     }
-    let dir = desk.path().join(said.dir());
+    let dir = workspace.path().join(result.dir());
     assert!(dir.join("best/model.safetensors").is_file());
-    let rows = desk.run(&["runs", "--json"]).good().json();
+    let rows = workspace.run(&["runs", "--json"]).success().json();
     assert_eq!(rows.as_array().unwrap().len(), 1);
     assert_eq!(rows[0]["repeats"]["count"], 2);
 }
 
 #[test]
-fn without_utf_8_there_is_only_ascii() {
-    let desk = Desk::new();
-    train(&desk, "demo", &["--set", "repeats=2"]).good();
-    let said = desk.command(&["runs"]).env("LC_ALL", "C").output().unwrap();
-    let out = String::from_utf8(said.stdout).unwrap();
+fn ascii_locale_prints_only_ascii() {
+    let workspace = Workspace::new();
+    train(&workspace, "demo", &["--set", "repeats=2"]).success();
+    let result = workspace.command(&["runs"]).env("LC_ALL", "C").output().unwrap();
+    let out = String::from_utf8(result.stdout).unwrap();
     assert!(out.is_ascii() && out.contains(" +- "), "{out}");
-    assert!(desk.run(&["runs"]).good().out.contains(" ± "));
+    assert!(workspace.run(&["runs"]).success().stdout.contains(" ± "));
 }

@@ -1,12 +1,12 @@
-//! What is asked and told without a training: help, mistakes and their exit codes, what is there.
+//! Commands without a training: help, errors and their exit codes, the environment.
 
-use super::desk::*;
+use super::workspace::*;
 
 use serde_json::Value;
 
 #[test]
-fn help_names_every_command_and_the_exit_codes() {
-    let said = Desk::new().run(&["--help"]).good();
+fn help_lists_every_command_and_the_exit_codes() {
+    let result = Workspace::new().run(&["--help"]).success();
     for word in [
         "train",
         "eval",
@@ -24,19 +24,19 @@ fn help_names_every_command_and_the_exit_codes() {
         "--device",
         "130",
     ] {
-        assert!(said.out.contains(word), "{word}");
+        assert!(result.stdout.contains(word), "{word}");
     }
-    let version = Desk::new().run(&["--version"]).good();
-    assert_eq!(version.out.trim(), concat!("glue-tui ", env!("CARGO_PKG_VERSION")));
-    let help = Desk::new().run(&["train", "--help"]).good();
-    assert!(help.out.contains("--resume <RUN>") && help.out.contains("--set <KEY=VALUE>"));
+    let version = Workspace::new().run(&["--version"]).success();
+    assert_eq!(version.stdout.trim(), concat!("glue-tui ", env!("CARGO_PKG_VERSION")));
+    let help = Workspace::new().run(&["train", "--help"]).success();
+    assert!(help.stdout.contains("--resume <RUN>") && help.stdout.contains("--set <KEY=VALUE>"));
 }
 
 #[test]
-fn bench_says_where_a_steps_time_goes() {
-    let desk = Desk::new();
+fn bench_reports_the_phases_of_a_step() {
+    let workspace = Workspace::new();
     let args = ["--shape", "minilm", "--batch", "2", "--lengths", "4-8", "--seconds", "0.1"];
-    let report = desk.run(&[&["--json", "bench"], &args[..]].concat()).good().json();
+    let report = workspace.run(&[&["--json", "bench"], &args[..]].concat()).success().json();
     assert_eq!((&report["shape"], &report["batch"]), (&Value::from("minilm"), &Value::from(2)));
     assert_eq!(report["parameters"], 22_713_986);
     let mean = report["tokens_per_example"].as_f64().unwrap();
@@ -50,43 +50,47 @@ fn bench_says_where_a_steps_time_goes() {
     for part in ["training", "inference", "one_input"] {
         assert!(report[part]["median_ms"].as_f64().unwrap() > 0.0, "{part}");
     }
-    let said = desk.run(&[&["bench"], &args[..]].concat()).good();
-    assert!(said.out.contains("matrix products") && said.out.contains("examples/s"), "{}", said.out);
-    assert!(desk.run(&["bench", "--shape", "bert-huge"]).bad(2).contains("bert-large"));
-    assert!(desk.run(&["bench", "--lengths", "0"]).bad(2).contains("from 1 to 512"));
+    let result = workspace.run(&[&["bench"], &args[..]].concat()).success();
+    assert!(
+        result.stdout.contains("matrix products") && result.stdout.contains("examples/s"),
+        "{}",
+        result.stdout
+    );
+    assert!(workspace.run(&["bench", "--shape", "bert-huge"]).failure(2).contains("bert-large"));
+    assert!(workspace.run(&["bench", "--lengths", "0"]).failure(2).contains("from 1 to 512"));
 }
 
 #[test]
-fn wrong_usage_is_one_sentence_and_exits_with_2() {
-    let desk = Desk::new();
-    assert!(desk.run(&["trian"]).bad(2).contains("'train'"));
-    assert!(desk.run(&["train"]).bad(2).contains("NAME"));
-    assert!(desk.run(&["runs", "--jsno"]).bad(2).contains("--jsno"));
-    assert!(desk.run(&["export", "x", "--format", "onnx", "--to", "y"]).bad(2).contains("hf"));
-    let told = desk.run(&["train", "dmeo"]).bad(2);
-    assert!(told.contains("there is no experiment `dmeo`") && told.contains("there are demo"), "{told}");
-    let told = desk.run(&["train", "demo", "--set", "lr=3e-5"]).bad(2);
-    assert!(told.contains("`lr`; did you mean `learning_rate`?"), "{told}");
-    let told = desk.run(&["train", "demo", "--set", "learning_rate=-1"]).bad(2);
-    assert!(told.contains("--set learning_rate=-1: a number above 0"), "{told}");
-    assert!(desk.run(&["train", "demo", "--set", "task=colla"]).bad(2).contains("`cola`"));
-    assert!(desk.run(&["train", "demo", "--device", "gpu"]).bad(2).contains("cuda:0"));
-    assert!(desk.run(&["train", "--resume", "nothing"]).bad(2).contains("nothing"));
-    assert!(!desk.path().join("runs").exists(), "a wrong command leaves no run behind");
+fn usage_errors_are_one_sentence_and_exit_with_2() {
+    let workspace = Workspace::new();
+    assert!(workspace.run(&["trian"]).failure(2).contains("'train'"));
+    assert!(workspace.run(&["train"]).failure(2).contains("NAME"));
+    assert!(workspace.run(&["runs", "--jsno"]).failure(2).contains("--jsno"));
+    assert!(workspace.run(&["export", "x", "--format", "onnx", "--to", "y"]).failure(2).contains("hf"));
+    let error = workspace.run(&["train", "dmeo"]).failure(2);
+    assert!(error.contains("no experiment `dmeo`") && error.contains("its experiments are demo"), "{error}");
+    let error = workspace.run(&["train", "demo", "--set", "lr=3e-5"]).failure(2);
+    assert!(error.contains("`lr`; did you mean `learning_rate`?"), "{error}");
+    let error = workspace.run(&["train", "demo", "--set", "learning_rate=-1"]).failure(2);
+    assert!(error.contains("--set learning_rate=-1: expected a number above 0"), "{error}");
+    assert!(workspace.run(&["train", "demo", "--set", "task=colla"]).failure(2).contains("`cola`"));
+    assert!(workspace.run(&["train", "demo", "--device", "gpu"]).failure(2).contains("cuda:0"));
+    assert!(workspace.run(&["train", "--resume", "nothing"]).failure(2).contains("nothing"));
+    assert!(!workspace.path().join("runs").exists(), "a failed command creates no run");
 }
 
 #[test]
-fn every_mistake_of_a_file_is_told_with_line_and_column() {
-    let desk = Desk::new();
-    desk.write(
+fn every_mistake_in_a_file_has_line_and_column() {
+    let workspace = Workspace::new();
+    workspace.write(
         "experiments.toml",
         "[experiment.a]\nlearning_rat = 1e-4\nseed = -1\n\n[experiment.b]\ntask = \"sts\"\n",
     );
     for args in [&["check"][..], &["check", "b"], &["train", "b"]] {
-        let said = desk.run(args);
-        assert_eq!(said.code, Some(2));
-        let lines: Vec<&str> = said.err.lines().collect();
-        assert_eq!(lines.len(), 3, "{}", said.err);
+        let result = workspace.run(args);
+        assert_eq!(result.code, Some(2));
+        let lines: Vec<&str> = result.stderr.lines().collect();
+        assert_eq!(lines.len(), 3, "{}", result.stderr);
         assert_eq!(
             lines[0],
             "experiments.toml:2:1: unknown key `learning_rat`; did you mean `learning_rate`?"
@@ -97,86 +101,97 @@ fn every_mistake_of_a_file_is_told_with_line_and_column() {
 }
 
 #[test]
-fn check_prints_filled_specifications_that_can_be_read_again() {
-    let desk = Desk::new();
-    // Without a file, the shipped one is meant.
-    let one = desk.run(&["check", "sst-distilbert"]).good();
+fn check_prints_complete_specifications_that_can_be_read_again() {
+    let workspace = Workspace::new();
+    // Without a file, the built-in one is used.
+    let one = workspace.run(&["check", "sst-distilbert"]).success();
     for line in [
         "experiment = \"sst-distilbert\"",
         "repeats = 8",
         "adam_epsilon = 1e-6",
         "lr_scheduler_type = \"constant\"",
     ] {
-        assert!(one.out.lines().any(|said| said == line), "{line}\n{}", one.out);
+        assert!(one.stdout.lines().any(|result| result == line), "{line}\n{}", one.stdout);
     }
-    let all = desk.run(&["check"]).good();
-    let path = desk.write("all.toml", &all.out);
-    let again = desk.run(&["check", "sst-distilbert", "--experiments", path.to_str().unwrap()]).good();
-    assert_eq!(again.out, one.out);
-    let json = desk.run(&["check", "demo", "--json"]).good().json();
+    let all = workspace.run(&["check"]).success();
+    let path = workspace.write("all.toml", &all.stdout);
+    let again =
+        workspace.run(&["check", "sst-distilbert", "--experiments", path.to_str().unwrap()]).success();
+    assert_eq!(again.stdout, one.stdout);
+    let json = workspace.run(&["check", "demo", "--json"]).success().json();
     assert_eq!((&json["task"], &json["seed"]), (&"demo".into(), &42.into()));
-    assert!(desk.run(&["check", "--experiments", "none.toml"]).bad(2).contains("none.toml"));
+    assert!(workspace.run(&["check", "--experiments", "none.toml"]).failure(2).contains("none.toml"));
 }
 
 #[test]
-fn data_and_devices_that_are_not_there_have_their_codes() {
-    let desk = Desk::new();
-    let told = train(&desk, "demo", &["--set", "task=sst2", "--set", "data_dir=nowhere"]).bad(3);
-    assert!(told.contains("nowhere"), "{told}");
-    let told = train(&desk, "demo", &["--set", "model=someone/some-model"]).bad(3);
-    assert!(told.contains("someone/some-model"), "{told}");
+fn missing_data_and_devices_have_their_exit_codes() {
+    let workspace = Workspace::new();
+    let error = train(&workspace, "demo", &["--set", "task=sst2", "--set", "data_dir=nowhere"]).failure(3);
+    assert!(error.contains("nowhere"), "{error}");
+    let error = train(&workspace, "demo", &["--set", "model=someone/some-model"]).failure(3);
+    assert!(error.contains("someone/some-model"), "{error}");
     if cfg!(not(feature = "cuda")) {
-        let told = train(&desk, "demo", &["--device", "cuda:0"]).bad(4);
-        assert!(told.contains("cuda:0"), "{told}");
+        let error = train(&workspace, "demo", &["--device", "cuda:0"]).failure(4);
+        assert!(error.contains("cuda:0"), "{error}");
     }
-    assert_eq!(desk.run(&["predict", "no-such-run", "x"]).code, Some(3));
+    assert_eq!(workspace.run(&["predict", "no-such-run", "x"]).code, Some(3));
 }
 
 #[test]
-fn doctor_tells_what_is_there() {
-    let desk = Desk::new();
-    let report = desk.run(&["doctor", "--json"]).good().json();
+fn doctor_reports_the_environment() {
+    let workspace = Workspace::new();
+    let report = workspace.run(&["doctor", "--json"]).success().json();
     for key in ["version", "cpu", "devices", "precision", "hub", "cache", "experiments", "runs", "terminal"] {
         assert!(report.get(key).is_some(), "{key}");
     }
     assert_eq!((&report["hub"]["offline"], &report["hub"]["reachable"]), (&true.into(), &Value::Null));
     assert_eq!(report["devices"][0]["name"], "cpu");
     assert!(report["cpu"]["threads"].as_u64().unwrap() >= 1);
-    let said = desk.run(&["doctor"]).good();
-    assert!(said.out.contains("HF_HUB_OFFLINE") && said.out.contains("cpu"), "{}", said.out);
-    let mut closed = desk.command(&["doctor", "--json"]);
+    let result = workspace.run(&["doctor"]).success();
+    assert!(result.stdout.contains("HF_HUB_OFFLINE") && result.stdout.contains("cpu"), "{}", result.stdout);
+    let mut closed = workspace.command(&["doctor", "--json"]);
     closed.env_remove("HF_HUB_OFFLINE").env("HF_ENDPOINT", "http://127.0.0.1:1");
-    let report = RunEvent::from(closed.output().unwrap()).good().json();
+    let report = CommandResult::from(closed.output().unwrap()).success().json();
     assert_eq!(report["hub"]["reachable"], false);
 }
 
 #[test]
-fn the_runs_folder_can_come_from_the_environment() {
-    let desk = Desk::new();
-    let mut command = desk.command(&["doctor", "--json"]);
-    let report = RunEvent::from(command.env("GLUE_TUI_RUNS", "elsewhere").output().unwrap()).good().json();
+fn runs_dir_can_be_set_in_the_environment() {
+    let workspace = Workspace::new();
+    let mut command = workspace.command(&["doctor", "--json"]);
+    let report =
+        CommandResult::from(command.env("GLUE_TUI_RUNS", "elsewhere").output().unwrap()).success().json();
     assert_eq!(report["runs"]["dir"], "elsewhere");
-    let mut command = desk.command(&["doctor", "--json", "--runs-dir", "here"]);
-    let report = RunEvent::from(command.env("GLUE_TUI_RUNS", "elsewhere").output().unwrap()).good().json();
+    let mut command = workspace.command(&["doctor", "--json", "--runs-dir", "here"]);
+    let report =
+        CommandResult::from(command.env("GLUE_TUI_RUNS", "elsewhere").output().unwrap()).success().json();
     assert_eq!(report["runs"]["dir"], "here");
-    let mut command = desk.command(&["doctor", "--json"]);
-    let report = RunEvent::from(command.env("GLUE_TUI_RUNS", "").output().unwrap()).good().json();
+    let mut command = workspace.command(&["doctor", "--json"]);
+    let report = CommandResult::from(command.env("GLUE_TUI_RUNS", "").output().unwrap()).success().json();
     assert_eq!(report["runs"]["dir"], "runs");
 }
 
 #[test]
-fn keys_are_written_out_changed_in_a_file_and_every_mistake_of_it_is_told() {
-    let desk = Desk::new();
-    let built_in = desk.run(&["keys"]).good();
-    assert!(built_in.out.lines().any(|line| line.starts_with("#pause = \"space\" ")), "{}", built_in.out);
-    let folder = desk.path().join("config/glue-tui");
+fn keys_exports_the_bindings_and_reports_every_mistake_in_the_file() {
+    let workspace = Workspace::new();
+    let built_in = workspace.run(&["keys"]).success();
+    assert!(
+        built_in.stdout.lines().any(|line| line.starts_with("#pause = \"space\" ")),
+        "{}",
+        built_in.stdout
+    );
+    let folder = workspace.path().join("config/glue-tui");
     std::fs::create_dir_all(&folder).unwrap();
     let file = folder.join("keys.toml");
-    std::fs::write(&file, &built_in.out).unwrap();
-    assert_eq!(desk.run(&["keys"]).good().out, built_in.out, "it means what it was");
+    std::fs::write(&file, &built_in.stdout).unwrap();
+    assert_eq!(
+        workspace.run(&["keys"]).success().stdout,
+        built_in.stdout,
+        "the exported file changes nothing"
+    );
 
     std::fs::write(&file, "quit = \"ctrl-q\"\n[live]\npause = [\"space\", \"p\"]\n").unwrap();
-    let keys = desk.run(&["keys", "--json"]).good().json();
+    let keys = workspace.run(&["keys", "--json"]).success().json();
     let of = |screen: &str, action: &str| {
         let mut all = keys.as_array().unwrap().iter();
         all.find(|one| one["screen"] == screen && one["action"] == action).unwrap()["keys"].clone()
@@ -185,33 +200,33 @@ fn keys_are_written_out_changed_in_a_file_and_every_mistake_of_it_is_told() {
     assert_eq!(of("everywhere", "quit"), serde_json::json!(["ctrl-q"]));
 
     std::fs::write(&file, "quit = \"ctl-q\"\n[live]\npuase = \"p\"\n").unwrap();
-    // The interface is not opened on such a file, nor does it look for a terminal first.
+    // The interface reports the errors too, before it checks for a terminal.
     for args in [&["keys"][..], &[]] {
-        let said = desk.run(args);
-        assert_eq!((said.code, said.out.as_str()), (Some(2), ""), "{}", said.err);
-        let lines: Vec<&str> = said.err.lines().collect();
+        let result = workspace.run(args);
+        assert_eq!((result.code, result.stdout.as_str()), (Some(2), ""), "{}", result.stderr);
+        let lines: Vec<&str> = result.stderr.lines().collect();
         let at = file.display();
         let wanted = [
             format!("{at}:1:8: `ctl-q` is no key; did you mean `ctrl-q`?"),
             format!("{at}:3:1: unknown action `puase`; did you mean `pause`?"),
         ];
-        assert_eq!(lines, wanted, "{}", said.err);
+        assert_eq!(lines, wanted, "{}", result.stderr);
     }
 }
 
 #[test]
-fn what_comes_from_outside_is_told_without_control_characters() {
-    let desk = Desk::new();
-    let run = desk.path().join("runs/evil\x1b[31m\u{202e}");
+fn control_characters_from_outside_are_escaped() {
+    let workspace = Workspace::new();
+    let run = workspace.path().join("runs/evil\x1b[31m\u{202e}");
     std::fs::create_dir_all(&run).unwrap();
     let spec = glue_tui::spec::built_in("demo");
     std::fs::write(run.join("spec.toml"), glue_tui::spec::to_toml(&spec)).unwrap();
-    let listed = desk.run(&["runs"]).good().out;
+    let listed = workspace.run(&["runs"]).success().stdout;
     assert!(listed.contains("evil\\x1b[31m\\u{202e}"), "{listed}");
-    let refused = desk.run(&["control", "no\x1b]0;x\x07ne", "pause"]).bad(2);
+    let refused = workspace.run(&["control", "no\x1b]0;x\x07ne", "pause"]).failure(2);
     assert!(refused.contains("no\\x1b]0;x\\x07ne"), "{refused}");
-    let refused = desk.run(&["runs", "--n\x1b[2J"]).bad(2);
-    for told in [listed, refused] {
-        assert!(!told.contains(|c: char| c.is_control() && c != '\n'), "{told:?}");
+    let refused = workspace.run(&["runs", "--n\x1b[2J"]).failure(2);
+    for error in [listed, refused] {
+        assert!(!error.contains(|c: char| c.is_control() && c != '\n'), "{error:?}");
     }
 }

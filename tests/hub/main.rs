@@ -1,13 +1,13 @@
-//! The hub room against a hub on localhost that also refuses, cuts, stalls and lies.
+//! The hub client against a mock hub on localhost with error responses, truncated bodies, stalls and wrong content.
 
 mod mock;
 
 use glue_tui::catalog::{STANDARD_SPLITS, task};
-use glue_tui::data::{self, Context, DatasetSource};
+use glue_tui::data::{self, DatasetSource, LoadContext};
 use glue_tui::error::{Error, Result};
 use glue_tui::event::{Progress, SplitName, Unit};
 use glue_tui::files::{ModelFolder, Root};
-use glue_tui::hub::{Fetched, Hub, Settings};
+use glue_tui::hub::{Hub, HubConfig, Snapshot};
 use mock::{Fault, Mock, Request, git_digest, sha256};
 use parquet::data_type::{ByteArray, ByteArrayType, Int64Type};
 use parquet::file::writer::SerializedFileWriter;
@@ -20,8 +20,8 @@ use std::time::{Duration, Instant};
 
 const MODEL: &str = "owner/tiny";
 
-/// A hub with one small model, and a cache of this test's own.
-struct Bench {
+/// A mock hub with one small model, and an empty cache.
+struct Fixture {
     mock: Mock,
     cache: tempfile::TempDir,
     commit: String,
@@ -31,44 +31,44 @@ fn weights() -> Vec<u8> {
     (0..100_000u32).map(|i| (i % 251 * (i % 241)) as u8).collect()
 }
 
-impl Bench {
-    fn new() -> Bench {
+impl Fixture {
+    fn new() -> Fixture {
         let mock = Mock::start();
         let commit = mock.add(
             &format!("models/{MODEL}@main"),
             &[
-                ("README.md", b"never wanted".to_vec()),
+                ("README.md", b"never downloaded".to_vec()),
                 ("config.json", b"{\"model_type\": \"bert\"}".to_vec()),
                 ("model.safetensors", weights()),
-                ("pytorch_model.bin", b"never wanted".to_vec()),
+                ("pytorch_model.bin", b"never downloaded".to_vec()),
                 ("vocab.txt", b"[PAD]\n[UNK]\n".to_vec()),
             ],
         );
-        Bench { mock, cache: tempfile::tempdir().unwrap(), commit }
+        Fixture { mock, cache: tempfile::tempdir().unwrap(), commit }
     }
 
-    fn settings(&self) -> Settings {
-        Settings {
+    fn config(&self) -> HubConfig {
+        HubConfig {
             endpoint: self.mock.endpoint.clone(),
             cache_dir: self.cache.path().to_path_buf(),
             token: Some("secret".to_string()),
             offline: false,
-            stall: Duration::from_millis(300),
-            head_timeout: Duration::from_millis(600),
-            retries: 1,
+            read_timeout: Duration::from_millis(300),
+            request_timeout: Duration::from_millis(600),
+            max_retries: 1,
         }
     }
 
     fn hub(&self) -> Hub {
-        Hub::new(self.settings())
+        Hub::new(self.config())
     }
 
     fn fetch(&self) -> Result<ModelFolder> {
         fetch(&self.hub(), MODEL)
     }
 
-    /// The sentence of a fetch that fails, which says that data or model cannot be fetched.
-    fn fails(&self) -> String {
+    /// The error message of a failing fetch.
+    fn fetch_error(&self) -> String {
         let e = self.fetch().unwrap_err();
         assert_eq!(e.exit_code(), 3);
         let text = e.to_string();
@@ -85,63 +85,64 @@ fn fetch(hub: &Hub, name: &str) -> Result<ModelFolder> {
     hub.model(name, "main", &mut |_| {}, &AtomicBool::new(false))
 }
 
-fn split(hub: &Hub, id: &str, config: &str, split: SplitName) -> Result<Fetched> {
+fn split(hub: &Hub, id: &str, config: &str, split: SplitName) -> Result<Snapshot> {
     let split = STANDARD_SPLITS.iter().find(|spec| spec.name == split).unwrap();
     hub.dataset_files(id, config, (split, STANDARD_SPLITS), &mut |_| {}, &AtomicBool::new(false))
 }
 
-fn assert_whole(folder: &ModelFolder) {
+fn assert_complete(folder: &ModelFolder) {
     assert_eq!(*folder.require("model.safetensors").unwrap(), weights());
     assert_eq!(&*folder.require("config.json").unwrap(), b"{\"model_type\": \"bert\"}");
 }
 
+/// The ranges that were requested from the CDN.
 fn ranges(requests: &[Request]) -> Vec<&str> {
     let cdn = requests.iter().filter(|request| request.path.starts_with("/cdn"));
     cdn.filter_map(|request| request.headers.get("range").map(String::as_str)).collect()
 }
 
 #[test]
-fn a_model_arrives_whole_and_then_needs_no_request() {
-    let bench = Bench::new();
-    assert!(!bench.hub().is_cached(MODEL));
+fn model_is_downloaded_once() {
+    let fixture = Fixture::new();
+    assert!(!fixture.hub().is_cached(MODEL));
     let mut seen: Vec<Progress> = Vec::new();
-    let folder = bench.hub().model(MODEL, "main", &mut |p| seen.push(p), &AtomicBool::new(false)).unwrap();
-    assert_whole(&folder);
-    assert_eq!((folder.name.as_str(), folder.commit.as_ref()), (MODEL, Some(&bench.commit)));
+    let folder = fixture.hub().model(MODEL, "main", &mut |p| seen.push(p), &AtomicBool::new(false)).unwrap();
+    assert_complete(&folder);
+    assert_eq!((folder.name.as_str(), folder.commit.as_ref()), (MODEL, Some(&fixture.commit)));
     assert!(
         folder.read("README.md").unwrap().is_none() && folder.read("pytorch_model.bin").unwrap().is_none()
     );
     let done = |p: &Progress| p.what == "downloading model.safetensors" && p.done == 100_000;
     assert!(seen.iter().any(|p| done(p) && p.total == Some(100_000) && p.unit == Unit::Bytes), "{seen:?}");
 
-    // The layout that the ecosystem's other tools read.
-    let repo = bench.cache.path().join("models--owner--tiny");
-    assert_eq!(std::fs::read_to_string(repo.join("refs/main")).unwrap(), bench.commit);
-    assert!(bench.blob(&sha256(&weights())).is_file());
-    assert!(bench.blob(&git_digest(b"[PAD]\n[UNK]\n")).is_file());
-    let link = std::fs::read_link(repo.join("snapshots").join(&bench.commit).join("vocab.txt")).unwrap();
+    // The cache layout of the Hugging Face libraries.
+    let repo = fixture.cache.path().join("models--owner--tiny");
+    assert_eq!(std::fs::read_to_string(repo.join("refs/main")).unwrap(), fixture.commit);
+    assert!(fixture.blob(&sha256(&weights())).is_file());
+    assert!(fixture.blob(&git_digest(b"[PAD]\n[UNK]\n")).is_file());
+    let link = std::fs::read_link(repo.join("snapshots").join(&fixture.commit).join("vocab.txt")).unwrap();
     assert!(link.starts_with("../../blobs"), "{}", link.display());
 
-    // The hub sees the token, the CDN never.
-    let requests = bench.mock.requests();
+    // The token is sent to the hub, but not to the CDN.
+    let requests = fixture.mock.requests();
     let (cdn, hub): (Vec<_>, Vec<_>) = requests.iter().partition(|r| r.path.starts_with("/cdn"));
     assert!(!cdn.is_empty() && cdn.iter().all(|r| !r.headers.contains_key("authorization")));
     assert!(hub.iter().all(|r| r.headers.get("authorization").is_some_and(|t| t == "Bearer secret")));
 
-    assert_whole(&bench.fetch().unwrap());
-    let offline = Hub::new(Settings { offline: true, ..bench.settings() });
-    assert_whole(&fetch(&offline, MODEL).unwrap());
-    let at_commit = offline.model(MODEL, &bench.commit, &mut |_| {}, &AtomicBool::new(false)).unwrap();
-    assert_eq!(at_commit.commit.as_ref(), Some(&bench.commit));
+    assert_complete(&fixture.fetch().unwrap());
+    let offline = Hub::new(HubConfig { offline: true, ..fixture.config() });
+    assert_complete(&fetch(&offline, MODEL).unwrap());
+    let at_commit = offline.model(MODEL, &fixture.commit, &mut |_| {}, &AtomicBool::new(false)).unwrap();
+    assert_eq!(at_commit.commit.as_ref(), Some(&fixture.commit));
     assert!(offline.is_cached(MODEL));
-    assert!(bench.mock.requests().is_empty(), "all of that was in the cache");
+    assert!(fixture.mock.requests().is_empty(), "every file is in the cache");
 }
 
 #[test]
-fn weights_in_shards_are_taken_by_their_index() {
-    let bench = Bench::new();
+fn sharded_weights_follow_their_index() {
+    let fixture = Fixture::new();
     let index = br#"{"weight_map": {"a": "model-1.safetensors", "b": "model-2.safetensors"}}"#;
-    bench.mock.add(
+    fixture.mock.add(
         "models/big@main",
         &[
             ("config.json", b"{}".to_vec()),
@@ -152,253 +153,253 @@ fn weights_in_shards_are_taken_by_their_index() {
             ("model-3.safetensors", vec![3; 5000]),
         ],
     );
-    let folder = fetch(&bench.hub(), "big").unwrap();
+    let folder = fetch(&fixture.hub(), "big").unwrap();
     assert_eq!(*folder.require("model-2.safetensors").unwrap(), [2; 5000]);
     assert!(folder.read("model-3.safetensors").unwrap().is_none());
-    bench.mock.requests();
-    fetch(&bench.hub(), "big").unwrap();
-    assert!(bench.mock.requests().is_empty());
+    fixture.mock.requests();
+    fetch(&fixture.hub(), "big").unwrap();
+    assert!(fixture.mock.requests().is_empty());
 }
 
 #[test]
-fn a_renamed_model_is_found_under_its_old_name() {
-    let bench = Bench::new();
-    bench.mock.rename("old-name", MODEL);
-    assert_whole(&fetch(&bench.hub(), "old-name").unwrap());
-    assert!(bench.cache.path().join("models--old-name").is_dir());
+fn renamed_model_is_found_under_its_old_name() {
+    let fixture = Fixture::new();
+    fixture.mock.rename("old-name", MODEL);
+    assert_complete(&fetch(&fixture.hub(), "old-name").unwrap());
+    assert!(fixture.cache.path().join("models--old-name").is_dir());
 }
 
 #[test]
-fn a_refusal_says_what_to_do() {
-    let bench = Bench::new();
+fn error_responses_say_what_to_do() {
+    let fixture = Fixture::new();
     let cases: [(u16, &str, &str); 7] = [
-        (401, "RepoNotFound", "no such model"),
+        (401, "RepoNotFound", "has no such model"),
         (401, "GatedRepo", "access is restricted"),
-        (401, "", "does not accept the token"),
+        (401, "", "rejects the token"),
         (403, "", "access is restricted"),
         (404, "RevisionNotFound", "no such revision"),
-        (429, "", "refuses further requests for now"),
+        (429, "", "limits the rate of requests"),
         (500, "", "HTTP 500"),
     ];
-    for (status, word, expected) in cases {
+    for (status, code, expected) in cases {
         for (method, path) in [("GET", "/api/models"), ("HEAD", "model.safetensors"), ("GET", "/cdn/")] {
-            bench.mock.fault(method, path, 9, Fault::Status(status, word));
-            let e = bench.fails();
-            assert!(e.contains(expected), "{status} {word} on {method} {path}: {e}");
-            assert!(!bench.blob(&sha256(&weights())).exists(), "an error page is no file");
-            bench.mock.heal();
+            fixture.mock.fault(method, path, 9, Fault::Status(status, code));
+            let e = fixture.fetch_error();
+            assert!(e.contains(expected), "{status} {code} on {method} {path}: {e}");
+            assert!(!fixture.blob(&sha256(&weights())).exists(), "an error page is not stored as the file");
+            fixture.mock.clear_faults();
         }
     }
-    let unknown = fetch(&bench.hub(), "no/such").unwrap_err().to_string();
-    assert!(unknown.starts_with("no/such: there is no such model"), "{unknown}");
-    let anonymous = Hub::new(Settings { token: None, ..bench.settings() });
-    bench.mock.fault("GET", "/api/models", 9, Fault::Status(401, ""));
-    // hf-hub may find a token of the user's own; that changes nothing in what is told.
+    let unknown = fetch(&fixture.hub(), "no/such").unwrap_err().to_string();
+    assert!(unknown.starts_with("no/such: ") && unknown.contains("has no such model"), "{unknown}");
+    let anonymous = Hub::new(HubConfig { token: None, ..fixture.config() });
+    fixture.mock.fault("GET", "/api/models", 9, Fault::Status(401, ""));
+    // hf-hub may find a token of the user, which does not change the message.
     let e = fetch(&anonymous, MODEL).unwrap_err().to_string();
-    assert!(e.contains("asks for a login") && e.contains("HF_TOKEN"), "{e}");
-    bench.mock.heal();
-    let revision = bench.hub().model(MODEL, "v9", &mut |_| {}, &AtomicBool::new(false)).unwrap_err();
+    assert!(e.contains("requires a login") && e.contains("HF_TOKEN"), "{e}");
+    fixture.mock.clear_faults();
+    let revision = fixture.hub().model(MODEL, "v9", &mut |_| {}, &AtomicBool::new(false)).unwrap_err();
     assert!(revision.to_string().contains("no such revision"), "{revision}");
-    assert_whole(&bench.fetch().unwrap());
+    assert_complete(&fixture.fetch().unwrap());
 }
 
 #[test]
-fn a_model_without_what_is_needed_is_refused_before_anything_is_fetched() {
-    let bench = Bench::new();
-    bench.mock.add("models/flax@main", &[("config.json", b"{}".to_vec()), ("vocab.txt", b"a".to_vec())]);
-    let e = fetch(&bench.hub(), "flax").unwrap_err().to_string();
+fn model_without_weights_is_rejected_before_any_download() {
+    let fixture = Fixture::new();
+    fixture.mock.add("models/flax@main", &[("config.json", b"{}".to_vec()), ("vocab.txt", b"a".to_vec())]);
+    let e = fetch(&fixture.hub(), "flax").unwrap_err().to_string();
     assert!(e.starts_with("flax: has no weights in model.safetensors or pytorch_model.bin"), "{e}");
-    assert!(bench.mock.requests().iter().all(|request| request.path.starts_with("/api/")));
+    assert!(fixture.mock.requests().iter().all(|request| request.path.starts_with("/api/")));
 }
 
 #[test]
-fn what_passes_is_tried_again() {
-    for fault in [Fault::Status(503, ""), Fault::Close, Fault::Silence] {
-        let bench = Bench::new();
-        bench.mock.fault("HEAD", "model.safetensors", 1, fault.clone());
-        bench.mock.fault("GET", "/cdn/", 1, fault);
-        assert_whole(&bench.fetch().unwrap());
+fn temporary_errors_are_retried() {
+    for fault in [Fault::Status(503, ""), Fault::Close, Fault::NoResponse] {
+        let fixture = Fixture::new();
+        fixture.mock.fault("HEAD", "model.safetensors", 1, fault.clone());
+        fixture.mock.fault("GET", "/cdn/", 1, fault);
+        assert_complete(&fixture.fetch().unwrap());
     }
-    let bench = Bench::new();
-    bench.mock.fault("GET", "/api/models", 1, Fault::Status(503, ""));
-    assert_whole(&bench.fetch().unwrap());
+    let fixture = Fixture::new();
+    fixture.mock.fault("GET", "/api/models", 1, Fault::Status(503, ""));
+    assert_complete(&fixture.fetch().unwrap());
 }
 
 #[test]
-fn a_body_that_is_cut_goes_on_where_it_ended() {
-    for length in [true, false] {
-        let bench = Bench::new();
-        bench.mock.fault("GET", "/cdn/", 1, Fault::Cut { keep: 40_000, length });
-        assert_whole(&bench.fetch().unwrap());
-        assert_eq!(ranges(&bench.mock.requests()), ["bytes=40000-"]);
+fn truncated_body_is_resumed() {
+    for has_length in [true, false] {
+        let fixture = Fixture::new();
+        fixture.mock.fault("GET", "/cdn/", 1, Fault::Truncate { keep: 40_000, has_length });
+        assert_complete(&fixture.fetch().unwrap());
+        assert_eq!(ranges(&fixture.mock.requests()), ["bytes=40000-"]);
     }
 }
 
 #[test]
-fn what_has_come_is_kept_for_the_next_time() {
-    let bench = Bench::new();
-    bench.mock.fault("GET", "/cdn/", 9, Fault::Cut { keep: 10_000, length: true });
-    let e = bench.fails();
+fn partial_download_is_resumed_by_the_next_call() {
+    let fixture = Fixture::new();
+    fixture.mock.fault("GET", "/cdn/", 9, Fault::Truncate { keep: 10_000, has_length: true });
+    let e = fixture.fetch_error();
     assert!(e.contains("broke after 20000 of 100000 bytes"), "{e}");
-    bench.mock.heal();
-    bench.mock.requests();
-    assert_whole(&bench.fetch().unwrap());
-    assert_eq!(ranges(&bench.mock.requests()), ["bytes=20000-"]);
+    fixture.mock.clear_faults();
+    fixture.mock.requests();
+    assert_complete(&fixture.fetch().unwrap());
+    assert_eq!(ranges(&fixture.mock.requests()), ["bytes=20000-"]);
 }
 
 #[test]
-fn a_server_without_ranges_gives_the_right_file_too() {
-    let bench = Bench::new();
-    bench.mock.fault("GET", "/cdn/", 1, Fault::Cut { keep: 40_000, length: true });
-    bench.mock.fault("GET", "/cdn/", 1, Fault::NoRange);
-    assert_whole(&bench.fetch().unwrap());
+fn server_without_range_support_restarts_the_download() {
+    let fixture = Fixture::new();
+    fixture.mock.fault("GET", "/cdn/", 1, Fault::Truncate { keep: 40_000, has_length: true });
+    fixture.mock.fault("GET", "/cdn/", 1, Fault::IgnoreRange);
+    assert_complete(&fixture.fetch().unwrap());
 }
 
 #[test]
-fn silence_ends() {
+fn stalled_requests_time_out() {
     for (method, path, fault) in [
-        ("GET", "/api/models", Fault::Silence),
-        ("HEAD", "config.json", Fault::Silence),
+        ("GET", "/api/models", Fault::NoResponse),
+        ("HEAD", "config.json", Fault::NoResponse),
         ("GET", "/cdn/", Fault::Stall { keep: 30_000 }),
     ] {
-        let bench = Bench::new();
-        bench.mock.fault(method, path, 9, fault);
+        let fixture = Fixture::new();
+        fixture.mock.fault(method, path, 9, fault);
         let start = Instant::now();
-        let e = bench.fails();
-        assert!(e.contains("sent nothing for"), "{e}");
+        let e = fixture.fetch_error();
+        assert!(e.contains("no data received for"), "{e}");
         assert!(start.elapsed() < Duration::from_secs(4), "{:?}", start.elapsed());
     }
 }
 
 #[test]
-fn wrong_bytes_never_enter_the_cache() {
-    let bench = Bench::new();
-    bench.mock.fault("GET", "/cdn/", 1, Fault::Garbage);
-    assert_whole(&bench.fetch().unwrap());
+fn corrupt_content_does_not_enter_the_cache() {
+    let fixture = Fixture::new();
+    fixture.mock.fault("GET", "/cdn/", 1, Fault::Corrupt);
+    assert_complete(&fixture.fetch().unwrap());
 
-    let bench = Bench::new();
-    bench.mock.fault("GET", "/cdn/", 9, Fault::Garbage);
-    let e = bench.fails();
-    assert!(e.contains("does not have the digest") && e.contains("/resolve/"), "{e}");
-    let blobs = bench.cache.path().join("models--owner--tiny/blobs");
+    let fixture = Fixture::new();
+    fixture.mock.fault("GET", "/cdn/", 9, Fault::Corrupt);
+    let e = fixture.fetch_error();
+    assert!(e.contains("does not match the digest") && e.contains("/resolve/"), "{e}");
+    let blobs = fixture.cache.path().join("models--owner--tiny/blobs");
     let left: Vec<_> = std::fs::read_dir(blobs).unwrap().map(|entry| entry.unwrap().file_name()).collect();
     assert!(!left.iter().any(|name| name.to_string_lossy().starts_with(&sha256(&weights()))), "{left:?}");
 }
 
 #[test]
-fn an_error_page_that_another_tool_left_is_thrown_away() {
-    let bench = Bench::new();
-    bench.fetch().unwrap();
-    let blob = bench.blob(&sha256(&weights()));
+fn error_page_in_the_cache_is_replaced() {
+    let fixture = Fixture::new();
+    fixture.fetch().unwrap();
+    let blob = fixture.blob(&sha256(&weights()));
     std::fs::write(&blob, "<html>503</html>").unwrap();
-    assert_whole(&bench.fetch().unwrap());
+    assert_complete(&fixture.fetch().unwrap());
     assert_eq!(std::fs::read(&blob).unwrap(), weights());
     std::fs::write(&blob, "<html>503</html>").unwrap();
-    let offline = Hub::new(Settings { offline: true, ..bench.settings() });
+    let offline = Hub::new(HubConfig { offline: true, ..fixture.config() });
     let e = fetch(&offline, MODEL).unwrap_err().to_string();
-    assert!(e.contains("a whole copy of model.safetensors is not in"), "{e}");
+    assert!(e.contains("a complete copy of model.safetensors is not in"), "{e}");
 }
 
 #[test]
-fn a_cache_that_another_tool_filled_needs_no_request() {
-    let bench = Bench::new();
-    bench.fetch().unwrap();
-    std::fs::remove_dir_all(bench.cache.path().join("models--owner--tiny/.glue-tui")).unwrap();
-    let config = bench.cache.path().join("models--owner--tiny/snapshots").join(&bench.commit);
+fn cache_of_another_tool_is_used() {
+    let fixture = Fixture::new();
+    fixture.fetch().unwrap();
+    std::fs::remove_dir_all(fixture.cache.path().join("models--owner--tiny/.glue-tui")).unwrap();
+    let config = fixture.cache.path().join("models--owner--tiny/snapshots").join(&fixture.commit);
     std::fs::write(config.join("tokenizer_config.json"), "{}").unwrap();
-    bench.mock.requests();
-    assert_whole(&bench.fetch().unwrap());
-    assert!(bench.mock.requests().is_empty());
+    fixture.mock.requests();
+    assert_complete(&fixture.fetch().unwrap());
+    assert!(fixture.mock.requests().is_empty());
 }
 
 #[test]
-fn offline_asks_nobody_and_says_what_is_missing() {
-    let bench = Bench::new();
-    let offline = Hub::new(Settings { offline: true, ..bench.settings() });
+fn offline_hub_names_the_missing_file() {
+    let fixture = Fixture::new();
+    let offline = Hub::new(HubConfig { offline: true, ..fixture.config() });
     let e = fetch(&offline, MODEL).unwrap_err();
     assert!(matches!(e, Error::Hub { .. }));
     let e = e.to_string();
     assert!(e.contains("HF_HUB_OFFLINE") && e.contains("hf download owner/tiny"), "{e}");
     let e = split(&offline, "a/b", "c", SplitName::Train).unwrap_err().to_string();
     assert!(e.contains("hf download --repo-type dataset a/b"), "{e}");
-    bench.fetch().unwrap();
-    std::fs::remove_file(bench.blob(&git_digest(b"[PAD]\n[UNK]\n"))).unwrap();
-    bench.mock.requests();
+    fixture.fetch().unwrap();
+    std::fs::remove_file(fixture.blob(&git_digest(b"[PAD]\n[UNK]\n"))).unwrap();
+    fixture.mock.requests();
     let e = fetch(&offline, MODEL).unwrap_err().to_string();
     assert!(e.contains("vocab.txt is not in"), "{e}");
-    assert_eq!(offline.reachable().unwrap_err(), "HF_HUB_OFFLINE is set");
-    assert!(bench.mock.requests().is_empty());
+    assert_eq!(offline.check_reachable().unwrap_err(), "HF_HUB_OFFLINE is set");
+    assert!(fixture.mock.requests().is_empty());
 }
 
 #[test]
-fn nobody_at_the_endpoint_is_told_as_such() {
-    let bench = Bench::new();
-    assert_eq!(bench.hub().reachable(), Ok(()));
+fn unreachable_endpoint_is_reported() {
+    let fixture = Fixture::new();
+    assert_eq!(fixture.hub().check_reachable(), Ok(()));
     let closed = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    let hub = Hub::new(Settings { endpoint: format!("http://{closed}"), ..bench.settings() });
+    let hub = Hub::new(HubConfig { endpoint: format!("http://{closed}"), ..fixture.config() });
     let e = fetch(&hub, MODEL).unwrap_err().to_string();
     assert!(e.contains("refused") && e.contains("HF_ENDPOINT") && e.contains("local folder"), "{e}");
-    assert!(hub.reachable().unwrap_err().contains("refused"));
-    let nonsense = Hub::new(Settings { endpoint: "no url".to_string(), ..bench.settings() });
-    assert_eq!(fetch(&nonsense, MODEL).unwrap_err().exit_code(), 3);
+    assert!(hub.check_reachable().unwrap_err().contains("refused"));
+    let invalid = Hub::new(HubConfig { endpoint: "no url".to_string(), ..fixture.config() });
+    assert_eq!(fetch(&invalid, MODEL).unwrap_err().exit_code(), 3);
 }
 
-/// Sets `cancelled` after a moment and says how long `work` went on after that.
-fn time_to_stop(work: impl FnOnce(&AtomicBool) -> Result<ModelFolder>) -> Duration {
+/// Sets `cancelled` after a delay. Returns how long `work` continued after that.
+fn time_to_cancel(work: impl FnOnce(&AtomicBool) -> Result<ModelFolder>) -> Duration {
     let cancelled = Arc::new(AtomicBool::new(false));
     let setter = Arc::clone(&cancelled);
-    let moment = Duration::from_millis(300);
+    let delay = Duration::from_millis(300);
     std::thread::spawn(move || {
-        std::thread::sleep(moment);
+        std::thread::sleep(delay);
         setter.store(true, Ordering::Relaxed);
     });
     let start = Instant::now();
     let e = work(&cancelled).unwrap_err();
     assert_eq!(e.exit_code(), 130, "{e}");
-    start.elapsed().saturating_sub(moment)
+    start.elapsed().saturating_sub(delay)
 }
 
 #[test]
-fn a_stop_is_obeyed_at_once_wherever_it_comes() {
+fn cancellation_takes_effect_in_every_phase() {
     for (method, path, fault) in [
-        ("GET", "/api/models", Fault::Silence),
-        ("HEAD", "config.json", Fault::Silence),
+        ("GET", "/api/models", Fault::NoResponse),
+        ("HEAD", "config.json", Fault::NoResponse),
         ("GET", "/cdn/", Fault::Stall { keep: 30_000 }),
     ] {
-        let bench = Bench::new();
-        bench.mock.fault(method, path, 9, fault);
+        let fixture = Fixture::new();
+        fixture.mock.fault(method, path, 9, fault);
         let minute = Duration::from_mins(1);
-        let hub = Hub::new(Settings { stall: minute, head_timeout: minute, ..bench.settings() });
-        let late = time_to_stop(|cancelled| hub.model(MODEL, "main", &mut |_| {}, cancelled));
-        assert!(late < Duration::from_millis(700), "{method} {path}: {late:?}");
-        bench.mock.heal();
-        assert_whole(&bench.fetch().unwrap());
+        let hub = Hub::new(HubConfig { read_timeout: minute, request_timeout: minute, ..fixture.config() });
+        let delay = time_to_cancel(|cancelled| hub.model(MODEL, "main", &mut |_| {}, cancelled));
+        assert!(delay < Duration::from_millis(700), "{method} {path}: {delay:?}");
+        fixture.mock.clear_faults();
+        assert_complete(&fixture.fetch().unwrap());
     }
 }
 
 #[test]
 fn one_process_downloads_at_a_time() {
-    let bench = Bench::new();
-    let locks = bench.cache.path().join(".locks");
+    let fixture = Fixture::new();
+    let locks = fixture.cache.path().join(".locks");
     std::fs::create_dir_all(&locks).unwrap();
     let other = std::fs::File::create(locks.join("glue-tui.lock")).unwrap();
     other.lock().unwrap();
-    let late = time_to_stop(|cancelled| bench.hub().model(MODEL, "main", &mut |_| {}, cancelled));
-    assert!(late < Duration::from_millis(700), "{late:?}");
-    assert!(bench.mock.requests().is_empty(), "nothing is asked while another process downloads");
+    let delay = time_to_cancel(|cancelled| fixture.hub().model(MODEL, "main", &mut |_| {}, cancelled));
+    assert!(delay < Duration::from_millis(700), "{delay:?}");
+    assert!(fixture.mock.requests().is_empty(), "no request while another process downloads");
 
     let released = std::thread::spawn(move || {
         std::thread::sleep(Duration::from_millis(300));
         drop(other);
     });
-    let mut told = Vec::new();
-    let folder = bench.hub().model(MODEL, "main", &mut |p| told.push(p.what), &AtomicBool::new(false));
-    assert_whole(&folder.unwrap());
-    assert_eq!(told[0], "waiting for another glue-tui that is downloading");
+    let mut reports = Vec::new();
+    let folder = fixture.hub().model(MODEL, "main", &mut |p| reports.push(p.what), &AtomicBool::new(false));
+    assert_complete(&folder.unwrap());
+    assert_eq!(reports[0], "waiting for the download of another glue-tui");
     released.join().unwrap();
 }
 
-/// A Parquet file in the form of GLUE's SST-2.
+/// A Parquet file with the columns of GLUE's SST-2.
 fn parquet(rows: &[(&str, i64)]) -> Vec<u8> {
     let schema =
         parse_message_type("message schema { REQUIRED BYTE_ARRAY sentence (UTF8); REQUIRED INT64 label; }")
@@ -418,9 +419,9 @@ fn parquet(rows: &[(&str, i64)]) -> Vec<u8> {
 }
 
 #[test]
-fn a_task_is_loaded_from_the_hub_with_all_its_shards() {
-    let bench = Bench::new();
-    let commit = bench.mock.add(
+fn dataset_is_loaded_from_the_hub_with_all_shards() {
+    let fixture = Fixture::new();
+    let commit = fixture.mock.add(
         "datasets/nyu-mll/glue@main",
         &[
             ("README.md", vec![]),
@@ -431,28 +432,29 @@ fn a_task_is_loaded_from_the_hub_with_all_its_shards() {
             ("sst2/validation-00000-of-00001.parquet", parquet(&[("fine", 1)])),
         ],
     );
-    let hub = bench.hub();
+    let hub = fixture.hub();
     let load = || {
-        let mut context = Context { hub: &hub, watch: &mut |_| {}, cancelled: &AtomicBool::new(false) };
-        data::load(DatasetSource::at(task("sst2").unwrap(), None), &mut context).unwrap()
+        let mut context =
+            LoadContext { hub: &hub, on_progress: &mut |_| {}, cancelled: &AtomicBool::new(false) };
+        data::load(DatasetSource::for_task(task("sst2").unwrap(), None), &mut context).unwrap()
     };
     let sst2 = load();
     let train: Vec<_> =
         sst2.train().iter().map(|row| (row.text.as_str(), row.label.unwrap().number())).collect();
     assert_eq!(train, [("good", 1.0), ("bad", 0.0), ("worse", 0.0)]);
     assert_eq!((sst2.validation().len(), sst2.test(), sst2.commit.as_ref()), (1, &[][..], Some(&commit)));
-    assert!(!bench.mock.requests().iter().any(|request| request.path.contains("qqp")));
+    assert!(!fixture.mock.requests().iter().any(|request| request.path.contains("qqp")));
     assert_eq!(load(), sst2);
-    assert!(bench.mock.requests().is_empty());
+    assert!(fixture.mock.requests().is_empty());
     let e = split(&hub, "nyu-mll/glue", "cola", SplitName::Train).unwrap_err().to_string();
     assert!(e.starts_with("nyu-mll/glue: "), "{e}");
 }
 
 #[test]
-fn files_that_the_hub_converted_serve_where_main_has_none() {
-    let bench = Bench::new();
-    bench.mock.add("datasets/stanfordnlp/sst@main", &[("sst.py", vec![]), ("data/trees.zip", vec![])]);
-    let commit = bench.mock.add(
+fn converted_files_are_used_without_parquet_on_main() {
+    let fixture = Fixture::new();
+    fixture.mock.add("datasets/stanfordnlp/sst@main", &[("sst.py", vec![]), ("data/trees.zip", vec![])]);
+    let commit = fixture.mock.add(
         "datasets/stanfordnlp/sst@refs/convert/parquet",
         &[
             ("default/train/0000.parquet", b"one".to_vec()),
@@ -462,21 +464,21 @@ fn files_that_the_hub_converted_serve_where_main_has_none() {
             ("ptb/validation/0000.parquet", b"x".to_vec()),
         ],
     );
-    let hub = bench.hub();
+    let hub = fixture.hub();
     let train = split(&hub, "stanfordnlp/sst", "default", SplitName::Train).unwrap();
     assert_eq!(train.commit, commit);
     let read = |path: &PathBuf| std::fs::read_to_string(path).unwrap();
     assert_eq!(train.files.iter().map(read).collect::<Vec<_>>(), ["one", "two"]);
     let none = split(&hub, "stanfordnlp/sst", "default", SplitName::Test).unwrap();
     assert!(none.files.is_empty());
-    bench.mock.requests();
+    fixture.mock.requests();
     assert_eq!(split(&hub, "stanfordnlp/sst", "default", SplitName::Train).unwrap(), train);
-    assert!(bench.mock.requests().is_empty());
+    assert!(fixture.mock.requests().is_empty());
 }
 
 #[test]
-fn folders_and_the_demo_are_no_matter_of_the_network() {
-    let hub = Hub::new(Settings { offline: true, ..Settings::from_env() });
+fn local_folders_and_demo_need_no_network() {
+    let hub = Hub::new(HubConfig { offline: true, ..HubConfig::from_env() });
     let folder = tempfile::tempdir().unwrap();
     let name = folder.path().display().to_string();
     let found = fetch(&hub, &name).unwrap();
@@ -486,7 +488,7 @@ fn folders_and_the_demo_are_no_matter_of_the_network() {
     assert!(hub.is_cached("demo"));
     for name in ["./none", "/no/such/folder", "~/none"] {
         let e = fetch(&hub, name).unwrap_err().to_string();
-        assert!(e.contains("is not there; give a folder with config.json, or a hub id"), "{e}");
+        assert!(e.contains("does not exist; give a folder with config.json, or a hub id"), "{e}");
     }
     assert!(!Path::new("none").exists());
 }

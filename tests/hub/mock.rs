@@ -1,8 +1,8 @@
-//! A hub on localhost: revisions, small files behind a relative redirect, large ones behind a
-//! redirect to a "CDN" on another port, and the faults that real hubs and networks have.
+//! A mock hub on localhost: revisions, small files behind a relative redirect, large files behind a redirect to a
+//! "CDN" on another port, and the faults of real hubs and networks.
 //!
-//! Written on bare sockets, because the faults are about what a server library would not do:
-//! bodies that end too early, with and without an announced length, and silence.
+//! It uses plain sockets, because a server library does not produce these faults: truncated bodies with and without an
+//! announced length, and stalls.
 
 use sha1::Sha1;
 use sha2::{Digest, Sha256};
@@ -12,29 +12,29 @@ use std::net::{TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-/// Files of this size and more are large: they lie at the CDN and are called by their SHA-256.
+/// The minimum size of a large file. Large files are on the CDN under their SHA-256.
 const LARGE: usize = 1000;
 
-/// What goes wrong.
+/// A fault of the server or the network.
 #[derive(Clone)]
 pub(crate) enum Fault {
-    /// An answer of that status, with the hub's own word for it and an error page as its body.
+    /// A response with that status and error code, and an error page as its body.
     Status(u16, &'static str),
-    /// Only so many bytes of the body; with the announced length or without any.
-    Cut { keep: usize, length: bool },
-    /// The headers and so many bytes, then silence.
+    /// A body truncated to `keep` bytes, with or without an announced length.
+    Truncate { keep: usize, has_length: bool },
+    /// The headers and `keep` bytes, then nothing.
     Stall { keep: usize },
-    /// No answer at all.
-    Silence,
-    /// The connection is closed without an answer.
+    /// No response.
+    NoResponse,
+    /// The connection is closed without a response.
     Close,
-    /// The right number of wrong bytes.
-    Garbage,
-    /// The whole file, whatever range was asked for.
-    NoRange,
+    /// Wrong content of the right length.
+    Corrupt,
+    /// The whole file instead of the requested range.
+    IgnoreRange,
 }
 
-/// A fault that strikes requests of a method whose path has `path` in it, so many times.
+/// A fault for the next `times` requests of `method` whose path contains `path`.
 struct Rule {
     method: &'static str,
     path: String,
@@ -42,7 +42,7 @@ struct Rule {
     fault: Fault,
 }
 
-/// A request as it came.
+/// A received request.
 #[derive(Clone, Debug)]
 pub(crate) struct Request {
     pub(crate) method: String,
@@ -61,7 +61,7 @@ struct State {
     cdn: String,
 }
 
-/// A running hub. It lives until the test process ends.
+/// A running hub. It runs until the test process ends.
 pub(crate) struct Mock {
     pub(crate) endpoint: String,
     state: Arc<Mutex<State>>,
@@ -76,7 +76,7 @@ impl Mock {
         Mock { endpoint, state }
     }
 
-    /// Adds a repository: `models/owner/name@main`. Its commit is made of its name.
+    /// Adds a repository: `models/owner/name@main`. Its commit is derived from its name. Returns the commit.
     pub(crate) fn add(&self, name: &str, files: &[(&str, Vec<u8>)]) -> String {
         let commit = hex(&Sha1::digest(name.as_bytes()));
         let files = files.iter().map(|(name, bytes)| ((*name).to_string(), bytes.clone())).collect();
@@ -93,18 +93,18 @@ impl Mock {
         self.state.lock().unwrap().rules.push(rule);
     }
 
-    /// Takes all faults away.
-    pub(crate) fn heal(&self) {
+    /// Removes all faults.
+    pub(crate) fn clear_faults(&self) {
         self.state.lock().unwrap().rules.clear();
     }
 
-    /// The requests since this was last asked.
+    /// The requests since the previous call.
     pub(crate) fn requests(&self) -> Vec<Request> {
         std::mem::take(&mut self.state.lock().unwrap().log)
     }
 }
 
-/// Git's digest of a blob.
+/// Git's hash of a blob.
 pub(crate) fn git_digest(bytes: &[u8]) -> String {
     hex(&Sha1::new_with_prefix(format!("blob {}\0", bytes.len())).chain_update(bytes).finalize())
 }
@@ -117,7 +117,7 @@ fn hex(bytes: &[u8]) -> String {
     bytes.iter().fold(String::new(), |text, byte| text + &format!("{byte:02x}"))
 }
 
-/// Listens on a free port and answers each connection on a thread of its own.
+/// Listens on a free port and handles each connection on its own thread.
 fn serve(state: &Arc<Mutex<State>>) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let endpoint = format!("http://{}", listener.local_addr().unwrap());
@@ -126,24 +126,24 @@ fn serve(state: &Arc<Mutex<State>>) -> String {
         for stream in listener.incoming().flatten() {
             let state = Arc::clone(&state);
             std::thread::spawn(move || {
-                // A client that goes away is no trouble of the hub's.
-                let _ = answer(stream, &state);
+                // A client may disconnect at any time.
+                let _ = handle(stream, &state);
             });
         }
     });
     endpoint
 }
 
-/// An answer before any fault touches it.
-struct Answer {
+/// A response before any fault.
+struct Response {
     status: u16,
     headers: Vec<(&'static str, String)>,
     body: Vec<u8>,
 }
 
-fn answer(mut stream: TcpStream, state: &Mutex<State>) -> std::io::Result<()> {
+fn handle(mut stream: TcpStream, state: &Mutex<State>) -> std::io::Result<()> {
     let Some(request) = read_request(&mut stream)? else { return Ok(()) };
-    let (answer, fault) = {
+    let (response, fault) = {
         let mut state = state.lock().unwrap();
         state.log.push(request.clone());
         let fault = state
@@ -154,33 +154,35 @@ fn answer(mut stream: TcpStream, state: &Mutex<State>) -> std::io::Result<()> {
                 rule.times -= 1;
                 rule.fault.clone()
             });
-        let whole = matches!(fault, Some(Fault::NoRange));
-        (route(&state, &request, whole), fault)
+        let ignore_range = matches!(fault, Some(Fault::IgnoreRange));
+        (route(&state, &request, ignore_range), fault)
     };
     let mut head = vec![];
-    let mut keep = answer.body.len();
-    let mut length = true;
-    let mut body = answer.body;
-    let (mut status, mut headers) = (answer.status, answer.headers);
+    let mut keep = response.body.len();
+    let mut has_length = true;
+    let mut body = response.body;
+    let (mut status, mut headers) = (response.status, response.headers);
     match fault {
-        Some(Fault::Status(code, word)) => {
+        Some(Fault::Status(code, error_code)) => {
             status = code;
-            headers = vec![("X-Error-Code", word.to_string())];
-            body = b"<html>this is an error page and no file</html>".to_vec();
+            headers = vec![("X-Error-Code", error_code.to_string())];
+            body = b"<html>this is an error page</html>".to_vec();
             keep = body.len();
         }
-        Some(Fault::Cut { keep: some, length: told }) => (keep, length) = (some, told),
-        Some(Fault::Stall { keep: some }) => keep = some,
-        Some(Fault::Silence) => {
+        Some(Fault::Truncate { keep: bytes, has_length: announced }) => {
+            (keep, has_length) = (bytes, announced)
+        }
+        Some(Fault::Stall { keep: bytes }) => keep = bytes,
+        Some(Fault::NoResponse) => {
             std::thread::sleep(Duration::from_secs(30));
             return Ok(());
         }
         Some(Fault::Close) => return Ok(()),
-        Some(Fault::Garbage) => body.iter_mut().for_each(|byte| *byte ^= 0x55),
-        Some(Fault::NoRange) | None => {}
+        Some(Fault::Corrupt) => body.iter_mut().for_each(|byte| *byte ^= 0x55),
+        Some(Fault::IgnoreRange) | None => {}
     }
-    write!(head, "HTTP/1.1 {status} Word\r\nConnection: close\r\n")?;
-    if length {
+    write!(head, "HTTP/1.1 {status} Reason\r\nConnection: close\r\n")?;
+    if has_length {
         write!(head, "Content-Length: {}\r\n", body.len())?;
     }
     for (name, value) in &headers {
@@ -219,16 +221,16 @@ fn read_request(stream: &mut TcpStream) -> std::io::Result<Option<Request>> {
     Ok(Some(Request { method, path, headers }))
 }
 
-fn route(state: &State, request: &Request, whole: bool) -> Answer {
-    let not_found = |word: &str| Answer {
+fn route(state: &State, request: &Request, ignore_range: bool) -> Response {
+    let not_found = |code: &str| Response {
         status: 404,
-        headers: vec![("X-Error-Code", word.to_string())],
+        headers: vec![("X-Error-Code", code.to_string())],
         body: b"not found".to_vec(),
     };
     let path = request.path.split('?').next().unwrap_or_default();
     for (old, new) in &state.renamed {
         if path.contains(old.as_str()) {
-            return Answer {
+            return Response {
                 status: 307,
                 headers: vec![("Location", path.replace(old.as_str(), new))],
                 body: vec![],
@@ -237,14 +239,15 @@ fn route(state: &State, request: &Request, whole: bool) -> Answer {
     }
     if let Some(digest) = path.strip_prefix("/cdn/") {
         let found = state.repos.values().flat_map(|(_, files)| files.values()).find(|b| sha256(b) == digest);
-        return found.map_or_else(|| not_found("EntryNotFound"), |bytes| send(bytes, request, whole, vec![]));
+        return found
+            .map_or_else(|| not_found("EntryNotFound"), |bytes| send(bytes, request, ignore_range, vec![]));
     }
     if let Some((repo, rest)) =
         path.strip_prefix("/api/resolve-cache/").and_then(|rest| split_commit(state, rest))
     {
         let Some(bytes) = repo.1.get(rest) else { return not_found("EntryNotFound") };
         let headers = vec![("ETag", format!("\"{}\"", git_digest(bytes))), ("X-Repo-Commit", repo.0.clone())];
-        return send(bytes, request, whole, headers);
+        return send(bytes, request, ignore_range, headers);
     }
     if let Some((repo, revision)) = path.strip_prefix("/api/").and_then(|rest| rest.split_once("/revision/"))
     {
@@ -254,7 +257,7 @@ fn route(state: &State, request: &Request, whole: bool) -> Answer {
         };
         let siblings: Vec<_> = files.keys().map(|name| serde_json::json!({"rfilename": name})).collect();
         let body = serde_json::json!({"id": repo, "sha": commit, "siblings": siblings}).to_string();
-        return Answer {
+        return Response {
             status: 200,
             headers: vec![("Content-Type", "application/json".to_string())],
             body: body.into_bytes(),
@@ -263,14 +266,14 @@ fn route(state: &State, request: &Request, whole: bool) -> Answer {
     let path = path.trim_start_matches('/');
     let path = if path.starts_with("datasets/") { path.to_string() } else { format!("models/{path}") };
     let Some((repo, rest)) = path.split_once("/resolve/") else {
-        return Answer { status: 200, headers: vec![], body: b"the hub".to_vec() };
+        return Response { status: 200, headers: vec![], body: b"the hub".to_vec() };
     };
     let inner = format!("{repo}/{rest}");
     let Some((found, name)) = split_commit(state, &inner) else { return not_found("RepoNotFound") };
     let Some(bytes) = found.1.get(name) else { return not_found("EntryNotFound") };
     if bytes.len() < LARGE {
         let location = format!("/api/resolve-cache/{inner}?etag=x");
-        return Answer { status: 307, headers: vec![("Location", location)], body: vec![] };
+        return Response { status: 307, headers: vec![("Location", location)], body: vec![] };
     }
     let headers = vec![
         ("Location", format!("{}/cdn/{}", state.cdn, sha256(bytes))),
@@ -278,7 +281,7 @@ fn route(state: &State, request: &Request, whole: bool) -> Answer {
         ("X-Linked-Size", bytes.len().to_string()),
         ("X-Repo-Commit", found.0.clone()),
     ];
-    Answer { status: 302, headers, body: vec![] }
+    Response { status: 302, headers, body: vec![] }
 }
 
 type Repo = (String, BTreeMap<String, Vec<u8>>);
@@ -292,17 +295,22 @@ fn split_commit<'s, 'p>(state: &'s State, path: &'p str) -> Option<(&'s Repo, &'
     })
 }
 
-/// A file, or the part of it that was asked for.
-fn send(bytes: &[u8], request: &Request, whole: bool, mut headers: Vec<(&'static str, String)>) -> Answer {
-    let range = request.headers.get("range").filter(|_| !whole);
+/// A file, or the requested range of it.
+fn send(
+    bytes: &[u8],
+    request: &Request,
+    ignore_range: bool,
+    mut headers: Vec<(&'static str, String)>,
+) -> Response {
+    let range = request.headers.get("range").filter(|_| !ignore_range);
     let first =
         range.and_then(|range| range.strip_prefix("bytes=")?.strip_suffix('-')?.parse::<usize>().ok());
     match first {
         Some(first) if first < bytes.len() => {
             headers.push(("Content-Range", format!("bytes {first}-{}/{}", bytes.len() - 1, bytes.len())));
-            Answer { status: 206, headers, body: bytes[first..].to_vec() }
+            Response { status: 206, headers, body: bytes[first..].to_vec() }
         }
-        Some(_) => Answer { status: 416, headers, body: vec![] },
-        None => Answer { status: 200, headers, body: bytes.to_vec() },
+        Some(_) => Response { status: 416, headers, body: vec![] },
+        None => Response { status: 200, headers, body: bytes.to_vec() },
     }
 }

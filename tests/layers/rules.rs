@@ -94,10 +94,9 @@ fn check(layers: &Layers, source: &Source, reference: &Reference, found: &mut Ve
     let Some(owner) = from.first() else { return };
     let written = reference.path.join("::");
     let targets = source.resolve(reference.module, &reference.path);
-    if let Some((name, other)) = CRATE_OWNERS.iter().find(|(name, _)| *name == reference.path[0]) {
-        if targets.is_empty() && other != owner {
-            found.push(format!("{file}: only {other} may use {name}"));
-        }
+    let owned = CRATE_OWNERS.iter().find(|(name, _)| *name == reference.path[0]);
+    if let Some((name, other)) = owned.filter(|(_, other)| targets.is_empty() && other != owner) {
+        found.push(format!("{file}: only {other} may use {name}"));
     }
     // As the path is written, and where its item is defined.
     let mut paths: Vec<Vec<String>> =

@@ -189,19 +189,19 @@ impl Collector<'_> {
                 self.refer([prefix, &["*".to_owned()]].concat());
             }
             syn::UseTree::Name(name) if name.ident == "self" => {
-                self.import_as(prefix.last().cloned().unwrap_or_default(), prefix.to_vec());
+                self.import_as(prefix.last().map_or("", String::as_str), prefix.to_vec());
             }
-            syn::UseTree::Name(name) => self.import_as(name.ident.to_string(), join(&name.ident)),
+            syn::UseTree::Name(name) => self.import_as(&name.ident.to_string(), join(&name.ident)),
             syn::UseTree::Rename(rename) => {
                 let path = if rename.ident == "self" { prefix.to_vec() } else { join(&rename.ident) };
-                self.import_as(rename.rename.to_string(), path);
+                self.import_as(&rename.rename.to_string(), path);
             }
         }
     }
 
-    fn import_as(&mut self, name: String, path: Vec<String>) {
+    fn import_as(&mut self, name: &str, path: Vec<String>) {
         if name != "_" {
-            self.source.define(self.module, &name, Definition::Import(path.clone()));
+            self.source.define(self.module, name, Definition::Import(path.clone()));
         }
         self.refer(path);
     }
@@ -257,7 +257,9 @@ impl<'ast> Visit<'ast> for Collector<'_> {
             let file = self.source.modules[outer].file.clone();
             self.module = self.source.add_module(path, &file, Some(outer));
             self.source.modules[self.module].is_test = self.is_test;
-            items.iter().for_each(|item| self.visit_item(item));
+            for item in items {
+                self.visit_item(item);
+            }
             self.module = outer;
         } else if let Some(child) = self.source.child(outer, &name) {
             self.source.modules[child].is_test = self.is_test;

@@ -2,13 +2,13 @@
 
 use super::stage::*;
 
-use glue_tui::data::{Lengths, Profile};
+use glue_tui::data::{LengthHistogram, SplitStatistics};
 use glue_tui::event::SplitName;
 use glue_tui::run::profile::DataProfile;
 use glue_tui::spec::RunSpec;
 use glue_tui::tui::app::{App, Tab};
 use glue_tui::tui::msg::{Effect, Msg};
-use glue_tui::tui::theme::{Charset, Palette, Theme};
+use glue_tui::tui::theme::{Charset, ColorDepth, Theme};
 use glue_tui::tui::update::update;
 
 fn profile() -> DataProfile {
@@ -20,16 +20,16 @@ fn profile() -> DataProfile {
         })
     };
     let split = |scale: usize, in_train: usize| {
-        let lengths = Lengths::of(rows(scale));
+        let lengths = LengthHistogram::of(rows(scale));
         let all = lengths.between(0, lengths.longest());
-        Profile {
+        SplitStatistics {
             rows: all,
             classes: vec![2 * all / 5, all - 2 * all / 5],
             empty: in_train / 10,
-            repeated: scale,
+            duplicates: scale,
             in_train,
             lengths: Some(lengths),
-            ..Profile::default()
+            ..SplitStatistics::default()
         }
     };
     DataProfile {
@@ -113,7 +113,7 @@ fn every_size_and_plain_terminals_do_no_harm() {
         }
     }
     let mut app = looked_at(120, 40, Ok(profile()));
-    app.theme = Theme::new(Palette::None, Charset::Plain);
+    app.theme = Theme::new(ColorDepth::None, Charset::AsciiSymbols);
     let text = text(&app);
     assert!(text.is_ascii(), "{text}");
 }

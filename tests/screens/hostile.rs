@@ -161,7 +161,7 @@ proptest! {
         let size = [(80, 24), (120, 40), (44, 11)][at];
         for text in [text.as_str(), HOSTILE[hostile]] {
             for mut app in screens(text, size) {
-                for letters in [Charset::Unicode, Charset::Plain, Charset::Ascii] {
+                for letters in [Charset::Unicode, Charset::AsciiSymbols, Charset::Ascii] {
                     let buffer = drawn(&mut app, Theme { letters, ..THEME });
                     for cell in &buffer.content {
                         prop_assert!(!cell.symbol().contains(char::is_control), "{:?}", cell);

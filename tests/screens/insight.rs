@@ -13,7 +13,7 @@ use glue_tui::tui::app::{App, Tab};
 use glue_tui::tui::msg::{Effect, Msg, OpenedModel};
 use glue_tui::tui::screens::infer::ModelSource;
 use glue_tui::tui::screens::insight::Subject;
-use glue_tui::tui::theme::{Charset, Palette, Theme};
+use glue_tui::tui::theme::{Charset, ColorDepth, Theme};
 use glue_tui::tui::update::update;
 use ratatui::style::Color;
 
@@ -319,7 +319,7 @@ fn without_colour_and_without_unicode_it_is_whole() {
         let mut app =
             looked_at(120, 40, ErrorReport::new(built_in("demo"), labels(), evaluations(), texts.clone()));
         play(&mut app, keys);
-        app.theme = Theme::new(Palette::None, Charset::Plain);
+        app.theme = Theme::new(ColorDepth::None, Charset::AsciiSymbols);
         let text = text(&app);
         assert!(text.is_ascii(), "{text}");
         assert!(text.contains("[4]") || !keys.is_empty(), "the cell is told without colour:\n{text}");

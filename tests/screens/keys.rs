@@ -44,9 +44,9 @@ fn a_value_is_checked_as_typed_and_started_without_saving() {
         play(&mut app, "j");
     }
     play(&mut app, "<enter><^u>fast");
-    shows(&app, "a number above 0 and at most 1 is expected");
+    shows(&app, "expected a number above 0 and at most 1");
     play(&mut app, "<enter>2");
-    shows(&app, "not `fast2`");
+    shows(&app, "found `fast2`");
     assert_eq!(play(&mut app, "<^r>"), []);
     shows(&app, "Some values are not right yet");
     play(&mut app, "<enter><enter><^u>3e-5<enter>");

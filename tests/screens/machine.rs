@@ -7,7 +7,7 @@ use glue_tui::machine::{Gauges, Gpu};
 use glue_tui::run::history::History;
 use glue_tui::tui::app::{App, Tab};
 use glue_tui::tui::msg::{Effect, Msg};
-use glue_tui::tui::theme::{Charset, Palette, Theme};
+use glue_tui::tui::theme::{Charset, ColorDepth, Theme};
 use glue_tui::tui::update::update;
 
 /// Gauges of that second, with so many GPUs.
@@ -154,8 +154,8 @@ fn it_is_drawn_at_every_size_and_in_ascii() {
     for width in [0, 1, 3, 8, 20, 40, 60, 79, 100, 130, 200] {
         for height in [0, 1, 2, 5, 8, 12, 20, 24, 40, 60] {
             app.size = (width, height);
-            for letters in [Charset::Unicode, Charset::Plain] {
-                app.theme = Theme::new(Palette::None, letters);
+            for letters in [Charset::Unicode, Charset::AsciiSymbols] {
+                app.theme = Theme::new(ColorDepth::None, letters);
                 for tab in [Tab::Machine, Tab::Live] {
                     app.tab = tab;
                     let text = text(&app);

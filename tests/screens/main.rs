@@ -28,7 +28,7 @@ use glue_tui::run::history::History;
 use glue_tui::run::{Difference, Repeats, Reproduction, ReproductionRow};
 use glue_tui::tui::app::{App, Tab};
 use glue_tui::tui::msg::{Effect, Msg, OpenedModel};
-use glue_tui::tui::theme::{Charset, Palette, Theme};
+use glue_tui::tui::theme::{Charset, ColorDepth, Theme};
 use glue_tui::tui::update::update;
 use ratatui::style::Color;
 use std::collections::BTreeSet;
@@ -372,7 +372,7 @@ fn ascii_screens_are_ascii() {
         let mut app = training(120, 40, "demo", 330);
         let effects = play(&mut app, "4<space>j<space><left>");
         answer_collects(&mut app, &effects);
-        app.theme = Theme::new(Palette::None, Charset::Plain);
+        app.theme = Theme::new(ColorDepth::None, Charset::AsciiSymbols);
         app.tab = tab;
         let text = text(&app);
         let strange: String = text.chars().filter(|c| !c.is_ascii()).collect();
@@ -386,7 +386,7 @@ fn without_colour_nothing_is_coloured() {
         let mut app = training(120, 40, "demo", 330);
         let effects = play(&mut app, "4<space>j<space><left>");
         answer_collects(&mut app, &effects);
-        app.theme = Theme::new(Palette::None, Charset::Unicode);
+        app.theme = Theme::new(ColorDepth::None, Charset::Unicode);
         app.tab = tab;
         for cell in &buffer(&app).content {
             assert_eq!((cell.fg, cell.bg), (Color::Reset, Color::Reset), "{cell:?}");

@@ -12,7 +12,7 @@
 use super::stage::THEME;
 use glue_tui::text;
 use glue_tui::tui::app::App;
-use glue_tui::tui::theme::{Charset, EIGHTHS, Palette, QUARTERS, Role, Symbol, Theme};
+use glue_tui::tui::theme::{Charset, ColorDepth, EIGHTHS, QUARTERS, Role, Symbol, Theme};
 use glue_tui::tui::view;
 use ratatui::buffer::{Buffer, Cell};
 use ratatui::layout::Rect;
@@ -61,9 +61,9 @@ pub(crate) fn text_of(buffer: &Buffer) -> String {
 pub(crate) fn recording(name: &str, mut app: App) -> String {
     let mut known = Known::new();
     let fancy = drawn(&mut app, THEME);
-    let bare = drawn(&mut app, Theme { palette: Palette::None, ..THEME });
+    let bare = drawn(&mut app, Theme { palette: ColorDepth::None, ..THEME });
     check_without_colour(name, &fancy, &bare, &mut known);
-    let plain = drawn(&mut app, Theme { letters: Charset::Plain, ..THEME });
+    let plain = drawn(&mut app, Theme { letters: Charset::AsciiSymbols, ..THEME });
     check_ascii(name, &plain);
     let mut out = text_of(&fancy);
     out += "roles\n";
@@ -144,7 +144,7 @@ fn letters() -> impl Iterator<Item = (Role, char)> {
 
 impl Ways {
     fn new() -> Ways {
-        let bare = Theme { palette: Palette::None, ..THEME };
+        let bare = Theme { palette: ColorDepth::None, ..THEME };
         let faint = |style: Style| style.remove_modifier(Modifier::BOLD).add_modifier(Modifier::DIM);
         let one: Vec<(String, Style, Style)> = letters()
             .map(|(role, letter)| (letter.to_string(), THEME.style(role), bare.style(role)))
@@ -230,7 +230,7 @@ fn is_other_form(fancy: &str, plain: &str) -> bool {
     }
     let heights = |theme: Theme| theme.heights();
     let height = heights(THEME).iter().position(|height| *height == c);
-    let frames = [THEME.border(), Theme { letters: Charset::Plain, ..THEME }.border()].map(|set| {
+    let frames = [THEME.border(), Theme { letters: Charset::AsciiSymbols, ..THEME }.border()].map(|set| {
         [
             set.top_left,
             set.top_right,
@@ -249,7 +249,8 @@ fn is_other_form(fancy: &str, plain: &str) -> bool {
     (is_dots && plain.is_ascii() && plain != " ")
         || (is_part && ["#", "-"].contains(&plain))
         || is_frame
-        || height
-            .is_some_and(|at| plain == heights(Theme { letters: Charset::Plain, ..THEME })[at].to_string())
+        || height.is_some_and(|at| {
+            plain == heights(Theme { letters: Charset::AsciiSymbols, ..THEME })[at].to_string()
+        })
         || is_glyph.any(|pair| pair == (fancy, plain))
 }

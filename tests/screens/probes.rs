@@ -3,7 +3,7 @@
 use super::stage::*;
 
 use glue_tui::event::{Event, ProbePrediction, ProbeResult, SplitName};
-use glue_tui::probes::{MOST, Probe};
+use glue_tui::probes::{MAX_PROBES, Probe};
 use glue_tui::run::history::History;
 use glue_tui::tui::app::App;
 use glue_tui::tui::msg::{Effect, Msg, OpenedModel};
@@ -131,7 +131,7 @@ fn a_sentence_is_pinned_and_let_go_by_the_same_key() {
 #[test]
 fn no_more_are_pinned_than_are_judged() {
     let mut app = judging(120, 40, "one more");
-    update(&mut app, Msg::ProbesLoaded(Ok((0..MOST).map(|number| pin(&number.to_string())).collect())));
+    update(&mut app, Msg::ProbesLoaded(Ok((0..MAX_PROBES).map(|number| pin(&number.to_string())).collect())));
     assert_eq!(play(&mut app, "<^p>"), []);
     shows(&app, "8 are pinned, the most there can be");
     update(&mut app, Msg::ProbesLoaded(Err("runs/probes.toml:4: missing field `text`".into())));

@@ -10,7 +10,7 @@ use glue_tui::run::{Repeats, RunEvent, RunRow, RunStatus};
 use glue_tui::spec::{Experiments, RunSpec};
 use glue_tui::tui::app::{App, ExperimentRow};
 use glue_tui::tui::msg::{Effect, Msg, OpenedModel};
-use glue_tui::tui::theme::{Charset, Palette, Theme};
+use glue_tui::tui::theme::{Charset, ColorDepth, Theme};
 use glue_tui::tui::update::update;
 use glue_tui::tui::{input, view};
 use ratatui::buffer::Buffer;
@@ -18,7 +18,7 @@ use ratatui::layout::Rect;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-pub(crate) const THEME: Theme = Theme::new(Palette::Rich, Charset::Unicode);
+pub(crate) const THEME: Theme = Theme::new(ColorDepth::Ansi256, Charset::Unicode);
 pub(crate) const SIZES: [(u16, u16); 4] = [(80, 24), (120, 40), (200, 60), (40, 10)];
 /// 2026-11-23, 11:04:29 UTC, when the events were recorded.
 pub(crate) const BEGUN: f64 = 1_795_431_869.0;

@@ -1,84 +1,78 @@
-//! Parquet files, as the hub has them. Columns are found by name in the file's own schema.
+//! Parquet files. Columns are found by name in the schema of the file.
 
-use super::super::Example;
-use super::table::{self, Cell, Record, Wanted};
-use super::{expected, label_of};
+use super::labels::{expected, parse_label};
+use super::table::{ColumnIndices, ColumnNames, LabelValue, Record, available_columns};
 use crate::batch::Label;
-use crate::catalog::{HubDataset, Labels, Task};
+use crate::catalog::{HubDataset, Labels, SplitName, Task};
+use crate::data::dataset::Example;
 use crate::error::{Error, Result};
-use crate::event::SplitName;
 use parquet::file::reader::{FileReader, SerializedFileReader};
 use parquet::record::{Field, Row};
 use std::path::Path;
 
-/// Places of the wanted columns in a row.
-struct Places {
-    text: usize,
-    text_pair: Option<usize>,
-    label: Option<usize>,
-}
-
-/// A file that is open, with the names of its columns.
-struct Opened<'f> {
-    file: &'f Path,
+/// An open file with the names of its columns.
+struct ParquetFile<'f> {
+    path: &'f Path,
     reader: SerializedFileReader<std::fs::File>,
     names: Vec<String>,
 }
 
-impl<'f> Opened<'f> {
-    fn open(file: &'f Path) -> Result<Self> {
-        let source = std::fs::File::open(file).map_err(Error::reading(file))?;
-        let reader = SerializedFileReader::new(source).map_err(|e| broken(file, &e))?;
+impl<'f> ParquetFile<'f> {
+    fn open(path: &'f Path) -> Result<Self> {
+        let file = std::fs::File::open(path).map_err(Error::reading(path))?;
+        let reader = SerializedFileReader::new(file).map_err(|e| unreadable(path, &e))?;
         let schema = reader.metadata().file_metadata().schema_descr().root_schema().get_fields();
         let names = schema.iter().map(|field| field.name().to_string()).collect();
-        Ok(Opened { file, reader, names })
+        Ok(ParquetFile { path, reader, names })
     }
 
-    /// Every row, numbered from 1.
+    /// All rows, numbered from 1.
     fn rows(&self) -> Result<impl Iterator<Item = Result<(u64, Row)>> + '_> {
-        let rows = self.reader.get_row_iter(None).map_err(|e| broken(self.file, &e))?;
-        Ok((1u64..).zip(rows).map(|(number, row)| Ok((number, row.map_err(|e| broken(self.file, &e))?))))
+        let rows = self.reader.get_row_iter(None).map_err(|e| unreadable(self.path, &e))?;
+        Ok((1u64..).zip(rows).map(|(number, row)| Ok((number, row.map_err(|e| unreadable(self.path, &e))?))))
     }
 
-    fn wrong(&self, number: u64, place: usize, problem: &str) -> Error {
-        let column = &self.names[place];
-        Error::data(self.file, None, format!("row {number}: column {column} {problem}"))
+    /// An error at a column of a row. `problem` follows the name of the column.
+    fn error(&self, row: u64, column: usize, problem: &str) -> Error {
+        let column = self.names.get(column).map_or("", String::as_str);
+        Error::data(self.path, None, format!("row {row}: column {column} {problem}"))
     }
 
-    fn text(&self, row: &Row, number: u64, place: usize) -> Result<String> {
-        text_at(row, place).ok_or_else(|| {
-            let kind =
-                if matches!(field(row, place), Some(Field::Null)) { "empty (null)" } else { "no text" };
-            self.wrong(number, place, &format!("is {kind}; every row needs a text"))
+    /// The text at a column of a row.
+    fn text(&self, row: &Row, number: u64, column: usize) -> Result<String> {
+        text_at(row, column).ok_or_else(|| {
+            let is_null = matches!(field(row, column), Some(Field::Null));
+            let found = if is_null { "is null" } else { "is not text" };
+            self.error(number, column, &format!("{found}; every row needs a text"))
         })
     }
 }
 
-fn broken(file: &Path, error: &parquet::errors::ParquetError) -> Error {
+fn unreadable(file: &Path, error: &parquet::errors::ParquetError) -> Error {
     let problem = error.to_string();
-    let line = problem.lines().next().unwrap_or_default().to_string();
-    Error::data(file, None, format!("is not a Parquet file that can be read ({line}); fetch it again"))
+    let line = problem.lines().next().unwrap_or_default();
+    Error::data(file, None, format!("cannot be read as Parquet ({line}); download it again"))
 }
 
-/// Reads every row of one file of a task of the catalog.
+/// Reads all rows of a file of a task from the catalog.
 pub(super) fn read(file: &Path, task: &Task, split: SplitName, hub: &HubDataset) -> Result<Vec<Example>> {
-    let opened = Opened::open(file)?;
-    let places = places(file, &opened.names, split, hub)?;
+    let file = ParquetFile::open(file)?;
+    let columns = column_indices(&file, split, hub)?;
     let mut rows = Vec::new();
-    for row in opened.rows()? {
+    for row in file.rows()? {
         let (number, row) = row?;
-        let text = |place: usize| opened.text(&row, number, place);
-        let label = |place: usize| match label(&row, place, hub, task) {
+        let text = |column: usize| file.text(&row, number, column);
+        let label = |column: usize| match label(&row, column, hub, task) {
             Ok(None) if split.is_required() => {
-                Err(opened.wrong(number, place, "has no label; rows to train on or to choose by need one"))
+                Err(file.error(number, column, "has no label; training and validation rows need one"))
             }
             Ok(label) => Ok(label),
-            Err(problem) => Err(opened.wrong(number, place, &problem)),
+            Err(problem) => Err(file.error(number, column, &problem)),
         };
         rows.push(Example {
-            text: text(places.text)?,
-            text_pair: places.text_pair.map(text).transpose()?,
-            label: places.label.map(label).transpose()?.flatten(),
+            text: text(columns.text)?,
+            text_pair: columns.text_pair.map(text).transpose()?,
+            label: columns.label.map(label).transpose()?.flatten(),
         });
     }
     Ok(rows)
@@ -86,91 +80,98 @@ pub(super) fn read(file: &Path, task: &Task, split: SplitName, hub: &HubDataset)
 
 /// The names of the columns.
 pub(super) fn columns(file: &Path) -> Result<Vec<String>> {
-    Ok(Opened::open(file)?.names)
+    Ok(ParquetFile::open(file)?.names)
 }
 
-/// Reads every row of a file of the user's own.
-pub(super) fn records(file: &Path, wanted: &Wanted) -> Result<Vec<Record>> {
-    let opened = Opened::open(file)?;
-    let places = table::Places::of(file, &opened.names, wanted)?;
+/// Reads all rows of a file of task `custom`.
+pub(super) fn records(file: &Path, names: &ColumnNames) -> Result<Vec<Record>> {
+    let file = ParquetFile::open(file)?;
+    let columns = ColumnIndices::find(file.path, &file.names, names)?;
     let mut records = Vec::new();
-    for row in opened.rows()? {
-        let (at, row) = row?;
-        let text = |place: usize| opened.text(&row, at, place);
-        let label = |place: usize| cell(&row, place).map_err(|problem| opened.wrong(at, place, &problem));
+    for row in file.rows()? {
+        let (position, row) = row?;
+        let text = |column: usize| file.text(&row, position, column);
+        let label = |column: usize| {
+            label_value(&row, column).map_err(|problem| file.error(position, column, &problem))
+        };
         records.push(Record {
-            at,
-            text: text(places.text)?,
-            text_pair: places.text_pair.map(text).transpose()?,
-            label: places.label.map(label).transpose()?.flatten(),
+            position,
+            text: text(columns.text)?,
+            text_pair: columns.text_pair.map(text).transpose()?,
+            label: columns.label.map(label).transpose()?.flatten(),
         });
     }
     Ok(records)
 }
 
-fn places(file: &Path, names: &[String], split: SplitName, hub: &HubDataset) -> Result<Places> {
-    let place = |name: &str| {
-        names.iter().position(|found| *found == name).ok_or_else(|| {
-            let problem = format!("has no column {name}; its columns are {}", names.join(", "));
-            Error::data(file, None, problem)
+/// The indices of the columns that the catalog names. The label column is optional in optional splits.
+fn column_indices(file: &ParquetFile<'_>, split: SplitName, hub: &HubDataset) -> Result<ColumnIndices> {
+    let index = |name: &str| {
+        file.names.iter().position(|found| *found == name).ok_or_else(|| {
+            let problem = format!("has no column {name}; {}", available_columns(&file.names));
+            Error::data(file.path, None, problem)
         })
     };
     let columns = hub.columns;
-    Ok(Places {
-        text: place(columns.text)?,
-        text_pair: columns.text_pair.map(place).transpose()?,
+    Ok(ColumnIndices {
+        text: index(columns.text)?,
+        text_pair: columns.text_pair.map(index).transpose()?,
         label: match columns.label {
-            Some(name) if !split.is_required() => place(name).ok(),
-            other => other.map(place).transpose()?,
+            Some(name) if !split.is_required() => index(name).ok(),
+            other => other.map(index).transpose()?,
         },
     })
 }
 
-fn field(row: &Row, place: usize) -> Option<&Field> {
-    row.get_column_iter().nth(place).map(|(_, field)| field)
+fn field(row: &Row, column: usize) -> Option<&Field> {
+    row.get_column_iter().nth(column).map(|(_, field)| field)
 }
 
-fn text_at(row: &Row, place: usize) -> Option<String> {
-    match field(row, place)? {
+fn text_at(row: &Row, column: usize) -> Option<String> {
+    match field(row, column)? {
         Field::Str(text) => Some(text.clone()),
-        // Writers that leave the UTF-8 mark out give plain bytes.
+        // Some writers store text without the UTF-8 annotation.
         Field::Bytes(bytes) => String::from_utf8(bytes.data().to_vec()).ok(),
         _ => None,
     }
 }
 
-/// What a label's column holds; `None` for nothing.
-fn cell(row: &Row, place: usize) -> Result<Option<Cell>, String> {
-    Ok(Some(match field(row, place) {
+/// The value of a label column; `None` if it is null or empty.
+fn label_value(row: &Row, column: usize) -> Result<Option<LabelValue>, String> {
+    Ok(Some(match field(row, column) {
         None | Some(Field::Null) => return Ok(None),
-        Some(Field::Bool(value)) => Cell::Flag(*value),
-        Some(Field::Byte(value)) => Cell::Whole((*value).into()),
-        Some(Field::Short(value)) => Cell::Whole((*value).into()),
-        Some(Field::Int(value)) => Cell::Whole((*value).into()),
-        Some(Field::Long(value)) => Cell::Whole(*value),
-        Some(Field::UByte(value)) => Cell::Whole((*value).into()),
-        Some(Field::UShort(value)) => Cell::Whole((*value).into()),
-        Some(Field::UInt(value)) => Cell::Whole((*value).into()),
-        Some(Field::ULong(value)) => i64::try_from(*value).map_or(Cell::Real(*value as f64), Cell::Whole),
-        Some(Field::Float(value)) => Cell::Real((*value).into()),
-        Some(Field::Double(value)) => Cell::Real(*value),
-        Some(other) => match text_at(row, place) {
+        Some(Field::Bool(value)) => LabelValue::Bool(*value),
+        Some(Field::Byte(value)) => LabelValue::Int((*value).into()),
+        Some(Field::Short(value)) => LabelValue::Int((*value).into()),
+        Some(Field::Int(value)) => LabelValue::Int((*value).into()),
+        Some(Field::Long(value)) => LabelValue::Int(*value),
+        Some(Field::UByte(value)) => LabelValue::Int((*value).into()),
+        Some(Field::UShort(value)) => LabelValue::Int((*value).into()),
+        Some(Field::UInt(value)) => LabelValue::Int((*value).into()),
+        Some(Field::ULong(value)) => {
+            i64::try_from(*value).map_or(LabelValue::Float(*value as f64), LabelValue::Int)
+        }
+        Some(Field::Float(value)) => LabelValue::Float((*value).into()),
+        Some(Field::Double(value)) => LabelValue::Float(*value),
+        Some(other) => match text_at(row, column) {
             Some(text) if text.is_empty() => return Ok(None),
-            Some(text) => Cell::Text(text),
-            None => return Err(format!("is {other}; it should be a number or a word")),
+            Some(text) => LabelValue::Text(text),
+            None => return Err(format!("is {other}; it should be a number or text")),
         },
     }))
 }
 
-/// The label of a row: a number, a name, or a score that the task's threshold cuts.
-fn label(row: &Row, place: usize, hub: &HubDataset, task: &Task) -> Result<Option<Label>, String> {
-    let number = match cell(row, place)? {
+/// The label of a row: a class index or name, a regression target, or a score that is compared with the threshold of
+/// the task.
+fn label(row: &Row, column: usize, hub: &HubDataset, task: &Task) -> Result<Option<Label>, String> {
+    let number = match label_value(row, column)? {
         None => return Ok(None),
-        Some(Cell::Flag(value)) => f64::from(u8::from(value)),
-        Some(Cell::Whole(value)) => value as f64,
-        Some(Cell::Real(value)) => value,
-        Some(Cell::Text(name)) => {
-            return label_of(&name, &task.labels).map_err(|expected| format!("is {name:?}; it {expected}"));
+        Some(LabelValue::Bool(value)) => f64::from(u8::from(value)),
+        Some(LabelValue::Int(value)) => value as f64,
+        Some(LabelValue::Float(value)) => value,
+        Some(LabelValue::Text(name)) => {
+            return parse_label(&name, &task.labels)
+                .map_err(|expected| format!("is {name:?}; it {expected}"));
         }
     };
     if number == -1.0 {

@@ -1,30 +1,28 @@
-//! Penn Treebank style trees, one a line: `(3 (2 good) (2 film))`. The sentence is the words of
-//! the leaves as they stand (`-LRB-` and `\/` stay); the class is cut from the root's digit.
+//! Trees in the format of the Penn Treebank, one a line: `(3 (2 good) (2 film))`. The text is the words of the leaves
+//! as written (`-LRB-` and `\/` stay); the class depends on the digit of the root.
 
-use super::super::{Example, Rows};
 use crate::batch::Label;
 use crate::catalog::TreeLabels;
+use crate::data::dataset::{Example, SplitRows};
 use crate::error::{Error, Result};
+use crate::text::plural;
 use std::path::Path;
 
-/// Reads a whole file; `file` is only its name in errors.
-pub(super) fn read(file: &Path, bytes: &[u8], tree: &TreeLabels) -> Result<Rows> {
+/// Parses the content of a file; `file` is used in error messages only.
+pub(super) fn read(file: &Path, bytes: &[u8], tree: &TreeLabels) -> Result<SplitRows> {
     let bytes = bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(bytes);
     let mut rows = Vec::new();
     for (line, number) in bytes.split(|byte| *byte == b'\n').zip(1u64..) {
         let text = std::str::from_utf8(line).map_err(|e| {
-            Error::data(
-                file,
-                Some(number),
-                format!("is not UTF-8 at byte {}; convert the file", e.valid_up_to() + 1),
-            )
+            let problem = format!("is not UTF-8 at byte {}; convert the file", e.valid_up_to() + 1);
+            Error::data(file, Some(number), problem)
         })?;
-        // An empty line holds no sentence, so nothing is lost with it.
         let text = text.trim_ascii_end();
         if text.is_empty() {
             continue;
         }
-        let (root, words) = parse(text).map_err(|(column, problem)| {
+        let (root, words) = parse(text).map_err(|SyntaxError { offset, problem }| {
+            let column = text.get(..offset).unwrap_or(text).chars().count() + 1;
             Error::data(file, Some(number), format!("column {column}: {problem}"))
         })?;
         rows.push(Example {
@@ -34,82 +32,112 @@ pub(super) fn read(file: &Path, bytes: &[u8], tree: &TreeLabels) -> Result<Rows>
         });
     }
     let note = format!(
-        "the tree files have only five classes, not the exact scores: classes {} to 4 are positive, and class 2 \
-         (neutral) counts as negative",
+        "the tree files have five classes and no exact scores: classes {} to 4 are positive, and class 2 (neutral) \
+         counts as negative",
         tree.positive_from
     );
-    Ok(Rows { rows, notes: vec![note] })
+    Ok(SplitRows { rows, notes: vec![note] })
 }
 
-/// The class that opens a bracket: a digit from 0 to 4, then a blank or the next bracket.
+/// A syntax error at a byte offset of a line.
+struct SyntaxError {
+    offset: usize,
+    problem: String,
+}
+
+impl SyntaxError {
+    fn new(offset: usize, problem: impl Into<String>) -> Self {
+        SyntaxError { offset, problem: problem.into() }
+    }
+}
+
+/// The content of an open bracket so far.
+#[derive(Clone, Copy)]
+enum Content {
+    Nothing,
+    Word,
+    Trees,
+}
+
+/// A parser of one line. It does not recurse, because a line may open any number of brackets.
+#[derive(Default)]
+struct Parser<'t> {
+    open: Vec<Content>,
+    root: Option<u32>,
+    words: Vec<&'t str>,
+}
+
+/// The digit of the root and the words of one tree.
+fn parse(line: &str) -> Result<(u32, Vec<&str>), SyntaxError> {
+    let mut parser = Parser::default();
+    let mut offset = 0;
+    while let Some(rest) = line.get(offset..).filter(|rest| !rest.is_empty()) {
+        offset += match rest.as_bytes().first() {
+            Some(b' ' | b'\t') => 1,
+            Some(b'(') => parser.open_bracket(offset, rest)?,
+            Some(b')') => parser.close_bracket(offset)?,
+            _ => parser.word(offset, rest)?,
+        };
+    }
+    match parser.root {
+        Some(root) if parser.open.is_empty() => Ok((root, parser.words)),
+        Some(_) => {
+            let brackets = plural(parser.open.len(), "open bracket");
+            Err(SyntaxError::new(line.len(), format!("the line ends with {brackets}")))
+        }
+        None => Err(SyntaxError::new(0, "expected a tree, which begins with '('")),
+    }
+}
+
+impl<'t> Parser<'t> {
+    /// Opens a bracket with its class. Returns the number of bytes read.
+    fn open_bracket(&mut self, offset: usize, rest: &str) -> Result<usize, SyntaxError> {
+        match self.open.last_mut() {
+            Some(Content::Word) => return Err(SyntaxError::new(offset, "a tree after a word")),
+            Some(content) => *content = Content::Trees,
+            None if self.root.is_some() => {
+                return Err(SyntaxError::new(offset, "a second tree on the line"));
+            }
+            None => {}
+        }
+        let class = rest.get(1..).and_then(class_at).ok_or_else(|| {
+            SyntaxError::new(offset + 1, "expected a class from 0 to 4 and a space after '('")
+        })?;
+        self.root = self.root.or(Some(class));
+        self.open.push(Content::Nothing);
+        Ok(2)
+    }
+
+    /// Closes a bracket. Returns the number of bytes read.
+    fn close_bracket(&mut self, offset: usize) -> Result<usize, SyntaxError> {
+        match self.open.pop() {
+            Some(Content::Nothing) => Err(SyntaxError::new(offset, "a bracket without a word")),
+            None => Err(SyntaxError::new(offset, "a ')' without a '('")),
+            Some(Content::Word | Content::Trees) => Ok(1),
+        }
+    }
+
+    /// Reads a word. Returns the number of bytes read.
+    fn word(&mut self, offset: usize, rest: &'t str) -> Result<usize, SyntaxError> {
+        let word = rest.split([' ', '\t', '(', ')']).next().unwrap_or(rest);
+        match self.open.last_mut() {
+            Some(content @ Content::Nothing) => *content = Content::Word,
+            Some(Content::Word | Content::Trees) => {
+                let problem = format!("{word:?} follows a word or a tree");
+                return Err(SyntaxError::new(offset, problem));
+            }
+            None => return Err(SyntaxError::new(offset, "expected a tree, which begins with '('")),
+        }
+        self.words.push(word);
+        Ok(word.len())
+    }
+}
+
+/// The class after an opening bracket: a digit from 0 to 4 that a space or a bracket follows.
 fn class_at(text: &str) -> Option<u32> {
     let mut text = text.chars();
     let class = text.next()?.to_digit(5)?;
     matches!(text.next()?, ' ' | '\t' | '(').then_some(class)
-}
-
-/// The root's digit and the words of one tree, or the column (from 1, in characters) and the
-/// problem. No recursion: a line may open any number of brackets.
-fn parse(line: &str) -> Result<(u32, Vec<&str>), (usize, String)> {
-    /// What an open bracket holds so far.
-    enum Inside {
-        Nothing,
-        Word,
-        Trees,
-    }
-    let column = |at: usize| line[..at].chars().count() + 1;
-    let mut open: Vec<Inside> = Vec::new();
-    let mut root = None;
-    let mut words = Vec::new();
-    let mut at = 0;
-    while let Some(c) = line[at..].chars().next() {
-        match c {
-            ' ' | '\t' => at += 1,
-            '(' => {
-                match open.last_mut() {
-                    Some(Inside::Word) => return Err((column(at), "a tree after a word".to_string())),
-                    Some(inside) => *inside = Inside::Trees,
-                    None if root.is_some() => {
-                        return Err((column(at), "a second tree on the line".to_string()));
-                    }
-                    None => {}
-                }
-                let class = class_at(&line[at + 1..]).ok_or_else(|| {
-                    (column(at + 1), "expected a class from 0 to 4 and a blank after '('".to_string())
-                })?;
-                root = root.or(Some(class));
-                open.push(Inside::Nothing);
-                at += 2;
-            }
-            ')' => {
-                match open.pop() {
-                    Some(Inside::Nothing) => {
-                        return Err((column(at), "a bracket without a word".to_string()));
-                    }
-                    None => return Err((column(at), "a ')' that closes nothing".to_string())),
-                    Some(_) => {}
-                }
-                at += 1;
-            }
-            _ => {
-                let end = line[at..].find([' ', '\t', '(', ')']).map_or(line.len(), |length| at + length);
-                match open.last_mut() {
-                    Some(inside @ Inside::Nothing) => *inside = Inside::Word,
-                    Some(_) => {
-                        let word = &line[at..end];
-                        return Err((column(at), format!("{word:?} stands beside a word or a tree")));
-                    }
-                    None => return Err((column(at), "expected a tree, which begins with '('".to_string())),
-                }
-                words.push(&line[at..end]);
-                at = end;
-            }
-        }
-    }
-    match root {
-        Some(root) if open.is_empty() => Ok((root, words)),
-        _ => Err((column(line.len()), format!("the line ends with {} brackets open", open.len()))),
-    }
 }
 
 #[cfg(test)]
@@ -123,7 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn words_stay_as_they_are_and_the_root_is_cut() {
+    fn words_are_unchanged_and_the_class_is_from_the_root() {
         let text =
             "(3 (2 -LRB-) (4 (2 8\u{a0}1\\/2) (2 's)))\r\n\n(2 (1 No) (2 .))\n(4 (4 Good))\n(0 (1 Bad))";
         let rows = read(Path::new("x"), text.as_bytes(), &TreeLabels { positive_from: 3 }).unwrap();
@@ -133,34 +161,34 @@ mod tests {
     }
 
     #[test]
-    fn a_syntax_error_has_line_and_column() {
-        assert_eq!(error("(2 (2 a) (2 b)"), "dev.txt:2: column 15: the line ends with 1 brackets open");
+    fn syntax_error_has_line_and_column() {
+        assert_eq!(error("(2 (2 a) (2 b)"), "dev.txt:2: column 15: the line ends with 1 open bracket");
         assert_eq!(
             error("(2 (5 a))"),
-            "dev.txt:2: column 5: expected a class from 0 to 4 and a blank after '('"
+            "dev.txt:2: column 5: expected a class from 0 to 4 and a space after '('"
         );
         assert_eq!(error("(2 (2 é)) x"), "dev.txt:2: column 11: expected a tree, which begins with '('");
-        assert_eq!(error("(2 a))"), "dev.txt:2: column 6: a ')' that closes nothing");
+        assert_eq!(error("(2 a))"), "dev.txt:2: column 6: a ')' without a '('");
         assert_eq!(error("(2 )"), "dev.txt:2: column 4: a bracket without a word");
-        assert_eq!(error("(2 a b)"), "dev.txt:2: column 6: \"b\" stands beside a word or a tree");
+        assert_eq!(error("(2 a b)"), "dev.txt:2: column 6: \"b\" follows a word or a tree");
         assert_eq!(error("(2 a (2 b))"), "dev.txt:2: column 6: a tree after a word");
         assert_eq!(error("(2 a) (2 b)"), "dev.txt:2: column 7: a second tree on the line");
     }
 
     #[test]
-    fn a_million_open_brackets_are_only_an_error() {
+    fn many_open_brackets_are_an_error() {
         let deep = "(2 ".repeat(1_000_000);
         assert!(parse(&deep).is_err());
     }
 
     proptest! {
         #[test]
-        fn no_bytes_make_it_panic(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
+        fn arbitrary_bytes_do_not_panic(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
             let _ = read(Path::new("x"), &bytes, &TreeLabels { positive_from: 3 });
         }
 
         #[test]
-        fn no_text_of_brackets_makes_it_panic(text in "[()0-9 aé\t\n\u{a0}]{0,120}") {
+        fn arbitrary_brackets_do_not_panic(text in "[()0-9 aé\t\n\u{a0}]{0,120}") {
             let _ = read(Path::new("x"), text.as_bytes(), &TreeLabels { positive_from: 3 });
         }
     }

@@ -1,172 +1,151 @@
-//! GLUE's tab-separated files. Columns are found by the header's names, or by their place where a task's
-//! files have no header; quotes are ordinary text,
-//! never CSV quoting, because cells begin with quotes that are not closed.
+//! GLUE's tab-separated files. Columns are found by name in the header, or by position for files without a header.
+//! Quotes are ordinary text and not CSV quoting, because cells begin with quotes that are not closed.
 
-use super::super::{Example, Rows};
-use super::{SPLIT_ROWS, label_of};
+use super::labels::parse_label;
+use super::table::ColumnIndices;
 use crate::batch::Label;
-use crate::catalog::{Columns, Labels, Task};
+use crate::catalog::{Columns, Labels, SplitName, Task};
+use crate::data::dataset::{Example, SplitRows};
 use crate::error::{Error, Result};
-use crate::event::SplitName;
+use crate::text::plural;
 use std::path::Path;
 
-/// What is expected of a file.
-pub(super) struct Layout<'a> {
-    /// The ways the columns may be named; the first whose texts are all there is taken.
+/// Tasks whose published TSV files have rows that are split by a line break inside a text. Such rows are skipped and
+/// counted in a note, unless there are many.
+const TASKS_WITH_SPLIT_ROWS: &[&str] = &["qqp"];
+
+/// The expected format of a file.
+pub(super) struct TsvFormat<'a> {
+    /// Accepted column names; the first whose text columns all exist are used.
     columns: Vec<Columns>,
     labels: &'a Labels,
     /// Whether every row must have a label.
     labelled: bool,
-    /// Whether a few rows with a wrong number of columns are left out and told.
+    /// Whether a few rows with a wrong number of columns are skipped and counted.
     skip_split_rows: bool,
-    /// What the columns are when the first line is a row already.
-    unnamed: Option<&'a [&'a str]>,
+    /// The columns if the file has no header.
+    columns_without_header: Option<&'a [&'a str]>,
 }
 
-impl<'a> Layout<'a> {
+impl<'a> TsvFormat<'a> {
     pub(super) fn new(task: &'a Task, split: SplitName, columns: &[Columns]) -> Self {
-        Layout {
+        TsvFormat {
             columns: columns.to_vec(),
             labels: &task.labels,
             labelled: split.is_required(),
-            skip_split_rows: SPLIT_ROWS.contains(&task.name),
-            unnamed: None,
+            skip_split_rows: TASKS_WITH_SPLIT_ROWS.contains(&task.name),
+            columns_without_header: None,
         }
     }
 
-    /// The same for a file that has no header but these columns.
-    pub(super) fn unnamed(self, unnamed: Option<&'a [&'a str]>) -> Self {
-        Layout { unnamed, ..self }
+    /// Sets the columns of files without a header. A file whose first line is a header is still read by name.
+    pub(super) fn without_header(self, columns: Option<&'a [&'a str]>) -> Self {
+        TsvFormat { columns_without_header: columns, ..self }
     }
 }
 
-/// Places of the wanted columns in a row.
-struct Places {
-    width: usize,
-    text: usize,
-    text_pair: Option<usize>,
-    label: Option<usize>,
-}
-
-/// Reads a whole file; `file` is only its name in errors.
-pub(super) fn read(file: &Path, bytes: &[u8], layout: &Layout<'_>) -> Result<Rows> {
+/// Parses the content of a file; `file` is used in error messages only.
+pub(super) fn read(file: &Path, bytes: &[u8], format: &TsvFormat<'_>) -> Result<SplitRows> {
     let bytes = bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(bytes);
-    // A newline ends a row, so one at the end of the file begins no further row.
+    // A newline terminates a row: after the last one there is no empty row.
     let bytes = bytes.strip_suffix(b"\n").unwrap_or(bytes);
     let mut lines = bytes.split(|byte| *byte == b'\n').zip(1u64..).peekable();
-    let first = lines.peek().map_or(Ok(""), |(line, number)| text_of(file, *number, line))?;
+    let first = lines.peek().map_or(Ok(""), |(line, number)| decode(file, *number, line))?;
     let first: Vec<&str> = first.split('\t').collect();
-    let unnamed = layout.unnamed.filter(|_| !is_header(&first, layout));
-    let places = places(file, unnamed.unwrap_or(&first), layout)?;
-    if unnamed.is_none() {
+    let without_header = format.columns_without_header.filter(|_| !is_header(&first, format));
+    let names = without_header.unwrap_or(&first);
+    let columns = column_indices(file, names, format)?;
+    if without_header.is_none() {
         lines.next();
     }
 
     let mut rows = Vec::new();
     let mut skipped = Vec::new();
     for (line, number) in lines {
-        let line = text_of(file, number, line)?;
+        let line = decode(file, number, line)?;
         let cells: Vec<&str> = line.split('\t').collect();
-        if cells.len() != places.width {
-            let said = if unnamed.is_some() { "where there should be" } else { "where the header has" };
-            let problem = format!(
-                "has {} columns {said} {}; separate columns by one tab each",
-                cells.len(),
-                places.width
-            );
-            skipped.push((number, problem));
-            if layout.skip_split_rows {
-                continue;
+        if cells.len() != names.len() {
+            let columns = plural(cells.len(), "column");
+            let expected = if without_header.is_some() { "expected" } else { "the header has" };
+            let problem =
+                format!("has {columns}, {expected} {}; separate columns by one tab each", names.len());
+            let error = Error::data(file, Some(number), problem);
+            if !format.skip_split_rows {
+                return Err(error);
             }
-            return Err(too_many_skipped(file, &skipped));
+            skipped.push((number, error));
+            continue;
         }
+        let cell = |index: usize| cells.get(index).copied().unwrap_or_default();
         rows.push(Example {
-            text: cells[places.text].to_string(),
-            text_pair: places.text_pair.map(|place| cells[place].to_string()),
-            label: match places.label {
-                Some(place) => label(file, number, cells[place], layout)?,
-                None => None,
-            },
+            text: cell(columns.text).to_string(),
+            text_pair: columns.text_pair.map(|index| cell(index).to_string()),
+            label: columns.label.map(|index| label(file, number, cell(index), format)).transpose()?.flatten(),
         });
     }
-    // More than one in a thousand is no stray line break but a file of another make.
-    if skipped.len() * 1000 > rows.len() {
-        return Err(too_many_skipped(file, &skipped));
+    let note = skipped.first().map(|(first, _)| {
+        let rows = plural(skipped.len(), "row");
+        format!("{}: skipped {rows} split by a line break, the first at line {first}", file.display())
+    });
+    // More than one in a thousand is not a stray line break but another file format.
+    if skipped.len().saturating_mul(1000) > rows.len()
+        && let Some((_, error)) = skipped.into_iter().next()
+    {
+        return Err(error);
     }
-    Ok(Rows { rows, notes: note(file, &skipped).into_iter().collect() })
+    Ok(SplitRows { rows, notes: note.into_iter().collect() })
 }
 
-fn text_of<'b>(file: &Path, number: u64, line: &'b [u8]) -> Result<&'b str> {
+/// The text of a line without its carriage return.
+fn decode<'b>(file: &Path, number: u64, line: &'b [u8]) -> Result<&'b str> {
     let line = line.strip_suffix(b"\r").unwrap_or(line);
     std::str::from_utf8(line).map_err(|e| {
-        Error::data(
-            file,
-            Some(number),
-            format!("is not UTF-8 at byte {}; convert the file", e.valid_up_to() + 1),
-        )
+        let problem = format!("is not UTF-8 at byte {}; convert the file", e.valid_up_to() + 1);
+        Error::data(file, Some(number), problem)
     })
 }
 
-/// Whether a line has the names of the wanted columns in it, and so is no row.
-fn is_header(cells: &[&str], layout: &Layout<'_>) -> bool {
-    layout.columns.iter().any(|columns| {
+/// Whether a line contains the names of the text and label columns, and so is a header and not a row.
+fn is_header(cells: &[&str], format: &TsvFormat<'_>) -> bool {
+    format.columns.iter().any(|columns| {
         [Some(columns.text), columns.label].into_iter().flatten().all(|name| cells.contains(&name))
     })
 }
 
-fn places(file: &Path, names: &[&str], layout: &Layout<'_>) -> Result<Places> {
-    let place = |name: &str| names.iter().position(|found| *found == name);
-    for columns in &layout.columns {
-        let (Some(text), text_pair) = (place(columns.text), columns.text_pair.map(place)) else { continue };
+/// The indices of the columns among `names`.
+fn column_indices(file: &Path, names: &[&str], format: &TsvFormat<'_>) -> Result<ColumnIndices> {
+    let index = |name: &str| names.iter().position(|found| *found == name);
+    for columns in &format.columns {
+        let (Some(text), text_pair) = (index(columns.text), columns.text_pair.map(index)) else { continue };
         if text_pair == Some(None) {
             continue;
         }
-        // A test file that has labels is used with them, whatever it should look like.
-        let label = layout.columns.iter().find_map(|columns| columns.label).and_then(place);
-        if label.is_some() || !layout.labelled {
-            return Ok(Places { width: names.len(), text, text_pair: text_pair.flatten(), label });
+        // The labels of a test file are used if it has any.
+        let label = format.columns.iter().find_map(|columns| columns.label).and_then(index);
+        if label.is_some() || !format.labelled {
+            return Ok(ColumnIndices { text, text_pair: text_pair.flatten(), label });
         }
     }
-    let columns = &layout.columns[0];
-    let wanted: Vec<&str> =
-        [Some(columns.text), columns.text_pair, columns.label.filter(|_| layout.labelled)]
-            .into_iter()
-            .flatten()
-            .collect();
-    Err(Error::data(
-        file,
-        Some(1),
-        format!(
-            "the header must name the columns {}; it has {}",
-            wanted.join(", "),
-            if names == [""] { "none".to_string() } else { names.join(", ") }
-        ),
-    ))
+    let expected = format.columns.first().map(|columns| {
+        let names = [Some(columns.text), columns.text_pair, columns.label.filter(|_| format.labelled)];
+        names.into_iter().flatten().collect::<Vec<_>>().join(", ")
+    });
+    let found = if names == [""] { "none".to_string() } else { names.join(", ") };
+    let problem =
+        format!("the header must name the columns {}; it has {found}", expected.unwrap_or_default());
+    Err(Error::data(file, Some(1), problem))
 }
 
-fn label(file: &Path, number: u64, cell: &str, layout: &Layout<'_>) -> Result<Option<Label>> {
-    match label_of(cell, layout.labels) {
-        Ok(None) if layout.labelled => {
-            let problem = "has no label (-1); rows to train on or to choose by need one";
+/// The label of a cell, `None` if the row has no label and needs none.
+fn label(file: &Path, number: u64, cell: &str, format: &TsvFormat<'_>) -> Result<Option<Label>> {
+    match parse_label(cell, format.labels) {
+        Ok(None) if format.labelled => {
+            let problem = "has no label (-1); training and validation rows need one";
             Err(Error::data(file, Some(number), problem))
         }
         Ok(label) => Ok(label),
         Err(expected) => Err(Error::data(file, Some(number), format!("label {cell:?} {expected}"))),
     }
-}
-
-fn too_many_skipped(file: &Path, skipped: &[(u64, String)]) -> Error {
-    let (number, problem) = &skipped[0];
-    Error::data(file, Some(*number), problem.clone())
-}
-
-fn note(file: &Path, skipped: &[(u64, String)]) -> Option<String> {
-    let (first, _) = skipped.first()?;
-    Some(format!(
-        "{}: {} rows were left out because a line break has split them, the first at line {first}",
-        file.display(),
-        skipped.len()
-    ))
 }
 
 #[cfg(test)]
@@ -179,9 +158,9 @@ mod tests {
     const PAIR: Columns =
         Columns { text: "question1", text_pair: Some("question2"), label: Some("is_duplicate") };
 
-    fn parse(name: &str, split: SplitName, columns: Columns, text: &str) -> Result<Rows> {
+    fn parse(name: &str, split: SplitName, columns: Columns, text: &str) -> Result<SplitRows> {
         let task = task(name).unwrap();
-        read(Path::new("train.tsv"), text.as_bytes(), &Layout::new(task, split, &[columns]))
+        read(Path::new("train.tsv"), text.as_bytes(), &TsvFormat::new(task, split, &[columns]))
     }
 
     fn error(text: &str) -> String {
@@ -189,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn quotes_marks_line_ends_and_a_missing_last_newline_are_as_they_are() {
+    fn byte_order_mark_line_ends_and_quotes_are_handled() {
         let text = "\u{feff}sentence\tlabel\r\n\"an open quote\t1\r\n say \"\"no\"\" \t0\r\n\t1";
         let rows = parse("sst2", SplitName::Train, SENTENCE, text).unwrap().rows;
         let texts: Vec<_> = rows.iter().map(|r| (r.text.as_str(), r.label)).collect();
@@ -206,16 +185,13 @@ mod tests {
     }
 
     #[test]
-    fn a_malformed_row_is_named_by_file_and_line() {
+    fn error_names_file_and_line() {
         let wide = error("sentence\tlabel\ngood\t1\nbad\t1\textra\n");
-        assert_eq!(
-            wide,
-            "train.tsv:3: has 3 columns where the header has 2; separate columns by one tab each"
-        );
+        assert_eq!(wide, "train.tsv:3: has 3 columns, the header has 2; separate columns by one tab each");
         let label = error("sentence\tlabel\ngood\t2\n");
         assert_eq!(label, "train.tsv:2: label \"2\" should be 0 (negative) or 1 (positive)");
         assert!(error("sentence\tlabel\ngood\t-1\n").starts_with("train.tsv:2: has no label"));
-        assert!(error("sentence\tlabel\ngood\t1\n\n").starts_with("train.tsv:3: has 1 columns"));
+        assert!(error("sentence\tlabel\ngood\t1\n\n").starts_with("train.tsv:3: has 1 column,"));
         let header = error("text\tlabel\ngood\t1\n");
         assert_eq!(
             header,
@@ -226,19 +202,19 @@ mod tests {
     }
 
     #[test]
-    fn bytes_that_are_no_text_are_named_by_line() {
+    fn invalid_utf8_is_reported_with_its_line() {
         let task = task("sst2").unwrap();
-        let layout = Layout::new(task, SplitName::Train, &[SENTENCE]);
-        let e = read(Path::new("a"), b"sentence\tlabel\nx\t1\nab\xff\t1\n", &layout).unwrap_err();
+        let format = TsvFormat::new(task, SplitName::Train, &[SENTENCE]);
+        let e = read(Path::new("a"), b"sentence\tlabel\nx\t1\nab\xff\t1\n", &format).unwrap_err();
         assert_eq!(e.to_string(), "a:3: is not UTF-8 at byte 3; convert the file");
     }
 
     #[test]
-    fn columns_without_a_header_are_found_by_their_place() {
+    fn columns_without_a_header_are_found_by_position() {
         let parse = |text: &str| {
-            let layout = Layout::new(task("cola").unwrap(), SplitName::Train, &[SENTENCE]);
-            let layout = layout.unnamed(Some(&["source", "label", "mark", "sentence"]));
-            read(Path::new("train.tsv"), text.as_bytes(), &layout)
+            let format = TsvFormat::new(task("cola").unwrap(), SplitName::Train, &[SENTENCE]);
+            let format = format.without_header(Some(&["source", "label", "mark", "sentence"]));
+            read(Path::new("train.tsv"), text.as_bytes(), &format)
         };
         let row = |text: &str, class| {
             let label = Some(Label::Class(class));
@@ -246,23 +222,23 @@ mod tests {
         };
         let two = parse("gj04\t1\t\tA good one.\ngj04\t0\t*\tBad \"one.").unwrap().rows;
         assert_eq!(two, [row("A good one.", 1), row("Bad \"one.", 0)]);
-        // A copy that somebody has given a header.
+        // A copy with an added header.
         let named = parse("label\tsentence\n1\tA good one.\n").unwrap().rows;
         assert_eq!(named, [row("A good one.", 1)]);
         let error = |text: &str| parse(text).unwrap_err().to_string();
         assert_eq!(
             error("gj04\t1\t\ta\n1\tb\n"),
-            "train.tsv:2: has 2 columns where there should be 4; separate columns by one tab each"
+            "train.tsv:2: has 2 columns, expected 4; separate columns by one tab each"
         );
         assert_eq!(
             error("gj04\t7\t\ta\n"),
             "train.tsv:1: label \"7\" should be 0 (unacceptable) or 1 (acceptable)"
         );
-        assert!(parse("").is_err(), "an empty file has no row of four columns");
+        assert!(parse("").is_err(), "the empty line of an empty file has one column");
     }
 
     #[test]
-    fn a_test_file_may_have_labels_or_none() {
+    fn labels_of_a_test_file_are_optional() {
         let none = parse("sst2", SplitName::Test, SENTENCE, "index\tsentence\n0\ta\n").unwrap().rows;
         assert_eq!(none[0].label, None);
         let some = parse("sst2", SplitName::Test, SENTENCE, "sentence\tlabel\na\t1\nb\t-1\n").unwrap().rows;
@@ -270,34 +246,31 @@ mod tests {
     }
 
     #[test]
-    fn few_split_rows_of_qqp_are_told_and_many_are_an_error() {
+    fn few_split_rows_of_qqp_are_skipped_and_many_are_an_error() {
         let mut text = "question1\tquestion2\tis_duplicate\n".to_string();
         text.push_str("a question that\nb\t1\n");
         let e = parse("qqp", SplitName::Train, PAIR, &text).unwrap_err().to_string();
-        assert!(e.starts_with("train.tsv:2: has 1 columns"), "{e}");
+        assert!(e.starts_with("train.tsv:2: has 1 column,"), "{e}");
         text.push_str(&"a\tb\t0\n".repeat(2000));
         let rows = parse("qqp", SplitName::Train, PAIR, &text).unwrap();
         assert_eq!(rows.rows.len(), 2000);
-        assert_eq!(
-            rows.notes,
-            ["train.tsv: 2 rows were left out because a line break has split them, the first at line 2"]
-        );
+        assert_eq!(rows.notes, ["train.tsv: skipped 2 rows split by a line break, the first at line 2"]);
     }
 
     proptest! {
         #[test]
-        fn no_bytes_make_it_panic(bytes in proptest::collection::vec(any::<u8>(), 0..400)) {
+        fn arbitrary_bytes_do_not_panic(bytes in proptest::collection::vec(any::<u8>(), 0..400)) {
             for split in [SplitName::Train, SplitName::Test] {
-                let layout = Layout::new(task("qqp").unwrap(), split, &[PAIR]);
-                let _ = read(Path::new("x"), &bytes, &layout);
-                let mut whole = b"question1\tquestion2\tis_duplicate\n".to_vec();
-                whole.extend(&bytes);
-                let _ = read(Path::new("x"), &whole, &layout);
+                let format = TsvFormat::new(task("qqp").unwrap(), split, &[PAIR]);
+                let _ = read(Path::new("x"), &bytes, &format);
+                let mut with_header = b"question1\tquestion2\tis_duplicate\n".to_vec();
+                with_header.extend(&bytes);
+                let _ = read(Path::new("x"), &with_header, &format);
             }
         }
 
         #[test]
-        fn what_is_written_is_read(rows in proptest::collection::vec(("[^\t\r\n]{0,20}", 0u32..2), 1..20)) {
+        fn written_rows_are_read_back(rows in proptest::collection::vec(("[^\t\r\n]{0,20}", 0u32..2), 1..20)) {
             let mut text = "sentence\tlabel\n".to_string();
             for (sentence, label) in &rows {
                 text.push_str(&format!("{sentence}\t{label}\n"));

@@ -4,7 +4,7 @@
 //! same kernel sources.
 
 use crate::error::Result;
-use crate::machine::Memory;
+use crate::machine::MemoryInfo;
 use std::marker::PhantomData;
 use std::ops::Range;
 
@@ -246,7 +246,7 @@ pub(super) trait Device: Send {
     fn launch_graph(&mut self, graph: &Self::Graph) -> Result<()>;
 
     /// Total and free memory, if known.
-    fn available_memory(&self) -> Option<Memory>;
+    fn available_memory(&self) -> Option<MemoryInfo>;
 
     /// The name that messages show.
     fn name(&self) -> String;

@@ -10,7 +10,7 @@ use super::workspace::{Workspace, WorkspaceSize};
 use crate::batch::Batch;
 use crate::error::{Error, Result};
 use crate::format::bytes;
-use crate::machine::Memory;
+use crate::machine::MemoryInfo;
 use crate::nn::arena::ParamRange;
 use crate::nn::check::{check_batch, check_labels, check_weights};
 use crate::nn::config::ModelConfig;
@@ -18,8 +18,8 @@ use crate::nn::engine::{
     Array, Engine, EngineState, InputGradients, Interpolation, MemoryPlan, OptimizerConfig, ParamState,
     StepInput, StepReport, Weights,
 };
+use crate::nn::engine_config::{EngineConfig, MicroBatchLimits};
 use crate::nn::params::ParamSpec;
-use crate::nn::{EngineConfig, MicroBatchLimits};
 use crate::rng::{Rng, Stream};
 use crate::spec::Precision;
 use std::collections::BTreeMap;
@@ -219,7 +219,7 @@ impl<D: Device> CudaEngine<D> {
             step_size: (input.learning_rate / (1.0 - beta1.powf(step))) as f32,
             bias_correction2_sqrt: (1.0 - beta2.powf(step)).sqrt() as f32,
         };
-        let micro_batches = input.batch.parts(self.limits.max_examples, self.limits.max_tokens);
+        let micro_batches = input.batch.micro_batches(self.limits.max_examples, self.limits.max_tokens);
         for (index, batch) in micro_batches.iter().enumerate() {
             let update = update && index + 1 == micro_batches.len();
             let key = GraphKey::Training { bucket: Bucket::of(batch), accumulate: index > 0, update };
@@ -358,7 +358,7 @@ impl<D: Device> Engine for CudaEngine<D> {
         check_batch(&self.config, batch)?;
         let classes = self.layout.classes();
         let mut rows = Vec::with_capacity(batch.len());
-        for batch in batch.parts(usize::MAX, self.limits.max_tokens) {
+        for batch in batch.micro_batches(usize::MAX, self.limits.max_tokens) {
             let key = GraphKey::Inference(Bucket::of(&batch));
             self.run(key, &batch, StepScalars::default())?;
             let (_, workspace, _) = self.workspace.as_ref().expect("the workspace was reserved");
@@ -407,7 +407,7 @@ impl<D: Device> Engine for CudaEngine<D> {
     fn memory_plan(&self, batch: &Batch, max_tokens: usize) -> Option<MemoryPlan> {
         let (_, parameters) = Parameters::new(&self.config, &self.layout, self.is_bf16(), 0);
         let arena = self.layout.len() * size_of::<f32>();
-        let micro_batches = batch.parts(self.limits.max_examples, max_tokens);
+        let micro_batches = batch.micro_batches(self.limits.max_examples, max_tokens);
         let bucket = micro_batches.iter().map(Bucket::of).reduce(Bucket::union)?;
         let size = WorkspaceSize { bucket, is_training: true };
         let (_, activations) = Workspace::new(&self.config, self.layout.classes(), self.is_bf16(), size, 0);
@@ -419,11 +419,11 @@ impl<D: Device> Engine for CudaEngine<D> {
         })
     }
 
-    fn available_memory(&self) -> Option<Memory> {
+    fn available_memory(&self) -> Option<MemoryInfo> {
         // The memory plan includes the parameters, which are allocated already.
         let (_, parameters) = Parameters::new(&self.config, &self.layout, self.is_bf16(), 0);
         let memory = self.device.available_memory()?;
-        Some(Memory { available: memory.available + parameters as u64, ..memory })
+        Some(MemoryInfo { available: memory.available + parameters as u64, ..memory })
     }
 
     fn set_max_tokens(&mut self, max_tokens: usize) {
@@ -431,7 +431,7 @@ impl<D: Device> Engine for CudaEngine<D> {
     }
 
     fn computed_tokens(&self, batch: &Batch) -> usize {
-        let micro_batches = batch.parts(self.limits.max_examples, self.limits.max_tokens);
+        let micro_batches = batch.micro_batches(self.limits.max_examples, self.limits.max_tokens);
         micro_batches.iter().map(|batch| Bucket::of(batch).tokens).sum()
     }
 }

@@ -2,7 +2,7 @@
 
 use super::device::{Device, DeviceSlice, Gemm, GemmKind, GemmOperand, Launch, Module};
 use crate::error::{Error, Result};
-use crate::machine::Memory;
+use crate::machine::MemoryInfo;
 use crate::nn::error_text::first_line;
 use candle_core::cuda_backend::cudarc::cublas::{CudaBlas, result, sys as blas_sys};
 use candle_core::cuda_backend::cudarc::driver::{
@@ -252,9 +252,9 @@ impl Device for Gpu {
         graph.0.launch().map_err(|e| failed("launch a graph")(&e))
     }
 
-    fn available_memory(&self) -> Option<Memory> {
+    fn available_memory(&self) -> Option<MemoryInfo> {
         let (available, total) = self.stream.context().mem_get_info().ok()?;
-        Some(Memory { total: total as u64, available: available as u64 })
+        Some(MemoryInfo { total: total as u64, available: available as u64 })
     }
 
     fn name(&self) -> String {

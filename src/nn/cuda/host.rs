@@ -3,7 +3,7 @@
 
 use super::device::{Device, DeviceSlice, Gemm, GemmKind, GemmOperand, Launch};
 use crate::error::Result;
-use crate::machine::Memory;
+use crate::machine::MemoryInfo;
 use std::ffi::{CStr, CString, c_char, c_int, c_void};
 use std::path::Path;
 use std::process::Command;
@@ -206,7 +206,7 @@ impl Device for HostDevice {
         Ok(())
     }
 
-    fn available_memory(&self) -> Option<Memory> {
+    fn available_memory(&self) -> Option<MemoryInfo> {
         None
     }
 

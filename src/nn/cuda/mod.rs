@@ -45,7 +45,9 @@ mod workspace;
 #[cfg(feature = "cuda")]
 use super::engine::{Engine, Weights};
 #[cfg(feature = "cuda")]
-use super::{EngineConfig, ModelConfig, ParamSpec};
+use super::engine_config::EngineConfig;
+#[cfg(feature = "cuda")]
+use super::{ModelConfig, ParamSpec};
 #[cfg(feature = "cuda")]
 use crate::error::Result;
 

@@ -154,8 +154,8 @@ impl FastEngine {
             shard.zero_grad(layout);
         }
         gradients.matmul.threads = pool.current_num_threads();
-        for micro_batch in input.batch.parts(limits.max_examples, limits.max_tokens) {
-            let shard_batches = micro_batch.shares(shards.len());
+        for micro_batch in input.batch.micro_batches(limits.max_examples, limits.max_tokens) {
+            let shard_batches = micro_batch.split_by_tokens(shards.len());
             let threads = threads_per_shard(pool.current_num_threads(), shard_batches.len());
             let shards = &mut shards[..shard_batches.len()];
             forward_seconds += pool.install(|| {
@@ -295,8 +295,8 @@ impl Engine for FastEngine {
         let FastEngine { config, layout, cpu, weights, shards, pool, limits, .. } = self;
         let model = Model { cpu: *cpu, config, layout, weights };
         let mut rows = Vec::with_capacity(batch.len());
-        for micro_batch in batch.parts(usize::MAX, limits.max_tokens) {
-            let shard_batches = micro_batch.shares(shards.len());
+        for micro_batch in batch.micro_batches(usize::MAX, limits.max_tokens) {
+            let shard_batches = micro_batch.split_by_tokens(shards.len());
             let threads = threads_per_shard(pool.current_num_threads(), shard_batches.len());
             pool.install(|| {
                 shards.par_iter_mut().zip(&shard_batches).for_each(|(shard, batch)| {
@@ -316,8 +316,8 @@ impl Engine for FastEngine {
         let FastEngine { config, layout, cpu, weights, shards, pool, limits, .. } = self;
         let model = Model { cpu: *cpu, config, layout, weights };
         let mut result = InputGradients::default();
-        for micro_batch in input.batch.parts(usize::MAX, limits.max_tokens) {
-            let shard_batches = micro_batch.shares(shards.len());
+        for micro_batch in input.batch.micro_batches(usize::MAX, limits.max_tokens) {
+            let shard_batches = micro_batch.split_by_tokens(shards.len());
             let threads = threads_per_shard(pool.current_num_threads(), shard_batches.len());
             let shards = &mut shards[..shard_batches.len()];
             pool.install(|| {

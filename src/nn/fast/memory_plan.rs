@@ -21,9 +21,10 @@ pub(super) fn memory_plan(
     limits: MicroBatchLimits,
 ) -> MemoryPlan {
     let bytes = |elements: usize| elements as u64 * F32_BYTES;
-    let micro_batches = batch.parts(limits.max_examples, limits.max_tokens);
-    let elements =
-        |micro_batch: &Batch| micro_batch.shares(shards).iter().map(|shard| activations(config, shard)).sum();
+    let micro_batches = batch.micro_batches(limits.max_examples, limits.max_tokens);
+    let elements = |micro_batch: &Batch| {
+        micro_batch.split_by_tokens(shards).iter().map(|shard| activations(config, shard)).sum()
+    };
     MemoryPlan {
         weights: bytes(layout.len()),
         moments: bytes(2 * layout.len()),

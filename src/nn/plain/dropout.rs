@@ -1,15 +1,15 @@
-//! Dropout masks as tensors.
+//! Dropout masks as candle tensors.
 
 use crate::batch::Batch;
 use crate::nn::dropout::{self, Dropout};
 use candle_core::{Device, Result, Tensor};
 use rayon::prelude::*;
 
-/// Numbers that one task draws.
+/// Elements of a mask that one task draws.
 const CHUNK: usize = 4096;
 
 impl Dropout {
-    /// `x` (rows, width) with its mask applied; its first row is row `first` of the site.
+    /// Applies the mask of a site to `x` (rows, width), whose first row is row `first` of the site.
     pub(crate) fn rows(self, x: &Tensor, site: u32, rate: f64, first: usize) -> Result<Tensor> {
         let Some(site) = self.site(site, rate) else { return Ok(x.clone()) };
         let (rows, width) = x.dims2()?;
@@ -21,8 +21,8 @@ impl Dropout {
         x * Tensor::from_vec(mask, (rows, width), x.device())?
     }
 
-    /// The mask of attention probabilities: (examples, heads, longest, longest), zero in the padding.
-    /// Nothing at rate 0.
+    /// The mask of the attention probabilities: (examples, heads, longest, longest), zero in the padding. `None` if
+    /// the rate is 0.
     pub(crate) fn attention(
         self,
         layer: usize,
@@ -65,24 +65,24 @@ mod tests {
     }
 
     #[test]
-    fn rows_do_not_depend_on_where_the_part_begins() {
+    fn mask_of_a_row_does_not_depend_on_the_first_row() {
         let whole = mask(0, 1000);
         assert_eq!(whole[333..340], mask(333, 7));
         let kept = whole.iter().flatten().filter(|x| **x != 0.0).count();
         assert!((7300..7700).contains(&kept), "{kept} of 10000 kept");
         assert!(whole.iter().flatten().all(|x| *x == 0.0 || *x == 1.0 / 0.75));
         for number in [3337, 3338, 3401, 9999] {
-            // Number 64 h + 16 w + b of a sheet of 128.
-            let (sheet, half) = (number / 128, number % 128 / 64);
-            let blocks = std::array::from_fn(|lane| (sheet * 16 + lane) as u64);
+            // Number 64 h + 16 w + b of a group of 128.
+            let (group, half) = (number / 128, number % 128 / 64);
+            let blocks = std::array::from_fn(|lane| (group * 16 + lane) as u64);
             let word = Rng::new(3, Stream::Dropout).blocks(5, 2, blocks)[number % 64 / 16][number % 16];
             let is_dropped = (word >> (16 * half)) & 0xffff < 1 << 14;
-            assert_eq!(whole[number / 10][number % 10] == 0.0, is_dropped, "number {number}, as documented");
+            assert_eq!(whole[number / 10][number % 10] == 0.0, is_dropped, "number {number}");
         }
     }
 
     #[test]
-    fn attention_does_not_depend_on_parts_or_padding() {
+    fn attention_mask_does_not_depend_on_micro_batches_or_padding() {
         let examples = [3usize, 7, 2].map(|n| Encoded { ids: vec![1; n], type_ids: vec![0; n], label: None });
         let whole = Batch::new(&examples);
         let draw = |batch: &Batch| -> Vec<Vec<Vec<f32>>> {
@@ -90,7 +90,7 @@ mod tests {
             let mask = mask.expect("a mask").expect("a rate").flatten_to(1).expect("joined");
             mask.to_vec3().expect("numbers")
         };
-        let (all, last) = (draw(&whole), draw(&whole.parts(1, 1)[2]));
+        let (all, last) = (draw(&whole), draw(&whole.micro_batches(1, 1)[2]));
         for head in 0..2 {
             for query in 0..2 {
                 assert_eq!(all[4 + head][query][..2], last[head][query][..2]);

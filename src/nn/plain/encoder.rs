@@ -1,7 +1,7 @@
-//! The forward pass of both families, up to the logits.
+//! The forward pass of BERT and DistilBERT, from tokens to logits.
 //!
-//! Shapes: *tokens* are the real tokens of all examples, one after the other; *examples* × *longest*
-//! is the padded rectangle that only attention sees.
+//! Shapes: *tokens* are the real tokens of all examples, concatenated; (examples, longest) is the padded layout that
+//! only attention uses.
 
 use super::ops::{LayerNorm, Linear, activate, relu, softmax};
 use crate::batch::Batch;
@@ -10,8 +10,8 @@ use crate::nn::dropout::{self, Dropout};
 use crate::nn::params::{LayerNames, Names};
 use candle_core::{DType, Device, Result, Tensor};
 
-/// The model as tensors. Made twice by an engine: over variables, for learning, and over the same
-/// storage detached from them, so that inference records no graph.
+/// The model as tensors. An engine has two: one of variables for training, and one of detached tensors over the same
+/// storage, so that inference records no graph.
 pub(crate) struct Encoder {
     family: Family,
     heads: usize,
@@ -31,7 +31,7 @@ pub(crate) struct Encoder {
     layers: Vec<Layer>,
     pooler: Linear,
     classifier: Linear,
-    /// A field, so that a test can plant one that cuts the gradient.
+    /// A field so that tests can replace it by a function that drops the gradient.
     pub(crate) softmax: fn(&Tensor) -> Result<Tensor>,
     device: Device,
 }
@@ -47,35 +47,35 @@ struct Layer {
     output_norm: LayerNorm,
 }
 
-/// Where the tokens of a batch are, on the device.
-struct Places {
+/// Maps between concatenated tokens and the padded layout, on the device.
+struct Padding {
     examples: usize,
     longest: usize,
-    /// For each place of the rectangle its token, or the one past the last: (examples · longest).
-    token_of_place: Tensor,
-    /// For each token its place in the rectangle: (tokens).
-    place_of_token: Tensor,
-    /// What is added to scores: 0, or a number that softmax makes 0: (examples, 1, 1, longest).
+    /// Token of each padded position; the index after the last token for padding: (examples · longest)
+    token_of_position: Tensor,
+    /// Padded position of each token: (tokens)
+    position_of_token: Tensor,
+    /// Added to the attention scores: 0 for tokens, a large negative number for padding: (examples, 1, 1, longest)
     mask: Tensor,
 }
 
 impl Encoder {
-    /// Finds the tensors by name; `tensor` has to know every name of the table. The linear layers of the
-    /// encoder multiply `factors`, those of the head f32.
+    /// Looks up the parameters with `tensor`, which must know every name of the model. The linear layers of the encoder
+    /// convert their operands to `operand_dtype`; those of the head use f32.
     pub(crate) fn new(
         config: &ModelConfig,
         device: &Device,
-        factors: DType,
+        operand_dtype: DType,
         tensor: impl Fn(&str) -> Tensor,
     ) -> Self {
         let names = Names::of(config);
         let embedding = |name: &str| tensor(&format!("{name}.weight"));
-        let linear_of = |name: &String, factors| Linear {
+        let linear_of = |name: &String, operand_dtype| Linear {
             weight: tensor(&format!("{name}.weight")),
             bias: tensor(&format!("{name}.bias")),
-            factors,
+            operand_dtype,
         };
-        let linear = |name: &String| linear_of(name, factors);
+        let linear = |name: &String| linear_of(name, operand_dtype);
         let norm = |name: &String| LayerNorm {
             weight: tensor(&format!("{name}.weight")),
             bias: tensor(&format!("{name}.bias")),
@@ -112,28 +112,38 @@ impl Encoder {
         }
     }
 
-    /// Logits (examples, labels); with dropout when its masks are given.
+    /// Logits: (examples, labels)
     pub(crate) fn logits(&self, batch: &Batch, dropout: Option<Dropout>) -> Result<Tensor> {
-        self.logits_of(self.rows_of(&batch.ids)?, batch, dropout)
+        self.logits_from_embeddings(self.word_embeddings(&batch.ids)?, batch, dropout)
     }
 
-    /// Logits of words that are mixed with `others`; `shares` (tokens, 1) are those of the batch's own words.
-    pub(crate) fn logits_of_mix(&self, batch: &Batch, others: &[u32], shares: &Tensor) -> Result<Tensor> {
-        let others = self.rows_of(others)?;
-        let apart = (self.rows_of(&batch.ids)? - &others)?;
-        self.logits_of((others + apart.broadcast_mul(shares)?)?, batch, None)
+    /// Logits of the interpolated inputs baseline + α (word − baseline); `alphas` are (tokens, 1).
+    pub(crate) fn interpolated_logits(
+        &self,
+        batch: &Batch,
+        baseline_ids: &[u32],
+        alphas: &Tensor,
+    ) -> Result<Tensor> {
+        let baseline = self.word_embeddings(baseline_ids)?;
+        let difference = (self.word_embeddings(&batch.ids)? - &baseline)?;
+        self.logits_from_embeddings((baseline + difference.broadcast_mul(alphas)?)?, batch, None)
     }
 
-    /// The embedded words: (tokens, hidden)
-    fn rows_of(&self, ids: &[u32]) -> Result<Tensor> {
+    /// (tokens, hidden)
+    fn word_embeddings(&self, ids: &[u32]) -> Result<Tensor> {
         self.words.index_select(&Tensor::new(ids, &self.device)?, 0)
     }
 
-    fn logits_of(&self, words: Tensor, batch: &Batch, dropout: Option<Dropout>) -> Result<Tensor> {
-        let places = Places::of(batch, &self.device)?;
+    fn logits_from_embeddings(
+        &self,
+        words: Tensor,
+        batch: &Batch,
+        dropout: Option<Dropout>,
+    ) -> Result<Tensor> {
+        let padding = Padding::new(batch, &self.device)?;
         let mut x = self.embed(words, batch, dropout)?;
         for (index, layer) in self.layers.iter().enumerate() {
-            x = self.layer(layer, index, &x, batch, &places, dropout)?;
+            x = self.layer(layer, index, &x, batch, &padding, dropout)?;
         }
         let first: Vec<u32> = batch.offsets[..batch.len()].iter().map(|offset| *offset as u32).collect();
         let first = x.index_select(&Tensor::new(first, &self.device)?, 0)?; // (examples, hidden)
@@ -150,7 +160,7 @@ impl Encoder {
         self.classifier.forward(&pooled)
     }
 
-    /// (tokens, hidden) → (tokens, hidden)
+    /// dropout(LayerNorm(word + segment + position)): (tokens, hidden)
     fn embed(&self, mut x: Tensor, batch: &Batch, dropout: Option<Dropout>) -> Result<Tensor> {
         if let Some(segments) = &self.segments {
             let type_ids = Tensor::new(batch.type_ids.as_slice(), &self.device)?;
@@ -158,71 +168,71 @@ impl Encoder {
         }
         let positions: Vec<u32> = batch.offsets.windows(2).flat_map(|w| 0..(w[1] - w[0]) as u32).collect();
         x = (x + self.positions.index_select(&Tensor::new(positions, &self.device)?, 0)?)?;
-        self.dropped(&self.embedding_norm.forward(&x)?, dropout::EMBEDDINGS, batch, dropout)
+        self.dropout(&self.embedding_norm.forward(&x)?, dropout::EMBEDDINGS, batch, dropout)
     }
 
-    /// (tokens, hidden) → (tokens, hidden)
+    /// One encoder layer: (tokens, hidden) → (tokens, hidden)
     fn layer(
         &self,
         layer: &Layer,
         index: usize,
         x: &Tensor,
         batch: &Batch,
-        places: &Places,
+        padding: &Padding,
         dropout: Option<Dropout>,
     ) -> Result<Tensor> {
-        let mut attended = self.attention(layer, index, x, batch, places, dropout)?;
-        // DistilBERT has no dropout here.
+        let mut attention = self.attention(layer, index, x, batch, padding, dropout)?;
+        // DistilBERT has no dropout after the attention output.
         if self.family == Family::Bert {
-            attended = self.dropped(&attended, dropout::attention_output(index), batch, dropout)?;
+            attention = self.dropout(&attention, dropout::attention_output(index), batch, dropout)?;
         }
-        let x = layer.attention_norm.forward(&(attended + x)?)?;
-        let inner = activate(&layer.up.forward(&x)?, self.activation)?; // (tokens, intermediate)
-        let output = layer.down.forward(&inner)?;
-        let output = self.dropped(&output, dropout::feed_forward(index), batch, dropout)?;
+        let x = layer.attention_norm.forward(&(attention + x)?)?;
+        let ffn_act = activate(&layer.up.forward(&x)?, self.activation)?; // (tokens, intermediate)
+        let output = layer.down.forward(&ffn_act)?;
+        let output = self.dropout(&output, dropout::feed_forward(index), batch, dropout)?;
         layer.output_norm.forward(&(output + x)?)
     }
 
-    /// (tokens, hidden) → (tokens, hidden)
+    /// Multi-head self-attention and its output projection: (tokens, hidden) → (tokens, hidden)
     fn attention(
         &self,
         layer: &Layer,
         index: usize,
         x: &Tensor,
         batch: &Batch,
-        places: &Places,
+        padding: &Padding,
         dropout: Option<Dropout>,
     ) -> Result<Tensor> {
-        let query = self.spread(&layer.query.forward(x)?, places)?;
-        let key = self.spread(&layer.key.forward(x)?, places)?;
-        let value = self.spread(&layer.value.forward(x)?, places)?;
+        let query = self.split_heads(&layer.query.forward(x)?, padding)?;
+        let key = self.split_heads(&layer.key.forward(x)?, padding)?;
+        let value = self.split_heads(&layer.value.forward(x)?, padding)?;
         let scale = 1.0 / (self.head_size as f64).sqrt();
         let scores = (query.matmul(&key.t()?)? * scale)?; // (examples, heads, longest, longest)
-        let mut probabilities = (self.softmax)(&scores.broadcast_add(&places.mask)?)?;
+        let mut probs = (self.softmax)(&scores.broadcast_add(&padding.mask)?)?;
         if let Some(masks) = dropout {
             let sizes = (self.heads, self.max_positions);
             let mask = masks.attention(index, self.attention_dropout, batch, sizes, &self.device)?;
             if let Some(mask) = mask {
-                probabilities = (probabilities * mask)?;
+                probs = (probs * mask)?;
             }
         }
-        let mixed = probabilities.matmul(&value)?.transpose(1, 2)?;
-        let mixed = mixed.reshape((places.examples * places.longest, self.heads * self.head_size))?;
-        layer.attention_out.forward(&mixed.index_select(&places.place_of_token, 0)?)
+        let context = probs.matmul(&value)?.transpose(1, 2)?; // (examples, longest, heads, head size)
+        let context = context.reshape((padding.examples * padding.longest, self.heads * self.head_size))?;
+        layer.attention_out.forward(&context.index_select(&padding.position_of_token, 0)?)
     }
 
-    /// (tokens, hidden) → (examples, heads, longest, head size), zeros in the padding.
-    fn spread(&self, x: &Tensor, places: &Places) -> Result<Tensor> {
+    /// (tokens, hidden) → (examples, heads, longest, head size), with zeros in the padding.
+    fn split_heads(&self, x: &Tensor, padding: &Padding) -> Result<Tensor> {
         let zeros = Tensor::zeros((1, x.dim(1)?), x.dtype(), x.device())?;
         Tensor::cat(&[x, &zeros], 0)?
-            .index_select(&places.token_of_place, 0)?
-            .reshape((places.examples, places.longest, self.heads, self.head_size))?
+            .index_select(&padding.token_of_position, 0)?
+            .reshape((padding.examples, padding.longest, self.heads, self.head_size))?
             .transpose(1, 2)?
             .contiguous()
     }
 
-    /// Hidden dropout of (tokens, hidden).
-    fn dropped(&self, x: &Tensor, site: u32, batch: &Batch, dropout: Option<Dropout>) -> Result<Tensor> {
+    /// Applies hidden dropout to `x` (tokens, hidden).
+    fn dropout(&self, x: &Tensor, site: u32, batch: &Batch, dropout: Option<Dropout>) -> Result<Tensor> {
         match dropout {
             Some(masks) => masks.rows(x, site, self.hidden_dropout, batch.first_token),
             None => Ok(x.clone()),
@@ -230,26 +240,26 @@ impl Encoder {
     }
 }
 
-impl Places {
-    fn of(batch: &Batch, device: &Device) -> Result<Self> {
+impl Padding {
+    fn new(batch: &Batch, device: &Device) -> Result<Self> {
         let (examples, longest) = (batch.len(), batch.longest());
-        let mut token_of_place = vec![batch.tokens() as u32; examples * longest];
-        let mut place_of_token = Vec::with_capacity(batch.tokens());
-        // Far below any score, and finite: no NaN can come of it.
+        let mut token_of_position = vec![batch.tokens() as u32; examples * longest];
+        let mut position_of_token = Vec::with_capacity(batch.tokens());
+        // Far below any score but finite, so that no NaN results.
         let mut mask = vec![f32::MIN / 2.0; examples * longest];
         for (example, bounds) in batch.offsets.windows(2).enumerate() {
             for (position, token) in (bounds[0]..bounds[1]).enumerate() {
-                let place = example * longest + position;
-                token_of_place[place] = token as u32;
-                place_of_token.push(place as u32);
-                mask[place] = 0.0;
+                let padded = example * longest + position;
+                token_of_position[padded] = token as u32;
+                position_of_token.push(padded as u32);
+                mask[padded] = 0.0;
             }
         }
-        Ok(Places {
+        Ok(Padding {
             examples,
             longest,
-            token_of_place: Tensor::new(token_of_place, device)?,
-            place_of_token: Tensor::new(place_of_token, device)?,
+            token_of_position: Tensor::new(token_of_position, device)?,
+            position_of_token: Tensor::new(position_of_token, device)?,
             mask: Tensor::from_vec(mask, (examples, 1, 1, longest), device)?,
         })
     }

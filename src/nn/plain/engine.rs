@@ -1,6 +1,6 @@
-//! [`PlainEngine`]: the encoder, autograd and AdamW behind the [`Engine`] interface.
+//! [`PlainEngine`]: the encoder, autograd and AdamW behind the [`Engine`] trait.
 
-use super::adamw::{self, Parameter, Scale};
+use super::adamw::{self, GradScale, Parameter};
 use super::encoder::Encoder;
 use super::ops::loss;
 use crate::batch::Batch;
@@ -12,16 +12,16 @@ use crate::nn::engine::{
     Array, ByPhase, Engine, EngineState, InputGradients, Interpolation, OptimizerConfig, ParamState, Profile,
     StepInput, StepReport, Weights,
 };
+use crate::nn::engine_config::{EngineConfig, MicroBatchLimits};
 use crate::nn::error_text::first_line;
 use crate::nn::params::ParamSpec;
-use crate::nn::{EngineConfig, MicroBatchLimits};
 use crate::spec::Precision;
 use candle_core::{DType, Device, Tensor, Var};
 use rayon::ThreadPool;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
-/// Candle's autograd over composed operations, on any of its devices.
+/// The plain engine, on any device of candle.
 pub(crate) struct PlainEngine {
     config: ModelConfig,
     labels: usize,
@@ -32,26 +32,26 @@ pub(crate) struct PlainEngine {
     runner: Runner,
     specs: Vec<ParamSpec>,
     parameters: Vec<Parameter>,
-    /// Over the variables.
-    learning: Encoder,
-    /// Over the same storage, without a graph.
-    frozen: Encoder,
+    /// Over the variables, for training.
+    training: Encoder,
+    /// Over the same storage without a graph, for inference.
+    inference: Encoder,
     updates: u64,
-    untold: Untold,
-    /// What steps took, as the host saw it.
-    passes: ByPhase,
+    pending: PendingReport,
+    /// Time of the optimizer steps, measured on the host.
+    by_phase: ByPhase,
 }
 
-/// What steps have come to that nobody was told of, where it was computed.
+/// Results of the steps since the last report, on the device.
 #[derive(Default)]
-struct Untold {
+struct PendingReport {
     steps: u64,
-    /// Sum of their losses, and the norm of the last gradient: scalars.
-    sums: Option<(Tensor, Tensor)>,
+    /// Sum of their losses and norm of the last gradient, both scalars.
+    loss_and_norm: Option<(Tensor, Tensor)>,
 }
 
 impl PlainEngine {
-    /// Puts `weights`, which hold every tensor of `specs`, on the device.
+    /// An engine with the given weights, which must hold every parameter of `specs`.
     pub(crate) fn new(
         config: &ModelConfig,
         specs: &[ParamSpec],
@@ -60,8 +60,9 @@ impl PlainEngine {
         device: &Device,
         pool: Option<Arc<ThreadPool>>,
     ) -> Result<Self> {
-        let runner = Runner { pool, on_cuda: device.is_cuda(), format: Format::of(precision, device) };
-        let factors = if runner.format == Format::Bf16 { DType::BF16 } else { DType::F32 };
+        let precision = MatmulPrecision::supported(precision, device);
+        let runner = Runner { pool, is_cuda: device.is_cuda(), precision };
+        let operand_dtype = if precision == MatmulPrecision::Bf16 { DType::BF16 } else { DType::F32 };
         let parameter = |spec: &ParamSpec| {
             let array = &weights[&spec.name];
             let shape = spec.shape.as_slice();
@@ -69,19 +70,19 @@ impl PlainEngine {
             Ok(Parameter {
                 name: spec.name.clone(),
                 value: Var::from_slice(&array.data, shape, device)?,
-                first: zeros()?,
-                second: zeros()?,
-                decay: spec.has_weight_decay,
+                first_moment: zeros()?,
+                second_moment: zeros()?,
+                has_weight_decay: spec.has_weight_decay,
             })
         };
         let parameters: Vec<Parameter> =
-            specs.iter().map(parameter).collect::<candle_core::Result<_>>().map_err(|e| compute(&e))?;
+            specs.iter().map(parameter).collect::<candle_core::Result<_>>().map_err(|e| device_error(&e))?;
         let find = |name: &str| {
             let found = parameters.iter().find(|parameter| parameter.name == name);
-            &found.expect("the table has every name that the encoder asks for").value
+            &found.expect("`param_specs` lists every parameter of the encoder").value
         };
-        let learning = Encoder::new(config, device, factors, |name| find(name).as_tensor().clone());
-        let frozen = Encoder::new(config, device, factors, |name| find(name).as_detached_tensor());
+        let training = Encoder::new(config, device, operand_dtype, |name| find(name).as_tensor().clone());
+        let inference = Encoder::new(config, device, operand_dtype, |name| find(name).as_detached_tensor());
         let labels = specs.last().map_or(0, |classifier| classifier.shape[0]);
         Ok(PlainEngine {
             config: config.clone(),
@@ -93,46 +94,46 @@ impl PlainEngine {
             runner,
             specs: specs.to_vec(),
             parameters,
-            learning,
-            frozen,
+            training,
+            inference,
             updates: 0,
-            untold: Untold::default(),
-            passes: ByPhase::default(),
+            pending: PendingReport::default(),
+            by_phase: ByPhase::default(),
         })
     }
 
-    /// Number format of the layers' products: `f32`, `tf32` or `bf16`.
+    /// Precision of the matrix products of the encoder: `f32`, `tf32` or `bf16`.
     pub(crate) fn precision(&self) -> &'static str {
-        match self.runner.format {
-            Format::F32 => "f32",
-            Format::Tf32 => "tf32",
-            Format::Bf16 => "bf16",
+        match self.runner.precision {
+            MatmulPrecision::F32 => "f32",
+            MatmulPrecision::Tf32 => "tf32",
+            MatmulPrecision::Bf16 => "bf16",
         }
     }
 
-    /// Replaces the softmax of attention, to see what a cut gradient does.
+    /// Replaces the softmax of attention, to test the detection of missing gradients.
     #[cfg(test)]
-    pub(crate) fn plant(&mut self, softmax: fn(&Tensor) -> candle_core::Result<Tensor>) {
-        self.learning.softmax = softmax;
+    pub(crate) fn set_softmax(&mut self, softmax: fn(&Tensor) -> candle_core::Result<Tensor>) {
+        self.training.softmax = softmax;
     }
 
-    /// Mean loss, a scalar, and, in the order of the parameters, its gradients. Parts of the batch are
-    /// summed in order. The host waits for nothing, and adds what it took to `passes`.
+    /// Mean loss, a scalar, and its gradients in the order of the parameters. Gradients of micro-batches are added in
+    /// order. Does not wait for the device; adds the time on the host to `by_phase`.
     fn backward(
         &self,
         input: StepInput<'_>,
-        passes: &mut ByPhase,
+        by_phase: &mut ByPhase,
     ) -> candle_core::Result<(Tensor, Vec<Option<Tensor>>)> {
         let dropout = Dropout::new(self.seed, input.step);
-        let share = 1.0 / input.batch.len() as f64;
+        let scale = 1.0 / input.batch.len() as f64;
         let mut total = Tensor::zeros((), adamw::scalar_dtype(&self.device), &self.device)?;
         let mut sums: Vec<Option<Tensor>> = vec![None; self.parameters.len()];
-        for part in input.batch.parts(self.limits.max_examples, self.limits.max_tokens) {
-            let begun = Instant::now();
-            let logits = self.learning.logits(&part, Some(dropout))?;
-            passes.forward += begun.elapsed().as_secs_f64();
-            let begun = Instant::now();
-            let loss = (loss(&logits, &part.labels, self.optimizer.label_smoothing)? * share)?;
+        for micro_batch in input.batch.micro_batches(self.limits.max_examples, self.limits.max_tokens) {
+            let start = Instant::now();
+            let logits = self.training.logits(&micro_batch, Some(dropout))?;
+            by_phase.forward += start.elapsed().as_secs_f64();
+            let start = Instant::now();
+            let loss = (loss(&logits, &micro_batch.labels, self.optimizer.label_smoothing)? * scale)?;
             total = (&total + loss.detach().to_dtype(total.dtype())?)?;
             let mut gradients = loss.backward()?;
             for (sum, parameter) in sums.iter_mut().zip(&self.parameters) {
@@ -142,126 +143,129 @@ impl PlainEngine {
                     (sum, gradient) => sum.or(gradient),
                 };
             }
-            passes.backward += begun.elapsed().as_secs_f64();
+            by_phase.backward += start.elapsed().as_secs_f64();
         }
         Ok((total, sums))
     }
 
-    fn step_here(&mut self, input: StepInput<'_>) -> candle_core::Result<()> {
-        let mut passes = self.passes;
-        let (loss, gradients) = self.backward(input, &mut passes)?;
-        let begun = Instant::now();
+    fn run_step(&mut self, input: StepInput<'_>) -> candle_core::Result<()> {
+        let mut by_phase = self.by_phase;
+        let (loss, gradients) = self.backward(input, &mut by_phase)?;
+        let start = Instant::now();
         let norm = adamw::norm(&gradients, &self.device)?;
-        let scale = Scale::clipping(&norm, self.optimizer.max_grad_norm)?;
+        let scale = GradScale::clipping(&norm, self.optimizer.max_grad_norm)?;
         let update = (self.updates + 1, input.learning_rate, scale);
         adamw::update(&self.parameters, &gradients, self.optimizer, update)?;
-        passes.optimizer += begun.elapsed().as_secs_f64();
-        self.passes = passes;
+        by_phase.optimizer += start.elapsed().as_secs_f64();
+        self.by_phase = by_phase;
         self.updates += 1;
-        let losses = match self.untold.sums.take() {
-            Some((losses, _)) => (losses + loss)?,
+        let loss_sum = match self.pending.loss_and_norm.take() {
+            Some((loss_sum, _)) => (loss_sum + loss)?,
             None => loss,
         };
-        self.untold = Untold { steps: self.untold.steps + 1, sums: Some((losses, norm)) };
+        self.pending = PendingReport { steps: self.pending.steps + 1, loss_and_norm: Some((loss_sum, norm)) };
         Ok(())
     }
 
     /// Waits for the device.
-    fn report_here(&mut self) -> candle_core::Result<Option<StepReport>> {
-        let Untold { steps, sums } = std::mem::take(&mut self.untold);
-        let Some((losses, norm)) = sums else { return Ok(None) };
-        Ok(Some(StepReport { loss: number(&losses)? / steps as f64, grad_norm: number(&norm)? }))
+    fn take_report(&mut self) -> candle_core::Result<Option<StepReport>> {
+        let PendingReport { steps, loss_and_norm } = std::mem::take(&mut self.pending);
+        let Some((loss_sum, norm)) = loss_and_norm else { return Ok(None) };
+        Ok(Some(StepReport { loss: to_f64(&loss_sum)? / steps as f64, grad_norm: to_f64(&norm)? }))
     }
 
-    fn logits_here(&self, batch: &Batch) -> candle_core::Result<Vec<Vec<f32>>> {
+    fn run_logits(&self, batch: &Batch) -> candle_core::Result<Vec<Vec<f32>>> {
         let mut rows = Vec::with_capacity(batch.len());
-        for part in batch.parts(usize::MAX, self.limits.max_tokens) {
-            rows.extend(self.frozen.logits(&part, None)?.to_vec2::<f32>()?);
+        for micro_batch in batch.micro_batches(usize::MAX, self.limits.max_tokens) {
+            rows.extend(self.inference.logits(&micro_batch, None)?.to_vec2::<f32>()?);
         }
         Ok(rows)
     }
 
-    /// The shares are the only variables: no gradient of a weight is computed.
-    fn slopes_here(&self, input: &Interpolation<'_>, class: usize) -> candle_core::Result<InputGradients> {
-        let mut found = InputGradients::default();
-        for part in input.batch.parts(usize::MAX, self.limits.max_tokens) {
-            let (others, shares) = input.of_micro_batch(&part);
-            let shares = Var::from_slice(shares, (part.tokens(), 1), &self.device)?;
-            let logits = self.frozen.logits_of_mix(&part, others, &shares)?;
+    /// The alphas are the only variables, so no gradients of parameters are computed.
+    fn run_input_gradients(
+        &self,
+        input: &Interpolation<'_>,
+        class: usize,
+    ) -> candle_core::Result<InputGradients> {
+        let mut result = InputGradients::default();
+        for micro_batch in input.batch.micro_batches(usize::MAX, self.limits.max_tokens) {
+            let (baseline_ids, alphas) = input.of_micro_batch(&micro_batch);
+            let alphas = Var::from_slice(alphas, (micro_batch.tokens(), 1), &self.device)?;
+            let logits = self.inference.interpolated_logits(&micro_batch, baseline_ids, &alphas)?;
             let gradients = logits.narrow(1, class, 1)?.sum_all()?.backward()?;
-            let slopes = gradients.get(&shares).expect("the logits are made of the shares");
-            found.logits.extend(logits.to_vec2::<f32>()?);
-            found.alpha_grads.extend(slopes.flatten_all()?.to_vec1::<f32>()?);
+            let alpha_grads = gradients.get(&alphas).expect("the logits depend on the alphas");
+            result.logits.extend(logits.to_vec2::<f32>()?);
+            result.alpha_grads.extend(alpha_grads.flatten_all()?.to_vec1::<f32>()?);
         }
-        Ok(found)
+        Ok(result)
     }
 
-    /// Sets one tensor of every parameter.
-    fn put(&self, weights: &Weights, which: impl Fn(&Parameter) -> &Var) -> Result<()> {
+    /// Sets the tensor `which` of every parameter.
+    fn set_tensors(&self, weights: &Weights, which: impl Fn(&Parameter) -> &Var) -> Result<()> {
         check_weights(&self.config.model, &self.specs.iter(), weights)?;
         for parameter in &self.parameters {
             let (array, var) = (&weights[&parameter.name], which(parameter));
             Tensor::from_slice(&array.data, array.shape.as_slice(), &self.device)
                 .and_then(|tensor| var.set(&tensor))
-                .map_err(|e| compute(&e))?;
+                .map_err(|e| device_error(&e))?;
         }
         Ok(())
     }
 }
 
-/// A scalar, once it is there.
-fn number(scalar: &Tensor) -> candle_core::Result<f64> {
+/// Waits for a scalar.
+fn to_f64(scalar: &Tensor) -> candle_core::Result<f64> {
     scalar.to_device(&Device::Cpu)?.to_dtype(DType::F64)?.to_scalar()
 }
 
-/// What the layers' products are made of.
+/// Precision of the matrix products of the encoder.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Format {
+enum MatmulPrecision {
     F32,
     Tf32,
     Bf16,
 }
 
-impl Format {
-    /// What was asked for, where the device gains by it; else f32.
-    fn of(precision: Precision, device: &Device) -> Self {
+impl MatmulPrecision {
+    /// The requested precision if it is faster on the device, otherwise f32.
+    fn supported(precision: Precision, device: &Device) -> Self {
         match precision {
-            Precision::Tf32 if device.is_cuda() => Format::Tf32,
-            Precision::Bf16 if device.is_cuda() => Format::Bf16,
-            _ => Format::F32,
+            Precision::Tf32 if device.is_cuda() => MatmulPrecision::Tf32,
+            Precision::Bf16 if device.is_cuda() => MatmulPrecision::Bf16,
+            _ => MatmulPrecision::F32,
         }
     }
 }
 
-/// How work is given to the device.
+/// Runs work on the threads and with the settings of the engine.
 #[derive(Clone)]
 struct Runner {
-    /// Where the CPU's work runs, when the number of threads was asked for.
+    /// The CPU's thread pool, when the number of threads was given.
     pool: Option<Arc<ThreadPool>>,
-    on_cuda: bool,
-    format: Format,
+    is_cuda: bool,
+    precision: MatmulPrecision,
 }
 
-/// Held while products are given to a GPU: candle has one switch for TF32, which all engines of the process
-/// share.
-static SWITCH: Mutex<()> = Mutex::new(());
+/// Held while work is submitted to a GPU, because candle's TF32 setting is global to the process.
+static TF32_SETTING: Mutex<()> = Mutex::new(());
 
 impl Runner {
     fn run<T: Send>(&self, work: impl FnOnce() -> T + Send) -> T {
         if let Some(pool) = &self.pool {
             return pool.install(work);
         }
-        if !self.on_cuda {
+        if !self.is_cuda {
             return work();
         }
-        let _held = SWITCH.lock().unwrap_or_else(PoisonError::into_inner);
-        candle_core::cuda::set_gemm_reduced_precision_f32(self.format == Format::Tf32);
+        let _guard = TF32_SETTING.lock().unwrap_or_else(PoisonError::into_inner);
+        candle_core::cuda::set_gemm_reduced_precision_f32(self.precision == MatmulPrecision::Tf32);
         work()
     }
 }
 
-/// What candle could not do is a matter of the device: memory, most of all.
-fn compute(error: &candle_core::Error) -> Error {
+/// Converts an error of candle, most often out of memory, to a device error.
+fn device_error(error: &candle_core::Error) -> Error {
     let problem = first_line(error);
     if problem.to_lowercase().contains("out of memory") || problem.to_lowercase().contains("out_of_memory") {
         return Error::Device(format!(
@@ -286,12 +290,12 @@ impl Engine for PlainEngine {
         check_batch(&self.config, input.batch)?;
         check_labels(self.labels, input.batch)?;
         let runner = self.runner.clone();
-        runner.run(|| self.step_here(input)).map_err(|e| compute(&e))?;
+        runner.run(|| self.run_step(input)).map_err(|e| device_error(&e))?;
         Ok(None)
     }
 
     fn report(&mut self) -> Result<Option<StepReport>> {
-        self.report_here().map_err(|e| compute(&e))
+        self.take_report().map_err(|e| device_error(&e))
     }
 
     fn gradients(&mut self, input: StepInput<'_>) -> Result<(f64, Weights)> {
@@ -303,19 +307,19 @@ impl Engine for PlainEngine {
             let array = |(parameter, gradient): (&Parameter, Option<Tensor>)| {
                 gradient.map(|gradient| Ok((parameter.name.clone(), to_array(&gradient)?)))
             };
-            Ok((number(&loss)?, named.filter_map(array).collect::<candle_core::Result<Weights>>()?))
+            Ok((to_f64(&loss)?, named.filter_map(array).collect::<candle_core::Result<Weights>>()?))
         };
-        self.runner.run(gather).map_err(|e: candle_core::Error| compute(&e))
+        self.runner.run(gather).map_err(|e: candle_core::Error| device_error(&e))
     }
 
     fn logits(&mut self, batch: &Batch) -> Result<Vec<Vec<f32>>> {
         check_batch(&self.config, batch)?;
-        self.runner.run(|| self.logits_here(batch)).map_err(|e| compute(&e))
+        self.runner.run(|| self.run_logits(batch)).map_err(|e| device_error(&e))
     }
 
     fn input_gradients(&mut self, input: Interpolation<'_>, class: usize) -> Result<InputGradients> {
         check_interpolation(&self.config, self.labels, &input, class)?;
-        self.runner.run(|| self.slopes_here(&input, class)).map_err(|e| compute(&e))
+        self.runner.run(|| self.run_input_gradients(&input, class)).map_err(|e| device_error(&e))
     }
 
     fn shapes(&self) -> Vec<(String, Vec<usize>)> {
@@ -323,15 +327,15 @@ impl Engine for PlainEngine {
         self.parameters.iter().map(shape).collect()
     }
 
-    fn tensor(&self, name: &str, part: ParamState) -> Result<Array> {
-        let is_it = |parameter: &&Parameter| parameter.name == name;
-        let parameter = self.parameters.iter().find(is_it).expect("a name of `shapes`");
-        let tensor = match part {
+    fn tensor(&self, name: &str, state: ParamState) -> Result<Array> {
+        let parameter = self.parameters.iter().find(|parameter| parameter.name == name);
+        let parameter = parameter.expect("the name is one of `shapes`");
+        let tensor = match state {
             ParamState::Weight => &parameter.value,
-            ParamState::FirstMoment => &parameter.first,
-            ParamState::SecondMoment => &parameter.second,
+            ParamState::FirstMoment => &parameter.first_moment,
+            ParamState::SecondMoment => &parameter.second_moment,
         };
-        to_array(tensor).map_err(|e| compute(&e))
+        to_array(tensor).map_err(|e| device_error(&e))
     }
 
     fn updates(&self) -> u64 {
@@ -339,7 +343,7 @@ impl Engine for PlainEngine {
     }
 
     fn set_weights(&mut self, weights: &Weights) -> Result<()> {
-        self.put(weights, |parameter| &parameter.value)
+        self.set_tensors(weights, |parameter| &parameter.value)
     }
 
     fn set_max_tokens(&mut self, max_tokens: usize) {
@@ -347,19 +351,19 @@ impl Engine for PlainEngine {
     }
 
     fn profile(&self) -> Option<Profile> {
-        self.device.is_cpu().then_some(Profile { by_phase: self.passes, by_op: None })
+        self.device.is_cpu().then_some(Profile { by_phase: self.by_phase, by_op: None })
     }
 
-    /// Attention is over a rectangle of each part, all else over the real tokens.
+    /// Attention pads each micro-batch to its longest input; everything else processes real tokens only.
     fn computed_tokens(&self, batch: &Batch) -> usize {
-        let parts = batch.parts(self.limits.max_examples, self.limits.max_tokens);
-        parts.iter().map(|part| part.len() * part.longest()).sum()
+        let micro_batches = batch.micro_batches(self.limits.max_examples, self.limits.max_tokens);
+        micro_batches.iter().map(|batch| batch.len() * batch.longest()).sum()
     }
 
     fn restore(&mut self, state: &EngineState) -> Result<()> {
-        self.put(&state.weights, |parameter| &parameter.value)?;
-        self.put(&state.first_moments, |parameter| &parameter.first)?;
-        self.put(&state.second_moments, |parameter| &parameter.second)?;
+        self.set_tensors(&state.weights, |parameter| &parameter.value)?;
+        self.set_tensors(&state.first_moments, |parameter| &parameter.first_moment)?;
+        self.set_tensors(&state.second_moments, |parameter| &parameter.second_moment)?;
         self.updates = state.updates;
         Ok(())
     }

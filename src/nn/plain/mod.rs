@@ -1,9 +1,9 @@
-//! The plain engine: candle's tensors, composed differentiable operations, candle's autograd.
+//! The plain engine: candle tensors, differentiable operations and candle's autograd.
 //!
-//! It is the oracle that faster engines are held against, and serves devices that have none. It is
-//! written to be read; linear layers work on real tokens only, and attention alone pads.
+//! It is the reference that the other engines are tested against, and runs on devices that they do not support. It
+//! favors readability over speed. Linear layers process real tokens only; attention pads inputs to the longest one.
 //!
-//! Not used, because they cut the gradient without a word: `candle_nn::LayerNorm`,
+//! These operations of candle are not used, because they silently drop the gradient: `candle_nn::LayerNorm`,
 //! `candle_nn::ops::{layer_norm, rms_norm, softmax_last_dim, sdpa}`.
 
 mod adamw;

@@ -1,34 +1,34 @@
-//! Differentiable pieces that candle has none of, or only some that lose the gradient.
+//! Differentiable operations that candle lacks, or has only without a backward pass.
 
 use crate::batch::Label;
 use crate::nn::config::Activation;
 use candle_core::{D, DType, Result, Tensor};
 
-/// x Wᵀ + b.
+/// A linear layer: x Wᵀ + b.
 #[derive(Debug, Clone)]
 pub(crate) struct Linear {
-    /// (out, in)
+    /// W: (outputs, inputs)
     pub(crate) weight: Tensor,
-    /// (out)
+    /// b: (outputs)
     pub(crate) bias: Tensor,
-    /// What is multiplied; the sum is f32 always.
-    pub(crate) factors: DType,
+    /// Data type that the operands are converted to; the product is converted back to f32.
+    pub(crate) operand_dtype: DType,
 }
 
 impl Linear {
-    /// (rows, in) → (rows, out)
+    /// (rows, inputs) → (rows, outputs)
     pub(crate) fn forward(&self, x: &Tensor) -> Result<Tensor> {
-        let (x, weight) = (x.to_dtype(self.factors)?, self.weight.to_dtype(self.factors)?);
+        let (x, weight) = (x.to_dtype(self.operand_dtype)?, self.weight.to_dtype(self.operand_dtype)?);
         x.matmul(&weight.t()?)?.to_dtype(DType::F32)?.broadcast_add(&self.bias)
     }
 }
 
-/// Each row to mean 0 and variance 1, then scaled and shifted.
+/// LayerNorm: γ ⊙ (x − mean(x)) / √(var(x) + eps) + β, by row.
 #[derive(Debug, Clone)]
 pub(crate) struct LayerNorm {
-    /// (width)
+    /// γ: (width)
     pub(crate) weight: Tensor,
-    /// (width)
+    /// β: (width)
     pub(crate) bias: Tensor,
     pub(crate) eps: f64,
 }
@@ -36,32 +36,32 @@ pub(crate) struct LayerNorm {
 impl LayerNorm {
     /// (rows, width) → (rows, width)
     pub(crate) fn forward(&self, x: &Tensor) -> Result<Tensor> {
-        let centred = x.broadcast_sub(&x.mean_keepdim(D::Minus1)?)?;
-        let variance = centred.sqr()?.mean_keepdim(D::Minus1)?;
-        let normal = centred.broadcast_div(&(variance + self.eps)?.sqrt()?)?;
-        normal.broadcast_mul(&self.weight)?.broadcast_add(&self.bias)
+        let centered = x.broadcast_sub(&x.mean_keepdim(D::Minus1)?)?;
+        let variance = centered.sqr()?.mean_keepdim(D::Minus1)?;
+        let normalized = centered.broadcast_div(&(variance + self.eps)?.sqrt()?)?;
+        normalized.broadcast_mul(&self.weight)?.broadcast_add(&self.bias)
     }
 }
 
 /// Softmax over the last dimension.
 pub(crate) fn softmax(x: &Tensor) -> Result<Tensor> {
-    // The result does not depend on what is subtracted, so no gradient flows through it.
+    // Softmax is invariant to the subtracted maximum, so it needs no gradient.
     let exponentials = x.broadcast_sub(&x.max_keepdim(D::Minus1)?.detach())?.exp()?;
     exponentials.broadcast_div(&exponentials.sum_keepdim(D::Minus1)?)
 }
 
-/// Logarithm of softmax over the last dimension, without its log(0).
+/// log(softmax(x)) over the last dimension, without underflow to log(0).
 pub(crate) fn log_softmax(x: &Tensor) -> Result<Tensor> {
     let shifted = x.broadcast_sub(&x.max_keepdim(D::Minus1)?.detach())?;
     shifted.broadcast_sub(&shifted.exp()?.sum_keepdim(D::Minus1)?.log()?)
 }
 
-/// Sum of the losses of the examples, a scalar: squared errors where `logits` are (examples, 1), else
-/// cross-entropies with a share `smoothing` of each target spread evenly over all classes.
+/// Sum of the losses of the examples, a scalar. For `logits` (examples, 1), squared errors; otherwise cross-entropies
+/// with label smoothing, as `torch.nn.functional.cross_entropy`.
 pub(crate) fn loss(logits: &Tensor, labels: &[Label], smoothing: f64) -> Result<Tensor> {
     let (examples, outputs) = logits.dims2()?;
-    let spread = if outputs == 1 { 0.0 } else { (smoothing / outputs as f64) as f32 };
-    let mut targets = vec![spread; examples * outputs];
+    let uniform = if outputs == 1 { 0.0 } else { (smoothing / outputs as f64) as f32 };
+    let mut targets = vec![uniform; examples * outputs];
     for (example, label) in labels.iter().enumerate() {
         match label {
             Label::Class(class) => targets[example * outputs + *class as usize] += (1.0 - smoothing) as f32,
@@ -75,14 +75,15 @@ pub(crate) fn loss(logits: &Tensor, labels: &[Label], smoothing: f64) -> Result<
     log_softmax(logits)?.mul(&targets)?.sum_all()?.neg()
 }
 
-/// max(x, 0), with the reference's derivative 0 at 0 (candle's own has 1).
+/// max(x, 0), with derivative 0 at 0 as in PyTorch (candle's `relu` has 1).
 pub(crate) fn relu(x: &Tensor) -> Result<Tensor> {
     x * x.gt(0.0)?.to_dtype(DType::F32)?
 }
 
+/// The activation function of the feed-forward network.
 pub(crate) fn activate(x: &Tensor, activation: Activation) -> Result<Tensor> {
     match activation {
-        // x Φ(x). The derivative inside candle's `gelu_erf` has six digits; this one has all.
+        // x Φ(x). Autograd of this expression is more precise than the derivative of candle's `gelu_erf`.
         Activation::Gelu => (x * 0.5)? * ((x * std::f64::consts::FRAC_1_SQRT_2)?.erf()? + 1.0)?,
         Activation::GeluTanh => {
             let inner = (x + (x.sqr()? * x)? * 0.044_715)?;
@@ -100,8 +101,8 @@ mod tests {
 
     type Function<'a> = Box<dyn Fn(&Tensor) -> Result<Tensor> + 'a>;
 
-    /// The derivative of the sum of squares of `f` by autograd and by central differences.
-    fn derivatives(f: impl Fn(&Tensor) -> Result<Tensor>, at: &[f32]) -> (Vec<f32>, Vec<f32>) {
+    /// The gradient of Σ f(x)² by autograd and by central differences.
+    fn gradients(f: impl Fn(&Tensor) -> Result<Tensor>, at: &[f32]) -> (Vec<f32>, Vec<f32>) {
         let sum = |values: &[f32]| -> f32 {
             let x = Tensor::new(values, &Device::Cpu).expect("a tensor");
             f(&x.unsqueeze(0).expect("a row")).and_then(|y| y.sqr()?.sum_all()?.to_scalar()).expect("a sum")
@@ -122,17 +123,17 @@ mod tests {
         (autograd, differences)
     }
 
-    /// Rounded factors give a product, and gradients, that are near, and not the same.
+    /// With bf16 operands, product and gradients are close to those of f32 but not equal.
     #[test]
-    fn bf16_factors_round() {
+    fn bf16_operands_are_rounded() {
         let var = |numbers: &[f32], shape: (usize, usize)| {
             Var::from_slice(numbers, shape, &Device::Cpu).expect("a variable")
         };
         let x = var(&[0.301, -1.207, 2.003, 0.709, 1.111, -0.507], (2, 3));
         let weight = var(&[0.111, 0.222, 0.333, -0.444, 0.555, 0.777], (2, 3));
-        let run = |factors| -> Result<(Vec<f32>, Vec<f32>)> {
+        let run = |operand_dtype| -> Result<(Vec<f32>, Vec<f32>)> {
             let bias = Tensor::new(&[0.5f32, -0.5], &Device::Cpu)?;
-            let y = Linear { weight: weight.as_tensor().clone(), bias, factors }.forward(&x)?;
+            let y = Linear { weight: weight.as_tensor().clone(), bias, operand_dtype }.forward(&x)?;
             let gradients = y.sqr()?.sum_all()?.backward()?;
             let gradient = gradients.get(&weight).expect("a gradient").flatten_all()?.to_vec1()?;
             Ok((y.flatten_all()?.to_vec1()?, gradient))
@@ -144,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn gradients_are_those_of_the_functions() {
+    fn gradients_match_finite_differences() {
         let at = [0.3, -1.2, 2.0, 0.7];
         let norm = LayerNorm {
             weight: Tensor::new(&[1.0f32, 2.0, 0.5, 1.5], &Device::Cpu).expect("a tensor"),
@@ -160,7 +161,7 @@ mod tests {
             ("layer norm", Box::new(|x| norm.forward(x))),
         ];
         for (name, f) in functions {
-            let (autograd, differences) = derivatives(f, &at);
+            let (autograd, differences) = gradients(f, &at);
             for (a, d) in autograd.iter().zip(&differences) {
                 assert!((a - d).abs() < 2e-3 * (1.0 + d.abs()), "{name}: {autograd:?} {differences:?}");
             }
@@ -168,9 +169,9 @@ mod tests {
     }
 
     /// torch.nn.functional.cross_entropy(x, torch.tensor([2, 0]), reduction="sum", label_smoothing=s)
-    /// for x = [[1, 2, 3], [0, 0, 100]], computed by hand from its definition.
+    /// for x = [[1, 2, 3], [0, 0, 100]], computed by hand from the definition.
     #[test]
-    fn cross_entropy_is_finite_far_out_and_smooths() {
+    fn cross_entropy_handles_large_logits_and_smoothing() {
         let x = Tensor::new(&[[1.0f32, 2.0, 3.0], [0.0, 0.0, 100.0]], &Device::Cpu).expect("a tensor");
         let labels = [2, 0].map(Label::Class);
         let plain: f32 = loss(&x, &labels, 0.0).and_then(|l| l.to_scalar()).expect("a loss");

@@ -3,7 +3,7 @@
 use super::state::Trainer;
 use crate::error::Result;
 use crate::event::{Event, Saved, SplitName, Stage};
-use crate::files::write_folder_whole;
+use crate::files::write_dir_atomic;
 use crate::nn::{self, ParamState, TensorSource};
 use crate::train::best::Best;
 use crate::train::checkpoint::{self, LoopState};
@@ -32,7 +32,7 @@ impl Trainer<'_> {
         self.state.best = Some(Best { step: self.state.step, metric, value, test });
         self.state.evals_without_improvement = 0;
         let setup = &self.setup;
-        let bytes = write_folder_whole(&self.dir.join("best"), |folder| {
+        let bytes = write_dir_atomic(&self.dir.join("best"), |folder| {
             let weights = TensorSource::from_engine(setup.built.engine.as_ref(), ParamState::Weight, "");
             nn::save_model(folder, &setup.built.config, &setup.labels.names(), &weights)?;
             setup.tokenizer.save(folder)

@@ -5,7 +5,7 @@
 
 use super::key_chord::KeyChord;
 use super::{Binding, Keymap, Place};
-use crate::config::{Source, by_nearness, kind_of, meant};
+use crate::config::{TomlSource, closest_match, describe_value, ranked_by_similarity};
 use crate::error::{Diagnostic, Error, Result};
 use crate::tui::msg::Action;
 use std::borrow::Cow;
@@ -30,9 +30,9 @@ impl Keymap {
 
     /// The keys that the text of a file asks for; the error is every mistake in it, in the order of the lines.
     pub fn read(text: &str, path: &Path) -> Result<Keymap, Vec<Diagnostic>> {
-        let source = Source::new(text, path);
+        let source = TomlSource::new(text, path);
         let mut reader = Reader { source, keymap: Keymap::default(), given: Vec::new() };
-        let root = reader.source.tables();
+        let root = reader.source.parse();
         let (tables, actions): (Vec<_>, Vec<_>) =
             root.get_ref().iter().partition(|(_, value)| value.get_ref().is_table());
         // What holds on every screen comes first, so that a screen's own table wins.
@@ -44,7 +44,7 @@ impl Keymap {
                 reader.table(name, table);
             }
         }
-        if reader.source.is_right() {
+        if reader.source.is_ok() {
             reader.clashes();
         }
         reader.source.finish(reader.keymap)
@@ -52,7 +52,7 @@ impl Keymap {
 }
 
 struct Reader<'a> {
-    source: Source<'a>,
+    source: TomlSource<'a>,
     keymap: Keymap,
     /// Every key that the file gives and that holds.
     given: Vec<Given>,
@@ -72,7 +72,7 @@ impl Reader<'_> {
     fn table(&mut self, name: &Spanned<Cow<'_, str>>, table: &DeTable) {
         let screens = || Place::ALL.into_iter().filter(|place| *place != Place::Everywhere);
         let Some(place) = screens().find(|place| place.name() == name.get_ref()) else {
-            let problem = match meant(name.get_ref(), screens().map(Place::name)) {
+            let problem = match closest_match(name.get_ref(), screens().map(Place::name)) {
                 _ if name.get_ref() == Place::Everywhere.name() => {
                     "what holds on every screen stands above the first table, without one of its own".into()
                 }
@@ -82,7 +82,7 @@ impl Reader<'_> {
                     format!("unknown screen `{}`; there are {}", name.get_ref(), names.join(", "))
                 }
             };
-            self.source.say_unless_broken(name.span().start, problem);
+            self.source.push_error_unless_syntax_error(name.span().start, problem);
             return;
         };
         for (name, value) in table {
@@ -98,7 +98,7 @@ impl Reader<'_> {
             places.filter_map(|place| Some((place, has(place)?.name))).collect();
         if found.is_empty() {
             let problem = unknown(&self.keymap, place, name.get_ref());
-            self.source.say_unless_broken(name.span().start, problem);
+            self.source.push_error_unless_syntax_error(name.span().start, problem);
             return;
         }
         let Some(keys) = self.keys(value) else { return };
@@ -117,9 +117,10 @@ impl Reader<'_> {
             let at = key.span().start;
             let read = match key.get_ref() {
                 DeValue::String(text) => KeyChord::parse(text),
-                other => {
-                    Err(format!("a key, or a list of keys, in quotes is expected, not {}", kind_of(other)))
-                }
+                other => Err(format!(
+                    "a key, or a list of keys, in quotes is expected, not {}",
+                    describe_value(other)
+                )),
             };
             let problem = match read {
                 Ok(press) if keys.iter().any(|(known, _)| *known == press) => {
@@ -132,7 +133,7 @@ impl Reader<'_> {
                 Err(problem) => problem,
             };
             is_right = false;
-            self.source.say_unless_broken(at, problem);
+            self.source.push_error_unless_syntax_error(at, problem);
         }
         is_right.then_some(keys)
     }
@@ -152,7 +153,7 @@ impl Reader<'_> {
         let is_way_out =
             bindings.any(|one| matches!(one.action, Action::Quit | Action::Back | Action::Enter));
         if keys.is_empty() && is_way_out {
-            self.source.say_unless_broken(at, format!("`{name}` is a way out and needs a key"));
+            self.source.push_error_unless_syntax_error(at, format!("`{name}` is a way out and needs a key"));
             return;
         }
         let is_key = |press: KeyChord| !(place.takes_text() && press.is_text());
@@ -163,7 +164,7 @@ impl Reader<'_> {
                 let (key, place) = (press.text(), place.name());
                 let problem =
                     format!("`{key}` is text in [{place}]; with ctrl- or alt- before it, it is a key");
-                self.source.say_unless_broken(*at, problem);
+                self.source.push_error_unless_syntax_error(*at, problem);
                 return;
             }
             // Meant for other screens, where letters are keys.
@@ -195,11 +196,11 @@ impl Reader<'_> {
             } else {
                 format!("in [{}]", place.name())
             };
-            let line = at.map_or(String::new(), |at| format!(", line {}", self.source.place(at).0));
+            let line = at.map_or(String::new(), |at| format!(", line {}", self.source.line_column(at).0));
             let key = given.press.text();
             let problem =
                 format!("`{key}` is already the key of `{name}` {place}{line}; one of them needs another");
-            self.source.say(given.at, problem);
+            self.source.push_error(given.at, problem);
         }
     }
 
@@ -233,8 +234,9 @@ fn meet(a: Place, b: Place) -> bool {
 fn unknown(keymap: &Keymap, place: Option<Place>, name: &str) -> String {
     let here = || keymap.bindings.iter().filter(move |one| place.is_none_or(|place| one.place == place));
     let elsewhere = keymap.bindings.iter().find(|one| one.name == name).map(|one| one.place);
-    let near =
-        by_nearness(&name.replace('-', "_").to_lowercase(), here().map(|one| one.name)).first().copied();
+    let near = ranked_by_similarity(&name.replace('-', "_").to_lowercase(), here().map(|one| one.name))
+        .first()
+        .copied();
     match (place, elsewhere, near) {
         (Some(place), Some(Place::Everywhere), _) => {
             format!(

@@ -1,6 +1,6 @@
 //! A key with its modifiers: whether it was pressed, how keyboards label it, how a file writes it.
 
-use crate::config::meant;
+use crate::config::closest_match;
 use crate::tui::theme::{Symbol, Theme};
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
@@ -141,10 +141,10 @@ fn unknown(text: &str, rest: &str) -> String {
     let modifiers = ["ctrl-", "alt-"];
     let names = NAMED.iter().map(|(name, _)| *name);
     let slip = rest.split_once(['-', '+']).and_then(|(head, key)| {
-        let modifier = meant(head, modifiers.into_iter())?;
+        let modifier = closest_match(head, modifiers.into_iter())?;
         code(key).map(|_| format!("{modifier}{key}"))
     });
-    match slip.or_else(|| meant(rest, names).map(str::to_owned)) {
+    match slip.or_else(|| closest_match(rest, names).map(str::to_owned)) {
         Some(key) => format!("`{text}` is no key; did you mean `{front}{key}`?"),
         None => format!("`{text}` is no key; a key is {KEYS}"),
     }
@@ -188,10 +188,10 @@ fn with_control(code: KeyCode, text: &str) -> Result<KeyCode, String> {
 mod tests {
     use super::*;
     use crate::terminal_caps::Charset;
-    use crate::tui::theme::Palette;
+    use crate::tui::theme::ColorDepth;
 
     fn label(text: &str) -> String {
-        KeyChord::parse(text).unwrap().label(Theme::new(Palette::None, Charset::Unicode))
+        KeyChord::parse(text).unwrap().label(Theme::new(ColorDepth::None, Charset::Unicode))
     }
 
     #[test]

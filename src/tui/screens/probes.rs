@@ -141,7 +141,7 @@ fn signs(course: &ProbeSeries, ends: (f64, f64), width: usize, theme: Theme) -> 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::tui::theme::{Charset, Palette};
+    use crate::tui::theme::{Charset, ColorDepth};
 
     fn told(positive: f32) -> ProbePrediction {
         let label = if positive > 0.5 { "positive" } else { "negative" };
@@ -157,11 +157,11 @@ mod tests {
         let points = [0.0, 0.25, 0.75, 1.0].iter().zip(0..).map(|(p, step)| (step, told(*p))).collect();
         let course = ProbeSeries { probe: Probe { text: "a".into(), text_pair: None }, points };
         let drawn = |width, letters| {
-            let theme = Theme::new(Palette::None, letters);
+            let theme = Theme::new(ColorDepth::None, letters);
             signs(&course, (0.0, 1.0), width, theme).into_iter().map(|sign| sign.0).collect::<String>()
         };
         assert_eq!(drawn(7, Charset::Unicode), "  ▁▃╎▆█");
-        assert_eq!(drawn(3, Charset::Plain), "|+#");
-        assert_eq!(drawn(0, Charset::Plain), "");
+        assert_eq!(drawn(3, Charset::AsciiSymbols), "|+#");
+        assert_eq!(drawn(0, Charset::AsciiSymbols), "");
     }
 }

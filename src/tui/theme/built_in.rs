@@ -156,7 +156,7 @@ fn okabe_ito_light(role: Role) -> Paint {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::terminal_caps::Palette;
+    use crate::terminal_caps::ColorDepth;
 
     fn rgb(paint: Paint) -> Option<[f64; 3]> {
         match paint.fg? {
@@ -250,7 +250,7 @@ mod tests {
     fn basic_palette_uses_only_basic_colours() {
         for scheme in BUILT_IN {
             for role in Role::all() {
-                let style = scheme.paint(role).style(Palette::Basic);
+                let style = scheme.paint(role).style(ColorDepth::Ansi16);
                 for colour in [style.fg, style.bg].into_iter().flatten() {
                     assert!(!matches!(colour, Color::Rgb(..) | Color::Indexed(_)), "{role:?}: {colour:?}");
                 }

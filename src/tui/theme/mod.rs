@@ -1,8 +1,7 @@
-//! Roles → styles and signs. No other room of the interface names a colour or draws a sign of its own.
+//! The theme: styles of roles, and symbols. No other module of the interface names a colour or draws its own symbols.
 //!
-//! A [`Scheme`] says the colours of the roles; the [`Theme`] fits them to what the terminal can show: any
-//! colour, 256, its own 16, or none (`NO_COLOR`), where modifiers carry the meaning. A terminal without
-//! Unicode gets plain characters.
+//! A [`Scheme`] has the colours of the roles. The [`Theme`] adapts them to the terminal: true colour, 256 colours,
+//! the basic 16, or none (`NO_COLOR`), where modifiers distinguish the roles. Without Unicode, symbols are ASCII.
 
 mod built_in;
 mod quantize;
@@ -10,7 +9,7 @@ mod scheme;
 mod symbols;
 mod user;
 
-pub use crate::terminal_caps::{Charset, Palette};
+pub use crate::terminal_caps::{Charset, ColorDepth};
 pub use built_in::{BUILT_IN, DARK, LIGHT};
 pub use scheme::{Paint, Scheme};
 pub use symbols::{EIGHTHS, FILLS, QUARTERS, Symbol};
@@ -89,55 +88,55 @@ impl Role {
     }
 }
 
-/// How curves and bars are drawn.
+/// How charts are drawn.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Charts {
-    /// In braille, two by four dots a cell.
+    /// Braille, with two by four dots per cell.
     #[default]
     Braille,
-    /// In quarters of a cell, for fonts without braille.
+    /// Quarters of a cell, for fonts without braille.
     Blocks,
-    /// In ASCII.
+    /// ASCII.
     Ascii,
 }
 
-/// Styles and signs of the whole interface.
+/// Styles and symbols of the interface.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Theme {
     /// The colours of the roles.
     pub scheme: &'static Scheme,
-    /// How many colours there are.
-    pub palette: Palette,
-    /// Which characters reach the screen.
+    /// The colours that the terminal supports.
+    pub palette: ColorDepth,
+    /// The characters that the terminal supports.
     pub letters: Charset,
-    /// How curves are drawn.
+    /// How charts are drawn with Unicode.
     pub charts: Charts,
 }
 
 impl Theme {
-    /// The dark theme on such a terminal.
-    pub const fn new(palette: Palette, letters: Charset) -> Theme {
+    /// The dark theme for a terminal.
+    pub const fn new(palette: ColorDepth, letters: Charset) -> Theme {
         Theme { scheme: &DARK, palette, letters, charts: Charts::Braille }
     }
 
-    /// The theme that suits a terminal when nobody has chosen one.
+    /// The default theme for a terminal.
     pub fn of(abilities: TerminalCaps) -> Theme {
         let scheme = match abilities.background {
             Some(Background::Light) => &LIGHT,
             _ => &DARK,
         };
-        Theme { scheme, ..Theme::new(abilities.palette, abilities.letters) }
+        Theme { scheme, ..Theme::new(abilities.color_depth, abilities.charset) }
     }
 
     /// The style of a role.
     pub fn style(self, role: Role) -> Style {
         match self.palette {
-            Palette::None => uncoloured(role),
+            ColorDepth::None => uncoloured(role),
             palette => self.scheme.paint(role).style(palette),
         }
     }
 
-    /// The style of a role for what lies behind: of the same colour, but fainter.
+    /// A fainter style of a role, for the background of a chart.
     pub fn faint(self, role: Role) -> Style {
         match role {
             Role::Train => self.style(Role::TrainRaw),
@@ -145,50 +144,50 @@ impl Theme {
         }
     }
 
-    /// Whether the signs are ASCII.
+    /// Whether symbols are ASCII.
     pub fn is_ascii(self) -> bool {
         self.letters != Charset::Unicode
     }
 
-    /// How curves are drawn on this terminal.
+    /// How charts are drawn on this terminal.
     pub fn charts(self) -> Charts {
         if self.is_ascii() { Charts::Ascii } else { self.charts }
     }
 
-    /// A sign.
+    /// The text of a symbol.
     pub fn glyph(self, glyph: Symbol) -> &'static str {
         glyph.text(self.is_ascii())
     }
 
-    /// Little bars from the lowest to the highest.
+    /// The bars of sparklines, from the lowest to the highest.
     pub fn heights(self) -> [char; 8] {
         symbols::heights(self.is_ascii())
     }
 
-    /// The lines of frames.
+    /// The border of panes.
     pub fn border(self) -> border::Set<'static> {
         symbols::frame(self.is_ascii())
     }
 
-    /// The last thing done to a frame: takes out what the terminal has no characters for. Hostile
-    /// characters of text from outside were replaced by signs of Unicode where they were drawn.
+    /// Replaces characters that the terminal does not support by `?`; the last step of drawing a frame. Control
+    /// characters of external text have been replaced by Unicode symbols before.
     pub fn finish(self, buffer: &mut Buffer) {
         if self.letters == Charset::Unicode {
             return;
         }
         for cell in &mut buffer.content {
-            let is_strange = |c: char| match self.letters {
+            let is_unsupported = |c: char| match self.letters {
                 Charset::Ascii => !c.is_ascii(),
                 _ => matches!(c, '\u{2400}'..='\u{2421}' | '\u{fffd}'),
             };
-            if cell.symbol().contains(is_strange) {
+            if cell.symbol().contains(is_unsupported) {
                 cell.set_symbol("?");
             }
         }
     }
 }
 
-/// Styles without colour: modifiers tell roles apart.
+/// Styles without colours, where modifiers distinguish the roles.
 fn uncoloured(role: Role) -> Style {
     let style = Style::new();
     match role {
@@ -209,8 +208,8 @@ mod tests {
     use ratatui::layout::Rect;
 
     #[test]
-    fn without_colour_no_style_has_one() {
-        let theme = Theme::new(Palette::None, Charset::Unicode);
+    fn styles_without_colours_use_modifiers() {
+        let theme = Theme::new(ColorDepth::None, Charset::Unicode);
         for role in Role::all() {
             let style = theme.style(role);
             assert_eq!((style.fg, style.bg), (None, None), "{role:?}");
@@ -219,10 +218,10 @@ mod tests {
     }
 
     #[test]
-    fn a_light_terminal_gets_the_light_theme() {
+    fn light_background_selects_light_theme() {
         let abilities = TerminalCaps {
-            palette: Palette::Rich,
-            letters: Charset::Unicode,
+            color_depth: ColorDepth::Ansi256,
+            charset: Charset::Unicode,
             background: Some(Background::Light),
         };
         assert_eq!(Theme::of(abilities).scheme.name, "light");
@@ -230,16 +229,16 @@ mod tests {
     }
 
     #[test]
-    fn what_a_terminal_has_no_characters_for_becomes_question_marks() {
+    fn unsupported_characters_become_question_marks() {
         let area = Rect::new(0, 0, 6, 1);
         let drawn = |letters| {
             let mut buffer = Buffer::empty(area);
             buffer.set_string(0, 0, "a日é␛b", Style::new());
-            Theme::new(Palette::None, letters).finish(&mut buffer);
+            Theme::new(ColorDepth::None, letters).finish(&mut buffer);
             (0..6).map(|x| buffer[(x, 0)].symbol().to_string()).collect::<String>()
         };
         assert_eq!(drawn(Charset::Unicode), "a日 é␛b");
-        assert_eq!(drawn(Charset::Plain), "a日 é?b");
+        assert_eq!(drawn(Charset::AsciiSymbols), "a日 é?b");
         assert_eq!(drawn(Charset::Ascii), "a? ??b");
     }
 }

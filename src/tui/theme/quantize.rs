@@ -1,6 +1,6 @@
 //! Reduces colours to those that a terminal supports.
 
-use crate::terminal_caps::Palette;
+use crate::terminal_caps::ColorDepth;
 use ratatui::style::Color;
 
 /// The 16 basic colours with the RGB values of xterm, under their names in ratatui.
@@ -26,12 +26,12 @@ const BASIC: [(Color, [u8; 3]); 16] = [
 const STEPS: [u8; 6] = [0, 95, 135, 175, 215, 255];
 
 /// The colour of the palette that is nearest to `colour`; `None` without colours.
-pub(super) fn fit(colour: Color, palette: Palette) -> Option<Color> {
+pub(super) fn fit(colour: Color, palette: ColorDepth) -> Option<Color> {
     match (colour, palette) {
-        (_, Palette::None) => None,
-        (Color::Rgb(r, g, b), Palette::Rich) => Some(Color::Indexed(nearest_indexed([r, g, b]))),
-        (Color::Rgb(r, g, b), Palette::Basic) => Some(nearest_basic([r, g, b])),
-        (Color::Indexed(index), Palette::Basic) => match index {
+        (_, ColorDepth::None) => None,
+        (Color::Rgb(r, g, b), ColorDepth::Ansi256) => Some(Color::Indexed(nearest_indexed([r, g, b]))),
+        (Color::Rgb(r, g, b), ColorDepth::Ansi16) => Some(nearest_basic([r, g, b])),
+        (Color::Indexed(index), ColorDepth::Ansi16) => match index {
             0..=15 => Some(BASIC[usize::from(index)].0),
             _ => Some(nearest_basic(indexed(index))),
         },
@@ -79,15 +79,15 @@ mod tests {
 
     #[test]
     fn fit_returns_nearest_colour() {
-        let rich = |r, g, b| fit(Color::Rgb(r, g, b), Palette::Rich).unwrap();
+        let rich = |r, g, b| fit(Color::Rgb(r, g, b), ColorDepth::Ansi256).unwrap();
         assert_eq!(rich(0x5f, 0xaf, 0xd7), Color::Indexed(74));
         assert_eq!(rich(0xff, 0xaf, 0x00), Color::Indexed(214));
         assert_eq!(rich(0x8a, 0x8a, 0x8a), Color::Indexed(245));
-        assert_eq!(fit(Color::Rgb(200, 10, 0), Palette::Basic), Some(Color::Red));
-        assert_eq!(fit(Color::Rgb(0xe6, 0x9f, 0), Palette::Basic), Some(Color::Yellow));
-        assert_eq!(fit(Color::Indexed(9), Palette::Basic), Some(Color::LightRed));
-        assert_eq!(fit(Color::Rgb(1, 2, 3), Palette::True), Some(Color::Rgb(1, 2, 3)));
-        assert_eq!(fit(Color::Reset, Palette::Rich), Some(Color::Reset));
+        assert_eq!(fit(Color::Rgb(200, 10, 0), ColorDepth::Ansi16), Some(Color::Red));
+        assert_eq!(fit(Color::Rgb(0xe6, 0x9f, 0), ColorDepth::Ansi16), Some(Color::Yellow));
+        assert_eq!(fit(Color::Indexed(9), ColorDepth::Ansi16), Some(Color::LightRed));
+        assert_eq!(fit(Color::Rgb(1, 2, 3), ColorDepth::TrueColor), Some(Color::Rgb(1, 2, 3)));
+        assert_eq!(fit(Color::Reset, ColorDepth::Ansi256), Some(Color::Reset));
     }
 
     #[test]

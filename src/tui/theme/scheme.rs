@@ -2,7 +2,7 @@
 
 use super::Role;
 use super::quantize::fit;
-use crate::terminal_caps::Palette;
+use crate::terminal_caps::ColorDepth;
 use ratatui::style::{Color, Modifier, Style};
 use std::borrow::Cow;
 
@@ -40,15 +40,15 @@ impl Paint {
     }
 
     /// The style with the colours of `palette`.
-    pub(super) fn style(self, palette: Palette) -> Style {
+    pub(super) fn style(self, palette: ColorDepth) -> Style {
         let style = Style::new().add_modifier(self.modifiers);
         let is_indexed = matches!(self.bg, Some(Color::Rgb(..) | Color::Indexed(16..)));
-        if palette == Palette::Basic && is_indexed {
+        if palette == ColorDepth::Ansi16 && is_indexed {
             // None of the basic colours is subtle enough as a background of text.
             return style.remove_modifier(Modifier::BOLD).add_modifier(Modifier::REVERSED);
         }
         let fg = match palette {
-            Palette::Basic => self.basic.or(self.fg),
+            ColorDepth::Ansi16 => self.basic.or(self.fg),
             _ => self.fg,
         };
         let fit = |colour: Option<Color>| colour.and_then(|colour| fit(colour, palette));

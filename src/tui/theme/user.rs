@@ -11,7 +11,7 @@
 
 use super::scheme::{Paint, Scheme};
 use super::{BUILT_IN, CURVES, Role};
-use crate::config::{Source, kind_of, unknown};
+use crate::config::{TomlSource, describe_value, unknown_name};
 use crate::error::Diagnostic;
 use ratatui::style::{Color, Modifier};
 use std::borrow::Cow;
@@ -55,8 +55,8 @@ impl Scheme {
     /// Parses the theme `name` from the contents `text` of the file `path`.\n\n# Errors\nAll mistakes in it, with
     /// line and column.
     pub fn read(name: &str, text: &str, path: &Path) -> Result<Scheme, Vec<Diagnostic>> {
-        let mut source = Source::new(text, path);
-        let root = source.tables();
+        let mut source = TomlSource::new(text, path);
+        let root = source.parse();
         let mut scheme = Scheme {
             name: Cow::Owned(name.to_owned()),
             about: Cow::Borrowed("user theme"),
@@ -70,7 +70,7 @@ impl Scheme {
     }
 
     /// Applies one key of the file.
-    fn apply(&mut self, source: &mut Source<'_>, (key, value): Entry<'_, '_>) {
+    fn apply(&mut self, source: &mut TomlSource<'_>, (key, value): Entry<'_, '_>) {
         let name = key.get_ref().as_ref();
         let named = Role::NAMED.iter().find(|(known, _)| *known == name);
         match (name, named) {
@@ -80,7 +80,10 @@ impl Scheme {
                     self.base = base.base;
                 } else {
                     let names = BUILT_IN.iter().map(|scheme| scheme.name.as_ref());
-                    source.say_unless_broken(value.span().start, unknown("theme", text, names));
+                    source.push_error_unless_syntax_error(
+                        value.span().start,
+                        unknown_name("theme", text, names),
+                    );
                 }
             }
             ("about", _) => {
@@ -97,26 +100,26 @@ impl Scheme {
             (_, Some((_, role))) => self.overrides.push((*role, paint(source, value))),
             (_, None) => {
                 let known = Role::NAMED.iter().map(|(known, _)| *known).chain(["base", "about", "curves"]);
-                source.say_unless_broken(key.span().start, unknown("role", name, known));
+                source.push_error_unless_syntax_error(key.span().start, unknown_name("role", name, known));
             }
         }
     }
 }
 
-fn curves(source: &mut Source<'_>, value: &Spanned<DeValue<'_>>) -> Vec<Paint> {
+fn curves(source: &mut TomlSource<'_>, value: &Spanned<DeValue<'_>>) -> Vec<Paint> {
     let problem = match value.get_ref() {
         DeValue::Array(list) if (1..=usize::from(CURVES)).contains(&list.len()) => {
             return list.iter().map(|value| paint(source, value)).collect();
         }
         DeValue::Array(list) => format!("expected 1 to {CURVES} colours, found {}", list.len()),
-        other => format!("expected a list of colours, found {}", kind_of(other)),
+        other => format!("expected a list of colours, found {}", describe_value(other)),
     };
-    source.say_unless_broken(value.span().start, problem);
+    source.push_error_unless_syntax_error(value.span().start, problem);
     Vec::new()
 }
 
 /// Parses a colour, or a table of colours and modifiers.
-fn paint(source: &mut Source<'_>, value: &Spanned<DeValue<'_>>) -> Paint {
+fn paint(source: &mut TomlSource<'_>, value: &Spanned<DeValue<'_>>) -> Paint {
     let DeValue::Table(table) = value.get_ref() else {
         return Paint { fg: colour(source, value), ..Paint::PLAIN };
     };
@@ -129,19 +132,19 @@ fn paint(source: &mut Source<'_>, value: &Spanned<DeValue<'_>>) -> Paint {
             ("bg", ..) => paint.bg = colour(source, value),
             (_, Some((_, modifier)), DeValue::Boolean(is_on)) => paint.modifiers.set(*modifier, *is_on),
             (_, Some(_), other) => {
-                let problem = format!("expected `true` or `false`, found {}", kind_of(other));
-                source.say_unless_broken(value.span().start, problem);
+                let problem = format!("expected `true` or `false`, found {}", describe_value(other));
+                source.push_error_unless_syntax_error(value.span().start, problem);
             }
             (_, None, _) => {
                 let known = MODIFIERS.iter().map(|(known, _)| *known).chain(["fg", "bg"]);
-                source.say_unless_broken(key.span().start, unknown("entry", name, known));
+                source.push_error_unless_syntax_error(key.span().start, unknown_name("entry", name, known));
             }
         }
     }
     paint
 }
 
-fn colour(source: &mut Source<'_>, value: &Spanned<DeValue<'_>>) -> Option<Color> {
+fn colour(source: &mut TomlSource<'_>, value: &Spanned<DeValue<'_>>) -> Option<Color> {
     let expected = "#rrggbb, a number from 0 to 255, or the name of a colour";
     let problem = match value.get_ref() {
         DeValue::Integer(number) => match number.as_str().parse() {
@@ -155,21 +158,21 @@ fn colour(source: &mut Source<'_>, value: &Spanned<DeValue<'_>>) -> Option<Color
             },
             None => match NAMES.iter().find(|(name, _)| *name == text.as_ref()) {
                 Some((_, colour)) => return Some(*colour),
-                None => unknown("colour", text, NAMES.iter().map(|(name, _)| *name)),
+                None => unknown_name("colour", text, NAMES.iter().map(|(name, _)| *name)),
             },
         },
-        other => format!("expected {expected}, found {}", kind_of(other)),
+        other => format!("expected {expected}, found {}", describe_value(other)),
     };
-    source.say_unless_broken(value.span().start, problem);
+    source.push_error_unless_syntax_error(value.span().start, problem);
     None
 }
 
-fn text_of<'t>(source: &mut Source<'_>, value: &'t Spanned<DeValue<'_>>) -> Option<&'t str> {
+fn text_of<'t>(source: &mut TomlSource<'_>, value: &'t Spanned<DeValue<'_>>) -> Option<&'t str> {
     match value.get_ref() {
         DeValue::String(text) => Some(text),
         other => {
-            let problem = format!("expected text in quotes, found {}", kind_of(other));
-            source.say_unless_broken(value.span().start, problem);
+            let problem = format!("expected text in quotes, found {}", describe_value(other));
+            source.push_error_unless_syntax_error(value.span().start, problem);
             None
         }
     }
@@ -178,7 +181,7 @@ fn text_of<'t>(source: &mut Source<'_>, value: &'t Spanned<DeValue<'_>>) -> Opti
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::terminal_caps::Palette;
+    use crate::terminal_caps::ColorDepth;
 
     fn mistakes(text: &str) -> Vec<String> {
         let found = Scheme::read("mine", text, Path::new("mine.toml")).unwrap_err();
@@ -192,9 +195,9 @@ mod tests {
         let scheme = Scheme::read("mine", text, Path::new("mine.toml")).unwrap();
         assert_eq!(scheme.paint(Role::Train).fg, Some(Color::Rgb(0x56, 0xb4, 0xe9)));
         assert_eq!(scheme.paint(Role::Test), BUILT_IN[1].paint(Role::Test));
-        let validation = scheme.paint(Role::Validation).style(Palette::Rich);
+        let validation = scheme.paint(Role::Validation).style(ColorDepth::Ansi256);
         assert_eq!((validation.fg, validation.add_modifier), (Some(Color::Indexed(214)), Modifier::BOLD));
-        assert_eq!(scheme.paint(Role::Selected).style(Palette::Basic).bg, Some(Color::DarkGray));
+        assert_eq!(scheme.paint(Role::Selected).style(ColorDepth::Ansi16).bg, Some(Color::DarkGray));
         assert_eq!(scheme.paint(Role::Curve(3)).fg, Some(Color::Indexed(33)));
     }
 

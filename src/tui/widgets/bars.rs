@@ -69,10 +69,10 @@ pub fn spark_between(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::tui::theme::{Charset, Palette};
+    use crate::tui::theme::{Charset, ColorDepth};
 
-    const UNICODE: Theme = Theme::new(Palette::None, Charset::Unicode);
-    const ASCII: Theme = Theme::new(Palette::None, Charset::Plain);
+    const UNICODE: Theme = Theme::new(ColorDepth::None, Charset::Unicode);
+    const ASCII: Theme = Theme::new(ColorDepth::None, Charset::AsciiSymbols);
 
     fn drawn(fraction: f64, theme: Theme) -> String {
         let area = Rect::new(0, 0, 4, 1);

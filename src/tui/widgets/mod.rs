@@ -100,14 +100,14 @@ pub fn centred(area: Rect, width: u16, height: u16) -> Rect {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::tui::theme::{Charset, Palette};
+    use crate::tui::theme::{Charset, ColorDepth};
     use proptest::prelude::*;
     use ratatui::widgets::Widget;
 
-    const THEME: Theme = Theme::new(Palette::None, Charset::Unicode);
+    const THEME: Theme = Theme::new(ColorDepth::None, Charset::Unicode);
 
     #[test]
-    fn text_is_cut_by_cells() {
+    fn text_is_truncated_by_cells() {
         assert_eq!(cut(THEME, "abcdef", 6), "abcdef");
         assert_eq!(cut(THEME, "abcdefg", 6), "abcde…");
         assert_eq!(cut(THEME, "日本語です", 6), "日本…");
@@ -122,8 +122,8 @@ mod tests {
         assert_eq!(wrap("a\n\nb", 4), ["a", "", "b"]);
     }
 
-    /// Text of all that can go wrong: control and direction characters, escape sequences, wide and joined
-    /// characters, marks without a letter.
+    /// Hostile text: control and bidirectional characters, escape sequences, wide characters and grapheme clusters,
+    /// isolated combining marks.
     fn hostile() -> impl Strategy<Value = String> {
         let piece = prop_oneof![
             any::<char>().prop_map(String::from),
@@ -159,9 +159,9 @@ mod tests {
         prop::collection::vec(piece, 0..12).prop_map(|pieces| pieces.concat())
     }
 
-    /// Draws on a buffer full of `#`; whatever is outside of `inside` must still be there, and what is
-    /// inside must be text without control characters that ends where its cells do.
-    fn stays(inside: Rect, draw: impl FnOnce(&mut Buffer)) -> Result<(), TestCaseError> {
+    /// Draws on a buffer of `#`. Checks that cells outside of `inside` do not change, and that cells inside have no
+    /// control characters and the right width.
+    fn draws_within(inside: Rect, draw: impl FnOnce(&mut Buffer)) -> Result<(), TestCaseError> {
         let mut buffer = Buffer::filled(Rect::new(0, 0, 24, 6), ratatui::buffer::Cell::new("#"));
         draw(&mut buffer);
         for y in 0..6 {
@@ -186,13 +186,13 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_text_stays_in_its_place(text in hostile(), width in 0_u16..20, at in 0_usize..12) {
+        fn widgets_draw_within_their_area(text in hostile(), width in 0_u16..20, at in 0_usize..12) {
             let area = Rect::new(2, 1, width, 3);
             let line = Rect { height: 1, ..area };
             let style = Style::new();
-            stays(line, |buffer| { put(buffer, 2, 1, width, &text, style); })?;
-            stays(line, |buffer| put_right(buffer, line, 1, &text, style))?;
-            stays(area, |buffer| pane(THEME, &text, true).render(area, buffer))?;
+            draws_within(line, |buffer| { put(buffer, 2, 1, width, &text, style); })?;
+            draws_within(line, |buffer| put_right(buffer, line, 1, &text, style))?;
+            draws_within(area, |buffer| pane(THEME, &text, true).render(area, buffer))?;
             let cells = width as usize;
             prop_assert!(cells_of(&cut(THEME, &text, cells)) <= cells);
             prop_assert_eq!(cells_of(&fixed(THEME, &text, cells)), cells);
@@ -202,8 +202,8 @@ mod tests {
             }
             let mut field = text_field::TextField::new(&text);
             (0..at).for_each(|_| { field.edit(&text_field::Edit::Left); });
-            stays(line, |buffer| { field.draw_line(buffer, line, style); })?;
-            stays(area, |buffer| { field.draw_paragraph(buffer, area, THEME, ""); })?;
+            draws_within(line, |buffer| { field.draw_line(buffer, line, style); })?;
+            draws_within(area, |buffer| { field.draw_paragraph(buffer, area, THEME, ""); })?;
             for place in [
                 field.draw_line(&mut Buffer::empty(line), line, style),
                 field.draw_paragraph(&mut Buffer::empty(area), area, THEME, ""),

@@ -1,7 +1,7 @@
-//! Text that is being typed: a line, or a paragraph that wraps.
+//! A text field, drawn as one line or as a wrapped paragraph.
 //!
-//! The cursor moves by what a person sees as one character. What comes in is made harmless and
-//! bounded, so that no paste can freeze or smear the screen.
+//! The cursor moves by grapheme clusters. Inserted text is sanitized and its length is limited, so that no paste can
+//! freeze or corrupt the screen.
 
 use super::put;
 use crate::text::{cells, clusters, harmless, width};
@@ -11,65 +11,66 @@ use ratatui::layout::{Position, Rect};
 use ratatui::style::Style;
 use std::ops::Range;
 
-/// A change of the text or a move of the cursor.
+/// An edit of the text, or a movement of the cursor.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Edit {
-    /// Put in text at the cursor.
+    /// Insert text at the cursor.
     Insert(String),
-    /// Take away the character before the cursor.
+    /// Delete the character before the cursor.
     Backspace,
-    /// Take away the character after the cursor.
+    /// Delete the character after the cursor.
     Delete,
-    /// Take away the word before the cursor.
+    /// Delete the word before the cursor.
     DeleteWord,
-    /// Take away everything before the cursor.
+    /// Delete the text before the cursor.
     DeleteToStart,
-    /// Take away everything after the cursor.
+    /// Delete the text after the cursor.
     DeleteToEnd,
-    /// One character to the left.
+    /// Move one character to the left.
     Left,
-    /// One character to the right.
+    /// Move one character to the right.
     Right,
-    /// One word to the left.
+    /// Move one word to the left.
     WordLeft,
-    /// One word to the right.
+    /// Move one word to the right.
     WordRight,
-    /// To the beginning.
+    /// Move to the beginning.
     Home,
-    /// To the end.
+    /// Move to the end.
     End,
 }
 
-/// A text and a cursor in it.
+/// A text with a cursor.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct TextField {
     text: String,
+    /// Byte offset of the cursor.
     cursor: usize,
-    cut: bool,
+    is_truncated: bool,
 }
 
 impl TextField {
-    /// The most bytes that a field holds; an input of a model is far shorter.
+    /// Maximum length in bytes; inputs of a model are far shorter.
     pub const MOST: usize = 8192;
 
-    /// A field with `text` in it and the cursor behind it.
+    /// A field with `text`, and the cursor at its end.
     pub fn new(text: &str) -> Self {
         let mut field = TextField::default();
         field.edit(&Edit::Insert(text.to_string()));
         field
     }
 
-    /// What is in it.
+    /// The text.
     pub fn text(&self) -> &str {
         &self.text
     }
 
-    /// Whether something was too long and lost its end.
+    /// Whether inserted text was too long and was truncated.
     pub fn was_cut(&self) -> bool {
-        self.cut
+        self.is_truncated
     }
 
-    /// Does `edit`; whether the text changed.
+    /// Applies `edit`; returns whether the text changed.
     pub fn edit(&mut self, edit: &Edit) -> bool {
         let length = self.text.len();
         match edit {
@@ -87,17 +88,17 @@ impl TextField {
             Edit::End => self.cursor = length,
         }
         if self.text.len() < Self::MOST / 2 && !matches!(edit, Edit::Insert(_)) {
-            self.cut = false;
+            self.is_truncated = false;
         }
         self.text.len() != length
     }
 
     fn insert(&mut self, text: &str) {
-        let room = Self::MOST.saturating_sub(self.text.len());
-        // Making harmless may lengthen a text threefold, so only what could fit is looked at.
-        let mut clean = harmless(&text[..floor_boundary(text, room)]);
-        clean.truncate(floor_boundary(&clean, room));
-        self.cut |= text.len() > room;
+        let available = Self::MOST.saturating_sub(self.text.len());
+        // Sanitizing may make text three times as long, so truncate it before and after.
+        let mut clean = harmless(&text[..floor_boundary(text, available)]);
+        clean.truncate(floor_boundary(&clean, available));
+        self.is_truncated |= text.len() > available;
         self.text.insert_str(self.cursor, &clean);
         self.cursor += clean.len();
     }
@@ -128,28 +129,29 @@ impl TextField {
         self.cursor + rest[word..].find(char::is_whitespace).map_or(rest.len(), |at| word + at)
     }
 
-    /// A list without its last line, which is for the filter while one is typed or there is one.
-    pub fn filter_areas(&self, inner: Rect, is_typed: bool) -> (Rect, Option<Rect>) {
-        if !is_typed && self.text.is_empty() || inner.height < 2 {
+    /// Splits `inner` into the area of a list and, if the filter is being edited or not empty, a last line for the
+    /// filter.
+    pub fn filter_areas(&self, inner: Rect, is_editing: bool) -> (Rect, Option<Rect>) {
+        if !is_editing && self.text.is_empty() || inner.height < 2 {
             return (inner, None);
         }
         let list = Rect { height: inner.height - 1, ..inner };
         (list, Some(Rect { y: list.bottom(), height: 1, ..inner }))
     }
 
-    /// Draws the filter of a list and returns where the terminal's cursor belongs.
+    /// Draws the filter of a list; returns the position of the terminal's cursor.
     pub fn draw_filter(&self, buffer: &mut Buffer, foot: Rect, theme: Theme) -> Position {
         let x = put(buffer, foot.x, foot.y, foot.width, " / ", theme.style(Role::Key));
         let field = Rect { x, width: foot.right().saturating_sub(x), ..foot };
         self.draw_line(buffer, field, theme.style(Role::Text))
     }
 
-    /// Draws the field as one line and returns where the terminal's cursor belongs.
+    /// Draws the field as one line; returns the position of the terminal's cursor.
     pub fn draw_line(&self, buffer: &mut Buffer, area: Rect, style: Style) -> Position {
-        // The text is shown from a place that keeps the cursor inside.
-        let room = (area.width as usize).saturating_sub(1);
+        // Scrolls the text so that the cursor is visible.
+        let visible = (area.width as usize).saturating_sub(1);
         let mut start = 0;
-        while width(&self.text[start..self.cursor]) > room {
+        while width(&self.text[start..self.cursor]) > visible {
             start += clusters(&self.text[start..]).next().map_or(1, |(_, symbol)| symbol.len());
         }
         put(buffer, area.x, area.y, area.width, &self.text[start..], style);
@@ -157,8 +159,7 @@ impl TextField {
         Position { x: x.min(area.right().saturating_sub(1)), y: area.y }
     }
 
-    /// Draws the field as a paragraph and returns where the terminal's cursor belongs. `empty` is
-    /// shown while there is no text.
+    /// Draws the field as a paragraph, or `empty` if there is no text; returns the position of the terminal's cursor.
     pub fn draw_paragraph(&self, buffer: &mut Buffer, area: Rect, theme: Theme, empty: &str) -> Position {
         if self.text.is_empty() || area.is_empty() {
             put(buffer, area.x, area.y, area.width, empty, theme.style(Role::Muted));
@@ -219,7 +220,7 @@ pub fn wrap_ranges(text: &str, width: usize) -> Vec<Range<usize>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::tui::theme::{Charset, Palette};
+    use crate::tui::theme::{Charset, ColorDepth};
 
     fn typed(edits: &[Edit]) -> (String, usize) {
         let mut field = TextField::new("the plot is thin");
@@ -230,7 +231,7 @@ mod tests {
     }
 
     #[test]
-    fn editing_does_what_a_shell_does() {
+    fn edits_match_a_shell() {
         assert_eq!(typed(&[Edit::DeleteWord]), ("the plot is ".into(), 12));
         assert_eq!(typed(&[Edit::WordLeft, Edit::WordLeft, Edit::DeleteToEnd]), ("the plot ".into(), 9));
         assert_eq!(typed(&[Edit::Home, Edit::WordRight, Edit::Delete]), ("theplot is thin".into(), 3));
@@ -239,18 +240,18 @@ mod tests {
     }
 
     #[test]
-    fn the_cursor_moves_by_seen_characters() {
+    fn cursor_moves_by_grapheme_clusters() {
         let mut field = TextField::new("a👩‍👩‍👧e\u{301}日");
-        let mut places = Vec::new();
+        let mut positions = Vec::new();
         for _ in 0..5 {
-            places.push(field.cursor);
+            positions.push(field.cursor);
             field.edit(&Edit::Left);
         }
-        assert_eq!(places, [25, 22, 19, 1, 0]);
+        assert_eq!(positions, [25, 22, 19, 1, 0]);
     }
 
     #[test]
-    fn a_huge_paste_is_cut_and_told() {
+    fn huge_paste_is_truncated() {
         let mut field = TextField::default();
         let started = std::time::Instant::now();
         field.edit(&Edit::Insert("日\x1b".repeat(300_000)));
@@ -260,8 +261,8 @@ mod tests {
     }
 
     #[test]
-    fn rows_wrap_and_the_cursor_follows() {
-        let theme = Theme::new(Palette::None, Charset::Unicode);
+    fn rows_wrap_and_scroll_to_cursor() {
+        let theme = Theme::new(ColorDepth::None, Charset::Unicode);
         let area = Rect::new(0, 0, 10, 2);
         let mut buffer = Buffer::empty(area);
         let field = TextField::new("one two three four five");
@@ -273,8 +274,8 @@ mod tests {
     }
 
     #[test]
-    fn nothing_fits_into_nothing() {
-        let theme = Theme::new(Palette::None, Charset::Unicode);
+    fn empty_area_draws_nothing() {
+        let theme = Theme::new(ColorDepth::None, Charset::Unicode);
         let mut buffer = Buffer::empty(Rect::ZERO);
         let field = TextField::new("日本語");
         field.draw_line(&mut buffer, Rect::ZERO, Style::new());

@@ -8,20 +8,37 @@
 #include "optimizer.cu"
 
 #define ENTRY(kernel) {#kernel, host::Caller<kernel>::body}
-#define BF16_ENTRIES(width)                                                              \
-    ENTRY(attention_forward_bf16_##width), ENTRY(attention_backward_q_bf16_##width),             \
+#define BF16_ENTRIES(width)                                                                \
+    ENTRY(attention_forward_bf16_##width), ENTRY(attention_backward_q_bf16_##width),       \
         ENTRY(attention_backward_kv_bf16_##width)
 
 static const host::Entry KERNELS[] = {
-    ENTRY(embeddings_forward),           ENTRY(add_layer_norm),          ENTRY(layer_norm_backward),
-    ENTRY(bias_activation),        ENTRY(column_sums),           ENTRY(segment_sums),
-    ENTRY(reduce_partial_sums),          ENTRY(gather_first_rows),              ENTRY(scatter_first_rows),
-    ENTRY(word_embedding_backward),   ENTRY(position_embedding_backward), ENTRY(attention_forward),
-    ENTRY(attention_backward_q), ENTRY(attention_backward_kv),
-    ENTRY(add_bias),        ENTRY(pooler),              ENTRY(pooler_backward),
-    ENTRY(cross_entropy),   ENTRY(gradient_square_sums),           ENTRY(clip_grad_norm),
-    ENTRY(adamw),           ENTRY(weights_to_bf16),     ENTRY(squared_error),
-    BF16_ENTRIES(32),       BF16_ENTRIES(64),         BF16_ENTRIES(96),
+    ENTRY(embeddings_forward),
+    ENTRY(add_layer_norm),
+    ENTRY(layer_norm_backward),
+    ENTRY(bias_activation),
+    ENTRY(column_sums),
+    ENTRY(segment_sums),
+    ENTRY(reduce_partial_sums),
+    ENTRY(gather_first_rows),
+    ENTRY(scatter_first_rows),
+    ENTRY(word_embedding_backward),
+    ENTRY(position_embedding_backward),
+    ENTRY(attention_forward),
+    ENTRY(attention_backward_q),
+    ENTRY(attention_backward_kv),
+    ENTRY(add_bias),
+    ENTRY(pooler),
+    ENTRY(pooler_backward),
+    ENTRY(cross_entropy),
+    ENTRY(gradient_square_sums),
+    ENTRY(clip_grad_norm),
+    ENTRY(adamw),
+    ENTRY(weights_to_bf16),
+    ENTRY(squared_error),
+    BF16_ENTRIES(32),
+    BF16_ENTRIES(64),
+    BF16_ENTRIES(96),
 };
 
 // Runs a kernel. Returns 0, 1 if there is no kernel of that name, or 2 if its threads deadlock.

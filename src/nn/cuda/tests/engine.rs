@@ -3,9 +3,10 @@
 use super::super::engine::CudaEngine;
 use super::*;
 use crate::nn::engine::{Engine, OptimizerConfig, StepInput, StepReport, Weights};
+use crate::nn::engine_config::{EngineConfig, MicroBatchLimits};
 use crate::nn::fast::FastEngine;
 use crate::nn::load::init_weights;
-use crate::nn::{EngineConfig, MicroBatchLimits, ModelConfig, is_key_bias, param_specs};
+use crate::nn::{ModelConfig, is_key_bias, param_specs};
 use crate::spec::Precision;
 
 const BERT: &str = r#"{"model_type": "bert", "vocab_size": 40, "hidden_size": 48, "num_hidden_layers": 3,

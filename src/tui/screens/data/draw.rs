@@ -1,6 +1,6 @@
 //! How the counts are drawn: a table of the splits, and how long the inputs of one of them are.
 
-use crate::data::{Lengths, Profile};
+use crate::data::{LengthHistogram, SplitStatistics};
 use crate::event::SplitName;
 use crate::format;
 use crate::run::profile::DataProfile;
@@ -88,15 +88,15 @@ type Line = (String, Vec<String>, Role);
 
 fn table(spec: &RunSpec, profile: &DataProfile) -> Vec<Line> {
     let limit = spec.max_seq_length;
-    let line = |name: &str, role: Role, cell: &dyn Fn(&SplitName, &Profile) -> String| -> Line {
+    let line = |name: &str, role: Role, cell: &dyn Fn(&SplitName, &SplitStatistics) -> String| -> Line {
         (harmless(name), profile.splits.iter().map(|(split, found)| cell(split, found)).collect(), role)
     };
-    let counted = |name: &str, count: &dyn Fn(&Profile) -> usize| {
+    let counted = |name: &str, count: &dyn Fn(&SplitStatistics) -> usize| {
         let is_any = profile.splits.iter().any(|(_, found)| count(found) > 0);
         let role = if is_any { Role::Warning } else { Role::Text };
         line(name, role, &|_, found| share(count(found), found.rows))
     };
-    let of_lengths = |name: &str, number: &dyn Fn(&Lengths) -> String| {
+    let of_lengths = |name: &str, number: &dyn Fn(&LengthHistogram) -> String| {
         line(name, Role::Text, &|_, found| {
             found.lengths.as_ref().map_or(String::new(), number) + &" ".repeat(8)
         })
@@ -109,14 +109,15 @@ fn table(spec: &RunSpec, profile: &DataProfile) -> Vec<Line> {
         lines.push(counted("without a label", &|found| found.unlabelled));
     }
     if profile.no_lengths.is_none() {
-        let longer = |found: &Profile| found.lengths.as_ref().map_or(0, |lengths| lengths.longer_than(limit));
+        let longer =
+            |found: &SplitStatistics| found.lengths.as_ref().map_or(0, |lengths| lengths.longer_than(limit));
         lines.push(of_lengths("median tokens", &|lengths| number(lengths.quantile(0.5))));
         lines.push(of_lengths("mean tokens", &|lengths| format!("{:.1}", lengths.mean())));
         lines.push(of_lengths("longest", &|lengths| number(lengths.longest())));
         lines.push(counted(&format!("cut at {limit}"), &longer));
     }
     lines.push(counted("empty text", &|found| found.empty));
-    lines.push(line("twice or more", Role::Text, &|_, found| share(found.repeated, found.rows)));
+    lines.push(line("twice or more", Role::Text, &|_, found| share(found.duplicates, found.rows)));
     let (name, cells, role) = counted("also in train", &|found| found.in_train);
     let own = |(place, cell)| if place == 0 { String::new() } else { cell };
     lines.push((name, cells.into_iter().enumerate().map(own).collect(), role));
@@ -248,7 +249,7 @@ fn name_of(from: usize, to: usize, theme: Theme) -> String {
 }
 
 /// First and last length and the number of rows of each line, at most `height` of them.
-fn bins(lengths: &Lengths, height: usize) -> Vec<(usize, usize, usize)> {
+fn bins(lengths: &LengthHistogram, height: usize) -> Vec<(usize, usize, usize)> {
     let longest = lengths.longest().max(1);
     let fits = |width: &&usize| longest.div_ceil(**width) <= height;
     let width = WIDTHS.iter().find(fits).copied().unwrap_or_else(|| longest.div_ceil(height.max(1)));

@@ -184,9 +184,9 @@ fn draw_words(marked: &Marked, is_old: bool, theme: Theme, area: Rect, buffer: &
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::tui::theme::{Charset, Palette};
+    use crate::tui::theme::{Charset, ColorDepth};
 
-    const THEME: Theme = Theme::new(Palette::None, Charset::Unicode);
+    const THEME: Theme = Theme::new(ColorDepth::None, Charset::Unicode);
 
     fn push(start: usize, end: usize, value: f32) -> Push {
         Push { text: String::new(), start, end, value, sequence: 0 }

@@ -3,7 +3,7 @@
 use super::super::probes::{self, Line};
 use super::super::run_view::RunView;
 use super::{Infer, ModelSource};
-use crate::probes::{MOST, Probe};
+use crate::probes::{MAX_PROBES, Probe};
 use crate::run::history::History;
 use crate::spec::RunSpec;
 use crate::tui::app::App;
@@ -39,8 +39,8 @@ pub(super) fn toggle(app: &mut App) -> Vec<Effect> {
         return Vec::new();
     }
     let (pin, pins) = (Probe { text, text_pair }, &app.infer.pinned.pins);
-    if pins.len() >= MOST && !pins.contains(&pin) {
-        app.notice = Some(format!("{MOST} are pinned, the most there can be: let one go first"));
+    if pins.len() >= MAX_PROBES && !pins.contains(&pin) {
+        app.notice = Some(format!("{MAX_PROBES} are pinned, the most there can be: let one go first"));
         return Vec::new();
     }
     vec![Effect::ToggleProbe(pin)]

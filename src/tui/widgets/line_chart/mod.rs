@@ -1,8 +1,8 @@
-//! Curves drawn in braille, two by four dots a cell, over steps, epochs, time or examples.
+//! Line charts in braille, with two by four dots per cell, over steps, epochs, time or examples.
 //!
-//! A column of dots shows the lowest and highest of all points that fall into it, so that a spike
-//! is seen however long the run. It reads some buckets per column of dots, never the points. A value
-//! that is not a finite number is a gap. Without Unicode each curve has its own character.
+//! A column of dots shows the minimum and maximum of all points in it, so that spikes are visible in runs of any
+//! length. Drawing reads a few buckets per column of dots, not the points. Values that are not finite are gaps.
+//! Without Unicode, each curve has its own ASCII character.
 
 mod axes;
 mod band;
@@ -151,11 +151,11 @@ impl Trace {
 }
 
 impl LineChart<'_> {
-    /// Draws the chart. Returns what each curve reads: at the cursor, or else at its end.
+    /// Draws the chart. Returns the value of each curve at the cursor, or without a cursor at its end.
     pub fn draw(&self, area: Rect, buffer: &mut Buffer) -> Vec<Option<Reading>> {
-        let nothing = vec![None; self.curves.len()];
+        let no_readings = vec![None; self.curves.len()];
         let area = area.intersection(buffer.area);
-        let Some(plot) = self.plot(area) else { return nothing };
+        let Some(plot) = self.plot(area) else { return no_readings };
         let (height, foot) = (plot.height, area.height - plot.height);
         let margin = area.right() - plot.right();
         let end = self.end();
@@ -163,10 +163,10 @@ impl LineChart<'_> {
         let traces = self.traces((from, to), 2 * usize::from(plot.width));
         let Some(scale) = self.scale(&traces, height) else {
             let is_empty = self.curves.iter().all(|curve| curve.last_step().is_none());
-            let text = if is_empty { self.empty } else { "there is no value here" };
+            let text = if is_empty { self.empty } else { "No values in this range" };
             let x = area.x + area.width.saturating_sub(text::width(text) as u16) / 2;
             put(buffer, x, area.y + area.height / 2, area.width, text, self.theme.style(Role::Muted));
-            return nothing;
+            return no_readings;
         };
         let cursor = self.view.cursor(end);
         let cursor_at = cursor.map(|at| {
@@ -199,7 +199,7 @@ impl LineChart<'_> {
         readings
     }
 
-    /// The cells that the curves are drawn on, if there are enough.
+    /// The area of the curves, if the chart is large enough.
     pub fn plot(&self, area: Rect) -> Option<Rect> {
         if area.width < AXIS + 4 || area.height < 2 {
             return None;
@@ -227,7 +227,7 @@ impl LineChart<'_> {
         self.value(value) + &around
     }
 
-    /// The place of the right end when nothing is zoomed.
+    /// The right end of the horizontal axis when the chart is not zoomed.
     fn end(&self) -> f64 {
         let ends = self.curves.iter().map(|curve| {
             let last = curve.last_step().unwrap_or(0).max(self.steps);
@@ -289,7 +289,7 @@ impl LineChart<'_> {
                         points += 1;
                         signs.push((x / 2, y / 4, theme.glyph(sign), number));
                     }
-                    // Signs of neighbours are set apart, so that curves side by side keep theirs.
+                    // Markers of different curves are staggered, so that adjacent curves both show theirs.
                     Look::Marked(sign)
                         if trace.last == Some(x)
                             || (x.is_multiple_of(2) && (x / 2 + 7 * number).is_multiple_of(SIGN_EVERY)) =>
@@ -302,14 +302,14 @@ impl LineChart<'_> {
         }
         self.draw_references(buffer, plot, scale);
         self.blit(&canvas, buffer, plot);
-        // Signs on points only help while there are few of them.
+        // Markers are only useful if there are few points.
         if points <= canvas.width * self.curves.len().min(4) {
             let styles = self.styles();
             for (x, y, sign, number) in signs {
                 put_sign(buffer, plot, (x, y), sign, styles[number]);
             }
         }
-        self.draw_troubles(buffer, plot, &cut_off);
+        self.draw_warnings(buffer, plot, &cut_off);
     }
 
     /// The style of each curve.
@@ -327,17 +327,17 @@ impl LineChart<'_> {
         }
     }
 
-    /// Marks what lies above the chart, and says how many points are not finite numbers.
-    fn draw_troubles(&self, buffer: &mut Buffer, plot: Rect, cut_off: &[(usize, f64)]) {
+    /// Marks values above the chart, and reports how many points are not finite.
+    fn draw_warnings(&self, buffer: &mut Buffer, plot: Rect, cut_off: &[(usize, f64)]) {
         let warning = self.theme.style(Role::Warning);
         for (x, _) in cut_off {
             put(buffer, plot.x + *x as u16, plot.y, 1, self.theme.glyph(Symbol::Above), warning);
         }
-        let mut said = Vec::new();
+        let mut messages = Vec::new();
         if let Some(highest) = cut_off.iter().map(|(_, value)| *value).max_by(f64::total_cmp) {
-            said.push(format!("{} up to {}", self.theme.glyph(Symbol::Above), self.value(highest)));
+            messages.push(format!("{} up to {}", self.theme.glyph(Symbol::Above), self.value(highest)));
         }
-        // The raw and the smoothed curve are of the same points.
+        // The raw and the smoothed curve have the same points.
         let raw = |curve: &&Curve<'_>| curve.role != Role::TrainRaw;
         let not_finite: u64 = self
             .curves
@@ -347,9 +347,9 @@ impl LineChart<'_> {
             .map(|series| series.not_finite())
             .sum();
         if not_finite > 0 {
-            said.push(format!("{not_finite} not finite"));
+            messages.push(format!("{not_finite} not finite"));
         }
-        let text = said.join(", ");
+        let text = messages.join(", ");
         let x = plot.right().saturating_sub(text::width(&text) as u16);
         if !text.is_empty() && x > plot.x && plot.height > 2 {
             put(buffer, x, plot.y + 1, plot.width, &text, warning);
@@ -357,14 +357,14 @@ impl LineChart<'_> {
     }
 }
 
-/// Puts a sign of one cell into a cell of the plot. What `put` looks for in a text is not in any of them.
+/// Draws a symbol of one cell, without the checks of `put`.
 fn put_sign(buffer: &mut Buffer, plot: Rect, (x, y): (usize, usize), sign: &str, style: Style) {
     if let Some(cell) = buffer.cell_mut((plot.x + x as u16, plot.y + y as u16)) {
         cell.set_symbol(sign).set_style(style);
     }
 }
 
-/// Draws the mean of several seeds on from the column before; returns its row.
+/// Draws the mean of several seeds and the line from the previous column; returns its row.
 fn draw_mean(
     canvas: &mut Canvas,
     (x, column): (usize, &Column),
@@ -377,7 +377,7 @@ fn draw_mean(
     y
 }
 
-/// Draws one column of dots and the line to the column before; returns the row of its mean.
+/// Draws one column of dots and the line from the previous column; returns the row of its mean.
 fn draw_column(
     canvas: &mut Canvas,
     (x, column): (usize, &Column),

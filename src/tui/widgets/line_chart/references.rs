@@ -56,7 +56,7 @@ mod tests {
     use super::*;
     use crate::run::axis::StepAxis;
     use crate::run::series::Series;
-    use crate::tui::theme::{Charset, Palette, Theme};
+    use crate::tui::theme::{Charset, ColorDepth, Theme};
     use crate::tui::widgets::line_chart::{ChartView, Curve, Look};
 
     /// Scores of 70 to 80 % with a reference of 84 ± 2.
@@ -94,10 +94,10 @@ mod tests {
     fn reference_has_name_and_band() {
         let cases = [
             (Charset::Unicode, "╌", "published 84.0 ± 2.0", "· · · ·"),
-            (Charset::Plain, "-", "published 84.0 +- 2.0", ". . . ."),
+            (Charset::AsciiSymbols, "-", "published 84.0 +- 2.0", ". . . ."),
         ];
         for (letters, dash, name, dot) in cases {
-            let lines = drawn(Theme::new(Palette::None, letters), (60, 22));
+            let lines = drawn(Theme::new(ColorDepth::None, letters), (60, 22));
             let at = lines.iter().position(|line| line.contains(name)).expect("the name");
             assert!(lines[at].contains(dash), "{}", lines[at]);
             assert!(lines[at - 1].contains(dot) && lines[at + 1].contains(dot), "{lines:#?}");
@@ -107,7 +107,7 @@ mod tests {
 
     #[test]
     fn narrow_chart_omits_name_of_reference() {
-        let lines = drawn(Theme::new(Palette::None, Charset::Unicode), (24, 8));
+        let lines = drawn(Theme::new(ColorDepth::None, Charset::Unicode), (24, 8));
         assert!(lines.iter().any(|line| line.contains("╌")) && !lines.concat().contains("published"));
     }
 }

@@ -1,9 +1,9 @@
 use super::*;
 use crate::event::Step;
-use crate::tui::theme::{Charset, Palette};
+use crate::tui::theme::{Charset, ColorDepth};
 
-const UNICODE: Theme = Theme::new(Palette::None, Charset::Unicode);
-const ASCII: Theme = Theme::new(Palette::None, Charset::Plain);
+const UNICODE: Theme = Theme::new(ColorDepth::None, Charset::Unicode);
+const ASCII: Theme = Theme::new(ColorDepth::None, Charset::AsciiSymbols);
 
 fn series(points: impl IntoIterator<Item = (u64, f64)>) -> Series {
     let mut series = Series::default();
@@ -182,7 +182,7 @@ fn logarithmic_axis_has_tick_at_each_power() {
     let below = series([(1, -1.0), (2, 0.0)]);
     let curves = [curve("", Look::Line, &below, &course)];
     let rows = drawn(&LineChart { view, ..chart(&curves, 2, UNICODE) }, 40, 14);
-    assert!(rows.concat().contains("no value here"), "{}", rows.join("\n"));
+    assert!(rows.concat().contains("No values in this range"), "{}", rows.join("\n"));
 }
 
 /// Three seeds, of which the last has only half of the steps.

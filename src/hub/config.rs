@@ -1,33 +1,32 @@
-//! Where the hub is and how to deal with it, as the environment says.
+//! The configuration of the hub, from the environment.
 
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// Where the hub is and how to deal with it.
+/// The configuration of the hub.
 #[derive(Clone)]
-pub struct Settings {
-    /// Base URL, without a slash at the end.
+pub struct HubConfig {
+    /// Base URL without a trailing slash.
     pub endpoint: String,
-    /// Folder of the cache.
+    /// The folder of the cache.
     pub cache_dir: PathBuf,
-    /// Sent to the hub, never to where it redirects.
+    /// The access token. Sent to the hub, but not to hosts it redirects to.
     pub token: Option<String>,
-    /// Never touch the network.
+    /// Whether the network is not used.
     pub offline: bool,
-    /// A download without a byte for so long is given up, and tried again.
-    pub stall: Duration,
-    /// The same for every other request.
-    pub head_timeout: Duration,
-    /// How often a request that may succeed a moment later is made again.
-    pub retries: usize,
+    /// A download that receives no data for this long is aborted and retried.
+    pub read_timeout: Duration,
+    /// The timeout of every other request.
+    pub request_timeout: Duration,
+    /// The maximum number of retries of a request after a temporary error.
+    pub max_retries: usize,
 }
 
-impl Settings {
-    /// What the environment says, by the names that the ecosystem's own tools use: `HF_ENDPOINT`,
-    /// `HF_HUB_CACHE`, `HF_HOME`, `HF_TOKEN`, `HF_TOKEN_PATH`, `HF_HUB_DISABLE_IMPLICIT_TOKEN`,
-    /// `HF_HUB_OFFLINE`.
+impl HubConfig {
+    /// The configuration from the environment variables of the Hugging Face libraries: `HF_ENDPOINT`, `HF_HUB_CACHE`,
+    /// `HF_HOME`, `HF_TOKEN`, `HF_TOKEN_PATH`, `HF_HUB_DISABLE_IMPLICIT_TOKEN` and `HF_HUB_OFFLINE`.
     pub fn from_env() -> Self {
-        Settings::from_lookup(|name| std::env::var(name).ok().filter(|value| !value.is_empty()))
+        HubConfig::from_lookup(|name| std::env::var(name).ok().filter(|value| !value.is_empty()))
     }
 
     fn from_lookup(get: impl Fn(&str) -> Option<String>) -> Self {
@@ -46,7 +45,7 @@ impl Settings {
             let path = get("HF_TOKEN_PATH").map_or_else(|| home.join("token"), PathBuf::from);
             std::fs::read_to_string(path).ok()
         });
-        Settings {
+        HubConfig {
             endpoint: get("HF_ENDPOINT")
                 .map_or("https://huggingface.co".to_string(), |url| url.trim_end_matches('/').to_string()),
             cache_dir: cache_dir.map_or_else(|| home.join("hub"), PathBuf::from),
@@ -54,9 +53,9 @@ impl Settings {
                 .map(|token| token.trim().to_string())
                 .filter(|token| !token.is_empty() && !is_on("HF_HUB_DISABLE_IMPLICIT_TOKEN")),
             offline: is_on("HF_HUB_OFFLINE"),
-            stall: Duration::from_secs(30),
-            head_timeout: Duration::from_secs(10),
-            retries: 3,
+            read_timeout: Duration::from_secs(30),
+            request_timeout: Duration::from_secs(10),
+            max_retries: 3,
         }
     }
 }
@@ -67,11 +66,11 @@ mod tests {
     use std::path::Path;
 
     #[test]
-    fn the_environment_is_read_as_the_ecosystem_does() {
+    fn environment_variables_are_those_of_hugging_face() {
         let with = |pairs: &[(&str, &str)]| {
             let pairs: Vec<(String, String)> =
                 pairs.iter().map(|(a, b)| ((*a).to_string(), (*b).to_string())).collect();
-            Settings::from_lookup(move |name| {
+            HubConfig::from_lookup(move |name| {
                 pairs.iter().find(|(key, _)| key == name).map(|(_, v)| v.clone())
             })
         };

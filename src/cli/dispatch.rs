@@ -1,0 +1,65 @@
+//! From a command to an exit code.
+
+use super::args::{CliCommand, GlobalArgs};
+use super::keys::KeymapExport;
+use super::{attach, bench, check, control, doctor, eval, export, keys, output, predict, runs, train};
+use crate::error::{Error, Result};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::process::ExitCode;
+
+/// Runs a command. `keymap` exports the key bindings of the interface, which this layer does not depend on.
+///
+/// # Errors
+/// That of the command. A panic is an internal error: one line on stderr and [`Error::Training`].
+pub fn run(global: &GlobalArgs, command: CliCommand, keymap: KeymapExport) -> Result<()> {
+    std::panic::set_hook(Box::new(|panic| {
+        let position = panic.location().map_or(String::new(), |at| format!(" ({}:{})", at.file(), at.line()));
+        let text = panic.payload_as_str().unwrap_or("no message");
+        output::stderr_line(format!("glue-tui: internal error: {text}{position}"));
+    }));
+    log_to_stderr();
+    let result = catch_unwind(AssertUnwindSafe(|| dispatch(global, command, keymap)));
+    result.unwrap_or_else(|_| {
+        Err(Error::Training("this is a bug in glue-tui; please report it with the line above".into()))
+    })
+}
+
+/// Logs to stderr what the libraries log, at the level of `RUST_LOG`; nothing when that is not set.
+fn log_to_stderr() {
+    if std::env::var_os(env_logger::DEFAULT_FILTER_ENV).is_some() {
+        env_logger::init();
+    }
+}
+
+fn dispatch(global: &GlobalArgs, command: CliCommand, keymap: KeymapExport) -> Result<()> {
+    match command {
+        CliCommand::Train(args) => train::train(global, &args),
+        CliCommand::Eval(args) => eval::eval(global, &args),
+        CliCommand::Predict(args) => predict::predict(global, &args),
+        CliCommand::Attach(args) => attach::attach(global, &args),
+        CliCommand::Runs(args) => runs::runs(global, &args),
+        CliCommand::Control(args) => control::control(global, &args),
+        CliCommand::Export(args) => export::export(global, &args),
+        CliCommand::Check(args) => check::check(global, &args),
+        CliCommand::Keys => keys::keys(global, keymap),
+        CliCommand::Doctor => doctor::doctor(global),
+        CliCommand::Bench(args) => bench::bench(global, &args),
+    }
+}
+
+/// Prints the error of a command to stderr, and returns its exit code.
+pub fn exit_code(result: Result<()>) -> ExitCode {
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        // A closed pipe is normal, as with `| head`.
+        Err(error) if output::is_closed_pipe(&error) => ExitCode::SUCCESS,
+        Err(error) => {
+            output::stderr_line(match &error {
+                // One line per mistake, in the format that editors can jump to.
+                Error::Config(_) => error.to_string(),
+                _ => format!("glue-tui: {error}"),
+            });
+            ExitCode::from(error.exit_code())
+        }
+    }
+}

@@ -1,0 +1,152 @@
+//! The events of a run on stderr: a progress bar on a terminal, plain lines otherwise.
+
+use super::progress::{ProgressDisplay, template};
+use crate::event::{Event, Started, Step};
+use crate::format;
+use crate::run::{RunEvent, message};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// Time between two plain lines about training steps.
+const STEP_LINE_INTERVAL: Duration = Duration::from_secs(10);
+/// The task name of training steps.
+const TRAINING: &str = "training";
+/// Weight of a new step in the moving averages of loss and speed.
+const EMA_WEIGHT: f64 = 0.05;
+
+/// Prints the events of a run.
+pub(super) struct RunPrinter {
+    display: ProgressDisplay,
+    run: Option<Box<Started>>,
+    /// The directory of the run that emitted the last event.
+    dir: Option<Arc<Path>>,
+    /// `[seed 43] `, or empty for a single run.
+    prefix: String,
+    /// Completed optimizer steps.
+    step: u64,
+    /// Moving average of the training loss.
+    loss: Option<f64>,
+    /// Moving average of the seconds per step.
+    seconds_per_step: Option<f64>,
+    /// When the last plain line about a step was printed.
+    last_line: Option<Instant>,
+}
+
+impl RunPrinter {
+    /// A progress bar when stderr is a terminal and `is_plain` is false.
+    pub(super) fn new(is_plain: bool) -> Self {
+        RunPrinter {
+            display: ProgressDisplay::new(is_plain),
+            run: None,
+            dir: None,
+            prefix: String::new(),
+            step: 0,
+            loss: None,
+            seconds_per_step: None,
+            last_line: None,
+        }
+    }
+
+    /// Prints an event.
+    pub(super) fn print(&mut self, event: &RunEvent) {
+        if self.dir.as_ref() != Some(&event.dir) {
+            // Each of several seeds has its own directory in the run directory.
+            let name = event.dir.file_name().map(|name| name.to_string_lossy().into_owned());
+            let seed = name.and_then(|name| Some(name.strip_prefix("seed-")?.to_owned()));
+            self.prefix = seed.map_or(String::new(), |seed| format!("[seed {seed}] "));
+            self.dir = Some(event.dir.clone());
+        }
+        match &event.event {
+            Event::Progress(progress) => self.display.show(progress),
+            Event::Step(step) => self.print_step(step),
+            // The caller prints how the run ended.
+            Event::Ended { .. } => {}
+            event => {
+                if let Some(line) = message::line(event) {
+                    self.display.print_line(format!("{}{line}", self.prefix));
+                }
+                self.update(event);
+            }
+        }
+    }
+
+    /// Updates the state that later lines need.
+    fn update(&mut self, event: &Event) {
+        match event {
+            Event::Started(started) => {
+                (self.loss, self.seconds_per_step, self.last_line) = (None, None, None);
+                self.step = started.first_step;
+                self.display.task.clear();
+                self.run = Some(started.clone());
+            }
+            Event::Command { settings: Some(settings), .. } => {
+                if let Some(run) = &mut self.run {
+                    run.total_steps = settings.total_steps;
+                }
+                // The next step recreates the progress bar with the new length.
+                self.display.task.clear();
+            }
+            _ => {}
+        }
+    }
+
+    /// Removes the progress bar.
+    pub(super) fn clear(&self) {
+        self.display.clear();
+    }
+
+    fn print_step(&mut self, step: &Step) {
+        let Some(run) = &self.run else { return };
+        let steps = step.step.saturating_sub(self.step).max(1);
+        self.step = step.step;
+        self.loss = Some(smoothed(self.loss, step.loss));
+        self.seconds_per_step = Some(smoothed(self.seconds_per_step, step.seconds / steps as f64));
+        let remaining =
+            run.total_steps.saturating_sub(step.step) as f64 * self.seconds_per_step.unwrap_or(0.0);
+        let speed = if step.seconds > 0.0 { step.examples as f64 / step.seconds } else { 0.0 };
+        let text = format!(
+            "epoch {:.2}, loss {:.4}, learning rate {}, {speed:.0} examples/s, {} left",
+            step.epoch,
+            self.loss.unwrap_or(step.loss),
+            learning_rate(step.learning_rate),
+            format::duration(remaining),
+        );
+        if let Some(bar) = &self.display.bar {
+            bar.set_position(step.step);
+            bar.set_message(text);
+            if std::mem::replace(&mut self.display.task, TRAINING.into()) != TRAINING {
+                bar.set_length(run.total_steps);
+                bar.set_prefix(self.prefix.clone());
+                bar.set_style(template("{prefix}{bar:25} {human_pos}/{human_len}  {msg}"));
+            }
+        } else if step.step == run.total_steps
+            || self.last_line.is_none_or(|at| at.elapsed() >= STEP_LINE_INTERVAL)
+        {
+            self.last_line = Some(Instant::now());
+            self.display.print_line(format!("{}step {}/{}: {text}", self.prefix, step.step, run.total_steps));
+        }
+    }
+}
+
+/// The exponential moving average after the value `new`.
+fn smoothed(old: Option<f64>, new: f64) -> f64 {
+    old.filter(|old| old.is_finite()).map_or(new, |old| old + EMA_WEIGHT * (new - old))
+}
+
+/// A learning rate: `2.00e-5`, or `0` at the first step of a warm-up.
+fn learning_rate(value: f64) -> String {
+    if value == 0.0 { "0".into() } else { format!("{value:.2e}") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nan_does_not_persist_in_the_moving_average() {
+        assert_eq!(smoothed(None, 2.0), 2.0);
+        assert_eq!(smoothed(Some(f64::NAN), 2.0), 2.0);
+        assert!((smoothed(Some(1.0), 2.0) - 1.05).abs() < 1e-12);
+    }
+}

@@ -1,0 +1,68 @@
+//! The columns of a custom dataset.
+
+use crate::data::read::table::{available_columns, columns};
+use crate::error::{Error, Result};
+use crate::spec::RunSpec;
+use std::path::Path;
+
+/// The specification with its column names filled in. Named columns are checked; missing names are inferred from the
+/// header of the training file as in Transformers' `run_glue.py`, but only if the choice is unambiguous.
+///
+/// # Errors
+/// [`Error::Data`] if the file cannot be read, a named column does not exist, or the choice is ambiguous.
+pub fn infer_columns(spec: &RunSpec) -> Result<RunSpec> {
+    let Some(file) = spec.train_file.as_deref().filter(|_| spec.task().is_custom()) else {
+        return Ok(spec.clone());
+    };
+    let names = columns(file)?;
+    let check = |key: &str, name: &str| check_column(file, &names, key, name);
+    let label = match &spec.label_column {
+        Some(name) => check("label_column", name)?,
+        None if names.iter().any(|name| name == "label") => "label".to_string(),
+        None => {
+            let problem = format!("has no column label; set label_column; {}", available_columns(&names));
+            return Err(Error::data(file, None, problem));
+        }
+    };
+    let (text, text_pair) = match (&spec.text_column, &spec.text_pair_column) {
+        (Some(text), None) => (check("text_column", text)?, None),
+        (Some(text), Some(pair)) => (check("text_column", text)?, Some(check("text_pair_column", pair)?)),
+        (None, _) => infer_text_columns(&names, &label).ok_or_else(|| {
+            let columns = available_columns(&names);
+            let problem = format!(
+                "has no unambiguous text column; set text_column, and text_pair_column for pairs; {columns}"
+            );
+            Error::data(file, None, problem)
+        })?,
+    };
+    Ok(RunSpec {
+        text_column: Some(text),
+        text_pair_column: text_pair,
+        label_column: Some(label),
+        ..spec.clone()
+    })
+}
+
+/// `name` if it is one of the columns `names`; `key` is the key of the specification that names it.
+fn check_column(file: &Path, names: &[String], key: &str, name: &str) -> Result<String> {
+    names.iter().find(|found| *found == name).cloned().ok_or_else(|| {
+        let problem = format!("has no column {name}, which {key} names; {}", available_columns(names));
+        Error::data(file, None, problem)
+    })
+}
+
+/// The text column, or the two text columns of pairs, if the names are unambiguous.
+fn infer_text_columns(names: &[String], label: &str) -> Option<(String, Option<String>)> {
+    let others: Vec<&String> = names.iter().filter(|name| *name != label).collect();
+    let has = |name: &str| others.iter().any(|other| *other == name);
+    match (has("sentence1") && has("sentence2"), has("sentence"), has("text")) {
+        (true, false, false) => Some(("sentence1".into(), Some("sentence2".into()))),
+        (false, true, false) => Some(("sentence".into(), None)),
+        (false, false, true) => Some(("text".into(), None)),
+        (false, false, false) => match others[..] {
+            [only] => Some((only.clone(), None)),
+            _ => None,
+        },
+        _ => None,
+    }
+}

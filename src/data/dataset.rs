@@ -1,0 +1,126 @@
+//! Examples and datasets.
+
+use crate::batch::Label;
+use crate::catalog::{Labels, SplitName};
+use crate::rng::Rng;
+use crate::text::plural;
+use std::collections::BTreeMap;
+
+/// One row of a task.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Example {
+    /// The text, or the first text of a pair.
+    pub text: String,
+    /// The second text of a pair.
+    pub text_pair: Option<String>,
+    /// The label, if known.
+    pub label: Option<Label>,
+}
+
+/// The splits of a task.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Dataset {
+    /// The labels of the task.
+    pub labels: Labels,
+    /// The rows of each split, all labelled. A split with unlabelled rows is left out.
+    pub splits: BTreeMap<SplitName, Vec<Example>>,
+    /// Notes for the log of a run on this dataset, such as the number of skipped rows.
+    pub notes: Vec<String>,
+    /// The commit of the dataset on the hub, if it was read from there.
+    pub commit: Option<String>,
+}
+
+impl Dataset {
+    /// The rows of a split; empty if the dataset does not have it.
+    pub fn split(&self, name: SplitName) -> &[Example] {
+        self.splits.get(&name).map_or(&[], Vec::as_slice)
+    }
+
+    /// The rows to train on.
+    pub fn train(&self) -> &[Example] {
+        self.split(SplitName::Train)
+    }
+
+    /// The rows that select the best checkpoint.
+    pub fn validation(&self) -> &[Example] {
+        self.split(SplitName::Validation)
+    }
+
+    /// The rows of the final scores; empty if the dataset has none with labels.
+    pub fn test(&self) -> &[Example] {
+        self.split(SplitName::Test)
+    }
+
+    /// Adds the rows of a split. A split with unlabelled rows, which cannot be scored, adds a note instead.
+    pub(super) fn insert(&mut self, name: SplitName, rows: Vec<Example>) {
+        let unlabelled = rows.iter().filter(|row| row.label.is_none()).count();
+        if unlabelled > 0 {
+            let (name, rows) = (name.name(), plural(rows.len(), "row"));
+            self.notes
+                .push(format!("the {name} split is not scored: {unlabelled} of {rows} without a label"));
+        } else if !rows.is_empty() {
+            self.splits.insert(name, rows);
+        }
+    }
+}
+
+/// The rows of one split, with notes for the log.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub(super) struct SplitRows {
+    pub(super) rows: Vec<Example>,
+    pub(super) notes: Vec<String>,
+}
+
+/// A random choice of `count` rows in their original order, drawn with `rng` at the coordinate `major`. All rows if
+/// there are no more than `count`, or without a count.
+pub fn subsample(rows: Vec<Example>, count: Option<usize>, rng: &Rng, major: u32) -> Vec<Example> {
+    let Some(count) = count.filter(|count| *count < rows.len()) else { return rows };
+    let mut chosen = rng.permutation(major, 0, rows.len());
+    chosen.truncate(count);
+    chosen.sort_unstable();
+    let mut chosen = chosen.into_iter().peekable();
+    let is_chosen = |(index, row)| chosen.next_if_eq(&index).map(|_| row);
+    rows.into_iter().enumerate().filter_map(is_chosen).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rng::Stream;
+
+    fn rows(n: usize) -> Vec<Example> {
+        (0..n).map(|i| Example { text: i.to_string(), ..Example::default() }).collect()
+    }
+
+    #[test]
+    fn subsample_keeps_order_and_depends_on_seed_and_coordinate() {
+        let rng = Rng::new(42, Stream::Sample);
+        let numbers = |rows: &[Example]| rows.iter().map(|r| r.text.parse().unwrap()).collect::<Vec<u32>>();
+        let drawn = subsample(rows(1000), Some(100), &rng, 0);
+        assert_eq!(drawn.len(), 100);
+        assert!(numbers(&drawn).is_sorted());
+        assert!(numbers(&drawn).iter().any(|n| *n > 500), "a random choice is not the first rows");
+        assert_eq!(drawn, subsample(rows(1000), Some(100), &rng, 0));
+        assert_ne!(drawn, subsample(rows(1000), Some(100), &rng, 1));
+        assert_ne!(drawn, subsample(rows(1000), Some(100), &Rng::new(43, Stream::Sample), 0));
+        let mut expected = rng.permutation(0, 0, 1000)[..100].to_vec();
+        expected.sort_unstable();
+        assert_eq!(numbers(&drawn), expected.into_iter().map(|n| n as u32).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn subsample_takes_all_rows_without_a_smaller_count() {
+        let rng = Rng::new(1, Stream::Sample);
+        assert_eq!(subsample(rows(5), Some(9), &rng, 0).len(), 5);
+        assert_eq!(subsample(rows(5), None, &rng, 0).len(), 5);
+        assert_eq!(subsample(rows(5), Some(0), &rng, 0).len(), 0);
+    }
+
+    #[test]
+    fn split_with_unlabelled_rows_is_a_note() {
+        let mut dataset = Dataset::default();
+        dataset.insert(SplitName::Test, rows(1));
+        assert!(dataset.splits.is_empty() && dataset.test().is_empty());
+        assert_eq!(dataset.notes, ["the test split is not scored: 1 of 1 row without a label"]);
+    }
+}

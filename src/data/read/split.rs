@@ -1,0 +1,55 @@
+//! Reading of a split of a task from its files.
+
+use super::{parquet, table, trees, tsv};
+use crate::catalog::{Columns, LocalFormat, SplitName, Task, TaskSource};
+use crate::data::dataset::SplitRows;
+use crate::data::find::SplitFiles;
+use crate::error::{Error, Result};
+use std::path::Path;
+
+/// Reads the rows of `split` from its files.
+pub(in crate::data) fn read_split(task: &Task, split: SplitName, files: &SplitFiles) -> Result<SplitRows> {
+    match files {
+        SplitFiles::Embedded { folder, text } => {
+            let file = Path::new("assets").join(folder).join(format!("{}.tsv", split.name()));
+            let columns = if task.pair {
+                Columns { text: "question1", text_pair: Some("question2"), label: Some("is_duplicate") }
+            } else {
+                Columns { text: "sentence", text_pair: None, label: Some("label") }
+            };
+            tsv::read(&file, text.as_bytes(), &tsv::TsvFormat::new(task, split, &[columns]))
+        }
+        SplitFiles::Tsv(file) => {
+            let TaskSource::Files { local: LocalFormat::Tsv { columns, test_columns, unnamed }, .. } =
+                &task.source
+            else {
+                return Err(unsupported(task, file));
+            };
+            let format = match split {
+                SplitName::Test => tsv::TsvFormat::new(task, split, &[*test_columns, *columns]),
+                _ => tsv::TsvFormat::new(task, split, &[*columns]).without_header(*unnamed),
+            };
+            tsv::read(file, &table::read_bytes(file)?, &format)
+        }
+        SplitFiles::Trees(file) => {
+            let TaskSource::Files { local: LocalFormat::Trees(tree), .. } = &task.source else {
+                return Err(unsupported(task, file));
+            };
+            trees::read(file, &table::read_bytes(file)?, tree)
+        }
+        SplitFiles::Parquet { files: shards, .. } => {
+            let TaskSource::Files { hub, .. } = &task.source else {
+                return Err(unsupported(task, &files.first_file()));
+            };
+            let mut all = SplitRows::default();
+            for file in shards {
+                all.rows.extend(parquet::read(file, task, split, hub)?);
+            }
+            Ok(all)
+        }
+    }
+}
+
+fn unsupported(task: &Task, file: &Path) -> Error {
+    Error::data(file, None, format!("has a format that task {} does not support", task.name))
+}

@@ -1,0 +1,249 @@
+//! The hub with its cache.
+
+use super::cache::{self, Cache};
+use super::cached::{CacheMiss, find_verified, is_cached};
+use super::config::HubConfig;
+use super::download::{Downloader, block_on, ping};
+use super::error::{HubError, cancelled_error, unwritable};
+use super::listing::{self, FileSelection, INDEX};
+use super::progress::indeterminate;
+use super::repo::{Repo, RepoType, Snapshot, expand_home};
+use crate::assets;
+use crate::catalog::SplitSpec;
+use crate::error::{Error, Result};
+use crate::event::Progress;
+use crate::files::ModelFolder;
+use std::fs::File;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+/// The revision to which the hub converts datasets in other formats.
+const PARQUET_REVISION: &str = "refs/convert/parquet";
+
+/// The hub with its cache.
+pub struct Hub {
+    config: HubConfig,
+    /// Whether the network is unused because the caller only looks at the cache, and not because of the user's
+    /// configuration.
+    is_cache_only: bool,
+}
+
+/// The result of fetching files.
+enum Fetched {
+    Files(Snapshot),
+    /// The repository does not have the files; a clause that says why.
+    NotInRepo(String),
+}
+
+impl Hub {
+    /// A hub with that configuration. No request is made yet.
+    pub fn new(config: HubConfig) -> Self {
+        Hub { config, is_cache_only: false }
+    }
+
+    /// The cache of the environment, without the network.
+    pub fn cache_only() -> Self {
+        let config = HubConfig::from_env();
+        let is_cache_only = !config.offline;
+        Hub { config: HubConfig { offline: true, ..config }, is_cache_only }
+    }
+
+    /// A hub with the configuration of the environment.
+    pub fn from_env() -> Self {
+        Hub::new(HubConfig::from_env())
+    }
+
+    /// The configuration.
+    pub fn config(&self) -> &HubConfig {
+        &self.config
+    }
+
+    /// The model `name`: `demo`, a local folder, or a hub id, which is downloaded unless it is cached.
+    ///
+    /// # Errors
+    /// [`Error::Model`] for a path that is not a model folder, [`Error::Hub`] if a request fails,
+    /// [`Error::Interrupted`] soon after `cancelled` is set.
+    pub fn model(
+        &self,
+        name: &str,
+        revision: &str,
+        on_progress: &mut dyn FnMut(Progress),
+        cancelled: &AtomicBool,
+    ) -> Result<ModelFolder> {
+        if name == assets::DEMO {
+            return Ok(assets::demo_model());
+        }
+        let path = expand_home(name);
+        if path.is_dir() {
+            return Ok(ModelFolder { name: name.to_string(), ..ModelFolder::on_disk(path) });
+        }
+        let repo = Repo::model(name)?;
+        match self.fetch(&repo, revision, &FileSelection::Model, on_progress, cancelled)? {
+            Fetched::Files(Snapshot { commit, .. }) => {
+                let folder = Cache::new(&self.config.cache_dir, &repo).snapshot(&commit);
+                let folder = ModelFolder::on_disk(folder);
+                Ok(ModelFolder { name: name.to_string(), commit: Some(commit), ..folder })
+            }
+            Fetched::NotInRepo(problem) => Err(Error::Hub { repo: repo.id, problem }),
+        }
+    }
+
+    /// The Parquet files of one of `all` splits of a dataset: from its main branch, otherwise those that the hub converted.
+    ///
+    /// # Errors
+    /// As [`Hub::model`]; a dataset without Parquet files of the configuration `config` is an [`Error::Hub`].
+    pub fn dataset_files(
+        &self,
+        id: &str,
+        config: &str,
+        (split, all): (&SplitSpec, &[SplitSpec]),
+        on_progress: &mut dyn FnMut(Progress),
+        cancelled: &AtomicBool,
+    ) -> Result<Snapshot> {
+        let repo = Repo::dataset(id);
+        let selection = FileSelection::Split { config, split, all };
+        let mut fetched = self.fetch(&repo, "main", &selection, on_progress, cancelled)?;
+        if let Fetched::NotInRepo(_) = fetched {
+            fetched = self.fetch(&repo, PARQUET_REVISION, &selection, on_progress, cancelled)?;
+        }
+        match fetched {
+            Fetched::Files(snapshot) => Ok(snapshot),
+            Fetched::NotInRepo(problem) => Err(Error::Hub { repo: repo.id, problem }),
+        }
+    }
+
+    /// Whether [`Hub::model`] would return the model without a request.
+    pub fn is_cached(&self, name: &str) -> bool {
+        if name == assets::DEMO || expand_home(name).is_dir() {
+            return true;
+        }
+        Repo::model(name).is_ok_and(|repo| {
+            let cache = Cache::new(&self.config.cache_dir, &repo);
+            is_cached(&self.config, &cache, "main", &FileSelection::Model)
+        })
+    }
+
+    /// Sends one request to the hub.
+    ///
+    /// # Errors
+    /// A sentence that says why the hub cannot be reached.
+    pub fn check_reachable(&self) -> Result<(), String> {
+        if self.config.offline {
+            return Err("HF_HUB_OFFLINE is set".to_string());
+        }
+        ping(&self.config)
+    }
+
+    /// The selected files: from the cache without a request, otherwise from the hub.
+    fn fetch(
+        &self,
+        repo: &Repo,
+        revision: &str,
+        selection: &FileSelection<'_>,
+        on_progress: &mut dyn FnMut(Progress),
+        cancelled: &AtomicBool,
+    ) -> Result<Fetched> {
+        if !listing::is_plain(revision) {
+            return Err(Error::Usage(format!("revision = {revision:?} is not a branch, a tag or a commit")));
+        }
+        let cache = Cache::new(&self.config.cache_dir, repo);
+        let missing = match find_verified(&self.config, &cache, revision, selection, on_progress, cancelled)?
+        {
+            Ok(snapshot) => return Ok(Fetched::Files(snapshot)),
+            // The main branch of a model may have changed since; a dataset has another revision to try.
+            Err(CacheMiss::NotInRepo(problem))
+                if self.config.offline || repo.repo_type == RepoType::Dataset =>
+            {
+                return Ok(Fetched::NotInRepo(problem));
+            }
+            Err(CacheMiss::NotCached(missing) | CacheMiss::NotInRepo(missing)) => missing,
+        };
+        if self.config.offline {
+            return Err(self.offline_error(repo, &cache, &missing));
+        }
+        let _lock = self.lock(on_progress, cancelled).map_err(|error| match error {
+            Error::Write { path, source } => unwritable(repo, &path, &source),
+            other => other,
+        })?;
+        // Another process may have downloaded the files while this one waited for the lock.
+        if let Ok(snapshot) =
+            find_verified(&self.config, &cache, revision, selection, on_progress, cancelled)?
+        {
+            return Ok(Fetched::Files(snapshot));
+        }
+        let mut current_file = None;
+        let fetched = block_on(async || {
+            let mut downloader = Downloader::new(&self.config, repo, &cache, on_progress, cancelled)?;
+            download(&mut downloader, revision, selection, &mut current_file).await
+        })?;
+        fetched.map_err(|error| error.into_error(&self.config, repo, current_file.as_deref()))
+    }
+
+    /// The error for a file that is not in the cache while the network is not used.
+    fn offline_error(&self, repo: &Repo, cache: &Cache, missing: &str) -> Error {
+        let repo_type = if repo.repo_type == RepoType::Dataset { "--repo-type dataset " } else { "" };
+        let command = format!("`hf download {repo_type}{}`", repo.id);
+        let folder = cache.folder().display();
+        let problem = if self.is_cache_only {
+            format!("{missing} is not in {folder}; start a training, which downloads it, or run {command}")
+        } else {
+            format!("HF_HUB_OFFLINE is set and {missing} is not in {folder}; unset it, or run {command}")
+        };
+        Error::Hub { repo: repo.id.clone(), problem }
+    }
+
+    /// Waits until no other process downloads into this cache.
+    fn lock(&self, on_progress: &mut dyn FnMut(Progress), cancelled: &AtomicBool) -> Result<File> {
+        let path = self.config.cache_dir.join(".locks/glue-tui.lock");
+        cache::create_parent(&path)?;
+        let open = || File::options().create(true).truncate(false).write(true).open(&path);
+        let file = open().map_err(Error::writing(&path))?;
+        let mut is_reported = false;
+        loop {
+            match file.try_lock() {
+                Ok(()) => return Ok(file),
+                Err(std::fs::TryLockError::Error(e)) => return Err(Error::writing(&path)(e)),
+                Err(std::fs::TryLockError::WouldBlock) => {}
+            }
+            if cancelled.load(Ordering::Relaxed) {
+                return Err(cancelled_error());
+            }
+            if !is_reported {
+                on_progress(indeterminate("waiting for the download of another glue-tui".to_string()));
+                is_reported = true;
+            }
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    }
+}
+
+/// Downloads the selected files. `current_file` is the file in progress, to name it in an error.
+async fn download(
+    downloader: &mut Downloader<'_>,
+    revision: &str,
+    selection: &FileSelection<'_>,
+    current_file: &mut Option<String>,
+) -> Result<Fetched, HubError> {
+    let (commit, names) = downloader.resolve(revision).await?;
+    downloader.cache.save_listing(&commit, &names)?;
+    downloader.cache.set_commit(revision, &commit)?;
+    let mut selected = match selection.select(&names) {
+        Ok(selected) => selected,
+        Err(problem) => return Ok(Fetched::NotInRepo(problem)),
+    };
+    let mut files = Vec::new();
+    // The index of the weights adds the shards to the selection.
+    while let Some(name) = selected.get(files.len()).cloned() {
+        *current_file = Some(name.clone());
+        let file = downloader.file(&commit, &name).await?;
+        if name == INDEX {
+            let index = std::fs::read(&file).map_err(Error::reading(&file))?;
+            match listing::shards(&index) {
+                Ok(shards) => selected.extend(shards),
+                Err(problem) => return Ok(Fetched::NotInRepo(problem)),
+            }
+        }
+        files.push(file);
+    }
+    Ok(Fetched::Files(Snapshot { commit, files }))
+}

@@ -1,0 +1,129 @@
+//! Repositories of the hub.
+
+use super::config::HubConfig;
+use crate::error::{Error, Result};
+use std::path::{Path, PathBuf};
+
+/// The type of a repository.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum RepoType {
+    Model,
+    Dataset,
+}
+
+impl RepoType {
+    /// The type in the name of a cache folder.
+    pub(super) fn plural(self) -> &'static str {
+        match self {
+            RepoType::Model => "models",
+            RepoType::Dataset => "datasets",
+        }
+    }
+
+    /// The type in a message.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            RepoType::Model => "model",
+            RepoType::Dataset => "dataset",
+        }
+    }
+
+    /// The key of an experiment that accepts a local folder instead of the repository.
+    pub(super) fn local_key(self) -> &'static str {
+        match self {
+            RepoType::Model => "model",
+            RepoType::Dataset => "data_dir",
+        }
+    }
+}
+
+/// A repository of the hub.
+pub(super) struct Repo {
+    pub(super) repo_type: RepoType,
+    /// `owner/name`, or only `name` for some old models.
+    pub(super) id: String,
+}
+
+impl Repo {
+    /// The repository of a dataset.
+    pub(super) fn dataset(id: &str) -> Self {
+        Repo { repo_type: RepoType::Dataset, id: id.to_string() }
+    }
+
+    /// The repository of a model.
+    ///
+    /// # Errors
+    /// [`Error::Model`] for a path or an invalid id.
+    pub(super) fn model(name: &str) -> Result<Self> {
+        let is_path = name.starts_with(['.', '/', '~'])
+            || name.ends_with('/')
+            || name.contains('\\')
+            || Path::new(name).is_absolute()
+            || Path::new(name).is_file();
+        if is_path {
+            let found = if expand_home(name).exists() { "is not a folder" } else { "does not exist" };
+            let problem = format!("{found}; give a folder with config.json, or a hub id such as owner/name");
+            return Err(Error::model(name, problem));
+        }
+        let is_valid = |part: &str| {
+            !part.is_empty()
+                && part.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte))
+                && part.bytes().any(|byte| byte != b'.')
+        };
+        let parts: Vec<&str> = name.split('/').collect();
+        if parts.len() > 2 || !parts.iter().all(|part| is_valid(part)) {
+            let problem = "is neither a folder nor a hub id such as owner/name; use only letters, digits, '-', '_' and '.'";
+            return Err(Error::model(name, problem));
+        }
+        Ok(Repo { repo_type: RepoType::Model, id: name.to_string() })
+    }
+
+    /// The path of its pages and files under the endpoint.
+    pub(super) fn path(&self) -> String {
+        match self.repo_type {
+            RepoType::Model => self.id.clone(),
+            RepoType::Dataset => format!("datasets/{}", self.id),
+        }
+    }
+
+    /// The URL of its page.
+    pub(super) fn page(&self, config: &HubConfig) -> String {
+        format!("{}/{}", config.endpoint, self.path())
+    }
+}
+
+/// Downloaded files of a repository.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Snapshot {
+    /// The commit of the files.
+    pub commit: String,
+    /// The paths of the files, in the order of the request. Empty if a dataset has no such split.
+    pub files: Vec<PathBuf>,
+}
+
+/// A path with `~` replaced by the home directory of the user.
+pub(super) fn expand_home(name: &str) -> PathBuf {
+    match (name.strip_prefix("~/"), std::env::home_dir()) {
+        (Some(rest), Some(home)) => home.join(rest),
+        _ => PathBuf::from(name),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn path_is_not_a_hub_id() {
+        for name in ["./x", "/no/such", "~/none", "..", "a\\b", "models/"] {
+            let e = Repo::model(name).map(|repo| repo.id).unwrap_err().to_string();
+            assert!(e.contains("does not exist") || e.contains("not a folder"), "{name}: {e}");
+        }
+        for name in ["a/b/c", "a b", "", "a//b", "x/..", "owner/na?me"] {
+            assert!(Repo::model(name).is_err(), "{name}");
+        }
+        for name in ["google/bert_uncased_L-2_H-128_A-2", "distilbert-base-uncased"] {
+            assert_eq!(Repo::model(name).unwrap().id, name);
+        }
+    }
+}

@@ -1,0 +1,118 @@
+//! A temporary working directory, commands run in it, their results, and a short training.
+
+use serde_json::Value;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+use std::sync::OnceLock;
+
+/// A temporary working directory, without network and with an empty cache.
+pub(crate) struct Workspace {
+    folder: tempfile::TempDir,
+}
+
+impl Workspace {
+    pub(crate) fn new() -> Self {
+        Workspace { folder: tempfile::tempdir().unwrap() }
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        self.folder.path()
+    }
+
+    pub(crate) fn command(&self, args: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_glue-tui"));
+        command.args(args).current_dir(self.path()).stdin(Stdio::null());
+        command.env("HF_HUB_OFFLINE", "1").env("HF_HOME", self.path().join("hf"));
+        command.env("XDG_CONFIG_HOME", self.path().join("config"));
+        command.env("XDG_CACHE_HOME", self.path().join("cache"));
+        for name in [
+            "GLUE_TUI_RUNS",
+            "GLUE_TUI_THEME",
+            "LC_ALL",
+            "HF_ENDPOINT",
+            "HF_TOKEN",
+            "HF_HUB_CACHE",
+            "NO_COLOR",
+        ] {
+            command.env_remove(name);
+        }
+        command
+    }
+
+    pub(crate) fn run(&self, args: &[&str]) -> CommandResult {
+        CommandResult::from(self.command(args).output().unwrap())
+    }
+
+    pub(crate) fn write(&self, name: &str, text: &str) -> PathBuf {
+        let path = self.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        path
+    }
+}
+
+/// The result of a command.
+pub(crate) struct CommandResult {
+    pub(crate) code: Option<i32>,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
+}
+
+impl From<Output> for CommandResult {
+    fn from(output: Output) -> Self {
+        CommandResult {
+            code: output.status.code(),
+            stdout: String::from_utf8(output.stdout).unwrap(),
+            stderr: String::from_utf8(output.stderr).unwrap(),
+        }
+    }
+}
+
+impl CommandResult {
+    /// Asserts exit code 0.
+    pub(crate) fn success(self) -> Self {
+        assert_eq!(self.code, Some(0), "{}{}", self.stdout, self.stderr);
+        self
+    }
+
+    /// Asserts this exit code, nothing on stdout, and one sentence on stderr, which is returned.
+    pub(crate) fn failure(self, code: i32) -> String {
+        assert_eq!(self.code, Some(code), "{}{}", self.stdout, self.stderr);
+        assert_eq!(self.stdout, "");
+        let lines: Vec<&str> = self.stderr.lines().collect();
+        let last = lines.last().expect("an error on stderr");
+        assert!(last.starts_with("glue-tui: "), "{}", self.stderr);
+        assert!(!self.stderr.contains("panicked") && !self.stderr.contains("backtrace"), "{}", self.stderr);
+        (*last).to_owned()
+    }
+
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_str(&self.stdout).unwrap_or_else(|e| panic!("{e}: {}", self.stdout))
+    }
+
+    /// The run directory on the last line of the output of `train`.
+    pub(crate) fn dir(&self) -> PathBuf {
+        PathBuf::from(self.stdout.lines().last().expect("a last line"))
+    }
+}
+
+/// Few rows, so that a training takes seconds.
+pub(crate) const SMALL: &[&str] = &["--set", "max_train_samples=64", "--set", "max_eval_samples=20"];
+
+pub(crate) fn train(workspace: &Workspace, name: &str, more: &[&str]) -> CommandResult {
+    workspace.run(&[&["train", name], SMALL, more].concat())
+}
+
+/// A short training that several tests share.
+pub(crate) fn trained() -> &'static (Workspace, PathBuf) {
+    static DONE: OnceLock<(Workspace, PathBuf)> = OnceLock::new();
+    DONE.get_or_init(|| {
+        let workspace = Workspace::new();
+        let result = train(&workspace, "demo", &["--set", "max_steps=4"]).success();
+        let dir = workspace.path().join(result.dir());
+        (workspace, dir)
+    })
+}
+
+pub(crate) fn read_json(path: &Path) -> Value {
+    serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap()
+}
