@@ -5,8 +5,8 @@ use super::report::{Report, quantile};
 use crossterm::event::{Event, KeyCode, KeyEvent, KeyModifiers};
 use glue_tui::run::history::History;
 use glue_tui::run::{RunRow, RunStatus};
-use glue_tui::tui::app::App;
 use glue_tui::tui::msg::{Effect, Msg};
+use glue_tui::tui::state::App;
 use glue_tui::tui::theme::{Charset, ColorDepth, Theme};
 use glue_tui::tui::update::update;
 use glue_tui::tui::{input, view};
@@ -107,6 +107,6 @@ fn row(number: usize) -> RunRow {
         train_seconds: 55_000.0,
         started: 1.7e9 - number as f64,
         repeats: None,
-        time_estimate: None,
+        measured_speed: None,
     }
 }

@@ -121,7 +121,7 @@ mod tests {
             train_seconds: 75.0,
             started: 0.0,
             repeats: None,
-            time_estimate: None,
+            measured_speed: None,
         }
     }
 

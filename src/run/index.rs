@@ -2,9 +2,9 @@
 
 use super::dir::RunDir;
 use super::log::is_training;
+use super::measured_speed::MeasuredSpeed;
 use super::reader::ends;
 use super::repeats::{Repeats, RepeatsSummary};
-use super::time_estimate::TimeEstimate;
 use crate::catalog::Metric;
 use crate::error::{Error, Result};
 use crate::event::{Event, Status};
@@ -45,9 +45,9 @@ pub struct RunRow {
     pub started: f64,
     /// Mean and standard deviation over the seeds, with repeats.
     pub repeats: Option<Repeats>,
-    /// For estimating the duration of similar runs, once it has ended.
+    /// Its speed, once it has ended.
     #[serde(skip)]
-    pub time_estimate: Option<TimeEstimate>,
+    pub measured_speed: Option<MeasuredSpeed>,
 }
 
 /// The status of a run.
@@ -132,7 +132,7 @@ pub fn row(dir: &Path) -> Option<RunRow> {
         (_, None, Some(ended)) => status(ended),
         (_, None, None) => RunStatus::Interrupted,
     };
-    let time_estimate = summary.as_ref().and_then(|summary| TimeEstimate::of_summary(summary, &spec));
+    let measured_speed = summary.as_ref().and_then(|summary| MeasuredSpeed::of_summary(summary, &spec));
     let best = summary.as_ref().and_then(|s| s.best).map(|best| (best.metric, best.value)).or(log.best);
     Some(RunRow {
         dir: dir.path().to_path_buf(),
@@ -148,7 +148,7 @@ pub fn row(dir: &Path) -> Option<RunRow> {
         train_seconds: summary.as_ref().map_or(log.seconds, |s| s.train_seconds),
         started: log.started,
         repeats: repeats.map(|r| r.repeats),
-        time_estimate,
+        measured_speed,
     })
 }
 

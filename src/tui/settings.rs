@@ -50,7 +50,7 @@ impl InterfaceSettings {
 
     fn parse(text: &str, path: &Path) -> Result<InterfaceSettings, Vec<Diagnostic>> {
         let mut source = TomlSource::new(text, path);
-        let root = source.tables();
+        let root = source.parse();
         let mut settings = InterfaceSettings::default();
         for (key, value) in root.get_ref() {
             match (key.get_ref().as_ref(), value.get_ref()) {

@@ -26,16 +26,16 @@ static HAS_MOUSE_CAPTURE: AtomicBool = AtomicBool::new(false);
 
 /// The terminal while the interface is open. Dropping it restores the terminal.
 #[derive(Debug)]
-pub struct Screen {
+pub struct TerminalScreen {
     terminal: Terminal<CrosstermBackend<Stdout>>,
 }
 
-impl Screen {
+impl TerminalScreen {
     /// Sets up the terminal.
     ///
     /// # Errors
     /// [`Error::Usage`] when standard input or output is not a terminal, or it cannot be used.
-    pub fn open(theme: Theme) -> Result<Screen> {
+    pub fn open(theme: Theme) -> Result<TerminalScreen> {
         if !stdin().is_terminal() || !stdout().is_terminal() {
             return Err(Error::Usage(
                 "the interface needs a terminal; without one use `glue-tui train NAME`, `glue-tui runs` or `glue-tui predict`"
@@ -49,7 +49,7 @@ impl Screen {
         install_panic_hook(std::thread::current().id());
         set_up().map_err(terminal_error)?;
         let terminal = Terminal::new(CrosstermBackend::new(stdout())).map_err(terminal_error)?;
-        Ok(Screen { terminal })
+        Ok(TerminalScreen { terminal })
     }
 
     /// Draws a frame as one synchronized update.
@@ -101,7 +101,7 @@ impl Screen {
     }
 }
 
-impl Drop for Screen {
+impl Drop for TerminalScreen {
     fn drop(&mut self) {
         restore();
     }

@@ -8,8 +8,10 @@ use glue_tui::predict::{Answer, Explanation, Prediction, Push};
 use glue_tui::run::history::History;
 use glue_tui::run::{Repeats, RunEvent, RunRow, RunStatus};
 use glue_tui::spec::{Experiments, RunSpec};
-use glue_tui::tui::app::{App, ExperimentRow};
-use glue_tui::tui::msg::{Effect, Msg, OpenedModel};
+use glue_tui::tui::msg::{Effect, Msg};
+use glue_tui::tui::state::App;
+use glue_tui::tui::state::experiment::ExperimentRow;
+use glue_tui::tui::state::infer::OpenedModel;
 use glue_tui::tui::theme::{Charset, ColorDepth, Theme};
 use glue_tui::tui::update::update;
 use glue_tui::tui::{input, view};
@@ -95,7 +97,7 @@ pub(crate) fn run(
         train_seconds: 31.0 + steps as f64,
         started: BEGUN - 3600.0,
         repeats: None,
-        time_estimate: None,
+        measured_speed: None,
     }
 }
 

@@ -5,7 +5,7 @@
 mod faults;
 mod pty;
 
-use glue_tui::tui::terminal::Screen;
+use glue_tui::tui::terminal::TerminalScreen;
 use glue_tui::tui::theme::{Charset, ColorDepth, Theme};
 use portable_pty::PtySize;
 use pty::{PATIENCE, Terminal};
@@ -455,7 +455,7 @@ fn panicking_child() {
     if std::env::var_os("GLUE_TUI_TEST_CHILD").is_none() {
         return;
     }
-    let mut screen = Screen::open(Theme::new(ColorDepth::Ansi256, Charset::Unicode)).unwrap();
+    let mut screen = TerminalScreen::open(Theme::new(ColorDepth::Ansi256, Charset::Unicode)).unwrap();
     screen.set_mouse_capture(true).unwrap();
     screen.draw(|frame| frame.render_widget("drawn-by-the-child", frame.area())).unwrap();
     std::thread::spawn(|| panic!("a quiet panic")).join().unwrap_err();
