@@ -101,19 +101,18 @@ fn set_value(table: &mut dyn TableLike, key: &Key, text: &str) {
 fn replace_file(path: &Path, text: &str) -> Result<()> {
     let target = std::fs::canonicalize(path).unwrap_or_else(|_| path.to_path_buf());
     let folder = target.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let write =
-        || -> std::io::Result<()> {
-            let mut builder = tempfile::Builder::new();
-            #[cfg(unix)]
-            builder.permissions(std::fs::metadata(&target).map_or_else(
-                |_| std::os::unix::fs::PermissionsExt::from_mode(0o666),
-                |old| old.permissions(),
-            ));
-            let mut file = builder.prefix(".experiments-").tempfile_in(folder)?;
-            file.write_all(text.as_bytes())?;
-            file.as_file().sync_all()?;
-            file.persist(&target).map_err(|e| e.error)?;
-            std::fs::File::open(folder)?.sync_all()
-        };
+    let write = || -> std::io::Result<()> {
+        let mut builder = tempfile::Builder::new();
+        #[cfg(unix)]
+        builder.permissions(std::fs::metadata(&target).map_or_else(
+            |_| std::os::unix::fs::PermissionsExt::from_mode(0o666),
+            |replaced| replaced.permissions(),
+        ));
+        let mut file = builder.prefix(".experiments-").tempfile_in(folder)?;
+        file.write_all(text.as_bytes())?;
+        file.as_file().sync_all()?;
+        file.persist(&target).map_err(|e| e.error)?;
+        std::fs::File::open(folder)?.sync_all()
+    };
     write().map_err(Error::writing(path))
 }
