@@ -83,20 +83,20 @@ fn data_screen_without_the_tokenizer() {
 #[test]
 fn rows_are_counted_once_and_their_splits_gone_through() {
     let (mut app, of) = opened(120, 40);
-    shows(&app, "Reading and counting the rows");
+    shows(&app, "Reading the data");
     update(&mut app, Msg::DataProfiled { spec: of.clone(), result: Ok(profile()) });
-    shows(&app, "37 of the validation rows are trained on");
-    shows(&app, "Tokens of an input, train");
+    shows(&app, "37 of the validation rows are also in train");
+    shows(&app, "Tokens per input, train");
     play(&mut app, "<tab>");
-    shows(&app, "Tokens of an input, validation");
+    shows(&app, "Tokens per input, validation");
     play(&mut app, "<tab><tab>");
-    shows(&app, "Tokens of an input, train");
+    shows(&app, "Tokens per input, train");
     play(&mut app, "<esc>");
     assert_eq!(app.screen, Screen::Runs);
     assert_eq!(play(&mut app, "D"), [], "what was counted is kept");
     shows(&app, "37 of the validation rows");
     assert_eq!(play(&mut app, "<f5>"), [Effect::ProfileData(of)]);
-    shows(&app, "Reading and counting the rows");
+    shows(&app, "Reading the data");
 }
 
 #[test]

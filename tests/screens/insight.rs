@@ -246,11 +246,11 @@ fn the_lists_are_the_hardest_and_the_doubted_at_any_evaluation() {
     };
     assert_eq!(first(&app), "10", "`wonderful`, labelled negative");
     play(&mut app, "m");
-    shows(&app, "Likely mislabelled: 1 of 4");
+    shows(&app, "Likely label errors: 1 of 4");
     assert_eq!(first(&app), "10");
     shows(&app, "evaluation 4 of 4: step 1,267, epoch 2.5");
     play(&mut app, ",,,");
-    shows(&app, "evaluation 1 of 4: before any training");
+    shows(&app, "evaluation 1 of 4: before training");
     play(&mut app, ",.");
     shows(&app, "evaluation 2 of 4: step 100, epoch 1");
     play(&mut app, "h<end>");
@@ -260,10 +260,10 @@ fn the_lists_are_the_hardest_and_the_doubted_at_any_evaluation() {
 #[test]
 fn a_late_answer_for_another_run_is_dropped_and_trouble_is_said() {
     let mut app = opened(120, 40);
-    shows(&app, "Reading what the run said");
+    shows(&app, "Reading the predictions");
     let other = Subject { dir: "runs/other".into(), seed: Some(1) };
     update(&mut app, Msg::PredictionsLoaded { subject: other, result: Ok(Box::new(insight())) });
-    shows(&app, "Reading what the run said");
+    shows(&app, "Reading the predictions");
     let result = Err("judged/step-00000100.safetensors: damaged: header too small".into());
     update(&mut app, Msg::PredictionsLoaded { subject: subject(), result });
     shows(&app, "header too small");
@@ -277,7 +277,7 @@ fn the_run_in_front_is_read_again_with_each_evaluation() {
     let of = Subject { dir: "runs/demo-20261123-110429-c691".into(), seed: None };
     assert_eq!(play(&mut app, "w"), [Effect::LoadPredictions(of.clone())]);
     update(&mut app, Msg::PredictionsLoaded { subject: of.clone(), result: Ok(Box::new(nothing())) });
-    shows(&app, "The run was not scored yet");
+    shows(&app, "No predictions yet");
     let mut effects = Vec::new();
     for event in recorded().into_iter().skip(100).take(60) {
         let is_scored = matches!(&event, Event::Eval(eval) if eval.split.name() == "validation");

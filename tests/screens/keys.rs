@@ -208,7 +208,7 @@ fn a_paste_of_a_megabyte_does_not_freeze() {
         buffer(&app);
     }
     assert!(started.elapsed().as_secs_f64() < 2.0, "{:?}", started.elapsed());
-    shows(&app, "too long, cut");
+    shows(&app, "too long, truncated");
     shows(&app, "␛[31m");
 }
 
@@ -312,7 +312,7 @@ fn the_help_is_searched() {
     play(&mut app, "<esc>");
     shows(&app, "pause the training");
     play(&mut app, "/zzz");
-    shows(&app, "no key does that");
+    shows(&app, "no matching keys");
     play(&mut app, "<esc><esc>");
     assert!(app.popup.is_none());
 }

@@ -127,7 +127,7 @@ fn a_run_that_is_watched_is_read_on_from_there_too() {
     assert_eq!((app.screen, app.followed_runs()), (Screen::Machine, vec![dir.clone()]));
     let spec = glue_tui::spec::built_in("demo");
     update(&mut app, Msg::HistoryLoaded { dir, result: Ok((spec, vec![History::of(&recorded())])) });
-    shows(&app, "this run did not keep it");
+    shows(&app, "not recorded in this run");
 }
 
 #[test]

@@ -118,13 +118,13 @@ fn a_sentence_is_pinned_and_let_go_by_the_same_key() {
     let effects = play(&mut app, "<^p>");
     assert_eq!(effects, [Effect::ToggleProbe(pin("not bad at all"))]);
     update(&mut app, Msg::ProbesLoaded(Ok(vec![pin("not bad at all")])));
-    shows(&app, "not scored in this run");
+    shows(&app, "no predictions");
     // Keeping it below and typing on does not let it go; what is pinned comes back after what was kept.
     play(&mut app, "<enter><up><up><up>");
     assert_eq!(app.infer.fields[0].text(), "not bad at all");
     assert_eq!(play(&mut app, "<^p>"), [Effect::ToggleProbe(pin("not bad at all"))]);
     update(&mut app, Msg::ProbesLoaded(Ok(Vec::new())));
-    assert!(!text(&app).contains("Pinned"));
+    assert!(!text(&app).contains("Probes"));
     assert_eq!(play(&mut app, "<^u><^p>"), []);
     shows(&app, "type what is to be pinned");
 }

@@ -182,7 +182,7 @@ fn while_others_train_it_looks_now_and_then() {
     assert_eq!(update(&mut app, Msg::Tick(BEGUN + 2.0)), [Effect::PollQueue, Effect::StartNext]);
     let why = "runs/queue.toml: expected a value; delete it to begin a new queue";
     assert_eq!(update(&mut app, Msg::QueueLoaded(Err(why.into()))), []);
-    shows(&app, "the queue cannot be read");
+    shows(&app, "cannot read the queue");
     shows(&app, "delete it to begin");
     assert_eq!(update(&mut app, Msg::Tick(BEGUN + 3.0)), [Effect::PollQueue], "nothing is begun meanwhile");
 }
@@ -198,7 +198,7 @@ fn time_left_is_measured_or_a_dash() {
     shows(&app, "2 runs · 3:20 left");
     let list = queue(&app, &["demo", "demo-pairs"], None);
     update(&mut app, Msg::QueueLoaded(Ok(list)));
-    shows(&app, "2 runs · over 1:40 left");
+    shows(&app, "2 runs · at least 1:40 left");
     // What is trained before it counts as well.
     let mut app = working(120, 40, &["demo", "demo"]);
     let before = glue_tui::tui::state::estimates::estimate_queue(&app);

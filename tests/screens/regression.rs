@@ -138,5 +138,5 @@ fn the_rows_that_are_furthest_off_come_first_and_show_all_of_themselves() {
         shows(&app, wanted);
     }
     play(&mut app, "<esc>m,,");
-    shows(&app, "evaluation 1 of 3: before any training");
+    shows(&app, "evaluation 1 of 3: before training");
 }

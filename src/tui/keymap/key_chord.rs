@@ -49,12 +49,12 @@ impl KeyChord {
             KeyCode::Char(c) if is_control && c != ' ' => {
                 return alt + &format!("^{}", c.to_ascii_uppercase());
             }
-            KeyCode::Enter => theme.glyph(Symbol::Enter).into(),
-            KeyCode::Up => theme.glyph(Symbol::Up).into(),
-            KeyCode::Down => theme.glyph(Symbol::Down).into(),
-            KeyCode::Left => theme.glyph(Symbol::Left).into(),
-            KeyCode::Right => theme.glyph(Symbol::Right).into(),
-            KeyCode::Backspace => theme.glyph(Symbol::Backspace).into(),
+            KeyCode::Enter => theme.symbol(Symbol::Enter).into(),
+            KeyCode::Up => theme.symbol(Symbol::Up).into(),
+            KeyCode::Down => theme.symbol(Symbol::Down).into(),
+            KeyCode::Left => theme.symbol(Symbol::Left).into(),
+            KeyCode::Right => theme.symbol(Symbol::Right).into(),
+            KeyCode::Backspace => theme.symbol(Symbol::Backspace).into(),
             KeyCode::Delete => "del".into(),
             KeyCode::Insert => "ins".into(),
             KeyCode::F(number) => format!("F{number}"),

@@ -23,12 +23,12 @@ impl TimeEstimate {
         TimeEstimate { seconds: seconds.unwrap_or(0.0), is_known: seconds.is_some() }
     }
 
-    /// `12:40`, `over 12:40` where something was never measured, or a dash.
+    /// `12:40`, `at least 12:40` if a part has no measurement, or a dash.
     pub fn text(self, theme: Theme) -> String {
         match self {
             TimeEstimate { is_known: true, seconds } => format::duration(seconds),
-            TimeEstimate { seconds, .. } if seconds > 0.0 => format!("over {}", format::duration(seconds)),
-            _ => theme.glyph(Symbol::Dash).into(),
+            TimeEstimate { seconds, .. } if seconds > 0.0 => format!("at least {}", format::duration(seconds)),
+            _ => theme.symbol(Symbol::Dash).into(),
         }
     }
 }

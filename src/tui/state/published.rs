@@ -15,7 +15,7 @@ pub(super) fn text(table: &[Reproduction], theme: Theme) -> String {
         lines.push(format!("{}: {} on {}", one.experiment, model_name(&one.model), one.task));
         lines.extend(one.rows.iter().map(|row| line(row, theme)));
         if one.rows.iter().all(|row| row.ours.is_none()) {
-            let key = theme.glyph(Symbol::Enter);
+            let key = theme.symbol(Symbol::Enter);
             lines.push(format!("  {key} on {0} trains it, or: glue-tui train {0}", one.experiment));
         }
         let told = one.not_counted.iter().take(TOLD);
@@ -28,7 +28,7 @@ pub(super) fn text(table: &[Reproduction], theme: Theme) -> String {
     lines.push(format!(
         "Ours is the mean {} sd over the seeds that followed the recipe, each with its best weights by the \
          validation split. Within noise: two such means differ by as much in 95 of 100 cases.",
-        theme.glyph(Symbol::PlusMinus)
+        theme.symbol(Symbol::PlusMinus)
     ));
     lines.join("\n")
 }
@@ -36,9 +36,9 @@ pub(super) fn text(table: &[Reproduction], theme: Theme) -> String {
 /// `  validation      83.99  84.13 ±0.42 ×8       +0.14  within noise, ±0.47`.
 fn line(row: &ReproductionRow, theme: Theme) -> String {
     let percent = |share: f64| format!("{:.2}", 100.0 * share);
-    let (pm, times) = (theme.glyph(Symbol::PlusMinus), theme.glyph(Symbol::Times));
+    let (pm, times) = (theme.symbol(Symbol::PlusMinus), theme.symbol(Symbol::Times));
     let ours = match row.ours {
-        None => theme.glyph(Symbol::Dash).to_string(),
+        None => theme.symbol(Symbol::Dash).to_string(),
         Some(ours) if ours.count == 1 => format!("{} {times}1", percent(ours.mean)),
         Some(ours) => format!("{} {pm}{} {times}{}", percent(ours.mean), percent(ours.sd), ours.count),
     };

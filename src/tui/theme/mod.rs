@@ -88,8 +88,8 @@ impl Theme {
     }
 
     /// The text of a symbol.
-    pub fn glyph(self, glyph: Symbol) -> &'static str {
-        glyph.text(self.is_ascii())
+    pub fn symbol(self, symbol: Symbol) -> &'static str {
+        symbol.text(self.is_ascii())
     }
 
     /// The bars of sparklines, from the lowest to the highest.

@@ -1,49 +1,49 @@
-//! What a piece of the screen means. A scheme gives each role its colours.
+//! Roles: the meaning of each part of the screen. A scheme assigns colours to roles.
 
-/// What a piece of the screen means.
+/// The meaning of a part of the screen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Role {
     /// Ordinary text.
     Text,
     /// Less important than the rest.
     Muted,
-    /// Frames around panes.
+    /// Borders of panes.
     Frame,
-    /// The frame of the pane that takes the keys.
+    /// The border of the focused pane.
     Focus,
     /// Titles of panes.
     Title,
     /// A key to press.
     Key,
-    /// Anything of the training split.
+    /// The training split.
     Train,
     /// The raw training loss behind the smoothed one.
     TrainRaw,
-    /// Anything of the validation split.
+    /// The validation split.
     Validation,
-    /// Anything of the test split.
+    /// The test split.
     Test,
-    /// The best so far, success.
+    /// The best value, or success.
     Best,
-    /// Cause for concern.
+    /// A warning.
     Warning,
-    /// Something went wrong.
+    /// An error.
     Error,
-    /// The line under the cursor.
+    /// The selected line.
     Selected,
     /// The filled part of a bar.
     Bar,
     /// The empty part of a bar.
     Empty,
-    /// One of several runs; the number is below [`CURVES`].
+    /// One of several runs; its number is less than [`CURVES`].
     Curve(u8),
 }
 
-/// Styles that runs are told apart by.
+/// Number of styles for runs.
 pub const CURVES: u8 = 10;
 
 impl Role {
-    /// Every role but those of runs, with the name that a theme's file calls it by.
+    /// All roles except those of runs, with their names in theme files.
     pub const NAMED: [(&'static str, Role); 16] = [
         ("text", Role::Text),
         ("muted", Role::Muted),

@@ -64,7 +64,7 @@ pub enum Symbol {
     /// Where the axes meet.
     Corner,
     /// A tick of the horizontal axis.
-    PlaceTick,
+    PositionTick,
     /// The cursor of a chart.
     Reading,
     /// Between two different predictions.
@@ -124,7 +124,7 @@ impl Symbol {
         Symbol::Axis,
         Symbol::AxisTick,
         Symbol::Corner,
-        Symbol::PlaceTick,
+        Symbol::PositionTick,
         Symbol::Reading,
         Symbol::Flip,
         Symbol::Above,
@@ -164,7 +164,7 @@ impl Symbol {
             Symbol::Axis => ("│", "|"),
             Symbol::AxisTick => ("┤", "+"),
             Symbol::Corner => ("└", "+"),
-            Symbol::PlaceTick => ("┬", "+"),
+            Symbol::PositionTick => ("┬", "+"),
             Symbol::Reading => ("┊", ":"),
             Symbol::Flip => ("╎", "|"),
             Symbol::Above => ("▲", "^"),

@@ -1,9 +1,9 @@
-//! The end of a chart's title.
+//! The suffix of a chart title.
 
 use crate::format;
 use crate::tui::widgets::line_chart::ChartView;
 
-/// What is unusual in how a chart is looked at, for the end of its title.
+/// Settings of the view that differ from the defaults, as the suffix of a title.
 pub(super) fn view_suffix(view: &ChartView) -> String {
     let mut words = String::new();
     if view.smoothing() != ChartView::default().smoothing() {

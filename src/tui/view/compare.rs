@@ -1,4 +1,4 @@
-//! How runs side by side are drawn.
+//! The Compare screen: table of runs, curves and differences of specifications.
 
 use super::chart_title::view_suffix;
 use super::run_text::{short_name, status_role, tagged_name};
@@ -13,16 +13,18 @@ use crate::tui::screen::{Context, Screen};
 use crate::tui::state::App;
 use crate::tui::state::compare::{Column, CompareState, Mark, Quantity, is_same};
 use crate::tui::theme::{Role, Symbol, Theme};
-use crate::tui::widgets::line_chart::{Curve, LineChart, Look, Reading, Seeds};
-use crate::tui::widgets::{airy_pane, cut, first_in_sight, fixed, line_under, pane, put, put_right, wrap};
+use crate::tui::widgets::line_chart::{Curve, CurveStyle, LineChart, Reading, Seeds};
+use crate::tui::widgets::{
+    draw_text, draw_text_right, first_visible, fit_width, line_at_position, padded_pane, pane, truncate, wrap,
+};
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Constraint, Layout, Position, Rect};
 use ratatui::widgets::Widget;
 
-/// Cells of an entry of the legend.
+/// Width of an entry of the legend.
 const ENTRY: u16 = 36;
 
-/// The table, the curves and the differences, where there is room for each.
+/// The areas of the table, the curves and the differences, if they fit.
 struct Areas {
     table: Rect,
     chart: Option<Rect>,
@@ -45,7 +47,7 @@ fn layout(compare: &CompareState, area: Rect) -> Areas {
     Areas { table, chart: Some(chart), differences: Some(differences) }
 }
 
-/// Draws the screen; returns where the terminal's cursor belongs while text is typed.
+/// Draws the screen; returns the position of the terminal's cursor while text is edited.
 pub fn draw(app: &App, area: Rect, buffer: &mut Buffer) -> Option<Position> {
     let areas = layout(&app.compare, area);
     let cursor = draw_table(app, areas.table, buffer);
@@ -58,23 +60,23 @@ pub fn draw(app: &App, area: Rect, buffer: &mut Buffer) -> Option<Position> {
     cursor
 }
 
-/// Draws the names only.
+/// Draws the table only, for a very small terminal.
 pub fn draw_tiny(app: &App, area: Rect, buffer: &mut Buffer) -> Option<Position> {
     draw_rows(app, area, buffer);
     None
 }
 
-/// The sign of a marked run.
+/// The symbol of a marked run.
 fn sign(mark: &Mark) -> Symbol {
     Symbol::Run(mark.sign as u8)
 }
 
-/// The rows of the table and the filter below them, inside of its pane.
+/// The areas of the table and of the filter below it, inside the pane.
 fn list_areas(compare: &CompareState, inner: Rect) -> (Rect, Option<Rect>) {
     compare.filter.filter_areas(inner, compare.is_filtering)
 }
 
-/// The row of the table that is drawn at a place of the screen, whose body is `area`.
+/// The row of the table at a position of the terminal, on a screen with body `area`.
 pub fn row_at(app: &App, area: Rect, place: Position) -> Option<usize> {
     let compare = &app.compare;
     let inner = pane(app.theme, "", false).inner(layout(compare, area).table);
@@ -82,11 +84,11 @@ pub fn row_at(app: &App, area: Rect, place: Position) -> Option<usize> {
     // The first line is the head.
     let list = Rect { y: list.y + 1, height: list.height.saturating_sub(1), ..list };
     let rows = compare.rows(&app.runs.runs);
-    let first = first_in_sight(compare.cursor(&rows), rows.len(), list.height as usize);
-    line_under(list, first, place).filter(|row| *row < rows.len())
+    let first = first_visible(compare.cursor(&rows), rows.len(), list.height as usize);
+    line_at_position(list, first, place).filter(|row| *row < rows.len())
 }
 
-/// Where the curves are drawn on a screen whose body is `area`.
+/// The area of the curves on a screen with body `area`.
 pub fn plot(app: &App, area: Rect) -> Option<Rect> {
     let area = layout(&app.compare, area).chart?;
     draw_chart(app, area, &mut Buffer::empty(area))
@@ -117,24 +119,24 @@ fn draw_rows(app: &App, area: Rect, buffer: &mut Buffer) {
         let text = match (app.runs.is_listed, compare.filter.text().is_empty()) {
             (false, _) => "",
             (true, true) => "No runs yet: start an experiment on the Runs screen.",
-            (true, false) => "No run contains that.",
+            (true, false) => "No matching runs.",
         };
-        put(buffer, area.x + 1, area.y, area.width.saturating_sub(1), text, theme.style(Role::Muted));
+        draw_text(buffer, area.x + 1, area.y, area.width.saturating_sub(1), text, theme.style(Role::Muted));
         return;
     }
-    // A cell of air, the sign, a cell of air; the table ends with one too.
+    // A space, the symbol and a space; the table ends with a space too.
     let columns = Column::fitting((area.width as usize).saturating_sub(4), compare.order.column);
     draw_head(app, &columns, Rect { height: area.height.min(1), ..area }, buffer);
     let at = compare.cursor(&rows);
     let height = area.height.saturating_sub(1) as usize;
-    let first = first_in_sight(at, rows.len(), height);
+    let first = first_visible(at, rows.len(), height);
     for (row, run) in rows.iter().skip(first).take(height).enumerate() {
         let line = Rect { y: area.y + 1 + row as u16, height: 1, ..area };
         draw_row(app, run, &columns, first + row == at, line, buffer);
     }
 }
 
-/// Cells of the column of names.
+/// Width of the column of names.
 fn name_width(columns: &[Column], width: u16) -> usize {
     let others: usize = columns.iter().skip(1).map(|column| column.width() + 1).sum();
     (width as usize).saturating_sub(4 + others)
@@ -149,13 +151,13 @@ fn draw_head(app: &App, columns: &[Column], area: Rect, buffer: &mut Buffer) {
         let is_sorted = *column == order.column;
         let arrow = match (is_sorted, order.is_reversed) {
             (false, _) => "",
-            (true, false) => theme.glyph(Symbol::Falling),
-            (true, true) => theme.glyph(Symbol::Rising),
+            (true, false) => theme.symbol(Symbol::Falling),
+            (true, true) => theme.symbol(Symbol::Rising),
         };
         let text = format!("{}{arrow}", column.title());
         let text = if column.is_number() { format!("{text:>width$}") } else { text };
         let role = if is_sorted { Role::Key } else { Role::Muted };
-        put(buffer, x, area.y, area.right().saturating_sub(x), &text, theme.style(role));
+        draw_text(buffer, x, area.y, area.right().saturating_sub(x), &text, theme.style(role));
         x += width as u16 + 1;
     }
 }
@@ -168,32 +170,32 @@ fn draw_row(app: &App, run: &RunRow, columns: &[Column], is_at: bool, area: Rect
         let value = column.text(run, app);
         text += &match column {
             Column::Name if columns.contains(&Column::Started) => {
-                fixed(theme, &tagged_name(run, app, name), name)
+                fit_width(theme, &tagged_name(run, app, name), name)
             }
-            Column::Name => fixed(theme, &short_name(run, app, name), name),
+            Column::Name => fit_width(theme, &short_name(run, app, name), name),
             column if column.is_number() => format!("{value:>width$}", width = column.width()),
-            column => fixed(theme, &value, column.width()),
+            column => fit_width(theme, &value, column.width()),
         };
         text.push(' ');
     }
     let role = if is_at { Role::Selected } else { status_role(run.status) };
-    let text = fixed(theme, &text, area.width as usize);
-    put(buffer, area.x, area.y, area.width, &text, theme.style(role));
+    let text = fit_width(theme, &text, area.width as usize);
+    draw_text(buffer, area.x, area.y, area.width, &text, theme.style(role));
     if let Some(mark) = app.compare.marks.iter().find(|mark| is_same(&mark.dir, &run.dir)) {
         let style = theme.style(Role::Curve(mark.colour));
-        put(buffer, area.x + 1, area.y, 1, theme.glyph(sign(mark)), style);
+        draw_text(buffer, area.x + 1, area.y, 1, theme.symbol(sign(mark)), style);
     }
 }
 
-/// Draws the curves and their legend; says where the curves are.
+/// Draws the curves and their legend; returns the area of the curves.
 fn draw_chart(app: &App, area: Rect, buffer: &mut Buffer) -> Option<Rect> {
     let (compare, theme) = (&app.compare, app.theme);
-    let looked = if compare.quantity.is_noisy() || compare.chart.is_log {
+    let suffix = if compare.quantity.is_noisy() || compare.chart.is_log {
         view_suffix(&compare.chart)
     } else {
         String::new()
     };
-    let title = format!("{}{looked}", compare.quantity.name());
+    let title = format!("{}{suffix}", compare.quantity.name());
     let block = pane(theme, &title, false);
     let inner = block.inner(area);
     block.render(area, buffer);
@@ -211,11 +213,11 @@ fn draw_chart(app: &App, area: Rect, buffer: &mut Buffer) -> Option<Rect> {
     let waiting = compare.marks.iter().any(|mark| mark.read.is_none());
     let mark = if compare.has_rows(&app.runs.runs) {
         format!(
-            "{} marks a run, and its curve comes here",
+            "{} marks a run to show its curve",
             app.key(Context::Screen(Screen::Compare), Action::Compare(CompareAction::ToggleMark))
         )
     } else {
-        "the curves of marked runs come here".to_string()
+        "no marked runs".to_string()
     };
     let chart = LineChart {
         curves: &curves,
@@ -227,7 +229,7 @@ fn draw_chart(app: &App, area: Rect, buffer: &mut Buffer) -> Option<Rect> {
         empty: match (compare.marks.is_empty(), waiting) {
             (true, _) => &mark,
             (false, true) => "reading",
-            (false, false) => "these runs have no such values",
+            (false, false) => "no values in these runs",
         },
         theme,
     };
@@ -238,7 +240,7 @@ fn draw_chart(app: &App, area: Rect, buffer: &mut Buffer) -> Option<Rect> {
         if let [one] = all[..] {
             return Some(chart.reading(one));
         }
-        // Seeds that are drawn each for itself are read as their mean all the same.
+        // Seeds with a curve each have their mean in the legend.
         let Repeats { mean: value, sd, .. } = Repeats::of(all.iter().map(|reading| reading.value))?;
         Some(chart.reading(Reading { value, sd }))
     };
@@ -246,13 +248,16 @@ fn draw_chart(app: &App, area: Rect, buffer: &mut Buffer) -> Option<Rect> {
     chart.plot(chart_area)
 }
 
-/// The curves of all marked runs, each with the place of its mark.
+/// The curves of all marked runs, each with the index of its mark.
 fn curves(app: &App) -> (Vec<Curve<'_>>, Vec<usize>) {
     let compare = &app.compare;
     let (mut curves, mut owners) = (Vec::new(), Vec::new());
     for (place, mark) in compare.marks.iter().enumerate() {
-        let look =
-            if compare.quantity.is_sparse() { Look::Points(sign(mark)) } else { Look::Marked(sign(mark)) };
+        let look = if compare.quantity.is_sparse() {
+            CurveStyle::Points(sign(mark))
+        } else {
+            CurveStyle::Marked(sign(mark))
+        };
         let seeds: Vec<_> = mark
             .histories(app.training.as_ref())
             .iter()
@@ -273,7 +278,7 @@ fn curves(app: &App) -> (Vec<Curve<'_>>, Vec<usize>) {
     (curves, owners)
 }
 
-/// Sign, name and value of each marked run, in columns.
+/// Draws symbol, name and value of each marked run in columns.
 fn draw_legend(
     app: &App,
     area: Rect,
@@ -290,40 +295,40 @@ fn draw_legend(
         let cell = Rect { x: x + 1, y, width: width.saturating_sub(2), height: 1 };
         if place + 1 == room && compare.marks.len() > room {
             let text = format!("and {} more", compare.marks.len() - place);
-            put(buffer, cell.x, y, cell.width, &text, theme.style(Role::Muted));
+            draw_text(buffer, cell.x, y, cell.width, &text, theme.style(Role::Muted));
             return;
         }
-        put(buffer, cell.x, y, 1, theme.glyph(sign(mark)), theme.style(Role::Curve(mark.colour)));
+        draw_text(buffer, cell.x, y, 1, theme.symbol(sign(mark)), theme.style(Role::Curve(mark.colour)));
         let value = match (&mark.read, reading(place)) {
             (_, Some(value)) => value,
             (Some(Err(_)), None) => "unreadable".into(),
-            (Some(Ok(_)), None) => theme.glyph(Symbol::Dash).into(),
-            (None, None) => theme.glyph(Symbol::Waiting).into(),
+            (Some(Ok(_)), None) => theme.symbol(Symbol::Dash).into(),
+            (None, None) => theme.symbol(Symbol::Waiting).into(),
         };
         let name = (cell.width as usize).saturating_sub(text::width(&value) + 3);
         let run = app.runs.runs.iter().find(|run| is_same(&run.dir, &mark.dir));
         let text = run.map_or_else(|| mark.name(), |run| short_name(run, app, name));
-        put(buffer, cell.x + 2, y, name as u16, &cut(theme, &text, name), theme.style(Role::Text));
-        put_right(buffer, cell, y, &value, theme.style(Role::Curve(mark.colour)));
+        draw_text(buffer, cell.x + 2, y, name as u16, &truncate(theme, &text, name), theme.style(Role::Text));
+        draw_text_right(buffer, cell, y, &value, theme.style(Role::Curve(mark.colour)));
     }
 }
 
 fn draw_differences(app: &App, area: Rect, buffer: &mut Buffer) {
     let (compare, theme) = (&app.compare, app.theme);
-    let block = airy_pane(theme, "Differences", false);
+    let block = padded_pane(theme, "Differences", false);
     let inner = block.inner(area);
     block.render(area, buffer);
     let marks: Vec<&Mark> = compare.marks.iter().filter(|mark| mark.spec().is_some()).collect();
     if compare.differences.is_empty() {
         let text = match (compare.marks.len(), marks.len()) {
-            (0 | 1, _) => "Mark two runs, and what differs in their specifications stands here.",
+            (0 | 1, _) => "Mark two runs to see the differences of their specifications.",
             (_, 0 | 1) => "",
-            _ => "Their specifications are the same.",
+            _ => "The specifications are identical.",
         };
         for (row, line) in wrap(text, inner.width as usize).iter().enumerate() {
             let y = inner.y + row as u16;
             if y < inner.bottom() {
-                put(buffer, inner.x, y, inner.width, line, theme.style(Role::Muted));
+                draw_text(buffer, inner.x, y, inner.width, line, theme.style(Role::Muted));
             }
         }
         return;
@@ -335,15 +340,15 @@ fn draw_differences(app: &App, area: Rect, buffer: &mut Buffer) {
         let y = inner.y + row as u16;
         let left = compare.differences.len() - row;
         if row + 1 == inner.height as usize && left > 1 {
-            put(buffer, inner.x, y, inner.width, &format!("and {left} more"), theme.style(Role::Muted));
+            draw_text(buffer, inner.x, y, inner.width, &format!("and {left} more"), theme.style(Role::Muted));
             return;
         }
-        put(
+        draw_text(
             buffer,
             inner.x,
             y,
             key as u16,
-            &cut(theme, difference.key.name, key - 1),
+            &truncate(theme, difference.key.name, key - 1),
             theme.style(Role::Muted),
         );
         let x = inner.x + key as u16;
@@ -352,27 +357,34 @@ fn draw_differences(app: &App, area: Rect, buffer: &mut Buffer) {
     }
 }
 
-/// Each value of a key with the signs of the runs that have it.
+/// Draws each value of a key with the symbols of its runs.
 fn draw_values(difference: &Difference, marks: &[&Mark], theme: Theme, area: Rect, buffer: &mut Buffer) {
     let mut x = area.x;
-    let ellipsis = theme.glyph(Symbol::Ellipsis);
-    // The last cell is kept free for the sign that there is more.
+    let ellipsis = theme.symbol(Symbol::Ellipsis);
+    // Leaves the last cell for the ellipsis.
     let end = area.right().saturating_sub(1);
     for (value, places) in &difference.values {
         let value = value.parse().map_or_else(|_| value.clone(), format::real);
-        let value = cut(theme, &value, 24);
+        let value = truncate(theme, &value, 24);
         if x + text::width(&value) as u16 + 2 > end {
-            put(buffer, x, area.y, 1, ellipsis, theme.style(Role::Muted));
+            draw_text(buffer, x, area.y, 1, ellipsis, theme.style(Role::Muted));
             return;
         }
-        x = put(buffer, x, area.y, end - x, &value, theme.style(Role::Text)) + 1;
+        x = draw_text(buffer, x, area.y, end - x, &value, theme.style(Role::Text)) + 1;
         for place in places {
             if x >= end {
-                put(buffer, x, area.y, 1, ellipsis, theme.style(Role::Muted));
+                draw_text(buffer, x, area.y, 1, ellipsis, theme.style(Role::Muted));
                 return;
             }
             let Some(mark) = marks.get(*place) else { continue };
-            x = put(buffer, x, area.y, 1, theme.glyph(sign(mark)), theme.style(Role::Curve(mark.colour)));
+            x = draw_text(
+                buffer,
+                x,
+                area.y,
+                1,
+                theme.symbol(sign(mark)),
+                theme.style(Role::Curve(mark.colour)),
+            );
         }
         x += 3;
     }

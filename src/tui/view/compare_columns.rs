@@ -1,4 +1,4 @@
-//! The columns of the table of runs: their titles, widths and texts.
+//! Titles, widths and texts of the columns of the table of runs.
 
 use crate::format;
 use crate::run::RunRow;
@@ -16,12 +16,12 @@ impl Column {
             Column::Status => "status",
             Column::Score => "best",
             Column::Steps => "steps",
-            Column::Time => "took",
+            Column::Time => "time",
             Column::Started => "started",
         }
     }
 
-    /// Its cells; the name takes what is left.
+    /// The width; the name has the remaining width too.
     pub(super) fn width(self) -> usize {
         match self {
             Column::Name => 18,
@@ -32,13 +32,13 @@ impl Column {
         }
     }
 
-    /// Whether it is a number, and so ends where its column ends.
+    /// Whether it is a number, which is aligned to the right.
     pub(super) fn is_number(self) -> bool {
         matches!(self, Column::Score | Column::Steps | Column::Time)
     }
 
     pub(super) fn text(self, run: &RunRow, app: &App) -> String {
-        let dash = || app.theme.glyph(Symbol::Dash).to_string();
+        let dash = || app.theme.symbol(Symbol::Dash).to_string();
         match self {
             Column::Name => run.name.clone(),
             Column::Task => run.task.clone(),
@@ -52,7 +52,7 @@ impl Column {
         }
     }
 
-    /// The columns that `width` cells have room for, the one that is sorted by among them.
+    /// The columns that fit into `width` cells, with the sorted column first in priority.
     pub(super) fn fitting(width: usize, sorted: Column) -> Vec<Column> {
         const WANTED: [Column; 7] = [
             Column::Score,
@@ -80,7 +80,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_column_that_is_sorted_by_is_shown() {
+    fn sorted_column_is_visible() {
         assert_eq!(Column::fitting(34, Column::Steps), [Column::Name, Column::Score, Column::Steps]);
         assert_eq!(Column::fitting(200, Column::Name), Column::ALL);
         assert_eq!(Column::fitting(10, Column::Score), [Column::Name]);

@@ -1,4 +1,4 @@
-//! How the counts are drawn: a table of the splits, and how long the inputs of one of them are.
+//! The Data screen: a table of the splits, and a histogram of input lengths.
 
 use crate::data::{LengthHistogram, SplitStatistics};
 use crate::event::SplitName;
@@ -10,15 +10,15 @@ use crate::tui::layout::DATA_SIDE_BY_SIDE;
 use crate::tui::state::App;
 use crate::tui::theme::{Role, Symbol, Theme};
 use crate::tui::widgets::bars::bar;
-use crate::tui::widgets::{airy_pane, cut, fixed, put, put_right, wrap};
+use crate::tui::widgets::{draw_text, draw_text_right, fit_width, padded_pane, truncate, wrap};
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::widgets::Widget;
 
-/// Cells of the names at the left of the table, and of a number with its share.
+/// Width of the row names of the table, and of a cell with a count and a percentage.
 const NAME: usize = 16;
 const CELL: usize = 17;
-/// Tokens that a line of the histogram may stand for.
+/// Possible bin widths of the histogram, in tokens.
 const WIDTHS: [usize; 14] = [1, 2, 4, 5, 8, 10, 16, 20, 25, 32, 40, 64, 100, 200];
 
 /// Draws the screen.
@@ -52,11 +52,10 @@ pub(super) fn draw(app: &App, area: Rect, buffer: &mut Buffer) {
 
 fn draw_nothing(app: &App, why: Option<&String>, area: Rect, buffer: &mut Buffer) {
     let (text, role) = match why {
-        None => ("Reading and counting the rows.".to_string(), Role::Muted),
+        None => ("Reading the data.".to_string(), Role::Muted),
         Some(why) => (
             format!(
-                "{}\n\nOnly rows that are on this machine are counted; data_dir names a folder that has them. F5 looks \
-                 again.",
+                "{}\n\nOnly local files are read. Set data_dir to a folder with the data, then press F5.",
                 harmless(why)
             ),
             Role::Error,
@@ -68,7 +67,7 @@ fn draw_nothing(app: &App, why: Option<&String>, area: Rect, buffer: &mut Buffer
         let y = area.y + area.height / 3 + row as u16;
         let role = if row == 0 { role } else { Role::Muted };
         if y < area.bottom() {
-            put(buffer, x, y, width, line, app.theme.style(role));
+            draw_text(buffer, x, y, width, line, app.theme.style(role));
         }
     }
 }
@@ -77,12 +76,19 @@ fn draw_head(app: &App, spec: &RunSpec, area: Rect, buffer: &mut Buffer) {
     let theme = app.theme;
     let limit = format!("max_seq_length {} ", spec.max_seq_length);
     let room = (area.width as usize).saturating_sub(limit.len() + 2);
-    let name = format!("{}{}task {}", spec.experiment, theme.glyph(Symbol::Dot), spec.task);
-    put(buffer, area.x + 1, area.y, area.width, &cut(theme, &name, room), theme.style(Role::Title));
-    put_right(buffer, area, area.y, &limit, theme.style(Role::Text));
+    let name = format!("{}{}task {}", spec.experiment, theme.symbol(Symbol::Dot), spec.task);
+    draw_text(
+        buffer,
+        area.x + 1,
+        area.y,
+        area.width,
+        &truncate(theme, &name, room),
+        theme.style(Role::Title),
+    );
+    draw_text_right(buffer, area, area.y, &limit, theme.style(Role::Text));
 }
 
-/// A line of the table: its name, a cell for each split, and whether it is a cause for concern.
+/// A line of the table: name, a cell for each split, and style.
 type TableLine = (String, Vec<String>, Role);
 
 fn table(spec: &RunSpec, profile: &DataProfile) -> Vec<TableLine> {
@@ -105,7 +111,7 @@ fn table(spec: &RunSpec, profile: &DataProfile) -> Vec<TableLine> {
         lines.push(line(label, Role::Text, &|_, found| share(found.classes[class], found.rows)));
     }
     if profile.splits.iter().any(|(_, found)| found.unlabelled > 0) {
-        lines.push(counted("without a label", &|found| found.unlabelled));
+        lines.push(counted("unlabelled", &|found| found.unlabelled));
     }
     if profile.no_lengths.is_none() {
         let longer =
@@ -113,10 +119,10 @@ fn table(spec: &RunSpec, profile: &DataProfile) -> Vec<TableLine> {
         lines.push(of_lengths("median tokens", &|lengths| number(lengths.quantile(0.5))));
         lines.push(of_lengths("mean tokens", &|lengths| format!("{:.1}", lengths.mean())));
         lines.push(of_lengths("longest", &|lengths| number(lengths.longest())));
-        lines.push(counted(&format!("cut at {limit}"), &longer));
+        lines.push(counted("truncated", &longer));
     }
     lines.push(counted("empty text", &|found| found.empty));
-    lines.push(line("twice or more", Role::Text, &|_, found| share(found.duplicates, found.rows)));
+    lines.push(line("duplicates", Role::Text, &|_, found| share(found.duplicates, found.rows)));
     let (name, cells, role) = counted("also in train", &|found| found.in_train);
     let own = |(place, cell)| if place == 0 { String::new() } else { cell };
     lines.push((name, cells.into_iter().enumerate().map(own).collect(), role));
@@ -131,7 +137,7 @@ fn share(count: usize, rows: usize) -> String {
     format!("{}{:>6.1} %", number(count), 100.0 * count as f64 / rows.max(1) as f64)
 }
 
-/// What follows from the counts.
+/// Warnings and notes on the data.
 fn remarks(spec: &RunSpec, profile: &DataProfile) -> Vec<(String, Role)> {
     let mut remarks = Vec::new();
     let leaks = profile.splits.iter().filter(|(_, found)| found.in_train > 0);
@@ -140,7 +146,7 @@ fn remarks(spec: &RunSpec, profile: &DataProfile) -> Vec<(String, Role)> {
         .collect();
     if !leaks.is_empty() {
         let text =
-            format!("{} are trained on: the score on them says little of new texts.", leaks.join(" and "));
+            format!("{} are also in train: scores on this split are too optimistic.", leaks.join(" and "));
         remarks.push((text, Role::Warning));
     }
     let found = |wanted| profile.splits.iter().find(|(split, _)| *split == wanted).map(|(_, found)| found);
@@ -151,10 +157,13 @@ fn remarks(spec: &RunSpec, profile: &DataProfile) -> Vec<(String, Role)> {
     {
         let right = 100.0 * validation.classes[class] as f64 / validation.rows.max(1) as f64;
         let label = harmless(&profile.labels[class]);
-        remarks.push((format!("Always saying {label} is right on {right:.1} % of validation."), Role::Text));
+        remarks.push((
+            format!("Always predicting {label} has {right:.1} % accuracy on validation."),
+            Role::Text,
+        ));
     }
     if let Some(why) = &profile.no_lengths {
-        remarks.push((format!("Tokens are not counted: {}", harmless(why)), Role::Warning));
+        remarks.push((format!("No token counts: {}", harmless(why)), Role::Warning));
     }
     remarks.extend(profile.notes.iter().map(|note| (harmless(note), Role::Muted)));
     remarks
@@ -168,13 +177,13 @@ fn draw_table(
     buffer: &mut Buffer,
 ) {
     let theme = app.theme;
-    let block = airy_pane(theme, "Rows", false);
+    let block = padded_pane(theme, "Rows", false);
     let inner = block.inner(area);
     block.render(area, buffer);
     let mut x = inner.x + NAME as u16;
     for (split, _) in &profile.splits {
         let name = format!("{:>width$}", split.name(), width = CELL - 8);
-        put(buffer, x, inner.y, inner.right().saturating_sub(x), &name, theme.style(Role::Muted));
+        draw_text(buffer, x, inner.y, inner.right().saturating_sub(x), &name, theme.style(Role::Muted));
         x += CELL as u16;
     }
     let mut y = inner.y + 1;
@@ -182,37 +191,37 @@ fn draw_table(
         if y >= inner.bottom() {
             return;
         }
-        let name = fixed(theme, name, NAME);
-        let mut x = put(buffer, inner.x, y, inner.width, &name, theme.style(Role::Muted));
+        let name = fit_width(theme, name, NAME);
+        let mut x = draw_text(buffer, inner.x, y, inner.width, &name, theme.style(Role::Muted));
         for cell in cells {
             let cell = format!("{cell:>CELL$}");
             let role = if cell.trim_start().starts_with("0 ") { Role::Text } else { *role };
-            x = put(buffer, x, y, inner.right().saturating_sub(x), &cell, theme.style(role));
+            x = draw_text(buffer, x, y, inner.right().saturating_sub(x), &cell, theme.style(role));
         }
         y += 1;
     }
     for (text, role) in remarks {
         for line in wrap(text, inner.width as usize) {
             if y < inner.bottom() {
-                put(buffer, inner.x, y, inner.width, &line, theme.style(*role));
+                draw_text(buffer, inner.x, y, inner.width, &line, theme.style(*role));
             }
             y += 1;
         }
     }
 }
 
-/// Draws how many rows have how many tokens; what is cut stands out.
+/// Draws the histogram of input lengths; bins that are truncated are highlighted.
 fn draw_lengths(app: &App, spec: &RunSpec, profile: &DataProfile, area: Rect, buffer: &mut Buffer) {
     let theme = app.theme;
     let Some((split, found)) = profile.splits.get(app.data.split).or(profile.splits.first()) else { return };
-    let title = format!("Tokens of an input, {}", split.name());
-    let block = airy_pane(theme, &title, app.popup.is_none());
+    let title = format!("Tokens per input, {}", split.name());
+    let block = padded_pane(theme, &title, app.popup.is_none());
     let inner = block.inner(area);
     block.render(area, buffer);
     let Some(lengths) = &found.lengths else {
-        let text = "The model's tokenizer counts them; it is not on this machine.";
+        let text = "The tokenizer of the model is not on this machine.";
         for (y, line) in (inner.y..inner.bottom()).zip(wrap(text, inner.width as usize)) {
-            put(buffer, inner.x, y, inner.width, &line, theme.style(Role::Muted));
+            draw_text(buffer, inner.x, y, inner.width, &line, theme.style(Role::Muted));
         }
         return;
     };
@@ -222,38 +231,46 @@ fn draw_lengths(app: &App, spec: &RunSpec, profile: &DataProfile, area: Rect, bu
     for (line, (from, to, rows)) in bins.iter().enumerate() {
         let y = inner.y + line as u16;
         let role = if *from > limit { Role::Warning } else { Role::Text };
-        let name = if from == to { format!("{to:>7}") } else { name_of(*from, *to, theme) };
-        put(buffer, inner.x, y, inner.width, &name, theme.style(role));
+        let name = if from == to { format!("{to:>7}") } else { bin_name(*from, *to, theme) };
+        draw_text(buffer, inner.x, y, inner.width, &name, theme.style(role));
         let (left, right) = (9, CELL as u16);
         let width = inner.width.saturating_sub(left + right);
         let fill = if *from > limit { Role::Warning } else { Role::Bar };
         bar(buffer, Rect { x: inner.x + left, y, width, height: 1 }, *rows as f64 / most as f64, fill, theme);
-        put_right(buffer, inner, y, &format!("{:>CELL$}", share(*rows, found.rows)), theme.style(role));
+        draw_text_right(buffer, inner, y, &format!("{:>CELL$}", share(*rows, found.rows)), theme.style(role));
     }
     let longer = lengths.longer_than(limit);
     let (text, role) = if longer == 0 {
-        (format!("max_seq_length {limit} cuts none."), Role::Muted)
+        (format!("max_seq_length {limit} truncates no rows."), Role::Muted)
     } else {
+        let rows = if longer == 1 { "row" } else { "rows" };
         let part = 100.0 * longer as f64 / found.rows.max(1) as f64;
-        (format!("max_seq_length {limit} cuts {} rows ({part:.1} %).", number(longer)), Role::Warning)
+        (format!("max_seq_length {limit} truncates {} {rows} ({part:.1} %).", number(longer)), Role::Warning)
     };
     let y = inner.y + bins.len() as u16;
     if y < inner.bottom() {
-        put(buffer, inner.x, y, inner.width, &cut(theme, &text, inner.width as usize), theme.style(role));
+        draw_text(
+            buffer,
+            inner.x,
+            y,
+            inner.width,
+            &truncate(theme, &text, inner.width as usize),
+            theme.style(role),
+        );
     }
 }
 
-fn name_of(from: usize, to: usize, theme: Theme) -> String {
-    format!("{from:>3}{}{to:<3}", theme.glyph(Symbol::Range))
+fn bin_name(from: usize, to: usize, theme: Theme) -> String {
+    format!("{from:>3}{}{to:<3}", theme.symbol(Symbol::Range))
 }
 
-/// First and last length and the number of rows of each line, at most `height` of them.
+/// The bins of the histogram, at most `height`: first and last length, and number of rows.
 fn bins(lengths: &LengthHistogram, height: usize) -> Vec<(usize, usize, usize)> {
     let longest = lengths.longest().max(1);
     let fits = |width: &&usize| longest.div_ceil(**width) <= height;
     let width = WIDTHS.iter().find(fits).copied().unwrap_or_else(|| longest.div_ceil(height.max(1)));
     let firsts = (1..=longest).step_by(width).take(height);
-    // What has no token at all is of the first line.
+    // Empty inputs belong to the first bin.
     let bin = |from: usize| {
         let to = from + width - 1;
         (from, to, lengths.between(if from == 1 { 0 } else { from }, to))
@@ -261,13 +278,13 @@ fn bins(lengths: &LengthHistogram, height: usize) -> Vec<(usize, usize, usize)> 
     firsts.map(bin).collect()
 }
 
-/// Draws the numbers only.
+/// Draws the screen as lines of text, for a very small terminal.
 pub(super) fn draw_tiny(app: &App, area: Rect, buffer: &mut Buffer) {
     let (view, theme) = (&app.data, app.theme);
     let Some(spec) = &view.spec else { return };
     let mut lines: Vec<(String, Role)> = vec![(spec.experiment.clone(), Role::Title)];
     match view.profile() {
-        None => lines.push(("reading and counting the rows".into(), Role::Muted)),
+        None => lines.push(("reading the data".into(), Role::Muted)),
         Some(Err(why)) => {
             lines.extend(
                 wrap(&harmless(why), area.width as usize).into_iter().map(|line| (line, Role::Error)),
@@ -284,7 +301,7 @@ pub(super) fn draw_tiny(app: &App, area: Rect, buffer: &mut Buffer) {
         }
     }
     for (row, (text, role)) in lines.iter().enumerate().take(area.height as usize) {
-        let text = cut(theme, text, area.width as usize);
-        put(buffer, area.x, area.y + row as u16, area.width, &text, theme.style(*role));
+        let text = truncate(theme, text, area.width as usize);
+        draw_text(buffer, area.x, area.y + row as u16, area.width, &text, theme.style(*role));
     }
 }

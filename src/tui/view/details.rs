@@ -1,4 +1,4 @@
-//! What an experiment is made of, and what came of a past run.
+//! The details of an experiment, a queued run or a past run.
 
 use super::run_text::{past_score, status_role};
 use super::{machine, panes, scores};
@@ -7,6 +7,7 @@ use crate::format;
 use crate::run::RunRow;
 use crate::run::queue::QueueEntry;
 use crate::spec::{IntervalStrategy, LrSchedulerType, RunSpec, ValueOrigin};
+use crate::text::plural;
 use crate::tui::action::{Action, RunsAction};
 use crate::tui::screen::{Context, Screen};
 use crate::tui::state::App;
@@ -15,18 +16,18 @@ use crate::tui::state::experiment::ExperimentRow;
 use crate::tui::state::runs::ListLine;
 use crate::tui::theme::{Role, Symbol, Theme};
 use crate::tui::widgets::line_chart::ChartView;
-use crate::tui::widgets::{airy_pane, cut, fixed, put, wrap};
+use crate::tui::widgets::{draw_text, fit_width, padded_pane, truncate, wrap};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
 use ratatui::widgets::Widget;
-/// Cells of the names of settings.
+/// Width of the names of settings in cells.
 const LABEL: usize = 15;
 
 pub(super) fn draw(app: &App, area: Rect, buffer: &mut Buffer) {
     let title = app.runs.line().map_or(String::new(), |line| line.name().to_string());
-    let title = cut(app.theme, &title, (area.width as usize).saturating_sub(6));
-    let block = airy_pane(app.theme, &title, false);
+    let title = truncate(app.theme, &title, (area.width as usize).saturating_sub(6));
+    let block = padded_pane(app.theme, &title, false);
     let inner = block.inner(area);
     block.render(area, buffer);
     match app.runs.line() {
@@ -36,8 +37,8 @@ pub(super) fn draw(app: &App, area: Rect, buffer: &mut Buffer) {
         None if app.runs.is_listed => {
             let [new, back] = [RunsAction::New, RunsAction::ClearFilter]
                 .map(|action| app.key(Context::Screen(Screen::Runs), Action::Runs(action)));
-            let text = format!("Nothing to show. `{new}` makes an experiment, {back} takes the filter away.");
-            put(buffer, inner.x, inner.y, inner.width, &text, app.theme.style(Role::Muted));
+            let text = format!("Nothing to show. {new} creates an experiment, {back} clears the filter.");
+            draw_text(buffer, inner.x, inner.y, inner.width, &text, app.theme.style(Role::Muted));
         }
         None => {}
     }
@@ -85,28 +86,28 @@ fn draw_experiment(app: &App, row: &ExperimentRow, area: Rect, buffer: &mut Buff
     }
 }
 
-/// When the turn of a waiting run comes, and what it is.
+/// Draws the state, the estimated time and the settings of a queued run.
 fn draw_queued(app: &App, entry: &QueueEntry, area: Rect, buffer: &mut Buffer) {
     let theme = app.theme;
     let entries = &app.runs.queue.list.entries;
     let place = entries.iter().position(|other| other.id == entry.id).unwrap_or(0);
     let (word, role) = match (entry.is_started, app.runs.queue.list.is_held) {
-        (true, _) => ("its turn has come".to_string(), Role::Train),
-        (false, true) => ("waits; the queue is held".into(), Role::Warning),
-        (false, false) => (format!("waits, number {} of {}", place + 1, entries.len()), Role::Text),
+        (true, _) => ("starting".to_string(), Role::Train),
+        (false, true) => ("waiting; the queue is held".into(), Role::Warning),
+        (false, false) => (format!("waiting, number {} of {}", place + 1, entries.len()), Role::Text),
     };
-    put(buffer, area.x, area.y, area.width, &word, theme.style(role));
+    draw_text(buffer, area.x, area.y, area.width, &word, theme.style(role));
     let mut y = area.y + 1;
-    let takes = match estimate_entry(app, entry) {
+    let estimate = match estimate_entry(app, entry) {
         TimeEstimate { is_known: true, seconds } => {
-            format!("{}, as measured here", format::duration(seconds))
+            format!("{}, measured on this machine", format::duration(seconds))
         }
-        _ => format!("{} (nothing alike was trained here yet)", theme.glyph(Symbol::Dash)),
+        _ => format!("{} (no similar run on this machine yet)", theme.symbol(Symbol::Dash)),
     };
-    y = setting(buffer, area, y, "takes", &takes, theme);
+    y = setting(buffer, area, y, "time", &estimate, theme);
     if let Some(run) = &entry.run {
         let name = run.file_name().map_or(String::new(), |name| name.to_string_lossy().into_owned());
-        y = setting(buffer, area, y, "goes on with", &name, theme);
+        y = setting(buffer, area, y, "resumes", &name, theme);
     }
     y += 1;
     for (label, value) in describe(&entry.spec, theme) {
@@ -116,15 +117,15 @@ fn draw_queued(app: &App, entry: &QueueEntry, area: Rect, buffer: &mut Buffer) {
 
 fn next_line(buffer: &mut Buffer, area: Rect, y: u16, text: &str, style: Style) -> u16 {
     if y < area.bottom() {
-        put(buffer, area.x, y, area.width, text, style);
+        draw_text(buffer, area.x, y, area.width, text, style);
     }
     y + 1
 }
 
-/// A name and a value that may go over several lines.
+/// Draws a name and its wrapped value; returns the next line.
 fn setting(buffer: &mut Buffer, area: Rect, mut y: u16, label: &str, value: &str, theme: Theme) -> u16 {
-    let label = if y < area.bottom() { fixed(theme, label, LABEL) } else { return y };
-    put(buffer, area.x, y, area.width, &label, theme.style(Role::Muted));
+    let label = if y < area.bottom() { fit_width(theme, label, LABEL) } else { return y };
+    draw_text(buffer, area.x, y, area.width, &label, theme.style(Role::Muted));
     let x = area.x + LABEL as u16;
     let rest = Rect { x, width: area.right().saturating_sub(x), ..area };
     for line in wrap(value, rest.width as usize) {
@@ -133,37 +134,44 @@ fn setting(buffer: &mut Buffer, area: Rect, mut y: u16, label: &str, value: &str
     y
 }
 
-/// A specification in a few lines of names and values.
+/// The names and values that describe a specification.
 fn describe(spec: &RunSpec, theme: Theme) -> Vec<(&'static str, String)> {
-    let dot = theme.glyph(Symbol::Dot);
+    let dot = theme.symbol(Symbol::Dot);
     let model = match known_model(&spec.model) {
         Some(model) => format!("{}{dot}{}{dot}{:.1} M", spec.model, model.title, model.millions),
         None => spec.model.clone(),
     };
     let task = format!("{}{dot}{}", spec.task, spec.task().title);
     let length = match spec.max_steps {
+        Some(1) => "1 step".into(),
         Some(steps) => format!("{} steps", format::count(steps)),
+        None if spec.num_train_epochs == 1.0 => "1 epoch".into(),
         None => format!("{} epochs", format::real(spec.num_train_epochs)),
     };
     let batch = match spec.gradient_accumulation_steps {
-        1 => format!("{} examples", spec.per_device_train_batch_size),
-        parts => {
-            format!("{} {} {parts} examples", spec.per_device_train_batch_size, theme.glyph(Symbol::Times))
+        1 => plural(spec.per_device_train_batch_size as u64, "example"),
+        micro_batches => {
+            format!(
+                "{} {} {micro_batches} examples",
+                spec.per_device_train_batch_size,
+                theme.symbol(Symbol::Times)
+            )
         }
     };
     let schedule = match spec.lr_scheduler_type {
-        LrSchedulerType::Linear => "falls in a line",
-        LrSchedulerType::Cosine => "falls along a cosine",
+        LrSchedulerType::Linear => "linear decay",
+        LrSchedulerType::Cosine => "cosine decay",
         LrSchedulerType::Constant | LrSchedulerType::ConstantWithWarmup => "constant",
     };
     let warmup = match (spec.lr_scheduler_type, spec.warmup_steps) {
-        (LrSchedulerType::Constant, _) => "no warm-up".to_string(),
-        (_, Some(steps)) => format!("{steps} steps of warm-up"),
-        (_, None) => format!("{} % warm-up", format::real((1000.0 * spec.warmup_ratio).round() / 10.0)),
+        (LrSchedulerType::Constant, _) => "no warmup".to_string(),
+        (_, Some(steps)) => format!("{} of warmup", plural(steps, "step")),
+        (_, None) => format!("{} % warmup", format::real((1000.0 * spec.warmup_ratio).round() / 10.0)),
     };
     let every = |interval| match interval {
-        IntervalStrategy::Epoch => "each epoch".to_string(),
-        IntervalStrategy::Steps(steps) => format!("each {} steps", format::count(steps)),
+        IntervalStrategy::Epoch => "every epoch".to_string(),
+        IntervalStrategy::Steps(1) => "every step".to_string(),
+        IntervalStrategy::Steps(steps) => format!("every {} steps", format::count(steps)),
     };
     let clipping = if spec.max_grad_norm > 0.0 {
         format!("gradients clipped to {}", format::real(spec.max_grad_norm))
@@ -173,9 +181,9 @@ fn describe(spec: &RunSpec, theme: Theme) -> Vec<(&'static str, String)> {
     let seeds = match spec.repeats {
         0 | 1 => format!("{}", spec.seed),
         n => format!(
-            "{} {} {}{dot}{n} runs, mean and deviation",
+            "{} {} {}{dot}{n} runs, mean and standard deviation",
             spec.seed,
-            theme.glyph(Symbol::To),
+            theme.symbol(Symbol::To),
             spec.seed + n - 1
         ),
     };
@@ -185,7 +193,10 @@ fn describe(spec: &RunSpec, theme: Theme) -> Vec<(&'static str, String)> {
         ("learning rate", format!("{}{dot}{schedule}{dot}{warmup}", format::real(spec.learning_rate))),
         ("length", format!("{length}{dot}batch of {batch}{dot}up to {} tokens", spec.max_seq_length)),
         ("optimizer", format!("AdamW{dot}decay {}{dot}{clipping}", format::real(spec.weight_decay))),
-        ("scored", format!("{}{dot}best by {}", every(spec.eval_steps), format::metric(spec.best_metric()))),
+        (
+            "evaluation",
+            format!("{}{dot}best by {}", every(spec.eval_steps), format::metric(spec.best_metric())),
+        ),
         ("seed", seeds),
         ("machine", format!("device {}{dot}engine {}", spec.device, spec.engine)),
     ];
@@ -200,9 +211,10 @@ fn describe(spec: &RunSpec, theme: Theme) -> Vec<(&'static str, String)> {
 fn draw_run(app: &App, run: &RunRow, area: Rect, buffer: &mut Buffer) {
     let theme = app.theme;
     let (steps, total) = (format::count(run.steps), format::count(run.total_steps));
-    let far = if run.total_steps > 0 { format!(", step {steps} of {total}") } else { String::new() };
-    let status = format!("{}{far}, {} of training", run.status.name(), format::duration(run.train_seconds));
-    put(buffer, area.x, area.y, area.width, &status, theme.style(status_role(run.status)));
+    let progress = if run.total_steps > 0 { format!(", step {steps} of {total}") } else { String::new() };
+    let status =
+        format!("{}{progress}, {} of training", run.status.name(), format::duration(run.train_seconds));
+    draw_text(buffer, area.x, area.y, area.width, &status, theme.style(status_role(run.status)));
     let mut y = area.y + 1;
     y = setting(buffer, area, y, "model", &run.model, theme);
     y = setting(buffer, area, y, "task", &run.task, theme);
@@ -212,7 +224,7 @@ fn draw_run(app: &App, run: &RunRow, area: Rect, buffer: &mut Buffer) {
     if let Some(repeats) = run.repeats.filter(|repeats| repeats.count > 1) {
         let metric = run.best.map_or(Metric::Accuracy, |best| best.0);
         let (mean, sd) = (format::score(metric, repeats.mean), format::score(metric, repeats.sd));
-        let pm = theme.glyph(Symbol::PlusMinus);
+        let pm = theme.symbol(Symbol::PlusMinus);
         let text = format!("{} {mean} {pm} {sd} over {} seeds", format::metric(metric), repeats.count);
         y = setting(buffer, area, y, "validation", &text, theme);
     }
@@ -221,7 +233,7 @@ fn draw_run(app: &App, run: &RunRow, area: Rect, buffer: &mut Buffer) {
     if *dir != run.dir || y + 2 >= area.bottom() {
         return;
     }
-    let stages = machine::stages_in_words(history, theme);
+    let stages = machine::stages_text(history, theme);
     if !stages.is_empty() {
         y = setting(buffer, area, y, "time", &stages, theme);
     }
@@ -236,9 +248,9 @@ fn draw_run(app: &App, run: &RunRow, area: Rect, buffer: &mut Buffer) {
     let used = scores::draw(history, theme, rest, buffer);
     let chart = Rect { y: rest.y + used + 1, height: rest.height.saturating_sub(used + 1), ..rest };
     if chart.height >= 7 {
-        put(buffer, chart.x, chart.y, chart.width, "Loss", theme.style(Role::Title));
+        draw_text(buffer, chart.x, chart.y, chart.width, "Loss", theme.style(Role::Title));
         let chart = Rect { y: chart.y + 1, height: chart.height - 1, ..chart };
-        let shown = panes::Shown { seeds: histories, history };
+        let shown = panes::ChartSeeds { seeds: histories, history };
         panes::draw_loss(app, shown, ChartView::default(), chart, buffer);
     }
 }

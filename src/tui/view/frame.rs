@@ -1,4 +1,4 @@
-//! The frame around every screen: tabs above, keys below, a popup over all.
+//! The frame around every screen: tabs at the top, keys at the bottom, and popups.
 
 use super::{compare, data, infer, insight, live, machine, popup, queue, run_head, runs};
 use crate::text::width;
@@ -8,12 +8,12 @@ use crate::tui::layout::SMALL;
 use crate::tui::screen::{Context, Screen};
 use crate::tui::state::App;
 use crate::tui::theme::Role;
-use crate::tui::widgets::{put, put_right};
+use crate::tui::widgets::{draw_text, draw_text_right};
 use ratatui::Frame;
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Constraint, Layout, Position, Rect};
 
-/// Draws everything. Reads only.
+/// Draws the interface and places the cursor of the terminal.
 pub fn draw(app: &App, frame: &mut Frame<'_>) {
     let area = frame.area();
     if let Some(position) = draw_on(app, area, frame.buffer_mut())
@@ -23,7 +23,7 @@ pub fn draw(app: &App, frame: &mut Frame<'_>) {
     }
 }
 
-/// Draws everything into `buffer`; returns where the terminal's cursor belongs while text is typed.
+/// Draws the interface into `buffer`; returns the position of the terminal's cursor while text is edited.
 pub fn draw_on(app: &App, area: Rect, buffer: &mut Buffer) -> Option<Position> {
     if area.is_empty() {
         return None;
@@ -75,7 +75,7 @@ pub fn draw_on(app: &App, area: Rect, buffer: &mut Buffer) -> Option<Position> {
     cursor
 }
 
-/// The line of tabs, the screen, the line of keys.
+/// The areas of the tabs, the screen and the keys.
 fn layout(area: Rect) -> [Rect; 3] {
     let rows = [Constraint::Length(1), Constraint::Fill(1), Constraint::Length(1)];
     Layout::vertical(rows).areas(area)
@@ -85,7 +85,7 @@ fn is_small(area: Rect) -> bool {
     area.width < SMALL.0 || area.height < SMALL.1
 }
 
-/// Where the screen in front is drawn, unless there is only room for numbers.
+/// The area of the current screen, unless the terminal is very small.
 pub fn body(area: Rect) -> Option<Rect> {
     (!is_small(area)).then(|| layout(area)[1])
 }
@@ -124,15 +124,15 @@ fn tabs(app: &App, area: Rect) -> Vec<(Rect, Screen, String)> {
 
 fn draw_tabs(app: &App, area: Rect, buffer: &mut Buffer) {
     let theme = app.theme;
-    let mut x = put(buffer, area.x, area.y, area.width, NAME, theme.style(Role::Title));
+    let mut x = draw_text(buffer, area.x, area.y, area.width, NAME, theme.style(Role::Title));
     for (rect, tab, text) in tabs(app, area) {
         let role = if tab == app.screen { Role::Selected } else { Role::Muted };
-        x = put(buffer, rect.x, area.y, rect.width, &text, theme.style(role)).max(x);
+        x = draw_text(buffer, rect.x, area.y, rect.width, &text, theme.style(role)).max(x);
     }
     let rest = Rect { x: x + 2, width: area.right().saturating_sub(x + 2), ..area };
     let fits = |(text, _): &(String, Role)| width(text) < rest.width as usize;
     if let Some((text, role)) = corner(app).into_iter().find(fits) {
-        put_right(buffer, rest, area.y, &format!("{text} "), theme.style(role));
+        draw_text_right(buffer, rest, area.y, &format!("{text} "), theme.style(role));
     }
 }
 
@@ -142,8 +142,8 @@ fn corner(app: &App) -> Vec<(String, Role)> {
     if let Some(notice) = &app.notice {
         return vec![(notice.clone(), Role::Key)];
     }
-    let run = run_head::in_short(app).filter(|_| app.screen != Screen::Live);
-    let queue = queue::in_short(app);
+    let run = run_head::summary(app).filter(|_| app.screen != Screen::Live);
+    let queue = queue::summary(app);
     let both = run.iter().zip(&queue).map(|((run, role), (queue, _))| (format!("{run}, {queue}"), *role));
     let mut texts: Vec<_> = both.collect();
     texts.extend(run);
@@ -154,7 +154,7 @@ fn corner(app: &App) -> Vec<(String, Role)> {
     texts
 }
 
-/// A key at the foot.
+/// A key in the footer.
 struct FootItem {
     rect: Rect,
     key: String,
@@ -162,7 +162,7 @@ struct FootItem {
     action: Action,
 }
 
-/// The keys that have a meaning now, as many as fit.
+/// The active keys with short descriptions, as many as fit.
 fn foot_items(app: &App, area: Rect) -> Vec<FootItem> {
     let theme = app.theme;
     let contexts = app.contexts();
@@ -200,7 +200,7 @@ fn draw_foot(app: &App, area: Rect, buffer: &mut Buffer) {
     let theme = app.theme;
     for FootItem { rect, key, short, .. } in foot_items(app, area) {
         let room = |x: u16| area.right().saturating_sub(x);
-        let x = put(buffer, rect.x, area.y, room(rect.x), &key, theme.style(Role::Key));
-        put(buffer, x, area.y, room(x), &short, theme.style(Role::Muted));
+        let x = draw_text(buffer, rect.x, area.y, room(rect.x), &key, theme.style(Role::Key));
+        draw_text(buffer, x, area.y, room(x), &short, theme.style(Role::Muted));
     }
 }

@@ -1,4 +1,4 @@
-//! The help: all keys, from the table that drives them.
+//! The help popup: all key bindings.
 
 use super::popup_box::open_box;
 use crate::tui::action::{Action, ListAction};
@@ -7,11 +7,11 @@ use crate::tui::state::App;
 use crate::tui::state::help::HelpState;
 use crate::tui::state::help_page::{GAP, HelpLine, KEYS, page};
 use crate::tui::theme::Role;
-use crate::tui::widgets::{fixed, put};
+use crate::tui::widgets::{draw_text, fit_width};
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
 
-/// Draws the help; returns where the terminal's cursor belongs while text is typed.
+/// Draws the help; returns the position of the terminal's cursor while text is edited.
 pub(super) fn draw(app: &App, help: &HelpState, area: Rect, buffer: &mut Buffer) -> Option<Position> {
     let theme = app.theme;
     let page = page(app, help, area.width);
@@ -27,12 +27,12 @@ pub(super) fn draw(app: &App, help: &HelpState, area: Rect, buffer: &mut Buffer)
             let y = inner.y + row as u16;
             match line {
                 HelpLine::Heading(text) => {
-                    put(buffer, x, y, page.width, text, theme.style(Role::Title));
+                    draw_text(buffer, x, y, page.width, text, theme.style(Role::Title));
                 }
                 HelpLine::Keys(keys, sentence) => {
-                    let keys = fixed(theme, keys, KEYS);
-                    let x = put(buffer, x, y, page.width, &keys, theme.style(Role::Key));
-                    put(
+                    let keys = fit_width(theme, keys, KEYS);
+                    let x = draw_text(buffer, x, y, page.width, &keys, theme.style(Role::Key));
+                    draw_text(
                         buffer,
                         x,
                         y,
@@ -45,13 +45,13 @@ pub(super) fn draw(app: &App, help: &HelpState, area: Rect, buffer: &mut Buffer)
         }
     }
     if page.rows() == 0 {
-        put(buffer, inner.x, inner.y, inner.width, "no key does that", theme.style(Role::Muted));
+        draw_text(buffer, inner.x, inner.y, inner.width, "no matching keys", theme.style(Role::Muted));
     }
     let foot = Rect { y: inner.bottom().saturating_sub(1), height: 1.min(inner.height), ..inner };
     draw_foot(app, help, page.rows() > room, foot, buffer)
 }
 
-/// What is looked for, or how one looks for something.
+/// Draws the search field, or a hint.
 fn draw_foot(
     app: &App,
     help: &HelpState,
@@ -61,14 +61,21 @@ fn draw_foot(
 ) -> Option<Position> {
     let muted = app.theme.style(Role::Muted);
     if help.is_searching || !help.search.text().is_empty() {
-        let x = put(buffer, area.x, area.y, area.width, "/ ", app.theme.style(Role::Key));
+        let x = draw_text(buffer, area.x, area.y, area.width, "/ ", app.theme.style(Role::Key));
         let field = Rect { x, width: area.right().saturating_sub(x), ..area };
         let cursor = help.search.draw_line(buffer, field, app.theme.style(Role::Text));
         return help.is_searching.then_some(cursor);
     }
     let [up, down] =
         [ListAction::Up, ListAction::Down].map(|action| app.key(Context::Message, Action::List(action)));
-    let more = if has_more { format!("{up} {down} for more   ") } else { String::new() };
-    put(buffer, area.x, area.y, area.width, &format!("{more}glue-tui keys shows how to change them"), muted);
+    let more = if has_more { format!("{up} {down} scroll   ") } else { String::new() };
+    draw_text(
+        buffer,
+        area.x,
+        area.y,
+        area.width,
+        &format!("{more}glue-tui keys explains how to change them"),
+        muted,
+    );
     None
 }

@@ -2,14 +2,14 @@
 
 use super::machine;
 use super::panes::{draw_log, draw_loss_pane, draw_probes, draw_score_pane, draw_scores, draw_step};
-use super::run_head::{draw_head, draw_nothing, seconds_gone, state, work};
+use super::run_head::{draw_head, draw_nothing, elapsed_seconds, state, work};
 use crate::event::SplitName;
 use crate::format;
 use crate::tui::layout::{LIVE_PROBES, LIVE_SCORES_AND_PROBES, LIVE_WIDE};
 use crate::tui::state::App;
 use crate::tui::state::run::RunState;
 use crate::tui::theme::Role;
-use crate::tui::widgets::put;
+use crate::tui::widgets::draw_text;
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Constraint, Layout, Rect};
 
@@ -49,8 +49,8 @@ pub fn draw(app: &App, area: Rect, buffer: &mut Buffer) {
     }
 }
 
-/// The panes below the charts, side by side. Pinned texts take the place of the scores where there is no room for
-/// both: the charts tell the scores.
+/// The panes below the charts, side by side. If the area is too narrow for
+/// both, probes replace the scores, which the charts show too.
 fn draw_row(app: &App, run: &RunState, area: Rect, buffer: &mut Buffer) {
     let has_probes = area.width >= LIVE_PROBES && run.history().probes.newest().next().is_some();
     let (scores, probes) = match (has_probes, area.width >= LIVE_SCORES_AND_PROBES) {
@@ -59,31 +59,31 @@ fn draw_row(app: &App, run: &RunState, area: Rect, buffer: &mut Buffer) {
         (true, true) => (47, 60),
     };
     let widths = [29, scores, probes].map(Constraint::Length);
-    let [step, table, pinned, log] =
+    let [step, table, probe_area, log] =
         Layout::horizontal(widths.into_iter().chain([Constraint::Fill(1)])).areas(area);
     draw_step(app, run.history(), step, buffer);
     if scores > 0 {
         draw_scores(app, run, table, buffer);
     }
     if probes > 0 {
-        draw_probes(app, run.history(), pinned, buffer);
+        draw_probes(app, run.history(), probe_area, buffer);
     }
     draw_log(app, run.history(), log, buffer);
 }
 
-/// The head and what is below it.
+/// Splits the screen into header and body.
 fn parts(area: Rect) -> [Rect; 2] {
     Layout::vertical([Constraint::Length(2), Constraint::Fill(1)]).areas(area)
 }
 
-/// Where the curves of the one chart over the whole screen are drawn, whose body is `area`.
+/// The plot area of the full-screen chart, if it is shown, on a screen with body `area`.
 pub fn plot(app: &App, area: Rect) -> Option<Rect> {
     let run = app.shown_run().filter(|_| app.live.is_full)?;
     let [_, body] = parts(area);
     draw_chart(app, run, body, &mut Buffer::empty(body))
 }
 
-/// The one chart that is shown; says where its curves are.
+/// Draws the selected chart; returns the area of its curves.
 fn draw_chart(app: &App, run: &RunState, area: Rect, buffer: &mut Buffer) -> Option<Rect> {
     if app.live.shows_score {
         draw_score_pane(app, run, area, buffer)
@@ -92,10 +92,10 @@ fn draw_chart(app: &App, run: &RunState, area: Rect, buffer: &mut Buffer) -> Opt
     }
 }
 
-/// Draws the numbers only.
+/// Draws the screen as lines of text, for a very small terminal.
 pub fn draw_tiny(app: &App, area: Rect, buffer: &mut Buffer) {
     let Some(run) = app.shown_run() else {
-        put(buffer, area.x, area.y, area.width, "no run to watch", app.theme.style(Role::Muted));
+        draw_text(buffer, area.x, area.y, area.width, "no run selected", app.theme.style(Role::Muted));
         return;
     };
     let history = run.history();
@@ -113,11 +113,11 @@ pub fn draw_tiny(app: &App, area: Rect, buffer: &mut Buffer) {
             ),
             Role::Text,
         ),
-        (format!("{} gone, {left} left", format::duration(seconds_gone(app, run))), Role::Text),
+        (format!("{} elapsed, {left} left", format::duration(elapsed_seconds(app, run))), Role::Text),
     ];
     if let Some(progress) = &history.progress {
-        let (what, _, far) = work(progress);
-        rows.push((format!("{what} {far}"), Role::Text));
+        let (what, _, amount) = work(progress);
+        rows.push((format!("{what} {amount}"), Role::Text));
     }
     if let Some(loss) = history.loss.smoothed(app.live.chart.smoothing() * history.total_steps() as f64) {
         rows.push((format!("train loss {}", format::loss(loss)), Role::Train));
@@ -137,6 +137,6 @@ pub fn draw_tiny(app: &App, area: Rect, buffer: &mut Buffer) {
         ));
     }
     for (row, (text, role)) in rows.iter().enumerate().take(area.height as usize) {
-        put(buffer, area.x, area.y + row as u16, area.width, text, app.theme.style(*role));
+        draw_text(buffer, area.x, area.y + row as u16, area.width, text, app.theme.style(*role));
     }
 }

@@ -1,5 +1,5 @@
-//! What the machine does while a run is trained: where the time goes, processor, memory, GPUs. A strip on the Live
-//! screen and a page of its own.
+//! Hardware usage during training: time per stage, processor, memory and GPUs; as a strip on the Live screen and as the
+//! Machine screen.
 
 use super::run_head::{draw_head, draw_nothing};
 use crate::event::Stage;
@@ -15,22 +15,22 @@ use crate::tui::state::App;
 use crate::tui::state::run::RunState;
 use crate::tui::theme::{CURVES, Role, Symbol, Theme};
 use crate::tui::widgets::bars::{fill, spark_between, stacked};
-use crate::tui::widgets::line_chart::{ChartView, Curve, LineChart, Look, Reference};
-use crate::tui::widgets::{airy_pane, cut, pane, put};
+use crate::tui::widgets::line_chart::{ChartView, Curve, CurveStyle, LineChart, Reference};
+use crate::tui::widgets::{draw_text, padded_pane, pane, truncate};
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::widgets::Widget;
 
-/// GPUs that the strip has a line for.
+/// Maximum number of GPUs in the strip.
 const STRIP_GPUS: usize = 2;
-/// Cells of a line of little bars.
+/// Width of a sparkline in cells.
 const SPARK: usize = 12;
-/// Cells of a stage in the table: its sign, name, share and time.
+/// Width of a stage in the table in cells: symbol, name, percentage and time.
 const STAGE: u16 = 33;
-/// Shares below this are not worth a word where room is short.
-const LEAST: f64 = 0.005;
+/// Smaller fractions are left out of short lists.
+const MIN_FRACTION: f64 = 0.005;
 
-/// Draws the page.
+/// Draws the Machine screen.
 pub(super) fn draw(app: &App, area: Rect, buffer: &mut Buffer) {
     let Some(run) = app.shown_run() else {
         draw_nothing(app, area, buffer);
@@ -46,7 +46,7 @@ pub(super) fn draw(app: &App, area: Rect, buffer: &mut Buffer) {
     draw_charts(app, history, charts, buffer);
 }
 
-/// A stage with its number, its share and its style.
+/// Each stage with its number, its fraction of the time and its style.
 fn stages(history: &History) -> Vec<(Stage, (usize, f64, Role))> {
     let shares = history.stages();
     let part = |(number, stage): (usize, Stage)| {
@@ -56,11 +56,11 @@ fn stages(history: &History) -> Vec<(Stage, (usize, f64, Role))> {
     if shares.is_empty() { Vec::new() } else { Stage::ALL.into_iter().enumerate().map(part).collect() }
 }
 
-/// The stages of a step alone, as shares of it.
+/// The stages of a training step, as fractions of its time.
 fn stages_of_step(history: &History) -> Vec<(Stage, (usize, f64, Role))> {
-    let is_around = |stage| matches!(stage, Stage::Evaluation | Stage::Saving);
+    let is_outside = |stage| matches!(stage, Stage::Evaluation | Stage::Saving);
     let mut stages = stages(history);
-    stages.retain(|(stage, _)| !is_around(*stage));
+    stages.retain(|(stage, _)| !is_outside(*stage));
     let whole: f64 = stages.iter().map(|(_, (_, share, _))| share).sum();
     for (_, (_, share, _)) in &mut stages {
         *share /= whole;
@@ -68,15 +68,15 @@ fn stages_of_step(history: &History) -> Vec<(Stage, (usize, f64, Role))> {
     stages
 }
 
-/// The stages that are worth a word: `forward 38 %, backward 51 %`; empty where nothing was told.
-pub(super) fn stages_in_words(history: &History, theme: Theme) -> String {
-    let worth = stages(history).into_iter().filter(|(_, (_, share, _))| *share >= LEAST);
+/// The largest stages as text: `forward 38 %, backward 51 %`; empty without measurements.
+pub(super) fn stages_text(history: &History, theme: Theme) -> String {
+    let worth = stages(history).into_iter().filter(|(_, (_, share, _))| *share >= MIN_FRACTION);
     let words = worth.map(|(stage, (_, share, _))| format!("{} {:.0} %", stage.name(), 100.0 * share));
-    words.collect::<Vec<_>>().join(theme.glyph(Symbol::Dot))
+    words.collect::<Vec<_>>().join(theme.symbol(Symbol::Dot))
 }
 
-/// A bar of the stages of a step in line `row` of `area`, and below it as many of them by name as fit; returns the
-/// lines that it takes.
+/// Draws a bar of the stages of a step in line `row` of `area`, and below it as many names as fit; returns the number of
+/// lines used.
 pub(super) fn draw_short_stages(
     app: &App,
     history: &History,
@@ -92,31 +92,31 @@ pub(super) fn draw_short_stages(
     let parts: Vec<_> = stages.iter().map(|(_, part)| *part).collect();
     stacked(buffer, Rect { y, height: 1, ..area }, &parts, app.theme);
     let mut x = area.x;
-    for (stage, (_, share, role)) in stages.iter().filter(|(_, (_, share, _))| *share >= LEAST) {
-        // The unit without its space, so that two of them fit into the narrowest panel.
+    for (stage, (_, share, role)) in stages.iter().filter(|(_, (_, share, _))| *share >= MIN_FRACTION) {
+        // No space before the unit, so that two stages fit into the narrowest pane.
         let text = format!("{} {:>2.0}%", stage.name(), 100.0 * share);
         if x + text::width(&text) as u16 > area.right() {
             break;
         }
-        x = put(buffer, x, y + 1, area.width, &text, app.theme.style(*role)) + 1;
+        x = draw_text(buffer, x, y + 1, area.width, &text, app.theme.style(*role)) + 1;
     }
     2
 }
 
-/// Where the time went: a bar, and each stage with its share and time; how much of the arithmetic is of use.
+/// Draws the time per stage as a bar and a table, and the efficiency of the arithmetic.
 fn draw_time(app: &App, history: &History, columns: u16, area: Rect, buffer: &mut Buffer) {
     let theme = app.theme;
-    let block = airy_pane(theme, "Where the time goes", false);
+    let block = padded_pane(theme, "Where the time goes", false);
     let inner = block.inner(area);
     block.render(area, buffer);
     let mut stages = stages(history);
-    // An engine that tells its passes apart leaves nothing else to speak of.
-    stages.retain(|(stage, (_, share, _))| *stage != Stage::Other || *share >= LEAST);
+    // Engines that report forward and backward passes separately have almost no other time.
+    stages.retain(|(stage, (_, share, _))| *stage != Stage::Other || *share >= MIN_FRACTION);
     if stages.is_empty() {
         let is_old = history.step.is_some() && history.is_over();
         let text =
-            if is_old { "this run did not keep it" } else { "it comes here a second after the first step" };
-        put(buffer, inner.x, inner.y, inner.width, text, theme.style(Role::Muted));
+            if is_old { "not recorded in this run" } else { "available one second after the first step" };
+        draw_text(buffer, inner.x, inner.y, inner.width, text, theme.style(Role::Muted));
         return;
     }
     let parts: Vec<_> = stages.iter().map(|(_, part)| *part).collect();
@@ -129,31 +129,29 @@ fn draw_time(app: &App, history: &History, columns: u16, area: Rect, buffer: &mu
             continue;
         }
         let seconds = history.usage.seconds.get(&stage).copied().unwrap_or(0.0);
-        let x = put(buffer, x, y, 2, fill(number, theme), theme.style(role)) + 1;
+        let x = draw_text(buffer, x, y, 2, fill(number, theme), theme.style(role)) + 1;
         let text = format!("{:<10} {:>5.1} % {:>8}", stage.name(), 100.0 * share, format::duration(seconds));
-        put(buffer, x, y, inner.right().saturating_sub(x), &text, theme.style(Role::Text));
+        draw_text(buffer, x, y, inner.right().saturating_sub(x), &text, theme.style(Role::Text));
     }
     let y = inner.y + 1 + rows;
     if y < inner.bottom() {
-        let text = cut(theme, &arithmetic(history), inner.width as usize);
-        put(buffer, inner.x, y, inner.width, &text, theme.style(Role::Text));
+        let text = truncate(theme, &arithmetic(history), inner.width as usize);
+        draw_text(buffer, inner.x, y, inner.width, &text, theme.style(Role::Text));
     }
 }
 
-/// How fast the arithmetic is, and how much of it is for nothing.
+/// The speed of the arithmetic, also relative to plain matrix products, and the fraction of padding.
 fn arithmetic(history: &History) -> String {
     let mut words = Vec::new();
     if let Some((rate, share)) = history.arithmetic() {
         words.push(format!("{:.0} GFLOP/s", rate / 1e9));
-        words.extend(
-            share.map(|share| format!("about {:>2.0} % of what products reach alone", 100.0 * share)),
-        );
+        words.extend(share.map(|share| format!("about {:>2.0} % of plain matrix products", 100.0 * share)));
     }
     words.extend(history.padding().map(|padding| format!("padding {:>2.0} %", 100.0 * padding)));
     words.join("   ")
 }
 
-/// Lines of the strip on the Live screen, 0 where there is no room or nothing to show.
+/// Height of the strip on the Live screen; 0 if the screen is too small or there are no measurements.
 pub(super) fn strip_height(run: &RunState, area: Rect) -> u16 {
     let is_known = run.is_live() || run.history().gauges.newest.is_some();
     if area.width < LIVE_STRIP.0 || area.height < LIVE_STRIP.1 || !is_known {
@@ -166,22 +164,22 @@ pub(super) fn strip_height(run: &RunState, area: Rect) -> u16 {
 /// Draws the strip.
 pub(super) fn draw_strip(app: &App, history: &History, area: Rect, buffer: &mut Buffer) {
     let theme = app.theme;
-    let block = airy_pane(theme, "Machine", false);
+    let block = padded_pane(theme, "Machine", false);
     let inner = block.inner(area);
     block.render(area, buffer);
     let gauges = &history.gauges;
     let Some(newest) = &gauges.newest else {
-        let text = "what processor, memory and GPUs do comes here within a second";
-        put(buffer, inner.x, inner.y, inner.width, text, theme.style(Role::Muted));
+        let text = "Waiting for the first measurement";
+        draw_text(buffer, inner.x, inner.y, inner.width, text, theme.style(Role::Muted));
         return;
     };
-    let share = |series: &Series| bars(series, 1.0, theme);
+    let share = |series: &Series| sparkline(series, 1.0, theme);
     let mut line = StripLine { buffer, theme, x: inner.x, y: inner.y, right: inner.right() };
     line.put("cpu", &percent(newest.cpu), &share(&gauges.cpu));
     line.put("this run", &percent(newest.process_cpu), &share(&gauges.process_cpu));
     let memory = format!("{:>6.2} GiB", newest.process_memory as f64 / GIB);
     line.put("memory", &memory, "");
-    line.put("", &room(history, newest), "");
+    line.put("", &memory_text(history, newest), "");
     for (number, (gpu, history)) in newest.gpus.iter().zip(&gauges.gpus).take(STRIP_GPUS).enumerate() {
         line.x = inner.x;
         line.y += 1;
@@ -192,7 +190,7 @@ pub(super) fn draw_strip(app: &App, history: &History, area: Rect, buffer: &mut 
     }
 }
 
-/// A line that names, numbers and little bars are put on, one after the other.
+/// Appends names, numbers and sparklines to a line.
 struct StripLine<'a> {
     buffer: &'a mut Buffer,
     theme: Theme,
@@ -206,24 +204,24 @@ impl StripLine<'_> {
         for (text, role) in [(name, Role::Muted), (value, Role::Text), (bars, Role::Train)] {
             if !text.is_empty() && self.x < self.right {
                 let style = self.theme.style(role);
-                self.x = put(self.buffer, self.x, self.y, self.right - self.x, text, style) + 1;
+                self.x = draw_text(self.buffer, self.x, self.y, self.right - self.x, text, style) + 1;
             }
         }
         self.x += 2;
     }
 }
 
-/// The newest values of a curve between 0 and `most`.
-fn bars(series: &Series, most: f64, theme: Theme) -> String {
-    spark_between((0.0, most), series.recent().map(|(_, value)| value), SPARK, theme)
+/// A sparkline of the newest values, scaled from 0 to `max`.
+fn sparkline(series: &Series, max: f64, theme: Theme) -> String {
+    spark_between((0.0, max), series.recent().map(|(_, value)| value), SPARK, theme)
 }
 
 fn percent(share: f64) -> String {
     format!("{:>3.0} %", 100.0 * share)
 }
 
-/// The memory that was planned, and what is left of that of the machine.
-fn room(history: &History, newest: &Gauges) -> String {
+/// Planned memory of the run, and free memory of the machine.
+fn memory_text(history: &History, newest: &Gauges) -> String {
     let planned = history.started.as_ref().and_then(|started| started.planned_memory);
     let planned = planned.map_or(String::new(), |bytes| format!("planned {:.2}, ", bytes as f64 / GIB));
     let [free, total] = [newest.available_memory, newest.total_memory].map(|bytes| bytes as f64 / GIB);
@@ -234,29 +232,29 @@ fn gpu_memory(gpu: &Gpu) -> String {
     format!("{:>6.2} of {:.2} GiB", gpu.memory as f64 / GIB, gpu.total_memory as f64 / GIB)
 }
 
-/// Watts and degrees, as far as it tells them.
+/// Power and temperature, if known.
 fn gpu_state(gpu: &Gpu, theme: Theme) -> String {
     let watts = gpu.watts.map(|watts| format!("{watts:>4.0} W"));
-    let celsius = gpu.celsius.map(|degrees| format!("{degrees:>3.0} {}", theme.glyph(Symbol::Celsius)));
+    let celsius = gpu.celsius.map(|degrees| format!("{degrees:>3.0} {}", theme.symbol(Symbol::Celsius)));
     watts.into_iter().chain(celsius).collect::<Vec<_>>().join("  ")
 }
 
-/// Name, look, role and values of a curve.
-type Drawn<'a> = (&'static str, Look, Role, &'a Series);
+/// Name, line style, role and values of a curve.
+type PanelCurve<'a> = (&'static str, CurveStyle, Role, &'a Series);
 
-/// A chart of the page.
+/// A chart of the Machine screen.
 struct Panel<'a> {
     title: String,
-    curves: Vec<Drawn<'a>>,
+    curves: Vec<PanelCurve<'a>>,
     is_share: bool,
     planned: Option<f64>,
 }
 
-/// Draws the curves, as many charts beside each other as there is room for.
+/// Draws the charts in two or three columns.
 fn draw_charts(app: &App, history: &History, area: Rect, buffer: &mut Buffer) {
     let panels = panels(history, app.theme);
     let columns = if area.width >= 150 && panels.len() > 2 { 3 } else { 2 };
-    // A chart of fewer lines shows nothing.
+    // Charts below five lines are unreadable.
     let rows = panels.len().div_ceil(columns).min((area.height / 5).max(1) as usize);
     let lines = Layout::vertical(vec![Constraint::Fill(1); rows]).split(area);
     for (row, panels) in panels.chunks(columns).take(rows).enumerate() {
@@ -274,11 +272,11 @@ fn draw_panel<'a>(
     area: Rect,
     buffer: &mut Buffer,
 ) {
-    let title = cut(app.theme, &panel.title, (area.width as usize).saturating_sub(6));
+    let title = truncate(app.theme, &panel.title, (area.width as usize).saturating_sub(6));
     let block = pane(app.theme, &title, false);
     let inner = block.inner(area);
     block.render(area, buffer);
-    let curve = |(name, look, role, series): &'a Drawn<'a>| Curve {
+    let curve = |(name, look, role, series): &'a PanelCurve<'a>| Curve {
         name,
         role: *role,
         look: *look,
@@ -289,7 +287,7 @@ fn draw_panel<'a>(
     let curves: Vec<Curve<'_>> = panel.curves.iter().map(curve).collect();
     let mut view: ChartView = app.gauges;
     view.axis = Axis::Time;
-    // In a narrow chart the curve would run through the name, which the title has too.
+    // In a narrow chart the curve would overlap the name, which is also in the title.
     let name = if inner.width >= 70 { "planned" } else { "" };
     let planned = panel.planned.map(|value| Reference { name, value, spread: 0.0 });
     let chart = LineChart {
@@ -299,7 +297,7 @@ fn draw_panel<'a>(
         percent: panel.is_share,
         references: planned.as_slice(),
         span: Some((0.0, if panel.is_share { 1.0 } else { 0.0 })),
-        empty: "nothing was measured yet",
+        empty: "no measurements yet",
         theme: app.theme,
     };
     chart.draw(inner, buffer);
@@ -311,10 +309,11 @@ fn panels(history: &History, theme: Theme) -> Vec<Panel<'_>> {
     let now = |text: &dyn Fn(&Gauges) -> String| {
         newest.map_or(String::new(), |newest| format!(" {}", text(newest)))
     };
-    let curve = |name, role, series| (name, Look::Line, role, series);
+    let curve = |name, role, series| (name, CurveStyle::Line, role, series);
     let cpu = now(&|newest| format!("{}, this run {}", percent(newest.cpu), percent(newest.process_cpu)));
-    let memory =
-        now(&|newest| format!("{:.2} GiB, {}", newest.process_memory as f64 / GIB, room(history, newest)));
+    let memory = now(&|newest| {
+        format!("{:.2} GiB, {}", newest.process_memory as f64 / GIB, memory_text(history, newest))
+    });
     let planned = history.started.as_ref().and_then(|started| started.planned_memory);
     let mut panels = vec![
         Panel {
@@ -339,7 +338,7 @@ fn panels(history: &History, theme: Theme) -> Vec<Panel<'_>> {
     panels
 }
 
-/// Use, memory, power and temperature of the GPUs; with one of them the titles tell its state.
+/// Use, memory, power and temperature of the GPUs; with a single GPU, the titles show its state.
 fn gpu_panels(gauges: &GaugeHistory, theme: Theme) -> Vec<Panel<'_>> {
     let newest = gauges.newest.as_ref().map_or(&[][..], |newest| &newest.gpus);
     let state = |text: &dyn Fn(&Gpu) -> String| match newest {
@@ -347,15 +346,15 @@ fn gpu_panels(gauges: &GaugeHistory, theme: Theme) -> Vec<Panel<'_>> {
         _ => String::new(),
     };
     let panel = |title: String, is_share: bool, series: fn(&GpuHistory) -> &Series| {
-        // More than ten are not told apart by a digit.
+        // There are ten digits.
         let look = |number: usize| match (gauges.gpus.len(), number) {
-            (1, _) | (_, 10..) => Look::Line,
-            (_, digit) => Look::Marked(Symbol::Digit(digit as u8)),
+            (1, _) | (_, 10..) => CurveStyle::Line,
+            (_, digit) => CurveStyle::Marked(Symbol::Digit(digit as u8)),
         };
         let curve = |(number, gpu)| ("", look(number), Role::Curve(number as u8 % CURVES), series(gpu));
         Panel { title, curves: gauges.gpus.iter().enumerate().map(curve).collect(), is_share, planned: None }
     };
-    let degrees = theme.glyph(Symbol::Celsius);
+    let degrees = theme.symbol(Symbol::Celsius);
     let busy = state(&|gpu| format!("{}, {}", percent(gpu.busy), gpu.name));
     let watts = state(&|gpu| gpu.watts.map_or(String::new(), |watts| format!("{watts:>4.0} W")));
     let celsius = state(&|gpu| gpu.celsius.map_or(String::new(), |value| format!("{value:>3.0} {degrees}")));

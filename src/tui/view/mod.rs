@@ -1,4 +1,4 @@
-//! Draws the state, and tells what is drawn at a position of the terminal. Reads [`super::state`] only.
+//! Draws the state, and finds what is drawn at a position of the terminal. Depends on [`super::state`] only.
 
 mod chart_title;
 pub mod compare;

@@ -1,4 +1,4 @@
-//! How popups are drawn, and what of them is where.
+//! Popups: messages, questions, choices and help.
 
 use super::help;
 use super::popup_box::{inside, open_box};
@@ -9,11 +9,11 @@ use crate::tui::screen::Context;
 use crate::tui::state::App;
 use crate::tui::state::popup::{Choice, Popup, Question};
 use crate::tui::theme::{Role, Symbol};
-use crate::tui::widgets::{cut, fixed, line_under, put, wrap};
+use crate::tui::widgets::{draw_text, fit_width, line_at_position, truncate, wrap};
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
 
-/// Draws the popup over `area`; returns where the terminal's cursor belongs while text is typed.
+/// Draws the popup over `area`; returns the position of the terminal's cursor while text is edited.
 pub fn draw(app: &App, area: Rect, buffer: &mut Buffer) -> Option<Position> {
     match app.popup.as_ref()? {
         Popup::Message { title, text, first } => {
@@ -29,41 +29,41 @@ pub fn draw(app: &App, area: Rect, buffer: &mut Buffer) -> Option<Position> {
     }
 }
 
-/// The answer or the item of the popup that is drawn at a place of the screen.
+/// The answer or item of the popup at a position of the terminal.
 pub fn line_at(app: &App, area: Rect, place: Position) -> Option<usize> {
     match app.popup.as_ref()? {
         Popup::Question(question) => {
             let (width, height) = question_size(question, area);
-            line_under(answers(question, inside(app, area, width, height)), 0, place)
+            line_at_position(answers(question, inside(app, area, width, height)), 0, place)
         }
         Popup::Choice(choice) => {
             let (width, height) = choice_size(choice, area);
             let (list, first) = items(choice, inside(app, area, width, height));
-            line_under(list, first, place).filter(|line| *line < choice.shown().len())
+            line_at_position(list, first, place).filter(|line| *line < choice.shown().len())
         }
         Popup::Message { .. } | Popup::Help { .. } => None,
     }
 }
 
-/// Cells and lines of the box of a question.
+/// Size of the box of a question.
 fn question_size(question: &Question, area: Rect) -> (u16, u16) {
     let width = area.width.saturating_sub(6).min(70);
     let lines = wrap(&question.text, width.saturating_sub(4) as usize);
     (width, (lines.len() + question.answers.len()) as u16 + 3)
 }
 
-/// The lines of the answers in the inside of the box.
+/// The area of the answers inside the box.
 fn answers(question: &Question, inner: Rect) -> Rect {
     let top = inner.bottom().saturating_sub(question.answers.len() as u16).max(inner.y);
     Rect { y: top, height: inner.bottom() - top, ..inner }
 }
 
-/// Cells of the column of values.
+/// Width of the column of values.
 fn widest(choice: &Choice) -> usize {
     choice.items.iter().map(|item| width(&item.value)).max().unwrap_or(0).clamp(12, 44)
 }
 
-/// Cells and lines of the box of a list to choose from.
+/// Size of the box of a choice.
 fn choice_size(choice: &Choice, area: Rect) -> (u16, u16) {
     let notes = choice.items.iter().map(|item| width(&item.note)).max().unwrap_or(0);
     let cells = (widest(choice) + notes + 10).max(width(&choice.title) + 6);
@@ -71,7 +71,7 @@ fn choice_size(choice: &Choice, area: Rect) -> (u16, u16) {
     (cells, (choice.items.len() as u16 + 5).min(area.height.saturating_sub(2)))
 }
 
-/// The lines of the items in the inside of the box, and the first item that is in sight.
+/// The area of the items inside the box, and the first visible item.
 fn items(choice: &Choice, inner: Rect) -> (Rect, usize) {
     let list = Rect { y: inner.y + 2, height: inner.height.saturating_sub(2), ..inner };
     (list, (choice.at + 1).saturating_sub(list.height as usize))
@@ -85,14 +85,14 @@ fn draw_message(app: &App, area: Rect, buffer: &mut Buffer, title: &str, text: &
     let room = inner.height.saturating_sub(2) as usize;
     let first = first.min(lines.len().saturating_sub(room));
     for (row, line) in lines.iter().skip(first).take(room.max(1)).enumerate() {
-        put(buffer, inner.x, inner.y + row as u16, inner.width, line, app.theme.style(Role::Text));
+        draw_text(buffer, inner.x, inner.y + row as u16, inner.width, line, app.theme.style(Role::Text));
     }
-    let more = if lines.len() > room { "   up and down for more" } else { "" };
+    let more = if lines.len() > room { "   up and down scroll" } else { "" };
     let y = inner.bottom().saturating_sub(1);
     let close = app.key(Context::Message, Action::Popup(PopupAction::Accept));
-    let x = put(buffer, inner.x, y, inner.width, &close, app.theme.style(Role::Key));
+    let x = draw_text(buffer, inner.x, y, inner.width, &close, app.theme.style(Role::Key));
     let rest = inner.right().saturating_sub(x);
-    put(buffer, x, y, rest, &format!(" close{more}"), app.theme.style(Role::Muted));
+    draw_text(buffer, x, y, rest, &format!(" close{more}"), app.theme.style(Role::Muted));
 }
 
 fn draw_question(app: &App, area: Rect, buffer: &mut Buffer, question: &Question) {
@@ -103,7 +103,7 @@ fn draw_question(app: &App, area: Rect, buffer: &mut Buffer, question: &Question
     let list = answers(question, inner);
     let room = (list.y - inner.y).saturating_sub(1);
     for (row, line) in lines.iter().take(room as usize).enumerate() {
-        put(buffer, inner.x, inner.y + row as u16, inner.width, line, theme.style(Role::Text));
+        draw_text(buffer, inner.x, inner.y + row as u16, inner.width, line, theme.style(Role::Text));
     }
     for (number, answer) in question.answers.iter().enumerate() {
         let y = list.y + number as u16;
@@ -113,14 +113,14 @@ fn draw_question(app: &App, area: Rect, buffer: &mut Buffer, question: &Question
         let selected = number == question.at;
         if selected {
             let bar = " ".repeat(inner.width as usize);
-            put(buffer, inner.x, y, inner.width, &bar, theme.style(Role::Selected));
+            draw_text(buffer, inner.x, y, inner.width, &bar, theme.style(Role::Selected));
         }
         let style = theme.style(if selected { Role::Selected } else { Role::Text });
         let key = theme.style(if selected { Role::Selected } else { Role::Key });
-        let sign = if selected { theme.glyph(Symbol::Cursor) } else { "  " };
-        let x = put(buffer, inner.x, y, inner.width, sign, style);
-        let x = put(buffer, x, y, inner.right().saturating_sub(x), &answer.key.to_string(), key);
-        put(buffer, x + 2, y, inner.right().saturating_sub(x + 2), answer.text, style);
+        let sign = if selected { theme.symbol(Symbol::Cursor) } else { "  " };
+        let x = draw_text(buffer, inner.x, y, inner.width, sign, style);
+        let x = draw_text(buffer, x, y, inner.right().saturating_sub(x), &answer.key.to_string(), key);
+        draw_text(buffer, x + 2, y, inner.right().saturating_sub(x + 2), answer.text, style);
     }
 }
 
@@ -130,18 +130,18 @@ fn draw_choice(app: &App, area: Rect, buffer: &mut Buffer, choice: &Choice) -> P
     let widest = widest(choice);
     let (width, height) = choice_size(choice, area);
     let inner = open_box(app, area, buffer, &choice.title, width, height);
-    let sign = theme.glyph(Symbol::Cursor);
-    let x = put(buffer, inner.x, inner.y, inner.width, sign, theme.style(Role::Key));
+    let sign = theme.symbol(Symbol::Cursor);
+    let x = draw_text(buffer, inner.x, inner.y, inner.width, sign, theme.style(Role::Key));
     let field = Rect { x, y: inner.y, width: inner.right().saturating_sub(x), height: 1.min(inner.height) };
     let cursor = choice.typed.draw_line(buffer, field, theme.style(Role::Text));
     if choice.typed.text().is_empty() {
         let hint =
-            if choice.free.is_some() { "type to filter, or any other value" } else { "type to filter" };
-        put(buffer, x, inner.y, field.width, hint, theme.style(Role::Muted));
+            if choice.free.is_some() { "type to filter, or enter another value" } else { "type to filter" };
+        draw_text(buffer, x, inner.y, field.width, hint, theme.style(Role::Muted));
     }
     let (list, first) = items(choice, inner);
     if shown.is_empty() {
-        put(buffer, list.x, list.y, list.width, "nothing contains that", theme.style(Role::Muted));
+        draw_text(buffer, list.x, list.y, list.width, "no matches", theme.style(Role::Muted));
     }
     for (row, item) in shown.iter().enumerate().skip(first).take(list.height as usize) {
         let y = list.y + (row - first) as u16;
@@ -149,11 +149,11 @@ fn draw_choice(app: &App, area: Rect, buffer: &mut Buffer, choice: &Choice) -> P
         let line = format!(
             "{}{}  {}",
             if selected { sign } else { "  " },
-            fixed(theme, &item.value, widest),
-            cut(theme, &item.note, (inner.width as usize).saturating_sub(widest + 4))
+            fit_width(theme, &item.value, widest),
+            truncate(theme, &item.note, (inner.width as usize).saturating_sub(widest + 4))
         );
-        let line = fixed(theme, &line, inner.width as usize);
-        put(
+        let line = fit_width(theme, &line, inner.width as usize);
+        draw_text(
             buffer,
             inner.x,
             y,

@@ -1,12 +1,12 @@
 //! The box of a popup.
 
 use crate::tui::state::App;
-use crate::tui::widgets::{airy_pane, centred};
+use crate::tui::widgets::{centered, padded_pane};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::widgets::{Clear, Widget};
 
-/// An empty framed box in the middle; returns its inside.
+/// Draws an empty box in the centre of `area`; returns its inner area.
 pub(super) fn open_box(
     app: &App,
     area: Rect,
@@ -15,13 +15,13 @@ pub(super) fn open_box(
     width: u16,
     height: u16,
 ) -> Rect {
-    let rect = centred(area, width, height);
+    let rect = centered(area, width, height);
     Clear.render(rect, buffer);
-    airy_pane(app.theme, title, true).render(rect, buffer);
+    padded_pane(app.theme, title, true).render(rect, buffer);
     inside(app, area, width, height)
 }
 
-/// The inside of such a box.
+/// The inner area of a box of this size.
 pub(super) fn inside(app: &App, area: Rect, width: u16, height: u16) -> Rect {
-    airy_pane(app.theme, "", true).inner(centred(area, width, height))
+    padded_pane(app.theme, "", true).inner(centered(area, width, height))
 }

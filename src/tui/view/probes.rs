@@ -1,4 +1,4 @@
-//! Pinned texts: over the evaluations of a run, what was said of each, and where its label flipped.
+//! The list of probes: their predictions over the evaluations of a run, and the steps at which labels flipped.
 
 use crate::event::ProbePrediction;
 use crate::format;
@@ -8,32 +8,32 @@ use crate::run::probes::ProbeSeries;
 use crate::text;
 use crate::tui::theme::{Role, Symbol, Theme};
 use crate::tui::widgets::bars::spark_between;
-use crate::tui::widgets::{cut, fixed, put};
+use crate::tui::widgets::{draw_text, fit_width, truncate};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
-/// Cells of the number behind the little bars.
+/// Width of the number after the sparkline.
 const NUMBER: u16 = 8;
-/// Cells of `  flipped at step 12,345`.
+/// Width of `  flipped at step 12,345`.
 const FLIPPED: u16 = 24;
-/// The most cells that little bars take.
+/// Maximum width of the sparkline.
 const BARS: u16 = 24;
-/// Cells of what is said of a text that was not scored.
-const UNSCORED: u16 = 23;
-/// The most cells that a label takes.
+/// Width of the note on a probe without predictions.
+const NOTE: u16 = 23;
+/// Maximum width of a label.
 const LABEL: usize = 12;
 
-/// A line of a list of pinned texts.
+/// A line of the list.
 pub(super) struct ProbeLine<'a> {
-    /// The text.
+    /// The probe.
     pub pin: &'a Probe,
-    /// What was said of it in the run that is looked at, if it was.
+    /// Its predictions in the selected run, if there are any.
     pub course: Option<&'a ProbeSeries>,
-    /// Whether it is the one under the cursor.
+    /// Whether it is selected.
     pub is_at: bool,
 }
 
-/// Cells of the columns of a list; the text has what the others leave.
+/// Widths of the columns; the text has the remaining width.
 struct Columns {
     text: u16,
     bars: u16,
@@ -45,21 +45,21 @@ impl Columns {
     fn of(lines: &[ProbeLine<'_>], width: u16) -> Self {
         let courses = || lines.iter().filter_map(|line| line.course);
         let label = courses().filter_map(label).map(text::width).max().unwrap_or(0).min(LABEL) as u16;
-        let told = NUMBER + if label > 0 { label + 1 } else { 0 };
-        let flipped = if width >= 2 * told + BARS + FLIPPED { FLIPPED } else { 0 };
-        let rest = width.saturating_sub(told + flipped + 1);
+        let fixed_part = NUMBER + if label > 0 { label + 1 } else { 0 };
+        let flipped = if width >= 2 * fixed_part + BARS + FLIPPED { FLIPPED } else { 0 };
+        let rest = width.saturating_sub(fixed_part + flipped + 1);
         let signs =
             |course: &ProbeSeries| course.values().iter().map(|(_, flipped)| 1 + u16::from(*flipped)).sum();
         let needed: u16 = courses().map(signs).max().unwrap_or(0);
-        let waits = if courses().count() < lines.len() { UNSCORED } else { 0 };
-        // In steps, so that the texts do not move with each evaluation.
-        let bars = needed.next_multiple_of(8).max(waits.saturating_sub(told)).min(rest / 2).min(BARS);
+        let waits = if courses().count() < lines.len() { NOTE } else { 0 };
+        // A multiple of 8, so that the texts do not move at each evaluation.
+        let bars = needed.next_multiple_of(8).max(waits.saturating_sub(fixed_part)).min(rest / 2).min(BARS);
         Columns { text: rest - bars, bars, label, flipped }
     }
 }
 
-/// Draws texts, a line each: the text, its little bars, the number and the label that it has now and, where there
-/// is room, when that became so.
+/// Draws a line for each probe: the text, a sparkline, the latest number and label and, if there is enough space, the
+/// step of the last flip.
 pub(super) fn draw(
     lines: &[ProbeLine<'_>],
     history: Option<&History>,
@@ -70,24 +70,24 @@ pub(super) fn draw(
     let columns = Columns::of(lines, area.width);
     let scale = history.and_then(|history| history.started.as_ref()?.spec.task().labels.scale());
     let ends = scale.map_or((0.0, 1.0), |(low, high)| (f64::from(low), f64::from(high)));
-    let goes_on = history.is_some_and(|history| !history.is_over());
-    let unscored = if goes_on { "waits for an evaluation" } else { "not scored in this run" };
+    let is_running = history.is_some_and(|history| !history.is_over());
+    let note = if is_running { "waiting for evaluation" } else { "no predictions" };
     for (line, y) in lines.iter().zip(area.y..area.bottom()) {
         let role = if line.is_at { Role::Selected } else { Role::Text };
-        let words = fixed(theme, &line.pin.line(), usize::from(columns.text));
-        let x = put(buffer, area.x, y, columns.text, &words, theme.style(role)) + 1;
+        let text = fit_width(theme, &line.pin.line(), usize::from(columns.text));
+        let x = draw_text(buffer, area.x, y, columns.text, &text, theme.style(role)) + 1;
         let row = Rect { x, y, width: area.right().saturating_sub(x), height: 1 };
         if let Some(course) = line.course {
-            draw_course(course, ends, &columns, theme, row, buffer);
+            draw_series(course, ends, &columns, theme, row, buffer);
         } else {
-            let text = cut(theme, unscored, usize::from(row.width));
-            put(buffer, x, y, row.width, &text, theme.style(Role::Muted));
+            let text = truncate(theme, note, usize::from(row.width));
+            draw_text(buffer, x, y, row.width, &text, theme.style(Role::Muted));
         }
     }
 }
 
-/// Draws what was said of a text in one line.
-fn draw_course(
+/// Draws the predictions for a probe in one line.
+fn draw_series(
     course: &ProbeSeries,
     ends: (f64, f64),
     columns: &Columns,
@@ -96,26 +96,26 @@ fn draw_course(
     buffer: &mut Buffer,
 ) {
     let (mut x, y) = (row.x, row.y);
-    let mut say = |text: &str, role| {
-        x = put(buffer, x, y, row.right().saturating_sub(x), text, theme.style(role));
+    let mut draw = |text: &str, role| {
+        x = draw_text(buffer, x, y, row.right().saturating_sub(x), text, theme.style(role));
     };
     for (sign, role) in signs(course, ends, usize::from(columns.bars), theme) {
-        say(&sign, role);
+        draw(&sign, role);
     }
     let number = course.values().last().map_or(f64::NAN, |(value, _)| *value);
     match course.last() {
         ProbePrediction::Label { label, .. } => {
-            say(&format!("{:>6.1} %", 100.0 * number), Role::Text);
-            say(&format!(" {}", fixed(theme, label, usize::from(columns.label))), Role::Muted);
+            draw(&format!("{:>6.1} %", 100.0 * number), Role::Text);
+            draw(&format!(" {}", fit_width(theme, label, usize::from(columns.label))), Role::Muted);
         }
-        ProbePrediction::Score { .. } => say(&format!("{number:>8.2}"), Role::Text),
+        ProbePrediction::Score { .. } => draw(&format!("{number:>8.2}"), Role::Text),
     }
     if let Some(step) = course.flipped_at().filter(|_| columns.flipped > 0) {
-        say(&format!("  flipped at step {}", format::count(step)), Role::Warning);
+        draw(&format!("  flipped at step {}", format::count(step)), Role::Warning);
     }
 }
 
-/// The label that a text has now.
+/// The latest label of a probe.
 fn label(course: &ProbeSeries) -> Option<&str> {
     match course.last() {
         ProbePrediction::Label { label, .. } => Some(label),
@@ -123,19 +123,19 @@ fn label(course: &ProbeSeries) -> Option<&str> {
     }
 }
 
-/// The newest evaluations as little bars between `ends`, with a mark before each at which the label flipped;
-/// exactly `width` cells.
+/// A sparkline of the newest evaluations between `ends`, exactly `width` cells wide, with a mark before each evaluation
+/// at which the label flipped.
 fn signs(course: &ProbeSeries, ends: (f64, f64), width: usize, theme: Theme) -> Vec<(String, Role)> {
     let mut signs = Vec::new();
     for (value, is_flipped) in course.values() {
         if is_flipped {
-            signs.push((theme.glyph(Symbol::Flip).to_string(), Role::Warning));
+            signs.push((theme.symbol(Symbol::Flip).to_string(), Role::Warning));
         }
         signs.push((spark_between(ends, [value].into_iter(), 1, theme), Role::Validation));
     }
     signs.drain(..signs.len().saturating_sub(width));
-    let air = " ".repeat(width - signs.len());
-    std::iter::once((air, Role::Text)).chain(signs).collect()
+    let padding = " ".repeat(width - signs.len());
+    std::iter::once((padding, Role::Text)).chain(signs).collect()
 }
 
 #[cfg(test)]
@@ -143,7 +143,7 @@ mod tests {
     use super::*;
     use crate::tui::theme::{Charset, ColorDepth};
 
-    fn told(positive: f32) -> ProbePrediction {
+    fn prediction(positive: f32) -> ProbePrediction {
         let label = if positive > 0.5 { "positive" } else { "negative" };
         ProbePrediction::Label {
             label: label.into(),
@@ -154,7 +154,7 @@ mod tests {
 
     #[test]
     fn flips_are_marked_between_the_bars() {
-        let points = [0.0, 0.25, 0.75, 1.0].iter().zip(0..).map(|(p, step)| (step, told(*p))).collect();
+        let points = [0.0, 0.25, 0.75, 1.0].iter().zip(0..).map(|(p, step)| (step, prediction(*p))).collect();
         let course = ProbeSeries { probe: Probe { text: "a".into(), text_pair: None }, points };
         let drawn = |width, letters| {
             let theme = Theme::new(ColorDepth::None, letters);

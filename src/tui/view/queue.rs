@@ -1,13 +1,14 @@
-//! How the queue is described: in its lines of the list, its heading and the corner of every screen.
+//! Texts of the queue: its lines in the list, its heading, and the summary in the corner of every screen.
 
 use crate::run::RunStatus;
 use crate::run::queue::QueueEntry;
+use crate::text::plural;
 use crate::tui::state::App;
 use crate::tui::state::estimates::{estimate_entry, estimate_queue};
 use crate::tui::state::queue::belongs_to;
 use crate::tui::theme::{Role, Symbol};
 
-/// What stands at the end of an entry's line, and its style.
+/// The text at the end of the line of an entry, and its style.
 pub(super) fn state(app: &App, entry: &QueueEntry) -> (String, Role) {
     let left = estimate_entry(app, entry).text(app.theme);
     if let Some(run) = app.training.as_ref().filter(|run| run.is_live() && belongs_to(run, entry)) {
@@ -21,19 +22,20 @@ pub(super) fn state(app: &App, entry: &QueueEntry) -> (String, Role) {
     }
 }
 
-/// The queue in a few words, for the corner of every screen.
-pub(super) fn in_short(app: &App) -> Option<(String, Role)> {
+/// A short description of the queue, for the corner of every screen.
+pub(super) fn summary(app: &App) -> Option<(String, Role)> {
     let queue = &app.runs.queue;
     if queue.error.is_some() {
-        return Some(("the queue cannot be read".into(), Role::Error));
+        return Some(("cannot read the queue".into(), Role::Error));
     }
     let waiting = queue.waiting(app.training.as_ref());
     match (waiting, queue.list.is_held) {
         (0, _) => None,
         (waiting, true) => Some((format!("queue held, {waiting} waiting"), Role::Warning)),
-        (waiting, false) => {
-            Some((format!("{waiting} waiting, {} in all", estimate_queue(app).text(app.theme)), Role::Muted))
-        }
+        (waiting, false) => Some((
+            format!("{waiting} waiting, {} in total", estimate_queue(app).text(app.theme)),
+            Role::Muted,
+        )),
     }
 }
 
@@ -41,8 +43,7 @@ pub(super) fn in_short(app: &App) -> Option<(String, Role)> {
 pub(super) fn heading(app: &App) -> (String, Role) {
     let queue = &app.runs.queue;
     let all = queue.list.entries.len();
-    let s = if all == 1 { "" } else { "s" };
-    let dot = app.theme.glyph(Symbol::Dot);
-    let text = format!("{all} run{s}{dot}{} left", estimate_queue(app).text(app.theme));
+    let dot = app.theme.symbol(Symbol::Dot);
+    let text = format!("{}{dot}{} left", plural(all as u64, "run"), estimate_queue(app).text(app.theme));
     if queue.list.is_held { (format!("held{dot}{text}"), Role::Warning) } else { (text, Role::Muted) }
 }

@@ -1,4 +1,4 @@
-//! The head of a run: its name, state and progress, on the Live and Machine screens and in the corner of the others.
+//! The header of a run: name, state and progress, on the Live and Machine screens and in the corner of the others.
 
 use crate::event::{Command, Progress, Status, Unit};
 use crate::format;
@@ -12,25 +12,32 @@ use crate::tui::state::estimates::seconds_left;
 use crate::tui::state::run::RunState;
 use crate::tui::theme::{Role, Symbol, Theme};
 use crate::tui::widgets::bars::bar;
-use crate::tui::widgets::{cut, put, put_right};
+use crate::tui::widgets::{draw_text, draw_text_right, truncate};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
-/// Says that there is no run to look at.
+/// Draws a hint if no run is selected.
 pub(super) fn draw_nothing(app: &App, area: Rect, buffer: &mut Buffer) {
     let open = app.key(Context::Screen(Screen::Runs), Action::Runs(RunsAction::Open));
     let lines = [
-        "No run to watch.",
+        "No run selected.",
         "",
-        &format!("Start an experiment on the Runs screen, or look at a past run there: {open}"),
+        &format!("Start an experiment on the Runs screen, or open a past run there: {open}"),
     ];
     for (row, line) in lines.iter().enumerate() {
         let x = area.x + area.width.saturating_sub(text::width(line) as u16) / 2;
-        put(buffer, x, area.y + area.height / 3 + row as u16, area.width, line, app.theme.style(Role::Muted));
+        draw_text(
+            buffer,
+            x,
+            area.y + area.height / 3 + row as u16,
+            area.width,
+            line,
+            app.theme.style(Role::Muted),
+        );
     }
 }
 
-/// The state of a run in a word, and its style.
+/// The state of a run in one word, and its style.
 pub(super) fn state(app: &App, run: &RunState) -> (String, Role) {
     let word = |word: &str, role| (word.to_string(), role);
     let is_trained = run.is_live() || app.is_trained_elsewhere(run);
@@ -48,8 +55,12 @@ pub(super) fn state(app: &App, run: &RunState) -> (String, Role) {
         (Phase::Training, _) if is_trained => match &run.history().progress {
             Some(progress) => {
                 let what = progress.what.split(' ').next().unwrap_or_default();
-                let far = progress.total.filter(|total| *total > 0).map(|total| 100 * progress.done / total);
-                (far.map_or(what.to_string(), |far| format!("{what} {far:>3} %")), Role::Validation)
+                let percent =
+                    progress.total.filter(|total| *total > 0).map(|total| 100 * progress.done / total);
+                (
+                    percent.map_or(what.to_string(), |percent| format!("{what} {percent:>3} %")),
+                    Role::Validation,
+                )
             }
             None => word("running", Role::Train),
         },
@@ -57,8 +68,8 @@ pub(super) fn state(app: &App, run: &RunState) -> (String, Role) {
     }
 }
 
-/// Seconds that the run has taken so far.
-pub(super) fn seconds_gone(app: &App, run: &RunState) -> f64 {
+/// Seconds that the run has taken so far, without pauses if it is read from its log.
+pub(super) fn elapsed_seconds(app: &App, run: &RunState) -> f64 {
     let history = run.history();
     match &history.started {
         // A run that this process trains is timed by the clock, so that the time moves between events.
@@ -71,13 +82,13 @@ pub(super) fn seconds_gone(app: &App, run: &RunState) -> f64 {
     }
 }
 
-/// Draws what is trained, its state and how far it is, in two lines.
+/// Draws name, state and progress of a run in two lines.
 pub(super) fn draw_head(app: &App, run: &RunState, area: Rect, buffer: &mut Buffer) {
     let theme = app.theme;
     let history = run.history();
     let (word, role) = state(app, run);
-    let gone = seconds_gone(app, run);
-    let mut right = vec![format!("{word:>13}"), format!("{:>8} gone", format::duration(gone))];
+    let elapsed = elapsed_seconds(app, run);
+    let mut right = vec![format!("{word:>13}"), format!("{:>8} elapsed", format::duration(elapsed))];
     if run.is_live() {
         let left = history.seconds_left();
         right.push(format!("{:>8} left", left.map_or("-:--".into(), format::duration)));
@@ -89,35 +100,42 @@ pub(super) fn draw_head(app: &App, run: &RunState, area: Rect, buffer: &mut Buff
     let right = right.join("  ");
     let right_width = (text::width(&right) as u16 + 1).min(area.width);
     let x = area.right() - right_width;
-    put(buffer, x, area.y, right_width, &right, theme.style(Role::Text));
-    put(buffer, x, area.y, 13, &format!("{word:>13}"), theme.style(role));
+    draw_text(buffer, x, area.y, right_width, &right, theme.style(Role::Text));
+    draw_text(buffer, x, area.y, 13, &format!("{word:>13}"), theme.style(role));
     let mut name = if run.is_live() { run.spec.experiment.clone() } else { run.name() };
     if run.spec.repeats > 1 {
         let (at, all) = (run.seed_at(), run.spec.repeats);
         let started = history.started.as_ref();
         let seed = started.map_or(run.spec.seed + at as u64, |started| started.spec.seed);
-        name = format!("{name}{}seed {seed} ({} of {all})", theme.glyph(Symbol::Dot), at + 1);
+        name = format!("{name}{}seed {seed} ({} of {all})", theme.symbol(Symbol::Dot), at + 1);
     }
     let room = (area.width - right_width).saturating_sub(2) as usize;
-    put(buffer, area.x + 1, area.y, area.width, &cut(theme, &name, room), theme.style(Role::Title));
+    draw_text(
+        buffer,
+        area.x + 1,
+        area.y,
+        area.width,
+        &truncate(theme, &name, room),
+        theme.style(Role::Title),
+    );
     if area.height > 1 {
         let line = Rect { x: area.x + 1, y: area.y + 1, width: area.width.saturating_sub(2), height: 1 };
         draw_progress(app, run, line, buffer);
     }
 }
 
-/// What is being done and how far it is: epoch and step, or the work before the first step.
+/// Draws the progress: epoch and step, or the preparation before the first step.
 fn draw_progress(app: &App, run: &RunState, area: Rect, buffer: &mut Buffer) {
     let theme = app.theme;
     let history = run.history();
     let (before, fraction, after) = match (&history.progress, history.total_steps()) {
         (Some(progress), _) if history.step.is_none() => work(progress),
         (_, 0) => {
-            // Of a run that was read there is always something to say.
+            // The log of a run that was read is never empty.
             let text = match (run.is_live(), history.log.is_empty()) {
                 (true, _) => "starting",
                 (false, true) => "reading the log",
-                (false, false) => "nothing was trained",
+                (false, false) => "not trained",
             };
             (text.to_string(), 0.0, String::new())
         }
@@ -147,17 +165,17 @@ fn draw_progress(app: &App, run: &RunState, area: Rect, buffer: &mut Buffer) {
             (before, history.fraction(), after)
         }
     };
-    let before = cut(theme, &before, area.width as usize / 2);
-    let x = put(buffer, area.x, area.y, area.width, &before, theme.style(Role::Text)) + 2;
+    let before = truncate(theme, &before, area.width as usize / 2);
+    let x = draw_text(buffer, area.x, area.y, area.width, &before, theme.style(Role::Text)) + 2;
     let after_width = (text::width(&after) as u16).min(area.right().saturating_sub(x));
     let width = area.right().saturating_sub(x).saturating_sub(after_width + 1);
     if width >= 4 {
         bar(buffer, Rect { x, width, ..area }, fraction, Role::Bar, theme);
     }
-    put_right(buffer, area, area.y, &after, theme.style(Role::Text));
+    draw_text_right(buffer, area, area.y, &after, theme.style(Role::Text));
 }
 
-/// TrainRequest before the first step or between steps: what it is, how far, in its own units.
+/// The description, fraction and amount, with unit, of preparation or evaluation.
 pub(super) fn work(progress: &Progress) -> (String, f64, String) {
     let fraction = match progress.total {
         Some(total) if total > 0 => progress.done as f64 / total as f64,
@@ -180,8 +198,8 @@ pub(super) fn work(progress: &Progress) -> (String, f64, String) {
     (progress.what.clone(), fraction, after)
 }
 
-/// The run being trained in a few words, for the corner of the other screens.
-pub(super) fn in_short(app: &App) -> Option<(String, Role)> {
+/// A short description of the run being trained, for the corner of the other screens.
+pub(super) fn summary(app: &App) -> Option<(String, Role)> {
     let run = app.training.as_ref().filter(|run| run.is_live())?;
     let (word, role) = state(app, run);
     let left = run
@@ -189,7 +207,7 @@ pub(super) fn in_short(app: &App) -> Option<(String, Role)> {
         .seconds_left()
         .map_or(String::new(), |left| format!(" {} left", format::duration(left)));
     let theme: Theme = app.theme;
-    let dot = theme.glyph(Symbol::Dot);
+    let dot = theme.symbol(Symbol::Dot);
     Some((
         format!("{}{dot}{word} {:>3.0} %{left}", run.spec.experiment, 100.0 * run.history().fraction()),
         role,

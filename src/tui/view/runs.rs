@@ -1,6 +1,6 @@
-//! How the list of experiments, what waits and past runs are drawn.
+//! The Runs screen: experiments, queue and past runs, with details or the form beside them.
 
-use super::run_text::{of_seeds, past_score, status_role};
+use super::run_text::{past_score, seeds_score, status_role};
 use super::{details, form, queue};
 use crate::format;
 use crate::run::queue::QueueEntry;
@@ -13,15 +13,15 @@ use crate::tui::state::App;
 use crate::tui::state::model_name::model_name;
 use crate::tui::state::runs::{ListLine, RunsState, Section};
 use crate::tui::theme::{Role, Symbol, Theme};
-use crate::tui::widgets::{first_in_sight, fixed, line_under, pane, put, wrap};
+use crate::tui::widgets::{draw_text, first_visible, fit_width, line_at_position, pane, wrap};
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Constraint, Layout, Position, Rect};
 use ratatui::widgets::Widget;
 
-/// With less room than this no run has its whole name, so that all look alike.
-const WHOLE_NAME: usize = 36;
+/// Below this width, the names of all runs are shortened in the same way.
+const MIN_FULL_NAME: usize = 36;
 
-/// The list and the details.
+/// The areas of the list and the details.
 fn layout(area: Rect) -> (Rect, Rect) {
     let halves = if area.width >= RUNS_SIDE_BY_SIDE {
         Layout::horizontal([Constraint::Percentage(50), Constraint::Fill(1)]).areas::<2>(area)
@@ -31,12 +31,12 @@ fn layout(area: Rect) -> (Rect, Rect) {
     (halves[0], halves[1])
 }
 
-/// Where the form is while there is one: beside the list, or in its place.
+/// The area of the form: beside the list, or instead of it.
 pub fn form_area(area: Rect) -> Rect {
     if area.width >= RUNS_SIDE_BY_SIDE { layout(area).1 } else { area }
 }
 
-/// Draws the screen; returns where the terminal's cursor belongs while text is typed.
+/// Draws the screen; returns the position of the terminal's cursor while text is edited.
 pub fn draw(app: &App, area: Rect, buffer: &mut Buffer) -> Option<Position> {
     let (left, right) = layout(area);
     if let Some(form) = &app.form {
@@ -50,18 +50,18 @@ pub fn draw(app: &App, area: Rect, buffer: &mut Buffer) -> Option<Position> {
     cursor
 }
 
-/// The lines of the list and the filter below them, inside of its pane.
+/// The areas of the list and of the filter below it, inside the pane.
 fn list_areas(runs: &RunsState, inner: Rect) -> (Rect, Option<Rect>) {
     runs.filter.filter_areas(inner, runs.is_filtering)
 }
 
-/// The line of the list that is drawn at a place of the screen, whose body is `area`.
+/// The line of the list at a position of the terminal, on a screen with body `area`.
 pub fn line_at(app: &App, area: Rect, place: Position) -> Option<usize> {
     let inner = pane(app.theme, "", false).inner(layout(area).0);
     let (list, _) = list_areas(&app.runs, inner);
     let lines = app.runs.lines();
     let rows = rows(app, &lines, list.width);
-    let row = line_under(list, first_row(app, &rows, list.height), place)?;
+    let row = line_at_position(list, first_row(app, &rows, list.height), place)?;
     rows.get(row)?.number
 }
 
@@ -78,8 +78,7 @@ fn draw_list(app: &App, area: Rect, buffer: &mut Buffer) -> Option<Position> {
     runs.is_filtering.then_some(cursor)
 }
 
-/// What stands in a row of the list: a heading, or the line of that number, whose text is only made when it
-/// is in sight.
+/// A row of the list: a heading, or the line with that number, whose text is only formatted if it is visible.
 struct Row {
     heading: String,
     role: Role,
@@ -90,12 +89,12 @@ fn rows(app: &App, lines: &[ListLine<'_>], width: u16) -> Vec<Row> {
     let runs = &app.runs;
     let mut rows: Vec<Row> = Vec::new();
     let head = |rows: &mut Vec<Row>, heading: String, role| rows.push(Row { heading, role, number: None });
-    for trouble in [&runs.error, &runs.queue.error].into_iter().flatten() {
-        for line in wrap(trouble, (width as usize).saturating_sub(4)) {
+    for error in [&runs.error, &runs.queue.error].into_iter().flatten() {
+        for line in wrap(error, (width as usize).saturating_sub(4)) {
             head(&mut rows, format!("  {line}"), Role::Error);
         }
         let refresh = app.key(Context::Screen(Screen::Runs), Action::Runs(RunsAction::Refresh));
-        head(&mut rows, format!("  Mend it, then {refresh}."), Role::Muted);
+        head(&mut rows, format!("  Fix it, then press {refresh}."), Role::Muted);
     }
     let mut section = Section::Experiments;
     for (number, line) in lines.iter().enumerate() {
@@ -113,19 +112,19 @@ fn rows(app: &App, lines: &[ListLine<'_>], width: u16) -> Vec<Row> {
     if section != Section::PastRuns && runs.is_listed {
         head(&mut rows, String::new(), Role::Text);
         let nothing = if runs.filter.text().is_empty() {
-            "No runs yet: start an experiment, and it will be here."
+            "No runs yet: select an experiment and start training."
         } else {
-            "No run contains that."
+            "No matching runs."
         };
         head(&mut rows, format!("  {nothing}"), Role::Muted);
     }
     rows
 }
 
-/// The row that is drawn first.
+/// The first visible row.
 fn first_row(app: &App, rows: &[Row], height: u16) -> usize {
     let at = rows.iter().position(|row| row.number == Some(app.runs.at)).unwrap_or(0);
-    first_in_sight(at, rows.len(), height as usize)
+    first_visible(at, rows.len(), height as usize)
 }
 
 fn draw_lines(app: &App, area: Rect, buffer: &mut Buffer) {
@@ -137,16 +136,16 @@ fn draw_lines(app: &App, area: Rect, buffer: &mut Buffer) {
         let width = area.width as usize;
         let text = match row.number {
             Some(number) if number == app.runs.at => {
-                fixed(theme, &text_of(app, &lines[number], number, width), width)
+                fit_width(theme, &text_of(app, &lines[number], number, width), width)
             }
             Some(number) => text_of(app, &lines[number], number, width),
             None => row.heading.clone(),
         };
-        put(buffer, area.x, area.y + place as u16, area.width, &text, theme.style(row.role));
+        draw_text(buffer, area.x, area.y + place as u16, area.width, &text, theme.style(row.role));
     }
 }
 
-/// What stands above a part of the list.
+/// The heading of a section of the list.
 fn heading(app: &App, section: Section) -> (String, Role) {
     match section {
         Section::Experiments => (String::new(), Role::Title),
@@ -171,7 +170,7 @@ fn role_of(app: &App, line: &ListLine<'_>) -> Role {
 /// A line of the list in exactly `width` cells.
 fn text_of(app: &App, line: &ListLine<'_>, number: usize, width: usize) -> String {
     let theme = app.theme;
-    let sign = if number == app.runs.at { theme.glyph(Symbol::Cursor) } else { "  " };
+    let sign = if number == app.runs.at { theme.symbol(Symbol::Cursor) } else { "  " };
     let wide = width >= 52;
     match line {
         ListLine::Experiment(row) => {
@@ -180,35 +179,37 @@ fn text_of(app: &App, line: &ListLine<'_>, number: usize, width: usize) -> Strin
                 .as_ref()
                 .map_or(("-".into(), "-"), |spec| (model_name(&spec.model), spec.task.name()));
             let score = past_score(&app.runs.runs, &row.name, theme)
-                .unwrap_or_else(|| theme.glyph(Symbol::Dash).into());
+                .unwrap_or_else(|| theme.symbol(Symbol::Dash).into());
             let columns = if wide {
-                format!("{} {} {score:>13}", fixed(theme, &model, 10), fixed(theme, task, 10))
+                format!("{} {} {score:>13}", fit_width(theme, &model, 10), fit_width(theme, task, 10))
             } else {
-                format!("{} {score:>13}", fixed(theme, task, 10))
+                format!("{} {score:>13}", fit_width(theme, task, 10))
             };
-            let name = fixed(theme, &row.name, width.saturating_sub(columns.chars().count() + 5));
+            let name = fit_width(theme, &row.name, width.saturating_sub(columns.chars().count() + 5));
             format!(" {sign}{name} {columns} ")
         }
         ListLine::Queued(entry) => {
             let QueueEntry { spec, .. } = entry;
             let (state, _) = queue::state(app, entry);
             let columns = if wide {
-                let model = fixed(theme, &model_name(&spec.model), 10);
-                format!("{model} {} {state:>13}", fixed(theme, spec.task.name(), 10))
+                let model = fit_width(theme, &model_name(&spec.model), 10);
+                format!("{model} {} {state:>13}", fit_width(theme, spec.task.name(), 10))
             } else {
-                format!("{} {state:>13}", fixed(theme, spec.task.name(), 10))
+                format!("{} {state:>13}", fit_width(theme, spec.task.name(), 10))
             };
-            let times = theme.glyph(Symbol::Times);
+            let times = theme.symbol(Symbol::Times);
             let seeds = if spec.repeats > 1 { format!(" {times}{}", spec.repeats) } else { String::new() };
             let name = format!("{}{seeds}", spec.experiment);
-            let name = fixed(theme, &name, width.saturating_sub(columns.chars().count() + 5));
+            let name = fit_width(theme, &name, width.saturating_sub(columns.chars().count() + 5));
             format!(" {sign}{name} {columns} ")
         }
         ListLine::Run(run) => {
             let score = match (run.repeats, run.best) {
-                (Some(repeats), Some((metric, _))) if repeats.count > 1 => of_seeds(repeats, metric, theme),
+                (Some(repeats), Some((metric, _))) if repeats.count > 1 => {
+                    seeds_score(repeats, metric, theme)
+                }
                 (_, Some((metric, value))) => format::score(metric, value),
-                _ => theme.glyph(Symbol::Dash).into(),
+                _ => theme.symbol(Symbol::Dash).into(),
             };
             let columns = if wide {
                 format!("{score:>13}  {:<16}", outcome(run, theme))
@@ -216,30 +217,30 @@ fn text_of(app: &App, line: &ListLine<'_>, number: usize, width: usize) -> Strin
                 format!("{score:>13}  {:<11}", run.status.name())
             };
             let room = width.saturating_sub(columns.chars().count() + 5);
-            let name = if run.started == 0.0 || (room >= WHOLE_NAME && text::width(&run.name) <= room) {
-                fixed(theme, &run.name, room)
+            let name = if run.started == 0.0 || (room >= MIN_FULL_NAME && text::width(&run.name) <= room) {
+                fit_width(theme, &run.name, room)
             } else {
-                // The day and time stand for the rest of the name, which the details show whole.
+                // Date and time replace the rest of the name; the details show the full name.
                 let day = &format::date(run.started, app.utc_offset)[5..];
-                format!("{} {day}", fixed(theme, &run.experiment, room.saturating_sub(day.len() + 1)))
+                format!("{} {day}", fit_width(theme, &run.experiment, room.saturating_sub(day.len() + 1)))
             };
             format!(" {sign}{name} {columns} ")
         }
     }
 }
 
-/// How a run ended: after how long, or how far it came.
+/// The status of a run with its training time, or with its progress if it did not finish.
 fn outcome(run: &RunRow, theme: Theme) -> String {
     match (run.status, run.total_steps) {
         (RunStatus::Finished, _) => {
-            format!("{} {:>8}", theme.glyph(Symbol::Check), format::duration(run.train_seconds))
+            format!("{} {:>8}", theme.symbol(Symbol::Check), format::duration(run.train_seconds))
         }
         (status, 0) => status.name().into(),
         (status, total) => format!("{} {:.0} %", status.name(), 100.0 * run.steps as f64 / total as f64),
     }
 }
 
-/// Draws what fits into a few lines without frames.
+/// Draws the list or the form without borders, for a very small terminal.
 pub fn draw_tiny(app: &App, area: Rect, buffer: &mut Buffer) -> Option<Position> {
     if let Some(form) = &app.form {
         return form::draw_tiny(app, form, area, buffer);

@@ -1,6 +1,6 @@
 //! Bars, stacked bars and sparklines.
 
-use super::draw::put;
+use super::draw::draw_text;
 use crate::tui::theme::{EIGHTHS, FILLS, Role, Symbol, Theme};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -11,16 +11,17 @@ pub fn bar(buffer: &mut Buffer, area: Rect, fraction: f64, role: Role, theme: Th
     let fraction = if fraction.is_finite() { fraction.clamp(0.0, 1.0) } else { 0.0 };
     let eighths = (f64::from(area.width) * 8.0 * fraction).round() as usize;
     let (full, rest) = if theme.is_ascii() { ((eighths + 4) / 8, 0) } else { (eighths / 8, eighths % 8) };
-    let filled = theme.glyph(Symbol::Full).repeat(full) + EIGHTHS[rest];
-    let empty =
-        theme.glyph(Symbol::Empty).repeat((area.width as usize).saturating_sub(full + usize::from(rest > 0)));
-    let x = put(buffer, area.x, area.y, area.width, &filled, theme.style(role));
-    put(buffer, x, area.y, area.right().saturating_sub(x), &empty, theme.style(Role::Empty));
+    let filled = theme.symbol(Symbol::Full).repeat(full) + EIGHTHS[rest];
+    let empty = theme
+        .symbol(Symbol::Empty)
+        .repeat((area.width as usize).saturating_sub(full + usize::from(rest > 0)));
+    let x = draw_text(buffer, area.x, area.y, area.width, &filled, theme.style(role));
+    draw_text(buffer, x, area.y, area.right().saturating_sub(x), &empty, theme.style(Role::Empty));
 }
 
 /// The symbol that fills segment `number` of a stacked bar.
 pub fn fill(number: usize, theme: Theme) -> &'static str {
-    theme.glyph(Symbol::Fill((number % FILLS.len()) as u8))
+    theme.symbol(Symbol::Fill((number % FILLS.len()) as u8))
 }
 
 /// Draws a stacked bar in the first line of `area`. Each segment has a number, which selects its symbol, a fraction
@@ -33,7 +34,7 @@ pub fn stacked(buffer: &mut Buffer, area: Rect, parts: &[(usize, f64, Role)], th
         end = (end + fraction.max(0.0)).min(1.0);
         let cells = ((width * end).round() as u16).saturating_sub(from);
         let text = fill(*number, theme).repeat(usize::from(cells));
-        put(buffer, area.x + from, area.y, cells, &text, theme.style(*role));
+        draw_text(buffer, area.x + from, area.y, cells, &text, theme.style(*role));
     }
 }
 

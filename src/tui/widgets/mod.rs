@@ -1,4 +1,4 @@
-//! Pieces of the screen that do not know the application: they borrow their data and draw it.
+//! Widgets: parts of the screen that do not depend on the application state.
 
 pub mod bars;
 pub mod canvas;
@@ -7,7 +7,10 @@ pub mod line_chart;
 pub mod text_field;
 mod wrap;
 
-pub use draw::{airy_pane, centred, cut, first_in_sight, fixed, line_under, pane, put, put_right};
+pub use draw::{
+    centered, draw_text, draw_text_right, first_visible, fit_width, line_at_position, padded_pane, pane,
+    truncate,
+};
 pub use wrap::{wrap, wrap_ranges};
 
 #[cfg(test)]
@@ -25,11 +28,11 @@ mod tests {
 
     #[test]
     fn text_is_truncated_by_cells() {
-        assert_eq!(cut(THEME, "abcdef", 6), "abcdef");
-        assert_eq!(cut(THEME, "abcdefg", 6), "abcde…");
-        assert_eq!(cut(THEME, "日本語です", 6), "日本…");
-        assert_eq!(cut(THEME, "abc", 0), "");
-        assert_eq!(fixed(THEME, "日本語です", 6), "日本… ");
+        assert_eq!(truncate(THEME, "abcdef", 6), "abcdef");
+        assert_eq!(truncate(THEME, "abcdefg", 6), "abcde…");
+        assert_eq!(truncate(THEME, "日本語です", 6), "日本…");
+        assert_eq!(truncate(THEME, "abc", 0), "");
+        assert_eq!(fit_width(THEME, "日本語です", 6), "日本… ");
     }
 
     #[test]
@@ -107,12 +110,12 @@ mod tests {
             let area = Rect::new(2, 1, width, 3);
             let line = Rect { height: 1, ..area };
             let style = Style::new();
-            draws_within(line, |buffer| { put(buffer, 2, 1, width, &text, style); })?;
-            draws_within(line, |buffer| put_right(buffer, line, 1, &text, style))?;
+            draws_within(line, |buffer| { draw_text(buffer, 2, 1, width, &text, style); })?;
+            draws_within(line, |buffer| draw_text_right(buffer, line, 1, &text, style))?;
             draws_within(area, |buffer| pane(THEME, &text, true).render(area, buffer))?;
             let cells = width as usize;
-            prop_assert!(cells_of(&cut(THEME, &text, cells)) <= cells);
-            prop_assert_eq!(cells_of(&fixed(THEME, &text, cells)), cells);
+            prop_assert!(cells_of(&truncate(THEME, &text, cells)) <= cells);
+            prop_assert_eq!(cells_of(&fit_width(THEME, &text, cells)), cells);
             for line in wrap(&text, cells.max(4)) {
                 let is_one = clusters(&line).count() == 1;
                 prop_assert!(is_one || cells_of(&line) <= cells.max(4), "{line:?}");

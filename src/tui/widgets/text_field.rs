@@ -3,7 +3,7 @@
 //! The cursor moves by grapheme clusters. Inserted text is sanitized and its length is limited, so that no paste can
 //! freeze or corrupt the screen.
 
-use super::draw::put;
+use super::draw::draw_text;
 use super::wrap::wrap_ranges;
 use crate::text::{clusters, harmless, width};
 use crate::tui::theme::{Role, Theme};
@@ -52,7 +52,7 @@ pub struct TextField {
 
 impl TextField {
     /// Maximum length in bytes; inputs of a model are far shorter.
-    pub const MOST: usize = 8192;
+    pub const MAX_BYTES: usize = 8192;
 
     /// A field with `text`, and the cursor at its end.
     pub fn new(text: &str) -> Self {
@@ -67,7 +67,7 @@ impl TextField {
     }
 
     /// Whether inserted text was too long and was truncated.
-    pub fn was_cut(&self) -> bool {
+    pub fn is_truncated(&self) -> bool {
         self.is_truncated
     }
 
@@ -88,14 +88,14 @@ impl TextField {
             Edit::Home => self.cursor = 0,
             Edit::End => self.cursor = length,
         }
-        if self.text.len() < Self::MOST / 2 && !matches!(edit, Edit::Insert(_)) {
+        if self.text.len() < Self::MAX_BYTES / 2 && !matches!(edit, Edit::Insert(_)) {
             self.is_truncated = false;
         }
         self.text.len() != length
     }
 
     fn insert(&mut self, text: &str) {
-        let available = Self::MOST.saturating_sub(self.text.len());
+        let available = Self::MAX_BYTES.saturating_sub(self.text.len());
         // Sanitizing may make text three times as long, so truncate it before and after.
         let mut clean = harmless(&text[..floor_boundary(text, available)]);
         clean.truncate(floor_boundary(&clean, available));
@@ -142,7 +142,7 @@ impl TextField {
 
     /// Draws the filter of a list; returns the position of the terminal's cursor.
     pub fn draw_filter(&self, buffer: &mut Buffer, foot: Rect, theme: Theme) -> Position {
-        let x = put(buffer, foot.x, foot.y, foot.width, " / ", theme.style(Role::Key));
+        let x = draw_text(buffer, foot.x, foot.y, foot.width, " / ", theme.style(Role::Key));
         let field = Rect { x, width: foot.right().saturating_sub(x), ..foot };
         self.draw_line(buffer, field, theme.style(Role::Text))
     }
@@ -155,7 +155,7 @@ impl TextField {
         while width(&self.text[start..self.cursor]) > visible {
             start += clusters(&self.text[start..]).next().map_or(1, |(_, symbol)| symbol.len());
         }
-        put(buffer, area.x, area.y, area.width, &self.text[start..], style);
+        draw_text(buffer, area.x, area.y, area.width, &self.text[start..], style);
         let x = area.x + width(&self.text[start..self.cursor]) as u16;
         Position { x: x.min(area.right().saturating_sub(1)), y: area.y }
     }
@@ -163,7 +163,7 @@ impl TextField {
     /// Draws the field as a paragraph, or `empty` if there is no text; returns the position of the terminal's cursor.
     pub fn draw_paragraph(&self, buffer: &mut Buffer, area: Rect, theme: Theme, empty: &str) -> Position {
         if self.text.is_empty() || area.is_empty() {
-            put(buffer, area.x, area.y, area.width, empty, theme.style(Role::Muted));
+            draw_text(buffer, area.x, area.y, area.width, empty, theme.style(Role::Muted));
             return Position { x: area.x, y: area.y };
         }
         let rows = wrap_ranges(&self.text, (area.width as usize).max(1));
@@ -172,7 +172,7 @@ impl TextField {
         let first = (at + 1).saturating_sub(height);
         for (line, row) in rows.iter().enumerate().skip(first).take(height) {
             let y = area.y + (line - first) as u16;
-            put(buffer, area.x, y, area.width, &self.text[row.clone()], theme.style(Role::Text));
+            draw_text(buffer, area.x, y, area.width, &self.text[row.clone()], theme.style(Role::Text));
         }
         let x = area.x + width(&self.text[rows[at].start..self.cursor]) as u16;
         let y = area.y + (at - first) as u16;
@@ -180,7 +180,7 @@ impl TextField {
     }
 }
 
-/// The last place at or before `at` where `text` may be cut.
+/// The last character boundary at or before `at`.
 fn floor_boundary(text: &str, at: usize) -> usize {
     let mut at = at.min(text.len());
     while !text.is_char_boundary(at) {
@@ -228,7 +228,7 @@ mod tests {
         let started = std::time::Instant::now();
         field.edit(&Edit::Insert("日\x1b".repeat(300_000)));
         assert!(started.elapsed().as_millis() < 200, "{:?}", started.elapsed());
-        assert!(field.text().len() <= TextField::MOST && field.was_cut());
+        assert!(field.text().len() <= TextField::MAX_BYTES && field.is_truncated());
         assert!(!field.text().contains('\x1b'));
     }
 

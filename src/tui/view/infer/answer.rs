@@ -1,25 +1,25 @@
-//! How an answer is drawn: a bar for each label, or one on the scale of a regression.
+//! Predictions: a bar for each label, or a bar on the scale of a regression.
 
 use crate::predict::Answer;
 use crate::text;
 use crate::tui::theme::{Role, Symbol, Theme};
 use crate::tui::widgets::bars::bar;
-use crate::tui::widgets::{fixed, put};
+use crate::tui::widgets::{draw_text, fit_width};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
-/// Cells of a number at the end of a bar, with the space before.
+/// Width of the number after a bar, with the space before it.
 const NUMBER: u16 = 9;
 
-/// Cells that the name of other weights takes at most.
-pub(super) const BESIDE: usize = 16;
+/// Maximum width of the name of the comparison model.
+pub(super) const MAX_NAME: usize = 16;
 
-/// Lines that an answer takes.
+/// Height of a prediction in lines.
 pub(super) fn lines(answer: &Answer) -> u16 {
     answer.probabilities().len().max(1) as u16
 }
 
-/// An answer in a few words: its label, if it has one, and its number.
+/// The label, if there is one, and the number of a prediction.
 pub(super) fn words(answer: &Answer) -> (&str, String) {
     match answer {
         Answer::Label { label, probability, .. } => (label, format!("{:>5.1} %", 100.0 * probability)),
@@ -27,7 +27,7 @@ pub(super) fn words(answer: &Answer) -> (&str, String) {
     }
 }
 
-/// Draws an answer from the first line of `area` on; an old one is muted.
+/// Draws a prediction at the top of `area`; an outdated one is muted.
 pub(super) fn draw(answer: &Answer, is_old: bool, theme: Theme, area: Rect, buffer: &mut Buffer) {
     let widest =
         answer.probabilities().iter().map(|(label, _)| text::width(label)).max().unwrap_or(0).min(24);
@@ -37,7 +37,7 @@ pub(super) fn draw(answer: &Answer, is_old: bool, theme: Theme, area: Rect, buff
             for ((other, probability), y) in probabilities.iter().zip(area.y..area.bottom()) {
                 let (text, fill) =
                     if other == label { (Role::Best, Role::Best) } else { (Role::Text, Role::Bar) };
-                let row = Row { name: fixed(theme, other, widest), share: Some(f64::from(*probability)) };
+                let row = Row { name: fit_width(theme, other, widest), share: Some(f64::from(*probability)) };
                 let number = format!("{:>5.1} %", 100.0 * probability);
                 row.draw(&number, (muted(text), muted(fill)), theme, Rect { y, height: 1, ..area }, buffer);
             }
@@ -50,47 +50,47 @@ pub(super) fn draw(answer: &Answer, is_old: bool, theme: Theme, area: Rect, buff
     }
 }
 
-/// Draws what other weights say to the right of where an answer stands: their name, and the number of the same
-/// label. Says what is left for the answer itself.
-pub(super) fn draw_beside(
+/// Draws the prediction of the comparison model at the right of `area`: its name, and its number for each label. Returns
+/// the remaining area.
+pub(super) fn draw_comparison(
     answer: &Answer,
-    beside: Option<(&str, &Answer)>,
+    comparison: Option<(&str, &Answer)>,
     theme: Theme,
     area: Rect,
     buffer: &mut Buffer,
 ) -> Rect {
-    let Some((name, other)) = beside else { return area };
-    let name_width = text::width(name).min(BESIDE) as u16;
+    let Some((name, other)) = comparison else { return area };
+    let name_width = text::width(name).min(MAX_NAME) as u16;
     let width = name_width + NUMBER + 2;
     if width >= area.width / 2 {
         return area;
     }
     let column = Rect { x: area.right() - width, width, ..area };
-    let mut say = |y: u16, number: &str| {
-        let name = fixed(theme, name, usize::from(name_width));
-        put(buffer, column.x, y, width, &format!("  {name} {number:>8}"), theme.style(Role::Muted));
+    let mut draw = |y: u16, number: &str| {
+        let name = fit_width(theme, name, usize::from(name_width));
+        draw_text(buffer, column.x, y, width, &format!("  {name} {number:>8}"), theme.style(Role::Muted));
     };
     match (answer, other) {
         (Answer::Label { probabilities, .. }, Answer::Label { probabilities: others, .. }) => {
             for ((label, _), y) in probabilities.iter().zip(area.y..area.bottom()) {
                 let found = others.iter().find(|(other, _)| other == label);
-                let number = found.map_or(theme.glyph(Symbol::Dash).to_string(), |(_, probability)| {
+                let number = found.map_or(theme.symbol(Symbol::Dash).to_string(), |(_, probability)| {
                     format!("{:>5.1} %", 100.0 * probability)
                 });
-                say(y, &number);
+                draw(y, &number);
             }
         }
-        (_, Answer::Score { score, .. }) if !area.is_empty() => say(area.y, &format!("{score:.2}")),
-        _ if !area.is_empty() => say(area.y, theme.glyph(Symbol::Dash)),
+        (_, Answer::Score { score, .. }) if !area.is_empty() => draw(area.y, &format!("{score:.2}")),
+        _ if !area.is_empty() => draw(area.y, theme.symbol(Symbol::Dash)),
         _ => {}
     }
     Rect { width: area.width - width, ..area }
 }
 
-/// A name, a bar that is so full, and a number.
+/// A name, a bar and a number.
 struct Row {
     name: String,
-    /// No bar where nothing says how much would be full.
+    /// The filled fraction of the bar; `None` for a score without a scale, which has no bar.
     share: Option<f64>,
 }
 
@@ -100,12 +100,12 @@ impl Row {
             return;
         }
         let name = format!("{}  ", self.name);
-        let mut x = put(buffer, area.x, area.y, area.width, &name, theme.style(text));
+        let mut x = draw_text(buffer, area.x, area.y, area.width, &name, theme.style(text));
         if let Some(share) = self.share {
             let width = area.right().saturating_sub(x + NUMBER);
             bar(buffer, Rect { x, y: area.y, width, height: 1 }, share, fill, theme);
             x += width + 2;
         }
-        put(buffer, x, area.y, NUMBER - 2, number, theme.style(text));
+        draw_text(buffer, x, area.y, NUMBER - 2, number, theme.style(text));
     }
 }

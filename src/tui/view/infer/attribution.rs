@@ -1,31 +1,31 @@
-//! Which words an answer rests on: request_id once an answer is there, and drawn below it.
+//! The attribution of a prediction to words, below the prediction.
 
 use crate::predict::{Explanation, Push};
 use crate::text::{self, harmless};
 use crate::tui::state::infer::{Attribution, Found, Texts};
 use crate::tui::theme::{Role, Symbol, Theme};
-use crate::tui::widgets::{cut, put, put_right, wrap, wrap_ranges};
+use crate::tui::widgets::{draw_text, draw_text_right, truncate, wrap, wrap_ranges};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use std::ops::Range;
 
-/// From this share of the strongest push on, a word is marked; from the other one on, twice.
+/// Attributions relative to the strongest one from which a word is marked once, or twice.
 const MARKED: f32 = 0.25;
 const STRONG: f32 = 0.6;
-/// Cells of the word at the left.
+/// Width of the title.
 const LABEL: u16 = 5;
 
-/// Draws it; muted while it is of another sentence than `texts`.
+/// Draws the attribution, muted if it belongs to other texts than `texts`.
 pub(super) fn draw(attribution: &Attribution, texts: &Texts, theme: Theme, area: Rect, buffer: &mut Buffer) {
     let Some(found) = attribution.found.as_ref().filter(|_| area.height > 1) else { return };
-    put(buffer, area.x, area.y, LABEL, "why", theme.style(Role::Muted));
+    draw_text(buffer, area.x, area.y, LABEL, "why", theme.style(Role::Muted));
     let area = Rect { x: area.x + LABEL, width: area.width.saturating_sub(LABEL), ..area };
     let explanation = match &found.result {
         Ok(explanation) => explanation,
         Err(why) => {
             let lines = wrap(why, area.width as usize);
             for (y, line) in (area.y..area.bottom()).zip(lines) {
-                put(buffer, area.x, y, area.width, &line, theme.style(Role::Muted));
+                draw_text(buffer, area.x, y, area.width, &line, theme.style(Role::Muted));
             }
             return;
         }
@@ -35,16 +35,16 @@ pub(super) fn draw(attribution: &Attribution, texts: &Texts, theme: Theme, area:
     let used = draw_words(&Marked::new(found, explanation), is_old, theme, room, buffer);
     let took = format!("in {:>4.0} ms", 1000.0 * found.seconds);
     let label = harmless(&explanation.label);
-    let legend = format!("[towards {label}]  <away from it>  twice: the strongest");
+    let legend = format!("[supports {label}]  <opposes it>  doubled: strongest");
     let y = area.y + used;
     let width = area.width.saturating_sub(took.len() as u16 + 2);
-    put(buffer, area.x, y, width, &cut(theme, &legend, width as usize), theme.style(Role::Muted));
-    put_right(buffer, area, y, &took, theme.style(Role::Muted));
+    draw_text(buffer, area.x, y, width, &truncate(theme, &legend, width as usize), theme.style(Role::Muted));
+    draw_text_right(buffer, area, y, &took, theme.style(Role::Muted));
 }
 
-/// The texts with marks around the words that count.
+/// The texts with marks around important words.
 struct Marked {
-    /// Pieces of it, the marked ones with what they mean.
+    /// Pieces of the text; marked ones have a style.
     pieces: Vec<(String, Option<Role>)>,
 }
 
@@ -57,7 +57,7 @@ impl Marked {
             if sequence > 0 {
                 marked.pieces.push(("  |  ".into(), None));
             }
-            // A character of the one is a character of the other.
+            // `harmless` keeps the number of characters.
             let characters: Vec<char> = harmless(text).chars().collect();
             let words = explanation.words.iter().filter(|word| word.sequence == sequence);
             marked.add(&characters, words, most);
@@ -84,7 +84,7 @@ impl Marked {
         self.pieces.iter().map(|(text, _)| text.as_str()).collect()
     }
 
-    /// The same with the middle of what is not marked left out.
+    /// Omits the middle of unmarked pieces.
     fn shortened(&self, theme: Theme) -> Marked {
         let shorten = |text: &str| {
             let words: Vec<&str> = text.split(' ').filter(|word| !word.is_empty()).collect();
@@ -92,9 +92,9 @@ impl Marked {
             if words.len() < 4 {
                 return text.to_string();
             }
-            let air = |is_there: bool| if is_there { " " } else { "" };
-            let (before, after) = (air(text.starts_with(' ')), air(text.ends_with(' ')));
-            format!("{before}{first} {} {last}{after}", theme.glyph(Symbol::Waiting))
+            let space = |is_present: bool| if is_present { " " } else { "" };
+            let (before, after) = (space(text.starts_with(' ')), space(text.ends_with(' ')));
+            format!("{before}{first} {} {last}{after}", theme.symbol(Symbol::Waiting))
         };
         let piece = |(text, role): &(String, Option<Role>)| match role {
             Some(_) => (text.clone(), *role),
@@ -104,8 +104,7 @@ impl Marked {
     }
 }
 
-/// Draws the texts into `area`, what is not marked in them shortened if there is no room; returns the lines that
-/// they took.
+/// Draws the texts into `area`, with unmarked pieces shortened if they do not fit; returns the number of lines used.
 fn draw_words(marked: &Marked, is_old: bool, theme: Theme, area: Rect, buffer: &mut Buffer) -> u16 {
     let width = (area.width as usize).max(1);
     let shorter;
@@ -126,13 +125,13 @@ fn draw_words(marked: &Marked, is_old: bool, theme: Theme, area: Rect, buffer: &
                 continue;
             }
             let style = theme.style(if is_old { Role::Muted } else { role.unwrap_or(Role::Text) });
-            x = put(buffer, x, area.y + row as u16, area.right().saturating_sub(x), &text[here], style);
+            x = draw_text(buffer, x, area.y + row as u16, area.right().saturating_sub(x), &text[here], style);
         }
     }
     let used = lines.len().min(area.height as usize) as u16;
     if lines.len() > used as usize && area.width > 0 {
-        let sign = theme.glyph(Symbol::Ellipsis);
-        put(buffer, area.right() - 1, area.y + used - 1, 1, sign, theme.style(Role::Muted));
+        let sign = theme.symbol(Symbol::Ellipsis);
+        draw_text(buffer, area.right() - 1, area.y + used - 1, 1, sign, theme.style(Role::Muted));
     }
     used
 }
@@ -164,7 +163,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_marked_gives_way() {
+    fn unmarked_pieces_are_shortened() {
         let text = "one two three four five six seven eight nine";
         let all = marked(text, vec![push(8, 13, 1.0), push(40, 44, -0.9)]);
         assert_eq!(all.shortened(THEME).text(), "one two [[three]] four … eight <<nine>>");

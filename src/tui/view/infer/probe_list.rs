@@ -4,12 +4,12 @@ use crate::tui::state::App;
 use crate::tui::state::infer::InferState;
 use crate::tui::theme::Role;
 use crate::tui::view::probes::{self, ProbeLine};
-use crate::tui::widgets::{airy_pane, put, wrap};
+use crate::tui::widgets::{draw_text, padded_pane, wrap};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::widgets::Widget;
 
-/// Lines that the pane takes, its frame included; 0 where there is nothing to show.
+/// Height of the pane with its border; 0 if there are no probes.
 pub(super) fn height(infer: &InferState) -> u16 {
     match (&infer.probes.error, infer.fitting_probes().count()) {
         (None, 0) => 0,
@@ -21,12 +21,12 @@ pub(super) fn height(infer: &InferState) -> u16 {
 /// Draws the pane.
 pub(super) fn draw(app: &App, area: Rect, buffer: &mut Buffer) {
     let (theme, infer) = (app.theme, &app.infer);
-    let block = airy_pane(theme, "Pinned", false);
+    let block = padded_pane(theme, "Probes", false);
     let inner = block.inner(area);
     block.render(area, buffer);
     if let Some(why) = &infer.probes.error {
         for (line, y) in wrap(why, usize::from(inner.width)).iter().zip(inner.y..inner.bottom()) {
-            put(buffer, inner.x, y, inner.width, line, theme.style(Role::Warning));
+            draw_text(buffer, inner.x, y, inner.width, line, theme.style(Role::Warning));
         }
         return;
     }

@@ -1,5 +1,4 @@
-//! How the screen is drawn: what is looked at, the matrix, the calibration; the rows are [`super::rows`],
-//! the scale of a regression is [`super::scale`].
+//! The Insight screen: header, confusion matrix, calibration, regression plot and list of rows.
 
 mod rows;
 mod scale;
@@ -14,16 +13,16 @@ use crate::tui::state::App;
 use crate::tui::state::insight::{Content, LoadedReport};
 use crate::tui::theme::{Role, Symbol, Theme};
 use crate::tui::widgets::bars::bar;
-use crate::tui::widgets::{airy_pane, cut, fixed, put, put_right, wrap};
+use crate::tui::widgets::{draw_text, draw_text_right, fit_width, padded_pane, truncate, wrap};
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Constraint, Layout, Position, Rect};
 use ratatui::widgets::{Block, Widget};
 
-/// Narrower than this, the calibration says nothing.
+/// Minimum width of the calibration.
 const CALIBRATION: u16 = 22;
-/// From so many rows on, the calibration may stand below the matrix.
+/// Minimum height of a screen with the calibration below the matrix.
 const TALL: u16 = 34;
-/// Cells of precision, recall and F1.
+/// Width of precision, recall and F1.
 const PER_CLASS: u16 = 25;
 
 /// Draws the screen.
@@ -41,12 +40,12 @@ pub fn draw(app: &App, area: Rect, buffer: &mut Buffer) {
                 draw_calibration(app, classes, area, buffer);
             }
         }
-        Detail::Scale(stretches) => scale::draw(app, loaded, stretches, areas.top, buffer),
+        Detail::Scale(bins) => scale::draw(app, loaded, bins, areas.top, buffer),
     }
     rows::draw(app, loaded, areas.list, buffer);
 }
 
-/// What a click there does: it goes to a row of the list, or to the rows of a cell of the matrix.
+/// The action of a click: select a row of the list or a cell of the matrix.
 pub fn point_at(app: &App, area: Rect, place: Position) -> Option<Action> {
     let loaded = app.insight.loaded()?;
     let areas = Areas::new(loaded, area);
@@ -57,10 +56,10 @@ pub fn point_at(app: &App, area: Rect, place: Position) -> Option<Action> {
     })
 }
 
-/// Where the parts of the screen are.
+/// The areas of the screen.
 struct Areas {
     head: Rect,
-    /// Of the matrix, or of the scale.
+    /// The confusion matrix, or the regression plot.
     top: Rect,
     calibration: Option<Rect>,
     list: Rect,
@@ -101,51 +100,51 @@ impl Areas {
     }
 }
 
-/// What there is to say while there is nothing to look at, and what to do.
-fn sentence(app: &App) -> (String, Role) {
+/// The message while there are no predictions.
+fn message(app: &App) -> (String, Role) {
     let run = app.insight.subject.as_ref().map(|of| &of.dir);
     let is_training = app.is_training() && app.training.as_ref().map(|training| &training.dir) == run;
     let text = match &app.insight.content {
-        Content::Reading => "Reading what the run said of each row.",
+        Content::Reading => "Reading the predictions.",
         Content::Error(why) => return (why.clone(), Role::Error),
         Content::Empty if is_training => {
-            "The run was not scored yet. What it says of each row comes here with the first evaluation; v on the Live screen scores now."
+            "No predictions yet. They are saved at the first evaluation; press v on the Live screen to evaluate now."
         }
         Content::Empty | Content::Loaded(_) => {
-            "This run keeps nothing of what it said of each row: it ended before its first evaluation, or is of a version that did not keep it. Train it again to look into it."
+            "No predictions were saved: the run ended before its first evaluation, or an old version trained it. Train it again to analyse its errors."
         }
     };
     (text.to_string(), Role::Muted)
 }
 
 fn draw_nothing(app: &App, area: Rect, buffer: &mut Buffer) {
-    let (text, role) = sentence(app);
+    let (text, role) = message(app);
     let width = area.width.saturating_sub(8).min(72);
     let lines = wrap(&text, width as usize);
     let x = area.x + (area.width - width) / 2;
     for (row, line) in lines.iter().enumerate() {
         let y = area.y + area.height / 3 + row as u16;
         if y < area.bottom() {
-            put(buffer, x, y, width, line, app.theme.style(role));
+            draw_text(buffer, x, y, width, line, app.theme.style(role));
         }
     }
 }
 
-/// The run and its seed.
+/// The names of run and seed.
 fn name(app: &App, loaded: &LoadedReport) -> String {
     let Some(of) = &app.insight.subject else { return String::new() };
     let name = of.dir.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
     let ErrorReport { seed_index: seed, seed_count: seeds, spec, .. } = &loaded.report;
     let place = if *seeds > 1 { format!(" ({} of {seeds})", seed + 1) } else { String::new() };
-    format!("{name}{}seed {}{place}", app.theme.glyph(Symbol::Dot), spec.seed)
+    format!("{name}{}seed {}{place}", app.theme.symbol(Symbol::Dot), spec.seed)
 }
 
-/// Which evaluation is looked at.
-fn when(loaded: &LoadedReport) -> String {
+/// The selected evaluation.
+fn evaluation_text(loaded: &LoadedReport) -> String {
     let (at, all) = (loaded.at + 1, loaded.report.evaluations.len());
     let evaluation = loaded.evaluation();
     let step = match evaluation.step {
-        0 => "before any training".to_string(),
+        0 => "before training".to_string(),
         step => format!(
             "step {}, epoch {}",
             format::count(step),
@@ -155,12 +154,13 @@ fn when(loaded: &LoadedReport) -> String {
     format!("evaluation {at} of {all}: {step}")
 }
 
-/// The scores that the task is judged by, and the loss.
+/// The metrics of the task, and the loss.
 fn scores(loaded: &LoadedReport) -> String {
     let scores = &loaded.analysis.scores;
-    let predictions = loaded.report.spec.task().metrics.iter().chain([&Metric::Loss]);
-    let said = predictions.filter_map(|metric| Some((*metric, scores.get(*metric)?)));
-    said.map(|(metric, value)| format!("{} {}", format::metric(metric), format::score(metric, value)))
+    let metrics = loaded.report.spec.task().metrics.iter().chain([&Metric::Loss]);
+    let values = metrics.filter_map(|metric| Some((*metric, scores.get(*metric)?)));
+    values
+        .map(|(metric, value)| format!("{} {}", format::metric(metric), format::score(metric, value)))
         .collect::<Vec<_>>()
         .join("   ")
 }
@@ -168,20 +168,21 @@ fn scores(loaded: &LoadedReport) -> String {
 fn draw_head(app: &App, loaded: &LoadedReport, area: Rect, buffer: &mut Buffer) {
     let theme = app.theme;
     let rows = format!("{} validation rows ", format::count(loaded.predictions().len() as u64));
-    let lines = [(name(app, loaded), Role::Title, rows), (when(loaded), Role::Text, scores(loaded) + " ")];
+    let lines =
+        [(name(app, loaded), Role::Title, rows), (evaluation_text(loaded), Role::Text, scores(loaded) + " ")];
     for (row, (left, role, right)) in lines.iter().enumerate().take(area.height as usize) {
         let y = area.y + row as u16;
-        put_right(buffer, area, y, right, theme.style(Role::Text));
+        draw_text_right(buffer, area, y, right, theme.style(Role::Text));
         let room = (area.width as usize).saturating_sub(text::width(right) + 3);
-        put(buffer, area.x + 1, y, room as u16, &cut(theme, left, room), theme.style(*role));
+        draw_text(buffer, area.x + 1, y, room as u16, &truncate(theme, left, room), theme.style(*role));
     }
 }
 
-/// The confusion matrix with what each class comes to.
+/// The confusion matrix with precision, recall and F1 of each class.
 struct Matrix {
-    /// Cells of the names at the left.
+    /// Width of the label names.
     name: usize,
-    /// Cells of a column of the matrix.
+    /// Width of a column of the matrix.
     column: usize,
     classes: usize,
 }
@@ -204,10 +205,10 @@ impl Matrix {
     }
 
     fn pane(theme: Theme, is_focus: bool) -> Block<'static> {
-        airy_pane(theme, "Confusion: labels down, predictions across", is_focus)
+        padded_pane(theme, "Confusion: labels down, predictions across", is_focus)
     }
 
-    /// Label and predicted class of the cell there.
+    /// Label and predicted class of the cell at a position.
     fn cell_at(&self, theme: Theme, area: Rect, place: Position) -> Option<(usize, usize)> {
         let inner = Matrix::pane(theme, false).inner(area);
         let label = usize::from(place.y.checked_sub(inner.y + 1)?);
@@ -232,24 +233,24 @@ impl Matrix {
         let (labels, column) = (loaded.report.labels.classes(), self.column);
         let head: Vec<String> = labels
             .iter()
-            .map(|label| format!("{:>width$} ", cut(theme, label, column - 2), width = column - 1))
+            .map(|label| format!("{:>width$} ", truncate(theme, label, column - 2), width = column - 1))
             .collect();
         let head = head.concat();
         let head =
             format!("{:name$}{head}{:>10}{:>8}{:>7}", "", "precision", "recall", "F1", name = self.name);
-        put(buffer, inner.x, inner.y, inner.width, &head, theme.style(Role::Muted));
+        draw_text(buffer, inner.x, inner.y, inner.width, &head, theme.style(Role::Muted));
         let per_class = &loaded.analysis.scores.per_class;
         for ((label, cells), class) in cells.iter().enumerate().zip(per_class) {
             let y = inner.y + 1 + label as u16;
             if y >= inner.bottom() {
                 break;
             }
-            let name = fixed(theme, &labels[label], self.name);
-            let mut x = put(buffer, inner.x, y, inner.width, &name, theme.style(Role::Text));
+            let name = fit_width(theme, &labels[label], self.name);
+            let mut x = draw_text(buffer, inner.x, y, inner.width, &name, theme.style(Role::Text));
             for (predicted, rows) in cells.iter().enumerate() {
                 let is_at = view.cell == (label, predicted);
                 let number = rows.len().to_string();
-                // The brackets tell the cell also where there is no colour.
+                // Brackets mark the selected cell without colours too.
                 let number = if is_at { format!("[{number}]") } else { format!("{number} ") };
                 let role = match (is_at && is_focus, label == predicted, rows.len()) {
                     (true, ..) => Role::Selected,
@@ -258,23 +259,22 @@ impl Matrix {
                     (_, false, _) => Role::Warning,
                 };
                 x += column.saturating_sub(number.len()) as u16;
-                x = put(buffer, x, y, inner.right().saturating_sub(x), &number, theme.style(role));
+                x = draw_text(buffer, x, y, inner.right().saturating_sub(x), &number, theme.style(role));
             }
             let [p, r, f1] = [class.precision, class.recall, class.f1].map(|share| 100.0 * share);
             let text = format!("{p:>10.1}{r:>8.1}{f1:>7.1}");
-            put(buffer, x, y, inner.right().saturating_sub(x), &text, theme.style(Role::Text));
+            draw_text(buffer, x, y, inner.right().saturating_sub(x), &text, theme.style(Role::Text));
         }
     }
 }
 
-/// The bins with rows in them, each with its lower bound in percent.
+/// The bins that are not empty, each with its lower bound in percent.
 fn shown_bins(classes: &Classes) -> impl Iterator<Item = (usize, &Bin)> {
     let bins = classes.calibration.bins.iter().enumerate();
     bins.filter(|(_, bin)| bin.rows > 0).map(|(place, bin)| (10 * place, bin))
 }
 
-/// Draws a bar for each bin: as long as its share of right ones, with a mark where it would end if the model
-/// were as right as it is sure.
+/// Draws a bar with the accuracy of each bin, and a mark at its mean confidence.
 fn draw_calibration(app: &App, classes: &Classes, area: Rect, buffer: &mut Buffer) {
     let theme = app.theme;
     let error = format!("{:.1} %", 100.0 * classes.calibration.error);
@@ -283,31 +283,38 @@ fn draw_calibration(app: &App, classes: &Classes, area: Rect, buffer: &mut Buffe
     } else {
         format!("Calibration: expected error (ECE) {error}")
     };
-    let block = airy_pane(theme, &title, false);
+    let block = padded_pane(theme, &title, false);
     let inner = block.inner(area);
     block.render(area, buffer);
     let is_wide = inner.width >= 34;
-    let (left, right) = if is_wide { (8, 16) } else { (7, 5) };
-    let head = if is_wide { format!("{:>8}{:>8}", "right %", "rows") } else { "right".into() };
-    put(buffer, inner.x, inner.y, inner.width, "sure %", theme.style(Role::Muted));
-    put_right(buffer, inner, inner.y, &head, theme.style(Role::Muted));
+    let (left, right) = if is_wide { (8, 19) } else { (7, 5) };
+    let head = if is_wide { format!("{:>11}{:>8}", "accuracy %", "rows") } else { "acc. %".into() };
+    draw_text(
+        buffer,
+        inner.x,
+        inner.y,
+        inner.width,
+        if is_wide { "confidence %" } else { "conf. %" },
+        theme.style(Role::Muted),
+    );
+    draw_text_right(buffer, inner, inner.y, &head, theme.style(Role::Muted));
     let width = inner.width.saturating_sub(left + right);
     for (line, (from, bin)) in shown_bins(classes).enumerate() {
         let y = inner.y + 1 + line as u16;
         if y >= inner.bottom() {
             break;
         }
-        let name = format!("{from}{}{}", theme.glyph(Symbol::Range), from + 10);
-        put(buffer, inner.x, y, inner.width, &name, theme.style(Role::Text));
+        let name = format!("{from}{}{}", theme.symbol(Symbol::Range), from + 10);
+        draw_text(buffer, inner.x, y, inner.width, &name, theme.style(Role::Text));
         let area = Rect { x: inner.x + left, y, width, height: 1 };
         draw_bin(bin, theme, area, buffer);
         let share = 100.0 * bin.accuracy;
         let text = if is_wide {
-            format!("{share:>8.1}{:>8}", format::count(bin.rows as u64))
+            format!("{share:>11.1}{:>8}", format::count(bin.rows as u64))
         } else {
             format!("{share:>5.0}")
         };
-        put_right(buffer, inner, y, &text, theme.style(Role::Text));
+        draw_text_right(buffer, inner, y, &text, theme.style(Role::Text));
     }
 }
 
@@ -315,21 +322,21 @@ fn draw_bin(bin: &Bin, theme: Theme, area: Rect, buffer: &mut Buffer) {
     bar(buffer, area, bin.accuracy, Role::Bar, theme);
     let mark = (bin.confidence * f64::from(area.width)).round() as u16;
     let x = area.x + mark.min(area.width.saturating_sub(1));
-    put(
+    draw_text(
         buffer,
         x,
         area.y,
         area.right().saturating_sub(x).min(1),
-        theme.glyph(Symbol::Mark),
+        theme.symbol(Symbol::Mark),
         theme.style(Role::Key),
     );
 }
 
-/// What there is to say of classes or of the parts of a scale, a line each.
+/// A line for each class, or for each bin of a regression.
 fn detail(loaded: &LoadedReport) -> Vec<String> {
     let classes = match &loaded.analysis.detail {
         Detail::Classes(classes) => classes,
-        Detail::Scale(stretches) => return stretches.iter().map(scale::line).collect(),
+        Detail::Scale(bins) => return bins.iter().map(scale::line).collect(),
     };
     let mut lines = vec![format!("calibration error {:.1} %", 100.0 * classes.calibration.error)];
     let names = loaded.report.labels.classes();
@@ -341,24 +348,31 @@ fn detail(loaded: &LoadedReport) -> Vec<String> {
     lines
 }
 
-/// Draws the numbers only.
+/// Draws the screen as lines of text, for a very small terminal.
 pub fn draw_tiny(app: &App, area: Rect, buffer: &mut Buffer) {
     let theme = app.theme;
     let Content::Loaded(loaded) = &app.insight.content else {
-        let (text, role) = sentence(app);
+        let (text, role) = message(app);
         for (row, line) in wrap(&text, area.width as usize).iter().enumerate().take(area.height as usize) {
-            put(buffer, area.x, area.y + row as u16, area.width, line, theme.style(role));
+            draw_text(buffer, area.x, area.y + row as u16, area.width, line, theme.style(role));
         }
         return;
     };
     let mut lines = vec![
         (name(app, loaded), Role::Title),
-        (when(loaded), Role::Text),
+        (evaluation_text(loaded), Role::Text),
         (scores(loaded), Role::Validation),
     ];
     lines.extend(detail(loaded).into_iter().map(|line| (line, Role::Text)));
     for (row, (text, role)) in lines.iter().enumerate().take(area.height as usize) {
         let y = area.y + row as u16;
-        put(buffer, area.x, y, area.width, &cut(theme, text, area.width as usize), theme.style(*role));
+        draw_text(
+            buffer,
+            area.x,
+            y,
+            area.width,
+            &truncate(theme, text, area.width as usize),
+            theme.style(*role),
+        );
     }
 }

@@ -1,4 +1,4 @@
-//! The list of rows: text, label, what was predicted, loss.
+//! The list of rows: text, label, prediction and loss.
 
 use crate::catalog::{ClassName, Labels};
 use crate::format;
@@ -8,15 +8,17 @@ use crate::tui::state::App;
 use crate::tui::state::insight::{InsightState, LoadedReport};
 use crate::tui::theme::{Role, Theme};
 use crate::tui::widgets::bars::spark;
-use crate::tui::widgets::{airy_pane, cut, first_in_sight, fixed, line_under, put, wrap};
+use crate::tui::widgets::{
+    draw_text, first_visible, fit_width, line_at_position, padded_pane, truncate, wrap,
+};
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
 use ratatui::widgets::{Block, Widget};
 
-/// Characters of a text that are looked at for its line in the list.
-const LOOKED_AT: usize = 400;
+/// Maximum number of characters of a text in the list.
+const MAX_CHARS: usize = 400;
 
-/// Cells of the columns after the text.
+/// Widths of the columns.
 struct Columns {
     number: usize,
     text: usize,
@@ -24,64 +26,64 @@ struct Columns {
     spark: usize,
 }
 
-/// Cells of a probability and of a loss, with the space before.
-const SURE: usize = 9;
+/// Width of the confidence or error, and of the loss, with the space before it.
+const CONFIDENCE: usize = 12;
 const LOSS: usize = 8;
-/// From so many cells on, a count of seeds says that it is one.
+/// Minimum width of a count with the word "seeds".
 const SEEDS: usize = 14;
 
 impl Columns {
     fn new(loaded: &LoadedReport, width: usize) -> Self {
         let number = loaded.predictions().len().to_string().len() + 1;
         let names = loaded.report.labels.classes().iter();
-        let most = if width < 90 { 10 } else { 16 };
-        let class = names.map(|name| text::width(name)).max().unwrap_or(0).clamp(9, most);
-        let most_spark = if width < 90 { 8 } else { 16 };
-        let least = match loaded.report.seed_count {
+        let max_class = if width < 90 { 10 } else { 16 };
+        let class = names.map(|name| text::width(name)).max().unwrap_or(0).clamp(9, max_class);
+        let max_spark = if width < 90 { 8 } else { 16 };
+        let min_spark = match loaded.report.seed_count {
             0 | 1 => 6,
             _ if width < 90 => 8,
             _ => SEEDS,
         };
-        let spark = loaded.report.evaluations.len().clamp(least, most_spark.max(least));
-        let taken = number + 2 + 2 * (class + 2) + SURE + LOSS + 2 + spark;
+        let spark = loaded.report.evaluations.len().clamp(min_spark, max_spark.max(min_spark));
+        let taken = number + 2 + 2 * (class + 2) + CONFIDENCE + LOSS + 2 + spark;
         Columns { number, text: width.saturating_sub(taken), class, spark }
     }
 }
 
 /// The pane of the list.
 fn frame(app: &App, loaded: &LoadedReport) -> Block<'static> {
-    airy_pane(app.theme, &title(&app.insight, loaded), app.insight.is_in_list && app.popup.is_none())
+    padded_pane(app.theme, &title(&app.insight, loaded), app.insight.is_in_list && app.popup.is_none())
 }
 
-/// The line above the rows where their texts are not to be had.
-fn trouble(loaded: &LoadedReport) -> Option<String> {
-    loaded.report.examples.as_ref().err().map(|why| format!("Row numbers only: {}", harmless(why)))
+/// The warning above the rows if their texts are not available.
+fn warning(loaded: &LoadedReport) -> Option<String> {
+    loaded.report.examples.as_ref().err().map(|why| format!("Texts not available: {}", harmless(why)))
 }
 
-/// The lines of the rows below the heading, and the first row in sight.
+/// The area of the rows below the heading, and the first visible row.
 fn lines(view: &InsightState, loaded: &LoadedReport, inner: Rect) -> (Rect, usize) {
-    let above = if trouble(loaded).is_some() { 2 } else { 1 };
+    let above = if warning(loaded).is_some() { 2 } else { 1 };
     let height = inner.height.saturating_sub(above);
-    let first = first_in_sight(view.at, view.count(), usize::from(height));
+    let first = first_visible(view.at, view.count(), usize::from(height));
     (Rect { y: inner.y + above, height, ..inner }, first)
 }
 
-/// The place in the list of the row there.
+/// The index in the list of the row at a position.
 pub(super) fn line_at(app: &App, loaded: &LoadedReport, area: Rect, place: Position) -> Option<usize> {
     let (lines, first) = lines(&app.insight, loaded, frame(app, loaded).inner(area));
-    line_under(lines, first, place).filter(|line| *line < app.insight.count())
+    line_at_position(lines, first, place).filter(|line| *line < app.insight.count())
 }
 
-/// Draws the list that was chosen.
+/// Draws the selected list.
 pub(super) fn draw(app: &App, loaded: &LoadedReport, area: Rect, buffer: &mut Buffer) {
     let (view, theme) = (&app.insight, app.theme);
     let block = frame(app, loaded);
     let inner = block.inner(area);
     block.render(area, buffer);
     let mut rest = inner;
-    if let Some(why) = trouble(loaded) {
-        let why = cut(theme, &why, rest.width as usize);
-        put(buffer, rest.x, rest.y, rest.width, &why, theme.style(Role::Warning));
+    if let Some(why) = warning(loaded) {
+        let why = truncate(theme, &why, rest.width as usize);
+        draw_text(buffer, rest.x, rest.y, rest.width, &why, theme.style(Role::Warning));
         rest = Rect { y: rest.y + 1, height: rest.height.saturating_sub(1), ..rest };
     }
     if view.count() == 0 {
@@ -91,23 +93,23 @@ pub(super) fn draw(app: &App, loaded: &LoadedReport, area: Rect, buffer: &mut Bu
     let columns = Columns::new(loaded, rest.width as usize);
     let class = columns.class;
     let head = format!(
-        "{:>number$}  {:<text$}  {:<class$}  {:<class$}{:>SURE$}{:>LOSS$}  {}",
+        "{:>number$}  {:<text$}  {:<class$}  {:<class$}{:>CONFIDENCE$}{:>LOSS$}  {}",
         "row",
         "text",
         "label",
         "predicted",
-        if loaded.predictions().is_regression() { "off by" } else { "sure %" },
+        if loaded.predictions().is_regression() { "error" } else { "confidence" },
         "loss",
         if view.listed == RowList::CrossSeed { "wrong" } else { "losses" },
         number = columns.number,
         text = columns.text,
     );
-    put(
+    draw_text(
         buffer,
         rest.x,
         rest.y,
         rest.width,
-        &cut(theme, &head, rest.width as usize),
+        &truncate(theme, &head, rest.width as usize),
         theme.style(Role::Muted),
     );
     let (rows, first) = lines(view, loaded, inner);
@@ -128,9 +130,9 @@ fn draw_row(
 ) {
     let Some(row) = view.row(place) else { return };
     let predictions = loaded.predictions();
-    let said = match &loaded.report.labels {
-        Labels::Classes(names) => said_of_class(view, loaded, names, (place, row)),
-        Labels::Scale { .. } => said_of_number(loaded, row),
+    let row_text = match &loaded.report.labels {
+        Labels::Classes(names) => class_row(view, loaded, names, (place, row)),
+        Labels::Scale { .. } => regression_row(loaded, row),
     };
     let shared = loaded.cross_seed().filter(|_| view.listed == RowList::CrossSeed);
     let shared = shared.and_then(|together| Some((together.seed_count, together.rows.get(place)?)));
@@ -144,71 +146,71 @@ fn draw_row(
     };
     let number = format!("{:>width$}", row + 1, width = columns.number);
     let role = if place == view.at && view.is_in_list { Role::Selected } else { Role::Text };
-    let text = fixed(theme, &text_of(loaded, row), columns.text);
-    let left = format!("{number}  {text}  {}  ", fixed(theme, &said.label, columns.class));
-    let mut x = put(buffer, area.x, area.y, area.width, &left, theme.style(role));
+    let text = fit_width(theme, &text_of(loaded, row), columns.text);
+    let left = format!("{number}  {text}  {}  ", fit_width(theme, &row_text.label, columns.class));
+    let mut x = draw_text(buffer, area.x, area.y, area.width, &left, theme.style(role));
     let parts = [
-        (fixed(theme, &said.predicted, columns.class), said.role),
-        (format!("{:>SURE$}", said.number), Role::Text),
+        (fit_width(theme, &row_text.predicted, columns.class), row_text.role),
+        (format!("{:>CONFIDENCE$}", row_text.number), Role::Text),
         (format!("{:>LOSS$}  ", format::loss(loss)), Role::Text),
         last,
     ];
     for (text, role) in parts {
-        x = put(buffer, x, area.y, area.right().saturating_sub(x), &text, theme.style(role));
+        x = draw_text(buffer, x, area.y, area.right().saturating_sub(x), &text, theme.style(role));
     }
 }
 
-/// What stands in the columns of a row.
-struct SaidOfRow {
+/// The texts of a row.
+struct RowText {
     label: String,
     predicted: String,
-    /// The style of what was predicted.
+    /// The style of the prediction.
     role: Role,
-    /// How sure of it the model is, in percent, or how far off it is.
+    /// The confidence, or the error of a regression.
     number: String,
 }
 
-fn said_of_class(
+fn class_row(
     view: &InsightState,
     loaded: &LoadedReport,
     names: &[ClassName],
     (place, row): (usize, usize),
-) -> SaidOfRow {
+) -> RowText {
     let predictions = loaded.predictions();
     let (label, mut predicted) = (predictions.target(row), predictions.predicted(row));
-    let mut sure = predictions.probability(row, predicted);
+    let mut confidence = predictions.probability(row, predicted);
     if view.listed == RowList::Mislabelled {
-        let suspect = &loaded.report.label_issues[place];
-        (predicted, sure) = (suspect.suggested, suspect.suggested_probability);
+        let issue = &loaded.report.label_issues[place];
+        (predicted, confidence) = (issue.suggested, issue.suggested_probability);
     }
     if view.listed == RowList::CrossSeed
         && let Some(shared) = loaded.cross_seed().and_then(|together| together.rows.get(place))
     {
-        (predicted, sure) = (shared.predicted, shared.probability);
+        (predicted, confidence) = (shared.predicted, shared.probability);
     }
-    SaidOfRow {
+    RowText {
         label: names[label].to_string(),
         predicted: names[predicted].to_string(),
         role: if predicted == label { Role::Best } else { Role::Warning },
-        number: format!("{:.1}", 100.0 * sure),
+        number: format!("{:.1} %", 100.0 * confidence),
     }
 }
 
-fn said_of_number(loaded: &LoadedReport, row: usize) -> SaidOfRow {
+fn regression_row(loaded: &LoadedReport, row: usize) -> RowText {
     let predictions = loaded.predictions();
-    let (told, given) = (predictions.predicted_value(row), predictions.target_value(row));
-    SaidOfRow {
-        label: format!("{given:>5.2}"),
-        predicted: format!("{told:>5.2}"),
+    let (predicted, target) = (predictions.predicted_value(row), predictions.target_value(row));
+    RowText {
+        label: format!("{target:>5.2}"),
+        predicted: format!("{predicted:>5.2}"),
         role: Role::Text,
-        number: format!("{:+.2}", told - given),
+        number: format!("{:+.2}", predicted - target),
     }
 }
 
-/// The text of a row, or of both; nothing when it is not there.
+/// The text or both texts of a row; empty if not available.
 fn text_of(loaded: &LoadedReport, row: usize) -> String {
     let Ok(texts) = &loaded.report.examples else { return String::new() };
-    let short = |text: &str| harmless(&text.chars().take(LOOKED_AT).collect::<String>());
+    let short = |text: &str| harmless(&text.chars().take(MAX_CHARS).collect::<String>());
     let example = &texts[row];
     match &example.text_pair {
         Some(pair) => format!("{}  |  {}", short(&example.text), short(pair)),
@@ -219,7 +221,7 @@ fn text_of(loaded: &LoadedReport, row: usize) -> String {
 fn title(view: &InsightState, loaded: &LoadedReport) -> String {
     let what = match view.listed {
         RowList::Hardest => "Hardest rows".to_string(),
-        RowList::Mislabelled => "Likely mislabelled".to_string(),
+        RowList::Mislabelled => "Likely label errors".to_string(),
         RowList::CrossSeed => match loaded.cross_seed() {
             Some(together) => {
                 let all = together.rows.iter().filter(|row| row.wrong == together.seed_count).count();
@@ -245,15 +247,15 @@ fn draw_none(view: &InsightState, loaded: &LoadedReport, theme: Theme, area: Rec
     let text = match view.listed {
         RowList::CrossSeed => match &loaded.report.cross_seed {
             Err(why) => why.as_str(),
-            Ok(_) => "Fewer than two seeds have been scored: what all of them get wrong comes here.",
+            Ok(_) => "Available once two seeds have been evaluated.",
         },
         RowList::Mislabelled if !was_trained => {
-            "Nothing was trained yet: labels are doubted from the first evaluation after a step on."
+            "Available from the first evaluation after training has started."
         }
-        RowList::Mislabelled => "There is no row of which the model says another label all along.",
-        _ => "No row is labelled and predicted so at this evaluation.",
+        RowList::Mislabelled => "No likely label errors.",
+        _ => "No rows in this cell at this evaluation.",
     };
     for (line, text) in wrap(text, area.width as usize).iter().enumerate().take(area.height as usize) {
-        put(buffer, area.x, area.y + line as u16, area.width, text, theme.style(Role::Muted));
+        draw_text(buffer, area.x, area.y + line as u16, area.width, text, theme.style(Role::Muted));
     }
 }

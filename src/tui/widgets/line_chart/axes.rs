@@ -6,7 +6,7 @@ use crate::format;
 use crate::run::axis::Axis;
 use crate::text;
 use crate::tui::theme::{Role, Symbol};
-use crate::tui::widgets::put;
+use crate::tui::widgets::draw_text;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
@@ -23,7 +23,7 @@ impl LineChart<'_> {
         let theme = self.theme;
         let (frame, muted) = (theme.style(Role::Frame), theme.style(Role::Muted));
         for y in plot.top()..plot.bottom() {
-            put(buffer, plot.x - 1, y, 1, theme.glyph(Symbol::Axis), frame);
+            draw_text(buffer, plot.x - 1, y, 1, theme.symbol(Symbol::Axis), frame);
         }
         let mut free = plot.bottom();
         for (value, label) in scale.ticks.iter().zip(self.tick_labels(scale)) {
@@ -32,8 +32,8 @@ impl LineChart<'_> {
                 continue;
             }
             free = y;
-            put(buffer, plot.x - 1, y, 1, theme.glyph(Symbol::AxisTick), frame);
-            put(buffer, plot.x - AXIS, y, AXIS - 1, &format!("{label:>5}"), muted);
+            draw_text(buffer, plot.x - 1, y, 1, theme.symbol(Symbol::AxisTick), frame);
+            draw_text(buffer, plot.x - AXIS, y, AXIS - 1, &format!("{label:>5}"), muted);
         }
     }
 
@@ -48,9 +48,9 @@ impl LineChart<'_> {
     ) {
         let (axis, theme) = (self.view.axis, self.theme);
         let (frame, muted) = (theme.style(Role::Frame), theme.style(Role::Muted));
-        let line =
-            theme.glyph(Symbol::Corner).to_string() + &theme.glyph(Symbol::Rule).repeat(plot.width as usize);
-        put(buffer, plot.x - 1, plot.bottom(), plot.width + 1, &line, frame);
+        let line = theme.symbol(Symbol::Corner).to_string()
+            + &theme.symbol(Symbol::Rule).repeat(plot.width as usize);
+        draw_text(buffer, plot.x - 1, plot.bottom(), plot.width + 1, &line, frame);
         let cursor_label = cursor.map(|(position, x)| self.draw_cursor_label(buffer, plot, x, position));
         let span = to - from;
         let every = distance(axis, span, f64::from(plot.width / 8).clamp(1.0, 12.0));
@@ -69,8 +69,8 @@ impl LineChart<'_> {
                 x.saturating_sub(width / 2).clamp(plot.x, (plot.right()).saturating_sub(width).max(plot.x));
             let is_hidden = cursor_label.is_some_and(|(left, right)| start < right && start + width > left);
             if start >= free && start + width <= plot.right() && !is_hidden {
-                put(buffer, x, plot.bottom(), 1, theme.glyph(Symbol::PlaceTick), frame);
-                put(buffer, start, plot.bottom() + 1, width, &text, muted);
+                draw_text(buffer, x, plot.bottom(), 1, theme.symbol(Symbol::PositionTick), frame);
+                draw_text(buffer, start, plot.bottom() + 1, width, &text, muted);
                 free = start + width + 1;
                 is_named |= number > 0.0;
             }
@@ -81,12 +81,12 @@ impl LineChart<'_> {
     /// Draws the cursor at column `x` of the plot, behind the curves.
     pub(super) fn draw_cursor(&self, buffer: &mut Buffer, plot: Rect, x: usize) {
         for y in plot.top()..plot.bottom() {
-            put(
+            draw_text(
                 buffer,
                 plot.x + x as u16,
                 y,
                 1,
-                self.theme.glyph(Symbol::Reading),
+                self.theme.symbol(Symbol::Reading),
                 self.theme.style(Role::Key),
             );
         }
@@ -99,7 +99,7 @@ impl LineChart<'_> {
         let middle = (plot.x + x as u16).saturating_sub(width / 2);
         let start = middle.clamp(plot.x, plot.right().saturating_sub(width).max(plot.x));
         let style = self.theme.style(Role::Selected);
-        put(buffer, start, plot.bottom() + 1, plot.right().saturating_sub(start), &text, style);
+        draw_text(buffer, start, plot.bottom() + 1, plot.right().saturating_sub(start), &text, style);
         (start, start + width)
     }
 }

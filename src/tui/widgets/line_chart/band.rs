@@ -3,12 +3,12 @@
 //! A band is also distinguishable without colour: it is a pattern of separate dots behind an unbroken curve, and two
 //! bands have different patterns.
 
-use super::chart::{LineChart, Look, Trace};
+use super::chart::{CurveStyle, LineChart, Trace};
 use super::scale::Scale;
 use crate::run::Repeats;
 use crate::run::series::Column;
 use crate::tui::widgets::canvas::Canvas;
-use crate::tui::widgets::put;
+use crate::tui::widgets::draw_text;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
@@ -56,7 +56,7 @@ impl LineChart<'_> {
         for (x, y, dots, curve) in canvas.cells() {
             let text = dots.text(theme.charts(), ":", &mut symbol);
             let style = theme.faint(self.curves[usize::from(curve)].role);
-            put(buffer, plot.x + x as u16, plot.y + y as u16, 1, text, style);
+            draw_text(buffer, plot.x + x as u16, plot.y + y as u16, 1, text, style);
         }
     }
 }
@@ -86,6 +86,6 @@ fn fill(
 }
 
 /// Whether the mean of a band has a dot in column `x`: it is dashed if a curve of one seed is drawn over it.
-pub(super) fn is_dash(look: Look, x: usize) -> bool {
-    look != Look::Mean || x % 6 < 3
+pub(super) fn is_dash(look: CurveStyle, x: usize) -> bool {
+    look != CurveStyle::Mean || x % 6 < 3
 }

@@ -1,4 +1,4 @@
-//! What a chart is made of: its curves, what they are compared with, and the columns of dots that they become.
+//! The parts of a chart: curves, reference values, and traces of dots.
 
 use super::view::ChartView;
 use crate::format;
@@ -6,36 +6,35 @@ use crate::run::axis::StepAxis;
 use crate::run::series::{Column, Series};
 use crate::tui::theme::{Role, Symbol, Theme};
 
-/// Cells of the labels at the value axis, the axis included.
+/// Width of the value axis with its labels, in cells.
 pub(super) const AXIS: u16 = 6;
 /// How a curve is drawn.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Look {
+pub enum CurveStyle {
     /// A line through dense points.
     Line,
-    /// Few points with a sign on each and a line between.
+    /// Few points, each with a marker, connected by a line.
     Points(Symbol),
-    /// A line with its sign here and there and at its end, so that it is told apart without colour.
+    /// A line with markers at intervals and at its end, distinguishable without colour.
     Marked(Symbol),
-    /// A dashed line, for the mean that one of its seeds is drawn in front of.
+    /// A dashed line, for the mean of several seeds behind the curve of one of them.
     Mean,
 }
 
 /// A curve of a chart.
 #[derive(Debug, Clone)]
 pub struct Curve<'a> {
-    /// Its name, shown at its end; empty for one that needs none.
+    /// The name, shown at its end; may be empty.
     pub name: &'a str,
     /// Its style.
     pub role: Role,
     /// How it is drawn.
-    pub look: Look,
-    /// Its points. Of several seeds the mean is drawn, with a band of their standard deviation around it.
+    pub look: CurveStyle,
+    /// The points of each seed. Several seeds are drawn as their mean with a band of the standard deviation.
     pub series: Vec<&'a Series>,
-    /// What its steps are in other measures. One for all seeds, so that they are aligned by their steps
-    /// whatever the axis is.
+    /// Converts its steps to other units. All seeds share one, so that they are aligned by step on every axis.
     pub course: &'a StepAxis,
-    /// Whether it is smoothed as the view says.
+    /// Whether the smoothing of the view applies.
     pub is_smoothed: bool,
 }
 
@@ -44,24 +43,24 @@ impl Curve<'_> {
         self.series.len() > 1
     }
 
-    /// What its dots are where there are only letters.
+    /// The ASCII character of its dots.
     pub(super) fn plain(&self) -> &'static str {
         match self.look {
-            Look::Points(..) => "-",
-            Look::Marked(sign) => sign.text(true),
-            Look::Mean => "=",
-            Look::Line if self.name.is_empty() => ".",
-            Look::Line => "*",
+            CurveStyle::Points(..) => "-",
+            CurveStyle::Marked(sign) => sign.text(true),
+            CurveStyle::Mean => "=",
+            CurveStyle::Line if self.name.is_empty() => ".",
+            CurveStyle::Line => "*",
         }
     }
 
-    /// The last step of the seed that came furthest.
+    /// The last step of any seed.
     pub(super) fn last_step(&self) -> Option<u64> {
         self.series.iter().filter_map(|series| series.last()).map(|(step, _)| step).max()
     }
 }
 
-/// What a curve says at a place.
+/// The value of a curve at a position.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Reading {
     /// The value; of several seeds the mean.
@@ -75,23 +74,23 @@ pub struct Reading {
 pub struct LineChart<'a> {
     /// The curves.
     pub curves: &'a [Curve<'a>],
-    /// How they are looked at.
+    /// The view of the chart.
     pub view: ChartView,
-    /// Steps that the chart has room for at least.
+    /// Minimum number of steps on the horizontal axis.
     pub steps: u64,
-    /// Whether values are shares, shown times a hundred.
+    /// Whether values are fractions, shown as percentages.
     pub percent: bool,
-    /// Values to compare with.
+    /// Reference values.
     pub references: &'a [Reference<'a>],
-    /// Values that the chart spans at least, if any.
+    /// Minimum range of the value axis.
     pub span: Option<(f64, f64)>,
-    /// What to say while there is no point.
+    /// Text shown while there are no points.
     pub empty: &'a str,
-    /// Styles and signs.
+    /// Styles and symbols.
     pub theme: Theme,
 }
 
-/// A curve in columns of dots.
+/// A curve as columns of dots.
 pub(super) struct Trace {
     pub(super) columns: Vec<Column>,
     /// The last column that has a value.
@@ -104,7 +103,7 @@ impl Trace {
         Trace { columns, last }
     }
 
-    /// The value in a column, on the straight line between its neighbours where it has none itself.
+    /// The value in a column, interpolated between its neighbours if it has none.
     pub(super) fn read(&self, at: usize) -> Option<f64> {
         let column = self.columns.get(at)?;
         if column.finite > 0 {
@@ -120,7 +119,7 @@ impl Trace {
         Some(before.mean + share * (after.mean - before.mean))
     }
 
-    /// How far a band goes to either side, as of the last column that has a value.
+    /// Half of the width of the band at the last column with a value.
     pub(super) fn spread(&self, at: usize) -> f64 {
         let column = self.columns[..=at].iter().rfind(|column| column.finite > 0);
         column.map_or(0.0, |column| column.max - column.mean)
@@ -139,7 +138,7 @@ pub struct Reference<'a> {
 }
 
 impl LineChart<'_> {
-    /// A value of this chart as a person reads it, in at most six characters.
+    /// A value of this chart as text of at most six characters.
     pub fn value(&self, value: f64) -> String {
         match value {
             value if self.percent => format!("{:.1}", 100.0 * value),
@@ -148,11 +147,11 @@ impl LineChart<'_> {
         }
     }
 
-    /// What a curve reads: `0.412`, or of several seeds `0.412 ±0.031`.
+    /// The reading of a curve as text: `0.412`, or for several seeds `0.412 ±0.031`.
     pub fn reading(&self, Reading { value, sd }: Reading) -> String {
         let around = match sd {
             0.0 => String::new(),
-            sd => format!(" {}{}", self.theme.glyph(Symbol::PlusMinus), self.value(sd)),
+            sd => format!(" {}{}", self.theme.symbol(Symbol::PlusMinus), self.value(sd)),
         };
         self.value(value) + &around
     }

@@ -4,7 +4,7 @@ use super::chart::{AXIS, Curve, LineChart, Reading, Trace};
 use super::scale::Scale;
 use crate::text;
 use crate::tui::theme::Role;
-use crate::tui::widgets::put;
+use crate::tui::widgets::draw_text;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
@@ -70,12 +70,19 @@ impl LineChart<'_> {
             }
             let style = self.theme.style(label.role);
             for line in y..y + lines {
-                put(buffer, x, line, margin, &" ".repeat(margin as usize), self.theme.style(Role::Text));
+                draw_text(
+                    buffer,
+                    x,
+                    line,
+                    margin,
+                    &" ".repeat(margin as usize),
+                    self.theme.style(Role::Text),
+                );
             }
             if lines > 1 {
-                put(buffer, x + 1, y, margin - 1, label.name, style);
+                draw_text(buffer, x + 1, y, margin - 1, label.name, style);
             }
-            put(buffer, x + 1, y + lines - 1, margin - 1, &label.value, style);
+            draw_text(buffer, x + 1, y + lines - 1, margin - 1, &label.value, style);
             free = y + lines;
             below -= lines;
         }

@@ -12,11 +12,11 @@ mod references;
 mod scale;
 mod view;
 
-pub use chart::{Curve, LineChart, Look, Reading, Reference};
+pub use chart::{Curve, CurveStyle, LineChart, Reading, Reference};
 pub use view::{ChartKey, ChartView, Seeds};
 
 use super::canvas::Canvas;
-use super::draw::put;
+use super::draw::draw_text;
 use crate::run::series::{Column, Viewport};
 use crate::text;
 use crate::tui::theme::{Role, Symbol};
@@ -26,7 +26,7 @@ use ratatui::layout::Rect;
 use ratatui::style::Style;
 use scale::Scale;
 
-/// Cells between two signs along a marked curve.
+/// Distance of the markers along a curve, in cells.
 const SIGN_EVERY: usize = 24;
 
 impl LineChart<'_> {
@@ -44,7 +44,7 @@ impl LineChart<'_> {
             let is_empty = self.curves.iter().all(|curve| curve.last_step().is_none());
             let text = if is_empty { self.empty } else { "No values in this range" };
             let x = area.x + area.width.saturating_sub(text::width(text) as u16) / 2;
-            put(buffer, x, area.y + area.height / 2, area.width, text, self.theme.style(Role::Muted));
+            draw_text(buffer, x, area.y + area.height / 2, area.width, text, self.theme.style(Role::Muted));
             return no_readings;
         };
         let cursor = self.view.cursor(end);
@@ -146,16 +146,16 @@ impl LineChart<'_> {
                     cut_off.push((x / 2, column.max));
                 }
                 match curve.look {
-                    Look::Points(sign) => {
+                    CurveStyle::Points(sign) => {
                         points += 1;
-                        signs.push((x / 2, y / 4, theme.glyph(sign), number));
+                        signs.push((x / 2, y / 4, theme.symbol(sign), number));
                     }
                     // Markers of different curves are staggered, so that adjacent curves both show theirs.
-                    Look::Marked(sign)
+                    CurveStyle::Marked(sign)
                         if trace.last == Some(x)
                             || (x.is_multiple_of(2) && (x / 2 + 7 * number).is_multiple_of(SIGN_EVERY)) =>
                     {
-                        signs.push((x / 2, y / 4, theme.glyph(sign), number));
+                        signs.push((x / 2, y / 4, theme.symbol(sign), number));
                     }
                     _ => {}
                 }
@@ -192,11 +192,11 @@ impl LineChart<'_> {
     fn draw_warnings(&self, buffer: &mut Buffer, plot: Rect, cut_off: &[(usize, f64)]) {
         let warning = self.theme.style(Role::Warning);
         for (x, _) in cut_off {
-            put(buffer, plot.x + *x as u16, plot.y, 1, self.theme.glyph(Symbol::Above), warning);
+            draw_text(buffer, plot.x + *x as u16, plot.y, 1, self.theme.symbol(Symbol::Above), warning);
         }
         let mut messages = Vec::new();
         if let Some(highest) = cut_off.iter().map(|(_, value)| *value).max_by(f64::total_cmp) {
-            messages.push(format!("{} up to {}", self.theme.glyph(Symbol::Above), self.value(highest)));
+            messages.push(format!("{} up to {}", self.theme.symbol(Symbol::Above), self.value(highest)));
         }
         // The raw and the smoothed curve have the same points.
         let raw = |curve: &&Curve<'_>| curve.role != Role::TrainRaw;
@@ -213,12 +213,12 @@ impl LineChart<'_> {
         let text = messages.join(", ");
         let x = plot.right().saturating_sub(text::width(&text) as u16);
         if !text.is_empty() && x > plot.x && plot.height > 2 {
-            put(buffer, x, plot.y + 1, plot.width, &text, warning);
+            draw_text(buffer, x, plot.y + 1, plot.width, &text, warning);
         }
     }
 }
 
-/// Draws a symbol of one cell, without the checks of `put`.
+/// Draws a symbol of one cell, without the checks of `draw_text`.
 fn put_sign(buffer: &mut Buffer, plot: Rect, (x, y): (usize, usize), sign: &str, style: Style) {
     if let Some(cell) = buffer.cell_mut((plot.x + x as u16, plot.y + y as u16)) {
         cell.set_symbol(sign).set_style(style);
@@ -231,7 +231,7 @@ fn draw_mean(
     (x, column): (usize, &Column),
     before: Option<(usize, usize)>,
     (scale, height): (&Scale, u16),
-    (curve, look): (u16, Look),
+    (curve, look): (u16, CurveStyle),
 ) -> usize {
     let y = scale.dot(column.mean, height);
     canvas.dashed(before.unwrap_or((x, y)), (x, y), curve, |x| band::is_dash(look, x));

@@ -4,7 +4,7 @@ use super::chart::{LineChart, Reference};
 use super::scale::Scale;
 use crate::text;
 use crate::tui::theme::{Role, Symbol};
-use crate::tui::widgets::put;
+use crate::tui::widgets::draw_text;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
@@ -17,24 +17,24 @@ impl LineChart<'_> {
         for Reference { value, spread, .. } in shown().filter(|reference| reference.spread > 0.0) {
             for y in row(value + spread)..=row(value - spread) {
                 for x in (plot.x..plot.right()).step_by(2) {
-                    put(buffer, x, y, 1, theme.glyph(Symbol::Spread), theme.style(Role::Frame));
+                    draw_text(buffer, x, y, 1, theme.symbol(Symbol::Spread), theme.style(Role::Frame));
                 }
             }
         }
         for Reference { name, value, spread } in shown() {
             let y = row(*value);
             for x in (plot.x..plot.right()).step_by(2) {
-                put(buffer, x, y, 1, theme.glyph(Symbol::Reference), theme.style(Role::Frame));
+                draw_text(buffer, x, y, 1, theme.symbol(Symbol::Reference), theme.style(Role::Frame));
             }
             let around = match spread {
                 0.0 => String::new(),
-                spread => format!(" {} {}", theme.glyph(Symbol::PlusMinus), self.value(*spread)),
+                spread => format!(" {} {}", theme.symbol(Symbol::PlusMinus), self.value(*spread)),
             };
             let text = format!(" {name} {}{around} ", self.value(*value));
             let width = text::width(&text) as u16;
             if !name.is_empty() && width + 4 <= plot.width {
                 // At the beginning, scores are low and do not overlap the name.
-                put(buffer, plot.x + 1, y, width, &text, theme.style(Role::Muted));
+                draw_text(buffer, plot.x + 1, y, width, &text, theme.style(Role::Muted));
             }
         }
     }
@@ -46,13 +46,13 @@ mod tests {
     use crate::run::axis::StepAxis;
     use crate::run::series::Series;
     use crate::tui::theme::{Charset, ColorDepth, Theme};
-    use crate::tui::widgets::line_chart::{ChartView, Curve, Look};
+    use crate::tui::widgets::line_chart::{ChartView, Curve, CurveStyle};
 
     /// Scores of 70 to 80 % with a reference of 84 ± 2.
     fn drawn(theme: Theme, (width, height): (u16, u16)) -> Vec<String> {
         let (mut series, course) = (Series::default(), StepAxis::default());
         (1..=3).for_each(|n| series.push(10 * n, 0.65 + 0.05 * n as f64));
-        let look = Look::Points(Symbol::Disc);
+        let look = CurveStyle::Points(Symbol::Disc);
         let curve = Curve {
             name: "",
             role: Role::Validation,

@@ -1,6 +1,6 @@
 //! The value axis: range, linear or logarithmic scale, and ticks.
 
-use super::chart::{LineChart, Look, Trace};
+use super::chart::{CurveStyle, LineChart, Trace};
 use crate::format;
 
 /// Minimum range of a chart of percentages.
@@ -65,8 +65,8 @@ impl LineChart<'_> {
                 }
                 low = low.min(if is_log && column.min <= 0.0 { column.max } else { column.min });
                 match curve.look {
-                    Look::Points(..) => highest_point = highest_point.max(column.max),
-                    Look::Line | Look::Marked(..) | Look::Mean => highs.push(column.max),
+                    CurveStyle::Points(..) => highest_point = highest_point.max(column.max),
+                    CurveStyle::Line | CurveStyle::Marked(..) | CurveStyle::Mean => highs.push(column.max),
                 }
             }
         }

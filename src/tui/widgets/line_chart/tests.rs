@@ -38,7 +38,7 @@ fn chart<'a>(curves: &'a [Curve<'a>], steps: u64, theme: Theme) -> LineChart<'a>
     LineChart { curves, view, steps, percent: false, references: &[], span: None, empty: "-", theme }
 }
 
-fn curve<'a>(name: &'a str, look: Look, series: &'a Series, course: &'a StepAxis) -> Curve<'a> {
+fn curve<'a>(name: &'a str, look: CurveStyle, series: &'a Series, course: &'a StepAxis) -> Curve<'a> {
     Curve { name, role: Role::Train, look, series: vec![series], course, is_smoothed: false }
 }
 
@@ -64,8 +64,8 @@ fn draws_line_and_points() {
     let validation = series([(0, 0.9), (50, 0.6), (100, 0.5)]);
     let course = course(100);
     let curves = [
-        curve("train", Look::Line, &loss, &course),
-        curve("validation", Look::Points(Symbol::Disc), &validation, &course),
+        curve("train", CurveStyle::Line, &loss, &course),
+        curve("validation", CurveStyle::Points(Symbol::Disc), &validation, &course),
     ];
     let expected = [
         "  1.0┤●⣀⠲⠤⣄⡀",
@@ -88,7 +88,7 @@ fn draws_line_and_points() {
 fn spike_in_a_million_steps_is_marked() {
     let loss = series((1..=1_000_000).map(|step| (step, if step == 500_000 { 80.0 } else { 0.5 })));
     let course = course(1000);
-    let curves = [curve("train", Look::Line, &loss, &course)];
+    let curves = [curve("train", CurveStyle::Line, &loss, &course)];
     let rows = drawn(&chart(&curves, 1_000_000, UNICODE), 60, 12);
     assert_eq!(rows[0].matches('▲').count(), 1, "{}", rows.join("\n"));
     assert!(rows[1].contains("▲ up to 80.00"), "{}", rows.join("\n"));
@@ -98,7 +98,7 @@ fn spike_in_a_million_steps_is_marked() {
 fn non_finite_values_are_gaps() {
     let loss = series((0..=40).map(|step| (step, if (10..30).contains(&step) { f64::NAN } else { 1.0 })));
     let course = course(40);
-    let curves = [curve("", Look::Line, &loss, &course)];
+    let curves = [curve("", CurveStyle::Line, &loss, &course)];
     let rows = drawn(&chart(&curves, 40, UNICODE), 47, 8);
     let line = rows
         .iter()
@@ -119,7 +119,7 @@ fn any_size_and_missing_data_do_not_panic() {
     for width in 0..40 {
         for height in 0..12 {
             for one in [&some, &none, &bad] {
-                let curves = [curve("train", Look::Line, one, &course)];
+                let curves = [curve("train", CurveStyle::Line, one, &course)];
                 drawn(&chart(&curves, 1, UNICODE), width, height);
                 drawn(&chart(&curves, 0, ASCII), width, height);
                 drawn(&LineChart { view: log, ..chart(&curves, 0, UNICODE) }, width, height);
@@ -136,7 +136,7 @@ fn cursor_reads_all_curves() {
     let short = series((0..=20).map(|step| (step, 5.0)));
     let course = course(100);
     let curves: Vec<Curve<'_>> =
-        [&line, &points, &broken, &short].map(|series| curve("", Look::Line, series, &course)).into();
+        [&line, &points, &broken, &short].map(|series| curve("", CurveStyle::Line, series, &course)).into();
     let area = Rect::new(0, 0, 107, 20);
     let read = |view| {
         let mut buffer = Buffer::empty(area);
@@ -159,7 +159,7 @@ fn cursor_reads_all_curves() {
 fn zoomed_axes_have_position_labels() {
     let loss = series((1..=1000).map(|step| (step, 1000.0 / step as f64)));
     let course = course(1000);
-    let curves = [curve("", Look::Line, &loss, &course)];
+    let curves = [curve("", CurveStyle::Line, &loss, &course)];
     let foot = |keys: &[ChartKey]| {
         let view = with_keys(keys);
         let mut rows = drawn(&LineChart { view, ..chart(&curves, 1000, UNICODE) }, 62, 10);
@@ -176,13 +176,13 @@ fn zoomed_axes_have_position_labels() {
 fn logarithmic_axis_has_tick_at_each_power() {
     let loss = series((1..=1000).map(|step| (step, 10.0 / step as f64)));
     let course = course(1000);
-    let curves = [curve("", Look::Line, &loss, &course)];
+    let curves = [curve("", CurveStyle::Line, &loss, &course)];
     let view = with_keys(&[ChartKey::Log]);
     let rows = drawn(&LineChart { view, ..chart(&curves, 1000, UNICODE) }, 40, 14);
     let ticks: Vec<&str> = rows.iter().filter_map(|row| row.split_once('┤')).map(|t| t.0.trim()).collect();
     assert_eq!(ticks, ["10", "1", "0.1", "0.01"], "{}", rows.join("\n"));
     let below = series([(1, -1.0), (2, 0.0)]);
-    let curves = [curve("", Look::Line, &below, &course)];
+    let curves = [curve("", CurveStyle::Line, &below, &course)];
     let rows = drawn(&LineChart { view, ..chart(&curves, 2, UNICODE) }, 40, 14);
     assert!(rows.concat().contains("No values in this range"), "{}", rows.join("\n"));
 }
@@ -196,7 +196,8 @@ fn three_seeds() -> [Series; 3] {
 #[test]
 fn cursor_reads_mean_and_deviation_of_seeds() {
     let (seeds, course) = (three_seeds(), course(100));
-    let curves = [Curve { series: seeds.iter().collect(), ..curve("mean", Look::Mean, &seeds[0], &course) }];
+    let curves =
+        [Curve { series: seeds.iter().collect(), ..curve("mean", CurveStyle::Mean, &seeds[0], &course) }];
     let area = Rect::new(0, 0, 120, 20);
     let read = |view| {
         let mut buffer = Buffer::empty(area);
@@ -215,8 +216,8 @@ fn cursor_reads_mean_and_deviation_of_seeds() {
 #[test]
 fn band_is_drawn_behind_an_unbroken_line() {
     let (seeds, course) = (three_seeds(), course(100));
-    let single = curve("train", Look::Line, &seeds[0], &course);
-    let band = Curve { name: "", look: Look::Mean, series: seeds.iter().collect(), ..single.clone() };
+    let single = curve("train", CurveStyle::Line, &seeds[0], &course);
+    let band = Curve { name: "", look: CurveStyle::Mean, series: seeds.iter().collect(), ..single.clone() };
     let view = with_keys(&[ChartKey::ZoomIn, ChartKey::PanLeft]);
     for (theme, is_band) in [(UNICODE, "⠅⡂"), (ASCII, ":")] {
         let curves = [band.clone(), single.clone()];
