@@ -34,8 +34,8 @@ pub struct InsightState {
     pub(in crate::tui) is_in_list: bool,
     /// The row of the list under the cursor.
     pub(in crate::tui) at: usize,
-    /// The screen that it was opened from, where going back leads.
-    pub(in crate::tui) from: Option<Screen>,
+    /// The screen that it was opened from, which going back leads to.
+    pub(in crate::tui) opened_from: Option<Screen>,
 }
 
 /// What is known about the run.
@@ -141,7 +141,7 @@ impl InsightState {
         self.loaded().is_some_and(|loaded| loaded.report.seeds > 1)
     }
 
-    /// Whether there are rows to be listed.
+    /// Whether there are rows to list.
     pub fn has_rows(&self) -> bool {
         self.loaded().is_some()
     }

@@ -117,8 +117,8 @@ fn open(app: &mut App) -> Vec<Step> {
     }
     match app.runs.experiment().map(|row| row.spec.clone()) {
         Some(Ok(spec)) => vec![Navigate::Train(TrainRequest::Spec(Box::new(spec))).into()],
-        Some(Err(why)) => {
-            app.show_error("This experiment cannot be started", why);
+        Some(Err(error)) => {
+            app.show_error("Cannot start this experiment", error);
             Vec::new()
         }
         None => Vec::new(),
@@ -129,8 +129,8 @@ fn open(app: &mut App) -> Vec<Step> {
 fn open_data(app: &mut App) -> Vec<Step> {
     match app.runs.experiment().map(|row| row.spec.clone()) {
         Some(Ok(spec)) => vec![Navigate::Data(Box::new(spec)).into()],
-        Some(Err(why)) => {
-            app.show_error("This experiment is not understood", why);
+        Some(Err(error)) => {
+            app.show_error("Invalid experiment", error);
             Vec::new()
         }
         None => Vec::new(),
@@ -158,13 +158,13 @@ fn ask_to_delete(app: &mut App) {
         let stop = app.key(Context::Screen(Screen::Live), Action::Live(LiveAction::Stop));
         app.show_error(
             "This run is being trained",
-            format!("Stop it first, with `{stop}` on the Live screen."),
+            format!("Stop it first with `{stop}` on the Live screen."),
         );
         return;
     }
     app.popup = Some(Popup::question(
-        "Delete a run",
-        format!("{} is deleted with its weights, checkpoints and logs. There is no way back.", run.name),
-        vec![('d', "delete it", Reply::Delete(run.dir.clone())), ('k', "keep it", Reply::Nothing)],
+        "Delete this run?",
+        format!("{} is deleted with its weights, checkpoints and logs. This cannot be undone.", run.name),
+        vec![('d', "delete", Reply::Delete(run.dir.clone())), ('k', "cancel", Reply::Nothing)],
     ));
 }

@@ -39,7 +39,7 @@ pub fn line_at(app: &App, area: Rect, place: Position) -> Option<usize> {
         Popup::Choice(choice) => {
             let (width, height) = choice_size(choice, area);
             let (list, first) = items(choice, inside(app, area, width, height));
-            line_under(list, first, place).filter(|line| *line < choice.shown().len())
+            line_under(list, first, place).filter(|line| *line < choice.visible_items().len())
         }
         Popup::Message { .. } | Popup::Help { .. } => None,
     }
@@ -126,7 +126,7 @@ fn draw_question(app: &App, area: Rect, buffer: &mut Buffer, question: &Question
 
 fn draw_choice(app: &App, area: Rect, buffer: &mut Buffer, choice: &Choice) -> Position {
     let theme = app.theme;
-    let shown = choice.shown();
+    let shown = choice.visible_items();
     let widest = widest(choice);
     let (width, height) = choice_size(choice, area);
     let inner = open_box(app, area, buffer, &choice.title, width, height);
@@ -136,7 +136,7 @@ fn draw_choice(app: &App, area: Rect, buffer: &mut Buffer, choice: &Choice) -> P
     let cursor = choice.typed.draw_line(buffer, field, theme.style(Role::Text));
     if choice.typed.text().is_empty() {
         let hint =
-            if choice.free.is_some() { "type to filter, or any other value" } else { "type to filter" };
+            if choice.free_text.is_some() { "type to filter, or any other value" } else { "type to filter" };
         put(buffer, x, inner.y, field.width, hint, theme.style(Role::Muted));
     }
     let (list, first) = items(choice, inner);

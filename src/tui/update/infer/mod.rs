@@ -23,7 +23,7 @@ pub(super) fn act(app: &mut App, action: InferAction) -> Vec<Effect> {
         InferAction::Keep if infer.is_pair() && infer.at == 0 => infer.at = 1,
         InferAction::Keep => return classify::keep(infer),
         InferAction::OtherText => infer.at = if infer.is_pair() { 1 - infer.at } else { 0 },
-        InferAction::TogglePin => return probes::toggle(app),
+        InferAction::ToggleProbe => return probes::toggle(app),
         InferAction::ChooseModel => model::ask_model(app),
         InferAction::ChooseComparison => comparison::ask_comparison(app),
         InferAction::Refresh => return classify::refresh(infer),

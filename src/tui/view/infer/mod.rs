@@ -100,7 +100,7 @@ fn draw_verdict(app: &App, area: Rect, buffer: &mut Buffer) {
     let is_old = *request_id < infer.request_id;
     let beside = infer.comparison.as_ref();
     let called = beside.map_or(String::new(), |beside| name_of(beside, app, answer::BESIDE));
-    let other = beside.and_then(Comparison::shown).map(|answer| (called.as_str(), answer));
+    let other = beside.and_then(Comparison::prediction).map(|answer| (called.as_str(), answer));
     let row = answer::draw_beside(&verdict.output, other, theme, area, buffer);
     answer::draw(&verdict.output, is_old, theme, row, buffer);
     let y = area.y + answer::lines(&verdict.output);
@@ -112,7 +112,7 @@ fn draw_verdict(app: &App, area: Rect, buffer: &mut Buffer) {
         };
         let text = format!("{scale}{} tokens{cut_note}", verdict.tokens);
         let x = put(buffer, area.x, y, area.width, &text, theme.style(Role::Muted)) + 3;
-        if let Some(why) = beside.and_then(Comparison::silence) {
+        if let Some(why) = beside.and_then(Comparison::status) {
             let room = area.right().saturating_sub(x);
             put(buffer, x, y, room, &cut(theme, &why, usize::from(room)), theme.style(Role::Warning));
         }
@@ -149,7 +149,7 @@ fn draw_judged(app: &App, area: Rect, buffer: &mut Buffer) {
         let actions = [
             Action::Infer(InferAction::Keep),
             Action::List(ListAction::Up),
-            Action::Infer(InferAction::TogglePin),
+            Action::Infer(InferAction::ToggleProbe),
         ];
         let [keep, back, pin] = actions.map(|action| app.key(Context::Screen(Screen::Infer), action));
         let text = format!("{keep} keeps a sentence here; {back} brings it back. {pin} pins one.");
