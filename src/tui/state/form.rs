@@ -16,7 +16,7 @@ pub struct Form {
     /// One line for each key.
     pub fields: Vec<Field>,
     /// The line under the cursor, among [`Form::lines`].
-    pub at: usize,
+    pub selected: usize,
     /// The text field of the line that is being typed.
     pub editing: Option<TextField>,
     /// The value before it was edited, to restore it.
@@ -93,7 +93,7 @@ impl Form {
             name,
             existing_names: all.iter().map(|row| row.name.clone()).collect(),
             fields: fields.collect(),
-            at: 0,
+            selected: 0,
             editing: None,
             before_editing: String::new(),
         }
@@ -120,7 +120,7 @@ impl Form {
     }
 
     pub(in crate::tui) fn line(&self) -> FormLine {
-        self.lines().get(self.at).copied().unwrap_or(FormLine::Start)
+        self.lines().get(self.selected).copied().unwrap_or(FormLine::Start)
     }
 
     /// The error of a line, if its value is invalid.

@@ -58,7 +58,7 @@ pub struct Question {
     /// The answers; the last one changes nothing.
     pub answers: Vec<Answer>,
     /// The answer under the cursor.
-    pub at: usize,
+    pub selected: usize,
 }
 
 /// An answer to a question.
@@ -107,7 +107,7 @@ pub struct Choice {
     /// The typed text: a filter of the items, or the value.
     pub typed: TextField,
     /// The line under the cursor.
-    pub at: usize,
+    pub selected: usize,
     /// What the choice is for.
     pub purpose: Purpose,
 }
@@ -164,7 +164,7 @@ impl Popup {
     pub fn question(title: &str, text: String, answers: Vec<(char, &'static str, Reply)>) -> Popup {
         let answers: Vec<Answer> =
             answers.into_iter().map(|(key, text, reply)| Answer { key, text, reply }).collect();
-        let at = answers.len().saturating_sub(1);
-        Popup::Question(Question { title: title.into(), text, answers, at })
+        let selected = answers.len().saturating_sub(1);
+        Popup::Question(Question { title: title.into(), text, answers, selected })
     }
 }

@@ -26,7 +26,7 @@ pub struct RunsState {
     /// Whether the filter is being typed.
     pub is_filtering: bool,
     /// The index of the line under the cursor, among the visible lines.
-    pub at: usize,
+    pub selected: usize,
     /// The histories of the run under the cursor, once they are read.
     pub preview: Option<(PathBuf, Vec<History>)>,
 }
@@ -104,7 +104,7 @@ impl RunsState {
 
     /// The line under the cursor.
     pub fn line(&self) -> Option<ListLine<'_>> {
-        self.lines().get(self.at).copied()
+        self.lines().get(self.selected).copied()
     }
 
     /// The experiment under the cursor.
@@ -148,16 +148,16 @@ impl RunsState {
     fn restore_cursor(&mut self, identity: Option<&(Section, String)>) {
         let lines = self.lines();
         let same = |line: &ListLine<'_>| Some(&line.identity()) == identity;
-        let at = lines.iter().position(same).unwrap_or(self.at.min(lines.len().saturating_sub(1)));
-        self.at = at;
+        let at = lines.iter().position(same).unwrap_or(self.selected.min(lines.len().saturating_sub(1)));
+        self.selected = at;
     }
 
     /// Moves the cursor to the first line of the next section.
     pub(in crate::tui) fn next_section(&mut self) {
         let sections: Vec<Section> = self.lines().iter().map(ListLine::section).collect();
-        let here = sections.get(self.at);
-        let next = (self.at..sections.len()).find(|at| Some(&sections[*at]) != here);
-        self.at = next.unwrap_or(0);
+        let here = sections.get(self.selected);
+        let next = (self.selected..sections.len()).find(|at| Some(&sections[*at]) != here);
+        self.selected = next.unwrap_or(0);
     }
 
     /// Moves the cursor to an experiment.
@@ -166,7 +166,7 @@ impl RunsState {
             .lines()
             .iter()
             .position(|line| matches!(line, ListLine::Experiment(row) if row.name == name));
-        self.at = at.unwrap_or(self.at);
+        self.selected = at.unwrap_or(self.selected);
     }
 }
 

@@ -61,7 +61,7 @@ pub(super) fn act(app: &mut App, action: CompareAction) -> Vec<Step> {
             if compare.cursor(&rows) == row {
                 return effects(toggle_mark(app));
             }
-            compare.at = rows.get(row).map(|run| run.dir.clone());
+            compare.selected = rows.get(row).map(|run| run.dir.clone());
         }
     }
     Vec::new()
@@ -71,7 +71,7 @@ pub(super) fn act(app: &mut App, action: CompareAction) -> Vec<Step> {
 pub(super) fn move_cursor(app: &mut App, action: ListAction) {
     let rows = app.compare.rows(&app.runs.runs);
     let to = moved(app.compare.cursor(&rows), rows.len(), action);
-    app.compare.at = rows.get(to).map(|run| run.dir.clone());
+    app.compare.selected = rows.get(to).map(|run| run.dir.clone());
 }
 
 /// Starts, ends or clears the filter.

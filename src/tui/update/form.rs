@@ -65,12 +65,12 @@ fn open(app: &mut App, line: FormLine) -> Vec<Step> {
 fn select(app: &mut App, number: usize) -> Vec<Step> {
     let Some(form) = &mut app.form else { return Vec::new() };
     let line = form.line();
-    match (form.editing.is_some(), number == form.at) {
+    match (form.editing.is_some(), number == form.selected) {
         (false, true) => return open(app, line),
-        (false, false) => form.at = number,
+        (false, false) => form.selected = number,
         (true, false) if form.error(line).is_none() => {
             form.editing = None;
-            form.at = number;
+            form.selected = number;
         }
         // The line is being edited already.
         (true, _) => {}
@@ -83,11 +83,11 @@ pub(super) fn move_cursor(app: &mut App, action: ListAction) {
     let Some(form) = &mut app.form else { return };
     form.editing = None;
     let lines = form.lines();
-    let mut at = moved(form.at, lines.len(), action);
+    let mut at = moved(form.selected, lines.len(), action);
     while let FormLine::Group(_) = lines[at] {
         at = if matches!(action, ListAction::Up | ListAction::PageUp) { at - 1 } else { at + 1 };
     }
-    form.at = at;
+    form.selected = at;
 }
 
 /// Types into the line that is being edited.
@@ -143,14 +143,14 @@ fn edit(app: &mut App, line: FormLine) {
             return;
         }
     };
-    let at = items.iter().position(|item| item.value == field.text).unwrap_or(0);
+    let selected = items.iter().position(|item| item.value == field.text).unwrap_or(0);
     let free_text = (field.key.kind == ValueKind::Model).then_some("hub id or folder");
     app.popup = Some(Popup::Choice(Choice {
         title: field.key.name.into(),
         items,
         free_text,
         typed: TextField::default(),
-        at,
+        selected,
         purpose: Purpose::FormField(number),
     }));
 }

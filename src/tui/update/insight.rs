@@ -51,7 +51,7 @@ fn show_seed(app: &mut App, to: fn(usize) -> usize) -> Vec<Effect> {
 /// Opens the row under the cursor on the Infer screen, with the model of the run.
 fn open_infer(app: &App) -> Vec<Step> {
     let view = &app.insight;
-    let (Some(loaded), Some(row), Some(of)) = (view.loaded(), view.row(view.at), &view.subject) else {
+    let (Some(loaded), Some(row), Some(of)) = (view.loaded(), view.row(view.selected), &view.subject) else {
         return Vec::new();
     };
     let Ok(texts) = &loaded.report.texts else { return Vec::new() };
@@ -83,7 +83,7 @@ pub(super) fn predictions_loaded(app: &mut App, subject: &Subject, result: Resul
     view.cell = (view.cell.0.min(last), view.cell.1.min(last));
     // Without a matrix the list takes the keys.
     view.is_in_list |= view.is_regression();
-    view.at = view.at.min(view.count().saturating_sub(1));
+    view.selected = view.selected.min(view.count().saturating_sub(1));
 }
 
 /// Reloads the report when the run that is shown was evaluated again.
@@ -123,8 +123,8 @@ pub(super) fn act(app: &mut App, action: InsightAction) -> Vec<Step> {
             let screen = view.opened_from.unwrap_or(Screen::Runs);
             app.go_to(screen);
         }
-        InsightAction::Select(line) if view.is_in_list && line == view.at => show_row(app),
-        InsightAction::Select(line) => (view.is_in_list, view.at) = (true, line),
+        InsightAction::Select(line) if view.is_in_list && line == view.selected => show_row(app),
+        InsightAction::Select(line) => (view.is_in_list, view.selected) = (true, line),
         InsightAction::SelectCell(label, predicted) => {
             view.cell = (label, predicted);
             view.show_list(RowList::Cell);
@@ -137,7 +137,7 @@ pub(super) fn act(app: &mut App, action: InsightAction) -> Vec<Step> {
 pub(super) fn move_cursor(app: &mut App, action: ListAction) {
     let view = &mut app.insight;
     if view.is_in_list {
-        view.at = moved(view.at, view.count(), action);
+        view.selected = moved(view.selected, view.count(), action);
         return;
     }
     match action {
@@ -168,14 +168,14 @@ fn move_cell(view: &mut InsightState, action: CellMove) {
         CellMove::Right => *predicted = (*predicted + 1).min(last),
     }
     if view.listed == RowList::Cell {
-        view.at = 0;
+        view.selected = 0;
     }
 }
 
 /// Shows the details of the row under the cursor in a popup.
 fn show_row(app: &mut App) {
     let view = &app.insight;
-    let (Some(loaded), Some(row)) = (view.loaded(), view.row(view.at)) else { return };
+    let (Some(loaded), Some(row)) = (view.loaded(), view.row(view.selected)) else { return };
     let predictions = loaded.predictions();
     let mut lines = match &loaded.report.texts {
         Ok(texts) => {

@@ -39,11 +39,11 @@ pub(super) fn act(app: &mut App, action: PopupAction) -> Outcome {
 fn accept(app: &mut App) -> Outcome {
     match &app.popup {
         Some(Popup::Question(question)) => {
-            let number = question.at;
+            let number = question.selected;
             answer(app, number)
         }
         Some(Popup::Choice(choice)) => {
-            let (purpose, chosen) = (choice.purpose, choice.visible_items().get(choice.at).cloned());
+            let (purpose, chosen) = (choice.purpose, choice.visible_items().get(choice.selected).cloned());
             let Some(chosen) = chosen else { return Outcome::Nothing };
             app.popup = None;
             Outcome::Choice(purpose, chosen.value)
@@ -73,9 +73,9 @@ fn answer(app: &mut App, number: usize) -> Outcome {
 
 fn select(app: &mut App, line: usize) -> Outcome {
     match &mut app.popup {
-        Some(Popup::Choice(choice)) if line == choice.at => accept(app),
+        Some(Popup::Choice(choice)) if line == choice.selected => accept(app),
         Some(Popup::Choice(choice)) => {
-            choice.at = line.min(choice.visible_items().len().saturating_sub(1));
+            choice.selected = line.min(choice.visible_items().len().saturating_sub(1));
             Outcome::Nothing
         }
         Some(Popup::Question(question)) if line < question.answers.len() => answer(app, line),
@@ -101,8 +101,8 @@ pub(super) fn move_cursor(app: &mut App, action: ListAction) {
     }
     let last = last_scroll(app);
     match &mut app.popup {
-        Some(Popup::Question(Question { at, answers, .. })) => *at = moved(*at, answers.len(), action),
-        Some(Popup::Choice(choice)) => choice.at = moved(choice.at, choice.visible_items().len(), action),
+        Some(Popup::Question(Question { selected, answers, .. })) => *selected = moved(*selected, answers.len(), action),
+        Some(Popup::Choice(choice)) => choice.selected = moved(choice.selected, choice.visible_items().len(), action),
         Some(Popup::Message { first, .. }) => *first = moved(*first, last + 1, action),
         Some(Popup::Help(_)) | None => {}
     }
@@ -129,7 +129,7 @@ pub(super) fn type_in(app: &mut App, edit: &Edit) {
     match &mut app.popup {
         Some(Popup::Choice(choice)) => {
             if choice.typed.edit(edit) {
-                choice.at = 0;
+                choice.selected = 0;
             }
         }
         Some(Popup::Help(help)) => help::type_in(help, edit),

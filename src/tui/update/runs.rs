@@ -51,12 +51,12 @@ pub(super) fn act(app: &mut App, action: RunsAction) -> Vec<Step> {
         }
         RunsAction::Refresh => return effects([Effect::Refresh]),
         RunsAction::ClearFilter => filter(app, FilterAction::Clear),
-        RunsAction::Select(line) if line == app.runs.at && app.runs.is_filtering => {
+        RunsAction::Select(line) if line == app.runs.selected && app.runs.is_filtering => {
             filter(app, FilterAction::Accept);
         }
-        RunsAction::Select(line) if line == app.runs.at => return open(app),
+        RunsAction::Select(line) if line == app.runs.selected => return open(app),
         RunsAction::Select(line) => {
-            app.runs.at = line.min(app.runs.lines().len().saturating_sub(1));
+            app.runs.selected = line.min(app.runs.lines().len().saturating_sub(1));
             return effects(load_preview(app));
         }
     }
@@ -69,7 +69,7 @@ fn navigate(navigate: Option<Navigate>) -> Vec<Step> {
 
 /// Moves the cursor.
 pub(super) fn move_cursor(app: &mut App, action: ListAction) -> Vec<Effect> {
-    app.runs.at = moved(app.runs.at, app.runs.lines().len(), action);
+    app.runs.selected = moved(app.runs.selected, app.runs.lines().len(), action);
     load_preview(app)
 }
 
@@ -84,7 +84,7 @@ pub(super) fn filter(app: &mut App, action: FilterAction) {
 /// Types into the filter.
 pub(super) fn type_in(app: &mut App, edit: &Edit) -> Vec<Effect> {
     if app.runs.is_filtering && app.runs.filter.edit(edit) {
-        app.runs.at = 0;
+        app.runs.selected = 0;
         return load_preview(app);
     }
     Vec::new()

@@ -51,7 +51,7 @@ fn frame(form: &Form, theme: Theme, area: Rect) -> Block<'static> {
 fn list(form: &Form, inner: Rect) -> (Rect, usize) {
     let list = Rect { height: inner.height - 4.min(inner.height / 2), ..inner };
     let (lines, height) = (form.lines().len(), list.height as usize);
-    (list, (form.at + 3).saturating_sub(height).min(lines.saturating_sub(height)))
+    (list, (form.selected + 3).saturating_sub(height).min(lines.saturating_sub(height)))
 }
 
 /// A line of the form on its way to the screen.
@@ -65,7 +65,7 @@ struct LineView<'a> {
 
 impl<'a> LineView<'a> {
     fn new(form: &'a Form, number: usize, line: FormLine, theme: Theme) -> Self {
-        LineView { form, line, is_at: number == form.at, fault: form.error(line), theme }
+        LineView { form, line, is_at: number == form.selected, fault: form.error(line), theme }
     }
 
     /// Returns where the terminal's cursor belongs if the line is being typed.
@@ -201,7 +201,7 @@ fn draw_explanation(form: &Form, theme: Theme, area: Rect, buffer: &mut Buffer) 
 pub fn draw_tiny(app: &App, form: &Form, area: Rect, buffer: &mut Buffer) -> Option<Position> {
     let lines = form.lines();
     let height = area.height as usize;
-    let first = (form.at + 1).saturating_sub(height);
+    let first = (form.selected + 1).saturating_sub(height);
     let mut cursor = None;
     for (number, line) in lines.iter().enumerate().skip(first).take(height) {
         let row = Rect { y: area.y + (number - first) as u16, height: 1, ..area };

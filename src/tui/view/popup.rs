@@ -74,7 +74,7 @@ fn choice_size(choice: &Choice, area: Rect) -> (u16, u16) {
 /// The lines of the items in the inside of the box, and the first item that is in sight.
 fn items(choice: &Choice, inner: Rect) -> (Rect, usize) {
     let list = Rect { y: inner.y + 2, height: inner.height.saturating_sub(2), ..inner };
-    (list, (choice.at + 1).saturating_sub(list.height as usize))
+    (list, (choice.selected + 1).saturating_sub(list.height as usize))
 }
 
 fn draw_message(app: &App, area: Rect, buffer: &mut Buffer, title: &str, text: &str, first: usize) {
@@ -110,7 +110,7 @@ fn draw_question(app: &App, area: Rect, buffer: &mut Buffer, question: &Question
         if y >= list.bottom() {
             return;
         }
-        let selected = number == question.at;
+        let selected = number == question.selected;
         if selected {
             let bar = " ".repeat(inner.width as usize);
             put(buffer, inner.x, y, inner.width, &bar, theme.style(Role::Selected));
@@ -145,7 +145,7 @@ fn draw_choice(app: &App, area: Rect, buffer: &mut Buffer, choice: &Choice) -> P
     }
     for (row, item) in shown.iter().enumerate().skip(first).take(list.height as usize) {
         let y = list.y + (row - first) as u16;
-        let selected = row == choice.at;
+        let selected = row == choice.selected;
         let line = format!(
             "{}{}  {}",
             if selected { sign } else { "  " },

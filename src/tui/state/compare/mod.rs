@@ -30,7 +30,7 @@ pub struct CompareState {
     /// How the rows are sorted.
     pub order: Order,
     /// The run under the cursor; the cursor is on the first row if that run is not visible.
-    pub(in crate::tui) at: Option<PathBuf>,
+    pub(in crate::tui) selected: Option<PathBuf>,
     /// The runs whose curves are shown, in the order of marking.
     pub marks: Vec<Mark>,
     /// The differences between their specifications.
@@ -143,8 +143,8 @@ impl CompareState {
 
     /// The index of the row under the cursor.
     pub(in crate::tui) fn cursor(&self, rows: &[&RunRow]) -> usize {
-        let at = self.at.as_deref();
-        at.and_then(|at| rows.iter().position(|run| is_same(&run.dir, at))).unwrap_or(0)
+        let selected = self.selected.as_deref();
+        selected.and_then(|dir| rows.iter().position(|run| is_same(&run.dir, dir))).unwrap_or(0)
     }
 
     /// The marked runs that another process may be training.

@@ -42,7 +42,7 @@ pub struct InferState {
     /// The text fields: the text, and the second text of a pair.
     pub fields: [TextField; 2],
     /// The index of the field that has the focus.
-    pub at: usize,
+    pub focused_field: usize,
     /// Number of the newest request.
     pub request_id: u64,
     /// The first request that the current model has received.

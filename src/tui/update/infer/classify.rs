@@ -107,6 +107,6 @@ pub(super) fn keep(infer: &mut InferState) -> Vec<Effect> {
     infer.history.truncate(CAPACITY);
     infer.recalled = None;
     infer.fields = Default::default();
-    infer.at = 0;
+    infer.focused_field = 0;
     classify(infer)
 }

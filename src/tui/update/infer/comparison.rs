@@ -20,7 +20,7 @@ pub(super) fn ask_comparison(app: &mut App) {
         items: std::iter::once(none).chain(run_items(app)).collect(),
         free_text: Some("run, folder or hub id"),
         typed: TextField::default(),
-        at: 0,
+        selected: 0,
         purpose: Purpose::Comparison,
     }));
 }

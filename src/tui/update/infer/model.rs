@@ -29,7 +29,7 @@ pub(in crate::tui::update) fn open(app: &mut App, source: ModelSource) -> Vec<Ef
     infer.answer = None;
     infer.classify_error = None;
     infer.attribution = Attribution::default();
-    infer.at = 0;
+    infer.focused_field = 0;
     infer.request_id += 1;
     infer.first_request_id = infer.request_id;
     infer.open_request_id = infer.request_id;
@@ -49,7 +49,7 @@ pub(in crate::tui::update) fn open_example(
     let effects = open(app, source);
     app.infer.fields =
         [TextField::new(&example.text), TextField::new(example.text_pair.as_deref().unwrap_or(""))];
-    app.infer.at = 0;
+    app.infer.focused_field = 0;
     app.infer.recalled = None;
     // A model that is being opened classifies the text when it is ready.
     if effects.is_empty() { classify(&mut app.infer) } else { effects }
@@ -82,7 +82,7 @@ pub(super) fn ask_model(app: &mut App) {
         items,
         free_text: Some("run, folder or hub id"),
         typed: TextField::default(),
-        at: 0,
+        selected: 0,
         purpose: Purpose::Model,
     }));
 }

@@ -151,7 +151,7 @@ mod tests {
     fn marked(text: &str, words: Vec<Push>) -> Marked {
         let explanation = Explanation { label: "positive".into(), words };
         let found =
-            ComputedAttribution { texts: (text.into(), None), seconds: 0.1, at: 0.0, result: Ok(explanation.clone()) };
+            ComputedAttribution { texts: (text.into(), None), seconds: 0.1, computed_at: 0.0, result: Ok(explanation.clone()) };
         Marked::new(&found, &explanation)
     }
 

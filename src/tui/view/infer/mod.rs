@@ -63,7 +63,7 @@ fn draw_fields(app: &App, area: Rect, buffer: &mut Buffer) -> Option<Position> {
     for (number, name) in names.iter().enumerate() {
         let field = &infer.fields[number];
         let title = if field.was_cut() { format!("{name} (too long, cut)") } else { (*name).to_string() };
-        let is_at = infer.at == number || names.len() == 1;
+        let is_at = infer.focused_field == number || names.len() == 1;
         let block = airy_pane(app.theme, &title, is_at && app.popup.is_none());
         let inner = block.inner(rows[number]);
         block.render(rows[number], buffer);
@@ -189,7 +189,7 @@ pub(super) fn draw_tiny(app: &App, area: Rect, buffer: &mut Buffer) -> Option<Po
         if y < area.bottom() {
             let row = Rect { y, height: 1, ..area };
             let at = infer.fields[number].draw_line(buffer, row, theme.style(Role::Text));
-            if infer.at == number {
+            if infer.focused_field == number {
                 cursor = Some(at);
             }
         }
