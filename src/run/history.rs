@@ -4,7 +4,7 @@
 
 use super::axis::StepAxis;
 use super::gauges::GaugeHistory;
-use super::message::describe;
+use super::message::{LogKind, describe};
 use super::probes::ProbeHistory;
 use super::series::Series;
 use super::speed::Speed;
@@ -42,17 +42,6 @@ pub struct LogLine {
     pub kind: LogKind,
     /// One sentence.
     pub text: String,
-}
-
-/// How a line of the log is meant.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum LogKind {
-    /// Worth knowing.
-    Note,
-    /// Cause for concern.
-    Warning,
-    /// The best score so far.
-    Best,
 }
 
 /// The best validation score so far.

@@ -1,12 +1,22 @@
 //! An event of a run as one describe for people. The log of the run, that of the interface, printed lines and
 //! whoever follows a run by ear get the same.
 
-use super::history::LogKind;
 use crate::catalog::Metric;
 use crate::event::{
     Command, Eval, Event, ProbePrediction, ProbeResult, Saved, Scores, Started, Status, TrainingSettings,
 };
 use crate::format;
+
+/// Severity of a line of the log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LogKind {
+    /// Information.
+    Note,
+    /// Warning.
+    Warning,
+    /// Best score so far.
+    Best,
+}
 
 /// Characters of a text that a describe quotes.
 const QUOTED: usize = 48;

@@ -18,7 +18,7 @@ use super::inference::{Explain, InferenceJob, InferenceWorker};
 use super::msg::{Effect, Msg};
 use super::options::Options;
 use super::run_worker::{ActiveRun, RunFlags, RunJob, RunWorker, StartReply};
-use super::screens::infer::ModelSource;
+use super::state::infer::ModelSource;
 use super::worker::{catch_panic, error_msg, serve, spawn};
 use crate::error::{Error, Result};
 use crate::event::Command;

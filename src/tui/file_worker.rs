@@ -1,11 +1,11 @@
 //! Reads and writes files for the interface: experiments, runs, probes, the theme.
 
-use super::app::ExperimentRow;
 use super::history_cache::{CAPACITY, HistoryCache};
 use super::msg::Msg;
 use super::options::Options;
-use super::screens::insight::Subject;
 use super::settings;
+use super::state::experiment::ExperimentRow;
+use super::state::insight::Subject;
 use super::worker::{Worker, catch_panic, error_msg};
 use crate::error::{Error, Result};
 use crate::probes::{self, Probe};

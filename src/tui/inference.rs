@@ -1,7 +1,8 @@
 //! The worker that runs models: it opens weights, classifies texts and computes attributions.
 
-use super::msg::{Msg, OpenedModel};
+use super::msg::Msg;
 use super::options::Options;
+use super::state::infer::OpenedModel;
 use super::worker::catch_panic;
 use crate::error::Result;
 use crate::hub::Hub;

@@ -1,10 +1,10 @@
-//! The words between the interface and the world: [`Msg`] in, [`Effect`] out.
+//! What the update function takes and returns: a [`Msg`] in, [`Effect`]s out.
 
-use super::app::{ExperimentRow, Tab};
-use super::screens::compare::Facet;
-use super::screens::infer::ModelSource;
-use super::screens::insight::{Listed, Subject};
-use super::widgets::line_chart::ChartKey;
+use super::action::Action;
+use super::state::experiment::ExperimentRow;
+use super::state::infer::{ModelSource, OpenedModel};
+use super::state::insight::Subject;
+use super::state::train_request::TrainRequest;
 use super::widgets::text_field::Edit;
 use crate::event::Command;
 use crate::predict::{Explanation, Prediction};
@@ -131,160 +131,6 @@ pub enum Msg {
     },
 }
 
-/// What the inference pane says of its model.
-#[derive(Debug, Clone, PartialEq)]
-pub struct OpenedModel {
-    /// Its name.
-    pub name: String,
-    /// Whether it judges two texts together; `None` when nothing tells.
-    pub pair: Option<bool>,
-    /// Optimizer steps its weights have seen, when it is being trained.
-    pub step: Option<u64>,
-}
-
-/// What a key can mean.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Action {
-    /// Leave the program.
-    Quit,
-    /// Show all keys.
-    Help,
-    /// Go to a screen.
-    Go(Tab),
-    /// Put the program to sleep, as the shell's job control does.
-    Suspend,
-    /// Draw everything anew.
-    Redraw,
-    /// One up.
-    Up,
-    /// One down.
-    Down,
-    /// A page up.
-    PageUp,
-    /// A page down.
-    PageDown,
-    /// To the first.
-    First,
-    /// To the last.
-    Last,
-    /// Do the obvious thing with what the cursor is on.
-    Enter,
-    /// Change an experiment.
-    Edit,
-    /// Make an experiment.
-    New,
-    /// Make an experiment like this one.
-    Copy,
-    /// Go on with a run.
-    Resume,
-    /// Delete a run, or take it out of the queue.
-    Delete,
-    /// Put something into the queue.
-    Enqueue,
-    /// Let the run change places with the one before it.
-    Earlier,
-    /// Let the run change places with the one after it.
-    Later,
-    /// Hold the queue, or go on with it.
-    Hold,
-    /// Show only what contains a text.
-    Filter,
-    /// Type sentences into a model.
-    Infer,
-    /// Close, cancel, go back.
-    Back,
-    /// Look for new runs and read the experiments file again.
-    Refresh,
-    /// Start what the form says.
-    StartForm,
-    /// Write the form to the experiments file.
-    SaveForm,
-    /// Put the built-in value back.
-    Reset,
-    /// The other chart, field or pane.
-    Next,
-    /// Look at the curves in another way.
-    Chart(ChartKey),
-    /// One chart over the whole screen, or all panes again.
-    FullChart,
-    /// Lay the curves of a run beside the others, or take them away.
-    Mark,
-    /// Mark every run that is shown.
-    MarkAll,
-    /// Take all marks away.
-    ClearMarks,
-    /// Sort by the next column.
-    Sort,
-    /// Sort the other way round.
-    Reverse,
-    /// Show only runs that are like the one under the cursor in this, or all again.
-    Same(Facet),
-    /// The lines that differ in place of the curves.
-    Differences,
-    /// Say something to the training.
-    Tell(Command),
-    /// Choose another learning rate.
-    LearningRate,
-    /// Choose another number of steps.
-    Length,
-    /// Stop the training, after asking.
-    StopRun,
-    /// The seed before.
-    SeedBefore,
-    /// The seed after.
-    SeedAfter,
-    /// Choose which weights judge.
-    Weights,
-    /// Choose which weights judge beside them.
-    Compare,
-    /// Take the weights as they are now.
-    Fresh,
-    /// Pin what is typed, so that every evaluation judges it, or let it go.
-    Probe,
-    /// Hold the runs against the published means.
-    Published,
-    /// Look at what a run gets right and wrong.
-    Insight,
-    /// Look at the data of an experiment.
-    Data,
-    /// List some of its rows.
-    List(Listed),
-    /// The evaluation before.
-    Before,
-    /// The evaluation after.
-    After,
-    /// One to the left.
-    Left,
-    /// One to the right.
-    Right,
-    /// The line of the list in front that was pointed at; the one under the cursor is entered.
-    Point(usize),
-    /// The cell of the confusion matrix that was pointed at, by label and predicted class: its rows are listed.
-    PointCell(usize, usize),
-    /// Listen to the mouse, or leave it to the terminal, which selects text with it.
-    Mouse,
-    /// Show everything in the next theme, and keep the choice.
-    NextTheme,
-    /// An answer to a question, by its number.
-    Answer(usize),
-}
-
-/// A training to begin.
-#[derive(Debug, Clone, PartialEq)]
-pub enum TrainRequest {
-    /// Of a specification.
-    Spec(Box<RunSpec>),
-    /// Of an experiment with changes that are not in the file.
-    Changed {
-        /// The experiment.
-        name: String,
-        /// Keys and values as typed.
-        changes: Vec<(&'static str, String)>,
-    },
-    /// Of the run of that directory, from its newest checkpoint.
-    Resume(PathBuf),
-}
-
 /// Something to be done in the world.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Effect {
@@ -335,7 +181,7 @@ pub enum Effect {
         /// Which.
         source: ModelSource,
     },
-    /// InferenceWorker a sentence, or two.
+    /// Classify a text, or a pair.
     Classify {
         /// Number of the question.
         request_id: u64,

@@ -2,8 +2,9 @@
 //! create directories.
 
 use super::history_cache::FollowedRun;
-use super::msg::{Msg, TrainRequest};
+use super::msg::Msg;
 use super::options::Options;
+use super::state::train_request::TrainRequest;
 use super::worker::{Worker, catch_panic, error_msg};
 use crate::error::{Error, Result};
 use crate::event::Command;

@@ -26,13 +26,13 @@ static TELLS_MOUSE: AtomicBool = AtomicBool::new(false);
 
 /// The terminal while it is ours. Dropping it gives the terminal back.
 #[derive(Debug)]
-pub struct Screen {
+pub struct TerminalScreen {
     terminal: Terminal<CrosstermBackend<Stdout>>,
 }
 
-impl Screen {
+impl TerminalScreen {
     /// Takes the terminal.
-    pub fn take(theme: Theme) -> Result<Screen> {
+    pub fn take(theme: Theme) -> Result<TerminalScreen> {
         if !stdin().is_terminal() || !stdout().is_terminal() {
             return Err(Error::Usage(
                 "the interface needs a terminal; without one use `glue-tui train NAME`, `glue-tui runs` or `glue-tui predict`"
@@ -47,7 +47,7 @@ impl Screen {
         hook_panics(std::thread::current().id());
         take().map_err(trouble)?;
         let terminal = Terminal::new(CrosstermBackend::new(stdout())).map_err(trouble)?;
-        Ok(Screen { terminal })
+        Ok(TerminalScreen { terminal })
     }
 
     /// Draws a frame in one piece.
@@ -99,7 +99,7 @@ impl Screen {
     }
 }
 
-impl Drop for Screen {
+impl Drop for TerminalScreen {
     fn drop(&mut self) {
         give_back();
     }

@@ -15,7 +15,7 @@ use source::Source;
 use std::path::{Path, PathBuf};
 
 /// Folders that still have cycles inside.
-const KNOWN_CYCLES: &[&str] = &["data/", "hub/", "nn/", "run/", "tui/"];
+const KNOWN_CYCLES: &[&str] = &["data/", "hub/", "nn/", "run/"];
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("src")

@@ -2,9 +2,10 @@
 
 use super::stage::*;
 
-use glue_tui::tui::app::App;
-use glue_tui::tui::msg::{Effect, Msg, OpenedModel};
-use glue_tui::tui::screens::infer::ModelSource;
+use glue_tui::tui::msg::{Effect, Msg};
+use glue_tui::tui::state::App;
+use glue_tui::tui::state::infer::{ModelSource, OpenedModel};
+
 use glue_tui::tui::update::update;
 use std::path::PathBuf;
 
@@ -56,7 +57,7 @@ fn the_second_weights_come_and_go_and_say_why_they_do_not() {
         matches!(effects[..], [Effect::OpenComparison { source: ModelSource::Nothing, .. }]),
         "{effects:?}"
     );
-    assert!(app.infer.beside.is_none());
+    assert!(app.infer.comparison.is_none());
     update(&mut app, Msg::ComparisonPrediction { request_id: request_id + 9, result: Ok(verdict(0.64)) });
     assert!(!text(&app).contains("64.0 %"));
 }

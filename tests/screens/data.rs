@@ -6,8 +6,9 @@ use glue_tui::data::{LengthHistogram, SplitStatistics};
 use glue_tui::event::SplitName;
 use glue_tui::run::profile::DataProfile;
 use glue_tui::spec::RunSpec;
-use glue_tui::tui::app::{App, Tab};
 use glue_tui::tui::msg::{Effect, Msg};
+use glue_tui::tui::screen::Screen;
+use glue_tui::tui::state::App;
 use glue_tui::tui::theme::{Charset, ColorDepth, Theme};
 use glue_tui::tui::update::update;
 
@@ -91,7 +92,7 @@ fn rows_are_counted_once_and_their_splits_gone_through() {
     play(&mut app, "<tab><tab>");
     shows(&app, "Tokens of an input, train");
     play(&mut app, "<esc>");
-    assert_eq!(app.tab, Tab::Runs);
+    assert_eq!(app.screen, Screen::Runs);
     assert_eq!(play(&mut app, "D"), [], "what was counted is kept");
     shows(&app, "37 of the validation rows");
     assert_eq!(play(&mut app, "<f5>"), [Effect::ProfileData(of)]);

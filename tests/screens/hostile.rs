@@ -6,8 +6,10 @@ use super::stage::*;
 use glue_tui::event::{Event, ProbePrediction, ProbeResult};
 use glue_tui::predict::{Answer, Prediction};
 use glue_tui::probes::Probe;
-use glue_tui::tui::app::{App, Tab};
-use glue_tui::tui::msg::{Effect, Msg, OpenedModel};
+use glue_tui::tui::msg::{Effect, Msg};
+use glue_tui::tui::screen::Screen;
+use glue_tui::tui::state::App;
+use glue_tui::tui::state::infer::OpenedModel;
 use glue_tui::tui::theme::{Charset, Role, Symbol, Theme};
 use glue_tui::tui::update::update;
 use proptest::prelude::*;
@@ -148,7 +150,7 @@ fn no_text_moves_a_frame() {
                         );
                     }
                 }
-                assert!(app.tab == Tab::Infer || app.popup.is_some() || !found.is_empty());
+                assert!(app.screen == Screen::Infer || app.popup.is_some() || !found.is_empty());
             }
         }
     }

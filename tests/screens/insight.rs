@@ -9,10 +9,12 @@ use glue_tui::event::Event;
 use glue_tui::run::error_analysis::{CrossSeed, ErrorReport};
 use glue_tui::spec::built_in;
 use glue_tui::train::{Predictions, SavedPredictions};
-use glue_tui::tui::app::{App, Tab};
-use glue_tui::tui::msg::{Effect, Msg, OpenedModel};
-use glue_tui::tui::screens::infer::ModelSource;
-use glue_tui::tui::screens::insight::Subject;
+use glue_tui::tui::msg::{Effect, Msg};
+use glue_tui::tui::screen::Screen;
+use glue_tui::tui::state::App;
+use glue_tui::tui::state::infer::{ModelSource, OpenedModel};
+
+use glue_tui::tui::state::insight::Subject;
 use glue_tui::tui::theme::{Charset, ColorDepth, Theme};
 use glue_tui::tui::update::update;
 use ratatui::style::Color;
@@ -204,7 +206,7 @@ fn a_row_is_typed_into_the_weights_of_its_seed() {
     assert_eq!(text, "wonderful");
     // The next row of the same weights is asked at once.
     play(&mut app, "<esc>");
-    assert_eq!(app.tab, Tab::Insight);
+    assert_eq!(app.screen, Screen::Insight);
     assert!(
         matches!(&play(&mut app, "ji")[..], [Effect::Classify { text, .. }] if text == "nobody will be bored")
     );
@@ -231,7 +233,7 @@ fn a_press_on_a_cell_shows_its_rows_and_a_press_on_a_row_all_of_it() {
     play(&mut app, "<esc><down><enter>");
     shows(&app, "Labelled positive, predicted positive: 1 of 5");
     play(&mut app, "<esc><esc>");
-    assert_eq!(app.tab, Tab::Runs);
+    assert_eq!(app.screen, Screen::Runs);
 }
 
 #[test]
@@ -294,7 +296,7 @@ fn the_run_in_front_is_read_again_with_each_evaluation() {
     update(&mut app, Msg::PredictionsLoaded { subject: of, result: Ok(Box::new(insight())) });
     shows(&app, "evaluation 2 of 4");
     play(&mut app, "<esc>");
-    assert_eq!(app.tab, Tab::Live);
+    assert_eq!(app.screen, Screen::Live);
 }
 
 #[test]

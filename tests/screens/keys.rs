@@ -5,10 +5,13 @@ use super::stage::*;
 use crossterm::event::Event as Input;
 use glue_tui::event::{Command, Event};
 use glue_tui::run::RunStatus;
-use glue_tui::tui::app::{App, Tab};
 use glue_tui::tui::input;
-use glue_tui::tui::keymap::{Keymap, Place};
-use glue_tui::tui::msg::{Effect, Msg, OpenedModel, TrainRequest};
+use glue_tui::tui::keymap::Keymap;
+use glue_tui::tui::msg::{Effect, Msg};
+use glue_tui::tui::screen::{Context, Screen};
+use glue_tui::tui::state::App;
+use glue_tui::tui::state::infer::OpenedModel;
+use glue_tui::tui::state::train_request::TrainRequest;
 use glue_tui::tui::update::update;
 use std::path::Path;
 
@@ -22,7 +25,7 @@ fn enter_starts_the_experiment_under_the_cursor() {
         &mut app,
         Msg::RunStarted { spec: spec.clone(), dir: "runs/x".into(), earlier: Vec::new(), queue: None },
     );
-    assert_eq!(app.tab, Tab::Live);
+    assert_eq!(app.screen, Screen::Live);
     shows(&app, "preparing");
     play(&mut app, "1");
     assert_eq!(play(&mut app, "k<enter>"), [], "one at a time");
@@ -36,7 +39,7 @@ fn a_value_is_checked_as_typed_and_started_without_saving() {
     let at = |app: &App| {
         let form = app.form.as_ref().unwrap();
         match form.lines()[form.at] {
-            glue_tui::tui::screens::form::Line::Field(number) => form.fields[number].key.name,
+            glue_tui::tui::state::form::FormLine::Field(number) => form.fields[number].key.name,
             _ => "",
         }
     };
@@ -216,7 +219,7 @@ fn letters_that_are_keys_elsewhere_are_text_where_one_types() {
     play(&mut app, "<f1>");
     shows(&app, "Keys");
     play(&mut app, "<esc><esc>");
-    assert_eq!(app.tab, Tab::Runs);
+    assert_eq!(app.screen, Screen::Runs);
 }
 
 #[test]
@@ -261,11 +264,11 @@ fn keys_at_the_foot_do_what_they_say_and_the_help_has_all() {
     // A key that is bound twice in a place where both bindings hold could not keep its word.
     let apps = [app(120, 40), training(120, 40, "demo", 200), judging(120, 40, "x"), comparing(80, 24)];
     for app in &apps {
-        let mut seen: Vec<(Place, String)> = Vec::new();
-        let bindings = Place::ALL.into_iter().flat_map(|place| app.keymap.of(place));
-        for binding in bindings.filter(|binding| binding.is_on(app)) {
+        let mut seen: Vec<(Context, String)> = Vec::new();
+        let bindings = Context::ALL.into_iter().flat_map(|context| app.keymap.of(context));
+        for binding in bindings.filter(|binding| app.holds(binding.condition)) {
             for key in binding.keys(THEME).split(' ') {
-                let one = (binding.place, key.to_string());
+                let one = (binding.context, key.to_string());
                 assert!(!seen.contains(&one), "{one:?} twice");
                 seen.push(one);
             }
@@ -344,7 +347,8 @@ fn marked_runs_are_read_and_drawn_and_told_apart() {
 fn the_table_is_sorted_and_filtered() {
     let mut app = app(120, 40);
     play(&mut app, "4");
-    let names = |app: &App| app.compare.rows(app).iter().map(|run| run.name.clone()).collect::<Vec<_>>();
+    let names =
+        |app: &App| app.compare.rows(&app.runs.runs).iter().map(|run| run.name.clone()).collect::<Vec<_>>();
     assert_eq!(names(&app).len(), 4);
     play(&mut app, "ss");
     shows(&app, "task▾");
@@ -357,9 +361,9 @@ fn the_table_is_sorted_and_filtered() {
     assert_eq!(names(&app), ["demo-20261123-094502-99c0"]);
     shows(&app, "Runs, 1 of 4");
     assert_eq!(play(&mut app, "<enter>"), [Effect::LoadHistory(runs()[2].dir.clone())]);
-    assert_eq!(app.tab, Tab::Live);
+    assert_eq!(app.screen, Screen::Live);
     play(&mut app, "<esc>");
-    assert_eq!(app.tab, Tab::Compare, "back to where one came from");
+    assert_eq!(app.screen, Screen::Compare, "back to where one came from");
     play(&mut app, "<esc>");
     assert_eq!(names(&app).len(), 4);
 }
@@ -382,7 +386,7 @@ fn the_cursor_reads_all_curves() {
     play(&mut app, "<esc>");
     assert!(!app.compare.chart.is_zoomed());
     play(&mut app, "<esc>");
-    assert_eq!(app.tab, Tab::Runs);
+    assert_eq!(app.screen, Screen::Runs);
 }
 
 #[test]
@@ -403,7 +407,7 @@ fn a_run_that_grows_elsewhere_is_read_on_while_it_is_compared() {
     app.runs.runs.push(row);
     play(&mut app, "4g<space><left>");
     shows(&app, " epoch 1.8");
-    assert_eq!(app.watched(), Vec::<std::path::PathBuf>::new());
+    assert_eq!(app.followed_runs(), Vec::<std::path::PathBuf>::new());
 }
 
 #[test]

@@ -5,8 +5,9 @@ use super::stage::*;
 use glue_tui::event::{Event, Stage, Usage};
 use glue_tui::machine::{Gauges, Gpu};
 use glue_tui::run::history::History;
-use glue_tui::tui::app::{App, Tab};
 use glue_tui::tui::msg::{Effect, Msg};
+use glue_tui::tui::screen::Screen;
+use glue_tui::tui::state::App;
 use glue_tui::tui::theme::{Charset, ColorDepth, Theme};
 use glue_tui::tui::update::update;
 
@@ -105,16 +106,16 @@ fn machine_screen_before_anything_is_known() {
 fn keys_lead_there_and_back() {
     let mut app = app(120, 40);
     play(&mut app, "2m");
-    assert_eq!(app.tab, Tab::Live, "without a run there is nothing to show");
+    assert_eq!(app.screen, Screen::Live, "without a run there is nothing to show");
     let mut app = measured(120, 40, 0);
     play(&mut app, "m");
-    assert_eq!(app.tab, Tab::Machine);
+    assert_eq!(app.screen, Screen::Machine);
     play(&mut app, "<left><left>+<esc>");
-    assert_eq!(app.tab, Tab::Machine, "first the cursor goes, then the zoom");
+    assert_eq!(app.screen, Screen::Machine, "first the cursor goes, then the zoom");
     play(&mut app, "<esc><esc>");
-    assert_eq!(app.tab, Tab::Live);
+    assert_eq!(app.screen, Screen::Live);
     play(&mut app, "mm");
-    assert_eq!(app.tab, Tab::Live);
+    assert_eq!(app.screen, Screen::Live);
 }
 
 #[test]
@@ -123,7 +124,7 @@ fn a_run_that_is_watched_is_read_on_from_there_too() {
     let dir = app.runs.runs[1].dir.clone();
     let effects = play(&mut app, "jjjj<enter>m");
     assert_eq!(effects.last(), Some(&Effect::LoadHistory(dir.clone())));
-    assert_eq!((app.tab, app.watched()), (Tab::Machine, vec![dir.clone()]));
+    assert_eq!((app.screen, app.followed_runs()), (Screen::Machine, vec![dir.clone()]));
     let spec = glue_tui::spec::built_in("demo");
     update(&mut app, Msg::HistoryLoaded { dir, result: Ok((spec, vec![History::of(&recorded())])) });
     shows(&app, "this run did not keep it");
@@ -156,8 +157,8 @@ fn it_is_drawn_at_every_size_and_in_ascii() {
             app.size = (width, height);
             for letters in [Charset::Unicode, Charset::AsciiSymbols] {
                 app.theme = Theme::new(ColorDepth::None, letters);
-                for tab in [Tab::Machine, Tab::Live] {
-                    app.tab = tab;
+                for tab in [Screen::Machine, Screen::Live] {
+                    app.screen = tab;
                     let text = text(&app);
                     assert!(letters == Charset::Unicode || text.is_ascii(), "{text}");
                 }

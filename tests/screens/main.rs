@@ -26,8 +26,10 @@ use glue_tui::catalog::Metric;
 use glue_tui::event::{Event, Progress, SplitName, Step, Unit};
 use glue_tui::run::history::History;
 use glue_tui::run::{Difference, Repeats, Reproduction, Row};
-use glue_tui::tui::app::{App, Tab};
-use glue_tui::tui::msg::{Effect, Msg, OpenedModel};
+use glue_tui::tui::msg::{Effect, Msg};
+use glue_tui::tui::screen::Screen;
+use glue_tui::tui::state::App;
+use glue_tui::tui::state::infer::OpenedModel;
 use glue_tui::tui::theme::{Charset, ColorDepth, Theme};
 use glue_tui::tui::update::update;
 use ratatui::style::Color;
@@ -368,12 +370,12 @@ fn quit_popup() {
 
 #[test]
 fn ascii_screens_are_ascii() {
-    for tab in Tab::ALL {
+    for tab in Screen::TABS {
         let mut app = training(120, 40, "demo", 330);
         let effects = play(&mut app, "4<space>j<space><left>");
         answer_collects(&mut app, &effects);
         app.theme = Theme::new(ColorDepth::None, Charset::AsciiSymbols);
-        app.tab = tab;
+        app.screen = tab;
         let text = text(&app);
         let strange: String = text.chars().filter(|c| !c.is_ascii()).collect();
         assert!(strange.is_empty(), "{strange:?} in\n{text}");
@@ -382,12 +384,12 @@ fn ascii_screens_are_ascii() {
 
 #[test]
 fn without_colour_nothing_is_coloured() {
-    for tab in Tab::ALL {
+    for tab in Screen::TABS {
         let mut app = training(120, 40, "demo", 330);
         let effects = play(&mut app, "4<space>j<space><left>");
         answer_collects(&mut app, &effects);
         app.theme = Theme::new(ColorDepth::None, Charset::Unicode);
-        app.tab = tab;
+        app.screen = tab;
         for cell in &buffer(&app).content {
             assert_eq!((cell.fg, cell.bg), (Color::Reset, Color::Reset), "{cell:?}");
         }

@@ -11,7 +11,7 @@
 
 use super::stage::THEME;
 use glue_tui::text;
-use glue_tui::tui::app::App;
+use glue_tui::tui::state::App;
 use glue_tui::tui::theme::{Charset, ColorDepth, EIGHTHS, QUARTERS, Role, Symbol, Theme};
 use glue_tui::tui::view;
 use ratatui::buffer::{Buffer, Cell};

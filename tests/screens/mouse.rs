@@ -3,10 +3,12 @@
 use super::insight::{insight, looked_at};
 use super::stage::*;
 use crossterm::event::{Event as Input, KeyModifiers, MouseButton, MouseEvent, MouseEventKind};
-use glue_tui::tui::app::{App, Tab};
 use glue_tui::tui::input;
-use glue_tui::tui::msg::{Effect, TrainRequest};
-use glue_tui::tui::screens::popup::Popup;
+use glue_tui::tui::msg::Effect;
+use glue_tui::tui::screen::Screen;
+use glue_tui::tui::state::App;
+use glue_tui::tui::state::popup::Popup;
+use glue_tui::tui::state::train_request::TrainRequest;
 use glue_tui::tui::update::update;
 
 fn mouse(app: &mut App, kind: MouseEventKind, (column, row): (u16, u16)) -> Vec<Effect> {
@@ -36,9 +38,9 @@ fn tabs_and_keys_at_the_foot_are_clicked() {
     for (width, height) in [(80, 24), (120, 40), (200, 60)] {
         let mut app = app(width, height);
         click(&mut app, "4 Compare");
-        assert_eq!(app.tab, Tab::Compare);
+        assert_eq!(app.screen, Screen::Compare);
         click(&mut app, "1 Runs");
-        assert_eq!(app.tab, Tab::Runs);
+        assert_eq!(app.screen, Screen::Runs);
         click(&mut app, "help");
         assert!(matches!(app.popup, Some(Popup::Help(_))));
         let top = text(&app);
@@ -74,11 +76,11 @@ fn a_click_goes_to_a_line_and_a_second_one_enters_it() {
 fn rows_to_compare_are_marked_and_their_curves_are_read() {
     for (width, height) in [(80, 24), (120, 40), (200, 60)] {
         let mut app = comparing(width, height);
-        let rows: Vec<String> = app.compare.rows(&app).iter().map(|run| run.name.clone()).collect();
+        let rows: Vec<String> = app.compare.rows(&app.runs.runs).iter().map(|run| run.name.clone()).collect();
         let frame = super::stage::text(&app);
         let line = frame.lines().position(|line| line.contains("failed")).expect("a failed run") as u16;
         mouse(&mut app, MouseEventKind::Down(MouseButton::Left), (5, line));
-        assert_eq!(app.compare.run(&app).unwrap().name, rows[3]);
+        assert_eq!(app.compare.run(&app.runs.runs).unwrap().name, rows[3]);
         assert_eq!(app.compare.marks.len(), 3);
         let effects = mouse(&mut app, MouseEventKind::Down(MouseButton::Left), (5, line));
         assert!(matches!(effects.as_slice(), [Effect::RequireHistory(_)]), "{effects:?}");

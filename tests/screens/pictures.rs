@@ -12,8 +12,11 @@ use glue_tui::run::error_analysis::ErrorReport;
 use glue_tui::run::history::History;
 use glue_tui::run::{self, RunDir};
 use glue_tui::spec::Experiments;
-use glue_tui::tui::app::{App, ExperimentRow, Tab};
-use glue_tui::tui::msg::{Effect, Msg, OpenedModel};
+use glue_tui::tui::msg::{Effect, Msg};
+use glue_tui::tui::screen::Screen;
+use glue_tui::tui::state::App;
+use glue_tui::tui::state::experiment::ExperimentRow;
+use glue_tui::tui::state::infer::OpenedModel;
 use glue_tui::tui::update::update;
 use serde_json::Value;
 use std::path::{Path, PathBuf};
@@ -223,7 +226,8 @@ fn explanation_of(said: &Value) -> Explanation {
 fn picture_of_compare() {
     let mut app = opened();
     press_and_cause(&mut app, "4");
-    let demos: Vec<bool> = app.compare.rows(&app).iter().map(|run| run.experiment == "demo").collect();
+    let demos: Vec<bool> =
+        app.compare.rows(&app.runs.runs).iter().map(|run| run.experiment == "demo").collect();
     for is_demo in demos {
         press_and_cause(&mut app, if is_demo { "<space>j" } else { "j" });
     }
@@ -241,7 +245,7 @@ fn picture_of_insight() {
     let dir = recorded_run(&app, "demo", 5e-4);
     go_to(&mut app, &dir);
     press_and_cause(&mut app, "w");
-    assert_eq!(app.tab, Tab::Insight);
+    assert_eq!(app.screen, Screen::Insight);
     press_and_cause(&mut app, "<down>");
     picture(
         "insight",

@@ -5,8 +5,9 @@ use super::stage::*;
 use glue_tui::event::{Event, ProbePrediction, ProbeResult, SplitName};
 use glue_tui::probes::{MAX_PROBES, Probe};
 use glue_tui::run::history::History;
-use glue_tui::tui::app::App;
-use glue_tui::tui::msg::{Effect, Msg, OpenedModel};
+use glue_tui::tui::msg::{Effect, Msg};
+use glue_tui::tui::state::App;
+use glue_tui::tui::state::infer::OpenedModel;
 use glue_tui::tui::update::update;
 use std::path::PathBuf;
 

@@ -6,8 +6,10 @@ use glue_tui::event::{Command, Event};
 use glue_tui::run::queue::{Queue, QueueEdit};
 use glue_tui::run::{Pace, Start};
 use glue_tui::spec::RunSpec;
-use glue_tui::tui::app::{App, Tab};
-use glue_tui::tui::msg::{Effect, Msg, TrainRequest};
+use glue_tui::tui::msg::{Effect, Msg};
+use glue_tui::tui::screen::Screen;
+use glue_tui::tui::state::App;
+use glue_tui::tui::state::train_request::TrainRequest;
 use glue_tui::tui::update::update;
 use std::path::{Path, PathBuf};
 
@@ -30,7 +32,7 @@ fn queue(app: &App, names: &[&str], begun: Option<&str>) -> Queue {
 }
 
 /// The app that knows how fast `demo` is.
-fn measured(width: u16, height: u16) -> App {
+fn measured_seconds(width: u16, height: u16) -> App {
     let mut app = app(width, height);
     let pace = Pace { spec: spec(&app, "demo"), steps_per_epoch: 100, seconds_per_step: 0.2 };
     app.runs.runs[1].pace = Some(pace);
@@ -41,7 +43,7 @@ const BEGUN_DIR: &str = "demo-20261123-110429-c691";
 
 /// The app that trains the first of a queue.
 fn working(width: u16, height: u16, names: &[&str]) -> App {
-    let mut app = measured(width, height);
+    let mut app = measured_seconds(width, height);
     let queue = queue(&app, names, Some(BEGUN_DIR));
     let (spec, dir) = (Box::new(spec(&app, "demo")), PathBuf::from("runs").join(BEGUN_DIR));
     update(&mut app, Msg::RunStarted { spec, dir, earlier: Vec::new(), queue: Some(queue) });
@@ -64,7 +66,7 @@ fn queue_screen() {
 #[test]
 fn queue_screen_held() {
     snapshot("queue-held", |width, height| {
-        let mut app = measured(width, height);
+        let mut app = measured_seconds(width, height);
         let mut queue = queue(&app, &["demo", "demo"], None);
         queue.is_held = true;
         assert_eq!(update(&mut app, Msg::QueueLoaded(Ok(queue))), []);
@@ -75,7 +77,7 @@ fn queue_screen_held() {
 
 #[test]
 fn an_experiment_is_queued_and_begun_when_nothing_else_is_trained() {
-    let mut app = measured(120, 40);
+    let mut app = measured_seconds(120, 40);
     let demo = TrainRequest::Spec(Box::new(spec(&app, "demo")));
     assert_eq!(play(&mut app, "a"), [Effect::Enqueue(demo)]);
     let one = queue(&app, &["demo"], None);
@@ -84,7 +86,7 @@ fn an_experiment_is_queued_and_begun_when_nothing_else_is_trained() {
     let begun = queue(&app, &["demo"], Some(BEGUN_DIR));
     let (spec, dir) = (Box::new(spec(&app, "demo")), PathBuf::from("runs").join(BEGUN_DIR));
     update(&mut app, Msg::RunStarted { spec, dir, earlier: Vec::new(), queue: Some(begun) });
-    assert_eq!(app.tab, Tab::Runs);
+    assert_eq!(app.screen, Screen::Runs);
     let two = queue(&app, &["demo", "demo-pairs"], Some(BEGUN_DIR));
     assert_eq!(update(&mut app, Msg::QueueLoaded(Ok(two))), [], "one after the other");
     shows(&app, "1 waiting");
@@ -173,7 +175,7 @@ fn stopping_asks_what_becomes_of_the_queue_and_quitting_holds_it() {
 
 #[test]
 fn while_others_train_it_looks_now_and_then() {
-    let mut app = measured(120, 40);
+    let mut app = measured_seconds(120, 40);
     assert_eq!(update(&mut app, Msg::Tick(BEGUN + 1.0)), [], "without a queue there is nothing to look at");
     let one = queue(&app, &["demo"], None);
     assert_eq!(update(&mut app, Msg::QueueLoaded(Ok(one))), [Effect::StartNext]);
@@ -187,7 +189,7 @@ fn while_others_train_it_looks_now_and_then() {
 
 #[test]
 fn time_left_is_measured_or_a_dash() {
-    let mut app = measured(120, 40);
+    let mut app = measured_seconds(120, 40);
     let list = queue(&app, &["demo-pairs"], None);
     update(&mut app, Msg::QueueLoaded(Ok(list)));
     shows(&app, "1 run · — left");
@@ -199,12 +201,12 @@ fn time_left_is_measured_or_a_dash() {
     shows(&app, "2 runs · over 1:40 left");
     // What is trained before it counts as well.
     let mut app = working(120, 40, &["demo", "demo"]);
-    let before = glue_tui::tui::screens::queue::whole(&app);
+    let before = glue_tui::tui::state::estimates::estimate_queue(&app);
     assert!(before.is_known && before.seconds > 20.0, "{before:?}");
     for event in recorded().into_iter().skip(330) {
         if !matches!(event, Event::Ended { .. }) {
             update(&mut app, said(0, event));
         }
     }
-    assert!(glue_tui::tui::screens::queue::whole(&app).seconds < before.seconds);
+    assert!(glue_tui::tui::state::estimates::estimate_queue(&app).seconds < before.seconds);
 }

@@ -11,9 +11,10 @@ use glue_tui::run::error_analysis::ErrorReport;
 use glue_tui::spec::RunSpec;
 use glue_tui::spec::built_in;
 use glue_tui::train::{Predictions, SavedPredictions};
-use glue_tui::tui::app::App;
-use glue_tui::tui::msg::{Effect, Msg, OpenedModel};
-use glue_tui::tui::screens::insight::Subject;
+use glue_tui::tui::msg::{Effect, Msg};
+use glue_tui::tui::state::App;
+use glue_tui::tui::state::infer::OpenedModel;
+use glue_tui::tui::state::insight::Subject;
 use glue_tui::tui::update::update;
 
 const RUN: &str = "stsb-quick-20261125-163412-5c1e";

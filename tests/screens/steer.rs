@@ -5,8 +5,9 @@ use super::stage::*;
 use glue_tui::event::{Command, Event, Status, TrainingSettings, now};
 use glue_tui::run::RunStatus;
 use glue_tui::run::history::History;
-use glue_tui::tui::app::{App, Tab};
 use glue_tui::tui::msg::{Effect, Msg};
+use glue_tui::tui::screen::Screen;
+use glue_tui::tui::state::App;
 use glue_tui::tui::update::update;
 
 #[test]
@@ -86,7 +87,7 @@ fn elsewhere() -> App {
 #[test]
 fn a_run_that_another_process_trains_is_told_through_its_directory() {
     let mut app = elsewhere();
-    assert_eq!(app.tab, Tab::Live);
+    assert_eq!(app.screen, Screen::Live);
     let dir = app.runs.runs[1].dir.clone();
     shows(&app, "running");
     assert_eq!(play(&mut app, "<space>"), [Effect::SendCommandTo(dir.clone(), Command::Pause)]);

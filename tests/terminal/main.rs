@@ -4,7 +4,7 @@
 
 mod pty;
 
-use glue_tui::tui::terminal::Screen;
+use glue_tui::tui::terminal::TerminalScreen;
 use glue_tui::tui::theme::{Charset, ColorDepth, Theme};
 use portable_pty::PtySize;
 use pty::{PATIENCE, Terminal};
@@ -454,7 +454,7 @@ fn panicking_child() {
     if std::env::var_os("GLUE_TUI_TEST_CHILD").is_none() {
         return;
     }
-    let mut screen = Screen::take(Theme::new(ColorDepth::Ansi256, Charset::Unicode)).unwrap();
+    let mut screen = TerminalScreen::take(Theme::new(ColorDepth::Ansi256, Charset::Unicode)).unwrap();
     screen.listen_to_mouse(true).unwrap();
     screen.draw(|frame| frame.render_widget("drawn-by-the-child", frame.area())).unwrap();
     std::thread::spawn(|| panic!("a quiet panic")).join().unwrap_err();

@@ -1,11 +1,12 @@
 //! What the mouse means: the same actions as those of keys, by what is drawn where it points.
 
-use super::place;
-use crate::tui::app::{App, Tab};
-use crate::tui::keymap::Place;
-use crate::tui::msg::{Action, Msg};
-use crate::tui::screens::{compare, form, insight, live, popup, runs};
-use crate::tui::view;
+use crate::tui::action::{
+    Action, CompareAction, FormAction, GlobalAction, ListAction, PopupAction, RunsAction,
+};
+use crate::tui::msg::Msg;
+use crate::tui::screen::{Context, Screen};
+use crate::tui::state::App;
+use crate::tui::view::{self, compare, form, insight, live, popup, runs};
 use crate::tui::widgets::line_chart::ChartKey;
 use crossterm::event::{MouseButton, MouseEvent, MouseEventKind};
 use ratatui::layout::{Position, Rect};
@@ -14,8 +15,8 @@ use ratatui::layout::{Position, Rect};
 pub(super) fn read(app: &App, mouse: &MouseEvent) -> Option<Msg> {
     let at = Position { x: mouse.column, y: mouse.row };
     let action = match mouse.kind {
-        MouseEventKind::ScrollUp => wheel(app, at, Action::Up, ChartKey::ZoomIn)?,
-        MouseEventKind::ScrollDown => wheel(app, at, Action::Down, ChartKey::ZoomOut)?,
+        MouseEventKind::ScrollUp => wheel(app, at, ListAction::Up, ChartKey::ZoomIn)?,
+        MouseEventKind::ScrollDown => wheel(app, at, ListAction::Down, ChartKey::ZoomOut)?,
         MouseEventKind::Down(MouseButton::Left) => click(app, at)?,
         // Whoever moves over a chart reads it there.
         MouseEventKind::Moved | MouseEventKind::Drag(MouseButton::Left) => cursor(app, at)?,
@@ -25,44 +26,46 @@ pub(super) fn read(app: &App, mouse: &MouseEvent) -> Option<Msg> {
 }
 
 /// One line up or down, or a closer or wider look at a chart.
-fn wheel(app: &App, at: Position, line: Action, zoom: ChartKey) -> Option<Action> {
+fn wheel(app: &App, at: Position, line: ListAction, zoom: ChartKey) -> Option<Action> {
     if plot(app).is_some_and(|plot| plot.contains(at)) {
         return Some(Action::Chart(zoom));
     }
     // While a value is typed, a turn of the wheel must not leave it.
-    let is_list = !matches!(place(app), Place::FormLine | Place::Infer);
-    is_list.then_some(line)
+    let is_list = !matches!(app.context(), Context::FormValue | Context::Screen(Screen::Infer));
+    is_list.then_some(Action::List(line))
 }
 
 fn click(app: &App, at: Position) -> Option<Action> {
     let screen = Rect::new(0, 0, app.size.0, app.size.1);
     if app.popup.is_some() {
-        return match (popup::line_at(app, screen, at), place(app)) {
-            (Some(line), _) => Some(Action::Point(line)),
+        return match (popup::line_at(app, screen, at), app.context()) {
+            (Some(line), _) => Some(Action::Popup(PopupAction::Select(line))),
             // What is only to be read is away with a click.
-            (None, Place::Message) => Some(Action::Back),
+            (None, Context::Message) => Some(Action::Popup(PopupAction::Cancel)),
             (None, _) => view::key_at(app, screen, at),
         };
     }
     if let Some(tab) = view::tab_at(app, screen, at) {
-        return Some(Action::Go(tab));
+        return Some(Action::Global(GlobalAction::GoTo(tab)));
     }
     let body = view::body(screen).and_then(|body| point(app, body, at));
     body.or_else(|| cursor(app, at)).or_else(|| view::key_at(app, screen, at))
 }
 
-/// What is pointed at in the lists of the screen in front.
+/// The action for a position in the lists of the current screen.
 fn point(app: &App, body: Rect, at: Position) -> Option<Action> {
-    let line = match app.tab {
-        Tab::Runs => match &app.form {
-            Some(form) => form::line_at(app, form, runs::form_area(body), at),
-            None => runs::line_at(app, body, at),
+    match app.screen {
+        Screen::Runs => match &app.form {
+            Some(form) => form::line_at(app, form, runs::form_area(body), at)
+                .map(|line| Action::Form(FormAction::Select(line))),
+            None => runs::line_at(app, body, at).map(|line| Action::Runs(RunsAction::Select(line))),
         },
-        Tab::Compare => compare::row_at(app, body, at),
-        Tab::Insight => return insight::point_at(app, body, at),
-        _ => None,
-    };
-    line.map(Action::Point)
+        Screen::Compare => {
+            compare::row_at(app, body, at).map(|row| Action::Compare(CompareAction::Select(row)))
+        }
+        Screen::Insight => insight::point_at(app, body, at),
+        Screen::Live | Screen::Infer | Screen::Data | Screen::Machine => None,
+    }
 }
 
 /// Values are read where one points.
@@ -74,10 +77,10 @@ fn cursor(app: &App, at: Position) -> Option<Action> {
 /// Where the curves are that have keys to look closer.
 fn plot(app: &App) -> Option<Rect> {
     let body = view::body(Rect::new(0, 0, app.size.0, app.size.1))?;
-    match app.tab {
+    match app.screen {
         _ if app.popup.is_some() => None,
-        Tab::Live => live::plot(app, body),
-        Tab::Compare => compare::plot(app, body),
+        Screen::Live => live::plot(app, body),
+        Screen::Compare => compare::plot(app, body),
         _ => None,
     }
 }

@@ -1,10 +1,11 @@
 //! The keys written out: as a file to change, and as data.
 
+use super::bindings::{Binding, Keymap};
 use super::file::FILE;
 use super::key_chord::KEYS;
-use super::{Binding, Keymap, Place};
 use crate::config;
 use crate::error::Result;
+use crate::tui::screen::Context;
 use crate::tui::widgets::wrap;
 use serde::Serialize;
 
@@ -43,15 +44,15 @@ impl Keymap {
     pub fn actions(&self) -> Vec<ActionKeys> {
         let built_in = Keymap::default();
         let mut actions: Vec<ActionKeys> = Vec::new();
-        for place in Keymap::written() {
-            for (binding, before) in self.of(place).zip(built_in.of(place)) {
+        for context in Keymap::written() {
+            for (binding, before) in self.of(context).zip(built_in.of(context)) {
                 let known =
-                    actions.iter_mut().find(|one| (one.screen, one.action) == (place.name(), binding.name));
+                    actions.iter_mut().find(|one| (one.screen, one.action) == (context.name(), binding.name));
                 match known {
                     Some(known) if known.about.contains(&binding.sentence) => {}
                     Some(known) => known.about.push(binding.sentence),
                     None => actions.push(ActionKeys {
-                        screen: place.name(),
+                        screen: context.name(),
                         action: binding.name,
                         keys: texts(binding),
                         built_in: texts(before),
@@ -78,10 +79,10 @@ impl Keymap {
         text
     }
 
-    /// Places in the order of the file, which begins with what holds on every screen.
-    fn written() -> impl Iterator<Item = Place> {
-        let others = Place::ALL.into_iter().filter(|place| *place != Place::Everywhere);
-        std::iter::once(Place::Everywhere).chain(others)
+    /// Contexts in the order of the file, which begins with what holds on every screen.
+    fn written() -> impl Iterator<Item = Context> {
+        let others = Context::ALL.into_iter().filter(|context| *context != Context::Global);
+        std::iter::once(Context::Global).chain(others)
     }
 }
 
@@ -103,7 +104,7 @@ impl ActionKeys {
 }
 
 fn texts(binding: &Binding) -> Vec<String> {
-    binding.presses.iter().map(|press| press.text()).collect()
+    binding.keys.iter().map(|press| press.text()).collect()
 }
 
 /// A key, or a list of them, in TOML.
@@ -116,17 +117,15 @@ fn value(keys: &[String]) -> String {
 }
 
 fn heading(screen: &str) -> String {
-    if screen == Place::Everywhere.name() {
-        "\n# On every screen\n".into()
-    } else {
-        format!("\n[{screen}]\n")
-    }
+    if screen == Context::Global.name() { "\n# On every screen\n".into() } else { format!("\n[{screen}]\n") }
 }
 
 /// What the file is, as comments of at most [`WIDTH`] characters.
 fn head() -> String {
-    let typing =
-        Place::ALL.into_iter().filter(|place| place.takes_text()).map(|place| format!("[{}]", place.name()));
+    let typing = Context::ALL
+        .into_iter()
+        .filter(|context| context.takes_text())
+        .map(|context| format!("[{}]", context.name()));
     let typing: Vec<String> = typing.collect();
     let folder =
         config::folder().map_or("the folder of settings".into(), |folder| folder.display().to_string());

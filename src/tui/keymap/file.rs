@@ -3,11 +3,11 @@
 //! A name at the top of the file holds on every screen that has the action; in a table of a screen it holds
 //! there alone, and wins.
 
+use super::bindings::{Binding, Keymap};
 use super::key_chord::KeyChord;
-use super::{Binding, Keymap, Place};
 use crate::config::{TomlSource, closest_match, describe_value, ranked_by_similarity};
 use crate::error::{Diagnostic, Error, Result};
-use crate::tui::msg::Action;
+use crate::tui::screen::{Context, Screen};
 use std::borrow::Cow;
 use std::path::Path;
 use toml::Spanned;
@@ -61,7 +61,7 @@ struct Reader<'a> {
 /// A key that the file gives to an action.
 #[derive(Clone, Copy)]
 struct Given {
-    place: Place,
+    context: Context,
     name: &'static str,
     press: KeyChord,
     /// Byte offset of the key.
@@ -70,15 +70,15 @@ struct Given {
 
 impl Reader<'_> {
     fn table(&mut self, name: &Spanned<Cow<'_, str>>, table: &DeTable) {
-        let screens = || Place::ALL.into_iter().filter(|place| *place != Place::Everywhere);
-        let Some(place) = screens().find(|place| place.name() == name.get_ref()) else {
-            let problem = match closest_match(name.get_ref(), screens().map(Place::name)) {
-                _ if name.get_ref() == Place::Everywhere.name() => {
+        let screens = || Context::ALL.into_iter().filter(|context| *context != Context::Global);
+        let Some(context) = screens().find(|context| context.name() == name.get_ref()) else {
+            let problem = match closest_match(name.get_ref(), screens().map(Context::name)) {
+                _ if name.get_ref() == Context::Global.name() => {
                     "what holds on every screen stands above the first table, without one of its own".into()
                 }
                 Some(screen) => format!("unknown screen `{}`; did you mean [{screen}]?", name.get_ref()),
                 None => {
-                    let names: Vec<_> = screens().map(Place::name).collect();
+                    let names: Vec<_> = screens().map(Context::name).collect();
                     format!("unknown screen `{}`; there are {}", name.get_ref(), names.join(", "))
                 }
             };
@@ -86,24 +86,24 @@ impl Reader<'_> {
             return;
         };
         for (name, value) in table {
-            self.action(Some(place), name, value);
+            self.action(Some(context), name, value);
         }
     }
 
-    /// Gives the keys of `value` to the action `name` of one place, or of every place that has it.
-    fn action(&mut self, place: Option<Place>, name: &Spanned<Cow<'_, str>>, value: &Spanned<DeValue>) {
-        let has = |wanted: Place| self.keymap.of(wanted).find(|binding| binding.name == name.get_ref());
-        let places = Place::ALL.into_iter().filter(|here| place.is_none_or(|place| place == *here));
-        let found: Vec<(Place, &'static str)> =
-            places.filter_map(|place| Some((place, has(place)?.name))).collect();
+    /// Gives the keys of `value` to the action `name` of one context, or of every context that has it.
+    fn action(&mut self, context: Option<Context>, name: &Spanned<Cow<'_, str>>, value: &Spanned<DeValue>) {
+        let has = |wanted: Context| self.keymap.of(wanted).find(|binding| binding.name == name.get_ref());
+        let contexts = Context::ALL.into_iter().filter(|here| context.is_none_or(|context| context == *here));
+        let found: Vec<(Context, &'static str)> =
+            contexts.filter_map(|context| Some((context, has(context)?.name))).collect();
         if found.is_empty() {
-            let problem = unknown(&self.keymap, place, name.get_ref());
+            let problem = unknown(&self.keymap, context, name.get_ref());
             self.source.push_error_unless_syntax_error(name.span().start, problem);
             return;
         }
         let Some(keys) = self.keys(value) else { return };
         for (at, name) in found {
-            self.give(at, name, &keys, value.span().start, place.is_some());
+            self.give(at, name, &keys, value.span().start, context.is_some());
         }
     }
 
@@ -138,32 +138,31 @@ impl Reader<'_> {
         is_right.then_some(keys)
     }
 
-    /// Gives keys, each with its byte offset, to an action of a place. `at` is where the value is; `is_own` says
-    /// that it is meant for this place alone.
+    /// Gives keys, each with its byte offset, to an action of a context. `at` is where the value is; `is_own` says
+    /// that it is meant for this context alone.
     fn give(
         &mut self,
-        place: Place,
+        context: Context,
         name: &'static str,
         keys: &[(KeyChord, usize)],
         at: usize,
         is_own: bool,
     ) {
-        let is_this = |one: &&mut Binding| one.place == place && one.name == name;
+        let is_this = |one: &&mut Binding| one.context == context && one.name == name;
         let mut bindings = self.keymap.bindings.iter_mut().filter(is_this);
-        let is_way_out =
-            bindings.any(|one| matches!(one.action, Action::Quit | Action::Back | Action::Enter));
+        let is_way_out = bindings.any(|one| one.action.requires_key());
         if keys.is_empty() && is_way_out {
             self.source.push_error_unless_syntax_error(at, format!("`{name}` is a way out and needs a key"));
             return;
         }
-        let is_key = |press: KeyChord| !(place.takes_text() && press.is_text());
+        let is_key = |press: KeyChord| !(context.takes_text() && press.is_text());
         let usable: Vec<(KeyChord, usize)> =
             keys.iter().copied().filter(|(press, _)| is_key(*press)).collect();
         if usable.len() < keys.len() {
             if let (true, Some((press, at))) = (is_own, keys.iter().find(|(press, _)| !is_key(*press))) {
-                let (key, place) = (press.text(), place.name());
+                let (key, context) = (press.text(), context.name());
                 let problem =
-                    format!("`{key}` is text in [{place}]; with ctrl- or alt- before it, it is a key");
+                    format!("`{key}` is text in [{context}]; with ctrl- or alt- before it, it is a key");
                 self.source.push_error_unless_syntax_error(*at, problem);
                 return;
             }
@@ -173,10 +172,10 @@ impl Reader<'_> {
             }
         }
         for binding in self.keymap.bindings.iter_mut().filter(is_this) {
-            binding.presses = usable.iter().map(|(press, _)| *press).collect();
+            binding.keys = usable.iter().map(|(press, _)| *press).collect();
         }
-        self.given.retain(|given| (given.place, given.name) != (place, name));
-        self.given.extend(usable.into_iter().map(|(press, at)| Given { place, name, press, at }));
+        self.given.retain(|given| (given.context, given.name) != (context, name));
+        self.given.extend(usable.into_iter().map(|(press, at)| Given { context, name, press, at }));
     }
 
     /// A key of the file that another action of the same screen has too would do only one of the two.
@@ -190,62 +189,64 @@ impl Reader<'_> {
                 continue;
             }
             told.push(given.at);
-            let (place, name) = rival;
-            let place = if place == Place::Everywhere {
+            let (context, name) = rival;
+            let context = if context == Context::Global {
                 "on every screen".into()
             } else {
-                format!("in [{}]", place.name())
+                format!("in [{}]", context.name())
             };
             let line = at.map_or(String::new(), |at| format!(", line {}", self.source.line_column(at).0));
             let key = given.press.text();
             let problem =
-                format!("`{key}` is already the key of `{name}` {place}{line}; one of them needs another");
+                format!("`{key}` is already the key of `{name}` {context}{line}; one of them needs another");
             self.source.push_error(given.at, problem);
         }
     }
 
     /// Another action that has the same key at the same time, and where the file gives it; that two have it
     /// from the start is meant so.
-    fn rival(&self, built_in: &Keymap, given: Given) -> Option<((Place, &'static str), Option<usize>)> {
-        let has = |place: Place, name: &str| {
-            built_in.of(place).any(|one| one.name == name && one.presses.contains(&given.press))
+    fn rival(&self, built_in: &Keymap, given: Given) -> Option<((Context, &'static str), Option<usize>)> {
+        let has = |context: Context, name: &str| {
+            built_in.of(context).any(|one| one.name == name && one.keys.contains(&given.press))
         };
         let rival = self.keymap.bindings.iter().find(|other| {
-            (other.place, other.name) != (given.place, given.name)
-                && other.presses.contains(&given.press)
-                && meet(given.place, other.place)
-                && !(has(given.place, given.name) && has(other.place, other.name))
+            (other.context, other.name) != (given.context, given.name)
+                && other.keys.contains(&given.press)
+                && meet(given.context, other.context)
+                && !(has(given.context, given.name) && has(other.context, other.name))
         })?;
-        let found = (rival.place, rival.name);
+        let found = (rival.context, rival.name);
         let mut all =
-            self.given.iter().filter(|one| (one.place, one.name) == found && one.press == given.press);
+            self.given.iter().filter(|one| (one.context, one.name) == found && one.press == given.press);
         Some((found, all.next().map(|one| one.at)))
     }
 }
 
-/// Whether keys of the two places are taken at the same time.
-fn meet(a: Place, b: Place) -> bool {
-    let together = [(Place::Chart, Place::Live), (Place::Compare, Place::Chart)];
-    let is_pair = |x: Place, y: Place| x == Place::Everywhere || together.contains(&(x, y));
+/// Whether keys of the two contexts are taken at the same time.
+fn meet(a: Context, b: Context) -> bool {
+    let together =
+        [(Context::Chart, Context::Screen(Screen::Live)), (Context::Screen(Screen::Compare), Context::Chart)];
+    let is_pair = |x: Context, y: Context| x == Context::Global || together.contains(&(x, y));
     a == b || is_pair(a, b) || is_pair(b, a)
 }
 
-/// Why `name` is no action of the place, or of any, and what was probably meant.
-fn unknown(keymap: &Keymap, place: Option<Place>, name: &str) -> String {
-    let here = || keymap.bindings.iter().filter(move |one| place.is_none_or(|place| one.place == place));
-    let elsewhere = keymap.bindings.iter().find(|one| one.name == name).map(|one| one.place);
+/// Why `name` is no action of the context, or of any, and what was probably meant.
+fn unknown(keymap: &Keymap, context: Option<Context>, name: &str) -> String {
+    let here =
+        || keymap.bindings.iter().filter(move |one| context.is_none_or(|context| one.context == context));
+    let elsewhere = keymap.bindings.iter().find(|one| one.name == name).map(|one| one.context);
     let near = ranked_by_similarity(&name.replace('-', "_").to_lowercase(), here().map(|one| one.name))
         .first()
         .copied();
-    match (place, elsewhere, near) {
-        (Some(place), Some(Place::Everywhere), _) => {
+    match (context, elsewhere, near) {
+        (Some(context), Some(Context::Global), _) => {
             format!(
                 "`{name}` holds on every screen; it belongs above the first table, not in [{}]",
-                place.name()
+                context.name()
             )
         }
-        (Some(place), Some(other), _) => {
-            format!("`{name}` is no action of [{}], but of [{}]", place.name(), other.name())
+        (Some(context), Some(other), _) => {
+            format!("`{name}` is no action of [{}], but of [{}]", context.name(), other.name())
         }
         (_, None, Some(near)) => format!("unknown action `{name}`; did you mean `{near}`?"),
         _ => format!("unknown action `{name}`"),
@@ -266,15 +267,15 @@ mod tests {
         found.iter().map(ToString::to_string).collect()
     }
 
-    fn keys(keymap: &Keymap, place: Place, name: &str) -> Vec<String> {
-        let binding: &Binding = keymap.of(place).find(|one| one.name == name).unwrap();
-        binding.presses.iter().map(|press| press.text()).collect()
+    fn keys(keymap: &Keymap, context: Context, name: &str) -> Vec<String> {
+        let binding: &Binding = keymap.of(context).find(|one| one.name == name).unwrap();
+        binding.keys.iter().map(|press| press.text()).collect()
     }
 
     #[test]
     fn nothing_in_the_file_changes_nothing() {
         let keymap = read("# nothing\n");
-        assert_eq!(keys(&keymap, Place::Everywhere, "quit"), ["q", "ctrl-c"]);
+        assert_eq!(keys(&keymap, Context::Global, "quit"), ["q", "ctrl-c"]);
     }
 
     #[test]
@@ -282,14 +283,14 @@ mod tests {
         let keymap = read(
             "up = [\"up\", \"z\"]\n[compare]\nup = \"ctrl-p\"\n[live]\npause = [\"space\", \"x\"]\nstop = \"X\"\n",
         );
-        assert_eq!(keys(&keymap, Place::Runs, "up"), ["up", "z"]);
-        assert_eq!(keys(&keymap, Place::Compare, "up"), ["ctrl-p"]);
-        assert_eq!(keys(&keymap, Place::Infer, "up"), ["up"], "a letter is text there");
-        assert_eq!(keys(&keymap, Place::Live, "pause"), ["space", "x"]);
-        let pauses = keymap.of(Place::Live).filter(|one| one.name == "pause");
-        assert!(pauses.map(|one| one.presses.len()).eq([2, 2]), "to pause and to go on is one key");
+        assert_eq!(keys(&keymap, Context::Screen(Screen::Runs), "up"), ["up", "z"]);
+        assert_eq!(keys(&keymap, Context::Screen(Screen::Compare), "up"), ["ctrl-p"]);
+        assert_eq!(keys(&keymap, Context::Screen(Screen::Infer), "up"), ["up"], "a letter is text there");
+        assert_eq!(keys(&keymap, Context::Screen(Screen::Live), "pause"), ["space", "x"]);
+        let pauses = keymap.of(Context::Screen(Screen::Live)).filter(|one| one.name == "pause");
+        assert!(pauses.map(|one| one.keys.len()).eq([2, 2]), "to pause and to go on is one key");
         let keymap = read("[live]\nstop = []\n");
-        assert_eq!(keys(&keymap, Place::Live, "stop"), [""; 0]);
+        assert_eq!(keys(&keymap, Context::Screen(Screen::Live), "stop"), [""; 0]);
     }
 
     #[test]
@@ -348,15 +349,15 @@ mod tests {
     #[test]
     fn names_are_sound() {
         let keymap = Keymap::default();
-        for place in Place::ALL {
-            for binding in keymap.of(place) {
-                let same = keymap.of(place).filter(|one| one.name == binding.name);
-                let (mut keys, presses) = (same.map(|one| one.presses.clone()), &binding.presses);
+        for context in Context::ALL {
+            for binding in keymap.of(context) {
+                let same = keymap.of(context).filter(|one| one.name == binding.name);
+                let (mut keys, presses) = (same.map(|one| one.keys.clone()), &binding.keys);
                 assert!(
                     keys.all(|other| other == *presses),
                     "{} of [{}] has other keys in one row",
                     binding.name,
-                    place.name()
+                    context.name()
                 );
                 assert!(
                     !presses.is_empty()
@@ -368,7 +369,7 @@ mod tests {
                     binding.name
                 );
                 assert!(
-                    Place::ALL.iter().all(|place| place.name() != binding.name),
+                    Context::ALL.iter().all(|context| context.name() != binding.name),
                     "a table and an action are both {}",
                     binding.name
                 );

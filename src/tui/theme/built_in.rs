@@ -1,7 +1,7 @@
 //! The built-in themes.
 
+use super::role::{CURVES, Role};
 use super::scheme::{Paint, Scheme};
-use super::{CURVES, Role};
 use ratatui::style::{Color, Modifier};
 use std::borrow::Cow;
 

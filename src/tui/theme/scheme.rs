@@ -1,7 +1,7 @@
 //! Colour schemes: the colours and modifiers of each role.
 
-use super::Role;
 use super::quantize::fit;
+use super::role::{CURVES, Role};
 use crate::terminal_caps::ColorDepth;
 use ratatui::style::{Color, Modifier, Style};
 use std::borrow::Cow;
@@ -81,7 +81,7 @@ impl Scheme {
     /// Colours and modifiers of a role.
     pub fn paint(&self, role: Role) -> Paint {
         let role = match role {
-            Role::Curve(number) => Role::Curve(number % super::CURVES),
+            Role::Curve(number) => Role::Curve(number % CURVES),
             role => role,
         };
         let found = self.overrides.iter().find(|(overridden, _)| *overridden == role);

@@ -9,8 +9,9 @@
 //! curves = ["#56b4e9", "light-red"]   # runs, up to ten
 //! ```
 
+use super::built_in::BUILT_IN;
+use super::role::{CURVES, Role};
 use super::scheme::{Paint, Scheme};
-use super::{BUILT_IN, CURVES, Role};
 use crate::config::{TomlSource, describe_value, unknown_name};
 use crate::error::Diagnostic;
 use ratatui::style::{Color, Modifier};

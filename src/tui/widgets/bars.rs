@@ -1,6 +1,6 @@
 //! Bars, stacked bars and sparklines.
 
-use super::put;
+use super::draw::put;
 use crate::tui::theme::{EIGHTHS, FILLS, Role, Symbol, Theme};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;

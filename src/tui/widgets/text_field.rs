@@ -3,8 +3,9 @@
 //! The cursor moves by grapheme clusters. Inserted text is sanitized and its length is limited, so that no paste can
 //! freeze or corrupt the screen.
 
-use super::put;
-use crate::text::{cells, clusters, harmless, width};
+use super::draw::put;
+use super::wrap::wrap_ranges;
+use crate::text::{clusters, harmless, width};
 use crate::tui::theme::{Role, Theme};
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
@@ -186,35 +187,6 @@ fn floor_boundary(text: &str, at: usize) -> usize {
         at -= 1;
     }
     at
-}
-
-/// Where the rows of a wrapped `text` are: at most `width` cells each, broken after a space where
-/// there is one. There is always at least one row.
-pub fn wrap_ranges(text: &str, width: usize) -> Vec<Range<usize>> {
-    let mut rows = Vec::new();
-    let (mut start, mut used, mut after_space) = (0, 0, None);
-    for (at, symbol) in clusters(text) {
-        let wide = cells(symbol);
-        let is_over = |used: usize, start: usize| used + wide > width && at > start;
-        // A space may hang over the edge: it is not seen there.
-        if symbol == " " && is_over(used, start) {
-            after_space = Some(at + 1);
-            continue;
-        }
-        // What comes after the space may be too long for a row as well.
-        while is_over(used, start) {
-            let end = after_space.take().filter(|space| *space > start).unwrap_or(at);
-            rows.push(start..end);
-            used = self::width(&text[end..at]);
-            start = end;
-        }
-        used += wide;
-        if symbol == " " {
-            after_space = Some(at + 1);
-        }
-    }
-    rows.push(start..text.len());
-    rows
 }
 
 #[cfg(test)]

@@ -1,8 +1,8 @@
 //! Keys of a chart that one can look closer at.
 
-use super::{Row, bind, char, key};
-use crate::tui::keymap::condition::has_chart;
-use crate::tui::msg::Action;
+use super::row::{Row, bind, char, key};
+use crate::tui::action::Action;
+use crate::tui::keymap::condition::Condition;
 use crate::tui::widgets::line_chart::ChartKey;
 use crossterm::event::KeyCode;
 
@@ -15,7 +15,7 @@ pub(super) static CHART: &[Row] = &[
         "read",
         "read values further left",
     )
-    .when(has_chart),
+    .when(Condition::HasChart),
     bind(
         "read_right",
         &[key(KeyCode::Right)],
@@ -23,7 +23,7 @@ pub(super) static CHART: &[Row] = &[
         "",
         "read values further right",
     )
-    .when(has_chart),
+    .when(Condition::HasChart),
     bind(
         "zoom_in",
         &[char('+'), char('=')],
@@ -31,14 +31,15 @@ pub(super) static CHART: &[Row] = &[
         "zoom",
         "a closer look, around the cursor or the middle",
     )
-    .when(has_chart),
-    bind("zoom_out", &[char('-')], Action::Chart(ChartKey::ZoomOut), "", "a wider look").when(has_chart),
+    .when(Condition::HasChart),
+    bind("zoom_out", &[char('-')], Action::Chart(ChartKey::ZoomOut), "", "a wider look")
+        .when(Condition::HasChart),
     bind("whole", &[char('0')], Action::Chart(ChartKey::Whole), "", "all from beginning to end")
-        .when(has_chart),
+        .when(Condition::HasChart),
     bind("pan_left", &[char('<'), char(',')], Action::Chart(ChartKey::PanLeft), "", "what was before")
-        .when(has_chart),
+        .when(Condition::HasChart),
     bind("pan_right", &[char('>'), char('.')], Action::Chart(ChartKey::PanRight), "", "what came after")
-        .when(has_chart),
+        .when(Condition::HasChart),
     bind(
         "axis",
         &[char('a')],
@@ -46,10 +47,11 @@ pub(super) static CHART: &[Row] = &[
         "axis",
         "over epochs, steps, time or examples",
     )
-    .when(has_chart),
+    .when(Condition::HasChart),
     bind("log", &[char('y')], Action::Chart(ChartKey::Log), "log", "logarithmic values, or linear ones")
-        .when(has_chart),
+        .when(Condition::HasChart),
     bind("smoother", &[char(')')], Action::Chart(ChartKey::Smoother), "smooth", "smooth over more")
-        .when(has_chart),
-    bind("rougher", &[char('(')], Action::Chart(ChartKey::Rougher), "", "smooth over less").when(has_chart),
+        .when(Condition::HasChart),
+    bind("rougher", &[char('(')], Action::Chart(ChartKey::Rougher), "", "smooth over less")
+        .when(Condition::HasChart),
 ];

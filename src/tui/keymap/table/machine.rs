@@ -1,7 +1,7 @@
 //! Keys of the page of what the machine does.
 
-use super::{Row, bind, char, key};
-use crate::tui::msg::Action;
+use super::row::{Row, bind, char, key};
+use crate::tui::action::{Action, MachineAction};
 use crate::tui::widgets::line_chart::ChartKey;
 use crossterm::event::KeyCode;
 
@@ -32,5 +32,11 @@ pub(super) static MACHINE: &[Row] = &[
     bind("whole", &[char('0')], Action::Chart(ChartKey::Whole), "", "all from beginning to end"),
     bind("pan_left", &[char('<'), char(',')], Action::Chart(ChartKey::PanLeft), "", "what was before"),
     bind("pan_right", &[char('>'), char('.')], Action::Chart(ChartKey::PanRight), "", "what came after"),
-    bind("back", &[key(KeyCode::Esc), char('m')], Action::Back, "back", "back to the curves"),
+    bind(
+        "back",
+        &[key(KeyCode::Esc), char('m')],
+        Action::Machine(MachineAction::Back),
+        "back",
+        "back to the curves",
+    ),
 ];

@@ -1,7 +1,7 @@
 //! The labels at the axes of a chart, and the cursor.
 
+use super::chart::{AXIS, LineChart};
 use super::scale::{Scale, nice};
-use super::{AXIS, LineChart};
 use crate::format;
 use crate::run::axis::Axis;
 use crate::text;

@@ -3,8 +3,8 @@
 //! A band is also distinguishable without colour: it is a pattern of separate dots behind an unbroken curve, and two
 //! bands have different patterns.
 
+use super::chart::{LineChart, Look, Trace};
 use super::scale::Scale;
-use super::{LineChart, Look, Trace};
 use crate::run::Repeats;
 use crate::run::series::Column;
 use crate::tui::widgets::canvas::Canvas;

@@ -1,7 +1,7 @@
 //! Labels at the ends of the curves: names and values.
 
+use super::chart::{AXIS, Curve, LineChart, Reading, Trace};
 use super::scale::Scale;
-use super::{AXIS, Curve, LineChart, Reading, Trace};
 use crate::text;
 use crate::tui::theme::Role;
 use crate::tui::widgets::put;

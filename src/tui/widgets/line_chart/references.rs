@@ -1,23 +1,12 @@
 //! Reference values to compare curves with: dashed lines with a band of their standard deviation.
 
-use super::LineChart;
+use super::chart::{LineChart, Reference};
 use super::scale::Scale;
 use crate::text;
 use crate::tui::theme::{Role, Symbol};
 use crate::tui::widgets::put;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
-
-/// A reference value.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Reference<'a> {
-    /// The name on the line; may be empty.
-    pub name: &'a str,
-    /// The value.
-    pub value: f64,
-    /// Half of the width of the band; 0 for a line only.
-    pub spread: f64,
-}
 
 impl LineChart<'_> {
     /// Draws the bands, lines and names. Curves are drawn over them.

@@ -1,6 +1,6 @@
 //! The value axis: range, linear or logarithmic scale, and ticks.
 
-use super::{LineChart, Look, Trace};
+use super::chart::{LineChart, Look, Trace};
 use crate::format;
 
 /// Minimum range of a chart of percentages.

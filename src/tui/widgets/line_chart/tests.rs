@@ -1,6 +1,8 @@
 use super::*;
 use crate::event::Step;
-use crate::tui::theme::{Charset, ColorDepth};
+use crate::run::axis::StepAxis;
+use crate::run::series::Series;
+use crate::tui::theme::{Charset, ColorDepth, Theme};
 
 const UNICODE: Theme = Theme::new(ColorDepth::None, Charset::Unicode);
 const ASCII: Theme = Theme::new(ColorDepth::None, Charset::AsciiSymbols);

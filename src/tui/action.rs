@@ -1,0 +1,337 @@
+//! What a key or a click means, grouped by the part of the interface that handles it. Each part matches its own
+//! enum without a catch-all, so that the compiler reports an action that it does not handle.
+
+use super::screen::Screen;
+use super::widgets::line_chart::ChartKey;
+use crate::event::Command;
+
+/// What a key or a click means.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Action {
+    /// On every screen.
+    Global(GlobalAction),
+    /// Moves the cursor of the list that has the focus.
+    List(ListAction),
+    /// The filter of the list that has the focus.
+    Filter(FilterAction),
+    /// The popup.
+    Popup(PopupAction),
+    /// The Runs screen.
+    Runs(RunsAction),
+    /// The form of an experiment.
+    Form(FormAction),
+    /// The Live screen.
+    Live(LiveAction),
+    /// The Infer screen.
+    Infer(InferAction),
+    /// The Compare screen.
+    Compare(CompareAction),
+    /// The Insight screen.
+    Insight(InsightAction),
+    /// The Data screen.
+    Data(DataAction),
+    /// The Machine screen.
+    Machine(MachineAction),
+    /// The chart that has the focus.
+    Chart(ChartKey),
+}
+
+/// An action of every screen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum GlobalAction {
+    /// Quit the program.
+    Quit,
+    /// Show all keys.
+    Help,
+    /// Go to a screen.
+    GoTo(Screen),
+    /// Suspend the program, as the shell's job control does.
+    Suspend,
+    /// Redraw the whole terminal.
+    Redraw,
+    /// Toggle mouse support. Without it the terminal selects text with the mouse.
+    ToggleMouse,
+    /// Switch to the next theme and save the choice.
+    NextTheme,
+}
+
+/// A move of the cursor in a list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ListAction {
+    /// One line up.
+    Up,
+    /// One line down.
+    Down,
+    /// Ten lines up.
+    PageUp,
+    /// Ten lines down.
+    PageDown,
+    /// To the first line.
+    First,
+    /// To the last line.
+    Last,
+}
+
+/// An action of a filter.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FilterAction {
+    /// Start typing.
+    Start,
+    /// Stop typing, keep the filter.
+    Accept,
+    /// Stop typing, clear the filter.
+    Clear,
+}
+
+/// An action of a popup.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PopupAction {
+    /// Take what is under the cursor, or close the message.
+    Accept,
+    /// Close the popup without an answer.
+    Cancel,
+    /// Give the answer of that index.
+    Answer(usize),
+    /// Put the cursor on a line; the line under the cursor is accepted.
+    Select(usize),
+}
+
+/// An action of the Runs screen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RunsAction {
+    /// Start the experiment, open the run, or move the queue entry to the front.
+    Open,
+    /// Edit the experiment.
+    Edit,
+    /// Create an experiment.
+    New,
+    /// Create an experiment from a copy of this one.
+    Copy,
+    /// Resume the run.
+    Resume,
+    /// Delete the run, or remove the queue entry.
+    Delete,
+    /// Add to the queue.
+    Enqueue,
+    /// Swap the queue entry with the one before it.
+    MoveEarlier,
+    /// Swap the queue entry with the one after it.
+    MoveLater,
+    /// Hold the queue, or release it.
+    ToggleHold,
+    /// Open the run's best weights on the Infer screen.
+    OpenInfer,
+    /// Open the run on the Insight screen.
+    OpenInsight,
+    /// Open the experiment on the Data screen.
+    OpenData,
+    /// Compare the runs with the published results.
+    ShowPublished,
+    /// Go to the next section: experiments, queue, past runs.
+    NextSection,
+    /// Read the experiments file and the runs again.
+    Refresh,
+    /// Clear the filter.
+    ClearFilter,
+    /// Put the cursor on a line; the line under the cursor is opened.
+    Select(usize),
+}
+
+/// An action of the form.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FormAction {
+    /// Edit the value under the cursor, or start.
+    Open,
+    /// Start with the values of the form.
+    Start,
+    /// Add the values of the form to the queue.
+    Enqueue,
+    /// Write the form to the experiments file.
+    Save,
+    /// Undo the change of the value under the cursor.
+    Reset,
+    /// Close the form.
+    Close,
+    /// Keep the typed value.
+    Keep,
+    /// Discard the typed value.
+    Discard,
+    /// Keep the typed value and go to the next line.
+    KeepAndNext,
+    /// Put the cursor on a line; the line under the cursor is opened.
+    Select(usize),
+}
+
+/// An action of the Live screen.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum LiveAction {
+    /// Send a command to the run.
+    Send(Command),
+    /// Choose another learning rate.
+    SetLearningRate,
+    /// Choose another number of steps.
+    SetLength,
+    /// Stop the run, after a question.
+    Stop,
+    /// Open the run's weights on the Infer screen.
+    OpenInfer,
+    /// Open the run on the Insight screen.
+    OpenInsight,
+    /// Show the other chart.
+    NextChart,
+    /// Show one chart on the whole screen, or all panes again.
+    ToggleFullChart,
+    /// Show the previous seed.
+    PreviousSeed,
+    /// Show the next seed.
+    NextSeed,
+    /// Reset the chart, close the full chart, or go back.
+    Back,
+}
+
+/// An action of the Infer screen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum InferAction {
+    /// Add the text to the history and clear the fields.
+    Keep,
+    /// Go to the other text of a pair.
+    OtherText,
+    /// Pin the text, or unpin it.
+    TogglePin,
+    /// Choose the model.
+    ChooseModel,
+    /// Choose a second model to compare with.
+    ChooseComparison,
+    /// Take the newest weights of the run.
+    Refresh,
+    /// Go back.
+    Back,
+}
+
+/// An action of the Compare screen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CompareAction {
+    /// Open the run on the Live screen.
+    Open,
+    /// Mark the run, or unmark it.
+    ToggleMark,
+    /// Mark every run that is shown.
+    MarkAll,
+    /// Remove all marks.
+    ClearMarks,
+    /// Draw the next quantity.
+    NextQuantity,
+    /// Show the differences in place of the curves.
+    ToggleDifferences,
+    /// Sort by the next column.
+    Sort,
+    /// Reverse the order.
+    Reverse,
+    /// Show only runs that are like the one under the cursor, or all again.
+    Match(Facet),
+    /// Read the runs again.
+    Refresh,
+    /// Reset the chart, clear the filter, or go back.
+    Back,
+    /// Put the cursor on a row; the row under the cursor is marked.
+    Select(usize),
+}
+
+/// What runs are matched by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Facet {
+    /// The status.
+    Status,
+    /// The task.
+    Task,
+    /// The model.
+    Model,
+}
+
+/// An action of the Insight screen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum InsightAction {
+    /// List the rows of the cell, or show the row.
+    Open,
+    /// Move the focus between matrix and rows.
+    SwitchPane,
+    /// List some of the rows.
+    List(RowList),
+    /// Open the row on the Infer screen.
+    OpenInfer,
+    /// Show the previous seed.
+    PreviousSeed,
+    /// Show the next seed.
+    NextSeed,
+    /// Show the previous evaluation.
+    PreviousEvaluation,
+    /// Show the next evaluation.
+    NextEvaluation,
+    /// One cell to the left.
+    Left,
+    /// One cell to the right.
+    Right,
+    /// Read the run again.
+    Refresh,
+    /// Go back to the matrix or to the previous screen.
+    Back,
+    /// Put the cursor on a row; the row under the cursor is shown.
+    Select(usize),
+    /// List the rows of a cell, given as label and predicted class.
+    SelectCell(usize, usize),
+}
+
+/// Which rows are listed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum RowList {
+    /// The rows with the highest loss.
+    #[default]
+    Hardest,
+    /// The rows that are likely mislabelled.
+    Mislabelled,
+    /// The rows that most seeds predict wrongly.
+    CrossSeed,
+    /// The rows of the cell under the cursor.
+    Cell,
+}
+
+/// An action of the Data screen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DataAction {
+    /// Show the lengths of the next split.
+    NextSplit,
+    /// Profile the data again.
+    Refresh,
+    /// Go back.
+    Back,
+}
+
+/// An action of the Machine screen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MachineAction {
+    /// Reset the charts, or go back.
+    Back,
+}
+
+impl Action {
+    /// Whether the action accepts, closes or quits something, so that it must keep a key.
+    pub fn requires_key(self) -> bool {
+        match self {
+            Action::Global(action) => action == GlobalAction::Quit,
+            Action::Filter(action) => action != FilterAction::Start,
+            Action::Popup(action) => matches!(action, PopupAction::Accept | PopupAction::Cancel),
+            Action::Runs(action) => matches!(action, RunsAction::Open | RunsAction::ClearFilter),
+            Action::Form(action) => matches!(
+                action,
+                FormAction::Open | FormAction::Close | FormAction::Keep | FormAction::Discard
+            ),
+            Action::Live(action) => action == LiveAction::Back,
+            Action::Infer(action) => matches!(action, InferAction::Keep | InferAction::Back),
+            Action::Compare(action) => matches!(action, CompareAction::Open | CompareAction::Back),
+            Action::Insight(action) => matches!(action, InsightAction::Open | InsightAction::Back),
+            Action::Data(action) => action == DataAction::Back,
+            Action::Machine(MachineAction::Back) => true,
+            Action::List(_) | Action::Chart(_) => false,
+        }
+    }
+}

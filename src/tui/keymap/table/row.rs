@@ -1,0 +1,70 @@
+//! A row of the table and the keys that several rows share.
+
+use crate::tui::action::Action;
+use crate::tui::keymap::condition::Condition;
+use crate::tui::keymap::key_chord::KeyChord;
+use crossterm::event::{KeyCode, KeyModifiers};
+
+/// A row of the table: a binding before the user changes its keys.
+#[derive(Debug)]
+pub(in crate::tui::keymap) struct Row {
+    /// The action's name in `keys.toml`; never changed, for files of users hold it.
+    pub(in crate::tui::keymap) name: &'static str,
+    pub(in crate::tui::keymap) keys: &'static [KeyChord],
+    pub(in crate::tui::keymap) action: Action,
+    pub(in crate::tui::keymap) short: &'static str,
+    pub(in crate::tui::keymap) sentence: &'static str,
+    pub(in crate::tui::keymap) condition: Condition,
+}
+
+impl Row {
+    /// The same row, active only under `condition`.
+    pub(super) const fn when(mut self, condition: Condition) -> Row {
+        self.condition = condition;
+        self
+    }
+}
+
+/// A row that is always active. `short` is the action in a word, for the footer, or empty for one that is only in
+/// the help; `sentence` describes it there.
+pub(super) const fn bind(
+    name: &'static str,
+    keys: &'static [KeyChord],
+    action: Action,
+    short: &'static str,
+    sentence: &'static str,
+) -> Row {
+    Row { name, keys, action, short, sentence, condition: Condition::Always }
+}
+
+pub(super) const fn key(code: KeyCode) -> KeyChord {
+    KeyChord(code, KeyModifiers::NONE)
+}
+
+pub(super) const fn char(c: char) -> KeyChord {
+    KeyChord(KeyCode::Char(c), KeyModifiers::NONE)
+}
+
+pub(super) const fn ctrl(c: char) -> KeyChord {
+    KeyChord(KeyCode::Char(c), KeyModifiers::CONTROL)
+}
+
+pub(super) const fn alt_key(code: KeyCode) -> KeyChord {
+    KeyChord(code, KeyModifiers::ALT)
+}
+
+pub(super) const fn alt(c: char) -> KeyChord {
+    KeyChord(KeyCode::Char(c), KeyModifiers::ALT)
+}
+
+pub(super) const ENTER: &[KeyChord] = &[key(KeyCode::Enter)];
+pub(super) const ESC: &[KeyChord] = &[key(KeyCode::Esc)];
+pub(super) const TAB: &[KeyChord] = &[key(KeyCode::Tab)];
+pub(super) const UP: &[KeyChord] = &[key(KeyCode::Up), char('k')];
+pub(super) const DOWN: &[KeyChord] = &[key(KeyCode::Down), char('j')];
+pub(super) const ARROW_UP: &[KeyChord] = &[key(KeyCode::Up)];
+pub(super) const ARROW_DOWN: &[KeyChord] = &[key(KeyCode::Down)];
+pub(super) const PAGE_UP: &[KeyChord] = &[key(KeyCode::PageUp)];
+pub(super) const PAGE_DOWN: &[KeyChord] = &[key(KeyCode::PageDown)];
+pub(super) const FIRST: &[KeyChord] = &[key(KeyCode::Home), char('g')];
+pub(super) const LAST: &[KeyChord] = &[key(KeyCode::End), char('G')];

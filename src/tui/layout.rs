@@ -1,0 +1,28 @@
+//! The sizes at which a layout changes. State, update and view agree on them.
+
+/// Below this many columns or rows a screen shows numbers only.
+pub const SMALL: (u16, u16) = (60, 15);
+/// From this many columns on, the Live screen draws both charts side by side.
+pub const LIVE_WIDE: u16 = 100;
+/// From this many columns on, the Live screen has a pane of probes.
+pub const LIVE_PROBES: u16 = 120;
+/// From this many columns on, the Live screen has panes of both scores and probes.
+pub const LIVE_SCORES_AND_PROBES: u16 = 180;
+/// From this many columns and rows below its head on, the Live screen has the strip of hardware usage.
+pub const LIVE_STRIP: (u16, u16) = (120, 35);
+/// From this many columns on, list and details of the Runs screen are side by side.
+pub const RUNS_SIDE_BY_SIDE: u16 = 100;
+/// From this many columns on, table and curves of the Compare screen are side by side.
+pub const COMPARE_SIDE_BY_SIDE: u16 = 100;
+/// From this many columns on, table and lengths of the Data screen are side by side.
+pub const DATA_SIDE_BY_SIDE: u16 = 120;
+/// From this many columns on, probes and history of the Infer screen are side by side.
+pub const INFER_SIDE_BY_SIDE: u16 = 100;
+
+/// Columns that the frame and the padding of a pane take.
+pub const PANE_FRAME: u16 = 4;
+
+/// Columns for the text of a message, on a terminal with `columns` columns.
+pub fn message_width(columns: u16) -> usize {
+    columns.saturating_sub(6).min(84).saturating_sub(4) as usize
+}

@@ -1,0 +1,152 @@
+//! The whole state of the interface. No files, no channels, no clock.
+
+use super::compare::CompareState;
+use super::data::DataState;
+use super::form::Form;
+use super::infer::InferState;
+use super::insight::InsightState;
+use super::live::LiveState;
+use super::popup::Popup;
+use super::run::RunState;
+use super::runs::RunsState;
+use crate::run::RunStatus;
+use crate::tui::action::Action;
+use crate::tui::keymap::Keymap;
+use crate::tui::screen::{Context, Screen};
+use crate::tui::theme::{BUILT_IN, Scheme, Theme};
+use crate::tui::widgets::line_chart::ChartView;
+use std::path::PathBuf;
+
+/// Everything that the interface knows.
+#[derive(Debug)]
+pub struct App {
+    /// Styles and signs.
+    pub theme: Theme,
+    /// What every key does.
+    pub keymap: Keymap,
+    /// Columns and rows of the terminal.
+    pub size: (u16, u16),
+    /// Seconds since 1970.
+    pub now: f64,
+    /// Seconds that local time is ahead of UTC.
+    pub utc_offset: i64,
+    /// The machine in a few words.
+    pub machine: String,
+    /// The current screen.
+    pub screen: Screen,
+    /// The screen before it, where going back leads.
+    pub previous_screen: Screen,
+    /// Experiments and past runs.
+    pub runs: RunsState,
+    /// The form over them, while it is open.
+    pub form: Option<Form>,
+    /// The run that this process trains, or trained last.
+    pub training: Option<RunState>,
+    /// A past run that is being looked at in place of it.
+    pub viewed: Option<RunState>,
+    /// How the curves are looked at.
+    pub live: LiveState,
+    /// Sentences and verdicts.
+    pub infer: InferState,
+    /// Runs side by side.
+    pub compare: CompareState,
+    /// What one run gets right and wrong.
+    pub insight: InsightState,
+    /// The data of one experiment.
+    pub data: DataState,
+    /// How the curves of the machine are looked at.
+    pub gauges: ChartView,
+    /// A box over everything that takes the keys.
+    pub popup: Option<Popup>,
+    /// Every theme that there is.
+    pub themes: Vec<&'static Scheme>,
+    /// Whether the mouse is listened to.
+    pub mouse: bool,
+    /// What was just changed, told until the next key.
+    pub notice: Option<String>,
+    /// Whether to quit as soon as the run is over.
+    pub is_quitting: bool,
+}
+
+impl App {
+    /// The interface before anything is known.
+    pub fn new(theme: Theme, size: (u16, u16), now: f64, machine: String) -> Self {
+        App {
+            theme,
+            keymap: Keymap::default(),
+            size,
+            now,
+            utc_offset: 0,
+            machine,
+            screen: Screen::Runs,
+            previous_screen: Screen::Runs,
+            runs: RunsState::default(),
+            form: None,
+            training: None,
+            viewed: None,
+            live: LiveState::default(),
+            infer: InferState::default(),
+            compare: CompareState::default(),
+            insight: InsightState::default(),
+            data: DataState::default(),
+            gauges: ChartView::default(),
+            popup: None,
+            themes: BUILT_IN.to_vec(),
+            mouse: false,
+            notice: None,
+            is_quitting: false,
+        }
+    }
+
+    /// The run on the Live screen.
+    pub fn shown_run(&self) -> Option<&RunState> {
+        self.viewed.as_ref().or(self.training.as_ref())
+    }
+
+    /// Whether this process is training now.
+    pub fn is_training(&self) -> bool {
+        self.training.as_ref().is_some_and(RunState::is_live)
+    }
+
+    /// The run on the Live screen, if somebody trains it who can be told something.
+    pub fn controllable_run(&self) -> Option<&RunState> {
+        self.shown_run().filter(|run| run.is_live() || self.is_trained_elsewhere(run))
+    }
+
+    /// Whether another process trains that run.
+    pub fn is_trained_elsewhere(&self, run: &RunState) -> bool {
+        let mut rows = self.runs.runs.iter().filter(|row| row.dir == run.dir);
+        !run.is_live() && !run.history().is_over() && rows.any(|row| row.status == RunStatus::Running)
+    }
+
+    /// The runs in front that somebody else may be training: their logs may grow.
+    pub fn followed_runs(&self) -> Vec<PathBuf> {
+        match self.screen {
+            Screen::Live | Screen::Machine => {
+                let viewed = self.viewed.iter().filter(|run| !run.history().is_over());
+                viewed.map(|run| run.dir.clone()).collect()
+            }
+            Screen::Compare => self.compare.unfinished(self.training.as_ref()),
+            Screen::Runs | Screen::Infer | Screen::Insight | Screen::Data => Vec::new(),
+        }
+    }
+
+    /// Goes to a screen.
+    pub fn go_to(&mut self, screen: Screen) {
+        if self.screen != screen {
+            self.previous_screen = self.screen;
+            self.screen = screen;
+        }
+    }
+
+    /// The key for an action in a context, for a text that names it.
+    pub fn key(&self, context: Context, action: Action) -> String {
+        let key = self.keymap.key(context, action, self.theme);
+        if key.is_empty() { "(no key)".into() } else { key }
+    }
+
+    /// Shows an error.
+    pub fn show_error(&mut self, title: impl Into<String>, text: impl Into<String>) {
+        self.popup = Some(Popup::message(title, text));
+    }
+}

@@ -1,0 +1,176 @@
+//! The state of the Insight screen: the errors of a run, row by row. The confusion matrix and the rows behind it,
+//! the calibration of the probabilities, the hardest and the likely mislabelled rows; of a regression the rows with
+//! the largest residuals.
+
+use crate::run::error_analysis::{CrossSeed, Detail, ErrorAnalysis, ErrorReport};
+use crate::train::{Predictions, SavedPredictions};
+use crate::tui::action::RowList;
+use crate::tui::screen::Screen;
+use std::path::PathBuf;
+
+/// The run that is shown.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Subject {
+    /// Its directory.
+    pub dir: PathBuf,
+    /// The index of the seed; the newest one when `None`.
+    pub seed: Option<usize>,
+}
+
+/// The state of the screen.
+#[derive(Debug, Default)]
+pub struct InsightState {
+    /// The run that is shown.
+    pub subject: Option<Subject>,
+    /// Its report, once it is read.
+    pub content: Content,
+    /// The index of the evaluation that is shown; the newest one when `None`.
+    pub(in crate::tui) evaluation: Option<usize>,
+    /// The cell of the matrix under the cursor: label and predicted class.
+    pub(in crate::tui) cell: (usize, usize),
+    /// Which rows are listed.
+    pub(in crate::tui) listed: RowList,
+    /// Whether the list has the focus; else the matrix has it.
+    pub(in crate::tui) is_in_list: bool,
+    /// The row of the list under the cursor.
+    pub(in crate::tui) at: usize,
+    /// The screen that it was opened from, where going back leads.
+    pub(in crate::tui) from: Option<Screen>,
+}
+
+/// What is known about the run.
+#[derive(Debug, Default)]
+pub enum Content {
+    /// It is being read.
+    #[default]
+    Reading,
+    /// It cannot be read.
+    Error(String),
+    /// It has no saved predictions.
+    Empty,
+    /// Its report.
+    Loaded(Box<LoadedReport>),
+}
+
+/// The report of a run, and the analysis of the evaluation that is shown.
+#[derive(Debug)]
+pub struct LoadedReport {
+    pub(in crate::tui) report: ErrorReport,
+    /// The index of the evaluation that is shown.
+    pub(in crate::tui) at: usize,
+    pub(in crate::tui) analysis: ErrorAnalysis,
+}
+
+impl LoadedReport {
+    pub(in crate::tui) fn new(report: ErrorReport, at: Option<usize>) -> Option<Self> {
+        let newest = report.evaluations.len().checked_sub(1)?;
+        let at = at.unwrap_or(newest).min(newest);
+        let analysis = ErrorAnalysis::of(&report.evaluations[at].predictions, report.spec.task());
+        Some(LoadedReport { report, at, analysis })
+    }
+
+    /// Selects an evaluation.
+    pub(in crate::tui) fn select_evaluation(&mut self, at: usize) {
+        self.at = at;
+        self.analysis = ErrorAnalysis::of(self.predictions(), self.report.spec.task());
+    }
+
+    pub(in crate::tui) fn evaluation(&self) -> &SavedPredictions {
+        &self.report.evaluations[self.at]
+    }
+
+    pub(in crate::tui) fn predictions(&self) -> &Predictions {
+        &self.evaluation().predictions
+    }
+
+    /// The predictions of all seeds for each row, if there are any.
+    pub(in crate::tui) fn cross_seed(&self) -> Option<&CrossSeed> {
+        self.report.together.as_ref().ok().and_then(Option::as_ref)
+    }
+
+    /// The rows of a cell of the matrix; none of a regression, which has no matrix.
+    pub(in crate::tui) fn cell(&self, (label, predicted): (usize, usize)) -> &[usize] {
+        match &self.analysis.detail {
+            Detail::Classes(classes) => &classes.cells[label][predicted],
+            Detail::Scale(_) => &[],
+        }
+    }
+
+    /// The loss of a row at each evaluation.
+    pub(in crate::tui) fn losses(&self, row: usize) -> impl Iterator<Item = f64> + '_ {
+        self.report.evaluations.iter().map(move |evaluation| evaluation.predictions.loss(row))
+    }
+}
+
+impl InsightState {
+    pub(in crate::tui) fn loaded(&self) -> Option<&LoadedReport> {
+        match &self.content {
+            Content::Loaded(loaded) => Some(loaded),
+            _ => None,
+        }
+    }
+
+    /// Whether the task is a regression, so that there is no confusion matrix.
+    pub(in crate::tui) fn is_regression(&self) -> bool {
+        self.loaded().is_some_and(|loaded| loaded.predictions().is_regression())
+    }
+
+    /// How many rows are listed.
+    pub(in crate::tui) fn count(&self) -> usize {
+        self.loaded().map_or(0, |loaded| match self.listed {
+            RowList::Hardest => loaded.analysis.hardest.len(),
+            RowList::Mislabelled => loaded.report.suspects.len(),
+            RowList::CrossSeed => loaded.cross_seed().map_or(0, |together| together.rows.len()),
+            RowList::Cell => loaded.cell(self.cell).len(),
+        })
+    }
+
+    /// The row of the dataset at an index of the list.
+    pub(in crate::tui) fn row(&self, index: usize) -> Option<usize> {
+        let loaded = self.loaded()?;
+        match self.listed {
+            RowList::Hardest => loaded.analysis.hardest.get(index).copied(),
+            RowList::Mislabelled => loaded.report.suspects.get(index).map(|suspect| suspect.row),
+            RowList::CrossSeed => loaded.cross_seed()?.rows.get(index).map(|shared| shared.row),
+            RowList::Cell => loaded.cell(self.cell).get(index).copied(),
+        }
+    }
+
+    /// Whether the run has several seeds.
+    pub fn has_seeds(&self) -> bool {
+        self.loaded().is_some_and(|loaded| loaded.report.seeds > 1)
+    }
+
+    /// Whether there are rows to be listed.
+    pub fn has_rows(&self) -> bool {
+        self.loaded().is_some()
+    }
+
+    /// Whether there is a confusion matrix: classifications have one.
+    pub fn has_matrix(&self) -> bool {
+        self.has_rows() && !self.is_regression()
+    }
+
+    /// Whether the cursor is on a row with a text.
+    pub fn is_on_text(&self) -> bool {
+        self.is_in_list
+            && self.row(self.at).is_some()
+            && self.loaded().is_some_and(|loaded| loaded.report.texts.is_ok())
+    }
+
+    pub(in crate::tui) fn show_list(&mut self, listed: RowList) {
+        self.listed = listed;
+        self.is_in_list = true;
+        self.at = 0;
+    }
+
+    /// Selects the evaluation before or after.
+    pub(in crate::tui) fn step_evaluation(&mut self, is_back: bool) {
+        let Content::Loaded(loaded) = &mut self.content else { return };
+        let newest = loaded.report.evaluations.len() - 1;
+        let at = if is_back { loaded.at.saturating_sub(1) } else { (loaded.at + 1).min(newest) };
+        loaded.select_evaluation(at);
+        self.evaluation = (at < newest).then_some(at);
+        self.at = self.at.min(self.count().saturating_sub(1));
+    }
+}

@@ -1,0 +1,88 @@
+//! A run with the histories of its seeds, as screens show it.
+
+use crate::catalog::Metric;
+use crate::event::{Command, Event};
+use crate::run::history::History;
+use crate::run::{Repeats, RunEvent};
+use crate::spec::RunSpec;
+use std::path::PathBuf;
+
+/// A run with the histories of its seeds.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RunState {
+    /// Its specification, with all its repeats.
+    pub spec: RunSpec,
+    /// Its directory.
+    pub dir: PathBuf,
+    /// The history of each seed that has begun.
+    pub seeds: Vec<History>,
+    /// The seed that is looked at; the newest when `None`.
+    pub seed: Option<usize>,
+    /// Whether this process trains it now.
+    pub is_running: bool,
+    /// When it was begun here, in seconds since 1970.
+    pub started_at: f64,
+    /// What it was told and has not yet obeyed.
+    pub pending_command: Option<Command>,
+}
+
+impl RunState {
+    /// A run that this process begins.
+    pub fn started(spec: RunSpec, dir: PathBuf, now: f64, earlier: Vec<History>) -> Self {
+        let mut run = RunState { is_running: true, started_at: now, ..RunState::past(spec, dir, earlier) };
+        run.seeds.iter_mut().for_each(History::reopen);
+        run
+    }
+
+    /// A run that is only looked at.
+    pub fn past(spec: RunSpec, dir: PathBuf, seeds: Vec<History>) -> Self {
+        let seeds = if seeds.is_empty() { vec![History::default()] } else { seeds };
+        RunState { spec, dir, seeds, seed: None, is_running: false, started_at: 0.0, pending_command: None }
+    }
+
+    /// Its name.
+    pub fn name(&self) -> String {
+        self.dir.file_name().map_or(self.spec.experiment.clone(), |name| name.to_string_lossy().into_owned())
+    }
+
+    /// Whether this process trains it now.
+    pub fn is_live(&self) -> bool {
+        self.is_running
+    }
+
+    /// The history of the seed that is looked at.
+    pub fn history(&self) -> &History {
+        &self.seeds[self.seed_at()]
+    }
+
+    /// The history of the seed that is trained, or was trained last.
+    pub fn newest(&self) -> &History {
+        &self.seeds[self.seeds.len() - 1]
+    }
+
+    /// The place of the seed that is looked at.
+    pub fn seed_at(&self) -> usize {
+        self.seed.unwrap_or(self.seeds.len() - 1).min(self.seeds.len() - 1)
+    }
+
+    /// Takes one more event of the training.
+    pub fn apply(&mut self, event: &RunEvent) {
+        let repeat = (event.repeat as usize).min(self.spec.repeats as usize);
+        while self.seeds.len() <= repeat {
+            self.seeds.push(History::default());
+        }
+        self.seeds[repeat].fold(&event.event);
+        if let Event::Command { command, .. } = &event.event
+            && self.pending_command == Some(*command)
+        {
+            self.pending_command = None;
+        }
+    }
+
+    /// Mean and deviation of the best scores of the seeds that are over.
+    pub fn spread(&self) -> Option<(Metric, Repeats)> {
+        let over = self.seeds.iter().filter(|history| history.is_over());
+        let best: Vec<_> = over.filter_map(|history| history.best).collect();
+        Some((best.first()?.metric, Repeats::of(best.iter().map(|best| best.value))?))
+    }
+}

@@ -1,0 +1,176 @@
+//! The state of the Runs screen: experiments, the queue and past runs.
+
+use super::experiment::ExperimentRow;
+use super::queue::QueueState;
+use crate::run::history::History;
+use crate::run::queue::{Queue, QueueEntry};
+use crate::run::{RunRow, RunStatus};
+use crate::tui::widgets::text_field::TextField;
+use std::path::PathBuf;
+
+/// The list and what is known of the line under the cursor.
+#[derive(Debug, Default)]
+pub struct RunsState {
+    /// The experiments of the file.
+    pub experiments: Vec<ExperimentRow>,
+    /// The runs, newest first.
+    pub runs: Vec<RunRow>,
+    /// The runs that wait for their turn.
+    pub queue: QueueState,
+    /// What is wrong with the experiments file.
+    pub error: Option<String>,
+    /// Whether the world has said what there is.
+    pub is_listed: bool,
+    /// What the lines must contain.
+    pub filter: TextField,
+    /// Whether the filter is being typed.
+    pub is_filtering: bool,
+    /// The line under the cursor, among those that are shown.
+    pub at: usize,
+    /// The histories of the run under the cursor, once they are read.
+    pub preview: Option<(PathBuf, Vec<History>)>,
+}
+
+/// A line of the list.
+#[derive(Debug, Clone, Copy)]
+pub enum ListLine<'a> {
+    /// An experiment.
+    Experiment(&'a ExperimentRow),
+    /// A run that waits for its turn.
+    Queued(&'a QueueEntry),
+    /// A past run.
+    Run(&'a RunRow),
+}
+
+/// The parts of the list, in their order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::tui) enum Section {
+    Experiments,
+    Queue,
+    PastRuns,
+}
+
+impl ListLine<'_> {
+    /// Its name.
+    pub fn name(&self) -> &str {
+        match self {
+            ListLine::Experiment(row) => &row.name,
+            ListLine::Run(row) => &row.name,
+            ListLine::Queued(entry) => &entry.spec.experiment,
+        }
+    }
+
+    pub(in crate::tui) fn section(&self) -> Section {
+        match self {
+            ListLine::Experiment(_) => Section::Experiments,
+            ListLine::Queued(_) => Section::Queue,
+            ListLine::Run(_) => Section::PastRuns,
+        }
+    }
+
+    /// What tells the line from all others, whatever it says.
+    fn identity(&self) -> (Section, String) {
+        let name = match self {
+            ListLine::Queued(entry) => entry.id.to_string(),
+            line => line.name().to_string(),
+        };
+        (self.section(), name)
+    }
+
+    fn contains(&self, lower: &str) -> bool {
+        let texts: [&str; 4] = match self {
+            ListLine::Experiment(row) => match &row.spec {
+                Ok(spec) => [&row.name, &spec.model, spec.task.name(), ""],
+                Err(_) => [&row.name, "", "", ""],
+            },
+            ListLine::Run(row) => [&row.name, &row.model, &row.task, row.status.name()],
+            ListLine::Queued(QueueEntry { spec, .. }) => {
+                [&spec.experiment, &spec.model, spec.task.name(), ""]
+            }
+        };
+        texts.iter().any(|text| text.to_lowercase().contains(lower))
+    }
+}
+
+impl RunsState {
+    /// The lines that are shown: experiments, what waits, past runs.
+    pub fn lines(&self) -> Vec<ListLine<'_>> {
+        let lower = self.filter.text().trim().to_lowercase();
+        let experiments = self.experiments.iter().map(ListLine::Experiment);
+        let lines = experiments.chain(self.queue.list.entries.iter().map(ListLine::Queued));
+        let lines = lines.chain(self.runs.iter().map(ListLine::Run));
+        lines.filter(|line| line.contains(&lower)).collect()
+    }
+
+    /// The line under the cursor.
+    pub fn line(&self) -> Option<ListLine<'_>> {
+        self.lines().get(self.at).copied()
+    }
+
+    /// The experiment under the cursor.
+    pub fn experiment(&self) -> Option<&ExperimentRow> {
+        match self.line() {
+            Some(ListLine::Experiment(row)) => Some(row),
+            _ => None,
+        }
+    }
+
+    /// The run under the cursor.
+    pub fn run(&self) -> Option<&RunRow> {
+        match self.line() {
+            Some(ListLine::Run(row)) => Some(row),
+            _ => None,
+        }
+    }
+
+    /// Takes over what there is now; the cursor stays on the line it was on.
+    pub fn set_lists(&mut self, experiments: Result<Vec<ExperimentRow>, String>, runs: Vec<RunRow>) {
+        let line = self.line().map(|line| line.identity());
+        self.is_listed = true;
+        self.runs = runs;
+        match experiments {
+            Ok(experiments) => {
+                self.experiments = experiments;
+                self.error = None;
+            }
+            Err(error) => self.error = Some(error),
+        }
+        self.restore_cursor(line.as_ref());
+    }
+
+    /// Takes over the queue as it is now; the cursor stays on the line it was on.
+    pub fn set_queue(&mut self, queue: Queue) {
+        let line = self.line().map(|line| line.identity());
+        self.queue.list = queue;
+        self.restore_cursor(line.as_ref());
+    }
+
+    fn restore_cursor(&mut self, identity: Option<&(Section, String)>) {
+        let lines = self.lines();
+        let same = |line: &ListLine<'_>| Some(&line.identity()) == identity;
+        let at = lines.iter().position(same).unwrap_or(self.at.min(lines.len().saturating_sub(1)));
+        self.at = at;
+    }
+
+    /// Puts the cursor on the first line of the next part that has one.
+    pub(in crate::tui) fn next_section(&mut self) {
+        let sections: Vec<Section> = self.lines().iter().map(ListLine::section).collect();
+        let here = sections.get(self.at);
+        let next = (self.at..sections.len()).find(|at| Some(&sections[*at]) != here);
+        self.at = next.unwrap_or(0);
+    }
+
+    /// Puts the cursor on an experiment.
+    pub fn select(&mut self, name: &str) {
+        let at = self
+            .lines()
+            .iter()
+            .position(|line| matches!(line, ListLine::Experiment(row) if row.name == name));
+        self.at = at.unwrap_or(self.at);
+    }
+}
+
+/// Whether a run can be gone on with.
+pub fn can_resume(run: &RunRow) -> bool {
+    matches!(run.status, RunStatus::Stopped | RunStatus::Interrupted | RunStatus::Failed)
+}

@@ -1,0 +1,20 @@
+//! A request to train.
+
+use crate::spec::RunSpec;
+use std::path::PathBuf;
+
+/// What to train.
+#[derive(Debug, Clone, PartialEq)]
+pub enum TrainRequest {
+    /// A specification.
+    Spec(Box<RunSpec>),
+    /// An experiment with changes that are not in the file.
+    Changed {
+        /// The experiment.
+        name: String,
+        /// Keys and values as typed.
+        changes: Vec<(&'static str, String)>,
+    },
+    /// The run in that directory, from its latest checkpoint.
+    Resume(PathBuf),
+}

@@ -1,0 +1,159 @@
+//! Commands to the run on the Live screen: through a channel when this process trains it, else through its
+//! directory.
+
+use crate::event::Command;
+use crate::format;
+use crate::tui::action::{Action, RunsAction};
+use crate::tui::msg::Effect;
+use crate::tui::screen::{Context, Screen};
+use crate::tui::state::App;
+use crate::tui::state::popup::{Choice, Item, Popup, Purpose, Reply};
+use crate::tui::state::run::RunState;
+use crate::tui::widgets::text_field::TextField;
+
+/// The value that ends the training where it is.
+const NOW: &str = "now";
+
+/// Sends a command to the run on the Live screen, if it is being trained.
+pub(super) fn send(app: &mut App, command: Command) -> Vec<Effect> {
+    if app.controllable_run().is_none() {
+        return Vec::new();
+    }
+    let run = app.viewed.as_mut().or(app.training.as_mut());
+    let Some(run) = run else { return Vec::new() };
+    run.pending_command = Some(command);
+    vec![if run.is_live() {
+        Effect::SendCommand(command)
+    } else {
+        Effect::SendCommandTo(run.dir.clone(), command)
+    }]
+}
+
+/// Asks whether to stop, and what becomes of the queue.
+pub(super) fn ask_to_stop(app: &mut App) {
+    let waiting = app.runs.queue.waiting(app.training.as_ref());
+    let mut answers = vec![('x', "stop and save", Reply::Stop), ('k', "keep training", Reply::Nothing)];
+    let resume = app.key(Context::Screen(Screen::Runs), Action::Runs(RunsAction::Resume));
+    let mut text = format!("A checkpoint is written first; `{resume}` on the Runs screen goes on from it.");
+    if app.viewed.is_none() && waiting > 0 && !app.runs.queue.list.is_held {
+        answers[0].1 = "stop and save, then train the next of the queue";
+        answers.insert(1, ('h', "stop and save, and hold the queue", Reply::StopAndHold));
+        text += " The queue has more to train.";
+    }
+    app.popup = Some(Popup::question("Stop the training", text, answers));
+}
+
+/// Lets one choose another learning rate.
+pub(super) fn ask_learning_rate(app: &mut App) {
+    let Some(history) =
+        app.controllable_run().map(RunState::newest).filter(|history| history.started.is_some())
+    else {
+        return;
+    };
+    let rate = history.peak_learning_rate();
+    let now = history.step.as_ref().map_or(String::new(), |step| {
+        format!(", with the schedule {} now", format::learning_rate(step.learning_rate))
+    });
+    let item = |factor: f64, note: &str| Item { value: scaled(rate, factor), note: note.into() };
+    let items = vec![
+        item(0.5, "half of it"),
+        item(0.1, "a tenth of it"),
+        item(2.0, "twice as much"),
+        item(10.0, "ten times as much"),
+    ];
+    choose_from(
+        app,
+        format!("learning_rate is {}{now}", format::real(rate)),
+        items,
+        "any other value",
+        Purpose::LearningRate,
+    );
+}
+
+/// `rate` times `factor`, as a person would write it. A half is exact.
+fn scaled(rate: f64, factor: f64) -> String {
+    let number = rate * factor;
+    let number = if factor == 0.5 { number } else { format!("{number:.3e}").parse().unwrap_or(number) };
+    format::real(number)
+}
+
+/// Lets one choose another end.
+pub(super) fn ask_length(app: &mut App) {
+    let Some(history) = app.controllable_run().map(RunState::newest) else { return };
+    let Some(started) = history.started.as_ref() else { return };
+    let (done, total, per_epoch) =
+        (history.steps_done(), started.total_steps, started.steps_per_epoch.max(1));
+    let item = |steps: u64, what: &str| Item {
+        value: length(steps, per_epoch),
+        note: format!("{what}: {} steps in all", format::count(steps)),
+    };
+    let mut items =
+        vec![item(total + per_epoch, "an epoch more"), item(total + 2 * per_epoch, "two epochs more")];
+    if total > done + per_epoch {
+        items.push(item(total - per_epoch, "an epoch less"));
+    }
+    let this_epoch = (done + 1).div_ceil(per_epoch) * per_epoch;
+    if this_epoch < total && this_epoch + per_epoch != total {
+        items.push(item(this_epoch, "to the end of this epoch"));
+    }
+    items.push(Item { value: NOW.into(), note: "end here, scored and saved as a finished run".into() });
+    let title = format!("{} of {} steps are done", format::count(done), format::count(total));
+    choose_from(app, title, items, "epochs in all, or as in: 500 steps", Purpose::Length);
+}
+
+/// A number of steps, in epochs where it comes out even.
+fn length(steps: u64, per_epoch: u64) -> String {
+    if steps.is_multiple_of(per_epoch) {
+        format!("{} epochs", steps / per_epoch)
+    } else {
+        format!("{steps} steps")
+    }
+}
+
+fn choose_from(app: &mut App, title: String, items: Vec<Item>, free: &'static str, purpose: Purpose) {
+    let typed = TextField::default();
+    app.popup = Some(Popup::Choice(Choice { title, items, free: Some(free), typed, at: 0, purpose }));
+}
+
+/// Takes the learning rate that was chosen.
+pub(super) fn choose_learning_rate(app: &mut App, value: &str) -> Vec<Effect> {
+    let rate = app.controllable_run().map_or(0.0, |run| run.newest().peak_learning_rate());
+    if value == scaled(rate, 0.5) {
+        return send(app, Command::Halve);
+    }
+    set(app, "learning_rate", value)
+}
+
+/// Takes the end that was chosen.
+pub(super) fn choose_length(app: &mut App, value: &str) -> Vec<Effect> {
+    if value == NOW {
+        // What is done when it hears this cannot be undone, so one step stands for here.
+        return send(app, Command::MaxSteps(1));
+    }
+    let (number, unit) = value.split_once(' ').unwrap_or((value, "epochs"));
+    match unit.trim() {
+        "step" | "steps" => set(app, "max_steps", number),
+        "epoch" | "epochs" => set(app, "num_train_epochs", number),
+        unit => {
+            app.show_error("The length is as it was", format!("epochs or steps are counted, not `{unit}`"));
+            Vec::new()
+        }
+    }
+}
+
+fn set(app: &mut App, key: &str, text: &str) -> Vec<Effect> {
+    match Command::set(key, text) {
+        Ok(command) => send(app, command),
+        Err(why) => {
+            app.show_error("Nothing was changed", why.to_string());
+            Vec::new()
+        }
+    }
+}
+
+/// Stops the training of this process, whatever is on the screen.
+pub(super) fn stop_training(app: &mut App) -> Vec<Effect> {
+    let Some(run) = &mut app.training else { return Vec::new() };
+    run.pending_command = Some(Command::Stop);
+    vec![Effect::SendCommand(Command::Stop)]
+}

@@ -1,0 +1,207 @@
+//! Actions of the form.
+
+use super::list::moved;
+use super::navigate::{Navigate, Step, effects};
+use crate::catalog::{MODELS, TASKS};
+use crate::spec::ValueKind;
+use crate::tui::action::{FormAction, ListAction};
+use crate::tui::msg::Effect;
+use crate::tui::state::App;
+use crate::tui::state::form::{Form, FormLine};
+use crate::tui::state::popup::{Choice, Item, Popup, Purpose, Reply};
+use crate::tui::state::train_request::TrainRequest;
+use crate::tui::widgets::text_field::{Edit, TextField};
+
+/// Applies an action.
+pub(super) fn act(app: &mut App, action: FormAction) -> Vec<Step> {
+    let Some(form) = &mut app.form else { return Vec::new() };
+    let line = form.line();
+    match action {
+        FormAction::Open => return open(app, line),
+        FormAction::Select(number) => return select(app, number),
+        FormAction::Start => {
+            form.editing = None;
+            return start(app);
+        }
+        FormAction::Enqueue => {
+            let request = train_request(app);
+            return effects(request.map(Effect::Enqueue));
+        }
+        FormAction::Save => return effects(save(app)),
+        FormAction::Reset => {
+            if let FormLine::Field(number) = line {
+                form.fields[number].text = form.fields[number].before.clone();
+            }
+        }
+        FormAction::Close => close(app),
+        // An invalid value is not kept: the next key would be a command rather than its correction.
+        FormAction::Keep => {
+            if form.fault(line).is_none() {
+                form.editing = None;
+            }
+        }
+        FormAction::Discard => {
+            form.editing = None;
+            let before = form.before_editing.clone();
+            if let Some(text) = form.text_mut(line) {
+                *text = before;
+            }
+        }
+        FormAction::KeepAndNext => move_cursor(app, ListAction::Down),
+    }
+    Vec::new()
+}
+
+/// Edits the value of a line, or starts.
+fn open(app: &mut App, line: FormLine) -> Vec<Step> {
+    if line == FormLine::Start {
+        return start(app);
+    }
+    edit(app, line);
+    Vec::new()
+}
+
+/// Moves the cursor to a line; opens the line under the cursor.
+fn select(app: &mut App, number: usize) -> Vec<Step> {
+    let Some(form) = &mut app.form else { return Vec::new() };
+    let line = form.line();
+    match (form.editing.is_some(), number == form.at) {
+        (false, true) => return open(app, line),
+        (false, false) => form.at = number,
+        (true, false) if form.fault(line).is_none() => {
+            form.editing = None;
+            form.at = number;
+        }
+        // The cursor is in the typed value already.
+        (true, _) => {}
+    }
+    Vec::new()
+}
+
+/// Moves the cursor and skips headings; a value that is being typed is kept.
+pub(super) fn move_cursor(app: &mut App, action: ListAction) {
+    let Some(form) = &mut app.form else { return };
+    form.editing = None;
+    let lines = form.lines();
+    let mut at = moved(form.at, lines.len(), action);
+    while let FormLine::Group(_) = lines[at] {
+        at = if matches!(action, ListAction::Up | ListAction::PageUp) { at - 1 } else { at + 1 };
+    }
+    form.at = at;
+}
+
+/// Types into the line that is being changed.
+pub(super) fn type_in(app: &mut App, edit: &Edit) {
+    let Some(form) = &mut app.form else { return };
+    let line = form.line();
+    let Some(field) = &mut form.editing else { return };
+    field.edit(edit);
+    let typed = field.text().trim().to_string();
+    if let Some(text) = form.text_mut(line) {
+        *text = typed;
+    }
+}
+
+/// Takes the value chosen from a list.
+pub(super) fn choose(app: &mut App, line: usize, value: String) {
+    if let Some(field) = app.form.as_mut().and_then(|form| form.fields.get_mut(line)) {
+        field.text = value;
+    }
+}
+
+/// Opens the list or the field of a line.
+fn edit(app: &mut App, line: FormLine) {
+    let Some(form) = &mut app.form else { return };
+    let FormLine::Field(number) = line else {
+        if line == FormLine::Name && form.of.is_none() {
+            form.before_editing = form.name.clone();
+            form.editing = Some(TextField::new(&form.name));
+        }
+        return;
+    };
+    let field = &form.fields[number];
+    let items: Vec<Item> = match field.key.kind {
+        ValueKind::Model => MODELS
+            .iter()
+            .map(|model| Item {
+                value: model.id.into(),
+                note: format!("{}, {:.1} M", model.title, model.millions),
+            })
+            .collect(),
+        ValueKind::Task => {
+            TASKS.iter().map(|task| Item { value: task.name.into(), note: task.title.into() }).collect()
+        }
+        ValueKind::Choice(words) => {
+            let absent =
+                field.key.is_optional().then(|| Item { value: String::new(), note: field.key.absent.into() });
+            let words = words.iter().map(|word| Item { value: (*word).into(), note: String::new() });
+            absent.into_iter().chain(words).collect()
+        }
+        _ => {
+            form.before_editing = field.text.clone();
+            form.editing = Some(TextField::new(&field.text));
+            return;
+        }
+    };
+    let at = items.iter().position(|item| item.value == field.text).unwrap_or(0);
+    let free = (field.key.kind == ValueKind::Model).then_some("any hub id, or a folder");
+    app.popup = Some(Popup::Choice(Choice {
+        title: field.key.name.into(),
+        items,
+        free,
+        typed: TextField::default(),
+        at,
+        purpose: Purpose::FormField(number),
+    }));
+}
+
+/// Whether a line is invalid; shows the errors if so.
+fn has_faults(app: &mut App) -> bool {
+    let faults = app.form.as_ref().map_or(Vec::new(), Form::faults);
+    if !faults.is_empty() {
+        app.show_error("Some values are not right yet", faults.join("\n"));
+    }
+    !faults.is_empty()
+}
+
+fn start(app: &mut App) -> Vec<Step> {
+    train_request(app).map(|request| Navigate::Train(request).into()).into_iter().collect()
+}
+
+/// The training that the form describes, unless a line is invalid.
+fn train_request(app: &mut App) -> Option<TrainRequest> {
+    if has_faults(app) {
+        return None;
+    }
+    let form = app.form.as_ref()?;
+    Some(TrainRequest::Changed { name: form.name.clone(), changes: form.changes() })
+}
+
+/// Writes the form to the experiments file, unless a line is invalid.
+pub(super) fn save(app: &mut App) -> Vec<Effect> {
+    if let Some(form) = &mut app.form {
+        form.editing = None;
+    }
+    if has_faults(app) {
+        return Vec::new();
+    }
+    let Some(form) = &app.form else { return Vec::new() };
+    vec![Effect::SaveExperiment { name: form.name.clone(), changes: form.changes() }]
+}
+
+fn close(app: &mut App) {
+    let Some(form) = &app.form else { return };
+    if !form.is_changed() {
+        app.form = None;
+        return;
+    }
+    app.popup = Some(Popup::question(
+        "The form was changed",
+        format!("What you changed in {} is not in the experiments file.", form.name),
+        vec![
+            ('s', "save it and close", Reply::SaveForm),
+            ('d', "close and forget the changes", Reply::DiscardForm),
+            ('k', "keep editing", Reply::Nothing),
+        ],
+    ));
+}

@@ -1,0 +1,152 @@
+//! Which model classifies: the weights being trained, the best ones of a run, a folder or a hub id.
+
+use super::classify::{classify, refresh};
+use super::probes;
+use crate::data::Example;
+use crate::format;
+use crate::run::RunStatus;
+use crate::tui::msg::Effect;
+use crate::tui::screen::Screen;
+use crate::tui::state::App;
+use crate::tui::state::infer::{Attribution, ModelSource, OpenedModel};
+use crate::tui::state::popup::{Choice, Item, Popup, Purpose};
+use crate::tui::state::run::RunState;
+use crate::tui::widgets::text_field::TextField;
+
+/// What the live weights are called in the list of weights.
+const LIVE: &str = "the run being trained";
+
+/// Goes to the screen with other weights; the same ones are kept as they are.
+pub(in crate::tui::update) fn open(app: &mut App, source: ModelSource) -> Vec<Effect> {
+    app.go_to(Screen::Infer);
+    let infer = &mut app.infer;
+    if infer.source == source && infer.opened.is_some() {
+        return if infer.is_live() { refresh(infer) } else { Vec::new() };
+    }
+    infer.source = source.clone();
+    infer.opened = None;
+    infer.error = None;
+    infer.answer = None;
+    infer.classify_error = None;
+    infer.attribution = Attribution::default();
+    infer.at = 0;
+    infer.request_id += 1;
+    infer.first_request_id = infer.request_id;
+    infer.open_request_id = infer.request_id;
+    infer.is_refreshing = false;
+    let request_id = infer.request_id;
+    let mut effects = probes::load_history(app);
+    effects.push(Effect::OpenModel { request_id, source });
+    effects
+}
+
+/// Goes to the screen with weights and what they are to judge.
+pub(in crate::tui::update) fn open_example(
+    app: &mut App,
+    source: ModelSource,
+    example: &Example,
+) -> Vec<Effect> {
+    let effects = open(app, source);
+    app.infer.fields =
+        [TextField::new(&example.text), TextField::new(example.text_pair.as_deref().unwrap_or(""))];
+    app.infer.at = 0;
+    app.infer.recalled = None;
+    // Weights that are still to come are request_id when they are there.
+    if effects.is_empty() { classify(&mut app.infer) } else { effects }
+}
+
+/// Goes to the screen; without weights it takes the most obvious ones.
+pub(in crate::tui::update) fn enter(app: &mut App) -> Vec<Effect> {
+    app.go_to(Screen::Infer);
+    if app.infer.source != ModelSource::Nothing {
+        return Vec::new();
+    }
+    if app.is_training() {
+        return open(app, ModelSource::Live);
+    }
+    let run = app.runs.runs.iter().find(|run| run.best.is_some());
+    let source = run.map(|run| ModelSource::Run { name: run.name.clone(), dir: run.dir.clone() });
+    source.map_or(Vec::new(), |source| open(app, source))
+}
+
+/// Shows the list of weights.
+pub(super) fn ask_model(app: &mut App) {
+    let mut items = Vec::new();
+    if app.is_training() {
+        let name = app.training.as_ref().map_or(String::new(), RunState::name);
+        items.push(Item { value: LIVE.into(), note: name });
+    }
+    items.extend(of_runs(app));
+    app.popup = Some(Popup::Choice(Choice {
+        title: "Which weights judge".into(),
+        items,
+        free: Some("a run, a folder or a hub id"),
+        typed: TextField::default(),
+        at: 0,
+        purpose: Purpose::Model,
+    }));
+}
+
+/// The best weights of every run that has some, for a list.
+pub(super) fn of_runs(app: &App) -> impl Iterator<Item = Item> {
+    let runs = app.runs.runs.iter().filter(|run| run.status != RunStatus::Running);
+    runs.filter_map(|run| {
+        let (metric, value) = run.best?;
+        let note = format!("{} {} on {}", format::metric(metric), format::score(metric, value), run.task);
+        Some(Item { value: run.name.clone(), note })
+    })
+}
+
+/// The run of that name, or else what a folder or the hub has under it.
+pub(super) fn source_named(app: &App, name: &str) -> ModelSource {
+    match app.runs.runs.iter().find(|run| run.name == name) {
+        Some(run) => ModelSource::Run { name: run.name.clone(), dir: run.dir.clone() },
+        None => ModelSource::Named(name.to_string()),
+    }
+}
+
+/// Opens the model chosen from the list.
+pub(in crate::tui::update) fn choose_model(app: &mut App, value: &str) -> Vec<Effect> {
+    let source = if value == LIVE { ModelSource::Live } else { source_named(app, value) };
+    open(app, source)
+}
+
+/// Takes a model that was opened or has newer weights, and classifies the text.
+pub(in crate::tui::update) fn model_opened(
+    app: &mut App,
+    request_id: u64,
+    result: Result<OpenedModel, String>,
+) -> Vec<Effect> {
+    let infer = &mut app.infer;
+    if request_id != infer.open_request_id {
+        return Vec::new();
+    }
+    infer.is_refreshing = false;
+    match result {
+        Ok(opened) => {
+            infer.opened = Some(opened);
+            infer.opened_at = app.now;
+            infer.error = None;
+            classify(infer)
+        }
+        Err(why) => {
+            infer.error = Some(why);
+            Vec::new()
+        }
+    }
+}
+
+/// Refreshes the weights of the running training when they are old enough for the copy to cost the training less
+/// than a hundredth of its time.
+pub(in crate::tui::update) fn refresh_if_old(app: &mut App) -> Vec<Effect> {
+    let started = app.training.as_ref().and_then(|run| run.history().started.as_ref());
+    let parameters = started.map_or(0, |started| started.trainable_parameters);
+    let infer = &mut app.infer;
+    // A busy machine copies about a thousand million numbers in ten seconds.
+    let pause = (parameters as f64 / 1e6).max(2.0);
+    let is_new = app.now - infer.opened_at < pause;
+    if !infer.is_live() || infer.opened.is_none() || infer.is_refreshing || is_new {
+        return Vec::new();
+    }
+    refresh(infer)
+}

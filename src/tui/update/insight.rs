@@ -1,0 +1,215 @@
+//! Actions of the Insight screen.
+
+use super::list::moved;
+use super::navigate::{Navigate, Step, effects};
+use crate::catalog::Labels;
+use crate::event::{Event, SplitName};
+use crate::format;
+use crate::run::RunEvent;
+use crate::run::error_analysis::ErrorReport;
+use crate::text::harmless;
+use crate::tui::action::{InsightAction, ListAction, RowList};
+use crate::tui::msg::Effect;
+use crate::tui::screen::Screen;
+use crate::tui::state::App;
+use crate::tui::state::infer::ModelSource;
+use crate::tui::state::insight::{Content, InsightState, LoadedReport, Subject};
+use crate::tui::state::popup::Popup;
+
+/// Opens the screen on a run.
+pub(super) fn open(app: &mut App, subject: Subject) -> Vec<Effect> {
+    let from = Some(app.screen);
+    app.go_to(Screen::Insight);
+    if app.insight.subject.as_ref() == Some(&subject) {
+        app.insight.from = from;
+    } else {
+        app.insight = InsightState { subject: Some(subject), from, ..InsightState::default() };
+    }
+    load(app)
+}
+
+fn load(app: &App) -> Vec<Effect> {
+    app.insight.subject.clone().map_or(Vec::new(), |subject| vec![Effect::LoadPredictions(subject)])
+}
+
+/// Shows the seed of the index that `to` makes of the current one.
+fn show_seed(app: &mut App, to: fn(usize) -> usize) -> Vec<Effect> {
+    let view = &mut app.insight;
+    let Some((seed, seeds)) = view.loaded().map(|loaded| (loaded.report.seed, loaded.report.seeds)) else {
+        return Vec::new();
+    };
+    let next = to(seed).min(seeds - 1);
+    if next == seed {
+        return Vec::new();
+    }
+    if let Some(subject) = &mut view.subject {
+        subject.seed = Some(next);
+    }
+    load(app)
+}
+
+/// Types the row under the cursor into the weights of its run, to see what the answer rests on.
+fn open_infer(app: &App) -> Vec<Step> {
+    let view = &app.insight;
+    let (Some(loaded), Some(row), Some(of)) = (view.loaded(), view.row(view.at), &view.subject) else {
+        return Vec::new();
+    };
+    let Ok(texts) = &loaded.report.texts else { return Vec::new() };
+    let (example, seed) = (texts[row].clone(), loaded.report.spec.seed);
+    let name = of.dir.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
+    let is_live = app.is_training() && app.training.as_ref().is_some_and(|run| run.dir == of.dir);
+    let source = match loaded.report.seeds {
+        _ if is_live && loaded.report.seed + 1 == loaded.report.seeds => ModelSource::Live,
+        0 | 1 => ModelSource::Run { name, dir: loaded.report.dir.clone() },
+        _ => ModelSource::Run { name: format!("{name}, seed {seed}"), dir: loaded.report.dir.clone() },
+    };
+    vec![Navigate::Example(source, example).into()]
+}
+
+/// Takes over what was read of a run, unless another one is looked at by now.
+pub(super) fn predictions_loaded(app: &mut App, subject: &Subject, result: Result<Box<ErrorReport>, String>) {
+    let view = &mut app.insight;
+    if view.subject.as_ref() != Some(subject) {
+        return;
+    }
+    view.content = match result {
+        Err(why) => Content::Error(why),
+        Ok(insight) => {
+            let loaded = LoadedReport::new(*insight, view.evaluation);
+            loaded.map_or(Content::Empty, |loaded| Content::Loaded(Box::new(loaded)))
+        }
+    };
+    let last = view.loaded().map_or(0, |loaded| loaded.predictions().classes().saturating_sub(1));
+    view.cell = (view.cell.0.min(last), view.cell.1.min(last));
+    // Without a matrix the list takes the keys.
+    view.is_in_list |= view.is_regression();
+    view.at = view.at.min(view.count().saturating_sub(1));
+}
+
+/// Reads again when the run in front was scored once more.
+pub(super) fn run_event(app: &App, event: &RunEvent) -> Vec<Effect> {
+    let is_in_front = || {
+        let run = app.training.as_ref().map(|run| &run.dir);
+        app.screen == Screen::Insight
+            && run.is_some()
+            && app.insight.subject.as_ref().map(|of| &of.dir) == run
+    };
+    match &event.event {
+        Event::Eval(eval) if eval.split == SplitName::Validation && is_in_front() => load(app),
+        _ => Vec::new(),
+    }
+}
+
+/// Applies an action.
+pub(super) fn act(app: &mut App, action: InsightAction) -> Vec<Step> {
+    let view = &mut app.insight;
+    match action {
+        InsightAction::Open if view.is_in_list => show_row(app),
+        InsightAction::Open => view.show_list(RowList::Cell),
+        InsightAction::SwitchPane => view.is_in_list = !view.is_in_list || view.is_regression(),
+        InsightAction::List(list) => view.show_list(list),
+        InsightAction::OpenInfer => return open_infer(app),
+        InsightAction::PreviousSeed => return effects(show_seed(app, |seed| seed.saturating_sub(1))),
+        InsightAction::NextSeed => return effects(show_seed(app, |seed| seed + 1)),
+        InsightAction::PreviousEvaluation => view.step_evaluation(true),
+        InsightAction::NextEvaluation => view.step_evaluation(false),
+        // The list has no columns to move between.
+        InsightAction::Left | InsightAction::Right if view.is_in_list => {}
+        InsightAction::Left => move_cell(view, CellMove::Left),
+        InsightAction::Right => move_cell(view, CellMove::Right),
+        InsightAction::Refresh => return effects(load(app)),
+        InsightAction::Back if view.is_in_list && view.listed == RowList::Cell => view.is_in_list = false,
+        InsightAction::Back => {
+            let from = view.from.unwrap_or(Screen::Runs);
+            app.go_to(from);
+        }
+        InsightAction::Select(line) if view.is_in_list && line == view.at => show_row(app),
+        InsightAction::Select(line) => (view.is_in_list, view.at) = (true, line),
+        InsightAction::SelectCell(label, predicted) => {
+            view.cell = (label, predicted);
+            view.show_list(RowList::Cell);
+        }
+    }
+    Vec::new()
+}
+
+/// Moves the cursor of the list or of the matrix.
+pub(super) fn move_cursor(app: &mut App, action: ListAction) {
+    let view = &mut app.insight;
+    if view.is_in_list {
+        view.at = moved(view.at, view.count(), action);
+        return;
+    }
+    match action {
+        ListAction::Up => move_cell(view, CellMove::Up),
+        ListAction::Down => move_cell(view, CellMove::Down),
+        ListAction::PageUp | ListAction::PageDown | ListAction::First | ListAction::Last => {}
+    }
+}
+
+/// A move of the cursor in the matrix.
+#[derive(Clone, Copy)]
+enum CellMove {
+    Up,
+    Down,
+    Left,
+    Right,
+}
+
+fn move_cell(view: &mut InsightState, action: CellMove) {
+    let Some(last) = view.loaded().and_then(|loaded| loaded.predictions().classes().checked_sub(1)) else {
+        return;
+    };
+    let (label, predicted) = &mut view.cell;
+    match action {
+        CellMove::Up => *label = label.saturating_sub(1),
+        CellMove::Down => *label = (*label + 1).min(last),
+        CellMove::Left => *predicted = predicted.saturating_sub(1),
+        CellMove::Right => *predicted = (*predicted + 1).min(last),
+    }
+    if view.listed == RowList::Cell {
+        view.at = 0;
+    }
+}
+
+/// Shows all of the row under the cursor.
+fn show_row(app: &mut App) {
+    let view = &app.insight;
+    let (Some(loaded), Some(row)) = (view.loaded(), view.row(view.at)) else { return };
+    let predictions = loaded.predictions();
+    let mut lines = match &loaded.report.texts {
+        Ok(texts) => {
+            let pair = texts[row].text_pair.iter().map(|text| harmless(text));
+            std::iter::once(harmless(&texts[row].text)).chain(pair).collect()
+        }
+        Err(why) => vec![format!("Its text cannot be shown: {}", harmless(why))],
+    };
+    lines.push(String::new());
+    match &loaded.report.labels {
+        Labels::Classes(names) => {
+            lines.push(format!("labelled   {}", names[predictions.target(row)]));
+            let said = |class: usize| {
+                format!("{} {:.1} %", names[class], 100.0 * predictions.probability(row, class))
+            };
+            lines.push(format!("predicted  {}", (0..names.len()).map(said).collect::<Vec<_>>().join(", ")));
+        }
+        Labels::Scale { low, high } => {
+            lines.push(format!(
+                "labelled   {:.2} on a scale from {low} to {high}",
+                predictions.target_value(row)
+            ));
+            lines.push(format!("predicted  {:.2}", predictions.predicted_value(row)));
+        }
+    }
+    let losses: Vec<String> = loaded.losses(row).map(format::loss).collect();
+    lines.push(format!("loss       {}", format::loss(predictions.loss(row))));
+    lines.push(format!("over the evaluations: {}", losses.join(" ")));
+    let shared = loaded.cross_seed().map(|together| (together.seeds, &together.rows));
+    if let Some((seeds, shared)) =
+        shared.and_then(|(n, rows)| Some((n, rows.iter().find(|one| one.row == row)?)))
+    {
+        let loss = format::loss(shared.loss);
+        lines.push(format!("all seeds  {} of {seeds} get it wrong, mean loss {loss}", shared.wrong));
+    }
+    app.popup = Some(Popup::message(format!("Row {}", row + 1), lines.join("\n")));
+}

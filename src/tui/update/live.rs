@@ -1,0 +1,119 @@
+//! Actions of the Live screen.
+
+use super::control;
+use super::navigate::{Navigate, Step, effects};
+use crate::tui::action::{ListAction, LiveAction};
+use crate::tui::msg::Effect;
+use crate::tui::screen::Screen;
+use crate::tui::state::App;
+use crate::tui::state::infer::ModelSource;
+use crate::tui::state::insight::Subject;
+use crate::tui::state::popup::{Popup, Reply};
+use crate::tui::state::run::RunState;
+use crate::tui::state::train_request::TrainRequest;
+use std::path::PathBuf;
+
+/// Starts a training, or offers to queue it while another one runs.
+pub(super) fn train(app: &mut App, request: TrainRequest) -> Vec<Effect> {
+    if app.is_training() {
+        app.popup = Some(Popup::question(
+            "A run is being trained already",
+            "This machine trains one run at a time. The queue begins the next one when its turn comes."
+                .into(),
+            vec![
+                ('a', "put it into the queue", Reply::Enqueue(request)),
+                ('k', "do nothing", Reply::Nothing),
+            ],
+        ));
+        return Vec::new();
+    }
+    vec![Effect::StartTraining(request)]
+}
+
+/// Goes to the run that this process has just started.
+pub(super) fn show_training(app: &mut App) {
+    app.viewed = None;
+    app.live.back = 0;
+    app.go_to(Screen::Live);
+}
+
+/// Goes to the run in `dir`.
+pub(super) fn open(app: &mut App, dir: PathBuf) -> Vec<Effect> {
+    app.go_to(Screen::Live);
+    app.live.back = 0;
+    if app.training.as_ref().is_some_and(|run| run.dir == dir) {
+        app.viewed = None;
+        return Vec::new();
+    }
+    let preview = app.runs.preview.as_ref().filter(|preview| preview.0 == dir);
+    let seeds = preview.map_or(Vec::new(), |preview| preview.1.clone());
+    let row = app.runs.runs.iter().find(|run| run.dir == dir);
+    let experiment = row.map_or(String::new(), |run| run.experiment.clone());
+    app.viewed = Some(RunState::past(crate::spec::built_in(&experiment), dir.clone(), seeds));
+    vec![Effect::LoadHistory(dir)]
+}
+
+/// Applies an action.
+pub(super) fn act(app: &mut App, action: LiveAction) -> Vec<Step> {
+    match action {
+        LiveAction::Send(command) => return effects(control::send(app, command)),
+        LiveAction::SetLearningRate => control::ask_learning_rate(app),
+        LiveAction::SetLength => control::ask_length(app),
+        LiveAction::Stop => control::ask_to_stop(app),
+        LiveAction::OpenInfer => {
+            let Some(run) = app.shown_run() else { return Vec::new() };
+            let source = if run.is_live() {
+                ModelSource::Live
+            } else {
+                ModelSource::Run { name: run.name(), dir: run.dir.clone() }
+            };
+            return vec![Navigate::Infer(source).into()];
+        }
+        LiveAction::OpenInsight => {
+            let Some(run) = app.shown_run() else { return Vec::new() };
+            let seed = (run.seeds.len() > 1).then(|| run.seed_at());
+            return vec![Navigate::Insight(Subject { dir: run.dir.clone(), seed }).into()];
+        }
+        LiveAction::NextChart => app.live.shows_score = !app.live.shows_score,
+        LiveAction::PreviousSeed => show_seed(app, |at| at.saturating_sub(1)),
+        LiveAction::NextSeed => show_seed(app, |at| at + 1),
+        LiveAction::ToggleFullChart => show_full(app, !app.live.is_full),
+        LiveAction::Back if app.live.is_full && app.live.chart.back() => {}
+        LiveAction::Back if app.live.is_full => show_full(app, false),
+        LiveAction::Back => {
+            app.viewed = None;
+            app.live.back = 0;
+            let is_from_compare = app.previous_screen == Screen::Compare;
+            app.go_to(if is_from_compare { Screen::Compare } else { Screen::Runs });
+            return effects([Effect::Refresh]);
+        }
+    }
+    Vec::new()
+}
+
+/// Scrolls the log.
+pub(super) fn scroll(app: &mut App, action: ListAction) {
+    match action {
+        ListAction::Up => {
+            let lines = app.shown_run().map_or(0, |run| run.history().log.len());
+            app.live.back = (app.live.back + 1).min(lines.saturating_sub(1));
+        }
+        ListAction::Down => app.live.back = app.live.back.saturating_sub(1),
+        ListAction::Last => app.live.back = 0,
+        ListAction::PageUp | ListAction::PageDown | ListAction::First => {}
+    }
+}
+
+/// Shows the seed of the index that `to` makes of the current one; after the last one the newest is followed.
+fn show_seed(app: &mut App, to: fn(usize) -> usize) {
+    if let Some(run) = app.viewed.as_mut().or(app.training.as_mut()) {
+        let to = to(run.seed_at());
+        run.seed = (to + 1 < run.seeds.len()).then_some(to);
+    }
+}
+
+/// Shows one chart on the whole screen, or all panes again. The panes have no keys to zoom, so the zoom is reset.
+fn show_full(app: &mut App, is_full: bool) {
+    app.live.is_full = is_full;
+    while app.live.chart.back() {}
+}

@@ -1,0 +1,387 @@
+//! What a message does to the state. No files, no channels, no clock: side effects are returned as [`Effect`]s.
+//!
+//! A file for each screen; [`update`] hands each action to the screen that it belongs to.
+
+mod compare;
+mod control;
+mod data;
+mod form;
+mod help;
+mod infer;
+mod insight;
+mod list;
+mod live;
+mod machine;
+mod navigate;
+mod popup;
+mod queue;
+mod runs;
+
+use super::action::{Action, FilterAction, GlobalAction, ListAction};
+use super::msg::{Effect, Msg};
+use super::screen::{Context, Screen};
+use super::state::App;
+use super::state::infer::ModelSource;
+use super::state::popup::{MessageText, Popup, Purpose, Reply};
+use super::state::run::RunState;
+use super::theme::ColorDepth;
+use super::widgets::line_chart::ChartKey;
+use super::widgets::text_field::Edit;
+use crate::event::{Command, Event, Status};
+use crate::run::history::History;
+use crate::run::{Reproduction, RunEvent};
+use crate::spec::RunSpec;
+use navigate::{Navigate, Step};
+use popup::Outcome;
+use std::path::{Path, PathBuf};
+
+/// Applies a message to the state; returns the side effects that follow.
+pub fn update(app: &mut App, msg: Msg) -> Vec<Effect> {
+    match msg {
+        Msg::Action(action) => act(app, action),
+        Msg::Edit(edit) => type_in(app, &edit),
+        Msg::Resize(width, height) => {
+            app.size = (width, height);
+            Vec::new()
+        }
+        Msg::Tick(now) => {
+            app.now = now;
+            let mut effects = refresh(app);
+            effects.extend(queue::tick(app));
+            effects
+        }
+        Msg::Listed { experiments, runs } => {
+            app.runs.set_lists(experiments, runs);
+            if app.screen == Screen::Runs { runs::load_preview(app) } else { Vec::new() }
+        }
+        Msg::HistoryLoaded { dir, result } => history_loaded(app, dir, result),
+        Msg::RunStarted { spec, dir, earlier, queue } => {
+            app.training = Some(RunState::started(*spec, dir, app.now, earlier));
+            if let Some(queue) = queue {
+                // The user did not start this run, so the screen stays.
+                app.runs.set_queue(queue);
+            } else {
+                live::show_training(app);
+            }
+            Vec::new()
+        }
+        Msg::QueueLoaded(queue) => queue::set(app, queue),
+        Msg::RunEvent(event) => {
+            apply_event(app, &event);
+            insight::run_event(app, &event)
+        }
+        Msg::RunEnded(result) => run_ended(app, result),
+        Msg::ExperimentSaved { name } => {
+            app.form = None;
+            app.runs.select(&name);
+            Vec::new()
+        }
+        Msg::ModelOpened { request_id, result } => infer::model_opened(app, request_id, result),
+        Msg::ComparisonOpened { request_id, result } => infer::comparison_opened(app, request_id, result),
+        Msg::ComparisonPrediction { request_id, result } => {
+            infer::comparison_prediction(app, request_id, result);
+            Vec::new()
+        }
+        Msg::Prediction { request_id, seconds, result } => {
+            infer::prediction(app, request_id, seconds, result)
+        }
+        Msg::Explanation { request_id, seconds, result } => {
+            app.infer.attribution.insert(request_id, seconds, result, app.now);
+            Vec::new()
+        }
+        Msg::PredictionsLoaded { subject, result } => {
+            insight::predictions_loaded(app, &subject, result);
+            Vec::new()
+        }
+        Msg::DataProfiled { spec, result } => {
+            app.data.insert(*spec, result);
+            Vec::new()
+        }
+        Msg::Reproduction(result) => {
+            show_published(app, result);
+            Vec::new()
+        }
+        Msg::ProbesLoaded(result) => infer::probes_loaded(app, result),
+        Msg::Error { title, text } => {
+            app.show_error(title, text);
+            Vec::new()
+        }
+    }
+}
+
+/// Hands an action to the part of the interface that it belongs to.
+fn act(app: &mut App, action: Action) -> Vec<Effect> {
+    if !matches!(action, Action::Chart(ChartKey::CursorAt(..))) {
+        app.notice = None;
+    }
+    let steps = match action {
+        Action::Global(action) => return global(app, action),
+        Action::List(action) => return move_cursor(app, action),
+        Action::Filter(action) => return filter(app, action),
+        Action::Popup(action) => {
+            let outcome = popup::act(app, action);
+            return settle(app, outcome);
+        }
+        Action::Runs(action) => runs::act(app, action),
+        Action::Form(action) => form::act(app, action),
+        Action::Live(action) => live::act(app, action),
+        Action::Infer(action) => return infer::act(app, action),
+        Action::Compare(action) => compare::act(app, action),
+        Action::Insight(action) => insight::act(app, action),
+        Action::Data(action) => return data::act(app, action),
+        Action::Machine(action) => {
+            machine::act(app, action);
+            Vec::new()
+        }
+        Action::Chart(key) => {
+            apply_chart_key(app, key);
+            Vec::new()
+        }
+    };
+    take_steps(app, steps)
+}
+
+/// Takes the steps that a screen asks for, in order.
+fn take_steps(app: &mut App, steps: Vec<Step>) -> Vec<Effect> {
+    let mut effects = Vec::new();
+    for step in steps {
+        match step {
+            Step::Effect(effect) => effects.push(effect),
+            Step::Navigate(navigate) => effects.extend(go(app, navigate)),
+        }
+    }
+    effects
+}
+
+fn go(app: &mut App, navigate: Navigate) -> Vec<Effect> {
+    match navigate {
+        Navigate::Training => {
+            app.viewed = None;
+            app.go_to(Screen::Live);
+            Vec::new()
+        }
+        Navigate::Run(dir) => live::open(app, dir),
+        Navigate::Train(request) => live::train(app, request),
+        Navigate::Infer(source) => infer::open(app, source),
+        Navigate::Example(source, example) => infer::open_example(app, source, &example),
+        Navigate::Insight(subject) => insight::open(app, subject),
+        Navigate::Data(spec) => data::open(app, *spec),
+    }
+}
+
+fn global(app: &mut App, action: GlobalAction) -> Vec<Effect> {
+    match action {
+        GlobalAction::Quit => popup::ask_to_quit(app),
+        GlobalAction::Suspend => vec![Effect::Suspend],
+        GlobalAction::Redraw => vec![Effect::Redraw],
+        GlobalAction::ToggleMouse => {
+            app.mouse = !app.mouse;
+            let who = if app.mouse { "mouse: clicks here" } else { "mouse: selects text" };
+            app.notice = Some(who.into());
+            vec![Effect::SetMouse(app.mouse)]
+        }
+        GlobalAction::NextTheme => {
+            next_theme(app);
+            vec![Effect::SaveTheme(app.theme.scheme.name.to_string())]
+        }
+        GlobalAction::Help => {
+            popup::toggle_help(app);
+            Vec::new()
+        }
+        GlobalAction::GoTo(_) if app.popup.is_some() => Vec::new(),
+        GlobalAction::GoTo(Screen::Infer) => infer::enter(app),
+        GlobalAction::GoTo(screen) => {
+            app.go_to(screen);
+            if matches!(screen, Screen::Runs | Screen::Compare) { vec![Effect::Refresh] } else { Vec::new() }
+        }
+    }
+}
+
+/// Takes the next theme and shows its name.
+fn next_theme(app: &mut App) {
+    let at = app.themes.iter().position(|scheme| scheme.name == app.theme.scheme.name);
+    let next = at.map_or(0, |at| (at + 1) % app.themes.len());
+    app.theme.scheme = app.themes[next];
+    let colours = match app.theme.palette {
+        ColorDepth::None => ", without colours here",
+        _ => "",
+    };
+    app.notice = Some(format!("theme {}{colours}", app.theme.scheme.name));
+}
+
+fn move_cursor(app: &mut App, action: ListAction) -> Vec<Effect> {
+    if app.popup.is_some() {
+        popup::move_cursor(app, action);
+        return Vec::new();
+    }
+    match app.screen {
+        Screen::Runs if app.form.is_some() => form::move_cursor(app, action),
+        Screen::Runs => return runs::move_cursor(app, action),
+        Screen::Live => live::scroll(app, action),
+        Screen::Infer => return infer::recall(app, action),
+        Screen::Compare => compare::move_cursor(app, action),
+        Screen::Insight => insight::move_cursor(app, action),
+        Screen::Data | Screen::Machine => {}
+    }
+    Vec::new()
+}
+
+fn filter(app: &mut App, action: FilterAction) -> Vec<Effect> {
+    if app.popup.is_some() {
+        popup::filter(app, action);
+        return Vec::new();
+    }
+    match app.screen {
+        Screen::Runs => runs::filter(app, action),
+        Screen::Compare => compare::filter(app, action),
+        Screen::Live | Screen::Infer | Screen::Insight | Screen::Data | Screen::Machine => {}
+    }
+    Vec::new()
+}
+
+fn apply_chart_key(app: &mut App, key: ChartKey) {
+    match app.screen {
+        Screen::Live => app.live.chart.apply(key),
+        Screen::Compare => app.compare.chart.apply(key),
+        Screen::Machine => app.gauges.apply(key),
+        Screen::Runs | Screen::Infer | Screen::Insight | Screen::Data => {}
+    }
+}
+
+fn type_in(app: &mut App, edit: &Edit) -> Vec<Effect> {
+    match (app.context(), app.screen) {
+        _ if app.popup.is_some() => popup::type_in(app, edit),
+        (Context::FormValue, _) => form::type_in(app, edit),
+        (Context::Filter, Screen::Compare) => compare::type_in(app, edit),
+        (Context::Filter, _) => return runs::type_in(app, edit),
+        (Context::Screen(Screen::Infer), _) => return infer::type_in(app, edit),
+        _ => {}
+    }
+    Vec::new()
+}
+
+/// Follows what is decided in a popup.
+fn settle(app: &mut App, outcome: Outcome) -> Vec<Effect> {
+    match outcome {
+        Outcome::Nothing => Vec::new(),
+        Outcome::Reply(reply) => follow_reply(app, reply),
+        Outcome::Choice(purpose, value) => match purpose {
+            Purpose::FormField(line) => {
+                form::choose(app, line, value);
+                Vec::new()
+            }
+            Purpose::Model => infer::choose_model(app, &value),
+            Purpose::Comparison => infer::choose_comparison(app, &value),
+            Purpose::LearningRate => control::choose_learning_rate(app, &value),
+            Purpose::Length => control::choose_length(app, &value),
+        },
+    }
+}
+
+fn follow_reply(app: &mut App, reply: Reply) -> Vec<Effect> {
+    match reply {
+        Reply::Nothing => Vec::new(),
+        Reply::Quit => queue::hold_before(app, vec![Effect::Quit]),
+        Reply::StopAndQuit => {
+            app.is_quitting = true;
+            let effects = if app.is_training() { control::stop_training(app) } else { vec![Effect::Quit] };
+            queue::hold_before(app, effects)
+        }
+        Reply::Stop => control::send(app, Command::Stop),
+        Reply::StopAndHold => {
+            let effects = control::send(app, Command::Stop);
+            queue::hold_before(app, effects)
+        }
+        Reply::Enqueue(request) => vec![Effect::Enqueue(request)],
+        Reply::Delete(dir) => vec![Effect::DeleteRun(dir)],
+        Reply::SaveForm => form::save(app),
+        Reply::DiscardForm => {
+            app.form = None;
+            Vec::new()
+        }
+    }
+}
+
+/// Follows the logs of the runs on screen, and refreshes the weights that are being trained.
+fn refresh(app: &mut App) -> Vec<Effect> {
+    let followed = app.followed_runs();
+    if !followed.is_empty() {
+        return vec![Effect::FollowLogs(followed)];
+    }
+    if app.screen != Screen::Infer || !app.is_training() {
+        return Vec::new();
+    }
+    infer::refresh_if_old(app)
+}
+
+type LoadedHistory = Result<(RunSpec, Vec<History>), String>;
+
+fn history_loaded(app: &mut App, dir: PathBuf, result: LoadedHistory) -> Vec<Effect> {
+    compare::history_loaded(app, &dir, &result);
+    infer::history_loaded(app, &dir, &result);
+    let is_viewed = |app: &App, dir: &Path| app.viewed.as_ref().is_some_and(|viewed| viewed.dir == dir);
+    match result {
+        Ok((spec, seeds)) => {
+            if let Some(viewed) = app.viewed.as_mut().filter(|viewed| viewed.dir == dir) {
+                let seed = viewed.seed;
+                *viewed = RunState { seed, ..RunState::past(spec, dir.clone(), seeds.clone()) };
+            }
+            app.runs.preview = Some((dir, seeds));
+        }
+        Err(why) if is_viewed(app, &dir) => app.show_error("This run cannot be read", why),
+        Err(_) => app.runs.preview = Some((dir, Vec::new())),
+    }
+    Vec::new()
+}
+
+fn apply_event(app: &mut App, event: &RunEvent) {
+    if let Some(run) = &mut app.training {
+        run.apply(event);
+        if let Event::Ended { status: Status::Stopped, .. } = event.event {
+            run.pending_command = None;
+        }
+    }
+}
+
+fn run_ended(app: &mut App, result: Result<(), String>) -> Vec<Effect> {
+    if let Some(run) = &mut app.training {
+        run.is_running = false;
+        run.pending_command = None;
+    }
+    app.runs.preview = None;
+    if app.is_quitting {
+        return vec![Effect::Quit];
+    }
+    let mut effects = vec![Effect::Refresh];
+    effects.extend(queue::run_ended(app, result.is_err()));
+    // The next run of the queue does not wait until the user closes a message; the list keeps the error.
+    if let Err(why) = result
+        && !queue::continues(app)
+    {
+        app.show_error("The run failed", why);
+    }
+    if app.infer.is_live()
+        && let Some(run) = &app.training
+    {
+        // The weights in memory are gone; the best ones on disk take their place.
+        let source = ModelSource::Run { name: run.name(), dir: run.dir.clone() };
+        if app.screen == Screen::Infer {
+            effects.extend(infer::open(app, source));
+        } else {
+            app.infer.source = ModelSource::Nothing;
+            app.infer.opened = None;
+        }
+    }
+    effects
+}
+
+/// Shows the published results beside those of the runs, or the error.
+fn show_published(app: &mut App, result: Result<Vec<Reproduction>, String>) {
+    match result {
+        Ok(table) => {
+            let title = "The article's table".into();
+            app.popup = Some(Popup::Message { title, text: MessageText::Published(table), first: 0 });
+        }
+        Err(why) => app.show_error("The runs cannot be held against the published means", why),
+    }
+}

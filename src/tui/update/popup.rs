@@ -1,0 +1,171 @@
+//! Actions of popups.
+
+use super::help;
+use super::list::moved;
+use crate::tui::action::{Action, FilterAction, ListAction, PopupAction, RunsAction};
+use crate::tui::layout::message_width;
+use crate::tui::msg::Effect;
+use crate::tui::screen::{Context, Screen};
+use crate::tui::state::App;
+use crate::tui::state::form::Form;
+use crate::tui::state::help::HelpState;
+use crate::tui::state::popup::{Popup, Purpose, Question, Reply};
+use crate::tui::widgets::text_field::Edit;
+use crate::tui::widgets::wrap;
+
+/// What was decided in a popup.
+pub(super) enum Outcome {
+    /// Nothing.
+    Nothing,
+    /// The answer to a question.
+    Reply(Reply),
+    /// A value chosen for a purpose.
+    Choice(Purpose, String),
+}
+
+/// Applies an action.
+pub(super) fn act(app: &mut App, action: PopupAction) -> Outcome {
+    match action {
+        PopupAction::Accept => accept(app),
+        PopupAction::Cancel => {
+            cancel(app);
+            Outcome::Nothing
+        }
+        PopupAction::Answer(number) => answer(app, number),
+        PopupAction::Select(line) => select(app, line),
+    }
+}
+
+fn accept(app: &mut App) -> Outcome {
+    match &app.popup {
+        Some(Popup::Question(question)) => {
+            let number = question.at;
+            answer(app, number)
+        }
+        Some(Popup::Choice(choice)) => {
+            let (purpose, chosen) = (choice.purpose, choice.shown().get(choice.at).cloned());
+            let Some(chosen) = chosen else { return Outcome::Nothing };
+            app.popup = None;
+            Outcome::Choice(purpose, chosen.value)
+        }
+        Some(Popup::Message { .. } | Popup::Help(_)) => {
+            app.popup = None;
+            Outcome::Nothing
+        }
+        None => Outcome::Nothing,
+    }
+}
+
+/// Closes the popup; a help that was searched shows all keys again.
+fn cancel(app: &mut App) {
+    match &mut app.popup {
+        Some(Popup::Help(help)) if !help.search.text().is_empty() => *help = HelpState::default(),
+        popup => *popup = None,
+    }
+}
+
+fn answer(app: &mut App, number: usize) -> Outcome {
+    let Some(Popup::Question(question)) = &app.popup else { return Outcome::Nothing };
+    let reply = question.answers.get(number).map_or(Reply::Nothing, |answer| answer.reply.clone());
+    app.popup = None;
+    Outcome::Reply(reply)
+}
+
+fn select(app: &mut App, line: usize) -> Outcome {
+    match &mut app.popup {
+        Some(Popup::Choice(choice)) if line == choice.at => accept(app),
+        Some(Popup::Choice(choice)) => {
+            choice.at = line.min(choice.shown().len().saturating_sub(1));
+            Outcome::Nothing
+        }
+        Some(Popup::Question(question)) if line < question.answers.len() => answer(app, line),
+        Some(Popup::Question(_) | Popup::Message { .. } | Popup::Help(_)) | None => Outcome::Nothing,
+    }
+}
+
+/// Opens the help, or closes it or a message.
+pub(super) fn toggle_help(app: &mut App) {
+    match &app.popup {
+        None => app.popup = Some(Popup::Help(HelpState::default())),
+        Some(Popup::Message { .. } | Popup::Help(_)) => app.popup = None,
+        Some(Popup::Question(_) | Popup::Choice(_)) => {}
+    }
+}
+
+/// Moves the cursor, or scrolls.
+pub(super) fn move_cursor(app: &mut App, action: ListAction) {
+    if let Some(Popup::Help(mut help)) = app.popup.clone() {
+        help::scroll(app, &mut help, action);
+        app.popup = Some(Popup::Help(help));
+        return;
+    }
+    let last = last_scroll(app);
+    match &mut app.popup {
+        Some(Popup::Question(Question { at, answers, .. })) => *at = moved(*at, answers.len(), action),
+        Some(Popup::Choice(choice)) => choice.at = moved(choice.at, choice.shown().len(), action),
+        Some(Popup::Message { first, .. }) => *first = moved(*first, last + 1, action),
+        Some(Popup::Help(_)) | None => {}
+    }
+}
+
+/// The last line of a message that scrolling can bring to the top.
+fn last_scroll(app: &App) -> usize {
+    let (width, height) = app.size;
+    let Some(Popup::Message { text, .. }) = &app.popup else { return 0 };
+    wrap(&text.text(app.theme), message_width(width))
+        .len()
+        .saturating_sub(height.saturating_sub(4).max(1) as usize)
+}
+
+/// Applies an action of the filter to the help, the only popup that has one.
+pub(super) fn filter(app: &mut App, action: FilterAction) {
+    if let Some(Popup::Help(help)) = &mut app.popup {
+        help::filter(help, action);
+    }
+}
+
+/// Types into the popup.
+pub(super) fn type_in(app: &mut App, edit: &Edit) {
+    match &mut app.popup {
+        Some(Popup::Choice(choice)) => {
+            if choice.typed.edit(edit) {
+                choice.at = 0;
+            }
+        }
+        Some(Popup::Help(help)) => help::type_in(help, edit),
+        Some(Popup::Message { .. } | Popup::Question(_)) | None => {}
+    }
+}
+
+/// Asks before quitting while a run is being trained or a form is changed; quits at once otherwise.
+pub(super) fn ask_to_quit(app: &mut App) -> Vec<Effect> {
+    if !app.is_training() {
+        if app.form.as_ref().is_some_and(Form::is_changed) {
+            app.popup = Some(Popup::question(
+                "The form was changed",
+                "What you changed is not in the experiments file.".into(),
+                vec![('q', "quit and forget the changes", Reply::Quit), ('k', "stay", Reply::Nothing)],
+            ));
+            return Vec::new();
+        }
+        return vec![Effect::Quit];
+    }
+    let [hold, resume] = [RunsAction::ToggleHold, RunsAction::Resume]
+        .map(|action| app.key(Context::Screen(Screen::Runs), Action::Runs(action)));
+    let queue = match app.runs.queue.list.entries.len() {
+        0 => String::new(),
+        _ => format!(" The queue is kept and held; `{hold}` on the Runs screen goes on with it."),
+    };
+    app.popup = Some(Popup::question(
+        "A run is being trained",
+        format!(
+            "Quitting ends it. Its work can be saved first; `{resume}` on the Runs screen then goes on where it was.{queue}"
+        ),
+        vec![
+            ('s', "stop it, save the work, then quit", Reply::StopAndQuit),
+            ('q', "quit now; steps since the last checkpoint are lost", Reply::Quit),
+            ('k', "keep training", Reply::Nothing),
+        ],
+    ));
+    Vec::new()
+}

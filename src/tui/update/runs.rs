@@ -1,0 +1,170 @@
+//! Actions of the Runs screen.
+
+use super::list::moved;
+use super::navigate::{Navigate, Step, effects};
+use super::queue;
+use crate::run::RunStatus;
+use crate::run::queue::QueueEntry;
+use crate::tui::action::{Action, FilterAction, ListAction, LiveAction, RunsAction};
+use crate::tui::msg::Effect;
+use crate::tui::screen::{Context, Screen};
+use crate::tui::state::App;
+use crate::tui::state::experiment::ExperimentRow;
+use crate::tui::state::form::Form;
+use crate::tui::state::infer::ModelSource;
+use crate::tui::state::insight::Subject;
+use crate::tui::state::popup::{Popup, Reply};
+use crate::tui::state::runs::{ListLine, can_resume};
+use crate::tui::state::train_request::TrainRequest;
+use crate::tui::widgets::text_field::{Edit, TextField};
+
+/// Applies an action.
+pub(super) fn act(app: &mut App, action: RunsAction) -> Vec<Step> {
+    match action {
+        RunsAction::Open => return open(app),
+        RunsAction::Edit => open_form(app, Form::edit),
+        RunsAction::Copy => open_form(app, Form::copy),
+        RunsAction::New => app.form = Some(Form::new(&app.runs.experiments)),
+        RunsAction::Resume => {
+            let run = app.runs.run().filter(|run| can_resume(run));
+            return navigate(run.map(|run| Navigate::Train(TrainRequest::Resume(run.dir.clone()))));
+        }
+        RunsAction::Delete => return delete(app),
+        RunsAction::Enqueue => return queue::enqueue(app),
+        RunsAction::MoveEarlier => return queue::move_earlier(app),
+        RunsAction::MoveLater => return queue::move_later(app),
+        RunsAction::ToggleHold => return queue::toggle_hold(app),
+        RunsAction::OpenInfer => {
+            let run = app.runs.run().filter(|run| run.best.is_some());
+            let source = |name: &String, dir| ModelSource::Run { name: name.clone(), dir };
+            return navigate(run.map(|run| Navigate::Infer(source(&run.name, run.dir.clone()))));
+        }
+        RunsAction::OpenInsight => {
+            let subject = app.runs.run().map(|run| Subject { dir: run.dir.clone(), seed: None });
+            return navigate(subject.map(Navigate::Insight));
+        }
+        RunsAction::OpenData => return open_data(app),
+        RunsAction::ShowPublished => return effects([Effect::LoadReproduction]),
+        RunsAction::NextSection => {
+            app.runs.next_section();
+            return effects(load_preview(app));
+        }
+        RunsAction::Refresh => return effects([Effect::Refresh]),
+        RunsAction::ClearFilter => filter(app, FilterAction::Clear),
+        RunsAction::Select(line) if line == app.runs.at && app.runs.is_filtering => {
+            filter(app, FilterAction::Accept);
+        }
+        RunsAction::Select(line) if line == app.runs.at => return open(app),
+        RunsAction::Select(line) => {
+            app.runs.at = line.min(app.runs.lines().len().saturating_sub(1));
+            return effects(load_preview(app));
+        }
+    }
+    Vec::new()
+}
+
+fn navigate(navigate: Option<Navigate>) -> Vec<Step> {
+    navigate.map(Step::Navigate).into_iter().collect()
+}
+
+/// Moves the cursor.
+pub(super) fn move_cursor(app: &mut App, action: ListAction) -> Vec<Effect> {
+    app.runs.at = moved(app.runs.at, app.runs.lines().len(), action);
+    load_preview(app)
+}
+
+/// Starts, ends or clears the filter.
+pub(super) fn filter(app: &mut App, action: FilterAction) {
+    app.runs.is_filtering = action == FilterAction::Start;
+    if action == FilterAction::Clear {
+        app.runs.filter = TextField::default();
+    }
+}
+
+/// Types into the filter.
+pub(super) fn type_in(app: &mut App, edit: &Edit) -> Vec<Effect> {
+    if app.runs.is_filtering && app.runs.filter.edit(edit) {
+        app.runs.at = 0;
+        return load_preview(app);
+    }
+    Vec::new()
+}
+
+/// Loads the history of the run under the cursor, unless it is loaded.
+pub(super) fn load_preview(app: &App) -> Vec<Effect> {
+    let loaded = app.runs.preview.as_ref().map(|(dir, _)| dir);
+    match app.runs.run() {
+        Some(run) if loaded != Some(&run.dir) => vec![Effect::LoadHistory(run.dir.clone())],
+        _ => Vec::new(),
+    }
+}
+
+/// The queue entry under the cursor.
+fn entry(app: &App) -> Option<QueueEntry> {
+    match app.runs.line() {
+        Some(ListLine::Queued(entry)) => Some(entry.clone()),
+        _ => None,
+    }
+}
+
+/// Starts the experiment under the cursor, or opens the run.
+fn open(app: &mut App) -> Vec<Step> {
+    if let Some(entry) = entry(app) {
+        return queue::open_entry(app, &entry);
+    }
+    if let Some(run) = app.runs.run() {
+        return vec![Navigate::Run(run.dir.clone()).into()];
+    }
+    match app.runs.experiment().map(|row| row.spec.clone()) {
+        Some(Ok(spec)) => vec![Navigate::Train(TrainRequest::Spec(Box::new(spec))).into()],
+        Some(Err(why)) => {
+            app.show_error("This experiment cannot be started", why);
+            Vec::new()
+        }
+        None => Vec::new(),
+    }
+}
+
+/// Opens the dataset of the experiment under the cursor.
+fn open_data(app: &mut App) -> Vec<Step> {
+    match app.runs.experiment().map(|row| row.spec.clone()) {
+        Some(Ok(spec)) => vec![Navigate::Data(Box::new(spec)).into()],
+        Some(Err(why)) => {
+            app.show_error("This experiment is not understood", why);
+            Vec::new()
+        }
+        None => Vec::new(),
+    }
+}
+
+fn open_form(app: &mut App, form: fn(&ExperimentRow, &[ExperimentRow]) -> Form) {
+    if let Some(row) = app.runs.experiment() {
+        app.form = Some(form(row, &app.runs.experiments));
+    }
+}
+
+/// Removes the queue entry under the cursor, or asks whether to delete the run.
+fn delete(app: &mut App) -> Vec<Step> {
+    if let Some(entry) = entry(app) {
+        return queue::remove_entry(app, &entry);
+    }
+    ask_to_delete(app);
+    Vec::new()
+}
+
+fn ask_to_delete(app: &mut App) {
+    let Some(run) = app.runs.run() else { return };
+    if run.status == RunStatus::Running {
+        let stop = app.key(Context::Screen(Screen::Live), Action::Live(LiveAction::Stop));
+        app.show_error(
+            "This run is being trained",
+            format!("Stop it first, with `{stop}` on the Live screen."),
+        );
+        return;
+    }
+    app.popup = Some(Popup::question(
+        "Delete a run",
+        format!("{} is deleted with its weights, checkpoints and logs. There is no way back.", run.name),
+        vec![('d', "delete it", Reply::Delete(run.dir.clone())), ('k', "keep it", Reply::Nothing)],
+    ));
+}

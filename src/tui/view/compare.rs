@@ -1,0 +1,379 @@
+//! How runs side by side are drawn.
+
+use super::chart_title::view_suffix;
+use super::run_text::{short_name, status_role, tagged_name};
+use crate::catalog::Metric;
+use crate::format;
+use crate::run::{Repeats, RunRow};
+use crate::spec::Difference;
+use crate::text;
+use crate::tui::action::{Action, CompareAction};
+use crate::tui::layout::COMPARE_SIDE_BY_SIDE;
+use crate::tui::screen::{Context, Screen};
+use crate::tui::state::App;
+use crate::tui::state::compare::{Column, CompareState, Mark, Quantity, is_same};
+use crate::tui::theme::{Role, Symbol, Theme};
+use crate::tui::widgets::line_chart::{Curve, LineChart, Look, Reading, Seeds};
+use crate::tui::widgets::{airy_pane, cut, first_in_sight, fixed, line_under, pane, put, put_right, wrap};
+use ratatui::buffer::Buffer;
+use ratatui::layout::{Constraint, Layout, Position, Rect};
+use ratatui::widgets::Widget;
+
+/// Cells of an entry of the legend.
+const ENTRY: u16 = 36;
+
+/// The table, the curves and the differences, where there is room for each.
+struct Areas {
+    table: Rect,
+    chart: Option<Rect>,
+    differences: Option<Rect>,
+}
+
+fn layout(compare: &CompareState, area: Rect) -> Areas {
+    if area.width < COMPARE_SIDE_BY_SIDE {
+        let rows = [Constraint::Length((area.height * 2 / 5).max(5)), Constraint::Fill(1)];
+        let [table, rest] = Layout::vertical(rows).areas(area);
+        let (chart, differences) =
+            if compare.shows_differences { (None, Some(rest)) } else { (Some(rest), None) };
+        return Areas { table, chart, differences };
+    }
+    let columns = [Constraint::Length((area.width / 2).min(92)), Constraint::Fill(1)];
+    let [table, right] = Layout::horizontal(columns).areas(area);
+    let wanted = compare.differences.len().max(3) as u16 + 2;
+    let rows = [Constraint::Fill(1), Constraint::Length(wanted.min(right.height * 2 / 5))];
+    let [chart, differences] = Layout::vertical(rows).areas(right);
+    Areas { table, chart: Some(chart), differences: Some(differences) }
+}
+
+/// Draws the screen; returns where the terminal's cursor belongs while text is typed.
+pub fn draw(app: &App, area: Rect, buffer: &mut Buffer) -> Option<Position> {
+    let areas = layout(&app.compare, area);
+    let cursor = draw_table(app, areas.table, buffer);
+    if let Some(area) = areas.chart {
+        draw_chart(app, area, buffer);
+    }
+    if let Some(area) = areas.differences {
+        draw_differences(app, area, buffer);
+    }
+    cursor
+}
+
+/// Draws the names only.
+pub fn draw_tiny(app: &App, area: Rect, buffer: &mut Buffer) -> Option<Position> {
+    draw_rows(app, area, buffer);
+    None
+}
+
+/// The sign of a marked run.
+fn sign(mark: &Mark) -> Symbol {
+    Symbol::Run(mark.sign as u8)
+}
+
+/// The rows of the table and the filter below them, inside of its pane.
+fn list_areas(compare: &CompareState, inner: Rect) -> (Rect, Option<Rect>) {
+    compare.filter.filter_areas(inner, compare.is_filtering)
+}
+
+/// The row of the table that is drawn at a place of the screen, whose body is `area`.
+pub fn row_at(app: &App, area: Rect, place: Position) -> Option<usize> {
+    let compare = &app.compare;
+    let inner = pane(app.theme, "", false).inner(layout(compare, area).table);
+    let (list, _) = list_areas(compare, inner);
+    // The first line is the head.
+    let list = Rect { y: list.y + 1, height: list.height.saturating_sub(1), ..list };
+    let rows = compare.rows(&app.runs.runs);
+    let first = first_in_sight(compare.cursor(&rows), rows.len(), list.height as usize);
+    line_under(list, first, place).filter(|row| *row < rows.len())
+}
+
+/// Where the curves are drawn on a screen whose body is `area`.
+pub fn plot(app: &App, area: Rect) -> Option<Rect> {
+    let area = layout(&app.compare, area).chart?;
+    draw_chart(app, area, &mut Buffer::empty(area))
+}
+
+fn draw_table(app: &App, area: Rect, buffer: &mut Buffer) -> Option<Position> {
+    let (compare, theme) = (&app.compare, app.theme);
+    let all = app.runs.runs.len();
+    let shown = compare.rows(&app.runs.runs).len();
+    let title = match shown {
+        shown if shown == all => format!("Runs, {}", format::count(all as u64)),
+        shown => format!("Runs, {} of {}", format::count(shown as u64), format::count(all as u64)),
+    };
+    let block = pane(theme, &title, true);
+    let inner = block.inner(area);
+    block.render(area, buffer);
+    let (list, foot) = list_areas(compare, inner);
+    draw_rows(app, list, buffer);
+    let foot = foot?;
+    let cursor = compare.filter.draw_filter(buffer, foot, theme);
+    compare.is_filtering.then_some(cursor)
+}
+
+fn draw_rows(app: &App, area: Rect, buffer: &mut Buffer) {
+    let (compare, theme) = (&app.compare, app.theme);
+    let rows = compare.rows(&app.runs.runs);
+    if rows.is_empty() {
+        let text = match (app.runs.is_listed, compare.filter.text().is_empty()) {
+            (false, _) => "",
+            (true, true) => "No runs yet: start an experiment on the Runs screen.",
+            (true, false) => "No run contains that.",
+        };
+        put(buffer, area.x + 1, area.y, area.width.saturating_sub(1), text, theme.style(Role::Muted));
+        return;
+    }
+    // A cell of air, the sign, a cell of air; the table ends with one too.
+    let columns = Column::fitting((area.width as usize).saturating_sub(4), compare.order.column);
+    draw_head(app, &columns, Rect { height: area.height.min(1), ..area }, buffer);
+    let at = compare.cursor(&rows);
+    let height = area.height.saturating_sub(1) as usize;
+    let first = first_in_sight(at, rows.len(), height);
+    for (row, run) in rows.iter().skip(first).take(height).enumerate() {
+        let line = Rect { y: area.y + 1 + row as u16, height: 1, ..area };
+        draw_row(app, run, &columns, first + row == at, line, buffer);
+    }
+}
+
+/// Cells of the column of names.
+fn name_width(columns: &[Column], width: u16) -> usize {
+    let others: usize = columns.iter().skip(1).map(|column| column.width() + 1).sum();
+    (width as usize).saturating_sub(4 + others)
+}
+
+fn draw_head(app: &App, columns: &[Column], area: Rect, buffer: &mut Buffer) {
+    let theme = app.theme;
+    let order = app.compare.order;
+    let mut x = area.x + 3;
+    for column in columns {
+        let width = if *column == Column::Name { name_width(columns, area.width) } else { column.width() };
+        let is_sorted = *column == order.column;
+        let arrow = match (is_sorted, order.is_reversed) {
+            (false, _) => "",
+            (true, false) => theme.glyph(Symbol::Falling),
+            (true, true) => theme.glyph(Symbol::Rising),
+        };
+        let text = format!("{}{arrow}", column.title());
+        let text = if column.is_number() { format!("{text:>width$}") } else { text };
+        let role = if is_sorted { Role::Key } else { Role::Muted };
+        put(buffer, x, area.y, area.right().saturating_sub(x), &text, theme.style(role));
+        x += width as u16 + 1;
+    }
+}
+
+fn draw_row(app: &App, run: &RunRow, columns: &[Column], is_at: bool, area: Rect, buffer: &mut Buffer) {
+    let theme = app.theme;
+    let name = name_width(columns, area.width);
+    let mut text = String::from("   ");
+    for column in columns {
+        let value = column.text(run, app);
+        text += &match column {
+            Column::Name if columns.contains(&Column::Started) => {
+                fixed(theme, &tagged_name(run, app, name), name)
+            }
+            Column::Name => fixed(theme, &short_name(run, app, name), name),
+            column if column.is_number() => format!("{value:>width$}", width = column.width()),
+            column => fixed(theme, &value, column.width()),
+        };
+        text.push(' ');
+    }
+    let role = if is_at { Role::Selected } else { status_role(run.status) };
+    let text = fixed(theme, &text, area.width as usize);
+    put(buffer, area.x, area.y, area.width, &text, theme.style(role));
+    if let Some(mark) = app.compare.marks.iter().find(|mark| is_same(&mark.dir, &run.dir)) {
+        let style = theme.style(Role::Curve(mark.colour));
+        put(buffer, area.x + 1, area.y, 1, theme.glyph(sign(mark)), style);
+    }
+}
+
+/// Draws the curves and their legend; says where the curves are.
+fn draw_chart(app: &App, area: Rect, buffer: &mut Buffer) -> Option<Rect> {
+    let (compare, theme) = (&app.compare, app.theme);
+    let looked = if compare.quantity.is_noisy() || compare.chart.is_log {
+        view_suffix(&compare.chart)
+    } else {
+        String::new()
+    };
+    let title = format!("{}{looked}", compare.quantity.name());
+    let block = pane(theme, &title, false);
+    let inner = block.inner(area);
+    block.render(area, buffer);
+    let across = (inner.width / ENTRY).max(1);
+    let most = (inner.height / 4).max(1);
+    let down = (compare.marks.len() as u16).div_ceil(across).min(most);
+    let chart_area = Rect { height: inner.height.saturating_sub(down), ..inner };
+    let legend = Rect { y: chart_area.bottom(), height: inner.height - chart_area.height, ..inner };
+
+    let (curves, owners) = curves(app);
+    let is_share = compare.quantity == Quantity::Score
+        && compare.marks.iter().any(|mark| {
+            mark.histories(app.training.as_ref()).iter().any(|history| history.metric() != Metric::Loss)
+        });
+    let waiting = compare.marks.iter().any(|mark| mark.read.is_none());
+    let mark = if compare.has_rows(&app.runs.runs) {
+        format!(
+            "{} marks a run, and its curve comes here",
+            app.key(Context::Screen(Screen::Compare), Action::Compare(CompareAction::ToggleMark))
+        )
+    } else {
+        "the curves of marked runs come here".to_string()
+    };
+    let chart = LineChart {
+        curves: &curves,
+        view: compare.chart,
+        steps: 0,
+        percent: is_share,
+        references: &[],
+        span: None,
+        empty: match (compare.marks.is_empty(), waiting) {
+            (true, _) => &mark,
+            (false, true) => "reading",
+            (false, false) => "these runs have no such values",
+        },
+        theme,
+    };
+    let readings = chart.draw(chart_area, buffer);
+    let reading = |place: usize| {
+        let of = owners.iter().zip(&readings).filter(|(owner, _)| **owner == place);
+        let all: Vec<Reading> = of.filter_map(|(_, reading)| *reading).collect();
+        if let [one] = all[..] {
+            return Some(chart.reading(one));
+        }
+        // Seeds that are drawn each for itself are read as their mean all the same.
+        let Repeats { mean: value, sd, .. } = Repeats::of(all.iter().map(|reading| reading.value))?;
+        Some(chart.reading(Reading { value, sd }))
+    };
+    draw_legend(app, legend, across, reading, buffer);
+    chart.plot(chart_area)
+}
+
+/// The curves of all marked runs, each with the place of its mark.
+fn curves(app: &App) -> (Vec<Curve<'_>>, Vec<usize>) {
+    let compare = &app.compare;
+    let (mut curves, mut owners) = (Vec::new(), Vec::new());
+    for (place, mark) in compare.marks.iter().enumerate() {
+        let look =
+            if compare.quantity.is_sparse() { Look::Points(sign(mark)) } else { Look::Marked(sign(mark)) };
+        let seeds: Vec<_> = mark
+            .histories(app.training.as_ref())
+            .iter()
+            .filter_map(|history| Some((compare.quantity.series(history)?, &history.course)))
+            .filter(|(series, _)| !series.is_empty())
+            .collect();
+        let (role, is_smoothed) = (Role::Curve(mark.colour), compare.quantity.is_noisy());
+        let of = |series, course| Curve { name: "", role, look, series, course, is_smoothed };
+        let furthest = seeds.iter().max_by_key(|(series, _)| series.last().map(|(step, _)| step));
+        match (compare.chart.seeds, furthest) {
+            (Seeds::Band, Some((_, course))) => {
+                curves.push(of(seeds.iter().map(|(series, _)| *series).collect(), course));
+            }
+            _ => curves.extend(seeds.iter().map(|(series, course)| of(vec![*series], course))),
+        }
+        owners.resize(curves.len(), place);
+    }
+    (curves, owners)
+}
+
+/// Sign, name and value of each marked run, in columns.
+fn draw_legend(
+    app: &App,
+    area: Rect,
+    across: u16,
+    reading: impl Fn(usize) -> Option<String>,
+    buffer: &mut Buffer,
+) {
+    let (compare, theme) = (&app.compare, app.theme);
+    let width = area.width / across;
+    let room = usize::from(across * area.height);
+    for (place, mark) in compare.marks.iter().enumerate().take(room) {
+        let x = area.x + width * (place as u16 % across);
+        let y = area.y + place as u16 / across;
+        let cell = Rect { x: x + 1, y, width: width.saturating_sub(2), height: 1 };
+        if place + 1 == room && compare.marks.len() > room {
+            let text = format!("and {} more", compare.marks.len() - place);
+            put(buffer, cell.x, y, cell.width, &text, theme.style(Role::Muted));
+            return;
+        }
+        put(buffer, cell.x, y, 1, theme.glyph(sign(mark)), theme.style(Role::Curve(mark.colour)));
+        let value = match (&mark.read, reading(place)) {
+            (_, Some(value)) => value,
+            (Some(Err(_)), None) => "unreadable".into(),
+            (Some(Ok(_)), None) => theme.glyph(Symbol::Dash).into(),
+            (None, None) => theme.glyph(Symbol::Waiting).into(),
+        };
+        let name = (cell.width as usize).saturating_sub(text::width(&value) + 3);
+        let run = app.runs.runs.iter().find(|run| is_same(&run.dir, &mark.dir));
+        let text = run.map_or_else(|| mark.name(), |run| short_name(run, app, name));
+        put(buffer, cell.x + 2, y, name as u16, &cut(theme, &text, name), theme.style(Role::Text));
+        put_right(buffer, cell, y, &value, theme.style(Role::Curve(mark.colour)));
+    }
+}
+
+fn draw_differences(app: &App, area: Rect, buffer: &mut Buffer) {
+    let (compare, theme) = (&app.compare, app.theme);
+    let block = airy_pane(theme, "Differences", false);
+    let inner = block.inner(area);
+    block.render(area, buffer);
+    let marks: Vec<&Mark> = compare.marks.iter().filter(|mark| mark.spec().is_some()).collect();
+    if compare.differences.is_empty() {
+        let text = match (compare.marks.len(), marks.len()) {
+            (0 | 1, _) => "Mark two runs, and what differs in their specifications stands here.",
+            (_, 0 | 1) => "",
+            _ => "Their specifications are the same.",
+        };
+        for (row, line) in wrap(text, inner.width as usize).iter().enumerate() {
+            let y = inner.y + row as u16;
+            if y < inner.bottom() {
+                put(buffer, inner.x, y, inner.width, line, theme.style(Role::Muted));
+            }
+        }
+        return;
+    }
+    let key =
+        compare.differences.iter().map(|difference| text::width(difference.key.name)).max().unwrap_or(0);
+    let key = (key + 2).min(inner.width as usize / 2);
+    for (row, difference) in compare.differences.iter().enumerate().take(inner.height as usize) {
+        let y = inner.y + row as u16;
+        let left = compare.differences.len() - row;
+        if row + 1 == inner.height as usize && left > 1 {
+            put(buffer, inner.x, y, inner.width, &format!("and {left} more"), theme.style(Role::Muted));
+            return;
+        }
+        put(
+            buffer,
+            inner.x,
+            y,
+            key as u16,
+            &cut(theme, difference.key.name, key - 1),
+            theme.style(Role::Muted),
+        );
+        let x = inner.x + key as u16;
+        let rest = Rect { x, y, width: inner.right().saturating_sub(x), height: 1 };
+        draw_values(difference, &marks, theme, rest, buffer);
+    }
+}
+
+/// Each value of a key with the signs of the runs that have it.
+fn draw_values(difference: &Difference, marks: &[&Mark], theme: Theme, area: Rect, buffer: &mut Buffer) {
+    let mut x = area.x;
+    let ellipsis = theme.glyph(Symbol::Ellipsis);
+    // The last cell is kept free for the sign that there is more.
+    let end = area.right().saturating_sub(1);
+    for (value, places) in &difference.values {
+        let value = value.parse().map_or_else(|_| value.clone(), format::real);
+        let value = cut(theme, &value, 24);
+        if x + text::width(&value) as u16 + 2 > end {
+            put(buffer, x, area.y, 1, ellipsis, theme.style(Role::Muted));
+            return;
+        }
+        x = put(buffer, x, area.y, end - x, &value, theme.style(Role::Text)) + 1;
+        for place in places {
+            if x >= end {
+                put(buffer, x, area.y, 1, ellipsis, theme.style(Role::Muted));
+                return;
+            }
+            let Some(mark) = marks.get(*place) else { continue };
+            x = put(buffer, x, area.y, 1, theme.glyph(sign(mark)), theme.style(Role::Curve(mark.colour)));
+        }
+        x += 3;
+    }
+}

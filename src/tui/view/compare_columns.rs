@@ -1,0 +1,88 @@
+//! The columns of the table of runs: their titles, widths and texts.
+
+use crate::format;
+use crate::run::RunRow;
+use crate::tui::state::App;
+use crate::tui::state::compare::{Column, score};
+use crate::tui::state::model_name::model_name;
+use crate::tui::theme::Symbol;
+
+impl Column {
+    pub(super) fn title(self) -> &'static str {
+        match self {
+            Column::Name => "run",
+            Column::Task => "task",
+            Column::Model => "model",
+            Column::Status => "status",
+            Column::Score => "best",
+            Column::Steps => "steps",
+            Column::Time => "took",
+            Column::Started => "started",
+        }
+    }
+
+    /// Its cells; the name takes what is left.
+    pub(super) fn width(self) -> usize {
+        match self {
+            Column::Name => 18,
+            Column::Task | Column::Model => 10,
+            Column::Status | Column::Started => 11,
+            Column::Score | Column::Steps => 7,
+            Column::Time => 9,
+        }
+    }
+
+    /// Whether it is a number, and so ends where its column ends.
+    pub(super) fn is_number(self) -> bool {
+        matches!(self, Column::Score | Column::Steps | Column::Time)
+    }
+
+    pub(super) fn text(self, run: &RunRow, app: &App) -> String {
+        let dash = || app.theme.glyph(Symbol::Dash).to_string();
+        match self {
+            Column::Name => run.name.clone(),
+            Column::Task => run.task.clone(),
+            Column::Model => model_name(&run.model),
+            Column::Status => run.status.name().into(),
+            Column::Score => score(run).map_or_else(dash, |(metric, value)| format::score(metric, value)),
+            Column::Steps => format::count(run.steps),
+            Column::Time => format::duration(run.train_seconds),
+            Column::Started if run.started == 0.0 => dash(),
+            Column::Started => format::date(run.started, app.utc_offset)[5..].to_string(),
+        }
+    }
+
+    /// The columns that `width` cells have room for, the one that is sorted by among them.
+    pub(super) fn fitting(width: usize, sorted: Column) -> Vec<Column> {
+        const WANTED: [Column; 7] = [
+            Column::Score,
+            Column::Status,
+            Column::Task,
+            Column::Started,
+            Column::Time,
+            Column::Model,
+            Column::Steps,
+        ];
+        let mut room = width.saturating_sub(Column::Name.width());
+        let mut chosen = vec![Column::Name];
+        for column in std::iter::once(sorted).chain(WANTED) {
+            if !chosen.contains(&column) && column.width() < room {
+                room -= column.width() + 1;
+                chosen.push(column);
+            }
+        }
+        Column::ALL.into_iter().filter(|column| chosen.contains(column)).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_column_that_is_sorted_by_is_shown() {
+        assert_eq!(Column::fitting(34, Column::Steps), [Column::Name, Column::Score, Column::Steps]);
+        assert_eq!(Column::fitting(200, Column::Name), Column::ALL);
+        assert_eq!(Column::fitting(10, Column::Score), [Column::Name]);
+    }
+}

@@ -1,0 +1,290 @@
+//! How the counts are drawn: a table of the splits, and how long the inputs of one of them are.
+
+use crate::data::{LengthHistogram, SplitStatistics};
+use crate::event::SplitName;
+use crate::format;
+use crate::run::profile::DataProfile;
+use crate::spec::RunSpec;
+use crate::text::harmless;
+use crate::tui::layout::DATA_SIDE_BY_SIDE;
+use crate::tui::state::App;
+use crate::tui::theme::{Role, Symbol, Theme};
+use crate::tui::widgets::bars::bar;
+use crate::tui::widgets::{airy_pane, cut, fixed, put, put_right, wrap};
+use ratatui::buffer::Buffer;
+use ratatui::layout::{Constraint, Layout, Rect};
+use ratatui::widgets::Widget;
+
+/// Cells of the names at the left of the table, and of a number with its share.
+const NAME: usize = 16;
+const CELL: usize = 17;
+/// Tokens that a line of the histogram may stand for.
+const WIDTHS: [usize; 14] = [1, 2, 4, 5, 8, 10, 16, 20, 25, 32, 40, 64, 100, 200];
+
+/// Draws the screen.
+pub(super) fn draw(app: &App, area: Rect, buffer: &mut Buffer) {
+    let view = &app.data;
+    let Some(spec) = &view.spec else { return };
+    let profile = match view.profile() {
+        Some(Ok(profile)) => profile,
+        other => {
+            draw_nothing(app, other.and_then(|known| known.as_ref().err()), area, buffer);
+            return;
+        }
+    };
+    let table = table(spec, profile);
+    let remarks = remarks(spec, profile);
+    let lines =
+        |width: u16| -> usize { remarks.iter().map(|(text, _)| wrap(text, width as usize).len()).sum() };
+    let [head, body] = Layout::vertical([Constraint::Length(1), Constraint::Fill(1)]).areas(area);
+    draw_head(app, spec, head, buffer);
+    let whole = (4 + NAME + CELL * profile.splits.len()) as u16;
+    let [left, right] = if area.width >= DATA_SIDE_BY_SIDE {
+        Layout::horizontal([Constraint::Length(whole.max(60)), Constraint::Fill(1)]).areas(body)
+    } else {
+        let height = 3 + table.len() + lines(area.width.saturating_sub(4));
+        let height = (height as u16).min(body.height.saturating_sub(6));
+        Layout::vertical([Constraint::Length(height), Constraint::Fill(1)]).areas(body)
+    };
+    draw_table(app, profile, (&table, &remarks), left, buffer);
+    draw_lengths(app, spec, profile, right, buffer);
+}
+
+fn draw_nothing(app: &App, why: Option<&String>, area: Rect, buffer: &mut Buffer) {
+    let (text, role) = match why {
+        None => ("Reading and counting the rows.".to_string(), Role::Muted),
+        Some(why) => (
+            format!(
+                "{}\n\nOnly rows that are on this machine are counted; data_dir names a folder that has them. F5 looks \
+                 again.",
+                harmless(why)
+            ),
+            Role::Error,
+        ),
+    };
+    let width = area.width.saturating_sub(8).min(72);
+    let x = area.x + (area.width - width) / 2;
+    for (row, line) in wrap(&text, width as usize).iter().enumerate() {
+        let y = area.y + area.height / 3 + row as u16;
+        let role = if row == 0 { role } else { Role::Muted };
+        if y < area.bottom() {
+            put(buffer, x, y, width, line, app.theme.style(role));
+        }
+    }
+}
+
+fn draw_head(app: &App, spec: &RunSpec, area: Rect, buffer: &mut Buffer) {
+    let theme = app.theme;
+    let limit = format!("max_seq_length {} ", spec.max_seq_length);
+    let room = (area.width as usize).saturating_sub(limit.len() + 2);
+    let name = format!("{}{}task {}", spec.experiment, theme.glyph(Symbol::Dot), spec.task);
+    put(buffer, area.x + 1, area.y, area.width, &cut(theme, &name, room), theme.style(Role::Title));
+    put_right(buffer, area, area.y, &limit, theme.style(Role::Text));
+}
+
+/// A line of the table: its name, a cell for each split, and whether it is a cause for concern.
+type TableLine = (String, Vec<String>, Role);
+
+fn table(spec: &RunSpec, profile: &DataProfile) -> Vec<TableLine> {
+    let limit = spec.max_seq_length;
+    let line = |name: &str, role: Role, cell: &dyn Fn(&SplitName, &SplitStatistics) -> String| -> TableLine {
+        (harmless(name), profile.splits.iter().map(|(split, found)| cell(split, found)).collect(), role)
+    };
+    let counted = |name: &str, count: &dyn Fn(&SplitStatistics) -> usize| {
+        let is_any = profile.splits.iter().any(|(_, found)| count(found) > 0);
+        let role = if is_any { Role::Warning } else { Role::Text };
+        line(name, role, &|_, found| share(count(found), found.rows))
+    };
+    let of_lengths = |name: &str, number: &dyn Fn(&LengthHistogram) -> String| {
+        line(name, Role::Text, &|_, found| {
+            found.lengths.as_ref().map_or(String::new(), number) + &" ".repeat(8)
+        })
+    };
+    let mut lines = vec![line("rows", Role::Text, &|_, found| format!("{}        ", number(found.rows)))];
+    for (class, label) in profile.labels.iter().enumerate() {
+        lines.push(line(label, Role::Text, &|_, found| share(found.classes[class], found.rows)));
+    }
+    if profile.splits.iter().any(|(_, found)| found.unlabelled > 0) {
+        lines.push(counted("without a label", &|found| found.unlabelled));
+    }
+    if profile.no_lengths.is_none() {
+        let longer =
+            |found: &SplitStatistics| found.lengths.as_ref().map_or(0, |lengths| lengths.longer_than(limit));
+        lines.push(of_lengths("median tokens", &|lengths| number(lengths.quantile(0.5))));
+        lines.push(of_lengths("mean tokens", &|lengths| format!("{:.1}", lengths.mean())));
+        lines.push(of_lengths("longest", &|lengths| number(lengths.longest())));
+        lines.push(counted(&format!("cut at {limit}"), &longer));
+    }
+    lines.push(counted("empty text", &|found| found.empty));
+    lines.push(line("twice or more", Role::Text, &|_, found| share(found.duplicates, found.rows)));
+    let (name, cells, role) = counted("also in train", &|found| found.in_train);
+    let own = |(place, cell)| if place == 0 { String::new() } else { cell };
+    lines.push((name, cells.into_iter().enumerate().map(own).collect(), role));
+    lines
+}
+
+fn number(count: usize) -> String {
+    format::count(count as u64)
+}
+
+fn share(count: usize, rows: usize) -> String {
+    format!("{}{:>6.1} %", number(count), 100.0 * count as f64 / rows.max(1) as f64)
+}
+
+/// What follows from the counts.
+fn remarks(spec: &RunSpec, profile: &DataProfile) -> Vec<(String, Role)> {
+    let mut remarks = Vec::new();
+    let leaks = profile.splits.iter().filter(|(_, found)| found.in_train > 0);
+    let leaks: Vec<String> = leaks
+        .map(|(split, found)| format!("{} of the {} rows", number(found.in_train), split.name()))
+        .collect();
+    if !leaks.is_empty() {
+        let text =
+            format!("{} are trained on: the score on them says little of new texts.", leaks.join(" and "));
+        remarks.push((text, Role::Warning));
+    }
+    let found = |wanted| profile.splits.iter().find(|(split, _)| *split == wanted).map(|(_, found)| found);
+    let is_of_classes = spec.task().labels.scale().is_none();
+    if let (true, Some(train), Some(validation)) =
+        (is_of_classes, found(SplitName::Train), found(SplitName::Validation))
+        && let Some(class) = (0..profile.labels.len()).rev().max_by_key(|class| train.classes[*class])
+    {
+        let right = 100.0 * validation.classes[class] as f64 / validation.rows.max(1) as f64;
+        let label = harmless(&profile.labels[class]);
+        remarks.push((format!("Always saying {label} is right on {right:.1} % of validation."), Role::Text));
+    }
+    if let Some(why) = &profile.no_lengths {
+        remarks.push((format!("Tokens are not counted: {}", harmless(why)), Role::Warning));
+    }
+    remarks.extend(profile.notes.iter().map(|note| (harmless(note), Role::Muted)));
+    remarks
+}
+
+fn draw_table(
+    app: &App,
+    profile: &DataProfile,
+    (table, remarks): (&[TableLine], &[(String, Role)]),
+    area: Rect,
+    buffer: &mut Buffer,
+) {
+    let theme = app.theme;
+    let block = airy_pane(theme, "Rows", false);
+    let inner = block.inner(area);
+    block.render(area, buffer);
+    let mut x = inner.x + NAME as u16;
+    for (split, _) in &profile.splits {
+        let name = format!("{:>width$}", split.name(), width = CELL - 8);
+        put(buffer, x, inner.y, inner.right().saturating_sub(x), &name, theme.style(Role::Muted));
+        x += CELL as u16;
+    }
+    let mut y = inner.y + 1;
+    for (name, cells, role) in table {
+        if y >= inner.bottom() {
+            return;
+        }
+        let name = fixed(theme, name, NAME);
+        let mut x = put(buffer, inner.x, y, inner.width, &name, theme.style(Role::Muted));
+        for cell in cells {
+            let cell = format!("{cell:>CELL$}");
+            let role = if cell.trim_start().starts_with("0 ") { Role::Text } else { *role };
+            x = put(buffer, x, y, inner.right().saturating_sub(x), &cell, theme.style(role));
+        }
+        y += 1;
+    }
+    for (text, role) in remarks {
+        for line in wrap(text, inner.width as usize) {
+            if y < inner.bottom() {
+                put(buffer, inner.x, y, inner.width, &line, theme.style(*role));
+            }
+            y += 1;
+        }
+    }
+}
+
+/// Draws how many rows have how many tokens; what is cut stands out.
+fn draw_lengths(app: &App, spec: &RunSpec, profile: &DataProfile, area: Rect, buffer: &mut Buffer) {
+    let theme = app.theme;
+    let Some((split, found)) = profile.splits.get(app.data.split).or(profile.splits.first()) else { return };
+    let title = format!("Tokens of an input, {}", split.name());
+    let block = airy_pane(theme, &title, app.popup.is_none());
+    let inner = block.inner(area);
+    block.render(area, buffer);
+    let Some(lengths) = &found.lengths else {
+        let text = "The model's tokenizer counts them; it is not on this machine.";
+        for (y, line) in (inner.y..inner.bottom()).zip(wrap(text, inner.width as usize)) {
+            put(buffer, inner.x, y, inner.width, &line, theme.style(Role::Muted));
+        }
+        return;
+    };
+    let (limit, height) = (spec.max_seq_length, inner.height.saturating_sub(1) as usize);
+    let bins = bins(lengths, height);
+    let most = bins.iter().map(|(.., rows)| *rows).max().unwrap_or(0).max(1);
+    for (line, (from, to, rows)) in bins.iter().enumerate() {
+        let y = inner.y + line as u16;
+        let role = if *from > limit { Role::Warning } else { Role::Text };
+        let name = if from == to { format!("{to:>7}") } else { name_of(*from, *to, theme) };
+        put(buffer, inner.x, y, inner.width, &name, theme.style(role));
+        let (left, right) = (9, CELL as u16);
+        let width = inner.width.saturating_sub(left + right);
+        let fill = if *from > limit { Role::Warning } else { Role::Bar };
+        bar(buffer, Rect { x: inner.x + left, y, width, height: 1 }, *rows as f64 / most as f64, fill, theme);
+        put_right(buffer, inner, y, &format!("{:>CELL$}", share(*rows, found.rows)), theme.style(role));
+    }
+    let longer = lengths.longer_than(limit);
+    let (text, role) = if longer == 0 {
+        (format!("max_seq_length {limit} cuts none."), Role::Muted)
+    } else {
+        let part = 100.0 * longer as f64 / found.rows.max(1) as f64;
+        (format!("max_seq_length {limit} cuts {} rows ({part:.1} %).", number(longer)), Role::Warning)
+    };
+    let y = inner.y + bins.len() as u16;
+    if y < inner.bottom() {
+        put(buffer, inner.x, y, inner.width, &cut(theme, &text, inner.width as usize), theme.style(role));
+    }
+}
+
+fn name_of(from: usize, to: usize, theme: Theme) -> String {
+    format!("{from:>3}{}{to:<3}", theme.glyph(Symbol::Range))
+}
+
+/// First and last length and the number of rows of each line, at most `height` of them.
+fn bins(lengths: &LengthHistogram, height: usize) -> Vec<(usize, usize, usize)> {
+    let longest = lengths.longest().max(1);
+    let fits = |width: &&usize| longest.div_ceil(**width) <= height;
+    let width = WIDTHS.iter().find(fits).copied().unwrap_or_else(|| longest.div_ceil(height.max(1)));
+    let firsts = (1..=longest).step_by(width).take(height);
+    // What has no token at all is of the first line.
+    let bin = |from: usize| {
+        let to = from + width - 1;
+        (from, to, lengths.between(if from == 1 { 0 } else { from }, to))
+    };
+    firsts.map(bin).collect()
+}
+
+/// Draws the numbers only.
+pub(super) fn draw_tiny(app: &App, area: Rect, buffer: &mut Buffer) {
+    let (view, theme) = (&app.data, app.theme);
+    let Some(spec) = &view.spec else { return };
+    let mut lines: Vec<(String, Role)> = vec![(spec.experiment.clone(), Role::Title)];
+    match view.profile() {
+        None => lines.push(("reading and counting the rows".into(), Role::Muted)),
+        Some(Err(why)) => {
+            lines.extend(
+                wrap(&harmless(why), area.width as usize).into_iter().map(|line| (line, Role::Error)),
+            );
+        }
+        Some(Ok(profile)) => {
+            for (split, found) in &profile.splits {
+                let classes = profile.labels.iter().zip(&found.classes);
+                let classes = classes.map(|(label, count)| format!("{} {}", harmless(label), number(*count)));
+                let text = classes.collect::<Vec<_>>().join(", ");
+                lines.push((format!("{} {}: {text}", split.name(), number(found.rows)), Role::Text));
+            }
+            lines.extend(remarks(spec, profile));
+        }
+    }
+    for (row, (text, role)) in lines.iter().enumerate().take(area.height as usize) {
+        let text = cut(theme, text, area.width as usize);
+        put(buffer, area.x, area.y + row as u16, area.width, &text, theme.style(*role));
+    }
+}

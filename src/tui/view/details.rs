@@ -1,0 +1,244 @@
+//! What an experiment is made of, and what came of a past run.
+
+use super::run_text::{past_score, status_role};
+use super::{machine, panes, scores};
+use crate::catalog::{Metric, known_model, published};
+use crate::format;
+use crate::run::RunRow;
+use crate::run::queue::QueueEntry;
+use crate::spec::{IntervalStrategy, LrSchedulerType, RunSpec, ValueOrigin};
+use crate::tui::action::{Action, RunsAction};
+use crate::tui::screen::{Context, Screen};
+use crate::tui::state::App;
+use crate::tui::state::estimates::{TimeEstimate, estimate_entry};
+use crate::tui::state::experiment::ExperimentRow;
+use crate::tui::state::runs::ListLine;
+use crate::tui::theme::{Role, Symbol, Theme};
+use crate::tui::widgets::line_chart::ChartView;
+use crate::tui::widgets::{airy_pane, cut, fixed, put, wrap};
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use ratatui::style::Style;
+use ratatui::widgets::Widget;
+/// Cells of the names of settings.
+const LABEL: usize = 15;
+
+pub(super) fn draw(app: &App, area: Rect, buffer: &mut Buffer) {
+    let title = app.runs.line().map_or(String::new(), |line| line.name().to_string());
+    let title = cut(app.theme, &title, (area.width as usize).saturating_sub(6));
+    let block = airy_pane(app.theme, &title, false);
+    let inner = block.inner(area);
+    block.render(area, buffer);
+    match app.runs.line() {
+        Some(ListLine::Experiment(row)) => draw_experiment(app, row, inner, buffer),
+        Some(ListLine::Queued(entry)) => draw_queued(app, entry, inner, buffer),
+        Some(ListLine::Run(run)) => draw_run(app, run, inner, buffer),
+        None if app.runs.is_listed => {
+            let [new, back] = [RunsAction::New, RunsAction::ClearFilter]
+                .map(|action| app.key(Context::Screen(Screen::Runs), Action::Runs(action)));
+            let text = format!("Nothing to show. `{new}` makes an experiment, {back} takes the filter away.");
+            put(buffer, inner.x, inner.y, inner.width, &text, app.theme.style(Role::Muted));
+        }
+        None => {}
+    }
+}
+
+fn draw_experiment(app: &App, row: &ExperimentRow, area: Rect, buffer: &mut Buffer) {
+    let theme = app.theme;
+    let mut y = area.y;
+    for line in wrap(row.description.as_deref().unwrap_or(""), area.width as usize) {
+        y = next_line(buffer, area, y, &line, theme.style(Role::Text));
+    }
+    if y > area.y {
+        y += 1;
+    }
+    match &row.spec {
+        Err(why) => {
+            for line in wrap(why, area.width as usize) {
+                y = next_line(buffer, area, y, &line, theme.style(Role::Error));
+            }
+        }
+        Ok(spec) => {
+            for (label, value) in describe(spec, theme) {
+                y = setting(buffer, area, y, label, &value, theme);
+            }
+            if let Some(score) = past_score(&app.runs.runs, &row.name, theme) {
+                y = setting(buffer, area, y + 1, "past runs", &score, theme);
+            }
+            if let Some(score) = published(&spec.model, spec.task().name, spec.best_metric()) {
+                let value = format::score(score.metric, score.share());
+                y = setting(buffer, area, y, "published", &format!("{value}   {}", score.source), theme);
+            }
+            let known: Vec<String> = row
+                .values
+                .iter()
+                .filter(|value| value.origin == ValueOrigin::Experiment)
+                .map(|value| format!("{} = {}", value.key.name, value.text))
+                .collect();
+            if y + 3 < area.bottom() && !known.is_empty() {
+                y = next_line(buffer, area, y + 1, "Set in the file", theme.style(Role::Title));
+                for line in known {
+                    y = next_line(buffer, area, y, &format!("  {line}"), theme.style(Role::Muted));
+                }
+            }
+        }
+    }
+}
+
+/// When the turn of a waiting run comes, and what it is.
+fn draw_queued(app: &App, entry: &QueueEntry, area: Rect, buffer: &mut Buffer) {
+    let theme = app.theme;
+    let entries = &app.runs.queue.list.entries;
+    let place = entries.iter().position(|other| other.id == entry.id).unwrap_or(0);
+    let (word, role) = match (entry.is_started, app.runs.queue.list.is_held) {
+        (true, _) => ("its turn has come".to_string(), Role::Train),
+        (false, true) => ("waits; the queue is held".into(), Role::Warning),
+        (false, false) => (format!("waits, number {} of {}", place + 1, entries.len()), Role::Text),
+    };
+    put(buffer, area.x, area.y, area.width, &word, theme.style(role));
+    let mut y = area.y + 1;
+    let takes = match estimate_entry(app, entry) {
+        TimeEstimate { is_known: true, seconds } => {
+            format!("{}, as measured here", format::duration(seconds))
+        }
+        _ => format!("{} (nothing alike was trained here yet)", theme.glyph(Symbol::Dash)),
+    };
+    y = setting(buffer, area, y, "takes", &takes, theme);
+    if let Some(run) = &entry.run {
+        let name = run.file_name().map_or(String::new(), |name| name.to_string_lossy().into_owned());
+        y = setting(buffer, area, y, "goes on with", &name, theme);
+    }
+    y += 1;
+    for (label, value) in describe(&entry.spec, theme) {
+        y = setting(buffer, area, y, label, &value, theme);
+    }
+}
+
+fn next_line(buffer: &mut Buffer, area: Rect, y: u16, text: &str, style: Style) -> u16 {
+    if y < area.bottom() {
+        put(buffer, area.x, y, area.width, text, style);
+    }
+    y + 1
+}
+
+/// A name and a value that may go over several lines.
+fn setting(buffer: &mut Buffer, area: Rect, mut y: u16, label: &str, value: &str, theme: Theme) -> u16 {
+    let label = if y < area.bottom() { fixed(theme, label, LABEL) } else { return y };
+    put(buffer, area.x, y, area.width, &label, theme.style(Role::Muted));
+    let x = area.x + LABEL as u16;
+    let rest = Rect { x, width: area.right().saturating_sub(x), ..area };
+    for line in wrap(value, rest.width as usize) {
+        y = next_line(buffer, rest, y, &line, theme.style(Role::Text));
+    }
+    y
+}
+
+/// A specification in a few lines of names and values.
+fn describe(spec: &RunSpec, theme: Theme) -> Vec<(&'static str, String)> {
+    let dot = theme.glyph(Symbol::Dot);
+    let model = match known_model(&spec.model) {
+        Some(model) => format!("{}{dot}{}{dot}{:.1} M", spec.model, model.title, model.millions),
+        None => spec.model.clone(),
+    };
+    let task = format!("{}{dot}{}", spec.task, spec.task().title);
+    let length = match spec.max_steps {
+        Some(steps) => format!("{} steps", format::count(steps)),
+        None => format!("{} epochs", format::real(spec.num_train_epochs)),
+    };
+    let batch = match spec.gradient_accumulation_steps {
+        1 => format!("{} examples", spec.per_device_train_batch_size),
+        parts => {
+            format!("{} {} {parts} examples", spec.per_device_train_batch_size, theme.glyph(Symbol::Times))
+        }
+    };
+    let schedule = match spec.lr_scheduler_type {
+        LrSchedulerType::Linear => "falls in a line",
+        LrSchedulerType::Cosine => "falls along a cosine",
+        LrSchedulerType::Constant | LrSchedulerType::ConstantWithWarmup => "constant",
+    };
+    let warmup = match (spec.lr_scheduler_type, spec.warmup_steps) {
+        (LrSchedulerType::Constant, _) => "no warm-up".to_string(),
+        (_, Some(steps)) => format!("{steps} steps of warm-up"),
+        (_, None) => format!("{} % warm-up", format::real((1000.0 * spec.warmup_ratio).round() / 10.0)),
+    };
+    let every = |interval| match interval {
+        IntervalStrategy::Epoch => "each epoch".to_string(),
+        IntervalStrategy::Steps(steps) => format!("each {} steps", format::count(steps)),
+    };
+    let clipping = if spec.max_grad_norm > 0.0 {
+        format!("gradients clipped to {}", format::real(spec.max_grad_norm))
+    } else {
+        "no clipping".into()
+    };
+    let seeds = match spec.repeats {
+        0 | 1 => format!("{}", spec.seed),
+        n => format!(
+            "{} {} {}{dot}{n} runs, mean and deviation",
+            spec.seed,
+            theme.glyph(Symbol::To),
+            spec.seed + n - 1
+        ),
+    };
+    let mut lines = vec![
+        ("model", model),
+        ("task", task),
+        ("learning rate", format!("{}{dot}{schedule}{dot}{warmup}", format::real(spec.learning_rate))),
+        ("length", format!("{length}{dot}batch of {batch}{dot}up to {} tokens", spec.max_seq_length)),
+        ("optimizer", format!("AdamW{dot}decay {}{dot}{clipping}", format::real(spec.weight_decay))),
+        ("scored", format!("{}{dot}best by {}", every(spec.eval_steps), format::metric(spec.best_metric()))),
+        ("seed", seeds),
+        ("machine", format!("device {}{dot}engine {}", spec.device, spec.engine)),
+    ];
+    let files = [&spec.data_dir, &spec.train_file, &spec.validation_file, &spec.test_file];
+    let files: Vec<String> = files.into_iter().flatten().map(|file| file.display().to_string()).collect();
+    if !files.is_empty() {
+        lines.insert(2, ("data", files.join(", ")));
+    }
+    lines
+}
+
+fn draw_run(app: &App, run: &RunRow, area: Rect, buffer: &mut Buffer) {
+    let theme = app.theme;
+    let (steps, total) = (format::count(run.steps), format::count(run.total_steps));
+    let far = if run.total_steps > 0 { format!(", step {steps} of {total}") } else { String::new() };
+    let status = format!("{}{far}, {} of training", run.status.name(), format::duration(run.train_seconds));
+    put(buffer, area.x, area.y, area.width, &status, theme.style(status_role(run.status)));
+    let mut y = area.y + 1;
+    y = setting(buffer, area, y, "model", &run.model, theme);
+    y = setting(buffer, area, y, "task", &run.task, theme);
+    if run.started > 0.0 {
+        y = setting(buffer, area, y, "started", &format::date(run.started, app.utc_offset), theme);
+    }
+    if let Some(repeats) = run.repeats.filter(|repeats| repeats.count > 1) {
+        let metric = run.best.map_or(Metric::Accuracy, |best| best.0);
+        let (mean, sd) = (format::score(metric, repeats.mean), format::score(metric, repeats.sd));
+        let pm = theme.glyph(Symbol::PlusMinus);
+        let text = format!("{} {mean} {pm} {sd} over {} seeds", format::metric(metric), repeats.count);
+        y = setting(buffer, area, y, "validation", &text, theme);
+    }
+    let Some((dir, histories)) = &app.runs.preview else { return };
+    let Some(history) = histories.iter().rev().find(|history| history.started.is_some()) else { return };
+    if *dir != run.dir || y + 2 >= area.bottom() {
+        return;
+    }
+    let stages = machine::stages_in_words(history, theme);
+    if !stages.is_empty() {
+        y = setting(buffer, area, y, "time", &stages, theme);
+    }
+    if histories.len() > 1 {
+        let rest = Rect { y: y + 1, height: area.bottom() - y - 1, ..area };
+        y += 1 + scores::draw_seeds(histories, theme, rest, buffer);
+    }
+    if y + 2 >= area.bottom() {
+        return;
+    }
+    let rest = Rect { y: y + 1, height: area.bottom() - y - 1, ..area };
+    let used = scores::draw(history, theme, rest, buffer);
+    let chart = Rect { y: rest.y + used + 1, height: rest.height.saturating_sub(used + 1), ..rest };
+    if chart.height >= 7 {
+        put(buffer, chart.x, chart.y, chart.width, "Loss", theme.style(Role::Title));
+        let chart = Rect { y: chart.y + 1, height: chart.height - 1, ..chart };
+        let shown = panes::Shown { seeds: histories, history };
+        panes::draw_loss(app, shown, ChartView::default(), chart, buffer);
+    }
+}

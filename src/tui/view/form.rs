@@ -1,0 +1,211 @@
+//! The form on the screen.
+
+use crate::spec::ValueOrigin;
+use crate::text;
+use crate::tui::state::App;
+use crate::tui::state::form::{Field, Form, FormLine};
+use crate::tui::theme::{Role, Symbol, Theme};
+use crate::tui::widgets::text_field::TextField;
+use crate::tui::widgets::{airy_pane, cut, fixed, line_under, put, wrap};
+use ratatui::buffer::Buffer;
+use ratatui::layout::{Position, Rect};
+use ratatui::widgets::{Block, Widget};
+
+/// Cells of the names of keys.
+const LABEL: usize = 28;
+
+/// Draws the form; returns where the terminal's cursor belongs while a line is typed.
+pub fn draw(app: &App, form: &Form, area: Rect, buffer: &mut Buffer) -> Option<Position> {
+    let theme = app.theme;
+    let block = frame(form, theme, area);
+    let inner = block.inner(area);
+    block.render(area, buffer);
+    let (list, first) = list(form, inner);
+    let mut cursor = None;
+    for (number, line) in form.lines().iter().enumerate().skip(first).take(list.height as usize) {
+        let row = Rect { y: list.y + (number - first) as u16, height: 1, ..list };
+        let at = LineView::new(form, number, *line, theme).draw(row, buffer);
+        cursor = cursor.or(at);
+    }
+    let rest = Rect { y: list.bottom(), height: inner.bottom() - list.bottom(), ..inner };
+    draw_explanation(form, theme, rest, buffer);
+    cursor
+}
+
+/// The number of the line there, unless it is a heading.
+pub fn line_at(app: &App, form: &Form, area: Rect, place: Position) -> Option<usize> {
+    let (list, first) = list(form, frame(form, app.theme, area).inner(area));
+    let number = line_under(list, first, place)?;
+    let line = form.lines().get(number).copied()?;
+    (!matches!(line, FormLine::Group(_))).then_some(number)
+}
+
+fn frame(form: &Form, theme: Theme, area: Rect) -> Block<'static> {
+    let what = if form.of.is_some() { "Edit" } else { "New" };
+    let changed = if form.is_changed() { " (not saved)" } else { "" };
+    let title = format!("{what} {}{changed}", form.name);
+    airy_pane(theme, &cut(theme, &title, (area.width as usize).saturating_sub(6)), true)
+}
+
+/// The lines above what explains one of them, and the first that is in sight.
+fn list(form: &Form, inner: Rect) -> (Rect, usize) {
+    let list = Rect { height: inner.height - 4.min(inner.height / 2), ..inner };
+    let (lines, height) = (form.lines().len(), list.height as usize);
+    (list, (form.at + 3).saturating_sub(height).min(lines.saturating_sub(height)))
+}
+
+/// A line of the form on its way to the screen.
+struct LineView<'a> {
+    form: &'a Form,
+    line: FormLine,
+    is_at: bool,
+    fault: Option<String>,
+    theme: Theme,
+}
+
+impl<'a> LineView<'a> {
+    fn new(form: &'a Form, number: usize, line: FormLine, theme: Theme) -> Self {
+        LineView { form, line, is_at: number == form.at, fault: form.fault(line), theme }
+    }
+
+    /// Returns where the terminal's cursor belongs if the line is being typed.
+    fn draw(&self, row: Rect, buffer: &mut Buffer) -> Option<Position> {
+        let theme = self.theme;
+        let label = match self.line {
+            FormLine::Start => "start training",
+            FormLine::Name => "name",
+            FormLine::Group(group) => {
+                put(buffer, row.x, row.y, row.width, group, theme.style(Role::Title));
+                return None;
+            }
+            FormLine::Field(number) => self.form.fields[number].key.name,
+        };
+        let style = theme.style(self.role());
+        let sign = if self.is_at { theme.glyph(Symbol::Cursor) } else { "  " };
+        if self.is_at {
+            put(buffer, row.x, row.y, row.width, &fixed(theme, "", row.width as usize), style);
+        }
+        let x = put(buffer, row.x, row.y, row.width, sign, style);
+        let rest = row.right().saturating_sub(x);
+        let is_button = self.line == FormLine::Start && !self.is_at;
+        let label_style = if is_button { theme.style(Role::Key) } else { style };
+        let width = LABEL.min(rest as usize / 2);
+        let x = put(buffer, x, row.y, rest, &(fixed(theme, label, width) + " "), label_style);
+        let place = Rect { x, width: row.right().saturating_sub(x), ..row };
+        match (&self.form.editing, self.line) {
+            (Some(editing), _) if self.is_at => Some(self.draw_typed(editing, place, buffer)),
+            (_, FormLine::Field(number)) => {
+                self.draw_value(&self.form.fields[number], place, buffer);
+                None
+            }
+            (_, FormLine::Name) => {
+                let x = put(buffer, place.x, place.y, place.width, &self.form.name, style);
+                self.draw_note(self.fault.as_deref().unwrap_or(""), self.role(), x + 2, place, buffer);
+                None
+            }
+            _ => None,
+        }
+    }
+
+    fn role(&self) -> Role {
+        match (self.is_at, self.fault.is_some()) {
+            (_, true) => Role::Warning,
+            (true, _) => Role::Selected,
+            (false, _) => Role::Text,
+        }
+    }
+
+    /// The text that is being typed, and what is wrong with it.
+    fn draw_typed(&self, editing: &TextField, place: Rect, buffer: &mut Buffer) -> Position {
+        let cursor = editing.draw_line(buffer, place, self.theme.style(self.role()));
+        if let Some(fault) = &self.fault {
+            let from = place.x + text::width(editing.text()) as u16 + 2;
+            self.draw_note(fault, self.role(), from, place, buffer);
+        }
+        cursor
+    }
+
+    /// The value of a key, and what it was or what is wrong with it.
+    fn draw_value(&self, field: &Field, place: Rect, buffer: &mut Buffer) {
+        let is_changed = field.text != field.before;
+        let shown = if field.text.is_empty() { field.key.absent } else { &field.text };
+        let role = match self.role() {
+            Role::Text if field.text.is_empty() => Role::Muted,
+            Role::Text if is_changed => Role::Best,
+            Role::Text if field.origin == ValueOrigin::BuiltIn => Role::Muted,
+            role => role,
+        };
+        let shown = cut(self.theme, shown, place.width as usize);
+        let x = put(buffer, place.x, place.y, place.width, &shown, self.theme.style(role));
+        let note = match &self.fault {
+            Some(fault) => fault.clone(),
+            None if is_changed => {
+                format!("was {}", if field.before.is_empty() { field.key.absent } else { &field.before })
+            }
+            None => return,
+        };
+        self.draw_note(&note, if self.is_at { role } else { Role::Muted }, x + 2, place, buffer);
+    }
+
+    /// Writes from column `from` to the end of `place`.
+    fn draw_note(&self, note: &str, role: Role, from: u16, place: Rect, buffer: &mut Buffer) {
+        let room = place.right().saturating_sub(from);
+        let note = cut(self.theme, note, room as usize);
+        put(buffer, from, place.y, room, &note, self.theme.style(role));
+    }
+}
+
+/// The sentence that explains the line under the cursor, and what is wrong with it.
+fn draw_explanation(form: &Form, theme: Theme, area: Rect, buffer: &mut Buffer) {
+    if area.is_empty() {
+        return;
+    }
+    let rule = theme.glyph(Symbol::Rule).repeat(area.width as usize);
+    put(buffer, area.x, area.y, area.width, &rule, theme.style(Role::Frame));
+    let line = form.line();
+    let help = match line {
+        FormLine::Start => {
+            "Starts with the values below, without writing them to the experiments file.".into()
+        }
+        FormLine::Name if form.of.is_some() => {
+            "The experiment's name. A copy (c on the Runs screen) can have another one.".into()
+        }
+        FormLine::Name => {
+            "What the experiment is called, in the file, on the command line and in its runs.".into()
+        }
+        FormLine::Group(_) => String::new(),
+        FormLine::Field(number) => {
+            let key = form.fields[number].key;
+            let default = if key.is_optional() { key.absent } else { key.default };
+            format!("{} Built in: {default}.", key.help)
+        }
+    };
+    let mut y = area.y + 1;
+    if let Some(fault) = form.fault(line) {
+        for text in wrap(&fault, area.width as usize) {
+            if y < area.bottom() {
+                put(buffer, area.x, y, area.width, &text, theme.style(Role::Warning));
+            }
+            y += 1;
+        }
+    }
+    for text in wrap(&help, area.width as usize) {
+        if y < area.bottom() {
+            put(buffer, area.x, y, area.width, &text, theme.style(Role::Muted));
+        }
+        y += 1;
+    }
+}
+
+/// Draws what fits into a few lines without frames.
+pub fn draw_tiny(app: &App, form: &Form, area: Rect, buffer: &mut Buffer) -> Option<Position> {
+    let lines = form.lines();
+    let height = area.height as usize;
+    let first = (form.at + 1).saturating_sub(height);
+    let mut cursor = None;
+    for (number, line) in lines.iter().enumerate().skip(first).take(height) {
+        let row = Rect { y: area.y + (number - first) as u16, height: 1, ..area };
+        cursor = cursor.or(LineView::new(form, number, *line, app.theme).draw(row, buffer));
+    }
+    cursor
+}

@@ -1,0 +1,206 @@
+//! The frame around every screen: tabs above, keys below, a popup over all.
+
+use super::{compare, data, infer, insight, live, machine, popup, queue, run_head, runs};
+use crate::text::width;
+use crate::tui::action::Action;
+use crate::tui::keymap::Binding;
+use crate::tui::layout::SMALL;
+use crate::tui::screen::{Context, Screen};
+use crate::tui::state::App;
+use crate::tui::theme::Role;
+use crate::tui::widgets::{put, put_right};
+use ratatui::Frame;
+use ratatui::buffer::Buffer;
+use ratatui::layout::{Constraint, Layout, Position, Rect};
+
+/// Draws everything. Reads only.
+pub fn draw(app: &App, frame: &mut Frame<'_>) {
+    let area = frame.area();
+    if let Some(position) = draw_on(app, area, frame.buffer_mut())
+        && area.contains(position)
+    {
+        frame.set_cursor_position(position);
+    }
+}
+
+/// Draws everything into `buffer`; returns where the terminal's cursor belongs while text is typed.
+pub fn draw_on(app: &App, area: Rect, buffer: &mut Buffer) -> Option<Position> {
+    if area.is_empty() {
+        return None;
+    }
+    let [head, body, foot] = layout(area);
+    draw_tabs(app, head, buffer);
+    if area.height > 2 {
+        draw_foot(app, foot, buffer);
+    }
+    let is_small = is_small(area);
+    let cursor = match (app.screen, is_small) {
+        (Screen::Runs, false) => runs::draw(app, body, buffer),
+        (Screen::Infer, false) => infer::draw(app, body, buffer),
+        (Screen::Compare, false) => compare::draw(app, body, buffer),
+        (Screen::Live, false) => {
+            live::draw(app, body, buffer);
+            None
+        }
+        (Screen::Insight, false) => {
+            insight::draw(app, body, buffer);
+            None
+        }
+        (Screen::Data, false) => {
+            data::draw(app, body, buffer);
+            None
+        }
+        (Screen::Machine, _) => {
+            machine::draw(app, body, buffer);
+            None
+        }
+        (Screen::Runs, true) => runs::draw_tiny(app, body, buffer),
+        (Screen::Infer, true) => infer::draw_tiny(app, body, buffer),
+        (Screen::Compare, true) => compare::draw_tiny(app, body, buffer),
+        (Screen::Live, true) => {
+            live::draw_tiny(app, body, buffer);
+            None
+        }
+        (Screen::Insight, true) => {
+            insight::draw_tiny(app, body, buffer);
+            None
+        }
+        (Screen::Data, true) => {
+            data::draw_tiny(app, body, buffer);
+            None
+        }
+    };
+    let cursor = if app.popup.is_some() { popup::draw(app, area, buffer) } else { cursor };
+    app.theme.finish(buffer);
+    cursor
+}
+
+/// The line of tabs, the screen, the line of keys.
+fn layout(area: Rect) -> [Rect; 3] {
+    let rows = [Constraint::Length(1), Constraint::Fill(1), Constraint::Length(1)];
+    Layout::vertical(rows).areas(area)
+}
+
+fn is_small(area: Rect) -> bool {
+    area.width < SMALL.0 || area.height < SMALL.1
+}
+
+/// Where the screen in front is drawn, unless there is only room for numbers.
+pub fn body(area: Rect) -> Option<Rect> {
+    (!is_small(area)).then(|| layout(area)[1])
+}
+
+/// The tab at a place of the screen.
+pub fn tab_at(app: &App, area: Rect, place: Position) -> Option<Screen> {
+    let head = layout(area)[0];
+    let mut tabs = tabs(app, head).into_iter();
+    tabs.find(|(rect, ..)| rect.contains(place)).map(|(_, tab, _)| tab)
+}
+
+/// What the key at a place of the foot does.
+pub fn key_at(app: &App, area: Rect, place: Position) -> Option<Action> {
+    let foot = layout(area)[2];
+    let items = if area.height > 2 { foot_items(app, foot) } else { Vec::new() };
+    items.into_iter().find(|item| item.rect.contains(place)).map(|item| item.action)
+}
+
+/// The name of the program, before the tabs.
+const NAME: &str = " glue-tui ";
+
+/// The tabs, with their places and their texts; the screen in front is one of them.
+fn tabs(app: &App, area: Rect) -> Vec<(Rect, Screen, String)> {
+    let numbered =
+        Screen::TABS.into_iter().enumerate().map(|(n, tab)| (tab, format!(" {} {} ", n + 1, tab.name())));
+    let other =
+        (!Screen::TABS.contains(&app.screen)).then(|| (app.screen, format!(" {} ", app.screen.name())));
+    let mut x = area.x + NAME.len() as u16;
+    let place = |(tab, text): (Screen, String)| {
+        let rect = Rect { x: x + 1, width: text.len() as u16, ..area }.intersection(area);
+        x += 1 + text.len() as u16;
+        (rect, tab, text)
+    };
+    numbered.chain(other).map(place).collect()
+}
+
+fn draw_tabs(app: &App, area: Rect, buffer: &mut Buffer) {
+    let theme = app.theme;
+    let mut x = put(buffer, area.x, area.y, area.width, NAME, theme.style(Role::Title));
+    for (rect, tab, text) in tabs(app, area) {
+        let role = if tab == app.screen { Role::Selected } else { Role::Muted };
+        x = put(buffer, rect.x, area.y, rect.width, &text, theme.style(role)).max(x);
+    }
+    let rest = Rect { x: x + 2, width: area.right().saturating_sub(x + 2), ..area };
+    let fits = |(text, _): &(String, Role)| width(text) < rest.width as usize;
+    if let Some((text, role)) = corner(app).into_iter().find(fits) {
+        put_right(buffer, rest, area.y, &format!("{text} "), theme.style(role));
+    }
+}
+
+/// What may stand in the corner, the fullest first: what was just changed, what is being trained and waits,
+/// or else the machine.
+fn corner(app: &App) -> Vec<(String, Role)> {
+    if let Some(notice) = &app.notice {
+        return vec![(notice.clone(), Role::Key)];
+    }
+    let run = run_head::in_short(app).filter(|_| app.screen != Screen::Live);
+    let queue = queue::in_short(app);
+    let both = run.iter().zip(&queue).map(|((run, role), (queue, _))| (format!("{run}, {queue}"), *role));
+    let mut texts: Vec<_> = both.collect();
+    texts.extend(run);
+    texts.extend(queue);
+    if texts.is_empty() {
+        texts.push((app.machine.clone(), Role::Muted));
+    }
+    texts
+}
+
+/// A key at the foot.
+struct FootItem {
+    rect: Rect,
+    key: String,
+    short: String,
+    action: Action,
+}
+
+/// The keys that have a meaning now, as many as fit.
+fn foot_items(app: &App, area: Rect) -> Vec<FootItem> {
+    let theme = app.theme;
+    let contexts = app.contexts();
+    let context = contexts[0];
+    let shown = |wanted: Context| {
+        app.keymap.of(wanted).filter(|binding| !binding.short.is_empty() && app.holds(binding.condition))
+    };
+    let item = |binding: &Binding| {
+        let key = binding.key(theme, context.takes_text());
+        let short = format!(" {}   ", binding.short);
+        let rect = Rect { x: 0, width: (width(&key) + width(&short)) as u16, ..area };
+        (!key.is_empty()).then_some(FootItem { rect, key, short, action: binding.action })
+    };
+    let tail: Vec<_> =
+        if app.popup.is_some() { Vec::new() } else { shown(Context::Global).filter_map(item).collect() };
+    let reserved: u16 = tail.iter().map(|item| item.rect.width).sum();
+    let mut room = area.width.saturating_sub(reserved + 1);
+    let mut items = Vec::new();
+    for item in contexts.iter().flat_map(|context| shown(*context)).filter_map(item) {
+        if item.rect.width <= room {
+            room -= item.rect.width;
+            items.push(item);
+        }
+    }
+    items.extend(tail);
+    let mut x = area.x + 1;
+    for item in &mut items {
+        item.rect.x = x;
+        x += item.rect.width;
+    }
+    items
+}
+
+fn draw_foot(app: &App, area: Rect, buffer: &mut Buffer) {
+    let theme = app.theme;
+    for FootItem { rect, key, short, .. } in foot_items(app, area) {
+        let room = |x: u16| area.right().saturating_sub(x);
+        let x = put(buffer, rect.x, area.y, room(rect.x), &key, theme.style(Role::Key));
+        put(buffer, x, area.y, room(x), &short, theme.style(Role::Muted));
+    }
+}

@@ -1,0 +1,172 @@
+//! Which words an answer rests on: request_id once an answer is there, and drawn below it.
+
+use crate::predict::{Explanation, Push};
+use crate::text::{self, harmless};
+use crate::tui::state::infer::{Attribution, Found, Texts};
+use crate::tui::theme::{Role, Symbol, Theme};
+use crate::tui::widgets::{cut, put, put_right, wrap, wrap_ranges};
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use std::ops::Range;
+
+/// From this share of the strongest push on, a word is marked; from the other one on, twice.
+const MARKED: f32 = 0.25;
+const STRONG: f32 = 0.6;
+/// Cells of the word at the left.
+const LABEL: u16 = 5;
+
+/// Draws it; muted while it is of another sentence than `texts`.
+pub(super) fn draw(attribution: &Attribution, texts: &Texts, theme: Theme, area: Rect, buffer: &mut Buffer) {
+    let Some(found) = attribution.found.as_ref().filter(|_| area.height > 1) else { return };
+    put(buffer, area.x, area.y, LABEL, "why", theme.style(Role::Muted));
+    let area = Rect { x: area.x + LABEL, width: area.width.saturating_sub(LABEL), ..area };
+    let explanation = match &found.result {
+        Ok(explanation) => explanation,
+        Err(why) => {
+            let lines = wrap(why, area.width as usize);
+            for (y, line) in (area.y..area.bottom()).zip(lines) {
+                put(buffer, area.x, y, area.width, &line, theme.style(Role::Muted));
+            }
+            return;
+        }
+    };
+    let is_old = found.texts != *texts;
+    let room = Rect { height: area.height - 1, ..area };
+    let used = draw_words(&Marked::new(found, explanation), is_old, theme, room, buffer);
+    let took = format!("in {:>4.0} ms", 1000.0 * found.seconds);
+    let label = harmless(&explanation.label);
+    let legend = format!("[towards {label}]  <away from it>  twice: the strongest");
+    let y = area.y + used;
+    let width = area.width.saturating_sub(took.len() as u16 + 2);
+    put(buffer, area.x, y, width, &cut(theme, &legend, width as usize), theme.style(Role::Muted));
+    put_right(buffer, area, y, &took, theme.style(Role::Muted));
+}
+
+/// The texts with marks around the words that count.
+struct Marked {
+    /// Pieces of it, the marked ones with what they mean.
+    pieces: Vec<(String, Option<Role>)>,
+}
+
+impl Marked {
+    fn new(found: &Found, explanation: &Explanation) -> Self {
+        let most = explanation.words.iter().fold(0f32, |most, word| most.max(word.value.abs()));
+        let (first, second) = (&found.texts.0, found.texts.1.as_ref());
+        let mut marked = Marked { pieces: Vec::new() };
+        for (sequence, text) in std::iter::once(first).chain(second).enumerate() {
+            if sequence > 0 {
+                marked.pieces.push(("  |  ".into(), None));
+            }
+            // A character of the one is a character of the other.
+            let characters: Vec<char> = harmless(text).chars().collect();
+            let words = explanation.words.iter().filter(|word| word.sequence == sequence);
+            marked.add(&characters, words, most);
+        }
+        marked
+    }
+
+    fn add<'w>(&mut self, characters: &[char], words: impl Iterator<Item = &'w Push>, most: f32) {
+        let part = |range: Range<usize>| characters.get(range).unwrap_or_default().iter().collect::<String>();
+        let mut plain = 0;
+        for word in words.filter(|word| word.value.abs() >= MARKED * most && word.value != 0.0) {
+            let (before, after, role) =
+                if word.value > 0.0 { ("[", "]", Role::Best) } else { ("<", ">", Role::Error) };
+            let count = if word.value.abs() >= STRONG * most { 2 } else { 1 };
+            let (before, after) = (before.repeat(count), after.repeat(count));
+            self.pieces.push((part(plain..word.start), None));
+            self.pieces.push((before + &part(word.start..word.end) + &after, Some(role)));
+            plain = word.end;
+        }
+        self.pieces.push((part(plain..characters.len()), None));
+    }
+
+    fn text(&self) -> String {
+        self.pieces.iter().map(|(text, _)| text.as_str()).collect()
+    }
+
+    /// The same with the middle of what is not marked left out.
+    fn shortened(&self, theme: Theme) -> Marked {
+        let shorten = |text: &str| {
+            let words: Vec<&str> = text.split(' ').filter(|word| !word.is_empty()).collect();
+            let [first, .., last] = words[..] else { return text.to_string() };
+            if words.len() < 4 {
+                return text.to_string();
+            }
+            let air = |is_there: bool| if is_there { " " } else { "" };
+            let (before, after) = (air(text.starts_with(' ')), air(text.ends_with(' ')));
+            format!("{before}{first} {} {last}{after}", theme.glyph(Symbol::Waiting))
+        };
+        let piece = |(text, role): &(String, Option<Role>)| match role {
+            Some(_) => (text.clone(), *role),
+            None => (shorten(text), None),
+        };
+        Marked { pieces: self.pieces.iter().map(piece).collect() }
+    }
+}
+
+/// Draws the texts into `area`, what is not marked in them shortened if there is no room; returns the lines that
+/// they took.
+fn draw_words(marked: &Marked, is_old: bool, theme: Theme, area: Rect, buffer: &mut Buffer) -> u16 {
+    let width = (area.width as usize).max(1);
+    let shorter;
+    let marked = if text::width(&marked.text()) > width * area.height as usize {
+        shorter = marked.shortened(theme);
+        &shorter
+    } else {
+        marked
+    };
+    let text = marked.text();
+    let lines = wrap_ranges(&text, width);
+    for (row, line) in lines.iter().enumerate().take(area.height as usize) {
+        let (mut x, mut first) = (area.x, 0);
+        for (piece, role) in &marked.pieces {
+            let here = line.start.max(first)..line.end.min(first + piece.len());
+            first += piece.len();
+            if here.start >= here.end {
+                continue;
+            }
+            let style = theme.style(if is_old { Role::Muted } else { role.unwrap_or(Role::Text) });
+            x = put(buffer, x, area.y + row as u16, area.right().saturating_sub(x), &text[here], style);
+        }
+    }
+    let used = lines.len().min(area.height as usize) as u16;
+    if lines.len() > used as usize && area.width > 0 {
+        let sign = theme.glyph(Symbol::Ellipsis);
+        put(buffer, area.right() - 1, area.y + used - 1, 1, sign, theme.style(Role::Muted));
+    }
+    used
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tui::theme::{Charset, ColorDepth};
+
+    const THEME: Theme = Theme::new(ColorDepth::None, Charset::Unicode);
+
+    fn push(start: usize, end: usize, value: f32) -> Push {
+        Push { text: String::new(), start, end, value, sequence: 0 }
+    }
+
+    fn marked(text: &str, words: Vec<Push>) -> Marked {
+        let explanation = Explanation { label: "positive".into(), words };
+        let found =
+            Found { texts: (text.into(), None), seconds: 0.1, at: 0.0, result: Ok(explanation.clone()) };
+        Marked::new(&found, &explanation)
+    }
+
+    #[test]
+    fn words_are_marked_by_strength_and_direction() {
+        let words = vec![push(0, 3, 0.1), push(4, 8, -0.4), push(8, 9, 0.3), push(10, 15, 1.0)];
+        assert_eq!(marked("the plöt, bored", words).text(), "the <plöt>[,] [[bored]]");
+        assert_eq!(marked("flat", vec![push(0, 4, 0.0)]).text(), "flat");
+        assert_eq!(marked("", Vec::new()).text(), "");
+    }
+
+    #[test]
+    fn what_is_not_marked_gives_way() {
+        let text = "one two three four five six seven eight nine";
+        let all = marked(text, vec![push(8, 13, 1.0), push(40, 44, -0.9)]);
+        assert_eq!(all.shortened(THEME).text(), "one two [[three]] four … eight <<nine>>");
+    }
+}

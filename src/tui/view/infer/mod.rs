@@ -1,0 +1,208 @@
+//! How the sentence, its verdict and the sentences before are drawn.
+
+mod answer;
+mod attribution;
+mod model;
+mod probe_list;
+
+use super::run_text::tagged_name;
+use crate::predict::Answer;
+use crate::text;
+use crate::tui::action::{Action, InferAction, ListAction};
+use crate::tui::layout::INFER_SIDE_BY_SIDE;
+use crate::tui::screen::{Context, Screen};
+use crate::tui::state::App;
+use crate::tui::state::infer::Comparison;
+use crate::tui::theme::Role;
+use crate::tui::widgets::{airy_pane, cut, fixed, put, put_right, wrap};
+use ratatui::buffer::Buffer;
+use ratatui::layout::{Constraint, Layout, Position, Rect};
+use ratatui::widgets::Widget;
+
+/// Draws the screen; returns where the terminal's cursor belongs.
+pub(super) fn draw(app: &App, area: Rect, buffer: &mut Buffer) -> Option<Position> {
+    let infer = &app.infer;
+    let lines = infer.answer.as_ref().map_or(2, |(_, _, verdict)| answer::lines(&verdict.output));
+    let field = if area.height >= 30 { 5 } else { 3 };
+    let fields = if infer.is_pair() { 2 } else { 1 };
+    // Room for it also while it is not there: nothing moves when it comes.
+    let why = if area.height >= 30 { 4 } else { 3 };
+    let heights = [
+        Constraint::Length(1),
+        Constraint::Length(field * fields),
+        Constraint::Length((lines + 3 + why).min(area.height / 2)),
+        Constraint::Fill(1),
+    ];
+    let [head, text, bars, before] = Layout::vertical(heights).areas(area);
+    draw_head(app, head, buffer);
+    let cursor = draw_fields(app, text, buffer);
+    draw_verdict(app, bars, buffer);
+    draw_kept(app, before, buffer);
+    cursor
+}
+
+fn draw_head(app: &App, area: Rect, buffer: &mut Buffer) {
+    let (text, role) = model::what(app);
+    let theme = app.theme;
+    let took = app
+        .infer
+        .answer
+        .as_ref()
+        .map_or(String::new(), |(_, seconds, _)| format!("answers in {:>4.0} ms ", 1000.0 * seconds));
+    let room = (area.width as usize).saturating_sub(text::width(&took) + 2);
+    put(buffer, area.x + 1, area.y, area.width, &cut(theme, &text, room), theme.style(role));
+    put_right(buffer, area, area.y, &took, theme.style(Role::Muted));
+}
+
+fn draw_fields(app: &App, area: Rect, buffer: &mut Buffer) -> Option<Position> {
+    let infer = &app.infer;
+    let names: &[&str] = if infer.is_pair() { &["First text", "Second text"] } else { &["Sentence"] };
+    let heights = names.iter().map(|_| Constraint::Fill(1));
+    let rows = Layout::vertical(heights).split(area);
+    let mut cursor = None;
+    for (number, name) in names.iter().enumerate() {
+        let field = &infer.fields[number];
+        let title = if field.was_cut() { format!("{name} (too long, cut)") } else { (*name).to_string() };
+        let is_at = infer.at == number || names.len() == 1;
+        let block = airy_pane(app.theme, &title, is_at && app.popup.is_none());
+        let inner = block.inner(rows[number]);
+        block.render(rows[number], buffer);
+        let at = field.draw_paragraph(buffer, inner, app.theme, "type here");
+        if is_at && !inner.is_empty() {
+            cursor = Some(at);
+        }
+    }
+    cursor
+}
+
+fn draw_verdict(app: &App, area: Rect, buffer: &mut Buffer) {
+    let infer = &app.infer;
+    let theme = app.theme;
+    let area = Rect { y: area.y + 1, height: area.height.saturating_sub(1), ..area };
+    let area = Rect { x: area.x + 2, width: area.width.saturating_sub(4), ..area };
+    if let Some(why) = &infer.classify_error {
+        for (row, line) in wrap(why, area.width as usize).iter().enumerate().take(area.height as usize) {
+            put(buffer, area.x, area.y + row as u16, area.width, line, theme.style(Role::Error));
+        }
+        return;
+    }
+    let Some((request_id, _, verdict)) = &infer.answer else {
+        if infer.opened.is_some() {
+            let text = if infer.is_pair() {
+                "Type both texts to see what the model says."
+            } else {
+                "Type to see what the model says."
+            };
+            put(buffer, area.x, area.y, area.width, text, theme.style(Role::Muted));
+        }
+        return;
+    };
+    let is_old = *request_id < infer.request_id;
+    let beside = infer.comparison.as_ref();
+    let called = beside.map_or(String::new(), |beside| name_of(beside, app, answer::BESIDE));
+    let other = beside.and_then(Comparison::shown).map(|answer| (called.as_str(), answer));
+    let row = answer::draw_beside(&verdict.output, other, theme, area, buffer);
+    answer::draw(&verdict.output, is_old, theme, row, buffer);
+    let y = area.y + answer::lines(&verdict.output);
+    if y < area.bottom() {
+        let cut_note = if verdict.truncated { ", the end was cut" } else { "" };
+        let scale = match verdict.output {
+            Answer::Score { scale: Some((low, high)), .. } => format!("on a scale from {low} to {high}; "),
+            _ => String::new(),
+        };
+        let text = format!("{scale}{} tokens{cut_note}", verdict.tokens);
+        let x = put(buffer, area.x, y, area.width, &text, theme.style(Role::Muted)) + 3;
+        if let Some(why) = beside.and_then(Comparison::silence) {
+            let room = area.right().saturating_sub(x);
+            put(buffer, x, y, room, &cut(theme, &why, usize::from(room)), theme.style(Role::Warning));
+        }
+    }
+    let y = y + 1;
+    let area = Rect { y, height: area.bottom().saturating_sub(y + 1), ..area };
+    attribution::draw(&infer.attribution, &infer.texts(), theme, area, buffer);
+}
+
+/// The pinned sentences and those judged before: side by side, or below each other where it is narrow.
+fn draw_kept(app: &App, area: Rect, buffer: &mut Buffer) {
+    let height = probe_list::height(&app.infer);
+    if height == 0 {
+        return draw_judged(app, area, buffer);
+    }
+    let halves = [Constraint::Fill(1), Constraint::Fill(1)];
+    let [left, right] = if area.width >= INFER_SIDE_BY_SIDE {
+        Layout::horizontal(halves).areas(area)
+    } else {
+        let most = area.height.saturating_sub(3).max(3);
+        Layout::vertical([Constraint::Length(height.min(most)), Constraint::Fill(1)]).areas(area)
+    };
+    probe_list::draw(app, left, buffer);
+    draw_judged(app, right, buffer);
+}
+
+fn draw_judged(app: &App, area: Rect, buffer: &mut Buffer) {
+    let theme = app.theme;
+    let block = airy_pane(theme, "Before", false);
+    let inner = block.inner(area);
+    block.render(area, buffer);
+    let judged = &app.infer.history;
+    if judged.is_empty() {
+        let actions = [
+            Action::Infer(InferAction::Keep),
+            Action::List(ListAction::Up),
+            Action::Infer(InferAction::TogglePin),
+        ];
+        let [keep, back, pin] = actions.map(|action| app.key(Context::Screen(Screen::Infer), action));
+        let text = format!("{keep} keeps a sentence here; {back} brings it back. {pin} pins one.");
+        for (line, y) in wrap(&text, usize::from(inner.width)).iter().zip(inner.y..inner.bottom()) {
+            put(buffer, inner.x, y, inner.width, line, theme.style(Role::Muted));
+        }
+        return;
+    }
+    let widest =
+        judged.iter().map(|one| text::width(answer::words(&one.answer).0)).max().unwrap_or(0).min(20);
+    for (row, one) in judged.iter().enumerate().take(inner.height as usize) {
+        let y = inner.y + row as u16;
+        let text = match &one.text_pair {
+            Some(pair) => format!("{}  |  {pair}", one.text),
+            None => one.text.clone(),
+        };
+        let room = (inner.width as usize).saturating_sub(widest + 12);
+        let is_at = app.infer.recalled == Some(row);
+        let role = if is_at { Role::Selected } else { Role::Text };
+        let x = put(buffer, inner.x, y, inner.width, &fixed(theme, &text, room), theme.style(role));
+        let (label, number) = answer::words(&one.answer);
+        let verdict = format!("  {}  {number}", fixed(theme, label, widest));
+        put(buffer, x, y, inner.right().saturating_sub(x), &verdict, theme.style(Role::Muted));
+    }
+}
+
+/// Draws the sentence and the probabilities only.
+pub(super) fn draw_tiny(app: &App, area: Rect, buffer: &mut Buffer) -> Option<Position> {
+    let infer = &app.infer;
+    let theme = app.theme;
+    let (text, role) = model::what(app);
+    put(buffer, area.x, area.y, area.width, &cut(theme, &text, area.width as usize), theme.style(role));
+    let mut cursor = None;
+    let fields = if infer.is_pair() { 2 } else { 1 };
+    for number in 0..fields {
+        let y = area.y + 1 + number as u16;
+        if y < area.bottom() {
+            let row = Rect { y, height: 1, ..area };
+            let at = infer.fields[number].draw_line(buffer, row, theme.style(Role::Text));
+            if infer.at == number {
+                cursor = Some(at);
+            }
+        }
+    }
+    let y = area.y + 1 + fields as u16;
+    if let (Some((_, _, verdict)), true) = (&infer.answer, y < area.bottom()) {
+        answer::draw(&verdict.output, false, theme, Rect { y, height: area.bottom() - y, ..area }, buffer);
+    }
+    cursor
+}
+
+/// What they are called, a run in `width` cells.
+fn name_of(comparison: &Comparison, app: &App, width: usize) -> String {
+    let run = app.runs.runs.iter().find(|run| run.name == comparison.name);
+    run.map_or_else(|| comparison.name.clone(), |run| tagged_name(run, app, width))
+}

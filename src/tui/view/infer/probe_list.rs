@@ -1,0 +1,41 @@
+//! The pane of probes.
+
+use crate::tui::state::App;
+use crate::tui::state::infer::InferState;
+use crate::tui::theme::Role;
+use crate::tui::view::probes::{self, ProbeLine};
+use crate::tui::widgets::{airy_pane, put, wrap};
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use ratatui::widgets::Widget;
+
+/// Lines that the pane takes, its frame included; 0 where there is nothing to show.
+pub(super) fn height(infer: &InferState) -> u16 {
+    match (&infer.probes.error, infer.fitting_probes().count()) {
+        (None, 0) => 0,
+        (Some(_), count) => count.max(2) as u16 + 2,
+        (None, count) => count as u16 + 2,
+    }
+}
+
+/// Draws the pane.
+pub(super) fn draw(app: &App, area: Rect, buffer: &mut Buffer) {
+    let (theme, infer) = (app.theme, &app.infer);
+    let block = airy_pane(theme, "Pinned", false);
+    let inner = block.inner(area);
+    block.render(area, buffer);
+    if let Some(why) = &infer.probes.error {
+        for (line, y) in wrap(why, usize::from(inner.width)).iter().zip(inner.y..inner.bottom()) {
+            put(buffer, inner.x, y, inner.width, line, theme.style(Role::Warning));
+        }
+        return;
+    }
+    let history = infer.run_history(app.training.as_ref());
+    let line = |(at, pin)| ProbeLine {
+        pin,
+        course: history.and_then(|history| history.probes.of(pin)),
+        is_at: infer.recalled == Some(infer.history.len() + at),
+    };
+    let lines: Vec<_> = infer.fitting_probes().enumerate().map(line).collect();
+    probes::draw(&lines, history, theme, inner, buffer);
+}

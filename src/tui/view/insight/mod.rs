@@ -1,0 +1,364 @@
+//! How the screen is drawn: what is looked at, the matrix, the calibration; the rows are [`super::rows`],
+//! the scale of a regression is [`super::scale`].
+
+mod rows;
+mod scale;
+
+use crate::catalog::Metric;
+use crate::format;
+use crate::run::error_analysis::{Bin, Classes, Detail, ErrorReport};
+use crate::text;
+use crate::tui::action::{Action, InsightAction};
+use crate::tui::layout::PANE_FRAME;
+use crate::tui::state::App;
+use crate::tui::state::insight::{Content, LoadedReport};
+use crate::tui::theme::{Role, Symbol, Theme};
+use crate::tui::widgets::bars::bar;
+use crate::tui::widgets::{airy_pane, cut, fixed, put, put_right, wrap};
+use ratatui::buffer::Buffer;
+use ratatui::layout::{Constraint, Layout, Position, Rect};
+use ratatui::widgets::{Block, Widget};
+
+/// Narrower than this, the calibration says nothing.
+const CALIBRATION: u16 = 22;
+/// From so many rows on, the calibration may stand below the matrix.
+const TALL: u16 = 34;
+/// Cells of precision, recall and F1.
+const PER_CLASS: u16 = 25;
+
+/// Draws the screen.
+pub fn draw(app: &App, area: Rect, buffer: &mut Buffer) {
+    let Content::Loaded(loaded) = &app.insight.content else {
+        draw_nothing(app, area, buffer);
+        return;
+    };
+    let areas = Areas::new(loaded, area);
+    draw_head(app, loaded, areas.head, buffer);
+    match &loaded.analysis.detail {
+        Detail::Classes(classes) => {
+            Matrix::new(loaded).draw(app, loaded, &classes.cells, areas.top, buffer);
+            if let Some(area) = areas.calibration {
+                draw_calibration(app, classes, area, buffer);
+            }
+        }
+        Detail::Scale(stretches) => scale::draw(app, loaded, stretches, areas.top, buffer),
+    }
+    rows::draw(app, loaded, areas.list, buffer);
+}
+
+/// What a click there does: it goes to a row of the list, or to the rows of a cell of the matrix.
+pub fn point_at(app: &App, area: Rect, place: Position) -> Option<Action> {
+    let loaded = app.insight.loaded()?;
+    let areas = Areas::new(loaded, area);
+    let cell = || Matrix::new(loaded).cell_at(app.theme, areas.top, place);
+    let line = rows::line_at(app, loaded, areas.list, place);
+    line.map(|line| Action::Insight(InsightAction::Select(line))).or_else(|| {
+        cell().map(|(label, predicted)| Action::Insight(InsightAction::SelectCell(label, predicted)))
+    })
+}
+
+/// Where the parts of the screen are.
+struct Areas {
+    head: Rect,
+    /// Of the matrix, or of the scale.
+    top: Rect,
+    calibration: Option<Rect>,
+    list: Rect,
+}
+
+impl Areas {
+    fn new(loaded: &LoadedReport, area: Rect) -> Areas {
+        let classes = match &loaded.analysis.detail {
+            Detail::Classes(classes) => classes,
+            Detail::Scale(_) => return Areas::of_scale(area),
+        };
+        let matrix = Matrix::new(loaded);
+        let bins = shown_bins(classes).count() as u16;
+        let beside = area.width.saturating_sub(matrix.width()) >= CALIBRATION;
+        let below = !beside && area.height >= TALL;
+        let curve = bins + 3;
+        let top = if beside { matrix.height().max(curve) } else { matrix.height() };
+        let heights = [
+            Constraint::Length(2),
+            Constraint::Length(top.min(area.height / 2)),
+            Constraint::Length(if below { curve } else { 0 }),
+            Constraint::Fill(1),
+        ];
+        let [head, top, middle, list] = Layout::vertical(heights).areas(area);
+        if !beside {
+            return Areas { head, top, calibration: below.then_some(middle), list };
+        }
+        let widths = [Constraint::Length(matrix.width()), Constraint::Fill(1)];
+        let [left, right] = Layout::horizontal(widths).areas(top);
+        Areas { head, top: left, calibration: Some(right), list }
+    }
+
+    fn of_scale(area: Rect) -> Areas {
+        let top = scale::height(area).min(area.height / 2);
+        let heights = [Constraint::Length(2), Constraint::Length(top), Constraint::Fill(1)];
+        let [head, top, list] = Layout::vertical(heights).areas(area);
+        Areas { head, top, calibration: None, list }
+    }
+}
+
+/// What there is to say while there is nothing to look at, and what to do.
+fn sentence(app: &App) -> (String, Role) {
+    let run = app.insight.subject.as_ref().map(|of| &of.dir);
+    let is_training = app.is_training() && app.training.as_ref().map(|training| &training.dir) == run;
+    let text = match &app.insight.content {
+        Content::Reading => "Reading what the run said of each row.",
+        Content::Error(why) => return (why.clone(), Role::Error),
+        Content::Empty if is_training => {
+            "The run was not scored yet. What it says of each row comes here with the first evaluation; v on the Live screen scores now."
+        }
+        Content::Empty | Content::Loaded(_) => {
+            "This run keeps nothing of what it said of each row: it ended before its first evaluation, or is of a version that did not keep it. Train it again to look into it."
+        }
+    };
+    (text.to_string(), Role::Muted)
+}
+
+fn draw_nothing(app: &App, area: Rect, buffer: &mut Buffer) {
+    let (text, role) = sentence(app);
+    let width = area.width.saturating_sub(8).min(72);
+    let lines = wrap(&text, width as usize);
+    let x = area.x + (area.width - width) / 2;
+    for (row, line) in lines.iter().enumerate() {
+        let y = area.y + area.height / 3 + row as u16;
+        if y < area.bottom() {
+            put(buffer, x, y, width, line, app.theme.style(role));
+        }
+    }
+}
+
+/// The run and its seed.
+fn name(app: &App, loaded: &LoadedReport) -> String {
+    let Some(of) = &app.insight.subject else { return String::new() };
+    let name = of.dir.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
+    let ErrorReport { seed, seeds, spec, .. } = &loaded.report;
+    let place = if *seeds > 1 { format!(" ({} of {seeds})", seed + 1) } else { String::new() };
+    format!("{name}{}seed {}{place}", app.theme.glyph(Symbol::Dot), spec.seed)
+}
+
+/// Which evaluation is looked at.
+fn when(loaded: &LoadedReport) -> String {
+    let (at, all) = (loaded.at + 1, loaded.report.evaluations.len());
+    let evaluation = loaded.evaluation();
+    let step = match evaluation.step {
+        0 => "before any training".to_string(),
+        step => format!(
+            "step {}, epoch {}",
+            format::count(step),
+            format::real((100.0 * evaluation.epoch).round() / 100.0)
+        ),
+    };
+    format!("evaluation {at} of {all}: {step}")
+}
+
+/// The scores that the task is judged by, and the loss.
+fn scores(loaded: &LoadedReport) -> String {
+    let scores = &loaded.analysis.scores;
+    let predictions = loaded.report.spec.task().metrics.iter().chain([&Metric::Loss]);
+    let said = predictions.filter_map(|metric| Some((*metric, scores.get(*metric)?)));
+    said.map(|(metric, value)| format!("{} {}", format::metric(metric), format::score(metric, value)))
+        .collect::<Vec<_>>()
+        .join("   ")
+}
+
+fn draw_head(app: &App, loaded: &LoadedReport, area: Rect, buffer: &mut Buffer) {
+    let theme = app.theme;
+    let rows = format!("{} validation rows ", format::count(loaded.predictions().len() as u64));
+    let lines = [(name(app, loaded), Role::Title, rows), (when(loaded), Role::Text, scores(loaded) + " ")];
+    for (row, (left, role, right)) in lines.iter().enumerate().take(area.height as usize) {
+        let y = area.y + row as u16;
+        put_right(buffer, area, y, right, theme.style(Role::Text));
+        let room = (area.width as usize).saturating_sub(text::width(right) + 3);
+        put(buffer, area.x + 1, y, room as u16, &cut(theme, left, room), theme.style(*role));
+    }
+}
+
+/// The confusion matrix with what each class comes to.
+struct Matrix {
+    /// Cells of the names at the left.
+    name: usize,
+    /// Cells of a column of the matrix.
+    column: usize,
+    classes: usize,
+}
+
+impl Matrix {
+    fn new(loaded: &LoadedReport) -> Self {
+        let labels = loaded.report.labels.classes();
+        let widest = labels.iter().map(|label| text::width(label)).max().unwrap_or(0);
+        let digits = loaded.predictions().len().to_string().len();
+        let column = widest.min(if labels.len() > 2 { 7 } else { 14 }).max(digits + 1) + 2;
+        Matrix { name: widest.min(16), column, classes: labels.len() }
+    }
+
+    fn width(&self) -> u16 {
+        PANE_FRAME + (self.name + self.classes * self.column) as u16 + PER_CLASS
+    }
+
+    fn height(&self) -> u16 {
+        self.classes as u16 + 3
+    }
+
+    fn pane(theme: Theme, is_focus: bool) -> Block<'static> {
+        airy_pane(theme, "Confusion: labels down, predictions across", is_focus)
+    }
+
+    /// Label and predicted class of the cell there.
+    fn cell_at(&self, theme: Theme, area: Rect, place: Position) -> Option<(usize, usize)> {
+        let inner = Matrix::pane(theme, false).inner(area);
+        let label = usize::from(place.y.checked_sub(inner.y + 1)?);
+        let predicted = usize::from(place.x.checked_sub(inner.x + self.name as u16)?) / self.column;
+        let is_cell = inner.contains(place) && label < self.classes && predicted < self.classes;
+        is_cell.then_some((label, predicted))
+    }
+
+    fn draw(
+        &self,
+        app: &App,
+        loaded: &LoadedReport,
+        cells: &[Vec<Vec<usize>>],
+        area: Rect,
+        buffer: &mut Buffer,
+    ) {
+        let (view, theme) = (&app.insight, app.theme);
+        let is_focus = !view.is_in_list && app.popup.is_none();
+        let block = Matrix::pane(theme, is_focus);
+        let inner = block.inner(area);
+        block.render(area, buffer);
+        let (labels, column) = (loaded.report.labels.classes(), self.column);
+        let head: Vec<String> = labels
+            .iter()
+            .map(|label| format!("{:>width$} ", cut(theme, label, column - 2), width = column - 1))
+            .collect();
+        let head = head.concat();
+        let head =
+            format!("{:name$}{head}{:>10}{:>8}{:>7}", "", "precision", "recall", "F1", name = self.name);
+        put(buffer, inner.x, inner.y, inner.width, &head, theme.style(Role::Muted));
+        let per_class = &loaded.analysis.scores.per_class;
+        for ((label, cells), class) in cells.iter().enumerate().zip(per_class) {
+            let y = inner.y + 1 + label as u16;
+            if y >= inner.bottom() {
+                break;
+            }
+            let name = fixed(theme, &labels[label], self.name);
+            let mut x = put(buffer, inner.x, y, inner.width, &name, theme.style(Role::Text));
+            for (predicted, rows) in cells.iter().enumerate() {
+                let is_at = view.cell == (label, predicted);
+                let number = rows.len().to_string();
+                // The brackets tell the cell also where there is no colour.
+                let number = if is_at { format!("[{number}]") } else { format!("{number} ") };
+                let role = match (is_at && is_focus, label == predicted, rows.len()) {
+                    (true, ..) => Role::Selected,
+                    (_, _, 0) => Role::Muted,
+                    (_, true, _) => Role::Best,
+                    (_, false, _) => Role::Warning,
+                };
+                x += column.saturating_sub(number.len()) as u16;
+                x = put(buffer, x, y, inner.right().saturating_sub(x), &number, theme.style(role));
+            }
+            let [p, r, f1] = [class.precision, class.recall, class.f1].map(|share| 100.0 * share);
+            let text = format!("{p:>10.1}{r:>8.1}{f1:>7.1}");
+            put(buffer, x, y, inner.right().saturating_sub(x), &text, theme.style(Role::Text));
+        }
+    }
+}
+
+/// The bins with rows in them, each with its lower bound in percent.
+fn shown_bins(classes: &Classes) -> impl Iterator<Item = (usize, &Bin)> {
+    let bins = classes.calibration.bins.iter().enumerate();
+    bins.filter(|(_, bin)| bin.rows > 0).map(|(place, bin)| (10 * place, bin))
+}
+
+/// Draws a bar for each bin: as long as its share of right ones, with a mark where it would end if the model
+/// were as right as it is sure.
+fn draw_calibration(app: &App, classes: &Classes, area: Rect, buffer: &mut Buffer) {
+    let theme = app.theme;
+    let error = format!("{:.1} %", 100.0 * classes.calibration.error);
+    let title = if area.width < 50 {
+        format!("ECE {error}")
+    } else {
+        format!("Calibration: expected error (ECE) {error}")
+    };
+    let block = airy_pane(theme, &title, false);
+    let inner = block.inner(area);
+    block.render(area, buffer);
+    let is_wide = inner.width >= 34;
+    let (left, right) = if is_wide { (8, 16) } else { (7, 5) };
+    let head = if is_wide { format!("{:>8}{:>8}", "right %", "rows") } else { "right".into() };
+    put(buffer, inner.x, inner.y, inner.width, "sure %", theme.style(Role::Muted));
+    put_right(buffer, inner, inner.y, &head, theme.style(Role::Muted));
+    let width = inner.width.saturating_sub(left + right);
+    for (line, (from, bin)) in shown_bins(classes).enumerate() {
+        let y = inner.y + 1 + line as u16;
+        if y >= inner.bottom() {
+            break;
+        }
+        let name = format!("{from}{}{}", theme.glyph(Symbol::Range), from + 10);
+        put(buffer, inner.x, y, inner.width, &name, theme.style(Role::Text));
+        let area = Rect { x: inner.x + left, y, width, height: 1 };
+        draw_bin(bin, theme, area, buffer);
+        let share = 100.0 * bin.accuracy;
+        let text = if is_wide {
+            format!("{share:>8.1}{:>8}", format::count(bin.rows as u64))
+        } else {
+            format!("{share:>5.0}")
+        };
+        put_right(buffer, inner, y, &text, theme.style(Role::Text));
+    }
+}
+
+fn draw_bin(bin: &Bin, theme: Theme, area: Rect, buffer: &mut Buffer) {
+    bar(buffer, area, bin.accuracy, Role::Bar, theme);
+    let mark = (bin.confidence * f64::from(area.width)).round() as u16;
+    let x = area.x + mark.min(area.width.saturating_sub(1));
+    put(
+        buffer,
+        x,
+        area.y,
+        area.right().saturating_sub(x).min(1),
+        theme.glyph(Symbol::Mark),
+        theme.style(Role::Key),
+    );
+}
+
+/// What there is to say of classes or of the parts of a scale, a line each.
+fn detail(loaded: &LoadedReport) -> Vec<String> {
+    let classes = match &loaded.analysis.detail {
+        Detail::Classes(classes) => classes,
+        Detail::Scale(stretches) => return stretches.iter().map(scale::line).collect(),
+    };
+    let mut lines = vec![format!("calibration error {:.1} %", 100.0 * classes.calibration.error)];
+    let names = loaded.report.labels.classes();
+    let per_class = &loaded.analysis.scores.per_class;
+    for (name, class) in names.iter().zip(per_class) {
+        let [p, r, f1] = [class.precision, class.recall, class.f1].map(|share| 100.0 * share);
+        lines.push(format!("{name}: precision {p:.1}, recall {r:.1}, F1 {f1:.1}"));
+    }
+    lines
+}
+
+/// Draws the numbers only.
+pub fn draw_tiny(app: &App, area: Rect, buffer: &mut Buffer) {
+    let theme = app.theme;
+    let Content::Loaded(loaded) = &app.insight.content else {
+        let (text, role) = sentence(app);
+        for (row, line) in wrap(&text, area.width as usize).iter().enumerate().take(area.height as usize) {
+            put(buffer, area.x, area.y + row as u16, area.width, line, theme.style(role));
+        }
+        return;
+    };
+    let mut lines = vec![
+        (name(app, loaded), Role::Title),
+        (when(loaded), Role::Text),
+        (scores(loaded), Role::Validation),
+    ];
+    lines.extend(detail(loaded).into_iter().map(|line| (line, Role::Text)));
+    for (row, (text, role)) in lines.iter().enumerate().take(area.height as usize) {
+        let y = area.y + row as u16;
+        put(buffer, area.x, y, area.width, &cut(theme, text, area.width as usize), theme.style(*role));
+    }
+}

@@ -1,0 +1,142 @@
+//! One run while it trains: progress, speed, loss and scores.
+
+use super::machine;
+use super::panes::{draw_log, draw_loss_pane, draw_probes, draw_score_pane, draw_scores, draw_step};
+use super::run_head::{draw_head, draw_nothing, seconds_gone, state, work};
+use crate::event::SplitName;
+use crate::format;
+use crate::tui::layout::{LIVE_PROBES, LIVE_SCORES_AND_PROBES, LIVE_WIDE};
+use crate::tui::state::App;
+use crate::tui::state::run::RunState;
+use crate::tui::theme::Role;
+use crate::tui::widgets::put;
+use ratatui::buffer::Buffer;
+use ratatui::layout::{Constraint, Layout, Rect};
+
+/// Draws the screen.
+pub fn draw(app: &App, area: Rect, buffer: &mut Buffer) {
+    let Some(run) = app.shown_run() else {
+        draw_nothing(app, area, buffer);
+        return;
+    };
+    let [head, body] = parts(area);
+    draw_head(app, run, head, buffer);
+    let history = run.history();
+    if app.live.is_full {
+        draw_chart(app, run, body, buffer);
+        return;
+    }
+    let low = match body.height {
+        0..=15 => 5,
+        16..=24 => 8,
+        25..=40 => 11,
+        height => height / 4,
+    };
+    let strip = machine::strip_height(run, body);
+    let heights = [Constraint::Fill(1), Constraint::Length(strip), Constraint::Length(low)];
+    let [charts, gauges, panes] = Layout::vertical(heights).areas(body);
+    machine::draw_strip(app, history, gauges, buffer);
+    if area.width >= LIVE_WIDE {
+        let [left, right] = Layout::horizontal([Constraint::Fill(1), Constraint::Fill(1)]).areas(charts);
+        draw_loss_pane(app, run, left, buffer);
+        draw_score_pane(app, run, right, buffer);
+        draw_row(app, run, panes, buffer);
+    } else {
+        draw_chart(app, run, charts, buffer);
+        let [step, log] = Layout::horizontal([Constraint::Length(26), Constraint::Fill(1)]).areas(panes);
+        draw_step(app, history, step, buffer);
+        draw_log(app, history, log, buffer);
+    }
+}
+
+/// The panes below the charts, side by side. Pinned texts take the place of the scores where there is no room for
+/// both: the charts tell the scores.
+fn draw_row(app: &App, run: &RunState, area: Rect, buffer: &mut Buffer) {
+    let has_probes = area.width >= LIVE_PROBES && run.history().probes.newest().next().is_some();
+    let (scores, probes) = match (has_probes, area.width >= LIVE_SCORES_AND_PROBES) {
+        (false, _) => (47, 0),
+        (true, false) => (0, 47),
+        (true, true) => (47, 60),
+    };
+    let widths = [29, scores, probes].map(Constraint::Length);
+    let [step, table, pinned, log] =
+        Layout::horizontal(widths.into_iter().chain([Constraint::Fill(1)])).areas(area);
+    draw_step(app, run.history(), step, buffer);
+    if scores > 0 {
+        draw_scores(app, run, table, buffer);
+    }
+    if probes > 0 {
+        draw_probes(app, run.history(), pinned, buffer);
+    }
+    draw_log(app, run.history(), log, buffer);
+}
+
+/// The head and what is below it.
+fn parts(area: Rect) -> [Rect; 2] {
+    Layout::vertical([Constraint::Length(2), Constraint::Fill(1)]).areas(area)
+}
+
+/// Where the curves of the one chart over the whole screen are drawn, whose body is `area`.
+pub fn plot(app: &App, area: Rect) -> Option<Rect> {
+    let run = app.shown_run().filter(|_| app.live.is_full)?;
+    let [_, body] = parts(area);
+    draw_chart(app, run, body, &mut Buffer::empty(body))
+}
+
+/// The one chart that is shown; says where its curves are.
+fn draw_chart(app: &App, run: &RunState, area: Rect, buffer: &mut Buffer) -> Option<Rect> {
+    if app.live.shows_score {
+        draw_score_pane(app, run, area, buffer)
+    } else {
+        draw_loss_pane(app, run, area, buffer)
+    }
+}
+
+/// Draws the numbers only.
+pub fn draw_tiny(app: &App, area: Rect, buffer: &mut Buffer) {
+    let Some(run) = app.shown_run() else {
+        put(buffer, area.x, area.y, area.width, "no run to watch", app.theme.style(Role::Muted));
+        return;
+    };
+    let history = run.history();
+    let (word, role) = state(app, run);
+    let left = history.seconds_left().map_or("-:--".into(), format::duration);
+    let mut rows = vec![
+        (run.name(), Role::Title),
+        (word, role),
+        (
+            format!(
+                "{:>3.0} %  step {} / {}",
+                100.0 * history.fraction(),
+                history.steps_done(),
+                history.total_steps()
+            ),
+            Role::Text,
+        ),
+        (format!("{} gone, {left} left", format::duration(seconds_gone(app, run))), Role::Text),
+    ];
+    if let Some(progress) = &history.progress {
+        let (what, _, far) = work(progress);
+        rows.push((format!("{what} {far}"), Role::Text));
+    }
+    if let Some(loss) = history.loss.smoothed(app.live.chart.smoothing() * history.total_steps() as f64) {
+        rows.push((format!("train loss {}", format::loss(loss)), Role::Train));
+    }
+    if let Some(eval) = history.latest.get(&SplitName::Validation) {
+        let metric = history.metric();
+        let value = eval.scores.get(metric).map_or("-".into(), |value| format::score(metric, value));
+        rows.push((
+            format!("validation loss {}, {} {value}", format::loss(eval.scores.loss), format::metric(metric)),
+            Role::Validation,
+        ));
+    }
+    if let Some(best) = history.best {
+        rows.push((
+            format!("best {} at step {}", format::score(best.metric, best.value), best.step),
+            Role::Best,
+        ));
+    }
+    for (row, (text, role)) in rows.iter().enumerate().take(area.height as usize) {
+        put(buffer, area.x, area.y + row as u16, area.width, text, app.theme.style(*role));
+    }
+}

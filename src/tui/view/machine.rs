@@ -1,0 +1,368 @@
+//! What the machine does while a run is trained: where the time goes, processor, memory, GPUs. A strip on the Live
+//! screen and a page of its own.
+
+use super::run_head::{draw_head, draw_nothing};
+use crate::event::Stage;
+use crate::format;
+use crate::machine::{Gauges, Gpu};
+use crate::run::axis::Axis;
+use crate::run::gauges::{GIB, GaugeHistory, GpuHistory};
+use crate::run::history::History;
+use crate::run::series::Series;
+use crate::text;
+use crate::tui::layout::LIVE_STRIP;
+use crate::tui::state::App;
+use crate::tui::state::run::RunState;
+use crate::tui::theme::{CURVES, Role, Symbol, Theme};
+use crate::tui::widgets::bars::{fill, spark_between, stacked};
+use crate::tui::widgets::line_chart::{ChartView, Curve, LineChart, Look, Reference};
+use crate::tui::widgets::{airy_pane, cut, pane, put};
+use ratatui::buffer::Buffer;
+use ratatui::layout::{Constraint, Layout, Rect};
+use ratatui::widgets::Widget;
+
+/// GPUs that the strip has a line for.
+const STRIP_GPUS: usize = 2;
+/// Cells of a line of little bars.
+const SPARK: usize = 12;
+/// Cells of a stage in the table: its sign, name, share and time.
+const STAGE: u16 = 33;
+/// Shares below this are not worth a word where room is short.
+const LEAST: f64 = 0.005;
+
+/// Draws the page.
+pub(super) fn draw(app: &App, area: Rect, buffer: &mut Buffer) {
+    let Some(run) = app.shown_run() else {
+        draw_nothing(app, area, buffer);
+        return;
+    };
+    let history = run.history();
+    let columns = (area.width.saturating_sub(4) / STAGE).clamp(1, Stage::ALL.len() as u16);
+    let table = (Stage::ALL.len() as u16).div_ceil(columns);
+    let heights = [Constraint::Length(2), Constraint::Length(table + 4), Constraint::Fill(1)];
+    let [head, time, charts] = Layout::vertical(heights).areas(area);
+    draw_head(app, run, head, buffer);
+    draw_time(app, history, columns, time, buffer);
+    draw_charts(app, history, charts, buffer);
+}
+
+/// A stage with its number, its share and its style.
+fn stages(history: &History) -> Vec<(Stage, (usize, f64, Role))> {
+    let shares = history.stages();
+    let part = |(number, stage): (usize, Stage)| {
+        let share = shares.get(&stage).copied().unwrap_or(0.0);
+        (stage, (number, share, Role::Curve(number as u8 % CURVES)))
+    };
+    if shares.is_empty() { Vec::new() } else { Stage::ALL.into_iter().enumerate().map(part).collect() }
+}
+
+/// The stages of a step alone, as shares of it.
+fn stages_of_step(history: &History) -> Vec<(Stage, (usize, f64, Role))> {
+    let is_around = |stage| matches!(stage, Stage::Evaluation | Stage::Saving);
+    let mut stages = stages(history);
+    stages.retain(|(stage, _)| !is_around(*stage));
+    let whole: f64 = stages.iter().map(|(_, (_, share, _))| share).sum();
+    for (_, (_, share, _)) in &mut stages {
+        *share /= whole;
+    }
+    stages
+}
+
+/// The stages that are worth a word: `forward 38 %, backward 51 %`; empty where nothing was told.
+pub(super) fn stages_in_words(history: &History, theme: Theme) -> String {
+    let worth = stages(history).into_iter().filter(|(_, (_, share, _))| *share >= LEAST);
+    let words = worth.map(|(stage, (_, share, _))| format!("{} {:.0} %", stage.name(), 100.0 * share));
+    words.collect::<Vec<_>>().join(theme.glyph(Symbol::Dot))
+}
+
+/// A bar of the stages of a step in line `row` of `area`, and below it as many of them by name as fit; returns the
+/// lines that it takes.
+pub(super) fn draw_short_stages(
+    app: &App,
+    history: &History,
+    area: Rect,
+    row: u16,
+    buffer: &mut Buffer,
+) -> u16 {
+    let stages = stages_of_step(history);
+    if stages.is_empty() || row + 2 > area.height {
+        return 0;
+    }
+    let y = area.y + row;
+    let parts: Vec<_> = stages.iter().map(|(_, part)| *part).collect();
+    stacked(buffer, Rect { y, height: 1, ..area }, &parts, app.theme);
+    let mut x = area.x;
+    for (stage, (_, share, role)) in stages.iter().filter(|(_, (_, share, _))| *share >= LEAST) {
+        // The unit without its space, so that two of them fit into the narrowest panel.
+        let text = format!("{} {:>2.0}%", stage.name(), 100.0 * share);
+        if x + text::width(&text) as u16 > area.right() {
+            break;
+        }
+        x = put(buffer, x, y + 1, area.width, &text, app.theme.style(*role)) + 1;
+    }
+    2
+}
+
+/// Where the time went: a bar, and each stage with its share and time; how much of the arithmetic is of use.
+fn draw_time(app: &App, history: &History, columns: u16, area: Rect, buffer: &mut Buffer) {
+    let theme = app.theme;
+    let block = airy_pane(theme, "Where the time goes", false);
+    let inner = block.inner(area);
+    block.render(area, buffer);
+    let mut stages = stages(history);
+    // An engine that tells its passes apart leaves nothing else to speak of.
+    stages.retain(|(stage, (_, share, _))| *stage != Stage::Other || *share >= LEAST);
+    if stages.is_empty() {
+        let is_old = history.step.is_some() && history.is_over();
+        let text =
+            if is_old { "this run did not keep it" } else { "it comes here a second after the first step" };
+        put(buffer, inner.x, inner.y, inner.width, text, theme.style(Role::Muted));
+        return;
+    }
+    let parts: Vec<_> = stages.iter().map(|(_, part)| *part).collect();
+    stacked(buffer, Rect { height: 1.min(inner.height), ..inner }, &parts, theme);
+    let rows = (stages.len() as u16).div_ceil(columns);
+    for (place, (stage, (number, share, role))) in stages.into_iter().enumerate() {
+        let (column, row) = (place as u16 / rows, place as u16 % rows);
+        let (x, y) = (inner.x + column * STAGE, inner.y + 1 + row);
+        if y >= inner.bottom() {
+            continue;
+        }
+        let seconds = history.usage.seconds.get(&stage).copied().unwrap_or(0.0);
+        let x = put(buffer, x, y, 2, fill(number, theme), theme.style(role)) + 1;
+        let text = format!("{:<10} {:>5.1} % {:>8}", stage.name(), 100.0 * share, format::duration(seconds));
+        put(buffer, x, y, inner.right().saturating_sub(x), &text, theme.style(Role::Text));
+    }
+    let y = inner.y + 1 + rows;
+    if y < inner.bottom() {
+        let text = cut(theme, &arithmetic(history), inner.width as usize);
+        put(buffer, inner.x, y, inner.width, &text, theme.style(Role::Text));
+    }
+}
+
+/// How fast the arithmetic is, and how much of it is for nothing.
+fn arithmetic(history: &History) -> String {
+    let mut words = Vec::new();
+    if let Some((rate, share)) = history.arithmetic() {
+        words.push(format!("{:.0} GFLOP/s", rate / 1e9));
+        words.extend(
+            share.map(|share| format!("about {:>2.0} % of what products reach alone", 100.0 * share)),
+        );
+    }
+    words.extend(history.padding().map(|padding| format!("padding {:>2.0} %", 100.0 * padding)));
+    words.join("   ")
+}
+
+/// Lines of the strip on the Live screen, 0 where there is no room or nothing to show.
+pub(super) fn strip_height(run: &RunState, area: Rect) -> u16 {
+    let is_known = run.is_live() || run.history().gauges.newest.is_some();
+    if area.width < LIVE_STRIP.0 || area.height < LIVE_STRIP.1 || !is_known {
+        return 0;
+    }
+    let gpus = run.history().gauges.newest.as_ref().map_or(0, |gauges| gauges.gpus.len());
+    3 + gpus.min(STRIP_GPUS) as u16
+}
+
+/// Draws the strip.
+pub(super) fn draw_strip(app: &App, history: &History, area: Rect, buffer: &mut Buffer) {
+    let theme = app.theme;
+    let block = airy_pane(theme, "Machine", false);
+    let inner = block.inner(area);
+    block.render(area, buffer);
+    let gauges = &history.gauges;
+    let Some(newest) = &gauges.newest else {
+        let text = "what processor, memory and GPUs do comes here within a second";
+        put(buffer, inner.x, inner.y, inner.width, text, theme.style(Role::Muted));
+        return;
+    };
+    let share = |series: &Series| bars(series, 1.0, theme);
+    let mut line = StripLine { buffer, theme, x: inner.x, y: inner.y, right: inner.right() };
+    line.put("cpu", &percent(newest.cpu), &share(&gauges.cpu));
+    line.put("this run", &percent(newest.process_cpu), &share(&gauges.process_cpu));
+    let memory = format!("{:>6.2} GiB", newest.process_memory as f64 / GIB);
+    line.put("memory", &memory, "");
+    line.put("", &room(history, newest), "");
+    for (number, (gpu, history)) in newest.gpus.iter().zip(&gauges.gpus).take(STRIP_GPUS).enumerate() {
+        line.x = inner.x;
+        line.y += 1;
+        line.put(&format!("GPU {number}"), &percent(gpu.busy), &share(&history.busy));
+        line.put("memory", &gpu_memory(gpu), "");
+        line.put("", &gpu_state(gpu, theme), "");
+        line.put("", &gpu.name, "");
+    }
+}
+
+/// A line that names, numbers and little bars are put on, one after the other.
+struct StripLine<'a> {
+    buffer: &'a mut Buffer,
+    theme: Theme,
+    x: u16,
+    y: u16,
+    right: u16,
+}
+
+impl StripLine<'_> {
+    fn put(&mut self, name: &str, value: &str, bars: &str) {
+        for (text, role) in [(name, Role::Muted), (value, Role::Text), (bars, Role::Train)] {
+            if !text.is_empty() && self.x < self.right {
+                let style = self.theme.style(role);
+                self.x = put(self.buffer, self.x, self.y, self.right - self.x, text, style) + 1;
+            }
+        }
+        self.x += 2;
+    }
+}
+
+/// The newest values of a curve between 0 and `most`.
+fn bars(series: &Series, most: f64, theme: Theme) -> String {
+    spark_between((0.0, most), series.recent().map(|(_, value)| value), SPARK, theme)
+}
+
+fn percent(share: f64) -> String {
+    format!("{:>3.0} %", 100.0 * share)
+}
+
+/// The memory that was planned, and what is left of that of the machine.
+fn room(history: &History, newest: &Gauges) -> String {
+    let planned = history.started.as_ref().and_then(|started| started.planned_memory);
+    let planned = planned.map_or(String::new(), |bytes| format!("planned {:.2}, ", bytes as f64 / GIB));
+    let [free, total] = [newest.available_memory, newest.total_memory].map(|bytes| bytes as f64 / GIB);
+    format!("{planned}free {free:.1} of {total:.1} GiB")
+}
+
+fn gpu_memory(gpu: &Gpu) -> String {
+    format!("{:>6.2} of {:.2} GiB", gpu.memory as f64 / GIB, gpu.total_memory as f64 / GIB)
+}
+
+/// Watts and degrees, as far as it tells them.
+fn gpu_state(gpu: &Gpu, theme: Theme) -> String {
+    let watts = gpu.watts.map(|watts| format!("{watts:>4.0} W"));
+    let celsius = gpu.celsius.map(|degrees| format!("{degrees:>3.0} {}", theme.glyph(Symbol::Celsius)));
+    watts.into_iter().chain(celsius).collect::<Vec<_>>().join("  ")
+}
+
+/// Name, look, role and values of a curve.
+type Drawn<'a> = (&'static str, Look, Role, &'a Series);
+
+/// A chart of the page.
+struct Panel<'a> {
+    title: String,
+    curves: Vec<Drawn<'a>>,
+    is_share: bool,
+    planned: Option<f64>,
+}
+
+/// Draws the curves, as many charts beside each other as there is room for.
+fn draw_charts(app: &App, history: &History, area: Rect, buffer: &mut Buffer) {
+    let panels = panels(history, app.theme);
+    let columns = if area.width >= 150 && panels.len() > 2 { 3 } else { 2 };
+    // A chart of fewer lines shows nothing.
+    let rows = panels.len().div_ceil(columns).min((area.height / 5).max(1) as usize);
+    let lines = Layout::vertical(vec![Constraint::Fill(1); rows]).split(area);
+    for (row, panels) in panels.chunks(columns).take(rows).enumerate() {
+        let places = Layout::horizontal(vec![Constraint::Fill(1); columns]).split(lines[row]);
+        for (panel, place) in panels.iter().zip(places.iter()) {
+            draw_panel(app, &history.gauges, panel, *place, buffer);
+        }
+    }
+}
+
+fn draw_panel<'a>(
+    app: &App,
+    gauges: &'a GaugeHistory,
+    panel: &'a Panel<'a>,
+    area: Rect,
+    buffer: &mut Buffer,
+) {
+    let title = cut(app.theme, &panel.title, (area.width as usize).saturating_sub(6));
+    let block = pane(app.theme, &title, false);
+    let inner = block.inner(area);
+    block.render(area, buffer);
+    let curve = |(name, look, role, series): &'a Drawn<'a>| Curve {
+        name,
+        role: *role,
+        look: *look,
+        series: vec![*series],
+        course: &gauges.course,
+        is_smoothed: false,
+    };
+    let curves: Vec<Curve<'_>> = panel.curves.iter().map(curve).collect();
+    let mut view: ChartView = app.gauges;
+    view.axis = Axis::Time;
+    // In a narrow chart the curve would run through the name, which the title has too.
+    let name = if inner.width >= 70 { "planned" } else { "" };
+    let planned = panel.planned.map(|value| Reference { name, value, spread: 0.0 });
+    let chart = LineChart {
+        curves: &curves,
+        view,
+        steps: 0,
+        percent: panel.is_share,
+        references: planned.as_slice(),
+        span: Some((0.0, if panel.is_share { 1.0 } else { 0.0 })),
+        empty: "nothing was measured yet",
+        theme: app.theme,
+    };
+    chart.draw(inner, buffer);
+}
+
+fn panels(history: &History, theme: Theme) -> Vec<Panel<'_>> {
+    let gauges = &history.gauges;
+    let newest = gauges.newest.as_ref();
+    let now = |text: &dyn Fn(&Gauges) -> String| {
+        newest.map_or(String::new(), |newest| format!(" {}", text(newest)))
+    };
+    let curve = |name, role, series| (name, Look::Line, role, series);
+    let cpu = now(&|newest| format!("{}, this run {}", percent(newest.cpu), percent(newest.process_cpu)));
+    let memory =
+        now(&|newest| format!("{:.2} GiB, {}", newest.process_memory as f64 / GIB, room(history, newest)));
+    let planned = history.started.as_ref().and_then(|started| started.planned_memory);
+    let mut panels = vec![
+        Panel {
+            title: format!("Processor{cpu}"),
+            curves: vec![
+                curve("all", Role::Muted, &gauges.cpu),
+                curve("this run", Role::Train, &gauges.process_cpu),
+            ],
+            is_share: true,
+            planned: None,
+        },
+        Panel {
+            title: format!("Memory{memory}"),
+            curves: vec![curve("", Role::Train, &gauges.process_memory)],
+            is_share: false,
+            planned: planned.map(|bytes| bytes as f64 / GIB),
+        },
+    ];
+    if !gauges.gpus.is_empty() {
+        panels.extend(gpu_panels(gauges, theme));
+    }
+    panels
+}
+
+/// Use, memory, power and temperature of the GPUs; with one of them the titles tell its state.
+fn gpu_panels(gauges: &GaugeHistory, theme: Theme) -> Vec<Panel<'_>> {
+    let newest = gauges.newest.as_ref().map_or(&[][..], |newest| &newest.gpus);
+    let state = |text: &dyn Fn(&Gpu) -> String| match newest {
+        [gpu] => format!(" {}", text(gpu)),
+        _ => String::new(),
+    };
+    let panel = |title: String, is_share: bool, series: fn(&GpuHistory) -> &Series| {
+        // More than ten are not told apart by a digit.
+        let look = |number: usize| match (gauges.gpus.len(), number) {
+            (1, _) | (_, 10..) => Look::Line,
+            (_, digit) => Look::Marked(Symbol::Digit(digit as u8)),
+        };
+        let curve = |(number, gpu)| ("", look(number), Role::Curve(number as u8 % CURVES), series(gpu));
+        Panel { title, curves: gauges.gpus.iter().enumerate().map(curve).collect(), is_share, planned: None }
+    };
+    let degrees = theme.glyph(Symbol::Celsius);
+    let busy = state(&|gpu| format!("{}, {}", percent(gpu.busy), gpu.name));
+    let watts = state(&|gpu| gpu.watts.map_or(String::new(), |watts| format!("{watts:>4.0} W")));
+    let celsius = state(&|gpu| gpu.celsius.map_or(String::new(), |value| format!("{value:>3.0} {degrees}")));
+    vec![
+        panel(format!("GPU{busy}"), true, |gpu| &gpu.busy),
+        panel(format!("GPU memory, GiB{}", state(&gpu_memory)), false, |gpu| &gpu.memory),
+        panel(format!("GPU power, W{watts}"), false, |gpu| &gpu.watts),
+        panel(format!("GPU temperature, {degrees}{celsius}"), false, |gpu| &gpu.celsius),
+    ]
+}

@@ -1,0 +1,25 @@
+//! Draws the state, and tells what is drawn at a position of the terminal. Reads [`super::state`] only.
+
+mod chart_title;
+pub mod compare;
+mod compare_columns;
+mod data;
+mod details;
+pub mod form;
+mod frame;
+mod help;
+mod infer;
+pub mod insight;
+pub mod live;
+mod machine;
+mod panes;
+pub mod popup;
+mod popup_box;
+mod probes;
+mod queue;
+mod run_head;
+mod run_text;
+pub mod runs;
+mod scores;
+
+pub use frame::{body, draw, draw_on, key_at, tab_at};

@@ -1,0 +1,166 @@
+//! How popups are drawn, and what of them is where.
+
+use super::help;
+use super::popup_box::{inside, open_box};
+use crate::text::width;
+use crate::tui::action::{Action, PopupAction};
+use crate::tui::layout::message_width;
+use crate::tui::screen::Context;
+use crate::tui::state::App;
+use crate::tui::state::popup::{Choice, Popup, Question};
+use crate::tui::theme::{Role, Symbol};
+use crate::tui::widgets::{cut, fixed, line_under, put, wrap};
+use ratatui::buffer::Buffer;
+use ratatui::layout::{Position, Rect};
+
+/// Draws the popup over `area`; returns where the terminal's cursor belongs while text is typed.
+pub fn draw(app: &App, area: Rect, buffer: &mut Buffer) -> Option<Position> {
+    match app.popup.as_ref()? {
+        Popup::Message { title, text, first } => {
+            draw_message(app, area, buffer, title, &text.text(app.theme), *first);
+            None
+        }
+        Popup::Question(question) => {
+            draw_question(app, area, buffer, question);
+            None
+        }
+        Popup::Choice(choice) => Some(draw_choice(app, area, buffer, choice)),
+        Popup::Help(help) => help::draw(app, help, area, buffer),
+    }
+}
+
+/// The answer or the item of the popup that is drawn at a place of the screen.
+pub fn line_at(app: &App, area: Rect, place: Position) -> Option<usize> {
+    match app.popup.as_ref()? {
+        Popup::Question(question) => {
+            let (width, height) = question_size(question, area);
+            line_under(answers(question, inside(app, area, width, height)), 0, place)
+        }
+        Popup::Choice(choice) => {
+            let (width, height) = choice_size(choice, area);
+            let (list, first) = items(choice, inside(app, area, width, height));
+            line_under(list, first, place).filter(|line| *line < choice.shown().len())
+        }
+        Popup::Message { .. } | Popup::Help { .. } => None,
+    }
+}
+
+/// Cells and lines of the box of a question.
+fn question_size(question: &Question, area: Rect) -> (u16, u16) {
+    let width = area.width.saturating_sub(6).min(70);
+    let lines = wrap(&question.text, width.saturating_sub(4) as usize);
+    (width, (lines.len() + question.answers.len()) as u16 + 3)
+}
+
+/// The lines of the answers in the inside of the box.
+fn answers(question: &Question, inner: Rect) -> Rect {
+    let top = inner.bottom().saturating_sub(question.answers.len() as u16).max(inner.y);
+    Rect { y: top, height: inner.bottom() - top, ..inner }
+}
+
+/// Cells of the column of values.
+fn widest(choice: &Choice) -> usize {
+    choice.items.iter().map(|item| width(&item.value)).max().unwrap_or(0).clamp(12, 44)
+}
+
+/// Cells and lines of the box of a list to choose from.
+fn choice_size(choice: &Choice, area: Rect) -> (u16, u16) {
+    let notes = choice.items.iter().map(|item| width(&item.note)).max().unwrap_or(0);
+    let cells = (widest(choice) + notes + 10).max(width(&choice.title) + 6);
+    let cells = (cells as u16).clamp(50, 100).min(area.width.saturating_sub(2));
+    (cells, (choice.items.len() as u16 + 5).min(area.height.saturating_sub(2)))
+}
+
+/// The lines of the items in the inside of the box, and the first item that is in sight.
+fn items(choice: &Choice, inner: Rect) -> (Rect, usize) {
+    let list = Rect { y: inner.y + 2, height: inner.height.saturating_sub(2), ..inner };
+    (list, (choice.at + 1).saturating_sub(list.height as usize))
+}
+
+fn draw_message(app: &App, area: Rect, buffer: &mut Buffer, title: &str, text: &str, first: usize) {
+    let width = area.width.saturating_sub(6).min(84);
+    let lines = wrap(text, message_width(area.width));
+    let height = (lines.len() as u16 + 4).min(area.height);
+    let inner = open_box(app, area, buffer, title, width, height);
+    let room = inner.height.saturating_sub(2) as usize;
+    let first = first.min(lines.len().saturating_sub(room));
+    for (row, line) in lines.iter().skip(first).take(room.max(1)).enumerate() {
+        put(buffer, inner.x, inner.y + row as u16, inner.width, line, app.theme.style(Role::Text));
+    }
+    let more = if lines.len() > room { "   up and down for more" } else { "" };
+    let y = inner.bottom().saturating_sub(1);
+    let close = app.key(Context::Message, Action::Popup(PopupAction::Accept));
+    let x = put(buffer, inner.x, y, inner.width, &close, app.theme.style(Role::Key));
+    let rest = inner.right().saturating_sub(x);
+    put(buffer, x, y, rest, &format!(" close{more}"), app.theme.style(Role::Muted));
+}
+
+fn draw_question(app: &App, area: Rect, buffer: &mut Buffer, question: &Question) {
+    let theme = app.theme;
+    let (width, height) = question_size(question, area);
+    let lines = wrap(&question.text, width.saturating_sub(4) as usize);
+    let inner = open_box(app, area, buffer, &question.title, width, height);
+    let list = answers(question, inner);
+    let room = (list.y - inner.y).saturating_sub(1);
+    for (row, line) in lines.iter().take(room as usize).enumerate() {
+        put(buffer, inner.x, inner.y + row as u16, inner.width, line, theme.style(Role::Text));
+    }
+    for (number, answer) in question.answers.iter().enumerate() {
+        let y = list.y + number as u16;
+        if y >= list.bottom() {
+            return;
+        }
+        let selected = number == question.at;
+        if selected {
+            let bar = " ".repeat(inner.width as usize);
+            put(buffer, inner.x, y, inner.width, &bar, theme.style(Role::Selected));
+        }
+        let style = theme.style(if selected { Role::Selected } else { Role::Text });
+        let key = theme.style(if selected { Role::Selected } else { Role::Key });
+        let sign = if selected { theme.glyph(Symbol::Cursor) } else { "  " };
+        let x = put(buffer, inner.x, y, inner.width, sign, style);
+        let x = put(buffer, x, y, inner.right().saturating_sub(x), &answer.key.to_string(), key);
+        put(buffer, x + 2, y, inner.right().saturating_sub(x + 2), answer.text, style);
+    }
+}
+
+fn draw_choice(app: &App, area: Rect, buffer: &mut Buffer, choice: &Choice) -> Position {
+    let theme = app.theme;
+    let shown = choice.shown();
+    let widest = widest(choice);
+    let (width, height) = choice_size(choice, area);
+    let inner = open_box(app, area, buffer, &choice.title, width, height);
+    let sign = theme.glyph(Symbol::Cursor);
+    let x = put(buffer, inner.x, inner.y, inner.width, sign, theme.style(Role::Key));
+    let field = Rect { x, y: inner.y, width: inner.right().saturating_sub(x), height: 1.min(inner.height) };
+    let cursor = choice.typed.draw_line(buffer, field, theme.style(Role::Text));
+    if choice.typed.text().is_empty() {
+        let hint =
+            if choice.free.is_some() { "type to filter, or any other value" } else { "type to filter" };
+        put(buffer, x, inner.y, field.width, hint, theme.style(Role::Muted));
+    }
+    let (list, first) = items(choice, inner);
+    if shown.is_empty() {
+        put(buffer, list.x, list.y, list.width, "nothing contains that", theme.style(Role::Muted));
+    }
+    for (row, item) in shown.iter().enumerate().skip(first).take(list.height as usize) {
+        let y = list.y + (row - first) as u16;
+        let selected = row == choice.at;
+        let line = format!(
+            "{}{}  {}",
+            if selected { sign } else { "  " },
+            fixed(theme, &item.value, widest),
+            cut(theme, &item.note, (inner.width as usize).saturating_sub(widest + 4))
+        );
+        let line = fixed(theme, &line, inner.width as usize);
+        put(
+            buffer,
+            inner.x,
+            y,
+            inner.width,
+            &line,
+            theme.style(if selected { Role::Selected } else { Role::Text }),
+        );
+    }
+    cursor
+}

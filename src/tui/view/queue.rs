@@ -1,0 +1,48 @@
+//! How the queue is described: in its lines of the list, its heading and the corner of every screen.
+
+use crate::run::RunStatus;
+use crate::run::queue::QueueEntry;
+use crate::tui::state::App;
+use crate::tui::state::estimates::{estimate_entry, estimate_queue};
+use crate::tui::state::queue::belongs_to;
+use crate::tui::theme::{Role, Symbol};
+
+/// What stands at the end of an entry's line, and its style.
+pub(super) fn state(app: &App, entry: &QueueEntry) -> (String, Role) {
+    let left = estimate_entry(app, entry).text(app.theme);
+    if let Some(run) = app.training.as_ref().filter(|run| run.is_live() && belongs_to(run, entry)) {
+        return (format!("{:>3.0} % {left:>7}", 100.0 * run.newest().fraction()), Role::Train);
+    }
+    let row = entry.run.as_ref().and_then(|dir| app.runs.runs.iter().find(|row| row.dir == *dir));
+    match row {
+        Some(row) if row.status == RunStatus::Running => ("running".into(), Role::Train),
+        _ if app.runs.queue.list.is_held => (left, Role::Muted),
+        _ => (left, Role::Text),
+    }
+}
+
+/// The queue in a few words, for the corner of every screen.
+pub(super) fn in_short(app: &App) -> Option<(String, Role)> {
+    let queue = &app.runs.queue;
+    if queue.error.is_some() {
+        return Some(("the queue cannot be read".into(), Role::Error));
+    }
+    let waiting = queue.waiting(app.training.as_ref());
+    match (waiting, queue.list.is_held) {
+        (0, _) => None,
+        (waiting, true) => Some((format!("queue held, {waiting} waiting"), Role::Warning)),
+        (waiting, false) => {
+            Some((format!("{waiting} waiting, {} in all", estimate_queue(app).text(app.theme)), Role::Muted))
+        }
+    }
+}
+
+/// The heading of the entries in the list.
+pub(super) fn heading(app: &App) -> (String, Role) {
+    let queue = &app.runs.queue;
+    let all = queue.list.entries.len();
+    let s = if all == 1 { "" } else { "s" };
+    let dot = app.theme.glyph(Symbol::Dot);
+    let text = format!("{all} run{s}{dot}{} left", estimate_queue(app).text(app.theme));
+    if queue.list.is_held { (format!("held{dot}{text}"), Role::Warning) } else { (text, Role::Muted) }
+}

@@ -1,0 +1,64 @@
+//! Names, scores and styles of runs, which several screens show.
+
+use crate::catalog::Metric;
+use crate::format;
+use crate::run::{Repeats, RunRow, RunStatus};
+use crate::tui::state::App;
+use crate::tui::theme::{Role, Symbol, Theme};
+use crate::tui::widgets::cut;
+
+/// The style of a run that stands so.
+pub(super) fn status_role(status: RunStatus) -> Role {
+    match status {
+        RunStatus::Finished => Role::Text,
+        RunStatus::Running => Role::Train,
+        RunStatus::Stopped | RunStatus::Interrupted => Role::Warning,
+        RunStatus::Failed => Role::Error,
+    }
+}
+
+/// What the past runs of an experiment came to: mean and deviation over seeds, or the best score.
+pub(super) fn past_score(runs: &[RunRow], experiment: &str, theme: Theme) -> Option<String> {
+    let runs = runs.iter().filter(|run| run.experiment == experiment);
+    let scored: Vec<&RunRow> = runs.filter(|run| run.best.is_some()).collect();
+    if let Some((run, repeats)) = scored.iter().find_map(|run| Some((run, run.repeats?))) {
+        let metric = run.best.map_or(Metric::Accuracy, |best| best.0);
+        if repeats.count > 1 {
+            return Some(of_seeds(repeats, metric, theme));
+        }
+        return Some(format::score(metric, repeats.mean));
+    }
+    let (metric, _) = scored.first()?.best?;
+    let values = scored.iter().filter_map(|run| run.best).filter(|best| best.0 == metric);
+    let best = values.map(|best| best.1).reduce(|a, b| if metric.improves(b, a) { b } else { a })?;
+    Some(format::score(metric, best))
+}
+
+/// Mean, deviation and number of seeds: `84.1 ±0.4 ×8`.
+pub(super) fn of_seeds(repeats: Repeats, metric: Metric, theme: Theme) -> String {
+    let (mean, sd) = (format::score(metric, repeats.mean), format::score(metric, repeats.sd));
+    format!("{mean} {}{sd} {}{}", theme.glyph(Symbol::PlusMinus), theme.glyph(Symbol::Times), repeats.count)
+}
+
+/// A run's name in `width` cells: where it is too long, the experiment and when it was started.
+pub(super) fn short_name(run: &RunRow, app: &App, width: usize) -> String {
+    if run.name.chars().count() <= width || run.started == 0.0 {
+        return run.name.clone();
+    }
+    let day = &format::date(run.started, app.utc_offset)[5..];
+    let room = width.saturating_sub(day.len() + 1);
+    format!("{} {day}", cut(app.theme, &run.experiment, room))
+}
+
+/// A run's name in `width` cells where its time stands beside it: where it is too long, the experiment
+/// and the digits that end the name.
+pub(super) fn tagged_name(run: &RunRow, app: &App, width: usize) -> String {
+    let tag = run.name.rsplit('-').next().filter(|tag| tag.len() <= 8 && run.name != run.experiment);
+    match tag {
+        Some(tag) if run.name.chars().count() > width => {
+            let room = width.saturating_sub(tag.len() + 1);
+            format!("{} {tag}", cut(app.theme, &run.experiment, room))
+        }
+        _ => run.name.clone(),
+    }
+}

@@ -1,0 +1,249 @@
+//! How the list of experiments, what waits and past runs are drawn.
+
+use super::run_text::{of_seeds, past_score, status_role};
+use super::{details, form, queue};
+use crate::format;
+use crate::run::queue::QueueEntry;
+use crate::run::{RunRow, RunStatus};
+use crate::text;
+use crate::tui::action::{Action, RunsAction};
+use crate::tui::layout::RUNS_SIDE_BY_SIDE;
+use crate::tui::screen::{Context, Screen};
+use crate::tui::state::App;
+use crate::tui::state::model_name::model_name;
+use crate::tui::state::runs::{ListLine, RunsState, Section};
+use crate::tui::theme::{Role, Symbol, Theme};
+use crate::tui::widgets::{first_in_sight, fixed, line_under, pane, put, wrap};
+use ratatui::buffer::Buffer;
+use ratatui::layout::{Constraint, Layout, Position, Rect};
+use ratatui::widgets::Widget;
+
+/// With less room than this no run has its whole name, so that all look alike.
+const WHOLE_NAME: usize = 36;
+
+/// The list and the details.
+fn layout(area: Rect) -> (Rect, Rect) {
+    let halves = if area.width >= RUNS_SIDE_BY_SIDE {
+        Layout::horizontal([Constraint::Percentage(50), Constraint::Fill(1)]).areas::<2>(area)
+    } else {
+        Layout::vertical([Constraint::Percentage(50), Constraint::Fill(1)]).areas::<2>(area)
+    };
+    (halves[0], halves[1])
+}
+
+/// Where the form is while there is one: beside the list, or in its place.
+pub fn form_area(area: Rect) -> Rect {
+    if area.width >= RUNS_SIDE_BY_SIDE { layout(area).1 } else { area }
+}
+
+/// Draws the screen; returns where the terminal's cursor belongs while text is typed.
+pub fn draw(app: &App, area: Rect, buffer: &mut Buffer) -> Option<Position> {
+    let (left, right) = layout(area);
+    if let Some(form) = &app.form {
+        if form_area(area) == right {
+            draw_list(app, left, buffer);
+        }
+        return form::draw(app, form, form_area(area), buffer);
+    }
+    let cursor = draw_list(app, left, buffer);
+    details::draw(app, right, buffer);
+    cursor
+}
+
+/// The lines of the list and the filter below them, inside of its pane.
+fn list_areas(runs: &RunsState, inner: Rect) -> (Rect, Option<Rect>) {
+    runs.filter.filter_areas(inner, runs.is_filtering)
+}
+
+/// The line of the list that is drawn at a place of the screen, whose body is `area`.
+pub fn line_at(app: &App, area: Rect, place: Position) -> Option<usize> {
+    let inner = pane(app.theme, "", false).inner(layout(area).0);
+    let (list, _) = list_areas(&app.runs, inner);
+    let lines = app.runs.lines();
+    let rows = rows(app, &lines, list.width);
+    let row = line_under(list, first_row(app, &rows, list.height), place)?;
+    rows.get(row)?.number
+}
+
+fn draw_list(app: &App, area: Rect, buffer: &mut Buffer) -> Option<Position> {
+    let runs = &app.runs;
+    let theme = app.theme;
+    let block = pane(theme, "Experiments", app.form.is_none());
+    let inner = block.inner(area);
+    block.render(area, buffer);
+    let (list, foot) = list_areas(runs, inner);
+    draw_lines(app, list, buffer);
+    let foot = foot?;
+    let cursor = runs.filter.draw_filter(buffer, foot, theme);
+    runs.is_filtering.then_some(cursor)
+}
+
+/// What stands in a row of the list: a heading, or the line of that number, whose text is only made when it
+/// is in sight.
+struct Row {
+    heading: String,
+    role: Role,
+    number: Option<usize>,
+}
+
+fn rows(app: &App, lines: &[ListLine<'_>], width: u16) -> Vec<Row> {
+    let runs = &app.runs;
+    let mut rows: Vec<Row> = Vec::new();
+    let head = |rows: &mut Vec<Row>, heading: String, role| rows.push(Row { heading, role, number: None });
+    for trouble in [&runs.error, &runs.queue.error].into_iter().flatten() {
+        for line in wrap(trouble, (width as usize).saturating_sub(4)) {
+            head(&mut rows, format!("  {line}"), Role::Error);
+        }
+        let refresh = app.key(Context::Screen(Screen::Runs), Action::Runs(RunsAction::Refresh));
+        head(&mut rows, format!("  Mend it, then {refresh}."), Role::Muted);
+    }
+    let mut section = Section::Experiments;
+    for (number, line) in lines.iter().enumerate() {
+        if line.section() != section {
+            section = line.section();
+            if !rows.is_empty() {
+                head(&mut rows, String::new(), Role::Text);
+            }
+            let (text, role) = heading(app, section);
+            head(&mut rows, text, role);
+        }
+        let role = if number == runs.at { Role::Selected } else { role_of(app, line) };
+        rows.push(Row { heading: String::new(), role, number: Some(number) });
+    }
+    if section != Section::PastRuns && runs.is_listed {
+        head(&mut rows, String::new(), Role::Text);
+        let nothing = if runs.filter.text().is_empty() {
+            "No runs yet: start an experiment, and it will be here."
+        } else {
+            "No run contains that."
+        };
+        head(&mut rows, format!("  {nothing}"), Role::Muted);
+    }
+    rows
+}
+
+/// The row that is drawn first.
+fn first_row(app: &App, rows: &[Row], height: u16) -> usize {
+    let at = rows.iter().position(|row| row.number == Some(app.runs.at)).unwrap_or(0);
+    first_in_sight(at, rows.len(), height as usize)
+}
+
+fn draw_lines(app: &App, area: Rect, buffer: &mut Buffer) {
+    let theme = app.theme;
+    let lines = app.runs.lines();
+    let rows = rows(app, &lines, area.width);
+    let first = first_row(app, &rows, area.height);
+    for (place, row) in rows.iter().skip(first).take(area.height as usize).enumerate() {
+        let width = area.width as usize;
+        let text = match row.number {
+            Some(number) if number == app.runs.at => {
+                fixed(theme, &text_of(app, &lines[number], number, width), width)
+            }
+            Some(number) => text_of(app, &lines[number], number, width),
+            None => row.heading.clone(),
+        };
+        put(buffer, area.x, area.y + place as u16, area.width, &text, theme.style(row.role));
+    }
+}
+
+/// What stands above a part of the list.
+fn heading(app: &App, section: Section) -> (String, Role) {
+    match section {
+        Section::Experiments => (String::new(), Role::Title),
+        Section::Queue => {
+            let (text, role) = queue::heading(app);
+            let role = if role == Role::Muted { Role::Title } else { role };
+            (format!(" Queue  {text}"), role)
+        }
+        Section::PastRuns => (" Past runs".into(), Role::Title),
+    }
+}
+
+fn role_of(app: &App, line: &ListLine<'_>) -> Role {
+    match line {
+        ListLine::Experiment(row) if row.spec.is_err() => Role::Error,
+        ListLine::Run(run) => status_role(run.status),
+        ListLine::Queued(entry) => queue::state(app, entry).1,
+        ListLine::Experiment(_) => Role::Text,
+    }
+}
+
+/// A line of the list in exactly `width` cells.
+fn text_of(app: &App, line: &ListLine<'_>, number: usize, width: usize) -> String {
+    let theme = app.theme;
+    let sign = if number == app.runs.at { theme.glyph(Symbol::Cursor) } else { "  " };
+    let wide = width >= 52;
+    match line {
+        ListLine::Experiment(row) => {
+            let (model, task) = row
+                .spec
+                .as_ref()
+                .map_or(("-".into(), "-"), |spec| (model_name(&spec.model), spec.task.name()));
+            let score = past_score(&app.runs.runs, &row.name, theme)
+                .unwrap_or_else(|| theme.glyph(Symbol::Dash).into());
+            let columns = if wide {
+                format!("{} {} {score:>13}", fixed(theme, &model, 10), fixed(theme, task, 10))
+            } else {
+                format!("{} {score:>13}", fixed(theme, task, 10))
+            };
+            let name = fixed(theme, &row.name, width.saturating_sub(columns.chars().count() + 5));
+            format!(" {sign}{name} {columns} ")
+        }
+        ListLine::Queued(entry) => {
+            let QueueEntry { spec, .. } = entry;
+            let (state, _) = queue::state(app, entry);
+            let columns = if wide {
+                let model = fixed(theme, &model_name(&spec.model), 10);
+                format!("{model} {} {state:>13}", fixed(theme, spec.task.name(), 10))
+            } else {
+                format!("{} {state:>13}", fixed(theme, spec.task.name(), 10))
+            };
+            let times = theme.glyph(Symbol::Times);
+            let seeds = if spec.repeats > 1 { format!(" {times}{}", spec.repeats) } else { String::new() };
+            let name = format!("{}{seeds}", spec.experiment);
+            let name = fixed(theme, &name, width.saturating_sub(columns.chars().count() + 5));
+            format!(" {sign}{name} {columns} ")
+        }
+        ListLine::Run(run) => {
+            let score = match (run.repeats, run.best) {
+                (Some(repeats), Some((metric, _))) if repeats.count > 1 => of_seeds(repeats, metric, theme),
+                (_, Some((metric, value))) => format::score(metric, value),
+                _ => theme.glyph(Symbol::Dash).into(),
+            };
+            let columns = if wide {
+                format!("{score:>13}  {:<16}", outcome(run, theme))
+            } else {
+                format!("{score:>13}  {:<11}", run.status.name())
+            };
+            let room = width.saturating_sub(columns.chars().count() + 5);
+            let name = if run.started == 0.0 || (room >= WHOLE_NAME && text::width(&run.name) <= room) {
+                fixed(theme, &run.name, room)
+            } else {
+                // The day and time stand for the rest of the name, which the details show whole.
+                let day = &format::date(run.started, app.utc_offset)[5..];
+                format!("{} {day}", fixed(theme, &run.experiment, room.saturating_sub(day.len() + 1)))
+            };
+            format!(" {sign}{name} {columns} ")
+        }
+    }
+}
+
+/// How a run ended: after how long, or how far it came.
+fn outcome(run: &RunRow, theme: Theme) -> String {
+    match (run.status, run.total_steps) {
+        (RunStatus::Finished, _) => {
+            format!("{} {:>8}", theme.glyph(Symbol::Check), format::duration(run.train_seconds))
+        }
+        (status, 0) => status.name().into(),
+        (status, total) => format!("{} {:.0} %", status.name(), 100.0 * run.steps as f64 / total as f64),
+    }
+}
+
+/// Draws what fits into a few lines without frames.
+pub fn draw_tiny(app: &App, area: Rect, buffer: &mut Buffer) -> Option<Position> {
+    if let Some(form) = &app.form {
+        return form::draw_tiny(app, form, area, buffer);
+    }
+    draw_lines(app, area, buffer);
+    None
+}
