@@ -1,6 +1,6 @@
 //! The attribution of the newest prediction to the words of the text.
 
-use crate::predict::Explanation;
+use crate::predict::Attributions;
 
 /// A sentence, or two of them.
 pub(in crate::tui) type Texts = (String, Option<String>);
@@ -20,7 +20,7 @@ pub(in crate::tui) struct Found {
     pub(in crate::tui) seconds: f64,
     /// When it was found, in seconds since 1970.
     pub(in crate::tui) at: f64,
-    pub(in crate::tui) result: Result<Explanation, String>,
+    pub(in crate::tui) result: Result<Attributions, String>,
 }
 
 impl Attribution {
@@ -40,7 +40,7 @@ impl Attribution {
     }
 
     /// Takes over what an answer rests on, unless something else was request_id meanwhile.
-    pub fn insert(&mut self, request_id: u64, seconds: f64, result: Result<Explanation, String>, at: f64) {
+    pub fn insert(&mut self, request_id: u64, seconds: f64, result: Result<Attributions, String>, at: f64) {
         if let Some((_, texts)) = self.pending.take_if(|(number, _)| *number == request_id) {
             self.found = Some(Found { texts, seconds, at, result });
         }
@@ -61,7 +61,7 @@ mod tests {
         assert!(attribution.request(3, texts(), true, 10.6), "after twenty times what it took");
         assert!(attribution.request(4, texts(), false, 10.7), "weights on disk cost no training");
         assert!(attribution.request(5, ("bad".into(), None), true, 10.8));
-        attribution.insert(4, 0.5, Ok(Explanation { label: "a".into(), words: Vec::new() }), 11.0);
+        attribution.insert(4, 0.5, Ok(Attributions { label: "a".into(), words: Vec::new() }), 11.0);
         assert!(
             attribution.found.as_ref().is_some_and(|found| found.result.is_err()),
             "the older one is dropped"

@@ -1,6 +1,6 @@
 //! A second model that classifies every text too, to compare with the first.
 
-use crate::predict::Answer;
+use crate::predict::ModelOutput;
 
 /// Weights beside those that judge.
 #[derive(Debug)]
@@ -13,12 +13,12 @@ pub struct Comparison {
     /// The error when they cannot classify.
     pub(in crate::tui) error: Option<String>,
     /// The newest answer, with its question's number.
-    pub(in crate::tui) answer: Option<(u64, Answer)>,
+    pub(in crate::tui) answer: Option<(u64, ModelOutput)>,
 }
 
 impl Comparison {
     /// What they say.
-    pub(in crate::tui) fn shown(&self) -> Option<&Answer> {
+    pub(in crate::tui) fn shown(&self) -> Option<&ModelOutput> {
         self.answer.as_ref().map(|(_, answer)| answer)
     }
 
