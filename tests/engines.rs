@@ -1,13 +1,13 @@
 //! The other engines against the plain engine on the CPU: the same loss, gradients and weights, with and without
 //! dropout, on batches of any shape.
 
-mod places;
+mod backends;
 
+use backends::Backend;
 use glue_tui::batch::{Batch, Encoded, Label};
 use glue_tui::files::ModelFolder;
 use glue_tui::nn::{self, BuildOptions, Engine, Interpolation, OptimizerConfig, StepInput, Weights};
 use glue_tui::spec::Precision;
-use places::Place;
 use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
 use std::path::Path;
@@ -31,8 +31,8 @@ struct Shape {
 
 const LONGEST: usize = 512;
 
-const PLAIN: Place = places::ON_CPU[0];
-const FAST: Place = places::ON_CPU[1];
+const PLAIN: Backend = backends::ON_CPU[0];
+const FAST: Backend = backends::ON_CPU[1];
 
 impl Shape {
     fn config(&self) -> String {
@@ -58,14 +58,14 @@ impl Shape {
         }
     }
 
-    fn engine(&self, folder: &Path, place: Place, threads: usize) -> Box<dyn Engine> {
-        self.engine_in(folder, place, threads, Precision::F32)
+    fn engine(&self, folder: &Path, backend: Backend, threads: usize) -> Box<dyn Engine> {
+        self.engine_in(folder, backend, threads, Precision::F32)
     }
 
     fn engine_in(
         &self,
         folder: &Path,
-        Place { engine, device }: Place,
+        Backend { engine, device }: Backend,
         threads: usize,
         precision: Precision,
     ) -> Box<dyn Engine> {
@@ -136,11 +136,11 @@ fn assert_close(what: &str, found: &Weights, expected: &Weights) {
 
 /// Logits and input gradients of interpolated inputs with a different α for each token.
 fn compare_input_gradients(
-    (place, found): (Place, &mut dyn Engine),
+    (backend, found): (Backend, &mut dyn Engine),
     expected: &mut dyn Engine,
     (shape, lengths): (&Shape, &[usize]),
 ) {
-    if !places::explains(place) {
+    if !backends::has_input_gradients(backend) {
         return;
     }
     let (batch, baseline_ids) = (batch(shape, lengths, 1), batch(shape, lengths, 2).ids);
@@ -161,15 +161,15 @@ fn compare_input_gradients(
 
 /// Compares loss, gradients, and weights after `steps` steps of every engine with the plain engine.
 fn compare(shape: &Shape, lengths: &[usize], threads: usize, steps: u64) {
-    for place in places::all().into_iter().filter(|place| *place != PLAIN) {
-        compare_with(place, shape, lengths, threads, steps);
+    for backend in backends::all().into_iter().filter(|backend| *backend != PLAIN) {
+        compare_with(backend, shape, lengths, threads, steps);
     }
 }
 
-fn compare_with(place: Place, shape: &Shape, lengths: &[usize], threads: usize, steps: u64) {
+fn compare_with(backend: Backend, shape: &Shape, lengths: &[usize], threads: usize, steps: u64) {
     let folder = tempfile::tempdir().expect("a folder");
     let mut plain = shape.engine(folder.path(), PLAIN, threads);
-    let mut fast = shape.engine(folder.path(), place, threads);
+    let mut fast = shape.engine(folder.path(), backend, threads);
     assert_eq!(plain.weights().expect("weights"), fast.weights().expect("weights"));
     let first = batch(shape, lengths, 1);
     let input = StepInput { batch: &first, step: 5, learning_rate: 0.0 };
@@ -182,9 +182,9 @@ fn compare_with(place: Place, shape: &Shape, lengths: &[usize], threads: usize, 
             assert!((a - b).abs() <= TOLERANCE * (1.0 + b.abs()), "logit {a}, expected {b}");
         }
     }
-    compare_input_gradients((place, &mut *fast), &mut *plain, (shape, lengths));
+    compare_input_gradients((backend, &mut *fast), &mut *plain, (shape, lengths));
     // Starts each step from the state of the plain engine, so that differences do not accumulate.
-    let mut synchronized = shape.engine(folder.path(), place, threads);
+    let mut synchronized = shape.engine(folder.path(), backend, threads);
     for step in 0..steps {
         let batch = batch(shape, lengths, step);
         let input = StepInput { batch: &batch, step, learning_rate: 1e-3 };
@@ -272,9 +272,9 @@ fn shortest_and_longest_inputs_in_one_batch() {
 /// The gradient of a token's α equals the finite difference of the logit, and computing it does not change the model.
 #[test]
 fn input_gradients_match_finite_differences_and_keep_the_state() {
-    for place in places::all().into_iter().filter(|place| places::explains(*place)) {
+    for backend in backends::all().into_iter().filter(|backend| backends::has_input_gradients(*backend)) {
         let folder = tempfile::tempdir().expect("a folder");
-        let mut engine = SMALL.engine(folder.path(), place, 2);
+        let mut engine = SMALL.engine(folder.path(), backend, 2);
         let first = batch(&SMALL, &[9, 4, 17], 1);
         engine.step(StepInput { batch: &first, step: 0, learning_rate: 1e-3 }).expect("a step");
         let state = engine.state().expect("a state");
@@ -296,14 +296,14 @@ fn input_gradients_match_finite_differences_and_keep_the_state() {
                 at(&alphas).logits[example][2]
             };
             let difference = (logit(0.5 + step) - logit(0.5 - step)) / (2.0 * step);
-            assert!((gradient - difference).abs() < 0.02 * largest, "{place:?}: {gradient}, {difference}");
+            assert!((gradient - difference).abs() < 0.02 * largest, "{backend:?}: {gradient}, {difference}");
         }
         // With α = 1 everywhere, the input is the batch itself.
         let whole = at(&vec![1.0; batch.tokens()]).logits.concat();
         for (a, b) in whole.iter().zip(engine.logits(&batch).expect("logits").concat()) {
-            assert!((a - b).abs() < 1e-6, "{place:?}: {a}, {b}");
+            assert!((a - b).abs() < 1e-6, "{backend:?}: {a}, {b}");
         }
-        assert_eq!(engine.state().expect("a state"), state, "{place:?}");
+        assert_eq!(engine.state().expect("a state"), state, "{backend:?}");
         let invalid = Interpolation { batch: &batch, baseline_ids: &baseline_ids[1..], alphas: &alphas };
         assert!(engine.input_gradients(invalid, 2).is_err() && engine.logits(&batch).is_ok());
         let valid = Interpolation { baseline_ids: &baseline_ids, ..invalid };
@@ -333,10 +333,10 @@ fn bf16_gradients_are_close_to_f32_and_reproducible() {
     } else {
         eprintln!("SKIPPED: bf16: this CPU has no avx512_bf16");
     }
-    places::on_gpu().iter().copied().for_each(check_bf16);
+    backends::on_gpu().iter().copied().for_each(check_bf16);
 }
 
-fn check_bf16(place: Place) {
+fn check_bf16(backend: Backend) {
     let shape = Shape {
         is_distilbert: false,
         heads: 4,
@@ -351,7 +351,7 @@ fn check_bf16(place: Place) {
     let input = StepInput { batch: &batch, step: 2, learning_rate: 1e-3 };
     let gradients = |precision| {
         let folder = tempfile::tempdir().expect("a folder");
-        let mut engine = shape.engine_in(folder.path(), place, 2, precision);
+        let mut engine = shape.engine_in(folder.path(), backend, 2, precision);
         engine.gradients(input).expect("gradients")
     };
     let ((exact_loss, exact), (loss, rounded)) = (gradients(Precision::F32), gradients(Precision::Bf16));

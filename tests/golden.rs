@@ -2,14 +2,14 @@
 //! random DistilBERT, each as a classifier and as a regression. `tests/reference/make_golden.py` wrote the reference
 //! files.
 
-mod places;
+mod backends;
 
+use backends::Backend;
 use candle_core::{DType, Device, IndexOp, Tensor};
 use glue_tui::batch::{Batch, Encoded, Label};
 use glue_tui::files::{ModelFolder, Root};
 use glue_tui::nn::{self, Array, BuildOptions, Built, OptimizerConfig, StepInput, Weights};
 use glue_tui::spec::{DeviceSpec, EngineChoice, Precision};
-use places::Place;
 use serde_json::Value;
 use std::path::{Path, PathBuf};
 
@@ -25,11 +25,11 @@ const FAMILIES: [&str; 2] = ["bert", "distilbert"];
 /// The classifiers and two regressions.
 const MODELS: [&str; 4] = ["bert", "distilbert", "bert-regression", "distilbert-regression"];
 
-const DEFAULT: Place = Place { engine: EngineChoice::Auto, device: DeviceSpec::Cpu };
+const DEFAULT: Backend = Backend { engine: EngineChoice::Auto, device: DeviceSpec::Cpu };
 
 /// Each model with each engine.
-fn cases() -> impl Iterator<Item = (&'static str, Place)> {
-    MODELS.into_iter().flat_map(|family| places::all().into_iter().map(move |place| (family, place)))
+fn cases() -> impl Iterator<Item = (&'static str, Backend)> {
+    MODELS.into_iter().flat_map(|family| backends::all().into_iter().map(move |backend| (family, backend)))
 }
 
 fn reference(family: &str) -> PathBuf {
@@ -84,7 +84,7 @@ fn optimizer(golden: &Value, label_smoothing: f64) -> OptimizerConfig {
 
 /// An engine for the model in a folder; `tokens` limits the size of micro-batches.
 fn build(
-    Place { engine, device }: Place,
+    Backend { engine, device }: Backend,
     folder: &Path,
     golden: &Value,
     label_smoothing: f64,
@@ -137,14 +137,14 @@ fn arrays(family: &str, file: &str) -> Weights {
 
 #[test]
 fn logits_and_losses_match() {
-    for (family, place) in cases() {
+    for (family, backend) in cases() {
         let golden = golden(family);
         let batch = &batches(&golden)[0];
         let expected: Vec<Vec<f32>> =
             golden["logits"].as_array().expect("a list").iter().map(numbers).collect();
         let smoothed = Some((smoothing(&golden), "smoothed_loss")).filter(|(smoothing, _)| *smoothing > 0.0);
         for (smoothing, key) in std::iter::once((0.0, "loss")).chain(smoothed) {
-            let mut built = build(place, &reference(family), &golden, smoothing, None);
+            let mut built = build(backend, &reference(family), &golden, smoothing, None);
             assert!(
                 built.report.missing.is_empty() && built.report.unexpected.is_empty(),
                 "{:?}",
@@ -164,7 +164,7 @@ fn logits_and_losses_match() {
 /// quadrature, which is larger for DistilBERT because ReLU is not smooth.
 #[test]
 fn integrated_gradients_match() {
-    for (family, place) in cases().filter(|(_, place)| places::explains(*place)) {
+    for (family, backend) in cases().filter(|(_, backend)| backends::has_input_gradients(*backend)) {
         let golden = golden(family);
         let saliency = &golden["saliency"];
         let whole = |key: &str| saliency[key].as_u64().expect("a number") as usize;
@@ -172,7 +172,7 @@ fn integrated_gradients_match() {
         let ids = |value: &Value| -> Vec<u32> { numbers(value).iter().map(|id| *id as u32).collect() };
         let input = Encoded { ids: ids(&example["ids"]), type_ids: ids(&example["type_ids"]), label: None };
         let baseline = ids(&saliency["baseline"]);
-        let mut built = build(place, &reference(family), &golden, 0.0, None);
+        let mut built = build(backend, &reference(family), &golden, 0.0, None);
         let input_and_baseline = (&input, baseline.as_slice());
         let (class, points) = (whole("class"), whole("points"));
         let found =
@@ -197,15 +197,15 @@ fn integrated_gradients_match() {
 
 #[test]
 fn gradients_match() {
-    for (family, place) in cases() {
+    for (family, backend) in cases() {
         let golden = golden(family);
         // Without micro-batches and with small ones.
         for tokens in [None, Some(12)] {
-            let mut built = build(place, &reference(family), &golden, smoothing(&golden), tokens);
+            let mut built = build(backend, &reference(family), &golden, smoothing(&golden), tokens);
             let input = StepInput { batch: &batches(&golden)[0], step: 0, learning_rate: 0.0 };
             let (_, gradients) = built.engine.gradients(input).expect("gradients");
             assert_all_close(
-                &format!("{family}, {place:?}, at most {tokens:?} tokens: gradient"),
+                &format!("{family}, {backend:?}, at most {tokens:?} tokens: gradient"),
                 &gradients,
                 &arrays(family, "gradients.safetensors"),
             );
@@ -215,10 +215,10 @@ fn gradients_match() {
 
 #[test]
 fn ten_adamw_steps_match() {
-    for (family, place) in cases() {
+    for (family, backend) in cases() {
         let golden = golden(family);
         let batches = batches(&golden);
-        let mut built = build(place, &reference(family), &golden, smoothing(&golden), None);
+        let mut built = build(backend, &reference(family), &golden, smoothing(&golden), None);
         let steps = golden["steps"].as_array().expect("a list");
         assert_eq!(steps.len(), 10);
         for (step, expected) in steps.iter().enumerate() {
@@ -231,13 +231,13 @@ fn ten_adamw_steps_match() {
                 let difference = (found - expected).abs();
                 assert!(
                     difference <= TOLERANCE * expected,
-                    "{family} {place:?} step {step}: {key} {found}, {expected}"
+                    "{family} {backend:?} step {step}: {key} {found}, {expected}"
                 );
             }
         }
         let trained = arrays(family, "trained.safetensors");
         assert_all_close(
-            &format!("{family} {place:?}: weight"),
+            &format!("{family} {backend:?}: weight"),
             &built.engine.weights().expect("weights"),
             &trained,
         );

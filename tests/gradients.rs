@@ -1,8 +1,9 @@
 //! What training relies on in an engine: every parameter receives a gradient, dropout masks and initial weights depend
 //! only on the seed, micro-batches give the gradients of the whole batch, and a restored state continues bit for bit.
 
-mod places;
+mod backends;
 
+use backends::Backend;
 use glue_tui::batch::{Batch, Encoded, Label};
 use glue_tui::error::Error;
 use glue_tui::files::ModelFolder;
@@ -12,7 +13,6 @@ use glue_tui::nn::{
     ParamState, StepInput, StepReport, Weights,
 };
 use glue_tui::spec::{DeviceSpec, EngineChoice, Precision};
-use places::Place;
 use std::path::Path;
 
 /// Reference models, two of them regressions, with their numbers of parameters.
@@ -20,8 +20,8 @@ const MODELS: [(&str, usize); 4] =
     [("bert", 41), ("distilbert", 40), ("bert-regression", 41), ("distilbert-regression", 40)];
 
 /// Each model with each engine.
-fn cases() -> impl Iterator<Item = ((&'static str, usize), Place)> {
-    MODELS.into_iter().flat_map(|family| places::all().into_iter().map(move |place| (family, place)))
+fn cases() -> impl Iterator<Item = ((&'static str, usize), Backend)> {
+    MODELS.into_iter().flat_map(|family| backends::all().into_iter().map(move |backend| (family, backend)))
 }
 
 /// A copy of a reference model with dropout enabled.
@@ -59,10 +59,10 @@ fn optimizer() -> OptimizerConfig {
 }
 
 fn build(folder: &Path, seed: u64, tokens: Option<usize>) -> Built {
-    build_at(Place { engine: EngineChoice::Auto, device: DeviceSpec::Cpu }, folder, seed, tokens)
+    build_at(Backend { engine: EngineChoice::Auto, device: DeviceSpec::Cpu }, folder, seed, tokens)
 }
 
-fn build_at(Place { engine, device }: Place, folder: &Path, seed: u64, tokens: Option<usize>) -> Built {
+fn build_at(Backend { engine, device }: Backend, folder: &Path, seed: u64, tokens: Option<usize>) -> Built {
     let folder = ModelFolder::on_disk(folder);
     let labels = nn::ModelConfig::read(&folder).expect("a configuration").id2label;
     nn::build(&BuildOptions {
@@ -119,9 +119,9 @@ fn bits(weights: &Weights) -> Vec<u32> {
 
 #[test]
 fn every_parameter_receives_a_gradient_with_dropout() {
-    for ((family, parameters), place) in cases() {
+    for ((family, parameters), backend) in cases() {
         let folder = with_dropout(family);
-        let mut built = build_at(place, folder.path(), 1, None);
+        let mut built = build_at(backend, folder.path(), 1, None);
         let batch = batch_for(built.engine.as_ref(), 0);
         let coverage =
             check(built.engine.as_mut(), StepInput { batch: &batch, step: 0, learning_rate: 1e-3 })
@@ -129,7 +129,7 @@ fn every_parameter_receives_a_gradient_with_dropout() {
         assert_eq!(
             coverage,
             Coverage { with_gradient: parameters, total: parameters, without_gradient: Vec::new() },
-            "{family} {place:?}"
+            "{family} {backend:?}"
         );
         assert_eq!(coverage.summary(), format!("{parameters}/{parameters} parameters receive a gradient"));
         assert!(require_all(&coverage).is_ok());
@@ -231,16 +231,16 @@ fn dropout_applies_to_training_but_not_to_logits() {
 
 #[test]
 fn same_seed_gives_the_same_run() {
-    for ((family, _), place) in cases() {
+    for ((family, _), backend) in cases() {
         let folder = with_dropout(family);
         let run = |seed| {
-            let mut built = build_at(place, folder.path(), seed, None);
+            let mut built = build_at(backend, folder.path(), seed, None);
             let reports = train(built.engine.as_mut(), 0..5);
             (reports, bits(&built.engine.weights().expect("weights")))
         };
         let first = run(3);
-        assert_eq!(first, run(3), "{family} {place:?}");
-        assert_ne!(first.1, run(4).1, "{family} {place:?}");
+        assert_eq!(first, run(3), "{family} {backend:?}");
+        assert_ne!(first.1, run(4).1, "{family} {backend:?}");
         // Loss and norm are plausible.
         assert!(first.0.iter().all(|r| r.loss > 0.0 && r.loss < 10.0 && r.grad_norm > 0.0), "{:?}", first.0);
     }
@@ -288,12 +288,12 @@ fn multithreaded_run_is_reproducible() {
 
 #[test]
 fn micro_batches_give_the_gradients_of_the_batch() {
-    for ((family, _), place) in cases() {
+    for ((family, _), backend) in cases() {
         let folder = with_dropout(family);
-        let batch = batch_for(build_at(place, folder.path(), 3, None).engine.as_ref(), 2);
+        let batch = batch_for(build_at(backend, folder.path(), 3, None).engine.as_ref(), 2);
         let input = StepInput { batch: &batch, step: 4, learning_rate: 0.0 };
         let gradients = |tokens| {
-            let mut built = build_at(place, folder.path(), 3, tokens);
+            let mut built = build_at(backend, folder.path(), 3, tokens);
             built.engine.gradients(input).expect("gradients")
         };
         let (whole_loss, whole) = gradients(None);
@@ -311,32 +311,32 @@ fn micro_batches_give_the_gradients_of_the_batch() {
 
 #[test]
 fn restored_state_continues_bit_for_bit() {
-    for ((family, _), place) in cases() {
+    for ((family, _), backend) in cases() {
         let folder = with_dropout(family);
-        let mut uninterrupted = build_at(place, folder.path(), 3, None);
+        let mut uninterrupted = build_at(backend, folder.path(), 3, None);
         let expected = train(uninterrupted.engine.as_mut(), 0..6);
-        let mut first = build_at(place, folder.path(), 3, None);
+        let mut first = build_at(backend, folder.path(), 3, None);
         train(first.engine.as_mut(), 0..3);
         let state = first.engine.state().expect("a state");
         assert_eq!(state.updates, 3);
-        let mut second = build_at(place, folder.path(), 3, None);
+        let mut second = build_at(backend, folder.path(), 3, None);
         second.engine.restore(&state).expect("restored");
         assert_eq!(second.engine.state().expect("a state"), state);
-        assert_eq!(train(second.engine.as_mut(), 3..6), expected[3..], "{family} {place:?}");
+        assert_eq!(train(second.engine.as_mut(), 3..6), expected[3..], "{family} {backend:?}");
         let (a, b) =
             (uninterrupted.engine.state().expect("a state"), second.engine.state().expect("a state"));
-        assert_eq!(bits(&a.weights), bits(&b.weights), "{family} {place:?}");
-        assert_eq!(bits(&a.second_moments), bits(&b.second_moments), "{family} {place:?}");
+        assert_eq!(bits(&a.weights), bits(&b.weights), "{family} {backend:?}");
+        assert_eq!(bits(&a.second_moments), bits(&b.second_moments), "{family} {backend:?}");
     }
 }
 
 /// Enqueued steps give the same result as single steps, and their report is the mean.
 #[test]
 fn report_of_enqueued_steps_is_their_mean() {
-    for ((family, _), place) in cases() {
+    for ((family, _), backend) in cases() {
         let folder = with_dropout(family);
         let (mut stepped, mut enqueued) =
-            (build_at(place, folder.path(), 3, None), build_at(place, folder.path(), 3, None));
+            (build_at(backend, folder.path(), 3, None), build_at(backend, folder.path(), 3, None));
         let expected = train(stepped.engine.as_mut(), 0..4);
         let mut reports = Vec::new();
         for step in 0..4 {
@@ -347,15 +347,15 @@ fn report_of_enqueued_steps_is_their_mean() {
         let report = enqueued.engine.report().expect("a report");
         if let Some(report) = report {
             let mean = expected.iter().map(|report| report.loss).sum::<f64>() / 4.0;
-            assert!((report.loss - mean).abs() < 1e-5, "{family} {place:?}: {report:?}, mean {mean}");
-            assert_eq!(report.grad_norm, expected[3].grad_norm, "{family} {place:?}");
-            assert!(reports.is_empty(), "{family} {place:?}: a step was reported twice");
+            assert!((report.loss - mean).abs() < 1e-5, "{family} {backend:?}: {report:?}, mean {mean}");
+            assert_eq!(report.grad_norm, expected[3].grad_norm, "{family} {backend:?}");
+            assert!(reports.is_empty(), "{family} {backend:?}: a step was reported twice");
         } else {
-            assert_eq!(reports, expected, "{family} {place:?}");
+            assert_eq!(reports, expected, "{family} {backend:?}");
         }
-        assert_eq!(enqueued.engine.report().expect("no report"), None, "{family} {place:?}");
+        assert_eq!(enqueued.engine.report().expect("no report"), None, "{family} {backend:?}");
         let weights = |built: &Built| bits(&built.engine.weights().expect("weights"));
-        assert_eq!(weights(&stepped), weights(&enqueued), "{family} {place:?}");
+        assert_eq!(weights(&stepped), weights(&enqueued), "{family} {backend:?}");
     }
 }
 
@@ -364,8 +364,8 @@ fn gradients_keep_the_state_and_invalid_input_is_an_error() {
     let folder = with_dropout("bert");
     let mut built = build(folder.path(), 3, None);
     let before = built.engine.state().expect("a state");
-    let whole = batch(0);
-    let input = StepInput { batch: &whole, step: 0, learning_rate: 1e-3 };
+    let valid = batch(0);
+    let input = StepInput { batch: &valid, step: 0, learning_rate: 1e-3 };
     built.engine.gradients(input).expect("gradients");
     assert_eq!(built.engine.state().expect("a state"), before);
 

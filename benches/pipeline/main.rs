@@ -42,7 +42,7 @@ fn main() {
     let spec = spec();
     println!("{} on {}", spec.model, spec.task);
     let summary = train(&spec);
-    shares(&mut report, &spec, &summary);
+    stage_shares(&mut report, &spec, &summary);
     let subject = Subject::open(&spec);
     scoring(&mut report, &spec, subject);
     measuring(&mut report, &spec, &summary);
@@ -80,7 +80,7 @@ fn train(spec: &RunSpec) -> Summary {
 }
 
 /// Shares of the stages in the summary of the run.
-fn shares(report: &mut Report, spec: &RunSpec, summary: &Summary) {
+fn stage_shares(report: &mut Report, spec: &RunSpec, summary: &Summary) {
     let share = |stage| summary.stages.get(&stage).copied().unwrap_or(0.0);
     let steps: f64 =
         [Stage::Forward, Stage::Backward, Stage::Optimizer, Stage::Other].into_iter().map(share).sum();
@@ -143,16 +143,16 @@ fn scoring(report: &mut Report, spec: &RunSpec, subject: Subject) {
     let mut engine = Timed { engine: built.engine.as_mut(), seconds: 0.0 };
     let (size, outputs) = (spec.per_device_eval_batch_size, spec.task().labels.outputs());
     let score = |engine: &mut Timed<'_>| {
-        let begun = Instant::now();
+        let start = Instant::now();
         evaluate(engine, &rows, outputs, size, &mut |_, _| Ok(true)).expect("scores");
-        begun.elapsed().as_secs_f64()
+        start.elapsed().as_secs_f64()
     };
     // Warm-up; buffers grow.
     score(&mut engine);
     engine.seconds = 0.0;
-    let whole: f64 = (0..ROUNDS).map(|_| score(&mut engine)).sum();
-    let share = 100.0 * (whole / engine.seconds - 1.0);
-    let speed = (ROUNDS * rows.len()) as f64 / whole;
+    let total: f64 = (0..ROUNDS).map(|_| score(&mut engine)).sum();
+    let share = 100.0 * (total / engine.seconds - 1.0);
+    let speed = (ROUNDS * rows.len()) as f64 / total;
     report.row(row, "%", share, 1.0, &[("examples_per_second", speed)]);
 }
 
@@ -167,21 +167,21 @@ fn measuring(report: &mut Report, spec: &RunSpec, summary: &Summary) {
         let mut subject = Subject::open(spec);
         let engine = subject.built.engine.as_mut();
         let mut usage = Usage::default();
-        let begun = Instant::now();
+        let start = Instant::now();
         for _ in 0..TIMES {
             // As the training loop in each step, and the engine for each of two shards.
             for stage in [Stage::Data, Stage::Other, Stage::Logging] {
-                let begun = Instant::now();
-                usage.spend(stage, begun.elapsed().as_secs_f64());
+                let start = Instant::now();
+                usage.spend(stage, start.elapsed().as_secs_f64());
             }
             for _ in 0..4 {
-                let begun = Instant::now();
-                usage.operations += begun.elapsed().as_secs_f64();
+                let start = Instant::now();
+                usage.operations += start.elapsed().as_secs_f64();
             }
             usage.operations += step_flops(&subject.built.config, 2, &batch);
             usage.computed_tokens += engine.computed_tokens(&batch) as u64;
         }
-        let each = begun.elapsed().as_secs_f64() / f64::from(TIMES);
+        let each = start.elapsed().as_secs_f64() / f64::from(TIMES);
         assert!(usage.operations > 0.0, "the loop is not optimized away");
         let step = summary.train_seconds / summary.steps as f64;
         report.row(row, "%", 100.0 * each / step, 0.1, &[("microseconds", 1e6 * each)]);
@@ -191,9 +191,9 @@ fn measuring(report: &mut Report, spec: &RunSpec, summary: &Summary) {
         && let Some(mut meter) = SystemMonitor::new()
     {
         const READINGS: u32 = 200;
-        let begun = Instant::now();
+        let start = Instant::now();
         (0..READINGS).for_each(|_| drop(meter.read(now())));
-        let each = begun.elapsed().as_secs_f64() / f64::from(READINGS);
+        let each = start.elapsed().as_secs_f64() / f64::from(READINGS);
         report.row(row, "%", 100.0 * each, 0.1, &[("microseconds", 1e6 * each)]);
     }
 }

@@ -15,9 +15,9 @@ pub(crate) struct Timed<'a> {
 
 impl Engine for Timed<'_> {
     fn logits(&mut self, batch: &Batch) -> Result<Vec<Vec<f32>>> {
-        let begun = Instant::now();
+        let start = Instant::now();
         let logits = self.engine.logits(batch);
-        self.seconds += begun.elapsed().as_secs_f64();
+        self.seconds += start.elapsed().as_secs_f64();
         logits
     }
 

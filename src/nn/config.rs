@@ -97,7 +97,7 @@ impl ModelConfig {
             .map_err(|e| Error::model(model, format!("config.json is not a JSON object: {e}")))?;
         let keys = Keys { model, raw: &raw };
         let family = keys.family()?;
-        keys.refuse_unsupported()?;
+        keys.check_supported()?;
         let mut config = match family {
             Family::Bert => keys.bert()?,
             Family::DistilBert => keys.distilbert()?,
@@ -217,7 +217,7 @@ impl Keys<'_> {
         }
     }
 
-    fn refuse_unsupported(&self) -> Result<()> {
+    fn check_supported(&self) -> Result<()> {
         if let Some((name, value)) = self.find(&["position_embedding_type"])
             && value != "absolute"
         {

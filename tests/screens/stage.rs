@@ -97,7 +97,7 @@ pub(crate) fn run(
         train_seconds: 31.0 + steps as f64,
         started: BEGUN - 3600.0,
         repeats: None,
-        pace: None,
+        measured_speed: None,
     }
 }
 

@@ -110,7 +110,7 @@ mod tests {
         let x = Var::new(at, &Device::Cpu).expect("a variable");
         let y = f(&x.unsqueeze(0).expect("a row")).and_then(|y| y.sqr()?.sum_all()).expect("a sum");
         let grads = y.backward().expect("a backward pass");
-        let autograd = grads.get(&x).expect("a gradient").to_vec1::<f32>().expect("numbers");
+        let autograd = grads.get(&x).expect("a gradient").to_vec1::<f32>().expect("values");
         let h = 1e-2;
         let differences = (0..at.len())
             .map(|i| {
@@ -126,8 +126,8 @@ mod tests {
     /// With bf16 operands, product and gradients are close to those of f32 but not equal.
     #[test]
     fn bf16_operands_are_rounded() {
-        let var = |numbers: &[f32], shape: (usize, usize)| {
-            Var::from_slice(numbers, shape, &Device::Cpu).expect("a variable")
+        let var = |values: &[f32], shape: (usize, usize)| {
+            Var::from_slice(values, shape, &Device::Cpu).expect("a variable")
         };
         let x = var(&[0.301, -1.207, 2.003, 0.709, 1.111, -0.507], (2, 3));
         let weight = var(&[0.111, 0.222, 0.333, -0.444, 0.555, 0.777], (2, 3));

@@ -5,13 +5,11 @@
 //! their sign: negative means dropped.
 
 use super::math::exp;
+use super::tile_gemm::{TILE_ROWS, gemm, gemm_tn};
 use super::{Cpu, Fma, LANES, dispatch, sum};
 use crate::nn::dropout::{Site, attention_row, mask_row_bytes};
 use crate::nn::engine::OpCost;
 use std::ops::Range;
-
-/// Rows of a register tile.
-const TILE_ROWS: usize = 4;
 
 /// Sizes that are the same for all examples.
 #[derive(Debug, Clone, Copy)]
@@ -187,13 +185,7 @@ fn forward_kernel<F: Fma>(
             transpose(&scratch.k, &mut scratch.transposed, shape, keys);
             // scores = q kᵀ
             let (q, k_t) = (&scratch.q, &scratch.transposed);
-            small_gemm::<F>(
-                &mut scratch.scores,
-                (q, shape.head_size),
-                (k_t, shape.keys),
-                shape.queries,
-                size,
-            );
+            gemm::<F>(&mut scratch.scores, (q, shape.head_size), (k_t, shape.keys), shape.queries, size);
             draw_mask(batch, span, head, scratch);
             let start = span.probs_start + head * per_head;
             let probs = probs[start..start + per_head].chunks_exact_mut(shape.keys);
@@ -211,7 +203,7 @@ fn forward_kernel<F: Fma>(
             }
             // context = probs v
             let (probs, v) = (&scratch.scores, &scratch.v);
-            small_gemm::<F>(&mut scratch.out, (probs, shape.keys), (v, shape.head_size), shape.queries, keys);
+            gemm::<F>(&mut scratch.out, (probs, shape.keys), (v, shape.head_size), shape.queries, keys);
             copy_columns_out(&scratch.out, shape.head_size, context, span.queries.clone(), (hidden, columns));
         }
     }
@@ -258,19 +250,13 @@ fn backward_kernel<F: Fma>(
             let (k_columns, v_columns) = (columns.clone(), hidden + columns.start..hidden + columns.end);
             let Scratch { q, k, scores: d_scores, dropped_probs, d_context, out, .. } = &mut *scratch;
             // d_v = dropped_probsᵀ d_context
-            small_gemm_tn::<F>(
-                out,
-                (dropped_probs, shape.keys),
-                (d_context, shape.head_size),
-                shape.keys,
-                queries,
-            );
+            gemm_tn::<F>(out, (dropped_probs, shape.keys), (d_context, shape.head_size), shape.keys, queries);
             copy_columns_out(out, shape.head_size, d_kv, span.keys.clone(), (2 * hidden, v_columns));
             // d_k = d_scoresᵀ q
-            small_gemm_tn::<F>(out, (d_scores, shape.keys), (q, shape.head_size), shape.keys, queries);
+            gemm_tn::<F>(out, (d_scores, shape.keys), (q, shape.head_size), shape.keys, queries);
             copy_columns_out(out, shape.head_size, d_kv, span.keys.clone(), (2 * hidden, k_columns));
             // d_q = d_scores k
-            small_gemm::<F>(out, (d_scores, shape.keys), (k, shape.head_size), shape.queries, keys);
+            gemm::<F>(out, (d_scores, shape.keys), (k, shape.head_size), shape.queries, keys);
             copy_columns_out(out, shape.head_size, d_q, span.queries.clone(), (hidden, columns));
         }
     }
@@ -289,13 +275,7 @@ fn d_scores<F: Fma>(
     transpose(&scratch.v, &mut scratch.transposed, shape, keys);
     // d_dropped_probs = d_context vᵀ
     let (d_context, v_t) = (&scratch.d_context, &scratch.transposed);
-    small_gemm::<F>(
-        &mut scratch.scores,
-        (d_context, shape.head_size),
-        (v_t, shape.keys),
-        shape.queries,
-        size,
-    );
+    gemm::<F>(&mut scratch.scores, (d_context, shape.head_size), (v_t, shape.keys), shape.queries, size);
     for (query, probs) in probs.chunks_exact(shape.keys).enumerate() {
         let row = query * shape.keys..(query + 1) * shape.keys;
         let (d, dropped) = (&mut scratch.scores[row.clone()], &mut scratch.dropped_probs[row]);
@@ -442,64 +422,5 @@ fn softmax_backward(d: &mut [f32], dropped: &mut [f32], probs: &[f32], keep_scal
     let dot = sum(d, probs, |d, p| d * p);
     for i in 0..width {
         d[i] = probs[i].abs() * (d[i] - dot) * scale;
-    }
-}
-
-/// out (m, n) = a (m, k) · b (k, n). `a` has rows of width `a_width`, `b` of width n. m must be a multiple of
-/// [`TILE_ROWS`] and n of [`LANES`].
-#[inline(always)]
-fn small_gemm<F: Fma>(
-    out: &mut [f32],
-    (a, a_width): (&[f32], usize),
-    (b, n): (&[f32], usize),
-    m: usize,
-    k: usize,
-) {
-    let a = &a[..m * a_width];
-    for (a, out) in a.chunks_exact(TILE_ROWS * a_width).zip(out.chunks_exact_mut(TILE_ROWS * n)) {
-        let rows: [&[f32]; TILE_ROWS] = std::array::from_fn(|row| &a[row * a_width..row * a_width + k]);
-        for column in (0..n).step_by(LANES) {
-            let mut tile = [[0.0f32; LANES]; TILE_ROWS];
-            for (i, b) in b.chunks_exact(n).take(k).enumerate() {
-                let b = &b[column..column + LANES];
-                for row in 0..TILE_ROWS {
-                    let a = rows[row][i];
-                    for lane in 0..LANES {
-                        tile[row][lane] = F::fma(a, b[lane], tile[row][lane]);
-                    }
-                }
-            }
-            for row in 0..TILE_ROWS {
-                out[row * n + column..row * n + column + LANES].copy_from_slice(&tile[row]);
-            }
-        }
-    }
-}
-
-/// out (m, n) = aᵀ · b for a (k, m) and b (k, n).
-#[inline(always)]
-fn small_gemm_tn<F: Fma>(
-    out: &mut [f32],
-    (a, a_width): (&[f32], usize),
-    (b, n): (&[f32], usize),
-    m: usize,
-    k: usize,
-) {
-    for (tile_row, out) in out[..m * n].chunks_exact_mut(TILE_ROWS * n).enumerate() {
-        for column in (0..n).step_by(LANES) {
-            let mut tile = [[0.0f32; LANES]; TILE_ROWS];
-            for (a, b) in a.chunks_exact(a_width).zip(b.chunks_exact(n)).take(k) {
-                let a = &a[tile_row * TILE_ROWS..(tile_row + 1) * TILE_ROWS];
-                let b = &b[column..column + LANES];
-                for row in 0..TILE_ROWS {
-                    for lane in 0..LANES {
-                        tile[row][lane] = F::fma(a[row], b[lane], tile[row][lane]);
-                    }
-                }
-            }
-            for row in 0..TILE_ROWS {
-                out[row * n + column..row * n + column + LANES].copy_from_slice(&tile[row]);
-            }
-        }
     }
 }

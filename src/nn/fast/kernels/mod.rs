@@ -18,6 +18,7 @@ pub(crate) mod norm;
 pub(crate) mod packed;
 #[cfg(test)]
 mod tests;
+mod tile_gemm;
 
 use pulp::Arch;
 

@@ -44,8 +44,8 @@ pub(crate) fn apply_dropout(cpu: Cpu, x: &mut [f32], width: usize, mask: Dropout
 #[inline(always)]
 fn dropout_kernel<F: Fma>(x: &mut [f32], width: usize, mask: DropoutMask<'_>) {
     let mut factors = vec![0.0; width];
-    for (number, row) in x.chunks_exact_mut(width).enumerate() {
-        mask.fill(number, &mut factors);
+    for (index, row) in x.chunks_exact_mut(width).enumerate() {
+        mask.fill(index, &mut factors);
         for (x, factor) in row.iter_mut().zip(&factors) {
             *x *= factor;
         }
@@ -80,8 +80,8 @@ fn dropout_add_norm_kernel<F: Fma>(
     let mut factors = vec![0.0; width];
     let rows = x.chunks_exact_mut(width).zip(residual.chunks_exact(width));
     let outputs = y.chunks_exact_mut(width).zip(rstd);
-    for (number, ((row, residual), (y, rstd))) in rows.zip(outputs).enumerate() {
-        mask.fill(number, &mut factors);
+    for (index, ((row, residual), (y, rstd))) in rows.zip(outputs).enumerate() {
+        mask.fill(index, &mut factors);
         let factors = &factors[..width];
         for i in 0..width {
             row[i] = F::fma(row[i] + bias[i], factors[i], residual[i]);
@@ -190,8 +190,8 @@ fn dropout_bias_backward_kernel<F: Fma>(
     let width = d_bias.len();
     let mut factors = vec![0.0; width];
     let rows = d_z.chunks_exact(width).zip(d_x.chunks_exact_mut(width));
-    for (number, (d_z, d_x)) in rows.enumerate() {
-        mask.fill(number, &mut factors);
+    for (index, (d_z, d_x)) in rows.enumerate() {
+        mask.fill(index, &mut factors);
         let factors = &factors[..width];
         for i in 0..width {
             d_x[i] = d_z[i] * factors[i];

@@ -1,0 +1,65 @@
+//! Matrix products of the small matrices of attention, in register tiles.
+
+use super::{Fma, LANES};
+
+/// Rows of a register tile.
+pub(crate) const TILE_ROWS: usize = 4;
+
+/// out (m, n) = a (m, k) · b (k, n). `a` has rows of width `a_width`, `b` of width n. m must be a multiple of
+/// [`TILE_ROWS`] and n of [`LANES`].
+#[inline(always)]
+pub(crate) fn gemm<F: Fma>(
+    out: &mut [f32],
+    (a, a_width): (&[f32], usize),
+    (b, n): (&[f32], usize),
+    m: usize,
+    k: usize,
+) {
+    let a = &a[..m * a_width];
+    for (a, out) in a.chunks_exact(TILE_ROWS * a_width).zip(out.chunks_exact_mut(TILE_ROWS * n)) {
+        let rows: [&[f32]; TILE_ROWS] = std::array::from_fn(|row| &a[row * a_width..row * a_width + k]);
+        for column in (0..n).step_by(LANES) {
+            let mut tile = [[0.0f32; LANES]; TILE_ROWS];
+            for (i, b) in b.chunks_exact(n).take(k).enumerate() {
+                let b = &b[column..column + LANES];
+                for row in 0..TILE_ROWS {
+                    let a = rows[row][i];
+                    for lane in 0..LANES {
+                        tile[row][lane] = F::fma(a, b[lane], tile[row][lane]);
+                    }
+                }
+            }
+            for row in 0..TILE_ROWS {
+                out[row * n + column..row * n + column + LANES].copy_from_slice(&tile[row]);
+            }
+        }
+    }
+}
+
+/// out (m, n) = aᵀ · b for a (k, m) and b (k, n).
+#[inline(always)]
+pub(crate) fn gemm_tn<F: Fma>(
+    out: &mut [f32],
+    (a, a_width): (&[f32], usize),
+    (b, n): (&[f32], usize),
+    m: usize,
+    k: usize,
+) {
+    for (tile_row, out) in out[..m * n].chunks_exact_mut(TILE_ROWS * n).enumerate() {
+        for column in (0..n).step_by(LANES) {
+            let mut tile = [[0.0f32; LANES]; TILE_ROWS];
+            for (a, b) in a.chunks_exact(a_width).zip(b.chunks_exact(n)).take(k) {
+                let a = &a[tile_row * TILE_ROWS..(tile_row + 1) * TILE_ROWS];
+                let b = &b[column..column + LANES];
+                for row in 0..TILE_ROWS {
+                    for lane in 0..LANES {
+                        tile[row][lane] = F::fma(a[row], b[lane], tile[row][lane]);
+                    }
+                }
+            }
+            for row in 0..TILE_ROWS {
+                out[row * n + column..row * n + column + LANES].copy_from_slice(&tile[row]);
+            }
+        }
+    }
+}

@@ -1,0 +1,56 @@
+//! The engines and devices to test: the CPU, and the first GPU if the program is built for it.
+
+use glue_tui::nn;
+use glue_tui::spec::{DeviceSpec, EngineChoice};
+use std::sync::OnceLock;
+
+/// An engine and the device that it computes on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Backend {
+    /// The engine.
+    pub(crate) engine: EngineChoice,
+    /// The device.
+    pub(crate) device: DeviceSpec,
+}
+
+/// Both engines of the CPU.
+pub(crate) const ON_CPU: [Backend; 2] = [
+    Backend { engine: EngineChoice::Plain, device: DeviceSpec::Cpu },
+    Backend { engine: EngineChoice::Fast, device: DeviceSpec::Cpu },
+];
+
+/// Both engines of the GPU.
+const ON_GPU: [Backend; 2] = [
+    Backend { engine: EngineChoice::Plain, device: DeviceSpec::Cuda(0) },
+    Backend { engine: EngineChoice::Fast, device: DeviceSpec::Cuda(0) },
+];
+
+/// The engines on the GPU; empty, with a message, if this machine has no GPU.
+pub(crate) fn on_gpu() -> &'static [Backend] {
+    static FOUND: OnceLock<Result<(), String>> = OnceLock::new();
+    let found = FOUND.get_or_init(|| {
+        let devices = nn::devices();
+        devices
+            .into_iter()
+            .find(|(name, _)| *name == ON_GPU[0].device.to_string())
+            .map_or(Ok(()), |(_, found)| found.map(|_| ()))
+    });
+    match found {
+        Ok(()) => &ON_GPU,
+        Err(reason) => {
+            eprintln!("SKIPPED: engines on a GPU: {reason}");
+            &[]
+        }
+    }
+}
+
+/// All engines that can be tested on this machine.
+pub(crate) fn all() -> Vec<Backend> {
+    ON_CPU.iter().chain(on_gpu()).copied().collect()
+}
+
+/// Whether the engine supports [`nn::Engine::input_gradients`].
+#[allow(dead_code, reason = "not used by every test that includes this module")]
+pub(crate) fn has_input_gradients(backend: Backend) -> bool {
+    backend != ON_GPU[1]
+}
