@@ -7,8 +7,8 @@ pub fn duration(seconds: f64) -> String {
     if !seconds.is_finite() {
         return "-:--".into();
     }
-    let whole = seconds.max(0.0).round() as u64;
-    let (hours, minutes, seconds) = (whole / 3600, whole / 60 % 60, whole % 60);
+    let total = seconds.max(0.0).round() as u64;
+    let (hours, minutes, seconds) = (total / 3600, total / 60 % 60, total % 60);
     match hours {
         0 => format!("{minutes}:{seconds:02}"),
         1..48 => format!("{hours}:{minutes:02}:{seconds:02}"),

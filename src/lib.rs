@@ -1,44 +1,45 @@
 //! glue-tui fine-tunes a text classifier in the terminal.
 //!
-//! # How a run flows
+//! # Data flow
 //!
 //! ```text
 //! experiments.toml → RunSpec → worker → Event (log + channel) → App → draw
 //!                       keys → Effect → Command → worker
 //! ```
 //!
-//! Nothing else crosses between a training and those who look at it. The interface, the
-//! command line and the tests all call the one function [`train::train`].
+//! Nothing else passes between a training and its readers. The interface, the command line and the tests all
+//! call the same function, [`train::train`]. `ARCHITECTURE.md` describes the modules and the invariants.
 //!
 //! # Layers
 //!
-//! Imports go down only, and `tests/layers.rs` reads the `use` lines to hold it:
+//! A module uses only modules below it, or beside it in the same column. `tests/layers` reads this table and
+//! checks every `use` and every path:
 //!
 //! ```text
 //! main
-//! cli | tui          two faces; neither sees the other
-//! export             a run written out for other tools
-//! bench              how fast this machine is, with random weights
-//! predict            a run or a model folder + text → probabilities
-//! run                a training that has a name and a place
-//! train              the loop, the schedule, scores, checkpoints
-//! data | nn          rows → batches; batches → logits and gradients
-//! hub                the only room that touches the network
-//! event              the only words between a run and its readers
-//! spec               experiments.toml → RunSpec
-//! format             numbers as a person reads them
-//! catalog            what one can pick, as tables
-//! text terminal_caps     text made harmless and measured; what the terminal can show
+//! cli | tui              the command line and the interface
+//! export                 a run written for other tools
+//! bench                  speed of the engines, with random weights
+//! predict                a run or a model folder and a text → probabilities
+//! run                    a training with a name and a directory
+//! train                  the loop, the schedule, scores, checkpoints
+//! data | nn              rows → batches; batches → logits and gradients
+//! hub                    the only module that uses the network
+//! event                  what a run emits, and the commands that it receives
+//! spec                   experiments.toml → RunSpec
+//! format                 numbers as text
+//! catalog                tasks, metrics and models, as tables
+//! text terminal_caps     text from outside, escaped and measured; what the terminal supports
 //! assets config files probes machine batch rng error
 //! ```
 //!
 //! # Invariants
 //!
-//! - `ratatui` and `crossterm` appear only in `tui`, `candle` only in `nn`, `hf_hub` only in `hub`.
-//! - `train` knows no terminal; `tui` knows no tensor. Remove either and the other still works.
-//! - An engine is reached only through [`nn::Engine`]; plain numbers go in and out.
-//! - All randomness of a run comes from [`rng`], keyed by the seed: on the CPU the same
-//!   specification gives the same weights, bit for bit.
+//! - `ratatui` and `crossterm` are used only in `tui`, `candle` only in `nn`, `hf_hub` only in `hub`.
+//! - `train` knows no terminal; `tui` knows no tensor. Each works without the other.
+//! - An engine is used only through [`nn::Engine`], whose interface has plain numbers.
+//! - All randomness of a run comes from [`rng`], keyed by the seed: on the CPU the same specification gives the
+//!   same weights, bit for bit.
 
 pub mod assets;
 pub mod batch;

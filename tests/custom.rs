@@ -161,7 +161,7 @@ fn train_predict_eval_and_export_three_classes() {
         (&json!(LABELS[1]), 3)
     );
     let two = workspace.error(2, &["predict", name, "one", "two"]);
-    assert!(two.contains("judges one text"), "{two}");
+    assert!(two.contains("expects a single text"), "{two}");
     let test = workspace.json(&["eval", name, "--split", "test"]);
     assert_eq!((test["examples"].as_u64(), test["confusion"].as_array().unwrap().len()), (Some(30), 3));
     // A run is evaluated with its best weights.
@@ -224,7 +224,7 @@ fn pairs_are_inferred_from_the_columns() {
     let prediction = workspace.json(&["predict", name, "the film", "the soup"]);
     assert_eq!(prediction["text_pair"], "the soup");
     let one = workspace.error(2, &["predict", name, "the film"]);
-    assert!(one.contains("judges two texts together"), "{one}");
+    assert!(one.contains("expects a pair of texts"), "{one}");
     let spec = std::fs::read_to_string(dir.join("spec.toml")).unwrap();
     assert!(spec.contains("text_pair_column = \"sentence2\""), "{spec}");
 }
@@ -250,13 +250,16 @@ fn check_reports_errors_with_their_position() {
     };
     assert!(
         experiments("[experiment.own]\ntask = \"custom\"\n")
-            .contains("experiments.toml:2:8: `task`: task `custom` learns from")
+            .contains("experiments.toml:2:8: `task`: task `custom` requires train_file")
     );
     let stray = experiments("[experiment.own]\ntask = \"demo\"\ntext_column = \"a\"\n");
-    assert!(stray.contains("experiments.toml:3:15: `text_column`: belongs to task `custom`"), "{stray}");
+    assert!(
+        stray.contains("experiments.toml:3:15: `text_column`: only task `custom` uses this key"),
+        "{stray}"
+    );
     let kind = experiments("[experiment.own]\ntask = \"custom\"\ntrain_file = \"rows.xlsx\"\n");
     assert!(
-        kind.contains("experiments.toml:3:14: `train_file`: `rows.xlsx` does not tell what it is"),
+        kind.contains("experiments.toml:3:14: `train_file`: `rows.xlsx` has an unknown extension"),
         "{kind}"
     );
 }

@@ -5,7 +5,9 @@ use glue_tui::catalog::{Task, task};
 use glue_tui::data::{self, Dataset, DatasetSource, Example, LoadContext};
 use glue_tui::event::SplitName;
 use glue_tui::hub::{Hub, HubConfig};
-use parquet::data_type::{ByteArray, ByteArrayType, FloatType, Int32Type, Int64Type};
+use parquet::data_type::{
+    ByteArray, ByteArrayType, FixedLenByteArray, FixedLenByteArrayType, FloatType, Int32Type, Int64Type,
+};
 use parquet::file::writer::{SerializedColumnWriter, SerializedFileWriter};
 use parquet::schema::parser::parse_message_type;
 use std::path::{Path, PathBuf};
@@ -426,6 +428,20 @@ fn invalid_parquet_file_is_reported_with_its_columns() {
     assert!(error().contains("row 1: column label has no label"), "{}", error());
     std::fs::write(&train, "<html>not found</html>").unwrap();
     assert!(error().contains("cannot be read as Parquet"), "{}", error());
+
+    // A column type that the reader of the crate does not support.
+    let schema = "message schema { OPTIONAL BYTE_ARRAY sentence (UTF8); OPTIONAL INT64 label;
+        OPTIONAL FIXED_LEN_BYTE_ARRAY (12) duration (INTERVAL); }";
+    write_parquet(&train, schema, &|number, column| match number {
+        0 => texts(column, &["a"]),
+        1 => longs(column, &[1]),
+        _ => {
+            let value = [FixedLenByteArray::from(vec![0; 12])];
+            column.typed::<FixedLenByteArrayType>().write_batch(&value, Some(&[1]), None).unwrap();
+        }
+    });
+    assert!(error().contains("cannot be read as Parquet"), "{}", error());
+
     let complete = {
         write_sst2(&train, &[("a", 1)]);
         std::fs::read(&train).unwrap()

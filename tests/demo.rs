@@ -56,7 +56,7 @@ fn demo_learns_and_classifies_new_sentences() {
 
     // The saved predictions give the logged scores, up to the last bit that JSON may round.
     let insight = ErrorReport::read(std::slice::from_ref(&output.dir), None).unwrap();
-    assert_eq!(insight.texts.as_ref().unwrap().len(), insight.evaluations[0].predictions.len());
+    assert_eq!(insight.examples.as_ref().unwrap().len(), insight.evaluations[0].predictions.len());
     let mut evaluations = insight.evaluations.iter();
     for event in replay(&output.dir).unwrap() {
         let Event::Eval(eval) = event else { continue };

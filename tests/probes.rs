@@ -79,9 +79,9 @@ fn probes_are_classified_at_each_evaluation_without_changing_training() {
         _ => None,
     });
     let logged = replay(&pinned.dir).unwrap();
-    let told: Vec<_> = probes(&logged).iter().map(|probe| (probe.step, probe.probe.clone())).collect();
+    let found: Vec<_> = probes(&logged).iter().map(|probe| (probe.step, probe.probe.clone())).collect();
     let both = |step| [(step, first.clone()), (step, later.clone())];
-    assert_eq!(told, [&[(0, first.clone())][..], &both(2), &both(4), &both(6)].concat());
+    assert_eq!(found, [&[(0, first.clone())][..], &both(2), &both(4), &both(6)].concat());
     for (before, event) in logged.iter().zip(&logged[1..]) {
         let is_after = matches!(before, Event::Probe(_))
             || matches!(before, Event::Eval(eval) if eval.split == SplitName::Validation);
@@ -124,9 +124,9 @@ fn invalid_or_long_file_is_a_warning() {
     std::fs::write(&file, "[[probe]]\ntext = 7\n").unwrap();
     let outcome = run(spec(), home.path(), |_| None);
     let logged = replay(&outcome.dir).unwrap();
-    let told = warnings(&logged);
-    assert_eq!(told.len(), 1, "{told:?}");
-    assert!(told[0].contains("probes.toml:2") && told[0].contains("not scored"), "{told:?}");
+    let logged = warnings(&logged);
+    assert_eq!(logged.len(), 1, "{logged:?}");
+    assert!(logged[0].contains("probes.toml:2") && logged[0].contains("not scored"), "{logged:?}");
     let many: Vec<_> =
         (0..MAX_PROBES + 3).map(|number| format!("[[probe]]\ntext = \"number {number}\"\n")).collect();
     std::fs::write(&file, many.concat()).unwrap();

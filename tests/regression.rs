@@ -114,7 +114,7 @@ fn a_regression_is_learned_and_every_command_outputs_numbers() {
     assert!(log.contains(": Pearson ") && !log.contains("accuracy"), "{log}");
 
     let insight = ErrorReport::read(std::slice::from_ref(&outcome.dir), None).unwrap();
-    assert_eq!(insight.texts.as_ref().unwrap().len(), 80);
+    assert_eq!(insight.examples.as_ref().unwrap().len(), 80);
     let newest = &insight.evaluations.last().unwrap().predictions;
     let picture = glue_tui::run::error_analysis::ErrorAnalysis::of(newest, insight.spec.task());
     assert!(

@@ -404,7 +404,7 @@ fn saved_predictions_have_the_scores_of_the_log() {
         assert_eq!(found, eval.scores.confusion);
     }
     // The texts are in the order of the predictions: the model gives the same probabilities.
-    let texts = insight.texts.as_ref().unwrap();
+    let texts = insight.examples.as_ref().unwrap();
     assert_eq!(texts.len(), 24);
     let mut predictor =
         Predictor::open(outcome.dir.to_str().unwrap(), home.path(), &Hub::from_env(), DeviceSpec::Cpu)
@@ -432,7 +432,7 @@ fn saved_predictions_have_the_scores_of_the_log() {
     std::fs::write(&spec_file, text.replace("seed = 42", "seed = 43")).unwrap();
     let insight = ErrorReport::read(std::slice::from_ref(&outcome.dir), None).unwrap();
     assert_eq!(insight.evaluations.len(), 4);
-    assert!(insight.texts.unwrap_err().contains("not those any more"));
+    assert!(insight.examples.unwrap_err().contains("have changed"));
 }
 
 /// Seeds are compared by row only if they are evaluated on the same rows.
@@ -444,14 +444,14 @@ fn seeds_evaluated_on_the_same_rows_are_compared() {
         let outcome = run(Start::New(spec), home.path(), None).0.unwrap();
         let dirs = [42, 43].map(|seed| outcome.dir.join(format!("seed-{seed}")));
         let first = ErrorReport::read(&dirs, Some(0)).unwrap();
-        assert_eq!((first.seed, first.seeds, first.spec.seed, &first.dir), (0, 2, 42, &dirs[0]));
+        assert_eq!((first.seed_index, first.seed_count, first.spec.seed, &first.dir), (0, 2, 42, &dirs[0]));
         let newest = ErrorReport::read(&dirs, None).unwrap();
-        assert_eq!((newest.seed, newest.spec.seed), (1, 43));
-        let Ok(Some(together)) = first.together else {
-            assert!(!is_compared && first.together.unwrap_err().contains("max_eval_samples"));
+        assert_eq!((newest.seed_index, newest.spec.seed), (1, 43));
+        let Ok(Some(together)) = first.cross_seed else {
+            assert!(!is_compared && first.cross_seed.unwrap_err().contains("max_eval_samples"));
             continue;
         };
-        assert!(is_compared && together.seeds == 2);
+        assert!(is_compared && together.seed_count == 2);
         let judged = [&first.evaluations, &newest.evaluations].map(|all| &all.last().unwrap().predictions);
         assert_eq!(together.rows.len(), judged[0].len());
         for shared in &together.rows {

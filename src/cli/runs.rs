@@ -46,7 +46,7 @@ fn published(global: &GlobalArgs) -> Result<()> {
 }
 
 fn rows_of(reproduction: &Reproduction) -> Vec<Vec<String>> {
-    let cells = |row: &run::Row| {
+    let cells = |row: &run::ReproductionRow| {
         let percent = |share: f64| format!("{:.2}", 100.0 * share);
         let ours = row.ours.map_or("-".into(), |ours| {
             format!("{} ± {} ({})", percent(ours.mean), percent(ours.sd), ours.count)
@@ -55,7 +55,7 @@ fn rows_of(reproduction: &Reproduction) -> Vec<Vec<String>> {
             None => ("-".into(), format!("glue-tui train {}", reproduction.experiment)),
             Some(difference @ Difference { value, noise }) => {
                 let noise = noise.map_or(String::new(), |noise| format!(" (± {})", percent(noise)));
-                (format!("{:+.2}", 100.0 * value), format!("{}{noise}", difference.word()))
+                (format!("{:+.2}", 100.0 * value), format!("{}{noise}", difference.verdict()))
             }
         };
         let split = row.split.name().to_string();
@@ -121,7 +121,7 @@ mod tests {
             train_seconds: 75.0,
             started: 0.0,
             repeats: None,
-            pace: None,
+            measured_speed: None,
         }
     }
 

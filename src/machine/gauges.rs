@@ -80,8 +80,8 @@ impl SystemMonitor {
     fn refresh(&mut self) {
         self.system.refresh_cpu_usage();
         self.system.refresh_memory_specifics(sysinfo::MemoryRefreshKind::nothing().with_ram());
-        let wanted = ProcessRefreshKind::nothing().with_cpu().with_memory();
-        self.system.refresh_processes_specifics(ProcessesToUpdate::Some(&[self.process]), false, wanted);
+        let kinds = ProcessRefreshKind::nothing().with_cpu().with_memory();
+        self.system.refresh_processes_specifics(ProcessesToUpdate::Some(&[self.process]), false, kinds);
     }
 
     fn cpu_time(&self) -> u64 {

@@ -1,30 +1,30 @@
-//! Steps in other measures: how many epochs, seconds of work and examples a run had behind it at a step.
+//! Converts steps of a run to epochs, seconds of work and examples.
 
 use crate::event::Step;
 
-/// Marks that are kept; when there are more, every second one goes. Between two samples a run is taken
-/// to be even.
-const SAMPLES: usize = 512;
+/// Samples that are kept. When there are more, every second one is dropped. Values between two samples are
+/// interpolated linearly.
+const MAX_SAMPLES: usize = 512;
 
-/// What a curve can be drawn over.
+/// The unit of a horizontal axis.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Axis {
-    /// Passes over the training rows.
+    /// Passes over the training data.
     #[default]
     Epoch,
     /// Optimizer steps.
     Step,
-    /// Seconds of work in steps and evaluations.
+    /// Seconds of steps and evaluations.
     Time,
-    /// Examples worked on.
+    /// Training examples.
     Examples,
 }
 
 impl Axis {
-    /// Every axis, in the order of choosing.
+    /// All axes, in the order in which the user cycles through them.
     pub const ALL: [Axis; 4] = [Axis::Epoch, Axis::Step, Axis::Time, Axis::Examples];
 
-    /// The word for it.
+    /// Its name.
     pub fn name(self) -> &'static str {
         match self {
             Axis::Epoch => "epoch",
@@ -34,26 +34,31 @@ impl Axis {
         }
     }
 
-    /// The next one, after the last the first.
+    /// The next axis, cyclically.
     pub fn next(self) -> Axis {
-        let at = Axis::ALL.iter().position(|axis| *axis == self).unwrap_or(0);
-        Axis::ALL[(at + 1) % Axis::ALL.len()]
+        match self {
+            Axis::Epoch => Axis::Step,
+            Axis::Step => Axis::Time,
+            Axis::Time => Axis::Examples,
+            Axis::Examples => Axis::Epoch,
+        }
     }
 }
 
-/// The axis of a run, in bounded memory.
+/// The seconds and examples of a run by step, in bounded memory.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct StepAxis {
-    /// Steps of one epoch; 0 while it is not known.
+    /// Optimizer steps of one epoch; 0 while unknown.
     pub steps_per_epoch: u64,
     samples: Vec<Sample>,
     last: Sample,
-    /// Events of which one becomes a mark.
+    /// Events per sample; 0 means 1.
     stride: u64,
-    passed: u64,
+    /// Events so far.
+    events: u64,
 }
 
-/// Where a run was at a step.
+/// Totals of a run at a step.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 struct Sample {
     step: f64,
@@ -62,7 +67,7 @@ struct Sample {
 }
 
 impl Sample {
-    fn measure(&self, axis: Axis) -> f64 {
+    fn value(&self, axis: Axis) -> f64 {
         match axis {
             Axis::Epoch | Axis::Step => self.step,
             Axis::Time => self.seconds,
@@ -70,20 +75,20 @@ impl Sample {
         }
     }
 
-    /// The place at `step` on the straight way from here to `next`.
-    fn towards(self, next: Sample, step: f64) -> Sample {
+    /// The sample at `step`, interpolated between this one and `next`.
+    fn interpolate(self, next: Sample, step: f64) -> Sample {
         let length = next.step - self.step;
-        let share = if length > 0.0 { ((step - self.step) / length).clamp(0.0, 1.0) } else { 1.0 };
+        let fraction = if length > 0.0 { ((step - self.step) / length).clamp(0.0, 1.0) } else { 1.0 };
         Sample {
-            step: self.step + share * length,
-            seconds: self.seconds + share * (next.seconds - self.seconds),
-            examples: self.examples + share * (next.examples - self.examples),
+            step: self.step + fraction * length,
+            seconds: self.seconds + fraction * (next.seconds - self.seconds),
+            examples: self.examples + fraction * (next.examples - self.examples),
         }
     }
 }
 
 impl StepAxis {
-    /// Takes one more event of steps.
+    /// Adds a step event. A step that is not after the last one rewinds the axis first.
     pub fn step(&mut self, step: &Step) {
         if (step.step as f64) <= self.last.step {
             self.rewind(step.step);
@@ -91,7 +96,7 @@ impl StepAxis {
         self.advance(step.step, step.seconds, step.examples);
     }
 
-    /// So many seconds passed until `step`, in which nothing was worked on.
+    /// Adds `seconds` without examples until `step`.
     pub fn wait(&mut self, step: u64, seconds: f64) {
         self.advance(step, seconds, 0);
     }
@@ -102,8 +107,8 @@ impl StepAxis {
             seconds: self.last.seconds + seconds,
             examples: self.last.examples + examples as f64,
         };
-        if self.passed.is_multiple_of(self.stride.max(1)) {
-            if self.samples.len() >= SAMPLES {
+        if self.events.is_multiple_of(self.stride.max(1)) {
+            if self.samples.len() >= MAX_SAMPLES {
                 self.stride = 2 * self.stride.max(1);
                 let mut is_kept = false;
                 self.samples.retain(|_| {
@@ -113,81 +118,79 @@ impl StepAxis {
             }
             self.samples.push(self.last);
         }
-        self.passed += 1;
+        self.events += 1;
     }
 
-    /// Work between two steps took `seconds`.
-    pub fn spend(&mut self, seconds: f64) {
+    /// Adds `seconds` of work between two steps.
+    pub fn add_seconds(&mut self, seconds: f64) {
         self.last.seconds += seconds;
     }
 
-    /// Forgets what was at `step` and after it: the run goes on from the step before.
+    /// Discards `step` and everything after it.
     pub fn rewind(&mut self, step: u64) {
         let done = step.saturating_sub(1) as f64;
         if done >= self.last.step {
             return;
         }
-        let next = self.samples.partition_point(|mark| mark.step <= done);
+        let next = self.samples.partition_point(|sample| sample.step <= done);
         let before = next.checked_sub(1).map_or(Sample::default(), |at| self.samples[at]);
         let after = self.samples.get(next).copied().unwrap_or(self.last);
-        self.last = before.towards(after, done);
+        self.last = before.interpolate(after, done);
         self.samples.truncate(next);
         self.samples.push(self.last);
     }
 
-    /// A measure of steps along `axis`.
+    /// Converts steps to values of `axis`.
     pub fn mapper(&self, axis: Axis) -> AxisMapper<'_> {
-        let epochs = 1.0 / self.steps_per_epoch.max(1) as f64;
-        AxisMapper { step_axis: self, axis, epochs, next: 0, segment: Segment::NONE }
+        let epochs_per_step = 1.0 / self.steps_per_epoch.max(1) as f64;
+        AxisMapper { step_axis: self, axis, epochs_per_step, next: 0, segment: Segment::NONE }
     }
 }
 
-/// Measures steps one after the other; quick while they ascend.
+/// Converts steps to values of an axis; fastest for ascending steps.
 #[derive(Debug, Clone, Copy)]
 pub struct AxisMapper<'a> {
     step_axis: &'a StepAxis,
     axis: Axis,
-    /// Epochs of one step.
-    epochs: f64,
-    /// The first mark behind the step that was measured last.
+    epochs_per_step: f64,
+    /// Index of the first sample after the step that was converted last.
     next: usize,
-    /// What lies between that mark and the one before.
+    /// The segment that ends at that sample.
     segment: Segment,
 }
 
-/// The straight way between two samples, in the measure of an axis.
+/// A line between two samples, in the unit of an axis.
 #[derive(Debug, Clone, Copy)]
 struct Segment {
-    /// Steps from here on, and before there.
+    /// First step, and the step after the last one.
     steps: (f64, f64),
     start: f64,
     slope: f64,
 }
 
 impl Segment {
-    /// No step is in it.
+    /// A segment without steps.
     const NONE: Segment = Segment { steps: (f64::INFINITY, f64::NEG_INFINITY), start: 0.0, slope: 0.0 };
 
     fn between(before: Sample, after: Sample, axis: Axis) -> Segment {
-        let (start, length) = (before.measure(axis), after.step - before.step);
-        let slope = if length > 0.0 { (after.measure(axis) - start) / length } else { 0.0 };
+        let (start, length) = (before.value(axis), after.step - before.step);
+        let slope = if length > 0.0 { (after.value(axis) - start) / length } else { 0.0 };
         Segment { steps: (before.step, after.step), start, slope }
     }
 }
 
 impl AxisMapper<'_> {
-    /// How far the run was at `step`, in the measure of the axis. What time and examples will be after
-    /// the newest step is not known: there they stay.
+    /// The value at `step`. Time and examples stay constant after the newest step.
     #[inline]
     pub fn at(&mut self, step: f64) -> f64 {
         match self.axis {
             Axis::Step => step,
-            Axis::Epoch => step * self.epochs,
-            Axis::Time | Axis::Examples => self.between_marks(step),
+            Axis::Epoch => step * self.epochs_per_step,
+            Axis::Time | Axis::Examples => self.between_samples(step),
         }
     }
 
-    fn between_marks(&mut self, step: f64) -> f64 {
+    fn between_samples(&mut self, step: f64) -> f64 {
         let (from, to) = self.segment.steps;
         if !(from <= step && step < to) {
             self.segment = self.find(step);
@@ -199,9 +202,9 @@ impl AxisMapper<'_> {
     fn find(&mut self, step: f64) -> Segment {
         let samples = &self.step_axis.samples;
         if self.next > 0 && samples[self.next - 1].step > step {
-            self.next = samples.partition_point(|mark| mark.step <= step);
+            self.next = samples.partition_point(|sample| sample.step <= step);
         }
-        while samples.get(self.next).is_some_and(|mark| mark.step <= step) {
+        while samples.get(self.next).is_some_and(|sample| sample.step <= step) {
             self.next += 1;
         }
         let before = self.next.checked_sub(1).map_or(Sample::default(), |at| samples[at]);
@@ -220,10 +223,10 @@ mod tests {
     }
 
     #[test]
-    fn steps_are_measured_between_marks() {
+    fn values_between_samples_are_interpolated() {
         let mut step_axis = StepAxis { steps_per_epoch: 5, ..StepAxis::default() };
         step_axis.step(&step(10, 320, 2.0));
-        step_axis.spend(1.0);
+        step_axis.add_seconds(1.0);
         step_axis.step(&step(20, 320, 4.0));
         let at = |axis, step| step_axis.mapper(axis).at(step);
         assert_eq!([0.0, 5.0, 10.0, 20.0, 30.0].map(|step| at(Axis::Time, step)), [0.0, 1.0, 2.0, 7.0, 7.0]);
@@ -233,12 +236,12 @@ mod tests {
     }
 
     #[test]
-    fn a_long_run_stays_small_and_going_back_is_right() {
+    fn long_run_uses_bounded_memory_and_can_be_rewound() {
         let mut step_axis = StepAxis::default();
         for number in 1..=1_000_000 {
             step_axis.step(&step(number, 32, 0.5));
         }
-        assert!(step_axis.samples.len() <= SAMPLES);
+        assert!(step_axis.samples.len() <= MAX_SAMPLES);
         let seconds = step_axis.mapper(Axis::Time).at(123_456.0);
         assert!((seconds - 61_728.0).abs() < 1e-6, "{seconds}");
         step_axis.rewind(500_001);

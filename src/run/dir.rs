@@ -1,4 +1,4 @@
-//! The names of the files in a run directory.
+//! Names and formats of the files in a run directory.
 
 use crate::catalog::Labels;
 use crate::error::{Error, Result};
@@ -11,7 +11,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::path::{Path, PathBuf};
 
-/// A run directory. One with repeats holds a run directory for each seed (`seed-42/`, …).
+/// A run directory. A run with repeats has a run directory for each seed in it (`seed-42/`, …).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RunDir(PathBuf);
 
@@ -21,14 +21,17 @@ impl RunDir {
         RunDir(path.into())
     }
 
-    /// A new directory for `spec` below `runs_dir`: `NAME-YYYYMMDD-HHMMSS-xxxx`, with `spec.toml` in it.
+    /// Creates a directory `NAME-YYYYMMDD-HHMMSS-xxxx` for `spec` in `runs_dir` and writes `spec.toml`.
+    ///
+    /// # Errors
+    /// [`Error::Write`] when a directory or the file cannot be created.
     pub fn create(runs_dir: &Path, spec: &RunSpec) -> Result<Self> {
         std::fs::create_dir_all(runs_dir).map_err(Error::writing(runs_dir))?;
         let stamp = jiff::Zoned::now().strftime("%Y%m%d-%H%M%S");
         let entropy = u64::from(std::process::id()) << 32
             ^ u64::from(jiff::Timestamp::now().subsec_nanosecond() as u32);
         let tags = Rng::new(entropy, Stream::Sample);
-        // Four hexadecimal digits keep apart what several processes start within a second.
+        // Four random hexadecimal digits distinguish runs that several processes start within a second.
         for attempt in 0..64 {
             let tag = tags.block(0, 0, attempt)[0] & 0xffff;
             let path = runs_dir.join(format!("{}-{stamp}-{tag:04x}", spec.experiment));
@@ -39,13 +42,13 @@ impl RunDir {
             }
         }
         Err(Error::Training(format!(
-            "no free name for a run of {} in {}",
+            "cannot find a free directory name for a run of {} in {}",
             spec.experiment,
             runs_dir.display()
         )))
     }
 
-    /// The run directory of one seed of these repeats; made when it is not there.
+    /// The run directory of one seed of a run with repeats. Created if it does not exist.
     pub fn of_seed(&self, spec: &RunSpec) -> Result<Self> {
         let path = self.0.join(format!("seed-{}", spec.seed));
         if path.is_dir() {
@@ -102,12 +105,12 @@ impl RunDir {
         self.0.join("best")
     }
 
-    /// `probes.toml` beside it, which all runs of that folder share.
-    pub fn pins_file(&self) -> PathBuf {
+    /// `probes.toml` beside the run directory, shared by all runs there.
+    pub fn probes_file(&self) -> PathBuf {
         std::path::absolute(&self.0).unwrap_or_else(|_| self.0.clone()).with_file_name(probes::FILE)
     }
 
-    /// The filled specification that the run was started with.
+    /// The resolved specification that the run was started with.
     pub fn spec(&self) -> Result<RunSpec> {
         let path = self.spec_file();
         let text = std::fs::read_to_string(&path).map_err(Error::reading(&path))?;
@@ -126,24 +129,24 @@ impl RunDir {
         newest_predictions(&self.0, labels)
     }
 
-    /// The summary, once the run has ended.
+    /// The summary of a run that has ended.
     pub fn summary(&self) -> Option<Summary> {
         self.read_summary()
     }
 
-    /// `summary.json` as a `T`, when it is there and is one.
+    /// `summary.json` as a `T`; `None` when it does not exist or does not parse.
     pub(super) fn read_summary<T: DeserializeOwned>(&self) -> Option<T> {
         serde_json::from_slice(&std::fs::read(self.summary_file()).ok()?).ok()
     }
 
-    /// Writes `summary.json`, whole or not at all.
+    /// Writes `summary.json` atomically.
     pub(super) fn write_summary(&self, summary: &impl Serialize) -> Result<()> {
         let path = self.summary_file();
         let json = serde_json::to_vec_pretty(summary).map_err(|e| Error::writing(&path)(e.into()))?;
         write_atomic(&path, &json)
     }
 
-    /// Removes the summary of a run that goes on.
+    /// Removes the summary of a run that is resumed.
     pub(super) fn remove_summary(&self) -> Result<()> {
         let path = self.summary_file();
         match std::fs::remove_file(&path) {
@@ -153,7 +156,7 @@ impl RunDir {
     }
 }
 
-/// The folders of a run's seeds: itself, or one for each seed that has begun.
+/// The run directories of the seeds of a run that have started: the run itself when it has only one seed.
 pub fn seed_dirs(dir: &Path, spec: &RunSpec) -> Vec<PathBuf> {
     if spec.repeats <= 1 {
         return vec![dir.to_path_buf()];

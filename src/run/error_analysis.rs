@@ -1,8 +1,8 @@
-//! What a run gets right and wrong, row by row: which rows are in which cell of the confusion matrix, how far
-//! its probabilities can be relied on, what is hard for it, and which labels it doubts. Of a regression: how far
-//! off it is.
+//! Error analysis of a run, row by row: confusion matrix, calibration, hardest rows and likely label errors, or the
+//! residuals of a regression.
 
-use super::{RunDir, reader};
+use super::dir::RunDir;
+use super::reader::ends;
 use crate::catalog::{Labels, Task};
 use crate::data::{self, DatasetSource, Example, LoadContext};
 use crate::error::{Error, Result};
@@ -13,146 +13,156 @@ use crate::train::{Predictions, SavedPredictions, subsample_split};
 use std::path::PathBuf;
 use std::sync::atomic::AtomicBool;
 
-/// Bins of equal width that confidences are sorted into.
+/// Number of confidence bins of equal width.
 pub const BINS: usize = 10;
-/// Bytes at the beginning of a log that have the start of the run in them, however many names of classes it has.
-const BEGIN: u64 = 1 << 18;
-/// Above this mean probability of another class, a label is doubted.
-const DOUBT: f64 = 0.5;
+/// Bytes at the start of a log that contain the start event, even with many class names.
+const START_BYTES: u64 = 1 << 18;
+/// A label is a likely error when another class has a higher mean probability than this.
+const LABEL_ISSUE_THRESHOLD: f64 = 0.5;
 
-/// Every evaluation of one seed of a run with the rows that were judged, and what all its seeds say of them.
+/// The predictions of one seed of a run, with the rows that they are for, and a comparison of all seeds.
 #[derive(Debug)]
 pub struct ErrorReport {
-    /// The seed's directory; that of the run when it has only one.
+    /// Run directory of the seed.
     pub dir: PathBuf,
-    /// The place of the seed among those that have begun.
-    pub seed: usize,
-    /// How many have begun.
-    pub seeds: usize,
-    /// What all of them say of each row, where there are several, or why that cannot be told.
-    pub together: std::result::Result<Option<CrossSeed>, String>,
-    /// What was trained.
+    /// Index of the seed among those that have started.
+    pub seed_index: usize,
+    /// Number of seeds that have started.
+    pub seed_count: usize,
+    /// The comparison of all seeds, `None` for a single one, or why they cannot be compared.
+    pub cross_seed: std::result::Result<Option<CrossSeed>, String>,
+    /// The specification.
     pub spec: RunSpec,
-    /// What its labels are.
+    /// The labels.
     pub labels: Labels,
-    /// Evaluations of the validation split, oldest first; none before the first, and in runs of versions
-    /// that did not keep them.
+    /// Predictions for the validation split, oldest first. Empty before the first evaluation and in runs of versions
+    /// that did not save them.
     pub evaluations: Vec<SavedPredictions>,
-    /// The rows as texts, in the order of the evaluations, or why they cannot be shown.
-    pub texts: std::result::Result<Vec<Example>, String>,
-    /// The likely mislabelled rows.
-    pub suspects: Vec<LabelIssue>,
+    /// The validation rows in the order of the predictions, or why they cannot be read.
+    pub examples: std::result::Result<Vec<Example>, String>,
+    /// Rows with likely label errors.
+    pub label_issues: Vec<LabelIssue>,
 }
 
 impl ErrorReport {
-    /// Reads what the seed at `place` of a run keeps (the newest without a place), and its validation rows from
-    /// where it had them. `dirs` are the directories of the seeds that have begun. Nothing is fetched.
+    /// Reads the predictions of one seed of a run (by default the newest) and its validation rows. `dirs` are the run
+    /// directories of the seeds that have started. Nothing is downloaded.
     ///
     /// # Errors
-    /// When the specification or an evaluation cannot be read. Data that are not there any more are none.
-    pub fn read(dirs: &[PathBuf], place: Option<usize>) -> Result<Self> {
+    /// When the specification or a predictions file cannot be read. Data that cannot be read is an error in
+    /// [`ErrorReport::examples`] only.
+    pub fn read(dirs: &[PathBuf], seed_index: Option<usize>) -> Result<Self> {
         let newest = dirs.len().saturating_sub(1);
-        let seed = place.unwrap_or(newest).min(newest);
-        let path = dirs.get(seed).ok_or_else(|| Error::Training("no seed of the run has begun".into()))?;
+        let seed_index = seed_index.unwrap_or(newest).min(newest);
+        let path =
+            dirs.get(seed_index).ok_or_else(|| Error::Training("no seed of the run has started".into()))?;
         let dir = RunDir::at(path);
         let spec = dir.spec()?;
-        let labels = labels(&dir, &spec);
+        let labels = run_labels(&dir, &spec);
         let evaluations = dir.evaluations(&labels)?;
-        let texts = match evaluations.last() {
-            Some(newest) => texts(&spec, &labels, &newest.predictions).map_err(|error| error.to_string()),
+        let examples = match evaluations.last() {
+            Some(newest) => {
+                read_examples(&spec, &labels, &newest.predictions).map_err(|error| error.to_string())
+            }
             None => Ok(Vec::new()),
         };
-        let together = together(&spec, &labels, dirs).map_err(|error| error.to_string());
-        let (dir, seeds) = (path.clone(), dirs.len());
-        Ok(ErrorReport { dir, seed, seeds, together, ..ErrorReport::new(spec, labels, evaluations, texts) })
+        let cross_seed = compare_seeds(&spec, &labels, dirs).map_err(|error| error.to_string());
+        let (dir, seed_count) = (path.clone(), dirs.len());
+        let report = ErrorReport::new(spec, labels, evaluations, examples);
+        Ok(ErrorReport { dir, seed_index, seed_count, cross_seed, ..report })
     }
 
-    /// What evaluations of the rows with these texts come to, of a run of one seed.
+    /// A report of a run with one seed.
     pub fn new(
         spec: RunSpec,
         labels: Labels,
         evaluations: Vec<SavedPredictions>,
-        texts: std::result::Result<Vec<Example>, String>,
+        examples: std::result::Result<Vec<Example>, String>,
     ) -> Self {
-        let suspects = suspects(&evaluations);
-        let (dir, seed, seeds) = (PathBuf::new(), 0, 1);
-        ErrorReport { dir, seed, seeds, together: Ok(None), spec, labels, evaluations, texts, suspects }
+        let label_issues = find_label_issues(&evaluations);
+        ErrorReport {
+            dir: PathBuf::new(),
+            seed_index: 0,
+            seed_count: 1,
+            cross_seed: Ok(None),
+            spec,
+            labels,
+            evaluations,
+            examples,
+            label_issues,
+        }
     }
 }
 
-/// What the labels of the run in `dir` are: those of its task, or the names of classes that its log began with.
-fn labels(dir: &RunDir, spec: &RunSpec) -> Labels {
+/// The labels of the run in `dir`: those of its task, or for a custom task those in its log.
+fn run_labels(dir: &RunDir, spec: &RunSpec) -> Labels {
     if !spec.task().is_custom() {
         return spec.task().labels.clone();
     }
-    let (begin, _) = reader::ends(dir.path(), BEGIN).unwrap_or_default();
-    let started = begin.into_iter().find_map(|event| match event {
+    let (events, _) = ends(dir.path(), START_BYTES).unwrap_or_default();
+    let started = events.into_iter().find_map(|event| match event {
         Event::Started(started) => Some(Labels::from(started.labels)),
         _ => None,
     });
     started.unwrap_or_default()
 }
 
-/// What the newest evaluations of all seeds say together; nothing of a single one.
-fn together(spec: &RunSpec, labels: &Labels, dirs: &[PathBuf]) -> Result<Option<CrossSeed>> {
-    let mut judged = Vec::new();
+/// Compares the newest predictions of all seeds; `None` while fewer than two have any.
+fn compare_seeds(spec: &RunSpec, labels: &Labels, dirs: &[PathBuf]) -> Result<Option<CrossSeed>> {
+    let mut seeds = Vec::new();
     for dir in dirs {
-        // One that was not scored yet has nothing to say.
-        judged.extend(RunDir::at(dir).newest_evaluation(labels)?.map(|evaluation| evaluation.predictions));
+        seeds.extend(RunDir::at(dir).newest_evaluation(labels)?.map(|evaluation| evaluation.predictions));
     }
-    if judged.len() < 2 {
-        return Ok(None);
-    }
-    if judged[0].is_regression() {
+    let [first, _, ..] = &seeds[..] else { return Ok(None) };
+    if first.is_regression() {
         return Err(Error::Training(
-            "a number is off by more or less, and none is wrong: what is hard stands in the hardest rows of each \
-             seed"
-            .into(),
-        ));
-    }
-    if spec.max_eval_samples.is_some_and(|count| count <= judged[0].len()) {
-        return Err(Error::Training(
-            "each seed is scored on rows that it drew itself (max_eval_samples), so there are none that all of \
-             them have judged"
+            "seeds of a regression are not compared, because a predicted number is not right or wrong; see the \
+             hardest rows of each seed"
                 .into(),
         ));
     }
-    CrossSeed::of(&judged).map(Some)
+    if spec.max_eval_samples.is_some_and(|count| count <= first.len()) {
+        return Err(Error::Training(
+            "seeds are not compared, because max_eval_samples draws other validation rows for each of them"
+                .into(),
+        ));
+    }
+    CrossSeed::of(&seeds).map(Some)
 }
 
-/// What several seeds say of each row.
+/// The predictions of several seeds for each row.
 #[derive(Debug, Clone, PartialEq)]
 pub struct CrossSeed {
-    /// How many have been scored.
-    pub seeds: usize,
-    /// All rows: those that most seeds get wrong first, of as many the one with the highest mean loss.
+    /// Number of seeds with predictions.
+    pub seed_count: usize,
+    /// All rows, by descending number of wrong seeds, then by descending mean loss.
     pub rows: Vec<SharedRow>,
 }
 
-/// What several seeds say of a row.
+/// The predictions of several seeds for one row.
 #[derive(Debug, Clone, PartialEq)]
 pub struct SharedRow {
-    /// The row.
+    /// Index of the row.
     pub row: usize,
-    /// Seeds whose prediction is another class than the row's.
+    /// Seeds with a wrong prediction.
     pub wrong: usize,
-    /// Mean of their losses.
+    /// Mean loss over the seeds.
     pub loss: f64,
     /// The class with the highest mean probability.
     pub predicted: usize,
-    /// That probability.
+    /// Its mean probability.
     pub probability: f64,
 }
 
 impl CrossSeed {
-    /// From what each seed said.
+    /// From the predictions of each seed.
     ///
     /// # Errors
-    /// When they have judged different rows.
+    /// When they are for different rows.
     pub fn of(seeds: &[Predictions]) -> Result<Self> {
-        let Some(first) = seeds.first() else { return Ok(CrossSeed { seeds: 0, rows: Vec::new() }) };
+        let Some(first) = seeds.first() else { return Ok(CrossSeed { seed_count: 0, rows: Vec::new() }) };
         if seeds.iter().any(|seed| seed.targets() != first.targets() || seed.classes() != first.classes()) {
-            return Err(Error::Training("the seeds were scored on different rows".into()));
+            return Err(Error::Training("the seeds were evaluated on different rows".into()));
         }
         let count = seeds.len() as f64;
         let row = |row: usize| {
@@ -169,12 +179,12 @@ impl CrossSeed {
         };
         let mut rows: Vec<SharedRow> = (0..first.len()).map(row).collect();
         rows.sort_by(|a, b| b.wrong.cmp(&a.wrong).then(b.loss.total_cmp(&a.loss)));
-        Ok(CrossSeed { seeds: seeds.len(), rows })
+        Ok(CrossSeed { seed_count: seeds.len(), rows })
     }
 }
 
-/// The rows that `judged` is of, read again.
-fn texts(spec: &RunSpec, labels: &Labels, judged: &Predictions) -> Result<Vec<Example>> {
+/// Reads the validation rows that `predictions` are for.
+fn read_examples(spec: &RunSpec, labels: &Labels, predictions: &Predictions) -> Result<Vec<Example>> {
     let hub = Hub::cache_only();
     let (mut watch, cancelled) = (|_: Progress| {}, AtomicBool::new(false));
     let mut context = LoadContext { hub: &hub, on_progress: &mut watch, cancelled: &cancelled };
@@ -187,100 +197,100 @@ fn texts(spec: &RunSpec, labels: &Labels, judged: &Predictions) -> Result<Vec<Ex
     )?;
     let rows = subsample_split(spec, split, rows);
     let labels = rows.iter().map(|row| row.label);
-    if !labels.eq(judged.targets().iter().map(|label| Some(*label))) {
+    if !labels.eq(predictions.targets().iter().map(|label| Some(*label))) {
         return Err(Error::Training(format!(
-            "the validation rows of task {} are not those any more that the run was scored on",
+            "the validation rows of task {} have changed since the run was evaluated",
             spec.task
         )));
     }
     Ok(rows)
 }
 
-/// What one evaluation says of the rows.
+/// The analysis of one evaluation.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ErrorAnalysis {
     /// Its scores.
     pub scores: Scores,
     /// All rows, the highest loss first.
     pub hardest: Vec<usize>,
-    /// What there is to say of the kind of labels that the task has.
+    /// The part that depends on the kind of labels.
     pub detail: Detail,
 }
 
-/// What an evaluation says beside its scores.
+/// The part of an analysis that depends on the kind of labels.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Detail {
-    /// Of classes.
+    /// Of a classification.
     Classes(Box<Classes>),
-    /// Of numbers on a scale: its parts, the lowest first.
+    /// Of a regression: the residuals by target, lowest first.
     Scale(Vec<ResidualBin>),
 }
 
-/// What an evaluation says of classes.
+/// Confusion matrix and calibration.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Classes {
-    /// `cells[label][predicted]`: the rows there, the highest loss first.
+    /// `cells[target][predicted]`: the rows in that cell, the highest loss first.
     pub cells: Vec<Vec<Vec<usize>>>,
-    /// How far the probabilities can be relied on.
+    /// Confidence against accuracy.
     pub calibration: Calibration,
 }
 
 impl ErrorAnalysis {
-    /// The picture of an evaluation of `task`.
-    pub fn of(judged: &Predictions, task: &Task) -> Self {
-        let losses: Vec<f64> = (0..judged.len()).map(|row| judged.loss(row)).collect();
-        let mut hardest: Vec<usize> = (0..judged.len()).collect();
+    /// Analyses the predictions of one evaluation of `task`.
+    pub fn of(predictions: &Predictions, task: &Task) -> Self {
+        let losses: Vec<f64> = (0..predictions.len()).map(|row| predictions.loss(row)).collect();
+        let mut hardest: Vec<usize> = (0..predictions.len()).collect();
         hardest.sort_by(|a, b| losses[*b].total_cmp(&losses[*a]));
         let detail = match &task.labels {
-            Labels::Classes(_) => Detail::Classes(Box::new(Classes::of(judged, &hardest))),
-            Labels::Scale { .. } => Detail::Scale(stretches(judged, &task.labels)),
+            Labels::Classes(_) => Detail::Classes(Box::new(Classes::of(predictions, &hardest))),
+            Labels::Scale { .. } => Detail::Scale(residual_bins(predictions, &task.labels)),
         };
-        ErrorAnalysis { scores: judged.scores(task), hardest, detail }
+        ErrorAnalysis { scores: predictions.scores(task), hardest, detail }
     }
 }
 
 impl Classes {
-    fn of(judged: &Predictions, hardest: &[usize]) -> Self {
-        let mut cells = vec![vec![Vec::new(); judged.classes()]; judged.classes()];
+    fn of(predictions: &Predictions, hardest: &[usize]) -> Self {
+        let mut cells = vec![vec![Vec::new(); predictions.classes()]; predictions.classes()];
         for row in hardest {
-            cells[judged.target(*row)][judged.predicted(*row)].push(*row);
+            cells[predictions.target(*row)][predictions.predicted(*row)].push(*row);
         }
-        Classes { cells, calibration: Calibration::of(judged) }
+        Classes { cells, calibration: Calibration::of(predictions) }
     }
 }
 
-/// Rows whose given number is in one part of a scale.
+/// The residuals of the rows whose target is in one interval of a scale.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct ResidualBin {
-    /// Where the part begins.
+    /// Lower bound.
     pub from: f64,
-    /// Where it ends; the number there is in the next part, unless there is none.
+    /// Upper bound; included only in the last interval.
     pub to: f64,
-    /// How many rows.
+    /// Number of rows.
     pub rows: usize,
-    /// Mean of what was told less what is given; 0 without rows.
+    /// Mean of prediction minus target; 0 without rows.
     pub bias: f64,
-    /// Root of the mean squared difference; 0 without rows.
+    /// Root mean squared error; 0 without rows.
     pub rmse: f64,
 }
 
-/// How far off the rows in each part of a scale are.
-fn stretches(judged: &Predictions, scale: &Labels) -> Vec<ResidualBin> {
-    let of_part =
+/// The residuals by interval of the scale.
+fn residual_bins(predictions: &Predictions, scale: &Labels) -> Vec<ResidualBin> {
+    let empty_bin =
         |(from, to): (f32, f32)| ResidualBin { from: from.into(), to: to.into(), ..ResidualBin::default() };
-    let mut all: Vec<ResidualBin> = scale.intervals().into_iter().map(of_part).collect();
-    for (row, label) in judged.targets().iter().enumerate() {
-        let stretch = &mut all[scale.bin(*label)];
-        let off = judged.predicted_value(row) - judged.target_value(row);
-        stretch.rows += 1;
-        stretch.bias += off;
-        stretch.rmse += off * off;
+    let mut bins: Vec<ResidualBin> = scale.intervals().into_iter().map(empty_bin).collect();
+    for (row, label) in predictions.targets().iter().enumerate() {
+        let Some(bin) = bins.get_mut(scale.bin(*label)) else { continue };
+        let residual = predictions.predicted_value(row) - predictions.target_value(row);
+        bin.rows += 1;
+        bin.bias += residual;
+        bin.rmse += residual * residual;
     }
-    for stretch in all.iter_mut().filter(|stretch| stretch.rows > 0) {
-        stretch.bias /= stretch.rows as f64;
-        stretch.rmse = (stretch.rmse / stretch.rows as f64).sqrt();
+    for bin in bins.iter_mut().filter(|bin| bin.rows > 0) {
+        bin.bias /= bin.rows as f64;
+        bin.rmse = (bin.rmse / bin.rows as f64).sqrt();
     }
-    all
+    bins
 }
 
 /// Confidence against accuracy, after Guo et al. 2017, "On Calibration of Modern Neural Networks".
@@ -292,31 +302,31 @@ pub struct Calibration {
     pub error: f64,
 }
 
-/// Rows of about the same confidence.
+/// Rows with similar confidence.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct Bin {
-    /// How many.
+    /// Number of rows.
     pub rows: usize,
-    /// Share of them whose predicted class is the right one; 0 without rows.
+    /// Fraction with a correct prediction; 0 without rows.
     pub accuracy: f64,
     /// Mean probability of the predicted class; 0 without rows.
     pub confidence: f64,
 }
 
 impl Calibration {
-    /// The calibration of what was said of all rows.
-    pub fn of(judged: &Predictions) -> Self {
+    /// The calibration of all rows.
+    pub fn of(predictions: &Predictions) -> Self {
         let mut bins = [Bin::default(); BINS];
-        for row in 0..judged.len() {
-            let predicted = judged.predicted(row);
-            let confidence = judged.probability(row, predicted);
-            let place = (confidence * BINS as f64).ceil() as usize;
-            let bin = &mut bins[place.clamp(1, BINS) - 1];
+        for row in 0..predictions.len() {
+            let predicted = predictions.predicted(row);
+            let confidence = predictions.probability(row, predicted);
+            let index = (confidence * BINS as f64).ceil() as usize;
+            let bin = &mut bins[index.clamp(1, BINS) - 1];
             bin.rows += 1;
             bin.confidence += confidence;
-            bin.accuracy += f64::from(u8::from(predicted == judged.target(row)));
+            bin.accuracy += f64::from(u8::from(predicted == predictions.target(row)));
         }
-        let all = judged.len().max(1) as f64;
+        let all = predictions.len().max(1) as f64;
         let mut error = 0.0;
         for bin in bins.iter_mut().filter(|bin| bin.rows > 0) {
             let rows = bin.rows as f64;
@@ -328,40 +338,48 @@ impl Calibration {
     }
 }
 
-/// A row whose label the model doubts all along.
+/// A row with a likely label error.
 #[derive(Debug, Clone, PartialEq)]
 pub struct LabelIssue {
-    /// The row.
+    /// Index of the row.
     pub row: usize,
-    /// The class that the model holds for right.
-    pub other: usize,
+    /// The class that the model predicts instead.
+    pub suggested: usize,
     /// Mean probability of the label over the evaluations.
-    pub given: f64,
-    /// Mean probability of the other class.
-    pub probability: f64,
+    pub label_probability: f64,
+    /// Mean probability of the suggested class.
+    pub suggested_probability: f64,
 }
 
-/// The likely mislabelled rows, the most likely first: those with the lowest mean probability of their label
-/// over all evaluations after the first step, where the model is confident in another class. After
-/// Swayamdipta et al. 2020, "Dataset Cartography", whose hard-to-learn region they are.
-fn suspects(evaluations: &[SavedPredictions]) -> Vec<LabelIssue> {
+/// Likely label errors, the most likely first: rows with a low mean probability of their label over all evaluations
+/// after step 0, where the model is confident in another class. They are the hard-to-learn region of Swayamdipta et
+/// al. 2020, "Dataset Cartography".
+fn find_label_issues(evaluations: &[SavedPredictions]) -> Vec<LabelIssue> {
     let trained: Vec<&Predictions> =
         evaluations.iter().filter(|evaluation| evaluation.step > 0).map(|one| &one.predictions).collect();
-    // A number is never right or wrong: how far off it is stands in the hardest rows.
-    let Some(first) = trained.first().filter(|judged| !judged.is_regression()) else { return Vec::new() };
+    // The labels of a regression are numbers, for which no other class can be suggested.
+    let Some(first) = trained.first().filter(|predictions| !predictions.is_regression()) else {
+        return Vec::new();
+    };
     let mean = |row: usize, class: usize| {
-        trained.iter().map(|judged| judged.probability(row, class)).sum::<f64>() / trained.len() as f64
+        trained.iter().map(|predictions| predictions.probability(row, class)).sum::<f64>()
+            / trained.len() as f64
     };
     let mut found: Vec<LabelIssue> = (0..first.len())
         .filter_map(|row| {
             let label = first.target(row);
             let others = (0..first.classes()).filter(|class| *class != label);
-            let (other, probability) =
+            let (suggested, probability) =
                 others.map(|class| (class, mean(row, class))).max_by(|a, b| a.1.total_cmp(&b.1))?;
-            (probability > DOUBT).then(|| LabelIssue { row, other, given: mean(row, label), probability })
+            (probability > LABEL_ISSUE_THRESHOLD).then(|| LabelIssue {
+                row,
+                suggested,
+                label_probability: mean(row, label),
+                suggested_probability: probability,
+            })
         })
         .collect();
-    found.sort_by(|a, b| a.given.total_cmp(&b.given));
+    found.sort_by(|a, b| a.label_probability.total_cmp(&b.label_probability));
     found
 }
 
@@ -372,56 +390,59 @@ mod tests {
     use crate::catalog::{Metric, task};
 
     /// Rows of two classes, each with the probability of class 1 and its label.
-    fn judged(rows: &[(f64, u32)]) -> Predictions {
-        let mut judged = Predictions::new(rows.len(), 2);
+    fn predictions(rows: &[(f64, u32)]) -> Predictions {
+        let mut predictions = Predictions::new(rows.len(), 2);
         for (row, (p, label)) in rows.iter().enumerate() {
-            judged.set(row, &[0.0, (p / (1.0 - p)).ln() as f32], Label::Class(*label));
+            predictions.set(row, &[0.0, (p / (1.0 - p)).ln() as f32], Label::Class(*label));
         }
-        judged
+        predictions
     }
 
     fn evaluation(step: u64, rows: &[(f64, u32)]) -> SavedPredictions {
-        SavedPredictions { step, epoch: 0.0, predictions: judged(rows) }
+        SavedPredictions { step, epoch: 0.0, predictions: predictions(rows) }
     }
 
     #[test]
-    fn each_row_is_in_its_cell_and_the_hardest_comes_first() {
-        let judged = judged(&[(0.9, 1), (0.2, 1), (0.3, 0), (0.8, 0), (0.95, 0), (0.1, 1)]);
-        let picture = ErrorAnalysis::of(&judged, task("demo").unwrap());
-        let Detail::Classes(classes) = &picture.detail else { panic!("classes") };
+    fn rows_are_sorted_by_cell_and_by_loss() {
+        let predictions = predictions(&[(0.9, 1), (0.2, 1), (0.3, 0), (0.8, 0), (0.95, 0), (0.1, 1)]);
+        let analysis = ErrorAnalysis::of(&predictions, task("demo").unwrap());
+        let Detail::Classes(classes) = &analysis.detail else { panic!("classes") };
         let cells = &classes.cells;
         assert_eq!(*cells, [[vec![2], vec![4, 3]], [vec![5, 1], vec![0]]]);
         // Losses: −ln 0.05, −ln 0.1, then −ln 0.2 twice in the order of the rows, −ln 0.7, −ln 0.9.
-        assert_eq!(picture.hardest[..2], [4, 5]);
-        assert_eq!(picture.hardest[4..], [2, 0]);
+        assert_eq!(analysis.hardest[..2], [4, 5]);
+        assert_eq!(analysis.hardest[4..], [2, 0]);
         let counts: Vec<Vec<u64>> =
             cells.iter().map(|row| row.iter().map(|c| c.len() as u64).collect()).collect();
-        let scores = &picture.scores;
+        let scores = &analysis.scores;
         assert_eq!((&counts, scores.get(Metric::Accuracy)), (&scores.confusion, Some(2.0 / 6.0)));
     }
 
     #[test]
-    fn of_a_regression_the_rows_that_are_furthest_off_come_first() {
-        let mut judged = Predictions::new(3, 1);
-        for (row, (told, given)) in [(2.5, 3.0), (0.1, 3.2), (4.75, 4.0)].into_iter().enumerate() {
-            judged.set(row, &[told], Label::Value(given));
+    fn rows_of_a_regression_are_sorted_by_residual() {
+        let mut predictions = Predictions::new(3, 1);
+        for (row, (predicted, target)) in [(2.5, 3.0), (0.1, 3.2), (4.75, 4.0)].into_iter().enumerate() {
+            predictions.set(row, &[predicted], Label::Value(target));
         }
-        let picture = ErrorAnalysis::of(&judged, task("stsb").unwrap());
-        assert_eq!(picture.hardest, [1, 2, 0]);
-        let Detail::Scale(stretches) = picture.detail else { panic!("a scale") };
-        assert_eq!(stretches.iter().map(|stretch| stretch.rows).collect::<Vec<_>>(), [0, 0, 0, 2, 1]);
-        assert_eq!((stretches[3].from, stretches[3].to, stretches[0].rmse), (3.0, 4.0, 0.0));
-        // The numbers of rows 0 and 1 are in the fourth part; they are 0.5 and 3.1 too low.
-        assert!((stretches[3].bias + 1.8).abs() < 1e-6);
-        assert!((stretches[3].rmse - (f64::midpoint(0.25, 9.61)).sqrt()).abs() < 1e-6);
-        assert!((stretches[4].bias - 0.75).abs() < 1e-6 && (stretches[4].rmse - 0.75).abs() < 1e-6);
-        assert_eq!(suspects(&[SavedPredictions { step: 3, epoch: 1.0, predictions: judged }]), []);
+        let analysis = ErrorAnalysis::of(&predictions, task("stsb").unwrap());
+        assert_eq!(analysis.hardest, [1, 2, 0]);
+        let Detail::Scale(bins) = analysis.detail else { panic!("a scale") };
+        assert_eq!(bins.iter().map(|bin| bin.rows).collect::<Vec<_>>(), [0, 0, 0, 2, 1]);
+        assert_eq!((bins[3].from, bins[3].to, bins[0].rmse), (3.0, 4.0, 0.0));
+        // The targets of rows 0 and 1 are in the fourth interval; the predictions are 0.5 and 3.1 too low.
+        assert!((bins[3].bias + 1.8).abs() < 1e-6);
+        assert!((bins[3].rmse - (f64::midpoint(0.25, 9.61)).sqrt()).abs() < 1e-6);
+        assert!((bins[4].bias - 0.75).abs() < 1e-6 && (bins[4].rmse - 0.75).abs() < 1e-6);
+        assert_eq!(
+            find_label_issues(&[SavedPredictions { step: 3, epoch: 1.0, predictions: predictions }]),
+            []
+        );
     }
 
     /// By hand: of ten rows, four at 0.95 and three of them right, five at 0.75 and four right, one at 0.65
     /// and wrong: 0.4·|0.75 − 0.95| + 0.5·|0.8 − 0.75| + 0.1·|0 − 0.65| = 0.17.
     #[test]
-    fn the_calibration_error_is_that_of_guo() {
+    fn calibration_error_matches_the_definition() {
         let rows = [
             (0.95, 1),
             (0.95, 1),
@@ -434,55 +455,58 @@ mod tests {
             (0.75, 0),
             (0.65, 0),
         ];
-        let calibration = Calibration::of(&judged(&rows));
+        let calibration = Calibration::of(&predictions(&rows));
         assert!((calibration.error - 0.17).abs() < 1e-6, "{}", calibration.error);
         assert_eq!(calibration.bins.map(|bin| bin.rows), [0, 0, 0, 0, 0, 0, 1, 5, 0, 4]);
         let bin = calibration.bins[9];
         assert!((bin.confidence - 0.95).abs() < 1e-6 && bin.accuracy == 0.75, "{bin:?}");
-        assert_eq!(Calibration::of(&judged(&[])).error, 0.0);
-        // Who is always sure and always right is perfectly calibrated.
-        let mut sure = Predictions::new(1, 2);
-        sure.set(0, &[-200.0, 200.0], Label::Class(1));
-        assert_eq!((Calibration::of(&sure).error, Calibration::of(&sure).bins[9].rows), (0.0, 1));
+        assert_eq!(Calibration::of(&predictions(&[])).error, 0.0);
+        // A model that is always certain and always right is perfectly calibrated.
+        let mut certain = Predictions::new(1, 2);
+        certain.set(0, &[-200.0, 200.0], Label::Class(1));
+        assert_eq!((Calibration::of(&certain).error, Calibration::of(&certain).bins[9].rows), (0.0, 1));
     }
 
     /// By hand: losses −ln of the label's probability, means over two seeds.
     #[test]
-    fn seeds_are_laid_over_each_other() {
+    fn seeds_are_compared_row_by_row() {
         let seeds = [
-            judged(&[(0.9, 1), (0.2, 1), (0.7, 0), (0.4, 1)]),
-            judged(&[(0.8, 1), (0.1, 1), (0.4, 0), (0.6, 1)]),
+            predictions(&[(0.9, 1), (0.2, 1), (0.7, 0), (0.4, 1)]),
+            predictions(&[(0.8, 1), (0.1, 1), (0.4, 0), (0.6, 1)]),
         ];
-        let together = CrossSeed::of(&seeds).unwrap();
+        let comparison = CrossSeed::of(&seeds).unwrap();
         let rows: Vec<(usize, usize, usize)> =
-            together.rows.iter().map(|row| (row.row, row.wrong, row.predicted)).collect();
-        assert_eq!((together.seeds, rows), (2, vec![(1, 2, 0), (2, 1, 1), (3, 1, 0), (0, 0, 1)]));
-        let first = &together.rows[0];
+            comparison.rows.iter().map(|row| (row.row, row.wrong, row.predicted)).collect();
+        assert_eq!((comparison.seed_count, rows), (2, vec![(1, 2, 0), (2, 1, 1), (3, 1, 0), (0, 0, 1)]));
+        let first = &comparison.rows[0];
         assert!(
             (first.loss - (-(0.2f64.ln()) - 0.1f64.ln()) / 2.0).abs() < 1e-6
                 && (first.probability - 0.85).abs() < 1e-6
         );
-        let other = judged(&[(0.9, 1), (0.2, 0), (0.7, 0), (0.4, 1)]);
+        let other = predictions(&[(0.9, 1), (0.2, 0), (0.7, 0), (0.4, 1)]);
         assert!(CrossSeed::of(&[seeds[0].clone(), other]).is_err());
     }
 
     #[test]
-    fn a_label_is_doubted_when_the_model_holds_another_for_right_all_along() {
-        // Row 0 is learned, row 1 never, row 2 is forgotten at the end, row 3 is doubted less than row 1.
-        // What was said before the first step counts for nothing.
+    fn label_issue_needs_confidence_in_another_class_over_all_evaluations() {
+        // Row 0 is learned, row 1 never, row 2 is forgotten at the end, row 3 is less certain than row 1. Predictions
+        // before the first step do not count.
         let evaluations = [
             evaluation(0, &[(0.01, 1), (0.99, 1), (0.5, 0), (0.5, 0)]),
             evaluation(10, &[(0.6, 1), (0.1, 1), (0.1, 0), (0.7, 0)]),
             evaluation(20, &[(0.9, 1), (0.2, 1), (0.8, 0), (0.6, 0)]),
         ];
-        let found = suspects(&evaluations);
+        let found = find_label_issues(&evaluations);
         assert_eq!(
-            found.iter().map(|suspect| (suspect.row, suspect.other)).collect::<Vec<_>>(),
+            found.iter().map(|issue| (issue.row, issue.suggested)).collect::<Vec<_>>(),
             [(1, 0), (3, 1)]
         );
-        assert!((found[0].given - 0.15).abs() < 1e-6 && (found[0].probability - 0.85).abs() < 1e-6);
-        assert!((found[1].given - 0.35).abs() < 1e-6);
-        assert_eq!(suspects(&evaluations[..1]), []);
-        assert_eq!(suspects(&[]), []);
+        assert!(
+            (found[0].label_probability - 0.15).abs() < 1e-6
+                && (found[0].suggested_probability - 0.85).abs() < 1e-6
+        );
+        assert!((found[1].label_probability - 0.35).abs() < 1e-6);
+        assert_eq!(find_label_issues(&evaluations[..1]), []);
+        assert_eq!(find_label_issues(&[]), []);
     }
 }

@@ -1,56 +1,56 @@
-//! What the machine did while a run was trained, as curves over time.
+//! The machine's gauges during a run, as curves over time.
 
 use super::axis::StepAxis;
 use super::series::Series;
 use crate::machine::Gauges;
 
-/// The longest time between two gauges, in seconds, that counts as it is: what nobody measured, as while a run was
-/// stopped, takes no more room than that.
-const LONGEST: f64 = 20.0;
-/// Bytes of a GiB.
+/// The longest interval between two readings, in seconds. Longer ones, as while a run was stopped, are shortened to
+/// it on the time axis.
+const MAX_INTERVAL: f64 = 20.0;
+/// Bytes of one GiB.
 pub const GIB: f64 = (1_u64 << 30) as f64;
 
-/// The gauges of a run. The steps of its curves are seconds that were measured.
+/// The gauges of a run. The steps of its curves are seconds.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct GaugeHistory {
-    /// The newest.
+    /// The newest reading.
     pub newest: Option<Gauges>,
-    /// Share of all cores that was busy.
+    /// Utilization of all cores, 0..=1.
     pub cpu: Series,
-    /// Share of its cores that the process kept busy.
+    /// Utilization of the process's cores by the process, 0..=1.
     pub process_cpu: Series,
-    /// GiB that the process has resident.
+    /// Resident memory of the process in GiB.
     pub process_memory: Series,
-    /// GiB that a program could still have.
+    /// Available memory in GiB.
     pub available_memory: Series,
-    /// Each GPU.
+    /// The GPUs.
     pub gpus: Vec<GpuHistory>,
-    /// Its steps in seconds.
-    pub course: StepAxis,
+    /// The time axis of its curves.
+    pub time_axis: StepAxis,
     seconds: f64,
 }
 
 /// The gauges of a GPU.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct GpuHistory {
-    /// Share of the time in which it was busy.
+    /// Utilization, 0..=1.
     pub busy: Series,
-    /// GiB that are taken.
+    /// Used memory in GiB.
     pub memory: Series,
-    /// What it draws, in watts.
+    /// Power in watts.
     pub watts: Series,
-    /// How warm it is, in degrees Celsius.
+    /// Temperature in degrees Celsius.
     pub celsius: Series,
 }
 
 impl GaugeHistory {
-    /// Takes newer gauges.
+    /// Adds a reading.
     pub(super) fn fold(&mut self, gauges: &Gauges) {
         let before = self.newest.as_ref().map_or(gauges.time - 1.0, |newest| newest.time);
-        let passed = (gauges.time - before).clamp(1.0, LONGEST);
-        self.seconds += passed;
+        let interval = (gauges.time - before).clamp(1.0, MAX_INTERVAL);
+        self.seconds += interval;
         let second = self.seconds.round() as u64;
-        self.course.wait(second, passed);
+        self.time_axis.wait(second, interval);
         self.cpu.push(second, gauges.cpu);
         self.process_cpu.push(second, gauges.process_cpu);
         self.process_memory.push(second, gauges.process_memory as f64 / GIB);
@@ -70,11 +70,11 @@ impl GaugeHistory {
 
 #[cfg(test)]
 mod tests {
+    use super::super::axis::Axis;
     use super::*;
-    use crate::run::axis::Axis;
 
     #[test]
-    fn what_nobody_measured_takes_no_room() {
+    fn interval_without_readings_is_shortened() {
         let mut history = GaugeHistory::default();
         for time in [100.0, 101.0, 102.0, 5000.0, 5001.0] {
             history.fold(&Gauges {
@@ -89,7 +89,7 @@ mod tests {
         }
         assert_eq!(history.cpu.last(), Some((24, 0.5)));
         assert_eq!(history.process_memory.last(), Some((24, 1.5)));
-        assert_eq!(history.course.mapper(Axis::Time).at(24.0), 24.0);
+        assert_eq!(history.time_axis.mapper(Axis::Time).at(24.0), 24.0);
         assert!(history.gpus.is_empty() && history.newest.is_some());
     }
 }

@@ -1,6 +1,6 @@
-//! Folds the events of a run into what a reader wants to see: curves, best scores, speed, time left.
+//! Folds the events of a run into what a reader shows: curves, best scores, speed, remaining time.
 //!
-//! Not for storage: everything here can be made again from the event log.
+//! Nothing here is stored: it can be computed again from the event log.
 
 use super::axis::StepAxis;
 use super::gauges::GaugeHistory;
@@ -16,29 +16,29 @@ use crate::format;
 use crate::spec::IntervalStrategy;
 use std::collections::{BTreeMap, VecDeque};
 
-/// Lines that the log keeps.
+/// Newest lines of the log that are kept.
 const LOG_LINES: usize = 1000;
 
-/// Where a run is.
+/// State of a run.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub enum Phase {
-    /// Before the first step: fetching, reading, tokenising.
+    /// Before the first step: downloading, reading, tokenizing.
     #[default]
     Preparing,
-    /// Steps are being done.
+    /// Training.
     Training,
-    /// It waits for a [`Command::Resume`].
+    /// Waiting for [`Command::Resume`].
     Paused,
-    /// It is over; with the error when it failed.
+    /// Ended, with the error of a failed run.
     Ended(Status, Option<String>),
 }
 
 /// A line of the log.
 #[derive(Debug, Clone, PartialEq)]
 pub struct LogLine {
-    /// Seconds since 1970, measured or summed up from the work before.
+    /// Seconds since 1970: measured, or estimated from the durations of the events before.
     pub time: f64,
-    /// How it is meant.
+    /// How it is highlighted.
     pub kind: LogKind,
     /// One sentence.
     pub text: String,
@@ -47,24 +47,24 @@ pub struct LogLine {
 /// The best validation score so far.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Best {
-    /// Steps done.
+    /// Optimizer steps done.
     pub step: u64,
     /// Epochs done.
     pub epoch: f64,
-    /// Which score.
+    /// The metric.
     pub metric: Metric,
     /// Its value.
     pub value: f64,
 }
 
-/// Everything a reader knows of one run.
+/// The history of one run, in bounded memory.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct History {
-    /// What the run is, once it is known.
+    /// The start of the run, once known.
     pub started: Option<Started>,
-    /// Where it is.
+    /// Its state.
     pub phase: Phase,
-    /// Work that has a length and is being done now.
+    /// Progress of the current work other than steps.
     pub progress: Option<Progress>,
     /// Training loss.
     pub loss: Series,
@@ -72,33 +72,33 @@ pub struct History {
     pub learning_rate: Series,
     /// Gradient norm before clipping.
     pub grad_norm: Series,
-    /// Every score of every split; the loss is one of them.
+    /// Each metric of each split, including the loss.
     pub scores: BTreeMap<(SplitName, Metric), Series>,
     /// Steps in epochs, seconds and examples.
-    pub course: StepAxis,
+    pub step_axis: StepAxis,
     /// The newest evaluation of each split.
     pub latest: BTreeMap<SplitName, Eval>,
-    /// The scores before any training.
+    /// The scores before training.
     pub before: BTreeMap<SplitName, Scores>,
     /// The best validation score so far.
     pub best: Option<Best>,
-    /// The evaluation that `best` is from.
+    /// The evaluation with the best score.
     pub best_eval: Option<Eval>,
     /// The newest step event.
     pub step: Option<Step>,
     /// The newest lines, oldest first.
     pub log: VecDeque<LogLine>,
-    /// Seconds of work in steps and evaluations.
+    /// Seconds of steps and evaluations.
     pub work_seconds: f64,
-    /// What it used, as far as it was told; nothing where a log is from before that was told.
+    /// Total usage. Empty in logs of versions that did not record it.
     pub usage: Usage,
-    /// What was used in the stretch that was told last.
-    pub stretch: Usage,
-    /// What was said of pinned texts.
+    /// Usage of the newest interval.
+    pub last_usage: Usage,
+    /// Predictions for the probes.
     pub probes: ProbeHistory,
-    /// What the machine did meanwhile.
+    /// Gauges of the machine.
     pub gauges: GaugeHistory,
-    /// The settings that the run was told, with the steps done then, oldest first.
+    /// The changed settings with the step of each change, oldest first.
     settings: Vec<(u64, TrainingSettings)>,
     speed: Speed,
     evaluation: (u64, f64),
@@ -106,7 +106,7 @@ pub struct History {
 }
 
 impl History {
-    /// The history of a whole log.
+    /// The history of these events.
     pub fn of<'a>(events: impl IntoIterator<Item = &'a Event>) -> Self {
         let mut history = History::default();
         for event in events {
@@ -115,16 +115,19 @@ impl History {
         history
     }
 
-    /// Takes one more event; cheap.
+    /// Adds an event in constant time.
     pub fn fold(&mut self, event: &Event) {
         self.take(event);
-        // Where a run begins is told by all else on the screen; that it goes on is not.
+        // The screen shows everything about a start except that the run was resumed.
         if let Event::Started(started) = event {
             if started.first_step > 0 {
-                self.say(LogKind::Note, format!("goes on from step {}", format::count(started.first_step)));
+                self.push_log(
+                    LogKind::Note,
+                    format!("resumed after step {}", format::count(started.first_step)),
+                );
             }
         } else if let Some((kind, text)) = describe(event) {
-            self.say(kind, text);
+            self.push_log(kind, text);
         }
     }
 
@@ -159,20 +162,20 @@ impl History {
         self.progress = None;
         self.phase = Phase::Training;
         self.speed = Speed::default();
-        self.course.steps_per_epoch = started.steps_per_epoch;
+        self.step_axis.steps_per_epoch = started.steps_per_epoch;
         if started.first_step > 0 {
             self.rewind(started.first_step);
         }
         self.started = Some(started.clone());
     }
 
-    /// Forgets what came after `done` steps: the run goes on from there.
+    /// Discards everything after step `done`, from which the run resumes.
     fn rewind(&mut self, done: u64) {
         let scores = self.scores.values_mut();
         for series in scores.chain([&mut self.loss, &mut self.learning_rate, &mut self.grad_norm]) {
             series.rewind(done + 1);
         }
-        self.course.rewind(done + 1);
+        self.step_axis.rewind(done + 1);
         self.probes.rewind(done);
         if self.step.as_ref().is_some_and(|step| step.step > done) {
             self.step = None;
@@ -191,12 +194,12 @@ impl History {
         self.learning_rate.push(step.step, step.learning_rate);
         self.grad_norm.push(step.step, step.grad_norm);
         self.speed.add(step, steps);
-        self.course.step(step);
+        self.step_axis.step(step);
         self.work_seconds += step.seconds;
         self.clock += step.seconds;
         if let Some(usage) = step.usage.as_deref() {
             self.usage.add(usage);
-            self.stretch = usage.clone();
+            self.last_usage = usage.clone();
         }
         self.step = Some(step.clone());
     }
@@ -204,7 +207,7 @@ impl History {
     fn eval(&mut self, eval: &Eval) {
         self.progress = None;
         self.work_seconds += eval.seconds;
-        self.course.spend(eval.seconds);
+        self.step_axis.add_seconds(eval.seconds);
         self.usage.spend(Stage::Evaluation, eval.seconds);
         self.clock += eval.seconds;
         if self.evaluation.0 == eval.step {
@@ -243,41 +246,41 @@ impl History {
         }
     }
 
-    fn say(&mut self, kind: LogKind, text: String) {
+    fn push_log(&mut self, kind: LogKind, text: String) {
         if self.log.len() == LOG_LINES {
             self.log.pop_front();
         }
         self.log.push_back(LogLine { time: self.clock, kind, text });
     }
 
-    /// The score that chooses the best weights.
+    /// The metric that selects the best weights.
     pub fn metric(&self) -> Metric {
         self.started.as_ref().map_or(Metric::Accuracy, |started| started.spec.best_metric())
     }
 
-    /// The curve of a score on a split.
+    /// The curve of a metric on a split.
     pub fn score(&self, split: SplitName, metric: Metric) -> Option<&Series> {
         self.scores.get(&(split, metric)).filter(|series| !series.is_empty())
     }
 
-    /// Steps done.
+    /// Optimizer steps done.
     pub fn steps_done(&self) -> u64 {
         let resumed = self.started.as_ref().map_or(0, |started| started.first_step);
         self.step.as_ref().map_or(0, |step| step.step).max(resumed)
     }
 
-    /// Steps when the run is finished, 0 when not yet known.
+    /// Optimizer steps of the whole run; 0 while unknown.
     pub fn total_steps(&self) -> u64 {
         self.started.as_ref().map_or(0, |started| started.total_steps)
     }
 
-    /// The value of `learning_rate` now, which the schedule multiplies; 0 when not yet known.
+    /// The current value of `learning_rate`, which the schedule scales; 0 while unknown.
     pub fn peak_learning_rate(&self) -> f64 {
         let specified = self.started.as_ref().map_or(0.0, |started| started.spec.learning_rate);
         self.settings.last().map_or(specified, |(_, settings)| settings.learning_rate)
     }
 
-    /// Share of the steps done, 0..=1.
+    /// Fraction of the steps done, 0..=1.
     pub fn fraction(&self) -> f64 {
         match self.total_steps() {
             0 => 0.0,
@@ -285,13 +288,13 @@ impl History {
         }
     }
 
-    /// Epochs done and epochs in all, with fractions; 0 when not yet known.
+    /// Epochs done and epochs of the whole run; 0 while unknown.
     pub fn epochs(&self) -> (f64, f64) {
-        let per = self.started.as_ref().map_or(0, |started| started.steps_per_epoch);
-        if per == 0 {
+        let steps = self.started.as_ref().map_or(0, |started| started.steps_per_epoch);
+        if steps == 0 {
             return (0.0, 0.0);
         }
-        (self.steps_done() as f64 / per as f64, self.total_steps() as f64 / per as f64)
+        (self.steps_done() as f64 / steps as f64, self.total_steps() as f64 / steps as f64)
     }
 
     /// Examples per second of the last seconds of training.
@@ -304,55 +307,54 @@ impl History {
         self.speed.rates().map(|[.., tokens]| tokens)
     }
 
-    /// The share of the time that each stage took; empty where it was not told what the steps used.
+    /// The fraction of the time that each stage took. Empty in logs without usage.
     pub fn stages(&self) -> BTreeMap<Stage, f64> {
-        if self.stretch.is_empty() { BTreeMap::new() } else { self.usage.shares() }
+        if self.last_usage.is_empty() { BTreeMap::new() } else { self.usage.shares() }
     }
 
-    /// The share of the computed tokens that is padding, where it was told.
+    /// The fraction of the computed tokens that is padding, if known.
     pub fn padding(&self) -> Option<f64> {
         self.usage.padding()
     }
 
-    /// Operations a second of the last stretch of steps, and their share of what products reach alone on that
-    /// machine, where that was measured.
+    /// Floating-point operations per second in the newest interval, and their fraction of the machine's matrix
+    /// product throughput, if that was measured.
     pub fn arithmetic(&self) -> Option<(f64, Option<f64>)> {
-        let rate = self.stretch.operations_per_second()?;
-        let alone = self.started.as_ref().and_then(|started| started.product_rate);
-        Some((rate, alone.map(|alone| rate / alone)))
+        let rate = self.last_usage.operations_per_second()?;
+        let peak = self.started.as_ref().and_then(|started| started.product_rate);
+        Some((rate, peak.map(|peak| rate / peak)))
     }
 
-    /// Seconds until the last step and its evaluation are done, from the speed of the last
-    /// seconds; `None` before the first step.
+    /// Seconds until the last step and its evaluation are done, at the current speed; `None` before the first step.
     pub fn seconds_left(&self) -> Option<f64> {
         let started = self.started.as_ref()?;
         let left = self.total_steps().saturating_sub(self.steps_done());
         let [steps, ..] = self.speed.rates()?;
         let training = left as f64 / steps;
-        let every = match started.spec.eval_steps {
+        let interval = match started.spec.eval_steps {
             IntervalStrategy::Epoch => started.steps_per_epoch,
             IntervalStrategy::Steps(steps) => steps,
         };
-        let every = every.max(1);
-        let done = self.steps_done() / every;
+        let interval = interval.max(1);
+        let done = self.steps_done() / interval;
         // The last step is always evaluated.
-        let evaluations = self.total_steps().div_ceil(every).saturating_sub(done);
+        let evaluations = self.total_steps().div_ceil(interval).saturating_sub(done);
         Some(training + evaluations as f64 * self.evaluation.1)
     }
 
-    /// The run is about to be gone on with, unless it is finished.
+    /// Marks the run as about to be resumed, unless it is finished.
     pub fn reopen(&mut self) {
         if self.phase != Phase::Ended(Status::Finished, None) {
             self.phase = Phase::Preparing;
         }
     }
 
-    /// Whether the run is over.
+    /// Whether the run has ended.
     pub fn is_over(&self) -> bool {
         matches!(self.phase, Phase::Ended(..))
     }
 
-    /// When the last event happened, in seconds since 1970.
+    /// Time of the newest event, in seconds since 1970.
     pub fn last_seen(&self) -> f64 {
         self.clock
     }

@@ -1,8 +1,8 @@
-//! The runs there are.
+//! The list of runs.
 
 use super::dir::RunDir;
 use super::log::is_training;
-use super::pace::Pace;
+use super::measured_speed::MeasuredSpeed;
 use super::reader::ends;
 use super::repeats::{Repeats, RepeatsSummary};
 use crate::catalog::Metric;
@@ -13,8 +13,8 @@ use crate::train::{CheckpointProgress, Summary, checkpoint_progress};
 use serde::Serialize;
 use std::path::{Path, PathBuf};
 
-/// Bytes of a log that are read at each end. Logs of up to twice as many are read whole.
-const END: u64 = 64 * 1024;
+/// Bytes that are read at each end of a log. Logs of up to twice as many are read completely.
+const END_BYTES: u64 = 64 * 1024;
 
 /// A run in a list.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -23,7 +23,7 @@ pub struct RunRow {
     pub dir: PathBuf,
     /// Its name.
     pub name: String,
-    /// The experiment that it is of.
+    /// The experiment.
     pub experiment: String,
     /// Name of the task.
     pub task: String,
@@ -31,43 +31,43 @@ pub struct RunRow {
     pub model: String,
     /// The (first) seed.
     pub seed: u64,
-    /// Where it stands.
+    /// Its status.
     pub status: RunStatus,
     /// The best validation score.
     pub best: Option<(Metric, f64)>,
     /// Optimizer steps done (of the last seed, with repeats).
     pub steps: u64,
-    /// Optimizer steps when finished; 0 while it is not known.
+    /// Optimizer steps of the whole run; 0 while unknown.
     pub total_steps: u64,
     /// Seconds of the optimizer steps.
     pub train_seconds: f64,
-    /// Seconds since 1970 at which it was last started; 0 while it is not known.
+    /// When it was last started or resumed, in seconds since 1970; 0 while unknown.
     pub started: f64,
-    /// Mean and spread over the seeds, with repeats.
+    /// Mean and standard deviation over the seeds, with repeats.
     pub repeats: Option<Repeats>,
-    /// How fast it was, once it has ended.
+    /// Its speed, once it has ended.
     #[serde(skip)]
-    pub pace: Option<Pace>,
+    pub measured_speed: Option<MeasuredSpeed>,
 }
 
-/// Where a run stands.
+/// The status of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RunStatus {
-    /// Somebody trains it now.
+    /// A process trains it.
     Running,
     /// All steps are done.
     Finished,
-    /// It was told to stop and can be resumed.
+    /// It was stopped and can be resumed.
     Stopped,
-    /// It could not go on.
+    /// It ended with an error.
     Failed,
-    /// It ended without a word, as at a loss of power; it can be resumed from its last checkpoint.
+    /// Its process ended without recording why, as in a power failure. It can be resumed from its newest checkpoint.
     Interrupted,
 }
 
 impl RunStatus {
-    /// The word for it.
+    /// Its name.
     pub fn name(self) -> &'static str {
         match self {
             RunStatus::Running => "running",
@@ -79,7 +79,7 @@ impl RunStatus {
     }
 }
 
-/// The runs in `runs_dir`, newest first. Folders that are no runs are passed over.
+/// The runs in `runs_dir`, newest first. Directories that are not runs are skipped.
 pub fn list(runs_dir: &Path) -> Vec<RunRow> {
     let Ok(entries) = std::fs::read_dir(runs_dir) else { return Vec::new() };
     let mut rows: Vec<RunRow> = entries.flatten().filter_map(|entry| row(&entry.path())).collect();
@@ -87,8 +87,11 @@ pub fn list(runs_dir: &Path) -> Vec<RunRow> {
     rows
 }
 
-/// The run directory that `name` stands for: a run directory, a run's name, the beginning of just one
-/// run's name, or an experiment's name (its newest run).
+/// The run directory that `name` refers to: a run directory, the name of a run, the name of an experiment (its
+/// newest run), or a unique prefix of the name of a run.
+///
+/// # Errors
+/// [`Error::Usage`] when there is no such run, or several have that prefix.
 pub fn find(runs_dir: &Path, name: &str) -> Result<PathBuf> {
     let is_run = |path: &Path| path.join("spec.toml").is_file();
     for path in [PathBuf::from(name), runs_dir.join(name)] {
@@ -100,36 +103,36 @@ pub fn find(runs_dir: &Path, name: &str) -> Result<PathBuf> {
     if let Some(row) = rows.iter().find(|row| row.experiment == name) {
         return Ok(row.dir.clone());
     }
-    let beginning: Vec<&RunRow> = rows.iter().filter(|row| row.name.starts_with(name)).collect();
-    match beginning.as_slice() {
+    let matches: Vec<&RunRow> = rows.iter().filter(|row| row.name.starts_with(name)).collect();
+    match matches.as_slice() {
         [row] => Ok(row.dir.clone()),
         [] => Err(Error::Usage(format!(
-            "there is no run {name} in {}; `glue-tui runs` lists what there is",
+            "no run {name} in {}; `glue-tui runs` lists the runs",
             runs_dir.display()
         ))),
-        several => Err(Error::Usage(format!(
-            "{name} is the beginning of {} runs ({}, …); give more of the name",
-            several.len(),
-            several[0].name
+        [first, ..] => Err(Error::Usage(format!(
+            "{} runs start with {name} ({}, …); give a longer prefix",
+            matches.len(),
+            first.name
         ))),
     }
 }
 
-/// The run of that directory; `None` when it is no run.
+/// The run in `dir`; `None` when it is not a run directory.
 pub fn row(dir: &Path) -> Option<RunRow> {
     let dir = &RunDir::at(dir);
     let spec = dir.spec().ok()?;
-    let alive = is_training(dir);
-    let summary: Option<Summary> = if alive { None } else { dir.summary() };
+    let is_running = is_training(dir);
+    let summary: Option<Summary> = if is_running { None } else { dir.summary() };
     let repeats = if spec.repeats > 1 { repeats(dir, &spec) } else { None };
-    let log = Log::of(dir, &spec);
-    let status = match (alive, &summary, log.ended) {
+    let log = LogState::of(dir, &spec);
+    let status = match (is_running, &summary, log.ended) {
         (true, ..) => RunStatus::Running,
         (_, Some(summary), _) => status(summary.status),
         (_, None, Some(ended)) => status(ended),
         (_, None, None) => RunStatus::Interrupted,
     };
-    let pace = summary.as_ref().and_then(|summary| Pace::of_summary(summary, &spec));
+    let measured_speed = summary.as_ref().and_then(|summary| MeasuredSpeed::of_summary(summary, &spec));
     let best = summary.as_ref().and_then(|s| s.best).map(|best| (best.metric, best.value)).or(log.best);
     Some(RunRow {
         dir: dir.path().to_path_buf(),
@@ -145,18 +148,18 @@ pub fn row(dir: &Path) -> Option<RunRow> {
         train_seconds: summary.as_ref().map_or(log.seconds, |s| s.train_seconds),
         started: log.started,
         repeats: repeats.map(|r| r.repeats),
-        pace,
+        measured_speed,
     })
 }
 
-/// What the seeds come to: as the summary of all says, or those so far whose own summaries are there.
+/// The summary of all seeds, or while it does not exist that of the seeds which have one.
 fn repeats(dir: &RunDir, spec: &RunSpec) -> Option<RepeatsSummary> {
-    let so_far = || {
+    let from_seeds = || {
         let seeds = (0..spec.repeats).map(|repeat| dir.path().join(format!("seed-{}", spec.seed + repeat)));
         let summaries: Vec<Summary> = seeds.filter_map(|dir| RunDir::at(dir).summary()).collect();
         RepeatsSummary::of(&summaries)
     };
-    dir.read_summary().or_else(so_far)
+    dir.read_summary().or_else(from_seeds)
 }
 
 fn status(status: Status) -> RunStatus {
@@ -167,43 +170,43 @@ fn status(status: Status) -> RunStatus {
     }
 }
 
-/// What a run's log says of it. Of the log of a run that was killed in the middle, or goes on, the steps
-/// between its checkpoint and its end are missing in `seconds`.
+/// State of a run from its log. For a long log of a run without a summary, `seconds` misses the steps between the
+/// newest checkpoint and the end of the log that is read.
 #[derive(Default)]
-struct Log {
+struct LogState {
     started: f64,
     steps: u64,
     total_steps: u64,
     seconds: f64,
-    /// Steps up to which `seconds` counts.
+    /// The step up to which `seconds` is counted.
     timed: u64,
     best: Option<(Metric, f64)>,
     ended: Option<Status>,
 }
 
-impl Log {
+impl LogState {
     fn of(dir: &RunDir, spec: &RunSpec) -> Self {
-        let mut log = Log::default();
-        // With repeats, the seed that was trained last tells how far it is.
+        let mut log = LogState::default();
+        // With repeats, the state is that of the seed that was trained last.
         let seed_dir = (0..spec.repeats)
             .rev()
             .map(|repeat| dir.path().join(format!("seed-{}", spec.seed + repeat)))
             .find(|path| spec.repeats > 1 && path.is_dir());
         let dir = seed_dir.as_deref().unwrap_or(dir.path());
         let metric = spec.best_metric();
-        let (begin, end) = ends(dir, END).unwrap_or_default();
-        for event in begin {
+        let (first, last) = ends(dir, END_BYTES).unwrap_or_default();
+        for event in first {
             log.take(event, metric);
         }
-        // What a long log says between its ends is in the summary, or else in the newest checkpoint.
-        if !end.is_empty()
+        // The part of a long log between its ends is summed up in the newest checkpoint.
+        if !last.is_empty()
             && let Some(CheckpointProgress { steps, seconds, best, total_steps }) = checkpoint_progress(dir)
             && steps > log.steps
         {
             let total_steps = total_steps.unwrap_or(log.total_steps);
-            log = Log { steps, total_steps, timed: steps, seconds, best: best.or(log.best), ..log };
+            log = LogState { steps, total_steps, timed: steps, seconds, best: best.or(log.best), ..log };
         }
-        for event in end {
+        for event in last {
             log.take(event, metric);
         }
         log
@@ -241,7 +244,7 @@ mod tests {
     use crate::event::{Started, Step};
     use crate::train::Best;
 
-    /// The folder of a run of half a second a step that was killed after `steps` steps.
+    /// Writes a run of half a second per step that was killed after `steps` steps.
     fn killed(dir: &Path, steps: u64) {
         let spec = crate::spec::built_in("demo");
         let started = Event::Started(Box::new(Started {
@@ -282,7 +285,7 @@ mod tests {
     }
 
     #[test]
-    fn a_short_log_is_read_whole() {
+    fn short_log_is_read_completely() {
         let home = tempfile::tempdir().unwrap();
         killed(home.path(), 300);
         let row = row(home.path()).unwrap();
@@ -291,11 +294,11 @@ mod tests {
     }
 
     #[test]
-    fn of_a_long_log_both_ends_and_the_checkpoint_tell() {
+    fn long_log_is_summed_up_from_its_ends_and_the_checkpoint() {
         let home = tempfile::tempdir().unwrap();
         killed(home.path(), 4000);
         let bytes = std::fs::metadata(RunDir::at(home.path()).events_file()).unwrap().len();
-        assert!(bytes > 4 * END, "long enough to be read at its ends only");
+        assert!(bytes > 4 * END_BYTES, "long enough to be read at its ends only");
         let checkpoint = home.path().join("checkpoints/step-003900");
         std::fs::create_dir_all(&checkpoint).unwrap();
         let state = "step = 3900\nupdates = 3900\nevals_without_improvement = 0\ntrain_seconds = 1950.0\n\
@@ -303,13 +306,13 @@ mod tests {
                      [best]\nstep = 3900\nmetric = \"accuracy\"\nvalue = 0.9\n";
         std::fs::write(checkpoint.join("loop.toml"), state).unwrap();
         let row = row(home.path()).unwrap();
-        // The length was changed on the way.
+        // max_steps was changed mid-run.
         assert_eq!((row.steps, row.total_steps, row.train_seconds), (4000, 6000, 2000.0));
         assert_eq!((row.started, row.best), (7.0, Some((Metric::Accuracy, 0.9))));
     }
 
     #[test]
-    fn seeds_that_are_over_count_while_others_are_to_come() {
+    fn finished_seeds_count_before_the_others_are_done() {
         let home = tempfile::tempdir().unwrap();
         let spec = crate::spec::RunSpec { repeats: 3, ..crate::spec::built_in("demo") };
         let dir = RunDir::at(home.path());

@@ -1,6 +1,13 @@
-//! Writes a run's events in its folder: `events.jsonl` for programs, `log.txt` for people.
+//! Writes the events of a run to its directory: `events.jsonl` for programs, `log.txt` for people.
 //!
-//! A half-written last line is no error: who goes on writing cuts it off.
+//! # Format of `events.jsonl`
+//!
+//! Each line is one [`Event`] as a JSON object. The first line also has the field `format`, the number of the format:
+//! 1. Readers skip lines and fields that they do not know, and accept the names that earlier versions wrote,
+//! so adding a kind of event or a field does not change the number. It changes when a version can no longer read the
+//! lines of the version before: when a field gets another meaning or unit, or is removed without a default.
+//!
+//! A process that is killed can leave an incomplete last line. Readers ignore it, and the next writer removes it.
 
 use super::dir::RunDir;
 use super::message;
@@ -13,52 +20,56 @@ use std::fs::{File, OpenOptions};
 use std::io::{Seek, SeekFrom, Write};
 use std::path::Path;
 
-/// Number of the log's format, in its first line.
+/// Format number, written in the first line of a log.
 const FORMAT: u32 = 1;
-/// Seconds between two lines of what the machine is doing, which is told more often than that.
-const MACHINE_EVERY: f64 = 10.0;
+/// Minimum seconds between two logged machine events, which are emitted more often.
+const MACHINE_INTERVAL: f64 = 10.0;
 
-/// Appends to the log of one run. While it lives it holds a lock on `events.jsonl`, so that nobody else
-/// trains in the same folder and a list of runs can tell which are alive.
+/// Appends to the log of one run. Holds a lock on `events.jsonl`, so that no other process trains in the same
+/// directory and a list of runs can show which are running. See the [module](self) for the format.
 #[derive(Debug)]
 pub struct EventLog {
     dir: RunDir,
     events: File,
     text: File,
     is_empty: bool,
-    machine: MachineLines,
+    machine: MachineSampler,
 }
 
-/// Which of the gauges that are told are written.
+/// Selects the machine events that are logged.
 #[derive(Debug, Default)]
-struct MachineLines {
-    /// When some were written last, in seconds since 1970.
-    written: f64,
-    /// The newest, while they are not.
-    left_out: Option<Gauges>,
+struct MachineSampler {
+    /// When one was logged last, in seconds since 1970.
+    last_logged: f64,
+    /// The newest one, if it is not logged.
+    skipped: Option<Gauges>,
 }
 
-impl MachineLines {
-    /// Whether these are to be written now.
+impl MachineSampler {
+    /// Whether this one is logged.
     fn is_due(&mut self, gauges: &Gauges) -> bool {
-        // A clock that was set back leaves nothing out for long.
-        let is_due = (gauges.time - self.written).abs() >= MACHINE_EVERY;
-        self.written = if is_due { gauges.time } else { self.written };
-        self.left_out = (!is_due).then(|| gauges.clone());
+        // The absolute difference, because the clock may have been set back.
+        let is_due = (gauges.time - self.last_logged).abs() >= MACHINE_INTERVAL;
+        self.last_logged = if is_due { gauges.time } else { self.last_logged };
+        self.skipped = (!is_due).then(|| gauges.clone());
         is_due
     }
 }
 
-/// The first line of a log.
+/// The first line of a log: an event with the format number.
 #[derive(Serialize)]
-struct First<'a> {
+struct FirstLine<'a> {
     format: u32,
     #[serde(flatten)]
     event: &'a Event,
 }
 
 impl EventLog {
-    /// Opens the log of `dir`, new or to go on.
+    /// Opens the log of `dir`, or creates it.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] when another process trains in `dir`, [`Error::Read`] and [`Error::Write`] when the files
+    /// cannot be used.
     pub fn open(dir: &RunDir) -> Result<Self> {
         let path = dir.events_file();
         let mut events = open_append(&path)?;
@@ -69,27 +80,29 @@ impl EventLog {
             ))
         })?;
         let text = std::fs::read(&path).map_err(Error::reading(&path))?;
-        let whole = text.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
-        events.set_len(whole as u64).map_err(Error::writing(&path))?;
+        let complete = text.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
+        events.set_len(complete as u64).map_err(Error::writing(&path))?;
         events.seek(SeekFrom::End(0)).map_err(Error::writing(&path))?;
         let text = open_append(&dir.log_file())?;
         Ok(EventLog {
             dir: dir.clone(),
             events,
             text,
-            is_empty: whole == 0,
-            machine: MachineLines::default(),
+            is_empty: complete == 0,
+            machine: MachineSampler::default(),
         })
     }
 
-    /// Appends `event`, unless it is of the kind that is not logged. Of what the machine is doing one line in
-    /// some seconds is, and the last before the end.
+    /// Appends `event`. Progress is not logged, and machine events only every ten seconds and before the end.
+    ///
+    /// # Errors
+    /// [`Error::Write`] when a file cannot be written.
     pub fn write(&mut self, event: &Event) -> Result<()> {
         match event {
             Event::Progress(_) => return Ok(()),
             Event::Machine(gauges) if !self.machine.is_due(gauges) => return Ok(()),
             Event::Ended { .. } => {
-                if let Some(last) = self.machine.left_out.take() {
+                if let Some(last) = self.machine.skipped.take() {
                     self.append(&Event::Machine(last))?;
                 }
             }
@@ -101,7 +114,7 @@ impl EventLog {
     fn append(&mut self, event: &Event) -> Result<()> {
         let path = self.dir.events_file();
         let line = if self.is_empty {
-            serde_json::to_vec(&First { format: FORMAT, event })
+            serde_json::to_vec(&FirstLine { format: FORMAT, event })
         } else {
             serde_json::to_vec(event)
         };
@@ -121,31 +134,30 @@ fn open_append(path: &Path) -> Result<File> {
     OpenOptions::new().create(true).append(true).open(path).map_err(Error::writing(path))
 }
 
-/// Whether somebody holds the log of `dir`, which is to say: trains there.
+/// Whether a process trains in `dir`: whether it holds the lock of the log.
 pub(super) fn is_training(dir: &RunDir) -> bool {
     File::open(dir.events_file())
         .is_ok_and(|file| matches!(file.try_lock_shared(), Err(std::fs::TryLockError::WouldBlock)))
 }
 
-/// What was changed on the way of a run, in the order of its steps: the same specification with the same
-/// changes trains the same weights.
+/// The mid-run changes of a run in the order of their steps. The same specification with the same changes trains the
+/// same weights.
 pub(super) fn recorded_changes(dir: &RunDir) -> Result<Vec<Change>> {
     let path = dir.events_file();
     let text = match std::fs::read(&path) {
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
         text => text.map_err(Error::reading(&path))?,
     };
-    // Only few lines of a long log are commands, and only those are taken apart.
+    // Few lines of a long log are commands, and only those are parsed.
     let lines = text.split(|byte| *byte == b'\n').filter(|line| is_command(line));
-    let mut trail: Vec<Change> =
+    let mut changes: Vec<Change> =
         lines.filter_map(|line| change(&serde_json::from_slice(line).ok()?)).collect();
-    // A run that went on from an earlier checkpoint may have been told more before the step of what it was
-    // told first.
-    trail.sort_by_key(|change| change.step);
-    Ok(trail)
+    // A run that was resumed from an earlier checkpoint may have received later commands for earlier steps.
+    changes.sort_by_key(|change| change.step);
+    Ok(changes)
 }
 
-/// What an event of a log changed for the first time.
+/// The change of an event, unless it is a replayed one.
 fn change(event: &Event) -> Option<Change> {
     match event {
         Event::Command { step, command, replayed: false, .. } if command.changes_settings() => {
@@ -155,7 +167,7 @@ fn change(event: &Event) -> Option<Change> {
     }
 }
 
-/// Whether a line of a log may be a command.
+/// Whether a line of a log may be a command. Cheaper than parsing it.
 pub(super) fn is_command(line: &[u8]) -> bool {
     const KIND: &[u8] = br#""kind":"command""#;
     line.windows(KIND.len()).take(32).any(|part| part == KIND)
@@ -169,12 +181,12 @@ mod tests {
     use crate::machine::SystemMonitor;
 
     #[test]
-    fn the_trail_is_what_was_changed_first_in_the_order_of_the_steps() {
+    fn changes_are_recorded_once_in_the_order_of_their_steps() {
         let home = tempfile::tempdir().unwrap();
         let dir = RunDir::at(home.path());
         assert_eq!(recorded_changes(&dir).unwrap(), []);
         let mut log = EventLog::open(&dir).unwrap();
-        // Halved at 40, then the power went; gone on with from 30, slowed at 33, halved at 40 again.
+        // Halved at 40 and killed; resumed from 30, changed at 33, halved again at 40.
         for (step, command, again) in [
             (40, Command::Halve, false),
             (33, Command::LearningRate(1e-4), false),
@@ -191,12 +203,12 @@ mod tests {
     }
 
     #[test]
-    fn of_the_gauges_few_are_written_and_the_last() {
+    fn machine_events_are_logged_every_ten_seconds_and_at_the_end() {
         let home = tempfile::tempdir().unwrap();
         let mut log = EventLog::open(&RunDir::at(home.path())).unwrap();
         for second in 0..35 {
             let mut gauges =
-                SystemMonitor::new().expect("this system tells").read(1000.0 + f64::from(second));
+                SystemMonitor::new().expect("gauges are supported").read(1000.0 + f64::from(second));
             gauges.gpus.clear();
             log.write(&Event::Machine(gauges)).unwrap();
         }
@@ -209,7 +221,7 @@ mod tests {
     }
 
     #[test]
-    fn a_torn_line_is_skipped_and_then_cut_off() {
+    fn incomplete_last_line_is_skipped_and_then_removed() {
         let home = tempfile::tempdir().unwrap();
         let dir = RunDir::at(home.path());
         {

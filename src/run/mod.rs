@@ -1,4 +1,4 @@
-//! A training that has a name and a place: its folder, its log, the thread it runs on, the list of all.
+//! Runs: their directories, logs and histories, the thread that trains, the list of all runs, the queue.
 
 pub mod axis;
 mod control_file;
@@ -11,8 +11,8 @@ pub mod history;
 mod index;
 mod log;
 mod log_tail;
+mod measured_speed;
 pub mod message;
-mod pace;
 pub mod probes;
 pub mod profile;
 pub mod queue;
@@ -29,8 +29,8 @@ pub use event_channel::RunEvent;
 pub use index::{RunRow, RunStatus, find, list, row};
 pub use log::EventLog;
 pub use log_tail::{LogTail, TailItem};
-pub use pace::Pace;
+pub use measured_speed::MeasuredSpeed;
 pub use reader::{HistoryTail, replay};
 pub use repeats::{Repeats, RepeatsSummary};
-pub use reproduction::{Difference, Reproduction, Row, reproduced};
+pub use reproduction::{Difference, Reproduction, ReproductionRow, reproduced};
 pub use runner::{RunHandle, Start, TrainOutput, run_blocking, start};

@@ -1,4 +1,4 @@
-//! The data of an experiment before anything is trained on it.
+//! Statistics of the data of an experiment.
 
 use crate::data::{
     self, Dataset, DatasetSource, Example, LengthHistogram, LoadContext, SplitStatistics, Tokenizer, text_set,
@@ -10,25 +10,25 @@ use crate::spec::RunSpec;
 use crate::train::subsample;
 use std::sync::atomic::AtomicBool;
 
-/// What the rows of each split are that an experiment would train on or be scored by.
+/// Statistics of the rows that an experiment trains on and is evaluated on.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DataProfile {
-    /// Names of the classes, or of the parts of a scale.
+    /// Names of the classes, or of the intervals of a scale.
     pub labels: Vec<String>,
-    /// The splits that are there, training first. A test split without labels is not scored, and not there.
+    /// The labelled splits, training first.
     pub splits: Vec<(SplitName, SplitStatistics)>,
-    /// What is to be told of the files.
+    /// Notes about the files.
     pub notes: Vec<String>,
-    /// Why there are no lengths, where the model's tokenizer is not there.
+    /// The error when the model's tokenizer cannot be loaded; then there are no lengths.
     pub no_lengths: Option<String>,
 }
 
 impl DataProfile {
-    /// Reads and counts the rows of `spec`, as a training would draw them. Nothing is fetched.
+    /// Reads the rows of `spec`, subsampled as for training. Nothing is downloaded.
     ///
     /// # Errors
-    /// [`Error::Data`] and [`Error::Hub`] for rows that are not there or not understood, [`Error::Interrupted`]
-    /// soon after `cancelled` is set.
+    /// [`Error::Data`] and [`Error::Hub`] for missing or invalid data, [`Error::Interrupted`] soon after `cancelled`
+    /// is set.
     pub fn read(spec: &RunSpec, cancelled: &AtomicBool) -> Result<Self> {
         let hub = Hub::cache_only();
         let mut watch = |_: Progress| {};
@@ -61,10 +61,10 @@ mod tests {
     use crate::spec::built_in;
 
     #[test]
-    fn the_demo_is_counted_as_it_is_trained_on() {
+    fn demo_is_profiled_as_it_is_trained_on() {
         let mut spec = built_in("demo");
-        let go_on = AtomicBool::new(false);
-        let all = DataProfile::read(&spec, &go_on).unwrap();
+        let cancelled = AtomicBool::new(false);
+        let all = DataProfile::read(&spec, &cancelled).unwrap();
         let rows =
             |profile: &DataProfile| profile.splits.iter().map(|(_, split)| split.rows).collect::<Vec<_>>();
         assert_eq!(all.splits.len(), 3);
@@ -77,9 +77,9 @@ mod tests {
         assert_eq!(all.no_lengths, None);
         spec.max_train_samples = Some(50);
         spec.max_eval_samples = Some(20);
-        assert_eq!(rows(&DataProfile::read(&spec, &go_on).unwrap()), [50, 20, 20]);
+        assert_eq!(rows(&DataProfile::read(&spec, &cancelled).unwrap()), [50, 20, 20]);
         spec.model = "/no/such/folder".into();
-        let without = DataProfile::read(&spec, &go_on).unwrap();
+        let without = DataProfile::read(&spec, &cancelled).unwrap();
         assert!(
             without.no_lengths.is_some() && without.splits.iter().all(|(_, split)| split.lengths.is_none())
         );

@@ -1,4 +1,4 @@
-//! Several seeds as one experiment: each of them, their mean and their spread.
+//! Statistics over the seeds of one experiment.
 
 use crate::event::{Scores, Status};
 use crate::train::{Best, Summary};
@@ -11,7 +11,7 @@ pub struct Repeats {
     pub count: u64,
     /// Their mean.
     pub mean: f64,
-    /// Their standard deviation (with `count − 1`), 0 for one seed.
+    /// Their sample standard deviation (with `count − 1`), 0 for one seed.
     pub sd: f64,
 }
 
@@ -30,11 +30,11 @@ impl Repeats {
     }
 }
 
-/// `summary.json` of an experiment with repeats: the summary of the seed with the best score, whose
-/// weights `best/` leads to, with mean and spread over all seeds beside it.
+/// `summary.json` of an experiment with repeats: the summary of the seed with the best score, which `best/` links to,
+/// with statistics over all seeds.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct RepeatsSummary {
-    /// The best seed's own summary; its status is that of the whole.
+    /// The summary of the best seed, with the status of the whole run.
     #[serde(flatten)]
     pub best_seed: Summary,
     /// Best validation scores over the seeds.
@@ -42,11 +42,11 @@ pub struct RepeatsSummary {
     /// The same score on the test split with each seed's best weights, where it is labelled.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub test_repeats: Option<Repeats>,
-    /// Each seed's outcome.
+    /// The result of each seed.
     pub seeds: Vec<SeedScore>,
 }
 
-/// One seed's outcome.
+/// The result of one seed.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct SeedScore {
     /// The seed.
@@ -57,18 +57,18 @@ pub struct SeedScore {
     pub value: f64,
     /// Final loss on the validation split.
     pub loss: Option<f64>,
-    /// Whether it learned nothing but which class is the most frequent; see [`Scores::is_collapsed`].
+    /// Whether it only predicts the most frequent class; see [`Scores::is_collapsed`].
     #[serde(default)]
     pub collapsed: bool,
 }
 
 impl RepeatsSummary {
-    /// What the seeds come to, or `None` while none has a score.
+    /// From the summaries of the seeds; `None` while none has a score.
     pub fn of(summaries: &[Summary]) -> Option<Self> {
         let scored: Vec<(&Summary, Best)> = summaries.iter().filter_map(|s| Some((s, s.best?))).collect();
-        let (best_seed, _) = scored.iter().copied().reduce(|champion, other| {
-            let better = other.1.metric.improves(other.1.value, champion.1.value);
-            if better { other } else { champion }
+        let (best_seed, _) = scored.iter().copied().reduce(|best, other| {
+            let better = other.1.metric.improves(other.1.value, best.1.value);
+            if better { other } else { best }
         })?;
         let seeds = scored.iter().map(|(summary, best)| SeedScore {
             seed: summary.seed,
@@ -91,7 +91,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn spread_is_that_of_a_sample() {
+    fn sd_is_the_sample_standard_deviation() {
         let repeats = Repeats::of([0.8, 0.9, 1.0]).unwrap();
         assert!((repeats.mean - 0.9).abs() < 1e-12 && (repeats.sd - 0.1).abs() < 1e-12 && repeats.count == 3);
         assert_eq!(Repeats::of([0.5]).unwrap().sd, 0.0);

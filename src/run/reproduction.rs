@@ -1,8 +1,8 @@
-//! The article's table: its published means beside the runs here that follow its recipe.
+//! Compares published results with the local runs that follow the same recipe.
 //!
-//! What counts is a finished run of one seed, whether alone or one of several, whose specification differs from
-//! the shipped experiment's in nothing that training depends on, and which was not changed on its way. A seed
-//! counts once, with its newest run: on the CPU it would come to the same again.
+//! A seed counts when its run is finished, its specification equals that of the shipped experiment in every key that
+//! training depends on, and it has no mid-run changes. Of several runs with the same seed the newest counts: on the
+//! CPU all of them have the same result.
 
 use super::dir::RunDir;
 use super::index::list;
@@ -14,69 +14,64 @@ use crate::format;
 use crate::spec::{Experiments, RunSpec, differences};
 use crate::train::Summary;
 use serde::Serialize;
+use statrs::distribution::{ContinuousCDF, StudentsT};
 use std::collections::BTreeMap;
 use std::path::Path;
 
-/// Two-sided 95 % quantiles of Student's t for 1, 2, … degrees of freedom, and the normal one after them.
-const STUDENT: [f64; 20] = [
-    12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228, 2.201, 2.179, 2.160, 2.145, 2.131,
-    2.120, 2.110, 2.101, 2.093, 2.086,
-];
-const NORMAL: f64 = 1.96;
-
-/// A published mean with what was come to here.
+/// A published result with the local one.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Reproduction {
-    /// The experiment that repeats it.
+    /// The shipped experiment that reproduces it.
     pub experiment: String,
     /// Hub id.
     pub model: String,
     /// Name of the task.
     pub task: String,
-    /// The published means as shares: on the validation split, and on the test split where there is one.
-    pub rows: Vec<Row>,
-    /// Runs of the same task, or of the experiment's name, that do not count, and why.
+    /// One row for each published split.
+    pub rows: Vec<ReproductionRow>,
+    /// Names of runs of the same task or experiment that do not count, each with the reason.
     pub not_counted: Vec<(String, String)>,
 }
 
-/// One split of it.
+/// The results on one split.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Row {
+pub struct ReproductionRow {
     /// The split.
     pub split: SplitName,
-    /// The published mean, as a share.
+    /// The published mean, as a fraction.
     pub published: f64,
-    /// Runs that it is the mean of.
+    /// Number of published runs.
     pub published_runs: u32,
-    /// Mean and deviation over the seeds that count; with each seed's best weights by the validation split.
+    /// Mean and standard deviation over the seeds that count, each with its best weights on the validation split.
     pub ours: Option<Repeats>,
-    /// How they differ, once there are seeds.
+    /// The difference, if any seed counts.
     pub difference: Option<Difference>,
 }
 
-/// How a mean here differs from a published one.
+/// Difference between a local and a published mean.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct Difference {
-    /// Ours less the published one, as a share.
+    /// The local mean minus the published one, as a fraction.
     pub value: f64,
-    /// How far two such means differ by chance alone in 95 of 100 cases; `None` for one seed, which tells no
-    /// spread.
+    /// Half-width of the 95 % confidence interval of the difference of two such means; `None` for one seed.
     pub noise: Option<f64>,
 }
 
 impl Difference {
-    /// The difference of `ours` from a published mean of so many runs. Its standard error is `sd · √(1/n + 1/m)`,
-    /// with our own deviation for that of the published runs, which is not told: Student's t for two samples with
-    /// `n − 1` degrees of freedom. The rows are the same on both sides, so they add no chance.
+    /// The difference of `ours`, of n runs, from a published mean of `runs` = m runs. Its standard error is
+    /// `sd · √(1/n + 1/m)`, with the local standard deviation for both because the published one is unknown; the
+    /// interval uses Student's t with `n − 1` degrees of freedom. Both sides are evaluated on the same rows, which
+    /// therefore add no variance.
     pub fn of(ours: Repeats, published: f64, runs: u32) -> Self {
-        let free = ours.count.saturating_sub(1) as usize;
-        let quantile = STUDENT.get(free.wrapping_sub(1)).copied().unwrap_or(NORMAL);
         let error = ours.sd * (1.0 / ours.count as f64 + 1.0 / f64::from(runs.max(1))).sqrt();
-        Difference { value: ours.mean - published, noise: (free > 0).then_some(quantile * error) }
+        // Not defined for 0 degrees of freedom.
+        let t = StudentsT::new(0.0, 1.0, ours.count.saturating_sub(1) as f64).ok();
+        let noise = t.map(|t| t.inverse_cdf(0.975) * error);
+        Difference { value: ours.mean - published, noise }
     }
 
-    /// What it means, in two words or so.
-    pub fn word(self) -> &'static str {
+    /// The difference compared with its confidence interval.
+    pub fn verdict(self) -> &'static str {
         match self.noise {
             None => "one seed",
             Some(noise) if self.value.abs() <= noise => "within noise",
@@ -86,10 +81,10 @@ impl Difference {
     }
 }
 
-/// The published means that a shipped experiment repeats, with the runs in `runs_dir` that do.
+/// Compares the runs in `runs_dir` with every published result that a shipped experiment reproduces.
 ///
 /// # Errors
-/// None but those of the shipped experiments, which a test holds to be right.
+/// [`Error::Config`](crate::error::Error::Config) when the shipped experiments are invalid, which a test rules out.
 pub fn reproduced(runs_dir: &Path) -> Result<Vec<Reproduction>> {
     let shipped = Experiments::shipped()?;
     let runs: Vec<(String, RunSpec, Vec<Summary>)> = list(runs_dir)
@@ -99,21 +94,22 @@ pub fn reproduced(runs_dir: &Path) -> Result<Vec<Reproduction>> {
             Some((row.name, spec.clone(), summaries(&row.dir, &spec)))
         })
         .collect();
-    let one = |published: &'static Published| {
+    let compare = |published: &'static Published| {
         let experiment = published.experiment.clone().unwrap_or_default();
         let recipe = shipped.resolve(&experiment, &[])?;
         let mut seeds: BTreeMap<u64, &Summary> = BTreeMap::new();
         let mut not_counted = Vec::new();
         for (name, spec, summaries) in &runs {
-            if let Some(why) = other_recipe(spec, &recipe) {
+            if let Some(reason) = deviations(spec, &recipe) {
                 if spec.task == recipe.task || spec.experiment == recipe.experiment {
-                    not_counted.push((name.clone(), why));
+                    not_counted.push((name.clone(), reason));
                 }
                 continue;
             }
             for summary in summaries {
                 if !summary.changes.is_empty() {
-                    not_counted.push((format!("{name}, seed {}", summary.seed), "changed on its way".into()));
+                    not_counted
+                        .push((format!("{name}, seed {}", summary.seed), "has mid-run changes".into()));
                 } else if summary.status == Status::Finished && summary.best.is_some() {
                     // The newest runs come first.
                     seeds.entry(summary.seed).or_insert(summary);
@@ -125,7 +121,7 @@ pub fn reproduced(runs_dir: &Path) -> Result<Vec<Reproduction>> {
         let row = |split, value: f64, ours: Option<Repeats>| {
             let published = value / 100.0;
             let difference = ours.map(|ours| Difference::of(ours, published, runs));
-            Row { split, published, published_runs: runs, ours, difference }
+            ReproductionRow { split, published, published_runs: runs, ours, difference }
         };
         let validation = Repeats::of(best().map(|best| best.value));
         let mut rows = vec![row(SplitName::Validation, published.value, validation)];
@@ -135,10 +131,10 @@ pub fn reproduced(runs_dir: &Path) -> Result<Vec<Reproduction>> {
         let (model, task) = (published.model.clone(), published.task.clone());
         Ok(Reproduction { experiment, model, task, rows, not_counted })
     };
-    repeatable().map(one).collect()
+    repeatable().map(compare).collect()
 }
 
-/// The summaries of the seeds of a run that are over.
+/// The summaries of the seeds of a run that have ended.
 fn summaries(dir: &Path, spec: &RunSpec) -> Vec<Summary> {
     if spec.repeats <= 1 {
         return RunDir::at(dir).summary().into_iter().collect();
@@ -147,20 +143,20 @@ fn summaries(dir: &Path, spec: &RunSpec) -> Vec<Summary> {
     seeds.filter_map(|dir| RunDir::at(dir).summary()).collect()
 }
 
-/// In what a specification is not the recipe; `None` when it is.
-fn other_recipe(spec: &RunSpec, recipe: &RunSpec) -> Option<String> {
+/// The keys in which `spec` deviates from the recipe, with their values; `None` when there are none.
+fn deviations(spec: &RunSpec, recipe: &RunSpec) -> Option<String> {
     let found = differences(&[spec, recipe]);
-    let told: Vec<String> = found
+    let texts: Vec<String> = found
         .iter()
         .filter(|difference| difference.key.is_part_of_recipe)
         .map(|difference| {
-            let own = difference.values.iter().find(|(_, places)| places.contains(&0));
+            let own = difference.values.iter().find(|(_, specs)| specs.contains(&0));
             let value = own.map_or("", |(value, _)| value.as_str());
             let value = value.parse().map_or_else(|_| value.to_string(), format::real);
             format!("{} {value}", difference.key.name)
         })
         .collect();
-    (!told.is_empty()).then(|| told.join(", "))
+    (!texts.is_empty()).then(|| texts.join(", "))
 }
 
 #[cfg(test)]
@@ -185,7 +181,7 @@ mod tests {
     }
 
     #[test]
-    fn only_the_recipe_counts_and_each_seed_once() {
+    fn only_runs_of_the_recipe_count_and_each_seed_once() {
         let home = tempfile::tempdir().unwrap();
         let spec = recipe();
         for (seed, value) in [(42, 0.840), (43, 0.836), (44, 0.844), (42, 0.840)] {
@@ -206,24 +202,24 @@ mod tests {
         assert_eq!(validation.ours.unwrap().count, 3);
         assert!((validation.ours.unwrap().mean - 0.84).abs() < 1e-12);
         assert!((test.ours.unwrap().mean - 0.85).abs() < 1e-12 && (test.published - 0.85056).abs() < 1e-12);
-        assert_eq!(validation.difference.unwrap().word(), "within noise");
+        assert_eq!(validation.difference.unwrap().verdict(), "within noise");
         let why: Vec<&str> = table[0].not_counted.iter().map(|(_, why)| why.as_str()).collect();
-        for wanted in ["learning_rate 5e-5", "model demo", "changed on its way"] {
-            assert_eq!(why.iter().filter(|why| **why == wanted).count(), 1, "{why:?}");
+        for expected in ["learning_rate 5e-5", "model demo", "has mid-run changes"] {
+            assert_eq!(why.iter().filter(|why| **why == expected).count(), 1, "{why:?}");
         }
         assert_eq!(table[2].rows.len(), 1);
         assert!(table[2].rows[0].ours.is_none() && table[2].not_counted.is_empty());
     }
 
     #[test]
-    fn noise_is_that_of_two_means() {
+    fn noise_is_the_confidence_interval_of_two_means() {
         // scipy.stats.t.ppf(0.975, 7) * 0.4 * sqrt(1/8 + 1/8) = 0.47293
         let ours = Repeats { count: 8, mean: 84.4, sd: 0.4 };
         let near = Difference::of(ours, 83.992, 8);
-        assert!((near.noise.unwrap() - 0.473).abs() < 1e-3 && near.word() == "within noise", "{near:?}");
-        assert_eq!(Difference::of(ours, 83.8, 8).word(), "above noise");
-        assert_eq!(Difference::of(ours, 85.0, 8).word(), "below noise");
+        assert!((near.noise.unwrap() - 0.473).abs() < 1e-3 && near.verdict() == "within noise", "{near:?}");
+        assert_eq!(Difference::of(ours, 83.8, 8).verdict(), "above noise");
+        assert_eq!(Difference::of(ours, 85.0, 8).verdict(), "below noise");
         let one = Difference::of(Repeats { count: 1, mean: 84.4, sd: 0.0 }, 83.992, 8);
-        assert!(one.noise.is_none() && one.word() == "one seed");
+        assert!(one.noise.is_none() && one.verdict() == "one seed");
     }
 }

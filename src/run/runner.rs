@@ -163,7 +163,7 @@ fn run_seeds(dir: &RunDir, spec: &RunSpec, control: &Control, emit: Emit<'_>) ->
     // Opened before the log: once the log is locked, commands in the control file reach the run.
     let _control_watcher = ControlWatcher::open(dir, control.handle())?;
     if spec.repeats <= 1 {
-        let summary = train_seed(dir, (spec, 0), &dir.pins_file(), control, emit)?;
+        let summary = train_seed(dir, (spec, 0), &dir.probes_file(), control, emit)?;
         return Ok(TrainOutput {
             dir: dir.path().to_path_buf(),
             status: summary.status,
@@ -177,7 +177,7 @@ fn run_seeds(dir: &RunDir, spec: &RunSpec, control: &Control, emit: Emit<'_>) ->
 /// Trains several seeds, each in a run directory of its own, and writes the summary of all. Seeds that are
 /// finished are not trained again.
 fn run_repeats(dir: &RunDir, spec: &RunSpec, control: &Control, emit: Emit<'_>) -> Result<TrainOutput> {
-    let probes_file = dir.pins_file();
+    let probes_file = dir.probes_file();
     let mut log = EventLog::open(dir)?;
     dir.remove_summary()?;
     let mut summaries = Vec::new();

@@ -1,20 +1,20 @@
-//! A curve over any number of steps in bounded memory, in which a spike never vanishes: beside the
-//! most recent points it keeps a fixed number of buckets with the lowest and highest value of each.
+//! A curve over any number of steps in bounded memory that preserves extremes: it keeps the newest points and a
+//! bounded number of buckets with the minimum and maximum of each.
 //!
-//! There are fine buckets to zoom into and coarse ones that a whole run is drawn from, so that a frame
-//! with a hundred long runs reads little memory.
+//! Fine buckets are for zooming in; coarse ones are for drawing a whole run, so that a frame with a hundred long runs
+//! reads little memory.
 
 use super::axis::AxisMapper;
 use std::collections::VecDeque;
 
-/// Points that a curve keeps exactly.
+/// Newest points that are kept exactly.
 const RECENT: usize = 1024;
-/// Fine buckets of a curve; when all are full, neighbours are merged. Even, so that merging comes out.
+/// Most fine buckets. When all are full, pairs of neighbours are merged, so the number is even.
 const FINE: usize = 4096;
-/// Coarse buckets of a curve: more than a wide terminal has columns of dots.
+/// Most coarse buckets: more than a wide terminal has columns of dots.
 const COARSE: usize = 1024;
 
-/// A curve over steps, whole in bounded memory.
+/// A curve over steps in bounded memory.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Series {
     recent: VecDeque<(u64, f64)>,
@@ -24,14 +24,14 @@ pub struct Series {
     last: Option<(u64, f64)>,
 }
 
-/// At most `MOST` buckets of the same number of points.
+/// At most `MAX` buckets with the same number of points each.
 #[derive(Debug, Clone, Default, PartialEq)]
-struct Buckets<const MOST: usize> {
+struct Buckets<const MAX: usize> {
     all: Vec<Bucket>,
     points_each: u32,
 }
 
-/// Neighbouring points as one.
+/// Consecutive points.
 #[derive(Debug, Clone, Copy, PartialEq)]
 struct Bucket {
     first: u64,
@@ -81,19 +81,19 @@ impl Bucket {
         }
     }
 
-    /// Not a number where no value is finite.
+    /// NaN when no value is finite.
     fn mean(&self) -> f64 {
         self.sum / f64::from(self.finite)
     }
 }
 
-impl<const MOST: usize> Buckets<MOST> {
+impl<const MAX: usize> Buckets<MAX> {
     fn push(&mut self, step: u64, value: f64) {
         let points = self.points_each.max(1);
         match self.all.last_mut() {
             Some(bucket) if bucket.points < points => bucket.add(step, value),
             _ => {
-                if self.all.len() == MOST {
+                if self.all.len() == MAX {
                     self.merge_pairs();
                 }
                 self.all.push(Bucket::new(step, value));
@@ -114,46 +114,46 @@ impl<const MOST: usize> Buckets<MOST> {
         while self.all.last().is_some_and(|bucket| bucket.first >= step) {
             self.all.pop();
         }
-        // A bucket that the step cuts keeps its extremes: what was seen there was seen.
+        // A bucket that contains the step keeps its extremes, which cannot be recomputed.
         if let Some(bucket) = self.all.last_mut() {
             bucket.last = bucket.last.min(step.saturating_sub(1));
         }
     }
 }
 
-/// A mean that forgets, unbiased from the first value on.
+/// An exponential moving average with bias correction.
 #[derive(Debug, Clone, Copy)]
 struct Smoothed {
     span: f64,
     sum: f64,
     weight: f64,
-    /// The newest number of steps and what is kept over so many.
-    keep: (f64, f64),
+    /// The decay for the number of steps that was used last: (steps, decay).
+    decay: (f64, f64),
 }
 
 impl Smoothed {
-    /// A mean that remembers about `span` steps.
+    /// An average over about `span` steps.
     fn over(span: f64) -> Self {
-        Smoothed { span, sum: 0.0, weight: 0.0, keep: (0.0, 1.0) }
+        Smoothed { span, sum: 0.0, weight: 0.0, decay: (0.0, 1.0) }
     }
 
-    /// Takes a value that stands for `steps` steps.
+    /// Adds a value that represents `steps` steps and returns the average.
     fn add(&mut self, value: f64, steps: f64) -> f64 {
         if value.is_finite() {
-            // Nearly all values stand for as many steps as the one before.
-            if self.keep.0 != steps {
-                self.keep = (steps, (-steps / self.span).exp());
+            // Nearly all values represent as many steps as the one before.
+            if self.decay.0 != steps {
+                self.decay = (steps, (-steps / self.span).exp());
             }
-            let keep = self.keep.1;
-            self.sum = keep * self.sum + (1.0 - keep) * value;
-            self.weight = keep * self.weight + (1.0 - keep);
+            let decay = self.decay.1;
+            self.sum = decay * self.sum + (1.0 - decay) * value;
+            self.weight = decay * self.weight + (1.0 - decay);
         }
-        // A value before the first step stands for no step, and nothing is known yet to smooth it by.
+        // A value at step 0 represents no steps, and there is no average yet.
         if self.weight > 0.0 { self.sum / self.weight } else { value }
     }
 }
 
-/// The points of a curve that fall into one column of a drawing.
+/// The points of a curve in one column of a chart.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Column {
     /// Lowest value.
@@ -164,24 +164,24 @@ pub struct Column {
     pub mean: f64,
     /// The newest value.
     pub last: f64,
-    /// Finite points that fell here.
+    /// Number of finite points.
     pub finite: u64,
-    /// Points that were not finite numbers.
+    /// Number of points that are not finite.
     pub not_finite: u64,
 }
 
 impl Column {
-    /// A column that no point fell into.
+    /// A column without points.
     pub const EMPTY: Column =
         Column { min: f64::INFINITY, max: f64::NEG_INFINITY, mean: 0.0, last: 0.0, finite: 0, not_finite: 0 };
 
-    /// Whether points fell here and none was a finite number.
+    /// Whether there are points and none is finite.
     pub fn is_gap(&self) -> bool {
         self.finite == 0 && self.not_finite > 0
     }
 }
 
-/// What falls into a column on the way: sums, so that there is one division a column and not one a bucket.
+/// Sums of the points in a column, so that there is one division per column and not per bucket.
 #[derive(Debug, Clone, Copy)]
 struct ColumnAccumulator {
     min: f64,
@@ -189,7 +189,7 @@ struct ColumnAccumulator {
     sum: f64,
     finite: u64,
     not_finite: u64,
-    /// Sum and number of the newest finite values.
+    /// Sum and number of the finite values in the newest bucket.
     newest: (f64, u32),
 }
 
@@ -203,7 +203,7 @@ impl ColumnAccumulator {
         newest: (0.0, 1),
     };
 
-    fn take(&mut self, bucket: &Bucket, smoothed: Option<f64>) {
+    fn add(&mut self, bucket: &Bucket, smoothed: Option<f64>) {
         self.not_finite += u64::from(bucket.points - bucket.finite);
         if bucket.finite == 0 {
             return;
@@ -224,29 +224,29 @@ impl ColumnAccumulator {
         if finite == 0 {
             return Column { not_finite, ..Column::EMPTY };
         }
-        // A sum that was divided again may be a hair outside.
-        let inside = |value: f64| value.max(min).min(max);
-        let mean = inside(sum / finite as f64);
-        let last = inside(newest.0 / f64::from(newest.1));
+        // Rounding may put a mean slightly outside.
+        let clamped = |value: f64| value.max(min).min(max);
+        let mean = clamped(sum / finite as f64);
+        let last = clamped(newest.0 / f64::from(newest.1));
         Column { min, max, mean, last, finite, not_finite }
     }
 }
 
-/// What is looked at of a curve.
+/// The visible part of a curve.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Viewport {
-    /// The place, in the measure of the axis, that the first column is centred on.
+    /// Center of the first column, in the unit of the axis.
     pub from: f64,
-    /// The place that the last column is centred on.
+    /// Center of the last column.
     pub to: f64,
     /// Number of columns.
     pub columns: usize,
-    /// Steps that are smoothed over; 0 for the curve as it is.
+    /// Steps that are averaged over; 0 for no smoothing.
     pub span: f64,
 }
 
 impl Series {
-    /// Adds a point. A step at or before the last one goes back: the points from there on are forgotten.
+    /// Adds a point. A step at or before the last one rewinds the curve to that step first.
     pub fn push(&mut self, step: u64, value: f64) {
         if self.last.is_some_and(|(last, _)| step <= last) {
             self.rewind(step);
@@ -261,15 +261,15 @@ impl Series {
         self.coarse.push(step, value);
     }
 
-    /// Forgets the points at `step` and after it, as when a run goes on from an earlier checkpoint.
+    /// Discards the points at and after `step`, as when a run resumes from an earlier checkpoint.
     pub fn rewind(&mut self, step: u64) {
         while self.recent.back().is_some_and(|(last, _)| *last >= step) {
             self.recent.pop_back();
         }
         self.fine.rewind(step);
         self.coarse.rewind(step);
-        let lost = |bucket: &Bucket| u64::from(bucket.points - bucket.finite);
-        self.not_finite = self.fine.all.iter().map(lost).sum();
+        let not_finite = |bucket: &Bucket| u64::from(bucket.points - bucket.finite);
+        self.not_finite = self.fine.all.iter().map(not_finite).sum();
         self.last = self.recent.back().copied();
     }
 
@@ -288,12 +288,12 @@ impl Series {
         self.last.is_none()
     }
 
-    /// How many points were not finite numbers.
+    /// Number of points that are not finite.
     pub fn not_finite(&self) -> u64 {
         self.not_finite
     }
 
-    /// The newest value, smoothed over `span` steps.
+    /// The newest value, averaged over `span` steps.
     pub fn smoothed(&self, span: f64) -> Option<f64> {
         let mut smoothed = Smoothed::over(span);
         let mut before = 0;
@@ -305,17 +305,17 @@ impl Series {
         value
     }
 
-    /// The curve in columns, its steps measured by `ruler`.
-    pub fn columns(&self, mut ruler: AxisMapper<'_>, sight: Viewport) -> Vec<Column> {
-        let Viewport { from, to, columns, span } = sight;
+    /// The curve in the columns of `viewport`, along the axis of `mapper`.
+    pub fn columns(&self, mut mapper: AxisMapper<'_>, viewport: Viewport) -> Vec<Column> {
+        let Viewport { from, to, columns, span } = viewport;
         if columns == 0 || to < from {
             return vec![Column::EMPTY; columns];
         }
-        let mut piles = vec![ColumnAccumulator::EMPTY; columns];
+        let mut accumulators = vec![ColumnAccumulator::EMPTY; columns];
         let scale = if to > from { (columns - 1) as f64 / (to - from) } else { 0.0 };
         let mut smoothed = Smoothed::over(span);
-        let buckets = self.buckets(ruler, sight);
-        let first = first_to_read(buckets, ruler, sight);
+        let buckets = self.buckets(mapper, viewport);
+        let first = first_to_read(buckets, mapper, viewport);
         let mut before = first.checked_sub(1).map_or(0, |at| buckets[at].last);
         for bucket in &buckets[first..] {
             let mean = if span > 0.0 {
@@ -326,39 +326,41 @@ impl Series {
                 None
             };
             let middle = f64::midpoint(bucket.first as f64, bucket.last as f64);
-            // Cut off after half is added: rounding would be a call for each bucket.
-            let place = (ruler.at(middle) - from) * scale + 0.5;
-            if place >= columns as f64 {
+            // Truncated after adding 0.5, because `round` is a function call for each bucket.
+            let column = (mapper.at(middle) - from) * scale + 0.5;
+            if column >= columns as f64 {
                 break;
             }
-            if place >= 0.0 {
-                piles[place as usize].take(bucket, mean);
+            if column >= 0.0 {
+                accumulators[column as usize].add(bucket, mean);
             }
         }
-        piles.iter().map(ColumnAccumulator::column).collect()
+        accumulators.iter().map(ColumnAccumulator::column).collect()
     }
 
-    /// The coarse buckets where they are enough for every column, else the fine ones.
-    fn buckets(&self, mut ruler: AxisMapper<'_>, sight: Viewport) -> &[Bucket] {
+    /// The coarse buckets if there are enough of them for every column, else the fine ones.
+    fn buckets(&self, mut mapper: AxisMapper<'_>, viewport: Viewport) -> &[Bucket] {
         let (Some(first), Some(last)) = (self.coarse.all.first(), self.coarse.all.last()) else {
             return &[];
         };
-        let length = -ruler.at(first.first as f64) + ruler.at(last.last as f64);
-        let seen = self.coarse.all.len() as f64 * (sight.to - sight.from) / length.max(f64::MIN_POSITIVE);
-        if seen >= sight.columns as f64 { &self.coarse.all } else { &self.fine.all }
+        let length = -mapper.at(first.first as f64) + mapper.at(last.last as f64);
+        let visible =
+            self.coarse.all.len() as f64 * (viewport.to - viewport.from) / length.max(f64::MIN_POSITIVE);
+        if visible >= viewport.columns as f64 { &self.coarse.all } else { &self.fine.all }
     }
 }
 
-/// The first bucket that what is seen depends on: the first that is seen, or one so far before it that
-/// smoothing has forgotten what was earlier.
-fn first_to_read(buckets: &[Bucket], mut ruler: AxisMapper<'_>, sight: Viewport) -> usize {
-    const FORGOTTEN: f64 = 12.0;
-    // Half a column to the left is still seen, and no column is wider than the whole.
-    let edge = sight.from - (sight.to - sight.from);
-    let seen = buckets.partition_point(|bucket| ruler.at(bucket.last as f64) < edge);
-    let Some(bucket) = buckets.get(seen) else { return seen };
-    let needed = bucket.first as f64 - FORGOTTEN * sight.span;
-    buckets[..seen].partition_point(|bucket| (bucket.last as f64) < needed)
+/// Index of the first bucket that the visible part depends on: the first visible one, or with smoothing one so far
+/// before it that the weight of earlier values is negligible.
+fn first_to_read(buckets: &[Bucket], mut mapper: AxisMapper<'_>, viewport: Viewport) -> usize {
+    /// In spans: e⁻¹² is below the resolution of a chart.
+    const NEGLIGIBLE: f64 = 12.0;
+    // Half a column to the left is visible, and no column is wider than the viewport.
+    let edge = viewport.from - (viewport.to - viewport.from);
+    let visible = buckets.partition_point(|bucket| mapper.at(bucket.last as f64) < edge);
+    let Some(bucket) = buckets.get(visible) else { return visible };
+    let needed = bucket.first as f64 - NEGLIGIBLE * viewport.span;
+    buckets[..visible].partition_point(|bucket| (bucket.last as f64) < needed)
 }
 
 #[cfg(test)]
@@ -377,7 +379,7 @@ mod tests {
     }
 
     #[test]
-    fn a_million_steps_stay_small_and_keep_their_spike() {
+    fn million_steps_use_bounded_memory_and_keep_a_spike() {
         let value = |step| if step == 345_678 { 99.0 } else { 1.0 / (step as f64).sqrt() };
         let started = std::time::Instant::now();
         let series = series((1..=1_000_000).map(|step| (step, value(step))));
@@ -389,7 +391,7 @@ mod tests {
         assert_eq!(points, 1_000_000);
         let spikes: Vec<usize> = (0..200).filter(|at| whole[*at].max == 99.0).collect();
         assert_eq!(spikes, [(345_678.0_f64 * 199.0 / 1e6).round() as usize]);
-        // A closer look reads the fine buckets, and the spike is where it was.
+        // Zoomed in, the fine buckets are read, and the spike is at the same step.
         let near = columns(&series, 340_000.0, 350_000.0, 100, 0.0);
         let spikes: Vec<usize> = (0..100).filter(|at| near[*at].max == 99.0).collect();
         assert!(matches!(spikes[..], [at] if (54..=58).contains(&at)), "{spikes:?}");
@@ -397,7 +399,7 @@ mod tests {
     }
 
     #[test]
-    fn a_number_that_is_none_is_a_gap_and_spoils_nothing() {
+    fn value_that_is_not_finite_is_a_gap() {
         let series = series([(1, 2.0), (2, f64::NAN), (3, f64::INFINITY), (4, 1.0)]);
         assert_eq!(series.not_finite(), 2);
         for span in [0.0, 1e-9] {
@@ -409,7 +411,7 @@ mod tests {
     }
 
     #[test]
-    fn going_back_forgets_what_came_after() {
+    fn rewind_discards_later_points() {
         let mut series = series((1..=10).map(|step| (step, step as f64)));
         series.push(6, 60.0);
         assert_eq!(series.last(), Some((6, 60.0)));
@@ -420,7 +422,7 @@ mod tests {
     }
 
     #[test]
-    fn a_closer_look_at_a_smoothed_curve_is_the_same_curve() {
+    fn zoom_does_not_change_a_smoothed_curve() {
         let value = |step: u64| (step as f64 / 500.0).sin() + (step * 7919 % 101) as f64 / 101.0;
         let series = series((1..=4000).map(|step| (step, value(step))));
         let whole = columns(&series, 0.0, 4000.0, 4001, 40.0);
@@ -431,7 +433,7 @@ mod tests {
     }
 
     #[test]
-    fn a_smoothed_curve_may_begin_before_the_first_step() {
+    fn smoothed_curve_may_start_at_step_zero() {
         let series = series([(0, 0.5), (100, 0.8), (200, 0.9)]);
         let columns = columns(&series, 0.0, 200.0, 3, 50.0);
         assert_eq!((columns[0].min, columns[0].mean, columns[0].last), (0.5, 0.5, 0.5));
@@ -439,13 +441,13 @@ mod tests {
     }
 
     #[test]
-    fn smoothing_starts_at_the_first_value_and_forgets() {
+    fn smoothing_starts_at_the_first_value_and_decays() {
         let mut smoothed = Smoothed::over(10.0);
         assert!((smoothed.add(3.0, 1.0) - 3.0).abs() < 1e-12);
         assert!((smoothed.add(f64::NAN, 1.0) - 3.0).abs() < 1e-12);
         let next = smoothed.add(1.0, 1.0);
         assert!(next > 1.0 && next < 3.0);
-        // Points that stand for ten steps weigh as ten points do.
+        // A point that represents ten steps has the weight of ten points.
         let dense = series((1..=1000).map(|step| (step, f64::from(u8::from(step > 500)))));
         let sparse = series((1..=100).map(|step| (10 * step, f64::from(u8::from(step > 50)))));
         let (dense, sparse) = (dense.smoothed(100.0).unwrap(), sparse.smoothed(100.0).unwrap());

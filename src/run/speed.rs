@@ -1,23 +1,23 @@
-//! How fast the last seconds of a training were.
+//! Throughput of the last seconds of a training.
 
 use crate::event::Step;
 use std::collections::VecDeque;
 
-/// Work over which speeds are averaged, in nanoseconds: ten seconds.
-const LONGEST: u64 = 10_000_000_000;
-/// Events over which they are averaged at most.
-const MOST: usize = 1024;
+/// Time over which throughput is averaged, in nanoseconds: ten seconds.
+const MAX_NANOSECONDS: u64 = 10_000_000_000;
+/// Most events over which it is averaged.
+const MAX_EVENTS: usize = 1024;
 
-/// Sums over the last seconds. Whole numbers, so that what goes out takes away just what it brought.
+/// Sums over a sliding window. Integers, so that removing an event subtracts exactly what it added.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(super) struct Speed {
-    window: VecDeque<Work>,
-    sum: Work,
+    window: VecDeque<Totals>,
+    sum: Totals,
 }
 
-/// What some steps did.
+/// Totals of some optimizer steps.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
-struct Work {
+struct Totals {
     nanoseconds: u64,
     steps: u64,
     examples: u64,
@@ -25,21 +25,23 @@ struct Work {
 }
 
 impl Speed {
-    /// Takes `steps` more steps.
+    /// Adds an event that covers `steps` optimizer steps.
     pub(super) fn add(&mut self, step: &Step, steps: u64) {
         let nanoseconds = (step.seconds * 1e9) as u64;
-        let work = Work { nanoseconds, steps, examples: step.examples, tokens: step.tokens };
-        self.sum.nanoseconds += work.nanoseconds;
-        self.sum.steps += work.steps;
-        self.sum.examples += work.examples;
-        self.sum.tokens += work.tokens;
-        self.window.push_back(work);
-        while self.window.len() > 1 && (self.window.len() > MOST || self.sum.nanoseconds > LONGEST) {
-            let Some(gone) = self.window.pop_front() else { return };
-            self.sum.nanoseconds -= gone.nanoseconds;
-            self.sum.steps -= gone.steps;
-            self.sum.examples -= gone.examples;
-            self.sum.tokens -= gone.tokens;
+        let totals = Totals { nanoseconds, steps, examples: step.examples, tokens: step.tokens };
+        self.sum.nanoseconds += totals.nanoseconds;
+        self.sum.steps += totals.steps;
+        self.sum.examples += totals.examples;
+        self.sum.tokens += totals.tokens;
+        self.window.push_back(totals);
+        while self.window.len() > 1
+            && (self.window.len() > MAX_EVENTS || self.sum.nanoseconds > MAX_NANOSECONDS)
+        {
+            let Some(oldest) = self.window.pop_front() else { return };
+            self.sum.nanoseconds -= oldest.nanoseconds;
+            self.sum.steps -= oldest.steps;
+            self.sum.examples -= oldest.examples;
+            self.sum.tokens -= oldest.tokens;
         }
     }
 
@@ -56,7 +58,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_the_last_seconds_count() {
+    fn throughput_is_averaged_over_the_last_seconds() {
         let mut speed = Speed::default();
         assert_eq!(speed.rates(), None);
         let step = |seconds| Step {

@@ -168,7 +168,7 @@ impl Parser<'_> {
                     values.insert(known.name, TableValue { text, offset });
                 }
                 Err(problem) => {
-                    self.source.push_error_unless_syntax_error(offset, format!("`{name}`: {problem}"))
+                    self.source.push_error_unless_syntax_error(offset, format!("`{name}`: {problem}"));
                 }
             }
         }

@@ -104,11 +104,10 @@ fn replace_file(path: &Path, text: &str) -> Result<()> {
     let write = || -> std::io::Result<()> {
         let mut builder = tempfile::Builder::new();
         #[cfg(unix)]
-        builder.permissions(
-            std::fs::metadata(&target)
-                .map(|old| old.permissions())
-                .unwrap_or_else(|_| std::os::unix::fs::PermissionsExt::from_mode(0o666)),
-        );
+        builder.permissions(std::fs::metadata(&target).map_or_else(
+            |_| std::os::unix::fs::PermissionsExt::from_mode(0o666),
+            |replaced| replaced.permissions(),
+        ));
         let mut file = builder.prefix(".experiments-").tempfile_in(folder)?;
         file.write_all(text.as_bytes())?;
         file.as_file().sync_all()?;

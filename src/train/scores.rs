@@ -21,10 +21,15 @@ fn value(metric: Metric, evaluation: &Evaluation<'_>) -> Option<f64> {
         (Metric::Pearson, Evaluation::Numbers { predictions, targets }) => pearson(predictions, targets),
         (Metric::Spearman, Evaluation::Numbers { predictions, targets }) => spearman(predictions, targets),
         (
-            Metric::Accuracy | Metric::F1 | Metric::MatthewsCorrelation | Metric::Pearson | Metric::Spearman,
+            Metric::Accuracy
+            | Metric::AccuracyMm
+            | Metric::F1
+            | Metric::MatthewsCorrelation
+            | Metric::Pearson
+            | Metric::Spearman
+            | Metric::Loss,
             _,
-        )
-        | (Metric::AccuracyMm | Metric::Loss, _) => None,
+        ) => None,
     }
 }
 

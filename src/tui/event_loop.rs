@@ -6,7 +6,7 @@ use super::keymap::Keymap;
 use super::msg::{Effect, Msg};
 use super::options::Options;
 use super::screen::Screen;
-use super::settings::{self, Settings};
+use super::settings::{self, InterfaceSettings};
 use super::state::App;
 use super::state::run::RunState;
 use super::terminal::{self, TerminalScreen};
@@ -44,18 +44,18 @@ const SIGNALS: usize = 16;
 /// [`Error::Interrupted`] when a signal ended it, after the run was saved.
 pub fn open(options: Options) -> Result<()> {
     let keymap = Keymap::open()?;
-    let settings = Settings::read()?;
+    let settings = InterfaceSettings::read()?;
     let themes = settings::themes()?;
     let theme = theme(&options, &settings, &themes)?;
     let (sender, messages) = bounded(MESSAGES);
     let signals = watch_signals()?;
-    let mut screen = TerminalScreen::take(theme)?;
+    let mut screen = TerminalScreen::open(theme)?;
     let mut app = App::new(theme, screen.size(), now(), machine());
     app.keymap = keymap;
     app.themes = themes;
     app.mouse = settings.mouse.unwrap_or(false);
     if app.mouse {
-        screen.listen_to_mouse(true)?;
+        screen.set_mouse_capture(true)?;
     }
     app.utc_offset = i64::from(jiff::Zoned::now().offset().seconds());
     let mut effect_runner = EffectRunner::new(options.clone(), sender)?;
@@ -73,7 +73,7 @@ pub fn open(options: Options) -> Result<()> {
 }
 
 /// The theme of the command line, of the settings, or the default one for the terminal.
-fn theme(options: &Options, settings: &Settings, themes: &[&'static Scheme]) -> Result<Theme> {
+fn theme(options: &Options, settings: &InterfaceSettings, themes: &[&'static Scheme]) -> Result<Theme> {
     let mut theme = Theme::of(TerminalCaps::detect());
     if let Some(name) = &options.theme {
         theme.scheme = settings::theme(themes, name, "--theme")?;
@@ -153,8 +153,8 @@ impl Loop {
                         return self.effect_runner.shut_down().map_or(Ok(()), |result| result.map(drop));
                     }
                     Effect::Redraw if screen.clear().is_err() => return self.stop(TERMINAL_CLOSED),
-                    Effect::Suspend if screen.sleep().is_err() => return self.stop(TERMINAL_CLOSED),
-                    Effect::SetMouse(is_on) if screen.listen_to_mouse(is_on).is_err() => {
+                    Effect::Suspend if screen.suspend().is_err() => return self.stop(TERMINAL_CLOSED),
+                    Effect::SetMouse(is_on) if screen.set_mouse_capture(is_on).is_err() => {
                         return self.stop(TERMINAL_CLOSED);
                     }
                     Effect::Notify(text) => {
@@ -254,7 +254,7 @@ impl Loop {
 
     /// Restores the terminal, stops the run and waits until it is saved.
     fn stop(&mut self, reason: &str) -> Result<()> {
-        terminal::give_back();
+        terminal::restore();
         match self.effect_runner.shut_down() {
             None => Err(Error::Interrupted(reason.into())),
             Some(outcome) => {

@@ -7,7 +7,7 @@ use super::state::insight::Subject;
 use super::state::train_request::TrainRequest;
 use super::widgets::text_field::Edit;
 use crate::event::Command;
-use crate::predict::{Explanation, Prediction};
+use crate::predict::{Attributions, Prediction};
 use crate::probes::Probe;
 use crate::run::error_analysis::ErrorReport;
 use crate::run::history::History;
@@ -102,7 +102,7 @@ pub enum Msg {
         /// Seconds it took.
         seconds: f64,
         /// The attributions, or the error.
-        result: Result<Explanation, String>,
+        result: Result<Attributions, String>,
     },
     /// The saved predictions of a run were read and analyzed.
     PredictionsLoaded {

@@ -1,11 +1,10 @@
-//! What a person has chosen for the interface once and for all: `config.toml` and `themes/` in the folder of
-//! the program's own files.
+//! The user's settings of the interface: `config.toml` and `themes/` in the program's configuration directory.
 //!
 //! ```toml
 //! [interface]
 //! theme = "light"      # dark, light, okabe-ito, okabe-ito-light, or a file of themes/
 //! charts = "blocks"    # braille, blocks or ascii
-//! mouse = true         # listen to the mouse from the start
+//! mouse = true         # mouse support at start
 //! ```
 
 use super::theme::{BUILT_IN, Charts, Scheme};
@@ -16,49 +15,48 @@ use std::path::Path;
 use toml::de::{DeTable, DeValue};
 use toml_edit::{DocumentMut, Item, Table, value};
 
-/// The file in the folder of the program's own files.
+/// The file in the configuration directory.
 const FILE: &str = "config.toml";
-/// The folder of themes in it.
+/// The directory of themes beside it.
 const THEMES: &str = "themes";
 /// The table of the file.
 const TABLE: &str = "interface";
-/// How curves are drawn, by name.
+/// How charts are drawn, by name.
 const CHARTS: [(&str, Charts); 3] =
     [("braille", Charts::Braille), ("blocks", Charts::Blocks), ("ascii", Charts::Ascii)];
 
-/// What the file says; `None` where it is silent.
+/// The settings of the file; `None` for keys that it does not have.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Settings {
+pub struct InterfaceSettings {
     /// The name of the theme.
     pub theme: Option<String>,
-    /// How curves are drawn.
+    /// How charts are drawn.
     pub charts: Option<Charts>,
-    /// Whether to listen to the mouse from the start.
+    /// Whether mouse support is on at start.
     pub mouse: Option<bool>,
 }
 
-impl Settings {
-    /// Reads `config.toml`; nothing is chosen without it.
+impl InterfaceSettings {
+    /// Reads `config.toml`. Without the file, every setting is `None`.
     ///
     /// # Errors
     /// [`Error::Config`] with every mistake in it.
-    pub fn read() -> Result<Settings> {
+    pub fn read() -> Result<InterfaceSettings> {
         match config::read(FILE)? {
-            None => Ok(Settings::default()),
-            Some((path, text)) => Settings::parse(&text, &path).map_err(Error::Config),
+            None => Ok(InterfaceSettings::default()),
+            Some((path, text)) => InterfaceSettings::parse(&text, &path).map_err(Error::Config),
         }
     }
 
-    fn parse(text: &str, path: &Path) -> Result<Settings, Vec<Diagnostic>> {
+    fn parse(text: &str, path: &Path) -> Result<InterfaceSettings, Vec<Diagnostic>> {
         let mut source = TomlSource::new(text, path);
         let root = source.parse();
-        let mut settings = Settings::default();
+        let mut settings = InterfaceSettings::default();
         for (key, value) in root.get_ref() {
             match (key.get_ref().as_ref(), value.get_ref()) {
                 (TABLE, DeValue::Table(table)) => settings.take(&mut source, table),
-                (TABLE, _) => {
-                    source.push_error_unless_syntax_error(key.span().start, "[interface] is a table".into())
-                }
+                (TABLE, _) => source
+                    .push_error_unless_syntax_error(key.span().start, "[interface] must be a table".into()),
                 (name, _) => {
                     let problem = unknown_name("table", name, [TABLE].into_iter());
                     source.push_error_unless_syntax_error(key.span().start, problem);
@@ -102,13 +100,13 @@ impl Settings {
     }
 }
 
-/// Every theme: the built-in ones, then those of files by name. They live as long as the program.
+/// All themes: the built-in ones, then those of the user by name. They live as long as the program.
 ///
 /// # Errors
 /// [`Error::Config`] with every mistake in the files, [`Error::Usage`] for one that cannot be read.
 pub fn themes() -> Result<Vec<&'static Scheme>> {
     let mut themes: Vec<&'static Scheme> = BUILT_IN.to_vec();
-    let mut mistakes = Vec::new();
+    let mut errors = Vec::new();
     let Some(folder) = config::folder().map(|folder| folder.join(THEMES)) else { return Ok(themes) };
     let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
     let mut names: Vec<String> = entries
@@ -119,38 +117,38 @@ pub fn themes() -> Result<Vec<&'static Scheme>> {
         let Some((path, text)) = config::read(&format!("{THEMES}/{name}.toml"))? else { continue };
         match Scheme::read(&name, &text, &path) {
             Ok(scheme) => {
-                // Somebody's own theme takes the place of a built-in one of that name.
+                // A theme of the user replaces a built-in one with the same name.
                 let scheme: &'static Scheme = Box::leak(Box::new(scheme));
                 match themes.iter_mut().find(|known| known.name == scheme.name) {
                     Some(known) => *known = scheme,
                     None => themes.push(scheme),
                 }
             }
-            Err(found) => mistakes.extend(found),
+            Err(found) => errors.extend(found),
         }
     }
-    if mistakes.is_empty() { Ok(themes) } else { Err(Error::Config(mistakes)) }
+    if errors.is_empty() { Ok(themes) } else { Err(Error::Config(errors)) }
 }
 
-/// The theme of that name.
+/// The theme with this name.
 ///
 /// # Errors
-/// [`Error::Usage`] when there is none; `whence` says who asked for it.
-pub fn theme(themes: &[&'static Scheme], name: &str, whence: &str) -> Result<&'static Scheme> {
+/// [`Error::Usage`] when there is none; the message starts with `source`, where the name comes from.
+pub fn theme(themes: &[&'static Scheme], name: &str, source: &str) -> Result<&'static Scheme> {
     let found = themes.iter().find(|scheme| scheme.name == name);
     found.copied().ok_or_else(|| {
         let names: Vec<&str> = themes.iter().map(|scheme| scheme.name.as_ref()).collect();
-        Error::Usage(format!("{whence}: unknown theme `{name}`; there are {}", names.join(", ")))
+        Error::Usage(format!("{source}: unknown theme `{name}`; known themes: {}", names.join(", ")))
     })
 }
 
-/// Writes the choice of a theme into `config.toml`; its comments and all else stay.
+/// Writes the theme to `config.toml` and preserves the rest of the file, including comments.
 ///
 /// # Errors
-/// [`Error::Config`] when what is there is no TOML, [`Error::Write`] when it cannot be written.
+/// [`Error::Config`] when the file has errors, [`Error::Write`] when it cannot be written.
 pub fn save_theme(name: &str) -> Result<()> {
     let Some(path) = config::folder().map(|folder| folder.join(FILE)) else {
-        return Err(Error::Usage("there is no home directory to keep the theme in".into()));
+        return Err(Error::Usage("cannot find a home directory for config.toml".into()));
     };
     let text = config::read(FILE)?.map_or(String::new(), |(_, text)| text);
     let text = with_theme(&text, &path, name)?;
@@ -160,8 +158,8 @@ pub fn save_theme(name: &str) -> Result<()> {
 }
 
 fn with_theme(text: &str, path: &Path, name: &str) -> Result<String> {
-    // A file with mistakes is left for the person to put right.
-    Settings::parse(text, path).map_err(Error::Config)?;
+    // A file with errors is left unchanged for the user to correct.
+    InterfaceSettings::parse(text, path).map_err(Error::Config)?;
     let mut document: DocumentMut =
         text.parse().map_err(|e: toml_edit::TomlError| Error::Usage(e.message().to_owned()))?;
     let table = document.entry(TABLE).or_insert_with(|| Item::Table(Table::new()));
@@ -181,22 +179,25 @@ fn with_theme(text: &str, path: &Path, name: &str) -> Result<String> {
 mod tests {
     use super::*;
 
-    fn parse(text: &str) -> Result<Settings, Vec<String>> {
-        let told = |found: Vec<Diagnostic>| found.iter().map(ToString::to_string).collect();
-        Settings::parse(text, Path::new("config.toml")).map_err(told)
+    fn parse(text: &str) -> Result<InterfaceSettings, Vec<String>> {
+        let texts = |found: Vec<Diagnostic>| found.iter().map(ToString::to_string).collect();
+        InterfaceSettings::parse(text, Path::new("config.toml")).map_err(texts)
     }
 
     #[test]
-    fn what_is_chosen_is_read() {
+    fn settings_are_read() {
         let all = "[interface]\ntheme = \"light\"\ncharts = \"blocks\"\nmouse = true\n";
-        let expected =
-            Settings { theme: Some("light".into()), charts: Some(Charts::Blocks), mouse: Some(true) };
+        let expected = InterfaceSettings {
+            theme: Some("light".into()),
+            charts: Some(Charts::Blocks),
+            mouse: Some(true),
+        };
         assert_eq!(parse(all), Ok(expected));
-        assert_eq!(parse(""), Ok(Settings::default()));
+        assert_eq!(parse(""), Ok(InterfaceSettings::default()));
     }
 
     #[test]
-    fn every_mistake_has_its_place() {
+    fn each_error_has_its_position() {
         let text = "[interfaec]\n[interface]\ntheme = 3\ncharts = \"brialle\"\nmouse = \"on\"\ncolour = 1\n";
         let expected = [
             "config.toml:1:2: unknown table `interfaec`; did you mean `interface`?",
@@ -209,18 +210,21 @@ mod tests {
     }
 
     #[test]
-    fn a_choice_is_kept_beside_what_is_there() {
+    fn theme_is_saved_beside_other_settings() {
         let path = Path::new("config.toml");
         assert_eq!(with_theme("", path, "light").unwrap(), "[interface]\ntheme = \"light\"\n");
         let text = "# mine\n[interface]\nmouse = true # always\ntheme = \"dark\" # for now\n";
-        let kept = "# mine\n[interface]\nmouse = true # always\ntheme = \"light\" # for now\n";
-        assert_eq!(with_theme(text, path, "light").unwrap(), kept);
+        let expected = "# mine\n[interface]\nmouse = true # always\ntheme = \"light\" # for now\n";
+        assert_eq!(with_theme(text, path, "light").unwrap(), expected);
         assert!(with_theme("[interface]\nmouse = 3\n", path, "light").is_err());
     }
 
     #[test]
-    fn an_unknown_theme_is_told_with_those_there_are() {
-        let told = theme(&BUILT_IN, "drak", "--theme").unwrap_err().to_string();
-        assert_eq!(told, "--theme: unknown theme `drak`; there are dark, light, okabe-ito, okabe-ito-light");
+    fn unknown_theme_error_lists_known_themes() {
+        let error = theme(&BUILT_IN, "drak", "--theme").unwrap_err().to_string();
+        assert_eq!(
+            error,
+            "--theme: unknown theme `drak`; known themes: dark, light, okabe-ito, okabe-ito-light"
+        );
     }
 }

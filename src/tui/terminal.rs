@@ -1,4 +1,4 @@
-//! Takes the terminal and gives it back whole: at the end, after a panic, before a signal ends the program.
+//! Sets up the terminal and restores it: at the end, after a panic, before a signal ends the program.
 
 use super::theme::{ColorDepth, Theme};
 use crate::error::{Error, Result};
@@ -19,20 +19,23 @@ use std::sync::Once;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::ThreadId;
 
-/// Whether the terminal is ours now. It is a state of the process, as the terminal is.
-static IS_TAKEN: AtomicBool = AtomicBool::new(false);
-/// Whether the terminal tells what the mouse does.
-static TELLS_MOUSE: AtomicBool = AtomicBool::new(false);
+/// Whether the terminal is set up. Global state, because the terminal is.
+static IS_SET_UP: AtomicBool = AtomicBool::new(false);
+/// Whether the terminal reports mouse events.
+static HAS_MOUSE_CAPTURE: AtomicBool = AtomicBool::new(false);
 
-/// The terminal while it is ours. Dropping it gives the terminal back.
+/// The terminal while the interface is open. Dropping it restores the terminal.
 #[derive(Debug)]
 pub struct TerminalScreen {
     terminal: Terminal<CrosstermBackend<Stdout>>,
 }
 
 impl TerminalScreen {
-    /// Takes the terminal.
-    pub fn take(theme: Theme) -> Result<TerminalScreen> {
+    /// Sets up the terminal.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] when standard input or output is not a terminal, or it cannot be used.
+    pub fn open(theme: Theme) -> Result<TerminalScreen> {
         if !stdin().is_terminal() || !stdout().is_terminal() {
             return Err(Error::Usage(
                 "the interface needs a terminal; without one use `glue-tui train NAME`, `glue-tui runs` or `glue-tui predict`"
@@ -40,45 +43,43 @@ impl TerminalScreen {
             ));
         }
         if theme.palette == ColorDepth::None {
-            // With NO_COLOR set, crossterm would drop bold and reverse together with the colours,
-            // though the theme has none.
+            // With NO_COLOR set, crossterm would drop bold and reverse as well. This theme has no colours.
             crossterm::style::force_color_output(true);
         }
-        hook_panics(std::thread::current().id());
-        take().map_err(trouble)?;
-        let terminal = Terminal::new(CrosstermBackend::new(stdout())).map_err(trouble)?;
+        install_panic_hook(std::thread::current().id());
+        set_up().map_err(terminal_error)?;
+        let terminal = Terminal::new(CrosstermBackend::new(stdout())).map_err(terminal_error)?;
         Ok(TerminalScreen { terminal })
     }
 
-    /// Draws a frame in one piece.
+    /// Draws a frame as one synchronized update.
     pub fn draw(&mut self, draw: impl FnOnce(&mut Frame<'_>)) -> Result<()> {
-        execute!(stdout(), BeginSynchronizedUpdate).map_err(trouble)?;
+        execute!(stdout(), BeginSynchronizedUpdate).map_err(terminal_error)?;
         let drawn = self.terminal.draw(draw).map(|_| ());
-        execute!(stdout(), EndSynchronizedUpdate).map_err(trouble)?;
-        drawn.map_err(trouble)
+        execute!(stdout(), EndSynchronizedUpdate).map_err(terminal_error)?;
+        drawn.map_err(terminal_error)
     }
 
-    /// Forgets what is on the screen, so that the next frame draws all of it.
+    /// Makes the next frame redraw the whole screen.
     pub fn clear(&mut self) -> Result<()> {
-        // `Terminal::clear` would ask the terminal where the cursor is, and the thread that reads keys
-        // would take the answer. A resize to the same size clears without asking.
-        let size = self.terminal.size().map_err(trouble)?;
-        self.terminal.resize(Rect::from((Position::ORIGIN, size))).map_err(trouble)
+        // `Terminal::clear` queries the cursor position, and the thread that reads keys would receive the answer. A
+        // resize to the same size clears without a query.
+        let size = self.terminal.size().map_err(terminal_error)?;
+        self.terminal.resize(Rect::from((Position::ORIGIN, size))).map_err(terminal_error)
     }
 
-    /// Rings, and lets a terminal that can (OSC 9) show `text` to somebody who looks elsewhere.
-    /// One that cannot is only rung.
+    /// Rings the bell and sends `text` as a desktop notification (OSC 9), which terminals without support ignore.
     pub fn notify(&self, text: &str, is_plain: bool) -> Result<()> {
         let notice = if is_plain { String::new() } else { format!("\x1b]9;{}\x1b\\", harmless(text)) };
         let mut out = stdout();
-        out.write_all(format!("{notice}\x07").as_bytes()).and_then(|()| out.flush()).map_err(trouble)
+        out.write_all(format!("{notice}\x07").as_bytes()).and_then(|()| out.flush()).map_err(terminal_error)
     }
 
-    /// Lets the terminal tell what the mouse does, or select text with it as it does without us.
-    pub fn listen_to_mouse(&mut self, is_on: bool) -> Result<()> {
-        TELLS_MOUSE.store(is_on, Ordering::SeqCst);
+    /// Turns mouse events on or off. Without them the terminal selects text with the mouse.
+    pub fn set_mouse_capture(&mut self, is_on: bool) -> Result<()> {
+        HAS_MOUSE_CAPTURE.store(is_on, Ordering::SeqCst);
         if is_on { execute!(stdout(), EnableMouseCapture) } else { execute!(stdout(), DisableMouseCapture) }
-            .map_err(trouble)
+            .map_err(terminal_error)
     }
 
     /// Columns and rows.
@@ -86,14 +87,15 @@ impl TerminalScreen {
         self.terminal.size().map_or((0, 0), |size| (size.width, size.height))
     }
 
-    /// Gives the terminal to the shell and sleeps until the shell wakes the program up.
-    pub fn sleep(&mut self) -> Result<()> {
-        give_back();
+    /// Restores the terminal, suspends the process, and sets the terminal up again when it continues.
+    pub fn suspend(&mut self) -> Result<()> {
+        restore();
         #[cfg(unix)]
-        signal_hook::low_level::emulate_default_handler(signal_hook::consts::SIGTSTP).map_err(trouble)?;
-        take().map_err(trouble)?;
-        if TELLS_MOUSE.load(Ordering::SeqCst) {
-            self.listen_to_mouse(true)?;
+        signal_hook::low_level::emulate_default_handler(signal_hook::consts::SIGTSTP)
+            .map_err(terminal_error)?;
+        set_up().map_err(terminal_error)?;
+        if HAS_MOUSE_CAPTURE.load(Ordering::SeqCst) {
+            self.set_mouse_capture(true)?;
         }
         self.clear()
     }
@@ -101,21 +103,20 @@ impl TerminalScreen {
 
 impl Drop for TerminalScreen {
     fn drop(&mut self) {
-        give_back();
+        restore();
     }
 }
 
-fn take() -> std::io::Result<()> {
-    IS_TAKEN.store(true, Ordering::SeqCst);
+fn set_up() -> std::io::Result<()> {
+    IS_SET_UP.store(true, Ordering::SeqCst);
     enable_raw_mode()?;
     execute!(stdout(), EnterAlternateScreen, EnableBracketedPaste, cursor::Hide)
 }
 
-/// Gives the terminal back as it was. Does nothing when it is not ours; goes on past errors, as the
-/// terminal may be gone.
-pub fn give_back() {
-    if IS_TAKEN.swap(false, Ordering::SeqCst) {
-        if TELLS_MOUSE.load(Ordering::SeqCst) {
+/// Restores the terminal if it is set up. Ignores errors, because the terminal may be gone.
+pub fn restore() {
+    if IS_SET_UP.swap(false, Ordering::SeqCst) {
+        if HAS_MOUSE_CAPTURE.load(Ordering::SeqCst) {
             execute!(stdout(), DisableMouseCapture).ok();
         }
         execute!(stdout(), DisableBracketedPaste, LeaveAlternateScreen, cursor::Show).ok();
@@ -123,24 +124,24 @@ pub fn give_back() {
     }
 }
 
-/// After a panic of `drawing`, gives the terminal back before the panic is told. A panic of another
-/// thread is caught there and becomes an event or a message; its text must not smear the screen.
-fn hook_panics(drawing: ThreadId) {
+/// Restores the terminal before the message of a panic on the thread `drawing` is printed. A panic on another thread is
+/// caught there and becomes an event or a message; its text must not be printed over the screen.
+fn install_panic_hook(drawing: ThreadId) {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
-        let before = std::panic::take_hook();
+        let default = std::panic::take_hook();
         std::panic::set_hook(Box::new(move |panic| {
             if std::thread::current().id() == drawing {
-                give_back();
+                restore();
             }
-            if !IS_TAKEN.load(Ordering::SeqCst) {
-                before(panic);
+            if !IS_SET_UP.load(Ordering::SeqCst) {
+                default(panic);
             }
         }));
     });
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "the form that `map_err` wants")]
-fn trouble(error: std::io::Error) -> Error {
+fn terminal_error(error: std::io::Error) -> Error {
     Error::Usage(format!("cannot use this terminal: {error}"))
 }

@@ -94,7 +94,7 @@ fn run_is_controlled_from_another_process_and_replayed() {
     let result = control(&["pause"]).success().stdout;
     let step = result.trim().strip_prefix("paused at step ").unwrap_or_else(|| panic!("{result}"));
     let step: u64 = step.replace(',', "").parse().unwrap();
-    assert!(control(&["eval"]).success().stdout.contains("asked for an evaluation at step"));
+    assert!(control(&["eval"]).success().stdout.contains("evaluation requested at step"));
     // A paused run handles commands too.
     let halved = control(&["halve", "--json"]).success().json();
     assert_eq!((&halved["step"], &halved["command"]), (&step.into(), &"halve".into()));
@@ -102,14 +102,14 @@ fn run_is_controlled_from_another_process_and_replayed() {
     let error = control(&["set", &format!("max_steps={}", step + 4)]).success().stdout;
     assert_eq!(
         error.trim(),
-        format!("{} steps in all, as of step {result}", count(step + 4), result = count(step))
+        format!("{} steps in total from step {result}", count(step + 4), result = count(step))
     );
     for wrong in ["seed=1", "learning_rate=-1", "max_steps=1.5"] {
         let error = control(&["set", wrong]).failure(2);
         assert!(error.contains(wrong.split('=').next().unwrap()), "{error}");
     }
-    assert!(control(&["save"]).success().stdout.contains("asked for a checkpoint at step"));
-    assert!(workspace.run(&["control", "nothing", "pause"]).failure(2).contains("there is no run nothing"));
+    assert!(control(&["save"]).success().stdout.contains("checkpoint requested at step"));
+    assert!(workspace.run(&["control", "nothing", "pause"]).failure(2).contains("no run nothing"));
     control(&["resume"]).success();
     let mut out = String::new();
     child.stdout.take().unwrap().read_to_string(&mut out).unwrap();
@@ -126,7 +126,7 @@ fn run_is_controlled_from_another_process_and_replayed() {
     let weights =
         |dir: &Path| std::fs::read(workspace.path().join(dir).join("best/model.safetensors")).unwrap();
     assert!(weights(&replay.dir()) == weights(&dir), "the replay has other weights");
-    assert!(replay.stderr.contains("as before"), "{}", replay.stderr);
+    assert!(replay.stderr.contains("(replayed)"), "{}", replay.stderr);
 }
 
 #[test]

@@ -14,9 +14,6 @@ use rules::{Layers, violations};
 use source::Source;
 use std::path::{Path, PathBuf};
 
-/// Folders that still have cycles inside.
-const KNOWN_CYCLES: &[&str] = &["data/", "hub/", "nn/", "run/"];
-
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("src")
 }
@@ -54,15 +51,8 @@ fn modules_use_only_what_they_may() {
 #[test]
 fn files_form_no_cycles() {
     let graph = program().graph();
-    let is_known = |files: &Vec<String>| {
-        KNOWN_CYCLES.iter().any(|folder| files.iter().all(|file| file.starts_with(folder)))
-    };
-    let (known, new): (Vec<_>, Vec<_>) = cycles(&graph).into_iter().partition(is_known);
-    for component in known {
-        println!("known {}", describe(&graph, &component));
-    }
-    let new: Vec<String> = new.iter().map(|component| describe(&graph, component)).collect();
-    assert!(new.is_empty(), "\n{}", new.join("\n"));
+    let found: Vec<String> = cycles(&graph).iter().map(|component| describe(&graph, component)).collect();
+    assert!(found.is_empty(), "\n{}", found.join("\n"));
 }
 
 #[test]

@@ -37,7 +37,7 @@ const WIDGETS: &[&str] = &["tui", "widgets"];
 const TUI_OF_WIDGETS: &[&str] = &["theme", "widgets"];
 
 /// The modules and types of `run` that widgets may use.
-const RUN_OF_WIDGETS: &[&str] = &["axis", "course", "repeats", "Repeats", "series"];
+const RUN_OF_WIDGETS: &[&str] = &["axis", "repeats", "Repeats", "series"];
 
 /// Rank (0 is the top) and side of each module.
 #[derive(Debug, Default)]

@@ -111,7 +111,7 @@ fn insight_screen_of_a_cell() {
 fn insight_screen_of_what_is_likely_mislabelled_without_texts() {
     snapshot("insight-mislabelled", |width, height| {
         let texts = Err("data/demo: is not there; data_dir names the folder with train.tsv".into());
-        let mut app = looked_at(width, height, ErrorReport { texts, ..insight() });
+        let mut app = looked_at(width, height, ErrorReport { examples: texts, ..insight() });
         play(&mut app, "m");
         app
     });
@@ -137,9 +137,9 @@ fn of_three_seeds() -> ErrorReport {
     spec.seed = 43;
     ErrorReport {
         dir: format!("{DIR}/seed-43").into(),
-        seed: 1,
-        seeds: 3,
-        together: Ok(Some(together)),
+        seed_index: 1,
+        seed_count: 3,
+        cross_seed: Ok(Some(together)),
         spec,
         ..insight()
     }
@@ -165,7 +165,7 @@ fn seeds_are_gone_through_and_laid_over_each_other() {
         &mut app,
         Msg::PredictionsLoaded {
             subject: of(0),
-            result: Ok(Box::new(ErrorReport { seed: 0, ..of_three_seeds() })),
+            result: Ok(Box::new(ErrorReport { seed_index: 0, ..of_three_seeds() })),
         },
     );
     shows(&app, "(1 of 3)");
@@ -180,7 +180,7 @@ fn seeds_are_gone_through_and_laid_over_each_other() {
     shows(&app, "2 of 3 seeds");
     // Rows that each seed drew for itself cannot be laid over each other, and that is said.
     let together = Err("each seed is scored on rows that it drew itself".to_string());
-    let other = ErrorReport { together, ..of_three_seeds() };
+    let other = ErrorReport { cross_seed: together, ..of_three_seeds() };
     update(&mut app, Msg::PredictionsLoaded { subject: of(1), result: Ok(Box::new(other)) });
     shows(&app, "each seed is scored on rows that it drew itself");
     // One seed has nothing to choose from.

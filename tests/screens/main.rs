@@ -25,7 +25,7 @@ use stage::*;
 use glue_tui::catalog::Metric;
 use glue_tui::event::{Event, Progress, SplitName, Step, Unit};
 use glue_tui::run::history::History;
-use glue_tui::run::{Difference, Repeats, Reproduction, Row};
+use glue_tui::run::{Difference, Repeats, Reproduction, ReproductionRow};
 use glue_tui::tui::msg::{Effect, Msg};
 use glue_tui::tui::screen::Screen;
 use glue_tui::tui::state::App;
@@ -175,7 +175,7 @@ fn published_means_beside_our_runs() {
     snapshot("published", |width, height| {
         let mut app = app(width, height);
         assert_eq!(play(&mut app, "p"), [Effect::LoadReproduction]);
-        let row = |split, published, ours: Option<Repeats>| Row {
+        let row = |split, published, ours: Option<Repeats>| ReproductionRow {
             split,
             published,
             published_runs: 8,

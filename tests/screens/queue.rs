@@ -4,7 +4,7 @@ use super::stage::*;
 
 use glue_tui::event::{Command, Event};
 use glue_tui::run::queue::{Queue, QueueEdit};
-use glue_tui::run::{Pace, Start};
+use glue_tui::run::{MeasuredSpeed, Start};
 use glue_tui::spec::RunSpec;
 use glue_tui::tui::msg::{Effect, Msg};
 use glue_tui::tui::screen::Screen;
@@ -34,8 +34,8 @@ fn queue(app: &App, names: &[&str], begun: Option<&str>) -> Queue {
 /// The app that knows how fast `demo` is.
 fn measured_seconds(width: u16, height: u16) -> App {
     let mut app = app(width, height);
-    let pace = Pace { spec: spec(&app, "demo"), steps_per_epoch: 100, seconds_per_step: 0.2 };
-    app.runs.runs[1].pace = Some(pace);
+    let estimate = MeasuredSpeed { spec: spec(&app, "demo"), steps_per_epoch: 100, seconds_per_step: 0.2 };
+    app.runs.runs[1].measured_speed = Some(estimate);
     app
 }
 

@@ -2,6 +2,7 @@
 //! terminal back however it ends. Everything waits for text; nothing sleeps and hopes.
 #![cfg(unix)]
 
+mod faults;
 mod pty;
 
 use glue_tui::tui::terminal::TerminalScreen;
@@ -181,7 +182,7 @@ fn a_run_of_another_process_is_watched() {
     told.wait_for("tiny: demo on demo, seed 42;");
     trained.send("xx");
     trained.wait_for("stopped;");
-    told.wait_for("stopped; the work is saved");
+    told.wait_for("stopped; the run can be resumed");
     assert_eq!(told.end().exit_code(), 0);
     assert!(!told.raw.contains(&0x1b), "sentences and nothing else");
     trained.send("q");
@@ -454,8 +455,8 @@ fn panicking_child() {
     if std::env::var_os("GLUE_TUI_TEST_CHILD").is_none() {
         return;
     }
-    let mut screen = TerminalScreen::take(Theme::new(ColorDepth::Ansi256, Charset::Unicode)).unwrap();
-    screen.listen_to_mouse(true).unwrap();
+    let mut screen = TerminalScreen::open(Theme::new(ColorDepth::Ansi256, Charset::Unicode)).unwrap();
+    screen.set_mouse_capture(true).unwrap();
     screen.draw(|frame| frame.render_widget("drawn-by-the-child", frame.area())).unwrap();
     std::thread::spawn(|| panic!("a quiet panic")).join().unwrap_err();
     panic!("a planted panic");

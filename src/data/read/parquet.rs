@@ -5,9 +5,11 @@ use super::table::{ColumnIndices, ColumnNames, LabelValue, Record, available_col
 use crate::batch::Label;
 use crate::catalog::{HubDataset, Labels, SplitName, Task};
 use crate::data::dataset::Example;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, panic_message};
+use parquet::errors::ParquetError;
 use parquet::file::reader::{FileReader, SerializedFileReader};
 use parquet::record::{Field, Row};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
 /// An open file with the names of its columns.
@@ -28,7 +30,13 @@ impl<'f> ParquetFile<'f> {
 
     /// All rows, numbered from 1.
     fn rows(&self) -> Result<impl Iterator<Item = Result<(u64, Row)>> + '_> {
-        let rows = self.reader.get_row_iter(None).map_err(|e| unreadable(self.path, &e))?;
+        let mut rows = self.reader.get_row_iter(None).map_err(|e| unreadable(self.path, &e))?;
+        // The reader of the crate panics on some unsupported column types and corrupt pages.
+        let mut next_row = move || {
+            catch_unwind(AssertUnwindSafe(|| rows.next()))
+                .unwrap_or_else(|panic| Some(Err(ParquetError::General(panic_message(&*panic)))))
+        };
+        let rows = std::iter::from_fn(move || next_row());
         Ok((1u64..).zip(rows).map(|(number, row)| Ok((number, row.map_err(|e| unreadable(self.path, &e))?))))
     }
 
@@ -48,7 +56,7 @@ impl<'f> ParquetFile<'f> {
     }
 }
 
-fn unreadable(file: &Path, error: &parquet::errors::ParquetError) -> Error {
+fn unreadable(file: &Path, error: &ParquetError) -> Error {
     let problem = error.to_string();
     let line = problem.lines().next().unwrap_or_default();
     Error::data(file, None, format!("cannot be read as Parquet ({line}); download it again"))

@@ -4,7 +4,7 @@ use super::app::App;
 use super::queue::belongs_to;
 use super::run::RunState;
 use crate::format;
-use crate::run::Pace;
+use crate::run::MeasuredSpeed;
 use crate::run::queue::QueueEntry;
 use crate::spec::RunSpec;
 use crate::tui::theme::{Symbol, Theme};
@@ -57,9 +57,9 @@ pub fn estimate_entry(app: &App, entry: &QueueEntry) -> TimeEstimate {
 
 /// Seconds that all seeds of `spec` take, from the newest run with steps of the same cost.
 pub fn measured_seconds(app: &App, spec: &RunSpec) -> Option<f64> {
-    let training = app.training.as_ref().and_then(|run| Pace::of_history(run.history()));
-    let paces = training.iter().chain(app.runs.runs.iter().filter_map(|row| row.pace.as_ref()));
-    let seconds = paces.into_iter().find_map(|pace| pace.seconds(spec))?;
+    let training = app.training.as_ref().and_then(|run| MeasuredSpeed::of_history(run.history()));
+    let speeds = training.iter().chain(app.runs.runs.iter().filter_map(|row| row.measured_speed.as_ref()));
+    let seconds = speeds.into_iter().find_map(|speed| speed.seconds(spec))?;
     Some(seconds * spec.repeats.max(1) as f64)
 }
 

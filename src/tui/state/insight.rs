@@ -85,7 +85,7 @@ impl LoadedReport {
 
     /// The predictions of all seeds for each row, if there are any.
     pub(in crate::tui) fn cross_seed(&self) -> Option<&CrossSeed> {
-        self.report.together.as_ref().ok().and_then(Option::as_ref)
+        self.report.cross_seed.as_ref().ok().and_then(Option::as_ref)
     }
 
     /// The rows of a cell of the matrix; none of a regression, which has no matrix.
@@ -119,7 +119,7 @@ impl InsightState {
     pub(in crate::tui) fn count(&self) -> usize {
         self.loaded().map_or(0, |loaded| match self.listed {
             RowList::Hardest => loaded.analysis.hardest.len(),
-            RowList::Mislabelled => loaded.report.suspects.len(),
+            RowList::Mislabelled => loaded.report.label_issues.len(),
             RowList::CrossSeed => loaded.cross_seed().map_or(0, |together| together.rows.len()),
             RowList::Cell => loaded.cell(self.cell).len(),
         })
@@ -130,7 +130,7 @@ impl InsightState {
         let loaded = self.loaded()?;
         match self.listed {
             RowList::Hardest => loaded.analysis.hardest.get(index).copied(),
-            RowList::Mislabelled => loaded.report.suspects.get(index).map(|suspect| suspect.row),
+            RowList::Mislabelled => loaded.report.label_issues.get(index).map(|suspect| suspect.row),
             RowList::CrossSeed => loaded.cross_seed()?.rows.get(index).map(|shared| shared.row),
             RowList::Cell => loaded.cell(self.cell).get(index).copied(),
         }
@@ -138,7 +138,7 @@ impl InsightState {
 
     /// Whether the run has several seeds.
     pub fn has_seeds(&self) -> bool {
-        self.loaded().is_some_and(|loaded| loaded.report.seeds > 1)
+        self.loaded().is_some_and(|loaded| loaded.report.seed_count > 1)
     }
 
     /// Whether there are rows to list.
@@ -155,7 +155,7 @@ impl InsightState {
     pub fn is_on_text(&self) -> bool {
         self.is_in_list
             && self.row(self.selected).is_some()
-            && self.loaded().is_some_and(|loaded| loaded.report.texts.is_ok())
+            && self.loaded().is_some_and(|loaded| loaded.report.examples.is_ok())
     }
 
     pub(in crate::tui) fn show_list(&mut self, listed: RowList) {

@@ -1,7 +1,7 @@
 //! The table of the published results and those of the runs.
 
 use super::model_name::model_name;
-use crate::run::{Difference, Reproduction, Row};
+use crate::run::{Difference, Reproduction, ReproductionRow};
 use crate::tui::theme::{Symbol, Theme};
 
 /// Number of excluded runs that are listed.
@@ -34,7 +34,7 @@ pub(super) fn text(table: &[Reproduction], theme: Theme) -> String {
 }
 
 /// `  validation      83.99  84.13 ±0.42 ×8       +0.14  within noise, ±0.47`.
-fn line(row: &Row, theme: Theme) -> String {
+fn line(row: &ReproductionRow, theme: Theme) -> String {
     let percent = |share: f64| format!("{:.2}", 100.0 * share);
     let (pm, times) = (theme.glyph(Symbol::PlusMinus), theme.glyph(Symbol::Times));
     let ours = match row.ours {
@@ -46,7 +46,7 @@ fn line(row: &Row, theme: Theme) -> String {
         None => String::new(),
         Some(found @ Difference { value, noise }) => {
             let noise = noise.map_or(String::new(), |noise| format!(", {pm}{}", percent(noise)));
-            format!("{:>+12.2}  {}{noise}", 100.0 * value, found.word())
+            format!("{:>+12.2}  {}{noise}", 100.0 * value, found.verdict())
         }
     };
     format!("  {:<10}{:>9}{ours:>16}{difference}", row.split.name(), percent(row.published))

@@ -35,7 +35,9 @@ fn load(app: &App) -> Vec<Effect> {
 /// Shows another seed; `to` maps the current index to the new one.
 fn show_seed(app: &mut App, to: fn(usize) -> usize) -> Vec<Effect> {
     let view = &mut app.insight;
-    let Some((seed, seeds)) = view.loaded().map(|loaded| (loaded.report.seed, loaded.report.seeds)) else {
+    let Some((seed, seeds)) =
+        view.loaded().map(|loaded| (loaded.report.seed_index, loaded.report.seed_count))
+    else {
         return Vec::new();
     };
     let next = to(seed).min(seeds - 1);
@@ -54,12 +56,12 @@ fn open_infer(app: &App) -> Vec<Step> {
     let (Some(loaded), Some(row), Some(of)) = (view.loaded(), view.row(view.selected), &view.subject) else {
         return Vec::new();
     };
-    let Ok(texts) = &loaded.report.texts else { return Vec::new() };
+    let Ok(texts) = &loaded.report.examples else { return Vec::new() };
     let (example, seed) = (texts[row].clone(), loaded.report.spec.seed);
     let name = of.dir.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
     let is_live = app.is_training() && app.training.as_ref().is_some_and(|run| run.dir == of.dir);
-    let source = match loaded.report.seeds {
-        _ if is_live && loaded.report.seed + 1 == loaded.report.seeds => ModelSource::Live,
+    let source = match loaded.report.seed_count {
+        _ if is_live && loaded.report.seed_index + 1 == loaded.report.seed_count => ModelSource::Live,
         0 | 1 => ModelSource::Run { name, dir: loaded.report.dir.clone() },
         _ => ModelSource::Run { name: format!("{name}, seed {seed}"), dir: loaded.report.dir.clone() },
     };
@@ -177,7 +179,7 @@ fn show_row(app: &mut App) {
     let view = &app.insight;
     let (Some(loaded), Some(row)) = (view.loaded(), view.row(view.selected)) else { return };
     let predictions = loaded.predictions();
-    let mut lines = match &loaded.report.texts {
+    let mut lines = match &loaded.report.examples {
         Ok(texts) => {
             let pair = texts[row].text_pair.iter().map(|text| harmless(text));
             std::iter::once(harmless(&texts[row].text)).chain(pair).collect()
@@ -204,7 +206,7 @@ fn show_row(app: &mut App) {
     let losses: Vec<String> = loaded.losses(row).map(format::loss).collect();
     lines.push(format!("loss       {}", format::loss(predictions.loss(row))));
     lines.push(format!("loss at each evaluation: {}", losses.join(" ")));
-    let shared = loaded.cross_seed().map(|together| (together.seeds, &together.rows));
+    let shared = loaded.cross_seed().map(|together| (together.seed_count, &together.rows));
     if let Some((seeds, shared)) =
         shared.and_then(|(n, rows)| Some((n, rows.iter().find(|one| one.row == row)?)))
     {

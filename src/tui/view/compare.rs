@@ -256,7 +256,7 @@ fn curves(app: &App) -> (Vec<Curve<'_>>, Vec<usize>) {
         let seeds: Vec<_> = mark
             .histories(app.training.as_ref())
             .iter()
-            .filter_map(|history| Some((compare.quantity.series(history)?, &history.course)))
+            .filter_map(|history| Some((compare.quantity.series(history)?, &history.step_axis)))
             .filter(|(series, _)| !series.is_empty())
             .collect();
         let (role, is_smoothed) = (Role::Curve(mark.colour), compare.quantity.is_noisy());

@@ -283,7 +283,7 @@ fn draw_panel<'a>(
         role: *role,
         look: *look,
         series: vec![*series],
-        course: &gauges.course,
+        course: &gauges.time_axis,
         is_smoothed: false,
     };
     let curves: Vec<Curve<'_>> = panel.curves.iter().map(curve).collect();

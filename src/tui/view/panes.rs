@@ -45,7 +45,7 @@ impl<'a> Shown<'a> {
         let series: Vec<_> = self.seeds.iter().filter_map(of).filter(|series| !series.is_empty()).collect();
         let furthest = self.seeds.iter().max_by_key(|history| history.steps_done())?;
         let is_wanted = view.seeds == Seeds::Band && series.len() > 1;
-        let (look, course) = (Look::Mean, &furthest.course);
+        let (look, course) = (Look::Mean, &furthest.step_axis);
         is_wanted.then(|| Curve { name: "mean", look, series, course, ..curve.clone() })
     }
 
@@ -89,7 +89,7 @@ pub(super) fn draw_loss(
         role: Role::Train,
         look: Look::Line,
         series: vec![&history.loss],
-        course: &history.course,
+        course: &history.step_axis,
         is_smoothed: true,
     };
     let validation = |series| Curve {
@@ -151,7 +151,7 @@ pub(super) fn draw_score_pane(app: &App, run: &RunState, area: Rect, buffer: &mu
             role: scores::split_role(split),
             look,
             series: vec![history.score(split, metric)?],
-            course: &history.course,
+            course: &history.step_axis,
             is_smoothed: false,
         })
     };
@@ -313,7 +313,7 @@ pub(super) fn draw_probes(app: &App, history: &History, area: Rect, buffer: &mut
     block.render(area, buffer);
     let newest = history.probes.newest();
     let lines: Vec<_> = newest
-        .map(|course| probes::ProbeLine { pin: &course.pin, course: Some(course), is_at: false })
+        .map(|course| probes::ProbeLine { pin: &course.probe, course: Some(course), is_at: false })
         .collect();
     probes::draw(&lines, Some(history), app.theme, inner, buffer);
 }

@@ -4,7 +4,7 @@ use crate::event::ProbePrediction;
 use crate::format;
 use crate::probes::Probe;
 use crate::run::history::History;
-use crate::run::probes::ProbeCourse;
+use crate::run::probes::ProbeSeries;
 use crate::text;
 use crate::tui::theme::{Role, Symbol, Theme};
 use crate::tui::widgets::bars::spark_between;
@@ -28,7 +28,7 @@ pub(super) struct ProbeLine<'a> {
     /// The text.
     pub pin: &'a Probe,
     /// What was said of it in the run that is looked at, if it was.
-    pub course: Option<&'a ProbeCourse>,
+    pub course: Option<&'a ProbeSeries>,
     /// Whether it is the one under the cursor.
     pub is_at: bool,
 }
@@ -49,7 +49,7 @@ impl Columns {
         let flipped = if width >= 2 * told + BARS + FLIPPED { FLIPPED } else { 0 };
         let rest = width.saturating_sub(told + flipped + 1);
         let signs =
-            |course: &ProbeCourse| course.values().iter().map(|(_, flipped)| 1 + u16::from(*flipped)).sum();
+            |course: &ProbeSeries| course.values().iter().map(|(_, flipped)| 1 + u16::from(*flipped)).sum();
         let needed: u16 = courses().map(signs).max().unwrap_or(0);
         let waits = if courses().count() < lines.len() { UNSCORED } else { 0 };
         // In steps, so that the texts do not move with each evaluation.
@@ -88,7 +88,7 @@ pub(super) fn draw(
 
 /// Draws what was said of a text in one line.
 fn draw_course(
-    course: &ProbeCourse,
+    course: &ProbeSeries,
     ends: (f64, f64),
     columns: &Columns,
     theme: Theme,
@@ -116,7 +116,7 @@ fn draw_course(
 }
 
 /// The label that a text has now.
-fn label(course: &ProbeCourse) -> Option<&str> {
+fn label(course: &ProbeSeries) -> Option<&str> {
     match course.last() {
         ProbePrediction::Label { label, .. } => Some(label),
         ProbePrediction::Score { .. } => None,
@@ -125,7 +125,7 @@ fn label(course: &ProbeCourse) -> Option<&str> {
 
 /// The newest evaluations as little bars between `ends`, with a mark before each at which the label flipped;
 /// exactly `width` cells.
-fn signs(course: &ProbeCourse, ends: (f64, f64), width: usize, theme: Theme) -> Vec<(String, Role)> {
+fn signs(course: &ProbeSeries, ends: (f64, f64), width: usize, theme: Theme) -> Vec<(String, Role)> {
     let mut signs = Vec::new();
     for (value, is_flipped) in course.values() {
         if is_flipped {
@@ -155,7 +155,7 @@ mod tests {
     #[test]
     fn flips_are_marked_between_the_bars() {
         let points = [0.0, 0.25, 0.75, 1.0].iter().zip(0..).map(|(p, step)| (step, told(*p))).collect();
-        let course = ProbeCourse { pin: Probe { text: "a".into(), text_pair: None }, points };
+        let course = ProbeSeries { probe: Probe { text: "a".into(), text_pair: None }, points };
         let drawn = |width, letters| {
             let theme = Theme::new(ColorDepth::None, letters);
             signs(&course, (0.0, 1.0), width, theme).into_iter().map(|sign| sign.0).collect::<String>()

@@ -104,11 +104,16 @@ fn csv_error(file: &Path, line: u64, error: &csv::Error, dialect: Dialect) -> Er
     }
 }
 
+/// Number of bytes equal to `wanted`.
+fn count(bytes: &[u8], wanted: u8) -> usize {
+    bytes.iter().fold(0, |count, byte| count + usize::from(*byte == wanted))
+}
+
 /// Whether a quote opens a cell of the last row of a file and none closes it. `rest` is the content from the start of
 /// that row.
 fn has_open_quote(row: &ByteRecord, rest: &[u8]) -> bool {
     let spans_lines = row.iter().any(|cell| cell.contains(&b'\n'));
-    spans_lines && rest.iter().filter(|byte| **byte == b'"').count() % 2 == 1
+    spans_lines && count(rest, b'"') % 2 == 1
 }
 
 /// Computes the line numbers of increasing byte offsets.
@@ -127,7 +132,7 @@ impl LineCounter<'_> {
         let line_ends = self.bytes.iter().skip(start).take_while(is_line_end).count();
         let start = (start + line_ends).min(self.bytes.len());
         let passed = self.bytes.get(self.offset..start).unwrap_or_default();
-        self.line += passed.iter().filter(|byte| **byte == b'\n').count() as u64;
+        self.line += count(passed, b'\n') as u64;
         self.offset = start;
         self.line
     }

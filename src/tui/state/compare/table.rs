@@ -188,7 +188,7 @@ mod tests {
             train_seconds: 1.0,
             started,
             repeats: None,
-            pace: None,
+            measured_speed: None,
         }
     }
 

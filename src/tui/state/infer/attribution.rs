@@ -1,6 +1,6 @@
 //! The attribution of the newest prediction to the words of the text.
 
-use crate::predict::Explanation;
+use crate::predict::Attributions;
 
 /// A text, or a pair of texts.
 pub(in crate::tui) type Texts = (String, Option<String>);
@@ -21,7 +21,7 @@ pub(in crate::tui) struct ComputedAttribution {
     pub(in crate::tui) seconds: f64,
     /// When it was computed, in seconds since 1970.
     pub(in crate::tui) computed_at: f64,
-    pub(in crate::tui) result: Result<Explanation, String>,
+    pub(in crate::tui) result: Result<Attributions, String>,
 }
 
 impl Attribution {
@@ -43,7 +43,7 @@ impl Attribution {
     }
 
     /// Takes the attribution of a request, unless a later request has replaced it.
-    pub fn insert(&mut self, request_id: u64, seconds: f64, result: Result<Explanation, String>, now: f64) {
+    pub fn insert(&mut self, request_id: u64, seconds: f64, result: Result<Attributions, String>, now: f64) {
         if let Some((_, texts)) = self.pending.take_if(|(number, _)| *number == request_id) {
             self.computed = Some(ComputedAttribution { texts, seconds, computed_at: now, result });
         }
@@ -64,7 +64,7 @@ mod tests {
         assert!(attribution.request(3, texts(), true, 10.6), "after 20 times the computation time");
         assert!(attribution.request(4, texts(), false, 10.7), "a model on disk does not slow down training");
         assert!(attribution.request(5, ("bad".into(), None), true, 10.8));
-        attribution.insert(4, 0.5, Ok(Explanation { label: "a".into(), words: Vec::new() }), 11.0);
+        attribution.insert(4, 0.5, Ok(Attributions { label: "a".into(), words: Vec::new() }), 11.0);
         assert!(
             attribution.computed.as_ref().is_some_and(|last| last.result.is_err()),
             "the result of a replaced request is dropped"

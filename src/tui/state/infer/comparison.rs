@@ -1,6 +1,6 @@
 //! A second model that classifies every text too, to compare with the first.
 
-use crate::predict::Answer;
+use crate::predict::ModelOutput;
 
 /// A second model to compare with.
 #[derive(Debug)]
@@ -14,12 +14,12 @@ pub struct Comparison {
     /// The error when it cannot be opened or cannot classify.
     pub(in crate::tui) error: Option<String>,
     /// The newest prediction, with the number of its request.
-    pub(in crate::tui) answer: Option<(u64, Answer)>,
+    pub(in crate::tui) answer: Option<(u64, ModelOutput)>,
 }
 
 impl Comparison {
     /// The newest prediction.
-    pub(in crate::tui) fn prediction(&self) -> Option<&Answer> {
+    pub(in crate::tui) fn prediction(&self) -> Option<&ModelOutput> {
         self.answer.as_ref().map(|(_, answer)| answer)
     }
 

@@ -12,7 +12,7 @@ pub use model::{ModelSource, OpenedModel};
 pub use probe_list::ProbeList;
 
 use super::run::RunState;
-use crate::predict::{Answer, Prediction};
+use crate::predict::{ModelOutput, Prediction};
 use crate::probes::Probe;
 use crate::run::history::History;
 use crate::tui::widgets::text_field::TextField;
@@ -25,7 +25,7 @@ pub struct HistoryEntry {
     /// The second text of a pair.
     pub text_pair: Option<String>,
     /// The prediction.
-    pub answer: Answer,
+    pub answer: ModelOutput,
 }
 
 /// The state of the screen.

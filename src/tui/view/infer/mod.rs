@@ -6,7 +6,7 @@ mod model;
 mod probe_list;
 
 use super::run_text::tagged_name;
-use crate::predict::Answer;
+use crate::predict::ModelOutput;
 use crate::text;
 use crate::tui::action::{Action, InferAction, ListAction};
 use crate::tui::layout::INFER_SIDE_BY_SIDE;
@@ -107,7 +107,9 @@ fn draw_verdict(app: &App, area: Rect, buffer: &mut Buffer) {
     if y < area.bottom() {
         let cut_note = if verdict.truncated { ", the end was cut" } else { "" };
         let scale = match verdict.output {
-            Answer::Score { scale: Some((low, high)), .. } => format!("on a scale from {low} to {high}; "),
+            ModelOutput::Score { scale: Some((low, high)), .. } => {
+                format!("on a scale from {low} to {high}; ")
+            }
             _ => String::new(),
         };
         let text = format!("{scale}{} tokens{cut_note}", verdict.tokens);

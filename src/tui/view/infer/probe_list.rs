@@ -33,7 +33,7 @@ pub(super) fn draw(app: &App, area: Rect, buffer: &mut Buffer) {
     let history = infer.run_history(app.training.as_ref());
     let line = |(at, pin)| ProbeLine {
         pin,
-        course: history.and_then(|history| history.probes.of(pin)),
+        course: history.and_then(|history| history.probes.series_of(pin)),
         is_at: infer.recalled == Some(infer.history.len() + at),
     };
     let lines: Vec<_> = infer.fitting_probes().enumerate().map(line).collect();

@@ -135,7 +135,7 @@ fn draw_nothing(app: &App, area: Rect, buffer: &mut Buffer) {
 fn name(app: &App, loaded: &LoadedReport) -> String {
     let Some(of) = &app.insight.subject else { return String::new() };
     let name = of.dir.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
-    let ErrorReport { seed, seeds, spec, .. } = &loaded.report;
+    let ErrorReport { seed_index: seed, seed_count: seeds, spec, .. } = &loaded.report;
     let place = if *seeds > 1 { format!(" ({} of {seeds})", seed + 1) } else { String::new() };
     format!("{name}{}seed {}{place}", app.theme.glyph(Symbol::Dot), spec.seed)
 }

@@ -37,7 +37,7 @@ impl Columns {
         let most = if width < 90 { 10 } else { 16 };
         let class = names.map(|name| text::width(name)).max().unwrap_or(0).clamp(9, most);
         let most_spark = if width < 90 { 8 } else { 16 };
-        let least = match loaded.report.seeds {
+        let least = match loaded.report.seed_count {
             0 | 1 => 6,
             _ if width < 90 => 8,
             _ => SEEDS,
@@ -55,7 +55,7 @@ fn frame(app: &App, loaded: &LoadedReport) -> Block<'static> {
 
 /// The line above the rows where their texts are not to be had.
 fn trouble(loaded: &LoadedReport) -> Option<String> {
-    loaded.report.texts.as_ref().err().map(|why| format!("Row numbers only: {}", harmless(why)))
+    loaded.report.examples.as_ref().err().map(|why| format!("Row numbers only: {}", harmless(why)))
 }
 
 /// The lines of the rows below the heading, and the first row in sight.
@@ -133,7 +133,7 @@ fn draw_row(
         Labels::Scale { .. } => said_of_number(loaded, row),
     };
     let shared = loaded.cross_seed().filter(|_| view.listed == RowList::CrossSeed);
-    let shared = shared.and_then(|together| Some((together.seeds, together.rows.get(place)?)));
+    let shared = shared.and_then(|together| Some((together.seed_count, together.rows.get(place)?)));
     let (loss, last) = match shared {
         None => (predictions.loss(row), (spark(loaded.losses(row), columns.spark, theme), Role::Validation)),
         Some((seeds, shared)) => {
@@ -178,8 +178,8 @@ fn said_of_class(
     let (label, mut predicted) = (predictions.target(row), predictions.predicted(row));
     let mut sure = predictions.probability(row, predicted);
     if view.listed == RowList::Mislabelled {
-        let suspect = &loaded.report.suspects[place];
-        (predicted, sure) = (suspect.other, suspect.probability);
+        let suspect = &loaded.report.label_issues[place];
+        (predicted, sure) = (suspect.suggested, suspect.suggested_probability);
     }
     if view.listed == RowList::CrossSeed
         && let Some(shared) = loaded.cross_seed().and_then(|together| together.rows.get(place))
@@ -207,7 +207,7 @@ fn said_of_number(loaded: &LoadedReport, row: usize) -> SaidOfRow {
 
 /// The text of a row, or of both; nothing when it is not there.
 fn text_of(loaded: &LoadedReport, row: usize) -> String {
-    let Ok(texts) = &loaded.report.texts else { return String::new() };
+    let Ok(texts) = &loaded.report.examples else { return String::new() };
     let short = |text: &str| harmless(&text.chars().take(LOOKED_AT).collect::<String>());
     let example = &texts[row];
     match &example.text_pair {
@@ -222,8 +222,8 @@ fn title(view: &InsightState, loaded: &LoadedReport) -> String {
         RowList::Mislabelled => "Likely mislabelled".to_string(),
         RowList::CrossSeed => match loaded.cross_seed() {
             Some(together) => {
-                let all = together.rows.iter().filter(|row| row.wrong == together.seeds).count();
-                format!("Wrong in all {} seeds: {}; all rows", together.seeds, format::count(all as u64))
+                let all = together.rows.iter().filter(|row| row.wrong == together.seed_count).count();
+                format!("Wrong in all {} seeds: {}; all rows", together.seed_count, format::count(all as u64))
             }
             None => "All seeds".to_string(),
         },
@@ -243,7 +243,7 @@ fn title(view: &InsightState, loaded: &LoadedReport) -> String {
 fn draw_none(view: &InsightState, loaded: &LoadedReport, theme: Theme, area: Rect, buffer: &mut Buffer) {
     let was_trained = loaded.report.evaluations.iter().any(|evaluation| evaluation.step > 0);
     let text = match view.listed {
-        RowList::CrossSeed => match &loaded.report.together {
+        RowList::CrossSeed => match &loaded.report.cross_seed {
             Err(why) => why.as_str(),
             Ok(_) => "Fewer than two seeds have been scored: what all of them get wrong comes here.",
         },
