@@ -66,8 +66,9 @@ pub fn open(options: Options) -> Result<()> {
         effect_runner.run(Effect::LoadHistory(dir));
     }
     let keys = read_keys()?;
-    let ended = Loop { app, effect_runner, messages, keys, signals, last_draw: None, last_tick: Instant::now() }
-        .run(&mut screen);
+    let ended =
+        Loop { app, effect_runner, messages, keys, signals, last_draw: None, last_tick: Instant::now() }
+            .run(&mut screen);
     drop(screen);
     ended
 }

@@ -165,7 +165,8 @@ mod tests {
     fn document_reproduces_the_keymap() {
         let built_in = Keymap::default();
         assert_eq!(data(&read(&built_in.document())), data(&built_in));
-        let custom = read("quit = \"ctrl-q\"\n[live]\npause = [\"space\", \"p\"]\n[compare]\nmark_all = []\n");
+        let custom =
+            read("quit = \"ctrl-q\"\n[live]\npause = [\"space\", \"p\"]\n[compare]\nmark_all = []\n");
         assert_ne!(data(&custom), data(&built_in));
         assert_eq!(data(&read(&custom.document())), data(&custom));
         let changed: Vec<String> = custom
@@ -186,7 +187,9 @@ mod tests {
             action.unwrap_or(line)
         });
         let uncommented = uncommented.collect::<Vec<_>>().join("\n");
-        assert!(uncommented.lines().filter(|line| line.contains(" = \"") || line.contains(" = [")).count() > 80);
+        assert!(
+            uncommented.lines().filter(|line| line.contains(" = \"") || line.contains(" = [")).count() > 80
+        );
         assert_eq!(data(&read(&uncommented)), data(&built_in));
     }
 

@@ -92,7 +92,8 @@ impl Reader<'_> {
 
     /// Assigns the keys of `value` to the action `name` of one context, or of every context that has it.
     fn action(&mut self, context: Option<Context>, name: &Spanned<Cow<'_, str>>, value: &Spanned<DeValue>) {
-        let binding = |context: Context| self.keymap.of(context).find(|binding| binding.name == name.get_ref());
+        let binding =
+            |context: Context| self.keymap.of(context).find(|binding| binding.name == name.get_ref());
         let contexts = Context::ALL.into_iter().filter(|here| context.is_none_or(|context| context == *here));
         let found: Vec<(Context, &'static str)> =
             contexts.filter_map(|context| Some((context, binding(context)?.name))).collect();
@@ -117,10 +118,9 @@ impl Reader<'_> {
             let offset = item.span().start;
             let parsed = match item.get_ref() {
                 DeValue::String(text) => KeyChord::parse(text),
-                other => Err(format!(
-                    "expected a key or a list of keys in quotes, not {}",
-                    describe_value(other)
-                )),
+                other => {
+                    Err(format!("expected a key or a list of keys in quotes, not {}", describe_value(other)))
+                }
             };
             let problem = match parsed {
                 Ok(key) if keys.iter().any(|(other, _)| *other == key) => {
@@ -156,13 +156,11 @@ impl Reader<'_> {
             return;
         }
         let is_key = |key: KeyChord| !(context.takes_text() && key.is_text());
-        let usable: Vec<(KeyChord, usize)> =
-            keys.iter().copied().filter(|(key, _)| is_key(*key)).collect();
+        let usable: Vec<(KeyChord, usize)> = keys.iter().copied().filter(|(key, _)| is_key(*key)).collect();
         if usable.len() < keys.len() {
             if let (true, Some((key, offset))) = (is_explicit, keys.iter().find(|(key, _)| !is_key(*key))) {
                 let (key, context) = (key.text(), context.name());
-                let problem =
-                    format!("`{key}` is text in [{context}]; add ctrl- or alt-");
+                let problem = format!("`{key}` is text in [{context}]; add ctrl- or alt-");
                 self.source.push_error_unless_syntax_error(*offset, problem);
                 return;
             }
@@ -175,7 +173,12 @@ impl Reader<'_> {
             binding.keys = usable.iter().map(|(key, _)| *key).collect();
         }
         self.assignments.retain(|other| (other.context, other.name) != (context, name));
-        self.assignments.extend(usable.into_iter().map(|(key, offset)| Assignment { context, name, key, offset }));
+        self.assignments.extend(usable.into_iter().map(|(key, offset)| Assignment {
+            context,
+            name,
+            key,
+            offset,
+        }));
     }
 
     /// Reports keys that two actions of the same screen share: only one of the actions would be triggered.
@@ -185,7 +188,9 @@ impl Reader<'_> {
         for assignment in self.assignments.clone() {
             let Some((other, offset)) = self.conflict(&built_in, assignment) else { continue };
             // Of two keys in the file the later one is reported; a key for several screens is reported once.
-            if offset.is_some_and(|offset| offset > assignment.offset) || reported.contains(&assignment.offset) {
+            if offset.is_some_and(|offset| offset > assignment.offset)
+                || reported.contains(&assignment.offset)
+            {
                 continue;
             }
             reported.push(assignment.offset);
@@ -198,15 +203,20 @@ impl Reader<'_> {
             let line = offset
                 .map_or(String::new(), |offset| format!(", line {}", self.source.line_column(offset).0));
             let key = assignment.key.text();
-            let problem =
-                format!("`{key}` is already the key of `{name}` {context}{line}; use another key for one of them");
+            let problem = format!(
+                "`{key}` is already the key of `{name}` {context}{line}; use another key for one of them"
+            );
             self.source.push_error(assignment.offset, problem);
         }
     }
 
     /// Another action with the same key in an overlapping context, and its byte offset if the file assigns it. Actions
     /// that share the key by default are no conflict.
-    fn conflict(&self, built_in: &Keymap, assignment: Assignment) -> Option<((Context, &'static str), Option<usize>)> {
+    fn conflict(
+        &self,
+        built_in: &Keymap,
+        assignment: Assignment,
+    ) -> Option<((Context, &'static str), Option<usize>)> {
         let has = |context: Context, name: &str| {
             built_in.of(context).any(|one| one.name == name && one.keys.contains(&assignment.key))
         };
@@ -328,7 +338,9 @@ mod tests {
         );
         check(
             "[runs]\nnew = \"N\"\nedit = \"N\"\n",
-            &["k.toml:3:8: `N` is already the key of `new` in [runs], line 2; use another key for one of them"],
+            &[
+                "k.toml:3:8: `N` is already the key of `new` in [runs], line 2; use another key for one of them",
+            ],
         );
         check(
             "[chart]\nlog = \"s\"\n",
@@ -336,7 +348,9 @@ mod tests {
         );
         check(
             "refresh = \"q\"\n",
-            &["k.toml:1:11: `q` is already the key of `quit` on every screen; use another key for one of them"],
+            &[
+                "k.toml:1:11: `q` is already the key of `quit` on every screen; use another key for one of them",
+            ],
         );
         // Swapped keys do not conflict.
         read("[live]\nsave = \"x\"\nstop = \"s\"\n");

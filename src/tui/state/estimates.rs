@@ -27,7 +27,9 @@ impl TimeEstimate {
     pub fn text(self, theme: Theme) -> String {
         match self {
             TimeEstimate { is_known: true, seconds } => format::duration(seconds),
-            TimeEstimate { seconds, .. } if seconds > 0.0 => format!("at least {}", format::duration(seconds)),
+            TimeEstimate { seconds, .. } if seconds > 0.0 => {
+                format!("at least {}", format::duration(seconds))
+            }
             _ => theme.glyph(Symbol::Dash).into(),
         }
     }

@@ -21,7 +21,7 @@ pub struct Form {
     pub editing: Option<TextField>,
     /// The value before it was edited, to restore it.
     pub(in crate::tui) before_editing: String,
-    }
+}
 
 /// A key and its value.
 #[derive(Debug, Clone, PartialEq)]
@@ -70,7 +70,8 @@ impl Form {
         let values = keys().iter().map(|key| {
             // `[defaults]` applies to every experiment alike.
             let defaults = all.iter().flat_map(|row| &row.values);
-            let mut defaults = defaults.filter(|value| value.key == key && value.origin == ValueOrigin::Defaults);
+            let mut defaults =
+                defaults.filter(|value| value.key == key && value.origin == ValueOrigin::Defaults);
             let text = defaults.next().map_or(key.default, |value| &value.text);
             KeyValue { key, text: text.to_string(), origin: ValueOrigin::BuiltIn }
         });
@@ -131,8 +132,10 @@ impl Form {
             }
             FormLine::Name => {
                 let is_allowed = |c: char| c.is_alphanumeric() || matches!(c, '-' | '_' | '.');
-                let is_valid = self.name.chars().all(is_allowed) && self.name.starts_with(char::is_alphanumeric);
-                (!is_valid).then(|| "use only letters, digits, -, _ and .; start with a letter or digit".into())
+                let is_valid =
+                    self.name.chars().all(is_allowed) && self.name.starts_with(char::is_alphanumeric);
+                (!is_valid)
+                    .then(|| "use only letters, digits, -, _ and .; start with a letter or digit".into())
             }
             FormLine::Field(number) => {
                 let field = &self.fields[number];

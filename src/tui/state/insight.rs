@@ -65,7 +65,8 @@ impl LoadedReport {
     pub(in crate::tui) fn new(report: ErrorReport, evaluation: Option<usize>) -> Option<Self> {
         let newest = report.evaluations.len().checked_sub(1)?;
         let evaluation_index = evaluation.unwrap_or(newest).min(newest);
-        let analysis = ErrorAnalysis::of(&report.evaluations[evaluation_index].predictions, report.spec.task());
+        let analysis =
+            ErrorAnalysis::of(&report.evaluations[evaluation_index].predictions, report.spec.task());
         Some(LoadedReport { report, evaluation_index, analysis })
     }
 
@@ -168,7 +169,11 @@ impl InsightState {
     pub(in crate::tui) fn step_evaluation(&mut self, is_back: bool) {
         let Content::Loaded(loaded) = &mut self.content else { return };
         let newest = loaded.report.evaluations.len() - 1;
-        let index = if is_back { loaded.evaluation_index.saturating_sub(1) } else { (loaded.evaluation_index + 1).min(newest) };
+        let index = if is_back {
+            loaded.evaluation_index.saturating_sub(1)
+        } else {
+            (loaded.evaluation_index + 1).min(newest)
+        };
         loaded.select_evaluation(index);
         self.evaluation = (index < newest).then_some(index);
         self.selected = self.selected.min(self.count().saturating_sub(1));

@@ -51,16 +51,12 @@ pub(super) fn ask_learning_rate(app: &mut App) {
         return;
     };
     let rate = history.peak_learning_rate();
-    let scheduled = history.step.as_ref().map_or(String::new(), |step| {
-        format!(", scheduled {}", format::learning_rate(step.learning_rate))
-    });
+    let scheduled = history
+        .step
+        .as_ref()
+        .map_or(String::new(), |step| format!(", scheduled {}", format::learning_rate(step.learning_rate)));
     let item = |factor: f64, note: &str| Item { value: scaled(rate, factor), note: note.into() };
-    let items = vec![
-        item(0.5, "half"),
-        item(0.1, "a tenth"),
-        item(2.0, "double"),
-        item(10.0, "ten times"),
-    ];
+    let items = vec![item(0.5, "half"), item(0.1, "a tenth"), item(2.0, "double"), item(10.0, "ten times")];
     choose_from(
         app,
         format!("learning_rate is {}{scheduled}", format::real(rate)),
@@ -103,16 +99,13 @@ pub(super) fn ask_length(app: &mut App) {
 
 /// A number of steps, in epochs if it is a multiple of an epoch.
 fn length(steps: u64, per_epoch: u64) -> String {
-    if steps.is_multiple_of(per_epoch) {
-        plural(steps / per_epoch, "epoch")
-    } else {
-        plural(steps, "step")
-    }
+    if steps.is_multiple_of(per_epoch) { plural(steps / per_epoch, "epoch") } else { plural(steps, "step") }
 }
 
 fn choose_from(app: &mut App, title: String, items: Vec<Item>, free_text: &'static str, purpose: Purpose) {
     let typed = TextField::default();
-    app.popup = Some(Popup::Choice(Choice { title, items, free_text: Some(free_text), typed, selected: 0, purpose }));
+    app.popup =
+        Some(Popup::Choice(Choice { title, items, free_text: Some(free_text), typed, selected: 0, purpose }));
 }
 
 /// Applies the chosen learning rate.

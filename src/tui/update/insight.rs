@@ -193,7 +193,10 @@ fn show_row(app: &mut App) {
             let probability = |class: usize| {
                 format!("{} {:.1} %", names[class], 100.0 * predictions.probability(row, class))
             };
-            lines.push(format!("predicted  {}", (0..names.len()).map(probability).collect::<Vec<_>>().join(", ")));
+            lines.push(format!(
+                "predicted  {}",
+                (0..names.len()).map(probability).collect::<Vec<_>>().join(", ")
+            ));
         }
         Labels::Scale { low, high } => {
             lines.push(format!(

@@ -18,12 +18,8 @@ pub(super) fn train(app: &mut App, request: TrainRequest) -> Vec<Effect> {
     if app.is_training() {
         app.popup = Some(Popup::question(
             "Another run is being trained",
-            "Only one run is trained at a time. A queued run starts after the runs before it."
-                .into(),
-            vec![
-                ('a', "add to the queue", Reply::Enqueue(request)),
-                ('k', "cancel", Reply::Nothing),
-            ],
+            "Only one run is trained at a time. A queued run starts after the runs before it.".into(),
+            vec![('a', "add to the queue", Reply::Enqueue(request)), ('k', "cancel", Reply::Nothing)],
         ));
         return Vec::new();
     }

@@ -101,8 +101,12 @@ pub(super) fn move_cursor(app: &mut App, action: ListAction) {
     }
     let last = last_scroll(app);
     match &mut app.popup {
-        Some(Popup::Question(Question { selected, answers, .. })) => *selected = moved(*selected, answers.len(), action),
-        Some(Popup::Choice(choice)) => choice.selected = moved(choice.selected, choice.visible_items().len(), action),
+        Some(Popup::Question(Question { selected, answers, .. })) => {
+            *selected = moved(*selected, answers.len(), action)
+        }
+        Some(Popup::Choice(choice)) => {
+            choice.selected = moved(choice.selected, choice.visible_items().len(), action)
+        }
         Some(Popup::Message { first, .. }) => *first = moved(*first, last + 1, action),
         Some(Popup::Help(_)) | None => {}
     }
@@ -144,7 +148,10 @@ pub(super) fn ask_to_quit(app: &mut App) -> Vec<Effect> {
             app.popup = Some(Popup::question(
                 "Unsaved changes",
                 "The changes in the form are not saved to the experiments file.".into(),
-                vec![('q', "discard the changes and quit", Reply::Quit), ('k', "keep editing", Reply::Nothing)],
+                vec![
+                    ('q', "discard the changes and quit", Reply::Quit),
+                    ('k', "keep editing", Reply::Nothing),
+                ],
             ));
             return Vec::new();
         }

@@ -320,7 +320,11 @@ pub(super) fn draw_probes(app: &App, history: &History, area: Rect, buffer: &mut
 
 pub(super) fn draw_log(app: &App, history: &History, area: Rect, buffer: &mut Buffer) {
     let theme = app.theme;
-    let title = if app.live.log_scroll > 0 { format!("Log, {} lines back", app.live.log_scroll) } else { "Log".into() };
+    let title = if app.live.log_scroll > 0 {
+        format!("Log, {} lines back", app.live.log_scroll)
+    } else {
+        "Log".into()
+    };
     let block = airy_pane(theme, &title, false);
     let inner = block.inner(area);
     block.render(area, buffer);

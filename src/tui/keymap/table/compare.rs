@@ -84,21 +84,21 @@ pub(super) static COMPARE: &[Row] = &[
     .when(Condition::HasMarkedSeeds),
     bind("clear_marks", &[char('c')], Action::Compare(CompareAction::ClearMarks), "", "clear all marks")
         .when(Condition::HasMarks),
-    bind(
-        "open",
-        ENTER,
-        Action::Compare(CompareAction::Open),
-        "",
-        "open the run on the Live screen",
-    )
-    .when(Condition::OnComparedRun),
+    bind("open", ENTER, Action::Compare(CompareAction::Open), "", "open the run on the Live screen")
+        .when(Condition::OnComparedRun),
     bind("up", UP, Action::List(ListAction::Up), "", "one line up"),
     bind("down", DOWN, Action::List(ListAction::Down), "", "one line down"),
     bind("page_up", PAGE_UP, Action::List(ListAction::PageUp), "", "ten lines up"),
     bind("page_down", PAGE_DOWN, Action::List(ListAction::PageDown), "", "ten lines down"),
     bind("first", FIRST, Action::List(ListAction::First), "", "to the first line"),
     bind("last", LAST, Action::List(ListAction::Last), "", "to the last line"),
-    bind("refresh", &[key(KeyCode::F(5))], Action::Compare(CompareAction::Refresh), "", "refresh the list of runs"),
+    bind(
+        "refresh",
+        &[key(KeyCode::F(5))],
+        Action::Compare(CompareAction::Refresh),
+        "",
+        "refresh the list of runs",
+    ),
     bind(
         "back",
         ESC,

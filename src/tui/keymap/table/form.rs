@@ -9,13 +9,7 @@ use crossterm::event::KeyCode;
 
 /// The bindings of the form.
 pub(super) static FORM: &[Row] = &[
-    bind(
-        "open",
-        ENTER,
-        Action::Form(FormAction::Open),
-        "edit",
-        "edit the value under the cursor, or start",
-    ),
+    bind("open", ENTER, Action::Form(FormAction::Open), "edit", "edit the value under the cursor, or start"),
     bind(
         "start",
         &[ctrl('r')],

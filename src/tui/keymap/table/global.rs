@@ -35,7 +35,13 @@ pub(super) static GLOBAL: &[Row] = &[
         "",
         "show the Compare screen",
     ),
-    bind("help", &[char('?'), key(KeyCode::F(1))], Action::Global(GlobalAction::Help), "help", "show all keys"),
+    bind(
+        "help",
+        &[char('?'), key(KeyCode::F(1))],
+        Action::Global(GlobalAction::Help),
+        "help",
+        "show all keys",
+    ),
     bind(
         "quit",
         &[char('q'), ctrl('c')],

@@ -15,8 +15,14 @@ pub(super) static INFER: &[Row] = &[
     ),
     bind("up", ARROW_UP, Action::List(ListAction::Up), "earlier", "recall the previous text"),
     bind("down", ARROW_DOWN, Action::List(ListAction::Down), "", "recall the next text"),
-    bind("next", TAB, Action::Infer(InferAction::OtherText), "other text", "switch to the other text of the pair")
-        .when(Condition::IsTextPair),
+    bind(
+        "next",
+        TAB,
+        Action::Infer(InferAction::OtherText),
+        "other text",
+        "switch to the other text of the pair",
+    )
+    .when(Condition::IsTextPair),
     bind(
         "pin",
         &[ctrl('p')],
@@ -24,13 +30,7 @@ pub(super) static INFER: &[Row] = &[
         "probe",
         "add the text to the probes, which every evaluation classifies, or remove it",
     ),
-    bind(
-        "weights",
-        &[ctrl('o')],
-        Action::Infer(InferAction::ChooseModel),
-        "weights",
-        "choose the model",
-    ),
+    bind("weights", &[ctrl('o')], Action::Infer(InferAction::ChooseModel), "weights", "choose the model"),
     bind(
         "beside",
         &[ctrl('b')],

@@ -55,14 +55,8 @@ pub(super) static INSIGHT: &[Row] = &[
         "open the row on the Infer screen, to see its word attributions",
     )
     .when(Condition::OnRowWithText),
-    bind(
-        "seed_before",
-        &[char('[')],
-        Action::Insight(InsightAction::PreviousSeed),
-        "seed",
-        "previous seed",
-    )
-    .when(Condition::HasInsightSeeds),
+    bind("seed_before", &[char('[')], Action::Insight(InsightAction::PreviousSeed), "seed", "previous seed")
+        .when(Condition::HasInsightSeeds),
     bind("seed_after", &[char(']')], Action::Insight(InsightAction::NextSeed), "", "next seed")
         .when(Condition::HasInsightSeeds),
     bind(

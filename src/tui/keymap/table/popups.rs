@@ -9,14 +9,8 @@ use crossterm::event::KeyCode;
 
 /// The bindings of a message and of the help.
 pub(super) static MESSAGE: &[Row] = &[
-    bind(
-        "search",
-        &[char('/')],
-        Action::Filter(FilterAction::Start),
-        "search",
-        "filter the keys by a text",
-    )
-    .when(Condition::IsHelp),
+    bind("search", &[char('/')], Action::Filter(FilterAction::Start), "search", "filter the keys by a text")
+        .when(Condition::IsHelp),
     bind("accept", &[key(KeyCode::Enter), char(' ')], Action::Popup(PopupAction::Accept), "close", "close"),
     bind("back", &[key(KeyCode::Esc), char('q'), char('?')], Action::Popup(PopupAction::Cancel), "", "close"),
     bind("up", UP, Action::List(ListAction::Up), "", "one line up"),

@@ -12,24 +12,12 @@ use crossterm::event::KeyCode;
 pub(super) static RUNS: &[Row] = &[
     bind("open", ENTER, Action::Runs(RunsAction::Open), "start", "start the experiment under the cursor")
         .when(Condition::OnExperiment),
-    bind(
-        "open",
-        ENTER,
-        Action::Runs(RunsAction::Open),
-        "curves",
-        "open the run on the Live screen",
-    )
-    .when(Condition::OnRun),
+    bind("open", ENTER, Action::Runs(RunsAction::Open), "curves", "open the run on the Live screen")
+        .when(Condition::OnRun),
     bind("open", ENTER, Action::Runs(RunsAction::Open), "next", "move to the front of the queue")
         .when(Condition::OnWaitingEntry),
-    bind(
-        "open",
-        ENTER,
-        Action::Runs(RunsAction::Open),
-        "curves",
-        "open the run on the Live screen",
-    )
-    .when(Condition::OnStartedEntry),
+    bind("open", ENTER, Action::Runs(RunsAction::Open), "curves", "open the run on the Live screen")
+        .when(Condition::OnStartedEntry),
     bind(
         "earlier",
         &[char('K'), alt_key(KeyCode::Up)],
@@ -51,8 +39,14 @@ pub(super) static RUNS: &[Row] = &[
     bind("edit", &[char('e')], Action::Runs(RunsAction::Edit), "edit", "edit the experiment in a form")
         .when(Condition::OnExperiment),
     bind("new", &[char('n')], Action::Runs(RunsAction::New), "new", "create an experiment"),
-    bind("copy", &[char('c')], Action::Runs(RunsAction::Copy), "copy", "create an experiment from a copy of this one")
-        .when(Condition::OnExperiment),
+    bind(
+        "copy",
+        &[char('c')],
+        Action::Runs(RunsAction::Copy),
+        "copy",
+        "create an experiment from a copy of this one",
+    )
+    .when(Condition::OnExperiment),
     bind(
         "resume",
         &[char('r')],
@@ -77,8 +71,14 @@ pub(super) static RUNS: &[Row] = &[
         "analyze the errors of the run, row by row",
     )
     .when(Condition::OnRun),
-    bind("delete", &[char('d')], Action::Runs(RunsAction::Delete), "delete", "delete the run; asks for confirmation")
-        .when(Condition::OnRun),
+    bind(
+        "delete",
+        &[char('d')],
+        Action::Runs(RunsAction::Delete),
+        "delete",
+        "delete the run; asks for confirmation",
+    )
+    .when(Condition::OnRun),
     bind(
         "open_data",
         &[char('D')],
@@ -87,14 +87,8 @@ pub(super) static RUNS: &[Row] = &[
         "show the data before training: classes, lengths, truncation, leakage between splits",
     )
     .when(Condition::OnExperiment),
-    bind(
-        "queue",
-        &[char('a')],
-        Action::Runs(RunsAction::Enqueue),
-        "queue",
-        "add to the queue",
-    )
-    .when(Condition::CanEnqueue),
+    bind("queue", &[char('a')], Action::Runs(RunsAction::Enqueue), "queue", "add to the queue")
+        .when(Condition::CanEnqueue),
     bind(
         "hold",
         &[char('h')],
@@ -119,13 +113,7 @@ pub(super) static RUNS: &[Row] = &[
         "",
         "compare the runs with the published results",
     ),
-    bind(
-        "search",
-        &[char('/')],
-        Action::Filter(FilterAction::Start),
-        "filter",
-        "filter by a text",
-    ),
+    bind("search", &[char('/')], Action::Filter(FilterAction::Start), "filter", "filter by a text"),
     bind("up", UP, Action::List(ListAction::Up), "", "one line up"),
     bind("down", DOWN, Action::List(ListAction::Down), "", "one line down"),
     bind("page_up", PAGE_UP, Action::List(ListAction::PageUp), "", "ten lines up"),

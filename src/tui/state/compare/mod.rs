@@ -167,7 +167,8 @@ impl CompareState {
         let wanted = hash(&run.name) % u32::from(CURVES);
         let colours = (0..CURVES).map(|offset| ((wanted + u32::from(offset)) % u32::from(CURVES)) as u8);
         let Some(colour) = colours.min_by_key(|colour| used(*colour)) else { return false };
-        let mut symbols = (0..MAX_MARKS).filter(|symbol| self.marks.iter().all(|mark| mark.symbol != *symbol));
+        let mut symbols =
+            (0..MAX_MARKS).filter(|symbol| self.marks.iter().all(|mark| mark.symbol != *symbol));
         let Some(symbol) = symbols.next() else { return false };
         drop(symbols);
         self.marks.push(Mark { dir: run.dir.clone(), colour, symbol, loaded: None });

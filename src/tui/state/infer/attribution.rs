@@ -31,10 +31,9 @@ impl Attribution {
 
     /// Registers a request for the attribution of `texts`; returns false if a recent one can be used instead.
     pub fn request(&mut self, request_id: u64, texts: Texts, is_live: bool, now: f64) -> bool {
-        let is_known =
-            |last: &ComputedAttribution| {
-                last.texts == texts && now < last.computed_at + Attribution::PAUSE * last.seconds
-            };
+        let is_known = |last: &ComputedAttribution| {
+            last.texts == texts && now < last.computed_at + Attribution::PAUSE * last.seconds
+        };
         if is_live && self.computed.as_ref().is_some_and(is_known) {
             return false;
         }

@@ -22,7 +22,9 @@ pub(super) fn act(app: &mut App, action: InferAction) -> Vec<Effect> {
     match action {
         InferAction::Keep if infer.is_pair() && infer.focused_field == 0 => infer.focused_field = 1,
         InferAction::Keep => return classify::keep(infer),
-        InferAction::OtherText => infer.focused_field = if infer.is_pair() { 1 - infer.focused_field } else { 0 },
+        InferAction::OtherText => {
+            infer.focused_field = if infer.is_pair() { 1 - infer.focused_field } else { 0 }
+        }
         InferAction::ToggleProbe => return probes::toggle(app),
         InferAction::ChooseModel => model::ask_model(app),
         InferAction::ChooseComparison => comparison::ask_comparison(app),

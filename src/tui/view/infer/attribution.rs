@@ -150,8 +150,12 @@ mod tests {
 
     fn marked(text: &str, words: Vec<WordAttribution>) -> Marked {
         let explanation = Attributions { label: "positive".into(), words };
-        let found =
-            ComputedAttribution { texts: (text.into(), None), seconds: 0.1, computed_at: 0.0, result: Ok(explanation.clone()) };
+        let found = ComputedAttribution {
+            texts: (text.into(), None),
+            seconds: 0.1,
+            computed_at: 0.0,
+            result: Ok(explanation.clone()),
+        };
         Marked::new(&found, &explanation)
     }
 
