@@ -134,7 +134,7 @@ fn the_rows_that_are_furthest_off_come_first_and_show_all_of_themselves() {
     shows(&app, "Hardest rows: 1 of 248");
     // The keys are the list's: there is no matrix to go to.
     play(&mut app, "<tab><enter>");
-    for wanted in ["He never said that.", "labelled   1.00 on a scale from 0 to 5", "predicted  3.90"] {
+    for wanted in ["He never said that.", "label      1.00 on a scale from 0 to 5", "predicted  3.90"] {
         shows(&app, wanted);
     }
     play(&mut app, "<esc>m,,");
