@@ -11,7 +11,7 @@ mod splits;
 mod task_id;
 mod tasks;
 
-pub use formats::Format;
+pub use formats::FileFormat;
 pub use labels::{ClassName, Labels};
 pub use metrics::{LabelKind, Metric, MetricDisplay};
 pub use models::{KnownModel, MODELS, known_model};

@@ -36,12 +36,11 @@ Examples:
   glue-tui train demo
   glue-tui predict demo \"not bad at all\"
 
-Environment variables: GLUE_TUI_RUNS, GLUE_TUI_THEME, GLUE_TUI_ASCII, NO_COLOR, HF_HOME, HF_HUB_CACHE,
-HF_ENDPOINT, HF_TOKEN, HF_HUB_OFFLINE, CUDA_VISIBLE_DEVICES, RUST_LOG (log level of the libraries, on
-stderr)
+Environment variables: GLUE_TUI_RUNS, GLUE_TUI_THEME, GLUE_TUI_ASCII, NO_COLOR, HF_HOME, HF_HUB_CACHE, \
+HF_ENDPOINT, HF_TOKEN, HF_HUB_OFFLINE, CUDA_VISIBLE_DEVICES, RUST_LOG (log level of the libraries, on stderr)
 
-Exit codes: 0 success, 1 the run failed, 2 usage or configuration error, 3 data or model cannot be read
-or downloaded, 4 device error or out of memory, 130 interrupted (the work is saved)";
+Exit codes: 0 success, 1 the run failed, 2 usage or configuration error, 3 data or model cannot be read or \
+downloaded, 4 device error or out of memory, 130 interrupted (the work is saved)";
 
 /// The options of every command.
 #[derive(Debug, Clone, ClapArgs)]

@@ -96,7 +96,9 @@ impl FieldValue for f64 {
     }
 
     fn text(&self) -> Option<String> {
-        Some(format!("{self:?}"))
+        // The notation of JSON, so that spec.toml and events.jsonl write a number alike: 0.00002, not 2e-5.
+        let json = serde_json::Number::from_f64(*self);
+        Some(json.map_or_else(|| format!("{self:?}"), |number| number.to_string()))
     }
 }
 
@@ -125,4 +127,16 @@ fn integer<T: TryFrom<i64>>(text: &str, kind: ValueKind) -> Result<T, String> {
 
 fn unexpected(text: &str, kind: ValueKind) -> String {
     format!("expected {}, found `{text}`", kind.expected())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_have_the_same_text_in_toml_and_json() {
+        for number in [0.0, 3.0, 0.01, 0.0002, 1e-4, 5e-5, 2e-5, 1.25e-5, 1e-8, 0.1 + 0.2, 1e5, 1e15] {
+            assert_eq!(number.text().unwrap(), serde_json::to_string(&number).unwrap());
+        }
+    }
 }

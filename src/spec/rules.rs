@@ -4,7 +4,7 @@ use super::key::Key;
 use super::keys::{key_named, keys};
 use super::kind::{ValueKind, list};
 use super::run_spec::RunSpec;
-use crate::catalog::{Format, Metric};
+use crate::catalog::{FileFormat, Metric};
 
 /// A rule that a specification violates: the key to change, and why.
 #[derive(Debug, PartialEq)]
@@ -51,8 +51,8 @@ fn task_key_is_valid(spec: &RunSpec, key: &Key) -> Option<String> {
             spec.task
         ));
     }
-    let is_unknown = key.kind == ValueKind::Path && Format::of(text.as_ref()).is_none();
-    is_unknown.then(|| format!("`{text}` has an unknown extension; expected {}", Format::EXTENSIONS))
+    let is_unknown = key.kind == ValueKind::Path && FileFormat::of(text.as_ref()).is_none();
+    is_unknown.then(|| format!("`{text}` has an unknown extension; expected {}", FileFormat::EXTENSIONS))
 }
 
 fn custom_has_train_file(spec: &RunSpec) -> Option<String> {

@@ -95,7 +95,7 @@ fn finished_run_is_listed_evaluated_queried_and_exported() {
     let sum: f64 = answer["probabilities"].as_object().unwrap().values().map(|p| p.as_f64().unwrap()).sum();
     assert!((sum - 1.0).abs() < 1e-5, "{answer}");
     assert_eq!(answer["probability"], answer["probabilities"][answer["label"].as_str().unwrap()]);
-    assert!(workspace.run(&["predict", name, "one", "two"]).failure(2).contains("one text"));
+    assert!(workspace.run(&["predict", name, "one", "two"]).failure(2).contains("expects a single text"));
     assert!(answer.get("saliency").is_none());
     let explained = workspace.run(&["predict", "--explain", name, "not bad, at all"]).success().json();
     let words = explained["saliency"].as_array().unwrap();
@@ -151,7 +151,9 @@ fn pairs_are_two_texts() {
     let dir = dir.to_str().unwrap();
     let answer = workspace.run(&["predict", dir, "How old is it?", "What is its age?"]).success().json();
     assert_eq!(answer["text_pair"], "What is its age?");
-    assert!(workspace.run(&["predict", dir, "How old is it?"]).failure(2).contains("two texts"));
+    assert!(
+        workspace.run(&["predict", dir, "How old is it?"]).failure(2).contains("expects a pair of texts")
+    );
     let explained = workspace.run(&["predict", dir, "Älter?", "Is it?", "--explain"]).success().json();
     let words = explained["saliency"].as_array().unwrap();
     assert!(

@@ -100,7 +100,7 @@ fn what_is_begun_by_hand_while_something_is_trained_can_be_queued() {
     let mut app = training(120, 40, "demo", 200);
     let pairs = TrainRequest::Spec(Box::new(spec(&app, "demo-pairs")));
     assert_eq!(play(&mut app, "1j<enter>"), [Effect::Refresh]);
-    shows(&app, "A run is being trained already");
+    shows(&app, "Another run is being trained");
     assert_eq!(play(&mut app, "a"), [Effect::Enqueue(pairs)]);
     play(&mut app, "e");
     let work = TrainRequest::Changed { name: "demo-pairs".into(), changes: Vec::new() };
@@ -156,7 +156,7 @@ fn stopping_asks_what_becomes_of_the_queue_and_quitting_holds_it() {
     let stop = Effect::SendCommand(Command::Stop);
     let mut app = working(120, 40, &["demo", "demo-pairs"]);
     play(&mut app, "2x");
-    shows(&app, "stop and save, then train the next of the queue");
+    shows(&app, "stop and save, then start the next queued run");
     assert_eq!(play(&mut app, "x"), [Effect::SendCommand(Command::Stop)]);
     let mut app = working(120, 40, &["demo", "demo-pairs"]);
     assert_eq!(play(&mut app, "2xh"), [hold.clone(), stop.clone()]);
@@ -169,7 +169,7 @@ fn stopping_asks_what_becomes_of_the_queue_and_quitting_holds_it() {
     );
     let mut app = working(120, 40, &["demo"]);
     play(&mut app, "q");
-    shows(&app, "The queue is kept and held");
+    shows(&app, "The queue is held");
     assert_eq!(play(&mut app, "q"), [hold, Effect::Quit]);
 }
 
@@ -198,7 +198,7 @@ fn time_left_is_measured_or_a_dash() {
     shows(&app, "2 runs · 3:20 left");
     let list = queue(&app, &["demo", "demo-pairs"], None);
     update(&mut app, Msg::QueueLoaded(Ok(list)));
-    shows(&app, "2 runs · over 1:40 left");
+    shows(&app, "2 runs · at least 1:40 left");
     // What is trained before it counts as well.
     let mut app = working(120, 40, &["demo", "demo"]);
     let before = glue_tui::tui::state::estimates::estimate_queue(&app);

@@ -1,28 +1,29 @@
-//! A buffer of the terminal as an SVG that looks the same everywhere: letters stand each at its own place,
-//! whatever the font is, and frames, bars and curves are drawn, so that they join.
+//! Renders a terminal buffer as an SVG that looks the same in browsers and in librsvg: every character has
+//! its own x position, so the font does not matter, and borders, bars and curves are paths, so that they join.
 
 use ratatui::buffer::{Buffer, Cell};
 use ratatui::style::{Color, Modifier};
 use std::fmt::Write;
 
-/// Size of a cell in pixels, and of the letters in it.
+/// Width and height of a cell in pixels.
 const CELL: (f64, f64) = (8.4, 17.0);
+/// Font size in pixels.
 const FONT: f64 = 14.0;
-/// From the top of a cell to the line that letters stand on.
+/// Distance from the top of a cell to the text baseline.
 const BASE: f64 = 12.8;
-/// Around the whole.
+/// Margin around the screen.
 const MARGIN: f64 = 12.0;
-/// Thickness of the lines of frames.
+/// Stroke width of borders.
 const LINE: f64 = 1.1;
 const BACKGROUND: &str = "#14171c";
 const FOREGROUND: &str = "#d5d9e0";
-/// The 16 colours that terminals choose themselves.
+/// The 16 ANSI colours, whose values the terminal chooses.
 const BASIC: [&str; 16] = [
     "#1d2026", "#e06c75", "#98c379", "#e5c07b", "#61afef", "#c678dd", "#56b6c2", "#c8ccd4", "#5c6370",
     "#ff7b86", "#b5e08d", "#ffd68a", "#7cc4ff", "#dc8cf0", "#6fd3de", "#ffffff",
 ];
 
-/// What is drawn in a cell, and how.
+/// Foreground style of a cell.
 #[derive(PartialEq, Clone)]
 struct Ink {
     colour: String,
@@ -30,7 +31,7 @@ struct Ink {
     is_dim: bool,
 }
 
-/// The picture of `buffer`, a row a line, so that a change shows where it is.
+/// Renders `buffer`, one line of SVG for each row, so that a diff shows which rows changed.
 pub(crate) fn svg(buffer: &Buffer, title: &str) -> String {
     let (columns, rows) = (buffer.area.width, buffer.area.height);
     let width = f64::from(columns) * CELL.0 + 2.0 * MARGIN;
@@ -55,7 +56,7 @@ pub(crate) fn svg(buffer: &Buffer, title: &str) -> String {
     out + "</svg>\n"
 }
 
-/// The cells of a line that show something: column, symbol, ink, background.
+/// The cells of a row: column, symbol, ink, background.
 struct Row {
     cells: Vec<(u16, String, Ink, Option<String>)>,
 }
@@ -71,20 +72,20 @@ impl Row {
             }
             let cell = &buffer[(x, y)];
             skip = unicode_width::UnicodeWidthStr::width(cell.symbol()).saturating_sub(1);
-            let (ink, ground) = inks(cell);
-            cells.push((x, cell.symbol().to_string(), ink, ground));
+            let (ink, background) = inks(cell);
+            cells.push((x, cell.symbol().to_string(), ink, background));
         }
         Row { cells }
     }
 
-    /// Grounds first, then what is drawn, then letters; neighbours of one ink in one element.
+    /// Draws backgrounds first, then paths, then text; cells of one ink share an element.
     fn draw(&self) -> String {
         let mut out = String::new();
         for group in self.cells.chunk_by(|a, b| a.3 == b.3) {
-            if let Some(ground) = &group[0].3 {
+            if let Some(background) = &group[0].3 {
                 let (x, end) = (left(group[0].0), left(group[group.len() - 1].0 + 1));
                 let (x, width, height) = (number(x), number(end - x), number(CELL.1));
-                write!(out, "<rect x=\"{x}\" width=\"{width}\" height=\"{height}\" fill=\"{ground}\"/>")
+                write!(out, "<rect x=\"{x}\" width=\"{width}\" height=\"{height}\" fill=\"{background}\"/>")
                     .unwrap();
             }
         }
@@ -96,11 +97,11 @@ impl Row {
         }
         for ink in inks {
             let (mut strokes, mut dots, mut fills) = (String::new(), String::new(), String::new());
-            let (mut letters, mut places) = (String::new(), Vec::new());
+            let mut text = Vec::new();
             let mut bar: Option<(u16, u16)> = None;
             for (x, symbol, _, _) in self.cells.iter().filter(|cell| cell.2 == *ink && cell.1 != " ") {
                 let c = symbol.chars().next().unwrap_or(' ');
-                // Neighbours in a horizontal line are one line.
+                // Adjacent horizontal segments become one stroke.
                 if c == '─' {
                     bar = match bar {
                         Some((from, to)) if to == *x => Some((from, x + 1)),
@@ -116,8 +117,7 @@ impl Row {
                 } else if let Some(path) = block(c, left(*x)) {
                     fills += &path;
                 } else {
-                    letters += &escaped(symbol);
-                    places.push(number(left(*x)));
+                    text.push((*x, symbol.as_str()));
                 }
             }
             flush(&mut strokes, bar);
@@ -136,17 +136,51 @@ impl Row {
             if !fills.is_empty() {
                 write!(out, "<path d=\"{fills}\" fill=\"{colour}\"{shade}/>").unwrap();
             }
-            if !letters.is_empty() {
-                let weight = if ink.is_bold { " font-weight=\"700\"" } else { "" };
-                let places = places.join(" ");
+            let weight = if ink.is_bold { " font-weight=\"700\"" } else { "" };
+            for (xs, characters) in segments(&text) {
+                let (xs, characters) = (xs.join(" "), escaped(&characters));
                 write!(
                     out,
-                    "<text y=\"{BASE}\" x=\"{places}\" fill=\"{colour}\"{weight}{shade}>{letters}</text>"
+                    "<text y=\"{BASE}\" x=\"{xs}\" fill=\"{colour}\"{weight}{shade}>{characters}</text>"
                 )
                 .unwrap();
             }
         }
         out
+    }
+}
+
+/// Splits the characters of a row into segments without wide gaps, and returns the x position of each character
+/// with the text. A single blank between words is a character with a position of its own: librsvg uses only
+/// the first position of an element and would join the words otherwise.
+fn segments(cells: &[(u16, &str)]) -> Vec<(Vec<String>, String)> {
+    let mut segments: Vec<(Vec<String>, String)> = Vec::new();
+    let mut end = None;
+    for (x, symbol) in cells {
+        let gap = end.map_or(u16::MAX, |end| x - end);
+        end = Some(x + unicode_width::UnicodeWidthStr::width(*symbol).max(1) as u16);
+        match segments.last_mut() {
+            Some((xs, text)) if gap <= 1 => {
+                if gap == 1 {
+                    xs.push(number(left(x - 1)));
+                    text.push(' ');
+                }
+                xs.push(number(left(*x)));
+                *text += symbol;
+            }
+            _ => segments.push((vec![number(left(*x))], (*symbol).to_owned())),
+        }
+    }
+    segments
+}
+
+#[test]
+fn blanks_between_words_are_characters() {
+    let cells = [(0, "a"), (1, "b"), (3, "c"), (6, "d")];
+    let texts: Vec<String> = segments(&cells).into_iter().map(|(_, text)| text).collect();
+    assert_eq!(texts, ["ab c", "d"]);
+    for (xs, text) in segments(&cells) {
+        assert_eq!(xs.len(), text.chars().count(), "{text}");
     }
 }
 
@@ -160,7 +194,7 @@ fn left(x: u16) -> f64 {
     f64::from(x) * CELL.0
 }
 
-/// Without digits that nobody sees.
+/// At most two decimals.
 fn number(value: f64) -> String {
     let text = format!("{value:.2}");
     text.trim_end_matches('0').trim_end_matches('.').to_owned()
@@ -170,13 +204,13 @@ fn escaped(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
 }
 
-/// The ink of a cell, and its ground where that is not the picture's.
+/// The ink of a cell, and its background where that differs from the default.
 fn inks(cell: &Cell) -> (Ink, Option<String>) {
     let has = |modifier| cell.modifier.contains(modifier);
     let mut colour = colour(cell.fg);
-    let mut ground = colour_of_ground(cell);
+    let mut background = background_colour(cell);
     if has(Modifier::REVERSED) {
-        let before = ground.replace(colour.clone().unwrap_or_else(|| FOREGROUND.into()));
+        let before = background.replace(colour.clone().unwrap_or_else(|| FOREGROUND.into()));
         colour = Some(before.unwrap_or_else(|| BACKGROUND.into()));
     }
     let ink = Ink {
@@ -184,14 +218,14 @@ fn inks(cell: &Cell) -> (Ink, Option<String>) {
         is_bold: has(Modifier::BOLD),
         is_dim: has(Modifier::DIM),
     };
-    (ink, ground)
+    (ink, background)
 }
 
-fn colour_of_ground(cell: &Cell) -> Option<String> {
+fn background_colour(cell: &Cell) -> Option<String> {
     colour(cell.bg)
 }
 
-/// `None` for the terminal's own.
+/// `None` for the default colour of the terminal.
 fn colour(colour: Color) -> Option<String> {
     let index = match colour {
         Color::Reset => return None,
@@ -222,13 +256,13 @@ fn colour(colour: Color) -> Option<String> {
             format!("#{:02x}{:02x}{:02x}", level(cube / 36), level(cube / 6 % 6), level(cube % 6))
         }
         _ => {
-            let grey = 8 + 10 * (index - 232);
-            format!("#{grey:02x}{grey:02x}{grey:02x}")
+            let gray = 8 + 10 * (index - 232);
+            format!("#{gray:02x}{gray:02x}{gray:02x}")
         }
     })
 }
 
-/// The lines of a sign of frames and axes.
+/// The strokes of a box-drawing character.
 fn frame(c: char, x: f64) -> Option<String> {
     let (w, h) = CELL;
     let (cx, cy, right) = (x + w / 2.0, h / 2.0, x + w);
@@ -238,7 +272,7 @@ fn frame(c: char, x: f64) -> Option<String> {
     let (up, down) = (format!("M{} {}V0", n(cx), n(cy)), format!("M{} {}V{}", n(cx), n(cy), n(h)));
     let across = format!("M{} {}H{}", n(x), n(cy), n(right));
     let along = format!("M{} 0V{}", n(cx), n(h));
-    // A quarter of a circle between the middles of two sides.
+    // A rounded corner between the middles of two sides.
     let corner =
         |side: f64, end: f64| format!("M{} {}Q{} {} {} {}", n(side), n(cy), n(cx), n(cy), n(cx), n(end));
     Some(match c {
@@ -266,7 +300,7 @@ fn frame(c: char, x: f64) -> Option<String> {
     })
 }
 
-/// The dots of a braille sign: four rows of two.
+/// The dots of a braille character: four rows of two.
 fn braille(c: char, x: f64) -> Option<String> {
     let bits = (c as u32).checked_sub(0x2800).filter(|bits| *bits < 256)?;
     let (w, h) = CELL;
@@ -282,7 +316,7 @@ fn braille(c: char, x: f64) -> Option<String> {
     Some(out)
 }
 
-/// The filled part of a cell.
+/// The filled part of a block element.
 fn block(c: char, x: f64) -> Option<String> {
     let (w, h) = CELL;
     let part = |x: f64, y: f64, w: f64, h: f64| {

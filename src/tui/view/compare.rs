@@ -66,7 +66,7 @@ pub fn draw_tiny(app: &App, area: Rect, buffer: &mut Buffer) -> Option<Position>
 
 /// The sign of a marked run.
 fn sign(mark: &Mark) -> Symbol {
-    Symbol::Run(mark.sign as u8)
+    Symbol::Run(mark.symbol as u8)
 }
 
 /// The rows of the table and the filter below them, inside of its pane.
@@ -208,7 +208,7 @@ fn draw_chart(app: &App, area: Rect, buffer: &mut Buffer) -> Option<Rect> {
         && compare.marks.iter().any(|mark| {
             mark.histories(app.training.as_ref()).iter().any(|history| history.metric() != Metric::Loss)
         });
-    let waiting = compare.marks.iter().any(|mark| mark.read.is_none());
+    let waiting = compare.marks.iter().any(|mark| mark.loaded.is_none());
     let mark = if compare.has_rows(&app.runs.runs) {
         format!(
             "{} marks a run, and its curve comes here",
@@ -294,7 +294,7 @@ fn draw_legend(
             return;
         }
         put(buffer, cell.x, y, 1, theme.glyph(sign(mark)), theme.style(Role::Curve(mark.colour)));
-        let value = match (&mark.read, reading(place)) {
+        let value = match (&mark.loaded, reading(place)) {
             (_, Some(value)) => value,
             (Some(Err(_)), None) => "unreadable".into(),
             (Some(Ok(_)), None) => theme.glyph(Symbol::Dash).into(),

@@ -320,7 +320,11 @@ pub(super) fn draw_probes(app: &App, history: &History, area: Rect, buffer: &mut
 
 pub(super) fn draw_log(app: &App, history: &History, area: Rect, buffer: &mut Buffer) {
     let theme = app.theme;
-    let title = if app.live.back > 0 { format!("Log, {} lines back", app.live.back) } else { "Log".into() };
+    let title = if app.live.log_scroll > 0 {
+        format!("Log, {} lines back", app.live.log_scroll)
+    } else {
+        "Log".into()
+    };
     let block = airy_pane(theme, &title, false);
     let inner = block.inner(area);
     block.render(area, buffer);
@@ -336,7 +340,7 @@ pub(super) fn draw_log(app: &App, history: &History, area: Rect, buffer: &mut Bu
 /// The last lines of the log that fit, wrapped; the oldest first.
 fn log_lines(app: &App, history: &History, width: usize, height: usize) -> Vec<(String, Role)> {
     let mut out: Vec<(String, Role)> = Vec::new();
-    for line in history.log.iter().rev().skip(app.live.back) {
+    for line in history.log.iter().rev().skip(app.live.log_scroll) {
         if out.len() >= height {
             break;
         }

@@ -2,7 +2,7 @@
 
 use super::record::{ColumnNames, Record};
 use super::{delimited, json_lines};
-use crate::catalog::Format;
+use crate::catalog::FileFormat;
 use crate::data::read::parquet;
 use crate::error::{Error, Result};
 use std::path::Path;
@@ -10,20 +10,20 @@ use std::path::Path;
 /// The names of the columns of a file, in order.
 pub(in crate::data) fn columns(file: &Path) -> Result<Vec<String>> {
     match format(file)? {
-        Format::Csv => delimited::columns(file, &read_bytes(file)?, delimited::CSV),
-        Format::Tsv => delimited::columns(file, &read_bytes(file)?, delimited::TSV),
-        Format::JsonLines => json_lines::columns(file, &read_bytes(file)?),
-        Format::Parquet => parquet::columns(file),
+        FileFormat::Csv => delimited::columns(file, &read_bytes(file)?, delimited::CSV),
+        FileFormat::Tsv => delimited::columns(file, &read_bytes(file)?, delimited::TSV),
+        FileFormat::JsonLines => json_lines::columns(file, &read_bytes(file)?),
+        FileFormat::Parquet => parquet::columns(file),
     }
 }
 
 /// All rows of a file.
 pub(in crate::data) fn records(file: &Path, names: &ColumnNames) -> Result<Vec<Record>> {
     match format(file)? {
-        Format::Csv => delimited::read(file, &read_bytes(file)?, delimited::CSV, names),
-        Format::Tsv => delimited::read(file, &read_bytes(file)?, delimited::TSV, names),
-        Format::JsonLines => json_lines::read(file, &read_bytes(file)?, names),
-        Format::Parquet => parquet::records(file, names),
+        FileFormat::Csv => delimited::read(file, &read_bytes(file)?, delimited::CSV, names),
+        FileFormat::Tsv => delimited::read(file, &read_bytes(file)?, delimited::TSV, names),
+        FileFormat::JsonLines => json_lines::read(file, &read_bytes(file)?, names),
+        FileFormat::Parquet => parquet::records(file, names),
     }
 }
 
@@ -33,9 +33,9 @@ pub(in crate::data::read) fn read_bytes(file: &Path) -> Result<Vec<u8>> {
 }
 
 /// The format of a file according to its extension.
-fn format(file: &Path) -> Result<Format> {
-    Format::of(file).ok_or_else(|| {
-        let problem = format!("has no known file extension; it should end in {}", Format::EXTENSIONS);
+fn format(file: &Path) -> Result<FileFormat> {
+    FileFormat::of(file).ok_or_else(|| {
+        let problem = format!("has no known file extension; it should end in {}", FileFormat::EXTENSIONS);
         Error::data(file, None, problem)
     })
 }

@@ -1,6 +1,6 @@
 //! Rows and columns of a table.
 
-use crate::catalog::Format;
+use crate::catalog::FileFormat;
 use crate::error::{Error, Result};
 use std::path::Path;
 
@@ -95,8 +95,8 @@ pub(in crate::data) fn available_columns<S: AsRef<str>>(names: &[S]) -> String {
 
 /// An error at a line of a text file or at a row of a Parquet file.
 pub(in crate::data) fn row_error(file: &Path, position: u64, problem: &str) -> Error {
-    match Format::of(file) {
-        Some(Format::Parquet) => Error::data(file, None, format!("row {position}: {problem}")),
+    match FileFormat::of(file) {
+        Some(FileFormat::Parquet) => Error::data(file, None, format!("row {position}: {problem}")),
         _ => Error::data(file, Some(position), problem),
     }
 }

@@ -6,7 +6,7 @@ mod model;
 mod probe_list;
 
 use super::run_text::tagged_name;
-use crate::predict::Answer;
+use crate::predict::ModelOutput;
 use crate::text;
 use crate::tui::action::{Action, InferAction, ListAction};
 use crate::tui::layout::INFER_SIDE_BY_SIDE;
@@ -63,7 +63,7 @@ fn draw_fields(app: &App, area: Rect, buffer: &mut Buffer) -> Option<Position> {
     for (number, name) in names.iter().enumerate() {
         let field = &infer.fields[number];
         let title = if field.was_cut() { format!("{name} (too long, cut)") } else { (*name).to_string() };
-        let is_at = infer.at == number || names.len() == 1;
+        let is_at = infer.focused_field == number || names.len() == 1;
         let block = airy_pane(app.theme, &title, is_at && app.popup.is_none());
         let inner = block.inner(rows[number]);
         block.render(rows[number], buffer);
@@ -100,19 +100,21 @@ fn draw_verdict(app: &App, area: Rect, buffer: &mut Buffer) {
     let is_old = *request_id < infer.request_id;
     let beside = infer.comparison.as_ref();
     let called = beside.map_or(String::new(), |beside| name_of(beside, app, answer::BESIDE));
-    let other = beside.and_then(Comparison::shown).map(|answer| (called.as_str(), answer));
+    let other = beside.and_then(Comparison::prediction).map(|answer| (called.as_str(), answer));
     let row = answer::draw_beside(&verdict.output, other, theme, area, buffer);
     answer::draw(&verdict.output, is_old, theme, row, buffer);
     let y = area.y + answer::lines(&verdict.output);
     if y < area.bottom() {
         let cut_note = if verdict.truncated { ", the end was cut" } else { "" };
         let scale = match verdict.output {
-            Answer::Score { scale: Some((low, high)), .. } => format!("on a scale from {low} to {high}; "),
+            ModelOutput::Score { scale: Some((low, high)), .. } => {
+                format!("on a scale from {low} to {high}; ")
+            }
             _ => String::new(),
         };
         let text = format!("{scale}{} tokens{cut_note}", verdict.tokens);
         let x = put(buffer, area.x, y, area.width, &text, theme.style(Role::Muted)) + 3;
-        if let Some(why) = beside.and_then(Comparison::silence) {
+        if let Some(why) = beside.and_then(Comparison::status) {
             let room = area.right().saturating_sub(x);
             put(buffer, x, y, room, &cut(theme, &why, usize::from(room)), theme.style(Role::Warning));
         }
@@ -149,7 +151,7 @@ fn draw_judged(app: &App, area: Rect, buffer: &mut Buffer) {
         let actions = [
             Action::Infer(InferAction::Keep),
             Action::List(ListAction::Up),
-            Action::Infer(InferAction::TogglePin),
+            Action::Infer(InferAction::ToggleProbe),
         ];
         let [keep, back, pin] = actions.map(|action| app.key(Context::Screen(Screen::Infer), action));
         let text = format!("{keep} keeps a sentence here; {back} brings it back. {pin} pins one.");
@@ -189,7 +191,7 @@ pub(super) fn draw_tiny(app: &App, area: Rect, buffer: &mut Buffer) -> Option<Po
         if y < area.bottom() {
             let row = Rect { y, height: 1, ..area };
             let at = infer.fields[number].draw_line(buffer, row, theme.style(Role::Text));
-            if infer.at == number {
+            if infer.focused_field == number {
                 cursor = Some(at);
             }
         }

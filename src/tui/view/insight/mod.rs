@@ -142,7 +142,7 @@ fn name(app: &App, loaded: &LoadedReport) -> String {
 
 /// Which evaluation is looked at.
 fn when(loaded: &LoadedReport) -> String {
-    let (at, all) = (loaded.at + 1, loaded.report.evaluations.len());
+    let (at, all) = (loaded.evaluation_index + 1, loaded.report.evaluations.len());
     let evaluation = loaded.evaluation();
     let step = match evaluation.step {
         0 => "before any training".to_string(),

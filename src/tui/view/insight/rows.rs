@@ -62,7 +62,7 @@ fn trouble(loaded: &LoadedReport) -> Option<String> {
 fn lines(view: &InsightState, loaded: &LoadedReport, inner: Rect) -> (Rect, usize) {
     let above = if trouble(loaded).is_some() { 2 } else { 1 };
     let height = inner.height.saturating_sub(above);
-    let first = first_in_sight(view.at, view.count(), usize::from(height));
+    let first = first_in_sight(view.selected, view.count(), usize::from(height));
     (Rect { y: inner.y + above, height, ..inner }, first)
 }
 
@@ -143,7 +143,7 @@ fn draw_row(
         }
     };
     let number = format!("{:>width$}", row + 1, width = columns.number);
-    let role = if place == view.at && view.is_in_list { Role::Selected } else { Role::Text };
+    let role = if place == view.selected && view.is_in_list { Role::Selected } else { Role::Text };
     let text = fixed(theme, &text_of(loaded, row), columns.text);
     let left = format!("{number}  {text}  {}  ", fixed(theme, &said.label, columns.class));
     let mut x = put(buffer, area.x, area.y, area.width, &left, theme.style(role));
@@ -232,7 +232,7 @@ fn title(view: &InsightState, loaded: &LoadedReport) -> String {
             format!("Labelled {}, predicted {}", labels[view.cell.0], labels[view.cell.1])
         }
     };
-    let (at, all) = (view.at + 1, view.count());
+    let (at, all) = (view.selected + 1, view.count());
     if all == 0 {
         what
     } else {
