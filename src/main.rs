@@ -25,7 +25,7 @@ fn main() -> ExitCode {
         Some(cli::CliCommand::Attach(attach)) if !attach.plain => {
             run::find(&global.runs_dir, &attach.run).and_then(|dir| open(Some(dir)))
         }
-        Some(command) => cli::run(global, command, tui::keymap::written),
+        Some(command) => cli::run(global, command, tui::keymap::export),
     };
     cli::exit_code(result)
 }

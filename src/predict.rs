@@ -2,7 +2,7 @@
 
 mod output;
 
-pub use output::{Attribution, ModelOutput, Prediction, WordAttribution};
+pub use output::{Attributions, ModelOutput, Prediction, WordAttribution};
 
 use crate::batch::Batch;
 use crate::catalog::{Labels, SplitRole, SplitSpec, Task, task};
@@ -27,13 +27,6 @@ const MAX_SEQ_LENGTH: usize = 128;
 
 /// The target of word attributions of a regression.
 const HIGHER_SCORE: &str = "a higher score";
-
-/// Former name of [`ModelOutput`].
-pub type Answer = ModelOutput;
-/// Former name of [`Attribution`].
-pub type Explanation = Attribution;
-/// Former name of [`WordAttribution`].
-pub type Push = WordAttribution;
 
 /// A model that is loaded for inference.
 pub struct Predictor {
@@ -205,7 +198,7 @@ impl Predictor {
         text: &str,
         text_pair: Option<&str>,
         keep_going: &mut dyn FnMut() -> bool,
-    ) -> Result<Option<Attribution>> {
+    ) -> Result<Option<Attributions>> {
         self.check_pair(text_pair.is_some())?;
         let example = Example { text: text.into(), text_pair: text_pair.map(str::to_string), label: None };
         let WordEncoding { encoded, words } = self.tokenizer.encode_words(&example)?;
@@ -234,7 +227,7 @@ impl Predictor {
                 sequence: word.sequence,
             }
         };
-        Ok(found.map(|tokens| Attribution {
+        Ok(found.map(|tokens| Attributions {
             label: if self.labels.len() == 1 { HIGHER_SCORE.into() } else { self.labels[class].clone() },
             words: words.iter().map(|word| attribution(word, &tokens)).collect(),
         }))

@@ -1,7 +1,8 @@
-//! Pinned texts (probes): `probes.toml` in the folder of the runs.
+//! Probes: texts that every run classifies at each evaluation of its validation split. They are kept in
+//! `probes.toml` in the folder of the runs.
 //!
-//! Every training in that folder classifies the probes at each evaluation of its validation split. The file is
-//! read at each evaluation, so that a change by another process or by hand takes effect at the next one.
+//! A run reads the file at each evaluation, so that a change by another process or by hand takes effect at the
+//! next one.
 
 use crate::error::{Error, Result};
 use crate::files::write_atomic;
@@ -16,7 +17,7 @@ const LOCK_FILE: &str = ".probes.lock";
 /// The maximum number of probes; further ones in the file are ignored.
 pub const MAX_PROBES: usize = 8;
 
-/// A pinned text, or a pair of texts.
+/// A text, or a pair of texts, that every run classifies at each evaluation.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Probe {
     /// The text.
@@ -60,17 +61,17 @@ pub fn read(file: &Path) -> Result<Vec<Probe>> {
     Ok(content.probe)
 }
 
-/// Pins `probe` in `file`, or unpins it if it is pinned. Returns the probes after the change.
+/// Adds `probe` to `file`, or removes it if it is there. Returns the probes after the change.
 ///
 /// # Errors
-/// As [`read`], [`Error::Write`], or [`Error::Usage`] if [`MAX_PROBES`] are pinned already.
+/// As [`read`], [`Error::Write`], or [`Error::Usage`] if there are [`MAX_PROBES`] already.
 pub fn toggle(file: &Path, probe: Probe) -> Result<Vec<Probe>> {
     let _lock = lock(file)?;
     let mut probes = read(file)?;
     if probes.contains(&probe) {
         probes.retain(|other| *other != probe);
     } else if probes.len() >= MAX_PROBES {
-        return Err(Error::Usage(format!("{MAX_PROBES} texts are pinned already; unpin one first")));
+        return Err(Error::Usage(format!("there are {MAX_PROBES} probes already; remove one first")));
     } else {
         probes.push(probe);
     }
@@ -101,7 +102,7 @@ mod tests {
     }
 
     #[test]
-    fn toggle_pins_and_unpins() {
+    fn toggle_adds_and_removes() {
         let home = tempfile::tempdir().unwrap();
         let file = home.path().join("runs").join(FILE);
         assert_eq!(read(&file).unwrap(), []);
@@ -125,7 +126,7 @@ mod tests {
             toggle(&file, probe(&number.to_string(), None)).unwrap();
         }
         let full = toggle(&file, probe("one more", None)).unwrap_err().to_string();
-        assert!(full.contains("8 texts are pinned already"), "{full}");
+        assert!(full.contains("there are 8 probes already"), "{full}");
         assert_eq!(read(&file).unwrap().len(), MAX_PROBES);
         std::fs::write(&file, "[[probe]]\ntext = \"a\"\n\n[[probe]]\ntext_pair = \"b\"\n").unwrap();
         for error in [read(&file).unwrap_err(), toggle(&file, probe("c", None)).unwrap_err()] {

@@ -19,7 +19,7 @@ pub fn plural<N: Copy + Display + PartialEq + From<u8>>(count: N, noun: &str) ->
         return format!("1 {noun}");
     }
     let ends_with = |endings: &[&str]| endings.iter().any(|ending| noun.ends_with(ending));
-    if ends_with(&["s", "x", "ch", "sh"]) {
+    if ends_with(&["s", "x", "tch", "sh"]) {
         format!("{count} {noun}es")
     } else if let Some(stem) = noun.strip_suffix('y').filter(|stem| !stem.ends_with(['a', 'e', 'o', 'u'])) {
         format!("{count} {stem}ies")

@@ -7,6 +7,8 @@ pub enum TaskSource {
     Embedded(&'static str),
     /// The folder `data_dir`, or else the hub.
     Files {
+        /// The name of the task's folder in GLUE's archive: `data_dir` may also be the folder of the whole archive.
+        folder: &'static str,
         /// The format of the files in `data_dir`.
         local: LocalFormat,
         /// The Parquet files on the hub.
@@ -71,9 +73,15 @@ pub(super) const fn columns(
     Columns { text, text_pair, label }
 }
 
-/// A task of GLUE with the columns of its TSV files, and the configuration and columns of the hub's data set.
-pub(super) const fn glue(tsv: Columns, config: &'static str, hub: Columns) -> TaskSource {
+/// A task of GLUE with its folder, the columns of its TSV files, and the configuration and columns of the hub's data set.
+pub(super) const fn glue(
+    folder: &'static str,
+    tsv: Columns,
+    config: &'static str,
+    hub: Columns,
+) -> TaskSource {
     TaskSource::Files {
+        folder,
         local: LocalFormat::Tsv {
             columns: tsv,
             test_columns: columns(tsv.text, tsv.text_pair, None),

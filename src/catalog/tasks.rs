@@ -37,7 +37,7 @@ const ENTAILMENT: Labels = classes(&[Borrowed("entailment"), Borrowed("not_entai
 pub static TASKS: &[Task] = &[
     Task {
         name: "demo",
-        title: "Sentiment of short reviews, carried by the program",
+        title: "Sentiment of short reviews, built in",
         labels: SENTIMENT,
         pair: false,
         source: TaskSource::Embedded("demo"),
@@ -48,7 +48,7 @@ pub static TASKS: &[Task] = &[
     },
     Task {
         name: "demo-pairs",
-        title: "Duplicate questions, carried by the program",
+        title: "Duplicate questions, built in",
         labels: DUPLICATE,
         pair: true,
         source: TaskSource::Embedded("demo-pairs"),
@@ -63,6 +63,7 @@ pub static TASKS: &[Task] = &[
         labels: SENTIMENT,
         pair: false,
         source: TaskSource::Files {
+            folder: "SST",
             local: LocalFormat::Trees(TreeLabels { positive_from: 3 }),
             hub: HubDataset {
                 repo: "stanfordnlp/sst",
@@ -82,6 +83,7 @@ pub static TASKS: &[Task] = &[
         labels: SENTIMENT,
         pair: false,
         source: glue(
+            "SST-2",
             columns("sentence", None, Some("label")),
             "sst2",
             columns("sentence", None, Some("label")),
@@ -97,6 +99,7 @@ pub static TASKS: &[Task] = &[
         labels: DUPLICATE,
         pair: true,
         source: glue(
+            "QQP",
             pair("question1", "question2", "is_duplicate"),
             "qqp",
             pair("question1", "question2", "label"),
@@ -112,6 +115,7 @@ pub static TASKS: &[Task] = &[
         labels: classes(&[Borrowed("unacceptable"), Borrowed("acceptable")]),
         pair: false,
         source: TaskSource::Files {
+            folder: "CoLA",
             local: LocalFormat::Tsv {
                 columns: columns("sentence", None, Some("label")),
                 test_columns: columns("sentence", None, None),
@@ -135,6 +139,7 @@ pub static TASKS: &[Task] = &[
         labels: classes(&[Borrowed("not_equivalent"), Borrowed("equivalent")]),
         pair: true,
         source: glue(
+            "MRPC",
             pair("#1 String", "#2 String", "Quality"),
             "mrpc",
             pair("sentence1", "sentence2", "label"),
@@ -150,6 +155,7 @@ pub static TASKS: &[Task] = &[
         labels: Labels::Scale { low: 0.0, high: 5.0 },
         pair: true,
         source: glue(
+            "STS-B",
             pair("sentence1", "sentence2", "score"),
             "stsb",
             pair("sentence1", "sentence2", "label"),
@@ -165,6 +171,7 @@ pub static TASKS: &[Task] = &[
         labels: classes(&[Borrowed("entailment"), Borrowed("neutral"), Borrowed("contradiction")]),
         pair: true,
         source: glue(
+            "MNLI",
             pair("sentence1", "sentence2", "gold_label"),
             "mnli",
             pair("premise", "hypothesis", "label"),
@@ -179,7 +186,12 @@ pub static TASKS: &[Task] = &[
         title: "GLUE QNLI: does a sentence hold the answer to a question?",
         labels: ENTAILMENT,
         pair: true,
-        source: glue(pair("question", "sentence", "label"), "qnli", pair("question", "sentence", "label")),
+        source: glue(
+            "QNLI",
+            pair("question", "sentence", "label"),
+            "qnli",
+            pair("question", "sentence", "label"),
+        ),
         splits: STANDARD_SPLITS,
         metrics: &[Metric::Accuracy],
         best: Metric::Accuracy,
@@ -190,7 +202,12 @@ pub static TASKS: &[Task] = &[
         title: "GLUE RTE: does a sentence follow from a passage?",
         labels: ENTAILMENT,
         pair: true,
-        source: glue(pair("sentence1", "sentence2", "label"), "rte", pair("sentence1", "sentence2", "label")),
+        source: glue(
+            "RTE",
+            pair("sentence1", "sentence2", "label"),
+            "rte",
+            pair("sentence1", "sentence2", "label"),
+        ),
         splits: STANDARD_SPLITS,
         metrics: &[Metric::Accuracy],
         best: Metric::Accuracy,
@@ -202,6 +219,7 @@ pub static TASKS: &[Task] = &[
         labels: classes(&[Borrowed("not_entailment"), Borrowed("entailment")]),
         pair: true,
         source: glue(
+            "WNLI",
             pair("sentence1", "sentence2", "label"),
             "wnli",
             pair("sentence1", "sentence2", "label"),
@@ -267,8 +285,9 @@ mod tests {
                 Labels::Classes(names) => assert!(names.len() > 1 || task.is_custom(), "{}", task.name),
                 Labels::Scale { low, high } => assert!(low < high, "{}", task.name),
             }
-            if let TaskSource::Files { local: LocalFormat::Tsv { columns, test_columns, unnamed }, hub } =
-                &task.source
+            if let TaskSource::Files {
+                local: LocalFormat::Tsv { columns, test_columns, unnamed }, hub, ..
+            } = &task.source
             {
                 assert!(unnamed.is_none_or(|names| names.contains(&columns.text)), "{}", task.name);
                 assert_eq!(columns.text_pair.is_some(), task.pair, "{}", task.name);

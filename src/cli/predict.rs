@@ -4,7 +4,7 @@ use super::args::{GlobalArgs, PredictArgs};
 use super::output;
 use crate::error::{Error, Result};
 use crate::hub::Hub;
-use crate::predict::{Attribution, ModelOutput, Prediction, Predictor, WordAttribution};
+use crate::predict::{Attributions, ModelOutput, Prediction, Predictor, WordAttribution};
 use serde_json::{Map, Value, json};
 use std::io::{BufRead, BufReader, Read};
 
@@ -46,7 +46,7 @@ fn classify(predictor: &mut Predictor, inputs: &[Input], with_attributions: bool
 }
 
 /// One object per word; the words of a pair also have the index of their text.
-fn saliency((_, text_pair): &Input, attribution: &Attribution) -> Value {
+fn saliency((_, text_pair): &Input, attribution: &Attributions) -> Value {
     let word = |word: &WordAttribution| {
         let mut object = json!(word);
         if text_pair.is_some() {

@@ -31,20 +31,6 @@ impl SplitFiles {
     }
 }
 
-/// The folder of each task in GLUE's archive, so that `data_dir` may also be the folder of the whole archive.
-const GLUE_FOLDERS: &[(&str, &str)] = &[
-    ("sst", "SST"),
-    ("sst2", "SST-2"),
-    ("qqp", "QQP"),
-    ("cola", "CoLA"),
-    ("mrpc", "MRPC"),
-    ("stsb", "STS-B"),
-    ("mnli", "MNLI"),
-    ("qnli", "QNLI"),
-    ("rte", "RTE"),
-    ("wnli", "WNLI"),
-];
-
 /// Finds the files of `split`, or `None` if the source has no such split.
 pub(super) fn find_split(
     task: &'static Task,
@@ -134,9 +120,8 @@ fn file_names(local: &LocalFormat, split: &SplitSpec) -> Vec<String> {
 /// The folders to search: `folder`, and its subfolders named after the task in GLUE's archive and on the hub.
 fn folders(task: &Task, folder: &Path) -> Vec<PathBuf> {
     let mut all = vec![folder.to_path_buf()];
-    all.extend(GLUE_FOLDERS.iter().filter(|(name, _)| *name == task.name).map(|(_, glue)| folder.join(glue)));
-    if let TaskSource::Files { hub, .. } = &task.source {
-        all.push(folder.join(hub.config));
+    if let TaskSource::Files { folder: archive_folder, hub, .. } = &task.source {
+        all.extend([folder.join(archive_folder), folder.join(hub.config)]);
     }
     all
 }

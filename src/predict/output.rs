@@ -54,7 +54,7 @@ impl ModelOutput {
 
 /// Word attributions of a prediction.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Attribution {
+pub struct Attributions {
     /// The target of the attributions: the most probable label, or a higher score of a regression.
     pub label: String,
     /// The attribution of each word, in their order.

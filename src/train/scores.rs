@@ -22,11 +22,11 @@ fn value(metric: Metric, evaluation: &Evaluation<'_>) -> Option<f64> {
         (Metric::Spearman, Evaluation::Numbers { predictions, targets }) => spearman(predictions, targets),
         (
             Metric::Accuracy
+            | Metric::AccuracyMm
             | Metric::F1
             | Metric::MatthewsCorrelation
             | Metric::Pearson
             | Metric::Spearman
-            | Metric::AccuracyMm
             | Metric::Loss,
             _,
         ) => None,

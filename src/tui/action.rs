@@ -77,20 +77,20 @@ pub enum ListAction {
 pub enum FilterAction {
     /// Start typing.
     Start,
-    /// Stop typing, keep the filter.
+    /// Stop typing and keep the filter.
     Accept,
-    /// Stop typing, clear the filter.
+    /// Stop typing and clear the filter.
     Clear,
 }
 
 /// An action of a popup.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PopupAction {
-    /// Take what is under the cursor, or close the message.
+    /// Choose the item under the cursor, or close the message.
     Accept,
-    /// Close the popup without an answer.
+    /// Close the popup without choosing.
     Cancel,
-    /// Give the answer of that index.
+    /// Choose the answer with that index.
     Answer(usize),
     /// Put the cursor on a line; the line under the cursor is accepted.
     Select(usize),
@@ -129,7 +129,7 @@ pub enum RunsAction {
     ShowPublished,
     /// Go to the next section: experiments, queue, past runs.
     NextSection,
-    /// Read the experiments file and the runs again.
+    /// Reload the experiments file and the list of runs.
     Refresh,
     /// Clear the filter.
     ClearFilter,
@@ -144,13 +144,13 @@ pub enum FormAction {
     Open,
     /// Start with the values of the form.
     Start,
-    /// Add the values of the form to the queue.
+    /// Add a run with the values of the form to the queue.
     Enqueue,
     /// Write the form to the experiments file.
     Save,
     /// Undo the change of the value under the cursor.
     Reset,
-    /// Close the form.
+    /// Close the form, after a question if a value was changed.
     Close,
     /// Keep the typed value.
     Keep,
@@ -167,11 +167,11 @@ pub enum FormAction {
 pub enum LiveAction {
     /// Send a command to the run.
     Send(Command),
-    /// Choose another learning rate.
+    /// Choose a new learning rate.
     SetLearningRate,
-    /// Choose another number of steps.
+    /// Choose a new number of epochs or steps.
     SetLength,
-    /// Stop the run, after a question.
+    /// Ask for confirmation, then stop the run.
     Stop,
     /// Open the run's weights on the Infer screen.
     OpenInfer,
@@ -196,13 +196,13 @@ pub enum InferAction {
     Keep,
     /// Go to the other text of a pair.
     OtherText,
-    /// Pin the text, or unpin it.
-    TogglePin,
+    /// Add the text to the probes, or remove it.
+    ToggleProbe,
     /// Choose the model.
     ChooseModel,
     /// Choose a second model to compare with.
     ChooseComparison,
-    /// Take the newest weights of the run.
+    /// Load the current weights of the run.
     Refresh,
     /// Go back.
     Back,
@@ -215,7 +215,7 @@ pub enum CompareAction {
     Open,
     /// Mark the run, or unmark it.
     ToggleMark,
-    /// Mark every run that is shown.
+    /// Mark every listed run.
     MarkAll,
     /// Remove all marks.
     ClearMarks,
@@ -227,9 +227,9 @@ pub enum CompareAction {
     Sort,
     /// Reverse the order.
     Reverse,
-    /// Show only runs that are like the one under the cursor, or all again.
+    /// Show only runs that share a property with the one under the cursor, or all runs.
     Match(Facet),
-    /// Read the runs again.
+    /// Reload the list of runs.
     Refresh,
     /// Reset the chart, clear the filter, or go back.
     Back,
@@ -237,7 +237,7 @@ pub enum CompareAction {
     Select(usize),
 }
 
-/// What runs are matched by.
+/// A property that runs are matched by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Facet {
     /// The status.
@@ -255,7 +255,7 @@ pub enum InsightAction {
     Open,
     /// Move the focus between matrix and rows.
     SwitchPane,
-    /// List some of the rows.
+    /// List a selection of the rows.
     List(RowList),
     /// Open the row on the Infer screen.
     OpenInfer,
@@ -271,7 +271,7 @@ pub enum InsightAction {
     Left,
     /// One cell to the right.
     Right,
-    /// Read the run again.
+    /// Reload the run.
     Refresh,
     /// Go back to the matrix or to the previous screen.
     Back,

@@ -1,5 +1,5 @@
-//! The event loop: it sleeps until something happens, takes all that waits, then draws once. Training never waits
-//! for it, and it never waits for training.
+//! The event loop: it sleeps until an event arrives, handles all pending events, then draws one frame. Training never
+//! waits for the loop, and the loop never waits for training.
 
 use super::effects::EffectRunner;
 use super::keymap::Keymap;
@@ -16,31 +16,32 @@ use super::{input, view};
 use crate::error::{Error, Result};
 use crate::event::now;
 use crate::terminal_caps::TerminalCaps;
+use crate::text::plural;
 use crossbeam_channel::{Receiver, Sender, after, bounded, never, select};
 use crossterm::event::Event;
 use std::io::Write;
 use std::time::{Duration, Instant};
 
-/// Time between two frames that only the training asks for.
+/// Minimum time between two frames, unless a key was pressed.
 const FRAME: Duration = Duration::from_millis(66);
-/// Time between two looks at the clock while something depends on it.
+/// Time between two ticks while the screen depends on the clock.
 const TICK: Duration = Duration::from_secs(1);
-/// Why the interface ends when nobody can see it.
-const GONE: &str = "the terminal is gone";
-/// Events of the training that are taken before keys are looked at again.
+/// The reason to end when the terminal cannot be read or written.
+const TERMINAL_CLOSED: &str = "the terminal was closed";
+/// Events of the run that are handled before keys are checked again.
 const BURST: usize = 1000;
-/// Messages of the workers that wait for the loop. A worker waits when there are more.
+/// Capacity of the channel of worker messages. A worker blocks while it is full.
 const MESSAGES: usize = 256;
-/// Keys that wait for the loop. The thread that reads them waits when there are more, and then the terminal.
+/// Capacity of the channel of terminal events. The thread that reads them blocks while it is full.
 const KEYS: usize = 1024;
-/// Signals that wait for the loop.
+/// Capacity of the channel of signals.
 const SIGNALS: usize = 16;
 
-/// Opens the interface and returns when the user leaves it.
+/// Opens the interface and returns when the user quits.
 ///
 /// # Errors
-/// [`Error::Config`] with every mistake in the file of keys, [`Error::Usage`] without a terminal,
-/// [`Error::Interrupted`] when a signal ended it, with the work saved.
+/// [`Error::Config`] with every error in `keys.toml`, [`Error::Usage`] without a terminal,
+/// [`Error::Interrupted`] when a signal ended it, after the run was saved.
 pub fn open(options: Options) -> Result<()> {
     let keymap = Keymap::open()?;
     let settings = InterfaceSettings::read()?;
@@ -65,13 +66,14 @@ pub fn open(options: Options) -> Result<()> {
         effect_runner.run(Effect::LoadHistory(dir));
     }
     let keys = read_keys()?;
-    let ended = Loop { app, effect_runner, messages, keys, signals, drawn: None, ticked: Instant::now() }
-        .run(&mut screen);
+    let ended =
+        Loop { app, effect_runner, messages, keys, signals, last_draw: None, last_tick: Instant::now() }
+            .run(&mut screen);
     drop(screen);
     ended
 }
 
-/// The theme that was asked for, or was chosen before, or suits the terminal.
+/// The theme of the command line, of the settings, or the default one for the terminal.
 fn theme(options: &Options, settings: &InterfaceSettings, themes: &[&'static Scheme]) -> Result<Theme> {
     let mut theme = Theme::of(TerminalCaps::detect());
     if let Some(name) = &options.theme {
@@ -86,35 +88,35 @@ fn theme(options: &Options, settings: &InterfaceSettings, themes: &[&'static Sch
     Ok(theme)
 }
 
-/// The machine in a few words.
+/// A short description of the machine: architecture and threads.
 fn machine() -> String {
     let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-    let s = if threads == 1 { "" } else { "s" };
-    format!("{}, {threads} thread{s}", std::env::consts::ARCH)
+    format!("{}, {}", std::env::consts::ARCH, plural(threads, "thread"))
 }
 
-/// Everything that the loop looks after.
+/// The state of the loop.
 struct Loop {
     app: App,
     effect_runner: EffectRunner,
     messages: Receiver<Msg>,
     keys: Receiver<Event>,
     signals: Receiver<i32>,
-    drawn: Option<Instant>,
-    ticked: Instant,
+    /// When the last frame was drawn; `None` to draw at once.
+    last_draw: Option<Instant>,
+    last_tick: Instant,
 }
 
-/// What a turn of the loop asks for.
+/// The result of one iteration of the loop.
 #[derive(Default)]
-struct Turn {
-    /// Somebody waits for the answer to a key.
+struct Iteration {
+    /// A key was pressed: draw without waiting for the frame time.
     is_urgent: bool,
     is_dirty: bool,
     effects: Vec<Effect>,
-    /// The training's channel was closed.
-    is_over: bool,
-    /// Why the program is to end: a signal, or a terminal that is gone.
-    end: Option<&'static str>,
+    /// The event channel of the run was closed.
+    has_run_ended: bool,
+    /// Why the program must end: a signal, or a closed terminal.
+    stop_reason: Option<&'static str>,
 }
 
 impl Loop {
@@ -125,21 +127,21 @@ impl Loop {
                 self.app.now = now();
                 let app = &self.app;
                 if screen.draw(|frame| view::draw(app, frame)).is_err() {
-                    return self.stop(GONE);
+                    return self.stop(TERMINAL_CLOSED);
                 }
-                self.drawn = Some(Instant::now());
+                self.last_draw = Some(Instant::now());
                 is_dirty = false;
             }
-            let turn = self.wait(is_dirty);
-            is_dirty |= turn.is_dirty;
-            if turn.is_urgent {
-                self.drawn = None;
+            let iteration = self.wait(is_dirty);
+            is_dirty |= iteration.is_dirty;
+            if iteration.is_urgent {
+                self.last_draw = None;
             }
-            if let Some(why) = turn.end {
-                return self.stop(why);
+            if let Some(reason) = iteration.stop_reason {
+                return self.stop(reason);
             }
-            let mut effects = turn.effects;
-            if turn.is_over
+            let mut effects = iteration.effects;
+            if iteration.has_run_ended
                 && let Some(result) = self.effect_runner.finish()
             {
                 let result = result.map(drop).map_err(|e| e.to_string());
@@ -151,14 +153,14 @@ impl Loop {
                     Effect::Quit => {
                         return self.effect_runner.shut_down().map_or(Ok(()), |result| result.map(drop));
                     }
-                    Effect::Redraw if screen.clear().is_err() => return self.stop(GONE),
-                    Effect::Suspend if screen.suspend().is_err() => return self.stop(GONE),
+                    Effect::Redraw if screen.clear().is_err() => return self.stop(TERMINAL_CLOSED),
+                    Effect::Suspend if screen.suspend().is_err() => return self.stop(TERMINAL_CLOSED),
                     Effect::SetMouse(is_on) if screen.set_mouse_capture(is_on).is_err() => {
-                        return self.stop(GONE);
+                        return self.stop(TERMINAL_CLOSED);
                     }
                     Effect::Notify(text) => {
                         if screen.notify(&format!("glue-tui: {text}"), self.app.theme.is_ascii()).is_err() {
-                            return self.stop(GONE);
+                            return self.stop(TERMINAL_CLOSED);
                         }
                     }
                     effect => {
@@ -171,96 +173,96 @@ impl Loop {
     }
 
     fn may_draw(&self) -> bool {
-        self.drawn.is_none_or(|drawn| drawn.elapsed() >= FRAME)
+        self.last_draw.is_none_or(|time| time.elapsed() >= FRAME)
     }
 
-    /// Sleeps until something happens, then takes all that waits, keys first.
-    fn wait(&mut self, is_dirty: bool) -> Turn {
-        let mut turn = Turn::default();
-        let said = self.effect_runner.events();
+    /// Sleeps until an event arrives, then handles all pending events, keys first.
+    fn wait(&mut self, is_dirty: bool) -> Iteration {
+        let mut iteration = Iteration::default();
+        let run_events = self.effect_runner.events();
         let start_replies = self.effect_runner.start_replies();
         let pause = if is_dirty {
-            after(FRAME.saturating_sub(self.drawn.map_or(FRAME, |drawn| drawn.elapsed())))
+            after(FRAME.saturating_sub(self.last_draw.map_or(FRAME, |time| time.elapsed())))
         } else if self.needs_clock() {
-            after(TICK.saturating_sub(self.ticked.elapsed()))
+            after(TICK.saturating_sub(self.last_tick.elapsed()))
         } else {
             never()
         };
-        // While a frame is due, what is said waits for it: waking up for each event would take the training's
-        // threads more than the event itself.
-        let news = if is_dirty { never() } else { said.clone() };
+        // While a frame is due, run events wait for it: waking up for each of them would cost the training threads
+        // more than the event itself.
+        let waking_events = if is_dirty { never() } else { run_events.clone() };
         select! {
-            recv(self.keys) -> event => self.key(event.ok(), &mut turn),
-            recv(self.messages) -> msg => self.message(msg.ok(), &mut turn),
+            recv(self.keys) -> event => self.key(event.ok(), &mut iteration),
+            recv(self.messages) -> msg => self.message(msg.ok(), &mut iteration),
             recv(start_replies) -> reply => {
-                // Its events are received from the next turn on, after this message.
+                // Its events are received from the next iteration on, after this message.
                 let msg = reply.ok().and_then(|reply| self.effect_runner.take_reply(reply));
-                self.message(msg, &mut turn);
+                self.message(msg, &mut iteration);
             }
-            recv(news) -> event => match event {
-                Ok(event) => self.message(Some(Msg::RunEvent(event)), &mut turn),
-                Err(_) => turn.is_over = true,
+            recv(waking_events) -> event => match event {
+                Ok(event) => self.message(Some(Msg::RunEvent(event)), &mut iteration),
+                Err(_) => iteration.has_run_ended = true,
             },
-            recv(self.signals) -> _ => turn.end = Some("told to end"),
+            recv(self.signals) -> _ => iteration.stop_reason = Some("terminated by a signal"),
             recv(pause) -> _ => {}
         }
         for event in self.keys.try_iter().collect::<Vec<_>>() {
-            self.key(Some(event), &mut turn);
+            self.key(Some(event), &mut iteration);
         }
         for msg in self.messages.try_iter().collect::<Vec<_>>() {
-            self.message(Some(msg), &mut turn);
+            self.message(Some(msg), &mut iteration);
         }
-        for event in said.try_iter().take(BURST).collect::<Vec<_>>() {
-            self.message(Some(Msg::RunEvent(event)), &mut turn);
+        for event in run_events.try_iter().take(BURST).collect::<Vec<_>>() {
+            self.message(Some(Msg::RunEvent(event)), &mut iteration);
         }
-        if self.needs_clock() && self.ticked.elapsed() >= TICK {
-            self.ticked = Instant::now();
-            self.message(Some(Msg::Tick(now())), &mut turn);
+        if self.needs_clock() && self.last_tick.elapsed() >= TICK {
+            self.last_tick = Instant::now();
+            self.message(Some(Msg::Tick(now())), &mut iteration);
         }
-        turn
+        iteration
     }
 
-    fn key(&mut self, event: Option<Event>, turn: &mut Turn) {
+    fn key(&mut self, event: Option<Event>, iteration: &mut Iteration) {
         let Some(event) = event else {
-            turn.end = Some(GONE);
+            iteration.stop_reason = Some(TERMINAL_CLOSED);
             return;
         };
         let msg = input::read(&self.app, &event);
-        // A mouse that only moves says much that means nothing.
+        // Most mouse movements have no meaning and need no frame.
         if msg.is_none() && matches!(event, Event::Mouse(_)) {
             return;
         }
-        turn.is_urgent = true;
-        turn.is_dirty = true;
+        iteration.is_urgent = true;
+        iteration.is_dirty = true;
         if let Some(msg) = msg {
             self.app.now = now();
-            turn.effects.extend(update(&mut self.app, msg));
+            iteration.effects.extend(update(&mut self.app, msg));
         }
     }
 
-    fn message(&mut self, msg: Option<Msg>, turn: &mut Turn) {
+    fn message(&mut self, msg: Option<Msg>, iteration: &mut Iteration) {
         if let Some(msg) = msg {
-            turn.is_dirty = true;
-            turn.effects.extend(update(&mut self.app, msg));
+            iteration.is_dirty = true;
+            iteration.effects.extend(update(&mut self.app, msg));
         }
     }
 
-    /// Whether anything on the screen changes with time alone.
+    /// Whether the screen changes with time alone.
     fn needs_clock(&self) -> bool {
         let waits = !self.app.runs.queue.list.entries.is_empty() && !self.app.runs.queue.list.is_held;
         waits || self.app.is_training() || !self.app.followed_runs().is_empty()
     }
 
-    /// Gives the terminal back, stops the training and waits until its work is saved.
-    fn stop(&mut self, why: &str) -> Result<()> {
+    /// Restores the terminal, stops the run and waits until it is saved.
+    fn stop(&mut self, reason: &str) -> Result<()> {
         terminal::restore();
         match self.effect_runner.shut_down() {
-            None => Err(Error::Interrupted(why.into())),
+            None => Err(Error::Interrupted(reason.into())),
             Some(outcome) => {
                 let dir = outcome?.dir;
-                writeln!(std::io::stderr(), "the work is saved in {}", dir.display()).ok();
+                writeln!(std::io::stderr(), "the run is saved in {}", dir.display()).ok();
                 Err(Error::Interrupted(format!(
-                    "{why}; the run was stopped, its work is saved in {}",
+                    "{reason}; the run was stopped and saved in {}",
                     dir.display()
                 )))
             }
@@ -268,7 +270,7 @@ impl Loop {
     }
 }
 
-/// Reads the terminal on a thread of its own, which ends with the terminal or the program.
+/// Reads terminal events on a separate thread, which ends with the terminal or the program.
 fn read_keys() -> Result<Receiver<Event>> {
     let (sender, keys) = bounded(KEYS);
     let read = move || {
@@ -279,7 +281,7 @@ fn read_keys() -> Result<Receiver<Event>> {
         }
     };
     let thread = std::thread::Builder::new().name("keys".into()).spawn(read);
-    thread.map_err(|e| Error::Device(format!("cannot start a thread for the keys: {e}")))?;
+    thread.map_err(|e| Error::Device(format!("cannot start the thread that reads the terminal: {e}")))?;
     Ok(keys)
 }
 
@@ -287,11 +289,11 @@ fn read_keys() -> Result<Receiver<Event>> {
 #[cfg(unix)]
 fn watch_signals() -> Result<Receiver<i32>> {
     use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
-    let trouble = |e: std::io::Error| Error::Device(format!("cannot watch for signals: {e}"));
-    let mut signals = signal_hook::iterator::Signals::new([SIGHUP, SIGINT, SIGTERM]).map_err(trouble)?;
+    let error = |e: std::io::Error| Error::Device(format!("cannot watch for signals: {e}"));
+    let mut signals = signal_hook::iterator::Signals::new([SIGHUP, SIGINT, SIGTERM]).map_err(error)?;
     let (sender, receiver): (Sender<i32>, _) = bounded(SIGNALS);
     let forward = move || signals.forever().for_each(|signal| sender.send(signal).unwrap_or(()));
-    std::thread::Builder::new().name("signals".into()).spawn(forward).map_err(trouble)?;
+    std::thread::Builder::new().name("signals".into()).spawn(forward).map_err(error)?;
     Ok(receiver)
 }
 

@@ -1,4 +1,4 @@
-//! The sizes at which a layout changes. State, update and view agree on them.
+//! Terminal sizes at which the layout changes, shared by state, update and view.
 
 /// Below this many columns or rows a screen shows numbers only.
 pub const SMALL: (u16, u16) = (60, 15);

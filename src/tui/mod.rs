@@ -2,7 +2,7 @@
 //!
 //! 1. [`theme`] and [`widgets`]: styles, and pieces of the screen that do not know the application;
 //! 2. [`layout`], [`action`], [`screen`] and [`keymap`]: breakpoints, actions, screens and key bindings, as data;
-//! 3. [`state`]: what is shown, with the queries that only read it;
+//! 3. [`state`]: the state of the interface, with read-only queries;
 //! 4. [`msg`]: what changes the state, and the side effects that follow;
 //! 5. [`update`] and [`view`], which do not know each other: a message changes the state, the state is drawn;
 //! 6. [`input`], `effects` and the workers: keys become messages, side effects are carried out;

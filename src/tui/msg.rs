@@ -7,7 +7,7 @@ use super::state::insight::Subject;
 use super::state::train_request::TrainRequest;
 use super::widgets::text_field::Edit;
 use crate::event::Command;
-use crate::predict::{Explanation, Prediction};
+use crate::predict::{Attributions, Prediction};
 use crate::probes::Probe;
 use crate::run::error_analysis::ErrorReport;
 use crate::run::history::History;
@@ -27,138 +27,138 @@ pub enum Msg {
     Edit(Edit),
     /// The terminal has this many columns and rows.
     Resize(u16, u16),
-    /// It is so many seconds since 1970.
+    /// A clock tick, with the time in seconds since 1970.
     Tick(f64),
-    /// The experiments file (or what is wrong with it) and the runs there are.
+    /// The experiments file was read and the runs were listed.
     Listed {
-        /// The experiments, or every mistake in their file.
+        /// The experiments, or every error in their file.
         experiments: Result<Vec<ExperimentRow>, String>,
         /// The runs, newest first.
         runs: Vec<RunRow>,
     },
-    /// The history of each seed of a run, from its logs.
+    /// The history of each seed of a run was read from its logs.
     HistoryLoaded {
         /// The run directory.
         dir: PathBuf,
-        /// The specification with all its repeats, and the histories, or why they cannot be read.
+        /// The specification with all its repeats, and the histories; or the error.
         result: Result<(RunSpec, Vec<History>), String>,
     },
-    /// A training has begun.
+    /// A run has started.
     RunStarted {
         /// Its specification.
         spec: Box<RunSpec>,
         /// Its directory.
         dir: PathBuf,
-        /// What its seeds did before, when it is gone on with.
+        /// The histories of its seeds so far, if the run is resumed.
         earlier: Vec<History>,
-        /// The queue, when it is one of the queue's.
+        /// The queue, if the run was started from it.
         queue: Option<Queue>,
     },
-    /// The queue as it is now, or why it cannot be read or changed.
+    /// The queue was read or changed; or the error.
     QueueLoaded(Result<Queue, String>),
-    /// The training said something.
+    /// The run emitted an event.
     RunEvent(RunEvent),
-    /// The training is over; with the error when it failed.
+    /// The run has ended, with the error if it failed.
     RunEnded(Result<(), String>),
     /// An experiment was written to the file.
     ExperimentSaved {
         /// Its name.
         name: String,
     },
-    /// A model for the inference pane was opened, or has newer weights.
+    /// The model of the Infer screen was opened or refreshed.
     ModelOpened {
-        /// Number of the question that was waiting for it.
+        /// Number of the request.
         request_id: u64,
-        /// What it is, or why it cannot be opened.
+        /// The model, or the error.
         result: Result<OpenedModel, String>,
     },
-    /// The weights beside those that judge were opened.
+    /// The second model was opened.
     ComparisonOpened {
-        /// Number of the question that was waiting for them.
+        /// Number of the request.
         request_id: u64,
-        /// What they are, or why they cannot be opened.
+        /// The model, or the error.
         result: Result<OpenedModel, String>,
     },
-    /// The weights beside those that judge have judged a sentence too.
+    /// The second model has classified a text.
     ComparisonPrediction {
-        /// Number of the question.
+        /// Number of the request.
         request_id: u64,
-        /// The verdict, or why there is none.
+        /// The prediction, or the error.
         result: Result<Prediction, String>,
     },
-    /// A sentence was judged.
+    /// The model has classified a text.
     Prediction {
-        /// Number of the question.
+        /// Number of the request.
         request_id: u64,
         /// Seconds it took.
         seconds: f64,
-        /// The verdict, or why there is none.
+        /// The prediction, or the error.
         result: Result<Prediction, String>,
     },
-    /// It was found out what an answer rests on.
+    /// The word attributions of a prediction were computed.
     Explanation {
-        /// Number of the question.
+        /// Number of the request.
         request_id: u64,
         /// Seconds it took.
         seconds: f64,
-        /// What it rests on, or why that is not known.
-        result: Result<Explanation, String>,
+        /// The attributions, or the error.
+        result: Result<Attributions, String>,
     },
-    /// What a run keeps of what it said of each row was read.
+    /// The saved predictions of a run were read and analyzed.
     PredictionsLoaded {
         /// The run.
         subject: Subject,
-        /// What it keeps, or why it cannot be read.
+        /// The report, or the error.
         result: Result<Box<ErrorReport>, String>,
     },
-    /// The rows of an experiment were counted.
+    /// The dataset of an experiment was profiled.
     DataProfiled {
-        /// What they are the rows of.
+        /// Its specification.
         spec: Box<RunSpec>,
-        /// What they are, or why they cannot be counted.
+        /// The profile, or the error.
         result: Result<DataProfile, String>,
     },
-    /// The published means with what was come to here, or why they cannot be read.
+    /// The published results and those of the runs were collected; or the error.
     Reproduction(Result<Vec<Reproduction>, String>),
-    /// What is pinned now, or why that cannot be read.
+    /// The probes were read or changed; or the error.
     ProbesLoaded(Result<Vec<Probe>, String>),
-    /// Something did not work.
+    /// An operation failed.
     Error {
-        /// What was tried.
+        /// What failed.
         title: String,
-        /// Why it did not work and what to do.
+        /// The cause and what to do.
         text: String,
     },
 }
 
-/// Something to be done in the world.
+/// A side effect to carry out.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Effect {
     /// Read the experiments file and list the runs.
     Refresh,
-    /// Begin a training.
+    /// Start a run.
     StartTraining(TrainRequest),
-    /// Let a training wait for its turn.
+    /// Add a run to the queue.
     Enqueue(TrainRequest),
     /// Change the queue.
     EditQueue(QueueEdit),
-    /// Begin the next run of the queue, if nobody else trains.
+    /// Start the next run of the queue, if no other process is training.
     StartNext,
-    /// Read the queue if somebody else has changed it.
+    /// Read the queue if another process has changed it.
     PollQueue,
-    /// Say something to the training.
+    /// Send a command to the run of this process.
     SendCommand(Command),
-    /// Say something to the run of that directory, which another process trains.
+    /// Send a command to the run in that directory, which another process trains.
     SendCommandTo(PathBuf, Command),
-    /// Tell somebody who looks elsewhere.
+    /// Show a desktop notification.
     Notify(String),
-    /// Read the logs of a run, unless something else is asked for meanwhile.
+    /// Read the logs of a run, unless a later request replaces this one.
     LoadHistory(PathBuf),
-    /// Read the logs of a run, whatever else is asked for.
+    /// Read the logs of a run; later requests do not replace this one.
     RequireHistory(PathBuf),
-    /// Read on in the logs of these runs where they have grown.
+    /// Read the new lines in the logs of these runs.
     FollowLogs(Vec<PathBuf>),
-    /// Write changes to the experiments file.
+    /// Save changes to the experiments file.
     SaveExperiment {
         /// The experiment.
         name: String,
@@ -167,54 +167,54 @@ pub enum Effect {
     },
     /// Delete a run directory.
     DeleteRun(PathBuf),
-    /// Open a model to judge sentences.
+    /// Open a model to classify texts.
     OpenModel {
-        /// Number of the question that waits for it.
+        /// Number of the request.
         request_id: u64,
-        /// Which.
+        /// Which model.
         source: ModelSource,
     },
-    /// Open a second model, which judges every sentence too; none when no source is named.
+    /// Open a second model, which also classifies every text; `ModelSource::Nothing` closes it.
     OpenComparison {
-        /// Number of the question that waits for it.
+        /// Number of the request.
         request_id: u64,
-        /// Which.
+        /// Which model.
         source: ModelSource,
     },
     /// Classify a text, or a pair.
     Classify {
-        /// Number of the question.
+        /// Number of the request.
         request_id: u64,
-        /// The sentence.
+        /// The text.
         text: String,
-        /// The second one.
+        /// The second text of a pair.
         text_pair: Option<String>,
     },
-    /// Find out what the answer to a question rests on, once nothing else is asked.
+    /// Compute the word attributions of a prediction, once no other request is waiting.
     Explain {
-        /// Number of the question.
+        /// Number of the request.
         request_id: u64,
-        /// The sentence.
+        /// The text.
         text: String,
-        /// The second one.
+        /// The second text of a pair.
         text_pair: Option<String>,
     },
-    /// Read what a run keeps of what it said of each row.
+    /// Read and analyze the saved predictions of a run.
     LoadPredictions(Subject),
-    /// Count the rows of an experiment, in place of those that are being counted.
+    /// Profile the dataset of an experiment; replaces a profile that is being made.
     ProfileData(Box<RunSpec>),
-    /// Pin a text, or let it go when it is pinned.
+    /// Add a probe, or remove it if it exists.
     ToggleProbe(Probe),
-    /// Listen to the mouse, or no longer.
+    /// Enable or disable mouse support.
     SetMouse(bool),
-    /// Write the name of the chosen theme where the next start finds it.
+    /// Save the name of the theme to the settings.
     SaveTheme(String),
-    /// Find the runs that repeat the published means.
+    /// Collect the runs that reproduce the published results.
     LoadReproduction,
-    /// Go to sleep.
+    /// Suspend the program.
     Suspend,
-    /// Draw everything anew.
+    /// Redraw the whole terminal.
     Redraw,
-    /// Leave.
+    /// Quit the program.
     Quit,
 }

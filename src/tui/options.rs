@@ -1,4 +1,4 @@
-//! What the interface is opened with.
+//! Options of the interface.
 
 use crate::spec::DeviceSpec;
 use std::path::PathBuf;

@@ -207,7 +207,7 @@ fn keys_exports_the_bindings_and_reports_every_mistake_in_the_file() {
         let lines: Vec<&str> = result.stderr.lines().collect();
         let at = file.display();
         let wanted = [
-            format!("{at}:1:8: `ctl-q` is no key; did you mean `ctrl-q`?"),
+            format!("{at}:1:8: `ctl-q` is not a key; did you mean `ctrl-q`?"),
             format!("{at}:3:1: unknown action `puase`; did you mean `pause`?"),
         ];
         assert_eq!(lines, wanted, "{}", result.stderr);

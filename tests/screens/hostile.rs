@@ -4,7 +4,7 @@
 use super::modes::drawn;
 use super::stage::*;
 use glue_tui::event::{Event, ProbePrediction, ProbeResult};
-use glue_tui::predict::{Answer, Prediction};
+use glue_tui::predict::{ModelOutput, Prediction};
 use glue_tui::probes::Probe;
 use glue_tui::tui::msg::{Effect, Msg};
 use glue_tui::tui::screen::Screen;
@@ -96,7 +96,7 @@ fn judged(text: &str, (width, height): (u16, u16)) -> App {
             update(&mut app, Msg::Edit(glue_tui::tui::widgets::text_field::Edit::Insert(text.into())));
         if let Some(Effect::Classify { request_id, .. }) = effects.last() {
             let probabilities = vec![(text.to_string(), 0.25), (format!("{text}2"), 0.75)];
-            let answer = Answer::Label { label: format!("{text}2"), probability: 0.75, probabilities };
+            let answer = ModelOutput::Label { label: format!("{text}2"), probability: 0.75, probabilities };
             let verdict = Prediction { output: answer, ..verdict(0.5) };
             update(
                 &mut app,

@@ -175,7 +175,7 @@ fn seeds_are_gone_through_and_laid_over_each_other() {
     shows(&app, "Wrong in all 3 seeds: 1; all rows: 1 of 12");
     shows(&app, "3 of 3 seeds");
     play(&mut app, "<enter>");
-    shows(&app, "all seeds  3 of 3 get it wrong");
+    shows(&app, "all seeds  3 of 3 predict it wrongly");
     play(&mut app, "<esc>j");
     shows(&app, "2 of 3 seeds");
     // Rows that each seed drew for itself cannot be laid over each other, and that is said.
@@ -224,9 +224,9 @@ fn a_press_on_a_cell_shows_its_rows_and_a_press_on_a_row_all_of_it() {
     shows(&app, "positive: 2 of 2");
     play(&mut app, "<enter>");
     shows(&app, "Row 5");
-    shows(&app, "labelled   negative");
+    shows(&app, "label      negative");
     shows(&app, "predicted  negative 22.0 %, positive 78.0 %");
-    shows(&app, "over the evaluations: 0.755 0.868 1.238 1.514");
+    shows(&app, "loss at each evaluation: 0.755 0.868 1.238 1.514");
     // One step back at a time: the row, the list, the screen.
     play(&mut app, "<esc>");
     assert!(app.popup.is_none());

@@ -29,7 +29,7 @@ fn enter_starts_the_experiment_under_the_cursor() {
     shows(&app, "preparing");
     play(&mut app, "1");
     assert_eq!(play(&mut app, "k<enter>"), [], "one at a time");
-    shows(&app, "A run is being trained already");
+    shows(&app, "Another run is being trained");
 }
 
 #[test]
@@ -38,7 +38,7 @@ fn a_value_is_checked_as_typed_and_started_without_saving() {
     play(&mut app, "e");
     let at = |app: &App| {
         let form = app.form.as_ref().unwrap();
-        match form.lines()[form.at] {
+        match form.lines()[form.selected] {
             glue_tui::tui::state::form::FormLine::Field(number) => form.fields[number].key.name,
             _ => "",
         }
@@ -51,7 +51,7 @@ fn a_value_is_checked_as_typed_and_started_without_saving() {
     play(&mut app, "<enter>2");
     shows(&app, "found `fast2`");
     assert_eq!(play(&mut app, "<^r>"), []);
-    shows(&app, "Some values are not right yet");
+    shows(&app, "Some values are invalid");
     play(&mut app, "<enter><enter><^u>3e-5<enter>");
     shows(&app, "was 5e-4");
     let changes = vec![("learning_rate", "3e-5".to_string())];
@@ -59,7 +59,7 @@ fn a_value_is_checked_as_typed_and_started_without_saving() {
         Effect::StartTraining(TrainRequest::Changed { name: "demo".into(), changes: changes.clone() });
     assert_eq!(play(&mut app, "<^r>"), [started]);
     assert_eq!(play(&mut app, "<esc>"), []);
-    shows(&app, "The form was changed");
+    shows(&app, "Unsaved changes");
     assert_eq!(play(&mut app, "s"), [Effect::SaveExperiment { name: "demo".into(), changes }]);
     update(&mut app, Msg::ExperimentSaved { name: "demo".into() });
     assert!(app.form.is_none());
@@ -76,7 +76,7 @@ fn nothing_typed_is_lost() {
     play(&mut app, "<esc><esc>");
     assert!(app.form.is_some(), "esc asks, and esc again changes nothing");
     assert_eq!(play(&mut app, "q"), []);
-    shows(&app, "quit and forget the changes");
+    shows(&app, "discard the changes and quit");
     play(&mut app, "k<esc>d");
     assert!(app.form.is_none());
 }
@@ -305,7 +305,7 @@ fn the_help_is_searched() {
     play(&mut app, "?");
     shows(&app, "pause the training");
     play(&mut app, "/LEARNING rate");
-    shows(&app, "halve or set the learning rate");
+    shows(&app, "change the learning rate");
     assert!(!text(&app).contains("pause the training"));
     play(&mut app, "<enter>");
     shows(&app, "/ LEARNING rate");
@@ -327,7 +327,7 @@ fn marked_runs_are_read_and_drawn_and_told_apart() {
     assert_eq!(effects, wanted);
     shows(&app, "reading");
     answer_collects(&mut app, &effects);
-    let mut signs: Vec<_> = app.compare.marks.iter().map(|mark| (mark.sign, mark.colour)).collect();
+    let mut signs: Vec<_> = app.compare.marks.iter().map(|mark| (mark.symbol, mark.colour)).collect();
     signs.dedup_by_key(|sign| sign.0);
     assert_eq!(signs.len(), 2);
     assert_ne!(signs[0].1, signs[1].1);
@@ -337,7 +337,7 @@ fn marked_runs_are_read_and_drawn_and_told_apart() {
     play(&mut app, "k<space>");
     assert_eq!(app.compare.marks.len(), 1);
     play(&mut app, "<space>");
-    assert_eq!((app.compare.marks[1].sign, app.compare.marks[0].colour), (0, other));
+    assert_eq!((app.compare.marks[1].symbol, app.compare.marks[0].colour), (0, other));
     play(&mut app, "c");
     shows(&app, "space marks a run");
     assert_eq!(play(&mut app, "*").len(), 4);

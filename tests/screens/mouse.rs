@@ -64,11 +64,11 @@ fn a_click_goes_to_a_line_and_a_second_one_enters_it() {
         let effects = mouse(&mut app, MouseEventKind::Down(MouseButton::Left), at);
         assert!(matches!(effects.as_slice(), [Effect::StartTraining(TrainRequest::Spec(_))]), "{effects:?}");
         // A heading is nothing to go to.
-        let at = app.runs.at;
+        let at = app.runs.selected;
         click(&mut app, "Past runs");
-        assert_eq!(app.runs.at, at);
+        assert_eq!(app.runs.selected, at);
         mouse(&mut app, MouseEventKind::ScrollDown, (3, 5));
-        assert_eq!(app.runs.at, at + 1);
+        assert_eq!(app.runs.selected, at + 1);
     }
 }
 
@@ -118,11 +118,11 @@ fn questions_and_lists_are_answered() {
     let mut app = super::stage::app(120, 40);
     play(&mut app, "ejj<enter>");
     let Some(Popup::Choice(choice)) = &app.popup else { panic!("no list") };
-    let wanted = choice.shown()[2].value.clone();
+    let wanted = choice.visible_items()[2].value.clone();
     let (x, y) = find(&app, "type to filter");
     mouse(&mut app, MouseEventKind::Down(MouseButton::Left), (x, y + 4));
     let Some(Popup::Choice(choice)) = &app.popup else { panic!("no list") };
-    assert_eq!(choice.shown()[choice.at].value, wanted);
+    assert_eq!(choice.visible_items()[choice.selected].value, wanted);
     mouse(&mut app, MouseEventKind::Down(MouseButton::Left), (x, y + 4));
     assert!(app.popup.is_none());
     shows(&app, &wanted[..16]);
@@ -156,7 +156,7 @@ fn lines_of_the_form_are_gone_to_and_typed_in() {
     for (width, height) in [(80, 24), (120, 40), (200, 60)] {
         let mut app = app(width, height);
         play(&mut app, "e");
-        let chosen = |app: &App| app.form.as_ref().map(|form| form.lines()[form.at]);
+        let chosen = |app: &App| app.form.as_ref().map(|form| form.lines()[form.selected]);
         let first = chosen(&app);
         click(&mut app, "num_train_epochs");
         assert_ne!(chosen(&app), first);
@@ -198,8 +198,8 @@ fn the_mouse_is_the_terminals_until_it_is_asked_for() {
     let mut app = app(80, 24);
     assert!(!app.mouse);
     assert_eq!(play(&mut app, "M"), [Effect::SetMouse(true)]);
-    shows(&app, "mouse: clicks here");
+    shows(&app, "mouse support on");
     play(&mut app, "j");
-    assert!(!text(&app).contains("mouse: clicks here"));
+    assert!(!text(&app).contains("mouse support on"));
     assert_eq!(play(&mut app, "M"), [Effect::SetMouse(false)]);
 }

@@ -7,7 +7,7 @@ use super::stage::*;
 use super::svg::svg;
 
 use glue_tui::event::Event;
-use glue_tui::predict::{Answer, Explanation, Prediction, Push};
+use glue_tui::predict::{Attributions, ModelOutput, Prediction, WordAttribution};
 use glue_tui::run::error_analysis::ErrorReport;
 use glue_tui::run::history::History;
 use glue_tui::run::{self, RunDir};
@@ -197,7 +197,7 @@ fn verdict_of(said: &Value) -> Prediction {
     let probabilities = said["probabilities"].as_object().unwrap();
     let label = said["label"].as_str().unwrap();
     let number = |value: &Value| value.as_f64().unwrap() as f32;
-    let answer = Answer::Label {
+    let answer = ModelOutput::Label {
         label: label.into(),
         probability: number(&probabilities[label]),
         probabilities: probabilities.iter().map(|(label, p)| (label.clone(), number(p))).collect(),
@@ -210,8 +210,8 @@ fn verdict_of(said: &Value) -> Prediction {
 }
 
 /// Which words pushed the answer, as `glue-tui predict --explain` tells it.
-fn explanation_of(said: &Value) -> Explanation {
-    let word = |word: &Value| Push {
+fn explanation_of(said: &Value) -> Attributions {
+    let word = |word: &Value| WordAttribution {
         text: word["text"].as_str().unwrap().into(),
         start: word["start"].as_u64().unwrap() as usize,
         end: word["end"].as_u64().unwrap() as usize,
@@ -219,7 +219,7 @@ fn explanation_of(said: &Value) -> Explanation {
         sequence: 0,
     };
     let words = said["saliency"].as_array().unwrap().iter().map(word).collect();
-    Explanation { label: said["label"].as_str().unwrap().into(), words }
+    Attributions { label: said["label"].as_str().unwrap().into(), words }
 }
 
 #[test]

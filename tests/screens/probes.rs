@@ -126,7 +126,7 @@ fn a_sentence_is_pinned_and_let_go_by_the_same_key() {
     update(&mut app, Msg::ProbesLoaded(Ok(Vec::new())));
     assert!(!text(&app).contains("Probes"));
     assert_eq!(play(&mut app, "<^u><^p>"), []);
-    shows(&app, "type what is to be pinned");
+    shows(&app, "type a text first");
 }
 
 #[test]
@@ -134,7 +134,7 @@ fn no_more_are_pinned_than_are_judged() {
     let mut app = judging(120, 40, "one more");
     update(&mut app, Msg::ProbesLoaded(Ok((0..MAX_PROBES).map(|number| pin(&number.to_string())).collect())));
     assert_eq!(play(&mut app, "<^p>"), []);
-    shows(&app, "8 are pinned, the most there can be");
+    shows(&app, "at most 8 probes are possible");
     update(&mut app, Msg::ProbesLoaded(Err("runs/probes.toml:4: missing field `text`".into())));
     shows(&app, "missing field `text`");
 }

@@ -100,7 +100,7 @@ fn what_is_begun_by_hand_while_something_is_trained_can_be_queued() {
     let mut app = training(120, 40, "demo", 200);
     let pairs = TrainRequest::Spec(Box::new(spec(&app, "demo-pairs")));
     assert_eq!(play(&mut app, "1j<enter>"), [Effect::Refresh]);
-    shows(&app, "A run is being trained already");
+    shows(&app, "Another run is being trained");
     assert_eq!(play(&mut app, "a"), [Effect::Enqueue(pairs)]);
     play(&mut app, "e");
     let work = TrainRequest::Changed { name: "demo-pairs".into(), changes: Vec::new() };
@@ -156,7 +156,7 @@ fn stopping_asks_what_becomes_of_the_queue_and_quitting_holds_it() {
     let stop = Effect::SendCommand(Command::Stop);
     let mut app = working(120, 40, &["demo", "demo-pairs"]);
     play(&mut app, "2x");
-    shows(&app, "stop and save, then train the next of the queue");
+    shows(&app, "stop and save, then start the next queued run");
     assert_eq!(play(&mut app, "x"), [Effect::SendCommand(Command::Stop)]);
     let mut app = working(120, 40, &["demo", "demo-pairs"]);
     assert_eq!(play(&mut app, "2xh"), [hold.clone(), stop.clone()]);
@@ -169,7 +169,7 @@ fn stopping_asks_what_becomes_of_the_queue_and_quitting_holds_it() {
     );
     let mut app = working(120, 40, &["demo"]);
     play(&mut app, "q");
-    shows(&app, "The queue is kept and held");
+    shows(&app, "The queue is held");
     assert_eq!(play(&mut app, "q"), [hold, Effect::Quit]);
 }
 

@@ -5,7 +5,7 @@ use super::stage::*;
 use glue_tui::batch::Label;
 use glue_tui::catalog::Metric;
 use glue_tui::data::Example;
-use glue_tui::predict::{Answer, Prediction};
+use glue_tui::predict::{ModelOutput, Prediction};
 use glue_tui::run::RunStatus;
 use glue_tui::run::error_analysis::ErrorReport;
 use glue_tui::spec::RunSpec;
@@ -38,7 +38,7 @@ fn judging(width: u16, height: u16, score: f32) -> App {
         play(&mut app, "<tab>");
         let effects = play(&mut app, second);
         let Some(Effect::Classify { request_id, .. }) = effects.last() else { panic!("{effects:?}") };
-        let answer = Answer::Score { score, scale: Some((0.0, 5.0)) };
+        let answer = ModelOutput::Score { score, scale: Some((0.0, 5.0)) };
         let verdict = Prediction { output: answer, tokens: 15, truncated: false };
         update(&mut app, Msg::Prediction { request_id: *request_id, seconds: 0.004, result: Ok(verdict) });
         if first.starts_with("A man") {
@@ -134,7 +134,7 @@ fn the_rows_that_are_furthest_off_come_first_and_show_all_of_themselves() {
     shows(&app, "Hardest rows: 1 of 248");
     // The keys are the list's: there is no matrix to go to.
     play(&mut app, "<tab><enter>");
-    for wanted in ["He never said that.", "labelled   1.00 on a scale from 0 to 5", "predicted  3.90"] {
+    for wanted in ["He never said that.", "label      1.00 on a scale from 0 to 5", "predicted  3.90"] {
         shows(&app, wanted);
     }
     play(&mut app, "<esc>m,,");

@@ -4,7 +4,7 @@ use super::modes::{recording, text_of};
 use crossterm::event::{Event as Input, KeyCode, KeyEvent, KeyModifiers};
 use glue_tui::catalog::Metric;
 use glue_tui::event::Event;
-use glue_tui::predict::{Answer, Explanation, Prediction, Push};
+use glue_tui::predict::{Attributions, ModelOutput, Prediction, WordAttribution};
 use glue_tui::run::history::History;
 use glue_tui::run::{Repeats, RunEvent, RunRow, RunStatus};
 use glue_tui::spec::{Experiments, RunSpec};
@@ -222,7 +222,7 @@ pub(crate) fn training(width: u16, height: u16, experiment: &str, count: usize) 
 pub(crate) fn verdict(positive: f32) -> Prediction {
     let (label, probability) =
         if positive > 0.5 { ("positive", positive) } else { ("negative", 1.0 - positive) };
-    let answer = Answer::Label {
+    let answer = ModelOutput::Label {
         label: label.into(),
         probability,
         probabilities: vec![("negative".into(), 1.0 - positive), ("positive".into(), positive)],
@@ -231,13 +231,19 @@ pub(crate) fn verdict(positive: f32) -> Prediction {
 }
 
 /// What an answer rests on: for each word, where it is and how far it pushes.
-pub(crate) fn explanation(text: &str, pushes: &[(&str, f32)]) -> Explanation {
+pub(crate) fn explanation(text: &str, pushes: &[(&str, f32)]) -> Attributions {
     let push = |(word, value): &(&str, f32)| {
         let byte = text.find(word).unwrap_or_else(|| panic!("{word} is not in {text}"));
         let start = text[..byte].chars().count();
-        Push { text: (*word).into(), start, end: start + word.chars().count(), value: *value, sequence: 0 }
+        WordAttribution {
+            text: (*word).into(),
+            start,
+            end: start + word.chars().count(),
+            value: *value,
+            sequence: 0,
+        }
     };
-    Explanation { label: "positive".into(), words: pushes.iter().map(push).collect() }
+    Attributions { label: "positive".into(), words: pushes.iter().map(push).collect() }
 }
 
 /// The app with a model to judge, and `text` typed and judged.

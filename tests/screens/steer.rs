@@ -63,12 +63,12 @@ fn the_run_becomes_longer_and_shorter() {
     );
     shows(&app, "/ 600");
     shows(&app, "of 6");
-    shows(&app, "600 steps in all");
+    shows(&app, "600 steps in total");
     assert_eq!(play(&mut app, "e250 steps<enter>"), [Effect::SendCommand(Command::MaxSteps(250))]);
     assert_eq!(play(&mut app, "e2.5<enter>"), [Effect::SendCommand(Command::NumTrainEpochs(2.5))]);
     assert_eq!(play(&mut app, "enow<enter>"), [Effect::SendCommand(Command::MaxSteps(1))]);
     assert_eq!(play(&mut app, "e9 lives<enter>"), []);
-    shows(&app, "epochs or steps are counted");
+    shows(&app, "the unit is epochs or steps");
 }
 
 /// The app on a run of the list that another process trains.

@@ -237,7 +237,7 @@ fn learns_before_ones_eyes_and_saves_when_it_is_told_to_end() {
     let run = runs.find(|path| path.is_dir()).expect("the run's folder, beside the files of the queue");
     let log = std::fs::read_to_string(run.join("events.jsonl")).unwrap();
     assert!(log.trim_end().lines().last().unwrap().contains("\"stopped\""), "{log}");
-    assert!(run.join("checkpoints").read_dir().unwrap().next().is_some(), "the work is saved");
+    assert!(run.join("checkpoints").read_dir().unwrap().next().is_some(), "the run is saved");
 }
 
 #[test]
@@ -254,7 +254,7 @@ fn paused_it_is_asked_changed_and_gone_on_with() {
     terminal.send("not bad at all");
     terminal.wait("probabilities", |screen| screen.contains("negative") && screen.contains("tokens"));
     terminal.send("\x1b");
-    terminal.wait_for("space go on");
+    terminal.wait_for("space resume");
     terminal.send("l\r");
     terminal.wait_for("learning_rate 1e-5");
     terminal.send("e700 epochs\r");

@@ -1,4 +1,4 @@
-//! Events of the terminal → messages, by the table of keys.
+//! Translates terminal events to messages, with the key bindings.
 
 mod mouse;
 
@@ -10,7 +10,7 @@ use super::state::popup::Popup;
 use super::widgets::text_field::Edit;
 use crossterm::event::{Event, KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 
-/// The message that an event of the terminal stands for, if any.
+/// The message for a terminal event, if it has a meaning.
 pub fn read(app: &App, event: &Event) -> Option<Msg> {
     match event {
         Event::Key(key) if key.kind != KeyEventKind::Release => read_key(app, key),
@@ -35,7 +35,7 @@ fn read_key(app: &App, key: &KeyEvent) -> Option<Msg> {
     if let Some(action) = contexts.iter().find_map(|context| found(*context)) {
         return Some(Msg::Action(action));
     }
-    // A letter is text before it is a key of the whole program.
+    // Where text is typed, a letter is text rather than a global key.
     if contexts[0].takes_text()
         && let Some(edit) = edit(key)
     {
@@ -44,7 +44,7 @@ fn read_key(app: &App, key: &KeyEvent) -> Option<Msg> {
     found(Context::Global).map(Msg::Action)
 }
 
-/// What a key does to text.
+/// The edit of a text field for a key.
 fn edit(key: &KeyEvent) -> Option<Edit> {
     let control = key.modifiers.contains(KeyModifiers::CONTROL);
     let alt = key.modifiers.contains(KeyModifiers::ALT);
@@ -54,7 +54,7 @@ fn edit(key: &KeyEvent) -> Option<Edit> {
         KeyCode::Char('b') if alt => Edit::WordLeft,
         KeyCode::Char('f') if alt => Edit::WordRight,
         KeyCode::Char('w') if control => Edit::DeleteWord,
-        // Some terminals say this for the backspace key.
+        // Some terminals send this for the backspace key.
         KeyCode::Char('h') if control => Edit::Backspace,
         KeyCode::Char('u') if control => Edit::DeleteToStart,
         KeyCode::Char('k') if control => Edit::DeleteToEnd,

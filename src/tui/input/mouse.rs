@@ -1,4 +1,4 @@
-//! What the mouse means: the same actions as those of keys, by what is drawn where it points.
+//! Translates mouse events to actions, by what is drawn at the position of the mouse.
 
 use crate::tui::action::{
     Action, CompareAction, FormAction, GlobalAction, ListAction, PopupAction, RunsAction,
@@ -11,26 +11,26 @@ use crate::tui::widgets::line_chart::ChartKey;
 use crossterm::event::{MouseButton, MouseEvent, MouseEventKind};
 use ratatui::layout::{Position, Rect};
 
-/// The message that an event of the mouse stands for, if any.
+/// The message for a mouse event, if it has a meaning.
 pub(super) fn read(app: &App, mouse: &MouseEvent) -> Option<Msg> {
     let at = Position { x: mouse.column, y: mouse.row };
     let action = match mouse.kind {
         MouseEventKind::ScrollUp => wheel(app, at, ListAction::Up, ChartKey::ZoomIn)?,
         MouseEventKind::ScrollDown => wheel(app, at, ListAction::Down, ChartKey::ZoomOut)?,
         MouseEventKind::Down(MouseButton::Left) => click(app, at)?,
-        // Whoever moves over a chart reads it there.
+        // Moving over a chart moves its cursor.
         MouseEventKind::Moved | MouseEventKind::Drag(MouseButton::Left) => cursor(app, at)?,
         _ => return None,
     };
     Some(Msg::Action(action))
 }
 
-/// One line up or down, or a closer or wider look at a chart.
+/// Scrolls a list by a line, or zooms a chart.
 fn wheel(app: &App, at: Position, line: ListAction, zoom: ChartKey) -> Option<Action> {
     if plot(app).is_some_and(|plot| plot.contains(at)) {
         return Some(Action::Chart(zoom));
     }
-    // While a value is typed, a turn of the wheel must not leave it.
+    // The wheel must not end the editing of a value.
     let is_list = !matches!(app.context(), Context::FormValue | Context::Screen(Screen::Infer));
     is_list.then_some(Action::List(line))
 }
@@ -40,7 +40,7 @@ fn click(app: &App, at: Position) -> Option<Action> {
     if app.popup.is_some() {
         return match (popup::line_at(app, screen, at), app.context()) {
             (Some(line), _) => Some(Action::Popup(PopupAction::Select(line))),
-            // What is only to be read is away with a click.
+            // A click beside a message closes it.
             (None, Context::Message) => Some(Action::Popup(PopupAction::Cancel)),
             (None, _) => view::key_at(app, screen, at),
         };
@@ -68,13 +68,13 @@ fn point(app: &App, body: Rect, at: Position) -> Option<Action> {
     }
 }
 
-/// Values are read where one points.
+/// Moves the cursor of the chart to the mouse.
 fn cursor(app: &App, at: Position) -> Option<Action> {
     let plot = plot(app).filter(|plot| plot.contains(at))?;
     Some(Action::Chart(ChartKey::CursorAt(at.x - plot.x, plot.width)))
 }
 
-/// Where the curves are that have keys to look closer.
+/// The plot area of the chart that has a cursor and zoom.
 fn plot(app: &App) -> Option<Rect> {
     let body = view::body(Rect::new(0, 0, app.size.0, app.size.1))?;
     match app.screen {

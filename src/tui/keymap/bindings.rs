@@ -1,4 +1,4 @@
-//! The bindings in effect: which keys of a context stand for which action.
+//! The active bindings: which keys of a context trigger which action.
 
 use super::condition::Condition;
 use super::key_chord::KeyChord;
@@ -18,9 +18,9 @@ pub struct Binding {
     pub(super) keys: Vec<KeyChord>,
     /// The action.
     pub action: Action,
-    /// The action in a word, for the footer; empty for one that is only in the help.
+    /// A short label for the footer; empty if the action is listed only in the help.
     pub short: &'static str,
-    /// The action in a sentence, for the help.
+    /// A description for the help.
     pub sentence: &'static str,
     /// When the binding is active.
     pub condition: Condition,
@@ -41,7 +41,7 @@ impl Binding {
 
     /// Whether `key` is one of the keys.
     pub fn matches(&self, key: &KeyEvent) -> bool {
-        self.keys.iter().any(|chord| chord.fits(key))
+        self.keys.iter().any(|chord| chord.matches(key))
     }
 }
 
@@ -69,7 +69,7 @@ impl Default for Keymap {
 }
 
 impl Keymap {
-    /// The bindings of a context, in the order of footer and help; the first that matches a key counts.
+    /// The bindings of a context, in the order of footer and help; the first that matches a key wins.
     pub fn of(&self, context: Context) -> impl Iterator<Item = &Binding> {
         self.bindings.iter().filter(move |binding| binding.context == context)
     }

@@ -1,4 +1,4 @@
-//! The conditions under which a binding is active, as data. The state of the interface answers them.
+//! The conditions under which a binding is active, as data. The state of the interface evaluates them.
 
 /// When a binding is active.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,4 +1,4 @@
-//! The keys written out: as a file to change, and as data.
+//! Export of the key bindings: as a commented `keys.toml`, and as data.
 
 use super::bindings::{Binding, Keymap};
 use super::file::FILE;
@@ -9,16 +9,16 @@ use crate::tui::screen::Context;
 use crate::tui::widgets::wrap;
 use serde::Serialize;
 
-/// Column of the sentences in the file.
-const SENTENCES: usize = 34;
-/// Columns of its comments.
+/// Column of the descriptions in the file.
+const DESCRIPTION_COLUMN: usize = 34;
+/// Width of the comments at the top of the file, in characters.
 const WIDTH: usize = 100;
 
-/// The keys that hold: as a file that means them and explains all of them, and as data.
+/// The active key bindings: as a commented `keys.toml` that reproduces them, and as JSON.
 ///
 /// # Errors
-/// [`crate::error::Error::Config`] with every mistake in the file that says them now.
-pub fn written() -> Result<(String, serde_json::Value)> {
+/// [`crate::error::Error::Config`] with every error in the current `keys.toml`.
+pub fn export() -> Result<(String, serde_json::Value)> {
     let keymap = Keymap::open()?;
     let data = serde_json::to_value(keymap.actions()).expect("plain values become JSON");
     Ok((keymap.document(), data))
@@ -27,15 +27,15 @@ pub fn written() -> Result<(String, serde_json::Value)> {
 /// The keys of an action, as data.
 #[derive(Debug, Serialize)]
 pub struct ActionKeys {
-    /// The screen's name in `keys.toml`, `everywhere` for what stands above its tables.
+    /// The screen's table in `keys.toml`; `everywhere` for keys above the first table.
     screen: &'static str,
-    /// The action's name there.
+    /// The action's name in the file.
     action: &'static str,
-    /// Its keys as they are written there.
+    /// Its keys, as written in the file.
     keys: Vec<String>,
-    /// The keys that it has when nothing is said.
+    /// Its default keys.
     built_in: Vec<String>,
-    /// What it does, depending on what is under the cursor.
+    /// Descriptions of the action; several if it depends on the item under the cursor.
     about: Vec<&'static str>,
 }
 
@@ -44,7 +44,7 @@ impl Keymap {
     pub fn actions(&self) -> Vec<ActionKeys> {
         let built_in = Keymap::default();
         let mut actions: Vec<ActionKeys> = Vec::new();
-        for context in Keymap::written() {
+        for context in Keymap::file_order() {
             for (binding, before) in self.of(context).zip(built_in.of(context)) {
                 let known =
                     actions.iter_mut().find(|one| (one.screen, one.action) == (context.name(), binding.name));
@@ -64,8 +64,7 @@ impl Keymap {
         actions
     }
 
-    /// The text of a `keys.toml` that means these keys and explains all of them: what is built in stands
-    /// behind a `#`.
+    /// A `keys.toml` that reproduces these bindings and describes every action. Default bindings are commented out.
     pub fn document(&self) -> String {
         let mut text = head();
         let mut screen = "";
@@ -79,8 +78,8 @@ impl Keymap {
         text
     }
 
-    /// Contexts in the order of the file, which begins with what holds on every screen.
-    fn written() -> impl Iterator<Item = Context> {
+    /// Contexts in the order of the file: first the actions of every screen.
+    fn file_order() -> impl Iterator<Item = Context> {
         let others = Context::ALL.into_iter().filter(|context| *context != Context::Global);
         std::iter::once(Context::Global).chain(others)
     }
@@ -93,18 +92,18 @@ impl ActionKeys {
         let mut left = format!("{sign}{} = {}", self.action, value(&self.keys));
         let mut text = String::new();
         for sentence in &self.about {
-            text += &format!("{left:<SENTENCES$} # {sentence}\n");
+            text += &format!("{left:<DESCRIPTION_COLUMN$} # {sentence}\n");
             left = String::new();
         }
         if is_changed {
-            text += &format!("{left:<SENTENCES$} # built in: {}\n", value(&self.built_in));
+            text += &format!("{left:<DESCRIPTION_COLUMN$} # default: {}\n", value(&self.built_in));
         }
         text
     }
 }
 
 fn texts(binding: &Binding) -> Vec<String> {
-    binding.keys.iter().map(|press| press.text()).collect()
+    binding.keys.iter().map(|key| key.text()).collect()
 }
 
 /// A key, or a list of them, in TOML.
@@ -120,27 +119,27 @@ fn heading(screen: &str) -> String {
     if screen == Context::Global.name() { "\n# On every screen\n".into() } else { format!("\n[{screen}]\n") }
 }
 
-/// What the file is, as comments of at most [`WIDTH`] characters.
+/// The comments at the top of the file, in lines of at most [`WIDTH`] characters.
 fn head() -> String {
-    let typing = Context::ALL
+    let text_contexts = Context::ALL
         .into_iter()
         .filter(|context| context.takes_text())
         .map(|context| format!("[{}]", context.name()));
-    let typing: Vec<String> = typing.collect();
+    let text_contexts: Vec<String> = text_contexts.collect();
     let folder =
-        config::folder().map_or("the folder of settings".into(), |folder| folder.display().to_string());
+        config::folder().map_or("the configuration folder".into(), |folder| folder.display().to_string());
     let paragraphs = [
-        format!("Keys of glue-tui. In {folder}/{FILE} they can be changed: take the # before an action away."),
+        format!("Key bindings of glue-tui. To change them, edit {folder}/{FILE}: remove the # before an action."),
         String::new(),
         "    action = \"key\"".into(),
         "    action = [\"key\", \"another\"]".into(),
-        "    action = []                 no key at all".into(),
+        "    action = []                 no key".into(),
         String::new(),
         format!("A key is {KEYS}."),
-        "Above the first [table] an action's keys hold on every screen that has the action, in a [table] on that \
-         screen alone."
+        "Keys above the first [table] apply to every screen that has the action; keys in a [table] apply to that \
+         screen only."
             .into(),
-        format!("Where one types, in {}, a letter alone is text and no key.", typing.join(" ")),
+        format!("In {}, where text is typed, a plain letter cannot be a key.", text_contexts.join(" ")),
     ];
     let lines = paragraphs.iter().flat_map(|text| {
         let lines = wrap(text, WIDTH - 2);
@@ -155,7 +154,7 @@ mod tests {
     use std::path::Path;
 
     fn read(text: &str) -> Keymap {
-        Keymap::read(text, Path::new("keys.toml")).unwrap_or_else(|found| panic!("{found:?}\n{text}"))
+        Keymap::read(text, Path::new("keys.toml")).unwrap_or_else(|errors| panic!("{errors:?}\n{text}"))
     }
 
     fn data(keymap: &Keymap) -> String {
@@ -163,13 +162,14 @@ mod tests {
     }
 
     #[test]
-    fn the_document_means_what_it_was_made_of() {
+    fn document_reproduces_the_keymap() {
         let built_in = Keymap::default();
         assert_eq!(data(&read(&built_in.document())), data(&built_in));
-        let own = read("quit = \"ctrl-q\"\n[live]\npause = [\"space\", \"p\"]\n[compare]\nmark_all = []\n");
-        assert_ne!(data(&own), data(&built_in));
-        assert_eq!(data(&read(&own.document())), data(&own));
-        let changed: Vec<String> = own
+        let custom =
+            read("quit = \"ctrl-q\"\n[live]\npause = [\"space\", \"p\"]\n[compare]\nmark_all = []\n");
+        assert_ne!(data(&custom), data(&built_in));
+        assert_eq!(data(&read(&custom.document())), data(&custom));
+        let changed: Vec<String> = custom
             .document()
             .lines()
             .filter(|line| !line.starts_with(['#', ' ', '[']) && !line.is_empty())
@@ -179,20 +179,22 @@ mod tests {
     }
 
     #[test]
-    fn every_line_that_is_taken_over_is_right() {
+    fn uncommented_document_is_the_default_keymap() {
         let built_in = Keymap::default();
         let document = built_in.document();
-        let taken = document.lines().map(|line| {
+        let uncommented = document.lines().map(|line| {
             let action = line.strip_prefix('#').filter(|line| !line.starts_with(' ') && line.contains(" = "));
             action.unwrap_or(line)
         });
-        let taken = taken.collect::<Vec<_>>().join("\n");
-        assert!(taken.lines().filter(|line| line.contains(" = \"") || line.contains(" = [")).count() > 80);
-        assert_eq!(data(&read(&taken)), data(&built_in));
+        let uncommented = uncommented.collect::<Vec<_>>().join("\n");
+        assert!(
+            uncommented.lines().filter(|line| line.contains(" = \"") || line.contains(" = [")).count() > 80
+        );
+        assert_eq!(data(&read(&uncommented)), data(&built_in));
     }
 
     #[test]
-    fn lines_are_not_too_wide() {
+    fn document_lines_have_at_most_130_characters() {
         for line in Keymap::default().document().lines() {
             assert!(line.chars().count() <= 130, "{line}");
         }

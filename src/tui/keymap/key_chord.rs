@@ -1,4 +1,4 @@
-//! A key with its modifiers: whether it was pressed, how keyboards label it, how a file writes it.
+//! A key with its modifiers: matching, label, and its notation in `keys.toml`.
 
 use crate::config::closest_match;
 use crate::tui::theme::{Symbol, Theme};
@@ -8,7 +8,7 @@ use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct KeyChord(pub(super) KeyCode, pub(super) KeyModifiers);
 
-/// Keys with names: the first name of a key is the one that is written, the others are understood too.
+/// Names of keys. The first name of a key is written to files; the others are also parsed.
 const NAMED: &[(&str, KeyCode)] = &[
     ("enter", KeyCode::Enter),
     ("esc", KeyCode::Esc),
@@ -34,14 +34,14 @@ const NAMED: &[(&str, KeyCode)] = &[
     ("del", KeyCode::Delete),
     ("ins", KeyCode::Insert),
 ];
-/// F1 to this one.
+/// The number of the last function key.
 const LAST_FUNCTION_KEY: u8 = 12;
-/// What a key can be, for whoever wrote something else.
-pub(super) const KEYS: &str = "a letter, a digit, a sign, or enter esc tab shift-tab space up down left right home end \
+/// The valid keys, for error messages.
+pub(super) const KEYS: &str = "a character, or enter esc tab shift-tab space up down left right home end \
                                pgup pgdn backspace delete insert f1 … f12; also after ctrl- or alt-";
 
 impl KeyChord {
-    /// As it is written on keyboards.
+    /// The label on keyboards.
     pub(super) fn label(self, theme: Theme) -> String {
         let alt = String::from(if self.1.contains(KeyModifiers::ALT) { "alt-" } else { "" });
         let is_control = self.1.contains(KeyModifiers::CONTROL);
@@ -63,27 +63,27 @@ impl KeyChord {
         if is_control { format!("{alt}ctrl-{key}") } else { alt + &key }
     }
 
-    /// As a file writes it; [`KeyChord::parse`] reads it again.
+    /// The notation in a file, which [`KeyChord::parse`] reads.
     pub(super) fn text(self) -> String {
         let ctrl = if self.1.contains(KeyModifiers::CONTROL) { "ctrl-" } else { "" };
         let alt = if self.1.contains(KeyModifiers::ALT) { "alt-" } else { "" };
         format!("{ctrl}{alt}{}", name(self.0))
     }
 
-    /// The key that `text` writes, or what is wrong with it.
+    /// Parses a key; the error says what is wrong with it.
     pub(super) fn parse(text: &str) -> Result<KeyChord, String> {
         let mut rest = text.trim();
         let (mut modifiers, mut is_shifted) = (KeyModifiers::NONE, false);
         loop {
-            if let Some(after) = after(rest, "ctrl") {
+            if let Some(key) = strip_modifier(rest, "ctrl") {
                 modifiers |= KeyModifiers::CONTROL;
-                rest = after;
-            } else if let Some(after) = after(rest, "alt") {
+                rest = key;
+            } else if let Some(key) = strip_modifier(rest, "alt") {
                 modifiers |= KeyModifiers::ALT;
-                rest = after;
-            } else if let Some(after) = after(rest, "shift") {
+                rest = key;
+            } else if let Some(key) = strip_modifier(rest, "shift") {
                 is_shifted = true;
-                rest = after;
+                rest = key;
             } else {
                 break;
             }
@@ -96,21 +96,21 @@ impl KeyChord {
         Ok(KeyChord(code, modifiers))
     }
 
-    /// Whether it is a letter or a sign where one types.
+    /// Whether it is text where text is typed.
     pub(super) fn is_text(self) -> bool {
         matches!(self.0, KeyCode::Char(_)) && self.1.is_empty()
     }
 
-    /// Whether it was pressed.
-    pub(super) fn fits(self, key: &KeyEvent) -> bool {
-        // Shift is part of a letter; terminals differ in whether they also tell it.
-        let told = key.modifiers.difference(KeyModifiers::SHIFT);
-        self.0 == key.code && self.1 == told
+    /// Whether `key` is this key.
+    pub(super) fn matches(self, key: &KeyEvent) -> bool {
+        // Shift is part of a letter; only some terminals also report it.
+        let modifiers = key.modifiers.difference(KeyModifiers::SHIFT);
+        self.0 == key.code && self.1 == modifiers
     }
 }
 
-/// What comes after `modifier-` or `modifier+`, when something does.
-fn after<'a>(text: &'a str, modifier: &str) -> Option<&'a str> {
+/// The rest after `modifier-` or `modifier+`, if it is not empty.
+fn strip_modifier<'a>(text: &'a str, modifier: &str) -> Option<&'a str> {
     let (head, rest) = text.split_at_checked(modifier.len())?;
     let rest = rest.strip_prefix(['-', '+'])?;
     (head.eq_ignore_ascii_case(modifier) && !rest.is_empty()).then_some(rest)
@@ -137,20 +137,20 @@ fn code(text: &str) -> Option<KeyCode> {
 }
 
 fn unknown(text: &str, rest: &str) -> String {
-    let front = &text.trim()[..text.trim().len() - rest.len()];
+    let prefix = &text.trim()[..text.trim().len() - rest.len()];
     let modifiers = ["ctrl-", "alt-"];
     let names = NAMED.iter().map(|(name, _)| *name);
-    let slip = rest.split_once(['-', '+']).and_then(|(head, key)| {
+    let correction = rest.split_once(['-', '+']).and_then(|(head, key)| {
         let modifier = closest_match(head, modifiers.into_iter())?;
         code(key).map(|_| format!("{modifier}{key}"))
     });
-    match slip.or_else(|| closest_match(rest, names).map(str::to_owned)) {
-        Some(key) => format!("`{text}` is no key; did you mean `{front}{key}`?"),
-        None => format!("`{text}` is no key; a key is {KEYS}"),
+    match correction.or_else(|| closest_match(rest, names).map(str::to_owned)) {
+        Some(key) => format!("`{text}` is not a key; did you mean `{prefix}{key}`?"),
+        None => format!("`{text}` is not a key; a key is {KEYS}"),
     }
 }
 
-/// Terminals tell shift beside a key only for a tab; in a letter it shows.
+/// Applies shift to a letter or tab. Terminals do not report shift for other keys.
 fn shifted(code: KeyCode, text: &str) -> Result<KeyCode, String> {
     match code {
         KeyCode::Tab => Ok(KeyCode::BackTab),
@@ -158,11 +158,11 @@ fn shifted(code: KeyCode, text: &str) -> Result<KeyCode, String> {
             Ok(KeyCode::Char(c.to_uppercase().next().unwrap_or(c)))
         }
         KeyCode::Char(c) if c.is_uppercase() => Ok(code),
-        _ => Err(format!("`{text}` is not told by every terminal; shift goes with a letter or tab")),
+        _ => Err(format!("not every terminal reports `{text}`; use shift with a letter or tab")),
     }
 }
 
-/// What control turns into another key, or into nothing, is no key of its own.
+/// Applies ctrl to a key; an error if terminals report another key, or none.
 fn with_control(code: KeyCode, text: &str) -> Result<KeyCode, String> {
     let code = if let KeyCode::Char(c) = code { KeyCode::Char(c.to_ascii_lowercase()) } else { code };
     let same = match code {
@@ -176,12 +176,13 @@ fn with_control(code: KeyCode, text: &str) -> Result<KeyCode, String> {
         | KeyCode::Tab
         | KeyCode::BackTab
         | KeyCode::Backspace => {
-            let goes = "ctrl goes with a letter, space or an arrow";
-            return Err(format!("`{text}` is not told by every terminal; {goes}"));
+            return Err(format!(
+                "not every terminal reports `{text}`; use ctrl with a letter, space or an arrow"
+            ));
         }
         _ => return Ok(code),
     };
-    Err(format!("terminals cannot tell `{text}` from `{same}`"))
+    Err(format!("terminals report `{text}` as `{same}`"))
 }
 
 #[cfg(test)]
@@ -195,8 +196,8 @@ mod tests {
     }
 
     #[test]
-    fn keys_are_read_as_people_write_them() {
-        for (text, written) in [
+    fn parse_accepts_common_notations() {
+        for (text, expected) in [
             ("q", "q"),
             ("Q", "Q"),
             ("shift-q", "Q"),
@@ -219,33 +220,33 @@ mod tests {
             ("f", "f"),
         ] {
             let read = KeyChord::parse(text).map_or(String::new(), KeyChord::text);
-            assert_eq!(read, written, "{text}");
+            assert_eq!(read, expected, "{text}");
         }
     }
 
     #[test]
-    fn what_is_no_key_is_told_with_the_likely_one() {
-        for (text, told) in [
-            ("spcae", "`spcae` is no key; did you mean `space`?"),
+    fn parse_error_suggests_the_closest_key() {
+        for (text, expected) in [
+            ("spcae", "`spcae` is not a key; did you mean `space`?"),
             ("ctl-q", "did you mean `ctrl-q`?"),
             ("alt-entr", "did you mean `alt-enter`?"),
-            ("f13", "`f13` is no key; a key is a letter"),
-            ("", "`` is no key"),
-            ("ctrl-", "`ctrl-` is no key"),
-            ("ctrl-i", "terminals cannot tell `ctrl-i` from `tab`"),
-            ("ctrl-M", "from `enter`"),
-            ("ctrl-[", "from `esc`"),
-            ("ctrl-1", "not told by every terminal"),
-            ("shift-up", "shift goes with a letter or tab"),
-            ("super-x", "is no key"),
+            ("f13", "`f13` is not a key; a key is a character"),
+            ("", "`` is not a key"),
+            ("ctrl-", "`ctrl-` is not a key"),
+            ("ctrl-i", "terminals report `ctrl-i` as `tab`"),
+            ("ctrl-M", "as `enter`"),
+            ("ctrl-[", "as `esc`"),
+            ("ctrl-1", "not every terminal reports"),
+            ("shift-up", "use shift with a letter or tab"),
+            ("super-x", "is not a key"),
         ] {
             let problem = KeyChord::parse(text).unwrap_err();
-            assert!(problem.contains(told), "{text}: {problem}");
+            assert!(problem.contains(expected), "{text}: {problem}");
         }
     }
 
     #[test]
-    fn labels_are_those_of_keyboards() {
+    fn labels_match_keyboards() {
         let labels =
             ["ctrl-q", "alt-1", "enter", "pgup", "f5", "space", "ctrl-space", "ctrl-up", "shift-tab"]
                 .map(label);

@@ -1,5 +1,5 @@
-//! What every key does, as one [`Keymap`]. It drives key handling, the footer, the help and the keys that screens
-//! mention, so that they cannot disagree.
+//! The key bindings, as one [`Keymap`]. Key handling, the footer, the help and the key labels in texts all use it, so
+//! that they always agree.
 
 mod bindings;
 mod condition;
@@ -10,5 +10,5 @@ mod table;
 
 pub use bindings::{Binding, Keymap};
 pub use condition::Condition;
-pub use export::{ActionKeys, written};
+pub use export::{ActionKeys, export};
 pub use key_chord::KeyChord;

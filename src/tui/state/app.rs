@@ -1,4 +1,4 @@
-//! The whole state of the interface. No files, no channels, no clock.
+//! The state of the whole interface. It has no files, channels or clock.
 
 use super::compare::CompareState;
 use super::data::DataState;
@@ -17,12 +17,12 @@ use crate::tui::theme::{BUILT_IN, Scheme, Theme};
 use crate::tui::widgets::line_chart::ChartView;
 use std::path::PathBuf;
 
-/// Everything that the interface knows.
+/// The state of the interface.
 #[derive(Debug)]
 pub struct App {
-    /// Styles and signs.
+    /// Styles and symbols.
     pub theme: Theme,
-    /// What every key does.
+    /// The key bindings.
     pub keymap: Keymap,
     /// Columns and rows of the terminal.
     pub size: (u16, u16),
@@ -30,46 +30,46 @@ pub struct App {
     pub now: f64,
     /// Seconds that local time is ahead of UTC.
     pub utc_offset: i64,
-    /// The machine in a few words.
+    /// A short description of the machine.
     pub machine: String,
     /// The current screen.
     pub screen: Screen,
-    /// The screen before it, where going back leads.
+    /// The previous screen, which going back leads to.
     pub previous_screen: Screen,
     /// Experiments and past runs.
     pub runs: RunsState,
-    /// The form over them, while it is open.
+    /// The form of an experiment, while it is open.
     pub form: Option<Form>,
     /// The run that this process trains, or trained last.
     pub training: Option<RunState>,
-    /// A past run that is being looked at in place of it.
+    /// A past run that is shown in place of it.
     pub viewed: Option<RunState>,
-    /// How the curves are looked at.
+    /// The Live screen.
     pub live: LiveState,
-    /// Sentences and verdicts.
+    /// The Infer screen.
     pub infer: InferState,
-    /// Runs side by side.
+    /// The Compare screen.
     pub compare: CompareState,
-    /// What one run gets right and wrong.
+    /// The Insight screen.
     pub insight: InsightState,
-    /// The data of one experiment.
+    /// The Data screen.
     pub data: DataState,
-    /// How the curves of the machine are looked at.
+    /// Zoom and cursor of the charts of the Machine screen.
     pub gauges: ChartView,
-    /// A box over everything that takes the keys.
+    /// The open popup; it takes the keys.
     pub popup: Option<Popup>,
-    /// Every theme that there is.
+    /// The available themes.
     pub themes: Vec<&'static Scheme>,
-    /// Whether the mouse is listened to.
+    /// Whether mouse support is enabled.
     pub mouse: bool,
-    /// What was just changed, told until the next key.
+    /// A short notice, shown until the next key.
     pub notice: Option<String>,
-    /// Whether to quit as soon as the run is over.
+    /// Whether to quit as soon as the run has ended.
     pub is_quitting: bool,
 }
 
 impl App {
-    /// The interface before anything is known.
+    /// The initial state.
     pub fn new(theme: Theme, size: (u16, u16), now: f64, machine: String) -> Self {
         App {
             theme,
@@ -108,7 +108,7 @@ impl App {
         self.training.as_ref().is_some_and(RunState::is_live)
     }
 
-    /// The run on the Live screen, if somebody trains it who can be told something.
+    /// The run on the Live screen, if a process trains it that accepts commands.
     pub fn controllable_run(&self) -> Option<&RunState> {
         self.shown_run().filter(|run| run.is_live() || self.is_trained_elsewhere(run))
     }
@@ -119,7 +119,7 @@ impl App {
         !run.is_live() && !run.history().is_over() && rows.any(|row| row.status == RunStatus::Running)
     }
 
-    /// The runs in front that somebody else may be training: their logs may grow.
+    /// The runs on the current screen that another process may be training, so that their logs may grow.
     pub fn followed_runs(&self) -> Vec<PathBuf> {
         match self.screen {
             Screen::Live | Screen::Machine => {
@@ -139,7 +139,7 @@ impl App {
         }
     }
 
-    /// The key for an action in a context, for a text that names it.
+    /// The label of the key of an action in a context, for use in a text.
     pub fn key(&self, context: Context, action: Action) -> String {
         let key = self.keymap.key(context, action, self.theme);
         if key.is_empty() { "(no key)".into() } else { key }

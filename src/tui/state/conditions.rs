@@ -1,4 +1,4 @@
-//! Which conditions of key bindings hold.
+//! Evaluation of the conditions of key bindings.
 
 use super::app::App;
 use super::popup::Popup;

@@ -3,34 +3,34 @@
 use crate::run::profile::DataProfile;
 use crate::spec::RunSpec;
 
-/// Counts that are kept, so that one goes back to them at once.
+/// Number of cached profiles.
 const CAPACITY: usize = 8;
 
 /// The state of the screen.
 #[derive(Debug, Default)]
 pub struct DataState {
-    /// The experiment that is looked at, filled.
+    /// The resolved specification of the experiment.
     pub spec: Option<RunSpec>,
-    /// What was profiles, or why it could not be; the newest at the end.
+    /// Cached profiles, or their errors; the newest at the end.
     pub(in crate::tui) profiles: Vec<(RunSpec, Result<DataProfile, String>)>,
-    /// The place of the split whose lengths are drawn.
+    /// Index of the split whose lengths are drawn.
     pub(in crate::tui) split: usize,
 }
 
-/// What counts depend on: all but what an experiment is called and how long its inputs may be. Lengths are profiles
-/// whole, so another limit needs no other count.
-pub(in crate::tui) fn rows_of(spec: &RunSpec) -> RunSpec {
+/// The cache key of a profile: the specification without the experiment's name and `max_seq_length`. Lengths are
+/// measured before truncation, so a profile does not depend on the limit.
+pub(in crate::tui) fn profile_key(spec: &RunSpec) -> RunSpec {
     RunSpec { experiment: String::new(), max_seq_length: 0, ..spec.clone() }
 }
 
 impl DataState {
-    /// What is known of the rows of the experiment that is looked at.
+    /// The profile of the experiment that is shown, if it is known.
     pub(in crate::tui) fn profile(&self) -> Option<&Result<DataProfile, String>> {
-        let rows = rows_of(self.spec.as_ref()?);
-        self.profiles.iter().find(|(of, _)| *of == rows).map(|(_, result)| result)
+        let key = profile_key(self.spec.as_ref()?);
+        self.profiles.iter().find(|(of, _)| *of == key).map(|(_, result)| result)
     }
 
-    /// Takes over what was profiles.
+    /// Adds a profile to the cache.
     pub fn insert(&mut self, of: RunSpec, result: Result<DataProfile, String>) {
         self.profiles.retain(|(other, _)| *other != of);
         self.profiles.push((of, result));

@@ -1,4 +1,4 @@
-//! How long runs and the queue will take.
+//! Estimated times of runs and of the queue.
 
 use super::app::App;
 use super::queue::belongs_to;
@@ -9,12 +9,12 @@ use crate::run::queue::QueueEntry;
 use crate::spec::RunSpec;
 use crate::tui::theme::{Symbol, Theme};
 
-/// How long something takes: what is known of it, and whether that is all.
+/// An estimated time, which may be a lower bound.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct TimeEstimate {
     /// Seconds.
     pub seconds: f64,
-    /// Whether nothing is missing in them.
+    /// Whether the estimate is complete; else it is a lower bound.
     pub is_known: bool,
 }
 
@@ -23,28 +23,30 @@ impl TimeEstimate {
         TimeEstimate { seconds: seconds.unwrap_or(0.0), is_known: seconds.is_some() }
     }
 
-    /// `12:40`, `at least 12:40` if a part has no measurement, or a dash.
+    /// `12:40`; `at least 12:40` for a lower bound; a dash if nothing is known.
     pub fn text(self, theme: Theme) -> String {
         match self {
             TimeEstimate { is_known: true, seconds } => format::duration(seconds),
-            TimeEstimate { seconds, .. } if seconds > 0.0 => format!("at least {}", format::duration(seconds)),
+            TimeEstimate { seconds, .. } if seconds > 0.0 => {
+                format!("at least {}", format::duration(seconds))
+            }
             _ => theme.symbol(Symbol::Dash).into(),
         }
     }
 }
 
-/// How long the queue will take from now on, with what is being trained before it.
+/// The remaining time of the queue, including a run that is being trained before it.
 pub fn estimate_queue(app: &App) -> TimeEstimate {
     let training = app.training.as_ref().filter(|run| run.is_live());
-    let others = training.filter(|run| app.runs.queue.entry_of(run).is_none());
-    let first = others.map(|run| TimeEstimate::of(seconds_left(app, run)));
+    let unqueued = training.filter(|run| app.runs.queue.entry_of(run).is_none());
+    let first = unqueued.map(|run| TimeEstimate::of(seconds_left(app, run)));
     let entries = app.runs.queue.list.entries.iter().map(|entry| estimate_entry(app, entry));
     first.into_iter().chain(entries).fold(TimeEstimate { seconds: 0.0, is_known: true }, |sum, left| {
         TimeEstimate { seconds: sum.seconds + left.seconds, is_known: sum.is_known && left.is_known }
     })
 }
 
-/// How long an entry will take from now on.
+/// The remaining time of a queue entry.
 pub fn estimate_entry(app: &App, entry: &QueueEntry) -> TimeEstimate {
     if let Some(run) = app.training.as_ref().filter(|run| run.is_live() && belongs_to(run, entry)) {
         return TimeEstimate::of(seconds_left(app, run).or_else(|| measured_seconds(app, &entry.spec)));
@@ -55,20 +57,20 @@ pub fn estimate_entry(app: &App, entry: &QueueEntry) -> TimeEstimate {
     TimeEstimate::of(measured_seconds(app, &entry.spec).map(|seconds| seconds * left.clamp(0.0, 1.0)))
 }
 
-/// Seconds that all seeds of `spec` take, from the newest run whose steps cost the same.
+/// Seconds that all seeds of `spec` take, from the newest run with steps of the same cost.
 pub fn measured_seconds(app: &App, spec: &RunSpec) -> Option<f64> {
     let training = app.training.as_ref().and_then(|run| MeasuredSpeed::of_history(run.history()));
-    let paces = training.iter().chain(app.runs.runs.iter().filter_map(|row| row.measured_speed.as_ref()));
-    let one = paces.into_iter().find_map(|pace| pace.seconds(spec))?;
-    Some(one * spec.repeats.max(1) as f64)
+    let speeds = training.iter().chain(app.runs.runs.iter().filter_map(|row| row.measured_speed.as_ref()));
+    let seconds = speeds.into_iter().find_map(|speed| speed.seconds(spec))?;
+    Some(seconds * spec.repeats.max(1) as f64)
 }
 
-/// Seconds until all seeds of a run that this process trains are done, whichever is looked at.
+/// Seconds until all seeds of a run of this process are done, whichever seed is shown.
 pub fn seconds_left(app: &App, run: &RunState) -> Option<f64> {
     let history = run.newest();
     let left = history.seconds_left()?;
-    let begun = history.started.as_ref().map_or(run.started_at, |started| started.time);
-    let begun = if run.seeds.len() == 1 { run.started_at } else { begun };
+    let started_at = history.started.as_ref().map_or(run.started_at, |started| started.time);
+    let started_at = if run.seeds.len() == 1 { run.started_at } else { started_at };
     let seeds = run.spec.repeats.saturating_sub(run.seeds.len() as u64);
-    Some(left + (app.now - begun + left) * seeds as f64)
+    Some(left + (app.now - started_at + left) * seeds as f64)
 }

@@ -4,24 +4,23 @@ use super::experiment::ExperimentRow;
 use crate::spec::{Key, KeyValue, ValueKind, ValueOrigin, keys};
 use crate::tui::widgets::text_field::TextField;
 
-/// Values that are being changed.
+/// The form of an experiment.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Form {
-    /// The experiment that it was opened for, unless it makes a new one.
-    pub of: Option<String>,
+    /// The experiment that is edited; `None` for a new one.
+    pub experiment: Option<String>,
     /// The experiment's name.
     pub name: String,
-    pub(in crate::tui) name_before: String,
-    pub(in crate::tui) taken: Vec<String>,
+    pub(in crate::tui) original_name: String,
+    pub(in crate::tui) existing_names: Vec<String>,
     /// One line for each key.
     pub fields: Vec<Field>,
     /// The line under the cursor, among [`Form::lines`].
-    pub at: usize,
-    /// The text of the line that is being typed.
+    pub selected: usize,
+    /// The text field of the line that is being typed.
     pub editing: Option<TextField>,
+    /// The value before it was edited, to restore it.
     pub(in crate::tui) before_editing: String,
-    /// Start what was just saved, once it is in the file.
-    pub is_saved: bool,
 }
 
 /// A key and its value.
@@ -31,10 +30,10 @@ pub struct Field {
     pub key: &'static Key,
     /// The value as typed.
     pub text: String,
-    /// What it was when the form was opened.
-    pub before: String,
-    /// Whether the value must be written, changed or not, for the experiment to have it.
-    pub(in crate::tui) is_own: bool,
+    /// The value when the form was opened.
+    pub original: String,
+    /// Whether the value is saved even if it was not changed, as in a copy of an experiment.
+    pub(in crate::tui) is_explicit: bool,
     pub(in crate::tui) origin: ValueOrigin,
 }
 
@@ -47,21 +46,21 @@ pub enum FormLine {
     Name,
     /// A heading.
     Group(&'static str),
-    /// A key, by its place.
+    /// A key, by its index in [`Form::fields`].
     Field(usize),
 }
 
 impl Form {
     /// The form of an experiment that is in the file.
     pub fn edit(row: &ExperimentRow, all: &[ExperimentRow]) -> Form {
-        Form { of: Some(row.name.clone()), ..Form::filled(row.name.clone(), row, all) }
+        Form { experiment: Some(row.name.clone()), ..Form::filled(row.name.clone(), row, all) }
     }
 
     /// The form of a new experiment with the values of `row`.
     pub fn copy(row: &ExperimentRow, all: &[ExperimentRow]) -> Form {
         let mut form = Form::filled(free_name(&row.name, all), row, all);
         for field in &mut form.fields {
-            field.is_own = field.origin == ValueOrigin::Experiment;
+            field.is_explicit = field.origin == ValueOrigin::Experiment;
         }
         form
     }
@@ -69,10 +68,11 @@ impl Form {
     /// The form of a new experiment.
     pub fn new(all: &[ExperimentRow]) -> Form {
         let values = keys().iter().map(|key| {
-            // What `[defaults]` says is the same for every experiment.
-            let set = all.iter().flat_map(|row| &row.values);
-            let mut set = set.filter(|value| value.key == key && value.origin == ValueOrigin::Defaults);
-            let text = set.next().map_or(key.default, |value| &value.text);
+            // `[defaults]` applies to every experiment alike.
+            let defaults = all.iter().flat_map(|row| &row.values);
+            let mut defaults =
+                defaults.filter(|value| value.key == key && value.origin == ValueOrigin::Defaults);
+            let text = defaults.next().map_or(key.default, |value| &value.text);
             KeyValue { key, text: text.to_string(), origin: ValueOrigin::BuiltIn }
         });
         let spec = Err(String::new());
@@ -84,20 +84,19 @@ impl Form {
         let fields = row.values.iter().map(|value| Field {
             key: value.key,
             text: value.text.clone(),
-            before: value.text.clone(),
-            is_own: false,
+            original: value.text.clone(),
+            is_explicit: false,
             origin: value.origin,
         });
         Form {
-            of: None,
-            name_before: name.clone(),
+            experiment: None,
+            original_name: name.clone(),
             name,
-            taken: all.iter().map(|row| row.name.clone()).collect(),
+            existing_names: all.iter().map(|row| row.name.clone()).collect(),
             fields: fields.collect(),
-            at: 0,
+            selected: 0,
             editing: None,
             before_editing: String::new(),
-            is_saved: false,
         }
     }
 
@@ -108,7 +107,7 @@ impl Form {
         let task =
             self.fields.iter().find(|field| field.key.kind == ValueKind::Task).map(|field| &field.text[..]);
         for (number, field) in self.fields.iter().enumerate() {
-            // What another task alone looks at is not shown, unless it is set and so has to be taken out.
+            // Keys of another task are hidden, unless they are set and must be removed.
             if field.key.task.is_some_and(|owner| Some(owner) != task) && field.text.is_empty() {
                 continue;
             }
@@ -122,19 +121,21 @@ impl Form {
     }
 
     pub(in crate::tui) fn line(&self) -> FormLine {
-        self.lines().get(self.at).copied().unwrap_or(FormLine::Start)
+        self.lines().get(self.selected).copied().unwrap_or(FormLine::Start)
     }
 
-    /// What is wrong with a line, if anything.
-    pub fn fault(&self, line: FormLine) -> Option<String> {
+    /// The error of a line, if its value is invalid.
+    pub fn error(&self, line: FormLine) -> Option<String> {
         match line {
-            FormLine::Name if self.of.is_none() && self.taken.contains(&self.name) => {
-                Some(format!("there is an experiment {} already", self.name))
+            FormLine::Name if self.experiment.is_none() && self.existing_names.contains(&self.name) => {
+                Some(format!("experiment {} already exists", self.name))
             }
             FormLine::Name => {
-                let plain = |c: char| c.is_alphanumeric() || matches!(c, '-' | '_' | '.');
-                let good = self.name.chars().all(plain) && self.name.starts_with(char::is_alphanumeric);
-                (!good).then(|| "letters, digits, -, _ and . make a name".into())
+                let is_allowed = |c: char| c.is_alphanumeric() || matches!(c, '-' | '_' | '.');
+                let is_valid =
+                    self.name.chars().all(is_allowed) && self.name.starts_with(char::is_alphanumeric);
+                (!is_valid)
+                    .then(|| "use only letters, digits, -, _ and .; start with a letter or digit".into())
             }
             FormLine::Field(number) => {
                 let field = &self.fields[number];
@@ -146,37 +147,37 @@ impl Form {
 
     /// Whether anything differs from when the form was opened.
     pub fn is_changed(&self) -> bool {
-        self.name != self.name_before || self.fields.iter().any(|field| field.text != field.before)
+        self.name != self.original_name || self.fields.iter().any(|field| field.text != field.original)
     }
 
-    /// Keys and values to be laid over the experiment in the file.
+    /// Keys and values to write to the experiment in the file.
     pub fn changes(&self) -> Vec<(&'static str, String)> {
-        let differs = |field: &&Field| field.is_own || field.text != field.before;
-        self.fields.iter().filter(differs).map(|field| (field.key.name, field.text.clone())).collect()
+        let is_written = |field: &&Field| field.is_explicit || field.text != field.original;
+        self.fields.iter().filter(is_written).map(|field| (field.key.name, field.text.clone())).collect()
     }
 
     pub(in crate::tui) fn text_mut(&mut self, line: FormLine) -> Option<&mut String> {
         match line {
-            FormLine::Name if self.of.is_none() => Some(&mut self.name),
+            FormLine::Name if self.experiment.is_none() => Some(&mut self.name),
             FormLine::Field(number) => Some(&mut self.fields[number].text),
             _ => None,
         }
     }
 
-    /// The lines at fault, each as a sentence.
-    pub(in crate::tui) fn faults(&self) -> Vec<String> {
+    /// The errors of all invalid lines, each with the name of the key.
+    pub(in crate::tui) fn errors(&self) -> Vec<String> {
         let name = |line: &FormLine| match line {
             FormLine::Field(number) => self.fields[*number].key.name,
             _ => "name",
         };
         let lines = self.lines();
-        lines.iter().filter_map(|line| Some(format!("{}: {}", name(line), self.fault(*line)?))).collect()
+        lines.iter().filter_map(|line| Some(format!("{}: {}", name(line), self.error(*line)?))).collect()
     }
 }
 
-/// `base`, or `base-2`, `base-3`, … : the first that no experiment has.
+/// The first of `base`, `base-2`, `base-3`, … that no experiment has.
 fn free_name(base: &str, all: &[ExperimentRow]) -> String {
-    let taken = |name: &str| all.iter().any(|row| row.name == name);
+    let exists = |name: &str| all.iter().any(|row| row.name == name);
     let numbered = (2..).map(|number| format!("{base}-{number}"));
-    std::iter::once(base.to_string()).chain(numbered).find(|name| !taken(name)).unwrap_or_default()
+    std::iter::once(base.to_string()).chain(numbered).find(|name| !exists(name)).unwrap_or_default()
 }

@@ -5,22 +5,22 @@ use super::help::HelpState;
 use crate::tui::screen::Context;
 use crate::tui::widgets::wrap;
 
-/// Cells of the keys before their sentences.
+/// Width of the column of keys, in cells.
 pub(in crate::tui) const KEYS: usize = 15;
-/// Cells that are enough for most lines.
+/// Width of a column of the help, in cells.
 pub(in crate::tui) const COLUMN: u16 = 90;
-/// Cells between two columns.
+/// Gap between two columns, in cells.
 pub(in crate::tui) const GAP: u16 = 4;
 
 /// A line of the help.
 pub(in crate::tui) enum HelpLine {
-    /// Where the keys below it hold.
+    /// The name of a context.
     Heading(&'static str),
-    /// Keys, or nothing where they are those of the line above, and what they do.
+    /// Keys and a description; the keys are empty if they are those of the line above.
     Keys(String, String),
 }
 
-/// How the lines lie on the screen.
+/// The layout of the help.
 pub(in crate::tui) struct Page {
     /// The lines of each column.
     pub(in crate::tui) columns: Vec<Vec<HelpLine>>,
@@ -29,17 +29,17 @@ pub(in crate::tui) struct Page {
 }
 
 impl Page {
-    /// Lines of the longest column.
+    /// Number of lines of the longest column.
     pub(in crate::tui) fn rows(&self) -> usize {
         self.columns.iter().map(Vec::len).max().unwrap_or(0)
     }
 }
 
-/// The lines, in as many columns as are wide enough and of about the same length.
+/// Lays out the help in one or two columns of about the same length.
 pub(in crate::tui) fn page(app: &App, help: &HelpState, screen: u16) -> Page {
-    let room = screen.saturating_sub(8);
-    let count = if room >= 2 * COLUMN + GAP { 2 } else { 1 };
-    let width = room.min(COLUMN);
+    let available = screen.saturating_sub(8);
+    let count = if available >= 2 * COLUMN + GAP { 2 } else { 1 };
+    let width = available.min(COLUMN);
     let groups = groups(app, &help.search.text().trim().to_lowercase(), width as usize);
     let all: usize = groups.iter().map(|group| group.len() + 1).sum();
     let mut columns: Vec<Vec<HelpLine>> = Vec::new();
@@ -55,7 +55,7 @@ pub(in crate::tui) fn page(app: &App, help: &HelpState, screen: u16) -> Page {
     Page { columns, width }
 }
 
-/// A heading and its keys for each context, that of the screen in front first; only those that contain `lower`.
+/// The lines of each context, the current ones first; only those that contain `lower`.
 fn groups(app: &App, lower: &str, width: usize) -> Vec<Vec<HelpLine>> {
     let behind = app.contexts_behind_popup();
     let rest =
@@ -67,22 +67,22 @@ fn groups(app: &App, lower: &str, width: usize) -> Vec<Vec<HelpLine>> {
 fn group(app: &App, context: Context, lower: &str, width: usize) -> Option<Vec<HelpLine>> {
     let heading = context.heading();
     let contains = |text: &str| text.to_lowercase().contains(lower);
-    // An action's keys stand once, with all that they do; what depends on the line under the cursor is not
-    // always told in its own words.
+    // An action that depends on the item under the cursor has several bindings: its keys are listed once, with each
+    // different description.
     let mut actions: Vec<(&str, String, Vec<&str>)> = Vec::new();
     for binding in app.keymap.of(context) {
-        let known = actions.iter_mut().find(|(name, _, _)| *name == binding.name);
-        match known {
-            Some((_, _, told)) if told.contains(&binding.sentence) => {}
-            Some((_, _, told)) => told.push(binding.sentence),
+        let listed = actions.iter_mut().find(|(name, _, _)| *name == binding.name);
+        match listed {
+            Some((_, _, sentences)) if sentences.contains(&binding.sentence) => {}
+            Some((_, _, sentences)) => sentences.push(binding.sentence),
             None => actions.push((binding.name, binding.keys(app.theme), vec![binding.sentence])),
         }
     }
     let mut lines = Vec::new();
-    for (_, keys, told) in actions {
+    for (_, keys, sentences) in actions {
         let mut keys = if keys.is_empty() { "no key".to_string() } else { keys };
-        let is_wanted = contains(heading) || contains(&keys);
-        for sentence in told.into_iter().filter(|sentence| is_wanted || contains(sentence)) {
+        let is_match = contains(heading) || contains(&keys);
+        for sentence in sentences.into_iter().filter(|sentence| is_match || contains(sentence)) {
             for text in wrap(sentence, width.saturating_sub(KEYS)) {
                 lines.push(HelpLine::Keys(std::mem::take(&mut keys), text));
             }

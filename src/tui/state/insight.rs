@@ -32,10 +32,10 @@ pub struct InsightState {
     pub(in crate::tui) listed: RowList,
     /// Whether the list has the focus; else the matrix has it.
     pub(in crate::tui) is_in_list: bool,
-    /// The row of the list under the cursor.
-    pub(in crate::tui) at: usize,
-    /// The screen that it was opened from, where going back leads.
-    pub(in crate::tui) from: Option<Screen>,
+    /// The index of the row under the cursor, in the list.
+    pub(in crate::tui) selected: usize,
+    /// The screen that it was opened from, which going back leads to.
+    pub(in crate::tui) opened_from: Option<Screen>,
 }
 
 /// What is known about the run.
@@ -57,26 +57,27 @@ pub enum Content {
 pub struct LoadedReport {
     pub(in crate::tui) report: ErrorReport,
     /// The index of the evaluation that is shown.
-    pub(in crate::tui) at: usize,
+    pub(in crate::tui) evaluation_index: usize,
     pub(in crate::tui) analysis: ErrorAnalysis,
 }
 
 impl LoadedReport {
-    pub(in crate::tui) fn new(report: ErrorReport, at: Option<usize>) -> Option<Self> {
+    pub(in crate::tui) fn new(report: ErrorReport, evaluation: Option<usize>) -> Option<Self> {
         let newest = report.evaluations.len().checked_sub(1)?;
-        let at = at.unwrap_or(newest).min(newest);
-        let analysis = ErrorAnalysis::of(&report.evaluations[at].predictions, report.spec.task());
-        Some(LoadedReport { report, at, analysis })
+        let evaluation_index = evaluation.unwrap_or(newest).min(newest);
+        let analysis =
+            ErrorAnalysis::of(&report.evaluations[evaluation_index].predictions, report.spec.task());
+        Some(LoadedReport { report, evaluation_index, analysis })
     }
 
     /// Selects an evaluation.
-    pub(in crate::tui) fn select_evaluation(&mut self, at: usize) {
-        self.at = at;
+    pub(in crate::tui) fn select_evaluation(&mut self, index: usize) {
+        self.evaluation_index = index;
         self.analysis = ErrorAnalysis::of(self.predictions(), self.report.spec.task());
     }
 
     pub(in crate::tui) fn evaluation(&self) -> &SavedPredictions {
-        &self.report.evaluations[self.at]
+        &self.report.evaluations[self.evaluation_index]
     }
 
     pub(in crate::tui) fn predictions(&self) -> &Predictions {
@@ -141,7 +142,7 @@ impl InsightState {
         self.loaded().is_some_and(|loaded| loaded.report.seed_count > 1)
     }
 
-    /// Whether there are rows to be listed.
+    /// Whether there are rows to list.
     pub fn has_rows(&self) -> bool {
         self.loaded().is_some()
     }
@@ -154,23 +155,27 @@ impl InsightState {
     /// Whether the cursor is on a row with a text.
     pub fn is_on_text(&self) -> bool {
         self.is_in_list
-            && self.row(self.at).is_some()
+            && self.row(self.selected).is_some()
             && self.loaded().is_some_and(|loaded| loaded.report.examples.is_ok())
     }
 
     pub(in crate::tui) fn show_list(&mut self, listed: RowList) {
         self.listed = listed;
         self.is_in_list = true;
-        self.at = 0;
+        self.selected = 0;
     }
 
     /// Selects the evaluation before or after.
     pub(in crate::tui) fn step_evaluation(&mut self, is_back: bool) {
         let Content::Loaded(loaded) = &mut self.content else { return };
         let newest = loaded.report.evaluations.len() - 1;
-        let at = if is_back { loaded.at.saturating_sub(1) } else { (loaded.at + 1).min(newest) };
-        loaded.select_evaluation(at);
-        self.evaluation = (at < newest).then_some(at);
-        self.at = self.at.min(self.count().saturating_sub(1));
+        let index = if is_back {
+            loaded.evaluation_index.saturating_sub(1)
+        } else {
+            (loaded.evaluation_index + 1).min(newest)
+        };
+        loaded.select_evaluation(index);
+        self.evaluation = (index < newest).then_some(index);
+        self.selected = self.selected.min(self.count().saturating_sub(1));
     }
 }

@@ -11,6 +11,6 @@ pub struct LiveState {
     pub is_full: bool,
     /// Axis, zoom, cursor and smoothing of the charts.
     pub chart: ChartView,
-    /// Lines that the log is scrolled back.
-    pub back: usize,
+    /// Number of lines that the log is scrolled back.
+    pub log_scroll: usize,
 }

@@ -9,32 +9,32 @@ use crate::tui::widgets::text_field::TextField;
 use std::borrow::Cow;
 use std::path::PathBuf;
 
-/// A box over everything that takes the keys.
+/// A popup. While one is open, it takes the keys.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Popup {
-    /// Something to be read.
+    /// A text to read.
     Message {
-        /// What was tried, or what it is about.
+        /// The title.
         title: String,
-        /// What is told.
+        /// The text.
         text: MessageText,
         /// First line that is shown.
         first: usize,
     },
-    /// Something to be decided.
+    /// A question with a few answers.
     Question(Question),
-    /// A value to be chosen from a list, or typed.
+    /// A value to choose from a list, or to type.
     Choice(Choice),
-    /// All keys.
+    /// The list of all keys.
     Help(HelpState),
 }
 
-/// What a message tells.
+/// The text of a message.
 #[derive(Debug, Clone, PartialEq)]
 pub enum MessageText {
-    /// Sentences.
+    /// Plain text.
     Plain(String),
-    /// Published means beside what runs came to.
+    /// A table of the published results and those of the runs.
     Published(Vec<Reproduction>),
 }
 
@@ -48,17 +48,17 @@ impl MessageText {
     }
 }
 
-/// Something to be decided.
+/// A question with a few answers.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Question {
-    /// What it is about.
+    /// The title.
     pub title: String,
     /// The question.
     pub text: String,
-    /// What can be answered; the last one changes nothing.
+    /// The answers; the last one changes nothing.
     pub answers: Vec<Answer>,
     /// The answer under the cursor.
-    pub at: usize,
+    pub selected: usize,
 }
 
 /// An answer to a question.
@@ -66,13 +66,13 @@ pub struct Question {
 pub struct Answer {
     /// Its key.
     pub key: char,
-    /// What it says.
+    /// Its text.
     pub text: &'static str,
-    /// What it does.
+    /// Its effect.
     pub reply: Reply,
 }
 
-/// What an answer does.
+/// The effect of an answer.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Reply {
     /// Nothing.
@@ -85,29 +85,29 @@ pub enum Reply {
     Stop,
     /// Stop the training and save, and hold the queue.
     StopAndHold,
-    /// Put a training into the queue.
+    /// Add a run to the queue.
     Enqueue(TrainRequest),
     /// Delete a run.
     Delete(PathBuf),
-    /// Write the form to the file and close it.
+    /// Save the form to the experiments file and close it.
     SaveForm,
-    /// Close the form and forget it.
+    /// Close the form and discard the changes.
     DiscardForm,
 }
 
 /// A list to choose from.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Choice {
-    /// What is chosen.
+    /// The title.
     pub title: String,
-    /// What there is.
+    /// The items.
     pub items: Vec<Item>,
-    /// Says what else may be typed; `None` where only the items will do.
-    pub free: Option<&'static str>,
-    /// What was typed: it filters the items, or is the value.
+    /// Describes other values that may be typed; `None` if only the items are valid.
+    pub free_text: Option<&'static str>,
+    /// The typed text: a filter of the items, or the value.
     pub typed: TextField,
     /// The line under the cursor.
-    pub at: usize,
+    pub selected: usize,
     /// What the choice is for.
     pub purpose: Purpose,
 }
@@ -117,54 +117,54 @@ pub struct Choice {
 pub enum Purpose {
     /// The value of a line of the form.
     FormField(usize),
-    /// The weights that judge.
+    /// The model of the Infer screen.
     Model,
-    /// The weights that judge beside them.
+    /// The second model, to compare with.
     Comparison,
-    /// The learning rate from now on.
+    /// The learning rate from the next step on.
     LearningRate,
-    /// The end of the training.
+    /// The length of the training.
     Length,
 }
 
-/// Something to choose.
+/// An item of a choice.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Item {
-    /// What is chosen.
+    /// The value.
     pub value: String,
-    /// What it is.
+    /// A description.
     pub note: String,
 }
 
 impl Choice {
-    /// The lines that are shown: what was typed when it may be a value, then the items that contain it.
-    pub fn shown(&self) -> Vec<Item> {
+    /// The items that contain the typed text; then the text itself, if it may be a value.
+    pub fn visible_items(&self) -> Vec<Item> {
         let typed = self.typed.text().trim();
         let lower = typed.to_lowercase();
-        let fits = |item: &&Item| {
+        let matches = |item: &&Item| {
             item.value.to_lowercase().contains(&lower) || item.note.to_lowercase().contains(&lower)
         };
-        let mut shown: Vec<Item> = self.items.iter().filter(fits).cloned().collect();
+        let mut items: Vec<Item> = self.items.iter().filter(matches).cloned().collect();
         if let (Some(note), false) =
-            (self.free, typed.is_empty() || shown.iter().any(|item| item.value == typed))
+            (self.free_text, typed.is_empty() || items.iter().any(|item| item.value == typed))
         {
-            shown.push(Item { value: typed.to_string(), note: note.to_string() });
+            items.push(Item { value: typed.to_string(), note: note.to_string() });
         }
-        shown
+        items
     }
 }
 
 impl Popup {
-    /// Something to be read.
+    /// A text to read.
     pub fn message(title: impl Into<String>, text: impl Into<String>) -> Popup {
         Popup::Message { title: title.into(), text: MessageText::Plain(text.into()), first: 0 }
     }
 
-    /// A question; the last answer changes nothing and is where the cursor is.
+    /// A question, with the cursor on the last answer, which changes nothing.
     pub fn question(title: &str, text: String, answers: Vec<(char, &'static str, Reply)>) -> Popup {
         let answers: Vec<Answer> =
             answers.into_iter().map(|(key, text, reply)| Answer { key, text, reply }).collect();
-        let at = answers.len().saturating_sub(1);
-        Popup::Question(Question { title: title.into(), text, answers, at })
+        let selected = answers.len().saturating_sub(1);
+        Popup::Question(Question { title: title.into(), text, answers, selected })
     }
 }

@@ -1,33 +1,33 @@
-//! The article's published means beside what the runs here came to, as a table to be read.
+//! The table of the published results and those of the runs.
 
 use super::model_name::model_name;
 use crate::run::{Difference, Reproduction, ReproductionRow};
 use crate::tui::theme::{Symbol, Theme};
 
-/// Runs that do not count of which each is told.
-const TOLD: usize = 3;
+/// Number of excluded runs that are listed.
+const MAX_EXCLUDED: usize = 3;
 
-/// The table in lines.
+/// The table as text.
 pub(super) fn text(table: &[Reproduction], theme: Theme) -> String {
     let mut lines = vec![format!("  {:<10}{:>9}{:>16}{:>12}", "accuracy", "published", "ours", "difference")];
-    for one in table {
+    for result in table {
         lines.push(String::new());
-        lines.push(format!("{}: {} on {}", one.experiment, model_name(&one.model), one.task));
-        lines.extend(one.rows.iter().map(|row| line(row, theme)));
-        if one.rows.iter().all(|row| row.ours.is_none()) {
+        lines.push(format!("{}: {} on {}", result.experiment, model_name(&result.model), result.task));
+        lines.extend(result.rows.iter().map(|row| line(row, theme)));
+        if result.rows.iter().all(|row| row.ours.is_none()) {
             let key = theme.symbol(Symbol::Enter);
-            lines.push(format!("  {key} on {0} trains it, or: glue-tui train {0}", one.experiment));
+            lines.push(format!("  no run yet: press {key} on {0}, or glue-tui train {0}", result.experiment));
         }
-        let told = one.not_counted.iter().take(TOLD);
-        lines.extend(told.map(|(name, why)| format!("  not counted: {name}: {why}")));
-        if one.not_counted.len() > TOLD {
-            lines.push(format!("  and {} more are not counted", one.not_counted.len() - TOLD));
+        let excluded = result.not_counted.iter().take(MAX_EXCLUDED);
+        lines.extend(excluded.map(|(name, reason)| format!("  excluded: {name}: {reason}")));
+        if result.not_counted.len() > MAX_EXCLUDED {
+            lines.push(format!("  and {} more excluded", result.not_counted.len() - MAX_EXCLUDED));
         }
     }
     lines.push(String::new());
     lines.push(format!(
-        "Ours is the mean {} sd over the seeds that followed the recipe, each with its best weights by the \
-         validation split. Within noise: two such means differ by as much in 95 of 100 cases.",
+        "Ours: mean {} sd over the seeds trained with the recipe, each with its best weights on the validation \
+         split. Within noise: the difference of two such means is as large in 95 of 100 cases.",
         theme.symbol(Symbol::PlusMinus)
     ));
     lines.join("\n")

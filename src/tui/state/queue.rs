@@ -1,30 +1,30 @@
-//! The queue of runs, as a part of the Runs screen.
+//! The queue of runs on the Runs screen.
 
 use super::run::RunState;
 use crate::run::queue::{Queue, QueueEntry};
 
-/// What is known of the queue.
+/// The state of the queue.
 #[derive(Debug, Default)]
 pub struct QueueState {
     /// The queue as it was last read.
     pub list: Queue,
-    /// Why it cannot be read or changed.
+    /// The error when it cannot be read or changed.
     pub error: Option<String>,
-    /// Runs of the queue that ended since the interface was opened or the queue was last empty, and how many
-    /// of them failed.
+    /// Number of queued runs that ended since the interface was opened or the queue was last empty; and how many of
+    /// them failed.
     pub(in crate::tui) ended: usize,
     pub(in crate::tui) failed: usize,
 }
 
 impl QueueState {
-    /// Runs that wait, without the one that is being trained.
+    /// Number of entries, without the one that is being trained.
     pub fn waiting(&self, training: Option<&RunState>) -> usize {
-        let trained =
+        let is_trained =
             |entry: &&QueueEntry| training.is_some_and(|run| run.is_live() && belongs_to(run, entry));
-        self.list.entries.len() - self.list.entries.iter().filter(trained).count()
+        self.list.entries.len() - self.list.entries.iter().filter(is_trained).count()
     }
 
-    /// The entry that a run is of.
+    /// The entry of a run.
     pub fn entry_of(&self, run: &RunState) -> Option<&QueueEntry> {
         self.list.entries.iter().find(|entry| belongs_to(run, entry))
     }

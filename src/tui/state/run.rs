@@ -14,27 +14,27 @@ pub struct RunState {
     pub spec: RunSpec,
     /// Its directory.
     pub dir: PathBuf,
-    /// The history of each seed that has begun.
+    /// The history of each seed that has started.
     pub seeds: Vec<History>,
-    /// The seed that is looked at; the newest when `None`.
+    /// The index of the seed that is shown; the newest when `None`.
     pub seed: Option<usize>,
     /// Whether this process trains it now.
     pub is_running: bool,
-    /// When it was begun here, in seconds since 1970.
+    /// When this process started it, in seconds since 1970.
     pub started_at: f64,
-    /// What it was told and has not yet obeyed.
+    /// The command that was sent and is not yet acknowledged.
     pub pending_command: Option<Command>,
 }
 
 impl RunState {
-    /// A run that this process begins.
+    /// A run that this process starts.
     pub fn started(spec: RunSpec, dir: PathBuf, now: f64, earlier: Vec<History>) -> Self {
         let mut run = RunState { is_running: true, started_at: now, ..RunState::past(spec, dir, earlier) };
         run.seeds.iter_mut().for_each(History::reopen);
         run
     }
 
-    /// A run that is only looked at.
+    /// A run that this process does not train.
     pub fn past(spec: RunSpec, dir: PathBuf, seeds: Vec<History>) -> Self {
         let seeds = if seeds.is_empty() { vec![History::default()] } else { seeds };
         RunState { spec, dir, seeds, seed: None, is_running: false, started_at: 0.0, pending_command: None }
@@ -50,9 +50,9 @@ impl RunState {
         self.is_running
     }
 
-    /// The history of the seed that is looked at.
+    /// The history of the seed that is shown.
     pub fn history(&self) -> &History {
-        &self.seeds[self.seed_at()]
+        &self.seeds[self.seed_index()]
     }
 
     /// The history of the seed that is trained, or was trained last.
@@ -60,12 +60,12 @@ impl RunState {
         &self.seeds[self.seeds.len() - 1]
     }
 
-    /// The place of the seed that is looked at.
-    pub fn seed_at(&self) -> usize {
+    /// The index of the seed that is shown.
+    pub fn seed_index(&self) -> usize {
         self.seed.unwrap_or(self.seeds.len() - 1).min(self.seeds.len() - 1)
     }
 
-    /// Takes one more event of the training.
+    /// Applies an event of the run.
     pub fn apply(&mut self, event: &RunEvent) {
         let repeat = (event.repeat as usize).min(self.spec.repeats as usize);
         while self.seeds.len() <= repeat {
@@ -79,10 +79,10 @@ impl RunState {
         }
     }
 
-    /// Mean and deviation of the best scores of the seeds that are over.
+    /// Mean and standard deviation of the best scores of the seeds that have ended.
     pub fn spread(&self) -> Option<(Metric, Repeats)> {
-        let over = self.seeds.iter().filter(|history| history.is_over());
-        let best: Vec<_> = over.filter_map(|history| history.best).collect();
+        let ended = self.seeds.iter().filter(|history| history.is_over());
+        let best: Vec<_> = ended.filter_map(|history| history.best).collect();
         Some((best.first()?.metric, Repeats::of(best.iter().map(|best| best.value))?))
     }
 }

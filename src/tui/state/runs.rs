@@ -8,25 +8,25 @@ use crate::run::{RunRow, RunStatus};
 use crate::tui::widgets::text_field::TextField;
 use std::path::PathBuf;
 
-/// The list and what is known of the line under the cursor.
+/// The state of the Runs screen.
 #[derive(Debug, Default)]
 pub struct RunsState {
     /// The experiments of the file.
     pub experiments: Vec<ExperimentRow>,
     /// The runs, newest first.
     pub runs: Vec<RunRow>,
-    /// The runs that wait for their turn.
+    /// The queue.
     pub queue: QueueState,
-    /// What is wrong with the experiments file.
+    /// The errors of the experiments file.
     pub error: Option<String>,
-    /// Whether the world has said what there is.
+    /// Whether experiments and runs were listed.
     pub is_listed: bool,
-    /// What the lines must contain.
+    /// The filter: a text that lines must contain.
     pub filter: TextField,
     /// Whether the filter is being typed.
     pub is_filtering: bool,
-    /// The line under the cursor, among those that are shown.
-    pub at: usize,
+    /// The index of the line under the cursor, among the visible lines.
+    pub selected: usize,
     /// The histories of the run under the cursor, once they are read.
     pub preview: Option<(PathBuf, Vec<History>)>,
 }
@@ -36,13 +36,13 @@ pub struct RunsState {
 pub enum ListLine<'a> {
     /// An experiment.
     Experiment(&'a ExperimentRow),
-    /// A run that waits for its turn.
+    /// An entry of the queue.
     Queued(&'a QueueEntry),
     /// A past run.
     Run(&'a RunRow),
 }
 
-/// The parts of the list, in their order.
+/// The sections of the list, in order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::tui) enum Section {
     Experiments,
@@ -68,7 +68,7 @@ impl ListLine<'_> {
         }
     }
 
-    /// What tells the line from all others, whatever it says.
+    /// What identifies the line, even if its text changes.
     fn identity(&self) -> (Section, String) {
         let name = match self {
             ListLine::Queued(entry) => entry.id.to_string(),
@@ -93,7 +93,7 @@ impl ListLine<'_> {
 }
 
 impl RunsState {
-    /// The lines that are shown: experiments, what waits, past runs.
+    /// The visible lines: experiments, queue entries, past runs.
     pub fn lines(&self) -> Vec<ListLine<'_>> {
         let lower = self.filter.text().trim().to_lowercase();
         let experiments = self.experiments.iter().map(ListLine::Experiment);
@@ -104,7 +104,7 @@ impl RunsState {
 
     /// The line under the cursor.
     pub fn line(&self) -> Option<ListLine<'_>> {
-        self.lines().get(self.at).copied()
+        self.lines().get(self.selected).copied()
     }
 
     /// The experiment under the cursor.
@@ -123,7 +123,7 @@ impl RunsState {
         }
     }
 
-    /// Takes over what there is now; the cursor stays on the line it was on.
+    /// Takes the current experiments and runs; the cursor stays on its line.
     pub fn set_lists(&mut self, experiments: Result<Vec<ExperimentRow>, String>, runs: Vec<RunRow>) {
         let line = self.line().map(|line| line.identity());
         self.is_listed = true;
@@ -138,7 +138,7 @@ impl RunsState {
         self.restore_cursor(line.as_ref());
     }
 
-    /// Takes over the queue as it is now; the cursor stays on the line it was on.
+    /// Takes the current queue; the cursor stays on its line.
     pub fn set_queue(&mut self, queue: Queue) {
         let line = self.line().map(|line| line.identity());
         self.queue.list = queue;
@@ -148,29 +148,29 @@ impl RunsState {
     fn restore_cursor(&mut self, identity: Option<&(Section, String)>) {
         let lines = self.lines();
         let same = |line: &ListLine<'_>| Some(&line.identity()) == identity;
-        let at = lines.iter().position(same).unwrap_or(self.at.min(lines.len().saturating_sub(1)));
-        self.at = at;
+        let at = lines.iter().position(same).unwrap_or(self.selected.min(lines.len().saturating_sub(1)));
+        self.selected = at;
     }
 
-    /// Puts the cursor on the first line of the next part that has one.
+    /// Moves the cursor to the first line of the next section.
     pub(in crate::tui) fn next_section(&mut self) {
         let sections: Vec<Section> = self.lines().iter().map(ListLine::section).collect();
-        let here = sections.get(self.at);
-        let next = (self.at..sections.len()).find(|at| Some(&sections[*at]) != here);
-        self.at = next.unwrap_or(0);
+        let here = sections.get(self.selected);
+        let next = (self.selected..sections.len()).find(|at| Some(&sections[*at]) != here);
+        self.selected = next.unwrap_or(0);
     }
 
-    /// Puts the cursor on an experiment.
+    /// Moves the cursor to an experiment.
     pub fn select(&mut self, name: &str) {
         let at = self
             .lines()
             .iter()
             .position(|line| matches!(line, ListLine::Experiment(row) if row.name == name));
-        self.at = at.unwrap_or(self.at);
+        self.selected = at.unwrap_or(self.selected);
     }
 }
 
-/// Whether a run can be gone on with.
+/// Whether a run can be resumed.
 pub fn can_resume(run: &RunRow) -> bool {
     matches!(run.status, RunStatus::Stopped | RunStatus::Interrupted | RunStatus::Failed)
 }

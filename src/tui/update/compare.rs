@@ -17,8 +17,8 @@ use std::path::Path;
 pub(super) fn history_loaded(app: &mut App, dir: &Path, result: &Result<(RunSpec, Vec<History>), String>) {
     let compare = &mut app.compare;
     if let Some(mark) = compare.marks.iter_mut().find(|mark| mark.dir == dir) {
-        mark.read = Some(result.clone());
-        compare.find_differences();
+        mark.loaded = Some(result.clone());
+        compare.update_differences();
     }
 }
 
@@ -38,7 +38,7 @@ pub(super) fn act(app: &mut App, action: CompareAction) -> Vec<Step> {
         }
         CompareAction::ClearMarks => {
             compare.marks.clear();
-            compare.find_differences();
+            compare.update_differences();
         }
         CompareAction::NextQuantity => compare.quantity = compare.quantity.next(),
         CompareAction::ToggleDifferences => compare.shows_differences = !compare.shows_differences,
@@ -61,7 +61,7 @@ pub(super) fn act(app: &mut App, action: CompareAction) -> Vec<Step> {
             if compare.cursor(&rows) == row {
                 return effects(toggle_mark(app));
             }
-            compare.at = rows.get(row).map(|run| run.dir.clone());
+            compare.selected = rows.get(row).map(|run| run.dir.clone());
         }
     }
     Vec::new()
@@ -71,7 +71,7 @@ pub(super) fn act(app: &mut App, action: CompareAction) -> Vec<Step> {
 pub(super) fn move_cursor(app: &mut App, action: ListAction) {
     let rows = app.compare.rows(&app.runs.runs);
     let to = moved(app.compare.cursor(&rows), rows.len(), action);
-    app.compare.at = rows.get(to).map(|run| run.dir.clone());
+    app.compare.selected = rows.get(to).map(|run| run.dir.clone());
 }
 
 /// Starts, ends or clears the filter.
@@ -87,7 +87,7 @@ pub(super) fn type_in(app: &mut App, edit: &Edit) {
     app.compare.filter.edit(edit);
 }
 
-/// Marks a run that is not marked, if there is room, and loads its history.
+/// Marks a run that is not marked, up to the maximum, and loads its history.
 fn mark(compare: &mut CompareState, run: &RunRow) -> Option<Effect> {
     compare.mark(run).then(|| Effect::RequireHistory(run.dir.clone()))
 }
@@ -99,6 +99,6 @@ fn toggle_mark(app: &mut App) -> Option<Effect> {
     let before = compare.marks.len();
     compare.marks.retain(|mark| mark.dir != run.dir);
     let effect = if compare.marks.len() == before { mark(compare, &run) } else { None };
-    compare.find_differences();
+    compare.update_differences();
     effect
 }

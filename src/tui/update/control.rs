@@ -1,8 +1,8 @@
-//! Commands to the run on the Live screen: through a channel when this process trains it, else through its
-//! directory.
+//! Commands to the run on the Live screen: through a channel if this process trains it, else through its directory.
 
 use crate::event::Command;
 use crate::format;
+use crate::text::plural;
 use crate::tui::action::{Action, RunsAction};
 use crate::tui::msg::Effect;
 use crate::tui::screen::{Context, Screen};
@@ -11,7 +11,7 @@ use crate::tui::state::popup::{Choice, Item, Popup, Purpose, Reply};
 use crate::tui::state::run::RunState;
 use crate::tui::widgets::text_field::TextField;
 
-/// The value that ends the training where it is.
+/// The value that finishes the training after the current step.
 const NOW: &str = "now";
 
 /// Sends a command to the run on the Live screen, if it is being trained.
@@ -29,21 +29,21 @@ pub(super) fn send(app: &mut App, command: Command) -> Vec<Effect> {
     }]
 }
 
-/// Asks whether to stop, and what becomes of the queue.
+/// Asks whether to stop the run, and whether to hold the queue.
 pub(super) fn ask_to_stop(app: &mut App) {
     let waiting = app.runs.queue.waiting(app.training.as_ref());
     let mut answers = vec![('x', "stop and save", Reply::Stop), ('k', "keep training", Reply::Nothing)];
     let resume = app.key(Context::Screen(Screen::Runs), Action::Runs(RunsAction::Resume));
-    let mut text = format!("A checkpoint is written first; `{resume}` on the Runs screen goes on from it.");
+    let mut text = format!("A checkpoint is saved first; `{resume}` on the Runs screen resumes from it.");
     if app.viewed.is_none() && waiting > 0 && !app.runs.queue.list.is_held {
-        answers[0].1 = "stop and save, then train the next of the queue";
+        answers[0].1 = "stop and save, then start the next queued run";
         answers.insert(1, ('h', "stop and save, and hold the queue", Reply::StopAndHold));
-        text += " The queue has more to train.";
+        text += " More runs are queued.";
     }
     app.popup = Some(Popup::question("Stop the training", text, answers));
 }
 
-/// Lets one choose another learning rate.
+/// Asks for a new learning rate.
 pub(super) fn ask_learning_rate(app: &mut App) {
     let Some(history) =
         app.controllable_run().map(RunState::newest).filter(|history| history.started.is_some())
@@ -51,33 +51,29 @@ pub(super) fn ask_learning_rate(app: &mut App) {
         return;
     };
     let rate = history.peak_learning_rate();
-    let now = history.step.as_ref().map_or(String::new(), |step| {
-        format!(", with the schedule {} now", format::learning_rate(step.learning_rate))
-    });
+    let scheduled = history
+        .step
+        .as_ref()
+        .map_or(String::new(), |step| format!(", scheduled {}", format::learning_rate(step.learning_rate)));
     let item = |factor: f64, note: &str| Item { value: scaled(rate, factor), note: note.into() };
-    let items = vec![
-        item(0.5, "half of it"),
-        item(0.1, "a tenth of it"),
-        item(2.0, "twice as much"),
-        item(10.0, "ten times as much"),
-    ];
+    let items = vec![item(0.5, "half"), item(0.1, "a tenth"), item(2.0, "double"), item(10.0, "ten times")];
     choose_from(
         app,
-        format!("learning_rate is {}{now}", format::real(rate)),
+        format!("learning_rate is {}{scheduled}", format::real(rate)),
         items,
         "any other value",
         Purpose::LearningRate,
     );
 }
 
-/// `rate` times `factor`, as a person would write it. A half is exact.
+/// `rate` times `factor`, rounded to four significant digits; a half is exact.
 fn scaled(rate: f64, factor: f64) -> String {
     let number = rate * factor;
     let number = if factor == 0.5 { number } else { format!("{number:.3e}").parse().unwrap_or(number) };
     format::real(number)
 }
 
-/// Lets one choose another end.
+/// Asks for a new number of epochs or steps.
 pub(super) fn ask_length(app: &mut App) {
     let Some(history) = app.controllable_run().map(RunState::newest) else { return };
     let Some(started) = history.started.as_ref() else { return };
@@ -85,37 +81,34 @@ pub(super) fn ask_length(app: &mut App) {
         (history.steps_done(), started.total_steps, started.steps_per_epoch.max(1));
     let item = |steps: u64, what: &str| Item {
         value: length(steps, per_epoch),
-        note: format!("{what}: {} steps in all", format::count(steps)),
+        note: format!("{what}: {} steps in total", format::count(steps)),
     };
     let mut items =
-        vec![item(total + per_epoch, "an epoch more"), item(total + 2 * per_epoch, "two epochs more")];
+        vec![item(total + per_epoch, "one epoch more"), item(total + 2 * per_epoch, "two epochs more")];
     if total > done + per_epoch {
-        items.push(item(total - per_epoch, "an epoch less"));
+        items.push(item(total - per_epoch, "one epoch less"));
     }
     let this_epoch = (done + 1).div_ceil(per_epoch) * per_epoch;
     if this_epoch < total && this_epoch + per_epoch != total {
-        items.push(item(this_epoch, "to the end of this epoch"));
+        items.push(item(this_epoch, "until the end of this epoch"));
     }
-    items.push(Item { value: NOW.into(), note: "end here, scored and saved as a finished run".into() });
-    let title = format!("{} of {} steps are done", format::count(done), format::count(total));
-    choose_from(app, title, items, "epochs in all, or as in: 500 steps", Purpose::Length);
+    items.push(Item { value: NOW.into(), note: "finish now: evaluate and save as a finished run".into() });
+    let title = format!("{} of {} steps done", format::count(done), format::count(total));
+    choose_from(app, title, items, "epochs in total, or steps such as: 500 steps", Purpose::Length);
 }
 
-/// A number of steps, in epochs where it comes out even.
+/// A number of steps, in epochs if it is a multiple of an epoch.
 fn length(steps: u64, per_epoch: u64) -> String {
-    if steps.is_multiple_of(per_epoch) {
-        format!("{} epochs", steps / per_epoch)
-    } else {
-        format!("{steps} steps")
-    }
+    if steps.is_multiple_of(per_epoch) { plural(steps / per_epoch, "epoch") } else { plural(steps, "step") }
 }
 
-fn choose_from(app: &mut App, title: String, items: Vec<Item>, free: &'static str, purpose: Purpose) {
+fn choose_from(app: &mut App, title: String, items: Vec<Item>, free_text: &'static str, purpose: Purpose) {
     let typed = TextField::default();
-    app.popup = Some(Popup::Choice(Choice { title, items, free: Some(free), typed, at: 0, purpose }));
+    app.popup =
+        Some(Popup::Choice(Choice { title, items, free_text: Some(free_text), typed, selected: 0, purpose }));
 }
 
-/// Takes the learning rate that was chosen.
+/// Applies the chosen learning rate.
 pub(super) fn choose_learning_rate(app: &mut App, value: &str) -> Vec<Effect> {
     let rate = app.controllable_run().map_or(0.0, |run| run.newest().peak_learning_rate());
     if value == scaled(rate, 0.5) {
@@ -124,10 +117,10 @@ pub(super) fn choose_learning_rate(app: &mut App, value: &str) -> Vec<Effect> {
     set(app, "learning_rate", value)
 }
 
-/// Takes the end that was chosen.
+/// Applies the chosen length.
 pub(super) fn choose_length(app: &mut App, value: &str) -> Vec<Effect> {
     if value == NOW {
-        // What is done when it hears this cannot be undone, so one step stands for here.
+        // Steps that are done cannot be undone: a maximum of 1 step means after the current step.
         return send(app, Command::MaxSteps(1));
     }
     let (number, unit) = value.split_once(' ').unwrap_or((value, "epochs"));
@@ -135,7 +128,7 @@ pub(super) fn choose_length(app: &mut App, value: &str) -> Vec<Effect> {
         "step" | "steps" => set(app, "max_steps", number),
         "epoch" | "epochs" => set(app, "num_train_epochs", number),
         unit => {
-            app.show_error("The length is as it was", format!("epochs or steps are counted, not `{unit}`"));
+            app.show_error("Invalid length", format!("the unit is epochs or steps, not `{unit}`"));
             Vec::new()
         }
     }
@@ -144,14 +137,14 @@ pub(super) fn choose_length(app: &mut App, value: &str) -> Vec<Effect> {
 fn set(app: &mut App, key: &str, text: &str) -> Vec<Effect> {
     match Command::set(key, text) {
         Ok(command) => send(app, command),
-        Err(why) => {
-            app.show_error("Nothing was changed", why.to_string());
+        Err(error) => {
+            app.show_error("Invalid value", error.to_string());
             Vec::new()
         }
     }
 }
 
-/// Stops the training of this process, whatever is on the screen.
+/// Stops the run of this process, whichever run is shown.
 pub(super) fn stop_training(app: &mut App) -> Vec<Effect> {
     let Some(run) = &mut app.training else { return Vec::new() };
     run.pending_command = Some(Command::Stop);

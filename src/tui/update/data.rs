@@ -5,7 +5,7 @@ use crate::tui::action::DataAction;
 use crate::tui::msg::Effect;
 use crate::tui::screen::Screen;
 use crate::tui::state::App;
-use crate::tui::state::data::{DataState, rows_of};
+use crate::tui::state::data::{DataState, profile_key};
 
 /// Opens the screen on a specification.
 pub(super) fn open(app: &mut App, spec: RunSpec) -> Vec<Effect> {
@@ -15,10 +15,10 @@ pub(super) fn open(app: &mut App, spec: RunSpec) -> Vec<Effect> {
     profile(&app.data)
 }
 
-/// Profiles the data, unless the profile is known.
+/// Requests a profile of the data, unless it is cached.
 fn profile(data: &DataState) -> Vec<Effect> {
     let spec = data.spec.as_ref().filter(|_| data.profile().is_none());
-    spec.map_or(Vec::new(), |spec| vec![Effect::ProfileData(Box::new(rows_of(spec)))])
+    spec.map_or(Vec::new(), |spec| vec![Effect::ProfileData(Box::new(profile_key(spec)))])
 }
 
 /// Applies an action.
@@ -31,8 +31,8 @@ pub(super) fn act(app: &mut App, action: DataAction) -> Vec<Effect> {
             data.split = (data.split + 1) % count;
         }
         DataAction::Refresh => {
-            if let Some(rows) = data.spec.as_ref().map(rows_of) {
-                data.profiles.retain(|(spec, _)| *spec != rows);
+            if let Some(key) = data.spec.as_ref().map(profile_key) {
+                data.profiles.retain(|(of, _)| *of != key);
             }
             return profile(data);
         }

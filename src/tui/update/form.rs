@@ -30,13 +30,13 @@ pub(super) fn act(app: &mut App, action: FormAction) -> Vec<Step> {
         FormAction::Save => return effects(save(app)),
         FormAction::Reset => {
             if let FormLine::Field(number) = line {
-                form.fields[number].text = form.fields[number].before.clone();
+                form.fields[number].text = form.fields[number].original.clone();
             }
         }
         FormAction::Close => close(app),
-        // An invalid value is not kept: the next key would be a command rather than its correction.
+        // Editing continues while the value is invalid; else the next key would be a command instead of a correction.
         FormAction::Keep => {
-            if form.fault(line).is_none() {
+            if form.error(line).is_none() {
                 form.editing = None;
             }
         }
@@ -65,32 +65,32 @@ fn open(app: &mut App, line: FormLine) -> Vec<Step> {
 fn select(app: &mut App, number: usize) -> Vec<Step> {
     let Some(form) = &mut app.form else { return Vec::new() };
     let line = form.line();
-    match (form.editing.is_some(), number == form.at) {
+    match (form.editing.is_some(), number == form.selected) {
         (false, true) => return open(app, line),
-        (false, false) => form.at = number,
-        (true, false) if form.fault(line).is_none() => {
+        (false, false) => form.selected = number,
+        (true, false) if form.error(line).is_none() => {
             form.editing = None;
-            form.at = number;
+            form.selected = number;
         }
-        // The cursor is in the typed value already.
+        // The line is being edited already.
         (true, _) => {}
     }
     Vec::new()
 }
 
-/// Moves the cursor and skips headings; a value that is being typed is kept.
+/// Moves the cursor, skipping headings; keeps a value that is being typed.
 pub(super) fn move_cursor(app: &mut App, action: ListAction) {
     let Some(form) = &mut app.form else { return };
     form.editing = None;
     let lines = form.lines();
-    let mut at = moved(form.at, lines.len(), action);
+    let mut at = moved(form.selected, lines.len(), action);
     while let FormLine::Group(_) = lines[at] {
         at = if matches!(action, ListAction::Up | ListAction::PageUp) { at - 1 } else { at + 1 };
     }
-    form.at = at;
+    form.selected = at;
 }
 
-/// Types into the line that is being changed.
+/// Types into the line that is being edited.
 pub(super) fn type_in(app: &mut App, edit: &Edit) {
     let Some(form) = &mut app.form else { return };
     let line = form.line();
@@ -113,7 +113,7 @@ pub(super) fn choose(app: &mut App, line: usize, value: String) {
 fn edit(app: &mut App, line: FormLine) {
     let Some(form) = &mut app.form else { return };
     let FormLine::Field(number) = line else {
-        if line == FormLine::Name && form.of.is_none() {
+        if line == FormLine::Name && form.experiment.is_none() {
             form.before_editing = form.name.clone();
             form.editing = Some(TextField::new(&form.name));
         }
@@ -143,34 +143,34 @@ fn edit(app: &mut App, line: FormLine) {
             return;
         }
     };
-    let at = items.iter().position(|item| item.value == field.text).unwrap_or(0);
-    let free = (field.key.kind == ValueKind::Model).then_some("any hub id, or a folder");
+    let selected = items.iter().position(|item| item.value == field.text).unwrap_or(0);
+    let free_text = (field.key.kind == ValueKind::Model).then_some("hub id or folder");
     app.popup = Some(Popup::Choice(Choice {
         title: field.key.name.into(),
         items,
-        free,
+        free_text,
         typed: TextField::default(),
-        at,
+        selected,
         purpose: Purpose::FormField(number),
     }));
 }
 
 /// Whether a line is invalid; shows the errors if so.
-fn has_faults(app: &mut App) -> bool {
-    let faults = app.form.as_ref().map_or(Vec::new(), Form::faults);
-    if !faults.is_empty() {
-        app.show_error("Some values are not right yet", faults.join("\n"));
+fn has_errors(app: &mut App) -> bool {
+    let errors = app.form.as_ref().map_or(Vec::new(), Form::errors);
+    if !errors.is_empty() {
+        app.show_error("Some values are invalid", errors.join("\n"));
     }
-    !faults.is_empty()
+    !errors.is_empty()
 }
 
 fn start(app: &mut App) -> Vec<Step> {
     train_request(app).map(|request| Navigate::Train(request).into()).into_iter().collect()
 }
 
-/// The training that the form describes, unless a line is invalid.
+/// The run that the form describes, unless a line is invalid.
 fn train_request(app: &mut App) -> Option<TrainRequest> {
-    if has_faults(app) {
+    if has_errors(app) {
         return None;
     }
     let form = app.form.as_ref()?;
@@ -182,7 +182,7 @@ pub(super) fn save(app: &mut App) -> Vec<Effect> {
     if let Some(form) = &mut app.form {
         form.editing = None;
     }
-    if has_faults(app) {
+    if has_errors(app) {
         return Vec::new();
     }
     let Some(form) = &app.form else { return Vec::new() };
@@ -196,11 +196,11 @@ fn close(app: &mut App) {
         return;
     }
     app.popup = Some(Popup::question(
-        "The form was changed",
-        format!("What you changed in {} is not in the experiments file.", form.name),
+        "Unsaved changes",
+        format!("The changes to {} are not saved to the experiments file.", form.name),
         vec![
-            ('s', "save it and close", Reply::SaveForm),
-            ('d', "close and forget the changes", Reply::DiscardForm),
+            ('s', "save and close", Reply::SaveForm),
+            ('d', "discard the changes and close", Reply::DiscardForm),
             ('k', "keep editing", Reply::Nothing),
         ],
     ));

@@ -18,12 +18,12 @@ use crate::tui::state::popup::Popup;
 
 /// Opens the screen on a run.
 pub(super) fn open(app: &mut App, subject: Subject) -> Vec<Effect> {
-    let from = Some(app.screen);
+    let opened_from = Some(app.screen);
     app.go_to(Screen::Insight);
     if app.insight.subject.as_ref() == Some(&subject) {
-        app.insight.from = from;
+        app.insight.opened_from = opened_from;
     } else {
-        app.insight = InsightState { subject: Some(subject), from, ..InsightState::default() };
+        app.insight = InsightState { subject: Some(subject), opened_from, ..InsightState::default() };
     }
     load(app)
 }
@@ -32,7 +32,7 @@ fn load(app: &App) -> Vec<Effect> {
     app.insight.subject.clone().map_or(Vec::new(), |subject| vec![Effect::LoadPredictions(subject)])
 }
 
-/// Shows the seed of the index that `to` makes of the current one.
+/// Shows another seed; `to` maps the current index to the new one.
 fn show_seed(app: &mut App, to: fn(usize) -> usize) -> Vec<Effect> {
     let view = &mut app.insight;
     let Some((seed, seeds)) =
@@ -50,10 +50,10 @@ fn show_seed(app: &mut App, to: fn(usize) -> usize) -> Vec<Effect> {
     load(app)
 }
 
-/// Types the row under the cursor into the weights of its run, to see what the answer rests on.
+/// Opens the row under the cursor on the Infer screen, with the model of the run.
 fn open_infer(app: &App) -> Vec<Step> {
     let view = &app.insight;
-    let (Some(loaded), Some(row), Some(of)) = (view.loaded(), view.row(view.at), &view.subject) else {
+    let (Some(loaded), Some(row), Some(of)) = (view.loaded(), view.row(view.selected), &view.subject) else {
         return Vec::new();
     };
     let Ok(texts) = &loaded.report.examples else { return Vec::new() };
@@ -68,16 +68,16 @@ fn open_infer(app: &App) -> Vec<Step> {
     vec![Navigate::Example(source, example).into()]
 }
 
-/// Takes over what was read of a run, unless another one is looked at by now.
+/// Takes the report of a run, unless another run is shown by now.
 pub(super) fn predictions_loaded(app: &mut App, subject: &Subject, result: Result<Box<ErrorReport>, String>) {
     let view = &mut app.insight;
     if view.subject.as_ref() != Some(subject) {
         return;
     }
     view.content = match result {
-        Err(why) => Content::Error(why),
-        Ok(insight) => {
-            let loaded = LoadedReport::new(*insight, view.evaluation);
+        Err(error) => Content::Error(error),
+        Ok(report) => {
+            let loaded = LoadedReport::new(*report, view.evaluation);
             loaded.map_or(Content::Empty, |loaded| Content::Loaded(Box::new(loaded)))
         }
     };
@@ -85,19 +85,19 @@ pub(super) fn predictions_loaded(app: &mut App, subject: &Subject, result: Resul
     view.cell = (view.cell.0.min(last), view.cell.1.min(last));
     // Without a matrix the list takes the keys.
     view.is_in_list |= view.is_regression();
-    view.at = view.at.min(view.count().saturating_sub(1));
+    view.selected = view.selected.min(view.count().saturating_sub(1));
 }
 
-/// Reads again when the run in front was scored once more.
+/// Reloads the report when the run that is shown was evaluated again.
 pub(super) fn run_event(app: &App, event: &RunEvent) -> Vec<Effect> {
-    let is_in_front = || {
+    let is_shown = || {
         let run = app.training.as_ref().map(|run| &run.dir);
         app.screen == Screen::Insight
             && run.is_some()
             && app.insight.subject.as_ref().map(|of| &of.dir) == run
     };
     match &event.event {
-        Event::Eval(eval) if eval.split == SplitName::Validation && is_in_front() => load(app),
+        Event::Eval(eval) if eval.split == SplitName::Validation && is_shown() => load(app),
         _ => Vec::new(),
     }
 }
@@ -122,11 +122,11 @@ pub(super) fn act(app: &mut App, action: InsightAction) -> Vec<Step> {
         InsightAction::Refresh => return effects(load(app)),
         InsightAction::Back if view.is_in_list && view.listed == RowList::Cell => view.is_in_list = false,
         InsightAction::Back => {
-            let from = view.from.unwrap_or(Screen::Runs);
-            app.go_to(from);
+            let screen = view.opened_from.unwrap_or(Screen::Runs);
+            app.go_to(screen);
         }
-        InsightAction::Select(line) if view.is_in_list && line == view.at => show_row(app),
-        InsightAction::Select(line) => (view.is_in_list, view.at) = (true, line),
+        InsightAction::Select(line) if view.is_in_list && line == view.selected => show_row(app),
+        InsightAction::Select(line) => (view.is_in_list, view.selected) = (true, line),
         InsightAction::SelectCell(label, predicted) => {
             view.cell = (label, predicted);
             view.show_list(RowList::Cell);
@@ -139,7 +139,7 @@ pub(super) fn act(app: &mut App, action: InsightAction) -> Vec<Step> {
 pub(super) fn move_cursor(app: &mut App, action: ListAction) {
     let view = &mut app.insight;
     if view.is_in_list {
-        view.at = moved(view.at, view.count(), action);
+        view.selected = moved(view.selected, view.count(), action);
         return;
     }
     match action {
@@ -170,34 +170,37 @@ fn move_cell(view: &mut InsightState, action: CellMove) {
         CellMove::Right => *predicted = (*predicted + 1).min(last),
     }
     if view.listed == RowList::Cell {
-        view.at = 0;
+        view.selected = 0;
     }
 }
 
-/// Shows all of the row under the cursor.
+/// Shows the details of the row under the cursor in a popup.
 fn show_row(app: &mut App) {
     let view = &app.insight;
-    let (Some(loaded), Some(row)) = (view.loaded(), view.row(view.at)) else { return };
+    let (Some(loaded), Some(row)) = (view.loaded(), view.row(view.selected)) else { return };
     let predictions = loaded.predictions();
     let mut lines = match &loaded.report.examples {
         Ok(texts) => {
             let pair = texts[row].text_pair.iter().map(|text| harmless(text));
             std::iter::once(harmless(&texts[row].text)).chain(pair).collect()
         }
-        Err(why) => vec![format!("Its text cannot be shown: {}", harmless(why))],
+        Err(error) => vec![format!("Cannot show the text: {}", harmless(error))],
     };
     lines.push(String::new());
     match &loaded.report.labels {
         Labels::Classes(names) => {
-            lines.push(format!("labelled   {}", names[predictions.target(row)]));
-            let said = |class: usize| {
+            lines.push(format!("label      {}", names[predictions.target(row)]));
+            let probability = |class: usize| {
                 format!("{} {:.1} %", names[class], 100.0 * predictions.probability(row, class))
             };
-            lines.push(format!("predicted  {}", (0..names.len()).map(said).collect::<Vec<_>>().join(", ")));
+            lines.push(format!(
+                "predicted  {}",
+                (0..names.len()).map(probability).collect::<Vec<_>>().join(", ")
+            ));
         }
         Labels::Scale { low, high } => {
             lines.push(format!(
-                "labelled   {:.2} on a scale from {low} to {high}",
+                "label      {:.2} on a scale from {low} to {high}",
                 predictions.target_value(row)
             ));
             lines.push(format!("predicted  {:.2}", predictions.predicted_value(row)));
@@ -205,13 +208,13 @@ fn show_row(app: &mut App) {
     }
     let losses: Vec<String> = loaded.losses(row).map(format::loss).collect();
     lines.push(format!("loss       {}", format::loss(predictions.loss(row))));
-    lines.push(format!("over the evaluations: {}", losses.join(" ")));
+    lines.push(format!("loss at each evaluation: {}", losses.join(" ")));
     let shared = loaded.cross_seed().map(|together| (together.seed_count, &together.rows));
     if let Some((seeds, shared)) =
         shared.and_then(|(n, rows)| Some((n, rows.iter().find(|one| one.row == row)?)))
     {
         let loss = format::loss(shared.loss);
-        lines.push(format!("all seeds  {} of {seeds} get it wrong, mean loss {loss}", shared.wrong));
+        lines.push(format!("all seeds  {} of {seeds} predict it wrongly, mean loss {loss}", shared.wrong));
     }
     app.popup = Some(Popup::message(format!("Row {}", row + 1), lines.join("\n")));
 }

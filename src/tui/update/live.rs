@@ -13,17 +13,13 @@ use crate::tui::state::run::RunState;
 use crate::tui::state::train_request::TrainRequest;
 use std::path::PathBuf;
 
-/// Starts a training, or offers to queue it while another one runs.
+/// Starts a run, or offers to queue it while another one is being trained.
 pub(super) fn train(app: &mut App, request: TrainRequest) -> Vec<Effect> {
     if app.is_training() {
         app.popup = Some(Popup::question(
-            "A run is being trained already",
-            "This machine trains one run at a time. The queue begins the next one when its turn comes."
-                .into(),
-            vec![
-                ('a', "put it into the queue", Reply::Enqueue(request)),
-                ('k', "do nothing", Reply::Nothing),
-            ],
+            "Another run is being trained",
+            "Only one run is trained at a time. A queued run starts after the runs before it.".into(),
+            vec![('a', "add to the queue", Reply::Enqueue(request)), ('k', "cancel", Reply::Nothing)],
         ));
         return Vec::new();
     }
@@ -33,14 +29,14 @@ pub(super) fn train(app: &mut App, request: TrainRequest) -> Vec<Effect> {
 /// Goes to the run that this process has just started.
 pub(super) fn show_training(app: &mut App) {
     app.viewed = None;
-    app.live.back = 0;
+    app.live.log_scroll = 0;
     app.go_to(Screen::Live);
 }
 
 /// Goes to the run in `dir`.
 pub(super) fn open(app: &mut App, dir: PathBuf) -> Vec<Effect> {
     app.go_to(Screen::Live);
-    app.live.back = 0;
+    app.live.log_scroll = 0;
     if app.training.as_ref().is_some_and(|run| run.dir == dir) {
         app.viewed = None;
         return Vec::new();
@@ -71,7 +67,7 @@ pub(super) fn act(app: &mut App, action: LiveAction) -> Vec<Step> {
         }
         LiveAction::OpenInsight => {
             let Some(run) = app.shown_run() else { return Vec::new() };
-            let seed = (run.seeds.len() > 1).then(|| run.seed_at());
+            let seed = (run.seeds.len() > 1).then(|| run.seed_index());
             return vec![Navigate::Insight(Subject { dir: run.dir.clone(), seed }).into()];
         }
         LiveAction::NextChart => app.live.shows_score = !app.live.shows_score,
@@ -82,7 +78,7 @@ pub(super) fn act(app: &mut App, action: LiveAction) -> Vec<Step> {
         LiveAction::Back if app.live.is_full => show_full(app, false),
         LiveAction::Back => {
             app.viewed = None;
-            app.live.back = 0;
+            app.live.log_scroll = 0;
             let is_from_compare = app.previous_screen == Screen::Compare;
             app.go_to(if is_from_compare { Screen::Compare } else { Screen::Runs });
             return effects([Effect::Refresh]);
@@ -96,18 +92,18 @@ pub(super) fn scroll(app: &mut App, action: ListAction) {
     match action {
         ListAction::Up => {
             let lines = app.shown_run().map_or(0, |run| run.history().log.len());
-            app.live.back = (app.live.back + 1).min(lines.saturating_sub(1));
+            app.live.log_scroll = (app.live.log_scroll + 1).min(lines.saturating_sub(1));
         }
-        ListAction::Down => app.live.back = app.live.back.saturating_sub(1),
-        ListAction::Last => app.live.back = 0,
+        ListAction::Down => app.live.log_scroll = app.live.log_scroll.saturating_sub(1),
+        ListAction::Last => app.live.log_scroll = 0,
         ListAction::PageUp | ListAction::PageDown | ListAction::First => {}
     }
 }
 
-/// Shows the seed of the index that `to` makes of the current one; after the last one the newest is followed.
+/// Shows another seed; `to` maps the current index to the new one. The last index follows the newest seed.
 fn show_seed(app: &mut App, to: fn(usize) -> usize) {
     if let Some(run) = app.viewed.as_mut().or(app.training.as_mut()) {
-        let to = to(run.seed_at());
+        let to = to(run.seed_index());
         run.seed = (to + 1 < run.seeds.len()).then_some(to);
     }
 }

@@ -1,4 +1,5 @@
-//! What a message does to the state. No files, no channels, no clock: side effects are returned as [`Effect`]s.
+//! How messages change the state. The functions use no files, channels or clock: they return side effects as
+//! [`Effect`]s.
 //!
 //! A file for each screen; [`update`] hands each action to the screen that it belongs to.
 
@@ -120,7 +121,7 @@ fn act(app: &mut App, action: Action) -> Vec<Effect> {
         Action::Filter(action) => return filter(app, action),
         Action::Popup(action) => {
             let outcome = popup::act(app, action);
-            return settle(app, outcome);
+            return apply_outcome(app, outcome);
         }
         Action::Runs(action) => runs::act(app, action),
         Action::Form(action) => form::act(app, action),
@@ -141,19 +142,19 @@ fn act(app: &mut App, action: Action) -> Vec<Effect> {
     take_steps(app, steps)
 }
 
-/// Takes the steps that a screen asks for, in order.
+/// Carries out the steps that a screen returns, in order.
 fn take_steps(app: &mut App, steps: Vec<Step>) -> Vec<Effect> {
     let mut effects = Vec::new();
     for step in steps {
         match step {
             Step::Effect(effect) => effects.push(effect),
-            Step::Navigate(navigate) => effects.extend(go(app, navigate)),
+            Step::Navigate(navigate) => effects.extend(navigate_to(app, navigate)),
         }
     }
     effects
 }
 
-fn go(app: &mut App, navigate: Navigate) -> Vec<Effect> {
+fn navigate_to(app: &mut App, navigate: Navigate) -> Vec<Effect> {
     match navigate {
         Navigate::Training => {
             app.viewed = None;
@@ -176,8 +177,9 @@ fn global(app: &mut App, action: GlobalAction) -> Vec<Effect> {
         GlobalAction::Redraw => vec![Effect::Redraw],
         GlobalAction::ToggleMouse => {
             app.mouse = !app.mouse;
-            let who = if app.mouse { "mouse: clicks here" } else { "mouse: selects text" };
-            app.notice = Some(who.into());
+            let notice =
+                if app.mouse { "mouse support on" } else { "mouse support off: the terminal selects text" };
+            app.notice = Some(notice.into());
             vec![Effect::SetMouse(app.mouse)]
         }
         GlobalAction::NextTheme => {
@@ -197,13 +199,13 @@ fn global(app: &mut App, action: GlobalAction) -> Vec<Effect> {
     }
 }
 
-/// Takes the next theme and shows its name.
+/// Switches to the next theme and shows its name.
 fn next_theme(app: &mut App) {
     let at = app.themes.iter().position(|scheme| scheme.name == app.theme.scheme.name);
     let next = at.map_or(0, |at| (at + 1) % app.themes.len());
     app.theme.scheme = app.themes[next];
     let colours = match app.theme.palette {
-        ColorDepth::None => ", without colours here",
+        ColorDepth::None => ", without colours on this terminal",
         _ => "",
     };
     app.notice = Some(format!("theme {}{colours}", app.theme.scheme.name));
@@ -260,11 +262,11 @@ fn type_in(app: &mut App, edit: &Edit) -> Vec<Effect> {
     Vec::new()
 }
 
-/// Follows what is decided in a popup.
-fn settle(app: &mut App, outcome: Outcome) -> Vec<Effect> {
+/// Applies the result of a popup.
+fn apply_outcome(app: &mut App, outcome: Outcome) -> Vec<Effect> {
     match outcome {
         Outcome::Nothing => Vec::new(),
-        Outcome::Reply(reply) => follow_reply(app, reply),
+        Outcome::Reply(reply) => apply_reply(app, reply),
         Outcome::Choice(purpose, value) => match purpose {
             Purpose::FormField(line) => {
                 form::choose(app, line, value);
@@ -278,7 +280,7 @@ fn settle(app: &mut App, outcome: Outcome) -> Vec<Effect> {
     }
 }
 
-fn follow_reply(app: &mut App, reply: Reply) -> Vec<Effect> {
+fn apply_reply(app: &mut App, reply: Reply) -> Vec<Effect> {
     match reply {
         Reply::Nothing => Vec::new(),
         Reply::Quit => queue::hold_before(app, vec![Effect::Quit]),
@@ -328,7 +330,7 @@ fn history_loaded(app: &mut App, dir: PathBuf, result: LoadedHistory) -> Vec<Eff
             }
             app.runs.preview = Some((dir, seeds));
         }
-        Err(why) if is_viewed(app, &dir) => app.show_error("This run cannot be read", why),
+        Err(error) if is_viewed(app, &dir) => app.show_error("Cannot read this run", error),
         Err(_) => app.runs.preview = Some((dir, Vec::new())),
     }
     Vec::new()
@@ -354,16 +356,16 @@ fn run_ended(app: &mut App, result: Result<(), String>) -> Vec<Effect> {
     }
     let mut effects = vec![Effect::Refresh];
     effects.extend(queue::run_ended(app, result.is_err()));
-    // The next run of the queue does not wait until the user closes a message; the list keeps the error.
-    if let Err(why) = result
+    // The next queued run does not wait for the user to close a message; the list of runs shows the error.
+    if let Err(error) = result
         && !queue::continues(app)
     {
-        app.show_error("The run failed", why);
+        app.show_error("The run failed", error);
     }
     if app.infer.is_live()
         && let Some(run) = &app.training
     {
-        // The weights in memory are gone; the best ones on disk take their place.
+        // The weights in memory are dropped; use the best ones on disk.
         let source = ModelSource::Run { name: run.name(), dir: run.dir.clone() };
         if app.screen == Screen::Infer {
             effects.extend(infer::open(app, source));
@@ -379,9 +381,9 @@ fn run_ended(app: &mut App, result: Result<(), String>) -> Vec<Effect> {
 fn show_published(app: &mut App, result: Result<Vec<Reproduction>, String>) {
     match result {
         Ok(table) => {
-            let title = "The article's table".into();
+            let title = "Published results".into();
             app.popup = Some(Popup::Message { title, text: MessageText::Published(table), first: 0 });
         }
-        Err(why) => app.show_error("The runs cannot be held against the published means", why),
+        Err(error) => app.show_error("Cannot compare with the published results", error),
     }
 }

@@ -1,5 +1,5 @@
-//! What a screen asks of another one. Screens do not call each other: they return steps, which [`super::update`]
-//! takes in order.
+//! Navigation between screens. Screens do not call each other: they return steps, which [`super::update`] carries
+//! out in order.
 
 use crate::data::Example;
 use crate::spec::RunSpec;
@@ -15,7 +15,7 @@ pub(super) enum Navigate {
     Training,
     /// The run in that directory, on the Live screen.
     Run(PathBuf),
-    /// A training that starts, on the Live screen.
+    /// A run to start, on the Live screen.
     Train(TrainRequest),
     /// A model, on the Infer screen.
     Infer(ModelSource),
@@ -27,7 +27,7 @@ pub(super) enum Navigate {
     Data(Box<RunSpec>),
 }
 
-/// One step of what follows from an action.
+/// One step that follows from an action.
 pub(super) enum Step {
     /// A side effect.
     Effect(Effect),

@@ -13,13 +13,13 @@ use crate::tui::state::popup::{Popup, Purpose, Question, Reply};
 use crate::tui::widgets::text_field::Edit;
 use crate::tui::widgets::wrap;
 
-/// What was decided in a popup.
+/// The result of an action of a popup.
 pub(super) enum Outcome {
     /// Nothing.
     Nothing,
     /// The answer to a question.
     Reply(Reply),
-    /// A value chosen for a purpose.
+    /// A chosen value.
     Choice(Purpose, String),
 }
 
@@ -39,11 +39,11 @@ pub(super) fn act(app: &mut App, action: PopupAction) -> Outcome {
 fn accept(app: &mut App) -> Outcome {
     match &app.popup {
         Some(Popup::Question(question)) => {
-            let number = question.at;
+            let number = question.selected;
             answer(app, number)
         }
         Some(Popup::Choice(choice)) => {
-            let (purpose, chosen) = (choice.purpose, choice.shown().get(choice.at).cloned());
+            let (purpose, chosen) = (choice.purpose, choice.visible_items().get(choice.selected).cloned());
             let Some(chosen) = chosen else { return Outcome::Nothing };
             app.popup = None;
             Outcome::Choice(purpose, chosen.value)
@@ -56,7 +56,7 @@ fn accept(app: &mut App) -> Outcome {
     }
 }
 
-/// Closes the popup; a help that was searched shows all keys again.
+/// Closes the popup, or clears the search of the help.
 fn cancel(app: &mut App) {
     match &mut app.popup {
         Some(Popup::Help(help)) if !help.search.text().is_empty() => *help = HelpState::default(),
@@ -73,9 +73,9 @@ fn answer(app: &mut App, number: usize) -> Outcome {
 
 fn select(app: &mut App, line: usize) -> Outcome {
     match &mut app.popup {
-        Some(Popup::Choice(choice)) if line == choice.at => accept(app),
+        Some(Popup::Choice(choice)) if line == choice.selected => accept(app),
         Some(Popup::Choice(choice)) => {
-            choice.at = line.min(choice.shown().len().saturating_sub(1));
+            choice.selected = line.min(choice.visible_items().len().saturating_sub(1));
             Outcome::Nothing
         }
         Some(Popup::Question(question)) if line < question.answers.len() => answer(app, line),
@@ -101,14 +101,18 @@ pub(super) fn move_cursor(app: &mut App, action: ListAction) {
     }
     let last = last_scroll(app);
     match &mut app.popup {
-        Some(Popup::Question(Question { at, answers, .. })) => *at = moved(*at, answers.len(), action),
-        Some(Popup::Choice(choice)) => choice.at = moved(choice.at, choice.shown().len(), action),
+        Some(Popup::Question(Question { selected, answers, .. })) => {
+            *selected = moved(*selected, answers.len(), action)
+        }
+        Some(Popup::Choice(choice)) => {
+            choice.selected = moved(choice.selected, choice.visible_items().len(), action)
+        }
         Some(Popup::Message { first, .. }) => *first = moved(*first, last + 1, action),
         Some(Popup::Help(_)) | None => {}
     }
 }
 
-/// The last line of a message that scrolling can bring to the top.
+/// The last line of a message that can be scrolled to the top.
 fn last_scroll(app: &App) -> usize {
     let (width, height) = app.size;
     let Some(Popup::Message { text, .. }) = &app.popup else { return 0 };
@@ -129,7 +133,7 @@ pub(super) fn type_in(app: &mut App, edit: &Edit) {
     match &mut app.popup {
         Some(Popup::Choice(choice)) => {
             if choice.typed.edit(edit) {
-                choice.at = 0;
+                choice.selected = 0;
             }
         }
         Some(Popup::Help(help)) => help::type_in(help, edit),
@@ -142,9 +146,12 @@ pub(super) fn ask_to_quit(app: &mut App) -> Vec<Effect> {
     if !app.is_training() {
         if app.form.as_ref().is_some_and(Form::is_changed) {
             app.popup = Some(Popup::question(
-                "The form was changed",
-                "What you changed is not in the experiments file.".into(),
-                vec![('q', "quit and forget the changes", Reply::Quit), ('k', "stay", Reply::Nothing)],
+                "Unsaved changes",
+                "The changes in the form are not saved to the experiments file.".into(),
+                vec![
+                    ('q', "discard the changes and quit", Reply::Quit),
+                    ('k', "keep editing", Reply::Nothing),
+                ],
             ));
             return Vec::new();
         }
@@ -154,16 +161,16 @@ pub(super) fn ask_to_quit(app: &mut App) -> Vec<Effect> {
         .map(|action| app.key(Context::Screen(Screen::Runs), Action::Runs(action)));
     let queue = match app.runs.queue.list.entries.len() {
         0 => String::new(),
-        _ => format!(" The queue is kept and held; `{hold}` on the Runs screen goes on with it."),
+        _ => format!(" The queue is held; `{hold}` on the Runs screen resumes it."),
     };
     app.popup = Some(Popup::question(
         "A run is being trained",
         format!(
-            "Quitting ends it. Its work can be saved first; `{resume}` on the Runs screen then goes on where it was.{queue}"
+            "Quitting stops it. Save a checkpoint first to resume it later with `{resume}` on the Runs screen.{queue}"
         ),
         vec![
-            ('s', "stop it, save the work, then quit", Reply::StopAndQuit),
-            ('q', "quit now; steps since the last checkpoint are lost", Reply::Quit),
+            ('s', "stop and save, then quit", Reply::StopAndQuit),
+            ('q', "quit now and lose the steps since the last checkpoint", Reply::Quit),
             ('k', "keep training", Reply::Nothing),
         ],
     ));

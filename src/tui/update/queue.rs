@@ -1,10 +1,11 @@
-//! The queue: when the next run starts, and what actions do to its entries.
+//! The queue: starting the next run, and actions on its entries.
 
 use super::navigate::{Navigate, Step};
 use crate::event::Status;
 use crate::format;
 use crate::run::history::Phase;
 use crate::run::queue::{Queue, QueueEdit, QueueEntry};
+use crate::text::plural;
 use crate::tui::action::{Action, LiveAction};
 use crate::tui::msg::Effect;
 use crate::tui::screen::{Context, Screen};
@@ -14,7 +15,7 @@ use crate::tui::state::run::RunState;
 use crate::tui::state::runs::{ListLine, can_resume};
 use crate::tui::state::train_request::TrainRequest;
 
-/// Takes over what the queue is now, and goes on with it.
+/// Takes the current queue and starts its next run if possible.
 pub(super) fn set(app: &mut App, queue: Result<Queue, String>) -> Vec<Effect> {
     match queue {
         Ok(queue) => {
@@ -22,25 +23,25 @@ pub(super) fn set(app: &mut App, queue: Result<Queue, String>) -> Vec<Effect> {
             app.runs.queue.error = None;
             start_next(app)
         }
-        Err(why) => {
-            app.runs.queue.error = Some(why);
+        Err(error) => {
+            app.runs.queue.error = Some(error);
             Vec::new()
         }
     }
 }
 
-/// Begins the next run when it is time to.
+/// Starts the next run if the queue is not held and no run is being trained.
 pub(super) fn start_next(app: &mut App) -> Vec<Effect> {
     let queue = &app.runs.queue;
-    let is_due = !queue.list.is_held && !queue.list.entries.is_empty() && queue.error.is_none();
-    let is_free = !app.training.as_ref().is_some_and(RunState::is_live) && !app.is_quitting;
-    if !is_due || !is_free {
+    let has_next = !queue.list.is_held && !queue.list.entries.is_empty() && queue.error.is_none();
+    let is_idle = !app.training.as_ref().is_some_and(RunState::is_live) && !app.is_quitting;
+    if !has_next || !is_idle {
         return Vec::new();
     }
     vec![Effect::StartNext]
 }
 
-/// Looks after the queue while it waits for others: their changes are seen, and their end.
+/// Polls the queue for changes by other processes, and for the end of their runs.
 pub(super) fn tick(app: &mut App) -> Vec<Effect> {
     if app.runs.queue.list.entries.is_empty() {
         return Vec::new();
@@ -50,22 +51,22 @@ pub(super) fn tick(app: &mut App) -> Vec<Effect> {
     effects
 }
 
-/// What follows when the run that this process trained is over: its entry goes, and who is elsewhere is told.
+/// Handles the end of the run of this process: removes its entry and shows a notification.
 pub(super) fn run_ended(app: &mut App, failed: bool) -> Vec<Effect> {
     let Some(run) = &app.training else { return Vec::new() };
     let queue = &app.runs.queue;
     let entry = queue.entry_of(run).map(|entry| entry.id);
     let left = queue.list.entries.len() - usize::from(entry.is_some());
-    let (ended, fails) =
+    let (ended, failures) =
         (queue.ended + usize::from(entry.is_some()), queue.failed + usize::from(entry.is_some() && failed));
     let mut text = outcome(run, failed);
     if left > 0 && !queue.list.is_held {
         text += &format!("; {left} more in the queue");
     } else if left == 0 && ended > 1 {
-        text += &format!("; the queue is done: {ended} runs, {fails} failed");
+        text += &format!("; the queue is done: {}, {failures} failed", plural(ended, "run"));
     }
     let queue = &mut app.runs.queue;
-    (queue.ended, queue.failed) = if left == 0 { (0, 0) } else { (ended, fails) };
+    (queue.ended, queue.failed) = if left == 0 { (0, 0) } else { (ended, failures) };
     let mut effects: Vec<Effect> =
         entry.map(|id| Effect::EditQueue(QueueEdit::Remove(id))).into_iter().collect();
     effects.push(Effect::Notify(text));
@@ -75,14 +76,14 @@ pub(super) fn run_ended(app: &mut App, failed: bool) -> Vec<Effect> {
     effects
 }
 
-/// Whether more of the queue is trained after the run that is over, so that a failure must not wait for a key.
+/// Whether the queue continues after the run that has ended, so that an error must not wait for a key.
 pub(super) fn continues(app: &App) -> bool {
     let queue = &app.runs.queue;
     let is_of_queue = app.training.as_ref().is_some_and(|run| queue.entry_of(run).is_some());
     queue.list.entries.len() > usize::from(is_of_queue) && !queue.list.is_held
 }
 
-/// How a run ended, in a few words.
+/// A short description of how a run ended.
 fn outcome(run: &RunState, failed: bool) -> String {
     let history = run.history();
     let word = match &history.phase {
@@ -101,9 +102,9 @@ pub(super) fn enqueue(app: &mut App) -> Vec<Step> {
     let request = match app.runs.line() {
         Some(ListLine::Experiment(row)) => match &row.spec {
             Ok(spec) => TrainRequest::Spec(Box::new(spec.clone())),
-            Err(why) => {
-                let why = why.clone();
-                app.show_error("This experiment cannot be trained", why);
+            Err(error) => {
+                let error = error.clone();
+                app.show_error("Cannot train this experiment", error);
                 return Vec::new();
             }
         },
@@ -157,14 +158,14 @@ pub(super) fn remove_entry(app: &mut App, entry: &QueueEntry) -> Vec<Step> {
         let stop = app.key(Context::Screen(Screen::Live), Action::Live(LiveAction::Stop));
         app.show_error(
             "This run is being trained",
-            format!("Stop it first, with `{stop}` on the Live screen."),
+            format!("Stop it first with `{stop}` on the Live screen."),
         );
         return Vec::new();
     }
     vec![Effect::EditQueue(QueueEdit::Remove(entry.id)).into()]
 }
 
-/// `effects`, with the queue held before: who stops the training on purpose wants nothing trained in its place.
+/// `effects`, after an effect that holds the queue: when the user stops a run, no other run should start.
 pub(super) fn hold_before(app: &App, effects: Vec<Effect>) -> Vec<Effect> {
     let list = &app.runs.queue.list;
     let is_ours = app.is_training() && !list.entries.is_empty() && !list.is_held;

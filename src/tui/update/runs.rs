@@ -51,12 +51,12 @@ pub(super) fn act(app: &mut App, action: RunsAction) -> Vec<Step> {
         }
         RunsAction::Refresh => return effects([Effect::Refresh]),
         RunsAction::ClearFilter => filter(app, FilterAction::Clear),
-        RunsAction::Select(line) if line == app.runs.at && app.runs.is_filtering => {
+        RunsAction::Select(line) if line == app.runs.selected && app.runs.is_filtering => {
             filter(app, FilterAction::Accept);
         }
-        RunsAction::Select(line) if line == app.runs.at => return open(app),
+        RunsAction::Select(line) if line == app.runs.selected => return open(app),
         RunsAction::Select(line) => {
-            app.runs.at = line.min(app.runs.lines().len().saturating_sub(1));
+            app.runs.selected = line.min(app.runs.lines().len().saturating_sub(1));
             return effects(load_preview(app));
         }
     }
@@ -69,7 +69,7 @@ fn navigate(navigate: Option<Navigate>) -> Vec<Step> {
 
 /// Moves the cursor.
 pub(super) fn move_cursor(app: &mut App, action: ListAction) -> Vec<Effect> {
-    app.runs.at = moved(app.runs.at, app.runs.lines().len(), action);
+    app.runs.selected = moved(app.runs.selected, app.runs.lines().len(), action);
     load_preview(app)
 }
 
@@ -84,7 +84,7 @@ pub(super) fn filter(app: &mut App, action: FilterAction) {
 /// Types into the filter.
 pub(super) fn type_in(app: &mut App, edit: &Edit) -> Vec<Effect> {
     if app.runs.is_filtering && app.runs.filter.edit(edit) {
-        app.runs.at = 0;
+        app.runs.selected = 0;
         return load_preview(app);
     }
     Vec::new()
@@ -117,8 +117,8 @@ fn open(app: &mut App) -> Vec<Step> {
     }
     match app.runs.experiment().map(|row| row.spec.clone()) {
         Some(Ok(spec)) => vec![Navigate::Train(TrainRequest::Spec(Box::new(spec))).into()],
-        Some(Err(why)) => {
-            app.show_error("This experiment cannot be started", why);
+        Some(Err(error)) => {
+            app.show_error("Cannot start this experiment", error);
             Vec::new()
         }
         None => Vec::new(),
@@ -129,8 +129,8 @@ fn open(app: &mut App) -> Vec<Step> {
 fn open_data(app: &mut App) -> Vec<Step> {
     match app.runs.experiment().map(|row| row.spec.clone()) {
         Some(Ok(spec)) => vec![Navigate::Data(Box::new(spec)).into()],
-        Some(Err(why)) => {
-            app.show_error("This experiment is not understood", why);
+        Some(Err(error)) => {
+            app.show_error("Invalid experiment", error);
             Vec::new()
         }
         None => Vec::new(),
@@ -158,13 +158,13 @@ fn ask_to_delete(app: &mut App) {
         let stop = app.key(Context::Screen(Screen::Live), Action::Live(LiveAction::Stop));
         app.show_error(
             "This run is being trained",
-            format!("Stop it first, with `{stop}` on the Live screen."),
+            format!("Stop it first with `{stop}` on the Live screen."),
         );
         return;
     }
     app.popup = Some(Popup::question(
-        "Delete a run",
-        format!("{} is deleted with its weights, checkpoints and logs. There is no way back.", run.name),
-        vec![('d', "delete it", Reply::Delete(run.dir.clone())), ('k', "keep it", Reply::Nothing)],
+        "Delete this run?",
+        format!("{} is deleted with its weights, checkpoints and logs. This cannot be undone.", run.name),
+        vec![('d', "delete", Reply::Delete(run.dir.clone())), ('k', "cancel", Reply::Nothing)],
     ));
 }

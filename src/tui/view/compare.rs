@@ -68,7 +68,7 @@ pub fn draw_tiny(app: &App, area: Rect, buffer: &mut Buffer) -> Option<Position>
 
 /// The symbol of a marked run.
 fn sign(mark: &Mark) -> Symbol {
-    Symbol::Run(mark.sign as u8)
+    Symbol::Run(mark.symbol as u8)
 }
 
 /// The areas of the table and of the filter below it, inside the pane.
@@ -210,7 +210,7 @@ fn draw_chart(app: &App, area: Rect, buffer: &mut Buffer) -> Option<Rect> {
         && compare.marks.iter().any(|mark| {
             mark.histories(app.training.as_ref()).iter().any(|history| history.metric() != Metric::Loss)
         });
-    let waiting = compare.marks.iter().any(|mark| mark.read.is_none());
+    let waiting = compare.marks.iter().any(|mark| mark.loaded.is_none());
     let mark = if compare.has_rows(&app.runs.runs) {
         format!(
             "{} marks a run to show its curve",
@@ -299,7 +299,7 @@ fn draw_legend(
             return;
         }
         draw_text(buffer, cell.x, y, 1, theme.symbol(sign(mark)), theme.style(Role::Curve(mark.colour)));
-        let value = match (&mark.read, reading(place)) {
+        let value = match (&mark.loaded, reading(place)) {
             (_, Some(value)) => value,
             (Some(Err(_)), None) => "unreadable".into(),
             (Some(Ok(_)), None) => theme.symbol(Symbol::Dash).into(),

@@ -41,7 +41,7 @@ pub fn line_at(app: &App, form: &Form, area: Rect, place: Position) -> Option<us
 }
 
 fn frame(form: &Form, theme: Theme, area: Rect) -> Block<'static> {
-    let what = if form.of.is_some() { "Edit" } else { "New" };
+    let what = if form.experiment.is_some() { "Edit" } else { "New" };
     let changed = if form.is_changed() { " (not saved)" } else { "" };
     let title = format!("{what} {}{changed}", form.name);
     padded_pane(theme, &truncate(theme, &title, (area.width as usize).saturating_sub(6)), true)
@@ -51,7 +51,7 @@ fn frame(form: &Form, theme: Theme, area: Rect) -> Block<'static> {
 fn list(form: &Form, inner: Rect) -> (Rect, usize) {
     let list = Rect { height: inner.height - 4.min(inner.height / 2), ..inner };
     let (lines, height) = (form.lines().len(), list.height as usize);
-    (list, (form.at + 3).saturating_sub(height).min(lines.saturating_sub(height)))
+    (list, (form.selected + 3).saturating_sub(height).min(lines.saturating_sub(height)))
 }
 
 /// A line of the form to draw.
@@ -65,7 +65,7 @@ struct LineView<'a> {
 
 impl<'a> LineView<'a> {
     fn new(form: &'a Form, number: usize, line: FormLine, theme: Theme) -> Self {
-        LineView { form, line, is_at: number == form.at, error: form.fault(line), theme }
+        LineView { form, line, is_at: number == form.selected, error: form.error(line), theme }
     }
 
     /// Returns the position of the terminal's cursor if the line is being edited.
@@ -127,7 +127,7 @@ impl<'a> LineView<'a> {
 
     /// Draws the value of a key, and its previous value or its error.
     fn draw_value(&self, field: &Field, place: Rect, buffer: &mut Buffer) {
-        let is_changed = field.text != field.before;
+        let is_changed = field.text != field.original;
         let shown = if field.text.is_empty() { field.key.absent } else { &field.text };
         let role = match self.role() {
             Role::Text if field.text.is_empty() => Role::Muted,
@@ -140,7 +140,7 @@ impl<'a> LineView<'a> {
         let note = match &self.error {
             Some(error) => error.clone(),
             None if is_changed => {
-                format!("was {}", if field.before.is_empty() { field.key.absent } else { &field.before })
+                format!("was {}", if field.original.is_empty() { field.key.absent } else { &field.original })
             }
             None => return,
         };
@@ -167,7 +167,7 @@ fn draw_explanation(form: &Form, theme: Theme, area: Rect, buffer: &mut Buffer) 
         FormLine::Start => {
             "Starts training with the values below, without saving them to the experiments file.".into()
         }
-        FormLine::Name if form.of.is_some() => {
+        FormLine::Name if form.experiment.is_some() => {
             "The name of the experiment. A copy (c on the Runs screen) can have another name.".into()
         }
         FormLine::Name => {
@@ -181,7 +181,7 @@ fn draw_explanation(form: &Form, theme: Theme, area: Rect, buffer: &mut Buffer) 
         }
     };
     let mut y = area.y + 1;
-    if let Some(error) = form.fault(line) {
+    if let Some(error) = form.error(line) {
         for text in wrap(&error, area.width as usize) {
             if y < area.bottom() {
                 draw_text(buffer, area.x, y, area.width, &text, theme.style(Role::Warning));
@@ -201,7 +201,7 @@ fn draw_explanation(form: &Form, theme: Theme, area: Rect, buffer: &mut Buffer) 
 pub fn draw_tiny(app: &App, form: &Form, area: Rect, buffer: &mut Buffer) -> Option<Position> {
     let lines = form.lines();
     let height = area.height as usize;
-    let first = (form.at + 1).saturating_sub(height);
+    let first = (form.selected + 1).saturating_sub(height);
     let mut cursor = None;
     for (number, line) in lines.iter().enumerate().skip(first).take(height) {
         let row = Rect { y: area.y + (number - first) as u16, height: 1, ..area };

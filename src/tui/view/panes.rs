@@ -320,8 +320,8 @@ pub(super) fn draw_probes(app: &App, history: &History, area: Rect, buffer: &mut
 
 pub(super) fn draw_log(app: &App, history: &History, area: Rect, buffer: &mut Buffer) {
     let theme = app.theme;
-    let title = if app.live.back > 0 {
-        format!("Log, {} back", text::plural(app.live.back as u64, "line"))
+    let title = if app.live.log_scroll > 0 {
+        format!("Log, {} back", text::plural(app.live.log_scroll as u64, "line"))
     } else {
         "Log".into()
     };
@@ -340,7 +340,7 @@ pub(super) fn draw_log(app: &App, history: &History, area: Rect, buffer: &mut Bu
 /// The last lines of the log that fit, wrapped, oldest first.
 fn log_lines(app: &App, history: &History, width: usize, height: usize) -> Vec<(String, Role)> {
     let mut out: Vec<(String, Role)> = Vec::new();
-    for line in history.log.iter().rev().skip(app.live.back) {
+    for line in history.log.iter().rev().skip(app.live.log_scroll) {
         if out.len() >= height {
             break;
         }

@@ -39,7 +39,7 @@ pub fn line_at(app: &App, area: Rect, place: Position) -> Option<usize> {
         Popup::Choice(choice) => {
             let (width, height) = choice_size(choice, area);
             let (list, first) = items(choice, inside(app, area, width, height));
-            line_at_position(list, first, place).filter(|line| *line < choice.shown().len())
+            line_at_position(list, first, place).filter(|line| *line < choice.visible_items().len())
         }
         Popup::Message { .. } | Popup::Help { .. } => None,
     }
@@ -74,7 +74,7 @@ fn choice_size(choice: &Choice, area: Rect) -> (u16, u16) {
 /// The area of the items inside the box, and the first visible item.
 fn items(choice: &Choice, inner: Rect) -> (Rect, usize) {
     let list = Rect { y: inner.y + 2, height: inner.height.saturating_sub(2), ..inner };
-    (list, (choice.at + 1).saturating_sub(list.height as usize))
+    (list, (choice.selected + 1).saturating_sub(list.height as usize))
 }
 
 fn draw_message(app: &App, area: Rect, buffer: &mut Buffer, title: &str, text: &str, first: usize) {
@@ -110,7 +110,7 @@ fn draw_question(app: &App, area: Rect, buffer: &mut Buffer, question: &Question
         if y >= list.bottom() {
             return;
         }
-        let selected = number == question.at;
+        let selected = number == question.selected;
         if selected {
             let bar = " ".repeat(inner.width as usize);
             draw_text(buffer, inner.x, y, inner.width, &bar, theme.style(Role::Selected));
@@ -126,7 +126,7 @@ fn draw_question(app: &App, area: Rect, buffer: &mut Buffer, question: &Question
 
 fn draw_choice(app: &App, area: Rect, buffer: &mut Buffer, choice: &Choice) -> Position {
     let theme = app.theme;
-    let shown = choice.shown();
+    let shown = choice.visible_items();
     let widest = widest(choice);
     let (width, height) = choice_size(choice, area);
     let inner = open_box(app, area, buffer, &choice.title, width, height);
@@ -135,8 +135,11 @@ fn draw_choice(app: &App, area: Rect, buffer: &mut Buffer, choice: &Choice) -> P
     let field = Rect { x, y: inner.y, width: inner.right().saturating_sub(x), height: 1.min(inner.height) };
     let cursor = choice.typed.draw_line(buffer, field, theme.style(Role::Text));
     if choice.typed.text().is_empty() {
-        let hint =
-            if choice.free.is_some() { "type to filter, or enter another value" } else { "type to filter" };
+        let hint = if choice.free_text.is_some() {
+            "type to filter, or enter another value"
+        } else {
+            "type to filter"
+        };
         draw_text(buffer, x, inner.y, field.width, hint, theme.style(Role::Muted));
     }
     let (list, first) = items(choice, inner);
@@ -145,7 +148,7 @@ fn draw_choice(app: &App, area: Rect, buffer: &mut Buffer, choice: &Choice) -> P
     }
     for (row, item) in shown.iter().enumerate().skip(first).take(list.height as usize) {
         let y = list.y + (row - first) as u16;
-        let selected = row == choice.at;
+        let selected = row == choice.selected;
         let line = format!(
             "{}{}  {}",
             if selected { sign } else { "  " },

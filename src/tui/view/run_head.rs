@@ -75,7 +75,7 @@ pub(super) fn elapsed_seconds(app: &App, run: &RunState) -> f64 {
         // A run that this process trains is timed by the clock, so that the time moves between events.
         _ if run.is_live() => {
             let begun = history.started.as_ref().map_or(run.started_at, |started| started.time);
-            if run.seed_at() == 0 { app.now - run.started_at } else { app.now - begun }
+            if run.seed_index() == 0 { app.now - run.started_at } else { app.now - begun }
         }
         Some(_) => history.work_seconds,
         None => 0.0,
@@ -104,7 +104,7 @@ pub(super) fn draw_head(app: &App, run: &RunState, area: Rect, buffer: &mut Buff
     draw_text(buffer, x, area.y, 13, &format!("{word:>13}"), theme.style(role));
     let mut name = if run.is_live() { run.spec.experiment.clone() } else { run.name() };
     if run.spec.repeats > 1 {
-        let (at, all) = (run.seed_at(), run.spec.repeats);
+        let (at, all) = (run.seed_index(), run.spec.repeats);
         let started = history.started.as_ref();
         let seed = started.map_or(run.spec.seed + at as u64, |started| started.spec.seed);
         name = format!("{name}{}seed {seed} ({} of {all})", theme.symbol(Symbol::Dot), at + 1);

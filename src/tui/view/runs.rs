@@ -106,7 +106,7 @@ fn rows(app: &App, lines: &[ListLine<'_>], width: u16) -> Vec<Row> {
             let (text, role) = heading(app, section);
             head(&mut rows, text, role);
         }
-        let role = if number == runs.at { Role::Selected } else { role_of(app, line) };
+        let role = if number == runs.selected { Role::Selected } else { role_of(app, line) };
         rows.push(Row { heading: String::new(), role, number: Some(number) });
     }
     if section != Section::PastRuns && runs.is_listed {
@@ -123,7 +123,7 @@ fn rows(app: &App, lines: &[ListLine<'_>], width: u16) -> Vec<Row> {
 
 /// The first visible row.
 fn first_row(app: &App, rows: &[Row], height: u16) -> usize {
-    let at = rows.iter().position(|row| row.number == Some(app.runs.at)).unwrap_or(0);
+    let at = rows.iter().position(|row| row.number == Some(app.runs.selected)).unwrap_or(0);
     first_visible(at, rows.len(), height as usize)
 }
 
@@ -135,7 +135,7 @@ fn draw_lines(app: &App, area: Rect, buffer: &mut Buffer) {
     for (place, row) in rows.iter().skip(first).take(area.height as usize).enumerate() {
         let width = area.width as usize;
         let text = match row.number {
-            Some(number) if number == app.runs.at => {
+            Some(number) if number == app.runs.selected => {
                 fit_width(theme, &text_of(app, &lines[number], number, width), width)
             }
             Some(number) => text_of(app, &lines[number], number, width),
@@ -170,7 +170,7 @@ fn role_of(app: &App, line: &ListLine<'_>) -> Role {
 /// A line of the list in exactly `width` cells.
 fn text_of(app: &App, line: &ListLine<'_>, number: usize, width: usize) -> String {
     let theme = app.theme;
-    let sign = if number == app.runs.at { theme.symbol(Symbol::Cursor) } else { "  " };
+    let sign = if number == app.runs.selected { theme.symbol(Symbol::Cursor) } else { "  " };
     let wide = width >= 52;
     match line {
         ListLine::Experiment(row) => {

@@ -1,4 +1,4 @@
-//! Keys of a chart that one can look closer at.
+//! Keys of a chart with a cursor and zoom.
 
 use super::row::{Row, bind, char, key};
 use crate::tui::action::Action;
@@ -6,14 +6,14 @@ use crate::tui::keymap::condition::Condition;
 use crate::tui::widgets::line_chart::ChartKey;
 use crossterm::event::KeyCode;
 
-/// A chart.
+/// The bindings of a chart.
 pub(super) static CHART: &[Row] = &[
     bind(
         "read_left",
         &[key(KeyCode::Left)],
         Action::Chart(ChartKey::CursorLeft),
-        "read",
-        "read values further left",
+        "cursor",
+        "move the cursor to the left",
     )
     .when(Condition::HasChart),
     bind(
@@ -21,7 +21,7 @@ pub(super) static CHART: &[Row] = &[
         &[key(KeyCode::Right)],
         Action::Chart(ChartKey::CursorRight),
         "",
-        "read values further right",
+        "move the cursor to the right",
     )
     .when(Condition::HasChart),
     bind(
@@ -29,29 +29,29 @@ pub(super) static CHART: &[Row] = &[
         &[char('+'), char('=')],
         Action::Chart(ChartKey::ZoomIn),
         "zoom",
-        "a closer look, around the cursor or the middle",
+        "zoom in around the cursor, or around the middle",
     )
     .when(Condition::HasChart),
-    bind("zoom_out", &[char('-')], Action::Chart(ChartKey::ZoomOut), "", "a wider look")
+    bind("zoom_out", &[char('-')], Action::Chart(ChartKey::ZoomOut), "", "zoom out")
         .when(Condition::HasChart),
-    bind("whole", &[char('0')], Action::Chart(ChartKey::Whole), "", "all from beginning to end")
+    bind("whole", &[char('0')], Action::Chart(ChartKey::Whole), "", "reset the zoom")
         .when(Condition::HasChart),
-    bind("pan_left", &[char('<'), char(',')], Action::Chart(ChartKey::PanLeft), "", "what was before")
+    bind("pan_left", &[char('<'), char(',')], Action::Chart(ChartKey::PanLeft), "", "pan to the left")
         .when(Condition::HasChart),
-    bind("pan_right", &[char('>'), char('.')], Action::Chart(ChartKey::PanRight), "", "what came after")
+    bind("pan_right", &[char('>'), char('.')], Action::Chart(ChartKey::PanRight), "", "pan to the right")
         .when(Condition::HasChart),
     bind(
         "axis",
         &[char('a')],
         Action::Chart(ChartKey::NextAxis),
         "axis",
-        "over epochs, steps, time or examples",
+        "next x axis: epochs, steps, time or examples",
     )
     .when(Condition::HasChart),
-    bind("log", &[char('y')], Action::Chart(ChartKey::Log), "log", "logarithmic values, or linear ones")
+    bind("log", &[char('y')], Action::Chart(ChartKey::Log), "log", "toggle the logarithmic scale")
         .when(Condition::HasChart),
-    bind("smoother", &[char(')')], Action::Chart(ChartKey::Smoother), "smooth", "smooth over more")
+    bind("smoother", &[char(')')], Action::Chart(ChartKey::Smoother), "smooth", "smooth more")
         .when(Condition::HasChart),
-    bind("rougher", &[char('(')], Action::Chart(ChartKey::Rougher), "", "smooth over less")
+    bind("rougher", &[char('(')], Action::Chart(ChartKey::Rougher), "", "smooth less")
         .when(Condition::HasChart),
 ];

@@ -1,4 +1,4 @@
-//! Keys of the table of runs to compare.
+//! Keys of the Compare screen.
 
 use super::row::{DOWN, ENTER, ESC, FIRST, LAST, PAGE_DOWN, PAGE_UP, Row, TAB, UP, bind, char, key};
 use crate::tui::action::{Action, CompareAction, Facet, FilterAction, ListAction};
@@ -6,14 +6,14 @@ use crate::tui::keymap::condition::Condition;
 use crate::tui::widgets::line_chart::ChartKey;
 use crossterm::event::KeyCode;
 
-/// The table.
+/// The bindings of the table of runs.
 pub(super) static COMPARE: &[Row] = &[
     bind(
         "mark",
         &[char(' ')],
         Action::Compare(CompareAction::ToggleMark),
         "mark",
-        "lay the curves of the run under the cursor beside the others, or take them away",
+        "mark the run to draw its curves, or unmark it",
     )
     .when(Condition::OnComparedRun),
     bind(
@@ -21,7 +21,7 @@ pub(super) static COMPARE: &[Row] = &[
         TAB,
         Action::Compare(CompareAction::NextQuantity),
         "values",
-        "other values: losses, scores, learning rate, gradients",
+        "next values: losses, score, learning rate, gradient norm",
     )
     .when(Condition::HasMarks),
     bind(
@@ -29,18 +29,18 @@ pub(super) static COMPARE: &[Row] = &[
         &[char('d')],
         Action::Compare(CompareAction::ToggleDifferences),
         "differences",
-        "what differs in the specifications, or the curves again",
+        "show the differences of the specifications, or the curves",
     )
     .when(Condition::HasOnePane),
     bind("sort", &[char('s')], Action::Compare(CompareAction::Sort), "sort", "sort by the next column")
         .when(Condition::OnComparedRun),
-    bind("reverse", &[char('S')], Action::Compare(CompareAction::Reverse), "", "sort the other way round"),
+    bind("reverse", &[char('S')], Action::Compare(CompareAction::Reverse), "", "reverse the order"),
     bind(
         "search",
         &[char('/')],
         Action::Filter(FilterAction::Start),
         "filter",
-        "show only what contains a text; status:, task: and model: look there only",
+        "filter by a text; status:, task: and model: match only that field",
     )
     .when(Condition::HasPastRuns),
     bind(
@@ -48,7 +48,7 @@ pub(super) static COMPARE: &[Row] = &[
         &[char('t')],
         Action::Compare(CompareAction::Match(Facet::Task)),
         "",
-        "only runs of the same task, or all again",
+        "show only runs of the same task, or all runs",
     )
     .when(Condition::OnComparedRun),
     bind(
@@ -56,7 +56,7 @@ pub(super) static COMPARE: &[Row] = &[
         &[char('m')],
         Action::Compare(CompareAction::Match(Facet::Model)),
         "",
-        "only runs of the same model, or all again",
+        "show only runs of the same model, or all runs",
     )
     .when(Condition::OnComparedRun),
     bind(
@@ -64,7 +64,7 @@ pub(super) static COMPARE: &[Row] = &[
         &[char('u')],
         Action::Compare(CompareAction::Match(Facet::Status)),
         "",
-        "only runs of the same status, or all again",
+        "show only runs of the same status, or all runs",
     )
     .when(Condition::OnComparedRun),
     bind(
@@ -72,38 +72,38 @@ pub(super) static COMPARE: &[Row] = &[
         &[char('*')],
         Action::Compare(CompareAction::MarkAll),
         "",
-        "mark every run that is shown, up to a hundred",
+        "mark every listed run, up to 100",
     ),
     bind(
         "seeds",
         &[char('b')],
         Action::Chart(ChartKey::Seeds),
         "band",
-        "the seeds of a run as a band of mean and standard deviation, or each as a curve of its own",
+        "toggle between a band (mean and standard deviation over the seeds) and a curve for each seed",
     )
     .when(Condition::HasMarkedSeeds),
-    bind("clear_marks", &[char('c')], Action::Compare(CompareAction::ClearMarks), "", "take all marks away")
+    bind("clear_marks", &[char('c')], Action::Compare(CompareAction::ClearMarks), "", "clear all marks")
         .when(Condition::HasMarks),
-    bind(
-        "open",
-        ENTER,
-        Action::Compare(CompareAction::Open),
-        "",
-        "show everything of the run under the cursor",
-    )
-    .when(Condition::OnComparedRun),
+    bind("open", ENTER, Action::Compare(CompareAction::Open), "", "open the run on the Live screen")
+        .when(Condition::OnComparedRun),
     bind("up", UP, Action::List(ListAction::Up), "", "one line up"),
     bind("down", DOWN, Action::List(ListAction::Down), "", "one line down"),
     bind("page_up", PAGE_UP, Action::List(ListAction::PageUp), "", "ten lines up"),
     bind("page_down", PAGE_DOWN, Action::List(ListAction::PageDown), "", "ten lines down"),
     bind("first", FIRST, Action::List(ListAction::First), "", "to the first line"),
     bind("last", LAST, Action::List(ListAction::Last), "", "to the last line"),
-    bind("refresh", &[key(KeyCode::F(5))], Action::Compare(CompareAction::Refresh), "", "look for new runs"),
+    bind(
+        "refresh",
+        &[key(KeyCode::F(5))],
+        Action::Compare(CompareAction::Refresh),
+        "",
+        "refresh the list of runs",
+    ),
     bind(
         "back",
         ESC,
         Action::Compare(CompareAction::Back),
         "",
-        "take the reading cursor away, or the zoom, or the filter; then back",
+        "clear the chart cursor, the zoom or the filter; then go back",
     ),
 ];

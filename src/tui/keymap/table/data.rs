@@ -1,18 +1,18 @@
-//! Keys of the rows that an experiment would be trained on.
+//! Keys of the Data screen.
 
 use super::row::{ESC, Row, TAB, bind, key};
 use crate::tui::action::{Action, DataAction};
 use crossterm::event::KeyCode;
 
-/// The counts.
+/// The bindings of the Data screen.
 pub(super) static DATA: &[Row] = &[
-    bind("next", TAB, Action::Data(DataAction::NextSplit), "split", "the lengths of the next split"),
+    bind("next", TAB, Action::Data(DataAction::NextSplit), "split", "show the lengths of the next split"),
     bind(
         "refresh",
         &[key(KeyCode::F(5))],
         Action::Data(DataAction::Refresh),
-        "count again",
-        "read and count the rows again",
+        "refresh",
+        "profile the data again",
     ),
-    bind("back", ESC, Action::Data(DataAction::Back), "back", "back to the experiments"),
+    bind("back", ESC, Action::Data(DataAction::Back), "back", "back to the Runs screen"),
 ];

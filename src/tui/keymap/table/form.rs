@@ -1,4 +1,4 @@
-//! Keys of the form and of a value in it.
+//! Keys of the form of an experiment.
 
 use super::row::{
     ARROW_DOWN, ARROW_UP, DOWN, ENTER, ESC, FIRST, LAST, PAGE_DOWN, PAGE_UP, Row, TAB, UP, bind, char, ctrl,
@@ -7,49 +7,43 @@ use super::row::{
 use crate::tui::action::{Action, FormAction, ListAction};
 use crossterm::event::KeyCode;
 
-/// The form.
+/// The bindings of the form.
 pub(super) static FORM: &[Row] = &[
-    bind(
-        "open",
-        ENTER,
-        Action::Form(FormAction::Open),
-        "change",
-        "change the value under the cursor, or start",
-    ),
+    bind("open", ENTER, Action::Form(FormAction::Open), "edit", "edit the value under the cursor, or start"),
     bind(
         "start",
         &[ctrl('r')],
         Action::Form(FormAction::Start),
         "start",
-        "start with these values, without saving them",
+        "start with these values without saving them",
     ),
     bind(
         "queue",
         &[char('a')],
         Action::Form(FormAction::Enqueue),
         "queue",
-        "put it into the queue with these values, without saving them",
+        "add to the queue with these values without saving them",
     ),
     bind(
         "save",
         &[char('s'), ctrl('s')],
         Action::Form(FormAction::Save),
         "save",
-        "write the changes to the experiments file",
+        "save the changes to the experiments file",
     ),
     bind(
         "undo",
         &[char('u'), key(KeyCode::Backspace), key(KeyCode::Delete)],
         Action::Form(FormAction::Reset),
         "undo",
-        "put the value back that was there before",
+        "undo the change of the value under the cursor",
     ),
     bind(
         "back",
         ESC,
         Action::Form(FormAction::Close),
         "close",
-        "close the form; asks when something was changed",
+        "close the form; asks for confirmation if a value was changed",
     ),
     bind("up", UP, Action::List(ListAction::Up), "", "one line up"),
     bind("down", DOWN, Action::List(ListAction::Down), "", "one line down"),
@@ -59,10 +53,10 @@ pub(super) static FORM: &[Row] = &[
     bind("last", LAST, Action::List(ListAction::Last), "", "to the last line"),
 ];
 
-/// A value of it, being typed.
+/// The bindings while a value of the form is being typed.
 pub(super) static FORM_VALUE: &[Row] = &[
     bind("accept", ENTER, Action::Form(FormAction::Keep), "keep", "keep the value"),
-    bind("back", ESC, Action::Form(FormAction::Discard), "undo", "put the value back that was there before"),
+    bind("back", ESC, Action::Form(FormAction::Discard), "undo", "discard the typed value"),
     bind(
         "next",
         TAB,
@@ -77,13 +71,13 @@ pub(super) static FORM_VALUE: &[Row] = &[
         &[ctrl('r')],
         Action::Form(FormAction::Start),
         "",
-        "start with these values, without saving them",
+        "start with these values without saving them",
     ),
     bind(
         "save",
         &[ctrl('s')],
         Action::Form(FormAction::Save),
         "",
-        "write the changes to the experiments file",
+        "save the changes to the experiments file",
     ),
 ];

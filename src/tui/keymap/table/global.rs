@@ -1,68 +1,74 @@
-//! Keys that mean the same on every screen.
+//! Keys of every screen.
 
 use super::row::{Row, alt, bind, char, ctrl, key};
 use crate::tui::action::{Action, GlobalAction};
 use crate::tui::screen::Screen;
 use crossterm::event::KeyCode;
 
-/// Whatever has no meaning of its own for the key.
+/// The bindings of every screen; those of the current context take precedence.
 pub(super) static GLOBAL: &[Row] = &[
     bind(
         "show_runs",
         &[char('1'), alt('1')],
         Action::Global(GlobalAction::GoTo(Screen::Runs)),
         "",
-        "the Runs screen",
+        "show the Runs screen",
     ),
     bind(
         "show_live",
         &[char('2'), alt('2')],
         Action::Global(GlobalAction::GoTo(Screen::Live)),
         "",
-        "the Live screen",
+        "show the Live screen",
     ),
     bind(
         "show_infer",
         &[char('3'), alt('3')],
         Action::Global(GlobalAction::GoTo(Screen::Infer)),
         "",
-        "the Infer screen",
+        "show the Infer screen",
     ),
     bind(
         "show_compare",
         &[char('4'), alt('4')],
         Action::Global(GlobalAction::GoTo(Screen::Compare)),
         "",
-        "the Compare screen",
+        "show the Compare screen",
     ),
-    bind("help", &[char('?'), key(KeyCode::F(1))], Action::Global(GlobalAction::Help), "help", "all keys"),
+    bind(
+        "help",
+        &[char('?'), key(KeyCode::F(1))],
+        Action::Global(GlobalAction::Help),
+        "help",
+        "show all keys",
+    ),
     bind(
         "quit",
         &[char('q'), ctrl('c')],
         Action::Global(GlobalAction::Quit),
         "quit",
-        "quit; asks while a run is being trained",
+        "quit; asks for confirmation while a run is being trained",
     ),
     bind(
         "next_theme",
         &[char('T'), key(KeyCode::F(2))],
         Action::Global(GlobalAction::NextTheme),
         "",
-        "the next theme; the choice is kept (F2 also while typing)",
+        "switch to the next theme and save the choice (F2 also while typing)",
     ),
     bind(
         "mouse",
         &[char('M'), key(KeyCode::F(3))],
         Action::Global(GlobalAction::ToggleMouse),
         "",
-        "listen to the mouse, or leave it to the terminal, which selects text (F3 also while typing)",
+        "toggle mouse support; without it the terminal selects text (F3 also while typing)",
     ),
-    bind("redraw", &[ctrl('l')], Action::Global(GlobalAction::Redraw), "", "draw everything anew"),
+    bind("redraw", &[ctrl('l')], Action::Global(GlobalAction::Redraw), "", "redraw"),
     bind(
         "suspend",
         &[ctrl('z')],
         Action::Global(GlobalAction::Suspend),
         "",
-        "back to the shell; fg comes back (a training waits too)",
+        "suspend to the shell; fg resumes (training is suspended too)",
     ),
 ];

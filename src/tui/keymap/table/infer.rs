@@ -1,50 +1,50 @@
-//! Keys of the inference pane, where letters are text.
+//! Keys of the Infer screen, where letters are text.
 
 use super::row::{ARROW_DOWN, ARROW_UP, ENTER, ESC, Row, TAB, bind, ctrl};
 use crate::tui::action::{Action, InferAction, ListAction};
 use crate::tui::keymap::condition::Condition;
 
-/// The sentences.
+/// The bindings of the Infer screen.
 pub(super) static INFER: &[Row] = &[
     bind(
         "accept",
         ENTER,
         Action::Infer(InferAction::Keep),
         "keep",
-        "keep the sentence in the list below and begin anew",
+        "add the text to the history and clear the input",
     ),
-    bind("up", ARROW_UP, Action::List(ListAction::Up), "earlier", "an earlier sentence"),
-    bind("down", ARROW_DOWN, Action::List(ListAction::Down), "", "a later sentence"),
-    bind("next", TAB, Action::Infer(InferAction::OtherText), "other text", "the other text of the pair")
-        .when(Condition::IsTextPair),
+    bind("up", ARROW_UP, Action::List(ListAction::Up), "earlier", "recall the previous text"),
+    bind("down", ARROW_DOWN, Action::List(ListAction::Down), "", "recall the next text"),
+    bind(
+        "next",
+        TAB,
+        Action::Infer(InferAction::OtherText),
+        "other text",
+        "switch to the other text of the pair",
+    )
+    .when(Condition::IsTextPair),
     bind(
         "pin",
         &[ctrl('p')],
-        Action::Infer(InferAction::TogglePin),
-        "pin",
-        "let every evaluation judge the sentence too, or no longer",
+        Action::Infer(InferAction::ToggleProbe),
+        "probe",
+        "add the text to the probes, which every evaluation classifies, or remove it",
     ),
-    bind(
-        "weights",
-        &[ctrl('o')],
-        Action::Infer(InferAction::ChooseModel),
-        "weights",
-        "choose which weights judge",
-    ),
+    bind("weights", &[ctrl('o')], Action::Infer(InferAction::ChooseModel), "weights", "choose the model"),
     bind(
         "beside",
         &[ctrl('b')],
         Action::Infer(InferAction::ChooseComparison),
-        "beside",
-        "choose a second set of weights that judges too, or none",
+        "compare with",
+        "choose a second model to compare with, or none",
     ),
     bind(
         "fresh",
         &[ctrl('r')],
         Action::Infer(InferAction::Refresh),
-        "fresh",
-        "take the weights as they are now",
+        "refresh",
+        "load the current weights of the run",
     )
     .when(Condition::IsLiveModel),
-    bind("back", ESC, Action::Infer(InferAction::Back), "back", "back to the screen before"),
+    bind("back", ESC, Action::Infer(InferAction::Back), "back", "back to the previous screen"),
 ];

@@ -1,18 +1,18 @@
-//! Keys of what a run gets right and wrong.
+//! Keys of the Insight screen.
 
 use super::row::{DOWN, ENTER, ESC, FIRST, LAST, PAGE_DOWN, PAGE_UP, Row, TAB, UP, bind, char, key};
 use crate::tui::action::{Action, InsightAction, ListAction, RowList};
 use crate::tui::keymap::condition::Condition;
 use crossterm::event::KeyCode;
 
-/// The matrix and the rows.
+/// The bindings of the matrix and the rows.
 pub(super) static INSIGHT: &[Row] = &[
     bind(
         "open",
         ENTER,
         Action::Insight(InsightAction::Open),
         "open",
-        "the rows of the cell, or all of the row, under the cursor",
+        "list the rows of the cell, or show the details of the row",
     )
     .when(Condition::HasPredictions),
     bind(
@@ -20,7 +20,7 @@ pub(super) static INSIGHT: &[Row] = &[
         TAB,
         Action::Insight(InsightAction::SwitchPane),
         "matrix, rows",
-        "from the matrix to the rows and back",
+        "switch between matrix and rows",
     )
     .when(Condition::HasMatrix),
     bind(
@@ -28,7 +28,7 @@ pub(super) static INSIGHT: &[Row] = &[
         &[char('h')],
         Action::Insight(InsightAction::List(RowList::Hardest)),
         "hardest",
-        "the rows with the highest loss",
+        "list the rows with the highest loss",
     )
     .when(Condition::HasPredictions),
     bind(
@@ -36,7 +36,7 @@ pub(super) static INSIGHT: &[Row] = &[
         &[char('m')],
         Action::Insight(InsightAction::List(RowList::Mislabelled)),
         "mislabelled",
-        "the rows that are likely mislabelled: the model says another label all along",
+        "list likely label errors: rows that the model predicts differently at every evaluation",
     )
     .when(Condition::HasMatrix),
     bind(
@@ -44,7 +44,7 @@ pub(super) static INSIGHT: &[Row] = &[
         &[char('a')],
         Action::Insight(InsightAction::List(RowList::CrossSeed)),
         "all seeds",
-        "the rows that most seeds get wrong",
+        "list the rows that most seeds predict wrongly",
     )
     .when(Condition::HasInsightSeeds),
     bind(
@@ -52,25 +52,19 @@ pub(super) static INSIGHT: &[Row] = &[
         &[char('i')],
         Action::Insight(InsightAction::OpenInfer),
         "infer",
-        "type the row under the cursor into the weights of the run, to see what the answer rests on",
+        "open the row on the Infer screen, to see its word attributions",
     )
     .when(Condition::OnRowWithText),
-    bind(
-        "seed_before",
-        &[char('[')],
-        Action::Insight(InsightAction::PreviousSeed),
-        "seed",
-        "the seed before",
-    )
-    .when(Condition::HasInsightSeeds),
-    bind("seed_after", &[char(']')], Action::Insight(InsightAction::NextSeed), "", "the seed after")
+    bind("seed_before", &[char('[')], Action::Insight(InsightAction::PreviousSeed), "seed", "previous seed")
+        .when(Condition::HasInsightSeeds),
+    bind("seed_after", &[char(']')], Action::Insight(InsightAction::NextSeed), "", "next seed")
         .when(Condition::HasInsightSeeds),
     bind(
         "evaluation_before",
         &[char('<'), char(',')],
         Action::Insight(InsightAction::PreviousEvaluation),
         "evaluation",
-        "the evaluation before",
+        "previous evaluation",
     )
     .when(Condition::HasPredictions),
     bind(
@@ -78,7 +72,7 @@ pub(super) static INSIGHT: &[Row] = &[
         &[char('>'), char('.')],
         Action::Insight(InsightAction::NextEvaluation),
         "",
-        "the evaluation after",
+        "next evaluation",
     )
     .when(Condition::HasPredictions),
     bind("up", UP, Action::List(ListAction::Up), "", "one cell or line up"),
@@ -89,12 +83,12 @@ pub(super) static INSIGHT: &[Row] = &[
     bind("page_down", PAGE_DOWN, Action::List(ListAction::PageDown), "", "ten lines down"),
     bind("first", FIRST, Action::List(ListAction::First), "", "to the first line"),
     bind("last", LAST, Action::List(ListAction::Last), "", "to the last line"),
-    bind("refresh", &[key(KeyCode::F(5))], Action::Insight(InsightAction::Refresh), "", "read the run again"),
+    bind("refresh", &[key(KeyCode::F(5))], Action::Insight(InsightAction::Refresh), "", "reload the run"),
     bind(
         "back",
         ESC,
         Action::Insight(InsightAction::Back),
         "back",
-        "back to the matrix, or to the screen before",
+        "back to the matrix, or to the previous screen",
     ),
 ];

@@ -1,4 +1,4 @@
-//! Keys of the curves of one run.
+//! Keys of the Live screen.
 
 use super::row::{DOWN, ESC, LAST, Row, TAB, UP, bind, char, key};
 use crate::event::Command;
@@ -8,7 +8,7 @@ use crate::tui::screen::Screen;
 use crate::tui::widgets::line_chart::ChartKey;
 use crossterm::event::KeyCode;
 
-/// The curves.
+/// The bindings of the Live screen.
 pub(super) static LIVE: &[Row] = &[
     bind(
         "pause",
@@ -22,8 +22,8 @@ pub(super) static LIVE: &[Row] = &[
         "pause",
         &[char(' ')],
         Action::Live(LiveAction::Send(Command::Resume)),
-        "go on",
-        "go on with the paused training",
+        "resume",
+        "resume the paused training",
     )
     .when(Condition::IsPaused),
     bind(
@@ -31,7 +31,7 @@ pub(super) static LIVE: &[Row] = &[
         &[char('v')],
         Action::Live(LiveAction::Send(Command::Eval)),
         "eval",
-        "score the validation split now; it changes nothing",
+        "evaluate on the validation split now; training is not affected",
     )
     .when(Condition::IsControllable),
     bind(
@@ -39,7 +39,7 @@ pub(super) static LIVE: &[Row] = &[
         &[char('s')],
         Action::Live(LiveAction::Send(Command::Save)),
         "save",
-        "write a checkpoint now",
+        "save a checkpoint now",
     )
     .when(Condition::IsControllable),
     bind(
@@ -47,7 +47,7 @@ pub(super) static LIVE: &[Row] = &[
         &[char('x')],
         Action::Live(LiveAction::Stop),
         "stop",
-        "stop the training; the work is saved",
+        "stop the training and save a checkpoint",
     )
     .when(Condition::IsControllable),
     bind(
@@ -55,7 +55,7 @@ pub(super) static LIVE: &[Row] = &[
         &[char('i')],
         Action::Live(LiveAction::OpenInfer),
         "infer",
-        "type sentences into the weights of this run",
+        "open the model of this run on the Infer screen",
     )
     .when(Condition::HasRun),
     bind(
@@ -63,7 +63,7 @@ pub(super) static LIVE: &[Row] = &[
         &[char('w')],
         Action::Live(LiveAction::OpenInsight),
         "insight",
-        "what the run gets right and wrong, row by row",
+        "analyze the errors of the run, row by row",
     )
     .when(Condition::HasRun),
     bind(
@@ -71,7 +71,7 @@ pub(super) static LIVE: &[Row] = &[
         &[char('l')],
         Action::Live(LiveAction::SetLearningRate),
         "rate",
-        "halve or set the learning rate from here on",
+        "change the learning rate from the next step on",
     )
     .when(Condition::IsControllable),
     bind(
@@ -79,17 +79,17 @@ pub(super) static LIVE: &[Row] = &[
         &[char('e')],
         Action::Live(LiveAction::SetLength),
         "length",
-        "train longer or shorter than planned, or end here",
+        "change the number of epochs or steps, or finish now",
     )
     .when(Condition::IsControllable),
-    bind("next", TAB, Action::Live(LiveAction::NextChart), "chart", "the other chart")
+    bind("next", TAB, Action::Live(LiveAction::NextChart), "chart", "show the other chart")
         .when(Condition::HasOneChart),
     bind(
         "full_chart",
         &[char('f')],
         Action::Live(LiveAction::ToggleFullChart),
         "full chart",
-        "one chart over the whole screen, to look closer at",
+        "show one chart on the whole screen, with cursor and zoom",
     )
     .when(Condition::HasPanes),
     bind(
@@ -97,7 +97,7 @@ pub(super) static LIVE: &[Row] = &[
         &[char('f')],
         Action::Live(LiveAction::ToggleFullChart),
         "all panes",
-        "all panes again",
+        "show all panes",
     )
     .when(Condition::IsFullChart),
     bind(
@@ -105,7 +105,7 @@ pub(super) static LIVE: &[Row] = &[
         &[key(KeyCode::Left), char('[')],
         Action::Live(LiveAction::PreviousSeed),
         "seed",
-        "the seed before",
+        "previous seed",
     )
     .when(Condition::HasSeeds),
     bind(
@@ -113,7 +113,7 @@ pub(super) static LIVE: &[Row] = &[
         &[key(KeyCode::Right), char(']')],
         Action::Live(LiveAction::NextSeed),
         "",
-        "the seed after",
+        "next seed",
     )
     .when(Condition::HasSeeds),
     bind(
@@ -121,20 +121,20 @@ pub(super) static LIVE: &[Row] = &[
         &[char('b')],
         Action::Chart(ChartKey::Seeds),
         "band",
-        "all seeds as a band of mean and deviation behind this one, or this one alone",
+        "toggle the band of mean and standard deviation over all seeds",
     )
     .when(Condition::HasSeeds),
-    bind("up", UP, Action::List(ListAction::Up), "", "earlier lines of the log"),
-    bind("down", DOWN, Action::List(ListAction::Down), "", "later lines of the log"),
-    bind("last", LAST, Action::List(ListAction::Last), "", "the newest lines of the log"),
-    bind("back", ESC, Action::Live(LiveAction::Back), "back", "back to the runs")
+    bind("up", UP, Action::List(ListAction::Up), "", "scroll the log back"),
+    bind("down", DOWN, Action::List(ListAction::Down), "", "scroll the log forward"),
+    bind("last", LAST, Action::List(ListAction::Last), "", "scroll to the end of the log"),
+    bind("back", ESC, Action::Live(LiveAction::Back), "back", "back to the Runs screen")
         .when(Condition::CanLeaveLive),
     bind(
         "open_machine",
         &[char('m')],
         Action::Global(GlobalAction::GoTo(Screen::Machine)),
         "machine",
-        "where the time goes, and what processor, memory and GPUs do",
+        "show the Machine screen: step time, CPU, memory and GPUs",
     )
     .when(Condition::HasRun),
 ];

@@ -1,4 +1,4 @@
-//! Keys of what lies over a screen: messages, questions, lists to choose from.
+//! Keys of popups: messages, questions, lists to choose from.
 
 use super::row::{
     ARROW_DOWN, ARROW_UP, DOWN, ENTER, ESC, FIRST, LAST, PAGE_DOWN, PAGE_UP, Row, UP, bind, char, key,
@@ -7,16 +7,10 @@ use crate::tui::action::{Action, FilterAction, ListAction, PopupAction};
 use crate::tui::keymap::condition::Condition;
 use crossterm::event::KeyCode;
 
-/// A message, or the help.
+/// The bindings of a message and of the help.
 pub(super) static MESSAGE: &[Row] = &[
-    bind(
-        "search",
-        &[char('/')],
-        Action::Filter(FilterAction::Start),
-        "search",
-        "show only keys that contain a text",
-    )
-    .when(Condition::IsHelp),
+    bind("search", &[char('/')], Action::Filter(FilterAction::Start), "search", "filter the keys by a text")
+        .when(Condition::IsHelp),
     bind("accept", &[key(KeyCode::Enter), char(' ')], Action::Popup(PopupAction::Accept), "close", "close"),
     bind("back", &[key(KeyCode::Esc), char('q'), char('?')], Action::Popup(PopupAction::Cancel), "", "close"),
     bind("up", UP, Action::List(ListAction::Up), "", "one line up"),
@@ -27,18 +21,18 @@ pub(super) static MESSAGE: &[Row] = &[
     bind("last", LAST, Action::List(ListAction::Last), "", "to the last line"),
 ];
 
-/// A question.
+/// The bindings of a question.
 pub(super) static QUESTION: &[Row] = &[
-    bind("accept", ENTER, Action::Popup(PopupAction::Accept), "choose", "give the answer under the cursor"),
-    bind("back", ESC, Action::Popup(PopupAction::Cancel), "change nothing", "change nothing"),
+    bind("accept", ENTER, Action::Popup(PopupAction::Accept), "choose", "choose the answer under the cursor"),
+    bind("back", ESC, Action::Popup(PopupAction::Cancel), "cancel", "cancel"),
     bind("up", ARROW_UP, Action::List(ListAction::Up), "", "one answer up"),
     bind("down", ARROW_DOWN, Action::List(ListAction::Down), "", "one answer down"),
 ];
 
-/// A list to choose from.
+/// The bindings of a list to choose from.
 pub(super) static CHOICE: &[Row] = &[
-    bind("accept", ENTER, Action::Popup(PopupAction::Accept), "choose", "take what is under the cursor"),
-    bind("back", ESC, Action::Popup(PopupAction::Cancel), "leave as it is", "leave it as it is"),
+    bind("accept", ENTER, Action::Popup(PopupAction::Accept), "choose", "choose the item under the cursor"),
+    bind("back", ESC, Action::Popup(PopupAction::Cancel), "cancel", "cancel"),
     bind("up", ARROW_UP, Action::List(ListAction::Up), "", "one line up"),
     bind("down", ARROW_DOWN, Action::List(ListAction::Down), "", "one line down"),
     bind("page_up", PAGE_UP, Action::List(ListAction::PageUp), "", "ten lines up"),

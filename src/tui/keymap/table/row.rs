@@ -8,7 +8,7 @@ use crossterm::event::{KeyCode, KeyModifiers};
 /// A row of the table: a binding before the user changes its keys.
 #[derive(Debug)]
 pub(in crate::tui::keymap) struct Row {
-    /// The action's name in `keys.toml`; never changed, for files of users hold it.
+    /// The action's name in `keys.toml`; never changed, because users have it in their files.
     pub(in crate::tui::keymap) name: &'static str,
     pub(in crate::tui::keymap) keys: &'static [KeyChord],
     pub(in crate::tui::keymap) action: Action,

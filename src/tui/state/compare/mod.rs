@@ -1,5 +1,5 @@
-//! Any runs side by side: a table to find and mark them in, their curves over each other, and the lines
-//! in which their specifications differ.
+//! The state of the Compare screen: a table to filter and mark runs, the curves of the marked runs, and the
+//! differences between their specifications.
 
 mod table;
 
@@ -17,47 +17,47 @@ use crate::tui::widgets::line_chart::ChartView;
 use crate::tui::widgets::text_field::TextField;
 use std::path::{Path, PathBuf};
 
-/// Runs that can be marked.
-const MOST: usize = 100;
+/// Maximum number of marked runs.
+const MAX_MARKS: usize = 100;
 
-/// What is compared, and how.
+/// The state of the Compare screen.
 #[derive(Debug, Default)]
 pub struct CompareState {
-    /// What the rows must contain.
+    /// The filter: words that rows must contain.
     pub filter: TextField,
     /// Whether the filter is being typed.
     pub is_filtering: bool,
     /// How the rows are sorted.
     pub order: Order,
-    /// The run under the cursor; the first row when it is not shown.
-    pub(in crate::tui) at: Option<PathBuf>,
+    /// The run under the cursor; the cursor is on the first row if that run is not visible.
+    pub(in crate::tui) selected: Option<PathBuf>,
     /// The runs whose curves are shown, in the order of marking.
     pub marks: Vec<Mark>,
-    /// In what their specifications differ.
+    /// The differences between their specifications.
     pub(in crate::tui) differences: Vec<Difference>,
-    /// Which values are drawn.
+    /// The values that are drawn.
     pub quantity: Quantity,
-    /// How the chart is looked at.
+    /// Axis, zoom, cursor and smoothing of the chart.
     pub chart: ChartView,
-    /// Whether the differences are shown where there is no room for curves too.
+    /// Whether the differences are shown in place of the curves where only one of them fits.
     pub shows_differences: bool,
 }
 
-/// A run that is compared. Its colour follows from its name while no other mark has it, and its sign is
-/// its own, so that a run looks the same each time and no two look alike.
+/// A marked run. Its colour is derived from its name, unless another mark has that colour, and its symbol is unique:
+/// a run looks the same each time and no two runs look alike.
 #[derive(Debug)]
 pub struct Mark {
     /// The run directory.
     pub dir: PathBuf,
-    /// Number of its colour.
+    /// Index of its colour.
     pub colour: u8,
-    /// Number of its sign.
-    pub sign: usize,
-    /// What its logs say, or why they cannot be read; `None` until they are read.
-    pub(in crate::tui) read: Option<Result<(RunSpec, Vec<History>), String>>,
+    /// Index of its symbol.
+    pub symbol: usize,
+    /// Its specification and histories, or the error; `None` until they are loaded.
+    pub(in crate::tui) loaded: Option<Result<(RunSpec, Vec<History>), String>>,
 }
 
-/// What is drawn of each run.
+/// The values that are drawn for each run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Quantity {
     /// The loss of the steps.
@@ -65,7 +65,7 @@ pub enum Quantity {
     TrainLoss,
     /// The loss on the validation split.
     ValidationLoss,
-    /// The score that chooses the best weights, on the validation split.
+    /// The score that selects the best weights, on the validation split.
     Score,
     /// The learning rate.
     LearningRate,
@@ -93,8 +93,8 @@ impl Quantity {
     }
 
     pub(in crate::tui) fn next(self) -> Quantity {
-        let at = Quantity::ALL.iter().position(|one| *one == self).unwrap_or(0);
-        Quantity::ALL[(at + 1) % Quantity::ALL.len()]
+        let index = Quantity::ALL.iter().position(|one| *one == self).unwrap_or(0);
+        Quantity::ALL[(index + 1) % Quantity::ALL.len()]
     }
 
     /// The curve of a run.
@@ -108,12 +108,12 @@ impl Quantity {
         }
     }
 
-    /// Whether there is a value for each step, that one may want smoothed.
+    /// Whether there is a value for each step, so that smoothing is useful.
     pub(in crate::tui) fn is_noisy(self) -> bool {
         matches!(self, Quantity::TrainLoss | Quantity::GradNorm)
     }
 
-    /// Whether there are few values, each worth a sign.
+    /// Whether there are few values, so that each one is drawn as a symbol.
     pub(in crate::tui) fn is_sparse(self) -> bool {
         matches!(self, Quantity::ValidationLoss | Quantity::Score)
     }
@@ -126,14 +126,14 @@ impl CompareState {
         rows.get(self.cursor(&rows)).copied()
     }
 
-    /// The rows that are shown.
+    /// The visible rows.
     pub fn rows<'a>(&self, runs: &'a [RunRow]) -> Vec<&'a RunRow> {
         table::rows(runs, self.filter.text(), self.order)
     }
 
-    /// Whether any row is shown; asked for every key, so it sorts nothing.
+    /// Whether any row is visible. It is called for every key, so it does not sort.
     pub fn has_rows(&self, runs: &[RunRow]) -> bool {
-        table::is_any_shown(runs, self.filter.text())
+        table::has_match(runs, self.filter.text())
     }
 
     /// Whether a marked run has several seeds.
@@ -141,16 +141,16 @@ impl CompareState {
         self.marks.iter().any(|mark| mark.histories(training).len() > 1)
     }
 
-    /// Which of the rows the cursor is on.
+    /// The index of the row under the cursor.
     pub(in crate::tui) fn cursor(&self, rows: &[&RunRow]) -> usize {
-        let at = self.at.as_deref();
-        at.and_then(|at| rows.iter().position(|run| is_same(&run.dir, at))).unwrap_or(0)
+        let selected = self.selected.as_deref();
+        selected.and_then(|dir| rows.iter().position(|run| is_same(&run.dir, dir))).unwrap_or(0)
     }
 
-    /// The marked runs that somebody else may be training.
+    /// The marked runs that another process may be training.
     pub fn unfinished(&self, training: Option<&RunState>) -> Vec<PathBuf> {
         let is_ours = |dir: &Path| training.is_some_and(|run| run.dir == dir);
-        let is_open = |mark: &&Mark| match &mark.read {
+        let is_open = |mark: &&Mark| match &mark.loaded {
             Some(Ok((_, seeds))) => !seeds.last().is_some_and(History::is_over),
             Some(Err(_)) | None => false,
         };
@@ -158,24 +158,25 @@ impl CompareState {
         open.map(|mark| mark.dir.clone()).collect()
     }
 
-    /// Marks a run; returns whether it was neither marked nor one too many.
+    /// Marks a run; returns false if it is marked already or the maximum is reached.
     pub(in crate::tui) fn mark(&mut self, run: &RunRow) -> bool {
-        if self.marks.len() >= MOST || self.marks.iter().any(|mark| mark.dir == run.dir) {
+        if self.marks.len() >= MAX_MARKS || self.marks.iter().any(|mark| mark.dir == run.dir) {
             return false;
         }
         let used = |colour: u8| self.marks.iter().filter(|mark| mark.colour == colour).count();
         let wanted = hash(&run.name) % u32::from(CURVES);
         let colours = (0..CURVES).map(|offset| ((wanted + u32::from(offset)) % u32::from(CURVES)) as u8);
         let Some(colour) = colours.min_by_key(|colour| used(*colour)) else { return false };
-        let mut signs = (0..MOST).filter(|sign| self.marks.iter().all(|mark| mark.sign != *sign));
-        let Some(sign) = signs.next() else { return false };
-        drop(signs);
-        self.marks.push(Mark { dir: run.dir.clone(), colour, sign, read: None });
+        let mut symbols =
+            (0..MAX_MARKS).filter(|symbol| self.marks.iter().all(|mark| mark.symbol != *symbol));
+        let Some(symbol) = symbols.next() else { return false };
+        drop(symbols);
+        self.marks.push(Mark { dir: run.dir.clone(), colour, symbol, loaded: None });
         true
     }
 
-    /// Finds the differences between the specifications of the marked runs.
-    pub(in crate::tui) fn find_differences(&mut self) {
+    /// Computes the differences between the specifications of the marked runs.
+    pub(in crate::tui) fn update_differences(&mut self) {
         let specs: Vec<&RunSpec> = self.marks.iter().filter_map(Mark::spec).collect();
         self.differences = differences(&specs);
     }
@@ -187,9 +188,9 @@ impl Mark {
         self.dir.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned())
     }
 
-    /// The histories of its seeds: those of the training itself when it is of this process.
+    /// The histories of its seeds, from memory if this process trains the run.
     pub(in crate::tui) fn histories<'a>(&'a self, training: Option<&'a RunState>) -> &'a [History] {
-        match (training, &self.read) {
+        match (training, &self.loaded) {
             (Some(run), _) if run.dir == self.dir => &run.seeds,
             (_, Some(Ok((_, seeds)))) => seeds,
             _ => &[],
@@ -197,17 +198,17 @@ impl Mark {
     }
 
     pub(in crate::tui) fn spec(&self) -> Option<&RunSpec> {
-        self.read.as_ref()?.as_ref().ok().map(|(spec, _)| spec)
+        self.loaded.as_ref()?.as_ref().ok().map(|(spec, _)| spec)
     }
 }
 
-/// Whether two directories are written alike. Paths compare part by part, which is slow for what is asked
-/// of every row with every frame.
+/// Whether two paths are equal byte by byte. `Path` compares component by component, which is slow for every row of
+/// every frame.
 pub(in crate::tui) fn is_same(one: &Path, other: &Path) -> bool {
     one.as_os_str() == other.as_os_str()
 }
 
-/// FNV-1a: the same on every machine and in every version, as a run's colour should be.
+/// FNV-1a, which is the same on every machine and in every version, so that a run keeps its colour.
 fn hash(name: &str) -> u32 {
     name.bytes().fold(0x811c_9dc5, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193))
 }

@@ -1,4 +1,4 @@
-//! The table of runs: which rows are shown, in which order, what stands in them.
+//! The table of runs: columns, order and filter.
 
 use crate::catalog::Metric;
 use crate::run::RunRow;
@@ -13,27 +13,27 @@ pub enum Column {
     Name,
     /// Name of the task.
     Task,
-    /// The model in a word.
+    /// Short name of the model.
     Model,
-    /// Where the run stands.
+    /// Status of the run.
     Status,
     /// The best validation score.
     Score,
     /// Optimizer steps done.
     Steps,
-    /// How long the steps took.
+    /// Training time.
     Time,
     /// When the run was started.
     Started,
 }
 
-/// How rows are sorted.
+/// The order of the rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Order {
-    /// By what.
+    /// The column that rows are sorted by.
     pub column: Column,
-    /// Whether the other way round than one mostly wants: texts from A, scores from the best, numbers
-    /// from the largest, times from the newest.
+    /// Whether the default direction is reversed. Default: texts from A, scores from the best, numbers from the largest,
+    /// times from the newest.
     pub is_reversed: bool,
 }
 
@@ -64,10 +64,10 @@ impl Default for Order {
 }
 
 impl Order {
-    /// Sorted by the next column.
+    /// The order by the next column.
     pub(in crate::tui) fn next(self) -> Order {
-        let at = Column::ALL.iter().position(|column| *column == self.column).unwrap_or(0);
-        Order { column: Column::ALL[(at + 1) % Column::ALL.len()], is_reversed: false }
+        let index = Column::ALL.iter().position(|column| *column == self.column).unwrap_or(0);
+        Order { column: Column::ALL[(index + 1) % Column::ALL.len()], is_reversed: false }
     }
 
     fn compare(self, a: &RunRow, b: &RunRow) -> Ordering {
@@ -84,7 +84,7 @@ impl Order {
         if self.is_reversed { order.reverse() } else { order }
     }
 
-    /// What has no score is at the end, whichever way.
+    /// Runs without a score are at the end in both directions.
     fn by_score(self, a: &RunRow, b: &RunRow) -> Ordering {
         match (score(a), score(b)) {
             (Some((metric, a)), Some((_, b))) => {
@@ -100,7 +100,7 @@ impl Order {
 impl Facet {
     const ALL: [Facet; 3] = [Facet::Status, Facet::Task, Facet::Model];
 
-    /// How it is written in a filter.
+    /// Its prefix in a filter.
     fn prefix(self) -> &'static str {
         match self {
             Facet::Status => "status:",
@@ -117,8 +117,8 @@ impl Facet {
         }
     }
 
-    /// The filter with a word for what `run` is in this, in place of another such word; without the
-    /// word when it is there.
+    /// The filter with the word that matches `run` in this facet, in place of another word of the facet; without the
+    /// word if the filter contains it.
     pub(in crate::tui) fn toggled(self, filter: &str, run: &RunRow) -> String {
         let word = format!("{}{}", self.prefix(), self.of(run));
         let rest = filter.split_whitespace().filter(|other| !other.starts_with(self.prefix()));
@@ -130,24 +130,24 @@ impl Facet {
     }
 }
 
-/// The runs that have all words of the filter, sorted.
+/// The runs that match all words of the filter, sorted.
 pub(in crate::tui) fn rows<'a>(runs: &'a [RunRow], filter: &str, order: Order) -> Vec<&'a RunRow> {
     let filter = filter.to_lowercase();
     let words = words(&filter);
-    let mut rows: Vec<&RunRow> = runs.iter().filter(|run| has_all(run, &words)).collect();
-    // Stable: what is alike stays in the order of the list, the newest first.
+    let mut rows: Vec<&RunRow> = runs.iter().filter(|run| matches_all(run, &words)).collect();
+    // The sort is stable: equal rows stay in the order of the list, the newest first.
     rows.sort_by(|a, b| order.compare(a, b));
     rows
 }
 
-/// Whether any run has all words of the filter.
-pub(in crate::tui) fn is_any_shown(runs: &[RunRow], filter: &str) -> bool {
+/// Whether any run matches all words of the filter.
+pub(in crate::tui) fn has_match(runs: &[RunRow], filter: &str) -> bool {
     let filter = filter.to_lowercase();
     let words = words(&filter);
-    runs.iter().any(|run| has_all(run, &words))
+    runs.iter().any(|run| matches_all(run, &words))
 }
 
-/// The words of a filter, each with where it is looked for; anywhere when that is `None`.
+/// The words of a filter, each with the facet that it must match; `None` matches the name and every facet.
 fn words(filter: &str) -> Vec<(Option<Facet>, &str)> {
     let word = |word| {
         let facet =
@@ -157,7 +157,7 @@ fn words(filter: &str) -> Vec<(Option<Facet>, &str)> {
     filter.split_whitespace().map(word).collect()
 }
 
-fn has_all(run: &RunRow, words: &[(Option<Facet>, &str)]) -> bool {
+fn matches_all(run: &RunRow, words: &[(Option<Facet>, &str)]) -> bool {
     words.iter().all(|word| match word {
         (Some(facet), text) => facet.of(run).contains(text),
         (None, text) => {
@@ -192,7 +192,7 @@ mod tests {
         }
     }
 
-    fn some() -> Vec<RunRow> {
+    fn sample_runs() -> Vec<RunRow> {
         vec![
             run("b", "sst", RunStatus::Finished, Some(0.8), 3.0),
             run("c", "sst2", RunStatus::Failed, None, 2.0),
@@ -201,12 +201,12 @@ mod tests {
     }
 
     fn names(filter: &str, column: Column, is_reversed: bool) -> String {
-        let runs = some();
+        let runs = sample_runs();
         rows(&runs, filter, Order { column, is_reversed }).iter().map(|run| run.name.as_str()).collect()
     }
 
     #[test]
-    fn every_column_sorts_both_ways() {
+    fn columns_sort_in_both_directions() {
         assert_eq!([names("", Column::Started, false), names("", Column::Started, true)], ["bca", "acb"]);
         assert_eq!([names("", Column::Score, false), names("", Column::Score, true)], ["abc", "bac"]);
         assert_eq!([names("", Column::Name, false), names("", Column::Name, true)], ["abc", "cba"]);
@@ -220,7 +220,7 @@ mod tests {
     }
 
     #[test]
-    fn words_narrow_and_facets_look_in_one_place() {
+    fn filter_matches_all_words_and_prefixed_words_match_one_facet() {
         assert_eq!(names("SST", Column::Name, false), "abc");
         assert_eq!(names("task:sst2", Column::Name, false), "c");
         assert_eq!(names("task:sst status:fin", Column::Name, false), "b");
@@ -229,8 +229,8 @@ mod tests {
     }
 
     #[test]
-    fn a_facet_comes_changes_and_goes() {
-        let runs = some();
+    fn toggled_facet_is_added_replaced_and_removed() {
+        let runs = sample_runs();
         let filter = Facet::Task.toggled("x", &runs[0]);
         assert_eq!(filter, "x task:sst");
         assert_eq!(Facet::Task.toggled(&filter, &runs[1]), "x task:sst2");

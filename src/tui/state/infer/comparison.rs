@@ -1,40 +1,41 @@
 //! A second model that classifies every text too, to compare with the first.
 
-use crate::predict::Answer;
+use crate::predict::ModelOutput;
 
-/// Weights beside those that judge.
+/// A second model to compare with.
 #[derive(Debug)]
 pub struct Comparison {
-    /// What they are called.
+    /// Its name.
     pub(in crate::tui) name: String,
-    /// The request that they are the answer to.
+    /// Number of the request that opened it.
     pub(in crate::tui) open_request_id: u64,
+    /// Whether it is loaded.
     pub(in crate::tui) is_open: bool,
-    /// The error when they cannot classify.
+    /// The error when it cannot be opened or cannot classify.
     pub(in crate::tui) error: Option<String>,
-    /// The newest answer, with its question's number.
-    pub(in crate::tui) answer: Option<(u64, Answer)>,
+    /// The newest prediction, with the number of its request.
+    pub(in crate::tui) answer: Option<(u64, ModelOutput)>,
 }
 
 impl Comparison {
-    /// What they say.
-    pub(in crate::tui) fn shown(&self) -> Option<&Answer> {
+    /// The newest prediction.
+    pub(in crate::tui) fn prediction(&self) -> Option<&ModelOutput> {
         self.answer.as_ref().map(|(_, answer)| answer)
     }
 
-    /// Why they have no prediction.
-    pub(in crate::tui) fn silence(&self) -> Option<String> {
+    /// The reason why there is no prediction.
+    pub(in crate::tui) fn status(&self) -> Option<String> {
         match &self.error {
-            // What is at fault with a model begins with its name.
-            Some(why) if why.starts_with(&self.name) => Some(why.clone()),
-            Some(why) => Some(format!("{}: {why}", self.name)),
+            // Errors about a model start with its name.
+            Some(error) if error.starts_with(&self.name) => Some(error.clone()),
+            Some(error) => Some(format!("{}: {error}", self.name)),
             None if !self.is_open => Some(format!("{}: loading the weights", self.name)),
             None => None,
         }
     }
 
-    /// Forgets what was said of a sentence that is no longer there.
-    pub(in crate::tui) fn forget(&mut self) {
+    /// Clears the prediction of a text that was removed.
+    pub(in crate::tui) fn clear_prediction(&mut self) {
         self.answer = None;
     }
 }

@@ -6,93 +6,96 @@ mod model;
 mod probe_list;
 
 pub use attribution::Attribution;
-pub(in crate::tui) use attribution::{Found, Texts};
+pub(in crate::tui) use attribution::{ComputedAttribution, Texts};
 pub use comparison::Comparison;
 pub use model::{ModelSource, OpenedModel};
 pub use probe_list::ProbeList;
 
 use super::run::RunState;
-use crate::predict::{Answer, Prediction};
+use crate::predict::{ModelOutput, Prediction};
 use crate::probes::Probe;
 use crate::run::history::History;
 use crate::tui::widgets::text_field::TextField;
 
-/// A sentence that was judged.
+/// A text that was classified.
 #[derive(Debug, Clone, PartialEq)]
 pub struct HistoryEntry {
-    /// The sentence.
+    /// The text.
     pub text: String,
-    /// The second one.
+    /// The second text of a pair.
     pub text_pair: Option<String>,
-    /// What was said of it.
-    pub answer: Answer,
+    /// The prediction.
+    pub answer: ModelOutput,
 }
 
 /// The state of the screen.
 #[derive(Debug, Default)]
 pub struct InferState {
-    /// Which weights judge.
+    /// Which model is open.
     pub source: ModelSource,
-    /// What they are, once they are there.
+    /// The model, once it is opened.
     pub opened: Option<OpenedModel>,
-    /// When they were opened or refreshed, in seconds since 1970.
+    /// When it was opened or refreshed, in seconds since 1970.
     pub opened_at: f64,
-    /// The error when they could not be opened.
+    /// The error when it could not be opened.
     pub error: Option<String>,
-    /// The sentence, and the second one of a pair.
+    /// The text fields: the text, and the second text of a pair.
     pub fields: [TextField; 2],
-    /// The field that is typed into.
-    pub at: usize,
-    /// Number of the newest question.
+    /// The index of the field that has the focus.
+    pub focused_field: usize,
+    /// Number of the newest request.
     pub request_id: u64,
-    /// The first question that the weights in use have been request_id.
+    /// The first request that the current model has received.
     pub(in crate::tui) first_request_id: u64,
-    /// The newest request for weights: only its answer counts, whatever is typed in the meantime.
+    /// The newest request to open a model; replies to earlier ones are ignored.
     pub(in crate::tui) open_request_id: u64,
-    /// The newest answer: its question's number, the seconds it took, the verdict.
+    /// The newest prediction, with the number of its request and the seconds it took.
     pub answer: Option<(u64, f64, Prediction)>,
-    /// The second weights, if there are any.
+    /// The second model, if there is one.
     pub comparison: Option<Comparison>,
-    /// What the newest answer rests on.
+    /// The word attributions of the newest prediction.
     pub attribution: Attribution,
     /// The error of the newest request.
     pub classify_error: Option<String>,
-    /// Sentences judged before, newest first.
+    /// Texts that were classified before, newest first.
     pub history: Vec<HistoryEntry>,
-    /// Sentences that every evaluation judges.
+    /// Texts that every evaluation classifies.
     pub probes: ProbeList,
+    /// The index of the earlier text in the fields, if one was recalled.
     pub(in crate::tui) recalled: Option<usize>,
+    /// What was typed before a text was recalled.
     pub(in crate::tui) draft: [TextField; 2],
+    /// Whether newer weights are being loaded.
     pub(in crate::tui) is_refreshing: bool,
 }
 
 impl InferState {
-    /// Whether two texts are judged together.
+    /// Whether the model takes a pair of texts.
     pub fn is_pair(&self) -> bool {
         self.opened.as_ref().is_some_and(|opened| opened.pair == Some(true))
     }
 
-    /// Whether the weights are being trained.
+    /// Whether the model is being trained.
     pub fn is_live(&self) -> bool {
         self.source == ModelSource::Live
     }
 
-    /// What is typed now, without space around it; two texts of a pair.
+    /// The typed texts, trimmed; the second one of a pair.
     pub(in crate::tui) fn texts(&self) -> (String, Option<String>) {
         let text = |field: &TextField| field.text().trim().to_string();
         (text(&self.fields[0]), self.is_pair().then(|| text(&self.fields[1])))
     }
 
-    /// What can be brought back: sentences judged before, newest first, then the pinned ones.
+    /// The texts that can be recalled: those of the history, newest first, then the probes.
     pub(in crate::tui) fn earlier(&self) -> impl Iterator<Item = (&str, Option<&str>)> {
-        let judged = self.history.iter().map(|one| (one.text.as_str(), one.text_pair.as_deref()));
-        let pins = self.fitting_probes().map(|pin| (pin.text.as_str(), pin.text_pair.as_deref()));
-        judged.chain(pins)
+        let history = self.history.iter().map(|entry| (entry.text.as_str(), entry.text_pair.as_deref()));
+        let probes = self.fitting_probes().map(|probe| (probe.text.as_str(), probe.text_pair.as_deref()));
+        history.chain(probes)
     }
 
     /// The probes that the model can classify: pairs for a model of pairs, single texts otherwise.
     pub fn fitting_probes(&self) -> impl Iterator<Item = &Probe> {
-        self.probes.pins.iter().filter(|pin| pin.text_pair.is_some() == self.is_pair())
+        self.probes.probes.iter().filter(|probe| probe.text_pair.is_some() == self.is_pair())
     }
 
     /// The history of the run that the model is from; of several seeds the one with the best score.

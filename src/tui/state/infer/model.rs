@@ -2,15 +2,15 @@
 
 use std::path::PathBuf;
 
-/// Which weights judge.
+/// The source of a model.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub enum ModelSource {
-    /// None yet.
+    /// None.
     #[default]
     Nothing,
-    /// Those being trained now.
+    /// The weights being trained.
     Live,
-    /// The best ones of a run.
+    /// The best weights of a run.
     Run {
         /// Its name.
         name: String,
@@ -21,13 +21,13 @@ pub enum ModelSource {
     Named(String),
 }
 
-/// What the inference pane says of its model.
+/// A model that is open.
 #[derive(Debug, Clone, PartialEq)]
 pub struct OpenedModel {
     /// Its name.
     pub name: String,
-    /// Whether it judges two texts together; `None` when nothing tells.
+    /// Whether it takes a pair of texts; `None` when unknown.
     pub pair: Option<bool>,
-    /// Optimizer steps its weights have seen, when it is being trained.
+    /// Number of optimizer steps of its weights, if it is being trained.
     pub step: Option<u64>,
 }

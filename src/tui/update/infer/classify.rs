@@ -16,7 +16,7 @@ pub(super) fn classify(infer: &mut InferState) -> Vec<Effect> {
     let (text, text_pair) = infer.texts();
     if infer.opened.is_none() || text.is_empty() || text_pair.as_ref().is_some_and(String::is_empty) {
         infer.answer = None;
-        infer.comparison.iter_mut().for_each(Comparison::forget);
+        infer.comparison.iter_mut().for_each(Comparison::clear_prediction);
         infer.classify_error = None;
         infer.attribution = Attribution::default();
         infer.first_request_id = infer.request_id + 1;
@@ -33,8 +33,8 @@ pub(super) fn refresh(infer: &mut InferState) -> Vec<Effect> {
     vec![Effect::OpenModel { request_id: infer.request_id, source: infer.source.clone() }]
 }
 
-/// Takes a prediction, unless it is late: older than the one that is shown, or of another model. The newest one is
-/// attributed to the words of the text.
+/// Takes a prediction, unless it is outdated: older than the one that is shown, or from another model. Requests the
+/// word attributions of the newest one.
 pub(in crate::tui::update) fn prediction(
     app: &mut App,
     request_id: u64,
@@ -51,9 +51,9 @@ pub(in crate::tui::update) fn prediction(
             infer.answer = Some((request_id, seconds, prediction));
             infer.classify_error = None;
         }
-        Err(why) => {
+        Err(error) => {
             infer.answer = None;
-            infer.classify_error = Some(why);
+            infer.classify_error = Some(error);
         }
     }
     if infer.answer.is_none() || request_id != infer.request_id {
@@ -67,7 +67,7 @@ pub(in crate::tui::update) fn prediction(
     vec![Effect::Explain { request_id, text, text_pair }]
 }
 
-/// Brings an earlier text back into the fields: those of the history, newest first, then the probes.
+/// Recalls an earlier text into the fields: those of the history, newest first, then the probes.
 pub(in crate::tui::update) fn recall(app: &mut App, action: ListAction) -> Vec<Effect> {
     let infer = &mut app.infer;
     match (action, infer.recalled) {
@@ -107,6 +107,6 @@ pub(super) fn keep(infer: &mut InferState) -> Vec<Effect> {
     infer.history.truncate(CAPACITY);
     infer.recalled = None;
     infer.fields = Default::default();
-    infer.at = 0;
+    infer.focused_field = 0;
     classify(infer)
 }

@@ -1,7 +1,7 @@
-//! The second model, which classifies every text too.
+//! The second model, which also classifies every text.
 
 use super::classify::classify;
-use super::model::{of_runs, source_named};
+use super::model::{run_items, source_named};
 use crate::predict::Prediction;
 use crate::tui::msg::Effect;
 use crate::tui::state::App;
@@ -9,23 +9,23 @@ use crate::tui::state::infer::{Comparison, ModelSource, OpenedModel};
 use crate::tui::state::popup::{Choice, Item, Popup, Purpose};
 use crate::tui::widgets::text_field::TextField;
 
-/// What takes the second weights away, in the list of weights.
+/// The item that closes the second model, in the list of models.
 const NONE: &str = "none";
 
-/// Shows the list of weights.
+/// Shows the list of models to compare with.
 pub(super) fn ask_comparison(app: &mut App) {
-    let none = Item { value: NONE.into(), note: "one set of weights judges".into() };
+    let none = Item { value: NONE.into(), note: "no comparison".into() };
     app.popup = Some(Popup::Choice(Choice {
-        title: "Which weights judge beside them".into(),
-        items: std::iter::once(none).chain(of_runs(app)).collect(),
-        free: Some("a run, a folder or a hub id"),
+        title: "Compare with".into(),
+        items: std::iter::once(none).chain(run_items(app)).collect(),
+        free_text: Some("run, folder or hub id"),
         typed: TextField::default(),
-        at: 0,
+        selected: 0,
         purpose: Purpose::Comparison,
     }));
 }
 
-/// Takes the second weights that were chosen from the list, or takes them away.
+/// Opens the second model that was chosen from the list, or closes it.
 pub(in crate::tui::update) fn choose_comparison(app: &mut App, value: &str) -> Vec<Effect> {
     let source = if value == NONE { ModelSource::Nothing } else { source_named(app, value) };
     app.infer.request_id += 1;
@@ -40,7 +40,7 @@ pub(in crate::tui::update) fn choose_comparison(app: &mut App, value: &str) -> V
     vec![Effect::OpenComparison { request_id, source }]
 }
 
-/// Takes over second weights that were opened, and asks them.
+/// Takes the second model and classifies the text.
 pub(in crate::tui::update) fn comparison_opened(
     app: &mut App,
     request_id: u64,
@@ -56,7 +56,7 @@ pub(in crate::tui::update) fn comparison_opened(
     if comparison.is_open { classify(&mut app.infer) } else { Vec::new() }
 }
 
-/// Takes an answer of the second weights, unless it is late.
+/// Takes a prediction of the second model, unless it is outdated.
 pub(in crate::tui::update) fn comparison_prediction(
     app: &mut App,
     request_id: u64,
@@ -73,13 +73,13 @@ pub(in crate::tui::update) fn comparison_prediction(
         return;
     }
     match result {
-        Ok(verdict) => {
-            comparison.answer = Some((request_id, verdict.output));
+        Ok(prediction) => {
+            comparison.answer = Some((request_id, prediction.output));
             comparison.error = None;
         }
-        Err(why) => {
+        Err(error) => {
             comparison.answer = None;
-            comparison.error = Some(why);
+            comparison.error = Some(error);
         }
     }
 }

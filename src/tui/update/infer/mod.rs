@@ -20,10 +20,12 @@ use crate::tui::widgets::text_field::Edit;
 pub(super) fn act(app: &mut App, action: InferAction) -> Vec<Effect> {
     let infer = &mut app.infer;
     match action {
-        InferAction::Keep if infer.is_pair() && infer.at == 0 => infer.at = 1,
+        InferAction::Keep if infer.is_pair() && infer.focused_field == 0 => infer.focused_field = 1,
         InferAction::Keep => return classify::keep(infer),
-        InferAction::OtherText => infer.at = if infer.is_pair() { 1 - infer.at } else { 0 },
-        InferAction::TogglePin => return probes::toggle(app),
+        InferAction::OtherText => {
+            infer.focused_field = if infer.is_pair() { 1 - infer.focused_field } else { 0 }
+        }
+        InferAction::ToggleProbe => return probes::toggle(app),
         InferAction::ChooseModel => model::ask_model(app),
         InferAction::ChooseComparison => comparison::ask_comparison(app),
         InferAction::Refresh => return classify::refresh(infer),
@@ -38,7 +40,7 @@ pub(super) fn act(app: &mut App, action: InferAction) -> Vec<Effect> {
 /// Types into the text.
 pub(super) fn type_in(app: &mut App, edit: &Edit) -> Vec<Effect> {
     let infer = &mut app.infer;
-    let at = if infer.is_pair() { infer.at } else { 0 };
+    let at = if infer.is_pair() { infer.focused_field } else { 0 };
     if infer.fields[at].edit(edit) || matches!(edit, Edit::Insert(_)) {
         infer.recalled = None;
         return classify::classify(infer);

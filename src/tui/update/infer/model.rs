@@ -1,4 +1,4 @@
-//! Which model classifies: the weights being trained, the best ones of a run, a folder or a hub id.
+//! The choice of the model: the weights being trained, the best ones of a run, a local folder or a hub id.
 
 use super::classify::{classify, refresh};
 use super::probes;
@@ -13,10 +13,10 @@ use crate::tui::state::popup::{Choice, Item, Popup, Purpose};
 use crate::tui::state::run::RunState;
 use crate::tui::widgets::text_field::TextField;
 
-/// What the live weights are called in the list of weights.
+/// The item for the weights being trained, in the list of models.
 const LIVE: &str = "the run being trained";
 
-/// Goes to the screen with other weights; the same ones are kept as they are.
+/// Goes to the screen and opens a model, unless it is open already.
 pub(in crate::tui::update) fn open(app: &mut App, source: ModelSource) -> Vec<Effect> {
     app.go_to(Screen::Infer);
     let infer = &mut app.infer;
@@ -29,7 +29,7 @@ pub(in crate::tui::update) fn open(app: &mut App, source: ModelSource) -> Vec<Ef
     infer.answer = None;
     infer.classify_error = None;
     infer.attribution = Attribution::default();
-    infer.at = 0;
+    infer.focused_field = 0;
     infer.request_id += 1;
     infer.first_request_id = infer.request_id;
     infer.open_request_id = infer.request_id;
@@ -40,7 +40,7 @@ pub(in crate::tui::update) fn open(app: &mut App, source: ModelSource) -> Vec<Ef
     effects
 }
 
-/// Goes to the screen with weights and what they are to judge.
+/// Goes to the screen and opens a model and an example to classify.
 pub(in crate::tui::update) fn open_example(
     app: &mut App,
     source: ModelSource,
@@ -49,13 +49,13 @@ pub(in crate::tui::update) fn open_example(
     let effects = open(app, source);
     app.infer.fields =
         [TextField::new(&example.text), TextField::new(example.text_pair.as_deref().unwrap_or(""))];
-    app.infer.at = 0;
+    app.infer.focused_field = 0;
     app.infer.recalled = None;
-    // Weights that are still to come are request_id when they are there.
+    // A model that is being opened classifies the text when it is ready.
     if effects.is_empty() { classify(&mut app.infer) } else { effects }
 }
 
-/// Goes to the screen; without weights it takes the most obvious ones.
+/// Goes to the screen; if no model is open, opens the one being trained or that of the newest run.
 pub(in crate::tui::update) fn enter(app: &mut App) -> Vec<Effect> {
     app.go_to(Screen::Infer);
     if app.infer.source != ModelSource::Nothing {
@@ -69,26 +69,26 @@ pub(in crate::tui::update) fn enter(app: &mut App) -> Vec<Effect> {
     source.map_or(Vec::new(), |source| open(app, source))
 }
 
-/// Shows the list of weights.
+/// Shows the list of models.
 pub(super) fn ask_model(app: &mut App) {
     let mut items = Vec::new();
     if app.is_training() {
         let name = app.training.as_ref().map_or(String::new(), RunState::name);
         items.push(Item { value: LIVE.into(), note: name });
     }
-    items.extend(of_runs(app));
+    items.extend(run_items(app));
     app.popup = Some(Popup::Choice(Choice {
-        title: "Which weights judge".into(),
+        title: "Choose a model".into(),
         items,
-        free: Some("a run, a folder or a hub id"),
+        free_text: Some("run, folder or hub id"),
         typed: TextField::default(),
-        at: 0,
+        selected: 0,
         purpose: Purpose::Model,
     }));
 }
 
-/// The best weights of every run that has some, for a list.
-pub(super) fn of_runs(app: &App) -> impl Iterator<Item = Item> {
+/// The runs with best weights, as items of a list.
+pub(super) fn run_items(app: &App) -> impl Iterator<Item = Item> {
     let runs = app.runs.runs.iter().filter(|run| run.status != RunStatus::Running);
     runs.filter_map(|run| {
         let (metric, value) = run.best?;
@@ -97,7 +97,7 @@ pub(super) fn of_runs(app: &App) -> impl Iterator<Item = Item> {
     })
 }
 
-/// The run of that name, or else what a folder or the hub has under it.
+/// The run with that name, else a local folder or a hub id.
 pub(super) fn source_named(app: &App, name: &str) -> ModelSource {
     match app.runs.runs.iter().find(|run| run.name == name) {
         Some(run) => ModelSource::Run { name: run.name.clone(), dir: run.dir.clone() },
@@ -129,20 +129,20 @@ pub(in crate::tui::update) fn model_opened(
             infer.error = None;
             classify(infer)
         }
-        Err(why) => {
-            infer.error = Some(why);
+        Err(error) => {
+            infer.error = Some(error);
             Vec::new()
         }
     }
 }
 
-/// Refreshes the weights of the running training when they are old enough for the copy to cost the training less
-/// than a hundredth of its time.
+/// Refreshes the weights being trained when they are old enough that copying them takes less than 1 % of the training
+/// time.
 pub(in crate::tui::update) fn refresh_if_old(app: &mut App) -> Vec<Effect> {
     let started = app.training.as_ref().and_then(|run| run.history().started.as_ref());
     let parameters = started.map_or(0, |started| started.trainable_parameters);
     let infer = &mut app.infer;
-    // A busy machine copies about a thousand million numbers in ten seconds.
+    // A busy machine copies about 1e9 parameters in 10 seconds.
     let pause = (parameters as f64 / 1e6).max(2.0);
     let is_new = app.now - infer.opened_at < pause;
     if !infer.is_live() || infer.opened.is_none() || infer.is_refreshing || is_new {

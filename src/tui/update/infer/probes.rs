@@ -1,47 +1,48 @@
-//! Probes: pinning, and the history of the run that shows them.
+//! Probes: adding, removing, and loading their predictions.
 
 use crate::probes::{MAX_PROBES, Probe};
 use crate::run::history::History;
 use crate::spec::RunSpec;
+use crate::text::plural;
 use crate::tui::msg::Effect;
 use crate::tui::state::App;
 use crate::tui::state::infer::ModelSource;
 use std::path::Path;
 
-/// Pins what is typed, or lets it go.
+/// Adds the typed text to the probes, or removes it.
 pub(super) fn toggle(app: &mut App) -> Vec<Effect> {
     let (text, text_pair) = app.infer.texts();
     if text.is_empty() || text_pair.as_ref().is_some_and(String::is_empty) {
-        app.notice = Some("type what is to be pinned".into());
+        app.notice = Some("type a text first".into());
         return Vec::new();
     }
-    let (pin, pins) = (Probe { text, text_pair }, &app.infer.probes.pins);
-    if pins.len() >= MAX_PROBES && !pins.contains(&pin) {
-        app.notice = Some(format!("{MAX_PROBES} are pinned, the most there can be: let one go first"));
+    let (probe, probes) = (Probe { text, text_pair }, &app.infer.probes.probes);
+    if probes.len() >= MAX_PROBES && !probes.contains(&probe) {
+        app.notice = Some(format!("at most {} are possible: remove one first", plural(MAX_PROBES, "probe")));
         return Vec::new();
     }
-    vec![Effect::ToggleProbe(pin)]
+    vec![Effect::ToggleProbe(probe)]
 }
 
-/// Takes over what is pinned now.
+/// Takes the current probes.
 pub(in crate::tui::update) fn probes_loaded(
     app: &mut App,
     result: Result<Vec<Probe>, String>,
 ) -> Vec<Effect> {
     let probes = &mut app.infer.probes;
     match result {
-        Ok(pins) => {
-            probes.pins = pins;
+        Ok(list) => {
+            probes.probes = list;
             probes.error = None;
         }
-        Err(why) => probes.error = Some(why),
+        Err(error) => probes.error = Some(error),
     }
-    // What was brought back may be in another place now.
+    // The index of a recalled probe may have changed.
     app.infer.recalled = app.infer.recalled.filter(|at| *at < app.infer.history.len());
     load_history(app)
 }
 
-/// Takes over what the logs of the run of the weights say.
+/// Takes the history of the run that the model is from.
 pub(in crate::tui::update) fn history_loaded(
     app: &mut App,
     dir: &Path,
@@ -54,11 +55,11 @@ pub(in crate::tui::update) fn history_loaded(
     }
 }
 
-/// Asks for the logs of the run of the weights, where something is pinned and they are not known.
+/// Requests the history of the run that the model is from, if there are probes and it is not loaded.
 pub(super) fn load_history(app: &App) -> Vec<Effect> {
     match &app.infer.source {
         ModelSource::Run { dir, .. }
-            if !app.infer.probes.pins.is_empty()
+            if !app.infer.probes.probes.is_empty()
                 && app.infer.run_history(app.training.as_ref()).is_none() =>
         {
             vec![Effect::RequireHistory(dir.clone())]

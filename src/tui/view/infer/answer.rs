@@ -1,6 +1,6 @@
 //! Predictions: a bar for each label, or a bar on the scale of a regression.
 
-use crate::predict::Answer;
+use crate::predict::ModelOutput;
 use crate::text;
 use crate::tui::theme::{Role, Symbol, Theme};
 use crate::tui::widgets::bars::bar;
@@ -15,25 +15,25 @@ const NUMBER: u16 = 9;
 pub(super) const MAX_NAME: usize = 16;
 
 /// Height of a prediction in lines.
-pub(super) fn lines(answer: &Answer) -> u16 {
+pub(super) fn lines(answer: &ModelOutput) -> u16 {
     answer.probabilities().len().max(1) as u16
 }
 
 /// The label, if there is one, and the number of a prediction.
-pub(super) fn words(answer: &Answer) -> (&str, String) {
+pub(super) fn words(answer: &ModelOutput) -> (&str, String) {
     match answer {
-        Answer::Label { label, probability, .. } => (label, format!("{:>5.1} %", 100.0 * probability)),
-        Answer::Score { score, .. } => ("", format!("{score:>7.2}")),
+        ModelOutput::Label { label, probability, .. } => (label, format!("{:>5.1} %", 100.0 * probability)),
+        ModelOutput::Score { score, .. } => ("", format!("{score:>7.2}")),
     }
 }
 
 /// Draws a prediction at the top of `area`; an outdated one is muted.
-pub(super) fn draw(answer: &Answer, is_old: bool, theme: Theme, area: Rect, buffer: &mut Buffer) {
+pub(super) fn draw(answer: &ModelOutput, is_old: bool, theme: Theme, area: Rect, buffer: &mut Buffer) {
     let widest =
         answer.probabilities().iter().map(|(label, _)| text::width(label)).max().unwrap_or(0).min(24);
     let muted = |role| if is_old { Role::Muted } else { role };
     match answer {
-        Answer::Label { label, probabilities, .. } => {
+        ModelOutput::Label { label, probabilities, .. } => {
             for ((other, probability), y) in probabilities.iter().zip(area.y..area.bottom()) {
                 let (text, fill) =
                     if other == label { (Role::Best, Role::Best) } else { (Role::Text, Role::Bar) };
@@ -42,7 +42,7 @@ pub(super) fn draw(answer: &Answer, is_old: bool, theme: Theme, area: Rect, buff
                 row.draw(&number, (muted(text), muted(fill)), theme, Rect { y, height: 1, ..area }, buffer);
             }
         }
-        Answer::Score { score, scale } => {
+        ModelOutput::Score { score, scale } => {
             let share = scale.map(|(low, high)| f64::from((score - low) / (high - low)));
             let (row, role) = (Row { name: "score".into(), share }, muted(Role::Best));
             row.draw(&format!("{score:>5.2}"), (role, role), theme, area, buffer);
@@ -53,8 +53,8 @@ pub(super) fn draw(answer: &Answer, is_old: bool, theme: Theme, area: Rect, buff
 /// Draws the prediction of the comparison model at the right of `area`: its name, and its number for each label. Returns
 /// the remaining area.
 pub(super) fn draw_comparison(
-    answer: &Answer,
-    comparison: Option<(&str, &Answer)>,
+    answer: &ModelOutput,
+    comparison: Option<(&str, &ModelOutput)>,
     theme: Theme,
     area: Rect,
     buffer: &mut Buffer,
@@ -71,7 +71,7 @@ pub(super) fn draw_comparison(
         draw_text(buffer, column.x, y, width, &format!("  {name} {number:>8}"), theme.style(Role::Muted));
     };
     match (answer, other) {
-        (Answer::Label { probabilities, .. }, Answer::Label { probabilities: others, .. }) => {
+        (ModelOutput::Label { probabilities, .. }, ModelOutput::Label { probabilities: others, .. }) => {
             for ((label, _), y) in probabilities.iter().zip(area.y..area.bottom()) {
                 let found = others.iter().find(|(other, _)| other == label);
                 let number = found.map_or(theme.symbol(Symbol::Dash).to_string(), |(_, probability)| {
@@ -80,7 +80,7 @@ pub(super) fn draw_comparison(
                 draw(y, &number);
             }
         }
-        (_, Answer::Score { score, .. }) if !area.is_empty() => draw(area.y, &format!("{score:.2}")),
+        (_, ModelOutput::Score { score, .. }) if !area.is_empty() => draw(area.y, &format!("{score:.2}")),
         _ if !area.is_empty() => draw(area.y, theme.symbol(Symbol::Dash)),
         _ => {}
     }

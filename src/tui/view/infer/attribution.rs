@@ -1,8 +1,8 @@
 //! The attribution of a prediction to words, below the prediction.
 
-use crate::predict::{Explanation, Push};
+use crate::predict::{Attributions, WordAttribution};
 use crate::text::{self, harmless};
-use crate::tui::state::infer::{Attribution, Found, Texts};
+use crate::tui::state::infer::{Attribution, ComputedAttribution, Texts};
 use crate::tui::theme::{Role, Symbol, Theme};
 use crate::tui::widgets::{draw_text, draw_text_right, truncate, wrap, wrap_ranges};
 use ratatui::buffer::Buffer;
@@ -17,7 +17,7 @@ const LABEL: u16 = 5;
 
 /// Draws the attribution, muted if it belongs to other texts than `texts`.
 pub(super) fn draw(attribution: &Attribution, texts: &Texts, theme: Theme, area: Rect, buffer: &mut Buffer) {
-    let Some(found) = attribution.found.as_ref().filter(|_| area.height > 1) else { return };
+    let Some(found) = attribution.computed.as_ref().filter(|_| area.height > 1) else { return };
     draw_text(buffer, area.x, area.y, LABEL, "why", theme.style(Role::Muted));
     let area = Rect { x: area.x + LABEL, width: area.width.saturating_sub(LABEL), ..area };
     let explanation = match &found.result {
@@ -49,7 +49,7 @@ struct Marked {
 }
 
 impl Marked {
-    fn new(found: &Found, explanation: &Explanation) -> Self {
+    fn new(found: &ComputedAttribution, explanation: &Attributions) -> Self {
         let most = explanation.words.iter().fold(0f32, |most, word| most.max(word.value.abs()));
         let (first, second) = (&found.texts.0, found.texts.1.as_ref());
         let mut marked = Marked { pieces: Vec::new() };
@@ -65,7 +65,7 @@ impl Marked {
         marked
     }
 
-    fn add<'w>(&mut self, characters: &[char], words: impl Iterator<Item = &'w Push>, most: f32) {
+    fn add<'w>(&mut self, characters: &[char], words: impl Iterator<Item = &'w WordAttribution>, most: f32) {
         let part = |range: Range<usize>| characters.get(range).unwrap_or_default().iter().collect::<String>();
         let mut plain = 0;
         for word in words.filter(|word| word.value.abs() >= MARKED * most && word.value != 0.0) {
@@ -143,14 +143,18 @@ mod tests {
 
     const THEME: Theme = Theme::new(ColorDepth::None, Charset::Unicode);
 
-    fn push(start: usize, end: usize, value: f32) -> Push {
-        Push { text: String::new(), start, end, value, sequence: 0 }
+    fn push(start: usize, end: usize, value: f32) -> WordAttribution {
+        WordAttribution { text: String::new(), start, end, value, sequence: 0 }
     }
 
-    fn marked(text: &str, words: Vec<Push>) -> Marked {
-        let explanation = Explanation { label: "positive".into(), words };
-        let found =
-            Found { texts: (text.into(), None), seconds: 0.1, at: 0.0, result: Ok(explanation.clone()) };
+    fn marked(text: &str, words: Vec<WordAttribution>) -> Marked {
+        let explanation = Attributions { label: "positive".into(), words };
+        let found = ComputedAttribution {
+            texts: (text.into(), None),
+            seconds: 0.1,
+            computed_at: 0.0,
+            result: Ok(explanation.clone()),
+        };
         Marked::new(&found, &explanation)
     }
 

@@ -6,7 +6,7 @@ mod model;
 mod probe_list;
 
 use super::run_text::tagged_name;
-use crate::predict::Answer;
+use crate::predict::ModelOutput;
 use crate::text;
 use crate::tui::action::{Action, InferAction, ListAction};
 use crate::tui::layout::INFER_SIDE_BY_SIDE;
@@ -64,7 +64,7 @@ fn draw_fields(app: &App, area: Rect, buffer: &mut Buffer) -> Option<Position> {
         let field = &infer.fields[number];
         let title =
             if field.is_truncated() { format!("{name} (too long, truncated)") } else { (*name).to_string() };
-        let is_at = infer.at == number || names.len() == 1;
+        let is_at = infer.focused_field == number || names.len() == 1;
         let block = padded_pane(app.theme, &title, is_at && app.popup.is_none());
         let inner = block.inner(rows[number]);
         block.render(rows[number], buffer);
@@ -101,19 +101,21 @@ fn draw_prediction(app: &App, area: Rect, buffer: &mut Buffer) {
     let is_old = *request_id < infer.request_id;
     let beside = infer.comparison.as_ref();
     let called = beside.map_or(String::new(), |beside| name_of(beside, app, answer::MAX_NAME));
-    let other = beside.and_then(Comparison::shown).map(|answer| (called.as_str(), answer));
+    let other = beside.and_then(Comparison::prediction).map(|answer| (called.as_str(), answer));
     let row = answer::draw_comparison(&verdict.output, other, theme, area, buffer);
     answer::draw(&verdict.output, is_old, theme, row, buffer);
     let y = area.y + answer::lines(&verdict.output);
     if y < area.bottom() {
         let truncated_note = if verdict.truncated { ", truncated" } else { "" };
         let scale = match verdict.output {
-            Answer::Score { scale: Some((low, high)), .. } => format!("on a scale from {low} to {high}; "),
+            ModelOutput::Score { scale: Some((low, high)), .. } => {
+                format!("on a scale from {low} to {high}; ")
+            }
             _ => String::new(),
         };
         let text = format!("{scale}{}{truncated_note}", text::plural(verdict.tokens as u64, "token"));
         let x = draw_text(buffer, area.x, y, area.width, &text, theme.style(Role::Muted)) + 3;
-        if let Some(why) = beside.and_then(Comparison::silence) {
+        if let Some(why) = beside.and_then(Comparison::status) {
             let room = area.right().saturating_sub(x);
             draw_text(
                 buffer,
@@ -157,7 +159,7 @@ fn draw_history(app: &App, area: Rect, buffer: &mut Buffer) {
         let actions = [
             Action::Infer(InferAction::Keep),
             Action::List(ListAction::Up),
-            Action::Infer(InferAction::TogglePin),
+            Action::Infer(InferAction::ToggleProbe),
         ];
         let [keep, back, probe] = actions.map(|action| app.key(Context::Screen(Screen::Infer), action));
         let text = format!("{keep} saves a text here, {back} recalls it; {probe} makes it a probe.");
@@ -204,7 +206,7 @@ pub(super) fn draw_tiny(app: &App, area: Rect, buffer: &mut Buffer) -> Option<Po
         if y < area.bottom() {
             let row = Rect { y, height: 1, ..area };
             let at = infer.fields[number].draw_line(buffer, row, theme.style(Role::Text));
-            if infer.at == number {
+            if infer.focused_field == number {
                 cursor = Some(at);
             }
         }

@@ -141,7 +141,7 @@ fn name(app: &App, loaded: &LoadedReport) -> String {
 
 /// The selected evaluation.
 fn evaluation_text(loaded: &LoadedReport) -> String {
-    let (at, all) = (loaded.at + 1, loaded.report.evaluations.len());
+    let (at, all) = (loaded.evaluation_index + 1, loaded.report.evaluations.len());
     let evaluation = loaded.evaluation();
     let step = match evaluation.step {
         0 => "before training".to_string(),

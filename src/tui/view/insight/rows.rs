@@ -64,7 +64,7 @@ fn warning(loaded: &LoadedReport) -> Option<String> {
 fn lines(view: &InsightState, loaded: &LoadedReport, inner: Rect) -> (Rect, usize) {
     let above = if warning(loaded).is_some() { 2 } else { 1 };
     let height = inner.height.saturating_sub(above);
-    let first = first_visible(view.at, view.count(), usize::from(height));
+    let first = first_visible(view.selected, view.count(), usize::from(height));
     (Rect { y: inner.y + above, height, ..inner }, first)
 }
 
@@ -145,7 +145,7 @@ fn draw_row(
         }
     };
     let number = format!("{:>width$}", row + 1, width = columns.number);
-    let role = if place == view.at && view.is_in_list { Role::Selected } else { Role::Text };
+    let role = if place == view.selected && view.is_in_list { Role::Selected } else { Role::Text };
     let text = fit_width(theme, &text_of(loaded, row), columns.text);
     let left = format!("{number}  {text}  {}  ", fit_width(theme, &row_text.label, columns.class));
     let mut x = draw_text(buffer, area.x, area.y, area.width, &left, theme.style(role));
@@ -234,7 +234,7 @@ fn title(view: &InsightState, loaded: &LoadedReport) -> String {
             format!("Labelled {}, predicted {}", labels[view.cell.0], labels[view.cell.1])
         }
     };
-    let (at, all) = (view.at + 1, view.count());
+    let (at, all) = (view.selected + 1, view.count());
     if all == 0 {
         what
     } else {
