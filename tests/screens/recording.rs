@@ -1,15 +1,14 @@
-//! A screen as it is recorded, in all the ways that a terminal may show it, in a form that stays small.
+//! The compact text form of a screen in the snapshots. It covers Unicode, ASCII, and terminals without colours.
 //!
-//! A recording is the text of the screen in Unicode, then under `roles` what its cells mean, then under
-//! `ascii` the lines of the same screen in ASCII, but only those that are more than the lines above with
-//! each sign in its other form. Without colours the screen is not recorded: it must have the same text, no
-//! colour, and the modifiers of the same roles.
+//! A recording has three sections: the text of the screen in Unicode; under `roles` the roles of its cells; under
+//! `ascii` the lines of the ASCII screen that are not a symbol-by-symbol replacement of the Unicode lines. The screen
+//! without colours is not recorded: it must have the same text, no colour, and the modifiers of the same roles.
 //!
-//! `3-5: 1f 20. 4s` says that the third to fifth lines begin with one cell of a frame, then 20 of plain
-//! text and 4 of the line under the cursor; the rest of a line is plain. The letters are those of
-//! [`letters`], with `'` for a fainter one and `k/s` for one upon another.
+//! `3-5: 1f 20. 4s` means that lines 3 to 5 start with 1 cell of a frame, 20 of plain text and 4 of the selected line;
+//! the rest of each line is plain. The letters are those of [`letters`], with `'` for a dimmed role and `k/s` for role
+//! `k` drawn over role `s`.
 
-use super::stage::THEME;
+use super::fixtures::THEME;
 use glue_tui::text;
 use glue_tui::tui::state::App;
 use glue_tui::tui::theme::{Charset, ColorDepth, EIGHTHS, QUARTERS, Role, Symbol, Theme};
@@ -19,14 +18,13 @@ use ratatui::layout::Rect;
 use ratatui::style::{Color, Modifier, Style};
 use std::collections::{HashMap, HashSet};
 
-/// What is not ASCII in the texts that the tests type and name things by is Japanese, or an e with an acute:
-/// it is shown as it is everywhere.
-fn is_from_outside(c: char) -> bool {
+/// Whether a character comes from the test data (Japanese, or e with acute) and is drawn unchanged in ASCII too.
+fn is_external(c: char) -> bool {
     matches!(c, '\u{3040}'..='\u{30ff}' | '\u{4e00}'..='\u{9fff}' | '\u{301}' | 'é' | '。')
 }
 
-/// The frame of the app, drawn in a theme.
-pub(crate) fn drawn(app: &mut App, theme: Theme) -> Buffer {
+/// Draws a frame of the app with a theme.
+pub(crate) fn draw(app: &mut App, theme: Theme) -> Buffer {
     let before = std::mem::replace(&mut app.theme, theme);
     let area = Rect::new(0, 0, app.size.0, app.size.1);
     let mut buffer = Buffer::empty(area);
@@ -35,7 +33,7 @@ pub(crate) fn drawn(app: &mut App, theme: Theme) -> Buffer {
     buffer
 }
 
-/// The symbols of a line; the second cell of a wide one is none.
+/// The symbols of a line, without the second cell of wide characters.
 fn symbols(buffer: &Buffer, y: u16) -> Vec<&str> {
     let mut symbols = Vec::new();
     let mut x = 0;
@@ -59,11 +57,11 @@ pub(crate) fn text_of(buffer: &Buffer) -> String {
 /// The recording of a screen.
 #[track_caller]
 pub(crate) fn recording(name: &str, mut app: App) -> String {
-    let mut known = Known::new();
-    let fancy = drawn(&mut app, THEME);
-    let bare = drawn(&mut app, Theme { palette: ColorDepth::None, ..THEME });
+    let mut known = StyleLetters::new();
+    let fancy = draw(&mut app, THEME);
+    let bare = draw(&mut app, Theme { palette: ColorDepth::None, ..THEME });
     check_without_colour(name, &fancy, &bare, &mut known);
-    let plain = drawn(&mut app, Theme { letters: Charset::AsciiSymbols, ..THEME });
+    let plain = draw(&mut app, Theme { letters: Charset::AsciiSymbols, ..THEME });
     check_ascii(name, &plain);
     let mut out = text_of(&fancy);
     out += "roles\n";
@@ -88,10 +86,10 @@ pub(crate) fn recording(name: &str, mut app: App) -> String {
     out
 }
 
-/// What the cells of a line mean.
-fn roles(buffer: &Buffer, y: u16, known: &mut Known) -> String {
+/// The roles of the cells of a line.
+fn roles(buffer: &Buffer, y: u16, known: &mut StyleLetters) -> String {
     let letters: Vec<String> =
-        (0..buffer.area.width).map(|x| known.letters(painted(&buffer[(x, y)]))).collect();
+        (0..buffer.area.width).map(|x| known.letters(cell_style(&buffer[(x, y)]))).collect();
     let mut runs: Vec<String> =
         letters.chunk_by(|a, b| a == b).map(|run| format!("{}{}", run.len(), run[0])).collect();
     if runs.last().is_some_and(|run| run.ends_with('.')) {
@@ -100,25 +98,25 @@ fn roles(buffer: &Buffer, y: u16, known: &mut Known) -> String {
     runs.join(" ")
 }
 
-/// How a cell is painted.
-type Painted = (Color, Color, Modifier);
+/// Colours and modifiers of a cell.
+type CellStyle = (Color, Color, Modifier);
 
-fn painted(cell: &Cell) -> Painted {
+fn cell_style(cell: &Cell) -> CellStyle {
     (cell.fg, cell.bg, cell.modifier)
 }
 
-fn painted_as(style: Style) -> Painted {
+fn style_of(style: Style) -> CellStyle {
     let plain = |colour: Option<Color>| colour.unwrap_or(Color::Reset);
     (plain(style.fg), plain(style.bg), style.add_modifier)
 }
 
-/// The ways that a cell may be painted: as a role, as a fainter one, or as a role upon another.
-struct Ways {
-    /// The letters of each, the style with colours and the one without.
-    all: Vec<(String, Painted, Painted)>,
+/// All styles of cells: roles, dimmed roles, and roles drawn over another.
+struct Styles {
+    /// Letters, style with colours, and style without colours.
+    all: Vec<(String, CellStyle, CellStyle)>,
 }
 
-/// The letter of each role; roles that look alike have one.
+/// The letter of each role; roles with the same style share a letter.
 fn letters() -> impl Iterator<Item = (Role, char)> {
     const NAMED: [(Role, char); 16] = [
         (Role::Text, '.'),
@@ -142,8 +140,8 @@ fn letters() -> impl Iterator<Item = (Role, char)> {
     NAMED.into_iter().chain(curves)
 }
 
-impl Ways {
-    fn new() -> Ways {
+impl Styles {
+    fn new() -> Styles {
         let bare = Theme { palette: ColorDepth::None, ..THEME };
         let faint = |style: Style| style.remove_modifier(Modifier::BOLD).add_modifier(Modifier::DIM);
         let one: Vec<(String, Style, Style)> = letters()
@@ -158,74 +156,74 @@ impl Ways {
             })
         });
         let all = one.iter().cloned().chain(upon);
-        Ways { all: all.map(|(letters, rich, none)| (letters, painted_as(rich), painted_as(none))).collect() }
+        Styles { all: all.map(|(letters, rich, none)| (letters, style_of(rich), style_of(none))).collect() }
     }
 }
 
-/// What is known of how cells are painted.
-struct Known {
-    ways: Ways,
-    letters: HashMap<Painted, String>,
-    pairs: HashSet<(Painted, Painted)>,
+/// Maps styles of cells to letters, with a cache.
+struct StyleLetters {
+    styles: Styles,
+    letters: HashMap<CellStyle, String>,
+    pairs: HashSet<(CellStyle, CellStyle)>,
 }
 
-impl Known {
-    fn new() -> Known {
-        Known { ways: Ways::new(), letters: HashMap::new(), pairs: HashSet::new() }
+impl StyleLetters {
+    fn new() -> StyleLetters {
+        StyleLetters { styles: Styles::new(), letters: HashMap::new(), pairs: HashSet::new() }
     }
 
-    /// The letters of what a cell is painted as.
+    /// The letters of the style of a cell.
     #[track_caller]
-    fn letters(&mut self, cell: Painted) -> String {
-        let ways = &self.ways;
+    fn letters(&mut self, cell: CellStyle) -> String {
+        let styles = &self.styles;
         let found = self.letters.entry(cell).or_insert_with(|| {
-            let way = ways.all.iter().find(|(_, rich, _)| *rich == cell);
-            way.unwrap_or_else(|| panic!("{cell:?} is painted as no role")).0.clone()
+            let found = styles.all.iter().find(|(_, rich, _)| *rich == cell);
+            found.unwrap_or_else(|| panic!("{cell:?} has the style of no role")).0.clone()
         });
         found.clone()
     }
 
-    /// Whether both mean the same, the one with colours and the other without.
-    fn are_alike(&mut self, rich: Painted, none: Painted) -> bool {
+    /// Whether a style with colours and one without are of the same role.
+    fn is_same_role(&mut self, rich: CellStyle, none: CellStyle) -> bool {
         if self.pairs.contains(&(rich, none)) {
             return true;
         }
-        let is_found = self.ways.all.iter().any(|(_, a, b)| (*a, *b) == (rich, none));
+        let is_found = self.styles.all.iter().any(|(_, a, b)| (*a, *b) == (rich, none));
         is_found && self.pairs.insert((rich, none))
     }
 }
 
-/// Without colours there are the same signs, and the modifiers of what the cell is painted as.
+/// Checks that without colours the symbols are the same and the modifiers are those of the role.
 #[track_caller]
-fn check_without_colour(name: &str, fancy: &Buffer, bare: &Buffer, known: &mut Known) {
+fn check_without_colour(name: &str, fancy: &Buffer, bare: &Buffer, known: &mut StyleLetters) {
     for (cell, bare) in fancy.content.iter().zip(&bare.content) {
         assert_eq!(cell.symbol(), bare.symbol(), "{name} without colours");
         assert_eq!((bare.fg, bare.bg), (Color::Reset, Color::Reset), "{name} without colours: {bare:?}");
-        let is_alike = known.are_alike(painted(cell), painted(bare));
+        let is_alike = known.is_same_role(cell_style(cell), cell_style(bare));
         assert!(is_alike, "{name}: {cell:?} is {bare:?} without colours");
     }
 }
 
-/// In ASCII there is nothing else, but for what comes from outside.
+/// Checks that the ASCII screen contains only ASCII, except for test data.
 #[track_caller]
 fn check_ascii(name: &str, plain: &Buffer) {
     let text = text_of(plain);
-    let strange: String = text.chars().filter(|c| !c.is_ascii() && !is_from_outside(*c)).collect();
-    assert!(strange.is_empty(), "{name} in ASCII has {strange:?}:\n{text}");
+    let unexpected: String = text.chars().filter(|c| !c.is_ascii() && !is_external(*c)).collect();
+    assert!(unexpected.is_empty(), "{name} in ASCII has {unexpected:?}:\n{text}");
 }
 
-/// Whether a line in ASCII is the one in Unicode, each sign in its other form and painted alike.
+/// Whether an ASCII line is the Unicode line with each symbol replaced by its ASCII form, in the same style.
 fn is_line_in_ascii(fancy: &Buffer, plain: &Buffer, y: u16) -> bool {
     (0..fancy.area.width).all(|x| {
         let (cell, other) = (&fancy[(x, y)], &plain[(x, y)]);
         let is_alike = (cell.fg, cell.bg, cell.modifier) == (other.fg, other.bg, other.modifier);
-        is_alike && is_other_form(cell.symbol(), other.symbol())
+        is_alike && is_ascii_form(cell.symbol(), other.symbol())
     })
 }
 
-fn is_other_form(fancy: &str, plain: &str) -> bool {
+fn is_ascii_form(fancy: &str, plain: &str) -> bool {
     let Some(c) = fancy.chars().next().filter(|c| !c.is_ascii()) else { return fancy == plain };
-    if is_from_outside(c) {
+    if is_external(c) {
         return fancy == plain;
     }
     let heights = |theme: Theme| theme.heights();
