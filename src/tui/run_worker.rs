@@ -54,7 +54,7 @@ pub(super) struct RunWorker {
     flags: Arc<RunFlags>,
 }
 
-/// What the interface and the [`RunWorker`] tell each other without waiting.
+/// State that the interface and the [`RunWorker`] share.
 #[derive(Default)]
 pub(super) struct RunFlags {
     /// Whether this process trains. Set by the worker, cleared by the interface.

@@ -36,7 +36,7 @@ pub(super) trait Worker {
     fn recover(&mut self) {}
 }
 
-/// Does all jobs until the channel is disconnected. A job that panics is reported, and the worker goes on with
+/// Does all jobs until the channel is disconnected. A job that panics is reported, and the worker continues with
 /// the next one.
 pub(super) fn serve<W: Worker>(mut worker: W, jobs: &Receiver<W::Job>, messages: &Sender<Msg>) {
     while let Ok(job) = jobs.recv() {
