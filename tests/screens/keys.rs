@@ -148,12 +148,12 @@ fn outdated_predictions_are_dropped() {
     update(&mut app, Msg::Prediction { request_id: newest, seconds: 0.01, result: Ok(prediction(0.2)) });
     update(&mut app, Msg::Prediction { request_id: newest - 1, seconds: 0.01, result: Ok(prediction(0.9)) });
     update(&mut app, Msg::Prediction { request_id: before, seconds: 0.01, result: Ok(prediction(0.9)) });
-    let (request_id, _, shown) = app.infer.answer.clone().unwrap();
+    let (request_id, _, shown) = app.infer.prediction.clone().unwrap();
     assert_eq!((request_id, shown.output.label()), (newest, Some("negative")));
     // Predictions of the previous model are dropped.
     press_keys(&mut app, "<^o><down><down><enter>");
     update(&mut app, Msg::Prediction { request_id: newest, seconds: 0.01, result: Ok(prediction(0.9)) });
-    assert!(app.infer.answer.is_none());
+    assert!(app.infer.prediction.is_none());
 }
 
 #[test]
@@ -271,7 +271,7 @@ fn active_bindings_have_unique_keys_and_a_description() {
                 assert!(!seen.contains(&one), "{one:?} twice");
                 seen.push(one);
             }
-            assert!(!binding.sentence.is_empty());
+            assert!(!binding.description.is_empty());
         }
     }
 }

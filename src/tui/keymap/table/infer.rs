@@ -30,7 +30,7 @@ pub(super) static INFER: &[Row] = &[
         "probe",
         "add the text to the probes, which every evaluation classifies, or remove it",
     ),
-    bind("weights", &[ctrl('o')], Action::Infer(InferAction::ChooseModel), "weights", "choose the model"),
+    bind("weights", &[ctrl('o')], Action::Infer(InferAction::ChooseModel), "model", "choose the model"),
     bind(
         "beside",
         &[ctrl('b')],

@@ -22,7 +22,7 @@ use ratatui::widgets::Widget;
 /// Draws the screen; returns where the terminal's cursor belongs.
 pub(super) fn draw(app: &App, area: Rect, buffer: &mut Buffer) -> Option<Position> {
     let infer = &app.infer;
-    let lines = infer.answer.as_ref().map_or(2, |(_, _, verdict)| answer::lines(&verdict.output));
+    let lines = infer.prediction.as_ref().map_or(2, |(_, _, verdict)| answer::lines(&verdict.output));
     let field = if area.height >= 30 { 5 } else { 3 };
     let fields = if infer.is_pair() { 2 } else { 1 };
     // Room for it also while it is not there: nothing moves when it comes.
@@ -46,7 +46,7 @@ fn draw_head(app: &App, area: Rect, buffer: &mut Buffer) {
     let theme = app.theme;
     let took = app
         .infer
-        .answer
+        .prediction
         .as_ref()
         .map_or(String::new(), |(_, seconds, _)| format!("answers in {:>4.0} ms ", 1000.0 * seconds));
     let room = (area.width as usize).saturating_sub(text::width(&took) + 2);
@@ -86,7 +86,7 @@ fn draw_verdict(app: &App, area: Rect, buffer: &mut Buffer) {
         }
         return;
     }
-    let Some((request_id, _, verdict)) = &infer.answer else {
+    let Some((request_id, _, verdict)) = &infer.prediction else {
         if infer.opened.is_some() {
             let text = if infer.is_pair() {
                 "Type both texts to see what the model says."
@@ -161,7 +161,7 @@ fn draw_judged(app: &App, area: Rect, buffer: &mut Buffer) {
         return;
     }
     let widest =
-        judged.iter().map(|one| text::width(answer::words(&one.answer).0)).max().unwrap_or(0).min(20);
+        judged.iter().map(|one| text::width(answer::words(&one.output).0)).max().unwrap_or(0).min(20);
     for (row, one) in judged.iter().enumerate().take(inner.height as usize) {
         let y = inner.y + row as u16;
         let text = match &one.text_pair {
@@ -172,7 +172,7 @@ fn draw_judged(app: &App, area: Rect, buffer: &mut Buffer) {
         let is_at = app.infer.recalled == Some(row);
         let role = if is_at { Role::Selected } else { Role::Text };
         let x = put(buffer, inner.x, y, inner.width, &fixed(theme, &text, room), theme.style(role));
-        let (label, number) = answer::words(&one.answer);
+        let (label, number) = answer::words(&one.output);
         let verdict = format!("  {}  {number}", fixed(theme, label, widest));
         put(buffer, x, y, inner.right().saturating_sub(x), &verdict, theme.style(Role::Muted));
     }
@@ -197,7 +197,7 @@ pub(super) fn draw_tiny(app: &App, area: Rect, buffer: &mut Buffer) -> Option<Po
         }
     }
     let y = area.y + 1 + fields as u16;
-    if let (Some((_, _, verdict)), true) = (&infer.answer, y < area.bottom()) {
+    if let (Some((_, _, verdict)), true) = (&infer.prediction, y < area.bottom()) {
         answer::draw(&verdict.output, false, theme, Rect { y, height: area.bottom() - y, ..area }, buffer);
     }
     cursor
