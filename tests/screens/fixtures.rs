@@ -289,12 +289,12 @@ pub(crate) fn scaled_history(factor: f64, count: usize) -> History {
 pub(crate) fn load_histories(app: &mut App, effects: &[Effect]) {
     for effect in effects {
         let Effect::RequireHistory(dir) = effect else { continue };
-        let place = app.compare.marks.iter().position(|mark| mark.dir == *dir).unwrap();
-        let seed = 42 + place as u64 % 2;
-        let learning_rate = [5e-4, 2e-5, 1e-4][place % 3];
+        let index = app.compare.marks.iter().position(|mark| mark.dir == *dir).unwrap();
+        let seed = 42 + index as u64 % 2;
+        let learning_rate = [5e-4, 2e-5, 1e-4][index % 3];
         let spec = RunSpec { learning_rate, seed, ..glue_tui::spec::built_in("demo") };
-        let count = if place == 1 { 260 } else { usize::MAX };
-        let histories = vec![scaled_history(1.0 + 0.25 * place as f64, count)];
+        let count = if index == 1 { 260 } else { usize::MAX };
+        let histories = vec![scaled_history(1.0 + 0.25 * index as f64, count)];
         update(app, Msg::HistoryLoaded { dir: dir.clone(), result: Ok((spec, histories)) });
     }
 }

@@ -43,10 +43,10 @@ const ROWS: [(&str, u32, [f64; 4]); 12] = [
 
 fn evaluations() -> Vec<SavedPredictions> {
     let steps = [(0, 0.0), (100, 1.0), (200, 2.0), (1_267, 2.5)];
-    let evaluation = |(place, (step, epoch)): (usize, (u64, f64))| {
+    let evaluation = |(index, (step, epoch)): (usize, (u64, f64))| {
         let mut predictions = Predictions::new(ROWS.len(), 2);
         for (row, (_, label, positive)) in ROWS.iter().enumerate() {
-            let p = positive[place];
+            let p = positive[index];
             predictions.set(row, &[0.0, (p / (1.0 - p)).ln() as f32], Label::Class(*label));
         }
         SavedPredictions { step, epoch, predictions: predictions }

@@ -57,16 +57,16 @@ pub(crate) fn text_of(buffer: &Buffer) -> String {
 /// The recording of a screen.
 #[track_caller]
 pub(crate) fn recording(name: &str, mut app: App) -> String {
-    let mut known = StyleLetters::new();
-    let fancy = draw(&mut app, THEME);
-    let bare = draw(&mut app, Theme { palette: ColorDepth::None, ..THEME });
-    check_without_colour(name, &fancy, &bare, &mut known);
-    let plain = draw(&mut app, Theme { letters: Charset::AsciiSymbols, ..THEME });
-    check_ascii(name, &plain);
-    let mut out = text_of(&fancy);
+    let mut letters = StyleLetters::new();
+    let unicode = draw(&mut app, THEME);
+    let colourless = draw(&mut app, Theme { palette: ColorDepth::None, ..THEME });
+    check_without_colour(name, &unicode, &colourless, &mut letters);
+    let ascii = draw(&mut app, Theme { letters: Charset::AsciiSymbols, ..THEME });
+    check_ascii(name, &ascii);
+    let mut out = text_of(&unicode);
     out += "roles\n";
     let mut first = 0;
-    let rows: Vec<String> = (0..fancy.area.height).map(|y| roles(&fancy, y, &mut known)).collect();
+    let rows: Vec<String> = (0..unicode.area.height).map(|y| roles(&unicode, y, &mut letters)).collect();
     for y in 0..rows.len() {
         if rows.get(y + 1) == Some(&rows[y]) {
             continue;
@@ -78,18 +78,18 @@ pub(crate) fn recording(name: &str, mut app: App) -> String {
         first = y + 1;
     }
     out += "ascii\n";
-    for y in 0..plain.area.height {
-        if !is_line_in_ascii(&fancy, &plain, y) {
-            out += &format!("{}: {}\n", y + 1, line(&plain, y));
+    for y in 0..ascii.area.height {
+        if !is_line_in_ascii(&unicode, &ascii, y) {
+            out += &format!("{}: {}\n", y + 1, line(&ascii, y));
         }
     }
     out
 }
 
 /// The roles of the cells of a line.
-fn roles(buffer: &Buffer, y: u16, known: &mut StyleLetters) -> String {
+fn roles(buffer: &Buffer, y: u16, letters: &mut StyleLetters) -> String {
     let letters: Vec<String> =
-        (0..buffer.area.width).map(|x| known.letters(cell_style(&buffer[(x, y)]))).collect();
+        (0..buffer.area.width).map(|x| letters.letters(cell_style(&buffer[(x, y)]))).collect();
     let mut runs: Vec<String> =
         letters.chunk_by(|a, b| a == b).map(|run| format!("{}{}", run.len(), run[0])).collect();
     if runs.last().is_some_and(|run| run.ends_with('.')) {
@@ -106,8 +106,8 @@ fn cell_style(cell: &Cell) -> CellStyle {
 }
 
 fn style_of(style: Style) -> CellStyle {
-    let plain = |colour: Option<Color>| colour.unwrap_or(Color::Reset);
-    (plain(style.fg), plain(style.bg), style.add_modifier)
+    let or_reset = |colour: Option<Color>| colour.unwrap_or(Color::Reset);
+    (or_reset(style.fg), or_reset(style.bg), style.add_modifier)
 }
 
 /// All styles of cells: roles, dimmed roles, and roles drawn over another.
@@ -142,21 +142,30 @@ fn letters() -> impl Iterator<Item = (Role, char)> {
 
 impl Styles {
     fn new() -> Styles {
-        let bare = Theme { palette: ColorDepth::None, ..THEME };
-        let faint = |style: Style| style.remove_modifier(Modifier::BOLD).add_modifier(Modifier::DIM);
+        let colourless = Theme { palette: ColorDepth::None, ..THEME };
+        let dim = |style: Style| style.remove_modifier(Modifier::BOLD).add_modifier(Modifier::DIM);
         let one: Vec<(String, Style, Style)> = letters()
-            .map(|(role, letter)| (letter.to_string(), THEME.style(role), bare.style(role)))
+            .map(|(role, letter)| (letter.to_string(), THEME.style(role), colourless.style(role)))
             .collect();
-        let fainter =
-            one.iter().map(|(letter, rich, none)| (format!("{letter}'"), faint(*rich), faint(*none)));
-        let one: Vec<_> = one.iter().cloned().chain(fainter).collect();
-        let upon = one.iter().flat_map(|(lower, rich, none)| {
-            one.iter().map(move |(upper, over, over_none)| {
-                (format!("{upper}/{lower}"), rich.patch(*over), none.patch(*over_none))
+        let dimmed = one
+            .iter()
+            .map(|(letter, coloured, uncoloured)| (format!("{letter}'"), dim(*coloured), dim(*uncoloured)));
+        let one: Vec<_> = one.iter().cloned().chain(dimmed).collect();
+        let overlaid = one.iter().flat_map(|(lower, coloured, uncoloured)| {
+            one.iter().map(move |(upper, upper_coloured, upper_uncoloured)| {
+                (
+                    format!("{upper}/{lower}"),
+                    coloured.patch(*upper_coloured),
+                    uncoloured.patch(*upper_uncoloured),
+                )
             })
         });
-        let all = one.iter().cloned().chain(upon);
-        Styles { all: all.map(|(letters, rich, none)| (letters, style_of(rich), style_of(none))).collect() }
+        let all = one.iter().cloned().chain(overlaid);
+        Styles {
+            all: all
+                .map(|(letters, coloured, uncoloured)| (letters, style_of(coloured), style_of(uncoloured)))
+                .collect(),
+        }
     }
 }
 
@@ -177,54 +186,58 @@ impl StyleLetters {
     fn letters(&mut self, cell: CellStyle) -> String {
         let styles = &self.styles;
         let found = self.letters.entry(cell).or_insert_with(|| {
-            let found = styles.all.iter().find(|(_, rich, _)| *rich == cell);
+            let found = styles.all.iter().find(|(_, coloured, _)| *coloured == cell);
             found.unwrap_or_else(|| panic!("{cell:?} has the style of no role")).0.clone()
         });
         found.clone()
     }
 
     /// Whether a style with colours and one without are of the same role.
-    fn is_same_role(&mut self, rich: CellStyle, none: CellStyle) -> bool {
-        if self.pairs.contains(&(rich, none)) {
+    fn is_same_role(&mut self, coloured: CellStyle, uncoloured: CellStyle) -> bool {
+        if self.pairs.contains(&(coloured, uncoloured)) {
             return true;
         }
-        let is_found = self.styles.all.iter().any(|(_, a, b)| (*a, *b) == (rich, none));
-        is_found && self.pairs.insert((rich, none))
+        let is_found = self.styles.all.iter().any(|(_, a, b)| (*a, *b) == (coloured, uncoloured));
+        is_found && self.pairs.insert((coloured, uncoloured))
     }
 }
 
 /// Checks that without colours the symbols are the same and the modifiers are those of the role.
 #[track_caller]
-fn check_without_colour(name: &str, fancy: &Buffer, bare: &Buffer, known: &mut StyleLetters) {
-    for (cell, bare) in fancy.content.iter().zip(&bare.content) {
-        assert_eq!(cell.symbol(), bare.symbol(), "{name} without colours");
-        assert_eq!((bare.fg, bare.bg), (Color::Reset, Color::Reset), "{name} without colours: {bare:?}");
-        let is_alike = known.is_same_role(cell_style(cell), cell_style(bare));
-        assert!(is_alike, "{name}: {cell:?} is {bare:?} without colours");
+fn check_without_colour(name: &str, unicode: &Buffer, colourless: &Buffer, letters: &mut StyleLetters) {
+    for (cell, colourless) in unicode.content.iter().zip(&colourless.content) {
+        assert_eq!(cell.symbol(), colourless.symbol(), "{name} without colours");
+        assert_eq!(
+            (colourless.fg, colourless.bg),
+            (Color::Reset, Color::Reset),
+            "{name} without colours: {colourless:?}"
+        );
+        let is_same = letters.is_same_role(cell_style(cell), cell_style(colourless));
+        assert!(is_same, "{name}: {cell:?} is {colourless:?} without colours");
     }
 }
 
 /// Checks that the ASCII screen contains only ASCII, except for test data.
 #[track_caller]
-fn check_ascii(name: &str, plain: &Buffer) {
-    let text = text_of(plain);
+fn check_ascii(name: &str, ascii: &Buffer) {
+    let text = text_of(ascii);
     let unexpected: String = text.chars().filter(|c| !c.is_ascii() && !is_external(*c)).collect();
     assert!(unexpected.is_empty(), "{name} in ASCII has {unexpected:?}:\n{text}");
 }
 
 /// Whether an ASCII line is the Unicode line with each symbol replaced by its ASCII form, in the same style.
-fn is_line_in_ascii(fancy: &Buffer, plain: &Buffer, y: u16) -> bool {
-    (0..fancy.area.width).all(|x| {
-        let (cell, other) = (&fancy[(x, y)], &plain[(x, y)]);
-        let is_alike = (cell.fg, cell.bg, cell.modifier) == (other.fg, other.bg, other.modifier);
-        is_alike && is_ascii_form(cell.symbol(), other.symbol())
+fn is_line_in_ascii(unicode: &Buffer, ascii: &Buffer, y: u16) -> bool {
+    (0..unicode.area.width).all(|x| {
+        let (cell, other) = (&unicode[(x, y)], &ascii[(x, y)]);
+        let is_same = (cell.fg, cell.bg, cell.modifier) == (other.fg, other.bg, other.modifier);
+        is_same && is_ascii_form(cell.symbol(), other.symbol())
     })
 }
 
-fn is_ascii_form(fancy: &str, plain: &str) -> bool {
-    let Some(c) = fancy.chars().next().filter(|c| !c.is_ascii()) else { return fancy == plain };
+fn is_ascii_form(unicode: &str, ascii: &str) -> bool {
+    let Some(c) = unicode.chars().next().filter(|c| !c.is_ascii()) else { return unicode == ascii };
     if is_external(c) {
-        return fancy == plain;
+        return unicode == ascii;
     }
     let heights = |theme: Theme| theme.heights();
     let height = heights(THEME).iter().position(|height| *height == c);
@@ -238,17 +251,17 @@ fn is_ascii_form(fancy: &str, plain: &str) -> bool {
             set.horizontal_top,
         ]
     });
-    let is_frame = frames[0].iter().zip(frames[1]).any(|(a, b)| (*a, b) == (fancy, plain));
+    let is_frame = frames[0].iter().zip(frames[1]).any(|(a, b)| (*a, b) == (unicode, ascii));
     let is_dots = ('\u{2800}'..='\u{28ff}').contains(&c) || QUARTERS.contains(&c);
-    let is_part = EIGHTHS.contains(&fancy);
+    let is_part = EIGHTHS.contains(&unicode);
     let numbered = (0..60).map(Symbol::Run).chain((0..8).map(Symbol::Fill));
     let glyphs = Symbol::ALL.into_iter().chain(numbered);
     let mut is_glyph = glyphs.map(|glyph| (glyph.text(false), glyph.text(true)));
-    (is_dots && plain.is_ascii() && plain != " ")
-        || (is_part && ["#", "-"].contains(&plain))
+    (is_dots && ascii.is_ascii() && ascii != " ")
+        || (is_part && ["#", "-"].contains(&ascii))
         || is_frame
         || height.is_some_and(|at| {
-            plain == heights(Theme { letters: Charset::AsciiSymbols, ..THEME })[at].to_string()
+            ascii == heights(Theme { letters: Charset::AsciiSymbols, ..THEME })[at].to_string()
         })
-        || is_glyph.any(|pair| pair == (fancy, plain))
+        || is_glyph.any(|pair| pair == (unicode, ascii))
 }

@@ -9,8 +9,8 @@ pub(super) static INFER: &[Row] = &[
     bind(
         "accept",
         ENTER,
-        Action::Infer(InferAction::Keep),
-        "keep",
+        Action::Infer(InferAction::AddToHistory),
+        "add",
         "add the text to the history and clear the input",
     ),
     bind("up", ARROW_UP, Action::List(ListAction::Up), "earlier", "recall the previous text"),

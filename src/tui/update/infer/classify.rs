@@ -96,7 +96,7 @@ fn recall_at(infer: &mut InferState, to: Option<usize>) -> Vec<Effect> {
 }
 
 /// Adds the text to the history and clears the fields.
-pub(super) fn keep(infer: &mut InferState) -> Vec<Effect> {
+pub(super) fn add_to_history(infer: &mut InferState) -> Vec<Effect> {
     let (text, text_pair) = infer.texts();
     let Some((_, _, prediction)) = infer.prediction.as_ref().filter(|_| !text.is_empty()) else {
         return Vec::new();

@@ -149,7 +149,7 @@ fn draw_judged(app: &App, area: Rect, buffer: &mut Buffer) {
     let judged = &app.infer.history;
     if judged.is_empty() {
         let actions = [
-            Action::Infer(InferAction::Keep),
+            Action::Infer(InferAction::AddToHistory),
             Action::List(ListAction::Up),
             Action::Infer(InferAction::ToggleProbe),
         ];
