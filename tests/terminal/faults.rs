@@ -117,7 +117,7 @@ fn predictions_of_another_shape_are_an_error_on_the_screen() {
     terminal.wait_for("number of outputs is 1");
     answers_keys(&mut terminal);
     terminal.send("\x1b");
-    terminal.wait_for("A short one");
+    terminal.wait_for("Past runs");
     terminal.send("q");
     assert_eq!(terminal.end().exit_code(), 0);
 }
