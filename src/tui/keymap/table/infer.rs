@@ -13,7 +13,7 @@ pub(super) static INFER: &[Row] = &[
         "add",
         "add the text to the history and clear the input",
     ),
-    bind("up", ARROW_UP, Action::List(ListAction::Up), "earlier", "recall the previous text"),
+    bind("up", ARROW_UP, Action::List(ListAction::Up), "recall", "recall the previous text"),
     bind("down", ARROW_DOWN, Action::List(ListAction::Down), "", "recall the next text"),
     bind(
         "next",
