@@ -49,7 +49,7 @@ fn evaluations() -> Vec<SavedPredictions> {
             let p = positive[index];
             predictions.set(row, &[0.0, (p / (1.0 - p)).ln() as f32], Label::Class(*label));
         }
-        SavedPredictions { step, epoch, predictions: predictions }
+        SavedPredictions { step, epoch, predictions }
     };
     steps.into_iter().enumerate().map(evaluation).collect()
 }

@@ -102,7 +102,7 @@ fn report() -> ErrorReport {
         for (row, (_, _, target, predicted)) in rows.iter().enumerate() {
             predictions.set(row, &[predicted[index]], Label::Value(*target));
         }
-        SavedPredictions { step, epoch: index as f64, predictions: predictions }
+        SavedPredictions { step, epoch: index as f64, predictions }
     };
     let evaluations = [0, 63, 126].into_iter().enumerate().map(evaluation).collect();
     let example = |(text, text_pair, target, _): &(String, Option<String>, f32, _)| Example {
