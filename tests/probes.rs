@@ -126,13 +126,13 @@ fn invalid_or_long_file_is_a_warning() {
     let logged = replay(&outcome.dir).unwrap();
     let logged = warnings(&logged);
     assert_eq!(logged.len(), 1, "{logged:?}");
-    assert!(logged[0].contains("probes.toml:2") && logged[0].contains("not scored"), "{logged:?}");
+    assert!(logged[0].contains("probes.toml:2") && logged[0].contains("not evaluated"), "{logged:?}");
     let many: Vec<_> =
         (0..MAX_PROBES + 3).map(|number| format!("[[probe]]\ntext = \"number {number}\"\n")).collect();
     std::fs::write(&file, many.concat()).unwrap();
     let outcome = run(spec(), home.path(), |_| None);
     let logged = replay(&outcome.dir).unwrap();
-    assert!(warnings(&logged)[0].ends_with("probes.toml has 11 sentences; the first 8 are scored"));
+    assert!(warnings(&logged)[0].ends_with("probes.toml has 11 probes; only the first 8 are evaluated"));
     assert_eq!(probes(&logged).len(), 3 * MAX_PROBES);
 }
 

@@ -181,5 +181,5 @@ fn label_smoothing_is_refused() {
         .unwrap();
     assert_eq!(refused.status.code(), Some(2));
     let error = String::from_utf8_lossy(&refused.stderr).into_owned();
-    assert!(error.contains("label_smoothing_factor") && error.contains("only labels of classes"), "{error}");
+    assert!(error.contains("label_smoothing_factor") && error.contains("is a regression"), "{error}");
 }

@@ -433,10 +433,7 @@ mod tests {
         assert!((bins[3].bias + 1.8).abs() < 1e-6);
         assert!((bins[3].rmse - (f64::midpoint(0.25, 9.61)).sqrt()).abs() < 1e-6);
         assert!((bins[4].bias - 0.75).abs() < 1e-6 && (bins[4].rmse - 0.75).abs() < 1e-6);
-        assert_eq!(
-            find_label_issues(&[SavedPredictions { step: 3, epoch: 1.0, predictions: predictions }]),
-            []
-        );
+        assert_eq!(find_label_issues(&[SavedPredictions { step: 3, epoch: 1.0, predictions }]), []);
     }
 
     /// By hand: of ten rows, four at 0.95 and three of them right, five at 0.75 and four right, one at 0.65

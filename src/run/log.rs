@@ -2,9 +2,9 @@
 //!
 //! # Format of `events.jsonl`
 //!
-//! Each line is one [`Event`] as a JSON object. The first line also has the field `format`, the number of the format:
-//! 1. Readers skip lines and fields that they do not know, and accept the names that earlier versions wrote,
-//! so adding a kind of event or a field does not change the number. It changes when a version can no longer read the
+//! Each line is one [`Event`] as a JSON object. The first line also has the field `format`, the format number, which
+//! is 1. Readers skip lines and fields that they do not know, and accept the names that earlier versions wrote, so
+//! adding a kind of event or a field does not change the number. It changes when a version can no longer read the
 //! lines of the version before: when a field gets another meaning or unit, or is removed without a default.
 //!
 //! A process that is killed can leave an incomplete last line. Readers ignore it, and the next writer removes it.

@@ -97,12 +97,11 @@ impl ProbeSeries {
 
     /// Step of the last change of the label, if there was one.
     pub fn flipped_at(&self) -> Option<u64> {
-        let pairs = self.points.windows(2).rev();
-        pairs
-            .filter_map(
-                |pair| if let [(_, a), (step, b)] = pair { differ(a, b).then_some(*step) } else { None },
-            )
-            .next()
+        let mut pairs = self.points.windows(2).rev();
+        pairs.find_map(|pair| match pair {
+            [(_, a), (step, b)] => differ(a, b).then_some(*step),
+            _ => None,
+        })
     }
 }
 

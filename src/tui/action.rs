@@ -77,7 +77,7 @@ pub enum ListAction {
 pub enum FilterAction {
     /// Start typing.
     Start,
-    /// Stop typing and keep the filter.
+    /// Stop typing and apply the filter.
     Accept,
     /// Stop typing and clear the filter.
     Clear,
@@ -152,12 +152,12 @@ pub enum FormAction {
     Reset,
     /// Close the form, after a question if a value was changed.
     Close,
-    /// Keep the typed value.
-    Keep,
+    /// Accept the typed value.
+    Accept,
     /// Discard the typed value.
     Discard,
-    /// Keep the typed value and go to the next line.
-    KeepAndNext,
+    /// Accept the typed value and go to the next line.
+    AcceptAndNext,
     /// Put the cursor on a line; the line under the cursor is opened.
     Select(usize),
 }
@@ -193,7 +193,7 @@ pub enum LiveAction {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum InferAction {
     /// Add the text to the history and clear the fields.
-    Keep,
+    AddToHistory,
     /// Go to the other text of a pair.
     OtherText,
     /// Add the text to the probes, or remove it.
@@ -323,10 +323,10 @@ impl Action {
             Action::Runs(action) => matches!(action, RunsAction::Open | RunsAction::ClearFilter),
             Action::Form(action) => matches!(
                 action,
-                FormAction::Open | FormAction::Close | FormAction::Keep | FormAction::Discard
+                FormAction::Open | FormAction::Close | FormAction::Accept | FormAction::Discard
             ),
             Action::Live(action) => action == LiveAction::Back,
-            Action::Infer(action) => matches!(action, InferAction::Keep | InferAction::Back),
+            Action::Infer(action) => matches!(action, InferAction::AddToHistory | InferAction::Back),
             Action::Compare(action) => matches!(action, CompareAction::Open | CompareAction::Back),
             Action::Insight(action) => matches!(action, InsightAction::Open | InsightAction::Back),
             Action::Data(action) => action == DataAction::Back,

@@ -65,7 +65,7 @@ pub fn open(options: Options) -> Result<()> {
         app.viewed = Some(RunState::past(crate::spec::built_in(""), dir.clone(), Vec::new()));
         effect_runner.run(Effect::LoadHistory(dir));
     }
-    let keys = read_keys()?;
+    let keys = read_terminal()?;
     let ended =
         Loop { app, effect_runner, messages, keys, signals, last_draw: None, last_tick: Instant::now() }
             .run(&mut screen);
@@ -192,37 +192,37 @@ impl Loop {
         // more than the event itself.
         let waking_events = if is_dirty { never() } else { run_events.clone() };
         select! {
-            recv(self.keys) -> event => self.key(event.ok(), &mut iteration),
-            recv(self.messages) -> msg => self.message(msg.ok(), &mut iteration),
+            recv(self.keys) -> event => self.handle_key(event.ok(), &mut iteration),
+            recv(self.messages) -> msg => self.handle_message(msg.ok(), &mut iteration),
             recv(start_replies) -> reply => {
                 // Its events are received from the next iteration on, after this message.
                 let msg = reply.ok().and_then(|reply| self.effect_runner.take_reply(reply));
-                self.message(msg, &mut iteration);
+                self.handle_message(msg, &mut iteration);
             }
             recv(waking_events) -> event => match event {
-                Ok(event) => self.message(Some(Msg::RunEvent(event)), &mut iteration),
+                Ok(event) => self.handle_message(Some(Msg::RunEvent(event)), &mut iteration),
                 Err(_) => iteration.has_run_ended = true,
             },
             recv(self.signals) -> _ => iteration.stop_reason = Some("terminated by a signal"),
             recv(pause) -> _ => {}
         }
         for event in self.keys.try_iter().collect::<Vec<_>>() {
-            self.key(Some(event), &mut iteration);
+            self.handle_key(Some(event), &mut iteration);
         }
         for msg in self.messages.try_iter().collect::<Vec<_>>() {
-            self.message(Some(msg), &mut iteration);
+            self.handle_message(Some(msg), &mut iteration);
         }
         for event in run_events.try_iter().take(BURST).collect::<Vec<_>>() {
-            self.message(Some(Msg::RunEvent(event)), &mut iteration);
+            self.handle_message(Some(Msg::RunEvent(event)), &mut iteration);
         }
         if self.needs_clock() && self.last_tick.elapsed() >= TICK {
             self.last_tick = Instant::now();
-            self.message(Some(Msg::Tick(now())), &mut iteration);
+            self.handle_message(Some(Msg::Tick(now())), &mut iteration);
         }
         iteration
     }
 
-    fn key(&mut self, event: Option<Event>, iteration: &mut Iteration) {
+    fn handle_key(&mut self, event: Option<Event>, iteration: &mut Iteration) {
         let Some(event) = event else {
             iteration.stop_reason = Some(TERMINAL_CLOSED);
             return;
@@ -240,7 +240,7 @@ impl Loop {
         }
     }
 
-    fn message(&mut self, msg: Option<Msg>, iteration: &mut Iteration) {
+    fn handle_message(&mut self, msg: Option<Msg>, iteration: &mut Iteration) {
         if let Some(msg) = msg {
             iteration.is_dirty = true;
             iteration.effects.extend(update(&mut self.app, msg));
@@ -271,7 +271,7 @@ impl Loop {
 }
 
 /// Reads terminal events on a separate thread, which ends with the terminal or the program.
-fn read_keys() -> Result<Receiver<Event>> {
+fn read_terminal() -> Result<Receiver<Event>> {
     let (sender, keys) = bounded(KEYS);
     let read = move || {
         while let Ok(event) = crossterm::event::read() {

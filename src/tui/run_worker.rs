@@ -88,8 +88,10 @@ impl Worker for RunWorker {
             }
             RunJob::StartNext => {
                 let started = catch_panic(name, || self.start_next());
-                let reply = started
-                    .unwrap_or_else(|error| StartReply { msg: self.queue_start_failed(&error), run: None });
+                let reply = started.unwrap_or_else(|error| StartReply {
+                    msg: Some(self.queue_start_failed(&error)),
+                    run: None,
+                });
                 self.reply(reply);
             }
             RunJob::Enqueue(request) => {
@@ -187,13 +189,13 @@ impl RunWorker {
 
     /// The next run of the queue cannot be started: either that run has an error and was removed, or the queue
     /// itself cannot be used.
-    fn queue_start_failed(&mut self, error: &Error) -> Option<Msg> {
+    fn queue_start_failed(&mut self, error: &Error) -> Msg {
         match self.changed_queue() {
             Some(queue @ Msg::QueueLoaded(Ok(_))) => {
                 self.send(error_msg("Cannot start a run of the queue", error));
-                Some(queue)
+                queue
             }
-            _ => Some(self.unreadable_queue(error)),
+            _ => self.unreadable_queue(error),
         }
     }
 

@@ -84,7 +84,9 @@ mod tests {
     fn worker_survives_a_panic_and_reports_it() {
         let (sender, jobs) = unbounded();
         let (messages, receiver) = unbounded();
-        [3, 0, 4].into_iter().for_each(|job| sender.send(job).unwrap());
+        for job in [3, 0, 4] {
+            sender.send(job).unwrap();
+        }
         drop(sender);
         serve(Divider { messages: messages.clone() }, &jobs, &messages);
         drop(messages);

@@ -170,7 +170,7 @@ fn handle(mut stream: TcpStream, state: &Mutex<State>) -> std::io::Result<()> {
             keep = body.len();
         }
         Some(Fault::Truncate { keep: bytes, has_length: announced }) => {
-            (keep, has_length) = (bytes, announced)
+            (keep, has_length) = (bytes, announced);
         }
         Some(Fault::Stall { keep: bytes }) => keep = bytes,
         Some(Fault::NoResponse) => {

@@ -1,6 +1,6 @@
-//! The data of an experiment before anything is trained on it.
+//! The Data screen.
 
-use super::stage::*;
+use super::fixtures::*;
 
 use glue_tui::data::{LengthHistogram, SplitStatistics};
 use glue_tui::event::SplitName;
@@ -13,11 +13,11 @@ use glue_tui::tui::theme::{Charset, ColorDepth, Theme};
 use glue_tui::tui::update::update;
 
 fn profile() -> DataProfile {
-    // As many rows of each length as a sentence has it: few short ones, most of a dozen, a long tail.
+    // Lengths are distributed as those of sentences: few short ones, most near 14 tokens, a long tail.
     let rows = |scale: usize| {
         (3..190).flat_map(move |length: usize| {
-            let far = length.abs_diff(14);
-            std::iter::repeat_n(length, scale * 40 / (1 + far * far / 12))
+            let distance = length.abs_diff(14);
+            std::iter::repeat_n(length, scale * 40 / (1 + distance * distance / 12))
         })
     };
     let split = |scale: usize, in_train: usize| {
@@ -45,67 +45,67 @@ fn profile() -> DataProfile {
     }
 }
 
-/// The app with the screen opened on the first experiment, and what it asked for.
+/// The app with the screen opened on the first experiment, and the requested specification.
 fn opened(width: u16, height: u16) -> (App, Box<RunSpec>) {
     let mut app = app(width, height);
-    let effects = play(&mut app, "D");
-    let Some(Effect::ProfileData(of)) = effects.last() else { panic!("{effects:?}") };
-    (app, of.clone())
+    let effects = press_keys(&mut app, "D");
+    let Some(Effect::ProfileData(spec)) = effects.last() else { panic!("{effects:?}") };
+    (app, spec.clone())
 }
 
-fn looked_at(width: u16, height: u16, result: Result<DataProfile, String>) -> App {
-    let (mut app, of) = opened(width, height);
-    update(&mut app, Msg::DataProfiled { spec: of, result });
+fn loaded(width: u16, height: u16, result: Result<DataProfile, String>) -> App {
+    let (mut app, spec) = opened(width, height);
+    update(&mut app, Msg::DataProfiled { spec, result });
     app
 }
 
 #[test]
 fn data_screen() {
-    snapshot("data", |width, height| looked_at(width, height, Ok(profile())));
+    snapshot("data", |width, height| loaded(width, height, Ok(profile())));
 }
 
 #[test]
-fn data_screen_of_rows_that_are_not_there() {
-    let why = "data/SST: is not there; data_dir names the folder with train.txt";
-    snapshot("data-missing", |width, height| looked_at(width, height, Err(why.into())));
+fn data_screen_with_missing_files() {
+    let why = "data/SST: not found; data_dir names the folder with train.txt";
+    snapshot("data-missing", |width, height| loaded(width, height, Err(why.into())));
 }
 
 #[test]
-fn data_screen_without_the_tokenizer() {
+fn data_screen_without_tokenizer() {
     snapshot("data-untokenized", |width, height| {
         let mut profile = profile();
         profile.splits.iter_mut().for_each(|(_, split)| split.lengths = None);
-        profile.no_lengths = Some("model /models/none: is not there".into());
-        looked_at(width, height, Ok(profile))
+        profile.no_lengths = Some("model /models/none: not found".into());
+        loaded(width, height, Ok(profile))
     });
 }
 
 #[test]
-fn rows_are_counted_once_and_their_splits_gone_through() {
-    let (mut app, of) = opened(120, 40);
-    shows(&app, "Reading the data");
-    update(&mut app, Msg::DataProfiled { spec: of.clone(), result: Ok(profile()) });
-    shows(&app, "37 of the validation rows are also in train");
-    shows(&app, "Tokens per input, train");
-    play(&mut app, "<tab>");
-    shows(&app, "Tokens per input, validation");
-    play(&mut app, "<tab><tab>");
-    shows(&app, "Tokens per input, train");
-    play(&mut app, "<esc>");
+fn profile_is_cached_and_tab_shows_the_next_split() {
+    let (mut app, spec) = opened(120, 40);
+    assert_shows(&app, "Reading the data");
+    update(&mut app, Msg::DataProfiled { spec: spec.clone(), result: Ok(profile()) });
+    assert_shows(&app, "37 of the validation rows are also in train");
+    assert_shows(&app, "Tokens per input, train");
+    press_keys(&mut app, "<tab>");
+    assert_shows(&app, "Tokens per input, validation");
+    press_keys(&mut app, "<tab><tab>");
+    assert_shows(&app, "Tokens per input, train");
+    press_keys(&mut app, "<esc>");
     assert_eq!(app.screen, Screen::Runs);
-    assert_eq!(play(&mut app, "D"), [], "what was counted is kept");
-    shows(&app, "37 of the validation rows");
-    assert_eq!(play(&mut app, "<f5>"), [Effect::ProfileData(of)]);
-    shows(&app, "Reading the data");
+    assert_eq!(press_keys(&mut app, "D"), [], "the profile is cached");
+    assert_shows(&app, "37 of the validation rows");
+    assert_eq!(press_keys(&mut app, "<f5>"), [Effect::ProfileData(spec)]);
+    assert_shows(&app, "Reading the data");
 }
 
 #[test]
-fn every_size_and_plain_terminals_do_no_harm() {
+fn data_screen_is_drawn_at_every_size_and_in_ascii() {
     let hostile =
         DataProfile { labels: vec!["\u{1b}[31m".into(), "日本語の映画は".repeat(9)], ..profile() };
-    let nothing = DataProfile { splits: Vec::new(), ..profile() };
-    for profile in [hostile, nothing, profile()] {
-        let mut app = looked_at(120, 40, Ok(profile));
+    let empty = DataProfile { splits: Vec::new(), ..profile() };
+    for profile in [hostile, empty, profile()] {
+        let mut app = loaded(120, 40, Ok(profile));
         for width in [1, 20, 40, 60, 80, 99, 120, 200] {
             for height in [1, 3, 10, 15, 24, 50] {
                 app.size = (width, height);
@@ -113,7 +113,7 @@ fn every_size_and_plain_terminals_do_no_harm() {
             }
         }
     }
-    let mut app = looked_at(120, 40, Ok(profile()));
+    let mut app = loaded(120, 40, Ok(profile()));
     app.theme = Theme::new(ColorDepth::None, Charset::AsciiSymbols);
     let text = text(&app);
     assert!(text.is_ascii(), "{text}");

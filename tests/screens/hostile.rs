@@ -1,8 +1,7 @@
-//! Names, sentences and errors from outside that hold whatever text can hold: the frames stay where they
-//! are, and nothing of it is obeyed by a terminal.
+//! Hostile text in names, inputs and errors: it moves no frame, and no control character reaches the terminal.
 
-use super::modes::drawn;
-use super::stage::*;
+use super::fixtures::*;
+use super::recording::draw;
 use glue_tui::event::{Event, ProbePrediction, ProbeResult};
 use glue_tui::predict::{ModelOutput, Prediction};
 use glue_tui::probes::Probe;
@@ -15,7 +14,7 @@ use glue_tui::tui::update::update;
 use proptest::prelude::*;
 use ratatui::buffer::Buffer;
 
-/// Text that moves cursors, turns directions, joins, widens and piles up.
+/// Escape sequences, bidirectional controls, joined emoji, wide characters, and stacked combining marks.
 const HOSTILE: [&str; 6] = [
     "\x1b[31mred\x1b[0m\x1b]0;title\x07\r\n\t\u{9b}2J",
     "\u{202e}txet desrever\u{202c}\u{2066}x\u{200f}",
@@ -25,11 +24,11 @@ const HOSTILE: [&str; 6] = [
     "e\u{301}\u{301}\u{301}\u{301}\u{301}\u{301}\u{301} \u{200b}\u{ad}\u{feff} ﷽",
 ];
 
-fn pin(text: &str) -> Probe {
+fn probe(text: &str) -> Probe {
     Probe { text: text.into(), text_pair: None }
 }
 
-/// Every screen with `text` wherever text comes from outside.
+/// Every screen, with `text` wherever text comes from outside.
 fn screens(text: &str, (width, height): (u16, u16)) -> Vec<App> {
     let mut apps = Vec::new();
     let mut runs = runs();
@@ -52,37 +51,37 @@ fn screens(text: &str, (width, height): (u16, u16)) -> Vec<App> {
     for keys in ["", "jjjj", "e", "4<space>j<space>", "/", "?"] {
         let mut app = app(width, height);
         listed(&mut app);
-        let effects = play(&mut app, keys);
-        answer_collects(&mut app, &effects);
+        let effects = press_keys(&mut app, keys);
+        load_histories(&mut app, &effects);
         update(&mut app, Msg::Edit(glue_tui::tui::widgets::text_field::Edit::Insert(text.into())));
         apps.push(app);
     }
     let mut app = training(width, height, "demo", 330);
     listed(&mut app);
-    update(&mut app, said(0, Event::note(text)));
+    update(&mut app, run_event(0, Event::note(text)));
     for (step, label) in [(300, "negative"), (400, text)] {
         let flipped_from = (step > 300).then(|| "negative".to_string());
-        let told =
+        let prediction =
             ProbePrediction::Label { label: label.into(), flipped_from, probabilities: vec![0.25, 0.75] };
-        let probe = ProbeResult { step, epoch: 3.0, probe: pin(text), prediction: told };
-        update(&mut app, said(0, Event::Probe(Box::new(probe))));
+        let probe = ProbeResult { step, epoch: 3.0, probe: probe(text), prediction };
+        update(&mut app, run_event(0, Event::Probe(Box::new(probe))));
     }
     apps.push(app);
     let mut app = training(width, height, "demo", 30);
     update(&mut app, Msg::RunEnded(Err(text.into())));
     apps.push(app);
-    let mut app = judged(text, (width, height));
-    let pair = Probe { text_pair: Some(text.into()), ..pin(text) };
-    update(&mut app, Msg::ProbesLoaded(Ok(vec![pin(text), pair])));
+    let mut app = classified(text, (width, height));
+    let pair = Probe { text_pair: Some(text.into()), ..probe(text) };
+    update(&mut app, Msg::ProbesLoaded(Ok(vec![probe(text), pair])));
     apps.push(app);
-    apps.push(judged(text, (width, height)));
+    apps.push(classified(text, (width, height)));
     apps
 }
 
-/// Infer with `text` as the sentence, the model's name and the labels.
-fn judged(text: &str, (width, height): (u16, u16)) -> App {
+/// The Infer screen with `text` as the input, the model's name and the labels.
+fn classified(text: &str, (width, height): (u16, u16)) -> App {
     let mut app = app(width, height);
-    let effects = play(&mut app, "jjjji");
+    let effects = press_keys(&mut app, "jjjji");
     let Some(Effect::OpenModel { request_id, .. }) = effects.last() else { panic!("{effects:?}") };
     update(
         &mut app,
@@ -96,21 +95,21 @@ fn judged(text: &str, (width, height): (u16, u16)) -> App {
             update(&mut app, Msg::Edit(glue_tui::tui::widgets::text_field::Edit::Insert(text.into())));
         if let Some(Effect::Classify { request_id, .. }) = effects.last() {
             let probabilities = vec![(text.to_string(), 0.25), (format!("{text}2"), 0.75)];
-            let answer = ModelOutput::Label { label: format!("{text}2"), probability: 0.75, probabilities };
-            let verdict = Prediction { output: answer, ..verdict(0.5) };
+            let output = ModelOutput::Label { label: format!("{text}2"), probability: 0.75, probabilities };
+            let prediction = Prediction { output, ..prediction(0.5) };
             update(
                 &mut app,
-                Msg::Prediction { request_id: *request_id, seconds: 0.006, result: Ok(verdict) },
+                Msg::Prediction { request_id: *request_id, seconds: 0.006, result: Ok(prediction) },
             );
         }
-        play(&mut app, "<enter>");
+        press_keys(&mut app, "<enter>");
     }
     app
 }
 
-/// The cells of frames, the popups' among them.
+/// The cells of all frames, including those of popups.
 fn frames(app: &mut App) -> Vec<(u16, u16)> {
-    let buffer = drawn(app, THEME);
+    let buffer = draw(app, THEME);
     let set = THEME.border();
     let signs = [set.top_left, set.top_right, set.bottom_left, set.bottom_right, set.vertical_left];
     let is_frame = |x: u16, y: u16| {
@@ -123,7 +122,7 @@ fn frames(app: &mut App) -> Vec<(u16, u16)> {
     cells.filter(|(x, y)| is_frame(*x, *y)).collect()
 }
 
-/// Whether a line belongs to the axis of a chart, which ends in its corner.
+/// Whether a vertical line is the axis of a chart, which ends in its corner.
 fn is_axis(buffer: &Buffer, x: u16, y: u16) -> bool {
     let signs = [Symbol::Axis, Symbol::AxisTick].map(|glyph| glyph.text(false));
     let mut below = (y..buffer.area.height).map(|y| buffer[(x, y)].symbol());
@@ -131,13 +130,13 @@ fn is_axis(buffer: &Buffer, x: u16, y: u16) -> bool {
 }
 
 #[test]
-fn no_text_moves_a_frame() {
+fn hostile_text_moves_no_frame() {
     for size in [(80, 24), (120, 40), (200, 60)] {
         for text in HOSTILE {
             for mut app in screens(text, size) {
                 let found = frames(&mut app);
-                // Where a line of a frame begins or ends there is one over it or below it, or a corner.
-                let buffer = drawn(&mut app, THEME);
+                // Above and below each vertical line of a frame is another one, or a corner.
+                let buffer = draw(&mut app, THEME);
                 for (x, y) in &found {
                     if buffer[(*x, *y)].symbol() != THEME.border().vertical_left || is_axis(&buffer, *x, *y) {
                         continue;
@@ -146,7 +145,7 @@ fn no_text_moves_a_frame() {
                         assert!(
                             found.contains(&(*x, y)) || app.popup.is_some(),
                             "{text:?}: the frame is broken at {x}, {y} of\n{}",
-                            super::stage::text(&app)
+                            super::fixtures::text(&app)
                         );
                     }
                 }
@@ -159,12 +158,12 @@ fn no_text_moves_a_frame() {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(6))]
     #[test]
-    fn no_text_is_obeyed_on_any_screen(text in any::<String>(), hostile in 0..HOSTILE.len(), at in 0_usize..3) {
+    fn no_screen_contains_control_characters(text in any::<String>(), hostile in 0..HOSTILE.len(), at in 0_usize..3) {
         let size = [(80, 24), (120, 40), (44, 11)][at];
         for text in [text.as_str(), HOSTILE[hostile]] {
             for mut app in screens(text, size) {
                 for letters in [Charset::Unicode, Charset::AsciiSymbols, Charset::Ascii] {
-                    let buffer = drawn(&mut app, Theme { letters, ..THEME });
+                    let buffer = draw(&mut app, Theme { letters, ..THEME });
                     for cell in &buffer.content {
                         prop_assert!(!cell.symbol().contains(char::is_control), "{:?}", cell);
                         prop_assert!(letters != Charset::Ascii || cell.symbol().is_ascii(), "{:?}", cell);

@@ -1,6 +1,6 @@
-//! What the machine does while a run is trained: the strip on the Live screen and the page.
+//! Hardware usage: the strip on the Live screen, and the Machine screen.
 
-use super::stage::*;
+use super::fixtures::*;
 
 use glue_tui::event::{Event, Stage, Usage};
 use glue_tui::machine::{Gauges, Gpu};
@@ -11,7 +11,7 @@ use glue_tui::tui::state::App;
 use glue_tui::tui::theme::{Charset, ColorDepth, Theme};
 use glue_tui::tui::update::update;
 
-/// Gauges of that second, with so many GPUs.
+/// Gauges of a second, with `gpus` GPUs.
 fn gauges(second: u32, gpus: u32) -> Event {
     let wave = f64::from(second % 7) / 7.0;
     let gpu = |number: u32| Gpu {
@@ -23,7 +23,7 @@ fn gauges(second: u32, gpus: u32) -> Event {
         celsius: (number == 0).then_some(55.0 + f64::from(second) / 20.0),
     };
     Event::Machine(Gauges {
-        time: BEGUN + f64::from(second),
+        time: STARTED_AT + f64::from(second),
         cpu: if second < 12 { 0.2 } else { 0.97 - 0.04 * wave },
         process_cpu: if second < 12 { 0.05 } else { 0.94 - 0.05 * wave },
         process_memory: (300 << 20) + (u64::from(second.min(40)) << 22),
@@ -33,7 +33,7 @@ fn gauges(second: u32, gpus: u32) -> Event {
     })
 }
 
-/// What steps have used, as it is told.
+/// The usage of the steps, as it is logged.
 fn usage() -> Usage {
     let mut usage = Usage { tokens: 45_000, computed_tokens: 50_000, operations: 2.1e12, ..Usage::default() };
     for (stage, seconds) in [
@@ -48,7 +48,7 @@ fn usage() -> Usage {
     usage
 }
 
-/// A run in the middle whose events tell of the machine.
+/// A live run with hardware measurements.
 fn measured(width: u16, height: u16, gpus: u32) -> App {
     let mut app = training(width, height, "demo", 0);
     for event in recorded().into_iter().take(330) {
@@ -64,9 +64,9 @@ fn measured(width: u16, height: u16, gpus: u32) -> App {
             }
             other => other,
         };
-        update(&mut app, said(0, event));
+        update(&mut app, run_event(0, event));
     }
-    (0..97).for_each(|second| drop(update(&mut app, said(0, gauges(second, gpus)))));
+    (0..97).for_each(|second| drop(update(&mut app, run_event(0, gauges(second, gpus)))));
     app
 }
 
@@ -79,7 +79,7 @@ fn live_screen_with_the_strip() {
 fn machine_screen() {
     snapshot("machine", |width, height| {
         let mut app = measured(width, height, 0);
-        play(&mut app, "m");
+        press_keys(&mut app, "m");
         app
     });
 }
@@ -88,52 +88,52 @@ fn machine_screen() {
 fn machine_screen_with_gpus() {
     snapshot("machine-gpus", |width, height| {
         let mut app = measured(width, height, 2);
-        play(&mut app, "m<left><left><left>+");
+        press_keys(&mut app, "m<left><left><left>+");
         app
     });
 }
 
 #[test]
-fn machine_screen_before_anything_is_known() {
+fn machine_screen_without_measurements() {
     snapshot("machine-empty", |width, height| {
         let mut app = training(width, height, "demo", 0);
-        play(&mut app, "m");
+        press_keys(&mut app, "m");
         app
     });
 }
 
 #[test]
-fn keys_lead_there_and_back() {
+fn keys_open_and_leave_the_machine_screen() {
     let mut app = app(120, 40);
-    play(&mut app, "2m");
-    assert_eq!(app.screen, Screen::Live, "without a run there is nothing to show");
+    press_keys(&mut app, "2m");
+    assert_eq!(app.screen, Screen::Live, "the screen needs a run");
     let mut app = measured(120, 40, 0);
-    play(&mut app, "m");
+    press_keys(&mut app, "m");
     assert_eq!(app.screen, Screen::Machine);
-    play(&mut app, "<left><left>+<esc>");
-    assert_eq!(app.screen, Screen::Machine, "first the cursor goes, then the zoom");
-    play(&mut app, "<esc><esc>");
+    press_keys(&mut app, "<left><left>+<esc>");
+    assert_eq!(app.screen, Screen::Machine, "escape clears the cursor, then the zoom");
+    press_keys(&mut app, "<esc><esc>");
     assert_eq!(app.screen, Screen::Live);
-    play(&mut app, "mm");
+    press_keys(&mut app, "mm");
     assert_eq!(app.screen, Screen::Live);
 }
 
 #[test]
-fn a_run_that_is_watched_is_read_on_from_there_too() {
+fn machine_screen_follows_a_run_of_another_process() {
     let mut app = app(120, 40);
     let dir = app.runs.runs[1].dir.clone();
-    let effects = play(&mut app, "jjjj<enter>m");
+    let effects = press_keys(&mut app, "jjjj<enter>m");
     assert_eq!(effects.last(), Some(&Effect::LoadHistory(dir.clone())));
     assert_eq!((app.screen, app.followed_runs()), (Screen::Machine, vec![dir.clone()]));
     let spec = glue_tui::spec::built_in("demo");
     update(&mut app, Msg::HistoryLoaded { dir, result: Ok((spec, vec![History::of(&recorded())])) });
-    shows(&app, "not recorded in this run");
+    assert_shows(&app, "not recorded in this run");
 }
 
 #[test]
-fn details_of_a_run_tell_where_its_time_went() {
+fn details_of_a_run_show_the_time_of_each_stage() {
     let mut app = app(120, 40);
-    let effects = play(&mut app, "jjjj");
+    let effects = press_keys(&mut app, "jjjj");
     let Some(Effect::LoadHistory(dir)) = effects.last() else { panic!("{effects:?}") };
     let mut events = recorded();
     for event in &mut events {
@@ -144,14 +144,14 @@ fn details_of_a_run_tell_where_its_time_went() {
     let spec = glue_tui::spec::built_in("demo");
     let result = Ok((spec, vec![History::of(&events)]));
     update(&mut app, Msg::HistoryLoaded { dir: dir.clone(), result });
-    shows(&app, "forward");
-    shows(&app, "evaluation");
+    assert_shows(&app, "forward");
+    assert_shows(&app, "evaluation");
 }
 
 #[test]
-fn it_is_drawn_at_every_size_and_in_ascii() {
+fn machine_screen_is_drawn_at_every_size_and_in_ascii() {
     let mut app = measured(0, 0, 3);
-    play(&mut app, "m<left>");
+    press_keys(&mut app, "m<left>");
     for width in [0, 1, 3, 8, 20, 40, 60, 79, 100, 130, 200] {
         for height in [0, 1, 2, 5, 8, 12, 20, 24, 40, 60] {
             app.size = (width, height);

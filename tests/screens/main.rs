@@ -1,26 +1,26 @@
-//! Every screen as text, drawn from recorded events at several sizes, and the whole app played by keys.
+//! Snapshots of every screen at several sizes, drawn from recorded events, and tests of the app by key presses.
 //!
-//! The texts are [insta](https://insta.rs) snapshots in `tests/screens/snapshots/`;
+//! The snapshots are [insta](https://insta.rs) snapshots in `tests/screens/snapshots/`;
 //! `INSTA_UPDATE=always cargo test --test screens` rewrites them and the pictures. The tests set the
 //! clock, so the snapshots need no filters.
 
-mod beside;
+mod commands;
+mod comparison;
 mod data;
+mod fixtures;
 mod hostile;
 mod insight;
 mod keys;
 mod machine;
-mod modes;
 mod mouse;
 mod pictures;
 mod probes;
 mod queue;
+mod recording;
 mod regression;
-mod stage;
-mod steer;
 mod svg;
 
-use stage::*;
+use fixtures::*;
 
 use glue_tui::catalog::Metric;
 use glue_tui::event::{Event, Progress, SplitName, Step, Unit};
@@ -36,7 +36,7 @@ use ratatui::style::Color;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-/// A snapshot that no test compares with would stay for ever.
+/// Finds snapshots of tests that no longer exist.
 #[test]
 fn every_snapshot_file_is_used() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/screens");
@@ -67,7 +67,7 @@ fn runs_screen() {
 fn runs_screen_on_a_past_run() {
     snapshot("runs-past", |width, height| {
         let mut app = app(width, height);
-        let effects = play(&mut app, "jjjj");
+        let effects = press_keys(&mut app, "jjjj");
         let dir = PathBuf::from("runs/demo-20261123-095711-01ab");
         assert_eq!(effects.last(), Some(&Effect::LoadHistory(dir.clone())));
         let spec = glue_tui::spec::built_in("demo");
@@ -80,7 +80,7 @@ fn runs_screen_on_a_past_run() {
 fn runs_screen_on_several_seeds() {
     snapshot("runs-seeds", |width, height| {
         let mut app = app(width, height);
-        play(&mut app, "jjj");
+        press_keys(&mut app, "jjj");
         let dir = app.runs.run().unwrap().dir.clone();
         let spec = glue_tui::spec::built_in("demo");
         let seed = |number: u64, collapsed: bool| {
@@ -106,9 +106,9 @@ fn runs_screen_on_several_seeds() {
 }
 
 #[test]
-fn runs_screen_with_nothing() {
+fn runs_screen_with_an_invalid_file() {
     snapshot("runs-empty", |width, height| {
-        let mut app = App::new(THEME, (width, height), BEGUN, "x86_64, 2 threads".into());
+        let mut app = App::new(THEME, (width, height), STARTED_AT, "x86_64, 2 threads".into());
         let experiments =
             Err("experiments.toml:12:1: unknown key `learning_rat`; did you mean `learning_rate`?".into());
         update(&mut app, Msg::Listed { experiments, runs: Vec::new() });
@@ -120,7 +120,7 @@ fn runs_screen_with_nothing() {
 fn form_screen() {
     snapshot("form", |width, height| {
         let mut app = app(width, height);
-        play(&mut app, "ejjjjjjjjjjj<enter>x");
+        press_keys(&mut app, "ejjjjjjjjjjj<enter>x");
         app
     });
 }
@@ -129,7 +129,7 @@ fn form_screen() {
 fn choice_screen() {
     snapshot("choice", |width, height| {
         let mut app = app(width, height);
-        play(&mut app, "ejj<enter>distil");
+        press_keys(&mut app, "ejj<enter>distil");
         app
     });
 }
@@ -140,13 +140,13 @@ fn live_screen_before_the_first_step() {
         let mut app = training(width, height, "demo", 0);
         let what = "downloading model.safetensors".to_string();
         let progress = Progress { what, done: 115_000_000, total: Some(267_954_768), unit: Unit::Bytes };
-        update(&mut app, said(0, Event::Progress(progress)));
+        update(&mut app, run_event(0, Event::Progress(progress)));
         app
     });
 }
 
 #[test]
-fn live_screen_in_the_middle() {
+fn live_screen() {
     snapshot("live", |width, height| training(width, height, "demo", 330));
 }
 
@@ -163,18 +163,18 @@ fn live_screen_of_the_second_seed() {
                 Event::Step(step) => Event::Step(Step { loss: 1.3 * step.loss, ..step }),
                 other => other,
             };
-            update(&mut app, said(1, event));
+            update(&mut app, run_event(1, event));
         }
-        app.now = BEGUN + 400.0;
+        app.now = STARTED_AT + 400.0;
         app
     });
 }
 
 #[test]
-fn published_means_beside_our_runs() {
+fn published_results() {
     snapshot("published", |width, height| {
         let mut app = app(width, height);
-        assert_eq!(play(&mut app, "p"), [Effect::LoadReproduction]);
+        assert_eq!(press_keys(&mut app, "p"), [Effect::LoadReproduction]);
         let row = |split, published, ours: Option<Repeats>| ReproductionRow {
             split,
             published,
@@ -184,7 +184,7 @@ fn published_means_beside_our_runs() {
         };
         let of = |count, mean, sd| Some(Repeats { count, mean, sd });
         let (validation, test) = (SplitName::Validation, SplitName::Test);
-        let one = |experiment: &str, model: &str, task: &str, rows, not_counted| Reproduction {
+        let result = |experiment: &str, model: &str, task: &str, rows, not_counted| Reproduction {
             experiment: experiment.into(),
             model: model.into(),
             task: task.into(),
@@ -192,19 +192,19 @@ fn published_means_beside_our_runs() {
             not_counted,
         };
         let distilbert = "distilbert/distilbert-base-uncased";
-        let why = ("sst-distilbert-20261123-101502-7f3a".to_string(), "learning_rate 5e-5".to_string());
+        let excluded = ("sst-distilbert-20261123-101502-7f3a".to_string(), "learning_rate 5e-5".to_string());
         let rows =
             vec![row(validation, 0.83992, of(8, 0.8413, 0.0042)), row(test, 0.85056, of(8, 0.8441, 0.0031))];
         let table = vec![
-            one("sst-distilbert", distilbert, "sst", rows, vec![why]),
-            one(
+            result("sst-distilbert", distilbert, "sst", rows, vec![excluded]),
+            result(
                 "sst-bert-large",
                 "google-bert/bert-large-uncased",
                 "sst",
                 vec![row(validation, 0.87443, of(1, 0.8701, 0.0)), row(test, 0.86997, of(1, 0.8650, 0.0))],
                 Vec::new(),
             ),
-            one("qqp-distilbert", distilbert, "qqp", vec![row(validation, 0.89909, None)], Vec::new()),
+            result("qqp-distilbert", distilbert, "qqp", vec![row(validation, 0.89909, None)], Vec::new()),
         ];
         update(&mut app, Msg::Reproduction(Ok(table)));
         app
@@ -212,39 +212,43 @@ fn published_means_beside_our_runs() {
 }
 
 #[test]
-fn seeds_are_a_band_or_one_alone() {
+fn band_of_seeds_is_toggled() {
     let mut app = training(120, 40, "sst-distilbert", usize::MAX);
     for event in recorded().into_iter().take(150) {
-        update(&mut app, said(1, event));
+        update(&mut app, run_event(1, event));
     }
-    shows(&app, "mean ± sd of 2 seeds");
-    play(&mut app, "b");
+    assert_shows(&app, "mean ± sd of 2 seeds");
+    press_keys(&mut app, "b");
     assert!(!text(&app).contains("mean ± sd of 2"), "{}", text(&app));
-    play(&mut app, "fb");
-    shows(&app, "mean ± sd of 2 seeds");
+    press_keys(&mut app, "fb");
+    assert_shows(&app, "mean ± sd of 2 seeds");
 }
 
 #[test]
 fn compare_screen_with_a_run_of_three_seeds() {
     snapshot("compare-seeds", |width, height| {
         let mut app = app(width, height);
-        for effect in play(&mut app, "4<space>j<space>") {
+        for effect in press_keys(&mut app, "4<space>j<space>") {
             let Effect::RequireHistory(dir) = effect else { continue };
             let seeds = if dir.ends_with("demo-20261123-095711-01ab") {
-                vec![like_recorded(1.6, usize::MAX)]
+                vec![scaled_history(1.6, usize::MAX)]
             } else {
-                vec![like_recorded(1.0, usize::MAX), like_recorded(1.1, usize::MAX), like_recorded(1.25, 260)]
+                vec![
+                    scaled_history(1.0, usize::MAX),
+                    scaled_history(1.1, usize::MAX),
+                    scaled_history(1.25, 260),
+                ]
             };
             let spec = glue_tui::spec::built_in("demo");
             update(&mut app, Msg::HistoryLoaded { dir, result: Ok((spec, seeds)) });
         }
-        play(&mut app, "<tab>");
+        press_keys(&mut app, "<tab>");
         app
     });
 }
 
 #[test]
-fn live_screen_beside_a_published_score() {
+fn live_screen_with_published_score() {
     snapshot("live-published", |width, height| {
         let mut app = training(width, height, "sst-distilbert", 0);
         for event in recorded() {
@@ -256,7 +260,7 @@ fn live_screen_beside_a_published_score() {
                 }
                 other => other,
             };
-            update(&mut app, said(0, event));
+            update(&mut app, run_event(0, event));
         }
         app
     });
@@ -274,10 +278,10 @@ fn live_screen_at_the_end() {
 #[test]
 fn infer_screen() {
     let text = "the plot is thin, but nobody will be bored";
-    let pushes = [("plot", 0.02), ("thin", -0.9), (",", 0.1), ("but", 0.5), ("nobody", -0.1), ("bored", 1.4)];
+    let values = [("plot", 0.02), ("thin", -0.9), (",", 0.1), ("but", 0.5), ("nobody", -0.1), ("bored", 1.4)];
     snapshot("infer", |width, height| {
-        let mut app = judging(width, height, text);
-        let (request_id, result) = (app.infer.request_id, Ok(explanation(text, &pushes)));
+        let mut app = classifying(width, height, text);
+        let (request_id, result) = (app.infer.request_id, Ok(attributions(text, &values)));
         update(&mut app, Msg::Explanation { request_id, seconds: 0.142, result });
         app
     });
@@ -287,18 +291,18 @@ fn infer_screen() {
 fn infer_screen_of_a_pair() {
     snapshot("infer-pair", |width, height| {
         let mut app = app(width, height);
-        let effects = play(&mut app, "jjjji");
+        let effects = press_keys(&mut app, "jjjji");
         let Some(Effect::OpenModel { request_id, .. }) = effects.last() else { panic!("{effects:?}") };
         let opened = OpenedModel { name: "demo-pairs".into(), pair: Some(true), step: Some(267) };
         update(&mut app, Msg::ModelOpened { request_id: *request_id, result: Ok(opened) });
-        let effects = play(&mut app, "how do i learn rust<tab>日本語 and e\u{301}");
+        let effects = press_keys(&mut app, "how do i learn rust<tab>日本語 and e\u{301}");
         let Some(Effect::Classify { request_id, text_pair, .. }) = effects.last() else {
             panic!("{effects:?}")
         };
         assert_eq!(text_pair.as_deref(), Some("日本語 and e\u{301}"));
         update(
             &mut app,
-            Msg::Prediction { request_id: *request_id, seconds: 0.0123, result: Ok(verdict(0.07)) },
+            Msg::Prediction { request_id: *request_id, seconds: 0.0123, result: Ok(prediction(0.07)) },
         );
         app
     });
@@ -308,7 +312,7 @@ fn infer_screen_of_a_pair() {
 fn live_screen_with_one_chart() {
     snapshot("live-full", |width, height| {
         let mut app = training(width, height, "demo", 330);
-        play(&mut app, "f<left><left><left><left><left><left><left><left><left><left>+yaa");
+        press_keys(&mut app, "f<left><left><left><left><left><left><left><left><left><left>+yaa");
         app
     });
 }
@@ -317,7 +321,7 @@ fn live_screen_with_one_chart() {
 fn compare_screen() {
     snapshot("compare", |width, height| {
         let mut app = comparing(width, height);
-        play(&mut app, "<left><left><left><left><left><left><left><left><left><left>");
+        press_keys(&mut app, "<left><left><left><left><left><left><left><left><left><left>");
         app
     });
 }
@@ -326,16 +330,16 @@ fn compare_screen() {
 fn compare_screen_of_scores_and_differences() {
     snapshot("compare-scores", |width, height| {
         let mut app = comparing(width, height);
-        play(&mut app, "<tab><tab>dssss");
+        press_keys(&mut app, "<tab><tab>dssss");
         app
     });
 }
 
 #[test]
-fn compare_screen_with_nothing_marked() {
+fn compare_screen_without_marks() {
     snapshot("compare-empty", |width, height| {
         let mut app = app(width, height);
-        play(&mut app, "4/demo");
+        press_keys(&mut app, "4/demo");
         app
     });
 }
@@ -344,7 +348,7 @@ fn compare_screen_with_nothing_marked() {
 fn help_screen() {
     snapshot("help", |width, height| {
         let mut app = app(width, height);
-        play(&mut app, "?");
+        press_keys(&mut app, "?");
         app
     });
 }
@@ -363,7 +367,7 @@ fn error_popup() {
 fn quit_popup() {
     snapshot("quit", |width, height| {
         let mut app = training(width, height, "demo", 60);
-        play(&mut app, "q");
+        press_keys(&mut app, "q");
         app
     });
 }
@@ -372,22 +376,22 @@ fn quit_popup() {
 fn ascii_screens_are_ascii() {
     for tab in Screen::TABS {
         let mut app = training(120, 40, "demo", 330);
-        let effects = play(&mut app, "4<space>j<space><left>");
-        answer_collects(&mut app, &effects);
+        let effects = press_keys(&mut app, "4<space>j<space><left>");
+        load_histories(&mut app, &effects);
         app.theme = Theme::new(ColorDepth::None, Charset::AsciiSymbols);
         app.screen = tab;
         let text = text(&app);
-        let strange: String = text.chars().filter(|c| !c.is_ascii()).collect();
-        assert!(strange.is_empty(), "{strange:?} in\n{text}");
+        let unexpected: String = text.chars().filter(|c| !c.is_ascii()).collect();
+        assert!(unexpected.is_empty(), "{unexpected:?} in\n{text}");
     }
 }
 
 #[test]
-fn without_colour_nothing_is_coloured() {
+fn screens_without_colour_have_no_colour() {
     for tab in Screen::TABS {
         let mut app = training(120, 40, "demo", 330);
-        let effects = play(&mut app, "4<space>j<space><left>");
-        answer_collects(&mut app, &effects);
+        let effects = press_keys(&mut app, "4<space>j<space><left>");
+        load_histories(&mut app, &effects);
         app.theme = Theme::new(ColorDepth::None, Charset::Unicode);
         app.screen = tab;
         for cell in &buffer(&app).content {
@@ -397,28 +401,28 @@ fn without_colour_nothing_is_coloured() {
 }
 
 #[test]
-fn every_size_is_drawn_without_harm() {
+fn every_screen_is_drawn_at_every_size() {
     let mut apps = vec![
         training(0, 0, "demo", 330),
-        judging(0, 0, "日本語"),
+        classifying(0, 0, "日本語"),
         app(0, 0),
         training(0, 0, "sst-distilbert", 0),
     ];
     for keys in ["<right>+", "<tab>d", "/x", ")))y<left>"] {
         let mut app = comparing(0, 0);
-        play(&mut app, keys);
+        press_keys(&mut app, keys);
         apps.push(app);
     }
     let mut full = training(0, 0, "demo", 330);
-    play(&mut full, "f<left>+");
+    press_keys(&mut full, "f<left>+");
     apps.push(full);
     for keys in ["e", "n", "e<down><down><enter>", "?", "/demo"] {
         let mut app = app(0, 0);
-        play(&mut app, keys);
+        press_keys(&mut app, keys);
         apps.push(app);
     }
     let mut quitting = training(0, 0, "demo", 10);
-    play(&mut quitting, "q");
+    press_keys(&mut quitting, "q");
     apps.push(quitting);
     let sides = [0, 1, 2, 3, 5, 8, 12, 15, 20, 40, 59, 60, 61, 79, 99, 100, 130];
     for app in &mut apps {

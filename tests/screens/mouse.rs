@@ -1,7 +1,7 @@
-//! The mouse, pointed at what a frame shows.
+//! Mouse support.
 
-use super::insight::{insight, looked_at};
-use super::stage::*;
+use super::fixtures::*;
+use super::insight::{loaded, report};
 use crossterm::event::{Event as Input, KeyModifiers, MouseButton, MouseEvent, MouseEventKind};
 use glue_tui::tui::input;
 use glue_tui::tui::msg::Effect;
@@ -16,10 +16,10 @@ fn mouse(app: &mut App, kind: MouseEventKind, (column, row): (u16, u16)) -> Vec<
     input::read(app, &event).map_or(Vec::new(), |msg| update(app, msg))
 }
 
-/// Where `text` begins on the screen.
+/// The position of `text` on the screen.
 #[track_caller]
 fn find(app: &App, text: &str) -> (u16, u16) {
-    let screen = super::stage::text(app);
+    let screen = super::fixtures::text(app);
     let found = screen.lines().enumerate().find_map(|(y, line)| {
         let at = line.find(text)?;
         Some((glue_tui::text::width(&line[..at]) as u16, y as u16))
@@ -34,7 +34,7 @@ fn click(app: &mut App, text: &str) -> Vec<Effect> {
 }
 
 #[test]
-fn tabs_and_keys_at_the_foot_are_clicked() {
+fn click_on_a_tab_or_a_key_of_the_footer() {
     for (width, height) in [(80, 24), (120, 40), (200, 60)] {
         let mut app = app(width, height);
         click(&mut app, "4 Compare");
@@ -52,7 +52,7 @@ fn tabs_and_keys_at_the_foot_are_clicked() {
 }
 
 #[test]
-fn a_click_goes_to_a_line_and_a_second_one_enters_it() {
+fn click_selects_a_line_and_a_second_click_opens_it() {
     for (width, height) in [(80, 24), (120, 40), (200, 60)] {
         let mut app = app(width, height);
         let effects = click(&mut app, "8:51");
@@ -63,7 +63,7 @@ fn a_click_goes_to_a_line_and_a_second_one_enters_it() {
         assert_eq!(app.runs.experiment().unwrap().name, "demo-pairs");
         let effects = mouse(&mut app, MouseEventKind::Down(MouseButton::Left), at);
         assert!(matches!(effects.as_slice(), [Effect::StartTraining(TrainRequest::Spec(_))]), "{effects:?}");
-        // A heading is nothing to go to.
+        // A heading cannot be selected.
         let at = app.runs.selected;
         click(&mut app, "Past runs");
         assert_eq!(app.runs.selected, at);
@@ -73,11 +73,11 @@ fn a_click_goes_to_a_line_and_a_second_one_enters_it() {
 }
 
 #[test]
-fn rows_to_compare_are_marked_and_their_curves_are_read() {
+fn clicks_mark_runs_and_movement_moves_the_chart_cursor() {
     for (width, height) in [(80, 24), (120, 40), (200, 60)] {
         let mut app = comparing(width, height);
         let rows: Vec<String> = app.compare.rows(&app.runs.runs).iter().map(|run| run.name.clone()).collect();
-        let frame = super::stage::text(&app);
+        let frame = super::fixtures::text(&app);
         let line = frame.lines().position(|line| line.contains("failed")).expect("a failed run") as u16;
         mouse(&mut app, MouseEventKind::Down(MouseButton::Left), (5, line));
         assert_eq!(app.compare.run(&app.runs.runs).unwrap().name, rows[3]);
@@ -94,55 +94,55 @@ fn rows_to_compare_are_marked_and_their_curves_are_read() {
 }
 
 #[test]
-fn the_full_chart_is_read_where_one_points() {
+fn full_chart_cursor_follows_the_mouse() {
     let mut app = training(120, 40, "demo", 330);
     let (x, y) = find(&app, "└");
     mouse(&mut app, MouseEventKind::Moved, (x + 8, y - 2));
     assert!(!app.live.chart.has_cursor(), "panes have no cursor");
-    play(&mut app, "f");
+    press_keys(&mut app, "f");
     let (x, y) = find(&app, "└");
     mouse(&mut app, MouseEventKind::Down(MouseButton::Left), (x + 1, y - 2));
-    shows(&app, "epoch 0.00");
+    assert_shows(&app, "epoch 0.00");
     mouse(&mut app, MouseEventKind::Drag(MouseButton::Left), (x + 40, y - 2));
     assert!(!text(&app).contains("epoch 0.00"));
 }
 
 #[test]
-fn questions_and_lists_are_answered() {
+fn click_answers_questions_and_chooses_from_lists() {
     let mut app = training(120, 40, "demo", 60);
-    play(&mut app, "q");
+    press_keys(&mut app, "q");
     let effects = click(&mut app, "keep training");
     assert!(app.popup.is_none() && effects.is_empty());
-    play(&mut app, "q");
+    press_keys(&mut app, "q");
     assert_eq!(click(&mut app, "quit now"), [Effect::Quit]);
-    let mut app = super::stage::app(120, 40);
-    play(&mut app, "ejj<enter>");
+    let mut app = super::fixtures::app(120, 40);
+    press_keys(&mut app, "ejj<enter>");
     let Some(Popup::Choice(choice)) = &app.popup else { panic!("no list") };
-    let wanted = choice.visible_items()[2].value.clone();
+    let expected = choice.visible_items()[2].value.clone();
     let (x, y) = find(&app, "type to filter");
     mouse(&mut app, MouseEventKind::Down(MouseButton::Left), (x, y + 4));
     let Some(Popup::Choice(choice)) = &app.popup else { panic!("no list") };
-    assert_eq!(choice.visible_items()[choice.selected].value, wanted);
+    assert_eq!(choice.visible_items()[choice.selected].value, expected);
     mouse(&mut app, MouseEventKind::Down(MouseButton::Left), (x, y + 4));
     assert!(app.popup.is_none());
-    shows(&app, &wanted[..16]);
+    assert_shows(&app, &expected[..16]);
 }
 
 #[test]
-fn a_click_on_a_cell_of_the_matrix_lists_its_rows_and_one_on_a_row_shows_it() {
+fn click_on_a_cell_lists_its_rows_and_click_on_a_row_shows_it() {
     for (width, height) in [(80, 24), (120, 40), (200, 60)] {
-        let mut app = looked_at(width, height, insight());
+        let mut app = loaded(width, height, report());
         let (x, y) = find(&app, "80.0    66.7");
         mouse(&mut app, MouseEventKind::Down(MouseButton::Left), (x - 8, y));
-        shows(&app, "Labelled negative, predicted positive: 1 of 2");
+        assert_shows(&app, "Labelled negative, predicted positive: 1 of 2");
         click(&mut app, "it could have been so m");
-        shows(&app, "Labelled negative, predicted positive: 2 of 2");
+        assert_shows(&app, "Labelled negative, predicted positive: 2 of 2");
         assert!(app.popup.is_none());
         click(&mut app, "it could have been so m");
         assert!(matches!(app.popup, Some(Popup::Message { .. })), "{}", text(&app));
         click(&mut app, "it could have been so m");
         assert!(app.popup.is_none());
-        // Headings, names of classes and what a class comes to are nothing to go to.
+        // Headings, class names and totals cannot be selected.
         for (x, y) in [(x, y), (x, y - 1), find(&app, "label  "), find(&app, "negative ")] {
             let before = text(&app);
             mouse(&mut app, MouseEventKind::Down(MouseButton::Left), (x, y));
@@ -152,34 +152,35 @@ fn a_click_on_a_cell_of_the_matrix_lists_its_rows_and_one_on_a_row_shows_it() {
 }
 
 #[test]
-fn lines_of_the_form_are_gone_to_and_typed_in() {
+fn click_selects_and_edits_lines_of_the_form() {
     for (width, height) in [(80, 24), (120, 40), (200, 60)] {
         let mut app = app(width, height);
-        play(&mut app, "e");
-        let chosen = |app: &App| app.form.as_ref().map(|form| form.lines()[form.selected]);
-        let first = chosen(&app);
+        press_keys(&mut app, "e");
+        let selected = |app: &App| app.form.as_ref().map(|form| form.lines()[form.selected]);
+        let first = selected(&app);
         click(&mut app, "num_train_epochs");
-        assert_ne!(chosen(&app), first);
+        assert_ne!(selected(&app), first);
         let at = find(&app, "num_train_epochs");
         mouse(&mut app, MouseEventKind::Down(MouseButton::Left), at);
-        play(&mut app, "<backspace>x");
+        press_keys(&mut app, "<backspace>x");
         assert!(app.form.as_ref().unwrap().editing.is_some());
-        // What is wrong is not left behind.
-        let line = chosen(&app);
+        // An invalid value keeps the focus.
+        let line = selected(&app);
         click(&mut app, "max_steps");
-        assert_eq!(chosen(&app), line);
-        play(&mut app, "<backspace>7");
+        assert_eq!(selected(&app), line);
+        press_keys(&mut app, "<backspace>7");
         click(&mut app, "max_steps");
         assert!(app.form.as_ref().unwrap().editing.is_none());
-        assert_ne!(chosen(&app), line);
-        shows(&app, "was 5");
+        assert_ne!(selected(&app), line);
+        assert_shows(&app, "was 5");
     }
 }
 
 #[test]
-fn nothing_is_clicked_where_nothing_is() {
+fn mouse_events_anywhere_do_not_panic() {
     for (width, height) in [(0, 0), (1, 1), (40, 10), (80, 24), (200, 60)] {
-        for mut app in [app(width, height), comparing(width, height), judging(width, height, "日本語")] {
+        for mut app in [app(width, height), comparing(width, height), classifying(width, height, "日本語")]
+        {
             for x in (0..width + 3).step_by(7) {
                 for y in (0..height + 3).step_by(3) {
                     mouse(&mut app, MouseEventKind::Moved, (x, y));
@@ -194,12 +195,12 @@ fn nothing_is_clicked_where_nothing_is() {
 }
 
 #[test]
-fn the_mouse_is_the_terminals_until_it_is_asked_for() {
+fn mouse_support_is_off_by_default_and_toggled_by_a_key() {
     let mut app = app(80, 24);
     assert!(!app.mouse);
-    assert_eq!(play(&mut app, "M"), [Effect::SetMouse(true)]);
-    shows(&app, "mouse support on");
-    play(&mut app, "j");
+    assert_eq!(press_keys(&mut app, "M"), [Effect::SetMouse(true)]);
+    assert_shows(&app, "mouse support on");
+    press_keys(&mut app, "j");
     assert!(!text(&app).contains("mouse support on"));
-    assert_eq!(play(&mut app, "M"), [Effect::SetMouse(false)]);
+    assert_eq!(press_keys(&mut app, "M"), [Effect::SetMouse(false)]);
 }

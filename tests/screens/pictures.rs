@@ -3,7 +3,7 @@
 //!
 //! They are in `assets/pictures/`; `INSTA_UPDATE=always cargo test --test screens` rewrites them with the snapshots.
 
-use super::stage::*;
+use super::fixtures::*;
 use super::svg::svg;
 
 use glue_tui::event::Event;
@@ -40,12 +40,12 @@ fn opened() -> App {
     };
     let rows = experiments.names().iter().map(row).collect();
     let effects = update(&mut app, Msg::Listed { experiments: Ok(rows), runs });
-    cause(&mut app, effects);
+    run_effects(&mut app, effects);
     app
 }
 
-/// Does what the screens ask for: reads the runs.
-fn cause(app: &mut App, effects: Vec<Effect>) {
+/// Carries out the effects that read runs.
+fn run_effects(app: &mut App, effects: Vec<Effect>) {
     for effect in effects {
         let msg = match effect {
             Effect::LoadHistory(dir) | Effect::RequireHistory(dir) => {
@@ -61,7 +61,7 @@ fn cause(app: &mut App, effects: Vec<Effect>) {
             _ => continue,
         };
         let next = update(app, msg);
-        cause(app, next);
+        run_effects(app, next);
     }
 }
 
@@ -69,25 +69,25 @@ fn events(dir: &Path) -> Vec<Event> {
     run::replay(dir).unwrap()
 }
 
-fn press_and_cause(app: &mut App, keys: &str) {
-    let effects = play(app, keys);
-    cause(app, effects);
+fn press_and_run(app: &mut App, keys: &str) {
+    let effects = press_keys(app, keys);
+    run_effects(app, effects);
 }
 
 /// The directory of the recorded run of an experiment with this learning rate.
 fn recorded_run(app: &App, experiment: &str, learning_rate: f64) -> PathBuf {
     let mut runs = app.runs.runs.iter().filter(|run| run.experiment == experiment);
-    let is_it = |dir: &Path| RunDir::at(dir).spec().unwrap().learning_rate == learning_rate;
-    runs.find(|run| is_it(&run.dir)).expect("a recorded run").dir.clone()
+    let matches = |dir: &Path| RunDir::at(dir).spec().unwrap().learning_rate == learning_rate;
+    runs.find(|run| matches(&run.dir)).expect("a recorded run").dir.clone()
 }
 
-/// Puts the cursor of the first screen on a run.
+/// Moves the cursor of the Runs screen to a run.
 fn go_to(app: &mut App, dir: &Path) {
     for _ in 0..app.runs.lines().len() {
         if app.runs.run().is_some_and(|run| run.dir == dir) {
             return;
         }
-        press_and_cause(app, "j");
+        press_and_run(app, "j");
     }
     panic!("{} is not in the list", dir.display());
 }
@@ -118,11 +118,7 @@ fn picture_of_runs() {
     let mut app = opened();
     let dir = recorded_run(&app, "demo", 5e-4);
     go_to(&mut app, &dir);
-    picture(
-        "runs",
-        "The Runs screen: experiments, past runs, and what came of the one under the cursor",
-        &app,
-    );
+    picture("runs", "The Runs screen: experiments, past runs, and the results of the selected one", &app);
 }
 
 #[test]
@@ -134,11 +130,11 @@ fn picture_of_live() {
     let count =
         events.iter().position(|event| matches!(event, Event::Step(step) if step.step == 217)).unwrap();
     app.runs.runs.retain(|run| run.dir != dir);
-    let begun = events.iter().find_map(|event| match event {
+    let started_at = events.iter().find_map(|event| match event {
         Event::Started(started) => Some(started.time),
         _ => None,
     });
-    app.now = begun.expect("a recorded run has a beginning");
+    app.now = started_at.expect("a recorded run has a start");
     update(
         &mut app,
         Msg::RunStarted { spec: Box::new(spec), dir: dir.clone(), earlier: Vec::new(), queue: None },
@@ -150,8 +146,8 @@ fn picture_of_live() {
             Event::Eval(eval) => seconds += eval.seconds,
             _ => {}
         }
-        let said = run::RunEvent { repeat: 0, dir: dir.as_path().into(), event };
-        update(&mut app, Msg::RunEvent(said));
+        let event = run::RunEvent { repeat: 0, dir: dir.as_path().into(), event };
+        update(&mut app, Msg::RunEvent(event));
     }
     app.now += seconds;
     picture(
@@ -166,51 +162,47 @@ fn picture_of_infer() {
     let mut app = opened();
     let dir = recorded_run(&app, "demo", 5e-4);
     go_to(&mut app, &dir);
-    let effects = play(&mut app, "i");
+    let effects = press_keys(&mut app, "i");
     let Some(Effect::OpenModel { request_id, .. }) = effects.last() else { panic!("{effects:?}") };
     let name = dir.file_name().unwrap().to_string_lossy().into_owned();
     let opened = OpenedModel { name, pair: Some(false), step: None };
     update(&mut app, Msg::ModelOpened { request_id: *request_id, result: Ok(opened) });
-    let verdicts = std::fs::read_to_string(data("runs/verdicts.jsonl")).unwrap();
-    let count = verdicts.lines().count();
-    for (number, line) in verdicts.lines().enumerate() {
-        let said: Value = serde_json::from_str(line).unwrap();
-        let effects = play(&mut app, said["text"].as_str().unwrap());
+    let predictions = std::fs::read_to_string(data("runs/verdicts.jsonl")).unwrap();
+    let count = predictions.lines().count();
+    for (number, line) in predictions.lines().enumerate() {
+        let line: Value = serde_json::from_str(line).unwrap();
+        let effects = press_keys(&mut app, line["text"].as_str().unwrap());
         let Some(Effect::Classify { request_id, .. }) = effects.last() else { panic!("{effects:?}") };
         let request_id = *request_id;
-        update(&mut app, Msg::Prediction { request_id, seconds: 0.002, result: Ok(verdict_of(&said)) });
-        let result = Ok(explanation_of(&said));
+        update(&mut app, Msg::Prediction { request_id, seconds: 0.002, result: Ok(prediction_of(&line)) });
+        let result = Ok(attributions_of(&line));
         update(&mut app, Msg::Explanation { request_id, seconds: 0.02, result });
         if number + 1 < count {
-            play(&mut app, "<enter>");
+            press_keys(&mut app, "<enter>");
         }
     }
-    picture(
-        "infer",
-        "The Infer screen: a sentence, what the trained model says of it, and those before",
-        &app,
-    );
+    picture("infer", "The Infer screen: a text, its prediction and word attributions, and the history", &app);
 }
 
-/// What `glue-tui predict` said of a text.
-fn verdict_of(said: &Value) -> Prediction {
-    let probabilities = said["probabilities"].as_object().unwrap();
-    let label = said["label"].as_str().unwrap();
+/// The output of `glue-tui predict` for a text.
+fn prediction_of(value: &Value) -> Prediction {
+    let probabilities = value["probabilities"].as_object().unwrap();
+    let label = value["label"].as_str().unwrap();
     let number = |value: &Value| value.as_f64().unwrap() as f32;
-    let answer = ModelOutput::Label {
+    let output = ModelOutput::Label {
         label: label.into(),
         probability: number(&probabilities[label]),
         probabilities: probabilities.iter().map(|(label, p)| (label.clone(), number(p))).collect(),
     };
     Prediction {
-        output: answer,
-        tokens: said["tokens"].as_u64().unwrap() as usize,
-        truncated: said["truncated"].as_bool().unwrap(),
+        output,
+        tokens: value["tokens"].as_u64().unwrap() as usize,
+        truncated: value["truncated"].as_bool().unwrap(),
     }
 }
 
-/// Which words pushed the answer, as `glue-tui predict --explain` tells it.
-fn explanation_of(said: &Value) -> Attributions {
+/// The word attributions of `glue-tui predict --explain`.
+fn attributions_of(value: &Value) -> Attributions {
     let word = |word: &Value| WordAttribution {
         text: word["text"].as_str().unwrap().into(),
         start: word["start"].as_u64().unwrap() as usize,
@@ -218,20 +210,20 @@ fn explanation_of(said: &Value) -> Attributions {
         value: word["value"].as_f64().unwrap() as f32,
         sequence: 0,
     };
-    let words = said["saliency"].as_array().unwrap().iter().map(word).collect();
-    Attributions { label: said["label"].as_str().unwrap().into(), words }
+    let words = value["saliency"].as_array().unwrap().iter().map(word).collect();
+    Attributions { label: value["label"].as_str().unwrap().into(), words }
 }
 
 #[test]
 fn picture_of_compare() {
     let mut app = opened();
-    press_and_cause(&mut app, "4");
+    press_and_run(&mut app, "4");
     let demos: Vec<bool> =
         app.compare.rows(&app.runs.runs).iter().map(|run| run.experiment == "demo").collect();
     for is_demo in demos {
-        press_and_cause(&mut app, if is_demo { "<space>j" } else { "j" });
+        press_and_run(&mut app, if is_demo { "<space>j" } else { "j" });
     }
-    press_and_cause(&mut app, "g<tab>");
+    press_and_run(&mut app, "g<tab>");
     picture(
         "compare",
         "The Compare screen: three runs with their curves and what differs in their settings",
@@ -244,9 +236,9 @@ fn picture_of_insight() {
     let mut app = opened();
     let dir = recorded_run(&app, "demo", 5e-4);
     go_to(&mut app, &dir);
-    press_and_cause(&mut app, "w");
+    press_and_run(&mut app, "w");
     assert_eq!(app.screen, Screen::Insight);
-    press_and_cause(&mut app, "<down>");
+    press_and_run(&mut app, "<down>");
     picture(
         "insight",
         "The Insight screen: confusion matrix, calibration and the rows that the model gets wrong",

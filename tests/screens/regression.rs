@@ -1,6 +1,6 @@
-//! A task whose labels are numbers: what is told of a pair, and the rows that are furthest off.
+//! A regression task: predictions of a pair, and the rows with the largest residuals.
 
-use super::stage::*;
+use super::fixtures::*;
 
 use glue_tui::batch::Label;
 use glue_tui::catalog::Metric;
@@ -23,10 +23,10 @@ fn spec() -> RunSpec {
     RunSpec { task: "stsb".parse().unwrap(), ..built_in("stsb-quick") }
 }
 
-/// The app with the weights of a regression, and a pair typed and judged.
-fn judging(width: u16, height: u16, score: f32) -> App {
+/// The app with an open regression model, and a pair typed and scored.
+fn classifying(width: u16, height: u16, score: f32) -> App {
     let mut app = app(width, height);
-    let effects = play(&mut app, "jjjji");
+    let effects = press_keys(&mut app, "jjjji");
     let Some(Effect::OpenModel { request_id, .. }) = effects.last() else { panic!("{effects:?}") };
     let opened = OpenedModel { name: RUN.into(), pair: Some(true), step: None };
     update(&mut app, Msg::ModelOpened { request_id: *request_id, result: Ok(opened) });
@@ -34,15 +34,15 @@ fn judging(width: u16, height: u16, score: f32) -> App {
         (0.31, "A man is eating.", "The sky is blue."),
         (score, "A plane is taking off.", "An air plane is taking off."),
     ] {
-        play(&mut app, first);
-        play(&mut app, "<tab>");
-        let effects = play(&mut app, second);
+        press_keys(&mut app, first);
+        press_keys(&mut app, "<tab>");
+        let effects = press_keys(&mut app, second);
         let Some(Effect::Classify { request_id, .. }) = effects.last() else { panic!("{effects:?}") };
-        let answer = ModelOutput::Score { score, scale: Some((0.0, 5.0)) };
-        let verdict = Prediction { output: answer, tokens: 15, truncated: false };
-        update(&mut app, Msg::Prediction { request_id: *request_id, seconds: 0.004, result: Ok(verdict) });
+        let output = ModelOutput::Score { score, scale: Some((0.0, 5.0)) };
+        let prediction = Prediction { output, tokens: 15, truncated: false };
+        update(&mut app, Msg::Prediction { request_id: *request_id, seconds: 0.004, result: Ok(prediction) });
         if first.starts_with("A man") {
-            play(&mut app, "<enter>");
+            press_keys(&mut app, "<enter>");
         }
     }
     app
@@ -50,16 +50,16 @@ fn judging(width: u16, height: u16, score: f32) -> App {
 
 #[test]
 fn infer_screen_of_a_regression() {
-    snapshot("infer-regression", |width, height| judging(width, height, 4.62));
+    snapshot("infer-regression", |width, height| classifying(width, height, 4.62));
 }
 
 #[test]
-fn a_number_beyond_its_scale_is_told_as_it_is() {
-    shows(&judging(120, 40, 5.21), " 5.21");
-    shows(&judging(120, 40, -0.08), "-0.08");
+fn score_outside_of_the_scale_is_shown_unchanged() {
+    assert_shows(&classifying(120, 40, 5.21), " 5.21");
+    assert_shows(&classifying(120, 40, -0.08), "-0.08");
 }
 
-/// Pairs with the number that is given, and what was told of them before training and at two evaluations.
+/// Pairs with their target, and their predictions before training and at two evaluations.
 const ROWS: [(&str, &str, f32, [f32; 3]); 8] = [
     ("A plane is taking off.", "An air plane is taking off.", 5.0, [0.1, 4.2, 4.8]),
     ("A man is playing a large flute.", "A man is playing a flute.", 3.8, [0.0, 3.4, 4.1]),
@@ -76,32 +76,39 @@ const ROWS: [(&str, &str, f32, [f32; 3]); 8] = [
     ("It rains.", "It rains.", 5.0, [0.0, 4.9, 5.3]),
 ];
 
-/// As many rows again as make a cloud.
-fn cloud() -> impl Iterator<Item = (String, Option<String>, f32, [f32; 3])> {
-    let named = ROWS.into_iter().map(|(a, b, given, told)| (a.to_string(), Some(b.to_string()), given, told));
-    let drawn = (0..240u32).map(|row| {
-        let given = (row % 51) as f32 / 10.0;
-        let off = ((row * 7919 % 101) as f32 / 50.0 - 1.0) * (row * 31 % 17) as f32 / 12.0;
+/// The rows above and 240 generated ones.
+fn rows() -> impl Iterator<Item = (String, Option<String>, f32, [f32; 3])> {
+    let listed = ROWS
+        .into_iter()
+        .map(|(a, b, target, predicted)| (a.to_string(), Some(b.to_string()), target, predicted));
+    let generated = (0..240u32).map(|row| {
+        let target = (row % 51) as f32 / 10.0;
+        let residual = ((row * 7919 % 101) as f32 / 50.0 - 1.0) * (row * 31 % 17) as f32 / 12.0;
         let text = format!("sentence {row}");
-        (text.clone(), Some(text), given, [0.1, (1.0 + 0.6 * given + off).max(0.0), 0.3 + 0.9 * given + off])
+        (
+            text.clone(),
+            Some(text),
+            target,
+            [0.1, (1.0 + 0.6 * target + residual).max(0.0), 0.3 + 0.9 * target + residual],
+        )
     });
-    named.chain(drawn)
+    listed.chain(generated)
 }
 
-fn insight() -> ErrorReport {
-    let rows: Vec<_> = cloud().collect();
-    let evaluation = |(place, step): (usize, u64)| {
-        let mut judged = Predictions::new(rows.len(), 1);
-        for (row, (_, _, given, told)) in rows.iter().enumerate() {
-            judged.set(row, &[told[place]], Label::Value(*given));
+fn report() -> ErrorReport {
+    let rows: Vec<_> = rows().collect();
+    let evaluation = |(index, step): (usize, u64)| {
+        let mut predictions = Predictions::new(rows.len(), 1);
+        for (row, (_, _, target, predicted)) in rows.iter().enumerate() {
+            predictions.set(row, &[predicted[index]], Label::Value(*target));
         }
-        SavedPredictions { step, epoch: place as f64, predictions: judged }
+        SavedPredictions { step, epoch: index as f64, predictions }
     };
     let evaluations = [0, 63, 126].into_iter().enumerate().map(evaluation).collect();
-    let example = |(text, text_pair, given, _): &(String, Option<String>, f32, _)| Example {
+    let example = |(text, text_pair, target, _): &(String, Option<String>, f32, _)| Example {
         text: text.clone(),
         text_pair: text_pair.clone(),
-        label: Some(Label::Value(*given)),
+        label: Some(Label::Value(*target)),
     };
     ErrorReport::new(
         spec(),
@@ -111,32 +118,32 @@ fn insight() -> ErrorReport {
     )
 }
 
-fn looked_at(width: u16, height: u16) -> App {
+fn loaded(width: u16, height: u16) -> App {
     let mut app = app(width, height);
     let best = run(RUN, "stsb", RunStatus::Finished, None, 126, 126);
     let runs = vec![glue_tui::run::RunRow { best: Some((Metric::Pearson, 0.868)), ..best }];
     update(&mut app, Msg::Listed { experiments: Ok(experiments()), runs });
-    let effects = play(&mut app, "jjjw");
-    let Some(Effect::LoadPredictions(of)) = effects.last() else { panic!("{effects:?}") };
-    let of: Subject = of.clone();
-    update(&mut app, Msg::PredictionsLoaded { subject: of, result: Ok(Box::new(insight())) });
+    let effects = press_keys(&mut app, "jjjw");
+    let Some(Effect::LoadPredictions(subject)) = effects.last() else { panic!("{effects:?}") };
+    let subject: Subject = subject.clone();
+    update(&mut app, Msg::PredictionsLoaded { subject, result: Ok(Box::new(report())) });
     app
 }
 
 #[test]
 fn insight_screen_of_a_regression() {
-    snapshot("insight-regression", looked_at);
+    snapshot("insight-regression", loaded);
 }
 
 #[test]
-fn the_rows_that_are_furthest_off_come_first_and_show_all_of_themselves() {
-    let mut app = looked_at(120, 40);
-    shows(&app, "Hardest rows: 1 of 248");
-    // The keys are the list's: there is no matrix to go to.
-    play(&mut app, "<tab><enter>");
-    for wanted in ["He never said that.", "label      1.00 on a scale from 0 to 5", "predicted  3.90"] {
-        shows(&app, wanted);
+fn rows_with_the_largest_residuals_come_first() {
+    let mut app = loaded(120, 40);
+    assert_shows(&app, "Hardest rows: 1 of 248");
+    // There is no matrix, so the list has the focus.
+    press_keys(&mut app, "<tab><enter>");
+    for expected in ["He never said that.", "label      1.00 on a scale from 0 to 5", "predicted  3.90"] {
+        assert_shows(&app, expected);
     }
-    play(&mut app, "<esc>m,,");
-    shows(&app, "evaluation 1 of 3: before training");
+    press_keys(&mut app, "<esc>m,,");
+    assert_shows(&app, "evaluation 1 of 3: before training");
 }

@@ -1,5 +1,5 @@
-//! The real binary in a pseudo-terminal: it starts, learns, bends with the window, and gives the
-//! terminal back however it ends. Everything waits for text; nothing sleeps and hopes.
+//! The real binary in a pseudo-terminal: it starts, trains, adapts to the size of the window, and restores the
+//! terminal however it ends. The tests wait for text and do not sleep.
 #![cfg(unix)]
 
 mod faults;
@@ -13,11 +13,11 @@ use std::io::Write;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-/// An experiments file whose demo is quick.
+/// An experiments file with a small, fast experiment.
 const FILE: &str = "# A short one\n[experiment.tiny]\nmax_steps = 20000\nmax_train_samples = 64\nmax_eval_samples = 32\nper_device_train_batch_size = 4\n";
 
 impl Terminal {
-    /// The interface on the quick experiments in `folder`.
+    /// Opens the interface on that experiments file in `folder`.
     fn open(folder: &Path, variables: &[(&str, &str)]) -> Terminal {
         std::fs::write(folder.join("experiments.toml"), FILE).unwrap();
         Terminal::start(env!("CARGO_BIN_EXE_glue-tui"), &[], folder, variables, (110, 30))
@@ -36,9 +36,9 @@ impl Terminal {
         assert!(done.success());
     }
 
-    /// Whether the terminal is as it was before.
+    /// Asserts that the terminal is in its initial state.
     #[track_caller]
-    fn is_given_back(&self) {
+    fn assert_restored(&self) {
         let screen = self.parser.screen();
         assert!(!screen.alternate_screen(), "the alternate screen was left on");
         assert!(!screen.bracketed_paste(), "bracketed paste was left on");
@@ -60,11 +60,11 @@ fn starts_and_quits_at_once() {
     terminal.wait("help closed", |screen| !screen.contains("start the experiment under the cursor"));
     terminal.send("q");
     assert_eq!(terminal.end().exit_code(), 0);
-    terminal.is_given_back();
+    terminal.assert_restored();
 }
 
 #[test]
-fn without_colour_modifiers_still_tell() {
+fn without_colours_modifiers_are_used() {
     let home = tempfile::tempdir().unwrap();
     let mut terminal = Terminal::open(home.path(), &[("NO_COLOR", "1")]);
     terminal.wait_for("A short one");
@@ -78,7 +78,7 @@ fn without_colour_modifiers_still_tell() {
 }
 
 #[test]
-fn a_theme_is_chosen_and_kept() {
+fn chosen_theme_is_saved() {
     let home = tempfile::tempdir().unwrap();
     let mut terminal = Terminal::open(home.path(), &[]);
     terminal.wait_for("A short one");
@@ -94,7 +94,7 @@ fn a_theme_is_chosen_and_kept() {
     assert_eq!(terminal.end().exit_code(), 0);
     assert_eq!(std::fs::read_to_string(&config).unwrap(), "[interface]\ntheme = \"light\"\n");
 
-    // The next start has it, and goes on from there; a theme of one's own is the last.
+    // The next start uses it and switches to the theme after it; a custom theme is the last one.
     std::fs::create_dir(config.with_file_name("themes")).unwrap();
     std::fs::write(config.with_file_name("themes/mine.toml"), "frame = 200\n").unwrap();
     let mut terminal = Terminal::open(home.path(), &[]);
@@ -114,29 +114,29 @@ fn a_theme_is_chosen_and_kept() {
 }
 
 #[test]
-fn the_mouse_is_listened_to_when_it_is_asked_for() {
+fn mouse_support_is_toggled() {
     let home = tempfile::tempdir().unwrap();
     let mut terminal = Terminal::open(home.path(), &[]);
     terminal.wait_for("A short one");
     assert_eq!(terminal.parser.screen().mouse_protocol_mode(), vt100::MouseProtocolMode::None);
     terminal.send("M");
-    terminal.wait_for("mouse: clicks here");
+    terminal.wait_for("mouse support on");
     assert_ne!(terminal.parser.screen().mouse_protocol_mode(), vt100::MouseProtocolMode::None);
     let tab = terminal.text().lines().next().and_then(|line| line.find("4 Compare")).unwrap() + 1;
     terminal.send(&format!("\x1b[<0;{tab};1M\x1b[<0;{tab};1m"));
     terminal.wait_for("Differences");
     terminal.send("M");
-    terminal.wait_for("mouse: selects text");
+    terminal.wait_for("mouse support off");
     assert_eq!(terminal.parser.screen().mouse_protocol_mode(), vt100::MouseProtocolMode::None);
     terminal.send("M");
-    terminal.wait_for("mouse: clicks here");
+    terminal.wait_for("mouse support on");
     terminal.send("q");
     assert_eq!(terminal.end().exit_code(), 0);
-    terminal.is_given_back();
+    terminal.assert_restored();
 }
 
 #[test]
-fn a_terminal_with_little_gets_ascii() {
+fn limited_terminal_gets_ascii() {
     let little: [&[(&str, &str)]; 4] =
         [&[("LC_ALL", "C")], &[("TERM", "linux")], &[("TERM", "dumb")], &[("GLUE_TUI_ASCII", "1")]];
     for variables in little {
@@ -154,7 +154,7 @@ fn a_terminal_with_little_gets_ascii() {
 }
 
 #[test]
-fn a_run_of_another_process_is_watched() {
+fn run_of_another_process_is_followed() {
     let home = tempfile::tempdir().unwrap();
     let mut trained = Terminal::open(home.path(), &[]);
     trained.wait_for("A short one");
@@ -189,14 +189,14 @@ fn a_run_of_another_process_is_watched() {
     assert_eq!(trained.end().exit_code(), 0);
 }
 
-/// A notice is not drawn, and is written after the frame that shows its reason.
+/// Waits for a notification, which is not drawn but written after the frame that shows its reason.
 #[track_caller]
-fn wait_for_notice(terminal: &mut Terminal, text: &str) {
+fn wait_for_notification(terminal: &mut Terminal, text: &str) {
     terminal.wait_until(text, |terminal| String::from_utf8_lossy(&terminal.raw).contains(text));
 }
 
 #[test]
-fn a_storm_of_sizes_does_no_harm() {
+fn many_resizes_are_harmless() {
     let home = tempfile::tempdir().unwrap();
     let mut terminal = Terminal::open(home.path(), &[]);
     terminal.wait_for("A short one");
@@ -210,29 +210,29 @@ fn a_storm_of_sizes_does_no_harm() {
     terminal.wait_for("glue-tui");
     terminal.signal("TERM");
     terminal.end();
-    terminal.is_given_back();
+    terminal.assert_restored();
 }
 
 #[test]
-fn learns_before_ones_eyes_and_saves_when_it_is_told_to_end() {
+fn training_is_shown_live_and_saved_on_a_signal() {
     let home = tempfile::tempdir().unwrap();
     let mut terminal = Terminal::open(home.path(), &[]);
     terminal.wait_for("A short one");
     terminal.send("\r");
     terminal.wait_for(" of 1250");
-    // Dots of braille are a curve.
+    // Braille characters are a curve.
     let dots = |screen: &str| screen.chars().filter(|c| ('\u{2801}'..='\u{28ff}').contains(c)).count();
     terminal.wait("curve", |screen| dots(screen) > 3);
     let before = dots(&terminal.text());
     terminal.wait("moving curve", |screen| dots(screen) > before);
-    // Sentences are judged by the weights that are being trained.
+    // The inference pane uses the weights of the running training.
     terminal.send("i");
     terminal.wait_for("weights of step");
     terminal.send("not bad at all");
     terminal.wait("probabilities", |screen| screen.contains("negative") && screen.contains("tokens"));
     terminal.signal("TERM");
     assert_eq!(terminal.end().exit_code(), 130);
-    terminal.is_given_back();
+    terminal.assert_restored();
     let mut runs = std::fs::read_dir(home.path().join("runs")).unwrap().map(|entry| entry.unwrap().path());
     let run = runs.find(|path| path.is_dir()).expect("the run's folder, beside the files of the queue");
     let log = std::fs::read_to_string(run.join("events.jsonl")).unwrap();
@@ -241,7 +241,7 @@ fn learns_before_ones_eyes_and_saves_when_it_is_told_to_end() {
 }
 
 #[test]
-fn paused_it_is_asked_changed_and_gone_on_with() {
+fn paused_run_can_be_changed_and_resumed() {
     let home = tempfile::tempdir().unwrap();
     let mut terminal = Terminal::open(home.path(), &[]);
     terminal.wait_for("A short one");
@@ -263,15 +263,15 @@ fn paused_it_is_asked_changed_and_gone_on_with() {
     terminal.wait_for("space pause");
     terminal.send("xx");
     terminal.wait_for("stopped;");
-    // Who looks elsewhere is told.
-    wait_for_notice(&mut terminal, "\x1b]9;glue-tui: tiny stopped");
+    // A notification reaches a user who looks at another window.
+    wait_for_notification(&mut terminal, "\x1b]9;glue-tui: tiny stopped");
     terminal.send("q");
     assert_eq!(terminal.end().exit_code(), 0);
-    terminal.is_given_back();
+    terminal.assert_restored();
 }
 
 #[test]
-fn a_queue_outlives_the_program_and_is_gone_on_with_where_it_was() {
+fn queue_survives_a_kill_and_continues() {
     let home = tempfile::tempdir().unwrap();
     let file = format!(
         "{FILE}\n# Done at once\n[experiment.quick]\nmax_steps = 2\nmax_train_samples = 8\nmax_eval_samples = 8\n"
@@ -280,7 +280,7 @@ fn a_queue_outlives_the_program_and_is_gone_on_with_where_it_was() {
     let open = || Terminal::start(env!("CARGO_BIN_EXE_glue-tui"), &[], home.path(), &[], (110, 30));
     let mut terminal = open();
     terminal.wait_for("A short one");
-    // The first is begun at once, as nothing else is trained; the others wait.
+    // The first run starts at once, since no other run is trained; the others wait.
     terminal.send("a");
     terminal.wait_for("1 run");
     terminal.send("ja");
@@ -291,7 +291,7 @@ fn a_queue_outlives_the_program_and_is_gone_on_with_where_it_was() {
     let is_saved = || {
         let runs = std::fs::read_dir(home.path().join("runs")).unwrap().flatten();
         let checkpoints = runs.filter_map(|run| run.path().join("checkpoints").read_dir().ok());
-        // One that is being written has another name.
+        // An incomplete checkpoint has another name.
         checkpoints
             .flatten()
             .flatten()
@@ -312,20 +312,21 @@ fn a_queue_outlives_the_program_and_is_gone_on_with_where_it_was() {
     let starts = |log: &String| log.matches(r#""kind":"started""#).count();
     let is_resumed = |log: &String| starts(log) == 2 && log.matches(r#""first_step":0,"#).count() == 1;
     terminal.wait("resumed run", |_| logs().iter().any(is_resumed));
-    assert_eq!(logs().len(), 1, "the others wait");
+    assert_eq!(logs().len(), 1, "the other runs wait");
     terminal.send("x");
-    terminal.wait_for("then train the next of the queue");
+    terminal.wait_for("start the next queued run");
     terminal.send("x");
-    wait_for_notice(&mut terminal, "the queue is done: 3 runs, 0 failed");
-    let queue = std::fs::read_to_string(home.path().join("runs/queue.toml")).unwrap();
-    assert!(!queue.contains("[[run]]"), "{queue}");
+    wait_for_notification(&mut terminal, "the queue is done: 3 runs, 0 failed");
+    // The worker that changes the file may still be writing.
+    let queue = || std::fs::read_to_string(home.path().join("runs/queue.toml")).unwrap();
+    terminal.wait("empty queue", |_| !queue().contains("[[run]]"));
     terminal.send("q");
     assert_eq!(terminal.end().exit_code(), 0);
-    terminal.is_given_back();
+    terminal.assert_restored();
 }
 
 #[test]
-fn keys_are_answered_at_once_while_all_cores_train() {
+fn keys_are_answered_while_all_cores_train() {
     let home = tempfile::tempdir().unwrap();
     let mut terminal = Terminal::open(home.path(), &[]);
     terminal.wait_for("A short one");
@@ -333,7 +334,7 @@ fn keys_are_answered_at_once_while_all_cores_train() {
     terminal.wait_for(" of 1250");
     let mut taken = Vec::new();
     for _ in 0..50 {
-        // The line at the foot is drawn last: with it the frame is whole.
+        // The bottom line is drawn last, so the frame is complete when it is there.
         for (key, shown, gone) in [("1", "n new", "x stop"), ("2", "x stop", "n new")] {
             let begun = Instant::now();
             terminal.send(key);
@@ -346,11 +347,11 @@ fn keys_are_answered_at_once_while_all_cores_train() {
     }
     taken.sort();
     println!("median {:?}, 95 % {:?}, 99 % {:?}", taken[50], taken[95], taken[99]);
-    // On a quiet machine 99 % are below 50 ms; the limit here leaves room for busy ones.
+    // On an idle machine 99 % are below 50 ms; the limit is for busy machines.
     assert!(taken[95] < Duration::from_millis(250), "{taken:?}");
     terminal.send("qq");
     assert_eq!(terminal.end().exit_code(), 0);
-    terminal.is_given_back();
+    terminal.assert_restored();
 }
 
 #[test]
@@ -366,7 +367,7 @@ fn a_megabyte_of_paste_does_not_freeze() {
     }
     paste.push_str("\x1b[201~");
     let begun = Instant::now();
-    // Terminals hand over a paste in pieces, too; the program reads while more comes.
+    // Terminals may deliver a paste in chunks; the program reads while more arrives.
     let mut input = std::mem::replace(&mut terminal.input, Box::new(std::io::sink()));
     let writer = std::thread::spawn(move || {
         input.write_all(paste.as_bytes()).unwrap();
@@ -380,11 +381,11 @@ fn a_megabyte_of_paste_does_not_freeze() {
     assert!(begun.elapsed() < Duration::from_secs(20), "{:?}", begun.elapsed());
     terminal.send("q");
     assert_eq!(terminal.end().exit_code(), 0);
-    terminal.is_given_back();
+    terminal.assert_restored();
 }
 
 #[test]
-fn it_sleeps_and_wakes_and_draws_anew() {
+fn suspend_and_resume_redraws() {
     let home = tempfile::tempdir().unwrap();
     let mut terminal = Terminal::open(home.path(), &[]);
     terminal.wait_for("A short one");
@@ -394,8 +395,8 @@ fn it_sleeps_and_wakes_and_draws_anew() {
         assert!(begun.elapsed() < PATIENCE, "it does not go to sleep");
         terminal.take(Duration::from_millis(50));
     }
-    terminal.is_given_back();
-    // The screen is given back just before the program stops: a signal in between wakes nobody.
+    terminal.assert_restored();
+    // The terminal is restored just before the process stops: a signal in between would be lost.
     let begun = Instant::now();
     while !terminal.text().contains("A short one") {
         assert!(begun.elapsed() < PATIENCE, "it does not wake up\n{}", terminal.text());
@@ -403,7 +404,7 @@ fn it_sleeps_and_wakes_and_draws_anew() {
         terminal.take(Duration::from_millis(100));
     }
     assert!(terminal.parser.screen().alternate_screen());
-    // Drawing anew must not ask the terminal where its cursor is: one that does not answer would hold up all else.
+    // Redrawing must not query the cursor position: a terminal that does not answer would block the program.
     terminal.parser.process(b"\x1b[2J");
     let (begun, before) = (Instant::now(), terminal.raw.len());
     terminal.send("\x0c");
@@ -412,21 +413,21 @@ fn it_sleeps_and_wakes_and_draws_anew() {
     assert!(!String::from_utf8_lossy(&terminal.raw[before..]).contains("\x1b[6n"));
     terminal.send("q");
     assert_eq!(terminal.end().exit_code(), 0);
-    terminal.is_given_back();
+    terminal.assert_restored();
 }
 
 #[test]
-fn a_hang_up_ends_it() {
+fn hang_up_ends_the_program() {
     let home = tempfile::tempdir().unwrap();
     let mut terminal = Terminal::open(home.path(), &[]);
     terminal.wait_for("A short one");
     terminal.signal("HUP");
     assert_eq!(terminal.end().exit_code(), 130);
-    terminal.is_given_back();
+    terminal.assert_restored();
 }
 
 #[test]
-fn a_panic_gives_the_terminal_back_and_is_told() {
+fn panic_restores_the_terminal_and_is_reported() {
     let home = tempfile::tempdir().unwrap();
     let program = std::env::current_exe().unwrap();
     let args = ["--exact", "panicking_child", "--nocapture", "--test-threads=1"];
@@ -438,7 +439,7 @@ fn a_panic_gives_the_terminal_back_and_is_told() {
         (110, 30),
     );
     terminal.end();
-    terminal.is_given_back();
+    terminal.assert_restored();
     let raw = String::from_utf8_lossy(&terminal.raw);
     assert!(raw.contains("drawn-by-the-child"), "{raw}");
     let after = raw.rsplit("\x1b[?1049l").next().unwrap_or_default();
@@ -449,7 +450,7 @@ fn a_panic_gives_the_terminal_back_and_is_told() {
     );
 }
 
-/// Run by the test above in a terminal of its own; alone it does nothing.
+/// The test above runs this in a terminal; on its own it does nothing.
 #[test]
 fn panicking_child() {
     if std::env::var_os("GLUE_TUI_TEST_CHILD").is_none() {
@@ -463,7 +464,7 @@ fn panicking_child() {
 }
 
 #[test]
-fn without_a_terminal_it_says_what_to_do() {
+fn without_a_terminal_the_error_says_what_to_do() {
     let output = std::process::Command::new(env!("CARGO_BIN_EXE_glue-tui"))
         .stdin(std::process::Stdio::null())
         .output()

@@ -32,11 +32,11 @@ impl<'f> ParquetFile<'f> {
     fn rows(&self) -> Result<impl Iterator<Item = Result<(u64, Row)>> + '_> {
         let mut rows = self.reader.get_row_iter(None).map_err(|e| unreadable(self.path, &e))?;
         // The reader of the crate panics on some unsupported column types and corrupt pages.
-        let mut next_row = move || {
+        let next_row = move || {
             catch_unwind(AssertUnwindSafe(|| rows.next()))
                 .unwrap_or_else(|panic| Some(Err(ParquetError::General(panic_message(&*panic)))))
         };
-        let rows = std::iter::from_fn(move || next_row());
+        let rows = std::iter::from_fn(next_row);
         Ok((1u64..).zip(rows).map(|(number, row)| Ok((number, row.map_err(|e| unreadable(self.path, &e))?))))
     }
 

@@ -19,9 +19,9 @@ pub struct Binding {
     /// The action.
     pub action: Action,
     /// A short label for the footer; empty if the action is listed only in the help.
-    pub short: &'static str,
+    pub label: &'static str,
     /// A description for the help.
-    pub sentence: &'static str,
+    pub description: &'static str,
     /// When the binding is active.
     pub condition: Condition,
 }
@@ -59,8 +59,8 @@ impl Default for Keymap {
                 name: row.name,
                 keys: row.keys.to_vec(),
                 action: row.action,
-                short: row.short,
-                sentence: row.sentence,
+                label: row.label,
+                description: row.description,
                 condition: row.condition,
             })
         });

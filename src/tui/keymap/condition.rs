@@ -51,7 +51,7 @@ pub enum Condition {
     HasMarks,
     /// A marked run has several seeds.
     HasMarkedSeeds,
-    /// The Compare screen has room for curves or differences only.
+    /// The Compare screen shows either curves or differences.
     HasOnePane,
     /// A run is shown on the Live screen.
     HasRun,

@@ -49,14 +49,14 @@ impl Keymap {
                 let known =
                     actions.iter_mut().find(|one| (one.screen, one.action) == (context.name(), binding.name));
                 match known {
-                    Some(known) if known.about.contains(&binding.sentence) => {}
-                    Some(known) => known.about.push(binding.sentence),
+                    Some(known) if known.about.contains(&binding.description) => {}
+                    Some(known) => known.about.push(binding.description),
                     None => actions.push(ActionKeys {
                         screen: context.name(),
                         action: binding.name,
                         keys: texts(binding),
                         built_in: texts(before),
-                        about: vec![binding.sentence],
+                        about: vec![binding.description],
                     }),
                 }
             }
@@ -88,11 +88,11 @@ impl Keymap {
 impl ActionKeys {
     fn lines(&self) -> String {
         let is_changed = self.keys != self.built_in;
-        let sign = if is_changed { "" } else { "#" };
-        let mut left = format!("{sign}{} = {}", self.action, value(&self.keys));
+        let comment = if is_changed { "" } else { "#" };
+        let mut left = format!("{comment}{} = {}", self.action, value(&self.keys));
         let mut text = String::new();
-        for sentence in &self.about {
-            text += &format!("{left:<DESCRIPTION_COLUMN$} # {sentence}\n");
+        for description in &self.about {
+            text += &format!("{left:<DESCRIPTION_COLUMN$} # {description}\n");
             left = String::new();
         }
         if is_changed {

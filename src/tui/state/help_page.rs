@@ -73,17 +73,17 @@ fn group(app: &App, context: Context, lower: &str, width: usize) -> Option<Vec<H
     for binding in app.keymap.of(context) {
         let listed = actions.iter_mut().find(|(name, _, _)| *name == binding.name);
         match listed {
-            Some((_, _, sentences)) if sentences.contains(&binding.sentence) => {}
-            Some((_, _, sentences)) => sentences.push(binding.sentence),
-            None => actions.push((binding.name, binding.keys(app.theme), vec![binding.sentence])),
+            Some((_, _, descriptions)) if descriptions.contains(&binding.description) => {}
+            Some((_, _, descriptions)) => descriptions.push(binding.description),
+            None => actions.push((binding.name, binding.keys(app.theme), vec![binding.description])),
         }
     }
     let mut lines = Vec::new();
-    for (_, keys, sentences) in actions {
+    for (_, keys, descriptions) in actions {
         let mut keys = if keys.is_empty() { "no key".to_string() } else { keys };
         let is_match = contains(heading) || contains(&keys);
-        for sentence in sentences.into_iter().filter(|sentence| is_match || contains(sentence)) {
-            for text in wrap(sentence, width.saturating_sub(KEYS)) {
+        for description in descriptions.into_iter().filter(|description| is_match || contains(description)) {
+            for text in wrap(description, width.saturating_sub(KEYS)) {
                 lines.push(HelpLine::Keys(std::mem::take(&mut keys), text));
             }
         }

@@ -16,7 +16,10 @@ pub(super) fn text(table: &[Reproduction], theme: Theme) -> String {
         lines.extend(result.rows.iter().map(|row| line(row, theme)));
         if result.rows.iter().all(|row| row.ours.is_none()) {
             let key = theme.symbol(Symbol::Enter);
-            lines.push(format!("  no run yet: press {key} on {0}, or glue-tui train {0}", result.experiment));
+            lines.push(format!(
+                "  no run yet: press {key} on it, or run glue-tui train {0}",
+                result.experiment
+            ));
         }
         let excluded = result.not_counted.iter().take(MAX_EXCLUDED);
         lines.extend(excluded.map(|(name, reason)| format!("  excluded: {name}: {reason}")));

@@ -35,7 +35,7 @@ pub(super) fn act(app: &mut App, action: FormAction) -> Vec<Step> {
         }
         FormAction::Close => close(app),
         // Editing continues while the value is invalid; else the next key would be a command instead of a correction.
-        FormAction::Keep => {
+        FormAction::Accept => {
             if form.error(line).is_none() {
                 form.editing = None;
             }
@@ -47,7 +47,7 @@ pub(super) fn act(app: &mut App, action: FormAction) -> Vec<Step> {
                 *text = before;
             }
         }
-        FormAction::KeepAndNext => move_cursor(app, ListAction::Down),
+        FormAction::AcceptAndNext => move_cursor(app, ListAction::Down),
     }
     Vec::new()
 }

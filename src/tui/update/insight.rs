@@ -53,13 +53,14 @@ fn show_seed(app: &mut App, to: fn(usize) -> usize) -> Vec<Effect> {
 /// Opens the row under the cursor on the Infer screen, with the model of the run.
 fn open_infer(app: &App) -> Vec<Step> {
     let view = &app.insight;
-    let (Some(loaded), Some(row), Some(of)) = (view.loaded(), view.row(view.selected), &view.subject) else {
+    let (Some(loaded), Some(row), Some(subject)) = (view.loaded(), view.row(view.selected), &view.subject)
+    else {
         return Vec::new();
     };
-    let Ok(texts) = &loaded.report.examples else { return Vec::new() };
-    let (example, seed) = (texts[row].clone(), loaded.report.spec.seed);
-    let name = of.dir.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
-    let is_live = app.is_training() && app.training.as_ref().is_some_and(|run| run.dir == of.dir);
+    let Ok(examples) = &loaded.report.examples else { return Vec::new() };
+    let (example, seed) = (examples[row].clone(), loaded.report.spec.seed);
+    let name = subject.dir.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
+    let is_live = app.is_training() && app.training.as_ref().is_some_and(|run| run.dir == subject.dir);
     let source = match loaded.report.seed_count {
         _ if is_live && loaded.report.seed_index + 1 == loaded.report.seed_count => ModelSource::Live,
         0 | 1 => ModelSource::Run { name, dir: loaded.report.dir.clone() },
@@ -94,7 +95,7 @@ pub(super) fn run_event(app: &App, event: &RunEvent) -> Vec<Effect> {
         let run = app.training.as_ref().map(|run| &run.dir);
         app.screen == Screen::Insight
             && run.is_some()
-            && app.insight.subject.as_ref().map(|of| &of.dir) == run
+            && app.insight.subject.as_ref().map(|subject| &subject.dir) == run
     };
     match &event.event {
         Event::Eval(eval) if eval.split == SplitName::Validation && is_shown() => load(app),
@@ -180,9 +181,9 @@ fn show_row(app: &mut App) {
     let (Some(loaded), Some(row)) = (view.loaded(), view.row(view.selected)) else { return };
     let predictions = loaded.predictions();
     let mut lines = match &loaded.report.examples {
-        Ok(texts) => {
-            let pair = texts[row].text_pair.iter().map(|text| harmless(text));
-            std::iter::once(harmless(&texts[row].text)).chain(pair).collect()
+        Ok(examples) => {
+            let pair = examples[row].text_pair.iter().map(|text| harmless(text));
+            std::iter::once(harmless(&examples[row].text)).chain(pair).collect()
         }
         Err(error) => vec![format!("Cannot show the text: {}", harmless(error))],
     };
@@ -209,9 +210,9 @@ fn show_row(app: &mut App) {
     let losses: Vec<String> = loaded.losses(row).map(format::loss).collect();
     lines.push(format!("loss       {}", format::loss(predictions.loss(row))));
     lines.push(format!("loss at each evaluation: {}", losses.join(" ")));
-    let shared = loaded.cross_seed().map(|together| (together.seed_count, &together.rows));
+    let shared = loaded.cross_seed().map(|cross_seed| (cross_seed.seed_count, &cross_seed.rows));
     if let Some((seeds, shared)) =
-        shared.and_then(|(n, rows)| Some((n, rows.iter().find(|one| one.row == row)?)))
+        shared.and_then(|(n, rows)| Some((n, rows.iter().find(|shared| shared.row == row)?)))
     {
         let loss = format::loss(shared.loss);
         lines.push(format!("all seeds  {} of {seeds} predict it wrongly, mean loss {loss}", shared.wrong));

@@ -3,13 +3,13 @@
 use crate::tui::action::ListAction;
 
 /// The index of the cursor after a move among `count` lines.
-pub(super) fn moved(at: usize, count: usize, action: ListAction) -> usize {
+pub(super) fn moved(index: usize, count: usize, action: ListAction) -> usize {
     let last = count.saturating_sub(1);
     match action {
-        ListAction::Up => at.saturating_sub(1),
-        ListAction::Down => at + 1,
-        ListAction::PageUp => at.saturating_sub(10),
-        ListAction::PageDown => at + 10,
+        ListAction::Up => index.saturating_sub(1),
+        ListAction::Down => index + 1,
+        ListAction::PageUp => index.saturating_sub(10),
+        ListAction::PageDown => index + 10,
         ListAction::First => 0,
         ListAction::Last => last,
     }

@@ -177,8 +177,7 @@ fn global(app: &mut App, action: GlobalAction) -> Vec<Effect> {
         GlobalAction::Redraw => vec![Effect::Redraw],
         GlobalAction::ToggleMouse => {
             app.mouse = !app.mouse;
-            let notice =
-                if app.mouse { "mouse support on" } else { "mouse support off: the terminal selects text" };
+            let notice = if app.mouse { "mouse support on" } else { "mouse support off" };
             app.notice = Some(notice.into());
             vec![Effect::SetMouse(app.mouse)]
         }

@@ -102,10 +102,10 @@ pub(super) fn move_cursor(app: &mut App, action: ListAction) {
     let last = last_scroll(app);
     match &mut app.popup {
         Some(Popup::Question(Question { selected, answers, .. })) => {
-            *selected = moved(*selected, answers.len(), action)
+            *selected = moved(*selected, answers.len(), action);
         }
         Some(Popup::Choice(choice)) => {
-            choice.selected = moved(choice.selected, choice.visible_items().len(), action)
+            choice.selected = moved(choice.selected, choice.visible_items().len(), action);
         }
         Some(Popup::Message { first, .. }) => *first = moved(*first, last + 1, action),
         Some(Popup::Help(_)) | None => {}

@@ -168,11 +168,11 @@ fn foot_items(app: &App, area: Rect) -> Vec<FootItem> {
     let contexts = app.contexts();
     let context = contexts[0];
     let shown = |wanted: Context| {
-        app.keymap.of(wanted).filter(|binding| !binding.short.is_empty() && app.holds(binding.condition))
+        app.keymap.of(wanted).filter(|binding| !binding.label.is_empty() && app.holds(binding.condition))
     };
     let item = |binding: &Binding| {
         let key = binding.key(theme, context.takes_text());
-        let short = format!(" {}   ", binding.short);
+        let short = format!(" {}   ", binding.label);
         let rect = Rect { x: 0, width: (width(&key) + width(&short)) as u16, ..area };
         (!key.is_empty()).then_some(FootItem { rect, key, short, action: binding.action })
     };

@@ -55,17 +55,17 @@ pub(super) static FORM: &[Row] = &[
 
 /// The bindings while a value of the form is being typed.
 pub(super) static FORM_VALUE: &[Row] = &[
-    bind("accept", ENTER, Action::Form(FormAction::Keep), "keep", "keep the value"),
+    bind("accept", ENTER, Action::Form(FormAction::Accept), "accept", "accept the value"),
     bind("back", ESC, Action::Form(FormAction::Discard), "undo", "discard the typed value"),
     bind(
         "next",
         TAB,
-        Action::Form(FormAction::KeepAndNext),
-        "keep, next",
-        "keep the value and go to the next line",
+        Action::Form(FormAction::AcceptAndNext),
+        "accept, next",
+        "accept the value and go to the next line",
     ),
-    bind("up", ARROW_UP, Action::List(ListAction::Up), "", "keep the value and go one line up"),
-    bind("down", ARROW_DOWN, Action::List(ListAction::Down), "", "keep the value and go one line down"),
+    bind("up", ARROW_UP, Action::List(ListAction::Up), "", "accept the value and go one line up"),
+    bind("down", ARROW_DOWN, Action::List(ListAction::Down), "", "accept the value and go one line down"),
     bind(
         "start",
         &[ctrl('r')],

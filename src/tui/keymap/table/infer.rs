@@ -9,11 +9,11 @@ pub(super) static INFER: &[Row] = &[
     bind(
         "accept",
         ENTER,
-        Action::Infer(InferAction::Keep),
-        "keep",
+        Action::Infer(InferAction::AddToHistory),
+        "add",
         "add the text to the history and clear the input",
     ),
-    bind("up", ARROW_UP, Action::List(ListAction::Up), "earlier", "recall the previous text"),
+    bind("up", ARROW_UP, Action::List(ListAction::Up), "recall", "recall the previous text"),
     bind("down", ARROW_DOWN, Action::List(ListAction::Down), "", "recall the next text"),
     bind(
         "next",
@@ -30,7 +30,7 @@ pub(super) static INFER: &[Row] = &[
         "probe",
         "add the text to the probes, which every evaluation classifies, or remove it",
     ),
-    bind("weights", &[ctrl('o')], Action::Infer(InferAction::ChooseModel), "weights", "choose the model"),
+    bind("weights", &[ctrl('o')], Action::Infer(InferAction::ChooseModel), "model", "choose the model"),
     bind(
         "beside",
         &[ctrl('b')],

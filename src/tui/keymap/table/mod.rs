@@ -1,7 +1,7 @@
 //! The built-in bindings, one file for each screen: the action's name, its keys, the action and its description.
 //!
-//! Several rows of one context that share a name share their keys: which one counts depends on what is under the
-//! cursor. Within a context, the first row that matches counts.
+//! Several rows of one context that share a name share their keys: which one applies depends on the item under the
+//! cursor. Within a context, the first row that matches wins.
 
 mod chart;
 mod compare;

@@ -12,8 +12,8 @@ pub(in crate::tui::keymap) struct Row {
     pub(in crate::tui::keymap) name: &'static str,
     pub(in crate::tui::keymap) keys: &'static [KeyChord],
     pub(in crate::tui::keymap) action: Action,
-    pub(in crate::tui::keymap) short: &'static str,
-    pub(in crate::tui::keymap) sentence: &'static str,
+    pub(in crate::tui::keymap) label: &'static str,
+    pub(in crate::tui::keymap) description: &'static str,
     pub(in crate::tui::keymap) condition: Condition,
 }
 
@@ -25,16 +25,16 @@ impl Row {
     }
 }
 
-/// A row that is always active. `short` is the action in a word, for the footer, or empty for one that is only in
-/// the help; `sentence` describes it there.
+/// A row that is always active. `label` is the action in a word, for the footer, or empty for one that is only in
+/// the help; `description` describes it there.
 pub(super) const fn bind(
     name: &'static str,
     keys: &'static [KeyChord],
     action: Action,
-    short: &'static str,
-    sentence: &'static str,
+    label: &'static str,
+    description: &'static str,
 ) -> Row {
-    Row { name, keys, action, short, sentence, condition: Condition::Always }
+    Row { name, keys, action, label, description, condition: Condition::Always }
 }
 
 pub(super) const fn key(code: KeyCode) -> KeyChord {

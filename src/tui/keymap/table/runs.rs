@@ -132,7 +132,7 @@ pub(super) static RUNS: &[Row] = &[
 
 /// The bindings while a filter is being typed.
 pub(super) static FILTER: &[Row] = &[
-    bind("accept", ENTER, Action::Filter(FilterAction::Accept), "keep", "keep the filter"),
+    bind("accept", ENTER, Action::Filter(FilterAction::Accept), "apply", "apply the filter"),
     bind("back", ESC, Action::Filter(FilterAction::Clear), "clear", "clear the filter"),
     bind("up", ARROW_UP, Action::List(ListAction::Up), "", "one line up"),
     bind("down", ARROW_DOWN, Action::List(ListAction::Down), "", "one line down"),

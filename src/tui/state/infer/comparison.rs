@@ -14,13 +14,13 @@ pub struct Comparison {
     /// The error when it cannot be opened or cannot classify.
     pub(in crate::tui) error: Option<String>,
     /// The newest prediction, with the number of its request.
-    pub(in crate::tui) answer: Option<(u64, ModelOutput)>,
+    pub(in crate::tui) output: Option<(u64, ModelOutput)>,
 }
 
 impl Comparison {
     /// The newest prediction.
     pub(in crate::tui) fn prediction(&self) -> Option<&ModelOutput> {
-        self.answer.as_ref().map(|(_, answer)| answer)
+        self.output.as_ref().map(|(_, output)| output)
     }
 
     /// The reason why there is no prediction.
@@ -36,6 +36,6 @@ impl Comparison {
 
     /// Clears the prediction of a text that was removed.
     pub(in crate::tui) fn clear_prediction(&mut self) {
-        self.answer = None;
+        self.output = None;
     }
 }

@@ -25,7 +25,7 @@ pub struct HistoryEntry {
     /// The second text of a pair.
     pub text_pair: Option<String>,
     /// The prediction.
-    pub answer: ModelOutput,
+    pub output: ModelOutput,
 }
 
 /// The state of the screen.
@@ -50,7 +50,7 @@ pub struct InferState {
     /// The newest request to open a model; replies to earlier ones are ignored.
     pub(in crate::tui) open_request_id: u64,
     /// The newest prediction, with the number of its request and the seconds it took.
-    pub answer: Option<(u64, f64, Prediction)>,
+    pub prediction: Option<(u64, f64, Prediction)>,
     /// The second model, if there is one.
     pub comparison: Option<Comparison>,
     /// The word attributions of the newest prediction.

@@ -15,7 +15,7 @@ pub(super) fn classify(infer: &mut InferState) -> Vec<Effect> {
     infer.request_id += 1;
     let (text, text_pair) = infer.texts();
     if infer.opened.is_none() || text.is_empty() || text_pair.as_ref().is_some_and(String::is_empty) {
-        infer.answer = None;
+        infer.prediction = None;
         infer.comparison.iter_mut().for_each(Comparison::clear_prediction);
         infer.classify_error = None;
         infer.attribution = Attribution::default();
@@ -42,21 +42,21 @@ pub(in crate::tui::update) fn prediction(
     result: Result<Prediction, String>,
 ) -> Vec<Effect> {
     let infer = &mut app.infer;
-    let shown = infer.answer.as_ref().map_or(0, |answer| answer.0);
+    let shown = infer.prediction.as_ref().map_or(0, |prediction| prediction.0);
     if request_id < infer.first_request_id || request_id <= shown {
         return Vec::new();
     }
     match result {
         Ok(prediction) => {
-            infer.answer = Some((request_id, seconds, prediction));
+            infer.prediction = Some((request_id, seconds, prediction));
             infer.classify_error = None;
         }
         Err(error) => {
-            infer.answer = None;
+            infer.prediction = None;
             infer.classify_error = Some(error);
         }
     }
-    if infer.answer.is_none() || request_id != infer.request_id {
+    if infer.prediction.is_none() || request_id != infer.request_id {
         return Vec::new();
     }
     let (texts, is_live) = (infer.texts(), infer.is_live());
@@ -96,12 +96,12 @@ fn recall_at(infer: &mut InferState, to: Option<usize>) -> Vec<Effect> {
 }
 
 /// Adds the text to the history and clears the fields.
-pub(super) fn keep(infer: &mut InferState) -> Vec<Effect> {
+pub(super) fn add_to_history(infer: &mut InferState) -> Vec<Effect> {
     let (text, text_pair) = infer.texts();
-    let Some((_, _, prediction)) = infer.answer.as_ref().filter(|_| !text.is_empty()) else {
+    let Some((_, _, prediction)) = infer.prediction.as_ref().filter(|_| !text.is_empty()) else {
         return Vec::new();
     };
-    let entry = HistoryEntry { text, text_pair, answer: prediction.output.clone() };
+    let entry = HistoryEntry { text, text_pair, output: prediction.output.clone() };
     infer.history.retain(|other| other.text != entry.text || other.text_pair != entry.text_pair);
     infer.history.insert(0, entry);
     infer.history.truncate(CAPACITY);

@@ -35,7 +35,7 @@ pub(in crate::tui::update) fn choose_comparison(app: &mut App, value: &str) -> V
         open_request_id: request_id,
         is_open: false,
         error: None,
-        answer: None,
+        output: None,
     });
     vec![Effect::OpenComparison { request_id, source }]
 }
@@ -64,7 +64,7 @@ pub(in crate::tui::update) fn comparison_prediction(
 ) {
     let first_request_id = app.infer.first_request_id;
     let Some(comparison) = &mut app.infer.comparison else { return };
-    let shown = comparison.answer.as_ref().map_or(0, |answer| answer.0);
+    let shown = comparison.output.as_ref().map_or(0, |output| output.0);
     if !comparison.is_open
         || request_id <= comparison.open_request_id
         || request_id < first_request_id
@@ -74,11 +74,11 @@ pub(in crate::tui::update) fn comparison_prediction(
     }
     match result {
         Ok(prediction) => {
-            comparison.answer = Some((request_id, prediction.output));
+            comparison.output = Some((request_id, prediction.output));
             comparison.error = None;
         }
         Err(error) => {
-            comparison.answer = None;
+            comparison.output = None;
             comparison.error = Some(error);
         }
     }

@@ -20,8 +20,8 @@ use crate::tui::widgets::text_field::Edit;
 pub(super) fn act(app: &mut App, action: InferAction) -> Vec<Effect> {
     let infer = &mut app.infer;
     match action {
-        InferAction::Keep if infer.is_pair() && infer.focused_field == 0 => infer.focused_field = 1,
-        InferAction::Keep => return classify::keep(infer),
+        InferAction::AddToHistory if infer.is_pair() && infer.focused_field == 0 => infer.focused_field = 1,
+        InferAction::AddToHistory => return classify::add_to_history(infer),
         InferAction::OtherText => {
             infer.focused_field = if infer.is_pair() { 1 - infer.focused_field } else { 0 }
         }

@@ -26,7 +26,7 @@ pub(in crate::tui::update) fn open(app: &mut App, source: ModelSource) -> Vec<Ef
     infer.source = source.clone();
     infer.opened = None;
     infer.error = None;
-    infer.answer = None;
+    infer.prediction = None;
     infer.classify_error = None;
     infer.attribution = Attribution::default();
     infer.focused_field = 0;

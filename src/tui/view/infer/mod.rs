@@ -22,7 +22,7 @@ use ratatui::widgets::Widget;
 /// Draws the screen; returns the position of the terminal's cursor.
 pub(super) fn draw(app: &App, area: Rect, buffer: &mut Buffer) -> Option<Position> {
     let infer = &app.infer;
-    let lines = infer.answer.as_ref().map_or(2, |(_, _, verdict)| answer::lines(&verdict.output));
+    let lines = infer.prediction.as_ref().map_or(2, |(_, _, verdict)| answer::lines(&verdict.output));
     let field = if area.height >= 30 { 5 } else { 3 };
     let fields = if infer.is_pair() { 2 } else { 1 };
     // Always reserves space for the attribution, so that nothing moves when it arrives.
@@ -46,7 +46,7 @@ fn draw_head(app: &App, area: Rect, buffer: &mut Buffer) {
     let theme = app.theme;
     let took = app
         .infer
-        .answer
+        .prediction
         .as_ref()
         .map_or(String::new(), |(_, seconds, _)| format!("predicted in {:>4.0} ms ", 1000.0 * seconds));
     let room = (area.width as usize).saturating_sub(text::width(&took) + 2);
@@ -87,7 +87,7 @@ fn draw_prediction(app: &App, area: Rect, buffer: &mut Buffer) {
         }
         return;
     }
-    let Some((request_id, _, verdict)) = &infer.answer else {
+    let Some((request_id, _, verdict)) = &infer.prediction else {
         if infer.opened.is_some() {
             let text = if infer.is_pair() {
                 "Type both texts to see the prediction."
@@ -157,7 +157,7 @@ fn draw_history(app: &App, area: Rect, buffer: &mut Buffer) {
     let history = &app.infer.history;
     if history.is_empty() {
         let actions = [
-            Action::Infer(InferAction::Keep),
+            Action::Infer(InferAction::AddToHistory),
             Action::List(ListAction::Up),
             Action::Infer(InferAction::ToggleProbe),
         ];
@@ -169,18 +169,18 @@ fn draw_history(app: &App, area: Rect, buffer: &mut Buffer) {
         return;
     }
     let widest =
-        history.iter().map(|one| text::width(answer::words(&one.answer).0)).max().unwrap_or(0).min(20);
-    for (row, one) in history.iter().enumerate().take(inner.height as usize) {
+        history.iter().map(|entry| text::width(answer::words(&entry.output).0)).max().unwrap_or(0).min(20);
+    for (row, entry) in history.iter().enumerate().take(inner.height as usize) {
         let y = inner.y + row as u16;
-        let text = match &one.text_pair {
-            Some(pair) => format!("{}  |  {pair}", one.text),
-            None => one.text.clone(),
+        let text = match &entry.text_pair {
+            Some(pair) => format!("{}  |  {pair}", entry.text),
+            None => entry.text.clone(),
         };
         let room = (inner.width as usize).saturating_sub(widest + 12);
         let is_at = app.infer.recalled == Some(row);
         let role = if is_at { Role::Selected } else { Role::Text };
         let x = draw_text(buffer, inner.x, y, inner.width, &fit_width(theme, &text, room), theme.style(role));
-        let (label, number) = answer::words(&one.answer);
+        let (label, number) = answer::words(&entry.output);
         let verdict = format!("  {}  {number}", fit_width(theme, label, widest));
         draw_text(buffer, x, y, inner.right().saturating_sub(x), &verdict, theme.style(Role::Muted));
     }
@@ -212,7 +212,7 @@ pub(super) fn draw_tiny(app: &App, area: Rect, buffer: &mut Buffer) -> Option<Po
         }
     }
     let y = area.y + 1 + fields as u16;
-    if let (Some((_, _, verdict)), true) = (&infer.answer, y < area.bottom()) {
+    if let (Some((_, _, verdict)), true) = (&infer.prediction, y < area.bottom()) {
         answer::draw(&verdict.output, false, theme, Rect { y, height: area.bottom() - y, ..area }, buffer);
     }
     cursor

@@ -1,6 +1,6 @@
-//! The app with made-up experiments, recorded events and keys pressed.
+//! Fixtures: the app with made-up experiments, recorded events and key presses.
 
-use super::modes::{recording, text_of};
+use super::recording::{recording, text_of};
 use crossterm::event::{Event as Input, KeyCode, KeyEvent, KeyModifiers};
 use glue_tui::catalog::Metric;
 use glue_tui::event::Event;
@@ -22,8 +22,8 @@ use std::sync::Arc;
 
 pub(crate) const THEME: Theme = Theme::new(ColorDepth::Ansi256, Charset::Unicode);
 pub(crate) const SIZES: [(u16, u16); 4] = [(80, 24), (120, 40), (200, 60), (40, 10)];
-/// 2026-11-23, 11:04:29 UTC, when the events were recorded.
-pub(crate) const BEGUN: f64 = 1_795_431_869.0;
+/// 2026-11-23, 11:04:29 UTC, the time of the recorded events.
+pub(crate) const STARTED_AT: f64 = 1_795_431_869.0;
 
 pub(crate) const FILE: &str = r#"
 # Sentiment of short reviews, on a model the program carries: learns in under a minute
@@ -95,7 +95,7 @@ pub(crate) fn run(
         steps,
         total_steps: total,
         train_seconds: 31.0 + steps as f64,
-        started: BEGUN - 3600.0,
+        started: STARTED_AT - 3600.0,
         repeats: None,
         measured_speed: None,
     }
@@ -118,9 +118,9 @@ pub(crate) fn runs() -> Vec<RunRow> {
     ]
 }
 
-/// The app with what the world says at the start.
+/// The app with the experiments and runs above.
 pub(crate) fn app(width: u16, height: u16) -> App {
-    let mut app = App::new(THEME, (width, height), BEGUN, "x86_64, 2 threads".into());
+    let mut app = App::new(THEME, (width, height), STARTED_AT, "x86_64, 2 threads".into());
     let effects = update(&mut app, Msg::Listed { experiments: Ok(experiments()), runs: runs() });
     assert_eq!(effects, []);
     app
@@ -131,15 +131,15 @@ pub(crate) fn press(app: &mut App, code: KeyCode, modifiers: KeyModifiers) -> Ve
     input::read(app, &event).map_or(Vec::new(), |msg| update(app, msg))
 }
 
-/// Presses keys: letters as they are, others in angle brackets, `<^s>` with control.
-pub(crate) fn play(app: &mut App, keys: &str) -> Vec<Effect> {
+/// Presses keys: characters as they are, named keys in angle brackets, `<^s>` for control.
+pub(crate) fn press_keys(app: &mut App, keys: &str) -> Vec<Effect> {
     let mut effects = Vec::new();
     let mut rest = keys;
     while let Some(first) = rest.chars().next() {
         let name = rest.strip_prefix('<').and_then(|rest| rest.split_once('>'));
         let (code, modifiers) = if let Some((name, after)) = name {
             rest = after;
-            named(name)
+            parse_key(name)
         } else {
             rest = &rest[first.len_utf8()..];
             (KeyCode::Char(first), KeyModifiers::NONE)
@@ -149,7 +149,7 @@ pub(crate) fn play(app: &mut App, keys: &str) -> Vec<Effect> {
     effects
 }
 
-pub(crate) fn named(name: &str) -> (KeyCode, KeyModifiers) {
+pub(crate) fn parse_key(name: &str) -> (KeyCode, KeyModifiers) {
     let code = match name {
         "enter" => KeyCode::Enter,
         "esc" => KeyCode::Esc,
@@ -184,12 +184,12 @@ pub(crate) fn text(app: &App) -> String {
 }
 
 #[track_caller]
-pub(crate) fn shows(app: &App, wanted: &str) {
+pub(crate) fn assert_shows(app: &App, expected: &str) {
     let text = text(app);
-    assert!(text.contains(wanted), "no {wanted:?} in\n{text}");
+    assert!(text.contains(expected), "no {expected:?} in\n{text}");
 }
 
-/// Compares the screen at every size with its snapshot; see [`super::modes`].
+/// Compares the screen at every size with its snapshot; see [`super::recording`].
 #[track_caller]
 pub(crate) fn snapshot(name: &str, build: impl Fn(u16, u16) -> App) {
     for (width, height) in SIZES {
@@ -202,7 +202,7 @@ pub(crate) fn snapshot(name: &str, build: impl Fn(u16, u16) -> App) {
     }
 }
 
-pub(crate) fn said(repeat: u64, event: Event) -> Msg {
+pub(crate) fn run_event(repeat: u64, event: Event) -> Msg {
     Msg::RunEvent(RunEvent { repeat, dir: Arc::from(Path::new("runs/demo-20261123-110429-c691")), event })
 }
 
@@ -213,26 +213,26 @@ pub(crate) fn training(width: u16, height: u16, experiment: &str, count: usize) 
     let dir = PathBuf::from(format!("runs/{experiment}-20261123-110429-c691"));
     update(&mut app, Msg::RunStarted { spec: Box::new(spec), dir, earlier: Vec::new(), queue: None });
     for event in recorded().into_iter().take(count) {
-        update(&mut app, said(0, event));
+        update(&mut app, run_event(0, event));
     }
-    app.now = BEGUN + 97.0;
+    app.now = STARTED_AT + 97.0;
     app
 }
 
-pub(crate) fn verdict(positive: f32) -> Prediction {
+pub(crate) fn prediction(positive: f32) -> Prediction {
     let (label, probability) =
         if positive > 0.5 { ("positive", positive) } else { ("negative", 1.0 - positive) };
-    let answer = ModelOutput::Label {
+    let output = ModelOutput::Label {
         label: label.into(),
         probability,
         probabilities: vec![("negative".into(), 1.0 - positive), ("positive".into(), positive)],
     };
-    Prediction { output: answer, tokens: 12, truncated: false }
+    Prediction { output, tokens: 12, truncated: false }
 }
 
-/// What an answer rests on: for each word, where it is and how far it pushes.
-pub(crate) fn explanation(text: &str, pushes: &[(&str, f32)]) -> Attributions {
-    let push = |(word, value): &(&str, f32)| {
+/// Word attributions, from words of the text and their values.
+pub(crate) fn attributions(text: &str, values: &[(&str, f32)]) -> Attributions {
+    let attribution = |(word, value): &(&str, f32)| {
         let byte = text.find(word).unwrap_or_else(|| panic!("{word} is not in {text}"));
         let start = text[..byte].chars().count();
         WordAttribution {
@@ -243,33 +243,32 @@ pub(crate) fn explanation(text: &str, pushes: &[(&str, f32)]) -> Attributions {
             sequence: 0,
         }
     };
-    Attributions { label: "positive".into(), words: pushes.iter().map(push).collect() }
+    Attributions { label: "positive".into(), words: values.iter().map(attribution).collect() }
 }
 
-/// The app with a model to judge, and `text` typed and judged.
-pub(crate) fn judging(width: u16, height: u16, text: &str) -> App {
+/// The app with an open model, and `text` typed and classified.
+pub(crate) fn classifying(width: u16, height: u16, text: &str) -> App {
     let mut app = app(width, height);
-    let effects = play(&mut app, "jjjji");
+    let effects = press_keys(&mut app, "jjjji");
     let Some(Effect::OpenModel { request_id, .. }) = effects.last() else { panic!("{effects:?}") };
     let opened = OpenedModel { name: "demo".into(), pair: Some(false), step: None };
     update(&mut app, Msg::ModelOpened { request_id: *request_id, result: Ok(opened) });
     for text in ["i have seen worse", text] {
-        let effects = play(&mut app, text);
+        let effects = press_keys(&mut app, text);
         let Some(Effect::Classify { request_id, .. }) = effects.last() else { panic!("{effects:?}") };
         update(
             &mut app,
-            Msg::Prediction { request_id: *request_id, seconds: 0.006, result: Ok(verdict(0.81)) },
+            Msg::Prediction { request_id: *request_id, seconds: 0.006, result: Ok(prediction(0.81)) },
         );
         if text.starts_with("i have") {
-            play(&mut app, "<enter>");
+            press_keys(&mut app, "<enter>");
         }
     }
     app
 }
 
-/// What the logs of a run say that went like the recorded one with losses `factor` times as high, for the
-/// first `count` of its events.
-pub(crate) fn like_recorded(factor: f64, count: usize) -> History {
+/// The history of the first `count` recorded events, with the losses multiplied by `factor`.
+pub(crate) fn scaled_history(factor: f64, count: usize) -> History {
     let mut history = History::default();
     for mut event in recorded().into_iter().take(count) {
         match &mut event {
@@ -286,16 +285,16 @@ pub(crate) fn like_recorded(factor: f64, count: usize) -> History {
     history
 }
 
-/// Answers the effects that ask for the logs of runs: each run is a little worse than the one before.
-pub(crate) fn answer_collects(app: &mut App, effects: &[Effect]) {
+/// Replies to the effects that load histories: each run is slightly worse than the previous one.
+pub(crate) fn load_histories(app: &mut App, effects: &[Effect]) {
     for effect in effects {
         let Effect::RequireHistory(dir) = effect else { continue };
-        let place = app.compare.marks.iter().position(|mark| mark.dir == *dir).unwrap();
-        let seed = 42 + place as u64 % 2;
-        let learning_rate = [5e-4, 2e-5, 1e-4][place % 3];
+        let index = app.compare.marks.iter().position(|mark| mark.dir == *dir).unwrap();
+        let seed = 42 + index as u64 % 2;
+        let learning_rate = [5e-4, 2e-5, 1e-4][index % 3];
         let spec = RunSpec { learning_rate, seed, ..glue_tui::spec::built_in("demo") };
-        let count = if place == 1 { 260 } else { usize::MAX };
-        let histories = vec![like_recorded(1.0 + 0.25 * place as f64, count)];
+        let count = if index == 1 { 260 } else { usize::MAX };
+        let histories = vec![scaled_history(1.0 + 0.25 * index as f64, count)];
         update(app, Msg::HistoryLoaded { dir: dir.clone(), result: Ok((spec, histories)) });
     }
 }
@@ -303,7 +302,7 @@ pub(crate) fn answer_collects(app: &mut App, effects: &[Effect]) {
 /// The Compare screen with the first three runs marked.
 pub(crate) fn comparing(width: u16, height: u16) -> App {
     let mut app = app(width, height);
-    let effects = play(&mut app, "4<space>j<space>j<space>");
-    answer_collects(&mut app, &effects);
+    let effects = press_keys(&mut app, "4<space>j<space>j<space>");
+    load_histories(&mut app, &effects);
     app
 }
