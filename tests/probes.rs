@@ -70,15 +70,15 @@ fn probes_are_classified_at_each_evaluation_without_changing_training() {
     let (first, later) = (probe("a fine film", None), probe("nobody will be bored", None));
     probes::toggle(&file, first.clone()).unwrap();
     probes::toggle(&file, probe("one", Some("of a pair"))).unwrap();
-    let pinned = run(spec(), home.path(), |event| match event {
-        // A probe pinned during the run takes effect at the next evaluation, which may be a requested one.
+    let with_probes = run(spec(), home.path(), |event| match event {
+        // A probe that is added during the run takes effect at the next evaluation, which may be a requested one.
         Event::Step(step) if step.step == 2 => {
             probes::toggle(&file, later.clone()).unwrap();
             Some(Command::Eval)
         }
         _ => None,
     });
-    let logged = replay(&pinned.dir).unwrap();
+    let logged = replay(&with_probes.dir).unwrap();
     let found: Vec<_> = probes(&logged).iter().map(|probe| (probe.step, probe.probe.clone())).collect();
     let both = |step| [(step, first.clone()), (step, later.clone())];
     assert_eq!(found, [&[(0, first.clone())][..], &both(2), &both(4), &both(6)].concat());
@@ -87,16 +87,20 @@ fn probes_are_classified_at_each_evaluation_without_changing_training() {
             || matches!(before, Event::Eval(eval) if eval.split == SplitName::Validation);
         assert!(is_after || !matches!(event, Event::Probe(_)), "{before:?}, then {event:?}");
     }
-    assert_eq!(weights(&pinned), weights(&without_probes));
+    assert_eq!(weights(&with_probes), weights(&without_probes));
     assert_eq!(History::of(&logged).probes.newest().count(), 2);
 
     // The predictions are those of the saved weights.
-    let best = pinned.summaries[0].best.unwrap().step;
+    let best = with_probes.summaries[0].best.unwrap().step;
     let probe = probes(&logged).into_iter().find(|probe| probe.step == best && probe.probe == first).unwrap();
     let ProbePrediction::Label { label, probabilities, .. } = &probe.prediction else { panic!("{probe:?}") };
-    let mut predictor =
-        Predictor::open(&pinned.dir.display().to_string(), home.path(), &Hub::from_env(), DeviceSpec::Cpu)
-            .unwrap();
+    let mut predictor = Predictor::open(
+        &with_probes.dir.display().to_string(),
+        home.path(),
+        &Hub::from_env(),
+        DeviceSpec::Cpu,
+    )
+    .unwrap();
     let answer = predictor.predict(&first.text, None).unwrap().output;
     assert_eq!(answer.label(), Some(label.as_str()));
     for ((_, expected), probability) in answer.probabilities().iter().zip(probabilities) {

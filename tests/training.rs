@@ -447,16 +447,17 @@ fn seeds_evaluated_on_the_same_rows_are_compared() {
         assert_eq!((first.seed_index, first.seed_count, first.spec.seed, &first.dir), (0, 2, 42, &dirs[0]));
         let newest = ErrorReport::read(&dirs, None).unwrap();
         assert_eq!((newest.seed_index, newest.spec.seed), (1, 43));
-        let Ok(Some(together)) = first.cross_seed else {
+        let Ok(Some(cross_seed)) = first.cross_seed else {
             assert!(!is_compared && first.cross_seed.unwrap_err().contains("max_eval_samples"));
             continue;
         };
-        assert!(is_compared && together.seed_count == 2);
-        let judged = [&first.evaluations, &newest.evaluations].map(|all| &all.last().unwrap().predictions);
-        assert_eq!(together.rows.len(), judged[0].len());
-        for shared in &together.rows {
+        assert!(is_compared && cross_seed.seed_count == 2);
+        let predictions =
+            [&first.evaluations, &newest.evaluations].map(|all| &all.last().unwrap().predictions);
+        assert_eq!(cross_seed.rows.len(), predictions[0].len());
+        for shared in &cross_seed.rows {
             let wrong =
-                judged.iter().filter(|one| one.predicted(shared.row) != one.target(shared.row)).count();
+                predictions.iter().filter(|one| one.predicted(shared.row) != one.target(shared.row)).count();
             assert_eq!(shared.wrong, wrong);
         }
     }

@@ -55,7 +55,7 @@ static KEYS: &[Key] = &[
         field!(train_file),
         ValueKind::Path,
         "required",
-        "Task custom: the training file; the extension tells whether it is CSV, TSV, JSON Lines or Parquet.",
+        "Task custom: the training file; the extension decides whether it is CSV, TSV, JSON Lines or Parquet.",
     ),
     custom(
         field!(validation_file),

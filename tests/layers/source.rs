@@ -159,7 +159,7 @@ fn defined_name(item: &syn::Item) -> Option<&syn::Ident> {
     }
 }
 
-/// Fills a [`Source`] with what one file says.
+/// Fills a [`Source`] with the content of one file.
 struct Collector<'a> {
     source: &'a mut Source,
     module: ModuleId,

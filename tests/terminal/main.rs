@@ -109,8 +109,8 @@ fn chosen_theme_is_saved() {
     std::fs::write(config.with_file_name("themes/mine.toml"), "frmae = 200\n").unwrap();
     let mut terminal = Terminal::open(home.path(), &[]);
     assert_eq!(terminal.end().exit_code(), 2);
-    let told = String::from_utf8_lossy(&terminal.raw).replace("\r\n", "");
-    assert!(told.contains("mine.toml:1:1: unknown role `frmae`; did you mean `frame`?"), "{told}");
+    let output = String::from_utf8_lossy(&terminal.raw).replace("\r\n", "");
+    assert!(output.contains("mine.toml:1:1: unknown role `frmae`; did you mean `frame`?"), "{output}");
 }
 
 #[test]
@@ -172,19 +172,19 @@ fn run_of_another_process_is_followed() {
     watched.send("q");
     assert_eq!(watched.end().exit_code(), 0);
     assert!(watched.raw.is_ascii());
-    let mut told = Terminal::start(
+    let mut plain = Terminal::start(
         env!("CARGO_BIN_EXE_glue-tui"),
         &["attach", "tiny", "--plain"],
         home.path(),
         &[],
         (110, 30),
     );
-    told.wait_for("tiny: demo on demo, seed 42;");
+    plain.wait_for("tiny: demo on demo, seed 42;");
     trained.send("xx");
     trained.wait_for("stopped;");
-    told.wait_for("stopped; the run can be resumed");
-    assert_eq!(told.end().exit_code(), 0);
-    assert!(!told.raw.contains(&0x1b), "sentences and nothing else");
+    plain.wait_for("stopped; the run can be resumed");
+    assert_eq!(plain.end().exit_code(), 0);
+    assert!(!plain.raw.contains(&0x1b), "plain lines have no escape sequences");
     trained.send("q");
     assert_eq!(trained.end().exit_code(), 0);
 }
@@ -443,7 +443,7 @@ fn panic_restores_the_terminal_and_is_reported() {
     let raw = String::from_utf8_lossy(&terminal.raw);
     assert!(raw.contains("drawn-by-the-child"), "{raw}");
     let after = raw.rsplit("\x1b[?1049l").next().unwrap_or_default();
-    assert!(after.contains("a planted panic"), "told after the terminal is given back: {raw}");
+    assert!(after.contains("a planted panic"), "reported after the terminal is restored: {raw}");
     assert!(
         !raw.contains("a quiet panic"),
         "one that another thread survives does not smear the screen: {raw}"
@@ -470,6 +470,6 @@ fn without_a_terminal_the_error_says_what_to_do() {
         .output()
         .unwrap();
     assert_eq!(output.status.code(), Some(2));
-    let told = String::from_utf8_lossy(&output.stderr);
-    assert!(told.contains("needs a terminal") && told.contains("glue-tui train"), "{told}");
+    let error = String::from_utf8_lossy(&output.stderr);
+    assert!(error.contains("needs a terminal") && error.contains("glue-tui train"), "{error}");
 }

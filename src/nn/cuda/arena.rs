@@ -14,7 +14,7 @@ pub(super) struct ArenaAllocator {
 }
 
 impl ArenaAllocator {
-    /// An allocator from the address `base` on; `is_bf16` tells whether GEMMs read bf16.
+    /// An allocator from the address `base` on; `is_bf16` is whether GEMMs read bf16.
     pub(super) fn new(base: u64, is_bf16: bool) -> Self {
         ArenaAllocator { base, end: base, is_bf16 }
     }

@@ -288,12 +288,12 @@ fn draw_legend(
 ) {
     let (compare, theme) = (&app.compare, app.theme);
     let width = area.width / across;
-    let room = usize::from(across * area.height);
-    for (place, mark) in compare.marks.iter().enumerate().take(room) {
+    let available = usize::from(across * area.height);
+    for (place, mark) in compare.marks.iter().enumerate().take(available) {
         let x = area.x + width * (place as u16 % across);
         let y = area.y + place as u16 / across;
         let cell = Rect { x: x + 1, y, width: width.saturating_sub(2), height: 1 };
-        if place + 1 == room && compare.marks.len() > room {
+        if place + 1 == available && compare.marks.len() > available {
             let text = format!("and {} more", compare.marks.len() - place);
             draw_text(buffer, cell.x, y, cell.width, &text, theme.style(Role::Muted));
             return;

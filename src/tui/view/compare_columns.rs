@@ -63,11 +63,11 @@ impl Column {
             Column::Model,
             Column::Steps,
         ];
-        let mut room = width.saturating_sub(Column::Name.width());
+        let mut available = width.saturating_sub(Column::Name.width());
         let mut chosen = vec![Column::Name];
         for column in std::iter::once(sorted).chain(WANTED) {
-            if !chosen.contains(&column) && column.width() < room {
-                room -= column.width() + 1;
+            if !chosen.contains(&column) && column.width() < available {
+                available -= column.width() + 1;
                 chosen.push(column);
             }
         }

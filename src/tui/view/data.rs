@@ -75,14 +75,14 @@ fn draw_nothing(app: &App, why: Option<&String>, area: Rect, buffer: &mut Buffer
 fn draw_head(app: &App, spec: &RunSpec, area: Rect, buffer: &mut Buffer) {
     let theme = app.theme;
     let limit = format!("max_seq_length {} ", spec.max_seq_length);
-    let room = (area.width as usize).saturating_sub(limit.len() + 2);
+    let available = (area.width as usize).saturating_sub(limit.len() + 2);
     let name = format!("{}{}task {}", spec.experiment, theme.symbol(Symbol::Dot), spec.task);
     draw_text(
         buffer,
         area.x + 1,
         area.y,
         area.width,
-        &truncate(theme, &name, room),
+        &truncate(theme, &name, available),
         theme.style(Role::Title),
     );
     draw_text_right(buffer, area, area.y, &limit, theme.style(Role::Text));

@@ -149,9 +149,9 @@ impl<'a> LineView<'a> {
 
     /// Draws text from column `from` to the end of `place`.
     fn draw_note(&self, note: &str, role: Role, from: u16, place: Rect, buffer: &mut Buffer) {
-        let room = place.right().saturating_sub(from);
-        let note = truncate(self.theme, note, room as usize);
-        draw_text(buffer, from, place.y, room, &note, self.theme.style(role));
+        let available = place.right().saturating_sub(from);
+        let note = truncate(self.theme, note, available as usize);
+        draw_text(buffer, from, place.y, available, &note, self.theme.style(role));
     }
 }
 

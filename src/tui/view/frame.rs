@@ -179,11 +179,11 @@ fn foot_items(app: &App, area: Rect) -> Vec<FootItem> {
     let tail: Vec<_> =
         if app.popup.is_some() { Vec::new() } else { shown(Context::Global).filter_map(item).collect() };
     let reserved: u16 = tail.iter().map(|item| item.rect.width).sum();
-    let mut room = area.width.saturating_sub(reserved + 1);
+    let mut available = area.width.saturating_sub(reserved + 1);
     let mut items = Vec::new();
     for item in contexts.iter().flat_map(|context| shown(*context)).filter_map(item) {
-        if item.rect.width <= room {
-            room -= item.rect.width;
+        if item.rect.width <= available {
+            available -= item.rect.width;
             items.push(item);
         }
     }
@@ -199,8 +199,8 @@ fn foot_items(app: &App, area: Rect) -> Vec<FootItem> {
 fn draw_foot(app: &App, area: Rect, buffer: &mut Buffer) {
     let theme = app.theme;
     for FootItem { rect, key, short, .. } in foot_items(app, area) {
-        let room = |x: u16| area.right().saturating_sub(x);
-        let x = draw_text(buffer, rect.x, area.y, room(rect.x), &key, theme.style(Role::Key));
-        draw_text(buffer, x, area.y, room(x), &short, theme.style(Role::Muted));
+        let available = |x: u16| area.right().saturating_sub(x);
+        let x = draw_text(buffer, rect.x, area.y, available(rect.x), &key, theme.style(Role::Key));
+        draw_text(buffer, x, area.y, available(x), &short, theme.style(Role::Muted));
     }
 }

@@ -19,11 +19,11 @@ pub(super) fn draw(app: &App, help: &HelpState, area: Rect, buffer: &mut Buffer)
     let width = columns * (page.width + GAP) - GAP + 4;
     let height = (page.rows() as u16 + 4).min(area.height.saturating_sub(2));
     let inner = open_box(app, area, buffer, "Keys", width, height);
-    let room = inner.height.saturating_sub(2) as usize;
-    let first = help.first.min(page.rows().saturating_sub(room));
+    let available = inner.height.saturating_sub(2) as usize;
+    let first = help.first.min(page.rows().saturating_sub(available));
     for (number, lines) in page.columns.iter().enumerate() {
         let x = inner.x + number as u16 * (page.width + GAP);
-        for (row, line) in lines.iter().skip(first).take(room).enumerate() {
+        for (row, line) in lines.iter().skip(first).take(available).enumerate() {
             let y = inner.y + row as u16;
             match line {
                 HelpLine::Heading(text) => {
@@ -48,7 +48,7 @@ pub(super) fn draw(app: &App, help: &HelpState, area: Rect, buffer: &mut Buffer)
         draw_text(buffer, inner.x, inner.y, inner.width, "no matching keys", theme.style(Role::Muted));
     }
     let foot = Rect { y: inner.bottom().saturating_sub(1), height: 1.min(inner.height), ..inner };
-    draw_foot(app, help, page.rows() > room, foot, buffer)
+    draw_foot(app, help, page.rows() > available, foot, buffer)
 }
 
 /// Draws the search field, or a hint.

@@ -82,12 +82,12 @@ fn draw_message(app: &App, area: Rect, buffer: &mut Buffer, title: &str, text: &
     let lines = wrap(text, message_width(area.width));
     let height = (lines.len() as u16 + 4).min(area.height);
     let inner = open_box(app, area, buffer, title, width, height);
-    let room = inner.height.saturating_sub(2) as usize;
-    let first = first.min(lines.len().saturating_sub(room));
-    for (row, line) in lines.iter().skip(first).take(room.max(1)).enumerate() {
+    let available = inner.height.saturating_sub(2) as usize;
+    let first = first.min(lines.len().saturating_sub(available));
+    for (row, line) in lines.iter().skip(first).take(available.max(1)).enumerate() {
         draw_text(buffer, inner.x, inner.y + row as u16, inner.width, line, app.theme.style(Role::Text));
     }
-    let more = if lines.len() > room { "   up and down scroll" } else { "" };
+    let more = if lines.len() > available { "   up and down scroll" } else { "" };
     let y = inner.bottom().saturating_sub(1);
     let close = app.key(Context::Message, Action::Popup(PopupAction::Accept));
     let x = draw_text(buffer, inner.x, y, inner.width, &close, app.theme.style(Role::Key));
@@ -101,8 +101,8 @@ fn draw_question(app: &App, area: Rect, buffer: &mut Buffer, question: &Question
     let lines = wrap(&question.text, width.saturating_sub(4) as usize);
     let inner = open_box(app, area, buffer, &question.title, width, height);
     let list = answers(question, inner);
-    let room = (list.y - inner.y).saturating_sub(1);
-    for (row, line) in lines.iter().take(room as usize).enumerate() {
+    let available = (list.y - inner.y).saturating_sub(1);
+    for (row, line) in lines.iter().take(available as usize).enumerate() {
         draw_text(buffer, inner.x, inner.y + row as u16, inner.width, line, theme.style(Role::Text));
     }
     for (number, answer) in question.answers.iter().enumerate() {

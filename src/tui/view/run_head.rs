@@ -109,13 +109,13 @@ pub(super) fn draw_head(app: &App, run: &RunState, area: Rect, buffer: &mut Buff
         let seed = started.map_or(run.spec.seed + at as u64, |started| started.spec.seed);
         name = format!("{name}{}seed {seed} ({} of {all})", theme.symbol(Symbol::Dot), at + 1);
     }
-    let room = (area.width - right_width).saturating_sub(2) as usize;
+    let available = (area.width - right_width).saturating_sub(2) as usize;
     draw_text(
         buffer,
         area.x + 1,
         area.y,
         area.width,
-        &truncate(theme, &name, room),
+        &truncate(theme, &name, available),
         theme.style(Role::Title),
     );
     if area.height > 1 {

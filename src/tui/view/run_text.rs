@@ -46,8 +46,8 @@ pub(super) fn short_name(run: &RunRow, app: &App, width: usize) -> String {
         return run.name.clone();
     }
     let day = &format::date(run.started, app.utc_offset)[5..];
-    let room = width.saturating_sub(day.len() + 1);
-    format!("{} {day}", truncate(app.theme, &run.experiment, room))
+    let available = width.saturating_sub(day.len() + 1);
+    format!("{} {day}", truncate(app.theme, &run.experiment, available))
 }
 
 /// The name of a run in at most `width` cells, next to its start time; a long name is replaced by the experiment and
@@ -56,8 +56,8 @@ pub(super) fn tagged_name(run: &RunRow, app: &App, width: usize) -> String {
     let tag = run.name.rsplit('-').next().filter(|tag| tag.len() <= 8 && run.name != run.experiment);
     match tag {
         Some(tag) if run.name.chars().count() > width => {
-            let room = width.saturating_sub(tag.len() + 1);
-            format!("{} {tag}", truncate(app.theme, &run.experiment, room))
+            let available = width.saturating_sub(tag.len() + 1);
+            format!("{} {tag}", truncate(app.theme, &run.experiment, available))
         }
         _ => run.name.clone(),
     }

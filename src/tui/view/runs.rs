@@ -216,13 +216,18 @@ fn text_of(app: &App, line: &ListLine<'_>, number: usize, width: usize) -> Strin
             } else {
                 format!("{score:>13}  {:<11}", run.status.name())
             };
-            let room = width.saturating_sub(columns.chars().count() + 5);
-            let name = if run.started == 0.0 || (room >= MIN_FULL_NAME && text::width(&run.name) <= room) {
-                fit_width(theme, &run.name, room)
+            let available = width.saturating_sub(columns.chars().count() + 5);
+            let name = if run.started == 0.0
+                || (available >= MIN_FULL_NAME && text::width(&run.name) <= available)
+            {
+                fit_width(theme, &run.name, available)
             } else {
                 // Date and time replace the rest of the name; the details show the full name.
                 let day = &format::date(run.started, app.utc_offset)[5..];
-                format!("{} {day}", fit_width(theme, &run.experiment, room.saturating_sub(day.len() + 1)))
+                format!(
+                    "{} {day}",
+                    fit_width(theme, &run.experiment, available.saturating_sub(day.len() + 1))
+                )
             };
             format!(" {sign}{name} {columns} ")
         }

@@ -31,8 +31,8 @@ pub(super) fn draw(attribution: &Attribution, texts: &Texts, theme: Theme, area:
         }
     };
     let is_old = found.texts != *texts;
-    let room = Rect { height: area.height - 1, ..area };
-    let used = draw_words(&Marked::new(found, explanation), is_old, theme, room, buffer);
+    let available = Rect { height: area.height - 1, ..area };
+    let used = draw_words(&Marked::new(found, explanation), is_old, theme, available, buffer);
     let took = format!("in {:>4.0} ms", 1000.0 * found.seconds);
     let label = harmless(&explanation.label);
     let legend = format!("[supports {label}]  <opposes it>  doubled: strongest");

@@ -22,7 +22,7 @@ use ratatui::widgets::Widget;
 /// Draws the screen; returns the position of the terminal's cursor.
 pub(super) fn draw(app: &App, area: Rect, buffer: &mut Buffer) -> Option<Position> {
     let infer = &app.infer;
-    let lines = infer.prediction.as_ref().map_or(2, |(_, _, verdict)| answer::lines(&verdict.output));
+    let lines = infer.prediction.as_ref().map_or(2, |(_, _, prediction)| answer::lines(&prediction.output));
     let field = if area.height >= 30 { 5 } else { 3 };
     let fields = if infer.is_pair() { 2 } else { 1 };
     // Always reserves space for the attribution, so that nothing moves when it arrives.
@@ -49,8 +49,8 @@ fn draw_head(app: &App, area: Rect, buffer: &mut Buffer) {
         .prediction
         .as_ref()
         .map_or(String::new(), |(_, seconds, _)| format!("predicted in {:>4.0} ms ", 1000.0 * seconds));
-    let room = (area.width as usize).saturating_sub(text::width(&took) + 2);
-    draw_text(buffer, area.x + 1, area.y, area.width, &truncate(theme, &text, room), theme.style(role));
+    let available = (area.width as usize).saturating_sub(text::width(&took) + 2);
+    draw_text(buffer, area.x + 1, area.y, area.width, &truncate(theme, &text, available), theme.style(role));
     draw_text_right(buffer, area, area.y, &took, theme.style(Role::Muted));
 }
 
@@ -87,7 +87,7 @@ fn draw_prediction(app: &App, area: Rect, buffer: &mut Buffer) {
         }
         return;
     }
-    let Some((request_id, _, verdict)) = &infer.prediction else {
+    let Some((request_id, _, prediction)) = &infer.prediction else {
         if infer.opened.is_some() {
             let text = if infer.is_pair() {
                 "Type both texts to see the prediction."
@@ -102,27 +102,27 @@ fn draw_prediction(app: &App, area: Rect, buffer: &mut Buffer) {
     let beside = infer.comparison.as_ref();
     let called = beside.map_or(String::new(), |beside| name_of(beside, app, answer::MAX_NAME));
     let other = beside.and_then(Comparison::prediction).map(|answer| (called.as_str(), answer));
-    let row = answer::draw_comparison(&verdict.output, other, theme, area, buffer);
-    answer::draw(&verdict.output, is_old, theme, row, buffer);
-    let y = area.y + answer::lines(&verdict.output);
+    let row = answer::draw_comparison(&prediction.output, other, theme, area, buffer);
+    answer::draw(&prediction.output, is_old, theme, row, buffer);
+    let y = area.y + answer::lines(&prediction.output);
     if y < area.bottom() {
-        let truncated_note = if verdict.truncated { ", truncated" } else { "" };
-        let scale = match verdict.output {
+        let truncated_note = if prediction.truncated { ", truncated" } else { "" };
+        let scale = match prediction.output {
             ModelOutput::Score { scale: Some((low, high)), .. } => {
                 format!("on a scale from {low} to {high}; ")
             }
             _ => String::new(),
         };
-        let text = format!("{scale}{}{truncated_note}", text::plural(verdict.tokens as u64, "token"));
+        let text = format!("{scale}{}{truncated_note}", text::plural(prediction.tokens as u64, "token"));
         let x = draw_text(buffer, area.x, y, area.width, &text, theme.style(Role::Muted)) + 3;
         if let Some(why) = beside.and_then(Comparison::status) {
-            let room = area.right().saturating_sub(x);
+            let available = area.right().saturating_sub(x);
             draw_text(
                 buffer,
                 x,
                 y,
-                room,
-                &truncate(theme, &why, usize::from(room)),
+                available,
+                &truncate(theme, &why, usize::from(available)),
                 theme.style(Role::Warning),
             );
         }
@@ -176,13 +176,20 @@ fn draw_history(app: &App, area: Rect, buffer: &mut Buffer) {
             Some(pair) => format!("{}  |  {pair}", entry.text),
             None => entry.text.clone(),
         };
-        let room = (inner.width as usize).saturating_sub(widest + 12);
+        let available = (inner.width as usize).saturating_sub(widest + 12);
         let is_at = app.infer.recalled == Some(row);
         let role = if is_at { Role::Selected } else { Role::Text };
-        let x = draw_text(buffer, inner.x, y, inner.width, &fit_width(theme, &text, room), theme.style(role));
+        let x = draw_text(
+            buffer,
+            inner.x,
+            y,
+            inner.width,
+            &fit_width(theme, &text, available),
+            theme.style(role),
+        );
         let (label, number) = answer::words(&entry.output);
-        let verdict = format!("  {}  {number}", fit_width(theme, label, widest));
-        draw_text(buffer, x, y, inner.right().saturating_sub(x), &verdict, theme.style(Role::Muted));
+        let prediction = format!("  {}  {number}", fit_width(theme, label, widest));
+        draw_text(buffer, x, y, inner.right().saturating_sub(x), &prediction, theme.style(Role::Muted));
     }
 }
 
@@ -212,8 +219,8 @@ pub(super) fn draw_tiny(app: &App, area: Rect, buffer: &mut Buffer) -> Option<Po
         }
     }
     let y = area.y + 1 + fields as u16;
-    if let (Some((_, _, verdict)), true) = (&infer.prediction, y < area.bottom()) {
-        answer::draw(&verdict.output, false, theme, Rect { y, height: area.bottom() - y, ..area }, buffer);
+    if let (Some((_, _, prediction)), true) = (&infer.prediction, y < area.bottom()) {
+        answer::draw(&prediction.output, false, theme, Rect { y, height: area.bottom() - y, ..area }, buffer);
     }
     cursor
 }

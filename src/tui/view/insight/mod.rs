@@ -173,8 +173,15 @@ fn draw_head(app: &App, loaded: &LoadedReport, area: Rect, buffer: &mut Buffer) 
     for (row, (left, role, right)) in lines.iter().enumerate().take(area.height as usize) {
         let y = area.y + row as u16;
         draw_text_right(buffer, area, y, right, theme.style(Role::Text));
-        let room = (area.width as usize).saturating_sub(text::width(right) + 3);
-        draw_text(buffer, area.x + 1, y, room as u16, &truncate(theme, left, room), theme.style(*role));
+        let available = (area.width as usize).saturating_sub(text::width(right) + 3);
+        draw_text(
+            buffer,
+            area.x + 1,
+            y,
+            available as u16,
+            &truncate(theme, left, available),
+            theme.style(*role),
+        );
     }
 }
 
