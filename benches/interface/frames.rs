@@ -1,7 +1,7 @@
-//! How long one frame takes, from the key to the last escape sequence.
+//! Time of one frame, from the key event to the last escape sequence.
 
-use super::made_up;
 use super::report::{Report, quantile};
+use super::synthetic;
 use crossterm::event::{Event, KeyCode, KeyEvent, KeyModifiers};
 use glue_tui::run::history::History;
 use glue_tui::run::{RunRow, RunStatus};
@@ -19,20 +19,21 @@ use std::time::Instant;
 
 /// Steps of each run.
 const STEPS: u64 = 1_000_000;
-/// Frames that are timed.
+/// Number of measured frames.
 const FRAMES: usize = 400;
 /// Columns and rows of the terminal.
 const SIZE: (u16, u16) = (200, 60);
-/// Milliseconds that a frame may take.
+/// Maximum time of a frame in milliseconds.
 const GOAL: f64 = 5.0;
 
 type Screen = Terminal<CrosstermBackend<Sink>>;
 
-/// Frames with 1, 10 and 100 runs of a million steps over each other, and of the run on the Live screen.
+/// Frames of the Compare screen with 1, 10 and 100 runs of a million steps in one chart.
 pub(crate) fn measure(report: &mut Report) {
-    let counts: Vec<usize> = [1, 10, 100].into_iter().filter(|count| report.wants(&name(*count))).collect();
-    let Some(most) = counts.iter().max().copied() else { return };
-    let rows: Vec<RunRow> = (0..most).map(row).collect();
+    let counts: Vec<usize> =
+        [1, 10, 100].into_iter().filter(|count| report.is_selected(&name(*count))).collect();
+    let Some(max_count) = counts.iter().max().copied() else { return };
+    let rows: Vec<RunRow> = (0..max_count).map(row).collect();
     let mut app = App::new(Theme::new(ColorDepth::Ansi256, Charset::Unicode), SIZE, 1.8e9, "bench".into());
     update(&mut app, Msg::Listed { experiments: Ok(Vec::new()), runs: rows });
     let mut screen = screen();
@@ -43,24 +44,27 @@ pub(crate) fn measure(report: &mut Report) {
             let effects = press(&mut app, ' ');
             let [Effect::RequireHistory(dir)] = &effects[..] else { panic!("{effects:?}") };
             let mut history = History::default();
-            made_up::events(marked as u64, STEPS, &mut |event| history.fold(event));
-            let result = Ok((made_up::spec(marked as u64), vec![history]));
+            synthetic::events(marked as u64, STEPS, &mut |event| history.fold(event));
+            let result = Ok((synthetic::spec(marked as u64), vec![history]));
             update(&mut app, Msg::HistoryLoaded { dir: dir.clone(), result });
             press(&mut app, 'j');
             marked += 1;
         }
-        let mut taken: Vec<f64> = (0..FRAMES).map(|frame| time(&mut app, &mut screen, frame)).collect();
-        let median = quantile(&mut taken, 0.5);
-        report.row(&name(count), "ms", quantile(&mut taken, 0.99), GOAL, &[("median", median)]);
+        let mut milliseconds: Vec<f64> =
+            (0..FRAMES).map(|frame| time_frame(&mut app, &mut screen, frame)).collect();
+        let median = quantile(&mut milliseconds, 0.5);
+        report.row(&name(count), "ms", quantile(&mut milliseconds, 0.99), GOAL, &[("median", median)]);
     }
 }
 
 fn name(count: usize) -> String {
-    format!("frames: p99 with {count} runs of 10^6 steps, 200x60")
+    let runs = if count == 1 { "run" } else { "runs" };
+    format!("frames: p99 with {count} {runs} of 10^6 steps, 200x60")
 }
 
-/// A key that changes the whole chart now and then, else the reading cursor, and the frame after it.
-fn time(app: &mut App, screen: &mut Screen, frame: usize) -> f64 {
+/// Milliseconds from a key to the end of the next frame. The keys move the cursor of the chart or change the whole
+/// chart.
+fn time_frame(app: &mut App, screen: &mut Screen, frame: usize) -> f64 {
     const KEYS: [KeyCode; 8] = [
         KeyCode::Left,
         KeyCode::Char('+'),
@@ -71,10 +75,10 @@ fn time(app: &mut App, screen: &mut Screen, frame: usize) -> f64 {
         KeyCode::Left,
         KeyCode::Char('y'),
     ];
-    let begun = Instant::now();
+    let start = Instant::now();
     press_code(app, KEYS[frame % KEYS.len()]);
     screen.draw(|frame| view::draw(app, frame)).unwrap();
-    begun.elapsed().as_secs_f64() * 1e3
+    start.elapsed().as_secs_f64() * 1e3
 }
 
 fn screen() -> Screen {
@@ -92,11 +96,11 @@ fn press_code(app: &mut App, code: KeyCode) -> Vec<Effect> {
 }
 
 fn row(number: usize) -> RunRow {
-    let name = format!("made-up-20261123-{number:06}-0000");
+    let name = format!("synthetic-20261123-{number:06}-0000");
     RunRow {
         dir: Path::new("runs").join(&name),
         name,
-        experiment: "made-up".into(),
+        experiment: "synthetic".into(),
         task: "demo".into(),
         model: "demo".into(),
         seed: number as u64,

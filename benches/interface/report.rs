@@ -1,27 +1,28 @@
-//! The rows of a benchmark: printed as they come, saved as JSON beside those of other benchmarks.
+//! The rows of a benchmark: printed as they are measured, and saved as JSON.
 
 use serde_json::{Map, Value, json};
 use std::path::Path;
 use std::process::Command;
 
-/// What was measured.
+/// The measured rows.
 pub(crate) struct Report {
+    /// Words of the command line that select rows.
     names: Vec<String>,
     rows: Vec<Map<String, Value>>,
 }
 
 impl Report {
-    /// A report of the rows whose names contain one of `names`; of all when there is none.
-    pub(crate) fn of(names: Vec<String>) -> Report {
+    /// A report of the rows whose names contain one of `names`, or of all rows if `names` is empty.
+    pub(crate) fn new(names: Vec<String>) -> Report {
         Report { names, rows: Vec::new() }
     }
 
-    /// Whether a row is asked for.
-    pub(crate) fn wants(&self, row: &str) -> bool {
+    /// Whether the command line selects the row.
+    pub(crate) fn is_selected(&self, row: &str) -> bool {
         self.names.is_empty() || self.names.iter().any(|name| row.contains(name.as_str()))
     }
 
-    /// Takes a row: the figure that has a goal, and what else is worth knowing of it.
+    /// Prints and adds a row: the value to compare with the goal, and further values with their names.
     pub(crate) fn row(&mut self, row: &str, unit: &str, value: f64, goal: f64, more: &[(&str, f64)]) {
         let rounded = |value: f64| (value * 1e4).round() / 1e4;
         let mut entry = Map::new();
@@ -38,10 +39,10 @@ impl Report {
         self.rows.push(entry);
     }
 
-    /// Writes `benches/results/NAME.json`; rows that were not measured now stay as they were.
+    /// Writes `benches/results/NAME.json`; rows that were not measured keep their old values.
     pub(crate) fn save(self, name: &str) {
-        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("benches/results");
-        let path = folder.join(format!("{name}.json"));
+        let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("benches/results");
+        let path = directory.join(format!("{name}.json"));
         let old = std::fs::read(&path).ok().and_then(|text| serde_json::from_slice::<Vec<Value>>(&text).ok());
         let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
         let processor = glue_tui::machine::cpu_model().unwrap_or_else(|| std::env::consts::ARCH.into());
@@ -56,7 +57,7 @@ impl Report {
             }
         }
         let lines: Vec<String> = rows.iter().map(Value::to_string).collect();
-        std::fs::write(&path, format!("[\n{}\n]\n", lines.join(",\n"))).expect("the results can be written");
+        std::fs::write(&path, format!("[\n{}\n]\n", lines.join(",\n"))).expect("the results are writable");
         println!("written to {}", path.display());
     }
 }
@@ -66,9 +67,9 @@ fn first_line(program: &str, arguments: &[&str]) -> String {
     String::from_utf8_lossy(&output.unwrap_or_default()).trim().to_string()
 }
 
-#[allow(dead_code, reason = "not every benchmark has a distribution")]
-/// The value below which the share `share` of `values` lies.
-pub(crate) fn quantile(values: &mut [f64], share: f64) -> f64 {
+#[allow(dead_code, reason = "not every benchmark needs quantiles")]
+/// The `q` quantile of `values`, for `q` in 0..=1. Sorts `values`.
+pub(crate) fn quantile(values: &mut [f64], q: f64) -> f64 {
     values.sort_by(f64::total_cmp);
-    values[((values.len() - 1) as f64 * share).round() as usize]
+    values[((values.len() - 1) as f64 * q).round() as usize]
 }

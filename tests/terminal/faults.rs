@@ -1,13 +1,12 @@
-//! The interface with damaged files, a held lock and a disk that hangs: it shows the error where it knows one, and
-//! answers keys in any case.
+//! The interface with damaged files, a held lock and a disk that hangs: it shows errors and still answers keys.
 
 use super::pty::Terminal;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-/// The longest time that a key may take while something else hangs, on a busy machine.
-const KEY: Duration = Duration::from_secs(3);
+/// Maximum time of a key while another operation hangs, on a busy machine.
+const KEY_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// A copy of the recorded run in the runs directory of `home`.
 fn recorded_run(home: &Path) -> PathBuf {
@@ -21,7 +20,7 @@ fn recorded_run(home: &Path) -> PathBuf {
 }
 
 /// A safetensors file of predictions with one number for each of two rows, as in a regression.
-fn one_column() -> Vec<u8> {
+fn one_column_predictions() -> Vec<u8> {
     let header = br#"{"__metadata__":{"epoch":"0","split":"validation","format":"1"},"labels":{"dtype":"F32","shape":[2],"data_offsets":[0,8]},"logits":{"dtype":"F32","shape":[2,1],"data_offsets":[8,16]}}"#;
     let mut file = (header.len() as u64).to_le_bytes().to_vec();
     file.extend(header);
@@ -31,12 +30,12 @@ fn one_column() -> Vec<u8> {
 
 /// Opens and closes the list of keys, each within the limit.
 #[track_caller]
-fn answers_keys(terminal: &mut Terminal) {
+fn assert_answers_keys(terminal: &mut Terminal) {
     for (key, is_open) in [("?", true), ("\x1b", false)] {
         let start = Instant::now();
         terminal.send(key);
         terminal.wait("list of keys", |screen| screen.contains("Keys") == is_open);
-        assert!(start.elapsed() < KEY, "{key:?} took {:?}", start.elapsed());
+        assert!(start.elapsed() < KEY_TIMEOUT, "{key:?} took {:?}", start.elapsed());
     }
 }
 
@@ -49,7 +48,7 @@ fn held_queue_lock_does_not_block_keys() {
     let mut terminal = Terminal::open(home.path(), &[]);
     terminal.wait_for("A short one");
     terminal.send("a");
-    answers_keys(&mut terminal);
+    assert_answers_keys(&mut terminal);
     terminal.wait_for("another program has locked");
     terminal.send("\x1b");
     // A key that follows an escape at once would be read as alt and that key.
@@ -67,13 +66,13 @@ fn hanging_disk_does_not_block_keys() {
     let run = home.path().join("runs/tiny-20261130-020004-0000");
     std::fs::create_dir_all(&run).unwrap();
     // Opening a pipe waits for a writer, as reading from a dead network disk waits for the server.
-    let made = std::process::Command::new("mkfifo").arg(run.join("spec.toml")).status().unwrap();
-    assert!(made.success());
+    let status = std::process::Command::new("mkfifo").arg(run.join("spec.toml")).status().unwrap();
+    assert!(status.success());
     let mut terminal = Terminal::open(home.path(), &[]);
     terminal.wait_for("glue-tui");
-    answers_keys(&mut terminal);
+    assert_answers_keys(&mut terminal);
     terminal.send("r");
-    answers_keys(&mut terminal);
+    assert_answers_keys(&mut terminal);
     terminal.send("q");
     assert_eq!(terminal.end().exit_code(), 0);
 }
@@ -96,7 +95,7 @@ fn damaged_log_is_shown_as_far_as_it_can_be_read() {
     terminal.wait_for("A short one");
     terminal.wait_for("93.0");
     terminal.send("\x1b[F\r");
-    answers_keys(&mut terminal);
+    assert_answers_keys(&mut terminal);
     // The worker that reads files still runs: it finds the new experiment.
     std::fs::write(home.path().join("experiments.toml"), "# Added later\n[experiment.later]\n").unwrap();
     terminal.send("1");
@@ -110,12 +109,12 @@ fn damaged_log_is_shown_as_far_as_it_can_be_read() {
 fn predictions_of_another_shape_are_an_error_on_the_screen() {
     let home = tempfile::tempdir().unwrap();
     let run = recorded_run(home.path());
-    std::fs::write(run.join("predictions/step-00000000.safetensors"), one_column()).unwrap();
+    std::fs::write(run.join("predictions/step-00000000.safetensors"), one_column_predictions()).unwrap();
     let mut terminal = Terminal::open(home.path(), &[]);
     terminal.wait_for("93.0");
     terminal.send("\x1b[Fw");
     terminal.wait_for("number of outputs is 1");
-    answers_keys(&mut terminal);
+    assert_answers_keys(&mut terminal);
     terminal.send("\x1b");
     terminal.wait_for("Past runs");
     terminal.send("q");

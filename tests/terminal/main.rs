@@ -1,5 +1,5 @@
 //! The real binary in a pseudo-terminal: it starts, trains, adapts to the size of the window, and restores the
-//! terminal however it ends. The tests wait for text and do not sleep.
+//! terminal on every exit. The tests wait for text and do not sleep.
 #![cfg(unix)]
 
 mod faults;
@@ -8,7 +8,7 @@ mod pty;
 use glue_tui::tui::terminal::TerminalScreen;
 use glue_tui::tui::theme::{Charset, ColorDepth, Theme};
 use portable_pty::PtySize;
-use pty::{PATIENCE, Terminal};
+use pty::{TIMEOUT, Terminal};
 use std::io::Write;
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 const FILE: &str = "# A short one\n[experiment.tiny]\nmax_steps = 20000\nmax_train_samples = 64\nmax_eval_samples = 32\nper_device_train_batch_size = 4\n";
 
 impl Terminal {
-    /// Opens the interface on that experiments file in `folder`.
+    /// Opens the interface in `folder`, with [`FILE`] as its experiments file.
     fn open(folder: &Path, variables: &[(&str, &str)]) -> Terminal {
         std::fs::write(folder.join("experiments.toml"), FILE).unwrap();
         Terminal::start(env!("CARGO_BIN_EXE_glue-tui"), &[], folder, variables, (110, 30))
@@ -43,12 +43,12 @@ impl Terminal {
         assert!(!screen.alternate_screen(), "the alternate screen was left on");
         assert!(!screen.bracketed_paste(), "bracketed paste was left on");
         assert!(!screen.hide_cursor(), "the cursor was left hidden");
-        assert_eq!(screen.mouse_protocol_mode(), vt100::MouseProtocolMode::None, "the mouse was kept");
+        assert_eq!(screen.mouse_protocol_mode(), vt100::MouseProtocolMode::None, "mouse capture was left on");
     }
 }
 
 #[test]
-fn starts_and_quits_at_once() {
+fn starts_and_quits() {
     let home = tempfile::tempdir().unwrap();
     let mut terminal = Terminal::open(home.path(), &[]);
     terminal.wait_for("tiny");
@@ -73,7 +73,7 @@ fn without_colours_modifiers_are_used() {
     let (rows, cols) = (rows.get(), cols.get());
     let cells: Vec<_> = (0..rows).flat_map(|y| (0..cols).filter_map(move |x| screen.cell(y, x))).collect();
     assert!(cells.iter().all(|cell| cell.fgcolor() == vt100::Color::Default));
-    assert!(cells.iter().any(|cell| cell.inverse()), "the line under the cursor stands out");
+    assert!(cells.iter().any(|cell| cell.inverse()), "the line under the cursor is reversed");
     assert!(cells.iter().any(|cell| cell.bold()));
 }
 
@@ -85,10 +85,10 @@ fn chosen_theme_is_saved() {
     terminal.send("T");
     terminal.wait_for("theme light");
     let config = home.path().join("config/glue-tui/config.toml");
-    let begun = Instant::now();
+    let start = Instant::now();
     while !config.exists() {
-        assert!(begun.elapsed() < PATIENCE, "the choice is not kept");
-        terminal.take(Duration::from_millis(20));
+        assert!(start.elapsed() < TIMEOUT, "the theme is not saved");
+        terminal.read_output(Duration::from_millis(20));
     }
     terminal.send("q");
     assert_eq!(terminal.end().exit_code(), 0);
@@ -137,9 +137,9 @@ fn mouse_support_is_toggled() {
 
 #[test]
 fn limited_terminal_gets_ascii() {
-    let little: [&[(&str, &str)]; 4] =
+    let environments: [&[(&str, &str)]; 4] =
         [&[("LC_ALL", "C")], &[("TERM", "linux")], &[("TERM", "dumb")], &[("GLUE_TUI_ASCII", "1")]];
-    for variables in little {
+    for variables in environments {
         let home = tempfile::tempdir().unwrap();
         let mut terminal = Terminal::open(home.path(), variables);
         terminal.wait_for("A short one");
@@ -156,22 +156,22 @@ fn limited_terminal_gets_ascii() {
 #[test]
 fn run_of_another_process_is_followed() {
     let home = tempfile::tempdir().unwrap();
-    let mut trained = Terminal::open(home.path(), &[]);
-    trained.wait_for("A short one");
-    trained.send("\r");
-    trained.wait_for(" of 1250");
-    let mut watched = Terminal::start(
+    let mut trainer = Terminal::open(home.path(), &[]);
+    trainer.wait_for("A short one");
+    trainer.send("\r");
+    trainer.wait_for(" of 1250");
+    let mut attached = Terminal::start(
         env!("CARGO_BIN_EXE_glue-tui"),
         &["attach", "tiny", "--ascii"],
         home.path(),
         &[],
         (110, 30),
     );
-    watched.wait_for(" of 1250");
-    watched.wait_for("examples/s");
-    watched.send("q");
-    assert_eq!(watched.end().exit_code(), 0);
-    assert!(watched.raw.is_ascii());
+    attached.wait_for(" of 1250");
+    attached.wait_for("examples/s");
+    attached.send("q");
+    assert_eq!(attached.end().exit_code(), 0);
+    assert!(attached.raw.is_ascii());
     let mut plain = Terminal::start(
         env!("CARGO_BIN_EXE_glue-tui"),
         &["attach", "tiny", "--plain"],
@@ -180,13 +180,13 @@ fn run_of_another_process_is_followed() {
         (110, 30),
     );
     plain.wait_for("tiny: demo on demo, seed 42;");
-    trained.send("xx");
-    trained.wait_for("stopped;");
+    trainer.send("xx");
+    trainer.wait_for("stopped;");
     plain.wait_for("stopped; the run can be resumed");
     assert_eq!(plain.end().exit_code(), 0);
     assert!(!plain.raw.contains(&0x1b), "plain lines have no escape sequences");
-    trained.send("q");
-    assert_eq!(trained.end().exit_code(), 0);
+    trainer.send("q");
+    assert_eq!(trainer.end().exit_code(), 0);
 }
 
 /// Waits for a notification, which is not drawn but written after the frame that shows its reason.
@@ -196,7 +196,7 @@ fn wait_for_notification(terminal: &mut Terminal, text: &str) {
 }
 
 #[test]
-fn many_resizes_are_harmless() {
+fn repeated_resizes_do_not_crash() {
     let home = tempfile::tempdir().unwrap();
     let mut terminal = Terminal::open(home.path(), &[]);
     terminal.wait_for("A short one");
@@ -234,7 +234,7 @@ fn training_is_shown_live_and_saved_on_a_signal() {
     assert_eq!(terminal.end().exit_code(), 130);
     terminal.assert_restored();
     let mut runs = std::fs::read_dir(home.path().join("runs")).unwrap().map(|entry| entry.unwrap().path());
-    let run = runs.find(|path| path.is_dir()).expect("the run's folder, beside the files of the queue");
+    let run = runs.find(|path| path.is_dir()).expect("the run directory, next to the files of the queue");
     let log = std::fs::read_to_string(run.join("events.jsonl")).unwrap();
     assert!(log.trim_end().lines().last().unwrap().contains("\"stopped\""), "{log}");
     assert!(run.join("checkpoints").read_dir().unwrap().next().is_some(), "the run is saved");
@@ -263,7 +263,7 @@ fn paused_run_can_be_changed_and_resumed() {
     terminal.wait_for("space pause");
     terminal.send("xx");
     terminal.wait_for("stopped;");
-    // A notification reaches a user who looks at another window.
+    // The notification is for a user of another window.
     wait_for_notification(&mut terminal, "\x1b]9;glue-tui: tiny stopped");
     terminal.send("q");
     assert_eq!(terminal.end().exit_code(), 0);
@@ -332,30 +332,30 @@ fn keys_are_answered_while_all_cores_train() {
     terminal.wait_for("A short one");
     terminal.send("\r");
     terminal.wait_for(" of 1250");
-    let mut taken = Vec::new();
+    let mut latencies = Vec::new();
     for _ in 0..50 {
-        // The bottom line is drawn last, so the frame is complete when it is there.
-        for (key, shown, gone) in [("1", "n new", "x stop"), ("2", "x stop", "n new")] {
-            let begun = Instant::now();
+        // The footer is drawn last: it completes the frame.
+        for (key, expected, removed) in [("1", "n new", "x stop"), ("2", "x stop", "n new")] {
+            let start = Instant::now();
             terminal.send(key);
-            while !terminal.text().contains(shown) || terminal.text().contains(gone) {
-                assert!(begun.elapsed() < PATIENCE, "no {shown} on\n{}", terminal.text());
-                terminal.take(Duration::from_millis(1));
+            while !terminal.text().contains(expected) || terminal.text().contains(removed) {
+                assert!(start.elapsed() < TIMEOUT, "no {expected} on\n{}", terminal.text());
+                terminal.read_output(Duration::from_millis(1));
             }
-            taken.push(begun.elapsed());
+            latencies.push(start.elapsed());
         }
     }
-    taken.sort();
-    println!("median {:?}, 95 % {:?}, 99 % {:?}", taken[50], taken[95], taken[99]);
+    latencies.sort();
+    println!("median {:?}, 95 % {:?}, 99 % {:?}", latencies[50], latencies[95], latencies[99]);
     // On an idle machine 99 % are below 50 ms; the limit is for busy machines.
-    assert!(taken[95] < Duration::from_millis(250), "{taken:?}");
+    assert!(latencies[95] < Duration::from_millis(250), "{latencies:?}");
     terminal.send("qq");
     assert_eq!(terminal.end().exit_code(), 0);
     terminal.assert_restored();
 }
 
 #[test]
-fn a_megabyte_of_paste_does_not_freeze() {
+fn paste_of_a_megabyte_does_not_block_input() {
     let home = tempfile::tempdir().unwrap();
     let mut terminal = Terminal::open(home.path(), &[]);
     terminal.wait_for("A short one");
@@ -366,7 +366,7 @@ fn a_megabyte_of_paste_does_not_freeze() {
         paste.push_str("a plot\x07 that \x1b[2J goes on, 日本語 ");
     }
     paste.push_str("\x1b[201~");
-    let begun = Instant::now();
+    let start = Instant::now();
     // Terminals may deliver a paste in chunks; the program reads while more arrives.
     let mut input = std::mem::replace(&mut terminal.input, Box::new(std::io::sink()));
     let writer = std::thread::spawn(move || {
@@ -378,7 +378,7 @@ fn a_megabyte_of_paste_does_not_freeze() {
     terminal.input = writer.join().unwrap();
     terminal.send("\x1b");
     terminal.wait_for("A short one");
-    assert!(begun.elapsed() < Duration::from_secs(20), "{:?}", begun.elapsed());
+    assert!(start.elapsed() < Duration::from_secs(20), "{:?}", start.elapsed());
     terminal.send("q");
     assert_eq!(terminal.end().exit_code(), 0);
     terminal.assert_restored();
@@ -390,26 +390,26 @@ fn suspend_and_resume_redraws() {
     let mut terminal = Terminal::open(home.path(), &[]);
     terminal.wait_for("A short one");
     terminal.send("\x1a");
-    let begun = Instant::now();
+    let start = Instant::now();
     while terminal.parser.screen().alternate_screen() {
-        assert!(begun.elapsed() < PATIENCE, "it does not go to sleep");
-        terminal.take(Duration::from_millis(50));
+        assert!(start.elapsed() < TIMEOUT, "the program is not suspended");
+        terminal.read_output(Duration::from_millis(50));
     }
     terminal.assert_restored();
     // The terminal is restored just before the process stops: a signal in between would be lost.
-    let begun = Instant::now();
+    let start = Instant::now();
     while !terminal.text().contains("A short one") {
-        assert!(begun.elapsed() < PATIENCE, "it does not wake up\n{}", terminal.text());
+        assert!(start.elapsed() < TIMEOUT, "the program does not continue\n{}", terminal.text());
         terminal.signal("CONT");
-        terminal.take(Duration::from_millis(100));
+        terminal.read_output(Duration::from_millis(100));
     }
     assert!(terminal.parser.screen().alternate_screen());
     // Redrawing must not query the cursor position: a terminal that does not answer would block the program.
     terminal.parser.process(b"\x1b[2J");
-    let (begun, before) = (Instant::now(), terminal.raw.len());
+    let (start, before) = (Instant::now(), terminal.raw.len());
     terminal.send("\x0c");
     terminal.wait_for("A short one");
-    assert!(begun.elapsed() < Duration::from_millis(1500), "{:?}", begun.elapsed());
+    assert!(start.elapsed() < Duration::from_millis(1500), "{:?}", start.elapsed());
     assert!(!String::from_utf8_lossy(&terminal.raw[before..]).contains("\x1b[6n"));
     terminal.send("q");
     assert_eq!(terminal.end().exit_code(), 0);
@@ -443,10 +443,10 @@ fn panic_restores_the_terminal_and_is_reported() {
     let raw = String::from_utf8_lossy(&terminal.raw);
     assert!(raw.contains("drawn-by-the-child"), "{raw}");
     let after = raw.rsplit("\x1b[?1049l").next().unwrap_or_default();
-    assert!(after.contains("a planted panic"), "reported after the terminal is restored: {raw}");
+    assert!(after.contains("a test panic"), "reported after the terminal is restored: {raw}");
     assert!(
-        !raw.contains("a quiet panic"),
-        "one that another thread survives does not smear the screen: {raw}"
+        !raw.contains("a caught panic"),
+        "a caught panic of another thread is not written to the screen: {raw}"
     );
 }
 
@@ -459,12 +459,12 @@ fn panicking_child() {
     let mut screen = TerminalScreen::open(Theme::new(ColorDepth::Ansi256, Charset::Unicode)).unwrap();
     screen.set_mouse_capture(true).unwrap();
     screen.draw(|frame| frame.render_widget("drawn-by-the-child", frame.area())).unwrap();
-    std::thread::spawn(|| panic!("a quiet panic")).join().unwrap_err();
-    panic!("a planted panic");
+    std::thread::spawn(|| panic!("a caught panic")).join().unwrap_err();
+    panic!("a test panic");
 }
 
 #[test]
-fn without_a_terminal_the_error_says_what_to_do() {
+fn without_a_terminal_the_error_suggests_a_command() {
     let output = std::process::Command::new(env!("CARGO_BIN_EXE_glue-tui"))
         .stdin(std::process::Stdio::null())
         .output()

@@ -1,4 +1,4 @@
-//! A program in a pseudo-terminal: keys in, a screen of text out.
+//! A program in a pseudo-terminal that receives keys and draws a screen of text.
 
 use portable_pty::{Child, CommandBuilder, ExitStatus, MasterPty, PtySize, native_pty_system};
 use std::io::{Read, Write};
@@ -6,23 +6,23 @@ use std::path::Path;
 use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
-/// How long anything may take on a busy machine.
-pub(crate) const PATIENCE: Duration = Duration::from_mins(1);
+/// Timeout of each wait, long enough for a busy machine.
+pub(crate) const TIMEOUT: Duration = Duration::from_mins(1);
 
-/// A program in a terminal of its own.
+/// A program and its terminal.
 pub(crate) struct Terminal {
     pub(crate) parser: vt100::Parser,
     pub(crate) output: Receiver<Vec<u8>>,
-    /// Everything that came out, for what the screen does not keep.
+    /// The complete output, for sequences that do not change the screen.
     pub(crate) raw: Vec<u8>,
     pub(crate) input: Box<dyn Write + Send>,
-    #[allow(dead_code, reason = "the tests bend it; the benchmark only keeps it open")]
+    #[allow(dead_code, reason = "the tests resize it; the benchmark only keeps it open")]
     pub(crate) master: Box<dyn MasterPty + Send>,
     pub(crate) child: Box<dyn Child + Send + Sync>,
 }
 
 impl Terminal {
-    /// Starts `program` with `args` in `folder`, in a terminal of so many columns and rows.
+    /// Starts `program` with `args` in `folder`, in a terminal of `cols` columns and `rows` rows.
     pub(crate) fn start(
         program: &str,
         args: &[&str],
@@ -36,13 +36,11 @@ impl Terminal {
         command.args(args);
         command.cwd(folder);
         command.env("TERM", "xterm-256color");
-        // What a person has chosen for themselves is not looked at.
+        // Do not read the settings of the user who runs the tests.
         command.env("XDG_CONFIG_HOME", folder.join("config"));
         for name in ["NO_COLOR", "COLORTERM", "LC_ALL", "GLUE_TUI_RUNS", "GLUE_TUI_ASCII", "GLUE_TUI_THEME"] {
             command.env_remove(name);
         }
-        // Whoever runs this may have settings of their own.
-        command.env("XDG_CONFIG_HOME", folder.join("config"));
         for (name, value) in variables {
             command.env(name, value);
         }
@@ -68,8 +66,9 @@ impl Terminal {
         }
     }
 
-    pub(crate) fn take(&mut self, wait: Duration) {
-        if let Ok(bytes) = self.output.recv_timeout(wait) {
+    /// Waits up to `timeout` for output and processes all that is available.
+    pub(crate) fn read_output(&mut self, timeout: Duration) {
+        if let Ok(bytes) = self.output.recv_timeout(timeout) {
             self.parser.process(&bytes);
             self.raw.extend(bytes);
         }
@@ -83,19 +82,19 @@ impl Terminal {
         self.parser.screen().contents()
     }
 
-    /// Waits until the screen is as wanted.
+    /// Waits until `condition` is true for the text of the screen.
     #[track_caller]
-    pub(crate) fn wait(&mut self, what: &str, is_there: impl Fn(&str) -> bool) {
-        self.wait_until(what, |terminal| is_there(&terminal.text()));
+    pub(crate) fn wait(&mut self, what: &str, condition: impl Fn(&str) -> bool) {
+        self.wait_until(what, |terminal| condition(&terminal.text()));
     }
 
-    /// Waits until all that the program has written is as wanted.
+    /// Waits until `condition` is true for the terminal.
     #[track_caller]
-    pub(crate) fn wait_until(&mut self, what: &str, is_there: impl Fn(&Self) -> bool) {
-        let begun = Instant::now();
-        while !is_there(self) {
-            assert!(begun.elapsed() < PATIENCE, "no {what} on\n{}", self.text());
-            self.take(Duration::from_millis(50));
+    pub(crate) fn wait_until(&mut self, what: &str, condition: impl Fn(&Self) -> bool) {
+        let start = Instant::now();
+        while !condition(self) {
+            assert!(start.elapsed() < TIMEOUT, "no {what} on\n{}", self.text());
+            self.read_output(Duration::from_millis(50));
         }
     }
 
@@ -110,18 +109,18 @@ impl Terminal {
         self.input.flush().unwrap();
     }
 
-    /// Waits for the end of the program and takes what it last wrote.
+    /// Waits for the end of the program and reads its remaining output.
     #[track_caller]
     pub(crate) fn end(&mut self) -> ExitStatus {
-        let begun = Instant::now();
+        let start = Instant::now();
         let status = loop {
-            self.take(Duration::from_millis(20));
+            self.read_output(Duration::from_millis(20));
             if let Some(status) = self.child.try_wait().unwrap() {
                 break status;
             }
-            assert!(begun.elapsed() < PATIENCE, "still running:\n{}", self.text());
+            assert!(start.elapsed() < TIMEOUT, "still running:\n{}", self.text());
         };
-        self.take(Duration::from_millis(200));
+        self.read_output(Duration::from_millis(200));
         status
     }
 }

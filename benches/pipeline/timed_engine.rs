@@ -8,12 +8,12 @@ use glue_tui::nn::{
 use std::time::Instant;
 
 /// Wraps an engine and adds up the seconds of its forward passes.
-pub(crate) struct Timed<'a> {
+pub(crate) struct TimedEngine<'a> {
     pub(crate) engine: &'a mut dyn Engine,
     pub(crate) seconds: f64,
 }
 
-impl Engine for Timed<'_> {
+impl Engine for TimedEngine<'_> {
     fn logits(&mut self, batch: &Batch) -> Result<Vec<Vec<f32>>> {
         let start = Instant::now();
         let logits = self.engine.logits(batch);

@@ -1,4 +1,4 @@
-//! Runs that never were: their events, and their folders.
+//! Synthetic runs: their events and their run directories.
 
 use glue_tui::catalog::Metric;
 use glue_tui::event::{Eval, Event, Scores, SplitName, Started, Status, Step};
@@ -8,19 +8,19 @@ use std::collections::BTreeMap;
 use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 
-/// 2026-11-23, 11:04:29 UTC.
-const BEGUN: f64 = 1_795_431_869.0;
-/// Evaluations of a run.
+/// Start time of the runs: 2026-11-23, 11:04:29 UTC.
+const STARTED_AT: f64 = 1_795_431_869.0;
+/// Number of evaluations of a run.
 const EVALUATIONS: u64 = 20;
 
-/// A noise that is the same each time, in 0..1.
+/// Reproducible noise in 0..1.
 fn noise(seed: u64, step: u64) -> f64 {
     let mut x = (seed << 32 | step).wrapping_mul(0x9e37_79b9_7f4a_7c15);
     x = (x ^ x >> 31).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     (x >> 11) as f64 / (1_u64 << 53) as f64
 }
 
-/// The specification of the made-up run of that seed.
+/// The specification of the run with this seed.
 pub(crate) fn spec(seed: u64) -> RunSpec {
     RunSpec { seed, learning_rate: 1e-5 * (1 + seed % 5) as f64, ..built_in("demo") }
 }
@@ -35,11 +35,11 @@ fn scores(loss: f64, accuracy: f64) -> Scores {
     }
 }
 
-/// Everything that a finished run of `steps` steps says, one event after the other.
-pub(crate) fn events(seed: u64, steps: u64, take: &mut dyn FnMut(&Event)) {
+/// Calls `emit` with all events of a finished run of `steps` steps, in order.
+pub(crate) fn events(seed: u64, steps: u64, emit: &mut dyn FnMut(&Event)) {
     let steps_per_epoch = (steps / EVALUATIONS).max(1);
-    take(&Event::Started(Box::new(Started {
-        time: BEGUN + seed as f64,
+    emit(&Event::Started(Box::new(Started {
+        time: STARTED_AT + seed as f64,
         spec: spec(seed),
         device: "cpu, 2 threads".into(),
         precision: "f32".into(),
@@ -53,13 +53,13 @@ pub(crate) fn events(seed: u64, steps: u64, take: &mut dyn FnMut(&Event)) {
         product_rate: None,
     })));
     for step in 1..=steps {
-        let share = step as f64 / steps as f64;
-        let loss = 0.7 / (1.0 + 9.0 * share) + 0.02 * (seed % 7) as f64 + 0.3 * noise(seed, step);
-        take(&Event::Step(Step {
+        let progress = step as f64 / steps as f64;
+        let loss = 0.7 / (1.0 + 9.0 * progress) + 0.02 * (seed % 7) as f64 + 0.3 * noise(seed, step);
+        emit(&Event::Step(Step {
             step,
             epoch: step as f64 / steps_per_epoch as f64,
             loss,
-            learning_rate: 2e-5 * (1.0 - share),
+            learning_rate: 2e-5 * (1.0 - progress),
             grad_norm: 0.5 + 3.0 * noise(seed + 1, step),
             examples: 32,
             tokens: 600 + step % 100,
@@ -67,21 +67,21 @@ pub(crate) fn events(seed: u64, steps: u64, take: &mut dyn FnMut(&Event)) {
             usage: None,
         }));
         if step.is_multiple_of(steps_per_epoch) {
-            take(&Event::Eval(Eval {
+            emit(&Event::Eval(Eval {
                 step,
                 epoch: step as f64 / steps_per_epoch as f64,
                 split: SplitName::Validation,
-                scores: scores(0.5 - 0.2 * share, 0.7 + 0.2 * share),
+                scores: scores(0.5 - 0.2 * progress, 0.7 + 0.2 * progress),
                 best: true,
                 seconds: 1.5,
             }));
         }
     }
-    take(&Event::Ended { time: BEGUN + 0.055 * steps as f64, status: Status::Finished, error: None });
+    emit(&Event::Ended { time: STARTED_AT + 0.055 * steps as f64, status: Status::Finished, error: None });
 }
 
-/// Makes the folder of a finished run of `steps` steps; returns the bytes of its log.
-pub(crate) fn folder(runs: &Path, name: &str, seed: u64, steps: u64) -> (PathBuf, u64) {
+/// Writes the directory of a finished run of `steps` steps; returns its path and the size of its log in bytes.
+pub(crate) fn write_run_dir(runs: &Path, name: &str, seed: u64, steps: u64) -> (PathBuf, u64) {
     let dir = runs.join(name);
     std::fs::create_dir_all(&dir).unwrap();
     std::fs::write(dir.join("spec.toml"), to_toml(&spec(seed))).unwrap();
