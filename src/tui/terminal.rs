@@ -42,7 +42,7 @@ impl TerminalScreen {
                     .into(),
             ));
         }
-        if theme.palette == ColorDepth::None {
+        if theme.color_depth == ColorDepth::None {
             // With NO_COLOR set, crossterm would drop bold and reverse as well. This theme has no colours.
             crossterm::style::force_color_output(true);
         }

@@ -141,9 +141,9 @@ impl TextField {
     }
 
     /// Draws the filter of a list; returns the position of the terminal's cursor.
-    pub fn draw_filter(&self, buffer: &mut Buffer, foot: Rect, theme: Theme) -> Position {
-        let x = draw_text(buffer, foot.x, foot.y, foot.width, " / ", theme.style(Role::Key));
-        let field = Rect { x, width: foot.right().saturating_sub(x), ..foot };
+    pub fn draw_filter(&self, buffer: &mut Buffer, footer: Rect, theme: Theme) -> Position {
+        let x = draw_text(buffer, footer.x, footer.y, footer.width, " / ", theme.style(Role::Key));
+        let field = Rect { x, width: footer.right().saturating_sub(x), ..footer };
         self.draw_line(buffer, field, theme.style(Role::Text))
     }
 
