@@ -2,7 +2,7 @@
 
 use super::theme::{ColorDepth, Theme};
 use crate::error::{Error, Result};
-use crate::text::harmless;
+use crate::text::sanitize;
 use crossterm::event::{
     DisableBracketedPaste, DisableMouseCapture, EnableBracketedPaste, EnableMouseCapture,
 };
@@ -70,7 +70,7 @@ impl TerminalScreen {
 
     /// Rings the bell and sends `text` as a desktop notification (OSC 9), which terminals without support ignore.
     pub fn notify(&self, text: &str, is_plain: bool) -> Result<()> {
-        let notice = if is_plain { String::new() } else { format!("\x1b]9;{}\x1b\\", harmless(text)) };
+        let notice = if is_plain { String::new() } else { format!("\x1b]9;{}\x1b\\", sanitize(text)) };
         let mut out = stdout();
         out.write_all(format!("{notice}\x07").as_bytes()).and_then(|()| out.flush()).map_err(terminal_error)
     }

@@ -5,7 +5,7 @@ use crate::event::SplitName;
 use crate::format;
 use crate::run::profile::DataProfile;
 use crate::spec::RunSpec;
-use crate::text::harmless;
+use crate::text::sanitize;
 use crate::tui::layout::DATA_SIDE_BY_SIDE;
 use crate::tui::state::App;
 use crate::tui::theme::{Role, Symbol, Theme};
@@ -56,7 +56,7 @@ fn draw_placeholder(app: &App, error: Option<&String>, area: Rect, buffer: &mut 
         Some(error) => (
             format!(
                 "{}\n\nOnly local files are read. Set data_dir to a folder with the data, then press F5.",
-                harmless(error)
+                sanitize(error)
             ),
             Role::Error,
         ),
@@ -94,7 +94,7 @@ type TableLine = (String, Vec<String>, Role);
 fn table(spec: &RunSpec, profile: &DataProfile) -> Vec<TableLine> {
     let limit = spec.max_seq_length;
     let line = |name: &str, role: Role, cell: &dyn Fn(&SplitName, &SplitStatistics) -> String| -> TableLine {
-        (harmless(name), profile.splits.iter().map(|(split, found)| cell(split, found)).collect(), role)
+        (sanitize(name), profile.splits.iter().map(|(split, found)| cell(split, found)).collect(), role)
     };
     let counted = |name: &str, count: &dyn Fn(&SplitStatistics) -> usize| {
         let is_any = profile.splits.iter().any(|(_, found)| count(found) > 0);
@@ -156,16 +156,16 @@ fn remarks(spec: &RunSpec, profile: &DataProfile) -> Vec<(String, Role)> {
         && let Some(class) = (0..profile.labels.len()).rev().max_by_key(|class| train.classes[*class])
     {
         let right = 100.0 * validation.classes[class] as f64 / validation.rows.max(1) as f64;
-        let label = harmless(&profile.labels[class]);
+        let label = sanitize(&profile.labels[class]);
         remarks.push((
             format!("Always predicting {label} has {right:.1} % accuracy on validation."),
             Role::Text,
         ));
     }
     if let Some(error) = &profile.no_lengths {
-        remarks.push((format!("No token counts: {}", harmless(error)), Role::Warning));
+        remarks.push((format!("No token counts: {}", sanitize(error)), Role::Warning));
     }
-    remarks.extend(profile.notes.iter().map(|note| (harmless(note), Role::Muted)));
+    remarks.extend(profile.notes.iter().map(|note| (sanitize(note), Role::Muted)));
     remarks
 }
 
@@ -293,13 +293,13 @@ pub(super) fn draw_tiny(app: &App, area: Rect, buffer: &mut Buffer) {
         None => lines.push(("reading the data".into(), Role::Muted)),
         Some(Err(error)) => {
             lines.extend(
-                wrap(&harmless(error), area.width as usize).into_iter().map(|line| (line, Role::Error)),
+                wrap(&sanitize(error), area.width as usize).into_iter().map(|line| (line, Role::Error)),
             );
         }
         Some(Ok(profile)) => {
             for (split, found) in &profile.splits {
                 let classes = profile.labels.iter().zip(&found.classes);
-                let classes = classes.map(|(label, count)| format!("{} {}", harmless(label), number(*count)));
+                let classes = classes.map(|(label, count)| format!("{} {}", sanitize(label), number(*count)));
                 let text = classes.collect::<Vec<_>>().join(", ");
                 lines.push((format!("{} {}: {text}", split.name(), number(found.rows)), Role::Text));
             }

@@ -5,7 +5,7 @@
 
 use super::draw::draw_text;
 use super::wrap::wrap_ranges;
-use crate::text::{clusters, harmless, width};
+use crate::text::{clusters, sanitize, width};
 use crate::tui::theme::{Role, Theme};
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
@@ -97,7 +97,7 @@ impl TextField {
     fn insert(&mut self, text: &str) {
         let available = Self::MAX_BYTES.saturating_sub(self.text.len());
         // Sanitizing may make text three times as long, so truncate it before and after.
-        let mut clean = harmless(&text[..floor_boundary(text, available)]);
+        let mut clean = sanitize(&text[..floor_boundary(text, available)]);
         clean.truncate(floor_boundary(&clean, available));
         self.is_truncated |= text.len() > available;
         self.text.insert_str(self.cursor, &clean);

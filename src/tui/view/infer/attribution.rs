@@ -1,7 +1,7 @@
 //! The attribution of a prediction to words, below the prediction.
 
 use crate::predict::{Attributions, WordAttribution};
-use crate::text::{self, harmless};
+use crate::text::{self, sanitize};
 use crate::tui::state::infer::{Attribution, ComputedAttribution, Texts};
 use crate::tui::theme::{Role, Symbol, Theme};
 use crate::tui::widgets::{draw_text, draw_text_right, truncate, wrap, wrap_ranges};
@@ -34,7 +34,7 @@ pub(super) fn draw(attribution: &Attribution, texts: &Texts, theme: Theme, area:
     let available = Rect { height: area.height - 1, ..area };
     let used = draw_words(&MarkedText::new(found, explanation), is_old, theme, available, buffer);
     let duration = format!("in {:>4.0} ms", 1000.0 * found.seconds);
-    let label = harmless(&explanation.label);
+    let label = sanitize(&explanation.label);
     let legend = format!("[supports {label}]  <opposes it>  doubled: strongest");
     let y = area.y + used;
     let width = area.width.saturating_sub(duration.len() as u16 + 2);
@@ -58,8 +58,8 @@ impl MarkedText {
             if sequence > 0 {
                 marked.pieces.push(("  |  ".into(), None));
             }
-            // `harmless` keeps the number of characters.
-            let characters: Vec<char> = harmless(text).chars().collect();
+            // `sanitize` keeps the number of characters.
+            let characters: Vec<char> = sanitize(text).chars().collect();
             let words = explanation.words.iter().filter(|word| word.sequence == sequence);
             marked.add(&characters, words, max_value);
         }

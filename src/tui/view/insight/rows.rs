@@ -2,7 +2,7 @@
 
 use crate::catalog::{ClassName, Labels};
 use crate::format;
-use crate::text::{self, harmless};
+use crate::text::{self, sanitize};
 use crate::tui::action::RowList;
 use crate::tui::state::App;
 use crate::tui::state::insight::{InsightState, LoadedReport};
@@ -57,7 +57,7 @@ fn frame(app: &App, loaded: &LoadedReport) -> Block<'static> {
 
 /// The warning above the rows if their texts are not available.
 fn warning(loaded: &LoadedReport) -> Option<String> {
-    loaded.report.examples.as_ref().err().map(|error| format!("Texts not available: {}", harmless(error)))
+    loaded.report.examples.as_ref().err().map(|error| format!("Texts not available: {}", sanitize(error)))
 }
 
 /// The area of the rows below the heading, and the first visible row.
@@ -212,7 +212,7 @@ fn regression_row(loaded: &LoadedReport, row: usize) -> RowText {
 /// The text or both texts of a row; empty if not available.
 fn text_of(loaded: &LoadedReport, row: usize) -> String {
     let Ok(texts) = &loaded.report.examples else { return String::new() };
-    let short = |text: &str| harmless(&text.chars().take(MAX_CHARS).collect::<String>());
+    let short = |text: &str| sanitize(&text.chars().take(MAX_CHARS).collect::<String>());
     let example = &texts[row];
     match &example.text_pair {
         Some(pair) => format!("{}  |  {}", short(&example.text), short(pair)),
