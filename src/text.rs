@@ -30,7 +30,7 @@ pub fn plural<N: Copy + Display + PartialEq + From<u8>>(count: N, noun: &str) ->
 
 /// The text with each control and direction character replaced by a visible symbol of one cell, so that it
 /// cannot move the cursor or misrepresent its content.
-pub fn harmless(text: &str) -> String {
+pub fn sanitize(text: &str) -> String {
     text.chars().map(visible).collect()
 }
 
@@ -194,7 +194,7 @@ mod tests {
 
     #[test]
     fn control_characters_are_replaced_or_escaped() {
-        assert_eq!(harmless("a\x1b[31mb\tc\u{202e}d"), "a␛[31mb c\u{fffd}d");
+        assert_eq!(sanitize("a\x1b[31mb\tc\u{202e}d"), "a␛[31mb c\u{fffd}d");
         assert_eq!(escaped("a\x1b[31m\n\u{9b}\u{202e}é"), "a\\x1b[31m\\n\\u{9b}\\u{202e}é");
         assert_eq!(escaped_lines("a\r\n\x07b"), "a\\r\n\\x07b");
         assert!(matches!(escaped("plain, é and 日本"), Cow::Borrowed(_)));

@@ -155,9 +155,9 @@ fn resume_gives_the_same_bytes_and_both_engines_the_same_loss() {
     let short = RunSpec { max_steps: Some(24), max_tokens_per_batch: Some(200), ..spec(data.path()) };
     let [straight, stopped, plain] = [0, 1, 2].map(|_| tempfile::tempdir().unwrap());
     let (whole, _) = train(Start::New(short.clone()), straight.path(), None);
-    let (begun, _) = train(Start::New(short.clone()), stopped.path(), Some(9));
-    assert_eq!(begun.status, Status::Stopped);
-    let (resumed, _) = train(Start::Resume(begun.dir), stopped.path(), None);
+    let (stopped_run, _) = train(Start::New(short.clone()), stopped.path(), Some(9));
+    assert_eq!(stopped_run.status, Status::Stopped);
+    let (resumed, _) = train(Start::Resume(stopped_run.dir), stopped.path(), None);
     assert_eq!(resumed.status, Status::Finished);
     assert!(bytes(&whole.dir) == bytes(&resumed.dir), "different weights");
     let scores = |run: &Path| RunDir::at(run).summary().unwrap().validation.unwrap();

@@ -356,7 +356,7 @@ mod tests {
     }
 
     #[test]
-    fn one_after_the_other_is_started_and_a_failed_one_holds_up_nobody() {
+    fn runs_start_in_order_and_a_failed_run_does_not_stop_the_queue() {
         let home = tempfile::tempdir().unwrap();
         let runs = home.path();
         let start = |start| super::super::runner::start(start, runs);

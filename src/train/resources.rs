@@ -32,10 +32,10 @@ pub fn resolve(
     cancelled: &AtomicBool,
     emit: &mut dyn FnMut(Event),
 ) -> Result<Resources> {
-    let begun = Instant::now();
+    let start = Instant::now();
     let mut watch = |progress: Progress| emit(Event::Progress(progress));
     let folder = hub.model(&spec.model, &spec.revision, &mut watch, cancelled)?;
     let mut context = LoadContext { hub, on_progress: &mut watch, cancelled };
     let dataset = data::load(DatasetSource::from_spec(spec), &mut context)?;
-    Ok(Resources { folder, dataset, seconds: begun.elapsed().as_secs_f64() })
+    Ok(Resources { folder, dataset, seconds: start.elapsed().as_secs_f64() })
 }

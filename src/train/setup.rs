@@ -54,9 +54,9 @@ pub(super) fn prepare(
         emit(Event::note(note));
     }
     let labels = dataset.labels.clone();
-    let begun = Instant::now();
+    let start = Instant::now();
     let (train, eval) = tokenize(spec, dataset, &tokenizer, control, emit)?;
-    let tokenize_seconds = begun.elapsed().as_secs_f64();
+    let tokenize_seconds = start.elapsed().as_secs_f64();
 
     let mut built = nn::build(&BuildOptions::from_spec(spec, &folder, &labels.names()))?;
     emit(Event::note(built.report.summary()));

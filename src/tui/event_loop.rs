@@ -81,8 +81,8 @@ fn theme(options: &Options, settings: &InterfaceSettings, themes: &[&'static Sch
     } else if let Some(name) = &settings.theme {
         theme.scheme = settings::theme(themes, name, "config.toml")?;
     }
-    if options.ascii && theme.letters == Charset::Unicode {
-        theme.letters = Charset::AsciiSymbols;
+    if options.ascii && theme.charset == Charset::Unicode {
+        theme.charset = Charset::AsciiSymbols;
     }
     theme.charts = settings.charts.unwrap_or_default();
     Ok(theme)

@@ -2,7 +2,7 @@
 
 use super::theme::{ColorDepth, Theme};
 use crate::error::{Error, Result};
-use crate::text::harmless;
+use crate::text::sanitize;
 use crossterm::event::{
     DisableBracketedPaste, DisableMouseCapture, EnableBracketedPaste, EnableMouseCapture,
 };
@@ -42,7 +42,7 @@ impl TerminalScreen {
                     .into(),
             ));
         }
-        if theme.palette == ColorDepth::None {
+        if theme.color_depth == ColorDepth::None {
             // With NO_COLOR set, crossterm would drop bold and reverse as well. This theme has no colours.
             crossterm::style::force_color_output(true);
         }
@@ -70,7 +70,7 @@ impl TerminalScreen {
 
     /// Rings the bell and sends `text` as a desktop notification (OSC 9), which terminals without support ignore.
     pub fn notify(&self, text: &str, is_plain: bool) -> Result<()> {
-        let notice = if is_plain { String::new() } else { format!("\x1b]9;{}\x1b\\", harmless(text)) };
+        let notice = if is_plain { String::new() } else { format!("\x1b]9;{}\x1b\\", sanitize(text)) };
         let mut out = stdout();
         out.write_all(format!("{notice}\x07").as_bytes()).and_then(|()| out.flush()).map_err(terminal_error)
     }

@@ -170,7 +170,7 @@ fn renamed_model_is_found_under_its_old_name() {
 }
 
 #[test]
-fn error_responses_say_what_to_do() {
+fn error_responses_have_a_hint() {
     let fixture = Fixture::new();
     let cases: [(u16, &str, &str); 7] = [
         (401, "RepoNotFound", "has no such model"),

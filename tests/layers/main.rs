@@ -43,7 +43,7 @@ fn layers() -> Layers {
 }
 
 #[test]
-fn modules_use_only_what_they_may() {
+fn modules_import_only_lower_layers() {
     let found = violations(&layers(), &program());
     assert!(found.is_empty(), "\n{}", found.join("\n"));
 }

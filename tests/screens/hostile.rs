@@ -162,11 +162,11 @@ proptest! {
         let size = [(80, 24), (120, 40), (44, 11)][at];
         for text in [text.as_str(), HOSTILE[hostile]] {
             for mut app in screens(text, size) {
-                for letters in [Charset::Unicode, Charset::AsciiSymbols, Charset::Ascii] {
-                    let buffer = draw(&mut app, Theme { letters, ..THEME });
+                for charset in [Charset::Unicode, Charset::AsciiSymbols, Charset::Ascii] {
+                    let buffer = draw(&mut app, Theme { charset, ..THEME });
                     for cell in &buffer.content {
                         prop_assert!(!cell.symbol().contains(char::is_control), "{:?}", cell);
-                        prop_assert!(letters != Charset::Ascii || cell.symbol().is_ascii(), "{:?}", cell);
+                        prop_assert!(charset != Charset::Ascii || cell.symbol().is_ascii(), "{:?}", cell);
                     }
                 }
             }

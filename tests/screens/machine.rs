@@ -155,12 +155,12 @@ fn machine_screen_is_drawn_at_every_size_and_in_ascii() {
     for width in [0, 1, 3, 8, 20, 40, 60, 79, 100, 130, 200] {
         for height in [0, 1, 2, 5, 8, 12, 20, 24, 40, 60] {
             app.size = (width, height);
-            for letters in [Charset::Unicode, Charset::AsciiSymbols] {
-                app.theme = Theme::new(ColorDepth::None, letters);
+            for charset in [Charset::Unicode, Charset::AsciiSymbols] {
+                app.theme = Theme::new(ColorDepth::None, charset);
                 for tab in [Screen::Machine, Screen::Live] {
                     app.screen = tab;
                     let text = text(&app);
-                    assert!(letters == Charset::Unicode || text.is_ascii(), "{text}");
+                    assert!(charset == Charset::Unicode || text.is_ascii(), "{text}");
                 }
             }
         }

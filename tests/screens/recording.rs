@@ -59,9 +59,9 @@ pub(crate) fn text_of(buffer: &Buffer) -> String {
 pub(crate) fn recording(name: &str, mut app: App) -> String {
     let mut letters = StyleLetters::new();
     let unicode = draw(&mut app, THEME);
-    let colourless = draw(&mut app, Theme { palette: ColorDepth::None, ..THEME });
+    let colourless = draw(&mut app, Theme { color_depth: ColorDepth::None, ..THEME });
     check_without_colour(name, &unicode, &colourless, &mut letters);
-    let ascii = draw(&mut app, Theme { letters: Charset::AsciiSymbols, ..THEME });
+    let ascii = draw(&mut app, Theme { charset: Charset::AsciiSymbols, ..THEME });
     check_ascii(name, &ascii);
     let mut out = text_of(&unicode);
     out += "roles\n";
@@ -142,7 +142,7 @@ fn letters() -> impl Iterator<Item = (Role, char)> {
 
 impl Styles {
     fn new() -> Styles {
-        let colourless = Theme { palette: ColorDepth::None, ..THEME };
+        let colourless = Theme { color_depth: ColorDepth::None, ..THEME };
         let dim = |style: Style| style.remove_modifier(Modifier::BOLD).add_modifier(Modifier::DIM);
         let one: Vec<(String, Style, Style)> = letters()
             .map(|(role, letter)| (letter.to_string(), THEME.style(role), colourless.style(role)))
@@ -241,7 +241,7 @@ fn is_ascii_form(unicode: &str, ascii: &str) -> bool {
     }
     let heights = |theme: Theme| theme.heights();
     let height = heights(THEME).iter().position(|height| *height == c);
-    let frames = [THEME.border(), Theme { letters: Charset::AsciiSymbols, ..THEME }.border()].map(|set| {
+    let frames = [THEME.border(), Theme { charset: Charset::AsciiSymbols, ..THEME }.border()].map(|set| {
         [
             set.top_left,
             set.top_right,
@@ -261,7 +261,7 @@ fn is_ascii_form(unicode: &str, ascii: &str) -> bool {
         || (is_part && ["#", "-"].contains(&ascii))
         || is_frame
         || height.is_some_and(|at| {
-            ascii == heights(Theme { letters: Charset::AsciiSymbols, ..THEME })[at].to_string()
+            ascii == heights(Theme { charset: Charset::AsciiSymbols, ..THEME })[at].to_string()
         })
         || is_glyph.any(|pair| pair == (unicode, ascii))
 }

@@ -264,7 +264,7 @@ impl<D: Device> CudaEngine<D> {
     }
 
     /// Marks the rows of the word embedding with moments other than 0. AdamW only decays the others.
-    fn upload_has_moments(&mut self, state: &EngineState) -> Result<()> {
+    fn write_moment_flags(&mut self, state: &EngineState) -> Result<()> {
         let name = &self.layout.params[0].spec.name;
         let (first, second) = (&state.first_moments[name].data, &state.second_moments[name].data);
         let width = self.config.hidden;
@@ -399,7 +399,7 @@ impl<D: Device> Engine for CudaEngine<D> {
         self.upload(ParamState::Weight, &state.weights)?;
         self.upload(ParamState::FirstMoment, &state.first_moments)?;
         self.upload(ParamState::SecondMoment, &state.second_moments)?;
-        self.upload_has_moments(state)?;
+        self.write_moment_flags(state)?;
         self.updates = state.updates;
         Ok(())
     }

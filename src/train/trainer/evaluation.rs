@@ -60,10 +60,10 @@ impl Trainer<'_> {
         let Some((mut eval, predictions)) = self.evaluate_split(SplitName::Validation)? else {
             return Ok(None);
         };
-        let begun = Instant::now();
+        let start = Instant::now();
         let saved = SavedPredictions { step: eval.step, epoch: eval.epoch, predictions };
         self.prediction_writer.write(&saved, self.emit);
-        self.state.usage.spend(Stage::Saving, begun.elapsed().as_secs_f64());
+        self.state.usage.spend(Stage::Saving, start.elapsed().as_secs_f64());
         let extra = |split: &SplitName| split.role() == SplitRole::ExtraValidation;
         let extra: Vec<SplitName> = self.setup.eval.keys().copied().filter(extra).collect();
         for split in extra {
@@ -77,7 +77,7 @@ impl Trainer<'_> {
     /// Evaluates a split; `None` if the training was stopped meanwhile.
     fn evaluate_split(&mut self, split: SplitName) -> Result<Option<(Eval, Predictions)>> {
         self.synchronize()?;
-        let begun = Instant::now();
+        let start = Instant::now();
         let Setup { built, eval, folder, labels, .. } = &mut self.setup;
         let rows = &eval[&split];
         let (emit, control) = (&mut *self.emit, self.control);
@@ -97,17 +97,17 @@ impl Trainer<'_> {
         let batch_size = spec.per_device_eval_batch_size;
         let predictions = evaluate(built.engine.as_mut(), rows, labels.outputs(), batch_size, &mut on_batch)?;
         let Some(predictions) = predictions else { return Ok(None) };
-        let (epoch, seconds) = (self.plan.epoch(step), begun.elapsed().as_secs_f64());
+        let (epoch, seconds) = (self.plan.epoch(step), start.elapsed().as_secs_f64());
         self.add_evaluation_time(seconds);
         let scores: Scores = predictions.scores(spec.task());
         Ok(Some((Eval { step, epoch, split, scores, best: false, seconds }, predictions)))
     }
 
     fn evaluate_probes(&mut self) {
-        let begun = Instant::now();
+        let start = Instant::now();
         let at = (self.state.step, self.plan.epoch(self.state.step));
         self.probe_evaluator.evaluate(&mut self.setup, self.spec, at, self.emit);
-        self.add_evaluation_time(begun.elapsed().as_secs_f64());
+        self.add_evaluation_time(start.elapsed().as_secs_f64());
     }
 
     fn add_evaluation_time(&mut self, seconds: f64) {

@@ -32,12 +32,12 @@ pub fn train(
     control: &Control,
     emit: &mut dyn FnMut(Event),
 ) -> Result<Summary> {
-    let (begun, resolve_seconds) = (Instant::now(), resources.seconds);
+    let (start, resolve_seconds) = (Instant::now(), resources.seconds);
     recover_dir(&job.dir.join("best"))?;
     let setup = prepare(job.spec, resources, control, emit)?;
     let mut trainer = Trainer::new(job, setup, control, emit)?;
     trainer.check_gradients()?;
-    let setup_seconds = resolve_seconds + begun.elapsed().as_secs_f64();
+    let setup_seconds = resolve_seconds + start.elapsed().as_secs_f64();
     let status = trainer.run()?;
     trainer.flush_usage();
     let Trainer { setup, plan, state, .. } = trainer;

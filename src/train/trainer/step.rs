@@ -23,15 +23,15 @@ impl Trainer<'_> {
 
     /// Takes one optimizer step, and logs if a log line is due.
     pub(super) fn step(&mut self) -> Result<()> {
-        let begun = Instant::now();
+        let start = Instant::now();
         let batch = self.next_batch();
-        self.usage_meter.spend(Stage::Data, begun);
+        self.usage_meter.spend(Stage::Data, start);
         let step = self.state.step;
         let learning_rate = self.schedule.at(step);
-        let begun = Instant::now();
+        let start = Instant::now();
         let input = StepInput { batch: &batch, step, learning_rate };
         let report = self.setup.built.engine.enqueue(input)?;
-        self.add_step_time(begun);
+        self.add_step_time(start);
         let Built { engine, config, .. } = &self.setup.built;
         self.usage_meter.count(&batch, engine.as_ref(), config, self.setup.labels.outputs());
         let (examples, tokens) = (batch.len() as u64, batch.tokens() as u64);
@@ -54,9 +54,9 @@ impl Trainer<'_> {
 
     /// Waits for steps that the device has not finished, so that evaluations and checkpoints see their result.
     pub(super) fn synchronize(&mut self) -> Result<()> {
-        let begun = Instant::now();
+        let start = Instant::now();
         let report = self.setup.built.engine.report()?;
-        self.add_step_time(begun);
+        self.add_step_time(start);
         report.map_or(Ok(()), |report| self.record(report))
     }
 
@@ -76,9 +76,9 @@ impl Trainer<'_> {
         Ok(())
     }
 
-    /// Adds the time since `begun` to that of steps.
-    fn add_step_time(&mut self, begun: Instant) {
-        let seconds = begun.elapsed().as_secs_f64();
+    /// Adds the time since `start` to that of steps.
+    fn add_step_time(&mut self, start: Instant) {
+        let seconds = start.elapsed().as_secs_f64();
         self.state.train_seconds += seconds;
         self.pending.seconds += seconds;
         self.usage_meter.step(seconds);
@@ -96,10 +96,10 @@ impl Trainer<'_> {
             self.flush_usage();
             usage = Some(Box::new(self.usage_meter.report()));
         }
-        let begun = Instant::now();
+        let start = Instant::now();
         let (step, epoch) = (self.state.step, self.plan.epoch(self.state.step));
         (self.emit)(Event::Step(pending.into_event(step, epoch, usage)));
-        self.usage_meter.spend(Stage::Logging, begun);
+        self.usage_meter.spend(Stage::Logging, start);
         Ok(())
     }
 }

@@ -39,33 +39,33 @@ pub struct Theme {
     /// The colours of the roles.
     pub scheme: &'static Scheme,
     /// The colours that the terminal supports.
-    pub palette: ColorDepth,
+    pub color_depth: ColorDepth,
     /// The characters that the terminal supports.
-    pub letters: Charset,
+    pub charset: Charset,
     /// How charts are drawn with Unicode.
     pub charts: Charts,
 }
 
 impl Theme {
     /// The dark theme for a terminal.
-    pub const fn new(palette: ColorDepth, letters: Charset) -> Theme {
-        Theme { scheme: &DARK, palette, letters, charts: Charts::Braille }
+    pub const fn new(color_depth: ColorDepth, charset: Charset) -> Theme {
+        Theme { scheme: &DARK, color_depth, charset, charts: Charts::Braille }
     }
 
     /// The default theme for a terminal.
-    pub fn of(abilities: TerminalCaps) -> Theme {
-        let scheme = match abilities.background {
+    pub fn of(caps: TerminalCaps) -> Theme {
+        let scheme = match caps.background {
             Some(Background::Light) => &LIGHT,
             _ => &DARK,
         };
-        Theme { scheme, ..Theme::new(abilities.color_depth, abilities.charset) }
+        Theme { scheme, ..Theme::new(caps.color_depth, caps.charset) }
     }
 
     /// The style of a role.
     pub fn style(self, role: Role) -> Style {
-        match self.palette {
+        match self.color_depth {
             ColorDepth::None => uncoloured(role),
-            palette => self.scheme.paint(role).style(palette),
+            color_depth => self.scheme.paint(role).style(color_depth),
         }
     }
 
@@ -79,7 +79,7 @@ impl Theme {
 
     /// Whether symbols are ASCII.
     pub fn is_ascii(self) -> bool {
-        self.letters != Charset::Unicode
+        self.charset != Charset::Unicode
     }
 
     /// How charts are drawn on this terminal.
@@ -105,11 +105,11 @@ impl Theme {
     /// Replaces characters that the terminal does not support by `?`; the last step of drawing a frame. Control
     /// characters of external text have been replaced by Unicode symbols before.
     pub fn finish(self, buffer: &mut Buffer) {
-        if self.letters == Charset::Unicode {
+        if self.charset == Charset::Unicode {
             return;
         }
         for cell in &mut buffer.content {
-            let is_unsupported = |c: char| match self.letters {
+            let is_unsupported = |c: char| match self.charset {
                 Charset::Ascii => !c.is_ascii(),
                 _ => matches!(c, '\u{2400}'..='\u{2421}' | '\u{fffd}'),
             };
@@ -152,22 +152,22 @@ mod tests {
 
     #[test]
     fn light_background_selects_light_theme() {
-        let abilities = TerminalCaps {
+        let caps = TerminalCaps {
             color_depth: ColorDepth::Ansi256,
             charset: Charset::Unicode,
             background: Some(Background::Light),
         };
-        assert_eq!(Theme::of(abilities).scheme.name, "light");
-        assert_eq!(Theme::of(TerminalCaps { background: None, ..abilities }).scheme.name, "dark");
+        assert_eq!(Theme::of(caps).scheme.name, "light");
+        assert_eq!(Theme::of(TerminalCaps { background: None, ..caps }).scheme.name, "dark");
     }
 
     #[test]
     fn unsupported_characters_become_question_marks() {
         let area = Rect::new(0, 0, 6, 1);
-        let drawn = |letters| {
+        let drawn = |charset| {
             let mut buffer = Buffer::empty(area);
             buffer.set_string(0, 0, "a日é␛b", Style::new());
-            Theme::new(ColorDepth::None, letters).finish(&mut buffer);
+            Theme::new(ColorDepth::None, charset).finish(&mut buffer);
             (0..6).map(|x| buffer[(x, 0)].symbol().to_string()).collect::<String>()
         };
         assert_eq!(drawn(Charset::Unicode), "a日 é␛b");

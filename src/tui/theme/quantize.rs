@@ -25,9 +25,9 @@ const BASIC: [(Color, [u8; 3]); 16] = [
 /// The levels of the 6 × 6 × 6 colour cube, which begins at index 16.
 const STEPS: [u8; 6] = [0, 95, 135, 175, 215, 255];
 
-/// The colour of the palette that is nearest to `colour`; `None` without colours.
-pub(super) fn fit(colour: Color, palette: ColorDepth) -> Option<Color> {
-    match (colour, palette) {
+/// The supported colour that is nearest to `colour`; `None` without colours.
+pub(super) fn fit(colour: Color, color_depth: ColorDepth) -> Option<Color> {
+    match (colour, color_depth) {
         (_, ColorDepth::None) => None,
         (Color::Rgb(r, g, b), ColorDepth::Ansi256) => Some(Color::Indexed(nearest_indexed([r, g, b]))),
         (Color::Rgb(r, g, b), ColorDepth::Ansi16) => Some(nearest_basic([r, g, b])),

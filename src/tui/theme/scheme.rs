@@ -39,19 +39,19 @@ impl Paint {
         Paint { modifiers: self.modifiers.union(Modifier::BOLD), ..self }
     }
 
-    /// The style with the colours of `palette`.
-    pub(super) fn style(self, palette: ColorDepth) -> Style {
+    /// The style with the colours of `color_depth`.
+    pub(super) fn style(self, color_depth: ColorDepth) -> Style {
         let style = Style::new().add_modifier(self.modifiers);
         let is_indexed = matches!(self.bg, Some(Color::Rgb(..) | Color::Indexed(16..)));
-        if palette == ColorDepth::Ansi16 && is_indexed {
+        if color_depth == ColorDepth::Ansi16 && is_indexed {
             // None of the basic colours is subtle enough as a background of text.
             return style.remove_modifier(Modifier::BOLD).add_modifier(Modifier::REVERSED);
         }
-        let fg = match palette {
+        let fg = match color_depth {
             ColorDepth::Ansi16 => self.basic.or(self.fg),
             _ => self.fg,
         };
-        let fit = |colour: Option<Color>| colour.and_then(|colour| fit(colour, palette));
+        let fit = |colour: Option<Color>| colour.and_then(|colour| fit(colour, color_depth));
         Style { fg: fit(fg), bg: fit(self.bg), ..style }
     }
 }

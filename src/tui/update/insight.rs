@@ -7,7 +7,7 @@ use crate::event::{Event, SplitName};
 use crate::format;
 use crate::run::RunEvent;
 use crate::run::error_analysis::ErrorReport;
-use crate::text::harmless;
+use crate::text::sanitize;
 use crate::tui::action::{InsightAction, ListAction, RowList};
 use crate::tui::msg::Effect;
 use crate::tui::screen::Screen;
@@ -182,10 +182,10 @@ fn show_row(app: &mut App) {
     let predictions = loaded.predictions();
     let mut lines = match &loaded.report.examples {
         Ok(examples) => {
-            let pair = examples[row].text_pair.iter().map(|text| harmless(text));
-            std::iter::once(harmless(&examples[row].text)).chain(pair).collect()
+            let pair = examples[row].text_pair.iter().map(|text| sanitize(text));
+            std::iter::once(sanitize(&examples[row].text)).chain(pair).collect()
         }
-        Err(error) => vec![format!("Cannot show the text: {}", harmless(error))],
+        Err(error) => vec![format!("Cannot show the text: {}", sanitize(error))],
     };
     lines.push(String::new());
     match &loaded.report.labels {

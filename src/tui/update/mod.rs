@@ -203,7 +203,7 @@ fn next_theme(app: &mut App) {
     let at = app.themes.iter().position(|scheme| scheme.name == app.theme.scheme.name);
     let next = at.map_or(0, |at| (at + 1) % app.themes.len());
     app.theme.scheme = app.themes[next];
-    let colours = match app.theme.palette {
+    let colours = match app.theme.color_depth {
         ColorDepth::None => ", without colours on this terminal",
         _ => "",
     };

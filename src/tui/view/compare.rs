@@ -67,7 +67,7 @@ pub fn draw_tiny(app: &App, area: Rect, buffer: &mut Buffer) -> Option<Position>
 }
 
 /// The symbol of a marked run.
-fn sign(mark: &Mark) -> Symbol {
+fn mark_symbol(mark: &Mark) -> Symbol {
     Symbol::Run(mark.symbol as u8)
 }
 
@@ -77,15 +77,15 @@ fn list_areas(compare: &CompareState, inner: Rect) -> (Rect, Option<Rect>) {
 }
 
 /// The row of the table at a position of the terminal, on a screen with body `area`.
-pub fn row_at(app: &App, area: Rect, place: Position) -> Option<usize> {
+pub fn row_at(app: &App, area: Rect, position: Position) -> Option<usize> {
     let compare = &app.compare;
     let inner = pane(app.theme, "", false).inner(layout(compare, area).table);
     let (list, _) = list_areas(compare, inner);
-    // The first line is the head.
+    // The first line is the header.
     let list = Rect { y: list.y + 1, height: list.height.saturating_sub(1), ..list };
     let rows = compare.rows(&app.runs.runs);
     let first = first_visible(compare.cursor(&rows), rows.len(), list.height as usize);
-    line_at_position(list, first, place).filter(|row| *row < rows.len())
+    line_at_position(list, first, position).filter(|row| *row < rows.len())
 }
 
 /// The area of the curves on a screen with body `area`.
@@ -105,10 +105,10 @@ fn draw_table(app: &App, area: Rect, buffer: &mut Buffer) -> Option<Position> {
     let block = pane(theme, &title, true);
     let inner = block.inner(area);
     block.render(area, buffer);
-    let (list, foot) = list_areas(compare, inner);
+    let (list, footer) = list_areas(compare, inner);
     draw_rows(app, list, buffer);
-    let foot = foot?;
-    let cursor = compare.filter.draw_filter(buffer, foot, theme);
+    let footer = footer?;
+    let cursor = compare.filter.draw_filter(buffer, footer, theme);
     compare.is_filtering.then_some(cursor)
 }
 
@@ -126,7 +126,7 @@ fn draw_rows(app: &App, area: Rect, buffer: &mut Buffer) {
     }
     // A space, the symbol and a space; the table ends with a space too.
     let columns = Column::fitting((area.width as usize).saturating_sub(4), compare.order.column);
-    draw_head(app, &columns, Rect { height: area.height.min(1), ..area }, buffer);
+    draw_header(app, &columns, Rect { height: area.height.min(1), ..area }, buffer);
     let at = compare.cursor(&rows);
     let height = area.height.saturating_sub(1) as usize;
     let first = first_visible(at, rows.len(), height);
@@ -142,7 +142,7 @@ fn name_width(columns: &[Column], width: u16) -> usize {
     (width as usize).saturating_sub(4 + others)
 }
 
-fn draw_head(app: &App, columns: &[Column], area: Rect, buffer: &mut Buffer) {
+fn draw_header(app: &App, columns: &[Column], area: Rect, buffer: &mut Buffer) {
     let theme = app.theme;
     let order = app.compare.order;
     let mut x = area.x + 3;
@@ -162,7 +162,7 @@ fn draw_head(app: &App, columns: &[Column], area: Rect, buffer: &mut Buffer) {
     }
 }
 
-fn draw_row(app: &App, run: &RunRow, columns: &[Column], is_at: bool, area: Rect, buffer: &mut Buffer) {
+fn draw_row(app: &App, run: &RunRow, columns: &[Column], is_selected: bool, area: Rect, buffer: &mut Buffer) {
     let theme = app.theme;
     let name = name_width(columns, area.width);
     let mut text = String::from("   ");
@@ -178,12 +178,12 @@ fn draw_row(app: &App, run: &RunRow, columns: &[Column], is_at: bool, area: Rect
         };
         text.push(' ');
     }
-    let role = if is_at { Role::Selected } else { status_role(run.status) };
+    let role = if is_selected { Role::Selected } else { status_role(run.status) };
     let text = fit_width(theme, &text, area.width as usize);
     draw_text(buffer, area.x, area.y, area.width, &text, theme.style(role));
     if let Some(mark) = app.compare.marks.iter().find(|mark| is_same(&mark.dir, &run.dir)) {
         let style = theme.style(Role::Curve(mark.colour));
-        draw_text(buffer, area.x + 1, area.y, 1, theme.symbol(sign(mark)), style);
+        draw_text(buffer, area.x + 1, area.y, 1, theme.symbol(mark_symbol(mark)), style);
     }
 }
 
@@ -199,13 +199,13 @@ fn draw_chart(app: &App, area: Rect, buffer: &mut Buffer) -> Option<Rect> {
     let block = pane(theme, &title, false);
     let inner = block.inner(area);
     block.render(area, buffer);
-    let across = (inner.width / ENTRY).max(1);
-    let most = (inner.height / 4).max(1);
-    let down = (compare.marks.len() as u16).div_ceil(across).min(most);
-    let chart_area = Rect { height: inner.height.saturating_sub(down), ..inner };
+    let legend_columns = (inner.width / ENTRY).max(1);
+    let max_legend_rows = (inner.height / 4).max(1);
+    let legend_rows = (compare.marks.len() as u16).div_ceil(legend_columns).min(max_legend_rows);
+    let chart_area = Rect { height: inner.height.saturating_sub(legend_rows), ..inner };
     let legend = Rect { y: chart_area.bottom(), height: inner.height - chart_area.height, ..inner };
 
-    let (curves, owners) = curves(app);
+    let (curves, mark_indices) = curves(app);
     let is_share = compare.quantity == Quantity::Score
         && compare.marks.iter().any(|mark| {
             mark.histories(app.training.as_ref()).iter().any(|history| history.metric() != Metric::Loss)
@@ -234,8 +234,8 @@ fn draw_chart(app: &App, area: Rect, buffer: &mut Buffer) -> Option<Rect> {
         theme,
     };
     let readings = chart.draw(chart_area, buffer);
-    let reading = |place: usize| {
-        let of = owners.iter().zip(&readings).filter(|(owner, _)| **owner == place);
+    let reading = |index: usize| {
+        let of = mark_indices.iter().zip(&readings).filter(|(mark_index, _)| **mark_index == index);
         let all: Vec<Reading> = of.filter_map(|(_, reading)| *reading).collect();
         if let [one] = all[..] {
             return Some(chart.reading(one));
@@ -244,19 +244,19 @@ fn draw_chart(app: &App, area: Rect, buffer: &mut Buffer) -> Option<Rect> {
         let Repeats { mean: value, sd, .. } = Repeats::of(all.iter().map(|reading| reading.value))?;
         Some(chart.reading(Reading { value, sd }))
     };
-    draw_legend(app, legend, across, reading, buffer);
+    draw_legend(app, legend, legend_columns, reading, buffer);
     chart.plot(chart_area)
 }
 
 /// The curves of all marked runs, each with the index of its mark.
 fn curves(app: &App) -> (Vec<Curve<'_>>, Vec<usize>) {
     let compare = &app.compare;
-    let (mut curves, mut owners) = (Vec::new(), Vec::new());
-    for (place, mark) in compare.marks.iter().enumerate() {
-        let look = if compare.quantity.is_sparse() {
-            CurveStyle::Points(sign(mark))
+    let (mut curves, mut mark_indices) = (Vec::new(), Vec::new());
+    for (index, mark) in compare.marks.iter().enumerate() {
+        let style = if compare.quantity.is_sparse() {
+            CurveStyle::Points(mark_symbol(mark))
         } else {
-            CurveStyle::Marked(sign(mark))
+            CurveStyle::Marked(mark_symbol(mark))
         };
         let seeds: Vec<_> = mark
             .histories(app.training.as_ref())
@@ -265,41 +265,48 @@ fn curves(app: &App) -> (Vec<Curve<'_>>, Vec<usize>) {
             .filter(|(series, _)| !series.is_empty())
             .collect();
         let (role, is_smoothed) = (Role::Curve(mark.colour), compare.quantity.is_noisy());
-        let of = |series, course| Curve { name: "", role, look, series, course, is_smoothed };
-        let furthest = seeds.iter().max_by_key(|(series, _)| series.last().map(|(step, _)| step));
-        match (compare.chart.seeds, furthest) {
-            (Seeds::Band, Some((_, course))) => {
-                curves.push(of(seeds.iter().map(|(series, _)| *series).collect(), course));
+        let of = |series, step_axis| Curve { name: "", role, style, series, step_axis, is_smoothed };
+        let longest = seeds.iter().max_by_key(|(series, _)| series.last().map(|(step, _)| step));
+        match (compare.chart.seeds, longest) {
+            (Seeds::Band, Some((_, step_axis))) => {
+                curves.push(of(seeds.iter().map(|(series, _)| *series).collect(), step_axis));
             }
-            _ => curves.extend(seeds.iter().map(|(series, course)| of(vec![*series], course))),
+            _ => curves.extend(seeds.iter().map(|(series, step_axis)| of(vec![*series], step_axis))),
         }
-        owners.resize(curves.len(), place);
+        mark_indices.resize(curves.len(), index);
     }
-    (curves, owners)
+    (curves, mark_indices)
 }
 
 /// Draws symbol, name and value of each marked run in columns.
 fn draw_legend(
     app: &App,
     area: Rect,
-    across: u16,
+    legend_columns: u16,
     reading: impl Fn(usize) -> Option<String>,
     buffer: &mut Buffer,
 ) {
     let (compare, theme) = (&app.compare, app.theme);
-    let width = area.width / across;
-    let available = usize::from(across * area.height);
-    for (place, mark) in compare.marks.iter().enumerate().take(available) {
-        let x = area.x + width * (place as u16 % across);
-        let y = area.y + place as u16 / across;
+    let width = area.width / legend_columns;
+    let available = usize::from(legend_columns * area.height);
+    for (index, mark) in compare.marks.iter().enumerate().take(available) {
+        let x = area.x + width * (index as u16 % legend_columns);
+        let y = area.y + index as u16 / legend_columns;
         let cell = Rect { x: x + 1, y, width: width.saturating_sub(2), height: 1 };
-        if place + 1 == available && compare.marks.len() > available {
-            let text = format!("and {} more", compare.marks.len() - place);
+        if index + 1 == available && compare.marks.len() > available {
+            let text = format!("and {} more", compare.marks.len() - index);
             draw_text(buffer, cell.x, y, cell.width, &text, theme.style(Role::Muted));
             return;
         }
-        draw_text(buffer, cell.x, y, 1, theme.symbol(sign(mark)), theme.style(Role::Curve(mark.colour)));
-        let value = match (&mark.loaded, reading(place)) {
+        draw_text(
+            buffer,
+            cell.x,
+            y,
+            1,
+            theme.symbol(mark_symbol(mark)),
+            theme.style(Role::Curve(mark.colour)),
+        );
+        let value = match (&mark.loaded, reading(index)) {
             (_, Some(value)) => value,
             (Some(Err(_)), None) => "unreadable".into(),
             (Some(Ok(_)), None) => theme.symbol(Symbol::Dash).into(),
@@ -353,17 +360,17 @@ fn draw_differences(app: &App, area: Rect, buffer: &mut Buffer) {
         );
         let x = inner.x + key as u16;
         let rest = Rect { x, y, width: inner.right().saturating_sub(x), height: 1 };
-        draw_values(difference, &marks, theme, rest, buffer);
+        draw_difference(difference, &marks, theme, rest, buffer);
     }
 }
 
 /// Draws each value of a key with the symbols of its runs.
-fn draw_values(difference: &Difference, marks: &[&Mark], theme: Theme, area: Rect, buffer: &mut Buffer) {
+fn draw_difference(difference: &Difference, marks: &[&Mark], theme: Theme, area: Rect, buffer: &mut Buffer) {
     let mut x = area.x;
     let ellipsis = theme.symbol(Symbol::Ellipsis);
     // Leaves the last cell for the ellipsis.
     let end = area.right().saturating_sub(1);
-    for (value, places) in &difference.values {
+    for (value, mark_indices) in &difference.values {
         let value = value.parse().map_or_else(|_| value.clone(), format::real);
         let value = truncate(theme, &value, 24);
         if x + text::width(&value) as u16 + 2 > end {
@@ -371,18 +378,18 @@ fn draw_values(difference: &Difference, marks: &[&Mark], theme: Theme, area: Rec
             return;
         }
         x = draw_text(buffer, x, area.y, end - x, &value, theme.style(Role::Text)) + 1;
-        for place in places {
+        for index in mark_indices {
             if x >= end {
                 draw_text(buffer, x, area.y, 1, ellipsis, theme.style(Role::Muted));
                 return;
             }
-            let Some(mark) = marks.get(*place) else { continue };
+            let Some(mark) = marks.get(*index) else { continue };
             x = draw_text(
                 buffer,
                 x,
                 area.y,
                 1,
-                theme.symbol(sign(mark)),
+                theme.symbol(mark_symbol(mark)),
                 theme.style(Role::Curve(mark.colour)),
             );
         }

@@ -5,7 +5,7 @@ use crate::event::SplitName;
 use crate::format;
 use crate::run::profile::DataProfile;
 use crate::spec::RunSpec;
-use crate::text::harmless;
+use crate::text::sanitize;
 use crate::tui::layout::DATA_SIDE_BY_SIDE;
 use crate::tui::state::App;
 use crate::tui::theme::{Role, Symbol, Theme};
@@ -28,7 +28,7 @@ pub(super) fn draw(app: &App, area: Rect, buffer: &mut Buffer) {
     let profile = match view.profile() {
         Some(Ok(profile)) => profile,
         other => {
-            draw_nothing(app, other.and_then(|known| known.as_ref().err()), area, buffer);
+            draw_placeholder(app, other.and_then(|known| known.as_ref().err()), area, buffer);
             return;
         }
     };
@@ -36,8 +36,8 @@ pub(super) fn draw(app: &App, area: Rect, buffer: &mut Buffer) {
     let remarks = remarks(spec, profile);
     let lines =
         |width: u16| -> usize { remarks.iter().map(|(text, _)| wrap(text, width as usize).len()).sum() };
-    let [head, body] = Layout::vertical([Constraint::Length(1), Constraint::Fill(1)]).areas(area);
-    draw_head(app, spec, head, buffer);
+    let [header, body] = Layout::vertical([Constraint::Length(1), Constraint::Fill(1)]).areas(area);
+    draw_header(app, spec, header, buffer);
     let whole = (4 + NAME + CELL * profile.splits.len()) as u16;
     let [left, right] = if area.width >= DATA_SIDE_BY_SIDE {
         Layout::horizontal([Constraint::Length(whole.max(60)), Constraint::Fill(1)]).areas(body)
@@ -50,13 +50,13 @@ pub(super) fn draw(app: &App, area: Rect, buffer: &mut Buffer) {
     draw_lengths(app, spec, profile, right, buffer);
 }
 
-fn draw_nothing(app: &App, why: Option<&String>, area: Rect, buffer: &mut Buffer) {
-    let (text, role) = match why {
+fn draw_placeholder(app: &App, error: Option<&String>, area: Rect, buffer: &mut Buffer) {
+    let (text, role) = match error {
         None => ("Reading the data.".to_string(), Role::Muted),
-        Some(why) => (
+        Some(error) => (
             format!(
                 "{}\n\nOnly local files are read. Set data_dir to a folder with the data, then press F5.",
-                harmless(why)
+                sanitize(error)
             ),
             Role::Error,
         ),
@@ -72,7 +72,7 @@ fn draw_nothing(app: &App, why: Option<&String>, area: Rect, buffer: &mut Buffer
     }
 }
 
-fn draw_head(app: &App, spec: &RunSpec, area: Rect, buffer: &mut Buffer) {
+fn draw_header(app: &App, spec: &RunSpec, area: Rect, buffer: &mut Buffer) {
     let theme = app.theme;
     let limit = format!("max_seq_length {} ", spec.max_seq_length);
     let available = (area.width as usize).saturating_sub(limit.len() + 2);
@@ -94,7 +94,7 @@ type TableLine = (String, Vec<String>, Role);
 fn table(spec: &RunSpec, profile: &DataProfile) -> Vec<TableLine> {
     let limit = spec.max_seq_length;
     let line = |name: &str, role: Role, cell: &dyn Fn(&SplitName, &SplitStatistics) -> String| -> TableLine {
-        (harmless(name), profile.splits.iter().map(|(split, found)| cell(split, found)).collect(), role)
+        (sanitize(name), profile.splits.iter().map(|(split, found)| cell(split, found)).collect(), role)
     };
     let counted = |name: &str, count: &dyn Fn(&SplitStatistics) -> usize| {
         let is_any = profile.splits.iter().any(|(_, found)| count(found) > 0);
@@ -124,7 +124,7 @@ fn table(spec: &RunSpec, profile: &DataProfile) -> Vec<TableLine> {
     lines.push(counted("empty text", &|found| found.empty));
     lines.push(line("duplicates", Role::Text, &|_, found| share(found.duplicates, found.rows)));
     let (name, cells, role) = counted("also in train", &|found| found.in_train);
-    let own = |(place, cell)| if place == 0 { String::new() } else { cell };
+    let own = |(index, cell)| if index == 0 { String::new() } else { cell };
     lines.push((name, cells.into_iter().enumerate().map(own).collect(), role));
     lines
 }
@@ -156,16 +156,16 @@ fn remarks(spec: &RunSpec, profile: &DataProfile) -> Vec<(String, Role)> {
         && let Some(class) = (0..profile.labels.len()).rev().max_by_key(|class| train.classes[*class])
     {
         let right = 100.0 * validation.classes[class] as f64 / validation.rows.max(1) as f64;
-        let label = harmless(&profile.labels[class]);
+        let label = sanitize(&profile.labels[class]);
         remarks.push((
             format!("Always predicting {label} has {right:.1} % accuracy on validation."),
             Role::Text,
         ));
     }
-    if let Some(why) = &profile.no_lengths {
-        remarks.push((format!("No token counts: {}", harmless(why)), Role::Warning));
+    if let Some(error) = &profile.no_lengths {
+        remarks.push((format!("No token counts: {}", sanitize(error)), Role::Warning));
     }
-    remarks.extend(profile.notes.iter().map(|note| (harmless(note), Role::Muted)));
+    remarks.extend(profile.notes.iter().map(|note| (sanitize(note), Role::Muted)));
     remarks
 }
 
@@ -227,7 +227,7 @@ fn draw_lengths(app: &App, spec: &RunSpec, profile: &DataProfile, area: Rect, bu
     };
     let (limit, height) = (spec.max_seq_length, inner.height.saturating_sub(1) as usize);
     let bins = bins(lengths, height);
-    let most = bins.iter().map(|(.., rows)| *rows).max().unwrap_or(0).max(1);
+    let max_rows = bins.iter().map(|(.., rows)| *rows).max().unwrap_or(0).max(1);
     for (line, (from, to, rows)) in bins.iter().enumerate() {
         let y = inner.y + line as u16;
         let role = if *from > limit { Role::Warning } else { Role::Text };
@@ -236,7 +236,13 @@ fn draw_lengths(app: &App, spec: &RunSpec, profile: &DataProfile, area: Rect, bu
         let (left, right) = (9, CELL as u16);
         let width = inner.width.saturating_sub(left + right);
         let fill = if *from > limit { Role::Warning } else { Role::Bar };
-        bar(buffer, Rect { x: inner.x + left, y, width, height: 1 }, *rows as f64 / most as f64, fill, theme);
+        bar(
+            buffer,
+            Rect { x: inner.x + left, y, width, height: 1 },
+            *rows as f64 / max_rows as f64,
+            fill,
+            theme,
+        );
         draw_text_right(buffer, inner, y, &format!("{:>CELL$}", share(*rows, found.rows)), theme.style(role));
     }
     let longer = lengths.longer_than(limit);
@@ -285,15 +291,15 @@ pub(super) fn draw_tiny(app: &App, area: Rect, buffer: &mut Buffer) {
     let mut lines: Vec<(String, Role)> = vec![(spec.experiment.clone(), Role::Title)];
     match view.profile() {
         None => lines.push(("reading the data".into(), Role::Muted)),
-        Some(Err(why)) => {
+        Some(Err(error)) => {
             lines.extend(
-                wrap(&harmless(why), area.width as usize).into_iter().map(|line| (line, Role::Error)),
+                wrap(&sanitize(error), area.width as usize).into_iter().map(|line| (line, Role::Error)),
             );
         }
         Some(Ok(profile)) => {
             for (split, found) in &profile.splits {
                 let classes = profile.labels.iter().zip(&found.classes);
-                let classes = classes.map(|(label, count)| format!("{} {}", harmless(label), number(*count)));
+                let classes = classes.map(|(label, count)| format!("{} {}", sanitize(label), number(*count)));
                 let text = classes.collect::<Vec<_>>().join(", ");
                 lines.push((format!("{} {}: {text}", split.name(), number(found.rows)), Role::Text));
             }

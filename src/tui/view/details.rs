@@ -54,8 +54,8 @@ fn draw_experiment(app: &App, row: &ExperimentRow, area: Rect, buffer: &mut Buff
         y += 1;
     }
     match &row.spec {
-        Err(why) => {
-            for line in wrap(why, area.width as usize) {
+        Err(error) => {
+            for line in wrap(error, area.width as usize) {
                 y = next_line(buffer, area, y, &line, theme.style(Role::Error));
             }
         }
@@ -90,11 +90,11 @@ fn draw_experiment(app: &App, row: &ExperimentRow, area: Rect, buffer: &mut Buff
 fn draw_queued(app: &App, entry: &QueueEntry, area: Rect, buffer: &mut Buffer) {
     let theme = app.theme;
     let entries = &app.runs.queue.list.entries;
-    let place = entries.iter().position(|other| other.id == entry.id).unwrap_or(0);
+    let index = entries.iter().position(|other| other.id == entry.id).unwrap_or(0);
     let (word, role) = match (entry.is_started, app.runs.queue.list.is_held) {
         (true, _) => ("starting".to_string(), Role::Train),
         (false, true) => ("waiting; the queue is held".into(), Role::Warning),
-        (false, false) => (format!("waiting, number {} of {}", place + 1, entries.len()), Role::Text),
+        (false, false) => (format!("waiting, number {} of {}", index + 1, entries.len()), Role::Text),
     };
     draw_text(buffer, area.x, area.y, area.width, &word, theme.style(role));
     let mut y = area.y + 1;

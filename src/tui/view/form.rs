@@ -33,17 +33,17 @@ pub fn draw(app: &App, form: &Form, area: Rect, buffer: &mut Buffer) -> Option<P
 }
 
 /// The number of the line at a position, unless it is a heading.
-pub fn line_at(app: &App, form: &Form, area: Rect, place: Position) -> Option<usize> {
+pub fn line_at(app: &App, form: &Form, area: Rect, position: Position) -> Option<usize> {
     let (list, first) = list(form, frame(form, app.theme, area).inner(area));
-    let number = line_at_position(list, first, place)?;
+    let number = line_at_position(list, first, position)?;
     let line = form.lines().get(number).copied()?;
     (!matches!(line, FormLine::Group(_))).then_some(number)
 }
 
 fn frame(form: &Form, theme: Theme, area: Rect) -> Block<'static> {
-    let what = if form.experiment.is_some() { "Edit" } else { "New" };
+    let verb = if form.experiment.is_some() { "Edit" } else { "New" };
     let changed = if form.is_changed() { " (not saved)" } else { "" };
-    let title = format!("{what} {}{changed}", form.name);
+    let title = format!("{verb} {}{changed}", form.name);
     padded_pane(theme, &truncate(theme, &title, (area.width as usize).saturating_sub(6)), true)
 }
 
@@ -58,14 +58,14 @@ fn list(form: &Form, inner: Rect) -> (Rect, usize) {
 struct LineView<'a> {
     form: &'a Form,
     line: FormLine,
-    is_at: bool,
+    is_selected: bool,
     error: Option<String>,
     theme: Theme,
 }
 
 impl<'a> LineView<'a> {
     fn new(form: &'a Form, number: usize, line: FormLine, theme: Theme) -> Self {
-        LineView { form, line, is_at: number == form.selected, error: form.error(line), theme }
+        LineView { form, line, is_selected: number == form.selected, error: form.error(line), theme }
     }
 
     /// Returns the position of the terminal's cursor if the line is being edited.
@@ -81,26 +81,26 @@ impl<'a> LineView<'a> {
             FormLine::Field(number) => self.form.fields[number].key.name,
         };
         let style = theme.style(self.role());
-        let sign = if self.is_at { theme.symbol(Symbol::Cursor) } else { "  " };
-        if self.is_at {
+        let cursor_symbol = if self.is_selected { theme.symbol(Symbol::Cursor) } else { "  " };
+        if self.is_selected {
             draw_text(buffer, row.x, row.y, row.width, &fit_width(theme, "", row.width as usize), style);
         }
-        let x = draw_text(buffer, row.x, row.y, row.width, sign, style);
+        let x = draw_text(buffer, row.x, row.y, row.width, cursor_symbol, style);
         let rest = row.right().saturating_sub(x);
-        let is_button = self.line == FormLine::Start && !self.is_at;
+        let is_button = self.line == FormLine::Start && !self.is_selected;
         let label_style = if is_button { theme.style(Role::Key) } else { style };
         let width = LABEL.min(rest as usize / 2);
         let x = draw_text(buffer, x, row.y, rest, &(fit_width(theme, label, width) + " "), label_style);
-        let place = Rect { x, width: row.right().saturating_sub(x), ..row };
+        let area = Rect { x, width: row.right().saturating_sub(x), ..row };
         match (&self.form.editing, self.line) {
-            (Some(editing), _) if self.is_at => Some(self.draw_edited(editing, place, buffer)),
+            (Some(editing), _) if self.is_selected => Some(self.draw_edited(editing, area, buffer)),
             (_, FormLine::Field(number)) => {
-                self.draw_value(&self.form.fields[number], place, buffer);
+                self.draw_value(&self.form.fields[number], area, buffer);
                 None
             }
             (_, FormLine::Name) => {
-                let x = draw_text(buffer, place.x, place.y, place.width, &self.form.name, style);
-                self.draw_note(self.error.as_deref().unwrap_or(""), self.role(), x + 2, place, buffer);
+                let x = draw_text(buffer, area.x, area.y, area.width, &self.form.name, style);
+                self.draw_note(self.error.as_deref().unwrap_or(""), self.role(), x + 2, area, buffer);
                 None
             }
             _ => None,
@@ -108,7 +108,7 @@ impl<'a> LineView<'a> {
     }
 
     fn role(&self) -> Role {
-        match (self.is_at, self.error.is_some()) {
+        match (self.is_selected, self.error.is_some()) {
             (_, true) => Role::Warning,
             (true, _) => Role::Selected,
             (false, _) => Role::Text,
@@ -116,17 +116,17 @@ impl<'a> LineView<'a> {
     }
 
     /// Draws the text that is being edited, and its error.
-    fn draw_edited(&self, editing: &TextField, place: Rect, buffer: &mut Buffer) -> Position {
-        let cursor = editing.draw_line(buffer, place, self.theme.style(self.role()));
+    fn draw_edited(&self, editing: &TextField, area: Rect, buffer: &mut Buffer) -> Position {
+        let cursor = editing.draw_line(buffer, area, self.theme.style(self.role()));
         if let Some(error) = &self.error {
-            let from = place.x + text::width(editing.text()) as u16 + 2;
-            self.draw_note(error, self.role(), from, place, buffer);
+            let from = area.x + text::width(editing.text()) as u16 + 2;
+            self.draw_note(error, self.role(), from, area, buffer);
         }
         cursor
     }
 
     /// Draws the value of a key, and its previous value or its error.
-    fn draw_value(&self, field: &Field, place: Rect, buffer: &mut Buffer) {
+    fn draw_value(&self, field: &Field, area: Rect, buffer: &mut Buffer) {
         let is_changed = field.text != field.original;
         let shown = if field.text.is_empty() { field.key.absent } else { &field.text };
         let role = match self.role() {
@@ -135,8 +135,8 @@ impl<'a> LineView<'a> {
             Role::Text if field.origin == ValueOrigin::BuiltIn => Role::Muted,
             role => role,
         };
-        let shown = truncate(self.theme, shown, place.width as usize);
-        let x = draw_text(buffer, place.x, place.y, place.width, &shown, self.theme.style(role));
+        let shown = truncate(self.theme, shown, area.width as usize);
+        let x = draw_text(buffer, area.x, area.y, area.width, &shown, self.theme.style(role));
         let note = match &self.error {
             Some(error) => error.clone(),
             None if is_changed => {
@@ -144,14 +144,14 @@ impl<'a> LineView<'a> {
             }
             None => return,
         };
-        self.draw_note(&note, if self.is_at { role } else { Role::Muted }, x + 2, place, buffer);
+        self.draw_note(&note, if self.is_selected { role } else { Role::Muted }, x + 2, area, buffer);
     }
 
-    /// Draws text from column `from` to the end of `place`.
-    fn draw_note(&self, note: &str, role: Role, from: u16, place: Rect, buffer: &mut Buffer) {
-        let available = place.right().saturating_sub(from);
+    /// Draws text from column `from` to the end of `area`.
+    fn draw_note(&self, note: &str, role: Role, from: u16, area: Rect, buffer: &mut Buffer) {
+        let available = area.right().saturating_sub(from);
         let note = truncate(self.theme, note, available as usize);
-        draw_text(buffer, from, place.y, available, &note, self.theme.style(role));
+        draw_text(buffer, from, area.y, available, &note, self.theme.style(role));
     }
 }
 

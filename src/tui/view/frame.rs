@@ -1,6 +1,6 @@
 //! The frame around every screen: tabs at the top, keys at the bottom, and popups.
 
-use super::{compare, data, infer, insight, live, machine, popup, queue, run_head, runs};
+use super::{compare, data, infer, insight, live, machine, popup, queue, run_header, runs};
 use crate::text::width;
 use crate::tui::action::Action;
 use crate::tui::keymap::Binding;
@@ -28,10 +28,10 @@ pub fn draw_on(app: &App, area: Rect, buffer: &mut Buffer) -> Option<Position> {
     if area.is_empty() {
         return None;
     }
-    let [head, body, foot] = layout(area);
-    draw_tabs(app, head, buffer);
+    let [header, body, footer] = layout(area);
+    draw_tabs(app, header, buffer);
     if area.height > 2 {
-        draw_foot(app, foot, buffer);
+        draw_footer(app, footer, buffer);
     }
     let is_small = is_small(area);
     let cursor = match (app.screen, is_small) {
@@ -90,24 +90,24 @@ pub fn body(area: Rect) -> Option<Rect> {
     (!is_small(area)).then(|| layout(area)[1])
 }
 
-/// The tab at a place of the screen.
-pub fn tab_at(app: &App, area: Rect, place: Position) -> Option<Screen> {
-    let head = layout(area)[0];
-    let mut tabs = tabs(app, head).into_iter();
-    tabs.find(|(rect, ..)| rect.contains(place)).map(|(_, tab, _)| tab)
+/// The tab at a position of the terminal.
+pub fn tab_at(app: &App, area: Rect, position: Position) -> Option<Screen> {
+    let header = layout(area)[0];
+    let mut tabs = tabs(app, header).into_iter();
+    tabs.find(|(rect, ..)| rect.contains(position)).map(|(_, tab, _)| tab)
 }
 
-/// What the key at a place of the foot does.
-pub fn key_at(app: &App, area: Rect, place: Position) -> Option<Action> {
-    let foot = layout(area)[2];
-    let items = if area.height > 2 { foot_items(app, foot) } else { Vec::new() };
-    items.into_iter().find(|item| item.rect.contains(place)).map(|item| item.action)
+/// The action of the key at a position of the footer.
+pub fn key_at(app: &App, area: Rect, position: Position) -> Option<Action> {
+    let footer = layout(area)[2];
+    let items = if area.height > 2 { footer_items(app, footer) } else { Vec::new() };
+    items.into_iter().find(|item| item.rect.contains(position)).map(|item| item.action)
 }
 
 /// The name of the program, before the tabs.
 const NAME: &str = " glue-tui ";
 
-/// The tabs, with their places and their texts; the screen in front is one of them.
+/// The tabs with their areas and texts. The current screen is one of them.
 fn tabs(app: &App, area: Rect) -> Vec<(Rect, Screen, String)> {
     let numbered =
         Screen::TABS.into_iter().enumerate().map(|(n, tab)| (tab, format!(" {} {} ", n + 1, tab.name())));
@@ -142,7 +142,7 @@ fn corner(app: &App) -> Vec<(String, Role)> {
     if let Some(notice) = &app.notice {
         return vec![(notice.clone(), Role::Key)];
     }
-    let run = run_head::summary(app).filter(|_| app.screen != Screen::Live);
+    let run = run_header::summary(app).filter(|_| app.screen != Screen::Live);
     let queue = queue::summary(app);
     let both = run.iter().zip(&queue).map(|((run, role), (queue, _))| (format!("{run}, {queue}"), *role));
     let mut texts: Vec<_> = both.collect();
@@ -155,7 +155,7 @@ fn corner(app: &App) -> Vec<(String, Role)> {
 }
 
 /// A key in the footer.
-struct FootItem {
+struct FooterItem {
     rect: Rect,
     key: String,
     short: String,
@@ -163,7 +163,7 @@ struct FootItem {
 }
 
 /// The active keys with short descriptions, as many as fit.
-fn foot_items(app: &App, area: Rect) -> Vec<FootItem> {
+fn footer_items(app: &App, area: Rect) -> Vec<FooterItem> {
     let theme = app.theme;
     let contexts = app.contexts();
     let context = contexts[0];
@@ -174,7 +174,7 @@ fn foot_items(app: &App, area: Rect) -> Vec<FootItem> {
         let key = binding.key(theme, context.takes_text());
         let short = format!(" {}   ", binding.label);
         let rect = Rect { x: 0, width: (width(&key) + width(&short)) as u16, ..area };
-        (!key.is_empty()).then_some(FootItem { rect, key, short, action: binding.action })
+        (!key.is_empty()).then_some(FooterItem { rect, key, short, action: binding.action })
     };
     let tail: Vec<_> =
         if app.popup.is_some() { Vec::new() } else { shown(Context::Global).filter_map(item).collect() };
@@ -196,9 +196,9 @@ fn foot_items(app: &App, area: Rect) -> Vec<FootItem> {
     items
 }
 
-fn draw_foot(app: &App, area: Rect, buffer: &mut Buffer) {
+fn draw_footer(app: &App, area: Rect, buffer: &mut Buffer) {
     let theme = app.theme;
-    for FootItem { rect, key, short, .. } in foot_items(app, area) {
+    for FooterItem { rect, key, short, .. } in footer_items(app, area) {
         let available = |x: u16| area.right().saturating_sub(x);
         let x = draw_text(buffer, rect.x, area.y, available(rect.x), &key, theme.style(Role::Key));
         draw_text(buffer, x, area.y, available(x), &short, theme.style(Role::Muted));

@@ -47,12 +47,12 @@ pub(super) fn draw(app: &App, help: &HelpState, area: Rect, buffer: &mut Buffer)
     if page.rows() == 0 {
         draw_text(buffer, inner.x, inner.y, inner.width, "no matching keys", theme.style(Role::Muted));
     }
-    let foot = Rect { y: inner.bottom().saturating_sub(1), height: 1.min(inner.height), ..inner };
-    draw_foot(app, help, page.rows() > available, foot, buffer)
+    let footer = Rect { y: inner.bottom().saturating_sub(1), height: 1.min(inner.height), ..inner };
+    draw_footer(app, help, page.rows() > available, footer, buffer)
 }
 
 /// Draws the search field, or a hint.
-fn draw_foot(
+fn draw_footer(
     app: &App,
     help: &HelpState,
     has_more: bool,

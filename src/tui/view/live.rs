@@ -2,7 +2,7 @@
 
 use super::machine;
 use super::panes::{draw_log, draw_loss_pane, draw_probes, draw_score_pane, draw_scores, draw_step};
-use super::run_head::{draw_head, draw_nothing, elapsed_seconds, state, work};
+use super::run_header::{draw_header, draw_placeholder, elapsed_seconds, state, work};
 use crate::event::SplitName;
 use crate::format;
 use crate::tui::layout::{LIVE_PROBES, LIVE_SCORES_AND_PROBES, LIVE_WIDE};
@@ -16,11 +16,11 @@ use ratatui::layout::{Constraint, Layout, Rect};
 /// Draws the screen.
 pub fn draw(app: &App, area: Rect, buffer: &mut Buffer) {
     let Some(run) = app.shown_run() else {
-        draw_nothing(app, area, buffer);
+        draw_placeholder(app, area, buffer);
         return;
     };
-    let [head, body] = parts(area);
-    draw_head(app, run, head, buffer);
+    let [header, body] = parts(area);
+    draw_header(app, run, header, buffer);
     let history = run.history();
     if app.live.is_full {
         draw_chart(app, run, body, buffer);

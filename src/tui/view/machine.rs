@@ -1,7 +1,7 @@
 //! Hardware usage during training: time per stage, processor, memory and GPUs; as a strip on the Live screen and as the
 //! Machine screen.
 
-use super::run_head::{draw_head, draw_nothing};
+use super::run_header::{draw_header, draw_placeholder};
 use crate::event::Stage;
 use crate::format;
 use crate::machine::{Gauges, Gpu};
@@ -14,7 +14,7 @@ use crate::tui::layout::LIVE_STRIP;
 use crate::tui::state::App;
 use crate::tui::state::run::RunState;
 use crate::tui::theme::{CURVES, Role, Symbol, Theme};
-use crate::tui::widgets::bars::{fill, spark_between, stacked};
+use crate::tui::widgets::bars::{fill, sparkline_in, stacked};
 use crate::tui::widgets::line_chart::{ChartView, Curve, CurveStyle, LineChart, Reference};
 use crate::tui::widgets::{draw_text, padded_pane, pane, truncate};
 use ratatui::buffer::Buffer;
@@ -33,15 +33,15 @@ const MIN_FRACTION: f64 = 0.005;
 /// Draws the Machine screen.
 pub(super) fn draw(app: &App, area: Rect, buffer: &mut Buffer) {
     let Some(run) = app.shown_run() else {
-        draw_nothing(app, area, buffer);
+        draw_placeholder(app, area, buffer);
         return;
     };
     let history = run.history();
     let columns = (area.width.saturating_sub(4) / STAGE).clamp(1, Stage::ALL.len() as u16);
     let table = (Stage::ALL.len() as u16).div_ceil(columns);
     let heights = [Constraint::Length(2), Constraint::Length(table + 4), Constraint::Fill(1)];
-    let [head, time, charts] = Layout::vertical(heights).areas(area);
-    draw_head(app, run, head, buffer);
+    let [header, time, charts] = Layout::vertical(heights).areas(area);
+    draw_header(app, run, header, buffer);
     draw_time(app, history, columns, time, buffer);
     draw_charts(app, history, charts, buffer);
 }
@@ -70,8 +70,8 @@ fn stages_of_step(history: &History) -> Vec<(Stage, (usize, f64, Role))> {
 
 /// The largest stages as text: `forward 38 %, backward 51 %`; empty without measurements.
 pub(super) fn stages_text(history: &History, theme: Theme) -> String {
-    let worth = stages(history).into_iter().filter(|(_, (_, share, _))| *share >= MIN_FRACTION);
-    let words = worth.map(|(stage, (_, share, _))| format!("{} {:.0} %", stage.name(), 100.0 * share));
+    let large = stages(history).into_iter().filter(|(_, (_, share, _))| *share >= MIN_FRACTION);
+    let words = large.map(|(stage, (_, share, _))| format!("{} {:.0} %", stage.name(), 100.0 * share));
     words.collect::<Vec<_>>().join(theme.symbol(Symbol::Dot))
 }
 
@@ -122,8 +122,8 @@ fn draw_time(app: &App, history: &History, columns: u16, area: Rect, buffer: &mu
     let parts: Vec<_> = stages.iter().map(|(_, part)| *part).collect();
     stacked(buffer, Rect { height: 1.min(inner.height), ..inner }, &parts, theme);
     let rows = (stages.len() as u16).div_ceil(columns);
-    for (place, (stage, (number, share, role))) in stages.into_iter().enumerate() {
-        let (column, row) = (place as u16 / rows, place as u16 % rows);
+    for (index, (stage, (number, share, role))) in stages.into_iter().enumerate() {
+        let (column, row) = (index as u16 / rows, index as u16 % rows);
         let (x, y) = (inner.x + column * STAGE, inner.y + 1 + row);
         if y >= inner.bottom() {
             continue;
@@ -173,20 +173,20 @@ pub(super) fn draw_strip(app: &App, history: &History, area: Rect, buffer: &mut 
         draw_text(buffer, inner.x, inner.y, inner.width, text, theme.style(Role::Muted));
         return;
     };
-    let share = |series: &Series| sparkline(series, 1.0, theme);
+    let share = |series: &Series| recent_sparkline(series, 1.0, theme);
     let mut line = StripLine { buffer, theme, x: inner.x, y: inner.y, right: inner.right() };
-    line.put("cpu", &percent(newest.cpu), &share(&gauges.cpu));
-    line.put("this run", &percent(newest.process_cpu), &share(&gauges.process_cpu));
+    line.push("cpu", &percent(newest.cpu), &share(&gauges.cpu));
+    line.push("this run", &percent(newest.process_cpu), &share(&gauges.process_cpu));
     let memory = format!("{:>6.2} GiB", newest.process_memory as f64 / GIB);
-    line.put("memory", &memory, "");
-    line.put("", &memory_text(history, newest), "");
+    line.push("memory", &memory, "");
+    line.push("", &memory_text(history, newest), "");
     for (number, (gpu, history)) in newest.gpus.iter().zip(&gauges.gpus).take(STRIP_GPUS).enumerate() {
         line.x = inner.x;
         line.y += 1;
-        line.put(&format!("GPU {number}"), &percent(gpu.busy), &share(&history.busy));
-        line.put("memory", &gpu_memory(gpu), "");
-        line.put("", &gpu_state(gpu, theme), "");
-        line.put("", &gpu.name, "");
+        line.push(&format!("GPU {number}"), &percent(gpu.busy), &share(&history.busy));
+        line.push("memory", &gpu_memory(gpu), "");
+        line.push("", &gpu_state(gpu, theme), "");
+        line.push("", &gpu.name, "");
     }
 }
 
@@ -200,7 +200,7 @@ struct StripLine<'a> {
 }
 
 impl StripLine<'_> {
-    fn put(&mut self, name: &str, value: &str, bars: &str) {
+    fn push(&mut self, name: &str, value: &str, bars: &str) {
         for (text, role) in [(name, Role::Muted), (value, Role::Text), (bars, Role::Train)] {
             if !text.is_empty() && self.x < self.right {
                 let style = self.theme.style(role);
@@ -212,8 +212,8 @@ impl StripLine<'_> {
 }
 
 /// A sparkline of the newest values, scaled from 0 to `max`.
-fn sparkline(series: &Series, max: f64, theme: Theme) -> String {
-    spark_between((0.0, max), series.recent().map(|(_, value)| value), SPARK, theme)
+fn recent_sparkline(series: &Series, max: f64, theme: Theme) -> String {
+    sparkline_in((0.0, max), series.recent().map(|(_, value)| value), SPARK, theme)
 }
 
 fn percent(share: f64) -> String {
@@ -258,9 +258,9 @@ fn draw_charts(app: &App, history: &History, area: Rect, buffer: &mut Buffer) {
     let rows = panels.len().div_ceil(columns).min((area.height / 5).max(1) as usize);
     let lines = Layout::vertical(vec![Constraint::Fill(1); rows]).split(area);
     for (row, panels) in panels.chunks(columns).take(rows).enumerate() {
-        let places = Layout::horizontal(vec![Constraint::Fill(1); columns]).split(lines[row]);
-        for (panel, place) in panels.iter().zip(places.iter()) {
-            draw_panel(app, &history.gauges, panel, *place, buffer);
+        let areas = Layout::horizontal(vec![Constraint::Fill(1); columns]).split(lines[row]);
+        for (panel, area) in panels.iter().zip(areas.iter()) {
+            draw_panel(app, &history.gauges, panel, *area, buffer);
         }
     }
 }
@@ -276,12 +276,12 @@ fn draw_panel<'a>(
     let block = pane(app.theme, &title, false);
     let inner = block.inner(area);
     block.render(area, buffer);
-    let curve = |(name, look, role, series): &'a PanelCurve<'a>| Curve {
+    let curve = |(name, style, role, series): &'a PanelCurve<'a>| Curve {
         name,
         role: *role,
-        look: *look,
+        style: *style,
         series: vec![*series],
-        course: &gauges.time_axis,
+        step_axis: &gauges.time_axis,
         is_smoothed: false,
     };
     let curves: Vec<Curve<'_>> = panel.curves.iter().map(curve).collect();
@@ -347,11 +347,11 @@ fn gpu_panels(gauges: &GaugeHistory, theme: Theme) -> Vec<Panel<'_>> {
     };
     let panel = |title: String, is_share: bool, series: fn(&GpuHistory) -> &Series| {
         // There are ten digits.
-        let look = |number: usize| match (gauges.gpus.len(), number) {
+        let style = |number: usize| match (gauges.gpus.len(), number) {
             (1, _) | (_, 10..) => CurveStyle::Line,
             (_, digit) => CurveStyle::Marked(Symbol::Digit(digit as u8)),
         };
-        let curve = |(number, gpu)| ("", look(number), Role::Curve(number as u8 % CURVES), series(gpu));
+        let curve = |(number, gpu)| ("", style(number), Role::Curve(number as u8 % CURVES), series(gpu));
         Panel { title, curves: gauges.gpus.iter().enumerate().map(curve).collect(), is_share, planned: None }
     };
     let degrees = theme.symbol(Symbol::Celsius);

@@ -17,7 +17,7 @@ pub mod popup;
 mod popup_box;
 mod probes;
 mod queue;
-mod run_head;
+mod run_header;
 mod run_text;
 pub mod runs;
 mod scores;

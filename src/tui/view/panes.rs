@@ -14,7 +14,7 @@ use crate::tui::layout::LIVE_WIDE;
 use crate::tui::state::App;
 use crate::tui::state::run::RunState;
 use crate::tui::theme::{Role, Symbol, Theme};
-use crate::tui::widgets::bars::spark;
+use crate::tui::widgets::bars::sparkline;
 use crate::tui::widgets::line_chart::{ChartView, Curve, CurveStyle, LineChart, Reference, Seeds};
 use crate::tui::widgets::{draw_text, padded_pane, pane, truncate, wrap};
 use ratatui::buffer::Buffer;
@@ -43,10 +43,10 @@ impl<'a> ChartSeeds<'a> {
         of: impl Fn(&'a History) -> Option<&'a Series>,
     ) -> Option<Curve<'a>> {
         let series: Vec<_> = self.seeds.iter().filter_map(of).filter(|series| !series.is_empty()).collect();
-        let furthest = self.seeds.iter().max_by_key(|history| history.steps_done())?;
+        let longest = self.seeds.iter().max_by_key(|history| history.steps_done())?;
         let is_wanted = view.seeds == Seeds::Band && series.len() > 1;
-        let (look, course) = (CurveStyle::Mean, &furthest.step_axis);
-        is_wanted.then(|| Curve { name: "mean", look, series, course, ..curve.clone() })
+        let (style, step_axis) = (CurveStyle::Mean, &longest.step_axis);
+        is_wanted.then(|| Curve { name: "mean", style, series, step_axis, ..curve.clone() })
     }
 
     /// The legend of the band, for the end of a title.
@@ -87,15 +87,15 @@ pub(super) fn draw_loss(
     let train = Curve {
         name: "train",
         role: Role::Train,
-        look: CurveStyle::Line,
+        style: CurveStyle::Line,
         series: vec![&history.loss],
-        course: &history.step_axis,
+        step_axis: &history.step_axis,
         is_smoothed: true,
     };
     let validation = |series| Curve {
         name: "validation",
         role: Role::Validation,
-        look: CurveStyle::Points(Symbol::Disc),
+        style: CurveStyle::Points(Symbol::Disc),
         series: vec![series],
         is_smoothed: false,
         ..train.clone()
@@ -145,13 +145,13 @@ pub(super) fn draw_score_pane(app: &App, run: &RunState, area: Rect, buffer: &mu
         (SplitName::Test, CurveStyle::Points(Symbol::Diamond)),
         (SplitName::Validation, CurveStyle::Points(Symbol::Disc)),
     ];
-    let curve = |(split, look): (SplitName, CurveStyle)| {
+    let curve = |(split, style): (SplitName, CurveStyle)| {
         Some(Curve {
             name: split.name(),
             role: scores::split_role(split),
-            look,
+            style,
             series: vec![history.score(split, metric)?],
-            course: &history.step_axis,
+            step_axis: &history.step_axis,
             is_smoothed: false,
         })
     };
@@ -196,12 +196,13 @@ pub(super) fn draw_step(app: &App, history: &History, area: Rect, buffer: &mut B
     let dash = || "-".to_string();
     let mut rows: Vec<(&str, String, Option<String>)> = Vec::new();
     let spark_width = (inner.width as usize).saturating_sub(18).min(12);
-    let sparked = |series: &Series| Some(spark(series.recent().map(|(_, value)| value), spark_width, theme));
+    let sparked =
+        |series: &Series| Some(sparkline(series.recent().map(|(_, value)| value), spark_width, theme));
     rows.push(("loss", step.map_or_else(dash, |step| format::loss(step.loss)), sparked(&history.loss)));
     rows.push((
         "lr",
         step.map_or_else(dash, |step| format::learning_rate(step.learning_rate)),
-        Some(spark(resample(&history.learning_rate, spark_width).into_iter(), spark_width, theme)),
+        Some(sparkline(resample(&history.learning_rate, spark_width).into_iter(), spark_width, theme)),
     ));
     rows.push((
         "grad norm",
@@ -276,8 +277,8 @@ fn wrap_list(text: &str, width: usize) -> Vec<String> {
 /// The whole series, averaged to at most `width` values.
 fn resample(series: &Series, width: usize) -> Vec<f64> {
     let last = series.last().map_or(0.0, |(step, _)| step as f64);
-    let sight = Viewport { from: 0.0, to: last, columns: width, span: 0.0 };
-    let columns = series.columns(StepAxis::default().mapper(Axis::Step), sight);
+    let viewport = Viewport { from: 0.0, to: last, columns: width, span: 0.0 };
+    let columns = series.columns(StepAxis::default().mapper(Axis::Step), viewport);
     columns.iter().filter(|column| column.finite > 0).map(|column| column.mean).collect()
 }
 
@@ -313,7 +314,11 @@ pub(super) fn draw_probes(app: &App, history: &History, area: Rect, buffer: &mut
     block.render(area, buffer);
     let newest = history.probes.newest();
     let lines: Vec<_> = newest
-        .map(|course| probes::ProbeLine { pin: &course.probe, course: Some(course), is_at: false })
+        .map(|series| probes::ProbeLine {
+            probe: &series.probe,
+            series: Some(series),
+            is_selected: false,
+        })
         .collect();
     probes::draw(&lines, Some(history), app.theme, inner, buffer);
 }

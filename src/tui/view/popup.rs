@@ -30,16 +30,16 @@ pub fn draw(app: &App, area: Rect, buffer: &mut Buffer) -> Option<Position> {
 }
 
 /// The answer or item of the popup at a position of the terminal.
-pub fn line_at(app: &App, area: Rect, place: Position) -> Option<usize> {
+pub fn line_at(app: &App, area: Rect, position: Position) -> Option<usize> {
     match app.popup.as_ref()? {
         Popup::Question(question) => {
             let (width, height) = question_size(question, area);
-            line_at_position(answers(question, inside(app, area, width, height)), 0, place)
+            line_at_position(answers(question, inside(app, area, width, height)), 0, position)
         }
         Popup::Choice(choice) => {
             let (width, height) = choice_size(choice, area);
             let (list, first) = items(choice, inside(app, area, width, height));
-            line_at_position(list, first, place).filter(|line| *line < choice.visible_items().len())
+            line_at_position(list, first, position).filter(|line| *line < choice.visible_items().len())
         }
         Popup::Message { .. } | Popup::Help { .. } => None,
     }
@@ -117,8 +117,8 @@ fn draw_question(app: &App, area: Rect, buffer: &mut Buffer, question: &Question
         }
         let style = theme.style(if selected { Role::Selected } else { Role::Text });
         let key = theme.style(if selected { Role::Selected } else { Role::Key });
-        let sign = if selected { theme.symbol(Symbol::Cursor) } else { "  " };
-        let x = draw_text(buffer, inner.x, y, inner.width, sign, style);
+        let cursor_symbol = if selected { theme.symbol(Symbol::Cursor) } else { "  " };
+        let x = draw_text(buffer, inner.x, y, inner.width, cursor_symbol, style);
         let x = draw_text(buffer, x, y, inner.right().saturating_sub(x), &answer.key.to_string(), key);
         draw_text(buffer, x + 2, y, inner.right().saturating_sub(x + 2), answer.text, style);
     }
@@ -130,8 +130,8 @@ fn draw_choice(app: &App, area: Rect, buffer: &mut Buffer, choice: &Choice) -> P
     let widest = widest(choice);
     let (width, height) = choice_size(choice, area);
     let inner = open_box(app, area, buffer, &choice.title, width, height);
-    let sign = theme.symbol(Symbol::Cursor);
-    let x = draw_text(buffer, inner.x, inner.y, inner.width, sign, theme.style(Role::Key));
+    let cursor_symbol = theme.symbol(Symbol::Cursor);
+    let x = draw_text(buffer, inner.x, inner.y, inner.width, cursor_symbol, theme.style(Role::Key));
     let field = Rect { x, y: inner.y, width: inner.right().saturating_sub(x), height: 1.min(inner.height) };
     let cursor = choice.typed.draw_line(buffer, field, theme.style(Role::Text));
     if choice.typed.text().is_empty() {
@@ -151,7 +151,7 @@ fn draw_choice(app: &App, area: Rect, buffer: &mut Buffer, choice: &Choice) -> P
         let selected = row == choice.selected;
         let line = format!(
             "{}{}  {}",
-            if selected { sign } else { "  " },
+            if selected { cursor_symbol } else { "  " },
             fit_width(theme, &item.value, widest),
             truncate(theme, &item.note, (inner.width as usize).saturating_sub(widest + 4))
         );

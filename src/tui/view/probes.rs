@@ -7,7 +7,7 @@ use crate::run::history::History;
 use crate::run::probes::ProbeSeries;
 use crate::text;
 use crate::tui::theme::{Role, Symbol, Theme};
-use crate::tui::widgets::bars::spark_between;
+use crate::tui::widgets::bars::sparkline_in;
 use crate::tui::widgets::{draw_text, fit_width, truncate};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -26,11 +26,11 @@ const LABEL: usize = 12;
 /// A line of the list.
 pub(super) struct ProbeLine<'a> {
     /// The probe.
-    pub pin: &'a Probe,
+    pub probe: &'a Probe,
     /// Its predictions in the selected run, if there are any.
-    pub course: Option<&'a ProbeSeries>,
+    pub series: Option<&'a ProbeSeries>,
     /// Whether it is selected.
-    pub is_at: bool,
+    pub is_selected: bool,
 }
 
 /// Widths of the columns; the text has the remaining width.
@@ -43,17 +43,18 @@ struct Columns {
 
 impl Columns {
     fn of(lines: &[ProbeLine<'_>], width: u16) -> Self {
-        let courses = || lines.iter().filter_map(|line| line.course);
-        let label = courses().filter_map(label).map(text::width).max().unwrap_or(0).min(LABEL) as u16;
+        let all_series = || lines.iter().filter_map(|line| line.series);
+        let label = all_series().filter_map(label).map(text::width).max().unwrap_or(0).min(LABEL) as u16;
         let fixed_part = NUMBER + if label > 0 { label + 1 } else { 0 };
         let flipped = if width >= 2 * fixed_part + BARS + FLIPPED { FLIPPED } else { 0 };
         let rest = width.saturating_sub(fixed_part + flipped + 1);
-        let signs =
-            |course: &ProbeSeries| course.values().iter().map(|(_, flipped)| 1 + u16::from(*flipped)).sum();
-        let needed: u16 = courses().map(signs).max().unwrap_or(0);
-        let waits = if courses().count() < lines.len() { NOTE } else { 0 };
+        let cells =
+            |series: &ProbeSeries| series.values().iter().map(|(_, flipped)| 1 + u16::from(*flipped)).sum();
+        let needed: u16 = all_series().map(cells).max().unwrap_or(0);
+        let note_width = if all_series().count() < lines.len() { NOTE } else { 0 };
         // A multiple of 8, so that the texts do not move at each evaluation.
-        let bars = needed.next_multiple_of(8).max(waits.saturating_sub(fixed_part)).min(rest / 2).min(BARS);
+        let bars =
+            needed.next_multiple_of(8).max(note_width.saturating_sub(fixed_part)).min(rest / 2).min(BARS);
         Columns { text: rest - bars, bars, label, flipped }
     }
 }
@@ -73,12 +74,12 @@ pub(super) fn draw(
     let is_running = history.is_some_and(|history| !history.is_over());
     let note = if is_running { "waiting for evaluation" } else { "no predictions" };
     for (line, y) in lines.iter().zip(area.y..area.bottom()) {
-        let role = if line.is_at { Role::Selected } else { Role::Text };
-        let text = fit_width(theme, &line.pin.line(), usize::from(columns.text));
+        let role = if line.is_selected { Role::Selected } else { Role::Text };
+        let text = fit_width(theme, &line.probe.line(), usize::from(columns.text));
         let x = draw_text(buffer, area.x, y, columns.text, &text, theme.style(role)) + 1;
         let row = Rect { x, y, width: area.right().saturating_sub(x), height: 1 };
-        if let Some(course) = line.course {
-            draw_series(course, ends, &columns, theme, row, buffer);
+        if let Some(series) = line.series {
+            draw_series(series, ends, &columns, theme, row, buffer);
         } else {
             let text = truncate(theme, note, usize::from(row.width));
             draw_text(buffer, x, y, row.width, &text, theme.style(Role::Muted));
@@ -88,7 +89,7 @@ pub(super) fn draw(
 
 /// Draws the predictions for a probe in one line.
 fn draw_series(
-    course: &ProbeSeries,
+    series: &ProbeSeries,
     ends: (f64, f64),
     columns: &Columns,
     theme: Theme,
@@ -99,25 +100,25 @@ fn draw_series(
     let mut draw = |text: &str, role| {
         x = draw_text(buffer, x, y, row.right().saturating_sub(x), text, theme.style(role));
     };
-    for (sign, role) in signs(course, ends, usize::from(columns.bars), theme) {
-        draw(&sign, role);
+    for (cell, role) in sparkline(series, ends, usize::from(columns.bars), theme) {
+        draw(&cell, role);
     }
-    let number = course.values().last().map_or(f64::NAN, |(value, _)| *value);
-    match course.last() {
+    let number = series.values().last().map_or(f64::NAN, |(value, _)| *value);
+    match series.last() {
         ProbePrediction::Label { label, .. } => {
             draw(&format!("{:>6.1} %", 100.0 * number), Role::Text);
             draw(&format!(" {}", fit_width(theme, label, usize::from(columns.label))), Role::Muted);
         }
         ProbePrediction::Score { .. } => draw(&format!("{number:>8.2}"), Role::Text),
     }
-    if let Some(step) = course.flipped_at().filter(|_| columns.flipped > 0) {
+    if let Some(step) = series.flipped_at().filter(|_| columns.flipped > 0) {
         draw(&format!("  flipped at step {}", format::count(step)), Role::Warning);
     }
 }
 
 /// The latest label of a probe.
-fn label(course: &ProbeSeries) -> Option<&str> {
-    match course.last() {
+fn label(series: &ProbeSeries) -> Option<&str> {
+    match series.last() {
         ProbePrediction::Label { label, .. } => Some(label),
         ProbePrediction::Score { .. } => None,
     }
@@ -125,17 +126,17 @@ fn label(course: &ProbeSeries) -> Option<&str> {
 
 /// A sparkline of the newest evaluations between `ends`, exactly `width` cells wide, with a mark before each evaluation
 /// at which the label flipped.
-fn signs(course: &ProbeSeries, ends: (f64, f64), width: usize, theme: Theme) -> Vec<(String, Role)> {
-    let mut signs = Vec::new();
-    for (value, is_flipped) in course.values() {
+fn sparkline(series: &ProbeSeries, ends: (f64, f64), width: usize, theme: Theme) -> Vec<(String, Role)> {
+    let mut sparkline = Vec::new();
+    for (value, is_flipped) in series.values() {
         if is_flipped {
-            signs.push((theme.symbol(Symbol::Flip).to_string(), Role::Warning));
+            sparkline.push((theme.symbol(Symbol::Flip).to_string(), Role::Warning));
         }
-        signs.push((spark_between(ends, [value].into_iter(), 1, theme), Role::Validation));
+        sparkline.push((sparkline_in(ends, [value].into_iter(), 1, theme), Role::Validation));
     }
-    signs.drain(..signs.len().saturating_sub(width));
-    let padding = " ".repeat(width - signs.len());
-    std::iter::once((padding, Role::Text)).chain(signs).collect()
+    sparkline.drain(..sparkline.len().saturating_sub(width));
+    let padding = " ".repeat(width - sparkline.len());
+    std::iter::once((padding, Role::Text)).chain(sparkline).collect()
 }
 
 #[cfg(test)]
@@ -155,10 +156,10 @@ mod tests {
     #[test]
     fn flips_are_marked_between_the_bars() {
         let points = [0.0, 0.25, 0.75, 1.0].iter().zip(0..).map(|(p, step)| (step, prediction(*p))).collect();
-        let course = ProbeSeries { probe: Probe { text: "a".into(), text_pair: None }, points };
-        let drawn = |width, letters| {
-            let theme = Theme::new(ColorDepth::None, letters);
-            signs(&course, (0.0, 1.0), width, theme).into_iter().map(|sign| sign.0).collect::<String>()
+        let series = ProbeSeries { probe: Probe { text: "a".into(), text_pair: None }, points };
+        let drawn = |width, charset| {
+            let theme = Theme::new(ColorDepth::None, charset);
+            sparkline(&series, (0.0, 1.0), width, theme).into_iter().map(|cell| cell.0).collect::<String>()
         };
         assert_eq!(drawn(7, Charset::Unicode), "  ▁▃╎▆█");
         assert_eq!(drawn(3, Charset::AsciiSymbols), "|+#");

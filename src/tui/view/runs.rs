@@ -56,12 +56,12 @@ fn list_areas(runs: &RunsState, inner: Rect) -> (Rect, Option<Rect>) {
 }
 
 /// The line of the list at a position of the terminal, on a screen with body `area`.
-pub fn line_at(app: &App, area: Rect, place: Position) -> Option<usize> {
+pub fn line_at(app: &App, area: Rect, position: Position) -> Option<usize> {
     let inner = pane(app.theme, "", false).inner(layout(area).0);
     let (list, _) = list_areas(&app.runs, inner);
     let lines = app.runs.lines();
     let rows = rows(app, &lines, list.width);
-    let row = line_at_position(list, first_row(app, &rows, list.height), place)?;
+    let row = line_at_position(list, first_row(app, &rows, list.height), position)?;
     rows.get(row)?.number
 }
 
@@ -71,10 +71,10 @@ fn draw_list(app: &App, area: Rect, buffer: &mut Buffer) -> Option<Position> {
     let block = pane(theme, "Experiments", app.form.is_none());
     let inner = block.inner(area);
     block.render(area, buffer);
-    let (list, foot) = list_areas(runs, inner);
+    let (list, footer) = list_areas(runs, inner);
     draw_lines(app, list, buffer);
-    let foot = foot?;
-    let cursor = runs.filter.draw_filter(buffer, foot, theme);
+    let footer = footer?;
+    let cursor = runs.filter.draw_filter(buffer, footer, theme);
     runs.is_filtering.then_some(cursor)
 }
 
@@ -88,35 +88,35 @@ struct Row {
 fn rows(app: &App, lines: &[ListLine<'_>], width: u16) -> Vec<Row> {
     let runs = &app.runs;
     let mut rows: Vec<Row> = Vec::new();
-    let head = |rows: &mut Vec<Row>, heading: String, role| rows.push(Row { heading, role, number: None });
+    let header = |rows: &mut Vec<Row>, heading: String, role| rows.push(Row { heading, role, number: None });
     for error in [&runs.error, &runs.queue.error].into_iter().flatten() {
         for line in wrap(error, (width as usize).saturating_sub(4)) {
-            head(&mut rows, format!("  {line}"), Role::Error);
+            header(&mut rows, format!("  {line}"), Role::Error);
         }
         let refresh = app.key(Context::Screen(Screen::Runs), Action::Runs(RunsAction::Refresh));
-        head(&mut rows, format!("  Fix it, then press {refresh}."), Role::Muted);
+        header(&mut rows, format!("  Fix it, then press {refresh}."), Role::Muted);
     }
     let mut section = Section::Experiments;
     for (number, line) in lines.iter().enumerate() {
         if line.section() != section {
             section = line.section();
             if !rows.is_empty() {
-                head(&mut rows, String::new(), Role::Text);
+                header(&mut rows, String::new(), Role::Text);
             }
             let (text, role) = heading(app, section);
-            head(&mut rows, text, role);
+            header(&mut rows, text, role);
         }
         let role = if number == runs.selected { Role::Selected } else { role_of(app, line) };
         rows.push(Row { heading: String::new(), role, number: Some(number) });
     }
     if section != Section::PastRuns && runs.is_listed {
-        head(&mut rows, String::new(), Role::Text);
+        header(&mut rows, String::new(), Role::Text);
         let nothing = if runs.filter.text().is_empty() {
             "No runs yet: select an experiment and start training."
         } else {
             "No matching runs."
         };
-        head(&mut rows, format!("  {nothing}"), Role::Muted);
+        header(&mut rows, format!("  {nothing}"), Role::Muted);
     }
     rows
 }
@@ -132,7 +132,7 @@ fn draw_lines(app: &App, area: Rect, buffer: &mut Buffer) {
     let lines = app.runs.lines();
     let rows = rows(app, &lines, area.width);
     let first = first_row(app, &rows, area.height);
-    for (place, row) in rows.iter().skip(first).take(area.height as usize).enumerate() {
+    for (index, row) in rows.iter().skip(first).take(area.height as usize).enumerate() {
         let width = area.width as usize;
         let text = match row.number {
             Some(number) if number == app.runs.selected => {
@@ -141,7 +141,7 @@ fn draw_lines(app: &App, area: Rect, buffer: &mut Buffer) {
             Some(number) => text_of(app, &lines[number], number, width),
             None => row.heading.clone(),
         };
-        draw_text(buffer, area.x, area.y + place as u16, area.width, &text, theme.style(row.role));
+        draw_text(buffer, area.x, area.y + index as u16, area.width, &text, theme.style(row.role));
     }
 }
 
@@ -170,7 +170,7 @@ fn role_of(app: &App, line: &ListLine<'_>) -> Role {
 /// A line of the list in exactly `width` cells.
 fn text_of(app: &App, line: &ListLine<'_>, number: usize, width: usize) -> String {
     let theme = app.theme;
-    let sign = if number == app.runs.selected { theme.symbol(Symbol::Cursor) } else { "  " };
+    let cursor = if number == app.runs.selected { theme.symbol(Symbol::Cursor) } else { "  " };
     let wide = width >= 52;
     match line {
         ListLine::Experiment(row) => {
@@ -186,7 +186,7 @@ fn text_of(app: &App, line: &ListLine<'_>, number: usize, width: usize) -> Strin
                 format!("{} {score:>13}", fit_width(theme, task, 10))
             };
             let name = fit_width(theme, &row.name, width.saturating_sub(columns.chars().count() + 5));
-            format!(" {sign}{name} {columns} ")
+            format!(" {cursor}{name} {columns} ")
         }
         ListLine::Queued(entry) => {
             let QueueEntry { spec, .. } = entry;
@@ -201,7 +201,7 @@ fn text_of(app: &App, line: &ListLine<'_>, number: usize, width: usize) -> Strin
             let seeds = if spec.repeats > 1 { format!(" {times}{}", spec.repeats) } else { String::new() };
             let name = format!("{}{seeds}", spec.experiment);
             let name = fit_width(theme, &name, width.saturating_sub(columns.chars().count() + 5));
-            format!(" {sign}{name} {columns} ")
+            format!(" {cursor}{name} {columns} ")
         }
         ListLine::Run(run) => {
             let score = match (run.repeats, run.best) {
@@ -229,7 +229,7 @@ fn text_of(app: &App, line: &ListLine<'_>, number: usize, width: usize) -> Strin
                     fit_width(theme, &run.experiment, available.saturating_sub(day.len() + 1))
                 )
             };
-            format!(" {sign}{name} {columns} ")
+            format!(" {cursor}{name} {columns} ")
         }
     }
 }

@@ -33,8 +33,8 @@ pub(super) fn draw_seeds(histories: &[History], theme: Theme, area: Rect, buffer
     let metric = histories.first().map_or(Metric::Accuracy, History::metric);
     let bests = histories.iter().filter_map(|history| history.best.map(|best| best.value));
     let best = bests.reduce(|one, other| if metric.improves(other, one) { other } else { one });
-    let head = format!("{:<5}{:>8}{:>7}{:>6}{:>7}", "seed", format::metric(metric), "step", "last", "loss");
-    draw_text(buffer, area.x, area.y, area.width, &head, theme.style(Role::Muted));
+    let header = format!("{:<5}{:>8}{:>7}{:>6}{:>7}", "seed", format::metric(metric), "step", "last", "loss");
+    draw_text(buffer, area.x, area.y, area.width, &header, theme.style(Role::Muted));
     let mut y = area.y + 1;
     for history in histories {
         let Some(started) = history.started.as_ref().filter(|_| y < area.bottom()) else { continue };
@@ -76,8 +76,8 @@ pub(super) fn draw(history: &History, theme: Theme, area: Rect, buffer: &mut Buf
     let metric = history.metric();
     let name = format::metric(metric);
     let muted = theme.style(Role::Muted);
-    let head = format!("{:<11}{:>8}{:>8}{:>8}{:>8}", name, "before", "latest", "best", "loss");
-    draw_text(buffer, area.x, area.y, area.width, &head, muted);
+    let header = format!("{:<11}{:>8}{:>8}{:>8}{:>8}", name, "before", "latest", "best", "loss");
+    draw_text(buffer, area.x, area.y, area.width, &header, muted);
     let mut y = area.y + 1;
     for split in splits() {
         let Some(latest) = history.latest.get(&split) else { continue };

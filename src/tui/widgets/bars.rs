@@ -39,17 +39,17 @@ pub fn stacked(buffer: &mut Buffer, area: Rect, parts: &[(usize, f64, Role)], th
 }
 
 /// A sparkline of the last `width` values, scaled to their minimum and maximum; values that are not finite are blank.
-pub fn spark(values: impl Iterator<Item = f64>, width: usize, theme: Theme) -> String {
+pub fn sparkline(values: impl Iterator<Item = f64>, width: usize, theme: Theme) -> String {
     let values: Vec<f64> = values.collect();
     let values = &values[values.len().saturating_sub(width)..];
     let finite = values.iter().copied().filter(|value| value.is_finite());
     let ends = finite.fold((f64::INFINITY, f64::NEG_INFINITY), |(a, b), v| (a.min(v), b.max(v)));
-    spark_between(ends, values.iter().copied(), width, theme)
+    sparkline_in(ends, values.iter().copied(), width, theme)
 }
 
 /// A sparkline of the last `width` values, scaled to the given minimum and maximum; values that are not finite are
 /// blank.
-pub fn spark_between(
+pub fn sparkline_in(
     (min, max): (f64, f64),
     values: impl Iterator<Item = f64>,
     width: usize,
@@ -106,16 +106,16 @@ mod tests {
 
     #[test]
     fn sparklines_span_minimum_to_maximum() {
-        assert_eq!(spark([9.0, 0.0, 1.0, 2.0, f64::NAN].into_iter(), 4, UNICODE), "▁▅█ ");
-        assert_eq!(spark_between((0.0, 1.0), [0.0, 0.97, 2.0].into_iter(), 4, UNICODE), " ▁██");
-        assert_eq!(spark([3.0, 3.0].into_iter(), 4, UNICODE), "  ▄▄");
-        assert_eq!(spark(std::iter::empty(), 3, UNICODE), "   ");
+        assert_eq!(sparkline([9.0, 0.0, 1.0, 2.0, f64::NAN].into_iter(), 4, UNICODE), "▁▅█ ");
+        assert_eq!(sparkline_in((0.0, 1.0), [0.0, 0.97, 2.0].into_iter(), 4, UNICODE), " ▁██");
+        assert_eq!(sparkline([3.0, 3.0].into_iter(), 4, UNICODE), "  ▄▄");
+        assert_eq!(sparkline(std::iter::empty(), 3, UNICODE), "   ");
     }
 
     #[test]
     fn empty_area_draws_nothing() {
         let mut buffer = Buffer::empty(Rect::ZERO);
         bar(&mut buffer, Rect::ZERO, 0.5, Role::Bar, UNICODE);
-        assert_eq!(spark([1.0].into_iter(), 0, UNICODE), "");
+        assert_eq!(sparkline([1.0].into_iter(), 0, UNICODE), "");
     }
 }

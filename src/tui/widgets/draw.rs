@@ -71,8 +71,8 @@ pub fn first_visible(at: usize, count: usize, height: usize) -> usize {
 }
 
 /// The line of a list in `area` at a position of the screen, where `first` is the first visible line.
-pub fn line_at_position(area: Rect, first: usize, place: Position) -> Option<usize> {
-    area.contains(place).then(|| first + usize::from(place.y - area.y))
+pub fn line_at_position(area: Rect, first: usize, position: Position) -> Option<usize> {
+    area.contains(position).then(|| first + usize::from(position.y - area.y))
 }
 
 /// The centered area of at most `width` × `height` cells in `area`.

@@ -5,7 +5,7 @@
 
 use super::draw::draw_text;
 use super::wrap::wrap_ranges;
-use crate::text::{clusters, harmless, width};
+use crate::text::{clusters, sanitize, width};
 use crate::tui::theme::{Role, Theme};
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
@@ -97,7 +97,7 @@ impl TextField {
     fn insert(&mut self, text: &str) {
         let available = Self::MAX_BYTES.saturating_sub(self.text.len());
         // Sanitizing may make text three times as long, so truncate it before and after.
-        let mut clean = harmless(&text[..floor_boundary(text, available)]);
+        let mut clean = sanitize(&text[..floor_boundary(text, available)]);
         clean.truncate(floor_boundary(&clean, available));
         self.is_truncated |= text.len() > available;
         self.text.insert_str(self.cursor, &clean);
@@ -141,9 +141,9 @@ impl TextField {
     }
 
     /// Draws the filter of a list; returns the position of the terminal's cursor.
-    pub fn draw_filter(&self, buffer: &mut Buffer, foot: Rect, theme: Theme) -> Position {
-        let x = draw_text(buffer, foot.x, foot.y, foot.width, " / ", theme.style(Role::Key));
-        let field = Rect { x, width: foot.right().saturating_sub(x), ..foot };
+    pub fn draw_filter(&self, buffer: &mut Buffer, footer: Rect, theme: Theme) -> Position {
+        let x = draw_text(buffer, footer.x, footer.y, footer.width, " / ", theme.style(Role::Key));
+        let field = Rect { x, width: footer.right().saturating_sub(x), ..footer };
         self.draw_line(buffer, field, theme.style(Role::Text))
     }
 

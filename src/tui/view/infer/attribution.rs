@@ -1,7 +1,7 @@
 //! The attribution of a prediction to words, below the prediction.
 
 use crate::predict::{Attributions, WordAttribution};
-use crate::text::{self, harmless};
+use crate::text::{self, sanitize};
 use crate::tui::state::infer::{Attribution, ComputedAttribution, Texts};
 use crate::tui::theme::{Role, Symbol, Theme};
 use crate::tui::widgets::{draw_text, draw_text_right, truncate, wrap, wrap_ranges};
@@ -22,8 +22,8 @@ pub(super) fn draw(attribution: &Attribution, texts: &Texts, theme: Theme, area:
     let area = Rect { x: area.x + LABEL, width: area.width.saturating_sub(LABEL), ..area };
     let explanation = match &found.result {
         Ok(explanation) => explanation,
-        Err(why) => {
-            let lines = wrap(why, area.width as usize);
+        Err(error) => {
+            let lines = wrap(error, area.width as usize);
             for (y, line) in (area.y..area.bottom()).zip(lines) {
                 draw_text(buffer, area.x, y, area.width, &line, theme.style(Role::Muted));
             }
@@ -32,46 +32,52 @@ pub(super) fn draw(attribution: &Attribution, texts: &Texts, theme: Theme, area:
     };
     let is_old = found.texts != *texts;
     let available = Rect { height: area.height - 1, ..area };
-    let used = draw_words(&Marked::new(found, explanation), is_old, theme, available, buffer);
-    let took = format!("in {:>4.0} ms", 1000.0 * found.seconds);
-    let label = harmless(&explanation.label);
+    let used = draw_words(&MarkedText::new(found, explanation), is_old, theme, available, buffer);
+    let duration = format!("in {:>4.0} ms", 1000.0 * found.seconds);
+    let label = sanitize(&explanation.label);
     let legend = format!("[supports {label}]  <opposes it>  doubled: strongest");
     let y = area.y + used;
-    let width = area.width.saturating_sub(took.len() as u16 + 2);
+    let width = area.width.saturating_sub(duration.len() as u16 + 2);
     draw_text(buffer, area.x, y, width, &truncate(theme, &legend, width as usize), theme.style(Role::Muted));
-    draw_text_right(buffer, area, y, &took, theme.style(Role::Muted));
+    draw_text_right(buffer, area, y, &duration, theme.style(Role::Muted));
 }
 
 /// The texts with marks around important words.
-struct Marked {
+struct MarkedText {
     /// Pieces of the text; marked ones have a style.
     pieces: Vec<(String, Option<Role>)>,
 }
 
-impl Marked {
+impl MarkedText {
     fn new(found: &ComputedAttribution, explanation: &Attributions) -> Self {
-        let most = explanation.words.iter().fold(0f32, |most, word| most.max(word.value.abs()));
+        let max_value =
+            explanation.words.iter().fold(0f32, |max_value, word| max_value.max(word.value.abs()));
         let (first, second) = (&found.texts.0, found.texts.1.as_ref());
-        let mut marked = Marked { pieces: Vec::new() };
+        let mut marked = MarkedText { pieces: Vec::new() };
         for (sequence, text) in std::iter::once(first).chain(second).enumerate() {
             if sequence > 0 {
                 marked.pieces.push(("  |  ".into(), None));
             }
-            // `harmless` keeps the number of characters.
-            let characters: Vec<char> = harmless(text).chars().collect();
+            // `sanitize` keeps the number of characters.
+            let characters: Vec<char> = sanitize(text).chars().collect();
             let words = explanation.words.iter().filter(|word| word.sequence == sequence);
-            marked.add(&characters, words, most);
+            marked.add(&characters, words, max_value);
         }
         marked
     }
 
-    fn add<'w>(&mut self, characters: &[char], words: impl Iterator<Item = &'w WordAttribution>, most: f32) {
+    fn add<'w>(
+        &mut self,
+        characters: &[char],
+        words: impl Iterator<Item = &'w WordAttribution>,
+        max_value: f32,
+    ) {
         let part = |range: Range<usize>| characters.get(range).unwrap_or_default().iter().collect::<String>();
         let mut plain = 0;
-        for word in words.filter(|word| word.value.abs() >= MARKED * most && word.value != 0.0) {
+        for word in words.filter(|word| word.value.abs() >= MARKED * max_value && word.value != 0.0) {
             let (before, after, role) =
                 if word.value > 0.0 { ("[", "]", Role::Best) } else { ("<", ">", Role::Error) };
-            let count = if word.value.abs() >= STRONG * most { 2 } else { 1 };
+            let count = if word.value.abs() >= STRONG * max_value { 2 } else { 1 };
             let (before, after) = (before.repeat(count), after.repeat(count));
             self.pieces.push((part(plain..word.start), None));
             self.pieces.push((before + &part(word.start..word.end) + &after, Some(role)));
@@ -85,7 +91,7 @@ impl Marked {
     }
 
     /// Omits the middle of unmarked pieces.
-    fn shortened(&self, theme: Theme) -> Marked {
+    fn shortened(&self, theme: Theme) -> MarkedText {
         let shorten = |text: &str| {
             let words: Vec<&str> = text.split(' ').filter(|word| !word.is_empty()).collect();
             let [first, .., last] = words[..] else { return text.to_string() };
@@ -100,12 +106,12 @@ impl Marked {
             Some(_) => (text.clone(), *role),
             None => (shorten(text), None),
         };
-        Marked { pieces: self.pieces.iter().map(piece).collect() }
+        MarkedText { pieces: self.pieces.iter().map(piece).collect() }
     }
 }
 
 /// Draws the texts into `area`, with unmarked pieces shortened if they do not fit; returns the number of lines used.
-fn draw_words(marked: &Marked, is_old: bool, theme: Theme, area: Rect, buffer: &mut Buffer) -> u16 {
+fn draw_words(marked: &MarkedText, is_old: bool, theme: Theme, area: Rect, buffer: &mut Buffer) -> u16 {
     let width = (area.width as usize).max(1);
     let shorter;
     let marked = if text::width(&marked.text()) > width * area.height as usize {
@@ -119,19 +125,26 @@ fn draw_words(marked: &Marked, is_old: bool, theme: Theme, area: Rect, buffer: &
     for (row, line) in lines.iter().enumerate().take(area.height as usize) {
         let (mut x, mut first) = (area.x, 0);
         for (piece, role) in &marked.pieces {
-            let here = line.start.max(first)..line.end.min(first + piece.len());
+            let range = line.start.max(first)..line.end.min(first + piece.len());
             first += piece.len();
-            if here.start >= here.end {
+            if range.start >= range.end {
                 continue;
             }
             let style = theme.style(if is_old { Role::Muted } else { role.unwrap_or(Role::Text) });
-            x = draw_text(buffer, x, area.y + row as u16, area.right().saturating_sub(x), &text[here], style);
+            x = draw_text(
+                buffer,
+                x,
+                area.y + row as u16,
+                area.right().saturating_sub(x),
+                &text[range],
+                style,
+            );
         }
     }
     let used = lines.len().min(area.height as usize) as u16;
     if lines.len() > used as usize && area.width > 0 {
-        let sign = theme.symbol(Symbol::Ellipsis);
-        draw_text(buffer, area.right() - 1, area.y + used - 1, 1, sign, theme.style(Role::Muted));
+        let ellipsis = theme.symbol(Symbol::Ellipsis);
+        draw_text(buffer, area.right() - 1, area.y + used - 1, 1, ellipsis, theme.style(Role::Muted));
     }
     used
 }
@@ -143,11 +156,11 @@ mod tests {
 
     const THEME: Theme = Theme::new(ColorDepth::None, Charset::Unicode);
 
-    fn push(start: usize, end: usize, value: f32) -> WordAttribution {
+    fn attribution(start: usize, end: usize, value: f32) -> WordAttribution {
         WordAttribution { text: String::new(), start, end, value, sequence: 0 }
     }
 
-    fn marked(text: &str, words: Vec<WordAttribution>) -> Marked {
+    fn marked(text: &str, words: Vec<WordAttribution>) -> MarkedText {
         let explanation = Attributions { label: "positive".into(), words };
         let found = ComputedAttribution {
             texts: (text.into(), None),
@@ -155,21 +168,26 @@ mod tests {
             computed_at: 0.0,
             result: Ok(explanation.clone()),
         };
-        Marked::new(&found, &explanation)
+        MarkedText::new(&found, &explanation)
     }
 
     #[test]
     fn words_are_marked_by_strength_and_direction() {
-        let words = vec![push(0, 3, 0.1), push(4, 8, -0.4), push(8, 9, 0.3), push(10, 15, 1.0)];
+        let words = vec![
+            attribution(0, 3, 0.1),
+            attribution(4, 8, -0.4),
+            attribution(8, 9, 0.3),
+            attribution(10, 15, 1.0),
+        ];
         assert_eq!(marked("the plöt, bored", words).text(), "the <plöt>[,] [[bored]]");
-        assert_eq!(marked("flat", vec![push(0, 4, 0.0)]).text(), "flat");
+        assert_eq!(marked("flat", vec![attribution(0, 4, 0.0)]).text(), "flat");
         assert_eq!(marked("", Vec::new()).text(), "");
     }
 
     #[test]
     fn unmarked_pieces_are_shortened() {
         let text = "one two three four five six seven eight nine";
-        let all = marked(text, vec![push(8, 13, 1.0), push(40, 44, -0.9)]);
+        let all = marked(text, vec![attribution(8, 13, 1.0), attribution(40, 44, -0.9)]);
         assert_eq!(all.shortened(THEME).text(), "one two [[three]] four … eight <<nine>>");
     }
 }

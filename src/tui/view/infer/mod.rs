@@ -26,23 +26,23 @@ pub(super) fn draw(app: &App, area: Rect, buffer: &mut Buffer) -> Option<Positio
     let field = if area.height >= 30 { 5 } else { 3 };
     let fields = if infer.is_pair() { 2 } else { 1 };
     // Always reserves space for the attribution, so that nothing moves when it arrives.
-    let why = if area.height >= 30 { 4 } else { 3 };
+    let attribution_height = if area.height >= 30 { 4 } else { 3 };
     let heights = [
         Constraint::Length(1),
         Constraint::Length(field * fields),
-        Constraint::Length((lines + 3 + why).min(area.height / 2)),
+        Constraint::Length((lines + 3 + attribution_height).min(area.height / 2)),
         Constraint::Fill(1),
     ];
-    let [head, text, bars, before] = Layout::vertical(heights).areas(area);
-    draw_head(app, head, buffer);
+    let [header, text, bars, before] = Layout::vertical(heights).areas(area);
+    draw_header(app, header, buffer);
     let cursor = draw_fields(app, text, buffer);
     draw_prediction(app, bars, buffer);
     draw_lists(app, before, buffer);
     cursor
 }
 
-fn draw_head(app: &App, area: Rect, buffer: &mut Buffer) {
-    let (text, role) = model::what(app);
+fn draw_header(app: &App, area: Rect, buffer: &mut Buffer) {
+    let (text, role) = model::describe(app);
     let theme = app.theme;
     let took = app
         .infer
@@ -64,12 +64,12 @@ fn draw_fields(app: &App, area: Rect, buffer: &mut Buffer) -> Option<Position> {
         let field = &infer.fields[number];
         let title =
             if field.is_truncated() { format!("{name} (too long, truncated)") } else { (*name).to_string() };
-        let is_at = infer.focused_field == number || names.len() == 1;
-        let block = padded_pane(app.theme, &title, is_at && app.popup.is_none());
+        let is_selected = infer.focused_field == number || names.len() == 1;
+        let block = padded_pane(app.theme, &title, is_selected && app.popup.is_none());
         let inner = block.inner(rows[number]);
         block.render(rows[number], buffer);
         let at = field.draw_paragraph(buffer, inner, app.theme, "type here");
-        if is_at && !inner.is_empty() {
+        if is_selected && !inner.is_empty() {
             cursor = Some(at);
         }
     }
@@ -81,8 +81,8 @@ fn draw_prediction(app: &App, area: Rect, buffer: &mut Buffer) {
     let theme = app.theme;
     let area = Rect { y: area.y + 1, height: area.height.saturating_sub(1), ..area };
     let area = Rect { x: area.x + 2, width: area.width.saturating_sub(4), ..area };
-    if let Some(why) = &infer.classify_error {
-        for (row, line) in wrap(why, area.width as usize).iter().enumerate().take(area.height as usize) {
+    if let Some(error) = &infer.classify_error {
+        for (row, line) in wrap(error, area.width as usize).iter().enumerate().take(area.height as usize) {
             draw_text(buffer, area.x, area.y + row as u16, area.width, line, theme.style(Role::Error));
         }
         return;
@@ -115,14 +115,14 @@ fn draw_prediction(app: &App, area: Rect, buffer: &mut Buffer) {
         };
         let text = format!("{scale}{}{truncated_note}", text::plural(prediction.tokens as u64, "token"));
         let x = draw_text(buffer, area.x, y, area.width, &text, theme.style(Role::Muted)) + 3;
-        if let Some(why) = beside.and_then(Comparison::status) {
+        if let Some(error) = beside.and_then(Comparison::status) {
             let available = area.right().saturating_sub(x);
             draw_text(
                 buffer,
                 x,
                 y,
                 available,
-                &truncate(theme, &why, usize::from(available)),
+                &truncate(theme, &error, usize::from(available)),
                 theme.style(Role::Warning),
             );
         }
@@ -142,8 +142,8 @@ fn draw_lists(app: &App, area: Rect, buffer: &mut Buffer) {
     let [left, right] = if area.width >= INFER_SIDE_BY_SIDE {
         Layout::horizontal(halves).areas(area)
     } else {
-        let most = area.height.saturating_sub(3).max(3);
-        Layout::vertical([Constraint::Length(height.min(most)), Constraint::Fill(1)]).areas(area)
+        let max_height = area.height.saturating_sub(3).max(3);
+        Layout::vertical([Constraint::Length(height.min(max_height)), Constraint::Fill(1)]).areas(area)
     };
     probe_list::draw(app, left, buffer);
     draw_history(app, right, buffer);
@@ -177,8 +177,8 @@ fn draw_history(app: &App, area: Rect, buffer: &mut Buffer) {
             None => entry.text.clone(),
         };
         let available = (inner.width as usize).saturating_sub(widest + 12);
-        let is_at = app.infer.recalled == Some(row);
-        let role = if is_at { Role::Selected } else { Role::Text };
+        let is_selected = app.infer.recalled == Some(row);
+        let role = if is_selected { Role::Selected } else { Role::Text };
         let x = draw_text(
             buffer,
             inner.x,
@@ -197,7 +197,7 @@ fn draw_history(app: &App, area: Rect, buffer: &mut Buffer) {
 pub(super) fn draw_tiny(app: &App, area: Rect, buffer: &mut Buffer) -> Option<Position> {
     let infer = &app.infer;
     let theme = app.theme;
-    let (text, role) = model::what(app);
+    let (text, role) = model::describe(app);
     draw_text(
         buffer,
         area.x,

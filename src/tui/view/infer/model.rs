@@ -9,7 +9,7 @@ use crate::tui::state::run::RunState;
 use crate::tui::theme::Role;
 
 /// The name of the model, and the age of its weights.
-pub(super) fn what(app: &App) -> (String, Role) {
+pub(super) fn describe(app: &App) -> (String, Role) {
     let infer = &app.infer;
     let name = match &infer.source {
         ModelSource::Nothing => {

@@ -24,17 +24,17 @@ pub(super) fn draw(app: &App, area: Rect, buffer: &mut Buffer) {
     let block = padded_pane(theme, "Probes", false);
     let inner = block.inner(area);
     block.render(area, buffer);
-    if let Some(why) = &infer.probes.error {
-        for (line, y) in wrap(why, usize::from(inner.width)).iter().zip(inner.y..inner.bottom()) {
+    if let Some(error) = &infer.probes.error {
+        for (line, y) in wrap(error, usize::from(inner.width)).iter().zip(inner.y..inner.bottom()) {
             draw_text(buffer, inner.x, y, inner.width, line, theme.style(Role::Warning));
         }
         return;
     }
     let history = infer.run_history(app.training.as_ref());
-    let line = |(at, pin)| ProbeLine {
-        pin,
-        course: history.and_then(|history| history.probes.series_of(pin)),
-        is_at: infer.recalled == Some(infer.history.len() + at),
+    let line = |(at, probe)| ProbeLine {
+        probe,
+        series: history.and_then(|history| history.probes.series_of(probe)),
+        is_selected: infer.recalled == Some(infer.history.len() + at),
     };
     let lines: Vec<_> = infer.fitting_probes().enumerate().map(line).collect();
     probes::draw(&lines, history, theme, inner, buffer);

@@ -28,11 +28,11 @@ const PER_CLASS: u16 = 25;
 /// Draws the screen.
 pub fn draw(app: &App, area: Rect, buffer: &mut Buffer) {
     let Content::Loaded(loaded) = &app.insight.content else {
-        draw_nothing(app, area, buffer);
+        draw_placeholder(app, area, buffer);
         return;
     };
     let areas = Areas::new(loaded, area);
-    draw_head(app, loaded, areas.head, buffer);
+    draw_header(app, loaded, areas.header, buffer);
     match &loaded.analysis.detail {
         Detail::Classes(classes) => {
             Matrix::new(loaded).draw(app, loaded, &classes.cells, areas.top, buffer);
@@ -46,11 +46,11 @@ pub fn draw(app: &App, area: Rect, buffer: &mut Buffer) {
 }
 
 /// The action of a click: select a row of the list or a cell of the matrix.
-pub fn point_at(app: &App, area: Rect, place: Position) -> Option<Action> {
+pub fn point_at(app: &App, area: Rect, position: Position) -> Option<Action> {
     let loaded = app.insight.loaded()?;
     let areas = Areas::new(loaded, area);
-    let cell = || Matrix::new(loaded).cell_at(app.theme, areas.top, place);
-    let line = rows::line_at(app, loaded, areas.list, place);
+    let cell = || Matrix::new(loaded).cell_at(app.theme, areas.top, position);
+    let line = rows::line_at(app, loaded, areas.list, position);
     line.map(|line| Action::Insight(InsightAction::Select(line))).or_else(|| {
         cell().map(|(label, predicted)| Action::Insight(InsightAction::SelectCell(label, predicted)))
     })
@@ -58,7 +58,7 @@ pub fn point_at(app: &App, area: Rect, place: Position) -> Option<Action> {
 
 /// The areas of the screen.
 struct Areas {
-    head: Rect,
+    header: Rect,
     /// The confusion matrix, or the regression plot.
     top: Rect,
     calibration: Option<Rect>,
@@ -83,20 +83,20 @@ impl Areas {
             Constraint::Length(if below { curve } else { 0 }),
             Constraint::Fill(1),
         ];
-        let [head, top, middle, list] = Layout::vertical(heights).areas(area);
+        let [header, top, middle, list] = Layout::vertical(heights).areas(area);
         if !beside {
-            return Areas { head, top, calibration: below.then_some(middle), list };
+            return Areas { header, top, calibration: below.then_some(middle), list };
         }
         let widths = [Constraint::Length(matrix.width()), Constraint::Fill(1)];
         let [left, right] = Layout::horizontal(widths).areas(top);
-        Areas { head, top: left, calibration: Some(right), list }
+        Areas { header, top: left, calibration: Some(right), list }
     }
 
     fn of_scale(area: Rect) -> Areas {
         let top = scale::height(area).min(area.height / 2);
         let heights = [Constraint::Length(2), Constraint::Length(top), Constraint::Fill(1)];
-        let [head, top, list] = Layout::vertical(heights).areas(area);
-        Areas { head, top, calibration: None, list }
+        let [header, top, list] = Layout::vertical(heights).areas(area);
+        Areas { header, top, calibration: None, list }
     }
 }
 
@@ -117,7 +117,7 @@ fn message(app: &App) -> (String, Role) {
     (text.to_string(), Role::Muted)
 }
 
-fn draw_nothing(app: &App, area: Rect, buffer: &mut Buffer) {
+fn draw_placeholder(app: &App, area: Rect, buffer: &mut Buffer) {
     let (text, role) = message(app);
     let width = area.width.saturating_sub(8).min(72);
     let lines = wrap(&text, width as usize);
@@ -135,8 +135,8 @@ fn name(app: &App, loaded: &LoadedReport) -> String {
     let Some(of) = &app.insight.subject else { return String::new() };
     let name = of.dir.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
     let ErrorReport { seed_index: seed, seed_count: seeds, spec, .. } = &loaded.report;
-    let place = if *seeds > 1 { format!(" ({} of {seeds})", seed + 1) } else { String::new() };
-    format!("{name}{}seed {}{place}", app.theme.symbol(Symbol::Dot), spec.seed)
+    let seed_number = if *seeds > 1 { format!(" ({} of {seeds})", seed + 1) } else { String::new() };
+    format!("{name}{}seed {}{seed_number}", app.theme.symbol(Symbol::Dot), spec.seed)
 }
 
 /// The selected evaluation.
@@ -165,7 +165,7 @@ fn scores(loaded: &LoadedReport) -> String {
         .join("   ")
 }
 
-fn draw_head(app: &App, loaded: &LoadedReport, area: Rect, buffer: &mut Buffer) {
+fn draw_header(app: &App, loaded: &LoadedReport, area: Rect, buffer: &mut Buffer) {
     let theme = app.theme;
     let rows = format!("{} validation rows ", format::count(loaded.predictions().len() as u64));
     let lines =
@@ -216,11 +216,11 @@ impl Matrix {
     }
 
     /// Label and predicted class of the cell at a position.
-    fn cell_at(&self, theme: Theme, area: Rect, place: Position) -> Option<(usize, usize)> {
+    fn cell_at(&self, theme: Theme, area: Rect, position: Position) -> Option<(usize, usize)> {
         let inner = Matrix::pane(theme, false).inner(area);
-        let label = usize::from(place.y.checked_sub(inner.y + 1)?);
-        let predicted = usize::from(place.x.checked_sub(inner.x + self.name as u16)?) / self.column;
-        let is_cell = inner.contains(place) && label < self.classes && predicted < self.classes;
+        let label = usize::from(position.y.checked_sub(inner.y + 1)?);
+        let predicted = usize::from(position.x.checked_sub(inner.x + self.name as u16)?) / self.column;
+        let is_cell = inner.contains(position) && label < self.classes && predicted < self.classes;
         is_cell.then_some((label, predicted))
     }
 
@@ -238,14 +238,14 @@ impl Matrix {
         let inner = block.inner(area);
         block.render(area, buffer);
         let (labels, column) = (loaded.report.labels.classes(), self.column);
-        let head: Vec<String> = labels
+        let header: Vec<String> = labels
             .iter()
             .map(|label| format!("{:>width$} ", truncate(theme, label, column - 2), width = column - 1))
             .collect();
-        let head = head.concat();
-        let head =
-            format!("{:name$}{head}{:>10}{:>8}{:>7}", "", "precision", "recall", "F1", name = self.name);
-        draw_text(buffer, inner.x, inner.y, inner.width, &head, theme.style(Role::Muted));
+        let header = header.concat();
+        let header =
+            format!("{:name$}{header}{:>10}{:>8}{:>7}", "", "precision", "recall", "F1", name = self.name);
+        draw_text(buffer, inner.x, inner.y, inner.width, &header, theme.style(Role::Muted));
         let per_class = &loaded.analysis.scores.per_class;
         for ((label, cells), class) in cells.iter().enumerate().zip(per_class) {
             let y = inner.y + 1 + label as u16;
@@ -255,11 +255,11 @@ impl Matrix {
             let name = fit_width(theme, &labels[label], self.name);
             let mut x = draw_text(buffer, inner.x, y, inner.width, &name, theme.style(Role::Text));
             for (predicted, rows) in cells.iter().enumerate() {
-                let is_at = view.cell == (label, predicted);
+                let is_selected = view.cell == (label, predicted);
                 let number = rows.len().to_string();
                 // Brackets mark the selected cell without colours too.
-                let number = if is_at { format!("[{number}]") } else { format!("{number} ") };
-                let role = match (is_at && is_focus, label == predicted, rows.len()) {
+                let number = if is_selected { format!("[{number}]") } else { format!("{number} ") };
+                let role = match (is_selected && is_focus, label == predicted, rows.len()) {
                     (true, ..) => Role::Selected,
                     (_, _, 0) => Role::Muted,
                     (_, true, _) => Role::Best,
@@ -278,7 +278,7 @@ impl Matrix {
 /// The bins that are not empty, each with its lower bound in percent.
 fn shown_bins(classes: &Classes) -> impl Iterator<Item = (usize, &Bin)> {
     let bins = classes.calibration.bins.iter().enumerate();
-    bins.filter(|(_, bin)| bin.rows > 0).map(|(place, bin)| (10 * place, bin))
+    bins.filter(|(_, bin)| bin.rows > 0).map(|(index, bin)| (10 * index, bin))
 }
 
 /// Draws a bar with the accuracy of each bin, and a mark at its mean confidence.
@@ -295,7 +295,7 @@ fn draw_calibration(app: &App, classes: &Classes, area: Rect, buffer: &mut Buffe
     block.render(area, buffer);
     let is_wide = inner.width >= 34;
     let (left, right) = if is_wide { (8, 19) } else { (7, 5) };
-    let head = if is_wide { format!("{:>11}{:>8}", "accuracy %", "rows") } else { "acc. %".into() };
+    let header = if is_wide { format!("{:>11}{:>8}", "accuracy %", "rows") } else { "acc. %".into() };
     draw_text(
         buffer,
         inner.x,
@@ -304,7 +304,7 @@ fn draw_calibration(app: &App, classes: &Classes, area: Rect, buffer: &mut Buffe
         if is_wide { "confidence %" } else { "conf. %" },
         theme.style(Role::Muted),
     );
-    draw_text_right(buffer, inner, inner.y, &head, theme.style(Role::Muted));
+    draw_text_right(buffer, inner, inner.y, &header, theme.style(Role::Muted));
     let width = inner.width.saturating_sub(left + right);
     for (line, (from, bin)) in shown_bins(classes).enumerate() {
         let y = inner.y + 1 + line as u16;

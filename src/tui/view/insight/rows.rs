@@ -2,12 +2,12 @@
 
 use crate::catalog::{ClassName, Labels};
 use crate::format;
-use crate::text::{self, harmless};
+use crate::text::{self, sanitize};
 use crate::tui::action::RowList;
 use crate::tui::state::App;
 use crate::tui::state::insight::{InsightState, LoadedReport};
 use crate::tui::theme::{Role, Theme};
-use crate::tui::widgets::bars::spark;
+use crate::tui::widgets::bars::sparkline;
 use crate::tui::widgets::{
     draw_text, first_visible, fit_width, line_at_position, padded_pane, truncate, wrap,
 };
@@ -45,8 +45,8 @@ impl Columns {
             _ => SEEDS,
         };
         let spark = loaded.report.evaluations.len().clamp(min_spark, max_spark.max(min_spark));
-        let taken = number + 2 + 2 * (class + 2) + CONFIDENCE + LOSS + 2 + spark;
-        Columns { number, text: width.saturating_sub(taken), class, spark }
+        let fixed_width = number + 2 + 2 * (class + 2) + CONFIDENCE + LOSS + 2 + spark;
+        Columns { number, text: width.saturating_sub(fixed_width), class, spark }
     }
 }
 
@@ -57,7 +57,7 @@ fn frame(app: &App, loaded: &LoadedReport) -> Block<'static> {
 
 /// The warning above the rows if their texts are not available.
 fn warning(loaded: &LoadedReport) -> Option<String> {
-    loaded.report.examples.as_ref().err().map(|why| format!("Texts not available: {}", harmless(why)))
+    loaded.report.examples.as_ref().err().map(|error| format!("Texts not available: {}", sanitize(error)))
 }
 
 /// The area of the rows below the heading, and the first visible row.
@@ -69,9 +69,9 @@ fn lines(view: &InsightState, loaded: &LoadedReport, inner: Rect) -> (Rect, usiz
 }
 
 /// The index in the list of the row at a position.
-pub(super) fn line_at(app: &App, loaded: &LoadedReport, area: Rect, place: Position) -> Option<usize> {
+pub(super) fn line_at(app: &App, loaded: &LoadedReport, area: Rect, position: Position) -> Option<usize> {
     let (lines, first) = lines(&app.insight, loaded, frame(app, loaded).inner(area));
-    line_at_position(lines, first, place).filter(|line| *line < app.insight.count())
+    line_at_position(lines, first, position).filter(|line| *line < app.insight.count())
 }
 
 /// Draws the selected list.
@@ -81,9 +81,9 @@ pub(super) fn draw(app: &App, loaded: &LoadedReport, area: Rect, buffer: &mut Bu
     let inner = block.inner(area);
     block.render(area, buffer);
     let mut rest = inner;
-    if let Some(why) = warning(loaded) {
-        let why = truncate(theme, &why, rest.width as usize);
-        draw_text(buffer, rest.x, rest.y, rest.width, &why, theme.style(Role::Warning));
+    if let Some(error) = warning(loaded) {
+        let error = truncate(theme, &error, rest.width as usize);
+        draw_text(buffer, rest.x, rest.y, rest.width, &error, theme.style(Role::Warning));
         rest = Rect { y: rest.y + 1, height: rest.height.saturating_sub(1), ..rest };
     }
     if view.count() == 0 {
@@ -92,7 +92,7 @@ pub(super) fn draw(app: &App, loaded: &LoadedReport, area: Rect, buffer: &mut Bu
     }
     let columns = Columns::new(loaded, rest.width as usize);
     let class = columns.class;
-    let head = format!(
+    let header = format!(
         "{:>number$}  {:<text$}  {:<class$}  {:<class$}{:>CONFIDENCE$}{:>LOSS$}  {}",
         "row",
         "text",
@@ -109,7 +109,7 @@ pub(super) fn draw(app: &App, loaded: &LoadedReport, area: Rect, buffer: &mut Bu
         rest.x,
         rest.y,
         rest.width,
-        &truncate(theme, &head, rest.width as usize),
+        &truncate(theme, &header, rest.width as usize),
         theme.style(Role::Muted),
     );
     let (rows, first) = lines(view, loaded, inner);
@@ -122,22 +122,24 @@ pub(super) fn draw(app: &App, loaded: &LoadedReport, area: Rect, buffer: &mut Bu
 fn draw_row(
     view: &InsightState,
     loaded: &LoadedReport,
-    place: usize,
+    index: usize,
     columns: &Columns,
     theme: Theme,
     area: Rect,
     buffer: &mut Buffer,
 ) {
-    let Some(row) = view.row(place) else { return };
+    let Some(row) = view.row(index) else { return };
     let predictions = loaded.predictions();
     let row_text = match &loaded.report.labels {
-        Labels::Classes(names) => class_row(view, loaded, names, (place, row)),
+        Labels::Classes(names) => class_row(view, loaded, names, (index, row)),
         Labels::Scale { .. } => regression_row(loaded, row),
     };
     let shared = loaded.cross_seed().filter(|_| view.listed == RowList::CrossSeed);
-    let shared = shared.and_then(|together| Some((together.seed_count, together.rows.get(place)?)));
+    let shared = shared.and_then(|cross_seed| Some((cross_seed.seed_count, cross_seed.rows.get(index)?)));
     let (loss, last) = match shared {
-        None => (predictions.loss(row), (spark(loaded.losses(row), columns.spark, theme), Role::Validation)),
+        None => {
+            (predictions.loss(row), (sparkline(loaded.losses(row), columns.spark, theme), Role::Validation))
+        }
         Some((seeds, shared)) => {
             let unit = if columns.spark >= SEEDS { " seeds" } else { "" };
             let role = if shared.wrong == seeds { Role::Warning } else { Role::Text };
@@ -145,7 +147,7 @@ fn draw_row(
         }
     };
     let number = format!("{:>width$}", row + 1, width = columns.number);
-    let role = if place == view.selected && view.is_in_list { Role::Selected } else { Role::Text };
+    let role = if index == view.selected && view.is_in_list { Role::Selected } else { Role::Text };
     let text = fit_width(theme, &text_of(loaded, row), columns.text);
     let left = format!("{number}  {text}  {}  ", fit_width(theme, &row_text.label, columns.class));
     let mut x = draw_text(buffer, area.x, area.y, area.width, &left, theme.style(role));
@@ -174,17 +176,17 @@ fn class_row(
     view: &InsightState,
     loaded: &LoadedReport,
     names: &[ClassName],
-    (place, row): (usize, usize),
+    (index, row): (usize, usize),
 ) -> RowText {
     let predictions = loaded.predictions();
     let (label, mut predicted) = (predictions.target(row), predictions.predicted(row));
     let mut confidence = predictions.probability(row, predicted);
     if view.listed == RowList::Mislabelled {
-        let issue = &loaded.report.label_issues[place];
+        let issue = &loaded.report.label_issues[index];
         (predicted, confidence) = (issue.suggested, issue.suggested_probability);
     }
     if view.listed == RowList::CrossSeed
-        && let Some(shared) = loaded.cross_seed().and_then(|together| together.rows.get(place))
+        && let Some(shared) = loaded.cross_seed().and_then(|cross_seed| cross_seed.rows.get(index))
     {
         (predicted, confidence) = (shared.predicted, shared.probability);
     }
@@ -210,7 +212,7 @@ fn regression_row(loaded: &LoadedReport, row: usize) -> RowText {
 /// The text or both texts of a row; empty if not available.
 fn text_of(loaded: &LoadedReport, row: usize) -> String {
     let Ok(texts) = &loaded.report.examples else { return String::new() };
-    let short = |text: &str| harmless(&text.chars().take(MAX_CHARS).collect::<String>());
+    let short = |text: &str| sanitize(&text.chars().take(MAX_CHARS).collect::<String>());
     let example = &texts[row];
     match &example.text_pair {
         Some(pair) => format!("{}  |  {}", short(&example.text), short(pair)),
@@ -219,13 +221,17 @@ fn text_of(loaded: &LoadedReport, row: usize) -> String {
 }
 
 fn title(view: &InsightState, loaded: &LoadedReport) -> String {
-    let what = match view.listed {
+    let list_name = match view.listed {
         RowList::Hardest => "Hardest rows".to_string(),
         RowList::Mislabelled => "Likely label errors".to_string(),
         RowList::CrossSeed => match loaded.cross_seed() {
-            Some(together) => {
-                let all = together.rows.iter().filter(|row| row.wrong == together.seed_count).count();
-                format!("Wrong in all {} seeds: {}; all rows", together.seed_count, format::count(all as u64))
+            Some(cross_seed) => {
+                let all = cross_seed.rows.iter().filter(|row| row.wrong == cross_seed.seed_count).count();
+                format!(
+                    "Wrong in all {} seeds: {}; all rows",
+                    cross_seed.seed_count,
+                    format::count(all as u64)
+                )
             }
             None => "All seeds".to_string(),
         },
@@ -236,9 +242,9 @@ fn title(view: &InsightState, loaded: &LoadedReport) -> String {
     };
     let (at, all) = (view.selected + 1, view.count());
     if all == 0 {
-        what
+        list_name
     } else {
-        format!("{what}: {} of {}", format::count(at as u64), format::count(all as u64))
+        format!("{list_name}: {} of {}", format::count(at as u64), format::count(all as u64))
     }
 }
 
@@ -246,7 +252,7 @@ fn draw_none(view: &InsightState, loaded: &LoadedReport, theme: Theme, area: Rec
     let was_trained = loaded.report.evaluations.iter().any(|evaluation| evaluation.step > 0);
     let text = match view.listed {
         RowList::CrossSeed => match &loaded.report.cross_seed {
-            Err(why) => why.as_str(),
+            Err(error) => error.as_str(),
             Ok(_) => "Available once two seeds have been evaluated.",
         },
         RowList::Mislabelled if !was_trained => {

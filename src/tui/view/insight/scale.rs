@@ -100,8 +100,8 @@ fn draw_bins(app: &App, bins: &[ResidualBin], area: Rect, buffer: &mut Buffer) {
     draw_text(buffer, inner.x, inner.y, inner.width, "target", muted);
     draw_text_right(buffer, inner, inner.y, "RMSE    bias    rows", muted);
     let max = bins.iter().map(|bin| bin.rmse).fold(0.0, f64::max);
-    for (place, bin) in bins.iter().enumerate() {
-        let y = inner.y + 1 + place as u16;
+    for (index, bin) in bins.iter().enumerate() {
+        let y = inner.y + 1 + index as u16;
         if y >= inner.bottom() {
             break;
         }

@@ -19,19 +19,20 @@ const SECONDS: [f64; 17] = [
 const DAY: f64 = 86_400.0;
 
 impl LineChart<'_> {
-    pub(super) fn draw_values(&self, buffer: &mut Buffer, plot: Rect, scale: &Scale) {
+    /// Draws the vertical axis with its ticks and their labels.
+    pub(super) fn draw_y_axis(&self, buffer: &mut Buffer, plot: Rect, scale: &Scale) {
         let theme = self.theme;
         let (frame, muted) = (theme.style(Role::Frame), theme.style(Role::Muted));
         for y in plot.top()..plot.bottom() {
             draw_text(buffer, plot.x - 1, y, 1, theme.symbol(Symbol::Axis), frame);
         }
-        let mut free = plot.bottom();
+        let mut free_bottom = plot.bottom();
         for (value, label) in scale.ticks.iter().zip(self.tick_labels(scale)) {
             let y = plot.y + scale.dot(*value, plot.height) as u16 / 4;
-            if y >= free {
+            if y >= free_bottom {
                 continue;
             }
-            free = y;
+            free_bottom = y;
             draw_text(buffer, plot.x - 1, y, 1, theme.symbol(Symbol::AxisTick), frame);
             draw_text(buffer, plot.x - AXIS, y, AXIS - 1, &format!("{label:>5}"), muted);
         }
@@ -39,7 +40,7 @@ impl LineChart<'_> {
 
     /// Draws the horizontal axis with its ticks, and the label of the cursor, given as position and column. The first
     /// tick label other than 0 is preceded by the name of the axis.
-    pub(super) fn draw_places(
+    pub(super) fn draw_x_axis(
         &self,
         buffer: &mut Buffer,
         plot: Rect,
@@ -54,7 +55,7 @@ impl LineChart<'_> {
         let cursor_label = cursor.map(|(position, x)| self.draw_cursor_label(buffer, plot, x, position));
         let span = to - from;
         let every = distance(axis, span, f64::from(plot.width / 8).clamp(1.0, 12.0));
-        let mut free = plot.x;
+        let mut free_left = plot.x;
         let mut is_named = false;
         let mut number = (from / every - 1e-9).ceil();
         while number * every <= to + 1e-9 * span {
@@ -68,10 +69,10 @@ impl LineChart<'_> {
             let start =
                 x.saturating_sub(width / 2).clamp(plot.x, (plot.right()).saturating_sub(width).max(plot.x));
             let is_hidden = cursor_label.is_some_and(|(left, right)| start < right && start + width > left);
-            if start >= free && start + width <= plot.right() && !is_hidden {
+            if start >= free_left && start + width <= plot.right() && !is_hidden {
                 draw_text(buffer, x, plot.bottom(), 1, theme.symbol(Symbol::PositionTick), frame);
                 draw_text(buffer, start, plot.bottom() + 1, width, &text, muted);
-                free = start + width + 1;
+                free_left = start + width + 1;
                 is_named |= number > 0.0;
             }
             number += 1.0;

@@ -18,9 +18,9 @@ use ratatui::layout::Rect;
 pub(super) fn merged(seeds: &[Trace]) -> Trace {
     let width = seeds.first().map_or(0, |trace| trace.columns.len());
     let column = |at: usize| {
-        let here = || seeds.iter().map(|trace| &trace.columns[at]);
-        let not_finite = here().map(|column| column.not_finite).sum();
-        let has_point = here().any(|column| column.finite > 0);
+        let columns = || seeds.iter().map(|trace| &trace.columns[at]);
+        let not_finite = columns().map(|column| column.not_finite).sum();
+        let has_point = columns().any(|column| column.finite > 0);
         let values = seeds.iter().filter(|_| has_point).filter_map(|trace| trace.read(at));
         match Repeats::of(values) {
             None => Column { not_finite, ..Column::EMPTY },
@@ -86,6 +86,6 @@ fn fill(
 }
 
 /// Whether the mean of a band has a dot in column `x`: it is dashed if a curve of one seed is drawn over it.
-pub(super) fn is_dash(look: CurveStyle, x: usize) -> bool {
-    look != CurveStyle::Mean || x % 6 < 3
+pub(super) fn is_dash(style: CurveStyle, x: usize) -> bool {
+    style != CurveStyle::Mean || x % 6 < 3
 }

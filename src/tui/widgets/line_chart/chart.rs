@@ -8,6 +8,7 @@ use crate::tui::theme::{Role, Symbol, Theme};
 
 /// Width of the value axis with its labels, in cells.
 pub(super) const AXIS: u16 = 6;
+
 /// How a curve is drawn.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CurveStyle {
@@ -26,14 +27,14 @@ pub enum CurveStyle {
 pub struct Curve<'a> {
     /// The name, shown at its end; may be empty.
     pub name: &'a str,
-    /// Its style.
+    /// The role that determines its colours.
     pub role: Role,
     /// How it is drawn.
-    pub look: CurveStyle,
+    pub style: CurveStyle,
     /// The points of each seed. Several seeds are drawn as their mean with a band of the standard deviation.
     pub series: Vec<&'a Series>,
     /// Converts its steps to other units. All seeds share one, so that they are aligned by step on every axis.
-    pub course: &'a StepAxis,
+    pub step_axis: &'a StepAxis,
     /// Whether the smoothing of the view applies.
     pub is_smoothed: bool,
 }
@@ -45,9 +46,9 @@ impl Curve<'_> {
 
     /// The ASCII character of its dots.
     pub(super) fn plain(&self) -> &'static str {
-        match self.look {
+        match self.style {
             CurveStyle::Points(..) => "-",
-            CurveStyle::Marked(sign) => sign.text(true),
+            CurveStyle::Marked(symbol) => symbol.text(true),
             CurveStyle::Mean => "=",
             CurveStyle::Line if self.name.is_empty() => ".",
             CurveStyle::Line => "*",

@@ -60,11 +60,11 @@ impl LineChart<'_> {
         labels.sort_by_key(|label| label.dot);
         let lines = lines(labels.len(), plot.height);
         let x = plot.x + (last / 2) as u16 + 1;
-        let mut free = plot.y;
+        let mut free_top = plot.y;
         let mut below = lines * labels.len() as u16;
         for label in labels {
             let preferred = plot.y + label.dot as u16 / 4;
-            let y = preferred.min(plot.bottom().saturating_sub(below)).max(free);
+            let y = preferred.min(plot.bottom().saturating_sub(below)).max(free_top);
             if y + lines > plot.bottom() {
                 return;
             }
@@ -83,7 +83,7 @@ impl LineChart<'_> {
                 draw_text(buffer, x + 1, y, margin - 1, label.name, style);
             }
             draw_text(buffer, x + 1, y + lines - 1, margin - 1, &label.value, style);
-            free = y + lines;
+            free_top = y + lines;
             below -= lines;
         }
     }

@@ -27,7 +27,7 @@ use ratatui::style::Style;
 use scale::Scale;
 
 /// Distance of the markers along a curve, in cells.
-const SIGN_EVERY: usize = 24;
+const MARKER_DISTANCE: usize = 24;
 
 impl LineChart<'_> {
     /// Draws the chart. Returns the value of each curve at the cursor, or without a cursor at its end.
@@ -35,7 +35,7 @@ impl LineChart<'_> {
         let no_readings = vec![None; self.curves.len()];
         let area = area.intersection(buffer.area);
         let Some(plot) = self.plot(area) else { return no_readings };
-        let (height, foot) = (plot.height, area.height - plot.height);
+        let (height, axis_height) = (plot.height, area.height - plot.height);
         let margin = area.right() - plot.right();
         let end = self.end();
         let (from, to) = self.view.range(end);
@@ -52,9 +52,9 @@ impl LineChart<'_> {
             let share = if to > from { ((at - from) / (to - from)).clamp(0.0, 1.0) } else { 0.0 };
             (share * f64::from(2 * plot.width - 1)).round() as usize
         });
-        self.draw_values(buffer, plot, &scale);
-        if foot > 0 {
-            self.draw_places(buffer, plot, (from, to), cursor.zip(cursor_at.map(|at| at / 2)));
+        self.draw_y_axis(buffer, plot, &scale);
+        if axis_height > 0 {
+            self.draw_x_axis(buffer, plot, (from, to), cursor.zip(cursor_at.map(|at| at / 2)));
         }
         if let Some(at) = cursor_at {
             self.draw_cursor(buffer, plot, at / 2);
@@ -92,7 +92,7 @@ impl LineChart<'_> {
     fn end(&self) -> f64 {
         let ends = self.curves.iter().map(|curve| {
             let last = curve.last_step().unwrap_or(0).max(self.steps);
-            curve.course.mapper(self.view.axis).at(last as f64)
+            curve.step_axis.mapper(self.view.axis).at(last as f64)
         });
         let end = ends.fold(0.0, f64::max);
         if end > 0.0 { end } else { 1.0 }
@@ -103,10 +103,10 @@ impl LineChart<'_> {
         let span = self.view.smoothing() * self.steps.max(last.unwrap_or(0)) as f64;
         let trace = |curve: &Curve<'_>| {
             let span = if curve.is_smoothed { span } else { 0.0 };
-            let sight = Viewport { from, to, columns, span };
-            let ruler = curve.course.mapper(self.view.axis);
+            let viewport = Viewport { from, to, columns, span };
+            let mapper = curve.step_axis.mapper(self.view.axis);
             let mut seeds: Vec<Trace> =
-                curve.series.iter().map(|series| Trace::of(series.columns(ruler, sight))).collect();
+                curve.series.iter().map(|series| Trace::of(series.columns(mapper, viewport))).collect();
             match seeds.len() {
                 1 => seeds.remove(0),
                 _ => band::merged(&seeds),
@@ -118,7 +118,7 @@ impl LineChart<'_> {
     fn draw_curves(&self, buffer: &mut Buffer, plot: Rect, scale: &Scale, traces: &[Trace]) {
         let theme = self.theme;
         let mut canvas = Canvas::new(plot.width as usize, plot.height as usize);
-        let mut signs = Vec::new();
+        let mut markers = Vec::new();
         let mut points = 0;
         let mut cut_off = Vec::new();
         for (number, (curve, trace)) in self.curves.iter().zip(traces).enumerate() {
@@ -136,7 +136,7 @@ impl LineChart<'_> {
                         (x, column),
                         before,
                         (scale, plot.height),
-                        (number as u16, curve.look),
+                        (number as u16, curve.style),
                     )
                 } else {
                     draw_column(&mut canvas, (x, column), before, scale, plot.height, number as u16)
@@ -145,17 +145,18 @@ impl LineChart<'_> {
                 if scale.cuts_off(column.max) {
                     cut_off.push((x / 2, column.max));
                 }
-                match curve.look {
-                    CurveStyle::Points(sign) => {
+                match curve.style {
+                    CurveStyle::Points(symbol) => {
                         points += 1;
-                        signs.push((x / 2, y / 4, theme.symbol(sign), number));
+                        markers.push((x / 2, y / 4, theme.symbol(symbol), number));
                     }
                     // Markers of different curves are staggered, so that adjacent curves both show theirs.
-                    CurveStyle::Marked(sign)
+                    CurveStyle::Marked(symbol)
                         if trace.last == Some(x)
-                            || (x.is_multiple_of(2) && (x / 2 + 7 * number).is_multiple_of(SIGN_EVERY)) =>
+                            || (x.is_multiple_of(2)
+                                && (x / 2 + 7 * number).is_multiple_of(MARKER_DISTANCE)) =>
                     {
-                        signs.push((x / 2, y / 4, theme.symbol(sign), number));
+                        markers.push((x / 2, y / 4, theme.symbol(symbol), number));
                     }
                     _ => {}
                 }
@@ -166,8 +167,8 @@ impl LineChart<'_> {
         // Markers are only useful if there are few points.
         if points <= canvas.width * self.curves.len().min(4) {
             let styles = self.styles();
-            for (x, y, sign, number) in signs {
-                put_sign(buffer, plot, (x, y), sign, styles[number]);
+            for (x, y, symbol, number) in markers {
+                draw_symbol(buffer, plot, (x, y), symbol, styles[number]);
             }
         }
         self.draw_warnings(buffer, plot, &cut_off);
@@ -184,7 +185,7 @@ impl LineChart<'_> {
             let number = usize::from(owner);
             let (style, plain) = (styles[number], self.curves[number].plain());
             let text = dots.text(self.theme.charts(), plain, &mut symbol);
-            put_sign(buffer, plot, (x, y), text, style);
+            draw_symbol(buffer, plot, (x, y), text, style);
         }
     }
 
@@ -219,9 +220,9 @@ impl LineChart<'_> {
 }
 
 /// Draws a symbol of one cell, without the checks of `draw_text`.
-fn put_sign(buffer: &mut Buffer, plot: Rect, (x, y): (usize, usize), sign: &str, style: Style) {
+fn draw_symbol(buffer: &mut Buffer, plot: Rect, (x, y): (usize, usize), symbol: &str, style: Style) {
     if let Some(cell) = buffer.cell_mut((plot.x + x as u16, plot.y + y as u16)) {
-        cell.set_symbol(sign).set_style(style);
+        cell.set_symbol(symbol).set_style(style);
     }
 }
 
@@ -231,10 +232,10 @@ fn draw_mean(
     (x, column): (usize, &Column),
     before: Option<(usize, usize)>,
     (scale, height): (&Scale, u16),
-    (curve, look): (u16, CurveStyle),
+    (curve, style): (u16, CurveStyle),
 ) -> usize {
     let y = scale.dot(column.mean, height);
-    canvas.dashed(before.unwrap_or((x, y)), (x, y), curve, |x| band::is_dash(look, x));
+    canvas.dashed(before.unwrap_or((x, y)), (x, y), curve, |x| band::is_dash(style, x));
     y
 }
 

@@ -26,11 +26,11 @@ impl LineChart<'_> {
             for x in (plot.x..plot.right()).step_by(2) {
                 draw_text(buffer, x, y, 1, theme.symbol(Symbol::Reference), theme.style(Role::Frame));
             }
-            let around = match spread {
+            let deviation = match spread {
                 0.0 => String::new(),
                 spread => format!(" {} {}", theme.symbol(Symbol::PlusMinus), self.value(*spread)),
             };
-            let text = format!(" {name} {}{around} ", self.value(*value));
+            let text = format!(" {name} {}{deviation} ", self.value(*value));
             let width = text::width(&text) as u16;
             if !name.is_empty() && width + 4 <= plot.width {
                 // At the beginning, scores are low and do not overlap the name.
@@ -50,15 +50,15 @@ mod tests {
 
     /// Scores of 70 to 80 % with a reference of 84 ± 2.
     fn drawn(theme: Theme, (width, height): (u16, u16)) -> Vec<String> {
-        let (mut series, course) = (Series::default(), StepAxis::default());
+        let (mut series, step_axis) = (Series::default(), StepAxis::default());
         (1..=3).for_each(|n| series.push(10 * n, 0.65 + 0.05 * n as f64));
-        let look = CurveStyle::Points(Symbol::Disc);
+        let style = CurveStyle::Points(Symbol::Disc);
         let curve = Curve {
             name: "",
             role: Role::Validation,
-            look,
+            style,
             series: vec![&series],
-            course: &course,
+            step_axis: &step_axis,
             is_smoothed: false,
         };
         let references = [Reference { name: "published", value: 0.84, spread: 0.02 }];
@@ -85,8 +85,8 @@ mod tests {
             (Charset::Unicode, "╌", "published 84.0 ± 2.0", "· · · ·"),
             (Charset::AsciiSymbols, "-", "published 84.0 +- 2.0", ". . . ."),
         ];
-        for (letters, dash, name, dot) in cases {
-            let lines = drawn(Theme::new(ColorDepth::None, letters), (60, 22));
+        for (charset, dash, name, dot) in cases {
+            let lines = drawn(Theme::new(ColorDepth::None, charset), (60, 22));
             let at = lines.iter().position(|line| line.contains(name)).expect("the name");
             assert!(lines[at].contains(dash), "{}", lines[at]);
             assert!(lines[at - 1].contains(dot) && lines[at + 1].contains(dot), "{lines:#?}");

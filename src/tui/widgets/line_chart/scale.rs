@@ -64,7 +64,7 @@ impl LineChart<'_> {
                     continue;
                 }
                 low = low.min(if is_log && column.min <= 0.0 { column.max } else { column.min });
-                match curve.look {
+                match curve.style {
                     CurveStyle::Points(..) => highest_point = highest_point.max(column.max),
                     CurveStyle::Line | CurveStyle::Marked(..) | CurveStyle::Mean => highs.push(column.max),
                 }

@@ -14,11 +14,11 @@ fn series(points: impl IntoIterator<Item = (u64, f64)>) -> Series {
 }
 
 /// The steps of a run: two epochs, 32 examples and half a second per step.
-fn course(steps: u64) -> StepAxis {
-    let mut course = StepAxis::default();
-    course.steps_per_epoch = steps / 2;
+fn step_axis(steps: u64) -> StepAxis {
+    let mut step_axis = StepAxis::default();
+    step_axis.steps_per_epoch = steps / 2;
     for step in 1..=steps {
-        course.step(&Step {
+        step_axis.step(&Step {
             step,
             epoch: 0.0,
             loss: 0.0,
@@ -30,7 +30,7 @@ fn course(steps: u64) -> StepAxis {
             usage: None,
         });
     }
-    course
+    step_axis
 }
 
 fn chart<'a>(curves: &'a [Curve<'a>], steps: u64, theme: Theme) -> LineChart<'a> {
@@ -38,8 +38,8 @@ fn chart<'a>(curves: &'a [Curve<'a>], steps: u64, theme: Theme) -> LineChart<'a>
     LineChart { curves, view, steps, percent: false, references: &[], span: None, empty: "-", theme }
 }
 
-fn curve<'a>(name: &'a str, look: CurveStyle, series: &'a Series, course: &'a StepAxis) -> Curve<'a> {
-    Curve { name, role: Role::Train, look, series: vec![series], course, is_smoothed: false }
+fn curve<'a>(name: &'a str, style: CurveStyle, series: &'a Series, step_axis: &'a StepAxis) -> Curve<'a> {
+    Curve { name, role: Role::Train, style, series: vec![series], step_axis, is_smoothed: false }
 }
 
 fn with_keys(keys: &[ChartKey]) -> ChartView {
@@ -62,10 +62,10 @@ fn drawn(chart: &LineChart<'_>, width: u16, height: u16) -> Vec<String> {
 fn draws_line_and_points() {
     let loss = series((1..=100).map(|step| (step, 1.0 - step as f64 / 110.0)));
     let validation = series([(0, 0.9), (50, 0.6), (100, 0.5)]);
-    let course = course(100);
+    let step_axis = step_axis(100);
     let curves = [
-        curve("train", CurveStyle::Line, &loss, &course),
-        curve("validation", CurveStyle::Points(Symbol::Disc), &validation, &course),
+        curve("train", CurveStyle::Line, &loss, &step_axis),
+        curve("validation", CurveStyle::Points(Symbol::Disc), &validation, &step_axis),
     ];
     let expected = [
         "  1.0┤●⣀⠲⠤⣄⡀",
@@ -87,8 +87,8 @@ fn draws_line_and_points() {
 #[test]
 fn spike_in_a_million_steps_is_marked() {
     let loss = series((1..=1_000_000).map(|step| (step, if step == 500_000 { 80.0 } else { 0.5 })));
-    let course = course(1000);
-    let curves = [curve("train", CurveStyle::Line, &loss, &course)];
+    let step_axis = step_axis(1000);
+    let curves = [curve("train", CurveStyle::Line, &loss, &step_axis)];
     let rows = drawn(&chart(&curves, 1_000_000, UNICODE), 60, 12);
     assert_eq!(rows[0].matches('▲').count(), 1, "{}", rows.join("\n"));
     assert!(rows[1].contains("▲ up to 80.00"), "{}", rows.join("\n"));
@@ -97,8 +97,8 @@ fn spike_in_a_million_steps_is_marked() {
 #[test]
 fn non_finite_values_are_gaps() {
     let loss = series((0..=40).map(|step| (step, if (10..30).contains(&step) { f64::NAN } else { 1.0 })));
-    let course = course(40);
-    let curves = [curve("", CurveStyle::Line, &loss, &course)];
+    let step_axis = step_axis(40);
+    let curves = [curve("", CurveStyle::Line, &loss, &step_axis)];
     let rows = drawn(&chart(&curves, 40, UNICODE), 47, 8);
     let line = rows
         .iter()
@@ -114,12 +114,12 @@ fn any_size_and_missing_data_do_not_panic() {
     let some = series([(1, 1.0)]);
     let none = Series::default();
     let bad = series([(1, f64::NAN)]);
-    let course = StepAxis::default();
+    let step_axis = StepAxis::default();
     let log = with_keys(&[ChartKey::Log, ChartKey::NextAxis, ChartKey::NextAxis, ChartKey::CursorLeft]);
     for width in 0..40 {
         for height in 0..12 {
             for one in [&some, &none, &bad] {
-                let curves = [curve("train", CurveStyle::Line, one, &course)];
+                let curves = [curve("train", CurveStyle::Line, one, &step_axis)];
                 drawn(&chart(&curves, 1, UNICODE), width, height);
                 drawn(&chart(&curves, 0, ASCII), width, height);
                 drawn(&LineChart { view: log, ..chart(&curves, 0, UNICODE) }, width, height);
@@ -134,9 +134,10 @@ fn cursor_reads_all_curves() {
     let points = series([(0, 10.0), (100, 30.0)]);
     let broken = series((0..=100).map(|step| (step, if step < 80 { 1.0 } else { f64::NAN })));
     let short = series((0..=20).map(|step| (step, 5.0)));
-    let course = course(100);
-    let curves: Vec<Curve<'_>> =
-        [&line, &points, &broken, &short].map(|series| curve("", CurveStyle::Line, series, &course)).into();
+    let step_axis = step_axis(100);
+    let curves: Vec<Curve<'_>> = [&line, &points, &broken, &short]
+        .map(|series| curve("", CurveStyle::Line, series, &step_axis))
+        .into();
     let area = Rect::new(0, 0, 107, 20);
     let read = |view| {
         let mut buffer = Buffer::empty(area);
@@ -158,31 +159,31 @@ fn cursor_reads_all_curves() {
 #[test]
 fn zoomed_axes_have_position_labels() {
     let loss = series((1..=1000).map(|step| (step, 1000.0 / step as f64)));
-    let course = course(1000);
-    let curves = [curve("", CurveStyle::Line, &loss, &course)];
-    let foot = |keys: &[ChartKey]| {
+    let step_axis = step_axis(1000);
+    let curves = [curve("", CurveStyle::Line, &loss, &step_axis)];
+    let axis_labels = |keys: &[ChartKey]| {
         let view = with_keys(keys);
         let mut rows = drawn(&LineChart { view, ..chart(&curves, 1000, UNICODE) }, 62, 10);
         rows.pop().unwrap().split_whitespace().collect::<Vec<_>>().join(" ")
     };
-    assert_eq!(foot(&[]), "0 epoch 1 2");
+    assert_eq!(axis_labels(&[]), "0 epoch 1 2");
     let (zoom, axis) = (ChartKey::ZoomIn, ChartKey::NextAxis);
-    assert_eq!(foot(&[zoom, zoom, axis]), "step 400 450 500 550 600");
-    assert_eq!(foot(&[axis, axis]), "0:00 time 2:00 4:00 6:00 8:00");
-    assert_eq!(foot(&[axis, axis, axis]), "0 examples 5k 10k 15k 20k 25k 30k");
+    assert_eq!(axis_labels(&[zoom, zoom, axis]), "step 400 450 500 550 600");
+    assert_eq!(axis_labels(&[axis, axis]), "0:00 time 2:00 4:00 6:00 8:00");
+    assert_eq!(axis_labels(&[axis, axis, axis]), "0 examples 5k 10k 15k 20k 25k 30k");
 }
 
 #[test]
 fn logarithmic_axis_has_tick_at_each_power() {
     let loss = series((1..=1000).map(|step| (step, 10.0 / step as f64)));
-    let course = course(1000);
-    let curves = [curve("", CurveStyle::Line, &loss, &course)];
+    let step_axis = step_axis(1000);
+    let curves = [curve("", CurveStyle::Line, &loss, &step_axis)];
     let view = with_keys(&[ChartKey::Log]);
     let rows = drawn(&LineChart { view, ..chart(&curves, 1000, UNICODE) }, 40, 14);
     let ticks: Vec<&str> = rows.iter().filter_map(|row| row.split_once('┤')).map(|t| t.0.trim()).collect();
     assert_eq!(ticks, ["10", "1", "0.1", "0.01"], "{}", rows.join("\n"));
     let below = series([(1, -1.0), (2, 0.0)]);
-    let curves = [curve("", CurveStyle::Line, &below, &course)];
+    let curves = [curve("", CurveStyle::Line, &below, &step_axis)];
     let rows = drawn(&LineChart { view, ..chart(&curves, 2, UNICODE) }, 40, 14);
     assert!(rows.concat().contains("No values in this range"), "{}", rows.join("\n"));
 }
@@ -195,9 +196,9 @@ fn three_seeds() -> [Series; 3] {
 
 #[test]
 fn cursor_reads_mean_and_deviation_of_seeds() {
-    let (seeds, course) = (three_seeds(), course(100));
+    let (seeds, step_axis) = (three_seeds(), step_axis(100));
     let curves =
-        [Curve { series: seeds.iter().collect(), ..curve("mean", CurveStyle::Mean, &seeds[0], &course) }];
+        [Curve { series: seeds.iter().collect(), ..curve("mean", CurveStyle::Mean, &seeds[0], &step_axis) }];
     let area = Rect::new(0, 0, 120, 20);
     let read = |view| {
         let mut buffer = Buffer::empty(area);
@@ -215,17 +216,17 @@ fn cursor_reads_mean_and_deviation_of_seeds() {
 
 #[test]
 fn band_is_drawn_behind_an_unbroken_line() {
-    let (seeds, course) = (three_seeds(), course(100));
-    let single = curve("train", CurveStyle::Line, &seeds[0], &course);
-    let band = Curve { name: "", look: CurveStyle::Mean, series: seeds.iter().collect(), ..single.clone() };
+    let (seeds, step_axis) = (three_seeds(), step_axis(100));
+    let single = curve("train", CurveStyle::Line, &seeds[0], &step_axis);
+    let band = Curve { name: "", style: CurveStyle::Mean, series: seeds.iter().collect(), ..single.clone() };
     let view = with_keys(&[ChartKey::ZoomIn, ChartKey::PanLeft]);
     for (theme, is_band) in [(UNICODE, "⠅⡂"), (ASCII, ":")] {
         let curves = [band.clone(), single.clone()];
         let rows = drawn(&LineChart { view, ..chart(&curves, 100, theme) }, 60, 16);
         let plot = rows.concat();
-        assert!(is_band.chars().all(|sign| plot.contains(sign)), "{}", rows.join("\n"));
+        assert!(is_band.chars().all(|c| plot.contains(c)), "{}", rows.join("\n"));
         let alone = drawn(&LineChart { view, ..chart(&curves[1..], 100, theme) }, 60, 16).concat();
-        assert!(!is_band.chars().all(|sign| alone.contains(sign)), "{alone}");
+        assert!(!is_band.chars().all(|c| alone.contains(c)), "{alone}");
     }
     for (width, height) in (0..40).flat_map(|width| (0..12).map(move |height| (width, height))) {
         let log = with_keys(&[ChartKey::Log]);

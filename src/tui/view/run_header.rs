@@ -17,7 +17,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
 /// Draws a hint if no run is selected.
-pub(super) fn draw_nothing(app: &App, area: Rect, buffer: &mut Buffer) {
+pub(super) fn draw_placeholder(app: &App, area: Rect, buffer: &mut Buffer) {
     let open = app.key(Context::Screen(Screen::Runs), Action::Runs(RunsAction::Open));
     let lines = [
         "No run selected.",
@@ -54,11 +54,11 @@ pub(super) fn state(app: &App, run: &RunState) -> (String, Role) {
         (Phase::Preparing, _) if is_trained => word("preparing", Role::Train),
         (Phase::Training, _) if is_trained => match &run.history().progress {
             Some(progress) => {
-                let what = progress.what.split(' ').next().unwrap_or_default();
+                let task = progress.what.split(' ').next().unwrap_or_default();
                 let percent =
                     progress.total.filter(|total| *total > 0).map(|total| 100 * progress.done / total);
                 (
-                    percent.map_or(what.to_string(), |percent| format!("{what} {percent:>3} %")),
+                    percent.map_or(task.to_string(), |percent| format!("{task} {percent:>3} %")),
                     Role::Validation,
                 )
             }
@@ -74,8 +74,8 @@ pub(super) fn elapsed_seconds(app: &App, run: &RunState) -> f64 {
     match &history.started {
         // A run that this process trains is timed by the clock, so that the time moves between events.
         _ if run.is_live() => {
-            let begun = history.started.as_ref().map_or(run.started_at, |started| started.time);
-            if run.seed_index() == 0 { app.now - run.started_at } else { app.now - begun }
+            let started_at = history.started.as_ref().map_or(run.started_at, |started| started.time);
+            if run.seed_index() == 0 { app.now - run.started_at } else { app.now - started_at }
         }
         Some(_) => history.work_seconds,
         None => 0.0,
@@ -83,7 +83,7 @@ pub(super) fn elapsed_seconds(app: &App, run: &RunState) -> f64 {
 }
 
 /// Draws name, state and progress of a run in two lines.
-pub(super) fn draw_head(app: &App, run: &RunState, area: Rect, buffer: &mut Buffer) {
+pub(super) fn draw_header(app: &App, run: &RunState, area: Rect, buffer: &mut Buffer) {
     let theme = app.theme;
     let history = run.history();
     let (word, role) = state(app, run);
