@@ -314,11 +314,7 @@ pub(super) fn draw_probes(app: &App, history: &History, area: Rect, buffer: &mut
     block.render(area, buffer);
     let newest = history.probes.newest();
     let lines: Vec<_> = newest
-        .map(|series| probes::ProbeLine {
-            probe: &series.probe,
-            series: Some(series),
-            is_selected: false,
-        })
+        .map(|series| probes::ProbeLine { probe: &series.probe, series: Some(series), is_selected: false })
         .collect();
     probes::draw(&lines, Some(history), app.theme, inner, buffer);
 }
