@@ -79,6 +79,7 @@ fn optimizer(golden: &Value, label_smoothing: f64) -> OptimizerConfig {
         weight_decay: number(&adamw["weight_decay"]),
         max_grad_norm: number(&adamw["max_grad_norm"]),
         label_smoothing,
+        class_weights: None,
     }
 }
 

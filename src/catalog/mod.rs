@@ -13,7 +13,7 @@ mod task_id;
 mod tasks;
 
 pub use formats::FileFormat;
-pub use labels::{ClassName, Labels};
+pub use labels::{ClassName, Labels, set_text};
 pub use metrics::{Metric, MetricDisplay};
 pub use models::{KnownModel, MODELS, known_model};
 pub use problem_type::ProblemType;

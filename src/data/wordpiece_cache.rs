@@ -119,7 +119,7 @@ impl WordPieceCache<'_> {
                 type_ids.resize(ids.len(), *segment);
             }
         }
-        Some(Encoded { ids, type_ids, label: row.label })
+        Some(Encoded { ids, type_ids, label: row.label.clone() })
     }
 }
 
@@ -152,7 +152,7 @@ pub(super) fn to_encoded(row: &Example, encoding: &Encoding) -> (Encoded, bool) 
     let encoded = Encoded {
         ids: encoding.get_ids().to_vec(),
         type_ids: encoding.get_type_ids().to_vec(),
-        label: row.label,
+        label: row.label.clone(),
     };
     (encoded, is_truncated)
 }

@@ -9,23 +9,24 @@ use std::fmt;
 
 /// The scores of an evaluation of a labelled split.
 ///
-/// In JSON it is one flat object: `loss`, the metrics by name, `confusion` and `per_class` for classes, and
-/// `examples`. An undefined metric is `null`. Keys that a reader does not know are skipped.
+/// In JSON it is one flat object: `loss`, the metrics by name, `confusion` for classes, `per_class` for classes and
+/// labels, and `examples`. An undefined metric is `null`. Keys that a reader does not know are skipped.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Scores {
-    /// Mean cross-entropy without label smoothing; mean squared error of a regression.
+    /// Mean cross-entropy without label smoothing and class weights; mean binary cross-entropy of the labels of a
+    /// multi-label classification; mean squared error of a regression.
     pub loss: f64,
     /// The other metrics. `None` is an undefined value, such as the correlation with a constant.
     pub metrics: BTreeMap<Metric, Option<f64>>,
-    /// `confusion[target][predicted]`: number of examples; empty for a regression.
+    /// `confusion[target][predicted]`: number of examples; only of a single-label classification.
     pub confusion: Vec<Vec<u64>>,
-    /// Precision, recall and F1 of each class; empty for a regression.
+    /// Precision, recall and F1 of each class or label; empty for a regression.
     pub per_class: Vec<ClassScores>,
     /// Number of examples.
     pub examples: u64,
 }
 
-/// Precision, recall and F1 of one class. As in scikit-learn, a quotient of 0 by 0 is 0.
+/// Precision, recall and F1 of one class or label. As in scikit-learn, a quotient of 0 by 0 is 0.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct ClassScores {
     /// True positives / predicted positives.
@@ -34,6 +35,9 @@ pub struct ClassScores {
     pub recall: f64,
     /// Harmonic mean of precision and recall.
     pub f1: f64,
+    /// Average precision of a label of a multi-label classification.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub average_precision: Option<f64>,
 }
 
 impl Scores {
@@ -72,6 +76,8 @@ impl Serialize for Scores {
         }
         if !self.confusion.is_empty() {
             map.serialize_entry(CONFUSION, &self.confusion)?;
+        }
+        if !self.per_class.is_empty() {
             map.serialize_entry(PER_CLASS, &self.per_class)?;
         }
         map.serialize_entry(EXAMPLES, &self.examples)?;

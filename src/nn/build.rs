@@ -55,6 +55,7 @@ impl<'a> BuildOptions<'a> {
                 weight_decay: spec.weight_decay,
                 max_grad_norm: spec.max_grad_norm,
                 label_smoothing: spec.label_smoothing_factor,
+                class_weights: None,
             },
             device: spec.device,
             precision: spec.precision,
@@ -231,7 +232,7 @@ fn assemble(
     };
     let engine_config = EngineConfig {
         seed: options.seed,
-        optimizer: options.optimizer,
+        optimizer: options.optimizer.clone(),
         limits,
         precision: options.precision,
         threads: options.threads,

@@ -22,6 +22,7 @@ mod fast;
 mod flops;
 mod integrated_gradients;
 mod load;
+mod loss;
 mod matmul_rate;
 mod params;
 mod plain;

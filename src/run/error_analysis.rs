@@ -3,7 +3,7 @@
 
 use super::dir::RunDir;
 use super::reader::ends;
-use crate::catalog::{Labels, Task};
+use crate::catalog::{Labels, ProblemType, Task};
 use crate::data::{self, DatasetSource, Example, LoadContext};
 use crate::error::{Error, Result};
 use crate::event::{Event, Progress, Scores, SplitName};
@@ -171,7 +171,7 @@ impl CrossSeed {
             let (predicted, probability) = all.rev().max_by(|a, b| a.1.total_cmp(&b.1)).unwrap_or_default();
             SharedRow {
                 row,
-                wrong: seeds.iter().filter(|seed| seed.predicted(row) != seed.target(row)).count(),
+                wrong: seeds.iter().filter(|seed| seed.is_wrong(row)).count(),
                 loss: seeds.iter().map(|seed| seed.loss(row)).sum::<f64>() / count,
                 predicted,
                 probability,
@@ -196,8 +196,8 @@ fn read_examples(spec: &RunSpec, labels: &Labels, predictions: &Predictions) -> 
         &mut context,
     )?;
     let rows = subsample_split(spec, split, rows);
-    let labels = rows.iter().map(|row| row.label);
-    if !labels.eq(predictions.targets().iter().map(|label| Some(*label))) {
+    let labels = rows.iter().map(|row| row.label.as_ref());
+    if !labels.eq(predictions.targets().iter().map(Some)) {
         return Err(Error::Training(format!(
             "the validation rows of task {} have changed since the run was evaluated",
             spec.task
@@ -211,7 +211,7 @@ fn read_examples(spec: &RunSpec, labels: &Labels, predictions: &Predictions) -> 
 pub struct ErrorAnalysis {
     /// Its scores.
     pub scores: Scores,
-    /// All rows, the highest loss first.
+    /// All rows, the highest loss first; of a multi-label classification first those whose set is predicted wrongly.
     pub hardest: Vec<usize>,
     /// The part that depends on the kind of labels.
     pub detail: Detail,
@@ -222,6 +222,8 @@ pub struct ErrorAnalysis {
 pub enum Detail {
     /// Of a classification.
     Classes(Box<Classes>),
+    /// Of a multi-label classification: the counts of each label.
+    MultiLabel(Vec<LabelCounts>),
     /// Of a regression: the residuals by target, lowest first.
     Scale(Vec<ResidualBin>),
 }
@@ -237,13 +239,17 @@ pub struct Classes {
 
 impl ErrorAnalysis {
     /// Analyses the predictions of one evaluation of `task`.
-    pub fn of(predictions: &Predictions, task: &Task) -> Self {
+    pub fn of(predictions: &Predictions, task: &Task, labels: &Labels) -> Self {
         let losses: Vec<f64> = (0..predictions.len()).map(|row| predictions.loss(row)).collect();
         let mut hardest: Vec<usize> = (0..predictions.len()).collect();
         hardest.sort_by(|a, b| losses[*b].total_cmp(&losses[*a]));
-        let detail = match &task.labels {
+        let detail = match labels {
             Labels::Classes(_) => Detail::Classes(Box::new(Classes::of(predictions, &hardest))),
-            Labels::Scale { .. } => Detail::Scale(residual_bins(predictions, &task.labels)),
+            Labels::MultiLabel(_) => {
+                hardest.sort_by_key(|row| !predictions.is_wrong(*row));
+                Detail::MultiLabel(label_counts(predictions))
+            }
+            scale @ Labels::Scale { .. } => Detail::Scale(residual_bins(predictions, scale)),
         };
         ErrorAnalysis { scores: predictions.scores(task), hardest, detail }
     }
@@ -257,6 +263,28 @@ impl Classes {
         }
         Classes { cells, calibration: Calibration::of(predictions) }
     }
+}
+
+/// How often a label of a multi-label classification applies and is predicted.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct LabelCounts {
+    /// Rows that it applies to.
+    pub rows: usize,
+    /// Rows that it is predicted for.
+    pub predicted: usize,
+}
+
+fn label_counts(predictions: &Predictions) -> Vec<LabelCounts> {
+    let mut all = vec![LabelCounts::default(); predictions.classes()];
+    for (row, target) in predictions.targets().iter().enumerate() {
+        for label in target.indices() {
+            all.get_mut(*label as usize).map(|counts| counts.rows += 1);
+        }
+        for label in predictions.predicted_set(row) {
+            all.get_mut(label as usize).map(|counts| counts.predicted += 1);
+        }
+    }
+    all
 }
 
 /// The residuals of the rows whose target is in one interval of a scale.
@@ -280,7 +308,7 @@ fn residual_bins(predictions: &Predictions, scale: &Labels) -> Vec<ResidualBin> 
         |(from, to): (f32, f32)| ResidualBin { from: from.into(), to: to.into(), ..ResidualBin::default() };
     let mut bins: Vec<ResidualBin> = scale.intervals().into_iter().map(empty_bin).collect();
     for (row, label) in predictions.targets().iter().enumerate() {
-        let Some(bin) = bins.get_mut(scale.bin(*label)) else { continue };
+        let Some(bin) = scale.bins(label).first().and_then(|bin| bins.get_mut(*bin)) else { continue };
         let residual = predictions.predicted_value(row) - predictions.target_value(row);
         bin.rows += 1;
         bin.bias += residual;
@@ -357,8 +385,11 @@ pub struct LabelIssue {
 fn find_label_issues(evaluations: &[SavedPredictions]) -> Vec<LabelIssue> {
     let trained: Vec<&Predictions> =
         evaluations.iter().filter(|evaluation| evaluation.step > 0).map(|one| &one.predictions).collect();
-    // The labels of a regression are numbers, for which no other class can be suggested.
-    let Some(first) = trained.first().filter(|predictions| !predictions.is_regression()) else {
+    // Only a class can be replaced by another one.
+    let is_of_classes = |predictions: &&&Predictions| {
+        predictions.problem_type() == ProblemType::SingleLabelClassification
+    };
+    let Some(first) = trained.first().filter(is_of_classes) else {
         return Vec::new();
     };
     let mean = |row: usize, class: usize| {

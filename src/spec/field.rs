@@ -4,7 +4,7 @@ use super::choices::{EngineChoice, LrSchedulerType, Precision};
 use super::device::DeviceSpec;
 use super::interval::IntervalStrategy;
 use super::kind::ValueKind;
-use crate::catalog::{Metric, TaskId};
+use crate::catalog::{Metric, ProblemType, TaskId};
 use std::path::PathBuf;
 use std::str::FromStr;
 
@@ -117,7 +117,7 @@ macro_rules! by_from_str {
     };
 }
 
-by_from_str!(TaskId, DeviceSpec, Metric, LrSchedulerType, Precision, EngineChoice, IntervalStrategy);
+by_from_str!(TaskId, DeviceSpec, Metric, ProblemType, LrSchedulerType, Precision, EngineChoice, IntervalStrategy);
 
 /// A whole number in the key's range.
 fn integer<T: TryFrom<i64>>(text: &str, kind: ValueKind) -> Result<T, String> {

@@ -3,7 +3,7 @@
 use super::choices::{EngineChoice, LrSchedulerType, Precision};
 use super::key::{Key, field};
 use super::kind::{ABOVE_ZERO, BELOW_ONE, ValueKind};
-use crate::catalog::Metric;
+use crate::catalog::{Metric, ProblemType};
 use crate::config::ranked_by_similarity;
 
 /// A count of at least `min`; the upper end only catches typing errors.
@@ -81,6 +81,12 @@ static KEYS: &[Key] = &[
         ValueKind::Text,
         "label",
         "Task custom: the column of the label, words or whole numbers; train_file determines the classes.",
+    ),
+    custom(
+        field!(problem_type),
+        ValueKind::Choice(ProblemType::NAMES),
+        "from the labels",
+        "Task custom: whether a row has one class, any number of labels, or a number.",
     ),
     Key::optional(
         "data",

@@ -4,7 +4,8 @@ use super::key::Key;
 use super::keys::{key_named, keys};
 use super::kind::{ValueKind, list};
 use super::run_spec::RunSpec;
-use crate::catalog::{FileFormat, Metric};
+use crate::catalog::{FileFormat, Metric, ProblemType};
+use std::collections::BTreeSet;
 
 /// A rule that a specification violates: the key to change, and why.
 #[derive(Debug, PartialEq)]
@@ -89,9 +90,12 @@ fn warmup_ends(spec: &RunSpec) -> Option<String> {
 fn metric_belongs_to_task(spec: &RunSpec) -> Option<String> {
     let metric = spec.metric_for_best_model?;
     let task = spec.task();
-    let metrics = || task.metrics.iter().copied().chain([Metric::Loss]);
-    (!metrics().any(|other| other == metric)).then(|| {
-        let names = list(metrics().map(Metric::name));
+    // The problem type of task `custom` may depend on its files, which are not read here.
+    let is_known = !task.is_custom() || spec.problem_type.is_some();
+    let possible = ProblemType::ALL.into_iter().filter(|of| !is_known || *of == spec.problem_type());
+    let metrics: BTreeSet<Metric> = possible.flat_map(|of| task.metrics_for_best_model(of)).collect();
+    (!metrics.contains(&metric)).then(|| {
+        let names = list(metrics.iter().map(|metric| metric.name()));
         format!("task `{}` has no metric `{metric}`; expected one of {names}", task.name)
     })
 }

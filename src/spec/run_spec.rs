@@ -3,7 +3,7 @@
 use super::choices::{EngineChoice, LrSchedulerType, Precision};
 use super::device::DeviceSpec;
 use super::interval::IntervalStrategy;
-use crate::catalog::{Metric, Task, TaskId};
+use crate::catalog::{Metric, ProblemType, Task, TaskId};
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 
@@ -41,6 +41,9 @@ pub struct RunSpec {
     /// Column of the label.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub label_column: Option<String>,
+    /// What is predicted; by the labels of the files when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub problem_type: Option<ProblemType>,
     /// Number of training rows to use, drawn with the seed; all when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_train_samples: Option<usize>,
@@ -129,6 +132,7 @@ pub fn built_in(experiment: &str) -> RunSpec {
         text_column: None,
         text_pair_column: None,
         label_column: None,
+        problem_type: None,
         max_train_samples: None,
         max_eval_samples: None,
         num_train_epochs: 3.0,
@@ -174,9 +178,19 @@ impl RunSpec {
         self.task().pair || self.text_pair_column.is_some()
     }
 
+    /// What the model predicts: classes if that depends on files that are not read yet.
+    pub fn problem_type(&self) -> ProblemType {
+        self.task().problem_type(self.problem_type)
+    }
+
+    /// The official metrics of the task, in the order in which they are shown.
+    pub fn metrics(&self) -> &'static [Metric] {
+        self.task().metrics(self.problem_type())
+    }
+
     /// The metric that selects the best weights.
     pub fn best_metric(&self) -> Metric {
-        self.metric_for_best_model.unwrap_or(self.task().best)
+        self.metric_for_best_model.unwrap_or_else(|| self.task().best(self.problem_type()))
     }
 }
 

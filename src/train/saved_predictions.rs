@@ -2,7 +2,7 @@
 //! readers can analyse the errors of a run. Runs of version 0.1 have the folder `judged/` with the same files.
 
 use super::predictions::Predictions;
-use crate::catalog::Labels;
+use crate::catalog::{Labels, ProblemType};
 use crate::error::{Error, Result};
 use crate::event::Event;
 use crate::files::write_atomic_with;
@@ -40,10 +40,12 @@ impl SavedPredictions {
         let predictions = &self.predictions;
         let (rows, outputs) = (predictions.len(), predictions.outputs());
         let logits = Array { shape: vec![rows, outputs], data: predictions.all_logits().to_vec() };
-        let targets = predictions.targets().iter().map(|target| target.number()).collect();
+        let targets = predictions.target_numbers();
+        let is_multi_label = predictions.problem_type() == ProblemType::MultiLabelClassification;
+        let shape = if is_multi_label { vec![rows, outputs] } else { vec![rows] };
         let arrays = Weights::from([
             (LOGITS.to_string(), logits),
-            (LABELS.to_string(), Array { shape: vec![rows], data: targets }),
+            (LABELS.to_string(), Array { shape, data: targets }),
         ]);
         let metadata = BTreeMap::from([
             ("format".to_string(), "1".to_string()),
@@ -66,13 +68,17 @@ impl SavedPredictions {
         let [rows, outputs] = logits.shape[..] else {
             return Err(invalid("the shape of logits is not (rows, outputs)".into()));
         };
-        if targets.shape != [rows] {
-            return Err(invalid("the shape of labels is not (rows)".into()));
+        let problem_type = labels.problem_type();
+        let (shape, expected) = match problem_type {
+            ProblemType::MultiLabelClassification => (vec![rows, outputs], "(rows, outputs)"),
+            ProblemType::SingleLabelClassification | ProblemType::Regression => (vec![rows], "(rows)"),
+        };
+        if targets.shape != shape {
+            return Err(invalid(format!("the shape of labels is not {expected}")));
         }
-        let is_regression = outputs == 1;
         let is_expected = match labels {
-            Labels::Classes(names) => !is_regression && (names.is_empty() || names.len() == outputs),
-            Labels::Scale { .. } => is_regression,
+            Labels::Classes(names) => outputs > 1 && (names.is_empty() || names.len() == outputs),
+            labels => labels.outputs() == outputs,
         };
         if !is_expected {
             let expected = match labels {
@@ -83,7 +89,7 @@ impl SavedPredictions {
         }
         let epoch = metadata.get("epoch").and_then(|epoch| epoch.parse().ok());
         let epoch = epoch.ok_or_else(|| invalid("the metadata has no epoch".into()))?;
-        let predictions = Predictions::from_arrays(outputs, logits.data, &targets.data).map_err(invalid)?;
+        let predictions = Predictions::from_arrays(problem_type, outputs, logits.data, &targets.data).map_err(invalid)?;
         Ok(SavedPredictions { step, epoch, predictions })
     }
 }

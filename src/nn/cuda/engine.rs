@@ -4,7 +4,7 @@ use super::device::{Device, DeviceSlice};
 use super::input::{Bucket, Input, StepScalars, pack};
 use super::layout::Layout;
 use super::model::Model;
-use super::ops::{AdamWHyperparameters, MAX_HEAD_SIZE, MAX_HIDDEN, Ops, weights_to_bf16};
+use super::ops::{AdamWHyperparameters, Loss, LossFunction, MAX_HEAD_SIZE, MAX_HIDDEN, Ops, weights_to_bf16};
 use super::parameters::{Parameters, REPORT_WORDS};
 use super::workspace::{Workspace, WorkspaceSize};
 use crate::batch::Batch;
@@ -19,6 +19,7 @@ use crate::nn::engine::{
     StepInput, StepReport, Weights,
 };
 use crate::nn::engine_config::{EngineConfig, MicroBatchLimits};
+use crate::nn::loss::loss_denominator;
 use crate::nn::params::ParamSpec;
 use crate::rng::{Rng, Stream};
 use crate::spec::Precision;
@@ -58,7 +59,7 @@ enum GraphKey {
     Inference(Bucket),
     /// Loss and gradients of a micro-batch. `accumulate`: gradients are added to those of the micro-batches before.
     /// `update`: the optimizer step follows.
-    Training { bucket: Bucket, accumulate: bool, update: bool },
+    Training { bucket: Bucket, loss: LossFunction, accumulate: bool, update: bool },
 }
 
 impl GraphKey {
@@ -88,6 +89,7 @@ impl<D: Device> CudaEngine<D> {
         let layout = Layout::new(config, specs);
         let is_bf16 = precision == Precision::Bf16;
         let (_, needed) = Parameters::new(config, &layout, is_bf16, 0);
+        let class_weights = optimizer.class_weights.clone();
         let buffer = device.allocate(needed).map_err(|error| out_of_memory(&device, needed, &error))?;
         let (parameters, _) = Parameters::new(config, &layout, is_bf16, D::address(&buffer));
         let mut engine = CudaEngine {
@@ -107,6 +109,9 @@ impl<D: Device> CudaEngine<D> {
             unreported_steps: 0,
         };
         engine.set_weights(weights)?;
+        if let Some(class_weights) = class_weights {
+            engine.write_class_weights(&class_weights)?;
+        }
         Ok(engine)
     }
 
@@ -123,6 +128,11 @@ impl<D: Device> CudaEngine<D> {
     #[cfg(test)]
     pub(super) fn captured_graphs(&self) -> usize {
         self.graphs.values().flatten().count()
+    }
+
+    /// The bucket of a micro-batch.
+    fn bucket(&self, batch: &Batch) -> Bucket {
+        Bucket::of(batch, self.layout.classes())
     }
 
     fn is_bf16(&self) -> bool {
@@ -174,12 +184,15 @@ impl<D: Device> CudaEngine<D> {
             is_training,
         };
         let tensors = parameters.adamw_tensors(layout, config);
+        let class_weights =
+            optimizer.class_weights.as_ref().map_or(DeviceSlice::NULL, |_| parameters.class_weights);
         let allow_tf32 = *precision == Precision::Tf32;
         let mut enqueue_pass = |device: &mut D| -> Result<()> {
             let mut ops = Ops { device, input, allow_tf32 };
             model.forward(&mut ops, workspace)?;
-            if let GraphKey::Training { accumulate, update, .. } = key {
-                model.backward(&mut ops, workspace, optimizer.label_smoothing as f32, accumulate)?;
+            if let GraphKey::Training { loss, accumulate, update, .. } = key {
+                let loss = Loss { function: loss, label_smoothing: optimizer.label_smoothing as f32, class_weights };
+                model.backward(&mut ops, workspace, loss, accumulate)?;
                 if update {
                     ops.adamw(tensors, optimizer.max_grad_norm as f32, hyperparameters(optimizer))?;
                 }
@@ -209,12 +222,13 @@ impl<D: Device> CudaEngine<D> {
         check_labels(self.layout.classes(), input.batch)?;
         self.stamp += 1;
         let step = (self.updates + 1) as f64;
-        let OptimizerConfig { beta1, beta2, weight_decay, .. } = self.optimizer;
+        let OptimizerConfig { beta1, beta2, weight_decay, ref class_weights, .. } = self.optimizer;
+        let denominator = loss_denominator(input.batch, self.layout.classes(), class_weights.as_deref());
         let scalars = StepScalars {
             dropout_key: Rng::new(self.seed, Stream::Dropout).key(),
             step: input.step as u32,
             stamp: self.stamp,
-            loss_scale: 1.0 / input.batch.len() as f32,
+            loss_scale: 1.0 / denominator as f32,
             decay: (1.0 - input.learning_rate * weight_decay) as f32,
             step_size: (input.learning_rate / (1.0 - beta1.powf(step))) as f32,
             bias_correction2_sqrt: (1.0 - beta2.powf(step)).sqrt() as f32,
@@ -222,7 +236,8 @@ impl<D: Device> CudaEngine<D> {
         let micro_batches = input.batch.micro_batches(self.limits.max_examples, self.limits.max_tokens);
         for (index, batch) in micro_batches.iter().enumerate() {
             let update = update && index + 1 == micro_batches.len();
-            let key = GraphKey::Training { bucket: Bucket::of(batch), accumulate: index > 0, update };
+            let (bucket, loss) = (self.bucket(batch), LossFunction::of(&batch.labels));
+            let key = GraphKey::Training { bucket, loss, accumulate: index > 0, update };
             self.run(key, batch, scalars)?;
         }
         Ok(())
@@ -261,6 +276,17 @@ impl<D: Device> CudaEngine<D> {
             weights_to_bf16(&mut self.device, matrices, self.parameters.bf16_weights)?;
         }
         Ok(())
+    }
+
+    /// Copies the class weights to the device.
+    fn write_class_weights(&mut self, class_weights: &[f32]) -> Result<()> {
+        let (found, to) = (class_weights.len(), self.parameters.class_weights);
+        if found != to.len() {
+            let problem = format!("{found} class weights for a model with {} outputs", to.len());
+            return Err(Error::Training(problem));
+        }
+        let words: Vec<u32> = class_weights.iter().map(|weight| weight.to_bits()).collect();
+        self.device.write(DeviceSlice::new(to.address(), to.len()), &words)
     }
 
     /// Marks the rows of the word embedding with moments other than 0. AdamW only decays the others.
@@ -359,7 +385,7 @@ impl<D: Device> Engine for CudaEngine<D> {
         let classes = self.layout.classes();
         let mut rows = Vec::with_capacity(batch.len());
         for batch in batch.micro_batches(usize::MAX, self.limits.max_tokens) {
-            let key = GraphKey::Inference(Bucket::of(&batch));
+            let key = GraphKey::Inference(self.bucket(&batch));
             self.run(key, &batch, StepScalars::default())?;
             let (_, workspace, _) = self.workspace.as_ref().expect("the workspace was reserved");
             let logits = self.read(workspace.logits.prefix(batch.len() * classes))?;
@@ -408,7 +434,7 @@ impl<D: Device> Engine for CudaEngine<D> {
         let (_, parameters) = Parameters::new(&self.config, &self.layout, self.is_bf16(), 0);
         let arena = self.layout.len() * size_of::<f32>();
         let micro_batches = batch.micro_batches(self.limits.max_examples, max_tokens);
-        let bucket = micro_batches.iter().map(Bucket::of).reduce(Bucket::union)?;
+        let bucket = micro_batches.iter().map(|batch| self.bucket(batch)).reduce(Bucket::union)?;
         let size = WorkspaceSize { bucket, is_training: true };
         let (_, activations) = Workspace::new(&self.config, self.layout.classes(), self.is_bf16(), size, 0);
         Some(MemoryPlan {
@@ -432,6 +458,6 @@ impl<D: Device> Engine for CudaEngine<D> {
 
     fn computed_tokens(&self, batch: &Batch) -> usize {
         let micro_batches = batch.micro_batches(self.limits.max_examples, self.limits.max_tokens);
-        micro_batches.iter().map(|batch| Bucket::of(batch).tokens).sum()
+        micro_batches.iter().map(|batch| self.bucket(batch).tokens).sum()
     }
 }

@@ -47,8 +47,8 @@ fn on_device(norm: &Tensor, limit: f64) -> Result<Tensor> {
 
 /// Values of an update that are the same for all parameters.
 #[derive(Debug, Clone)]
-struct Update {
-    config: OptimizerConfig,
+struct Update<'a> {
+    config: &'a OptimizerConfig,
     learning_rate: f64,
     scale: GradScale,
     /// 1 − β₁ⁿ and 1 − β₂ⁿ for update n.
@@ -59,7 +59,7 @@ struct Update {
 pub(crate) fn update(
     parameters: &[Parameter],
     gradients: &[Option<Tensor>],
-    config: OptimizerConfig,
+    config: &OptimizerConfig,
     (number, learning_rate, scale): (u64, f64, GradScale),
 ) -> Result<()> {
     let power = |beta: f64| 1.0 - beta.powf(number as f64);
@@ -110,14 +110,14 @@ fn sum_of_squares_by_row(x: &Tensor) -> Result<Tensor> {
     x.sqr()?.sum(D::Minus1)?.sum_all()
 }
 
-impl Update {
+impl Update<'_> {
     fn decay_factor(&self, parameter: &Parameter) -> f64 {
         if parameter.has_weight_decay { 1.0 - self.learning_rate * self.config.weight_decay } else { 1.0 }
     }
 
     /// Update on the CPU, without copying tensors.
     fn in_place(&self, parameter: &Parameter, gradient: &Tensor, scale: f32) -> Result<()> {
-        let OptimizerConfig { beta1, beta2, epsilon, .. } = self.config;
+        let OptimizerConfig { beta1, beta2, epsilon, .. } = *self.config;
         parameter
             .first_moment
             .inplace_op2(gradient, &FirstMoment { one_minus_beta1: (1.0 - beta1) as f32, scale })?;
@@ -134,7 +134,7 @@ impl Update {
 
     /// Update on any device by tensor operations; the gradient is already scaled.
     fn composed(&self, parameter: &Parameter, gradient: &Tensor) -> Result<()> {
-        let OptimizerConfig { beta1, beta2, epsilon, .. } = self.config;
+        let OptimizerConfig { beta1, beta2, epsilon, .. } = *self.config;
         let (first, second) =
             (parameter.first_moment.as_detached_tensor(), parameter.second_moment.as_detached_tensor());
         let first = (&first + ((gradient - &first)? * (1.0 - beta1))?)?;

@@ -56,23 +56,66 @@ pub(crate) fn log_softmax(x: &Tensor) -> Result<Tensor> {
     shifted.broadcast_sub(&shifted.exp()?.sum_keepdim(D::Minus1)?.log()?)
 }
 
-/// Sum of the losses of the examples, a scalar. For `logits` (examples, 1), squared errors; otherwise cross-entropies
-/// with label smoothing, as `torch.nn.functional.cross_entropy`.
-pub(crate) fn loss(logits: &Tensor, labels: &[Label], smoothing: f64) -> Result<Tensor> {
-    let (examples, outputs) = logits.dims2()?;
-    let uniform = if outputs == 1 { 0.0 } else { (smoothing / outputs as f64) as f32 };
-    let mut targets = vec![uniform; examples * outputs];
-    for (example, label) in labels.iter().enumerate() {
-        match label {
-            Label::Class(class) => targets[example * outputs + *class as usize] += (1.0 - smoothing) as f32,
-            Label::Value(value) => targets[example] = *value,
+/// Sum of the losses of the examples, a scalar, for `logits` (examples, outputs): squared errors of numbers,
+/// cross-entropies of classes, or binary cross-entropies of sets of labels. `class_weights` are those of
+/// [`OptimizerConfig`](crate::nn::OptimizerConfig).
+pub(crate) fn loss(
+    logits: &Tensor,
+    labels: &[Label],
+    smoothing: f64,
+    class_weights: Option<&[f32]>,
+) -> Result<Tensor> {
+    match labels.first() {
+        Some(Label::Value(_)) | None => squared_error(logits, labels),
+        Some(Label::Class(_)) => cross_entropy(logits, labels, smoothing, class_weights),
+        Some(Label::Set(_)) => binary_cross_entropy(logits, labels, class_weights),
+    }
+}
+
+/// As `torch.nn.functional.mse_loss` with `reduction="sum"`.
+fn squared_error(logits: &Tensor, labels: &[Label]) -> Result<Tensor> {
+    let targets: Vec<f32> = labels.iter().filter_map(Label::value).collect();
+    let targets = Tensor::from_vec(targets, (labels.len(), 1), logits.device())?;
+    logits.sub(&targets)?.sqr()?.sum_all()
+}
+
+/// As `torch.nn.functional.cross_entropy` with `weight`, `label_smoothing` and `reduction="sum"`.
+fn cross_entropy(
+    logits: &Tensor,
+    labels: &[Label],
+    smoothing: f64,
+    class_weights: Option<&[f32]>,
+) -> Result<Tensor> {
+    let (examples, classes) = logits.dims2()?;
+    let mut targets = vec![(smoothing / classes as f64) as f32; examples * classes];
+    for (target, label) in targets.chunks_exact_mut(classes).zip(labels) {
+        for class in label.indices() {
+            target[*class as usize] += (1.0 - smoothing) as f32;
+        }
+        if let Some(weights) = class_weights {
+            target.iter_mut().zip(weights).for_each(|(target, weight)| *target *= weight);
         }
     }
-    let targets = Tensor::from_vec(targets, (examples, outputs), logits.device())?;
-    if outputs == 1 {
-        return logits.sub(&targets)?.sqr()?.sum_all();
-    }
+    let targets = Tensor::from_vec(targets, (examples, classes), logits.device())?;
     log_softmax(logits)?.mul(&targets)?.sum_all()?.neg()
+}
+
+/// As `torch.nn.functional.binary_cross_entropy_with_logits` with `pos_weight` and `reduction="sum"`. log σ(z) and
+/// log σ(−z) are the log-softmax of the logits z and 0.
+fn binary_cross_entropy(logits: &Tensor, labels: &[Label], pos_weight: Option<&[f32]>) -> Result<Tensor> {
+    let (examples, outputs) = logits.dims2()?;
+    let weight = |label: usize| pos_weight.and_then(|weights| weights.get(label)).copied().unwrap_or(1.0);
+    let mut targets = [0.0, 1.0].repeat(examples * outputs);
+    for (example, label) in labels.iter().enumerate() {
+        for label in label.indices() {
+            let label = *label as usize;
+            let pair = 2 * (example * outputs + label);
+            targets[pair..pair + 2].copy_from_slice(&[weight(label), 0.0]);
+        }
+    }
+    let targets = Tensor::from_vec(targets, (examples, outputs, 2), logits.device())?;
+    let pairs = Tensor::stack(&[logits, &logits.zeros_like()?], D::Minus1)?;
+    log_softmax(&pairs)?.mul(&targets)?.sum_all()?.neg()
 }
 
 /// max(x, 0), with derivative 0 at 0 as in PyTorch (candle's `relu` has 1).

@@ -95,7 +95,7 @@ impl Trainer<'_> {
             Ok(!control.is_cancelled())
         };
         let batch_size = spec.per_device_eval_batch_size;
-        let predictions = evaluate(built.engine.as_mut(), rows, labels.outputs(), batch_size, &mut on_batch)?;
+        let predictions = evaluate(built.engine.as_mut(), rows, labels, batch_size, &mut on_batch)?;
         let Some(predictions) = predictions else { return Ok(None) };
         let (epoch, seconds) = (self.plan.epoch(step), start.elapsed().as_secs_f64());
         self.add_evaluation_time(seconds);

@@ -1,6 +1,6 @@
 //! The state of the Insight screen: the errors of a run, row by row. The confusion matrix and the rows behind it,
-//! the calibration of the probabilities, the hardest and the likely mislabelled rows; of a regression the rows with
-//! the largest residuals.
+//! the calibration of the probabilities, the hardest and the likely mislabelled rows; of a multi-label classification
+//! the labels and the rows whose set is predicted wrongly; of a regression the rows with the largest residuals.
 
 use crate::run::error_analysis::{CrossSeed, Detail, ErrorAnalysis, ErrorReport};
 use crate::train::{Predictions, SavedPredictions};
@@ -66,14 +66,14 @@ impl LoadedReport {
         let newest = report.evaluations.len().checked_sub(1)?;
         let evaluation_index = evaluation.unwrap_or(newest).min(newest);
         let analysis =
-            ErrorAnalysis::of(&report.evaluations[evaluation_index].predictions, report.spec.task());
+            ErrorAnalysis::of(&report.evaluations[evaluation_index].predictions, report.spec.task(), &report.labels);
         Some(LoadedReport { report, evaluation_index, analysis })
     }
 
     /// Selects an evaluation.
     pub(in crate::tui) fn select_evaluation(&mut self, index: usize) {
         self.evaluation_index = index;
-        self.analysis = ErrorAnalysis::of(self.predictions(), self.report.spec.task());
+        self.analysis = ErrorAnalysis::of(self.predictions(), self.report.spec.task(), &self.report.labels);
     }
 
     pub(in crate::tui) fn evaluation(&self) -> &SavedPredictions {
@@ -89,11 +89,11 @@ impl LoadedReport {
         self.report.cross_seed.as_ref().ok().and_then(Option::as_ref)
     }
 
-    /// The rows of a cell of the matrix; none of a regression, which has no matrix.
+    /// The rows of a cell of the matrix; none without a matrix.
     pub(in crate::tui) fn cell(&self, (label, predicted): (usize, usize)) -> &[usize] {
         match &self.analysis.detail {
             Detail::Classes(classes) => &classes.cells[label][predicted],
-            Detail::Scale(_) => &[],
+            Detail::MultiLabel(_) | Detail::Scale(_) => &[],
         }
     }
 
@@ -109,11 +109,6 @@ impl InsightState {
             Content::Loaded(loaded) => Some(loaded),
             _ => None,
         }
-    }
-
-    /// Whether the task is a regression, so that there is no confusion matrix.
-    pub(in crate::tui) fn is_regression(&self) -> bool {
-        self.loaded().is_some_and(|loaded| loaded.predictions().is_regression())
     }
 
     /// How many rows are listed.
@@ -147,9 +142,9 @@ impl InsightState {
         self.loaded().is_some()
     }
 
-    /// Whether there is a confusion matrix: classifications have one.
+    /// Whether there is a confusion matrix: single-label classifications have one.
     pub fn has_matrix(&self) -> bool {
-        self.has_rows() && !self.is_regression()
+        self.loaded().is_some_and(|loaded| matches!(loaded.analysis.detail, Detail::Classes(_)))
     }
 
     /// Whether the cursor is on a row with a text.

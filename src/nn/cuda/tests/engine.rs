@@ -31,11 +31,12 @@ struct TestConfig {
     /// Outputs of the head: 1 is a regression.
     outputs: usize,
     max_grad_norm: f64,
+    class_weights: Option<[f32; 3]>,
 }
 
 impl TestConfig {
     fn of(config: &'static str) -> Self {
-        TestConfig { config, precision: Precision::F32, max_tokens: 1000, outputs: 3, max_grad_norm: 1.0 }
+        TestConfig { config, precision: Precision::F32, max_tokens: 1000, outputs: 3, max_grad_norm: 1.0, class_weights: None }
     }
 
     fn into_parts(self) -> (ModelConfig, Weights, EngineConfig) {
@@ -46,6 +47,7 @@ impl TestConfig {
             max_grad_norm: self.max_grad_norm,
             epsilon: 1e-3,
             label_smoothing: 0.1,
+            class_weights: self.class_weights.map(|weights| weights.into()),
             ..OptimizerConfig::default()
         };
         let limits = MicroBatchLimits { max_examples: 64, max_tokens: self.max_tokens };
@@ -82,7 +84,16 @@ fn batch_of(step: u64) -> Batch {
 /// The batch with regression targets.
 fn with_values(mut batch: Batch) -> Batch {
     for label in &mut batch.labels {
-        *label = Label::Value(0.7 * label.number() + 0.25);
+        *label = Label::Value(0.7 * label.class().expect("a class") as f32 + 0.25);
+    }
+    batch
+}
+
+/// The batch with sets of labels: those up to the class without its successor, and none for class 2.
+fn with_sets(mut batch: Batch) -> Batch {
+    for label in &mut batch.labels {
+        let class = label.class().expect("a class");
+        *label = Label::set((0..3).filter(|index| *index != class + 1 && class < 2));
     }
     batch
 }
@@ -102,18 +113,22 @@ fn assert_near(what: &str, found: &Weights, expected: &Weights, tolerance: f32) 
 }
 
 fn engine_equals_cpu_engine<D: Device>(open: impl Fn() -> D) {
-    let (classes, regression) = (3, 1);
-    for (config, max_tokens, outputs) in [
-        (BERT, 1000, classes),
-        (DISTILBERT, 1000, classes),
-        (SHALLOW, 1000, classes),
-        (BERT, 22, classes),
-        (BERT, 22, regression),
-        (DISTILBERT, 1000, regression),
-    ] {
-        let config = TestConfig { max_tokens, outputs, ..TestConfig::of(config) };
-        let batch_of =
-            |step| if outputs == regression { with_values(batch_of(step)) } else { batch_of(step) };
+    let weights = Some([0.5, 2.0, 1.25]);
+    type Labels = fn(Batch) -> Batch;
+    let cases: [(&str, usize, usize, Labels, Option<[f32; 3]>); 9] = [
+        (BERT, 1000, 3, |batch| batch, None),
+        (DISTILBERT, 1000, 3, |batch| batch, None),
+        (SHALLOW, 1000, 3, |batch| batch, None),
+        (BERT, 22, 3, |batch| batch, None),
+        (BERT, 22, 3, |batch| batch, weights),
+        (BERT, 22, 1, with_values, None),
+        (DISTILBERT, 1000, 1, with_values, None),
+        (BERT, 22, 3, with_sets, None),
+        (DISTILBERT, 1000, 3, with_sets, weights),
+    ];
+    for (config, max_tokens, outputs, labels, class_weights) in cases {
+        let config = TestConfig { max_tokens, outputs, class_weights, ..TestConfig::of(config) };
+        let batch_of = |step| labels(batch_of(step));
         let (mut cuda, mut cpu) = (config.cuda_engine(open()), config.cpu_engine());
         assert_eq!(cuda.shapes().len(), cpu.shapes().len());
         assert_eq!(cuda.weights().expect("weights"), cpu.weights().expect("weights"));

@@ -1,6 +1,6 @@
 //! The list of rows: text, label, prediction and loss.
 
-use crate::catalog::{ClassName, Labels};
+use crate::catalog::{ClassName, Labels, set_text};
 use crate::format;
 use crate::text::{self, sanitize};
 use crate::tui::action::RowList;
@@ -98,7 +98,11 @@ pub(super) fn draw(app: &App, loaded: &LoadedReport, area: Rect, buffer: &mut Bu
         "text",
         "label",
         "predicted",
-        if loaded.predictions().is_regression() { "error" } else { "confidence" },
+        match loaded.report.labels {
+            Labels::Classes(_) => "confidence",
+            Labels::MultiLabel(_) => "labels",
+            Labels::Scale { .. } => "error",
+        },
         "loss",
         if view.listed == RowList::CrossSeed { "wrong" } else { "losses" },
         number = columns.number,
@@ -132,6 +136,7 @@ fn draw_row(
     let predictions = loaded.predictions();
     let row_text = match &loaded.report.labels {
         Labels::Classes(names) => class_row(view, loaded, names, (index, row)),
+        Labels::MultiLabel(names) => set_row(loaded, names, row),
         Labels::Scale { .. } => regression_row(loaded, row),
     };
     let shared = loaded.cross_seed().filter(|_| view.listed == RowList::CrossSeed);
@@ -168,7 +173,7 @@ struct RowText {
     predicted: String,
     /// The style of the prediction.
     role: Role,
-    /// The confidence, or the error of a regression.
+    /// The confidence, the number of wrong labels, or the error of a regression.
     number: String,
 }
 
@@ -195,6 +200,20 @@ fn class_row(
         predicted: names[predicted].to_string(),
         role: if predicted == label { Role::Best } else { Role::Warning },
         number: format!("{:.1} %", 100.0 * confidence),
+    }
+}
+
+/// The labels that apply, those predicted, and the number of labels between them.
+fn set_row(loaded: &LoadedReport, names: &[ClassName], row: usize) -> RowText {
+    let predictions = loaded.predictions();
+    let (target, predicted) = (predictions.targets()[row].indices(), predictions.predicted_set(row));
+    let is_only_in = |a: &[u32], b: &[u32]| a.iter().filter(|label| !b.contains(label)).count();
+    let wrong = is_only_in(target, &predicted) + is_only_in(&predicted, target);
+    RowText {
+        label: set_text(names, target),
+        predicted: set_text(names, &predicted),
+        role: if wrong == 0 { Role::Best } else { Role::Warning },
+        number: format!("{wrong} wrong"),
     }
 }
 
