@@ -4,15 +4,11 @@
 use super::labels::parse_label;
 use super::table::ColumnIndices;
 use crate::batch::Label;
-use crate::catalog::{Columns, Labels, SplitName, Task};
+use crate::catalog::{Columns, Labels, LocalFormat, SplitName, Task, TaskSource};
 use crate::data::dataset::{Example, SplitRows};
 use crate::error::{Error, Result};
 use crate::text::plural;
 use std::path::Path;
-
-/// Tasks whose published TSV files have rows that are split by a line break inside a text. Such rows are skipped and
-/// counted in a note, unless there are many.
-const TASKS_WITH_SPLIT_ROWS: &[&str] = &["qqp"];
 
 /// The expected format of a file.
 pub(super) struct TsvFormat<'a> {
@@ -33,7 +29,10 @@ impl<'a> TsvFormat<'a> {
             columns: columns.to_vec(),
             labels: &task.labels,
             labelled: split.is_required(),
-            skip_split_rows: TASKS_WITH_SPLIT_ROWS.contains(&task.name),
+            skip_split_rows: matches!(
+                task.source,
+                TaskSource::Files { local: LocalFormat::Tsv { has_split_rows: true, .. }, .. }
+            ),
             columns_without_header: None,
         }
     }

@@ -45,25 +45,14 @@ pub fn update(app: &mut App, msg: Msg) -> Vec<Effect> {
             app.size = (width, height);
             Vec::new()
         }
-        Msg::Tick(now) => {
-            app.now = now;
-            let mut effects = refresh(app);
-            effects.extend(queue::tick(app));
-            effects
-        }
+        Msg::Tick(now) => tick(app, now),
         Msg::Listed { experiments, runs } => {
             app.runs.set_lists(experiments, runs);
             if app.screen == Screen::Runs { runs::load_preview(app) } else { Vec::new() }
         }
         Msg::HistoryLoaded { dir, result } => history_loaded(app, dir, result),
         Msg::RunStarted { spec, dir, earlier, queue } => {
-            app.training = Some(RunState::started(*spec, dir, app.now, earlier));
-            if let Some(queue) = queue {
-                // The user did not start this run, so the screen stays.
-                app.runs.set_queue(queue);
-            } else {
-                live::show_training(app);
-            }
+            run_started(app, RunState::started(*spec, dir, app.now, earlier), queue);
             Vec::new()
         }
         Msg::QueueLoaded(queue) => queue::set(app, queue),
@@ -303,6 +292,13 @@ fn apply_reply(app: &mut App, reply: Reply) -> Vec<Effect> {
     }
 }
 
+fn tick(app: &mut App, now: Instant) -> Vec<Effect> {
+    app.now = now;
+    let mut effects = refresh(app);
+    effects.extend(queue::tick(app));
+    effects
+}
+
 /// Follows the logs of the runs on screen, and refreshes the weights that are being trained.
 fn refresh(app: &mut App) -> Vec<Effect> {
     let followed = app.followed_runs();
@@ -333,6 +329,15 @@ fn history_loaded(app: &mut App, dir: PathBuf, result: LoadedHistory) -> Vec<Eff
         Err(_) => app.runs.preview = Some((dir, Vec::new())),
     }
     Vec::new()
+}
+
+/// Shows a run that has started, unless the queue started it: then the screen stays.
+fn run_started(app: &mut App, run: RunState, queue: Option<Queue>) {
+    app.training = Some(run);
+    match queue {
+        Some(queue) => app.runs.set_queue(queue),
+        None => live::show_training(app),
+    }
 }
 
 fn apply_event(app: &mut App, event: &RunEvent) {
