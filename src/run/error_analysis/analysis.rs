@@ -35,7 +35,7 @@ pub struct Classes {
 }
 
 impl ErrorAnalysis {
-    /// Analyses the predictions of one evaluation of `task`.
+    /// Analyzes the predictions of one evaluation of `task`.
     pub fn of(predictions: &Predictions, task: &Task) -> Self {
         let losses: Vec<f64> = (0..predictions.len()).map(|row| predictions.loss(row)).collect();
         let mut hardest: Vec<usize> = (0..predictions.len()).collect();

@@ -25,11 +25,12 @@ use super::state::App;
 use super::state::infer::ModelSource;
 use super::state::popup::{MessageText, Popup, Purpose, Reply};
 use super::state::run::RunState;
-use super::theme::ColorDepth;
+use super::theme::{ColorDepth, Scheme};
 use super::widgets::line_chart::ChartKey;
 use super::widgets::text_field::Edit;
 use crate::event::{Command, Event, Status};
 use crate::run::history::History;
+use crate::run::queue::Queue;
 use crate::run::{Reproduction, RunEvent};
 use crate::spec::RunSpec;
 use navigate::{Navigate, Step};
@@ -53,6 +54,11 @@ pub fn update(app: &mut App, msg: Msg) -> Vec<Effect> {
         Msg::HistoryLoaded { dir, result } => history_loaded(app, dir, result),
         Msg::RunStarted { spec, dir, earlier, queue } => {
             run_started(app, RunState::started(*spec, dir, app.now, earlier), queue);
+            Vec::new()
+        }
+        Msg::StartFailed(error) => {
+            app.is_starting = false;
+            app.show_error("Cannot start the run", error);
             Vec::new()
         }
         Msg::QueueLoaded(queue) => queue::set(app, queue),
@@ -192,11 +198,12 @@ fn next_theme(app: &mut App) {
     let at = app.themes.iter().position(|scheme| scheme.name == app.theme.scheme.name);
     let next = at.map_or(0, |at| (at + 1) % app.themes.len());
     app.theme.scheme = app.themes[next];
-    let colours = match app.theme.color_depth {
-        ColorDepth::None => ", without colours on this terminal",
+    let Scheme { name, description, .. } = app.theme.scheme;
+    let colors = match app.theme.color_depth {
+        ColorDepth::None => ", without colors on this terminal",
         _ => "",
     };
-    app.notice = Some(format!("theme {}{colours}", app.theme.scheme.name));
+    app.notice = Some(format!("theme {name}: {description}{colors}"));
 }
 
 fn move_cursor(app: &mut App, action: ListAction) -> Vec<Effect> {
@@ -292,7 +299,7 @@ fn apply_reply(app: &mut App, reply: Reply) -> Vec<Effect> {
     }
 }
 
-fn tick(app: &mut App, now: Instant) -> Vec<Effect> {
+fn tick(app: &mut App, now: f64) -> Vec<Effect> {
     app.now = now;
     let mut effects = refresh(app);
     effects.extend(queue::tick(app));
@@ -336,7 +343,10 @@ fn run_started(app: &mut App, run: RunState, queue: Option<Queue>) {
     app.training = Some(run);
     match queue {
         Some(queue) => app.runs.set_queue(queue),
-        None => live::show_training(app),
+        None => {
+            app.is_starting = false;
+            live::show_training(app);
+        }
     }
 }
 
