@@ -33,6 +33,19 @@ fn enter_starts_the_experiment_under_the_cursor() {
 }
 
 #[test]
+fn second_enter_while_a_run_is_started_does_nothing() {
+    let mut app = app(120, 40);
+    assert!(matches!(press_keys(&mut app, "<enter>").as_slice(), [Effect::StartTraining(_)]));
+    assert_eq!(press_keys(&mut app, "<enter>"), []);
+    assert!(app.popup.is_none());
+    assert_shows(&app, "a run is being started");
+    update(&mut app, Msg::StartFailed("runs: cannot be written".into()));
+    assert_shows(&app, "Cannot start the run");
+    press_keys(&mut app, "<enter>");
+    assert!(matches!(press_keys(&mut app, "<enter>").as_slice(), [Effect::StartTraining(_)]));
+}
+
+#[test]
 fn form_value_is_checked_while_typing_and_starts_without_saving() {
     let mut app = app(120, 40);
     press_keys(&mut app, "e");
