@@ -281,9 +281,9 @@ mod tests {
     fn rows_are_consistent() {
         for task in TASKS {
             assert!(task.metrics.contains(&task.best), "{}", task.name);
-            let kind = task.labels.kind();
+            let problem_type = task.labels.problem_type();
             assert!(
-                task.metrics.iter().all(|metric| metric.is_reported(kind, task.metrics)),
+                task.metrics.iter().all(|metric| metric.is_reported(problem_type, task.metrics)),
                 "{}",
                 task.name
             );
