@@ -56,8 +56,7 @@ impl Dataset {
         let unlabeled = rows.iter().filter(|row| row.label.is_none()).count();
         if unlabeled > 0 {
             let (name, rows) = (name.name(), plural(rows.len(), "row"));
-            self.notes
-                .push(format!("the {name} split is not scored: {unlabeled} of {rows} without a label"));
+            self.notes.push(format!("the {name} split is not scored: {unlabeled} of {rows} without a label"));
         } else if !rows.is_empty() {
             self.splits.insert(name, rows);
         }

@@ -153,11 +153,7 @@ impl Styles {
         let one: Vec<_> = one.iter().cloned().chain(dimmed).collect();
         let overlaid = one.iter().flat_map(|(lower, colored, uncolored)| {
             one.iter().map(move |(upper, upper_colored, upper_uncolored)| {
-                (
-                    format!("{upper}/{lower}"),
-                    colored.patch(*upper_colored),
-                    uncolored.patch(*upper_uncolored),
-                )
+                (format!("{upper}/{lower}"), colored.patch(*upper_colored), uncolored.patch(*upper_uncolored))
             })
         });
         let all = one.iter().cloned().chain(overlaid);

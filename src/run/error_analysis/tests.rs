@@ -108,10 +108,7 @@ fn label_issue_needs_confidence_in_another_class_over_all_evaluations() {
         evaluation(20, &[(0.9, 1), (0.2, 1), (0.8, 0), (0.6, 0)]),
     ];
     let found = find_label_issues(&evaluations);
-    assert_eq!(
-        found.iter().map(|issue| (issue.row, issue.suggested)).collect::<Vec<_>>(),
-        [(1, 0), (3, 1)]
-    );
+    assert_eq!(found.iter().map(|issue| (issue.row, issue.suggested)).collect::<Vec<_>>(), [(1, 0), (3, 1)]);
     assert!(
         (found[0].label_probability - 0.15).abs() < 1e-6
             && (found[0].suggested_probability - 0.85).abs() < 1e-6

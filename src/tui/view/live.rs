@@ -2,7 +2,7 @@
 
 use super::machine;
 use super::panes::{draw_log, draw_loss_pane, draw_probes, draw_score_pane, draw_scores, draw_step};
-use super::run_header::{draw_header, draw_placeholder, elapsed_seconds, state, progress_parts};
+use super::run_header::{draw_header, draw_placeholder, elapsed_seconds, progress_parts, state};
 use crate::event::SplitName;
 use crate::format;
 use crate::tui::layout::{LIVE_PROBES, LIVE_SCORES_AND_PROBES, LIVE_WIDE};

@@ -22,7 +22,8 @@ use ratatui::widgets::Widget;
 /// Draws the screen; returns the position of the terminal's cursor.
 pub(super) fn draw(app: &App, area: Rect, buffer: &mut Buffer) -> Option<Position> {
     let infer = &app.infer;
-    let lines = infer.prediction.as_ref().map_or(2, |(_, _, prediction)| prediction::height(&prediction.output));
+    let lines =
+        infer.prediction.as_ref().map_or(2, |(_, _, prediction)| prediction::height(&prediction.output));
     let field = if area.height >= 30 { 5 } else { 3 };
     let fields = if infer.is_pair() { 2 } else { 1 };
     // Always reserves space for the attribution, so that nothing moves when it arrives.
@@ -168,8 +169,12 @@ fn draw_history(app: &App, area: Rect, buffer: &mut Buffer) {
         }
         return;
     }
-    let widest =
-        history.iter().map(|entry| text::width(prediction::label_and_number(&entry.output).0)).max().unwrap_or(0).min(20);
+    let widest = history
+        .iter()
+        .map(|entry| text::width(prediction::label_and_number(&entry.output).0))
+        .max()
+        .unwrap_or(0)
+        .min(20);
     for (row, entry) in history.iter().enumerate().take(inner.height as usize) {
         let y = inner.y + row as u16;
         let text = match &entry.text_pair {
@@ -220,7 +225,13 @@ pub(super) fn draw_tiny(app: &App, area: Rect, buffer: &mut Buffer) -> Option<Po
     }
     let y = area.y + 1 + fields as u16;
     if let (Some((_, _, prediction)), true) = (&infer.prediction, y < area.bottom()) {
-        prediction::draw(&prediction.output, false, theme, Rect { y, height: area.bottom() - y, ..area }, buffer);
+        prediction::draw(
+            &prediction.output,
+            false,
+            theme,
+            Rect { y, height: area.bottom() - y, ..area },
+            buffer,
+        );
     }
     cursor
 }
