@@ -93,9 +93,7 @@ pub(super) fn draw(history: &History, theme: Theme, area: Rect, buffer: &mut Buf
                 .map_or_else(dash, |value| format::score(metric, value))
         };
         let best = match split {
-            SplitName::Validation => {
-                history.best.map_or_else(dash, |best| format::score(metric, best.value))
-            }
+            SplitName::Validation => history.best.map_or_else(dash, |best| format::score(metric, best.value)),
             _ => String::new(),
         };
         let text = format!("{:>8}{:>8}", cell(history.before.get(&split)), cell(Some(&latest.scores)));
