@@ -83,17 +83,17 @@ impl Batch {
     /// Concatenates `examples` in their order.
     pub fn new<'a>(examples: impl IntoIterator<Item = &'a Encoded>) -> Self {
         let mut batch = Batch { offsets: vec![0], ..Batch::default() };
-        let mut is_labelled = true;
+        let mut is_labeled = true;
         for example in examples {
             batch.ids.extend(&example.ids);
             batch.type_ids.extend(&example.type_ids);
             batch.offsets.push(batch.ids.len());
             match &example.label {
                 Some(label) => batch.labels.push(label.clone()),
-                None => is_labelled = false,
+                None => is_labeled = false,
             }
         }
-        if !is_labelled {
+        if !is_labeled {
             batch.labels.clear();
         }
         batch
@@ -220,7 +220,10 @@ mod tests {
     fn a_set_is_ascending_without_repetitions() {
         assert_eq!(Label::set([4, 1, 4]), Label::Set([1, 4].into()));
         assert_eq!((Label::set([]).indices(), Label::Class(3).indices()), (&[][..], &[3][..]));
-        assert_eq!((Label::Class(3).class(), Label::Value(0.5).value(), Label::set([3]).class()), (Some(3), Some(0.5), None));
+        assert_eq!(
+            (Label::Class(3).class(), Label::Value(0.5).value(), Label::set([3]).class()),
+            (Some(3), Some(0.5), None)
+        );
     }
 
     #[test]

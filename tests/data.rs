@@ -72,7 +72,7 @@ fn sst_has_the_published_sentences() {
 }
 
 #[test]
-fn sst2_has_the_published_rows_and_an_unlabelled_test_split() {
+fn sst2_has_the_published_rows_and_an_unlabeled_test_split() {
     let Some(shared) = shared() else { return };
     let sst2 = load("sst2", Some(&shared.join("SST-2"))).unwrap();
     assert_eq!(counts(sst2.train()), (67_349, 29_780, 37_569));
@@ -101,7 +101,7 @@ fn qqp_is_found_in_the_folder_of_all_tasks() {
 }
 
 #[test]
-fn labelled_cola_files_have_no_header() {
+fn labeled_cola_files_have_no_header() {
     let Some(shared) = shared() else { return };
     let cola = load("cola", Some(&shared)).unwrap();
     assert_eq!(counts(cola.train()), (8_551, 2_528, 6_023));
@@ -109,7 +109,10 @@ fn labelled_cola_files_have_no_header() {
     assert_eq!(cola.labels.names(), ["unacceptable", "acceptable"]);
     assert!(cola.test().is_empty());
     let first = "Our friends won't buy this analysis, let alone the next one we propose.";
-    assert_eq!((cola.train()[0].text.as_str(), cola.train()[0].label.clone()), (first, Some(Label::Class(1))));
+    assert_eq!(
+        (cola.train()[0].text.as_str(), cola.train()[0].label.clone()),
+        (first, Some(Label::Class(1)))
+    );
     let test = load_split("cola", SplitName::Test, &shared).unwrap();
     assert_eq!((counts(&test), test[0].text.as_str()), ((1_063, 0, 0), "Bill whistled past the house."));
 }
@@ -329,8 +332,11 @@ fn parquet_shards_are_read_in_order() {
     let other = folder.path().join("cola/train-00000-of-00001.parquet");
     write_sst2(&other, &[("of another configuration", 1)]);
     let sst2 = load("sst2", Some(folder.path())).unwrap();
-    let train: Vec<_> =
-        sst2.train().iter().map(|row| (row.text.as_str(), row.label.as_ref().and_then(Label::class))).collect();
+    let train: Vec<_> = sst2
+        .train()
+        .iter()
+        .map(|row| (row.text.as_str(), row.label.as_ref().and_then(Label::class)))
+        .collect();
     assert_eq!(train, [("first", Some(1)), ("\"second\" é", Some(0)), ("third", Some(0))]);
     assert_eq!((sst2.validation().len(), sst2.test()), (1, &[][..]));
     assert!(sst2.notes.iter().any(|note| note.contains("2 of 2 rows")), "{:?}", sst2.notes);

@@ -420,7 +420,11 @@ fn saved_predictions_have_the_scores_of_the_log() {
     }
 
     // A file of another task is an error that names it.
-    let foreign = SavedPredictions { step: 9, epoch: 2.0, predictions: Predictions::new(ProblemType::Regression, 24, 1) };
+    let foreign = SavedPredictions {
+        step: 9,
+        epoch: 2.0,
+        predictions: Predictions::new(ProblemType::Regression, 24, 1),
+    };
     foreign.write(&outcome.dir).unwrap();
     let error = ErrorReport::read(std::slice::from_ref(&outcome.dir), None).unwrap_err();
     assert!(error.to_string().contains("step-00000009.safetensors: is not a predictions file"), "{error}");

@@ -117,7 +117,16 @@ macro_rules! by_from_str {
     };
 }
 
-by_from_str!(TaskId, DeviceSpec, Metric, ProblemType, LrSchedulerType, Precision, EngineChoice, IntervalStrategy);
+by_from_str!(
+    TaskId,
+    DeviceSpec,
+    Metric,
+    ProblemType,
+    LrSchedulerType,
+    Precision,
+    EngineChoice,
+    IntervalStrategy
+);
 
 /// A whole number in the key's range.
 fn integer<T: TryFrom<i64>>(text: &str, kind: ValueKind) -> Result<T, String> {

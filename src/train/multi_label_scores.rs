@@ -119,7 +119,9 @@ pub(super) fn multi_label(task: &Task, outputs: usize, logits: &[f32], targets: 
     let scores = MultiLabelScores::new(outputs, logits, &targets);
     Scores {
         loss: binary_cross_entropy(logits.iter().copied().zip(targets)),
-        metrics: metrics(task, (ProblemType::MultiLabelClassification, outputs), |metric| scores.value(metric)),
+        metrics: metrics(task, (ProblemType::MultiLabelClassification, outputs), |metric| {
+            scores.value(metric)
+        }),
         per_class: scores.per_label(),
         examples: scores.rows as u64,
         ..Scores::default()
@@ -144,4 +146,78 @@ fn average_precision(mut rows: Vec<(f32, bool)>) -> f64 {
 fn mean(values: impl ExactSizeIterator<Item = f64>) -> f64 {
     let count = values.len() as f64;
     ratio(values.sum(), count)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::catalog::task;
+
+    fn assert_near(found: Option<f64>, expected: f64) {
+        assert!(found.is_some_and(|found| (found - expected).abs() < 1e-12), "{found:?}, {expected}");
+    }
+
+    /// `f1_score`, `accuracy_score`, `average_precision_score` and `precision_recall_fscore_support` with
+    /// `zero_division=0`, and `torch.nn.BCEWithLogitsLoss`. Label 1 never applies, label 2 always does, label 3 is
+    /// never predicted, label 4 always is; some logits of labels 0 and 3 are equal.
+    #[test]
+    fn equals_scikit_learn() {
+        let logits = [
+            [0.5f32, -1.0, 2.0, -0.5, 1.5],
+            [0.5, 0.5, -1.0, -0.5, 0.5],
+            [-2.0, 1.5, 0.0, -3.0, 2.5],
+            [1.0, -1.0, 0.5, -0.5, 0.25],
+            [-1.0, 0.5, 3.0, -1.5, 1.0],
+            [0.0, -0.25, -1.0, -2.5, 0.75],
+        ];
+        let targets = [
+            [1, 0, 1, 1, 1],
+            [0, 0, 1, 0, 0],
+            [0, 0, 1, 1, 1],
+            [1, 0, 1, 0, 1],
+            [0, 0, 1, 1, 1],
+            [0, 0, 1, 0, 0],
+        ];
+        let targets = targets.concat().iter().map(|target| *target == 1).collect();
+        let scores = multi_label(task("custom").unwrap(), 5, &logits.concat(), targets);
+        assert_near(Some(scores.loss), 0.724_920_630_166_926_1);
+        assert_near(scores.get(Metric::F1Micro), 0.6);
+        assert_near(scores.get(Metric::F1Macro), 0.453_333_333_333_333_3);
+        assert_near(scores.get(Metric::ExactMatch), 1.0 / 6.0);
+        assert_near(scores.get(Metric::AveragePrecision), 0.638_888_888_888_888_8);
+        let expected = [
+            [2.0 / 3.0, 1.0, 0.8, 5.0 / 6.0],
+            [0.0, 0.0, 0.0, 0.0],
+            [1.0, 0.5, 2.0 / 3.0, 1.0],
+            [0.0, 0.0, 0.0, 4.0 / 9.0],
+            [2.0 / 3.0, 1.0, 0.8, 11.0 / 12.0],
+        ];
+        for (found, [precision, recall, f1, average_precision]) in scores.per_class.iter().zip(expected) {
+            assert_near(Some(found.precision), precision);
+            assert_near(Some(found.recall), recall);
+            assert_near(Some(found.f1), f1);
+            assert_near(found.average_precision, average_precision);
+        }
+        assert_eq!((scores.examples, scores.confusion.len(), scores.metrics.len()), (6, 0, 4));
+    }
+
+    #[test]
+    fn no_label_and_no_prediction_is_an_exact_match_with_an_f1_of_0() {
+        let scores = multi_label(task("custom").unwrap(), 3, &[-1.0; 6], vec![false; 6]);
+        for (metric, expected) in [
+            (Metric::F1Micro, 0.0),
+            (Metric::F1Macro, 0.0),
+            (Metric::ExactMatch, 1.0),
+            (Metric::AveragePrecision, 0.0),
+        ] {
+            assert_eq!(scores.get(metric), Some(expected), "{metric}");
+        }
+    }
+
+    #[test]
+    fn large_logits_do_not_overflow() {
+        let loss = binary_cross_entropy([(1000.0, true), (-1000.0, false), (-1000.0, true)].into_iter());
+        assert!((loss - 1000.0 / 3.0).abs() < 1e-9, "{loss}");
+        assert_eq!((sigmoid(1000.0), sigmoid(-1000.0), sigmoid(0.0)), (1.0, 0.0, 0.5));
+    }
 }

@@ -57,11 +57,11 @@ impl Predictions {
             {
                 Ok(Label::Class(*number as u32))
             }
-            (ProblemType::Regression, numbers) => {
-                Err(format!("label {numbers:?} of row {row} is not a finite number"))
+            (ProblemType::Regression, _) => {
+                Err(format!("label {} of row {row} is not a finite number", numbers[0]))
             }
-            (ProblemType::SingleLabelClassification, numbers) => {
-                Err(format!("label {numbers:?} of row {row} is not one of {outputs} classes"))
+            (ProblemType::SingleLabelClassification, _) => {
+                Err(format!("label {} of row {row} is not one of {outputs} classes", numbers[0]))
             }
         };
         let targets = targets.chunks_exact(per_row).enumerate().map(label).collect::<Result<_, _>>()?;
@@ -73,7 +73,9 @@ impl Predictions {
         let numbers = |target: &Label| match target {
             Label::Class(class) => vec![*class as f32],
             Label::Value(value) => vec![*value],
-            Label::Set(_) => multi_hot(target, self.outputs).map(|applies| f32::from(u8::from(applies))).collect(),
+            Label::Set(_) => {
+                multi_hot(target, self.outputs).map(|applies| f32::from(u8::from(applies))).collect()
+            }
         };
         self.targets.iter().flat_map(numbers).collect()
     }
@@ -208,7 +210,9 @@ impl Predictions {
 /// The set of labels whose number is 1; `None` if a number is neither 0 nor 1.
 fn label_set(numbers: &[f32]) -> Option<Label> {
     let is_valid = numbers.iter().all(|number| [0.0, 1.0].contains(number));
-    is_valid.then(|| Label::set(numbers.iter().zip(0..).filter(|(number, _)| **number == 1.0).map(|(_, label)| label)))
+    is_valid.then(|| {
+        Label::set(numbers.iter().zip(0..).filter(|(number, _)| **number == 1.0).map(|(_, label)| label))
+    })
 }
 
 /// Whether each of `outputs` labels is in the set.
@@ -220,9 +224,13 @@ fn multi_hot(target: &Label, outputs: usize) -> impl Iterator<Item = bool> {
 mod tests {
     use super::*;
 
+    const CLASSES: ProblemType = ProblemType::SingleLabelClassification;
+    const SETS: ProblemType = ProblemType::MultiLabelClassification;
+    const REGRESSION: ProblemType = ProblemType::Regression;
+
     #[test]
     fn probabilities_and_losses_are_functions_of_the_logits() {
-        let mut predictions = Predictions::new(1, 2);
+        let mut predictions = Predictions::new(CLASSES, 1, 2);
         predictions.set(0, &[3f32.ln(), 0.0], Label::Class(1));
         assert!((predictions.probability(0, 0) - 0.75).abs() < 1e-7);
         assert!((predictions.loss(0) - 4f64.ln()).abs() < 1e-6);
@@ -231,18 +239,35 @@ mod tests {
 
     #[test]
     fn arrays_are_validated() {
-        let error = |outputs, logits: &[f32], targets: &[f32]| {
-            Predictions::from_arrays(outputs, logits.to_vec(), targets).unwrap_err()
+        let error = |of, outputs, logits: &[f32], targets: &[f32]| {
+            Predictions::from_arrays(of, outputs, logits.to_vec(), targets).unwrap_err()
         };
-        assert!(error(2, &[0.0; 4], &[0.0]).contains("different number of rows"));
-        assert!(error(0, &[], &[]).contains("0 outputs"));
-        assert_eq!(error(2, &[0.0; 4], &[0.0, 2.0]), "label 2 of row 1 is not one of 2 classes");
+        assert!(error(CLASSES, 2, &[0.0; 4], &[0.0]).contains("different number of rows"));
+        assert!(error(CLASSES, 0, &[], &[]).contains("0 outputs"));
+        assert_eq!(error(CLASSES, 2, &[0.0; 4], &[0.0, 2.0]), "label 2 of row 1 is not one of 2 classes");
         for target in [0.5, -1.0, f32::NAN] {
-            assert!(error(2, &[0.0; 2], &[target]).contains("of row 0 is not one of 2 classes"));
+            assert!(error(CLASSES, 2, &[0.0; 2], &[target]).contains("of row 0 is not one of 2 classes"));
         }
-        assert!(error(1, &[0.0], &[f32::INFINITY]).contains("is not a finite number"));
-        let regression = Predictions::from_arrays(1, vec![0.5], &[0.25]).unwrap();
+        assert!(error(REGRESSION, 1, &[0.0], &[f32::INFINITY]).contains("is not a finite number"));
+        let regression = Predictions::from_arrays(REGRESSION, 1, vec![0.5], &[0.25]).unwrap();
         assert!(regression.is_regression());
         assert_eq!((regression.classes(), regression.loss(0)), (0, 0.0625));
+        assert!(error(SETS, 2, &[0.0; 4], &[0.0; 2]).contains("different number of rows"));
+        assert_eq!(error(SETS, 2, &[0.0; 4], &[0.0, 1.0, 1.0, 0.5]), "labels of row 1 are not 0 or 1");
+    }
+
+    #[test]
+    fn sets_of_labels_are_compared_as_a_whole() {
+        let targets = [1.0, 0.0, 1.0, 0.0, 0.0, 0.0];
+        let predictions =
+            Predictions::from_arrays(SETS, 3, vec![0.5, -0.5, 2.0, 0.0, 1.0, -3.0], &targets).unwrap();
+        assert_eq!(predictions.targets(), [Label::set([0, 2]), Label::set([])]);
+        assert_eq!(predictions.target_numbers(), targets);
+        assert_eq!((predictions.predicted_set(0), predictions.predicted_set(1)), (vec![0, 2], vec![1]));
+        assert!(!predictions.is_wrong(0) && predictions.is_wrong(1));
+        assert!((predictions.probability(1, 1) - 0.731_058_578_630_004_9).abs() < 1e-12);
+        // −log σ(0.5), −log(1 − σ(−0.5)), −log σ(2)
+        let loss = (0.474_076_984 + 0.474_076_984 + 0.126_928_011) / 3.0;
+        assert!((predictions.loss(0) - loss).abs() < 1e-8, "{}", predictions.loss(0));
     }
 }

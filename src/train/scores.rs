@@ -33,7 +33,9 @@ pub(super) fn classification<'a>(
     let examples = confusion.total();
     Scores {
         loss: loss / examples.max(1) as f64,
-        metrics: metrics(task, (ProblemType::SingleLabelClassification, classes), |metric| confusion.value(metric)),
+        metrics: metrics(task, (ProblemType::SingleLabelClassification, classes), |metric| {
+            confusion.value(metric)
+        }),
         per_class: (0..classes).map(|class| confusion.class_scores(class)).collect(),
         confusion: confusion.counts,
         examples,
@@ -241,11 +243,40 @@ mod tests {
         let mnli = task("mnli").unwrap();
         let rows: [(&[f32], usize); 1] = [(&[1.0, 0.0, 0.0], 0)];
         let mut matched = classification(mnli, 3, rows.into_iter());
-        assert_eq!(matched.metrics.keys().collect::<Vec<_>>(), [&Metric::Accuracy]);
+        assert_eq!(matched.get(Metric::AccuracyMm), None);
         let other = Scores { metrics: BTreeMap::from([(Metric::Accuracy, Some(0.25))]), ..Scores::default() };
         add_metrics_from(&other, SplitName::Test, mnli, &mut matched);
         assert_eq!(matched.get(Metric::AccuracyMm), None);
         add_metrics_from(&other, SplitName::ValidationMismatched, mnli, &mut matched);
         assert_eq!(matched.get(Metric::AccuracyMm), Some(0.25));
+    }
+
+    /// `f1_score(average="macro")`, which leaves out classes that are neither a target nor a prediction.
+    #[test]
+    fn macro_f1_equals_scikit_learn() {
+        let macro_f1 = |targets: &[usize], predicted: &[usize]| {
+            let logits = |class: usize| [0, 1, 2, 3].map(|other| if other == class { 1.0f32 } else { 0.0 });
+            let rows: Vec<([f32; 4], usize)> = targets
+                .iter()
+                .zip(predicted)
+                .map(|(target, predicted)| (logits(*predicted), *target))
+                .collect();
+            let rows = rows.iter().map(|(logits, target)| (&logits[..], *target));
+            classification(task("custom").unwrap(), 4, rows).get(Metric::F1Macro)
+        };
+        assert_near(macro_f1(&[0, 0, 0, 1, 1, 2], &[0; 6]), 2.0 / 9.0);
+        assert_near(macro_f1(&[0, 0, 3, 3, 3, 0], &[0, 3, 3, 3, 1, 0]), 0.488_888_888_888_888_93);
+        let custom = scores("custom", [[50, 10], [5, 35]]);
+        assert_near(custom.get(Metric::F1Macro), 0.846_547_314_578_005_1);
+        assert_near(custom.get(Metric::F1), 14.0 / 17.0);
+    }
+
+    #[test]
+    fn macro_f1_is_reported_for_more_than_two_classes() {
+        let rows: [(&[f32], usize); 1] = [(&[1.0, 0.0, 0.0], 0)];
+        let mnli = classification(task("mnli").unwrap(), 3, rows.into_iter());
+        assert_eq!(mnli.metrics.keys().collect::<Vec<_>>(), [&Metric::Accuracy, &Metric::F1Macro]);
+        let custom = classification(task("custom").unwrap(), 3, rows.into_iter());
+        assert_eq!(custom.metrics, mnli.metrics);
     }
 }

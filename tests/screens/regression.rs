@@ -3,8 +3,8 @@
 use super::fixtures::*;
 
 use glue_tui::batch::Label;
-use glue_tui::catalog::ProblemType;
 use glue_tui::catalog::Metric;
+use glue_tui::catalog::ProblemType;
 use glue_tui::data::Example;
 use glue_tui::predict::{ModelOutput, Prediction};
 use glue_tui::run::RunStatus;

@@ -4,15 +4,11 @@
 use super::labels::parse_label;
 use super::table::ColumnIndices;
 use crate::batch::Label;
-use crate::catalog::{Columns, Labels, SplitName, Task};
+use crate::catalog::{Columns, Labels, LocalFormat, SplitName, Task, TaskSource};
 use crate::data::dataset::{Example, SplitRows};
 use crate::error::{Error, Result};
 use crate::text::plural;
 use std::path::Path;
-
-/// Tasks whose published TSV files have rows that are split by a line break inside a text. Such rows are skipped and
-/// counted in a note, unless there are many.
-const TASKS_WITH_SPLIT_ROWS: &[&str] = &["qqp"];
 
 /// The expected format of a file.
 pub(super) struct TsvFormat<'a> {
@@ -20,7 +16,7 @@ pub(super) struct TsvFormat<'a> {
     columns: Vec<Columns>,
     labels: &'a Labels,
     /// Whether every row must have a label.
-    labelled: bool,
+    labeled: bool,
     /// Whether a few rows with a wrong number of columns are skipped and counted.
     skip_split_rows: bool,
     /// The columns if the file has no header.
@@ -32,8 +28,11 @@ impl<'a> TsvFormat<'a> {
         TsvFormat {
             columns: columns.to_vec(),
             labels: &task.labels,
-            labelled: split.is_required(),
-            skip_split_rows: TASKS_WITH_SPLIT_ROWS.contains(&task.name),
+            labeled: split.is_required(),
+            skip_split_rows: matches!(
+                task.source,
+                TaskSource::Files { local: LocalFormat::Tsv { has_split_rows: true, .. }, .. }
+            ),
             columns_without_header: None,
         }
     }
@@ -122,12 +121,12 @@ fn column_indices(file: &Path, names: &[&str], format: &TsvFormat<'_>) -> Result
         }
         // The labels of a test file are used if it has any.
         let label = format.columns.iter().find_map(|columns| columns.label).and_then(index);
-        if label.is_some() || !format.labelled {
+        if label.is_some() || !format.labeled {
             return Ok(ColumnIndices { text, text_pair: text_pair.flatten(), label });
         }
     }
     let expected = format.columns.first().map(|columns| {
-        let names = [Some(columns.text), columns.text_pair, columns.label.filter(|_| format.labelled)];
+        let names = [Some(columns.text), columns.text_pair, columns.label.filter(|_| format.labeled)];
         names.into_iter().flatten().collect::<Vec<_>>().join(", ")
     });
     let found = if names == [""] { "none".to_string() } else { names.join(", ") };
@@ -139,7 +138,7 @@ fn column_indices(file: &Path, names: &[&str], format: &TsvFormat<'_>) -> Result
 /// The label of a cell, `None` if the row has no label and needs none.
 fn label(file: &Path, number: u64, cell: &str, format: &TsvFormat<'_>) -> Result<Option<Label>> {
     match parse_label(cell, format.labels) {
-        Ok(None) if format.labelled => {
+        Ok(None) if format.labeled => {
             let problem = "has no label (-1); training and validation rows need one";
             Err(Error::data(file, Some(number), problem))
         }
@@ -171,9 +170,9 @@ mod tests {
     fn byte_order_mark_line_ends_and_quotes_are_handled() {
         let text = "\u{feff}sentence\tlabel\r\n\"an open quote\t1\r\n say \"\"no\"\" \t0\r\n\t1";
         let rows = parse("sst2", SplitName::Train, SENTENCE, text).unwrap().rows;
-        let texts: Vec<_> = rows.iter().map(|r| (r.text.as_str(), r.label)).collect();
+        let texts: Vec<_> = rows.iter().map(|r| (r.text.as_str(), r.label.clone())).collect();
         let [yes, no] = [1, 0].map(|class| Some(Label::Class(class)));
-        assert_eq!(texts, [("\"an open quote", yes), (" say \"\"no\"\" ", no), ("", yes)]);
+        assert_eq!(texts, [("\"an open quote", yes.clone()), (" say \"\"no\"\" ", no), ("", yes)]);
     }
 
     #[test]
@@ -242,7 +241,7 @@ mod tests {
         let none = parse("sst2", SplitName::Test, SENTENCE, "index\tsentence\n0\ta\n").unwrap().rows;
         assert_eq!(none[0].label, None);
         let some = parse("sst2", SplitName::Test, SENTENCE, "sentence\tlabel\na\t1\nb\t-1\n").unwrap().rows;
-        assert_eq!((some[0].label, some[1].label), (Some(Label::Class(1)), None));
+        assert_eq!((some[0].label.clone(), some[1].label.clone()), (Some(Label::Class(1)), None));
     }
 
     #[test]
@@ -276,7 +275,7 @@ mod tests {
                 text.push_str(&format!("{sentence}\t{label}\n"));
             }
             let read = parse("sst2", SplitName::Train, SENTENCE, &text).unwrap().rows;
-            let read: Vec<_> = read.into_iter().map(|r| (r.text, r.label.unwrap().number() as u32)).collect();
+            let read: Vec<_> = read.into_iter().map(|r| (r.text, r.label.unwrap().class().unwrap())).collect();
             prop_assert_eq!(read, rows);
         }
     }

@@ -191,7 +191,8 @@ impl<D: Device> CudaEngine<D> {
             let mut ops = Ops { device, input, allow_tf32 };
             model.forward(&mut ops, workspace)?;
             if let GraphKey::Training { loss, accumulate, update, .. } = key {
-                let loss = Loss { function: loss, label_smoothing: optimizer.label_smoothing as f32, class_weights };
+                let loss =
+                    Loss { function: loss, label_smoothing: optimizer.label_smoothing as f32, class_weights };
                 model.backward(&mut ops, workspace, loss, accumulate)?;
                 if update {
                     ops.adamw(tensors, optimizer.max_grad_norm as f32, hyperparameters(optimizer))?;

@@ -3,7 +3,7 @@
 use super::device::{Device, DeviceSlice, GemmOperand};
 use super::layer::EncoderLayer;
 use super::model::Model;
-use super::ops::{DropoutSite, LayerNorm, NormColumns, Ops, Rows};
+use super::ops::{DropoutSite, LayerNorm, Loss, NormColumns, Ops, Rows};
 use super::tensor::MixedTensor;
 use super::workspace::Workspace;
 use crate::error::Result;

@@ -64,7 +64,7 @@ pub(crate) fn update(
 ) -> Result<()> {
     let power = |beta: f64| 1.0 - beta.powf(number as f64);
     let bias_corrections = (power(config.beta1), power(config.beta2));
-    let update = Update { config, learning_rate, scale, bias_corrections };
+    let update = Update { config: &config, learning_rate, scale, bias_corrections };
     for (parameter, gradient) in parameters.iter().zip(gradients) {
         let Some(gradient) = gradient else { continue };
         let gradient = gradient.contiguous()?;
@@ -262,14 +262,14 @@ mod tests {
             epsilon: 1e-6,
             weight_decay: 0.1,
             max_grad_norm: 0.0,
-            label_smoothing: 0.0,
+            ..OptimizerConfig::default()
         };
         for number in 1..=5 {
             let gradient =
                 Tensor::new(&[0.1f32 * number as f32, -3.0, 1e-4], &Device::Cpu).expect("a tensor");
             let bias_corrections = (1.0 - 0.9f64.powi(number), 1.0 - 0.99f64.powi(number));
             let scale = GradScale::Host(0.7);
-            let update = Update { config, learning_rate: 1e-2, scale, bias_corrections };
+            let update = Update { config: &config, learning_rate: 1e-2, scale, bias_corrections };
             update.in_place(&one, &gradient, 0.7).expect("an update");
             update.composed(&other, &(gradient * 0.7).expect("a product")).expect("an update");
         }

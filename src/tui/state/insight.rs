@@ -1,5 +1,5 @@
 //! The state of the Insight screen: the errors of a run, row by row. The confusion matrix and the rows behind it,
-//! the calibration of the probabilities, the hardest and the likely mislabelled rows; of a multi-label classification
+//! the calibration of the probabilities, the hardest rows and the likely label errors; of a multi-label classification
 //! the labels and the rows whose set is predicted wrongly; of a regression the rows with the largest residuals.
 
 use crate::run::error_analysis::{CrossSeed, Detail, ErrorAnalysis, ErrorReport};
@@ -65,8 +65,11 @@ impl LoadedReport {
     pub(in crate::tui) fn new(report: ErrorReport, evaluation: Option<usize>) -> Option<Self> {
         let newest = report.evaluations.len().checked_sub(1)?;
         let evaluation_index = evaluation.unwrap_or(newest).min(newest);
-        let analysis =
-            ErrorAnalysis::of(&report.evaluations[evaluation_index].predictions, report.spec.task(), &report.labels);
+        let analysis = ErrorAnalysis::of(
+            &report.evaluations[evaluation_index].predictions,
+            report.spec.task(),
+            &report.labels,
+        );
         Some(LoadedReport { report, evaluation_index, analysis })
     }
 
@@ -115,7 +118,7 @@ impl InsightState {
     pub(in crate::tui) fn count(&self) -> usize {
         self.loaded().map_or(0, |loaded| match self.listed {
             RowList::Hardest => loaded.analysis.hardest.len(),
-            RowList::Mislabelled => loaded.report.label_issues.len(),
+            RowList::LabelIssues => loaded.report.label_issues.len(),
             RowList::CrossSeed => loaded.cross_seed().map_or(0, |together| together.rows.len()),
             RowList::Cell => loaded.cell(self.cell).len(),
         })
@@ -126,7 +129,7 @@ impl InsightState {
         let loaded = self.loaded()?;
         match self.listed {
             RowList::Hardest => loaded.analysis.hardest.get(index).copied(),
-            RowList::Mislabelled => loaded.report.label_issues.get(index).map(|suspect| suspect.row),
+            RowList::LabelIssues => loaded.report.label_issues.get(index).map(|issue| issue.row),
             RowList::CrossSeed => loaded.cross_seed()?.rows.get(index).map(|shared| shared.row),
             RowList::Cell => loaded.cell(self.cell).get(index).copied(),
         }

@@ -208,10 +208,7 @@ fn show_row(app: &mut App) {
             let probability = |label: &usize| {
                 format!("{} {:.1} %", names[*label], 100.0 * predictions.probability(row, *label))
             };
-            lines.push(format!(
-                "           {}",
-                all.iter().map(probability).collect::<Vec<_>>().join(", ")
-            ));
+            lines.push(format!("           {}", all.iter().map(probability).collect::<Vec<_>>().join(", ")));
         }
         Labels::Scale { low, high } => {
             lines.push(format!(

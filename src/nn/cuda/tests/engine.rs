@@ -36,7 +36,14 @@ struct TestConfig {
 
 impl TestConfig {
     fn of(config: &'static str) -> Self {
-        TestConfig { config, precision: Precision::F32, max_tokens: 1000, outputs: 3, max_grad_norm: 1.0, class_weights: None }
+        TestConfig {
+            config,
+            precision: Precision::F32,
+            max_tokens: 1000,
+            outputs: 3,
+            max_grad_norm: 1.0,
+            class_weights: None,
+        }
     }
 
     fn into_parts(self) -> (ModelConfig, Weights, EngineConfig) {
