@@ -262,11 +262,6 @@ impl Task {
         matches!(self.source, TaskSource::Custom)
     }
 
-    /// The problem type of its labels; that of task `custom` depends on its files, and is `known` if they are read.
-    pub fn problem_type(&self, known: Option<ProblemType>) -> ProblemType {
-        known.filter(|_| self.is_custom()).unwrap_or(self.labels.problem_type())
-    }
-
     /// The official metrics for a model of this `problem_type`, in the order in which they are shown, the one that
     /// selects the best weights first for task `custom`.
     pub fn metrics(&self, problem_type: ProblemType) -> &'static [Metric] {

@@ -33,7 +33,7 @@ pub use index::{RunRow, RunStatus, find, list, row};
 pub use log::EventLog;
 pub use log_tail::{LogTail, TailItem};
 pub use measured_speed::MeasuredSpeed;
-pub use reader::{HistoryTail, replay};
+pub use reader::{HistoryTail, replay, run_labels};
 pub use repeats::{Repeats, RepeatsSummary};
 pub use reproduction::{Difference, Reproduction, ReproductionRow, reproduced};
 pub use runner::{RunHandle, Start, TrainOutput, run_blocking, start};

@@ -14,7 +14,7 @@ use crate::error::Diagnostic;
 use std::collections::BTreeMap;
 use std::path::Path;
 use toml::Spanned;
-use toml::de::{DeTable, DeValue};
+use toml::de::{DeArray, DeTable, DeValue};
 
 /// The valid values of one table, by the name of the key.
 pub(crate) type TableValues = BTreeMap<&'static str, TableValue>;
@@ -237,9 +237,21 @@ fn value_text(key: &Key, value: &Spanned<DeValue>) -> Result<String, String> {
         DeValue::Float(number) if matches!(key.kind, ValueKind::Real { .. }) => {
             Ok(number.as_str().to_owned())
         }
-        other if is_number => Err(format!("expected {expected}, found {}", describe_value(other))),
+        DeValue::Array(list) if key.kind.accepts_list() => Ok(list_text(list)),
+        other if is_number || key.kind.accepts_list() => Err(format!("expected {expected}, found {}", describe_value(other))),
         other => Err(format!("expected {expected} in quotes, found {}", describe_value(other))),
     }
+}
+
+/// A list of texts and numbers as TOML.
+fn list_text(list: &DeArray) -> String {
+    let item = |item: &Spanned<DeValue>| match item.get_ref() {
+        DeValue::Integer(number) => number.as_str().to_owned(),
+        DeValue::Float(number) => number.as_str().to_owned(),
+        DeValue::String(text) => toml_edit::Value::from(text.as_ref()).to_string(),
+        other => describe_value(other),
+    };
+    format!("[{}]", list.iter().map(item).collect::<Vec<_>>().join(", "))
 }
 
 /// The comment lines directly above the line of the byte `offset`, joined.

@@ -60,6 +60,8 @@ mod tests {
                 (ValueKind::Interval, _) => "7",
                 (ValueKind::Device, _) => "cuda:1",
                 (ValueKind::Path, Some(_)) => "somewhere.csv",
+                (ValueKind::Columns, _) => r#"["x", "y"]"#,
+                (ValueKind::ClassWeights, _) => "[1.0, 2.5]",
                 (ValueKind::Model | ValueKind::Text | ValueKind::Path, _) => "somewhere",
             };
             let mut overrides = set(key.name, text);

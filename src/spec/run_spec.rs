@@ -3,6 +3,7 @@
 use super::choices::{EngineChoice, LrSchedulerType, Precision};
 use super::device::DeviceSpec;
 use super::interval::IntervalStrategy;
+use super::lists::{ClassWeights, LabelColumns};
 use crate::catalog::{Metric, ProblemType, Task, TaskId};
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
@@ -38,9 +39,9 @@ pub struct RunSpec {
     /// Column of the second text of a pair.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub text_pair_column: Option<String>,
-    /// Column of the label.
+    /// Column of the label, or a column for each label of a multi-label classification.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub label_column: Option<String>,
+    pub label_column: Option<LabelColumns>,
     /// What is predicted; by the labels of the files when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub problem_type: Option<ProblemType>,
@@ -84,6 +85,9 @@ pub struct RunSpec {
     pub warmup_steps: Option<u64>,
     /// Fraction of the target probability that is spread evenly over all classes.
     pub label_smoothing_factor: f64,
+    /// Weight of each class in the loss; 1 for each when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub class_weights: Option<ClassWeights>,
     /// Dropout before the classification layer; the model's own when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub classifier_dropout: Option<f64>,
@@ -151,6 +155,7 @@ pub fn built_in(experiment: &str) -> RunSpec {
         warmup_ratio: 0.06,
         warmup_steps: None,
         label_smoothing_factor: 0.0,
+        class_weights: None,
         classifier_dropout: None,
         eval_steps: IntervalStrategy::Epoch,
         save_steps: IntervalStrategy::Epoch,
@@ -178,9 +183,18 @@ impl RunSpec {
         self.task().pair || self.text_pair_column.is_some()
     }
 
+    /// What the model predicts, if the files of task `custom` do not have to be read for that.
+    pub fn known_problem_type(&self) -> Option<ProblemType> {
+        match (self.task().is_custom(), &self.label_column) {
+            (false, _) => Some(self.task().labels.problem_type()),
+            (true, Some(LabelColumns::Several(_))) => Some(ProblemType::MultiLabelClassification),
+            (true, _) => self.problem_type,
+        }
+    }
+
     /// What the model predicts: classes if that depends on files that are not read yet.
     pub fn problem_type(&self) -> ProblemType {
-        self.task().problem_type(self.problem_type)
+        self.known_problem_type().unwrap_or(ProblemType::SingleLabelClassification)
     }
 
     /// The official metrics of the task, in the order in which they are shown.

@@ -6,6 +6,7 @@
 
 mod best;
 mod checkpoint;
+mod class_weights;
 mod control;
 mod correlation;
 mod evaluate;

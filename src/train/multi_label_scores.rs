@@ -58,6 +58,8 @@ impl LabelCounts {
             recall: share(false_negatives),
             f1: self.f1(),
             average_precision: Some(average_precision),
+            support: Some(true_positives + false_negatives),
+            predicted: Some(true_positives + false_positives),
         }
     }
 }

@@ -125,6 +125,8 @@ impl ConfusionMatrix {
             recall: ratio(true_positives, actual as f64),
             f1: ratio(2.0 * true_positives, (predicted + actual) as f64),
             average_precision: None,
+            support: None,
+            predicted: None,
         }
     }
 

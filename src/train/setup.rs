@@ -1,18 +1,19 @@
 //! Everything that must be ready before the first step: tokenized rows and an engine with its weights.
 
+use super::class_weights::class_weights;
 use super::control::Control;
 use super::memory_plan;
 use super::resources::Resources;
 use super::subsample::subsample;
 use crate::batch::Encoded;
-use crate::catalog::Labels;
+use crate::catalog::{Labels, Metric};
 use crate::data::{Dataset, Example, Tokenized, Tokenizer};
 use crate::error::{Error, Result};
 use crate::event::{Event, Progress, SplitName};
 use crate::files::ModelFolder;
 use crate::nn::{self, BuildOptions, Built, DeviceKind};
 use crate::rng::{Rng, Stream};
-use crate::spec::RunSpec;
+use crate::spec::{RunSpec, check_rules};
 use crate::text::plural;
 use std::collections::BTreeMap;
 use std::time::Instant;
@@ -29,6 +30,8 @@ pub(super) struct Setup {
     pub tokenizer: Tokenizer,
     pub built: Built,
     pub labels: Labels,
+    /// The specification with the problem type of the dataset.
+    pub spec: RunSpec,
     /// Rows to train on.
     pub train: Vec<Encoded>,
     /// Rows to evaluate by split, without splits that have no labels.
@@ -54,11 +57,12 @@ pub(super) fn prepare(
         emit(Event::note(note));
     }
     let labels = dataset.labels.clone();
+    let spec = &filled_spec(spec, &labels)?;
     let start = Instant::now();
     let (train, eval) = tokenize(spec, dataset, &tokenizer, control, emit)?;
     let tokenize_seconds = start.elapsed().as_secs_f64();
 
-    let mut built = nn::build(&BuildOptions::from_spec(spec, &folder, &labels.names()))?;
+    let mut built = nn::build(&build_options(spec, &folder, (&labels, &labels.names()), &train, emit)?)?;
     emit(Event::note(built.report.summary()));
     for note in &built.notes {
         emit(Event::note(note.clone()));
@@ -76,12 +80,50 @@ pub(super) fn prepare(
         tokenizer,
         built,
         labels,
+        spec: spec.clone(),
         train,
         eval,
         tokenize_seconds,
         planned_memory,
         product_rate,
     })
+}
+
+/// The specification with the problem type of the dataset.
+///
+/// # Errors
+/// [`Error::Usage`] for a key that does not apply to it.
+fn filled_spec(spec: &RunSpec, labels: &Labels) -> Result<RunSpec> {
+    let mut filled = spec.clone();
+    if spec.task().is_custom() {
+        filled.problem_type = Some(labels.problem_type());
+    }
+    check_rules(&filled)?;
+    let (metric, problem_type, outputs) = (filled.best_metric(), labels.problem_type(), labels.outputs());
+    if metric != Metric::Loss && !spec.task().reports(metric, problem_type, outputs) {
+        let classes = plural(outputs, "class");
+        return Err(Error::Usage(format!(
+            "metric_for_best_model is {metric}, which is for two classes, but there are {classes}; use f1_macro"
+        )));
+    }
+    Ok(filled)
+}
+
+/// The settings of the engine; emits a note on the class weights.
+fn build_options<'a>(
+    spec: &'a RunSpec,
+    folder: &'a ModelFolder,
+    (labels, names): (&Labels, &'a [String]),
+    train: &[Encoded],
+    emit: &mut dyn FnMut(Event),
+) -> Result<BuildOptions<'a>> {
+    let mut options = BuildOptions::from_spec(spec, folder, names);
+    if let Some(setting) = &spec.class_weights {
+        let (weights, note) = class_weights(setting, labels, train)?;
+        emit(Event::note(note));
+        options.optimizer.class_weights = Some(weights);
+    }
+    Ok(options)
 }
 
 /// The tokenized training rows, and the rows to evaluate by split.

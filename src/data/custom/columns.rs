@@ -2,7 +2,7 @@
 
 use crate::data::read::table::{available_columns, columns};
 use crate::error::{Error, Result};
-use crate::spec::RunSpec;
+use crate::spec::{LabelColumns, RunSpec};
 use std::path::Path;
 
 /// The specification with its column names filled in. Named columns are checked; missing names are inferred from the
@@ -17,8 +17,13 @@ pub fn infer_columns(spec: &RunSpec) -> Result<RunSpec> {
     let names = columns(file)?;
     let check = |key: &str, name: &str| check_column(file, &names, key, name);
     let label = match &spec.label_column {
-        Some(name) => check("label_column", name)?,
-        None if names.iter().any(|name| name == "label") => "label".to_string(),
+        Some(columns) => {
+            for name in columns.names() {
+                check("label_column", name)?;
+            }
+            columns.clone()
+        }
+        None if names.iter().any(|name| name == "label") => "label".into(),
         None => {
             let problem = format!("has no column label; set label_column; {}", available_columns(&names));
             return Err(Error::data(file, None, problem));
@@ -52,8 +57,8 @@ fn check_column(file: &Path, names: &[String], key: &str, name: &str) -> Result<
 }
 
 /// The text column, or the two text columns of pairs, if the names are unambiguous.
-fn infer_text_columns(names: &[String], label: &str) -> Option<(String, Option<String>)> {
-    let others: Vec<&String> = names.iter().filter(|name| *name != label).collect();
+fn infer_text_columns(names: &[String], label: &LabelColumns) -> Option<(String, Option<String>)> {
+    let others: Vec<&String> = names.iter().filter(|name| !label.names().contains(name)).collect();
     let has = |name: &str| others.iter().any(|other| *other == name);
     match (has("sentence1") && has("sentence2"), has("sentence"), has("text")) {
         (true, false, false) => Some(("sentence1".into(), Some("sentence2".into()))),

@@ -8,7 +8,7 @@ use crate::data::dataset::{Dataset, Example};
 use crate::data::read::table::{ColumnNames, Record, records, row_error};
 use crate::error::{Error, Result};
 use crate::rng::{Rng, Stream};
-use crate::spec::RunSpec;
+use crate::spec::{LabelColumns, RunSpec};
 use crate::text::plural;
 use std::path::Path;
 
@@ -81,8 +81,8 @@ struct CustomDataset<'a> {
 impl<'a> CustomDataset<'a> {
     fn open(spec: &'a RunSpec) -> Result<Self> {
         let RunSpec { text_column, text_pair_column, label_column, .. } = infer_columns(spec)?;
-        let (Some(train), Some(text), Some(label)) = (spec.train_file.as_deref(), text_column, label_column)
-        else {
+        let label = label_column.as_ref().and_then(LabelColumns::one).map(str::to_owned);
+        let (Some(train), Some(text), Some(label)) = (spec.train_file.as_deref(), text_column, label) else {
             return Err(Error::Usage("task custom needs a train_file".into()));
         };
         Ok(CustomDataset {
@@ -274,11 +274,11 @@ mod tests {
             assert_eq!(infer_columns(&spec).unwrap(), spec, "inferring again changes nothing");
             Ok::<_, String>((spec.text_column.unwrap(), spec.text_pair_column, spec.label_column.unwrap()))
         };
-        let one = |text: &str| Ok((text.to_string(), None, "label".to_string()));
+        let one = |text: &str| Ok((text.to_string(), None, "label".into()));
         assert_eq!(columns("idx,label,sentence"), one("sentence"));
         assert_eq!(columns("text,label,id"), one("text"));
         assert_eq!(columns("review,label"), one("review"));
-        let two = Ok(("sentence1".to_string(), Some("sentence2".to_string()), "label".to_string()));
+        let two = Ok(("sentence1".to_string(), Some("sentence2".to_string()), "label".into()));
         assert_eq!(columns("label,sentence2,sentence1,id"), two);
         for header in ["review,label,id", "sentence,text,label", "text,sentence1,sentence2,label"] {
             let e = columns(header).unwrap_err();

@@ -21,8 +21,8 @@ pub struct ErrorAnalysis {
 pub enum Detail {
     /// Of a single-label classification.
     Classes(Box<Classes>),
-    /// Of a multi-label classification: the counts of each label.
-    MultiLabel(Vec<LabelCounts>),
+    /// Of a multi-label classification, which has only scores.
+    MultiLabel,
     /// Of a regression: the residuals by target, lowest first.
     Scale(Vec<ResidualBin>),
 }
@@ -46,7 +46,7 @@ impl ErrorAnalysis {
             Labels::Classes(_) => Detail::Classes(Box::new(Classes::of(predictions, &hardest))),
             Labels::MultiLabel(_) => {
                 hardest.sort_by_key(|row| !predictions.is_wrong(*row));
-                Detail::MultiLabel(label_counts(predictions))
+                Detail::MultiLabel
             }
             Labels::Scale { .. } => Detail::Scale(residual_bins(predictions, labels)),
         };
@@ -62,28 +62,6 @@ impl Classes {
         }
         Classes { cells, calibration: Calibration::of(predictions) }
     }
-}
-
-/// How often a label of a multi-label classification applies and is predicted.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct LabelCounts {
-    /// Rows that it applies to.
-    pub rows: usize,
-    /// Rows that it is predicted for.
-    pub predicted: usize,
-}
-
-fn label_counts(predictions: &Predictions) -> Vec<LabelCounts> {
-    let mut all = vec![LabelCounts::default(); predictions.classes()];
-    for (row, target) in predictions.targets().iter().enumerate() {
-        for label in target.indices() {
-            all[*label as usize].rows += 1;
-        }
-        for label in predictions.predicted_set(row) {
-            all[label as usize].predicted += 1;
-        }
-    }
-    all
 }
 
 /// The residuals of the rows whose target is in one interval of a scale.

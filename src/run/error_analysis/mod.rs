@@ -7,25 +7,22 @@ mod cross_seed;
 mod label_issues;
 
 use super::dir::RunDir;
-use super::reader::ends;
+use super::reader::run_labels;
 use crate::catalog::Labels;
 use crate::data::{self, DatasetSource, Example, LoadContext};
 use crate::error::{Error, Result};
-use crate::event::{Event, Progress, SplitName};
+use crate::event::{Progress, SplitName};
 use crate::hub::Hub;
 use crate::spec::RunSpec;
 use crate::train::{Predictions, SavedPredictions, subsample_split};
 use std::path::PathBuf;
 use std::sync::atomic::AtomicBool;
 
-pub use analysis::{Classes, Detail, ErrorAnalysis, LabelCounts, ResidualBin};
+pub use analysis::{Classes, Detail, ErrorAnalysis, ResidualBin};
 pub use calibration::{BINS, Bin, Calibration};
 pub use cross_seed::{CrossSeed, SharedRow};
 pub use label_issues::LabelIssue;
 use label_issues::find_label_issues;
-
-/// Bytes at the start of a log that contain the start event, even with many class names.
-const START_BYTES: u64 = 1 << 18;
 
 /// The predictions of one seed of a run, with the rows that they are for, and a comparison of all seeds.
 #[derive(Debug)]
@@ -99,19 +96,6 @@ impl ErrorReport {
             label_issues,
         }
     }
-}
-
-/// The labels of the run in `dir`: those of its task, or for a custom task those in its log.
-fn run_labels(dir: &RunDir, spec: &RunSpec) -> Labels {
-    if !spec.task().is_custom() {
-        return spec.task().labels.clone();
-    }
-    let (events, _) = ends(dir.path(), START_BYTES).unwrap_or_default();
-    let started = events.into_iter().find_map(|event| match event {
-        Event::Started(started) => Some(Labels::from(started.labels)),
-        _ => None,
-    });
-    started.unwrap_or_default()
 }
 
 /// Compares the newest predictions of all seeds; `None` while fewer than two have any.

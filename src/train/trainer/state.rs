@@ -65,6 +65,7 @@ impl<'a> Trainer<'a> {
             total_steps: plan.total_steps,
             steps_per_epoch: plan.steps_per_epoch,
             labels: setup.labels.names(),
+            scale: setup.labels.scale().filter(|_| job.spec.task().is_custom()),
             rows: [setup.train.len(), rows(SplitName::Validation), rows(SplitName::Test)],
             trainable_parameters: setup.built.trainable_parameters,
             planned_memory: setup.planned_memory,

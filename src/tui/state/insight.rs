@@ -96,7 +96,7 @@ impl LoadedReport {
     pub(in crate::tui) fn cell(&self, (label, predicted): (usize, usize)) -> &[usize] {
         match &self.analysis.detail {
             Detail::Classes(classes) => &classes.cells[label][predicted],
-            Detail::MultiLabel(_) | Detail::Scale(_) => &[],
+            Detail::MultiLabel | Detail::Scale(_) => &[],
         }
     }
 

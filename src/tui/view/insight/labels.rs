@@ -2,7 +2,6 @@
 
 use crate::event::ClassScores;
 use crate::format;
-use crate::run::error_analysis::LabelCounts;
 use crate::text;
 use crate::tui::layout::PANE_FRAME;
 use crate::tui::state::App;
@@ -22,43 +21,38 @@ pub(super) fn height(loaded: &LoadedReport) -> u16 {
     labels.saturating_add(PANE_FRAME + 1)
 }
 
-/// A label with its counts and its scores.
-type Line<'a> = (&'a str, &'a LabelCounts, &'a ClassScores);
-
-/// The labels in their order.
-fn lines<'a>(loaded: &'a LoadedReport, counts: &'a [LabelCounts]) -> impl Iterator<Item = Line<'a>> {
+/// The labels in their order with their scores.
+fn lines(loaded: &LoadedReport) -> impl Iterator<Item = (&str, &ClassScores)> {
     let names = loaded.report.labels.classes().iter().map(AsRef::as_ref);
-    let scores = &loaded.analysis.scores.per_class;
-    names.zip(counts).zip(scores).map(|((name, counts), scores)| (name, counts, scores))
+    names.zip(&loaded.analysis.scores.per_class)
+}
+
+/// Number of rows with the label, and of those that it is predicted for.
+fn counts(scores: &ClassScores) -> [String; 2] {
+    [scores.support, scores.predicted].map(|count| format::count(count.unwrap_or_default()))
 }
 
 /// Precision, recall, F1 and average precision in percent.
 fn percentages(scores: &ClassScores) -> [f64; 4] {
-    let ClassScores { precision, recall, f1, average_precision } = *scores;
+    let ClassScores { precision, recall, f1, average_precision, .. } = *scores;
     [precision, recall, f1, average_precision.unwrap_or(f64::NAN)].map(|share| 100.0 * share)
 }
 
 /// The labels as text: `toxic: 120 rows, 95 predicted, precision 80.1, recall 63.4, F1 70.8, AP 77.0`.
-pub(super) fn texts(loaded: &LoadedReport, counts: &[LabelCounts]) -> Vec<String> {
-    let text = |(name, counts, scores): Line<'_>| {
+pub(super) fn texts(loaded: &LoadedReport) -> Vec<String> {
+    let text = |(name, scores): (&str, &ClassScores)| {
         let [precision, recall, f1, ap] = percentages(scores);
-        let (rows, predicted) = (format::count(counts.rows as u64), format::count(counts.predicted as u64));
+        let [rows, predicted] = counts(scores);
         format!(
             "{name}: {rows} rows, {predicted} predicted, precision {precision:.1}, recall {recall:.1}, F1 {f1:.1}, \
              AP {ap:.1}"
         )
     };
-    lines(loaded, counts).map(text).collect()
+    lines(loaded).map(text).collect()
 }
 
 /// Draws the table.
-pub(super) fn draw(
-    app: &App,
-    loaded: &LoadedReport,
-    counts: &[LabelCounts],
-    area: Rect,
-    buffer: &mut Buffer,
-) {
+pub(super) fn draw(app: &App, loaded: &LoadedReport, area: Rect, buffer: &mut Buffer) {
     let theme = app.theme;
     let block = padded_pane(theme, "Labels: each is predicted above a probability of 50 %", false);
     let inner = block.inner(area);
@@ -70,13 +64,13 @@ pub(super) fn draw(
         "label", "rows", "predicted", "precision", "recall", "F1", "AP"
     );
     draw_text(buffer, inner.x, inner.y, inner.width, &header, theme.style(Role::Muted));
-    for (line, (name, counts, scores)) in lines(loaded, counts).enumerate() {
+    for (line, (name, scores)) in lines(loaded).enumerate() {
         let y = inner.y.saturating_add(1).saturating_add(u16::try_from(line).unwrap_or(u16::MAX));
         if y >= inner.bottom() {
             break;
         }
         let [precision, recall, f1, ap] = percentages(scores);
-        let (rows, predicted) = (format::count(counts.rows as u64), format::count(counts.predicted as u64));
+        let [rows, predicted] = counts(scores);
         let numbers = format!("{rows:>9}{predicted:>11}{precision:>11.1}{recall:>8.1}{f1:>7.1}{ap:>7.1}");
         let name = fit_width(theme, name, width);
         let x = draw_text(buffer, inner.x, y, inner.width, &name, theme.style(Role::Text));

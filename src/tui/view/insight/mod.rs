@@ -41,7 +41,7 @@ pub fn draw(app: &App, area: Rect, buffer: &mut Buffer) {
                 draw_calibration(app, classes, area, buffer);
             }
         }
-        Detail::MultiLabel(counts) => labels::draw(app, loaded, counts, areas.top, buffer),
+        Detail::MultiLabel => labels::draw(app, loaded, areas.top, buffer),
         Detail::Scale(bins) => scale::draw(app, loaded, bins, areas.top, buffer),
     }
     rows::draw(app, loaded, areas.list, buffer);
@@ -74,7 +74,7 @@ impl Areas {
     fn new(loaded: &LoadedReport, area: Rect) -> Areas {
         let classes = match &loaded.analysis.detail {
             Detail::Classes(classes) => classes,
-            Detail::MultiLabel(_) => return Areas::without_matrix(area, labels::height(loaded)),
+            Detail::MultiLabel => return Areas::without_matrix(area, labels::height(loaded)),
             Detail::Scale(_) => return Areas::without_matrix(area, scale::height(area)),
         };
         let matrix = Matrix::new(loaded);
@@ -351,7 +351,7 @@ fn draw_bin(bin: &Bin, theme: Theme, area: Rect, buffer: &mut Buffer) {
 fn detail(loaded: &LoadedReport) -> Vec<String> {
     let classes = match &loaded.analysis.detail {
         Detail::Classes(classes) => classes,
-        Detail::MultiLabel(counts) => return labels::texts(loaded, counts),
+        Detail::MultiLabel => return labels::texts(loaded),
         Detail::Scale(bins) => return bins.iter().map(scale::line).collect(),
     };
     let mut lines = vec![format!("calibration error {:.1} %", 100.0 * classes.calibration.error)];
