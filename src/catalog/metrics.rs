@@ -172,6 +172,16 @@ metrics! {
         always: true,
         source: None,
     }
+    /// Mean absolute error of predictions.
+    Mae = "mae" {
+        short_name: "MAE",
+        title: "Mean absolute error",
+        problem_types: &[ProblemType::Regression],
+        direction: Direction::Minimize,
+        display: MetricDisplay::Loss,
+        always: false,
+        source: None,
+    }
     /// Mean cross-entropy, binary cross-entropy of a multi-label classification, or squared error of a regression. It has a field of its own in the scores.
     Loss = "loss" {
         short_name: "loss",
@@ -262,8 +272,9 @@ mod tests {
     }
 
     #[test]
-    fn only_the_loss_is_minimized_and_nan_never_improves() {
+    fn errors_are_minimized_and_nan_never_improves() {
         assert!(Metric::Loss.improves(0.1, 0.2) && Metric::Accuracy.improves(0.2, 0.1));
+        assert!(Metric::Mae.improves(0.1, 0.2));
         for metric in Metric::ALL {
             assert!(!metric.improves(f64::NAN, 0.5) && !metric.improves(0.5, 0.5));
         }

@@ -271,7 +271,7 @@ impl Task {
             ProblemType::MultiLabelClassification => {
                 &[Metric::F1Micro, Metric::F1Macro, Metric::ExactMatch, Metric::AveragePrecision]
             }
-            ProblemType::Regression => &[Metric::Pearson, Metric::Spearman],
+            ProblemType::Regression => &[Metric::Pearson, Metric::Spearman, Metric::Mae],
         }
     }
 

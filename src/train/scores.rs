@@ -44,10 +44,12 @@ pub(super) fn classification<'a>(
 
 /// The scores of a regression, whose loss is the mean squared error.
 pub(super) fn regression(task: &Task, predictions: &[f64], targets: &[f64]) -> Scores {
-    let squares: f64 = predictions.iter().zip(targets).map(|(a, b)| (a - b).powi(2)).sum();
+    let errors = || predictions.iter().zip(targets).map(|(a, b)| a - b);
+    let squares: f64 = errors().map(|error| error.powi(2)).sum();
     let value = |metric| match metric {
         Metric::Pearson => pearson(predictions, targets),
         Metric::Spearman => spearman(predictions, targets),
+        Metric::Mae => Some(ratio(errors().map(f64::abs).sum(), targets.len() as f64)),
         _ => None,
     };
     Scores {
@@ -235,7 +237,9 @@ mod tests {
         assert_near(Some(scores.loss), 1.25 / 3.0);
         assert_near(scores.get(Metric::Pearson), 0.998_906_107_238_671_8);
         assert_near(scores.get(Metric::Spearman), 1.0);
-        assert_eq!((scores.examples, scores.get(Metric::Accuracy)), (3, None));
+        assert_eq!((scores.examples, scores.get(Metric::Accuracy), scores.get(Metric::Mae)), (3, None, None));
+        let custom = regression(task("custom").unwrap(), &[2.5, 0.0, 4.0], &[3.0, 1.0, 4.0]);
+        assert_near(custom.get(Metric::Mae), 0.5);
         let constant = regression(stsb, &[2.5, 2.5], &[3.0, 1.0]);
         assert_eq!((constant.metrics[&Metric::Pearson], constant.loss), (None, 1.25));
     }
