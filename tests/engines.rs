@@ -224,22 +224,20 @@ fn shapes() -> impl Strategy<Value = Shape> {
         prop::sample::select(ProblemType::ALL.to_vec()),
         prop::bool::weighted(0.25),
     );
-    (sizes, rest).prop_map(
-        |((is_distilbert, heads, head_size, layers), rest)| {
-            let (intermediate, activation, dropout, problem_type, is_weighted) = rest;
-            Shape {
-                is_distilbert,
-                heads,
-                head_size,
-                layers,
-                intermediate,
-                activation,
-                dropout,
-                problem_type,
-                is_weighted,
-            }
-        },
-    )
+    (sizes, rest).prop_map(|((is_distilbert, heads, head_size, layers), rest)| {
+        let (intermediate, activation, dropout, problem_type, is_weighted) = rest;
+        Shape {
+            is_distilbert,
+            heads,
+            head_size,
+            layers,
+            intermediate,
+            activation,
+            dropout,
+            problem_type,
+            is_weighted,
+        }
+    })
 }
 
 /// The same cases in each run unless `PROPTEST_RNG_SEED` is set. In about one of a thousand cases an input of ReLU is

@@ -2,8 +2,8 @@
 //! specification round-trips through TOML.
 
 use glue_tui::spec::{
-    Experiments, IntervalStrategy, Key, LabelColumns, LrSchedulerType, RunSpec, ValueKind, ValueOrigin, built_in,
-    from_toml, key_named, keys, to_toml,
+    Experiments, IntervalStrategy, Key, LabelColumns, LrSchedulerType, RunSpec, ValueKind, ValueOrigin,
+    built_in, from_toml, key_named, keys, to_toml,
 };
 use proptest::prelude::*;
 use std::path::{Path, PathBuf};

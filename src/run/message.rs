@@ -1,9 +1,7 @@
 //! One sentence for each event, for `log.txt`, the log on the screen, printed lines and screen readers.
 
 use crate::catalog::Metric;
-use crate::event::{
-    Command, Eval, Event, ProbeResult, Saved, Scores, Started, Status, TrainingSettings,
-};
+use crate::event::{Command, Eval, Event, ProbeResult, Saved, Scores, Started, Status, TrainingSettings};
 use crate::format;
 
 /// Characters of a probe that are quoted.

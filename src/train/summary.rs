@@ -120,7 +120,9 @@ impl Summary {
             before,
             best,
             train: latest.remove(&SplitName::Train),
-            constant_prediction: validation.as_ref().and_then(|scores| constant_prediction(scores, &setup.labels)),
+            constant_prediction: validation
+                .as_ref()
+                .and_then(|scores| constant_prediction(scores, &setup.labels)),
             validation,
             test: latest.remove(&SplitName::Test),
             labels: setup.labels.names(),

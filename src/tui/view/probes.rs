@@ -44,7 +44,9 @@ struct Columns {
 impl Columns {
     fn of(lines: &[ProbeLine<'_>], width: u16) -> Self {
         let all_series = || lines.iter().filter_map(|line| line.series);
-        let label = all_series().filter_map(label).map(|label| text::width(&label)).max().unwrap_or(0).min(LABEL) as u16;
+        let label =
+            all_series().filter_map(label).map(|label| text::width(&label)).max().unwrap_or(0).min(LABEL)
+                as u16;
         let fixed_part = NUMBER + if label > 0 { label + 1 } else { 0 };
         let flipped = if width >= 2 * fixed_part + BARS + FLIPPED { FLIPPED } else { 0 };
         let rest = width.saturating_sub(fixed_part + flipped + 1);
