@@ -2,6 +2,7 @@
 
 #[cfg(unix)]
 mod live;
+mod throughput;
 mod training;
 mod usage;
 mod workspace;
