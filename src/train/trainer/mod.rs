@@ -15,7 +15,6 @@ use super::setup::prepare;
 use super::summary::Summary;
 use crate::error::Result;
 use crate::event::{Event, Status};
-use crate::files::recover_dir;
 use crate::nn::{StepInput, coverage};
 use state::Trainer;
 use std::time::Instant;
@@ -33,7 +32,6 @@ pub fn train(
     emit: &mut dyn FnMut(Event),
 ) -> Result<Summary> {
     let (start, resolve_seconds) = (Instant::now(), resources.seconds);
-    recover_dir(&job.dir.join("best"))?;
     let setup = prepare(job.spec, resources, control, emit)?;
     let mut trainer = Trainer::new(job, setup, control, emit)?;
     trainer.check_gradients()?;
