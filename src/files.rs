@@ -7,7 +7,7 @@ mod folder;
 mod regular;
 mod space;
 
-pub use atomic::{remove_leftovers, write_atomic, write_atomic_with, write_dir_atomic};
+pub use atomic::{remove_leftovers, remove_leftovers_of, retry_while_full, write_atomic, write_atomic_with, write_dir_atomic};
 pub use digest::{DIGESTS, check_digests, sha256, write_digests};
 pub use folder::{FolderLocation, OpenFolder, is_at};
 pub use regular::{open_append, open_regular, read_regular, read_regular_to_string};

@@ -1,8 +1,12 @@
 //! Parses the arguments, then opens the interface or runs a command, and returns the exit code.
 
+use glue_tui::allocator::Allocator;
 use glue_tui::{cli, run, tui};
 use std::path::PathBuf;
 use std::process::ExitCode;
+
+#[global_allocator]
+static ALLOCATOR: Allocator = Allocator;
 
 fn main() -> ExitCode {
     let args = match cli::Args::read() {

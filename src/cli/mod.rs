@@ -11,6 +11,7 @@ mod eval;
 mod export;
 mod keys;
 mod output;
+mod output_thread;
 mod predict;
 mod progress;
 mod run_printer;

@@ -1,12 +1,17 @@
 //! Files and folders that are complete or absent. They are written beside their place and renamed; a write that fails
 //! leaves nothing behind, and what a killed process left is removed by [`remove_leftovers`].
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, is_disk_full};
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 /// The end of the name of a temporary file, `.NAME.XXXXXX.tmp`.
 const TEMPORARY: &str = ".tmp";
+/// How long [`retry_while_full`] repeats a write.
+const FULL_DISK_TIMEOUT: Duration = Duration::from_secs(3);
+/// Time between two attempts.
+const FULL_DISK_RETRY: Duration = Duration::from_millis(250);
 
 /// Writes `bytes` to `path` atomically: to a temporary file that is synced and then renamed.
 ///
@@ -101,6 +106,39 @@ pub fn remove_leftovers(folder: &Path) -> Result<()> {
     Ok(())
 }
 
+/// Removes what killed processes left of [`write_atomic`] to `path`. To be called only while no other process writes to
+/// `path`.
+///
+/// # Errors
+/// [`Error::Write`] with the file that cannot be removed.
+pub fn remove_leftovers_of(path: &Path) -> Result<()> {
+    let (folder, prefix) = (parent(path), format!(".{}.", file_name(path)));
+    for entry in std::fs::read_dir(folder).map_err(Error::reading(folder))? {
+        let leftover = entry.map_err(Error::reading(folder))?.path();
+        let name = file_name(&leftover);
+        if name.starts_with(&prefix) && name.ends_with(TEMPORARY) {
+            std::fs::remove_file(&leftover).map_err(Error::writing(&leftover))?;
+        }
+    }
+    Ok(())
+}
+
+/// Repeats a write for a few seconds while the disk is full: another program may be about to free space.
+///
+/// # Errors
+/// That of the last attempt.
+pub fn retry_while_full<T>(mut write: impl FnMut() -> Result<T>) -> Result<T> {
+    let start = Instant::now();
+    loop {
+        match write() {
+            Err(Error::Write { source, .. }) if is_disk_full(&source) && start.elapsed() < FULL_DISK_TIMEOUT => {
+                std::thread::sleep(FULL_DISK_RETRY);
+            }
+            result => return result,
+        }
+    }
+}
+
 /// Renames `old` back to `path` if there is nothing at `path`.
 fn recover(path: &Path, old: &Path) -> std::io::Result<()> {
     if path.symlink_metadata().is_err() && old.symlink_metadata().is_ok() {
@@ -170,6 +208,13 @@ mod tests {
         assert_eq!(std::fs::read_to_string(best.join("a")).unwrap(), "first");
         write_dir_atomic(&best, fill("second")).unwrap();
         assert_eq!(std::fs::read_to_string(best.join("a")).unwrap(), "second");
+        let mut attempts = 0;
+        let full = |attempts| if attempts < 3 { Err(Error::writing("a")(ErrorKind::StorageFull.into())) } else { Ok(attempts) };
+        let third = retry_while_full(|| {
+            attempts += 1;
+            full(attempts)
+        });
+        assert_eq!(third.unwrap(), 3, "a disk that is full for a moment");
         let file = home.path().join("file");
         assert!(write_atomic_with(&file, |_| Err(Error::Training("disk full".into()))).is_err());
         assert_eq!(std::fs::read_dir(home.path()).unwrap().count(), 1, "no temporary file is left");
@@ -191,6 +236,11 @@ mod tests {
         names.sort();
         assert_eq!(names, [".hidden", "best", "events.jsonl", "kept", "step-000002"]);
         remove_leftovers(&path("none")).unwrap();
+        for file in [".queue.toml.Xy1z2w.tmp", ".probes.toml.Xy1z2w.tmp"] {
+            std::fs::write(path(file), "").unwrap();
+        }
+        remove_leftovers_of(&path("queue.toml")).unwrap();
+        assert!(!path(".queue.toml.Xy1z2w.tmp").exists() && path(".probes.toml.Xy1z2w.tmp").exists());
     }
 
     #[test]

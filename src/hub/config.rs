@@ -1,5 +1,6 @@
 //! The configuration of the hub, from the environment.
 
+use crate::files::read_regular_to_string;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -43,7 +44,7 @@ impl HubConfig {
         let cache_dir = get("HF_HUB_CACHE").or_else(|| get("HUGGINGFACE_HUB_CACHE"));
         let token = get("HF_TOKEN").or_else(|| {
             let path = get("HF_TOKEN_PATH").map_or_else(|| home.join("token"), PathBuf::from);
-            std::fs::read_to_string(path).ok()
+            read_regular_to_string(&path).ok()
         });
         HubConfig {
             endpoint: get("HF_ENDPOINT")

@@ -25,6 +25,11 @@ pub fn cpu_model() -> Option<String> {
     system.cpus().first().map(|cpu| cpu.brand().trim().to_owned())
 }
 
+/// The name of this machine in its network; `localhost` if the system does not report it.
+pub fn host_name() -> String {
+    System::host_name().unwrap_or_else(|_| "localhost".into())
+}
+
 /// The number of physical cores.
 pub fn physical_cores() -> Option<usize> {
     System::physical_core_count().ok()

@@ -5,7 +5,7 @@
 use super::dir::RunDir;
 use crate::error::{Error, Result};
 use crate::event::{Event, Step};
-use std::fs::File;
+use crate::files::open_regular;
 use std::io::{ErrorKind, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
@@ -58,7 +58,7 @@ impl LogTail {
     /// # Errors
     /// [`Error::Read`] when the file cannot be read.
     pub(super) fn read_lines(&mut self, on_line: &mut dyn FnMut(TailItem<&[u8]>)) -> Result<bool> {
-        let mut file = File::open(&self.path).map_err(Error::reading(&self.path))?;
+        let mut file = open_regular(&self.path).map_err(Error::reading(&self.path))?;
         let length = file.metadata().map_err(Error::reading(&self.path))?.len();
         if length < self.offset {
             on_line(TailItem::Restarted);
