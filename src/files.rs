@@ -8,9 +8,9 @@ mod regular;
 mod space;
 
 pub use atomic::{remove_leftovers, remove_leftovers_of, retry_while_full, write_atomic, write_atomic_with, write_dir_atomic};
-pub use digest::{DIGESTS, check_digests, sha256, write_digests};
+pub use digest::{DIGESTS, check_digests, check_model_folder, sha256, write_digests};
 pub use folder::{FolderLocation, OpenFolder, is_at};
-pub use regular::{open_append, open_regular, read_regular, read_regular_to_string};
+pub use regular::{copy_file, open_append, open_regular, read_regular, read_regular_to_string};
 pub use space::free_space;
 
 use crate::error::{Error, Result};

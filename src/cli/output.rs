@@ -3,7 +3,7 @@
 
 use crate::error::{Error, Result};
 use crate::terminal_caps::{Charset, TerminalCaps};
-use crate::text::{escaped, escaped_lines, in_ascii, width};
+use crate::text::{escaped, escaped_json, escaped_lines, in_ascii, width};
 use serde::Serialize;
 use std::borrow::Cow;
 use std::io::{self, IsTerminal, Write};
@@ -33,12 +33,12 @@ fn for_locale(text: &str) -> Cow<'_, str> {
 
 /// Writes a value to stdout as indented JSON.
 pub(super) fn json(value: &impl Serialize) -> Result<()> {
-    raw_line(&serde_json::to_string_pretty(value).map_err(not_json)?)
+    raw_line(&escaped_json(&serde_json::to_string_pretty(value).map_err(not_json)?))
 }
 
 /// Writes a value to stdout as JSON on one line.
 pub(super) fn json_line(value: &impl Serialize) -> Result<()> {
-    raw_line(&serde_json::to_string(value).map_err(not_json)?)
+    raw_line(&escaped_json(&serde_json::to_string(value).map_err(not_json)?))
 }
 
 fn not_json(error: serde_json::Error) -> Error {

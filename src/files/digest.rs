@@ -54,6 +54,20 @@ pub fn check_digests(folder: &Path) -> Result<()> {
     Ok(())
 }
 
+/// Checks that the folder of a saved model is complete and matches its digests, if it has any.
+///
+/// # Errors
+/// As [`check_digests`].
+pub fn check_model_folder(folder: &Path) -> Result<()> {
+    for name in ["config.json", "model.safetensors"] {
+        let file = folder.join(name);
+        if !file.is_file() {
+            return Err(Error::data(file, None, "is missing"));
+        }
+    }
+    check_digests(folder)
+}
+
 /// The SHA-256 of a file in hexadecimal digits.
 pub fn sha256(path: &Path) -> Result<String> {
     let mut file = open_regular(path).map_err(Error::reading(path))?;

@@ -56,6 +56,16 @@ pub fn read_regular_to_string(path: &Path) -> Result<String> {
     Ok(text)
 }
 
+/// Copies the content of the regular file `from` to the new file `to`, whose permissions the umask determines.
+///
+/// # Errors
+/// [`crate::error::Error::Read`] or [`crate::error::Error::Write`] with the file at fault.
+pub fn copy_file(from: &Path, to: &Path) -> crate::error::Result<()> {
+    let mut source = open_regular(from).map_err(crate::error::Error::reading(from))?;
+    let mut copy = || std::io::copy(&mut source, &mut File::create(to)?);
+    copy().map(drop).map_err(crate::error::Error::writing(to))
+}
+
 /// Opens a file that was regular a moment ago, without blocking if it no longer is.
 fn open(options: &mut OpenOptions, path: &Path, flags: i32) -> Result<File> {
     #[cfg(unix)]
@@ -116,7 +126,12 @@ mod tests {
         assert!(error.contains("a symbolic link"), "{error}");
         assert_eq!(read_regular_to_string(&path("file")).unwrap(), "text", "the target is unchanged");
         assert_eq!(read_regular(&path("none")).unwrap_err().kind(), ErrorKind::NotFound);
+        let private = std::os::unix::fs::PermissionsExt::from_mode(0o600);
+        std::fs::set_permissions(path("file"), private).unwrap();
+        copy_file(&path("file"), &path("copy")).unwrap();
         open_append(&path("new")).unwrap();
+        let permissions = |name: &str| std::fs::metadata(path(name)).unwrap().permissions();
+        assert_eq!(permissions("copy"), permissions("new"));
         assert!(path("new").is_file());
     }
 }

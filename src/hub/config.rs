@@ -21,6 +21,8 @@ pub struct HubConfig {
     pub request_timeout: Duration,
     /// The maximum number of retries of a request after a temporary error.
     pub max_retries: usize,
+    /// Bytes that a download leaves free on the disk of the cache.
+    pub reserved_space: u64,
 }
 
 impl HubConfig {
@@ -57,6 +59,7 @@ impl HubConfig {
             read_timeout: Duration::from_secs(30),
             request_timeout: Duration::from_secs(10),
             max_retries: 3,
+            reserved_space: 256 << 20,
         }
     }
 }

@@ -10,7 +10,7 @@ use super::repeats::RepeatsSummary;
 use crate::data;
 use crate::error::{Error, Result, is_disk_full, panic_message};
 use crate::event::{Change, Command, Event, Status, now};
-use crate::files::{FolderLocation, OpenFolder};
+use crate::files::{FolderLocation, OpenFolder, check_model_folder};
 use crate::hub::Hub;
 use crate::machine::SystemMonitor;
 use crate::spec::RunSpec;
@@ -227,7 +227,8 @@ fn run_repeats(dir: &RunDir, spec: &RunSpec, control: &Control, emit: Emit<'_>) 
     for repeat in 0..spec.repeats {
         let spec = RunSpec { seed: spec.seed + repeat, repeats: 1, ..spec.clone() };
         let seed_dir = dir.of_seed(&spec)?;
-        let finished = seed_dir.summary().filter(|summary| summary.status == Status::Finished);
+        let has_weights = || check_model_folder(&seed_dir.best()).is_ok();
+        let finished = seed_dir.summary().filter(|s| s.status == Status::Finished && has_weights());
         let summary = match finished {
             Some(summary) => summary,
             None => train_seed(&seed_dir, (&spec, repeat), &probes_file, control, emit)?,
@@ -329,22 +330,26 @@ fn train_seed(
     let result = result.unwrap_or_else(|panic| {
         Err(Error::Training(format!("internal error: {}", panic_message(panic.as_ref()))))
     });
-    let result = result.and_then(|summary| require_unmoved(&folder).map(|()| summary));
     let result = result.map_err(|error| with_advice(error, dir));
+    let place = match folder.location() {
+        FolderLocation::Moved(path) => &RunDir::at(path),
+        _ => dir,
+    };
     let (status, error) = match &result {
         Ok(summary) => (summary.status, None),
         Err(Error::Interrupted(_)) => (Status::Stopped, None),
         Err(error) => (Status::Failed, Some(error.to_string())),
     };
     let written = match &result {
-        Ok(summary) => dir.write_summary(summary),
-        Err(error) if status == Status::Failed => dir.write_summary(&Summary::failed(spec, error)),
+        Ok(summary) => place.write_summary(summary),
+        Err(error) if status == Status::Failed => place.write_summary(&Summary::failed(spec, error)),
         Err(_) => Ok(()),
     };
     emit(Event::Ended { time: now(), status, error });
     let closed = sink.into_inner().unwrap_or_else(PoisonError::into_inner).log.close(LOG_TIMEOUT);
     // The error of the training says more than that of the summary.
     let summary = result?;
+    require_unmoved(&folder)?;
     written.and(closed).map_err(|error| with_advice(error, dir))?;
     Ok(summary)
 }

@@ -3,6 +3,7 @@
 mod commands;
 mod evaluation;
 mod job;
+mod resume;
 mod saving;
 mod state;
 mod step;
@@ -34,6 +35,7 @@ pub fn train(
     let (start, resolve_seconds) = (Instant::now(), resources.seconds);
     let setup = prepare(job.spec, resources, control, emit)?;
     let mut trainer = Trainer::new(job, setup, control, emit)?;
+    trainer.check_best()?;
     trainer.check_gradients()?;
     let setup_seconds = resolve_seconds + start.elapsed().as_secs_f64();
     let status = trainer.run()?;
