@@ -206,3 +206,28 @@ pub fn seed_dirs(dir: &Path, spec: &RunSpec) -> Vec<PathBuf> {
     let seeds = (0..spec.repeats).map(|repeat| dir.join(format!("seed-{}", spec.seed + repeat)));
     seeds.filter(|dir| dir.is_dir()).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::spec::built_in;
+
+    #[test]
+    fn summary_is_identical_after_reading_and_writing_it() {
+        let home = tempfile::tempdir().unwrap();
+        let dir = RunDir::at(home.path());
+        let rng = Rng::new(7, Stream::Sample);
+        for number in 0..100 {
+            let bits = rng.block(0, 0, number);
+            let seconds = f64::from(bits[0]) / f64::from(bits[1].max(1)) * 1e-3;
+            let summary = Summary::failed(&built_in("demo"), &Error::Training("-".into()));
+            let summary = Summary { train_seconds: seconds, examples_per_second: 1.0 / seconds, ..summary };
+            dir.write_summary(&summary).unwrap();
+            let first = std::fs::read(dir.summary_file()).unwrap();
+            let read = dir.summary().unwrap();
+            assert_eq!(read, summary);
+            dir.write_summary(&read).unwrap();
+            assert_eq!(std::fs::read(dir.summary_file()).unwrap(), first);
+        }
+    }
+}

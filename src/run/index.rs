@@ -355,7 +355,7 @@ mod tests {
         }
         let spec = crate::spec::to_toml(&crate::spec::built_in("demo"));
         std::fs::write(path("good/spec.toml"), &spec).unwrap();
-        std::fs::write(path("broken/spec.toml"), &spec[..spec.len() / 2]).unwrap();
+        std::fs::write(path("broken/spec.toml"), &spec[..spec.find('\n').unwrap() - 1]).unwrap();
         std::fs::write(path("newer/spec.toml"), spec + "from_the_future = 1\n").unwrap();
         std::fs::write(path("lost-spec/events.jsonl"), "").unwrap();
         std::fs::write(path("file"), "").unwrap();
