@@ -3,9 +3,12 @@
 //! Rust's standard library would print a message over whatever is on the screen and abort, which a shell reports as a
 //! crash. Checkpoints are written atomically, so that the program can end at any allocation without losing one.
 
-use crate::terminal_reset::{exit_now, restore_and_report};
+use crate::terminal_reset::{exit_now, restore_and_report, wait};
 use std::alloc::{GlobalAlloc, Layout, System};
+use std::sync::atomic::{AtomicBool, Ordering};
 
+/// Whether a thread is reporting that there is no memory left.
+static IS_REPORTED: AtomicBool = AtomicBool::new(false);
 /// The exit code of a device or a machine without memory.
 const EXIT_CODE: i32 = 4;
 
@@ -50,6 +53,10 @@ fn checked(pointer: *mut u8, size: usize) -> *mut u8 {
 #[cold]
 #[inline(never)]
 fn out_of_memory(size: usize) -> ! {
+    // Other threads fail too; the first one reports it and ends the process.
+    while IS_REPORTED.swap(true, Ordering::SeqCst) {
+        wait();
+    }
     let mut message = Message { bytes: [0; Message::CAPACITY], length: 0 };
     message.push(b"glue-tui: out of memory: cannot allocate ");
     message.push_number(size);

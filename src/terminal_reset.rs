@@ -51,6 +51,11 @@ pub fn restore_and_report(message: &[u8]) {
     }
 }
 
+/// Lets the other threads run for a while. Allocates nothing.
+pub fn wait() {
+    std::thread::sleep(std::time::Duration::from_millis(10));
+}
+
 /// Ends the process at once, without running the code that a normal exit runs.
 pub fn exit_now(code: i32) -> ! {
     #[cfg(unix)]

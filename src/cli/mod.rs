@@ -20,5 +20,6 @@ mod signals;
 mod train;
 
 pub use args::{Args, AttachArgs, CliCommand, GlobalArgs};
-pub use dispatch::{exit_code, run};
+pub use dispatch::run;
 pub use keys::KeymapExport;
+pub use output::exit_code;

@@ -7,6 +7,7 @@ use crate::text::{escaped, escaped_json, escaped_lines, in_ascii, width};
 use serde::Serialize;
 use std::borrow::Cow;
 use std::io::{self, IsTerminal, Write};
+use std::process::ExitCode;
 
 /// The name of stdout in errors.
 const STDOUT: &str = "standard output";
@@ -51,9 +52,26 @@ pub(super) fn stderr_line(text: impl AsRef<str>) {
 }
 
 /// Whether the error is that the reader of stdout has closed the pipe.
-pub(super) fn is_closed_pipe(error: &Error) -> bool {
+fn is_closed_pipe(error: &Error) -> bool {
     matches!(error, Error::Write { path, source }
         if path.as_os_str() == STDOUT && source.kind() == io::ErrorKind::BrokenPipe)
+}
+
+/// Prints the error of a command to stderr, and returns its exit code.
+pub fn exit_code(result: Result<()>) -> ExitCode {
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        // A closed pipe is normal, as with `| head`.
+        Err(error) if is_closed_pipe(&error) => ExitCode::SUCCESS,
+        Err(error) => {
+            stderr_line(match &error {
+                // One line per mistake, in the format that editors can jump to.
+                Error::Config(_) => error.to_string(),
+                _ => format!("glue-tui: {error}"),
+            });
+            ExitCode::from(error.exit_code())
+        }
+    }
 }
 
 /// A table with aligned columns; the first row is the header. Widths are in terminal cells.

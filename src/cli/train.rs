@@ -1,8 +1,7 @@
 //! `train`: trains an experiment without the interface.
 
 use super::args::{GlobalArgs, TrainArgs};
-use super::dispatch::exit_code;
-use super::output;
+use super::output::{self, exit_code};
 use super::output_thread::OutputThread;
 use super::run_printer::RunPrinter;
 use super::signals::stop_on_signals;

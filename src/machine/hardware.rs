@@ -1,5 +1,6 @@
 //! Processor and memory of this machine.
 
+use crate::error::{Error, Result};
 use sysinfo::{CpuRefreshKind, MemoryRefreshKind, RefreshKind, System};
 
 /// The memory of a device, in bytes.
@@ -55,6 +56,22 @@ pub fn cpu_model() -> Option<String> {
     let kinds = RefreshKind::nothing().with_cpu(CpuRefreshKind::nothing());
     let system = System::new_with_specifics(kinds).ok()?;
     system.cpus().first().map(|cpu| cpu.brand().trim().to_owned())
+}
+
+/// Starts the threads that tokenization and engines share, one for each core. They would start by themselves, with a
+/// panic if the system has no memory or no thread left.
+///
+/// # Errors
+/// [`Error::Device`] if they cannot be started.
+pub fn start_threads() -> Result<()> {
+    match rayon::ThreadPoolBuilder::new().build_global() {
+        // Without a cause they were started before.
+        Err(error) if std::error::Error::source(&error).is_some() => Err(Error::Device(format!(
+            "cannot start the threads of the engines ({error}); close other programs, or raise the limits of memory and \
+             processes (ulimit -v, ulimit -u)"
+        ))),
+        _ => Ok(()),
+    }
 }
 
 /// The name of this machine in its network; `localhost` if the system does not report it.

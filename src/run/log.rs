@@ -15,21 +15,25 @@
 use super::append_file::AppendFile;
 use super::dir::RunDir;
 use super::lock::RunLock;
+use super::log_tail::for_each_line;
 use super::message;
 use crate::error::{Error, Result};
 use crate::event::{Change, Event};
-use crate::files::read_regular;
+use crate::files::open_regular;
 use crate::machine::Gauges;
 use crate::spec::RunSpec;
 use crate::text::{escaped, plural};
 use serde::Serialize;
-use std::io::ErrorKind;
+use std::io::{ErrorKind, Read, Seek, SeekFrom};
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 /// Format number, written in the first line of a log.
 const FORMAT: u32 = 1;
 /// Minimum seconds between two logged machine events, which are emitted more often.
 const MACHINE_INTERVAL: f64 = 10.0;
+/// Bytes that are read at once from the end of a log.
+const BLOCK: usize = 1 << 16;
 /// Time between two attempts of [`EventLog::close`].
 const RETRY: Duration = Duration::from_millis(100);
 
@@ -81,7 +85,7 @@ impl EventLog {
     pub fn open(dir: &RunDir) -> Result<Self> {
         let path = dir.events_file();
         let lock = RunLock::take_for_training(dir)?;
-        let complete = complete_length(&path)?;
+        let complete = complete_length(&path).map_err(Error::reading(&path))?;
         lock.events.set_len(complete).map_err(Error::writing(&path))?;
         let events = lock.events.try_clone().map_err(Error::writing(&path))?;
         dir.remove_leftovers()?;
@@ -152,9 +156,22 @@ impl EventLog {
 }
 
 /// The length of the complete lines of a log.
-fn complete_length(path: &std::path::Path) -> Result<u64> {
-    let text = read_regular(path).map_err(Error::reading(path))?;
-    Ok(text.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end as u64 + 1))
+fn complete_length(path: &Path) -> std::io::Result<u64> {
+    let mut file = open_regular(path)?;
+    let mut end = file.metadata()?.len();
+    let mut block = vec![0; BLOCK];
+    // Only the end is read: a log can be long.
+    while end > 0 {
+        let start = end.saturating_sub(BLOCK as u64);
+        let block = &mut block[..(end - start) as usize];
+        file.seek(SeekFrom::Start(start))?;
+        file.read_exact(block)?;
+        if let Some(newline) = block.iter().rposition(|byte| *byte == b'\n') {
+            return Ok(start + newline as u64 + 1);
+        }
+        end = start;
+    }
+    Ok(0)
 }
 
 /// What the log of a run says about how it has to be trained.
@@ -173,20 +190,23 @@ pub(super) struct Recorded {
 /// [`Error::Read`] when it cannot be read.
 pub(super) fn recorded(dir: &RunDir) -> Result<Recorded> {
     let path = dir.events_file();
-    let text = match read_regular(&path) {
+    let mut file = match open_regular(&path) {
         Err(e) if e.kind() == ErrorKind::NotFound => return Ok(Recorded::default()),
-        text => text.map_err(Error::reading(&path))?,
+        file => file.map_err(Error::reading(&path))?,
     };
     let mut recorded = Recorded::default();
-    // Few lines of a long log are of these kinds, and only those are parsed.
-    let is_relevant = |line: &&[u8]| is_command(line) || is_kind(line, br#""kind":"started""#);
-    for line in text.split(|byte| *byte == b'\n').filter(is_relevant) {
+    let mut read = |line: &[u8]| {
+        // Few lines of a long log are of these kinds, and only those are parsed.
+        if !is_command(line) && !is_kind(line, br#""kind":"started""#) {
+            return;
+        }
         match serde_json::from_slice(line) {
             Ok(Event::Started(started)) => recorded.spec = Some(started.spec),
             Ok(event) => recorded.changes.extend(change(&event)),
             Err(_) => {}
         }
-    }
+    };
+    for_each_line(&mut file, &mut read).map_err(Error::reading(&path))?;
     // A run that was resumed from an earlier checkpoint may have received later commands for earlier steps.
     recorded.changes.sort_by_key(|change| change.step);
     Ok(recorded)

@@ -131,12 +131,15 @@ fn signal_is_handled_before_queued_commands() {
 #[test]
 fn second_signal_ends_at_once() {
     let workspace = Workspace::new();
-    let (mut child, rest) = start(&workspace, "");
-    // A stopped process handles neither; both are pending when it continues.
+    // Checkpoints do not fit, which is retried for several seconds after the first signal.
+    let (mut child, rest) = start(&workspace, "ulimit -f 512;");
+    let begin = Instant::now();
     signal(&child, "TERM");
-    std::thread::sleep(Duration::from_millis(400));
+    std::thread::sleep(Duration::from_millis(500));
+    assert!(child.try_wait().unwrap().is_none());
     signal(&child, "TERM");
     assert_eq!(child.wait().unwrap().code(), Some(130));
+    assert!(begin.elapsed() < Duration::from_millis(2500), "{:?}", begin.elapsed());
     rest.join().unwrap();
 }
 
@@ -188,6 +191,10 @@ fn lost_best_weights_are_replaced() {
         assert_eq!((&summary["status"], summary["best"].is_object()), (&"finished".into(), true));
     }
     flip_last_byte(&dir.join("best/model.safetensors"));
+    for command in ["eval", "predict"] {
+        let error = workspace.run(&[command, dir.to_str().unwrap()]).failure(3);
+        assert!(error.contains("model.safetensors: is damaged"), "{error}");
+    }
     let to = workspace.path().join("out");
     let error = workspace.run(&["export", dir.to_str().unwrap(), "--to", to.to_str().unwrap()]).failure(3);
     assert!(error.contains("model.safetensors: is damaged") && !to.exists(), "{error}");

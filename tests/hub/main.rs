@@ -267,7 +267,7 @@ fn endless_responses_are_bounded() {
 
 #[test]
 fn download_leaves_space_on_the_disk() {
-    for (fault, part) in [(None, "20 B more"), (Some(Fault::Endless), "an unknown size")] {
+    for (fault, part) in [(None, "22 B more"), (Some(Fault::Endless), "an unknown size")] {
         let fixture = Fixture::new();
         if let Some(fault) = fault {
             fixture.mock.fault("HEAD", "config.json", 9, Fault::NoLength);
