@@ -235,7 +235,9 @@ fn rates(events: &[Event]) -> BTreeMap<u64, f64> {
 /// The changes of the settings, and whether each was replayed.
 fn changes(events: &[Event]) -> Vec<(u64, Command, bool)> {
     let change = |event: &Event| match event {
-        Event::Command { step, command, settings: Some(_), replayed, .. } => Some((*step, *command, *replayed)),
+        Event::Command { step, command, settings: Some(_), replayed, .. } => {
+            Some((*step, *command, *replayed))
+        }
         _ => None,
     };
     events.iter().filter_map(change).collect()

@@ -23,7 +23,8 @@ impl<T: Send + 'static> OutputThread<T> {
     /// [`Error::Device`] when the system has no thread left.
     pub(super) fn start(work: impl FnOnce() -> T + Send + 'static) -> Result<Self> {
         let (sender, result) = bounded(1);
-        let thread = std::thread::Builder::new().name("output".into()).spawn(move || sender.send(work()).ok());
+        let thread =
+            std::thread::Builder::new().name("output".into()).spawn(move || sender.send(work()).ok());
         thread.map_err(|e| Error::Device(format!("cannot start the thread that prints: {e}")))?;
         Ok(OutputThread { result })
     }

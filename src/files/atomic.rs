@@ -131,7 +131,9 @@ pub fn retry_while_full<T>(mut write: impl FnMut() -> Result<T>) -> Result<T> {
     let start = Instant::now();
     loop {
         match write() {
-            Err(Error::Write { source, .. }) if is_disk_full(&source) && start.elapsed() < FULL_DISK_TIMEOUT => {
+            Err(Error::Write { source, .. })
+                if is_disk_full(&source) && start.elapsed() < FULL_DISK_TIMEOUT =>
+            {
                 std::thread::sleep(FULL_DISK_RETRY);
             }
             result => return result,
@@ -209,7 +211,9 @@ mod tests {
         write_dir_atomic(&best, fill("second")).unwrap();
         assert_eq!(std::fs::read_to_string(best.join("a")).unwrap(), "second");
         let mut attempts = 0;
-        let full = |attempts| if attempts < 3 { Err(Error::writing("a")(ErrorKind::StorageFull.into())) } else { Ok(attempts) };
+        let full = |attempts| {
+            if attempts < 3 { Err(Error::writing("a")(ErrorKind::StorageFull.into())) } else { Ok(attempts) }
+        };
         let third = retry_while_full(|| {
             attempts += 1;
             full(attempts)

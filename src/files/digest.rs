@@ -48,7 +48,11 @@ pub fn check_digests(folder: &Path) -> Result<()> {
             return Err(Error::data(file, None, "is missing"));
         }
         if sha256(&file)? != digest {
-            return Err(Error::data(file, None, format!("is damaged: it does not match its digest in {DIGESTS}")));
+            return Err(Error::data(
+                file,
+                None,
+                format!("is damaged: it does not match its digest in {DIGESTS}"),
+            ));
         }
     }
     Ok(())

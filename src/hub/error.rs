@@ -126,7 +126,8 @@ impl HubError {
                 format!("{what} larger than {}, which no real one is; check HF_ENDPOINT", bytes(limit))
             }
             HubError::NoSpace { needed, free, folder } => {
-                let needed = needed.map_or("an unknown size".into(), |needed| format!("{} more", bytes(needed)));
+                let needed =
+                    needed.map_or("an unknown size".into(), |needed| format!("{} more", bytes(needed)));
                 format!(
                     "needs {needed}, but the disk of {} has only {} left; free space, or set HF_HOME to another disk",
                     folder.display(),

@@ -44,7 +44,8 @@ pub fn write_tensors(
     let failure = RefCell::new(None);
     let views = tensors.iter().map(|source| (source.name.as_str(), LazyView { source, failure: &failure }));
     // The library makes the file readable by its owner only; the umask determines the permissions of a new file.
-    let created = std::fs::File::create(path).and_then(|file| file.metadata()).map_err(Error::writing(path))?;
+    let created =
+        std::fs::File::create(path).and_then(|file| file.metadata()).map_err(Error::writing(path))?;
     let written = safetensors::serialize_to_file(views, metadata, path).map_err(|e| {
         let source = match e {
             SafeTensorError::IoError(source) => source,

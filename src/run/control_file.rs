@@ -233,7 +233,8 @@ mod tests {
         let (control, _handle) = crate::train::control();
         let watcher = ControlWatcher::open(&dir, control.handle()).unwrap();
         let mut log = EventLog::open(&dir).unwrap();
-        let executed = |step, command| Event::Command { step, command, settings: None, replayed: false, error: None };
+        let executed =
+            |step, command| Event::Command { step, command, settings: None, replayed: false, error: None };
         log.write(&executed(1, Command::Halve)).unwrap();
         let pending = PendingCommand::send(home.path(), Command::Halve).unwrap();
         let waiting = std::thread::spawn(move || pending.wait());

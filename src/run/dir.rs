@@ -156,7 +156,9 @@ impl RunDir {
     pub(super) fn remove_leftovers(&self) -> Result<()> {
         remove_leftovers(&self.0)?;
         // Runs of version 0.1 have their predictions in `judged`.
-        ["checkpoints", "predictions", "judged"].into_iter().try_for_each(|name| remove_leftovers(&self.0.join(name)))
+        ["checkpoints", "predictions", "judged"]
+            .into_iter()
+            .try_for_each(|name| remove_leftovers(&self.0.join(name)))
     }
 
     /// The predictions of the evaluations of the validation split, oldest first: `predictions/`, a file

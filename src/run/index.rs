@@ -379,7 +379,11 @@ mod tests {
             assert!(problem(name).contains(part), "{name}: {}", problem(name));
         }
         assert!(list(&path("file")).is_err() && list(&path("none")).unwrap().is_empty());
-        assert_eq!(find(home.path(), "newer").unwrap(), path("newer"), "commands report what is wrong with it");
+        assert_eq!(
+            find(home.path(), "newer").unwrap(),
+            path("newer"),
+            "commands report what is wrong with it"
+        );
     }
 
     #[test]

@@ -119,7 +119,9 @@ impl EventLog {
             0 => Ok(()),
             count => {
                 let events = plural(count, "event");
-                self.append(&Event::warning(format!("{events} are missing from the log, which could not be written for too long")))
+                self.append(&Event::warning(format!(
+                    "{events} are missing from the log, which could not be written for too long"
+                )))
             }
         }
     }

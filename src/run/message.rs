@@ -157,8 +157,13 @@ mod tests {
         assert_eq!(describe(&eval(false)), Some((LogKind::Note, text.into())));
         assert_eq!(describe(&eval(true)), Some((LogKind::Best, format!("{text}, new best"))));
         let settings = TrainingSettings { learning_rate: 1e-5, total_steps: 1250 };
-        let halve =
-            Event::Command { step: 40, command: Command::Halve, settings: Some(settings), replayed: true, error: None };
+        let halve = Event::Command {
+            step: 40,
+            command: Command::Halve,
+            settings: Some(settings),
+            replayed: true,
+            error: None,
+        };
         assert_eq!(line(&halve).unwrap(), "learning_rate 1e-5 from step 40 (replayed)");
         let flip = |flipped_from| {
             let probabilities = vec![0.25, 0.75];

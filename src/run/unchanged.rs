@@ -24,7 +24,11 @@ const PLACES: [&str; 10] = [
 ///
 /// # Errors
 /// [`Error::Usage`] with each key that the result depends on, its old and its new value.
-pub(super) fn check_unchanged(dir: &RunDir, recorded: Option<&RunSpec>, spec: &RunSpec) -> Result<Option<String>> {
+pub(super) fn check_unchanged(
+    dir: &RunDir,
+    recorded: Option<&RunSpec>,
+    spec: &RunSpec,
+) -> Result<Option<String>> {
     let Some(recorded) = recorded else { return Ok(None) };
     let is_place = |difference: &Difference| PLACES.contains(&difference.key.name);
     let (places, others): (Vec<_>, Vec<_>) = differences(&[recorded, spec]).into_iter().partition(is_place);

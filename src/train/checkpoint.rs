@@ -157,7 +157,9 @@ pub(super) fn restore_newest(
         match restored {
             Ok(state) => return Ok(Some(Restored { state, skipped })),
             Err(error @ Error::Device(_)) => return Err(error),
-            Err(error) => skipped.push(format!("the checkpoint of step {step} is damaged and skipped: {error}")),
+            Err(error) => {
+                skipped.push(format!("the checkpoint of step {step} is damaged and skipped: {error}"))
+            }
         }
     }
     if skipped.is_empty() {
@@ -284,7 +286,8 @@ mod tests {
             bytes
         };
         // The last bytes are those of a moment, which every reader of the format accepts.
-        for bytes in [flipped(arrays.len() - 1), flipped(0), arrays[..arrays.len() / 2].to_vec(), Vec::new()] {
+        for bytes in [flipped(arrays.len() - 1), flipped(0), arrays[..arrays.len() / 2].to_vec(), Vec::new()]
+        {
             std::fs::write(path(8, ARRAYS), bytes).unwrap();
             let restored = restore_newest(dir.path(), &mut |_| Ok(())).unwrap().unwrap();
             assert_eq!((restored.state.step, restored.skipped.len()), (4, 1));

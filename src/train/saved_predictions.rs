@@ -67,7 +67,9 @@ impl SavedPredictions {
         ]);
         let folder = predictions_dir(run_dir);
         match std::fs::create_dir(&folder) {
-            Err(error) if error.kind() != ErrorKind::AlreadyExists => return Err(Error::writing(&folder)(error)),
+            Err(error) if error.kind() != ErrorKind::AlreadyExists => {
+                return Err(Error::writing(&folder)(error));
+            }
             _ => {}
         }
         let path = folder.join(format!("step-{:08}.safetensors", self.step));
@@ -160,7 +162,10 @@ impl PredictionWriter {
         let result = removed.and_then(|()| saved.write(run_dir));
         match result {
             Err(error) if !self.has_failed => {
-                emit(Event::warning(format!("the predictions of step {} are not saved: {error}", saved.step)));
+                emit(Event::warning(format!(
+                    "the predictions of step {} are not saved: {error}",
+                    saved.step
+                )));
                 self.has_failed = true;
             }
             Ok(()) => self.has_failed = false,

@@ -56,7 +56,8 @@ fn wait_until(what: &str, mut condition: impl FnMut() -> bool) {
 
 /// The only run in the workspace.
 fn run_dir(workspace: &Workspace) -> PathBuf {
-    let entries = std::fs::read_dir(workspace.path().join("runs")).unwrap().map(|entry| entry.unwrap().path());
+    let entries =
+        std::fs::read_dir(workspace.path().join("runs")).unwrap().map(|entry| entry.unwrap().path());
     entries.into_iter().find(|path| path.join("spec.toml").is_file()).expect("a run")
 }
 
@@ -212,7 +213,10 @@ fn full_disk_leaves_nothing_half_written_and_says_what_to_do() {
     let error = result.failure(1);
     assert!(error.contains("cannot write") && error.contains("free space, then continue with"), "{error}");
     let dir = run_dir(&workspace);
-    assert!(error.contains(&format!("--resume runs/{}", dir.file_name().unwrap().to_str().unwrap())), "{error}");
+    assert!(
+        error.contains(&format!("--resume runs/{}", dir.file_name().unwrap().to_str().unwrap())),
+        "{error}"
+    );
     let names = |folder: &Path| -> Vec<String> {
         let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
         entries.map(|entry| entry.file_name().into_string().unwrap()).collect()
@@ -340,7 +344,11 @@ fn unreadable_runs_are_listed_with_the_reason() {
         assert!(status == "unreadable" && problem.contains(part), "{name}: {problem}");
     }
     let table = workspace.run(&["runs"]).success();
-    assert!(table.stdout.contains("broken") && table.stderr.contains("fifo is unreadable: "), "{}", table.stderr);
+    assert!(
+        table.stdout.contains("broken") && table.stderr.contains("fifo is unreadable: "),
+        "{}",
+        table.stderr
+    );
     let error = workspace.run(&["attach", "fifo", "--plain"]).failure(3);
     assert!(error.contains("FIFO"), "{error}");
     std::fs::write(workspace.path().join("file"), "").unwrap();
@@ -373,7 +381,8 @@ fn no_memory_is_one_sentence_and_exit_code_4() {
                 Some(0) => {}
                 Some(4) => {
                     failures += 1;
-                    let errors: Vec<&str> = err.lines().filter(|line| line.starts_with("glue-tui: ")).collect();
+                    let errors: Vec<&str> =
+                        err.lines().filter(|line| line.starts_with("glue-tui: ")).collect();
                     assert_eq!(errors.len(), 1, "{text}");
                     assert!(!err.contains("panicked") && !err.contains("abort"), "{text}");
                 }

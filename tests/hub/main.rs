@@ -251,7 +251,9 @@ fn partial_download_is_resumed_by_the_next_call() {
 #[test]
 fn endless_responses_are_bounded() {
     // The list of files, and a file that describes the model.
-    for (path, part) in [("/api/models", "the list of its files is larger"), ("vocab.txt", "the file is larger")] {
+    for (path, part) in
+        [("/api/models", "the list of its files is larger"), ("vocab.txt", "the file is larger")]
+    {
         let fixture = Fixture::new();
         fixture.mock.fault("HEAD", path, 9, Fault::NoLength);
         fixture.mock.fault("GET", path, 9, Fault::Endless);

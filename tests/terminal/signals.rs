@@ -86,8 +86,7 @@ fn train_in_a_terminal_that_nobody_reads_saves() {
     std::fs::write(home.path().join("experiments.toml"), super::FILE).unwrap();
     // A log line for each step fills the buffer of the terminal.
     let args = ["train", "tiny", "--plain", "--set", "eval_steps=1"];
-    let mut terminal =
-        Terminal::start(env!("CARGO_BIN_EXE_glue-tui"), &args, home.path(), &[], (110, 30));
+    let mut terminal = Terminal::start(env!("CARGO_BIN_EXE_glue-tui"), &args, home.path(), &[], (110, 30));
     terminal.wait_for("step 1/");
     terminal.stop_reading();
     let dir = run_dir(home.path()).unwrap();

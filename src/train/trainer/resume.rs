@@ -14,7 +14,9 @@ impl Trainer<'_> {
         let Some(best) = self.state.best else { return Ok(()) };
         let Err(error) = check_model_folder(&self.dir()?.join(BEST)) else { return Ok(()) };
         if best.step == self.state.step {
-            (self.emit)(Event::warning(format!("{error}; the best weights are written again from the checkpoint")));
+            (self.emit)(Event::warning(format!(
+                "{error}; the best weights are written again from the checkpoint"
+            )));
             return self.write_best(Instant::now());
         }
         (self.emit)(Event::warning(format!(
