@@ -28,8 +28,14 @@ fn release_build_inlines_kernels() {
     let attempts: Vec<(f64, f64)> = (0..3).map(|_| measure(&workspace)).collect();
     let other = attempts.iter().map(|(other, _)| *other).fold(f64::INFINITY, f64::min);
     let products = attempts.iter().map(|(_, products)| *products).fold(0.0, f64::max);
-    assert!(other < MAX_OTHER, "kernels without AVX-512: other work / matrix products, GFLOP/s ratio: {attempts:?}");
-    assert!(products > MIN_PRODUCTS, "slow matrix products: other / matrix products, GFLOP/s ratio: {attempts:?}");
+    assert!(
+        other < MAX_OTHER,
+        "kernels without AVX-512: other work / matrix products, GFLOP/s ratio: {attempts:?}"
+    );
+    assert!(
+        products > MIN_PRODUCTS,
+        "slow matrix products: other / matrix products, GFLOP/s ratio: {attempts:?}"
+    );
 }
 
 /// The share of other work relative to matrix products, and the speed of matrix products relative to the `gemm` crate.
