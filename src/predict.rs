@@ -79,7 +79,7 @@ impl Predictor {
         let limit = spec.as_ref().map_or(MAX_SEQ_LENGTH, |spec| spec.max_seq_length);
         let tokenizer = Tokenizer::load(folder, limit.min(built.config.max_positions))?;
         Ok(Predictor {
-            labels: built.config.id2label.clone(),
+            labels: built.labels,
             scale: spec.as_ref().and_then(|spec| spec.task().labels.scale()),
             engine: built.engine,
             tokenizer,
@@ -97,6 +97,7 @@ impl Predictor {
         let Built { engine, notes, .. } = nn::build(&BuildOptions {
             folder: &snapshot.folder,
             labels: &snapshot.labels,
+            label_map: None,
             seed: 0,
             classifier_dropout: None,
             optimizer: OptimizerConfig::default(),

@@ -91,10 +91,12 @@ fn build(
     tokens: Option<usize>,
 ) -> Built {
     let folder = ModelFolder::on_disk(folder);
-    let labels = nn::ModelConfig::read(&folder).expect("a configuration").id2label;
+    let id2label = nn::ModelConfig::read(&folder).expect("a configuration").id2label;
+    let labels = id2label.for_outputs(id2label.num_labels() as usize).expect("names");
     nn::build(&BuildOptions {
         folder: &folder,
         labels: &labels,
+        label_map: None,
         seed: 1,
         classifier_dropout: None,
         optimizer: optimizer(golden, label_smoothing),
@@ -306,7 +308,7 @@ fn embedded_checkpoint_loads() {
     let folder = ModelFolder { name: "embedded".into(), commit: None, root: Root::Embedded(&FILES) };
     let built = nn::for_inference(&folder, DeviceSpec::Cpu, None).expect("a classifier");
     assert_eq!(built.engine.weights().expect("weights"), arrays("distilbert", "model.safetensors"));
-    assert_eq!(built.config.id2label, ["low", "middle", "high"]);
+    assert_eq!(built.labels, ["low", "middle", "high"]);
 }
 
 /// Weights in two shards with an index, and in f16, which are equal up to the precision of f16.
@@ -356,7 +358,7 @@ fn saved_model_loads_unchanged() {
         built.engine.step(input).expect("a step");
         let folder = tempfile::tempdir().expect("a folder");
         let labels: Vec<String> =
-            ["a", "b", "c"][..built.config.id2label.len()].iter().map(ToString::to_string).collect();
+            ["a", "b", "c"][..built.labels.len()].iter().map(ToString::to_string).collect();
         let weights = built.engine.weights().expect("weights");
         let bytes = nn::save_model(
             folder.path(),
@@ -376,7 +378,7 @@ fn saved_model_loads_unchanged() {
         );
         let model = ModelFolder::on_disk(folder.path());
         let mut loaded = nn::for_inference(&model, DeviceSpec::Cpu, None).expect("a classifier");
-        assert_eq!(loaded.config.id2label, labels);
+        assert_eq!(loaded.labels, labels);
         assert_eq!(loaded.engine.weights().expect("weights"), weights);
         assert_eq!(loaded.engine.logits(batch).expect("logits"), built.engine.logits(batch).expect("logits"));
     }

@@ -105,6 +105,7 @@ fn check_distilbert(labels: &[String]) {
     let built = nn::from_config(&BuildOptions {
         folder: &folder,
         labels,
+        label_map: None,
         seed: 3,
         classifier_dropout: None,
         optimizer: OptimizerConfig::default(),

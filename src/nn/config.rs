@@ -4,6 +4,7 @@
 //! the defaults of the Transformers classes. Unsupported settings that would change the results are errors that name
 //! the model and the key.
 
+use super::id2label::Id2Label;
 use crate::error::{Error, Result};
 use crate::files::ModelFolder;
 use serde_json::{Map, Value, json};
@@ -79,8 +80,8 @@ pub struct ModelConfig {
     pub layer_norm_eps: f64,
     /// Standard deviation of newly initialized weights.
     pub initializer_range: f64,
-    /// Label names by class; `LABEL_0`, `LABEL_1`, … if the file has none.
-    pub id2label: Vec<String>,
+    /// The label names.
+    pub id2label: Id2Label,
     /// All keys of the file, for [`ModelConfig::to_json`].
     raw: Map<String, Value>,
 }
@@ -103,6 +104,7 @@ impl ModelConfig {
             Family::DistilBert => keys.distilbert()?,
         };
         keys.check_heads(&config)?;
+        config.id2label = Id2Label::parse(&raw);
         config.raw = raw;
         Ok(config)
     }
@@ -249,7 +251,7 @@ impl Keys<'_> {
             activation: self.activation("hidden_act")?,
             layer_norm_eps: self.number(&["layer_norm_eps"], 1e-12)?,
             initializer_range: self.number(&["initializer_range"], 0.02)?,
-            id2label: self.labels()?,
+            id2label: Id2Label::default(),
             raw: Map::new(),
         })
     }
@@ -272,7 +274,7 @@ impl Keys<'_> {
             // A constant in Transformers, which ignores a key of this name.
             layer_norm_eps: 1e-12,
             initializer_range: self.number(&["initializer_range"], 0.02)?,
-            id2label: self.labels()?,
+            id2label: Id2Label::default(),
             raw: Map::new(),
         })
     }
@@ -287,25 +289,6 @@ impl Keys<'_> {
                 "{name} is {value}; supported are \"gelu\", \"gelu_new\", \"gelu_pytorch_tanh\" and \"relu\""
             ))),
         }
-    }
-
-    /// Label names in the order of their ids, which must be 0, 1, 2, ….
-    fn labels(&self) -> Result<Vec<String>> {
-        let Some((_, value)) = self.find(&["id2label"]) else {
-            let count = if self.find(&["num_labels"]).is_some() { self.size(&["num_labels"])? } else { 2 };
-            return Ok((0..count).map(|id| format!("LABEL_{id}")).collect());
-        };
-        let invalid = || {
-            self.error(format_args!(
-                "id2label is {value}; expected an object that maps \"0\", \"1\", … to names"
-            ))
-        };
-        let by_id = value.as_object().ok_or_else(invalid)?;
-        (0..by_id.len())
-            .map(|id| {
-                by_id.get(&id.to_string()).and_then(Value::as_str).map(str::to_owned).ok_or_else(invalid)
-            })
-            .collect()
     }
 
     fn check_heads(&self, config: &ModelConfig) -> Result<()> {
@@ -340,7 +323,7 @@ mod tests {
     fn defaults_match_transformers() {
         let bert = parse(BERT).expect("a valid configuration");
         assert_eq!((bert.classifier_dropout, bert.attention_dropout, bert.layer_norm_eps), (0.3, 0.1, 1e-12));
-        assert_eq!(bert.id2label, ["LABEL_0", "LABEL_1"]);
+        assert_eq!(bert.id2label.for_outputs(2).unwrap(), ["LABEL_0", "LABEL_1"]);
         let with_key = parse(&BERT.replace("\"odd_key\"", "\"classifier_dropout\": 0.5, \"odd_key\""))
             .expect("a valid configuration");
         assert_eq!(with_key.classifier_dropout, 0.5);
@@ -350,7 +333,7 @@ mod tests {
         )
         .expect("a valid configuration");
         assert_eq!((distilbert.classifier_dropout, distilbert.type_vocab), (0.2, 0));
-        assert_eq!(distilbert.id2label, ["a", "b", "c"]);
+        assert_eq!(distilbert.id2label.for_outputs(3).unwrap(), ["a", "b", "c"]);
     }
 
     #[test]
@@ -375,7 +358,6 @@ mod tests {
                 "position_embedding_type is \"relative_key\"",
             ),
             (BERT.replace("0.3", "1.0"), "hidden_dropout_prob is 1"),
-            (BERT.replace("\"odd_key\": [1]", "\"id2label\": {\"0\": \"a\", \"2\": \"b\"}"), "id2label is"),
             (BERT.replace("\"odd_key\": [1]", "\"is_decoder\": true"), "is_decoder is true"),
             ("[1]".to_owned(), "not a JSON object"),
         ];
@@ -396,7 +378,7 @@ mod tests {
         assert_eq!(file["label2id"]["neutral"], 1);
         assert_eq!(file["torch_dtype"], "float32");
         let reread = parse(&file.to_string()).expect("a valid configuration");
-        assert_eq!(reread.id2label, labels);
+        assert_eq!(reread.id2label.for_outputs(3).unwrap(), labels);
         assert_eq!(reread.classifier_dropout, config.classifier_dropout);
         assert_eq!(file["problem_type"], "single_label_classification");
         let regression = config.to_json(&["LABEL_0".to_owned()]);
@@ -404,6 +386,7 @@ mod tests {
             (&regression["problem_type"], &regression["num_labels"]),
             (&json!("regression"), &json!(1))
         );
-        assert_eq!(parse(&regression.to_string()).expect("a valid configuration").id2label, ["LABEL_0"]);
+        let reread = parse(&regression.to_string()).expect("a valid configuration");
+        assert_eq!(reread.id2label.for_outputs(1).unwrap(), ["LABEL_0"]);
     }
 }
