@@ -345,7 +345,7 @@ mod tests {
         assert!(error("good=fine", &["good", "bad"]).contains("the task has no label fine"));
         assert!(
             error("good=positive,fine=positive", &["good", "fine"])
-                .contains("both good and fine to positive")
+                .contains("both fine and good to positive")
         );
         assert!(
             error("good=positive", &["good", "bad"]).contains("no label of the model is mapped to negative")

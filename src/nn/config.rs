@@ -5,6 +5,7 @@
 //! the model and the key.
 
 use super::id2label::Id2Label;
+use crate::catalog::{Labels, ProblemType};
 use crate::error::{Error, Result};
 use crate::files::ModelFolder;
 use serde_json::{Map, Value, json};
@@ -80,7 +81,7 @@ pub struct ModelConfig {
     pub layer_norm_eps: f64,
     /// Standard deviation of newly initialized weights.
     pub initializer_range: f64,
-    /// The label names.
+    /// The label names of the original head.
     pub id2label: Id2Label,
     /// All keys of the file, for [`ModelConfig::to_json`].
     raw: Map<String, Value>,
@@ -109,15 +110,41 @@ impl ModelConfig {
         Ok(config)
     }
 
+    /// What a head with that many outputs predicts, as in the pipeline of Transformers: a single output without a
+    /// `problem_type` is the logit of a label.
+    ///
+    /// # Errors
+    /// [`Error::Model`] for a `problem_type` that does not fit the number of outputs.
+    pub fn problem_type(&self, outputs: usize) -> Result<ProblemType> {
+        let name = self.raw.get("problem_type").and_then(Value::as_str).unwrap_or_default();
+        let given = name.parse::<ProblemType>().ok();
+        let wrong = |problem: &str| {
+            Err(Error::model(&self.model, format!("config.json: problem_type is \"{name}\", {problem}")))
+        };
+        match (given, outputs) {
+            (Some(ProblemType::SingleLabelClassification), 1) => {
+                wrong("which needs two labels or more, and the head has one output")
+            }
+            (Some(ProblemType::Regression), 2..) => wrong(&format!(
+                "and the head has {outputs} outputs; only regressions with one output are supported"
+            )),
+            (Some(given), _) => Ok(given),
+            (None, 1) => Ok(ProblemType::MultiLabelClassification),
+            (None, _) => Ok(ProblemType::SingleLabelClassification),
+        }
+    }
+
     /// Width of one attention head.
     pub fn head_size(&self) -> usize {
         self.hidden / self.heads
     }
 
-    /// The `config.json` of a classifier with these labels, or of a regression if there is only one. Keeps every
-    /// key of the original file and sets those that define the head.
-    pub fn to_json(&self, labels: &[String]) -> Value {
+    /// The `config.json` of a model with these labels. Keeps every key of the original file and sets those that define
+    /// the head.
+    pub fn to_json(&self, labels: &Labels) -> Value {
         let mut file = self.raw.clone();
+        let problem_type = labels.problem_type();
+        let labels = labels.names();
         let by_id: Map<String, Value> =
             labels.iter().enumerate().map(|(id, label)| (id.to_string(), json!(label))).collect();
         let by_label: Map<String, Value> =
@@ -127,8 +154,7 @@ impl ModelConfig {
         file.insert("num_labels".into(), json!(labels.len()));
         file.insert("id2label".into(), Value::Object(by_id));
         file.insert("label2id".into(), Value::Object(by_label));
-        let problem = if labels.len() == 1 { "regression" } else { "single_label_classification" };
-        file.insert("problem_type".into(), json!(problem));
+        file.insert("problem_type".into(), json!(problem_type.name()));
         let dropout_key = match self.family {
             Family::Bert => "classifier_dropout",
             Family::DistilBert => "seq_classif_dropout",
@@ -371,7 +397,7 @@ mod tests {
     fn to_json_sets_the_head_and_keeps_other_keys() {
         let config = parse(BERT).expect("a valid configuration");
         let labels = ["negative", "neutral", "positive"].map(str::to_owned);
-        let file = config.to_json(&labels);
+        let file = config.to_json(&Labels::from(labels.to_vec()));
         assert_eq!(file["odd_key"], json!([1]));
         assert_eq!(file["architectures"], json!(["BertForSequenceClassification"]));
         assert_eq!(file["id2label"]["2"], "positive");
@@ -381,7 +407,7 @@ mod tests {
         assert_eq!(reread.id2label.for_outputs(3).unwrap(), labels);
         assert_eq!(reread.classifier_dropout, config.classifier_dropout);
         assert_eq!(file["problem_type"], "single_label_classification");
-        let regression = config.to_json(&["LABEL_0".to_owned()]);
+        let regression = config.to_json(&Labels::Scale { low: 0.0, high: 5.0 });
         assert_eq!(
             (&regression["problem_type"], &regression["num_labels"]),
             (&json!("regression"), &json!(1))

@@ -36,7 +36,9 @@ pub(super) fn head_for(
     match (outputs, task.len()) {
         (1, 1) => return Ok((Head::Keep, None)),
         (1, labels) => {
-            return is_new(format!("that of the model has a single output, and the task has {labels} labels"));
+            return is_new(format!(
+                "that of the model has a single output, and the task has {labels} labels"
+            ));
         }
         (outputs, 1) => {
             return is_new(format!("that of the model has {outputs} outputs, and the task is a regression"));

@@ -4,7 +4,7 @@
 //! optional, and the old names `gamma` and `beta` of LayerNorm stand for `weight` and `bias`.
 
 use super::config::ModelConfig;
-use super::engine::{Array, Weights};
+use super::engine::{Array, Engine, Weights};
 use super::error_text::list_names;
 use super::head::Head;
 use super::params::{CLASSIFIER, Init, ParamSpec};
@@ -188,6 +188,23 @@ fn check_memory(model: &str, parameters: u64) -> Result<()> {
         ))),
         _ => Ok(()),
     }
+}
+
+/// Brings the outputs of a classifier into another order: output i becomes that of index `order[i]`.
+///
+/// # Errors
+/// Those of the engine.
+pub fn permute_outputs(engine: &mut dyn Engine, order: &[usize]) -> Result<()> {
+    if order.is_sorted() {
+        return Ok(());
+    }
+    let mut weights = engine.weights()?;
+    for (name, array) in &mut weights {
+        if name.starts_with(CLASSIFIER) {
+            *array = permuted_rows(array, order);
+        }
+    }
+    engine.set_weights(&weights)
 }
 
 /// The rows of an array in another order: row i is row `order[i]` of the original.

@@ -3,6 +3,7 @@
 use super::config::ModelConfig;
 use super::engine::{Array, Engine, ParamState, Weights};
 use super::error_text::first_line;
+use crate::catalog::Labels;
 use crate::error::{Error, Result};
 use safetensors::tensor::{Dtype, SafeTensorError, View};
 use std::borrow::Cow;
@@ -15,7 +16,7 @@ use std::path::Path;
 pub fn save_model(
     dir: &Path,
     config: &ModelConfig,
-    labels: &[String],
+    labels: &Labels,
     weights: &[TensorSource<'_>],
 ) -> Result<u64> {
     let path = dir.join("config.json");

@@ -34,7 +34,7 @@ impl Trainer<'_> {
         let setup = &self.setup;
         let bytes = write_dir_atomic(&self.dir.join("best"), |folder| {
             let weights = TensorSource::from_engine(setup.built.engine.as_ref(), ParamState::Weight, "");
-            nn::save_model(folder, &setup.built.config, &setup.labels.names(), &weights)?;
+            nn::save_model(folder, &setup.built.config, &setup.labels, &weights)?;
             setup.tokenizer.save(folder)
         })?;
         self.emit_saved("best".into(), bytes, start);
