@@ -64,7 +64,9 @@ fn metadata(spec: &RunSpec, base: Option<&str>) -> String {
     for (key, values) in [("datasets", dataset), ("metrics", metrics), ("tags", vec!["glue-tui", kind])] {
         if !values.is_empty() {
             let _ = writeln!(yaml, "{key}:");
-            values.iter().for_each(|value| yaml.extend(["- ", &quoted(value), "\n"]));
+            for value in values {
+                let _ = writeln!(yaml, "- {}", quoted(value));
+            }
         }
     }
     yaml + "---\n"

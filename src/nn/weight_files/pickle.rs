@@ -118,7 +118,8 @@ impl<R: BufRead> Machine<'_, R> {
             0x80 => drop(self.bytes::<1>()?),
             0x95 => drop(self.bytes::<8>()?),
             b'(' => self.stack.push(Item::Mark),
-            b'0' => drop(self.pop()?),
+            // Removes a value, or the state of an object, such as the metadata of an ordered dictionary.
+            b'0' | b'b' => drop(self.pop()?),
             b'1' => drop(self.pop_to_mark()?),
             b'q' | b'r' | 0x94 => self.memoize(operation)?,
             b'h' | b'j' => self.recall(operation)?,
@@ -137,8 +138,6 @@ impl<R: BufRead> Machine<'_, R> {
             b's' | b'u' => self.set_items(operation)?,
             b'c' | 0x93 => self.push_global(operation)?,
             b'R' | 0x81 => self.call()?,
-            // The state of an object, such as the metadata of an ordered dictionary, is not needed.
-            b'b' => drop(self.pop()?),
             b'Q' => {
                 let id = self.pop()?;
                 self.push(Object::Persistent(id));

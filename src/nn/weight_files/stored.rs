@@ -130,20 +130,17 @@ impl StoredTensor {
             std::io::ErrorKind::OutOfMemory => out_of_memory(model, self.len),
             _ => problem(format!("cannot read it from {}: {e}", self.file.name())),
         })?;
-        let mut data = match dtype {
-            DType::F32 => {
-                let (elements, _) = bytes.as_chunks::<4>();
-                let mut data = Vec::new();
-                data.try_reserve_exact(elements.len()).map_err(|_| out_of_memory(model, self.len))?;
-                data.extend(elements.iter().map(|bytes| f32::from_le_bytes(*bytes)));
-                data
-            }
-            _ => {
-                let elements = [bytes.len() / dtype.size_in_bytes()];
-                Tensor::from_raw_buffer(&bytes, dtype, &elements, &Device::Cpu)
-                    .and_then(|tensor| tensor.to_dtype(DType::F32)?.to_vec1::<f32>())
-                    .map_err(|e| problem(first_line(&e)))?
-            }
+        let mut data = if dtype == DType::F32 {
+            let (elements, _) = bytes.as_chunks::<4>();
+            let mut data = Vec::new();
+            data.try_reserve_exact(elements.len()).map_err(|_| out_of_memory(model, self.len))?;
+            data.extend(elements.iter().map(|bytes| f32::from_le_bytes(*bytes)));
+            data
+        } else {
+            let elements = [bytes.len() / dtype.size_in_bytes()];
+            Tensor::from_raw_buffer(&bytes, dtype, &elements, &Device::Cpu)
+                .and_then(|tensor| tensor.to_dtype(DType::F32)?.to_vec1::<f32>())
+                .map_err(|e| problem(first_line(&e)))?
         };
         drop(bytes);
         if let Some(strides) = &self.strides {
