@@ -10,7 +10,7 @@ use std::fmt::Display;
 use unicode_segmentation::UnicodeSegmentation;
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
-/// The maximum number of combining marks on one character. More would overlap the neighbouring lines.
+/// The maximum number of combining marks on one character. More would overlap the neighboring lines.
 const MAX_MARKS: usize = 4;
 
 /// A count with its noun: "1 row", "3 rows", "2 classes", "0 queries".
@@ -31,10 +31,11 @@ pub fn plural<N: Copy + Display + PartialEq + From<u8>>(count: N, noun: &str) ->
 /// The text with each control and direction character replaced by a visible symbol of one cell, so that it
 /// cannot move the cursor or misrepresent its content.
 pub fn sanitize(text: &str) -> String {
-    text.chars().map(visible).collect()
+    text.chars().map(drawn_char).collect()
 }
 
-fn visible(c: char) -> char {
+/// The symbol of one cell that is drawn for a control or direction character; any other character itself.
+fn drawn_char(c: char) -> char {
     match c {
         '\n' | '\r' | '\t' => ' ',
         '\0'..='\x1f' => char::from_u32(0x2400 + c as u32).unwrap_or('\u{fffd}'),
@@ -49,6 +50,7 @@ fn visible(c: char) -> char {
 fn is_hidden(c: char) -> bool {
     matches!(c,
         '\u{80}'..='\u{9f}'
+        | '\u{61c}'
         | '\u{200e}'
         | '\u{200f}'
         | '\u{2028}'..='\u{202e}'
@@ -73,6 +75,21 @@ pub fn escaped(text: &str) -> Cow<'_, str> {
             c if needs_escape(c) => out.push_str(&format!("\\u{{{:x}}}", u32::from(c))),
             c => out.push(c),
         }
+    }
+    Cow::Owned(out)
+}
+
+/// JSON with its control and direction characters written as the escapes of JSON, which stand for the same text. JSON
+/// itself requires that only of the first 32 characters.
+pub fn escaped_json(json: &str) -> Cow<'_, str> {
+    let needs_escape = |c: char| c == '\x7f' || is_hidden(c);
+    if !json.contains(needs_escape) {
+        return Cow::Borrowed(json);
+    }
+    let mut out = String::with_capacity(json.len() + 8);
+    for c in json.chars() {
+        // Outside of strings, JSON has ASCII characters only.
+        if needs_escape(c) { out.push_str(&format!("\\u{:04x}", u32::from(c))) } else { out.push(c) }
     }
     Cow::Owned(out)
 }
@@ -109,7 +126,7 @@ pub fn clusters(text: &str) -> impl DoubleEndedIterator<Item = (usize, &str)> {
     text.grapheme_indices(true)
 }
 
-/// The width of [`shown`]`(text)` in terminal cells.
+/// The width of [`drawable`]`(text)` in terminal cells.
 pub fn width(text: &str) -> usize {
     if text.is_ascii() {
         return text.len();
@@ -129,21 +146,21 @@ pub fn cells(cluster: &str) -> usize {
 
 /// The text in a form that every terminal draws in exactly [`width`] cells: without control characters, and each
 /// cluster as wide as the sum of its characters.
-pub fn shown(text: &str) -> Cow<'_, str> {
+pub fn drawable(text: &str) -> Cow<'_, str> {
     if !text.contains(|c: char| c.is_control() || !c.is_ascii()) {
         return Cow::Borrowed(text);
     }
     let mut out = String::with_capacity(text.len());
     for (_, cluster) in clusters(text) {
-        show(cluster, &mut out);
+        push_drawable(cluster, &mut out);
     }
     Cow::Owned(out)
 }
 
 /// Appends the drawable form of one cluster to `out`.
-fn show(cluster: &str, out: &mut String) {
+fn push_drawable(cluster: &str, out: &mut String) {
     if cluster.contains(|c: char| c.is_control() || is_hidden(c)) {
-        out.extend(cluster.chars().map(visible));
+        out.extend(cluster.chars().map(drawn_char));
         return;
     }
     let cells = cells(cluster);
@@ -197,6 +214,11 @@ mod tests {
         assert_eq!(sanitize("a\x1b[31mb\tc\u{202e}d"), "a␛[31mb c\u{fffd}d");
         assert_eq!(escaped("a\x1b[31m\n\u{9b}\u{202e}é"), "a\\x1b[31m\\n\\u{9b}\\u{202e}é");
         assert_eq!(escaped_lines("a\r\n\x07b"), "a\\r\n\\x07b");
+        let text = "a\u{9b}31m\u{202e}\u{61c}\x7f\u{feff}é";
+        let json = serde_json::to_string(text).unwrap();
+        let safe = escaped_json(&json);
+        assert_eq!(safe, r#""a\u009b31m\u202e\u061c\u007f\ufeffé""#);
+        assert_eq!(serde_json::from_str::<String>(&safe).unwrap(), text);
         assert!(matches!(escaped("plain, é and 日本"), Cow::Borrowed(_)));
         assert_eq!(in_ascii("84 ± 2 × 3 …, 日本"), "84 +- 2 x 3 ..., ??");
     }
@@ -217,16 +239,16 @@ mod tests {
             ("\u{1b}[0m", "␛[0m", 4),
         ];
         for (text, drawn, cells) in cases {
-            assert_eq!((shown(text).as_ref(), width(text)), (drawn, cells), "{text:?}");
+            assert_eq!((drawable(text).as_ref(), width(text)), (drawn, cells), "{text:?}");
         }
         let stacked = "a".to_string() + &"\u{301}".repeat(50);
-        assert_eq!((shown(&stacked).chars().count(), width(&stacked)), (1 + MAX_MARKS, 1));
+        assert_eq!((drawable(&stacked).chars().count(), width(&stacked)), (1 + MAX_MARKS, 1));
     }
 
     proptest! {
         #[test]
         fn any_text_is_drawn_in_its_width(text in any::<String>()) {
-            let drawn = shown(&text);
+            let drawn = drawable(&text);
             prop_assert!(!drawn.contains(char::is_control) && !drawn.contains(is_hidden));
             prop_assert_eq!(width(&drawn), width(&text));
             let sum: usize = drawn.chars().map(|c| c.width().unwrap_or(0)).sum();

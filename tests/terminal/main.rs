@@ -4,6 +4,7 @@
 
 mod faults;
 mod pty;
+mod signals;
 
 use glue_tui::tui::terminal::TerminalScreen;
 use glue_tui::tui::theme::{Charset, ColorDepth, Theme};
@@ -24,7 +25,11 @@ impl Terminal {
     }
 
     fn resize(&mut self, cols: u16, rows: u16) {
-        self.master.resize(PtySize { rows, cols, pixel_width: 0, pixel_height: 0 }).unwrap();
+        self.master
+            .as_ref()
+            .unwrap()
+            .resize(PtySize { rows, cols, pixel_width: 0, pixel_height: 0 })
+            .unwrap();
         if let (Ok(rows), Ok(cols)) = (rows.try_into(), cols.try_into()) {
             self.parser.screen_mut().set_size(rows, cols);
         }
@@ -64,7 +69,7 @@ fn starts_and_quits() {
 }
 
 #[test]
-fn without_colours_modifiers_are_used() {
+fn without_colors_modifiers_are_used() {
     let home = tempfile::tempdir().unwrap();
     let mut terminal = Terminal::open(home.path(), &[("NO_COLOR", "1")]);
     terminal.wait_for("A short one");

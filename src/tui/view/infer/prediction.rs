@@ -15,13 +15,13 @@ const NUMBER: u16 = 9;
 pub(super) const MAX_NAME: usize = 16;
 
 /// Height of a prediction in lines.
-pub(super) fn lines(answer: &ModelOutput) -> u16 {
-    answer.probabilities().len().max(1) as u16
+pub(super) fn height(output: &ModelOutput) -> u16 {
+    output.probabilities().len().max(1) as u16
 }
 
 /// The label, if there is one, and the number of a prediction.
-pub(super) fn words(answer: &ModelOutput) -> (&str, String) {
-    match (answer, answer.most_probable()) {
+pub(super) fn label_and_number(output: &ModelOutput) -> (&str, String) {
+    match (output, output.most_probable()) {
         (_, Some((label, probability))) => (label, format!("{:>5.1} %", 100.0 * probability)),
         (ModelOutput::Score { score, .. }, _) => ("", format!("{score:>7.2}")),
         _ => ("", String::new()),
@@ -29,15 +29,15 @@ pub(super) fn words(answer: &ModelOutput) -> (&str, String) {
 }
 
 /// Draws a prediction at the top of `area`; an outdated one is muted.
-pub(super) fn draw(answer: &ModelOutput, is_old: bool, theme: Theme, area: Rect, buffer: &mut Buffer) {
+pub(super) fn draw(output: &ModelOutput, is_old: bool, theme: Theme, area: Rect, buffer: &mut Buffer) {
     let widest =
-        answer.probabilities().iter().map(|(label, _)| text::width(label)).max().unwrap_or(0).min(24);
+        output.probabilities().iter().map(|(label, _)| text::width(label)).max().unwrap_or(0).min(24);
     let muted = |role| if is_old { Role::Muted } else { role };
-    match answer {
+    match output {
         ModelOutput::Label { probabilities, .. } | ModelOutput::Labels { probabilities, .. } => {
             for ((other, probability), y) in probabilities.iter().zip(area.y..area.bottom()) {
                 let (text, fill) =
-                    if answer.predicts(other) { (Role::Best, Role::Best) } else { (Role::Text, Role::Bar) };
+                    if output.predicts(other) { (Role::Best, Role::Best) } else { (Role::Text, Role::Bar) };
                 let row = Row { name: fit_width(theme, other, widest), share: Some(f64::from(*probability)) };
                 let number = format!("{:>5.1} %", 100.0 * probability);
                 row.draw(&number, (muted(text), muted(fill)), theme, Rect { y, height: 1, ..area }, buffer);
@@ -54,7 +54,7 @@ pub(super) fn draw(answer: &ModelOutput, is_old: bool, theme: Theme, area: Rect,
 /// Draws the prediction of the comparison model at the right of `area`: its name, and its number for each label. Returns
 /// the remaining area.
 pub(super) fn draw_comparison(
-    answer: &ModelOutput,
+    output: &ModelOutput,
     comparison: Option<(&str, &ModelOutput)>,
     theme: Theme,
     area: Rect,
@@ -71,7 +71,7 @@ pub(super) fn draw_comparison(
         let name = fit_width(theme, name, usize::from(name_width));
         draw_text(buffer, column.x, y, width, &format!("  {name} {number:>8}"), theme.style(Role::Muted));
     };
-    match (answer.probabilities(), other) {
+    match (output.probabilities(), other) {
         (probabilities @ [_, ..], ModelOutput::Label { .. } | ModelOutput::Labels { .. }) => {
             for ((label, _), y) in probabilities.iter().zip(area.y..area.bottom()) {
                 let found = other.probabilities().iter().find(|(other, _)| other == label);
