@@ -274,6 +274,7 @@ fn any_text(key: &Key) -> BoxedStrategy<String> {
             let list = prop::collection::vec(0.001..1e6, 1..4).prop_map(|numbers| format!("{numbers:?}"));
             prop_oneof![Just("balanced".to_owned()), list].boxed()
         }
+        ValueKind::LabelMap => "[a-z]{1,5}=[a-z]{1,5}".boxed(),
         ValueKind::Device => "auto|cpu|metal|cuda:[0-9]".boxed(),
         ValueKind::Choice(_) | ValueKind::Task => {
             prop::sample::select(key.choices().unwrap()).prop_map(str::to_owned).boxed()

@@ -1,7 +1,7 @@
 //! Kinds of values: what a key accepts, for its parser, its form field and its error texts.
 
 use super::device::DeviceSpec;
-use crate::catalog::TASKS;
+use crate::catalog::{LabelMap, TASKS};
 
 /// Which values a key accepts.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -38,6 +38,8 @@ pub enum ValueKind {
     Columns,
     /// `balanced`, or a list of numbers above 0.
     ClassWeights,
+    /// A table from label names to label names.
+    LabelMap,
 }
 
 /// The smallest positive number: the lower end of a range without 0.
@@ -61,6 +63,7 @@ impl ValueKind {
             ValueKind::Interval => "a number of steps of at least 1, or epoch".into(),
             ValueKind::Columns => "a column, or a list of columns such as [\"a\", \"b\"]".into(),
             ValueKind::ClassWeights => "balanced, or a list of numbers above 0 such as [1.0, 2.5]".into(),
+            ValueKind::LabelMap => LabelMap::EXPECTED.into(),
         }
     }
 

@@ -4,7 +4,7 @@ use super::choices::{EngineChoice, LrSchedulerType, Precision};
 use super::device::DeviceSpec;
 use super::interval::IntervalStrategy;
 use super::lists::{ClassWeights, LabelColumns};
-use crate::catalog::{Metric, ProblemType, Task, TaskId};
+use crate::catalog::{LabelMap, Metric, ProblemType, Task, TaskId};
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 
@@ -45,6 +45,9 @@ pub struct RunSpec {
     /// What is predicted; by the labels of the files when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub problem_type: Option<ProblemType>,
+    /// From the label names of a fine-tuned model to those of the task, where they differ.
+    #[serde(default, skip_serializing_if = "LabelMap::is_empty")]
+    pub label_map: LabelMap,
     /// Number of training rows to use, drawn with the seed; all when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_train_samples: Option<usize>,
@@ -137,6 +140,7 @@ pub fn built_in(experiment: &str) -> RunSpec {
         text_pair_column: None,
         label_column: None,
         problem_type: None,
+        label_map: LabelMap::default(),
         max_train_samples: None,
         max_eval_samples: None,
         num_train_epochs: 3.0,

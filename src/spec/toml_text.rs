@@ -6,6 +6,7 @@ use super::keys::keys;
 use super::kind::ValueKind;
 use super::lists::array;
 use super::run_spec::RunSpec;
+use crate::catalog::LabelMap;
 use crate::error::{Error, Result};
 use std::path::Path;
 use toml_edit::Value;
@@ -48,6 +49,10 @@ pub(super) fn toml_value(kind: ValueKind, text: &str) -> Value {
             _ => quoted(),
         },
         kind if kind.accepts_list() => array(text).map_or_else(quoted, Value::from),
+        ValueKind::LabelMap => {
+            let map = text.parse::<LabelMap>().ok();
+            map.and_then(|map| map.to_toml().parse().ok()).unwrap_or_else(quoted)
+        }
         _ => quoted(),
     }
 }
