@@ -65,6 +65,12 @@ fn kill_at_a_call(workspace: &Workspace, rng: &mut Rng, args: &[&str]) -> Result
 
 /// Resumes the run, or starts it if it does not exist yet, and compares it with the undisturbed one.
 pub(crate) fn finish(workspace: &Workspace) -> Result<(), String> {
+    resume(workspace)?;
+    compare(workspace)
+}
+
+/// Resumes the run, or starts it if it does not exist yet.
+pub(crate) fn resume(workspace: &Workspace) -> Result<(), String> {
     let listed = workspace.run(&["runs", "--json"])?.success()?;
     serde_json::from_str::<serde_json::Value>(&listed.stdout).map_err(|e| format!("runs --json: {e}"))?;
     if let Some(run) = workspace.run_dir() {
@@ -73,5 +79,5 @@ pub(crate) fn finish(workspace: &Workspace) -> Result<(), String> {
         std::fs::remove_dir_all(workspace.path().join("runs")).ok();
         workspace.run(&["train", "tiny"])?.success()?;
     }
-    compare(workspace)
+    Ok(())
 }

@@ -30,15 +30,14 @@ struct Content {
 impl Content {
     fn read(path: &Path) -> Result<Self, String> {
         let data = std::fs::read(path).map_err(|e| e.to_string())?;
-        if path.extension().is_none_or(|extension| extension != "safetensors") {
-            return Ok(Content { header: Value::Null, data });
-        }
-        let parts = data.split_first_chunk::<8>().and_then(|(length, rest)| {
-            rest.split_at_checked(usize::try_from(u64::from_le_bytes(*length)).ok()?)
+        let is_safetensors = path.extension().is_some_and(|extension| extension == "safetensors");
+        let header = data.split_first_chunk::<8>().filter(|_| is_safetensors).and_then(|(length, rest)| {
+            let (header, tensors) =
+                rest.split_at_checked(usize::try_from(u64::from_le_bytes(*length)).ok()?)?;
+            Some((serde_json::from_slice(header).ok()?, tensors.to_vec()))
         });
-        let (header, data) = parts.ok_or("has no header")?;
-        let header = serde_json::from_slice(header).map_err(|e| e.to_string())?;
-        Ok(Content { header, data: data.to_vec() })
+        let (header, data) = header.unwrap_or((Value::Null, data));
+        Ok(Content { header, data })
     }
 }
 
@@ -54,12 +53,23 @@ pub(crate) fn reference() -> &'static Finished {
 
 /// Checks that the only run of `workspace` is that of [`reference`] and that no temporary file is left.
 pub(crate) fn compare(workspace: &Workspace) -> Result<(), String> {
+    compare_except(workspace, &|_| false)
+}
+
+/// As [`compare`], except for the files of the run whose relative path `is_excepted`.
+pub(crate) fn compare_except(
+    workspace: &Workspace,
+    is_excepted: &dyn Fn(&str) -> bool,
+) -> Result<(), String> {
     let found = read(&workspace.run_dir().ok_or("there is no run")?)?;
     let expected = reference();
-    if found.others != expected.others {
+    let others = |run: &Finished| -> Vec<String> {
+        run.others.iter().filter(|path| !is_excepted(path)).cloned().collect()
+    };
+    if others(&found) != others(expected) {
         return Err(format!("files {:?} instead of {:?}", found.others, expected.others));
     }
-    for (name, content) in &expected.files {
+    for (name, content) in expected.files.iter().filter(|(name, _)| !is_excepted(name)) {
         match found.files.get(name) {
             None => return Err(format!("{name} is missing")),
             Some(other) if other != content => return Err(format!("{name} differs")),
@@ -75,6 +85,21 @@ pub(crate) fn compare(workspace: &Workspace) -> Result<(), String> {
         }
     }
     no_temporary_files(workspace.path())
+}
+
+/// Checks that the checkpoints of the only run of `workspace` have the tensors of the undisturbed run.
+pub(crate) fn compare_checkpoints(workspace: &Workspace) -> Result<(), String> {
+    let found = read(&workspace.run_dir().ok_or("there is no run")?)?;
+    let is_state = |(path, _): &(&String, &Content)| path.ends_with("/state.safetensors");
+    match reference()
+        .files
+        .iter()
+        .filter(is_state)
+        .find(|(path, state)| found.files.get(*path) != Some(*state))
+    {
+        Some((path, _)) => Err(format!("{path} differs")),
+        None => Ok(()),
+    }
 }
 
 fn read(dir: &Path) -> Result<Finished, String> {
