@@ -17,6 +17,15 @@ pub struct Example {
     pub label: Option<Label>,
 }
 
+impl Example {
+    /// The memory that the row takes in a list of rows, in bytes.
+    pub(super) fn memory(&self) -> u64 {
+        // An allocation takes at least 32 bytes with the bookkeeping of the allocator.
+        let text = |text: &String| if text.is_empty() { 0 } else { (text.len() as u64 + 16).max(32) };
+        size_of::<Example>() as u64 + text(&self.text) + self.text_pair.as_ref().map_or(0, text)
+    }
+}
+
 /// The splits of a task.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Dataset {
