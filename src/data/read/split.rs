@@ -24,7 +24,7 @@ pub(in crate::data) fn read_split(task: &Task, split: SplitName, files: &SplitFi
             tsv::read(&file, &mut embedded_lines(text), &tsv::TsvFormat::new(task, split, &[columns]), &mut budget)
         }
         SplitFiles::Tsv(file) => {
-            let TaskSource::Files { local: LocalFormat::Tsv { columns, test_columns, unnamed }, .. } =
+            let TaskSource::Files { local: LocalFormat::Tsv { columns, test_columns, unnamed, .. }, .. } =
                 &task.source
             else {
                 return Err(unsupported(task, file));

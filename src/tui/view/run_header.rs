@@ -5,7 +5,7 @@ use crate::format;
 use crate::run::history::Phase;
 use crate::text;
 use crate::tui::action::{Action, RunsAction};
-use crate::tui::layout::LIVE_WIDE;
+use crate::tui::layout::{LIVE_WIDE, SMALL};
 use crate::tui::screen::{Context, Screen};
 use crate::tui::state::App;
 use crate::tui::state::estimates::seconds_left;
@@ -88,7 +88,10 @@ pub(super) fn draw_header(app: &App, run: &RunState, area: Rect, buffer: &mut Bu
     let history = run.history();
     let (word, role) = state(app, run);
     let elapsed = elapsed_seconds(app, run);
-    let mut right = vec![format!("{word:>13}"), format!("{:>8} elapsed", format::duration(elapsed))];
+    let mut right = vec![format!("{word:>13}")];
+    if area.width >= SMALL.0 {
+        right.push(format!("{:>8} elapsed", format::duration(elapsed)));
+    }
     if run.is_live() {
         let left = history.seconds_left();
         right.push(format!("{:>8} left", left.map_or("-:--".into(), format::duration)));
@@ -129,7 +132,7 @@ fn draw_progress(app: &App, run: &RunState, area: Rect, buffer: &mut Buffer) {
     let theme = app.theme;
     let history = run.history();
     let (before, fraction, after) = match (&history.progress, history.total_steps()) {
-        (Some(progress), _) if history.step.is_none() => work(progress),
+        (Some(progress), _) if history.step.is_none() => progress_parts(progress),
         (_, 0) => {
             // The log of a run that was read is never empty.
             let text = match (run.is_live(), history.log.is_empty()) {
@@ -176,7 +179,7 @@ fn draw_progress(app: &App, run: &RunState, area: Rect, buffer: &mut Buffer) {
 }
 
 /// The description, fraction and amount, with unit, of preparation or evaluation.
-pub(super) fn work(progress: &Progress) -> (String, f64, String) {
+pub(super) fn progress_parts(progress: &Progress) -> (String, f64, String) {
     let fraction = match progress.total {
         Some(total) if total > 0 => progress.done as f64 / total as f64,
         _ => 0.0,

@@ -3,7 +3,7 @@
 use super::chart::{AXIS, Curve, LineChart, Reading, Trace};
 use super::scale::Scale;
 use crate::text;
-use crate::tui::theme::Role;
+use crate::tui::theme::{Role, Symbol};
 use crate::tui::widgets::draw_text;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -25,8 +25,8 @@ struct Label<'a> {
 impl LineChart<'_> {
     /// Width of the labels to the right of a chart of `width` × `height`; 0 if it is too narrow for labels.
     pub(super) fn margin(&self, width: u16, height: u16) -> u16 {
-        let is_labelled = |curve: &&Curve<'_>| !curve.name.is_empty() && curve.last_step().is_some();
-        let named = || self.curves.iter().filter(is_labelled);
+        let is_labeled = |curve: &&Curve<'_>| !curve.name.is_empty() && curve.last_step().is_some();
+        let named = || self.curves.iter().filter(is_labeled);
         let lines = lines(named().count(), height);
         let cells = named().map(|curve| {
             let name = if lines > 1 { text::width(curve.name) as u16 } else { 0 };
@@ -54,7 +54,8 @@ impl LineChart<'_> {
             let Some(end) = trace.last.filter(|_| !curve.name.is_empty()) else { continue };
             last = last.max(end);
             let dot = scale.dot(trace.columns[end].mean, plot.height);
-            let value = reading.map_or("-".into(), |reading| self.reading(reading));
+            let value = reading
+                .map_or_else(|| self.theme.symbol(Symbol::Dash).into(), |reading| self.reading(reading));
             labels.push(Label { name: curve.name, value, dot, role: curve.role });
         }
         labels.sort_by_key(|label| label.dot);
