@@ -82,15 +82,12 @@ pub(in crate::data) fn as_written(value: &LabelValue) -> Cow<'_, str> {
     }
 }
 
-/// The value as a number, if it is one.
-pub(in crate::data) fn numeric_value(value: &LabelValue) -> Option<f64> {
-    number(value)?.text.parse().ok()
-}
-
 fn boolean(value: &LabelValue) -> Option<bool> {
     match value {
         LabelValue::Bool(value) => Some(*value),
-        LabelValue::Text(text) => BOOLEANS.iter().position(|name| name.eq_ignore_ascii_case(text)).map(|i| i == 1),
+        LabelValue::Text(text) => {
+            BOOLEANS.iter().position(|name| name.eq_ignore_ascii_case(text)).map(|i| i == 1)
+        }
         LabelValue::Int(_) | LabelValue::Float(_) => None,
     }
 }
@@ -176,7 +173,8 @@ mod tests {
 
     #[test]
     fn encoding_follows_from_all_values() {
-        for whole in [&["0", "1"][..], &["1.0", "0"], &["-1", "3", "2.000"], &["1e5", "2E+05"], &["-0", "0"]] {
+        for whole in [&["0", "1"][..], &["1.0", "0"], &["-1", "3", "2.000"], &["1e5", "2E+05"], &["-0", "0"]]
+        {
             assert_eq!(encoding(whole), LabelEncoding::WholeNumbers, "{whole:?}");
         }
         for numbers in [&["1", "0.5"][..], &["1e-05", "2"], &["-0.25"]] {
@@ -218,7 +216,10 @@ mod tests {
         assert_eq!(whole(LabelValue::Float(1e16)), "10000000000000000");
         assert_eq!(whole(text("-0.0")), "0");
         let boolean = |value: LabelValue| LabelEncoding::Booleans.class_name(&value).into_owned();
-        assert_eq!((boolean(text("TRUE")), boolean(LabelValue::Bool(false))), ("True".into(), "False".into()));
+        assert_eq!(
+            (boolean(text("TRUE")), boolean(LabelValue::Bool(false))),
+            ("True".into(), "False".into())
+        );
         let word = |value: LabelValue| LabelEncoding::Words.class_name(&value).into_owned();
         assert_eq!((word(text("01")), word(LabelValue::Float(1.0))), ("01".into(), "1.0".into()));
     }

@@ -1,9 +1,9 @@
 //! Limits on the memory that reading takes.
 
 use crate::error::{Error, Result};
+use crate::format;
 use crate::machine;
-use crate::format::bytes;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// Maximum size of a cell, of a line and of a row in bytes.
 pub(in crate::data) const MAX_ROW_BYTES: u64 = 64 << 20;
@@ -26,21 +26,30 @@ impl MemoryBudget {
         MemoryBudget { limit: available_memory() / 2, used: 0 }
     }
 
-    /// Adds the memory of a row of `file`.
+    /// Adds the memory of rows of `file`.
     ///
     /// # Errors
     /// [`Error::Data`] if the rows do not fit.
     pub(in crate::data) fn add(&mut self, bytes: u64, file: &Path) -> Result<()> {
+        self.check(bytes, file)?;
         self.used = self.used.saturating_add(bytes);
-        if self.used <= self.limit {
+        Ok(())
+    }
+
+    /// Whether `bytes` more fit.
+    ///
+    /// # Errors
+    /// [`Error::Data`] if they do not.
+    pub(in crate::data) fn check(&self, bytes: u64, file: &Path) -> Result<()> {
+        let used = self.used.saturating_add(bytes);
+        if used <= self.limit {
             return Ok(());
         }
         let problem = format!(
-            "the rows take more than {} of memory, and half of the available memory is {}; set max_train_samples and \
+            "the rows take more than {} of memory, half of what is available; set max_train_samples and \
              max_eval_samples, or use a smaller file",
-            bytes(self.used),
-            bytes(self.limit)
+            format::bytes(self.limit)
         );
-        Err(Error::data(PathBuf::from(file), None, problem))
+        Err(Error::data(file, None, problem))
     }
 }

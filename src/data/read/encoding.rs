@@ -249,7 +249,10 @@ impl Read for DecodingReader {
             if let DecoderResult::Malformed(..) = result {
                 let line = self.lines + 1;
                 let name = self.name;
-                return Err(Problem(format!("line {line} is not valid {name}; set encoding to the right one")).into());
+                return Err(Problem(format!(
+                    "line {line} is not valid {name}; set encoding to the right one"
+                ))
+                .into());
             }
             if written == 0 && result == DecoderResult::OutputFull {
                 return Err(std::io::ErrorKind::InvalidInput.into());

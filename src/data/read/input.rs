@@ -107,7 +107,8 @@ impl<'p> Input<'p> {
         match (error.get_ref().is_some_and(|inner| inner.is::<Problem>()), self.compression_name()) {
             (true, _) => Error::data(self.path, None, error.to_string()),
             (false, Some(name)) if error.raw_os_error().is_none() => {
-                let problem = format!("cannot be decompressed ({name}: {error}); the file is incomplete or damaged");
+                let problem =
+                    format!("cannot be decompressed ({name}: {error}); the file is incomplete or damaged");
                 Error::data(self.path, None, problem)
             }
             _ => Error::reading(self.path)(error),
@@ -160,7 +161,11 @@ impl Read for Expanding {
 fn open_file(path: &Path) -> Result<File> {
     let metadata = std::fs::metadata(path).map_err(Error::reading(path))?;
     if !metadata.is_file() {
-        let what = if metadata.is_dir() { "is a folder; name a file" } else { "is not a regular file; copy it to one" };
+        let what = if metadata.is_dir() {
+            "is a folder; name a file"
+        } else {
+            "is not a regular file; copy it to one"
+        };
         return Err(Error::data(path, None, what));
     }
     File::open(path).map_err(Error::reading(path))

@@ -2,13 +2,16 @@
 
 use super::budget::MemoryBudget;
 use super::input::Input;
-use super::text_file::TextFile;
+use super::text_file::{TextFile, TextLines};
 use super::{parquet, trees, tsv};
 use crate::catalog::{Columns, LocalFormat, SplitName, Task, TaskSource};
 use crate::data::dataset::SplitRows;
 use crate::data::find::SplitFiles;
 use crate::error::{Error, Result};
 use std::path::Path;
+
+/// The encoding of the files of tasks of the catalog.
+const UTF_8: &str = "utf-8";
 
 /// Reads the rows of `split` from its files.
 pub(in crate::data) fn read_split(task: &Task, split: SplitName, files: &SplitFiles) -> Result<SplitRows> {
@@ -21,7 +24,12 @@ pub(in crate::data) fn read_split(task: &Task, split: SplitName, files: &SplitFi
             } else {
                 Columns { text: "sentence", text_pair: None, label: Some("label") }
             };
-            tsv::read(&file, &mut embedded_lines(text), &tsv::TsvFormat::new(task, split, &[columns]), &mut budget)
+            tsv::read(
+                &file,
+                &mut TextLines::new(text.as_bytes()),
+                &tsv::TsvFormat::new(task, split, &[columns]),
+                &mut budget,
+            )
         }
         SplitFiles::Tsv(file) => {
             let TaskSource::Files { local: LocalFormat::Tsv { columns, test_columns, unnamed, .. }, .. } =
@@ -33,15 +41,15 @@ pub(in crate::data) fn read_split(task: &Task, split: SplitName, files: &SplitFi
                 SplitName::Test => tsv::TsvFormat::new(task, split, &[*test_columns, *columns]),
                 _ => tsv::TsvFormat::new(task, split, &[*columns]).without_header(*unnamed),
             };
-            let mut lines = TextFile::open(text_input(file)?, Some(UTF_8))?.lines()?;
-            tsv::read(file, &mut || lines.next_owned(), &format, &mut budget)
+            let mut lines = TextFile::open(Input::open(file)?, Some(UTF_8))?.lines()?;
+            tsv::read(file, &mut lines, &format, &mut budget)
         }
         SplitFiles::Trees(file) => {
             let TaskSource::Files { local: LocalFormat::Trees(tree), .. } = &task.source else {
                 return Err(unsupported(task, file));
             };
-            let mut lines = TextFile::open(text_input(file)?, Some(UTF_8))?.lines()?;
-            trees::read(file, &mut || lines.next_owned(), tree, &mut budget)
+            let mut lines = TextFile::open(Input::open(file)?, Some(UTF_8))?.lines()?;
+            trees::read(file, &mut lines, tree, &mut budget)
         }
         SplitFiles::Parquet { files: shards, .. } => {
             let TaskSource::Files { hub, .. } = &task.source else {

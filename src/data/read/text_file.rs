@@ -53,6 +53,38 @@ impl<'p> TextFile<'p> {
     }
 }
 
+/// The lines of a text.
+pub(super) trait LineSource {
+    /// The next line with its number from 1, without its line end. A newline at the end of the text does not begin
+    /// another line.
+    fn next_line(&mut self) -> Result<Option<(u64, &[u8])>>;
+}
+
+/// The lines of a text in memory.
+pub(super) struct TextLines<'t> {
+    rest: &'t [u8],
+    number: u64,
+}
+
+impl<'t> TextLines<'t> {
+    pub(super) fn new(text: &'t [u8]) -> Self {
+        TextLines { rest: text.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(text), number: 0 }
+    }
+}
+
+impl LineSource for TextLines<'_> {
+    fn next_line(&mut self) -> Result<Option<(u64, &[u8])>> {
+        if self.rest.is_empty() {
+            return Ok(None);
+        }
+        let length = self.rest.iter().position(|byte| *byte == b'\n').map_or(self.rest.len(), |end| end + 1);
+        let (line, rest) = self.rest.split_at(length);
+        self.rest = rest;
+        self.number += 1;
+        Ok(Some((self.number, without_line_end(line))))
+    }
+}
+
 /// The lines of a file. A line is at most [`MAX_ROW_BYTES`] long.
 pub(super) struct Lines<'p> {
     reader: Box<dyn BufRead>,
@@ -61,10 +93,8 @@ pub(super) struct Lines<'p> {
     number: u64,
 }
 
-impl Lines<'_> {
-    /// The next line with its number from 1, without its line end. A newline at the end of the file does not begin
-    /// another line.
-    pub(super) fn next_line(&mut self) -> Result<Option<(u64, &[u8])>> {
+impl LineSource for Lines<'_> {
+    fn next_line(&mut self) -> Result<Option<(u64, &[u8])>> {
         self.line.clear();
         let mut limited = (&mut self.reader).take(MAX_ROW_BYTES + 1);
         let length = limited.read_until(b'\n', &mut self.line).map_err(|e| self.input.read_error(e))?;
@@ -86,7 +116,10 @@ fn without_line_end(line: &[u8]) -> &[u8] {
 
 /// The problem of a line or row above [`MAX_ROW_BYTES`].
 pub(super) fn too_long(what: &str) -> String {
-    format!("{what} is longer than {}, the maximum; check that the file has line ends and closed quotes", bytes(MAX_ROW_BYTES))
+    format!(
+        "{what} is longer than {}, the maximum; check that the file has line ends and closed quotes",
+        bytes(MAX_ROW_BYTES)
+    )
 }
 
 /// A reader that limits the size of each row and knows the line on which a row begins.
@@ -110,12 +143,22 @@ impl<R: Read> RowReader<R> {
     /// Reads the rows that begin after the first `lines` lines.
     pub(super) fn new(reader: R, lines: u64) -> Self {
         let (row_line, is_before_row) = (lines + 1, true);
-        RowReader { reader, chunk: Vec::new(), offset: 0, lines, row: 0, row_line, is_before_row, row_quotes: 0 }
+        RowReader {
+            reader,
+            chunk: Vec::new(),
+            offset: 0,
+            lines,
+            row: 0,
+            row_line,
+            is_before_row,
+            row_quotes: 0,
+        }
     }
 
     /// Begins a row at an offset of the content, which is within the last bytes that were read.
     pub(super) fn begin_row(&mut self, offset: u64) {
-        let start = usize::try_from(offset.saturating_sub(self.offset)).unwrap_or(usize::MAX).min(self.chunk.len());
+        let start =
+            usize::try_from(offset.saturating_sub(self.offset)).unwrap_or(usize::MAX).min(self.chunk.len());
         self.row = offset;
         self.row_line = self.lines + count(&self.chunk[..start], b'\n') + 1;
         self.row_quotes = count(&self.chunk[start..], b'"');

@@ -24,5 +24,8 @@ fn names(feature: &Value) -> Option<Vec<String>> {
         return None;
     }
     let names = feature.get("names")?.as_array()?.iter();
-    names.map(|name| name.as_str().map(str::to_string)).collect::<Option<Vec<_>>>().filter(|names| !names.is_empty())
+    names
+        .map(|name| name.as_str().map(str::to_string))
+        .collect::<Option<Vec<_>>>()
+        .filter(|names| !names.is_empty())
 }

@@ -30,7 +30,10 @@ pub(in crate::data::read) struct ParquetTable<'p> {
 
 impl fmt::Debug for ParquetTable<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ParquetTable").field("path", &self.path).field("names", &self.names).finish_non_exhaustive()
+        f.debug_struct("ParquetTable")
+            .field("path", &self.path)
+            .field("names", &self.names)
+            .finish_non_exhaustive()
     }
 }
 
@@ -66,7 +69,8 @@ impl<'p> ParquetTable<'p> {
 
     /// Reads the cells of the columns `projection` of every row. Class indices become class names.
     pub(in crate::data::read) fn read(&self, projection: &[usize], on_row: OnRow<'_>) -> Result<()> {
-        let names: Vec<&str> = projection.iter().filter_map(|index| self.names.get(*index)).map(String::as_str).collect();
+        let names: Vec<&str> =
+            projection.iter().filter_map(|index| self.names.get(*index)).map(String::as_str).collect();
         let mut number = 0;
         for group in 0..self.reader.num_row_groups() {
             let group = caught(self.path, || self.reader.get_row_group(group))?;
@@ -98,10 +102,12 @@ impl<'p> ParquetTable<'p> {
                 continue;
             }
             if chunk.compression() == Compression::LZO {
-                let problem = format!("column {column} is compressed with LZO, which is not supported; use zstd");
+                let problem =
+                    format!("column {column} is compressed with LZO, which is not supported; use zstd");
                 return Err(Error::data(self.path, None, problem));
             }
-            let (start, length) = catch_library_panic(|| chunk.byte_range()).map_err(|panic| damaged(self.path, &panic))?;
+            let (start, length) =
+                catch_library_panic(|| chunk.byte_range()).map_err(|panic| damaged(self.path, &panic))?;
             check_pages(self.path, column, start, length)?;
         }
         Ok(())
@@ -113,8 +119,9 @@ impl<'p> ParquetTable<'p> {
             let Some(index) = names.iter().position(|other| other == name) else { continue };
             let value = cell(field);
             cells[index] = match self.class_names(name) {
-                Some(classes) => class_cell(value, classes)
-                    .map_err(|problem| row_error(self.path, Position::Row(number), &format!("column {name} {problem}")))?,
+                Some(classes) => class_cell(value, classes).map_err(|problem| {
+                    row_error(self.path, Position::Row(number), &format!("column {name} {problem}"))
+                })?,
                 None => value,
             };
         }
@@ -129,12 +136,17 @@ fn class_cell(cell: Cell, classes: &[String]) -> std::result::Result<Cell, Strin
         Cell::Int(index) => {
             let name = usize::try_from(index).ok().and_then(|index| classes.get(index));
             name.cloned().map(Cell::Text).ok_or_else(|| {
-                format!("is {index}; the file has names for the classes 0 to {}", classes.len().saturating_sub(1))
+                format!(
+                    "is {index}; the file has names for the classes 0 to {}",
+                    classes.len().saturating_sub(1)
+                )
             })
         }
-        Cell::List(cells) => {
-            cells.into_iter().map(|cell| class_cell(cell, classes)).collect::<std::result::Result<_, _>>().map(Cell::List)
-        }
+        Cell::List(cells) => cells
+            .into_iter()
+            .map(|cell| class_cell(cell, classes))
+            .collect::<std::result::Result<_, _>>()
+            .map(Cell::List),
         other => Ok(other),
     }
 }

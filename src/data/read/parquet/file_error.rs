@@ -19,7 +19,8 @@ fn unreadable(path: &Path, error: &ParquetError) -> Error {
     let line = text.lines().next().unwrap_or_default();
     match error {
         ParquetError::NYI(_) => {
-            let problem = format!("uses a feature of Parquet that is not supported ({line}); rewrite it with pandas");
+            let problem =
+                format!("uses a feature of Parquet that is not supported ({line}); rewrite it with pandas");
             Error::data(path, None, problem)
         }
         _ => damaged(path, line),

@@ -29,7 +29,9 @@ pub(super) fn check_pages(path: &Path, column: &str, start: u64, length: u64) ->
     let mut offset = start;
     while offset < end {
         let page = page_at(&mut file, offset, end - offset).map_err(Error::reading(path))?;
-        let page = page.ok_or_else(|| damaged(path, &format!("column {column} has an invalid page header at byte {offset}")))?;
+        let page = page.ok_or_else(|| {
+            damaged(path, &format!("column {column} has an invalid page header at byte {offset}"))
+        })?;
         page.check(path, column)?;
         offset += page.header_length + page.compressed.unsigned_abs();
     }
@@ -159,7 +161,11 @@ impl Compact<'_> {
                 let count = if byte >> 4 == 15 { self.unsigned()? } else { u64::from(byte >> 4) };
                 for _ in 0..count {
                     // Booleans in a list have a byte each.
-                    if matches!(byte & 0x0F, 1 | 2) { self.skip_bytes(1)? } else { self.skip(byte & 0x0F, depth + 1)? }
+                    if matches!(byte & 0x0F, 1 | 2) {
+                        self.skip_bytes(1)?
+                    } else {
+                        self.skip(byte & 0x0F, depth + 1)?
+                    }
                 }
                 Some(())
             }
@@ -185,7 +191,8 @@ mod tests {
     #[test]
     fn sizes_are_read_from_a_header() {
         // type 0, sizes 300 and 20, a data page header {num_values 5, encoding 0, 3, 3}, end.
-        let header = [0x15, 0, 0x15, 0xD8, 0x04, 0x15, 0x28, 0x2C, 0x15, 0x0A, 0x15, 0, 0x15, 6, 0x15, 6, 0, 0, 99];
+        let header =
+            [0x15, 0, 0x15, 0xD8, 0x04, 0x15, 0x28, 0x2C, 0x15, 0x0A, 0x15, 0, 0x15, 6, 0x15, 6, 0, 0, 99];
         let page = PageHeader::parse(&header).unwrap();
         assert_eq!(page, PageHeader { header_length: 18, uncompressed: 300, compressed: 20 });
         assert_eq!(PageHeader::parse(&header[..10]), None);

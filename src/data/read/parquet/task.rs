@@ -21,10 +21,12 @@ pub(in crate::data::read) fn read(
     let file = ParquetTable::open(path)?.with_class_indices();
     let columns = Columns::find(path, &file, split, hub)?;
     let mut rows = Vec::new();
-    let projection: Vec<usize> = [Some(columns.text), columns.text_pair, columns.label].into_iter().flatten().collect();
+    let projection: Vec<usize> =
+        [Some(columns.text), columns.text_pair, columns.label].into_iter().flatten().collect();
     file.read(&projection, &mut |position, cells| {
         let error = |column: usize, problem: &str| {
-            let name = projection.get(column).and_then(|index| file.names().get(*index)).map_or("", String::as_str);
+            let name =
+                projection.get(column).and_then(|index| file.names().get(*index)).map_or("", String::as_str);
             row_error(path, position, &format!("column {name} {problem}"))
         };
         let mut cells = cells.into_iter().enumerate();

@@ -63,9 +63,11 @@ impl<'p> Delimited<'p> {
             let line = reader.get_ref().row_line();
             if !has_row {
                 return match open_quote {
-                    Some(line) => {
-                        Err(row_error(path, Position::Line(line), "a double quote opens a cell and none closes it"))
-                    }
+                    Some(line) => Err(row_error(
+                        path,
+                        Position::Line(line),
+                        "a double quote opens a cell and none closes it",
+                    )),
                     None => Ok(()),
                 };
             }

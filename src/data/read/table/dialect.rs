@@ -13,8 +13,18 @@ const SAMPLE_ROWS: usize = 500;
 const DELIMITERS: [u8; 4] = [b',', b'\t', b';', b'|'];
 /// Names of columns that tell a header from a row.
 const HEADER_NAMES: [&str; 12] = [
-    "label", "labels", "text", "sentence", "sentence1", "sentence2", "premise", "hypothesis", "question", "target",
-    "class", "id",
+    "label",
+    "labels",
+    "text",
+    "sentence",
+    "sentence1",
+    "sentence2",
+    "premise",
+    "hypothesis",
+    "question",
+    "target",
+    "class",
+    "id",
 ];
 
 /// How the cells of a file are separated.
@@ -54,7 +64,8 @@ impl Dialect {
         let has_separator_line = separator_line.is_some();
         let start = separator_line.map_or(0, |(length, _)| length);
         let sample = Sample { bytes: sample.bytes.get(start..).unwrap_or_default().to_vec(), ..sample };
-        let tab_quoting = if sample.bytes.contains(&b'\t') { tab_quoting(file)? } else { TabQuoting::default() };
+        let tab_quoting =
+            if sample.bytes.contains(&b'\t') { tab_quoting(file)? } else { TabQuoting::default() };
         let has_quotes = |delimiter| delimiter != b'\t' || tab_quoting.is_quoted;
         let rows = |delimiter| sample.rows(delimiter, has_quotes(delimiter));
         let given = hints.delimiter.or(separator_line.map(|(_, delimiter)| delimiter));
@@ -76,7 +87,8 @@ impl Dialect {
     pub(super) fn note(&self, hints: Hints<'_>) -> Vec<String> {
         let is_other = self.delimiter != hints.by_extension && hints.delimiter.is_none();
         let delimiter = is_other.then(|| format!("delimiter {}", delimiter_name(self.delimiter)));
-        let quotes = (self.delimiter == b'\t' && self.has_quotes).then(|| "cells in double quotes".to_string());
+        let quotes =
+            (self.delimiter == b'\t' && self.has_quotes).then(|| "cells in double quotes".to_string());
         let header = (!self.has_header && hints.has_header.is_none())
             .then(|| format!("no header: the columns are {}", self.names.join(", ")));
         [delimiter, quotes, header].into_iter().flatten().collect()
@@ -151,24 +163,29 @@ fn best_delimiter(rows: &dyn Fn(u8) -> Vec<ByteRecord>, hints: Hints<'_>) -> u8 
         let is_consistent = rows.iter().all(|row| row.len() == columns);
         candidates.push((is_consistent, delimiter == hints.by_extension, columns, delimiter));
     }
-    candidates.into_iter().max_by_key(|candidate| (candidate.0, candidate.1, candidate.2)).map_or(hints.by_extension, |c| c.3)
+    candidates
+        .into_iter()
+        .max_by_key(|candidate| (candidate.0, candidate.1, candidate.2))
+        .map_or(hints.by_extension, |c| c.3)
 }
 
 /// Whether a row has all of `names`.
 fn has_names(row: Option<&ByteRecord>, names: &[&str]) -> bool {
-    let has = |name: &&str| row.is_some_and(|row| row.iter().any(|cell| cell.trim_ascii() == name.as_bytes()));
+    let has =
+        |name: &&str| row.is_some_and(|row| row.iter().any(|cell| cell.trim_ascii() == name.as_bytes()));
     names.iter().all(has)
 }
 
 /// Whether the first row names the columns. It does not if a cell of it is a number or occurs again in its column.
 fn has_header(rows: &[ByteRecord], wanted: &[&str]) -> bool {
     let Some((first, others)) = rows.split_first() else { return true };
-    if !wanted.is_empty() && (has_names(Some(first), wanted) || wanted.iter().any(|name| position(name).is_some())) {
+    if !wanted.is_empty()
+        && (has_names(Some(first), wanted) || wanted.iter().any(|name| position(name).is_some()))
+    {
         return has_names(Some(first), wanted);
     }
-    let is_known = |cell: &[u8]| {
-        HEADER_NAMES.iter().any(|name| name.as_bytes().eq_ignore_ascii_case(cell.trim_ascii()))
-    };
+    let is_known =
+        |cell: &[u8]| HEADER_NAMES.iter().any(|name| name.as_bytes().eq_ignore_ascii_case(cell.trim_ascii()));
     if first.iter().any(is_known) {
         return true;
     }

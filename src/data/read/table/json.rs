@@ -1,10 +1,10 @@
 //! JSON Lines, and JSON arrays of objects. The keys of the objects are the columns.
 
-use super::cell::{Cell, OnRow, Position, row_error};
+use super::cell::{OnRow, Position, row_error};
 use super::json_layout::Layout;
 use super::json_values::{Keys, Row, Rows, ValueSink, without_non_finite};
 use super::non_finite::NonFiniteReader;
-use crate::data::read::text_file::TextFile;
+use crate::data::read::text_file::{LineSource, TextFile};
 use crate::error::{Error, Result};
 use serde::de::DeserializeSeed;
 use serde_json::Deserializer;
@@ -45,7 +45,11 @@ impl<'p> Json<'p> {
         })?;
         json.names = keys.into_names();
         if json.names.is_empty() {
-            return Err(Error::data(json.file.path(), None, "is empty; it should have one JSON object per line"));
+            return Err(Error::data(
+                json.file.path(),
+                None,
+                "is empty; it should have one JSON object per line",
+            ));
         }
         Ok(json)
     }
@@ -68,22 +72,14 @@ impl<'p> Json<'p> {
     }
 
     /// Parses every object into `sink`, and calls `on_object` after each.
-    fn for_each<S: ValueSink>(
-        &self,
-        sink: &mut S,
-        on_object: OnObject<'_, S>,
-    ) -> Result<()> {
+    fn for_each<S: ValueSink>(&self, sink: &mut S, on_object: OnObject<'_, S>) -> Result<()> {
         match &self.layout {
             Layout::Lines => self.for_each_line(sink, on_object),
             layout => self.for_each_value(layout, sink, on_object),
         }
     }
 
-    fn for_each_line<S: ValueSink>(
-        &self,
-        sink: &mut S,
-        on_object: OnObject<'_, S>,
-    ) -> Result<()> {
+    fn for_each_line<S: ValueSink>(&self, sink: &mut S, on_object: OnObject<'_, S>) -> Result<()> {
         let mut lines = self.file.lines()?;
         while let Some((number, line)) = lines.next_line()? {
             if line.trim_ascii().is_empty() {

@@ -2,8 +2,8 @@
 
 use super::json_values::without_non_finite;
 use super::non_finite::NonFiniteReader;
-use crate::data::read::text_file::TextFile;
-use crate::error::{Error, Result};
+use crate::data::read::text_file::{LineSource, TextFile};
+use crate::error::Result;
 use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use std::fmt;
 use std::io::{BufReader, Read};

@@ -11,9 +11,8 @@ mod open;
 mod quoting;
 mod record;
 
-
 pub(super) use cell::{Cell, OnRow};
 pub(in crate::data) use cell::{LabelValue, Position, row_error};
+pub(in crate::data) use open::{Table, TableOptions};
 pub(super) use record::ColumnIndices;
 pub(in crate::data) use record::{ColumnNames, Record, available_columns};
-pub(in crate::data) use open::{Table, TableOptions};

@@ -9,7 +9,7 @@ use super::record::{ColumnIndices, ColumnNames, Record, available_columns};
 use crate::catalog::FileFormat;
 use crate::data::read::input::Input;
 use crate::data::read::parquet::ParquetTable;
-use crate::data::read::text_file::TextFile;
+use crate::data::read::text_file::{LineSource, TextFile};
 use crate::error::{Error, Result};
 use crate::spec::RunSpec;
 use std::path::Path;
@@ -70,7 +70,7 @@ impl<'p> Table<'p> {
             Some(FileFormat::Parquet) => {
                 return Err(Error::data(path, None, "is not a Parquet file: it does not begin with PAR1"));
             }
-            Some(FileFormat::JsonLines) => Content::Json(Json::open(file, &wanted)?),
+            Some(FileFormat::Json) => Content::Json(Json::open(file, &wanted)?),
             other => {
                 if is_json(&file, other)? {
                     Content::Json(Json::open(file, &wanted)?)
@@ -139,8 +139,10 @@ impl<'p> Table<'p> {
         columns: &ColumnNames,
         on_record: &mut dyn FnMut(Record) -> Result<()>,
     ) -> Result<()> {
-        let indices = ColumnIndices::find(self.path, self.names(), columns).map_err(|error| self.explain(error))?;
-        let on_row: OnRow<'_> = &mut |position, cells| on_record(indices.record(self.path, position, cells, columns)?);
+        let indices =
+            ColumnIndices::find(self.path, self.names(), columns).map_err(|error| self.explain(error))?;
+        let on_row: OnRow<'_> =
+            &mut |position, cells| on_record(indices.record(self.path, position, cells, columns)?);
         let projection = indices.projection();
         match &self.content {
             Content::Delimited(table) => table.read(&projection, on_row),
@@ -175,7 +177,8 @@ fn is_json(file: &TextFile<'_>, by_extension: Option<FileFormat>) -> Result<bool
     while let Some((_, line)) = lines.next_line()? {
         let line = line.trim_ascii();
         if !line.is_empty() {
-            let is_object = serde_json::from_slice::<serde_json::Map<String, serde_json::Value>>(line).is_ok();
+            let is_object =
+                serde_json::from_slice::<serde_json::Map<String, serde_json::Value>>(line).is_ok();
             let is_array = line == b"[" || line.starts_with(b"[{");
             return Ok(is_object || is_array || line == b"{");
         }

@@ -1,7 +1,7 @@
 //! Whether the cells of a tab-separated file are in double quotes. pandas writes such cells when a text has a quote, a
 //! tab or a line break, while in GLUE's files quotes are ordinary text.
 
-use crate::data::read::text_file::TextFile;
+use crate::data::read::text_file::{LineSource, TextFile};
 use crate::error::Result;
 
 /// Maximum length of a quoted cell with line breaks: a longer one is a quote that is text.

@@ -78,9 +78,11 @@ impl ColumnIndices {
         let text = |cell: Cell, name: &str| match cell {
             Cell::Text(text) => Ok(text),
             Cell::Null => Ok(String::new()),
-            other => {
-                Err(row_error(file, position, &format!("column {name} is {}; it should be a string", clipped(&other))))
-            }
+            other => Err(row_error(
+                file,
+                position,
+                &format!("column {name} is {}; it should be a string", clipped(&other)),
+            )),
         };
         Ok(Record {
             position,
@@ -123,8 +125,12 @@ fn column_index<S: AsRef<str>>(file: &Path, names: &[S], name: &str) -> Result<u
     let mut found = names.iter().enumerate().filter(|(_, other)| other.as_ref() == name);
     match (found.next(), found.next()) {
         (Some((index, _)), None) => Ok(index),
-        (Some(_), Some(_)) => Err(Error::data(file, None, format!("has two columns called {name}; rename one"))),
-        (None, _) => Err(Error::data(file, None, format!("has no column {name}; {}", available_columns(names)))),
+        (Some(_), Some(_)) => {
+            Err(Error::data(file, None, format!("has two columns called {name}; rename one")))
+        }
+        (None, _) => {
+            Err(Error::data(file, None, format!("has no column {name}; {}", available_columns(names))))
+        }
     }
 }
 
