@@ -28,6 +28,15 @@ const MAX_SEQ_LENGTH: usize = 128;
 /// The target of word attributions of a regression.
 const HIGHER_SCORE: &str = "a higher score";
 
+/// Which rows of a split are evaluated.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum EvalRows {
+    /// The rows that the run of the model evaluated, which `max_eval_samples` limits; otherwise every row.
+    OfRun,
+    /// Every row.
+    All,
+}
+
 /// A model that is loaded for inference.
 pub struct Predictor {
     engine: Box<dyn Engine>,
@@ -270,25 +279,34 @@ impl Predictor {
     pub fn evaluate(
         &mut self,
         task_name: Option<&str>,
-        split: SplitName,
+        (split, rows): (SplitName, EvalRows),
         data_dir: Option<&Path>,
         hub: &Hub,
         watch: &mut dyn FnMut(Progress),
     ) -> Result<Scores> {
         let task = self.task(task_name)?;
-        let mut scores = self.evaluate_split(task, split, data_dir, hub, watch)?;
+        let mut scores = self.evaluate_split(task, (split, rows), data_dir, hub, watch)?;
         let is_extra = |split: &&SplitSpec| split.name.role() == SplitRole::ExtraValidation;
         for extra in task.splits.iter().filter(is_extra).filter(|_| split == SplitName::Validation) {
-            let other = self.evaluate_split(task, extra.name, data_dir, hub, watch)?;
+            let other = self.evaluate_split(task, (extra.name, rows), data_dir, hub, watch)?;
             add_metrics_from(&other, extra.name, task, &mut scores);
         }
         Ok(scores)
     }
 
+    /// The specification of the run of the model, if its `max_eval_samples` or `max_train_samples` limit the rows that
+    /// it uses of `task` and `data_dir` does not name other rows.
+    pub fn subsampled_by(&self, task: &Task, data_dir: Option<&Path>) -> Option<&RunSpec> {
+        let spec = self.spec.as_ref().filter(|spec| spec.task.name() == task.name)?;
+        let has_same_rows = data_dir.is_none() || data_dir == spec.data_dir.as_deref();
+        let is_limited = spec.max_eval_samples.is_some() || spec.max_train_samples.is_some();
+        (has_same_rows && is_limited).then_some(spec)
+    }
+
     fn evaluate_split(
         &mut self,
         task: &'static Task,
-        split: SplitName,
+        (split, rows): (SplitName, EvalRows),
         data_dir: Option<&Path>,
         hub: &Hub,
         watch: &mut dyn FnMut(Progress),
@@ -307,13 +325,19 @@ impl Predictor {
                 kind(expected)
             )));
         }
+        let subsampled = self.subsampled_by(task, data_dir).filter(|_| rows == EvalRows::OfRun);
         let own = self.spec.as_ref().filter(|spec| spec.task.name() == task.name);
         let own = own.map_or(DatasetSource::for_task(task, None), DatasetSource::from_spec);
+        let own = if subsampled.is_some() { own.subsampled() } else { own };
         let data_dir = data_dir.or(own.data_dir);
         let place = DatasetSource { data_dir, labels: Some(&self.labels), ..own };
         let cancelled = AtomicBool::new(false);
         let mut context = data::LoadContext { hub, on_progress: watch, cancelled: &cancelled };
         let rows = data::load_split(place, split, &mut context)?;
+        let rows = match subsampled {
+            Some(spec) => data::subsample_split(spec, split, rows),
+            None => rows,
+        };
         if rows.is_empty() || rows.iter().any(|row| row.label.is_none()) {
             return Err(Error::Usage(format!(
                 "the {} split of {} has no labels, so it cannot be evaluated",

@@ -7,7 +7,7 @@ use crate::catalog::Labels;
 use crate::error::Result;
 use crate::event::SplitName;
 use crate::hub::Hub;
-use crate::predict::Predictor;
+use crate::predict::{EvalRows, Predictor};
 use serde_json::{Value, json};
 
 pub(super) fn eval(global: &GlobalArgs, args: &EvalArgs) -> Result<()> {
@@ -17,15 +17,29 @@ pub(super) fn eval(global: &GlobalArgs, args: &EvalArgs) -> Result<()> {
     predictor.notes().iter().for_each(output::stderr_line);
     let task = predictor.task(args.task.as_deref())?;
     let split = SplitName::from(args.split);
+    let rows = if args.all_rows { EvalRows::All } else { EvalRows::OfRun };
+    let subsampled = predictor.subsampled_by(task, args.data_dir.as_deref()).filter(|_| !args.all_rows);
+    let limit = subsampled.and_then(|spec| match split {
+        SplitName::Train => Some(("max_train_samples", spec.max_train_samples?, spec.seed)),
+        _ => Some(("max_eval_samples", spec.max_eval_samples?, spec.seed)),
+    });
+    if let Some((key, count, seed)) = limit {
+        output::stderr_line(format!(
+            "evaluates the rows that the run used ({key} = {count}, seed = {seed}); --all-rows evaluates every row"
+        ));
+    }
     let mut display = ProgressDisplay::new(false);
     let scores =
-        predictor.evaluate(Some(task.name), split, args.data_dir.as_deref(), &hub, &mut |progress| {
+        predictor.evaluate(Some(task.name), (split, rows), args.data_dir.as_deref(), &hub, &mut |progress| {
             display.show(&progress);
         });
     display.clear();
     let mut object = json!({ "model": args.model, "task": task.name, "split": split.name() });
     if let (Value::Object(object), Value::Object(scores)) = (&mut object, json!(scores?)) {
         object.extend(scores);
+        if let Some((key, count, _)) = limit {
+            object.insert(key.into(), json!(count));
+        }
         if let Labels::Classes(names) = predictor.labels_on(task) {
             object.insert("labels".into(), json!(names));
         }

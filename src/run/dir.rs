@@ -114,7 +114,10 @@ impl RunDir {
     pub fn spec(&self) -> Result<RunSpec> {
         let path = self.spec_file();
         let text = std::fs::read_to_string(&path).map_err(Error::reading(&path))?;
-        spec::from_toml(&text, &path)
+        let spec = spec::from_toml(&text, &path)?;
+        // Runs of version 0.1 did not stratify the rows that they held out.
+        let is_old = spec.task().is_custom() && spec.validation_file.is_none() && spec.stratify.is_none();
+        Ok(if is_old { RunSpec { stratify: Some(false), ..spec } } else { spec })
     }
 
     /// The predictions of the evaluations of the validation split, oldest first: `predictions/`, a file

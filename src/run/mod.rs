@@ -1,6 +1,7 @@
 //! Runs: their directories, logs and histories, the thread that trains, the list of all runs, the queue.
 
 pub mod axis;
+mod changed_data;
 mod control_file;
 mod dir;
 pub mod error_analysis;
