@@ -56,7 +56,7 @@ pub(super) fn prepare(
     }
     let labels = dataset.labels.clone();
     let start = Instant::now();
-    let (train, eval) = tokenize(spec, dataset, &tokenizer, control, emit)?;
+    let (train, eval) = tokenize(spec, &dataset, &tokenizer, control, emit)?;
     let tokenize_seconds = start.elapsed().as_secs_f64();
 
     let mut built = nn::build(&BuildOptions::from_spec(spec, &folder, &labels.names()))?;
@@ -91,7 +91,7 @@ type TokenizedRows = (Vec<Encoded>, BTreeMap<SplitName, Vec<Encoded>>);
 
 fn tokenize(
     spec: &RunSpec,
-    dataset: Dataset,
+    dataset: &Dataset,
     tokenizer: &Tokenizer,
     control: &Control,
     emit: &mut dyn FnMut(Event),

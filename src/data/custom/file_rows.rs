@@ -91,7 +91,9 @@ impl FileRows {
         let mut rows = rows.iter();
         let mut next = || rows.next().copied().unwrap_or_default();
         if let Some(kept) = self.rows.take() {
-            kept.into_iter().for_each(|row| chosen.push(row, next()));
+            for row in kept {
+                chosen.push(row, next());
+            }
             return Ok(chosen);
         }
         let (path, columns) = (self.path.as_path(), reading.columns);

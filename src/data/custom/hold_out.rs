@@ -59,7 +59,9 @@ fn in_order_of_occurrence(classes: &[u32]) -> Vec<u32> {
 fn quotas(strata: &[u32]) -> Vec<usize> {
     let rows = strata.len();
     let mut sizes = vec![0; strata.iter().max().map_or(0, |last| *last as usize + 1)];
-    strata.iter().for_each(|stratum| sizes[*stratum as usize] += 1);
+    for stratum in strata {
+        sizes[*stratum as usize] += 1;
+    }
     let total = count(rows);
     let mut quotas: Vec<usize> = sizes.iter().map(|size| size * total / rows.max(1)).collect();
     let mut by_remainder: Vec<usize> = (0..sizes.len()).collect();

@@ -216,8 +216,12 @@ impl<'a> CustomFiles<'a> {
                 .then(|| subsample_indices(&self.spec, split, of_part.len()))
                 .flatten();
             if let Some(kept) = kept {
-                of_part.iter().for_each(|row| chosen[*row] = None);
-                kept.into_iter().for_each(|index| chosen[of_part[index]] = Some(part));
+                for row in &of_part {
+                    chosen[*row] = None;
+                }
+                for index in kept {
+                    chosen[of_part[index]] = Some(part);
+                }
             }
         }
         let rows: Vec<_> = chosen.into_iter().zip(labels).collect();

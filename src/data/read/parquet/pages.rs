@@ -162,9 +162,9 @@ impl Compact<'_> {
                 for _ in 0..count {
                     // Booleans in a list have a byte each.
                     if matches!(byte & 0x0F, 1 | 2) {
-                        self.skip_bytes(1)?
+                        self.skip_bytes(1)?;
                     } else {
-                        self.skip(byte & 0x0F, depth + 1)?
+                        self.skip(byte & 0x0F, depth + 1)?;
                     }
                 }
                 Some(())

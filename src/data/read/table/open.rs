@@ -11,7 +11,7 @@ use crate::data::read::input::Input;
 use crate::data::read::parquet::ParquetTable;
 use crate::data::read::text_file::{LineSource, TextFile};
 use crate::error::{Error, Result};
-use crate::spec::RunSpec;
+use crate::spec::{Delimiter, RunSpec};
 use std::path::Path;
 
 /// How a text file is read, where it is given.
@@ -31,7 +31,7 @@ impl<'a> TableOptions<'a> {
     /// The keys of a specification.
     pub(in crate::data) fn from_spec(spec: &'a RunSpec) -> Self {
         TableOptions {
-            delimiter: spec.delimiter.map(|delimiter| delimiter.byte()),
+            delimiter: spec.delimiter.map(Delimiter::byte),
             encoding: spec.encoding.as_deref(),
             has_header: spec.has_header,
             columns: None,
