@@ -49,6 +49,7 @@ pub(crate) fn events(seed: u64, steps: u64, emit: &mut dyn FnMut(&Event)) {
         labels: vec!["negative".into(), "positive".into()],
         scale: None,
         rows: [32 * steps_per_epoch as usize, 500, 500],
+        data: std::collections::BTreeMap::default(),
         trainable_parameters: 66_955_010,
         planned_memory: None,
         product_rate: None,

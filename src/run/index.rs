@@ -315,6 +315,7 @@ mod tests {
             labels: Vec::new(),
             scale: None,
             rows: [3200, 0, 0],
+            data: std::collections::BTreeMap::default(),
             trainable_parameters: 1,
             planned_memory: None,
             product_rate: None,

@@ -240,7 +240,12 @@ fn value_text(key: &Key, value: &Spanned<DeValue>) -> Result<String, String> {
             Ok(number.as_str().to_owned())
         }
         DeValue::Array(list) if key.kind.accepts_list() => Ok(list_text(list)),
-        other if is_number || key.kind.accepts_list() || key.kind == ValueKind::LabelMap => {
+        DeValue::Boolean(value) if key.kind == ValueKind::Boolean => Ok(value.to_string()),
+        other
+            if is_number
+                || key.kind.accepts_list()
+                || matches!(key.kind, ValueKind::Boolean | ValueKind::LabelMap) =>
+        {
             Err(format!("expected {expected}, found {}", describe_value(other)))
         }
         other => Err(format!("expected {expected} in quotes, found {}", describe_value(other))),

@@ -38,6 +38,8 @@ pub enum ValueKind {
     Columns,
     /// `balanced`, or a list of numbers above 0.
     ClassWeights,
+    /// `true` or `false`.
+    Boolean,
     /// A table from label names to label names.
     LabelMap,
 }
@@ -63,6 +65,7 @@ impl ValueKind {
             ValueKind::Interval => "a number of steps of at least 1, or epoch".into(),
             ValueKind::Columns => "a column, or a list of columns such as [\"a\", \"b\"]".into(),
             ValueKind::ClassWeights => "balanced, or a list of numbers above 0 such as [1.0, 2.5]".into(),
+            ValueKind::Boolean => "true or false".into(),
             ValueKind::LabelMap => LabelMap::EXPECTED.into(),
         }
     }

@@ -3,6 +3,7 @@
 use super::field::FieldValue;
 use super::kind::ValueKind;
 use serde::{Deserialize, Serialize};
+use std::fmt;
 use toml_edit::{Array, Value};
 
 /// The columns of the labels.
@@ -30,6 +31,13 @@ impl LabelColumns {
             LabelColumns::One(name) => Some(name),
             LabelColumns::Several(_) => None,
         }
+    }
+}
+
+impl fmt::Display for LabelColumns {
+    /// `label`, or `a, b`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.names().join(", "))
     }
 }
 

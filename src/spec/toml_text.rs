@@ -49,6 +49,7 @@ pub(super) fn toml_value(kind: ValueKind, text: &str) -> Value {
             _ => quoted(),
         },
         kind if kind.accepts_list() => array(text).map_or_else(quoted, Value::from),
+        ValueKind::Boolean => text.parse::<bool>().map_or_else(|_| quoted(), Into::into),
         ValueKind::LabelMap => {
             let map = text.parse::<LabelMap>().ok();
             map.and_then(|map| map.to_toml().parse().ok()).unwrap_or_else(quoted)

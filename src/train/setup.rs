@@ -4,12 +4,11 @@ use super::class_weights::class_weights;
 use super::control::Control;
 use super::memory_plan;
 use super::resources::Resources;
-use super::subsample::subsample;
 use crate::batch::Encoded;
 use crate::catalog::{Labels, Metric};
 use crate::data::{Dataset, Example, Tokenized, Tokenizer};
 use crate::error::{Error, Result};
-use crate::event::{Event, Progress, SplitName};
+use crate::event::{Event, Progress, SplitDigest, SplitName};
 use crate::files::ModelFolder;
 use crate::nn::{self, BuildOptions, Built, DeviceKind};
 use crate::rng::{Rng, Stream};
@@ -32,6 +31,8 @@ pub(super) struct Setup {
     pub labels: Labels,
     /// The specification with the problem type of the dataset.
     pub spec: RunSpec,
+    /// The digests of the rows of each split.
+    pub digests: BTreeMap<SplitName, SplitDigest>,
     /// Rows to train on.
     pub train: Vec<Encoded>,
     /// Rows to evaluate by split, without splits that have no labels.
@@ -51,7 +52,7 @@ pub(super) fn prepare(
     control: &Control,
     emit: &mut dyn FnMut(Event),
 ) -> Result<Setup> {
-    let Resources { folder, mut dataset, .. } = resources;
+    let Resources { folder, mut dataset, digests, .. } = resources;
     let tokenizer = Tokenizer::load(&folder, spec.max_seq_length)?;
     for note in std::mem::take(&mut dataset.notes) {
         emit(Event::note(note));
@@ -59,7 +60,7 @@ pub(super) fn prepare(
     let labels = dataset.labels.clone();
     let spec = &filled_spec(spec, &labels)?;
     let start = Instant::now();
-    let (train, eval) = tokenize(spec, dataset, &tokenizer, control, emit)?;
+    let (train, eval) = tokenize(spec, &dataset, &tokenizer, control, emit)?;
     let tokenize_seconds = start.elapsed().as_secs_f64();
 
     let mut built = nn::build(&build_options(spec, &folder, (&labels, &labels.names()), &train, emit)?)?;
@@ -81,6 +82,7 @@ pub(super) fn prepare(
         built,
         labels,
         spec: spec.clone(),
+        digests,
         train,
         eval,
         tokenize_seconds,
@@ -131,12 +133,11 @@ type TokenizedRows = (Vec<Encoded>, BTreeMap<SplitName, Vec<Encoded>>);
 
 fn tokenize(
     spec: &RunSpec,
-    dataset: Dataset,
+    dataset: &Dataset,
     tokenizer: &Tokenizer,
     control: &Control,
     emit: &mut dyn FnMut(Event),
 ) -> Result<TokenizedRows> {
-    let dataset = subsample(spec, dataset);
     if dataset.train().is_empty() || dataset.validation().is_empty() {
         return Err(Error::Training(format!(
             "task {} has no training rows or no validation rows",

@@ -127,9 +127,8 @@ fn read_examples(spec: &RunSpec, labels: &Labels, predictions: &Predictions) -> 
     let (mut watch, cancelled) = (|_: Progress| {}, AtomicBool::new(false));
     let mut context = LoadContext { hub: &hub, on_progress: &mut watch, cancelled: &cancelled };
     let split = SplitName::Validation;
-    let names = labels.names();
     let rows = data::load_split(
-        DatasetSource { labels: Some(&names), ..DatasetSource::from_spec(spec) },
+        DatasetSource { labels: Some(labels), ..DatasetSource::from_spec(spec) },
         split,
         &mut context,
     )?;

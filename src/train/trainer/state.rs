@@ -69,6 +69,7 @@ impl<'a> Trainer<'a> {
             labels: setup.labels.names(),
             scale: setup.labels.scale().filter(|_| job.spec.task().is_custom()),
             rows: [setup.train.len(), rows(SplitName::Validation), rows(SplitName::Test)],
+            data: setup.digests.clone(),
             trainable_parameters: setup.built.trainable_parameters,
             planned_memory: setup.planned_memory,
             product_rate: setup.product_rate,

@@ -1,7 +1,8 @@
-//! Rows and columns of a table.
+//! Rows of texts and labels, from the cells of a table.
 
-use crate::catalog::FileFormat;
+use super::cell::{Cell, LabelValue, Position, row_error};
 use crate::error::{Error, Result};
+use crate::spec::LabelColumns;
 use std::path::Path;
 
 /// The names of the columns to read.
@@ -11,10 +12,40 @@ pub(in crate::data) struct ColumnNames {
     pub(in crate::data) text: String,
     /// The column of the second text.
     pub(in crate::data) text_pair: Option<String>,
-    /// The column of the label.
-    pub(in crate::data) label: String,
+    /// The column of the label, or a column for each label.
+    pub(in crate::data) label: LabelColumns,
     /// Whether the column of the label is required.
     pub(in crate::data) is_label_required: bool,
+    /// Whether empty text is a set without labels, and not a missing label.
+    pub(in crate::data) is_multi_label: bool,
+}
+
+impl ColumnNames {
+    /// The names of all columns.
+    pub(super) fn all(&self) -> Vec<&str> {
+        let texts = [Some(&self.text), self.text_pair.as_ref()].into_iter().flatten();
+        texts.chain(self.label.names()).map(String::as_str).collect()
+    }
+
+    /// The names of the columns that a file needs: the texts, and the label if it is required.
+    pub(super) fn required(&self) -> Vec<&str> {
+        let texts = [Some(&self.text), self.text_pair.as_ref()].into_iter().flatten();
+        let labels = if self.is_label_required { self.label.names() } else { &[] };
+        texts.chain(labels).map(String::as_str).collect()
+    }
+}
+
+/// One row of a file.
+#[derive(Debug, Clone, PartialEq)]
+pub(in crate::data) struct Record {
+    /// Where the row is.
+    pub(in crate::data) position: Position,
+    /// The text, or the first text of a pair; empty if it is missing.
+    pub(in crate::data) text: String,
+    /// The second text.
+    pub(in crate::data) text_pair: Option<String>,
+    /// The value of the label column; `None` if it is missing.
+    pub(in crate::data) label: Option<LabelValue>,
 }
 
 /// The indices of the columns to read.
@@ -25,48 +56,126 @@ pub(in crate::data::read) struct ColumnIndices {
     pub(in crate::data::read) label: Option<usize>,
 }
 
-/// One row of a file.
-#[derive(Debug, Clone, PartialEq)]
-pub(in crate::data) struct Record {
-    /// The line of a text file, or the row of a Parquet file, from 1.
-    pub(in crate::data) position: u64,
-    /// The text, or the first text of a pair.
-    pub(in crate::data) text: String,
-    /// The second text.
-    pub(in crate::data) text_pair: Option<String>,
-    /// The value of the label column; `None` if it is empty.
-    pub(in crate::data) label: Option<LabelValue>,
+/// The indices of the columns of a [`Record`].
+#[derive(Debug, Clone)]
+pub(super) struct RecordIndices {
+    text: usize,
+    text_pair: Option<usize>,
+    /// Empty if the file has no labels.
+    labels: Vec<usize>,
 }
 
-/// The value of a label column.
-#[derive(Debug, Clone, PartialEq)]
-pub(in crate::data) enum LabelValue {
-    /// Text; in formats without types any value.
-    Text(String),
-    /// An integer.
-    Int(i64),
-    /// A floating-point number.
-    Float(f64),
-    /// A boolean.
-    Bool(bool),
-}
-
-impl ColumnIndices {
+impl RecordIndices {
     /// The indices of the columns `wanted` among the columns `names` of a file.
-    pub(in crate::data::read) fn find<S: AsRef<str>>(
-        file: &Path,
-        names: &[S],
-        wanted: &ColumnNames,
-    ) -> Result<Self> {
+    pub(super) fn find<S: AsRef<str>>(file: &Path, names: &[S], wanted: &ColumnNames) -> Result<Self> {
         let index = |name: &str| column_index(file, names, name);
-        Ok(ColumnIndices {
+        let labels = wanted.label.names().iter().map(|name| index(name)).collect::<Result<Vec<_>>>();
+        Ok(RecordIndices {
             text: index(&wanted.text)?,
             text_pair: wanted.text_pair.as_deref().map(index).transpose()?,
-            label: match index(&wanted.label) {
-                Err(_) if !wanted.is_label_required => None,
-                index => Some(index?),
+            labels: match labels {
+                Err(_) if !wanted.is_label_required => Vec::new(),
+                labels => labels?,
             },
         })
+    }
+
+    /// The indices in the order of the cells of [`RecordIndices::record`].
+    pub(super) fn projection(&self) -> Vec<usize> {
+        let texts = [Some(self.text), self.text_pair].into_iter().flatten();
+        texts.chain(self.labels.iter().copied()).collect()
+    }
+
+    /// The record of a row with the cells of [`RecordIndices::projection`].
+    pub(super) fn record(
+        &self,
+        file: &Path,
+        position: Position,
+        cells: Vec<Cell>,
+        names: &ColumnNames,
+    ) -> Result<Record> {
+        let mut cells = cells.into_iter();
+        let mut cell = || cells.next().unwrap_or(Cell::Null);
+        let text = |cell: Cell, name: &str| match cell {
+            Cell::Text(text) => Ok(text),
+            Cell::Null => Ok(String::new()),
+            other => Err(row_error(
+                file,
+                position,
+                &format!("column {name} is {}; it should be a string", clipped(&other)),
+            )),
+        };
+        let first = text(cell(), &names.text)?;
+        let text_pair = names.text_pair.as_ref().map(|name| text(cell(), name)).transpose()?;
+        let label = match &names.label {
+            _ if self.labels.is_empty() => Ok(None),
+            LabelColumns::One(name) => label(cell(), names.is_multi_label).map_err(|problem| (name, problem)),
+            LabelColumns::Several(names) => applying_labels(names, &mut cell),
+        };
+        let label = label
+            .map_err(|(name, problem)| row_error(file, position, &format!("column {name} {problem}")))?;
+        Ok(Record { position, text: first, text_pair, label })
+    }
+}
+
+/// The value of a label cell; `None` if it is missing or empty. With `is_multi_label`, empty text is an empty set.
+fn label(cell: Cell, is_multi_label: bool) -> std::result::Result<Option<LabelValue>, String> {
+    Ok(Some(match cell {
+        Cell::Null => return Ok(None),
+        Cell::Text(text) if text.is_empty() && is_multi_label => LabelValue::List(Vec::new()),
+        Cell::Text(text) if text.is_empty() => return Ok(None),
+        Cell::Float(number) if number.is_nan() => return Ok(None),
+        Cell::Text(text) => LabelValue::Text(text),
+        Cell::Int(number) => LabelValue::Int(number),
+        Cell::Float(number) => LabelValue::Float(number),
+        Cell::Bool(value) => LabelValue::Bool(value),
+        Cell::List(cells) => {
+            let item = |cell: Cell| match label(cell.clone(), false)? {
+                Some(value) if !matches!(value, LabelValue::List(_)) => Ok(value),
+                _ => Err(format!("has {} in a list; it should be a string or a number", clipped(&cell))),
+            };
+            LabelValue::List(cells.into_iter().map(item).collect::<std::result::Result<_, String>>()?)
+        }
+        other @ Cell::Other(_) => {
+            return Err(format!("is {}; it should be a string or a number", clipped(&other)));
+        }
+    }))
+}
+
+/// The set of the columns `names` whose cell is 1 or true; `None` if all cells are empty. An error names its column.
+fn applying_labels<'n>(
+    names: &'n [String],
+    cell: &mut dyn FnMut() -> Cell,
+) -> std::result::Result<Option<LabelValue>, (&'n String, String)> {
+    let (mut applying, mut empty) = (Vec::new(), Vec::new());
+    for name in names {
+        let cell = cell();
+        let text = match &cell {
+            Cell::Null => String::new(),
+            Cell::Text(text) => text.trim().to_ascii_lowercase(),
+            other => other.to_string(),
+        };
+        match text.as_str() {
+            "1" | "1.0" | "true" => applying.push(LabelValue::Text(name.clone())),
+            "0" | "0.0" | "false" => {}
+            "" => empty.push(name),
+            _ => return Err((name, format!("is {}; it should be 0 or 1", clipped(&cell)))),
+        }
+    }
+    match empty.first() {
+        None => Ok(Some(LabelValue::List(applying))),
+        Some(_) if empty.len() == names.len() => Ok(None),
+        Some(name) => Err((name, "is empty; it should be 0 or 1".into())),
+    }
+}
+
+/// The start of a cell for a message.
+fn clipped(cell: &Cell) -> String {
+    const LENGTH: usize = 60;
+    let text = cell.to_string();
+    match text.char_indices().nth(LENGTH) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text,
     }
 }
 
@@ -86,17 +195,22 @@ fn column_index<S: AsRef<str>>(file: &Path, names: &[S], name: &str) -> Result<u
 
 /// The columns of a file as a clause of an error message.
 pub(in crate::data) fn available_columns<S: AsRef<str>>(names: &[S]) -> String {
-    let names: Vec<&str> = names.iter().map(AsRef::as_ref).collect();
+    const LISTED: usize = 20;
+    let mut shown: Vec<String> = names.iter().take(LISTED).map(|name| clipped_name(name.as_ref())).collect();
+    if names.len() > LISTED {
+        shown.push(format!("and {} more", names.len() - LISTED));
+    }
     match names.len() {
-        1 => format!("its only column is {}", names.concat()),
-        _ => format!("its columns are {}", names.join(", ")),
+        0 => "it has no columns".into(),
+        1 => format!("its only column is {}", shown.concat()),
+        _ => format!("its columns are {}", shown.join(", ")),
     }
 }
 
-/// An error at a line of a text file or at a row of a Parquet file.
-pub(in crate::data) fn row_error(file: &Path, position: u64, problem: &str) -> Error {
-    match FileFormat::of(file) {
-        Some(FileFormat::Parquet) => Error::data(file, None, format!("row {position}: {problem}")),
-        _ => Error::data(file, Some(position), problem),
+fn clipped_name(name: &str) -> String {
+    const LENGTH: usize = 60;
+    match name.char_indices().nth(LENGTH) {
+        Some((end, _)) => format!("{}…", &name[..end]),
+        None => name.to_string(),
     }
 }
