@@ -277,9 +277,9 @@ impl Predictor {
         let named = |probabilities: Vec<f32>| self.labels.iter().cloned().zip(probabilities).collect();
         let output = match (self.problem_type, logits) {
             (ProblemType::Regression, [score, ..]) => ModelOutput::Score { score: *score, scale: self.scale },
-            (ProblemType::MultiLabelClassification, _) => {
-                ModelOutput::labels(named(logits.iter().map(|logit| sigmoid(f64::from(*logit)) as f32).collect()))
-            }
+            (ProblemType::MultiLabelClassification, _) => ModelOutput::labels(named(
+                logits.iter().map(|logit| sigmoid(f64::from(*logit)) as f32).collect(),
+            )),
             _ => {
                 let (class, probabilities) = (argmax(logits), softmax(logits));
                 ModelOutput::Label {
@@ -292,4 +292,3 @@ impl Predictor {
         Ok(Prediction { output, tokens, truncated })
     }
 }
-

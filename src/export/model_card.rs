@@ -60,7 +60,8 @@ fn metadata(spec: &RunSpec, problem_type: ProblemType, base: Option<&str>) -> St
         TaskSource::Files { hub, .. } => vec![hub.repo],
         _ => Vec::new(),
     };
-    let metrics: Vec<&str> = task.metrics(problem_type).iter().filter_map(|metric| hub_metric(*metric)).collect();
+    let metrics: Vec<&str> =
+        task.metrics(problem_type).iter().filter_map(|metric| hub_metric(*metric)).collect();
     let metrics: Vec<&str> = metrics.into_iter().collect::<BTreeSet<_>>().into_iter().collect();
     let kind = match problem_type {
         ProblemType::Regression => "regression",

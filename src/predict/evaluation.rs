@@ -237,8 +237,7 @@ impl Predictor {
         }
         let encoded = self.tokenizer.encode_batch(&rows, watch, &cancelled)?.rows;
         let mut on_batch = |_: &mut dyn Engine, _: usize| Ok(true);
-        let predictions =
-            evaluate(self.engine.as_mut(), &encoded, &labels, BATCH_SIZE, &mut on_batch)?;
+        let predictions = evaluate(self.engine.as_mut(), &encoded, &labels, BATCH_SIZE, &mut on_batch)?;
         let predictions =
             predictions.ok_or_else(|| Error::Interrupted("the evaluation was interrupted".into()))?;
         Ok(predictions.scores(task))

@@ -21,7 +21,12 @@ pub fn infer_columns(spec: &RunSpec) -> Result<RunSpec> {
     let check = |key: &str, name: &str| check_column(file, names, key, &table.resolve(name));
     if !table.has_header() && spec.label_column.is_none() && spec.text_column.is_none() {
         let (text, label) = infer_two_columns(file, &table)?;
-        return Ok(RunSpec { text_column: Some(text), label_column: Some(LabelColumns::One(label)), stratify, ..spec.clone() });
+        return Ok(RunSpec {
+            text_column: Some(text),
+            label_column: Some(LabelColumns::One(label)),
+            stratify,
+            ..spec.clone()
+        });
     }
     let label = match &spec.label_column {
         Some(columns) => {

@@ -44,7 +44,8 @@ impl FileRows {
     pub(super) fn read(path: &Path, reading: Reading<'_>, budget: &mut MemoryBudget) -> Result<Self> {
         let columns = reading.columns;
         let table = Table::open(path, &TableOptions { columns: Some(columns), ..reading.options })?;
-        let class_names = columns.label.one().and_then(|column| table.class_names(column)).map(<[String]>::to_vec);
+        let class_names =
+            columns.label.one().and_then(|column| table.class_names(column)).map(<[String]>::to_vec);
         let mut labels = LabelColumn::new(class_names);
         let mut empty = EmptyTexts::default();
         let mut rows = Some(Vec::new());

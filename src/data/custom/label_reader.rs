@@ -108,7 +108,11 @@ impl LabelReader {
             (low, high) = (low.min(number), high.max(number));
         }
         if low > high {
-            return Err(Error::data(file, None, format!("column {columns} has no numbers, which a regression needs")));
+            return Err(Error::data(
+                file,
+                None,
+                format!("column {columns} has no numbers, which a regression needs"),
+            ));
         }
         Ok(LabelReader { labels: Labels::Scale { low, high }, names: Vec::new(), values: Values::Number })
     }

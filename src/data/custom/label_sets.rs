@@ -123,7 +123,9 @@ mod tests {
     #[test]
     fn every_notation_of_a_set_has_its_names() {
         let both = [text("a b"), text("c")];
-        for cell in [r#"["a b", "c"]"#, "['a b', 'c']", "[\"a b\", 'c',]", "a b|c", "a b ; c", "a b, c,", "|a b||c"] {
+        for cell in
+            [r#"["a b", "c"]"#, "['a b', 'c']", "[\"a b\", 'c',]", "a b|c", "a b ; c", "a b, c,", "|a b||c"]
+        {
             assert_eq!(split(&text(cell)), both, "{cell}");
         }
         assert_eq!(split(&text(r"['it\'s']")), [text("it's")]);

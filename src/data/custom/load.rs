@@ -186,12 +186,7 @@ impl<'a> CustomFiles<'a> {
     }
 
     /// The labeled rows of the file of a split, and those that are held out of the training file.
-    fn rows(
-        &mut self,
-        file: &mut FileRows,
-        split: SplitName,
-        reader: &LabelReader,
-    ) -> Result<ChosenRows> {
+    fn rows(&mut self, file: &mut FileRows, split: SplitName, reader: &LabelReader) -> Result<ChosenRows> {
         let labels = self.labels(file, split, reader)?;
         let rows = file.labels.len();
         let mut parts = vec![Some(Part::Own); rows];
@@ -218,12 +213,7 @@ impl<'a> CustomFiles<'a> {
     }
 
     /// The label of each value of a file.
-    fn labels(
-        &self,
-        file: &FileRows,
-        split: SplitName,
-        reader: &LabelReader,
-    ) -> Result<Vec<Option<Label>>> {
+    fn labels(&self, file: &FileRows, split: SplitName, reader: &LabelReader) -> Result<Vec<Option<Label>>> {
         let label = |value: &DistinctValue| match reader.get(&value.value) {
             Some(label) => Ok(Some(label)),
             None if !split.is_required() && is_hidden(&value.value) => Ok(None),

@@ -86,7 +86,14 @@ pub(super) fn missing_classes(dataset: &Dataset, train: &FileRows, reader: &Labe
             "the {} split has no row of {} of {}{effect}: {}",
             split.name(),
             missing.len(),
-            plural(names.len(), if reader.labels.problem_type() == ProblemType::MultiLabelClassification { "label" } else { "class" }),
+            plural(
+                names.len(),
+                if reader.labels.problem_type() == ProblemType::MultiLabelClassification {
+                    "label"
+                } else {
+                    "class"
+                }
+            ),
             listed.join(", ")
         ));
     }
