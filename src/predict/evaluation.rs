@@ -118,7 +118,9 @@ impl Predictor {
             return Err(Error::Usage("--set names the files of task custom; set --task custom".into()));
         }
         let own = self.spec.as_ref().filter(|spec| spec.task().is_custom()).cloned();
-        let base = own.unwrap_or_else(|| built_in("eval"));
+        let mut base = own.unwrap_or_else(|| built_in("eval"));
+        // The labels are of the kind that the model predicts, whatever those of the files alone look like.
+        base.problem_type.get_or_insert(self.problem_type);
         let mut set = vec![("task".to_owned(), task.name.to_owned())];
         // The training file is required in a specification, and only one of the files is needed here.
         let file =
