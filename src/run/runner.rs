@@ -21,12 +21,14 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{Builder, JoinHandle};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Name of the thread that [`start`] spawns.
 const THREAD_NAME: &str = "training";
 /// Time between two readings of the machine's gauges.
 const GAUGE_INTERVAL: Duration = Duration::from_secs(1);
+/// Time between two warnings about a log that cannot be written.
+const WARNING_INTERVAL: Duration = Duration::from_secs(60);
 /// How long the end of a run waits for space for its log on a full disk.
 const LOG_TIMEOUT: Duration = Duration::from_secs(3);
 
@@ -261,8 +263,10 @@ struct EventSink<'a> {
     emit: Emit<'a>,
     repeat: u64,
     dir: Arc<Path>,
-    /// A log that cannot be written emits one warning and never ends a training: it is written later.
-    is_log_writable: bool,
+    /// Whether the last warning about a log that cannot be written still applies. Such a log never ends a training: it
+    /// is written later.
+    is_warned: bool,
+    last_warning: Option<Instant>,
 }
 
 impl EventSink<'_> {
@@ -270,14 +274,17 @@ impl EventSink<'_> {
         let written = self.log.write(&event);
         self.emit(event);
         match written {
-            Err(error) if self.is_log_writable => {
-                self.is_log_writable = false;
+            // On a disk that is nearly full, some events fit and others do not.
+            Err(error)
+                if !self.is_warned && self.last_warning.is_none_or(|at| at.elapsed() >= WARNING_INTERVAL) =>
+            {
+                (self.is_warned, self.last_warning) = (true, Some(Instant::now()));
                 self.report(Event::warning(format!(
                     "events are kept in memory until they can be logged: {error}"
                 )));
             }
-            Ok(()) if !self.is_log_writable => {
-                self.is_log_writable = true;
+            Ok(()) if self.is_warned => {
+                self.is_warned = false;
                 self.report(Event::note("the log is written again"));
             }
             _ => {}
@@ -309,7 +316,9 @@ fn train_seed(
     let notes = check_unchanged(dir, recorded.spec.as_ref(), spec)?;
     dir.remove_summary()?;
     // Shared by the training and the gauges thread.
-    let sink = Mutex::new(EventSink { log, emit, repeat, dir: Arc::from(dir.path()), is_log_writable: true });
+    let dir_path = Arc::from(dir.path());
+    let sink = EventSink { log, emit, repeat, dir: dir_path, is_warned: false, last_warning: None };
+    let sink = Mutex::new(sink);
     let emit = |event| sink.lock().unwrap_or_else(PoisonError::into_inner).send(event);
     notes.into_iter().for_each(|note| emit(Event::warning(note)));
     let job = Job { spec, dir: dir.path(), replayed_changes: &recorded.changes, probes_file };
