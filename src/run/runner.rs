@@ -191,12 +191,20 @@ fn create_replay(dir: &RunDir, runs_dir: &Path) -> Result<(RunDir, RunSpec)> {
     }
     let changes = recorded(dir)?.changes;
     let new = RunDir::create(runs_dir, &spec)?;
-    let mut log = EventLog::open(&new)?;
     let (name, count) = (dir.name(), plural(changes.len(), "mid-run change"));
-    log.write(&Event::note(format!("replays {name} with {count}")))?;
-    for Change { step, command } in changes {
-        let (settings, replayed, error) = (None, false, None);
-        log.write(&Event::Command { step, command, settings, replayed, error })?;
+    let log_changes = || -> Result<()> {
+        let mut log = EventLog::open(&new)?;
+        log.write(&Event::note(format!("replays {name} with {count}")))?;
+        for Change { step, command } in changes {
+            let (settings, replayed, error) = (None, false, None);
+            log.write(&Event::Command { step, command, settings, replayed, error })?;
+        }
+        Ok(())
+    };
+    if let Err(error) = log_changes() {
+        // A replay without all of its changes would be another run.
+        std::fs::remove_dir_all(new.path()).ok();
+        return Err(error);
     }
     Ok((new, spec))
 }
