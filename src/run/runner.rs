@@ -28,7 +28,7 @@ const THREAD_NAME: &str = "training";
 /// Time between two readings of the machine's gauges.
 const GAUGE_INTERVAL: Duration = Duration::from_secs(1);
 /// Time between two warnings about a log that cannot be written.
-const WARNING_INTERVAL: Duration = Duration::from_secs(60);
+const WARNING_INTERVAL: Duration = Duration::from_mins(1);
 /// How long the end of a run waits for space for its log on a full disk.
 const LOG_TIMEOUT: Duration = Duration::from_secs(3);
 
@@ -321,14 +321,16 @@ fn train_seed(
     let log = EventLog::open(dir)?;
     let folder = OpenFolder::open(dir.path())?;
     let recorded = recorded(dir)?;
-    let notes = check_unchanged(dir, recorded.spec.as_ref(), spec)?;
+    let note = check_unchanged(dir, recorded.spec.as_ref(), spec)?;
     dir.remove_summary()?;
     // Shared by the training and the gauges thread.
     let dir_path = Arc::from(dir.path());
     let sink = EventSink { log, emit, repeat, dir: dir_path, is_warned: false, last_warning: None };
     let sink = Mutex::new(sink);
     let emit = |event| sink.lock().unwrap_or_else(PoisonError::into_inner).send(event);
-    notes.into_iter().for_each(|note| emit(Event::warning(note)));
+    if let Some(note) = note {
+        emit(Event::warning(note));
+    }
     let job = Job { spec, dir: dir.path(), replayed_changes: &recorded.changes, probes_file };
     let hub = Hub::from_env();
     let work = |emit: &mut dyn FnMut(Event)| {

@@ -172,7 +172,7 @@ pub(super) fn restore_newest(
             Ok(state) => return Ok(Some(Restored { state, skipped })),
             Err(error @ Error::Device(_)) => return Err(error),
             Err(error) => {
-                skipped.push(format!("the checkpoint of step {step} is damaged and skipped: {error}"))
+                skipped.push(format!("the checkpoint of step {step} is damaged and skipped: {error}"));
             }
         }
     }
