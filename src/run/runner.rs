@@ -8,7 +8,7 @@ use super::log::{EventLog, recorded};
 use super::repeats::RepeatsSummary;
 use super::unchanged::check_unchanged;
 use crate::data;
-use crate::error::{Error, Result, is_disk_full, panic_message};
+use crate::error::{Error, Result, is_disk_full, panic_error};
 use crate::event::{Change, Command, Event, Status, now};
 use crate::files::{FolderLocation, OpenFolder, check_model_folder};
 use crate::hub::Hub;
@@ -146,7 +146,7 @@ pub fn start_controlled(
             let _running = running;
             run_seeds(&dir, &spec, &control, &mut |event| sender.send(event))
         })
-        .map_err(|e| Error::Training(format!("cannot start a thread for the training: {e}")))?;
+        .map_err(|e| Error::Device(format!("cannot start a thread for the training: {e}")))?;
     Ok(RunHandle { dir: path, events, handle, thread: Some(thread), is_over })
 }
 
@@ -231,6 +231,12 @@ fn run_repeats(dir: &RunDir, spec: &RunSpec, control: &Control, emit: Emit<'_>) 
     let probes_file = dir.probes_file();
     let mut log = EventLog::open(dir)?;
     let folder = OpenFolder::open(dir.path())?;
+    for seed_dir in dir.existing_seeds()? {
+        let (seed, repeats) = (spec.seed, spec.repeats);
+        let trained = recorded(&seed_dir)?.spec.map(|trained| RunSpec { seed, repeats, ..trained });
+        // All seeds are trained with the same specification; more of them may be added.
+        check_unchanged(dir, trained.as_ref(), spec)?;
+    }
     dir.remove_summary()?;
     let mut summaries = Vec::new();
     let mut status = Status::Finished;
@@ -346,9 +352,7 @@ fn train_seed(
         drop(close);
         result
     });
-    let result = result.unwrap_or_else(|panic| {
-        Err(Error::Training(format!("internal error: {}", panic_message(panic.as_ref()))))
-    });
+    let result = result.unwrap_or_else(|panic| Err(panic_error(panic.as_ref())));
     let result = result.map_err(|error| with_advice(error, dir));
     let place = match folder.location() {
         FolderLocation::Moved(path) => &RunDir::at(path),

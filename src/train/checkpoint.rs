@@ -292,7 +292,8 @@ mod tests {
             save(dir.path(), &state, &stored(&engine(step as f32))).unwrap();
         };
         let path = |step: u64, file: &str| dir.path().join(relative_path(step)).join(file);
-        (save(4), save(8));
+        save(4);
+        save(8);
         let arrays = std::fs::read(path(8, ARRAYS)).unwrap();
         let flipped = |at: usize| {
             let mut bytes = arrays.clone();
