@@ -177,7 +177,9 @@ pub fn catch_library_panic<T>(work: impl FnOnce() -> T) -> Result<T, String> {
 pub fn panic_error(panic: &(dyn std::any::Any + Send)) -> Error {
     let text = panic_message(panic);
     if is_out_of_resources(&text) {
-        return Error::Device(format!("the system has no memory or no thread left ({text}); close other programs"));
+        return Error::Device(format!(
+            "the system has no memory or no thread left ({text}); close other programs"
+        ));
     }
     Error::Training(format!("internal error: {text}"))
 }

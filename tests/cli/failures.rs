@@ -252,7 +252,11 @@ fn edited_specification_of_several_seeds_is_refused() {
     let dir = workspace.path().join(train(&workspace, "demo", &more).success().dir());
     let file = dir.join("spec.toml");
     let spec = std::fs::read_to_string(&file).unwrap();
-    std::fs::write(&file, spec.replace("max_steps = 2", "max_steps = 3").replace("repeats = 2", "repeats = 3")).unwrap();
+    std::fs::write(
+        &file,
+        spec.replace("max_steps = 2", "max_steps = 3").replace("repeats = 2", "repeats = 3"),
+    )
+    .unwrap();
     let error = workspace.run(&["train", "--resume", dir.to_str().unwrap()]).failure(2);
     assert!(error.contains("max_steps was 2 and is 3") && !error.contains("repeats"), "{error}");
     // More seeds of the same specification may follow.
