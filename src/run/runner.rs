@@ -1,6 +1,7 @@
 //! Runs an experiment: every seed in order, each logged in its run directory, with errors and panics recorded.
 //! [`run_blocking`] does it on the calling thread, [`start`] on a thread of its own.
 
+use super::changed_data::{ChangedData, RecordedData};
 use super::control_file::ControlWatcher;
 use super::dir::RunDir;
 use super::event_channel::{RunEvent, event_channel};
@@ -19,6 +20,7 @@ use crate::train::{Control, Handle, Job, Snapshot, Summary, control, resolve, tr
 use crossbeam_channel::{Receiver, RecvTimeoutError, bounded, never};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{Builder, JoinHandle};
 use std::time::{Duration, Instant};
@@ -40,6 +42,8 @@ pub enum Start {
     New(RunSpec),
     /// The run in this directory, from its newest checkpoint.
     Resume(PathBuf),
+    /// As [`Start::Resume`], also if the data of the run changed.
+    ResumeOnChangedData(PathBuf),
     /// A new run with the specification and the mid-run changes of the run in this directory.
     Replay(PathBuf),
 }
@@ -136,6 +140,7 @@ pub fn start_controlled(
     runs_dir: &Path,
     (control, handle): (Control, Handle),
 ) -> Result<RunHandle> {
+    let policy = changed_data_policy(&start);
     let (dir, spec) = open(start, runs_dir)?;
     let (mut sender, events) = event_channel();
     let (running, is_over) = bounded::<()>(0);
@@ -144,7 +149,7 @@ pub fn start_controlled(
         .name(THREAD_NAME.into())
         .spawn(move || {
             let _running = running;
-            run_seeds(&dir, &spec, &control, &mut |event| sender.send(event))
+            run_seeds(&dir, &spec, policy, &control, &mut |event| sender.send(event))
         })
         .map_err(|e| Error::Device(format!("cannot start a thread for the training: {e}")))?;
     Ok(RunHandle { dir: path, events, handle, thread: Some(thread), is_over })
@@ -158,8 +163,17 @@ type Emit<'a> = &'a mut (dyn FnMut(&RunEvent) + Send);
 /// # Errors
 /// When the run directory cannot be created or its specification cannot be read, and every error of the training.
 pub fn run_blocking(start: Start, runs_dir: &Path, control: &Control, emit: Emit<'_>) -> Result<TrainOutput> {
+    let policy = changed_data_policy(&start);
     let (dir, spec) = open(start, runs_dir)?;
-    run_seeds(&dir, &spec, control, emit)
+    run_seeds(&dir, &spec, policy, control, emit)
+}
+
+/// What a start does if the data of the run changed.
+fn changed_data_policy(start: &Start) -> ChangedData {
+    match start {
+        Start::ResumeOnChangedData(_) => ChangedData::Accept,
+        Start::New(_) | Start::Resume(_) | Start::Replay(_) => ChangedData::Refuse,
+    }
 }
 
 fn open(start: Start, runs_dir: &Path) -> Result<(RunDir, RunSpec)> {
@@ -168,7 +182,7 @@ fn open(start: Start, runs_dir: &Path) -> Result<(RunDir, RunSpec)> {
             let spec = data::infer_columns(&spec)?;
             Ok((RunDir::create(runs_dir, &spec)?, spec))
         }
-        Start::Resume(path) => {
+        Start::Resume(path) | Start::ResumeOnChangedData(path) => {
             let dir = RunDir::at(path);
             let spec = dir.spec()?;
             Ok((dir, spec))
@@ -210,11 +224,17 @@ fn create_replay(dir: &RunDir, runs_dir: &Path) -> Result<(RunDir, RunSpec)> {
 }
 
 /// Trains every seed of the run in `dir`.
-fn run_seeds(dir: &RunDir, spec: &RunSpec, control: &Control, emit: Emit<'_>) -> Result<TrainOutput> {
+fn run_seeds(
+    dir: &RunDir,
+    spec: &RunSpec,
+    policy: ChangedData,
+    control: &Control,
+    emit: Emit<'_>,
+) -> Result<TrainOutput> {
     // Opened before the log: once the log is locked, commands in the control file reach the run.
     let _control_watcher = ControlWatcher::open(dir, control.handle())?;
     if spec.repeats <= 1 {
-        let summary = train_seed(dir, (spec, 0), &dir.probes_file(), control, emit)?;
+        let summary = train_seed(dir, (spec, 0), (&dir.probes_file(), policy), control, emit)?;
         return Ok(TrainOutput {
             dir: dir.path().to_path_buf(),
             status: summary.status,
@@ -222,12 +242,18 @@ fn run_seeds(dir: &RunDir, spec: &RunSpec, control: &Control, emit: Emit<'_>) ->
             repeats: None,
         });
     }
-    run_repeats(dir, spec, control, emit)
+    run_repeats(dir, spec, policy, control, emit)
 }
 
 /// Trains several seeds, each in a run directory of its own, and writes the summary of all. Seeds that are
 /// finished are not trained again.
-fn run_repeats(dir: &RunDir, spec: &RunSpec, control: &Control, emit: Emit<'_>) -> Result<TrainOutput> {
+fn run_repeats(
+    dir: &RunDir,
+    spec: &RunSpec,
+    policy: ChangedData,
+    control: &Control,
+    emit: Emit<'_>,
+) -> Result<TrainOutput> {
     let probes_file = dir.probes_file();
     let mut log = EventLog::open(dir)?;
     let folder = OpenFolder::open(dir.path())?;
@@ -247,7 +273,7 @@ fn run_repeats(dir: &RunDir, spec: &RunSpec, control: &Control, emit: Emit<'_>) 
         let finished = seed_dir.summary().filter(|s| s.status == Status::Finished && has_weights());
         let summary = match finished {
             Some(summary) => summary,
-            None => train_seed(&seed_dir, (&spec, repeat), &probes_file, control, emit)?,
+            None => train_seed(&seed_dir, (&spec, repeat), (&probes_file, policy), control, emit)?,
         };
         if let Some(best) = summary.best {
             let (seed, name) = (spec.seed, best.metric.name());
@@ -320,7 +346,7 @@ impl EventSink<'_> {
 fn train_seed(
     dir: &RunDir,
     (spec, repeat): (&RunSpec, u64),
-    probes_file: &Path,
+    (probes_file, policy): (&Path, ChangedData),
     control: &Control,
     emit: Emit<'_>,
 ) -> Result<Summary> {
@@ -328,7 +354,9 @@ fn train_seed(
     let folder = OpenFolder::open(dir.path())?;
     let recorded = recorded(dir)?;
     let note = check_unchanged(dir, recorded.spec.as_ref(), spec)?;
-    dir.remove_summary()?;
+    let recorded_data = RecordedData { is_started: recorded.spec.is_some(), digests: recorded.data };
+    // A run whose data changed stays as it is.
+    let is_refused = AtomicBool::new(false);
     // Shared by the training and the gauges thread.
     let dir_path = Arc::from(dir.path());
     let sink = EventSink { log, emit, repeat, dir: dir_path, is_warned: false, last_warning: None };
@@ -341,6 +369,12 @@ fn train_seed(
     let hub = Hub::from_env();
     let work = |emit: &mut dyn FnMut(Event)| {
         let resources = resolve(spec, &hub, control.cancelled(), emit)?;
+        let note = recorded_data.check(spec, &resources.digests, policy);
+        is_refused.store(note.is_err(), Ordering::Relaxed);
+        if let Some(note) = note? {
+            emit(note);
+        }
+        dir.remove_summary()?;
         train(job, resources, control, emit)
     };
     let result = std::thread::scope(|scope| {
@@ -353,6 +387,9 @@ fn train_seed(
         result
     });
     let result = result.unwrap_or_else(|panic| Err(panic_error(panic.as_ref())));
+    if is_refused.into_inner() {
+        return result;
+    }
     let result = result.map_err(|error| with_advice(error, dir));
     let place = match folder.location() {
         FolderLocation::Moved(path) => &RunDir::at(path),
