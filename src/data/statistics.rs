@@ -56,7 +56,9 @@ impl SplitStatistics {
             match &row.label {
                 Some(label) => {
                     for bin in labels.bins(label) {
-                        statistics.classes.get_mut(bin).map(|count| *count += 1);
+                        if let Some(count) = statistics.classes.get_mut(bin) {
+                            *count += 1;
+                        }
                     }
                 }
                 None => statistics.unlabeled += 1,

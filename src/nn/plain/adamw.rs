@@ -64,7 +64,7 @@ pub(crate) fn update(
 ) -> Result<()> {
     let power = |beta: f64| 1.0 - beta.powf(number as f64);
     let bias_corrections = (power(config.beta1), power(config.beta2));
-    let update = Update { config: &config, learning_rate, scale, bias_corrections };
+    let update = Update { config, learning_rate, scale, bias_corrections };
     for (parameter, gradient) in parameters.iter().zip(gradients) {
         let Some(gradient) = gradient else { continue };
         let gradient = gradient.contiguous()?;
