@@ -448,10 +448,8 @@ fn fractions_and_the_problem_type_decide_that_labels_are_numbers() {
     assert_eq!(values(data.train()), [1.0, -2.0, 3.0].map(Some));
     assert_eq!(values(data.validation()), [Some(0.5)]);
     // Whole numbers are classes unless the problem type says otherwise.
-    let whole = train_file(&format!(
-        "text,label\n{}",
-        (0..100).map(|row| format!("row {row},{row}\n")).collect::<String>()
-    ));
+    let rows: Vec<String> = (0..100).map(|row| format!("row {row},{row}\n")).collect();
+    let whole = train_file(&format!("text,label\n{}", rows.concat()));
     assert_eq!(load(&whole.spec()).unwrap().labels.outputs(), 100);
     let regression = RunSpec { problem_type: Some(ProblemType::Regression), ..whole.spec() };
     let data = load(&regression).unwrap();

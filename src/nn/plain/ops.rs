@@ -244,7 +244,7 @@ mod tests {
         assert_near(found, 52.457_66, expected);
         let found = loss_and_gradient(&labels, 0.3, None);
         let expected =
-            [-0.009_969_42, 0.144_728_48, -0.134_759, -0.8, -0.1, 0.9, -0.1, -0.422_459_33, 0.522_459_33];
+            [-0.009_969_42, 0.144_728_48, -0.134_759, -0.8, -0.1, 0.9, -0.1, -0.422_459_33, 0.522_459_3];
         assert_near(found, 111.631_68, expected);
         let found = loss_and_gradient(&labels, 0.3, Some(&WEIGHTS));
         let expected =

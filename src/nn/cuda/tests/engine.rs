@@ -54,7 +54,7 @@ impl TestConfig {
             max_grad_norm: self.max_grad_norm,
             epsilon: 1e-3,
             label_smoothing: 0.1,
-            class_weights: self.class_weights.map(|weights| weights.into()),
+            class_weights: self.class_weights.map(Into::into),
             ..OptimizerConfig::default()
         };
         let limits = MicroBatchLimits { max_examples: 64, max_tokens: self.max_tokens };
@@ -119,10 +119,12 @@ fn assert_near(what: &str, found: &Weights, expected: &Weights, tolerance: f32) 
     }
 }
 
+/// Configuration, maximum number of tokens, outputs, change of the labels, and class weights.
+type Case = (&'static str, usize, usize, fn(Batch) -> Batch, Option<[f32; 3]>);
+
 fn engine_equals_cpu_engine<D: Device>(open: impl Fn() -> D) {
     let weights = Some([0.5, 2.0, 1.25]);
-    type Labels = fn(Batch) -> Batch;
-    let cases: [(&str, usize, usize, Labels, Option<[f32; 3]>); 9] = [
+    let cases: [Case; 9] = [
         (BERT, 1000, 3, |batch| batch, None),
         (DISTILBERT, 1000, 3, |batch| batch, None),
         (SHALLOW, 1000, 3, |batch| batch, None),
