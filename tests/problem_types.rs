@@ -159,10 +159,13 @@ fn sets_of_labels_are_learned_predicted_evaluated_and_exported() {
     }
 }
 
+/// Writes rows as the text of a file.
+type Writer<'a> = dyn Fn(&[(String, usize)]) -> String + 'a;
+
 /// The same rows as columns, as JSON lists, as lists in JSON lines, and as separated names give the same weights.
 #[test]
 fn every_notation_of_a_set_gives_the_same_training() {
-    let train = |settings: &str, extension: &str, write: &dyn Fn(&[(String, usize)]) -> String| {
+    let train = |settings: &str, extension: &str, write: &Writer<'_>| {
         let workspace = Workspace::new(settings);
         workspace.write(&format!("train{extension}"), &write(&topic_rows(1)));
         workspace.write(&format!("validation{extension}"), &write(&topic_rows(1)));
