@@ -2,7 +2,7 @@
 
 use super::scores::Scores;
 use super::usage::Usage;
-use crate::catalog::{Labels, ProblemType, SplitName};
+use crate::catalog::{Labels, Metric, ProblemType, SplitName};
 use crate::spec::RunSpec;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -27,6 +27,9 @@ pub struct Started {
     pub steps_per_epoch: u64,
     /// Names of the model's outputs: one for each class or label, or a single one for a regression.
     pub labels: Vec<String>,
+    /// What is predicted, if the files of task `custom` decide that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub problem_type: Option<ProblemType>,
     /// Lowest and highest label of a regression on custom files.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub scale: Option<(f32, f32)>,
@@ -46,10 +49,21 @@ pub struct Started {
 }
 
 impl Started {
+    /// What is predicted.
+    pub fn problem_type(&self) -> ProblemType {
+        self.problem_type.unwrap_or_else(|| self.spec.problem_type())
+    }
+
+    /// The metric that selects the best weights.
+    pub fn best_metric(&self) -> Metric {
+        let best = || self.spec.task().best(self.problem_type());
+        self.spec.metric_for_best_model.unwrap_or_else(best)
+    }
+
     /// The labels: those of the task, or those that task `custom` read from its files.
     pub fn labels(&self) -> Labels {
         let task = self.spec.task();
-        match (self.spec.problem_type(), self.scale) {
+        match (self.problem_type(), self.scale) {
             _ if !task.is_custom() => task.labels.clone(),
             (ProblemType::MultiLabelClassification, _) => Labels::multi_label(self.labels.clone()),
             (ProblemType::Regression, scale) => {

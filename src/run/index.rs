@@ -248,7 +248,7 @@ impl LogState {
         let (first, last) = ends(dir, END_BYTES).unwrap_or_default();
         // The problem type of task `custom` is known when the run starts.
         let started = first.iter().find_map(|event| match event {
-            Event::Started(started) => Some(started.spec.best_metric()),
+            Event::Started(started) => Some(started.best_metric()),
             _ => None,
         });
         let metric = started.unwrap_or_else(|| spec.best_metric());
@@ -313,6 +313,7 @@ mod tests {
             total_steps: 5000,
             steps_per_epoch: 100,
             labels: Vec::new(),
+            problem_type: None,
             scale: None,
             rows: [3200, 0, 0],
             data: std::collections::BTreeMap::default(),

@@ -5,7 +5,7 @@ use super::control::Control;
 use super::memory_plan;
 use super::resources::Resources;
 use crate::batch::Encoded;
-use crate::catalog::{Labels, Metric};
+use crate::catalog::{Labels, Metric, ProblemType};
 use crate::data::{Dataset, Example, Tokenized, Tokenizer};
 use crate::error::{Error, Result};
 use crate::event::{Event, Progress, SplitDigest, SplitName};
@@ -31,6 +31,8 @@ pub(super) struct Setup {
     pub labels: Labels,
     /// The specification with the problem type of the dataset.
     pub spec: RunSpec,
+    /// The problem type that the specification has itself.
+    pub given_problem_type: Option<ProblemType>,
     /// The digests of the rows of each split.
     pub digests: BTreeMap<SplitName, SplitDigest>,
     /// Rows to train on.
@@ -58,6 +60,7 @@ pub(super) fn prepare(
         emit(Event::note(note));
     }
     let labels = dataset.labels.clone();
+    let given_problem_type = spec.problem_type;
     let spec = &filled_spec(spec, &labels)?;
     let start = Instant::now();
     let (train, eval) = tokenize(spec, &dataset, &tokenizer, control, emit)?;
@@ -82,6 +85,7 @@ pub(super) fn prepare(
         built,
         labels,
         spec: spec.clone(),
+        given_problem_type,
         digests,
         train,
         eval,
