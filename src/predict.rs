@@ -233,7 +233,11 @@ impl Predictor {
         }))
     }
 
-    fn check_pair(&self, given: bool) -> Result<()> {
+    /// Checks that the model takes an input with, or without, a second text.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] for a single text where a pair is expected or the reverse.
+    pub fn check_pair(&self, given: bool) -> Result<()> {
         match self.pair {
             Some(true) if !given => Err(Error::Usage(format!(
                 "{} expects a pair of texts; give both, on one line separated by a tab",
