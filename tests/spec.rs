@@ -265,6 +265,8 @@ fn any_text(key: &Key) -> BoxedStrategy<String> {
             prop_oneof![Just("epoch".to_owned()), (1..i64::MAX).prop_map(|n| n.to_string())].boxed()
         }
         ValueKind::Device => "auto|cpu|metal|cuda:[0-9]".boxed(),
+        ValueKind::Boolean => "true|false".boxed(),
+        ValueKind::Text if key.name == "delimiter" => "[,;|:]|tab".boxed(),
         ValueKind::Choice(_) | ValueKind::Task => {
             prop::sample::select(key.choices().unwrap()).prop_map(str::to_owned).boxed()
         }

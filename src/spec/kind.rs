@@ -34,6 +34,8 @@ pub enum ValueKind {
     Choice(&'static [&'static str]),
     /// A number of steps of at least 1, or `epoch`.
     Interval,
+    /// `true` or `false`.
+    Boolean,
 }
 
 /// The smallest positive number: the lower end of a range without 0.
@@ -55,6 +57,7 @@ impl ValueKind {
             ValueKind::Real { min, max } => format!("a number {}", range(*min, *max)),
             ValueKind::Choice(words) => format!("one of {}", list(words.iter().copied())),
             ValueKind::Interval => "a number of steps of at least 1, or epoch".into(),
+            ValueKind::Boolean => "true or false".into(),
         }
     }
 

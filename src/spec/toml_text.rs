@@ -46,6 +46,7 @@ pub(super) fn toml_value(kind: ValueKind, text: &str) -> Value {
             (_, Ok(number)) => format!("{number:?}").parse().unwrap_or_else(|_| number.into()),
             _ => quoted(),
         },
+        ValueKind::Boolean => text.parse::<bool>().map_or_else(|_| quoted(), Into::into),
         _ => quoted(),
     }
 }

@@ -36,6 +36,6 @@ pub fn resolve(
     let mut watch = |progress: Progress| emit(Event::Progress(progress));
     let folder = hub.model(&spec.model, &spec.revision, &mut watch, cancelled)?;
     let mut context = LoadContext { hub, on_progress: &mut watch, cancelled };
-    let dataset = data::load(DatasetSource::from_spec(spec), &mut context)?;
+    let dataset = data::load(DatasetSource::from_spec(spec).subsampled(), &mut context)?;
     Ok(Resources { folder, dataset, seconds: start.elapsed().as_secs_f64() })
 }
