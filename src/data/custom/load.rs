@@ -22,41 +22,36 @@ use std::path::Path;
 /// `max_eval_samples` choose are kept.
 pub(in crate::data) fn load(spec: &RunSpec, is_subsampled: bool) -> Result<Dataset> {
     let mut files = CustomFiles::open(spec, is_subsampled)?;
-    let mut train = files.read(files.train, true)?;
-    let mut validation = files.read_optional(spec.validation_file.as_deref(), true)?;
-    let mut test = files.read_optional(spec.test_file.as_deref(), false)?;
-    let all = [Some(&train), validation.as_ref(), test.as_ref()];
-    let encoding = encoding_of(all.into_iter().flatten().map(|file| &file.labels));
-    let column = files.columns.label.clone();
-    let names = classes(&train.path, &column, &train.labels, encoding)?;
-    let index = ClassIndex::new(&names, encoding, train.labels.class_names.is_some());
-
-    let mut notes: Vec<String> = Vec::new();
-    for file in [Some(&mut train), validation.as_mut(), test.as_mut()].into_iter().flatten() {
-        notes.append(&mut file.notes);
-    }
-    notes.push(format!("{} in column {column}: {}", plural(names.len(), "class"), list(&names)));
-    let rows = files.rows(&mut train, SplitName::Train, &index, &names)?;
-    if let (None, Some(count)) = (&validation, files.totals.get(&SplitName::Validation)) {
-        let (total, file) = (plural(train.labels.len(), "row"), train.path.display());
+    let mut all = files.read_all()?;
+    let (names, index) = files.classes(&all)?;
+    let mut notes = all.notes();
+    notes.push(format!(
+        "{} in column {}: {}",
+        plural(names.len(), "class"),
+        files.columns.label,
+        list(&names)
+    ));
+    let rows = files.rows(&mut all.train, SplitName::Train, &index, &names)?;
+    let mut dataset = Dataset { labels: names.clone().into(), ..Dataset::default() };
+    if let (None, Some(count)) = (&all.validation, files.totals.get(&SplitName::Validation)) {
+        let (total, file) = (plural(all.train.labels.len(), "row"), files.train.display());
         notes.push(format!(
             "no validation_file: {count} of {total} of {file} held out, the same for every seed"
         ));
     }
-    notes.extend(similar_classes(&train, &index, &names));
-    let mut dataset = Dataset { labels: names.clone().into(), notes, ..Dataset::default() };
+    notes.extend(similar_classes(&all.train, &index, &names));
+    dataset.notes = notes;
     dataset.insert(SplitName::Train, rows.own);
     dataset.insert(SplitName::Validation, rows.held_out);
-    if let Some(mut file) = validation {
-        dataset
-            .insert(SplitName::Validation, files.rows(&mut file, SplitName::Validation, &index, &names)?.own);
-    }
-    if let Some(mut file) = test {
-        dataset.insert(SplitName::Test, files.rows(&mut file, SplitName::Test, &index, &names)?.own);
+    let others = [(SplitName::Validation, &mut all.validation), (SplitName::Test, &mut all.test)];
+    for (split, file) in others {
+        if let Some(file) = file {
+            dataset.insert(split, files.rows(file, split, &index, &names)?.own);
+        }
     }
     dataset.total_rows = files.totals;
-    let notes = missing_classes(&dataset, &train, &index, &names);
-    dataset.notes.extend(notes);
+    let missing = missing_classes(&dataset, &all.train, &index, &names);
+    dataset.notes.extend(missing);
     Ok(dataset)
 }
 
@@ -67,27 +62,46 @@ pub(in crate::data) fn load_split(
     labels: Option<&[String]>,
     is_subsampled: bool,
 ) -> Result<Vec<Example>> {
-    let Some(labels) = labels else {
-        if split == SplitName::Test && spec.test_file.is_none() {
-            return Err(no_test_file());
-        }
-        return Ok(load(spec, is_subsampled)?.splits.remove(&split).unwrap_or_default());
-    };
-    let index = ClassIndex::of_model(labels);
     let mut files = CustomFiles::open(spec, is_subsampled)?;
     let file = match split {
         SplitName::Validation => spec.validation_file.as_deref(),
         SplitName::Test => Some(spec.test_file.as_deref().ok_or_else(no_test_file)?),
         _ => None,
     };
+    // Without a file of its own, the split is a part of the training file.
     let own = if file.is_some() { split } else { SplitName::Train };
-    let mut rows = files.read(file.unwrap_or(files.train), split.is_required())?;
-    let rows = files.rows(&mut rows, own, &index, labels)?;
+    let rows = if let Some(labels) = labels {
+        let mut rows = files.read(file.unwrap_or(files.train), split.is_required())?;
+        files.rows(&mut rows, own, &ClassIndex::of_model(labels), labels)?
+    } else {
+        let mut all = files.read_all()?;
+        let (names, index) = files.classes(&all)?;
+        let file = match own {
+            SplitName::Validation => all.validation.as_mut(),
+            SplitName::Test => all.test.as_mut(),
+            _ => None,
+        };
+        files.rows(file.unwrap_or(&mut all.train), own, &index, &names)?
+    };
     Ok(if own == split { rows.own } else { rows.held_out })
 }
 
 fn no_test_file() -> Error {
     Error::Usage("task custom has no test split without a test_file in its specification".into())
+}
+
+/// The rows of all files.
+struct AllRows {
+    train: FileRows,
+    validation: Option<FileRows>,
+    test: Option<FileRows>,
+}
+
+impl AllRows {
+    fn notes(&mut self) -> Vec<String> {
+        let all = [Some(&mut self.train), self.validation.as_mut(), self.test.as_mut()];
+        all.into_iter().flatten().flat_map(|file| std::mem::take(&mut file.notes)).collect()
+    }
 }
 
 /// The files of a specification with known columns.
@@ -137,8 +151,23 @@ impl<'a> CustomFiles<'a> {
         Ok(rows)
     }
 
-    fn read_optional(&mut self, file: Option<&Path>, is_labeled: bool) -> Result<Option<FileRows>> {
-        file.map(|file| self.read(file, is_labeled)).transpose()
+    fn read_all(&mut self) -> Result<AllRows> {
+        let (validation, test) = (self.spec.validation_file.clone(), self.spec.test_file.clone());
+        Ok(AllRows {
+            train: self.read(self.train, true)?,
+            validation: validation.map(|file| self.read(&file, true)).transpose()?,
+            test: test.map(|file| self.read(&file, false)).transpose()?,
+        })
+    }
+
+    /// The class names of the training file, and their index. All files decide whether the labels are numbers.
+    fn classes(&self, all: &AllRows) -> Result<(Vec<String>, ClassIndex)> {
+        let files = [Some(&all.train), all.validation.as_ref(), all.test.as_ref()];
+        let encoding = encoding_of(files.into_iter().flatten().map(|file| &file.labels));
+        let labels = &all.train.labels;
+        let names = classes(self.train, &self.columns.label, labels, encoding)?;
+        let index = ClassIndex::new(&names, encoding, labels.class_names.is_some());
+        Ok((names, index))
     }
 
     /// For each row of the training file whether it is held out for validation.

@@ -10,6 +10,8 @@ mod non_finite;
 mod open;
 mod quoting;
 mod record;
+#[cfg(test)]
+mod tests;
 
 pub(super) use cell::{Cell, OnRow};
 pub(in crate::data) use cell::{LabelValue, Position, row_error};
