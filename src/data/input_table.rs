@@ -2,7 +2,7 @@
 
 use super::custom::infer_text_columns;
 use super::new_column::NewColumn;
-use super::read::table::{ColumnNames, Table, TableOptions, available_columns};
+use super::read::table::{ColumnNames, Destination, Table, TableOptions, available_columns};
 use crate::catalog::{FileFormat, LocalFormat, Task, TaskSource};
 use crate::error::{Error, Result};
 use crate::spec::RunSpec;
@@ -21,7 +21,6 @@ pub struct TextColumns<'a> {
 /// A file with known text columns.
 #[derive(Debug)]
 pub struct InputTable<'p> {
-    path: &'p Path,
     table: Table<'p>,
     columns: ColumnNames,
 }
@@ -43,7 +42,7 @@ impl<'p> InputTable<'p> {
         let table = Table::open(path, &options)?;
         let (text, text_pair) = text_columns(path, &table, spec, given, is_pair)?;
         let columns = ColumnNames { text, text_pair, label: String::new(), is_label_required: false };
-        Ok(InputTable { path, table, columns })
+        Ok(InputTable { table, columns })
     }
 
     /// The names of all columns.
@@ -74,7 +73,7 @@ impl<'p> InputTable<'p> {
     /// # Errors
     /// [`Error::Write`]; [`Error::Data`] if the file has changed since it was read.
     pub fn copy_with(&self, new: &[NewColumn], out_name: &Path, out: &mut (dyn Write + Send)) -> Result<()> {
-        self.table.copy_with(self.path, new, out_name, out)
+        self.table.copy_with(new, Destination { name: out_name, writer: out })
     }
 }
 

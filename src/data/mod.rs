@@ -7,6 +7,8 @@ mod custom;
 mod dataset;
 mod find;
 mod load;
+mod input_table;
+mod new_column;
 pub mod order;
 mod read;
 mod source;
@@ -16,7 +18,9 @@ mod wordpiece_cache;
 
 pub use custom::infer_columns;
 pub use dataset::{Dataset, Example, subsample, subsample_split};
+pub use input_table::{InputTable, TextColumns};
 pub use load::{load, load_split};
+pub use new_column::{NewColumn, NewValues, unique_names};
 pub use source::{DatasetSource, LoadContext};
 pub use statistics::{LengthHistogram, SplitStatistics, text_set};
 pub use tokenizer::{Tokenized, Tokenizer, WordEncoding, WordSpan};

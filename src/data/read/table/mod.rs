@@ -1,6 +1,7 @@
 //! Files of task `custom`: rows with named columns in CSV, TSV, JSON or Parquet.
 
 mod cell;
+mod copy;
 mod delimited;
 mod dialect;
 mod json;
@@ -13,6 +14,7 @@ mod record;
 #[cfg(test)]
 mod tests;
 
+pub(in crate::data) use copy::Destination;
 pub(super) use cell::{Cell, OnRow};
 pub(in crate::data) use cell::{LabelValue, Position, row_error};
 pub(in crate::data) use open::{Table, TableOptions};
