@@ -2,6 +2,7 @@
 
 #[cfg(unix)]
 mod live;
+mod predict_files;
 mod training;
 mod usage;
 mod workspace;

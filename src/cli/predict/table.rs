@@ -28,7 +28,7 @@ pub(super) fn predict_table(predictor: &mut Predictor, args: &PredictArgs, input
     check_output(input, &table, output)?;
     table.notes().iter().for_each(output::stderr_line);
 
-    let mut columns = PredictedColumns::default();
+    let mut columns = PredictedColumns { is_regression: predictor.is_regression(), ..PredictedColumns::default() };
     let mut inputs: Vec<Input> = Vec::new();
     table.read(&mut |texts| {
         inputs.push(texts);
@@ -105,6 +105,7 @@ fn check_output(input: &Path, table: &InputTable<'_>, output: Option<&Path>) -> 
 /// The columns of predictions, row by row.
 #[derive(Default)]
 struct PredictedColumns {
+    is_regression: bool,
     /// The most probable label and its probability, of a classification.
     labels: Vec<String>,
     probabilities: Vec<f32>,
@@ -134,14 +135,16 @@ impl PredictedColumns {
 
     /// The columns, with names that are unique among `names`.
     fn into_columns(self, names: &[String]) -> Vec<NewColumn> {
-        let PredictedColumns { labels, probabilities, scores } = self;
-        let columns = [
-            ("label".to_string(), NewValues::Text(labels)),
-            ("probability".to_string(), NewValues::Number(probabilities)),
-            ("score".to_string(), NewValues::Number(scores)),
-        ];
-        let (wanted, values): (Vec<String>, Vec<NewValues>) =
-            columns.into_iter().filter(|(_, values)| !values.is_empty()).unzip();
+        let PredictedColumns { labels, probabilities, scores, .. } = self;
+        let columns = if self.is_regression {
+            vec![("score".to_string(), NewValues::Number(scores))]
+        } else {
+            vec![
+                ("label".to_string(), NewValues::Text(labels)),
+                ("probability".to_string(), NewValues::Number(probabilities)),
+            ]
+        };
+        let (wanted, values): (Vec<String>, Vec<NewValues>) = columns.into_iter().unzip();
         let names = unique_names(names, &wanted).into_iter();
         names.zip(values).map(|(name, values)| NewColumn { name, values }).collect()
     }
