@@ -3,7 +3,7 @@
 use super::custom::infer_text_columns;
 use super::new_column::NewColumn;
 use super::read::table::{ColumnNames, Destination, Table, TableOptions, available_columns};
-use crate::catalog::{FileFormat, LocalFormat, Task, TaskSource};
+use crate::catalog::{Columns, FileFormat, LocalFormat, Task, TaskSource};
 use crate::error::{Error, Result};
 use crate::spec::RunSpec;
 use std::io::Write;
@@ -39,9 +39,17 @@ impl<'p> InputTable<'p> {
     ) -> Result<Self> {
         let custom = spec.filter(|spec| spec.task().is_custom());
         let options = custom.map(TableOptions::from_spec).unwrap_or_default();
-        let table = Table::open(path, &options)?;
+        let column_names =
+            |text, text_pair| ColumnNames { text, text_pair, label: String::new(), is_label_required: false };
+        let mut table = Table::open(path, &options)?;
+        // The names of known columns tell a header from a row.
+        let known = given.text.or(custom.and_then(|spec| spec.text_column.as_deref()));
+        if let Some(known) = known.filter(|_| !table.has_header()) {
+            let columns = column_names(known.to_string(), None);
+            table = Table::open(path, &TableOptions { columns: Some(&columns), ..options })?;
+        }
         let (text, text_pair) = text_columns(path, &table, spec, given, is_pair)?;
-        let columns = ColumnNames { text, text_pair, label: String::new(), is_label_required: false };
+        let columns = column_names(text, text_pair);
         Ok(InputTable { table, columns })
     }
 
@@ -144,17 +152,14 @@ fn trained_columns(spec: &RunSpec) -> Vec<(String, Option<String>)> {
 }
 
 fn task_columns(task: &Task) -> Vec<(String, Option<String>)> {
-    let TaskSource::Files { local, hub, .. } = &task.source else {
-        let single = ("sentence".to_string(), None);
-        let pair = ("question1".to_string(), Some("question2".to_string()));
-        return if task.pair { vec![pair] } else { vec![single] };
+    let columns = match &task.source {
+        TaskSource::Files { local: LocalFormat::Tsv { columns, .. }, hub, .. } => vec![columns, &hub.columns],
+        TaskSource::Files { hub, .. } => vec![&hub.columns],
+        TaskSource::Embedded(_) if task.pair => {
+            return vec![("question1".to_string(), Some("question2".to_string()))];
+        }
+        TaskSource::Embedded(_) | TaskSource::Custom => Vec::new(),
     };
-    let local = match local {
-        LocalFormat::Tsv { columns, .. } => Some(columns),
-        LocalFormat::Trees(_) => None,
-    };
-    let names = |columns: &crate::catalog::Columns| {
-        (columns.text.to_string(), columns.text_pair.map(str::to_string))
-    };
-    local.into_iter().chain([&hub.columns]).map(names).collect()
+    let names = |columns: &Columns| (columns.text.to_string(), columns.text_pair.map(str::to_string));
+    columns.into_iter().map(names).collect()
 }
