@@ -41,10 +41,7 @@ impl NewColumns<'_> {
 
     /// Checks that the file has as many rows as the columns.
     pub(super) fn check_count(&self, rows: usize, file: &Path) -> Result<()> {
-        match self.0.iter().all(|column| column.values.len() == rows) {
-            true => Ok(()),
-            false => Err(changed(file)),
-        }
+        if self.0.iter().all(|column| column.values.len() == rows) { Ok(()) } else { Err(changed(file)) }
     }
 }
 
