@@ -5,6 +5,7 @@
 
 mod custom;
 mod dataset;
+mod digest;
 mod find;
 mod load;
 mod input_table;

@@ -1,7 +1,7 @@
 //! Kinds of values: what a key accepts, for its parser, its form field and its error texts.
 
 use super::device::DeviceSpec;
-use crate::catalog::TASKS;
+use crate::catalog::{LabelMap, TASKS};
 
 /// Which values a key accepts.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -36,6 +36,8 @@ pub enum ValueKind {
     Interval,
     /// `true` or `false`.
     Boolean,
+    /// A table from label names to label names.
+    LabelMap,
 }
 
 /// The smallest positive number: the lower end of a range without 0.
@@ -58,6 +60,7 @@ impl ValueKind {
             ValueKind::Choice(words) => format!("one of {}", list(words.iter().copied())),
             ValueKind::Interval => "a number of steps of at least 1, or epoch".into(),
             ValueKind::Boolean => "true or false".into(),
+            ValueKind::LabelMap => LabelMap::EXPECTED.into(),
         }
     }
 

@@ -61,6 +61,7 @@ mod tests {
                 (ValueKind::Boolean, _) => "false",
                 (ValueKind::Text, _) if key.name == "delimiter" => ";",
                 (ValueKind::Device, _) => "cuda:1",
+                (ValueKind::LabelMap, _) => "a=b",
                 (ValueKind::Path, Some(_)) => "somewhere.csv",
                 (ValueKind::Model | ValueKind::Text | ValueKind::Path, _) => "somewhere",
             };

@@ -4,7 +4,7 @@ use super::choices::{EngineChoice, LrSchedulerType, Precision};
 use super::delimiter::Delimiter;
 use super::device::DeviceSpec;
 use super::interval::IntervalStrategy;
-use crate::catalog::{Metric, Task, TaskId};
+use crate::catalog::{LabelMap, Metric, Task, TaskId};
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 
@@ -54,6 +54,9 @@ pub struct RunSpec {
     /// Whether the rows of task `custom` that are held out have the class proportions of all rows; true when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stratify: Option<bool>,
+    /// From the label names of a fine-tuned model to those of the task, where they differ.
+    #[serde(default, skip_serializing_if = "LabelMap::is_empty")]
+    pub label_map: LabelMap,
     /// Number of training rows to use, drawn with the seed; all when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_train_samples: Option<usize>,
@@ -146,6 +149,7 @@ pub fn built_in(experiment: &str) -> RunSpec {
         encoding: None,
         has_header: None,
         stratify: None,
+        label_map: LabelMap::default(),
         max_train_samples: None,
         max_eval_samples: None,
         num_train_epochs: 3.0,

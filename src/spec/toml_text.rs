@@ -5,6 +5,7 @@ use super::key::Key;
 use super::keys::keys;
 use super::kind::ValueKind;
 use super::run_spec::RunSpec;
+use crate::catalog::LabelMap;
 use crate::error::{Error, Result};
 use std::path::Path;
 use toml_edit::Value;
@@ -47,6 +48,10 @@ pub(super) fn toml_value(kind: ValueKind, text: &str) -> Value {
             _ => quoted(),
         },
         ValueKind::Boolean => text.parse::<bool>().map_or_else(|_| quoted(), Into::into),
+        ValueKind::LabelMap => {
+            let map = text.parse::<LabelMap>().ok();
+            map.and_then(|map| map.to_toml().parse().ok()).unwrap_or_else(quoted)
+        }
         _ => quoted(),
     }
 }

@@ -1,8 +1,11 @@
 //! The real binary without the interface: commands, exit codes, files and streams, as scripts rely on them.
 
 #[cfg(unix)]
+mod failures;
+#[cfg(unix)]
 mod live;
 mod predict_files;
+mod throughput;
 mod training;
 mod usage;
 mod workspace;

@@ -64,6 +64,8 @@ pub(super) struct ClassIndex {
     encoding: LabelEncoding,
     /// Number of classes, if labels may also be their indices.
     indexed: Option<u32>,
+    /// Whether the classes are those of a model.
+    is_of_model: bool,
 }
 
 impl ClassIndex {
@@ -71,12 +73,14 @@ impl ClassIndex {
     pub(super) fn new(labels: &[String], encoding: LabelEncoding, has_class_names: bool) -> Self {
         let name = |label: &String| encoding.class_name(&LabelValue::Text(label.clone())).into_owned();
         let by_name = labels.iter().map(name).zip(0u32..).collect();
-        ClassIndex { by_name, encoding, indexed: has_class_names.then_some(labels.len() as u32) }
+        let indexed = has_class_names.then_some(labels.len() as u32);
+        ClassIndex { by_name, encoding, indexed, is_of_model: false }
     }
 
     /// The index for the classes `labels` of a model.
     pub(super) fn of_model(labels: &[String]) -> Self {
-        ClassIndex::new(labels, LabelEncoding::of_names(labels), false)
+        let index = ClassIndex::new(labels, LabelEncoding::of_names(labels), false);
+        ClassIndex { is_of_model: true, ..index }
     }
 
     /// The class of a label value.
@@ -87,7 +91,8 @@ impl ClassIndex {
             .or_else(|| match value {
                 LabelValue::Bool(value) => get(&value.to_string()),
                 // Classes of runs of version 0.1 have no leading zeros, while their files may have some.
-                LabelValue::Text(text) => get(&text.parse::<i64>().ok()?.to_string()),
+                LabelValue::Text(text) if self.is_of_model => get(&text.parse::<i64>().ok()?.to_string()),
+                LabelValue::Text(_) => None,
                 LabelValue::Int(_) | LabelValue::Float(_) => get(&whole),
             })
             .or_else(|| {

@@ -6,7 +6,7 @@ use crate::error::{Error, Result};
 use crate::spec::RunSpec;
 use std::path::Path;
 
-/// The specification with its column names filled in. Named columns are checked; missing names are inferred from the
+/// The specification with its column names and `stratify` filled in. Named columns are checked; missing names are inferred from the
 /// header of the training file as in Transformers' `run_glue.py`, but only if the choice is unambiguous.
 ///
 /// # Errors
@@ -15,12 +15,13 @@ pub fn infer_columns(spec: &RunSpec) -> Result<RunSpec> {
     let Some(file) = spec.train_file.as_deref().filter(|_| spec.task().is_custom()) else {
         return Ok(spec.clone());
     };
+    let stratify = spec.stratify.or(spec.validation_file.is_none().then_some(true));
     let table = Table::open(file, &TableOptions::from_spec(spec))?;
     let names = table.names();
     let check = |key: &str, name: &str| check_column(file, names, key, &table.resolve(name));
     if !table.has_header() && spec.label_column.is_none() && spec.text_column.is_none() {
         let (text, label) = infer_two_columns(file, &table)?;
-        return Ok(RunSpec { text_column: Some(text), label_column: Some(label), ..spec.clone() });
+        return Ok(RunSpec { text_column: Some(text), label_column: Some(label), stratify, ..spec.clone() });
     }
     let label = match &spec.label_column {
         Some(name) => check("label_column", name)?,
@@ -45,6 +46,7 @@ pub fn infer_columns(spec: &RunSpec) -> Result<RunSpec> {
         text_column: Some(text),
         text_pair_column: text_pair,
         label_column: Some(label),
+        stratify,
         ..spec.clone()
     })
 }

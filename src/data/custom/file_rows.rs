@@ -79,19 +79,24 @@ impl FileRows {
         Ok(FileRows { path: path.to_path_buf(), labels, rows, notes })
     }
 
-    /// The labeled rows of each part, in order. `rows` has the part and the label of each row of the file; a row
-    /// without a part is left out. The file is read again if its rows were not kept.
+    /// The labeled rows of each part, in order. `parts` has the part of each row of the file, and `labels` the label of
+    /// each value of the label column; a row without a part is left out. The file is read again if its rows were not
+    /// kept.
     pub(super) fn choose(
         &mut self,
-        rows: &[(Option<Part>, Option<Label>)],
+        parts: &[Option<Part>],
+        labels: &[Option<Label>],
         reading: Reading<'_>,
         budget: &mut MemoryBudget,
     ) -> Result<ChosenRows> {
         let mut chosen = ChosenRows::default();
-        let mut rows = rows.iter();
-        let mut next = || rows.next().copied().unwrap_or_default();
+        let label = |code: Option<usize>| code.and_then(|code| labels.get(code).copied().flatten());
+        let mut rows = parts.iter().copied().zip(self.labels.codes().map(label));
+        let mut next = || rows.next().unwrap_or_default();
         if let Some(kept) = self.rows.take() {
-            kept.into_iter().for_each(|row| chosen.push(row, next()));
+            for row in kept {
+                chosen.push(row, next());
+            }
             return Ok(chosen);
         }
         let (path, columns) = (self.path.as_path(), reading.columns);

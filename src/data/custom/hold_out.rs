@@ -3,6 +3,7 @@
 
 use crate::rng::{Rng, Stream};
 use std::cmp::Reverse;
+use std::collections::HashMap;
 
 /// One of this many rows is held out.
 const RATIO: usize = 10;
@@ -28,11 +29,11 @@ pub(super) fn random(rows: usize) -> Vec<bool> {
     is_held_out
 }
 
-/// For each row whether it is held out. The held-out rows of each class are proportional to its rows, rounded by the
+/// For each row, by the number of its class, whether it is held out. The held-out rows of each class are proportional to its rows, rounded by the
 /// largest remainder as in scikit-learn's `StratifiedShuffleSplit`; at least one row of each class is trained on. The
 /// result depends on which rows are of the same class, but not on the numbers of the classes.
-pub(super) fn stratified(classes: &[u32]) -> Vec<bool> {
-    let strata = in_order_of_occurrence(classes);
+pub(super) fn stratified(mut strata: Vec<u32>) -> Vec<bool> {
+    number_by_occurrence(&mut strata);
     let mut left = quotas(&strata);
     let mut is_held_out = vec![false; strata.len()];
     for row in order(strata.len()) {
@@ -45,21 +46,22 @@ pub(super) fn stratified(classes: &[u32]) -> Vec<bool> {
     if is_held_out.contains(&true) { is_held_out } else { random(strata.len()) }
 }
 
-/// The classes numbered in the order of their first rows.
-fn in_order_of_occurrence(classes: &[u32]) -> Vec<u32> {
-    let mut numbers = std::collections::HashMap::new();
-    let number = |class: &u32| {
+/// Numbers the classes in the order of their first rows.
+fn number_by_occurrence(classes: &mut [u32]) {
+    let mut numbers = HashMap::new();
+    for class in classes {
         let next = numbers.len() as u32;
-        *numbers.entry(*class).or_insert(next)
-    };
-    classes.iter().map(number).collect()
+        *class = *numbers.entry(*class).or_insert(next);
+    }
 }
 
 /// Number of rows to hold out of each class.
 fn quotas(strata: &[u32]) -> Vec<usize> {
     let rows = strata.len();
     let mut sizes = vec![0; strata.iter().max().map_or(0, |last| *last as usize + 1)];
-    strata.iter().for_each(|stratum| sizes[*stratum as usize] += 1);
+    for stratum in strata {
+        sizes[*stratum as usize] += 1;
+    }
     let total = count(rows);
     let mut quotas: Vec<usize> = sizes.iter().map(|size| size * total / rows.max(1)).collect();
     let mut by_remainder: Vec<usize> = (0..sizes.len()).collect();
@@ -101,23 +103,23 @@ mod tests {
         // 80, 15 and 5 rows of 100: 8, 1.5 and 0.5 of 10, as StratifiedShuffleSplit rounds.
         let classes: Vec<u32> =
             (0..100).map(|row| if row % 20 == 0 { 2 } else { u32::from(row % 20 < 4) }).collect();
-        let held = stratified(&classes);
+        let held = stratified(classes.clone());
         assert_eq!(held.iter().filter(|held| **held).count(), 10);
         let found = counts(&classes, &held);
         assert_eq!((found[0], found[1] + found[2]), (8, 2));
-        assert_eq!(held, stratified(&classes));
+        assert_eq!(held, stratified(classes.clone()));
         let renumbered: Vec<u32> = classes.iter().map(|class| 7 - class).collect();
-        assert_eq!(held, stratified(&renumbered));
+        assert_eq!(held, stratified(renumbered));
     }
 
     #[test]
     fn every_class_keeps_a_row_to_train_on() {
         let classes: Vec<u32> = (0..60).map(|row| u32::from(row == 59)).collect();
-        assert_eq!(counts(&classes, &stratified(&classes)), [6, 0]);
+        assert_eq!(counts(&classes, &stratified(classes.clone())), [6, 0]);
         let single: Vec<u32> = (0..10).collect();
-        assert_eq!(stratified(&single).iter().filter(|held| **held).count(), 1);
-        assert_eq!(stratified(&[0, 1]).iter().filter(|held| **held).count(), 1);
-        assert_eq!(stratified(&[0, 0]).iter().filter(|held| **held).count(), 1);
+        assert_eq!(stratified(single).iter().filter(|held| **held).count(), 1);
+        assert_eq!(stratified(vec![0, 1]).iter().filter(|held| **held).count(), 1);
+        assert_eq!(stratified(vec![0, 0]).iter().filter(|held| **held).count(), 1);
     }
 
     #[test]
@@ -125,7 +127,7 @@ mod tests {
         let numbers: Vec<f32> = (0..40).map(|row| (row * row) as f32).collect();
         let bins = quantile_bins(&numbers);
         assert!((0..10).all(|bin| bins.iter().filter(|other| **other == bin).count() == 4), "{bins:?}");
-        let held = stratified(&bins);
+        let held = stratified(bins);
         assert_eq!(held.iter().filter(|held| **held).count(), 4);
         assert_eq!(quantile_bins(&[1.0, 1.0, 1.0, 2.0]), [0, 0, 0, 7]);
     }

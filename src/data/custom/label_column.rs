@@ -74,9 +74,9 @@ impl LabelColumn {
         &self.values
     }
 
-    /// For each row what `of` returns for the index of its value, or `missing`.
-    pub(super) fn map<T: Copy>(&self, missing: T, of: impl Fn(usize) -> T) -> Vec<T> {
-        self.codes.iter().map(|code| if *code == MISSING { missing } else { of(*code as usize) }).collect()
+    /// For each row the index of its value in [`LabelColumn::values`], if it has a label.
+    pub(super) fn codes(&self) -> impl Iterator<Item = Option<usize>> {
+        self.codes.iter().map(|code| (*code != MISSING).then_some(*code as usize))
     }
 }
 

@@ -52,7 +52,7 @@ impl LabelEncoding {
     }
 
     /// The name of the class of a value.
-    pub(in crate::data) fn class_name<'a>(self, value: &'a LabelValue) -> Cow<'a, str> {
+    pub(in crate::data) fn class_name(self, value: &LabelValue) -> Cow<'_, str> {
         let name = match self {
             LabelEncoding::Booleans => boolean(value).map(|value| BOOLEANS[usize::from(value)].into()),
             LabelEncoding::WholeNumbers | LabelEncoding::Numbers => {

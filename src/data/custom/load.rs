@@ -181,9 +181,10 @@ impl<'a> CustomFiles<'a> {
         if self.spec.stratify == Some(false) {
             return Ok(hold_out::random(rows));
         }
-        let classes: Vec<u32> =
-            train.labels.values().iter().map(|value| index.get(&value.value).unwrap_or(u32::MAX)).collect();
-        Ok(hold_out::stratified(&train.labels.map(u32::MAX, |value| classes[value])))
+        let class = |value: &DistinctValue| index.get(&value.value).unwrap_or(u32::MAX);
+        let classes: Vec<u32> = train.labels.values().iter().map(class).collect();
+        let class_of_row = |code: Option<usize>| code.map_or(u32::MAX, |code| classes[code]);
+        Ok(hold_out::stratified(train.labels.codes().map(class_of_row).collect()))
     }
 
     /// The labeled rows of the file of a split, and those that are held out of the training file.
@@ -195,38 +196,31 @@ impl<'a> CustomFiles<'a> {
         names: &[String],
     ) -> Result<ChosenRows> {
         let labels = self.labels(file, split, index, names)?;
-        let is_held_out = match split {
-            SplitName::Train if self.spec.validation_file.is_none() => self.hold_out(file, index)?,
-            _ => Vec::new(),
-        };
-        let parts = |row: usize| match is_held_out.get(row) {
-            Some(true) => Part::HeldOut,
-            _ => Part::Own,
-        };
-        let mut chosen: Vec<Option<Part>> = (0..labels.len()).map(|row| Some(parts(row))).collect();
-        for (part, split) in [(Part::Own, split), (Part::HeldOut, SplitName::Validation)] {
-            let of_part: Vec<usize> = (0..labels.len()).filter(|row| chosen[*row] == Some(part)).collect();
-            if of_part.is_empty() {
-                continue;
-            }
-            self.totals.insert(split, of_part.len());
-            // A split with unlabeled rows is not scored, whichever rows are chosen.
-            let is_labeled = labels.iter().all(Option::is_some);
-            let kept = (self.is_subsampled && is_labeled)
-                .then(|| subsample_indices(&self.spec, split, of_part.len()))
-                .flatten();
-            if let Some(kept) = kept {
-                of_part.iter().for_each(|row| chosen[*row] = None);
-                kept.into_iter().for_each(|index| chosen[of_part[index]] = Some(part));
+        let rows = file.labels.len();
+        let mut parts = vec![Some(Part::Own); rows];
+        if split == SplitName::Train && self.spec.validation_file.is_none() {
+            for (part, is_held_out) in parts.iter_mut().zip(self.hold_out(file, index)?) {
+                *part = Some(if is_held_out { Part::HeldOut } else { Part::Own });
             }
         }
-        let rows: Vec<_> = chosen.into_iter().zip(labels).collect();
+        // A split with unlabeled rows is not scored, whichever rows are chosen.
+        let is_labeled = file.labels.codes().all(|code| code.is_some_and(|code| labels[code].is_some()));
+        for (part, split) in [(Part::Own, split), (Part::HeldOut, SplitName::Validation)] {
+            let count = parts.iter().filter(|other| **other == Some(part)).count();
+            if count > 0 {
+                self.totals.insert(split, count);
+            }
+            if self.is_subsampled && is_labeled {
+                keep_only(&mut parts, part, subsample_indices(&self.spec, split, count));
+            }
+        }
         let columns = ColumnNames { is_label_required: split.is_required(), ..self.columns.clone() };
         let options = TableOptions::from_spec(&self.spec);
-        file.choose(&rows, Reading { options, columns: &columns, is_partial: true }, &mut self.budget)
+        let reading = Reading { options, columns: &columns, is_partial: true };
+        file.choose(&parts, &labels, reading, &mut self.budget)
     }
 
-    /// The label of each row of a file.
+    /// The label of each value of a file.
     fn labels(
         &self,
         file: &FileRows,
@@ -248,7 +242,18 @@ impl<'a> CustomFiles<'a> {
                 Err(row_error(&file.path, value.first, &problem))
             }
         };
-        let labels = file.labels.values().iter().map(label).collect::<Result<Vec<_>>>()?;
-        Ok(file.labels.map(None, |value| labels[value]))
+        file.labels.values().iter().map(label).collect()
+    }
+}
+
+/// Leaves out the rows of a part except those with the indices `kept` in it, which are ascending; `None` keeps all.
+fn keep_only(parts: &mut [Option<Part>], part: Part, kept: Option<Vec<usize>>) {
+    let Some(kept) = kept else { return };
+    let mut kept = kept.into_iter().peekable();
+    let of_part = parts.iter_mut().filter(|other| **other == Some(part));
+    for (index, other) in of_part.enumerate() {
+        if kept.next_if_eq(&index).is_none() {
+            *other = None;
+        }
     }
 }

@@ -91,6 +91,7 @@ impl TextEncoding {
             range: (0, 0),
             lines: 0,
             is_at_end: false,
+            is_finished: false,
         };
         Ok(Box::new(BufReader::with_capacity(CHUNK, decoding)))
     }
@@ -127,10 +128,14 @@ fn utf16_without_mark(start: &[u8]) -> Option<&'static Encoding> {
         units.iter().filter(|unit| (1..0x80).contains(&encoding(**unit))).count()
     };
     let (little, big) = (count(u16::from_le_bytes), count(u16::from_be_bytes));
-    let is_frequent = |count: usize, other: usize| count * 20 >= units.len() && count > 4 * other;
-    match (start.contains(&0), is_frequent(little, big), is_frequent(big, little)) {
-        (true, true, _) => Some(UTF_16LE),
-        (true, _, true) => Some(UTF_16BE),
+    // Text in UTF-8 with a few null characters is valid UTF-8, as is UTF-16 with ASCII characters only.
+    let is_utf8 = start.utf8_chunks().all(|chunk| chunk.invalid().is_empty());
+    let part = if is_utf8 { 3 } else { 20 };
+    let is_frequent =
+        |count: usize, other: usize| count > 0 && count * part >= units.len() && count > 4 * other;
+    match (is_frequent(little, big), is_frequent(big, little)) {
+        (true, _) => Some(UTF_16LE),
+        (_, true) => Some(UTF_16BE),
         _ => None,
     }
 }
@@ -231,10 +236,15 @@ struct DecodingReader {
     /// Number of newlines that were decoded.
     lines: u64,
     is_at_end: bool,
+    /// Whether the decoder has seen the end, after which it must not be used.
+    is_finished: bool,
 }
 
 impl Read for DecodingReader {
     fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        if self.is_finished {
+            return Ok(0);
+        }
         loop {
             if self.range.0 == self.range.1 && !self.is_at_end {
                 let count = self.reader.read(&mut self.encoded)?;
@@ -257,7 +267,8 @@ impl Read for DecodingReader {
             if written == 0 && result == DecoderResult::OutputFull {
                 return Err(std::io::ErrorKind::InvalidInput.into());
             }
-            if written > 0 || (self.is_at_end && result == DecoderResult::InputEmpty) {
+            self.is_finished = self.is_at_end && result == DecoderResult::InputEmpty;
+            if written > 0 || self.is_finished {
                 return Ok(written);
             }
         }

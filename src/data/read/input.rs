@@ -104,7 +104,8 @@ impl<'p> Input<'p> {
 
     /// The error for a failed read of the decompressed bytes.
     pub(super) fn read_error(&self, error: std::io::Error) -> Error {
-        match (error.get_ref().is_some_and(|inner| inner.is::<Problem>()), self.compression_name()) {
+        let is_problem = error.get_ref().is_some_and(<dyn std::error::Error + Send + Sync>::is::<Problem>);
+        match (is_problem, self.compression_name()) {
             (true, _) => Error::data(self.path, None, error.to_string()),
             (false, Some(name)) if error.raw_os_error().is_none() => {
                 let problem =

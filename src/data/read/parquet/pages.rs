@@ -10,8 +10,9 @@ use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
 use std::path::Path;
 
-/// Maximum size of a page in bytes. Writers make pages of about a megabyte.
-const MAX_PAGE: i64 = 256 << 20;
+/// Maximum size of a page in bytes. Writers make pages of about a megabyte, and the pages of three columns with their
+/// dictionaries are in memory at a time.
+const MAX_PAGE: i64 = 128 << 20;
 /// Maximum size of a header in bytes, statistics included.
 const MAX_HEADER: u64 = 1 << 20;
 /// Maximum depth of nested values in a header.
@@ -162,9 +163,9 @@ impl Compact<'_> {
                 for _ in 0..count {
                     // Booleans in a list have a byte each.
                     if matches!(byte & 0x0F, 1 | 2) {
-                        self.skip_bytes(1)?
+                        self.skip_bytes(1)?;
                     } else {
-                        self.skip(byte & 0x0F, depth + 1)?
+                        self.skip(byte & 0x0F, depth + 1)?;
                     }
                 }
                 Some(())

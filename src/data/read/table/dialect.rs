@@ -198,9 +198,12 @@ fn has_header(rows: &[ByteRecord], wanted: &[&str]) -> bool {
 
 fn column_names(rows: &[ByteRecord], has_header: bool) -> Vec<String> {
     let Some(first) = rows.first() else { return Vec::new() };
-    let name = |(index, cell): (usize, &[u8])| match has_header {
-        true => String::from_utf8_lossy(cell).trim().to_string(),
-        false => format!("column{}", index + 1),
+    let name = |(index, cell): (usize, &[u8])| {
+        if has_header {
+            String::from_utf8_lossy(cell).trim().to_string()
+        } else {
+            format!("column{}", index + 1)
+        }
     };
     first.iter().enumerate().map(name).collect()
 }

@@ -285,7 +285,9 @@ impl<'de, S: ValueSink> DeserializeSeed<'de> for Element<'_, '_, S> {
 pub(super) fn without_non_finite(line: &[u8]) -> Option<Vec<u8>> {
     let mut replaced = Vec::with_capacity(line.len() + 8);
     let mut filter = NonFinite::default();
-    line.iter().for_each(|byte| filter.push(*byte, &mut replaced));
+    for byte in line {
+        filter.push(*byte, &mut replaced);
+    }
     filter.finish(&mut replaced);
     filter.has_replaced().then_some(replaced)
 }

@@ -13,7 +13,7 @@ use crate::data::new_column::NewColumn;
 use crate::data::read::parquet::{ParquetTable, copy_with};
 use crate::data::read::text_file::{LineSource, TextFile};
 use crate::error::{Error, Result};
-use crate::spec::RunSpec;
+use crate::spec::{Delimiter, RunSpec};
 use std::path::Path;
 
 /// How a text file is read, where it is given.
@@ -33,7 +33,7 @@ impl<'a> TableOptions<'a> {
     /// The keys of a specification.
     pub(in crate::data) fn from_spec(spec: &'a RunSpec) -> Self {
         TableOptions {
-            delimiter: spec.delimiter.map(|delimiter| delimiter.byte()),
+            delimiter: spec.delimiter.map(Delimiter::byte),
             encoding: spec.encoding.as_deref(),
             has_header: spec.has_header,
             columns: None,

@@ -113,14 +113,12 @@ impl Scanner {
                     None => break,
                 },
             };
-            match self.quoted_cell(cell, rest) {
-                Some(after) => rest = after,
-                None => {
-                    if !self.is_open() {
-                        break;
-                    }
-                    return;
-                }
+            if let Some(after) = self.quoted_cell(cell, rest) {
+                rest = after;
+            } else if self.is_open() {
+                return;
+            } else {
+                break;
             }
         }
         self.end_row();
