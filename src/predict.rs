@@ -141,11 +141,6 @@ impl Predictor {
         Ok(())
     }
 
-    /// Whether the model predicts a number.
-    pub fn is_regression(&self) -> bool {
-        self.labels.len() == 1
-    }
-
     /// The specification of the run that the model is from, if any.
     pub fn spec(&self) -> Option<&RunSpec> {
         self.spec.as_ref()

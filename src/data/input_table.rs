@@ -96,7 +96,9 @@ fn text_columns(
     let names = table.names();
     let has = |name: &String| names.contains(name);
     let is_suitable = |(text, text_pair): &(String, Option<String>)| {
-        has(text) && text_pair.as_ref().is_none_or(has) && is_pair.is_none_or(|pair| pair == text_pair.is_some())
+        has(text)
+            && text_pair.as_ref().is_none_or(has)
+            && is_pair.is_none_or(|pair| pair == text_pair.is_some())
     };
     if given.text.is_some() || given.text_pair.is_some() {
         return given_columns(path, table, given, is_pair);

@@ -77,7 +77,8 @@ mod tests {
     #[test]
     fn names_do_not_collide() {
         let names = |list: &[&str]| list.iter().map(ToString::to_string).collect::<Vec<_>>();
-        let found = unique_names(&names(&["text", "label", "predicted_label"]), &names(&["label", "probability"]));
+        let found =
+            unique_names(&names(&["text", "label", "predicted_label"]), &names(&["label", "probability"]));
         assert_eq!(found, ["predicted_label_2", "probability"]);
         let found = unique_names(&names(&["label"]), &names(&["label", "predicted_label", "label"]));
         assert_eq!(found, ["predicted_label", "predicted_predicted_label", "predicted_label_2"]);
@@ -86,7 +87,10 @@ mod tests {
     #[test]
     fn numbers_are_short_and_lists_are_json() {
         let numbers = NewValues::Number(vec![0.1, 1.0]);
-        assert_eq!((numbers.cell(0), numbers.json(1), numbers.cell(2)), (Some("0.1".into()), Some("1.0".into()), None));
+        assert_eq!(
+            (numbers.cell(0), numbers.json(1), numbers.cell(2)),
+            (Some("0.1".into()), Some("1.0".into()), None)
+        );
         let lists = NewValues::TextList(vec![vec!["a".into(), "b\"".into()]]);
         assert_eq!(lists.cell(0).as_deref(), Some(r#"["a","b\""]"#));
     }

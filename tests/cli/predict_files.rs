@@ -1,6 +1,6 @@
 //! `predict --input FILE --output FILE`: the same format with columns added.
 
-use super::workspace::{CommandResult, Workspace, trained};
+use super::workspace::{CommandResult, Workspace, read_json, trained};
 use parquet::data_type::{ByteArray, ByteArrayType, Int64Type};
 use parquet::file::metadata::KeyValue;
 use parquet::file::properties::WriterProperties;
@@ -66,14 +66,23 @@ fn tab_separated_files_keep_their_quotes() {
 #[test]
 fn json_keeps_the_text_of_its_objects() {
     let workspace = Workspace::new();
-    workspace.write("in.jsonl", "{\"text\": \"a joy\", \"more\": [1, 1e400, {\"a\": null}] }\n\n{\"text\":null}\r\n");
+    workspace.write(
+        "in.jsonl",
+        "{\"text\": \"a joy\", \"more\": [1, 1e400, {\"a\": null}] }\n\n{\"text\":null}\r\n",
+    );
     predict(&workspace, &["--input", "in.jsonl", "--output", "out.jsonl"]).success();
     let text = read(&workspace, "out.jsonl");
     let lines: Vec<&str> = text.lines().collect();
-    assert!(lines[0].starts_with("{\"text\": \"a joy\", \"more\": [1, 1e400, {\"a\": null}],\"label\":\""), "{text}");
+    assert!(
+        lines[0].starts_with("{\"text\": \"a joy\", \"more\": [1, 1e400, {\"a\": null}],\"label\":\""),
+        "{text}"
+    );
     assert!(lines[1].starts_with("{\"text\":null,\"label\":\"") && lines.len() == 2, "{text}");
 
-    workspace.write("in.json", "[\n {\"text\": \"a joy\",\n  \"id\": 3},\n {\"text\": \"a bore\", \"label\": 1}\n]");
+    workspace.write(
+        "in.json",
+        "[\n {\"text\": \"a joy\",\n  \"id\": 3},\n {\"text\": \"a bore\", \"label\": 1}\n]",
+    );
     predict(&workspace, &["--input", "in.json", "--output", "out.json"]).success();
     let rows: Value = serde_json::from_str(&read(&workspace, "out.json")).unwrap();
     let keys = |row: usize| rows[row].as_object().unwrap().keys().cloned().collect::<Vec<_>>();
@@ -108,7 +117,8 @@ fn write_parquet(path: &Path) {
         .set_key_value_metadata(Some(pairs))
         .build();
     let schema = Arc::new(parse_message_type(schema).unwrap());
-    let mut writer = SerializedFileWriter::new(File::create(path).unwrap(), schema, Arc::new(properties)).unwrap();
+    let mut writer =
+        SerializedFileWriter::new(File::create(path).unwrap(), schema, Arc::new(properties)).unwrap();
     for (texts, label) in [(["a joy", "a bore"], 1), (["", "not bad"], 2)] {
         let mut group = writer.next_row_group().unwrap();
         let mut column = group.next_column().unwrap().unwrap();
@@ -116,7 +126,10 @@ fn write_parquet(path: &Path) {
         column.close().unwrap();
         let mut column = group.next_column().unwrap().unwrap();
         // The tags [x, null] and null.
-        column.typed::<ByteArrayType>().write_batch(&["x".into()], Some(&[3, 2, 0]), Some(&[0, 1, 0])).unwrap();
+        column
+            .typed::<ByteArrayType>()
+            .write_batch(&["x".into()], Some(&[3, 2, 0]), Some(&[0, 1, 0]))
+            .unwrap();
         column.close().unwrap();
         let mut column = group.next_column().unwrap().unwrap();
         column.typed::<Int64Type>().write_batch(&[label, -label], None, None).unwrap();
@@ -151,7 +164,8 @@ fn parquet_keeps_every_column_and_row_group() {
     let reader = SerializedFileReader::new(File::open(&output).unwrap()).unwrap();
     let metadata = reader.metadata();
     assert_eq!(metadata.num_row_groups(), 2);
-    let keys: Vec<&str> = metadata.file_metadata().key_value_metadata().unwrap().iter().map(|pair| pair.key.as_str()).collect();
+    let keys: Vec<&str> =
+        metadata.file_metadata().key_value_metadata().unwrap().iter().map(|pair| pair.key.as_str()).collect();
     assert_eq!(keys, ["mine"]);
 }
 
@@ -160,9 +174,16 @@ fn text_columns_are_given_or_found() {
     let workspace = Workspace::new();
     workspace.write("in.csv", "a,b,probability\nfine,dull,0\n");
     let error = predict(&workspace, &["--input", "in.csv", "--output", "out.csv"]).failure(3);
-    assert!(error.contains("--text-column") && error.contains("its columns are a, b, probability"), "{error}");
+    assert!(
+        error.contains("--text-column") && error.contains("its columns are a, b, probability"),
+        "{error}"
+    );
     let result = predict(&workspace, &["--input", "in.csv", "--text-column", "b"]).success();
-    assert!(result.stdout.starts_with("a,b,probability,label,predicted_probability\nfine,dull,0,"), "{}", result.stdout);
+    assert!(
+        result.stdout.starts_with("a,b,probability,label,predicted_probability\nfine,dull,0,"),
+        "{}",
+        result.stdout
+    );
     let error = predict(&workspace, &["--input", "in.csv", "--text-column", "c"]).failure(3);
     assert!(error.contains("has no column c"), "{error}");
     let both = ["--input", "in.csv", "--text-column", "a", "--text-pair-column", "b"];
@@ -180,10 +201,43 @@ fn the_copy_is_complete_or_absent() {
     workspace.write("in.csv", "text\n");
     predict(&workspace, &["--input", "in.csv", "--output", "out.csv"]).success();
     assert_eq!(read(&workspace, "out.csv"), "text,label,probability\n");
-    for (output, problem) in [("in.csv", "is the input"), (".", "is a folder"), ("out.jsonl", "another format")] {
+    for (output, problem) in
+        [("in.csv", "is the input"), (".", "is a folder"), ("out.jsonl", "another format")]
+    {
         let error = predict(&workspace, &["--input", "in.csv", "--output", output]).failure(2);
         assert!(error.contains(problem), "{error}");
     }
     assert_eq!(predict(&workspace, &["--output", "out.csv"]).code, Some(2));
     assert_eq!(predict(&workspace, &["a text", "--input", "in.csv"]).code, Some(2));
+}
+
+#[test]
+fn multi_label_models_add_a_list_and_a_probability_for_each_label() {
+    let (_, run) = trained();
+    let workspace = Workspace::new();
+    let model = workspace.path().join("model");
+    std::fs::create_dir(&model).unwrap();
+    for entry in std::fs::read_dir(run.join("best")).unwrap() {
+        let entry = entry.unwrap();
+        std::fs::copy(entry.path(), model.join(entry.file_name())).unwrap();
+    }
+    let mut config = read_json(&model.join("config.json"));
+    config["problem_type"] = "multi_label_classification".into();
+    std::fs::write(model.join("config.json"), config.to_string()).unwrap();
+    workspace.write("in.jsonl", "{\"text\": \"a joy\"}\n");
+    let text = workspace.run(&["predict", "./model", "--input", "in.jsonl"]).success().json();
+    let answer = workspace.run(&["predict", "./model", "a joy"]).success().json();
+    let keys: Vec<&String> = text.as_object().unwrap().keys().collect();
+    assert_eq!(keys, ["text", "labels", "probability_negative", "probability_positive"]);
+    assert_eq!(text["labels"], answer["labels"]);
+    for label in ["negative", "positive"] {
+        let number = |value: &Value| value.as_f64().unwrap();
+        let difference =
+            number(&text[format!("probability_{label}")]) - number(&answer["probabilities"][label]);
+        assert!(difference.abs() < 1e-6, "{text}, {answer}");
+    }
+    workspace.write("in.csv", "text\na joy\n");
+    let csv = workspace.run(&["predict", "./model", "--input", "in.csv"]).success().stdout;
+    let quoted = answer["labels"].to_string().replace('"', "\"\"");
+    assert!(csv.starts_with("text,labels,probability_negative,") && csv.contains(&quoted), "{csv}");
 }

@@ -1,13 +1,13 @@
 //! Predictions for the rows of a file, as columns of a copy.
 
 use super::lines::Input;
-use crate::catalog::FileFormat;
+use crate::catalog::{FileFormat, ProblemType};
 use crate::cli::args::PredictArgs;
 use crate::cli::output::{self, STDOUT};
 use crate::data::{InputTable, NewColumn, NewValues, TextColumns, unique_names};
 use crate::error::{Error, Result};
 use crate::files::write_atomic_with;
-use crate::predict::{ModelOutput, Prediction, Predictor};
+use crate::predict::{ModelOutput, Predictor};
 use flate2::write::GzEncoder;
 use std::fs::File;
 use std::io::{BufWriter, IsTerminal, Write};
@@ -22,13 +22,14 @@ const BATCH: usize = 1024;
 /// # Errors
 /// [`Error::Usage`] for an output that cannot be used, [`Error::Data`] for an invalid row, errors of the model.
 pub(super) fn predict_table(predictor: &mut Predictor, args: &PredictArgs, input: &Path) -> Result<()> {
-    let given = TextColumns { text: args.text_column.as_deref(), text_pair: args.text_pair_column.as_deref() };
+    let given =
+        TextColumns { text: args.text_column.as_deref(), text_pair: args.text_pair_column.as_deref() };
     let table = InputTable::open(input, predictor.spec(), given, predictor.is_pair())?;
     let output = args.output.as_deref().filter(|path| *path != Path::new("-"));
     check_output(input, &table, output)?;
     table.notes().iter().for_each(output::stderr_line);
 
-    let mut columns = PredictedColumns { is_regression: predictor.is_regression(), ..PredictedColumns::default() };
+    let mut columns = PredictedColumns::new(predictor);
     let mut inputs: Vec<Input> = Vec::new();
     table.read(&mut |texts| {
         inputs.push(texts);
@@ -63,7 +64,8 @@ fn write_compressed(
             encoder.finish().map_err(Error::writing(path))?;
         }
         Some("zst" | "zstd") => {
-            let mut encoder = zstd::stream::write::Encoder::new(&mut file, 0).map_err(Error::writing(path))?;
+            let mut encoder =
+                zstd::stream::write::Encoder::new(&mut file, 0).map_err(Error::writing(path))?;
             write(&mut encoder)?;
             encoder.finish().map_err(Error::writing(path))?;
         }
@@ -83,9 +85,9 @@ fn check_output(input: &Path, table: &InputTable<'_>, output: Option<&Path>) -> 
             _ => Ok(()),
         };
     };
-    let is_input = std::fs::canonicalize(output).ok().is_some_and(|output| {
-        std::fs::canonicalize(input).is_ok_and(|input| input == output)
-    });
+    let is_input = std::fs::canonicalize(output)
+        .ok()
+        .is_some_and(|output| std::fs::canonicalize(input).is_ok_and(|input| input == output));
     if is_input {
         return Err(Error::Usage(format!("--output {} is the input; name another file", output.display())));
     }
@@ -102,32 +104,57 @@ fn check_output(input: &Path, table: &InputTable<'_>, output: Option<&Path>) -> 
     }
 }
 
-/// The columns of predictions, row by row.
-#[derive(Default)]
+/// The columns of predictions, row by row. Each kind of model fills some of them.
 struct PredictedColumns {
-    is_regression: bool,
-    /// The most probable label and its probability, of a classification.
+    problem_type: ProblemType,
+    /// The labels of the model.
+    names: Vec<String>,
+    /// The most probable label of a single-label classification.
     labels: Vec<String>,
+    /// Its probability.
     probabilities: Vec<f32>,
+    /// The predicted labels of a multi-label classification.
+    label_lists: Vec<Vec<String>>,
+    /// For each of the labels, its probability in a multi-label classification.
+    by_label: Vec<Vec<f32>>,
     /// The score of a regression.
     scores: Vec<f32>,
 }
 
 impl PredictedColumns {
+    fn new(predictor: &Predictor) -> Self {
+        let names = predictor.labels().to_vec();
+        PredictedColumns {
+            problem_type: predictor.problem_type(),
+            labels: Vec::new(),
+            probabilities: Vec::new(),
+            label_lists: Vec::new(),
+            by_label: vec![Vec::new(); names.len()],
+            scores: Vec::new(),
+            names,
+        }
+    }
+
     /// Predicts for `inputs`, which are empty afterwards.
     fn predict(&mut self, predictor: &mut Predictor, inputs: &mut Vec<Input>) -> Result<()> {
         for prediction in predictor.predict_all(inputs)? {
-            self.push(prediction);
+            self.push(prediction.output);
         }
         inputs.clear();
         Ok(())
     }
 
-    fn push(&mut self, prediction: Prediction) {
-        match prediction.output {
+    fn push(&mut self, output: ModelOutput) {
+        match output {
             ModelOutput::Label { label, probability, .. } => {
                 self.labels.push(label);
                 self.probabilities.push(probability);
+            }
+            ModelOutput::Labels { labels, probabilities } => {
+                self.label_lists.push(labels);
+                for (column, (_, probability)) in self.by_label.iter_mut().zip(probabilities) {
+                    column.push(probability);
+                }
             }
             ModelOutput::Score { score, .. } => self.scores.push(score),
         }
@@ -135,14 +162,21 @@ impl PredictedColumns {
 
     /// The columns, with names that are unique among `names`.
     fn into_columns(self, names: &[String]) -> Vec<NewColumn> {
-        let PredictedColumns { labels, probabilities, scores, .. } = self;
-        let columns = if self.is_regression {
-            vec![("score".to_string(), NewValues::Number(scores))]
-        } else {
-            vec![
-                ("label".to_string(), NewValues::Text(labels)),
-                ("probability".to_string(), NewValues::Number(probabilities)),
-            ]
+        let columns: Vec<(String, NewValues)> = match self.problem_type {
+            ProblemType::SingleLabelClassification => vec![
+                ("label".into(), NewValues::Text(self.labels)),
+                ("probability".into(), NewValues::Number(self.probabilities)),
+            ],
+            ProblemType::MultiLabelClassification => {
+                let by_label = self.names.iter().zip(self.by_label);
+                let by_label =
+                    by_label.map(|(name, column)| (format!("probability_{name}"), NewValues::Number(column)));
+                [("labels".into(), NewValues::TextList(self.label_lists))]
+                    .into_iter()
+                    .chain(by_label)
+                    .collect()
+            }
+            ProblemType::Regression => vec![("score".into(), NewValues::Number(self.scores))],
         };
         let (wanted, values): (Vec<String>, Vec<NewValues>) = columns.into_iter().unzip();
         let names = unique_names(names, &wanted).into_iter();

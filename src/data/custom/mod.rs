@@ -12,6 +12,6 @@ mod notes;
 #[cfg(test)]
 mod tests;
 
-pub(super) use columns::infer_text_columns;
 pub use columns::infer_columns;
+pub(super) use columns::infer_text_columns;
 pub(super) use load::{load, load_split};

@@ -57,7 +57,12 @@ pub(in crate::data::read) fn copy_with(
     }
 }
 
-fn copy(file: &File, metadata: &ParquetMetaData, columns: &[NewColumn], out: &mut (dyn Write + Send)) -> Outcome<()> {
+fn copy(
+    file: &File,
+    metadata: &ParquetMetaData,
+    columns: &[NewColumn],
+    out: &mut (dyn Write + Send),
+) -> Outcome<()> {
     let properties = WriterProperties::builder().set_compression(Compression::SNAPPY).build();
     let schema = extended_schema(metadata, columns)?;
     let mut writer = SerializedFileWriter::new(out, schema, Arc::new(properties))?;

@@ -1,7 +1,7 @@
 //! CSV and other delimited text.
 
-use super::copy::{Destination, NewColumns};
 use super::cell::{Cell, OnRow, Position, row_error};
+use super::copy::{Destination, NewColumns};
 use super::dialect::{Dialect, Hints, delimiter_name};
 use crate::data::read::text_file::{RowReader, TextFile};
 use crate::error::{Error, Result};

@@ -1,7 +1,7 @@
 //! JSON Lines, and JSON arrays of objects. The keys of the objects are the columns.
 
-use super::copy::{Destination, NewColumns};
 use super::cell::{OnRow, Position, row_error};
+use super::copy::{Destination, NewColumns};
 use super::json_layout::Layout;
 use super::json_values::{Keys, Object, Row, Rows, ValueSink, without_non_finite};
 use super::non_finite::NonFiniteReader;
@@ -90,7 +90,8 @@ impl<'p> Json<'p> {
             let object = object.trim_ascii().strip_suffix(b"}").unwrap_or(object).trim_ascii_end();
             let comma = if object == b"{" || members.is_empty() { "" } else { "," };
             let end = if is_array { "" } else { "\n" };
-            let parts = [start.as_bytes(), object, comma.as_bytes(), members.as_bytes(), b"}", end.as_bytes()];
+            let parts =
+                [start.as_bytes(), object, comma.as_bytes(), members.as_bytes(), b"}", end.as_bytes()];
             parts.iter().try_for_each(|part| writer.write_all(part)).map_err(Error::writing(name))
         };
         if self.layout == Layout::Lines {

@@ -14,9 +14,9 @@ mod record;
 #[cfg(test)]
 mod tests;
 
-pub(in crate::data) use copy::Destination;
 pub(super) use cell::{Cell, OnRow};
 pub(in crate::data) use cell::{LabelValue, Position, row_error};
+pub(in crate::data) use copy::Destination;
 pub(in crate::data) use open::{Table, TableOptions};
 pub(super) use record::ColumnIndices;
 pub(in crate::data) use record::{ColumnNames, Record, available_columns};
