@@ -1,6 +1,5 @@
 //! Data that changed since a run was trained on it.
 
-use super::dir::RunDir;
 use crate::catalog::SplitName;
 use crate::error::{Error, Result};
 use crate::event::{Event, SplitDigest};
@@ -10,7 +9,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 /// The digests of the splits of a dataset.
-type Digests = BTreeMap<SplitName, SplitDigest>;
+pub(super) type Digests = BTreeMap<SplitName, SplitDigest>;
 
 /// What a resumed run does if its data changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,38 +21,15 @@ pub(super) enum ChangedData {
 }
 
 /// What the log of a run has about its data.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct RecordedData {
     /// Whether the run was started before.
-    is_started: bool,
-    /// The newest digests.
-    digests: Option<Digests>,
+    pub(super) is_started: bool,
+    /// The newest digests; `None` in logs of version 0.1.
+    pub(super) digests: Option<Digests>,
 }
 
 impl RecordedData {
-    /// Reads the log of the run in `dir`.
-    pub(super) fn read(dir: &RunDir) -> Result<Self> {
-        const KIND: &[u8] = br#""kind":"started""#;
-        let path = dir.events_file();
-        let text = match std::fs::read(&path) {
-            Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(RecordedData::default()),
-            text => text.map_err(Error::reading(&path))?,
-        };
-        let mut recorded = RecordedData::default();
-        for line in text.split(|byte| *byte == b'\n') {
-            if !line.windows(KIND.len()).take(32).any(|part| part == KIND) {
-                continue;
-            }
-            if let Ok(Event::Started(started)) = serde_json::from_slice(line) {
-                recorded.is_started = true;
-                if !started.data.is_empty() {
-                    recorded.digests = Some(started.data);
-                }
-            }
-        }
-        Ok(recorded)
-    }
-
     /// Compares the data of a run with what its log has. Returns a note about data that changed and are accepted, or
     /// that cannot be compared.
     ///
@@ -141,7 +117,12 @@ mod tests {
             old.check(&custom, &before, ChangedData::Refuse).unwrap(),
             Some(Event::Note { .. })
         ));
-        assert!(RecordedData::default().check(&custom, &before, ChangedData::Refuse).unwrap().is_none());
+        assert!(
+            RecordedData { is_started: false, digests: None }
+                .check(&custom, &before, ChangedData::Refuse)
+                .unwrap()
+                .is_none()
+        );
         let error =
             |spec: &RunSpec, found: &Digests| recorded.check(spec, found, ChangedData::Refuse).unwrap_err();
         let more = error(&custom, &digests([108, 12], "cd"));

@@ -122,10 +122,7 @@ impl RunDir {
     pub fn spec(&self) -> Result<RunSpec> {
         let path = self.spec_file();
         let text = read_regular_to_string(&path).map_err(Error::reading(&path))?;
-        let spec = spec::from_toml(&text, &path)?;
-        // Runs of version 0.1 did not stratify the rows that they held out.
-        let is_old = spec.task().is_custom() && spec.validation_file.is_none() && spec.stratify.is_none();
-        Ok(if is_old { RunSpec { stratify: Some(false), ..spec } } else { spec })
+        spec::from_toml(&text, &path).map(with_defaults_of_runs)
     }
 
     /// Whether the directory is that of a run: whether it has any of the files that only runs have, readable or not.
@@ -210,6 +207,13 @@ pub fn seed_dirs(dir: &Path, spec: &RunSpec) -> Vec<PathBuf> {
     }
     let seeds = (0..spec.repeats).map(|repeat| dir.join(format!("seed-{}", spec.seed + repeat)));
     seeds.filter(|dir| dir.is_dir()).collect()
+}
+
+/// The recorded specification of a run with what keys mean that it lacks: runs of version 0.1 did not stratify the rows
+/// that they held out.
+pub(super) fn with_defaults_of_runs(spec: RunSpec) -> RunSpec {
+    let is_old = spec.task().is_custom() && spec.validation_file.is_none() && spec.stratify.is_none();
+    if is_old { RunSpec { stratify: Some(false), ..spec } } else { spec }
 }
 
 #[cfg(test)]

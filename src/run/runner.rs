@@ -333,7 +333,7 @@ fn train_seed(
     let folder = OpenFolder::open(dir.path())?;
     let recorded = recorded(dir)?;
     let notes = check_unchanged(dir, recorded.spec.as_ref(), spec)?;
-    let recorded_data = RecordedData::read(dir)?;
+    let recorded_data = RecordedData { is_started: recorded.spec.is_some(), digests: recorded.data };
     // A run whose data changed stays as it is.
     let is_refused = AtomicBool::new(false);
     // Shared by the training and the gauges thread.

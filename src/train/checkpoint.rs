@@ -91,12 +91,24 @@ pub(super) fn save(dir: &Path, state: &LoopState, tensors: &[TensorSource<'_>]) 
     let path = dir.join(relative_path(state.step));
     let bytes = retry_while_full(|| write_dir_atomic(&path, |folder| write(folder, state, tensors)))?;
     // Later checkpoints are damaged ones, which the training did not resume from.
-    let (later, earlier): (Vec<_>, Vec<_>) = list(dir).into_iter().partition(|(step, _)| *step > state.step);
-    let outdated = earlier.into_iter().rev().skip(SAVE_TOTAL_LIMIT);
-    for (_, old) in later.into_iter().chain(outdated) {
+    for (_, later) in list(dir).into_iter().filter(|(step, _)| *step > state.step) {
+        std::fs::remove_dir_all(&later).map_err(Error::writing(&later))?;
+    }
+    remove_outdated(dir, state.step)?;
+    Ok(bytes)
+}
+
+/// Removes all but the newest few checkpoints up to `step`. Also done when a training resumes: a killed process may not
+/// have come to it.
+///
+/// # Errors
+/// [`Error::Write`] with the checkpoint that cannot be removed.
+pub(super) fn remove_outdated(dir: &Path, step: u64) -> Result<()> {
+    let earlier = list(dir).into_iter().rev().filter(|(earlier, _)| *earlier <= step);
+    for (_, old) in earlier.skip(SAVE_TOTAL_LIMIT) {
         std::fs::remove_dir_all(&old).map_err(Error::writing(&old))?;
     }
-    Ok(bytes)
+    Ok(())
 }
 
 fn write(folder: &Path, state: &LoopState, tensors: &[TensorSource<'_>]) -> Result<()> {
@@ -259,7 +271,13 @@ mod tests {
         assert_eq!(state.changes[1].command, Command::LearningRate(1.0 / 3.0));
         assert_eq!((state.changes.len(), state.changes[0].step), (2, 2));
         assert_eq!(loaded, engine(1_000_000.0 / 3.0));
-        assert_eq!(list(dir.path()).iter().map(|(step, _)| *step).collect::<Vec<_>>(), [10, 1_000_000]);
+        let steps = || list(dir.path()).iter().map(|(step, _)| *step).collect::<Vec<_>>();
+        assert_eq!(steps(), [10, 1_000_000]);
+        std::fs::create_dir(dir.path().join(relative_path(7))).unwrap();
+        remove_outdated(dir.path(), 10).unwrap();
+        assert_eq!(steps(), [7, 10, 1_000_000]);
+        remove_outdated(dir.path(), 1_000_000).unwrap();
+        assert_eq!(steps(), [10, 1_000_000]);
     }
 
     #[test]

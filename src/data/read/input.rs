@@ -174,12 +174,15 @@ fn open_file(path: &Path) -> Result<File> {
 
 fn first_bytes(reader: impl Read) -> std::io::Result<Vec<u8>> {
     let mut start = Vec::new();
-    reader.take(32).read_to_end(&mut start)?;
+    reader.take(512).read_to_end(&mut start)?;
     Ok(start)
 }
 
 /// An error if the first bytes are those of a format that is not supported.
 fn check_format(path: &Path, start: &[u8]) -> Result<()> {
+    if start.get(257..262) == Some(b"ustar") {
+        return Err(Error::data(path, None, "is a tar archive; unpack it"));
+    }
     match UNSUPPORTED.iter().find(|(magic, _)| start.starts_with(magic)) {
         Some((_, what)) => Err(Error::data(path, None, format!("is {what}"))),
         None => Ok(()),

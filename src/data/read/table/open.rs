@@ -68,14 +68,15 @@ impl<'p> Table<'p> {
         let by_extension = FileFormat::of(path);
         let file = TextFile::open(input, options.encoding)?;
         let wanted = options.columns.map(ColumnNames::required).unwrap_or_default();
+        let all = options.columns.map(ColumnNames::all).unwrap_or_default();
         let content = match by_extension {
             Some(FileFormat::Parquet) => {
                 return Err(Error::data(path, None, "is not a Parquet file: it does not begin with PAR1"));
             }
-            Some(FileFormat::Json) => Content::Json(Json::open(file, &wanted)?),
+            Some(FileFormat::Json) => Content::Json(Json::open(file, &all)?),
             other => {
                 if is_json(&file, other)? {
-                    Content::Json(Json::open(file, &wanted)?)
+                    Content::Json(Json::open(file, &all)?)
                 } else {
                     let hints = Hints {
                         delimiter: options.delimiter,

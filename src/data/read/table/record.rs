@@ -18,6 +18,15 @@ pub(in crate::data) struct ColumnNames {
 }
 
 impl ColumnNames {
+    /// The names of all columns.
+    pub(super) fn all(&self) -> Vec<&str> {
+        [Some(&self.text), self.text_pair.as_ref(), Some(&self.label)]
+            .into_iter()
+            .flatten()
+            .map(String::as_str)
+            .collect()
+    }
+
     /// The names of the columns that a file needs: the texts, and the label if it is required.
     pub(super) fn required(&self) -> Vec<&str> {
         let label = self.is_label_required.then_some(&self.label);
