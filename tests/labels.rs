@@ -4,7 +4,9 @@
 use glue_tui::batch::{Batch, Encoded};
 use glue_tui::files::ModelFolder;
 use glue_tui::nn::{self, Array, BuildOptions, OptimizerConfig, Weights};
+
 use glue_tui::spec::{DeviceSpec, EngineChoice, Precision};
+use glue_tui::train::argmax;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -57,8 +59,18 @@ impl Workspace {
         let tokenizer = json!({"tokenizer_class": "BertTokenizer", "do_lower_case": true});
         self.write(&format!("{name}/tokenizer_config.json"), tokenizer.to_string());
         let names: Vec<String> = (0..outputs).map(|output| output.to_string()).collect();
-        let weights = nn::from_config(&options(&ModelFolder::on_disk(self.path(name)), &names));
-        self.write_weights(name, &weights.unwrap().engine.weights().unwrap());
+        let folder = ModelFolder::on_disk(self.path(name));
+        // The first random weights with which the model predicts every label for some text.
+        let weights = (1..).find_map(|seed| {
+            let mut engine =
+                nn::from_config(&BuildOptions { seed, ..options(&folder, &names) }).unwrap().engine;
+            let rows = TEXTS.map(encode);
+            let predicted =
+                engine.logits(&Batch::new(&rows)).unwrap().into_iter().map(|logits| argmax(&logits));
+            let distinct = predicted.collect::<std::collections::BTreeSet<_>>().len();
+            (distinct == outputs).then(|| engine.weights().unwrap())
+        });
+        self.write_weights(name, &weights.unwrap());
     }
 
     fn write_weights(&self, name: &str, weights: &Weights) {
@@ -150,6 +162,13 @@ fn options<'a>(folder: &'a ModelFolder, labels: &'a [String]) -> BuildOptions<'a
         max_tokens_per_pass: None,
         threads: None,
     }
+}
+
+/// The tokens of a text, whose words are in the vocabulary.
+fn encode(text: &str) -> Encoded {
+    let id = |word: &str| WORDS.iter().position(|known| *known == word).unwrap() as u32;
+    let ids: Vec<u32> = ["[CLS]"].into_iter().chain(text.split(' ')).chain(["[SEP]"]).map(id).collect();
+    Encoded { type_ids: vec![0; ids.len()], ids, label: None }
 }
 
 fn id2label(names: &[&str]) -> Value {
@@ -353,8 +372,7 @@ fn problem_type_decides_how_logits_become_probabilities() {
         let folder = ModelFolder::on_disk(workspace.path(name));
         let names = vec![String::from("x"); outputs];
         let mut engine = nn::build(&options(&folder, &names)).unwrap().engine;
-        // [CLS] not very good [SEP]
-        let encoded = Encoded { ids: vec![2, 11, 10, 5, 3], type_ids: vec![0; 5], label: None };
+        let encoded = encode("not very good");
         let logits: Vec<f64> =
             engine.logits(&Batch::new([&encoded])).unwrap().concat().into_iter().map(f64::from).collect();
         let total: f64 = logits.iter().map(|logit| logit.exp()).sum();
@@ -473,13 +491,14 @@ fn weights_that_are_not_finite_are_refused_with_the_name_of_the_tensor() {
     }
     // Finite weights whose logits are not.
     let mut large = weights.clone();
-    for Array { data, .. } in large.values_mut() {
-        for value in data.iter_mut() {
-            *value *= 1e30;
-        }
+    for (name, sign) in [("classifier.weight", -1.0), ("classifier.bias", 1.0)] {
+        let Array { data, .. } = large.get_mut(name).unwrap();
+        let half = data.len() / 2;
+        data[..half].fill(f32::MAX);
+        data[half..].fill(sign * f32::MAX);
     }
     workspace.write_weights("m", &large);
-    assert!(workspace.error(3, &["predict", "m", "good"]).contains("model m: output 0 is"));
+    assert!(workspace.error(3, &["predict", "m", "good"]).contains("model m: output "));
 }
 
 #[cfg(unix)]
