@@ -3,7 +3,7 @@
 mod evaluation;
 mod output;
 
-pub use evaluation::EvalOptions;
+pub use evaluation::{EvalOptions, EvalRows};
 use evaluation::{custom_spec, match_outputs};
 pub use output::{Attributions, ModelOutput, Prediction, WordAttribution};
 
@@ -294,6 +294,19 @@ impl Predictor {
         &self.labels
     }
 
+    /// The specification of the run of the model, if an evaluation uses only some rows of its data.
+    pub fn subsampled_by(&self, options: &EvalOptions<'_>) -> Option<&RunSpec> {
+        let spec =
+            self.spec.as_ref().filter(|spec| options.task.is_none_or(|task| spec.task.name() == task))?;
+        let has_same_rows = options.data_dir.is_none() || options.data_dir == spec.data_dir.as_deref();
+        let count = match options.split {
+            SplitName::Train => spec.max_train_samples,
+            _ => spec.max_eval_samples,
+        };
+        let is_of_run = options.rows == EvalRows::OfRun && options.set.is_empty() && has_same_rows;
+        (is_of_run && count.is_some()).then_some(spec)
+    }
+
     /// Evaluates a split of a task. The labels of the model are matched with those of the task by name. The rows are in
     /// `data_dir`, or else where the specification of the run has them. The validation split includes metrics of the
     /// extra validation splits, as MNLI's mismatched one.
@@ -321,10 +334,12 @@ impl Predictor {
         nn::permute_outputs(self.engine.as_mut(), &matched.order)?;
         self.labels = matched.names;
         self.notes.extend(matched.note);
-        let mut scores = self.evaluate_split(task, split, (options.data_dir, custom.as_ref()), hub, watch)?;
+        let subsampled = self.subsampled_by(options).cloned();
+        let place = (options.data_dir, custom.as_ref(), subsampled.as_ref());
+        let mut scores = self.evaluate_split(task, split, place, hub, watch)?;
         let is_extra = |split: &&SplitSpec| split.name.role() == SplitRole::ExtraValidation;
         for extra in task.splits.iter().filter(is_extra).filter(|_| split == SplitName::Validation) {
-            let other = self.evaluate_split(task, extra.name, (options.data_dir, None), hub, watch)?;
+            let other = self.evaluate_split(task, extra.name, place, hub, watch)?;
             add_metrics_from(&other, extra.name, task, &mut scores);
         }
         Ok(scores)
@@ -339,17 +354,22 @@ impl Predictor {
         &mut self,
         task: &'static Task,
         split: SplitName,
-        (data_dir, custom): (Option<&Path>, Option<&RunSpec>),
+        (data_dir, custom, subsampled): (Option<&Path>, Option<&RunSpec>, Option<&RunSpec>),
         hub: &Hub,
         watch: &mut dyn FnMut(Progress),
     ) -> Result<Scores> {
         let own = custom.or(self.spec.as_ref()).filter(|spec| spec.task.name() == task.name);
         let own = own.map_or(DatasetSource::for_task(task, None), DatasetSource::from_spec);
+        let own = if subsampled.is_some() { own.subsampled() } else { own };
         let data_dir = data_dir.or(own.data_dir);
         let place = DatasetSource { data_dir, labels: Some(&self.labels), ..own };
         let cancelled = AtomicBool::new(false);
         let mut context = data::LoadContext { hub, on_progress: watch, cancelled: &cancelled };
         let rows = data::load_split(place, split, &mut context)?;
+        let rows = match subsampled {
+            Some(spec) => data::subsample_split(spec, split, rows),
+            None => rows,
+        };
         if rows.is_empty() || rows.iter().any(|row| row.label.is_none()) {
             return Err(Error::Usage(format!(
                 "the {} split of {} has no labels, so it cannot be evaluated",

@@ -20,6 +20,18 @@ pub struct EvalOptions<'a> {
     pub label_map: &'a LabelMap,
     /// Keys of a specification that name the files of task `custom`.
     pub set: &'a [(String, String)],
+    /// Which rows of the split.
+    pub rows: EvalRows,
+}
+
+/// Which rows of a split are evaluated.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum EvalRows {
+    /// Those that the run of the model uses, which `max_eval_samples` limits; every row if the model is not from a run, or
+    /// if other data is named.
+    OfRun,
+    /// Every row.
+    All,
 }
 
 /// The specification with the files of task `custom`; `None` if they are those of the model's own run.
