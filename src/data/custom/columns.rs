@@ -72,7 +72,10 @@ fn check_column(file: &Path, names: &[String], key: &str, name: &str) -> Result<
 }
 
 /// The text column, or the two text columns of pairs, if the names are unambiguous.
-fn infer_text_columns(names: &[String], label: &LabelColumns) -> Option<(String, Option<String>)> {
+pub(in crate::data) fn infer_text_columns(
+    names: &[String],
+    label: &LabelColumns,
+) -> Option<(String, Option<String>)> {
     let others: Vec<&String> = names.iter().filter(|name| !label.names().contains(name)).collect();
     let has = |name: &str| others.iter().any(|other| *other == name);
     match (has("sentence1") && has("sentence2"), has("sentence"), has("text")) {
