@@ -3,7 +3,7 @@
 mod evaluation;
 mod output;
 
-pub use evaluation::EvalOptions;
+pub use evaluation::{EvalOptions, EvalRows};
 pub use output::{Attributions, ModelOutput, Prediction, WordAttribution};
 
 use crate::batch::Batch;

@@ -114,6 +114,9 @@ pub struct TrainArgs {
     /// Resume a run from its latest checkpoint
     #[arg(long, value_name = "RUN")]
     pub resume: Option<String>,
+    /// Resume also if the rows of the run's data changed
+    #[arg(long, requires = "resume")]
+    pub accept_changed_data: bool,
     /// Replay a run from its start, with its mid-run changes
     #[arg(long, value_name = "RUN", conflicts_with = "resume")]
     pub replay: Option<String>,
@@ -193,6 +196,9 @@ pub struct EvalArgs {
     /// Read the files of the task from this folder [default: that of the run, or else the hub]
     #[arg(long, value_name = "DIR")]
     pub data_dir: Option<PathBuf>,
+    /// Evaluate every row of the split, also if the run used only max_eval_samples of them
+    #[arg(long)]
+    pub all_rows: bool,
     /// Labels of the model and those of the task that they stand for, where the names differ
     #[arg(long, value_name = "A=B,…", value_parser = LabelMap::from_str)]
     pub label_map: Option<LabelMap>,

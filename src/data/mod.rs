@@ -5,6 +5,7 @@
 
 mod custom;
 mod dataset;
+mod digest;
 mod find;
 mod load;
 pub mod order;
@@ -15,7 +16,7 @@ mod tokenizer;
 mod wordpiece_cache;
 
 pub use custom::infer_columns;
-pub use dataset::{Dataset, Example, subsample};
+pub use dataset::{Dataset, Example, subsample, subsample_split};
 pub use load::{load, load_split};
 pub use source::{DatasetSource, LoadContext};
 pub use statistics::{LengthHistogram, SplitStatistics, text_set};

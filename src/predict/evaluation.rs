@@ -28,12 +28,37 @@ pub struct EvalOptions<'a> {
     pub label_map: &'a LabelMap,
     /// Keys of a specification that name the files of task `custom`.
     pub set: &'a [(String, String)],
+    /// Which rows of the split.
+    pub rows: EvalRows,
+}
+
+/// Which rows of a split are evaluated.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum EvalRows {
+    /// Those that the run of the model uses, which `max_eval_samples` limits; every row if the model is not from a run, or
+    /// if other data is named.
+    OfRun,
+    /// Every row.
+    All,
 }
 
 impl Predictor {
     /// The names of the outputs. After an evaluation they are those of the task, in its order.
     pub fn labels(&self) -> &[String] {
         &self.labels
+    }
+
+    /// The specification of the run of the model, if an evaluation uses only some rows of its data.
+    pub fn subsampled_by(&self, options: &EvalOptions<'_>) -> Option<&RunSpec> {
+        let spec =
+            self.spec.as_ref().filter(|spec| options.task.is_none_or(|task| spec.task.name() == task))?;
+        let has_same_rows = options.data_dir.is_none() || options.data_dir == spec.data_dir.as_deref();
+        let count = match options.split {
+            SplitName::Train => spec.max_train_samples,
+            _ => spec.max_eval_samples,
+        };
+        let is_of_run = options.rows == EvalRows::OfRun && options.set.is_empty() && has_same_rows;
+        (is_of_run && count.is_some()).then_some(spec)
     }
 
     /// Evaluates a split of a task. The labels of the model are matched with those of the task by name. The rows are in
@@ -61,10 +86,12 @@ impl Predictor {
             None => task.labels.clone(),
         };
         self.match_labels(task, &labels, options.label_map)?;
-        let mut scores = self.evaluate_split(task, split, (options.data_dir, custom.as_ref()), hub, watch)?;
+        let subsampled = self.subsampled_by(options).cloned();
+        let place = (options.data_dir, custom.as_ref(), subsampled.as_ref());
+        let mut scores = self.evaluate_split(task, split, place, hub, watch)?;
         let is_extra = |split: &&SplitSpec| split.name.role() == SplitRole::ExtraValidation;
         for extra in task.splits.iter().filter(is_extra).filter(|_| split == SplitName::Validation) {
-            let other = self.evaluate_split(task, extra.name, (options.data_dir, None), hub, watch)?;
+            let other = self.evaluate_split(task, extra.name, place, hub, watch)?;
             add_metrics_from(&other, extra.name, task, &mut scores);
         }
         Ok(scores)
@@ -169,17 +196,22 @@ impl Predictor {
         &mut self,
         task: &'static Task,
         split: SplitName,
-        (data_dir, custom): (Option<&Path>, Option<&RunSpec>),
+        (data_dir, custom, subsampled): (Option<&Path>, Option<&RunSpec>, Option<&RunSpec>),
         hub: &Hub,
         watch: &mut dyn FnMut(Progress),
     ) -> Result<Scores> {
         let own = custom.or(self.spec.as_ref()).filter(|spec| spec.task.name() == task.name);
         let own = own.map_or(DatasetSource::for_task(task, None), DatasetSource::from_spec);
+        let own = if subsampled.is_some() { own.subsampled() } else { own };
         let data_dir = data_dir.or(own.data_dir);
         let place = DatasetSource { data_dir, labels: Some(&self.labels), ..own };
         let cancelled = AtomicBool::new(false);
         let mut context = data::LoadContext { hub, on_progress: watch, cancelled: &cancelled };
         let rows = data::load_split(place, split, &mut context)?;
+        let rows = match subsampled {
+            Some(spec) => data::subsample_split(spec, split, rows),
+            None => rows,
+        };
         if rows.is_empty() || rows.iter().any(|row| row.label.is_none()) {
             return Err(Error::Usage(format!(
                 "the {} split of {} has no labels, so it cannot be evaluated",

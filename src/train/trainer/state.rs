@@ -68,6 +68,7 @@ impl<'a> Trainer<'a> {
             steps_per_epoch: plan.steps_per_epoch,
             labels: setup.labels.names(),
             rows: [setup.train.len(), rows(SplitName::Validation), rows(SplitName::Test)],
+            data: setup.digests.clone(),
             trainable_parameters: setup.built.trainable_parameters,
             planned_memory: setup.planned_memory,
             product_rate: setup.product_rate,
