@@ -141,6 +141,11 @@ impl Predictor {
         Ok(())
     }
 
+    /// The specification of the run that the model is from, if any.
+    pub fn spec(&self) -> Option<&RunSpec> {
+        self.spec.as_ref()
+    }
+
     /// Notes for the user about choices of the engine, one sentence each.
     pub fn notes(&self) -> &[String] {
         &self.notes
