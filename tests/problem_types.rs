@@ -13,7 +13,7 @@ struct Workspace {
 
 /// Settings with which the embedded encoder learns a few words.
 const TRAINING: &str = "task = \"custom\"\ntrain_file = \"train.csv\"\nvalidation_file = \"validation.csv\"\n\
-    learning_rate = 1e-3\nnum_train_epochs = 6\nper_device_train_batch_size = 16\nmax_seq_length = 32\nthreads = 1\n";
+    learning_rate = 1e-3\nnum_train_epochs = 10\nper_device_train_batch_size = 8\nmax_seq_length = 32\nthreads = 1\n";
 
 impl Workspace {
     fn new(settings: &str) -> Self {
