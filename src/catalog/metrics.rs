@@ -134,7 +134,7 @@ metrics! {
     }
     /// Mean over the labels of their average precision.
     AveragePrecision = "average_precision" {
-        short_name: "average precision",
+        short_name: "AP",
         title: "Average precision",
         problem_types: &[ProblemType::MultiLabelClassification],
         direction: Direction::Maximize,

@@ -86,5 +86,5 @@ fn rows_with_a_wrong_set_come_first() {
         assert_shows(&app, expected);
     }
     press_keys(&mut app, "<esc>m,,");
-    assert_shows(&app, "evaluation 1 of 3: before training");
+    assert_shows(&app, "evaluation 1 of 3: before");
 }

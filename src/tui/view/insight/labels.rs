@@ -3,7 +3,6 @@
 use crate::event::ClassScores;
 use crate::format;
 use crate::text;
-use crate::tui::layout::PANE_FRAME;
 use crate::tui::state::App;
 use crate::tui::state::insight::LoadedReport;
 use crate::tui::theme::Role;
@@ -14,11 +13,13 @@ use ratatui::widgets::Widget;
 
 /// Maximum width of a name.
 const NAME: usize = 24;
+/// Height of the borders of the pane.
+const BORDERS: u16 = 2;
 
 /// Height of the pane with every label.
 pub(super) fn height(loaded: &LoadedReport) -> u16 {
     let labels = u16::try_from(loaded.predictions().classes()).unwrap_or(u16::MAX);
-    labels.saturating_add(PANE_FRAME + 1)
+    labels.saturating_add(BORDERS + 1)
 }
 
 /// The labels in their order with their scores.
