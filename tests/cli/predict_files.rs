@@ -61,6 +61,10 @@ fn tab_separated_files_keep_their_quotes() {
     assert_eq!(lines[0], "sentence\tother\tlabel\tprobability");
     assert!(lines[1].starts_with("\"open quote\t1\t") && lines[2].starts_with("plain\t\"2\"\t"), "{lines:?}");
     assert_eq!(lines.len(), 3);
+    // The extension of the input is good enough for the output.
+    workspace.write("tabs.csv", "sentence\tother\nfine\t1\n");
+    predict(&workspace, &["--input", "tabs.csv", "--output", "out.csv"]).success();
+    assert!(read(&workspace, "out.csv").starts_with("sentence\tother\tlabel\tprobability\nfine\t1\t"));
 }
 
 #[test]
@@ -201,13 +205,28 @@ fn the_copy_is_complete_or_absent() {
     workspace.write("in.csv", "text\n");
     predict(&workspace, &["--input", "in.csv", "--output", "out.csv"]).success();
     assert_eq!(read(&workspace, "out.csv"), "text,label,probability\n");
-    for (output, problem) in
-        [("in.csv", "is the input"), (".", "is a folder"), ("out.jsonl", "another format")]
-    {
+    for (output, problem) in [
+        ("in.csv", "is the input"),
+        (".", "is a folder"),
+        ("out.jsonl", "another format"),
+        ("no/out.csv", "does not exist"),
+    ] {
         let error = predict(&workspace, &["--input", "in.csv", "--output", output]).failure(2);
         assert!(error.contains(problem), "{error}");
     }
     assert_eq!(predict(&workspace, &["--output", "out.csv"]).code, Some(2));
+    #[cfg(unix)]
+    {
+        std::os::unix::fs::symlink("out.csv", workspace.path().join("link.csv")).unwrap();
+        workspace.write("in.csv", "text\ngood\n");
+        predict(&workspace, &["--input", "in.csv", "--output", "link.csv"]).success();
+        assert!(
+            read(&workspace, "out.csv").contains("good") && workspace.path().join("link.csv").is_symlink()
+        );
+        // A device is written to, not replaced.
+        let result = predict(&workspace, &["--input", "in.csv", "--output", "/dev/stdout"]).success();
+        assert!(result.stdout.starts_with("text,label,probability\ngood,"), "{}", result.stdout);
+    }
     assert_eq!(predict(&workspace, &["a text", "--input", "in.csv"]).code, Some(2));
 }
 

@@ -44,11 +44,32 @@ pub(super) fn predict_table(predictor: &mut Predictor, args: &PredictArgs, input
             table.copy_with(&columns, Path::new(STDOUT), &mut stdout)?;
             stdout.flush().map_err(Error::writing(STDOUT))
         }
-        Some(path) => write_atomic_with(path, |temporary| {
-            let file = File::create(temporary).map_err(Error::writing(path))?;
-            write_compressed(path, BufWriter::new(file), &mut |out| table.copy_with(&columns, path, out))
-        }),
+        Some(path) => write_file(path, &mut |out| table.copy_with(&columns, path, out)),
     }
+}
+
+/// Writes a file that is complete or absent. A link is followed, and what is not a regular file, such as a pipe, is
+/// written to and not replaced.
+fn write_file(path: &Path, write: &mut dyn FnMut(&mut (dyn Write + Send)) -> Result<()>) -> Result<()> {
+    let mut create = |created: &Path| {
+        let file = File::create(created).map_err(Error::writing(path))?;
+        write_compressed(path, BufWriter::new(file), write)
+    };
+    if std::fs::metadata(path).is_ok_and(|metadata| !metadata.is_file()) {
+        return create(path);
+    }
+    let target = std::fs::canonicalize(path).unwrap_or_else(|_| path.to_path_buf());
+    write_atomic_with(&target, create)
+}
+
+/// The extension of a file in lower case, or nothing.
+fn extension(path: &Path) -> String {
+    path.extension().map_or(String::new(), |extension| extension.to_string_lossy().to_lowercase())
+}
+
+/// Whether the extension of a file is that of a compression.
+fn is_compressed(path: &Path) -> bool {
+    matches!(extension(path).as_str(), "gz" | "gzip" | "zst" | "zstd")
 }
 
 /// Writes through the compression that the extension of `path` names.
@@ -57,13 +78,13 @@ fn write_compressed(
     mut file: BufWriter<File>,
     write: &mut dyn FnMut(&mut (dyn Write + Send)) -> Result<()>,
 ) -> Result<()> {
-    match path.extension().and_then(|extension| extension.to_str()) {
-        Some("gz" | "gzip") => {
+    match extension(path).as_str() {
+        "gz" | "gzip" => {
             let mut encoder = GzEncoder::new(&mut file, flate2::Compression::default());
             write(&mut encoder)?;
             encoder.finish().map_err(Error::writing(path))?;
         }
-        Some("zst" | "zstd") => {
+        "zst" | "zstd" => {
             let mut encoder =
                 zstd::stream::write::Encoder::new(&mut file, 0).map_err(Error::writing(path))?;
             write(&mut encoder)?;
@@ -94,8 +115,22 @@ fn check_output(input: &Path, table: &InputTable<'_>, output: Option<&Path>) -> 
     if output.is_dir() {
         return Err(Error::Usage(format!("--output {} is a folder; name a file in it", output.display())));
     }
+    let folder = output.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    if !folder.is_dir() {
+        return Err(Error::Usage(format!(
+            "--output {}: the folder {} does not exist; create it first",
+            output.display(),
+            folder.display()
+        )));
+    }
+    if format == FileFormat::Parquet && is_compressed(output) {
+        return Err(Error::Usage(format!(
+            "--output {} names a compressed file, but Parquet compresses its columns itself; leave the ending out",
+            output.display()
+        )));
+    }
     match FileFormat::of(output) {
-        Some(other) if other != format => Err(Error::Usage(format!(
+        Some(other) if other != format && Some(other) != FileFormat::of(input) => Err(Error::Usage(format!(
             "--output {} has the extension of another format; the copy is {}, as the input",
             output.display(),
             format.name()
