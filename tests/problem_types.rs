@@ -125,7 +125,7 @@ const COLUMNS: &str = "label_column = [\"film\", \"food\", \"travel\"]\n";
 fn sets_of_labels_are_learned_predicted_evaluated_and_exported() {
     let workspace = Workspace::new(COLUMNS);
     write_columns(&workspace);
-    let (dir, summary, _) = workspace.train(&[]);
+    let (dir, summary, _) = workspace.train(&["num_train_epochs=30"]);
     let scores = &summary["validation"];
     assert!(number(&scores["f1_micro"]) > 0.9 && number(&scores["exact_match"]) > 0.7, "{scores}");
     assert!(number(&summary["before"]["validation"]["f1_micro"]) < 0.7);
@@ -135,7 +135,7 @@ fn sets_of_labels_are_learned_predicted_evaluated_and_exported() {
     let run = dir.file_name().unwrap().to_str().unwrap();
 
     let text = "I liked the movie and train a lot";
-    let prediction = workspace.json(&["predict", run, "--text", text]);
+    let prediction = workspace.json(&["predict", run, text]);
     assert_eq!(prediction["labels"], serde_json::json!(["film", "travel"]), "{prediction}");
     let scores = workspace.json(&["eval", run, "--split", "validation"]);
     let best = number(&summary["best"]["value"]);
@@ -147,7 +147,7 @@ fn sets_of_labels_are_learned_predicted_evaluated_and_exported() {
         serde_json::from_slice(&std::fs::read(workspace.path("exported/config.json")).unwrap()).unwrap();
     assert_eq!(config["problem_type"], "multi_label_classification");
     assert_eq!(config["id2label"]["2"], "travel");
-    let exported = workspace.json(&["predict", "exported", "--text", text]);
+    let exported = workspace.json(&["predict", "exported", text]);
     assert_eq!(exported["probabilities"], prediction["probabilities"]);
     let Some(theirs) = workspace.transformers("exported", text) else { return };
     assert_eq!(theirs["problem_type"], "multi_label_classification");
@@ -219,7 +219,7 @@ fn numbers_are_learned_predicted_evaluated_and_exported() {
     assert!(number(&scores["loss"]) < number(&summary["before"]["validation"]["loss"]));
     assert_eq!(summary["best"]["metric"], "pearson");
     let run = dir.file_name().unwrap().to_str().unwrap();
-    let predict = |text: &str| number(&workspace.json(&["predict", run, "--text", text])["score"]);
+    let predict = |text: &str| number(&workspace.json(&["predict", run, text])["score"]);
     assert!(predict("the great was good") > predict("the bad was good") + 1.0);
     let scores = workspace.json(&["eval", run, "--split", "validation"]);
     assert!((number(&scores["pearson"]) - number(&summary["best"]["value"])).abs() < 1e-6, "{scores}");
