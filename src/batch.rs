@@ -55,17 +55,17 @@ impl Batch {
     /// Concatenates `examples` in their order.
     pub fn new<'a>(examples: impl IntoIterator<Item = &'a Encoded>) -> Self {
         let mut batch = Batch { offsets: vec![0], ..Batch::default() };
-        let mut is_labelled = true;
+        let mut is_labeled = true;
         for example in examples {
             batch.ids.extend(&example.ids);
             batch.type_ids.extend(&example.type_ids);
             batch.offsets.push(batch.ids.len());
             match example.label {
                 Some(label) => batch.labels.push(label),
-                None => is_labelled = false,
+                None => is_labeled = false,
             }
         }
-        if !is_labelled {
+        if !is_labeled {
             batch.labels.clear();
         }
         batch

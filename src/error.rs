@@ -1,7 +1,10 @@
 //! The error type of the crate: one-sentence messages and exit codes.
 
+use std::cell::Cell;
 use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
+use std::sync::Once;
 
 /// A result with the error type of this crate.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -127,6 +130,50 @@ pub fn panic_message(panic: &(dyn std::any::Any + Send)) -> String {
         .unwrap_or_else(|| "panic without a message".into())
 }
 
+thread_local! {
+    /// Whether the panic hook is silent on this thread.
+    static IS_SILENT: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Calls a library on the contents of a file. A panic of the library is an error with its message, and the panic hook
+/// prints nothing about it: damaged input must not look like a bug in this program.
+///
+/// # Errors
+/// The first line of the message of the panic.
+pub fn catch_library_panic<T>(work: impl FnOnce() -> T) -> Result<T, String> {
+    static WRAP_HOOK: Once = Once::new();
+    WRAP_HOOK.call_once(|| {
+        let previous = std::panic::take_hook();
+        std::panic::set_hook(Box::new(move |panic| {
+            if !IS_SILENT.get() {
+                previous(panic);
+            }
+        }));
+    });
+    let was_silent = IS_SILENT.replace(true);
+    let result = catch_unwind(AssertUnwindSafe(work));
+    IS_SILENT.set(was_silent);
+    result.map_err(|panic| panic_message(panic.as_ref()).lines().next().unwrap_or_default().to_owned())
+}
+
 fn join(diagnostics: &[Diagnostic]) -> String {
     diagnostics.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_panic_of_a_library_is_an_error_with_one_line() {
+        assert_eq!(catch_library_panic(|| 3), Ok(3));
+        let caught = catch_library_panic(|| -> u8 { panic!("first line\nsecond") });
+        assert_eq!(caught, Err("first line".to_owned()));
+        let nested = catch_library_panic(|| {
+            let inner = catch_library_panic(|| -> u8 { panic!("inner") });
+            (inner, IS_SILENT.get())
+        });
+        assert_eq!(nested, Ok((Err("inner".to_owned()), true)));
+        assert!(!IS_SILENT.get());
+    }
 }

@@ -10,7 +10,7 @@ use std::fmt::Display;
 use unicode_segmentation::UnicodeSegmentation;
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
-/// The maximum number of combining marks on one character. More would overlap the neighbouring lines.
+/// The maximum number of combining marks on one character. More would overlap the neighboring lines.
 const MAX_MARKS: usize = 4;
 
 /// A count with its noun: "1 row", "3 rows", "2 classes", "0 queries".
@@ -31,10 +31,11 @@ pub fn plural<N: Copy + Display + PartialEq + From<u8>>(count: N, noun: &str) ->
 /// The text with each control and direction character replaced by a visible symbol of one cell, so that it
 /// cannot move the cursor or misrepresent its content.
 pub fn sanitize(text: &str) -> String {
-    text.chars().map(visible).collect()
+    text.chars().map(drawn_char).collect()
 }
 
-fn visible(c: char) -> char {
+/// The symbol of one cell that is drawn for a control or direction character; any other character itself.
+fn drawn_char(c: char) -> char {
     match c {
         '\n' | '\r' | '\t' => ' ',
         '\0'..='\x1f' => char::from_u32(0x2400 + c as u32).unwrap_or('\u{fffd}'),
@@ -109,7 +110,7 @@ pub fn clusters(text: &str) -> impl DoubleEndedIterator<Item = (usize, &str)> {
     text.grapheme_indices(true)
 }
 
-/// The width of [`shown`]`(text)` in terminal cells.
+/// The width of [`drawable`]`(text)` in terminal cells.
 pub fn width(text: &str) -> usize {
     if text.is_ascii() {
         return text.len();
@@ -129,21 +130,21 @@ pub fn cells(cluster: &str) -> usize {
 
 /// The text in a form that every terminal draws in exactly [`width`] cells: without control characters, and each
 /// cluster as wide as the sum of its characters.
-pub fn shown(text: &str) -> Cow<'_, str> {
+pub fn drawable(text: &str) -> Cow<'_, str> {
     if !text.contains(|c: char| c.is_control() || !c.is_ascii()) {
         return Cow::Borrowed(text);
     }
     let mut out = String::with_capacity(text.len());
     for (_, cluster) in clusters(text) {
-        show(cluster, &mut out);
+        push_drawable(cluster, &mut out);
     }
     Cow::Owned(out)
 }
 
 /// Appends the drawable form of one cluster to `out`.
-fn show(cluster: &str, out: &mut String) {
+fn push_drawable(cluster: &str, out: &mut String) {
     if cluster.contains(|c: char| c.is_control() || is_hidden(c)) {
-        out.extend(cluster.chars().map(visible));
+        out.extend(cluster.chars().map(drawn_char));
         return;
     }
     let cells = cells(cluster);
@@ -217,16 +218,16 @@ mod tests {
             ("\u{1b}[0m", "␛[0m", 4),
         ];
         for (text, drawn, cells) in cases {
-            assert_eq!((shown(text).as_ref(), width(text)), (drawn, cells), "{text:?}");
+            assert_eq!((drawable(text).as_ref(), width(text)), (drawn, cells), "{text:?}");
         }
         let stacked = "a".to_string() + &"\u{301}".repeat(50);
-        assert_eq!((shown(&stacked).chars().count(), width(&stacked)), (1 + MAX_MARKS, 1));
+        assert_eq!((drawable(&stacked).chars().count(), width(&stacked)), (1 + MAX_MARKS, 1));
     }
 
     proptest! {
         #[test]
         fn any_text_is_drawn_in_its_width(text in any::<String>()) {
-            let drawn = shown(&text);
+            let drawn = drawable(&text);
             prop_assert!(!drawn.contains(char::is_control) && !drawn.contains(is_hidden));
             prop_assert_eq!(width(&drawn), width(&text));
             let sum: usize = drawn.chars().map(|c| c.width().unwrap_or(0)).sum();

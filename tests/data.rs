@@ -72,7 +72,7 @@ fn sst_has_the_published_sentences() {
 }
 
 #[test]
-fn sst2_has_the_published_rows_and_an_unlabelled_test_split() {
+fn sst2_has_the_published_rows_and_an_unlabeled_test_split() {
     let Some(shared) = shared() else { return };
     let sst2 = load("sst2", Some(&shared.join("SST-2"))).unwrap();
     assert_eq!(counts(sst2.train()), (67_349, 29_780, 37_569));
@@ -101,7 +101,7 @@ fn qqp_is_found_in_the_folder_of_all_tasks() {
 }
 
 #[test]
-fn labelled_cola_files_have_no_header() {
+fn labeled_cola_files_have_no_header() {
     let Some(shared) = shared() else { return };
     let cola = load("cola", Some(&shared)).unwrap();
     assert_eq!(counts(cola.train()), (8_551, 2_528, 6_023));

@@ -1,6 +1,6 @@
 //! The labels of a task: classes or numbers.
 
-use super::metrics::LabelKind;
+use super::problem_type::ProblemType;
 use crate::batch::Label;
 use std::borrow::Cow::{self, Borrowed};
 
@@ -53,11 +53,11 @@ impl Labels {
         }
     }
 
-    /// Whether they are classes or numbers.
-    pub const fn kind(&self) -> LabelKind {
+    /// What a model with these labels predicts.
+    pub const fn problem_type(&self) -> ProblemType {
         match self {
-            Labels::Classes(_) => LabelKind::Classes,
-            Labels::Scale { .. } => LabelKind::Numbers,
+            Labels::Classes(_) => ProblemType::SingleLabelClassification,
+            Labels::Scale { .. } => ProblemType::Regression,
         }
     }
 

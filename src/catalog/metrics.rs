@@ -1,21 +1,11 @@
 //! The metrics of a task under their official names, one row each.
 
+use super::problem_type::ProblemType;
 use super::splits::SplitName;
 use crate::config::expected_one_of;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::str::FromStr;
-
-/// The labels that a metric is defined for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum LabelKind {
-    /// Classes only.
-    Classes,
-    /// Numbers only: a regression.
-    Numbers,
-    /// Both.
-    Any,
-}
 
 /// Whether higher or lower values are better.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,7 +36,8 @@ struct MetricInfo {
     short_name: &'static str,
     /// The name as a title.
     title: &'static str,
-    labels: LabelKind,
+    /// The problem types that it is defined for.
+    problem_types: &'static [ProblemType],
     direction: Direction,
     display: MetricDisplay,
     /// Whether evaluations report it for tasks that do not list it too.
@@ -85,7 +76,7 @@ metrics! {
     Accuracy = "accuracy" {
         short_name: "accuracy",
         title: "Accuracy",
-        labels: LabelKind::Classes,
+        problem_types: &[ProblemType::SingleLabelClassification],
         direction: Direction::Maximize,
         display: MetricDisplay::Percent,
         always: true,
@@ -95,7 +86,7 @@ metrics! {
     AccuracyMm = "accuracy_mm" {
         short_name: "mismatched",
         title: "Accuracy, mismatched",
-        labels: LabelKind::Classes,
+        problem_types: &[ProblemType::SingleLabelClassification],
         direction: Direction::Maximize,
         display: MetricDisplay::Percent,
         always: false,
@@ -105,7 +96,7 @@ metrics! {
     F1 = "f1" {
         short_name: "F1",
         title: "F1",
-        labels: LabelKind::Classes,
+        problem_types: &[ProblemType::SingleLabelClassification],
         direction: Direction::Maximize,
         display: MetricDisplay::Percent,
         always: false,
@@ -115,7 +106,7 @@ metrics! {
     MatthewsCorrelation = "matthews_correlation" {
         short_name: "Matthews",
         title: "Matthews correlation",
-        labels: LabelKind::Classes,
+        problem_types: &[ProblemType::SingleLabelClassification],
         direction: Direction::Maximize,
         display: MetricDisplay::Coefficient,
         always: false,
@@ -125,7 +116,7 @@ metrics! {
     Pearson = "pearson" {
         short_name: "Pearson",
         title: "Pearson correlation",
-        labels: LabelKind::Numbers,
+        problem_types: &[ProblemType::Regression],
         direction: Direction::Maximize,
         display: MetricDisplay::Coefficient,
         always: true,
@@ -135,7 +126,7 @@ metrics! {
     Spearman = "spearman" {
         short_name: "Spearman",
         title: "Spearman correlation",
-        labels: LabelKind::Numbers,
+        problem_types: &[ProblemType::Regression],
         direction: Direction::Maximize,
         display: MetricDisplay::Coefficient,
         always: true,
@@ -145,7 +136,7 @@ metrics! {
     Loss = "loss" {
         short_name: "loss",
         title: "Validation loss",
-        labels: LabelKind::Any,
+        problem_types: &ProblemType::ALL,
         direction: Direction::Minimize,
         display: MetricDisplay::Loss,
         always: true,
@@ -179,11 +170,11 @@ impl Metric {
         self.info().source
     }
 
-    /// Whether an evaluation of a model with labels of `kind` reports this metric, for a task that lists
+    /// Whether an evaluation of a model of this `problem_type` reports this metric, for a task that lists
     /// `official` metrics.
-    pub fn is_reported(self, kind: LabelKind, official: &[Metric]) -> bool {
+    pub fn is_reported(self, problem_type: ProblemType, official: &[Metric]) -> bool {
         let info = self.info();
-        (info.labels == kind || info.labels == LabelKind::Any) && (info.always || official.contains(&self))
+        info.problem_types.contains(&problem_type) && (info.always || official.contains(&self))
     }
 
     /// The metric of that name in files.

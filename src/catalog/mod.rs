@@ -4,6 +4,7 @@ mod formats;
 mod labels;
 mod metrics;
 mod models;
+mod problem_type;
 mod published;
 mod shapes;
 mod source;
@@ -13,8 +14,9 @@ mod tasks;
 
 pub use formats::FileFormat;
 pub use labels::{ClassName, Labels};
-pub use metrics::{LabelKind, Metric, MetricDisplay};
+pub use metrics::{Metric, MetricDisplay};
 pub use models::{KnownModel, MODELS, known_model};
+pub use problem_type::ProblemType;
 pub use published::{Published, published, repeatable};
 pub use shapes::{SHAPES, Shape, shape};
 pub use source::{Columns, HubDataset, LocalFormat, TaskSource, TreeLabels};

@@ -30,6 +30,9 @@ pub enum LocalFormat {
         test_columns: Columns,
         /// The names of the columns of `train.tsv` and `dev.tsv` if they have no header.
         unnamed: Option<&'static [&'static str]>,
+        /// Whether rows of the published files are split by a line break inside a text. A few such rows are skipped
+        /// and counted in a note; many are an error.
+        has_split_rows: bool,
     },
     /// Trees in the format of the Penn Treebank, one per line (`train.txt`, `dev.txt`, `test.txt`).
     Trees(TreeLabels),
@@ -87,6 +90,7 @@ pub(super) const fn glue(
             columns: tsv,
             test_columns: columns(tsv.text, tsv.text_pair, None),
             unnamed: None,
+            has_split_rows: false,
         },
         hub: HubDataset { repo: "nyu-mll/glue", config, columns: hub, threshold: None },
     }

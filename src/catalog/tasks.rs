@@ -98,12 +98,21 @@ pub static TASKS: &[Task] = &[
         title: "GLUE QQP: do two Quora questions ask the same?",
         labels: DUPLICATE,
         pair: true,
-        source: glue(
-            "QQP",
-            pair("question1", "question2", "is_duplicate"),
-            "qqp",
-            pair("question1", "question2", "label"),
-        ),
+        source: TaskSource::Files {
+            folder: "QQP",
+            local: LocalFormat::Tsv {
+                columns: pair("question1", "question2", "is_duplicate"),
+                test_columns: columns("question1", Some("question2"), None),
+                unnamed: None,
+                has_split_rows: true,
+            },
+            hub: HubDataset {
+                repo: "nyu-mll/glue",
+                config: "qqp",
+                columns: pair("question1", "question2", "label"),
+                threshold: None,
+            },
+        },
         splits: STANDARD_SPLITS,
         metrics: &[Metric::Accuracy, Metric::F1],
         best: Metric::Accuracy,
@@ -120,6 +129,7 @@ pub static TASKS: &[Task] = &[
                 columns: columns("sentence", None, Some("label")),
                 test_columns: columns("sentence", None, None),
                 unnamed: Some(&["source", "label", "original mark", "sentence"]),
+                has_split_rows: false,
             },
             hub: HubDataset {
                 repo: "nyu-mll/glue",
@@ -271,9 +281,9 @@ mod tests {
     fn rows_are_consistent() {
         for task in TASKS {
             assert!(task.metrics.contains(&task.best), "{}", task.name);
-            let kind = task.labels.kind();
+            let problem_type = task.labels.problem_type();
             assert!(
-                task.metrics.iter().all(|metric| metric.is_reported(kind, task.metrics)),
+                task.metrics.iter().all(|metric| metric.is_reported(problem_type, task.metrics)),
                 "{}",
                 task.name
             );
@@ -286,7 +296,9 @@ mod tests {
                 Labels::Scale { low, high } => assert!(low < high, "{}", task.name),
             }
             if let TaskSource::Files {
-                local: LocalFormat::Tsv { columns, test_columns, unnamed }, hub, ..
+                local: LocalFormat::Tsv { columns, test_columns, unnamed, .. },
+                hub,
+                ..
             } = &task.source
             {
                 assert!(unnamed.is_none_or(|names| names.contains(&columns.text)), "{}", task.name);

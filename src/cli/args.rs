@@ -80,7 +80,7 @@ pub enum CliCommand {
     ///
     /// The last line of standard output is the run directory.
     Train(TrainArgs),
-    /// Evaluate a run or model on a labelled split and print the scores as JSON
+    /// Evaluate a run or model on a labeled split and print the scores as JSON
     Eval(EvalArgs),
     /// Classify texts and print one JSON object per text
     Predict(PredictArgs),

@@ -87,8 +87,9 @@ struct RunsInfo {
 struct TerminalInfo {
     interactive: bool,
     name: Option<String>,
-    /// Number of colours.
-    colours: u32,
+    /// Number of colors. Scripts know it by its British spelling.
+    #[serde(rename = "colours")]
+    colors: u32,
     unicode: bool,
     /// `None` when unknown.
     background: Option<&'static str>,
@@ -193,7 +194,7 @@ fn terminal() -> TerminalInfo {
     let caps = TerminalCaps::detect();
     TerminalInfo {
         interactive: std::io::stdin().is_terminal() && std::io::stdout().is_terminal(),
-        colours: caps.color_depth.colors(),
+        colors: caps.color_depth.colors(),
         name: variable("TERM"),
         unicode: caps.charset == Charset::Unicode,
         background: caps.background.map(|background| match background {
@@ -277,10 +278,10 @@ impl ExperimentsInfo {
 
 impl TerminalInfo {
     fn line(&self) -> String {
-        let colours = match self.colours {
-            0 => "no colours".to_owned(),
-            16_777_216 => "true colour".to_owned(),
-            n => format!("{n} colours"),
+        let colors = match self.colors {
+            0 => "no colors".to_owned(),
+            16_777_216 => "true color".to_owned(),
+            n => format!("{n} colors"),
         };
         let size = match (self.columns, self.rows) {
             (Some(columns), Some(rows)) => format!("{columns}×{rows}"),
@@ -290,7 +291,7 @@ impl TerminalInfo {
         let name = self.name.as_deref().unwrap_or("TERM is not set");
         let background = self.background.map_or(String::new(), |which| format!(", {which} background"));
         let kind = if self.interactive { "" } else { ", not interactive" };
-        format!("{name}, {size}, {colours}{background}, {charset}{kind}")
+        format!("{name}, {size}, {colors}{background}, {charset}{kind}")
     }
 }
 

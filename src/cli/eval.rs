@@ -1,4 +1,4 @@
-//! `eval`: evaluates a run or model on a labelled split and prints the scores as JSON.
+//! `eval`: evaluates a run or model on a labeled split and prints the scores as JSON.
 
 use super::args::{EvalArgs, GlobalArgs};
 use super::output;

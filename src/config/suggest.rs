@@ -19,7 +19,7 @@ pub fn closest_match<'a>(word: &str, known: impl Iterator<Item = &'a str>) -> Op
     (is_similar || contains).then_some(best)
 }
 
-/// The message for an unknown name: "unknown colour `gren`; did you mean `green`?"
+/// The message for an unknown name: "unknown color `gren`; did you mean `green`?"
 pub fn unknown_name<'a>(what: &str, word: &str, known: impl Iterator<Item = &'a str>) -> String {
     match closest_match(word, known) {
         Some(suggestion) => format!("unknown {what} `{word}`; did you mean `{suggestion}`?"),

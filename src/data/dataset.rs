@@ -22,7 +22,7 @@ pub struct Example {
 pub struct Dataset {
     /// The labels of the task.
     pub labels: Labels,
-    /// The rows of each split, all labelled. A split with unlabelled rows is left out.
+    /// The rows of each split, all labeled. A split with unlabeled rows is left out.
     pub splits: BTreeMap<SplitName, Vec<Example>>,
     /// Notes for the log of a run on this dataset, such as the number of skipped rows.
     pub notes: Vec<String>,
@@ -51,13 +51,12 @@ impl Dataset {
         self.split(SplitName::Test)
     }
 
-    /// Adds the rows of a split. A split with unlabelled rows, which cannot be scored, adds a note instead.
+    /// Adds the rows of a split. A split with unlabeled rows, which cannot be scored, adds a note instead.
     pub(super) fn insert(&mut self, name: SplitName, rows: Vec<Example>) {
-        let unlabelled = rows.iter().filter(|row| row.label.is_none()).count();
-        if unlabelled > 0 {
+        let unlabeled = rows.iter().filter(|row| row.label.is_none()).count();
+        if unlabeled > 0 {
             let (name, rows) = (name.name(), plural(rows.len(), "row"));
-            self.notes
-                .push(format!("the {name} split is not scored: {unlabelled} of {rows} without a label"));
+            self.notes.push(format!("the {name} split is not scored: {unlabeled} of {rows} without a label"));
         } else if !rows.is_empty() {
             self.splits.insert(name, rows);
         }
@@ -117,7 +116,7 @@ mod tests {
     }
 
     #[test]
-    fn split_with_unlabelled_rows_is_a_note() {
+    fn split_with_unlabeled_rows_is_a_note() {
         let mut dataset = Dataset::default();
         dataset.insert(SplitName::Test, rows(1));
         assert!(dataset.splits.is_empty() && dataset.test().is_empty());

@@ -36,7 +36,7 @@ pub fn load(source: DatasetSource<'_>, context: &mut LoadContext<'_>) -> Result<
     Ok(dataset)
 }
 
-/// Loads one split of a task. Rows of an optional split may be unlabelled.
+/// Loads one split of a task. Rows of an optional split may be unlabeled.
 ///
 /// # Errors
 /// As [`load`]; [`Error::Usage`] if the task does not have the split.

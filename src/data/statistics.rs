@@ -13,7 +13,7 @@ pub struct SplitStatistics {
     /// Number of rows of each class, or of each interval of a regression scale.
     pub classes: Vec<usize>,
     /// Rows without a label.
-    pub unlabelled: usize,
+    pub unlabeled: usize,
     /// Rows with a text that is empty or only whitespace.
     pub empty: usize,
     /// Rows with the same texts as an earlier row of the split.
@@ -54,7 +54,7 @@ impl SplitStatistics {
         let mut seen = HashSet::with_capacity(rows.len());
         for row in rows {
             let count = row.label.and_then(|label| statistics.classes.get_mut(labels.bin(label)));
-            *count.unwrap_or(&mut statistics.unlabelled) += 1;
+            *count.unwrap_or(&mut statistics.unlabeled) += 1;
             let texts = texts(row);
             statistics.empty += usize::from(texts.0.is_empty() || texts.1.is_some_and(str::is_empty));
             statistics.in_train += usize::from(train.is_some_and(|train| train.contains(&texts)));
@@ -139,14 +139,14 @@ mod tests {
         let train = [row("good", None, Some(1)), row(" good ", None, Some(0)), row("\t", None, Some(1))];
         let statistics = SplitStatistics::of(&train, &three, None, None);
         assert_eq!(
-            (statistics.rows, statistics.classes.as_slice(), statistics.unlabelled),
+            (statistics.rows, statistics.classes.as_slice(), statistics.unlabeled),
             (3, &[1, 2, 0][..], 0)
         );
         assert_eq!((statistics.empty, statistics.duplicates, statistics.in_train), (1, 1, 0));
         let validation =
             [row("good", None, None), row("bad", None, Some(0)), row("good", Some("x"), Some(0))];
         let statistics = SplitStatistics::of(&validation, &three, None, Some(&text_set(&train)));
-        assert_eq!((statistics.classes.as_slice(), statistics.unlabelled), (&[2, 0, 0][..], 1));
+        assert_eq!((statistics.classes.as_slice(), statistics.unlabeled), (&[2, 0, 0][..], 1));
         assert_eq!((statistics.empty, statistics.duplicates, statistics.in_train), (0, 0, 1));
         let pairs = [row("a", Some("b"), None), row("a", Some(" "), None), row("a", Some("b"), None)];
         let statistics = SplitStatistics::of(&pairs, &two, None, Some(&text_set(&pairs[1..2])));

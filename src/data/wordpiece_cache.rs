@@ -1,6 +1,6 @@
 //! Tokenization with a cache of WordPiece tokens by word.
 //!
-//! A BERT tokenizer processes each space-separated word independently of its neighbours: the normalizer maps single
+//! A BERT tokenizer processes each space-separated word independently of its neighbors: the normalizer maps single
 //! characters, words end at spaces, and WordPiece splits within words. Few distinct words make up most of a text, so
 //! that most words are in the cache. Other tokenizers encode each text as a whole.
 
@@ -175,7 +175,7 @@ fn words(text: &str) -> impl Iterator<Item = &str> {
     text.split(' ').filter(|word| !word.is_empty())
 }
 
-/// Whether the tokens of a space-separated word do not depend on its neighbours.
+/// Whether the tokens of a space-separated word do not depend on its neighbors.
 fn has_independent_words(tokenizer: &Tokenizer) -> bool {
     let has_space = |token: &tokenizers::AddedToken| token.content.contains(' ');
     matches!(tokenizer.get_normalizer(), Some(NormalizerWrapper::BertNormalizer(_)))

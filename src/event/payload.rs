@@ -26,7 +26,7 @@ pub struct Started {
     pub steps_per_epoch: u64,
     /// Names of the model's outputs: one for each class, or a single one for a regression.
     pub labels: Vec<String>,
-    /// Rows of the training, validation and test split; 0 without a labelled test split.
+    /// Rows of the training, validation and test split; 0 without a labeled test split.
     pub rows: [usize; 3],
     /// Number of trainable parameters.
     pub trainable_parameters: u64,

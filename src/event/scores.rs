@@ -1,4 +1,4 @@
-//! The scores of an evaluation of a labelled split.
+//! The scores of an evaluation of a labeled split.
 
 use crate::catalog::Metric;
 use serde::de::{IgnoredAny, MapAccess, Visitor};
@@ -7,7 +7,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::collections::BTreeMap;
 use std::fmt;
 
-/// The scores of an evaluation of a labelled split.
+/// The scores of an evaluation of a labeled split.
 ///
 /// In JSON it is one flat object: `loss`, the metrics by name, `confusion` and `per_class` for classes, and
 /// `examples`. An undefined metric is `null`. Keys that a reader does not know are skipped.

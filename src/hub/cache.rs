@@ -1,6 +1,6 @@
 //! The cache on disk, in the layout of the Hugging Face libraries:
 //! `models--owner--name/{blobs/DIGEST, refs/REVISION, snapshots/COMMIT/PATH → blob}`.
-//! The folder `.glue-tui/` of each repository has its listings and the marks of verified blobs.
+//! The folder `.glue-tui/` of each repository has its listings and the markers of verified blobs.
 
 use super::repo::Repo;
 use crate::error::{Error, Result};
@@ -115,18 +115,18 @@ impl Cache {
 
     /// Whether a blob was verified and has not changed since.
     pub(super) fn is_verified(&self, digest: &str) -> bool {
-        let mark = std::fs::read_to_string(self.mark(digest)).ok();
-        mark.is_some() && mark == stamp(&self.blob(digest))
+        let marker = std::fs::read_to_string(self.marker_path(digest)).ok();
+        marker.is_some() && marker == stamp(&self.blob(digest))
     }
 
-    /// Marks a blob as verified. If the mark cannot be written, the blob is verified again next time.
+    /// Marks a blob as verified. If the marker cannot be written, the blob is verified again next time.
     pub(super) fn mark_verified(&self, digest: &str) {
         if let Some(stamp) = stamp(&self.blob(digest)) {
-            let _ = write(&self.mark(digest), stamp.as_bytes());
+            let _ = write(&self.marker_path(digest), stamp.as_bytes());
         }
     }
 
-    fn mark(&self, digest: &str) -> PathBuf {
+    fn marker_path(&self, digest: &str) -> PathBuf {
         self.folder.join(".glue-tui/verified").join(digest)
     }
 
@@ -134,7 +134,7 @@ impl Cache {
     pub(super) fn remove(&self, path: &Path, digest: &str) {
         let _ = std::fs::remove_file(path);
         let _ = std::fs::remove_file(self.blob(digest));
-        let _ = std::fs::remove_file(self.mark(digest));
+        let _ = std::fs::remove_file(self.marker_path(digest));
     }
 }
 

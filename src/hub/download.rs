@@ -352,10 +352,9 @@ pub(super) fn ping(config: &HubConfig) -> Result<(), String> {
             Ok(())
         }
     });
-    let repo = Repo { repo_type: RepoType::Model, id: config.endpoint.clone() };
     match result {
         Ok(Ok(())) => Ok(()),
-        Ok(Err(error)) => Err(error.into_error(config, &repo, None).to_string()),
+        Ok(Err(error)) => Err(error.cause()),
         Err(error) => Err(error.to_string()),
     }
 }

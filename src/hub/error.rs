@@ -75,6 +75,18 @@ impl HubError {
         }
     }
 
+    /// The cause in a few words, without the address of the request.
+    pub(super) fn cause(&self) -> String {
+        match self {
+            HubError::Cancelled => "cancelled".into(),
+            HubError::Timeout(limit) => format!("no response for {} s", limit.as_secs_f64()),
+            HubError::Response(response) => format!("HTTP status {}", response.status),
+            HubError::Network(cause) => cause.clone(),
+            HubError::Truncated { .. } | HubError::DigestMismatch { .. } => "invalid response".into(),
+            HubError::Local(error) => error.to_string(),
+        }
+    }
+
     /// The error for the user, about the repository or one `file` of it.
     pub(super) fn into_error(self, config: &HubConfig, repo: &Repo, file: Option<&str>) -> Error {
         let endpoint = &config.endpoint;

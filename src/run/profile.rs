@@ -15,7 +15,7 @@ use std::sync::atomic::AtomicBool;
 pub struct DataProfile {
     /// Names of the classes, or of the intervals of a scale.
     pub labels: Vec<String>,
-    /// The labelled splits, training first.
+    /// The labeled splits, training first.
     pub splits: Vec<(SplitName, SplitStatistics)>,
     /// Notes about the files.
     pub notes: Vec<String>,

@@ -39,7 +39,7 @@ pub struct RepeatsSummary {
     pub best_seed: Summary,
     /// Best validation scores over the seeds.
     pub repeats: Repeats,
-    /// The same score on the test split with each seed's best weights, where it is labelled.
+    /// The same score on the test split with each seed's best weights, where it is labeled.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub test_repeats: Option<Repeats>,
     /// The result of each seed.

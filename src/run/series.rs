@@ -9,7 +9,7 @@ use std::collections::VecDeque;
 
 /// Newest points that are kept exactly.
 const RECENT: usize = 1024;
-/// Most fine buckets. When all are full, pairs of neighbours are merged, so the number is even.
+/// Most fine buckets. When all are full, pairs of neighbors are merged, so the number is even.
 const FINE: usize = 4096;
 /// Most coarse buckets: more than a wide terminal has columns of dots.
 const COARSE: usize = 1024;

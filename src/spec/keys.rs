@@ -214,7 +214,7 @@ static KEYS: &[Key] = &[
     )
     .without_effect_on_speed(),
     Key::required(
-        "regularisation",
+        "regularization",
         field!(label_smoothing_factor),
         real(0.0, BELOW_ONE),
         "0",
@@ -222,7 +222,7 @@ static KEYS: &[Key] = &[
     )
     .without_effect_on_speed(),
     Key::optional(
-        "regularisation",
+        "regularization",
         field!(classifier_dropout),
         real(0.0, BELOW_ONE),
         "the model's",

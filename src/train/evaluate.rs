@@ -6,7 +6,7 @@ use crate::data::order::longest_first;
 use crate::error::{Error, Result};
 use crate::nn::Engine;
 
-/// Computes the logits of `rows`, all labelled, with a model of `outputs` outputs, in batches of `batch_size`
+/// Computes the logits of `rows`, all labeled, with a model of `outputs` outputs, in batches of `batch_size`
 /// examples of similar length. `on_batch` is called before each batch with the number of examples done; if it
 /// returns false, the evaluation ends with `None`.
 ///

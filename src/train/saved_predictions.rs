@@ -1,5 +1,5 @@
 //! The predictions of evaluations on disk: `predictions/step-00000267.safetensors` in the run directory, so that
-//! readers can analyse the errors of a run. Runs of version 0.1 have the folder `judged/` with the same files.
+//! readers can analyze the errors of a run. Runs of version 0.1 have the folder `judged/` with the same files.
 
 use super::predictions::Predictions;
 use crate::catalog::Labels;

@@ -1,7 +1,7 @@
 //! Logits and targets → scores. Pure functions; definitions as in scikit-learn and SciPy.
 
 use super::correlation::{pearson, spearman};
-use crate::catalog::{LabelKind, Metric, SplitName, Task};
+use crate::catalog::{Metric, ProblemType, SplitName, Task};
 use crate::event::{ClassScores, Scores};
 use std::collections::BTreeMap;
 
@@ -34,9 +34,13 @@ fn value(metric: Metric, evaluation: &Evaluation<'_>) -> Option<f64> {
 }
 
 /// The metrics that an evaluation on a task reports, but for those that are taken from another split.
-fn metrics(task: &Task, kind: LabelKind, evaluation: &Evaluation<'_>) -> BTreeMap<Metric, Option<f64>> {
+fn metrics(
+    task: &Task,
+    problem_type: ProblemType,
+    evaluation: &Evaluation<'_>,
+) -> BTreeMap<Metric, Option<f64>> {
     let is_computed = |metric: &Metric| {
-        *metric != Metric::Loss && metric.source().is_none() && metric.is_reported(kind, task.metrics)
+        *metric != Metric::Loss && metric.source().is_none() && metric.is_reported(problem_type, task.metrics)
     };
     let all = Metric::ALL.iter().copied().filter(is_computed);
     all.map(|metric| (metric, value(metric, evaluation))).collect()
@@ -56,7 +60,7 @@ pub(super) fn classification<'a>(
     let examples = confusion.total();
     Scores {
         loss: loss / examples.max(1) as f64,
-        metrics: metrics(task, LabelKind::Classes, &Evaluation::Classes(&confusion)),
+        metrics: metrics(task, ProblemType::SingleLabelClassification, &Evaluation::Classes(&confusion)),
         per_class: (0..classes).map(|class| confusion.class_scores(class)).collect(),
         confusion: confusion.counts,
         examples,
@@ -68,7 +72,7 @@ pub(super) fn regression(task: &Task, predictions: &[f64], targets: &[f64]) -> S
     let squares: f64 = predictions.iter().zip(targets).map(|(a, b)| (a - b).powi(2)).sum();
     Scores {
         loss: squares / targets.len().max(1) as f64,
-        metrics: metrics(task, LabelKind::Numbers, &Evaluation::Numbers { predictions, targets }),
+        metrics: metrics(task, ProblemType::Regression, &Evaluation::Numbers { predictions, targets }),
         examples: targets.len() as u64,
         ..Scores::default()
     }

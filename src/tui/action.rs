@@ -287,8 +287,8 @@ pub enum RowList {
     /// The rows with the highest loss.
     #[default]
     Hardest,
-    /// The rows that are likely mislabelled.
-    Mislabelled,
+    /// The rows with likely label errors.
+    LabelIssues,
     /// The rows that most seeds predict wrongly.
     CrossSeed,
     /// The rows of the cell under the cursor.

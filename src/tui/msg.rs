@@ -54,6 +54,8 @@ pub enum Msg {
         /// The queue, if the run was started from it.
         queue: Option<Queue>,
     },
+    /// The run that the user asked for could not be started, with the error.
+    StartFailed(String),
     /// The queue was read or changed; or the error.
     QueueLoaded(Result<Queue, String>),
     /// The run emitted an event.

@@ -82,7 +82,7 @@ impl Worker for RunWorker {
             RunJob::Start(request) => {
                 let started = catch_panic(name, || self.start(request));
                 self.reply(started.unwrap_or_else(|error| StartReply {
-                    msg: Some(error_msg("Cannot start the run", &error)),
+                    msg: Some(Msg::StartFailed(error.to_string())),
                     run: None,
                 }));
             }

@@ -198,13 +198,13 @@ mod tests {
 
     #[test]
     fn each_error_has_its_position() {
-        let text = "[interfaec]\n[interface]\ntheme = 3\ncharts = \"brialle\"\nmouse = \"on\"\ncolour = 1\n";
+        let text = "[interfaec]\n[interface]\ntheme = 3\ncharts = \"brialle\"\nmouse = \"on\"\ncolor = 1\n";
         let expected = [
             "config.toml:1:2: unknown table `interfaec`; did you mean `interface`?",
             "config.toml:3:9: a name, in quotes, is expected, not `3`",
             "config.toml:4:10: unknown kind of charts `brialle`; did you mean `braille`?",
             "config.toml:5:9: `true` or `false` is expected, not text",
-            "config.toml:6:1: unknown key `colour`",
+            "config.toml:6:1: unknown key `color`",
         ];
         assert_eq!(parse(text).unwrap_err(), expected);
     }

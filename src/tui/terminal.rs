@@ -43,7 +43,7 @@ impl TerminalScreen {
             ));
         }
         if theme.color_depth == ColorDepth::None {
-            // With NO_COLOR set, crossterm would drop bold and reverse as well. This theme has no colours.
+            // With NO_COLOR set, crossterm would drop bold and reverse as well. This theme has no colors.
             crossterm::style::force_color_output(true);
         }
         install_panic_hook(std::thread::current().id());

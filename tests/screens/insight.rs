@@ -109,7 +109,7 @@ fn insight_screen_of_a_cell() {
 
 #[test]
 fn insight_screen_of_label_errors_without_texts() {
-    snapshot("insight-mislabelled", |width, height| {
+    snapshot("insight-label-errors", |width, height| {
         let texts = Err("data/demo: not found; data_dir names the folder with train.tsv".into());
         let mut app = loaded(width, height, ErrorReport { examples: texts, ..report() });
         press_keys(&mut app, "m");
@@ -217,9 +217,9 @@ fn row_opens_on_the_infer_screen_with_the_model_of_its_seed() {
 fn enter_lists_the_rows_of_a_cell_and_shows_the_details_of_a_row() {
     let mut app = loaded(120, 40, report());
     assert_shows(&app, "Hardest rows: 1 of 12");
-    // Labelled negative, predicted positive: the row with the highest loss first.
+    // Labeled negative, predicted positive: the row with the highest loss first.
     press_keys(&mut app, "<right><enter>");
-    assert_shows(&app, "Labelled negative, predicted positive: 1 of 2");
+    assert_shows(&app, "Labeled negative, predicted positive: 1 of 2");
     assert_shows(&app, "wonderful");
     press_keys(&mut app, "j");
     assert_shows(&app, "positive: 2 of 2");
@@ -232,20 +232,20 @@ fn enter_lists_the_rows_of_a_cell_and_shows_the_details_of_a_row() {
     press_keys(&mut app, "<esc>");
     assert!(app.popup.is_none());
     press_keys(&mut app, "<esc><down><enter>");
-    assert_shows(&app, "Labelled positive, predicted positive: 1 of 5");
+    assert_shows(&app, "Labeled positive, predicted positive: 1 of 5");
     press_keys(&mut app, "<esc><esc>");
     assert_eq!(app.screen, Screen::Runs);
 }
 
 #[test]
-fn hardest_and_mislabelled_rows_are_listed_at_any_evaluation() {
+fn hardest_rows_and_label_errors_are_listed_at_any_evaluation() {
     let mut app = loaded(120, 40, report());
     let first = |app: &App| {
         let text = text(app);
         let line = text.lines().skip_while(|line| !line.contains("predicted  ")).nth(1).unwrap().to_string();
         line.split_whitespace().nth(1).unwrap().to_string()
     };
-    assert_eq!(first(&app), "10", "`wonderful`, labelled negative");
+    assert_eq!(first(&app), "10", "`wonderful`, labeled negative");
     press_keys(&mut app, "m");
     assert_shows(&app, "Likely label errors: 1 of 4");
     assert_eq!(first(&app), "10");
@@ -316,7 +316,7 @@ fn insight_screen_with_hostile_rows_is_drawn_at_every_size() {
 }
 
 #[test]
-fn insight_screen_without_colour_and_in_ascii() {
+fn insight_screen_without_color_and_in_ascii() {
     let texts = Err("not found".to_string());
     for keys in ["", "m", "<enter>"] {
         let mut app =
@@ -325,7 +325,7 @@ fn insight_screen_without_colour_and_in_ascii() {
         app.theme = Theme::new(ColorDepth::None, Charset::AsciiSymbols);
         let text = text(&app);
         assert!(text.is_ascii(), "{text}");
-        assert!(text.contains("[4]") || !keys.is_empty(), "the cell is marked without colour:\n{text}");
+        assert!(text.contains("[4]") || !keys.is_empty(), "the cell is marked without color:\n{text}");
         for cell in &buffer(&app).content {
             assert_eq!((cell.fg, cell.bg), (Color::Reset, Color::Reset), "{cell:?}");
         }

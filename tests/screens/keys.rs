@@ -33,6 +33,19 @@ fn enter_starts_the_experiment_under_the_cursor() {
 }
 
 #[test]
+fn second_enter_while_a_run_is_started_does_nothing() {
+    let mut app = app(120, 40);
+    assert!(matches!(press_keys(&mut app, "<enter>").as_slice(), [Effect::StartTraining(_)]));
+    assert_eq!(press_keys(&mut app, "<enter>"), []);
+    assert!(app.popup.is_none());
+    assert_shows(&app, "a run is being started");
+    update(&mut app, Msg::StartFailed("runs: cannot be written".into()));
+    assert_shows(&app, "Cannot start the run");
+    press_keys(&mut app, "<enter>");
+    assert!(matches!(press_keys(&mut app, "<enter>").as_slice(), [Effect::StartTraining(_)]));
+}
+
+#[test]
 fn form_value_is_checked_while_typing_and_starts_without_saving() {
     let mut app = app(120, 40);
     press_keys(&mut app, "e");
@@ -327,17 +340,17 @@ fn marked_runs_are_loaded_and_drawn_in_different_styles() {
     assert_eq!(effects, expected);
     assert_shows(&app, "reading");
     load_histories(&mut app, &effects);
-    let mut signs: Vec<_> = app.compare.marks.iter().map(|mark| (mark.symbol, mark.colour)).collect();
+    let mut signs: Vec<_> = app.compare.marks.iter().map(|mark| (mark.symbol, mark.color)).collect();
     signs.dedup_by_key(|style| style.0);
     assert_eq!(signs.len(), 2);
     assert_ne!(signs[0].1, signs[1].1);
     assert_shows(&app, "learning_rate  5e-4 ●   2e-5 ▲");
-    let other = app.compare.marks[1].colour;
-    // A run keeps its colour; its symbol can be reused.
+    let other = app.compare.marks[1].color;
+    // A run keeps its color; its symbol can be reused.
     press_keys(&mut app, "k<space>");
     assert_eq!(app.compare.marks.len(), 1);
     press_keys(&mut app, "<space>");
-    assert_eq!((app.compare.marks[1].symbol, app.compare.marks[0].colour), (0, other));
+    assert_eq!((app.compare.marks[1].symbol, app.compare.marks[0].color), (0, other));
     press_keys(&mut app, "c");
     assert_shows(&app, "space marks a run");
     assert_eq!(press_keys(&mut app, "*").len(), 4);

@@ -387,7 +387,7 @@ fn ascii_screens_are_ascii() {
 }
 
 #[test]
-fn screens_without_colour_have_no_colour() {
+fn screens_without_color_have_no_color() {
     for tab in Screen::TABS {
         let mut app = training(120, 40, "demo", 330);
         let effects = press_keys(&mut app, "4<space>j<space><left>");

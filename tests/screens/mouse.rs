@@ -134,9 +134,9 @@ fn click_on_a_cell_lists_its_rows_and_click_on_a_row_shows_it() {
         let mut app = loaded(width, height, report());
         let (x, y) = find(&app, "80.0    66.7");
         mouse(&mut app, MouseEventKind::Down(MouseButton::Left), (x - 8, y));
-        assert_shows(&app, "Labelled negative, predicted positive: 1 of 2");
+        assert_shows(&app, "Labeled negative, predicted positive: 1 of 2");
         click(&mut app, "it could have been");
-        assert_shows(&app, "Labelled negative, predicted positive: 2 of 2");
+        assert_shows(&app, "Labeled negative, predicted positive: 2 of 2");
         assert!(app.popup.is_none());
         click(&mut app, "it could have been");
         assert!(matches!(app.popup, Some(Popup::Message { .. })), "{}", text(&app));

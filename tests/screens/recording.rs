@@ -1,8 +1,8 @@
-//! The compact text form of a screen in the snapshots. It covers Unicode, ASCII, and terminals without colours.
+//! The compact text form of a screen in the snapshots. It covers Unicode, ASCII, and terminals without colors.
 //!
 //! A recording has three sections: the text of the screen in Unicode; under `roles` the roles of its cells; under
 //! `ascii` the lines of the ASCII screen that are not a symbol-by-symbol replacement of the Unicode lines. The screen
-//! without colours is not recorded: it must have the same text, no colour, and the modifiers of the same roles.
+//! without colors is not recorded: it must have the same text, no color, and the modifiers of the same roles.
 //!
 //! `3-5: 1f 20. 4s` means that lines 3 to 5 start with 1 cell of a frame, 20 of plain text and 4 of the selected line;
 //! the rest of each line is plain. The letters are those of [`letters`], with `'` for a dimmed role and `k/s` for role
@@ -59,8 +59,8 @@ pub(crate) fn text_of(buffer: &Buffer) -> String {
 pub(crate) fn recording(name: &str, mut app: App) -> String {
     let mut letters = StyleLetters::new();
     let unicode = draw(&mut app, THEME);
-    let colourless = draw(&mut app, Theme { color_depth: ColorDepth::None, ..THEME });
-    check_without_colour(name, &unicode, &colourless, &mut letters);
+    let colorless = draw(&mut app, Theme { color_depth: ColorDepth::None, ..THEME });
+    check_without_color(name, &unicode, &colorless, &mut letters);
     let ascii = draw(&mut app, Theme { charset: Charset::AsciiSymbols, ..THEME });
     check_ascii(name, &ascii);
     let mut out = text_of(&unicode);
@@ -98,7 +98,7 @@ fn roles(buffer: &Buffer, y: u16, letters: &mut StyleLetters) -> String {
     runs.join(" ")
 }
 
-/// Colours and modifiers of a cell.
+/// Colors and modifiers of a cell.
 type CellStyle = (Color, Color, Modifier);
 
 fn cell_style(cell: &Cell) -> CellStyle {
@@ -106,13 +106,13 @@ fn cell_style(cell: &Cell) -> CellStyle {
 }
 
 fn style_of(style: Style) -> CellStyle {
-    let or_reset = |colour: Option<Color>| colour.unwrap_or(Color::Reset);
+    let or_reset = |color: Option<Color>| color.unwrap_or(Color::Reset);
     (or_reset(style.fg), or_reset(style.bg), style.add_modifier)
 }
 
 /// All styles of cells: roles, dimmed roles, and roles drawn over another.
 struct Styles {
-    /// Letters, style with colours, and style without colours.
+    /// Letters, style with colors, and style without colors.
     all: Vec<(String, CellStyle, CellStyle)>,
 }
 
@@ -142,28 +142,24 @@ fn letters() -> impl Iterator<Item = (Role, char)> {
 
 impl Styles {
     fn new() -> Styles {
-        let colourless = Theme { color_depth: ColorDepth::None, ..THEME };
+        let colorless = Theme { color_depth: ColorDepth::None, ..THEME };
         let dim = |style: Style| style.remove_modifier(Modifier::BOLD).add_modifier(Modifier::DIM);
         let one: Vec<(String, Style, Style)> = letters()
-            .map(|(role, letter)| (letter.to_string(), THEME.style(role), colourless.style(role)))
+            .map(|(role, letter)| (letter.to_string(), THEME.style(role), colorless.style(role)))
             .collect();
         let dimmed = one
             .iter()
-            .map(|(letter, coloured, uncoloured)| (format!("{letter}'"), dim(*coloured), dim(*uncoloured)));
+            .map(|(letter, colored, uncolored)| (format!("{letter}'"), dim(*colored), dim(*uncolored)));
         let one: Vec<_> = one.iter().cloned().chain(dimmed).collect();
-        let overlaid = one.iter().flat_map(|(lower, coloured, uncoloured)| {
-            one.iter().map(move |(upper, upper_coloured, upper_uncoloured)| {
-                (
-                    format!("{upper}/{lower}"),
-                    coloured.patch(*upper_coloured),
-                    uncoloured.patch(*upper_uncoloured),
-                )
+        let overlaid = one.iter().flat_map(|(lower, colored, uncolored)| {
+            one.iter().map(move |(upper, upper_colored, upper_uncolored)| {
+                (format!("{upper}/{lower}"), colored.patch(*upper_colored), uncolored.patch(*upper_uncolored))
             })
         });
         let all = one.iter().cloned().chain(overlaid);
         Styles {
             all: all
-                .map(|(letters, coloured, uncoloured)| (letters, style_of(coloured), style_of(uncoloured)))
+                .map(|(letters, colored, uncolored)| (letters, style_of(colored), style_of(uncolored)))
                 .collect(),
         }
     }
@@ -186,34 +182,34 @@ impl StyleLetters {
     fn letters(&mut self, cell: CellStyle) -> String {
         let styles = &self.styles;
         let found = self.letters.entry(cell).or_insert_with(|| {
-            let found = styles.all.iter().find(|(_, coloured, _)| *coloured == cell);
+            let found = styles.all.iter().find(|(_, colored, _)| *colored == cell);
             found.unwrap_or_else(|| panic!("{cell:?} has the style of no role")).0.clone()
         });
         found.clone()
     }
 
-    /// Whether a style with colours and one without are of the same role.
-    fn is_same_role(&mut self, coloured: CellStyle, uncoloured: CellStyle) -> bool {
-        if self.pairs.contains(&(coloured, uncoloured)) {
+    /// Whether a style with colors and one without are of the same role.
+    fn is_same_role(&mut self, colored: CellStyle, uncolored: CellStyle) -> bool {
+        if self.pairs.contains(&(colored, uncolored)) {
             return true;
         }
-        let is_found = self.styles.all.iter().any(|(_, a, b)| (*a, *b) == (coloured, uncoloured));
-        is_found && self.pairs.insert((coloured, uncoloured))
+        let is_found = self.styles.all.iter().any(|(_, a, b)| (*a, *b) == (colored, uncolored));
+        is_found && self.pairs.insert((colored, uncolored))
     }
 }
 
-/// Checks that without colours the symbols are the same and the modifiers are those of the role.
+/// Checks that without colors the symbols are the same and the modifiers are those of the role.
 #[track_caller]
-fn check_without_colour(name: &str, unicode: &Buffer, colourless: &Buffer, letters: &mut StyleLetters) {
-    for (cell, colourless) in unicode.content.iter().zip(&colourless.content) {
-        assert_eq!(cell.symbol(), colourless.symbol(), "{name} without colours");
+fn check_without_color(name: &str, unicode: &Buffer, colorless: &Buffer, letters: &mut StyleLetters) {
+    for (cell, colorless) in unicode.content.iter().zip(&colorless.content) {
+        assert_eq!(cell.symbol(), colorless.symbol(), "{name} without colors");
         assert_eq!(
-            (colourless.fg, colourless.bg),
+            (colorless.fg, colorless.bg),
             (Color::Reset, Color::Reset),
-            "{name} without colours: {colourless:?}"
+            "{name} without colors: {colorless:?}"
         );
-        let is_same = letters.is_same_role(cell_style(cell), cell_style(colourless));
-        assert!(is_same, "{name}: {cell:?} is {colourless:?} without colours");
+        let is_same = letters.is_same_role(cell_style(cell), cell_style(colorless));
+        assert!(is_same, "{name}: {cell:?} is {colorless:?} without colors");
     }
 }
 

@@ -17,7 +17,7 @@ const MARGIN: f64 = 12.0;
 const LINE: f64 = 1.1;
 const BACKGROUND: &str = "#14171c";
 const FOREGROUND: &str = "#d5d9e0";
-/// The 16 ANSI colours, whose values the terminal chooses.
+/// The 16 ANSI colors, whose values the terminal chooses.
 const BASIC: [&str; 16] = [
     "#1d2026", "#e06c75", "#98c379", "#e5c07b", "#61afef", "#c678dd", "#56b6c2", "#c8ccd4", "#5c6370",
     "#ff7b86", "#b5e08d", "#ffd68a", "#7cc4ff", "#dc8cf0", "#6fd3de", "#ffffff",
@@ -26,7 +26,7 @@ const BASIC: [&str; 16] = [
 /// Foreground style of a cell.
 #[derive(PartialEq, Clone)]
 struct Ink {
-    colour: String,
+    color: String,
     is_bold: bool,
     is_dim: bool,
 }
@@ -122,26 +122,26 @@ impl Row {
             }
             flush(&mut strokes, bar);
             let shade = if ink.is_dim { " opacity=\".6\"" } else { "" };
-            let colour = &ink.colour;
+            let color = &ink.color;
             if !strokes.is_empty() {
                 write!(
                     out,
-                    "<path d=\"{strokes}\" fill=\"none\" stroke=\"{colour}\" stroke-width=\"{LINE}\"{shade}/>"
+                    "<path d=\"{strokes}\" fill=\"none\" stroke=\"{color}\" stroke-width=\"{LINE}\"{shade}/>"
                 )
                 .unwrap();
             }
             if !dots.is_empty() {
-                write!(out, "<path d=\"{dots}\" stroke=\"{colour}\" stroke-width=\"2.3\" stroke-linecap=\"round\"{shade}/>").unwrap();
+                write!(out, "<path d=\"{dots}\" stroke=\"{color}\" stroke-width=\"2.3\" stroke-linecap=\"round\"{shade}/>").unwrap();
             }
             if !fills.is_empty() {
-                write!(out, "<path d=\"{fills}\" fill=\"{colour}\"{shade}/>").unwrap();
+                write!(out, "<path d=\"{fills}\" fill=\"{color}\"{shade}/>").unwrap();
             }
             let weight = if ink.is_bold { " font-weight=\"700\"" } else { "" };
             for (xs, characters) in segments(&text) {
                 let (xs, characters) = (xs.join(" "), escaped(&characters));
                 write!(
                     out,
-                    "<text y=\"{BASE}\" x=\"{xs}\" fill=\"{colour}\"{weight}{shade}>{characters}</text>"
+                    "<text y=\"{BASE}\" x=\"{xs}\" fill=\"{color}\"{weight}{shade}>{characters}</text>"
                 )
                 .unwrap();
             }
@@ -207,27 +207,27 @@ fn escaped(text: &str) -> String {
 /// The ink of a cell, and its background where that differs from the default.
 fn inks(cell: &Cell) -> (Ink, Option<String>) {
     let has = |modifier| cell.modifier.contains(modifier);
-    let mut colour = colour(cell.fg);
-    let mut background = background_colour(cell);
+    let mut color = color(cell.fg);
+    let mut background = background_color(cell);
     if has(Modifier::REVERSED) {
-        let before = background.replace(colour.clone().unwrap_or_else(|| FOREGROUND.into()));
-        colour = Some(before.unwrap_or_else(|| BACKGROUND.into()));
+        let before = background.replace(color.clone().unwrap_or_else(|| FOREGROUND.into()));
+        color = Some(before.unwrap_or_else(|| BACKGROUND.into()));
     }
     let ink = Ink {
-        colour: colour.unwrap_or_else(|| FOREGROUND.into()),
+        color: color.unwrap_or_else(|| FOREGROUND.into()),
         is_bold: has(Modifier::BOLD),
         is_dim: has(Modifier::DIM),
     };
     (ink, background)
 }
 
-fn background_colour(cell: &Cell) -> Option<String> {
-    colour(cell.bg)
+fn background_color(cell: &Cell) -> Option<String> {
+    color(cell.bg)
 }
 
-/// `None` for the default colour of the terminal.
-fn colour(colour: Color) -> Option<String> {
-    let index = match colour {
+/// `None` for the default color of the terminal.
+fn color(color: Color) -> Option<String> {
+    let index = match color {
         Color::Reset => return None,
         Color::Rgb(r, g, b) => return Some(format!("#{r:02x}{g:02x}{b:02x}")),
         Color::Indexed(index) => usize::from(index),

@@ -64,7 +64,7 @@ fn starts_and_quits() {
 }
 
 #[test]
-fn without_colours_modifiers_are_used() {
+fn without_colors_modifiers_are_used() {
     let home = tempfile::tempdir().unwrap();
     let mut terminal = Terminal::open(home.path(), &[("NO_COLOR", "1")]);
     terminal.wait_for("A short one");

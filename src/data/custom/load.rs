@@ -101,10 +101,10 @@ impl<'a> CustomDataset<'a> {
         Ok((self.examples(self.train, records, &labels, true)?, labels))
     }
 
-    /// The rows of a file. With `is_labelled`, every row needs one of the classes `labels`.
-    fn rows(&self, file: &Path, labels: &[String], is_labelled: bool) -> Result<Vec<Example>> {
-        let columns = ColumnNames { is_label_required: is_labelled, ..self.columns.clone() };
-        self.examples(file, records(file, &columns)?, labels, is_labelled)
+    /// The rows of a file. With `is_labeled`, every row needs one of the classes `labels`.
+    fn rows(&self, file: &Path, labels: &[String], is_labeled: bool) -> Result<Vec<Example>> {
+        let columns = ColumnNames { is_label_required: is_labeled, ..self.columns.clone() };
+        self.examples(file, records(file, &columns)?, labels, is_labeled)
     }
 
     fn examples(
@@ -112,18 +112,18 @@ impl<'a> CustomDataset<'a> {
         file: &Path,
         records: Vec<Record>,
         labels: &[String],
-        is_labelled: bool,
+        is_labeled: bool,
     ) -> Result<Vec<Example>> {
-        if records.is_empty() && is_labelled {
+        if records.is_empty() && is_labeled {
             return Err(Error::data(file, None, "has no rows"));
         }
         let classes = ClassIndex::new(labels);
         let example = |record: Record| {
             let class = record.label.as_ref().and_then(|value| classes.get(value));
-            let is_unlabelled = record.label.as_ref().is_none_or(is_hidden);
+            let is_unlabeled = record.label.as_ref().is_none_or(is_hidden);
             let label = match class {
                 Some(class) => Some(Label::Class(class)),
-                None if is_unlabelled && !is_labelled => None,
+                None if is_unlabeled && !is_labeled => None,
                 None => return Err(self.label_error(file, &record, labels)),
             };
             Ok(Example { text: record.text, text_pair: record.text_pair, label })

@@ -20,7 +20,7 @@ pub(in crate::data) fn read_split(task: &Task, split: SplitName, files: &SplitFi
             tsv::read(&file, text.as_bytes(), &tsv::TsvFormat::new(task, split, &[columns]))
         }
         SplitFiles::Tsv(file) => {
-            let TaskSource::Files { local: LocalFormat::Tsv { columns, test_columns, unnamed }, .. } =
+            let TaskSource::Files { local: LocalFormat::Tsv { columns, test_columns, unnamed, .. }, .. } =
                 &task.source
             else {
                 return Err(unsupported(task, file));

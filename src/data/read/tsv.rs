@@ -4,15 +4,11 @@
 use super::labels::parse_label;
 use super::table::ColumnIndices;
 use crate::batch::Label;
-use crate::catalog::{Columns, Labels, SplitName, Task};
+use crate::catalog::{Columns, Labels, LocalFormat, SplitName, Task, TaskSource};
 use crate::data::dataset::{Example, SplitRows};
 use crate::error::{Error, Result};
 use crate::text::plural;
 use std::path::Path;
-
-/// Tasks whose published TSV files have rows that are split by a line break inside a text. Such rows are skipped and
-/// counted in a note, unless there are many.
-const TASKS_WITH_SPLIT_ROWS: &[&str] = &["qqp"];
 
 /// The expected format of a file.
 pub(super) struct TsvFormat<'a> {
@@ -20,7 +16,7 @@ pub(super) struct TsvFormat<'a> {
     columns: Vec<Columns>,
     labels: &'a Labels,
     /// Whether every row must have a label.
-    labelled: bool,
+    labeled: bool,
     /// Whether a few rows with a wrong number of columns are skipped and counted.
     skip_split_rows: bool,
     /// The columns if the file has no header.
@@ -32,8 +28,11 @@ impl<'a> TsvFormat<'a> {
         TsvFormat {
             columns: columns.to_vec(),
             labels: &task.labels,
-            labelled: split.is_required(),
-            skip_split_rows: TASKS_WITH_SPLIT_ROWS.contains(&task.name),
+            labeled: split.is_required(),
+            skip_split_rows: matches!(
+                task.source,
+                TaskSource::Files { local: LocalFormat::Tsv { has_split_rows: true, .. }, .. }
+            ),
             columns_without_header: None,
         }
     }
@@ -122,12 +121,12 @@ fn column_indices(file: &Path, names: &[&str], format: &TsvFormat<'_>) -> Result
         }
         // The labels of a test file are used if it has any.
         let label = format.columns.iter().find_map(|columns| columns.label).and_then(index);
-        if label.is_some() || !format.labelled {
+        if label.is_some() || !format.labeled {
             return Ok(ColumnIndices { text, text_pair: text_pair.flatten(), label });
         }
     }
     let expected = format.columns.first().map(|columns| {
-        let names = [Some(columns.text), columns.text_pair, columns.label.filter(|_| format.labelled)];
+        let names = [Some(columns.text), columns.text_pair, columns.label.filter(|_| format.labeled)];
         names.into_iter().flatten().collect::<Vec<_>>().join(", ")
     });
     let found = if names == [""] { "none".to_string() } else { names.join(", ") };
@@ -139,7 +138,7 @@ fn column_indices(file: &Path, names: &[&str], format: &TsvFormat<'_>) -> Result
 /// The label of a cell, `None` if the row has no label and needs none.
 fn label(file: &Path, number: u64, cell: &str, format: &TsvFormat<'_>) -> Result<Option<Label>> {
     match parse_label(cell, format.labels) {
-        Ok(None) if format.labelled => {
+        Ok(None) if format.labeled => {
             let problem = "has no label (-1); training and validation rows need one";
             Err(Error::data(file, Some(number), problem))
         }

@@ -64,6 +64,8 @@ pub struct App {
     pub mouse: bool,
     /// A short notice, shown until the next key.
     pub notice: Option<String>,
+    /// Whether the run that the user started has not begun yet.
+    pub is_starting: bool,
     /// Whether to quit as soon as the run has ended.
     pub is_quitting: bool,
 }
@@ -94,6 +96,7 @@ impl App {
             themes: BUILT_IN.to_vec(),
             mouse: false,
             notice: None,
+            is_starting: false,
             is_quitting: false,
         }
     }

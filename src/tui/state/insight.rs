@@ -1,5 +1,5 @@
 //! The state of the Insight screen: the errors of a run, row by row. The confusion matrix and the rows behind it,
-//! the calibration of the probabilities, the hardest and the likely mislabelled rows; of a regression the rows with
+//! the calibration of the probabilities, the hardest rows and the likely label errors; of a regression the rows with
 //! the largest residuals.
 
 use crate::run::error_analysis::{CrossSeed, Detail, ErrorAnalysis, ErrorReport};
@@ -120,7 +120,7 @@ impl InsightState {
     pub(in crate::tui) fn count(&self) -> usize {
         self.loaded().map_or(0, |loaded| match self.listed {
             RowList::Hardest => loaded.analysis.hardest.len(),
-            RowList::Mislabelled => loaded.report.label_issues.len(),
+            RowList::LabelIssues => loaded.report.label_issues.len(),
             RowList::CrossSeed => loaded.cross_seed().map_or(0, |together| together.rows.len()),
             RowList::Cell => loaded.cell(self.cell).len(),
         })
@@ -131,7 +131,7 @@ impl InsightState {
         let loaded = self.loaded()?;
         match self.listed {
             RowList::Hardest => loaded.analysis.hardest.get(index).copied(),
-            RowList::Mislabelled => loaded.report.label_issues.get(index).map(|suspect| suspect.row),
+            RowList::LabelIssues => loaded.report.label_issues.get(index).map(|issue| issue.row),
             RowList::CrossSeed => loaded.cross_seed()?.rows.get(index).map(|shared| shared.row),
             RowList::Cell => loaded.cell(self.cell).get(index).copied(),
         }

@@ -9,18 +9,18 @@ use std::borrow::Cow;
 pub static DARK: Scheme = scheme("dark", "light text on a dark background", dark);
 /// Dark text on a light background.
 pub static LIGHT: Scheme = scheme("light", "dark text on a light background", light);
-static OKABE_ITO: Scheme = scheme("okabe-ito", "suits colour-blind users, on a dark background", okabe_ito);
+static OKABE_ITO: Scheme = scheme("okabe-ito", "suits color-blind users, on a dark background", okabe_ito);
 static OKABE_ITO_LIGHT: Scheme =
-    scheme("okabe-ito-light", "suits colour-blind users, on a light background", okabe_ito_light);
+    scheme("okabe-ito-light", "suits color-blind users, on a light background", okabe_ito_light);
 
 /// All built-in themes.
 pub static BUILT_IN: [&Scheme; 4] = [&DARK, &LIGHT, &OKABE_ITO, &OKABE_ITO_LIGHT];
 
-const fn scheme(name: &'static str, about: &'static str, base: fn(Role) -> Paint) -> Scheme {
-    Scheme { name: Cow::Borrowed(name), about: Cow::Borrowed(about), base, overrides: Vec::new() }
+const fn scheme(name: &'static str, description: &'static str, base: fn(Role) -> Paint) -> Scheme {
+    Scheme { name: Cow::Borrowed(name), description: Cow::Borrowed(description), base, overrides: Vec::new() }
 }
 
-/// Colours of runs with the basic palette.
+/// Colors of runs with the basic palette.
 const BASIC: [Color; CURVES as usize] = [
     Color::Cyan,
     Color::Yellow,
@@ -33,7 +33,7 @@ const BASIC: [Color; CURVES as usize] = [
     Color::LightMagenta,
     Color::LightGreen,
 ];
-/// Colours of runs with the basic palette on a light background, where yellow is hard to read.
+/// Colors of runs with the basic palette on a light background, where yellow is hard to read.
 const BASIC_LIGHT: [Color; CURVES as usize] = [
     Color::Blue,
     Color::Red,
@@ -47,12 +47,12 @@ const BASIC_LIGHT: [Color; CURVES as usize] = [
     Color::DarkGray,
 ];
 
-fn curve(colours: [u32; CURVES as usize], basic: [Color; CURVES as usize], number: u8) -> Paint {
+fn curve(colors: [u32; CURVES as usize], basic: [Color; CURVES as usize], number: u8) -> Paint {
     let number = usize::from(number % CURVES);
-    Paint::new(colours[number], basic[number])
+    Paint::new(colors[number], basic[number])
 }
 
-/// Titles have the default colour of the terminal, not that of the frame that they are on.
+/// Titles have the default color of the terminal, not that of the frame that they are on.
 const fn title() -> Paint {
     Paint { fg: Some(Color::Reset), modifiers: Modifier::BOLD, ..Paint::PLAIN }
 }
@@ -130,7 +130,7 @@ fn okabe_ito(role: Role) -> Paint {
     }
 }
 
-/// The same palette with darker colours for a light background.
+/// The same palette with darker colors for a light background.
 fn okabe_ito_light(role: Role) -> Paint {
     const RUNS: [u32; CURVES as usize] = [
         0x00_72b2, 0xa8_5f00, 0x00_7a59, 0x00_0000, 0xa0_4b7a, 0xb8_4a00, 0x2a_75a5, 0x6b_6b6b, 0x7a_6c00,
@@ -190,9 +190,9 @@ mod tests {
                 let paint = scheme.paint(role);
                 let background =
                     paint.bg.map_or(default_background, |bg| rgb(Paint { fg: Some(bg), ..paint }).unwrap());
-                let Some(colour) = rgb(paint) else { continue };
+                let Some(color) = rgb(paint) else { continue };
                 let minimum = if low_contrast.contains(&role) { 1.4 } else { 4.5 };
-                let found = contrast(colour, background);
+                let found = contrast(color, background);
                 assert!(found >= minimum, "{} {role:?}: {found:.2}", scheme.name);
             }
         }
@@ -220,7 +220,7 @@ mod tests {
         [116.0 * y - 16.0, 500.0 * (x - y), 200.0 * (y - z)]
     }
 
-    fn colour_difference(a: Paint, b: Paint, eyes: [[f64; 3]; 3]) -> f64 {
+    fn color_difference(a: Paint, b: Paint, eyes: [[f64; 3]; 3]) -> f64 {
         let seen = |paint| {
             let light = rgb(paint).unwrap().map(linear);
             let part =
@@ -232,13 +232,13 @@ mod tests {
     }
 
     #[test]
-    fn splits_are_distinguishable_by_colour_blind_users() {
+    fn splits_are_distinguishable_by_color_blind_users() {
         let roles = [Role::Train, Role::Validation, Role::Test, Role::Best];
         for scheme in [&OKABE_ITO, &OKABE_ITO_LIGHT] {
             for eyes in [PROTANOPIA, DEUTERANOPIA] {
                 for (index, role) in roles.into_iter().enumerate() {
                     for other in roles.into_iter().skip(index + 1) {
-                        let found = colour_difference(scheme.paint(role), scheme.paint(other), eyes);
+                        let found = color_difference(scheme.paint(role), scheme.paint(other), eyes);
                         assert!(found >= 12.0, "{}: {role:?} and {other:?}: {found:.1}", scheme.name);
                     }
                 }
@@ -247,12 +247,12 @@ mod tests {
     }
 
     #[test]
-    fn basic_palette_uses_only_basic_colours() {
+    fn basic_palette_uses_only_basic_colors() {
         for scheme in BUILT_IN {
             for role in Role::all() {
                 let style = scheme.paint(role).style(ColorDepth::Ansi16);
-                for colour in [style.fg, style.bg].into_iter().flatten() {
-                    assert!(!matches!(colour, Color::Rgb(..) | Color::Indexed(_)), "{role:?}: {colour:?}");
+                for color in [style.fg, style.bg].into_iter().flatten() {
+                    assert!(!matches!(color, Color::Rgb(..) | Color::Indexed(_)), "{role:?}: {color:?}");
                 }
             }
         }

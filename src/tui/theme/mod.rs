@@ -1,6 +1,6 @@
-//! The theme: styles of roles, and symbols. No other module of the interface names a colour or draws its own symbols.
+//! The theme: styles of roles, and symbols. No other module of the interface names a color or draws its own symbols.
 //!
-//! A [`Scheme`] has the colours of the roles. The [`Theme`] adapts them to the terminal: true colour, 256 colours,
+//! A [`Scheme`] has the colors of the roles. The [`Theme`] adapts them to the terminal: true color, 256 colors,
 //! the basic 16, or none (`NO_COLOR`), where modifiers distinguish the roles. Without Unicode, symbols are ASCII.
 
 mod built_in;
@@ -36,9 +36,9 @@ pub enum Charts {
 /// Styles and symbols of the interface.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Theme {
-    /// The colours of the roles.
+    /// The colors of the roles.
     pub scheme: &'static Scheme,
-    /// The colours that the terminal supports.
+    /// The colors that the terminal supports.
     pub color_depth: ColorDepth,
     /// The characters that the terminal supports.
     pub charset: Charset,
@@ -64,7 +64,7 @@ impl Theme {
     /// The style of a role.
     pub fn style(self, role: Role) -> Style {
         match self.color_depth {
-            ColorDepth::None => uncoloured(role),
+            ColorDepth::None => uncolored(role),
             color_depth => self.scheme.paint(role).style(color_depth),
         }
     }
@@ -120,8 +120,8 @@ impl Theme {
     }
 }
 
-/// Styles without colours, where modifiers distinguish the roles.
-fn uncoloured(role: Role) -> Style {
+/// Styles without colors, where modifiers distinguish the roles.
+fn uncolored(role: Role) -> Style {
     let style = Style::new();
     match role {
         Role::Text | Role::Frame | Role::Train | Role::Test | Role::Bar | Role::Curve(_) => style,
@@ -141,7 +141,7 @@ mod tests {
     use ratatui::layout::Rect;
 
     #[test]
-    fn styles_without_colours_use_modifiers() {
+    fn styles_without_colors_use_modifiers() {
         let theme = Theme::new(ColorDepth::None, Charset::Unicode);
         for role in Role::all() {
             let style = theme.style(role);

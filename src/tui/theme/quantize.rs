@@ -1,9 +1,9 @@
-//! Reduces colours to those that a terminal supports.
+//! Reduces colors to those that a terminal supports.
 
 use crate::terminal_caps::ColorDepth;
 use ratatui::style::Color;
 
-/// The 16 basic colours with the RGB values of xterm, under their names in ratatui.
+/// The 16 basic colors with the RGB values of xterm, under their names in ratatui.
 const BASIC: [(Color, [u8; 3]); 16] = [
     (Color::Black, [0, 0, 0]),
     (Color::Red, [205, 0, 0]),
@@ -22,12 +22,12 @@ const BASIC: [(Color, [u8; 3]); 16] = [
     (Color::LightCyan, [0, 255, 255]),
     (Color::White, [255, 255, 255]),
 ];
-/// The levels of the 6 × 6 × 6 colour cube, which begins at index 16.
+/// The levels of the 6 × 6 × 6 color cube, which begins at index 16.
 const STEPS: [u8; 6] = [0, 95, 135, 175, 215, 255];
 
-/// The supported colour that is nearest to `colour`; `None` without colours.
-pub(super) fn fit(colour: Color, color_depth: ColorDepth) -> Option<Color> {
-    match (colour, color_depth) {
+/// The supported color that is nearest to `color`; `None` without colors.
+pub(super) fn fit(color: Color, color_depth: ColorDepth) -> Option<Color> {
+    match (color, color_depth) {
         (_, ColorDepth::None) => None,
         (Color::Rgb(r, g, b), ColorDepth::Ansi256) => Some(Color::Indexed(nearest_indexed([r, g, b]))),
         (Color::Rgb(r, g, b), ColorDepth::Ansi16) => Some(nearest_basic([r, g, b])),
@@ -35,11 +35,11 @@ pub(super) fn fit(colour: Color, color_depth: ColorDepth) -> Option<Color> {
             0..=15 => Some(BASIC[usize::from(index)].0),
             _ => Some(nearest_basic(indexed(index))),
         },
-        _ => Some(colour),
+        _ => Some(color),
     }
 }
 
-/// The RGB value of an indexed colour.
+/// The RGB value of an indexed color.
 fn indexed(index: u8) -> [u8; 3] {
     match index {
         0..=15 => BASIC[usize::from(index)].1,
@@ -51,8 +51,8 @@ fn indexed(index: u8) -> [u8; 3] {
     }
 }
 
-/// The index of the nearest of the 240 colours that are the same on every terminal. In the cube, the best green and
-/// blue do not depend on red, so 6 of its 216 colours are enough to search.
+/// The index of the nearest of the 240 colors that are the same on every terminal. In the cube, the best green and
+/// blue do not depend on red, so 6 of its 216 colors are enough to search.
 fn nearest_indexed(rgb: [u8; 3]) -> u8 {
     let nearest =
         |channel: u8| (0..6).min_by_key(|step| STEPS[usize::from(*step)].abs_diff(channel)).unwrap_or(0);
@@ -63,10 +63,10 @@ fn nearest_indexed(rgb: [u8; 3]) -> u8 {
 
 fn nearest_basic(rgb: [u8; 3]) -> Color {
     let nearest = BASIC.iter().min_by_key(|(_, basic)| distance(rgb, *basic));
-    nearest.map_or(Color::Reset, |(colour, _)| *colour)
+    nearest.map_or(Color::Reset, |(color, _)| *color)
 }
 
-/// The squared "redmean" distance of two colours, <https://www.compuphase.com/cmetric.htm>.
+/// The squared "redmean" distance of two colors, <https://www.compuphase.com/cmetric.htm>.
 fn distance(a: [u8; 3], b: [u8; 3]) -> i64 {
     let [r, g, b_] = [0, 1, 2].map(|channel| i64::from(a[channel]) - i64::from(b[channel]));
     let mean = i64::midpoint(i64::from(a[0]), i64::from(b[0]));
@@ -78,7 +78,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn fit_returns_nearest_colour() {
+    fn fit_returns_nearest_color() {
         let rich = |r, g, b| fit(Color::Rgb(r, g, b), ColorDepth::Ansi256).unwrap();
         assert_eq!(rich(0x5f, 0xaf, 0xd7), Color::Indexed(74));
         assert_eq!(rich(0xff, 0xaf, 0x00), Color::Indexed(214));
@@ -100,7 +100,7 @@ mod tests {
     }
 
     #[test]
-    fn indexed_colours_map_to_themselves() {
+    fn indexed_colors_map_to_themselves() {
         for index in 16..=255 {
             assert_eq!(indexed(nearest_indexed(indexed(index))), indexed(index), "{index}");
         }

@@ -1,4 +1,4 @@
-//! Roles: the meaning of each part of the screen. A scheme assigns colours to roles.
+//! Roles: the meaning of each part of the screen. A scheme assigns colors to roles.
 
 /// The meaning of a part of the screen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

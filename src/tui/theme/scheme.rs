@@ -1,4 +1,4 @@
-//! Colour schemes: the colours and modifiers of each role.
+//! Color schemes: the colors and modifiers of each role.
 
 use super::quantize::fit;
 use super::role::{CURVES, Role};
@@ -6,7 +6,7 @@ use crate::terminal_caps::ColorDepth;
 use ratatui::style::{Color, Modifier, Style};
 use std::borrow::Cow;
 
-/// Colours and modifiers of a role.
+/// Colors and modifiers of a role.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Paint {
     /// Foreground; `None` is the terminal's default.
@@ -20,7 +20,7 @@ pub struct Paint {
 }
 
 impl Paint {
-    /// The default colours of the terminal.
+    /// The default colors of the terminal.
     pub const PLAIN: Paint = Paint { fg: None, bg: None, basic: None, modifiers: Modifier::empty() };
 
     /// Foreground `0xrrggbb`, or `basic` with the basic palette.
@@ -39,33 +39,33 @@ impl Paint {
         Paint { modifiers: self.modifiers.union(Modifier::BOLD), ..self }
     }
 
-    /// The style with the colours of `color_depth`.
+    /// The style with the colors of `color_depth`.
     pub(super) fn style(self, color_depth: ColorDepth) -> Style {
         let style = Style::new().add_modifier(self.modifiers);
         let is_indexed = matches!(self.bg, Some(Color::Rgb(..) | Color::Indexed(16..)));
         if color_depth == ColorDepth::Ansi16 && is_indexed {
-            // None of the basic colours is subtle enough as a background of text.
+            // None of the basic colors is subtle enough as a background of text.
             return style.remove_modifier(Modifier::BOLD).add_modifier(Modifier::REVERSED);
         }
         let fg = match color_depth {
             ColorDepth::Ansi16 => self.basic.or(self.fg),
             _ => self.fg,
         };
-        let fit = |colour: Option<Color>| colour.and_then(|colour| fit(colour, color_depth));
+        let fit = |color: Option<Color>| color.and_then(|color| fit(color, color_depth));
         Style { fg: fit(fg), bg: fit(self.bg), ..style }
     }
 }
 
-/// A colour scheme with a unique name.
+/// A color scheme with a unique name.
 #[derive(Debug, Clone)]
 pub struct Scheme {
     /// Its name.
     pub name: Cow<'static, str>,
     /// A short description.
-    pub about: Cow<'static, str>,
-    /// Colours of the roles that are not in `overrides`.
+    pub description: Cow<'static, str>,
+    /// Colors of the roles that are not in `overrides`.
     pub(super) base: fn(Role) -> Paint,
-    /// Roles whose colours differ from `base`.
+    /// Roles whose colors differ from `base`.
     pub(super) overrides: Vec<(Role, Paint)>,
 }
 
@@ -78,7 +78,7 @@ impl PartialEq for Scheme {
 impl Eq for Scheme {}
 
 impl Scheme {
-    /// Colours and modifiers of a role.
+    /// Colors and modifiers of a role.
     pub fn paint(&self, role: Role) -> Paint {
         let role = match role {
             Role::Curve(number) => Role::Curve(number % CURVES),

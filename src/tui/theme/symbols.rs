@@ -85,7 +85,7 @@ pub enum Symbol {
     Run(u8),
 }
 
-/// Fills of the segments of a stacked bar, distinguishable without colour.
+/// Fills of the segments of a stacked bar, distinguishable without color.
 pub const FILLS: [(&str, &str); 8] =
     [("╌", "~"), ("█", "#"), ("▓", "="), ("▒", "-"), ("╳", "x"), ("┄", ":"), ("░", "."), ("▚", "%")];
 /// Markers of the first runs; the others have letters.

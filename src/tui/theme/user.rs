@@ -3,7 +3,7 @@
 //! ```toml
 //! base = "dark"                       # the theme of all roles that are not set here
 //! about = "like my editor"            # description shown beside the name
-//! train = "#56b4e9"                   # a colour: #rrggbb, one of the 256 by number, or a name
+//! train = "#56b4e9"                   # a color: #rrggbb, one of the 256 by number, or a name
 //! validation = { fg = 214, bold = true }
 //! selected = { fg = "white", bg = "#303030" }
 //! curves = ["#56b4e9", "light-red"]   # runs, up to ten
@@ -20,7 +20,7 @@ use std::path::Path;
 use toml::Spanned;
 use toml::de::DeValue;
 
-/// Names of the 16 basic colours and the terminal's default.
+/// Names of the 16 basic colors and the terminal's default.
 const NAMES: [(&str, Color); 17] = [
     ("default", Color::Reset),
     ("black", Color::Black),
@@ -60,7 +60,7 @@ impl Scheme {
         let root = source.parse();
         let mut scheme = Scheme {
             name: Cow::Owned(name.to_owned()),
-            about: Cow::Borrowed("user theme"),
+            description: Cow::Borrowed("user theme"),
             base: BUILT_IN[0].base,
             overrides: Vec::new(),
         };
@@ -89,13 +89,13 @@ impl Scheme {
             }
             ("about", _) => {
                 if let Some(text) = text_of(source, value) {
-                    self.about = Cow::Owned(text.to_owned());
+                    self.description = Cow::Owned(text.to_owned());
                 }
             }
             ("curves", _) => {
-                let colours = curves(source, value);
-                // Fewer colours than runs are used again.
-                let own = (0..CURVES).zip(colours.iter().cycle());
+                let colors = curves(source, value);
+                // Fewer colors than runs are used again.
+                let own = (0..CURVES).zip(colors.iter().cycle());
                 self.overrides.extend(own.map(|(number, paint)| (Role::Curve(number), *paint)));
             }
             (_, Some((_, role))) => self.overrides.push((*role, paint(source, value))),
@@ -112,25 +112,25 @@ fn curves(source: &mut TomlSource<'_>, value: &Spanned<DeValue<'_>>) -> Vec<Pain
         DeValue::Array(list) if (1..=usize::from(CURVES)).contains(&list.len()) => {
             return list.iter().map(|value| paint(source, value)).collect();
         }
-        DeValue::Array(list) => format!("expected 1 to {CURVES} colours, found {}", list.len()),
-        other => format!("expected a list of colours, found {}", describe_value(other)),
+        DeValue::Array(list) => format!("expected 1 to {CURVES} colors, found {}", list.len()),
+        other => format!("expected a list of colors, found {}", describe_value(other)),
     };
     source.push_error_unless_syntax_error(value.span().start, problem);
     Vec::new()
 }
 
-/// Parses a colour, or a table of colours and modifiers.
+/// Parses a color, or a table of colors and modifiers.
 fn paint(source: &mut TomlSource<'_>, value: &Spanned<DeValue<'_>>) -> Paint {
     let DeValue::Table(table) = value.get_ref() else {
-        return Paint { fg: colour(source, value), ..Paint::PLAIN };
+        return Paint { fg: color(source, value), ..Paint::PLAIN };
     };
     let mut paint = Paint::PLAIN;
     for (key, value) in table {
         let name = key.get_ref().as_ref();
         let modifier = MODIFIERS.iter().find(|(known, _)| *known == name);
         match (name, modifier, value.get_ref()) {
-            ("fg", ..) => paint.fg = colour(source, value),
-            ("bg", ..) => paint.bg = colour(source, value),
+            ("fg", ..) => paint.fg = color(source, value),
+            ("bg", ..) => paint.bg = color(source, value),
             (_, Some((_, modifier)), DeValue::Boolean(is_on)) => paint.modifiers.set(*modifier, *is_on),
             (_, Some(_), other) => {
                 let problem = format!("expected `true` or `false`, found {}", describe_value(other));
@@ -145,8 +145,8 @@ fn paint(source: &mut TomlSource<'_>, value: &Spanned<DeValue<'_>>) -> Paint {
     paint
 }
 
-fn colour(source: &mut TomlSource<'_>, value: &Spanned<DeValue<'_>>) -> Option<Color> {
-    let expected = "#rrggbb, a number from 0 to 255, or the name of a colour";
+fn color(source: &mut TomlSource<'_>, value: &Spanned<DeValue<'_>>) -> Option<Color> {
+    let expected = "#rrggbb, a number from 0 to 255, or the name of a color";
     let problem = match value.get_ref() {
         DeValue::Integer(number) => match number.as_str().parse() {
             Ok(index) => return Some(Color::Indexed(index)),
@@ -155,11 +155,11 @@ fn colour(source: &mut TomlSource<'_>, value: &Spanned<DeValue<'_>>) -> Option<C
         DeValue::String(text) => match text.strip_prefix('#') {
             Some(digits) => match u32::from_str_radix(digits, 16) {
                 Ok(rgb) if digits.len() == 6 => return Some(Color::from_u32(rgb)),
-                _ => format!("`{text}` is not a colour; write six hexadecimal digits after #, as in #56b4e9"),
+                _ => format!("`{text}` is not a color; write six hexadecimal digits after #, as in #56b4e9"),
             },
             None => match NAMES.iter().find(|(name, _)| *name == text.as_ref()) {
-                Some((_, colour)) => return Some(*colour),
-                None => unknown_name("colour", text, NAMES.iter().map(|(name, _)| *name)),
+                Some((_, color)) => return Some(*color),
+                None => unknown_name("color", text, NAMES.iter().map(|(name, _)| *name)),
             },
         },
         other => format!("expected {expected}, found {}", describe_value(other)),
@@ -190,7 +190,7 @@ mod tests {
     }
 
     #[test]
-    fn unset_roles_have_colours_of_base() {
+    fn unset_roles_have_colors_of_base() {
         let text = "base = \"light\"\ntrain = \"#56b4e9\"\nvalidation = { fg = 214, bold = true }\n\
                     selected = { fg = \"white\", bg = \"dark-gray\" }\ncurves = [\"red\", 33]\n";
         let scheme = Scheme::read("mine", text, Path::new("mine.toml")).unwrap();
@@ -209,13 +209,13 @@ mod tests {
         let expected = [
             "mine.toml:1:8: unknown theme `drak`; did you mean `dark`?",
             "mine.toml:2:1: unknown role `trian`; did you mean `train`?",
-            "mine.toml:3:8: unknown colour `gren`; did you mean `green`?",
-            "mine.toml:4:8: `#12345` is not a colour; write six hexadecimal digits after #, as in #56b4e9",
-            "mine.toml:5:14: expected #rrggbb, a number from 0 to 255, or the name of a colour, found `300`",
+            "mine.toml:3:8: unknown color `gren`; did you mean `green`?",
+            "mine.toml:4:8: `#12345` is not a color; write six hexadecimal digits after #, as in #56b4e9",
+            "mine.toml:5:14: expected #rrggbb, a number from 0 to 255, or the name of a color, found `300`",
             "mine.toml:5:19: unknown entry `blink`",
             "mine.toml:6:18: expected `true` or `false`, found `1`",
-            "mine.toml:7:10: expected 1 to 10 colours, found 0",
-            "mine.toml:8:7: expected #rrggbb, a number from 0 to 255, or the name of a colour, found a list",
+            "mine.toml:7:10: expected 1 to 10 colors, found 0",
+            "mine.toml:8:7: expected #rrggbb, a number from 0 to 255, or the name of a color, found a list",
         ];
         assert_eq!(mistakes(text), expected);
         assert!(mistakes("train = ").iter().all(|mistake| mistake.starts_with("mine.toml:1:")));

@@ -13,7 +13,7 @@ use crate::tui::state::run::RunState;
 use crate::tui::state::train_request::TrainRequest;
 use std::path::PathBuf;
 
-/// Starts a run, or offers to queue it while another one is being trained.
+/// Starts a run, or offers to queue it while another one is being trained. Does nothing while a run is being started.
 pub(super) fn train(app: &mut App, request: TrainRequest) -> Vec<Effect> {
     if app.is_training() {
         app.popup = Some(Popup::question(
@@ -23,6 +23,11 @@ pub(super) fn train(app: &mut App, request: TrainRequest) -> Vec<Effect> {
         ));
         return Vec::new();
     }
+    if app.is_starting {
+        app.notice = Some("a run is being started".into());
+        return Vec::new();
+    }
+    app.is_starting = true;
     vec![Effect::StartTraining(request)]
 }
 

@@ -25,11 +25,12 @@ use super::state::App;
 use super::state::infer::ModelSource;
 use super::state::popup::{MessageText, Popup, Purpose, Reply};
 use super::state::run::RunState;
-use super::theme::ColorDepth;
+use super::theme::{ColorDepth, Scheme};
 use super::widgets::line_chart::ChartKey;
 use super::widgets::text_field::Edit;
 use crate::event::{Command, Event, Status};
 use crate::run::history::History;
+use crate::run::queue::Queue;
 use crate::run::{Reproduction, RunEvent};
 use crate::spec::RunSpec;
 use navigate::{Navigate, Step};
@@ -45,25 +46,19 @@ pub fn update(app: &mut App, msg: Msg) -> Vec<Effect> {
             app.size = (width, height);
             Vec::new()
         }
-        Msg::Tick(now) => {
-            app.now = now;
-            let mut effects = refresh(app);
-            effects.extend(queue::tick(app));
-            effects
-        }
+        Msg::Tick(now) => tick(app, now),
         Msg::Listed { experiments, runs } => {
             app.runs.set_lists(experiments, runs);
             if app.screen == Screen::Runs { runs::load_preview(app) } else { Vec::new() }
         }
         Msg::HistoryLoaded { dir, result } => history_loaded(app, dir, result),
         Msg::RunStarted { spec, dir, earlier, queue } => {
-            app.training = Some(RunState::started(*spec, dir, app.now, earlier));
-            if let Some(queue) = queue {
-                // The user did not start this run, so the screen stays.
-                app.runs.set_queue(queue);
-            } else {
-                live::show_training(app);
-            }
+            run_started(app, RunState::started(*spec, dir, app.now, earlier), queue);
+            Vec::new()
+        }
+        Msg::StartFailed(error) => {
+            app.is_starting = false;
+            app.show_error("Cannot start the run", error);
             Vec::new()
         }
         Msg::QueueLoaded(queue) => queue::set(app, queue),
@@ -203,11 +198,12 @@ fn next_theme(app: &mut App) {
     let at = app.themes.iter().position(|scheme| scheme.name == app.theme.scheme.name);
     let next = at.map_or(0, |at| (at + 1) % app.themes.len());
     app.theme.scheme = app.themes[next];
-    let colours = match app.theme.color_depth {
-        ColorDepth::None => ", without colours on this terminal",
+    let Scheme { name, description, .. } = app.theme.scheme;
+    let colors = match app.theme.color_depth {
+        ColorDepth::None => ", without colors on this terminal",
         _ => "",
     };
-    app.notice = Some(format!("theme {}{colours}", app.theme.scheme.name));
+    app.notice = Some(format!("theme {name}: {description}{colors}"));
 }
 
 fn move_cursor(app: &mut App, action: ListAction) -> Vec<Effect> {
@@ -303,6 +299,13 @@ fn apply_reply(app: &mut App, reply: Reply) -> Vec<Effect> {
     }
 }
 
+fn tick(app: &mut App, now: f64) -> Vec<Effect> {
+    app.now = now;
+    let mut effects = refresh(app);
+    effects.extend(queue::tick(app));
+    effects
+}
+
 /// Follows the logs of the runs on screen, and refreshes the weights that are being trained.
 fn refresh(app: &mut App) -> Vec<Effect> {
     let followed = app.followed_runs();
@@ -333,6 +336,18 @@ fn history_loaded(app: &mut App, dir: PathBuf, result: LoadedHistory) -> Vec<Eff
         Err(_) => app.runs.preview = Some((dir, Vec::new())),
     }
     Vec::new()
+}
+
+/// Shows a run that has started, unless the queue started it: then the screen stays.
+fn run_started(app: &mut App, run: RunState, queue: Option<Queue>) {
+    app.training = Some(run);
+    match queue {
+        Some(queue) => app.runs.set_queue(queue),
+        None => {
+            app.is_starting = false;
+            live::show_training(app);
+        }
+    }
 }
 
 fn apply_event(app: &mut App, event: &RunEvent) {

@@ -182,7 +182,7 @@ fn draw_row(app: &App, run: &RunRow, columns: &[Column], is_selected: bool, area
     let text = fit_width(theme, &text, area.width as usize);
     draw_text(buffer, area.x, area.y, area.width, &text, theme.style(role));
     if let Some(mark) = app.compare.marks.iter().find(|mark| is_same(&mark.dir, &run.dir)) {
-        let style = theme.style(Role::Curve(mark.colour));
+        let style = theme.style(Role::Curve(mark.color));
         draw_text(buffer, area.x + 1, area.y, 1, theme.symbol(mark_symbol(mark)), style);
     }
 }
@@ -264,7 +264,7 @@ fn curves(app: &App) -> (Vec<Curve<'_>>, Vec<usize>) {
             .filter_map(|history| Some((compare.quantity.series(history)?, &history.step_axis)))
             .filter(|(series, _)| !series.is_empty())
             .collect();
-        let (role, is_smoothed) = (Role::Curve(mark.colour), compare.quantity.is_noisy());
+        let (role, is_smoothed) = (Role::Curve(mark.color), compare.quantity.is_noisy());
         let of = |series, step_axis| Curve { name: "", role, style, series, step_axis, is_smoothed };
         let longest = seeds.iter().max_by_key(|(series, _)| series.last().map(|(step, _)| step));
         match (compare.chart.seeds, longest) {
@@ -304,7 +304,7 @@ fn draw_legend(
             y,
             1,
             theme.symbol(mark_symbol(mark)),
-            theme.style(Role::Curve(mark.colour)),
+            theme.style(Role::Curve(mark.color)),
         );
         let value = match (&mark.loaded, reading(index)) {
             (_, Some(value)) => value,
@@ -316,7 +316,7 @@ fn draw_legend(
         let run = app.runs.runs.iter().find(|run| is_same(&run.dir, &mark.dir));
         let text = run.map_or_else(|| mark.name(), |run| short_name(run, app, name));
         draw_text(buffer, cell.x + 2, y, name as u16, &truncate(theme, &text, name), theme.style(Role::Text));
-        draw_text_right(buffer, cell, y, &value, theme.style(Role::Curve(mark.colour)));
+        draw_text_right(buffer, cell, y, &value, theme.style(Role::Curve(mark.color)));
     }
 }
 
@@ -390,7 +390,7 @@ fn draw_difference(difference: &Difference, marks: &[&Mark], theme: Theme, area:
                 area.y,
                 1,
                 theme.symbol(mark_symbol(mark)),
-                theme.style(Role::Curve(mark.colour)),
+                theme.style(Role::Curve(mark.color)),
             );
         }
         x += 3;

@@ -110,8 +110,8 @@ fn table(spec: &RunSpec, profile: &DataProfile) -> Vec<TableLine> {
     for (class, label) in profile.labels.iter().enumerate() {
         lines.push(line(label, Role::Text, &|_, found| share(found.classes[class], found.rows)));
     }
-    if profile.splits.iter().any(|(_, found)| found.unlabelled > 0) {
-        lines.push(counted("unlabelled", &|found| found.unlabelled));
+    if profile.splits.iter().any(|(_, found)| found.unlabeled > 0) {
+        lines.push(counted("unlabeled", &|found| found.unlabeled));
     }
     if profile.no_lengths.is_none() {
         let longer =

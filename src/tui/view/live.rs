@@ -2,7 +2,7 @@
 
 use super::machine;
 use super::panes::{draw_log, draw_loss_pane, draw_probes, draw_score_pane, draw_scores, draw_step};
-use super::run_header::{draw_header, draw_placeholder, elapsed_seconds, state, work};
+use super::run_header::{draw_header, draw_placeholder, elapsed_seconds, progress_parts, state};
 use crate::event::SplitName;
 use crate::format;
 use crate::tui::layout::{LIVE_PROBES, LIVE_SCORES_AND_PROBES, LIVE_WIDE};
@@ -116,7 +116,7 @@ pub fn draw_tiny(app: &App, area: Rect, buffer: &mut Buffer) {
         (format!("{} elapsed, {left} left", format::duration(elapsed_seconds(app, run))), Role::Text),
     ];
     if let Some(progress) = &history.progress {
-        let (what, _, amount) = work(progress);
+        let (what, _, amount) = progress_parts(progress);
         rows.push((format!("{what} {amount}"), Role::Text));
     }
     if let Some(loss) = history.loss.smoothed(app.live.chart.smoothing() * history.total_steps() as f64) {

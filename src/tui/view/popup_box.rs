@@ -6,7 +6,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::widgets::{Clear, Widget};
 
-/// Draws an empty box in the centre of `area`; returns its inner area.
+/// Draws an empty box in the center of `area`; returns its inner area.
 pub(super) fn open_box(
     app: &App,
     area: Rect,

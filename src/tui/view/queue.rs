@@ -12,7 +12,7 @@ use crate::tui::theme::{Role, Symbol};
 pub(super) fn state(app: &App, entry: &QueueEntry) -> (String, Role) {
     let left = estimate_entry(app, entry).text(app.theme);
     if let Some(run) = app.training.as_ref().filter(|run| run.is_live() && belongs_to(run, entry)) {
-        return (format!("{:>3.0} % {left:>7}", 100.0 * run.newest().fraction()), Role::Train);
+        return (format!("{:>3.0} %{left:>8}", 100.0 * run.newest().fraction()), Role::Train);
     }
     let row = entry.run.as_ref().and_then(|dir| app.runs.runs.iter().find(|row| row.dir == *dir));
     match row {

@@ -129,7 +129,7 @@ fn draw_progress(app: &App, run: &RunState, area: Rect, buffer: &mut Buffer) {
     let theme = app.theme;
     let history = run.history();
     let (before, fraction, after) = match (&history.progress, history.total_steps()) {
-        (Some(progress), _) if history.step.is_none() => work(progress),
+        (Some(progress), _) if history.step.is_none() => progress_parts(progress),
         (_, 0) => {
             // The log of a run that was read is never empty.
             let text = match (run.is_live(), history.log.is_empty()) {
@@ -176,7 +176,7 @@ fn draw_progress(app: &App, run: &RunState, area: Rect, buffer: &mut Buffer) {
 }
 
 /// The description, fraction and amount, with unit, of preparation or evaluation.
-pub(super) fn work(progress: &Progress) -> (String, f64, String) {
+pub(super) fn progress_parts(progress: &Progress) -> (String, f64, String) {
     let fraction = match progress.total {
         Some(total) if total > 0 => progress.done as f64 / total as f64,
         _ => 0.0,

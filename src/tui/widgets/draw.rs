@@ -1,6 +1,6 @@
 //! Panes and lines of text.
 
-use crate::text::{cells, clusters, shown, width as cells_of};
+use crate::text::{cells, clusters, drawable, width as cells_of};
 use crate::tui::theme::{Role, Symbol, Theme};
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
@@ -15,7 +15,7 @@ pub fn pane(theme: Theme, title: &str, focused: bool) -> Block<'static> {
     if title.is_empty() {
         return block;
     }
-    block.title(Span::styled(format!(" {} ", shown(title)), theme.style(Role::Title)))
+    block.title(Span::styled(format!(" {} ", drawable(title)), theme.style(Role::Title)))
 }
 
 /// [`pane`] with one column of padding on both sides.
@@ -28,7 +28,7 @@ pub fn draw_text(buffer: &mut Buffer, x: u16, y: u16, width: u16, text: &str, st
     if width == 0 || !buffer.area.contains(Position { x, y }) {
         return x;
     }
-    buffer.set_stringn(x, y, shown(text), width as usize, style).0
+    buffer.set_stringn(x, y, drawable(text), width as usize, style).0
 }
 
 /// Writes one line of text that ends at column `right` (exclusive).

@@ -34,8 +34,8 @@ pub(super) static INSIGHT: &[Row] = &[
     bind(
         "mislabelled",
         &[char('m')],
-        Action::Insight(InsightAction::List(RowList::Mislabelled)),
-        "mislabelled",
+        Action::Insight(InsightAction::List(RowList::LabelIssues)),
+        "label errors",
         "list likely label errors: rows that the model predicts differently at every evaluation",
     )
     .when(Condition::HasMatrix),

@@ -43,14 +43,14 @@ pub struct CompareState {
     pub shows_differences: bool,
 }
 
-/// A marked run. Its colour is derived from its name, unless another mark has that colour, and its symbol is unique:
+/// A marked run. Its color is derived from its name, unless another mark has that color, and its symbol is unique:
 /// a run looks the same each time and no two runs look alike.
 #[derive(Debug)]
 pub struct Mark {
     /// The run directory.
     pub dir: PathBuf,
-    /// Index of its colour.
-    pub colour: u8,
+    /// Index of its color.
+    pub color: u8,
     /// Index of its symbol.
     pub symbol: usize,
     /// Its specification and histories, or the error; `None` until they are loaded.
@@ -163,15 +163,15 @@ impl CompareState {
         if self.marks.len() >= MAX_MARKS || self.marks.iter().any(|mark| mark.dir == run.dir) {
             return false;
         }
-        let used = |colour: u8| self.marks.iter().filter(|mark| mark.colour == colour).count();
+        let used = |color: u8| self.marks.iter().filter(|mark| mark.color == color).count();
         let wanted = hash(&run.name) % u32::from(CURVES);
-        let colours = (0..CURVES).map(|offset| ((wanted + u32::from(offset)) % u32::from(CURVES)) as u8);
-        let Some(colour) = colours.min_by_key(|colour| used(*colour)) else { return false };
+        let colors = (0..CURVES).map(|offset| ((wanted + u32::from(offset)) % u32::from(CURVES)) as u8);
+        let Some(color) = colors.min_by_key(|color| used(*color)) else { return false };
         let mut symbols =
             (0..MAX_MARKS).filter(|symbol| self.marks.iter().all(|mark| mark.symbol != *symbol));
         let Some(symbol) = symbols.next() else { return false };
         drop(symbols);
-        self.marks.push(Mark { dir: run.dir.clone(), colour, symbol, loaded: None });
+        self.marks.push(Mark { dir: run.dir.clone(), color, symbol, loaded: None });
         true
     }
 
@@ -208,7 +208,7 @@ pub(in crate::tui) fn is_same(one: &Path, other: &Path) -> bool {
     one.as_os_str() == other.as_os_str()
 }
 
-/// FNV-1a, which is the same on every machine and in every version, so that a run keeps its colour.
+/// FNV-1a, which is the same on every machine and in every version, so that a run keeps its color.
 fn hash(name: &str) -> u32 {
     name.bytes().fold(0x811c_9dc5, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193))
 }

@@ -1,8 +1,8 @@
 //! The Infer screen: texts, prediction, attribution, probes and history.
 
-mod answer;
 mod attribution;
 mod model;
+mod prediction;
 mod probe_list;
 
 use super::run_text::tagged_name;
@@ -22,7 +22,8 @@ use ratatui::widgets::Widget;
 /// Draws the screen; returns the position of the terminal's cursor.
 pub(super) fn draw(app: &App, area: Rect, buffer: &mut Buffer) -> Option<Position> {
     let infer = &app.infer;
-    let lines = infer.prediction.as_ref().map_or(2, |(_, _, prediction)| answer::lines(&prediction.output));
+    let lines =
+        infer.prediction.as_ref().map_or(2, |(_, _, prediction)| prediction::height(&prediction.output));
     let field = if area.height >= 30 { 5 } else { 3 };
     let fields = if infer.is_pair() { 2 } else { 1 };
     // Always reserves space for the attribution, so that nothing moves when it arrives.
@@ -100,11 +101,11 @@ fn draw_prediction(app: &App, area: Rect, buffer: &mut Buffer) {
     };
     let is_old = *request_id < infer.request_id;
     let beside = infer.comparison.as_ref();
-    let called = beside.map_or(String::new(), |beside| name_of(beside, app, answer::MAX_NAME));
-    let other = beside.and_then(Comparison::prediction).map(|answer| (called.as_str(), answer));
-    let row = answer::draw_comparison(&prediction.output, other, theme, area, buffer);
-    answer::draw(&prediction.output, is_old, theme, row, buffer);
-    let y = area.y + answer::lines(&prediction.output);
+    let called = beside.map_or(String::new(), |beside| name_of(beside, app, prediction::MAX_NAME));
+    let other = beside.and_then(Comparison::prediction).map(|output| (called.as_str(), output));
+    let row = prediction::draw_comparison(&prediction.output, other, theme, area, buffer);
+    prediction::draw(&prediction.output, is_old, theme, row, buffer);
+    let y = area.y + prediction::height(&prediction.output);
     if y < area.bottom() {
         let truncated_note = if prediction.truncated { ", truncated" } else { "" };
         let scale = match prediction.output {
@@ -168,8 +169,12 @@ fn draw_history(app: &App, area: Rect, buffer: &mut Buffer) {
         }
         return;
     }
-    let widest =
-        history.iter().map(|entry| text::width(answer::words(&entry.output).0)).max().unwrap_or(0).min(20);
+    let widest = history
+        .iter()
+        .map(|entry| text::width(prediction::label_and_number(&entry.output).0))
+        .max()
+        .unwrap_or(0)
+        .min(20);
     for (row, entry) in history.iter().enumerate().take(inner.height as usize) {
         let y = inner.y + row as u16;
         let text = match &entry.text_pair {
@@ -187,7 +192,7 @@ fn draw_history(app: &App, area: Rect, buffer: &mut Buffer) {
             &fit_width(theme, &text, available),
             theme.style(role),
         );
-        let (label, number) = answer::words(&entry.output);
+        let (label, number) = prediction::label_and_number(&entry.output);
         let prediction = format!("  {}  {number}", fit_width(theme, label, widest));
         draw_text(buffer, x, y, inner.right().saturating_sub(x), &prediction, theme.style(Role::Muted));
     }
@@ -220,7 +225,13 @@ pub(super) fn draw_tiny(app: &App, area: Rect, buffer: &mut Buffer) -> Option<Po
     }
     let y = area.y + 1 + fields as u16;
     if let (Some((_, _, prediction)), true) = (&infer.prediction, y < area.bottom()) {
-        answer::draw(&prediction.output, false, theme, Rect { y, height: area.bottom() - y, ..area }, buffer);
+        prediction::draw(
+            &prediction.output,
+            false,
+            theme,
+            Rect { y, height: area.bottom() - y, ..area },
+            buffer,
+        );
     }
     cursor
 }

@@ -111,7 +111,7 @@ fn message(app: &App) -> (String, Role) {
             "No predictions yet. They are saved at the first evaluation; press v on the Live screen to evaluate now."
         }
         Content::Empty | Content::Loaded(_) => {
-            "No predictions were saved: the run ended before its first evaluation, or an old version trained it. Train it again to analyse its errors."
+            "No predictions were saved: the run ended before its first evaluation, or an old version trained it. Train it again to analyze its errors."
         }
     };
     (text.to_string(), Role::Muted)
@@ -257,7 +257,7 @@ impl Matrix {
             for (predicted, rows) in cells.iter().enumerate() {
                 let is_selected = view.cell == (label, predicted);
                 let number = rows.len().to_string();
-                // Brackets mark the selected cell without colours too.
+                // Brackets mark the selected cell without colors too.
                 let number = if is_selected { format!("[{number}]") } else { format!("{number} ") };
                 let role = match (is_selected && is_focus, label == predicted, rows.len()) {
                     (true, ..) => Role::Selected,

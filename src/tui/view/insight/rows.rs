@@ -23,11 +23,14 @@ struct Columns {
     number: usize,
     text: usize,
     class: usize,
+    /// The confidence or error, with the space before it.
+    confidence: usize,
     spark: usize,
 }
 
-/// Width of the confidence or error, and of the loss, with the space before it.
-const CONFIDENCE: usize = 12;
+/// Below this width, the columns are as narrow as their contents, to leave room for the text.
+const WIDE: usize = 90;
+/// Width of the loss with the space before it.
 const LOSS: usize = 8;
 /// Minimum width of a count with the word "seeds".
 const SEEDS: usize = 14;
@@ -36,17 +39,28 @@ impl Columns {
     fn new(loaded: &LoadedReport, width: usize) -> Self {
         let number = loaded.predictions().len().to_string().len() + 1;
         let names = loaded.report.labels.classes().iter();
-        let max_class = if width < 90 { 10 } else { 16 };
+        let is_narrow = width < WIDE;
+        let max_class = if is_narrow { 10 } else { 16 };
         let class = names.map(|name| text::width(name)).max().unwrap_or(0).clamp(9, max_class);
-        let max_spark = if width < 90 { 8 } else { 16 };
+        let max_spark = if is_narrow { 8 } else { 16 };
         let min_spark = match loaded.report.seed_count {
             0 | 1 => 6,
-            _ if width < 90 => 8,
+            _ if is_narrow => 8,
             _ => SEEDS,
         };
         let spark = loaded.report.evaluations.len().clamp(min_spark, max_spark.max(min_spark));
-        let fixed_width = number + 2 + 2 * (class + 2) + CONFIDENCE + LOSS + 2 + spark;
-        Columns { number, text: width.saturating_sub(fixed_width), class, spark }
+        let confidence = if is_narrow { 9 } else { 12 };
+        let fixed_width = number + 2 + 2 * (class + 2) + confidence + LOSS + 2 + spark;
+        Columns { number, text: width.saturating_sub(fixed_width), class, confidence, spark }
+    }
+
+    /// The title of the column of the confidence or error.
+    fn confidence_title(&self, is_regression: bool) -> &'static str {
+        match is_regression {
+            true => "error",
+            false if self.confidence < 12 => "conf.",
+            false => "confidence",
+        }
     }
 }
 
@@ -91,14 +105,14 @@ pub(super) fn draw(app: &App, loaded: &LoadedReport, area: Rect, buffer: &mut Bu
         return;
     }
     let columns = Columns::new(loaded, rest.width as usize);
-    let class = columns.class;
+    let Columns { class, confidence, .. } = columns;
     let header = format!(
-        "{:>number$}  {:<text$}  {:<class$}  {:<class$}{:>CONFIDENCE$}{:>LOSS$}  {}",
+        "{:>number$}  {:<text$}  {:<class$}  {:<class$}{:>confidence$}{:>LOSS$}  {}",
         "row",
         "text",
         "label",
         "predicted",
-        if loaded.predictions().is_regression() { "error" } else { "confidence" },
+        columns.confidence_title(loaded.predictions().is_regression()),
         "loss",
         if view.listed == RowList::CrossSeed { "wrong" } else { "losses" },
         number = columns.number,
@@ -153,7 +167,7 @@ fn draw_row(
     let mut x = draw_text(buffer, area.x, area.y, area.width, &left, theme.style(role));
     let parts = [
         (fit_width(theme, &row_text.predicted, columns.class), row_text.role),
-        (format!("{:>CONFIDENCE$}", row_text.number), Role::Text),
+        (format!("{:>width$}", row_text.number, width = columns.confidence), Role::Text),
         (format!("{:>LOSS$}  ", format::loss(loss)), Role::Text),
         last,
     ];
@@ -181,7 +195,7 @@ fn class_row(
     let predictions = loaded.predictions();
     let (label, mut predicted) = (predictions.target(row), predictions.predicted(row));
     let mut confidence = predictions.probability(row, predicted);
-    if view.listed == RowList::Mislabelled {
+    if view.listed == RowList::LabelIssues {
         let issue = &loaded.report.label_issues[index];
         (predicted, confidence) = (issue.suggested, issue.suggested_probability);
     }
@@ -223,7 +237,7 @@ fn text_of(loaded: &LoadedReport, row: usize) -> String {
 fn title(view: &InsightState, loaded: &LoadedReport) -> String {
     let list_name = match view.listed {
         RowList::Hardest => "Hardest rows".to_string(),
-        RowList::Mislabelled => "Likely label errors".to_string(),
+        RowList::LabelIssues => "Likely label errors".to_string(),
         RowList::CrossSeed => match loaded.cross_seed() {
             Some(cross_seed) => {
                 let all = cross_seed.rows.iter().filter(|row| row.wrong == cross_seed.seed_count).count();
@@ -237,7 +251,7 @@ fn title(view: &InsightState, loaded: &LoadedReport) -> String {
         },
         RowList::Cell => {
             let labels = loaded.report.labels.classes();
-            format!("Labelled {}, predicted {}", labels[view.cell.0], labels[view.cell.1])
+            format!("Labeled {}, predicted {}", labels[view.cell.0], labels[view.cell.1])
         }
     };
     let (at, all) = (view.selected + 1, view.count());
@@ -255,10 +269,10 @@ fn draw_none(view: &InsightState, loaded: &LoadedReport, theme: Theme, area: Rec
             Err(error) => error.as_str(),
             Ok(_) => "Available once two seeds have been evaluated.",
         },
-        RowList::Mislabelled if !was_trained => {
+        RowList::LabelIssues if !was_trained => {
             "Available from the first evaluation after training has started."
         }
-        RowList::Mislabelled => "No likely label errors.",
+        RowList::LabelIssues => "No likely label errors.",
         _ => "No rows in this cell at this evaluation.",
     };
     for (line, text) in wrap(text, area.width as usize).iter().enumerate().take(area.height as usize) {

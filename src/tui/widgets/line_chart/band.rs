@@ -1,6 +1,6 @@
 //! Several seeds of a run as one curve: their mean with a band of one standard deviation.
 //!
-//! A band is also distinguishable without colour: it is a pattern of separate dots behind an unbroken curve, and two
+//! A band is also distinguishable without color: it is a pattern of separate dots behind an unbroken curve, and two
 //! bands have different patterns.
 
 use super::chart::{CurveStyle, LineChart, Trace};

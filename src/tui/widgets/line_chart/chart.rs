@@ -16,7 +16,7 @@ pub enum CurveStyle {
     Line,
     /// Few points, each with a marker, connected by a line.
     Points(Symbol),
-    /// A line with markers at intervals and at its end, distinguishable without colour.
+    /// A line with markers at intervals and at its end, distinguishable without color.
     Marked(Symbol),
     /// A dashed line, for the mean of several seeds behind the curve of one of them.
     Mean,
@@ -27,7 +27,7 @@ pub enum CurveStyle {
 pub struct Curve<'a> {
     /// The name, shown at its end; may be empty.
     pub name: &'a str,
-    /// The role that determines its colours.
+    /// The role that determines its colors.
     pub role: Role,
     /// How it is drawn.
     pub style: CurveStyle,
@@ -104,7 +104,7 @@ impl Trace {
         Trace { columns, last }
     }
 
-    /// The value in a column, interpolated between its neighbours if it has none.
+    /// The value in a column, interpolated between its neighbors if it has none.
     pub(super) fn read(&self, at: usize) -> Option<f64> {
         let column = self.columns.get(at)?;
         if column.finite > 0 {

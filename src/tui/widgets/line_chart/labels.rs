@@ -25,8 +25,8 @@ struct Label<'a> {
 impl LineChart<'_> {
     /// Width of the labels to the right of a chart of `width` × `height`; 0 if it is too narrow for labels.
     pub(super) fn margin(&self, width: u16, height: u16) -> u16 {
-        let is_labelled = |curve: &&Curve<'_>| !curve.name.is_empty() && curve.last_step().is_some();
-        let named = || self.curves.iter().filter(is_labelled);
+        let is_labeled = |curve: &&Curve<'_>| !curve.name.is_empty() && curve.last_step().is_some();
+        let named = || self.curves.iter().filter(is_labeled);
         let lines = lines(named().count(), height);
         let cells = named().map(|curve| {
             let name = if lines > 1 { text::width(curve.name) as u16 } else { 0 };

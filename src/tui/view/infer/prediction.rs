@@ -15,24 +15,24 @@ const NUMBER: u16 = 9;
 pub(super) const MAX_NAME: usize = 16;
 
 /// Height of a prediction in lines.
-pub(super) fn lines(answer: &ModelOutput) -> u16 {
-    answer.probabilities().len().max(1) as u16
+pub(super) fn height(output: &ModelOutput) -> u16 {
+    output.probabilities().len().max(1) as u16
 }
 
 /// The label, if there is one, and the number of a prediction.
-pub(super) fn words(answer: &ModelOutput) -> (&str, String) {
-    match answer {
+pub(super) fn label_and_number(output: &ModelOutput) -> (&str, String) {
+    match output {
         ModelOutput::Label { label, probability, .. } => (label, format!("{:>5.1} %", 100.0 * probability)),
         ModelOutput::Score { score, .. } => ("", format!("{score:>7.2}")),
     }
 }
 
 /// Draws a prediction at the top of `area`; an outdated one is muted.
-pub(super) fn draw(answer: &ModelOutput, is_old: bool, theme: Theme, area: Rect, buffer: &mut Buffer) {
+pub(super) fn draw(output: &ModelOutput, is_old: bool, theme: Theme, area: Rect, buffer: &mut Buffer) {
     let widest =
-        answer.probabilities().iter().map(|(label, _)| text::width(label)).max().unwrap_or(0).min(24);
+        output.probabilities().iter().map(|(label, _)| text::width(label)).max().unwrap_or(0).min(24);
     let muted = |role| if is_old { Role::Muted } else { role };
-    match answer {
+    match output {
         ModelOutput::Label { label, probabilities, .. } => {
             for ((other, probability), y) in probabilities.iter().zip(area.y..area.bottom()) {
                 let (text, fill) =
@@ -53,7 +53,7 @@ pub(super) fn draw(answer: &ModelOutput, is_old: bool, theme: Theme, area: Rect,
 /// Draws the prediction of the comparison model at the right of `area`: its name, and its number for each label. Returns
 /// the remaining area.
 pub(super) fn draw_comparison(
-    answer: &ModelOutput,
+    output: &ModelOutput,
     comparison: Option<(&str, &ModelOutput)>,
     theme: Theme,
     area: Rect,
@@ -70,7 +70,7 @@ pub(super) fn draw_comparison(
         let name = fit_width(theme, name, usize::from(name_width));
         draw_text(buffer, column.x, y, width, &format!("  {name} {number:>8}"), theme.style(Role::Muted));
     };
-    match (answer, other) {
+    match (output, other) {
         (ModelOutput::Label { probabilities, .. }, ModelOutput::Label { probabilities: others, .. }) => {
             for ((label, _), y) in probabilities.iter().zip(area.y..area.bottom()) {
                 let found = others.iter().find(|(other, _)| other == label);
