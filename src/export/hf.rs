@@ -1,7 +1,8 @@
 //! Export of the best weights of a run to a folder in the Hugging Face layout with a model card.
 
+use crate::data::Tokenizer;
 use crate::error::{Error, Result};
-use crate::files::write_dir_atomic;
+use crate::files::{ModelFolder, write_dir_atomic};
 use crate::run::RunDir;
 use crate::spec::RunSpec;
 use crate::train::Summary;
@@ -34,6 +35,9 @@ pub fn hf(run: &Path, to: &Path) -> Result<u64> {
                 std::fs::copy(&path, folder.join(name)).map_err(Error::writing(folder))?;
             }
         }
+        // best/ of a run of an older version has the maximum length of the original model.
+        let model = ModelFolder { name: dir.name(), ..ModelFolder::on_disk(&best) };
+        Tokenizer::load(&model, spec.max_seq_length)?.save(folder)?;
         let path = folder.join("README.md");
         std::fs::write(&path, &card).map_err(Error::writing(&path))
     })

@@ -67,8 +67,12 @@ fn is_complete_without_listing(
     let has = |name: &str| selected.iter().any(|found| found == name);
     match selection {
         FileSelection::Split { .. } => !selected.is_empty() && listing::has_all_shards(selected),
-        // A vocabulary without its configuration does not say whether the model is cased, so that the hub is asked.
-        FileSelection::Model => config.offline || has("tokenizer.json") || has("tokenizer_config.json"),
+        // A vocabulary alone does not say whether the model is cased and has added tokens, so that the hub is asked.
+        FileSelection::Model => {
+            config.offline
+                || has("tokenizer.json")
+                || (has("tokenizer_config.json") && has("added_tokens.json"))
+        }
     }
 }
 

@@ -204,6 +204,19 @@ def folders(vocab):
     yield "fast-without-post-processor", {"tokenizer.json": {"post_processor": None, "truncation": left}} | config(tokenizer_class="TokenizersBackend", model_input_names=["input_ids", "token_type_ids"])
     yield "fast-pad-token", {"tokenizer.json": {"padding": padding | {"pad_token": "<pad>"}}} | fast
     yield "fast-prefix", {"tokenizer.json": {"model": {"continuing_subword_prefix": "@@", "unk_token": "the"}}} | config(tokenizer_class="TokenizersBackend", unk_token="[UNK]")
+    # Multilingual BERTs: a Unigram vocabulary, of which the other sections of tokenizer.json are not used.
+    pieces = [[token, 0.0] for token in ("<s>", "<pad>", "</s>", "<unk>")]
+    pieces += [["\u2581" + word, -8.0 - id / 50] for id, word in enumerate(vocab[5:]) if not word.startswith("##")]
+    pieces += [[word.removeprefix("##"), -9.0 - id / 50] for id, word in enumerate(vocab[5:])] + [["\u2581", -6.0]]
+    pieces = list({piece: [piece, score] for piece, score in reversed(pieces)}.values())[::-1]
+    unigram = {"type": "Unigram", "unk_id": 3, "vocab": pieces, "byte_fallback": None, "unk_token": None, "continuing_subword_prefix": None, "max_input_chars_per_word": None}
+    xlm_added = [*((id, added(token)) for id, token in enumerate(("<s>", "<pad>", "</s>", "<unk>"))), (len(pieces), added("<mask>", lstrip=True))]
+    space = {"type": "Metaspace", "replacement": "\u2581", "prepend_scheme": "always", "split": True}
+    xlm = {"config.json": {"vocab_size": len(pieces) + 20}, "tokenizer.json": {
+        "model": unigram, "added_tokens": numbered(xlm_added), "normalizer": {"type": "NFKC"}, "pre_tokenizer": space, "decoder": space}}
+    yield "xlm-roberta", xlm | config(tokenizer_class="XLMRobertaTokenizer", truncation_side="left", mask_token=tagged("<mask>", lstrip=True))
+    yield "xlm-roberta-names", xlm | config(tokenizer_class="XLMRobertaTokenizerFast", cls_token="<pad>", sep_token="[E1]", additional_special_tokens=["very good"])
+    yield "xlm-roberta-fast", xlm | config(tokenizer_class="PreTrainedTokenizerFast", unk_token="<unk>", bos_token="<s>")
     yield "error-lower-case", txt | config(do_lower_case=None), "do_lower_case"
     yield "error-truncation-side", txt | config(truncation_side="middle"), "truncation_side"
     yield "error-padding-side", txt | config(padding_side="middle"), "padding_side"
@@ -253,12 +266,12 @@ class Pool:
     def __init__(self):
         self.encodings, self.index = [], {}
 
-    def add(self, tokenizer, *texts, **truncation):
+    def add(self, tokenizer, has_segments, *texts, **truncation):
         # One element lists: Transformers drops an empty second text otherwise.
         found = tokenizer(*([text] for text in texts), **truncation)
         encoding = [found["input_ids"][0]]
         type_ids = found.get("token_type_ids", [[]])[0]
-        if any(type_ids):
+        if has_segments and any(type_ids):
             encoding.append(type_ids)
         key = json.dumps(encoding)
         if key not in self.index:
@@ -267,15 +280,15 @@ class Pool:
         return self.index[key]
 
 
-def expected(tokenizer, pool):
+def expected(tokenizer, pool, has_segments):
     """All texts and pairs, and those that a truncation to MAX_LENGTH changes, and the limit of the folder."""
     inputs = [(text,) for text in TEXTS] + [(TEXTS[a], TEXTS[b]) for a, b in PAIRS]
     limit = tokenizer.model_max_length
     return {
         "model_max_length": limit if limit <= 512 else None,
         "truncation_side": tokenizer.truncation_side,
-        "ids": [pool.add(tokenizer, *texts) for texts in inputs],
-        "truncated": [pool.add(tokenizer, *texts, truncation=True, max_length=MAX_LENGTH) for texts in inputs],
+        "ids": [pool.add(tokenizer, has_segments, *texts) for texts in inputs],
+        "truncated": [pool.add(tokenizer, has_segments, *texts, truncation=True, max_length=MAX_LENGTH) for texts in inputs],
     }
 
 
@@ -296,7 +309,9 @@ def main(directory):
         build(folder, files, base)
         case = {"name": name, "files": files}
         try:
-            found = expected(AutoTokenizer.from_pretrained(str(folder)), pool)
+            # DistilBERT has no segments, so that type ids are of no account.
+            has_segments = files.get("config.json", {}).get("model_type") != "distilbert"
+            found = expected(AutoTokenizer.from_pretrained(str(folder)), pool, has_segments)
         except Exception as e:  # noqa: BLE001
             found = f"{type(e).__name__}: {str(e).splitlines()[0][:150]}"
         if bool(error) != isinstance(found, str) and not name.startswith("unsupported-"):
