@@ -2,7 +2,7 @@
 
 use super::cache::Cache;
 use super::config::HubConfig;
-use super::listing::{self, FileSelection, INDEX};
+use super::listing::{self, FileSelection, is_index};
 use super::progress::indeterminate;
 use super::repo::Snapshot;
 use super::verify;
@@ -47,8 +47,8 @@ fn find(
     if listing.is_none() && !is_complete_without_listing(config, selection, &selected) {
         return Err(not_cached("a required file"));
     }
-    if selected.iter().any(|name| name == INDEX) {
-        let index = std::fs::read(cache.file(&commit, INDEX)).map_err(|_| not_cached(INDEX))?;
+    if let Some(index) = selected.iter().find(|name| is_index(name)) {
+        let index = std::fs::read(cache.file(&commit, index)).map_err(|_| not_cached(index))?;
         selected.extend(listing::shards(&index).map_err(CacheMiss::NotCached)?);
     }
     let files: Vec<PathBuf> = selected.iter().map(|name| cache.file(&commit, name)).collect();
@@ -67,12 +67,8 @@ fn is_complete_without_listing(
     let has = |name: &str| selected.iter().any(|found| found == name);
     match selection {
         FileSelection::Split { .. } => !selected.is_empty() && listing::has_all_shards(selected),
-        // A vocabulary alone does not say whether the model is cased and has added tokens, so that the hub is asked.
-        FileSelection::Model => {
-            config.offline
-                || has("tokenizer.json")
-                || (has("tokenizer_config.json") && has("added_tokens.json"))
-        }
+        // A vocabulary without its configuration does not say whether the model is cased, so that the hub is asked.
+        FileSelection::Model => config.offline || has("tokenizer.json") || has("tokenizer_config.json"),
     }
 }
 

@@ -1,7 +1,10 @@
 //! The real binary without the interface: commands, exit codes, files and streams, as scripts rely on them.
 
 #[cfg(unix)]
+mod failures;
+#[cfg(unix)]
 mod live;
+mod throughput;
 mod training;
 mod usage;
 mod workspace;

@@ -345,6 +345,7 @@ fn run_started(app: &mut App, run: RunState, queue: Option<Queue>) {
         Some(queue) => app.runs.set_queue(queue),
         None => {
             app.is_starting = false;
+            app.notice = None;
             live::show_training(app);
         }
     }
