@@ -189,7 +189,9 @@ fn saved_folders_have_the_same_token_ids() {
 /// Runs `tests/transformers_tokenize.py` with `requests`, and returns its encodings: for each folder and each row, the ids.
 fn in_transformers(home: &Path, requests: &Value) -> Option<Value> {
     let Some(python) = std::env::var_os("GLUE_TUI_PYTHON") else {
-        eprintln!("SKIPPED: GLUE_TUI_PYTHON names no Python with Transformers, so no ids were compared with it");
+        eprintln!(
+            "SKIPPED: GLUE_TUI_PYTHON names no Python with Transformers, so no ids were compared with it"
+        );
         return None;
     };
     let file = home.join("requests.json");

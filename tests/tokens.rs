@@ -223,7 +223,9 @@ fn missing_or_invalid_tokenizer_is_an_error() {
     assert!(error(&[("config.json", "{}")]).contains("neither tokenizer.json nor vocab.txt"));
     assert!(error(&[("tokenizer.json", "{}")]).contains("tokenizer.json cannot be used"));
     assert!(error(&[("vocab.txt", VOCAB), ("tokenizer_config.json", "{")]).contains("is not valid JSON"));
-    for (key, value) in [("model_max_length", "2"), ("model_max_length", "\"long\""), ("vocab", "[]"), ("init_inputs", "[1]")] {
+    for (key, value) in
+        [("model_max_length", "2"), ("model_max_length", "\"long\""), ("vocab", "[]"), ("init_inputs", "[1]")]
+    {
         let config = format!(r#"{{"{key}": {value}}}"#);
         let (_folder, model) = folder_of(&[("vocab.txt", VOCAB), ("tokenizer_config.json", &config)]);
         let e = Tokenizer::from_pretrained(&model).err().unwrap();

@@ -120,6 +120,16 @@ fn to_json((text, text_pair): &Input, prediction: &Prediction) -> Value {
                 probabilities.iter().map(|(label, probability)| (label.clone(), json!(probability)));
             object.insert("probabilities".into(), Value::Object(probabilities.collect()));
         }
+        ModelOutput::Labels { labels, probabilities } => {
+            if let Some((label, probability)) = prediction.output.most_probable() {
+                object.insert("label".into(), json!(label));
+                object.insert("probability".into(), json!(probability));
+            }
+            object.insert("labels".into(), json!(labels));
+            let probabilities =
+                probabilities.iter().map(|(label, probability)| (label.clone(), json!(probability)));
+            object.insert("probabilities".into(), Value::Object(probabilities.collect()));
+        }
         ModelOutput::Score { score, .. } => {
             object.insert("score".into(), json!(score));
         }

@@ -148,8 +148,7 @@ fn templates(tokenizer: &TruncatingTokenizer) -> Result<Option<[Template; 2]>> {
 
 /// The template of an encoding in which every text is the token `text`.
 fn template(encoded: &Encoded, text: u32) -> Template {
-    let tokens: Vec<(u32, u32)> =
-        encoded.ids.iter().copied().zip(encoded.type_ids.iter().copied()).collect();
+    let tokens: Vec<(u32, u32)> = encoded.ids.iter().copied().zip(encoded.type_ids.iter().copied()).collect();
     Template {
         special_tokens: tokens.split(|(id, _)| *id == text).map(<[_]>::to_vec).collect(),
         segments: tokens.iter().filter(|(id, _)| *id == text).map(|(_, segment)| *segment).collect(),
@@ -168,7 +167,9 @@ fn words(text: &str) -> impl Iterator<Item = &str> {
 
 /// Whether the tokens of a space-separated word do not depend on its neighbours.
 fn has_independent_words(tokenizer: &Tokenizer) -> bool {
-    let Some(NormalizerWrapper::BertNormalizer(normalizer)) = tokenizer.get_normalizer() else { return false };
+    let Some(NormalizerWrapper::BertNormalizer(normalizer)) = tokenizer.get_normalizer() else {
+        return false;
+    };
     // A token that is matched in normalized text may get its space from a tab or a Chinese character.
     let has_space = |token: &tokenizers::AddedToken| {
         let mut content = NormalizedString::from(token.content.as_str());

@@ -40,7 +40,8 @@ pub(super) fn build(
         (TokenizerClass::XlmRoberta, Some((bytes, value))) => xlm_roberta(bytes, value, settings)?,
         (TokenizerClass::Fast, Some((bytes, value))) => fast(bytes, value, settings)?,
         (TokenizerClass::XlmRoberta | TokenizerClass::Fast, None) => {
-            let problem = "has no tokenizer.json, which its tokenizer_class requires; set it to \"BertTokenizer\"";
+            let problem =
+                "has no tokenizer.json, which its tokenizer_class requires; set it to \"BertTokenizer\"";
             return Err(problem.into());
         }
     };
@@ -65,7 +66,8 @@ fn bert(source: &Source<'_>, settings: &Settings) -> Result<BuiltTokenizer, Stri
             (WordPiece::builder().vocab(vocab), side)
         }
         (None, Some(bytes)) => {
-            let vocab = WordPiece::read_bytes(bytes).map_err(|e| format!("vocab.txt is not UTF-8 text: {e}"))?;
+            let vocab =
+                WordPiece::read_bytes(bytes).map_err(|e| format!("vocab.txt is not UTF-8 text: {e}"))?;
             (WordPiece::builder().vocab(vocab), None)
         }
         (None, None) => {
@@ -170,8 +172,7 @@ fn xlm_roberta(bytes: &[u8], value: &Value, settings: &Settings) -> Result<Built
     let is_precompiled = |normalizer: &&Value| normalizer.get("precompiled_charsmap").is_some();
     let precompiled = all.into_iter().flatten().chain([normalizer]).find(is_precompiled);
     let scheme = if settings.add_prefix_space { "always" } else { "never" };
-    let metaspace =
-        json!({"type": "Metaspace", "replacement": "▁", "prepend_scheme": scheme, "split": true});
+    let metaspace = json!({"type": "Metaspace", "replacement": "▁", "prepend_scheme": scheme, "split": true});
     let rebuilt = json!({
         "version": "1.0",
         "added_tokens": [],
@@ -246,8 +247,5 @@ fn add_tokens(tokenizer: &mut Tokenizer, settings: &Settings) -> Result<(), Stri
     let existing: HashSet<String> =
         tokenizer.get_added_tokens_decoder().into_values().map(|token| token.content).collect();
     let tokens: Vec<_> = settings.tokens_to_add(&existing).iter().map(Token::to_added).collect();
-    tokenizer
-        .add_tokens(tokens)
-        .map(|_| ())
-        .map_err(|e| format!("the added tokens cannot be used: {e}"))
+    tokenizer.add_tokens(tokens).map(|_| ()).map_err(|e| format!("the added tokens cannot be used: {e}"))
 }

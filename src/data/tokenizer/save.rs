@@ -36,7 +36,9 @@ impl Tokenizer {
     /// tokenizer_config.json of the model with everything that was found in other files or chosen for the run.
     fn config_to_save(&self) -> Map<String, Value> {
         let mut config = self.tokenizer_config.clone();
-        for key in ["max_len", "additional_special_tokens", "extra_special_tokens", "model_specific_special_tokens"] {
+        for key in
+            ["max_len", "additional_special_tokens", "extra_special_tokens", "model_specific_special_tokens"]
+        {
             config.shift_remove(key);
         }
         let mut set = |key: &str, value: Value| config.insert(key.into(), value);
@@ -95,8 +97,7 @@ impl Tokenizer {
         let mut vocab: Vec<(String, u32)> = self.inner.inner.get_vocab(false).into_iter().collect();
         vocab.sort_unstable_by_key(|(_, id)| *id);
         let has_no_gaps = vocab.iter().enumerate().all(|(line, (_, id))| line == *id as usize);
-        has_no_gaps
-            .then(|| vocab.into_iter().map(|(token, _)| token + "\n").collect::<String>().into_bytes())
+        has_no_gaps.then(|| vocab.into_iter().map(|(token, _)| token + "\n").collect::<String>().into_bytes())
     }
 
     /// The end at which texts are truncated, as in tokenizer_config.json.

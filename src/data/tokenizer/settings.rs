@@ -199,7 +199,8 @@ fn decoder_tokens(decoder: &Value) -> Result<BTreeMap<i64, Token>, String> {
     let in_decoder = |problem: &str| format!("added_tokens_decoder in tokenizer_config.json {problem}");
     let decoder = decoder.as_object().ok_or_else(|| in_decoder("is not a map from ids to tokens"))?;
     let token = |(id, token): (&String, &Value)| {
-        let id = id.parse().map_err(|_| in_decoder(&format!("has the key {id:?}, which is not a token id")))?;
+        let id =
+            id.parse().map_err(|_| in_decoder(&format!("has the key {id:?}, which is not a token id")))?;
         let object = token.as_object().ok_or_else(|| in_decoder("has a token that is not an object"))?;
         Ok((id, Token::from_object(object).map_err(|problem| in_decoder(&problem))?))
     };
@@ -350,7 +351,9 @@ fn model_max_length(keys: &Map<String, Value>) -> Result<Option<usize>, String> 
         Value::Number(number) if number.as_u64().is_some() => {
             Ok(number.as_u64().and_then(|length| usize::try_from(length).ok()))
         }
-        _ => Err(format!("{key} in tokenizer_config.json is not a number of tokens; set it to a whole number")),
+        _ => {
+            Err(format!("{key} in tokenizer_config.json is not a number of tokens; set it to a whole number"))
+        }
     }
 }
 

@@ -29,12 +29,8 @@ impl TruncatingTokenizer {
         max_length: usize,
         direction: TruncationDirection,
     ) -> std::result::Result<Self, String> {
-        let truncation = TruncationParams {
-            max_length,
-            strategy: TruncationStrategy::LongestFirst,
-            stride: 0,
-            direction,
-        };
+        let truncation =
+            TruncationParams { max_length, strategy: TruncationStrategy::LongestFirst, stride: 0, direction };
         let unusable = || "the tokenizer cannot be used: it adds no special tokens".to_string();
         let post_processor = inner.get_post_processor().cloned().ok_or_else(unusable)?;
         inner.with_post_processor(None::<PostProcessorWrapper>);
@@ -104,9 +100,5 @@ impl TruncatingTokenizer {
 
 /// The token ids of an encoded row.
 pub(super) fn to_encoded(row: &Example, encoding: &Encoding) -> Encoded {
-    Encoded {
-        ids: encoding.get_ids().to_vec(),
-        type_ids: encoding.get_type_ids().to_vec(),
-        label: row.label,
-    }
+    Encoded { ids: encoding.get_ids().to_vec(), type_ids: encoding.get_type_ids().to_vec(), label: row.label }
 }
