@@ -156,6 +156,19 @@ fn a_run_with_added_tokens_that_is_truncated_at_the_left() {
 }
 
 #[test]
+fn runs_of_minilm() {
+    let Ok(model) = std::env::var("GLUE_TUI_MINILM") else {
+        eprintln!("SKIPPED: GLUE_TUI_MINILM names no folder, so no real model was compared");
+        return;
+    };
+    // At 1024, the length is the number of positions.
+    for (task, max_seq_length) in [("demo", 64), ("demo-pairs", 330), ("demo", 1024)] {
+        let home = tempfile::tempdir().unwrap();
+        check(home.path(), task, &model, max_seq_length);
+    }
+}
+
+#[test]
 fn a_folder_is_truncated_where_its_files_say() {
     let home = tempfile::tempdir().unwrap();
     check(home.path(), "demo", DEMO, 128);

@@ -12,6 +12,7 @@ mod read;
 mod source;
 mod statistics;
 mod tokenizer;
+mod truncating;
 mod wordpiece_cache;
 
 pub use custom::infer_columns;

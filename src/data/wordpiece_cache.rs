@@ -5,7 +5,7 @@
 //! that most words are in the cache. Other tokenizers encode each text as a whole.
 
 use super::dataset::Example;
-use super::tokenizer::TruncatingTokenizer;
+use super::truncating::TruncatingTokenizer;
 use crate::batch::Encoded;
 use crate::error::catch_library_panic;
 use rayon::prelude::*;

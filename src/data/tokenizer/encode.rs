@@ -2,9 +2,9 @@
 
 use super::class::TokenizerClass;
 use super::settings::Settings;
-use super::truncating::{TruncatingTokenizer, to_encoded};
 use crate::batch::Encoded;
 use crate::data::dataset::Example;
+use crate::data::truncating::{TruncatingTokenizer, to_encoded};
 use crate::data::wordpiece_cache::CachedTokenizer;
 use crate::error::{Error, Result, catch_library_panic};
 use crate::event::{Progress, Unit};

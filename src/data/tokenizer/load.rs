@@ -4,7 +4,7 @@ use super::build::{BuiltTokenizer, Source, build};
 use super::class::TokenizerClass;
 use super::encode::Tokenizer;
 use super::settings::{ParsedFiles, Settings};
-use super::truncating::TruncatingTokenizer;
+use crate::data::truncating::TruncatingTokenizer;
 use crate::error::{Error, Result, catch_library_panic};
 use crate::files::ModelFolder;
 use serde_json::{Map, Value};

@@ -7,7 +7,5 @@ mod load;
 mod save;
 mod settings;
 mod token;
-mod truncating;
 
 pub use encode::{Tokenized, Tokenizer, WordEncoding, WordSpan};
-pub(super) use truncating::TruncatingTokenizer;

@@ -3,20 +3,20 @@
 //! The `tokenizers` crate would stop to tokenize a text at the maximum length of the row. That changes which text of a
 //! pair is the longer one, and so where a pair is truncated, so that texts are tokenized as a whole here.
 
+use super::dataset::Example;
 use crate::batch::Encoded;
-use crate::data::dataset::Example;
 use tokenizers::{
     Encoding, PostProcessor, PostProcessorWrapper, Result, Tokenizer, TruncationDirection, TruncationParams,
     TruncationStrategy, truncate_encodings,
 };
 
 /// A tokenizer with truncation.
-pub(in crate::data) struct TruncatingTokenizer {
+pub(super) struct TruncatingTokenizer {
     /// The tokenizer without truncation, padding and special tokens around texts.
-    pub(in crate::data) inner: Tokenizer,
+    pub(super) inner: Tokenizer,
     /// Adds the special tokens around texts.
     post_processor: PostProcessorWrapper,
-    pub(in crate::data) truncation: TruncationParams,
+    pub(super) truncation: TruncationParams,
 }
 
 impl TruncatingTokenizer {
@@ -63,7 +63,7 @@ impl TruncatingTokenizer {
     }
 
     /// Encodes a row with special tokens and without offsets. The flag says whether it was truncated.
-    pub(in crate::data) fn encode(&self, row: &Example) -> Result<(Encoded, bool)> {
+    pub(super) fn encode(&self, row: &Example) -> Result<(Encoded, bool)> {
         let encode = |text: &str| self.inner.encode_fast(text, false);
         let texts = (encode(&row.text)?, row.text_pair.as_deref().map(encode).transpose()?);
         let (encoding, is_truncated) = self.join(texts)?;
@@ -78,7 +78,7 @@ impl TruncatingTokenizer {
     }
 
     /// The number of tokens of a row without truncation, special tokens included.
-    pub(in crate::data) fn count(&self, row: &Example) -> Result<usize> {
+    pub(super) fn count(&self, row: &Example) -> Result<usize> {
         let count = |text: &str| self.inner.encode_fast(text, false).map(|encoding| encoding.len());
         let second = row.text_pair.as_deref().map(count).transpose()?;
         Ok(count(&row.text)? + second.unwrap_or(0) + self.special_tokens(second.is_some()))
