@@ -72,8 +72,8 @@ impl<'p> Delimited<'p> {
                 };
             }
             let is_open = self.dialect.has_quotes
-                && reader.get_ref().row_quotes() % 2 == 1
-                && row.iter().any(|cell| cell.contains(&b'\n'));
+                && row.iter().any(|cell| cell.contains(&b'\n'))
+                && reader.get_ref().row_quotes() % 2 == 1;
             open_quote = is_open.then_some(line);
             if std::mem::take(&mut is_header) {
                 continue;
