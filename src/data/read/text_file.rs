@@ -138,6 +138,8 @@ pub(super) struct RowReader<R> {
     is_before_row: bool,
     /// Number of double quotes of the row before `chunk`.
     earlier_quotes: u64,
+    /// Number of double quotes of the previous row, if it ended with the last byte that was read.
+    previous_quotes: u64,
 }
 
 impl<R: Read> RowReader<R> {
@@ -153,23 +155,29 @@ impl<R: Read> RowReader<R> {
             row_line: lines + 1,
             is_before_row: true,
             earlier_quotes: 0,
+            previous_quotes: 0,
         }
     }
 
     /// Begins a row at an offset of the content, which is within the last bytes that were read and not before the
     /// previous row.
     pub(super) fn begin_row(&mut self, offset: u64) {
+        let quotes_from = self.row_start();
         self.row = offset;
         let start = self.row_start();
+        // Once a chunk, so that each byte is counted once.
+        if start == self.chunk.len() {
+            self.previous_quotes = self.earlier_quotes + count(&self.chunk[quotes_from..], b'"');
+        }
         self.count_lines(start);
         self.row_line = self.lines + 1;
         self.earlier_quotes = 0;
         self.skip_line_ends(start);
     }
 
-    /// Number of double quotes from the start of the row to the last byte that was read.
-    pub(super) fn row_quotes(&self) -> u64 {
-        self.earlier_quotes + count(&self.chunk[self.row_start()..], b'"')
+    /// Number of double quotes of the last row, when a row is begun after it and there is none.
+    pub(super) fn last_row_quotes(&self) -> u64 {
+        self.previous_quotes
     }
 
     /// The line of the row, from 1, once a byte of it was read.
@@ -205,7 +213,7 @@ impl<R: Read> Read for RowReader<R> {
             return Err(Problem(format!("line {line}: {}", too_long("the row"))).into());
         }
         let length = self.reader.read(buffer)?;
-        self.earlier_quotes = self.row_quotes();
+        self.earlier_quotes += count(&self.chunk[self.row_start()..], b'"');
         self.count_lines(self.chunk.len());
         (self.offset, self.counted) = (end, 0);
         self.chunk.clear();
