@@ -41,6 +41,16 @@ impl FileFormat {
         }
     }
 
+    /// The name for a message.
+    pub fn name(self) -> &'static str {
+        match self {
+            FileFormat::Csv => "CSV",
+            FileFormat::Tsv => "tab-separated text",
+            FileFormat::Json => "JSON",
+            FileFormat::Parquet => "Parquet",
+        }
+    }
+
     /// What a file is and what to do, if its extension is of a format that is not read.
     pub fn unsupported(file: &Path) -> Option<&'static str> {
         let extension = extension(file)?;

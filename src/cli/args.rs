@@ -217,8 +217,20 @@ pub struct PredictArgs {
     /// Second text of a pair
     pub text_b: Option<String>,
     /// Print word attributions: the contribution of each word to the logit, by integrated gradients
-    #[arg(long)]
+    #[arg(long, conflicts_with = "input")]
     pub explain: bool,
+    /// Classify the rows of a file: CSV, TSV, JSON Lines or Parquet
+    #[arg(long, value_name = "FILE", conflicts_with = "text")]
+    pub input: Option<PathBuf>,
+    /// Write a copy of the file with the predictions as columns; - is standard output [default: -]
+    #[arg(long, value_name = "FILE", requires = "input")]
+    pub output: Option<PathBuf>,
+    /// Column of the text in the file [default: that of the run, or else as in training]
+    #[arg(long, value_name = "NAME", requires = "input")]
+    pub text_column: Option<String>,
+    /// Column of the second text of a pair
+    #[arg(long, value_name = "NAME", requires = "input")]
+    pub text_pair_column: Option<String>,
 }
 
 /// The arguments of `export`.

@@ -37,7 +37,13 @@ impl RunDir {
             let tag = tags.block(0, 0, attempt)[0] & 0xffff;
             let path = runs_dir.join(format!("{}-{stamp}-{tag:04x}", spec.experiment));
             match std::fs::create_dir(&path) {
-                Ok(()) => return RunDir(path).with_spec(spec),
+                Ok(()) => {
+                    let created = RunDir(path.clone()).with_spec(spec);
+                    if created.is_err() {
+                        std::fs::remove_dir(&path).ok();
+                    }
+                    return created;
+                }
                 Err(e) if e.kind() == std::io::ErrorKind::AlreadyExists => {}
                 Err(e) => return Err(Error::writing(path)(e)),
             }

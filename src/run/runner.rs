@@ -9,7 +9,7 @@ use super::log::{EventLog, recorded};
 use super::repeats::RepeatsSummary;
 use super::unchanged::check_unchanged;
 use crate::data;
-use crate::error::{Error, Result, is_disk_full, panic_message};
+use crate::error::{Error, Result, is_disk_full, panic_error};
 use crate::event::{Change, Command, Event, Status, now};
 use crate::files::{FolderLocation, OpenFolder, check_model_folder};
 use crate::hub::Hub;
@@ -23,12 +23,14 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{Builder, JoinHandle};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Name of the thread that [`start`] spawns.
 const THREAD_NAME: &str = "training";
 /// Time between two readings of the machine's gauges.
 const GAUGE_INTERVAL: Duration = Duration::from_secs(1);
+/// Time between two warnings about a log that cannot be written.
+const WARNING_INTERVAL: Duration = Duration::from_mins(1);
 /// How long the end of a run waits for space for its log on a full disk.
 const LOG_TIMEOUT: Duration = Duration::from_secs(3);
 
@@ -149,7 +151,7 @@ pub fn start_controlled(
             let _running = running;
             run_seeds(&dir, &spec, policy, &control, &mut |event| sender.send(event))
         })
-        .map_err(|e| Error::Training(format!("cannot start a thread for the training: {e}")))?;
+        .map_err(|e| Error::Device(format!("cannot start a thread for the training: {e}")))?;
     Ok(RunHandle { dir: path, events, handle, thread: Some(thread), is_over })
 }
 
@@ -203,12 +205,20 @@ fn create_replay(dir: &RunDir, runs_dir: &Path) -> Result<(RunDir, RunSpec)> {
     }
     let changes = recorded(dir)?.changes;
     let new = RunDir::create(runs_dir, &spec)?;
-    let mut log = EventLog::open(&new)?;
     let (name, count) = (dir.name(), plural(changes.len(), "mid-run change"));
-    log.write(&Event::note(format!("replays {name} with {count}")))?;
-    for Change { step, command } in changes {
-        let (settings, replayed, error) = (None, false, None);
-        log.write(&Event::Command { step, command, settings, replayed, error })?;
+    let log_changes = || -> Result<()> {
+        let mut log = EventLog::open(&new)?;
+        log.write(&Event::note(format!("replays {name} with {count}")))?;
+        for Change { step, command } in changes {
+            let (settings, replayed, error) = (None, false, None);
+            log.write(&Event::Command { step, command, settings, replayed, error })?;
+        }
+        Ok(())
+    };
+    if let Err(error) = log_changes() {
+        // A replay without all of its changes would be another run.
+        std::fs::remove_dir_all(new.path()).ok();
+        return Err(error);
     }
     Ok((new, spec))
 }
@@ -247,6 +257,12 @@ fn run_repeats(
     let probes_file = dir.probes_file();
     let mut log = EventLog::open(dir)?;
     let folder = OpenFolder::open(dir.path())?;
+    for seed_dir in dir.existing_seeds()? {
+        let (seed, repeats) = (spec.seed, spec.repeats);
+        let trained = recorded(&seed_dir)?.spec.map(|trained| RunSpec { seed, repeats, ..trained });
+        // All seeds are trained with the same specification; more of them may be added.
+        check_unchanged(dir, trained.as_ref(), spec)?;
+    }
     dir.remove_summary()?;
     let mut summaries = Vec::new();
     let mut status = Status::Finished;
@@ -287,8 +303,10 @@ struct EventSink<'a> {
     emit: Emit<'a>,
     repeat: u64,
     dir: Arc<Path>,
-    /// A log that cannot be written emits one warning and never ends a training: it is written later.
-    is_log_writable: bool,
+    /// Whether the last warning about a log that cannot be written still applies. Such a log never ends a training: it
+    /// is written later.
+    is_warned: bool,
+    last_warning: Option<Instant>,
 }
 
 impl EventSink<'_> {
@@ -296,14 +314,17 @@ impl EventSink<'_> {
         let written = self.log.write(&event);
         self.emit(event);
         match written {
-            Err(error) if self.is_log_writable => {
-                self.is_log_writable = false;
+            // On a disk that is nearly full, some events fit and others do not.
+            Err(error)
+                if !self.is_warned && self.last_warning.is_none_or(|at| at.elapsed() >= WARNING_INTERVAL) =>
+            {
+                (self.is_warned, self.last_warning) = (true, Some(Instant::now()));
                 self.report(Event::warning(format!(
                     "events are kept in memory until they can be logged: {error}"
                 )));
             }
-            Ok(()) if !self.is_log_writable => {
-                self.is_log_writable = true;
+            Ok(()) if self.is_warned => {
+                self.is_warned = false;
                 self.report(Event::note("the log is written again"));
             }
             _ => {}
@@ -332,14 +353,18 @@ fn train_seed(
     let log = EventLog::open(dir)?;
     let folder = OpenFolder::open(dir.path())?;
     let recorded = recorded(dir)?;
-    let notes = check_unchanged(dir, recorded.spec.as_ref(), spec)?;
+    let note = check_unchanged(dir, recorded.spec.as_ref(), spec)?;
     let recorded_data = RecordedData { is_started: recorded.spec.is_some(), digests: recorded.data };
     // A run whose data changed stays as it is.
     let is_refused = AtomicBool::new(false);
     // Shared by the training and the gauges thread.
-    let sink = Mutex::new(EventSink { log, emit, repeat, dir: Arc::from(dir.path()), is_log_writable: true });
+    let dir_path = Arc::from(dir.path());
+    let sink = EventSink { log, emit, repeat, dir: dir_path, is_warned: false, last_warning: None };
+    let sink = Mutex::new(sink);
     let emit = |event| sink.lock().unwrap_or_else(PoisonError::into_inner).send(event);
-    notes.into_iter().for_each(|note| emit(Event::warning(note)));
+    if let Some(note) = note {
+        emit(Event::warning(note));
+    }
     let job = Job { spec, dir: dir.path(), replayed_changes: &recorded.changes, probes_file };
     let hub = Hub::from_env();
     let work = |emit: &mut dyn FnMut(Event)| {
@@ -361,9 +386,7 @@ fn train_seed(
         drop(close);
         result
     });
-    let result = result.unwrap_or_else(|panic| {
-        Err(Error::Training(format!("internal error: {}", panic_message(panic.as_ref()))))
-    });
+    let result = result.unwrap_or_else(|panic| Err(panic_error(panic.as_ref())));
     if is_refused.into_inner() {
         return result;
     }

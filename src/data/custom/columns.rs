@@ -60,7 +60,7 @@ fn check_column(file: &Path, names: &[String], key: &str, name: &str) -> Result<
 }
 
 /// The text column, or the two text columns of pairs, if the names are unambiguous.
-fn infer_text_columns(names: &[String], label: &str) -> Option<(String, Option<String>)> {
+pub(in crate::data) fn infer_text_columns(names: &[String], label: &str) -> Option<(String, Option<String>)> {
     let others: Vec<&String> = names.iter().filter(|name| *name != label).collect();
     let has = |name: &str| others.iter().any(|other| *other == name);
     match (has("sentence1") && has("sentence2"), has("sentence"), has("text")) {

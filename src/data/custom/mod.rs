@@ -13,4 +13,5 @@ mod notes;
 mod tests;
 
 pub use columns::infer_columns;
+pub(super) use columns::infer_text_columns;
 pub(super) use load::{load, load_split};

@@ -1,12 +1,22 @@
 //! CSV and other delimited text.
 
 use super::cell::{Cell, OnRow, Position, row_error};
+use super::copy::{Destination, NewColumns};
 use super::dialect::{Dialect, Hints, delimiter_name};
 use crate::data::read::text_file::{RowReader, TextFile};
 use crate::error::{Error, Result};
 use crate::text::plural;
-use csv::{ByteRecord, Reader, ReaderBuilder};
+use csv::{ByteRecord, QuoteStyle, Reader, ReaderBuilder, WriterBuilder};
 use std::io::{BufRead, Read};
+
+/// What a row of cells is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum RowKind {
+    /// The names of the columns.
+    Header,
+    /// A row.
+    Row,
+}
 
 /// A file of delimited text.
 #[derive(Debug)]
@@ -41,6 +51,10 @@ impl<'p> Delimited<'p> {
         &self.dialect.names
     }
 
+    pub(super) fn delimiter(&self) -> u8 {
+        self.dialect.delimiter
+    }
+
     pub(super) fn has_header(&self) -> bool {
         self.dialect.has_header
     }
@@ -51,6 +65,59 @@ impl<'p> Delimited<'p> {
 
     /// Reads the cells of the columns `projection` of every row.
     pub(super) fn read(&self, projection: &[usize], on_row: OnRow<'_>) -> Result<()> {
+        self.for_each(&mut |kind, line, row| {
+            if kind == RowKind::Header {
+                return Ok(());
+            }
+            let cell = |column: &usize| self.cell(row, *column, line);
+            let cells = projection.iter().map(cell).collect::<Result<Vec<_>>>()?;
+            on_row(Position::Line(line), cells)
+        })
+    }
+
+    /// Writes a copy with columns added, as UTF-8 and without the line that names the delimiter.
+    pub(super) fn copy_with(&self, new: &NewColumns<'_>, out: Destination<'_>) -> Result<()> {
+        let Destination { name, writer } = out;
+        let mut builder = WriterBuilder::new();
+        builder.delimiter(self.dialect.delimiter).flexible(true);
+        // Where quotes are text, no cell needs any.
+        builder.quote_style(if self.dialect.has_quotes { QuoteStyle::Necessary } else { QuoteStyle::Never });
+        let mut writer = builder.from_writer(writer);
+        let mut rows = 0;
+        self.for_each(&mut |kind, _, row| {
+            let added: Vec<String> = match kind {
+                RowKind::Header => new.names().map(str::to_string).collect(),
+                RowKind::Row => {
+                    rows += 1;
+                    new.cells(rows - 1, self.file.path())?
+                }
+            };
+            if !self.dialect.has_quotes {
+                self.check_plain(&added)?;
+            }
+            let cells = row.iter().chain(added.iter().map(String::as_bytes));
+            writer.write_record(cells).map_err(|error| Error::writing(name)(error.into()))
+        })?;
+        new.check_count(rows, self.file.path())?;
+        writer.flush().map_err(Error::writing(name))
+    }
+
+    /// An error for a new cell that needs quotes, in a file whose quotes are text.
+    fn check_plain(&self, cells: &[String]) -> Result<()> {
+        let delimiter = char::from(self.dialect.delimiter);
+        match cells.iter().find(|cell| cell.contains([delimiter, '\n', '\r'])) {
+            Some(cell) => {
+                let problem = format!(
+                    "{cell:?} cannot be written to a file of this format, whose quotes are text; convert it to CSV"
+                );
+                Err(Error::data(self.file.path(), None, problem))
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// Calls `on_row` with the header, if there is one, and every row with its line.
+    fn for_each(&self, on_row: &mut dyn FnMut(RowKind, u64, &ByteRecord) -> Result<()>) -> Result<()> {
         let path = self.file.path();
         let mut reader = self.reader()?;
         let mut row = ByteRecord::new();
@@ -74,14 +141,13 @@ impl<'p> Delimited<'p> {
             let spans_lines = self.dialect.has_quotes && row.iter().any(|cell| cell.contains(&b'\n'));
             spanning_lines = spans_lines.then_some(line);
             if std::mem::take(&mut is_header) {
+                on_row(RowKind::Header, line, &row)?;
                 continue;
             }
             if row.len() != self.names().len() {
                 return Err(row_error(path, Position::Line(line), &self.wrong_length(row.len())));
             }
-            let cell = |column: &usize| self.cell(&row, *column, line);
-            let cells = projection.iter().map(cell).collect::<Result<Vec<_>>>()?;
-            on_row(Position::Line(line), cells)?;
+            on_row(RowKind::Row, line, &row)?;
         }
     }
 

@@ -1,8 +1,9 @@
 //! JSON Lines, and JSON arrays of objects. The keys of the objects are the columns.
 
 use super::cell::{OnRow, Position, row_error};
+use super::copy::{Destination, NewColumns};
 use super::json_layout::Layout;
-use super::json_values::{Keys, Row, Rows, ValueSink, without_non_finite};
+use super::json_values::{Keys, Object, Row, Rows, ValueSink, without_non_finite};
 use super::non_finite::NonFiniteReader;
 use crate::data::read::text_file::{LineSource, TextFile};
 use crate::error::{Error, Result};
@@ -69,6 +70,46 @@ impl<'p> Json<'p> {
         self.for_each(&mut row, &mut |position, row: &mut Row| {
             on_row(position, row.take_cells()).map(ControlFlow::Continue)
         })
+    }
+
+    /// Writes a copy with members added to every object: one object a line, in an array if the file is one. The text of
+    /// objects that have a line each is kept.
+    pub(super) fn copy_with(&self, new: &NewColumns<'_>, out: Destination<'_>) -> Result<()> {
+        let path = self.file.path();
+        let Destination { name, writer } = out;
+        let is_array = matches!(self.layout, Layout::Array | Layout::Wrapped(_));
+        let mut rows = 0;
+        let mut write_object = |object: &[u8]| {
+            let members = new.members(rows, path)?;
+            let start = match (is_array, rows) {
+                (false, _) => "",
+                (true, 0) => "[\n",
+                (true, _) => ",\n",
+            };
+            rows += 1;
+            let object = object.trim_ascii().strip_suffix(b"}").unwrap_or(object).trim_ascii_end();
+            let comma = if object == b"{" || members.is_empty() { "" } else { "," };
+            let end = if is_array { "" } else { "\n" };
+            let parts =
+                [start.as_bytes(), object, comma.as_bytes(), members.as_bytes(), b"}", end.as_bytes()];
+            parts.iter().try_for_each(|part| writer.write_all(part)).map_err(Error::writing(name))
+        };
+        if self.layout == Layout::Lines {
+            let mut lines = self.file.lines()?;
+            while let Some((_, line)) = lines.next_line()? {
+                if !line.trim_ascii().is_empty() {
+                    write_object(line)?;
+                }
+            }
+        } else {
+            let mut object = Object::default();
+            self.for_each(&mut object, &mut |_, object: &mut Object| {
+                write_object(object.to_json().as_bytes()).map(ControlFlow::Continue)
+            })?;
+        }
+        new.check_count(rows, path)?;
+        let end = if is_array { "\n]\n" } else { "" };
+        writer.write_all(end.as_bytes()).and_then(|()| writer.flush()).map_err(Error::writing(name))
     }
 
     /// Parses every object into `sink`, and calls `on_object` after each.

@@ -63,6 +63,24 @@ impl<'de> Visitor<'de> for KeysVisitor<'_> {
     }
 }
 
+/// All keys and values of an object.
+#[derive(Debug, Default)]
+pub(super) struct Object(serde_json::Map<String, serde_json::Value>);
+
+impl Object {
+    /// The last object on one line.
+    pub(super) fn to_json(&self) -> String {
+        serde_json::to_string(&self.0).unwrap_or_default()
+    }
+}
+
+impl ValueSink for Object {
+    fn object<'de, D: Deserializer<'de>>(&mut self, deserializer: D) -> Result<(), D::Error> {
+        self.0 = Deserialize::deserialize(deserializer)?;
+        Ok(())
+    }
+}
+
 /// The cells of some keys of an object.
 #[derive(Debug)]
 pub(super) struct Row {

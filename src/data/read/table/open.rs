@@ -1,14 +1,16 @@
 //! A file with rows and named columns, of any format.
 
 use super::cell::OnRow;
+use super::copy::{Destination, NewColumns};
 use super::delimited::Delimited;
 use super::dialect::{Hints, position};
 use super::json::Json;
 use super::json_layout::first_byte;
 use super::record::{ColumnIndices, ColumnNames, Record, available_columns};
 use crate::catalog::FileFormat;
+use crate::data::new_column::NewColumn;
 use crate::data::read::input::Input;
-use crate::data::read::parquet::ParquetTable;
+use crate::data::read::parquet::{ParquetTable, copy_with};
 use crate::data::read::text_file::{LineSource, TextFile};
 use crate::error::{Error, Result};
 use crate::spec::{Delimiter, RunSpec};
@@ -93,6 +95,16 @@ impl<'p> Table<'p> {
         Ok(Table { path, content })
     }
 
+    /// The format of the content.
+    pub(in crate::data) fn format(&self) -> FileFormat {
+        match &self.content {
+            Content::Delimited(table) if table.delimiter() == b'\t' => FileFormat::Tsv,
+            Content::Delimited(_) => FileFormat::Csv,
+            Content::Json(_) => FileFormat::Json,
+            Content::Parquet(_) => FileFormat::Parquet,
+        }
+    }
+
     /// The names of the columns.
     pub(in crate::data) fn names(&self) -> &[String] {
         match &self.content {
@@ -153,6 +165,18 @@ impl<'p> Table<'p> {
             Content::Delimited(table) => table.read(&projection, on_row),
             Content::Json(table) => table.read(&projection, on_row),
             Content::Parquet(table) => table.read(&projection, on_row),
+        }
+    }
+
+    /// Writes all rows with all columns and `new` ones, in the format of the file.
+    ///
+    /// # Errors
+    /// [`Error::Write`]; [`Error::Data`] if the file has changed since it was read.
+    pub(in crate::data) fn copy_with(&self, new: &[NewColumn], out: Destination<'_>) -> Result<()> {
+        match &self.content {
+            Content::Delimited(table) => table.copy_with(&NewColumns(new), out),
+            Content::Json(table) => table.copy_with(&NewColumns(new), out),
+            Content::Parquet(_) => copy_with(self.path, new, out.name, out.writer),
         }
     }
 
