@@ -177,7 +177,9 @@ fn saved_folders_have_the_same_token_ids() {
             let other = if alone == "vocab.txt" { "tokenizer.json" } else { "vocab.txt" };
             if std::fs::remove_file(saved.join(other)).is_ok() && saved.join(alone).is_file() {
                 let found = Tokenizer::from_pretrained(&model);
-                if !(alone == "vocab.txt" && name.starts_with("fast")) {
+                // These read tokenizer.json only.
+                let is_fast = name.starts_with("fast") || name == "class-in-config";
+                if alone == "tokenizer.json" || !is_fast {
                     assert_encodings(name, &found.unwrap(), &reference, &rows, &case["truncated"]);
                 }
                 std::fs::write(saved.join(other), &before[if other == "vocab.txt" { 3 } else { 0 }]).unwrap();
