@@ -1,5 +1,7 @@
 //! Opens the device that an engine computes on.
 
+#[cfg(feature = "cuda")]
+use super::cuda_requirements::{check_capability, check_driver, explain};
 use super::error_text::first_line;
 use crate::error::{Error, Result};
 use crate::spec::DeviceSpec;
@@ -82,31 +84,35 @@ fn cuda(ordinal: usize) -> Result<DeviceContext> {
 
 #[cfg(feature = "cuda")]
 fn cuda(ordinal: usize) -> Result<DeviceContext> {
+    let unusable = |cause: String| {
+        let text = format!("cuda:{ordinal} cannot be used ({cause}); see nvidia-smi, or set device to cpu");
+        Error::Device(text)
+    };
+    check_requirements(ordinal).map_err(unusable)?;
     let opened = || -> candle_core::Result<_> {
         // One stream for all threads; the per-thread default stream would differ between callers.
         let device = Device::new_cuda_with_stream(ordinal)?;
         let name = prepare(&device)?;
         Ok((device, format!("cuda:{ordinal}, {name}")))
     };
-    let (device, description) = opened().map_err(|e| {
-        let cause = cause(&first_line(&e));
-        Error::Device(format!(
-            "cuda:{ordinal} cannot be used ({cause}); see nvidia-smi, or set device to cpu"
-        ))
-    })?;
+    let (device, description) = opened().map_err(|e| unusable(explain(&first_line(&e))))?;
     Ok(DeviceContext { device, kind: DeviceKind::Cuda, description, pool: None, note: None })
 }
 
-/// Explains the error codes of the driver that users are likely to see.
+/// Checks the driver, then the compute capability of a GPU, before anything is loaded.
 #[cfg(feature = "cuda")]
-fn cause(problem: &str) -> String {
-    const KNOWN: &[(&str, &str)] = &[
-        ("CUDA_ERROR_STUB_LIBRARY", "no NVIDIA driver found"),
-        ("CUDA_ERROR_NO_DEVICE", "no NVIDIA GPU found"),
-        ("CUDA_ERROR_INVALID_DEVICE", "no GPU with this number"),
-    ];
-    let known = KNOWN.iter().find(|(code, _)| problem.contains(code));
-    known.map_or(problem, |(_, text)| *text).to_owned()
+fn check_requirements(ordinal: usize) -> Result<(), String> {
+    use candle_core::cuda_backend::cudarc::driver::{CudaContext, result::DriverError, sys};
+    let error = |e: DriverError| explain(&first_line(&format!("{e:?}")));
+    let mut version = 0;
+    #[expect(unsafe_code, reason = "the driver writes to a pointer")]
+    // SAFETY: the pointer is to an integer that outlives the call.
+    let status = unsafe { sys::cuDriverGetVersion(&raw mut version) };
+    status.result().map_err(error)?;
+    check_driver(version as u32, env!("GLUE_TUI_CUDA_VERSION"))?;
+    let (major, minor) =
+        CudaContext::new(ordinal).and_then(|context| context.compute_capability()).map_err(error)?;
+    check_capability((major as u32, minor as u32), env!("GLUE_TUI_CUDA_COMPUTE_CAP"))
 }
 
 /// Configures a new CUDA device for use through its single stream; returns the name of the GPU.

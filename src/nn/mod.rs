@@ -6,6 +6,7 @@
 //! from a configuration alone, with random weights.
 
 mod arena;
+mod blas_guard;
 mod build;
 mod capabilities;
 mod check;
@@ -13,6 +14,8 @@ mod config;
 pub mod coverage;
 #[cfg(any(test, feature = "cuda"))]
 mod cuda;
+#[cfg(any(test, feature = "cuda"))]
+mod cuda_requirements;
 mod device;
 mod dropout;
 mod engine;

@@ -18,11 +18,13 @@ impl Bucket {
     /// The smallest bucket for `batch`. Token counts of buckets are a sixteenth of a power of two apart, but at least
     /// 32: above 256 tokens less than an eighth is padding, and there are few buckets.
     pub(super) fn of(batch: &Batch) -> Self {
-        let distance = (batch.tokens().next_power_of_two() / 16).max(32);
-        Bucket {
-            tokens: batch.tokens().next_multiple_of(distance),
-            examples: batch.len().next_multiple_of(8),
-        }
+        Bucket::with_size(batch.tokens(), batch.len())
+    }
+
+    /// The smallest bucket for a micro-batch of these counts. It also contains all smaller micro-batches.
+    pub(super) fn with_size(tokens: usize, examples: usize) -> Self {
+        let distance = (tokens.next_power_of_two() / 16).max(32);
+        Bucket { tokens: tokens.next_multiple_of(distance), examples: examples.next_multiple_of(8) }
     }
 
     /// Upper bound of the tiles of attention.
@@ -248,10 +250,13 @@ mod tests {
     #[test]
     fn buckets_are_few_with_little_padding() {
         let mut found = std::collections::BTreeSet::new();
+        let mut smaller = Bucket::with_size(1, 1);
         for tokens in 1..=8192 {
             let bucket = Bucket::of(&batch(&[tokens]));
             let padding = bucket.tokens - tokens;
             assert!(padding < 32 || padding * 8 < tokens, "{tokens} tokens in {bucket:?}");
+            assert!(bucket.contains(smaller), "{bucket:?} is smaller than {smaller:?}");
+            smaller = bucket;
             found.insert(bucket.tokens);
         }
         assert!(found.len() < 80, "{} buckets", found.len());

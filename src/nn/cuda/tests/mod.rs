@@ -4,6 +4,7 @@
 mod attention;
 mod engine;
 mod kernels;
+mod sanitizer;
 
 use super::device::{Bf16, Device, DeviceSlice};
 use super::input::{Bucket, Input, StepScalars, pack};
