@@ -93,13 +93,8 @@ impl<'a> Downloader<'a> {
                 Ok(with_timeout(cancelled, timeout, response.bytes()).await??)
             })
             .await?;
-        let is_plain = |name: &String| is_plain(name);
-        match serde_json::from_slice(&body) {
-            Ok(RepoInfo { siblings, sha }) if is_plain(&sha) => {
-                Ok((sha, siblings.into_iter().map(|sibling| sibling.rfilename).filter(is_plain).collect()))
-            }
-            _ => Err(HubError::Network("the response has no commit or no files".to_string())),
-        }
+        parse_listing(&body)
+            .ok_or_else(|| HubError::Network("the response has no commit or no files".to_string()))
     }
 
     /// The path of a file of a commit, which is downloaded unless it is cached.
@@ -401,4 +396,12 @@ fn error_response(response: &Response) -> ErrorResponse {
         message: header(response.headers(), "x-error-message"),
         retry_after: header(response.headers(), "retry-after").and_then(|wait| wait.parse().ok()),
     }
+}
+
+/// The commit of a revision and the names of its files, from the answer of the hub. Names that lead out of the folder
+/// are left out.
+pub(super) fn parse_listing(body: &[u8]) -> Option<(String, Vec<String>)> {
+    let RepoInfo { siblings, sha } = serde_json::from_slice(body).ok()?;
+    let names = siblings.into_iter().map(|sibling| sibling.rfilename).filter(|name| is_plain(name)).collect();
+    is_plain(&sha).then_some((sha, names))
 }

@@ -12,6 +12,9 @@ mod client;
 mod config;
 mod download;
 mod error;
+#[cfg(fuzzing)]
+#[doc(hidden)]
+pub mod fuzzing;
 mod listing;
 mod progress;
 mod repo;

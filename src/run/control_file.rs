@@ -27,7 +27,7 @@ const POLL_INTERVAL: Duration = Duration::from_millis(150);
 
 /// A line of the file.
 #[derive(Debug, Serialize, Deserialize)]
-struct ControlRecord {
+pub(super) struct ControlRecord {
     /// Seconds since 1970.
     time: f64,
     command: Command,
@@ -67,7 +67,7 @@ impl ControlWatcher {
 
 /// The new records of a control file. Lines that this version does not know are skipped. A file that cannot be
 /// read has none, and neither has one that was truncated: its lines may have been executed before.
-fn new_records(tail: &mut LogTail) -> Vec<ControlRecord> {
+pub(super) fn new_records(tail: &mut LogTail) -> Vec<ControlRecord> {
     let (mut records, mut is_restarted) = (Vec::new(), false);
     let read = tail.read_lines(&mut |item| match item {
         TailItem::Restarted => is_restarted = true,

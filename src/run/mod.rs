@@ -6,6 +6,9 @@ mod dir;
 pub mod error_analysis;
 mod event_channel;
 mod file_lock;
+#[cfg(fuzzing)]
+#[doc(hidden)]
+pub mod fuzzing;
 pub mod gauges;
 pub mod history;
 mod index;

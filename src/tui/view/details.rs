@@ -38,7 +38,10 @@ pub(super) fn draw(app: &App, area: Rect, buffer: &mut Buffer) {
             let [new, back] = [RunsAction::New, RunsAction::ClearFilter]
                 .map(|action| app.key(Context::Screen(Screen::Runs), Action::Runs(action)));
             let text = format!("Nothing to show. {new} creates an experiment, {back} clears the filter.");
-            draw_text(buffer, inner.x, inner.y, inner.width, &text, app.theme.style(Role::Muted));
+            let mut y = inner.y;
+            for line in wrap(&text, usize::from(inner.width)) {
+                y = next_line(buffer, inner, y, &line, app.theme.style(Role::Muted));
+            }
         }
         None => {}
     }

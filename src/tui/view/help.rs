@@ -7,7 +7,7 @@ use crate::tui::state::App;
 use crate::tui::state::help::HelpState;
 use crate::tui::state::help_page::{GAP, HelpLine, KEYS, page};
 use crate::tui::theme::Role;
-use crate::tui::widgets::{draw_text, fit_width};
+use crate::tui::widgets::{draw_text, fit_width, truncate};
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
 
@@ -69,12 +69,13 @@ fn draw_footer(
     let [up, down] =
         [ListAction::Up, ListAction::Down].map(|action| app.key(Context::Message, Action::List(action)));
     let more = if has_more { format!("{up} {down} scroll   ") } else { String::new() };
+    let text = format!("{more}glue-tui keys explains how to change them");
     draw_text(
         buffer,
         area.x,
         area.y,
         area.width,
-        &format!("{more}glue-tui keys explains how to change them"),
+        &truncate(app.theme, &text, usize::from(area.width)),
         muted,
     );
     None

@@ -8,8 +8,8 @@ use crate::format;
 use crate::tui::layout::{LIVE_PROBES, LIVE_SCORES_AND_PROBES, LIVE_WIDE};
 use crate::tui::state::App;
 use crate::tui::state::run::RunState;
-use crate::tui::theme::Role;
-use crate::tui::widgets::draw_text;
+use crate::tui::theme::{Role, Symbol};
+use crate::tui::widgets::{draw_text, truncate};
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Constraint, Layout, Rect};
 
@@ -99,6 +99,7 @@ pub fn draw_tiny(app: &App, area: Rect, buffer: &mut Buffer) {
         return;
     };
     let history = run.history();
+    let dash = || app.theme.symbol(Symbol::Dash).to_string();
     let (word, role) = state(app, run);
     let left = history.seconds_left().map_or("-:--".into(), format::duration);
     let mut rows = vec![
@@ -124,7 +125,7 @@ pub fn draw_tiny(app: &App, area: Rect, buffer: &mut Buffer) {
     }
     if let Some(eval) = history.latest.get(&SplitName::Validation) {
         let metric = history.metric();
-        let value = eval.scores.get(metric).map_or("-".into(), |value| format::score(metric, value));
+        let value = eval.scores.get(metric).map_or_else(dash, |value| format::score(metric, value));
         rows.push((
             format!("validation loss {}, {} {value}", format::loss(eval.scores.loss), format::metric(metric)),
             Role::Validation,
@@ -137,6 +138,7 @@ pub fn draw_tiny(app: &App, area: Rect, buffer: &mut Buffer) {
         ));
     }
     for (row, (text, role)) in rows.iter().enumerate().take(area.height as usize) {
-        draw_text(buffer, area.x, area.y + row as u16, area.width, text, app.theme.style(*role));
+        let text = truncate(app.theme, text, usize::from(area.width));
+        draw_text(buffer, area.x, area.y + row as u16, area.width, &text, app.theme.style(*role));
     }
 }

@@ -161,8 +161,11 @@ pub(super) fn strip_height(run: &RunState, area: Rect) -> u16 {
     3 + gpus.min(STRIP_GPUS) as u16
 }
 
-/// Draws the strip.
+/// Draws the strip, if there is room for it.
 pub(super) fn draw_strip(app: &App, history: &History, area: Rect, buffer: &mut Buffer) {
+    if area.is_empty() {
+        return;
+    }
     let theme = app.theme;
     let block = padded_pane(theme, "Machine", false);
     let inner = block.inner(area);

@@ -9,7 +9,7 @@ use crate::run::axis::{Axis, StepAxis};
 use crate::run::history::History;
 use crate::run::message::LogKind;
 use crate::run::series::{Series, Viewport};
-use crate::text;
+use crate::text::{self, plural};
 use crate::tui::layout::LIVE_WIDE;
 use crate::tui::state::App;
 use crate::tui::state::run::RunState;
@@ -193,7 +193,7 @@ pub(super) fn draw_step(app: &App, history: &History, area: Rect, buffer: &mut B
     let inner = block.inner(area);
     block.render(area, buffer);
     let step = history.step.as_ref();
-    let dash = || "-".to_string();
+    let dash = || theme.symbol(Symbol::Dash).to_string();
     let mut rows: Vec<(&str, String, Option<String>)> = Vec::new();
     let spark_width = (inner.width as usize).saturating_sub(18).min(12);
     let sparked =
@@ -291,14 +291,13 @@ pub(super) fn draw_scores(app: &App, run: &RunState, area: Rect, buffer: &mut Bu
     let Some((metric, spread)) = run.spread().filter(|_| run.spec.repeats > 1) else { return };
     let y = inner.y + used;
     if y < inner.bottom() {
-        let text = format!(
-            "{} {} {} over {} of {} seeds",
-            format::score(metric, spread.mean),
-            theme.symbol(Symbol::PlusMinus),
-            format::score(metric, spread.sd),
-            spread.count,
-            run.spec.repeats
-        );
+        let mean = format::score(metric, spread.mean);
+        // One value has no standard deviation.
+        let sd = match spread.count {
+            0 | 1 => String::new(),
+            _ => format!(" {} {}", theme.symbol(Symbol::PlusMinus), format::score(metric, spread.sd)),
+        };
+        let text = format!("{mean}{sd} over {} of {}", spread.count, plural(run.spec.repeats, "seed"));
         draw_text(buffer, inner.x, y, inner.width, &text, theme.style(Role::Best));
     }
     let rest = Rect { y: y + 1, height: inner.bottom().saturating_sub(y + 1), ..inner };

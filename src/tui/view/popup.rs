@@ -120,7 +120,9 @@ fn draw_question(app: &App, area: Rect, buffer: &mut Buffer, question: &Question
         let cursor_symbol = if selected { theme.symbol(Symbol::Cursor) } else { "  " };
         let x = draw_text(buffer, inner.x, y, inner.width, cursor_symbol, style);
         let x = draw_text(buffer, x, y, inner.right().saturating_sub(x), &answer.key.to_string(), key);
-        draw_text(buffer, x + 2, y, inner.right().saturating_sub(x + 2), answer.text, style);
+        let available = inner.right().saturating_sub(x + 2);
+        let text = truncate(theme, answer.text, usize::from(available));
+        draw_text(buffer, x + 2, y, available, &text, style);
     }
 }
 

@@ -1,7 +1,7 @@
 //! The box of a popup.
 
 use crate::tui::state::App;
-use crate::tui::widgets::{centered, padded_pane};
+use crate::tui::widgets::{centered, padded_pane, truncate};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::widgets::{Clear, Widget};
@@ -17,7 +17,8 @@ pub(super) fn open_box(
 ) -> Rect {
     let rect = centered(area, width, height);
     Clear.render(rect, buffer);
-    padded_pane(app.theme, title, true).render(rect, buffer);
+    let title = truncate(app.theme, title, usize::from(rect.width).saturating_sub(4));
+    padded_pane(app.theme, &title, true).render(rect, buffer);
     inside(app, area, width, height)
 }
 

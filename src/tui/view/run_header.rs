@@ -5,7 +5,7 @@ use crate::format;
 use crate::run::history::Phase;
 use crate::text;
 use crate::tui::action::{Action, RunsAction};
-use crate::tui::layout::LIVE_WIDE;
+use crate::tui::layout::{LIVE_WIDE, SMALL};
 use crate::tui::screen::{Context, Screen};
 use crate::tui::state::App;
 use crate::tui::state::estimates::seconds_left;
@@ -88,7 +88,10 @@ pub(super) fn draw_header(app: &App, run: &RunState, area: Rect, buffer: &mut Bu
     let history = run.history();
     let (word, role) = state(app, run);
     let elapsed = elapsed_seconds(app, run);
-    let mut right = vec![format!("{word:>13}"), format!("{:>8} elapsed", format::duration(elapsed))];
+    let mut right = vec![format!("{word:>13}")];
+    if area.width >= SMALL.0 {
+        right.push(format!("{:>8} elapsed", format::duration(elapsed)));
+    }
     if run.is_live() {
         let left = history.seconds_left();
         right.push(format!("{:>8} left", left.map_or("-:--".into(), format::duration)));

@@ -20,6 +20,8 @@ use ratatui::widgets::Widget;
 
 /// Below this width, the names of all runs are shortened in the same way.
 const MIN_FULL_NAME: usize = 36;
+/// Below this width, the name of the experiment is left out.
+const MIN_EXPERIMENT: usize = 4;
 
 /// The areas of the list and the details.
 fn layout(area: Rect) -> (Rect, Rect) {
@@ -116,7 +118,9 @@ fn rows(app: &App, lines: &[ListLine<'_>], width: u16) -> Vec<Row> {
         } else {
             "No matching runs."
         };
-        header(&mut rows, format!("  {nothing}"), Role::Muted);
+        for line in wrap(nothing, (width as usize).saturating_sub(4)) {
+            header(&mut rows, format!("  {line}"), Role::Muted);
+        }
     }
     rows
 }
@@ -172,12 +176,13 @@ fn text_of(app: &App, line: &ListLine<'_>, number: usize, width: usize) -> Strin
     let theme = app.theme;
     let cursor = if number == app.runs.selected { theme.symbol(Symbol::Cursor) } else { "  " };
     let wide = width >= 52;
+    let dash = theme.symbol(Symbol::Dash);
     match line {
         ListLine::Experiment(row) => {
             let (model, task) = row
                 .spec
                 .as_ref()
-                .map_or(("-".into(), "-"), |spec| (model_name(&spec.model), spec.task.name()));
+                .map_or((dash.into(), dash), |spec| (model_name(&spec.model), spec.task.name()));
             let score = past_score(&app.runs.runs, &row.name, theme)
                 .unwrap_or_else(|| theme.symbol(Symbol::Dash).into());
             let columns = if wide {
@@ -214,7 +219,11 @@ fn text_of(app: &App, line: &ListLine<'_>, number: usize, width: usize) -> Strin
             let columns = if wide {
                 format!("{score:>13}  {:<16}", outcome(run, theme))
             } else {
-                format!("{score:>13}  {:<11}", run.status.name())
+                let status = match run.status {
+                    RunStatus::Finished => theme.symbol(Symbol::Check),
+                    status => status.name(),
+                };
+                format!("{score:>13} {}", fit_width(theme, status, 8))
             };
             let available = width.saturating_sub(columns.chars().count() + 5);
             let name = if run.started == 0.0
@@ -224,10 +233,10 @@ fn text_of(app: &App, line: &ListLine<'_>, number: usize, width: usize) -> Strin
             } else {
                 // Date and time replace the rest of the name; the details show the full name.
                 let day = &format::date(run.started, app.utc_offset)[5..];
-                format!(
-                    "{} {day}",
-                    fit_width(theme, &run.experiment, available.saturating_sub(day.len() + 1))
-                )
+                match available.saturating_sub(day.len() + 1) {
+                    0..MIN_EXPERIMENT => fit_width(theme, day, available),
+                    width => format!("{} {day}", fit_width(theme, &run.experiment, width)),
+                }
             };
             format!(" {cursor}{name} {columns} ")
         }

@@ -5,7 +5,7 @@ use crate::catalog::SplitRole;
 use crate::event::{Scores, SplitName, Status};
 use crate::format;
 use crate::run::history::{History, Phase};
-use crate::tui::theme::{Role, Theme};
+use crate::tui::theme::{Role, Symbol, Theme};
 use crate::tui::widgets::draw_text;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -35,6 +35,7 @@ pub(super) fn draw_seeds(histories: &[History], theme: Theme, area: Rect, buffer
     let best = bests.reduce(|one, other| if metric.improves(other, one) { other } else { one });
     let header = format!("{:<5}{:>8}{:>7}{:>6}{:>7}", "seed", format::metric(metric), "step", "last", "loss");
     draw_text(buffer, area.x, area.y, area.width, &header, theme.style(Role::Muted));
+    let dash = || theme.symbol(Symbol::Dash).to_string();
     let mut y = area.y + 1;
     for history in histories {
         let Some(started) = history.started.as_ref().filter(|_| y < area.bottom()) else { continue };
@@ -49,7 +50,6 @@ pub(super) fn draw_seeds(histories: &[History], theme: Theme, area: Rect, buffer
         };
         let is_best = history.best.is_some_and(|own| Some(own.value) == best);
         let last = validation.and_then(|eval| eval.scores.get(metric));
-        let dash = || "-".to_string();
         let text = format!(
             "{:<5}{:>8}{:>7}{:>6}{:>7} ",
             started.spec.seed,
@@ -78,6 +78,7 @@ pub(super) fn draw(history: &History, theme: Theme, area: Rect, buffer: &mut Buf
     let muted = theme.style(Role::Muted);
     let header = format!("{:<11}{:>8}{:>8}{:>8}{:>8}", name, "before", "latest", "best", "loss");
     draw_text(buffer, area.x, area.y, area.width, &header, muted);
+    let dash = || theme.symbol(Symbol::Dash).to_string();
     let mut y = area.y + 1;
     for split in splits() {
         let Some(latest) = history.latest.get(&split) else { continue };
@@ -89,12 +90,10 @@ pub(super) fn draw(history: &History, theme: Theme, area: Rect, buffer: &mut Buf
         let cell = |scores: Option<&Scores>| {
             scores
                 .and_then(|scores| scores.get(metric))
-                .map_or("-".into(), |value| format::score(metric, value))
+                .map_or_else(dash, |value| format::score(metric, value))
         };
         let best = match split {
-            SplitName::Validation => {
-                history.best.map_or("-".into(), |best| format::score(metric, best.value))
-            }
+            SplitName::Validation => history.best.map_or_else(dash, |best| format::score(metric, best.value)),
             _ => String::new(),
         };
         let text = format!("{:>8}{:>8}", cell(history.before.get(&split)), cell(Some(&latest.scores)));
@@ -107,7 +106,7 @@ pub(super) fn draw(history: &History, theme: Theme, area: Rect, buffer: &mut Buf
             &format!("{best:>8}"),
             theme.style(Role::Best),
         );
-        let loss = latest.scores.get(Metric::Loss).map_or("-".into(), format::loss);
+        let loss = latest.scores.get(Metric::Loss).map_or_else(dash, format::loss);
         draw_text(
             buffer,
             x,

@@ -51,7 +51,7 @@ pub(super) fn draw(app: &App, loaded: &LoadedReport, bins: &[ResidualBin], area:
 /// Draws a scatter plot of predicted against target values, with the diagonal.
 fn draw_scatter_plot(app: &App, loaded: &LoadedReport, area: Rect, buffer: &mut Buffer) {
     let theme = app.theme;
-    let block = padded_pane(theme, "Predicted (y) against target (x)", false);
+    let block = padded_pane(theme, "Predicted (y) vs. target (x)", false);
     let inner = block.inner(area);
     block.render(area, buffer);
     let Some((low, high)) = loaded.report.labels.scale() else { return };
@@ -110,7 +110,8 @@ fn draw_bins(app: &App, bins: &[ResidualBin], area: Rect, buffer: &mut Buffer) {
         let bars = Rect { x: inner.x + 7, y, width: inner.width.saturating_sub(7 + 24), height: 1 };
         bar(buffer, bars, bin.rmse / max, Role::Bar, theme);
         let numbers = if bin.rows == 0 {
-            format!("{:>6}{:>8}{:>8}", "-", "-", 0)
+            let dash = theme.symbol(Symbol::Dash);
+            format!("{dash:>6}{dash:>8}{:>8}", 0)
         } else {
             let rows = format::count(bin.rows as u64);
             format!("{:>6.2}{:>+8.2}{rows:>8}", bin.rmse, bin.bias)

@@ -3,7 +3,7 @@
 use super::chart::{AXIS, Curve, LineChart, Reading, Trace};
 use super::scale::Scale;
 use crate::text;
-use crate::tui::theme::Role;
+use crate::tui::theme::{Role, Symbol};
 use crate::tui::widgets::draw_text;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -54,7 +54,8 @@ impl LineChart<'_> {
             let Some(end) = trace.last.filter(|_| !curve.name.is_empty()) else { continue };
             last = last.max(end);
             let dot = scale.dot(trace.columns[end].mean, plot.height);
-            let value = reading.map_or("-".into(), |reading| self.reading(reading));
+            let value = reading
+                .map_or_else(|| self.theme.symbol(Symbol::Dash).into(), |reading| self.reading(reading));
             labels.push(Label { name: curve.name, value, dot, role: curve.role });
         }
         labels.sort_by_key(|label| label.dot);
