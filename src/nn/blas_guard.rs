@@ -1,6 +1,7 @@
 //! [`BlasGuard`]: keeps a cuBLAS handle from being destroyed after its GPU has failed.
 
 use candle_core::Device;
+#[cfg(any(test, feature = "cuda"))]
 use std::sync::Arc;
 
 /// Keeps a shared value forever if it must not be dropped.

@@ -94,20 +94,32 @@ mod tests {
 
     #[test]
     fn driver_must_be_as_new_as_the_toolkit() {
-        for (driver, toolkit) in [(13000, "13.0"), (13010, "13.0"), (13000, "12.9"), (12040, "12.4"), (12040, "?")] {
+        for (driver, toolkit) in
+            [(13000, "13.0"), (13010, "13.0"), (13000, "12.9"), (12040, "12.4"), (12040, "?")]
+        {
             assert_eq!(check_driver(driver, toolkit), Ok(()), "{driver}, {toolkit}");
         }
-        for (driver, toolkit, supported) in [(12080, "13.0", "12.8"), (12040, "12.9", "12.4"), (11080, "12.0", "11.8")] {
+        for (driver, toolkit, supported) in
+            [(12080, "13.0", "12.8"), (12040, "12.9", "12.4"), (11080, "12.0", "11.8")]
+        {
             let problem = check_driver(driver, toolkit).expect_err("too old");
-            assert!(problem.contains(&format!("CUDA {supported},")) && problem.contains(toolkit), "{problem}");
+            assert!(
+                problem.contains(&format!("CUDA {supported},")) && problem.contains(toolkit),
+                "{problem}"
+            );
         }
     }
 
     #[test]
     fn capability_must_match_what_candle_is_built_for() {
-        for (found, built_for) in
-            [((8, 0), "80"), ((9, 0), "80"), ((12, 0), "80"), ((9, 0), "90a"), ((12, 1), "121f"), ((7, 5), "75")]
-        {
+        for (found, built_for) in [
+            ((8, 0), "80"),
+            ((9, 0), "80"),
+            ((12, 0), "80"),
+            ((9, 0), "90a"),
+            ((12, 1), "121f"),
+            ((7, 5), "75"),
+        ] {
             assert_eq!(check_capability(found, built_for), Ok(()), "{found:?}, {built_for}");
         }
         for (found, built_for, advice) in [
@@ -133,7 +145,8 @@ mod tests {
 
     #[test]
     fn error_codes_are_explained() {
-        let problem = "DriverError(CUDA_ERROR_UNSUPPORTED_PTX_VERSION, \"the provided PTX was compiled with …\")";
+        let problem =
+            "DriverError(CUDA_ERROR_UNSUPPORTED_PTX_VERSION, \"the provided PTX was compiled with …\")";
         assert!(explain(problem).contains("update the driver"));
         assert_eq!(explain("CUDA_ERROR_LAUNCH_FAILED"), "CUDA_ERROR_LAUNCH_FAILED");
     }

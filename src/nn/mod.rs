@@ -29,6 +29,7 @@ mod matmul_rate;
 mod params;
 mod plain;
 mod save;
+mod self_check;
 mod weight_files;
 
 pub use build::{BuildOptions, Built, build, for_inference, from_config};

@@ -1,16 +1,17 @@
 //! [`Gpu`]: a [`Device`] with kernels from PTX, GEMMs in cuBLAS, and CUDA graphs.
 
-use super::device::{Device, DeviceSlice, Gemm, GemmKind, GemmOperand, Launch, Module};
+use super::device::{Device, DeviceSlice, Gemm, GemmKind, GemmOperand, Kernel, Launch, Module};
 use super::staging::{Staging, StagingBuffer};
 use crate::error::{Error, Result};
 use crate::machine::MemoryInfo;
 use crate::nn::blas_guard::BlasGuard;
 use crate::nn::cuda_requirements::{check_kernel_capability, explain};
 use crate::nn::error_text::first_line;
+use candle_core::cuda_backend::WrapErr;
 use candle_core::cuda_backend::cudarc::cublas::{CudaBlas, result, sys as blas_sys};
 use candle_core::cuda_backend::cudarc::driver::{
-    CudaEvent, CudaFunction, CudaGraph, CudaModule, CudaSlice, CudaStream, DevicePtr, LaunchConfig,
-    PinnedHostSlice, PushKernelArg, result as driver, sys,
+    CudaEvent, CudaFunction, CudaGraph, CudaModule, CudaSlice, CudaStream, DevicePtr, DriverError,
+    LaunchConfig, PinnedHostSlice, PushKernelArg, result as driver, sys,
 };
 use candle_core::cuda_backend::cudarc::nvrtc::Ptx;
 use std::collections::BTreeMap;
@@ -195,6 +196,7 @@ impl Gpu {
                 Module::Head => ptx::HEAD,
                 Module::Norm => ptx::NORM,
                 Module::Optimizer => ptx::OPTIMIZER,
+                Module::Plain => ptx::PLAIN,
             };
             let loaded = self.stream.context().load_module(Ptx::from_src(source)).map_err(error)?;
             self.modules.push((module, loaded.clone()));
@@ -204,6 +206,31 @@ impl Gpu {
         self.functions.insert(name, function.clone());
         Ok(function)
     }
+}
+
+/// Enqueues a launch of `function`.
+fn enqueue(stream: &Arc<CudaStream>, function: &CudaFunction, launch: &Launch) -> Result<(), DriverError> {
+    let [x, y, z] = launch.grid.map(|blocks| blocks as u32);
+    let block_dim = (launch.threads as u32, 1, 1);
+    let mut builder = stream.launch_builder(function);
+    for argument in launch.arguments.pointers() {
+        builder.arg(argument);
+    }
+    #[expect(unsafe_code, reason = "a kernel takes raw addresses")]
+    // SAFETY: the ops pass each kernel the arguments that it declares, with pointers into live buffers whose lengths
+    // they have checked. The other words of a structure follow its first in memory.
+    let done =
+        unsafe { builder.launch(LaunchConfig { grid_dim: (x, y, z), block_dim, shared_mem_bytes: 0 }) };
+    done.map(drop)
+}
+
+/// Launches a kernel of [`Module::Plain`] on tensors of candle, in the stream of their device.
+pub(in crate::nn) fn run_launch(
+    device: &candle_core::CudaDevice,
+    launch: &Launch,
+) -> candle_core::Result<()> {
+    let function = device.get_or_load_custom_func(launch.kernel.name, "plain", ptx::PLAIN)?;
+    enqueue(&device.cuda_stream(), &function, launch).w()
 }
 
 impl Device for Gpu {
@@ -239,20 +266,9 @@ impl Device for Gpu {
     }
 
     fn launch(&mut self, launch: Launch) -> Result<()> {
-        let Launch { kernel, grid, threads, arguments } = launch;
-        let function = self.function(kernel.module, kernel.name)?;
-        let [x, y, z] = grid.map(|blocks| blocks as u32);
-        let config =
-            LaunchConfig { grid_dim: (x, y, z), block_dim: (threads as u32, 1, 1), shared_mem_bytes: 0 };
-        let mut builder = self.stream.launch_builder(&function);
-        for argument in arguments.pointers() {
-            builder.arg(argument);
-        }
-        #[expect(unsafe_code, reason = "a kernel takes raw addresses")]
-        // SAFETY: the ops pass each kernel the arguments that it declares, with pointers into live buffers whose
-        // lengths they have checked. The other words of a structure follow its first in memory.
-        let done = unsafe { builder.launch(config) };
-        done.map(drop).map_err(|e| failed(&format!("run the kernel {}", kernel.name))(&e))
+        let Kernel { module, name } = launch.kernel;
+        let function = self.function(module, name)?;
+        enqueue(&self.stream, &function, &launch).map_err(|e| failed(&format!("run the kernel {name}"))(&e))
     }
 
     fn gemm(&mut self, gemm: Gemm) -> Result<()> {

@@ -25,8 +25,15 @@ static KERNELS: OnceLock<std::result::Result<LaunchFn, String>> = OnceLock::new(
 pub(super) fn host_device() -> Option<HostDevice> {
     match KERNELS.get_or_init(load) {
         Ok(launch) => {
-            let thread_order = std::env::var(THREAD_ORDER).ok().and_then(|seed| seed.parse().ok()).unwrap_or(0);
-            Some(HostDevice { launch: *launch, graph: None, thread_order, can_capture: true, operations: Vec::new() })
+            let thread_order =
+                std::env::var(THREAD_ORDER).ok().and_then(|seed| seed.parse().ok()).unwrap_or(0);
+            Some(HostDevice {
+                launch: *launch,
+                graph: None,
+                thread_order,
+                can_capture: true,
+                operations: Vec::new(),
+            })
         }
         Err(why) => {
             eprintln!("SKIPPED: the GPU kernels cannot run on the CPU: {why}");

@@ -161,7 +161,7 @@ impl Input {
 ///
 /// If the batch is larger than the bucket.
 pub(super) fn pack(bucket: Bucket, batch: &Batch, scalars: StepScalars) -> Vec<u32> {
-    let SortedTokens { words, word_starts, tokens_by_word } = sort_by_word(&batch.ids);
+    let SortedTokens { words, word_starts, tokens_by_word } = SortedTokens::of(&batch.ids);
     let tiles = tiles(&batch.offsets);
     let mut block = Vec::with_capacity(Input::len(bucket));
     block.extend([batch.tokens(), batch.len(), words.len(), tiles.len()].map(|count| count as u32));
@@ -203,25 +203,28 @@ pub(super) fn pack(bucket: Bucket, batch: &Batch, scalars: StepScalars) -> Vec<u
 
 /// The tokens of a batch, grouped by token id. The fields are those of [`Input`].
 #[derive(Debug, PartialEq, Eq)]
-struct SortedTokens {
-    words: Vec<u32>,
-    word_starts: Vec<u32>,
-    tokens_by_word: Vec<u32>,
+pub(in crate::nn) struct SortedTokens {
+    pub(in crate::nn) words: Vec<u32>,
+    pub(in crate::nn) word_starts: Vec<u32>,
+    pub(in crate::nn) tokens_by_word: Vec<u32>,
 }
 
-fn sort_by_word(ids: &[u32]) -> SortedTokens {
-    let mut tokens_by_word: Vec<u32> = (0..ids.len() as u32).collect();
-    tokens_by_word.sort_by_key(|token| ids[*token as usize]);
-    let (mut words, mut word_starts) = (Vec::new(), Vec::new());
-    for (index, token) in tokens_by_word.iter().enumerate() {
-        let id = ids[*token as usize];
-        if words.last() != Some(&id) {
-            words.push(id);
-            word_starts.push(index as u32);
+impl SortedTokens {
+    /// Sorts the tokens with these ids.
+    pub(in crate::nn) fn of(ids: &[u32]) -> Self {
+        let mut tokens_by_word: Vec<u32> = (0..ids.len() as u32).collect();
+        tokens_by_word.sort_by_key(|token| ids[*token as usize]);
+        let (mut words, mut word_starts) = (Vec::new(), Vec::new());
+        for (index, token) in tokens_by_word.iter().enumerate() {
+            let id = ids[*token as usize];
+            if words.last() != Some(&id) {
+                words.push(id);
+                word_starts.push(index as u32);
+            }
         }
+        word_starts.push(ids.len() as u32);
+        SortedTokens { words, word_starts, tokens_by_word }
     }
-    word_starts.push(ids.len() as u32);
-    SortedTokens { words, word_starts, tokens_by_word }
 }
 
 /// The tiles of all examples.
@@ -285,7 +288,7 @@ mod tests {
             word_starts: vec![0, 2, 4, 5],
             tokens_by_word: vec![1, 4, 0, 2, 3],
         };
-        assert_eq!(sort_by_word(&[7, 3, 7, 9, 3]), expected);
+        assert_eq!(SortedTokens::of(&[7, 3, 7, 9, 3]), expected);
     }
 
     #[test]

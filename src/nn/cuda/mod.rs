@@ -47,6 +47,14 @@ mod tests;
 mod workspace;
 
 #[cfg(feature = "cuda")]
+pub(in crate::nn) use {
+    device::{DeviceSlice, Launch},
+    gpu::run_launch,
+    input::SortedTokens,
+    ops::plain,
+};
+
+#[cfg(feature = "cuda")]
 use super::engine::{Engine, Weights};
 #[cfg(feature = "cuda")]
 use super::engine_config::EngineConfig;

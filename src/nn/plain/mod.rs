@@ -7,10 +7,13 @@
 //! `candle_nn::ops::{layer_norm, rms_norm, softmax_last_dim, sdpa}`.
 
 mod adamw;
+#[cfg(feature = "cuda")]
+mod cuda;
 mod dropout;
 mod encoder;
 mod engine;
 mod ops;
+mod rows;
 
 #[cfg(test)]
 mod tests;

@@ -6,6 +6,7 @@
 #include "head.cu"
 #include "norm.cu"
 #include "optimizer.cu"
+#include "plain.cu"
 
 #define ENTRY(kernel) {#kernel, host::Caller<kernel>::body}
 #define BF16_ENTRIES(width)                                                                \
@@ -36,6 +37,10 @@ static const host::Entry KERNELS[] = {
     ENTRY(adamw),
     ENTRY(weights_to_bf16),
     ENTRY(squared_error),
+    ENTRY(dropout_mask),
+    ENTRY(attention_mask),
+    ENTRY(embedding_gradient),
+    ENTRY(tensor_adamw),
     BF16_ENTRIES(32),
     BF16_ENTRIES(64),
     BF16_ENTRIES(96),

@@ -4,6 +4,7 @@
 mod attention;
 mod engine;
 mod kernels;
+mod plain;
 mod sanitizer;
 
 use super::device::{Bf16, Device, DeviceSlice};

@@ -35,14 +35,14 @@ fn kernels_pass_address_sanitizer() {
     }
     let folder = tempfile::tempdir().expect("a folder");
     let flags = ["-fsanitize=address", "-fno-omit-frame-pointer", "-g1", "-O1"];
-    let prepared = address_sanitizer()
-        .and_then(|sanitizer| Ok((sanitizer, host::compile(folder.path(), &flags)?)));
+    let prepared =
+        address_sanitizer().and_then(|sanitizer| Ok((sanitizer, host::compile(folder.path(), &flags)?)));
     let (sanitizer, library) = match prepared {
         Ok(prepared) => prepared,
         Err(why) => return eprintln!("SKIPPED: the GPU kernels were not checked by AddressSanitizer: {why}"),
     };
-    let tests = ["nn::cuda::tests::kernels::on_cpu", "nn::cuda::tests::attention::on_cpu"];
-    let output = run_tests(&library, &sanitizer, &tests);
+    let tests = ["kernels", "attention", "plain"].map(|file| format!("nn::cuda::tests::{file}::on_cpu"));
+    let output = run_tests(&library, &sanitizer, &tests.each_ref().map(String::as_str));
     let text = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success() && !text.contains("SKIPPED"), "{text}");
     assert!(!text.contains("running 0 tests"), "{text}");
