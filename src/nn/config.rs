@@ -17,7 +17,19 @@ pub enum Family {
     DistilBert,
 }
 
+/// Activation function of the linear layer between the first token's state and the classifier.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PoolerActivation {
+    /// tanh(x).
+    Tanh,
+    /// max(x, 0).
+    Relu,
+}
+
 impl Family {
+    /// All families.
+    pub const ALL: [Family; 2] = [Family::Bert, Family::DistilBert];
+
     /// The value of `model_type`, also the prefix of the encoder's parameter names.
     pub fn name(self) -> &'static str {
         match self {
@@ -31,6 +43,30 @@ impl Family {
         match self {
             Family::Bert => "BertForSequenceClassification",
             Family::DistilBert => "DistilBertForSequenceClassification",
+        }
+    }
+
+    /// Activation function of the pooler.
+    pub fn pooler_activation(self) -> PoolerActivation {
+        match self {
+            Family::Bert => PoolerActivation::Tanh,
+            Family::DistilBert => PoolerActivation::Relu,
+        }
+    }
+
+    /// Whether dropout applies to the output projection of the attention.
+    pub fn has_attention_output_dropout(self) -> bool {
+        match self {
+            Family::Bert => true,
+            Family::DistilBert => false,
+        }
+    }
+
+    /// The key of the dropout rate before the classifier.
+    fn classifier_dropout_key(self) -> &'static str {
+        match self {
+            Family::Bert => "classifier_dropout",
+            Family::DistilBert => "seq_classif_dropout",
         }
     }
 }
@@ -127,11 +163,7 @@ impl ModelConfig {
         file.insert("label2id".into(), Value::Object(by_label));
         let problem = if labels.len() == 1 { "regression" } else { "single_label_classification" };
         file.insert("problem_type".into(), json!(problem));
-        let dropout_key = match self.family {
-            Family::Bert => "classifier_dropout",
-            Family::DistilBert => "seq_classif_dropout",
-        };
-        file.insert(dropout_key.into(), json!(self.classifier_dropout));
+        file.insert(self.family.classifier_dropout_key().into(), json!(self.classifier_dropout));
         // Weights are always written in f32.
         for key in ["torch_dtype", "dtype"] {
             if file.contains_key(key) {
@@ -199,13 +231,13 @@ impl Keys<'_> {
 
     /// The family. Old files have no `model_type`; other keys identify them.
     fn family(&self) -> Result<Family> {
-        let supported = "supported are bert and distilbert";
+        let names = Family::ALL.map(Family::name).join(" and ");
+        let supported = format!("supported are {names}");
         match self.find(&["model_type"]) {
-            Some((_, Value::String(name))) => match name.as_str() {
-                "bert" => Ok(Family::Bert),
-                "distilbert" => Ok(Family::DistilBert),
-                other => Err(self.error(format_args!("model_type is \"{other}\"; {supported}"))),
-            },
+            Some((_, Value::String(name))) => Family::ALL
+                .into_iter()
+                .find(|family| family.name() == name)
+                .ok_or_else(|| self.error(format_args!("model_type is \"{name}\"; {supported}"))),
             Some((_, other)) => Err(self.error(format_args!("model_type is {other}; {supported}"))),
             None if self.raw.contains_key("type_vocab_size") && self.raw.contains_key("hidden_size") => {
                 Ok(Family::Bert)

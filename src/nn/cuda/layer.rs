@@ -10,7 +10,6 @@ use super::ops::{Attention, AttentionGrads, DropoutSite, LayerNorm, NormColumns,
 use super::tensor::MixedTensor;
 use super::workspace::{Tape, Workspace};
 use crate::error::Result;
-use crate::nn::config::Family;
 use crate::nn::dropout;
 use std::ops::Range;
 
@@ -235,7 +234,7 @@ impl EncoderLayer<'_> {
     /// Dropout of the attention output; DistilBERT has none there.
     fn attention_dropout(&self) -> DropoutSite {
         let config = self.model.config;
-        let rate = if config.family == Family::Bert { config.hidden_dropout } else { 0.0 };
+        let rate = if config.family.has_attention_output_dropout() { config.hidden_dropout } else { 0.0 };
         self.model.dropout(dropout::attention_output(self.index), rate)
     }
 

@@ -7,7 +7,7 @@ use super::ops::{DropoutSite, LayerNorm, NormColumns, Ops, Rows};
 use super::tensor::MixedTensor;
 use super::workspace::Workspace;
 use crate::error::Result;
-use crate::nn::config::Family;
+use crate::nn::config::PoolerActivation;
 use crate::nn::dropout;
 use std::ops::Range;
 
@@ -144,7 +144,7 @@ impl<'a> Model<'a> {
 
     /// Whether the pooler's activation is tanh; otherwise it is ReLU.
     fn is_tanh(&self) -> bool {
-        self.config.family == Family::Bert
+        self.config.family.pooler_activation() == PoolerActivation::Tanh
     }
 
     /// A matrix of the head, whose GEMMs always read f32.

@@ -17,7 +17,7 @@ use super::layout::{LayerRanges, WeightBias};
 use super::row_selection::RowSelection;
 use super::tape::LayerTape;
 use super::workspace::Workspace;
-use crate::nn::config::{Family, ModelConfig};
+use crate::nn::config::ModelConfig;
 use crate::nn::dropout::{self, Dropout};
 use std::ops::Range;
 
@@ -193,7 +193,8 @@ impl Layer<'_> {
 
     /// Dropout after the attention projection, which DistilBERT does not have.
     fn attention_mask<'r>(&self, rows: &'r RowSelection) -> DropoutMask<'r> {
-        let rate = if self.config.family == Family::Bert { self.config.hidden_dropout } else { 0.0 };
+        let has_dropout = self.config.family.has_attention_output_dropout();
+        let rate = if has_dropout { self.config.hidden_dropout } else { 0.0 };
         self.mask(dropout::attention_output(self.index), rate, rows)
     }
 

@@ -12,7 +12,7 @@ use super::row_selection::RowSelection;
 use super::tape::LayerTape;
 use super::workspace::Workspace;
 use crate::batch::{Batch, Label};
-use crate::nn::config::{Family, ModelConfig};
+use crate::nn::config::{ModelConfig, PoolerActivation};
 use crate::nn::dropout::{self, Dropout};
 use crate::nn::engine::OpCost;
 use std::time::Instant;
@@ -226,9 +226,9 @@ impl Shard {
         let config = model.config;
         model.linear(&mut self.head_gemm, &self.hidden_states[last], &model.layout.pooler, &mut self.pooled);
         for x in &mut self.pooled {
-            *x = match config.family {
-                Family::Bert => x.tanh(),
-                Family::DistilBert => x.max(0.0),
+            *x = match config.family.pooler_activation() {
+                PoolerActivation::Tanh => x.tanh(),
+                PoolerActivation::Relu => x.max(0.0),
             };
         }
         self.dropped.clone_from(&self.pooled);
@@ -291,9 +291,9 @@ impl Shard {
         let examples: Vec<usize> = (batch.first_example..batch.first_example + batch.len()).collect();
         apply_dropout(model.cpu, &mut d_pooled, config.hidden, head_mask(config, dropout, &examples));
         for (d, pooled) in d_pooled.iter_mut().zip(&self.pooled) {
-            *d *= match config.family {
-                Family::Bert => 1.0 - pooled * pooled,
-                Family::DistilBert => f32::from(u8::from(*pooled > 0.0)),
+            *d *= match config.family.pooler_activation() {
+                PoolerActivation::Tanh => 1.0 - pooled * pooled,
+                PoolerActivation::Relu => f32::from(u8::from(*pooled > 0.0)),
             };
         }
         let x = &self.hidden_states[config.layers];

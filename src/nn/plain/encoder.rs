@@ -6,7 +6,7 @@
 use super::ops::{LayerNorm, Linear, activate, relu, softmax};
 use super::rows::{self, RowSelection};
 use crate::batch::Batch;
-use crate::nn::config::{Activation, Family, ModelConfig};
+use crate::nn::config::{Activation, Family, ModelConfig, PoolerActivation};
 use crate::nn::dropout::{self, Dropout};
 use crate::nn::params::{LayerNames, Names};
 use candle_core::{DType, Device, Result, Tensor};
@@ -149,9 +149,9 @@ impl Encoder {
         let first: Vec<u32> = batch.offsets[..batch.len()].iter().map(|offset| *offset as u32).collect();
         let first = RowSelection::new(first, batch.tokens(), &self.device)?.select(&x)?; // (examples, hidden)
         let pooled = self.pooler.forward(&first)?;
-        let pooled = match self.family {
-            Family::Bert => pooled.tanh()?,
-            Family::DistilBert => relu(&pooled)?,
+        let pooled = match self.family.pooler_activation() {
+            PoolerActivation::Tanh => pooled.tanh()?,
+            PoolerActivation::Relu => relu(&pooled)?,
         };
         let site = dropout::classifier(self.layers.len());
         let pooled = match dropout {
@@ -183,7 +183,7 @@ impl Encoder {
     ) -> Result<Tensor> {
         let mut attention = self.attention(layer, index, x, batch, padding, dropout)?;
         // DistilBERT has no dropout after the attention output.
-        if self.family == Family::Bert {
+        if self.family.has_attention_output_dropout() {
             attention = self.dropout(&attention, dropout::attention_output(index), batch, dropout)?;
         }
         let x = layer.attention_norm.forward(&(attention + x)?)?;

@@ -153,8 +153,11 @@ fn draw_progress(app: &App, run: &RunState, area: Rect, buffer: &mut Buffer) {
                 format!("{:>3.0} %", 100.0 * history.fraction()),
                 format!("step {done:>width$} / {}", format::count(total)),
             ];
-            after
-                .extend(history.examples_per_second().map(|rate| format!("{:>5} ex/s", format::short(rate))));
+            if area.width >= SMALL.0 - 2 {
+                after.extend(
+                    history.examples_per_second().map(|rate| format!("{:>5} ex/s", format::short(rate))),
+                );
+            }
             if area.width >= 76 {
                 after.extend(
                     history.tokens_per_second().map(|rate| format!("{:>5} tok/s", format::short(rate))),
