@@ -53,7 +53,7 @@ pub enum Error {
         source: std::io::Error,
     },
     /// A file that cannot be written.
-    #[error("cannot write {}: {source}", path.display())]
+    #[error("cannot write {}: {source}{}", path.display(), write_advice(source))]
     Write {
         /// The file.
         path: PathBuf,
@@ -94,6 +94,11 @@ impl Error {
     /// The process exit code of this error.
     pub fn exit_code(&self) -> u8 {
         match self {
+            Error::Read { source, .. } | Error::Write { source, .. }
+                if source.kind() == std::io::ErrorKind::OutOfMemory =>
+            {
+                4
+            }
             Error::Training(_) | Error::Write { .. } => 1,
             Error::Usage(_) | Error::Config(_) => 2,
             Error::Data { .. } | Error::Model { .. } | Error::Hub { .. } | Error::Read { .. } => 3,
@@ -121,6 +126,17 @@ impl Error {
     pub fn writing(path: impl AsRef<Path>) -> impl FnOnce(std::io::Error) -> Self {
         move |source| Error::Write { path: path.as_ref().to_path_buf(), source }
     }
+}
+
+/// What to do about a failed write, as the end of a sentence; empty if the cause says nothing about it.
+fn write_advice(cause: &std::io::Error) -> &'static str {
+    if is_disk_full(cause) { "; free space, then try again" } else { "" }
+}
+
+/// Whether the cause is that a disk or a quota is full.
+pub fn is_disk_full(cause: &std::io::Error) -> bool {
+    use std::io::ErrorKind::{FileTooLarge, QuotaExceeded, StorageFull};
+    matches!(cause.kind(), StorageFull | QuotaExceeded | FileTooLarge)
 }
 
 /// The message of a panic that was caught.

@@ -59,6 +59,9 @@ pub enum Event {
         /// changes its settings at the same steps as before.
         #[serde(default, rename = "again", skip_serializing_if = "std::ops::Not::not")]
         replayed: bool,
+        /// Why the command failed.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        error: Option<String>,
     },
     /// A message for the user.
     Note {
@@ -114,7 +117,7 @@ mod tests {
     fn optional_fields_of_a_command_are_left_out() {
         let event = round_trip(r#"{"kind":"command","step":4,"command":{"max_steps":9}}"#);
         let command = Command::MaxSteps(9);
-        assert_eq!(event, Event::Command { step: 4, command, settings: None, replayed: false });
+        assert_eq!(event, Event::Command { step: 4, command, settings: None, replayed: false, error: None });
         let replayed = round_trip(r#"{"kind":"command","step":4,"command":"halve","again":true}"#);
         assert!(matches!(replayed, Event::Command { replayed: true, .. }));
     }

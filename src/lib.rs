@@ -30,7 +30,7 @@
 //! format                 numbers as text
 //! catalog                tasks, metrics and models, as tables
 //! text terminal_caps     text from outside, escaped and measured; what the terminal supports
-//! assets config files probes machine batch rng error
+//! assets config files probes machine batch rng error allocator terminal_reset
 //! ```
 //!
 //! # Invariants
@@ -41,6 +41,7 @@
 //! - All randomness of a run comes from [`rng`], keyed by the seed: on the CPU the same specification gives the
 //!   same weights, bit for bit.
 
+pub mod allocator;
 pub mod assets;
 pub mod batch;
 pub mod bench;
@@ -62,6 +63,7 @@ pub mod rng;
 pub mod run;
 pub mod spec;
 pub mod terminal_caps;
+pub mod terminal_reset;
 pub mod text;
 pub mod train;
 pub mod tui;

@@ -9,8 +9,9 @@ use crate::catalog::{Labels, SplitRole, SplitSpec, Task, task};
 use crate::data::{self, DatasetSource, Example, Tokenizer, WordEncoding, WordSpan};
 use crate::error::{Error, Result};
 use crate::event::{Progress, Scores, SplitName};
-use crate::files::ModelFolder;
+use crate::files::{ModelFolder, check_digests};
 use crate::hub::Hub;
+use crate::machine::start_threads;
 use crate::nn::{self, BuildOptions, Built, Engine, OptimizerConfig};
 use crate::run::{RunDir, find};
 use crate::spec::{DeviceSpec, EngineChoice, Precision, RunSpec};
@@ -49,6 +50,7 @@ impl Predictor {
     /// [`Error::Model`] and [`Error::Hub`] for a model that cannot be used or fetched, [`Error::Device`] for an
     /// unavailable device.
     pub fn open(name: &str, runs_dir: &Path, hub: &Hub, device: DeviceSpec) -> Result<Self> {
+        start_threads()?;
         if let Ok(path) = find(runs_dir, name) {
             return Self::open_run(&RunDir::at(path), device);
         }
@@ -70,6 +72,7 @@ impl Predictor {
                 "has no weights yet; they are written after the first evaluation; continue the training with --resume",
             ));
         }
+        check_digests(&dir.best())?;
         let folder = ModelFolder { name: dir.name(), ..ModelFolder::on_disk(dir.best()) };
         Self::open_folder(&folder, Some(spec), device)
     }

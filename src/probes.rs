@@ -5,9 +5,9 @@
 //! next one.
 
 use crate::error::{Error, Result};
-use crate::files::write_atomic;
+use crate::files::{open_append, read_regular_to_string, remove_leftovers_of, write_atomic};
 use serde::{Deserialize, Serialize};
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::path::Path;
 
 /// The name of the file.
@@ -49,7 +49,7 @@ struct ProbesFile {
 /// # Errors
 /// [`Error::Read`], or [`Error::Data`] with the line at fault.
 pub fn read(file: &Path) -> Result<Vec<Probe>> {
-    let text = match std::fs::read_to_string(file) {
+    let text = match read_regular_to_string(file) {
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
         text => text.map_err(Error::reading(file))?,
     };
@@ -88,8 +88,9 @@ fn lock(file: &Path) -> Result<File> {
     if let Some(folder) = path.parent() {
         std::fs::create_dir_all(folder).map_err(Error::writing(folder))?;
     }
-    let lock = OpenOptions::new().create(true).append(true).open(&path).map_err(Error::writing(&path))?;
+    let lock = open_append(&path).map_err(Error::writing(&path))?;
     lock.lock().map_err(Error::writing(&path))?;
+    remove_leftovers_of(file)?;
     Ok(lock)
 }
 

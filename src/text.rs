@@ -50,6 +50,7 @@ fn drawn_char(c: char) -> char {
 fn is_hidden(c: char) -> bool {
     matches!(c,
         '\u{80}'..='\u{9f}'
+        | '\u{61c}'
         | '\u{200e}'
         | '\u{200f}'
         | '\u{2028}'..='\u{202e}'
@@ -74,6 +75,21 @@ pub fn escaped(text: &str) -> Cow<'_, str> {
             c if needs_escape(c) => out.push_str(&format!("\\u{{{:x}}}", u32::from(c))),
             c => out.push(c),
         }
+    }
+    Cow::Owned(out)
+}
+
+/// JSON with its control and direction characters written as the escapes of JSON, which stand for the same text. JSON
+/// itself requires that only of the first 32 characters.
+pub fn escaped_json(json: &str) -> Cow<'_, str> {
+    let needs_escape = |c: char| c == '\x7f' || is_hidden(c);
+    if !json.contains(needs_escape) {
+        return Cow::Borrowed(json);
+    }
+    let mut out = String::with_capacity(json.len() + 8);
+    for c in json.chars() {
+        // Outside of strings, JSON has ASCII characters only.
+        if needs_escape(c) { out.push_str(&format!("\\u{:04x}", u32::from(c))) } else { out.push(c) }
     }
     Cow::Owned(out)
 }
@@ -198,6 +214,11 @@ mod tests {
         assert_eq!(sanitize("a\x1b[31mb\tc\u{202e}d"), "a␛[31mb c\u{fffd}d");
         assert_eq!(escaped("a\x1b[31m\n\u{9b}\u{202e}é"), "a\\x1b[31m\\n\\u{9b}\\u{202e}é");
         assert_eq!(escaped_lines("a\r\n\x07b"), "a\\r\n\\x07b");
+        let text = "a\u{9b}31m\u{202e}\u{61c}\x7f\u{feff}é";
+        let json = serde_json::to_string(text).unwrap();
+        let safe = escaped_json(&json);
+        assert_eq!(safe, r#""a\u009b31m\u202e\u061c\u007f\ufeffé""#);
+        assert_eq!(serde_json::from_str::<String>(&safe).unwrap(), text);
         assert!(matches!(escaped("plain, é and 日本"), Cow::Borrowed(_)));
         assert_eq!(in_ascii("84 ± 2 × 3 …, 日本"), "84 +- 2 x 3 ..., ??");
     }

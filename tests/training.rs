@@ -160,7 +160,7 @@ fn events_log_and_summary_of_a_run_agree() {
         "untrained is near chance"
     );
 
-    let rows = list(home.path());
+    let rows = list(home.path()).unwrap();
     assert_eq!(rows.len(), 1);
     assert_eq!((rows[0].status, rows[0].steps, rows[0].total_steps), (RunStatus::Finished, 6, 6));
     assert_eq!(find(home.path(), "tiny").unwrap(), outcome.dir);
@@ -205,7 +205,7 @@ fn commands_are_executed_and_do_not_change_the_result() {
             Event::Eval(_) if paused => evals_while_paused += 1,
             Event::Saved(saved) if paused => {
                 assert_eq!(
-                    list(home.path()).iter().filter(|row| row.status == RunStatus::Running).count(),
+                    list(home.path()).unwrap().iter().filter(|row| row.status == RunStatus::Running).count(),
                     1
                 );
                 let snapshot = running.request_weights().recv().unwrap();
@@ -235,7 +235,9 @@ fn rates(events: &[Event]) -> BTreeMap<u64, f64> {
 /// The changes of the settings, and whether each was replayed.
 fn changes(events: &[Event]) -> Vec<(u64, Command, bool)> {
     let change = |event: &Event| match event {
-        Event::Command { step, command, settings: Some(_), replayed } => Some((*step, *command, *replayed)),
+        Event::Command { step, command, settings: Some(_), replayed, .. } => {
+            Some((*step, *command, *replayed))
+        }
         _ => None,
     };
     events.iter().filter_map(change).collect()
@@ -297,7 +299,7 @@ fn mid_run_changes_survive_stop_crash_and_replay() {
     assert!(rates(&events) == rates_of_whole);
     assert_same_result(&run(Start::Replay(replayed.dir), home.path(), None).0.unwrap(), &whole, 10);
 
-    let row = list(home.path()).into_iter().find(|row| row.dir == whole.dir).unwrap();
+    let row = list(home.path()).unwrap().into_iter().find(|row| row.dir == whole.dir).unwrap();
     assert_eq!((row.steps, row.total_steps), (10, 10));
     let history = History::of(&replay(&whole.dir).unwrap());
     assert_eq!((history.total_steps(), history.fraction()), (10, 1.0));
@@ -358,7 +360,7 @@ fn repeats_have_a_common_summary() {
         bytes(&outcome.dir.join("best")),
         bytes(&outcome.dir.join(format!("seed-{}/best", all.best_seed.seed)))
     );
-    assert_eq!(list(home.path())[0].repeats.unwrap().count, 3);
+    assert_eq!(list(home.path()).unwrap()[0].repeats.unwrap().count, 3);
 }
 
 #[test]
@@ -377,7 +379,7 @@ fn a_failed_run_names_the_tensor_and_keeps_its_checkpoint() {
     assert!(error.to_string().contains("bert.embeddings"), "{error}");
     assert!(matches!(events.last(), Some(Event::Ended { status: Status::Failed, error: Some(_), .. })));
     assert!(!events.iter().any(|event| matches!(event, Event::Step(_))), "no step was taken");
-    let row = &list(home.path())[0];
+    let row = &list(home.path()).unwrap()[0];
     assert_eq!(row.status, RunStatus::Failed);
     assert!(checkpoint.is_dir());
 }

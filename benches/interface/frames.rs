@@ -111,6 +111,7 @@ fn row(number: usize) -> RunRow {
         train_seconds: 55_000.0,
         started: 1.7e9 - number as f64,
         repeats: None,
+        problem: None,
         measured_speed: None,
     }
 }

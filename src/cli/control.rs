@@ -19,7 +19,7 @@ pub(super) fn control(global: &GlobalArgs, args: &ControlArgs) -> Result<()> {
         return output::json_line(&ack);
     }
     let CommandAck { step, command, settings } = ack;
-    let text = message::line(&Event::Command { step, command, settings, replayed: false });
+    let text = message::line(&Event::Command { step, command, settings, replayed: false, error: None });
     output::stdout_line(text.unwrap_or_default())
 }
 

@@ -5,7 +5,6 @@ use super::keys::KeymapExport;
 use super::{attach, bench, check, control, doctor, eval, export, keys, output, predict, runs, train};
 use crate::error::{Error, Result};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::process::ExitCode;
 
 /// Runs a command. `keymap` exports the key bindings of the interface, which this layer does not depend on.
 ///
@@ -44,22 +43,5 @@ fn dispatch(global: &GlobalArgs, command: CliCommand, keymap: KeymapExport) -> R
         CliCommand::Keys => keys::keys(global, keymap),
         CliCommand::Doctor => doctor::doctor(global),
         CliCommand::Bench(args) => bench::bench(global, &args),
-    }
-}
-
-/// Prints the error of a command to stderr, and returns its exit code.
-pub fn exit_code(result: Result<()>) -> ExitCode {
-    match result {
-        Ok(()) => ExitCode::SUCCESS,
-        // A closed pipe is normal, as with `| head`.
-        Err(error) if output::is_closed_pipe(&error) => ExitCode::SUCCESS,
-        Err(error) => {
-            output::stderr_line(match &error {
-                // One line per mistake, in the format that editors can jump to.
-                Error::Config(_) => error.to_string(),
-                _ => format!("glue-tui: {error}"),
-            });
-            ExitCode::from(error.exit_code())
-        }
     }
 }

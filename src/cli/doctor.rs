@@ -108,7 +108,10 @@ pub(super) fn doctor(global: &GlobalArgs) -> Result<()> {
         hub: hub_state(),
         cache: cache(),
         experiments: experiments(global),
-        runs: RunsInfo { dir: global.runs_dir.clone(), count: run::list(&global.runs_dir).len() },
+        runs: RunsInfo {
+            dir: global.runs_dir.clone(),
+            count: run::list(&global.runs_dir).map_or(0, |runs| runs.len()),
+        },
         terminal: terminal(),
     };
     if global.json { output::json(&environment) } else { output::stdout_line(environment.text()) }

@@ -11,6 +11,7 @@ mod eval;
 mod export;
 mod keys;
 mod output;
+mod output_thread;
 mod predict;
 mod progress;
 mod run_printer;
@@ -19,5 +20,6 @@ mod signals;
 mod train;
 
 pub use args::{Args, AttachArgs, CliCommand, GlobalArgs};
-pub use dispatch::{exit_code, run};
+pub use dispatch::run;
 pub use keys::KeymapExport;
+pub use output::exit_code;

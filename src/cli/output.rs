@@ -3,10 +3,11 @@
 
 use crate::error::{Error, Result};
 use crate::terminal_caps::{Charset, TerminalCaps};
-use crate::text::{escaped, escaped_lines, in_ascii, width};
+use crate::text::{escaped, escaped_json, escaped_lines, in_ascii, width};
 use serde::Serialize;
 use std::borrow::Cow;
 use std::io::{self, IsTerminal, Write};
+use std::process::ExitCode;
 
 /// The name of stdout in errors.
 const STDOUT: &str = "standard output";
@@ -33,12 +34,12 @@ fn for_locale(text: &str) -> Cow<'_, str> {
 
 /// Writes a value to stdout as indented JSON.
 pub(super) fn json(value: &impl Serialize) -> Result<()> {
-    raw_line(&serde_json::to_string_pretty(value).map_err(not_json)?)
+    raw_line(&escaped_json(&serde_json::to_string_pretty(value).map_err(not_json)?))
 }
 
 /// Writes a value to stdout as JSON on one line.
 pub(super) fn json_line(value: &impl Serialize) -> Result<()> {
-    raw_line(&serde_json::to_string(value).map_err(not_json)?)
+    raw_line(&escaped_json(&serde_json::to_string(value).map_err(not_json)?))
 }
 
 fn not_json(error: serde_json::Error) -> Error {
@@ -51,9 +52,26 @@ pub(super) fn stderr_line(text: impl AsRef<str>) {
 }
 
 /// Whether the error is that the reader of stdout has closed the pipe.
-pub(super) fn is_closed_pipe(error: &Error) -> bool {
+fn is_closed_pipe(error: &Error) -> bool {
     matches!(error, Error::Write { path, source }
         if path.as_os_str() == STDOUT && source.kind() == io::ErrorKind::BrokenPipe)
+}
+
+/// Prints the error of a command to stderr, and returns its exit code.
+pub fn exit_code(result: Result<()>) -> ExitCode {
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        // A closed pipe is normal, as with `| head`.
+        Err(error) if is_closed_pipe(&error) => ExitCode::SUCCESS,
+        Err(error) => {
+            stderr_line(match &error {
+                // One line per mistake, in the format that editors can jump to.
+                Error::Config(_) => error.to_string(),
+                _ => format!("glue-tui: {error}"),
+            });
+            ExitCode::from(error.exit_code())
+        }
+    }
 }
 
 /// A table with aligned columns; the first row is the header. Widths are in terminal cells.

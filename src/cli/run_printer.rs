@@ -91,6 +91,11 @@ impl RunPrinter {
         }
     }
 
+    /// Prints a line that is not about an event.
+    pub(super) fn print_line(&self, text: &str) {
+        self.display.print_line(text);
+    }
+
     /// Removes the progress bar.
     pub(super) fn clear(&self) {
         self.display.clear();

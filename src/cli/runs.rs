@@ -11,7 +11,7 @@ pub(super) fn runs(global: &GlobalArgs, args: &RunsArgs) -> Result<()> {
     if args.published {
         return published(global);
     }
-    let rows = run::list(&global.runs_dir);
+    let rows = run::list(&global.runs_dir)?;
     if global.json {
         return output::json(&rows);
     }
@@ -25,7 +25,13 @@ pub(super) fn runs(global: &GlobalArgs, args: &RunsArgs) -> Result<()> {
     let header = ["NAME", "TASK", "MODEL", "SEED", "STATUS", "BEST", "STEPS", "TIME", "STARTED"];
     let mut lines = vec![header.map(str::to_owned).to_vec()];
     lines.extend(rows.iter().map(cells));
-    output::stdout_line(table(&lines))
+    output::stdout_line(table(&lines))?;
+    for row in &rows {
+        if let Some(problem) = &row.problem {
+            output::stderr_line(format!("{} is unreadable: {problem}", row.name));
+        }
+    }
+    Ok(())
 }
 
 /// The published results beside those of the runs that follow the same recipe.
@@ -65,6 +71,16 @@ fn rows_of(reproduction: &Reproduction) -> Vec<Vec<String>> {
 }
 
 fn cells(row: &RunRow) -> Vec<String> {
+    if row.problem.is_some() {
+        let [unknown, status] = ["-", row.status.name()].map(str::to_owned);
+        let rest = std::iter::repeat_n(unknown.clone(), 4);
+        return [row.name.clone()]
+            .into_iter()
+            .chain(std::iter::repeat_n(unknown, 3))
+            .chain([status])
+            .chain(rest)
+            .collect();
+    }
     let best = match (row.best, row.repeats) {
         (Some((metric, _)), Some(all)) if all.count > 1 => {
             format!(
@@ -121,6 +137,7 @@ mod tests {
             train_seconds: 75.0,
             started: 0.0,
             repeats: None,
+            problem: None,
             measured_speed: None,
         }
     }
@@ -129,6 +146,12 @@ mod tests {
     fn row_has_a_cell_per_column() {
         let line = ["demo-1", "demo", "demo", "42", "stopped", "accuracy 91.50 %", "10/40", "1:15", "-"];
         assert_eq!(cells(&row()), line);
+    }
+
+    #[test]
+    fn unreadable_run_is_a_row() {
+        let row = RunRow { status: RunStatus::Unreadable, problem: Some("cannot read it".into()), ..row() };
+        assert_eq!(cells(&row), ["demo-1", "-", "-", "-", "unreadable", "-", "-", "-", "-"]);
     }
 
     #[test]

@@ -1,17 +1,26 @@
 //! `train`: trains an experiment without the interface.
 
 use super::args::{GlobalArgs, TrainArgs};
-use super::output;
+use super::output::{self, exit_code};
+use super::output_thread::OutputThread;
 use super::run_printer::RunPrinter;
 use super::signals::stop_on_signals;
 use crate::error::{Error, Result};
 use crate::event::Status;
 use crate::format::whole_score as score;
-use crate::run::{self, RunDir, Start, TrainOutput};
+use crate::run::{self, RunDir, RunEvent, Start, TrainOutput};
 use crate::spec::{Experiments, RunSpec};
+use crate::terminal_reset::exit_now;
 use crate::train;
+use crossbeam_channel::{Receiver, never, select, unbounded};
 use serde_json::json;
 use std::path::PathBuf;
+use std::sync::atomic::Ordering;
+
+/// The exit code of a run that failed.
+const FAILED: u8 = 1;
+/// The exit code of an interrupted run whose work is saved.
+const INTERRUPTED: u8 = 130;
 
 pub(super) fn train(global: &GlobalArgs, args: &TrainArgs) -> Result<()> {
     let overrides = overrides(global, args);
@@ -25,15 +34,56 @@ pub(super) fn train(global: &GlobalArgs, args: &TrainArgs) -> Result<()> {
         Start::New(experiments.resolve(name, &overrides)?)
     };
     let (control, handle) = train::control();
-    stop_on_signals(handle)?;
-    let mut printer = RunPrinter::new(args.plain);
-    let result = run::run_blocking(start, &global.runs_dir, &control, &mut |event| printer.print(event));
+    let (lines, more_lines) = unbounded();
+    let is_interrupted = stop_on_signals(handle.clone(), lines)?;
+    let run = run::start_controlled(start, &global.runs_dir, (control, handle))?;
+    let (events, is_plain) = (run.events.clone(), args.plain);
+    let printer = OutputThread::start(move || print_events(&events, &more_lines, is_plain))?;
+    let result = run.join();
+    printer.wait(&is_interrupted);
+    let code = result.as_ref().map_or_else(Error::exit_code, |output| match output.status {
+        Status::Finished => 0,
+        Status::Stopped => INTERRUPTED,
+        Status::Failed => FAILED,
+    });
+    let is_json = global.json;
+    let reported = OutputThread::start(move || report(result, is_json))?.wait(&is_interrupted);
+    if !is_interrupted.load(Ordering::SeqCst) {
+        return reported.unwrap_or(Ok(()));
+    }
+    // The reader of the output may be gone, as after a hang-up; the exit code is that of the run all the same.
+    if let Some(Err(error)) = reported {
+        OutputThread::start(move || exit_code(Err(error)))?.wait(&is_interrupted);
+    }
+    exit_now(code.into())
+}
+
+/// Prints the events of a run until it is over, and the lines of the signal handler.
+fn print_events(events: &Receiver<RunEvent>, lines: &Receiver<String>, is_plain: bool) {
+    let mut printer = RunPrinter::new(is_plain);
+    let mut lines = lines.clone();
+    loop {
+        select! {
+            recv(events) -> event => match event {
+                Ok(event) => printer.print(&event),
+                Err(_) => break,
+            },
+            recv(lines) -> line => match line {
+                Ok(line) => printer.print_line(&line),
+                Err(_) => lines = never(),
+            },
+        }
+    }
     printer.clear();
+}
+
+/// Prints the result of a run.
+fn report(result: Result<TrainOutput>, is_json: bool) -> Result<()> {
     let output = result?;
     for line in final_lines(&output) {
         output::stderr_line(line);
     }
-    if global.json {
+    if is_json {
         let summaries = &output.summaries;
         output::json_line(&json!({ "run": output.dir, "status": output.status, "summaries": summaries }))?;
     } else {

@@ -2,6 +2,7 @@
 
 use super::source::invalid_utf8;
 use crate::error::{Error, Result};
+use crate::files::read_regular;
 use std::path::PathBuf;
 
 /// The folder of the user's configuration files: `$XDG_CONFIG_HOME/glue-tui`, or `~/.config/glue-tui` if the
@@ -22,7 +23,7 @@ fn folder_from(base: Option<PathBuf>, home: Option<PathBuf>) -> Option<PathBuf> 
 /// [`Error::Usage`] if the file cannot be read, [`Error::Config`] if it is not UTF-8.
 pub fn read(name: &str) -> Result<Option<(PathBuf, String)>> {
     let Some(path) = folder().map(|folder| folder.join(name)) else { return Ok(None) };
-    let bytes = match std::fs::read(&path) {
+    let bytes = match read_regular(&path) {
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(None),
         bytes => bytes.map_err(|e| Error::Usage(format!("cannot read {}: {e}", path.display())))?,
     };

@@ -1,7 +1,7 @@
 //! Export of the best weights of a run to a folder in the Hugging Face layout with a model card.
 
 use crate::error::{Error, Result};
-use crate::files::write_dir_atomic;
+use crate::files::{DIGESTS, check_digests, copy_file, write_dir_atomic};
 use crate::run::RunDir;
 use crate::spec::RunSpec;
 use crate::train::Summary;
@@ -25,13 +25,14 @@ pub fn hf(run: &Path, to: &Path) -> Result<u64> {
     if std::fs::read_dir(to).is_ok_and(|mut entries| entries.next().is_some()) {
         return Err(Error::Usage(format!("{} exists and is not empty; choose another folder", to.display())));
     }
+    check_digests(&best)?;
     let spec = dir.spec()?;
     let card = model_card(&spec, dir.summary().as_ref());
     write_dir_atomic(to, |folder| {
         for entry in std::fs::read_dir(&best).map_err(Error::reading(&best))? {
             let path = entry.map_err(Error::reading(&best))?.path();
-            if let Some(name) = path.file_name() {
-                std::fs::copy(&path, folder.join(name)).map_err(Error::writing(folder))?;
+            if let Some(name) = path.file_name().filter(|name| *name != DIGESTS) {
+                copy_file(&path, &folder.join(name))?;
             }
         }
         let path = folder.join("README.md");

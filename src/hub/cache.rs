@@ -4,6 +4,7 @@
 
 use super::repo::Repo;
 use crate::error::{Error, Result};
+use crate::files::write_atomic;
 use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
 
@@ -159,9 +160,5 @@ pub(super) fn create_parent(path: &Path) -> Result<()> {
 /// Writes a small file atomically.
 fn write(path: &Path, bytes: &[u8]) -> Result<()> {
     create_parent(path)?;
-    let folder = path.parent().unwrap_or(path);
-    let mut file = tempfile::NamedTempFile::new_in(folder).map_err(Error::writing(path))?;
-    std::io::Write::write_all(&mut file, bytes).map_err(Error::writing(path))?;
-    file.persist(path).map_err(|e| Error::writing(path)(e.error))?;
-    Ok(())
+    write_atomic(path, bytes)
 }

@@ -1,5 +1,6 @@
 //! The configuration of the hub, from the environment.
 
+use crate::files::read_regular_to_string;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -20,6 +21,8 @@ pub struct HubConfig {
     pub request_timeout: Duration,
     /// The maximum number of retries of a request after a temporary error.
     pub max_retries: usize,
+    /// Bytes that a download leaves free on the disk of the cache.
+    pub reserved_space: u64,
 }
 
 impl HubConfig {
@@ -43,7 +46,7 @@ impl HubConfig {
         let cache_dir = get("HF_HUB_CACHE").or_else(|| get("HUGGINGFACE_HUB_CACHE"));
         let token = get("HF_TOKEN").or_else(|| {
             let path = get("HF_TOKEN_PATH").map_or_else(|| home.join("token"), PathBuf::from);
-            std::fs::read_to_string(path).ok()
+            read_regular_to_string(&path).ok()
         });
         HubConfig {
             endpoint: get("HF_ENDPOINT")
@@ -56,6 +59,7 @@ impl HubConfig {
             read_timeout: Duration::from_secs(30),
             request_timeout: Duration::from_secs(10),
             max_retries: 3,
+            reserved_space: 256 << 20,
         }
     }
 }

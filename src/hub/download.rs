@@ -10,6 +10,7 @@ use super::repo::{Repo, RepoType};
 use super::verify;
 use crate::error::{Error, Result};
 use crate::event::Progress;
+use crate::files::free_space;
 use hf_hub::api::RepoInfo;
 use hf_hub::api::tokio::ApiBuilder;
 use reqwest::header::{ACCEPT_ENCODING, CONTENT_LENGTH, CONTENT_RANGE, ETAG, HeaderMap, LOCATION, RANGE};
@@ -28,6 +29,11 @@ const RETRY_DELAY: Duration = Duration::from_millis(200);
 const PROGRESS_INTERVAL: Duration = Duration::from_millis(100);
 /// A connection that transfers this many bytes before it breaks resets the number of retries.
 const RETRY_RESET_BYTES: u64 = 1 << 20;
+
+/// The maximum size of a listing and of a file that describes a model: several times that of the largest tokenizers.
+const MAX_SMALL_BYTES: u64 = 128 << 20;
+/// Bytes of unknown total size after which the free space is checked.
+const SPACE_INTERVAL: u64 = 16 << 20;
 
 /// Downloads files of one repository.
 pub(super) struct Downloader<'a> {
@@ -90,7 +96,7 @@ impl<'a> Downloader<'a> {
                 if !response.status().is_success() {
                     return Err(HubError::Response(error_response(&response)));
                 }
-                Ok(with_timeout(cancelled, timeout, response.bytes()).await??)
+                with_timeout(cancelled, timeout, small_body(response)).await?
             })
             .await?;
         parse_listing(&body)
@@ -128,10 +134,16 @@ impl<'a> Downloader<'a> {
         let partial = PathBuf::from(partial);
         cache::create_parent(&partial)?;
         for is_last in [false, true] {
-            self.with_retries(name, async |downloader| {
-                downloader.append(&url, name, metadata, &partial).await
-            })
-            .await?;
+            let appended = self
+                .with_retries(name, async |downloader| {
+                    downloader.append(&url, name, metadata, &partial).await
+                })
+                .await;
+            if let Err(HubError::NoSpace { needed: None, .. } | HubError::TooLarge { .. }) = appended {
+                // Nothing says that the rest would ever fit.
+                std::fs::remove_file(&partial).ok();
+            }
+            appended?;
             if self.matches_digest(&partial, &metadata.digest)? {
                 std::fs::rename(&partial, blob).map_err(|e| HubError::Local(Error::writing(blob)(e)))?;
                 return Ok(());
@@ -186,9 +198,26 @@ impl<'a> Downloader<'a> {
         if !status.is_success() {
             return Err(HubError::Response(error_response(&response)));
         }
-        received = self
-            .receive(response, name, received, size, |chunk| file.write_all(chunk).map_err(local))
-            .await?;
+        let space = Space::of(partial, self.config.reserved_space);
+        let announced = size.or_else(|| Some(response.content_length()? + received));
+        let limit = if is_small(name) { MAX_SMALL_BYTES } else { u64::MAX };
+        if announced.is_some_and(|size| size > limit) {
+            return Err(HubError::TooLarge { limit });
+        }
+        space.require(announced.map(|size| size.saturating_sub(received)))?;
+        let (mut written, mut checked) = (received, received);
+        let write = |chunk: &[u8]| {
+            written += chunk.len() as u64;
+            if written > limit {
+                return Err(HubError::TooLarge { limit });
+            }
+            if announced.is_none() && written >= checked + SPACE_INTERVAL {
+                checked = written;
+                space.require(None)?;
+            }
+            file.write_all(chunk).map_err(local)
+        };
+        received = self.receive(response, name, received, size, write).await?;
         file.sync_all().map_err(local)?;
         if size.is_some_and(|size| received < size) {
             return Err(HubError::Truncated { received, expected: size });
@@ -319,6 +348,48 @@ impl<'a> Downloader<'a> {
             .extend(name.split('/'));
         Ok(url)
     }
+}
+
+/// The disk that a file is downloaded to.
+struct Space<'a> {
+    folder: &'a Path,
+    /// Bytes that stay free.
+    reserved: u64,
+}
+
+impl<'a> Space<'a> {
+    fn of(file: &'a Path, reserved: u64) -> Self {
+        Space { folder: file.parent().unwrap_or(file), reserved }
+    }
+
+    /// Checks that `needed` bytes fit, or any if it is `None`. Without a report of the system everything fits.
+    fn require(&self, needed: Option<u64>) -> Result<(), HubError> {
+        let folder = self.folder.to_path_buf();
+        match free_space(self.folder) {
+            Some(free) if free < self.reserved.saturating_add(needed.unwrap_or(0)) && needed != Some(0) => {
+                Err(HubError::NoSpace { needed, free, folder })
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Whether a file is one of those that describe a model, which are small.
+fn is_small(name: &str) -> bool {
+    let extension = Path::new(name).extension().and_then(|extension| extension.to_str());
+    extension.is_some_and(|extension| matches!(extension, "json" | "txt"))
+}
+
+/// The body of a response that is small.
+async fn small_body(mut response: Response) -> Result<Vec<u8>, HubError> {
+    let mut body = Vec::new();
+    while let Some(chunk) = response.chunk().await? {
+        if (body.len() + chunk.len()) as u64 > MAX_SMALL_BYTES {
+            return Err(HubError::TooLarge { limit: MAX_SMALL_BYTES });
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(body)
 }
 
 /// Runs a future to completion on this thread. Does not wait for background work such as a name lookup.

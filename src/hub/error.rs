@@ -3,8 +3,9 @@
 use super::config::HubConfig;
 use super::repo::Repo;
 use crate::error::Error;
+use crate::format::bytes;
 use crate::text::plural;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// Why a request or a download failed.
@@ -22,6 +23,10 @@ pub(super) enum HubError {
     Truncated { received: u64, expected: Option<u64> },
     /// The content does not match its digest.
     DigestMismatch { url: String },
+    /// A listing, a configuration or a tokenizer file that is larger than any real one.
+    TooLarge { limit: u64 },
+    /// The disk of the cache has too little space; the size of the rest is unknown if the hub does not announce it.
+    NoSpace { needed: Option<u64>, free: u64, folder: PathBuf },
     /// An error on this machine.
     Local(Error),
 }
@@ -71,7 +76,11 @@ impl HubError {
         match self {
             HubError::Timeout(_) | HubError::Network(_) | HubError::Truncated { .. } => true,
             HubError::Response(response) => matches!(response.status, 408 | 429 | 500 | 502 | 503 | 504),
-            HubError::Cancelled | HubError::DigestMismatch { .. } | HubError::Local(_) => false,
+            HubError::Cancelled
+            | HubError::DigestMismatch { .. }
+            | HubError::TooLarge { .. }
+            | HubError::NoSpace { .. }
+            | HubError::Local(_) => false,
         }
     }
 
@@ -82,7 +91,10 @@ impl HubError {
             HubError::Timeout(limit) => format!("no response for {} s", limit.as_secs_f64()),
             HubError::Response(response) => format!("HTTP status {}", response.status),
             HubError::Network(cause) => cause.clone(),
-            HubError::Truncated { .. } | HubError::DigestMismatch { .. } => "invalid response".into(),
+            HubError::Truncated { .. } | HubError::DigestMismatch { .. } | HubError::TooLarge { .. } => {
+                "invalid response".into()
+            }
+            HubError::NoSpace { .. } => "the disk is full".into(),
             HubError::Local(error) => error.to_string(),
         }
     }
@@ -108,6 +120,19 @@ impl HubError {
                 let received = expected
                     .map_or_else(|| plural(received, "byte"), |all| format!("{received} of {all} bytes"));
                 format!("the connection broke after {received}; try again, the download resumes")
+            }
+            HubError::TooLarge { limit } => {
+                let what = if file.is_none() { "the list of its files is" } else { "the file is" };
+                format!("{what} larger than {}, which no real one is; check HF_ENDPOINT", bytes(limit))
+            }
+            HubError::NoSpace { needed, free, folder } => {
+                let needed =
+                    needed.map_or("an unknown size".into(), |needed| format!("{} more", bytes(needed)));
+                format!(
+                    "needs {needed}, but the disk of {} has only {} left; free space, or set HF_HOME to another disk",
+                    folder.display(),
+                    bytes(free)
+                )
             }
             HubError::DigestMismatch { url } => format!(
                 "the content of {url} does not match the digest announced by the hub and was deleted; try again later, \

@@ -6,4 +6,4 @@ mod hardware;
 
 pub use gauges::{Gauges, SystemMonitor};
 pub use gpu::Gpu;
-pub use hardware::{MemoryInfo, cpu_model, memory, peak_memory, physical_cores};
+pub use hardware::{MemoryInfo, cpu_model, host_name, memory, peak_memory, physical_cores, start_threads};

@@ -7,7 +7,7 @@ use super::fast;
 use crate::batch::Batch;
 use crate::catalog::shape;
 use crate::error::{Error, Result};
-use crate::files::{ModelFolder, Root, write_atomic};
+use crate::files::{ModelFolder, Root, read_regular_to_string, write_atomic};
 use crate::machine::cpu_model;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -69,7 +69,7 @@ fn cache_file() -> Option<PathBuf> {
 
 /// The stored rates; empty if the file is missing or invalid.
 fn read(file: &Path) -> Rates {
-    std::fs::read_to_string(file).ok().and_then(|text| toml::from_str(&text).ok()).unwrap_or_default()
+    read_regular_to_string(file).ok().and_then(|text| toml::from_str(&text).ok()).unwrap_or_default()
 }
 
 fn store(file: &Path, key: String, rate: f64) -> Result<()> {

@@ -4,6 +4,7 @@ use super::config::ModelConfig;
 use super::engine::{Array, Engine, ParamState, Weights};
 use super::error_text::first_line;
 use crate::error::{Error, Result};
+use crate::files::read_regular;
 use safetensors::tensor::{Dtype, SafeTensorError, View};
 use std::borrow::Cow;
 use std::cell::RefCell;
@@ -42,6 +43,9 @@ pub fn write_tensors(
     let metadata = (!metadata.is_empty()).then(|| metadata.clone().into_iter().collect());
     let failure = RefCell::new(None);
     let views = tensors.iter().map(|source| (source.name.as_str(), LazyView { source, failure: &failure }));
+    // The library makes the file readable by its owner only; the umask determines the permissions of a new file.
+    let created =
+        std::fs::File::create(path).and_then(|file| file.metadata()).map_err(Error::writing(path))?;
     let written = safetensors::serialize_to_file(views, metadata, path).map_err(|e| {
         let source = match e {
             SafeTensorError::IoError(source) => source,
@@ -53,6 +57,7 @@ pub fn write_tensors(
         return Err(failure);
     }
     written?;
+    std::fs::set_permissions(path, created.permissions()).map_err(Error::writing(path))?;
     Ok(std::fs::metadata(path).map_err(Error::writing(path))?.len())
 }
 
@@ -61,7 +66,7 @@ pub fn write_tensors(
 /// # Errors
 /// A file that cannot be read or is damaged; a tensor that is not f32.
 pub fn read_arrays(path: &Path) -> Result<(Weights, BTreeMap<String, String>)> {
-    let bytes = std::fs::read(path).map_err(Error::reading(path))?;
+    let bytes = read_regular(path).map_err(Error::reading(path))?;
     let damaged = |problem: &dyn std::fmt::Display| Error::data(path, None, format!("damaged: {problem}"));
     let (_, header) =
         safetensors::SafeTensors::read_metadata(&bytes).map_err(|e| damaged(&first_line(&e)))?;
@@ -156,7 +161,10 @@ mod tests {
         ]);
         let metadata = BTreeMap::from([("updates".to_owned(), "12".to_owned())]);
         let bytes = write_arrays(&path, &weights, &metadata).expect("a file");
-        assert_eq!(bytes, std::fs::metadata(&path).expect("a file").len());
+        let written = std::fs::metadata(&path).expect("a file");
+        std::fs::write(folder.path().join("plain"), "").expect("a file");
+        let plain = std::fs::metadata(folder.path().join("plain")).expect("a file");
+        assert_eq!((bytes, written.permissions()), (written.len(), plain.permissions()));
         let (read, read_metadata) = read_arrays(&path).expect("the file");
         assert_eq!(read_metadata, metadata);
         for (name, array) in &weights {

@@ -9,21 +9,26 @@
 
 use super::dir::RunDir;
 use super::file_lock;
-use super::log::{is_command, is_training};
+use super::lock::is_training;
+use super::log::is_command;
 use super::log_tail::{LogTail, TailItem};
 use crate::error::{Error, Result};
 use crate::event::{Command, Event, TrainingSettings, now};
+use crate::files::{free_space, open_append};
 use crate::train::Handle;
 use crossbeam_channel::{RecvTimeoutError, Sender, bounded};
 use serde::{Deserialize, Serialize};
-use std::fs::OpenOptions;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Time between two reads of a file that another process writes.
 const POLL_INTERVAL: Duration = Duration::from_millis(150);
+/// A disk with less free space than this, in bytes, is full: an acknowledgement may not fit.
+const MIN_LOG_SPACE: u64 = 4096;
+/// How long a client waits while the disk is full.
+const FULL_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// A line of the file.
 #[derive(Debug, Serialize, Deserialize)]
@@ -44,7 +49,7 @@ impl ControlWatcher {
     /// earlier process of the run are ignored.
     pub(super) fn open(dir: &RunDir, handle: Handle) -> Result<Self> {
         let path = dir.control_file();
-        OpenOptions::new().create(true).append(true).open(&path).map_err(Error::writing(&path))?;
+        open_append(&path).map_err(Error::writing(&path))?;
         let mut tail = LogTail::from_end(path);
         let (close, closed) = bounded(0);
         let watch = move || {
@@ -127,7 +132,7 @@ impl PendingCommand {
         let path = dir.control_file();
         let record = serde_json::to_string(&ControlRecord { time: now(), command });
         let line = record.map_err(|e| Error::writing(&path)(e.into()))? + "\n";
-        let mut file = OpenOptions::new().append(true).open(&path).map_err(Error::writing(&path))?;
+        let mut file = open_append(&path).map_err(Error::writing(&path))?;
         // Without a lock, two hosts that write at once could interleave their lines.
         file_lock::lock(&file, &path)?;
         file.write_all(line.as_bytes()).map_err(Error::writing(&path))?;
@@ -137,12 +142,23 @@ impl PendingCommand {
     /// Waits for the acknowledgement. The run executes commands between two steps.
     ///
     /// # Errors
-    /// [`Error::Training`] when the run ends first.
+    /// [`Error::Training`] when the command fails, when the run ends first, and when its disk is full, so that it cannot
+    /// acknowledge anything.
     pub fn wait(mut self) -> Result<CommandAck> {
+        let mut full_since: Option<Instant> = None;
         loop {
             let is_over = !is_training(&self.dir);
-            if let Some(ack) = self.poll() {
-                return Ok(ack);
+            if let Some(answer) = self.poll() {
+                return answer;
+            }
+            let is_full = free_space(self.dir.path()).is_some_and(|bytes| bytes < MIN_LOG_SPACE);
+            full_since = if is_full { full_since.or_else(|| Some(Instant::now())) } else { None };
+            if full_since.is_some_and(|since| since.elapsed() >= FULL_TIMEOUT) {
+                return Err(Error::Training(format!(
+                    "{} has received the command but cannot acknowledge it: the disk of {} is full; free space",
+                    self.dir.name(),
+                    self.dir.path().display()
+                )));
             }
             if is_over {
                 return Err(Error::Training(format!(
@@ -154,28 +170,31 @@ impl PendingCommand {
         }
     }
 
-    fn poll(&mut self) -> Option<CommandAck> {
+    fn poll(&mut self) -> Option<Result<CommandAck>> {
         // The next seed may have started since the last poll.
         for path in log_files(&self.dir) {
             if !self.logs.iter().any(|log| log.path() == path) {
                 self.logs.push(LogTail::from_start(path));
             }
         }
-        let mut ack = None;
+        let mut answer = None;
+        let name = self.dir.name();
         for log in &mut self.logs {
             let read = log.read_lines(&mut |item| {
                 let TailItem::Item(line) = item else { return };
                 let event = is_command(line).then(|| serde_json::from_slice(line).ok()).flatten();
-                if let Some(Event::Command { step, command, settings, replayed: false }) = event
+                if let Some(Event::Command { step, command, settings, replayed: false, error }) = event
                     && std::mem::discriminant(&command) == std::mem::discriminant(&self.command)
                 {
-                    ack = ack.or(Some(CommandAck { step, command, settings }));
+                    let failed = |error| Err(Error::Training(format!("{name} could not {command}: {error}")));
+                    let found = error.map_or(Ok(CommandAck { step, command, settings }), failed);
+                    answer.get_or_insert(found);
                 }
             });
             // A log that cannot be read at the moment is read at the next poll.
             read.ok();
         }
-        ack
+        answer
     }
 }
 
@@ -214,13 +233,20 @@ mod tests {
         let (control, _handle) = crate::train::control();
         let watcher = ControlWatcher::open(&dir, control.handle()).unwrap();
         let mut log = EventLog::open(&dir).unwrap();
-        let executed = |step, command| Event::Command { step, command, settings: None, replayed: false };
+        let executed =
+            |step, command| Event::Command { step, command, settings: None, replayed: false, error: None };
         log.write(&executed(1, Command::Halve)).unwrap();
         let pending = PendingCommand::send(home.path(), Command::Halve).unwrap();
         let waiting = std::thread::spawn(move || pending.wait());
         log.write(&executed(2, Command::Save)).unwrap();
         log.write(&executed(3, Command::Halve)).unwrap();
         assert_eq!(waiting.join().unwrap().unwrap().step, 3, "step 1 was before the command was sent");
+        let pending = PendingCommand::send(home.path(), Command::Save).unwrap();
+        let (step, command, settings, replayed) = (4, Command::Save, None, false);
+        let error = Some("the disk is full".to_string());
+        log.write(&Event::Command { step, command, settings, replayed, error }).unwrap();
+        let error = pending.wait().unwrap_err().to_string();
+        assert!(error.ends_with("could not save: the disk is full"), "{error}");
         let pending = PendingCommand::send(home.path(), Command::MaxSteps(9)).unwrap();
         assert!(PendingCommand::send(home.path(), Command::LearningRate(-1.0)).is_err());
         drop((log, watcher));
@@ -228,8 +254,8 @@ mod tests {
         let text = std::fs::read_to_string(dir.control_file()).unwrap();
         let records: Vec<ControlRecord> =
             text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-        assert_eq!(records.len(), 2);
-        assert_eq!(records[1].command, Command::MaxSteps(9));
+        assert_eq!(records.len(), 3);
+        assert_eq!(records[2].command, Command::MaxSteps(9));
     }
 
     #[test]

@@ -2,13 +2,14 @@
 
 use crate::catalog::Labels;
 use crate::error::{Error, Result};
-use crate::files::write_atomic;
+use crate::files::{read_regular, read_regular_to_string, remove_leftovers, retry_while_full, write_atomic};
 use crate::probes;
 use crate::rng::{Rng, Stream};
 use crate::spec::{self, RunSpec};
 use crate::train::{SavedPredictions, Summary, newest_predictions, saved_predictions};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 /// A run directory. A run with repeats has a run directory for each seed in it (`seed-42/`, …).
@@ -51,11 +52,13 @@ impl RunDir {
     /// The run directory of one seed of a run with repeats. Created if it does not exist.
     pub fn of_seed(&self, spec: &RunSpec) -> Result<Self> {
         let path = self.0.join(format!("seed-{}", spec.seed));
-        if path.is_dir() {
-            return Ok(RunDir(path));
+        match std::fs::create_dir(&path) {
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
+            created => created.map_err(Error::writing(&path))?,
         }
-        std::fs::create_dir(&path).map_err(Error::writing(&path))?;
-        RunDir(path).with_spec(spec)
+        let dir = RunDir(path);
+        // A process that is killed can leave the directory without its specification.
+        if dir.spec_file().is_file() { Ok(dir) } else { dir.with_spec(spec) }
     }
 
     fn with_spec(self, spec: &RunSpec) -> Result<Self> {
@@ -100,6 +103,11 @@ impl RunDir {
         self.0.join("summary.json")
     }
 
+    /// `holder.json`.
+    pub(super) fn holder_file(&self) -> PathBuf {
+        self.0.join("holder.json")
+    }
+
     /// `best/`.
     pub fn best(&self) -> PathBuf {
         self.0.join("best")
@@ -113,8 +121,44 @@ impl RunDir {
     /// The resolved specification that the run was started with.
     pub fn spec(&self) -> Result<RunSpec> {
         let path = self.spec_file();
-        let text = std::fs::read_to_string(&path).map_err(Error::reading(&path))?;
+        let text = read_regular_to_string(&path).map_err(Error::reading(&path))?;
         spec::from_toml(&text, &path)
+    }
+
+    /// Whether the directory is that of a run: whether it has any of the files that only runs have, readable or not.
+    pub(super) fn is_run(&self) -> bool {
+        let exists = |path: PathBuf| match path.symlink_metadata() {
+            Ok(_) => true,
+            Err(error) => !matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory),
+        };
+        [self.spec_file(), self.events_file(), self.0.join("checkpoints")].into_iter().any(exists)
+    }
+
+    /// The run directories of seeds in it, whatever its specification says.
+    ///
+    /// # Errors
+    /// [`Error::Read`] when the directory cannot be read.
+    pub(super) fn existing_seeds(&self) -> Result<Vec<RunDir>> {
+        let mut seeds = Vec::new();
+        for entry in std::fs::read_dir(&self.0).map_err(Error::reading(&self.0))? {
+            let entry = entry.map_err(Error::reading(&self.0))?;
+            if entry.file_name().to_string_lossy().starts_with("seed-") && entry.path().is_dir() {
+                seeds.push(RunDir(entry.path()));
+            }
+        }
+        Ok(seeds)
+    }
+
+    /// Removes what killed processes left in the directory. Only for the process that holds the lock of the run.
+    ///
+    /// # Errors
+    /// [`Error::Write`] with the file that cannot be removed.
+    pub(super) fn remove_leftovers(&self) -> Result<()> {
+        remove_leftovers(&self.0)?;
+        // Runs of version 0.1 have their predictions in `judged`.
+        ["checkpoints", "predictions", "judged"]
+            .into_iter()
+            .try_for_each(|name| remove_leftovers(&self.0.join(name)))
     }
 
     /// The predictions of the evaluations of the validation split, oldest first: `predictions/`, a file
@@ -136,14 +180,14 @@ impl RunDir {
 
     /// `summary.json` as a `T`; `None` when it does not exist or does not parse.
     pub(super) fn read_summary<T: DeserializeOwned>(&self) -> Option<T> {
-        serde_json::from_slice(&std::fs::read(self.summary_file()).ok()?).ok()
+        serde_json::from_slice(&read_regular(&self.summary_file()).ok()?).ok()
     }
 
     /// Writes `summary.json` atomically.
     pub(super) fn write_summary(&self, summary: &impl Serialize) -> Result<()> {
         let path = self.summary_file();
         let json = serde_json::to_vec_pretty(summary).map_err(|e| Error::writing(&path)(e.into()))?;
-        write_atomic(&path, &json)
+        retry_while_full(|| write_atomic(&path, &json))
     }
 
     /// Removes the summary of a run that is resumed.
@@ -163,4 +207,29 @@ pub fn seed_dirs(dir: &Path, spec: &RunSpec) -> Vec<PathBuf> {
     }
     let seeds = (0..spec.repeats).map(|repeat| dir.join(format!("seed-{}", spec.seed + repeat)));
     seeds.filter(|dir| dir.is_dir()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::spec::built_in;
+
+    #[test]
+    fn summary_is_identical_after_reading_and_writing_it() {
+        let home = tempfile::tempdir().unwrap();
+        let dir = RunDir::at(home.path());
+        let rng = Rng::new(7, Stream::Sample);
+        for number in 0..100 {
+            let bits = rng.block(0, 0, number);
+            let seconds = f64::from(bits[0]) / f64::from(bits[1].max(1)) * 1e-3;
+            let summary = Summary::failed(&built_in("demo"), &Error::Training("-".into()));
+            let summary = Summary { train_seconds: seconds, examples_per_second: 1.0 / seconds, ..summary };
+            dir.write_summary(&summary).unwrap();
+            let first = std::fs::read(dir.summary_file()).unwrap();
+            let read = dir.summary().unwrap();
+            assert_eq!(read, summary);
+            dir.write_summary(&read).unwrap();
+            assert_eq!(std::fs::read(dir.summary_file()).unwrap(), first);
+        }
+    }
 }

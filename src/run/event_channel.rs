@@ -1,25 +1,25 @@
-//! The bounded channel from a training to whoever shows it.
+//! The channel from a training to whoever shows it.
 //!
-//! A training must not wait for a slow reader, such as a terminal that does not take output, and events must
-//! not pile up in memory. So, when the channel is full:
+//! A training never waits for a slow reader, such as a terminal that does not take output, and events must not
+//! pile up in memory. So, while many events are unread:
 //!
 //! - [`Event::Progress`] and [`Event::Machine`] are dropped: newer values replace them.
 //! - [`Event::Step`]s are merged into one that covers all their optimizer steps, as if `logging_steps` were
 //!   larger, until there is space again.
-//! - All other events, a few per evaluation, have the last quarter of the channel to themselves. Only when
-//!   that is full as well does the training wait for its reader.
+//! - All other events, a few per evaluation, are still sent, up to a number that only a reader that has ended
+//!   leaves unread. Beyond it they are dropped too, except the last one.
 //!
 //! The log has every event in any case.
 
 use crate::event::{Event, Step};
-use crossbeam_channel::{Receiver, Sender, bounded};
+use crossbeam_channel::{Receiver, Sender, unbounded};
 use std::path::Path;
 use std::sync::Arc;
 
-/// Events that the channel holds.
-const CAPACITY: usize = 4096;
-/// The last places of the channel are for events that are neither dropped nor merged.
-const RESERVED: usize = CAPACITY / 4;
+/// Unread events above which steps are merged.
+const MERGE_ABOVE: usize = 3072;
+/// Unread events above which all others are dropped.
+const MAX_UNREAD: usize = 1 << 16;
 
 /// An event with the run that it belongs to.
 #[derive(Debug, Clone)]
@@ -44,7 +44,7 @@ pub(super) struct EventSender {
 
 /// A channel for the events of one run.
 pub(super) fn event_channel() -> (EventSender, Receiver<RunEvent>) {
-    let (sender, receiver) = bounded(CAPACITY);
+    let (sender, receiver) = unbounded();
     (EventSender { sender, pending: None, last_step: 0 }, receiver)
 }
 
@@ -59,18 +59,20 @@ impl EventSender {
             Event::Progress(_) | Event::Machine(_) => {
                 self.try_send_pending();
                 if self.pending.is_none() && self.has_space() {
-                    self.sender.try_send(event.clone()).ok();
+                    self.sender.send(event.clone()).ok();
                 }
             }
-            _ => {
-                self.flush();
-                self.sender.send(event.clone()).ok();
+            other => {
+                if self.sender.len() < MAX_UNREAD || matches!(other, Event::Ended { .. }) {
+                    self.flush();
+                    self.sender.send(event.clone()).ok();
+                }
             }
         }
     }
 
     fn has_space(&self) -> bool {
-        self.sender.len() < CAPACITY - RESERVED
+        self.sender.len() < MERGE_ABOVE
     }
 
     /// Adds a step event to those that are not sent yet.
@@ -162,7 +164,7 @@ mod tests {
     #[test]
     fn slow_reader_gets_every_step_in_fewer_events() {
         let (mut sender, receiver) = event_channel();
-        let steps = 10 * CAPACITY as u64;
+        let steps = 10 * MERGE_ABOVE as u64;
         for number in 1..=steps {
             sender.send(&step(number));
             sender.send(&progress());
@@ -173,7 +175,7 @@ mod tests {
         sender.send(&run_event(Event::Ended { time: 0.0, status: Status::Finished, error: None }));
         drop(sender);
         let events: Vec<Event> = receiver.iter().map(|event| event.event).collect();
-        assert!(events.len() <= CAPACITY);
+        assert!(events.len() <= MERGE_ABOVE + 103);
         assert_eq!(events.iter().filter(|event| matches!(event, Event::Note { .. })).count(), 100);
         assert!(matches!(events.last(), Some(Event::Ended { .. })));
         let found: Vec<&Step> =
@@ -189,7 +191,7 @@ mod tests {
     #[test]
     fn fast_reader_gets_every_event() {
         let (mut sender, receiver) = event_channel();
-        for number in 1..=2 * CAPACITY as u64 {
+        for number in 1..=2 * MERGE_ABOVE as u64 {
             sender.send(&step(number));
             sender.send(&progress());
             assert_eq!(receiver.try_iter().count(), 2);
@@ -197,15 +199,14 @@ mod tests {
     }
 
     #[test]
-    fn dropped_receiver_never_blocks() {
+    fn reader_that_never_reads_neither_blocks_nor_fills_the_memory() {
         let (mut sender, receiver) = event_channel();
-        let thread = std::thread::spawn(move || {
-            for _ in 0..2 * CAPACITY {
-                sender.send(&run_event(Event::note("text")));
-            }
-        });
-        std::thread::sleep(std::time::Duration::from_millis(20));
-        drop(receiver);
-        thread.join().unwrap();
+        for _ in 0..MAX_UNREAD + 100 {
+            sender.send(&run_event(Event::note("text")));
+        }
+        sender.send(&run_event(Event::Ended { time: 0.0, status: Status::Stopped, error: None }));
+        assert_eq!(receiver.len(), MAX_UNREAD + 1);
+        drop(sender);
+        assert!(matches!(receiver.iter().last().unwrap().event, Event::Ended { .. }));
     }
 }

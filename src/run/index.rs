@@ -1,7 +1,7 @@
 //! The list of runs.
 
 use super::dir::RunDir;
-use super::log::is_training;
+use super::lock::is_training;
 use super::measured_speed::MeasuredSpeed;
 use super::reader::ends;
 use super::repeats::{Repeats, RepeatsSummary};
@@ -11,6 +11,7 @@ use crate::event::{Event, Status};
 use crate::spec::RunSpec;
 use crate::train::{CheckpointProgress, Summary, checkpoint_progress};
 use serde::Serialize;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 /// Bytes that are read at each end of a log. Logs of up to twice as many are read completely.
@@ -45,6 +46,9 @@ pub struct RunRow {
     pub started: f64,
     /// Mean and standard deviation over the seeds, with repeats.
     pub repeats: Option<Repeats>,
+    /// Why it cannot be read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub problem: Option<String>,
     /// Its speed, once it has ended.
     #[serde(skip)]
     pub measured_speed: Option<MeasuredSpeed>,
@@ -64,6 +68,8 @@ pub enum RunStatus {
     Failed,
     /// Its process ended without recording why, as in a power failure. It can be resumed from its newest checkpoint.
     Interrupted,
+    /// Its directory or its specification cannot be read.
+    Unreadable,
 }
 
 impl RunStatus {
@@ -75,23 +81,37 @@ impl RunStatus {
             RunStatus::Stopped => "stopped",
             RunStatus::Failed => "failed",
             RunStatus::Interrupted => "interrupted",
+            RunStatus::Unreadable => "unreadable",
         }
     }
 }
 
-/// The runs in `runs_dir`, newest first. Directories that are not runs are skipped.
-pub fn list(runs_dir: &Path) -> Vec<RunRow> {
-    let Ok(entries) = std::fs::read_dir(runs_dir) else { return Vec::new() };
-    let mut rows: Vec<RunRow> = entries.flatten().filter_map(|entry| row(&entry.path())).collect();
+/// The runs in `runs_dir`, newest first; none if it does not exist. Runs that cannot be read are listed with the reason.
+/// Hidden directories and those that are not runs are skipped.
+///
+/// # Errors
+/// [`Error::Read`] when `runs_dir` cannot be read.
+pub fn list(runs_dir: &Path) -> Result<Vec<RunRow>> {
+    let entries = match std::fs::read_dir(runs_dir) {
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
+        entries => entries.map_err(Error::reading(runs_dir))?,
+    };
+    let mut rows = Vec::new();
+    for entry in entries {
+        let entry = entry.map_err(Error::reading(runs_dir))?;
+        if !entry.file_name().to_string_lossy().starts_with('.') {
+            rows.extend(row(&entry.path()));
+        }
+    }
     rows.sort_by(|a, b| b.started.total_cmp(&a.started).then_with(|| b.name.cmp(&a.name)));
-    rows
+    Ok(rows)
 }
 
 /// The run directory that `name` refers to: a run directory, the name of a run, the name of an experiment (its
 /// newest run), or a unique prefix of the name of a run.
 ///
 /// # Errors
-/// [`Error::Usage`] when there is no such run, or several have that prefix.
+/// [`Error::Usage`] when there is no such run, or several have that prefix, [`Error::Read`] when `runs_dir` cannot be read.
 pub fn find(runs_dir: &Path, name: &str) -> Result<PathBuf> {
     let is_run = |path: &Path| path.join("spec.toml").is_file();
     for path in [PathBuf::from(name), runs_dir.join(name)] {
@@ -99,7 +119,7 @@ pub fn find(runs_dir: &Path, name: &str) -> Result<PathBuf> {
             return Ok(path);
         }
     }
-    let rows = list(runs_dir);
+    let rows = list(runs_dir)?;
     if let Some(row) = rows.iter().find(|row| row.experiment == name) {
         return Ok(row.dir.clone());
     }
@@ -120,8 +140,18 @@ pub fn find(runs_dir: &Path, name: &str) -> Result<PathBuf> {
 
 /// The run in `dir`; `None` when it is not a run directory.
 pub fn row(dir: &Path) -> Option<RunRow> {
+    // A link whose target is missing, as on a disk that is not mounted, may be one to a run.
+    if let (Ok(link), Err(error)) = (dir.symlink_metadata(), dir.metadata()) {
+        return link.is_symlink().then(|| unreadable(dir, &Error::reading(dir)(error)));
+    }
     let dir = &RunDir::at(dir);
-    let spec = dir.spec().ok()?;
+    if !dir.is_run() {
+        return None;
+    }
+    let spec = match dir.spec() {
+        Ok(spec) => spec,
+        Err(error) => return Some(unreadable(dir.path(), &error)),
+    };
     let is_running = is_training(dir);
     let summary: Option<Summary> = if is_running { None } else { dir.summary() };
     let repeats = if spec.repeats > 1 { repeats(dir, &spec) } else { None };
@@ -148,8 +178,30 @@ pub fn row(dir: &Path) -> Option<RunRow> {
         train_seconds: summary.as_ref().map_or(log.seconds, |s| s.train_seconds),
         started: log.started,
         repeats: repeats.map(|r| r.repeats),
+        problem: None,
         measured_speed,
     })
+}
+
+/// The row of a run, or of a whole runs directory, that cannot be read.
+pub fn unreadable(dir: &Path, error: &Error) -> RunRow {
+    RunRow {
+        dir: dir.to_path_buf(),
+        name: RunDir::at(dir).name(),
+        experiment: String::new(),
+        task: String::new(),
+        model: String::new(),
+        seed: 0,
+        status: RunStatus::Unreadable,
+        best: None,
+        steps: 0,
+        total_steps: 0,
+        train_seconds: 0.0,
+        started: 0.0,
+        repeats: None,
+        problem: Some(error.to_string()),
+        measured_speed: None,
+    }
 }
 
 /// The summary of all seeds, or while it does not exist that of the seeds which have one.
@@ -291,6 +343,47 @@ mod tests {
         let row = row(home.path()).unwrap();
         assert_eq!((row.status, row.steps, row.total_steps), (RunStatus::Interrupted, 300, 5000));
         assert_eq!((row.train_seconds, row.started, row.best), (150.0, 7.0, None));
+    }
+
+    #[test]
+    #[cfg(unix)]
+    fn nothing_is_omitted_silently() {
+        let home = tempfile::tempdir().unwrap();
+        let path = |name: &str| home.path().join(name);
+        for name in ["good", "broken", "newer", "lost-spec", "fifo", "folder", ".hidden"] {
+            std::fs::create_dir(path(name)).unwrap();
+        }
+        let spec = crate::spec::to_toml(&crate::spec::built_in("demo"));
+        std::fs::write(path("good/spec.toml"), &spec).unwrap();
+        std::fs::write(path("broken/spec.toml"), &spec[..spec.find('\n').unwrap() - 1]).unwrap();
+        std::fs::write(path("newer/spec.toml"), spec + "from_the_future = 1\n").unwrap();
+        std::fs::write(path("lost-spec/events.jsonl"), "").unwrap();
+        std::fs::write(path("file"), "").unwrap();
+        std::os::unix::fs::symlink("nowhere", path("link")).unwrap();
+        assert!(std::process::Command::new("mkfifo").arg(path("fifo/spec.toml")).status().unwrap().success());
+        let rows = list(home.path()).unwrap();
+        let problem = |name: &str| {
+            let row = rows.iter().find(|row| row.name == name).unwrap_or_else(|| panic!("{name}: {rows:?}"));
+            assert_eq!(row.status == RunStatus::Unreadable, row.problem.is_some());
+            row.problem.clone().unwrap_or_default()
+        };
+        assert_eq!(rows.len(), 6, "{rows:?}");
+        assert_eq!(problem("good"), "");
+        for (name, part) in [
+            ("broken", "spec.toml:"),
+            ("newer", "from_the_future"),
+            ("lost-spec", "spec.toml: No such file"),
+            ("fifo", "FIFO"),
+            ("link", "cannot read"),
+        ] {
+            assert!(problem(name).contains(part), "{name}: {}", problem(name));
+        }
+        assert!(list(&path("file")).is_err() && list(&path("none")).unwrap().is_empty());
+        assert_eq!(
+            find(home.path(), "newer").unwrap(),
+            path("newer"),
+            "commands report what is wrong with it"
+        );
     }
 
     #[test]

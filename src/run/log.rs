@@ -8,30 +8,42 @@
 //! lines of the version before: when a field gets another meaning or unit, or is removed without a default.
 //!
 //! A process that is killed can leave an incomplete last line. Readers ignore it, and the next writer removes it.
+//!
+//! While the files cannot be written, as on a full disk, their lines are kept in memory and written later in the same
+//! order.
 
+use super::append_file::AppendFile;
 use super::dir::RunDir;
+use super::lock::RunLock;
+use super::log_tail::for_each_line;
 use super::message;
 use crate::error::{Error, Result};
 use crate::event::{Change, Event};
+use crate::files::open_regular;
 use crate::machine::Gauges;
-use crate::text::escaped;
+use crate::spec::RunSpec;
+use crate::text::{escaped, plural};
 use serde::Serialize;
-use std::fs::{File, OpenOptions};
-use std::io::{Seek, SeekFrom, Write};
+use std::io::{ErrorKind, Read, Seek, SeekFrom};
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 /// Format number, written in the first line of a log.
 const FORMAT: u32 = 1;
 /// Minimum seconds between two logged machine events, which are emitted more often.
 const MACHINE_INTERVAL: f64 = 10.0;
+/// Bytes that are read at once from the end of a log.
+const BLOCK: usize = 1 << 16;
+/// Time between two attempts of [`EventLog::close`].
+const RETRY: Duration = Duration::from_millis(100);
 
-/// Appends to the log of one run. Holds a lock on `events.jsonl`, so that no other process trains in the same
-/// directory and a list of runs can show which are running. See the [module](self) for the format.
+/// Appends to the log of one run. Holds the lock of the run, so that no other process trains in the same directory or
+/// deletes it, and a list of runs can show which are running. See the [module](self) for the format.
 #[derive(Debug)]
 pub struct EventLog {
-    dir: RunDir,
-    events: File,
-    text: File,
+    events: AppendFile,
+    text: AppendFile,
+    _lock: RunLock,
     is_empty: bool,
     machine: MachineSampler,
 }
@@ -65,96 +77,141 @@ struct FirstLine<'a> {
 }
 
 impl EventLog {
-    /// Opens the log of `dir`, or creates it.
+    /// Opens the log of `dir`, or creates it, and removes what killed processes left in the directory.
     ///
     /// # Errors
     /// [`Error::Usage`] when another process trains in `dir`, [`Error::Read`] and [`Error::Write`] when the files
     /// cannot be used.
     pub fn open(dir: &RunDir) -> Result<Self> {
         let path = dir.events_file();
-        let mut events = open_append(&path)?;
-        events.try_lock().map_err(|_| {
-            Error::Usage(format!(
-                "{} is being trained by another process; wait for it or stop it",
-                dir.name()
-            ))
-        })?;
-        let text = std::fs::read(&path).map_err(Error::reading(&path))?;
-        let complete = text.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
-        events.set_len(complete as u64).map_err(Error::writing(&path))?;
-        events.seek(SeekFrom::End(0)).map_err(Error::writing(&path))?;
-        let text = open_append(&dir.log_file())?;
+        let lock = RunLock::take_for_training(dir)?;
+        let complete = complete_length(&path).map_err(Error::reading(&path))?;
+        lock.events.set_len(complete).map_err(Error::writing(&path))?;
+        let events = lock.events.try_clone().map_err(Error::writing(&path))?;
+        dir.remove_leftovers()?;
         Ok(EventLog {
-            dir: dir.clone(),
-            events,
-            text,
+            events: AppendFile::new(events, path),
+            text: AppendFile::open(dir.log_file())?,
+            _lock: lock,
             is_empty: complete == 0,
             machine: MachineSampler::default(),
         })
     }
 
-    /// Appends `event`. Progress is not logged, and machine events only every ten seconds and before the end.
+    /// Appends `event`. Progress is not logged, and machine events only every ten seconds and before the end. What
+    /// cannot be written now is written by a later call.
     ///
     /// # Errors
-    /// [`Error::Write`] when a file cannot be written.
+    /// [`Error::Write`] while a file cannot be written.
     pub fn write(&mut self, event: &Event) -> Result<()> {
         match event {
             Event::Progress(_) => return Ok(()),
             Event::Machine(gauges) if !self.machine.is_due(gauges) => return Ok(()),
             Event::Ended { .. } => {
                 if let Some(last) = self.machine.skipped.take() {
-                    self.append(&Event::Machine(last))?;
+                    self.append(&Event::Machine(last)).ok();
                 }
             }
             _ => {}
         }
-        self.append(event)
+        self.append(event)?;
+        match self.events.take_dropped() {
+            0 => Ok(()),
+            count => {
+                let events = plural(count, "event");
+                self.append(&Event::warning(format!(
+                    "{events} are missing from the log, which could not be written for too long"
+                )))
+            }
+        }
+    }
+
+    /// Writes what is pending, and repeats it for up to `timeout` while a file cannot be written.
+    ///
+    /// # Errors
+    /// [`Error::Write`] when a file still cannot be written.
+    pub(super) fn close(mut self, timeout: Duration) -> Result<()> {
+        let start = Instant::now();
+        loop {
+            match self.events.flush().and_then(|()| self.text.flush()) {
+                Err(_) if start.elapsed() < timeout => std::thread::sleep(RETRY),
+                result => return result,
+            }
+        }
     }
 
     fn append(&mut self, event: &Event) -> Result<()> {
-        let path = self.dir.events_file();
         let line = if self.is_empty {
             serde_json::to_vec(&FirstLine { format: FORMAT, event })
         } else {
             serde_json::to_vec(event)
         };
-        let mut line = line.map_err(|e| Error::writing(&path)(e.into()))?;
+        let mut line = line.map_err(|e| Error::writing(self.events.path())(e.into()))?;
         line.push(b'\n');
-        self.events.write_all(&line).map_err(Error::writing(&path))?;
         self.is_empty = false;
-        if let Some(line) = message::line(event) {
-            let time = jiff::Zoned::now().strftime("%Y-%m-%d %H:%M:%S");
-            writeln!(self.text, "{time} {}", escaped(&line)).map_err(Error::writing(self.dir.log_file()))?;
-        }
-        Ok(())
+        let written = self.events.append(&line);
+        let Some(line) = message::line(event) else { return written };
+        let time = jiff::Zoned::now().strftime("%Y-%m-%d %H:%M:%S");
+        let text = self.text.append(format!("{time} {}\n", escaped(&line)).as_bytes());
+        written.and(text)
     }
 }
 
-fn open_append(path: &Path) -> Result<File> {
-    OpenOptions::new().create(true).append(true).open(path).map_err(Error::writing(path))
+/// The length of the complete lines of a log.
+fn complete_length(path: &Path) -> std::io::Result<u64> {
+    let mut file = open_regular(path)?;
+    let mut end = file.metadata()?.len();
+    let mut block = vec![0; BLOCK];
+    // Only the end is read: a log can be long.
+    while end > 0 {
+        let start = end.saturating_sub(BLOCK as u64);
+        let block = &mut block[..(end - start) as usize];
+        file.seek(SeekFrom::Start(start))?;
+        file.read_exact(block)?;
+        if let Some(newline) = block.iter().rposition(|byte| *byte == b'\n') {
+            return Ok(start + newline as u64 + 1);
+        }
+        end = start;
+    }
+    Ok(0)
 }
 
-/// Whether a process trains in `dir`: whether it holds the lock of the log.
-pub(super) fn is_training(dir: &RunDir) -> bool {
-    File::open(dir.events_file())
-        .is_ok_and(|file| matches!(file.try_lock_shared(), Err(std::fs::TryLockError::WouldBlock)))
+/// What the log of a run says about how it has to be trained.
+#[derive(Debug, Default, PartialEq)]
+pub(super) struct Recorded {
+    /// The mid-run changes in the order of their steps. The same specification with the same changes trains the same
+    /// weights.
+    pub(super) changes: Vec<Change>,
+    /// The specification that it was trained with last.
+    pub(super) spec: Option<RunSpec>,
 }
 
-/// The mid-run changes of a run in the order of their steps. The same specification with the same changes trains the
-/// same weights.
-pub(super) fn recorded_changes(dir: &RunDir) -> Result<Vec<Change>> {
+/// Reads the log of `dir`; a log that does not exist says nothing.
+///
+/// # Errors
+/// [`Error::Read`] when it cannot be read.
+pub(super) fn recorded(dir: &RunDir) -> Result<Recorded> {
     let path = dir.events_file();
-    let text = match std::fs::read(&path) {
-        Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
-        text => text.map_err(Error::reading(&path))?,
+    let mut file = match open_regular(&path) {
+        Err(e) if e.kind() == ErrorKind::NotFound => return Ok(Recorded::default()),
+        file => file.map_err(Error::reading(&path))?,
     };
-    // Few lines of a long log are commands, and only those are parsed.
-    let lines = text.split(|byte| *byte == b'\n').filter(|line| is_command(line));
-    let mut changes: Vec<Change> =
-        lines.filter_map(|line| change(&serde_json::from_slice(line).ok()?)).collect();
+    let mut recorded = Recorded::default();
+    let mut read = |line: &[u8]| {
+        // Few lines of a long log are of these kinds, and only those are parsed.
+        if !is_command(line) && !is_kind(line, br#""kind":"started""#) {
+            return;
+        }
+        match serde_json::from_slice(line) {
+            Ok(Event::Started(started)) => recorded.spec = Some(started.spec),
+            Ok(event) => recorded.changes.extend(change(&event)),
+            Err(_) => {}
+        }
+    };
+    for_each_line(&mut file, &mut read).map_err(Error::reading(&path))?;
     // A run that was resumed from an earlier checkpoint may have received later commands for earlier steps.
-    changes.sort_by_key(|change| change.step);
-    Ok(changes)
+    recorded.changes.sort_by_key(|change| change.step);
+    Ok(recorded)
 }
 
 /// The change of an event, unless it is a replayed one.
@@ -169,22 +226,29 @@ fn change(event: &Event) -> Option<Change> {
 
 /// Whether a line of a log may be a command. Cheaper than parsing it.
 pub(super) fn is_command(line: &[u8]) -> bool {
-    const KIND: &[u8] = br#""kind":"command""#;
-    line.windows(KIND.len()).take(32).any(|part| part == KIND)
+    is_kind(line, br#""kind":"command""#)
+}
+
+/// Whether `kind` is at the start of a line.
+fn is_kind(line: &[u8], kind: &[u8]) -> bool {
+    line.windows(kind.len()).take(32).any(|part| part == kind)
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::lock::is_training;
     use super::super::reader::replay;
     use super::*;
     use crate::event::{Command, Status};
+    use crate::files::open_append;
     use crate::machine::SystemMonitor;
+    use std::io::Write;
 
     #[test]
     fn changes_are_recorded_once_in_the_order_of_their_steps() {
         let home = tempfile::tempdir().unwrap();
         let dir = RunDir::at(home.path());
-        assert_eq!(recorded_changes(&dir).unwrap(), []);
+        assert_eq!(recorded(&dir).unwrap().changes, []);
         let mut log = EventLog::open(&dir).unwrap();
         // Halved at 40 and killed; resumed from 30, changed at 33, halved again at 40.
         for (step, command, again) in [
@@ -193,13 +257,14 @@ mod tests {
             (35, Command::Pause, false),
             (40, Command::Halve, true),
         ] {
-            log.write(&Event::Command { step, command, settings: None, replayed: again }).unwrap();
+            let (settings, error) = (None, None);
+            log.write(&Event::Command { step, command, settings, replayed: again, error }).unwrap();
         }
         let expected = [
             Change { step: 33, command: Command::LearningRate(1e-4) },
             Change { step: 40, command: Command::Halve },
         ];
-        assert_eq!(recorded_changes(&dir).unwrap(), expected);
+        assert_eq!(recorded(&dir).unwrap().changes, expected);
     }
 
     #[test]
@@ -231,10 +296,8 @@ mod tests {
             assert!(EventLog::open(&dir).is_err(), "one writer only");
         }
         assert!(!is_training(&dir));
-        open_append(&dir.events_file())
-            .unwrap()
-            .write_all(b"{\"kind\":\"from a later version\"}\n{\"kind\":\"no")
-            .unwrap();
+        let append = |bytes: &[u8]| open_append(&dir.events_file()).unwrap().write_all(bytes).unwrap();
+        append(b"{\"kind\":\"from a later version\"}\n{\"kind\":\"no");
         assert_eq!(replay(home.path()).unwrap().len(), 1);
         EventLog::open(&dir).unwrap().write(&Event::note("second")).unwrap();
         let texts: Vec<_> = replay(home.path())

@@ -5,12 +5,14 @@
 use super::dir::RunDir;
 use crate::error::{Error, Result};
 use crate::event::{Event, Step};
-use std::fs::File;
+use crate::files::open_regular;
 use std::io::{ErrorKind, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
 /// Bytes read at once.
 const CHUNK: usize = 1 << 20;
+/// Bytes of a line that are kept in memory at most.
+const MAX_LINE: usize = 64 << 20;
 /// How the line of a step starts, as [`EventLog`](super::EventLog) writes it.
 const STEP_PREFIX: &[u8] = br#"{"kind":"step","#;
 
@@ -58,7 +60,7 @@ impl LogTail {
     /// # Errors
     /// [`Error::Read`] when the file cannot be read.
     pub(super) fn read_lines(&mut self, on_line: &mut dyn FnMut(TailItem<&[u8]>)) -> Result<bool> {
-        let mut file = File::open(&self.path).map_err(Error::reading(&self.path))?;
+        let mut file = open_regular(&self.path).map_err(Error::reading(&self.path))?;
         let length = file.metadata().map_err(Error::reading(&self.path))?.len();
         if length < self.offset {
             on_line(TailItem::Restarted);
@@ -99,7 +101,11 @@ pub(super) fn for_each_line(file: &mut impl Read, on_line: &mut dyn FnMut(&[u8])
     let mut partial = 0;
     let mut complete = 0;
     loop {
-        if partial == buffer.len() {
+        if partial >= MAX_LINE {
+            // No writer makes such a line; its pieces are lines that do not parse.
+            complete += partial as u64;
+            partial = 0;
+        } else if partial == buffer.len() {
             buffer.resize(2 * partial, 0);
         }
         let count = match file.read(&mut buffer[partial..]) {
@@ -188,7 +194,19 @@ mod tests {
         let path = home.path().join("log");
         let long = "x".repeat(3 * CHUNK);
         std::fs::write(&path, format!("a\n{long}\nb\n")).unwrap();
-        let found = lines(&mut LogTail::from_start(path));
+        let found = lines(&mut LogTail::from_start(path.clone()));
         assert_eq!(found.iter().map(String::len).collect::<Vec<_>>(), [1, 3 * CHUNK, 1]);
+        // Zeros that take no space on the disk.
+        let file = std::fs::File::options().append(true).open(&path).unwrap();
+        let length = file.metadata().unwrap().len();
+        file.set_len(length + 5 * MAX_LINE as u64).unwrap();
+        std::io::Write::write_all(&mut &file, b"\nlast\n").unwrap();
+        let (mut longest, mut last) = (0, Vec::new());
+        for_each_line(&mut std::fs::File::open(&path).unwrap(), &mut |line| {
+            longest = longest.max(line.len());
+            last = line.to_vec();
+        })
+        .unwrap();
+        assert!(longest <= MAX_LINE && last == b"last", "{longest}");
     }
 }

@@ -31,7 +31,10 @@ pub fn describe(event: &Event) -> Option<(LogKind, String)> {
         }
         Event::Probe(probe) => note(describe_flip(probe)?),
         Event::Saved(saved) => note(describe_saved(saved)),
-        Event::Command { step, command, settings, replayed } => {
+        Event::Command { step, command, error: Some(error), .. } => {
+            Some((LogKind::Warning, format!("{command} at step {} failed: {error}", format::count(*step))))
+        }
+        Event::Command { step, command, settings, replayed, .. } => {
             let suffix = if *replayed { " (replayed)" } else { "" };
             note(format!("{}{suffix}", describe_command(*step, *command, *settings)))
         }
@@ -154,8 +157,13 @@ mod tests {
         assert_eq!(describe(&eval(false)), Some((LogKind::Note, text.into())));
         assert_eq!(describe(&eval(true)), Some((LogKind::Best, format!("{text}, new best"))));
         let settings = TrainingSettings { learning_rate: 1e-5, total_steps: 1250 };
-        let halve =
-            Event::Command { step: 40, command: Command::Halve, settings: Some(settings), replayed: true };
+        let halve = Event::Command {
+            step: 40,
+            command: Command::Halve,
+            settings: Some(settings),
+            replayed: true,
+            error: None,
+        };
         assert_eq!(line(&halve).unwrap(), "learning_rate 1e-5 from step 40 (replayed)");
         let flip = |flipped_from| {
             let probabilities = vec![0.25, 0.75];

@@ -1,7 +1,9 @@
 //! Runs: their directories, logs and histories, the thread that trains, the list of all runs, the queue.
 
+mod append_file;
 pub mod axis;
 mod control_file;
+mod delete;
 mod dir;
 pub mod error_analysis;
 mod event_channel;
@@ -12,6 +14,7 @@ pub mod fuzzing;
 pub mod gauges;
 pub mod history;
 mod index;
+mod lock;
 mod log;
 mod log_tail;
 mod measured_speed;
@@ -25,15 +28,17 @@ mod reproduction;
 mod runner;
 pub mod series;
 mod speed;
+mod unchanged;
 
 pub use control_file::{CommandAck, PendingCommand};
+pub use delete::delete;
 pub use dir::{RunDir, seed_dirs};
 pub use event_channel::RunEvent;
-pub use index::{RunRow, RunStatus, find, list, row};
+pub use index::{RunRow, RunStatus, find, list, row, unreadable};
 pub use log::EventLog;
 pub use log_tail::{LogTail, TailItem};
 pub use measured_speed::MeasuredSpeed;
 pub use reader::{HistoryTail, replay};
 pub use repeats::{Repeats, RepeatsSummary};
 pub use reproduction::{Difference, Reproduction, ReproductionRow, reproduced};
-pub use runner::{RunHandle, Start, TrainOutput, run_blocking, start};
+pub use runner::{RunHandle, RunStopper, Start, TrainOutput, run_blocking, start, start_controlled};

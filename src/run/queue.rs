@@ -9,14 +9,14 @@
 
 use super::dir::RunDir;
 use super::file_lock;
-use super::log::is_training;
+use super::lock::is_training;
 use super::runner::{RunHandle, Start};
 use crate::error::{Error, Result};
 use crate::event::Status;
-use crate::files::write_atomic;
+use crate::files::{open_append, read_regular_to_string, remove_leftovers_of, write_atomic};
 use crate::spec::{self, RunSpec};
 use serde::{Deserialize, Serialize};
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::path::{Path, PathBuf};
 
 const FILE: &str = "queue.toml";
@@ -107,7 +107,7 @@ impl Queue {
     /// [`Error::Read`] or [`Error::Data`] when the file cannot be read or parsed.
     pub fn read(runs_dir: &Path) -> Result<Queue> {
         let path = runs_dir.join(FILE);
-        let text = match std::fs::read_to_string(&path) {
+        let text = match read_regular_to_string(&path) {
             Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(Queue::default()),
             text => text.map_err(Error::reading(&path))?,
         };
@@ -275,13 +275,14 @@ impl TrainingLock {
 fn lock(runs_dir: &Path) -> Result<File> {
     let file = open_lock(runs_dir, QUEUE_LOCK)?;
     file_lock::lock(&file, &runs_dir.join(QUEUE_LOCK))?;
+    remove_leftovers_of(&runs_dir.join(FILE))?;
     Ok(file)
 }
 
 fn open_lock(runs_dir: &Path, name: &str) -> Result<File> {
     std::fs::create_dir_all(runs_dir).map_err(Error::writing(runs_dir))?;
     let path = runs_dir.join(name);
-    OpenOptions::new().create(true).append(true).open(&path).map_err(Error::writing(&path))
+    open_append(&path).map_err(Error::writing(&path))
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use super::history::History;
 use super::log_tail::{LogTail, TailItem, for_each_line, parse_event};
 use crate::error::{Error, Result};
 use crate::event::Event;
-use std::fs::File;
+use crate::files::open_regular;
 use std::io::{Read, Seek, SeekFrom};
 use std::path::Path;
 
@@ -46,14 +46,14 @@ impl HistoryTail {
 /// [`Error::Read`] when the log cannot be read.
 pub fn replay(dir: &Path) -> Result<Vec<Event>> {
     let path = RunDir::at(dir).events_file();
-    let mut file = File::open(&path).map_err(Error::reading(&path))?;
+    let mut file = open_regular(&path).map_err(Error::reading(&path))?;
     read_events(&mut file).map_err(Error::reading(&path))
 }
 
 /// The events of the first and of the last `bytes` of the log in `dir`. All events are in the first list when
 /// the log is no longer than both together.
 pub(super) fn ends(dir: &Path, bytes: u64) -> std::io::Result<(Vec<Event>, Vec<Event>)> {
-    let mut file = File::open(RunDir::at(dir).events_file())?;
+    let mut file = open_regular(&RunDir::at(dir).events_file())?;
     let length = file.metadata()?.len();
     if length <= 2 * bytes {
         return Ok((read_events(&mut file)?, Vec::new()));

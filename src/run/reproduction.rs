@@ -87,7 +87,7 @@ impl Difference {
 /// [`Error::Config`](crate::error::Error::Config) when the shipped experiments are invalid, which a test rules out.
 pub fn reproduced(runs_dir: &Path) -> Result<Vec<Reproduction>> {
     let shipped = Experiments::shipped()?;
-    let runs: Vec<(String, RunSpec, Vec<Summary>)> = list(runs_dir)
+    let runs: Vec<(String, RunSpec, Vec<Summary>)> = list(runs_dir)?
         .into_iter()
         .filter_map(|row| {
             let spec = RunDir::at(&row.dir).spec().ok()?;

@@ -4,14 +4,17 @@
 use super::control_file::ControlWatcher;
 use super::dir::RunDir;
 use super::event_channel::{RunEvent, event_channel};
-use super::log::{EventLog, recorded_changes};
+use super::log::{EventLog, recorded};
 use super::repeats::RepeatsSummary;
+use super::unchanged::check_unchanged;
 use crate::data;
-use crate::error::{Error, Result, panic_message};
+use crate::error::{Error, Result, is_disk_full, panic_message};
 use crate::event::{Change, Command, Event, Status, now};
+use crate::files::{FolderLocation, OpenFolder, check_model_folder};
 use crate::hub::Hub;
 use crate::machine::SystemMonitor;
 use crate::spec::RunSpec;
+use crate::text::plural;
 use crate::train::{Control, Handle, Job, Snapshot, Summary, control, resolve, train};
 use crossbeam_channel::{Receiver, RecvTimeoutError, bounded, never};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -24,6 +27,8 @@ use std::time::Duration;
 const THREAD_NAME: &str = "training";
 /// Time between two readings of the machine's gauges.
 const GAUGE_INTERVAL: Duration = Duration::from_secs(1);
+/// How long the end of a run waits for space for its log on a full disk.
+const LOG_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// What to train.
 #[derive(Debug, Clone, PartialEq)]
@@ -59,9 +64,31 @@ pub struct RunHandle {
     pub events: Receiver<RunEvent>,
     handle: Handle,
     thread: Option<JoinHandle<Result<TrainOutput>>>,
+    is_over: Receiver<()>,
+}
+
+/// Stops a run from any thread, and waits for its end.
+#[derive(Debug, Clone)]
+pub struct RunStopper {
+    handle: Handle,
+    is_over: Receiver<()>,
+}
+
+impl RunStopper {
+    /// Stops the run, and returns when its work is saved.
+    pub fn stop(&self) {
+        self.handle.send(Command::Stop);
+        // Nothing is ever sent; the channel is disconnected at the end.
+        self.is_over.recv().ok();
+    }
 }
 
 impl RunHandle {
+    /// Stops the run from another thread.
+    pub fn stopper(&self) -> RunStopper {
+        RunStopper { handle: self.handle.clone(), is_over: self.is_over.clone() }
+    }
+
     /// Sends a command to the run, which executes it between two steps.
     pub fn send(&self, command: Command) {
         self.handle.send(command);
@@ -74,7 +101,6 @@ impl RunHandle {
 
     /// Waits until the run is over. Events that were not received are discarded.
     pub fn join(mut self) -> Result<TrainOutput> {
-        // A full channel that nobody reads would block the training.
         self.events = never();
         match self.thread.take().map(JoinHandle::join) {
             Some(Ok(result)) => result,
@@ -96,15 +122,30 @@ impl Drop for RunHandle {
 /// # Errors
 /// When the run directory cannot be created or its specification cannot be read.
 pub fn start(start: Start, runs_dir: &Path) -> Result<RunHandle> {
+    start_controlled(start, runs_dir, control())
+}
+
+/// [`start`], with control ends that exist before the run, so that a run can be stopped while it starts.
+///
+/// # Errors
+/// As [`start`].
+pub fn start_controlled(
+    start: Start,
+    runs_dir: &Path,
+    (control, handle): (Control, Handle),
+) -> Result<RunHandle> {
     let (dir, spec) = open(start, runs_dir)?;
-    let (control, handle) = control();
     let (mut sender, events) = event_channel();
+    let (running, is_over) = bounded::<()>(0);
     let path = dir.path().to_path_buf();
     let thread = Builder::new()
         .name(THREAD_NAME.into())
-        .spawn(move || run_seeds(&dir, &spec, &control, &mut |event| sender.send(event)))
+        .spawn(move || {
+            let _running = running;
+            run_seeds(&dir, &spec, &control, &mut |event| sender.send(event))
+        })
         .map_err(|e| Error::Training(format!("cannot start a thread for the training: {e}")))?;
-    Ok(RunHandle { dir: path, events, handle, thread: Some(thread) })
+    Ok(RunHandle { dir: path, events, handle, thread: Some(thread), is_over })
 }
 
 /// Receives the events of a run, on any of its threads.
@@ -146,14 +187,14 @@ fn create_replay(dir: &RunDir, runs_dir: &Path) -> Result<(RunDir, RunSpec)> {
             seed = spec.seed
         )));
     }
-    let changes = recorded_changes(dir)?;
+    let changes = recorded(dir)?.changes;
     let new = RunDir::create(runs_dir, &spec)?;
     let mut log = EventLog::open(&new)?;
-    let (name, count) = (dir.name(), changes.len());
-    let s = if count == 1 { "" } else { "s" };
-    log.write(&Event::note(format!("replays {name} with {count} mid-run change{s}")))?;
+    let (name, count) = (dir.name(), plural(changes.len(), "mid-run change"));
+    log.write(&Event::note(format!("replays {name} with {count}")))?;
     for Change { step, command } in changes {
-        log.write(&Event::Command { step, command, settings: None, replayed: false })?;
+        let (settings, replayed, error) = (None, false, None);
+        log.write(&Event::Command { step, command, settings, replayed, error })?;
     }
     Ok((new, spec))
 }
@@ -179,20 +220,23 @@ fn run_seeds(dir: &RunDir, spec: &RunSpec, control: &Control, emit: Emit<'_>) ->
 fn run_repeats(dir: &RunDir, spec: &RunSpec, control: &Control, emit: Emit<'_>) -> Result<TrainOutput> {
     let probes_file = dir.probes_file();
     let mut log = EventLog::open(dir)?;
+    let folder = OpenFolder::open(dir.path())?;
     dir.remove_summary()?;
     let mut summaries = Vec::new();
     let mut status = Status::Finished;
     for repeat in 0..spec.repeats {
         let spec = RunSpec { seed: spec.seed + repeat, repeats: 1, ..spec.clone() };
         let seed_dir = dir.of_seed(&spec)?;
-        let finished = seed_dir.summary().filter(|summary| summary.status == Status::Finished);
+        let has_weights = || check_model_folder(&seed_dir.best()).is_ok();
+        let finished = seed_dir.summary().filter(|s| s.status == Status::Finished && has_weights());
         let summary = match finished {
             Some(summary) => summary,
             None => train_seed(&seed_dir, (&spec, repeat), &probes_file, control, emit)?,
         };
         if let Some(best) = summary.best {
             let (seed, name) = (spec.seed, best.metric.name());
-            log.write(&Event::note(format!("seed {seed}: best {name} {:.4}", best.value)))?;
+            // What cannot be written now is written later.
+            log.write(&Event::note(format!("seed {seed}: best {name} {:.4}", best.value))).ok();
         }
         status = summary.status;
         summaries.push(summary);
@@ -200,12 +244,14 @@ fn run_repeats(dir: &RunDir, spec: &RunSpec, control: &Control, emit: Emit<'_>) 
             break;
         }
     }
+    require_unmoved(&folder)?;
     let repeats = RepeatsSummary::of(&summaries);
     if let Some(all) = &repeats {
         link_best(dir, all.best_seed.seed)?;
         dir.write_summary(all)?;
     }
-    log.write(&Event::Ended { time: now(), status, error: None })?;
+    log.write(&Event::Ended { time: now(), status, error: None }).ok();
+    log.close(LOG_TIMEOUT)?;
     Ok(TrainOutput { dir: dir.path().to_path_buf(), status, summaries, repeats })
 }
 
@@ -215,18 +261,33 @@ struct EventSink<'a> {
     emit: Emit<'a>,
     repeat: u64,
     dir: Arc<Path>,
-    /// A log that cannot be written emits one warning and never ends a training.
+    /// A log that cannot be written emits one warning and never ends a training: it is written later.
     is_log_writable: bool,
 }
 
 impl EventSink<'_> {
     fn send(&mut self, event: Event) {
-        let error = if self.is_log_writable { self.log.write(&event).err() } else { None };
+        let written = self.log.write(&event);
         self.emit(event);
-        if let Some(error) = error {
-            self.is_log_writable = false;
-            self.emit(Event::warning(format!("the events of this run are no longer logged: {error}")));
+        match written {
+            Err(error) if self.is_log_writable => {
+                self.is_log_writable = false;
+                self.report(Event::warning(format!(
+                    "events are kept in memory until they can be logged: {error}"
+                )));
+            }
+            Ok(()) if !self.is_log_writable => {
+                self.is_log_writable = true;
+                self.report(Event::note("the log is written again"));
+            }
+            _ => {}
         }
+    }
+
+    /// Emits an event about the log itself.
+    fn report(&mut self, event: Event) {
+        self.log.write(&event).ok();
+        self.emit(event);
     }
 
     fn emit(&mut self, event: Event) {
@@ -243,12 +304,15 @@ fn train_seed(
     emit: Emit<'_>,
 ) -> Result<Summary> {
     let log = EventLog::open(dir)?;
-    let changes = recorded_changes(dir)?;
+    let folder = OpenFolder::open(dir.path())?;
+    let recorded = recorded(dir)?;
+    let notes = check_unchanged(dir, recorded.spec.as_ref(), spec)?;
     dir.remove_summary()?;
     // Shared by the training and the gauges thread.
     let sink = Mutex::new(EventSink { log, emit, repeat, dir: Arc::from(dir.path()), is_log_writable: true });
     let emit = |event| sink.lock().unwrap_or_else(PoisonError::into_inner).send(event);
-    let job = Job { spec, dir: dir.path(), replayed_changes: &changes, probes_file };
+    notes.into_iter().for_each(|note| emit(Event::warning(note)));
+    let job = Job { spec, dir: dir.path(), replayed_changes: &recorded.changes, probes_file };
     let hub = Hub::from_env();
     let work = |emit: &mut dyn FnMut(Event)| {
         let resources = resolve(spec, &hub, control.cancelled(), emit)?;
@@ -266,18 +330,60 @@ fn train_seed(
     let result = result.unwrap_or_else(|panic| {
         Err(Error::Training(format!("internal error: {}", panic_message(panic.as_ref()))))
     });
+    let result = result.map_err(|error| with_advice(error, dir));
+    let place = match folder.location() {
+        FolderLocation::Moved(path) => &RunDir::at(path),
+        _ => dir,
+    };
     let (status, error) = match &result {
         Ok(summary) => (summary.status, None),
         Err(Error::Interrupted(_)) => (Status::Stopped, None),
         Err(error) => (Status::Failed, Some(error.to_string())),
     };
-    match &result {
-        Ok(summary) => dir.write_summary(summary)?,
-        Err(error) if status == Status::Failed => dir.write_summary(&Summary::failed(spec, error))?,
-        Err(_) => {}
-    }
+    let written = match &result {
+        Ok(summary) => place.write_summary(summary),
+        Err(error) if status == Status::Failed => place.write_summary(&Summary::failed(spec, error)),
+        Err(_) => Ok(()),
+    };
     emit(Event::Ended { time: now(), status, error });
-    result
+    let closed = sink.into_inner().unwrap_or_else(PoisonError::into_inner).log.close(LOG_TIMEOUT);
+    // The error of the training says more than that of the summary.
+    let summary = result?;
+    require_unmoved(&folder)?;
+    written.and(closed).map_err(|error| with_advice(error, dir))?;
+    Ok(summary)
+}
+
+/// The error of a training that ended because a file could not be written, with what to do.
+fn with_advice(error: Error, dir: &RunDir) -> Error {
+    match error {
+        Error::Write { path, source } => {
+            let problem = if is_disk_full(&source) { "free space" } else { "check the disk" };
+            Error::Training(format!(
+                "cannot write {}: {source}; {problem}, then continue with: glue-tui train --resume {}",
+                path.display(),
+                dir.path().display()
+            ))
+        }
+        error => error,
+    }
+}
+
+/// Checks at the end of a run that its directory is still where it was: another place has only a part of its files.
+fn require_unmoved(folder: &OpenFolder) -> Result<()> {
+    let path = folder.path().display();
+    match folder.location() {
+        FolderLocation::Unchanged => Ok(()),
+        FolderLocation::Moved(to) => Err(Error::Training(format!(
+            "the run directory {path} was moved to {} during the training, where its log and checkpoints are; continue \
+             with: glue-tui train --resume {}",
+            to.display(),
+            to.display()
+        ))),
+        FolderLocation::Removed => Err(Error::Training(format!(
+            "the run directory {path} was removed during the training, with its log and checkpoints"
+        ))),
+    }
 }
 
 /// Emits the machine's gauges until the channel is disconnected.

@@ -8,6 +8,7 @@ use super::run_spec::RunSpec;
 use crate::assets;
 use crate::config::{invalid_utf8, ranked_by_similarity};
 use crate::error::{Error, Result};
+use crate::files::read_regular;
 use std::path::{Path, PathBuf};
 
 /// The file that is opened by default.
@@ -68,7 +69,7 @@ impl Experiments {
     }
 
     fn read(path: &Path) -> Result<Experiments> {
-        let bytes = std::fs::read(path)
+        let bytes = read_regular(path)
             .map_err(|e| Error::Usage(format!("cannot read the experiments file {}: {e}", path.display())))?;
         let text = String::from_utf8(bytes).map_err(|e| Error::Config(vec![invalid_utf8(path, &e)]))?;
         Experiments::parse(text, Some(path.to_path_buf()))

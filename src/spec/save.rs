@@ -6,6 +6,7 @@ use super::key::Key;
 use super::keys::{key_named, unknown_key};
 use super::toml_text::toml_value;
 use crate::error::{Error, Result};
+use crate::files::read_regular_to_string;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use toml_edit::{DocumentMut, Item, Table, TableLike};
@@ -19,7 +20,7 @@ impl Experiments {
         check_name(name).map_err(Error::Usage)?;
         let path = self.path.clone().unwrap_or_else(|| PathBuf::from(DEFAULT_FILE));
         // The file may have been edited since it was read; these edits stay.
-        let current = match std::fs::read_to_string(&path) {
+        let current = match read_regular_to_string(&path) {
             Ok(text) => Experiments::parse(text, Some(path.clone()))?,
             Err(e) if e.kind() == std::io::ErrorKind::NotFound => self.clone(),
             Err(e) => return Err(Error::reading(&path)(e)),

@@ -1,16 +1,21 @@
 //! Checkpoints: the state of the engine and of the loop in `checkpoints/step-000268/`, from which a training
-//! resumes bit for bit. They are written atomically.
+//! resumes bit for bit. They are written atomically and with digests, so that damage is found: a training resumes from
+//! the newest checkpoint that is intact.
 
 use super::best::Best;
 use crate::catalog::Metric;
 use crate::error::{Error, Result};
 use crate::event::{Change, Scores, SplitName, Usage};
-use crate::files::write_dir_atomic;
+use crate::files::{
+    check_digests, read_regular_to_string, retry_while_full, write_digests, write_dir_atomic,
+};
 use crate::nn::{Engine, EngineState, ParamState, TensorSource, read_arrays, write_tensors};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
+const FOLDER: &str = "checkpoints";
 const ARRAYS: &str = "state.safetensors";
 /// TOML, because its reader gives back each f64 bit for bit.
 const LOOP: &str = "loop.toml";
@@ -64,7 +69,7 @@ pub(super) struct LoopState {
 
 /// Path of the checkpoint of `step`, relative to the run directory.
 pub(super) fn relative_path(step: u64) -> PathBuf {
-    Path::new("checkpoints").join(format!("step-{step:06}"))
+    Path::new(FOLDER).join(format!("step-{step:06}"))
 }
 
 /// The tensors of an engine that a checkpoint contains.
@@ -73,17 +78,33 @@ pub(super) fn tensors(engine: &dyn Engine) -> Vec<TensorSource<'_>> {
 }
 
 /// Writes a checkpoint of [`tensors`] and removes all but the newest few. Returns its size in bytes.
+///
+/// # Errors
+/// The error of a tensor, or [`Error::Write`] with the file that cannot be written. Earlier checkpoints are unchanged.
 pub(super) fn save(dir: &Path, state: &LoopState, tensors: &[TensorSource<'_>]) -> Result<u64> {
-    let bytes = write_dir_atomic(&dir.join(relative_path(state.step)), |folder| {
-        write_tensors(&folder.join(ARRAYS), tensors, &BTreeMap::new())?;
-        let path = folder.join(LOOP);
-        let text = toml::to_string(state).map_err(|e| Error::writing(&path)(std::io::Error::other(e)))?;
-        std::fs::write(&path, text).map_err(Error::writing(&path))
-    })?;
-    for (_, old) in list(dir).into_iter().rev().skip(SAVE_TOTAL_LIMIT) {
+    let folder = dir.join(FOLDER);
+    // Without its parents: the run directory is not created again where it was before it was moved.
+    match std::fs::create_dir(&folder) {
+        Err(error) if error.kind() != ErrorKind::AlreadyExists => return Err(Error::writing(&folder)(error)),
+        _ => {}
+    }
+    let path = dir.join(relative_path(state.step));
+    let bytes = retry_while_full(|| write_dir_atomic(&path, |folder| write(folder, state, tensors)))?;
+    // Later checkpoints are damaged ones, which the training did not resume from.
+    let (later, earlier): (Vec<_>, Vec<_>) = list(dir).into_iter().partition(|(step, _)| *step > state.step);
+    let outdated = earlier.into_iter().rev().skip(SAVE_TOTAL_LIMIT);
+    for (_, old) in later.into_iter().chain(outdated) {
         std::fs::remove_dir_all(&old).map_err(Error::writing(&old))?;
     }
     Ok(bytes)
+}
+
+fn write(folder: &Path, state: &LoopState, tensors: &[TensorSource<'_>]) -> Result<()> {
+    write_tensors(&folder.join(ARRAYS), tensors, &BTreeMap::new())?;
+    let path = folder.join(LOOP);
+    let text = toml::to_string(state).map_err(|e| Error::writing(&path)(std::io::Error::other(e)))?;
+    std::fs::write(&path, text).map_err(Error::writing(&path))?;
+    write_digests(folder)
 }
 
 /// The progress of a training at its newest checkpoint.
@@ -101,8 +122,7 @@ pub struct CheckpointProgress {
 
 /// The progress at the newest checkpoint of the run directory `dir`, if it has one. Reads no weights.
 pub fn checkpoint_progress(dir: &Path) -> Option<CheckpointProgress> {
-    let (_, folder) = list(dir).pop()?;
-    let state = read_loop(&folder).ok()?;
+    let state = list(dir).into_iter().rev().find_map(|(_, folder)| read_loop(&folder).ok())?;
     let best = state.best.map(|best| (best.metric, best.value));
     let LoopState { step: steps, train_seconds: seconds, total_steps, .. } = state;
     Some(CheckpointProgress { steps, seconds, best, total_steps })
@@ -110,14 +130,52 @@ pub fn checkpoint_progress(dir: &Path) -> Option<CheckpointProgress> {
 
 fn read_loop(folder: &Path) -> Result<LoopState> {
     let path = folder.join(LOOP);
-    let text = std::fs::read_to_string(&path).map_err(Error::reading(&path))?;
+    let text = read_regular_to_string(&path).map_err(Error::reading(&path))?;
     toml::from_str(&text).map_err(|e| Error::data(&path, None, e.message()))
 }
 
-/// The newest checkpoint of the run directory `dir`, if it has one.
-pub(super) fn load_newest(dir: &Path) -> Result<Option<(LoopState, EngineState)>> {
-    let Some((_, folder)) = list(dir).pop() else { return Ok(None) };
-    let state = read_loop(&folder)?;
+/// A checkpoint that a training can resume from.
+#[derive(Debug, PartialEq)]
+pub(super) struct Restored {
+    /// The state of the loop.
+    pub state: LoopState,
+    /// A sentence about each newer checkpoint that is damaged.
+    pub skipped: Vec<String>,
+}
+
+/// Passes the newest intact checkpoint of the run directory `dir` to `restore`; `None` if the run has no checkpoint.
+///
+/// # Errors
+/// [`Error::Data`] if all checkpoints are damaged, and errors of the device.
+pub(super) fn restore_newest(
+    dir: &Path,
+    restore: &mut dyn FnMut(&EngineState) -> Result<()>,
+) -> Result<Option<Restored>> {
+    let mut skipped = Vec::new();
+    for (step, folder) in list(dir).into_iter().rev() {
+        let restored = load(&folder, step).and_then(|(state, engine)| restore(&engine).map(|()| state));
+        match restored {
+            Ok(state) => return Ok(Some(Restored { state, skipped })),
+            Err(error @ Error::Device(_)) => return Err(error),
+            Err(error) => {
+                skipped.push(format!("the checkpoint of step {step} is damaged and skipped: {error}"))
+            }
+        }
+    }
+    if skipped.is_empty() {
+        return Ok(None);
+    }
+    let problem = format!("has no intact checkpoint; delete it to start from step 0: {}", skipped.join("; "));
+    Err(Error::data(dir.join(FOLDER), None, problem))
+}
+
+/// The checkpoint of `step` in `folder`.
+fn load(folder: &Path, step: u64) -> Result<(LoopState, EngineState)> {
+    check_digests(folder)?;
+    let state = read_loop(folder)?;
+    if state.step != step {
+        return Err(Error::data(folder.join(LOOP), None, format!("is of step {}", state.step)));
+    }
     let mut engine = EngineState { updates: state.updates, ..EngineState::default() };
     for (name, array) in read_arrays(&folder.join(ARRAYS))?.0 {
         let found = PARTS.iter().find_map(|(part, prefix)| Some((*part, name.strip_prefix(prefix)?)));
@@ -131,12 +189,12 @@ pub(super) fn load_newest(dir: &Path) -> Result<Option<(LoopState, EngineState)>
         };
         tensors.insert(tensor.to_string(), array);
     }
-    Ok(Some((state, engine)))
+    Ok((state, engine))
 }
 
 /// The checkpoints of a run directory, oldest first.
 fn list(dir: &Path) -> Vec<(u64, PathBuf)> {
-    let Ok(entries) = std::fs::read_dir(dir.join("checkpoints")) else { return Vec::new() };
+    let Ok(entries) = std::fs::read_dir(dir.join(FOLDER)) else { return Vec::new() };
     let mut found: Vec<(u64, PathBuf)> = entries
         .flatten()
         .filter_map(|entry| {
@@ -165,6 +223,15 @@ mod tests {
         }
     }
 
+    fn newest(dir: &Path) -> (LoopState, EngineState) {
+        let mut loaded = EngineState::default();
+        let restored = restore_newest(dir, &mut |engine| {
+            loaded = engine.clone();
+            Ok(())
+        });
+        (restored.unwrap().unwrap().state, loaded)
+    }
+
     fn stored(engine: &EngineState) -> Vec<TensorSource<'_>> {
         let parts = [&engine.weights, &engine.first_moments, &engine.second_moments];
         parts
@@ -177,7 +244,7 @@ mod tests {
     #[test]
     fn checkpoints_load_bit_for_bit_and_old_ones_are_removed() {
         let dir = tempfile::tempdir().unwrap();
-        assert_eq!(load_newest(dir.path()).unwrap(), None);
+        assert_eq!(restore_newest(dir.path(), &mut |_| Ok(())).unwrap(), None);
         for step in [5, 10, 1_000_000] {
             let (updates, train_seconds) = (3, step as f64 / 3.0);
             let changes = vec![
@@ -187,7 +254,7 @@ mod tests {
             let state = LoopState { step, updates, train_seconds, changes, ..LoopState::default() };
             save(dir.path(), &state, &stored(&engine(step as f32 / 3.0))).unwrap();
         }
-        let (state, loaded) = load_newest(dir.path()).unwrap().unwrap();
+        let (state, loaded) = newest(dir.path());
         assert_eq!((state.step, state.updates, state.train_seconds), (1_000_000, 3, 1_000_000.0 / 3.0));
         assert_eq!(state.changes[1].command, Command::LearningRate(1.0 / 3.0));
         assert_eq!((state.changes.len(), state.changes[0].step), (2, 2));
@@ -200,6 +267,58 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         save(dir.path(), &LoopState { step: 4, ..LoopState::default() }, &stored(&engine(1.0))).unwrap();
         std::fs::create_dir(dir.path().join("checkpoints/.step-000008.new")).unwrap();
-        assert_eq!(load_newest(dir.path()).unwrap().unwrap().0.step, 4);
+        assert_eq!(newest(dir.path()).0.step, 4);
+    }
+
+    #[test]
+    fn damaged_checkpoints_are_skipped_and_replaced() {
+        let dir = tempfile::tempdir().unwrap();
+        let save = |step: u64| {
+            let state = LoopState { step, ..LoopState::default() };
+            save(dir.path(), &state, &stored(&engine(step as f32))).unwrap();
+        };
+        let path = |step: u64, file: &str| dir.path().join(relative_path(step)).join(file);
+        (save(4), save(8));
+        let arrays = std::fs::read(path(8, ARRAYS)).unwrap();
+        let flipped = |at: usize| {
+            let mut bytes = arrays.clone();
+            bytes[at] ^= 1;
+            bytes
+        };
+        // The last bytes are those of a moment, which every reader of the format accepts.
+        for bytes in [flipped(arrays.len() - 1), flipped(0), arrays[..arrays.len() / 2].to_vec(), Vec::new()]
+        {
+            std::fs::write(path(8, ARRAYS), bytes).unwrap();
+            let restored = restore_newest(dir.path(), &mut |_| Ok(())).unwrap().unwrap();
+            assert_eq!((restored.state.step, restored.skipped.len()), (4, 1));
+            let note = &restored.skipped[0];
+            assert!(note.contains("step 8") && note.contains("state.safetensors: is damaged"), "{note}");
+        }
+        std::fs::remove_file(path(4, LOOP)).unwrap();
+        let error = restore_newest(dir.path(), &mut |_| Ok(())).unwrap_err().to_string();
+        assert!(error.contains("no intact checkpoint") && error.contains("loop.toml: is missing"), "{error}");
+        save(6);
+        let steps = list(dir.path()).into_iter().map(|(step, _)| step);
+        assert_eq!(steps.collect::<Vec<_>>(), [4, 6], "what was skipped is removed by the next checkpoint");
+        // Checkpoints of earlier versions have no digests.
+        std::fs::remove_file(path(6, crate::files::DIGESTS)).unwrap();
+        assert_eq!(newest(dir.path()).0.step, 6);
+    }
+
+    #[test]
+    fn checkpoint_that_does_not_fit_the_engine_is_skipped() {
+        let dir = tempfile::tempdir().unwrap();
+        for step in [4, 8] {
+            let state = LoopState { step, ..LoopState::default() };
+            save(dir.path(), &state, &stored(&engine(step as f32))).unwrap();
+        }
+        let mut attempts = 0;
+        let restored = restore_newest(dir.path(), &mut |_| {
+            attempts += 1;
+            if attempts == 1 { Err(Error::model("m", "has another shape")) } else { Ok(()) }
+        });
+        assert_eq!(restored.unwrap().unwrap().state.step, 4);
+        let lost = restore_newest(dir.path(), &mut |_| Err(Error::Device("lost".into())));
+        assert!(matches!(lost, Err(Error::Device(_))), "the device is at fault, not the file");
     }
 }

@@ -5,6 +5,7 @@ use crate::error::Result;
 use crate::event::{Event, Progress};
 use crate::files::ModelFolder;
 use crate::hub::Hub;
+use crate::machine::start_threads;
 use crate::spec::RunSpec;
 use std::sync::atomic::AtomicBool;
 use std::time::Instant;
@@ -24,7 +25,8 @@ pub struct Resources {
 ///
 /// # Errors
 /// [`Error::Hub`](crate::error::Error::Hub), [`Error::Model`](crate::error::Error::Model) and
-/// [`Error::Data`](crate::error::Error::Data) for what cannot be fetched or read, and
+/// [`Error::Data`](crate::error::Error::Data) for what cannot be fetched or read,
+/// [`Error::Device`](crate::error::Error::Device) if the system has no threads left, and
 /// [`Error::Interrupted`](crate::error::Error::Interrupted) soon after `cancelled` is set.
 pub fn resolve(
     spec: &RunSpec,
@@ -32,6 +34,7 @@ pub fn resolve(
     cancelled: &AtomicBool,
     emit: &mut dyn FnMut(Event),
 ) -> Result<Resources> {
+    start_threads()?;
     let start = Instant::now();
     let mut watch = |progress: Progress| emit(Event::Progress(progress));
     let folder = hub.model(&spec.model, &spec.revision, &mut watch, cancelled)?;

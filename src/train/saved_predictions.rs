@@ -7,7 +7,9 @@ use crate::error::{Error, Result};
 use crate::event::Event;
 use crate::files::write_atomic_with;
 use crate::nn::{Array, Weights, read_arrays, write_arrays};
+use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 const FOLDER: &str = "predictions";
@@ -16,6 +18,18 @@ const OLD_FOLDER: &str = "judged";
 const LOGITS: &str = "logits";
 /// The array of the targets.
 const LABELS: &str = "labels";
+
+/// The key of the digest in the metadata.
+const DIGEST: &str = "sha256";
+
+/// The SHA-256 of all values in the order of the names of the arrays, in hexadecimal digits.
+fn digest(arrays: &Weights) -> String {
+    let mut hasher = Sha256::new();
+    for array in arrays.values() {
+        array.data.iter().for_each(|value| hasher.update(value.to_le_bytes()));
+    }
+    hex::encode(hasher.finalize())
+}
 
 /// The folder with the predictions of a run: that of version 0.1 if the run has it and not the new one.
 fn predictions_dir(run_dir: &Path) -> PathBuf {
@@ -49,9 +63,15 @@ impl SavedPredictions {
             ("format".to_string(), "1".to_string()),
             ("split".to_string(), "validation".to_string()),
             ("epoch".to_string(), self.epoch.to_string()),
+            (DIGEST.to_string(), digest(&arrays)),
         ]);
         let folder = predictions_dir(run_dir);
-        std::fs::create_dir_all(&folder).map_err(Error::writing(&folder))?;
+        match std::fs::create_dir(&folder) {
+            Err(error) if error.kind() != ErrorKind::AlreadyExists => {
+                return Err(Error::writing(&folder)(error));
+            }
+            _ => {}
+        }
         let path = folder.join(format!("step-{:08}.safetensors", self.step));
         write_atomic_with(&path, |temporary| write_arrays(temporary, &arrays, &metadata).map(drop))
     }
@@ -61,6 +81,10 @@ impl SavedPredictions {
         let invalid =
             |problem: String| Error::data(path, None, format!("is not a predictions file: {problem}"));
         let (mut arrays, metadata) = read_arrays(path)?;
+        // Files of earlier versions have no digest.
+        if metadata.get(DIGEST).is_some_and(|expected| *expected != digest(&arrays)) {
+            return Err(Error::data(path, None, "is damaged: it does not match its digest; delete it"));
+        }
         let mut take = |name: &str| arrays.remove(name).ok_or_else(|| invalid(format!("has no {name}")));
         let (logits, targets) = (take(LOGITS)?, take(LABELS)?);
         let [rows, outputs] = logits.shape[..] else {
@@ -118,29 +142,34 @@ pub fn newest_predictions(run_dir: &Path, labels: &Labels) -> Result<Option<Save
     list(run_dir).pop().map(|(step, path)| SavedPredictions::read(step, &path, labels)).transpose()
 }
 
-/// Writes the predictions of a training. A write error becomes a warning and ends the writing, not the training.
-pub(super) struct PredictionWriter<'a> {
-    run_dir: &'a Path,
+/// Writes the predictions of a training. A write error becomes a warning and does not end the training.
+pub(super) struct PredictionWriter {
     /// The step that the training starts from, until the files of later steps are removed.
     first_step: Option<u64>,
     has_failed: bool,
 }
 
-impl<'a> PredictionWriter<'a> {
+impl PredictionWriter {
     /// For a training that starts from `first_step`: files of later steps, from before it was resumed, are removed.
-    pub(super) fn new(run_dir: &'a Path, first_step: u64) -> Self {
-        PredictionWriter { run_dir, first_step: Some(first_step), has_failed: false }
+    pub(super) fn new(first_step: u64) -> Self {
+        PredictionWriter { first_step: Some(first_step), has_failed: false }
     }
 
-    /// Writes the predictions of an evaluation.
-    pub(super) fn write(&mut self, saved: &SavedPredictions, emit: &mut dyn FnMut(Event)) {
-        if self.has_failed {
-            return;
-        }
-        let removed = self.first_step.take().map_or(Ok(()), |step| remove_after(self.run_dir, step));
-        if let Err(error) = removed.and_then(|()| saved.write(self.run_dir)) {
-            self.has_failed = true;
-            emit(Event::warning(format!("predictions are no longer saved: {error}")));
+    /// Writes the predictions of an evaluation to the run directory `run_dir`.
+    pub(super) fn write(&mut self, run_dir: &Path, saved: &SavedPredictions, emit: &mut dyn FnMut(Event)) {
+        let removed = self.first_step.map_or(Ok(()), |step| remove_after(run_dir, step));
+        self.first_step = self.first_step.filter(|_| removed.is_err());
+        let result = removed.and_then(|()| saved.write(run_dir));
+        match result {
+            Err(error) if !self.has_failed => {
+                emit(Event::warning(format!(
+                    "the predictions of step {} are not saved: {error}",
+                    saved.step
+                )));
+                self.has_failed = true;
+            }
+            Ok(()) => self.has_failed = false,
+            Err(_) => {}
         }
     }
 }
@@ -241,6 +270,10 @@ mod tests {
         let error = read_error(dir.path(), &classes());
         assert!(error.contains("step-00000002") && error.contains("other rows"), "{error}");
         let path = dir.path().join("predictions/step-00000002.safetensors");
+        let mut flipped = std::fs::read(&path).unwrap();
+        *flipped.last_mut().unwrap() ^= 1;
+        std::fs::write(&path, flipped).unwrap();
+        assert!(read_error(dir.path(), &classes()).contains("does not match its digest"));
         std::fs::write(&path, b"torn").unwrap();
         assert!(read_error(dir.path(), &classes()).contains("damaged"));
         let arrays = Weights::from([("logits".to_string(), Array { shape: vec![4], data: vec![0.0; 4] })]);

@@ -18,6 +18,7 @@ use super::inference::{Explain, InferenceJob, InferenceWorker};
 use super::msg::{Effect, Msg};
 use super::options::Options;
 use super::run_worker::{ActiveRun, RunFlags, RunJob, RunWorker, StartReply};
+use super::signals::SignalState;
 use super::state::infer::ModelSource;
 use super::worker::{catch_panic, error_msg, serve, spawn};
 use crate::error::{Error, Result};
@@ -52,14 +53,19 @@ pub(super) struct EffectRunner {
     is_follow_pending: Arc<AtomicBool>,
     /// Cancels the data profile that is being computed.
     profile_cancelled: Arc<AtomicBool>,
+    signal_state: SignalState,
 }
 
 impl EffectRunner {
-    /// Starts the workers, which send their results to `messages`.
+    /// Starts the workers, which send their results to `messages`. A signal stops the run that `signal_state` has.
     ///
     /// # Errors
     /// [`Error::Device`] when a thread cannot be started.
-    pub(super) fn new(options: Options, messages: Sender<Msg>) -> Result<EffectRunner> {
+    pub(super) fn new(
+        options: Options,
+        messages: Sender<Msg>,
+        signal_state: SignalState,
+    ) -> Result<EffectRunner> {
         let (flags, is_follow_pending) = (Arc::<RunFlags>::default(), Arc::<AtomicBool>::default());
         let (file_jobs, receiver) = unbounded();
         let sender = messages.clone();
@@ -87,6 +93,7 @@ impl EffectRunner {
             flags,
             is_follow_pending,
             profile_cancelled: Arc::default(),
+            signal_state,
         })
     }
 
@@ -105,6 +112,7 @@ impl EffectRunner {
         self.pending_starts = self.pending_starts.saturating_sub(1);
         if let Some(run) = reply.run {
             self.run_number += 1;
+            self.signal_state.set_run(Some(run.handle.stopper()));
             self.active = Some(run);
         }
         reply.msg
@@ -235,16 +243,20 @@ impl EffectRunner {
     pub(super) fn finish(&mut self) -> Option<Result<TrainOutput>> {
         let result = self.active.take().map(|ActiveRun { handle, _lock }| RunHandle::join(handle));
         self.flags.is_training.store(false, Ordering::Relaxed);
+        self.signal_state.set_run(None);
         result
     }
 
     /// Stops the run that this process trains, or is just starting, and waits until its work is saved.
     pub(super) fn shut_down(&mut self) -> Option<Result<TrainOutput>> {
+        self.signal_state.set_stopping(true);
         while self.pending_starts > 0 {
             let Ok(reply) = self.start_replies.recv_timeout(START_TIMEOUT) else { break };
             self.take_reply(reply);
         }
         self.send_command(Command::Stop);
-        self.finish()
+        let result = self.finish();
+        self.signal_state.set_stopping(false);
+        result
     }
 }

@@ -7,6 +7,7 @@ use super::msg::{Effect, Msg};
 use super::options::Options;
 use super::screen::Screen;
 use super::settings::{self, InterfaceSettings};
+use super::signals::{SignalState, watch_signals};
 use super::state::App;
 use super::state::run::RunState;
 use super::terminal::{self, TerminalScreen};
@@ -17,9 +18,8 @@ use crate::error::{Error, Result};
 use crate::event::now;
 use crate::terminal_caps::TerminalCaps;
 use crate::text::plural;
-use crossbeam_channel::{Receiver, Sender, after, bounded, never, select};
+use crossbeam_channel::{Receiver, after, bounded, never, select};
 use crossterm::event::Event;
-use std::io::Write;
 use std::time::{Duration, Instant};
 
 /// Minimum time between two frames, unless a key was pressed.
@@ -34,8 +34,6 @@ const BURST: usize = 1000;
 const MESSAGES: usize = 256;
 /// Capacity of the channel of terminal events. The thread that reads them blocks while it is full.
 const KEYS: usize = 1024;
-/// Capacity of the channel of signals.
-const SIGNALS: usize = 16;
 
 /// Opens the interface and returns when the user quits.
 ///
@@ -48,7 +46,8 @@ pub fn open(options: Options) -> Result<()> {
     let themes = settings::themes()?;
     let theme = theme(&options, &settings, &themes)?;
     let (sender, messages) = bounded(MESSAGES);
-    let signals = watch_signals()?;
+    let signal_state = SignalState::default();
+    let signals = watch_signals(signal_state.clone())?;
     let mut screen = TerminalScreen::open(theme)?;
     let mut app = App::new(theme, screen.size(), now(), machine());
     app.keymap = keymap;
@@ -58,7 +57,7 @@ pub fn open(options: Options) -> Result<()> {
         screen.set_mouse_capture(true)?;
     }
     app.utc_offset = i64::from(jiff::Zoned::now().offset().seconds());
-    let mut effect_runner = EffectRunner::new(options.clone(), sender)?;
+    let mut effect_runner = EffectRunner::new(options.clone(), sender, signal_state)?;
     effect_runner.run(Effect::Refresh);
     if let Some(dir) = options.attach {
         app.screen = Screen::Live;
@@ -253,14 +252,15 @@ impl Loop {
         waits || self.app.is_training() || !self.app.followed_runs().is_empty()
     }
 
-    /// Restores the terminal, stops the run and waits until it is saved.
+    /// Stops the run, waits until it is saved, and restores the terminal. In this order, because writing to a terminal
+    /// that nobody reads may hang.
     fn stop(&mut self, reason: &str) -> Result<()> {
+        let outcome = self.effect_runner.shut_down();
         terminal::restore();
-        match self.effect_runner.shut_down() {
+        match outcome {
             None => Err(Error::Interrupted(reason.into())),
             Some(outcome) => {
                 let dir = outcome?.dir;
-                writeln!(std::io::stderr(), "the run is saved in {}", dir.display()).ok();
                 Err(Error::Interrupted(format!(
                     "{reason}; the run was stopped and saved in {}",
                     dir.display()
@@ -283,22 +283,4 @@ fn read_terminal() -> Result<Receiver<Event>> {
     let thread = std::thread::Builder::new().name("keys".into()).spawn(read);
     thread.map_err(|e| Error::Device(format!("cannot start the thread that reads the terminal: {e}")))?;
     Ok(keys)
-}
-
-/// The signals that end the program.
-#[cfg(unix)]
-fn watch_signals() -> Result<Receiver<i32>> {
-    use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
-    let error = |e: std::io::Error| Error::Device(format!("cannot watch for signals: {e}"));
-    let mut signals = signal_hook::iterator::Signals::new([SIGHUP, SIGINT, SIGTERM]).map_err(error)?;
-    let (sender, receiver): (Sender<i32>, _) = bounded(SIGNALS);
-    let forward = move || signals.forever().for_each(|signal| sender.send(signal).unwrap_or(()));
-    std::thread::Builder::new().name("signals".into()).spawn(forward).map_err(error)?;
-    Ok(receiver)
-}
-
-#[cfg(not(unix))]
-fn watch_signals() -> Result<Receiver<i32>> {
-    let _: Option<Sender<i32>> = None;
-    Ok(never())
 }

@@ -7,13 +7,13 @@ use super::settings;
 use super::state::experiment::ExperimentRow;
 use super::state::insight::Subject;
 use super::worker::{Worker, catch_panic, error_msg};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::probes::{self, Probe};
 use crate::run::error_analysis::ErrorReport;
-use crate::run::{RunDir, list, reproduced, seed_dirs};
+use crate::run::{RunDir, delete, list, reproduced, seed_dirs, unreadable};
 use crate::spec::Experiments;
 use crossbeam_channel::Sender;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -115,7 +115,7 @@ impl Worker for FileWorker {
                 }
             }
             FileJob::DeleteRun(dir) => {
-                if let Err(error) = self.delete(&dir) {
+                if let Err(error) = delete(&self.options.runs_dir, &dir) {
                     self.send(error_msg("Cannot delete the run", &error));
                 }
                 self.list();
@@ -159,7 +159,8 @@ impl FileWorker {
             };
             experiments.names().iter().map(row).collect()
         };
-        let runs = list(&self.options.runs_dir);
+        let runs_dir = &self.options.runs_dir;
+        let runs = list(runs_dir).unwrap_or_else(|error| vec![unreadable(runs_dir, &error)]);
         self.send(Msg::Listed { experiments: experiments.map(rows), runs });
     }
 
@@ -169,18 +170,5 @@ impl FileWorker {
 
     fn save(&self, name: &str, changes: &[(&'static str, String)]) -> Result<()> {
         Experiments::open(self.options.experiments.as_deref())?.save(name, changes)
-    }
-
-    /// Deletes a directory only when it is a run in the runs directory.
-    fn delete(&self, dir: &Path) -> Result<()> {
-        let runs_dir = &self.options.runs_dir;
-        if !RunDir::at(dir).spec_file().is_file() || dir.parent() != Some(runs_dir) {
-            return Err(Error::Usage(format!(
-                "{} is not a run in {}; delete it by hand if you are sure",
-                dir.display(),
-                runs_dir.display()
-            )));
-        }
-        std::fs::remove_dir_all(dir).map_err(Error::writing(dir))
     }
 }

@@ -22,6 +22,7 @@ mod options;
 mod run_worker;
 pub mod screen;
 pub mod settings;
+mod signals;
 pub mod state;
 pub mod terminal;
 pub mod theme;

@@ -2,6 +2,7 @@
 
 use super::theme::{ColorDepth, Theme};
 use crate::error::{Error, Result};
+use crate::terminal_reset;
 use crate::text::sanitize;
 use crossterm::event::{
     DisableBracketedPaste, DisableMouseCapture, EnableBracketedPaste, EnableMouseCapture,
@@ -19,8 +20,6 @@ use std::sync::Once;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::ThreadId;
 
-/// Whether the terminal is set up. Global state, because the terminal is.
-static IS_SET_UP: AtomicBool = AtomicBool::new(false);
 /// Whether the terminal reports mouse events.
 static HAS_MOUSE_CAPTURE: AtomicBool = AtomicBool::new(false);
 
@@ -108,14 +107,14 @@ impl Drop for TerminalScreen {
 }
 
 fn set_up() -> std::io::Result<()> {
-    IS_SET_UP.store(true, Ordering::SeqCst);
+    terminal_reset::changed();
     enable_raw_mode()?;
     execute!(stdout(), EnterAlternateScreen, EnableBracketedPaste, cursor::Hide)
 }
 
 /// Restores the terminal if it is set up. Ignores errors, because the terminal may be gone.
 pub fn restore() {
-    if IS_SET_UP.swap(false, Ordering::SeqCst) {
+    if terminal_reset::restored() {
         if HAS_MOUSE_CAPTURE.load(Ordering::SeqCst) {
             execute!(stdout(), DisableMouseCapture).ok();
         }
@@ -134,7 +133,7 @@ fn install_panic_hook(drawing: ThreadId) {
             if std::thread::current().id() == drawing {
                 restore();
             }
-            if !IS_SET_UP.load(Ordering::SeqCst) {
+            if !terminal_reset::is_changed() {
                 default(panic);
             }
         }));

@@ -1,6 +1,8 @@
 //! The real binary without the interface: commands, exit codes, files and streams, as scripts rely on them.
 
 #[cfg(unix)]
+mod failures;
+#[cfg(unix)]
 mod live;
 mod training;
 mod usage;

@@ -32,6 +32,10 @@ pub(crate) enum Fault {
     Corrupt,
     /// The whole file instead of the requested range.
     IgnoreRange,
+    /// No size in any header.
+    NoLength,
+    /// A body without an announced length that never ends.
+    Endless,
 }
 
 /// A fault for the next `times` requests of `method` whose path contains `path`.
@@ -179,6 +183,11 @@ fn handle(mut stream: TcpStream, state: &Mutex<State>) -> std::io::Result<()> {
         }
         Some(Fault::Close) => return Ok(()),
         Some(Fault::Corrupt) => body.iter_mut().for_each(|byte| *byte ^= 0x55),
+        Some(Fault::NoLength) => {
+            has_length = false;
+            headers.retain(|(name, _)| *name != "X-Linked-Size");
+        }
+        Some(Fault::Endless) => has_length = false,
         Some(Fault::IgnoreRange) | None => {}
     }
     write!(head, "HTTP/1.1 {status} Reason\r\nConnection: close\r\n")?;
@@ -194,6 +203,9 @@ fn handle(mut stream: TcpStream, state: &Mutex<State>) -> std::io::Result<()> {
         stream.write_all(&body[..keep.min(body.len())])?;
     }
     stream.flush()?;
+    while matches!(fault, Some(Fault::Endless)) {
+        stream.write_all(&[b'x'; 1 << 16])?;
+    }
     if matches!(fault, Some(Fault::Stall { .. })) {
         std::thread::sleep(Duration::from_secs(30));
     }

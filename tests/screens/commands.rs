@@ -29,7 +29,7 @@ fn length_popup() {
 }
 
 fn acknowledge(app: &mut App, step: u64, command: Command, settings: TrainingSettings) {
-    let event = Event::Command { step, command, settings: Some(settings), replayed: false };
+    let event = Event::Command { step, command, settings: Some(settings), replayed: false, error: None };
     update(app, run_event(0, event));
 }
 

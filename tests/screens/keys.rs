@@ -121,7 +121,16 @@ fn commands_are_sent_and_quitting_asks() {
     assert_shows(&app, "pausing");
     update(
         &mut app,
-        run_event(0, Event::Command { step: 187, command: Command::Pause, settings: None, replayed: false }),
+        run_event(
+            0,
+            Event::Command {
+                step: 187,
+                command: Command::Pause,
+                settings: None,
+                replayed: false,
+                error: None,
+            },
+        ),
     );
     assert_shows(&app, "paused");
     assert_eq!(press_keys(&mut app, "<space>"), [Effect::SendCommand(Command::Resume)]);

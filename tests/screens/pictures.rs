@@ -25,7 +25,7 @@ const SIZE: (u16, u16) = (120, 34);
 
 /// The interface opened on the shipped experiments and the recorded runs, the newest first.
 fn opened() -> App {
-    let mut runs = run::list(&data("runs"));
+    let mut runs = run::list(&data("runs")).unwrap();
     runs.sort_by(|a, b| b.started.total_cmp(&a.started));
     assert!(runs.len() > 2, "no recorded runs");
     let now = runs[0].started + 60.0;

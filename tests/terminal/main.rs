@@ -4,6 +4,7 @@
 
 mod faults;
 mod pty;
+mod signals;
 
 use glue_tui::tui::terminal::TerminalScreen;
 use glue_tui::tui::theme::{Charset, ColorDepth, Theme};
@@ -24,7 +25,11 @@ impl Terminal {
     }
 
     fn resize(&mut self, cols: u16, rows: u16) {
-        self.master.resize(PtySize { rows, cols, pixel_width: 0, pixel_height: 0 }).unwrap();
+        self.master
+            .as_ref()
+            .unwrap()
+            .resize(PtySize { rows, cols, pixel_width: 0, pixel_height: 0 })
+            .unwrap();
         if let (Ok(rows), Ok(cols)) = (rows.try_into(), cols.try_into()) {
             self.parser.screen_mut().set_size(rows, cols);
         }

@@ -4,10 +4,19 @@ use portable_pty::{Child, CommandBuilder, ExitStatus, MasterPty, PtySize, native
 use std::io::{Read, Write};
 use std::path::Path;
 use std::sync::mpsc::{Receiver, channel};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 /// Timeout of each wait, long enough for a busy machine.
 pub(crate) const TIMEOUT: Duration = Duration::from_mins(1);
+
+/// What the thread does that reads the output.
+#[derive(PartialEq)]
+enum Reading {
+    On,
+    Paused,
+    Closed,
+}
 
 /// A program and its terminal.
 pub(crate) struct Terminal {
@@ -17,7 +26,9 @@ pub(crate) struct Terminal {
     pub(crate) raw: Vec<u8>,
     pub(crate) input: Box<dyn Write + Send>,
     #[allow(dead_code, reason = "the tests resize it; the benchmark only keeps it open")]
-    pub(crate) master: Box<dyn MasterPty + Send>,
+    pub(crate) master: Option<Box<dyn MasterPty + Send>>,
+    #[allow(dead_code, reason = "only tests stop reading")]
+    reading: Arc<Mutex<Reading>>,
     pub(crate) child: Box<dyn Child + Send + Sync>,
 }
 
@@ -48,11 +59,19 @@ impl Terminal {
         drop(pair.slave);
         let mut reader = pair.master.try_clone_reader().unwrap();
         let (sender, output) = channel();
+        let reading = Arc::new(Mutex::new(Reading::On));
+        let state = reading.clone();
         std::thread::spawn(move || {
             let mut buffer = [0; 8192];
             while let Ok(count @ 1..) = reader.read(&mut buffer) {
                 if sender.send(buffer[..count].to_vec()).is_err() {
                     return;
+                }
+                while *state.lock().unwrap() != Reading::On {
+                    if *state.lock().unwrap() == Reading::Closed {
+                        return;
+                    }
+                    std::thread::sleep(Duration::from_millis(10));
                 }
             }
         });
@@ -61,9 +80,25 @@ impl Terminal {
             output,
             raw: Vec::new(),
             input: pair.master.take_writer().unwrap(),
-            master: pair.master,
+            master: Some(pair.master),
+            reading,
             child,
         }
+    }
+
+    /// Stops reading, as a terminal after Ctrl-S.
+    #[allow(dead_code, reason = "only tests stop reading")]
+    pub(crate) fn stop_reading(&self) {
+        *self.reading.lock().unwrap() = Reading::Paused;
+    }
+
+    /// Closes the terminal, as a window that is closed.
+    #[allow(dead_code, reason = "only tests close it")]
+    pub(crate) fn close(&mut self) {
+        // The thread that reads ends after the next output, and the terminal is then closed everywhere.
+        *self.reading.lock().unwrap() = Reading::Closed;
+        self.master = None;
+        self.input = Box::new(std::io::sink());
     }
 
     /// Waits up to `timeout` for output and processes all that is available.

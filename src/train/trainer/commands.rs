@@ -1,7 +1,7 @@
 //! Execution of commands, from users and from the log of a replayed run.
 
 use super::state::Trainer;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::event::{Change, Command, Event, Status};
 use crate::train::control::Request;
 use crate::train::setup::Setup;
@@ -11,7 +11,7 @@ use std::ops::ControlFlow;
 impl Trainer<'_> {
     /// Saves the work and ends the training.
     pub(super) fn stop(&mut self) -> Result<Status> {
-        self.emit_command(Command::Stop, false);
+        self.emit_command(Command::Stop, false, None);
         self.log_steps()?;
         if self.state.step > 0 {
             self.save_checkpoint()?;
@@ -20,8 +20,11 @@ impl Trainer<'_> {
     }
 
     /// Executes the changes that the log has for this step and all pending commands; while paused, waits for
-    /// more. Breaks on [`Command::Stop`].
+    /// more. Breaks on [`Command::Stop`], before commands that were sent earlier: the work is saved first.
     pub(super) fn execute_commands(&mut self) -> Result<ControlFlow<()>> {
+        if self.control.is_cancelled() {
+            return Ok(ControlFlow::Break(()));
+        }
         while let Some((change, rest)) = self.replayed_changes.split_first()
             && change.step <= self.state.step
         {
@@ -41,20 +44,37 @@ impl Trainer<'_> {
                 }
                 Some(Request::Command(command)) => command,
             };
-            if command == Command::Stop {
+            if command == Command::Stop || self.control.is_cancelled() {
                 return Ok(ControlFlow::Break(()));
             }
             if command.changes_settings() {
                 self.change_settings(command, false);
                 continue;
             }
-            self.emit_command(command, false);
+            if command == Command::Save {
+                self.save_on_command()?;
+                continue;
+            }
+            self.emit_command(command, false, None);
             match command {
                 Command::Pause => is_paused = true,
                 Command::Resume => is_paused = false,
-                Command::Save => self.save_checkpoint()?,
                 Command::Eval => self.evaluate_on_command()?,
                 _ => {}
+            }
+        }
+    }
+
+    /// Writes a checkpoint on a user's command. If it cannot be written, the training continues without it.
+    fn save_on_command(&mut self) -> Result<()> {
+        match self.save_checkpoint() {
+            Err(error @ Error::Write { .. }) => {
+                self.emit_command(Command::Save, false, Some(error.to_string()));
+                Ok(())
+            }
+            saved => {
+                self.emit_command(Command::Save, false, saved.as_ref().err().map(ToString::to_string));
+                saved
             }
         }
     }
@@ -73,11 +93,11 @@ impl Trainer<'_> {
             // The end of a training is evaluated on all splits even if some were evaluated at this step before.
             self.state.scored_at = None;
         }
-        self.emit_command(command, replayed);
+        self.emit_command(command, replayed, None);
     }
 
-    fn emit_command(&mut self, command: Command, replayed: bool) {
+    fn emit_command(&mut self, command: Command, replayed: bool, error: Option<String>) {
         let settings = command.changes_settings().then(|| self.schedule.settings());
-        (self.emit)(Event::Command { step: self.state.step, command, settings, replayed });
+        (self.emit)(Event::Command { step: self.state.step, command, settings, replayed, error });
     }
 }

@@ -62,7 +62,8 @@ impl Trainer<'_> {
         };
         let start = Instant::now();
         let saved = SavedPredictions { step: eval.step, epoch: eval.epoch, predictions };
-        self.prediction_writer.write(&saved, self.emit);
+        let dir = self.dir()?;
+        self.prediction_writer.write(&dir, &saved, self.emit);
         self.state.usage.spend(Stage::Saving, start.elapsed().as_secs_f64());
         let extra = |split: &SplitName| split.role() == SplitRole::ExtraValidation;
         let extra: Vec<SplitName> = self.setup.eval.keys().copied().filter(extra).collect();

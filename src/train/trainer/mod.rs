@@ -3,6 +3,7 @@
 mod commands;
 mod evaluation;
 mod job;
+mod resume;
 mod saving;
 mod state;
 mod step;
@@ -15,7 +16,6 @@ use super::setup::prepare;
 use super::summary::Summary;
 use crate::error::Result;
 use crate::event::{Event, Status};
-use crate::files::recover_dir;
 use crate::nn::{StepInput, coverage};
 use state::Trainer;
 use std::time::Instant;
@@ -33,9 +33,9 @@ pub fn train(
     emit: &mut dyn FnMut(Event),
 ) -> Result<Summary> {
     let (start, resolve_seconds) = (Instant::now(), resources.seconds);
-    recover_dir(&job.dir.join("best"))?;
     let setup = prepare(job.spec, resources, control, emit)?;
     let mut trainer = Trainer::new(job, setup, control, emit)?;
+    trainer.check_best()?;
     trainer.check_gradients()?;
     let setup_seconds = resolve_seconds + start.elapsed().as_secs_f64();
     let status = trainer.run()?;

@@ -1,14 +1,17 @@
 //! Checkpoints and the best weights.
 
 use super::state::Trainer;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::event::{Event, Saved, SplitName, Stage};
-use crate::files::write_dir_atomic;
+use crate::files::{FolderLocation, retry_while_full, write_digests, write_dir_atomic};
 use crate::nn::{self, ParamState, TensorSource};
 use crate::train::best::Best;
 use crate::train::checkpoint::{self, LoopState};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
+
+/// The folder of the best weights.
+pub(super) const BEST: &str = "best";
 
 impl Trainer<'_> {
     /// Writes a checkpoint.
@@ -19,7 +22,7 @@ impl Trainer<'_> {
         let engine = self.setup.built.engine.as_ref();
         let total_steps = Some(self.plan.total_steps);
         let state = LoopState { updates: engine.updates(), total_steps, ..self.state.clone() };
-        let bytes = checkpoint::save(self.dir, &state, &checkpoint::tensors(engine))?;
+        let bytes = checkpoint::save(&self.dir()?, &state, &checkpoint::tensors(engine))?;
         self.emit_saved(checkpoint::relative_path(self.state.step), bytes, start);
         Ok(())
     }
@@ -31,14 +34,36 @@ impl Trainer<'_> {
         let test = self.state.latest.get(&SplitName::Test).and_then(|scores| scores.get(metric));
         self.state.best = Some(Best { step: self.state.step, metric, value, test });
         self.state.evals_without_improvement = 0;
-        let setup = &self.setup;
-        let bytes = write_dir_atomic(&self.dir.join("best"), |folder| {
+        self.write_best(start)
+    }
+
+    /// Writes the current weights to `best/`.
+    pub(super) fn write_best(&mut self, start: Instant) -> Result<()> {
+        let (setup, path) = (&self.setup, self.dir()?.join(BEST));
+        let write = |folder: &Path| {
             let weights = TensorSource::from_engine(setup.built.engine.as_ref(), ParamState::Weight, "");
             nn::save_model(folder, &setup.built.config, &setup.labels.names(), &weights)?;
-            setup.tokenizer.save(folder)
-        })?;
-        self.emit_saved("best".into(), bytes, start);
+            setup.tokenizer.save(folder)?;
+            write_digests(folder)
+        };
+        let bytes = retry_while_full(|| write_dir_atomic(&path, write))?;
+        self.emit_saved(BEST.into(), bytes, start);
         Ok(())
+    }
+
+    /// The run directory, which may have been moved since the start.
+    ///
+    /// # Errors
+    /// [`Error::Training`] if it was removed.
+    pub(super) fn dir(&self) -> Result<PathBuf> {
+        match self.folder.location() {
+            FolderLocation::Unchanged => Ok(self.folder.path().to_path_buf()),
+            FolderLocation::Moved(path) => Ok(path),
+            FolderLocation::Removed => Err(Error::Training(format!(
+                "the run directory {} was removed during the training",
+                self.folder.path().display()
+            ))),
+        }
     }
 
     fn emit_saved(&mut self, path: PathBuf, bytes: u64, start: Instant) {

@@ -3,6 +3,7 @@
 use super::job::Job;
 use crate::error::Result;
 use crate::event::{Change, Event, SplitName, Started, now};
+use crate::files::OpenFolder;
 use crate::spec::RunSpec;
 use crate::train::checkpoint::{self, LoopState};
 use crate::train::control::Control;
@@ -12,11 +13,10 @@ use crate::train::saved_predictions::PredictionWriter;
 use crate::train::schedule::LrSchedule;
 use crate::train::setup::Setup;
 use crate::train::usage_meter::{StepAccumulator, UsageMeter};
-use std::path::Path;
 
 pub(super) struct Trainer<'a> {
     pub(super) spec: &'a RunSpec,
-    pub(super) dir: &'a Path,
+    pub(super) folder: OpenFolder,
     pub(super) plan: Plan,
     pub(super) schedule: LrSchedule,
     pub(super) setup: Setup,
@@ -26,7 +26,7 @@ pub(super) struct Trainer<'a> {
     /// The steps since the last `step` event.
     pub(super) pending: StepAccumulator,
     pub(super) usage_meter: UsageMeter,
-    pub(super) prediction_writer: PredictionWriter<'a>,
+    pub(super) prediction_writer: PredictionWriter,
     pub(super) probe_evaluator: ProbeEvaluator<'a>,
     /// The epoch that `order` belongs to.
     pub(super) ordered_epoch: Option<u64>,
@@ -37,7 +37,7 @@ pub(super) struct Trainer<'a> {
 }
 
 impl<'a> Trainer<'a> {
-    /// Loads the newest checkpoint, if any, and emits [`Event::Started`].
+    /// Restores the newest intact checkpoint, if any, and emits [`Event::Started`].
     pub(super) fn new(
         job: Job<'a>,
         mut setup: Setup,
@@ -46,9 +46,10 @@ impl<'a> Trainer<'a> {
     ) -> Result<Self> {
         let mut plan = Plan::new(job.spec, setup.train.len());
         let mut state = LoopState::default();
-        if let Some((saved, engine)) = checkpoint::load_newest(job.dir)? {
-            setup.built.engine.restore(&engine)?;
-            state = saved;
+        let engine = setup.built.engine.as_mut();
+        if let Some(restored) = checkpoint::restore_newest(job.dir, &mut |saved| engine.restore(saved))? {
+            restored.skipped.into_iter().for_each(|note| emit(Event::warning(note)));
+            state = restored.state;
         }
         let mut schedule = LrSchedule::new(job.spec, plan.total_steps);
         for Change { step, command } in &state.changes {
@@ -73,11 +74,11 @@ impl<'a> Trainer<'a> {
         Ok(Trainer {
             usage_meter: UsageMeter::new(setup.built.engine.as_ref()),
             spec: job.spec,
-            dir: job.dir,
+            folder: OpenFolder::open(job.dir)?,
             plan,
             schedule,
             replayed_changes: job.replayed_changes.get(state.changes.len()..).unwrap_or_default(),
-            prediction_writer: PredictionWriter::new(job.dir, state.step),
+            prediction_writer: PredictionWriter::new(state.step),
             setup,
             state,
             pending: StepAccumulator::default(),

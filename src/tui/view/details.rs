@@ -213,6 +213,13 @@ fn describe(spec: &RunSpec, theme: Theme) -> Vec<(&'static str, String)> {
 
 fn draw_run(app: &App, run: &RunRow, area: Rect, buffer: &mut Buffer) {
     let theme = app.theme;
+    if let Some(problem) = &run.problem {
+        let style = theme.style(status_role(run.status));
+        draw_text(buffer, area.x, area.y, area.width, run.status.name(), style);
+        let lines = wrap(problem, area.width as usize);
+        lines.iter().fold(area.y + 1, |y, line| next_line(buffer, area, y, line, theme.style(Role::Text)));
+        return;
+    }
     let (steps, total) = (format::count(run.steps), format::count(run.total_steps));
     let progress = if run.total_steps > 0 { format!(", step {steps} of {total}") } else { String::new() };
     let status =

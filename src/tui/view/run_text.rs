@@ -13,7 +13,7 @@ pub(super) fn status_role(status: RunStatus) -> Role {
         RunStatus::Finished => Role::Text,
         RunStatus::Running => Role::Train,
         RunStatus::Stopped | RunStatus::Interrupted => Role::Warning,
-        RunStatus::Failed => Role::Error,
+        RunStatus::Failed | RunStatus::Unreadable => Role::Error,
     }
 }
 

@@ -188,6 +188,7 @@ mod tests {
             train_seconds: 1.0,
             started,
             repeats: None,
+            problem: None,
             measured_speed: None,
         }
     }
