@@ -82,7 +82,7 @@ impl Model {
             Fault::Weight | Fault::Nan => {
                 let (_, array) = weights
                     .iter_mut()
-                    .find(|(name, _)| name.contains("1.") && name.contains("out"))
+                    .find(|(name, _)| name.contains("layer.1.") && name.ends_with("value.weight"))
                     .expect("a tensor");
                 array.data.fill(if fault == Fault::Nan { f32::NAN } else { 0.0 });
             }

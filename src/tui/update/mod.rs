@@ -341,12 +341,11 @@ fn history_loaded(app: &mut App, dir: PathBuf, result: LoadedHistory) -> Vec<Eff
 /// Shows a run that has started, unless the queue started it: then the screen stays.
 fn run_started(app: &mut App, run: RunState, queue: Option<Queue>) {
     app.training = Some(run);
-    match queue {
-        Some(queue) => app.runs.set_queue(queue),
-        None => {
-            app.is_starting = false;
-            live::show_training(app);
-        }
+    if let Some(queue) = queue {
+        app.runs.set_queue(queue);
+    } else {
+        app.is_starting = false;
+        live::show_training(app);
     }
 }
 
