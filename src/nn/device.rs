@@ -4,6 +4,9 @@
 use super::cuda_requirements::{check_capability, check_driver, explain};
 use super::error_text::first_line;
 use crate::error::{Error, Result};
+use crate::machine::MemoryInfo;
+#[cfg(feature = "cuda")]
+use crate::machine::gpu_memory;
 use crate::spec::DeviceSpec;
 use candle_core::Device;
 use rayon::{ThreadPool, ThreadPoolBuilder};
@@ -151,6 +154,25 @@ fn metal() -> Result<DeviceContext> {
         Error::Device(format!("metal cannot be used ({}); set device to cpu", first_line(&e)))
     })?;
     Ok(DeviceContext { device, kind: DeviceKind::Metal, description: "metal".into(), pool: None, note: None })
+}
+
+/// The memory of each NVIDIA GPU that this program can use, as far as it is known: an empty list without support for
+/// CUDA, a driver or a GPU. Opens no GPU.
+#[cfg(feature = "cuda")]
+pub fn gpus() -> Vec<Option<MemoryInfo>> {
+    use candle_core::cuda_backend::cudarc::driver::{CudaContext, result::device};
+    let memory = |ordinal: i32| {
+        let uuid = device::get(ordinal).and_then(device::get_uuid).ok()?;
+        gpu_memory(uuid.bytes.map(|byte| byte as u8))
+    };
+    let count = CudaContext::device_count().unwrap_or(0);
+    (0..count).map(memory).collect()
+}
+
+/// The memory of each NVIDIA GPU that this program can use: none, since it is built without CUDA.
+#[cfg(not(feature = "cuda"))]
+pub fn gpus() -> Vec<Option<MemoryInfo>> {
+    Vec::new()
 }
 
 /// Every device by name, with its description or the reason why it cannot be used.

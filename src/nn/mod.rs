@@ -33,9 +33,9 @@ mod self_check;
 mod weight_files;
 
 pub use build::{BuildOptions, Built, build, for_inference, from_config};
-pub use capabilities::{ENGINES, instruction_set, precisions};
+pub use capabilities::{ENGINES, cuda_toolkit, instruction_set, precisions};
 pub use config::{Activation, Family, ModelConfig};
-pub use device::{DeviceKind, devices};
+pub use device::{DeviceKind, devices, gpus};
 pub use engine::{
     Array, ByOp, ByPhase, Engine, EngineState, InputGradients, Interpolation, KernelRate, MemoryPlan, OpCost,
     OptimizerConfig, ParamState, Profile, StepInput, StepReport, Weights,
