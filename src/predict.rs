@@ -1,21 +1,23 @@
 //! Inference with a run or a model folder: text → label and probabilities, or a number for a regression.
 
+mod evaluation;
 mod output;
 
+pub use evaluation::EvalOptions;
 pub use output::{Attributions, ModelOutput, Prediction, WordAttribution};
 
 use crate::batch::Batch;
-use crate::catalog::{Labels, SplitRole, SplitSpec, Task, task};
-use crate::data::{self, DatasetSource, Example, Tokenizer, WordEncoding, WordSpan};
+use crate::catalog::ProblemType;
+use crate::data::{Example, Tokenizer, WordEncoding, WordSpan};
 use crate::error::{Error, Result};
-use crate::event::{Progress, Scores, SplitName};
+use crate::event::Progress;
 use crate::files::{ModelFolder, check_digests};
 use crate::hub::Hub;
 use crate::machine::start_threads;
 use crate::nn::{self, BuildOptions, Built, Engine, OptimizerConfig};
 use crate::run::{RunDir, find};
 use crate::spec::{DeviceSpec, EngineChoice, Precision, RunSpec};
-use crate::train::{Snapshot, add_metrics_from, argmax, evaluate, softmax};
+use crate::train::{Snapshot, argmax, softmax};
 use std::path::Path;
 use std::sync::atomic::AtomicBool;
 
@@ -33,7 +35,10 @@ const HIGHER_SCORE: &str = "a higher score";
 pub struct Predictor {
     engine: Box<dyn Engine>,
     tokenizer: Tokenizer,
+    /// Label names, one per output.
     labels: Vec<String>,
+    /// What the logits mean.
+    problem_type: ProblemType,
     scale: Option<(f32, f32)>,
     name: String,
     /// The specification of the run that the model is from, if any.
@@ -81,8 +86,10 @@ impl Predictor {
         let built = nn::for_inference(folder, device, None)?;
         let limit = spec.as_ref().map_or(MAX_SEQ_LENGTH, |spec| spec.max_seq_length);
         let tokenizer = Tokenizer::load(folder, limit.min(built.config.max_positions))?;
+        let problem_type = built.config.problem_type(built.labels.len())?;
         Ok(Predictor {
-            labels: built.config.id2label.clone(),
+            labels: built.labels,
+            problem_type,
             scale: spec.as_ref().and_then(|spec| spec.task().labels.scale()),
             engine: built.engine,
             tokenizer,
@@ -100,6 +107,7 @@ impl Predictor {
         let Built { engine, notes, .. } = nn::build(&BuildOptions {
             folder: &snapshot.folder,
             labels: &snapshot.labels,
+            label_map: None,
             seed: 0,
             classifier_dropout: None,
             optimizer: OptimizerConfig::default(),
@@ -115,6 +123,7 @@ impl Predictor {
             engine,
             tokenizer: Tokenizer::load(&snapshot.folder, snapshot.max_seq_length)?,
             labels: snapshot.labels.clone(),
+            problem_type: snapshot.problem_type,
             scale: snapshot.scale,
             name: snapshot.folder.name.clone(),
             spec: None,
@@ -148,9 +157,9 @@ impl Predictor {
         self.step
     }
 
-    /// The labels of `task` for an evaluation of this model; task `custom` has those of the model.
-    pub fn labels_on(&self, task: &Task) -> Labels {
-        if task.is_custom() { self.labels.clone().into() } else { task.labels.clone() }
+    /// What the model predicts.
+    pub fn problem_type(&self) -> ProblemType {
+        self.problem_type
     }
 
     /// Whether an input is a pair of texts; `None` if unknown.
@@ -185,7 +194,7 @@ impl Predictor {
                 .collect::<Result<_>>()?;
             let batch = Batch::new(rows.iter().map(|(encoded, _)| encoded));
             for (logits, (encoded, truncated)) in self.engine.logits(&batch)?.iter().zip(&rows) {
-                predictions.push(self.prediction(logits, encoded.ids.len(), *truncated));
+                predictions.push(self.prediction(logits, encoded.ids.len(), *truncated)?);
             }
         }
         Ok(predictions)
@@ -232,12 +241,19 @@ impl Predictor {
             }
         };
         Ok(found.map(|tokens| Attributions {
-            label: if self.labels.len() == 1 { HIGHER_SCORE.into() } else { self.labels[class].clone() },
+            label: match self.problem_type {
+                ProblemType::Regression => HIGHER_SCORE.into(),
+                _ => self.labels[class].clone(),
+            },
             words: words.iter().map(|word| attribution(word, &tokens)).collect(),
         }))
     }
 
-    fn check_pair(&self, given: bool) -> Result<()> {
+    /// Checks that the model takes an input with, or without, a second text.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] for a single text where a pair is expected or the reverse.
+    pub fn check_pair(&self, given: bool) -> Result<()> {
         match self.pair {
             Some(true) if !given => Err(Error::Usage(format!(
                 "{} expects a pair of texts; give both, on one line separated by a tab",
@@ -250,98 +266,31 @@ impl Predictor {
         }
     }
 
-    fn prediction(&self, logits: &[f32], tokens: usize, truncated: bool) -> Prediction {
-        let output = if let [score] = logits {
-            ModelOutput::Score { score: *score, scale: self.scale }
-        } else {
-            let (class, probabilities) = (argmax(logits), softmax(logits));
-            ModelOutput::Label {
-                label: self.labels[class].clone(),
-                probability: probabilities[class],
-                probabilities: self.labels.iter().cloned().zip(probabilities).collect(),
+    fn prediction(&self, logits: &[f32], tokens: usize, truncated: bool) -> Result<Prediction> {
+        if let Some(output) = logits.iter().position(|logit| !logit.is_finite()) {
+            let problem = format!("output {output} is {}; the weights are damaged", logits[output]);
+            return Err(Error::model(&self.name, problem));
+        }
+        let named = |probabilities: Vec<f32>| self.labels.iter().cloned().zip(probabilities).collect();
+        let output = match (self.problem_type, logits) {
+            (ProblemType::Regression, [score, ..]) => ModelOutput::Score { score: *score, scale: self.scale },
+            (ProblemType::MultiLabelClassification, _) => {
+                ModelOutput::labels(named(logits.iter().map(|logit| sigmoid(*logit)).collect()))
+            }
+            _ => {
+                let (class, probabilities) = (argmax(logits), softmax(logits));
+                ModelOutput::Label {
+                    label: self.labels[class].clone(),
+                    probability: probabilities[class],
+                    probabilities: named(probabilities),
+                }
             }
         };
-        Prediction { output, tokens, truncated }
+        Ok(Prediction { output, tokens, truncated })
     }
+}
 
-    /// Evaluates a split of `task`, or of the task of the model's run. The rows are in `data_dir`, or else where
-    /// the specification of the run has them. The validation split includes metrics of the extra validation
-    /// splits, as MNLI's mismatched one.
-    ///
-    /// # Errors
-    /// [`Error::Usage`] for a task or a split that does not suit the model, [`Error::Data`] and [`Error::Hub`] for
-    /// rows that cannot be read.
-    pub fn evaluate(
-        &mut self,
-        task_name: Option<&str>,
-        split: SplitName,
-        data_dir: Option<&Path>,
-        hub: &Hub,
-        watch: &mut dyn FnMut(Progress),
-    ) -> Result<Scores> {
-        let task = self.task(task_name)?;
-        let mut scores = self.evaluate_split(task, split, data_dir, hub, watch)?;
-        let is_extra = |split: &&SplitSpec| split.name.role() == SplitRole::ExtraValidation;
-        for extra in task.splits.iter().filter(is_extra).filter(|_| split == SplitName::Validation) {
-            let other = self.evaluate_split(task, extra.name, data_dir, hub, watch)?;
-            add_metrics_from(&other, extra.name, task, &mut scores);
-        }
-        Ok(scores)
-    }
-
-    fn evaluate_split(
-        &mut self,
-        task: &'static Task,
-        split: SplitName,
-        data_dir: Option<&Path>,
-        hub: &Hub,
-        watch: &mut dyn FnMut(Progress),
-    ) -> Result<Scores> {
-        let expected = self.labels_on(task).outputs();
-        if expected != self.labels.len() {
-            let kind = |outputs| match outputs {
-                1 => "a number".to_string(),
-                classes => format!("one of {classes} labels"),
-            };
-            return Err(Error::Usage(format!(
-                "{} predicts {}, but task {} has {}",
-                self.name,
-                kind(self.labels.len()),
-                task.name,
-                kind(expected)
-            )));
-        }
-        let own = self.spec.as_ref().filter(|spec| spec.task.name() == task.name);
-        let own = own.map_or(DatasetSource::for_task(task, None), DatasetSource::from_spec);
-        let data_dir = data_dir.or(own.data_dir);
-        let place = DatasetSource { data_dir, labels: Some(&self.labels), ..own };
-        let cancelled = AtomicBool::new(false);
-        let mut context = data::LoadContext { hub, on_progress: watch, cancelled: &cancelled };
-        let rows = data::load_split(place, split, &mut context)?;
-        if rows.is_empty() || rows.iter().any(|row| row.label.is_none()) {
-            return Err(Error::Usage(format!(
-                "the {} split of {} has no labels, so it cannot be evaluated",
-                split.name(),
-                task.name
-            )));
-        }
-        let encoded = self.tokenizer.encode_batch(&rows, watch, &cancelled)?.rows;
-        let mut on_batch = |_: &mut dyn Engine, _: usize| Ok(true);
-        let predictions =
-            evaluate(self.engine.as_mut(), &encoded, self.labels.len(), BATCH_SIZE, &mut on_batch)?;
-        let predictions =
-            predictions.ok_or_else(|| Error::Interrupted("the evaluation was interrupted".into()))?;
-        Ok(predictions.scores(task))
-    }
-
-    /// The task of that name, or the task of the model's run.
-    pub fn task(&self, name: Option<&str>) -> Result<&'static Task> {
-        let name = name.or(self.spec.as_ref().map(|spec| spec.task.name())).ok_or_else(|| {
-            Error::Usage(format!("{} does not have a task; name one with --task", self.name))
-        })?;
-        task(name).ok_or_else(|| {
-            let known: Vec<_> = crate::catalog::TASKS.iter().map(|task| task.name).collect();
-            Error::Usage(format!("unknown task {name}; the tasks are {}", known.join(", ")))
-        })
-    }
+/// The probability of a label of a multi-label classification.
+fn sigmoid(logit: f32) -> f32 {
+    (1.0 / (1.0 + (-f64::from(logit)).exp())) as f32
 }

@@ -80,7 +80,9 @@ fn demo_learns_and_classifies_new_sentences() {
     let wrong: Vec<&str> = probes
         .iter()
         .zip(&predictions)
-        .filter(|((_, label), prediction)| prediction.output.label() != Some(name(label)))
+        .filter(|((_, label), prediction)| {
+            prediction.output.most_probable().map(|(label, _)| label) != Some(name(label))
+        })
         .map(|((text, _), _)| *text)
         .collect();
     println!("{} hand-written sentences, {} misclassified: {wrong:#?}", probes.len(), wrong.len());

@@ -82,6 +82,7 @@ impl Shape {
         let built = nn::from_config(&BuildOptions {
             folder: &ModelFolder::on_disk(folder),
             labels,
+            label_map: None,
             seed: 3,
             classifier_dropout: None,
             optimizer,

@@ -7,6 +7,7 @@ mod backends;
 use backends::Backend;
 use candle_core::{DType, Device, IndexOp, Tensor};
 use glue_tui::batch::{Batch, Encoded, Label};
+use glue_tui::catalog::Labels;
 use glue_tui::files::{ModelFolder, Root};
 use glue_tui::nn::{self, Array, BuildOptions, Built, OptimizerConfig, StepInput, Weights};
 use glue_tui::spec::{DeviceSpec, EngineChoice, Precision};
@@ -91,10 +92,12 @@ fn build(
     tokens: Option<usize>,
 ) -> Built {
     let folder = ModelFolder::on_disk(folder);
-    let labels = nn::ModelConfig::read(&folder).expect("a configuration").id2label;
+    let id2label = nn::ModelConfig::read(&folder).expect("a configuration").id2label;
+    let labels = id2label.for_outputs(id2label.num_labels() as usize).expect("names");
     nn::build(&BuildOptions {
         folder: &folder,
         labels: &labels,
+        label_map: None,
         seed: 1,
         classifier_dropout: None,
         optimizer: optimizer(golden, label_smoothing),
@@ -307,7 +310,7 @@ fn embedded_checkpoint_loads() {
     let folder = ModelFolder { name: "embedded".into(), commit: None, root: Root::Embedded(&FILES) };
     let built = nn::for_inference(&folder, DeviceSpec::Cpu, None).expect("a classifier");
     assert_eq!(built.engine.weights().expect("weights"), arrays("distilbert", "model.safetensors"));
-    assert_eq!(built.config.id2label, ["low", "middle", "high"]);
+    assert_eq!(built.labels, ["low", "middle", "high"]);
 }
 
 /// Weights in two shards with an index, and in f16, which are equal up to the precision of f16.
@@ -356,8 +359,11 @@ fn saved_model_loads_unchanged() {
         let input = StepInput { batch, step: 0, learning_rate: 1e-3 };
         built.engine.step(input).expect("a step");
         let folder = tempfile::tempdir().expect("a folder");
-        let labels: Vec<String> =
-            ["a", "b", "c"][..built.config.id2label.len()].iter().map(ToString::to_string).collect();
+        let names = ["a", "b", "c"].map(str::to_owned);
+        let labels = match built.labels.len() {
+            1 => Labels::Scale { low: 0.0, high: 5.0 },
+            outputs => names[..outputs].to_vec().into(),
+        };
         let weights = built.engine.weights().expect("weights");
         let bytes = nn::save_model(
             folder.path(),
@@ -373,11 +379,11 @@ fn saved_model_loads_unchanged() {
             if family.ends_with("regression") { "regression" } else { "single_label_classification" };
         assert_eq!(
             (&config["problem_type"], config["num_labels"].as_u64()),
-            (&problem.into(), Some(labels.len() as u64))
+            (&problem.into(), Some(labels.outputs() as u64))
         );
         let model = ModelFolder::on_disk(folder.path());
         let mut loaded = nn::for_inference(&model, DeviceSpec::Cpu, None).expect("a classifier");
-        assert_eq!(loaded.config.id2label, labels);
+        assert_eq!(loaded.labels, labels.names());
         assert_eq!(loaded.engine.weights().expect("weights"), weights);
         assert_eq!(loaded.engine.logits(batch).expect("logits"), built.engine.logits(batch).expect("logits"));
     }

@@ -64,10 +64,12 @@ fn build(folder: &Path, seed: u64, tokens: Option<usize>) -> Built {
 
 fn build_at(Backend { engine, device }: Backend, folder: &Path, seed: u64, tokens: Option<usize>) -> Built {
     let folder = ModelFolder::on_disk(folder);
-    let labels = nn::ModelConfig::read(&folder).expect("a configuration").id2label;
+    let id2label = nn::ModelConfig::read(&folder).expect("a configuration").id2label;
+    let labels = id2label.for_outputs(id2label.num_labels() as usize).expect("names");
     nn::build(&BuildOptions {
         folder: &folder,
         labels: &labels,
+        label_map: None,
         seed,
         classifier_dropout: None,
         optimizer: optimizer(),
@@ -266,6 +268,7 @@ fn multithreaded_run_is_reproducible() {
         let mut built = nn::from_config(&BuildOptions {
             folder: &model,
             labels: &labels,
+            label_map: None,
             seed: 5,
             classifier_dropout: None,
             optimizer: optimizer(),
@@ -413,6 +416,7 @@ fn invalid_options_are_errors_and_fallbacks_are_noted() {
     let options = BuildOptions {
         folder: &model,
         labels: &labels,
+        label_map: None,
         seed: 0,
         classifier_dropout: None,
         optimizer: optimizer(),

@@ -140,7 +140,10 @@ fn a_regression_is_learned_and_every_command_outputs_numbers() {
     let config: Value =
         serde_json::from_slice(&std::fs::read(exported.join("config.json")).unwrap()).unwrap();
     assert_eq!((&config["problem_type"], &config["num_labels"]), (&"regression".into(), &1.into()));
-    assert_eq!(ModelConfig::read(&ModelFolder::on_disk(&exported)).unwrap().id2label, ["LABEL_0"]);
+    assert_eq!(
+        ModelConfig::read(&ModelFolder::on_disk(&exported)).unwrap().id2label.for_outputs(1).unwrap(),
+        ["LABEL_0"]
+    );
     let card = std::fs::read_to_string(exported.join("README.md")).unwrap();
     assert!(card.contains("Validation pearson: 0.") && card.contains("from 0 to 5"), "{card}");
     // A folder without a run has no scale but gives the same number.

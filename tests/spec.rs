@@ -264,6 +264,7 @@ fn any_text(key: &Key) -> BoxedStrategy<String> {
         ValueKind::Interval => {
             prop_oneof![Just("epoch".to_owned()), (1..i64::MAX).prop_map(|n| n.to_string())].boxed()
         }
+        ValueKind::LabelMap => "[a-z]{1,5}=[a-z]{1,5}".boxed(),
         ValueKind::Device => "auto|cpu|metal|cuda:[0-9]".boxed(),
         ValueKind::Choice(_) | ValueKind::Task => {
             prop::sample::select(key.choices().unwrap()).prop_map(str::to_owned).boxed()

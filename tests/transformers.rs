@@ -3,6 +3,7 @@
 
 use glue_tui::assets;
 use glue_tui::batch::{Batch, Encoded};
+use glue_tui::catalog::Labels;
 use glue_tui::data::{Example, Tokenizer};
 use glue_tui::export;
 use glue_tui::files::{ModelFolder, Root};
@@ -79,15 +80,15 @@ fn transformers_loads_exported_runs() {
 
 #[test]
 fn transformers_loads_a_distilbert() {
-    check_distilbert(&["no", "maybe", "yes"].map(String::from));
+    check_distilbert(&vec!["no".to_string(), "maybe".into(), "yes".into()].into());
 }
 
 #[test]
 fn transformers_loads_a_regression() {
-    check_distilbert(&["LABEL_0".into()]);
+    check_distilbert(&Labels::Scale { low: 0.0, high: 5.0 });
 }
 
-fn check_distilbert(labels: &[String]) {
+fn check_distilbert(labels: &Labels) {
     let Some(python) = python() else { return };
     let home = tempfile::tempdir().unwrap();
     let source = home.path().join("source");
@@ -104,7 +105,8 @@ fn check_distilbert(labels: &[String]) {
     let folder = ModelFolder { name: "tiny".into(), commit: None, root: Root::Disk(source) };
     let built = nn::from_config(&BuildOptions {
         folder: &folder,
-        labels,
+        labels: &labels.names(),
+        label_map: None,
         seed: 3,
         classifier_dropout: None,
         optimizer: OptimizerConfig::default(),

@@ -1,6 +1,8 @@
 //! Tables of tasks, metrics, splits, known models and published results. A new task, metric or model is a new row.
 
 mod formats;
+mod label_map;
+mod label_match;
 mod labels;
 mod metrics;
 mod models;
@@ -13,6 +15,8 @@ mod task_id;
 mod tasks;
 
 pub use formats::FileFormat;
+pub use label_map::LabelMap;
+pub use label_match::{LabelMatch, match_labels, output_of};
 pub use labels::{ClassName, Labels};
 pub use metrics::{Metric, MetricDisplay};
 pub use models::{KnownModel, MODELS, known_model};

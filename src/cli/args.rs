@@ -1,6 +1,6 @@
 //! The command line. Flags say what to do; hyperparameters are set with `--set`.
 
-use crate::catalog::SHAPES;
+use crate::catalog::{LabelMap, SHAPES};
 use crate::event::SplitName;
 use crate::spec::DeviceSpec;
 use clap::builder::{OsStringValueParser, PossibleValuesParser, TypedValueParser};
@@ -193,6 +193,12 @@ pub struct EvalArgs {
     /// Read the files of the task from this folder [default: that of the run, or else the hub]
     #[arg(long, value_name = "DIR")]
     pub data_dir: Option<PathBuf>,
+    /// Labels of the model and those of the task that they stand for, where the names differ
+    #[arg(long, value_name = "A=B,…", value_parser = LabelMap::from_str)]
+    pub label_map: Option<LabelMap>,
+    /// Name the files of task custom, for example --set validation_file=dev.csv; can be repeated
+    #[arg(long, value_name = "KEY=VALUE", value_parser = assignment)]
+    pub set: Vec<(String, String)>,
 }
 
 /// The arguments of `predict`.

@@ -1,48 +1,97 @@
 //! `predict`: one JSON object per text, from the command line or from the lines of standard input.
 
+mod lines;
+
 use super::args::{GlobalArgs, PredictArgs};
 use super::output;
 use crate::error::{Error, Result};
 use crate::hub::Hub;
 use crate::predict::{Attributions, ModelOutput, Prediction, Predictor, WordAttribution};
+use crate::text::plural;
+use lines::{Input, Line, LineBatches, STDIN};
 use serde_json::{Map, Value, json};
-use std::io::{BufRead, BufReader, Read};
-
-/// Largest number of lines in a batch.
-const BATCH: usize = 64;
-
-type Input = (String, Option<String>);
 
 pub(super) fn predict(global: &GlobalArgs, args: &PredictArgs) -> Result<()> {
     let device = global.device.unwrap_or_default();
     let hub = Hub::from_env();
     let mut predictor = Predictor::open(&args.model, &global.runs_dir, &hub, device)?;
     predictor.notes().iter().for_each(output::stderr_line);
-    if let Some(text) = &args.text {
-        return classify(&mut predictor, &[(text.clone(), args.text_b.clone())], args.explain);
-    }
-    let mut lines =
-        LineBatches { reader: BufReader::with_capacity(1 << 16, std::io::stdin().lock()), line: 0 };
-    loop {
-        let inputs = lines.next_batch()?;
-        if inputs.is_empty() {
-            return Ok(());
+    match &args.text {
+        Some(text) => {
+            let input = (text.clone(), args.text_b.clone());
+            let prediction = predictor.predict(&input.0, input.1.as_deref())?;
+            output::json_line(&answer(&mut predictor, &input, &prediction, args.explain)?)
         }
-        classify(&mut predictor, &inputs, args.explain)?;
+        None => predict_lines(&mut predictor, args.explain),
     }
 }
 
-fn classify(predictor: &mut Predictor, inputs: &[Input], with_attributions: bool) -> Result<()> {
-    for (input, prediction) in inputs.iter().zip(predictor.predict_all(inputs)?) {
-        let mut object = to_json(input, &prediction);
-        if with_attributions
-            && let Some(attribution) = predictor.attribute(&input.0, input.1.as_deref(), &mut || true)?
-        {
-            object["saliency"] = saliency(input, &attribution);
+/// Answers every line of standard input in order, an invalid one with an object that has its number and the error.
+///
+/// # Errors
+/// [`Error::Data`] at the end if a line was invalid.
+fn predict_lines(predictor: &mut Predictor, with_attributions: bool) -> Result<()> {
+    let mut batches = LineBatches::new(std::io::stdin().lock());
+    let (mut all, mut failed) = (0u64, 0u64);
+    loop {
+        let lines = batches.next_batch()?;
+        if lines.is_empty() {
+            break;
         }
-        output::json_line(&object)?;
+        for (line, prediction) in predict_batch(predictor, lines) {
+            let answer = prediction
+                .and_then(|(input, prediction)| answer(predictor, &input, &prediction, with_attributions));
+            all += 1;
+            match answer {
+                Ok(object) => output::json_line(&object)?,
+                Err(error @ Error::Interrupted(_)) => return Err(error),
+                Err(error) => {
+                    failed += 1;
+                    output::json_line(&json!({ "line": line, "error": error.to_string() }))?;
+                }
+            }
+        }
     }
-    Ok(())
+    if failed == 0 {
+        return Ok(());
+    }
+    let problem =
+        format!("{failed} of {} could not be predicted; see the objects with an error", plural(all, "line"));
+    Err(Error::data(STDIN, None, problem))
+}
+
+/// The number of each line with its input and prediction, or why there is none. The valid lines are predicted together;
+/// if that fails, one by one, so that a line that the engine rejects costs only itself.
+fn predict_batch(predictor: &mut Predictor, lines: Vec<Line>) -> Vec<(u64, Result<(Input, Prediction)>)> {
+    let is_suitable = |input: Input| predictor.check_pair(input.1.is_some()).map(|()| input);
+    let lines: Vec<(u64, Result<Input>)> =
+        lines.into_iter().map(|line| (line.number, line.input.and_then(is_suitable))).collect();
+    let inputs: Vec<Input> = lines.iter().filter_map(|(_, input)| input.as_ref().ok().cloned()).collect();
+    let mut together = predictor.predict_all(&inputs).ok().map(Vec::into_iter);
+    let mut predict = |input: Input| {
+        let prediction = match together.as_mut().and_then(Iterator::next) {
+            Some(prediction) => prediction,
+            None => predictor.predict(&input.0, input.1.as_deref())?,
+        };
+        Ok((input, prediction))
+    };
+    lines.into_iter().map(|(number, input)| (number, input.and_then(&mut predict))).collect()
+}
+
+/// The object of an input, with its word attributions if they are wanted.
+fn answer(
+    predictor: &mut Predictor,
+    input: &Input,
+    prediction: &Prediction,
+    with_attributions: bool,
+) -> Result<Value> {
+    let mut object = to_json(input, prediction);
+    if with_attributions
+        && let Some(attribution) = predictor.attribute(&input.0, input.1.as_deref(), &mut || true)?
+    {
+        object["saliency"] = saliency(input, &attribution);
+    }
+    Ok(object)
 }
 
 /// One object per word; the words of a pair also have the index of their text.
@@ -71,6 +120,16 @@ fn to_json((text, text_pair): &Input, prediction: &Prediction) -> Value {
                 probabilities.iter().map(|(label, probability)| (label.clone(), json!(probability)));
             object.insert("probabilities".into(), Value::Object(probabilities.collect()));
         }
+        ModelOutput::Labels { labels, probabilities } => {
+            if let Some((label, probability)) = prediction.output.most_probable() {
+                object.insert("label".into(), json!(label));
+                object.insert("probability".into(), json!(probability));
+            }
+            object.insert("labels".into(), json!(labels));
+            let probabilities =
+                probabilities.iter().map(|(label, probability)| (label.clone(), json!(probability)));
+            object.insert("probabilities".into(), Value::Object(probabilities.collect()));
+        }
         ModelOutput::Score { score, .. } => {
             object.insert("score".into(), json!(score));
         }
@@ -80,67 +139,9 @@ fn to_json((text, text_pair): &Input, prediction: &Prediction) -> Value {
     Value::Object(object)
 }
 
-/// Reads lines in batches. Each batch waits for one line and adds the lines that have already arrived, so that
-/// interactive input is answered line by line and a file is processed in large batches.
-struct LineBatches<R> {
-    reader: BufReader<R>,
-    line: u64,
-}
-
-impl<R: Read> LineBatches<R> {
-    /// The next lines, at least one; empty only at the end of the input.
-    fn next_batch(&mut self) -> Result<Vec<Input>> {
-        let mut inputs = Vec::new();
-        while inputs.len() < BATCH && (inputs.is_empty() || self.reader.buffer().contains(&b'\n')) {
-            let mut bytes = Vec::new();
-            let read = self.reader.read_until(b'\n', &mut bytes).map_err(Error::reading("standard input"))?;
-            if read == 0 {
-                break;
-            }
-            self.line += 1;
-            let text = String::from_utf8(bytes).map_err(|_| {
-                Error::data("standard input", Some(self.line), "not UTF-8 text; convert it first")
-            })?;
-            inputs.push(input(text.trim_end_matches(['\n', '\r'])));
-        }
-        Ok(inputs)
-    }
-}
-
-fn input(line: &str) -> Input {
-    match line.split_once('\t') {
-        Some((text, text_pair)) => (text.to_owned(), Some(text_pair.to_owned())),
-        None => (line.to_owned(), None),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_file_is_read_in_full_batches() {
-        let text = (0..BATCH + 3).map(|n| n.to_string()).collect::<Vec<_>>().join("\n");
-        let mut lines = LineBatches { reader: BufReader::new(text.as_bytes()), line: 0 };
-        let batches: Vec<usize> =
-            std::iter::from_fn(|| Some(lines.next_batch().unwrap().len()).filter(|n| *n > 0)).collect();
-        // The last line has no newline, so it is complete only at the end of the input.
-        assert_eq!(batches, [BATCH, 2, 1]);
-    }
-
-    #[test]
-    fn a_tab_separates_the_texts_of_a_pair() {
-        let mut lines = LineBatches { reader: BufReader::new(&b"a b\tc\r\n\n"[..]), line: 0 };
-        assert_eq!(lines.next_batch().unwrap(), [("a b".into(), Some("c".into())), (String::new(), None)]);
-    }
-
-    #[test]
-    fn invalid_utf_8_is_an_error_with_its_line() {
-        let mut lines = LineBatches { reader: BufReader::new(&b"good\nb\xffd\n"[..]), line: 0 };
-        let error = lines.next_batch().unwrap_err();
-        assert_eq!(error.to_string(), "standard input:2: not UTF-8 text; convert it first");
-        assert_eq!(error.exit_code(), 3);
-    }
 
     #[test]
     fn output_has_every_label_or_the_score() {

@@ -1,11 +1,9 @@
 //! Export of the best weights of a run to a folder in the Hugging Face layout with a model card.
 
+use super::model_card::model_card;
 use crate::error::{Error, Result};
 use crate::files::{DIGESTS, check_digests, copy_file, write_dir_atomic};
 use crate::run::RunDir;
-use crate::spec::RunSpec;
-use crate::train::Summary;
-use std::fmt::Write;
 use std::path::Path;
 
 /// Writes the best weights of the run directory `run` to the folder `to`, which Hugging Face libraries can load.
@@ -38,35 +36,4 @@ pub fn hf(run: &Path, to: &Path) -> Result<u64> {
         let path = folder.join("README.md");
         std::fs::write(&path, &card).map_err(Error::writing(&path))
     })
-}
-
-/// The model card, README.md: the base model, the hyperparameters and the score.
-fn model_card(spec: &RunSpec, summary: Option<&Summary>) -> String {
-    let mut card = format!(
-        "---\nlibrary_name: transformers\npipeline_tag: text-classification\nbase_model: {}\n---\n\n# {}\n\n\
-         Fine-tuned from `{}` on the task `{}` with glue-tui.\n\n",
-        spec.model, spec.experiment, spec.model, spec.task
-    );
-    if let Some((low, high)) = spec.task().labels.scale() {
-        let _ = writeln!(
-            card,
-            "The model is a regression: its single output is a number on a scale from {low} to {high}.\n"
-        );
-    }
-    if let Some(best) = summary.and_then(|summary| summary.best) {
-        let _ =
-            writeln!(card, "Validation {}: {:.4} (step {}).\n", best.metric.name(), best.value, best.step);
-    }
-    let _ = writeln!(
-        card,
-        "| hyperparameter | value |\n| --- | --- |\n| learning rate | {} |\n| batch size | {} |\n| epochs | {} |\n\
-         | weight decay | {} |\n| maximum sequence length | {} tokens |\n| seed | {} |",
-        spec.learning_rate,
-        spec.per_device_train_batch_size * spec.gradient_accumulation_steps,
-        spec.num_train_epochs,
-        spec.weight_decay,
-        spec.max_seq_length,
-        summary.map_or(spec.seed, |summary| summary.seed),
-    );
-    card
 }

@@ -2,7 +2,7 @@
 
 use super::cache::Cache;
 use super::config::HubConfig;
-use super::listing::{self, FileSelection, INDEX};
+use super::listing::{self, FileSelection, is_index};
 use super::progress::indeterminate;
 use super::repo::Snapshot;
 use super::verify;
@@ -47,8 +47,8 @@ fn find(
     if listing.is_none() && !is_complete_without_listing(config, selection, &selected) {
         return Err(not_cached("a required file"));
     }
-    if selected.iter().any(|name| name == INDEX) {
-        let index = std::fs::read(cache.file(&commit, INDEX)).map_err(|_| not_cached(INDEX))?;
+    if let Some(index) = selected.iter().find(|name| is_index(name)) {
+        let index = std::fs::read(cache.file(&commit, index)).map_err(|_| not_cached(index))?;
         selected.extend(listing::shards(&index).map_err(CacheMiss::NotCached)?);
     }
     let files: Vec<PathBuf> = selected.iter().map(|name| cache.file(&commit, name)).collect();

@@ -5,7 +5,7 @@ use super::cached::{CacheMiss, find_verified, is_cached};
 use super::config::HubConfig;
 use super::download::{Downloader, block_on, ping};
 use super::error::{HubError, cancelled_error, unwritable};
-use super::listing::{self, FileSelection, INDEX};
+use super::listing::{self, FileSelection, is_index};
 use super::progress::indeterminate;
 use super::repo::{Repo, RepoType, Snapshot, expand_home};
 use crate::assets;
@@ -236,7 +236,7 @@ async fn download(
     while let Some(name) = selected.get(files.len()).cloned() {
         *current_file = Some(name.clone());
         let file = downloader.file(&commit, &name).await?;
-        if name == INDEX {
+        if is_index(&name) {
             let index = std::fs::read(&file).map_err(Error::reading(&file))?;
             match listing::shards(&index) {
                 Ok(shards) => selected.extend(shards),

@@ -7,8 +7,18 @@ use std::collections::BTreeSet;
 const MODEL_FILES: [&str; 5] =
     ["config.json", "tokenizer.json", "tokenizer_config.json", "vocab.txt", "special_tokens_map.json"];
 
-/// The index of sharded weights.
-pub(super) const INDEX: &str = "model.safetensors.index.json";
+/// The weights of a model, the preferred file first.
+const WEIGHTS: [&str; 4] = [
+    "model.safetensors",
+    "model.safetensors.index.json",
+    "pytorch_model.bin",
+    "pytorch_model.bin.index.json",
+];
+
+/// Whether a file is the index of sharded weights.
+pub(super) fn is_index(name: &str) -> bool {
+    WEIGHTS.contains(&name) && name.ends_with(".index.json")
+}
 
 /// The files to download.
 pub(super) enum FileSelection<'a> {
@@ -48,7 +58,7 @@ fn model_files(names: &[String]) -> Result<Vec<String>, String> {
     }
     let mut files: Vec<String> =
         MODEL_FILES.iter().filter(|name| has(name)).map(ToString::to_string).collect();
-    let weights = ["model.safetensors", INDEX, "pytorch_model.bin"].into_iter().find(|name| has(name));
+    let weights = WEIGHTS.into_iter().find(|name| has(name));
     files.push(weights.map(str::to_string).ok_or(
         "has no weights in model.safetensors or pytorch_model.bin; choose a model with PyTorch weights",
     )?);
@@ -58,11 +68,11 @@ fn model_files(names: &[String]) -> Result<Vec<String>, String> {
 /// The names of all shards in an index of weights. The error is a clause.
 pub(super) fn shards(index: &[u8]) -> Result<Vec<String>, String> {
     let index: serde_json::Value =
-        serde_json::from_slice(index).map_err(|e| format!("{INDEX} is not JSON ({e})"))?;
-    let map = index["weight_map"].as_object().ok_or(format!("{INDEX} has no weight_map"))?;
+        serde_json::from_slice(index).map_err(|e| format!("the index of the weights is not JSON ({e})"))?;
+    let map = index["weight_map"].as_object().ok_or("the index of the weights has no weight_map")?;
     let names: BTreeSet<String> = map.values().filter_map(|name| name.as_str().map(str::to_string)).collect();
     if let Some(name) = names.iter().find(|name| !is_plain(name)) {
-        return Err(format!("{INDEX} names {name:?}, which is not a valid file name"));
+        return Err(format!("the index of the weights names {name:?}, which is not a valid file name"));
     }
     Ok(names.into_iter().collect())
 }
@@ -195,7 +205,11 @@ mod tests {
         );
         let both = with(&["tokenizer.json", "pytorch_model.bin", "model.safetensors"]).unwrap();
         assert_eq!(both, ["config.json", "tokenizer.json", "model.safetensors"]);
-        assert_eq!(with(&["tokenizer.json", INDEX]).unwrap().last().unwrap(), INDEX);
+        for index in [WEIGHTS[1], WEIGHTS[3]] {
+            assert!(is_index(index));
+            assert_eq!(with(&["tokenizer.json", index]).unwrap().last().unwrap(), index);
+        }
+        assert!(!is_index(WEIGHTS[0]) && !is_index("other.index.json"));
         assert!(with(&["model.safetensors"]).unwrap_err().contains("vocab.txt"));
         assert!(with(&["vocab.txt", "tf_model.h5"]).unwrap_err().contains("no weights"));
         assert!(model_files(&names(&["vocab.txt"])).unwrap_err().contains("config.json"));

@@ -6,10 +6,12 @@ use super::engine::{Engine, OptimizerConfig, Weights};
 use super::engine_config::{EngineConfig, MicroBatchLimits};
 use super::error_text::list_names;
 use super::fast::FastEngine;
-use super::load::{LoadReport, init_weights, load};
-use super::params::{ParamSpec, param_specs};
+use super::head::{Head, head_for};
+use super::load::{LoadReport, StoredModel, init_weights};
+use super::params::{CLASSIFIER, ParamSpec, param_specs};
 use super::plain::PlainEngine;
 use super::self_check;
+use crate::catalog::LabelMap;
 use crate::error::{Error, Result};
 use crate::files::ModelFolder;
 use crate::spec::{DeviceSpec, EngineChoice, Precision, RunSpec};
@@ -21,6 +23,8 @@ pub struct BuildOptions<'a> {
     pub folder: &'a ModelFolder,
     /// Label names, one per logit. A single label makes the model a regression.
     pub labels: &'a [String],
+    /// Matches the labels of a trained head with `labels` by name, after this map; `None` uses the head as it is.
+    pub label_map: Option<&'a LabelMap>,
     /// Seed of newly initialized weights and of dropout.
     pub seed: u64,
     /// Dropout rate before the classifier; `None` keeps the model's.
@@ -50,6 +54,7 @@ impl<'a> BuildOptions<'a> {
         BuildOptions {
             folder,
             labels,
+            label_map: Some(&spec.label_map),
             seed: spec.seed,
             classifier_dropout: spec.classifier_dropout,
             optimizer: OptimizerConfig {
@@ -77,6 +82,8 @@ pub struct Built {
     pub engine: Box<dyn Engine>,
     /// Configuration of the model, with the dropout rate in use.
     pub config: ModelConfig,
+    /// Label names, one per logit.
+    pub labels: Vec<String>,
     /// Which tensors were loaded.
     pub report: LoadReport,
     /// Description of the device: `cpu, 2 threads`.
@@ -102,15 +109,29 @@ impl std::fmt::Debug for Built {
     }
 }
 
-/// Builds an engine for training. Parameters of the head that the folder lacks are newly initialized.
+/// Builds an engine for training. Parameters of the head that the folder lacks, or has for other labels, are newly
+/// initialized.
 ///
 /// # Errors
 /// An invalid setting, an unknown or missing device, a folder that does not hold a model of a supported family.
 pub fn build(options: &BuildOptions<'_>) -> Result<Built> {
     validate(options)?;
-    let (config, specs) = read_config(options)?;
-    let (weights, report) = load(options.folder, &config, &specs, options.seed)?;
-    assemble(options, config, &specs, &weights, report)
+    let config = read_config(options)?;
+    let stored = StoredModel::open(options.folder, &config)?;
+    load(options, &config, stored)
+}
+
+/// Loads the weights and creates the engine.
+fn load(options: &BuildOptions<'_>, config: &ModelConfig, stored: StoredModel<'_>) -> Result<Built> {
+    let (head, note) = match stored.head_outputs() {
+        Some(outputs) => head_for(config, outputs, options.labels, options.label_map)?,
+        None => (Head::Keep, None),
+    };
+    let specs = param_specs(config, options.labels.len());
+    let (weights, report) = stored.load(&specs, options.seed, &head)?;
+    let mut built = assemble(options, config.clone(), &specs, &weights, report)?;
+    built.notes.extend(note);
+    Ok(built)
 }
 
 /// Builds an engine with random weights from the `config.json` of the folder, which needs no other file.
@@ -119,21 +140,35 @@ pub fn build(options: &BuildOptions<'_>) -> Result<Built> {
 /// Those of [`build`], weights excepted.
 pub fn from_config(options: &BuildOptions<'_>) -> Result<Built> {
     validate(options)?;
-    let (config, specs) = read_config(options)?;
+    let config = read_config(options)?;
+    let specs = param_specs(&config, options.labels.len());
     let weights = init_weights(&config, &specs, options.seed);
     let missing = specs.iter().map(|spec| spec.name.clone()).collect();
     assemble(options, config, &specs, &weights, LoadReport { missing, ..LoadReport::default() })
 }
 
-/// Builds an engine for a finished classifier, with the labels of its `config.json`.
+/// Builds an engine for a finished classifier, with its own labels.
 ///
 /// # Errors
-/// Those of [`build`]; weights that lack the classification head, since its logits would be random.
+/// Those of [`build`]; weights that lack the classification head, since its logits would be random; label names that do
+/// not fit the head.
 pub fn for_inference(folder: &ModelFolder, device: DeviceSpec, threads: Option<usize>) -> Result<Built> {
-    let labels = ModelConfig::read(folder)?.id2label;
-    let built = build(&BuildOptions {
+    let config = ModelConfig::read(folder)?;
+    let stored = StoredModel::open(folder, &config)?;
+    let untrained = |missing: &str| {
+        let problem = format!(
+            "is not a fine-tuned classifier: missing or mismatched weights ({missing}); train it first"
+        );
+        Error::model(&folder.name, problem)
+    };
+    let outputs = stored.head_outputs().ok_or_else(|| untrained(&format!("{CLASSIFIER}.weight")))?;
+    let labels = config.id2label.for_outputs(outputs).map_err(|problem| {
+        Error::model(&folder.name, format!("config.json: {problem}; correct the label names"))
+    })?;
+    let options = BuildOptions {
         folder,
         labels: &labels,
+        label_map: None,
         seed: 0,
         classifier_dropout: None,
         optimizer: OptimizerConfig::default(),
@@ -144,14 +179,20 @@ pub fn for_inference(folder: &ModelFolder, device: DeviceSpec, threads: Option<u
         max_tokens_per_pass: None,
         threads,
         can_check_engine: false,
-    })?;
-    if built.report.missing.is_empty() {
-        return Ok(built);
+    };
+    validate(&options)?;
+    let mut built = load(&options, &config, stored)?;
+    if !built.report.missing.is_empty() {
+        return Err(untrained(&list_names(&built.report.missing)));
     }
-    let missing = list_names(&built.report.missing);
-    let problem =
-        format!("is not a fine-tuned classifier: missing or mismatched weights ({missing}); train it first");
-    Err(Error::model(&folder.name, problem))
+    let unnamed = config.id2label.unnamed(outputs);
+    if !unnamed.is_empty() {
+        built.notes.push(format!(
+            "id2label in config.json has no name for output {}; LABEL_ and the index stand for it",
+            list_names(&unnamed)
+        ));
+    }
+    Ok(built)
 }
 
 fn validate(options: &BuildOptions<'_>) -> Result<()> {
@@ -263,14 +304,13 @@ fn precision_note(options: &BuildOptions<'_>, precision: &str) -> Option<String>
     (requested != precision).then(|| format!("precision = \"{requested}\" is not available: {reason}"))
 }
 
-/// The configuration with the dropout rate of `options`, and the parameters of the model.
-fn read_config(options: &BuildOptions<'_>) -> Result<(ModelConfig, Vec<ParamSpec>)> {
+/// The configuration with the dropout rate of `options`.
+fn read_config(options: &BuildOptions<'_>) -> Result<ModelConfig> {
     let mut config = ModelConfig::read(options.folder)?;
     if let Some(rate) = options.classifier_dropout {
         config.classifier_dropout = rate;
     }
-    let specs = param_specs(&config, options.labels.len());
-    Ok((config, specs))
+    Ok(config)
 }
 
 fn assemble(
@@ -300,6 +340,7 @@ fn assemble(
     Ok(Built {
         engine,
         config,
+        labels: options.labels.to_vec(),
         report,
         device: context.description,
         device_kind: context.kind,

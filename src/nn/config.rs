@@ -4,6 +4,8 @@
 //! the defaults of the Transformers classes. Unsupported settings that would change the results are errors that name
 //! the model and the key.
 
+use super::id2label::Id2Label;
+use crate::catalog::{Labels, ProblemType};
 use crate::error::{Error, Result};
 use crate::files::ModelFolder;
 use serde_json::{Map, Value, json};
@@ -115,8 +117,8 @@ pub struct ModelConfig {
     pub layer_norm_eps: f64,
     /// Standard deviation of newly initialized weights.
     pub initializer_range: f64,
-    /// Label names by class; `LABEL_0`, `LABEL_1`, … if the file has none.
-    pub id2label: Vec<String>,
+    /// The label names of the original head.
+    pub id2label: Id2Label,
     /// All keys of the file, for [`ModelConfig::to_json`].
     raw: Map<String, Value>,
 }
@@ -139,8 +141,33 @@ impl ModelConfig {
             Family::DistilBert => keys.distilbert()?,
         };
         keys.check_heads(&config)?;
+        config.id2label = Id2Label::parse(&raw);
         config.raw = raw;
         Ok(config)
+    }
+
+    /// What a head with that many outputs predicts, as in the pipeline of Transformers: a single output without a
+    /// `problem_type` is the logit of a label.
+    ///
+    /// # Errors
+    /// [`Error::Model`] for a `problem_type` that does not fit the number of outputs.
+    pub fn problem_type(&self, outputs: usize) -> Result<ProblemType> {
+        let name = self.raw.get("problem_type").and_then(Value::as_str).unwrap_or_default();
+        let given = name.parse::<ProblemType>().ok();
+        let wrong = |problem: &str| {
+            Err(Error::model(&self.model, format!("config.json: problem_type is \"{name}\", {problem}")))
+        };
+        match (given, outputs) {
+            (Some(ProblemType::SingleLabelClassification), 1) => {
+                wrong("which needs two labels or more, and the head has one output")
+            }
+            (Some(ProblemType::Regression), 2..) => wrong(&format!(
+                "and the head has {outputs} outputs; only regressions with one output are supported"
+            )),
+            (Some(given), _) => Ok(given),
+            (None, 1) => Ok(ProblemType::MultiLabelClassification),
+            (None, _) => Ok(ProblemType::SingleLabelClassification),
+        }
     }
 
     /// Width of one attention head.
@@ -148,10 +175,12 @@ impl ModelConfig {
         self.hidden / self.heads
     }
 
-    /// The `config.json` of a classifier with these labels, or of a regression if there is only one. Keeps every
-    /// key of the original file and sets those that define the head.
-    pub fn to_json(&self, labels: &[String]) -> Value {
+    /// The `config.json` of a model with these labels. Keeps every key of the original file and sets those that define
+    /// the head.
+    pub fn to_json(&self, labels: &Labels) -> Value {
         let mut file = self.raw.clone();
+        let problem_type = labels.problem_type();
+        let labels = labels.names();
         let by_id: Map<String, Value> =
             labels.iter().enumerate().map(|(id, label)| (id.to_string(), json!(label))).collect();
         let by_label: Map<String, Value> =
@@ -161,8 +190,7 @@ impl ModelConfig {
         file.insert("num_labels".into(), json!(labels.len()));
         file.insert("id2label".into(), Value::Object(by_id));
         file.insert("label2id".into(), Value::Object(by_label));
-        let problem = if labels.len() == 1 { "regression" } else { "single_label_classification" };
-        file.insert("problem_type".into(), json!(problem));
+        file.insert("problem_type".into(), json!(problem_type.name()));
         file.insert(self.family.classifier_dropout_key().into(), json!(self.classifier_dropout));
         // Weights are always written in f32.
         for key in ["torch_dtype", "dtype"] {
@@ -281,7 +309,7 @@ impl Keys<'_> {
             activation: self.activation("hidden_act")?,
             layer_norm_eps: self.number(&["layer_norm_eps"], 1e-12)?,
             initializer_range: self.number(&["initializer_range"], 0.02)?,
-            id2label: self.labels()?,
+            id2label: Id2Label::default(),
             raw: Map::new(),
         })
     }
@@ -304,7 +332,7 @@ impl Keys<'_> {
             // A constant in Transformers, which ignores a key of this name.
             layer_norm_eps: 1e-12,
             initializer_range: self.number(&["initializer_range"], 0.02)?,
-            id2label: self.labels()?,
+            id2label: Id2Label::default(),
             raw: Map::new(),
         })
     }
@@ -319,25 +347,6 @@ impl Keys<'_> {
                 "{name} is {value}; supported are \"gelu\", \"gelu_new\", \"gelu_pytorch_tanh\" and \"relu\""
             ))),
         }
-    }
-
-    /// Label names in the order of their ids, which must be 0, 1, 2, ….
-    fn labels(&self) -> Result<Vec<String>> {
-        let Some((_, value)) = self.find(&["id2label"]) else {
-            let count = if self.find(&["num_labels"]).is_some() { self.size(&["num_labels"])? } else { 2 };
-            return Ok((0..count).map(|id| format!("LABEL_{id}")).collect());
-        };
-        let invalid = || {
-            self.error(format_args!(
-                "id2label is {value}; expected an object that maps \"0\", \"1\", … to names"
-            ))
-        };
-        let by_id = value.as_object().ok_or_else(invalid)?;
-        (0..by_id.len())
-            .map(|id| {
-                by_id.get(&id.to_string()).and_then(Value::as_str).map(str::to_owned).ok_or_else(invalid)
-            })
-            .collect()
     }
 
     fn check_heads(&self, config: &ModelConfig) -> Result<()> {
@@ -372,7 +381,7 @@ mod tests {
     fn defaults_match_transformers() {
         let bert = parse(BERT).expect("a valid configuration");
         assert_eq!((bert.classifier_dropout, bert.attention_dropout, bert.layer_norm_eps), (0.3, 0.1, 1e-12));
-        assert_eq!(bert.id2label, ["LABEL_0", "LABEL_1"]);
+        assert_eq!(bert.id2label.for_outputs(2).unwrap(), ["LABEL_0", "LABEL_1"]);
         let with_key = parse(&BERT.replace("\"odd_key\"", "\"classifier_dropout\": 0.5, \"odd_key\""))
             .expect("a valid configuration");
         assert_eq!(with_key.classifier_dropout, 0.5);
@@ -382,7 +391,7 @@ mod tests {
         )
         .expect("a valid configuration");
         assert_eq!((distilbert.classifier_dropout, distilbert.type_vocab), (0.2, 0));
-        assert_eq!(distilbert.id2label, ["a", "b", "c"]);
+        assert_eq!(distilbert.id2label.for_outputs(3).unwrap(), ["a", "b", "c"]);
     }
 
     #[test]
@@ -407,7 +416,6 @@ mod tests {
                 "position_embedding_type is \"relative_key\"",
             ),
             (BERT.replace("0.3", "1.0"), "hidden_dropout_prob is 1"),
-            (BERT.replace("\"odd_key\": [1]", "\"id2label\": {\"0\": \"a\", \"2\": \"b\"}"), "id2label is"),
             (BERT.replace("\"odd_key\": [1]", "\"is_decoder\": true"), "is_decoder is true"),
             ("[1]".to_owned(), "not a JSON object"),
         ];
@@ -421,21 +429,22 @@ mod tests {
     fn to_json_sets_the_head_and_keeps_other_keys() {
         let config = parse(BERT).expect("a valid configuration");
         let labels = ["negative", "neutral", "positive"].map(str::to_owned);
-        let file = config.to_json(&labels);
+        let file = config.to_json(&Labels::from(labels.to_vec()));
         assert_eq!(file["odd_key"], json!([1]));
         assert_eq!(file["architectures"], json!(["BertForSequenceClassification"]));
         assert_eq!(file["id2label"]["2"], "positive");
         assert_eq!(file["label2id"]["neutral"], 1);
         assert_eq!(file["torch_dtype"], "float32");
         let reread = parse(&file.to_string()).expect("a valid configuration");
-        assert_eq!(reread.id2label, labels);
+        assert_eq!(reread.id2label.for_outputs(3).unwrap(), labels);
         assert_eq!(reread.classifier_dropout, config.classifier_dropout);
         assert_eq!(file["problem_type"], "single_label_classification");
-        let regression = config.to_json(&["LABEL_0".to_owned()]);
+        let regression = config.to_json(&Labels::Scale { low: 0.0, high: 5.0 });
         assert_eq!(
             (&regression["problem_type"], &regression["num_labels"]),
             (&json!("regression"), &json!(1))
         );
-        assert_eq!(parse(&regression.to_string()).expect("a valid configuration").id2label, ["LABEL_0"]);
+        let reread = parse(&regression.to_string()).expect("a valid configuration");
+        assert_eq!(reread.id2label.for_outputs(1).unwrap(), ["LABEL_0"]);
     }
 }

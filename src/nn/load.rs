@@ -1,16 +1,20 @@
 //! Loads every parameter of a classifier from a model folder, as f32 in host memory.
 //!
-//! Names are normalized before they are matched: the family's prefix is optional, and the old names `gamma` and
-//! `beta` of LayerNorm stand for `weight` and `bias`.
+//! Names are normalized before they are matched: the prefix `module.` of data parallelism and the family's prefix are
+//! optional, and the old names `gamma` and `beta` of LayerNorm stand for `weight` and `bias`.
 
 use super::config::ModelConfig;
-use super::engine::{Array, Weights};
+use super::engine::{Array, Engine, Weights};
 use super::error_text::list_names;
-use super::params::{Init, ParamSpec};
-use super::weight_files::{StoredTensor, read_tensors};
+use super::head::Head;
+use super::params::{CLASSIFIER, Init, ParamSpec};
+use super::weight_files::{StoredTensor, stored_tensors};
 use crate::error::{Error, Result};
 use crate::files::ModelFolder;
+use crate::format::{bytes, count};
+use crate::machine;
 use crate::rng::{Rng, Stream};
+use crate::text::plural;
 use rayon::prelude::*;
 use std::collections::BTreeMap;
 
@@ -19,7 +23,7 @@ use std::collections::BTreeMap;
 pub struct LoadReport {
     /// Parameters loaded from the files.
     pub loaded: Vec<String>,
-    /// Parameters that the files lack or have in another shape. They are newly initialized.
+    /// Parameters that the files lack, have in another shape or have for other labels. They are newly initialized.
     pub missing: Vec<String>,
     /// Tensors of the files that the model does not use.
     pub unexpected: Vec<String>,
@@ -46,78 +50,174 @@ impl LoadReport {
     }
 }
 
-/// Loads the parameters `specs` from the weights of `folder`. Head parameters that are missing or have another
-/// shape are newly initialized, keyed by `seed`.
-///
-/// # Errors
-/// No weights; a damaged file; an encoder parameter that is missing or has another shape. The message names the
-/// file or the tensor.
-pub(crate) fn load(
-    folder: &ModelFolder,
-    config: &ModelConfig,
-    specs: &[ParamSpec],
-    seed: u64,
-) -> Result<(Weights, LoadReport)> {
-    let prefix = format!("{}.", config.family.name());
-    let mut report = LoadReport::default();
-    let mut stored = normalized_names(read_tensors(folder)?, &prefix, &mut report);
-    let rng = Rng::new(seed, Stream::Weights);
-    let mut weights = Weights::new();
-    let mut matched = Vec::new();
-    for (index, spec) in specs.iter().enumerate() {
-        match stored.remove(&normalized_name(&spec.name, &prefix)) {
-            Some((_, tensor)) if tensor.shape() == spec.shape => {
-                report.loaded.push(spec.name.clone());
-                matched.push((spec.name.clone(), tensor));
+/// The tensors of a model folder, by normalized name. Only the headers of the files are read.
+#[derive(Debug)]
+pub(crate) struct StoredModel<'a> {
+    config: &'a ModelConfig,
+    prefix: String,
+    tensors: BTreeMap<String, StoredTensor>,
+    /// Tensors whose normalized name another tensor has, too.
+    duplicates: Vec<String>,
+}
+
+impl<'a> StoredModel<'a> {
+    /// Reads the headers of the weights of `folder`. Of two tensors with the same normalized name, the last one in
+    /// alphabetical order is kept.
+    ///
+    /// # Errors
+    /// No weights; a damaged file; fewer tensors than `config` has layers.
+    pub(crate) fn open(folder: &ModelFolder, config: &'a ModelConfig) -> Result<Self> {
+        let prefix = format!("{}.", config.family.name());
+        let (mut tensors, mut duplicates) = (BTreeMap::new(), Vec::new());
+        for (name, tensor) in stored_tensors(folder)? {
+            // A buffer of old checkpoints: the numbers 0, 1, 2, ….
+            if name.ends_with("position_ids") {
                 continue;
             }
-            Some((name, tensor)) if spec.is_head => {
-                report.mismatched.push(format!("{name}: {:?}, expected {:?}", tensor.shape(), spec.shape));
+            if let Some(duplicate) = tensors.insert(normalized_name(&name, &prefix), tensor) {
+                duplicates.push(duplicate.name().to_owned());
+            }
+        }
+        // The list of parameters is as long as the number of layers, so that is checked first.
+        if config.layers > tensors.len() {
+            let (layers, found) = (config.layers, plural(tensors.len(), "tensor"));
+            let problem = format!("config.json implies {layers} layers, but the weights have only {found}");
+            return Err(Error::model(&config.model, problem));
+        }
+        Ok(StoredModel { config, prefix, tensors, duplicates })
+    }
+
+    /// The number of outputs of the classification head; `None` without one.
+    pub(crate) fn head_outputs(&self) -> Option<usize> {
+        match self.tensors.get(&format!("{CLASSIFIER}.weight"))?.shape() {
+            [outputs, hidden] if *hidden == self.config.hidden => Some(*outputs),
+            _ => None,
+        }
+    }
+
+    /// Loads the parameters `specs`. Head parameters that are missing or have another shape, or that `head` replaces,
+    /// are newly initialized, keyed by `seed`.
+    ///
+    /// # Errors
+    /// An encoder parameter that is missing or has another shape; a value that is not finite; [`Error::Device`] for a
+    /// model larger than memory. The message names the tensor.
+    pub(crate) fn load(
+        mut self,
+        specs: &[ParamSpec],
+        seed: u64,
+        head: &Head,
+    ) -> Result<(Weights, LoadReport)> {
+        let mut report = LoadReport::default();
+        let (mut matched, mut missing) = (Vec::new(), Vec::new());
+        for (index, spec) in specs.iter().enumerate() {
+            match self.take(spec, head, &mut report)? {
+                Some(tensor) => matched.push((spec, tensor)),
+                None => missing.push((index, spec)),
+            }
+        }
+        let parameters = specs.iter().map(|spec| spec.shape.iter().product::<usize>() as u64).sum();
+        check_memory(&self.config.model, parameters)?;
+        let read = |(spec, tensor): (&ParamSpec, StoredTensor)| {
+            let mut array = tensor.read(&self.config.model)?;
+            if let Head::Permute(outputs) = head
+                && spec.name.starts_with(CLASSIFIER)
+            {
+                array = permuted_rows(&array, outputs);
+            }
+            Ok((spec.name.clone(), array))
+        };
+        let mut weights: Weights = matched.into_par_iter().map(read).collect::<Result<_>>()?;
+        let rng = Rng::new(seed, Stream::Weights);
+        for (index, spec) in missing {
+            weights.insert(spec.name.clone(), init_tensor(spec, index, self.config, rng));
+        }
+        report.unexpected.extend(self.tensors.values().map(|tensor| tensor.name().to_owned()));
+        report.unexpected.append(&mut self.duplicates);
+        report.unexpected.sort_unstable();
+        Ok((weights, report))
+    }
+
+    /// The tensor of a parameter, which must have its shape; `None` if it is newly initialized.
+    fn take(
+        &mut self,
+        spec: &ParamSpec,
+        head: &Head,
+        report: &mut LoadReport,
+    ) -> Result<Option<StoredTensor>> {
+        let model = &self.config.model;
+        let is_replaced = *head == Head::Replace && spec.name.starts_with(CLASSIFIER);
+        match self.tensors.remove(&normalized_name(&spec.name, &self.prefix)) {
+            Some(tensor) if tensor.shape() == spec.shape && !is_replaced => {
+                report.loaded.push(spec.name.clone());
+                return Ok(Some(tensor));
+            }
+            Some(tensor) if spec.is_head => {
+                if tensor.shape() != spec.shape {
+                    let (name, found) = (tensor.name(), tensor.shape());
+                    report.mismatched.push(format!("{name}: {found:?}, expected {:?}", spec.shape));
+                }
             }
             None if spec.is_head => {}
-            Some((name, tensor)) => {
-                let (found, expected) = (tensor.shape(), &spec.shape);
+            Some(tensor) => {
+                let (name, found, expected) = (tensor.name(), tensor.shape(), &spec.shape);
                 let problem = format!("tensor {name} has shape {found:?}; config.json implies {expected:?}");
-                return Err(Error::model(&folder.name, problem));
+                return Err(Error::model(model, problem));
             }
             None => {
                 let problem =
                     format!("tensor {} is missing; the weights do not match config.json", spec.name);
-                return Err(Error::model(&folder.name, problem));
+                return Err(Error::model(model, problem));
             }
         }
         report.missing.push(spec.name.clone());
-        weights.insert(spec.name.clone(), init_tensor(spec, index, config, rng));
+        Ok(None)
     }
-    let arrays = matched.into_par_iter().map(|(name, tensor)| Ok((name, tensor.into_array(&folder.name)?)));
-    weights.extend(arrays.collect::<Result<Vec<_>>>()?);
-    report.unexpected.extend(stored.into_values().map(|(name, _)| name));
-    report.unexpected.sort_unstable();
-    Ok((weights, report))
 }
 
-/// The tensors by normalized name, with their names in the file. Of two tensors with the same normalized name, the
-/// last one in alphabetical order is kept and the other is reported as unexpected.
-fn normalized_names(
-    tensors: BTreeMap<String, StoredTensor>,
-    prefix: &str,
-    report: &mut LoadReport,
-) -> BTreeMap<String, (String, StoredTensor)> {
-    let mut normalized: BTreeMap<String, (String, StoredTensor)> = BTreeMap::new();
-    for (name, tensor) in tensors {
-        // A buffer of old checkpoints: the numbers 0, 1, 2, ….
-        if name.ends_with("position_ids") {
-            continue;
-        }
-        if let Some((duplicate, _)) = normalized.insert(normalized_name(&name, prefix), (name, tensor)) {
-            report.unexpected.push(duplicate);
-        }
+/// # Errors
+/// [`Error::Device`] if the parameters, as f32 in host memory and once more in an engine, exceed the memory of the
+/// machine.
+fn check_memory(model: &str, parameters: u64) -> Result<()> {
+    let required = parameters.saturating_mul(2 * size_of::<f32>() as u64);
+    match machine::memory() {
+        Some(memory) if required > memory.total => Err(Error::Device(format!(
+            "model {model} needs {} to load its {} parameters, and the machine has {}; use a smaller model",
+            bytes(required),
+            count(parameters),
+            bytes(memory.total)
+        ))),
+        _ => Ok(()),
     }
-    normalized
 }
 
-/// The name without the family's prefix, with `gamma` and `beta` replaced by `weight` and `bias`.
+/// Brings the outputs of a classifier into another order: output i becomes that of index `order[i]`.
+///
+/// # Errors
+/// Those of the engine.
+pub fn permute_outputs(engine: &mut dyn Engine, order: &[usize]) -> Result<()> {
+    if order.is_sorted() {
+        return Ok(());
+    }
+    let mut weights = engine.weights()?;
+    for (name, array) in &mut weights {
+        if name.starts_with(CLASSIFIER) {
+            *array = permuted_rows(array, order);
+        }
+    }
+    engine.set_weights(&weights)
+}
+
+/// The rows of an array in another order: row i is row `order[i]` of the original.
+fn permuted_rows(array: &Array, order: &[usize]) -> Array {
+    let width = array.shape.iter().skip(1).product::<usize>();
+    let row = |index: &usize| array.data.get(index * width..(index + 1) * width).unwrap_or_default();
+    Array { shape: array.shape.clone(), data: order.iter().flat_map(row).copied().collect() }
+}
+
+/// The name without `module.`, which PyTorch's data parallelism adds, without the family's prefix, and with `gamma` and
+/// `beta` replaced by `weight` and `bias`.
 fn normalized_name(name: &str, prefix: &str) -> String {
+    let name = name.strip_prefix("module.").unwrap_or(name);
     let name = name.strip_prefix(prefix).unwrap_or(name);
     match name.rsplit_once('.') {
         Some((module, "gamma")) => format!("{module}.weight"),
@@ -171,7 +271,12 @@ mod tests {
     }
 
     fn load_from(folder: &Path, labels: usize) -> Result<(Weights, LoadReport)> {
-        load(&ModelFolder::on_disk(folder), &config(), &param_specs(&config(), labels), 7)
+        let config = config();
+        StoredModel::open(&ModelFolder::on_disk(folder), &config)?.load(
+            &param_specs(&config, labels),
+            7,
+            &Head::Keep,
+        )
     }
 
     #[test]
@@ -230,9 +335,9 @@ mod tests {
         write(folder.path(), |name| Some(name.to_owned()));
         let wider =
             ModelConfig::parse("m", CONFIG.replace("11", "12").as_bytes()).expect("a valid configuration");
-        let error = load(&ModelFolder::on_disk(folder.path()), &wider, &param_specs(&wider, 2), 7)
-            .expect_err("a larger vocabulary")
-            .to_string();
+        let stored = StoredModel::open(&ModelFolder::on_disk(folder.path()), &wider).expect("headers");
+        let error = stored.load(&param_specs(&wider, 2), 7, &Head::Keep).expect_err("a larger vocabulary");
+        let error = error.to_string();
         assert!(
             error.contains("word_embeddings.weight has shape [11, 4]; config.json implies [12, 4]"),
             "{error}"

@@ -23,6 +23,8 @@ mod engine_config;
 mod error_text;
 mod fast;
 mod flops;
+mod head;
+mod id2label;
 mod integrated_gradients;
 mod load;
 mod matmul_rate;
@@ -41,8 +43,9 @@ pub use engine::{
     OptimizerConfig, ParamState, Profile, StepInput, StepReport, Weights,
 };
 pub use flops::step_flops;
+pub use id2label::Id2Label;
 pub use integrated_gradients::integrated_gradients;
-pub use load::LoadReport;
+pub use load::{LoadReport, permute_outputs};
 pub use matmul_rate::{cached_matmul_rate, gemm_crate_rate, kernel_rates, matmul_rate, measure_matmul_rate};
 pub use params::{Init, ParamSpec, is_key_bias, param_specs};
 pub use save::{TensorSource, read_arrays, save_model, write_arrays, write_tensors};

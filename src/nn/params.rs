@@ -2,6 +2,9 @@
 
 use super::config::{Family, ModelConfig};
 
+/// Name of the module that computes the logits, the same in all families.
+pub(crate) const CLASSIFIER: &str = "classifier";
+
 /// Initialization of a parameter that no file provides.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Init {
@@ -84,7 +87,7 @@ impl Names {
             embedding_norm: "bert.embeddings.LayerNorm".into(),
             layers: (0..layers).map(layer).collect(),
             pooler: "bert.pooler.dense".into(),
-            classifier: "classifier".into(),
+            classifier: CLASSIFIER.into(),
         }
     }
 
@@ -109,7 +112,7 @@ impl Names {
             embedding_norm: "distilbert.embeddings.LayerNorm".into(),
             layers: (0..layers).map(layer).collect(),
             pooler: "pre_classifier".into(),
-            classifier: "classifier".into(),
+            classifier: CLASSIFIER.into(),
         }
     }
 }

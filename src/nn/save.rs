@@ -3,6 +3,7 @@
 use super::config::ModelConfig;
 use super::engine::{Array, Engine, ParamState, Weights};
 use super::error_text::first_line;
+use crate::catalog::Labels;
 use crate::error::{Error, Result};
 use crate::files::read_regular;
 use safetensors::tensor::{Dtype, SafeTensorError, View};
@@ -16,7 +17,7 @@ use std::path::Path;
 pub fn save_model(
     dir: &Path,
     config: &ModelConfig,
-    labels: &[String],
+    labels: &Labels,
     weights: &[TensorSource<'_>],
 ) -> Result<u64> {
     let path = dir.join("config.json");

@@ -2,6 +2,9 @@
 
 use serde::Serialize;
 
+/// The probability from which a label of a multi-label classification is predicted.
+const THRESHOLD: f32 = 0.5;
+
 /// The prediction for one input.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Prediction {
@@ -25,6 +28,13 @@ pub enum ModelOutput {
         /// Every label with its probability, in the order of the classes.
         probabilities: Vec<(String, f32)>,
     },
+    /// Of a multi-label classification.
+    Labels {
+        /// The labels with a probability of at least one half.
+        labels: Vec<String>,
+        /// Every label with its own probability, in the order of the outputs.
+        probabilities: Vec<(String, f32)>,
+    },
     /// Of a regression.
     Score {
         /// The predicted number, which can be slightly outside the scale.
@@ -35,18 +45,43 @@ pub enum ModelOutput {
 }
 
 impl ModelOutput {
-    /// The most probable label of a classification.
-    pub fn label(&self) -> Option<&str> {
+    /// The output of a multi-label classification.
+    pub fn labels(probabilities: Vec<(String, f32)>) -> Self {
+        let predicted = probabilities.iter().filter(|(_, probability)| *probability >= THRESHOLD);
+        ModelOutput::Labels { labels: predicted.map(|(label, _)| label.clone()).collect(), probabilities }
+    }
+
+    /// The most probable label of a classification, and its probability.
+    pub fn most_probable(&self) -> Option<(&str, f32)> {
         match self {
-            ModelOutput::Label { label, .. } => Some(label),
+            ModelOutput::Label { label, probability, .. } => Some((label, *probability)),
+            ModelOutput::Labels { probabilities, .. } => {
+                // Of equal probabilities the first one counts, as for argmax.
+                let first_largest = |best: &'_ (String, f32), next: &'_ (String, f32)| next.1 > best.1;
+                let best = probabilities
+                    .iter()
+                    .reduce(|best, next| if first_largest(best, next) { next } else { best });
+                best.map(|(label, probability)| (label.as_str(), *probability))
+            }
             ModelOutput::Score { .. } => None,
+        }
+    }
+
+    /// Whether a label is among the predicted ones.
+    pub fn predicts(&self, name: &str) -> bool {
+        match self {
+            ModelOutput::Label { label, .. } => label == name,
+            ModelOutput::Labels { labels, .. } => labels.iter().any(|label| label == name),
+            ModelOutput::Score { .. } => false,
         }
     }
 
     /// Every label with its probability; empty for a regression.
     pub fn probabilities(&self) -> &[(String, f32)] {
         match self {
-            ModelOutput::Label { probabilities, .. } => probabilities,
+            ModelOutput::Label { probabilities, .. } | ModelOutput::Labels { probabilities, .. } => {
+                probabilities
+            }
             ModelOutput::Score { .. } => &[],
         }
     }

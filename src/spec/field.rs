@@ -4,7 +4,7 @@ use super::choices::{EngineChoice, LrSchedulerType, Precision};
 use super::device::DeviceSpec;
 use super::interval::IntervalStrategy;
 use super::kind::ValueKind;
-use crate::catalog::{Metric, TaskId};
+use crate::catalog::{LabelMap, Metric, TaskId};
 use std::path::PathBuf;
 use std::str::FromStr;
 
@@ -99,6 +99,20 @@ impl FieldValue for f64 {
         // The notation of JSON, so that spec.toml and events.jsonl write a number alike: 0.00002, not 2e-5.
         let json = serde_json::Number::from_f64(*self);
         Some(json.map_or_else(|| format!("{self:?}"), |number| number.to_string()))
+    }
+}
+
+impl FieldValue for LabelMap {
+    fn parse(text: &str, _: ValueKind) -> Result<Self, String> {
+        text.parse()
+    }
+
+    fn text(&self) -> Option<String> {
+        (!self.is_empty()).then(|| self.to_string())
+    }
+
+    fn absent() -> Option<Self> {
+        Some(LabelMap::default())
     }
 }
 

@@ -9,6 +9,7 @@ use super::keys::{key_named, unknown_key};
 use super::kind::ValueKind;
 use super::rules::violated_rules;
 use super::run_spec::{RunSpec, built_in};
+use crate::catalog::LabelMap;
 use crate::config::{TomlSource, closest_match, describe_value};
 use crate::error::Diagnostic;
 use std::collections::BTreeMap;
@@ -228,6 +229,7 @@ fn value_text(key: &Key, value: &Spanned<DeValue>) -> Result<String, String> {
             }
             Ok(text.to_string())
         }
+        DeValue::Table(table) if key.kind == ValueKind::LabelMap => label_map_text(table),
         DeValue::Integer(number) if is_number => {
             match i128::from_str_radix(number.as_str(), number.radix()) {
                 Ok(number) => Ok(number.to_string()),
@@ -237,9 +239,21 @@ fn value_text(key: &Key, value: &Spanned<DeValue>) -> Result<String, String> {
         DeValue::Float(number) if matches!(key.kind, ValueKind::Real { .. }) => {
             Ok(number.as_str().to_owned())
         }
-        other if is_number => Err(format!("expected {expected}, found {}", describe_value(other))),
+        other if is_number || key.kind == ValueKind::LabelMap => {
+            Err(format!("expected {expected}, found {}", describe_value(other)))
+        }
         other => Err(format!("expected {expected} in quotes, found {}", describe_value(other))),
     }
+}
+
+/// A table of label names as text.
+fn label_map_text(table: &DeTable) -> Result<String, String> {
+    let pair = |(from, to): (&Spanned<_>, &Spanned<DeValue>)| match to.get_ref() {
+        DeValue::String(to) => Ok((AsRef::<str>::as_ref(from.get_ref()).to_owned(), to.to_string())),
+        other => Err(format!("expected a label name in quotes, found {}", describe_value(other))),
+    };
+    let pairs = table.iter().map(pair).collect::<Result<Vec<_>, String>>()?;
+    if pairs.is_empty() { Ok(String::new()) } else { LabelMap::new(pairs).map(|map| map.to_string()) }
 }
 
 /// The comment lines directly above the line of the byte `offset`, joined.

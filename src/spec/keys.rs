@@ -84,6 +84,14 @@ static KEYS: &[Key] = &[
     ),
     Key::optional(
         "data",
+        field!(label_map),
+        ValueKind::LabelMap,
+        "labels match by name",
+        "For a model that is already fine-tuned: its label names and those of the task that they stand for, where they differ.",
+    )
+    .without_effect_on_speed(),
+    Key::optional(
+        "data",
         field!(max_train_samples),
         count(1, i64::MAX),
         "all",

@@ -1,7 +1,7 @@
 //! Kinds of values: what a key accepts, for its parser, its form field and its error texts.
 
 use super::device::DeviceSpec;
-use crate::catalog::TASKS;
+use crate::catalog::{LabelMap, TASKS};
 
 /// Which values a key accepts.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -34,6 +34,8 @@ pub enum ValueKind {
     Choice(&'static [&'static str]),
     /// A number of steps of at least 1, or `epoch`.
     Interval,
+    /// A table from label names to label names.
+    LabelMap,
 }
 
 /// The smallest positive number: the lower end of a range without 0.
@@ -55,6 +57,7 @@ impl ValueKind {
             ValueKind::Real { min, max } => format!("a number {}", range(*min, *max)),
             ValueKind::Choice(words) => format!("one of {}", list(words.iter().copied())),
             ValueKind::Interval => "a number of steps of at least 1, or epoch".into(),
+            ValueKind::LabelMap => LabelMap::EXPECTED.into(),
         }
     }
 

@@ -59,6 +59,7 @@ mod tests {
                 (ValueKind::Choice(words), _) => words.last().copied().unwrap(),
                 (ValueKind::Interval, _) => "7",
                 (ValueKind::Device, _) => "cuda:1",
+                (ValueKind::LabelMap, _) => "a=b",
                 (ValueKind::Path, Some(_)) => "somewhere.csv",
                 (ValueKind::Model | ValueKind::Text | ValueKind::Path, _) => "somewhere",
             };

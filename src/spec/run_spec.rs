@@ -3,7 +3,7 @@
 use super::choices::{EngineChoice, LrSchedulerType, Precision};
 use super::device::DeviceSpec;
 use super::interval::IntervalStrategy;
-use crate::catalog::{Metric, Task, TaskId};
+use crate::catalog::{LabelMap, Metric, Task, TaskId};
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 
@@ -41,6 +41,9 @@ pub struct RunSpec {
     /// Column of the label.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub label_column: Option<String>,
+    /// From the label names of a fine-tuned model to those of the task, where they differ.
+    #[serde(default, skip_serializing_if = "LabelMap::is_empty")]
+    pub label_map: LabelMap,
     /// Number of training rows to use, drawn with the seed; all when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_train_samples: Option<usize>,
@@ -129,6 +132,7 @@ pub fn built_in(experiment: &str) -> RunSpec {
         text_column: None,
         text_pair_column: None,
         label_column: None,
+        label_map: LabelMap::default(),
         max_train_samples: None,
         max_eval_samples: None,
         num_train_epochs: 3.0,

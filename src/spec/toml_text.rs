@@ -5,6 +5,7 @@ use super::key::Key;
 use super::keys::keys;
 use super::kind::ValueKind;
 use super::run_spec::RunSpec;
+use crate::catalog::LabelMap;
 use crate::error::{Error, Result};
 use std::path::Path;
 use toml_edit::Value;
@@ -46,6 +47,10 @@ pub(super) fn toml_value(kind: ValueKind, text: &str) -> Value {
             (_, Ok(number)) => format!("{number:?}").parse().unwrap_or_else(|_| number.into()),
             _ => quoted(),
         },
+        ValueKind::LabelMap => {
+            let map = text.parse::<LabelMap>().ok();
+            map.and_then(|map| map.to_toml().parse().ok()).unwrap_or_else(quoted)
+        }
         _ => quoted(),
     }
 }

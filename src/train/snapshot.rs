@@ -1,6 +1,6 @@
 //! A copy of the weights during a training, for inference.
 
-use crate::catalog::Labels;
+use crate::catalog::{Labels, ProblemType};
 use crate::error::Result;
 use crate::files::ModelFolder;
 use crate::nn::{Engine, Weights};
@@ -18,6 +18,8 @@ pub struct Snapshot {
     pub folder: ModelFolder,
     /// Names of the outputs: one for each class, or a single one for a regression.
     pub labels: Vec<String>,
+    /// What the outputs mean.
+    pub problem_type: ProblemType,
     /// Lowest and highest label of a regression.
     pub scale: Option<(f32, f32)>,
     /// Whether an example is a pair of texts.
@@ -40,6 +42,7 @@ impl Snapshot {
             weights: Arc::new(engine.weights()?),
             folder: folder.clone(),
             labels: labels.names(),
+            problem_type: labels.problem_type(),
             scale: labels.scale(),
             pair: spec.is_pair(),
             max_seq_length: spec.max_seq_length,

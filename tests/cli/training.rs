@@ -145,6 +145,26 @@ fn predict_answers_line_by_line_and_accepts_a_closed_pipe() {
 }
 
 #[test]
+fn predict_answers_every_line_and_reports_the_invalid_ones() {
+    let (workspace, dir) = trained();
+    let input = b"\xEF\xBB\xBFfine one\nbroken one\nx\ty\na\tb\tc\ncaf\xe9\nanother\r\n\nlast";
+    let result = workspace.run_with_input(&["predict", dir.to_str().unwrap()], input);
+    assert_eq!(result.code, Some(3));
+    assert!(result.stderr.contains("3 of 8 lines could not be predicted"), "{}", result.stderr);
+    let answers: Vec<Value> = result.stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let texts: Vec<&Value> = answers.iter().map(|answer| &answer["text"]).collect();
+    let null = Value::Null;
+    let expected = ["fine one", "broken one", "", "", "", "another", "", "last"].map(Value::from);
+    for (index, (text, expected)) in texts.into_iter().zip(&expected).enumerate() {
+        assert_eq!(text, if (2..5).contains(&index) { &null } else { expected }, "line {index}");
+    }
+    for (index, problem) in [(2, "expects a single text"), (3, "2 tabs"), (4, "not UTF-8 at byte 4")] {
+        assert_eq!(answers[index]["line"], index + 1);
+        assert!(answers[index]["error"].as_str().unwrap().contains(problem), "{}", answers[index]);
+    }
+}
+
+#[test]
 fn pairs_are_two_texts() {
     let workspace = Workspace::new();
     let dir = train(&workspace, "demo-pairs", &["--set", "max_steps=2"]).success().dir();

@@ -1,6 +1,7 @@
 //! A temporary working directory, commands run in it, their results, and a short training.
 
 use serde_json::Value;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::sync::OnceLock;
@@ -41,6 +42,15 @@ impl Workspace {
 
     pub(crate) fn run(&self, args: &[&str]) -> CommandResult {
         CommandResult::from(self.command(args).output().unwrap())
+    }
+
+    /// Runs a command with `input` on its stdin.
+    pub(crate) fn run_with_input(&self, args: &[&str], input: &[u8]) -> CommandResult {
+        let mut command = self.command(args);
+        let mut child =
+            command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        child.stdin.take().unwrap().write_all(input).unwrap();
+        CommandResult::from(child.wait_with_output().unwrap())
     }
 
     pub(crate) fn write(&self, name: &str, text: &str) -> PathBuf {

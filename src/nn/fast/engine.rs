@@ -128,28 +128,18 @@ impl FastEngine {
     /// Shards run in parallel and synchronize after the backward pass of each layer, because the gradients of its
     /// matrices are products over the rows of all shards.
     fn forward_backward(&mut self, input: StepInput<'_>) -> f64 {
-        let FastEngine {
-            config,
-            layout,
-            cpu,
-            weights,
-            shards,
-            gradients,
-            word_grad,
-            pool,
-            limits,
-            word_grad_cost,
-            by_phase,
-            ..
-        } = self;
+        let FastEngine { config, layout, cpu, weights, shards, gradients, word_grad, pool, limits, .. } =
+            self;
         let start = Instant::now();
         let mut forward_seconds = 0.0;
-        let model = Model { cpu: *cpu, config, layout, weights };
-        let dropout = Some(Dropout::new(self.seed, input.step));
-        let objective = Objective::Loss(LossConfig {
-            scale: 1.0 / input.batch.len() as f32,
-            label_smoothing: self.optimizer.label_smoothing as f32,
-        });
+        let pass = Pass {
+            model: Model { cpu: *cpu, config, layout, weights },
+            dropout: Some(Dropout::new(self.seed, input.step)),
+            objective: Objective::Loss(LossConfig {
+                scale: 1.0 / input.batch.len() as f32,
+                label_smoothing: self.optimizer.label_smoothing as f32,
+            }),
+        };
         for shard in shards.iter_mut() {
             shard.zero_grad(layout);
         }
@@ -159,33 +149,18 @@ impl FastEngine {
             let threads = threads_per_shard(pool.current_num_threads(), shard_batches.len());
             let shards = &mut shards[..shard_batches.len()];
             forward_seconds += pool.install(|| {
-                let forward = shards.par_iter_mut().zip(&shard_batches).map(|(shard, batch)| {
-                    let start = Instant::now();
-                    shard.set_threads(threads);
-                    shard.forward(model, batch, dropout, true);
-                    let seconds = start.elapsed().as_secs_f64();
-                    shard.head_backward(model, batch, dropout, objective);
-                    seconds
-                });
-                // Shards run in parallel, so the mean is the wall-clock time.
-                let seconds = forward.sum::<f64>() / shard_batches.len() as f64;
-                for index in (0..config.layers).rev() {
-                    shards.par_iter_mut().for_each(|shard| shard.layer_backward(model, index, dropout));
-                    gradients.add_layer(layout, index, shards);
-                }
-                shards.par_iter_mut().zip(&shard_batches).for_each(|(shard, batch)| {
-                    shard.embed_backward(model, batch, dropout);
-                });
+                shards.par_iter_mut().for_each(|shard| shard.set_threads(threads));
+                let seconds = pass.forward_backward(shards, &shard_batches, gradients);
                 let start = Instant::now();
                 word_grad.add(&shard_batches, shards);
-                word_grad_cost.add_time_since(start);
+                self.word_grad_cost.add_time_since(start);
                 seconds
             });
             gradients.end_micro_batch();
         }
         pool.install(|| gradients.finish_step(*cpu, layout, shards));
-        by_phase.forward += forward_seconds;
-        by_phase.backward += start.elapsed().as_secs_f64() - forward_seconds;
+        self.by_phase.forward += forward_seconds;
+        self.by_phase.backward += start.elapsed().as_secs_f64() - forward_seconds;
         shards.iter().map(|shard| shard.loss).sum()
     }
 
@@ -233,6 +208,39 @@ impl FastEngine {
         });
         self.updates += 1;
         norm
+    }
+}
+
+/// What the passes of all shards of a step share.
+#[derive(Clone, Copy)]
+struct Pass<'a> {
+    model: Model<'a>,
+    dropout: Option<Dropout>,
+    objective: Objective,
+}
+
+impl Pass<'_> {
+    /// Forward and backward pass of a micro-batch, except for the gradient of the word embedding. Returns the seconds
+    /// of the forward pass.
+    fn forward_backward(self, shards: &mut [Shard], batches: &[Batch], gradients: &mut Gradients) -> f64 {
+        let Pass { model, dropout, objective } = self;
+        let forward = shards.par_iter_mut().zip(batches).map(|(shard, batch)| {
+            let start = Instant::now();
+            shard.forward(model, batch, dropout, true);
+            let seconds = start.elapsed().as_secs_f64();
+            shard.head_backward(model, batch, dropout, objective);
+            seconds
+        });
+        // Shards run in parallel, so the mean is the wall-clock time.
+        let seconds = forward.sum::<f64>() / batches.len() as f64;
+        for index in (0..model.config.layers).rev() {
+            shards.par_iter_mut().for_each(|shard| shard.layer_backward(model, index, dropout));
+            gradients.add_layer(model.layout, index, shards);
+        }
+        shards.par_iter_mut().zip(batches).for_each(|(shard, batch)| {
+            shard.embed_backward(model, batch, dropout);
+        });
+        seconds
     }
 }
 

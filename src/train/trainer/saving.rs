@@ -42,7 +42,7 @@ impl Trainer<'_> {
         let (setup, path) = (&self.setup, self.dir()?.join(BEST));
         let write = |folder: &Path| {
             let weights = TensorSource::from_engine(setup.built.engine.as_ref(), ParamState::Weight, "");
-            nn::save_model(folder, &setup.built.config, &setup.labels.names(), &weights)?;
+            nn::save_model(folder, &setup.built.config, &setup.labels, &weights)?;
             setup.tokenizer.save(folder)?;
             write_digests(folder)
         };

@@ -349,6 +349,7 @@ fn run_started(app: &mut App, run: RunState, queue: Option<Queue>) {
         app.runs.set_queue(queue);
     } else {
         app.is_starting = false;
+        app.notice = None;
         live::show_training(app);
     }
 }

@@ -21,9 +21,10 @@ pub(super) fn height(output: &ModelOutput) -> u16 {
 
 /// The label, if there is one, and the number of a prediction.
 pub(super) fn label_and_number(output: &ModelOutput) -> (&str, String) {
-    match output {
-        ModelOutput::Label { label, probability, .. } => (label, format!("{:>5.1} %", 100.0 * probability)),
-        ModelOutput::Score { score, .. } => ("", format!("{score:>7.2}")),
+    match (output, output.most_probable()) {
+        (_, Some((label, probability))) => (label, format!("{:>5.1} %", 100.0 * probability)),
+        (ModelOutput::Score { score, .. }, _) => ("", format!("{score:>7.2}")),
+        _ => ("", String::new()),
     }
 }
 
@@ -33,10 +34,10 @@ pub(super) fn draw(output: &ModelOutput, is_old: bool, theme: Theme, area: Rect,
         output.probabilities().iter().map(|(label, _)| text::width(label)).max().unwrap_or(0).min(24);
     let muted = |role| if is_old { Role::Muted } else { role };
     match output {
-        ModelOutput::Label { label, probabilities, .. } => {
+        ModelOutput::Label { probabilities, .. } | ModelOutput::Labels { probabilities, .. } => {
             for ((other, probability), y) in probabilities.iter().zip(area.y..area.bottom()) {
                 let (text, fill) =
-                    if other == label { (Role::Best, Role::Best) } else { (Role::Text, Role::Bar) };
+                    if output.predicts(other) { (Role::Best, Role::Best) } else { (Role::Text, Role::Bar) };
                 let row = Row { name: fit_width(theme, other, widest), share: Some(f64::from(*probability)) };
                 let number = format!("{:>5.1} %", 100.0 * probability);
                 row.draw(&number, (muted(text), muted(fill)), theme, Rect { y, height: 1, ..area }, buffer);
@@ -70,10 +71,10 @@ pub(super) fn draw_comparison(
         let name = fit_width(theme, name, usize::from(name_width));
         draw_text(buffer, column.x, y, width, &format!("  {name} {number:>8}"), theme.style(Role::Muted));
     };
-    match (output, other) {
-        (ModelOutput::Label { probabilities, .. }, ModelOutput::Label { probabilities: others, .. }) => {
+    match (output.probabilities(), other) {
+        (probabilities @ [_, ..], ModelOutput::Label { .. } | ModelOutput::Labels { .. }) => {
             for ((label, _), y) in probabilities.iter().zip(area.y..area.bottom()) {
-                let found = others.iter().find(|(other, _)| other == label);
+                let found = other.probabilities().iter().find(|(other, _)| other == label);
                 let number = found.map_or(theme.symbol(Symbol::Dash).to_string(), |(_, probability)| {
                     format!("{:>5.1} %", 100.0 * probability)
                 });
