@@ -105,7 +105,8 @@ fn cuda(ordinal: usize) -> Result<DeviceContext> {
 /// Checks the driver, then the compute capability of a GPU, before anything is loaded.
 #[cfg(feature = "cuda")]
 fn check_requirements(ordinal: usize) -> Result<(), String> {
-    use candle_core::cuda_backend::cudarc::driver::{CudaContext, result::DriverError, sys};
+    use candle_core::cuda_backend::cudarc::driver::sys::CUdevice_attribute;
+    use candle_core::cuda_backend::cudarc::driver::{result, result::DriverError, sys};
     let error = |e: DriverError| explain(&first_line(&format!("{e:?}")));
     let mut version = 0;
     #[expect(unsafe_code, reason = "the driver writes to a pointer")]
@@ -113,9 +114,17 @@ fn check_requirements(ordinal: usize) -> Result<(), String> {
     let status = unsafe { sys::cuDriverGetVersion(&raw mut version) };
     status.result().map_err(error)?;
     check_driver(version as u32, env!("GLUE_TUI_CUDA_VERSION"))?;
-    let (major, minor) =
-        CudaContext::new(ordinal).and_then(|context| context.compute_capability()).map_err(error)?;
-    check_capability((major as u32, minor as u32), env!("GLUE_TUI_CUDA_COMPUTE_CAP"))
+    result::init().map_err(error)?;
+    let device = result::device::get(ordinal as i32).map_err(error)?;
+    let attribute = |attribute| {
+        #[expect(unsafe_code, reason = "the driver takes a device handle")]
+        // SAFETY: the handle comes from the driver.
+        let value = unsafe { result::device::get_attribute(device, attribute) };
+        value.map(|value| value as u32).map_err(error)
+    };
+    let major = attribute(CUdevice_attribute::CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR)?;
+    let minor = attribute(CUdevice_attribute::CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MINOR)?;
+    check_capability((major, minor), env!("GLUE_TUI_CUDA_COMPUTE_CAP"))
 }
 
 /// Configures a new CUDA device for use through its single stream; returns the name of the GPU.

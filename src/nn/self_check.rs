@@ -27,7 +27,8 @@ const NEGLIGIBLE: f64 = 0.01;
 pub(crate) struct Tolerance {
     /// Of the loss, relative to the loss or 1.
     loss: f64,
-    /// Of all gradients together, and of their norm: L2 norm of the difference over that of the gradient.
+    /// Of all gradients together, of their norm, and of the logits: L2 norm of the difference over that of the gradient
+    /// or of the logits.
     gradient: f64,
     /// Of the change of all weights in a step, in the same way. AdamW divides by the size of a gradient, so a rounding
     /// error may turn the sign of the change where the gradient is tiny.
@@ -52,6 +53,8 @@ type MakeFast<'a> = dyn Fn() -> Result<(Box<dyn Engine>, &'static str)> + 'a;
 struct Outcome {
     loss: f64,
     gradients: Weights,
+    /// (examples, labels)
+    logits: Array,
     report: StepReport,
     /// Weights after the step.
     weights: Weights,
@@ -120,12 +123,15 @@ fn run(engine: &mut dyn Engine, batch: &Batch, passes: usize) -> Result<Outcome>
     let input = StepInput { batch, step: 0, learning_rate: LEARNING_RATE };
     let (loss, gradients) = engine.gradients(input)?;
     for _ in 1..passes {
+        engine.logits(batch)?;
         // Without changes of the weights, the moments stay proportional to the same gradient.
         engine.step(StepInput { learning_rate: 0.0, ..input })?;
     }
+    let logits = engine.logits(batch)?;
+    let shape = vec![logits.len(), logits.first().map_or(0, Vec::len)];
+    let logits = Array { shape, data: logits.concat() };
     let report = engine.step(input)?;
-    engine.logits(batch)?;
-    Ok(Outcome { loss, gradients, report, weights: engine.weights()? })
+    Ok(Outcome { loss, gradients, logits, report, weights: engine.weights()? })
 }
 
 /// Compares what two engines computed from the weights `before`; returns a note with the largest difference.
@@ -141,6 +147,8 @@ fn compare(
     check("the loss", (found.loss - expected.loss).abs() / expected.loss.abs().max(1.0), tolerance.loss)?;
     let losses = (found.report.loss - expected.loss).abs() / expected.loss.abs().max(1.0);
     check("the loss of the step", losses, tolerance.loss)?;
+    let logits = distance(&found.logits, &expected.logits) / norm([&expected.logits]);
+    check("the output without dropout", logits, tolerance.gradient)?;
     if !found.gradients.keys().eq(expected.gradients.keys()) {
         return Err("the parameters with a gradient differ".into());
     }

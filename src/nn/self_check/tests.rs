@@ -1,14 +1,17 @@
 //! The check with two engines of the CPU, of which one is made wrong.
 
 use super::*;
+use crate::files::ModelFolder;
 use crate::nn::OptimizerConfig;
+use crate::nn::build::{BuildOptions, build};
 use crate::nn::engine_config::{EngineConfig, MicroBatchLimits};
 use crate::nn::fast::FastEngine;
 use crate::nn::load::init_weights;
 use crate::nn::param_specs;
 use crate::nn::plain::PlainEngine;
-use crate::spec::Precision;
+use crate::spec::{DeviceSpec, EngineChoice, Precision, RunSpec, built_in};
 use candle_core::Device;
+use std::path::Path;
 
 const BERT: &str = r#"{"model_type": "bert", "vocab_size": 60, "hidden_size": 24, "num_hidden_layers": 2,
     "num_attention_heads": 2, "intermediate_size": 40, "max_position_embeddings": 64, "type_vocab_size": 2,
@@ -130,6 +133,35 @@ fn wrong_engine_is_not_selected() {
             "{fault:?}: {warning}"
         );
     }
+}
+
+/// Rounding to bf16 is within its tolerance for a real model.
+#[test]
+fn bf16_of_a_pretrained_model_passes() {
+    let Some(folder) = std::env::var_os("GLUE_TUI_MINILM") else {
+        return eprintln!(
+            "SKIPPED: GLUE_TUI_MINILM names no folder of MiniLM, so no pretrained model was checked"
+        );
+    };
+    if !crate::nn::precisions().contains(&"bf16") {
+        return eprintln!("SKIPPED: bf16: this CPU has no avx512_bf16");
+    }
+    let folder = ModelFolder::on_disk(Path::new(&folder));
+    let labels: Vec<String> = ["a", "b"].map(str::to_owned).to_vec();
+    let built = |engine, precision| {
+        let spec = RunSpec { engine, precision, device: DeviceSpec::Cpu, ..built_in("x") };
+        build(&BuildOptions::from_spec(&spec, &folder, &labels)).expect("an engine")
+    };
+    let (mut plain, mut fast) =
+        (built(EngineChoice::Plain, Precision::F32), built(EngineChoice::Fast, Precision::Bf16));
+    assert_eq!(fast.precision, "bf16");
+    let before = plain.engine.weights().expect("weights");
+    let batch = batch(&plain.config, 2);
+    let expected = run(plain.engine.as_mut(), &batch, 1).expect("a step");
+    let found = run(fast.engine.as_mut(), &batch, 3).expect("a step");
+    let note = compare(&found, &expected, &before, Tolerance::of("bf16")).expect("agreement");
+    println!("{note}");
+    compare(&found, &expected, &before, Tolerance::of("f32")).expect_err("bf16 is less precise than f32");
 }
 
 /// A difference in one small tensor is found although it is small beside all gradients.

@@ -3,10 +3,13 @@
 use super::super::engine::CudaEngine;
 use super::super::host::{HostDevice, Operation, host_device};
 use super::*;
+use crate::error::Result;
 use crate::nn::engine::{Engine, OptimizerConfig, StepInput, StepReport, Weights};
 use crate::nn::engine_config::{EngineConfig, MicroBatchLimits};
 use crate::nn::fast::FastEngine;
 use crate::nn::load::init_weights;
+use crate::nn::plain::PlainEngine;
+use crate::nn::self_check::select;
 use crate::nn::{ModelConfig, is_key_bias, param_specs};
 use crate::spec::Precision;
 
@@ -318,6 +321,35 @@ fn training_goes_on_without_graphs() {
     engine.disable_graphs();
     let (has_graphs, found, notes) = train(&mut engine);
     assert!(!has_graphs && found == expected && notes.is_empty(), "{notes:?}");
+}
+
+/// The self-check accepts this engine in every precision, and finds a weight that differs.
+#[test]
+fn self_check_accepts_the_engine() {
+    let Some(device) = host_device() else { return };
+    for (precision, name) in [(Precision::F32, "f32"), (Precision::Tf32, "tf32"), (Precision::Bf16, "bf16")] {
+        let config = TestConfig { precision, max_tokens: 200, ..TestConfig::of(BERT) };
+        let (model, weights, settings) = config.into_parts();
+        let specs = param_specs(&model, config.outputs);
+        let make_reference = || {
+            let settings = EngineConfig { precision: Precision::F32, ..settings };
+            let cpu = candle_core::Device::Cpu;
+            let engine = PlainEngine::new(&model, &specs, &weights, settings, &cpu, None)?;
+            Ok(Box::new(engine) as Box<dyn Engine>)
+        };
+        let fast = |weights: &Weights| -> Result<(Box<dyn Engine>, &'static str)> {
+            let engine = CudaEngine::new(&model, &specs, weights, settings, device.clone())?;
+            let precision = engine.precision();
+            Ok((Box::new(engine), precision))
+        };
+        let selected = select(&model, config.outputs, &weights, &make_reference, &|| fast(&weights));
+        let (_, found, note) = selected.unwrap_or_else(|warning| panic!("{name}: {warning}"));
+        assert_eq!(found, name, "{note}");
+        let mut wrong = weights.clone();
+        let name = "bert.encoder.layer.1.output.dense.weight";
+        wrong.get_mut(name).expect("a tensor").data.iter_mut().for_each(|x| *x *= -1.0);
+        assert!(select(&model, config.outputs, &weights, &make_reference, &|| fast(&wrong)).is_err());
+    }
 }
 
 /// A race between the threads of a block would give different bits in another order.
