@@ -8,6 +8,8 @@
 //! - All values that differ between steps (tokens, learning rate, step) are in device memory, so that a whole step can
 //!   be captured as a CUDA graph for each bucket and run with one launch.
 //!
+//! The kernels of `kernels/plain.cu` belong to [`super::plain`], which launches them on tensors of candle.
+//!
 //! # Files
 //!
 //! From top to bottom; each file uses only those below it.
