@@ -160,6 +160,9 @@ fn one_run_trains_on_each_device() {
     assert!(TrainingLock::shared(runs, DeviceSpec::Cuda(1)).is_none());
 
     // Without its lock, as after a crash of the interface, a device is busy while the run trains.
+    while !is_training(&RunDir::at(&second.run.dir)) {
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    }
     drop(second.lock);
     assert!(start_next(&devices).is_none());
     second.run.send(crate::event::Command::Stop);
