@@ -172,6 +172,25 @@ pub fn catch_library_panic<T>(work: impl FnOnce() -> T) -> Result<T, String> {
     result.map_err(|panic| panic_message(panic.as_ref()).lines().next().unwrap_or_default().to_owned())
 }
 
+/// The error of a panic that was caught: a library that cannot start a thread panics, and everything else is an internal
+/// error.
+pub fn panic_error(panic: &(dyn std::any::Any + Send)) -> Error {
+    let text = panic_message(panic);
+    if is_out_of_resources(&text) {
+        return Error::Device(format!(
+            "the system has no memory or no thread left ({text}); close other programs"
+        ));
+    }
+    Error::Training(format!("internal error: {text}"))
+}
+
+/// Whether the message of a panic is about a thread or memory that the system does not have.
+pub fn is_out_of_resources(text: &str) -> bool {
+    ["Resource temporarily unavailable", "Cannot allocate memory", "failed to spawn thread"]
+        .iter()
+        .any(|part| text.contains(part))
+}
+
 fn join(diagnostics: &[Diagnostic]) -> String {
     diagnostics.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
 }

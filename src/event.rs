@@ -19,7 +19,7 @@ mod usage;
 
 pub use crate::catalog::SplitName;
 pub use command::{Change, Command, TrainingSettings};
-pub use payload::{Eval, Saved, Started, Status, Step};
+pub use payload::{Eval, Saved, SplitDigest, Started, Status, Step};
 pub use probe::{ProbePrediction, ProbeResult};
 pub use progress::{Progress, Unit};
 pub use scores::{ClassScores, Scores};

@@ -3,21 +3,22 @@
 mod evaluation;
 mod output;
 
-pub use evaluation::EvalOptions;
+pub use evaluation::{EvalOptions, EvalRows};
+use evaluation::{custom_spec, match_outputs};
 pub use output::{Attributions, ModelOutput, Prediction, WordAttribution};
 
 use crate::batch::Batch;
-use crate::catalog::ProblemType;
-use crate::data::{Example, Tokenizer, WordEncoding, WordSpan};
+use crate::catalog::{Labels, ProblemType, SplitRole, SplitSpec, Task, task};
+use crate::data::{self, DatasetSource, Example, Tokenizer, WordEncoding, WordSpan};
 use crate::error::{Error, Result};
-use crate::event::Progress;
+use crate::event::{Progress, Scores, SplitName};
 use crate::files::{ModelFolder, check_digests};
 use crate::hub::Hub;
 use crate::machine::start_threads;
 use crate::nn::{self, BuildOptions, Built, Engine, OptimizerConfig};
 use crate::run::{RunDir, find};
 use crate::spec::{DeviceSpec, EngineChoice, Precision, RunSpec};
-use crate::train::{Snapshot, argmax, softmax};
+use crate::train::{Snapshot, add_metrics_from, argmax, evaluate, softmax};
 use std::path::Path;
 use std::sync::atomic::AtomicBool;
 
@@ -140,6 +141,11 @@ impl Predictor {
         self.engine.set_weights(&snapshot.weights)?;
         self.step = Some(snapshot.step);
         Ok(())
+    }
+
+    /// The specification of the run that the model is from, if any.
+    pub fn spec(&self) -> Option<&RunSpec> {
+        self.spec.as_ref()
     }
 
     /// Notes for the user about choices of the engine, one sentence each.
@@ -287,6 +293,114 @@ impl Predictor {
             }
         };
         Ok(Prediction { output, tokens, truncated })
+    }
+
+    /// The names of the outputs. After an evaluation they are those of the task, in its order.
+    pub fn labels(&self) -> &[String] {
+        &self.labels
+    }
+
+    /// The specification of the run of the model, if an evaluation uses only some rows of its data.
+    pub fn subsampled_by(&self, options: &EvalOptions<'_>) -> Option<&RunSpec> {
+        let spec =
+            self.spec.as_ref().filter(|spec| options.task.is_none_or(|task| spec.task.name() == task))?;
+        let has_same_rows = options.data_dir.is_none() || options.data_dir == spec.data_dir.as_deref();
+        let count = match options.split {
+            SplitName::Train => spec.max_train_samples,
+            _ => spec.max_eval_samples,
+        };
+        let is_of_run = options.rows == EvalRows::OfRun && options.set.is_empty() && has_same_rows;
+        (is_of_run && count.is_some()).then_some(spec)
+    }
+
+    /// Evaluates a split of a task. The labels of the model are matched with those of the task by name. The rows are in
+    /// `data_dir`, or else where the specification of the run has them. The validation split includes metrics of the
+    /// extra validation splits, as MNLI's mismatched one.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] for a task or a split that does not suit the model, [`Error::Data`] and [`Error::Hub`] for
+    /// rows that cannot be read.
+    pub fn evaluate(
+        &mut self,
+        options: &EvalOptions<'_>,
+        hub: &Hub,
+        watch: &mut dyn FnMut(Progress),
+    ) -> Result<Scores> {
+        let (task, split) = (self.task(options.task)?, options.split);
+        let custom = custom_spec(self.spec.as_ref(), task, options)?;
+        let labels = match &custom {
+            Some(spec) => {
+                let cancelled = AtomicBool::new(false);
+                let mut context = data::LoadContext { hub, on_progress: watch, cancelled: &cancelled };
+                data::load(DatasetSource::from_spec(spec), &mut context)?.labels
+            }
+            None => self.labels_on(task),
+        };
+        let matched = match_outputs((&self.name, &self.labels), task, &labels, options.label_map)?;
+        nn::permute_outputs(self.engine.as_mut(), &matched.order)?;
+        self.labels = matched.names;
+        self.notes.extend(matched.note);
+        let subsampled = self.subsampled_by(options).cloned();
+        let place = (options.data_dir, custom.as_ref(), subsampled.as_ref());
+        let mut scores = self.evaluate_split(task, split, place, hub, watch)?;
+        let is_extra = |split: &&SplitSpec| split.name.role() == SplitRole::ExtraValidation;
+        for extra in task.splits.iter().filter(is_extra).filter(|_| split == SplitName::Validation) {
+            let other = self.evaluate_split(task, extra.name, place, hub, watch)?;
+            add_metrics_from(&other, extra.name, task, &mut scores);
+        }
+        Ok(scores)
+    }
+
+    /// The labels of `task` for an evaluation of this model; task `custom` has those of the model.
+    fn labels_on(&self, task: &Task) -> Labels {
+        if task.is_custom() { self.labels.clone().into() } else { task.labels.clone() }
+    }
+
+    fn evaluate_split(
+        &mut self,
+        task: &'static Task,
+        split: SplitName,
+        (data_dir, custom, subsampled): (Option<&Path>, Option<&RunSpec>, Option<&RunSpec>),
+        hub: &Hub,
+        watch: &mut dyn FnMut(Progress),
+    ) -> Result<Scores> {
+        let own = custom.or(self.spec.as_ref()).filter(|spec| spec.task.name() == task.name);
+        let own = own.map_or(DatasetSource::for_task(task, None), DatasetSource::from_spec);
+        let own = if subsampled.is_some() { own.subsampled() } else { own };
+        let data_dir = data_dir.or(own.data_dir);
+        let place = DatasetSource { data_dir, labels: Some(&self.labels), ..own };
+        let cancelled = AtomicBool::new(false);
+        let mut context = data::LoadContext { hub, on_progress: watch, cancelled: &cancelled };
+        let rows = data::load_split(place, split, &mut context)?;
+        let rows = match subsampled {
+            Some(spec) => data::subsample_split(spec, split, rows),
+            None => rows,
+        };
+        if rows.is_empty() || rows.iter().any(|row| row.label.is_none()) {
+            return Err(Error::Usage(format!(
+                "the {} split of {} has no labels, so it cannot be evaluated",
+                split.name(),
+                task.name
+            )));
+        }
+        let encoded = self.tokenizer.encode_batch(&rows, watch, &cancelled)?.rows;
+        let mut on_batch = |_: &mut dyn Engine, _: usize| Ok(true);
+        let predictions =
+            evaluate(self.engine.as_mut(), &encoded, self.labels.len(), BATCH_SIZE, &mut on_batch)?;
+        let predictions =
+            predictions.ok_or_else(|| Error::Interrupted("the evaluation was interrupted".into()))?;
+        Ok(predictions.scores(task))
+    }
+
+    /// The task of that name, or the task of the model's run.
+    pub fn task(&self, name: Option<&str>) -> Result<&'static Task> {
+        let name = name.or(self.spec.as_ref().map(|spec| spec.task.name())).ok_or_else(|| {
+            Error::Usage(format!("{} does not have a task; name one with --task", self.name))
+        })?;
+        task(name).ok_or_else(|| {
+            let known: Vec<_> = crate::catalog::TASKS.iter().map(|task| task.name).collect();
+            Error::Usage(format!("unknown task {name}; the tasks are {}", known.join(", ")))
+        })
     }
 }
 

@@ -1,9 +1,13 @@
 //! Task `custom` through the binary: files in every format, from `check` to an exported model.
 
-use parquet::data_type::{ByteArray, ByteArrayType};
+use parquet::basic::{BrotliLevel, Compression, GzipLevel, ZstdLevel};
+use parquet::data_type::{ByteArray, ByteArrayType, Int32Type, Int64Type};
+use parquet::file::metadata::KeyValue;
+use parquet::file::properties::WriterProperties;
 use parquet::file::writer::SerializedFileWriter;
 use parquet::schema::parser::parse_message_type;
 use serde_json::{Value, json};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::Arc;
@@ -110,6 +114,28 @@ fn json_lines(rows: &[(String, usize)]) -> String {
         .collect()
 }
 
+fn json_array(rows: &[(String, usize)]) -> String {
+    let rows: Vec<Value> =
+        rows.iter().map(|(text, class)| json!({"label": LABELS[*class], "text": text})).collect();
+    serde_json::to_string_pretty(&json!({ "data": rows })).unwrap()
+}
+
+fn semicolons(rows: &[(String, usize)]) -> String {
+    let row =
+        |(text, class): &(String, usize)| format!("\"{}\";{}\n", text.replace('"', "\"\""), LABELS[*class]);
+    format!("text;label\n{}", rows.iter().map(row).collect::<String>())
+}
+
+fn gzip(bytes: &[u8]) -> Vec<u8> {
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+    encoder.write_all(bytes).unwrap();
+    encoder.finish().unwrap()
+}
+
+fn utf16(text: &str) -> Vec<u8> {
+    text.encode_utf16().flat_map(u16::to_le_bytes).collect()
+}
+
 fn write_parquet(path: &Path, rows: &[(String, usize)]) {
     let schema = "message schema { OPTIONAL BYTE_ARRAY text (UTF8); OPTIONAL BYTE_ARRAY label (UTF8); }";
     let file = std::fs::File::create(path).unwrap();
@@ -178,11 +204,18 @@ type Writer = (&'static str, fn(&Path, &[(String, usize)]));
 
 #[test]
 fn every_format_gives_the_same_training() {
-    let writers: [Writer; 4] = [
+    let writers: [Writer; 9] = [
         ("csv", |path, rows| std::fs::write(path, csv(rows)).unwrap()),
         ("tsv", |path, rows| std::fs::write(path, tsv(rows)).unwrap()),
         ("jsonl", |path, rows| std::fs::write(path, json_lines(rows)).unwrap()),
         ("parquet", write_parquet),
+        ("json", |path, rows| std::fs::write(path, json_array(rows)).unwrap()),
+        ("csv.gz", |path, rows| std::fs::write(path, gzip(csv(rows).as_bytes())).unwrap()),
+        ("jsonl.zst", |path, rows| {
+            std::fs::write(path, zstd::encode_all(json_lines(rows).as_bytes(), 3).unwrap()).unwrap();
+        }),
+        ("semicolon.csv", |path, rows| std::fs::write(path, semicolons(rows)).unwrap()),
+        ("utf16.csv", |path, rows| std::fs::write(path, utf16(&csv(rows))).unwrap()),
     ];
     let scores = writers.map(|(extension, write)| {
         let workspace =
@@ -258,8 +291,157 @@ fn check_reports_errors_with_their_position() {
         "{stray}"
     );
     let kind = experiments("[experiment.own]\ntask = \"custom\"\ntrain_file = \"rows.xlsx\"\n");
-    assert!(
-        kind.contains("experiments.toml:3:14: `train_file`: `rows.xlsx` has an unknown extension"),
-        "{kind}"
+    let problem = "experiments.toml:3:14: `train_file`: `rows.xlsx` is a workbook of a spreadsheet; save the sheet as CSV";
+    assert!(kind.contains(problem), "{kind}");
+}
+
+#[test]
+fn check_prints_labels_with_line_feeds_as_comments() {
+    let workspace = Workspace::new("train_file = \"train.csv\"\n");
+    let rows =
+        (0..20).map(|row| format!("a {row},\"x\n[experiment.evil]\"\nb {row},y\n")).collect::<String>();
+    workspace.write("train.csv", &format!("text,label\n{rows}"));
+    let checked = workspace.stdout(&["check"]);
+    assert!(checked.contains("# 2 classes in column label: x\\n[experiment.evil], y"), "{checked}");
+    workspace.write("experiments.toml", &checked);
+    assert_eq!(workspace.stdout(&["check"]), checked, "the output is an experiments file");
+}
+
+#[test]
+fn evaluation_of_a_run_uses_its_rows() {
+    let workspace = Workspace::new("train_file = \"train.csv\"\nvalidation_file = \"dev.csv\"\n");
+    workspace.write("train.csv", &csv(&rows(2)));
+    workspace.write("dev.csv", &csv(&rows(1)));
+    let dir = workspace.train(&["max_steps=2", "max_eval_samples=7", "seed=3"]);
+    let validation = &read_json(&dir.join("summary.json"))["validation"];
+    let output = workspace.run(&["eval", name_of(&dir)]);
+    let scores: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!((&scores["examples"], &scores["max_eval_samples"]), (&json!(7), &json!(7)));
+    assert_eq!(&scores["accuracy"], &validation["accuracy"]);
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert!(stderr.contains("the rows that the run used (max_eval_samples = 7, seed = 3)"), "{stderr}");
+    let all = workspace.json(&["eval", name_of(&dir), "--all-rows"]);
+    assert_eq!((&all["examples"], &all["max_eval_samples"]), (&json!(45), &Value::Null));
+}
+
+#[test]
+fn resume_on_changed_data_is_refused_unless_it_is_accepted() {
+    let workspace = Workspace::new("train_file = \"train.csv\"\n");
+    workspace.write("train.csv", &csv(&rows(2)));
+    let dir = workspace.train(SHORT_TRAINING);
+    let name = name_of(&dir);
+    let summary = read_json(&dir.join("summary.json"));
+    let events = std::fs::read_to_string(dir.join("events.jsonl")).unwrap();
+    let started: Value = serde_json::from_str(events.lines().next().unwrap()).unwrap();
+    assert_eq!(started["data"]["train"]["rows"], 81);
+    assert_eq!(started["data"]["validation"]["sha256"].as_str().unwrap().len(), 64);
+    workspace.stdout(&["train", "--resume", name]);
+    let mut more = rows(2);
+    more.push(("the film again".into(), 0));
+    workspace.write("train.csv", &csv(&more));
+    let refused = workspace.error(3, &["train", "--resume", name]);
+    let expected = "train.csv: the data changed: it has 91 rows, and the run was trained on 90";
+    assert!(refused.contains(expected) && refused.contains("--accept-changed-data"), "{refused}");
+    assert_eq!(read_json(&dir.join("summary.json"))["status"], summary["status"], "the run stays as it is");
+    more.pop();
+    more[0].0.push('!');
+    workspace.write("train.csv", &csv(&more));
+    let refused = workspace.error(3, &["train", "--resume", name]);
+    assert!(refused.contains("its 90 rows differ from those"), "{refused}");
+    workspace.stdout(&["train", "--resume", name, "--accept-changed-data"]);
+    workspace.stdout(&["train", "--resume", name]);
+    let log = std::fs::read_to_string(dir.join("log.txt")).unwrap();
+    assert!(log.contains("resumes on changed data"), "{log}");
+}
+
+/// A Parquet file with texts and whole numbers as labels, compressed and with metadata.
+fn write_labeled_parquet(path: &Path, texts: &[ByteArray], labels: &[i64], properties: WriterProperties) {
+    let schema =
+        "message schema { OPTIONAL BYTE_ARRAY text (UTF8); OPTIONAL INT64 label; OPTIONAL INT32 extra; }";
+    let schema = Arc::new(parse_message_type(schema).unwrap());
+    let file = std::fs::File::create(path).unwrap();
+    let mut writer = SerializedFileWriter::new(file, schema, Arc::new(properties)).unwrap();
+    let mut group = writer.next_row_group().unwrap();
+    let is_defined = vec![1; texts.len()];
+    let mut column = group.next_column().unwrap().unwrap();
+    column.typed::<ByteArrayType>().write_batch(texts, Some(&is_defined), None).unwrap();
+    column.close().unwrap();
+    let mut column = group.next_column().unwrap().unwrap();
+    column.typed::<Int64Type>().write_batch(labels, Some(&is_defined), None).unwrap();
+    column.close().unwrap();
+    let mut column = group.next_column().unwrap().unwrap();
+    column.typed::<Int32Type>().write_batch(&[], Some(&vec![0; texts.len()]), None).unwrap();
+    column.close().unwrap();
+    group.close().unwrap();
+    writer.close().unwrap();
+}
+
+#[test]
+fn parquet_has_class_names_and_every_codec() {
+    let texts: Vec<ByteArray> = (0..40).map(|row| ByteArray::from(format!("row {row}").as_str())).collect();
+    let labels: Vec<i64> = (0..40).map(|row| row % 2).collect();
+    let features = json!({"info": {"features": {
+        "text": {"dtype": "string", "_type": "Value"},
+        "label": {"names": ["splendid", "awful"], "_type": "ClassLabel"},
+    }}});
+    let metadata = vec![KeyValue::new("huggingface".to_string(), features.to_string())];
+    for compression in [
+        Compression::UNCOMPRESSED,
+        Compression::SNAPPY,
+        Compression::GZIP(GzipLevel::default()),
+        Compression::ZSTD(ZstdLevel::default()),
+        Compression::LZ4,
+        Compression::LZ4_RAW,
+        Compression::BROTLI(BrotliLevel::default()),
+    ] {
+        let workspace = Workspace::new("train_file = \"a.parquet\"\nvalidation_file = \"dev.csv\"\n");
+        workspace.write("dev.csv", "text,label\na,awful\nb,splendid\n");
+        let properties = WriterProperties::builder()
+            .set_compression(compression)
+            .set_key_value_metadata(Some(metadata.clone()));
+        write_labeled_parquet(&workspace.path("a.parquet"), &texts, &labels, properties.build());
+        let checked = workspace.stdout(&["check", "own"]);
+        assert!(checked.contains("# 2 classes in column label: splendid, awful"), "{compression}: {checked}");
+    }
+}
+
+#[test]
+fn parquet_that_expands_is_read_in_little_memory() {
+    let workspace = Workspace::new("train_file = \"a.parquet\"\n");
+    let text = ByteArray::from("long ".repeat(200_000).as_str());
+    let texts = vec![text; 1_500];
+    let labels: Vec<i64> = (0..1_500).map(|row| row % 2).collect();
+    let properties = WriterProperties::builder().set_compression(Compression::ZSTD(ZstdLevel::default()));
+    write_labeled_parquet(&workspace.path("a.parquet"), &texts, &labels, properties.build());
+    assert!(std::fs::metadata(workspace.path("a.parquet")).unwrap().len() < 1 << 20);
+    let dir = workspace.train(&["max_steps=1", "max_train_samples=8", "max_eval_samples=4"]);
+    let events = std::fs::read_to_string(dir.join("events.jsonl")).unwrap();
+    let started: Value =
+        serde_json::from_str(events.lines().find(|line| line.contains("started")).unwrap()).unwrap();
+    assert_eq!(
+        (&started["data"]["train"]["rows"], &started["data"]["train"]["total_rows"]),
+        (&json!(8), &json!(1350))
     );
+    let peak = events
+        .lines()
+        .filter_map(|line| serde_json::from_str::<Value>(line).ok()?["process_memory"].as_u64())
+        .max();
+    assert!(peak.is_none_or(|peak| peak < 1 << 30), "{peak:?}");
+}
+
+#[test]
+fn damaged_parquet_is_named_as_such() {
+    let workspace = Workspace::new("train_file = \"a.parquet\"\n");
+    let error = |bytes: &[u8]| {
+        std::fs::write(workspace.path("a.parquet"), bytes).unwrap();
+        workspace.error(3, &["check"])
+    };
+    write_parquet(&workspace.path("a.parquet"), &rows(1));
+    let bytes = std::fs::read(workspace.path("a.parquet")).unwrap();
+    let torn = error(&bytes[..bytes.len() - 9]);
+    assert!(
+        torn.contains("a.parquet: is not valid Parquet") && torn.contains("incomplete or damaged"),
+        "{torn}"
+    );
+    assert!(error(b"text,label\na,b\n").contains("is not a Parquet file: it does not begin with PAR1"));
 }

@@ -266,6 +266,8 @@ fn any_text(key: &Key) -> BoxedStrategy<String> {
         }
         ValueKind::LabelMap => "[a-z]{1,5}=[a-z]{1,5}".boxed(),
         ValueKind::Device => "auto|cpu|metal|cuda:[0-9]".boxed(),
+        ValueKind::Boolean => "true|false".boxed(),
+        ValueKind::Text if key.name == "delimiter" => "[,;|:]|tab".boxed(),
         ValueKind::Choice(_) | ValueKind::Task => {
             prop::sample::select(key.choices().unwrap()).prop_map(str::to_owned).boxed()
         }

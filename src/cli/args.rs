@@ -114,6 +114,9 @@ pub struct TrainArgs {
     /// Resume a run from its latest checkpoint
     #[arg(long, value_name = "RUN")]
     pub resume: Option<String>,
+    /// Resume also if the rows of the run's data changed
+    #[arg(long, requires = "resume")]
+    pub accept_changed_data: bool,
     /// Replay a run from its start, with its mid-run changes
     #[arg(long, value_name = "RUN", conflicts_with = "resume")]
     pub replay: Option<String>,
@@ -193,6 +196,9 @@ pub struct EvalArgs {
     /// Read the files of the task from this folder [default: that of the run, or else the hub]
     #[arg(long, value_name = "DIR")]
     pub data_dir: Option<PathBuf>,
+    /// Evaluate every row of the split, also if the run used only max_eval_samples of them
+    #[arg(long)]
+    pub all_rows: bool,
     /// Labels of the model and those of the task that they stand for, where the names differ
     #[arg(long, value_name = "A=B,…", value_parser = LabelMap::from_str)]
     pub label_map: Option<LabelMap>,
@@ -211,8 +217,20 @@ pub struct PredictArgs {
     /// Second text of a pair
     pub text_b: Option<String>,
     /// Print word attributions: the contribution of each word to the logit, by integrated gradients
-    #[arg(long)]
+    #[arg(long, conflicts_with = "input")]
     pub explain: bool,
+    /// Classify the rows of a file: CSV, TSV, JSON Lines or Parquet
+    #[arg(long, value_name = "FILE", conflicts_with = "text")]
+    pub input: Option<PathBuf>,
+    /// Write a copy of the file with the predictions as columns; - is standard output [default: -]
+    #[arg(long, value_name = "FILE", requires = "input")]
+    pub output: Option<PathBuf>,
+    /// Column of the text in the file [default: that of the run, or else as in training]
+    #[arg(long, value_name = "NAME", requires = "input")]
+    pub text_column: Option<String>,
+    /// Column of the second text of a pair
+    #[arg(long, value_name = "NAME", requires = "input")]
+    pub text_pair_column: Option<String>,
 }
 
 /// The arguments of `export`.

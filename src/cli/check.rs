@@ -7,6 +7,7 @@ use crate::data::{self, DatasetSource, LoadContext};
 use crate::error::Result;
 use crate::hub::Hub;
 use crate::spec::{Experiments, RunSpec, assignments, to_toml};
+use crate::text::escaped;
 use std::sync::atomic::AtomicBool;
 
 pub(super) fn check(global: &GlobalArgs, args: &CheckArgs) -> Result<()> {
@@ -54,7 +55,8 @@ fn check_spec(spec: &RunSpec) -> Result<(RunSpec, Vec<String>)> {
 }
 
 fn comments(notes: &[String]) -> String {
-    notes.iter().map(|note| format!("# {note}\n")).collect::<Vec<_>>().concat()
+    // A line feed in a class name would end the comment.
+    notes.iter().map(|note| format!("# {}\n", escaped(note))).collect::<Vec<_>>().concat()
 }
 
 /// The name as a TOML key: in quotes when it has characters that a bare key cannot have.

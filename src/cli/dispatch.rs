@@ -3,7 +3,7 @@
 use super::args::{CliCommand, GlobalArgs};
 use super::keys::KeymapExport;
 use super::{attach, bench, check, control, doctor, eval, export, keys, output, predict, runs, train};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, is_out_of_resources, panic_error};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// Runs a command. `keymap` exports the key bindings of the interface, which this layer does not depend on.
@@ -14,12 +14,17 @@ pub fn run(global: &GlobalArgs, command: CliCommand, keymap: KeymapExport) -> Re
     std::panic::set_hook(Box::new(|panic| {
         let position = panic.location().map_or(String::new(), |at| format!(" ({}:{})", at.file(), at.line()));
         let text = panic.payload_as_str().unwrap_or("no message");
+        // It is reported as an error of the system.
+        if is_out_of_resources(text) {
+            return;
+        }
         output::stderr_line(format!("glue-tui: internal error: {text}{position}"));
     }));
     log_to_stderr();
     let result = catch_unwind(AssertUnwindSafe(|| dispatch(global, command, keymap)));
-    result.unwrap_or_else(|_| {
-        Err(Error::Training("this is a bug in glue-tui; please report it with the line above".into()))
+    result.unwrap_or_else(|panic| match panic_error(panic.as_ref()) {
+        error @ Error::Device(_) => Err(error),
+        _ => Err(Error::Training("this is a bug in glue-tui; please report it with the line above".into())),
     })
 }
 

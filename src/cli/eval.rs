@@ -7,7 +7,7 @@ use crate::catalog::{LabelMap, ProblemType};
 use crate::error::Result;
 use crate::event::SplitName;
 use crate::hub::Hub;
-use crate::predict::{EvalOptions, Predictor};
+use crate::predict::{EvalOptions, EvalRows, Predictor};
 use serde_json::{Value, json};
 
 pub(super) fn eval(global: &GlobalArgs, args: &EvalArgs) -> Result<()> {
@@ -24,13 +24,26 @@ pub(super) fn eval(global: &GlobalArgs, args: &EvalArgs) -> Result<()> {
         data_dir: args.data_dir.as_deref(),
         label_map: args.label_map.as_ref().unwrap_or(&no_map),
         set: &args.set,
+        rows: if args.all_rows { EvalRows::All } else { EvalRows::OfRun },
     };
+    let limit = predictor.subsampled_by(&options).and_then(|spec| match split {
+        SplitName::Train => Some(("max_train_samples", spec.max_train_samples?, spec.seed)),
+        _ => Some(("max_eval_samples", spec.max_eval_samples?, spec.seed)),
+    });
+    if let Some((key, count, seed)) = limit {
+        output::stderr_line(format!(
+            "evaluates the rows that the run used ({key} = {count}, seed = {seed}); --all-rows evaluates every row"
+        ));
+    }
     let scores = predictor.evaluate(&options, &hub, &mut |progress| display.show(&progress));
     display.clear();
     predictor.notes().iter().for_each(output::stderr_line);
     let mut object = json!({ "model": args.model, "task": task.name, "split": split.name() });
     if let (Value::Object(object), Value::Object(scores)) = (&mut object, json!(scores?)) {
         object.extend(scores);
+        if let Some((key, count, _)) = limit {
+            object.insert(key.into(), json!(count));
+        }
         if predictor.problem_type() != ProblemType::Regression {
             object.insert("labels".into(), json!(predictor.labels()));
         }

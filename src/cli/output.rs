@@ -10,7 +10,7 @@ use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
 
 /// The name of stdout in errors.
-const STDOUT: &str = "standard output";
+pub(super) const STDOUT: &str = "standard output";
 
 /// Writes a line to stdout and flushes it. Control characters are escaped for a terminal, and kept for a pipe or
 /// file.

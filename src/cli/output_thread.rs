@@ -60,7 +60,7 @@ mod tests {
         });
         assert_eq!(slow.unwrap().wait(&is_interrupted), Some(7));
         is_interrupted.store(true, Ordering::SeqCst);
-        let stuck = OutputThread::start(|| std::thread::sleep(Duration::from_secs(60)));
+        let stuck = OutputThread::start(|| std::thread::sleep(Duration::from_mins(1)));
         let start = Instant::now();
         assert_eq!(stuck.unwrap().wait(&is_interrupted), None);
         assert!(start.elapsed() < Duration::from_secs(30));

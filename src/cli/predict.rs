@@ -1,6 +1,7 @@
 //! `predict`: one JSON object per text, from the command line or from the lines of standard input.
 
 mod lines;
+mod table;
 
 use super::args::{GlobalArgs, PredictArgs};
 use super::output;
@@ -16,6 +17,9 @@ pub(super) fn predict(global: &GlobalArgs, args: &PredictArgs) -> Result<()> {
     let hub = Hub::from_env();
     let mut predictor = Predictor::open(&args.model, &global.runs_dir, &hub, device)?;
     predictor.notes().iter().for_each(output::stderr_line);
+    if let Some(input) = &args.input {
+        return table::predict_table(&mut predictor, args, input);
+    }
     match &args.text {
         Some(text) => {
             let input = (text.clone(), args.text_b.clone());

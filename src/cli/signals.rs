@@ -49,7 +49,7 @@ pub(super) fn stop_on_signals(handle: Handle, lines: Sender<String>) -> Result<A
         }
     };
     let thread = std::thread::Builder::new().name("signals".into()).spawn(handle_signals);
-    thread.map_err(|e| Error::Training(format!("cannot start the signal thread: {e}")))?;
+    thread.map_err(|e| Error::Device(format!("cannot start the signal thread: {e}")))?;
     Ok(is_interrupted)
 }
 

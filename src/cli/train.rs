@@ -25,7 +25,8 @@ const INTERRUPTED: u8 = 130;
 pub(super) fn train(global: &GlobalArgs, args: &TrainArgs) -> Result<()> {
     let overrides = overrides(global, args);
     let start = if let Some(run) = &args.resume {
-        Start::Resume(unchanged_run_dir(global, args, run, &overrides)?)
+        let dir = unchanged_run_dir(global, args, run, &overrides)?;
+        if args.accept_changed_data { Start::ResumeOnChangedData(dir) } else { Start::Resume(dir) }
     } else if let Some(run) = &args.replay {
         Start::Replay(unchanged_run_dir(global, args, run, &overrides)?)
     } else {

@@ -2,7 +2,8 @@
 
 use crate::batch::Label;
 use crate::catalog::{Labels, SplitName};
-use crate::rng::Rng;
+use crate::rng::{Rng, Stream};
+use crate::spec::RunSpec;
 use crate::text::plural;
 use std::collections::BTreeMap;
 
@@ -17,6 +18,15 @@ pub struct Example {
     pub label: Option<Label>,
 }
 
+impl Example {
+    /// The memory that the row takes in a list of rows, in bytes.
+    pub(super) fn memory(&self) -> u64 {
+        // An allocation takes at least 32 bytes with the bookkeeping of the allocator.
+        let text = |text: &String| if text.is_empty() { 0 } else { (text.len() as u64 + 16).max(32) };
+        size_of::<Example>() as u64 + text(&self.text) + self.text_pair.as_ref().map_or(0, text)
+    }
+}
+
 /// The splits of a task.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Dataset {
@@ -26,6 +36,9 @@ pub struct Dataset {
     pub splits: BTreeMap<SplitName, Vec<Example>>,
     /// Notes for the log of a run on this dataset, such as the number of skipped rows.
     pub notes: Vec<String>,
+    /// Number of rows of each split before rows are chosen by `max_train_samples` and `max_eval_samples`, where reading
+    /// has left out the others.
+    pub total_rows: BTreeMap<SplitName, usize>,
     /// The commit of the dataset on the hub, if it was read from there.
     pub commit: Option<String>,
 }
@@ -73,19 +86,41 @@ pub(super) struct SplitRows {
 /// A random choice of `count` rows in their original order, drawn with `rng` at the coordinate `major`. All rows if
 /// there are no more than `count`, or without a count.
 pub fn subsample(rows: Vec<Example>, count: Option<usize>, rng: &Rng, major: u32) -> Vec<Example> {
-    let Some(count) = count.filter(|count| *count < rows.len()) else { return rows };
-    let mut chosen = rng.permutation(major, 0, rows.len());
-    chosen.truncate(count);
-    chosen.sort_unstable();
+    let Some(chosen) = chosen_rows(rows.len(), count, rng, major) else { return rows };
     let mut chosen = chosen.into_iter().peekable();
     let is_chosen = |(index, row)| chosen.next_if_eq(&index).map(|_| row);
     rows.into_iter().enumerate().filter_map(is_chosen).collect()
 }
 
+/// The indices of the rows that [`subsample`] chooses of `len`; `None` for all.
+fn chosen_rows(len: usize, count: Option<usize>, rng: &Rng, major: u32) -> Option<Vec<usize>> {
+    let count = count.filter(|count| *count < len)?;
+    let mut chosen = rng.permutation(major, 0, len);
+    chosen.truncate(count);
+    chosen.sort_unstable();
+    Some(chosen)
+}
+
+/// The indices of the rows that `spec` chooses of the `len` rows of a split with its seed; `None` for all.
+pub(super) fn subsample_indices(spec: &RunSpec, name: SplitName, len: usize) -> Option<Vec<usize>> {
+    let split = spec.task().split(name)?;
+    chosen_rows(len, max_samples(spec, name), &Rng::new(spec.seed, Stream::Sample), split.sample_key)
+}
+
+/// The rows that `spec` chooses of a split with its seed.
+pub fn subsample_split(spec: &RunSpec, name: SplitName, rows: Vec<Example>) -> Vec<Example> {
+    let Some(split) = spec.task().split(name) else { return rows };
+    subsample(rows, max_samples(spec, name), &Rng::new(spec.seed, Stream::Sample), split.sample_key)
+}
+
+/// The number of rows of a split that `spec` uses.
+fn max_samples(spec: &RunSpec, name: SplitName) -> Option<usize> {
+    if name == SplitName::Train { spec.max_train_samples } else { spec.max_eval_samples }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::rng::Stream;
 
     fn rows(n: usize) -> Vec<Example> {
         (0..n).map(|i| Example { text: i.to_string(), ..Example::default() }).collect()

@@ -5,8 +5,11 @@
 
 mod custom;
 mod dataset;
+mod digest;
 mod find;
+mod input_table;
 mod load;
+mod new_column;
 pub mod order;
 mod read;
 mod source;
@@ -15,8 +18,10 @@ mod tokenizer;
 mod wordpiece_cache;
 
 pub use custom::infer_columns;
-pub use dataset::{Dataset, Example, subsample};
+pub use dataset::{Dataset, Example, subsample, subsample_split};
+pub use input_table::{InputTable, TextColumns};
 pub use load::{load, load_split};
+pub use new_column::{NewColumn, NewValues, unique_names};
 pub use source::{DatasetSource, LoadContext};
 pub use statistics::{LengthHistogram, SplitStatistics, text_set};
 pub use tokenizer::{Tokenized, Tokenizer, WordEncoding, WordSpan};

@@ -19,17 +19,25 @@ pub struct DatasetSource<'a> {
     pub spec: Option<&'a RunSpec>,
     /// The class names of task `custom`, if they are not to be read from its training file.
     pub labels: Option<&'a [String]>,
+    /// Whether rows that `max_train_samples` and `max_eval_samples` of the specification do not choose may be left out.
+    /// [`subsample`](super::subsample) of the remaining ones changes nothing.
+    pub is_subsampled: bool,
 }
 
 impl<'a> DatasetSource<'a> {
     /// The dataset of a task other than `custom`.
     pub fn for_task(task: &'static Task, data_dir: Option<&'a Path>) -> Self {
-        DatasetSource { task, data_dir, spec: None, labels: None }
+        DatasetSource { task, data_dir, spec: None, labels: None, is_subsampled: false }
     }
 
     /// The dataset of a specification.
     pub fn from_spec(spec: &'a RunSpec) -> Self {
         DatasetSource { spec: Some(spec), ..DatasetSource::for_task(spec.task(), spec.data_dir.as_deref()) }
+    }
+
+    /// The same dataset with only the rows that its specification chooses.
+    pub fn subsampled(self) -> Self {
+        DatasetSource { is_subsampled: true, ..self }
     }
 
     /// The specification that names the files, if the task is `custom`.

@@ -5,6 +5,7 @@ use super::usage::Usage;
 use crate::catalog::SplitName;
 use crate::spec::RunSpec;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 /// The properties of a run that are known before its first step.
@@ -28,6 +29,9 @@ pub struct Started {
     pub labels: Vec<String>,
     /// Rows of the training, validation and test split; 0 without a labeled test split.
     pub rows: [usize; 3],
+    /// The rows of each split, to notice on resume that the data changed; empty in logs of version 0.1.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub data: BTreeMap<SplitName, SplitDigest>,
     /// Number of trainable parameters.
     pub trainable_parameters: u64,
     /// Upper bound of the memory of the training in bytes, if the engine can compute it.
@@ -36,6 +40,17 @@ pub struct Started {
     /// Operations per second of matrix products alone on this machine, if measured.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub product_rate: Option<f64>,
+}
+
+/// The rows of a split that a run uses.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SplitDigest {
+    /// Number of rows that are used.
+    pub rows: u64,
+    /// Number of rows of the split, of which `max_train_samples` or `max_eval_samples` choose some.
+    pub total_rows: u64,
+    /// SHA-256 of the texts and labels of the rows that are used, in hexadecimal.
+    pub sha256: String,
 }
 
 /// The optimizer steps since the previous event of this kind.

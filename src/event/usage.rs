@@ -79,8 +79,8 @@ impl Usage {
         for (stage, seconds) in &other.seconds {
             self.spend(*stage, *seconds);
         }
-        self.tokens += other.tokens;
-        self.computed_tokens += other.computed_tokens;
+        self.tokens = self.tokens.saturating_add(other.tokens);
+        self.computed_tokens = self.computed_tokens.saturating_add(other.computed_tokens);
         self.operations += other.operations;
     }
 

@@ -26,6 +26,9 @@ pub fn hf(run: &Path, to: &Path) -> Result<u64> {
     check_digests(&best)?;
     let spec = dir.spec()?;
     let card = model_card(&spec, dir.summary().as_ref());
+    if let Some(parent) = to.parent().filter(|parent| !parent.as_os_str().is_empty()) {
+        std::fs::create_dir_all(parent).map_err(Error::writing(parent))?;
+    }
     write_dir_atomic(to, |folder| {
         for entry in std::fs::read_dir(&best).map_err(Error::reading(&best))? {
             let path = entry.map_err(Error::reading(&best))?.path();

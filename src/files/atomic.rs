@@ -91,16 +91,17 @@ pub fn remove_leftovers(folder: &Path) -> Result<()> {
         let path = entry.map_err(Error::reading(folder))?.path();
         let name = file_name(&path);
         let Some(name) = name.strip_prefix('.') else { continue };
-        if let Some(name) = name.strip_suffix(".old") {
-            let target = folder.join(name);
-            recover(&target, &path).map_err(Error::writing(&target))?;
-            remove_folder(&path)?;
-        } else if name.ends_with(".new") && path.is_dir() {
-            remove_folder(&path)?;
-        } else if (name.ends_with(TEMPORARY) || name.starts_with("tmp") || name.ends_with(".link"))
-            && !path.is_dir()
-        {
-            std::fs::remove_file(&path).map_err(Error::writing(&path))?;
+        match (name.rsplit_once('.'), path.is_dir()) {
+            (Some((target, "old")), _) => {
+                let target = folder.join(target);
+                recover(&target, &path).map_err(Error::writing(&target))?;
+                remove_folder(&path)?;
+            }
+            (Some((_, "new")), true) => remove_folder(&path)?,
+            (Some((_, "tmp" | "link")), false) => remove_file(&path)?,
+            // Temporary files of earlier versions.
+            (None, false) if name.starts_with("tmp") => remove_file(&path)?,
+            _ => {}
         }
     }
     Ok(())
@@ -160,6 +161,10 @@ fn file_name(path: &Path) -> String {
 
 fn parent(path: &Path) -> &Path {
     path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
+fn remove_file(path: &Path) -> Result<()> {
+    std::fs::remove_file(path).map_err(Error::writing(path))
 }
 
 fn remove_folder(path: &Path) -> Result<()> {

@@ -48,11 +48,10 @@ pub fn check_digests(folder: &Path) -> Result<()> {
             return Err(Error::data(file, None, "is missing"));
         }
         if sha256(&file)? != digest {
-            return Err(Error::data(
-                file,
-                None,
-                format!("is damaged: it does not match its digest in {DIGESTS}"),
-            ));
+            let problem = format!(
+                "is damaged: it does not match its digest in {DIGESTS}, which you can delete if you changed the file"
+            );
+            return Err(Error::data(file, None, problem));
         }
     }
     Ok(())

@@ -4,7 +4,7 @@
 
 use super::repo::Repo;
 use crate::error::{Error, Result};
-use crate::files::write_atomic;
+use crate::files::{remove_leftovers, write_atomic};
 use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
 
@@ -53,6 +53,12 @@ impl Cache {
     /// The path of the blob with that digest.
     pub(super) fn blob(&self, digest: &str) -> PathBuf {
         self.folder.join("blobs").join(digest)
+    }
+
+    /// Removes what killed processes left of small files. Only for the process that holds the lock of the cache.
+    pub(super) fn remove_leftovers(&self) -> Result<()> {
+        let folders = ["refs", ".glue-tui/listings", ".glue-tui/verified"];
+        folders.iter().try_for_each(|folder| remove_leftovers(&self.folder.join(folder)))
     }
 
     /// Links the file of a commit to its blob. Returns the path of the file.

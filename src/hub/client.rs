@@ -165,6 +165,7 @@ impl Hub {
             Error::Write { path, source } => unwritable(repo, &path, &source),
             other => other,
         })?;
+        cache.remove_leftovers()?;
         // Another process may have downloaded the files while this one waited for the lock.
         if let Ok(snapshot) =
             find_verified(&self.config, &cache, revision, selection, on_progress, cancelled)?

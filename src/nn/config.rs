@@ -170,6 +170,14 @@ impl ModelConfig {
         }
     }
 
+    /// The Transformers class that the weights are of, if its head is not one for whole texts, although it can have the
+    /// same tensors.
+    pub(super) fn other_head(&self) -> Option<&str> {
+        const OTHERS: [&str; 3] = ["ForTokenClassification", "ForMultipleChoice", "ForQuestionAnswering"];
+        let class = self.raw.get("architectures")?.as_array()?.first()?.as_str()?;
+        OTHERS.iter().any(|other| class.ends_with(other)).then_some(class)
+    }
+
     /// Width of one attention head.
     pub fn head_size(&self) -> usize {
         self.hidden / self.heads

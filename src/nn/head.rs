@@ -33,6 +33,9 @@ pub(super) fn head_for(
     let Some(label_map) = label_map else {
         return Ok((if outputs == task.len() { Head::Keep } else { Head::Replace }, None));
     };
+    if let Some(class) = config.other_head() {
+        return is_new(format!("that of the model is for another purpose ({class})"));
+    }
     match (outputs, task.len()) {
         (1, 1) => return Ok((Head::Keep, None)),
         (1, labels) => {
@@ -58,6 +61,46 @@ pub(super) fn head_for(
         LabelMatch::ByName(order) | LabelMatch::Assumed { outputs: order, .. } => {
             let is_same = order.iter().enumerate().all(|(label, output)| label == *output);
             Ok((if is_same { Head::Keep } else { Head::Permute(order) }, note))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn head(keys: &str, outputs: usize, task: &[&str]) -> (Head, Option<String>) {
+        let sizes = r#""model_type": "bert", "vocab_size": 9, "hidden_size": 4, "num_hidden_layers": 1,
+            "num_attention_heads": 2, "intermediate_size": 8, "max_position_embeddings": 6, "type_vocab_size": 2"#;
+        let config = ModelConfig::parse("m", format!("{{{sizes}, {keys}}}").as_bytes()).unwrap();
+        let task: Vec<String> = task.iter().map(ToString::to_string).collect();
+        head_for(&config, outputs, &task, Some(&LabelMap::default())).unwrap()
+    }
+
+    #[test]
+    fn head_is_kept_permuted_or_replaced() {
+        let names = r#""id2label": {"0": "pos", "1": "neg"}"#;
+        assert_eq!(head(names, 2, &["pos", "neg"]), (Head::Keep, None));
+        let (permuted, note) = head(names, 2, &["negative", "positive"]);
+        assert!(permuted == Head::Permute(vec![1, 0]) && note.unwrap().contains("by name"));
+        let (kept, note) = head(r#""num_labels": 2"#, 2, &["a", "b"]);
+        assert!(kept == Head::Keep && note.unwrap().contains("by position"));
+        assert_eq!(head(r#""num_labels": 1"#, 1, &["LABEL_0"]), (Head::Keep, None), "a regression");
+        for (keys, outputs, task, reason) in [
+            (names, 2, &["a", "b"][..], "labels are pos, neg"),
+            (names, 3, &["pos", "neg", "c"], "id2label is for 2 labels"),
+            (r#""num_labels": 1"#, 1, &["a", "b"], "a single output"),
+            (names, 2, &["LABEL_0"], "the task is a regression"),
+            (
+                r#""num_labels": 2, "architectures": ["BertForTokenClassification"]"#,
+                2,
+                &["a", "b"],
+                "another purpose",
+            ),
+        ] {
+            let (head, note) = head(keys, outputs, task);
+            assert_eq!(head, Head::Replace, "{keys}");
+            assert!(note.as_ref().unwrap().contains(reason), "{note:?}");
         }
     }
 }

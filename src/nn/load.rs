@@ -175,17 +175,21 @@ impl<'a> StoredModel<'a> {
 }
 
 /// # Errors
-/// [`Error::Device`] if the parameters, as f32 in host memory and once more in an engine, exceed the memory of the
-/// machine.
+/// [`Error::Device`] if the parameters, as f32 in host memory, exceed the available memory, or the total memory once an
+/// engine has a copy.
 fn check_memory(model: &str, parameters: u64) -> Result<()> {
-    let required = parameters.saturating_mul(2 * size_of::<f32>() as u64);
+    let array_bytes = parameters.saturating_mul(size_of::<f32>() as u64);
     match machine::memory() {
-        Some(memory) if required > memory.total => Err(Error::Device(format!(
-            "model {model} needs {} to load its {} parameters, and the machine has {}; use a smaller model",
-            bytes(required),
-            count(parameters),
-            bytes(memory.total)
-        ))),
+        Some(memory) if array_bytes > memory.available || array_bytes.saturating_mul(2) > memory.total => {
+            Err(Error::Device(format!(
+                "model {model} has {} parameters, which take {} and as much again in the engine, but only {} of {} \
+                 memory are available; use a smaller model",
+                count(parameters),
+                bytes(array_bytes),
+                bytes(memory.available),
+                bytes(memory.total)
+            )))
+        }
         _ => Ok(()),
     }
 }

@@ -64,8 +64,7 @@ impl ControlWatcher {
             }
         };
         let thread = std::thread::Builder::new().name("control".into()).spawn(watch);
-        let thread =
-            thread.map_err(|e| Error::Training(format!("cannot start a thread for commands: {e}")))?;
+        let thread = thread.map_err(|e| Error::Device(format!("cannot start a thread for commands: {e}")))?;
         Ok(ControlWatcher { close: Some(close), thread: Some(thread) })
     }
 }

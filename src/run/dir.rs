@@ -37,7 +37,13 @@ impl RunDir {
             let tag = tags.block(0, 0, attempt)[0] & 0xffff;
             let path = runs_dir.join(format!("{}-{stamp}-{tag:04x}", spec.experiment));
             match std::fs::create_dir(&path) {
-                Ok(()) => return RunDir(path).with_spec(spec),
+                Ok(()) => {
+                    let created = RunDir(path.clone()).with_spec(spec);
+                    if created.is_err() {
+                        std::fs::remove_dir(&path).ok();
+                    }
+                    return created;
+                }
                 Err(e) if e.kind() == std::io::ErrorKind::AlreadyExists => {}
                 Err(e) => return Err(Error::writing(path)(e)),
             }
@@ -122,7 +128,7 @@ impl RunDir {
     pub fn spec(&self) -> Result<RunSpec> {
         let path = self.spec_file();
         let text = read_regular_to_string(&path).map_err(Error::reading(&path))?;
-        spec::from_toml(&text, &path)
+        spec::from_toml(&text, &path).map(with_defaults_of_runs)
     }
 
     /// Whether the directory is that of a run: whether it has any of the files that only runs have, readable or not.
@@ -207,6 +213,13 @@ pub fn seed_dirs(dir: &Path, spec: &RunSpec) -> Vec<PathBuf> {
     }
     let seeds = (0..spec.repeats).map(|repeat| dir.join(format!("seed-{}", spec.seed + repeat)));
     seeds.filter(|dir| dir.is_dir()).collect()
+}
+
+/// The recorded specification of a run with what keys mean that it lacks: runs of version 0.1 did not stratify the rows
+/// that they held out.
+pub(super) fn with_defaults_of_runs(spec: RunSpec) -> RunSpec {
+    let is_old = spec.task().is_custom() && spec.validation_file.is_none() && spec.stratify.is_none();
+    if is_old { RunSpec { stratify: Some(false), ..spec } } else { spec }
 }
 
 #[cfg(test)]

@@ -309,6 +309,7 @@ mod tests {
             steps_per_epoch: 100,
             labels: Vec::new(),
             rows: [3200, 0, 0],
+            data: std::collections::BTreeMap::default(),
             trainable_parameters: 1,
             planned_memory: None,
             product_rate: None,

@@ -42,7 +42,8 @@ impl RunLock {
     /// Locks `events.jsonl` of `dir`, which is created if it does not exist.
     ///
     /// # Errors
-    /// [`Error::Usage`] when another process holds the lock, [`Error::Write`] when the file cannot be used.
+    /// [`Error::Usage`] when another process holds the lock or the file system has no locks, [`Error::Write`] when the
+    /// file cannot be used.
     pub(super) fn take(dir: &RunDir) -> Result<RunLock> {
         let path = dir.events_file();
         let events = open_append(&path).map_err(Error::writing(&path))?;
@@ -51,7 +52,7 @@ impl RunLock {
                 Ok(()) => break,
                 Err(TryLockError::WouldBlock) if attempt < ATTEMPTS => std::thread::sleep(RETRY),
                 Err(TryLockError::WouldBlock) => return Err(locked(dir)),
-                Err(TryLockError::Error(error)) => return Err(Error::writing(&path)(error)),
+                Err(TryLockError::Error(error)) => return Err(no_locks(dir, &error)),
             }
         }
         // Another process may have deleted the run before the lock was free.
@@ -100,6 +101,14 @@ pub(super) fn lock_with_seeds(dir: &RunDir) -> Result<Vec<RunLock>> {
 pub(super) fn is_training(dir: &RunDir) -> bool {
     open_regular(&dir.events_file())
         .is_ok_and(|file| matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock)))
+}
+
+/// The error on a file system without locks, such as Lustre without the option `flock`.
+fn no_locks(dir: &RunDir, cause: &std::io::Error) -> Error {
+    let dir = dir.path().display();
+    Error::Usage(format!(
+        "cannot lock the run {dir}: {cause}; its file system needs locks (flock), choose another with --runs-dir"
+    ))
 }
 
 fn locked(dir: &RunDir) -> Error {

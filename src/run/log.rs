@@ -13,7 +13,8 @@
 //! order.
 
 use super::append_file::AppendFile;
-use super::dir::RunDir;
+use super::changed_data::Digests;
+use super::dir::{RunDir, with_defaults_of_runs};
 use super::lock::RunLock;
 use super::log_tail::for_each_line;
 use super::message;
@@ -184,6 +185,8 @@ pub(super) struct Recorded {
     pub(super) changes: Vec<Change>,
     /// The specification that it was trained with last.
     pub(super) spec: Option<RunSpec>,
+    /// The newest digests of its data; `None` in logs of version 0.1.
+    pub(super) data: Option<Digests>,
 }
 
 /// Reads the log of `dir`; a log that does not exist says nothing.
@@ -203,7 +206,12 @@ pub(super) fn recorded(dir: &RunDir) -> Result<Recorded> {
             return;
         }
         match serde_json::from_slice(line) {
-            Ok(Event::Started(started)) => recorded.spec = Some(started.spec),
+            Ok(Event::Started(started)) => {
+                recorded.spec = Some(with_defaults_of_runs(started.spec));
+                if !started.data.is_empty() {
+                    recorded.data = Some(started.data);
+                }
+            }
             Ok(event) => recorded.changes.extend(change(&event)),
             Err(_) => {}
         }

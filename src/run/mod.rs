@@ -2,6 +2,7 @@
 
 mod append_file;
 pub mod axis;
+mod changed_data;
 mod control_file;
 mod delete;
 mod dir;

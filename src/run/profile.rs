@@ -33,7 +33,7 @@ impl DataProfile {
         let hub = Hub::cache_only();
         let mut watch = |_: Progress| {};
         let mut context = LoadContext { hub: &hub, on_progress: &mut watch, cancelled };
-        let dataset = data::load(DatasetSource::from_spec(spec), &mut context)?;
+        let dataset = data::load(DatasetSource::from_spec(spec).subsampled(), &mut context)?;
         let tokenizer = hub
             .model(&spec.model, &spec.revision, &mut watch, cancelled)
             .and_then(|folder| Tokenizer::load(&folder, usize::MAX));

@@ -216,7 +216,9 @@ impl Queue {
             QueueEdit::Add(start) => {
                 let (spec, run) = match *start {
                     Start::New(spec) => (spec, None),
-                    Start::Resume(dir) => (RunDir::at(&dir).spec()?, Some(dir)),
+                    Start::Resume(dir) | Start::ResumeOnChangedData(dir) => {
+                        (RunDir::at(&dir).spec()?, Some(dir))
+                    }
                     Start::Replay(dir) => {
                         let name = RunDir::at(dir).name();
                         return Err(Error::Usage(format!("{name} cannot be replayed from the queue")));

@@ -1,6 +1,7 @@
 //! Runs an experiment: every seed in order, each logged in its run directory, with errors and panics recorded.
 //! [`run_blocking`] does it on the calling thread, [`start`] on a thread of its own.
 
+use super::changed_data::{ChangedData, RecordedData};
 use super::control_file::ControlWatcher;
 use super::dir::RunDir;
 use super::event_channel::{RunEvent, event_channel};
@@ -8,7 +9,7 @@ use super::log::{EventLog, recorded};
 use super::repeats::RepeatsSummary;
 use super::unchanged::check_unchanged;
 use crate::data;
-use crate::error::{Error, Result, is_disk_full, panic_message};
+use crate::error::{Error, Result, is_disk_full, panic_error};
 use crate::event::{Change, Command, Event, Status, now};
 use crate::files::{FolderLocation, OpenFolder, check_model_folder};
 use crate::hub::Hub;
@@ -19,14 +20,17 @@ use crate::train::{Control, Handle, Job, Snapshot, Summary, control, resolve, tr
 use crossbeam_channel::{Receiver, RecvTimeoutError, bounded, never};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{Builder, JoinHandle};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Name of the thread that [`start`] spawns.
 const THREAD_NAME: &str = "training";
 /// Time between two readings of the machine's gauges.
 const GAUGE_INTERVAL: Duration = Duration::from_secs(1);
+/// Time between two warnings about a log that cannot be written.
+const WARNING_INTERVAL: Duration = Duration::from_mins(1);
 /// How long the end of a run waits for space for its log on a full disk.
 const LOG_TIMEOUT: Duration = Duration::from_secs(3);
 
@@ -38,6 +42,8 @@ pub enum Start {
     New(RunSpec),
     /// The run in this directory, from its newest checkpoint.
     Resume(PathBuf),
+    /// As [`Start::Resume`], also if the data of the run changed.
+    ResumeOnChangedData(PathBuf),
     /// A new run with the specification and the mid-run changes of the run in this directory.
     Replay(PathBuf),
 }
@@ -145,6 +151,7 @@ pub fn start_controlled(
     runs_dir: &Path,
     (control, handle): (Control, Handle),
 ) -> Result<RunHandle> {
+    let policy = changed_data_policy(&start);
     let (dir, spec) = open(start, runs_dir)?;
     let (mut sender, events) = event_channel();
     let (running, is_over) = bounded::<()>(0);
@@ -153,9 +160,9 @@ pub fn start_controlled(
         .name(THREAD_NAME.into())
         .spawn(move || {
             let _running = running;
-            run_seeds(&dir, &spec, &control, &mut |event| sender.send(event))
+            run_seeds(&dir, &spec, policy, &control, &mut |event| sender.send(event))
         })
-        .map_err(|e| Error::Training(format!("cannot start a thread for the training: {e}")))?;
+        .map_err(|e| Error::Device(format!("cannot start a thread for the training: {e}")))?;
     Ok(RunHandle { dir: path, events, handle, thread: Some(thread), is_over })
 }
 
@@ -167,8 +174,17 @@ type Emit<'a> = &'a mut (dyn FnMut(&RunEvent) + Send);
 /// # Errors
 /// When the run directory cannot be created or its specification cannot be read, and every error of the training.
 pub fn run_blocking(start: Start, runs_dir: &Path, control: &Control, emit: Emit<'_>) -> Result<TrainOutput> {
+    let policy = changed_data_policy(&start);
     let (dir, spec) = open(start, runs_dir)?;
-    run_seeds(&dir, &spec, control, emit)
+    run_seeds(&dir, &spec, policy, control, emit)
+}
+
+/// What a start does if the data of the run changed.
+fn changed_data_policy(start: &Start) -> ChangedData {
+    match start {
+        Start::ResumeOnChangedData(_) => ChangedData::Accept,
+        Start::New(_) | Start::Resume(_) | Start::Replay(_) => ChangedData::Refuse,
+    }
 }
 
 fn open(start: Start, runs_dir: &Path) -> Result<(RunDir, RunSpec)> {
@@ -177,7 +193,7 @@ fn open(start: Start, runs_dir: &Path) -> Result<(RunDir, RunSpec)> {
             let spec = data::infer_columns(&spec)?;
             Ok((RunDir::create(runs_dir, &spec)?, spec))
         }
-        Start::Resume(path) => {
+        Start::Resume(path) | Start::ResumeOnChangedData(path) => {
             let dir = RunDir::at(path);
             let spec = dir.spec()?;
             Ok((dir, spec))
@@ -200,22 +216,36 @@ fn create_replay(dir: &RunDir, runs_dir: &Path) -> Result<(RunDir, RunSpec)> {
     }
     let changes = recorded(dir)?.changes;
     let new = RunDir::create(runs_dir, &spec)?;
-    let mut log = EventLog::open(&new)?;
     let (name, count) = (dir.name(), plural(changes.len(), "mid-run change"));
-    log.write(&Event::note(format!("replays {name} with {count}")))?;
-    for Change { step, command } in changes {
-        let (settings, replayed, error) = (None, false, None);
-        log.write(&Event::Command { step, command, settings, replayed, error })?;
+    let log_changes = || -> Result<()> {
+        let mut log = EventLog::open(&new)?;
+        log.write(&Event::note(format!("replays {name} with {count}")))?;
+        for Change { step, command } in changes {
+            let (settings, replayed, error) = (None, false, None);
+            log.write(&Event::Command { step, command, settings, replayed, error })?;
+        }
+        Ok(())
+    };
+    if let Err(error) = log_changes() {
+        // A replay without all of its changes would be another run.
+        std::fs::remove_dir_all(new.path()).ok();
+        return Err(error);
     }
     Ok((new, spec))
 }
 
 /// Trains every seed of the run in `dir`.
-fn run_seeds(dir: &RunDir, spec: &RunSpec, control: &Control, emit: Emit<'_>) -> Result<TrainOutput> {
+fn run_seeds(
+    dir: &RunDir,
+    spec: &RunSpec,
+    policy: ChangedData,
+    control: &Control,
+    emit: Emit<'_>,
+) -> Result<TrainOutput> {
     // Opened before the log: once the log is locked, commands in the control file reach the run.
     let _control_watcher = ControlWatcher::open(dir, control.handle())?;
     if spec.repeats <= 1 {
-        let summary = train_seed(dir, (spec, 0), &dir.probes_file(), control, emit)?;
+        let summary = train_seed(dir, (spec, 0), (&dir.probes_file(), policy), control, emit)?;
         return Ok(TrainOutput {
             dir: dir.path().to_path_buf(),
             status: summary.status,
@@ -223,15 +253,27 @@ fn run_seeds(dir: &RunDir, spec: &RunSpec, control: &Control, emit: Emit<'_>) ->
             repeats: None,
         });
     }
-    run_repeats(dir, spec, control, emit)
+    run_repeats(dir, spec, policy, control, emit)
 }
 
 /// Trains several seeds, each in a run directory of its own, and writes the summary of all. Seeds that are
 /// finished are not trained again.
-fn run_repeats(dir: &RunDir, spec: &RunSpec, control: &Control, emit: Emit<'_>) -> Result<TrainOutput> {
+fn run_repeats(
+    dir: &RunDir,
+    spec: &RunSpec,
+    policy: ChangedData,
+    control: &Control,
+    emit: Emit<'_>,
+) -> Result<TrainOutput> {
     let probes_file = dir.probes_file();
     let mut log = EventLog::open(dir)?;
     let folder = OpenFolder::open(dir.path())?;
+    for seed_dir in dir.existing_seeds()? {
+        let (seed, repeats) = (spec.seed, spec.repeats);
+        let trained = recorded(&seed_dir)?.spec.map(|trained| RunSpec { seed, repeats, ..trained });
+        // All seeds are trained with the same specification; more of them may be added.
+        check_unchanged(dir, trained.as_ref(), spec)?;
+    }
     dir.remove_summary()?;
     let mut summaries = Vec::new();
     let mut status = Status::Finished;
@@ -242,7 +284,7 @@ fn run_repeats(dir: &RunDir, spec: &RunSpec, control: &Control, emit: Emit<'_>) 
         let finished = seed_dir.summary().filter(|s| s.status == Status::Finished && has_weights());
         let summary = match finished {
             Some(summary) => summary,
-            None => train_seed(&seed_dir, (&spec, repeat), &probes_file, control, emit)?,
+            None => train_seed(&seed_dir, (&spec, repeat), (&probes_file, policy), control, emit)?,
         };
         if let Some(best) = summary.best {
             let (seed, name) = (spec.seed, best.metric.name());
@@ -272,8 +314,10 @@ struct EventSink<'a> {
     emit: Emit<'a>,
     repeat: u64,
     dir: Arc<Path>,
-    /// A log that cannot be written emits one warning and never ends a training: it is written later.
-    is_log_writable: bool,
+    /// Whether the last warning about a log that cannot be written still applies. Such a log never ends a training: it
+    /// is written later.
+    is_warned: bool,
+    last_warning: Option<Instant>,
 }
 
 impl EventSink<'_> {
@@ -281,14 +325,17 @@ impl EventSink<'_> {
         let written = self.log.write(&event);
         self.emit(event);
         match written {
-            Err(error) if self.is_log_writable => {
-                self.is_log_writable = false;
+            // On a disk that is nearly full, some events fit and others do not.
+            Err(error)
+                if !self.is_warned && self.last_warning.is_none_or(|at| at.elapsed() >= WARNING_INTERVAL) =>
+            {
+                (self.is_warned, self.last_warning) = (true, Some(Instant::now()));
                 self.report(Event::warning(format!(
                     "events are kept in memory until they can be logged: {error}"
                 )));
             }
-            Ok(()) if !self.is_log_writable => {
-                self.is_log_writable = true;
+            Ok(()) if self.is_warned => {
+                self.is_warned = false;
                 self.report(Event::note("the log is written again"));
             }
             _ => {}
@@ -310,23 +357,35 @@ impl EventSink<'_> {
 fn train_seed(
     dir: &RunDir,
     (spec, repeat): (&RunSpec, u64),
-    probes_file: &Path,
+    (probes_file, policy): (&Path, ChangedData),
     control: &Control,
     emit: Emit<'_>,
 ) -> Result<Summary> {
     let log = EventLog::open(dir)?;
     let folder = OpenFolder::open(dir.path())?;
     let recorded = recorded(dir)?;
-    let notes = check_unchanged(dir, recorded.spec.as_ref(), spec)?;
-    dir.remove_summary()?;
+    let note = check_unchanged(dir, recorded.spec.as_ref(), spec)?;
+    let recorded_data = RecordedData { is_started: recorded.spec.is_some(), digests: recorded.data };
+    // A run whose data changed stays as it is.
+    let is_refused = AtomicBool::new(false);
     // Shared by the training and the gauges thread.
-    let sink = Mutex::new(EventSink { log, emit, repeat, dir: Arc::from(dir.path()), is_log_writable: true });
+    let dir_path = Arc::from(dir.path());
+    let sink = EventSink { log, emit, repeat, dir: dir_path, is_warned: false, last_warning: None };
+    let sink = Mutex::new(sink);
     let emit = |event| sink.lock().unwrap_or_else(PoisonError::into_inner).send(event);
-    notes.into_iter().for_each(|note| emit(Event::warning(note)));
+    if let Some(note) = note {
+        emit(Event::warning(note));
+    }
     let job = Job { spec, dir: dir.path(), replayed_changes: &recorded.changes, probes_file };
     let hub = Hub::from_env();
     let work = |emit: &mut dyn FnMut(Event)| {
         let resources = resolve(spec, &hub, control.cancelled(), emit)?;
+        let note = recorded_data.check(spec, &resources.digests, policy);
+        is_refused.store(note.is_err(), Ordering::Relaxed);
+        if let Some(note) = note? {
+            emit(note);
+        }
+        dir.remove_summary()?;
         train(job, resources, control, emit)
     };
     let result = std::thread::scope(|scope| {
@@ -338,9 +397,10 @@ fn train_seed(
         drop(close);
         result
     });
-    let result = result.unwrap_or_else(|panic| {
-        Err(Error::Training(format!("internal error: {}", panic_message(panic.as_ref()))))
-    });
+    let result = result.unwrap_or_else(|panic| Err(panic_error(panic.as_ref())));
+    if is_refused.into_inner() {
+        return result;
+    }
     let result = result.map_err(|error| with_advice(error, dir));
     let place = match folder.location() {
         FolderLocation::Moved(path) => &RunDir::at(path),

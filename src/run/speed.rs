@@ -7,6 +7,8 @@ use std::collections::VecDeque;
 const MAX_NANOSECONDS: u64 = 10_000_000_000;
 /// Most events over which it is averaged.
 const MAX_EVENTS: usize = 1024;
+/// Limit of each number of an event: the sums of a damaged log do not overflow.
+const MAX_COUNT: u64 = u64::MAX / (MAX_EVENTS as u64 + 1);
 
 /// Sums over a sliding window. Integers, so that removing an event subtracts exactly what it added.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -28,7 +30,9 @@ impl Speed {
     /// Adds an event that covers `steps` optimizer steps.
     pub(super) fn add(&mut self, step: &Step, steps: u64) {
         let nanoseconds = (step.seconds * 1e9) as u64;
-        let totals = Totals { nanoseconds, steps, examples: step.examples, tokens: step.tokens };
+        let [nanoseconds, steps, examples, tokens] =
+            [nanoseconds, steps, step.examples, step.tokens].map(|count| count.min(MAX_COUNT));
+        let totals = Totals { nanoseconds, steps, examples, tokens };
         self.sum.nanoseconds += totals.nanoseconds;
         self.sum.steps += totals.steps;
         self.sum.examples += totals.examples;

@@ -1,6 +1,7 @@
 //! The types of a specification's fields: how each is parsed from text and written as text.
 
 use super::choices::{EngineChoice, LrSchedulerType, Precision};
+use super::delimiter::Delimiter;
 use super::device::DeviceSpec;
 use super::interval::IntervalStrategy;
 use super::kind::ValueKind;
@@ -87,6 +88,16 @@ impl FieldValue for usize {
     }
 }
 
+impl FieldValue for bool {
+    fn parse(text: &str, kind: ValueKind) -> Result<Self, String> {
+        text.parse().map_err(|_| unexpected(text, kind))
+    }
+
+    fn text(&self) -> Option<String> {
+        Some(self.to_string())
+    }
+}
+
 impl FieldValue for f64 {
     fn parse(text: &str, kind: ValueKind) -> Result<Self, String> {
         match text.parse() {
@@ -131,7 +142,16 @@ macro_rules! by_from_str {
     };
 }
 
-by_from_str!(TaskId, DeviceSpec, Metric, LrSchedulerType, Precision, EngineChoice, IntervalStrategy);
+by_from_str!(
+    Delimiter,
+    TaskId,
+    DeviceSpec,
+    Metric,
+    LrSchedulerType,
+    Precision,
+    EngineChoice,
+    IntervalStrategy
+);
 
 /// A whole number in the key's range.
 fn integer<T: TryFrom<i64>>(text: &str, kind: ValueKind) -> Result<T, String> {

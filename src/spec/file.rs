@@ -239,7 +239,8 @@ fn value_text(key: &Key, value: &Spanned<DeValue>) -> Result<String, String> {
         DeValue::Float(number) if matches!(key.kind, ValueKind::Real { .. }) => {
             Ok(number.as_str().to_owned())
         }
-        other if is_number || key.kind == ValueKind::LabelMap => {
+        DeValue::Boolean(value) if key.kind == ValueKind::Boolean => Ok(value.to_string()),
+        other if is_number || matches!(key.kind, ValueKind::Boolean | ValueKind::LabelMap) => {
             Err(format!("expected {expected}, found {}", describe_value(other)))
         }
         other => Err(format!("expected {expected} in quotes, found {}", describe_value(other))),

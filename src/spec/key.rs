@@ -123,6 +123,7 @@ impl Key {
     pub fn choices(&self) -> Option<Vec<&'static str>> {
         match self.kind {
             ValueKind::Choice(words) => Some(words.to_vec()),
+            ValueKind::Boolean => Some(vec!["true", "false"]),
             ValueKind::Task => Some(TASKS.iter().map(|task| task.name).collect()),
             _ => None,
         }

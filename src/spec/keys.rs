@@ -55,7 +55,7 @@ static KEYS: &[Key] = &[
         field!(train_file),
         ValueKind::Path,
         "required",
-        "Task custom: the training file; the extension decides whether it is CSV, TSV, JSON Lines or Parquet.",
+        "Task custom: the training file: CSV, TSV, JSON Lines, a JSON array or Parquet, also compressed as .gz or .zst.",
     ),
     custom(
         field!(validation_file),
@@ -81,6 +81,30 @@ static KEYS: &[Key] = &[
         ValueKind::Text,
         "label",
         "Task custom: the column of the label, words or whole numbers; train_file determines the classes.",
+    ),
+    custom(
+        field!(delimiter),
+        ValueKind::Text,
+        "found out",
+        "Task custom: what separates the cells of a text file, such as , or ; or tab.",
+    ),
+    custom(
+        field!(encoding),
+        ValueKind::Text,
+        "found out",
+        "Task custom: the encoding of the text files, such as utf-8, windows-1252 or shift_jis.",
+    ),
+    custom(
+        field!(has_header),
+        ValueKind::Boolean,
+        "found out",
+        "Task custom: whether the first row names the columns; otherwise they are column1, column2, ….",
+    ),
+    custom(
+        field!(stratify),
+        ValueKind::Boolean,
+        "true",
+        "Task custom: whether the held-out rows have the class proportions of all rows.",
     ),
     Key::optional(
         "data",

@@ -34,6 +34,8 @@ pub enum ValueKind {
     Choice(&'static [&'static str]),
     /// A number of steps of at least 1, or `epoch`.
     Interval,
+    /// `true` or `false`.
+    Boolean,
     /// A table from label names to label names.
     LabelMap,
 }
@@ -57,6 +59,7 @@ impl ValueKind {
             ValueKind::Real { min, max } => format!("a number {}", range(*min, *max)),
             ValueKind::Choice(words) => format!("one of {}", list(words.iter().copied())),
             ValueKind::Interval => "a number of steps of at least 1, or epoch".into(),
+            ValueKind::Boolean => "true or false".into(),
             ValueKind::LabelMap => LabelMap::EXPECTED.into(),
         }
     }

@@ -1,6 +1,7 @@
 //! experiments.toml → [`RunSpec`]: the complete specification of a run.
 
 mod choices;
+mod delimiter;
 mod device;
 mod difference;
 mod experiments;
@@ -17,6 +18,7 @@ mod save;
 mod toml_text;
 
 pub use choices::{EngineChoice, LrSchedulerType, Precision};
+pub use delimiter::Delimiter;
 pub use device::DeviceSpec;
 pub use difference::{Difference, differences};
 pub use experiments::{DEFAULT_FILE, Experiments, KeyValue, ValueOrigin};

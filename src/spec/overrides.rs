@@ -58,6 +58,8 @@ mod tests {
                 (ValueKind::Real { .. }, _) => "0.5",
                 (ValueKind::Choice(words), _) => words.last().copied().unwrap(),
                 (ValueKind::Interval, _) => "7",
+                (ValueKind::Boolean, _) => "false",
+                (ValueKind::Text, _) if key.name == "delimiter" => ";",
                 (ValueKind::Device, _) => "cuda:1",
                 (ValueKind::LabelMap, _) => "a=b",
                 (ValueKind::Path, Some(_)) => "somewhere.csv",

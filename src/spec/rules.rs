@@ -42,7 +42,7 @@ pub(crate) fn violated_rules(spec: &RunSpec) -> Vec<RuleViolation> {
     between_keys.chain(of_one_task).collect()
 }
 
-/// A key of one task is absent for every other task, and its files have a known format.
+/// A key of one task is absent for every other task, and its files are not of a format that is not read.
 fn task_key_is_valid(spec: &RunSpec, key: &Key) -> Option<String> {
     let (owner, text) = (key.task?, key.get(spec)?);
     if owner != spec.task.name() {
@@ -51,8 +51,8 @@ fn task_key_is_valid(spec: &RunSpec, key: &Key) -> Option<String> {
             spec.task
         ));
     }
-    let is_unknown = key.kind == ValueKind::Path && FileFormat::of(text.as_ref()).is_none();
-    is_unknown.then(|| format!("`{text}` has an unknown extension; expected {}", FileFormat::EXTENSIONS))
+    let what = FileFormat::unsupported(text.as_ref()).filter(|_| key.kind == ValueKind::Path)?;
+    Some(format!("`{text}` is {what}"))
 }
 
 fn custom_has_train_file(spec: &RunSpec) -> Option<String> {
@@ -170,7 +170,7 @@ mod tests {
             )]
         );
         let found = violations(&|spec| spec.test_file = Some("a.xlsx".into()));
-        assert!(found[0].0 == "test_file" && found[0].1.contains("expected .csv"), "{found:?}");
+        assert!(found[0].0 == "test_file" && found[0].1.contains("save the sheet as CSV"), "{found:?}");
         assert_eq!(violations(&|spec| spec.data_dir = Some(".".into()))[0].0, "data_dir");
         assert_eq!(violations(&|spec| spec.text_pair_column = Some("b".into()))[0].0, "text_pair_column");
         let same_columns = |spec: &mut RunSpec| {

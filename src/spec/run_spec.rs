@@ -1,6 +1,7 @@
 //! The specification of one experiment, and its defaults.
 
 use super::choices::{EngineChoice, LrSchedulerType, Precision};
+use super::delimiter::Delimiter;
 use super::device::DeviceSpec;
 use super::interval::IntervalStrategy;
 use crate::catalog::{LabelMap, Metric, Task, TaskId};
@@ -41,6 +42,18 @@ pub struct RunSpec {
     /// Column of the label.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub label_column: Option<String>,
+    /// What separates the cells of a text file of task `custom`; found out when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub delimiter: Option<Delimiter>,
+    /// Encoding of the text files of task `custom`, by its label; found out when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub encoding: Option<String>,
+    /// Whether the first row of a delimited file of task `custom` names the columns; found out when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub has_header: Option<bool>,
+    /// Whether the rows of task `custom` that are held out have the class proportions of all rows; true when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stratify: Option<bool>,
     /// From the label names of a fine-tuned model to those of the task, where they differ.
     #[serde(default, skip_serializing_if = "LabelMap::is_empty")]
     pub label_map: LabelMap,
@@ -132,6 +145,10 @@ pub fn built_in(experiment: &str) -> RunSpec {
         text_column: None,
         text_pair_column: None,
         label_column: None,
+        delimiter: None,
+        encoding: None,
+        has_header: None,
+        stratify: None,
         label_map: LabelMap::default(),
         max_train_samples: None,
         max_eval_samples: None,

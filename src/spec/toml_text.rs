@@ -47,6 +47,7 @@ pub(super) fn toml_value(kind: ValueKind, text: &str) -> Value {
             (_, Ok(number)) => format!("{number:?}").parse().unwrap_or_else(|_| number.into()),
             _ => quoted(),
         },
+        ValueKind::Boolean => text.parse::<bool>().map_or_else(|_| quoted(), Into::into),
         ValueKind::LabelMap => {
             let map = text.parse::<LabelMap>().ok();
             map.and_then(|map| map.to_toml().parse().ok()).unwrap_or_else(quoted)

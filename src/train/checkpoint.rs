@@ -4,7 +4,7 @@
 
 use super::best::Best;
 use crate::catalog::Metric;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, is_disk_full};
 use crate::event::{Change, Scores, SplitName, Usage};
 use crate::files::{
     check_digests, read_regular_to_string, retry_while_full, write_digests, write_dir_atomic,
@@ -89,14 +89,40 @@ pub(super) fn save(dir: &Path, state: &LoopState, tensors: &[TensorSource<'_>]) 
         _ => {}
     }
     let path = dir.join(relative_path(state.step));
-    let bytes = retry_while_full(|| write_dir_atomic(&path, |folder| write(folder, state, tensors)))?;
+    let write = || retry_while_full(|| write_dir_atomic(&path, |folder| write(folder, state, tensors)));
+    let bytes = match write() {
+        Err(Error::Write { source, .. }) if is_disk_full(&source) && make_space(dir, state.step)? => write()?,
+        written => written?,
+    };
     // Later checkpoints are damaged ones, which the training did not resume from.
-    let (later, earlier): (Vec<_>, Vec<_>) = list(dir).into_iter().partition(|(step, _)| *step > state.step);
-    let outdated = earlier.into_iter().rev().skip(SAVE_TOTAL_LIMIT);
-    for (_, old) in later.into_iter().chain(outdated) {
+    for (_, later) in list(dir).into_iter().filter(|(step, _)| *step > state.step) {
+        std::fs::remove_dir_all(&later).map_err(Error::writing(&later))?;
+    }
+    remove_outdated(dir, state.step)?;
+    Ok(bytes)
+}
+
+/// Removes all but the newest few checkpoints up to `step`. Also done when a training resumes: a killed process may not
+/// have come to it.
+///
+/// # Errors
+/// [`Error::Write`] with the checkpoint that cannot be removed.
+pub(super) fn remove_outdated(dir: &Path, step: u64) -> Result<()> {
+    let earlier = list(dir).into_iter().rev().filter(|(earlier, _)| *earlier <= step);
+    for (_, old) in earlier.skip(SAVE_TOTAL_LIMIT) {
         std::fs::remove_dir_all(&old).map_err(Error::writing(&old))?;
     }
-    Ok(bytes)
+    Ok(())
+}
+
+/// Removes a checkpoint that is not needed, to make space for that of `step`: a later one, which is damaged, or the
+/// oldest of several. Returns whether there was one.
+fn make_space(dir: &Path, step: u64) -> Result<bool> {
+    let all = list(dir);
+    let unneeded = all.iter().find(|(at, _)| *at > step).or(if all.len() > 1 { all.first() } else { None });
+    let Some((_, path)) = unneeded else { return Ok(false) };
+    std::fs::remove_dir_all(path).map_err(Error::writing(path))?;
+    Ok(true)
 }
 
 fn write(folder: &Path, state: &LoopState, tensors: &[TensorSource<'_>]) -> Result<()> {
@@ -158,7 +184,7 @@ pub(super) fn restore_newest(
             Ok(state) => return Ok(Some(Restored { state, skipped })),
             Err(error @ Error::Device(_)) => return Err(error),
             Err(error) => {
-                skipped.push(format!("the checkpoint of step {step} is damaged and skipped: {error}"))
+                skipped.push(format!("the checkpoint of step {step} is damaged and skipped: {error}"));
             }
         }
     }
@@ -259,7 +285,13 @@ mod tests {
         assert_eq!(state.changes[1].command, Command::LearningRate(1.0 / 3.0));
         assert_eq!((state.changes.len(), state.changes[0].step), (2, 2));
         assert_eq!(loaded, engine(1_000_000.0 / 3.0));
-        assert_eq!(list(dir.path()).iter().map(|(step, _)| *step).collect::<Vec<_>>(), [10, 1_000_000]);
+        let steps = || list(dir.path()).iter().map(|(step, _)| *step).collect::<Vec<_>>();
+        assert_eq!(steps(), [10, 1_000_000]);
+        std::fs::create_dir(dir.path().join(relative_path(7))).unwrap();
+        remove_outdated(dir.path(), 10).unwrap();
+        assert_eq!(steps(), [7, 10, 1_000_000]);
+        remove_outdated(dir.path(), 1_000_000).unwrap();
+        assert_eq!(steps(), [10, 1_000_000]);
     }
 
     #[test]
@@ -278,7 +310,8 @@ mod tests {
             save(dir.path(), &state, &stored(&engine(step as f32))).unwrap();
         };
         let path = |step: u64, file: &str| dir.path().join(relative_path(step)).join(file);
-        (save(4), save(8));
+        save(4);
+        save(8);
         let arrays = std::fs::read(path(8, ARRAYS)).unwrap();
         let flipped = |at: usize| {
             let mut bytes = arrays.clone();
@@ -303,6 +336,22 @@ mod tests {
         // Checkpoints of earlier versions have no digests.
         std::fs::remove_file(path(6, crate::files::DIGESTS)).unwrap();
         assert_eq!(newest(dir.path()).0.step, 6);
+    }
+
+    #[test]
+    fn newest_intact_checkpoint_is_never_removed_to_make_space() {
+        let dir = tempfile::tempdir().unwrap();
+        for step in [4, 8, 12] {
+            std::fs::create_dir_all(dir.path().join(relative_path(step))).unwrap();
+        }
+        let steps = || list(dir.path()).into_iter().map(|(step, _)| step).collect::<Vec<_>>();
+        // The training has resumed from step 8 because step 12 is damaged.
+        for expected in [vec![4, 8], vec![8]] {
+            assert!(make_space(dir.path(), 10).unwrap());
+            assert_eq!(steps(), expected);
+        }
+        assert!(!make_space(dir.path(), 10).unwrap());
+        assert_eq!(steps(), [8]);
     }
 
     #[test]

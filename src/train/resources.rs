@@ -1,12 +1,15 @@
 //! The model and the data of a training, resolved before it starts.
 
+use super::subsample::subsample;
+use crate::catalog::SplitName;
 use crate::data::{self, Dataset, DatasetSource, LoadContext};
 use crate::error::Result;
-use crate::event::{Event, Progress};
+use crate::event::{Event, Progress, SplitDigest};
 use crate::files::ModelFolder;
 use crate::hub::Hub;
 use crate::machine::start_threads;
 use crate::spec::RunSpec;
+use std::collections::BTreeMap;
 use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
@@ -15,8 +18,10 @@ use std::time::Instant;
 pub struct Resources {
     /// Configuration, weights and tokenizer.
     pub folder: ModelFolder,
-    /// The rows of every split.
+    /// The rows of every split that the training uses.
     pub dataset: Dataset,
+    /// Their digests.
+    pub digests: BTreeMap<SplitName, SplitDigest>,
     /// Duration of [`resolve`] in seconds.
     pub seconds: f64,
 }
@@ -39,6 +44,10 @@ pub fn resolve(
     let mut watch = |progress: Progress| emit(Event::Progress(progress));
     let folder = hub.model(&spec.model, &spec.revision, &mut watch, cancelled)?;
     let mut context = LoadContext { hub, on_progress: &mut watch, cancelled };
-    let dataset = data::load(DatasetSource::from_spec(spec), &mut context)?;
-    Ok(Resources { folder, dataset, seconds: start.elapsed().as_secs_f64() })
+    let dataset = data::load(DatasetSource::from_spec(spec).subsampled(), &mut context)?;
+    let rows = dataset.splits.iter().map(|(name, rows)| (*name, rows.len()));
+    let total_rows = rows.chain(dataset.total_rows.clone()).collect();
+    let dataset = subsample(spec, dataset);
+    let digests = dataset.digests(&total_rows);
+    Ok(Resources { folder, dataset, digests, seconds: start.elapsed().as_secs_f64() })
 }

@@ -3,12 +3,11 @@
 use super::control::Control;
 use super::memory_plan;
 use super::resources::Resources;
-use super::subsample::subsample;
 use crate::batch::Encoded;
 use crate::catalog::Labels;
 use crate::data::{Dataset, Example, Tokenized, Tokenizer};
 use crate::error::{Error, Result};
-use crate::event::{Event, Progress, SplitName};
+use crate::event::{Event, Progress, SplitDigest, SplitName};
 use crate::files::ModelFolder;
 use crate::nn::{self, BuildOptions, Built, DeviceKind};
 use crate::rng::{Rng, Stream};
@@ -29,6 +28,8 @@ pub(super) struct Setup {
     pub tokenizer: Tokenizer,
     pub built: Built,
     pub labels: Labels,
+    /// The digests of the rows of each split.
+    pub digests: BTreeMap<SplitName, SplitDigest>,
     /// Rows to train on.
     pub train: Vec<Encoded>,
     /// Rows to evaluate by split, without splits that have no labels.
@@ -48,14 +49,14 @@ pub(super) fn prepare(
     control: &Control,
     emit: &mut dyn FnMut(Event),
 ) -> Result<Setup> {
-    let Resources { folder, mut dataset, .. } = resources;
+    let Resources { folder, mut dataset, digests, .. } = resources;
     let tokenizer = Tokenizer::load(&folder, spec.max_seq_length)?;
     for note in std::mem::take(&mut dataset.notes) {
         emit(Event::note(note));
     }
     let labels = dataset.labels.clone();
     let start = Instant::now();
-    let (train, eval) = tokenize(spec, dataset, &tokenizer, control, emit)?;
+    let (train, eval) = tokenize(spec, &dataset, &tokenizer, control, emit)?;
     let tokenize_seconds = start.elapsed().as_secs_f64();
 
     let mut built = nn::build(&BuildOptions::from_spec(spec, &folder, &labels.names()))?;
@@ -79,6 +80,7 @@ pub(super) fn prepare(
         tokenizer,
         built,
         labels,
+        digests,
         train,
         eval,
         tokenize_seconds,
@@ -92,12 +94,11 @@ type TokenizedRows = (Vec<Encoded>, BTreeMap<SplitName, Vec<Encoded>>);
 
 fn tokenize(
     spec: &RunSpec,
-    dataset: Dataset,
+    dataset: &Dataset,
     tokenizer: &Tokenizer,
     control: &Control,
     emit: &mut dyn FnMut(Event),
 ) -> Result<TokenizedRows> {
-    let dataset = subsample(spec, dataset);
     if dataset.train().is_empty() || dataset.validation().is_empty() {
         return Err(Error::Training(format!(
             "task {} has no training rows or no validation rows",

@@ -2,7 +2,6 @@
 
 use crate::catalog::SplitName;
 use crate::data::{self, Dataset, Example};
-use crate::rng::{Rng, Stream};
 use crate::spec::RunSpec;
 
 /// Applies `max_train_samples` and `max_eval_samples`: random rows in their order, a function of the seed.
@@ -14,7 +13,5 @@ pub fn subsample(spec: &RunSpec, dataset: Dataset) -> Dataset {
 
 /// [`subsample`] of a single split.
 pub fn subsample_split(spec: &RunSpec, name: SplitName, rows: Vec<Example>) -> Vec<Example> {
-    let Some(split) = spec.task().split(name) else { return rows };
-    let count = if name == SplitName::Train { spec.max_train_samples } else { spec.max_eval_samples };
-    data::subsample(rows, count, &Rng::new(spec.seed, Stream::Sample), split.sample_key)
+    data::subsample_split(spec, name, rows)
 }

@@ -150,7 +150,11 @@ impl Loop {
             while !effects.is_empty() {
                 match effects.remove(0) {
                     Effect::Quit => {
-                        return self.effect_runner.shut_down().map_or(Ok(()), |result| result.map(drop));
+                        return match self.effect_runner.shut_down() {
+                            // The user has ended a run that had nothing to save yet.
+                            None | Some(Ok(_) | Err(Error::Interrupted(_))) => Ok(()),
+                            Some(Err(error)) => Err(error),
+                        };
                     }
                     Effect::Redraw if screen.clear().is_err() => return self.stop(TERMINAL_CLOSED),
                     Effect::Suspend if screen.suspend().is_err() => return self.stop(TERMINAL_CLOSED),

@@ -4,6 +4,7 @@
 mod failures;
 #[cfg(unix)]
 mod live;
+mod predict_files;
 mod throughput;
 mod training;
 mod usage;

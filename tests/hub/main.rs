@@ -1,5 +1,6 @@
 //! The hub client against a mock hub on localhost with error responses, truncated bodies, stalls and wrong content.
 
+mod limits;
 mod mock;
 
 use glue_tui::catalog::{STANDARD_SPLITS, task};
@@ -246,53 +247,6 @@ fn partial_download_is_resumed_by_the_next_call() {
     fixture.mock.requests();
     assert_complete(&fixture.fetch().unwrap());
     assert_eq!(ranges(&fixture.mock.requests()), ["bytes=20000-"]);
-}
-
-#[test]
-fn endless_responses_are_bounded() {
-    // The list of files, and a file that describes the model.
-    for (path, part) in
-        [("/api/models", "the list of its files is larger"), ("vocab.txt", "the file is larger")]
-    {
-        let fixture = Fixture::new();
-        fixture.mock.fault("HEAD", path, 9, Fault::NoLength);
-        fixture.mock.fault("GET", path, 9, Fault::Endless);
-        // A debug build on a busy machine takes its time for 128 MiB.
-        let minute = Duration::from_mins(1);
-        let hub = Hub::new(HubConfig { request_timeout: minute, read_timeout: minute, ..fixture.config() });
-        let e = fetch(&hub, MODEL).unwrap_err();
-        assert_eq!(e.exit_code(), 3);
-        assert!(e.to_string().contains(part), "{e}");
-        assert_eq!(incomplete(&fixture), 0);
-    }
-}
-
-#[test]
-fn download_leaves_space_on_the_disk() {
-    for (fault, part) in [(None, "22 B more"), (Some(Fault::Endless), "an unknown size")] {
-        let fixture = Fixture::new();
-        if let Some(fault) = fault {
-            fixture.mock.fault("HEAD", "config.json", 9, Fault::NoLength);
-            fixture.mock.fault("GET", "config.json", 9, fault);
-        }
-        // No disk has as much space as is reserved here.
-        let hub = Hub::new(HubConfig { reserved_space: u64::MAX, ..fixture.config() });
-        let e = fetch(&hub, MODEL).unwrap_err();
-        assert_eq!(e.exit_code(), 3);
-        let e = e.to_string();
-        assert!(e.contains("the disk of") && e.contains("free space") && e.contains(part), "{e}");
-        assert_eq!(incomplete(&fixture), 0, "what does not fit is removed");
-    }
-}
-
-/// The number of incomplete downloads with content.
-fn incomplete(fixture: &Fixture) -> usize {
-    let blobs = fixture.cache.path().join("models--owner--tiny/blobs");
-    let files = std::fs::read_dir(blobs).into_iter().flatten().flatten();
-    let is_incomplete = |file: &std::fs::DirEntry| {
-        file.file_name().to_string_lossy().ends_with(".incomplete") && file.metadata().unwrap().len() > 0
-    };
-    files.filter(is_incomplete).count()
 }
 
 #[test]

@@ -203,8 +203,9 @@ fn handle(mut stream: TcpStream, state: &Mutex<State>) -> std::io::Result<()> {
         stream.write_all(&body[..keep.min(body.len())])?;
     }
     stream.flush()?;
-    while matches!(fault, Some(Fault::Endless)) {
-        stream.write_all(&[b'x'; 1 << 16])?;
+    if matches!(fault, Some(Fault::Endless)) {
+        // Until the client disconnects.
+        std::io::copy(&mut std::io::repeat(b'x'), &mut stream)?;
     }
     if matches!(fault, Some(Fault::Stall { .. })) {
         std::thread::sleep(Duration::from_secs(30));

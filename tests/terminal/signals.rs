@@ -10,6 +10,11 @@ fn run_dir(home: &Path) -> Option<PathBuf> {
     entries.into_iter().find(|path| path.join("spec.toml").is_file())
 }
 
+/// Whether the log has a step.
+fn has_steps(dir: &Path) -> bool {
+    std::fs::read_to_string(dir.join("events.jsonl")).is_ok_and(|log| log.contains(r#""kind":"step""#))
+}
+
 /// Whether the log ends with a stop, and the step of the newest checkpoint is the last one of the log.
 fn is_saved(dir: &Path) -> bool {
     let log = std::fs::read_to_string(dir.join("events.jsonl")).unwrap();
@@ -41,7 +46,8 @@ fn training(home: &Path) -> Terminal {
     terminal.wait_for("A short one");
     terminal.send("\r");
     terminal.wait_for(" of 1250");
-    terminal.wait_for("examples/s");
+    // Before the first step there is nothing to save.
+    terminal.wait_until("step in the log", |_| run_dir(home).is_some_and(|dir| has_steps(&dir)));
     terminal
 }
 
@@ -84,17 +90,19 @@ fn terminal_that_nobody_reads_does_not_delay_saving() {
 fn train_in_a_terminal_that_nobody_reads_saves() {
     let home = tempfile::tempdir().unwrap();
     std::fs::write(home.path().join("experiments.toml"), super::FILE).unwrap();
-    // A log line for each step fills the buffer of the terminal.
     let args = ["train", "tiny", "--plain", "--set", "eval_steps=1"];
     let mut terminal = Terminal::start(env!("CARGO_BIN_EXE_glue-tui"), &args, home.path(), &[], (110, 30));
     terminal.wait_for("step 1/");
-    terminal.stop_reading();
+    // Ctrl-S: from here on every write waits.
+    terminal.send("\x13");
     let dir = run_dir(home.path()).unwrap();
-    let lines = || std::fs::read_to_string(dir.join("events.jsonl")).unwrap().lines().count();
-    let before = lines();
+    let evaluations = || {
+        let log = std::fs::read_to_string(dir.join("events.jsonl")).unwrap();
+        log.matches(r#""kind":"eval""#).count()
+    };
+    let before = evaluations();
     let start = Instant::now();
-    // Several times what the buffer of a terminal takes.
-    while lines() < before + 1500 {
+    while evaluations() < before + 20 {
         assert!(start.elapsed() < TIMEOUT, "the training waits for the terminal");
         std::thread::sleep(Duration::from_millis(20));
     }
@@ -118,7 +126,11 @@ fn live_run_of_another_process_is_not_deleted() {
     other.send("\x1b[F");
     other.wait_for("stopped");
     trainer.send("1\x1b[Fr");
-    trainer.wait_for("examples/s");
+    let is_resumed = |dir: &Path| {
+        let log = std::fs::read_to_string(dir.join("events.jsonl")).unwrap();
+        log.matches(r#""kind":"started""#).count() == 2
+    };
+    trainer.wait_until("resumed run", |_| is_resumed(&dir));
     other.send("d");
     other.wait_for("Delete this run?");
     other.send("d");

@@ -1,45 +1,55 @@
 //! The classes of a custom dataset: the distinct values of the label column of its training file.
 
-use crate::data::read::table::{LabelValue, Record, row_error};
+use super::label_column::{DistinctValue, LabelColumn};
+use super::label_encoding::{LabelEncoding, as_written};
+use crate::data::read::table::{LabelValue, row_error};
 use crate::error::{Error, Result};
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 use std::path::Path;
 
 /// The maximum number of classes. More indicate a wrong label column, and a confusion matrix of more is useless.
 const MAX_CLASSES: usize = 1000;
 /// The maximum number of class names in a message.
 const MAX_LISTED: usize = 12;
+/// The maximum number of characters of a class name in a message.
+const MAX_NAME: usize = 60;
 
-/// The classes of the records of the training file `file`. They are sorted as numbers if all are integers, otherwise
-/// as text, which is the order of `run_glue.py`.
+/// The classes of the training file `file`, in the order of the encoding: numbers as numbers, otherwise as text, which
+/// is the order of `run_glue.py`. A file that has class names itself has their order.
 ///
 /// # Errors
 /// [`Error::Data`] if there are no rows, only one class, more than [`MAX_CLASSES`], or numbers with a fraction.
-pub(super) fn classes(file: &Path, column: &str, records: &[Record]) -> Result<Vec<String>> {
-    let values: Vec<(u64, &LabelValue)> =
-        records.iter().filter_map(|record| Some((record.position, record.label.as_ref()?))).collect();
-    let are_numbers = values.iter().all(|(_, value)| is_number(value));
-    let fraction = values.iter().find(|(_, value)| integer(value).is_none());
-    if let (true, Some((position, value))) = (are_numbers, fraction) {
-        let problem = format!(
-            "column {column} has numbers with a fraction, such as {}; task custom does not support regression, use \
-             text or integer labels",
-            class_name(value)
-        );
-        return Err(row_error(file, *position, &problem));
+pub(super) fn classes(
+    file: &Path,
+    name: &str,
+    column: &LabelColumn,
+    encoding: LabelEncoding,
+) -> Result<Vec<String>> {
+    if let Some(names) = &column.class_names {
+        return Ok(names.clone());
     }
-    let integers: Option<BTreeSet<i64>> = values.iter().map(|(_, value)| integer(value)).collect();
-    let labels: Vec<String> = match integers {
-        Some(integers) => integers.iter().map(i64::to_string).collect(),
-        None => {
-            values.iter().map(|(_, value)| class_name(value)).collect::<BTreeSet<_>>().into_iter().collect()
-        }
-    };
+    if encoding == LabelEncoding::Numbers {
+        let is_fraction = |value: &&DistinctValue| encoding.class_name(&value.value).contains(['.', 'e']);
+        let value = column.values().iter().find(is_fraction).or(column.values().first());
+        let example = value.map_or(String::new(), |value| as_written(&value.value).into_owned());
+        let problem = format!(
+            "column {name} has numbers with a fraction, such as {example}; task custom does not support regression, \
+             use text or integer labels"
+        );
+        return Err(match value {
+            Some(value) => row_error(file, value.first, &problem),
+            None => Error::data(file, None, problem),
+        });
+    }
+    let mut labels: Vec<String> =
+        column.values().iter().map(|value| encoding.class_name(&value.value).into_owned()).collect();
+    labels.sort_by(|a, b| encoding.compare(a, b));
+    labels.dedup();
     let problem = match &labels[..] {
         [] => "has no rows".to_string(),
-        [only] => format!("column {column} has only the label {only:?}; at least two are required"),
+        [only] => format!("column {name} has only the label {only:?}; at least two are required"),
         labels if labels.len() > MAX_CLASSES => format!(
-            "column {column} has {} different labels, more than the maximum of {MAX_CLASSES}; set label_column to the \
+            "column {name} has {} different labels, more than the maximum of {MAX_CLASSES}; set label_column to the \
              column of the labels",
             labels.len()
         ),
@@ -49,59 +59,66 @@ pub(super) fn classes(file: &Path, column: &str, records: &[Record]) -> Result<V
 }
 
 /// The index of each class by name.
-pub(super) struct ClassIndex<'a> {
-    by_name: HashMap<&'a str, u32>,
+pub(super) struct ClassIndex {
+    by_name: HashMap<String, u32>,
+    encoding: LabelEncoding,
+    /// Number of classes, if labels may also be their indices.
+    indexed: Option<u32>,
+    /// Whether the classes are those of a model.
+    is_of_model: bool,
 }
 
-impl<'a> ClassIndex<'a> {
-    pub(super) fn new(labels: &'a [String]) -> Self {
-        ClassIndex { by_name: labels.iter().map(String::as_str).zip(0u32..).collect() }
+impl ClassIndex {
+    /// The index of the classes `labels`. With `has_class_names`, a whole number that is no name is the index of a class.
+    pub(super) fn new(labels: &[String], encoding: LabelEncoding, has_class_names: bool) -> Self {
+        let name = |label: &String| encoding.class_name(&LabelValue::Text(label.clone())).into_owned();
+        let by_name = labels.iter().map(name).zip(0u32..).collect();
+        let indexed = has_class_names.then_some(labels.len() as u32);
+        ClassIndex { by_name, encoding, indexed, is_of_model: false }
     }
 
-    /// The class of a label value, also if it is an integer written in another way (`09`).
+    /// The index for the classes `labels` of a model.
+    pub(super) fn of_model(labels: &[String]) -> Self {
+        let index = ClassIndex::new(labels, LabelEncoding::of_names(labels), false);
+        ClassIndex { is_of_model: true, ..index }
+    }
+
+    /// The class of a label value.
     pub(super) fn get(&self, value: &LabelValue) -> Option<u32> {
         let get = |name: &str| self.by_name.get(name).copied();
-        get(&class_name(value)).or_else(|| get(&integer(value)?.to_string()))
-    }
-}
-
-/// The name of the class of a label value.
-pub(super) fn class_name(value: &LabelValue) -> String {
-    match value {
-        LabelValue::Text(text) => text.clone(),
-        LabelValue::Int(number) => number.to_string(),
-        LabelValue::Float(number) => format!("{number:?}"),
-        LabelValue::Bool(value) => value.to_string(),
+        let whole = LabelEncoding::WholeNumbers.class_name(value);
+        get(&self.encoding.class_name(value))
+            .or_else(|| match value {
+                LabelValue::Bool(value) => get(&value.to_string()),
+                // Classes of runs of version 0.1 have no leading zeros, while their files may have some.
+                LabelValue::Text(text) if self.is_of_model => get(&text.parse::<i64>().ok()?.to_string()),
+                LabelValue::Text(_) => None,
+                LabelValue::Int(_) | LabelValue::Float(_) => get(&whole),
+            })
+            .or_else(|| {
+                whole.parse().ok().filter(|index| self.indexed.is_some_and(|classes| *index < classes))
+            })
     }
 }
 
 /// Whether a label value is -1, GLUE's mark for an unpublished label.
 pub(super) fn is_hidden(value: &LabelValue) -> bool {
-    integer(value) == Some(-1)
+    LabelEncoding::WholeNumbers.class_name(value) == "-1"
 }
 
 /// The first class names, and the number of the others.
 pub(super) fn list(labels: &[String]) -> String {
-    let first = labels.iter().take(MAX_LISTED).map(String::as_str).collect::<Vec<_>>().join(", ");
+    let first = labels.iter().take(MAX_LISTED).map(|label| clipped(label)).collect::<Vec<_>>().join(", ");
     match labels.len().saturating_sub(MAX_LISTED) {
         0 => first,
         more => format!("{first} and {more} more"),
     }
 }
 
-fn integer(value: &LabelValue) -> Option<i64> {
-    match value {
-        LabelValue::Int(number) => Some(*number),
-        LabelValue::Text(text) => text.parse().ok(),
-        LabelValue::Float(_) | LabelValue::Bool(_) => None,
-    }
-}
-
-fn is_number(value: &LabelValue) -> bool {
-    match value {
-        LabelValue::Int(_) | LabelValue::Float(_) => true,
-        // `nan` and `inf` are names here.
-        LabelValue::Text(text) => text.contains(|c: char| c.is_ascii_digit()) && text.parse::<f64>().is_ok(),
-        LabelValue::Bool(_) => false,
+/// The start of a class name.
+pub(super) fn clipped(name: &str) -> String {
+    match name.char_indices().nth(MAX_NAME) {
+        Some((end, _)) => format!("{}…", &name[..end]),
+        None => name.to_string(),
     }
 }

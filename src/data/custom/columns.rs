@@ -1,11 +1,12 @@
 //! The columns of a custom dataset.
 
-use crate::data::read::table::{available_columns, columns};
+use super::headerless::infer_two_columns;
+use crate::data::read::table::{Table, TableOptions, available_columns};
 use crate::error::{Error, Result};
 use crate::spec::RunSpec;
 use std::path::Path;
 
-/// The specification with its column names filled in. Named columns are checked; missing names are inferred from the
+/// The specification with its column names and `stratify` filled in. Named columns are checked; missing names are inferred from the
 /// header of the training file as in Transformers' `run_glue.py`, but only if the choice is unambiguous.
 ///
 /// # Errors
@@ -14,21 +15,27 @@ pub fn infer_columns(spec: &RunSpec) -> Result<RunSpec> {
     let Some(file) = spec.train_file.as_deref().filter(|_| spec.task().is_custom()) else {
         return Ok(spec.clone());
     };
-    let names = columns(file)?;
-    let check = |key: &str, name: &str| check_column(file, &names, key, name);
+    let stratify = spec.stratify.or(spec.validation_file.is_none().then_some(true));
+    let table = Table::open(file, &TableOptions::from_spec(spec))?;
+    let names = table.names();
+    let check = |key: &str, name: &str| check_column(file, names, key, &table.resolve(name));
+    if !table.has_header() && spec.label_column.is_none() && spec.text_column.is_none() {
+        let (text, label) = infer_two_columns(file, &table)?;
+        return Ok(RunSpec { text_column: Some(text), label_column: Some(label), stratify, ..spec.clone() });
+    }
     let label = match &spec.label_column {
         Some(name) => check("label_column", name)?,
         None if names.iter().any(|name| name == "label") => "label".to_string(),
         None => {
-            let problem = format!("has no column label; set label_column; {}", available_columns(&names));
+            let problem = format!("has no column label; set label_column; {}", available_columns(names));
             return Err(Error::data(file, None, problem));
         }
     };
     let (text, text_pair) = match (&spec.text_column, &spec.text_pair_column) {
         (Some(text), None) => (check("text_column", text)?, None),
         (Some(text), Some(pair)) => (check("text_column", text)?, Some(check("text_pair_column", pair)?)),
-        (None, _) => infer_text_columns(&names, &label).ok_or_else(|| {
-            let columns = available_columns(&names);
+        (None, _) => infer_text_columns(names, &label).ok_or_else(|| {
+            let columns = available_columns(names);
             let problem = format!(
                 "has no unambiguous text column; set text_column, and text_pair_column for pairs; {columns}"
             );
@@ -39,6 +46,7 @@ pub fn infer_columns(spec: &RunSpec) -> Result<RunSpec> {
         text_column: Some(text),
         text_pair_column: text_pair,
         label_column: Some(label),
+        stratify,
         ..spec.clone()
     })
 }
@@ -52,7 +60,7 @@ fn check_column(file: &Path, names: &[String], key: &str, name: &str) -> Result<
 }
 
 /// The text column, or the two text columns of pairs, if the names are unambiguous.
-fn infer_text_columns(names: &[String], label: &str) -> Option<(String, Option<String>)> {
+pub(in crate::data) fn infer_text_columns(names: &[String], label: &str) -> Option<(String, Option<String>)> {
     let others: Vec<&String> = names.iter().filter(|name| *name != label).collect();
     let has = |name: &str| others.iter().any(|other| *other == name);
     match (has("sentence1") && has("sentence2"), has("sentence"), has("text")) {

@@ -1,8 +1,17 @@
-//! Task `custom`: datasets in files that the specification names.
+//! Datasets of task `custom`, from files that the specification names. The labels of the training file are the classes.
 
 mod classes;
 mod columns;
+mod file_rows;
+mod headerless;
+mod hold_out;
+mod label_column;
+mod label_encoding;
 mod load;
+mod notes;
+#[cfg(test)]
+mod tests;
 
 pub use columns::infer_columns;
+pub(super) use columns::infer_text_columns;
 pub(super) use load::{load, load_split};

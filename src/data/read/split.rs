@@ -1,14 +1,21 @@
 //! Reading of a split of a task from its files.
 
-use super::{parquet, table, trees, tsv};
+use super::budget::MemoryBudget;
+use super::input::Input;
+use super::text_file::{TextFile, TextLines};
+use super::{parquet, trees, tsv};
 use crate::catalog::{Columns, LocalFormat, SplitName, Task, TaskSource};
 use crate::data::dataset::SplitRows;
 use crate::data::find::SplitFiles;
 use crate::error::{Error, Result};
 use std::path::Path;
 
+/// The encoding of the files of tasks of the catalog.
+const UTF_8: &str = "utf-8";
+
 /// Reads the rows of `split` from its files.
 pub(in crate::data) fn read_split(task: &Task, split: SplitName, files: &SplitFiles) -> Result<SplitRows> {
+    let mut budget = MemoryBudget::for_rows();
     match files {
         SplitFiles::Embedded { folder, text } => {
             let file = Path::new("assets").join(folder).join(format!("{}.tsv", split.name()));
@@ -17,7 +24,12 @@ pub(in crate::data) fn read_split(task: &Task, split: SplitName, files: &SplitFi
             } else {
                 Columns { text: "sentence", text_pair: None, label: Some("label") }
             };
-            tsv::read(&file, text.as_bytes(), &tsv::TsvFormat::new(task, split, &[columns]))
+            tsv::read(
+                &file,
+                &mut TextLines::new(text.as_bytes()),
+                &tsv::TsvFormat::new(task, split, &[columns]),
+                &mut budget,
+            )
         }
         SplitFiles::Tsv(file) => {
             let TaskSource::Files { local: LocalFormat::Tsv { columns, test_columns, unnamed, .. }, .. } =
@@ -29,13 +41,15 @@ pub(in crate::data) fn read_split(task: &Task, split: SplitName, files: &SplitFi
                 SplitName::Test => tsv::TsvFormat::new(task, split, &[*test_columns, *columns]),
                 _ => tsv::TsvFormat::new(task, split, &[*columns]).without_header(*unnamed),
             };
-            tsv::read(file, &table::read_bytes(file)?, &format)
+            let mut lines = TextFile::open(Input::open(file)?, Some(UTF_8))?.lines()?;
+            tsv::read(file, &mut lines, &format, &mut budget)
         }
         SplitFiles::Trees(file) => {
             let TaskSource::Files { local: LocalFormat::Trees(tree), .. } = &task.source else {
                 return Err(unsupported(task, file));
             };
-            trees::read(file, &table::read_bytes(file)?, tree)
+            let mut lines = TextFile::open(Input::open(file)?, Some(UTF_8))?.lines()?;
+            trees::read(file, &mut lines, tree, &mut budget)
         }
         SplitFiles::Parquet { files: shards, .. } => {
             let TaskSource::Files { hub, .. } = &task.source else {
@@ -43,7 +57,7 @@ pub(in crate::data) fn read_split(task: &Task, split: SplitName, files: &SplitFi
             };
             let mut all = SplitRows::default();
             for file in shards {
-                all.rows.extend(parquet::read(file, task, split, hub)?);
+                all.rows.extend(parquet::read(file, task, split, hub, &mut budget)?);
             }
             Ok(all)
         }

@@ -1,6 +1,8 @@
 //! Trees in the format of the Penn Treebank, one a line: `(3 (2 good) (2 film))`. The text is the words of the leaves
 //! as written (`-LRB-` and `\/` stay); the class depends on the digit of the root.
 
+use super::budget::MemoryBudget;
+use super::text_file::LineSource;
 use crate::batch::Label;
 use crate::catalog::TreeLabels;
 use crate::data::dataset::{Example, SplitRows};
@@ -9,10 +11,14 @@ use crate::text::plural;
 use std::path::Path;
 
 /// Parses the content of a file; `file` is used in error messages only.
-pub(super) fn read(file: &Path, bytes: &[u8], tree: &TreeLabels) -> Result<SplitRows> {
-    let bytes = bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(bytes);
+pub(super) fn read(
+    file: &Path,
+    lines: &mut dyn LineSource,
+    tree: &TreeLabels,
+    budget: &mut MemoryBudget,
+) -> Result<SplitRows> {
     let mut rows = Vec::new();
-    for (line, number) in bytes.split(|byte| *byte == b'\n').zip(1u64..) {
+    while let Some((number, line)) = lines.next_line()? {
         let text = std::str::from_utf8(line).map_err(|e| {
             let problem = format!("is not UTF-8 at byte {}; convert the file", e.valid_up_to() + 1);
             Error::data(file, Some(number), problem)
@@ -25,11 +31,10 @@ pub(super) fn read(file: &Path, bytes: &[u8], tree: &TreeLabels) -> Result<Split
             let column = text.get(..offset).unwrap_or(text).chars().count() + 1;
             Error::data(file, Some(number), format!("column {column}: {problem}"))
         })?;
-        rows.push(Example {
-            text: words.join(" "),
-            text_pair: None,
-            label: Some(Label::Class(u32::from(root >= tree.positive_from))),
-        });
+        let label = Some(Label::Class(u32::from(root >= tree.positive_from)));
+        let example = Example { text: words.join(" "), text_pair: None, label };
+        budget.add(example.memory(), file)?;
+        rows.push(example);
     }
     let note = format!(
         "the tree files have five classes and no exact scores: classes {} to 4 are positive, and class 2 (neutral) \
@@ -142,19 +147,25 @@ fn class_at(text: &str) -> Option<u32> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::text_file::TextLines;
     use super::*;
     use proptest::prelude::*;
 
+    fn read_bytes(file: &str, bytes: &[u8]) -> Result<SplitRows> {
+        let tree = TreeLabels { positive_from: 3 };
+        read(Path::new(file), &mut TextLines::new(bytes), &tree, &mut MemoryBudget::for_rows())
+    }
+
     fn error(line: &str) -> String {
         let text = format!("(2 (2 a) (2 b))\n{line}\n");
-        read(Path::new("dev.txt"), text.as_bytes(), &TreeLabels { positive_from: 3 }).unwrap_err().to_string()
+        read_bytes("dev.txt", text.as_bytes()).unwrap_err().to_string()
     }
 
     #[test]
     fn words_are_unchanged_and_the_class_is_from_the_root() {
         let text =
             "(3 (2 -LRB-) (4 (2 8\u{a0}1\\/2) (2 's)))\r\n\n(2 (1 No) (2 .))\n(4 (4 Good))\n(0 (1 Bad))";
-        let rows = read(Path::new("x"), text.as_bytes(), &TreeLabels { positive_from: 3 }).unwrap();
+        let rows = read_bytes("x", text.as_bytes()).unwrap();
         let found: Vec<_> = rows.rows.iter().map(|r| (r.text.as_str(), r.label.unwrap().number())).collect();
         assert_eq!(found, [("-LRB- 8\u{a0}1\\/2 's", 1.0), ("No .", 0.0), ("Good", 1.0), ("Bad", 0.0)]);
         assert!(rows.notes[0].contains("class 2"), "{}", rows.notes[0]);
@@ -184,12 +195,12 @@ mod tests {
     proptest! {
         #[test]
         fn arbitrary_bytes_do_not_panic(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
-            let _ = read(Path::new("x"), &bytes, &TreeLabels { positive_from: 3 });
+            let _ = read_bytes("x", &bytes);
         }
 
         #[test]
         fn arbitrary_brackets_do_not_panic(text in "[()0-9 aé\t\n\u{a0}]{0,120}") {
-            let _ = read(Path::new("x"), text.as_bytes(), &TreeLabels { positive_from: 3 });
+            let _ = read_bytes("x", text.as_bytes());
         }
     }
 }

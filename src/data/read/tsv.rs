@@ -1,8 +1,10 @@
 //! GLUE's tab-separated files. Columns are found by name in the header, or by position for files without a header.
 //! Quotes are ordinary text and not CSV quoting, because cells begin with quotes that are not closed.
 
+use super::budget::MemoryBudget;
 use super::labels::parse_label;
 use super::table::ColumnIndices;
+use super::text_file::LineSource;
 use crate::batch::Label;
 use crate::catalog::{Columns, Labels, LocalFormat, SplitName, Task, TaskSource};
 use crate::data::dataset::{Example, SplitRows};
@@ -44,43 +46,37 @@ impl<'a> TsvFormat<'a> {
 }
 
 /// Parses the content of a file; `file` is used in error messages only.
-pub(super) fn read(file: &Path, bytes: &[u8], format: &TsvFormat<'_>) -> Result<SplitRows> {
-    let bytes = bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(bytes);
-    // A newline terminates a row: after the last one there is no empty row.
-    let bytes = bytes.strip_suffix(b"\n").unwrap_or(bytes);
-    let mut lines = bytes.split(|byte| *byte == b'\n').zip(1u64..).peekable();
-    let first = lines.peek().map_or(Ok(""), |(line, number)| decode(file, *number, line))?;
-    let first: Vec<&str> = first.split('\t').collect();
-    let without_header = format.columns_without_header.filter(|_| !is_header(&first, format));
-    let names = without_header.unwrap_or(&first);
-    let columns = column_indices(file, names, format)?;
-    if without_header.is_none() {
-        lines.next();
-    }
+pub(super) fn read(
+    file: &Path,
+    lines: &mut dyn LineSource,
+    format: &TsvFormat<'_>,
+    budget: &mut MemoryBudget,
+) -> Result<SplitRows> {
+    let (number, first) = lines.next_line()?.unwrap_or((1, b""));
+    let first = decode(file, number, first)?.to_string();
+    let first_cells: Vec<&str> = first.split('\t').collect();
+    let without_header = format.columns_without_header.filter(|_| !is_header(&first_cells, format));
+    let names = without_header.unwrap_or(&first_cells);
+    let layout =
+        Layout { columns: column_indices(file, names, format)?, names, is_named: without_header.is_none() };
 
-    let mut rows = Vec::new();
-    let mut skipped = Vec::new();
-    for (line, number) in lines {
-        let line = decode(file, number, line)?;
-        let cells: Vec<&str> = line.split('\t').collect();
-        if cells.len() != names.len() {
-            let columns = plural(cells.len(), "column");
-            let expected = if without_header.is_some() { "expected" } else { "the header has" };
-            let problem =
-                format!("has {columns}, {expected} {}; separate columns by one tab each", names.len());
-            let error = Error::data(file, Some(number), problem);
-            if !format.skip_split_rows {
-                return Err(error);
+    let (mut rows, mut skipped) = (Vec::new(), Vec::new());
+    let mut add = |number: u64, line: &str| {
+        match layout.example(file, number, line, format)? {
+            Ok(example) => {
+                budget.add(example.memory(), file)?;
+                rows.push(example);
             }
-            skipped.push((number, error));
-            continue;
+            Err(error) if format.skip_split_rows => skipped.push((number, error)),
+            Err(error) => return Err(error),
         }
-        let cell = |index: usize| cells.get(index).copied().unwrap_or_default();
-        rows.push(Example {
-            text: cell(columns.text).to_string(),
-            text_pair: columns.text_pair.map(|index| cell(index).to_string()),
-            label: columns.label.map(|index| label(file, number, cell(index), format)).transpose()?.flatten(),
-        });
+        Ok(())
+    };
+    if without_header.is_some() {
+        add(number, &first)?;
+    }
+    while let Some((number, line)) = lines.next_line()? {
+        add(number, decode(file, number, line)?)?;
     }
     let note = skipped.first().map(|(first, _)| {
         let rows = plural(skipped.len(), "row");
@@ -95,9 +91,44 @@ pub(super) fn read(file: &Path, bytes: &[u8], format: &TsvFormat<'_>) -> Result<
     Ok(SplitRows { rows, notes: note.into_iter().collect() })
 }
 
-/// The text of a line without its carriage return.
+/// The columns of a file.
+struct Layout<'n> {
+    columns: ColumnIndices,
+    /// The names of all columns.
+    names: &'n [&'n str],
+    /// Whether the names are in the header.
+    is_named: bool,
+}
+
+impl Layout<'_> {
+    /// The example of a line. The inner error is for a line with a wrong number of columns.
+    fn example(
+        &self,
+        file: &Path,
+        number: u64,
+        line: &str,
+        format: &TsvFormat<'_>,
+    ) -> Result<Result<Example>> {
+        let cells: Vec<&str> = line.split('\t').collect();
+        if cells.len() != self.names.len() {
+            let columns = plural(cells.len(), "column");
+            let expected = if self.is_named { "the header has" } else { "expected" };
+            let problem =
+                format!("has {columns}, {expected} {}; separate columns by one tab each", self.names.len());
+            return Ok(Err(Error::data(file, Some(number), problem)));
+        }
+        let cell = |index: usize| cells.get(index).copied().unwrap_or_default();
+        let label = |index: usize| label(file, number, cell(index), format);
+        Ok(Ok(Example {
+            text: cell(self.columns.text).to_string(),
+            text_pair: self.columns.text_pair.map(|index| cell(index).to_string()),
+            label: self.columns.label.map(label).transpose()?.flatten(),
+        }))
+    }
+}
+
+/// The text of a line.
 fn decode<'b>(file: &Path, number: u64, line: &'b [u8]) -> Result<&'b str> {
-    let line = line.strip_suffix(b"\r").unwrap_or(line);
     std::str::from_utf8(line).map_err(|e| {
         let problem = format!("is not UTF-8 at byte {}; convert the file", e.valid_up_to() + 1);
         Error::data(file, Some(number), problem)
@@ -149,6 +180,7 @@ fn label(file: &Path, number: u64, cell: &str, format: &TsvFormat<'_>) -> Result
 
 #[cfg(test)]
 mod tests {
+    use super::super::text_file::TextLines;
     use super::*;
     use crate::catalog::task;
     use proptest::prelude::*;
@@ -156,6 +188,10 @@ mod tests {
     const SENTENCE: Columns = Columns { text: "sentence", text_pair: None, label: Some("label") };
     const PAIR: Columns =
         Columns { text: "question1", text_pair: Some("question2"), label: Some("is_duplicate") };
+
+    fn read(file: &Path, bytes: &[u8], format: &TsvFormat<'_>) -> Result<SplitRows> {
+        super::read(file, &mut TextLines::new(bytes), format, &mut MemoryBudget::for_rows())
+    }
 
     fn parse(name: &str, split: SplitName, columns: Columns, text: &str) -> Result<SplitRows> {
         let task = task(name).unwrap();

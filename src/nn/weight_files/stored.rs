@@ -99,7 +99,7 @@ pub(crate) struct StoredTensor {
     /// Type of the elements; `None` if it is not supported.
     pub(super) dtype: Option<DType>,
     pub(super) shape: Vec<usize>,
-    /// Elements between two neighbours of each dimension, if not those of row-major order.
+    /// Elements between two neighbors of each dimension, if not those of row-major order.
     pub(super) strides: Option<Vec<usize>>,
     pub(super) file: Arc<WeightFile>,
     /// The first byte in the file.

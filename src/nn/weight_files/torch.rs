@@ -21,7 +21,7 @@ struct TensorInfo {
     /// The first element in the storage.
     offset: usize,
     shape: Vec<usize>,
-    /// Elements between two neighbours of each dimension.
+    /// Elements between two neighbors of each dimension.
     strides: Vec<usize>,
 }
 

@@ -50,6 +50,7 @@ impl<'a> Trainer<'a> {
         if let Some(restored) = checkpoint::restore_newest(job.dir, &mut |saved| engine.restore(saved))? {
             restored.skipped.into_iter().for_each(|note| emit(Event::warning(note)));
             state = restored.state;
+            checkpoint::remove_outdated(job.dir, state.step)?;
         }
         let mut schedule = LrSchedule::new(job.spec, plan.total_steps);
         for Change { step, command } in &state.changes {
@@ -67,6 +68,7 @@ impl<'a> Trainer<'a> {
             steps_per_epoch: plan.steps_per_epoch,
             labels: setup.labels.names(),
             rows: [setup.train.len(), rows(SplitName::Validation), rows(SplitName::Test)],
+            data: setup.digests.clone(),
             trainable_parameters: setup.built.trainable_parameters,
             planned_memory: setup.planned_memory,
             product_rate: setup.product_rate,

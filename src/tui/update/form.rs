@@ -131,10 +131,11 @@ fn edit(app: &mut App, line: FormLine) {
         ValueKind::Task => {
             TASKS.iter().map(|task| Item { value: task.name.into(), note: task.title.into() }).collect()
         }
-        ValueKind::Choice(words) => {
+        ValueKind::Choice(_) | ValueKind::Boolean => {
+            let words = field.key.choices().unwrap_or_default();
             let absent =
                 field.key.is_optional().then(|| Item { value: String::new(), note: field.key.absent.into() });
-            let words = words.iter().map(|word| Item { value: (*word).into(), note: String::new() });
+            let words = words.into_iter().map(|word| Item { value: word.into(), note: String::new() });
             absent.into_iter().chain(words).collect()
         }
         _ => {

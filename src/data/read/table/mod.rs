@@ -1,11 +1,22 @@
-//! Files of task `custom`: rows with named columns in CSV, TSV, JSON Lines or Parquet.
+//! Files of task `custom`: rows with named columns in CSV, TSV, JSON or Parquet.
 
+mod cell;
+mod copy;
 mod delimited;
-mod file;
-mod json_lines;
+mod dialect;
+mod json;
+mod json_layout;
+mod json_values;
+mod non_finite;
+mod open;
+mod quoting;
 mod record;
+#[cfg(test)]
+mod tests;
 
-pub(super) use file::read_bytes;
-pub(in crate::data) use file::{columns, records};
+pub(super) use cell::{Cell, OnRow};
+pub(in crate::data) use cell::{LabelValue, Position, row_error};
+pub(in crate::data) use copy::Destination;
+pub(in crate::data) use open::{Table, TableOptions};
 pub(super) use record::ColumnIndices;
-pub(in crate::data) use record::{ColumnNames, LabelValue, Record, available_columns, row_error};
+pub(in crate::data) use record::{ColumnNames, Record, available_columns};

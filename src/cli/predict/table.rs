@@ -1,0 +1,220 @@
+//! Predictions for the rows of a file, as columns of a copy.
+
+use super::lines::Input;
+use crate::catalog::{FileFormat, ProblemType};
+use crate::cli::args::PredictArgs;
+use crate::cli::output::{self, STDOUT};
+use crate::data::{InputTable, NewColumn, NewValues, TextColumns, unique_names};
+use crate::error::{Error, Result};
+use crate::files::write_atomic_with;
+use crate::predict::{ModelOutput, Predictor};
+use flate2::write::GzEncoder;
+use std::fs::File;
+use std::io::{BufWriter, IsTerminal, Write};
+use std::path::Path;
+
+/// Number of rows that are predicted at once.
+const BATCH: usize = 1024;
+
+/// Predicts every row of `input` and writes a copy with the predictions: all columns and rows in their order, in the
+/// same format. The copy is complete or absent.
+///
+/// # Errors
+/// [`Error::Usage`] for an output that cannot be used, [`Error::Data`] for an invalid row, errors of the model.
+pub(super) fn predict_table(predictor: &mut Predictor, args: &PredictArgs, input: &Path) -> Result<()> {
+    let given =
+        TextColumns { text: args.text_column.as_deref(), text_pair: args.text_pair_column.as_deref() };
+    let table = InputTable::open(input, predictor.spec(), given, predictor.is_pair())?;
+    let output = args.output.as_deref().filter(|path| *path != Path::new("-"));
+    check_output(input, &table, output)?;
+    table.notes().iter().for_each(output::stderr_line);
+
+    let mut columns = PredictedColumns::new(predictor);
+    let mut inputs: Vec<Input> = Vec::new();
+    table.read(&mut |texts| {
+        inputs.push(texts);
+        if inputs.len() < BATCH { Ok(()) } else { columns.predict(predictor, &mut inputs) }
+    })?;
+    columns.predict(predictor, &mut inputs)?;
+    let columns = columns.into_columns(table.names());
+
+    match output {
+        None => {
+            let mut stdout = BufWriter::new(std::io::stdout());
+            table.copy_with(&columns, Path::new(STDOUT), &mut stdout)?;
+            stdout.flush().map_err(Error::writing(STDOUT))
+        }
+        Some(path) => write_file(path, &mut |out| table.copy_with(&columns, path, out)),
+    }
+}
+
+/// Writes a file that is complete or absent. A link is followed, and what is not a regular file, such as a pipe, is
+/// written to and not replaced.
+fn write_file(path: &Path, write: &mut dyn FnMut(&mut (dyn Write + Send)) -> Result<()>) -> Result<()> {
+    let mut create = |created: &Path| {
+        let file = File::create(created).map_err(Error::writing(path))?;
+        write_compressed(path, BufWriter::new(file), write)
+    };
+    if std::fs::metadata(path).is_ok_and(|metadata| !metadata.is_file()) {
+        return create(path);
+    }
+    let target = std::fs::canonicalize(path).unwrap_or_else(|_| path.to_path_buf());
+    write_atomic_with(&target, create)
+}
+
+/// The extension of a file in lower case, or nothing.
+fn extension(path: &Path) -> String {
+    path.extension().map_or(String::new(), |extension| extension.to_string_lossy().to_lowercase())
+}
+
+/// Whether the extension of a file is that of a compression.
+fn is_compressed(path: &Path) -> bool {
+    matches!(extension(path).as_str(), "gz" | "gzip" | "zst" | "zstd")
+}
+
+/// Writes through the compression that the extension of `path` names.
+fn write_compressed(
+    path: &Path,
+    mut file: BufWriter<File>,
+    write: &mut dyn FnMut(&mut (dyn Write + Send)) -> Result<()>,
+) -> Result<()> {
+    match extension(path).as_str() {
+        "gz" | "gzip" => {
+            let mut encoder = GzEncoder::new(&mut file, flate2::Compression::default());
+            write(&mut encoder)?;
+            encoder.finish().map_err(Error::writing(path))?;
+        }
+        "zst" | "zstd" => {
+            let mut encoder =
+                zstd::stream::write::Encoder::new(&mut file, 0).map_err(Error::writing(path))?;
+            write(&mut encoder)?;
+            encoder.finish().map_err(Error::writing(path))?;
+        }
+        _ => write(&mut file)?,
+    }
+    file.flush().map_err(Error::writing(path))
+}
+
+/// An error for an output that is the input, is a folder, or names another format.
+fn check_output(input: &Path, table: &InputTable<'_>, output: Option<&Path>) -> Result<()> {
+    let format = table.format();
+    let Some(output) = output else {
+        return match format {
+            FileFormat::Parquet if std::io::stdout().is_terminal() => {
+                Err(Error::Usage("Parquet is not text; name a file with --output".into()))
+            }
+            _ => Ok(()),
+        };
+    };
+    let is_input = std::fs::canonicalize(output)
+        .ok()
+        .is_some_and(|output| std::fs::canonicalize(input).is_ok_and(|input| input == output));
+    if is_input {
+        return Err(Error::Usage(format!("--output {} is the input; name another file", output.display())));
+    }
+    if output.is_dir() {
+        return Err(Error::Usage(format!("--output {} is a folder; name a file in it", output.display())));
+    }
+    let folder = output.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    if !folder.is_dir() {
+        return Err(Error::Usage(format!(
+            "--output {}: the folder {} does not exist; create it first",
+            output.display(),
+            folder.display()
+        )));
+    }
+    if format == FileFormat::Parquet && is_compressed(output) {
+        return Err(Error::Usage(format!(
+            "--output {} names a compressed file, but Parquet compresses its columns itself; leave the ending out",
+            output.display()
+        )));
+    }
+    match FileFormat::of(output) {
+        Some(other) if other != format => Err(Error::Usage(format!(
+            "--output {} has the extension of another format; the copy is {}, as the input",
+            output.display(),
+            format.name()
+        ))),
+        _ => Ok(()),
+    }
+}
+
+/// The columns of predictions, row by row. Each kind of model fills some of them.
+struct PredictedColumns {
+    problem_type: ProblemType,
+    /// The labels of the model.
+    names: Vec<String>,
+    /// The most probable label of a single-label classification.
+    labels: Vec<String>,
+    /// Its probability.
+    probabilities: Vec<f32>,
+    /// The predicted labels of a multi-label classification.
+    label_lists: Vec<Vec<String>>,
+    /// For each of the labels, its probability in a multi-label classification.
+    by_label: Vec<Vec<f32>>,
+    /// The score of a regression.
+    scores: Vec<f32>,
+}
+
+impl PredictedColumns {
+    fn new(predictor: &Predictor) -> Self {
+        let names = predictor.labels().to_vec();
+        PredictedColumns {
+            problem_type: predictor.problem_type(),
+            labels: Vec::new(),
+            probabilities: Vec::new(),
+            label_lists: Vec::new(),
+            by_label: vec![Vec::new(); names.len()],
+            scores: Vec::new(),
+            names,
+        }
+    }
+
+    /// Predicts for `inputs`, which are empty afterwards.
+    fn predict(&mut self, predictor: &mut Predictor, inputs: &mut Vec<Input>) -> Result<()> {
+        for prediction in predictor.predict_all(inputs)? {
+            self.push(prediction.output);
+        }
+        inputs.clear();
+        Ok(())
+    }
+
+    fn push(&mut self, output: ModelOutput) {
+        match output {
+            ModelOutput::Label { label, probability, .. } => {
+                self.labels.push(label);
+                self.probabilities.push(probability);
+            }
+            ModelOutput::Labels { labels, probabilities } => {
+                self.label_lists.push(labels);
+                for (column, (_, probability)) in self.by_label.iter_mut().zip(probabilities) {
+                    column.push(probability);
+                }
+            }
+            ModelOutput::Score { score, .. } => self.scores.push(score),
+        }
+    }
+
+    /// The columns, with names that are unique among `names`.
+    fn into_columns(self, names: &[String]) -> Vec<NewColumn> {
+        let columns: Vec<(String, NewValues)> = match self.problem_type {
+            ProblemType::SingleLabelClassification => vec![
+                ("label".into(), NewValues::Text(self.labels)),
+                ("probability".into(), NewValues::Number(self.probabilities)),
+            ],
+            ProblemType::MultiLabelClassification => {
+                let by_label = self.names.iter().zip(self.by_label);
+                let by_label =
+                    by_label.map(|(name, column)| (format!("probability_{name}"), NewValues::Number(column)));
+                [("labels".into(), NewValues::TextList(self.label_lists))]
+                    .into_iter()
+                    .chain(by_label)
+                    .collect()
+            }
+            ProblemType::Regression => vec![("score".into(), NewValues::Number(self.scores))],
+        };
+        let (wanted, values): (Vec<String>, Vec<NewValues>) = columns.into_iter().unzip();
+        let names = unique_names(names, &wanted).into_iter();
+        names.zip(values).map(|(name, values)| NewColumn { name, values }).collect()
+    }
+}

@@ -1,0 +1,167 @@
+//! The rows of one file of a custom dataset.
+
+use super::label_column::LabelColumn;
+use crate::batch::Label;
+use crate::data::dataset::Example;
+use crate::data::read::MemoryBudget;
+use crate::data::read::table::{ColumnNames, Position, Record, Table, TableOptions, row_error};
+use crate::error::Result;
+use crate::text::plural;
+use std::path::{Path, PathBuf};
+
+/// Rows of this size in bytes are kept although not all of them may be used; of larger files only the labels are kept
+/// until it is known which rows are used.
+const KEPT_BYTES: u64 = 256 << 20;
+
+/// The rows of a file, without the classes of their labels.
+#[derive(Debug)]
+pub(super) struct FileRows {
+    /// The file.
+    pub(super) path: PathBuf,
+    /// The labels of all rows.
+    pub(super) labels: LabelColumn,
+    /// All rows, unless they are too large to be kept before it is known which are used.
+    rows: Option<Vec<Example>>,
+    /// Notes for the log.
+    pub(super) notes: Vec<String>,
+}
+
+/// What is read.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Reading<'a> {
+    pub(super) options: TableOptions<'a>,
+    pub(super) columns: &'a ColumnNames,
+    /// Whether only some of the rows may be used.
+    pub(super) is_partial: bool,
+}
+
+impl FileRows {
+    /// Reads all rows of a file.
+    ///
+    /// # Errors
+    /// [`Error::Data`](crate::error::Error::Data) for an invalid file, a missing label that is required, and rows that
+    /// do not fit into memory.
+    pub(super) fn read(path: &Path, reading: Reading<'_>, budget: &mut MemoryBudget) -> Result<Self> {
+        let columns = reading.columns;
+        let table = Table::open(path, &TableOptions { columns: Some(columns), ..reading.options })?;
+        let class_names = table.class_names(&columns.label).map(<[String]>::to_vec);
+        let mut labels = LabelColumn::new(class_names);
+        let mut empty = EmptyTexts::default();
+        let mut rows = Some(Vec::new());
+        let mut kept = 0;
+        table.read(columns, &mut |record| {
+            if columns.is_label_required && record.label.is_none() {
+                let problem =
+                    format!("column {} is empty; training and validation rows need a label", columns.label);
+                return Err(row_error(path, record.position, &problem));
+            }
+            empty.count(&record);
+            let position = record.position;
+            labels.push(position, record.label).map_err(|problem| {
+                row_error(path, position, &format!("column {} {problem}", columns.label))
+            })?;
+            if let Some(kept_rows) = &mut rows {
+                let row = Example { text: record.text, text_pair: record.text_pair, label: None };
+                kept += row.memory();
+                if reading.is_partial && kept > KEPT_BYTES {
+                    rows = None;
+                } else {
+                    budget.check(kept, path)?;
+                    kept_rows.push(row);
+                }
+            }
+            Ok(())
+        })?;
+        if rows.is_some() {
+            budget.add(kept, path)?;
+        }
+        let notes = table.notes().iter().cloned().chain(empty.note(path)).collect();
+        Ok(FileRows { path: path.to_path_buf(), labels, rows, notes })
+    }
+
+    /// The labeled rows of each part, in order. `parts` has the part of each row of the file, and `labels` the label of
+    /// each value of the label column; a row without a part is left out. The file is read again if its rows were not
+    /// kept.
+    pub(super) fn choose(
+        &mut self,
+        parts: &[Option<Part>],
+        labels: &[Option<Label>],
+        reading: Reading<'_>,
+        budget: &mut MemoryBudget,
+    ) -> Result<ChosenRows> {
+        let mut chosen = ChosenRows::default();
+        let label = |code: Option<usize>| code.and_then(|code| labels.get(code).copied().flatten());
+        let mut rows = parts.iter().copied().zip(self.labels.codes().map(label));
+        let mut next = || rows.next().unwrap_or_default();
+        if let Some(kept) = self.rows.take() {
+            for row in kept {
+                chosen.push(row, next());
+            }
+            return Ok(chosen);
+        }
+        let (path, columns) = (self.path.as_path(), reading.columns);
+        let table = Table::open(path, &TableOptions { columns: Some(columns), ..reading.options })?;
+        table.read(columns, &mut |record| {
+            let (part, label) = next();
+            let row = Example { text: record.text, text_pair: record.text_pair, label: None };
+            if part.is_some() {
+                budget.add(row.memory(), path)?;
+            }
+            chosen.push(row, (part, label));
+            Ok(())
+        })?;
+        Ok(chosen)
+    }
+}
+
+/// What a row of a file is used for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Part {
+    /// The split that the file is named for.
+    Own,
+    /// Validation, held out of the training file.
+    HeldOut,
+}
+
+/// The rows of a file that are used.
+#[derive(Debug, Default)]
+pub(super) struct ChosenRows {
+    /// Those of the split that the file is named for.
+    pub(super) own: Vec<Example>,
+    /// Those that are held out for validation.
+    pub(super) held_out: Vec<Example>,
+}
+
+impl ChosenRows {
+    fn push(&mut self, row: Example, (part, label): (Option<Part>, Option<Label>)) {
+        let row = Example { label, ..row };
+        match part {
+            Some(Part::Own) => self.own.push(row),
+            Some(Part::HeldOut) => self.held_out.push(row),
+            None => {}
+        }
+    }
+}
+
+/// Rows with an empty or missing text.
+#[derive(Debug, Default)]
+struct EmptyTexts {
+    rows: usize,
+    first: Option<Position>,
+}
+
+impl EmptyTexts {
+    fn count(&mut self, record: &Record) {
+        if record.text.is_empty() || record.text_pair.as_ref().is_some_and(String::is_empty) {
+            self.rows += 1;
+            self.first.get_or_insert(record.position);
+        }
+    }
+
+    fn note(&self, path: &Path) -> Option<String> {
+        let first = self.first?;
+        let (file, rows) = (path.display(), plural(self.rows, "row"));
+        let verb = if self.rows == 1 { "has" } else { "have" };
+        Some(format!("{file}: {rows} {verb} an empty or missing text, the first at {first}; kept as empty"))
+    }
+}

@@ -1,0 +1,13 @@
+//! Parquet files. Columns are found by name in the schema of the file.
+
+mod cells;
+mod class_names;
+mod copy;
+mod file;
+mod file_error;
+mod pages;
+mod task;
+
+pub(super) use copy::copy_with;
+pub(super) use file::ParquetTable;
+pub(super) use task::read;
