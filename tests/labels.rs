@@ -594,6 +594,65 @@ fn weights_load_in_parts_and_behind_the_prefix_of_data_parallelism() {
     assert!(error(json!([])).contains("weight_map is missing"));
 }
 
+/// Writes a state dictionary in several forms: transposed in memory, as parts of one storage, as parameters with
+/// metadata, in double precision beside other values, in protocol 4, and with a tensor that repeats one element.
+const TORCH: &str = r#"
+import collections, sys, torch
+from safetensors.torch import load_file
+state = load_file(sys.argv[1] + "/model.safetensors")
+flat, parts, start = torch.cat([v.flatten() for v in state.values()]), {}, 0
+for name, value in state.items():
+    parts[name] = flat[start : start + value.numel()].view(value.shape)
+    start += value.numel()
+parameters = collections.OrderedDict((name, torch.nn.Parameter(v)) for name, v in state.items())
+parameters._metadata = {"": {"version": 1}}
+double = {name: v.double() for name, v in state.items()}
+double.update({"mask": torch.ones(3, dtype=torch.bool), "epoch": 7, "history": [1, 2.5, None], "name": "x"})
+forms = {
+    "strided": {name: v.t().contiguous().t() if v.dim() == 2 else v for name, v in state.items()},
+    "parts": parts,
+    "parameters": parameters,
+    "double": double,
+    "repeated": {**state, "classifier.weight": torch.zeros(1, 1).expand(state["classifier.weight"].shape)},
+}
+for name, form in forms.items():
+    torch.save(form, f"{name}.bin")
+    torch.save(form, f"{name}-legacy.bin", _use_new_zipfile_serialization=False)
+torch.save(state, "protocol4.bin", pickle_protocol=4)
+"#;
+
+#[test]
+fn files_of_torch_save_load_in_every_form() {
+    let Some(python) = std::env::var_os("GLUE_TUI_PYTHON") else {
+        eprintln!(
+            "SKIPPED: GLUE_TUI_PYTHON names no Python with PyTorch, so no file of torch.save was written"
+        );
+        return;
+    };
+    let workspace = Workspace::new();
+    workspace.model("m", 3, &json!({"num_labels": 3}));
+    let expected = workspace.weights("m");
+    let mut command = Command::new(python);
+    let status = command.args(["-c", TORCH, "m"]).current_dir(workspace.folder.path()).status().unwrap();
+    assert!(status.success());
+    std::fs::remove_file(workspace.path("m/model.safetensors")).unwrap();
+    let folder = ModelFolder::on_disk(workspace.path("m"));
+    let load = |file: &str| {
+        std::fs::copy(workspace.path(file), workspace.path("m/pytorch_model.bin")).unwrap();
+        nn::for_inference(&folder, DeviceSpec::Cpu, None)
+    };
+    for form in ["strided", "parts", "parameters", "double"] {
+        for file in [format!("{form}.bin"), format!("{form}-legacy.bin")] {
+            assert_eq!(load(&file).unwrap().engine.weights().unwrap(), expected, "{file}");
+        }
+    }
+    assert_eq!(load("protocol4.bin").unwrap().engine.weights().unwrap(), expected);
+    for file in ["repeated.bin", "repeated-legacy.bin"] {
+        let error = load(file).unwrap_err().to_string();
+        assert!(error.contains("tensor classifier.weight exceeds its storage"), "{error}");
+    }
+}
+
 #[test]
 fn damaged_weight_files_are_refused_in_one_sentence() {
     let workspace = Workspace::new();

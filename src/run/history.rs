@@ -173,9 +173,9 @@ impl History {
     fn rewind(&mut self, done: u64) {
         let scores = self.scores.values_mut();
         for series in scores.chain([&mut self.loss, &mut self.learning_rate, &mut self.grad_norm]) {
-            series.rewind(done + 1);
+            series.rewind(done.saturating_add(1));
         }
-        self.step_axis.rewind(done + 1);
+        self.step_axis.rewind(done.saturating_add(1));
         self.probes.rewind(done);
         if self.step.as_ref().is_some_and(|step| step.step > done) {
             self.step = None;

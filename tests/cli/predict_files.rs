@@ -61,6 +61,10 @@ fn tab_separated_files_keep_their_quotes() {
     assert_eq!(lines[0], "sentence\tother\tlabel\tprobability");
     assert!(lines[1].starts_with("\"open quote\t1\t") && lines[2].starts_with("plain\t\"2\"\t"), "{lines:?}");
     assert_eq!(lines.len(), 3);
+    // The extension of the input is good enough for the output.
+    workspace.write("tabs.csv", "sentence\tother\nfine\t1\n");
+    predict(&workspace, &["--input", "tabs.csv", "--output", "out.csv"]).success();
+    assert!(read(&workspace, "out.csv").starts_with("sentence\tother\tlabel\tprobability\nfine\t1\t"));
 }
 
 #[test]

@@ -183,8 +183,8 @@ fn no_temporary_files(folder: &Path) -> Result<(), String> {
     list(folder, "", &mut paths).map_err(|e| e.to_string())?;
     let is_temporary = |path: &&String| {
         path.split('/').any(|part| {
-            let is_lock = part.ends_with(".lock");
-            (part.starts_with('.') && !is_lock) || part.ends_with(".tmp") || part.ends_with(".new")
+            let extension = Path::new(part).extension().and_then(|extension| extension.to_str());
+            (part.starts_with('.') && extension != Some("lock")) || matches!(extension, Some("tmp" | "new"))
         })
     };
     match paths.iter().find(is_temporary) {

@@ -6,7 +6,7 @@ use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
 /// Longest time of a command, on a busy machine.
-const TIMEOUT: Duration = Duration::from_secs(60);
+const TIMEOUT: Duration = Duration::from_mins(3);
 
 const EXPERIMENTS: &str = r#"
 [experiment.tiny]
@@ -42,32 +42,30 @@ fn new_folder() -> tempfile::TempDir {
     tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap()
 }
 
+/// Writes the model, the dataset and the experiment to `folder`.
+fn fill(folder: &Path) {
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/run-0.1/model");
+    std::fs::create_dir(folder.join("model")).unwrap();
+    for name in ["config.json", "model.safetensors", "vocab.txt"] {
+        std::fs::copy(source.join(name), folder.join("model").join(name)).unwrap();
+    }
+    std::fs::write(folder.join("experiments.toml"), EXPERIMENTS).unwrap();
+    for (name, rows) in [("train.csv", 40), ("validation.csv", 16)] {
+        let mut text = "text,label\n".to_owned();
+        for row in 0..rows {
+            let words = ["good film", "bad plot", "great story", "dull movie"];
+            let label = ["good", "bad"][row % 2];
+            writeln!(text, "the {} is {} and {row},{label}", words[row % 4], words[(row / 4) % 4]).unwrap();
+        }
+        std::fs::write(folder.join(name), text).unwrap();
+    }
+}
+
 impl Workspace {
     pub(crate) fn new() -> Self {
         let folder = new_folder();
-        let workspace = Workspace { folder };
-        workspace.fill(workspace.path());
-        workspace
-    }
-
-    /// Writes the model, the dataset and the experiment to `folder`.
-    pub(crate) fn fill(&self, folder: &Path) {
-        let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/run-0.1/model");
-        std::fs::create_dir(folder.join("model")).unwrap();
-        for name in ["config.json", "model.safetensors", "vocab.txt"] {
-            std::fs::copy(source.join(name), folder.join("model").join(name)).unwrap();
-        }
-        std::fs::write(folder.join("experiments.toml"), EXPERIMENTS).unwrap();
-        for (name, rows) in [("train.csv", 40), ("validation.csv", 16)] {
-            let mut text = "text,label\n".to_owned();
-            for row in 0..rows {
-                let words = ["good film", "bad plot", "great story", "dull movie"];
-                let label = ["good", "bad"][row % 2];
-                writeln!(text, "the {} is {} and {row},{label}", words[row % 4], words[(row / 4) % 4])
-                    .unwrap();
-            }
-            std::fs::write(folder.join(name), text).unwrap();
-        }
+        fill(folder.path());
+        Workspace { folder }
     }
 
     pub(crate) fn path(&self) -> &Path {

@@ -130,7 +130,7 @@ fn check_output(input: &Path, table: &InputTable<'_>, output: Option<&Path>) -> 
         )));
     }
     match FileFormat::of(output) {
-        Some(other) if other != format => Err(Error::Usage(format!(
+        Some(other) if other != format && Some(other) != FileFormat::of(input) => Err(Error::Usage(format!(
             "--output {} has the extension of another format; the copy is {}, as the input",
             output.display(),
             format.name()

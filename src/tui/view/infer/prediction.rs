@@ -1,5 +1,6 @@
 //! Predictions: a bar for each label, or a bar on the scale of a regression.
 
+use crate::catalog::output_of;
 use crate::predict::ModelOutput;
 use crate::text;
 use crate::tui::theme::{Role, Symbol, Theme};
@@ -71,10 +72,11 @@ pub(super) fn draw_comparison(
         let name = fit_width(theme, name, usize::from(name_width));
         draw_text(buffer, column.x, y, width, &format!("  {name} {number:>8}"), theme.style(Role::Muted));
     };
+    let names: Vec<&str> = other.probabilities().iter().map(|(name, _)| name.as_str()).collect();
     match (output.probabilities(), other) {
         (probabilities @ [_, ..], ModelOutput::Label { .. } | ModelOutput::Labels { .. }) => {
             for ((label, _), y) in probabilities.iter().zip(area.y..area.bottom()) {
-                let found = other.probabilities().iter().find(|(other, _)| other == label);
+                let found = output_of(&names, label).and_then(|output| other.probabilities().get(output));
                 let number = found.map_or(theme.symbol(Symbol::Dash).to_string(), |(_, probability)| {
                     format!("{:>5.1} %", 100.0 * probability)
                 });
