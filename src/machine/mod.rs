@@ -6,6 +6,4 @@ mod hardware;
 
 pub use gauges::{Gauges, SystemMonitor};
 pub use gpu::Gpu;
-pub use hardware::{
-    MemoryInfo, available_memory, cpu_model, host_name, memory, peak_memory, physical_cores, start_threads,
-};
+pub use hardware::{MemoryInfo, cpu_model, host_name, memory, peak_memory, physical_cores, start_threads};
