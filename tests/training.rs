@@ -372,6 +372,7 @@ fn a_failed_run_names_the_tensor_and_keeps_its_checkpoint() {
     let (mut state, metadata) = read_arrays(&arrays).unwrap();
     state.get_mut("weights.bert.embeddings.LayerNorm.weight").unwrap().data[0] = f32::NAN;
     write_arrays(&arrays, &state, &metadata).unwrap();
+    glue_tui::files::write_digests(&checkpoint).unwrap();
 
     let (outcome, events) = run(Start::Resume(stopped.dir), home.path(), None);
     let error = outcome.unwrap_err();
@@ -487,6 +488,6 @@ fn a_run_that_cannot_save_predictions_warns_once_and_finishes() {
     std::fs::write(stopped.dir.join("predictions"), "in the way").unwrap();
     let (resumed, events) = run(Start::Resume(stopped.dir.clone()), home.path(), None);
     assert_eq!(resumed.unwrap().status, Status::Finished);
-    let is_warning = |event: &&Event| matches!(event, Event::Note { warning: true, text, .. } if text.contains("predictions are no longer saved"));
+    let is_warning = |event: &&Event| matches!(event, Event::Note { warning: true, text, .. } if text.contains("predictions of step"));
     assert_eq!(events.iter().filter(is_warning).count(), 1, "{events:?}");
 }

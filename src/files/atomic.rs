@@ -78,13 +78,13 @@ pub fn write_dir_atomic(path: &Path, fill: impl FnOnce(&Path) -> Result<()>) -> 
 
 /// Removes what killed processes left in `folder` while they wrote files and folders atomically, and restores a folder
 /// that [`write_dir_atomic`] had set aside. To be called only while no other process writes to `folder`. A folder
-/// that does not exist has no leftovers.
+/// that does not exist, or a file in its place, has no leftovers.
 ///
 /// # Errors
 /// [`Error::Write`] with the file or folder that cannot be removed.
 pub fn remove_leftovers(folder: &Path) -> Result<()> {
     let entries = match std::fs::read_dir(folder) {
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
+        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => return Ok(()),
         entries => entries.map_err(Error::reading(folder))?,
     };
     for entry in entries {
@@ -245,6 +245,7 @@ mod tests {
         names.sort();
         assert_eq!(names, [".hidden", "best", "events.jsonl", "kept", "step-000002"]);
         remove_leftovers(&path("none")).unwrap();
+        remove_leftovers(&path("events.jsonl")).unwrap();
         for file in [".queue.toml.Xy1z2w.tmp", ".probes.toml.Xy1z2w.tmp"] {
             std::fs::write(path(file), "").unwrap();
         }

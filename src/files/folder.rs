@@ -40,10 +40,13 @@ impl OpenFolder {
     /// Where it is now.
     pub fn location(&self) -> FolderLocation {
         let Some(handle) = &self.handle else { return FolderLocation::Unchanged };
-        if is_at(handle, &self.path) {
+        let current = current_path(handle);
+        // Some network file systems number a file anew, so that its path is compared too.
+        let is_same_path = current.is_some() && self.path.canonicalize().ok() == current;
+        if is_at(handle, &self.path) || is_same_path {
             return FolderLocation::Unchanged;
         }
-        match current_path(handle).filter(|path| is_at(handle, path)) {
+        match current.filter(|path| is_at(handle, path)) {
             Some(path) => FolderLocation::Moved(path),
             None => FolderLocation::Removed,
         }

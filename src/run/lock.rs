@@ -55,8 +55,9 @@ impl RunLock {
                 Err(TryLockError::Error(error)) => return Err(no_locks(dir, &error)),
             }
         }
-        // Another process may have deleted the run before the lock was free.
-        if !is_at(&events, &path) {
+        // Another process may have deleted the run before the lock was free. Some network file systems number a file
+        // anew, so that only one that is not at its path at all is known to be deleted.
+        if !is_at(&events, &path) && !path.is_file() {
             return Err(Error::writing(&path)(std::io::ErrorKind::NotFound.into()));
         }
         Ok(RunLock { events, holder: None })

@@ -22,14 +22,14 @@ impl Trainer<'_> {
     /// Executes the changes that the log has for this step and all pending commands; while paused, waits for
     /// more. Breaks on [`Command::Stop`], before commands that were sent earlier: the work is saved first.
     pub(super) fn execute_commands(&mut self) -> Result<ControlFlow<()>> {
-        if self.control.is_cancelled() {
-            return Ok(ControlFlow::Break(()));
-        }
         while let Some((change, rest)) = self.replayed_changes.split_first()
             && change.step <= self.state.step
         {
             self.replayed_changes = rest;
             self.change_settings(change.command, true);
+        }
+        if self.control.is_cancelled() {
+            return Ok(ControlFlow::Break(()));
         }
         let mut is_paused = false;
         loop {
