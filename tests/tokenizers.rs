@@ -17,14 +17,14 @@ fn reference() -> Value {
 }
 
 /// A JSON merge patch (RFC 7396).
-fn merge_patch(value: Value, patch: &Value) -> Value {
+fn merge_patch(value: &Value, patch: &Value) -> Value {
     let Value::Object(patch) = patch else { return patch.clone() };
     let mut object = value.as_object().cloned().unwrap_or_default();
     for (key, change) in patch {
         match object.shift_remove(key) {
             _ if change.is_null() => {}
             found => {
-                object.insert(key.clone(), merge_patch(found.unwrap_or_default(), change));
+                object.insert(key.clone(), merge_patch(&found.unwrap_or_default(), change));
             }
         }
     }
@@ -57,7 +57,7 @@ fn build(folder: &Path, files: &Value, reference: &Value) {
                     base["model"]["vocab"] =
                         ids.map(|(id, token)| (token.as_str().unwrap().to_string(), json!(id))).collect();
                 }
-                merge_patch(base, change).to_string()
+                merge_patch(&base, change).to_string()
             }
             (_, None) => change.to_string(),
         };
