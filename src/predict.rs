@@ -26,9 +26,6 @@ use std::sync::atomic::AtomicBool;
 const BATCH_SIZE: usize = 64;
 /// Points of the Riemann sum of integrated gradients.
 const ATTRIBUTION_POINTS: usize = 24;
-/// Inputs are truncated to this number of tokens, unless the model is from a run with another limit.
-const MAX_SEQ_LENGTH: usize = 128;
-
 /// The target of word attributions of a regression.
 const HIGHER_SCORE: &str = "a higher score";
 
@@ -85,8 +82,11 @@ impl Predictor {
 
     fn open_folder(folder: &ModelFolder, spec: Option<RunSpec>, device: DeviceSpec) -> Result<Self> {
         let built = nn::for_inference(folder, device, None)?;
-        let limit = spec.as_ref().map_or(MAX_SEQ_LENGTH, |spec| spec.max_seq_length);
-        let tokenizer = Tokenizer::load(folder, limit.min(built.config.max_positions))?;
+        // A run of an older version has its limit in the specification only.
+        let tokenizer = match &spec {
+            Some(spec) => Tokenizer::load(folder, spec.max_seq_length)?,
+            None => Tokenizer::from_pretrained(folder)?,
+        };
         let problem_type = built.config.problem_type(built.labels.len())?;
         Ok(Predictor {
             labels: built.labels,
@@ -118,6 +118,7 @@ impl Predictor {
             max_examples_per_pass: BATCH_SIZE,
             max_tokens_per_pass: None,
             threads: None,
+            can_check_engine: false,
         })?;
         let mut predictor = Predictor {
             engine,
@@ -206,11 +207,11 @@ impl Predictor {
     }
 
     /// Computes word attributions for the most probable label: integrated gradients of its logit, from a baseline
-    /// with `[PAD]` for every word to the input (Sundararajan et al., 2017). They sum up to the difference of the
+    /// with the padding token for every word to the input (Sundararajan et al., 2017). They sum up to the difference of the
     /// two logits. `keep_going` is called in between; if it returns false, the result is `None`.
     ///
     /// # Errors
-    /// As [`Predictor::predict_all`], and [`Error::Model`] without `[PAD]` in the vocabulary.
+    /// As [`Predictor::predict_all`], and [`Error::Model`] without a padding token in the vocabulary.
     pub fn attribute(
         &mut self,
         text: &str,
@@ -223,7 +224,7 @@ impl Predictor {
         let padding = self.tokenizer.pad_token_id().ok_or_else(|| {
             Error::model(
                 &self.name,
-                "has no [PAD] in its vocabulary, which word attributions need as a baseline",
+                "has no padding token in its vocabulary, which word attributions need as a baseline",
             )
         })?;
         let mut baseline = encoded.ids.clone();

@@ -8,6 +8,7 @@ use glue_tui::event::SplitName;
 use glue_tui::files::{ModelFolder, Root};
 use glue_tui::hub::Hub;
 use proptest::prelude::*;
+use serde_json::json;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 
@@ -138,24 +139,76 @@ fn padding_and_truncation_of_tokenizer_json_are_ignored() {
     let saved = tempfile::tempdir().unwrap();
     Tokenizer::load(&model, 16).unwrap().save(saved.path()).unwrap();
     let path = saved.path().join("tokenizer.json");
-    let text = std::fs::read_to_string(&path).unwrap();
-    let padded = text
-        .replace(
-            "\"truncation\": null",
-            r#""truncation": {"direction": "Right", "max_length": 6, "strategy": "OnlyFirst", "stride": 0}"#,
-        )
-        .replace(
-            "\"padding\": null",
-            r#""padding": {"strategy": {"Fixed": 6}, "direction": "Right", "pad_to_multiple_of": null,
-               "pad_id": 0, "pad_type_id": 0, "pad_token": "[PAD]"}"#,
-        );
-    assert_ne!(padded, text);
-    std::fs::write(&path, padded).unwrap();
+    let mut file: serde_json::Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
+    file["truncation"] = json!({"direction": "Right", "max_length": 6, "strategy": "OnlyFirst", "stride": 0});
+    file["padding"] = json!({"strategy": {"Fixed": 6}, "direction": "Right", "pad_to_multiple_of": null,
+        "pad_id": 0, "pad_type_id": 0, "pad_token": "[PAD]"});
+    std::fs::write(&path, file.to_string()).unwrap();
     let tokenizer = Tokenizer::load(&ModelFolder::on_disk(saved.path()), 16).unwrap();
     assert_eq!(tokenizer.encode(&row("good", None)).unwrap().0.ids.len(), 3);
     for (words, tokens, is_truncated) in [(14, 16, false), (15, 16, true), (40, 16, true)] {
         let (encoded, truncated) = tokenizer.encode(&row(&"good ".repeat(words), None)).unwrap();
         assert_eq!((encoded.ids.len(), truncated), (tokens, is_truncated), "{words} words");
+    }
+}
+
+#[test]
+fn a_token_without_word_embedding_is_named() {
+    let config = r#"{"vocab_size": 14}"#;
+    let added = r#"{"kettle": 14}"#;
+    let (_folder, model) =
+        folder_of(&[("vocab.txt", VOCAB), ("config.json", config), ("added_tokens.json", added)]);
+    let tokenizer = Tokenizer::load(&model, 16).unwrap();
+    assert_eq!(tokenizer.encode(&row("not good", None)).unwrap().0.ids, [2, 10, 7, 3]);
+    let rows = [row("the film", None), row("the kettle", None)];
+    let batch = tokenizer.encode_batch(&rows, &mut |_| {}, &AtomicBool::new(false)).err().unwrap();
+    for e in [tokenizer.encode(&rows[1]).unwrap_err(), tokenizer.encode_words(&rows[1]).unwrap_err(), batch] {
+        assert_eq!(e.exit_code(), 3);
+        assert!(e.to_string().contains(r#"the token "kettle" with id 14"#), "{e}");
+    }
+}
+
+#[test]
+fn long_pairs_take_no_memory_for_what_is_cut_off() {
+    let (_folder, model) = folder_of(&[("vocab.txt", VOCAB)]);
+    let tokenizer = Tokenizer::load(&model, 16).unwrap();
+    // Every part of one text with every part of the other would be a billion tokens.
+    let long = "good ".repeat(100_000);
+    let (encoded, is_truncated) = tokenizer.encode(&row(&long, Some(&long))).unwrap();
+    assert_eq!((encoded.ids.len(), is_truncated), (16, true));
+}
+
+#[test]
+fn damaged_tokenizer_json_is_an_error() {
+    let (_folder, model) = folder_of(&[("vocab.txt", VOCAB)]);
+    let saved = tempfile::tempdir().unwrap();
+    Tokenizer::load(&model, 16).unwrap().save(saved.path()).unwrap();
+    let path = saved.path().join("tokenizer.json");
+    let config = saved.path().join("tokenizer_config.json");
+    std::fs::write(&config, r#"{"tokenizer_class": "PreTrainedTokenizerFast"}"#).unwrap();
+    let original: serde_json::Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
+    let growing = json!({"type": "Replace", "pattern": {"String": "a"}, "content": "aaaaaaaa"});
+    let changes = [
+        ("/post_processor/special_tokens", json!({})),
+        ("/post_processor/single", json!([{"SpecialToken": {"id": "x", "type_id": 0}}])),
+        ("/post_processor/pair", json!([{"Sequence": {"id": "B", "type_id": 0}}])),
+        ("/model/unk_token", json!("missing")),
+        ("/normalizer", json!({"type": "Sequence", "normalizers": vec![growing; 10]})),
+        ("/normalizer", json!({"type": "Precompiled", "precompiled_charsmap": "AAAA"})),
+    ];
+    for (pointer, value) in changes {
+        let mut file = original.clone();
+        *file.pointer_mut(pointer).unwrap() = value.clone();
+        std::fs::write(&path, file.to_string()).unwrap();
+        let model = ModelFolder::on_disk(saved.path());
+        let encode = |tokenizer: Tokenizer| {
+            tokenizer.encode(&row("zzz", None)).and_then(|_| tokenizer.encode(&row("zzz", Some("good"))))
+        };
+        match Tokenizer::load(&model, 16).and_then(encode) {
+            Err(e) => assert_eq!(e.exit_code(), 3, "{pointer} {value}: {e}"),
+            // A template without the first text is odd, but not damaged.
+            Ok(_) => assert_eq!(pointer, "/post_processor/pair"),
+        }
     }
 }
 
@@ -168,9 +221,17 @@ fn missing_or_invalid_tokenizer_is_an_error() {
         e.to_string()
     };
     assert!(error(&[("config.json", "{}")]).contains("neither tokenizer.json nor vocab.txt"));
-    assert!(error(&[("vocab.txt", "hello\nworld\n")]).contains("has no [SEP]"));
     assert!(error(&[("tokenizer.json", "{}")]).contains("tokenizer.json cannot be used"));
     assert!(error(&[("vocab.txt", VOCAB), ("tokenizer_config.json", "{")]).contains("is not valid JSON"));
+    for (key, value) in
+        [("model_max_length", "2"), ("model_max_length", "\"long\""), ("vocab", "[]"), ("init_inputs", "[1]")]
+    {
+        let config = format!(r#"{{"{key}": {value}}}"#);
+        let (_folder, model) = folder_of(&[("vocab.txt", VOCAB), ("tokenizer_config.json", &config)]);
+        let e = Tokenizer::from_pretrained(&model).err().unwrap();
+        assert_eq!(e.exit_code(), 3);
+        assert!(e.to_string().contains(key), "{e}");
+    }
     let none = ModelFolder { name: "x".into(), commit: None, root: Root::Embedded(&[]) };
     assert!(Tokenizer::load(&none, 16).is_err());
 }
@@ -243,6 +304,8 @@ proptest! {
 fn added_token_with_a_space_disables_the_cache() {
     let (folder, model) = folder_of(&[("vocab.txt", VOCAB)]);
     Tokenizer::load(&model, 16).unwrap().save(folder.path()).unwrap();
+    // The added tokens of tokenizer_config.json take precedence.
+    std::fs::remove_file(folder.path().join("tokenizer_config.json")).unwrap();
     let path = folder.path().join("tokenizer.json");
     let text = std::fs::read_to_string(&path).unwrap();
     // "not good" is one token with id 14.

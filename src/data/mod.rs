@@ -15,6 +15,7 @@ mod read;
 mod source;
 mod statistics;
 mod tokenizer;
+mod truncating;
 mod wordpiece_cache;
 
 pub use custom::infer_columns;

@@ -5,16 +5,18 @@
 //! that most words are in the cache. Other tokenizers encode each text as a whole.
 
 use super::dataset::Example;
+use super::truncating::TruncatingTokenizer;
 use crate::batch::Encoded;
+use crate::error::catch_library_panic;
 use rayon::prelude::*;
 use std::collections::{HashMap, HashSet};
-use tokenizers::{Encoding, ModelWrapper, NormalizerWrapper, PreTokenizerWrapper, Result, Tokenizer};
+use tokenizers::{
+    ModelWrapper, NormalizedString, Normalizer, NormalizerWrapper, PreTokenizerWrapper, Result, Tokenizer,
+};
 
 /// A tokenizer with a cache of the words it has seen.
 pub(super) struct CachedTokenizer<'a> {
-    tokenizer: &'a Tokenizer,
-    /// The same tokenizer without truncation.
-    untruncated: Tokenizer,
+    tokenizer: &'a TruncatingTokenizer,
     /// `None` if the tokenizer does not process words independently.
     cache: Option<WordPieceCache<'a>>,
 }
@@ -39,14 +41,13 @@ struct Template {
 
 impl<'a> CachedTokenizer<'a> {
     /// An empty cache for `tokenizer`, whose truncation applies to encoded rows.
-    pub(super) fn new(tokenizer: &'a Tokenizer) -> Result<Self> {
-        let mut untruncated = tokenizer.clone();
-        untruncated.with_truncation(None)?;
-        let templates = if has_independent_words(tokenizer) { templates(&untruncated)? } else { None };
-        let max_length = tokenizer.get_truncation().map_or(usize::MAX, |limit| limit.max_length);
+    pub(super) fn new(tokenizer: &'a TruncatingTokenizer) -> Result<Self> {
+        let inner = &tokenizer.inner;
+        let templates = if has_independent_words(inner) { templates(tokenizer)? } else { None };
+        let max_length = tokenizer.truncation.max_length;
         let cache =
             templates.map(|templates| WordPieceCache { words: HashMap::new(), templates, max_length });
-        Ok(CachedTokenizer { tokenizer, untruncated, cache })
+        Ok(CachedTokenizer { tokenizer, cache })
     }
 
     /// Adds the words of `rows` to the cache, on all cores.
@@ -61,8 +62,12 @@ impl<'a> CachedTokenizer<'a> {
             set
         };
         let new = rows.par_iter().fold(HashSet::new, add_new).reduce(HashSet::new, union);
-        let tokenizer = &self.untruncated;
-        let encode = |word: &'a str| Ok((word, tokenizer.encode_fast(word, false)?.get_ids().to_vec()));
+        let tokenizer = &self.tokenizer.inner;
+        // Panics are caught on each thread, because the silence of the panic hook is a property of the thread.
+        let encode = |word: &'a str| {
+            let encoding = catch_library_panic(|| tokenizer.encode_fast(word, false))??;
+            Ok((word, encoding.get_ids().to_vec()))
+        };
         cached.extend(new.into_par_iter().map(encode).collect::<Result<Vec<_>>>()?);
         Ok(())
     }
@@ -76,7 +81,7 @@ impl<'a> CachedTokenizer<'a> {
         {
             return Ok((encoded, false));
         }
-        Ok(to_encoded(row, &encode(self.tokenizer, row)?))
+        self.tokenizer.encode(row)
     }
 
     /// The number of tokens of a row without truncation, special tokens included. Fast if the words of the row were
@@ -84,7 +89,7 @@ impl<'a> CachedTokenizer<'a> {
     pub(super) fn count(&self, row: &Example) -> Result<usize> {
         match self.cache.as_ref().and_then(|cache| cache.count(row)) {
             Some(count) => Ok(count),
-            None => Ok(encode(&self.untruncated, row)?.len()),
+            None => self.tokenizer.count(row),
         }
     }
 }
@@ -125,43 +130,28 @@ impl WordPieceCache<'_> {
 
 /// The templates of a single text and of a pair, found by encoding the unknown token, which is not a special token of
 /// either template. `None` if the tokenizer does not allow that.
-fn templates(tokenizer: &Tokenizer) -> Result<Option<[Template; 2]>> {
-    let ModelWrapper::WordPiece(model) = tokenizer.get_model() else { return Ok(None) };
+fn templates(tokenizer: &TruncatingTokenizer) -> Result<Option<[Template; 2]>> {
+    let ModelWrapper::WordPiece(model) = tokenizer.inner.get_model() else { return Ok(None) };
     let unknown = model.unk_token.as_str();
-    let without_special = tokenizer.encode_fast(unknown, false)?;
+    let without_special = tokenizer.inner.encode_fast(unknown, false)?;
     let [id] = *without_special.get_ids() else { return Ok(None) };
-    let single = template(&tokenizer.encode_fast(unknown, true)?, id);
-    let pair = template(&tokenizer.encode_fast((unknown, unknown), true)?, id);
+    let row = |text_pair: Option<&str>| Example {
+        text: unknown.to_string(),
+        text_pair: text_pair.map(str::to_string),
+        label: None,
+    };
+    let single = template(&tokenizer.encode(&row(None))?.0, id);
+    let pair = template(&tokenizer.encode(&row(Some(unknown)))?.0, id);
     let is_valid = single.segments.len() == 1 && pair.segments.len() == 2;
     Ok(is_valid.then_some([single, pair]))
 }
 
 /// The template of an encoding in which every text is the token `text`.
-fn template(encoding: &Encoding, text: u32) -> Template {
-    let tokens = encoding.get_ids().iter().copied().zip(encoding.get_type_ids().iter().copied());
-    let tokens: Vec<(u32, u32)> = tokens.collect();
+fn template(encoded: &Encoded, text: u32) -> Template {
+    let tokens: Vec<(u32, u32)> = encoded.ids.iter().copied().zip(encoded.type_ids.iter().copied()).collect();
     Template {
         special_tokens: tokens.split(|(id, _)| *id == text).map(<[_]>::to_vec).collect(),
         segments: tokens.iter().filter(|(id, _)| *id == text).map(|(_, segment)| *segment).collect(),
-    }
-}
-
-/// The token ids of an encoded row, and whether it was truncated.
-pub(super) fn to_encoded(row: &Example, encoding: &Encoding) -> (Encoded, bool) {
-    let is_truncated = !encoding.get_overflowing().is_empty();
-    let encoded = Encoded {
-        ids: encoding.get_ids().to_vec(),
-        type_ids: encoding.get_type_ids().to_vec(),
-        label: row.label,
-    };
-    (encoded, is_truncated)
-}
-
-/// Encodes a row with special tokens and without offsets.
-pub(super) fn encode(tokenizer: &Tokenizer, row: &Example) -> Result<Encoding> {
-    match &row.text_pair {
-        Some(second) => tokenizer.encode_fast((row.text.as_str(), second.as_str()), true),
-        None => tokenizer.encode_fast(row.text.as_str(), true),
     }
 }
 
@@ -175,11 +165,18 @@ fn words(text: &str) -> impl Iterator<Item = &str> {
     text.split(' ').filter(|word| !word.is_empty())
 }
 
-/// Whether the tokens of a space-separated word do not depend on its neighbors.
+/// Whether the tokens of a space-separated word do not depend on its neighbours.
 fn has_independent_words(tokenizer: &Tokenizer) -> bool {
-    let has_space = |token: &tokenizers::AddedToken| token.content.contains(' ');
-    matches!(tokenizer.get_normalizer(), Some(NormalizerWrapper::BertNormalizer(_)))
-        && matches!(tokenizer.get_pre_tokenizer(), Some(PreTokenizerWrapper::BertPreTokenizer(_)))
+    let Some(NormalizerWrapper::BertNormalizer(normalizer)) = tokenizer.get_normalizer() else {
+        return false;
+    };
+    // A token that is matched in normalized text may get its space from a tab or a Chinese character.
+    let has_space = |token: &tokenizers::AddedToken| {
+        let mut content = NormalizedString::from(token.content.as_str());
+        let is_normalized = !token.normalized || normalizer.normalize(&mut content).is_ok();
+        !is_normalized || content.get().contains(' ') || token.content.contains(' ')
+    };
+    matches!(tokenizer.get_pre_tokenizer(), Some(PreTokenizerWrapper::BertPreTokenizer(_)))
         && matches!(tokenizer.get_model(), ModelWrapper::WordPiece(_))
         && !tokenizer.get_added_tokens_decoder().values().any(has_space)
 }

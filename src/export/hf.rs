@@ -1,8 +1,9 @@
 //! Export of the best weights of a run to a folder in the Hugging Face layout with a model card.
 
 use super::model_card::model_card;
+use crate::data::Tokenizer;
 use crate::error::{Error, Result};
-use crate::files::{DIGESTS, check_digests, copy_file, write_dir_atomic};
+use crate::files::{DIGESTS, ModelFolder, check_digests, copy_file, write_dir_atomic};
 use crate::run::RunDir;
 use std::path::Path;
 
@@ -36,6 +37,9 @@ pub fn hf(run: &Path, to: &Path) -> Result<u64> {
                 copy_file(&path, &folder.join(name))?;
             }
         }
+        // best/ of a run of an older version has the maximum length of the original model.
+        let model = ModelFolder { name: dir.name(), ..ModelFolder::on_disk(&best) };
+        Tokenizer::load(&model, spec.max_seq_length)?.save(folder)?;
         let path = folder.join("README.md");
         std::fs::write(&path, &card).map_err(Error::writing(&path))
     })

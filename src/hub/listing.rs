@@ -4,8 +4,14 @@ use crate::catalog::SplitSpec;
 use std::collections::BTreeSet;
 
 /// Files of a model besides the weights, all optional here.
-const MODEL_FILES: [&str; 5] =
-    ["config.json", "tokenizer.json", "tokenizer_config.json", "vocab.txt", "special_tokens_map.json"];
+const MODEL_FILES: [&str; 6] = [
+    "config.json",
+    "tokenizer.json",
+    "tokenizer_config.json",
+    "vocab.txt",
+    "special_tokens_map.json",
+    "added_tokens.json",
+];
 
 /// The weights of a model, the preferred file first.
 const WEIGHTS: [&str; 4] = [

@@ -51,6 +51,14 @@ pub(super) fn prepare(
 ) -> Result<Setup> {
     let Resources { folder, mut dataset, digests, .. } = resources;
     let tokenizer = Tokenizer::load(&folder, spec.max_seq_length)?;
+    if spec.max_seq_length > tokenizer.max_length() {
+        emit(Event::note(format!(
+            "max_seq_length is {}, but the model has {}: longer inputs are truncated to {}",
+            spec.max_seq_length,
+            plural(tokenizer.max_positions(), "position"),
+            plural(tokenizer.max_length(), "token"),
+        )));
+    }
     for note in std::mem::take(&mut dataset.notes) {
         emit(Event::note(note));
     }
@@ -64,12 +72,21 @@ pub(super) fn prepare(
     for note in &built.notes {
         emit(Event::note(note.clone()));
     }
+    for warning in &built.warnings {
+        emit(Event::warning(warning.clone()));
+    }
     let mut planned_memory = None;
     if let Some((note, bytes)) = memory_plan::plan(spec, built.engine.as_mut(), &train)? {
         emit(Event::note(note));
         planned_memory = Some(bytes);
     }
-    check_vocabulary(&folder, &tokenizer, &built)?;
+    if tokenizer.vocab_size() > built.config.vocab_size {
+        emit(Event::note(format!(
+            "the tokenizer has {}, but there are only {}; a text with one of the others is an error",
+            plural(tokenizer.vocab_size(), "token"),
+            plural(built.config.vocab_size, "word embedding"),
+        )));
+    }
     let is_cpu = built.device_kind == DeviceKind::Cpu;
     let product_rate = is_cpu.then(|| nn::cached_matmul_rate(&built.precision, spec.threads)).flatten();
     Ok(Setup {
@@ -134,17 +151,4 @@ fn train_eval_rows(spec: &RunSpec, train: &[Encoded], emit: &mut dyn FnMut(Event
         )));
     }
     chosen.into_iter().map(|row| train[row].clone()).collect()
-}
-
-fn check_vocabulary(folder: &ModelFolder, tokenizer: &Tokenizer, built: &Built) -> Result<()> {
-    let (tokens, rows) = (tokenizer.vocab_size(), built.config.vocab_size);
-    if tokens > rows {
-        return Err(Error::model(
-            &folder.name,
-            format!(
-                "its tokenizer has {tokens} tokens but its word embeddings have only {rows} rows; they do not belong together"
-            ),
-        ));
-    }
-    Ok(())
 }

@@ -4,6 +4,7 @@ use super::label_column::{DistinctValue, LabelColumn};
 use super::label_encoding::{LabelEncoding, as_written};
 use crate::data::read::table::{LabelValue, row_error};
 use crate::error::{Error, Result};
+use crate::text::escaped;
 use std::collections::HashMap;
 use std::path::Path;
 
@@ -108,7 +109,12 @@ pub(super) fn is_hidden(value: &LabelValue) -> bool {
 
 /// The first class names, and the number of the others.
 pub(super) fn list(labels: &[String]) -> String {
-    let first = labels.iter().take(MAX_LISTED).map(|label| clipped(label)).collect::<Vec<_>>().join(", ");
+    let first = labels
+        .iter()
+        .take(MAX_LISTED)
+        .map(|label| escaped(&clipped(label)).into_owned())
+        .collect::<Vec<_>>()
+        .join(", ");
     match labels.len().saturating_sub(MAX_LISTED) {
         0 => first,
         more => format!("{first} and {more} more"),

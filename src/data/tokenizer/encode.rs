@@ -1,12 +1,15 @@
 //! Texts → token ids.
 
+use super::class::TokenizerClass;
+use super::settings::Settings;
 use crate::batch::Encoded;
 use crate::data::dataset::Example;
-use crate::data::wordpiece_cache::{CachedTokenizer, encode, to_encoded};
-use crate::error::{Error, Result};
+use crate::data::truncating::{TruncatingTokenizer, to_encoded};
+use crate::data::wordpiece_cache::CachedTokenizer;
+use crate::error::{Error, Result, catch_library_panic};
 use crate::event::{Progress, Unit};
 use rayon::prelude::*;
-use std::borrow::Cow;
+use serde_json::{Map, Value};
 use std::ops::Range;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -15,15 +18,22 @@ const BLOCK_ROWS: usize = 2048;
 
 /// The tokenizer of a model.
 pub struct Tokenizer {
-    pub(super) inner: tokenizers::Tokenizer,
-    pub(super) max_length: usize,
+    /// The name of the model.
+    pub(super) name: String,
+    pub(super) inner: TruncatingTokenizer,
     pub(super) vocab_size: usize,
-    pub(super) is_lowercase: bool,
-    pub(super) is_distilbert: bool,
+    /// `vocab_size` of config.json, the number of word embeddings.
+    pub(super) embedding_rows: Option<u64>,
     /// The number of positions of the model.
     pub(super) max_positions: usize,
-    /// Name and content of the files of the model, which an exported folder contains unchanged.
-    pub(super) files: Vec<(&'static str, Cow<'static, [u8]>)>,
+    pub(super) class: TokenizerClass,
+    /// The name of the class in the files.
+    pub(super) class_name: String,
+    pub(super) settings: Settings,
+    /// tokenizer_config.json of the model.
+    pub(super) original_config: Map<String, Value>,
+    /// vocab.txt of the model, if it has the file.
+    pub(super) vocab_txt: Option<Vec<u8>>,
 }
 
 /// A row as token ids, with the words of its texts.
@@ -58,7 +68,7 @@ pub struct Tokenized {
 impl Tokenizer {
     /// The maximum number of tokens of a row, special tokens included. Longer rows are truncated.
     pub fn max_length(&self) -> usize {
-        self.max_length
+        self.inner.truncation.max_length
     }
 
     /// The largest token id plus one, the minimum number of embeddings of a matching model.
@@ -86,15 +96,18 @@ impl Tokenizer {
             });
         };
         report(0);
-        let mut tokenizer = CachedTokenizer::new(&self.inner).map_err(|e| batch_error(&e))?;
+        let mut tokenizer = self.cached()?;
         for block in rows.chunks(BLOCK_ROWS) {
             if cancelled.load(Ordering::Relaxed) {
                 return Err(Error::Interrupted(
                     "stopped during tokenization, before any training".to_string(),
                 ));
             }
-            tokenizer.add_words(block).map_err(|e| batch_error(&e))?;
-            let encode = |row| tokenizer.encode(row).map_err(|e| row_error(row, &e));
+            self.guarded("a text", || tokenizer.add_words(block))?;
+            let encode = |row: &Example| {
+                let (encoded, is_truncated) = self.guarded(&row.text, || tokenizer.encode(row))?;
+                Ok((self.checked(row, encoded)?, is_truncated))
+            };
             for (row, is_truncated) in block.par_iter().map(encode).collect::<Result<Vec<_>>>()? {
                 tokenized.rows.push(row);
                 tokenized.truncated += usize::from(is_truncated);
@@ -109,7 +122,8 @@ impl Tokenizer {
     /// # Errors
     /// [`Error::Training`] if the tokenizer rejects the text.
     pub fn encode(&self, row: &Example) -> Result<(Encoded, bool)> {
-        Ok(to_encoded(row, &encode(&self.inner, row).map_err(|e| row_error(row, &e))?))
+        let (encoded, is_truncated) = self.guarded(&row.text, || self.inner.encode(row))?;
+        Ok((self.checked(row, encoded)?, is_truncated))
     }
 
     /// The token ids of one row, with the words of its texts.
@@ -117,11 +131,7 @@ impl Tokenizer {
     /// # Errors
     /// [`Error::Training`] if the tokenizer rejects the text.
     pub fn encode_words(&self, row: &Example) -> Result<WordEncoding> {
-        let encoding = match &row.text_pair {
-            Some(second) => self.inner.encode((row.text.as_str(), second.as_str()), true),
-            None => self.inner.encode(row.text.as_str(), true),
-        };
-        let encoding = encoding.map_err(|e| row_error(row, &e))?;
+        let encoding = self.guarded(&row.text, || self.inner.encode_with_offsets(row))?;
         let mut words: Vec<WordSpan> = Vec::new();
         // Text and word of the previous token.
         let mut previous = None;
@@ -141,8 +151,7 @@ impl Tokenizer {
             }
             previous = current;
         }
-        let (encoded, _) = to_encoded(row, &encoding);
-        Ok(WordEncoding { encoded, words })
+        Ok(WordEncoding { encoded: self.checked(row, to_encoded(row, &encoding))?, words })
     }
 
     /// The number of tokens of each row without truncation, special tokens included.
@@ -150,14 +159,14 @@ impl Tokenizer {
     /// # Errors
     /// As [`Tokenizer::encode_batch`].
     pub fn lengths(&self, rows: &[Example], cancelled: &AtomicBool) -> Result<Vec<usize>> {
-        let mut tokenizer = CachedTokenizer::new(&self.inner).map_err(|e| batch_error(&e))?;
+        let mut tokenizer = self.cached()?;
         let mut lengths = Vec::with_capacity(rows.len());
         for block in rows.chunks(BLOCK_ROWS) {
             if cancelled.load(Ordering::Relaxed) {
                 return Err(Error::Interrupted("stopped while counting tokens".to_string()));
             }
-            tokenizer.add_words(block).map_err(|e| batch_error(&e))?;
-            let length = |row| tokenizer.count(row).map_err(|e| row_error(row, &e));
+            self.guarded("a text", || tokenizer.add_words(block))?;
+            let length = |row: &Example| self.guarded(&row.text, || tokenizer.count(row));
             lengths.extend(block.par_iter().map(length).collect::<Result<Vec<_>>>()?);
         }
         Ok(lengths)
@@ -165,20 +174,54 @@ impl Tokenizer {
 
     /// The tokens of `ids`; `?` for an id that is not in the vocabulary.
     pub fn ids_to_tokens(&self, ids: &[u32]) -> Vec<String> {
-        ids.iter().map(|id| self.inner.id_to_token(*id).unwrap_or_else(|| "?".to_string())).collect()
+        ids.iter().map(|id| self.inner.inner.id_to_token(*id).unwrap_or_else(|| "?".to_string())).collect()
     }
 
     /// The id of the padding token, if there is one.
     pub fn pad_token_id(&self) -> Option<u32> {
-        self.inner.token_to_id("[PAD]")
+        self.inner.inner.token_to_id(self.settings.named("pad_token").unwrap_or("[PAD]"))
+    }
+
+    /// The number of positions of the model, which limits [`Tokenizer::max_length`].
+    pub fn max_positions(&self) -> usize {
+        self.max_positions
+    }
+
+    fn cached(&self) -> Result<CachedTokenizer<'_>> {
+        self.guarded("a text", || CachedTokenizer::new(&self.inner))
+    }
+
+    /// Calls the `tokenizers` crate for `text`. Its errors and panics are faults of the tokenizer files.
+    fn guarded<T>(&self, text: &str, work: impl FnOnce() -> tokenizers::Result<T>) -> Result<T> {
+        let result = catch_library_panic(work).map(|result| result.map_err(|e| e.to_string()));
+        result.unwrap_or_else(Err).map_err(|problem| {
+            let start = shortened(text);
+            Error::model(&self.name, format!("its tokenizer cannot encode {start:?}: {problem}"))
+        })
+    }
+
+    /// An encoded row for the model: every token has a word embedding, and a model without segments gets none.
+    fn checked(&self, row: &Example, mut encoded: Encoded) -> Result<Encoded> {
+        if !self.settings.has_type_ids {
+            encoded.type_ids.fill(0);
+        }
+        let Some(rows) = self.embedding_rows else { return Ok(encoded) };
+        match encoded.ids.iter().find(|id| u64::from(**id) >= rows) {
+            None => Ok(encoded),
+            Some(id) => Err(Error::model(
+                &self.name,
+                format!(
+                    "the text {:?} has the token {:?} with id {id}, but there are only {rows} word embeddings; resize \
+                     them (resize_token_embeddings in Transformers) or use the tokenizer of this model",
+                    shortened(&row.text),
+                    self.inner.inner.id_to_token(*id).unwrap_or_default(),
+                ),
+            )),
+        }
     }
 }
 
-fn batch_error(error: &tokenizers::Error) -> Error {
-    Error::Training(format!("the tokenizer rejects a text: {error}"))
-}
-
-fn row_error(row: &Example, error: &tokenizers::Error) -> Error {
-    let start: String = row.text.chars().take(40).collect();
-    Error::Training(format!("the tokenizer rejects the text {start:?}: {error}"))
+/// The start of a text, for a message.
+fn shortened(text: &str) -> String {
+    text.chars().take(40).collect()
 }

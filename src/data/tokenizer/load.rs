@@ -1,30 +1,62 @@
-//! Loading of the tokenizer of a model: from `tokenizer.json`, or from `vocab.txt` alone.
+//! Loading of the tokenizer of a model.
 
+use super::build::{BuiltTokenizer, Source, build};
+use super::class::TokenizerClass;
 use super::encode::Tokenizer;
-use crate::error::{Error, Result};
+use super::settings::{ParsedFiles, Settings};
+use crate::data::truncating::TruncatingTokenizer;
+use crate::error::{Error, Result, catch_library_panic};
 use crate::files::ModelFolder;
-use serde_json::Value;
-use tokenizers::models::wordpiece::WordPiece;
-use tokenizers::normalizers::BertNormalizer;
-use tokenizers::pre_tokenizers::bert::BertPreTokenizer;
-use tokenizers::processors::bert::BertProcessing;
-use tokenizers::{AddedToken, TruncationDirection, TruncationParams, TruncationStrategy};
+use serde_json::{Map, Value};
+use std::borrow::Cow;
 
 /// The files of a tokenizer in the Hugging Face layout.
-pub(super) const FILES: [&str; 4] =
-    ["tokenizer.json", "tokenizer_config.json", "vocab.txt", "special_tokens_map.json"];
+const FILES: [&str; 5] =
+    ["tokenizer.json", "tokenizer_config.json", "vocab.txt", "special_tokens_map.json", "added_tokens.json"];
 
-/// The special tokens of a BERT vocabulary, with their keys in `special_tokens_map.json`.
-pub(super) const SPECIAL_TOKENS: [(&str, &str); 5] = [
-    ("unk_token", "[UNK]"),
-    ("sep_token", "[SEP]"),
-    ("pad_token", "[PAD]"),
-    ("cls_token", "[CLS]"),
-    ("mask_token", "[MASK]"),
-];
-
-/// The minimum length: the three special tokens of a pair, and a token of each text.
+/// The minimum of `max_seq_length`: the three special tokens of a pair, and a token of each text.
 const MIN_LENGTH: usize = 5;
+/// `max_position_embeddings` where config.json does not have it.
+const DEFAULT_POSITIONS: usize = 512;
+
+/// Content of the files of a tokenizer.
+pub(super) struct Files(Vec<(&'static str, Cow<'static, [u8]>)>);
+
+impl Files {
+    fn read(folder: &ModelFolder) -> Result<Self> {
+        let mut files = Vec::new();
+        for name in FILES {
+            if let Some(bytes) = folder.read(name)? {
+                files.push((name, bytes));
+            }
+        }
+        Ok(Files(files))
+    }
+
+    pub(super) fn get(&self, name: &str) -> Option<&[u8]> {
+        self.0.iter().find(|(file, _)| *file == name).map(|(_, bytes)| &bytes[..])
+    }
+
+    /// The value of a JSON file; null without the file. The error is a sentence.
+    pub(super) fn json(&self, name: &str) -> Result<Value, String> {
+        parse_json(name, self.get(name))
+    }
+
+    /// The object of a JSON file; empty without the file. The error is a sentence.
+    pub(super) fn object(&self, name: &str) -> Result<Map<String, Value>, String> {
+        match self.json(name)? {
+            Value::Null => Ok(Map::new()),
+            Value::Object(object) => Ok(object),
+            _ => Err(format!("{name} is not a JSON object")),
+        }
+    }
+}
+
+fn parse_json(name: &str, bytes: Option<&[u8]>) -> Result<Value, String> {
+    bytes.map_or(Ok(Value::Null), |bytes| {
+        serde_json::from_slice(bytes).map_err(|e| format!("{name} is not valid JSON: {e}"))
+    })
+}
 
 impl Tokenizer {
     /// Loads the tokenizer of a model. Rows are truncated to `max_length` tokens, special tokens included, or to the
@@ -38,126 +70,65 @@ impl Tokenizer {
                 "max_seq_length = {max_length} is too short for text and special tokens; set {MIN_LENGTH} or more"
             )));
         }
-        let mut files = Vec::new();
-        for name in FILES {
-            if let Some(bytes) = folder.read(name)? {
-                files.push((name, bytes));
-            }
-        }
-        let file = |name: &str| files.iter().find(|(n, _)| *n == name).map(|(_, bytes)| &bytes[..]);
-        let tokenizer_config = parse_json(folder, "tokenizer_config.json", file("tokenizer_config.json"))?;
+        Self::open(folder, Some(max_length))
+    }
+
+    /// Loads the tokenizer of a model. Rows are truncated as in Transformers with `truncation=True`: to
+    /// `model_max_length` tokens of tokenizer_config.json, or to the number of positions of the model if that is less.
+    ///
+    /// # Errors
+    /// [`Error::Model`] if a file is missing or invalid.
+    pub fn from_pretrained(folder: &ModelFolder) -> Result<Self> {
+        Self::open(folder, None)
+    }
+
+    fn open(folder: &ModelFolder, max_length: Option<usize>) -> Result<Self> {
+        let files = Files::read(folder)?;
         let config = folder.read("config.json")?;
-        let config = parse_json(folder, "config.json", config.as_deref())?;
-        let mut inner = match (file("tokenizer.json"), file("vocab.txt")) {
-            (Some(bytes), _) => from_json(folder, bytes, &tokenizer_config)?,
-            (None, Some(bytes)) => from_vocab(folder, bytes, &tokenizer_config)?,
-            (None, None) => {
-                let problem = "has neither tokenizer.json nor vocab.txt; one of them is required";
-                return Err(Error::model(&folder.name, problem));
-            }
+        let opened = catch_library_panic(|| {
+            let config = parse_json("config.json", config.as_deref())?;
+            Self::from_files(&folder.name, &files, &config, max_length)
+        });
+        let opened = opened.unwrap_or_else(|panic| Err(format!("the tokenizer files are damaged: {panic}")));
+        opened.map_err(|problem| Error::model(&folder.name, problem))
+    }
+
+    /// The error is a sentence without the name of the model.
+    fn from_files(
+        name: &str,
+        files: &Files,
+        config: &Value,
+        max_length: Option<usize>,
+    ) -> Result<Self, String> {
+        let tokenizer_config = files.object("tokenizer_config.json")?;
+        let tokenizer_json = files.json("tokenizer.json")?;
+        let (class, class_name) = TokenizerClass::of(&tokenizer_config, config)?;
+        let parsed = ParsedFiles {
+            tokenizer_config: &tokenizer_config,
+            special_tokens_map: &files.object("special_tokens_map.json")?,
+            added_tokens: &files.object("added_tokens.json")?,
+            tokenizer_json: &tokenizer_json,
         };
+        let settings = Settings::resolve(&parsed, class)?;
+        let json = files.get("tokenizer.json").map(|bytes| (bytes, &tokenizer_json));
+        let source = Source { json, vocab: files.get("vocab.txt") };
+        let BuiltTokenizer { inner, truncation_side } = build(&source, &settings, class)?;
         let max_positions = config["max_position_embeddings"].as_u64();
-        let max_positions = max_positions.map_or(512, |n| n as usize).max(MIN_LENGTH);
-        let max_length = max_length.min(max_positions);
-        inner
-            .with_truncation(Some(TruncationParams {
-                max_length,
-                strategy: TruncationStrategy::LongestFirst,
-                stride: 0,
-                direction: TruncationDirection::Right,
-            }))
-            .map_err(|e| {
-                Error::model(&folder.name, format!("the tokenizer does not support truncation: {e}"))
-            })?;
-        inner.with_padding(None);
+        let max_positions = max_positions.and_then(|positions| usize::try_from(positions).ok());
+        let max_positions = max_positions.unwrap_or(DEFAULT_POSITIONS).max(MIN_LENGTH);
+        let max_length = max_length.or(settings.model_max_length).unwrap_or(usize::MAX).min(max_positions);
+        let direction = settings.truncation_side.or(truncation_side).unwrap_or_default();
         Ok(Tokenizer {
+            name: name.to_string(),
             vocab_size: inner.get_vocab(true).values().max().map_or(0, |id| *id as usize + 1),
-            is_lowercase: is_lowercase(&inner),
-            is_distilbert: config["model_type"] == "distilbert",
-            inner,
-            max_length,
+            embedding_rows: config["vocab_size"].as_u64(),
+            inner: TruncatingTokenizer::new(inner, max_length, direction)?,
             max_positions,
-            files,
+            class,
+            class_name,
+            settings,
+            original_config: tokenizer_config,
+            vocab_txt: files.get("vocab.txt").map(<[u8]>::to_vec),
         })
-    }
-}
-
-/// The value of a JSON file; null if the model does not have the file.
-fn parse_json(folder: &ModelFolder, name: &str, bytes: Option<&[u8]>) -> Result<Value> {
-    bytes.map_or(Ok(Value::Null), |bytes| {
-        serde_json::from_slice(bytes)
-            .map_err(|e| Error::model(&folder.name, format!("{name} is not valid JSON: {e}")))
-    })
-}
-
-/// The tokenizer of a `tokenizer.json`.
-fn from_json(folder: &ModelFolder, bytes: &[u8], config: &Value) -> Result<tokenizers::Tokenizer> {
-    let invalid =
-        |e: &dyn std::fmt::Display| Error::model(&folder.name, format!("tokenizer.json cannot be used: {e}"));
-    let mut tokenizer = tokenizers::Tokenizer::from_bytes(bytes).map_err(|e| invalid(&e))?;
-    // As in Transformers, tokenizer_config.json takes precedence over tokenizer.json.
-    let lowercase = config["do_lower_case"].as_bool();
-    if let Some(tokenizers::NormalizerWrapper::BertNormalizer(normalizer)) = tokenizer.get_normalizer()
-        && let Some(lowercase) = lowercase.filter(|lowercase| *lowercase != normalizer.lowercase)
-    {
-        let normalizer = BertNormalizer::new(
-            normalizer.clean_text,
-            normalizer.handle_chinese_chars,
-            normalizer.strip_accents,
-            lowercase,
-        );
-        tokenizer.with_normalizer(Some(normalizer)).map_err(|e| invalid(&e))?;
-    }
-    Ok(tokenizer)
-}
-
-/// Transformers' `BertTokenizer` for a vocabulary file with one token per line.
-fn from_vocab(folder: &ModelFolder, bytes: &[u8], config: &Value) -> Result<tokenizers::Tokenizer> {
-    let invalid = |e: String| Error::model(&folder.name, format!("vocab.txt {e}"));
-    let vocab = WordPiece::read_bytes(bytes).map_err(|e| invalid(format!("is not UTF-8 text: {e}")))?;
-    let id = |token: &str| {
-        vocab
-            .get(token)
-            .copied()
-            .ok_or_else(|| invalid(format!("has no {token} and is not a BERT vocabulary")))
-    };
-    let (sep, cls) = (id("[SEP]")?, id("[CLS]")?);
-    id("[UNK]")?;
-    let special: Vec<AddedToken> = SPECIAL_TOKENS
-        .iter()
-        .filter(|(_, token)| vocab.contains_key(*token))
-        .map(|(_, token)| AddedToken::from(*token, true))
-        .collect();
-    let model = WordPiece::builder()
-        .vocab(vocab)
-        .unk_token("[UNK]".to_string())
-        .build()
-        .map_err(|e| invalid(format!("is not a vocabulary: {e}")))?;
-    let flag = |key: &str, default: bool| config[key].as_bool().unwrap_or(default);
-    let normalizer = BertNormalizer::new(
-        true,
-        flag("tokenize_chinese_chars", true),
-        config["strip_accents"].as_bool(),
-        flag("do_lower_case", true),
-    );
-    let mut tokenizer = tokenizers::Tokenizer::new(model);
-    tokenizer.with_normalizer(Some(normalizer)).map_err(|e| invalid(e.to_string()))?;
-    tokenizer.with_pre_tokenizer(Some(BertPreTokenizer));
-    tokenizer.with_decoder(Some(tokenizers::decoders::wordpiece::WordPiece::default()));
-    tokenizer.with_post_processor(Some(BertProcessing::new(
-        ("[SEP]".to_string(), sep),
-        ("[CLS]".to_string(), cls),
-    )));
-    tokenizer.add_special_tokens(special).map_err(|e| invalid(e.to_string()))?;
-    Ok(tokenizer)
-}
-
-/// Whether the tokenizer converts text to lower case.
-fn is_lowercase(tokenizer: &tokenizers::Tokenizer) -> bool {
-    match tokenizer.get_normalizer() {
-        Some(tokenizers::NormalizerWrapper::BertNormalizer(normalizer)) => normalizer.lowercase,
-        _ => tokenizer.encode_fast("A", false).is_ok_and(|upper| {
-            tokenizer.encode_fast("a", false).is_ok_and(|lower| upper.get_ids() == lower.get_ids())
-        }),
     }
 }

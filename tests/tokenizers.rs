@@ -1,0 +1,279 @@
+//! Token ids equal those of Transformers, for the folders and texts of `tests/reference/tokenizers.json`, and for more
+//! texts in Transformers itself if `GLUE_TUI_PYTHON` names a Python with `tests/reference/requirements.txt`.
+
+use glue_tui::batch::Encoded;
+use glue_tui::data::{Example, Tokenizer};
+use glue_tui::files::ModelFolder;
+use serde_json::{Value, json};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use std::sync::atomic::AtomicBool;
+
+/// The reference file of `tests/reference/make_tokenizers.py`.
+fn reference() -> Value {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/reference/tokenizers.json");
+    serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap()
+}
+
+/// A JSON merge patch (RFC 7396).
+fn merge_patch(value: &Value, patch: &Value) -> Value {
+    let Value::Object(patch) = patch else { return patch.clone() };
+    let mut object = value.as_object().cloned().unwrap_or_default();
+    for (key, change) in patch {
+        match object.shift_remove(key) {
+            _ if change.is_null() => {}
+            found => {
+                object.insert(key.clone(), merge_patch(&found.unwrap_or_default(), change));
+            }
+        }
+    }
+    Value::Object(object)
+}
+
+/// Writes vocab.txt with the changes that `change` names.
+fn vocab_txt(lines: &[Value], change: &Value) -> String {
+    let newline = change["newline"].as_str().unwrap_or("\n");
+    let line = |(id, line): (usize, &Value)| {
+        let line = change["set"][id.to_string()].as_str().or(line.as_str()).unwrap().to_string();
+        change["rename"][&line].as_str().unwrap_or(&line).to_string() + newline
+    };
+    lines.iter().enumerate().map(line).collect()
+}
+
+/// Writes a folder of the reference file.
+fn build(folder: &Path, files: &Value, reference: &Value) {
+    std::fs::create_dir_all(folder).unwrap();
+    let mut files = files.as_object().unwrap().clone();
+    files.entry("config.json").or_insert(json!({}));
+    let vocab = reference["vocab"].as_array().unwrap();
+    for (name, change) in &files {
+        let content = match (name.as_str(), reference["files"].get(name)) {
+            ("vocab.txt", _) => vocab_txt(vocab, change),
+            (_, Some(base)) => {
+                let mut base = base.clone();
+                if name == "tokenizer.json" {
+                    let ids = vocab.iter().enumerate();
+                    base["model"]["vocab"] =
+                        ids.map(|(id, token)| (token.as_str().unwrap().to_string(), json!(id))).collect();
+                }
+                merge_patch(&base, change).to_string()
+            }
+            (_, None) => change.to_string(),
+        };
+        std::fs::write(folder.join(name), content).unwrap();
+    }
+}
+
+/// The texts and pairs of the reference file.
+fn inputs(reference: &Value) -> Vec<Example> {
+    let texts: Vec<&str> =
+        reference["texts"].as_array().unwrap().iter().map(|text| text.as_str().unwrap()).collect();
+    let row = |first: usize, second: Option<usize>| Example {
+        text: texts[first].into(),
+        text_pair: second.map(|second| texts[second].into()),
+        label: None,
+    };
+    let index = |value: &Value| value.as_u64().unwrap() as usize;
+    let pairs = reference["pairs"].as_array().unwrap();
+    let pairs = pairs.iter().map(|pair| row(index(&pair[0]), Some(index(&pair[1]))));
+    (0..texts.len()).map(|text| row(text, None)).chain(pairs).collect()
+}
+
+/// Ids and type ids of an encoding of the reference file.
+fn encoding(reference: &Value, index: &Value) -> (Vec<u32>, Vec<u32>) {
+    let found = &reference["encodings"][index.as_u64().unwrap() as usize];
+    let numbers = |value: &Value| -> Vec<u32> {
+        value.as_array().unwrap().iter().map(|id| id.as_u64().unwrap() as u32).collect()
+    };
+    let ids = numbers(&found[0]);
+    let type_ids = found.get(1).map_or_else(|| vec![0; ids.len()], numbers);
+    (ids, type_ids)
+}
+
+/// Asserts that single rows and a batch have the encodings with the indices `expected`.
+fn assert_encodings(
+    name: &str,
+    tokenizer: &Tokenizer,
+    reference: &Value,
+    rows: &[Example],
+    expected: &Value,
+) {
+    let batch = tokenizer.encode_batch(rows, &mut |_| {}, &AtomicBool::new(false)).unwrap();
+    for (number, (row, in_batch)) in rows.iter().zip(&batch.rows).enumerate() {
+        let (ids, type_ids) = encoding(reference, &expected[number]);
+        let single = tokenizer.encode(row).unwrap().0;
+        assert_eq!(tokenizer.ids_to_tokens(&single.ids), tokenizer.ids_to_tokens(&ids), "{name}: {row:?}");
+        assert_eq!(single, Encoded { ids, type_ids, label: None }, "{name}: {row:?}");
+        assert_eq!(*in_batch, single, "{name}: {row:?} in a batch");
+        assert_eq!(tokenizer.encode_words(row).unwrap().encoded, single, "{name}: words of {row:?}");
+    }
+}
+
+/// Compares a folder with the reference, with the length of `max_length`, of the model and of the folder.
+fn check_folder(folder: &Path, case: &Value, reference: &Value, rows: &[Example]) {
+    let name = case["name"].as_str().unwrap();
+    let model = ModelFolder::on_disk(folder);
+    let long = Tokenizer::load(&model, 512).unwrap();
+    assert_encodings(name, &long, reference, rows, &case["ids"]);
+    let max_length = reference["max_length"].as_u64().unwrap() as usize;
+    let short = Tokenizer::load(&model, max_length).unwrap();
+    assert_encodings(name, &short, reference, rows, &case["truncated"]);
+    let own = Tokenizer::from_pretrained(&model).unwrap();
+    assert_eq!(own.max_length() as u64, case["model_max_length"].as_u64().unwrap_or(512), "{name}");
+}
+
+#[test]
+fn token_ids_equal_transformers() {
+    let reference = reference();
+    let (home, rows) = (tempfile::tempdir().unwrap(), inputs(&reference));
+    let folders = reference["folders"].as_array().unwrap();
+    assert!(folders.len() >= 40);
+    for case in folders {
+        let name = case["name"].as_str().unwrap();
+        let folder = home.path().join(name);
+        build(&folder, &case["files"], &reference);
+        if let Some(word) = case["error"].as_str() {
+            let model = ModelFolder::on_disk(&folder);
+            let result = Tokenizer::load(&model, 64)
+                .and_then(|tokenizer| rows.iter().try_for_each(|row| tokenizer.encode(row).map(|_| ())));
+            let error = result.expect_err(name);
+            assert_eq!(error.exit_code(), 3, "{name}: {error}");
+            assert!(error.to_string().contains(word), "{name}: {error}");
+            continue;
+        }
+        check_folder(&folder, case, &reference, &rows);
+    }
+}
+
+#[test]
+fn saved_folders_have_the_same_token_ids() {
+    let reference = reference();
+    let (home, rows) = (tempfile::tempdir().unwrap(), inputs(&reference));
+    let max_length = reference["max_length"].as_u64().unwrap() as usize;
+    for case in reference["folders"].as_array().unwrap().iter().filter(|case| case.get("error").is_none()) {
+        let name = case["name"].as_str().unwrap();
+        let (folder, saved) = (home.path().join(name), home.path().join(format!("{name}-saved")));
+        build(&folder, &case["files"], &reference);
+        build(&saved, &json!({}), &reference);
+        Tokenizer::load(&ModelFolder::on_disk(&folder), max_length).unwrap().save(&saved).unwrap();
+        let model = ModelFolder::on_disk(&saved);
+        let reloaded = Tokenizer::from_pretrained(&model).unwrap();
+        assert_eq!(reloaded.max_length(), max_length, "{name}: the length is saved");
+        assert_encodings(name, &reloaded, &reference, &rows, &case["truncated"]);
+        assert_encodings(name, &Tokenizer::load(&model, 512).unwrap(), &reference, &rows, &case["ids"]);
+        let files = |folder: &Path| {
+            let read = |name: &str| std::fs::read(folder.join(name)).unwrap_or_default();
+            ["tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "vocab.txt"].map(read)
+        };
+        let before = files(&saved);
+        reloaded.save(&saved).unwrap();
+        for (before, after) in before.iter().zip(files(&saved)) {
+            let value = |bytes: &[u8]| serde_json::from_slice::<Value>(bytes).ok();
+            let is_same = *before == after || (value(before).is_some() && value(before) == value(&after));
+            assert!(is_same, "{name}: saved again without a change");
+        }
+        for alone in ["tokenizer.json", "vocab.txt"] {
+            let other = if alone == "vocab.txt" { "tokenizer.json" } else { "vocab.txt" };
+            if std::fs::remove_file(saved.join(other)).is_ok() && saved.join(alone).is_file() {
+                let found = Tokenizer::from_pretrained(&model);
+                if !(alone == "vocab.txt" && name.starts_with("fast")) {
+                    assert_encodings(name, &found.unwrap(), &reference, &rows, &case["truncated"]);
+                }
+                std::fs::write(saved.join(other), &before[if other == "vocab.txt" { 3 } else { 0 }]).unwrap();
+            }
+        }
+    }
+}
+
+/// Runs `tests/transformers_tokenize.py` with `requests`, and returns its encodings: for each folder and each row, the ids.
+fn in_transformers(home: &Path, requests: &Value) -> Option<Value> {
+    let Some(python) = std::env::var_os("GLUE_TUI_PYTHON") else {
+        eprintln!(
+            "SKIPPED: GLUE_TUI_PYTHON names no Python with Transformers, so no ids were compared with it"
+        );
+        return None;
+    };
+    let file = home.join("requests.json");
+    std::fs::write(&file, requests.to_string()).unwrap();
+    let output = Command::new(python)
+        .args(["tests/transformers_tokenize.py".as_ref(), file.as_os_str()])
+        .env("HF_HUB_OFFLINE", "1")
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    Some(serde_json::from_slice(&output.stdout).unwrap())
+}
+
+/// Texts of the shared cases and of random pieces that tokenizers treat specially.
+fn more_texts(reference: &Value) -> Vec<String> {
+    let root = std::env::var_os("GLUE_TUI_SHARED")
+        .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared"), PathBuf::from);
+    let cases = root.join("cases");
+    let mut texts: Vec<String> = Vec::new();
+    match std::fs::read_to_string(cases.join("generators/texts.txt")) {
+        Ok(file) => texts.extend(file.lines().map(str::to_string)),
+        Err(_) => eprintln!("SKIPPED: no texts at {} (set GLUE_TUI_SHARED)", cases.display()),
+    }
+    if let Ok(file) = std::fs::read_to_string(cases.join("17-odd-texts/dev.jsonl")) {
+        let rows = file.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+        texts.extend(rows.map(|row| row["text"].as_str().unwrap().to_string()));
+    }
+    let characters: Vec<char> = reference["texts"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .flat_map(|text| text.as_str().unwrap().chars())
+        .collect();
+    // A linear congruential generator, so that the texts are the same each time.
+    let mut state = 5_u64;
+    let mut next = |below: usize| {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (state >> 33) as usize % below
+    };
+    texts.extend((0..60).map(|_| (0..=next(50)).map(|_| characters[next(characters.len())]).collect()));
+    texts
+}
+
+#[test]
+fn transformers_gives_the_same_ids_for_original_and_saved_folders() {
+    let reference = reference();
+    let home = tempfile::tempdir().unwrap();
+    let texts = more_texts(&reference);
+    let rows: Vec<Example> = texts
+        .iter()
+        .enumerate()
+        .map(|(number, text)| {
+            let pair = (number % 3 == 0).then(|| texts[(number * 7 + 1) % texts.len()].clone());
+            Example { text: text.clone(), text_pair: pair, label: None }
+        })
+        .collect();
+    let as_json = |row: &Example| match &row.text_pair {
+        Some(second) => json!([row.text, second]),
+        None => json!([row.text]),
+    };
+    let mut requests = Vec::new();
+    let mut expected = Vec::new();
+    for case in reference["folders"].as_array().unwrap().iter().filter(|case| case.get("error").is_none()) {
+        let name = case["name"].as_str().unwrap();
+        let (folder, saved) = (home.path().join(name), home.path().join(format!("{name}-saved")));
+        build(&folder, &case["files"], &reference);
+        build(&saved, &json!({}), &reference);
+        let tokenizer = Tokenizer::load(&ModelFolder::on_disk(&folder), 20).unwrap();
+        tokenizer.save(&saved).unwrap();
+        let ids: Vec<Vec<u32>> = rows.iter().map(|row| tokenizer.encode(row).unwrap().0.ids).collect();
+        let inputs: Vec<Value> = rows.iter().map(as_json).collect();
+        // The saved folder has the length itself.
+        requests.push(json!({"folder": folder, "inputs": inputs, "max_length": 20}));
+        requests.push(json!({"folder": saved, "inputs": inputs, "max_length": null}));
+        expected.extend([ids.clone(), ids]);
+    }
+    let Some(found) = in_transformers(home.path(), &json!(requests)) else { return };
+    for ((request, expected), found) in requests.iter().zip(&expected).zip(found.as_array().unwrap()) {
+        for ((row, expected), found) in rows.iter().zip(expected).zip(found.as_array().unwrap()) {
+            assert_eq!(&json!(expected), found, "{}: {row:?}", request["folder"]);
+        }
+    }
+    println!("{} folders, {} rows each", requests.len(), rows.len());
+}
