@@ -154,6 +154,7 @@ fn build_with(
         max_examples_per_pass: 64,
         max_tokens_per_pass: tokens,
         threads: None,
+        can_check_engine: false,
     })
     .expect("an engine")
 }

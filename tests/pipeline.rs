@@ -41,7 +41,7 @@ fn answers(name: &Path, inputs: &[(String, Option<String>)]) -> Vec<(String, f32
         Predictor::open(name.to_str().unwrap(), Path::new("runs"), &hub, DeviceSpec::Cpu).unwrap();
     let answer = |output: ModelOutput| match output {
         ModelOutput::Label { label, probability, .. } => (label, probability),
-        _ => panic!("{name:?} is no classifier"),
+        _ => panic!("{} is no classifier", name.display()),
     };
     predictor.predict_all(inputs).unwrap().into_iter().map(|prediction| answer(prediction.output)).collect()
 }

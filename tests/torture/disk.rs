@@ -4,7 +4,7 @@ use crate::kills::{finish, resume};
 use crate::reference::{compare, compare_except, reference};
 use crate::tracer::{self, Disturbance};
 use crate::tries::repeat;
-use crate::workspace::Workspace;
+use crate::workspace::{CommandResult, Workspace};
 use std::process::Command;
 
 /// Errors at one system call, at a few, or at all from one on.
@@ -73,7 +73,7 @@ fn file_system_is_full() {
             for entry in std::fs::read_dir(&runs).map_err(|e| e.to_string())?.flatten() {
                 std::fs::remove_dir_all(entry.path()).ok();
             }
-            workspace.run(&["train", "tiny"]).and_then(|result| result.success()).map_err(context)?;
+            workspace.run(&["train", "tiny"]).and_then(CommandResult::success).map_err(context)?;
             compare(&workspace).map_err(context)?;
         } else {
             finish(&workspace).map_err(context)?;

@@ -3,7 +3,7 @@
 use crate::reference::{compare, reference};
 use crate::tracer::{self, Disturbance};
 use crate::tries::{Rng, repeat};
-use crate::workspace::Workspace;
+use crate::workspace::{CommandResult, Workspace};
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
@@ -32,7 +32,7 @@ fn killed_at_a_random_moment() {
     reference();
     let workspace = Workspace::new();
     let start = Instant::now();
-    workspace.run(&["train", "tiny"]).and_then(|result| result.success()).unwrap();
+    workspace.run(&["train", "tiny"]).and_then(CommandResult::success).unwrap();
     let whole = start.elapsed();
     repeat("killed_at_a_random_moment", 12, |rng| {
         let workspace = Workspace::new();
@@ -54,7 +54,7 @@ fn kill_at_a_call(workspace: &Workspace, rng: &mut Rng, args: &[&str]) -> Result
     let actions: &[&str] =
         if *call == "write" { &["kill", "kill-after", "torn"] } else { &["kill", "kill-after"] };
     let disturbance =
-        Disturbance { call, first: 1 + rng.below(**count), count: 1, action: *rng.pick::<&str>(actions) };
+        Disturbance { call, first: 1 + rng.below(**count), count: 1, action: rng.pick::<&str>(actions) };
     let traced = tracer::run(workspace, disturbance, args)?;
     let is_killed = traced.result.code == Some(137);
     if is_killed == traced.calls.is_empty() {

@@ -41,8 +41,7 @@ fn run_is_read_while_it_is_trained() {
         let mut command = workspace.command(&Workspace::args(&["train", "--resume", &run]));
         let child =
             command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().map_err(|e| e.to_string())?;
-        let mut count = 0;
-        for _ in 0..3 {
+        for count in 0..3 {
             let args: &[&str] = match rng.below(4) {
                 0 => &["export", &run, "--format", "hf", "--to", &format!("exported-{count}")],
                 1 => &["eval", &run],
@@ -50,7 +49,6 @@ fn run_is_read_while_it_is_trained() {
                 _ => &["predict", &run, "the film is good"],
             };
             let result = workspace.run(args)?;
-            count += 1;
             if result.code != Some(0) {
                 return Err(format!("{args:?}: {result}"));
             }

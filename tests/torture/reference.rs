@@ -1,6 +1,6 @@
 //! An undisturbed run, and the comparison of another run with it.
 
-use crate::workspace::Workspace;
+use crate::workspace::{CommandResult, Workspace};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -46,7 +46,7 @@ pub(crate) fn reference() -> &'static Finished {
     static REFERENCE: OnceLock<Finished> = OnceLock::new();
     REFERENCE.get_or_init(|| {
         let workspace = Workspace::new();
-        workspace.run(&["train", "tiny"]).and_then(|result| result.success()).unwrap();
+        workspace.run(&["train", "tiny"]).and_then(CommandResult::success).unwrap();
         read(&workspace.run_dir().unwrap()).unwrap()
     })
 }

@@ -67,7 +67,7 @@ fn wait_for_steps(workspace: &Workspace, steps: u64) -> Result<u64, String> {
         if log.is_some_and(|log| log.matches(r#""kind":"step""#).count() as u64 >= steps) {
             return Ok(steps);
         }
-        if start.elapsed() > Duration::from_secs(60) {
+        if start.elapsed() > Duration::from_mins(1) {
             return Err(format!("no step {steps}"));
         }
         std::thread::sleep(Duration::from_millis(5));

@@ -4,6 +4,7 @@ use super::label_column::LabelColumn;
 use super::label_encoding::LabelEncoding;
 use crate::data::read::table::LabelValue;
 use crate::error::{Error, Result};
+use crate::text::escaped;
 use std::collections::HashMap;
 use std::path::Path;
 
@@ -95,7 +96,12 @@ pub(super) fn is_hidden(value: &LabelValue) -> bool {
 
 /// The first class names, and the number of the others.
 pub(super) fn list(labels: &[String]) -> String {
-    let first = labels.iter().take(MAX_LISTED).map(|label| clipped(label)).collect::<Vec<_>>().join(", ");
+    let first = labels
+        .iter()
+        .take(MAX_LISTED)
+        .map(|label| escaped(&clipped(label)).into_owned())
+        .collect::<Vec<_>>()
+        .join(", ");
     match labels.len().saturating_sub(MAX_LISTED) {
         0 => first,
         more => format!("{first} and {more} more"),

@@ -10,7 +10,7 @@ pub(in crate::data) const MAX_ROW_BYTES: u64 = 64 << 20;
 
 /// The memory that this process can still allocate, in bytes.
 pub(in crate::data) fn available_memory() -> u64 {
-    machine::available_memory().unwrap_or(u64::MAX)
+    machine::memory().map_or(u64::MAX, |memory| memory.available)
 }
 
 /// The memory that the rows of a data set may take.

@@ -1,10 +1,11 @@
 //! The bytes of a data file, decompressed, and the file formats that other programs read.
 
+use crate::catalog::FileFormat;
 use crate::error::{Error, Result};
 use crate::format::bytes;
 use flate2::read::MultiGzDecoder;
 use std::fs::File;
-use std::io::{BufReader, Read};
+use std::io::{BufReader, Read, Seek, SeekFrom};
 use std::path::Path;
 
 /// How a file is compressed, by its first bytes.
@@ -36,7 +37,7 @@ const UNSUPPORTED: &[(&[u8], &str)] = &[
 
 const PICKLE: &str = "a Python pickle, which can run code; save it as Parquet or CSV";
 
-/// First bytes of a Parquet file.
+/// First and last bytes of a Parquet file.
 const PARQUET: &[u8] = b"PAR1";
 
 /// A data file that was found to be readable.
@@ -44,8 +45,7 @@ const PARQUET: &[u8] = b"PAR1";
 pub(super) struct Input<'p> {
     path: &'p Path,
     compression: Compression,
-    /// Whether it is a Parquet file.
-    pub(super) is_parquet: bool,
+    is_parquet: bool,
 }
 
 impl<'p> Input<'p> {
@@ -71,6 +71,15 @@ impl<'p> Input<'p> {
             input.is_parquet = false;
         }
         Ok(input)
+    }
+
+    /// Whether it is a Parquet file: it begins with its mark, or ends with it and has its extension.
+    pub(super) fn is_parquet(&self) -> bool {
+        let has_extension = FileFormat::of(self.path) == Some(FileFormat::Parquet);
+        self.is_parquet
+            || has_extension
+                && self.compression == Compression::None
+                && ends_with_mark(self.path).unwrap_or(false)
     }
 
     /// The path of the file.
@@ -170,6 +179,15 @@ fn open_file(path: &Path) -> Result<File> {
         return Err(Error::data(path, None, what));
     }
     File::open(path).map_err(Error::reading(path))
+}
+
+/// Whether the last bytes of a file are the mark of Parquet.
+fn ends_with_mark(path: &Path) -> std::io::Result<bool> {
+    let mut file = File::open(path)?;
+    let mut end = Vec::new();
+    file.seek(SeekFrom::End(-(PARQUET.len() as i64)))?;
+    file.read_to_end(&mut end)?;
+    Ok(end == PARQUET)
 }
 
 fn first_bytes(reader: impl Read) -> std::io::Result<Vec<u8>> {

@@ -128,51 +128,73 @@ pub(super) struct RowReader<R> {
     /// The bytes of the last read, and their offset in the content.
     chunk: Vec<u8>,
     offset: u64,
-    /// Newlines before `chunk`.
+    /// Newlines before the byte of `chunk` with the index `counted`.
     lines: u64,
+    counted: usize,
     /// The offset at which the row begins, and the line of its first byte that is not a line end.
     row: u64,
     row_line: u64,
     /// Whether only line ends of the row were read so far.
     is_before_row: bool,
-    /// Number of double quotes from the start of the row to the end of `chunk`.
-    row_quotes: u64,
+    /// Number of double quotes of the row before `chunk`.
+    earlier_quotes: u64,
+    /// Number of double quotes of the previous row, if it ended with the last byte that was read.
+    previous_quotes: u64,
 }
 
 impl<R: Read> RowReader<R> {
     /// Reads the rows that begin after the first `lines` lines.
     pub(super) fn new(reader: R, lines: u64) -> Self {
-        let (row_line, is_before_row) = (lines + 1, true);
         RowReader {
             reader,
             chunk: Vec::new(),
             offset: 0,
             lines,
+            counted: 0,
             row: 0,
-            row_line,
-            is_before_row,
-            row_quotes: 0,
+            row_line: lines + 1,
+            is_before_row: true,
+            earlier_quotes: 0,
+            previous_quotes: 0,
         }
     }
 
-    /// Begins a row at an offset of the content, which is within the last bytes that were read.
+    /// Begins a row at an offset of the content, which is within the last bytes that were read and not before the
+    /// previous row.
     pub(super) fn begin_row(&mut self, offset: u64) {
-        let start =
-            usize::try_from(offset.saturating_sub(self.offset)).unwrap_or(usize::MAX).min(self.chunk.len());
+        let quotes_from = self.row_start();
         self.row = offset;
-        self.row_line = self.lines + count(&self.chunk[..start], b'\n') + 1;
-        self.row_quotes = count(&self.chunk[start..], b'"');
+        let start = self.row_start();
+        // Once a chunk, so that each byte is counted once.
+        if start == self.chunk.len() {
+            self.previous_quotes = self.earlier_quotes + count(&self.chunk[quotes_from..], b'"');
+        }
+        self.count_lines(start);
+        self.row_line = self.lines + 1;
+        self.earlier_quotes = 0;
         self.skip_line_ends(start);
     }
 
-    /// Number of double quotes from the start of the row to the last byte that was read.
-    pub(super) fn row_quotes(&self) -> u64 {
-        self.row_quotes
+    /// Number of double quotes of the last row, when a row is begun after it and there is none.
+    pub(super) fn last_row_quotes(&self) -> u64 {
+        self.previous_quotes
     }
 
     /// The line of the row, from 1, once a byte of it was read.
     pub(super) fn row_line(&self) -> u64 {
         self.row_line
+    }
+
+    /// The index in `chunk` of the first byte of the row; 0 if the row began earlier.
+    fn row_start(&self) -> usize {
+        let start = usize::try_from(self.row.saturating_sub(self.offset)).unwrap_or(usize::MAX);
+        start.min(self.chunk.len())
+    }
+
+    /// Counts the newlines of `chunk` up to `end`.
+    fn count_lines(&mut self, end: usize) {
+        self.lines += count(self.chunk.get(self.counted..end).unwrap_or_default(), b'\n');
+        self.counted = self.counted.max(end);
     }
 
     fn skip_line_ends(&mut self, start: usize) {
@@ -191,11 +213,11 @@ impl<R: Read> Read for RowReader<R> {
             return Err(Problem(format!("line {line}: {}", too_long("the row"))).into());
         }
         let length = self.reader.read(buffer)?;
-        self.lines += count(&self.chunk, b'\n');
-        self.offset = end;
+        self.earlier_quotes += count(&self.chunk[self.row_start()..], b'"');
+        self.count_lines(self.chunk.len());
+        (self.offset, self.counted) = (end, 0);
         self.chunk.clear();
         self.chunk.extend_from_slice(&buffer[..length]);
-        self.row_quotes += count(&self.chunk, b'"');
         if self.is_before_row && length > 0 {
             self.skip_line_ends(0);
         }

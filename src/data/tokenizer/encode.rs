@@ -31,8 +31,8 @@ pub struct Tokenizer {
     pub(super) class_name: String,
     pub(super) settings: Settings,
     /// tokenizer_config.json of the model.
-    pub(super) tokenizer_config: Map<String, Value>,
-    /// vocab.txt of the model, if it has the file.
+    pub(super) original_config: Map<String, Value>,
+    /// vocab.txt of the model, if the vocabulary is from that file.
     pub(super) vocab_txt: Option<Vec<u8>>,
 }
 

@@ -87,7 +87,7 @@ impl Tokenizer {
         let config = folder.read("config.json")?;
         let opened = catch_library_panic(|| {
             let config = parse_json("config.json", config.as_deref())?;
-            Self::from_files(&folder.name, files, &config, max_length)
+            Self::from_files(&folder.name, &files, &config, max_length)
         });
         let opened = opened.unwrap_or_else(|panic| Err(format!("the tokenizer files are damaged: {panic}")));
         opened.map_err(|problem| Error::model(&folder.name, problem))
@@ -96,7 +96,7 @@ impl Tokenizer {
     /// The error is a sentence without the name of the model.
     fn from_files(
         name: &str,
-        files: Files,
+        files: &Files,
         config: &Value,
         max_length: Option<usize>,
     ) -> Result<Self, String> {
@@ -127,8 +127,11 @@ impl Tokenizer {
             class,
             class_name,
             settings,
-            tokenizer_config,
-            vocab_txt: files.get("vocab.txt").map(<[u8]>::to_vec),
+            original_config: tokenizer_config,
+            vocab_txt: match files.get("tokenizer.json") {
+                Some(_) => None,
+                None => files.get("vocab.txt").map(<[u8]>::to_vec),
+            },
         })
     }
 }

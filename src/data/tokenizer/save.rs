@@ -35,7 +35,7 @@ impl Tokenizer {
 
     /// tokenizer_config.json of the model with everything that was found in other files or chosen for the run.
     fn config_to_save(&self) -> Map<String, Value> {
-        let mut config = self.tokenizer_config.clone();
+        let mut config = self.original_config.clone();
         for key in
             ["max_len", "additional_special_tokens", "extra_special_tokens", "model_specific_special_tokens"]
         {

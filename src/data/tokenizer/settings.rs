@@ -26,6 +26,9 @@ const UNSUPPORTED: [&str; 8] = [
 /// From this `model_max_length` on, Transformers does not truncate.
 const LARGE_INTEGER: f64 = 1e20;
 
+/// Added tokens by the id that their file has.
+type AddedTokens = BTreeMap<i64, Token>;
+
 /// The parsed files of a tokenizer; an absent one is null or empty.
 pub(super) struct ParsedFiles<'f> {
     pub tokenizer_config: &'f Map<String, Value>,
@@ -35,6 +38,7 @@ pub(super) struct ParsedFiles<'f> {
 }
 
 /// The keys of a tokenizer that change token ids or truncation.
+#[expect(clippy::struct_excessive_bools, reason = "each is a key of tokenizer_config.json")]
 pub(super) struct Settings {
     /// The special tokens by name, in the order in which they are added. `None` for a name without a token.
     pub named: Vec<(String, Option<Token>)>,
@@ -104,7 +108,7 @@ impl Settings {
 fn merge_files(
     files: &ParsedFiles<'_>,
     keys: &mut Map<String, Value>,
-) -> Result<(Map<String, Value>, BTreeMap<i64, Token>), String> {
+) -> Result<(Map<String, Value>, AddedTokens), String> {
     let mut specific = Map::new();
     rename_additional(keys);
     take_specific(keys, &mut specific);
@@ -114,7 +118,8 @@ fn merge_files(
     if specific.is_empty()
         && let Some(value) = listed
     {
-        specific = value.as_object().ok_or_else(|| unsuitable("model_specific_special_tokens"))?.clone();
+        let tokens = value.as_object().ok_or_else(|| unsuitable("model_specific_special_tokens"))?;
+        specific.extend(tokens.clone());
     }
     if let Some(decoder) = keys.remove("added_tokens_decoder") {
         return Ok((specific, decoder_tokens(&decoder)?));
@@ -195,7 +200,7 @@ fn take_extra_names(keys: &mut Map<String, Value>, specific: &mut Map<String, Va
     }
 }
 
-fn decoder_tokens(decoder: &Value) -> Result<BTreeMap<i64, Token>, String> {
+fn decoder_tokens(decoder: &Value) -> Result<AddedTokens, String> {
     let in_decoder = |problem: &str| format!("added_tokens_decoder in tokenizer_config.json {problem}");
     let decoder = decoder.as_object().ok_or_else(|| in_decoder("is not a map from ids to tokens"))?;
     let token = |(id, token): (&String, &Value)| {
@@ -242,7 +247,7 @@ fn merge_special_tokens_map(map: &Map<String, Value>, keys: &mut Map<String, Val
 fn add_added_tokens(
     added: &Map<String, Value>,
     keys: &Map<String, Value>,
-    by_id: &mut BTreeMap<i64, Token>,
+    by_id: &mut AddedTokens,
 ) -> Result<(), String> {
     let content = |value: &Value| match value {
         Value::Object(object) => object.get("content").and_then(Value::as_str).map(str::to_string),
@@ -261,7 +266,7 @@ fn add_added_tokens(
 }
 
 /// Adds the section `added_tokens` of tokenizer.json.
-fn add_tokenizer_json(file: &Value, by_id: &mut BTreeMap<i64, Token>) -> Result<(), String> {
+fn add_tokenizer_json(file: &Value, by_id: &mut AddedTokens) -> Result<(), String> {
     let Some(tokens) = file.get("added_tokens").filter(|tokens| !tokens.is_null()) else { return Ok(()) };
     let invalid = |problem: &str| format!("added_tokens in tokenizer.json {problem}");
     for token in tokens.as_array().ok_or_else(|| invalid("is not a list"))? {
@@ -288,7 +293,7 @@ fn named_tokens(
     keys: &Map<String, Value>,
     specific: &Map<String, Value>,
     defaults: &[(&str, &str)],
-    added: &BTreeMap<i64, Token>,
+    added: &AddedTokens,
 ) -> Result<Vec<(String, Option<Token>)>, String> {
     let known: HashMap<&str, &Token> = added.values().map(|token| (token.content.as_str(), token)).collect();
     let token = |key: &str, value: &Value| match value {
@@ -300,13 +305,12 @@ fn named_tokens(
     };
     let mut named = Vec::new();
     for key in NAMED {
-        let found = match keys.get(key) {
-            Some(value) => token(key, value)?
-                .map(|token| known.get(token.content.as_str()).map_or(token, |known| (*known).clone())),
-            None => {
-                let default = defaults.iter().find(|(name, _)| *name == key);
-                default.map(|(_, content)| Token::special(content))
-            }
+        let found = if let Some(value) = keys.get(key) {
+            token(key, value)?
+                .map(|token| known.get(token.content.as_str()).map_or(token, |found| (*found).clone()))
+        } else {
+            let default = defaults.iter().find(|(name, _)| *name == key);
+            default.map(|(_, content)| Token::special(content))
         };
         named.push((key.to_string(), found));
     }

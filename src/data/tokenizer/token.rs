@@ -8,6 +8,7 @@ const TYPE: &str = "__type";
 
 /// A token of a tokenizer file, like `AddedToken` in Python: unlike in Rust, `normalized` may be unset.
 #[derive(Debug, Clone, PartialEq)]
+#[expect(clippy::struct_excessive_bools, reason = "these are the flags of the files")]
 pub(super) struct Token {
     pub content: String,
     special: bool,

@@ -122,26 +122,24 @@ impl<'p> Delimited<'p> {
         let mut reader = self.reader()?;
         let mut row = ByteRecord::new();
         let mut is_header = self.dialect.has_header;
-        let mut open_quote = None;
+        let mut spanning_lines = None;
         loop {
             let start = reader.position().byte();
             reader.get_mut().begin_row(start);
             let has_row = reader.read_byte_record(&mut row).map_err(|e| self.csv_error(e))?;
             let line = reader.get_ref().row_line();
             if !has_row {
-                return match open_quote {
-                    Some(line) => Err(row_error(
+                return match spanning_lines {
+                    Some(line) if reader.get_ref().last_row_quotes() % 2 == 1 => Err(row_error(
                         path,
                         Position::Line(line),
                         "a double quote opens a cell and none closes it",
                     )),
-                    None => Ok(()),
+                    _ => Ok(()),
                 };
             }
-            let is_open = self.dialect.has_quotes
-                && reader.get_ref().row_quotes() % 2 == 1
-                && row.iter().any(|cell| cell.contains(&b'\n'));
-            open_quote = is_open.then_some(line);
+            let spans_lines = self.dialect.has_quotes && row.iter().any(|cell| cell.contains(&b'\n'));
+            spanning_lines = spans_lines.then_some(line);
             if std::mem::take(&mut is_header) {
                 on_row(RowKind::Header, line, &row)?;
                 continue;

@@ -62,7 +62,7 @@ impl<'p> Table<'p> {
     /// [`Error::Read`] or [`Error::Data`] if the file cannot be read or is of an unknown format.
     pub(in crate::data) fn open(path: &'p Path, options: &TableOptions<'_>) -> Result<Self> {
         let input = Input::open(path)?;
-        if input.is_parquet {
+        if input.is_parquet() {
             return Ok(Table { path, content: Content::Parquet(ParquetTable::open(path)?) });
         }
         let by_extension = FileFormat::of(path);
@@ -71,7 +71,11 @@ impl<'p> Table<'p> {
         let all = options.columns.map(ColumnNames::all).unwrap_or_default();
         let content = match by_extension {
             Some(FileFormat::Parquet) => {
-                return Err(Error::data(path, None, "is not a Parquet file: it does not begin with PAR1"));
+                return Err(Error::data(
+                    path,
+                    None,
+                    "is not a Parquet file: it neither begins nor ends with PAR1",
+                ));
             }
             Some(FileFormat::Json) => Content::Json(Json::open(file, &all)?),
             other => {
