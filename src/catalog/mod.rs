@@ -16,13 +16,8 @@ mod tasks;
 
 pub use formats::FileFormat;
 pub use label_map::LabelMap;
-<<<<<<< HEAD
-pub use label_match::{LabelMatch, match_labels, output_of};
-pub use labels::{ClassName, Labels, set_text};
-=======
 pub use label_match::{LabelMatch, list_labels, match_labels, output_of};
-pub use labels::{ClassName, Labels};
->>>>>>> main
+pub use labels::{ClassName, Labels, set_text};
 pub use metrics::{Metric, MetricDisplay};
 pub use models::{KnownModel, MODELS, known_model};
 pub use problem_type::ProblemType;

@@ -56,33 +56,12 @@ pub(super) struct CudaEngine<D: Device> {
     unreported_steps: u64,
 }
 
-<<<<<<< HEAD
-/// A kind of pass: two passes with the same key launch the same kernels with the same arguments. What differs is in
-/// the [`Input`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum GraphKey {
-    /// Logits of a micro-batch.
-    Inference(Bucket),
-    /// Loss and gradients of a micro-batch. `accumulate`: gradients are added to those of the micro-batches before.
-    /// `update`: the optimizer step follows.
-    Training { bucket: Bucket, loss: LossFunction, accumulate: bool, update: bool },
-}
-
-impl GraphKey {
-    fn workspace_size(self) -> WorkspaceSize {
-        match self {
-            GraphKey::Inference(bucket) => WorkspaceSize { bucket, is_training: false },
-            GraphKey::Training { bucket, .. } => WorkspaceSize { bucket, is_training: true },
-        }
-    }
-=======
 /// A workspace and its memory.
 struct ReservedWorkspace<B> {
     size: WorkspaceSize,
     workspace: Workspace,
     bytes: usize,
     _buffer: B,
->>>>>>> main
 }
 
 impl<D: Device> CudaEngine<D> {
@@ -430,14 +409,9 @@ impl<D: Device> Engine for CudaEngine<D> {
         check_batch(&self.config, batch)?;
         let classes = self.layout.classes();
         let mut rows = Vec::with_capacity(batch.len());
-<<<<<<< HEAD
-        for batch in batch.micro_batches(usize::MAX, self.limits.max_tokens) {
-            let key = GraphKey::Inference(self.bucket(&batch));
-=======
         let max_tokens = self.limits.max_tokens.min(MAX_INFERENCE_TOKENS);
         for batch in batch.micro_batches(MAX_INFERENCE_EXAMPLES, max_tokens) {
             let key = GraphKey::Inference(self.bucket(&batch));
->>>>>>> main
             self.run(key, &batch, StepScalars::default())?;
             let reserved = self.inference.as_ref().expect("the workspace was reserved");
             let logits = self.read(reserved.workspace.logits.prefix(batch.len() * classes))?;
@@ -489,12 +463,6 @@ impl<D: Device> Engine for CudaEngine<D> {
         }
         let (_, parameters) = Parameters::new(&self.config, &self.layout, self.is_bf16(), 0);
         let arena = self.layout.len() * size_of::<f32>();
-<<<<<<< HEAD
-        let micro_batches = batch.micro_batches(self.limits.max_examples, max_tokens);
-        let bucket = micro_batches.iter().map(|batch| self.bucket(batch)).reduce(Bucket::union)?;
-        let size = WorkspaceSize { bucket, is_training: true };
-        let (_, activations) = Workspace::new(&self.config, self.layout.classes(), self.is_bf16(), size, 0);
-=======
         let training = WorkspaceSize { bucket: self.largest_bucket(batch, max_tokens), is_training: true };
         let tokens = max_tokens.min(MAX_INFERENCE_TOKENS).max(self.config.max_positions);
         let inference = WorkspaceSize {
@@ -502,7 +470,6 @@ impl<D: Device> Engine for CudaEngine<D> {
             is_training: false,
         };
         let activations = self.workspace_bytes(training) + self.workspace_bytes(inference);
->>>>>>> main
         Some(MemoryPlan {
             weights: (parameters - 3 * arena) as u64,
             moments: 2 * arena as u64,

@@ -356,13 +356,13 @@ fn self_check_accepts_the_engine() {
         let (model, weights, settings) = config.into_parts();
         let specs = param_specs(&model, config.outputs);
         let make_reference = || {
-            let settings = EngineConfig { precision: Precision::F32, ..settings };
+            let settings = EngineConfig { precision: Precision::F32, ..settings.clone() };
             let cpu = candle_core::Device::Cpu;
             let engine = PlainEngine::new(&model, &specs, &weights, settings, &cpu, None)?;
             Ok(Box::new(engine) as Box<dyn Engine>)
         };
         let fast = |weights: &Weights| -> Result<(Box<dyn Engine>, &'static str)> {
-            let engine = CudaEngine::new(&model, &specs, weights, settings, device.clone())?;
+            let engine = CudaEngine::new(&model, &specs, weights, settings.clone(), device.clone())?;
             let precision = engine.precision();
             Ok((Box::new(engine), precision))
         };
