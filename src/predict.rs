@@ -118,6 +118,7 @@ impl Predictor {
             max_examples_per_pass: BATCH_SIZE,
             max_tokens_per_pass: None,
             threads: None,
+            can_check_engine: false,
         })?;
         let mut predictor = Predictor {
             engine,

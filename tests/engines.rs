@@ -92,6 +92,7 @@ impl Shape {
             max_examples_per_pass: 6,
             max_tokens_per_pass: Some(600),
             threads: Some(threads),
+            can_check_engine: false,
         });
         built.expect("an engine").engine
     }

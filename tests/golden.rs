@@ -107,6 +107,7 @@ fn build(
         max_examples_per_pass: 64,
         max_tokens_per_pass: tokens,
         threads: None,
+        can_check_engine: false,
     })
     .expect("an engine")
 }

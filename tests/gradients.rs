@@ -79,6 +79,7 @@ fn build_at(Backend { engine, device }: Backend, folder: &Path, seed: u64, token
         max_examples_per_pass: 64,
         max_tokens_per_pass: tokens,
         threads: None,
+        can_check_engine: false,
     })
     .expect("an engine")
 }
@@ -277,6 +278,7 @@ fn multithreaded_run_is_reproducible() {
             max_examples_per_pass: 64,
             max_tokens_per_pass: None,
             threads: Some(2),
+            can_check_engine: false,
         })
         .expect("an engine");
         assert!(built.device.starts_with("cpu, 2 threads, "), "{}", built.device);
@@ -424,6 +426,7 @@ fn invalid_options_are_errors_and_fallbacks_are_noted() {
         max_examples_per_pass: 8,
         max_tokens_per_pass: None,
         threads: None,
+        can_check_engine: false,
     };
     let built = nn::build(&options).expect("an engine");
     assert_eq!(built.precision, "f32");

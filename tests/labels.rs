@@ -161,6 +161,7 @@ fn options<'a>(folder: &'a ModelFolder, labels: &'a [String]) -> BuildOptions<'a
         max_examples_per_pass: 8,
         max_tokens_per_pass: None,
         threads: None,
+        can_check_engine: false,
     }
 }
 

@@ -116,6 +116,7 @@ fn check_distilbert(labels: &Labels) {
         max_examples_per_pass: 8,
         max_tokens_per_pass: None,
         threads: None,
+        can_check_engine: false,
     })
     .unwrap();
     let saved = home.path().join("saved");

@@ -112,8 +112,9 @@ pub fn measure(spec: &RunSpec, options: &Options) -> Result<Report> {
         root: Root::Embedded(options.shape.files),
     };
     let labels = ["0".to_owned(), "1".to_owned()];
-    let Built { mut engine, config, device, precision, notes, trainable_parameters, .. } =
+    let Built { mut engine, config, device, precision, mut notes, warnings, trainable_parameters, .. } =
         nn::from_config(&BuildOptions::from_spec(spec, &folder, &labels))?;
+    notes.extend(warnings);
     let engine = engine.as_mut();
     let inputs = RandomInputs { spec, options, vocab_size: config.vocab_size as u32 };
 

@@ -4,6 +4,7 @@ use super::args::GlobalArgs;
 use super::output;
 use crate::error::Result;
 use crate::format;
+use crate::machine::CudaInstallation;
 use crate::spec::Experiments;
 use crate::terminal_caps::{Background, Charset, TerminalCaps};
 use crate::{hub, machine, nn, run};
@@ -20,6 +21,7 @@ struct Environment {
     system: String,
     cpu: CpuInfo,
     devices: Vec<DeviceInfo>,
+    cuda: CudaInfo,
     precision: &'static [&'static str],
     engines: &'static [&'static str],
     hub: HubInfo,
@@ -60,6 +62,16 @@ struct HubInfo {
     seconds: Option<f64>,
     problem: Option<String>,
     token: bool,
+}
+
+/// The CUDA build of this program, and what the machine has of CUDA.
+#[derive(Debug, Serialize)]
+struct CudaInfo {
+    /// The version of the toolkit that this program is built with; `None` without CUDA.
+    toolkit: Option<&'static str>,
+    /// `None` on systems for which there is no CUDA build.
+    #[serde(flatten)]
+    installation: Option<CudaInstallation>,
 }
 
 #[derive(Debug, Serialize)]
@@ -103,6 +115,7 @@ pub(super) fn doctor(global: &GlobalArgs) -> Result<()> {
         system: format!("{} {}", std::env::consts::OS, std::env::consts::ARCH),
         cpu: cpu(),
         devices: devices(),
+        cuda: cuda(),
         precision: nn::precisions(),
         engines: nn::ENGINES,
         hub: hub_state(),
@@ -136,6 +149,13 @@ fn devices() -> Vec<DeviceInfo> {
         about: opened.unwrap_or_else(|why| why),
     };
     nn::devices().into_iter().map(device).collect()
+}
+
+/// CUDA builds are for Linux only.
+fn cuda() -> CudaInfo {
+    let toolkit = nn::cuda_toolkit();
+    let installation = cfg!(target_os = "linux").then(|| CudaInstallation::find(toolkit));
+    CudaInfo { toolkit, installation }
 }
 
 fn hub_state() -> HubInfo {
@@ -219,6 +239,7 @@ impl Environment {
         for device in &self.devices {
             rows.push(vec![format!("device {}", device.name), device.about.clone()]);
         }
+        rows.extend(self.cuda.line().map(|line| vec!["cuda".into(), line]));
         rows.push(vec!["precision".into(), self.precision.join(", ")]);
         rows.push(vec!["engine".into(), self.engines.join(", ")]);
         rows.push(vec!["hub".into(), self.hub.line()]);
@@ -252,6 +273,29 @@ impl CpuInfo {
             format::bytes(self.memory_available),
             format::bytes(self.memory)
         )
+    }
+}
+
+impl CudaInfo {
+    fn line(&self) -> Option<String> {
+        let CudaInstallation { driver, nvcc, .. } = self.installation.as_ref()?;
+        let missing = self.installation.as_ref()?.missing();
+        let build = match (self.toolkit, nvcc) {
+            (Some(toolkit), _) => format!("this program is built with CUDA {toolkit}"),
+            (None, Some(nvcc)) => format!("this program is built without CUDA; nvcc {nvcc} can build it"),
+            (None, None) => {
+                "this program is built without CUDA, and a build needs nvcc, which was not found".into()
+            }
+        };
+        let driver = match driver {
+            Some(version) => format!("the driver supports CUDA {version}"),
+            None => "no driver".into(),
+        };
+        let libraries = match missing.as_slice() {
+            [] => "all libraries found".to_owned(),
+            missing => format!("missing libraries: {}", missing.join(", ")),
+        };
+        Some(format!("{build}; {driver}; {libraries}"))
     }
 }
 
@@ -306,6 +350,7 @@ fn counted(number: u64, singular: &str, plural: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::machine::CudaLibrary;
 
     #[cfg(unix)]
     #[test]
@@ -316,6 +361,29 @@ mod tests {
         std::os::unix::fs::symlink("blobs/1", folder.path().join("link")).unwrap();
         assert_eq!(size(folder.path()), 100);
         assert_eq!(size(&folder.path().join("nothing")), 0);
+    }
+
+    #[test]
+    fn cuda_line_says_what_a_build_and_a_start_lack() {
+        let library = |name: &str, found| CudaLibrary { name: name.into(), found };
+        let installation = |nvcc: Option<&str>, driver: Option<&str>, found| CudaInstallation {
+            driver: driver.map(str::to_owned),
+            nvcc: nvcc.map(str::to_owned),
+            libraries: vec![library("libcuda.so.1", found), library("libcublas.so.13", found)],
+        };
+        let line = |toolkit, installation| {
+            CudaInfo { toolkit, installation: Some(installation) }.line().expect("a line")
+        };
+        assert_eq!(
+            line(None, installation(None, None, false)),
+            "this program is built without CUDA, and a build needs nvcc, which was not found; no driver; missing \
+             libraries: libcuda.so.1, libcublas.so.13"
+        );
+        assert_eq!(
+            line(Some("13.0"), installation(None, Some("12.8"), true)),
+            "this program is built with CUDA 13.0; the driver supports CUDA 12.8; all libraries found"
+        );
+        assert!(line(None, installation(Some("13.0"), None, true)).contains("nvcc 13.0 can build it"));
     }
 
     #[test]

@@ -1,9 +1,11 @@
 //! State of NVIDIA GPUs through NVML, a library of the driver that is loaded at run time. Without it the list
 //! of GPUs is empty.
 
+use super::hardware::MemoryInfo;
 use nvml_wrapper::enum_wrappers::device::TemperatureSensor;
 use serde::{Deserialize, Serialize};
 use std::ffi::OsStr;
+use std::sync::OnceLock;
 
 /// One reading of a GPU.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -57,6 +59,21 @@ impl Nvml {
     }
 }
 
+/// The memory of the GPU with that UUID, if NVML knows it.
+pub fn gpu_memory(uuid: [u8; 16]) -> Option<MemoryInfo> {
+    static NVML: OnceLock<Option<Nvml>> = OnceLock::new();
+    let nvml = NVML.get_or_init(Nvml::open).as_ref()?;
+    let memory = nvml.0.device_by_uuid(uuid_text(uuid)).ok()?.memory_info().ok()?;
+    Some(MemoryInfo { total: memory.total, available: memory.free })
+}
+
+/// A UUID as NVML writes it: `GPU-` and groups of 8, 4, 4, 4 and 12 hexadecimal digits.
+fn uuid_text(uuid: [u8; 16]) -> String {
+    let digits = hex::encode(uuid);
+    let groups = [0..8, 8..12, 12..16, 16..20, 20..32].map(|range| &digits[range]);
+    format!("GPU-{}", groups.join("-"))
+}
+
 /// A fraction between 0 and 1, to three decimal places.
 pub(super) fn round_fraction(fraction: f64) -> f64 {
     (fraction.clamp(0.0, 1.0) * 1e3).round() / 1e3
@@ -72,6 +89,13 @@ impl GpuSource for Nvml {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn uuid_is_written_as_in_nvidia_smi() {
+        let uuid = std::array::from_fn(|i| i as u8 * 17);
+        assert_eq!(uuid_text(uuid), "GPU-00112233-4455-6677-8899-aabbccddeeff");
+        assert_eq!(gpu_memory(uuid), None);
+    }
 
     #[test]
     fn gpus_have_names_and_memory() {

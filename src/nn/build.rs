@@ -10,6 +10,7 @@ use super::head::{Head, head_for};
 use super::load::{LoadReport, StoredModel, init_weights};
 use super::params::{CLASSIFIER, ParamSpec, param_specs};
 use super::plain::PlainEngine;
+use super::self_check;
 use crate::catalog::LabelMap;
 use crate::error::{Error, Result};
 use crate::files::ModelFolder;
@@ -42,6 +43,9 @@ pub struct BuildOptions<'a> {
     pub max_tokens_per_pass: Option<usize>,
     /// Number of CPU threads; `None` uses all cores.
     pub threads: Option<usize>,
+    /// Whether the engine `auto` may be the fast engine of a GPU, after a self-check. That engine computes no word
+    /// attributions.
+    pub can_check_engine: bool,
 }
 
 impl<'a> BuildOptions<'a> {
@@ -67,6 +71,7 @@ impl<'a> BuildOptions<'a> {
             max_examples_per_pass: spec.per_device_train_batch_size,
             max_tokens_per_pass: spec.max_tokens_per_batch,
             threads: spec.threads,
+            can_check_engine: true,
         }
     }
 }
@@ -89,6 +94,8 @@ pub struct Built {
     pub precision: String,
     /// One sentence for each setting that could not be applied.
     pub notes: Vec<String>,
+    /// One sentence for each part of the program that does not work as it should.
+    pub warnings: Vec<String>,
     /// Number of trainable elements over all parameters.
     pub trainable_parameters: u64,
 }
@@ -171,6 +178,7 @@ pub fn for_inference(folder: &ModelFolder, device: DeviceSpec, threads: Option<u
         max_examples_per_pass: usize::MAX,
         max_tokens_per_pass: None,
         threads,
+        can_check_engine: false,
     };
     validate(&options)?;
     let mut built = load(&options, &config, stored)?;
@@ -199,38 +207,86 @@ fn validate(options: &BuildOptions<'_>) -> Result<()> {
     }
 }
 
+/// What the log says about a new engine.
+struct Messages {
+    notes: Vec<String>,
+    warnings: Vec<String>,
+}
+
+/// The model of a new engine: configuration, parameters and weights.
+type Model<'a> = (&'a ModelConfig, &'a [ParamSpec], &'a Weights);
+
 /// Creates the engine; returns it with the precision of its matrix products. `auto` means the fast engine on the
-/// CPU and the plain engine on other devices.
+/// CPU, and the plain engine on other devices unless the fast engine passes its self-check on a GPU.
 fn create_engine(
     options: &BuildOptions<'_>,
-    (config, specs, weights): (&ModelConfig, &[ParamSpec], &Weights),
+    model: Model<'_>,
     engine_config: EngineConfig,
     context: &mut DeviceContext,
+    messages: &mut Messages,
 ) -> Result<(Box<dyn Engine>, &'static str)> {
-    let device = &context.device;
-    let is_plain = match options.engine {
-        EngineChoice::Plain => true,
-        EngineChoice::Auto => !device.is_cpu(),
-        EngineChoice::Fast => false,
+    let (config, specs, weights) = model;
+    let choice = match options.engine {
+        EngineChoice::Auto if context.device.is_cpu() => EngineChoice::Fast,
+        EngineChoice::Auto if options.can_check_engine && context.device.is_cuda() => {
+            match checked_engine(model, engine_config, context) {
+                Ok((engine, precision, note)) => {
+                    messages.notes.push(note);
+                    return Ok((engine, precision));
+                }
+                Err(warning) => messages.warnings.push(warning),
+            }
+            EngineChoice::Plain
+        }
+        EngineChoice::Auto => EngineChoice::Plain,
+        choice => choice,
     };
-    if is_plain {
-        let engine = PlainEngine::new(config, specs, weights, engine_config, device, context.pool.clone())?;
+    if choice == EngineChoice::Plain {
+        let (device, pool) = (&context.device, context.pool.clone());
+        let engine = PlainEngine::new(config, specs, weights, engine_config, device, pool)?;
         let precision = engine.precision();
         return Ok((Box::new(engine), precision));
     }
-    if device.is_cpu() {
+    if context.device.is_cpu() {
         let engine = FastEngine::new(config, specs, weights, engine_config)?;
         context.description = engine.describe();
         let precision = engine.precision();
         return Ok((Box::new(engine), precision));
     }
+    gpu_engine(model, engine_config, context)
+}
+
+/// The fast engine of a GPU.
+#[cfg_attr(not(feature = "cuda"), expect(unused_variables, reason = "without CUDA there is no such engine"))]
+fn gpu_engine(
+    model: Model<'_>,
+    engine_config: EngineConfig,
+    context: &DeviceContext,
+) -> Result<(Box<dyn Engine>, &'static str)> {
     #[cfg(feature = "cuda")]
-    if device.is_cuda() {
-        return super::cuda::engine((config, specs, weights), engine_config, device, &context.description);
+    if context.device.is_cuda() {
+        return super::cuda::engine(model, engine_config, &context.device, &context.description);
     }
     let problem = "engine = \"fast\" supports the CPU and NVIDIA GPUs; set engine to \"auto\", or device to \
                    \"cpu\"";
     Err(Error::Usage(problem.into()))
+}
+
+/// The fast engine of a GPU, with its precision and a note, if it passes the self-check; otherwise a warning.
+fn checked_engine(
+    model: Model<'_>,
+    engine_config: EngineConfig,
+    context: &DeviceContext,
+) -> Result<(Box<dyn Engine>, &'static str, String), String> {
+    let (config, specs, weights) = model;
+    let make_reference = || {
+        let engine_config = EngineConfig { precision: Precision::F32, ..engine_config };
+        let engine = PlainEngine::new(config, specs, weights, engine_config, &context.device, None)?;
+        Ok(Box::new(engine) as Box<dyn Engine>)
+    };
+    let make_fast = || gpu_engine(model, engine_config, context);
+    let outputs = specs.last().map_or(0, |classifier| classifier.shape[0]);
+    self_check::select(config, outputs, weights, &make_reference, &make_fast)
 }
 
 /// A note when the engine's precision differs from the requested one.
@@ -276,9 +332,10 @@ fn assemble(
         precision: options.precision,
         threads: options.threads,
     };
-    let mut notes: Vec<String> = context.note.take().into_iter().collect();
-    let (engine, precision) = create_engine(options, (&config, specs, weights), engine_config, &mut context)?;
-    notes.extend(precision_note(options, precision));
+    let mut messages = Messages { notes: context.note.take().into_iter().collect(), warnings: Vec::new() };
+    let model = (&config, specs, weights);
+    let (engine, precision) = create_engine(options, model, engine_config, &mut context, &mut messages)?;
+    messages.notes.extend(precision_note(options, precision));
     let elements = specs.iter().map(|spec| spec.shape.iter().product::<usize>() as u64).sum();
     Ok(Built {
         engine,
@@ -288,7 +345,8 @@ fn assemble(
         device: context.description,
         device_kind: context.kind,
         precision: precision.into(),
-        notes,
+        notes: messages.notes,
+        warnings: messages.warnings,
         trainable_parameters: elements,
     })
 }

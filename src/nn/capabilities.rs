@@ -5,6 +5,14 @@ use super::fast;
 /// The engines, by their values of the key `engine`.
 pub const ENGINES: &[&str] = &["plain", "fast"];
 
+/// The version of the CUDA toolkit that this program is built with: `13.0`; `None` without CUDA.
+pub fn cuda_toolkit() -> Option<&'static str> {
+    #[cfg(feature = "cuda")]
+    return Some(env!("GLUE_TUI_CUDA_VERSION"));
+    #[cfg(not(feature = "cuda"))]
+    None
+}
+
 /// The precisions of matrix products that the CPU supports, by their values of the key `precision`.
 pub fn precisions() -> &'static [&'static str] {
     if fast::has_bf16() { &["f32", "bf16"] } else { &["f32"] }

@@ -1,7 +1,12 @@
 //! Opens the device that an engine computes on.
 
+#[cfg(feature = "cuda")]
+use super::cuda_requirements::{check_capability, check_driver, explain};
 use super::error_text::first_line;
 use crate::error::{Error, Result};
+use crate::machine::MemoryInfo;
+#[cfg(feature = "cuda")]
+use crate::machine::gpu_memory;
 use crate::spec::DeviceSpec;
 use candle_core::Device;
 use rayon::{ThreadPool, ThreadPoolBuilder};
@@ -82,31 +87,44 @@ fn cuda(ordinal: usize) -> Result<DeviceContext> {
 
 #[cfg(feature = "cuda")]
 fn cuda(ordinal: usize) -> Result<DeviceContext> {
+    let unusable = |cause: String| {
+        let text = format!("cuda:{ordinal} cannot be used ({cause}); see nvidia-smi, or set device to cpu");
+        Error::Device(text)
+    };
+    check_requirements(ordinal).map_err(unusable)?;
     let opened = || -> candle_core::Result<_> {
         // One stream for all threads; the per-thread default stream would differ between callers.
         let device = Device::new_cuda_with_stream(ordinal)?;
         let name = prepare(&device)?;
         Ok((device, format!("cuda:{ordinal}, {name}")))
     };
-    let (device, description) = opened().map_err(|e| {
-        let cause = cause(&first_line(&e));
-        Error::Device(format!(
-            "cuda:{ordinal} cannot be used ({cause}); see nvidia-smi, or set device to cpu"
-        ))
-    })?;
+    let (device, description) = opened().map_err(|e| unusable(explain(&first_line(&e))))?;
     Ok(DeviceContext { device, kind: DeviceKind::Cuda, description, pool: None, note: None })
 }
 
-/// Explains the error codes of the driver that users are likely to see.
+/// Checks the driver, then the compute capability of a GPU, before anything is loaded.
 #[cfg(feature = "cuda")]
-fn cause(problem: &str) -> String {
-    const KNOWN: &[(&str, &str)] = &[
-        ("CUDA_ERROR_STUB_LIBRARY", "no NVIDIA driver found"),
-        ("CUDA_ERROR_NO_DEVICE", "no NVIDIA GPU found"),
-        ("CUDA_ERROR_INVALID_DEVICE", "no GPU with this number"),
-    ];
-    let known = KNOWN.iter().find(|(code, _)| problem.contains(code));
-    known.map_or(problem, |(_, text)| *text).to_owned()
+fn check_requirements(ordinal: usize) -> Result<(), String> {
+    use candle_core::cuda_backend::cudarc::driver::sys::CUdevice_attribute;
+    use candle_core::cuda_backend::cudarc::driver::{result, result::DriverError, sys};
+    let error = |e: DriverError| explain(&first_line(&format!("{e:?}")));
+    let mut version = 0;
+    #[expect(unsafe_code, reason = "the driver writes to a pointer")]
+    // SAFETY: the pointer is to an integer that outlives the call.
+    let status = unsafe { sys::cuDriverGetVersion(&raw mut version) };
+    status.result().map_err(error)?;
+    check_driver(version as u32, env!("GLUE_TUI_CUDA_VERSION"))?;
+    result::init().map_err(error)?;
+    let device = result::device::get(ordinal as i32).map_err(error)?;
+    let attribute = |attribute| {
+        #[expect(unsafe_code, reason = "the driver takes a device handle")]
+        // SAFETY: the handle comes from the driver.
+        let value = unsafe { result::device::get_attribute(device, attribute) };
+        value.map(|value| value as u32).map_err(error)
+    };
+    let major = attribute(CUdevice_attribute::CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR)?;
+    let minor = attribute(CUdevice_attribute::CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MINOR)?;
+    check_capability((major, minor), env!("GLUE_TUI_CUDA_COMPUTE_CAP"))
 }
 
 /// Configures a new CUDA device for use through its single stream; returns the name of the GPU.
@@ -145,6 +163,25 @@ fn metal() -> Result<DeviceContext> {
         Error::Device(format!("metal cannot be used ({}); set device to cpu", first_line(&e)))
     })?;
     Ok(DeviceContext { device, kind: DeviceKind::Metal, description: "metal".into(), pool: None, note: None })
+}
+
+/// The memory of each NVIDIA GPU that this program can use, as far as it is known: an empty list without support for
+/// CUDA, a driver or a GPU. Opens no GPU.
+#[cfg(feature = "cuda")]
+pub fn gpus() -> Vec<Option<MemoryInfo>> {
+    use candle_core::cuda_backend::cudarc::driver::{CudaContext, result::device};
+    let memory = |ordinal: i32| {
+        let uuid = device::get(ordinal).and_then(device::get_uuid).ok()?;
+        gpu_memory(uuid.bytes.map(|byte| byte as u8))
+    };
+    let count = CudaContext::device_count().unwrap_or(0);
+    (0..count).map(memory).collect()
+}
+
+/// The memory of each NVIDIA GPU that this program can use: none, since it is built without CUDA.
+#[cfg(not(feature = "cuda"))]
+pub fn gpus() -> Vec<Option<MemoryInfo>> {
+    Vec::new()
 }
 
 /// Every device by name, with its description or the reason why it cannot be used.

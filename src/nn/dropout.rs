@@ -76,6 +76,18 @@ impl Dropout {
     }
 }
 
+/// A site as a kernel knows it.
+#[cfg(any(test, feature = "cuda"))]
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct KernelSite {
+    /// Philox key.
+    pub(crate) key: (u32, u32),
+    pub(crate) step: u32,
+    pub(crate) number: u32,
+    pub(crate) threshold: u32,
+    pub(crate) scale: f32,
+}
+
 /// Values whose number, in the high half of a word, is below this are dropped.
 pub(crate) fn threshold(rate: f64) -> u32 {
     ((rate * 2f64.powi(16)).round() as u32) << 16
@@ -151,6 +163,13 @@ impl Site {
                 *bits = kept as u8;
             }
         }
+    }
+
+    /// What a kernel needs to draw the same masks.
+    #[cfg(any(test, feature = "cuda"))]
+    pub(crate) fn for_kernel(&self) -> KernelSite {
+        let Site { dropout: Dropout { rng, step }, number, threshold, scale } = *self;
+        KernelSite { key: rng.key(), step, number, threshold, scale }
     }
 
     /// The words of `blocks`, by word and lane.

@@ -276,6 +276,11 @@ pub trait Engine: Send {
         Ok(None)
     }
 
+    /// Warnings since the last call, one sentence each.
+    fn take_notes(&mut self) -> Vec<String> {
+        Vec::new()
+    }
+
     /// Loss, and the gradient of every parameter before clipping, as [`Engine::step`] would compute them, without
     /// changing anything. A parameter that the loss does not depend on has no entry.
     fn gradients(&mut self, input: StepInput<'_>) -> Result<(f64, Weights)>;

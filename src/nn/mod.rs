@@ -6,6 +6,7 @@
 //! from a configuration alone, with random weights.
 
 mod arena;
+mod blas_guard;
 mod build;
 mod capabilities;
 mod check;
@@ -13,6 +14,8 @@ mod config;
 pub mod coverage;
 #[cfg(any(test, feature = "cuda"))]
 mod cuda;
+#[cfg(any(test, feature = "cuda"))]
+mod cuda_requirements;
 mod device;
 mod dropout;
 mod engine;
@@ -28,12 +31,13 @@ mod matmul_rate;
 mod params;
 mod plain;
 mod save;
+mod self_check;
 mod weight_files;
 
 pub use build::{BuildOptions, Built, build, for_inference, from_config};
-pub use capabilities::{ENGINES, instruction_set, precisions};
+pub use capabilities::{ENGINES, cuda_toolkit, instruction_set, precisions};
 pub use config::{Activation, Family, ModelConfig};
-pub use device::{DeviceKind, devices};
+pub use device::{DeviceKind, devices, gpus};
 pub use engine::{
     Array, ByOp, ByPhase, Engine, EngineState, InputGradients, Interpolation, KernelRate, MemoryPlan, OpCost,
     OptimizerConfig, ParamState, Profile, StepInput, StepReport, Weights,

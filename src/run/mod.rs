@@ -23,6 +23,7 @@ pub mod message;
 pub mod probes;
 pub mod profile;
 pub mod queue;
+mod queue_devices;
 mod reader;
 mod repeats;
 mod reproduction;

@@ -4,17 +4,19 @@
 //! a killed program leaves the queue intact. A run that was started stays in the queue until it is over: after a
 //! power failure it is resumed first.
 //!
-//! A [`TrainingLock`] keeps the queue from training while an interface trains already. The operating system
-//! releases it when the program ends.
+//! A [`TrainingLock`] keeps the queue from training on a device while an interface trains on it already. The
+//! operating system releases it when the program ends.
 
 use super::dir::RunDir;
 use super::file_lock;
 use super::lock::is_training;
+pub use super::queue_devices::QueueDevice;
+use super::queue_devices::{choose, device_index};
 use super::runner::{RunHandle, Start};
 use crate::error::{Error, Result};
 use crate::event::Status;
 use crate::files::{open_append, read_regular_to_string, remove_leftovers_of, write_atomic};
-use crate::spec::{self, RunSpec};
+use crate::spec::{self, DeviceSpec, RunSpec};
 use serde::{Deserialize, Serialize};
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -22,7 +24,7 @@ use std::path::{Path, PathBuf};
 const FILE: &str = "queue.toml";
 /// Locked while the file is changed.
 const QUEUE_LOCK: &str = ".queue.lock";
-/// Locked while an interface trains.
+/// Locked while an interface trains on the first device.
 const TRAINING_LOCK: &str = ".training.lock";
 /// Format number of the file.
 const FORMAT: u32 = 1;
@@ -138,45 +140,72 @@ impl Queue {
         Ok(queue)
     }
 
-    /// Starts the next run, unless the queue is held or empty, or an interface on `runs_dir` trains already. Waits
-    /// up to five seconds for other programs.
+    /// Starts the first run for which one of `devices` is idle, unless the queue is held. A device is idle if neither an
+    /// interface on `runs_dir` nor the queue trains on it. A run whose device is `auto` takes the first idle one with
+    /// enough memory. Waits up to five seconds for other programs.
     ///
     /// # Errors
     /// When another program holds the lock, the file cannot be read or written, or the run cannot be started. A run
     /// that cannot be started is removed from the queue.
     pub fn start_next(
         runs_dir: &Path,
+        devices: &[QueueDevice],
         start: impl FnOnce(Start) -> Result<RunHandle>,
     ) -> Result<Option<StartedRun>> {
-        let Some(training_lock) = TrainingLock::exclusive(runs_dir)? else { return Ok(None) };
+        let mut training_locks = Vec::new();
+        for device in devices {
+            training_locks.push(TrainingLock::exclusive(runs_dir, device.device)?);
+        }
+        if training_locks.iter().all(Option::is_none) {
+            return Ok(None);
+        }
         let _lock = lock(runs_dir)?;
         let mut queue = Queue::read(runs_dir)?;
         let before = queue.entries.len();
         queue.entries.retain(|entry| !entry.is_over());
-        let next = queue.entries.first_mut().filter(|entry| !queue.is_held && !entry.is_training());
-        let Some(next) = next else {
+        let idle = |index: &usize| training_locks[*index].is_some();
+        let next = queue.next(devices, &(0..devices.len()).filter(idle).collect::<Vec<_>>());
+        let Some((position, index)) = next else {
             if queue.entries.len() < before {
                 queue.write(runs_dir)?;
             }
             return Ok(None);
         };
+        let mut next = queue.entries.remove(position);
+        if next.run.is_none() && devices.len() > 1 && next.spec.device == DeviceSpec::Auto {
+            next.spec.device = devices[index].device;
+        }
         let started = start(match &next.run {
             Some(dir) => Start::Resume(dir.clone()),
             None => Start::New(next.spec.clone()),
         });
-        match started {
-            Ok(run) => {
-                next.run = Some(run.dir.clone());
-                next.is_started = true;
-                queue.write(runs_dir)?;
-                Ok(Some(StartedRun { lock: training_lock, run, queue }))
-            }
-            Err(error) => {
-                queue.entries.remove(0);
-                queue.write(runs_dir)?;
-                Err(error)
-            }
+        let result = started.map(|run| {
+            next.run = Some(run.dir.clone());
+            next.is_started = true;
+            let first = queue.entries.iter().take_while(|entry| entry.is_started).count();
+            queue.entries.insert(first.min(position), next);
+            run
+        });
+        queue.write(runs_dir)?;
+        let lock = training_locks.swap_remove(index);
+        result.map(|run| lock.map(|lock| StartedRun { lock, run, queue }))
+    }
+
+    /// The position of the run to start, and the index of its device among those in `idle`.
+    fn next(&self, devices: &[QueueDevice], idle: &[usize]) -> Option<(usize, usize)> {
+        if self.is_held {
+            return None;
         }
+        let required = |entry: &QueueEntry| device_index(entry.spec.device, entry.run.is_some(), devices);
+        let training = self.entries.iter().filter(|entry| entry.is_training());
+        let busy: Vec<usize> = training.filter_map(required).collect();
+        let idle: Vec<usize> = idle.iter().copied().filter(|index| !busy.contains(index)).collect();
+        let waiting = self.entries.iter().enumerate().filter(|(_, entry)| !entry.is_training());
+        waiting
+            .filter_map(|(position, entry)| {
+                Some((position, choose(required(entry), &entry.spec, devices, &idle)?))
+            })
+            .next()
     }
 
     fn apply(&mut self, edit: QueueEdit) -> Result<()> {
@@ -253,23 +282,31 @@ impl QueueEntry {
     }
 }
 
-/// The right to train from an interface on a runs directory, until it is dropped.
+/// The right to train from an interface on a runs directory and a device, until it is dropped.
 #[derive(Debug)]
 pub struct TrainingLock {
     _file: File,
 }
 
 impl TrainingLock {
-    /// For a run that the user starts. Several can hold it at once. `None` while the queue trains.
-    pub fn shared(runs_dir: &Path) -> Option<TrainingLock> {
-        let file = open_lock(runs_dir, TRAINING_LOCK).ok()?;
+    /// For a run on `device` that the user starts. Several can hold it at once. `None` while the queue trains on it.
+    pub fn shared(runs_dir: &Path, device: DeviceSpec) -> Option<TrainingLock> {
+        let file = open_lock(runs_dir, &training_lock_name(device)).ok()?;
         file.try_lock_shared().ok().map(|()| TrainingLock { _file: file })
     }
 
-    /// For the queue. `None` while any interface trains.
-    fn exclusive(runs_dir: &Path) -> Result<Option<TrainingLock>> {
-        let file = open_lock(runs_dir, TRAINING_LOCK)?;
+    /// For the queue. `None` while any interface trains on `device`.
+    fn exclusive(runs_dir: &Path, device: DeviceSpec) -> Result<Option<TrainingLock>> {
+        let file = open_lock(runs_dir, &training_lock_name(device))?;
         Ok(file.try_lock().ok().map(|()| TrainingLock { _file: file }))
+    }
+}
+
+/// The first device, which `auto` chooses, has the name without a number.
+fn training_lock_name(device: DeviceSpec) -> String {
+    match device {
+        DeviceSpec::Cuda(ordinal) if ordinal > 0 => format!("{TRAINING_LOCK}.cuda-{ordinal}"),
+        _ => TRAINING_LOCK.to_owned(),
     }
 }
 
@@ -288,116 +325,4 @@ fn open_lock(runs_dir: &Path, name: &str) -> Result<File> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn spec(name: &str) -> RunSpec {
-        RunSpec {
-            max_steps: Some(1),
-            max_train_samples: Some(4),
-            max_eval_samples: Some(4),
-            device: spec::DeviceSpec::Cpu,
-            learning_rate: 1.0 / 3.0,
-            ..spec::built_in(name)
-        }
-    }
-
-    fn add(runs: &Path, name: &str) -> u64 {
-        let queue = Queue::edit(runs, QueueEdit::Add(Box::new(Start::New(spec(name))))).unwrap();
-        queue.entries.last().unwrap().id
-    }
-
-    fn names(queue: &Queue) -> String {
-        queue.entries.iter().map(|entry| entry.spec.experiment.as_str()).collect()
-    }
-
-    #[test]
-    fn queue_is_reordered_and_survives_a_round_trip() {
-        let home = tempfile::tempdir().unwrap();
-        let runs = home.path();
-        assert_eq!(Queue::read(runs).unwrap(), Queue::default());
-        let ids = ["a", "b", "c", "d"].map(|name| add(runs, name));
-        let queue = Queue::read(runs).unwrap();
-        assert_eq!((names(&queue).as_str(), &queue.entries[1].spec), ("abcd", &spec("b")));
-        let edit = |edit| names(&Queue::edit(runs, edit).unwrap());
-        assert_eq!(edit(QueueEdit::MoveUp(ids[2])), "acbd");
-        assert_eq!(edit(QueueEdit::MoveUp(ids[0])), "acbd");
-        assert_eq!(edit(QueueEdit::MoveDown(ids[0])), "cabd");
-        assert_eq!(edit(QueueEdit::MoveDown(ids[3])), "cabd");
-        assert_eq!(edit(QueueEdit::MoveToFront(ids[3])), "dcab");
-        assert_eq!(edit(QueueEdit::Remove(ids[2])), "dab");
-        assert_eq!(edit(QueueEdit::Remove(ids[2])), "dab", "the entry is already removed");
-        assert!(Queue::edit(runs, QueueEdit::SetHeld(true)).unwrap().is_held);
-        assert!(add(runs, "e") > ids[3], "numbers are not reused");
-        assert!(Queue::read(runs).unwrap().is_held);
-        std::fs::write(runs.join(FILE), "half a file =").unwrap();
-        let error = Queue::edit(runs, QueueEdit::SetHeld(false)).unwrap_err().to_string();
-        assert!(error.contains("queue.toml") && error.contains("delete it"), "{error}");
-        assert_eq!(
-            std::fs::read_to_string(runs.join(FILE)).unwrap(),
-            "half a file =",
-            "a damaged file is left unchanged"
-        );
-    }
-
-    #[test]
-    fn concurrent_edits_are_not_lost() {
-        let home = tempfile::tempdir().unwrap();
-        let runs = home.path();
-        std::thread::scope(|scope| {
-            for _ in 0..4 {
-                scope.spawn(|| {
-                    for _ in 0..5 {
-                        add(runs, "x");
-                    }
-                });
-            }
-        });
-        let mut ids: Vec<u64> = Queue::read(runs).unwrap().entries.iter().map(|entry| entry.id).collect();
-        ids.sort_unstable();
-        assert_eq!(ids, (0..20).collect::<Vec<_>>());
-    }
-
-    #[test]
-    fn runs_start_in_order_and_a_failed_run_does_not_stop_the_queue() {
-        let home = tempfile::tempdir().unwrap();
-        let runs = home.path();
-        let start = |start| super::super::runner::start(start, runs);
-        let failing =
-            RunSpec { data_dir: Some("nowhere".into()), task: "sst2".parse().unwrap(), ..spec("bad") };
-        Queue::edit(runs, QueueEdit::Add(Box::new(Start::New(failing)))).unwrap();
-        let ids = ["a", "b"].map(|name| add(runs, name));
-        Queue::edit(runs, QueueEdit::SetHeld(true)).unwrap();
-        assert!(Queue::start_next(runs, start).unwrap().is_none(), "held");
-        Queue::edit(runs, QueueEdit::SetHeld(false)).unwrap();
-
-        let user_lock = TrainingLock::shared(runs).unwrap();
-        assert!(Queue::start_next(runs, start).unwrap().is_none(), "another interface trains");
-        drop(user_lock);
-        let StartedRun { lock, run, .. } = Queue::start_next(runs, start).unwrap().unwrap();
-        assert!(TrainingLock::shared(runs).is_none() && Queue::start_next(runs, start).unwrap().is_none());
-        assert!(run.join().is_err());
-        // A started run stays first until it is removed.
-        assert_eq!(names(&Queue::edit(runs, QueueEdit::MoveToFront(ids[1])).unwrap()), "badba");
-        drop(lock);
-
-        // The failed run is removed and the next one starts. Without a summary, as after a power failure, it is resumed.
-        let StartedRun { lock, run, .. } = Queue::start_next(runs, start).unwrap().unwrap();
-        let dir = run.dir.clone();
-        assert_eq!(names(&Queue::read(runs).unwrap()), "ba");
-        assert!(Queue::read(runs).unwrap().entries[0].is_started);
-        run.join().unwrap();
-        std::fs::remove_file(dir.join("summary.json")).unwrap();
-        drop(lock);
-        let StartedRun { lock, run, .. } = Queue::start_next(runs, start).unwrap().unwrap();
-        assert_eq!(run.dir, dir, "resumed");
-        run.join().unwrap();
-        drop(lock);
-
-        // A run that cannot be started is reported and removed.
-        let refuse = |_| Err(Error::Training("no".into()));
-        assert!(Queue::start_next(runs, refuse).is_err());
-        assert!(Queue::start_next(runs, start).unwrap().is_none());
-        assert_eq!(Queue::read(runs).unwrap().entries, []);
-    }
-}
+mod tests;

@@ -105,9 +105,20 @@ impl RunHandle {
         self.handle.request_snapshot()
     }
 
+    /// Discards the events of the run from now on.
+    pub fn discard_events(&mut self) {
+        // A full channel that nobody reads would block the training.
+        self.events = never();
+    }
+
+    /// Whether the run is over.
+    pub fn is_over(&self) -> bool {
+        self.thread.as_ref().is_none_or(JoinHandle::is_finished)
+    }
+
     /// Waits until the run is over. Events that were not received are discarded.
     pub fn join(mut self) -> Result<TrainOutput> {
-        self.events = never();
+        self.discard_events();
         match self.thread.take().map(JoinHandle::join) {
             Some(Ok(result)) => result,
             _ => Err(Error::Training("internal error: the training thread panicked".into())),

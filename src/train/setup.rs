@@ -72,6 +72,9 @@ pub(super) fn prepare(
     for note in &built.notes {
         emit(Event::note(note.clone()));
     }
+    for warning in &built.warnings {
+        emit(Event::warning(warning.clone()));
+    }
     let mut planned_memory = None;
     if let Some((note, bytes)) = memory_plan::plan(spec, built.engine.as_mut(), &train)? {
         emit(Event::note(note));

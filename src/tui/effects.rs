@@ -247,7 +247,7 @@ impl EffectRunner {
         result
     }
 
-    /// Stops the run that this process trains, or is just starting, and waits until its work is saved.
+    /// Stops the runs that this process trains, or is just starting, and waits until their work is saved.
     pub(super) fn shut_down(&mut self) -> Option<Result<TrainOutput>> {
         self.signal_state.set_stopping(true);
         while self.pending_starts > 0 {
@@ -255,7 +255,15 @@ impl EffectRunner {
             self.take_reply(reply);
         }
         self.send_command(Command::Stop);
+        let (sender, others_saved) = bounded(0);
+        if self.flags.others.load(Ordering::Relaxed) > 0 {
+            self.send_run_job(RunJob::StopOthers(sender));
+        } else {
+            drop(sender);
+        }
         let result = self.finish();
+        // Disconnected once the runs on other devices are saved.
+        others_saved.recv().ok();
         self.signal_state.set_stopping(false);
         result
     }

@@ -58,6 +58,8 @@ pub enum Msg {
     StartFailed(String),
     /// The queue was read or changed; or the error.
     QueueLoaded(Result<Queue, String>),
+    /// The queue can train on several devices at the same time.
+    SeveralDevices,
     /// The run emitted an event.
     RunEvent(RunEvent),
     /// The run has ended, with the error if it failed.

@@ -9,13 +9,13 @@ use super::worker::{Worker, catch_panic, error_msg};
 use crate::error::{Error, Result};
 use crate::event::Command;
 use crate::run::history::History;
-use crate::run::queue::{Queue, QueueEdit, StartedRun, TrainingLock};
+use crate::run::queue::{Queue, QueueDevice, QueueEdit, StartedRun, TrainingLock};
 use crate::run::{PendingCommand, RunDir, RunHandle, Start, start};
-use crate::spec::{Experiments, RunSpec};
+use crate::spec::{DeviceSpec, Experiments, RunSpec};
 use crossbeam_channel::Sender;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 /// A job of the [`RunWorker`].
 pub(super) enum RunJob {
@@ -27,6 +27,8 @@ pub(super) enum RunJob {
     /// Read the queue and send it if it has changed.
     PollQueue,
     SendCommandTo(PathBuf, Command),
+    /// Stop the runs on other devices, wait until their work is saved, then drop the sender.
+    StopOthers(Sender<()>),
 }
 
 /// The answer to [`RunJob::Start`] and to [`RunJob::StartNext`].
@@ -51,6 +53,12 @@ pub(super) struct RunWorker {
     replies: Sender<StartReply>,
     /// The queue that was sent last.
     queue: Option<Queue>,
+    /// Runs of the queue that train on other devices than the run that the interface shows. It reads their logs, as
+    /// those of other programs.
+    others: Vec<ActiveRun>,
+    /// Lists the devices of the machine.
+    list_devices: fn() -> Vec<QueueDevice>,
+    has_listed_devices: bool,
     flags: Arc<RunFlags>,
 }
 
@@ -59,6 +67,8 @@ pub(super) struct RunWorker {
 pub(super) struct RunFlags {
     /// Whether this process trains. Set by the worker, cleared by the interface.
     pub(super) is_training: AtomicBool,
+    /// Number of runs on other devices.
+    pub(super) others: AtomicUsize,
     /// Whether a [`RunJob::PollQueue`] waits, so that no second one is sent.
     pub(super) is_poll_pending: AtomicBool,
 }
@@ -73,6 +83,7 @@ impl Worker for RunWorker {
             RunJob::Enqueue(_) | RunJob::EditQueue(_) => "changing the queue",
             RunJob::PollQueue => "reading the queue",
             RunJob::SendCommandTo(..) => "sending a command to a run",
+            RunJob::StopOthers(_) => "stopping runs",
         }
     }
 
@@ -101,6 +112,10 @@ impl Worker for RunWorker {
             RunJob::EditQueue(edit) => self.edit_queue(Ok(edit)),
             RunJob::PollQueue => {
                 self.flags.is_poll_pending.store(false, Ordering::Relaxed);
+                self.finish_others();
+                if !std::mem::replace(&mut self.has_listed_devices, true) && self.devices().len() > 1 {
+                    self.send(Msg::SeveralDevices);
+                }
                 if let Some(msg) = self.changed_queue() {
                     self.send(msg);
                 }
@@ -108,6 +123,13 @@ impl Worker for RunWorker {
             RunJob::SendCommandTo(dir, command) => {
                 if let Err(error) = PendingCommand::send(&dir, command) {
                     self.send(error_msg("Cannot reach the run", &error));
+                }
+            }
+            RunJob::StopOthers(_done) => {
+                self.others.iter().for_each(|run| run.handle.send(Command::Stop));
+                for ActiveRun { handle, _lock } in std::mem::take(&mut self.others) {
+                    // The log has the error of a run that failed.
+                    handle.join().ok();
                 }
             }
         }
@@ -122,7 +144,16 @@ impl RunWorker {
         replies: Sender<StartReply>,
         flags: Arc<RunFlags>,
     ) -> Self {
-        RunWorker { options, messages, replies, queue: None, flags }
+        RunWorker {
+            options,
+            messages,
+            replies,
+            queue: None,
+            others: Vec::new(),
+            list_devices: QueueDevice::all,
+            has_listed_devices: false,
+            flags,
+        }
     }
 
     fn send(&self, msg: Msg) {
@@ -149,26 +180,62 @@ impl RunWorker {
             return Err(Error::Usage("another run is being trained; add this one to the queue".into()));
         }
         // The queue may train in another interface; that does not keep the user from training in this one.
-        let lock = TrainingLock::shared(&self.options.runs_dir);
         let (handle, earlier) = start_run(self.start_of(request)?, &self.options)?;
+        let device = RunDir::at(&handle.dir).spec()?.device;
+        let lock = TrainingLock::shared(&self.options.runs_dir, device);
         self.started(handle, lock, earlier, None)
     }
 
     fn start_next(&mut self) -> Result<StartReply> {
-        if self.flags.is_training.load(Ordering::Relaxed) {
+        let is_training = self.flags.is_training.load(Ordering::Relaxed);
+        let devices = self.devices();
+        if is_training && devices.len() == 1 {
             return Ok(StartReply { msg: None, run: None });
         }
         let mut earlier = Vec::new();
-        let started = Queue::start_next(&self.options.runs_dir, |start| {
+        let started = Queue::start_next(&self.options.runs_dir, &devices, |start| {
             let (run, histories) = start_run(start, &self.options)?;
             earlier = histories;
             Ok(run)
         });
         match started? {
             None => Ok(StartReply { msg: self.changed_queue(), run: None }),
+            Some(StartedRun { lock, mut run, queue }) if is_training => {
+                run.discard_events();
+                self.others.push(ActiveRun { handle: run, _lock: Some(lock) });
+                self.flags.others.store(self.others.len(), Ordering::Relaxed);
+                self.queue = Some(queue.clone());
+                Ok(StartReply { msg: Some(Msg::QueueLoaded(Ok(queue))), run: None })
+            }
             Some(StartedRun { lock, run, queue }) => {
                 self.queue = Some(queue.clone());
                 self.started(run, Some(lock), earlier, Some(queue))
+            }
+        }
+    }
+
+    /// The devices that the queue trains on: the one that the interface was opened for, or all.
+    fn devices(&self) -> Vec<QueueDevice> {
+        let devices = (self.list_devices)();
+        match self.options.device {
+            None | Some(DeviceSpec::Auto) => devices,
+            Some(device) => {
+                let known = devices.into_iter().find(|known| known.device == device);
+                vec![known.unwrap_or(QueueDevice { device, memory: None })]
+            }
+        }
+    }
+
+    /// Forgets the runs on other devices that are over, and reports those that failed.
+    fn finish_others(&mut self) {
+        let all = std::mem::take(&mut self.others);
+        let (over, training): (Vec<_>, Vec<_>) = all.into_iter().partition(|run| run.handle.is_over());
+        self.others = training;
+        self.flags.others.store(self.others.len(), Ordering::Relaxed);
+        for ActiveRun { handle, _lock } in over {
+            let title = format!("The run {} failed", RunDir::at(&handle.dir).name());
+            if let Err(error) = handle.join() {
+                self.send(error_msg(&title, &error));
             }
         }
     }
@@ -233,6 +300,10 @@ impl RunWorker {
 /// seeds so far.
 fn start_run(what: Start, options: &Options) -> Result<(RunHandle, Vec<History>)> {
     let (what, earlier) = match (what, options.device) {
+        // The queue has chosen one of several devices.
+        (Start::New(spec), Some(DeviceSpec::Auto)) if matches!(spec.device, DeviceSpec::Cuda(_)) => {
+            (Start::New(spec), Vec::new())
+        }
         (Start::New(spec), Some(device)) => (Start::New(RunSpec { device, ..spec }), Vec::new()),
         (Start::Resume(dir), _) => {
             let earlier = FollowedRun::read(&dir)?.histories();
@@ -241,4 +312,82 @@ fn start_run(what: Start, options: &Options) -> Result<(RunHandle, Vec<History>)
         (what, _) => (what, Vec::new()),
     };
     Ok((start(what, &options.runs_dir)?, earlier))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::spec::built_in;
+    use crossbeam_channel::{Receiver, unbounded};
+
+    struct Fixture {
+        worker: RunWorker,
+        messages: Receiver<Msg>,
+        replies: Receiver<StartReply>,
+        _home: tempfile::TempDir,
+    }
+
+    /// A worker on a machine with two GPUs, as it believes, and two runs in its queue.
+    fn fixture() -> Fixture {
+        let home = tempfile::tempdir().unwrap();
+        let spec = RunSpec { max_train_samples: Some(4), max_steps: Some(1), ..built_in("x") };
+        for _ in 0..2 {
+            Queue::edit(home.path(), QueueEdit::Add(Box::new(Start::New(spec.clone())))).unwrap();
+        }
+        let options = Options { runs_dir: home.path().into(), ..Options::default() };
+        let (sender, messages) = unbounded();
+        let (reply_sender, replies) = unbounded();
+        let mut worker = RunWorker::new(options, sender, reply_sender, Arc::default());
+        worker.list_devices =
+            || [0, 1].map(|ordinal| QueueDevice { device: DeviceSpec::Cuda(ordinal), memory: None }).to_vec();
+        Fixture { worker, messages, replies, _home: home }
+    }
+
+    #[test]
+    fn second_run_of_the_queue_trains_on_the_second_device() {
+        let Fixture { mut worker, messages, replies, _home } = fixture();
+        worker.run(RunJob::PollQueue, true);
+        assert!(matches!(messages.try_recv(), Ok(Msg::SeveralDevices)));
+        worker.run(RunJob::StartNext, true);
+        let first = replies.try_recv().unwrap().run.expect("the run that the interface shows");
+        worker.run(RunJob::StartNext, true);
+        let second = replies.try_recv().unwrap();
+        let Some(Msg::QueueLoaded(Ok(queue))) = second.msg else { panic!("no change of the queue") };
+        assert!(second.run.is_none() && worker.others.len() == 1);
+        let devices: Vec<DeviceSpec> = queue.entries.iter().map(|entry| entry.spec.device).collect();
+        assert_eq!(devices, [DeviceSpec::Cuda(0), DeviceSpec::Cuda(1)]);
+        assert!(queue.entries.iter().all(|entry| entry.is_started));
+        worker.run(RunJob::StartNext, true);
+        assert!(replies.try_recv().unwrap().run.is_none(), "no device is idle");
+
+        // There are no such GPUs, so both runs fail; the worker reports the one that the interface does not show.
+        let name = RunDir::at(&worker.others[0].handle.dir).name();
+        while !worker.others[0].handle.is_over() {
+            std::thread::sleep(std::time::Duration::from_millis(10));
+        }
+        worker.run(RunJob::PollQueue, true);
+        assert!(worker.others.is_empty() && worker.flags.others.load(Ordering::Relaxed) == 0);
+        let errors = messages.try_iter().filter_map(|msg| match msg {
+            Msg::Error { title, text } => Some((title, text)),
+            _ => None,
+        });
+        let errors: Vec<(String, String)> = errors.collect();
+        assert!(
+            errors.len() == 1 && errors[0].0.contains(&name) && errors[0].1.contains("cuda:1"),
+            "{errors:?}"
+        );
+        assert!(first.handle.join().is_err());
+    }
+
+    #[test]
+    fn all_runs_are_stopped_at_the_end() {
+        let Fixture { mut worker, replies, _home, .. } = fixture();
+        worker.run(RunJob::StartNext, true);
+        worker.run(RunJob::StartNext, true);
+        let runs: Vec<StartReply> = replies.try_iter().collect();
+        assert_eq!((runs.len(), worker.others.len()), (2, 1));
+        let (sender, saved) = crossbeam_channel::bounded::<()>(0);
+        worker.run(RunJob::StopOthers(sender), true);
+        assert!(saved.recv().is_err() && worker.others.is_empty());
+    }
 }

@@ -147,6 +147,10 @@ fn doctor_reports_the_environment() {
     assert_eq!((&report["hub"]["offline"], &report["hub"]["reachable"]), (&true.into(), &Value::Null));
     assert_eq!(report["devices"][0]["name"], "cpu");
     assert!(report["cpu"]["threads"].as_u64().unwrap() >= 1);
+    if cfg!(target_os = "linux") {
+        let libraries = report["cuda"]["libraries"].as_array().unwrap();
+        assert!(libraries.iter().any(|library| library["name"] == "libcuda.so.1"), "{libraries:?}");
+    }
     let result = workspace.run(&["doctor"]).success();
     assert!(result.stdout.contains("HF_HUB_OFFLINE") && result.stdout.contains("cpu"), "{}", result.stdout);
     let mut closed = workspace.command(&["doctor", "--json"]);

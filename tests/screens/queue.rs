@@ -191,6 +191,14 @@ fn queue_is_polled_while_another_process_trains() {
 }
 
 #[test]
+fn queue_starts_runs_beside_a_training_on_several_devices_only() {
+    let mut app = training_queue(120, 40, &["demo", "demo"]);
+    assert_eq!(update(&mut app, Msg::Tick(STARTED_AT + 2.0)), [Effect::PollQueue]);
+    assert_eq!(update(&mut app, Msg::SeveralDevices), []);
+    assert_eq!(update(&mut app, Msg::Tick(STARTED_AT + 3.0)), [Effect::PollQueue, Effect::StartNext]);
+}
+
+#[test]
 fn time_left_is_measured_or_unknown() {
     let mut app = app_with_measured_speed(120, 40);
     let list = queue(&app, &["demo-pairs"], None);

@@ -13,7 +13,7 @@ pub(super) type Bf16 = u16;
 
 /// A slice of device memory: address and length in elements, or a null pointer.
 #[derive(Debug)]
-pub(super) struct DeviceSlice<T> {
+pub(in crate::nn) struct DeviceSlice<T> {
     address: u64,
     len: usize,
     element: PhantomData<fn() -> T>,
@@ -29,9 +29,9 @@ impl<T> Copy for DeviceSlice<T> {}
 
 impl<T> DeviceSlice<T> {
     /// The null pointer, for an optional kernel argument.
-    pub(super) const NULL: Self = DeviceSlice { address: 0, len: 0, element: PhantomData };
+    pub(in crate::nn) const NULL: Self = DeviceSlice { address: 0, len: 0, element: PhantomData };
 
-    pub(super) fn new(address: u64, len: usize) -> Self {
+    pub(in crate::nn) fn new(address: u64, len: usize) -> Self {
         DeviceSlice { address, len, element: PhantomData }
     }
 
@@ -40,7 +40,7 @@ impl<T> DeviceSlice<T> {
     }
 
     /// Number of elements.
-    pub(super) fn len(self) -> usize {
+    pub(in crate::nn) fn len(self) -> usize {
         self.len
     }
 
@@ -53,7 +53,7 @@ impl<T> DeviceSlice<T> {
     /// # Panics
     ///
     /// If the range is out of bounds.
-    pub(super) fn slice(self, range: Range<usize>) -> Self {
+    pub(in crate::nn) fn slice(self, range: Range<usize>) -> Self {
         assert!(range.start <= range.end && range.end <= self.len, "{range:?} of {}", self.len);
         DeviceSlice {
             address: self.address + (range.start * size_of::<T>()) as u64,
@@ -77,6 +77,7 @@ pub(super) enum Module {
     Head,
     Norm,
     Optimizer,
+    Plain,
 }
 
 /// A kernel in `kernels/`.
@@ -137,7 +138,7 @@ impl Arguments {
 
 /// A kernel launch.
 #[derive(Debug, Clone)]
-pub(super) struct Launch {
+pub(in crate::nn) struct Launch {
     pub(super) kernel: Kernel,
     /// Number of blocks in x, y and z.
     pub(super) grid: [usize; 3],

@@ -1,6 +1,7 @@
 //! [`CudaEngine`]: the [`Engine`] interface over passes, AdamW and captured graphs.
 
 use super::device::{Device, DeviceSlice};
+use super::graphs::{GraphKey, Graphs};
 use super::input::{Bucket, Input, StepScalars, pack};
 use super::layout::Layout;
 use super::model::Model;
@@ -22,10 +23,11 @@ use crate::nn::engine_config::{EngineConfig, MicroBatchLimits};
 use crate::nn::params::ParamSpec;
 use crate::rng::{Rng, Stream};
 use crate::spec::Precision;
-use std::collections::BTreeMap;
 
-/// Upper bound of the captured graphs. Passes with further keys are launched kernel by kernel.
-const MAX_GRAPHS: usize = 128;
+/// Most tokens and examples of a micro-batch in inference. They fill a GPU, and bound the memory of an evaluation,
+/// whatever its batch size.
+const MAX_INFERENCE_TOKENS: usize = 8192;
+const MAX_INFERENCE_EXAMPLES: usize = 512;
 
 /// The engine of a GPU.
 pub(super) struct CudaEngine<D: Device> {
@@ -35,10 +37,13 @@ pub(super) struct CudaEngine<D: Device> {
     optimizer: OptimizerConfig,
     limits: MicroBatchLimits,
     precision: Precision,
-    /// Passes that ran at least once, with their graphs. Fields drop in this order: graphs and buffers go before the
-    /// device that they belong to.
-    graphs: BTreeMap<GraphKey, Option<D::Graph>>,
-    workspace: Option<(WorkspaceSize, Workspace, D::Buffer)>,
+    /// Fields drop in this order: graphs and buffers go before the device that they belong to.
+    graphs: Graphs<D::Graph>,
+    /// The workspace of training, with the tape.
+    training: Option<ReservedWorkspace<D::Buffer>>,
+    /// The workspace of inference. It is separate, since an evaluation has larger micro-batches than a step of training
+    /// but no tape.
+    inference: Option<ReservedWorkspace<D::Buffer>>,
     parameters: Parameters,
     _parameter_buffer: D::Buffer,
     device: D,
@@ -50,24 +55,12 @@ pub(super) struct CudaEngine<D: Device> {
     unreported_steps: u64,
 }
 
-/// A kind of pass: two passes with the same key launch the same kernels with the same arguments. What differs is in
-/// the [`Input`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum GraphKey {
-    /// Logits of a micro-batch.
-    Inference(Bucket),
-    /// Loss and gradients of a micro-batch. `accumulate`: gradients are added to those of the micro-batches before.
-    /// `update`: the optimizer step follows.
-    Training { bucket: Bucket, accumulate: bool, update: bool },
-}
-
-impl GraphKey {
-    fn workspace_size(self) -> WorkspaceSize {
-        match self {
-            GraphKey::Inference(bucket) => WorkspaceSize { bucket, is_training: false },
-            GraphKey::Training { bucket, .. } => WorkspaceSize { bucket, is_training: true },
-        }
-    }
+/// A workspace and its memory.
+struct ReservedWorkspace<B> {
+    size: WorkspaceSize,
+    workspace: Workspace,
+    bytes: usize,
+    _buffer: B,
 }
 
 impl<D: Device> CudaEngine<D> {
@@ -97,8 +90,9 @@ impl<D: Device> CudaEngine<D> {
             optimizer,
             limits,
             precision,
-            graphs: BTreeMap::new(),
-            workspace: None,
+            graphs: Graphs::new(true),
+            training: None,
+            inference: None,
             parameters,
             _parameter_buffer: buffer,
             device,
@@ -119,10 +113,28 @@ impl<D: Device> CudaEngine<D> {
         }
     }
 
+    /// Launches every pass kernel by kernel from now on.
+    pub(super) fn disable_graphs(&mut self) {
+        self.graphs = Graphs::new(false);
+    }
+
     /// Number of captured graphs.
     #[cfg(test)]
     pub(super) fn captured_graphs(&self) -> usize {
-        self.graphs.values().flatten().count()
+        self.graphs.captured()
+    }
+
+    /// The device, to check what it has done.
+    #[cfg(test)]
+    pub(super) fn device_mut(&mut self) -> &mut D {
+        &mut self.device
+    }
+
+    /// Bytes that the engine has allocated on the device.
+    pub(super) fn allocated_bytes(&self) -> usize {
+        let (_, parameters) = Parameters::new(&self.config, &self.layout, self.is_bf16(), 0);
+        let workspaces = [&self.training, &self.inference].into_iter().flatten();
+        parameters + workspaces.map(|reserved| reserved.bytes).sum::<usize>()
     }
 
     fn is_bf16(&self) -> bool {
@@ -133,34 +145,51 @@ impl<D: Device> CudaEngine<D> {
         self.layout.params.iter().map(|param| &param.spec)
     }
 
-    /// Makes the workspace at least as large as `size`. If it is replaced, the captured graphs are dropped, since they
-    /// contain its addresses.
+    /// The size in bytes of a workspace.
+    fn workspace_bytes(&self, size: WorkspaceSize) -> usize {
+        Workspace::new(&self.config, self.layout.classes(), self.is_bf16(), size, 0).1
+    }
+
+    /// Makes the workspace of training or inference at least as large as `size`. If it is replaced, the captured graphs
+    /// are dropped, since they contain its addresses.
     fn reserve_workspace(&mut self, size: WorkspaceSize) -> Result<()> {
-        let current = self.workspace.as_ref().map(|(current, ..)| *current);
-        if current.is_some_and(|current| current.contains(size)) {
+        let reserved = if size.is_training { &mut self.training } else { &mut self.inference };
+        let current = reserved.as_ref().map(|reserved| reserved.size.bucket);
+        if current.is_some_and(|current| current.contains(size.bucket)) {
             return Ok(());
         }
-        let size = current.map_or(size, |current| current.union(size));
-        self.graphs.clear();
-        self.workspace = None;
-        let (classes, is_bf16) = (self.layout.classes(), self.is_bf16());
-        let (_, needed) = Workspace::new(&self.config, classes, is_bf16, size, 0);
+        *reserved = None;
+        self.graphs.remove(size.is_training);
+        let bucket = current.map_or(size.bucket, |current| current.union(size.bucket));
+        let size = WorkspaceSize { bucket, ..size };
+        let bytes = self.workspace_bytes(size);
         let buffer =
-            self.device.allocate(needed).map_err(|error| out_of_memory(&self.device, needed, &error))?;
-        let (workspace, _) = Workspace::new(&self.config, classes, is_bf16, size, D::address(&buffer));
-        self.workspace = Some((size, workspace, buffer));
+            self.device.allocate(bytes).map_err(|error| out_of_memory(&self.device, bytes, &error))?;
+        let (classes, is_bf16, base) = (self.layout.classes(), self.is_bf16(), D::address(&buffer));
+        let (workspace, _) = Workspace::new(&self.config, classes, is_bf16, size, base);
+        let reserved = if size.is_training { &mut self.training } else { &mut self.inference };
+        *reserved = Some(ReservedWorkspace { size, workspace, bytes, _buffer: buffer });
         Ok(())
     }
 
-    /// Runs a pass over a micro-batch. The first pass with a key launches its kernels one by one; the second captures
-    /// them as a graph, which all later passes launch.
+    /// Runs a pass over a micro-batch, if possible as a graph.
     fn run(&mut self, key: GraphKey, batch: &Batch, scalars: StepScalars) -> Result<()> {
-        let WorkspaceSize { bucket, is_training } = key.workspace_size();
-        self.reserve_workspace(key.workspace_size())?;
+        let (bucket, is_training) = (key.bucket(), key.is_training());
+        self.reserve_workspace(WorkspaceSize { bucket, is_training })?;
         let CudaEngine {
-            config, layout, optimizer, precision, graphs, workspace, parameters, device, ..
+            config,
+            layout,
+            optimizer,
+            precision,
+            graphs,
+            training,
+            inference,
+            parameters,
+            device,
+            ..
         } = self;
-        let (_, workspace, _) = workspace.as_ref().expect("the workspace was reserved");
+        let reserved = if is_training { training } else { inference };
+        let workspace = &reserved.as_ref().expect("the workspace was reserved").workspace;
         let input = Input::new(bucket, workspace.input);
         device.write(input.block, &pack(bucket, batch, scalars))?;
         let model = Model {
@@ -175,7 +204,7 @@ impl<D: Device> CudaEngine<D> {
         };
         let tensors = parameters.adamw_tensors(layout, config);
         let allow_tf32 = *precision == Precision::Tf32;
-        let mut enqueue_pass = |device: &mut D| -> Result<()> {
+        let mut enqueue = |device: &mut D| -> Result<()> {
             let mut ops = Ops { device, input, allow_tf32 };
             model.forward(&mut ops, workspace)?;
             if let GraphKey::Training { accumulate, update, .. } = key {
@@ -186,21 +215,7 @@ impl<D: Device> CudaEngine<D> {
             }
             Ok(())
         };
-        match graphs.get(&key) {
-            Some(Some(graph)) => device.launch_graph(graph),
-            // In the first pass libraries and modules are initialized, which cannot be captured.
-            None if graphs.len() < MAX_GRAPHS => {
-                graphs.insert(key, None);
-                enqueue_pass(device)
-            }
-            None => enqueue_pass(device),
-            Some(None) => {
-                let graph = device.capture(&mut enqueue_pass)?;
-                device.launch_graph(&graph)?;
-                graphs.insert(key, Some(graph));
-                Ok(())
-            }
-        }
+        graphs.run(key, device, &mut enqueue)
     }
 
     /// Computes loss and gradients of a step, micro-batch by micro-batch, and the optimizer step if `update` is set.
@@ -226,6 +241,15 @@ impl<D: Device> CudaEngine<D> {
             self.run(key, batch, scalars)?;
         }
         Ok(())
+    }
+
+    /// A bucket for every micro-batch of batches with at most as many examples as `batch` and examples no longer than
+    /// its longest ones.
+    fn largest_bucket(&self, batch: &Batch, max_tokens: usize) -> Bucket {
+        let whole = batch.micro_batches(self.limits.max_examples, usize::MAX);
+        let tokens = whole.iter().map(Batch::tokens).max().unwrap_or(0);
+        let tokens = tokens.min(max_tokens.max(batch.longest()));
+        Bucket::with_size(tokens, batch.len().min(self.limits.max_examples))
     }
 
     /// The summed loss of the steps since it was last set, and the norm of the last gradient.
@@ -358,11 +382,12 @@ impl<D: Device> Engine for CudaEngine<D> {
         check_batch(&self.config, batch)?;
         let classes = self.layout.classes();
         let mut rows = Vec::with_capacity(batch.len());
-        for batch in batch.micro_batches(usize::MAX, self.limits.max_tokens) {
+        let max_tokens = self.limits.max_tokens.min(MAX_INFERENCE_TOKENS);
+        for batch in batch.micro_batches(MAX_INFERENCE_EXAMPLES, max_tokens) {
             let key = GraphKey::Inference(Bucket::of(&batch));
             self.run(key, &batch, StepScalars::default())?;
-            let (_, workspace, _) = self.workspace.as_ref().expect("the workspace was reserved");
-            let logits = self.read(workspace.logits.prefix(batch.len() * classes))?;
+            let reserved = self.inference.as_ref().expect("the workspace was reserved");
+            let logits = self.read(reserved.workspace.logits.prefix(batch.len() * classes))?;
             rows.extend(logits.chunks_exact(classes).map(<[f32]>::to_vec));
         }
         Ok(rows)
@@ -404,13 +429,20 @@ impl<D: Device> Engine for CudaEngine<D> {
         Ok(())
     }
 
+    /// The activations are those of the largest training pass and of the largest inference pass.
     fn memory_plan(&self, batch: &Batch, max_tokens: usize) -> Option<MemoryPlan> {
+        if batch.is_empty() {
+            return None;
+        }
         let (_, parameters) = Parameters::new(&self.config, &self.layout, self.is_bf16(), 0);
         let arena = self.layout.len() * size_of::<f32>();
-        let micro_batches = batch.micro_batches(self.limits.max_examples, max_tokens);
-        let bucket = micro_batches.iter().map(Bucket::of).reduce(Bucket::union)?;
-        let size = WorkspaceSize { bucket, is_training: true };
-        let (_, activations) = Workspace::new(&self.config, self.layout.classes(), self.is_bf16(), size, 0);
+        let training = WorkspaceSize { bucket: self.largest_bucket(batch, max_tokens), is_training: true };
+        let tokens = max_tokens.min(MAX_INFERENCE_TOKENS).max(self.config.max_positions);
+        let inference = WorkspaceSize {
+            bucket: Bucket::with_size(tokens, MAX_INFERENCE_EXAMPLES.min(tokens)),
+            is_training: false,
+        };
+        let activations = self.workspace_bytes(training) + self.workspace_bytes(inference);
         Some(MemoryPlan {
             weights: (parameters - 3 * arena) as u64,
             moments: 2 * arena as u64,
@@ -420,10 +452,13 @@ impl<D: Device> Engine for CudaEngine<D> {
     }
 
     fn available_memory(&self) -> Option<MemoryInfo> {
-        // The memory plan includes the parameters, which are allocated already.
-        let (_, parameters) = Parameters::new(&self.config, &self.layout, self.is_bf16(), 0);
+        // The memory plan includes what is allocated already.
         let memory = self.device.available_memory()?;
-        Some(MemoryInfo { available: memory.available + parameters as u64, ..memory })
+        Some(MemoryInfo { available: memory.available + self.allocated_bytes() as u64, ..memory })
+    }
+
+    fn take_notes(&mut self) -> Vec<String> {
+        self.graphs.take_notes()
     }
 
     fn set_max_tokens(&mut self, max_tokens: usize) {

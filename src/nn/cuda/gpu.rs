@@ -1,13 +1,17 @@
 //! [`Gpu`]: a [`Device`] with kernels from PTX, GEMMs in cuBLAS, and CUDA graphs.
 
-use super::device::{Device, DeviceSlice, Gemm, GemmKind, GemmOperand, Launch, Module};
+use super::device::{Device, DeviceSlice, Gemm, GemmKind, GemmOperand, Kernel, Launch, Module};
+use super::staging::{Staging, StagingBuffer};
 use crate::error::{Error, Result};
 use crate::machine::MemoryInfo;
+use crate::nn::blas_guard::BlasGuard;
+use crate::nn::cuda_requirements::{check_kernel_capability, explain};
 use crate::nn::error_text::first_line;
+use candle_core::cuda_backend::WrapErr;
 use candle_core::cuda_backend::cudarc::cublas::{CudaBlas, result, sys as blas_sys};
 use candle_core::cuda_backend::cudarc::driver::{
-    CudaFunction, CudaGraph, CudaModule, CudaSlice, CudaStream, DevicePtr, LaunchConfig, PushKernelArg,
-    result as driver, sys,
+    CudaEvent, CudaFunction, CudaGraph, CudaModule, CudaSlice, CudaStream, DevicePtr, DriverError,
+    LaunchConfig, PinnedHostSlice, PushKernelArg, result as driver, sys,
 };
 use candle_core::cuda_backend::cudarc::nvrtc::Ptx;
 use std::collections::BTreeMap;
@@ -24,8 +28,16 @@ mod ptx {
 /// captured.
 const CUBLAS_WORKSPACE_BYTES: usize = 32 << 20;
 
+/// Size of each of the two buffers for uploads. The input of a step fits into one; weights are sent in pieces.
+const STAGING_WORDS: usize = 256 << 10;
+
 /// An NVIDIA GPU with one stream.
 pub(super) struct Gpu {
+    /// Buffers of uploads. They go first, since their copies may still run.
+    staging: Staging<PinnedBuffer>,
+    /// Whether operations are captured instead of run.
+    is_capturing: bool,
+    _blas_guard: BlasGuard,
     stream: Arc<CudaStream>,
     blas: Arc<CudaBlas>,
     /// cuBLAS holds its address.
@@ -41,6 +53,51 @@ pub(super) struct Gpu {
 pub(super) struct GpuBuffer {
     _slice: CudaSlice<u8>,
     address: u64,
+}
+
+/// A page-locked buffer for uploads.
+struct PinnedBuffer {
+    words: PinnedHostSlice<u32>,
+    /// Follows the last copy from the buffer in the stream.
+    copied: CudaEvent,
+    stream: Arc<CudaStream>,
+}
+
+impl PinnedBuffer {
+    fn new(stream: &Arc<CudaStream>) -> Result<Self> {
+        let error = |e| failed("allocate page-locked memory")(&e);
+        let context = stream.context();
+        #[expect(unsafe_code, reason = "the memory is not initialized")]
+        // SAFETY: all bit patterns are valid numbers, and words are written before they are copied.
+        let words = unsafe { context.alloc_pinned::<u32>(STAGING_WORDS) }.map_err(error)?;
+        Ok(PinnedBuffer { words, copied: context.new_event(None).map_err(error)?, stream: stream.clone() })
+    }
+}
+
+impl StagingBuffer for PinnedBuffer {
+    fn words(&mut self) -> Result<&mut [u32]> {
+        let error = |e| failed("receive data")(&e);
+        self.copied.synchronize().map_err(error)?;
+        self.words.as_mut_slice().map_err(error)
+    }
+
+    fn copy(&mut self, to: DeviceSlice<u32>) -> Result<()> {
+        let error = |e| failed("receive data")(&e);
+        let stream = self.stream.cu_stream();
+        let words = self.words.as_slice().map_err(error)?;
+        #[expect(unsafe_code, reason = "the driver takes a raw address")]
+        // SAFETY: slices lie within live buffers, and this one has the length of the source. The source is not changed
+        // or freed before `copied` has happened.
+        unsafe { driver::memcpy_htod_async(to.address(), &words[..to.len()], stream) }.map_err(error)?;
+        self.copied.record(&self.stream).map_err(error)
+    }
+}
+
+impl Drop for PinnedBuffer {
+    fn drop(&mut self) {
+        // An error means that the GPU has failed and copies nothing any more.
+        self.copied.synchronize().ok();
+    }
 }
 
 /// A captured CUDA graph.
@@ -61,14 +118,23 @@ fn address(operand: GemmOperand) -> u64 {
 
 /// An error "the GPU could not …".
 fn failed(what: &str) -> impl Fn(&dyn Display) -> Error + '_ {
-    move |e| Error::Device(format!("the GPU could not {what}: {e}"))
+    move |e| Error::Device(format!("the GPU could not {what}: {}", explain(&e.to_string())))
 }
 
 impl Gpu {
     /// The GPU that candle has opened, with its stream. Messages call it `name`.
+    ///
+    /// # Errors
+    ///
+    /// If the kernels do not run on this GPU, or it has too little memory.
     pub(super) fn new(device: &candle_core::Device, name: &str) -> Result<Self> {
+        let blas_guard = BlasGuard::new(device);
         let device = device.as_cuda_device().map_err(|e| Error::Device(first_line(&e)))?;
         let (stream, blas) = (device.cuda_stream(), device.cublas_handle());
+        let (major, minor) =
+            stream.context().compute_capability().map_err(|e| failed("tell its compute capability")(&e))?;
+        let unsupported = |problem| Error::Device(format!("{name}: {problem}"));
+        check_kernel_capability((major as u32, minor as u32)).map_err(unsupported)?;
         let error = |e| failed("allocate the workspace of cuBLAS")(&e);
         let workspace = stream.alloc_zeros::<u8>(CUBLAS_WORKSPACE_BYTES).map_err(error)?;
         {
@@ -81,6 +147,9 @@ impl Gpu {
             status.result().map_err(|e| failed("set the workspace of cuBLAS")(&format!("{e:?}")))?;
         }
         Ok(Gpu {
+            staging: Staging::new([PinnedBuffer::new(&stream)?, PinnedBuffer::new(&stream)?]),
+            is_capturing: false,
+            _blas_guard: blas_guard,
             stream,
             blas,
             _workspace: workspace,
@@ -102,10 +171,19 @@ impl Gpu {
         self.stream.context().bind_to_thread().map_err(|e| failed("make its context current")(&e))
     }
 
+    /// Fails during a capture, for an operation that cannot be captured.
+    fn check_not_capturing(&self, operation: &str) -> Result<()> {
+        if self.is_capturing {
+            return Err(failed(operation)(&"a graph is being captured"));
+        }
+        Ok(())
+    }
+
     fn function(&mut self, module: Module, name: &'static str) -> Result<CudaFunction> {
         if let Some(function) = self.functions.get(name) {
             return Ok(function.clone());
         }
+        self.check_not_capturing(&format!("load the kernel {name}"))?;
         let error = |e| failed(&format!("load the kernel {name}"))(&e);
         let known = self.modules.iter().find(|(known, _)| *known == module);
         let loaded = if let Some((_, loaded)) = known {
@@ -118,6 +196,7 @@ impl Gpu {
                 Module::Head => ptx::HEAD,
                 Module::Norm => ptx::NORM,
                 Module::Optimizer => ptx::OPTIMIZER,
+                Module::Plain => ptx::PLAIN,
             };
             let loaded = self.stream.context().load_module(Ptx::from_src(source)).map_err(error)?;
             self.modules.push((module, loaded.clone()));
@@ -129,11 +208,37 @@ impl Gpu {
     }
 }
 
+/// Enqueues a launch of `function`.
+fn enqueue(stream: &Arc<CudaStream>, function: &CudaFunction, launch: &Launch) -> Result<(), DriverError> {
+    let [x, y, z] = launch.grid.map(|blocks| blocks as u32);
+    let block_dim = (launch.threads as u32, 1, 1);
+    let mut builder = stream.launch_builder(function);
+    for argument in launch.arguments.pointers() {
+        builder.arg(argument);
+    }
+    #[expect(unsafe_code, reason = "a kernel takes raw addresses")]
+    // SAFETY: the ops pass each kernel the arguments that it declares, with pointers into live buffers whose lengths
+    // they have checked. The other words of a structure follow its first in memory.
+    let done =
+        unsafe { builder.launch(LaunchConfig { grid_dim: (x, y, z), block_dim, shared_mem_bytes: 0 }) };
+    done.map(drop)
+}
+
+/// Launches a kernel of [`Module::Plain`] on tensors of candle, in the stream of their device.
+pub(in crate::nn) fn run_launch(
+    device: &candle_core::CudaDevice,
+    launch: &Launch,
+) -> candle_core::Result<()> {
+    let function = device.get_or_load_custom_func(launch.kernel.name, "plain", ptx::PLAIN)?;
+    enqueue(&device.cuda_stream(), &function, launch).w()
+}
+
 impl Device for Gpu {
     type Buffer = GpuBuffer;
     type Graph = GpuGraph;
 
     fn allocate(&mut self, bytes: usize) -> Result<Self::Buffer> {
+        self.check_not_capturing("allocate memory")?;
         let slice = self.stream.alloc_zeros::<u8>(bytes).map_err(|e| failed("allocate memory")(&e))?;
         let address = slice.device_ptr(&self.stream).0;
         Ok(GpuBuffer { _slice: slice, address })
@@ -145,38 +250,25 @@ impl Device for Gpu {
 
     fn write(&mut self, to: DeviceSlice<u32>, words: &[u32]) -> Result<()> {
         assert_eq!(to.len(), words.len(), "length of the copy");
+        self.check_not_capturing("receive data")?;
         self.bind()?;
-        #[expect(unsafe_code, reason = "the driver takes a raw address")]
-        // SAFETY: slices lie within live buffers, and this one has the length of `words`. `words` is pageable memory:
-        // the driver has copied it when the call returns.
-        let done = unsafe { driver::memcpy_htod_async(to.address(), words, self.stream.cu_stream()) };
-        done.map_err(|e| failed("receive data")(&e))
+        self.staging.upload(to, words)
     }
 
     fn read(&self, from: DeviceSlice<u32>, words: &mut [u32]) -> Result<()> {
         assert_eq!(from.len(), words.len(), "length of the copy");
+        self.check_not_capturing("send data")?;
         self.bind()?;
         #[expect(unsafe_code, reason = "the driver takes a raw address")]
-        // SAFETY: as in `write`. The stream is synchronized while `words` is borrowed.
+        // SAFETY: slices lie within live buffers, and this one has the length of `words`. The stream is synchronized while `words` is borrowed.
         let done = unsafe { driver::memcpy_dtoh_async(words, from.address(), self.stream.cu_stream()) };
         done.and_then(|()| self.stream.synchronize()).map_err(|e| failed("finish its work")(&e))
     }
 
     fn launch(&mut self, launch: Launch) -> Result<()> {
-        let Launch { kernel, grid, threads, arguments } = launch;
-        let function = self.function(kernel.module, kernel.name)?;
-        let [x, y, z] = grid.map(|blocks| blocks as u32);
-        let config =
-            LaunchConfig { grid_dim: (x, y, z), block_dim: (threads as u32, 1, 1), shared_mem_bytes: 0 };
-        let mut builder = self.stream.launch_builder(&function);
-        for argument in arguments.pointers() {
-            builder.arg(argument);
-        }
-        #[expect(unsafe_code, reason = "a kernel takes raw addresses")]
-        // SAFETY: the ops pass each kernel the arguments that it declares, with pointers into live buffers whose
-        // lengths they have checked. The other words of a structure follow its first in memory.
-        let done = unsafe { builder.launch(config) };
-        done.map(drop).map_err(|e| failed(&format!("run the kernel {}", kernel.name))(&e))
+        let Kernel { module, name } = launch.kernel;
+        let function = self.function(module, name)?;
+        enqueue(&self.stream, &function, &launch).map_err(|e| failed(&format!("run the kernel {name}"))(&e))
     }
 
     fn gemm(&mut self, gemm: Gemm) -> Result<()> {
@@ -240,7 +332,9 @@ impl Device for Gpu {
         self.stream
             .begin_capture(sys::CUstreamCaptureMode::CU_STREAM_CAPTURE_MODE_THREAD_LOCAL)
             .map_err(error)?;
+        self.is_capturing = true;
         let done = work(self);
+        self.is_capturing = false;
         // The capture must end even if `work` failed, whose error takes precedence.
         let graph = self.stream.end_capture(sys::CUgraphInstantiate_flags(0));
         done?;

@@ -2,23 +2,39 @@
 //! of the machine and run in host memory. A graph is a list of operations.
 
 use super::device::{Device, DeviceSlice, Gemm, GemmKind, GemmOperand, Launch};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::machine::MemoryInfo;
-use std::ffi::{CStr, CString, c_char, c_int, c_void};
-use std::path::Path;
+use std::ffi::{CString, c_char, c_int, c_void};
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
 
 /// The function `launch` of `kernels/host.cpp`.
-type LaunchFn = unsafe extern "C" fn(*const c_char, u32, u32, u32, u32, *mut *mut c_void) -> c_int;
+type LaunchFn = unsafe extern "C" fn(*const c_char, u32, u32, u32, u32, u32, *mut *mut c_void) -> c_int;
+
+/// A compiled library of the kernels to load instead of compiling one.
+pub(super) const LIBRARY: &str = "GLUE_TUI_KERNEL_LIBRARY";
+
+/// Seed of the order in which the threads of a block run; 0, the default, is the order of their numbers.
+pub(super) const THREAD_ORDER: &str = "GLUE_TUI_KERNEL_THREAD_ORDER";
 
 /// The compiled kernels, or the reason why there are none.
 static KERNELS: OnceLock<std::result::Result<LaunchFn, String>> = OnceLock::new();
 
 /// The device, or `None` with a message on stderr if the kernels cannot be compiled.
 pub(super) fn host_device() -> Option<HostDevice> {
-    match KERNELS.get_or_init(compile) {
-        Ok(launch) => Some(HostDevice { launch: *launch, graph: None }),
+    match KERNELS.get_or_init(load) {
+        Ok(launch) => {
+            let thread_order =
+                std::env::var(THREAD_ORDER).ok().and_then(|seed| seed.parse().ok()).unwrap_or(0);
+            Some(HostDevice {
+                launch: *launch,
+                graph: None,
+                thread_order,
+                can_capture: true,
+                operations: Vec::new(),
+            })
+        }
         Err(why) => {
             eprintln!("SKIPPED: the GPU kernels cannot run on the CPU: {why}");
             None
@@ -26,23 +42,33 @@ pub(super) fn host_device() -> Option<HostDevice> {
     }
 }
 
-/// Compiles the kernels to a shared library and loads it.
-fn compile() -> std::result::Result<LaunchFn, String> {
+fn load() -> std::result::Result<LaunchFn, String> {
+    if let Some(library) = std::env::var_os(LIBRARY) {
+        return open(Path::new(&library));
+    }
+    let folder = tempfile::tempdir().map_err(|e| e.to_string())?;
+    open(&compile(folder.path(), &[])?)
+}
+
+/// The C++ compiler of the machine.
+pub(super) fn compiler() -> Command {
+    Command::new(std::env::var_os("CXX").unwrap_or_else(|| "c++".into()))
+}
+
+/// Compiles the kernels to a shared library in `folder`; returns its path.
+pub(super) fn compile(folder: &Path, flags: &[&str]) -> std::result::Result<PathBuf, String> {
     if cfg!(not(target_os = "linux")) {
         return Err("kernels/host.h needs Linux".into());
     }
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/nn/cuda/kernels/host.cpp");
-    let folder = tempfile::tempdir().map_err(|e| e.to_string())?;
-    let library = folder.path().join("kernels.so");
-    let compiler = std::env::var("CXX").unwrap_or_else(|_| "c++".into());
-    let mut command = Command::new(&compiler);
+    let library = folder.join("kernels.so");
+    let mut command = compiler();
     // host.h switches between stacks with longjmp, which fortified sources forbid.
-    command.args(["-std=c++17", "-O2", "-U_FORTIFY_SOURCE", "-ffp-contract=off", "-shared", "-fPIC", "-o"]);
-    command.arg(&library).arg(source);
-    let output = command.output().map_err(|e| format!("{compiler} cannot be run: {e}"))?;
+    command.args(["-std=c++17", "-O2", "-U_FORTIFY_SOURCE", "-ffp-contract=off", "-shared", "-fPIC"]);
+    command.args(flags).arg("-o").arg(&library).arg(source);
+    let output = command.output().map_err(|e| format!("the C++ compiler cannot be run: {e}"))?;
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    let path = CString::new(library.to_str().expect("a path in Unicode")).expect("a path");
-    open(&path)
+    Ok(library)
 }
 
 #[expect(unsafe_code, reason = "functions of the C library")]
@@ -52,15 +78,16 @@ unsafe extern "C" {
 }
 
 #[expect(unsafe_code, reason = "loads a function of a shared library")]
-fn open(path: &CStr) -> std::result::Result<LaunchFn, String> {
+fn open(path: &Path) -> std::result::Result<LaunchFn, String> {
     const NOW: c_int = 2;
+    let name = CString::new(path.to_str().expect("a path in Unicode")).expect("a path");
     // SAFETY: both strings end in NUL. The library is never closed, and it declares `launch` with the arguments of
     // `LaunchFn`.
     unsafe {
-        let library = dlopen(path.as_ptr(), NOW);
+        let library = dlopen(name.as_ptr(), NOW);
         let launch = if library.is_null() { library } else { dlsym(library, c"launch".as_ptr()) };
         if launch.is_null() {
-            return Err(format!("{} cannot be opened", path.to_string_lossy()));
+            return Err(format!("{} cannot be opened", path.display()));
         }
         Ok(std::mem::transmute::<*mut c_void, LaunchFn>(launch))
     }
@@ -77,6 +104,12 @@ pub(super) struct HostDevice {
     launch: LaunchFn,
     /// The operations captured so far, during a capture.
     graph: Option<Vec<Operation>>,
+    /// Seed of the order in which the threads of a block run.
+    pub(super) thread_order: u32,
+    /// Whether captures succeed.
+    pub(super) can_capture: bool,
+    /// All operations so far, except those of graphs.
+    pub(super) operations: Vec<Operation>,
 }
 
 /// An operation of a graph.
@@ -84,6 +117,16 @@ pub(super) struct HostDevice {
 pub(super) enum Operation {
     Launch(Launch),
     Gemm(Gemm),
+}
+
+impl Operation {
+    /// Whether a GEMM may use TF32; `None` for a kernel.
+    pub(super) fn allows_tf32(&self) -> Option<bool> {
+        match self {
+            Operation::Launch(_) => None,
+            Operation::Gemm(gemm) => Some(gemm.allow_tf32),
+        }
+    }
 }
 
 /// The elements of a slice of device memory.
@@ -142,8 +185,17 @@ impl HostDevice {
                 #[expect(unsafe_code, reason = "a kernel takes raw pointers")]
                 // SAFETY: the ops pass each kernel the arguments that it declares, with pointers into live buffers
                 // whose lengths they have checked.
-                let code =
-                    unsafe { (self.launch)(name.as_ptr(), x, y, z, threads as u32, pointers.as_mut_ptr()) };
+                let code = unsafe {
+                    (self.launch)(
+                        name.as_ptr(),
+                        x,
+                        y,
+                        z,
+                        threads as u32,
+                        self.thread_order,
+                        pointers.as_mut_ptr(),
+                    )
+                };
                 assert_eq!(code, 0, "kernel {} failed (1: unknown name, 2: deadlock)", kernel.name);
             }
         }
@@ -153,7 +205,10 @@ impl HostDevice {
     fn enqueue(&mut self, operation: Operation) {
         match &mut self.graph {
             Some(graph) => graph.push(operation),
-            None => self.run(operation),
+            None => {
+                self.run(operation.clone());
+                self.operations.push(operation);
+            }
         }
     }
 }
@@ -163,6 +218,7 @@ impl Device for HostDevice {
     type Graph = Vec<Operation>;
 
     fn allocate(&mut self, bytes: usize) -> Result<Self::Buffer> {
+        assert!(self.graph.is_none(), "allocations cannot be captured");
         Ok(vec![AlignedBlock([0; 256]); bytes.div_ceil(256)])
     }
 
@@ -196,7 +252,11 @@ impl Device for HostDevice {
         self.graph = Some(Vec::new());
         let done = work(self);
         let graph = self.graph.take().unwrap_or_default();
-        done.map(|()| graph)
+        done?;
+        if self.can_capture {
+            return Ok(graph);
+        }
+        Err(Error::Device("the GPU could not capture a graph: CUDA_ERROR_STREAM_CAPTURE_INVALIDATED".into()))
     }
 
     fn launch_graph(&mut self, graph: &Self::Graph) -> Result<()> {

@@ -18,11 +18,13 @@ impl Bucket {
     /// The smallest bucket for `batch`. Token counts of buckets are a sixteenth of a power of two apart, but at least
     /// 32: above 256 tokens less than an eighth is padding, and there are few buckets.
     pub(super) fn of(batch: &Batch) -> Self {
-        let distance = (batch.tokens().next_power_of_two() / 16).max(32);
-        Bucket {
-            tokens: batch.tokens().next_multiple_of(distance),
-            examples: batch.len().next_multiple_of(8),
-        }
+        Bucket::with_size(batch.tokens(), batch.len())
+    }
+
+    /// The smallest bucket for a micro-batch of these counts. It also contains all smaller micro-batches.
+    pub(super) fn with_size(tokens: usize, examples: usize) -> Self {
+        let distance = (tokens.next_power_of_two() / 16).max(32);
+        Bucket { tokens: tokens.next_multiple_of(distance), examples: examples.next_multiple_of(8) }
     }
 
     /// Upper bound of the tiles of attention.
@@ -159,7 +161,7 @@ impl Input {
 ///
 /// If the batch is larger than the bucket.
 pub(super) fn pack(bucket: Bucket, batch: &Batch, scalars: StepScalars) -> Vec<u32> {
-    let SortedTokens { words, word_starts, tokens_by_word } = sort_by_word(&batch.ids);
+    let SortedTokens { words, word_starts, tokens_by_word } = SortedTokens::of(&batch.ids);
     let tiles = tiles(&batch.offsets);
     let mut block = Vec::with_capacity(Input::len(bucket));
     block.extend([batch.tokens(), batch.len(), words.len(), tiles.len()].map(|count| count as u32));
@@ -201,25 +203,28 @@ pub(super) fn pack(bucket: Bucket, batch: &Batch, scalars: StepScalars) -> Vec<u
 
 /// The tokens of a batch, grouped by token id. The fields are those of [`Input`].
 #[derive(Debug, PartialEq, Eq)]
-struct SortedTokens {
-    words: Vec<u32>,
-    word_starts: Vec<u32>,
-    tokens_by_word: Vec<u32>,
+pub(in crate::nn) struct SortedTokens {
+    pub(in crate::nn) words: Vec<u32>,
+    pub(in crate::nn) word_starts: Vec<u32>,
+    pub(in crate::nn) tokens_by_word: Vec<u32>,
 }
 
-fn sort_by_word(ids: &[u32]) -> SortedTokens {
-    let mut tokens_by_word: Vec<u32> = (0..ids.len() as u32).collect();
-    tokens_by_word.sort_by_key(|token| ids[*token as usize]);
-    let (mut words, mut word_starts) = (Vec::new(), Vec::new());
-    for (index, token) in tokens_by_word.iter().enumerate() {
-        let id = ids[*token as usize];
-        if words.last() != Some(&id) {
-            words.push(id);
-            word_starts.push(index as u32);
+impl SortedTokens {
+    /// Sorts the tokens with these ids.
+    pub(in crate::nn) fn of(ids: &[u32]) -> Self {
+        let mut tokens_by_word: Vec<u32> = (0..ids.len() as u32).collect();
+        tokens_by_word.sort_by_key(|token| ids[*token as usize]);
+        let (mut words, mut word_starts) = (Vec::new(), Vec::new());
+        for (index, token) in tokens_by_word.iter().enumerate() {
+            let id = ids[*token as usize];
+            if words.last() != Some(&id) {
+                words.push(id);
+                word_starts.push(index as u32);
+            }
         }
+        word_starts.push(ids.len() as u32);
+        SortedTokens { words, word_starts, tokens_by_word }
     }
-    word_starts.push(ids.len() as u32);
-    SortedTokens { words, word_starts, tokens_by_word }
 }
 
 /// The tiles of all examples.
@@ -248,10 +253,13 @@ mod tests {
     #[test]
     fn buckets_are_few_with_little_padding() {
         let mut found = std::collections::BTreeSet::new();
+        let mut smaller = Bucket::with_size(1, 1);
         for tokens in 1..=8192 {
             let bucket = Bucket::of(&batch(&[tokens]));
             let padding = bucket.tokens - tokens;
             assert!(padding < 32 || padding * 8 < tokens, "{tokens} tokens in {bucket:?}");
+            assert!(bucket.contains(smaller), "{bucket:?} is smaller than {smaller:?}");
+            smaller = bucket;
             found.insert(bucket.tokens);
         }
         assert!(found.len() < 80, "{} buckets", found.len());
@@ -280,7 +288,7 @@ mod tests {
             word_starts: vec![0, 2, 4, 5],
             tokens_by_word: vec![1, 4, 0, 2, 3],
         };
-        assert_eq!(sort_by_word(&[7, 3, 7, 9, 3]), expected);
+        assert_eq!(SortedTokens::of(&[7, 3, 7, 9, 3]), expected);
     }
 
     #[test]

@@ -8,13 +8,16 @@
 //! - All values that differ between steps (tokens, learning rate, step) are in device memory, so that a whole step can
 //!   be captured as a CUDA graph for each bucket and run with one launch.
 //!
+//! The kernels of `kernels/plain.cu` belong to [`super::plain`], which launches them on tensors of candle.
+//!
 //! # Files
 //!
 //! From top to bottom; each file uses only those below it.
 //!
 //! | file | content |
 //! | --- | --- |
-//! | [`engine`] | the `Engine` interface, captured graphs |
+//! | [`engine`] | the `Engine` interface |
+//! | [`graphs`] | captured graphs |
 //! | [`pass`] | forward and backward pass of the whole model |
 //! | [`layer`] | forward and backward pass of one encoder layer |
 //! | [`model`], [`parameters`] | weights, gradients and moments |
@@ -22,12 +25,14 @@
 //! | [`workspace`] | activations and the tape |
 //! | [`arena`], [`tensor`], [`input`], [`layout`] | memory layout |
 //! | [`device`] | the interface of a device; `gpu` and, for tests, `host` implement it |
+//! | [`staging`] | uploads through page-locked memory |
 
 mod arena;
 mod device;
 mod engine;
 #[cfg(feature = "cuda")]
 mod gpu;
+mod graphs;
 #[cfg(test)]
 mod host;
 mod input;
@@ -37,10 +42,19 @@ mod model;
 mod ops;
 mod parameters;
 mod pass;
+mod staging;
 mod tensor;
 #[cfg(test)]
 mod tests;
 mod workspace;
+
+#[cfg(feature = "cuda")]
+pub(in crate::nn) use {
+    device::{DeviceSlice, Launch},
+    gpu::run_launch,
+    input::SortedTokens,
+    ops::plain,
+};
 
 #[cfg(feature = "cuda")]
 use super::engine::{Engine, Weights};
@@ -50,6 +64,10 @@ use super::engine_config::EngineConfig;
 use super::{ModelConfig, ParamSpec};
 #[cfg(feature = "cuda")]
 use crate::error::Result;
+
+/// Environment variable that turns CUDA graphs off if it is `0`.
+#[cfg(feature = "cuda")]
+const GRAPHS_VARIABLE: &str = "GLUE_TUI_CUDA_GRAPHS";
 
 /// Creates an engine on a GPU that candle has opened, and returns it with the number format of its GEMMs. Messages
 /// call the GPU `name`.
@@ -61,7 +79,10 @@ pub(crate) fn engine(
     name: &str,
 ) -> Result<(Box<dyn Engine>, &'static str)> {
     let gpu = gpu::Gpu::new(device, name)?;
-    let engine = engine::CudaEngine::new(config, specs, weights, settings, gpu)?;
+    let mut engine = engine::CudaEngine::new(config, specs, weights, settings, gpu)?;
+    if std::env::var(GRAPHS_VARIABLE).is_ok_and(|value| value == "0") {
+        engine.disable_graphs();
+    }
     let precision = engine.precision();
     Ok((Box::new(engine), precision))
 }

@@ -18,21 +18,6 @@ pub(super) struct WorkspaceSize {
     pub(super) is_training: bool,
 }
 
-impl WorkspaceSize {
-    /// Whether a workspace of this size is large enough for `other`.
-    pub(super) fn contains(self, other: Self) -> bool {
-        self.bucket.contains(other.bucket) && (self.is_training || !other.is_training)
-    }
-
-    /// The smallest size that contains both.
-    pub(super) fn union(self, other: Self) -> Self {
-        WorkspaceSize {
-            bucket: self.bucket.union(other.bucket),
-            is_training: self.is_training || other.is_training,
-        }
-    }
-}
-
 /// The tape of one layer: what its forward pass saves for the backward pass.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Tape {

@@ -1,6 +1,10 @@
 //! AdamW as in `torch.optim.AdamW`: decoupled weight decay, bias correction, and epsilon added to the root of the
 //! corrected second moment.
 
+#[cfg(feature = "cuda")]
+use super::cuda::TensorAdamW;
+#[cfg(feature = "cuda")]
+use crate::nn::cuda::plain::TensorUpdate;
 use crate::nn::engine::OptimizerConfig;
 use candle_core::{
     CpuStorage, D, DType, Device, InplaceOp2, InplaceOp3, Layout, Result, Storage, Tensor, Var,
@@ -68,6 +72,11 @@ pub(crate) fn update(
     for (parameter, gradient) in parameters.iter().zip(gradients) {
         let Some(gradient) = gradient else { continue };
         let gradient = gradient.contiguous()?;
+        #[cfg(feature = "cuda")]
+        if parameter.value.device().is_cuda() {
+            update.on_cuda(parameter, &gradient)?;
+            continue;
+        }
         match &update.scale {
             GradScale::Host(scale) if parameter.value.device().is_cpu() => {
                 update.in_place(parameter, &gradient, *scale as f32)?;
@@ -129,6 +138,28 @@ impl Update {
             bias_correction2_sqrt: self.bias_corrections.1.sqrt() as f32,
             epsilon: epsilon as f32,
         };
+        parameter.value.inplace_op3(&parameter.first_moment, &parameter.second_moment, &op)
+    }
+
+    /// Update on an NVIDIA GPU, in one launch.
+    #[cfg(feature = "cuda")]
+    fn on_cuda(&self, parameter: &Parameter, gradient: &Tensor) -> Result<()> {
+        let OptimizerConfig { beta1, beta2, epsilon, .. } = self.config;
+        let update = TensorUpdate {
+            one_minus_beta1: (1.0 - beta1) as f32,
+            beta2: beta2 as f32,
+            one_minus_beta2: (1.0 - beta2) as f32,
+            epsilon: epsilon as f32,
+            decay: self.decay_factor(parameter) as f32,
+            step_size: (self.learning_rate / self.bias_corrections.0) as f32,
+            bias_correction2_sqrt: self.bias_corrections.1.sqrt() as f32,
+        };
+        // Without clipping the factor is 1.
+        let scale = match &self.scale {
+            GradScale::Host(_) => None,
+            GradScale::OnDevice(scale) => Some(scale),
+        };
+        let op = TensorAdamW { update, gradient, scale };
         parameter.value.inplace_op3(&parameter.first_moment, &parameter.second_moment, &op)
     }
 

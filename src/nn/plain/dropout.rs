@@ -1,6 +1,10 @@
 //! Dropout masks as candle tensors.
 
+#[cfg(feature = "cuda")]
+use super::cuda;
 use crate::batch::Batch;
+#[cfg(feature = "cuda")]
+use crate::nn::cuda::plain::AttentionMask;
 use crate::nn::dropout::{self, Dropout};
 use candle_core::{Device, Result, Tensor};
 use rayon::prelude::*;
@@ -14,6 +18,10 @@ impl Dropout {
         let Some(site) = self.site(site, rate) else { return Ok(x.clone()) };
         let (rows, width) = x.dims2()?;
         let first = dropout::state_offset(first, width);
+        #[cfg(feature = "cuda")]
+        if x.device().is_cuda() {
+            return x * cuda::dropout_mask(&site, first, (rows, width), x.device())?;
+        }
         let mut mask = vec![0.0; rows * width];
         mask.par_chunks_mut(CHUNK)
             .enumerate()
@@ -33,6 +41,11 @@ impl Dropout {
     ) -> Result<Option<Tensor>> {
         let Some(site) = self.site(dropout::attention(layer), rate) else { return Ok(None) };
         let longest = batch.longest();
+        #[cfg(feature = "cuda")]
+        if device.is_cuda() {
+            let sizes = AttentionMask { heads, max_positions, first_token: batch.first_token, longest };
+            return cuda::attention_mask(&site, sizes, &batch.offsets, device).map(Some);
+        }
         let mut mask = vec![0.0; batch.len() * heads * longest * longest];
         mask.par_chunks_mut(longest * longest).enumerate().for_each(|(chunk, out)| {
             let (example, head) = (chunk / heads, chunk % heads);

@@ -4,6 +4,7 @@
 //! only attention uses.
 
 use super::ops::{LayerNorm, Linear, activate, relu, softmax};
+use super::rows::{self, RowSelection};
 use crate::batch::Batch;
 use crate::nn::config::{Activation, Family, ModelConfig, PoolerActivation};
 use crate::nn::dropout::{self, Dropout};
@@ -52,9 +53,9 @@ struct Padding {
     examples: usize,
     longest: usize,
     /// Token of each padded position; the index after the last token for padding: (examples · longest)
-    token_of_position: Tensor,
+    token_of_position: RowSelection,
     /// Padded position of each token: (tokens)
-    position_of_token: Tensor,
+    position_of_token: RowSelection,
     /// Added to the attention scores: 0 for tokens, a large negative number for padding: (examples, 1, 1, longest)
     mask: Tensor,
 }
@@ -131,7 +132,7 @@ impl Encoder {
 
     /// (tokens, hidden)
     fn word_embeddings(&self, ids: &[u32]) -> Result<Tensor> {
-        self.words.index_select(&Tensor::new(ids, &self.device)?, 0)
+        rows::embedding(&self.words, ids)
     }
 
     fn logits_from_embeddings(
@@ -146,7 +147,7 @@ impl Encoder {
             x = self.layer(layer, index, &x, batch, &padding, dropout)?;
         }
         let first: Vec<u32> = batch.offsets[..batch.len()].iter().map(|offset| *offset as u32).collect();
-        let first = x.index_select(&Tensor::new(first, &self.device)?, 0)?; // (examples, hidden)
+        let first = RowSelection::new(first, batch.tokens(), &self.device)?.select(&x)?; // (examples, hidden)
         let pooled = self.pooler.forward(&first)?;
         let pooled = match self.family.pooler_activation() {
             PoolerActivation::Tanh => pooled.tanh()?,
@@ -163,11 +164,10 @@ impl Encoder {
     /// dropout(LayerNorm(word + segment + position)): (tokens, hidden)
     fn embed(&self, mut x: Tensor, batch: &Batch, dropout: Option<Dropout>) -> Result<Tensor> {
         if let Some(segments) = &self.segments {
-            let type_ids = Tensor::new(batch.type_ids.as_slice(), &self.device)?;
-            x = (x + segments.index_select(&type_ids, 0)?)?;
+            x = (x + rows::small_embedding(segments, &batch.type_ids)?)?;
         }
         let positions: Vec<u32> = batch.offsets.windows(2).flat_map(|w| 0..(w[1] - w[0]) as u32).collect();
-        x = (x + self.positions.index_select(&Tensor::new(positions, &self.device)?, 0)?)?;
+        x = (x + rows::embedding(&self.positions, &positions)?)?;
         self.dropout(&self.embedding_norm.forward(&x)?, dropout::EMBEDDINGS, batch, dropout)
     }
 
@@ -218,14 +218,15 @@ impl Encoder {
         }
         let context = probs.matmul(&value)?.transpose(1, 2)?; // (examples, longest, heads, head size)
         let context = context.reshape((padding.examples * padding.longest, self.heads * self.head_size))?;
-        layer.attention_out.forward(&context.index_select(&padding.position_of_token, 0)?)
+        layer.attention_out.forward(&padding.position_of_token.select(&context)?)
     }
 
     /// (tokens, hidden) → (examples, heads, longest, head size), with zeros in the padding.
     fn split_heads(&self, x: &Tensor, padding: &Padding) -> Result<Tensor> {
         let zeros = Tensor::zeros((1, x.dim(1)?), x.dtype(), x.device())?;
-        Tensor::cat(&[x, &zeros], 0)?
-            .index_select(&padding.token_of_position, 0)?
+        padding
+            .token_of_position
+            .select(&Tensor::cat(&[x, &zeros], 0)?)?
             .reshape((padding.examples, padding.longest, self.heads, self.head_size))?
             .transpose(1, 2)?
             .contiguous()
@@ -258,8 +259,8 @@ impl Padding {
         Ok(Padding {
             examples,
             longest,
-            token_of_position: Tensor::new(token_of_position, device)?,
-            position_of_token: Tensor::new(position_of_token, device)?,
+            token_of_position: RowSelection::new(token_of_position, batch.tokens() + 1, device)?,
+            position_of_token: RowSelection::new(position_of_token, examples * longest, device)?,
             mask: Tensor::from_vec(mask, (examples, 1, 1, longest), device)?,
         })
     }

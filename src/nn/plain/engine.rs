@@ -5,6 +5,7 @@ use super::encoder::Encoder;
 use super::ops::loss;
 use crate::batch::Batch;
 use crate::error::{Error, Result};
+use crate::nn::blas_guard::BlasGuard;
 use crate::nn::check::{check_batch, check_interpolation, check_labels, check_weights};
 use crate::nn::config::ModelConfig;
 use crate::nn::dropout::Dropout;
@@ -28,6 +29,7 @@ pub(crate) struct PlainEngine {
     seed: u64,
     optimizer: OptimizerConfig,
     limits: MicroBatchLimits,
+    _blas_guard: BlasGuard,
     device: Device,
     runner: Runner,
     specs: Vec<ParamSpec>,
@@ -90,6 +92,7 @@ impl PlainEngine {
             seed,
             optimizer,
             limits,
+            _blas_guard: BlasGuard::new(device),
             device: device.clone(),
             runner,
             specs: specs.to_vec(),

@@ -55,8 +55,13 @@ impl Trainer<'_> {
     /// Waits for steps that the device has not finished, so that evaluations and checkpoints see their result.
     pub(super) fn synchronize(&mut self) -> Result<()> {
         let start = Instant::now();
-        let report = self.setup.built.engine.report()?;
+        let engine = &mut self.setup.built.engine;
+        let report = engine.report()?;
+        let warnings = engine.take_notes();
         self.add_step_time(start);
+        for warning in warnings {
+            (self.emit)(Event::warning(warning));
+        }
         report.map_or(Ok(()), |report| self.record(report))
     }
 

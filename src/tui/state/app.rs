@@ -68,6 +68,8 @@ pub struct App {
     pub is_starting: bool,
     /// Whether to quit as soon as the run has ended.
     pub is_quitting: bool,
+    /// Whether the queue may start a run while another one is being trained, on another device.
+    pub has_several_devices: bool,
 }
 
 impl App {
@@ -98,6 +100,7 @@ impl App {
             notice: None,
             is_starting: false,
             is_quitting: false,
+            has_several_devices: false,
         }
     }
 

@@ -62,6 +62,10 @@ pub fn update(app: &mut App, msg: Msg) -> Vec<Effect> {
             Vec::new()
         }
         Msg::QueueLoaded(queue) => queue::set(app, queue),
+        Msg::SeveralDevices => {
+            app.has_several_devices = true;
+            Vec::new()
+        }
         Msg::RunEvent(event) => {
             apply_event(app, &event);
             insight::run_event(app, &event)

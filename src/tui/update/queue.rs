@@ -30,12 +30,12 @@ pub(super) fn set(app: &mut App, queue: Result<Queue, String>) -> Vec<Effect> {
     }
 }
 
-/// Starts the next run if the queue is not held and no run is being trained.
+/// Starts the next run if the queue is not held and a device may be idle.
 pub(super) fn start_next(app: &mut App) -> Vec<Effect> {
     let queue = &app.runs.queue;
     let has_next = !queue.list.is_held && !queue.list.entries.is_empty() && queue.error.is_none();
-    let is_idle = !app.training.as_ref().is_some_and(RunState::is_live) && !app.is_quitting;
-    if !has_next || !is_idle {
+    let is_training = app.training.as_ref().is_some_and(RunState::is_live);
+    if !has_next || app.is_quitting || is_training && !app.has_several_devices {
         return Vec::new();
     }
     vec![Effect::StartNext]

@@ -5,9 +5,9 @@
 #include "attention.cuh"
 #include "mma.cuh"
 
-// The left operand of a product over the columns of a head, which has at most 16 * STEPS columns.
-template <int STEPS>
-using LeftFragment = unsigned[STEPS][4];
+// The left operand of a product over the columns of a head, which has at most 16 * STEPS columns: the parts of each
+// step, in registers or in shared memory.
+using LeftFragment = unsigned[4];
 
 // Consecutive rows of a head. Elements out of bounds read as zero.
 struct HeadRows {
@@ -33,7 +33,7 @@ struct HeadRows {
 
 // Loads 16 rows as a left operand.
 template <int STEPS>
-__device__ inline void load_left_fragment(LeftFragment<STEPS>& to, const HeadRows& from) {
+__device__ inline void load_left_fragment(LeftFragment* to, const HeadRows& from) {
     const int g = threadIdx.x % 32 / 4, t = threadIdx.x % 4;
 #pragma unroll
     for (int step = 0; step < STEPS; step++)
@@ -47,7 +47,7 @@ __device__ inline void load_left_fragment(LeftFragment<STEPS>& to, const HeadRow
 // out (16, 16) = left · rowsᵀ, summed over columns: out[0] for rows 0 to 7 of the right operand, out[1] for rows 8 to
 // 15.
 template <int STEPS>
-__device__ inline void multiply_transposed(float (&out)[2][4], const LeftFragment<STEPS>& left, const HeadRows& rows) {
+__device__ inline void multiply_transposed(float (&out)[2][4], const LeftFragment* left, const HeadRows& rows) {
     const int g = threadIdx.x % 32 / 4, t = threadIdx.x % 4;
 #pragma unroll
     for (int half = 0; half < 2; half++) {
@@ -111,20 +111,23 @@ __device__ inline unsigned lane_keep_bits(const StepParams& step, DropoutSite dr
     return keep_bits(step, dropout, heads, token + lane % 16, head, key / 8 + lane / 16);
 }
 
-// The dropout factors of the lane's elements of a product, from the result of lane_keep_bits. Rows of the product are
-// queries, or keys if `is_key_tile` is set.
+// The dropout factor of the lane's element (half, i) of a product, from the result of lane_keep_bits. Rows of the product
+// are queries, or keys if `is_key_tile` is set.
+__device__ inline float lane_dropout_factor(DropoutSite dropout, unsigned bits, int half, int i, bool is_key_tile) {
+    const int g = threadIdx.x % WARP / 4, t = threadIdx.x % 4;
+    const int row = g + 8 * (i >> 1), column = 8 * half + 2 * t + (i & 1);
+    const int query = is_key_tile ? column : row, key = is_key_tile ? row : column;
+    const unsigned keep = __shfl_sync(0xffffffffu, bits, query + 16 * (key / 8));
+    return !dropout.threshold ? 1.0f : keep >> (key % 8) & 1 ? dropout.scale : 0.0f;
+}
+
+// The dropout factors of all of the lane's elements.
 __device__ inline void lane_dropout_factors(float (&factors)[2][4], DropoutSite dropout, unsigned bits,
                                             bool is_key_tile) {
-    const int g = threadIdx.x % WARP / 4, t = threadIdx.x % 4;
 #pragma unroll
     for (int half = 0; half < 2; half++)
 #pragma unroll
-        for (int i = 0; i < 4; i++) {
-            const int row = g + 8 * (i >> 1), column = 8 * half + 2 * t + (i & 1);
-            const int query = is_key_tile ? column : row, key = is_key_tile ? row : column;
-            const unsigned keep = __shfl_sync(0xffffffffu, bits, query + 16 * (key / 8));
-            factors[half][i] = !dropout.threshold ? 1.0f : keep >> (key % 8) & 1 ? dropout.scale : 0.0f;
-        }
+        for (int i = 0; i < 4; i++) factors[half][i] = lane_dropout_factor(dropout, bits, half, i, is_key_tile);
 }
 
 template <int STEPS>
@@ -136,7 +139,7 @@ __device__ inline void forward_tile(const StepParams* step, const unsigned* offs
     const int head = warp_tile.head, size = heads.size, hidden = heads.count * size;
     const int g = threadIdx.x % WARP / 4, t = threadIdx.x % 4;
     const unsigned first_row = warp_tile.tile.query_row + warp_tile.tile_start;
-    LeftFragment<STEPS> q;
+    LeftFragment q[STEPS];
     load_left_fragment<STEPS>(
         q, HeadRows(qkv.queries, qkv.query_stride, first_row, warp_tile.rows, head, size, qkv.biases));
     const float scale = 1.0f / sqrtf(static_cast<float>(size));
@@ -202,7 +205,7 @@ __device__ inline void backward_q_tile(const StepParams* step, const unsigned* o
     const int head = warp_tile.head, size = heads.size, hidden = heads.count * size;
     const int g = threadIdx.x % WARP / 4, t = threadIdx.x % 4;
     const unsigned first_row = warp_tile.tile.query_row + warp_tile.tile_start;
-    LeftFragment<STEPS> q, d;
+    LeftFragment q[STEPS], d[STEPS];
     load_left_fragment<STEPS>(
         q, HeadRows(qkv.queries, qkv.query_stride, first_row, warp_tile.rows, head, size, qkv.biases));
     load_left_fragment<STEPS>(d, HeadRows(dcontext, hidden, first_row, warp_tile.rows, head, size, nullptr));
@@ -259,7 +262,13 @@ __device__ inline void backward_kv_tile(const StepParams* step, const unsigned* 
     const int head = warp_tile.head, size = heads.size, hidden = heads.count * size;
     const int g = threadIdx.x % WARP / 4, t = threadIdx.x % 4;
     const unsigned first_row = warp_tile.tile.first + warp_tile.tile_start;
-    LeftFragment<STEPS> k, v;
+    // Large heads have their operands in shared memory, since there are too few registers. The additional step avoids
+    // bank conflicts.
+    constexpr bool IS_LARGE = STEPS > 4;
+    __shared__ LeftFragment shared[2][IS_LARGE ? WARPS * WARP : 1][STEPS + 1];
+    LeftFragment registers[2][STEPS];
+    LeftFragment* k = IS_LARGE ? shared[0][threadIdx.x] : registers[0];
+    LeftFragment* v = IS_LARGE ? shared[1][threadIdx.x] : registers[1];
     load_left_fragment<STEPS>(
         k, HeadRows(qkv.keys, qkv.key_stride, first_row, warp_tile.rows, head, size, qkv.biases + hidden));
     load_left_fragment<STEPS>(
@@ -271,12 +280,13 @@ __device__ inline void backward_kv_tile(const StepParams* step, const unsigned* 
         const unsigned row = warp_tile.tile.query_row + first;
         const HeadRows queries(qkv.queries, qkv.query_stride, row, count, head, size, qkv.biases);
         const HeadRows d(dcontext, hidden, row, count, head, size, nullptr);
-        float p[2][4], dp[2][4], factors[2][4];
+        // Keeps the compiler from loading shared operands only once.
+        if (IS_LARGE) __syncwarp();
+        float p[2][4], dp[2][4];
         multiply_transposed<STEPS>(p, k, queries);
         multiply_transposed<STEPS>(dp, v, d);
         const unsigned bits = lane_keep_bits(*step, dropout, heads, warp_tile.tile.query_token + first, count, head,
                                              warp_tile.tile_start);
-        lane_dropout_factors(factors, dropout, bits, true);
 #pragma unroll
         for (int half = 0; half < 2; half++)
 #pragma unroll
@@ -285,8 +295,9 @@ __device__ inline void backward_kv_tile(const StepParams* step, const unsigned* 
                 const long long at = static_cast<long long>(row + query) * heads.count + head;
                 const float x = query < count ? expf(p[half][i] * scale - lse[at]) : 0.0f;
                 const float row_delta = query < count ? delta[at] : 0.0f;
-                p[half][i] = x * factors[half][i];
-                dp[half][i] = x * (dp[half][i] * factors[half][i] - row_delta) * scale;
+                const float factor = lane_dropout_factor(dropout, bits, half, i, true);
+                p[half][i] = x * factor;
+                dp[half][i] = x * (dp[half][i] * factor - row_delta) * scale;
             }
         multiply_add<STEPS>(dv, p, d);
         multiply_add<STEPS>(dk, dp, queries);

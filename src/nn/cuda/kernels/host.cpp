@@ -6,6 +6,7 @@
 #include "head.cu"
 #include "norm.cu"
 #include "optimizer.cu"
+#include "plain.cu"
 
 #define ENTRY(kernel) {#kernel, host::Caller<kernel>::body}
 #define BF16_ENTRIES(width)                                                                \
@@ -36,18 +37,24 @@ static const host::Entry KERNELS[] = {
     ENTRY(adamw),
     ENTRY(weights_to_bf16),
     ENTRY(squared_error),
+    ENTRY(dropout_mask),
+    ENTRY(attention_mask),
+    ENTRY(embedding_gradient),
+    ENTRY(tensor_adamw),
     BF16_ENTRIES(32),
     BF16_ENTRIES(64),
     BF16_ENTRIES(96),
 };
 
-// Runs a kernel. Returns 0, 1 if there is no kernel of that name, or 2 if its threads deadlock.
+// Runs a kernel. `thread_order` is the seed of the order in which the threads of a block run, or 0 for the order of
+// their numbers. Returns 0, 1 if there is no kernel of that name, or 2 if its threads deadlock.
 extern "C" int launch(const char* name, unsigned grid_x, unsigned grid_y, unsigned grid_z, unsigned threads,
-                      void** arguments) {
+                      unsigned thread_order, void** arguments) {
     for (const host::Entry& entry : KERNELS) {
         if (strcmp(entry.name, name)) continue;
         host::block().body = entry.body;
         host::block().arguments = arguments;
+        host::block().shuffle = thread_order;
         gridDim = uint3{grid_x, grid_y, grid_z};
         blockDim = uint3{threads, 1, 1};
         for (unsigned z = 0; z < grid_z; z++)

@@ -12,13 +12,29 @@
 
 #include <algorithm>
 #include <array>
+#include <random>
 #include <utility>
 #include <vector>
 
+// Tells AddressSanitizer about a change of stacks; see sanitizer/common_interface_defs.h.
+#ifdef __SANITIZE_ADDRESS__
+#include <sanitizer/common_interface_defs.h>
+#define START_SWITCH(save, bottom, size) __sanitizer_start_switch_fiber(save, bottom, size)
+#define FINISH_SWITCH(save, bottom, size) __sanitizer_finish_switch_fiber(save, bottom, size)
+#else
+#define START_SWITCH(save, bottom, size)
+#define FINISH_SWITCH(save, bottom, size)
+#endif
+
 #define __global__
 #define __device__
-// Shared memory is not cleared between blocks, as on a GPU.
+// Shared memory is not cleared between blocks, as on a GPU. AddressSanitizer does not check thread-local variables, so
+// with it only one host thread may launch kernels.
+#ifdef __SANITIZE_ADDRESS__
+#define __shared__ static
+#else
 #define __shared__ static thread_local
+#endif
 
 struct uint3 {
     unsigned x, y, z;
@@ -43,7 +59,11 @@ inline unsigned short to_bf16(float x) {
 }
 
 // Stack size of a thread in bytes.
+#ifdef __SANITIZE_ADDRESS__
+constexpr size_t STACK_BYTES = 256 * 1024;
+#else
 constexpr size_t STACK_BYTES = 64 * 1024;
+#endif
 
 // The barrier of a block or a warp. `round` counts how often all members have arrived.
 struct Barrier {
@@ -60,6 +80,8 @@ struct Thread {
     unsigned round = 0;
     // Number of exchanges with other lanes.
     unsigned exchanges = 0;
+    // AddressSanitizer's data of the stack while the thread waits.
+    void* fake_stack = nullptr;
     bool is_started = false, is_finished = false;
 };
 
@@ -73,8 +95,15 @@ struct Block {
     std::vector<std::array<unsigned, 6>> exchanged[2];
     // Where the scheduler resumes.
     jmp_buf scheduler;
+    // The scheduler's stack, for AddressSanitizer.
+    void* scheduler_fake_stack = nullptr;
+    const void* scheduler_stack = nullptr;
+    size_t scheduler_stack_bytes = 0;
     // The running thread.
     unsigned current = 0;
+    // The order in which threads run: a permutation, which `shuffle`, unless 0, changes before each round.
+    std::vector<unsigned> order;
+    unsigned shuffle = 0;
     void (*body)(void*) = nullptr;
     void* arguments = nullptr;
 };
@@ -93,15 +122,26 @@ inline void leave(Barrier& barrier) {
     }
 }
 
+// Returns to the scheduler until it resumes the thread.
+inline void yield(Thread& thread) {
+    Block& b = block();
+    if (!_setjmp(thread.resume_point)) {
+        START_SWITCH(&thread.fake_stack, b.scheduler_stack, b.scheduler_stack_bytes);
+        _longjmp(b.scheduler, 1);
+    }
+    FINISH_SWITCH(thread.fake_stack, &block().scheduler_stack, &block().scheduler_stack_bytes);
+}
+
 // Entry point of each thread. It loops, so that the stack is reused by the blocks that follow.
 inline void entry() {
+    FINISH_SWITCH(nullptr, &block().scheduler_stack, &block().scheduler_stack_bytes);
     for (;;) {
         Block& b = block();
         b.body(b.arguments);
         Thread& thread = b.threads[b.current];
         thread.is_finished = true;
         leave(b.all);
-        if (!_setjmp(thread.resume_point)) _longjmp(b.scheduler, 1);
+        yield(thread);
     }
 }
 
@@ -116,7 +156,7 @@ inline void wait(Barrier& barrier) {
     Thread& thread = b.threads[b.current];
     thread.waiting_at = &barrier;
     thread.round = barrier.round;
-    if (!_setjmp(thread.resume_point)) _longjmp(b.scheduler, 1);
+    yield(thread);
 }
 
 // Passes `value` to the warp and returns the value of lane `source`.
@@ -152,11 +192,15 @@ inline void resume(unsigned index) {
     b.current = index;
     threadIdx = uint3{index, 0, 0};
     Thread& thread = b.threads[index];
-    if (_setjmp(b.scheduler)) return;
+    if (_setjmp(b.scheduler)) {
+        FINISH_SWITCH(block().scheduler_fake_stack, nullptr, nullptr);
+        return;
+    }
+    thread.stack.resize(STACK_BYTES);
+    START_SWITCH(&b.scheduler_fake_stack, thread.stack.data(), thread.stack.size());
     if (thread.is_started) _longjmp(thread.resume_point, 1);
     thread.is_started = true;
     getcontext(&thread.start);
-    thread.stack.resize(STACK_BYTES);
     thread.start.uc_stack.ss_sp = thread.stack.data();
     thread.start.uc_stack.ss_size = thread.stack.size();
     thread.start.uc_link = nullptr;
@@ -179,9 +223,13 @@ inline bool run_block(unsigned threads) {
         thread.waiting_at = nullptr;
         thread.exchanges = 0;
     }
+    b.order.resize(threads);
+    for (unsigned index = 0; index < threads; index++) b.order[index] = index;
+    std::minstd_rand random(b.shuffle + blockIdx.x + blockIdx.y);
     for (bool has_progress = true; has_progress;) {
         has_progress = false;
-        for (unsigned index = 0; index < threads; index++) {
+        if (b.shuffle) std::shuffle(b.order.begin(), b.order.end(), random);
+        for (const unsigned index : b.order) {
             Thread& thread = b.threads[index];
             if (thread.is_finished || (thread.waiting_at && thread.waiting_at->round == thread.round)) continue;
             thread.waiting_at = nullptr;

@@ -10,6 +10,7 @@ mod context;
 mod head;
 mod norm;
 mod optimizer;
+pub(in crate::nn) mod plain;
 
 pub(super) use attention::{Attention, AttentionGrads, MAX_HEAD_SIZE};
 pub(super) use context::{DropoutSite, Ops, Rows};

@@ -4,6 +4,8 @@
 mod attention;
 mod engine;
 mod kernels;
+mod plain;
+mod sanitizer;
 
 use super::device::{Bf16, Device, DeviceSlice};
 use super::input::{Bucket, Input, StepScalars, pack};

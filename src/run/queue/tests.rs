@@ -1,0 +1,184 @@
+//! The file, its changes, and which run starts when.
+
+use super::*;
+use crate::machine::MemoryInfo;
+
+const CPU: [QueueDevice; 1] = [QueueDevice { device: DeviceSpec::Auto, memory: None }];
+
+fn spec(name: &str) -> RunSpec {
+    RunSpec {
+        max_steps: Some(1),
+        max_train_samples: Some(4),
+        max_eval_samples: Some(4),
+        device: spec::DeviceSpec::Cpu,
+        learning_rate: 1.0 / 3.0,
+        ..spec::built_in(name)
+    }
+}
+
+fn add(runs: &Path, name: &str) -> u64 {
+    let queue = Queue::edit(runs, QueueEdit::Add(Box::new(Start::New(spec(name))))).unwrap();
+    queue.entries.last().unwrap().id
+}
+
+fn names(queue: &Queue) -> String {
+    queue.entries.iter().map(|entry| entry.spec.experiment.as_str()).collect()
+}
+
+#[test]
+fn queue_is_reordered_and_survives_a_round_trip() {
+    let home = tempfile::tempdir().unwrap();
+    let runs = home.path();
+    assert_eq!(Queue::read(runs).unwrap(), Queue::default());
+    let ids = ["a", "b", "c", "d"].map(|name| add(runs, name));
+    let queue = Queue::read(runs).unwrap();
+    assert_eq!((names(&queue).as_str(), &queue.entries[1].spec), ("abcd", &spec("b")));
+    let edit = |edit| names(&Queue::edit(runs, edit).unwrap());
+    assert_eq!(edit(QueueEdit::MoveUp(ids[2])), "acbd");
+    assert_eq!(edit(QueueEdit::MoveUp(ids[0])), "acbd");
+    assert_eq!(edit(QueueEdit::MoveDown(ids[0])), "cabd");
+    assert_eq!(edit(QueueEdit::MoveDown(ids[3])), "cabd");
+    assert_eq!(edit(QueueEdit::MoveToFront(ids[3])), "dcab");
+    assert_eq!(edit(QueueEdit::Remove(ids[2])), "dab");
+    assert_eq!(edit(QueueEdit::Remove(ids[2])), "dab", "the entry is already removed");
+    assert!(Queue::edit(runs, QueueEdit::SetHeld(true)).unwrap().is_held);
+    assert!(add(runs, "e") > ids[3], "numbers are not reused");
+    assert!(Queue::read(runs).unwrap().is_held);
+    std::fs::write(runs.join(FILE), "half a file =").unwrap();
+    let error = Queue::edit(runs, QueueEdit::SetHeld(false)).unwrap_err().to_string();
+    assert!(error.contains("queue.toml") && error.contains("delete it"), "{error}");
+    assert_eq!(
+        std::fs::read_to_string(runs.join(FILE)).unwrap(),
+        "half a file =",
+        "a damaged file is left unchanged"
+    );
+}
+
+#[test]
+fn concurrent_edits_are_not_lost() {
+    let home = tempfile::tempdir().unwrap();
+    let runs = home.path();
+    std::thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| {
+                for _ in 0..5 {
+                    add(runs, "x");
+                }
+            });
+        }
+    });
+    let mut ids: Vec<u64> = Queue::read(runs).unwrap().entries.iter().map(|entry| entry.id).collect();
+    ids.sort_unstable();
+    assert_eq!(ids, (0..20).collect::<Vec<_>>());
+}
+
+#[test]
+fn runs_start_in_order_and_a_failed_run_does_not_stop_the_queue() {
+    let home = tempfile::tempdir().unwrap();
+    let runs = home.path();
+    let start = |start| super::super::runner::start(start, runs);
+    let failing = RunSpec { data_dir: Some("nowhere".into()), task: "sst2".parse().unwrap(), ..spec("bad") };
+    Queue::edit(runs, QueueEdit::Add(Box::new(Start::New(failing)))).unwrap();
+    let ids = ["a", "b"].map(|name| add(runs, name));
+    Queue::edit(runs, QueueEdit::SetHeld(true)).unwrap();
+    assert!(Queue::start_next(runs, &CPU, start).unwrap().is_none(), "held");
+    Queue::edit(runs, QueueEdit::SetHeld(false)).unwrap();
+
+    let user_lock = TrainingLock::shared(runs, DeviceSpec::Auto).unwrap();
+    assert!(Queue::start_next(runs, &CPU, start).unwrap().is_none(), "another interface trains");
+    drop(user_lock);
+    let StartedRun { lock, run, .. } = Queue::start_next(runs, &CPU, start).unwrap().unwrap();
+    assert!(
+        TrainingLock::shared(runs, DeviceSpec::Auto).is_none()
+            && Queue::start_next(runs, &CPU, start).unwrap().is_none()
+    );
+    assert!(run.join().is_err());
+    // A started run stays first until it is removed.
+    assert_eq!(names(&Queue::edit(runs, QueueEdit::MoveToFront(ids[1])).unwrap()), "badba");
+    drop(lock);
+
+    // The failed run is removed and the next one starts. Without a summary, as after a power failure, it is resumed.
+    let StartedRun { lock, run, .. } = Queue::start_next(runs, &CPU, start).unwrap().unwrap();
+    let dir = run.dir.clone();
+    assert_eq!(names(&Queue::read(runs).unwrap()), "ba");
+    assert!(Queue::read(runs).unwrap().entries[0].is_started);
+    run.join().unwrap();
+    std::fs::remove_file(dir.join("summary.json")).unwrap();
+    drop(lock);
+    let StartedRun { lock, run, .. } = Queue::start_next(runs, &CPU, start).unwrap().unwrap();
+    assert_eq!(run.dir, dir, "resumed");
+    run.join().unwrap();
+    drop(lock);
+
+    // A run that cannot be started is reported and removed.
+    let refuse = |_| Err(Error::Training("no".into()));
+    assert!(Queue::start_next(runs, &CPU, refuse).is_err());
+    assert!(Queue::start_next(runs, &CPU, start).unwrap().is_none());
+    assert_eq!(Queue::read(runs).unwrap().entries, []);
+}
+
+/// Two fake devices. Runs that were started on them train on the CPU, which only [`start_next`] knows.
+#[test]
+fn one_run_trains_on_each_device() {
+    const GB: u64 = 1_000_000_000;
+    let home = tempfile::tempdir().unwrap();
+    let runs = home.path();
+    let device = |ordinal, available| QueueDevice {
+        device: DeviceSpec::Cuda(ordinal),
+        memory: Some(MemoryInfo { total: 24 * GB, available }),
+    };
+    let mut devices = [device(0, 20 * GB), device(1, 20 * GB)];
+    let add = |name: &str, device, model: &str| {
+        let spec = RunSpec { device, model: model.into(), ..spec(name) };
+        Queue::edit(runs, QueueEdit::Add(Box::new(Start::New(spec)))).unwrap();
+    };
+    let mut assigned = Vec::new();
+    let mut start_next = |devices: &[QueueDevice]| {
+        Queue::start_next(runs, devices, |start| {
+            let Start::New(spec) = start else { panic!("not a new run") };
+            assigned.push((spec.experiment.clone(), spec.device));
+            let spec =
+                RunSpec { device: DeviceSpec::Cpu, model: "demo".into(), max_steps: Some(2000), ..spec };
+            super::super::runner::start(Start::New(spec), runs)
+        })
+        .unwrap()
+    };
+    let large = "google-bert/bert-large-uncased";
+    add("a", DeviceSpec::Auto, "demo");
+    add("b", DeviceSpec::Cuda(0), "demo");
+    add("c", DeviceSpec::Auto, large);
+    add("d", DeviceSpec::Auto, "demo");
+
+    devices[1] = device(1, GB);
+    let first = start_next(&devices).unwrap();
+    assert_eq!(names(&first.queue), "abcd");
+    // b waits for its device, and c for memory: d comes first.
+    let second = start_next(&devices).unwrap();
+    assert_eq!(names(&second.queue), "adbc", "started runs come first");
+    assert_eq!(second.queue.entries[1].spec.device, DeviceSpec::Cuda(1));
+    assert!(start_next(&devices).is_none(), "both devices are busy");
+    assert!(TrainingLock::shared(runs, DeviceSpec::Cuda(1)).is_none());
+
+    // Without its lock, as after a crash of the interface, a device is busy while the run trains.
+    while !is_training(&RunDir::at(&second.run.dir)) {
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    }
+    drop(second.lock);
+    assert!(start_next(&devices).is_none());
+    second.run.send(crate::event::Command::Stop);
+    second.run.join().unwrap();
+    let id = second.queue.entries[1].id;
+    Queue::edit(runs, QueueEdit::Remove(id)).unwrap();
+    let user_lock = TrainingLock::shared(runs, DeviceSpec::Cuda(1)).unwrap();
+    devices[1] = device(1, 20 * GB);
+    assert!(start_next(&devices).is_none(), "the user trains on the second device");
+    drop(user_lock);
+    let third = start_next(&devices).unwrap();
+    assert_eq!(names(&third.queue), "acb");
+    let expected = [("a", DeviceSpec::Cuda(0)), ("d", DeviceSpec::Cuda(1)), ("c", DeviceSpec::Cuda(1))];
+    assert_eq!(assigned, expected.map(|(name, device)| (name.to_owned(), device)));
+    for run in [first.run, third.run] {
+        run.send(crate::event::Command::Stop);
+        run.join().unwrap();
+    }
+}
