@@ -155,7 +155,8 @@ fn saved_folders_have_the_same_token_ids() {
         let name = case["name"].as_str().unwrap();
         let (folder, saved) = (home.path().join(name), home.path().join(format!("{name}-saved")));
         build(&folder, &case["files"], &reference);
-        build(&saved, &json!({}), &reference);
+        let config = case["files"].get("config.json").cloned().unwrap_or(json!({}));
+        build(&saved, &json!({"config.json": config}), &reference);
         Tokenizer::load(&ModelFolder::on_disk(&folder), max_length).unwrap().save(&saved).unwrap();
         let model = ModelFolder::on_disk(&saved);
         let reloaded = Tokenizer::from_pretrained(&model).unwrap();
@@ -170,14 +171,21 @@ fn saved_folders_have_the_same_token_ids() {
         reloaded.save(&saved).unwrap();
         for (before, after) in before.iter().zip(files(&saved)) {
             let value = |bytes: &[u8]| serde_json::from_slice::<Value>(bytes).ok();
-            let is_same = *before == after || (value(before).is_some() && value(before) == value(&after));
+            // vocab.txt may have had blanks at the ends of lines.
+            let lines = |bytes: &[u8]| -> Vec<String> {
+                String::from_utf8_lossy(bytes).lines().map(|line| line.trim_end().to_string()).collect()
+            };
+            let is_same =
+                lines(before) == lines(&after) || (value(before).is_some() && value(before) == value(&after));
             assert!(is_same, "{name}: saved again without a change");
         }
         for alone in ["tokenizer.json", "vocab.txt"] {
             let other = if alone == "vocab.txt" { "tokenizer.json" } else { "vocab.txt" };
             if std::fs::remove_file(saved.join(other)).is_ok() && saved.join(alone).is_file() {
                 let found = Tokenizer::from_pretrained(&model);
-                if !(alone == "vocab.txt" && name.starts_with("fast")) {
+                // These read tokenizer.json only.
+                let is_fast = name.starts_with("fast") || name == "class-in-config";
+                if alone == "tokenizer.json" || !is_fast {
                     assert_encodings(name, &found.unwrap(), &reference, &rows, &case["truncated"]);
                 }
                 std::fs::write(saved.join(other), &before[if other == "vocab.txt" { 3 } else { 0 }]).unwrap();

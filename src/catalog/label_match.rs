@@ -2,11 +2,15 @@
 
 use super::label_map::LabelMap;
 use super::labels::ClassName;
+use crate::text::escaped;
 use std::borrow::Cow;
 use std::collections::HashMap;
 
 /// Most names in a message.
 const MAX_LISTED: usize = 12;
+
+/// Most characters of a name in a message.
+const MAX_NAME: usize = 60;
 
 /// Spellings of the same label, without case, blanks, `_` and `-`.
 const SYNONYMS: &[&[&str]] = &[
@@ -75,8 +79,8 @@ impl LabelMatch {
                 let order = outputs.iter().filter_map(|output| model.get(*output));
                 Some(format!(
                     "the model's labels {} were matched by name, in the order {} of the task",
-                    list(model),
-                    list(&order.collect::<Vec<_>>())
+                    list_labels(model),
+                    list_labels(&order.collect::<Vec<_>>())
                 ))
             }
             LabelMatch::ByName(_) | LabelMatch::Different(_) => None,
@@ -105,22 +109,25 @@ pub fn match_labels<M: AsRef<str>, T: AsRef<str>>(
         if let Some(outputs) = binary(&renamed, task) {
             let reason = format!(
                 "the task's labels {} were matched with the model's labels {} by their usual meaning",
-                list(task),
-                list(&outputs.iter().filter_map(|output| model.get(*output)).collect::<Vec<_>>())
+                list_labels(task),
+                list_labels(&outputs.iter().filter_map(|output| model.get(*output)).collect::<Vec<_>>())
             );
             return Ok(LabelMatch::Assumed { outputs, reason });
         }
         if map.is_empty() && has_no_meaning(model, task) {
             let reason = format!(
                 "the model's label names {} have no meaning and were matched with {} by position",
-                list(model),
-                list(task)
+                list_labels(model),
+                list_labels(task)
             );
             return Ok(LabelMatch::Assumed { outputs: (0..task.len()).collect(), reason });
         }
     }
-    let different =
-        format!("the model's labels are {}, and those of the task are {}", list(model), list(task));
+    let different = format!(
+        "the model's labels are {}, and those of the task are {}",
+        list_labels(model),
+        list_labels(task)
+    );
     if map.is_empty() {
         Ok(LabelMatch::Different(different))
     } else {
@@ -139,8 +146,15 @@ pub fn output_of<M: AsRef<str>>(model: &[M], name: &str) -> Option<usize> {
 }
 
 /// The first names, and the number of the others.
-pub(super) fn list<T: AsRef<str>>(names: &[T]) -> String {
-    let first = names.iter().take(MAX_LISTED).map(AsRef::as_ref).collect::<Vec<_>>().join(", ");
+pub fn list_labels<T: AsRef<str>>(names: &[T]) -> String {
+    let shown = |name: &T| {
+        let name = escaped(name.as_ref());
+        match name.char_indices().nth(MAX_NAME) {
+            Some((end, _)) => format!("{}…", &name[..end]),
+            None => name.into_owned(),
+        }
+    };
+    let first = names.iter().take(MAX_LISTED).map(shown).collect::<Vec<_>>().join(", ");
     match names.len().saturating_sub(MAX_LISTED) {
         0 => first,
         more => format!("{first} and {more} more"),
@@ -157,9 +171,9 @@ fn rename<M: AsRef<str>, T: AsRef<str>>(
     let mut target_of: HashMap<usize, &str> = HashMap::new();
     for (from, to) in map.iter() {
         let output = output_of(model, from)
-            .ok_or_else(|| format!("the model has no label {from}; its labels are {}", list(model)))?;
+            .ok_or_else(|| format!("the model has no label {from}; its labels are {}", list_labels(model)))?;
         let label = output_of(task, to)
-            .ok_or_else(|| format!("the task has no label {to}; its labels are {}", list(task)))?;
+            .ok_or_else(|| format!("the task has no label {to}; its labels are {}", list_labels(task)))?;
         if let Some(other) = target_of.insert(label, from) {
             return Err(format!(
                 "it maps both {other} and {from} to {to}; each label of the task needs one label of the model"

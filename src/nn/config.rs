@@ -4,6 +4,7 @@
 //! the defaults of the Transformers classes. Unsupported settings that would change the results are errors that name
 //! the model and the key.
 
+use super::error_text::shortened;
 use super::id2label::Id2Label;
 use crate::catalog::{Labels, ProblemType};
 use crate::error::{Error, Result};
@@ -155,6 +156,7 @@ impl ModelConfig {
         let name = self.raw.get("problem_type").and_then(Value::as_str).unwrap_or_default();
         let given = name.parse::<ProblemType>().ok();
         let wrong = |problem: &str| {
+            let name = shortened(name);
             Err(Error::model(&self.model, format!("config.json: problem_type is \"{name}\", {problem}")))
         };
         match (given, outputs) {
@@ -221,7 +223,7 @@ struct Keys<'a> {
 
 impl Keys<'_> {
     fn error(&self, problem: impl std::fmt::Display) -> Error {
-        Error::model(self.model, format!("config.json: {problem}"))
+        Error::model(self.model, format!("config.json: {}", shortened(&problem.to_string())))
     }
 
     /// The first key of `names` that is present and not null, and its value.

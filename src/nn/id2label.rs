@@ -1,5 +1,6 @@
 //! The label names of a `config.json`, read as Transformers reads them.
 
+use super::error_text::shortened;
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 
@@ -36,7 +37,10 @@ impl Id2Label {
             ),
             (None, Some(number)) => match number.as_u64() {
                 Some(num_labels) => Id2Label { num_labels, ..Id2Label::default() },
-                None => unreadable(format!("num_labels is {number}; expected a whole number")),
+                None => unreadable(format!(
+                    "num_labels is {}; expected a whole number",
+                    shortened(&number.to_string())
+                )),
             },
             (None, None) => Id2Label { num_labels: DEFAULT_LABELS, ..Id2Label::default() },
         }

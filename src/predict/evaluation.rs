@@ -1,6 +1,6 @@
 //! What a model is evaluated on, and how its outputs correspond to the labels there.
 
-use crate::catalog::{LabelMap, LabelMatch, Labels, Task, match_labels, output_of};
+use crate::catalog::{LabelMap, LabelMatch, Labels, Task, list_labels, match_labels, output_of};
 use crate::error::{Error, Result};
 use crate::event::SplitName;
 use crate::spec::{RunSpec, built_in};
@@ -127,14 +127,14 @@ fn renamed((model, labels): (&str, &[String]), data: &[String], map: &LabelMap) 
         let output = output_of(labels, &source(name)).ok_or_else(|| {
             Error::Usage(format!(
                 "the data has the label {name}, and the labels of {model} are {}; name the pairs with --label-map A=B,…",
-                labels.join(", ")
+                list_labels(labels)
             ))
         })?;
         if !used.insert(output) {
             return Err(Error::Usage(format!(
                 "several labels of the data ({}) are the same label of {model} ({})",
-                data.join(", "),
-                labels.join(", ")
+                list_labels(data),
+                list_labels(labels)
             )));
         }
         names[output].clone_from(name);

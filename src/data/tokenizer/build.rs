@@ -9,7 +9,7 @@ use tokenizers::models::wordpiece::WordPiece;
 use tokenizers::normalizers::BertNormalizer;
 use tokenizers::pre_tokenizers::bert::BertPreTokenizer;
 use tokenizers::processors::template::TemplateProcessing;
-use tokenizers::{Tokenizer, TruncationDirection};
+use tokenizers::{Model, ModelWrapper, Tokenizer, TruncationDirection};
 
 /// The ids of `[CLS]` and `[SEP]` in a template for a tokenizer without these tokens.
 const DEFAULT_IDS: (u32, u32) = (2, 3);
@@ -35,6 +35,9 @@ pub(super) fn build(
     settings: &Settings,
     class: TokenizerClass,
 ) -> Result<BuiltTokenizer, String> {
+    if let Some((_, value)) = source.json {
+        check_template(value.get("post_processor").unwrap_or(&Value::Null))?;
+    }
     let mut built = match (class, source.json) {
         (TokenizerClass::Bert { .. }, _) => bert(source, settings)?,
         (TokenizerClass::XlmRoberta, Some((bytes, value))) => xlm_roberta(bytes, value, settings)?,
@@ -45,8 +48,37 @@ pub(super) fn build(
             return Err(problem.into());
         }
     };
+    check_unknown(&built.inner)?;
     built.inner.set_encode_special_tokens(settings.split_special_tokens);
     Ok(built)
+}
+
+/// The token for unknown words has to be in the vocabulary, or a text with such a word could not be encoded.
+fn check_unknown(tokenizer: &Tokenizer) -> Result<(), String> {
+    match tokenizer.get_model() {
+        ModelWrapper::WordPiece(model) if model.token_to_id(&model.unk_token).is_none() => Err(format!(
+            "the vocabulary does not have {:?}, the token for unknown words; set unk_token in tokenizer_config.json",
+            model.unk_token
+        )),
+        _ => Ok(()),
+    }
+}
+
+/// Each special token that the template of tokenizer.json names has to be in its table of special tokens. The crate does
+/// not check that, and panics when it adds such a token.
+fn check_template(processor: &Value) -> Result<(), String> {
+    for part in processor.get("processors").and_then(Value::as_array).into_iter().flatten() {
+        check_template(part)?;
+    }
+    let pieces = ["single", "pair"].iter().filter_map(|key| processor.get(*key)?.as_array()).flatten();
+    for name in pieces.filter_map(|piece| piece.get("SpecialToken")?.get("id")?.as_str()) {
+        if processor.get("special_tokens").and_then(|tokens| tokens.get(name)).is_none() {
+            return Err(format!(
+                "tokenizer.json cannot be used: post_processor adds {name:?}, which special_tokens does not have"
+            ));
+        }
+    }
+    Ok(())
 }
 
 fn invalid_json(e: &dyn std::fmt::Display) -> String {

@@ -32,7 +32,7 @@ pub struct Tokenizer {
     pub(super) settings: Settings,
     /// tokenizer_config.json of the model.
     pub(super) original_config: Map<String, Value>,
-    /// vocab.txt of the model, if it has the file.
+    /// vocab.txt of the model, if the vocabulary is from that file.
     pub(super) vocab_txt: Option<Vec<u8>>,
 }
 

@@ -128,7 +128,10 @@ impl Tokenizer {
             class_name,
             settings,
             original_config: tokenizer_config,
-            vocab_txt: files.get("vocab.txt").map(<[u8]>::to_vec),
+            vocab_txt: match files.get("tokenizer.json") {
+                Some(_) => None,
+                None => files.get("vocab.txt").map(<[u8]>::to_vec),
+            },
         })
     }
 }

@@ -8,7 +8,7 @@ mod pickle;
 mod stored;
 mod torch;
 
-use super::error_text::first_line;
+use super::error_text::{first_line, shortened};
 use crate::error::{Error, Result, catch_library_panic};
 use crate::files::ModelFolder;
 use candle_core::DType;
@@ -52,12 +52,18 @@ pub(crate) fn stored_tensors(folder: &ModelFolder) -> Result<BTreeMap<String, St
                 Error::model(
                     &folder.name,
                     format!(
-                        "{} is damaged, incomplete or in an unknown format ({problem}); {advice}",
-                        file.name()
+                        "{} is damaged, incomplete or in an unknown format ({}); {advice}",
+                        file.name(),
+                        shortened(&problem)
                     ),
                 )
             })?;
-            tensors.extend(found.into_iter().map(|tensor| (tensor.name().to_owned(), tensor)));
+            // Names appear in messages.
+            let named = |tensor: StoredTensor| {
+                let name = shortened(tensor.name());
+                (name.clone(), StoredTensor { name, ..tensor })
+            };
+            tensors.extend(found.into_iter().map(named));
         }
         return Ok(tensors);
     }
@@ -67,7 +73,8 @@ pub(crate) fn stored_tensors(folder: &ModelFolder) -> Result<BTreeMap<String, St
 
 /// The distinct files that an index lists.
 fn parts(folder: &ModelFolder, index: &WeightFile) -> Result<Vec<Arc<WeightFile>>> {
-    let invalid = |problem: &str| Error::model(&folder.name, format!("{}: {problem}", index.name()));
+    let invalid =
+        |problem: &str| Error::model(&folder.name, format!("{}: {}", index.name(), shortened(problem)));
     if index.len() > MAX_INDEX {
         return Err(invalid("it is too large for an index of weight files"));
     }
