@@ -30,7 +30,7 @@ on_gpu = a.device != "cpu"
 LIMIT = 470  # seconds of a call
 
 # What may be skipped on a machine with a GPU: checks of the CPU, and of kernels compiled for it.
-KNOWN_SKIPS = ["packed products:", "AMX products:", "bf16: this CPU", "the GPU kernels cannot run on the CPU",
+KNOWN_SKIPS = ["packed products:", "GLUE_TUI_MINILM names no folder", "AMX products:", "bf16: this CPU", "the GPU kernels cannot run on the CPU",
                "the GPU kernels were not checked by AddressSanitizer"]
 # Without a GPU, also all that needs one.
 if not on_gpu:
@@ -144,7 +144,7 @@ def step_glue_tui(workload, engine):
     """A step that measures an engine of glue-tui."""
     def work(folder, seconds):
         shape, batch, lengths = workload[:3]
-        values = [f"engine={engine}", "precision=bf16", "logging_steps=20", "max_grad_norm=0", "weight_decay=0"]
+        values = [f"engine={engine}", "precision=bf16", f"logging_steps={1 if a.small else 20}", "max_grad_norm=0", "weight_decay=0"]
         command = [os.path.join(folder, "glue-tui"), "--json", "--device", a.device, "bench", "--shape", shape, "--batch", str(batch),
                    "--lengths", lengths, "--seconds", str(SECONDS)]
         status, out, err = run(command + [argument for value in values for argument in ("--set", value)], seconds, folder)
@@ -176,7 +176,7 @@ def step_pytorch(workloads, variants):
                 side = next((line for line in found if line["workload"] == list(workload[:3]) and line["side"] == f"PyTorch {variant}"), None)
                 missing = {"skipped": "the time limit was reached"} if status == 124 else {"error": err[-1500:]}
                 side = side or {"side": f"PyTorch {variant}"} | missing
-                side.pop("workload", None)
+                side = {key: value for key, value in side.items() if key != "workload"}
                 add_side(workload, side)
                 failures += [f"{name_of(workload)}: {side['side']}"] * ("error" in side)
         return {"pytorch": variants, "status": status, "measured": len(found)}, failures
@@ -191,7 +191,8 @@ if a.part == "tests":
              ("unit tests", 60, step_tests("glue_tui", ["nn::plain", "nn::self_check", "nn::device", "nn::cuda_requirements"])),
              ("engines", 120, step_tests("engines", []))]
     if a.small:
-        STEPS = [step for step in STEPS if step[0] != "engines"]
+        kernels = step_tests("glue_tui", ["nn::cuda::tests::kernels::", "nn::cuda::tests::plain::"])
+        STEPS = [(name, seconds, kernels if name == "kernels" else work) for name, seconds, work in STEPS if name != "engines"]
 else:
     STEPS = [("GEMM", 40, step_peak)] if on_gpu else []
     STEPS += [(f"glue-tui {engine}, {name_of(w)}", 40, step_glue_tui(w, engine)) for w in WORKLOADS for engine in w[3]]

@@ -138,7 +138,7 @@ fn one_run_trains_on_each_device() {
             let Start::New(spec) = start else { panic!("not a new run") };
             assigned.push((spec.experiment.clone(), spec.device));
             let spec =
-                RunSpec { device: DeviceSpec::Cpu, model: "demo".into(), max_steps: Some(2000), ..spec };
+                RunSpec { device: DeviceSpec::Cpu, model: "demo".into(), max_steps: Some(1_000_000), ..spec };
             super::super::runner::start(Start::New(spec), runs)
         })
         .unwrap()

@@ -369,6 +369,9 @@ fn self_check_accepts_the_engine() {
         let selected = select(&model, config.outputs, &weights, &make_reference, &|| fast(&weights));
         let (_, found, note) = selected.unwrap_or_else(|warning| panic!("{name}: {warning}"));
         assert_eq!(found, name, "{note}");
+        if precision != Precision::F32 {
+            continue;
+        }
         let mut wrong = weights.clone();
         let name = "bert.encoder.layer.1.output.dense.weight";
         wrong.get_mut(name).expect("a tensor").data.iter_mut().for_each(|x| *x *= -1.0);
