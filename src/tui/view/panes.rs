@@ -176,26 +176,16 @@ pub(super) fn draw_score_pane(app: &App, run: &RunState, area: Rect, buffer: &mu
 }
 
 /// Reference lines for the scores: the best score of this run, and the published score of the same model and task
-/// with its standard error for this number of validation rows.
-fn references(history: &History, metric: Metric) -> Vec<Reference<'static>> {
-    let best = history.best.map(|best| Reference { name: "", value: best.value, spread: 0.0 });
-    let published = history.started.as_ref().and_then(|started| {
-        let score = published(&started.spec.model, started.spec.task().name, metric)?;
-        let spread = score.standard_error(started.rows[1]).unwrap_or(0.0);
-        Some(Reference { name: "published", value: score.share(), spread })
-    });
-    best.into_iter().chain(published).collect()
-}
+/// The name, the value and the sparkline of a row of the Step pane.
+type StepRow = (&'static str, String, Option<String>);
 
-pub(super) fn draw_step(app: &App, history: &History, area: Rect, buffer: &mut Buffer) {
+/// The rows of the Step pane for a width in cells, and how many of them come before the time of each stage.
+fn step_rows(app: &App, history: &History, width: usize) -> (Vec<StepRow>, usize) {
     let theme = app.theme;
-    let block = padded_pane(theme, "Step", false);
-    let inner = block.inner(area);
-    block.render(area, buffer);
     let step = history.step.as_ref();
     let dash = || theme.symbol(Symbol::Dash).to_string();
-    let mut rows: Vec<(&str, String, Option<String>)> = Vec::new();
-    let spark_width = (inner.width as usize).saturating_sub(18).min(12);
+    let mut rows: Vec<StepRow> = Vec::new();
+    let spark_width = width.saturating_sub(18).min(12);
     let sparked =
         |series: &Series| Some(sparkline(series.recent().map(|(_, value)| value), spark_width, theme));
     rows.push(("loss", step.map_or_else(dash, |step| format::loss(step.loss)), sparked(&history.loss)));
@@ -228,13 +218,31 @@ pub(super) fn draw_step(app: &App, history: &History, area: Rect, buffer: &mut B
     if let Some(started) = &history.started {
         rows.push(("parameters", format::short(started.trainable_parameters as f64), None));
         // Wraps at commas: "cpu, 2 threads" and "AVX2".
-        for (part, line) in
-            wrap_list(&started.device, (inner.width as usize).saturating_sub(11)).into_iter().enumerate()
-        {
+        for (part, line) in wrap_list(&started.device, width.saturating_sub(11)).into_iter().enumerate() {
             rows.push((if part == 0 { "device" } else { "" }, line, None));
         }
         rows.push(("precision", started.precision.clone(), None));
     }
+    (rows, stages)
+}
+
+/// with its standard error for this number of validation rows.
+fn references(history: &History, metric: Metric) -> Vec<Reference<'static>> {
+    let best = history.best.map(|best| Reference { name: "", value: best.value, spread: 0.0 });
+    let published = history.started.as_ref().and_then(|started| {
+        let score = published(&started.spec.model, started.spec.task().name, metric)?;
+        let spread = score.standard_error(started.rows[1]).unwrap_or(0.0);
+        Some(Reference { name: "published", value: score.share(), spread })
+    });
+    best.into_iter().chain(published).collect()
+}
+
+pub(super) fn draw_step(app: &App, history: &History, area: Rect, buffer: &mut Buffer) {
+    let theme = app.theme;
+    let block = padded_pane(theme, "Step", false);
+    let inner = block.inner(area);
+    block.render(area, buffer);
+    let (rows, stages) = step_rows(app, history, inner.width as usize);
     // The time of each stage follows the rows with sparklines, if it fits.
     let gap = if app.size.0 < LIVE_WIDE {
         0

@@ -20,6 +20,8 @@ use ratatui::widgets::Widget;
 
 /// Below this width, the names of all runs are shortened in the same way.
 const MIN_FULL_NAME: usize = 36;
+/// From this width on, a line has columns for the model and for the training time.
+const WIDE_LIST: usize = 52;
 /// Below this width, the name of the experiment is left out.
 const MIN_EXPERIMENT: usize = 4;
 
@@ -175,7 +177,7 @@ fn role_of(app: &App, line: &ListLine<'_>) -> Role {
 fn text_of(app: &App, line: &ListLine<'_>, number: usize, width: usize) -> String {
     let theme = app.theme;
     let cursor = if number == app.runs.selected { theme.symbol(Symbol::Cursor) } else { "  " };
-    let wide = width >= 52;
+    let wide = width >= WIDE_LIST;
     let dash = theme.symbol(Symbol::Dash);
     match line {
         ListLine::Experiment(row) => {
@@ -208,39 +210,39 @@ fn text_of(app: &App, line: &ListLine<'_>, number: usize, width: usize) -> Strin
             let name = fit_width(theme, &name, width.saturating_sub(columns.chars().count() + 5));
             format!(" {cursor}{name} {columns} ")
         }
-        ListLine::Run(run) => {
-            let score = match (run.repeats, run.best) {
-                (Some(repeats), Some((metric, _))) if repeats.count > 1 => {
-                    seeds_score(repeats, metric, theme)
-                }
-                (_, Some((metric, value))) => format::score(metric, value),
-                _ => theme.symbol(Symbol::Dash).into(),
-            };
-            let columns = if wide {
-                format!("{score:>13}  {:<16}", outcome(run, theme))
-            } else {
-                let status = match run.status {
-                    RunStatus::Finished => theme.symbol(Symbol::Check),
-                    status => status.name(),
-                };
-                format!("{score:>13} {}", fit_width(theme, status, 8))
-            };
-            let available = width.saturating_sub(columns.chars().count() + 5);
-            let name = if run.started == 0.0
-                || (available >= MIN_FULL_NAME && text::width(&run.name) <= available)
-            {
-                fit_width(theme, &run.name, available)
-            } else {
-                // Date and time replace the rest of the name; the details show the full name.
-                let day = &format::date(run.started, app.utc_offset)[5..];
-                match available.saturating_sub(day.len() + 1) {
-                    0..MIN_EXPERIMENT => fit_width(theme, day, available),
-                    width => format!("{} {day}", fit_width(theme, &run.experiment, width)),
-                }
-            };
-            format!(" {cursor}{name} {columns} ")
-        }
+        ListLine::Run(run) => run_text(app, run, cursor, width),
     }
+}
+
+/// A past run: its name, best score and outcome.
+fn run_text(app: &App, run: &RunRow, cursor: &str, width: usize) -> String {
+    let theme = app.theme;
+    let score = match (run.repeats, run.best) {
+        (Some(repeats), Some((metric, _))) if repeats.count > 1 => seeds_score(repeats, metric, theme),
+        (_, Some((metric, value))) => format::score(metric, value),
+        _ => theme.symbol(Symbol::Dash).into(),
+    };
+    let columns = if width >= WIDE_LIST {
+        format!("{score:>13}  {:<16}", outcome(run, theme))
+    } else {
+        let status = match run.status {
+            RunStatus::Finished => theme.symbol(Symbol::Check),
+            status => status.name(),
+        };
+        format!("{score:>13} {}", fit_width(theme, status, 8))
+    };
+    let available = width.saturating_sub(columns.chars().count() + 5);
+    let name = if run.started == 0.0 || (available >= MIN_FULL_NAME && text::width(&run.name) <= available) {
+        fit_width(theme, &run.name, available)
+    } else {
+        // Date and time replace the rest of the name; the details show the full name.
+        let day = &format::date(run.started, app.utc_offset)[5..];
+        match available.saturating_sub(day.len() + 1) {
+            0..MIN_EXPERIMENT => fit_width(theme, day, available),
+            width => format!("{} {day}", fit_width(theme, &run.experiment, width)),
+        }
+    };
+    format!(" {cursor}{name} {columns} ")
 }
 
 /// The status of a run with its training time, or with its progress if it did not finish.
