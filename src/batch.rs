@@ -3,21 +3,49 @@
 //! A batch concatenates the tokens of its examples and stores the offset of each example. An engine that needs a
 //! rectangular layout pads on its own.
 
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
 /// The label of an example. All labels of a dataset are of the same kind.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum Label {
     /// The index of a class.
     Class(u32),
+    /// The indices of the labels of an example of a multi-label classification, ascending; empty if it has none.
+    Set(Arc<[u32]>),
     /// A regression target.
     Value(f32),
 }
 
 impl Label {
-    /// The label as a number. Exact for any class index below 2²⁴.
-    pub fn number(self) -> f32 {
+    /// A set of labels, from indices in any order and possibly repeated.
+    pub fn set(indices: impl IntoIterator<Item = u32>) -> Self {
+        let indices: BTreeSet<u32> = indices.into_iter().collect();
+        Label::Set(indices.into_iter().collect())
+    }
+
+    /// The indices of the classes or labels that apply: a single one of a class, none of a regression target.
+    pub fn indices(&self) -> &[u32] {
         match self {
-            Label::Class(class) => class as f32,
-            Label::Value(value) => value,
+            Label::Class(class) => std::slice::from_ref(class),
+            Label::Set(indices) => indices,
+            Label::Value(_) => &[],
+        }
+    }
+
+    /// The index of a class; `None` for the other kinds.
+    pub fn class(&self) -> Option<u32> {
+        match self {
+            Label::Class(class) => Some(*class),
+            Label::Set(_) | Label::Value(_) => None,
+        }
+    }
+
+    /// A regression target; `None` for the other kinds.
+    pub fn value(&self) -> Option<f32> {
+        match self {
+            Label::Value(value) => Some(*value),
+            Label::Class(_) | Label::Set(_) => None,
         }
     }
 }
@@ -60,8 +88,8 @@ impl Batch {
             batch.ids.extend(&example.ids);
             batch.type_ids.extend(&example.type_ids);
             batch.offsets.push(batch.ids.len());
-            match example.label {
-                Some(label) => batch.labels.push(label),
+            match &example.label {
+                Some(label) => batch.labels.push(label.clone()),
                 None => is_labeled = false,
             }
         }
@@ -186,6 +214,16 @@ mod tests {
         let tokens: Vec<usize> = batch.split_by_tokens(2).iter().map(Batch::tokens).collect();
         assert_eq!(tokens, [20, 32]);
         assert_eq!(Batch::new(&examples[..1]).split_by_tokens(4).len(), 1);
+    }
+
+    #[test]
+    fn a_set_is_ascending_without_repetitions() {
+        assert_eq!(Label::set([4, 1, 4]), Label::Set([1, 4].into()));
+        assert_eq!((Label::set([]).indices(), Label::Class(3).indices()), (&[][..], &[3][..]));
+        assert_eq!(
+            (Label::Class(3).class(), Label::Value(0.5).value(), Label::set([3]).class()),
+            (Some(3), Some(0.5), None)
+        );
     }
 
     #[test]

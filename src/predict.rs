@@ -16,9 +16,9 @@ use crate::files::{ModelFolder, check_digests};
 use crate::hub::Hub;
 use crate::machine::start_threads;
 use crate::nn::{self, BuildOptions, Built, Engine, OptimizerConfig};
-use crate::run::{RunDir, find};
+use crate::run::{RunDir, find, run_labels};
 use crate::spec::{DeviceSpec, EngineChoice, Precision, RunSpec};
-use crate::train::{Snapshot, add_metrics_from, argmax, evaluate, softmax};
+use crate::train::{Snapshot, add_metrics_from, argmax, evaluate, sigmoid, softmax};
 use std::path::Path;
 use std::sync::atomic::AtomicBool;
 
@@ -77,10 +77,14 @@ impl Predictor {
         }
         check_digests(&dir.best())?;
         let folder = ModelFolder { name: dir.name(), ..ModelFolder::on_disk(dir.best()) };
-        Self::open_folder(&folder, Some(spec), device)
+        let labels = run_labels(dir, &spec);
+        Self::open_folder(&folder, Some((spec, labels)), device)
     }
 
-    fn open_folder(folder: &ModelFolder, spec: Option<RunSpec>, device: DeviceSpec) -> Result<Self> {
+    /// Opens a folder; `run` is the specification and the labels of the run that it is from.
+    fn open_folder(folder: &ModelFolder, run: Option<(RunSpec, Labels)>, device: DeviceSpec) -> Result<Self> {
+        let scale = run.as_ref().and_then(|(_, labels)| labels.scale());
+        let spec = run.map(|(spec, _)| spec);
         let built = nn::for_inference(folder, device, None)?;
         // A run of an older version has its limit in the specification only.
         let tokenizer = match &spec {
@@ -91,7 +95,7 @@ impl Predictor {
         Ok(Predictor {
             labels: built.labels,
             problem_type,
-            scale: spec.as_ref().and_then(|spec| spec.task().labels.scale()),
+            scale,
             engine: built.engine,
             tokenizer,
             name: folder.name.clone(),
@@ -280,9 +284,9 @@ impl Predictor {
         let named = |probabilities: Vec<f32>| self.labels.iter().cloned().zip(probabilities).collect();
         let output = match (self.problem_type, logits) {
             (ProblemType::Regression, [score, ..]) => ModelOutput::Score { score: *score, scale: self.scale },
-            (ProblemType::MultiLabelClassification, _) => {
-                ModelOutput::labels(named(logits.iter().map(|logit| sigmoid(*logit)).collect()))
-            }
+            (ProblemType::MultiLabelClassification, _) => ModelOutput::labels(named(
+                logits.iter().map(|logit| sigmoid(f64::from(*logit)) as f32).collect(),
+            )),
             _ => {
                 let (class, probabilities) = (argmax(logits), softmax(logits));
                 ModelOutput::Label {
@@ -327,7 +331,7 @@ impl Predictor {
         watch: &mut dyn FnMut(Progress),
     ) -> Result<Scores> {
         let (task, split) = (self.task(options.task)?, options.split);
-        let custom = custom_spec(self.spec.as_ref(), task, options)?;
+        let custom = custom_spec((self.spec.as_ref(), self.problem_type), task, options)?;
         let labels = match &custom {
             Some(spec) => {
                 let cancelled = AtomicBool::new(false);
@@ -336,9 +340,10 @@ impl Predictor {
             }
             None => self.labels_on(task),
         };
-        let matched = match_outputs((&self.name, &self.labels), task, &labels, options.label_map)?;
+        let matched = match_outputs((&self.name, &self.model_labels()), task, &labels, options.label_map)?;
         nn::permute_outputs(self.engine.as_mut(), &matched.order)?;
         self.labels = matched.names;
+        self.problem_type = labels.problem_type();
         self.notes.extend(matched.note);
         let subsampled = self.subsampled_by(options).cloned();
         let place = (options.data_dir, custom.as_ref(), subsampled.as_ref());
@@ -351,9 +356,21 @@ impl Predictor {
         Ok(scores)
     }
 
+    /// The labels that the model predicts.
+    fn model_labels(&self) -> Labels {
+        match self.problem_type {
+            ProblemType::SingleLabelClassification => self.labels.clone().into(),
+            ProblemType::MultiLabelClassification => Labels::multi_label(self.labels.clone()),
+            ProblemType::Regression => {
+                let (low, high) = self.scale.unwrap_or((f32::MIN, f32::MAX));
+                Labels::Scale { low, high }
+            }
+        }
+    }
+
     /// The labels of `task` for an evaluation of this model; task `custom` has those of the model.
     fn labels_on(&self, task: &Task) -> Labels {
-        if task.is_custom() { self.labels.clone().into() } else { task.labels.clone() }
+        if task.is_custom() { self.model_labels() } else { task.labels.clone() }
     }
 
     fn evaluate_split(
@@ -368,7 +385,8 @@ impl Predictor {
         let own = own.map_or(DatasetSource::for_task(task, None), DatasetSource::from_spec);
         let own = if subsampled.is_some() { own.subsampled() } else { own };
         let data_dir = data_dir.or(own.data_dir);
-        let place = DatasetSource { data_dir, labels: Some(&self.labels), ..own };
+        let labels = self.model_labels();
+        let place = DatasetSource { data_dir, labels: Some(&labels), ..own };
         let cancelled = AtomicBool::new(false);
         let mut context = data::LoadContext { hub, on_progress: watch, cancelled: &cancelled };
         let rows = data::load_split(place, split, &mut context)?;
@@ -385,8 +403,7 @@ impl Predictor {
         }
         let encoded = self.tokenizer.encode_batch(&rows, watch, &cancelled)?.rows;
         let mut on_batch = |_: &mut dyn Engine, _: usize| Ok(true);
-        let predictions =
-            evaluate(self.engine.as_mut(), &encoded, self.labels.len(), BATCH_SIZE, &mut on_batch)?;
+        let predictions = evaluate(self.engine.as_mut(), &encoded, &labels, BATCH_SIZE, &mut on_batch)?;
         let predictions =
             predictions.ok_or_else(|| Error::Interrupted("the evaluation was interrupted".into()))?;
         Ok(predictions.scores(task))
@@ -402,9 +419,4 @@ impl Predictor {
             Error::Usage(format!("unknown task {name}; the tasks are {}", known.join(", ")))
         })
     }
-}
-
-/// The probability of a label of a multi-label classification.
-fn sigmoid(logit: f32) -> f32 {
-    (1.0 / (1.0 + (-f64::from(logit)).exp())) as f32
 }

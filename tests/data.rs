@@ -109,7 +109,10 @@ fn labeled_cola_files_have_no_header() {
     assert_eq!(cola.labels.names(), ["unacceptable", "acceptable"]);
     assert!(cola.test().is_empty());
     let first = "Our friends won't buy this analysis, let alone the next one we propose.";
-    assert_eq!((cola.train()[0].text.as_str(), cola.train()[0].label), (first, Some(Label::Class(1))));
+    assert_eq!(
+        (cola.train()[0].text.as_str(), cola.train()[0].label.clone()),
+        (first, Some(Label::Class(1)))
+    );
     let test = load_split("cola", SplitName::Test, &shared).unwrap();
     assert_eq!((counts(&test), test[0].text.as_str()), ((1_063, 0, 0), "Bill whistled past the house."));
 }
@@ -174,7 +177,7 @@ fn mnli_has_two_validation_splits() {
     let mnli = load("mnli", Some(folder.path())).unwrap();
     let texts_and_labels = |rows: &[Example]| {
         rows.iter()
-            .map(|row| (row.text_pair.clone().unwrap(), row.label.unwrap().number() as u32))
+            .map(|row| (row.text_pair.clone().unwrap(), row.label.clone().unwrap().class().unwrap()))
             .collect::<Vec<_>>()
     };
     assert_eq!(texts_and_labels(mnli.train()), [("a".into(), 0), ("b".into(), 1), ("\"c".into(), 2)]);
@@ -193,7 +196,7 @@ fn stsb_has_regression_targets() {
     assert_eq!(stsb.labels.names(), ["LABEL_0"]);
     assert_eq!((stsb.train().len(), stsb.validation().len(), stsb.test()), (5_749, 1_500, &[][..]));
     let values = |rows: &[Example]| -> Vec<f32> {
-        let value = |row: &Example| match row.label {
+        let value = |row: &Example| match row.label.clone() {
             Some(Label::Value(value)) => value,
             other => panic!("{other:?}"),
         };
@@ -207,7 +210,7 @@ fn stsb_has_regression_targets() {
     }
     assert_eq!(stsb.train()[1].text, "A man is playing a large flute.");
     assert_eq!(
-        (stsb.train()[1].text_pair.as_deref(), stsb.train()[1].label),
+        (stsb.train()[1].text_pair.as_deref(), stsb.train()[1].label.clone()),
         (Some("A man is playing a flute."), Some(Label::Value(3.8)))
     );
     let expected = "the test split is not scored: 1379 of 1379 rows without a label";
@@ -329,9 +332,12 @@ fn parquet_shards_are_read_in_order() {
     let other = folder.path().join("cola/train-00000-of-00001.parquet");
     write_sst2(&other, &[("of another configuration", 1)]);
     let sst2 = load("sst2", Some(folder.path())).unwrap();
-    let train: Vec<_> =
-        sst2.train().iter().map(|row| (row.text.as_str(), row.label.unwrap().number())).collect();
-    assert_eq!(train, [("first", 1.0), ("\"second\" é", 0.0), ("third", 0.0)]);
+    let train: Vec<_> = sst2
+        .train()
+        .iter()
+        .map(|row| (row.text.as_str(), row.label.as_ref().and_then(Label::class)))
+        .collect();
+    assert_eq!(train, [("first", Some(1)), ("\"second\" é", Some(0)), ("third", Some(0))]);
     assert_eq!((sst2.validation().len(), sst2.test()), (1, &[][..]));
     assert!(sst2.notes.iter().any(|note| note.contains("2 of 2 rows")), "{:?}", sst2.notes);
 }
@@ -357,9 +363,9 @@ fn parquet_numbers_are_regression_targets() {
     write("validation", &[2.0]);
     write("test", &[-1.0]);
     let stsb = load("stsb", Some(folder.path())).unwrap();
-    let found: Vec<_> = stsb.train().iter().map(|row| row.label.unwrap()).collect();
+    let found: Vec<_> = stsb.train().iter().map(|row| row.label.clone().unwrap()).collect();
     assert_eq!(found, [3.8, 0.0, 5.0].map(Label::Value));
-    assert_eq!((stsb.validation()[0].label, stsb.test()), (Some(Label::Value(2.0)), &[][..]));
+    assert_eq!((stsb.validation()[0].label.clone(), stsb.test()), (Some(Label::Value(2.0)), &[][..]));
     write("train", &[5.5]);
     let error = load("stsb", Some(folder.path())).unwrap_err().to_string();
     assert!(error.ends_with("row 1: column label is 5.5; it should be a number from 0 to 5"), "{error}");
@@ -383,8 +389,8 @@ fn scores_strictly_above_the_threshold_are_positive() {
     write("validation.parquet", &[0.5]);
     let sst = load("sst", Some(folder.path())).unwrap();
     assert_eq!(
-        sst.train().iter().map(|row| row.label.unwrap().number()).collect::<Vec<_>>(),
-        [0.0, 0.0, 0.0, 1.0, 1.0]
+        sst.train().iter().map(|row| row.label.as_ref().and_then(Label::class)).collect::<Vec<_>>(),
+        [0, 0, 0, 1, 1].map(Some)
     );
     assert!(!sst.notes.iter().any(|note| note.contains("class 2")), "exact scores need no note");
     write("train.parquet", &[0.2, 1.5]);

@@ -5,6 +5,7 @@ mod backends;
 
 use backends::Backend;
 use glue_tui::batch::{Batch, Encoded, Label};
+use glue_tui::catalog::ProblemType;
 use glue_tui::files::ModelFolder;
 use glue_tui::nn::{self, BuildOptions, Engine, Interpolation, OptimizerConfig, StepInput, Weights};
 use glue_tui::spec::Precision;
@@ -25,8 +26,10 @@ struct Shape {
     intermediate: usize,
     activation: &'static str,
     dropout: f64,
-    /// Whether the head predicts a number; otherwise, three classes.
-    is_regression: bool,
+    /// What the head predicts: one of three classes, a set of three labels, or a number.
+    problem_type: ProblemType,
+    /// Whether each class or label has another weight in the loss.
+    is_weighted: bool,
 }
 
 const LONGEST: usize = 512;
@@ -35,6 +38,10 @@ const PLAIN: Backend = backends::ON_CPU[0];
 const FAST: Backend = backends::ON_CPU[1];
 
 impl Shape {
+    fn is_regression(&self) -> bool {
+        self.problem_type == ProblemType::Regression
+    }
+
     fn config(&self) -> String {
         let hidden = self.heads * self.head_size;
         let Shape { heads, layers, intermediate, activation, dropout, .. } = self;
@@ -71,12 +78,13 @@ impl Shape {
     ) -> Box<dyn Engine> {
         std::fs::write(folder.join("config.json"), self.config()).expect("a file");
         let labels = ["a", "b", "c"].map(str::to_owned);
-        let labels = if self.is_regression { &labels[..1] } else { &labels };
+        let labels = if self.is_regression() { &labels[..1] } else { &labels };
         // A large epsilon; otherwise the sign of a gradient that is only rounding error determines the step.
         let optimizer = OptimizerConfig {
             weight_decay: 0.1,
             max_grad_norm: 1.0,
             epsilon: 1e-2,
+            class_weights: self.is_weighted.then(|| [0.5, 2.0, 1.25].into()),
             ..OptimizerConfig::default()
         };
         let built = nn::from_config(&BuildOptions {
@@ -111,7 +119,10 @@ fn batch(shape: &Shape, lengths: &[usize], seed: u64) -> Batch {
             ids: (0..*length).map(|token| number(example, token) % 300).collect(),
             type_ids: (0..*length).map(|token| u32::from(token > length / 2)).collect(),
             label: Some(match number(example, 9999) {
-                random if shape.is_regression => Label::Value((random % 501) as f32 / 100.0),
+                random if shape.is_regression() => Label::Value((random % 501) as f32 / 100.0),
+                random if shape.problem_type == ProblemType::MultiLabelClassification => {
+                    Label::set((0..3).filter(|label| random >> label & 1 == 1))
+                }
                 random => Label::Class(random % 3),
             }),
         })
@@ -146,7 +157,7 @@ fn compare_input_gradients(
         return;
     }
     let (batch, baseline_ids) = (batch(shape, lengths, 1), batch(shape, lengths, 2).ids);
-    let class = usize::from(!shape.is_regression);
+    let class = usize::from(!shape.is_regression());
     let alphas: Vec<f32> = (0..batch.tokens()).map(|token| (token * 37 % 101) as f32 / 100.0).collect();
     let input = Interpolation { batch: &batch, baseline_ids: &baseline_ids, alphas: &alphas };
     let found = found.input_gradients(input, class).expect("gradients");
@@ -212,22 +223,23 @@ fn shapes() -> impl Strategy<Value = Shape> {
         prop::sample::select(vec![16usize, 40, 64]),
         prop::sample::select(vec!["gelu", "gelu_new", "relu"]),
         prop::sample::select(vec![0.0, 0.1, 0.5]),
+        prop::sample::select(ProblemType::ALL.to_vec()),
         prop::bool::weighted(0.25),
     );
-    (sizes, rest).prop_map(
-        |((is_distilbert, heads, head_size, layers), (intermediate, activation, dropout, is_regression))| {
-            Shape {
-                is_distilbert,
-                heads,
-                head_size,
-                layers,
-                intermediate,
-                activation,
-                dropout,
-                is_regression,
-            }
-        },
-    )
+    (sizes, rest).prop_map(|((is_distilbert, heads, head_size, layers), rest)| {
+        let (intermediate, activation, dropout, problem_type, is_weighted) = rest;
+        Shape {
+            is_distilbert,
+            heads,
+            head_size,
+            layers,
+            intermediate,
+            activation,
+            dropout,
+            problem_type,
+            is_weighted,
+        }
+    })
 }
 
 /// The same cases in each run unless `PROPTEST_RNG_SEED` is set. In about one of a thousand cases an input of ReLU is
@@ -260,7 +272,8 @@ const SMALL: Shape = Shape {
     intermediate: 64,
     activation: "gelu",
     dropout: 0.1,
-    is_regression: false,
+    problem_type: ProblemType::SingleLabelClassification,
+    is_weighted: false,
 };
 
 #[test]
@@ -268,7 +281,9 @@ fn shortest_and_longest_inputs_in_one_batch() {
     compare(&SMALL, &[1], 2, 3);
     compare(&SMALL, &[LONGEST], 2, 3);
     compare(&SMALL, &[1, LONGEST, 1, 300, 2], 2, 3);
-    compare(&Shape { is_regression: true, ..SMALL }, &[1, LONGEST, 1, 300, 2], 2, 3);
+    for problem_type in ProblemType::ALL {
+        compare(&Shape { problem_type, is_weighted: true, ..SMALL }, &[1, LONGEST, 1, 300, 2], 2, 3);
+    }
 }
 
 /// The gradient of a token's α equals the finite difference of the logit, and computing it does not change the model.
@@ -347,7 +362,8 @@ fn check_bf16(backend: Backend) {
         intermediate: 128,
         activation: "gelu",
         dropout: 0.1,
-        is_regression: false,
+        problem_type: ProblemType::SingleLabelClassification,
+        is_weighted: false,
     };
     let batch = batch(&shape, &[7, 30, 2, 12, 12, 90, 4], 1);
     let input = StepInput { batch: &batch, step: 2, learning_rate: 1e-3 };
@@ -373,7 +389,8 @@ fn same_seed_and_threads_give_the_same_bits() {
         intermediate: 64,
         activation: "gelu",
         dropout: 0.1,
-        is_regression: false,
+        problem_type: ProblemType::SingleLabelClassification,
+        is_weighted: false,
     };
     for threads in [1, 2, 3, 6] {
         let run = |is_restored: bool| {

@@ -80,15 +80,62 @@ fn optimizer(golden: &Value, label_smoothing: f64) -> OptimizerConfig {
         weight_decay: number(&adamw["weight_decay"]),
         max_grad_norm: number(&adamw["max_grad_norm"]),
         label_smoothing,
+        class_weights: None,
+    }
+}
+
+/// The losses of sets of labels and of weighted classes, and their gradients, whole and in micro-batches.
+#[test]
+fn losses_of_sets_and_of_weighted_classes_match_pytorch() {
+    let golden = golden("bert");
+    let text = std::fs::read(reference("bert").join("losses.json")).expect("the golden file");
+    let losses: serde_json::Map<String, Value> = serde_json::from_slice(&text).expect("JSON");
+    assert_eq!(losses.len(), 4);
+    for ((name, expected), backend) in
+        losses.iter().flat_map(|case| backends::all().into_iter().map(move |backend| (case, backend)))
+    {
+        let mut batch = batches(&golden).swap_remove(0);
+        if let Some(sets) = expected["sets"].as_array() {
+            let set = |row: &Value| {
+                let applies = numbers(row).into_iter().zip(0..).filter(|(number, _)| *number == 1.0);
+                Label::set(applies.map(|(_, label)| label))
+            };
+            batch.labels = sets.iter().map(set).collect();
+        }
+        for tokens in [None, Some(20)] {
+            let optimizer = OptimizerConfig {
+                class_weights: expected["weights"].as_array().map(|_| numbers(&expected["weights"]).into()),
+                ..optimizer(&golden, number(&expected["label_smoothing"]))
+            };
+            let mut built = build_with(backend, &reference("bert"), optimizer, tokens);
+            let input = StepInput { batch: &batch, step: 0, learning_rate: 0.0 };
+            let (loss, gradients) = built.engine.gradients(input).expect("gradients");
+            let what = format!("{name}, {backend:?}, {tokens:?}");
+            let expected_loss = number(&expected["loss"]);
+            assert!((loss - expected_loss).abs() < 1e-5, "{what}: loss {loss}, expected {expected_loss}");
+            for (parameter, gradient) in expected["gradients"].as_object().expect("an object") {
+                let what = format!("{what}: {parameter}");
+                assert_close(&what, &gradients[parameter].data, &numbers(gradient), 0.0);
+            }
+        }
     }
 }
 
 /// An engine for the model in a folder; `tokens` limits the size of micro-batches.
 fn build(
-    Backend { engine, device }: Backend,
+    backend: Backend,
     folder: &Path,
     golden: &Value,
     label_smoothing: f64,
+    tokens: Option<usize>,
+) -> Built {
+    build_with(backend, folder, optimizer(golden, label_smoothing), tokens)
+}
+
+fn build_with(
+    Backend { engine, device }: Backend,
+    folder: &Path,
+    optimizer: OptimizerConfig,
     tokens: Option<usize>,
 ) -> Built {
     let folder = ModelFolder::on_disk(folder);
@@ -100,7 +147,7 @@ fn build(
         label_map: None,
         seed: 1,
         classifier_dropout: None,
-        optimizer: optimizer(golden, label_smoothing),
+        optimizer,
         device,
         precision: Precision::F32,
         engine,

@@ -55,6 +55,7 @@ fn optimizer() -> OptimizerConfig {
         weight_decay: 0.01,
         max_grad_norm: 1.0,
         label_smoothing: 0.1,
+        class_weights: None,
     }
 }
 
@@ -103,7 +104,7 @@ fn batch(first: u32) -> Batch {
 /// Replaces the classes of a batch by numbers.
 fn with_values(mut batch: Batch) -> Batch {
     for label in &mut batch.labels {
-        *label = Label::Value(label.number() + 0.5);
+        *label = Label::Value(label.class().expect("a class") as f32 + 0.5);
     }
     batch
 }

@@ -116,7 +116,8 @@ fn a_regression_is_learned_and_every_command_outputs_numbers() {
     let insight = ErrorReport::read(std::slice::from_ref(&outcome.dir), None).unwrap();
     assert_eq!(insight.examples.as_ref().unwrap().len(), 80);
     let newest = &insight.evaluations.last().unwrap().predictions;
-    let picture = glue_tui::run::error_analysis::ErrorAnalysis::of(newest, insight.spec.task());
+    let picture =
+        glue_tui::run::error_analysis::ErrorAnalysis::of(newest, insight.spec.task(), &insight.labels);
     assert!(
         matches!(&picture.detail, Detail::Scale(parts) if parts.iter().map(|part| part.rows).sum::<usize>() == 80)
     );

@@ -2,8 +2,8 @@
 //! specification round-trips through TOML.
 
 use glue_tui::spec::{
-    Experiments, IntervalStrategy, Key, LrSchedulerType, RunSpec, ValueKind, ValueOrigin, built_in,
-    from_toml, key_named, keys, to_toml,
+    Experiments, IntervalStrategy, Key, LabelColumns, LrSchedulerType, RunSpec, ValueKind, ValueOrigin,
+    built_in, from_toml, key_named, keys, to_toml,
 };
 use proptest::prelude::*;
 use std::path::{Path, PathBuf};
@@ -263,6 +263,16 @@ fn any_text(key: &Key) -> BoxedStrategy<String> {
         }
         ValueKind::Interval => {
             prop_oneof![Just("epoch".to_owned()), (1..i64::MAX).prop_map(|n| n.to_string())].boxed()
+        }
+        ValueKind::Columns => {
+            let list = prop::collection::btree_set("[a-z \"]{1,4}[a-z]", 1..4);
+            let list = list.prop_map(|names| LabelColumns::Several(names.into_iter().collect()));
+            let text = list.prop_map(|columns| serde_json::to_string(&columns).unwrap());
+            prop_oneof!["[a-z]{1,9}", text].boxed()
+        }
+        ValueKind::ClassWeights => {
+            let list = prop::collection::vec(0.001..1e6, 1..4).prop_map(|numbers| format!("{numbers:?}"));
+            prop_oneof![Just("balanced".to_owned()), list].boxed()
         }
         ValueKind::LabelMap => "[a-z]{1,5}=[a-z]{1,5}".boxed(),
         ValueKind::Device => "auto|cpu|metal|cuda:[0-9]".boxed(),

@@ -1,7 +1,7 @@
 //! Training on the demo task and model: the same seed gives the same bytes, a resumed run equals an uninterrupted
 //! one, commands are executed, and errors are recorded.
 
-use glue_tui::catalog::task;
+use glue_tui::catalog::{ProblemType, task};
 use glue_tui::error::Error;
 use glue_tui::event::{Command, Event, SplitName, Status, Step};
 use glue_tui::hub::Hub;
@@ -400,7 +400,7 @@ fn saved_predictions_have_the_scores_of_the_log() {
     for (eval, saved) in evals.iter().zip(&insight.evaluations) {
         assert_eq!((eval.step, eval.epoch), (saved.step, saved.epoch));
         assert_eq!(eval.scores, saved.predictions.scores(insight.spec.task()));
-        let picture = ErrorAnalysis::of(&saved.predictions, insight.spec.task());
+        let picture = ErrorAnalysis::of(&saved.predictions, insight.spec.task(), &insight.labels);
         let counts = |rows: &Vec<Vec<usize>>| rows.iter().map(|rows| rows.len() as u64).collect::<Vec<_>>();
         let Detail::Classes(classes) = &picture.detail else { panic!("classes") };
         let found = classes.cells.iter().map(counts).collect::<Vec<_>>();
@@ -423,7 +423,11 @@ fn saved_predictions_have_the_scores_of_the_log() {
     }
 
     // A file of another task is an error that names it.
-    let foreign = SavedPredictions { step: 9, epoch: 2.0, predictions: Predictions::new(24, 1) };
+    let foreign = SavedPredictions {
+        step: 9,
+        epoch: 2.0,
+        predictions: Predictions::new(ProblemType::Regression, 24, 1),
+    };
     foreign.write(&outcome.dir).unwrap();
     let error = ErrorReport::read(std::slice::from_ref(&outcome.dir), None).unwrap_err();
     assert!(error.to_string().contains("step-00000009.safetensors: is not a predictions file"), "{error}");

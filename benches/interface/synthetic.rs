@@ -47,6 +47,8 @@ pub(crate) fn events(seed: u64, steps: u64, emit: &mut dyn FnMut(&Event)) {
         total_steps: steps,
         steps_per_epoch,
         labels: vec!["negative".into(), "positive".into()],
+        problem_type: None,
+        scale: None,
         rows: [32 * steps_per_epoch as usize, 500, 500],
         data: std::collections::BTreeMap::default(),
         trainable_parameters: 66_955_010,

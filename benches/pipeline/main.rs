@@ -142,10 +142,10 @@ fn evaluation_overhead(report: &mut Report, spec: &RunSpec, evaluated: Evaluated
     }
     let Evaluated { mut built, rows } = evaluated;
     let mut engine = TimedEngine { engine: built.engine.as_mut(), seconds: 0.0 };
-    let (size, outputs) = (spec.per_device_eval_batch_size, spec.task().labels.outputs());
+    let (size, labels) = (spec.per_device_eval_batch_size, &spec.task().labels);
     let time_evaluation = |engine: &mut TimedEngine<'_>| {
         let start = Instant::now();
-        evaluate(engine, &rows, outputs, size, &mut |_, _| Ok(true)).expect("scores");
+        evaluate(engine, &rows, labels, size, &mut |_, _| Ok(true)).expect("scores");
         start.elapsed().as_secs_f64()
     };
     // Warm-up; buffers grow.

@@ -1,4 +1,4 @@
-//! The labels of a task: classes or numbers.
+//! The labels of a task: classes, sets of labels, or numbers.
 
 use super::problem_type::ProblemType;
 use crate::batch::Label;
@@ -12,6 +12,8 @@ const SCALE_BINS: usize = 5;
 pub enum Labels {
     /// Names of the classes; the index of a name is its class.
     Classes(Cow<'static, [ClassName]>),
+    /// Names of the labels of a multi-label classification, of which any number apply to an example.
+    MultiLabel(Cow<'static, [ClassName]>),
     /// Numbers from `low` to `high`: the task is a regression.
     Scale {
         /// The lowest.
@@ -37,18 +39,23 @@ impl From<Vec<String>> for Labels {
 }
 
 impl Labels {
-    /// The names of the classes; empty for a regression.
+    /// The labels `names` of a multi-label classification.
+    pub fn multi_label(names: Vec<String>) -> Self {
+        Labels::MultiLabel(names.into_iter().map(ClassName::from).collect())
+    }
+
+    /// The names of the classes or labels; empty for a regression.
     pub fn classes(&self) -> &[ClassName] {
         match self {
-            Labels::Classes(names) => names,
+            Labels::Classes(names) | Labels::MultiLabel(names) => names,
             Labels::Scale { .. } => &[],
         }
     }
 
-    /// Number of outputs of a model: one for each class, or a single one for a regression, as in Transformers.
+    /// Number of outputs of a model: one for each class or label, or a single one for a regression, as in Transformers.
     pub fn outputs(&self) -> usize {
         match self {
-            Labels::Classes(names) => names.len(),
+            Labels::Classes(names) | Labels::MultiLabel(names) => names.len(),
             Labels::Scale { .. } => 1,
         }
     }
@@ -57,14 +64,15 @@ impl Labels {
     pub const fn problem_type(&self) -> ProblemType {
         match self {
             Labels::Classes(_) => ProblemType::SingleLabelClassification,
+            Labels::MultiLabel(_) => ProblemType::MultiLabelClassification,
             Labels::Scale { .. } => ProblemType::Regression,
         }
     }
 
-    /// Lowest and highest number of a regression; `None` for classes.
+    /// Lowest and highest number of a regression; `None` for classifications.
     pub const fn scale(&self) -> Option<(f32, f32)> {
         match self {
-            Labels::Classes(_) => None,
+            Labels::Classes(_) | Labels::MultiLabel(_) => None,
             Labels::Scale { low, high } => Some((*low, *high)),
         }
     }
@@ -72,25 +80,25 @@ impl Labels {
     /// Names of the bins that rows are counted in: the classes, or intervals of a scale, `0–1`, `1–2`, ….
     pub fn bin_names(&self) -> Vec<String> {
         match self {
-            Labels::Classes(_) => self.names(),
+            Labels::Classes(_) | Labels::MultiLabel(_) => self.names(),
             Labels::Scale { .. } => {
                 self.intervals().into_iter().map(|(from, to)| format!("{from}–{to}")).collect()
             }
         }
     }
 
-    /// Index of the bin of a label.
-    pub fn bin(&self, label: Label) -> usize {
-        match (self, label) {
-            (Labels::Scale { low, high }, label) => {
-                let bin = (label.number() - low) / (high - low) * SCALE_BINS as f32;
-                (bin.max(0.0) as usize).min(SCALE_BINS - 1)
+    /// Indices of the bins of a label: one for a class or a number, any number for a set of labels.
+    pub fn bins(&self, label: &Label) -> Vec<usize> {
+        match (self.scale(), label.value()) {
+            (Some((low, high)), Some(value)) => {
+                let bin = (value - low) / (high - low) * SCALE_BINS as f32;
+                vec![(bin.max(0.0) as usize).min(SCALE_BINS - 1)]
             }
-            (Labels::Classes(_), label) => label.number() as usize,
+            _ => label.indices().iter().map(|index| *index as usize).collect(),
         }
     }
 
-    /// The bins of a scale, intervals of equal length that include their lower end; empty for classes.
+    /// The bins of a scale, intervals of equal length that include their lower end; empty for classifications.
     pub fn intervals(&self) -> Vec<(f32, f32)> {
         let Some((low, high)) = self.scale() else { return Vec::new() };
         let end = |bin: usize| low + (high - low) * bin as f32 / SCALE_BINS as f32;
@@ -100,10 +108,19 @@ impl Labels {
     /// The names of the outputs in `config.json`. A regression has the default name of Transformers.
     pub fn names(&self) -> Vec<String> {
         match self {
-            Labels::Classes(names) => names.iter().map(ToString::to_string).collect(),
+            Labels::Classes(names) | Labels::MultiLabel(names) => {
+                names.iter().map(ToString::to_string).collect()
+            }
             Labels::Scale { .. } => vec!["LABEL_0".into()],
         }
     }
+}
+
+/// The names of a set of labels: `a, b`; a dash for none.
+pub fn set_text(names: &[ClassName], set: &[u32]) -> String {
+    let names: Vec<&str> =
+        set.iter().filter_map(|label| names.get(*label as usize)).map(AsRef::as_ref).collect();
+    if names.is_empty() { "-".into() } else { names.join(", ") }
 }
 
 /// Classes with these names.
@@ -119,9 +136,14 @@ mod tests {
     fn every_number_of_a_scale_is_in_a_bin() {
         let scale = Labels::Scale { low: 0.0, high: 5.0 };
         assert_eq!(scale.bin_names(), ["0–1", "1–2", "2–3", "3–4", "4–5"]);
-        let bins = [0.0, 0.99, 1.0, 3.8, 5.0, -0.5, 7.0].map(|number| scale.bin(Label::Value(number)));
-        assert_eq!(bins, [0, 0, 1, 3, 4, 0, 4]);
+        let bins = [0.0, 0.99, 1.0, 3.8, 5.0, -0.5, 7.0].map(|number| scale.bins(&Label::Value(number)));
+        assert_eq!(bins.concat(), [0, 0, 1, 3, 4, 0, 4]);
+        let constant = Labels::Scale { low: 0.5, high: 0.5 };
+        assert_eq!(constant.bins(&Label::Value(0.5)), [0]);
         let labels = classes(&[Borrowed("negative"), Borrowed("positive")]);
-        assert_eq!((labels.bin_names(), labels.bin(Label::Class(1))), (labels.names(), 1));
+        assert_eq!((labels.bin_names(), labels.bins(&Label::Class(1))), (labels.names(), vec![1]));
+        let labels = Labels::multi_label(labels.names());
+        assert_eq!((labels.bin_names(), labels.bins(&Label::set([1, 0]))), (labels.names(), vec![0, 1]));
+        assert!(labels.bins(&Label::set([])).is_empty());
     }
 }

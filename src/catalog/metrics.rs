@@ -70,7 +70,7 @@ macro_rules! metrics {
     };
 }
 
-// A new metric is a row here and an arm of `value` in train/scores.rs.
+// A new metric is a row here and an arm of `value` in train/scores.rs or train/multi_label_scores.rs.
 metrics! {
     /// Share of examples whose most probable class is the target.
     Accuracy = "accuracy" {
@@ -100,6 +100,46 @@ metrics! {
         direction: Direction::Maximize,
         display: MetricDisplay::Percent,
         always: false,
+        source: None,
+    }
+    /// Mean F1 of the classes that are a target or a prediction, or of all labels of a multi-label classification.
+    F1Macro = "f1_macro" {
+        short_name: "macro F1",
+        title: "Macro F1",
+        problem_types: &[ProblemType::SingleLabelClassification, ProblemType::MultiLabelClassification],
+        direction: Direction::Maximize,
+        display: MetricDisplay::Percent,
+        always: false,
+        source: None,
+    }
+    /// F1 of the decisions on all labels of all examples together.
+    F1Micro = "f1_micro" {
+        short_name: "micro F1",
+        title: "Micro F1",
+        problem_types: &[ProblemType::MultiLabelClassification],
+        direction: Direction::Maximize,
+        display: MetricDisplay::Percent,
+        always: true,
+        source: None,
+    }
+    /// Share of examples whose predicted set of labels is the target: the subset accuracy.
+    ExactMatch = "exact_match" {
+        short_name: "exact match",
+        title: "Exact match",
+        problem_types: &[ProblemType::MultiLabelClassification],
+        direction: Direction::Maximize,
+        display: MetricDisplay::Percent,
+        always: true,
+        source: None,
+    }
+    /// Mean over the labels of their average precision.
+    AveragePrecision = "average_precision" {
+        short_name: "AP",
+        title: "Average precision",
+        problem_types: &[ProblemType::MultiLabelClassification],
+        direction: Direction::Maximize,
+        display: MetricDisplay::Percent,
+        always: true,
         source: None,
     }
     /// Matthews correlation coefficient.
@@ -132,7 +172,17 @@ metrics! {
         always: true,
         source: None,
     }
-    /// Mean cross-entropy, or mean squared error of a regression. It has a field of its own in the scores.
+    /// Mean absolute error of predictions.
+    Mae = "mae" {
+        short_name: "MAE",
+        title: "Mean absolute error",
+        problem_types: &[ProblemType::Regression],
+        direction: Direction::Minimize,
+        display: MetricDisplay::Loss,
+        always: false,
+        source: None,
+    }
+    /// Mean cross-entropy, binary cross-entropy of a multi-label classification, or squared error of a regression. It has a field of its own in the scores.
     Loss = "loss" {
         short_name: "loss",
         title: "Validation loss",
@@ -170,11 +220,14 @@ impl Metric {
         self.info().source
     }
 
-    /// Whether an evaluation of a model of this `problem_type` reports this metric, for a task that lists
-    /// `official` metrics.
-    pub fn is_reported(self, problem_type: ProblemType, official: &[Metric]) -> bool {
-        let info = self.info();
-        info.problem_types.contains(&problem_type) && (info.always || official.contains(&self))
+    /// Whether it is defined for a model of this `problem_type`.
+    pub fn is_defined(self, problem_type: ProblemType) -> bool {
+        self.info().problem_types.contains(&problem_type)
+    }
+
+    /// Whether evaluations report it for tasks that do not list it too.
+    pub(super) fn is_always_reported(self) -> bool {
+        self.info().always
     }
 
     /// The metric of that name in files.
@@ -219,8 +272,9 @@ mod tests {
     }
 
     #[test]
-    fn only_the_loss_is_minimized_and_nan_never_improves() {
+    fn errors_are_minimized_and_nan_never_improves() {
         assert!(Metric::Loss.improves(0.1, 0.2) && Metric::Accuracy.improves(0.2, 0.1));
+        assert!(Metric::Mae.improves(0.1, 0.2));
         for metric in Metric::ALL {
             assert!(!metric.improves(f64::NAN, 0.5) && !metric.improves(0.5, 0.5));
         }

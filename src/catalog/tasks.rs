@@ -2,6 +2,7 @@
 
 use super::labels::{Labels, classes};
 use super::metrics::Metric;
+use super::problem_type::ProblemType;
 use super::source::{HubDataset, LocalFormat, TaskSource, TreeLabels, columns, glue, pair};
 use super::splits::{MNLI_SPLITS, STANDARD_SPLITS, SplitName, SplitSpec};
 use std::borrow::Cow::Borrowed;
@@ -21,10 +22,10 @@ pub struct Task {
     pub source: TaskSource,
     /// The splits, the training split first.
     pub splits: &'static [SplitSpec],
-    /// The official metrics, in the order in which they are shown.
-    pub metrics: &'static [Metric],
+    /// The official metrics, in the order in which they are shown. Those of task `custom` depend on the problem type.
+    metrics: &'static [Metric],
     /// The metric that selects the best weights, unless the specification has another.
-    pub best: Metric,
+    best: Metric,
     /// A note for the log of every run.
     pub note: Option<&'static str>,
 }
@@ -249,7 +250,7 @@ pub static TASKS: &[Task] = &[
         pair: false,
         source: TaskSource::Custom,
         splits: STANDARD_SPLITS,
-        metrics: &[Metric::Accuracy],
+        metrics: &[Metric::Accuracy, Metric::F1Macro],
         best: Metric::Accuracy,
         note: None,
     },
@@ -259,6 +260,49 @@ impl Task {
     /// Whether it is the task of custom files.
     pub fn is_custom(&self) -> bool {
         matches!(self.source, TaskSource::Custom)
+    }
+
+    /// The official metrics for a model of this `problem_type`, in the order in which they are shown, the one that
+    /// selects the best weights first for task `custom`.
+    pub fn metrics(&self, problem_type: ProblemType) -> &'static [Metric] {
+        match problem_type {
+            _ if !self.is_custom() => self.metrics,
+            ProblemType::SingleLabelClassification => self.metrics,
+            ProblemType::MultiLabelClassification => {
+                &[Metric::F1Micro, Metric::F1Macro, Metric::ExactMatch, Metric::AveragePrecision]
+            }
+            ProblemType::Regression => &[Metric::Pearson, Metric::Spearman, Metric::Mae],
+        }
+    }
+
+    /// The metric that selects the best weights of a model of this `problem_type`, unless the specification has
+    /// another.
+    pub fn best(&self, problem_type: ProblemType) -> Metric {
+        match (self.is_custom(), self.metrics(problem_type)) {
+            (true, [best, ..]) => *best,
+            _ => self.best,
+        }
+    }
+
+    /// The metrics that can select the best weights of a model of this `problem_type`: all that evaluations report.
+    pub fn metrics_for_best_model(&self, problem_type: ProblemType) -> impl Iterator<Item = Metric> {
+        // Task `custom` has two classes or more, depending on its files.
+        let outputs = if self.is_custom() { 2..=3 } else { self.labels.outputs()..=self.labels.outputs() };
+        let is_reported = move |metric: &Metric| {
+            outputs.clone().any(|outputs| self.reports(*metric, problem_type, outputs))
+        };
+        Metric::ALL.iter().copied().filter(is_reported)
+    }
+
+    /// Whether an evaluation on the task of a model of this `problem_type` with that many outputs reports `metric`.
+    pub fn reports(&self, metric: Metric, problem_type: ProblemType, outputs: usize) -> bool {
+        let is_official = self.metrics(problem_type).contains(&metric);
+        let is_added = match metric {
+            Metric::F1 => self.is_custom() && outputs == 2,
+            Metric::F1Macro => outputs > 2,
+            _ => false,
+        };
+        metric.is_defined(problem_type) && (metric.is_always_reported() || is_official || is_added)
     }
 
     /// Its split of that name.
@@ -283,7 +327,7 @@ mod tests {
             assert!(task.metrics.contains(&task.best), "{}", task.name);
             let problem_type = task.labels.problem_type();
             assert!(
-                task.metrics.iter().all(|metric| metric.is_reported(problem_type, task.metrics)),
+                task.metrics.iter().all(|metric| task.reports(*metric, problem_type, task.labels.outputs())),
                 "{}",
                 task.name
             );
@@ -292,6 +336,7 @@ mod tests {
             let keys: BTreeSet<u32> = task.splits.iter().map(|split| split.sample_key).collect();
             assert_eq!(keys.len(), task.splits.len(), "{}", task.name);
             match &task.labels {
+                Labels::MultiLabel(_) => panic!("{}: no task of the table is multi-label", task.name),
                 Labels::Classes(names) => assert!(names.len() > 1 || task.is_custom(), "{}", task.name),
                 Labels::Scale { low, high } => assert!(low < high, "{}", task.name),
             }

@@ -149,16 +149,19 @@ fn changed_override<'a>(
 /// The best score; for several seeds the best score of each, then mean and standard deviation.
 fn final_lines(output: &TrainOutput) -> Vec<String> {
     let Some(all) = &output.repeats else {
-        let best = output.summaries.iter().filter_map(|summary| summary.best);
+        let best = output.summaries.iter().filter_map(|summary| Some((summary, summary.best?)));
         return best
-            .map(|best| {
+            .map(|(summary, best)| {
                 let name = best.metric.name();
                 let test = best.test.map(|test| format!("; test {name} {}", score(best.metric, test)));
                 let test = test.unwrap_or_default();
+                let constant = summary.constant_prediction.as_ref();
+                let constant = constant.map(|label| format!("; predicts {label} for every validation row"));
                 format!(
-                    "best validation {name} {} at step {}{test}",
+                    "best validation {name} {} at step {}{test}{}",
                     score(best.metric, best.value),
-                    best.step
+                    best.step,
+                    constant.unwrap_or_default()
                 )
             })
             .collect();

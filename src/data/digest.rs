@@ -39,6 +39,11 @@ fn sha256(rows: &[Example]) -> String {
                 hasher.update([1]);
                 hasher.update(class.to_le_bytes());
             }
+            Some(Label::Set(indices)) => {
+                hasher.update([3]);
+                hasher.update((indices.len() as u64).to_le_bytes());
+                indices.iter().for_each(|index| hasher.update(index.to_le_bytes()));
+            }
             Some(Label::Value(value)) => {
                 hasher.update([2]);
                 hasher.update(value.to_le_bytes());

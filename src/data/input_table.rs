@@ -39,8 +39,13 @@ impl<'p> InputTable<'p> {
     ) -> Result<Self> {
         let custom = spec.filter(|spec| spec.task().is_custom());
         let options = custom.map(TableOptions::from_spec).unwrap_or_default();
-        let column_names =
-            |text, text_pair| ColumnNames { text, text_pair, label: String::new(), is_label_required: false };
+        let column_names = |text, text_pair| ColumnNames {
+            text,
+            text_pair,
+            label: "".into(),
+            is_label_required: false,
+            is_multi_label: false,
+        };
         let mut table = Table::open(path, &options)?;
         // The names of known columns tell a header from a row.
         let known = given.text.or(custom.and_then(|spec| spec.text_column.as_deref()));
@@ -105,7 +110,7 @@ fn text_columns(
     }
     let trained = spec.map(trained_columns).unwrap_or_default().into_iter();
     let trained = trained.map(|(text, pair)| (table.resolve(&text), pair.map(|pair| table.resolve(&pair))));
-    let mut candidates = trained.chain(infer_text_columns(names, "label"));
+    let mut candidates = trained.chain(infer_text_columns(names, &"label".into()));
     candidates.find(is_suitable).ok_or_else(|| {
         let what = if is_pair == Some(true) { "text columns" } else { "text column" };
         let problem = format!(

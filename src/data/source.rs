@@ -1,6 +1,6 @@
 //! What to load and where from.
 
-use crate::catalog::Task;
+use crate::catalog::{Labels, Task};
 use crate::error::{Error, Result};
 use crate::event::Progress;
 use crate::hub::Hub;
@@ -17,8 +17,8 @@ pub struct DatasetSource<'a> {
     pub data_dir: Option<&'a Path>,
     /// The specification that names the files of task `custom`.
     pub spec: Option<&'a RunSpec>,
-    /// The class names of task `custom`, if they are not to be read from its training file.
-    pub labels: Option<&'a [String]>,
+    /// The labels of task `custom`, if they are not to be read from its training file.
+    pub labels: Option<&'a Labels>,
     /// Whether rows that `max_train_samples` and `max_eval_samples` of the specification do not choose may be left out.
     /// [`subsample`](super::subsample) of the remaining ones changes nothing.
     pub is_subsampled: bool,

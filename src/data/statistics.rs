@@ -10,7 +10,7 @@ use std::collections::HashSet;
 pub struct SplitStatistics {
     /// Number of rows.
     pub rows: usize,
-    /// Number of rows of each class, or of each interval of a regression scale.
+    /// Number of rows of each class or label, or of each interval of a regression scale.
     pub classes: Vec<usize>,
     /// Rows without a label.
     pub unlabeled: usize,
@@ -53,8 +53,16 @@ impl SplitStatistics {
         };
         let mut seen = HashSet::with_capacity(rows.len());
         for row in rows {
-            let count = row.label.and_then(|label| statistics.classes.get_mut(labels.bin(label)));
-            *count.unwrap_or(&mut statistics.unlabeled) += 1;
+            match &row.label {
+                Some(label) => {
+                    for bin in labels.bins(label) {
+                        if let Some(count) = statistics.classes.get_mut(bin) {
+                            *count += 1;
+                        }
+                    }
+                }
+                None => statistics.unlabeled += 1,
+            }
             let texts = texts(row);
             statistics.empty += usize::from(texts.0.is_empty() || texts.1.is_some_and(str::is_empty));
             statistics.in_train += usize::from(train.is_some_and(|train| train.contains(&texts)));

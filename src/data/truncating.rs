@@ -100,5 +100,9 @@ impl TruncatingTokenizer {
 
 /// The token ids of an encoded row.
 pub(super) fn to_encoded(row: &Example, encoding: &Encoding) -> Encoded {
-    Encoded { ids: encoding.get_ids().to_vec(), type_ids: encoding.get_type_ids().to_vec(), label: row.label }
+    Encoded {
+        ids: encoding.get_ids().to_vec(),
+        type_ids: encoding.get_type_ids().to_vec(),
+        label: row.label.clone(),
+    }
 }

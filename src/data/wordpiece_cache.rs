@@ -124,7 +124,7 @@ impl WordPieceCache<'_> {
                 type_ids.resize(ids.len(), *segment);
             }
         }
-        Some(Encoded { ids, type_ids, label: row.label })
+        Some(Encoded { ids, type_ids, label: row.label.clone() })
     }
 }
 

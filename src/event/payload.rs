@@ -2,7 +2,7 @@
 
 use super::scores::Scores;
 use super::usage::Usage;
-use crate::catalog::SplitName;
+use crate::catalog::{Labels, Metric, ProblemType, SplitName};
 use crate::spec::RunSpec;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -25,8 +25,14 @@ pub struct Started {
     pub total_steps: u64,
     /// Optimizer steps of one epoch.
     pub steps_per_epoch: u64,
-    /// Names of the model's outputs: one for each class, or a single one for a regression.
+    /// Names of the model's outputs: one for each class or label, or a single one for a regression.
     pub labels: Vec<String>,
+    /// What is predicted, if the files of task `custom` decide that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub problem_type: Option<ProblemType>,
+    /// Lowest and highest label of a regression on custom files.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scale: Option<(f32, f32)>,
     /// Rows of the training, validation and test split; 0 without a labeled test split.
     pub rows: [usize; 3],
     /// The rows of each split, to notice on resume that the data changed; empty in logs of version 0.1.
@@ -40,6 +46,33 @@ pub struct Started {
     /// Operations per second of matrix products alone on this machine, if measured.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub product_rate: Option<f64>,
+}
+
+impl Started {
+    /// What is predicted.
+    pub fn problem_type(&self) -> ProblemType {
+        self.problem_type.unwrap_or_else(|| self.spec.problem_type())
+    }
+
+    /// The metric that selects the best weights.
+    pub fn best_metric(&self) -> Metric {
+        let best = || self.spec.task().best(self.problem_type());
+        self.spec.metric_for_best_model.unwrap_or_else(best)
+    }
+
+    /// The labels: those of the task, or those that task `custom` read from its files.
+    pub fn labels(&self) -> Labels {
+        let task = self.spec.task();
+        match (self.problem_type(), self.scale) {
+            _ if !task.is_custom() => task.labels.clone(),
+            (ProblemType::MultiLabelClassification, _) => Labels::multi_label(self.labels.clone()),
+            (ProblemType::Regression, scale) => {
+                let (low, high) = scale.unwrap_or((0.0, 1.0));
+                Labels::Scale { low, high }
+            }
+            (ProblemType::SingleLabelClassification, _) => self.labels.clone().into(),
+        }
+    }
 }
 
 /// The rows of a split that a run uses.

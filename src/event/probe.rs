@@ -23,7 +23,7 @@ pub struct ProbeResult {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(untagged)]
 pub enum ProbePrediction {
-    /// Of a classification.
+    /// Of a single-label classification.
     Label {
         /// The most probable class.
         label: String,
@@ -33,9 +33,54 @@ pub enum ProbePrediction {
         /// Probability of each class.
         probabilities: Vec<f32>,
     },
+    /// Of a multi-label classification.
+    Labels {
+        /// The labels that apply.
+        labels: Vec<String>,
+        /// Those at the previous evaluation, if they are different ones.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        flipped_from: Option<Vec<String>>,
+        /// Probability of each label.
+        probabilities: Vec<f32>,
+    },
     /// Of a regression.
     Score {
         /// The predicted number.
         score: f32,
     },
+}
+
+impl ProbePrediction {
+    /// The label, or the labels as `a, b`; `None` of a regression.
+    pub fn label(&self) -> Option<String> {
+        match self {
+            ProbePrediction::Label { label, .. } => Some(label.clone()),
+            ProbePrediction::Labels { labels, .. } => Some(joined(labels)),
+            ProbePrediction::Score { .. } => None,
+        }
+    }
+
+    /// The label or labels at the previous evaluation, if they are different ones.
+    pub fn flipped_from(&self) -> Option<String> {
+        match self {
+            ProbePrediction::Label { flipped_from, .. } => flipped_from.clone(),
+            ProbePrediction::Labels { flipped_from, .. } => flipped_from.as_deref().map(joined),
+            ProbePrediction::Score { .. } => None,
+        }
+    }
+
+    /// Probability of each class or label; empty of a regression.
+    pub fn probabilities(&self) -> &[f32] {
+        match self {
+            ProbePrediction::Label { probabilities, .. } | ProbePrediction::Labels { probabilities, .. } => {
+                probabilities
+            }
+            ProbePrediction::Score { .. } => &[],
+        }
+    }
+}
+
+/// `a, b`; a dash for no label.
+fn joined(labels: &[String]) -> String {
+    if labels.is_empty() { "-".into() } else { labels.join(", ") }
 }

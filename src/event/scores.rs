@@ -9,23 +9,24 @@ use std::fmt;
 
 /// The scores of an evaluation of a labeled split.
 ///
-/// In JSON it is one flat object: `loss`, the metrics by name, `confusion` and `per_class` for classes, and
-/// `examples`. An undefined metric is `null`. Keys that a reader does not know are skipped.
+/// In JSON it is one flat object: `loss`, the metrics by name, `confusion` for classes, `per_class` for classes and
+/// labels, and `examples`. An undefined metric is `null`. Keys that a reader does not know are skipped.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Scores {
-    /// Mean cross-entropy without label smoothing; mean squared error of a regression.
+    /// Mean cross-entropy without label smoothing and class weights; mean binary cross-entropy of the labels of a
+    /// multi-label classification; mean squared error of a regression.
     pub loss: f64,
     /// The other metrics. `None` is an undefined value, such as the correlation with a constant.
     pub metrics: BTreeMap<Metric, Option<f64>>,
-    /// `confusion[target][predicted]`: number of examples; empty for a regression.
+    /// `confusion[target][predicted]`: number of examples; only of a single-label classification.
     pub confusion: Vec<Vec<u64>>,
-    /// Precision, recall and F1 of each class; empty for a regression.
+    /// Precision, recall and F1 of each class or label; empty for a regression.
     pub per_class: Vec<ClassScores>,
     /// Number of examples.
     pub examples: u64,
 }
 
-/// Precision, recall and F1 of one class. As in scikit-learn, a quotient of 0 by 0 is 0.
+/// Precision, recall and F1 of one class or label. As in scikit-learn, a quotient of 0 by 0 is 0.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct ClassScores {
     /// True positives / predicted positives.
@@ -34,6 +35,15 @@ pub struct ClassScores {
     pub recall: f64,
     /// Harmonic mean of precision and recall.
     pub f1: f64,
+    /// Average precision of a label of a multi-label classification.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub average_precision: Option<f64>,
+    /// Number of examples that a label of a multi-label classification applies to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub support: Option<u64>,
+    /// Number of examples that a label of a multi-label classification is predicted for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub predicted: Option<u64>,
 }
 
 impl Scores {
@@ -47,6 +57,27 @@ impl Scores {
         let most_frequent = self.confusion.iter().map(|row| row.iter().sum()).max().unwrap_or(0_u64);
         let threshold = 0.98 * self.examples as f64;
         classes > 0 && most_predicted as f64 >= threshold && (most_frequent as f64) < threshold
+    }
+
+    /// The class, or the labels of a multi-label classification, that the model predicts for every example although
+    /// the targets vary; `None` if its predictions vary too.
+    pub fn constant_prediction(&self) -> Option<Vec<usize>> {
+        let classes = 0..self.confusion.len();
+        if !self.confusion.is_empty() {
+            let is_predicted = |class: &usize| self.confusion.iter().any(|row| row.get(*class) > Some(&0));
+            let targets = self.confusion.iter().filter(|row| row.iter().any(|count| *count > 0)).count();
+            let predicted: Vec<usize> = classes.filter(is_predicted).collect();
+            return (targets > 1 && predicted.len() == 1).then_some(predicted);
+        }
+        let is_constant = |count: Option<u64>| count == Some(0) || count == Some(self.examples);
+        let is_predicted = |label: &ClassScores| label.predicted == Some(self.examples);
+        let has_constant_predictions = self.per_class.iter().all(|label| is_constant(label.predicted));
+        let has_constant_targets = self.per_class.iter().all(|label| is_constant(label.support));
+        if self.examples == 0 || !has_constant_predictions || has_constant_targets {
+            return None;
+        }
+        let labels = self.per_class.iter().enumerate().filter(|(_, label)| is_predicted(label));
+        Some(labels.map(|(label, _)| label).collect())
     }
 
     /// The value of a metric, the loss included; `None` if it is not reported or undefined.
@@ -72,6 +103,8 @@ impl Serialize for Scores {
         }
         if !self.confusion.is_empty() {
             map.serialize_entry(CONFUSION, &self.confusion)?;
+        }
+        if !self.per_class.is_empty() {
             map.serialize_entry(PER_CLASS, &self.per_class)?;
         }
         map.serialize_entry(EXAMPLES, &self.examples)?;
@@ -132,6 +165,33 @@ mod tests {
         assert!(!scores([[0, 1], [0, 99]]).is_collapsed(), "nearly all targets are of one class");
         let ragged = Scores { confusion: vec![vec![], vec![3]], examples: 3, ..Scores::default() };
         assert!(!ragged.is_collapsed());
+    }
+
+    #[test]
+    fn a_constant_prediction_is_that_of_every_example() {
+        let scores = |confusion: &[[u64; 3]]| Scores {
+            confusion: confusion.iter().map(|row| row.to_vec()).collect(),
+            examples: confusion.iter().flatten().sum(),
+            ..Scores::default()
+        };
+        assert_eq!(scores(&[[0, 9, 0], [0, 90, 0], [0, 0, 0]]).constant_prediction(), Some(vec![1]));
+        assert_eq!(scores(&[[1, 8, 0], [0, 90, 0], [0, 0, 0]]).constant_prediction(), None);
+        assert_eq!(scores(&[[0, 0, 0], [0, 9, 0], [0, 0, 0]]).constant_prediction(), None, "one target only");
+        let label = |support, predicted| ClassScores {
+            precision: 0.0,
+            recall: 0.0,
+            f1: 0.0,
+            average_precision: None,
+            support: Some(support),
+            predicted: Some(predicted),
+        };
+        let sets = |per_class| Scores { per_class, examples: 5, ..Scores::default() };
+        assert_eq!(sets(vec![label(2, 0), label(4, 5)]).constant_prediction(), Some(vec![1]));
+        assert_eq!(sets(vec![label(2, 0), label(0, 0)]).constant_prediction(), Some(vec![]));
+        assert_eq!(sets(vec![label(2, 1), label(4, 5)]).constant_prediction(), None);
+        assert_eq!(sets(vec![label(0, 0), label(5, 5)]).constant_prediction(), None, "constant targets");
+        let regression = Scores { loss: 1.0, examples: 5, ..Scores::default() };
+        assert_eq!(regression.constant_prediction(), None);
     }
 
     #[test]

@@ -4,7 +4,7 @@ use super::model_card::model_card;
 use crate::data::Tokenizer;
 use crate::error::{Error, Result};
 use crate::files::{DIGESTS, ModelFolder, check_digests, copy_file, write_dir_atomic};
-use crate::run::RunDir;
+use crate::run::{RunDir, run_labels};
 use std::path::Path;
 
 /// Writes the best weights of the run directory `run` to the folder `to`, which Hugging Face libraries can load.
@@ -26,7 +26,7 @@ pub fn hf(run: &Path, to: &Path) -> Result<u64> {
     }
     check_digests(&best)?;
     let spec = dir.spec()?;
-    let card = model_card(&spec, dir.summary().as_ref());
+    let card = model_card(&spec, &run_labels(&dir, &spec), dir.summary().as_ref());
     if let Some(parent) = to.parent().filter(|parent| !parent.as_os_str().is_empty()) {
         std::fs::create_dir_all(parent).map_err(Error::writing(parent))?;
     }

@@ -1,16 +1,17 @@
 //! The model card, `README.md`: metadata for the hub as YAML, the hyperparameters and the score.
 
-use crate::catalog::{Metric, ProblemType, TaskSource};
+use crate::catalog::{Labels, Metric, ProblemType, TaskSource};
 use crate::spec::RunSpec;
 use crate::text::plural;
 use crate::train::Summary;
+use std::collections::BTreeSet;
 use std::fmt::Write;
 use std::path::Path;
 
-/// The model card of a run.
-pub(super) fn model_card(spec: &RunSpec, summary: Option<&Summary>) -> String {
+/// The model card of a run whose model predicts `labels`.
+pub(super) fn model_card(spec: &RunSpec, labels: &Labels, summary: Option<&Summary>) -> String {
     let base = base_model(spec, summary);
-    let mut card = metadata(spec, base);
+    let mut card = metadata(spec, labels.problem_type(), base);
     let from = match base {
         Some(id) => format!("[{id}](https://huggingface.co/{id})"),
         None if spec.model == crate::assets::DEMO => "the small encoder that is built into glue-tui".into(),
@@ -21,11 +22,14 @@ pub(super) fn model_card(spec: &RunSpec, summary: Option<&Summary>) -> String {
         "\n# {}\n\nFine-tuned from {from} on the task `{}` with glue-tui.\n",
         spec.experiment, spec.task
     );
-    if let Some((low, high)) = spec.task().labels.scale() {
+    if let Some((low, high)) = labels.scale() {
         let _ = writeln!(
             card,
             "The model is a regression: its single output is a number on a scale from {low} to {high}.\n"
         );
+    }
+    if labels.problem_type() == ProblemType::MultiLabelClassification {
+        card += "The model is a multi-label classification: the sigmoid of each output is the probability of its label.\n\n";
     }
     if let Some(best) = summary.and_then(|summary| summary.best) {
         let _ =
@@ -46,7 +50,7 @@ pub(super) fn model_card(spec: &RunSpec, summary: Option<&Summary>) -> String {
 }
 
 /// The front matter, which the hub validates.
-fn metadata(spec: &RunSpec, base: Option<&str>) -> String {
+fn metadata(spec: &RunSpec, problem_type: ProblemType, base: Option<&str>) -> String {
     let mut yaml = "---\nlibrary_name: transformers\npipeline_tag: text-classification\n".to_owned();
     if let Some(id) = base {
         let _ = writeln!(yaml, "base_model: {}", quoted(id));
@@ -56,8 +60,10 @@ fn metadata(spec: &RunSpec, base: Option<&str>) -> String {
         TaskSource::Files { hub, .. } => vec![hub.repo],
         _ => Vec::new(),
     };
-    let metrics: Vec<&str> = task.metrics.iter().filter_map(|metric| hub_metric(*metric)).collect();
-    let kind = match task.labels.problem_type() {
+    let metrics: Vec<&str> =
+        task.metrics(problem_type).iter().filter_map(|metric| hub_metric(*metric)).collect();
+    let metrics: Vec<&str> = metrics.into_iter().collect::<BTreeSet<_>>().into_iter().collect();
+    let kind = match problem_type {
         ProblemType::Regression => "regression",
         _ => "text-classification",
     };
@@ -92,7 +98,9 @@ fn base_model<'s>(spec: &'s RunSpec, summary: Option<&Summary>) -> Option<&'s st
 fn hub_metric(metric: Metric) -> Option<&'static str> {
     match metric {
         Metric::Accuracy => Some("accuracy"),
-        Metric::F1 => Some("f1"),
+        Metric::F1 | Metric::F1Macro | Metric::F1Micro => Some("f1"),
+        Metric::ExactMatch => Some("exact_match"),
+        Metric::Mae => Some("mae"),
         Metric::MatthewsCorrelation => Some("matthews_correlation"),
         Metric::Pearson => Some("pearsonr"),
         Metric::Spearman => Some("spearmanr"),
@@ -130,7 +138,7 @@ mod tests {
     fn base_model_is_an_id_of_the_hub_or_absent() {
         let card = |model: &str| {
             let spec = RunSpec { model: model.into(), task: "mrpc".parse().unwrap(), ..built_in("x") };
-            model_card(&spec, None)
+            model_card(&spec, &spec.task().labels, None)
         };
         assert_eq!(
             front_matter(&card("distilbert/distilbert-base-uncased")),

@@ -64,6 +64,7 @@ impl<'a> BuildOptions<'a> {
                 weight_decay: spec.weight_decay,
                 max_grad_norm: spec.max_grad_norm,
                 label_smoothing: spec.label_smoothing_factor,
+                class_weights: None,
             },
             device: spec.device,
             precision: spec.precision,
@@ -229,7 +230,7 @@ fn create_engine(
     let choice = match options.engine {
         EngineChoice::Auto if context.device.is_cpu() => EngineChoice::Fast,
         EngineChoice::Auto if options.can_check_engine && context.device.is_cuda() => {
-            match checked_engine(model, engine_config, context) {
+            match checked_engine(model, &engine_config, context) {
                 Ok((engine, precision, note)) => {
                     messages.notes.push(note);
                     return Ok((engine, precision));
@@ -275,16 +276,16 @@ fn gpu_engine(
 /// The fast engine of a GPU, with its precision and a note, if it passes the self-check; otherwise a warning.
 fn checked_engine(
     model: Model<'_>,
-    engine_config: EngineConfig,
+    engine_config: &EngineConfig,
     context: &DeviceContext,
 ) -> Result<(Box<dyn Engine>, &'static str, String), String> {
     let (config, specs, weights) = model;
     let make_reference = || {
-        let engine_config = EngineConfig { precision: Precision::F32, ..engine_config };
+        let engine_config = EngineConfig { precision: Precision::F32, ..engine_config.clone() };
         let engine = PlainEngine::new(config, specs, weights, engine_config, &context.device, None)?;
         Ok(Box::new(engine) as Box<dyn Engine>)
     };
-    let make_fast = || gpu_engine(model, engine_config, context);
+    let make_fast = || gpu_engine(model, engine_config.clone(), context);
     let outputs = specs.last().map_or(0, |classifier| classifier.shape[0]);
     self_check::select(config, outputs, weights, &make_reference, &make_fast)
 }
@@ -327,7 +328,7 @@ fn assemble(
     };
     let engine_config = EngineConfig {
         seed: options.seed,
-        optimizer: options.optimizer,
+        optimizer: options.optimizer.clone(),
         limits,
         precision: options.precision,
         threads: options.threads,

@@ -5,6 +5,7 @@ use super::engine::{Interpolation, Weights};
 use super::params::ParamSpec;
 use crate::batch::{Batch, Label};
 use crate::error::{Error, Result};
+use crate::text::plural;
 
 /// # Errors
 /// A token id, a position or a segment that the model has no embedding for; an example without tokens.
@@ -56,14 +57,17 @@ pub(crate) fn check_interpolation(
 }
 
 /// # Errors
-/// A batch that a model with that many outputs cannot be trained on: with one output labels must be numbers, with
-/// several they must be classes.
+/// A batch that a model with that many outputs cannot be trained on: labels of different kinds, or labels that do not
+/// fit the outputs. Numbers need one output and classes several.
 pub(crate) fn check_labels(outputs: usize, batch: &Batch) -> Result<()> {
+    let kind = |label: &Label| std::mem::discriminant(label);
     let problem = if batch.is_empty() {
         "a training step has no examples".to_owned()
     } else if batch.labels.len() != batch.len() {
         "a training step has an example without a label".to_owned()
-    } else if let Some(problem) = batch.labels.iter().find_map(|label| label_error(outputs, *label)) {
+    } else if batch.labels.windows(2).any(|pair| kind(&pair[0]) != kind(&pair[1])) {
+        "a training step has labels of different kinds".to_owned()
+    } else if let Some(problem) = batch.labels.iter().find_map(|label| label_error(outputs, label)) {
         problem
     } else {
         return Ok(());
@@ -72,19 +76,23 @@ pub(crate) fn check_labels(outputs: usize, batch: &Batch) -> Result<()> {
 }
 
 /// Why a label does not fit the outputs, if it does not.
-fn label_error(outputs: usize, label: Label) -> Option<String> {
+fn label_error(outputs: usize, label: &Label) -> Option<String> {
     match label {
         Label::Class(class) if outputs == 1 => {
             Some(format!("label {class} is a class, but a model with one output needs numbers"))
         }
-        Label::Class(class) if class as usize >= outputs => {
+        Label::Class(class) if *class as usize >= outputs => {
             Some(format!("label {class} is out of range: the model has {outputs} classes"))
+        }
+        Label::Set(indices) => {
+            let index = indices.iter().find(|index| **index as usize >= outputs)?;
+            Some(format!("label {index} is out of range: the model has {}", plural(outputs, "label")))
         }
         Label::Value(value) if outputs > 1 => {
             Some(format!("label {value} is a number, but a model with {outputs} outputs needs classes"))
         }
         Label::Value(value) if !value.is_finite() => Some(format!("label {value} is not a finite number")),
-        _ => None,
+        Label::Class(_) | Label::Value(_) => None,
     }
 }
 

@@ -5,6 +5,7 @@ use crate::error::Result;
 use crate::machine::{self, MemoryInfo};
 use serde::Serialize;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Instant;
 
 /// A tensor in host memory, in row-major order.
@@ -20,7 +21,7 @@ pub struct Array {
 pub type Weights = BTreeMap<String, Array>;
 
 /// Settings of AdamW and of the loss. They stay the same for a whole training.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct OptimizerConfig {
     /// Decay rate of the first moment.
     pub beta1: f64,
@@ -32,12 +33,15 @@ pub struct OptimizerConfig {
     pub weight_decay: f64,
     /// Gradients are scaled down to this global L2 norm; 0 disables clipping.
     pub max_grad_norm: f64,
-    /// Share of the target that is spread evenly over all classes. Regressions ignore it.
+    /// Share of the target that is spread evenly over all classes. Only the cross-entropy uses it.
     pub label_smoothing: f64,
+    /// A weight for each output: `weight` of `torch.nn.CrossEntropyLoss` for classes, `pos_weight` of
+    /// `torch.nn.BCEWithLogitsLoss` for sets of labels. Regressions ignore it. `None` is 1 for each.
+    pub class_weights: Option<Arc<[f32]>>,
 }
 
 impl Default for OptimizerConfig {
-    /// The defaults of `torch.optim.AdamW`, without weight decay, clipping and label smoothing.
+    /// The defaults of `torch.optim.AdamW`, without weight decay, clipping, label smoothing and class weights.
     fn default() -> Self {
         OptimizerConfig {
             beta1: 0.9,
@@ -46,6 +50,7 @@ impl Default for OptimizerConfig {
             weight_decay: 0.0,
             max_grad_norm: 0.0,
             label_smoothing: 0.0,
+            class_weights: None,
         }
     }
 }
@@ -64,7 +69,8 @@ pub struct StepInput<'a> {
 /// Loss and gradient norm of one step, or of several steps together.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct StepReport {
-    /// Mean loss of the batch before the update: cross-entropy, or squared error for a regression.
+    /// Mean loss of the batch before the update: cross-entropy, binary cross-entropy for sets of labels, or squared
+    /// error for a regression.
     pub loss: f64,
     /// Global L2 norm of the gradient, before clipping.
     pub grad_norm: f64,

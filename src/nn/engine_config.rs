@@ -13,7 +13,7 @@ pub(crate) struct MicroBatchLimits {
 }
 
 /// Settings of an engine.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(crate) struct EngineConfig {
     /// Seed of the dropout masks.
     pub(crate) seed: u64,

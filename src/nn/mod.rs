@@ -27,6 +27,7 @@ mod head;
 mod id2label;
 mod integrated_gradients;
 mod load;
+mod loss;
 mod matmul_rate;
 mod params;
 mod plain;

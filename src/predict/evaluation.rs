@@ -1,6 +1,6 @@
 //! What a model is evaluated on, and how its outputs correspond to the labels there.
 
-use crate::catalog::{LabelMap, LabelMatch, Labels, Task, list_labels, match_labels, output_of};
+use crate::catalog::{LabelMap, LabelMatch, Labels, ProblemType, Task, list_labels, match_labels, output_of};
 use crate::error::{Error, Result};
 use crate::event::SplitName;
 use crate::spec::{RunSpec, built_in};
@@ -39,7 +39,7 @@ pub enum EvalRows {
 /// # Errors
 /// [`Error::Usage`] for keys without effect, or invalid ones.
 pub(super) fn custom_spec(
-    own: Option<&RunSpec>,
+    (own, problem_type): (Option<&RunSpec>, ProblemType),
     task: &Task,
     options: &EvalOptions<'_>,
 ) -> Result<Option<RunSpec>> {
@@ -49,7 +49,10 @@ pub(super) fn custom_spec(
     if !task.is_custom() {
         return Err(Error::Usage("--set names the files of task custom; add --task custom".into()));
     }
-    let base = own.filter(|spec| spec.task().is_custom()).cloned().unwrap_or_else(|| built_in("eval"));
+    let own = own.filter(|spec| spec.task().is_custom()).cloned();
+    let mut base = own.unwrap_or_else(|| built_in("eval"));
+    // The labels are of the kind that the model predicts, whatever those of the files alone look like.
+    base.problem_type.get_or_insert(problem_type);
     let mut set = vec![("task".to_owned(), task.name.to_owned())];
     // A specification requires the training file, and only one of the files is needed here.
     let file = options.set.iter().find(|(key, _)| key.ends_with("_file"));
@@ -69,29 +72,31 @@ pub(super) struct MatchedOutputs {
     pub(super) note: Option<String>,
 }
 
-/// Matches the outputs of a model (its name and the names of its labels) with the labels of a task, by name. Data of
+/// Matches the outputs of a model (its name and its labels) with the labels of a task, by name. Data of
 /// task `custom` may lack some of the model's labels; then the outputs keep their order.
 ///
 /// # Errors
 /// [`Error::Usage`] for labels that do not match, with the names of both.
 pub(super) fn match_outputs(
-    (model, model_labels): (&str, &[String]),
+    (model, predicted): (&str, &Labels),
     task: &Task,
     labels: &Labels,
     map: &LabelMap,
 ) -> Result<MatchedOutputs> {
-    let (outputs, expected) = (model_labels.len(), labels.outputs());
+    let (outputs, expected) = (predicted.outputs(), labels.outputs());
+    let model_labels = &predicted.names()[..];
     let identity = || (0..outputs).collect();
-    let is_number = labels.scale().is_some();
-    if outputs == 1 && expected == 1 {
+    // A model with one output that does not name its problem type may be a regression.
+    if outputs == 1 && labels.scale().is_some() {
         return Ok(MatchedOutputs { order: identity(), names: model_labels.to_vec(), note: None });
     }
-    if outputs == 1 || is_number {
-        let kind = |outputs| match outputs {
-            1 => "a number".to_string(),
-            classes => format!("one of {classes} labels"),
+    if predicted.problem_type() != labels.problem_type() {
+        let kind = |labels: &Labels| match labels.problem_type() {
+            ProblemType::SingleLabelClassification => format!("one of {} labels", labels.outputs()),
+            ProblemType::MultiLabelClassification => format!("a set of {} labels", labels.outputs()),
+            ProblemType::Regression => "a number".to_string(),
         };
-        let (predicts, has) = (kind(outputs), kind(expected));
+        let (predicts, has) = (kind(predicted), kind(labels));
         let problem = format!("{model} predicts {predicts}, but task {} has {has}", task.name);
         return Err(Error::Usage(problem));
     }

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-/// The probability from which a label of a multi-label classification is predicted.
+/// A label of a multi-label classification is predicted above this probability.
 const THRESHOLD: f32 = 0.5;
 
 /// The prediction for one input.
@@ -30,7 +30,7 @@ pub enum ModelOutput {
     },
     /// Of a multi-label classification.
     Labels {
-        /// The labels with a probability of at least one half.
+        /// The labels with a probability above one half.
         labels: Vec<String>,
         /// Every label with its own probability, in the order of the outputs.
         probabilities: Vec<(String, f32)>,
@@ -47,7 +47,7 @@ pub enum ModelOutput {
 impl ModelOutput {
     /// The output of a multi-label classification.
     pub fn labels(probabilities: Vec<(String, f32)>) -> Self {
-        let predicted = probabilities.iter().filter(|(_, probability)| *probability >= THRESHOLD);
+        let predicted = probabilities.iter().filter(|(_, probability)| *probability > THRESHOLD);
         ModelOutput::Labels { labels: predicted.map(|(label, _)| label.clone()).collect(), probabilities }
     }
 

@@ -245,8 +245,13 @@ impl LogState {
             .map(|repeat| dir.path().join(format!("seed-{}", spec.seed + repeat)))
             .find(|path| spec.repeats > 1 && path.is_dir());
         let dir = seed_dir.as_deref().unwrap_or(dir.path());
-        let metric = spec.best_metric();
         let (first, last) = ends(dir, END_BYTES).unwrap_or_default();
+        // The problem type of task `custom` is known when the run starts.
+        let started = first.iter().find_map(|event| match event {
+            Event::Started(started) => Some(started.best_metric()),
+            _ => None,
+        });
+        let metric = started.unwrap_or_else(|| spec.best_metric());
         for event in first {
             log.take(event, metric);
         }
@@ -308,6 +313,8 @@ mod tests {
             total_steps: 5000,
             steps_per_epoch: 100,
             labels: Vec::new(),
+            problem_type: None,
+            scale: None,
             rows: [3200, 0, 0],
             data: std::collections::BTreeMap::default(),
             trainable_parameters: 1,

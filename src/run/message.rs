@@ -1,9 +1,7 @@
 //! One sentence for each event, for `log.txt`, the log on the screen, printed lines and screen readers.
 
 use crate::catalog::Metric;
-use crate::event::{
-    Command, Eval, Event, ProbePrediction, ProbeResult, Saved, Scores, Started, Status, TrainingSettings,
-};
+use crate::event::{Command, Eval, Event, ProbeResult, Saved, Scores, Started, Status, TrainingSettings};
 use crate::format;
 
 /// Characters of a probe that are quoted.
@@ -104,9 +102,7 @@ fn describe_scores(scores: &Scores) -> String {
 
 /// `"not bad at all" is positive at step 268, was negative`; `None` when the label has not changed.
 fn describe_flip(result: &ProbeResult) -> Option<String> {
-    let ProbePrediction::Label { label, flipped_from: Some(before), .. } = &result.prediction else {
-        return None;
-    };
+    let (label, before) = (result.prediction.label()?, result.prediction.flipped_from()?);
     let text = result.probe.line();
     let end = text.char_indices().nth(MAX_QUOTE).map(|(end, _)| end);
     let quote = end.map_or(text.clone(), |end| format!("{}...", text[..end].trim_end()));
@@ -137,7 +133,7 @@ fn describe_command(step: u64, command: Command, settings: Option<TrainingSettin
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::event::SplitName;
+    use crate::event::{ProbePrediction, SplitName};
     use crate::probes::Probe;
     use std::collections::BTreeMap;
 

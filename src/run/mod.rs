@@ -40,7 +40,7 @@ pub use index::{RunRow, RunStatus, find, list, row, unreadable};
 pub use log::EventLog;
 pub use log_tail::{LogTail, TailItem};
 pub use measured_speed::MeasuredSpeed;
-pub use reader::{HistoryTail, replay};
+pub use reader::{HistoryTail, replay, run_labels};
 pub use repeats::{Repeats, RepeatsSummary};
 pub use reproduction::{Difference, Reproduction, ReproductionRow, reproduced};
 pub use runner::{RunHandle, RunStopper, Start, TrainOutput, run_blocking, start, start_controlled};

@@ -71,18 +71,13 @@ impl ProbeSeries {
         &self.points[self.points.len() - 1].1
     }
 
-    /// For each evaluation, the probability of the label of the newest prediction, 0..=1, or the score of a
-    /// regression, and whether the label differs from the evaluation before.
+    /// For each evaluation, the probability of the most probable label of the newest prediction, 0..=1, or the score of a
+    /// regression, and whether the label or the labels differ from the evaluation before.
     pub fn values(&self) -> Vec<(f64, bool)> {
-        let class = match self.last() {
-            ProbePrediction::Label { probabilities, .. } => argmax(probabilities),
-            ProbePrediction::Score { .. } => 0,
-        };
+        let class = argmax(self.last().probabilities());
         let value = |prediction: &ProbePrediction| match prediction {
-            ProbePrediction::Label { probabilities, .. } => {
-                probabilities.get(class).map_or(f64::NAN, |p| f64::from(*p))
-            }
             ProbePrediction::Score { score } => f64::from(*score),
+            other => other.probabilities().get(class).map_or(f64::NAN, |p| f64::from(*p)),
         };
         let previous = std::iter::once(None).chain(self.points.iter().map(Some));
         let flipped = |now: &ProbePrediction, before: Option<&(u64, ProbePrediction)>| {
@@ -107,7 +102,7 @@ impl ProbeSeries {
 
 /// Whether two predictions have different labels.
 fn differ(a: &ProbePrediction, b: &ProbePrediction) -> bool {
-    matches!((a, b), (ProbePrediction::Label { label: a, .. }, ProbePrediction::Label { label: b, .. }) if a != b)
+    a.label() != b.label()
 }
 
 #[cfg(test)]

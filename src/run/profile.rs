@@ -1,5 +1,6 @@
 //! Statistics of the data of an experiment.
 
+use crate::catalog::ProblemType;
 use crate::data::{
     self, Dataset, DatasetSource, Example, LengthHistogram, LoadContext, SplitStatistics, Tokenizer, text_set,
 };
@@ -13,7 +14,9 @@ use std::sync::atomic::AtomicBool;
 /// Statistics of the rows that an experiment trains on and is evaluated on.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DataProfile {
-    /// Names of the classes, or of the intervals of a scale.
+    /// What is predicted.
+    pub problem_type: ProblemType,
+    /// Names of the classes or labels, or of the intervals of a scale.
     pub labels: Vec<String>,
     /// The labeled splits, training first.
     pub splits: Vec<(SplitName, SplitStatistics)>,
@@ -51,7 +54,8 @@ impl DataProfile {
             splits.push((split, SplitStatistics::of(rows, &labels, lengths(rows)?, trained)));
         }
         let no_lengths = tokenizer.err().map(|error: Error| error.to_string());
-        Ok(DataProfile { labels: labels.bin_names(), splits, notes, no_lengths })
+        let problem_type = labels.problem_type();
+        Ok(DataProfile { problem_type, labels: labels.bin_names(), splits, notes, no_lengths })
     }
 }
 

@@ -1,13 +1,18 @@
 //! Reads the event log of a run: all of it, only its new events, or only its two ends.
 
-use super::dir::RunDir;
+use super::dir::{RunDir, seed_dirs};
 use super::history::History;
 use super::log_tail::{LogTail, TailItem, for_each_line, parse_event};
+use crate::catalog::Labels;
 use crate::error::{Error, Result};
 use crate::event::Event;
 use crate::files::open_regular;
+use crate::spec::RunSpec;
 use std::io::{Read, Seek, SeekFrom};
-use std::path::Path;
+use std::path::{Path, PathBuf};
+
+/// Bytes at the start of a log that contain the start event, even with many class names.
+const START_BYTES: u64 = 1 << 18;
 
 /// The history of a run whose log may still grow. Each event is read once.
 #[derive(Debug)]
@@ -63,6 +68,24 @@ pub(super) fn ends(dir: &Path, bytes: u64) -> std::io::Result<(Vec<Event>, Vec<E
     // The first line of the end is the rest of a line, which does not parse as an event.
     let last = read_events(&mut file)?;
     Ok((first, last))
+}
+
+/// The labels of the run in `dir`: those of its task, or for task `custom` those in its log, or in that of its first seed.
+/// Classes without names if the run has not started.
+pub fn run_labels(dir: &RunDir, spec: &RunSpec) -> Labels {
+    if !spec.task().is_custom() {
+        return spec.task().labels.clone();
+    }
+    let seed_dirs = seed_dirs(dir.path(), spec);
+    let mut dirs = std::iter::once(dir.path()).chain(seed_dirs.iter().map(PathBuf::as_path));
+    let labels = |dir: &Path| {
+        let (events, _) = ends(dir, START_BYTES).ok()?;
+        events.into_iter().find_map(|event| match event {
+            Event::Started(started) => Some(started.labels()),
+            _ => None,
+        })
+    };
+    dirs.find_map(labels).unwrap_or_default()
 }
 
 fn read_events(file: &mut impl Read) -> std::io::Result<Vec<Event>> {

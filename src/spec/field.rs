@@ -5,7 +5,7 @@ use super::delimiter::Delimiter;
 use super::device::DeviceSpec;
 use super::interval::IntervalStrategy;
 use super::kind::ValueKind;
-use crate::catalog::{LabelMap, Metric, TaskId};
+use crate::catalog::{LabelMap, Metric, ProblemType, TaskId};
 use std::path::PathBuf;
 use std::str::FromStr;
 
@@ -147,6 +147,7 @@ by_from_str!(
     TaskId,
     DeviceSpec,
     Metric,
+    ProblemType,
     LrSchedulerType,
     Precision,
     EngineChoice,

@@ -15,7 +15,7 @@ use crate::error::Diagnostic;
 use std::collections::BTreeMap;
 use std::path::Path;
 use toml::Spanned;
-use toml::de::{DeTable, DeValue};
+use toml::de::{DeArray, DeTable, DeValue};
 
 /// The valid values of one table, by the name of the key.
 pub(crate) type TableValues = BTreeMap<&'static str, TableValue>;
@@ -239,12 +239,28 @@ fn value_text(key: &Key, value: &Spanned<DeValue>) -> Result<String, String> {
         DeValue::Float(number) if matches!(key.kind, ValueKind::Real { .. }) => {
             Ok(number.as_str().to_owned())
         }
+        DeValue::Array(list) if key.kind.accepts_list() => Ok(list_text(list)),
         DeValue::Boolean(value) if key.kind == ValueKind::Boolean => Ok(value.to_string()),
-        other if is_number || matches!(key.kind, ValueKind::Boolean | ValueKind::LabelMap) => {
+        other
+            if is_number
+                || key.kind.accepts_list()
+                || matches!(key.kind, ValueKind::Boolean | ValueKind::LabelMap) =>
+        {
             Err(format!("expected {expected}, found {}", describe_value(other)))
         }
         other => Err(format!("expected {expected} in quotes, found {}", describe_value(other))),
     }
+}
+
+/// A list of texts and numbers as TOML.
+fn list_text(list: &DeArray) -> String {
+    let item = |item: &Spanned<DeValue>| match item.get_ref() {
+        DeValue::Integer(number) => number.as_str().to_owned(),
+        DeValue::Float(number) => number.as_str().to_owned(),
+        DeValue::String(text) => toml_edit::Value::from(text.as_ref()).to_string(),
+        other => describe_value(other),
+    };
+    format!("[{}]", list.iter().map(item).collect::<Vec<_>>().join(", "))
 }
 
 /// A table of label names as text.

@@ -3,7 +3,7 @@
 use super::choices::{EngineChoice, LrSchedulerType, Precision};
 use super::key::{Key, field};
 use super::kind::{ABOVE_ZERO, BELOW_ONE, ValueKind};
-use crate::catalog::Metric;
+use crate::catalog::{Metric, ProblemType};
 use crate::config::ranked_by_similarity;
 
 /// A count of at least `min`; the upper end only catches typing errors.
@@ -78,9 +78,16 @@ static KEYS: &[Key] = &[
     ),
     custom(
         field!(label_column),
-        ValueKind::Text,
+        ValueKind::Columns,
         "label",
-        "Task custom: the column of the label, words or whole numbers; train_file determines the classes.",
+        "Task custom: the column of the label, or a list of columns with 0 or 1 for each label of a multi-label \
+         classification.",
+    ),
+    custom(
+        field!(problem_type),
+        ValueKind::Choice(ProblemType::NAMES),
+        "from the labels",
+        "Task custom: whether a row has one class, any number of labels, or a number.",
     ),
     custom(
         field!(delimiter),
@@ -251,6 +258,15 @@ static KEYS: &[Key] = &[
         real(0.0, BELOW_ONE),
         "0",
         "Fraction of the target probability that is spread evenly over all classes.",
+    )
+    .without_effect_on_speed(),
+    Key::optional(
+        "regularization",
+        field!(class_weights),
+        ValueKind::ClassWeights,
+        "1 for each class",
+        "Weight of each class in the loss: balanced, or a list of numbers; of a multi-label classification the weight \
+         of the rows that a label applies to.",
     )
     .without_effect_on_speed(),
     Key::optional(

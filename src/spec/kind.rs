@@ -34,6 +34,10 @@ pub enum ValueKind {
     Choice(&'static [&'static str]),
     /// A number of steps of at least 1, or `epoch`.
     Interval,
+    /// A column, or a list of columns.
+    Columns,
+    /// `balanced`, or a list of numbers above 0.
+    ClassWeights,
     /// `true` or `false`.
     Boolean,
     /// A table from label names to label names.
@@ -59,6 +63,8 @@ impl ValueKind {
             ValueKind::Real { min, max } => format!("a number {}", range(*min, *max)),
             ValueKind::Choice(words) => format!("one of {}", list(words.iter().copied())),
             ValueKind::Interval => "a number of steps of at least 1, or epoch".into(),
+            ValueKind::Columns => "a column, or a list of columns such as [\"a\", \"b\"]".into(),
+            ValueKind::ClassWeights => "balanced, or a list of numbers above 0 such as [1.0, 2.5]".into(),
             ValueKind::Boolean => "true or false".into(),
             ValueKind::LabelMap => LabelMap::EXPECTED.into(),
         }
@@ -67,6 +73,11 @@ impl ValueKind {
     /// Whether the value is a number in TOML, so that it is written without quotes.
     pub(super) fn is_number(self) -> bool {
         matches!(self, ValueKind::Integer { .. } | ValueKind::Real { .. } | ValueKind::Interval)
+    }
+
+    /// Whether the value may be a list.
+    pub(super) fn accepts_list(self) -> bool {
+        matches!(self, ValueKind::Columns | ValueKind::ClassWeights)
     }
 
     pub(super) fn contains_integer(self, number: i64) -> bool {

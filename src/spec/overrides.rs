@@ -63,6 +63,8 @@ mod tests {
                 (ValueKind::Device, _) => "cuda:1",
                 (ValueKind::LabelMap, _) => "a=b",
                 (ValueKind::Path, Some(_)) => "somewhere.csv",
+                (ValueKind::Columns, _) => r#"["x", "y"]"#,
+                (ValueKind::ClassWeights, _) => "[1.0, 2.5]",
                 (ValueKind::Model | ValueKind::Text | ValueKind::Path, _) => "somewhere",
             };
             let mut overrides = set(key.name, text);

@@ -3,8 +3,12 @@
 use super::key::Key;
 use super::keys::{key_named, keys};
 use super::kind::{ValueKind, list};
+use super::lists::{ClassWeights, LabelColumns};
 use super::run_spec::RunSpec;
-use crate::catalog::{FileFormat, Metric};
+use crate::catalog::{FileFormat, Metric, ProblemType};
+use crate::error::{Error, Result};
+use crate::text::plural;
+use std::collections::BTreeSet;
 
 /// A rule that a specification violates: the key to change, and why.
 #[derive(Debug, PartialEq)]
@@ -17,7 +21,7 @@ pub(crate) struct RuleViolation {
 type Rule = fn(&RunSpec) -> Option<String>;
 
 /// The rules, each with the key that its error is reported at.
-const RULES: [(&str, Rule); 9] = [
+const RULES: [(&str, Rule); 13] = [
     ("task", custom_has_train_file),
     ("data_dir", custom_has_no_data_dir),
     ("text_pair_column", text_pair_column_needs_text_column),
@@ -25,6 +29,10 @@ const RULES: [(&str, Rule); 9] = [
     ("warmup_steps", warmup_ends),
     ("metric_for_best_model", metric_belongs_to_task),
     ("label_smoothing_factor", smoothing_needs_classes),
+    ("problem_type", several_columns_are_multi_label),
+    ("class_weights", class_weights_need_classes),
+    ("class_weights", class_weights_are_as_many_as_classes),
+    ("label_column", label_columns_are_distinct),
     ("max_tokens_per_batch", one_example_fits),
     ("repeats", seeds_are_in_range),
 ];
@@ -40,6 +48,17 @@ pub(crate) fn violated_rules(spec: &RunSpec) -> Vec<RuleViolation> {
         Some(RuleViolation { key, message })
     });
     between_keys.chain(of_one_task).collect()
+}
+
+/// Checks the rules between the keys.
+///
+/// # Errors
+/// [`Error::Usage`] that names the key of the first violated rule.
+pub fn check_rules(spec: &RunSpec) -> Result<()> {
+    match violated_rules(spec).into_iter().next() {
+        Some(RuleViolation { key, message }) => Err(Error::Usage(format!("`{}`: {message}", key.name))),
+        None => Ok(()),
+    }
 }
 
 /// A key of one task is absent for every other task, and its files are not of a format that is not read.
@@ -73,11 +92,30 @@ fn text_pair_column_needs_text_column(spec: &RunSpec) -> Option<String> {
 }
 
 fn columns_are_distinct(spec: &RunSpec) -> Option<String> {
-    let columns = [&spec.text_column, &spec.text_pair_column, &spec.label_column].map(Option::as_ref);
-    let [text, text_pair, label] = columns;
-    let is_same = |a: Option<&String>, b: Option<&String>| a.is_some() && a == b;
-    (is_same(text, text_pair) || is_same(text, label) || is_same(text_pair, label))
+    let [text, text_pair] = [&spec.text_column, &spec.text_pair_column].map(Option::as_ref);
+    let is_label = |column: Option<&String>| {
+        column.zip(spec.label_column.as_ref()).is_some_and(|(column, labels)| labels.names().contains(column))
+    };
+    let is_same_text = text.is_some() && text == text_pair;
+    (is_same_text || is_label(text) || is_label(text_pair))
         .then(|| "text_column, text_pair_column and label_column must be different columns".into())
+}
+
+fn label_columns_are_distinct(spec: &RunSpec) -> Option<String> {
+    let names = spec.label_column.as_ref()?.names();
+    let repeated = names.iter().enumerate().find(|(index, name)| names[..*index].contains(name));
+    repeated.map(|(_, name)| format!("the list has the column `{name}` twice"))
+}
+
+fn several_columns_are_multi_label(spec: &RunSpec) -> Option<String> {
+    let is_list = matches!(spec.label_column, Some(LabelColumns::Several(_)));
+    let other = spec.problem_type.filter(|of| *of != ProblemType::MultiLabelClassification)?;
+    is_list.then(|| {
+        format!(
+            "it is {other}, but label_column is a list, which is a multi-label classification; name one column or \
+             remove problem_type"
+        )
+    })
 }
 
 fn warmup_ends(spec: &RunSpec) -> Option<String> {
@@ -89,18 +127,40 @@ fn warmup_ends(spec: &RunSpec) -> Option<String> {
 fn metric_belongs_to_task(spec: &RunSpec) -> Option<String> {
     let metric = spec.metric_for_best_model?;
     let task = spec.task();
-    let metrics = || task.metrics.iter().copied().chain([Metric::Loss]);
-    (!metrics().any(|other| other == metric)).then(|| {
-        let names = list(metrics().map(Metric::name));
+    let known = spec.known_problem_type();
+    let possible = ProblemType::ALL.into_iter().filter(|of| known.is_none_or(|known| *of == known));
+    let metrics: BTreeSet<Metric> = possible.flat_map(|of| task.metrics_for_best_model(of)).collect();
+    (!metrics.contains(&metric)).then(|| {
+        let names = list(metrics.iter().map(|metric| metric.name()));
         format!("task `{}` has no metric `{metric}`; expected one of {names}", task.name)
     })
 }
 
 /// Transformers' Trainer fails on this in the first step.
 fn smoothing_needs_classes(spec: &RunSpec) -> Option<String> {
-    let is_regression = spec.task().labels.scale().is_some();
-    (is_regression && spec.label_smoothing_factor > 0.0).then(|| {
-        format!("task `{}` is a regression, and label smoothing needs classes; set it to 0", spec.task)
+    let kind = match spec.problem_type() {
+        ProblemType::SingleLabelClassification => return None,
+        ProblemType::MultiLabelClassification => "a multi-label classification",
+        ProblemType::Regression => "a regression",
+    };
+    (spec.label_smoothing_factor > 0.0)
+        .then(|| format!("task `{}` is {kind}, and label smoothing needs classes; set it to 0", spec.task))
+}
+
+fn class_weights_need_classes(spec: &RunSpec) -> Option<String> {
+    let is_regression = spec.problem_type() == ProblemType::Regression;
+    (is_regression && spec.class_weights.is_some())
+        .then(|| format!("task `{}` is a regression, which has no classes; remove it", spec.task))
+}
+
+/// The number of classes of task `custom` depends on its files.
+fn class_weights_are_as_many_as_classes(spec: &RunSpec) -> Option<String> {
+    let Some(ClassWeights::Numbers(numbers)) = &spec.class_weights else { return None };
+    let (found, classes) = (numbers.len(), spec.task().labels.classes());
+    (!classes.is_empty() && found != classes.len()).then(|| {
+        let names = list(classes.iter().map(AsRef::as_ref));
+        let numbers = plural(found, "number");
+        format!("the list has {numbers}, but task `{}` has the classes {names}; give one for each", spec.task)
     })
 }
 

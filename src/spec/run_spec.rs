@@ -4,7 +4,8 @@ use super::choices::{EngineChoice, LrSchedulerType, Precision};
 use super::delimiter::Delimiter;
 use super::device::DeviceSpec;
 use super::interval::IntervalStrategy;
-use crate::catalog::{LabelMap, Metric, Task, TaskId};
+use super::lists::{ClassWeights, LabelColumns};
+use crate::catalog::{LabelMap, Metric, ProblemType, Task, TaskId};
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 
@@ -39,9 +40,12 @@ pub struct RunSpec {
     /// Column of the second text of a pair.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub text_pair_column: Option<String>,
-    /// Column of the label.
+    /// Column of the label, or a column for each label of a multi-label classification.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub label_column: Option<String>,
+    pub label_column: Option<LabelColumns>,
+    /// What is predicted; by the labels of the files when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub problem_type: Option<ProblemType>,
     /// What separates the cells of a text file of task `custom`; found out when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub delimiter: Option<Delimiter>,
@@ -97,6 +101,9 @@ pub struct RunSpec {
     pub warmup_steps: Option<u64>,
     /// Fraction of the target probability that is spread evenly over all classes.
     pub label_smoothing_factor: f64,
+    /// Weight of each class in the loss; 1 for each when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub class_weights: Option<ClassWeights>,
     /// Dropout before the classification layer; the model's own when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub classifier_dropout: Option<f64>,
@@ -145,6 +152,7 @@ pub fn built_in(experiment: &str) -> RunSpec {
         text_column: None,
         text_pair_column: None,
         label_column: None,
+        problem_type: None,
         delimiter: None,
         encoding: None,
         has_header: None,
@@ -168,6 +176,7 @@ pub fn built_in(experiment: &str) -> RunSpec {
         warmup_ratio: 0.06,
         warmup_steps: None,
         label_smoothing_factor: 0.0,
+        class_weights: None,
         classifier_dropout: None,
         eval_steps: IntervalStrategy::Epoch,
         save_steps: IntervalStrategy::Epoch,
@@ -195,9 +204,28 @@ impl RunSpec {
         self.task().pair || self.text_pair_column.is_some()
     }
 
+    /// What the model predicts, if the files of task `custom` do not have to be read for that.
+    pub fn known_problem_type(&self) -> Option<ProblemType> {
+        match (self.task().is_custom(), &self.label_column) {
+            (false, _) => Some(self.task().labels.problem_type()),
+            (true, Some(LabelColumns::Several(_))) => Some(ProblemType::MultiLabelClassification),
+            (true, _) => self.problem_type,
+        }
+    }
+
+    /// What the model predicts: classes if that depends on files that are not read yet.
+    pub fn problem_type(&self) -> ProblemType {
+        self.known_problem_type().unwrap_or(ProblemType::SingleLabelClassification)
+    }
+
+    /// The official metrics of the task, in the order in which they are shown.
+    pub fn metrics(&self) -> &'static [Metric] {
+        self.task().metrics(self.problem_type())
+    }
+
     /// The metric that selects the best weights.
     pub fn best_metric(&self) -> Metric {
-        self.metric_for_best_model.unwrap_or(self.task().best)
+        self.metric_for_best_model.unwrap_or_else(|| self.task().best(self.problem_type()))
     }
 }
 

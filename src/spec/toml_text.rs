@@ -4,6 +4,7 @@ use super::file::parse;
 use super::key::Key;
 use super::keys::keys;
 use super::kind::ValueKind;
+use super::lists::array;
 use super::run_spec::RunSpec;
 use crate::catalog::LabelMap;
 use crate::error::{Error, Result};
@@ -47,6 +48,7 @@ pub(super) fn toml_value(kind: ValueKind, text: &str) -> Value {
             (_, Ok(number)) => format!("{number:?}").parse().unwrap_or_else(|_| number.into()),
             _ => quoted(),
         },
+        kind if kind.accepts_list() => array(text).map_or_else(quoted, Value::from),
         ValueKind::Boolean => text.parse::<bool>().map_or_else(|_| quoted(), Into::into),
         ValueKind::LabelMap => {
             let map = text.parse::<LabelMap>().ok();

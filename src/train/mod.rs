@@ -6,10 +6,12 @@
 
 mod best;
 mod checkpoint;
+mod class_weights;
 mod control;
 mod correlation;
 mod evaluate;
 mod memory_plan;
+mod multi_label_scores;
 mod plan;
 mod predictions;
 mod probe_evaluator;
@@ -28,6 +30,7 @@ pub use best::Best;
 pub use checkpoint::{CheckpointProgress, checkpoint_progress};
 pub use control::{Control, Handle, control};
 pub use evaluate::evaluate;
+pub use multi_label_scores::sigmoid;
 pub use plan::Plan;
 pub use predictions::Predictions;
 pub use resources::{Resources, resolve};

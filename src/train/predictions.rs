@@ -1,14 +1,16 @@
 //! The predictions of an evaluation.
 
+use super::multi_label_scores::{binary_cross_entropy, is_predicted, multi_label, sigmoid};
 use super::scores::{argmax, classification, cross_entropy, regression};
 use crate::batch::Label;
-use crate::catalog::Task;
+use crate::catalog::{ProblemType, Task};
 use crate::event::Scores;
 
 /// The logits and the target of every row of a split, in the order of the split.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Predictions {
-    /// Number of outputs: one for each class, or a single one for a regression.
+    problem_type: ProblemType,
+    /// Number of outputs: one for each class or label, or a single one for a regression.
     outputs: usize,
     /// (rows, outputs), row-major.
     logits: Vec<f32>,
@@ -18,32 +20,64 @@ pub struct Predictions {
 
 impl Predictions {
     /// Zeros for `rows` rows and a model of `outputs` outputs.
-    pub fn new(rows: usize, outputs: usize) -> Self {
-        let target = if outputs == 1 { Label::Value(0.0) } else { Label::Class(0) };
-        Predictions { outputs, logits: vec![0.0; rows * outputs], targets: vec![target; rows] }
+    pub fn new(problem_type: ProblemType, rows: usize, outputs: usize) -> Self {
+        let target = match problem_type {
+            ProblemType::SingleLabelClassification => Label::Class(0),
+            ProblemType::MultiLabelClassification => Label::set([]),
+            ProblemType::Regression => Label::Value(0.0),
+        };
+        Predictions { problem_type, outputs, logits: vec![0.0; rows * outputs], targets: vec![target; rows] }
     }
 
-    /// From `logits` (rows, outputs) and the target of each row as a number.
+    /// From `logits` (rows, outputs) and the targets as numbers: a class or a finite number for each row, or 0 or 1
+    /// for each row and output of a multi-label classification.
     ///
     /// # Errors
-    /// A description of the problem if the lengths do not agree or a target is not valid: a class of a
-    /// classification, a finite number of a regression.
-    pub(super) fn from_arrays(outputs: usize, logits: Vec<f32>, targets: &[f32]) -> Result<Self, String> {
-        if outputs == 0 || logits.len() != targets.len() * outputs {
+    /// A description of the problem if the lengths do not agree or a target is not valid.
+    pub(super) fn from_arrays(
+        problem_type: ProblemType,
+        outputs: usize,
+        logits: Vec<f32>,
+        targets: &[f32],
+    ) -> Result<Self, String> {
+        let is_multi_label = problem_type == ProblemType::MultiLabelClassification;
+        let per_row = if is_multi_label { outputs } else { 1 };
+        if outputs == 0 || logits.len() * per_row != targets.len() * outputs {
             return Err(format!(
                 "logits and labels are of a different number of rows, with {outputs} outputs"
             ));
         }
-        let label = |(row, number): (usize, &f32)| match outputs {
-            1 if number.is_finite() => Ok(Label::Value(*number)),
-            classes if classes > 1 && number.fract() == 0.0 && (0.0..classes as f32).contains(number) => {
+        let label = |(row, numbers): (usize, &[f32])| match (problem_type, numbers) {
+            (ProblemType::MultiLabelClassification, numbers) => {
+                label_set(numbers).ok_or_else(|| format!("labels of row {row} are not 0 or 1"))
+            }
+            (ProblemType::Regression, [number]) if number.is_finite() => Ok(Label::Value(*number)),
+            (ProblemType::SingleLabelClassification, [number])
+                if number.fract() == 0.0 && (0.0..outputs as f32).contains(number) =>
+            {
                 Ok(Label::Class(*number as u32))
             }
-            1 => Err(format!("label {number} of row {row} is not a finite number")),
-            classes => Err(format!("label {number} of row {row} is not one of {classes} classes")),
+            (ProblemType::Regression, _) => {
+                Err(format!("label {} of row {row} is not a finite number", numbers[0]))
+            }
+            (ProblemType::SingleLabelClassification, _) => {
+                Err(format!("label {} of row {row} is not one of {outputs} classes", numbers[0]))
+            }
         };
-        let targets = targets.iter().enumerate().map(label).collect::<Result<_, _>>()?;
-        Ok(Predictions { outputs, logits, targets })
+        let targets = targets.chunks_exact(per_row).enumerate().map(label).collect::<Result<_, _>>()?;
+        Ok(Predictions { problem_type, outputs, logits, targets })
+    }
+
+    /// The targets as numbers, as [`Predictions::from_arrays`] takes them.
+    pub(super) fn target_numbers(&self) -> Vec<f32> {
+        let numbers = |target: &Label| match target {
+            Label::Class(class) => vec![*class as f32],
+            Label::Value(value) => vec![*value],
+            Label::Set(_) => {
+                multi_hot(target, self.outputs).map(|applies| f32::from(u8::from(applies))).collect()
+            }
+        };
+        self.targets.iter().flat_map(numbers).collect()
     }
 
     /// Sets the logits (outputs) and the target of a row.
@@ -52,19 +86,24 @@ impl Predictions {
         self.targets[row] = target;
     }
 
+    /// What the model predicts.
+    pub fn problem_type(&self) -> ProblemType {
+        self.problem_type
+    }
+
     /// Number of outputs of the model.
     pub fn outputs(&self) -> usize {
         self.outputs
     }
 
-    /// Number of classes; 0 for a regression.
+    /// Number of classes or labels; 0 for a regression.
     pub fn classes(&self) -> usize {
         if self.is_regression() { 0 } else { self.outputs }
     }
 
     /// Whether targets and predictions are numbers.
     pub fn is_regression(&self) -> bool {
-        self.outputs == 1
+        self.problem_type == ProblemType::Regression
     }
 
     /// The target of each row.
@@ -72,24 +111,40 @@ impl Predictions {
         &self.targets
     }
 
-    /// The target class of a row of a classification.
+    /// The target class of a row of a single-label classification.
     pub fn target(&self, row: usize) -> usize {
-        self.targets[row].number() as usize
+        self.targets[row].class().unwrap_or_default() as usize
     }
 
     /// The target of a row of a regression.
     pub fn target_value(&self, row: usize) -> f64 {
-        f64::from(self.targets[row].number())
+        f64::from(self.targets[row].value().unwrap_or_default())
     }
 
-    /// The most probable class of a row of a classification.
+    /// The most probable class of a row of a single-label classification.
     pub fn predicted(&self, row: usize) -> usize {
         argmax(self.logits(row))
+    }
+
+    /// The predicted labels of a row of a multi-label classification, ascending.
+    pub fn predicted_set(&self, row: usize) -> Vec<u32> {
+        let logits = self.logits(row).iter().zip(0..);
+        logits.filter(|(logit, _)| is_predicted(**logit)).map(|(_, label)| label).collect()
     }
 
     /// The predicted number of a row of a regression.
     pub fn predicted_value(&self, row: usize) -> f64 {
         f64::from(self.logits(row)[0])
+    }
+
+    /// Whether the predicted class, or the set of the predicted labels, differs from the target; false for a
+    /// regression.
+    pub fn is_wrong(&self, row: usize) -> bool {
+        match &self.targets[row] {
+            Label::Class(class) => self.predicted(row) != *class as usize,
+            Label::Set(labels) => self.predicted_set(row) != labels[..],
+            Label::Value(_) => false,
+        }
     }
 
     /// Number of rows.
@@ -112,38 +167,70 @@ impl Predictions {
         &self.logits[row * self.outputs..][..self.outputs]
     }
 
-    /// The probability of a class in a row.
+    /// The probability of a class or label in a row.
     pub fn probability(&self, row: usize, class: usize) -> f64 {
-        (-cross_entropy(self.logits(row), class)).exp()
+        let logits = self.logits(row);
+        match self.problem_type {
+            ProblemType::MultiLabelClassification => sigmoid(f64::from(logits[class])),
+            _ => (-cross_entropy(logits, class)).exp(),
+        }
     }
 
-    /// The cross-entropy of a row; the squared error of a regression.
+    /// The loss of a row: the cross-entropy, the mean binary cross-entropy of all labels, or the squared error.
     pub fn loss(&self, row: usize) -> f64 {
-        match self.targets[row] {
-            Label::Class(class) => cross_entropy(self.logits(row), class as usize),
-            Label::Value(value) => (self.predicted_value(row) - f64::from(value)).powi(2),
+        match &self.targets[row] {
+            Label::Class(class) => cross_entropy(self.logits(row), *class as usize),
+            target @ Label::Set(_) => {
+                binary_cross_entropy(self.logits(row).iter().copied().zip(multi_hot(target, self.outputs)))
+            }
+            Label::Value(value) => (self.predicted_value(row) - f64::from(*value)).powi(2),
         }
     }
 
     /// The scores, with the official metrics of `task`.
     pub fn scores(&self, task: &Task) -> Scores {
         let rows = 0..self.len();
-        if self.is_regression() {
-            let predictions: Vec<f64> = rows.clone().map(|row| self.predicted_value(row)).collect();
-            let targets: Vec<f64> = rows.map(|row| self.target_value(row)).collect();
-            return regression(task, &predictions, &targets);
+        match self.problem_type {
+            ProblemType::SingleLabelClassification => {
+                classification(task, self.outputs, rows.map(|row| (self.logits(row), self.target(row))))
+            }
+            ProblemType::MultiLabelClassification => {
+                let targets = self.targets.iter().map(|target| multi_hot(target, self.outputs));
+                multi_label(task, self.outputs, &self.logits, targets.flatten().collect())
+            }
+            ProblemType::Regression => {
+                let predictions: Vec<f64> = rows.clone().map(|row| self.predicted_value(row)).collect();
+                let targets: Vec<f64> = rows.map(|row| self.target_value(row)).collect();
+                regression(task, &predictions, &targets)
+            }
         }
-        classification(task, self.outputs, rows.map(|row| (self.logits(row), self.target(row))))
     }
+}
+
+/// The set of labels whose number is 1; `None` if a number is neither 0 nor 1.
+fn label_set(numbers: &[f32]) -> Option<Label> {
+    let is_valid = numbers.iter().all(|number| [0.0, 1.0].contains(number));
+    is_valid.then(|| {
+        Label::set(numbers.iter().zip(0..).filter(|(number, _)| **number == 1.0).map(|(_, label)| label))
+    })
+}
+
+/// Whether each of `outputs` labels is in the set.
+fn multi_hot(target: &Label, outputs: usize) -> impl Iterator<Item = bool> {
+    (0..outputs as u32).map(|label| target.indices().binary_search(&label).is_ok())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    const CLASSES: ProblemType = ProblemType::SingleLabelClassification;
+    const SETS: ProblemType = ProblemType::MultiLabelClassification;
+    const REGRESSION: ProblemType = ProblemType::Regression;
+
     #[test]
     fn probabilities_and_losses_are_functions_of_the_logits() {
-        let mut predictions = Predictions::new(1, 2);
+        let mut predictions = Predictions::new(CLASSES, 1, 2);
         predictions.set(0, &[3f32.ln(), 0.0], Label::Class(1));
         assert!((predictions.probability(0, 0) - 0.75).abs() < 1e-7);
         assert!((predictions.loss(0) - 4f64.ln()).abs() < 1e-6);
@@ -152,18 +239,35 @@ mod tests {
 
     #[test]
     fn arrays_are_validated() {
-        let error = |outputs, logits: &[f32], targets: &[f32]| {
-            Predictions::from_arrays(outputs, logits.to_vec(), targets).unwrap_err()
+        let error = |of, outputs, logits: &[f32], targets: &[f32]| {
+            Predictions::from_arrays(of, outputs, logits.to_vec(), targets).unwrap_err()
         };
-        assert!(error(2, &[0.0; 4], &[0.0]).contains("different number of rows"));
-        assert!(error(0, &[], &[]).contains("0 outputs"));
-        assert_eq!(error(2, &[0.0; 4], &[0.0, 2.0]), "label 2 of row 1 is not one of 2 classes");
+        assert!(error(CLASSES, 2, &[0.0; 4], &[0.0]).contains("different number of rows"));
+        assert!(error(CLASSES, 0, &[], &[]).contains("0 outputs"));
+        assert_eq!(error(CLASSES, 2, &[0.0; 4], &[0.0, 2.0]), "label 2 of row 1 is not one of 2 classes");
         for target in [0.5, -1.0, f32::NAN] {
-            assert!(error(2, &[0.0; 2], &[target]).contains("of row 0 is not one of 2 classes"));
+            assert!(error(CLASSES, 2, &[0.0; 2], &[target]).contains("of row 0 is not one of 2 classes"));
         }
-        assert!(error(1, &[0.0], &[f32::INFINITY]).contains("is not a finite number"));
-        let regression = Predictions::from_arrays(1, vec![0.5], &[0.25]).unwrap();
+        assert!(error(REGRESSION, 1, &[0.0], &[f32::INFINITY]).contains("is not a finite number"));
+        let regression = Predictions::from_arrays(REGRESSION, 1, vec![0.5], &[0.25]).unwrap();
         assert!(regression.is_regression());
         assert_eq!((regression.classes(), regression.loss(0)), (0, 0.0625));
+        assert!(error(SETS, 2, &[0.0; 4], &[0.0; 2]).contains("different number of rows"));
+        assert_eq!(error(SETS, 2, &[0.0; 4], &[0.0, 1.0, 1.0, 0.5]), "labels of row 1 are not 0 or 1");
+    }
+
+    #[test]
+    fn sets_of_labels_are_compared_as_a_whole() {
+        let targets = [1.0, 0.0, 1.0, 0.0, 0.0, 0.0];
+        let predictions =
+            Predictions::from_arrays(SETS, 3, vec![0.5, -0.5, 2.0, 0.0, 1.0, -3.0], &targets).unwrap();
+        assert_eq!(predictions.targets(), [Label::set([0, 2]), Label::set([])]);
+        assert_eq!(predictions.target_numbers(), targets);
+        assert_eq!((predictions.predicted_set(0), predictions.predicted_set(1)), (vec![0, 2], vec![1]));
+        assert!(!predictions.is_wrong(0) && predictions.is_wrong(1));
+        assert!((predictions.probability(1, 1) - 0.731_058_578_630_004_9).abs() < 1e-12);
+        // −log σ(0.5), −log(1 − σ(−0.5)), −log σ(2)
+        let loss = (0.474_076_984 + 0.474_076_984 + 0.126_928_011) / 3.0;
+        assert!((predictions.loss(0) - loss).abs() < 1e-8, "{}", predictions.loss(0));
     }
 }

@@ -1,8 +1,10 @@
 //! Predictions for probes after an evaluation. They are for the user to look at and do not affect the training.
 
+use super::multi_label_scores::{is_predicted, sigmoid};
 use super::scores::{argmax, softmax};
 use super::setup::Setup;
 use crate::batch::Batch;
+use crate::catalog::{Labels, ProblemType};
 use crate::data::Example;
 use crate::error::{Error, Result};
 use crate::event::{Event, ProbePrediction, ProbeResult};
@@ -17,8 +19,8 @@ type Evaluated = (Vec<(Probe, ProbePrediction)>, Option<String>);
 /// Evaluates the probes that a file contains at that time.
 pub(super) struct ProbeEvaluator<'a> {
     file: &'a Path,
-    /// The predicted label of each probe at the previous evaluation.
-    labels: BTreeMap<Probe, String>,
+    /// The predicted label or labels of each probe at the previous evaluation.
+    labels: BTreeMap<Probe, Vec<String>>,
     /// The last warning, which is not repeated at every evaluation.
     warning: Option<String>,
 }
@@ -62,7 +64,6 @@ impl<'a> ProbeEvaluator<'a> {
         });
         probes.truncate(MAX_PROBES);
         probes.retain(|probe| probe.text_pair.is_some() == spec.is_pair());
-        let names = setup.labels.names();
         let mut predictions = Vec::with_capacity(probes.len());
         for chunk in probes.chunks(spec.per_device_eval_batch_size.max(1)) {
             let encode = |probe: &Probe| {
@@ -75,19 +76,32 @@ impl<'a> ProbeEvaluator<'a> {
                 if logits.iter().any(|logit| !logit.is_finite()) {
                     return Err(Error::Training("the logits are not finite".into()));
                 }
-                predictions.push((probe.clone(), self.prediction(probe, &logits, &names)));
+                predictions.push((probe.clone(), self.prediction(probe, &logits, &setup.labels)));
             }
         }
         Ok((predictions, warning))
     }
 
-    fn prediction(&mut self, probe: &Probe, logits: &[f32], names: &[String]) -> ProbePrediction {
-        if let [score] = logits {
-            return ProbePrediction::Score { score: *score };
+    fn prediction(&mut self, probe: &Probe, logits: &[f32], labels: &Labels) -> ProbePrediction {
+        let name = |label: usize| labels.classes().get(label).map_or_else(String::new, ToString::to_string);
+        match labels.problem_type() {
+            ProblemType::SingleLabelClassification => {
+                let label = name(argmax(logits));
+                let before = self.labels.insert(probe.clone(), vec![label.clone()]);
+                let flipped_from = before.into_iter().flatten().next().filter(|before| *before != label);
+                ProbePrediction::Label { label, flipped_from, probabilities: softmax(logits) }
+            }
+            ProblemType::MultiLabelClassification => {
+                let predicted = (0..logits.len()).filter(|label| is_predicted(logits[*label]));
+                let labels: Vec<String> = predicted.map(name).collect();
+                let before = self.labels.insert(probe.clone(), labels.clone());
+                let flipped_from = before.filter(|before| *before != labels);
+                let probabilities = logits.iter().map(|logit| sigmoid(f64::from(*logit)) as f32).collect();
+                ProbePrediction::Labels { labels, flipped_from, probabilities }
+            }
+            ProblemType::Regression => {
+                ProbePrediction::Score { score: logits.first().copied().unwrap_or_default() }
+            }
         }
-        let label = names[argmax(logits)].clone();
-        let before = self.labels.insert(probe.clone(), label.clone());
-        let flipped_from = before.filter(|before| *before != label);
-        ProbePrediction::Label { label, flipped_from, probabilities: softmax(logits) }
     }
 }

@@ -2,7 +2,7 @@
 //! readers can analyze the errors of a run. Runs of version 0.1 have the folder `judged/` with the same files.
 
 use super::predictions::Predictions;
-use crate::catalog::Labels;
+use crate::catalog::{Labels, ProblemType};
 use crate::error::{Error, Result};
 use crate::event::Event;
 use crate::files::write_atomic_with;
@@ -54,10 +54,12 @@ impl SavedPredictions {
         let predictions = &self.predictions;
         let (rows, outputs) = (predictions.len(), predictions.outputs());
         let logits = Array { shape: vec![rows, outputs], data: predictions.all_logits().to_vec() };
-        let targets = predictions.targets().iter().map(|target| target.number()).collect();
+        let targets = predictions.target_numbers();
+        let is_multi_label = predictions.problem_type() == ProblemType::MultiLabelClassification;
+        let shape = if is_multi_label { vec![rows, outputs] } else { vec![rows] };
         let arrays = Weights::from([
             (LOGITS.to_string(), logits),
-            (LABELS.to_string(), Array { shape: vec![rows], data: targets }),
+            (LABELS.to_string(), Array { shape, data: targets }),
         ]);
         let metadata = BTreeMap::from([
             ("format".to_string(), "1".to_string()),
@@ -90,13 +92,17 @@ impl SavedPredictions {
         let [rows, outputs] = logits.shape[..] else {
             return Err(invalid("the shape of logits is not (rows, outputs)".into()));
         };
-        if targets.shape != [rows] {
-            return Err(invalid("the shape of labels is not (rows)".into()));
+        let problem_type = labels.problem_type();
+        let (shape, expected) = match problem_type {
+            ProblemType::MultiLabelClassification => (vec![rows, outputs], "(rows, outputs)"),
+            ProblemType::SingleLabelClassification | ProblemType::Regression => (vec![rows], "(rows)"),
+        };
+        if targets.shape != shape {
+            return Err(invalid(format!("the shape of labels is not {expected}")));
         }
-        let is_regression = outputs == 1;
         let is_expected = match labels {
-            Labels::Classes(names) => !is_regression && (names.is_empty() || names.len() == outputs),
-            Labels::Scale { .. } => is_regression,
+            Labels::Classes(names) => outputs > 1 && (names.is_empty() || names.len() == outputs),
+            labels => labels.outputs() == outputs,
         };
         if !is_expected {
             let expected = match labels {
@@ -107,7 +113,8 @@ impl SavedPredictions {
         }
         let epoch = metadata.get("epoch").and_then(|epoch| epoch.parse().ok());
         let epoch = epoch.ok_or_else(|| invalid("the metadata has no epoch".into()))?;
-        let predictions = Predictions::from_arrays(outputs, logits.data, &targets.data).map_err(invalid)?;
+        let predictions =
+            Predictions::from_arrays(problem_type, outputs, logits.data, &targets.data).map_err(invalid)?;
         Ok(SavedPredictions { step, epoch, predictions })
     }
 }
@@ -209,7 +216,7 @@ mod tests {
     }
 
     fn saved(step: u64) -> SavedPredictions {
-        let mut predictions = Predictions::new(3, 2);
+        let mut predictions = Predictions::new(ProblemType::SingleLabelClassification, 3, 2);
         predictions.set(2, &[0.25, -1.0 / 3.0], Label::Class(1));
         predictions.set(0, &[step as f32, f32::MIN_POSITIVE], Label::Class(0));
         SavedPredictions { step, epoch: step as f64 / 3.0, predictions }
@@ -248,7 +255,7 @@ mod tests {
     #[test]
     fn predictions_of_a_regression_are_read_with_the_same_scores() {
         let dir = tempfile::tempdir().unwrap();
-        let mut predictions = Predictions::new(3, 1);
+        let mut predictions = Predictions::new(ProblemType::Regression, 3, 1);
         for (row, (predicted, target)) in [(2.5, 3.0), (0.1, 1.2), (4.75, 4.0)].into_iter().enumerate() {
             predictions.set(row, &[predicted], Label::Value(target));
         }
@@ -261,12 +268,28 @@ mod tests {
     }
 
     #[test]
+    fn sets_of_labels_are_read_as_written() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut predictions = Predictions::new(ProblemType::MultiLabelClassification, 2, 3);
+        predictions.set(1, &[0.5, -2.0, 1.0], Label::set([0, 2]));
+        let saved = SavedPredictions { step: 4, epoch: 0.5, predictions };
+        saved.write(dir.path()).unwrap();
+        let labels = Labels::multi_label(["a", "b", "c"].map(String::from).to_vec());
+        assert_eq!(saved_predictions(dir.path(), &labels).unwrap(), [saved]);
+        assert!(read_error(dir.path(), &classes()).contains("the shape of labels is not (rows)"));
+    }
+
+    #[test]
     fn invalid_files_are_named() {
         let dir = tempfile::tempdir().unwrap();
         saved(1).write(dir.path()).unwrap();
-        SavedPredictions { step: 2, epoch: 1.0, predictions: Predictions::new(4, 2) }
-            .write(dir.path())
-            .unwrap();
+        SavedPredictions {
+            step: 2,
+            epoch: 1.0,
+            predictions: Predictions::new(ProblemType::SingleLabelClassification, 4, 2),
+        }
+        .write(dir.path())
+        .unwrap();
         let error = read_error(dir.path(), &classes());
         assert!(error.contains("step-00000002") && error.contains("other rows"), "{error}");
         let path = dir.path().join("predictions/step-00000002.safetensors");
@@ -284,9 +307,13 @@ mod tests {
     #[test]
     fn predictions_of_another_kind_of_labels_are_refused() {
         let dir = tempfile::tempdir().unwrap();
-        SavedPredictions { step: 1, epoch: 1.0, predictions: Predictions::new(4, 1) }
-            .write(dir.path())
-            .unwrap();
+        SavedPredictions {
+            step: 1,
+            epoch: 1.0,
+            predictions: Predictions::new(ProblemType::Regression, 4, 1),
+        }
+        .write(dir.path())
+        .unwrap();
         assert!(
             read_error(dir.path(), &classes()).contains("the number of outputs is 1, but the task has 2")
         );

@@ -5,48 +5,21 @@ use crate::catalog::{Metric, ProblemType, SplitName, Task};
 use crate::event::{ClassScores, Scores};
 use std::collections::BTreeMap;
 
-/// What metrics are computed from.
-enum Evaluation<'a> {
-    Classes(&'a ConfusionMatrix),
-    Numbers { predictions: &'a [f64], targets: &'a [f64] },
-}
-
-/// The value of a metric; `None` where it is undefined, is of another kind of labels, or is not computed from
-/// predictions: the loss has its own field, and some metrics are taken from another split.
-fn value(metric: Metric, evaluation: &Evaluation<'_>) -> Option<f64> {
-    match (metric, evaluation) {
-        (Metric::Accuracy, Evaluation::Classes(confusion)) => Some(confusion.accuracy()),
-        (Metric::F1, Evaluation::Classes(confusion)) => Some(confusion.class_scores(1).f1),
-        (Metric::MatthewsCorrelation, Evaluation::Classes(confusion)) => Some(confusion.matthews()),
-        (Metric::Pearson, Evaluation::Numbers { predictions, targets }) => pearson(predictions, targets),
-        (Metric::Spearman, Evaluation::Numbers { predictions, targets }) => spearman(predictions, targets),
-        (
-            Metric::Accuracy
-            | Metric::AccuracyMm
-            | Metric::F1
-            | Metric::MatthewsCorrelation
-            | Metric::Pearson
-            | Metric::Spearman
-            | Metric::Loss,
-            _,
-        ) => None,
-    }
-}
-
-/// The metrics that an evaluation on a task reports, but for those that are taken from another split.
-fn metrics(
+/// The metrics that an evaluation on a task reports, but for the loss, which has its own field, and those that are
+/// taken from another split. `value` computes one; `None` is an undefined value.
+pub(super) fn metrics(
     task: &Task,
-    problem_type: ProblemType,
-    evaluation: &Evaluation<'_>,
+    (problem_type, outputs): (ProblemType, usize),
+    value: impl Fn(Metric) -> Option<f64>,
 ) -> BTreeMap<Metric, Option<f64>> {
     let is_computed = |metric: &Metric| {
-        *metric != Metric::Loss && metric.source().is_none() && metric.is_reported(problem_type, task.metrics)
+        *metric != Metric::Loss && metric.source().is_none() && task.reports(*metric, problem_type, outputs)
     };
     let all = Metric::ALL.iter().copied().filter(is_computed);
-    all.map(|metric| (metric, value(metric, evaluation))).collect()
+    all.map(|metric| (metric, value(metric))).collect()
 }
 
-/// The scores of a classification: `rows` are the logits, one a class, and the target of each example.
+/// The scores of a single-label classification: `rows` are the logits, one a class, and the target of each example.
 pub(super) fn classification<'a>(
     task: &Task,
     classes: usize,
@@ -60,7 +33,9 @@ pub(super) fn classification<'a>(
     let examples = confusion.total();
     Scores {
         loss: loss / examples.max(1) as f64,
-        metrics: metrics(task, ProblemType::SingleLabelClassification, &Evaluation::Classes(&confusion)),
+        metrics: metrics(task, (ProblemType::SingleLabelClassification, classes), |metric| {
+            confusion.value(metric)
+        }),
         per_class: (0..classes).map(|class| confusion.class_scores(class)).collect(),
         confusion: confusion.counts,
         examples,
@@ -69,10 +44,17 @@ pub(super) fn classification<'a>(
 
 /// The scores of a regression, whose loss is the mean squared error.
 pub(super) fn regression(task: &Task, predictions: &[f64], targets: &[f64]) -> Scores {
-    let squares: f64 = predictions.iter().zip(targets).map(|(a, b)| (a - b).powi(2)).sum();
+    let errors = || predictions.iter().zip(targets).map(|(a, b)| a - b);
+    let squares: f64 = errors().map(|error| error.powi(2)).sum();
+    let value = |metric| match metric {
+        Metric::Pearson => pearson(predictions, targets),
+        Metric::Spearman => spearman(predictions, targets),
+        Metric::Mae => Some(ratio(errors().map(f64::abs).sum(), targets.len() as f64)),
+        _ => None,
+    };
     Scores {
         loss: squares / targets.len().max(1) as f64,
-        metrics: metrics(task, ProblemType::Regression, &Evaluation::Numbers { predictions, targets }),
+        metrics: metrics(task, (ProblemType::Regression, 1), value),
         examples: targets.len() as u64,
         ..Scores::default()
     }
@@ -80,7 +62,7 @@ pub(super) fn regression(task: &Task, predictions: &[f64], targets: &[f64]) -> S
 
 /// Adds the metrics of `task` that are taken from another split, of which `other` are the scores.
 pub fn add_metrics_from(other: &Scores, split: SplitName, task: &Task, scores: &mut Scores) {
-    for metric in task.metrics {
+    for metric in task.metrics(task.labels.problem_type()) {
         if let Some((source, base)) = metric.source()
             && source == split
         {
@@ -102,6 +84,17 @@ impl ConfusionMatrix {
 
     fn add(&mut self, target: usize, predicted: usize) {
         self.counts[target][predicted] += 1;
+    }
+
+    /// The value of a metric of a single-label classification; `None` for the others.
+    fn value(&self, metric: Metric) -> Option<f64> {
+        match metric {
+            Metric::Accuracy => Some(self.accuracy()),
+            Metric::F1 => Some(self.class_scores(1).f1),
+            Metric::F1Macro => Some(self.f1_macro()),
+            Metric::MatthewsCorrelation => Some(self.matthews()),
+            _ => None,
+        }
     }
 
     fn total(&self) -> u64 {
@@ -133,7 +126,18 @@ impl ConfusionMatrix {
             precision: ratio(true_positives, predicted as f64),
             recall: ratio(true_positives, actual as f64),
             f1: ratio(2.0 * true_positives, (predicted + actual) as f64),
+            average_precision: None,
+            support: None,
+            predicted: None,
         }
+    }
+
+    /// Mean F1 of the classes that are a target or a prediction, as `f1_score(average="macro")`.
+    fn f1_macro(&self) -> f64 {
+        let occurs = |class: &usize| self.actual(*class) + self.predicted(*class) > 0;
+        let classes: Vec<usize> = (0..self.counts.len()).filter(occurs).collect();
+        let sum: f64 = classes.iter().map(|class| self.class_scores(*class).f1).sum();
+        ratio(sum, classes.len() as f64)
     }
 
     /// Matthews correlation for any number of classes (Gorodkin's R_K); 0 where it is undefined.
@@ -169,7 +173,8 @@ pub fn argmax(logits: &[f32]) -> usize {
     logits.iter().enumerate().fold(0, |best, (class, z)| if *z > logits[best] { class } else { best })
 }
 
-fn ratio(numerator: f64, denominator: f64) -> f64 {
+/// The quotient; 0 if the denominator is 0, as scikit-learn with `zero_division=0`.
+pub(super) fn ratio(numerator: f64, denominator: f64) -> f64 {
     if denominator == 0.0 { 0.0 } else { numerator / denominator }
 }
 
@@ -232,7 +237,9 @@ mod tests {
         assert_near(Some(scores.loss), 1.25 / 3.0);
         assert_near(scores.get(Metric::Pearson), 0.998_906_107_238_671_8);
         assert_near(scores.get(Metric::Spearman), 1.0);
-        assert_eq!((scores.examples, scores.get(Metric::Accuracy)), (3, None));
+        assert_eq!((scores.examples, scores.get(Metric::Accuracy), scores.get(Metric::Mae)), (3, None, None));
+        let custom = regression(task("custom").unwrap(), &[2.5, 0.0, 4.0], &[3.0, 1.0, 4.0]);
+        assert_near(custom.get(Metric::Mae), 0.5);
         let constant = regression(stsb, &[2.5, 2.5], &[3.0, 1.0]);
         assert_eq!((constant.metrics[&Metric::Pearson], constant.loss), (None, 1.25));
     }
@@ -242,11 +249,40 @@ mod tests {
         let mnli = task("mnli").unwrap();
         let rows: [(&[f32], usize); 1] = [(&[1.0, 0.0, 0.0], 0)];
         let mut matched = classification(mnli, 3, rows.into_iter());
-        assert_eq!(matched.metrics.keys().collect::<Vec<_>>(), [&Metric::Accuracy]);
+        assert_eq!(matched.get(Metric::AccuracyMm), None);
         let other = Scores { metrics: BTreeMap::from([(Metric::Accuracy, Some(0.25))]), ..Scores::default() };
         add_metrics_from(&other, SplitName::Test, mnli, &mut matched);
         assert_eq!(matched.get(Metric::AccuracyMm), None);
         add_metrics_from(&other, SplitName::ValidationMismatched, mnli, &mut matched);
         assert_eq!(matched.get(Metric::AccuracyMm), Some(0.25));
+    }
+
+    /// `f1_score(average="macro")`, which leaves out classes that are neither a target nor a prediction.
+    #[test]
+    fn macro_f1_equals_scikit_learn() {
+        let macro_f1 = |targets: &[usize], predicted: &[usize]| {
+            let logits = |class: usize| [0, 1, 2, 3].map(|other| if other == class { 1.0f32 } else { 0.0 });
+            let rows: Vec<([f32; 4], usize)> = targets
+                .iter()
+                .zip(predicted)
+                .map(|(target, predicted)| (logits(*predicted), *target))
+                .collect();
+            let rows = rows.iter().map(|(logits, target)| (&logits[..], *target));
+            classification(task("custom").unwrap(), 4, rows).get(Metric::F1Macro)
+        };
+        assert_near(macro_f1(&[0, 0, 0, 1, 1, 2], &[0; 6]), 2.0 / 9.0);
+        assert_near(macro_f1(&[0, 0, 3, 3, 3, 0], &[0, 3, 3, 3, 1, 0]), 0.488_888_888_888_888_93);
+        let custom = scores("custom", [[50, 10], [5, 35]]);
+        assert_near(custom.get(Metric::F1Macro), 0.846_547_314_578_005_1);
+        assert_near(custom.get(Metric::F1), 14.0 / 17.0);
+    }
+
+    #[test]
+    fn macro_f1_is_reported_for_more_than_two_classes() {
+        let rows: [(&[f32], usize); 1] = [(&[1.0, 0.0, 0.0], 0)];
+        let mnli = classification(task("mnli").unwrap(), 3, rows.into_iter());
+        assert_eq!(mnli.metrics.keys().collect::<Vec<_>>(), [&Metric::Accuracy, &Metric::F1Macro]);
+        let custom = classification(task("custom").unwrap(), 3, rows.into_iter());
+        assert_eq!(custom.metrics, mnli.metrics);
     }
 }

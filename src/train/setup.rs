@@ -1,17 +1,18 @@
 //! Everything that must be ready before the first step: tokenized rows and an engine with its weights.
 
+use super::class_weights::class_weights;
 use super::control::Control;
 use super::memory_plan;
 use super::resources::Resources;
 use crate::batch::Encoded;
-use crate::catalog::Labels;
+use crate::catalog::{Labels, Metric, ProblemType};
 use crate::data::{Dataset, Example, Tokenized, Tokenizer};
 use crate::error::{Error, Result};
 use crate::event::{Event, Progress, SplitDigest, SplitName};
 use crate::files::ModelFolder;
 use crate::nn::{self, BuildOptions, Built, DeviceKind};
 use crate::rng::{Rng, Stream};
-use crate::spec::RunSpec;
+use crate::spec::{RunSpec, check_rules};
 use crate::text::plural;
 use std::collections::BTreeMap;
 use std::time::Instant;
@@ -28,6 +29,10 @@ pub(super) struct Setup {
     pub tokenizer: Tokenizer,
     pub built: Built,
     pub labels: Labels,
+    /// The specification with the problem type of the dataset.
+    pub spec: RunSpec,
+    /// The problem type that the specification has itself.
+    pub given_problem_type: Option<ProblemType>,
     /// The digests of the rows of each split.
     pub digests: BTreeMap<SplitName, SplitDigest>,
     /// Rows to train on.
@@ -63,11 +68,13 @@ pub(super) fn prepare(
         emit(Event::note(note));
     }
     let labels = dataset.labels.clone();
+    let given_problem_type = spec.problem_type;
+    let spec = &filled_spec(spec, &labels)?;
     let start = Instant::now();
     let (train, eval) = tokenize(spec, &dataset, &tokenizer, control, emit)?;
     let tokenize_seconds = start.elapsed().as_secs_f64();
 
-    let mut built = nn::build(&BuildOptions::from_spec(spec, &folder, &labels.names()))?;
+    let mut built = nn::build(&build_options(spec, &folder, (&labels, &labels.names()), &train, emit)?)?;
     emit(Event::note(built.report.summary()));
     for note in &built.notes {
         emit(Event::note(note.clone()));
@@ -94,6 +101,8 @@ pub(super) fn prepare(
         tokenizer,
         built,
         labels,
+        spec: spec.clone(),
+        given_problem_type,
         digests,
         train,
         eval,
@@ -101,6 +110,43 @@ pub(super) fn prepare(
         planned_memory,
         product_rate,
     })
+}
+
+/// The specification with the problem type of the dataset.
+///
+/// # Errors
+/// [`Error::Usage`] for a key that does not apply to it.
+fn filled_spec(spec: &RunSpec, labels: &Labels) -> Result<RunSpec> {
+    let mut filled = spec.clone();
+    if spec.task().is_custom() {
+        filled.problem_type = Some(labels.problem_type());
+    }
+    check_rules(&filled)?;
+    let (metric, problem_type, outputs) = (filled.best_metric(), labels.problem_type(), labels.outputs());
+    if metric != Metric::Loss && !spec.task().reports(metric, problem_type, outputs) {
+        let classes = plural(outputs, "class");
+        return Err(Error::Usage(format!(
+            "metric_for_best_model is {metric}, which is for two classes, but there are {classes}; use f1_macro"
+        )));
+    }
+    Ok(filled)
+}
+
+/// The settings of the engine; emits a note on the class weights.
+fn build_options<'a>(
+    spec: &'a RunSpec,
+    folder: &'a ModelFolder,
+    (labels, names): (&Labels, &'a [String]),
+    train: &[Encoded],
+    emit: &mut dyn FnMut(Event),
+) -> Result<BuildOptions<'a>> {
+    let mut options = BuildOptions::from_spec(spec, folder, names);
+    if let Some(setting) = &spec.class_weights {
+        let (weights, note) = class_weights(setting, labels, train)?;
+        emit(Event::note(note));
+        options.optimizer.class_weights = Some(weights);
+    }
+    Ok(options)
 }
 
 /// The tokenized training rows, and the rows to evaluate by split.

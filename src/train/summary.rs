@@ -4,6 +4,7 @@ use super::best::Best;
 use super::checkpoint::LoopState;
 use super::plan::Plan;
 use super::setup::Setup;
+use crate::catalog::Labels;
 use crate::error::Error;
 use crate::event::{Change, Scores, SplitName, Stage, Status};
 use crate::spec::RunSpec;
@@ -75,6 +76,9 @@ pub struct Summary {
     /// Names of the outputs, in their order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub labels: Vec<String>,
+    /// The class, or the labels, that the model predicts for every validation row although the rows differ.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub constant_prediction: Option<String>,
     /// Number of trainable parameters.
     pub trainable_parameters: u64,
     /// Changes of the settings during the run, which are not in the specification.
@@ -90,6 +94,7 @@ impl Summary {
     pub(super) fn of(status: Status, spec: &RunSpec, setup: Setup, plan: &Plan, state: LoopState) -> Self {
         let LoopState { step, best, before, mut latest, examples, tokens, changes, usage, .. } = state;
         let LoopState { train_seconds, scoring_seconds, .. } = state;
+        let validation = latest.remove(&SplitName::Validation);
         let rate = |count: u64| if train_seconds > 0.0 { count as f64 / train_seconds } else { 0.0 };
         Summary {
             status,
@@ -115,7 +120,10 @@ impl Summary {
             before,
             best,
             train: latest.remove(&SplitName::Train),
-            validation: latest.remove(&SplitName::Validation),
+            constant_prediction: validation
+                .as_ref()
+                .and_then(|scores| constant_prediction(scores, &setup.labels)),
+            validation,
             test: latest.remove(&SplitName::Test),
             labels: setup.labels.names(),
             trainable_parameters: setup.built.trainable_parameters,
@@ -153,9 +161,18 @@ impl Summary {
             validation: None,
             test: None,
             labels: Vec::new(),
+            constant_prediction: None,
             trainable_parameters: 0,
             changes: Vec::new(),
             error: Some(error.to_string()),
         }
     }
+}
+
+/// What a model predicts for every example although the targets vary: `bulk`, `a, b` or `no label`.
+pub(super) fn constant_prediction(scores: &Scores, labels: &Labels) -> Option<String> {
+    let predicted = scores.constant_prediction()?;
+    let names: Vec<&str> =
+        predicted.iter().filter_map(|label| labels.classes().get(*label)).map(AsRef::as_ref).collect();
+    Some(if names.is_empty() { "no label".into() } else { names.join(", ") })
 }

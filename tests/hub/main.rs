@@ -442,8 +442,8 @@ fn dataset_is_loaded_from_the_hub_with_all_shards() {
     };
     let sst2 = load();
     let train: Vec<_> =
-        sst2.train().iter().map(|row| (row.text.as_str(), row.label.unwrap().number())).collect();
-    assert_eq!(train, [("good", 1.0), ("bad", 0.0), ("worse", 0.0)]);
+        sst2.train().iter().map(|row| (row.text.as_str(), row.label.clone().unwrap().class())).collect();
+    assert_eq!(train, [("good", Some(1)), ("bad", Some(0)), ("worse", Some(0))]);
     assert_eq!((sst2.validation().len(), sst2.test(), sst2.commit.as_ref()), (1, &[][..], Some(&commit)));
     assert!(!fixture.mock.requests().iter().any(|request| request.path.contains("qqp")));
     assert_eq!(load(), sst2);

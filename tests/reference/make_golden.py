@@ -6,8 +6,9 @@
 Creates a tiny random BERT and DistilBERT, each as a classifier and as a regression model, without
 dropout, with eager attention in f32. For each it computes logits, loss (for classifiers also with
 label smoothing), the gradient of every tensor, ten AdamW steps with a linear schedule, warm-up,
-parameter groups and gradient clipping, and integrated gradients of the words. All biases and
-LayerNorm parameters are random, so that omitting one changes the results. The files are small and
+parameter groups and gradient clipping, and integrated gradients of the words. For the BERT
+classifier it also computes the losses of a multi-label classification and of weighted classes, in
+losses.json. All biases and LayerNorm parameters are random, so that omitting one changes the results. The files are small and
 committed; run the script again only to change them.
 """
 
@@ -35,6 +36,9 @@ SMOOTHING = 0.1
 STEPS, WARMUP = 10, 3
 ADAMW = {"lr": 1e-3, "betas": (0.9, 0.98), "eps": 1e-6, "weight_decay": 0.05}
 MAX_GRAD_NORM = 1.0
+# Weights of the classes or labels, and the parameters whose gradients are compared.
+WEIGHTS = [0.5, 2.0, 1.25]
+CHECKED = ["classifier.weight", "classifier.bias", "bert.encoder.layer.0.output.dense.bias"]
 # Integrated gradients of the logit of `class` for one example. The baseline keeps the first and last token and replaces
 # the others by padding, whose id is 0.
 EXPLAINED = {"example": 5, "class": 1, "points": 24}
@@ -198,6 +202,42 @@ def explain(model, example):
     }
 
 
+def losses(model, batch):
+    """Loss and gradients for sets of labels and for classes, with and without weights and label smoothing."""
+    logits, classes = forward(model, batch)
+    sets = torch.tensor([[(index >> label) & 1 for label in range(len(LABELS))] for index in range(len(batch))])
+    cross_entropy = torch.nn.CrossEntropyLoss
+    cases = {
+        "sets": (sets.float(), None, torch.nn.BCEWithLogitsLoss()),
+        "weighted sets": (sets.float(), WEIGHTS, torch.nn.BCEWithLogitsLoss(pos_weight=torch.tensor(WEIGHTS))),
+        "weighted classes": (classes, WEIGHTS, cross_entropy(torch.tensor(WEIGHTS))),
+        "smoothed weighted classes": (
+            classes,
+            WEIGHTS,
+            cross_entropy(torch.tensor(WEIGHTS), label_smoothing=SMOOTHING),
+        ),
+    }
+    results = {}
+    for name, (labels, weights, function) in cases.items():
+        loss = function(logits, labels)
+        model.zero_grad()
+        loss.backward(retain_graph=True)
+        results[name] = {
+            "sets": sets.tolist() if labels.is_floating_point() else None,
+            "weights": weights,
+            "label_smoothing": getattr(function, "label_smoothing", 0.0),
+            "loss": loss.item(),
+            "gradients": {key: model.get_parameter(key).grad.flatten().tolist() for key in CHECKED},
+        }
+    # Transformers computes the same loss for float labels.
+    model.config.problem_type = "multi_label_classification"
+    inputs = {**model_inputs(model, batch), "labels": sets.float()}
+    assert model(**inputs).loss.item() == results["sets"]["loss"], "the loss differs from that of Transformers"
+    model.config.problem_type = None
+    model.zero_grad()
+    return results
+
+
 def save_early(model, folder):
     """Saves the weights as early checkpoints do: without prefix, with the names gamma and beta, in both
     formats of torch.save."""
@@ -231,6 +271,9 @@ def main():
         if not is_regression(model):
             save_early(model, folder)
 
+        if name == "bert":
+            text = json.dumps(losses(model, batches[0]), indent=1)
+            (folder / "losses.json").write_text(text + "\n")
         logits, labels = forward(model, batches[0])
         loss = loss_of(model, logits, labels)
         smooth = loss_of(model, logits, labels, SMOOTHING)

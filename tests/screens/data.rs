@@ -2,6 +2,7 @@
 
 use super::fixtures::*;
 
+use glue_tui::catalog::ProblemType;
 use glue_tui::data::{LengthHistogram, SplitStatistics};
 use glue_tui::event::SplitName;
 use glue_tui::run::profile::DataProfile;
@@ -34,6 +35,7 @@ fn profile() -> DataProfile {
         }
     };
     DataProfile {
+        problem_type: ProblemType::SingleLabelClassification,
         labels: vec!["negative".into(), "positive".into()],
         splits: vec![
             (SplitName::Train, split(16, 0)),

@@ -3,7 +3,7 @@
 use super::fixtures::*;
 
 use glue_tui::batch::Label;
-use glue_tui::catalog::Labels;
+use glue_tui::catalog::{Labels, ProblemType};
 use glue_tui::data::Example;
 use glue_tui::event::Event;
 use glue_tui::run::error_analysis::{CrossSeed, ErrorReport};
@@ -44,7 +44,7 @@ const ROWS: [(&str, u32, [f64; 4]); 12] = [
 fn evaluations() -> Vec<SavedPredictions> {
     let steps = [(0, 0.0), (100, 1.0), (200, 2.0), (1_267, 2.5)];
     let evaluation = |(index, (step, epoch)): (usize, (u64, f64))| {
-        let mut predictions = Predictions::new(ROWS.len(), 2);
+        let mut predictions = Predictions::new(ProblemType::SingleLabelClassification, ROWS.len(), 2);
         for (row, (_, label, positive)) in ROWS.iter().enumerate() {
             let p = positive[index];
             predictions.set(row, &[0.0, (p / (1.0 - p)).ln() as f32], Label::Class(*label));
@@ -128,7 +128,7 @@ fn three_seed_report() -> ErrorReport {
     let newest = |corrected: &[usize]| {
         let mut predictions = evaluations().pop().unwrap().predictions;
         for row in corrected {
-            let label = predictions.targets()[*row];
+            let label = predictions.targets()[*row].clone();
             predictions.set(*row, if label == Label::Class(0) { &[2.0, 0.0] } else { &[0.0, 2.0] }, label);
         }
         predictions

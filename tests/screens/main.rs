@@ -13,6 +13,7 @@ mod insight;
 mod keys;
 mod machine;
 mod mouse;
+mod multi_label;
 mod pictures;
 mod probes;
 mod queue;

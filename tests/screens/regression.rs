@@ -4,6 +4,7 @@ use super::fixtures::*;
 
 use glue_tui::batch::Label;
 use glue_tui::catalog::Metric;
+use glue_tui::catalog::ProblemType;
 use glue_tui::data::Example;
 use glue_tui::predict::{ModelOutput, Prediction};
 use glue_tui::run::RunStatus;
@@ -98,7 +99,7 @@ fn rows() -> impl Iterator<Item = (String, Option<String>, f32, [f32; 3])> {
 fn report() -> ErrorReport {
     let rows: Vec<_> = rows().collect();
     let evaluation = |(index, step): (usize, u64)| {
-        let mut predictions = Predictions::new(rows.len(), 1);
+        let mut predictions = Predictions::new(ProblemType::Regression, rows.len(), 1);
         for (row, (_, _, target, predicted)) in rows.iter().enumerate() {
             predictions.set(row, &[predicted[index]], Label::Value(*target));
         }

@@ -1,15 +1,15 @@
 //! The classes of a custom dataset: the distinct values of the label column of its training file.
 
-use super::label_column::{DistinctValue, LabelColumn};
-use super::label_encoding::{LabelEncoding, as_written};
-use crate::data::read::table::{LabelValue, row_error};
+use super::label_column::LabelColumn;
+use super::label_encoding::LabelEncoding;
+use crate::data::read::table::LabelValue;
 use crate::error::{Error, Result};
 use crate::text::escaped;
 use std::collections::HashMap;
 use std::path::Path;
 
 /// The maximum number of classes. More indicate a wrong label column, and a confusion matrix of more is useless.
-const MAX_CLASSES: usize = 1000;
+pub(super) const MAX_CLASSES: usize = 1000;
 /// The maximum number of class names in a message.
 const MAX_LISTED: usize = 12;
 /// The maximum number of characters of a class name in a message.
@@ -19,7 +19,7 @@ const MAX_NAME: usize = 60;
 /// is the order of `run_glue.py`. A file that has class names itself has their order.
 ///
 /// # Errors
-/// [`Error::Data`] if there are no rows, only one class, more than [`MAX_CLASSES`], or numbers with a fraction.
+/// [`Error::Data`] if there are no rows, only one class, or more than [`MAX_CLASSES`].
 pub(super) fn classes(
     file: &Path,
     name: &str,
@@ -28,19 +28,6 @@ pub(super) fn classes(
 ) -> Result<Vec<String>> {
     if let Some(names) = &column.class_names {
         return Ok(names.clone());
-    }
-    if encoding == LabelEncoding::Numbers {
-        let is_fraction = |value: &&DistinctValue| encoding.class_name(&value.value).contains(['.', 'e']);
-        let value = column.values().iter().find(is_fraction).or(column.values().first());
-        let example = value.map_or(String::new(), |value| as_written(&value.value).into_owned());
-        let problem = format!(
-            "column {name} has numbers with a fraction, such as {example}; task custom does not support regression, \
-             use text or integer labels"
-        );
-        return Err(match value {
-            Some(value) => row_error(file, value.first, &problem),
-            None => Error::data(file, None, problem),
-        });
     }
     let mut labels: Vec<String> =
         column.values().iter().map(|value| encoding.class_name(&value.value).into_owned()).collect();
@@ -93,7 +80,7 @@ impl ClassIndex {
                 LabelValue::Bool(value) => get(&value.to_string()),
                 // Classes of runs of version 0.1 have no leading zeros, while their files may have some.
                 LabelValue::Text(text) if self.is_of_model => get(&text.parse::<i64>().ok()?.to_string()),
-                LabelValue::Text(_) => None,
+                LabelValue::Text(_) | LabelValue::List(_) => None,
                 LabelValue::Int(_) | LabelValue::Float(_) => get(&whole),
             })
             .or_else(|| {

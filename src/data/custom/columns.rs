@@ -3,7 +3,7 @@
 use super::headerless::infer_two_columns;
 use crate::data::read::table::{Table, TableOptions, available_columns};
 use crate::error::{Error, Result};
-use crate::spec::RunSpec;
+use crate::spec::{LabelColumns, RunSpec};
 use std::path::Path;
 
 /// The specification with its column names and `stratify` filled in. Named columns are checked; missing names are inferred from the
@@ -21,11 +21,23 @@ pub fn infer_columns(spec: &RunSpec) -> Result<RunSpec> {
     let check = |key: &str, name: &str| check_column(file, names, key, &table.resolve(name));
     if !table.has_header() && spec.label_column.is_none() && spec.text_column.is_none() {
         let (text, label) = infer_two_columns(file, &table)?;
-        return Ok(RunSpec { text_column: Some(text), label_column: Some(label), stratify, ..spec.clone() });
+        return Ok(RunSpec {
+            text_column: Some(text),
+            label_column: Some(LabelColumns::One(label)),
+            stratify,
+            ..spec.clone()
+        });
     }
     let label = match &spec.label_column {
-        Some(name) => check("label_column", name)?,
-        None if names.iter().any(|name| name == "label") => "label".to_string(),
+        Some(columns) => {
+            let names = columns.names().iter().map(|name| check("label_column", name));
+            let names = names.collect::<Result<Vec<_>>>()?;
+            match (columns, &names[..]) {
+                (LabelColumns::One(_), [name]) => LabelColumns::One(name.clone()),
+                _ => LabelColumns::Several(names),
+            }
+        }
+        None if names.iter().any(|name| name == "label") => "label".into(),
         None => {
             let problem = format!("has no column label; set label_column; {}", available_columns(names));
             return Err(Error::data(file, None, problem));
@@ -60,8 +72,11 @@ fn check_column(file: &Path, names: &[String], key: &str, name: &str) -> Result<
 }
 
 /// The text column, or the two text columns of pairs, if the names are unambiguous.
-pub(in crate::data) fn infer_text_columns(names: &[String], label: &str) -> Option<(String, Option<String>)> {
-    let others: Vec<&String> = names.iter().filter(|name| *name != label).collect();
+pub(in crate::data) fn infer_text_columns(
+    names: &[String],
+    label: &LabelColumns,
+) -> Option<(String, Option<String>)> {
+    let others: Vec<&String> = names.iter().filter(|name| !label.names().contains(name)).collect();
     let has = |name: &str| others.iter().any(|other| *other == name);
     match (has("sentence1") && has("sentence2"), has("sentence"), has("text")) {
         (true, false, false) => Some(("sentence1".into(), Some("sentence2".into()))),

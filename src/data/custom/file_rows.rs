@@ -44,7 +44,8 @@ impl FileRows {
     pub(super) fn read(path: &Path, reading: Reading<'_>, budget: &mut MemoryBudget) -> Result<Self> {
         let columns = reading.columns;
         let table = Table::open(path, &TableOptions { columns: Some(columns), ..reading.options })?;
-        let class_names = table.class_names(&columns.label).map(<[String]>::to_vec);
+        let class_names =
+            columns.label.one().and_then(|column| table.class_names(column)).map(<[String]>::to_vec);
         let mut labels = LabelColumn::new(class_names);
         let mut empty = EmptyTexts::default();
         let mut rows = Some(Vec::new());
@@ -90,7 +91,7 @@ impl FileRows {
         budget: &mut MemoryBudget,
     ) -> Result<ChosenRows> {
         let mut chosen = ChosenRows::default();
-        let label = |code: Option<usize>| code.and_then(|code| labels.get(code).copied().flatten());
+        let label = |code: Option<usize>| code.and_then(|code| labels.get(code).cloned().flatten());
         let mut rows = parts.iter().copied().zip(self.labels.codes().map(label));
         let mut next = || rows.next().unwrap_or_default();
         if let Some(kept) = self.rows.take() {

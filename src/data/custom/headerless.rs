@@ -2,6 +2,7 @@
 
 use crate::data::read::table::{ColumnNames, Table, available_columns};
 use crate::error::{Error, Result};
+use crate::spec::LabelColumns;
 use std::collections::HashSet;
 use std::path::Path;
 
@@ -26,7 +27,8 @@ pub(super) fn infer_two_columns(file: &Path, table: &Table<'_>) -> Result<(Strin
     let columns = ColumnNames {
         text: first.clone(),
         text_pair: Some(second.clone()),
-        label: second.clone(),
+        label: LabelColumns::One(second.clone()),
+        is_multi_label: false,
         is_label_required: true,
     };
     let (mut rows, mut firsts, mut seconds) = (0, HashSet::new(), HashSet::new());

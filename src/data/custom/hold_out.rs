@@ -77,7 +77,6 @@ fn quotas(strata: &[u32]) -> Vec<usize> {
 }
 
 /// The interval of each number, for [`stratified`]: intervals have equally many rows, and equal numbers are in the same.
-#[cfg_attr(not(test), expect(dead_code, reason = "custom regression does not exist yet"))]
 pub(super) fn quantile_bins(numbers: &[f32]) -> Vec<u32> {
     let mut sorted = numbers.to_vec();
     sorted.sort_by(f32::total_cmp);

@@ -79,6 +79,7 @@ pub(in crate::data) fn as_written(value: &LabelValue) -> Cow<'_, str> {
         LabelValue::Int(number) => number.to_string().into(),
         LabelValue::Float(number) => format!("{number:?}").into(),
         LabelValue::Bool(value) => BOOLEANS[usize::from(*value)].into(),
+        LabelValue::List(items) => items.iter().map(as_written).collect::<Vec<_>>().join(", ").into(),
     }
 }
 
@@ -88,7 +89,7 @@ fn boolean(value: &LabelValue) -> Option<bool> {
         LabelValue::Text(text) => {
             BOOLEANS.iter().position(|name| name.eq_ignore_ascii_case(text)).map(|i| i == 1)
         }
-        LabelValue::Int(_) | LabelValue::Float(_) => None,
+        LabelValue::Int(_) | LabelValue::Float(_) | LabelValue::List(_) => None,
     }
 }
 
@@ -109,7 +110,7 @@ fn number(value: &LabelValue) -> Option<Number> {
         LabelValue::Int(number) => Some(Number { text: number.to_string() }),
         LabelValue::Float(number) => of_float(*number),
         LabelValue::Text(text) => of_text(text),
-        LabelValue::Bool(_) => None,
+        LabelValue::Bool(_) | LabelValue::List(_) => None,
     }
 }
 

@@ -1,14 +1,15 @@
 //! Loading of custom datasets.
 
-use super::classes::{ClassIndex, classes, clipped, is_hidden, list};
+use super::classes::{clipped, is_hidden};
 use super::columns::infer_columns;
 use super::file_rows::{ChosenRows, FileRows, Part, Reading};
 use super::hold_out;
-use super::label_column::{DistinctValue, encoding_of};
+use super::label_column::{DistinctValue, LabelColumn};
 use super::label_encoding::as_written;
+use super::label_reader::LabelReader;
 use super::notes::{missing_classes, similar_classes};
 use crate::batch::Label;
-use crate::catalog::SplitName;
+use crate::catalog::{Labels, ProblemType, SplitName};
 use crate::data::dataset::{Dataset, Example, subsample_indices};
 use crate::data::read::MemoryBudget;
 use crate::data::read::table::{ColumnNames, TableOptions, row_error};
@@ -23,43 +24,38 @@ use std::path::Path;
 pub(in crate::data) fn load(spec: &RunSpec, is_subsampled: bool) -> Result<Dataset> {
     let mut files = CustomFiles::open(spec, is_subsampled)?;
     let mut all = files.read_all()?;
-    let (names, index) = files.classes(&all)?;
+    let reader = files.label_reader(&all)?;
     let mut notes = all.notes();
-    notes.push(format!(
-        "{} in column {}: {}",
-        plural(names.len(), "class"),
-        files.columns.label,
-        list(&names)
-    ));
-    let rows = files.rows(&mut all.train, SplitName::Train, &index, &names)?;
-    let mut dataset = Dataset { labels: names.clone().into(), ..Dataset::default() };
+    notes.push(reader.note(&files.columns.label));
+    let rows = files.rows(&mut all.train, SplitName::Train, &reader)?;
+    let mut dataset = Dataset { labels: reader.labels.clone(), ..Dataset::default() };
     if let (None, Some(count)) = (&all.validation, files.totals.get(&SplitName::Validation)) {
         let (total, file) = (plural(all.train.labels.len(), "row"), files.train.display());
         notes.push(format!(
             "no validation_file: {count} of {total} of {file} held out, the same for every seed"
         ));
     }
-    notes.extend(similar_classes(&all.train, &index, &names));
+    notes.extend(similar_classes(&all.train, &reader));
     dataset.notes = notes;
     dataset.insert(SplitName::Train, rows.own);
     dataset.insert(SplitName::Validation, rows.held_out);
     let others = [(SplitName::Validation, &mut all.validation), (SplitName::Test, &mut all.test)];
     for (split, file) in others {
         if let Some(file) = file {
-            dataset.insert(split, files.rows(file, split, &index, &names)?.own);
+            dataset.insert(split, files.rows(file, split, &reader)?.own);
         }
     }
     dataset.total_rows = files.totals;
-    let missing = missing_classes(&dataset, &all.train, &index, &names);
+    let missing = missing_classes(&dataset, &all.train, &reader);
     dataset.notes.extend(missing);
     Ok(dataset)
 }
 
-/// Loads one split. `labels` are the class names, by default those of the training file.
+/// Loads one split. `labels` are by default those of the files.
 pub(in crate::data) fn load_split(
     spec: &RunSpec,
     split: SplitName,
-    labels: Option<&[String]>,
+    labels: Option<&Labels>,
     is_subsampled: bool,
 ) -> Result<Vec<Example>> {
     let mut files = CustomFiles::open(spec, is_subsampled)?;
@@ -72,16 +68,17 @@ pub(in crate::data) fn load_split(
     let own = if file.is_some() { split } else { SplitName::Train };
     let rows = if let Some(labels) = labels {
         let mut rows = files.read(file.unwrap_or(files.train), split.is_required())?;
-        files.rows(&mut rows, own, &ClassIndex::of_model(labels), labels)?
+        let reader = LabelReader::of_model(labels, &rows.labels);
+        files.rows(&mut rows, own, &reader)?
     } else {
         let mut all = files.read_all()?;
-        let (names, index) = files.classes(&all)?;
+        let reader = files.label_reader(&all)?;
         let file = match own {
             SplitName::Validation => all.validation.as_mut(),
             SplitName::Test => all.test.as_mut(),
             _ => None,
         };
-        files.rows(file.unwrap_or(&mut all.train), own, &index, &names)?
+        files.rows(file.unwrap_or(&mut all.train), own, &reader)?
     };
     Ok(if own == split { rows.own } else { rows.held_out })
 }
@@ -123,8 +120,13 @@ impl<'a> CustomFiles<'a> {
         else {
             return Err(Error::Usage("task custom needs a train_file".into()));
         };
-        let columns =
-            ColumnNames { text, text_pair: filled.text_pair_column.clone(), label, is_label_required: true };
+        let columns = ColumnNames {
+            text,
+            text_pair: filled.text_pair_column.clone(),
+            label,
+            is_label_required: true,
+            is_multi_label: spec.known_problem_type() == Some(ProblemType::MultiLabelClassification),
+        };
         Ok(CustomFiles {
             spec: filled,
             train,
@@ -160,18 +162,15 @@ impl<'a> CustomFiles<'a> {
         })
     }
 
-    /// The class names of the training file, and their index. All files decide whether the labels are numbers.
-    fn classes(&self, all: &AllRows) -> Result<(Vec<String>, ClassIndex)> {
-        let files = [Some(&all.train), all.validation.as_ref(), all.test.as_ref()];
-        let encoding = encoding_of(files.into_iter().flatten().map(|file| &file.labels));
-        let labels = &all.train.labels;
-        let names = classes(self.train, &self.columns.label, labels, encoding)?;
-        let index = ClassIndex::new(&names, encoding, labels.class_names.is_some());
-        Ok((names, index))
+    /// The labels of the files.
+    fn label_reader(&self, all: &AllRows) -> Result<LabelReader> {
+        let others = [all.validation.as_ref(), all.test.as_ref()];
+        let others: Vec<&LabelColumn> = others.into_iter().flatten().map(|file| &file.labels).collect();
+        LabelReader::of_files(&self.spec, (self.train, &self.columns.label), &all.train.labels, &others)
     }
 
     /// For each row of the training file whether it is held out for validation.
-    fn hold_out(&self, train: &FileRows, index: &ClassIndex) -> Result<Vec<bool>> {
+    fn hold_out(&self, train: &FileRows, reader: &LabelReader) -> Result<Vec<bool>> {
         let rows = train.labels.len();
         if rows < 2 {
             let problem =
@@ -181,25 +180,18 @@ impl<'a> CustomFiles<'a> {
         if self.spec.stratify == Some(false) {
             return Ok(hold_out::random(rows));
         }
-        let class = |value: &DistinctValue| index.get(&value.value).unwrap_or(u32::MAX);
-        let classes: Vec<u32> = train.labels.values().iter().map(class).collect();
-        let class_of_row = |code: Option<usize>| code.map_or(u32::MAX, |code| classes[code]);
-        Ok(hold_out::stratified(train.labels.codes().map(class_of_row).collect()))
+        let strata = reader.strata(&train.labels);
+        let of_row = |code: Option<usize>| code.map_or(u32::MAX, |code| strata[code]);
+        Ok(hold_out::stratified(train.labels.codes().map(of_row).collect()))
     }
 
     /// The labeled rows of the file of a split, and those that are held out of the training file.
-    fn rows(
-        &mut self,
-        file: &mut FileRows,
-        split: SplitName,
-        index: &ClassIndex,
-        names: &[String],
-    ) -> Result<ChosenRows> {
-        let labels = self.labels(file, split, index, names)?;
+    fn rows(&mut self, file: &mut FileRows, split: SplitName, reader: &LabelReader) -> Result<ChosenRows> {
+        let labels = self.labels(file, split, reader)?;
         let rows = file.labels.len();
         let mut parts = vec![Some(Part::Own); rows];
         if split == SplitName::Train && self.spec.validation_file.is_none() {
-            for (part, is_held_out) in parts.iter_mut().zip(self.hold_out(file, index)?) {
+            for (part, is_held_out) in parts.iter_mut().zip(self.hold_out(file, reader)?) {
                 *part = Some(if is_held_out { Part::HeldOut } else { Part::Own });
             }
         }
@@ -221,24 +213,13 @@ impl<'a> CustomFiles<'a> {
     }
 
     /// The label of each value of a file.
-    fn labels(
-        &self,
-        file: &FileRows,
-        split: SplitName,
-        index: &ClassIndex,
-        names: &[String],
-    ) -> Result<Vec<Option<Label>>> {
-        let label = |value: &DistinctValue| match index.get(&value.value) {
-            Some(class) => Ok(Some(Label::Class(class))),
+    fn labels(&self, file: &FileRows, split: SplitName, reader: &LabelReader) -> Result<Vec<Option<Label>>> {
+        let label = |value: &DistinctValue| match reader.get(&value.value) {
+            Some(label) => Ok(Some(label)),
             None if !split.is_required() && is_hidden(&value.value) => Ok(None),
             None => {
-                let column = &self.columns.label;
-                let label = as_written(&value.value);
-                let problem = format!(
-                    "column {column}: label {:?} is not in the training file, which has {}",
-                    clipped(&label),
-                    list(names)
-                );
+                let (column, label) = (&self.columns.label, as_written(&value.value));
+                let problem = format!("column {column}: label {:?} {}", clipped(&label), reader.problem());
                 Err(row_error(&file.path, value.first, &problem))
             }
         };

@@ -7,6 +7,8 @@ mod headerless;
 mod hold_out;
 mod label_column;
 mod label_encoding;
+mod label_reader;
+mod label_sets;
 mod load;
 mod notes;
 #[cfg(test)]

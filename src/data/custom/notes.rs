@@ -1,9 +1,11 @@
 //! Notes about the classes of a custom dataset.
 
-use super::classes::{ClassIndex, clipped};
+use super::classes::clipped;
 use super::file_rows::FileRows;
 use super::label_column::LabelColumn;
-use crate::catalog::SplitName;
+use super::label_reader::LabelReader;
+use crate::batch::Label;
+use crate::catalog::{ProblemType, SplitName};
 use crate::data::dataset::Dataset;
 use crate::data::read::table::Position;
 use crate::text::plural;
@@ -13,19 +15,19 @@ use std::collections::BTreeMap;
 const MAX_LISTED: usize = 5;
 
 /// The first row of each class that the training file has.
-fn first_rows(labels: &LabelColumn, index: &ClassIndex) -> BTreeMap<u32, Position> {
+fn first_rows(labels: &LabelColumn, reader: &LabelReader) -> BTreeMap<u32, Position> {
     let mut first = BTreeMap::new();
     for value in labels.values() {
-        if let Some(class) = index.get(&value.value) {
-            first.entry(class).or_insert(value.first);
+        for class in reader.get(&value.value).iter().flat_map(Label::indices) {
+            first.entry(*class).or_insert(value.first);
         }
     }
     first
 }
 
 /// Notes about classes whose names differ only in case or in blanks around them.
-pub(super) fn similar_classes(train: &FileRows, index: &ClassIndex, names: &[String]) -> Vec<String> {
-    let first = first_rows(&train.labels, index);
+pub(super) fn similar_classes(train: &FileRows, reader: &LabelReader) -> Vec<String> {
+    let (first, names) = (first_rows(&train.labels, reader), &reader.names);
     let mut by_name: BTreeMap<String, Vec<u32>> = BTreeMap::new();
     for (class, name) in (0..).zip(names) {
         by_name.entry(name.trim().to_lowercase()).or_default().push(class);
@@ -47,13 +49,8 @@ pub(super) fn similar_classes(train: &FileRows, index: &ClassIndex, names: &[Str
 }
 
 /// Notes about classes without rows in a split that is used.
-pub(super) fn missing_classes(
-    dataset: &Dataset,
-    train: &FileRows,
-    index: &ClassIndex,
-    names: &[String],
-) -> Vec<String> {
-    let first = first_rows(&train.labels, index);
+pub(super) fn missing_classes(dataset: &Dataset, train: &FileRows, reader: &LabelReader) -> Vec<String> {
+    let (first, names) = (first_rows(&train.labels, reader), &reader.names);
     let mut notes = Vec::new();
     for split in [SplitName::Train, SplitName::Validation, SplitName::Test] {
         let rows = dataset.split(split);
@@ -61,8 +58,8 @@ pub(super) fn missing_classes(
             continue;
         }
         let mut counts = vec![0; names.len()];
-        for label in rows.iter().filter_map(|row| row.label) {
-            if let Some(count) = counts.get_mut(label.number() as usize) {
+        for index in rows.iter().filter_map(|row| row.label.as_ref()).flat_map(Label::indices) {
+            if let Some(count) = counts.get_mut(*index as usize) {
                 *count += 1;
             }
         }
@@ -89,7 +86,14 @@ pub(super) fn missing_classes(
             "the {} split has no row of {} of {}{effect}: {}",
             split.name(),
             missing.len(),
-            plural(names.len(), "class"),
+            plural(
+                names.len(),
+                if reader.labels.problem_type() == ProblemType::MultiLabelClassification {
+                    "label"
+                } else {
+                    "class"
+                }
+            ),
             listed.join(", ")
         ));
     }

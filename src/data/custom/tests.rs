@@ -1,11 +1,11 @@
 //! Custom datasets from files to examples.
 
 use super::columns::infer_columns;
-use crate::catalog::SplitName;
+use crate::batch::Label;
+use crate::catalog::{Labels, ProblemType, SplitName};
 use crate::data::dataset::{Dataset, Example};
 use crate::error::Result;
-use crate::spec::RunSpec;
-use crate::spec::built_in;
+use crate::spec::{LabelColumns, RunSpec, built_in};
 use std::path::PathBuf;
 
 fn load(spec: &RunSpec) -> Result<Dataset> {
@@ -13,7 +13,8 @@ fn load(spec: &RunSpec) -> Result<Dataset> {
 }
 
 fn load_split(spec: &RunSpec, split: SplitName, labels: Option<&[String]>) -> Result<Vec<Example>> {
-    super::load_split(spec, split, labels, false)
+    let labels = labels.map(|names| Labels::from(names.to_vec()));
+    super::load_split(spec, split, labels.as_ref(), false)
 }
 
 /// A folder with files, and a specification with its `train.csv`.
@@ -66,7 +67,7 @@ fn train_file(train: &str) -> Files {
 }
 
 fn labels(rows: &[Example]) -> Vec<Option<u32>> {
-    rows.iter().map(|row| row.label.map(|label| label.number() as u32)).collect()
+    rows.iter().map(|row| row.label.as_ref().and_then(Label::class)).collect()
 }
 
 #[test]
@@ -133,11 +134,11 @@ fn columns_are_inferred_if_unambiguous() {
         assert_eq!(infer_columns(&spec).unwrap(), spec, "inferring again changes nothing");
         Ok::<_, String>((spec.text_column.unwrap(), spec.text_pair_column, spec.label_column.unwrap()))
     };
-    let one = |text: &str| Ok((text.to_string(), None, "label".to_string()));
+    let one = |text: &str| Ok((text.to_string(), None, "label".into()));
     assert_eq!(columns("idx,label,sentence"), one("sentence"));
     assert_eq!(columns("text,label,id"), one("text"));
     assert_eq!(columns("review,label"), one("review"));
-    let two = Ok(("sentence1".to_string(), Some("sentence2".to_string()), "label".to_string()));
+    let two = Ok(("sentence1".to_string(), Some("sentence2".to_string()), "label".into()));
     assert_eq!(columns("label,sentence2,sentence1,id"), two);
     for header in ["review,label,id", "sentence,text,label", "text,sentence1,sentence2,label"] {
         let e = columns(header).unwrap_err();
@@ -182,8 +183,6 @@ fn error_names_file_line_and_column() {
     assert!(train_file("text,label\na,yes\nb,\n").error().starts_with("train.csv:3: column label is empty"));
     assert_eq!(train_file("text,label\n").error(), "train.csv: has no rows");
     assert!(train_file("text,label\na,x\nb,x\n").error().contains("has only the label \"x\""));
-    let e = train_file("text,label\na,1\nb,0.5\n").error();
-    assert!(e.starts_with("train.csv:3: column label has numbers with a fraction, such as 0.5"), "{e}");
     let many = (0..1001).map(|row| format!("a,word {row}\n")).collect::<Vec<_>>().concat();
     assert!(train_file(&format!("text,label\n{many}")).error().contains("1001 different labels"));
     let missing = RunSpec { train_file: Some("/nonexistent/a.csv".into()), ..train_file("").spec() };
@@ -336,7 +335,7 @@ fn columns_of_a_file_without_a_header_have_numbers() {
     let numbered = RunSpec { text_column: Some("3".into()), label_column: Some("1".into()), ..unnamed };
     let spec = infer_columns(&numbered).unwrap();
     assert_eq!(
-        (spec.text_column.as_deref(), spec.label_column.as_deref()),
+        (spec.text_column.as_deref(), spec.label_column.as_ref().and_then(LabelColumns::one)),
         (Some("column3"), Some("column1"))
     );
     assert_eq!(infer_columns(&spec).unwrap(), spec);
@@ -346,4 +345,123 @@ fn columns_of_a_file_without_a_header_have_numbers() {
     let data = load(&two.spec()).unwrap();
     assert_eq!((data.labels.names(), data.train().len()), (vec!["0".to_string(), "1".into()], 3));
     assert!(data.notes[0].contains("no header: the columns are column1, column2"), "{:?}", data.notes);
+}
+
+/// The sets of labels of rows, as names.
+fn sets(dataset: &Dataset, split: SplitName) -> Vec<Vec<String>> {
+    let all = dataset.labels.names();
+    let names = |row: &Example| {
+        let indices = row.label.as_ref().map_or(&[][..], Label::indices);
+        indices.iter().map(|index| all[*index as usize].clone()).collect()
+    };
+    dataset.split(split).iter().map(names).collect()
+}
+
+#[test]
+fn columns_and_lists_are_sets_of_labels() {
+    let expected: [&[&str]; 3] = [&["b", "c"], &[], &["c"]];
+    let multi_label = Some(ProblemType::MultiLabelClassification);
+    let several = Some(LabelColumns::Several(["b", "c"].map(String::from).to_vec()));
+    let columns = "text,b,c\nx,1,1.0\ny,0,false\nz, 0,True\n";
+    let validation = "text,label,b,c\nv,c,0,1\n";
+    let cases: [(&str, &str, RunSpec); 5] = [
+        ("train.csv", columns, RunSpec { label_column: several, ..built_in("x") }),
+        ("train.csv", "text,label\nx,\"[\"\"c\"\", \"\"b\"\"]\"\ny,[]\nz,['c']\n", built_in("x")),
+        (
+            "train.csv",
+            "text,label\nx,b|c|b\ny,\nz,c\n",
+            RunSpec { problem_type: multi_label, ..built_in("x") },
+        ),
+        (
+            "train.jsonl",
+            "{\"text\": \"x\", \"label\": [\"c\", \"b\"]}\n{\"text\": \"y\", \"label\": []}\n{\"text\": \"z\", \"label\": [\"c\"]}",
+            built_in("x"),
+        ),
+        (
+            "train.csv",
+            "text,label\nx,b; c\ny,;\nz,c\n",
+            RunSpec { problem_type: multi_label, ..built_in("x") },
+        ),
+    ];
+    for (name, text, spec) in cases {
+        let validation = match &spec.problem_type {
+            None if spec.label_column.is_none() => "text,label\nv,['c']\n",
+            _ => validation,
+        };
+        let files = Files::new(&[(name, text), ("dev.csv", validation)]);
+        let spec =
+            RunSpec { label_column: spec.label_column, problem_type: spec.problem_type, ..files.spec() };
+        let spec = RunSpec { text_column: Some("text".into()), ..spec };
+        let data = load(&spec).unwrap();
+        assert_eq!(data.labels, Labels::multi_label(vec!["b".into(), "c".into()]), "{text}");
+        assert_eq!(sets(&data, SplitName::Train), expected, "{text}");
+        assert_eq!(sets(&data, SplitName::Validation), [["c"]], "{text}");
+        let again = super::load_split(&spec, SplitName::Train, Some(&data.labels), false).unwrap();
+        assert_eq!(again, data.train(), "{text}");
+    }
+}
+
+#[test]
+fn indices_and_labels_of_other_splits_are_labels_too() {
+    let line = |label: &str| format!("{{\"text\": \"t\", \"label\": {label}}}\n");
+    let files =
+        Files::new(&[("train.jsonl", &[line("[10, 2]"), line("[2]")].concat()), ("dev.jsonl", &line("[3]"))]);
+    let data = load(&files.spec()).unwrap();
+    assert_eq!(data.labels.names(), ["2", "3", "10"]);
+    assert_eq!(sets(&data, SplitName::Train), [vec!["2", "10"], vec!["2"]]);
+    assert!(
+        data.notes.iter().any(|note| note.contains("the train split has no row of 1 of 3 labels")),
+        "{:?}",
+        data.notes
+    );
+}
+
+#[test]
+fn invalid_sets_are_errors_with_their_row() {
+    let columns = |text: &str| {
+        let files = train_file(text);
+        let label_column = Some(LabelColumns::Several(vec!["a".into(), "b".into()]));
+        files.strip(&load(&RunSpec { label_column, ..files.spec() }).unwrap_err().to_string())
+    };
+    let e = columns("text,a,b\nx,0,2\n");
+    assert_eq!(e, "train.csv:2: column b is \"2\"; it should be 0 or 1");
+    assert!(columns("text,a,b\nx,0,1\ny,1,\n").starts_with("train.csv:3: column b is empty"));
+    assert!(columns("text,a\nx,0\n").contains("has no column b"));
+    let nested = Files::new(&[("train.jsonl", "{\"text\": \"x\", \"label\": [[\"a\"]]}\n")]);
+    assert!(nested.error().contains("column label has [\"a\"] in a list"), "{}", nested.error());
+    let single = Files::new(&[("train.jsonl", "{\"text\": \"x\", \"label\": [\"a\"]}\n")]);
+    let spec = RunSpec { problem_type: Some(ProblemType::SingleLabelClassification), ..single.spec() };
+    assert!(load(&spec).unwrap_err().to_string().contains("column label has a list"));
+    let none = Files::new(&[("train.jsonl", "{\"text\": \"x\", \"label\": []}\n")]);
+    assert!(none.error().contains("has no label in any row"), "{}", none.error());
+}
+
+#[test]
+fn fractions_and_the_problem_type_decide_that_labels_are_numbers() {
+    let files =
+        Files::new(&[("train.csv", "text,label\na,1\nb,-2\nc,3.0\n"), ("dev.csv", "text,label\nd,0.5\n")]);
+    let data = load(&files.spec()).unwrap();
+    assert_eq!(data.labels, Labels::Scale { low: -2.0, high: 3.0 });
+    let values = |rows: &[Example]| {
+        rows.iter().map(|row| row.label.as_ref().and_then(Label::value)).collect::<Vec<_>>()
+    };
+    assert_eq!(values(data.train()), [1.0, -2.0, 3.0].map(Some));
+    assert_eq!(values(data.validation()), [Some(0.5)]);
+    // Whole numbers are classes unless the problem type says otherwise.
+    let rows: Vec<String> = (0..100).map(|row| format!("row {row},{row}\n")).collect();
+    let whole = train_file(&format!("text,label\n{}", rows.concat()));
+    assert_eq!(load(&whole.spec()).unwrap().labels.outputs(), 100);
+    let regression = RunSpec { problem_type: Some(ProblemType::Regression), ..whole.spec() };
+    let data = load(&regression).unwrap();
+    assert_eq!(data.labels, Labels::Scale { low: 0.0, high: 99.0 });
+    // Held-out rows are from all parts of the scale.
+    let mut held_out: Vec<f32> = values(data.validation()).into_iter().flatten().collect();
+    held_out.sort_by(f32::total_cmp);
+    let bins: Vec<f32> = held_out.iter().map(|value| (value / 10.0).floor()).collect();
+    assert_eq!(bins, [0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 9.0]);
+    let words = train_file("text,label\na,0.5\nb,high\n");
+    let e = load(&RunSpec { problem_type: Some(ProblemType::Regression), ..words.spec() })
+        .unwrap_err()
+        .to_string();
+    assert!(e.contains("train.csv:3: column label: label \"high\" is not a number"), "{e}");
 }

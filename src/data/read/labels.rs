@@ -10,7 +10,8 @@ pub(super) fn parse_label(text: &str, labels: &Labels) -> Result<Option<Label>, 
         return Ok(None);
     }
     let label = match labels {
-        Labels::Classes(names) => {
+        // The tasks whose files are read here have one label a row.
+        Labels::Classes(names) | Labels::MultiLabel(names) => {
             let number = text.parse::<u32>().ok().filter(|class| (*class as usize) < names.len());
             let class = number.or_else(|| names.iter().position(|name| name == text).map(|i| i as u32));
             class.map(Label::Class)
@@ -26,7 +27,7 @@ pub(super) fn parse_label(text: &str, labels: &Labels) -> Result<Option<Label>, 
 /// A clause that names the valid labels: `should be 0 (negative) or 1 (positive)`, `should be a number from 0 to 5`.
 pub(super) fn expected(labels: &Labels) -> String {
     match labels {
-        Labels::Classes(names) => {
+        Labels::Classes(names) | Labels::MultiLabel(names) => {
             let all: Vec<String> =
                 names.iter().enumerate().map(|(i, name)| format!("{i} ({name})")).collect();
             format!("should be {}", all.join(" or "))

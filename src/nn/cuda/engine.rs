@@ -5,7 +5,7 @@ use super::graphs::{GraphKey, Graphs};
 use super::input::{Bucket, Input, StepScalars, pack};
 use super::layout::Layout;
 use super::model::Model;
-use super::ops::{AdamWHyperparameters, MAX_HEAD_SIZE, MAX_HIDDEN, Ops, weights_to_bf16};
+use super::ops::{AdamWHyperparameters, Loss, LossFunction, MAX_HEAD_SIZE, MAX_HIDDEN, Ops, weights_to_bf16};
 use super::parameters::{Parameters, REPORT_WORDS};
 use super::workspace::{Workspace, WorkspaceSize};
 use crate::batch::Batch;
@@ -20,6 +20,7 @@ use crate::nn::engine::{
     StepInput, StepReport, Weights,
 };
 use crate::nn::engine_config::{EngineConfig, MicroBatchLimits};
+use crate::nn::loss::loss_denominator;
 use crate::nn::params::ParamSpec;
 use crate::rng::{Rng, Stream};
 use crate::spec::Precision;
@@ -81,6 +82,7 @@ impl<D: Device> CudaEngine<D> {
         let layout = Layout::new(config, specs);
         let is_bf16 = precision == Precision::Bf16;
         let (_, needed) = Parameters::new(config, &layout, is_bf16, 0);
+        let class_weights = optimizer.class_weights.clone();
         let buffer = device.allocate(needed).map_err(|error| out_of_memory(&device, needed, &error))?;
         let (parameters, _) = Parameters::new(config, &layout, is_bf16, D::address(&buffer));
         let mut engine = CudaEngine {
@@ -101,6 +103,9 @@ impl<D: Device> CudaEngine<D> {
             unreported_steps: 0,
         };
         engine.set_weights(weights)?;
+        if let Some(class_weights) = class_weights {
+            engine.write_class_weights(&class_weights)?;
+        }
         Ok(engine)
     }
 
@@ -135,6 +140,11 @@ impl<D: Device> CudaEngine<D> {
         let (_, parameters) = Parameters::new(&self.config, &self.layout, self.is_bf16(), 0);
         let workspaces = [&self.training, &self.inference].into_iter().flatten();
         parameters + workspaces.map(|reserved| reserved.bytes).sum::<usize>()
+    }
+
+    /// The bucket of a micro-batch.
+    fn bucket(&self, batch: &Batch) -> Bucket {
+        Bucket::of(batch, self.layout.classes())
     }
 
     fn is_bf16(&self) -> bool {
@@ -203,12 +213,16 @@ impl<D: Device> CudaEngine<D> {
             is_training,
         };
         let tensors = parameters.adamw_tensors(layout, config);
+        let class_weights =
+            optimizer.class_weights.as_ref().map_or(DeviceSlice::NULL, |_| parameters.class_weights);
         let allow_tf32 = *precision == Precision::Tf32;
         let mut enqueue = |device: &mut D| -> Result<()> {
             let mut ops = Ops { device, input, allow_tf32 };
             model.forward(&mut ops, workspace)?;
-            if let GraphKey::Training { accumulate, update, .. } = key {
-                model.backward(&mut ops, workspace, optimizer.label_smoothing as f32, accumulate)?;
+            if let GraphKey::Training { loss, accumulate, update, .. } = key {
+                let loss =
+                    Loss { function: loss, label_smoothing: optimizer.label_smoothing as f32, class_weights };
+                model.backward(&mut ops, workspace, loss, accumulate)?;
                 if update {
                     ops.adamw(tensors, optimizer.max_grad_norm as f32, hyperparameters(optimizer))?;
                 }
@@ -224,12 +238,13 @@ impl<D: Device> CudaEngine<D> {
         check_labels(self.layout.classes(), input.batch)?;
         self.stamp += 1;
         let step = (self.updates + 1) as f64;
-        let OptimizerConfig { beta1, beta2, weight_decay, .. } = self.optimizer;
+        let OptimizerConfig { beta1, beta2, weight_decay, ref class_weights, .. } = self.optimizer;
+        let denominator = loss_denominator(input.batch, self.layout.classes(), class_weights.as_deref());
         let scalars = StepScalars {
             dropout_key: Rng::new(self.seed, Stream::Dropout).key(),
             step: input.step as u32,
             stamp: self.stamp,
-            loss_scale: 1.0 / input.batch.len() as f32,
+            loss_scale: 1.0 / denominator as f32,
             decay: (1.0 - input.learning_rate * weight_decay) as f32,
             step_size: (input.learning_rate / (1.0 - beta1.powf(step))) as f32,
             bias_correction2_sqrt: (1.0 - beta2.powf(step)).sqrt() as f32,
@@ -237,7 +252,8 @@ impl<D: Device> CudaEngine<D> {
         let micro_batches = input.batch.micro_batches(self.limits.max_examples, self.limits.max_tokens);
         for (index, batch) in micro_batches.iter().enumerate() {
             let update = update && index + 1 == micro_batches.len();
-            let key = GraphKey::Training { bucket: Bucket::of(batch), accumulate: index > 0, update };
+            let (bucket, loss) = (self.bucket(batch), LossFunction::of(&batch.labels));
+            let key = GraphKey::Training { bucket, loss, accumulate: index > 0, update };
             self.run(key, batch, scalars)?;
         }
         Ok(())
@@ -249,7 +265,7 @@ impl<D: Device> CudaEngine<D> {
         let whole = batch.micro_batches(self.limits.max_examples, usize::MAX);
         let tokens = whole.iter().map(Batch::tokens).max().unwrap_or(0);
         let tokens = tokens.min(max_tokens.max(batch.longest()));
-        Bucket::with_size(tokens, batch.len().min(self.limits.max_examples))
+        Bucket::with_size(tokens, batch.len().min(self.limits.max_examples), self.layout.classes())
     }
 
     /// The summed loss of the steps since it was last set, and the norm of the last gradient.
@@ -285,6 +301,17 @@ impl<D: Device> CudaEngine<D> {
             weights_to_bf16(&mut self.device, matrices, self.parameters.bf16_weights)?;
         }
         Ok(())
+    }
+
+    /// Copies the class weights to the device.
+    fn write_class_weights(&mut self, class_weights: &[f32]) -> Result<()> {
+        let (found, to) = (class_weights.len(), self.parameters.class_weights);
+        if found != to.len() {
+            let problem = format!("{found} class weights for a model with {} outputs", to.len());
+            return Err(Error::Training(problem));
+        }
+        let words: Vec<u32> = class_weights.iter().map(|weight| weight.to_bits()).collect();
+        self.device.write(DeviceSlice::new(to.address(), to.len()), &words)
     }
 
     /// Marks the rows of the word embedding with moments other than 0. AdamW only decays the others.
@@ -384,7 +411,7 @@ impl<D: Device> Engine for CudaEngine<D> {
         let mut rows = Vec::with_capacity(batch.len());
         let max_tokens = self.limits.max_tokens.min(MAX_INFERENCE_TOKENS);
         for batch in batch.micro_batches(MAX_INFERENCE_EXAMPLES, max_tokens) {
-            let key = GraphKey::Inference(Bucket::of(&batch));
+            let key = GraphKey::Inference(self.bucket(&batch));
             self.run(key, &batch, StepScalars::default())?;
             let reserved = self.inference.as_ref().expect("the workspace was reserved");
             let logits = self.read(reserved.workspace.logits.prefix(batch.len() * classes))?;
@@ -439,7 +466,7 @@ impl<D: Device> Engine for CudaEngine<D> {
         let training = WorkspaceSize { bucket: self.largest_bucket(batch, max_tokens), is_training: true };
         let tokens = max_tokens.min(MAX_INFERENCE_TOKENS).max(self.config.max_positions);
         let inference = WorkspaceSize {
-            bucket: Bucket::with_size(tokens, MAX_INFERENCE_EXAMPLES.min(tokens)),
+            bucket: Bucket::with_size(tokens, MAX_INFERENCE_EXAMPLES.min(tokens), self.layout.classes()),
             is_training: false,
         };
         let activations = self.workspace_bytes(training) + self.workspace_bytes(inference);
@@ -467,6 +494,6 @@ impl<D: Device> Engine for CudaEngine<D> {
 
     fn computed_tokens(&self, batch: &Batch) -> usize {
         let micro_batches = batch.micro_batches(self.limits.max_examples, self.limits.max_tokens);
-        micro_batches.iter().map(|batch| Bucket::of(batch).tokens).sum()
+        micro_batches.iter().map(|batch| self.bucket(batch).tokens).sum()
     }
 }

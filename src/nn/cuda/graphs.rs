@@ -2,6 +2,7 @@
 
 use super::device::Device;
 use super::input::Bucket;
+use super::ops::LossFunction;
 use crate::error::Result;
 use std::collections::BTreeMap;
 
@@ -16,7 +17,7 @@ pub(super) enum GraphKey {
     Inference(Bucket),
     /// Loss and gradients of a micro-batch. `accumulate`: gradients are added to those of the micro-batches before.
     /// `update`: the optimizer step follows.
-    Training { bucket: Bucket, accumulate: bool, update: bool },
+    Training { bucket: Bucket, loss: LossFunction, accumulate: bool, update: bool },
 }
 
 impl GraphKey {

@@ -12,19 +12,31 @@ pub(super) const TILE: usize = 16;
 pub(super) struct Bucket {
     pub(super) tokens: usize,
     pub(super) examples: usize,
+    /// 32-bit words of the label of an example.
+    pub(super) label_words: usize,
+}
+
+/// 32-bit words of the label of an example of a model with that many outputs: a bit for each output, which is also
+/// enough for a class or a number.
+pub(super) fn label_words(outputs: usize) -> usize {
+    outputs.div_ceil(u32::BITS as usize).max(1)
 }
 
 impl Bucket {
-    /// The smallest bucket for `batch`. Token counts of buckets are a sixteenth of a power of two apart, but at least
+    /// The smallest bucket for `batch` and a model with that many outputs. Token counts of buckets are a sixteenth of a power of two apart, but at least
     /// 32: above 256 tokens less than an eighth is padding, and there are few buckets.
-    pub(super) fn of(batch: &Batch) -> Self {
-        Bucket::with_size(batch.tokens(), batch.len())
+    pub(super) fn of(batch: &Batch, outputs: usize) -> Self {
+        Bucket::with_size(batch.tokens(), batch.len(), outputs)
     }
 
     /// The smallest bucket for a micro-batch of these counts. It also contains all smaller micro-batches.
-    pub(super) fn with_size(tokens: usize, examples: usize) -> Self {
+    pub(super) fn with_size(tokens: usize, examples: usize, outputs: usize) -> Self {
         let distance = (tokens.next_power_of_two() / 16).max(32);
-        Bucket { tokens: tokens.next_multiple_of(distance), examples: examples.next_multiple_of(8) }
+        Bucket {
+            tokens: tokens.next_multiple_of(distance),
+            examples: examples.next_multiple_of(8),
+            label_words: label_words(outputs),
+        }
     }
 
     /// Upper bound of the tiles of attention.
@@ -32,14 +44,20 @@ impl Bucket {
         self.tokens / TILE + self.examples
     }
 
-    /// Whether both counts are at least those of `other`.
+    /// Whether all counts are at least those of `other`.
     pub(super) fn contains(self, other: Self) -> bool {
-        self.tokens >= other.tokens && self.examples >= other.examples
+        self.tokens >= other.tokens
+            && self.examples >= other.examples
+            && self.label_words >= other.label_words
     }
 
     /// The smallest bucket that contains both.
     pub(super) fn union(self, other: Self) -> Self {
-        Bucket { tokens: self.tokens.max(other.tokens), examples: self.examples.max(other.examples) }
+        Bucket {
+            tokens: self.tokens.max(other.tokens),
+            examples: self.examples.max(other.examples),
+            label_words: self.label_words.max(other.label_words),
+        }
     }
 }
 
@@ -55,7 +73,7 @@ pub(super) struct StepScalars {
     pub(super) step: u32,
     /// Marks the rows of the word embedding's gradient that this step writes.
     pub(super) stamp: u32,
-    /// 1 / number of examples of the whole batch.
+    /// 1 / [`loss_denominator`](crate::nn::loss::loss_denominator) of the whole batch.
     pub(super) loss_scale: f32,
     /// 1 - learning rate · weight decay
     pub(super) decay: f32,
@@ -89,7 +107,8 @@ pub(super) struct Input {
     pub(super) word_starts: DeviceSlice<u32>,
     /// First token of each example: (E + 1)
     pub(super) offsets: DeviceSlice<u32>,
-    /// Classes, or the bits of the f32 targets of a regression: (E)
+    /// Classes or the bits of the f32 targets of a regression, (E), or a bit for each output, (E, label_words), the
+    /// lowest bit first.
     pub(super) labels: DeviceSlice<u32>,
     /// The tiles of attention, each `example << 16 | index`, where index counts the tiles of the example.
     pub(super) tiles: DeviceSlice<u32>,
@@ -103,8 +122,8 @@ impl Input {
 
     /// Lengths of the sections after `step`, in the order of the fields.
     fn section_lengths(bucket: Bucket) -> [usize; 10] {
-        let Bucket { tokens: t, examples: e } = bucket;
-        [t, t, t, t, t, t, t + 1, e + 1, e, bucket.tiles()]
+        let Bucket { tokens: t, examples: e, label_words } = bucket;
+        [t, t, t, t, t, t, t + 1, e + 1, e * label_words, bucket.tiles()]
     }
 
     /// The block of a bucket at the beginning of `memory`.
@@ -175,10 +194,11 @@ pub(super) fn pack(bucket: Bucket, batch: &Batch, scalars: StepScalars) -> Vec<u
     let repeat = |(example, length)| std::iter::repeat_n(example as u32, length);
     let example_ids = lengths().enumerate().flat_map(repeat).collect();
     let label = |label: &Label| match label {
-        Label::Class(class) => *class,
-        Label::Value(value) => value.to_bits(),
+        Label::Class(class) => vec![*class],
+        Label::Set(indices) => bit_mask(indices, bucket.label_words),
+        Label::Value(value) => vec![value.to_bits()],
     };
-    let labels = batch.labels.iter().map(label).collect();
+    let labels = batch.labels.iter().flat_map(label).collect();
     let offsets = batch.offsets.iter().map(|offset| *offset as u32).collect();
     let sections: [&Vec<u32>; 10] = [
         &batch.ids,
@@ -199,6 +219,15 @@ pub(super) fn pack(bucket: Bucket, batch: &Batch, scalars: StepScalars) -> Vec<u
         block.resize(end, 0);
     }
     block
+}
+
+/// The bits `indices` in `words` words, the lowest bit first.
+fn bit_mask(indices: &[u32], words: usize) -> Vec<u32> {
+    let mut mask = vec![0; words];
+    for index in indices {
+        mask[(index / u32::BITS) as usize] |= 1 << (index % u32::BITS);
+    }
+    mask
 }
 
 /// The tokens of a batch, grouped by token id. The fields are those of [`Input`].
@@ -253,9 +282,9 @@ mod tests {
     #[test]
     fn buckets_are_few_with_little_padding() {
         let mut found = std::collections::BTreeSet::new();
-        let mut smaller = Bucket::with_size(1, 1);
+        let mut smaller = Bucket::with_size(1, 1, 2);
         for tokens in 1..=8192 {
-            let bucket = Bucket::of(&batch(&[tokens]));
+            let bucket = Bucket::of(&batch(&[tokens]), 2);
             let padding = bucket.tokens - tokens;
             assert!(padding < 32 || padding * 8 < tokens, "{tokens} tokens in {bucket:?}");
             assert!(bucket.contains(smaller), "{bucket:?} is smaller than {smaller:?}");
@@ -263,10 +292,11 @@ mod tests {
             found.insert(bucket.tokens);
         }
         assert!(found.len() < 80, "{} buckets", found.len());
-        let bucket = Bucket::of(&batch(&[3; 33]));
-        assert_eq!((bucket.tokens, bucket.examples), (128, 40));
-        let larger = bucket.union(Bucket { tokens: 64, examples: 48 });
+        let bucket = Bucket::of(&batch(&[3; 33]), 32);
+        assert_eq!((bucket.tokens, bucket.examples, bucket.label_words), (128, 40, 1));
+        let larger = bucket.union(Bucket { tokens: 64, examples: 48, label_words: 2 });
         assert!(larger.contains(bucket) && !bucket.contains(larger) && larger.examples == 48);
+        assert_eq!(larger.label_words, 2);
     }
 
     #[test]
@@ -274,7 +304,7 @@ mod tests {
         for lengths in [vec![1; 40], vec![17; 9], vec![512, 1, 16, 33], vec![1]] {
             let batch = batch(&lengths);
             let found = tiles(&batch.offsets);
-            assert!(found.len() <= Bucket::of(&batch).tiles(), "{lengths:?}");
+            assert!(found.len() <= Bucket::of(&batch, 2).tiles(), "{lengths:?}");
             let rows: usize = lengths.iter().map(|length| length.div_ceil(TILE)).sum();
             assert_eq!(found.len(), rows);
             assert_eq!(found.last().map(|code| code >> 16), Some(lengths.len() as u32 - 1));
@@ -294,7 +324,7 @@ mod tests {
     #[test]
     fn pack_writes_sections_where_input_expects_them() {
         let batch = batch(&[2, 3]);
-        let bucket = Bucket::of(&batch);
+        let bucket = Bucket::of(&batch, 2);
         let block = pack(bucket, &batch, StepScalars { step: 9, loss_scale: 0.5, ..StepScalars::default() });
         assert_eq!(block.len(), Input::len(bucket));
         // The block starts at byte 256.
@@ -316,5 +346,11 @@ mod tests {
         let block = pack(bucket, &values, StepScalars::default());
         let first = (input.labels.address() as usize - 256) / 4;
         assert_eq!(block[first..first + 2], [2.5f32.to_bits(), (-0.5f32).to_bits()]);
+        let sets = Batch { labels: vec![Label::set([0, 33]), Label::set([2])], ..values };
+        let bucket = Bucket::of(&sets, 40);
+        let block = pack(bucket, &sets, StepScalars::default());
+        let input = Input::new(bucket, DeviceSlice::new(256, block.len()));
+        let first = (input.labels.address() as usize - 256) / 4;
+        assert_eq!(block[first..first + 4], [1, 1 << 1, 1 << 2, 0]);
     }
 }

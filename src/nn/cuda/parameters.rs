@@ -26,6 +26,8 @@ pub(super) struct Parameters {
     /// The structure `Report`: ([`REPORT_WORDS`])
     pub(super) report: DeviceSlice<u32>,
     square_sums: DeviceSlice<f32>,
+    /// The weight of each output in the loss: (outputs)
+    pub(super) class_weights: DeviceSlice<f32>,
 }
 
 impl Parameters {
@@ -43,6 +45,7 @@ impl Parameters {
             has_moments: arena.u32(config.vocab_size),
             report: arena.u32(REPORT_WORDS),
             bf16_weights: arena.bf16(layout.layer_matrices.len()),
+            class_weights: arena.f32(layout.classes()),
         };
         (parameters, arena.bytes())
     }

@@ -3,7 +3,7 @@
 use super::device::{Device, DeviceSlice, GemmOperand};
 use super::layer::EncoderLayer;
 use super::model::Model;
-use super::ops::{DropoutSite, LayerNorm, NormColumns, Ops, Rows};
+use super::ops::{DropoutSite, LayerNorm, Loss, NormColumns, Ops, Rows};
 use super::tensor::MixedTensor;
 use super::workspace::Workspace;
 use crate::error::Result;
@@ -40,11 +40,11 @@ impl<'a> Model<'a> {
         &self,
         ops: &mut Ops<'_, D>,
         workspace: &Workspace,
-        label_smoothing: f32,
+        loss: Loss,
         accumulate: bool,
     ) -> Result<()> {
         let [mut d, mut dx] = workspace.grad_ping_pong;
-        self.head_backward(ops, workspace, label_smoothing, accumulate)?;
+        self.head_backward(ops, workspace, loss, accumulate)?;
         let layers = self.config.layers;
         for index in (0..layers).rev() {
             let layer = self.layer(index, workspace);
@@ -64,7 +64,7 @@ impl<'a> Model<'a> {
         &self,
         ops: &mut Ops<'_, D>,
         workspace: &Workspace,
-        label_smoothing: f32,
+        loss: Loss,
         accumulate: bool,
     ) -> Result<()> {
         let (layout, layers, h, classes) =
@@ -72,7 +72,7 @@ impl<'a> Model<'a> {
         let examples = ops.len(Rows::First);
         let sums = self.partial_sums(workspace);
         let Workspace { logits, dlogits, pooled_dropout, dpooled, pooled, .. } = *workspace;
-        ops.loss(label_smoothing, logits, classes, dlogits, self.report)?;
+        ops.loss(loss, logits, classes, dlogits, self.report)?;
         ops.column_sums(Rows::First, classes, None, MixedTensor::f32_only(dlogits), (sums, 0))?;
         ops.reduce_partial_sums((sums, 0), self.gradient(&layout.classifier_bias), accumulate)?;
         let d = GemmOperand::F32(dlogits.prefix(examples * classes));

@@ -118,7 +118,7 @@ impl Workspace {
         base: u64,
     ) -> (Self, usize) {
         let WorkspaceSize { bucket, is_training } = size;
-        let Bucket { tokens: t, examples: e } = bucket;
+        let Bucket { tokens: t, examples: e, .. } = bucket;
         let (h, i, heads, layers) = (config.hidden, config.intermediate, config.heads, config.layers);
         let mut arena = ArenaAllocator::new(base, is_bf16);
         let input = arena.u32(Input::len(bucket));

@@ -26,6 +26,7 @@ use crate::nn::engine::{
     OptimizerConfig, ParamState, Profile, StepInput, StepReport, Weights,
 };
 use crate::nn::engine_config::{EngineConfig, MicroBatchLimits};
+use crate::nn::loss::loss_denominator;
 use crate::nn::params::ParamSpec;
 use crate::spec::Precision;
 use rayon::prelude::*;
@@ -132,12 +133,14 @@ impl FastEngine {
             self;
         let start = Instant::now();
         let mut forward_seconds = 0.0;
+        let class_weights = self.optimizer.class_weights.as_deref();
         let pass = Pass {
             model: Model { cpu: *cpu, config, layout, weights },
             dropout: Some(Dropout::new(self.seed, input.step)),
             objective: Objective::Loss(LossConfig {
-                scale: 1.0 / input.batch.len() as f32,
+                scale: 1.0 / loss_denominator(input.batch, layout.labels(), class_weights) as f32,
                 label_smoothing: self.optimizer.label_smoothing as f32,
+                class_weights,
             }),
         };
         for shard in shards.iter_mut() {
@@ -167,7 +170,7 @@ impl FastEngine {
     /// One AdamW update with the gradients of [`FastEngine::forward_backward`]; returns their global norm before
     /// clipping. Without clipping, dense parameters are updated in the same pass that computes the norm.
     fn update(&mut self, learning_rate: f64) -> f64 {
-        let steps = adamw_steps(self.optimizer, learning_rate, self.updates + 1);
+        let steps = adamw_steps(&self.optimizer, learning_rate, self.updates + 1);
         let cpu = self.cpu;
         let max_norm = self.optimizer.max_grad_norm;
         let is_clipped = max_norm > 0.0;
@@ -216,7 +219,7 @@ impl FastEngine {
 struct Pass<'a> {
     model: Model<'a>,
     dropout: Option<Dropout>,
-    objective: Objective,
+    objective: Objective<'a>,
 }
 
 impl Pass<'_> {
@@ -246,20 +249,21 @@ impl Pass<'_> {
 
 /// The parameters of AdamW update `number` (from 1), by the factor of the gradient and whether weight decay applies.
 fn adamw_steps(
-    optimizer: OptimizerConfig,
+    optimizer: &OptimizerConfig,
     learning_rate: f64,
     number: u64,
-) -> impl Fn(f64, bool) -> AdamWStep + Sync {
+) -> impl Fn(f64, bool) -> AdamWStep + Sync + use<> {
     let number = number as f64;
-    let decay = 1.0 - learning_rate * optimizer.weight_decay;
+    let OptimizerConfig { beta1, beta2, epsilon, weight_decay, .. } = *optimizer;
+    let decay = 1.0 - learning_rate * weight_decay;
     move |grad_scale, has_weight_decay| AdamWStep {
-        one_minus_beta1: (1.0 - optimizer.beta1) as f32,
-        beta2: optimizer.beta2 as f32,
-        one_minus_beta2: (1.0 - optimizer.beta2) as f32,
+        one_minus_beta1: (1.0 - beta1) as f32,
+        beta2: beta2 as f32,
+        one_minus_beta2: (1.0 - beta2) as f32,
         decay_factor: if has_weight_decay { decay as f32 } else { 1.0 },
-        step_size: (learning_rate / (1.0 - optimizer.beta1.powf(number))) as f32,
-        bias_correction2_sqrt: (1.0 - optimizer.beta2.powf(number)).sqrt() as f32,
-        epsilon: optimizer.epsilon as f32,
+        step_size: (learning_rate / (1.0 - beta1.powf(number))) as f32,
+        bias_correction2_sqrt: (1.0 - beta2.powf(number)).sqrt() as f32,
+        epsilon: epsilon as f32,
         grad_scale: grad_scale as f32,
     }
 }

@@ -2,38 +2,74 @@
 
 /// Parameters of the loss that are the same for all examples of a step.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct LossConfig {
-    /// 1 / number of examples of the step.
+pub(super) struct LossConfig<'a> {
+    /// 1 / [`loss_denominator`](crate::nn::loss::loss_denominator) of the step.
     pub(super) scale: f32,
     pub(super) label_smoothing: f32,
+    /// As in [`OptimizerConfig`](crate::nn::OptimizerConfig).
+    pub(super) class_weights: Option<&'a [f32]>,
 }
 
-/// Smoothed cross-entropy of an example, times `scale`: −Σ target · log softmax(logits), where the target has
+impl LossConfig<'_> {
+    /// The weight of an output.
+    fn weight(&self, output: usize) -> f32 {
+        self.class_weights.and_then(|weights| weights.get(output)).copied().unwrap_or(1.0)
+    }
+}
+
+/// Smoothed cross-entropy of an example, times `scale`: −Σ weight · target · log softmax(logits), where the target has
 /// 1 − label_smoothing at the label and label_smoothing spread evenly over all classes
-/// (`torch.nn.functional.cross_entropy`). Appends the gradient of the logits, (softmax(logits) − target) · scale, to
-/// `d_logits`.
+/// (`torch.nn.functional.cross_entropy`). Appends the gradient of the logits,
+/// (softmax(logits) · Σ weight · target − weight · target) · scale, to `d_logits`.
 pub(super) fn cross_entropy(
     logits: &[f32],
     label: usize,
-    config: LossConfig,
+    config: LossConfig<'_>,
     d_logits: &mut Vec<f32>,
 ) -> f64 {
-    let LossConfig { scale, label_smoothing } = config;
+    let LossConfig { scale, label_smoothing, class_weights } = config;
     let max = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
     let sum: f32 = logits.iter().map(|x| (x - max).exp()).sum();
+    let target = |class: usize| {
+        let one_hot = if class == label { 1.0 - label_smoothing } else { 0.0 };
+        (one_hot + label_smoothing / logits.len() as f32) * config.weight(class)
+    };
+    // Without weights the targets sum up to 1.
+    let total = class_weights.map_or(1.0, |_| (0..logits.len()).map(target).sum());
     let mut loss = 0.0;
     for (class, x) in logits.iter().enumerate() {
         let log_prob = x - max - sum.ln();
-        let one_hot = if class == label { 1.0 - label_smoothing } else { 0.0 };
-        let target = one_hot + label_smoothing / logits.len() as f32;
-        loss -= f64::from(target * log_prob * scale);
-        d_logits.push((log_prob.exp() - target) * scale);
+        loss -= f64::from(target(class) * log_prob * scale);
+        d_logits.push((log_prob.exp() * total - target(class)) * scale);
+    }
+    loss
+}
+
+/// Sum of the binary cross-entropies of the labels of an example, times `scale`: −weight · log σ(z) for the `labels`
+/// that apply, which are ascending, and −log σ(−z) for the others (`torch.nn.functional.binary_cross_entropy_with_logits`).
+/// Appends the gradient of the logits to `d_logits`: −weight · σ(−z) · scale and σ(z) · scale.
+pub(super) fn binary_cross_entropy(
+    logits: &[f32],
+    labels: &[u32],
+    config: LossConfig<'_>,
+    d_logits: &mut Vec<f32>,
+) -> f64 {
+    let mut loss = 0.0;
+    for (output, z) in logits.iter().enumerate() {
+        let applies = labels.binary_search(&(output as u32)).is_ok();
+        let (sign, weight) = if applies { (-1.0, config.weight(output)) } else { (1.0, 1.0) };
+        // −log σ(−x) = max(x, 0) + log(1 + exp(−|x|)), with derivative σ(x).
+        let x = sign * z;
+        let exp = (-x.abs()).exp();
+        let sigmoid = if x >= 0.0 { 1.0 } else { exp } / (1.0 + exp);
+        loss += f64::from((x.max(0.0) + exp.ln_1p()) * weight * config.scale);
+        d_logits.push(sign * sigmoid * weight * config.scale);
     }
     loss
 }
 
 /// Squared error of an example of a regression, times `scale`. Appends its gradient to `d_logits`.
-pub(super) fn squared_error(logit: f32, value: f32, config: LossConfig, d_logits: &mut Vec<f32>) -> f64 {
+pub(super) fn squared_error(logit: f32, value: f32, config: LossConfig<'_>, d_logits: &mut Vec<f32>) -> f64 {
     let error = logit - value;
     d_logits.push(2.0 * error * config.scale);
     f64::from(error * error * config.scale)

@@ -6,7 +6,7 @@ use super::kernels::matmul::{Matmul, MatmulBackend};
 use super::kernels::norm::{DropoutMask, LayerNormGrad, apply_dropout, layer_norm, layer_norm_backward};
 use super::layer::weight_grad_operands;
 use super::layout::Layout;
-use super::loss::{LossConfig, cross_entropy, one_hot, squared_error};
+use super::loss::{LossConfig, binary_cross_entropy, cross_entropy, one_hot, squared_error};
 use super::model::{Model, positions};
 use super::row_selection::RowSelection;
 use super::tape::LayerTape;
@@ -19,9 +19,9 @@ use std::time::Instant;
 
 /// The scalar that the backward pass differentiates.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Objective {
+pub(super) enum Objective<'a> {
     /// The loss.
-    Loss(LossConfig),
+    Loss(LossConfig<'a>),
     /// The logit of a class, summed over the examples.
     Logit(usize),
 }
@@ -244,7 +244,7 @@ impl Shard {
         model: Model<'_>,
         batch: &Batch,
         dropout: Option<Dropout>,
-        objective: Objective,
+        objective: Objective<'_>,
     ) {
         let start = Instant::now();
         self.workspace.resize((batch.tokens(), model.config.hidden, model.config.intermediate));
@@ -258,11 +258,12 @@ impl Shard {
     }
 
     /// Adds the loss of the examples; returns the gradient of the logits: (examples, labels).
-    fn loss_backward(&mut self, outputs: usize, labels: &[Label], config: LossConfig) -> Vec<f32> {
+    fn loss_backward(&mut self, outputs: usize, labels: &[Label], config: LossConfig<'_>) -> Vec<f32> {
         let mut d_logits = Vec::with_capacity(self.logits.len());
         for (logits, label) in self.logits.chunks_exact(outputs).zip(labels) {
             self.loss += match label {
                 Label::Class(class) => cross_entropy(logits, *class as usize, config, &mut d_logits),
+                Label::Set(labels) => binary_cross_entropy(logits, labels, config, &mut d_logits),
                 Label::Value(value) => squared_error(logits[0], *value, config, &mut d_logits),
             };
         }

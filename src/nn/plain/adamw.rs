@@ -51,8 +51,8 @@ fn on_device(norm: &Tensor, limit: f64) -> Result<Tensor> {
 
 /// Values of an update that are the same for all parameters.
 #[derive(Debug, Clone)]
-struct Update {
-    config: OptimizerConfig,
+struct Update<'a> {
+    config: &'a OptimizerConfig,
     learning_rate: f64,
     scale: GradScale,
     /// 1 − β₁ⁿ and 1 − β₂ⁿ for update n.
@@ -63,7 +63,7 @@ struct Update {
 pub(crate) fn update(
     parameters: &[Parameter],
     gradients: &[Option<Tensor>],
-    config: OptimizerConfig,
+    config: &OptimizerConfig,
     (number, learning_rate, scale): (u64, f64, GradScale),
 ) -> Result<()> {
     let power = |beta: f64| 1.0 - beta.powf(number as f64);
@@ -119,14 +119,14 @@ fn sum_of_squares_by_row(x: &Tensor) -> Result<Tensor> {
     x.sqr()?.sum(D::Minus1)?.sum_all()
 }
 
-impl Update {
+impl Update<'_> {
     fn decay_factor(&self, parameter: &Parameter) -> f64 {
         if parameter.has_weight_decay { 1.0 - self.learning_rate * self.config.weight_decay } else { 1.0 }
     }
 
     /// Update on the CPU, without copying tensors.
     fn in_place(&self, parameter: &Parameter, gradient: &Tensor, scale: f32) -> Result<()> {
-        let OptimizerConfig { beta1, beta2, epsilon, .. } = self.config;
+        let OptimizerConfig { beta1, beta2, epsilon, .. } = *self.config;
         parameter
             .first_moment
             .inplace_op2(gradient, &FirstMoment { one_minus_beta1: (1.0 - beta1) as f32, scale })?;
@@ -165,7 +165,7 @@ impl Update {
 
     /// Update on any device by tensor operations; the gradient is already scaled.
     fn composed(&self, parameter: &Parameter, gradient: &Tensor) -> Result<()> {
-        let OptimizerConfig { beta1, beta2, epsilon, .. } = self.config;
+        let OptimizerConfig { beta1, beta2, epsilon, .. } = *self.config;
         let (first, second) =
             (parameter.first_moment.as_detached_tensor(), parameter.second_moment.as_detached_tensor());
         let first = (&first + ((gradient - &first)? * (1.0 - beta1))?)?;
@@ -293,14 +293,14 @@ mod tests {
             epsilon: 1e-6,
             weight_decay: 0.1,
             max_grad_norm: 0.0,
-            label_smoothing: 0.0,
+            ..OptimizerConfig::default()
         };
         for number in 1..=5 {
             let gradient =
                 Tensor::new(&[0.1f32 * number as f32, -3.0, 1e-4], &Device::Cpu).expect("a tensor");
             let bias_corrections = (1.0 - 0.9f64.powi(number), 1.0 - 0.99f64.powi(number));
             let scale = GradScale::Host(0.7);
-            let update = Update { config, learning_rate: 1e-2, scale, bias_corrections };
+            let update = Update { config: &config, learning_rate: 1e-2, scale, bias_corrections };
             update.in_place(&one, &gradient, 0.7).expect("an update");
             update.composed(&other, &(gradient * 0.7).expect("a product")).expect("an update");
         }

@@ -15,6 +15,7 @@ use crate::nn::engine::{
 };
 use crate::nn::engine_config::{EngineConfig, MicroBatchLimits};
 use crate::nn::error_text::first_line;
+use crate::nn::loss::loss_denominator;
 use crate::nn::params::ParamSpec;
 use crate::spec::Precision;
 use candle_core::{DType, Device, Tensor, Var};
@@ -128,7 +129,9 @@ impl PlainEngine {
         by_phase: &mut ByPhase,
     ) -> candle_core::Result<(Tensor, Vec<Option<Tensor>>)> {
         let dropout = Dropout::new(self.seed, input.step);
-        let scale = 1.0 / input.batch.len() as f64;
+        let OptimizerConfig { label_smoothing, class_weights, .. } = &self.optimizer;
+        let class_weights = class_weights.as_deref();
+        let scale = 1.0 / loss_denominator(input.batch, self.labels, class_weights);
         let mut total = Tensor::zeros((), adamw::scalar_dtype(&self.device), &self.device)?;
         let mut sums: Vec<Option<Tensor>> = vec![None; self.parameters.len()];
         for micro_batch in input.batch.micro_batches(self.limits.max_examples, self.limits.max_tokens) {
@@ -136,7 +139,7 @@ impl PlainEngine {
             let logits = self.training.logits(&micro_batch, Some(dropout))?;
             by_phase.forward += start.elapsed().as_secs_f64();
             let start = Instant::now();
-            let loss = (loss(&logits, &micro_batch.labels, self.optimizer.label_smoothing)? * scale)?;
+            let loss = (loss(&logits, &micro_batch.labels, *label_smoothing, class_weights)? * scale)?;
             total = (&total + loss.detach().to_dtype(total.dtype())?)?;
             let mut gradients = loss.backward()?;
             for (sum, parameter) in sums.iter_mut().zip(&self.parameters) {
@@ -158,7 +161,7 @@ impl PlainEngine {
         let norm = adamw::norm(&gradients, &self.device)?;
         let scale = GradScale::clipping(&norm, self.optimizer.max_grad_norm)?;
         let update = (self.updates + 1, input.learning_rate, scale);
-        adamw::update(&self.parameters, &gradients, self.optimizer, update)?;
+        adamw::update(&self.parameters, &gradients, &self.optimizer, update)?;
         by_phase.optimizer += start.elapsed().as_secs_f64();
         self.by_phase = by_phase;
         self.updates += 1;

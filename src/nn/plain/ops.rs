@@ -56,23 +56,66 @@ pub(crate) fn log_softmax(x: &Tensor) -> Result<Tensor> {
     shifted.broadcast_sub(&shifted.exp()?.sum_keepdim(D::Minus1)?.log()?)
 }
 
-/// Sum of the losses of the examples, a scalar. For `logits` (examples, 1), squared errors; otherwise cross-entropies
-/// with label smoothing, as `torch.nn.functional.cross_entropy`.
-pub(crate) fn loss(logits: &Tensor, labels: &[Label], smoothing: f64) -> Result<Tensor> {
-    let (examples, outputs) = logits.dims2()?;
-    let uniform = if outputs == 1 { 0.0 } else { (smoothing / outputs as f64) as f32 };
-    let mut targets = vec![uniform; examples * outputs];
-    for (example, label) in labels.iter().enumerate() {
-        match label {
-            Label::Class(class) => targets[example * outputs + *class as usize] += (1.0 - smoothing) as f32,
-            Label::Value(value) => targets[example] = *value,
+/// Sum of the losses of the examples, a scalar, for `logits` (examples, outputs): squared errors of numbers,
+/// cross-entropies of classes, or binary cross-entropies of sets of labels. `class_weights` are those of
+/// [`OptimizerConfig`](crate::nn::OptimizerConfig).
+pub(crate) fn loss(
+    logits: &Tensor,
+    labels: &[Label],
+    smoothing: f64,
+    class_weights: Option<&[f32]>,
+) -> Result<Tensor> {
+    match labels.first() {
+        Some(Label::Value(_)) | None => squared_error(logits, labels),
+        Some(Label::Class(_)) => cross_entropy(logits, labels, smoothing, class_weights),
+        Some(Label::Set(_)) => binary_cross_entropy(logits, labels, class_weights),
+    }
+}
+
+/// As `torch.nn.functional.mse_loss` with `reduction="sum"`.
+fn squared_error(logits: &Tensor, labels: &[Label]) -> Result<Tensor> {
+    let targets: Vec<f32> = labels.iter().filter_map(Label::value).collect();
+    let targets = Tensor::from_vec(targets, (labels.len(), 1), logits.device())?;
+    logits.sub(&targets)?.sqr()?.sum_all()
+}
+
+/// As `torch.nn.functional.cross_entropy` with `weight`, `label_smoothing` and `reduction="sum"`.
+fn cross_entropy(
+    logits: &Tensor,
+    labels: &[Label],
+    smoothing: f64,
+    class_weights: Option<&[f32]>,
+) -> Result<Tensor> {
+    let (examples, classes) = logits.dims2()?;
+    let mut targets = vec![(smoothing / classes as f64) as f32; examples * classes];
+    for (target, label) in targets.chunks_exact_mut(classes).zip(labels) {
+        for class in label.indices() {
+            target[*class as usize] += (1.0 - smoothing) as f32;
+        }
+        if let Some(weights) = class_weights {
+            target.iter_mut().zip(weights).for_each(|(target, weight)| *target *= weight);
         }
     }
-    let targets = Tensor::from_vec(targets, (examples, outputs), logits.device())?;
-    if outputs == 1 {
-        return logits.sub(&targets)?.sqr()?.sum_all();
-    }
+    let targets = Tensor::from_vec(targets, (examples, classes), logits.device())?;
     log_softmax(logits)?.mul(&targets)?.sum_all()?.neg()
+}
+
+/// As `torch.nn.functional.binary_cross_entropy_with_logits` with `pos_weight` and `reduction="sum"`. log σ(z) and
+/// log σ(−z) are the log-softmax of the logits z and 0.
+fn binary_cross_entropy(logits: &Tensor, labels: &[Label], pos_weight: Option<&[f32]>) -> Result<Tensor> {
+    let (examples, outputs) = logits.dims2()?;
+    let weight = |label: usize| pos_weight.and_then(|weights| weights.get(label)).copied().unwrap_or(1.0);
+    let mut targets = [0.0, 1.0].repeat(examples * outputs);
+    for (example, label) in labels.iter().enumerate() {
+        for label in label.indices() {
+            let label = *label as usize;
+            let pair = 2 * (example * outputs + label);
+            targets[pair..pair + 2].copy_from_slice(&[weight(label), 0.0]);
+        }
+    }
+    let targets = Tensor::from_vec(targets, (examples, outputs, 2), logits.device())?;
+    let pairs = Tensor::stack(&[logits, &logits.zeros_like()?], D::Minus1)?;
+    log_softmax(&pairs)?.mul(&targets)?.sum_all()?.neg()
 }
 
 /// max(x, 0), with derivative 0 at 0 as in PyTorch (candle's `relu` has 1).
@@ -168,16 +211,57 @@ mod tests {
         }
     }
 
-    /// torch.nn.functional.cross_entropy(x, torch.tensor([2, 0]), reduction="sum", label_smoothing=s)
-    /// for x = [[1, 2, 3], [0, 0, 100]], computed by hand from the definition.
+    /// The loss and its gradient for the logits x = [[1, 2, 3], [0, 0, 100], [-200, 0, 0.5]].
+    fn loss_and_gradient(labels: &[Label], smoothing: f64, weights: Option<&[f32]>) -> (f32, Vec<f32>) {
+        let x = [[1.0f32, 2.0, 3.0], [0.0, 0.0, 100.0], [-200.0, 0.0, 0.5]];
+        let x = Var::new(&x, &Device::Cpu).expect("a variable");
+        let loss = loss(&x, labels, smoothing, weights).expect("a loss");
+        let gradients = loss.backward().expect("a backward pass");
+        let gradient = gradients.get(&x).and_then(|x| x.flatten_all().ok()?.to_vec1().ok());
+        (loss.to_scalar().expect("a scalar"), gradient.expect("a gradient"))
+    }
+
+    #[track_caller]
+    fn assert_near((loss, gradient): (f32, Vec<f32>), expected_loss: f32, expected: [f32; 9]) {
+        assert!((loss - expected_loss).abs() < 1e-6 * expected_loss, "{loss}, expected {expected_loss}");
+        let is_near = gradient.iter().zip(&expected).all(|(a, b)| (a - b).abs() < 2e-6);
+        assert!(gradient.len() == 9 && is_near, "{gradient:?}, expected {expected:?}");
+    }
+
+    const WEIGHTS: [f32; 3] = [0.5, 2.0, 1.25];
+
+    /// torch.nn.functional.cross_entropy(x, torch.tensor([2, 0, 1]), weight=w, reduction="sum", label_smoothing=s)
     #[test]
-    fn cross_entropy_handles_large_logits_and_smoothing() {
-        let x = Tensor::new(&[[1.0f32, 2.0, 3.0], [0.0, 0.0, 100.0]], &Device::Cpu).expect("a tensor");
-        let labels = [2, 0].map(Label::Class);
-        let plain: f32 = loss(&x, &labels, 0.0).and_then(|l| l.to_scalar()).expect("a loss");
-        assert!((plain - 100.407_6).abs() < 1e-3, "{plain}");
-        let smooth: f32 = loss(&x, &labels, 0.3).and_then(|l| l.to_scalar()).expect("a loss");
-        // 0.7 · 100.4076 + 0.1 · ((2.4076 + 1.4076 + 0.4076) + (100 + 100 + 0))
-        assert!((smooth - 90.707_6).abs() < 1e-3, "{smooth}");
+    fn cross_entropy_equals_pytorch_with_smoothing_and_weights() {
+        let labels = [2, 0, 1].map(Label::Class);
+        let found = loss_and_gradient(&labels, 0.0, None);
+        let expected =
+            [0.090_030_58, 0.244_728_5, -0.334_759, -1.0, 0.0, 1.0, 0.0, -0.622_459_3, 0.622_459_35];
+        assert_near(found, 101.381_68, expected);
+        let found = loss_and_gradient(&labels, 0.0, Some(&WEIGHTS));
+        let expected =
+            [0.112_538_23, 0.305_910_6, -0.418_448_75, -0.5, 0.0, 0.5, 0.0, -1.244_918_6, 1.244_918_7];
+        assert_near(found, 52.457_66, expected);
+        let found = loss_and_gradient(&labels, 0.3, None);
+        let expected =
+            [-0.009_969_42, 0.144_728_48, -0.134_759, -0.8, -0.1, 0.9, -0.1, -0.422_459_33, 0.522_459_3];
+        assert_near(found, 111.631_68, expected);
+        let found = loss_and_gradient(&labels, 0.3, Some(&WEIGHTS));
+        let expected =
+            [0.062_538_22, 0.105_910_61, -0.168_448_75, -0.4, -0.2, 0.6, -0.05, -0.929_865_3, 0.979_865_3];
+        assert_near(found, 72.476, expected);
+    }
+
+    /// torch.nn.functional.binary_cross_entropy_with_logits(x, y, pos_weight=w, reduction="sum") for
+    /// y = [[0, 1, 1], [0, 0, 0], [1, 0, 1]]; label smoothing does not apply.
+    #[test]
+    fn binary_cross_entropy_equals_pytorch_with_weights() {
+        let labels = [vec![1, 2], vec![], vec![0, 2]].map(Label::set);
+        let found = loss_and_gradient(&labels, 0.3, None);
+        let expected = [0.731_058_6, -0.119_202_97, -0.047_425_87, 0.5, 0.5, 1.0, -1.0, 0.5, -0.377_540_65];
+        assert_near(found, 304.042_3, expected);
+        let found = loss_and_gradient(&labels, 0.0, Some(&WEIGHTS));
+        let expected = [0.731_058_6, -0.238_405_94, -0.059_282_33, 0.5, 0.5, 1.0, -0.5, 0.5, -0.471_925_8];
+        assert_near(found, 204.299_9, expected);
     }
 }

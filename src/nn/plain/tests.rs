@@ -23,7 +23,7 @@ fn coverage(softmax: Option<fn(&Tensor) -> Result<Tensor>>) -> Coverage {
         epsilon: 1e-8,
         weight_decay: 0.0,
         max_grad_norm: 0.0,
-        label_smoothing: 0.0,
+        ..OptimizerConfig::default()
     };
     let limits = MicroBatchLimits { max_examples: 8, max_tokens: 64 };
     let engine_config = EngineConfig { seed: 1, optimizer, limits, precision: Precision::F32, threads: None };

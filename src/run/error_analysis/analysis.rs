@@ -10,7 +10,7 @@ use crate::train::Predictions;
 pub struct ErrorAnalysis {
     /// Its scores.
     pub scores: Scores,
-    /// All rows, the highest loss first.
+    /// All rows, the highest loss first; of a multi-label classification first those whose set is predicted wrongly.
     pub hardest: Vec<usize>,
     /// The part that depends on the kind of labels.
     pub detail: Detail,
@@ -19,8 +19,10 @@ pub struct ErrorAnalysis {
 /// The part of an analysis that depends on the kind of labels.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Detail {
-    /// Of a classification.
+    /// Of a single-label classification.
     Classes(Box<Classes>),
+    /// Of a multi-label classification, which has only scores.
+    MultiLabel,
     /// Of a regression: the residuals by target, lowest first.
     Scale(Vec<ResidualBin>),
 }
@@ -35,14 +37,18 @@ pub struct Classes {
 }
 
 impl ErrorAnalysis {
-    /// Analyzes the predictions of one evaluation of `task`.
-    pub fn of(predictions: &Predictions, task: &Task) -> Self {
+    /// Analyzes the predictions of one evaluation of `task`, for a model with these labels.
+    pub fn of(predictions: &Predictions, task: &Task, labels: &Labels) -> Self {
         let losses: Vec<f64> = (0..predictions.len()).map(|row| predictions.loss(row)).collect();
         let mut hardest: Vec<usize> = (0..predictions.len()).collect();
         hardest.sort_by(|a, b| losses[*b].total_cmp(&losses[*a]));
-        let detail = match &task.labels {
+        let detail = match labels {
             Labels::Classes(_) => Detail::Classes(Box::new(Classes::of(predictions, &hardest))),
-            Labels::Scale { .. } => Detail::Scale(residual_bins(predictions, &task.labels)),
+            Labels::MultiLabel(_) => {
+                hardest.sort_by_key(|row| !predictions.is_wrong(*row));
+                Detail::MultiLabel
+            }
+            Labels::Scale { .. } => Detail::Scale(residual_bins(predictions, labels)),
         };
         ErrorAnalysis { scores: predictions.scores(task), hardest, detail }
     }
@@ -79,7 +85,7 @@ fn residual_bins(predictions: &Predictions, scale: &Labels) -> Vec<ResidualBin> 
         |(from, to): (f32, f32)| ResidualBin { from: from.into(), to: to.into(), ..ResidualBin::default() };
     let mut bins: Vec<ResidualBin> = scale.intervals().into_iter().map(empty_bin).collect();
     for (row, label) in predictions.targets().iter().enumerate() {
-        let Some(bin) = bins.get_mut(scale.bin(*label)) else { continue };
+        let Some(bin) = scale.bins(label).first().and_then(|bin| bins.get_mut(*bin)) else { continue };
         let residual = predictions.predicted_value(row) - predictions.target_value(row);
         bin.rows += 1;
         bin.bias += residual;

@@ -44,7 +44,7 @@ impl CrossSeed {
             let (predicted, probability) = all.rev().max_by(|a, b| a.1.total_cmp(&b.1)).unwrap_or_default();
             SharedRow {
                 row,
-                wrong: seeds.iter().filter(|seed| seed.predicted(row) != seed.target(row)).count(),
+                wrong: seeds.iter().filter(|seed| seed.is_wrong(row)).count(),
                 loss: seeds.iter().map(|seed| seed.loss(row)).sum::<f64>() / count,
                 predicted,
                 probability,

@@ -1,5 +1,6 @@
 //! Rows with likely label errors.
 
+use crate::catalog::ProblemType;
 use crate::train::{Predictions, SavedPredictions};
 
 /// A label is a likely error when another class has a higher mean probability than this.
@@ -24,8 +25,9 @@ pub struct LabelIssue {
 pub(super) fn find_label_issues(evaluations: &[SavedPredictions]) -> Vec<LabelIssue> {
     let trained: Vec<&Predictions> =
         evaluations.iter().filter(|evaluation| evaluation.step > 0).map(|one| &one.predictions).collect();
-    // The labels of a regression are numbers, for which no other class can be suggested.
-    let Some(first) = trained.first().filter(|predictions| !predictions.is_regression()) else {
+    // Only a class can be replaced by another one.
+    let is_of_classes = |of: &&&Predictions| of.problem_type() == ProblemType::SingleLabelClassification;
+    let Some(first) = trained.first().filter(is_of_classes) else {
         return Vec::new();
     };
     let mean = |row: usize, class: usize| {

@@ -7,11 +7,11 @@ mod cross_seed;
 mod label_issues;
 
 use super::dir::RunDir;
-use super::reader::ends;
+use super::reader::run_labels;
 use crate::catalog::Labels;
 use crate::data::{self, DatasetSource, Example, LoadContext};
 use crate::error::{Error, Result};
-use crate::event::{Event, Progress, SplitName};
+use crate::event::{Progress, SplitName};
 use crate::hub::Hub;
 use crate::spec::RunSpec;
 use crate::train::{Predictions, SavedPredictions, subsample_split};
@@ -23,9 +23,6 @@ pub use calibration::{BINS, Bin, Calibration};
 pub use cross_seed::{CrossSeed, SharedRow};
 pub use label_issues::LabelIssue;
 use label_issues::find_label_issues;
-
-/// Bytes at the start of a log that contain the start event, even with many class names.
-const START_BYTES: u64 = 1 << 18;
 
 /// The predictions of one seed of a run, with the rows that they are for, and a comparison of all seeds.
 #[derive(Debug)]
@@ -101,19 +98,6 @@ impl ErrorReport {
     }
 }
 
-/// The labels of the run in `dir`: those of its task, or for a custom task those in its log.
-fn run_labels(dir: &RunDir, spec: &RunSpec) -> Labels {
-    if !spec.task().is_custom() {
-        return spec.task().labels.clone();
-    }
-    let (events, _) = ends(dir.path(), START_BYTES).unwrap_or_default();
-    let started = events.into_iter().find_map(|event| match event {
-        Event::Started(started) => Some(Labels::from(started.labels)),
-        _ => None,
-    });
-    started.unwrap_or_default()
-}
-
 /// Compares the newest predictions of all seeds; `None` while fewer than two have any.
 fn compare_seeds(spec: &RunSpec, labels: &Labels, dirs: &[PathBuf]) -> Result<Option<CrossSeed>> {
     let mut seeds = Vec::new();
@@ -143,15 +127,14 @@ fn read_examples(spec: &RunSpec, labels: &Labels, predictions: &Predictions) -> 
     let (mut watch, cancelled) = (|_: Progress| {}, AtomicBool::new(false));
     let mut context = LoadContext { hub: &hub, on_progress: &mut watch, cancelled: &cancelled };
     let split = SplitName::Validation;
-    let names = labels.names();
     let rows = data::load_split(
-        DatasetSource { labels: Some(&names), ..DatasetSource::from_spec(spec) },
+        DatasetSource { labels: Some(labels), ..DatasetSource::from_spec(spec) },
         split,
         &mut context,
     )?;
     let rows = subsample_split(spec, split, rows);
-    let labels = rows.iter().map(|row| row.label);
-    if !labels.eq(predictions.targets().iter().map(|label| Some(*label))) {
+    let labels = rows.iter().map(|row| row.label.as_ref());
+    if !labels.eq(predictions.targets().iter().map(Some)) {
         return Err(Error::Training(format!(
             "the validation rows of task {} have changed since the run was evaluated",
             spec.task

@@ -1,11 +1,11 @@
 use super::label_issues::find_label_issues;
 use super::*;
 use crate::batch::Label;
-use crate::catalog::{Metric, task};
+use crate::catalog::{Metric, ProblemType, task};
 
 /// Rows of two classes, each with the probability of class 1 and its label.
 fn predictions(rows: &[(f64, u32)]) -> Predictions {
-    let mut predictions = Predictions::new(rows.len(), 2);
+    let mut predictions = Predictions::new(ProblemType::SingleLabelClassification, rows.len(), 2);
     for (row, (p, label)) in rows.iter().enumerate() {
         predictions.set(row, &[0.0, (p / (1.0 - p)).ln() as f32], Label::Class(*label));
     }
@@ -19,7 +19,8 @@ fn evaluation(step: u64, rows: &[(f64, u32)]) -> SavedPredictions {
 #[test]
 fn rows_are_sorted_by_cell_and_by_loss() {
     let predictions = predictions(&[(0.9, 1), (0.2, 1), (0.3, 0), (0.8, 0), (0.95, 0), (0.1, 1)]);
-    let analysis = ErrorAnalysis::of(&predictions, task("demo").unwrap());
+    let demo = task("demo").unwrap();
+    let analysis = ErrorAnalysis::of(&predictions, demo, &demo.labels);
     let Detail::Classes(classes) = &analysis.detail else { panic!("classes") };
     let cells = &classes.cells;
     assert_eq!(*cells, [[vec![2], vec![4, 3]], [vec![5, 1], vec![0]]]);
@@ -34,11 +35,12 @@ fn rows_are_sorted_by_cell_and_by_loss() {
 
 #[test]
 fn rows_of_a_regression_are_sorted_by_residual() {
-    let mut predictions = Predictions::new(3, 1);
+    let mut predictions = Predictions::new(ProblemType::Regression, 3, 1);
     for (row, (predicted, target)) in [(2.5, 3.0), (0.1, 3.2), (4.75, 4.0)].into_iter().enumerate() {
         predictions.set(row, &[predicted], Label::Value(target));
     }
-    let analysis = ErrorAnalysis::of(&predictions, task("stsb").unwrap());
+    let stsb = task("stsb").unwrap();
+    let analysis = ErrorAnalysis::of(&predictions, stsb, &stsb.labels);
     assert_eq!(analysis.hardest, [1, 2, 0]);
     let Detail::Scale(bins) = analysis.detail else { panic!("a scale") };
     assert_eq!(bins.iter().map(|bin| bin.rows).collect::<Vec<_>>(), [0, 0, 0, 2, 1]);
@@ -47,6 +49,23 @@ fn rows_of_a_regression_are_sorted_by_residual() {
     assert!((bins[3].bias + 1.8).abs() < 1e-6);
     assert!((bins[3].rmse - (f64::midpoint(0.25, 9.61)).sqrt()).abs() < 1e-6);
     assert!((bins[4].bias - 0.75).abs() < 1e-6 && (bins[4].rmse - 0.75).abs() < 1e-6);
+    assert_eq!(find_label_issues(&[SavedPredictions { step: 3, epoch: 1.0, predictions }]), []);
+}
+
+#[test]
+fn rows_of_a_multi_label_classification_start_with_wrong_sets() {
+    let mut predictions = Predictions::new(ProblemType::MultiLabelClassification, 3, 2);
+    // Wrong by a little, right but uncertain, wrong by far.
+    predictions.set(0, &[1.0, 0.1], Label::set([0]));
+    predictions.set(1, &[0.01, -0.01], Label::set([0]));
+    predictions.set(2, &[-3.0, -2.0], Label::set([0, 1]));
+    let labels = Labels::multi_label(vec!["a".into(), "b".into()]);
+    let analysis = ErrorAnalysis::of(&predictions, task("custom").unwrap(), &labels);
+    assert_eq!(analysis.hardest, [2, 0, 1]);
+    assert_eq!(analysis.detail, Detail::MultiLabel);
+    let counts = analysis.scores.per_class.iter().map(|label| (label.support, label.predicted));
+    assert_eq!(counts.collect::<Vec<_>>(), [(Some(3), Some(2)), (Some(1), Some(1))]);
+    assert_eq!(analysis.scores.get(Metric::ExactMatch), Some(1.0 / 3.0));
     assert_eq!(find_label_issues(&[SavedPredictions { step: 3, epoch: 1.0, predictions }]), []);
 }
 
@@ -73,7 +92,7 @@ fn calibration_error_matches_the_definition() {
     assert!((bin.confidence - 0.95).abs() < 1e-6 && bin.accuracy == 0.75, "{bin:?}");
     assert_eq!(Calibration::of(&predictions(&[])).error, 0.0);
     // A model that is always certain and always right is perfectly calibrated.
-    let mut certain = Predictions::new(1, 2);
+    let mut certain = Predictions::new(ProblemType::SingleLabelClassification, 1, 2);
     certain.set(0, &[-200.0, 200.0], Label::Class(1));
     assert_eq!((Calibration::of(&certain).error, Calibration::of(&certain).bins[9].rows), (0.0, 1));
 }

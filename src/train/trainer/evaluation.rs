@@ -12,6 +12,7 @@ use crate::train::saved_predictions::SavedPredictions;
 use crate::train::scores::add_metrics_from;
 use crate::train::setup::Setup;
 use crate::train::snapshot::Snapshot;
+use crate::train::summary::constant_prediction;
 use std::ops::ControlFlow;
 use std::time::Instant;
 
@@ -96,7 +97,7 @@ impl Trainer<'_> {
             Ok(!control.is_cancelled())
         };
         let batch_size = spec.per_device_eval_batch_size;
-        let predictions = evaluate(built.engine.as_mut(), rows, labels.outputs(), batch_size, &mut on_batch)?;
+        let predictions = evaluate(built.engine.as_mut(), rows, labels, batch_size, &mut on_batch)?;
         let Some(predictions) = predictions else { return Ok(None) };
         let (epoch, seconds) = (self.plan.epoch(step), start.elapsed().as_secs_f64());
         self.add_evaluation_time(seconds);
@@ -127,6 +128,21 @@ impl Trainer<'_> {
         self.state.step > 0
             && self.state.best.is_none_or(|best| metric.improves(value, best.value))
             && !value.is_nan()
+    }
+
+    /// Warns at the end if the model predicts the same for every validation row.
+    pub(super) fn warn_of_constant_prediction(&mut self) {
+        let Some(scores) = self.state.latest.get(&SplitName::Validation) else { return };
+        if self.state.scored_at.is_none_or(|step| step == 0) {
+            return;
+        }
+        if let Some(predicted) = constant_prediction(scores, &self.setup.labels) {
+            (self.emit)(Event::warning(format!(
+                "the model predicts {predicted} for every validation row, although their labels differ; its scores \
+                 are those of a constant answer; try class_weights = \"balanced\", metric_for_best_model = \
+                 \"f1_macro\", more epochs or another learning_rate"
+            )));
+        }
     }
 
     /// Whether early stopping ends the training.

@@ -34,14 +34,16 @@ pub fn train(
 ) -> Result<Summary> {
     let (start, resolve_seconds) = (Instant::now(), resources.seconds);
     let setup = prepare(job.spec, resources, control, emit)?;
-    let mut trainer = Trainer::new(job, setup, control, emit)?;
+    let spec = setup.spec.clone();
+    let mut trainer = Trainer::new(Job { spec: &spec, ..job }, setup, control, emit)?;
     trainer.check_best()?;
     trainer.check_gradients()?;
     let setup_seconds = resolve_seconds + start.elapsed().as_secs_f64();
     let status = trainer.run()?;
+    trainer.warn_of_constant_prediction();
     trainer.flush_usage();
     let Trainer { setup, plan, state, .. } = trainer;
-    Ok(Summary { setup_seconds, ..Summary::of(status, job.spec, setup, &plan, state) })
+    Ok(Summary { setup_seconds, ..Summary::of(status, &spec, setup, &plan, state) })
 }
 
 impl Trainer<'_> {

@@ -60,13 +60,15 @@ impl<'a> Trainer<'a> {
         let rows = |split| setup.eval.get(&split).map_or(0, Vec::len);
         emit(Event::Started(Box::new(Started {
             time: now(),
-            spec: job.spec.clone(),
+            spec: RunSpec { problem_type: setup.given_problem_type, ..job.spec.clone() },
             device: setup.built.device.clone(),
             precision: setup.built.precision.clone(),
             first_step: state.step,
             total_steps: plan.total_steps,
             steps_per_epoch: plan.steps_per_epoch,
             labels: setup.labels.names(),
+            problem_type: job.spec.problem_type.filter(|_| setup.given_problem_type.is_none()),
+            scale: setup.labels.scale().filter(|_| job.spec.task().is_custom()),
             rows: [setup.train.len(), rows(SplitName::Validation), rows(SplitName::Test)],
             data: setup.digests.clone(),
             trainable_parameters: setup.built.trainable_parameters,

@@ -1,6 +1,6 @@
 //! The state of the Insight screen: the errors of a run, row by row. The confusion matrix and the rows behind it,
-//! the calibration of the probabilities, the hardest rows and the likely label errors; of a regression the rows with
-//! the largest residuals.
+//! the calibration of the probabilities, the hardest rows and the likely label errors; of a multi-label classification
+//! the labels and the rows whose set is predicted wrongly; of a regression the rows with the largest residuals.
 
 use crate::run::error_analysis::{CrossSeed, Detail, ErrorAnalysis, ErrorReport};
 use crate::train::{Predictions, SavedPredictions};
@@ -65,15 +65,18 @@ impl LoadedReport {
     pub(in crate::tui) fn new(report: ErrorReport, evaluation: Option<usize>) -> Option<Self> {
         let newest = report.evaluations.len().checked_sub(1)?;
         let evaluation_index = evaluation.unwrap_or(newest).min(newest);
-        let analysis =
-            ErrorAnalysis::of(&report.evaluations[evaluation_index].predictions, report.spec.task());
+        let analysis = ErrorAnalysis::of(
+            &report.evaluations[evaluation_index].predictions,
+            report.spec.task(),
+            &report.labels,
+        );
         Some(LoadedReport { report, evaluation_index, analysis })
     }
 
     /// Selects an evaluation.
     pub(in crate::tui) fn select_evaluation(&mut self, index: usize) {
         self.evaluation_index = index;
-        self.analysis = ErrorAnalysis::of(self.predictions(), self.report.spec.task());
+        self.analysis = ErrorAnalysis::of(self.predictions(), self.report.spec.task(), &self.report.labels);
     }
 
     pub(in crate::tui) fn evaluation(&self) -> &SavedPredictions {
@@ -89,11 +92,11 @@ impl LoadedReport {
         self.report.cross_seed.as_ref().ok().and_then(Option::as_ref)
     }
 
-    /// The rows of a cell of the matrix; none of a regression, which has no matrix.
+    /// The rows of a cell of the matrix; none without a matrix.
     pub(in crate::tui) fn cell(&self, (label, predicted): (usize, usize)) -> &[usize] {
         match &self.analysis.detail {
             Detail::Classes(classes) => &classes.cells[label][predicted],
-            Detail::Scale(_) => &[],
+            Detail::MultiLabel | Detail::Scale(_) => &[],
         }
     }
 
@@ -109,11 +112,6 @@ impl InsightState {
             Content::Loaded(loaded) => Some(loaded),
             _ => None,
         }
-    }
-
-    /// Whether the task is a regression, so that there is no confusion matrix.
-    pub(in crate::tui) fn is_regression(&self) -> bool {
-        self.loaded().is_some_and(|loaded| loaded.predictions().is_regression())
     }
 
     /// How many rows are listed.
@@ -147,9 +145,9 @@ impl InsightState {
         self.loaded().is_some()
     }
 
-    /// Whether there is a confusion matrix: classifications have one.
+    /// Whether there is a confusion matrix: single-label classifications have one.
     pub fn has_matrix(&self) -> bool {
-        self.has_rows() && !self.is_regression()
+        self.loaded().is_some_and(|loaded| matches!(loaded.analysis.detail, Detail::Classes(_)))
     }
 
     /// Whether the cursor is on a row with a text.

@@ -2,7 +2,7 @@
 
 use super::list::moved;
 use super::navigate::{Navigate, Step, effects};
-use crate::catalog::Labels;
+use crate::catalog::{Labels, set_text};
 use crate::event::{Event, SplitName};
 use crate::format;
 use crate::run::RunEvent;
@@ -85,7 +85,7 @@ pub(super) fn predictions_loaded(app: &mut App, subject: &Subject, result: Resul
     let last = view.loaded().map_or(0, |loaded| loaded.predictions().classes().saturating_sub(1));
     view.cell = (view.cell.0.min(last), view.cell.1.min(last));
     // Without a matrix the list takes the keys.
-    view.is_in_list |= view.is_regression();
+    view.is_in_list |= view.has_rows() && !view.has_matrix();
     view.selected = view.selected.min(view.count().saturating_sub(1));
 }
 
@@ -109,7 +109,7 @@ pub(super) fn act(app: &mut App, action: InsightAction) -> Vec<Step> {
     match action {
         InsightAction::Open if view.is_in_list => show_row(app),
         InsightAction::Open => view.show_list(RowList::Cell),
-        InsightAction::SwitchPane => view.is_in_list = !view.is_in_list || view.is_regression(),
+        InsightAction::SwitchPane => view.is_in_list = !view.is_in_list || !view.has_matrix(),
         InsightAction::List(list) => view.show_list(list),
         InsightAction::OpenInfer => return open_infer(app),
         InsightAction::PreviousSeed => return effects(show_seed(app, |seed| seed.saturating_sub(1))),
@@ -198,6 +198,17 @@ fn show_row(app: &mut App) {
                 "predicted  {}",
                 (0..names.len()).map(probability).collect::<Vec<_>>().join(", ")
             ));
+        }
+        Labels::MultiLabel(names) => {
+            let list = |set: &[u32]| set_text(names, set);
+            lines.push(format!("labels     {}", list(predictions.targets()[row].indices())));
+            lines.push(format!("predicted  {}", list(&predictions.predicted_set(row))));
+            let mut all: Vec<usize> = (0..names.len()).collect();
+            all.sort_by(|a, b| predictions.logits(row)[*b].total_cmp(&predictions.logits(row)[*a]));
+            let probability = |label: &usize| {
+                format!("{} {:.1} %", names[*label], 100.0 * predictions.probability(row, *label))
+            };
+            lines.push(format!("           {}", all.iter().map(probability).collect::<Vec<_>>().join(", ")));
         }
         Labels::Scale { low, high } => {
             lines.push(format!(

@@ -1,5 +1,6 @@
 //! The Data screen: a table of the splits, and a histogram of input lengths.
 
+use crate::catalog::ProblemType;
 use crate::data::{LengthHistogram, SplitStatistics};
 use crate::event::SplitName;
 use crate::format;
@@ -33,7 +34,7 @@ pub(super) fn draw(app: &App, area: Rect, buffer: &mut Buffer) {
         }
     };
     let table = table(spec, profile);
-    let remarks = remarks(spec, profile);
+    let remarks = remarks(profile);
     let lines =
         |width: u16| -> usize { remarks.iter().map(|(text, _)| wrap(text, width as usize).len()).sum() };
     let [header, body] = Layout::vertical([Constraint::Length(1), Constraint::Fill(1)]).areas(area);
@@ -138,7 +139,7 @@ fn share(count: usize, rows: usize) -> String {
 }
 
 /// Warnings and notes on the data.
-fn remarks(spec: &RunSpec, profile: &DataProfile) -> Vec<(String, Role)> {
+fn remarks(profile: &DataProfile) -> Vec<(String, Role)> {
     let mut remarks = Vec::new();
     let leaks = profile.splits.iter().filter(|(_, found)| found.in_train > 0);
     let leaks: Vec<String> = leaks
@@ -150,7 +151,7 @@ fn remarks(spec: &RunSpec, profile: &DataProfile) -> Vec<(String, Role)> {
         remarks.push((text, Role::Warning));
     }
     let found = |wanted| profile.splits.iter().find(|(split, _)| *split == wanted).map(|(_, found)| found);
-    let is_of_classes = spec.task().labels.scale().is_none();
+    let is_of_classes = profile.problem_type == ProblemType::SingleLabelClassification;
     if let (true, Some(train), Some(validation)) =
         (is_of_classes, found(SplitName::Train), found(SplitName::Validation))
         && let Some(class) = (0..profile.labels.len()).rev().max_by_key(|class| train.classes[*class])
@@ -303,7 +304,7 @@ pub(super) fn draw_tiny(app: &App, area: Rect, buffer: &mut Buffer) {
                 let text = classes.collect::<Vec<_>>().join(", ");
                 lines.push((format!("{} {}: {text}", split.name(), number(found.rows)), Role::Text));
             }
-            lines.extend(remarks(spec, profile));
+            lines.extend(remarks(profile));
         }
     }
     for (row, (text, role)) in lines.iter().enumerate().take(area.height as usize) {

@@ -44,7 +44,9 @@ struct Columns {
 impl Columns {
     fn of(lines: &[ProbeLine<'_>], width: u16) -> Self {
         let all_series = || lines.iter().filter_map(|line| line.series);
-        let label = all_series().filter_map(label).map(text::width).max().unwrap_or(0).min(LABEL) as u16;
+        let label =
+            all_series().filter_map(label).map(|label| text::width(&label)).max().unwrap_or(0).min(LABEL)
+                as u16;
         let fixed_part = NUMBER + if label > 0 { label + 1 } else { 0 };
         let flipped = if width >= 2 * fixed_part + BARS + FLIPPED { FLIPPED } else { 0 };
         let rest = width.saturating_sub(fixed_part + flipped + 1);
@@ -69,7 +71,7 @@ pub(super) fn draw(
     buffer: &mut Buffer,
 ) {
     let columns = Columns::of(lines, area.width);
-    let scale = history.and_then(|history| history.started.as_ref()?.spec.task().labels.scale());
+    let scale = history.and_then(|history| history.started.as_ref()?.labels().scale());
     let ends = scale.map_or((0.0, 1.0), |(low, high)| (f64::from(low), f64::from(high)));
     let is_running = history.is_some_and(|history| !history.is_over());
     let note = if is_running { "waiting for evaluation" } else { "no predictions" };
@@ -105,11 +107,12 @@ fn draw_series(
     }
     let number = series.values().last().map_or(f64::NAN, |(value, _)| *value);
     match series.last() {
-        ProbePrediction::Label { label, .. } => {
-            draw(&format!("{:>6.1} %", 100.0 * number), Role::Text);
-            draw(&format!(" {}", fit_width(theme, label, usize::from(columns.label))), Role::Muted);
-        }
         ProbePrediction::Score { .. } => draw(&format!("{number:>8.2}"), Role::Text),
+        other => {
+            draw(&format!("{:>6.1} %", 100.0 * number), Role::Text);
+            let label = other.label().unwrap_or_default();
+            draw(&format!(" {}", fit_width(theme, &label, usize::from(columns.label))), Role::Muted);
+        }
     }
     if let Some(step) = series.flipped_at().filter(|_| columns.flipped > 0) {
         draw(&format!("  flipped at step {}", format::count(step)), Role::Warning);
@@ -117,11 +120,8 @@ fn draw_series(
 }
 
 /// The latest label of a probe.
-fn label(series: &ProbeSeries) -> Option<&str> {
-    match series.last() {
-        ProbePrediction::Label { label, .. } => Some(label),
-        ProbePrediction::Score { .. } => None,
-    }
+fn label(series: &ProbeSeries) -> Option<String> {
+    series.last().label()
 }
 
 /// A sparkline of the newest evaluations between `ends`, exactly `width` cells wide, with a mark before each evaluation

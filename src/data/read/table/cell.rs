@@ -58,6 +58,8 @@ pub(in crate::data) enum LabelValue {
     Float(f64),
     /// A boolean.
     Bool(bool),
+    /// A set of labels; its values are not lists.
+    List(Vec<LabelValue>),
 }
 
 /// Labels are never NaN.
@@ -71,6 +73,7 @@ impl Hash for LabelValue {
             // Equal numbers have the same hash: adding 0 turns -0 into 0.
             LabelValue::Float(number) => (number + 0.0).to_bits().hash(state),
             LabelValue::Bool(value) => value.hash(state),
+            LabelValue::List(items) => items.hash(state),
         }
     }
 }

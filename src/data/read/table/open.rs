@@ -6,7 +6,7 @@ use super::delimited::Delimited;
 use super::dialect::{Hints, position};
 use super::json::Json;
 use super::json_layout::first_byte;
-use super::record::{ColumnIndices, ColumnNames, Record, available_columns};
+use super::record::{ColumnNames, Record, RecordIndices, available_columns};
 use crate::catalog::FileFormat;
 use crate::data::new_column::NewColumn;
 use crate::data::read::input::Input;
@@ -157,7 +157,7 @@ impl<'p> Table<'p> {
         on_record: &mut dyn FnMut(Record) -> Result<()>,
     ) -> Result<()> {
         let indices =
-            ColumnIndices::find(self.path, self.names(), columns).map_err(|error| self.explain(error))?;
+            RecordIndices::find(self.path, self.names(), columns).map_err(|error| self.explain(error))?;
         let on_row: OnRow<'_> =
             &mut |position, cells| on_record(indices.record(self.path, position, cells, columns)?);
         let projection = indices.projection();

@@ -2,6 +2,7 @@
 
 use super::cell::{Cell, LabelValue, Position, row_error};
 use crate::error::{Error, Result};
+use crate::spec::LabelColumns;
 use std::path::Path;
 
 /// The names of the columns to read.
@@ -11,26 +12,26 @@ pub(in crate::data) struct ColumnNames {
     pub(in crate::data) text: String,
     /// The column of the second text.
     pub(in crate::data) text_pair: Option<String>,
-    /// The column of the label.
-    pub(in crate::data) label: String,
+    /// The column of the label, or a column for each label.
+    pub(in crate::data) label: LabelColumns,
     /// Whether the column of the label is required.
     pub(in crate::data) is_label_required: bool,
+    /// Whether empty text is a set without labels, and not a missing label.
+    pub(in crate::data) is_multi_label: bool,
 }
 
 impl ColumnNames {
     /// The names of all columns.
     pub(super) fn all(&self) -> Vec<&str> {
-        [Some(&self.text), self.text_pair.as_ref(), Some(&self.label)]
-            .into_iter()
-            .flatten()
-            .map(String::as_str)
-            .collect()
+        let texts = [Some(&self.text), self.text_pair.as_ref()].into_iter().flatten();
+        texts.chain(self.label.names()).map(String::as_str).collect()
     }
 
     /// The names of the columns that a file needs: the texts, and the label if it is required.
     pub(super) fn required(&self) -> Vec<&str> {
-        let label = self.is_label_required.then_some(&self.label);
-        [Some(&self.text), self.text_pair.as_ref(), label].into_iter().flatten().map(String::as_str).collect()
+        let texts = [Some(&self.text), self.text_pair.as_ref()].into_iter().flatten();
+        let labels = if self.is_label_required { self.label.names() } else { &[] };
+        texts.chain(labels).map(String::as_str).collect()
     }
 }
 
@@ -55,28 +56,39 @@ pub(in crate::data::read) struct ColumnIndices {
     pub(in crate::data::read) label: Option<usize>,
 }
 
-impl ColumnIndices {
+/// The indices of the columns of a [`Record`].
+#[derive(Debug, Clone)]
+pub(super) struct RecordIndices {
+    text: usize,
+    text_pair: Option<usize>,
+    /// Empty if the file has no labels.
+    labels: Vec<usize>,
+}
+
+impl RecordIndices {
     /// The indices of the columns `wanted` among the columns `names` of a file.
     pub(super) fn find<S: AsRef<str>>(file: &Path, names: &[S], wanted: &ColumnNames) -> Result<Self> {
         let index = |name: &str| column_index(file, names, name);
-        Ok(ColumnIndices {
+        let labels = wanted.label.names().iter().map(|name| index(name)).collect::<Result<Vec<_>>>();
+        Ok(RecordIndices {
             text: index(&wanted.text)?,
             text_pair: wanted.text_pair.as_deref().map(index).transpose()?,
-            label: match index(&wanted.label) {
-                Err(_) if !wanted.is_label_required => None,
-                index => Some(index?),
+            labels: match labels {
+                Err(_) if !wanted.is_label_required => Vec::new(),
+                labels => labels?,
             },
         })
     }
 
-    /// The indices in the order of the cells of [`ColumnIndices::record`].
-    pub(super) fn projection(self) -> Vec<usize> {
-        [Some(self.text), self.text_pair, self.label].into_iter().flatten().collect()
+    /// The indices in the order of the cells of [`RecordIndices::record`].
+    pub(super) fn projection(&self) -> Vec<usize> {
+        let texts = [Some(self.text), self.text_pair].into_iter().flatten();
+        texts.chain(self.labels.iter().copied()).collect()
     }
 
-    /// The record of a row with the cells of [`ColumnIndices::projection`].
+    /// The record of a row with the cells of [`RecordIndices::projection`].
     pub(super) fn record(
-        self,
+        &self,
         file: &Path,
         position: Position,
         cells: Vec<Cell>,
@@ -93,30 +105,68 @@ impl ColumnIndices {
                 &format!("column {name} is {}; it should be a string", clipped(&other)),
             )),
         };
-        Ok(Record {
-            position,
-            text: text(cell(), &names.text)?,
-            text_pair: names.text_pair.as_ref().map(|name| text(cell(), name)).transpose()?,
-            label: self.label.map(|_| label(file, position, cell(), &names.label)).transpose()?.flatten(),
-        })
+        let first = text(cell(), &names.text)?;
+        let text_pair = names.text_pair.as_ref().map(|name| text(cell(), name)).transpose()?;
+        let label = match &names.label {
+            _ if self.labels.is_empty() => Ok(None),
+            LabelColumns::One(name) => label(cell(), names.is_multi_label).map_err(|problem| (name, problem)),
+            LabelColumns::Several(names) => applying_labels(names, &mut cell),
+        };
+        let label = label
+            .map_err(|(name, problem)| row_error(file, position, &format!("column {name} {problem}")))?;
+        Ok(Record { position, text: first, text_pair, label })
     }
 }
 
-/// The value of a label cell; `None` if it is missing or empty.
-fn label(file: &Path, position: Position, cell: Cell, name: &str) -> Result<Option<LabelValue>> {
+/// The value of a label cell; `None` if it is missing or empty. With `is_multi_label`, empty text is an empty set.
+fn label(cell: Cell, is_multi_label: bool) -> std::result::Result<Option<LabelValue>, String> {
     Ok(Some(match cell {
         Cell::Null => return Ok(None),
+        Cell::Text(text) if text.is_empty() && is_multi_label => LabelValue::List(Vec::new()),
         Cell::Text(text) if text.is_empty() => return Ok(None),
         Cell::Float(number) if number.is_nan() => return Ok(None),
         Cell::Text(text) => LabelValue::Text(text),
         Cell::Int(number) => LabelValue::Int(number),
         Cell::Float(number) => LabelValue::Float(number),
         Cell::Bool(value) => LabelValue::Bool(value),
-        other @ (Cell::List(_) | Cell::Other(_)) => {
-            let problem = format!("column {name} is {}; it should be a string or a number", clipped(&other));
-            return Err(row_error(file, position, &problem));
+        Cell::List(cells) => {
+            let item = |cell: Cell| match label(cell.clone(), false)? {
+                Some(value) if !matches!(value, LabelValue::List(_)) => Ok(value),
+                _ => Err(format!("has {} in a list; it should be a string or a number", clipped(&cell))),
+            };
+            LabelValue::List(cells.into_iter().map(item).collect::<std::result::Result<_, String>>()?)
+        }
+        other @ Cell::Other(_) => {
+            return Err(format!("is {}; it should be a string or a number", clipped(&other)));
         }
     }))
+}
+
+/// The set of the columns `names` whose cell is 1 or true; `None` if all cells are empty. An error names its column.
+fn applying_labels<'n>(
+    names: &'n [String],
+    cell: &mut dyn FnMut() -> Cell,
+) -> std::result::Result<Option<LabelValue>, (&'n String, String)> {
+    let (mut applying, mut empty) = (Vec::new(), Vec::new());
+    for name in names {
+        let cell = cell();
+        let text = match &cell {
+            Cell::Null => String::new(),
+            Cell::Text(text) => text.trim().to_ascii_lowercase(),
+            other => other.to_string(),
+        };
+        match text.as_str() {
+            "1" | "1.0" | "true" => applying.push(LabelValue::Text(name.clone())),
+            "0" | "0.0" | "false" => {}
+            "" => empty.push(name),
+            _ => return Err((name, format!("is {}; it should be 0 or 1", clipped(&cell)))),
+        }
+    }
+    match empty.first() {
+        None => Ok(Some(LabelValue::List(applying))),
+        Some(_) if empty.len() == names.len() => Ok(None),
+        Some(name) => Err((name, "is empty; it should be 0 or 1".into())),
+    }
 }
 
 /// The start of a cell for a message.

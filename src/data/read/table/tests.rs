@@ -9,7 +9,13 @@ use std::path::PathBuf;
 type Row = (u64, String, Option<LabelValue>);
 
 fn names() -> ColumnNames {
-    ColumnNames { text: "text".into(), text_pair: None, label: "label".into(), is_label_required: true }
+    ColumnNames {
+        text: "text".into(),
+        text_pair: None,
+        label: "label".into(),
+        is_label_required: true,
+        is_multi_label: false,
+    }
 }
 
 /// A file in a folder of its own.
@@ -341,8 +347,13 @@ fn errors_of_json_have_line_and_column() {
     assert_eq!(number, "a.jsonl:1: column text is 5; it should be a string");
     let incomplete = error("a.jsonl", "{\"text\": \"x\", \"label\": \"y\"}\n{\"text\": \"x\"");
     assert_eq!(incomplete, "a.jsonl:2: column 12: is not a JSON object: EOF while parsing an object");
-    let list = error("a.jsonl", "{\"text\": \"x\", \"label\": [1]}");
-    assert_eq!(list, "a.jsonl:1: column label is [1]; it should be a string or a number");
+    let list = error("a.jsonl", "{\"text\": \"x\", \"label\": [[1]]}");
+    assert_eq!(list, "a.jsonl:1: column label has [1] in a list; it should be a string or a number");
+    let object = error("a.jsonl", "{\"text\": \"x\", \"label\": {\"a\": 1}}");
+    assert!(
+        object.starts_with("a.jsonl:1: column label is ") && object.ends_with("a string or a number"),
+        "{object}"
+    );
     assert!(error("a.jsonl", "\n").contains("is empty"));
     let comma = error("a.jsonl", "{\"text\": \"a\", \"label\": 1},\n{\"text\": \"b\", \"label\": 1},\n");
     assert_eq!(comma, "a.jsonl:1: column 26: is not a JSON object: trailing characters");

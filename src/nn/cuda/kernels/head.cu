@@ -36,24 +36,62 @@ extern "C" __global__ void pooler_backward(const StepParams* step, int is_tanh, 
 }
 
 // Adds the mean cross-entropy of logits (E, classes) with label smoothing to the report; d (E, classes) becomes the
-// gradient of the logits. One block.
+// gradient of the logits. weights (classes) is null if all are 1. One block.
 extern "C" __global__ void cross_entropy(const StepParams* step, const unsigned* labels, float label_smoothing,
-                                         const float* logits, int rows, int classes, float* d, Report* report) {
+                                         const float* weights, const float* logits, int rows, int classes, float* d,
+                                         Report* report) {
     __shared__ float scratch[THREADS / 32];
     float loss = 0.0f;
     for (int row = threadIdx.x; row < rows; row += THREADS) {
         const float* x = logits + static_cast<long long>(row) * classes;
         float* dx = d + static_cast<long long>(row) * classes;
         const bool is_valid = row < step->examples;
-        float max = x[0], sum = 0.0f;
+        float max = x[0], sum = 0.0f, total = 0.0f;
         for (int class_ = 1; class_ < classes; class_++) max = fmaxf(max, x[class_]);
         for (int class_ = 0; class_ < classes; class_++) sum += expf(x[class_] - max);
+        // The sum of the weighted targets; without weights it is 1.
+        for (int class_ = 0; weights != nullptr && class_ < classes; class_++)
+            total += weights[class_] * ((is_valid && labels[row] == class_ ? 1.0f - label_smoothing : 0.0f) +
+                                        label_smoothing / classes);
         for (int class_ = 0; class_ < classes; class_++) {
             const float log_prob = x[class_] - max - logf(sum);
-            const float target =
+            float target =
                 (is_valid && labels[row] == class_ ? 1.0f - label_smoothing : 0.0f) + label_smoothing / classes;
+            float softmax = expf(log_prob);
+            if (weights != nullptr) {
+                target *= weights[class_];
+                softmax *= total;
+            }
             if (is_valid) loss -= target * log_prob * step->loss_scale;
-            dx[class_] = is_valid ? (expf(log_prob) - target) * step->loss_scale : 0.0f;
+            dx[class_] = is_valid ? (softmax - target) * step->loss_scale : 0.0f;
+        }
+    }
+    loss = block_sum(loss, scratch);
+    if (threadIdx.x == 0) report->loss += loss;
+}
+
+// Adds the mean binary cross-entropy of logits (E, outputs) to the report; d (E, outputs) becomes the gradient of the
+// logits. labels (E, label_words) has a bit for each output. weights (outputs), the factors of the outputs that apply,
+// is null if all are 1. One block.
+extern "C" __global__ void binary_cross_entropy(const StepParams* step, const unsigned* labels, int label_words,
+                                                const float* weights, const float* logits, int rows, int outputs,
+                                                float* d, Report* report) {
+    __shared__ float scratch[THREADS / 32];
+    float loss = 0.0f;
+    for (int row = threadIdx.x; row < rows; row += THREADS) {
+        const bool is_valid = row < step->examples;
+        for (int output = 0; output < outputs; output++) {
+            const long long at = static_cast<long long>(row) * outputs + output;
+            const unsigned word = labels[static_cast<long long>(row) * label_words + output / 32];
+            const bool applies = (word >> output % 32 & 1) != 0;
+            const float weight = (applies && weights != nullptr ? weights[output] : 1.0f) * step->loss_scale;
+            const float sign = applies ? -1.0f : 1.0f;
+            // -log sigmoid(-x) = max(x, 0) + log(1 + exp(-|x|)), with derivative sigmoid(x).
+            const float x = sign * logits[at];
+            const float e = expf(-fabsf(x));
+            const float sigmoid = (x >= 0.0f ? 1.0f : e) / (1.0f + e);
+            if (is_valid) loss += (fmaxf(x, 0.0f) + log1pf(e)) * weight;
+            d[at] = is_valid ? sign * sigmoid * weight : 0.0f;
         }
     }
     loss = block_sum(loss, scratch);

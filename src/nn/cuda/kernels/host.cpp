@@ -32,6 +32,7 @@ static const host::Entry KERNELS[] = {
     ENTRY(pooler),
     ENTRY(pooler_backward),
     ENTRY(cross_entropy),
+    ENTRY(binary_cross_entropy),
     ENTRY(gradient_square_sums),
     ENTRY(clip_grad_norm),
     ENTRY(adamw),

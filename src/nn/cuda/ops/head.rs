@@ -1,8 +1,41 @@
 //! Pooler, classifier and loss.
 
 use super::context::{DropoutSite, Ops, Rows};
+use crate::batch::Label;
 use crate::error::Result;
 use crate::nn::cuda::device::{Arguments, Device, DeviceSlice, Module};
+
+/// The loss of a step.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::nn::cuda) struct Loss {
+    pub(in crate::nn::cuda) function: LossFunction,
+    /// Only for the cross-entropy.
+    pub(in crate::nn::cuda) label_smoothing: f32,
+    /// As in [`OptimizerConfig`](crate::nn::OptimizerConfig), (outputs), or null.
+    pub(in crate::nn::cuda) class_weights: DeviceSlice<f32>,
+}
+
+/// The loss of a kind of labels.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(in crate::nn::cuda) enum LossFunction {
+    /// Of classes.
+    CrossEntropy,
+    /// Of sets of labels.
+    BinaryCrossEntropy,
+    /// Of numbers.
+    SquaredError,
+}
+
+impl LossFunction {
+    /// The loss of labels that are all of the same kind.
+    pub(in crate::nn::cuda) fn of(labels: &[Label]) -> Self {
+        match labels.first() {
+            Some(Label::Class(_)) => LossFunction::CrossEntropy,
+            Some(Label::Set(_)) => LossFunction::BinaryCrossEntropy,
+            Some(Label::Value(_)) | None => LossFunction::SquaredError,
+        }
+    }
+}
 
 impl<D: Device> Ops<'_, D> {
     /// `x` (E, width) += bias
@@ -48,10 +81,9 @@ impl<D: Device> Ops<'_, D> {
     }
 
     /// Adds the mean loss of `logits` (E, outputs) to the report; `d` (E, outputs) becomes the gradient of the logits.
-    /// The loss is the squared error if there is one output (label smoothing does not apply), else the cross-entropy.
     pub(in crate::nn::cuda) fn loss(
         &mut self,
-        label_smoothing: f32,
+        loss: Loss,
         logits: DeviceSlice<f32>,
         outputs: usize,
         d: DeviceSlice<f32>,
@@ -60,12 +92,18 @@ impl<D: Device> Ops<'_, D> {
         let rows = self.len(Rows::First);
         let (logits, d) = (logits.prefix(rows * outputs), d.prefix(rows * outputs));
         let arguments = self.step_arguments().slice(self.input.labels);
-        if outputs == 1 {
-            let arguments = arguments.slice(logits).int(rows).slice(d).slice(report);
-            return self.launch(Module::Head, "squared_error", [1, 1, 1], arguments);
-        }
-        let arguments = arguments.float(label_smoothing).slice(logits).int(rows).int(outputs);
-        let arguments = arguments.slice(d).slice(report);
-        self.launch(Module::Head, "cross_entropy", [1, 1, 1], arguments)
+        let Loss { function, label_smoothing, class_weights } = loss;
+        let (name, arguments) = match function {
+            LossFunction::SquaredError => ("squared_error", arguments.slice(logits).int(rows)),
+            LossFunction::CrossEntropy => {
+                let arguments = arguments.float(label_smoothing).slice(class_weights);
+                ("cross_entropy", arguments.slice(logits).int(rows).int(outputs))
+            }
+            LossFunction::BinaryCrossEntropy => {
+                let arguments = arguments.int(self.input.bucket.label_words).slice(class_weights);
+                ("binary_cross_entropy", arguments.slice(logits).int(rows).int(outputs))
+            }
+        };
+        self.launch(Module::Head, name, [1, 1, 1], arguments.slice(d).slice(report))
     }
 }

@@ -14,5 +14,6 @@ pub(in crate::nn) mod plain;
 
 pub(super) use attention::{Attention, AttentionGrads, MAX_HEAD_SIZE};
 pub(super) use context::{DropoutSite, Ops, Rows};
+pub(super) use head::{Loss, LossFunction};
 pub(super) use norm::{LayerNorm, MAX_HIDDEN, NormColumns, Residual};
 pub(super) use optimizer::{AdamWHyperparameters, AdamWTensors, NORM_BLOCKS, weights_to_bf16};

@@ -35,11 +35,19 @@ struct TestConfig {
     /// Outputs of the head: 1 is a regression.
     outputs: usize,
     max_grad_norm: f64,
+    class_weights: Option<[f32; 3]>,
 }
 
 impl TestConfig {
     fn of(config: &'static str) -> Self {
-        TestConfig { config, precision: Precision::F32, max_tokens: 1000, outputs: 3, max_grad_norm: 1.0 }
+        TestConfig {
+            config,
+            precision: Precision::F32,
+            max_tokens: 1000,
+            outputs: 3,
+            max_grad_norm: 1.0,
+            class_weights: None,
+        }
     }
 
     fn into_parts(self) -> (ModelConfig, Weights, EngineConfig) {
@@ -50,6 +58,7 @@ impl TestConfig {
             max_grad_norm: self.max_grad_norm,
             epsilon: 1e-3,
             label_smoothing: 0.1,
+            class_weights: self.class_weights.map(Into::into),
             ..OptimizerConfig::default()
         };
         let limits = MicroBatchLimits { max_examples: 64, max_tokens: self.max_tokens };
@@ -86,7 +95,16 @@ fn batch_of(step: u64) -> Batch {
 /// The batch with regression targets.
 fn with_values(mut batch: Batch) -> Batch {
     for label in &mut batch.labels {
-        *label = Label::Value(0.7 * label.number() + 0.25);
+        *label = Label::Value(0.7 * label.class().expect("a class") as f32 + 0.25);
+    }
+    batch
+}
+
+/// The batch with sets of labels: those up to the class without its successor, and none for class 2.
+fn with_sets(mut batch: Batch) -> Batch {
+    for label in &mut batch.labels {
+        let class = label.class().expect("a class");
+        *label = Label::set((0..3).filter(|index| *index != class + 1 && class < 2));
     }
     batch
 }
@@ -105,19 +123,25 @@ fn assert_near(what: &str, found: &Weights, expected: &Weights, tolerance: f32) 
     }
 }
 
+/// Configuration, maximum number of tokens, outputs, change of the labels, and class weights.
+type Case = (&'static str, usize, usize, fn(Batch) -> Batch, Option<[f32; 3]>);
+
 fn engine_equals_cpu_engine<D: Device>(open: impl Fn() -> D) {
-    let (classes, regression) = (3, 1);
-    for (config, max_tokens, outputs) in [
-        (BERT, 1000, classes),
-        (DISTILBERT, 1000, classes),
-        (SHALLOW, 1000, classes),
-        (BERT, 22, classes),
-        (BERT, 22, regression),
-        (DISTILBERT, 1000, regression),
-    ] {
-        let config = TestConfig { max_tokens, outputs, ..TestConfig::of(config) };
-        let batch_of =
-            |step| if outputs == regression { with_values(batch_of(step)) } else { batch_of(step) };
+    let weights = Some([0.5, 2.0, 1.25]);
+    let cases: [Case; 9] = [
+        (BERT, 1000, 3, |batch| batch, None),
+        (DISTILBERT, 1000, 3, |batch| batch, None),
+        (SHALLOW, 1000, 3, |batch| batch, None),
+        (BERT, 22, 3, |batch| batch, None),
+        (BERT, 22, 3, |batch| batch, weights),
+        (BERT, 22, 1, with_values, None),
+        (DISTILBERT, 1000, 1, with_values, None),
+        (BERT, 22, 3, with_sets, None),
+        (DISTILBERT, 1000, 3, with_sets, weights),
+    ];
+    for (config, max_tokens, outputs, labels, class_weights) in cases {
+        let config = TestConfig { max_tokens, outputs, class_weights, ..TestConfig::of(config) };
+        let batch_of = |step| labels(batch_of(step));
         let (mut cuda, mut cpu) = (config.cuda_engine(open()), config.cpu_engine());
         assert_eq!(cuda.shapes().len(), cpu.shapes().len());
         assert_eq!(cuda.weights().expect("weights"), cpu.weights().expect("weights"));
@@ -332,13 +356,13 @@ fn self_check_accepts_the_engine() {
         let (model, weights, settings) = config.into_parts();
         let specs = param_specs(&model, config.outputs);
         let make_reference = || {
-            let settings = EngineConfig { precision: Precision::F32, ..settings };
+            let settings = EngineConfig { precision: Precision::F32, ..settings.clone() };
             let cpu = candle_core::Device::Cpu;
             let engine = PlainEngine::new(&model, &specs, &weights, settings, &cpu, None)?;
             Ok(Box::new(engine) as Box<dyn Engine>)
         };
         let fast = |weights: &Weights| -> Result<(Box<dyn Engine>, &'static str)> {
-            let engine = CudaEngine::new(&model, &specs, weights, settings, device.clone())?;
+            let engine = CudaEngine::new(&model, &specs, weights, settings.clone(), device.clone())?;
             let precision = engine.precision();
             Ok((Box::new(engine), precision))
         };

@@ -94,9 +94,13 @@ impl<D: Device> Fixture<D> {
         halves.take(slice.len()).map(f32::from_bits).collect()
     }
 
-    /// The input of a pass over `batch`, in device memory.
+    /// The input of a pass over `batch` in a model with three outputs, in device memory.
     fn input(&mut self, batch: &Batch, scalars: StepScalars) -> Input {
-        let bucket = Bucket::of(batch);
+        self.input_for(batch, 3, scalars)
+    }
+
+    fn input_for(&mut self, batch: &Batch, outputs: usize, scalars: StepScalars) -> Input {
+        let bucket = Bucket::of(batch, outputs);
         Input::new(bucket, self.u32s(&pack(bucket, batch, scalars)))
     }
 

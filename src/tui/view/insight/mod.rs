@@ -1,5 +1,6 @@
-//! The Insight screen: header, confusion matrix, calibration, regression plot and list of rows.
+//! The Insight screen: header, confusion matrix, calibration, table of labels, regression plot and list of rows.
 
+mod labels;
 mod rows;
 mod scale;
 
@@ -40,6 +41,7 @@ pub fn draw(app: &App, area: Rect, buffer: &mut Buffer) {
                 draw_calibration(app, classes, area, buffer);
             }
         }
+        Detail::MultiLabel => labels::draw(app, loaded, areas.top, buffer),
         Detail::Scale(bins) => scale::draw(app, loaded, bins, areas.top, buffer),
     }
     rows::draw(app, loaded, areas.list, buffer);
@@ -49,7 +51,10 @@ pub fn draw(app: &App, area: Rect, buffer: &mut Buffer) {
 pub fn point_at(app: &App, area: Rect, position: Position) -> Option<Action> {
     let loaded = app.insight.loaded()?;
     let areas = Areas::new(loaded, area);
-    let cell = || Matrix::new(loaded).cell_at(app.theme, areas.top, position);
+    let cell = || {
+        let has_matrix = matches!(loaded.analysis.detail, Detail::Classes(_));
+        Matrix::new(loaded).cell_at(app.theme, areas.top, position).filter(|_| has_matrix)
+    };
     let line = rows::line_at(app, loaded, areas.list, position);
     line.map(|line| Action::Insight(InsightAction::Select(line))).or_else(|| {
         cell().map(|(label, predicted)| Action::Insight(InsightAction::SelectCell(label, predicted)))
@@ -59,7 +64,7 @@ pub fn point_at(app: &App, area: Rect, position: Position) -> Option<Action> {
 /// The areas of the screen.
 struct Areas {
     header: Rect,
-    /// The confusion matrix, or the regression plot.
+    /// The confusion matrix, the table of labels, or the regression plot.
     top: Rect,
     calibration: Option<Rect>,
     list: Rect,
@@ -69,7 +74,8 @@ impl Areas {
     fn new(loaded: &LoadedReport, area: Rect) -> Areas {
         let classes = match &loaded.analysis.detail {
             Detail::Classes(classes) => classes,
-            Detail::Scale(_) => return Areas::of_scale(area),
+            Detail::MultiLabel => return Areas::without_matrix(area, labels::height(loaded)),
+            Detail::Scale(_) => return Areas::without_matrix(area, scale::height(area)),
         };
         let matrix = Matrix::new(loaded);
         let bins = shown_bins(classes).count() as u16;
@@ -92,8 +98,9 @@ impl Areas {
         Areas { header, top: left, calibration: Some(right), list }
     }
 
-    fn of_scale(area: Rect) -> Areas {
-        let top = scale::height(area).min(area.height / 2);
+    /// The areas with a pane of the height `top` in place of a matrix.
+    fn without_matrix(area: Rect, top: u16) -> Areas {
+        let top = top.min(area.height / 2);
         let heights = [Constraint::Length(2), Constraint::Length(top), Constraint::Fill(1)];
         let [header, top, list] = Layout::vertical(heights).areas(area);
         Areas { header, top, calibration: None, list }
@@ -157,7 +164,8 @@ fn evaluation_text(loaded: &LoadedReport) -> String {
 /// The metrics of the task, and the loss.
 fn scores(loaded: &LoadedReport) -> String {
     let scores = &loaded.analysis.scores;
-    let metrics = loaded.report.spec.task().metrics.iter().chain([&Metric::Loss]);
+    let official = loaded.report.spec.task().metrics(loaded.report.labels.problem_type());
+    let metrics = official.iter().chain([&Metric::Loss]);
     let values = metrics.filter_map(|metric| Some((*metric, scores.get(*metric)?)));
     values
         .map(|(metric, value)| format!("{} {}", format::metric(metric), format::score(metric, value)))
@@ -339,10 +347,11 @@ fn draw_bin(bin: &Bin, theme: Theme, area: Rect, buffer: &mut Buffer) {
     );
 }
 
-/// A line for each class, or for each bin of a regression.
+/// A line for each class or label, or for each bin of a regression.
 fn detail(loaded: &LoadedReport) -> Vec<String> {
     let classes = match &loaded.analysis.detail {
         Detail::Classes(classes) => classes,
+        Detail::MultiLabel => return labels::texts(loaded),
         Detail::Scale(bins) => return bins.iter().map(scale::line).collect(),
     };
     let mut lines = vec![format!("calibration error {:.1} %", 100.0 * classes.calibration.error)];

@@ -1,6 +1,6 @@
 //! The list of rows: text, label, prediction and loss.
 
-use crate::catalog::{ClassName, Labels};
+use crate::catalog::{ClassName, Labels, set_text};
 use crate::format;
 use crate::text::{self, sanitize};
 use crate::tui::action::RowList;
@@ -41,7 +41,11 @@ impl Columns {
         let names = loaded.report.labels.classes().iter();
         let is_narrow = width < WIDE;
         let max_class = if is_narrow { 10 } else { 16 };
-        let class = names.map(|name| text::width(name)).max().unwrap_or(0).clamp(9, max_class);
+        let class = match loaded.report.labels {
+            // Sets of labels have more names than one.
+            Labels::MultiLabel(_) => max_class + max_class / 2,
+            _ => names.map(|name| text::width(name)).max().unwrap_or(0).clamp(9, max_class),
+        };
         let max_spark = if is_narrow { 8 } else { 16 };
         let min_spark = match loaded.report.seed_count {
             0 | 1 => 6,
@@ -55,11 +59,12 @@ impl Columns {
     }
 
     /// The title of the column of the confidence or error.
-    fn confidence_title(&self, is_regression: bool) -> &'static str {
-        match is_regression {
-            true => "error",
-            false if self.confidence < 12 => "conf.",
-            false => "confidence",
+    fn confidence_title(&self, labels: &Labels) -> &'static str {
+        match labels {
+            Labels::Classes(_) if self.confidence < 12 => "conf.",
+            Labels::Classes(_) => "confidence",
+            Labels::MultiLabel(_) => "labels",
+            Labels::Scale { .. } => "error",
         }
     }
 }
@@ -112,7 +117,7 @@ pub(super) fn draw(app: &App, loaded: &LoadedReport, area: Rect, buffer: &mut Bu
         "text",
         "label",
         "predicted",
-        columns.confidence_title(loaded.predictions().is_regression()),
+        columns.confidence_title(&loaded.report.labels),
         "loss",
         if view.listed == RowList::CrossSeed { "wrong" } else { "losses" },
         number = columns.number,
@@ -146,6 +151,7 @@ fn draw_row(
     let predictions = loaded.predictions();
     let row_text = match &loaded.report.labels {
         Labels::Classes(names) => class_row(view, loaded, names, (index, row)),
+        Labels::MultiLabel(names) => set_row(loaded, names, row),
         Labels::Scale { .. } => regression_row(loaded, row),
     };
     let shared = loaded.cross_seed().filter(|_| view.listed == RowList::CrossSeed);
@@ -182,7 +188,7 @@ struct RowText {
     predicted: String,
     /// The style of the prediction.
     role: Role,
-    /// The confidence, or the error of a regression.
+    /// The confidence, the number of wrong labels, or the error of a regression.
     number: String,
 }
 
@@ -209,6 +215,20 @@ fn class_row(
         predicted: names[predicted].to_string(),
         role: if predicted == label { Role::Best } else { Role::Warning },
         number: format!("{:.1} %", 100.0 * confidence),
+    }
+}
+
+/// The labels that apply, those predicted, and the number of labels between them.
+fn set_row(loaded: &LoadedReport, names: &[ClassName], row: usize) -> RowText {
+    let predictions = loaded.predictions();
+    let (target, predicted) = (predictions.targets()[row].indices(), predictions.predicted_set(row));
+    let is_only_in = |a: &[u32], b: &[u32]| a.iter().filter(|label| !b.contains(label)).count();
+    let wrong = is_only_in(target, &predicted) + is_only_in(&predicted, target);
+    RowText {
+        label: set_text(names, target),
+        predicted: set_text(names, &predicted),
+        role: if wrong == 0 { Role::Best } else { Role::Warning },
+        number: format!("{wrong} wrong"),
     }
 }
 
