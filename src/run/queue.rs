@@ -199,7 +199,7 @@ impl Queue {
         let training = self.entries.iter().filter(|entry| entry.is_training());
         let busy: Vec<usize> = training.filter_map(required).collect();
         let idle: Vec<usize> = idle.iter().copied().filter(|index| !busy.contains(index)).collect();
-        let waiting = self.entries.iter().enumerate().filter(|(_, entry)| !entry.is_training());
+        let mut waiting = self.entries.iter().enumerate().filter(|(_, entry)| !entry.is_training());
         waiting.find_map(|(position, entry)| {
             Some((position, choose(required(entry), &entry.spec, devices, &idle)?))
         })
