@@ -179,12 +179,11 @@ impl Queue {
             Some(dir) => Start::Resume(dir.clone()),
             None => Start::New(next.spec.clone()),
         });
-        let result = started.map(|run| {
+        let result = started.inspect(|run| {
             next.run = Some(run.dir.clone());
             next.is_started = true;
             let first = queue.entries.iter().take_while(|entry| entry.is_started).count();
             queue.entries.insert(first.min(position), next);
-            run
         });
         queue.write(runs_dir)?;
         let lock = training_locks.swap_remove(index);
@@ -200,12 +199,10 @@ impl Queue {
         let training = self.entries.iter().filter(|entry| entry.is_training());
         let busy: Vec<usize> = training.filter_map(required).collect();
         let idle: Vec<usize> = idle.iter().copied().filter(|index| !busy.contains(index)).collect();
-        let waiting = self.entries.iter().enumerate().filter(|(_, entry)| !entry.is_training());
-        waiting
-            .filter_map(|(position, entry)| {
-                Some((position, choose(required(entry), &entry.spec, devices, &idle)?))
-            })
-            .next()
+        let mut waiting = self.entries.iter().enumerate().filter(|(_, entry)| !entry.is_training());
+        waiting.find_map(|(position, entry)| {
+            Some((position, choose(required(entry), &entry.spec, devices, &idle)?))
+        })
     }
 
     fn apply(&mut self, edit: QueueEdit) -> Result<()> {

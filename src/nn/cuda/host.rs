@@ -203,12 +203,11 @@ impl HostDevice {
 
     /// Runs an operation, or appends it to the graph during a capture.
     fn enqueue(&mut self, operation: Operation) {
-        match &mut self.graph {
-            Some(graph) => graph.push(operation),
-            None => {
-                self.run(operation.clone());
-                self.operations.push(operation);
-            }
+        if let Some(graph) = &mut self.graph {
+            graph.push(operation);
+        } else {
+            self.run(operation.clone());
+            self.operations.push(operation);
         }
     }
 }

@@ -19,6 +19,7 @@ use std::path::PathBuf;
 
 /// The state of the interface.
 #[derive(Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "independent flags of the interface")]
 pub struct App {
     /// Styles and symbols.
     pub theme: Theme,
