@@ -86,8 +86,7 @@ fn number(value: &Value) -> f64 {
 }
 
 const TOPICS: [(&str, &str); 3] = [("film", "movie"), ("food", "soup"), ("travel", "train")];
-const FRAMES: [&str; 4] =
-    ["I liked the # a lot", "the # was good", "they had to wait for #", "and then # again"];
+const FRAMES: [&str; 4] = ["#", "the #", "# again", "it was #"];
 
 /// Texts with the set of their topics, as a bit mask. A text without a topic has none.
 fn topic_rows(times: usize) -> Vec<(String, usize)> {
@@ -95,7 +94,7 @@ fn topic_rows(times: usize) -> Vec<(String, usize)> {
         let set = index % 8;
         let words: Vec<&str> =
             TOPICS.iter().enumerate().filter(|(at, _)| set >> at & 1 == 1).map(|(_, t)| t.1).collect();
-        let words = if words.is_empty() { "it".to_owned() } else { words.join(" and ") };
+        let words = if words.is_empty() { "it".to_owned() } else { words.join(" ") };
         (FRAMES[index / 8 % FRAMES.len()].replace('#', &words), set)
     };
     (0..8 * FRAMES.len() * times).map(row).collect()
@@ -125,7 +124,7 @@ const COLUMNS: &str = "label_column = [\"film\", \"food\", \"travel\"]\n";
 fn sets_of_labels_are_learned_predicted_evaluated_and_exported() {
     let workspace = Workspace::new(COLUMNS);
     write_columns(&workspace);
-    let (dir, summary, _) = workspace.train(&["num_train_epochs=30"]);
+    let (dir, summary, _) = workspace.train(&["num_train_epochs=60"]);
     let scores = &summary["validation"];
     assert!(number(&scores["f1_micro"]) > 0.9 && number(&scores["exact_match"]) > 0.7, "{scores}");
     assert!(number(&summary["before"]["validation"]["f1_micro"]) < 0.7);
@@ -134,7 +133,7 @@ fn sets_of_labels_are_learned_predicted_evaluated_and_exported() {
     assert_eq!(scores["per_class"][0]["support"], 16);
     let run = dir.file_name().unwrap().to_str().unwrap();
 
-    let text = "I liked the movie and train a lot";
+    let text = "the movie train";
     let prediction = workspace.json(&["predict", run, text]);
     assert_eq!(prediction["labels"], serde_json::json!(["film", "travel"]), "{prediction}");
     let scores = workspace.json(&["eval", run, "--split", "validation"]);

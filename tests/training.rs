@@ -171,6 +171,7 @@ fn events_log_and_summary_of_a_run_agree() {
 #[test]
 fn accumulation_and_token_limits_change_only_rounding() {
     let home = tempfile::tempdir().unwrap();
+    let spec = || RunSpec { max_seq_length: 30, ..spec() };
     let whole = run(Start::New(spec()), home.path(), None).0.unwrap();
     let parts = RunSpec {
         per_device_train_batch_size: 2,

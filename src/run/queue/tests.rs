@@ -117,6 +117,12 @@ fn runs_start_in_order_and_a_failed_run_does_not_stop_the_queue() {
     assert_eq!(Queue::read(runs).unwrap().entries, []);
 }
 
+/// Stops a run, which may be before its first step.
+fn stop(run: crate::run::RunHandle) {
+    run.send(crate::event::Command::Stop);
+    assert!(matches!(run.join(), Ok(_) | Err(Error::Interrupted(_))));
+}
+
 /// Two fake devices. Runs that were started on them train on the CPU, which only [`start_next`] knows.
 #[test]
 fn one_run_trains_on_each_device() {
@@ -165,8 +171,7 @@ fn one_run_trains_on_each_device() {
     }
     drop(second.lock);
     assert!(start_next(&devices).is_none());
-    second.run.send(crate::event::Command::Stop);
-    second.run.join().unwrap();
+    stop(second.run);
     let id = second.queue.entries[1].id;
     Queue::edit(runs, QueueEdit::Remove(id)).unwrap();
     let user_lock = TrainingLock::shared(runs, DeviceSpec::Cuda(1)).unwrap();
@@ -177,8 +182,6 @@ fn one_run_trains_on_each_device() {
     assert_eq!(names(&third.queue), "acb");
     let expected = [("a", DeviceSpec::Cuda(0)), ("d", DeviceSpec::Cuda(1)), ("c", DeviceSpec::Cuda(1))];
     assert_eq!(assigned, expected.map(|(name, device)| (name.to_owned(), device)));
-    for run in [first.run, third.run] {
-        run.send(crate::event::Command::Stop);
-        run.join().unwrap();
-    }
+    stop(first.run);
+    stop(third.run);
 }
