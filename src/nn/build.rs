@@ -258,7 +258,14 @@ fn create_engine(
 }
 
 /// The fast engine of a GPU.
-#[cfg_attr(not(feature = "cuda"), expect(unused_variables, reason = "without CUDA there is no such engine"))]
+#[cfg_attr(
+    not(feature = "cuda"),
+    expect(
+        unused_variables,
+        clippy::needless_pass_by_value,
+        reason = "without CUDA there is no such engine"
+    )
+)]
 fn gpu_engine(
     model: Model<'_>,
     engine_config: EngineConfig,

@@ -104,7 +104,7 @@ mod tests {
     use super::*;
     use serde_json::json;
 
-    fn parse(config: Value) -> Id2Label {
+    fn parse(config: &Value) -> Id2Label {
         Id2Label::parse(config.as_object().unwrap())
     }
 
@@ -125,11 +125,11 @@ mod tests {
             (json!({"id2label": null, "num_labels": 3, "label2id": {"a": 0, "b": 1, "c": 2}}), default),
         ];
         for (config, names) in cases {
-            assert_eq!(parse(config.clone()).for_outputs(3).unwrap(), names, "{config}");
+            assert_eq!(parse(&config).for_outputs(3).unwrap(), names, "{config}");
         }
-        assert_eq!(parse(json!({})).for_outputs(2).unwrap(), default[..2]);
-        assert_eq!(parse(json!({"id2label": {"1": "a", "2": "b", "3": "c"}})).unnamed(3), ["0"]);
-        assert_eq!(parse(json!({"num_labels": 3})).unnamed(3), [""; 0]);
+        assert_eq!(parse(&json!({})).for_outputs(2).unwrap(), default[..2]);
+        assert_eq!(parse(&json!({"id2label": {"1": "a", "2": "b", "3": "c"}})).unnamed(3), ["0"]);
+        assert_eq!(parse(&json!({"num_labels": 3})).unnamed(3), [""; 0]);
     }
 
     #[test]
@@ -147,7 +147,7 @@ mod tests {
             (json!({"label2id": {"a": 0, "b": 1, "c": 2}}), "num_labels is for 2 labels"),
         ];
         for (config, expected) in cases {
-            let error = parse(config).for_outputs(3).unwrap_err();
+            let error = parse(&config).for_outputs(3).unwrap_err();
             assert!(error.contains(expected), "{error}");
         }
     }

@@ -255,7 +255,7 @@ impl History {
 
     /// The metric that selects the best weights.
     pub fn metric(&self) -> Metric {
-        self.started.as_ref().map_or(Metric::Accuracy, |started| started.best_metric())
+        self.started.as_ref().map_or(Metric::Accuracy, Started::best_metric)
     }
 
     /// The curve of a metric on a split.

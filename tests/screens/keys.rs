@@ -286,7 +286,8 @@ fn typing_while_a_model_is_loading_is_classified_when_it_is_ready() {
 
 #[test]
 fn active_bindings_have_unique_keys_and_a_description() {
-    let apps = [app(120, 40), training(120, 40, "demo", 200), classifying(120, 40, "x"), comparing(80, 24)];
+    let apps =
+        vec![app(120, 40), training(120, 40, "demo", 200), classifying(120, 40, "x"), comparing(80, 24)];
     for app in &apps {
         let mut seen: Vec<(Context, String)> = Vec::new();
         let bindings = Context::ALL.into_iter().flat_map(|context| app.keymap.of(context));

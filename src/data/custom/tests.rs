@@ -280,7 +280,7 @@ fn classes_without_training_rows_are_noted() {
         notes.contains("the train split has no row of 1 of 2 classes, so the model does not learn it"),
         "{notes}"
     );
-    let rows = (0..40).map(|row| format!("row {row},{}\n", row % 4)).collect::<String>();
+    let rows = (0..40).map(|row| format!("row {row},{}\n", row % 4)).collect::<Vec<_>>().concat();
     let files = train_file(&format!("text,label\n{rows}"));
     let few = RunSpec { max_train_samples: Some(2), ..files.spec() };
     let notes = super::load(&few, true).unwrap().notes.join("\n");
@@ -291,7 +291,7 @@ fn classes_without_training_rows_are_noted() {
 #[test]
 fn held_out_rows_are_stratified_unless_the_run_is_older() {
     let rows = (0..200).map(|row| format!("row {row},{}\n", if row % 10 == 0 { "rare" } else { "common" }));
-    let files = train_file(&format!("text,label\n{}", rows.collect::<String>()));
+    let files = train_file(&format!("text,label\n{}", rows.collect::<Vec<_>>().concat()));
     let data = load(&files.spec()).unwrap();
     let rare = |rows: &[Example]| labels(rows).iter().filter(|class| **class == Some(1)).count();
     assert_eq!((data.validation().len(), rare(data.validation())), (20, 2));
@@ -311,7 +311,7 @@ fn held_out_rows_are_stratified_unless_the_run_is_older() {
 
 #[test]
 fn only_the_chosen_rows_are_kept() {
-    let rows = (0..500).map(|row| format!("row {row},{}\n", row % 3)).collect::<String>();
+    let rows = (0..500).map(|row| format!("row {row},{}\n", row % 3)).collect::<Vec<_>>().concat();
     let files = train_file(&format!("text,label\n{rows}"));
     let few = RunSpec { max_train_samples: Some(20), max_eval_samples: Some(10), ..files.spec() };
     let all = load(&few).unwrap();

@@ -402,7 +402,7 @@ mod tests {
     #[test]
     fn nested_and_repeated_objects_take_no_more_than_their_bytes() {
         // Each step pairs the previous object with itself: 2 to the power of the depth in a tree.
-        let doubling = [b"K\x01".repeat(1), b"q\x00h\x00\x86".repeat(200_000), b".".to_vec()].concat();
+        let doubling = [b"K\x01".to_vec(), b"q\x00h\x00\x86".repeat(200_000), b".".to_vec()].concat();
         assert!(read_bytes(&doubling).unwrap().objects.len() < 200_100);
         let too_long = [b"N".repeat(MAX_OPERATIONS), b".".to_vec()].concat();
         assert!(read_bytes(&too_long).unwrap_err().contains("operations"));

@@ -79,6 +79,7 @@ fn notes(name: &str, bytes: &[u8]) -> String {
     file.strip(&notes.join("\n"))
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "a label of a row may be missing")]
 fn word(text: &str) -> Option<LabelValue> {
     Some(LabelValue::Text(text.into()))
 }
