@@ -147,9 +147,9 @@ impl Update<'_> {
         let OptimizerConfig { beta1, beta2, epsilon, .. } = self.config;
         let update = TensorUpdate {
             one_minus_beta1: (1.0 - beta1) as f32,
-            beta2: beta2 as f32,
+            beta2: *beta2 as f32,
             one_minus_beta2: (1.0 - beta2) as f32,
-            epsilon: epsilon as f32,
+            epsilon: *epsilon as f32,
             decay: self.decay_factor(parameter) as f32,
             step_size: (self.learning_rate / self.bias_corrections.0) as f32,
             bias_correction2_sqrt: self.bias_corrections.1.sqrt() as f32,
