@@ -219,15 +219,15 @@ fn numbers_are_learned_predicted_evaluated_and_exported() {
     assert_eq!(summary["best"]["metric"], "pearson");
     let run = dir.file_name().unwrap().to_str().unwrap();
     let predict = |text: &str| number(&workspace.json(&["predict", run, text])["score"]);
-    assert!(predict("the great was good") > predict("the bad was good") + 1.0);
+    assert!(predict("it was great") > predict("it was bad") + 1.0);
     let scores = workspace.json(&["eval", run, "--split", "validation"]);
     assert!((number(&scores["pearson"]) - number(&summary["best"]["value"])).abs() < 1e-6, "{scores}");
     workspace.success(&["export", run, "--format", "hf", "--to", "exported"]);
     let card = std::fs::read_to_string(workspace.path("exported/README.md")).unwrap();
     assert!(card.contains("from 0.5 to 4.5"), "{card}");
-    let Some(theirs) = workspace.transformers("exported", "the great was good") else { return };
+    let Some(theirs) = workspace.transformers("exported", "it was great") else { return };
     assert_eq!(theirs["problem_type"], "regression");
-    assert!((number(&theirs["values"]["LABEL_0"]) - predict("the great was good")).abs() < 1e-4, "{theirs}");
+    assert!((number(&theirs["values"]["LABEL_0"]) - predict("it was great")).abs() < 1e-4, "{theirs}");
 }
 
 /// 30 rows of one class and 3 of another whose texts are the same: without a difference between them a model says the

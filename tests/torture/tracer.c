@@ -172,7 +172,8 @@ int main(int argc, char **argv) {
         int stop = WSTOPSIG(status), signal = 0;
         if (stop == (SIGTRAP | 0x80)) {
             struct __ptrace_syscall_info info;
-            if (ptrace(PTRACE_GET_SYSCALL_INFO, pid, sizeof info, &info) <= 0) return 2;
+            /* A thread that another one has ended in the meantime has no call; waitpid reports its end next. */
+            if (ptrace(PTRACE_GET_SYSCALL_INFO, pid, sizeof info, &info) <= 0) continue;
             if (info.op == PTRACE_SYSCALL_INFO_EXIT && pid < MAX_PID && pending[pid]) {
                 if (pending[pid] == KILL) kill(child, SIGKILL);
                 else set(pid, 'r', -error);
