@@ -79,12 +79,13 @@ pub(super) fn missing_classes(dataset: &Dataset, train: &FileRows, reader: &Labe
         if missing.len() > MAX_LISTED {
             listed.push(format!("{} more", missing.len() - MAX_LISTED));
         }
-        let effect = if split == SplitName::Train { ", so the model does not learn" } else { "" };
         let these = if missing.len() == 1 { "it" } else { "them" };
-        let effect = if effect.is_empty() { String::new() } else { format!("{effect} {these}") };
+        let (split, effect) = match split {
+            SplitName::Train => ("training", format!(", so the model does not learn {these}")),
+            _ => (split.name(), String::new()),
+        };
         notes.push(format!(
-            "the {} split has no row of {} of {}{effect}: {}",
-            split.name(),
+            "the {split} split has no row of {} of {}{effect}: {}",
             missing.len(),
             plural(
                 names.len(),

@@ -277,14 +277,14 @@ fn classes_without_training_rows_are_noted() {
     let data = load(&files.spec()).unwrap();
     let notes = data.notes.join("\n");
     assert!(
-        notes.contains("the train split has no row of 1 of 2 classes, so the model does not learn it"),
+        notes.contains("the training split has no row of 1 of 2 classes, so the model does not learn it"),
         "{notes}"
     );
     let rows = (0..40).map(|row| format!("row {row},{}\n", row % 4)).collect::<Vec<_>>().concat();
     let files = train_file(&format!("text,label\n{rows}"));
     let few = RunSpec { max_train_samples: Some(2), ..files.spec() };
     let notes = super::load(&few, true).unwrap().notes.join("\n");
-    assert!(notes.contains("the train split has no row of"), "{notes}");
+    assert!(notes.contains("the training split has no row of"), "{notes}");
     assert!(!load(&files.spec()).unwrap().notes.join("\n").contains("the train split"));
 }
 
@@ -410,7 +410,7 @@ fn indices_and_labels_of_other_splits_are_labels_too() {
     assert_eq!(data.labels.names(), ["2", "3", "10"]);
     assert_eq!(sets(&data, SplitName::Train), [vec!["2", "10"], vec!["2"]]);
     assert!(
-        data.notes.iter().any(|note| note.contains("the train split has no row of 1 of 3 labels")),
+        data.notes.iter().any(|note| note.contains("the training split has no row of 1 of 3 labels")),
         "{:?}",
         data.notes
     );
