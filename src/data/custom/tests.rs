@@ -285,7 +285,7 @@ fn classes_without_training_rows_are_noted() {
     let few = RunSpec { max_train_samples: Some(2), ..files.spec() };
     let notes = super::load(&few, true).unwrap().notes.join("\n");
     assert!(notes.contains("the training split has no row of"), "{notes}");
-    assert!(!load(&files.spec()).unwrap().notes.join("\n").contains("the train split"));
+    assert!(!load(&files.spec()).unwrap().notes.join("\n").contains("the training split"));
 }
 
 #[test]
