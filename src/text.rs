@@ -28,6 +28,14 @@ pub fn plural<N: Copy + Display + PartialEq + From<u8>>(count: N, noun: &str) ->
     }
 }
 
+/// The first `length` characters of `text`, with an ellipsis if there are more.
+pub fn clipped(text: &str, length: usize) -> Cow<'_, str> {
+    match text.char_indices().nth(length) {
+        Some((end, _)) => Cow::Owned(format!("{}…", &text[..end])),
+        None => Cow::Borrowed(text),
+    }
+}
+
 /// The text with each control and direction character replaced by a visible symbol of one cell, so that it
 /// cannot move the cursor or misrepresent its content.
 pub fn sanitize(text: &str) -> String {

@@ -2,7 +2,7 @@
 
 use super::label_map::LabelMap;
 use super::labels::ClassName;
-use crate::text::escaped;
+use crate::text::{clipped, escaped};
 use std::borrow::Cow;
 use std::collections::HashMap;
 
@@ -147,13 +147,7 @@ pub fn output_of<M: AsRef<str>>(model: &[M], name: &str) -> Option<usize> {
 
 /// The first names, and the number of the others.
 pub fn list_labels<T: AsRef<str>>(names: &[T]) -> String {
-    let shown = |name: &T| {
-        let name = escaped(name.as_ref());
-        match name.char_indices().nth(MAX_NAME) {
-            Some((end, _)) => format!("{}…", &name[..end]),
-            None => name.into_owned(),
-        }
-    };
+    let shown = |name: &T| clipped(&escaped(name.as_ref()), MAX_NAME).into_owned();
     let first = names.iter().take(MAX_LISTED).map(shown).collect::<Vec<_>>().join(", ");
     match names.len().saturating_sub(MAX_LISTED) {
         0 => first,

@@ -4,14 +4,13 @@ use super::label_column::LabelColumn;
 use super::label_encoding::LabelEncoding;
 use crate::data::read::table::LabelValue;
 use crate::error::{Error, Result};
-use crate::text::escaped;
+use crate::text::clipped;
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::path::Path;
 
 /// The maximum number of classes. More indicate a wrong label column, and a confusion matrix of more is useless.
 pub(super) const MAX_CLASSES: usize = 1000;
-/// The maximum number of class names in a message.
-const MAX_LISTED: usize = 12;
 /// The maximum number of characters of a class name in a message.
 const MAX_NAME: usize = 60;
 
@@ -94,24 +93,7 @@ pub(super) fn is_hidden(value: &LabelValue) -> bool {
     LabelEncoding::WholeNumbers.class_name(value) == "-1"
 }
 
-/// The first class names, and the number of the others.
-pub(super) fn list(labels: &[String]) -> String {
-    let first = labels
-        .iter()
-        .take(MAX_LISTED)
-        .map(|label| escaped(&clipped(label)).into_owned())
-        .collect::<Vec<_>>()
-        .join(", ");
-    match labels.len().saturating_sub(MAX_LISTED) {
-        0 => first,
-        more => format!("{first} and {more} more"),
-    }
-}
-
-/// The start of a class name.
-pub(super) fn clipped(name: &str) -> String {
-    match name.char_indices().nth(MAX_NAME) {
-        Some((end, _)) => format!("{}…", &name[..end]),
-        None => name.to_string(),
-    }
+/// A class name for a message.
+pub(super) fn shortened(name: &str) -> Cow<'_, str> {
+    clipped(name, MAX_NAME)
 }

@@ -1,13 +1,13 @@
 //! Loading of custom datasets.
 
-use super::classes::{clipped, is_hidden};
+use super::classes::{is_hidden, shortened};
 use super::columns::infer_columns;
 use super::file_rows::{ChosenRows, FileRows, Part, Reading};
 use super::hold_out;
 use super::label_column::{DistinctValue, LabelColumn};
 use super::label_encoding::as_written;
 use super::label_reader::LabelReader;
-use super::notes::{missing_classes, similar_classes};
+use super::notes::ClassNotes;
 use crate::batch::Label;
 use crate::catalog::{Labels, ProblemType, SplitName};
 use crate::data::dataset::{Dataset, Example, subsample_indices};
@@ -35,7 +35,8 @@ pub(in crate::data) fn load(spec: &RunSpec, is_subsampled: bool) -> Result<Datas
             "no validation_file: {count} of {total} of {file} held out, the same for every seed"
         ));
     }
-    notes.extend(similar_classes(&all.train, &reader));
+    let class_notes = ClassNotes::new(&all.train, &reader);
+    notes.extend(class_notes.similar());
     dataset.notes = notes;
     dataset.insert(SplitName::Train, rows.own);
     dataset.insert(SplitName::Validation, rows.held_out);
@@ -46,7 +47,7 @@ pub(in crate::data) fn load(spec: &RunSpec, is_subsampled: bool) -> Result<Datas
         }
     }
     dataset.total_rows = files.totals;
-    let missing = missing_classes(&dataset, &all.train, &reader);
+    let missing = class_notes.missing(&dataset);
     dataset.notes.extend(missing);
     Ok(dataset)
 }
@@ -219,7 +220,7 @@ impl<'a> CustomFiles<'a> {
             None if !split.is_required() && is_hidden(&value.value) => Ok(None),
             None => {
                 let (column, label) = (&self.columns.label, as_written(&value.value));
-                let problem = format!("column {column}: label {:?} {}", clipped(&label), reader.problem());
+                let problem = format!("column {column}: label {:?} {}", shortened(&label), reader.problem());
                 Err(row_error(&file.path, value.first, &problem))
             }
         };

@@ -3,7 +3,11 @@
 use super::cell::{Cell, LabelValue, Position, row_error};
 use crate::error::{Error, Result};
 use crate::spec::LabelColumns;
+use crate::text::clipped;
 use std::path::Path;
+
+/// Maximum number of characters of a cell or a name in a message.
+const MAX_SHOWN: usize = 60;
 
 /// The names of the columns to read.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,6 +25,11 @@ pub(in crate::data) struct ColumnNames {
 }
 
 impl ColumnNames {
+    /// The columns of the texts alone.
+    pub(in crate::data) fn of_texts(text: String, text_pair: Option<String>) -> Self {
+        ColumnNames { text, text_pair, label: "".into(), is_label_required: false, is_multi_label: false }
+    }
+
     /// The names of all columns.
     pub(super) fn all(&self) -> Vec<&str> {
         let texts = [Some(&self.text), self.text_pair.as_ref()].into_iter().flatten();
@@ -102,7 +111,7 @@ impl RecordIndices {
             other => Err(row_error(
                 file,
                 position,
-                &format!("column {name} is {}; it should be a string", clipped(&other)),
+                &format!("column {name} is {}; it should be a string", shortened(&other)),
             )),
         };
         let first = text(cell(), &names.text)?;
@@ -132,12 +141,12 @@ fn label(cell: Cell, is_multi_label: bool) -> std::result::Result<Option<LabelVa
         Cell::List(cells) => {
             let item = |cell: Cell| match label(cell.clone(), false)? {
                 Some(value) if !matches!(value, LabelValue::List(_)) => Ok(value),
-                _ => Err(format!("has {} in a list; it should be a string or a number", clipped(&cell))),
+                _ => Err(format!("has {} in a list; it should be a string or a number", shortened(&cell))),
             };
             LabelValue::List(cells.into_iter().map(item).collect::<std::result::Result<_, String>>()?)
         }
         other @ Cell::Other(_) => {
-            return Err(format!("is {}; it should be a string or a number", clipped(&other)));
+            return Err(format!("is {}; it should be a string or a number", shortened(&other)));
         }
     }))
 }
@@ -159,7 +168,7 @@ fn applying_labels<'n>(
             "1" | "1.0" | "true" => applying.push(LabelValue::Text(name.clone())),
             "0" | "0.0" | "false" => {}
             "" => empty.push(name),
-            _ => return Err((name, format!("is {}; it should be 0 or 1", clipped(&cell)))),
+            _ => return Err((name, format!("is {}; it should be 0 or 1", shortened(&cell)))),
         }
     }
     match empty.first() {
@@ -170,13 +179,8 @@ fn applying_labels<'n>(
 }
 
 /// The start of a cell for a message.
-fn clipped(cell: &Cell) -> String {
-    const LENGTH: usize = 60;
-    let text = cell.to_string();
-    match text.char_indices().nth(LENGTH) {
-        Some((end, _)) => format!("{}…", &text[..end]),
-        None => text,
-    }
+fn shortened(cell: &Cell) -> String {
+    clipped(&cell.to_string(), MAX_SHOWN).into_owned()
 }
 
 /// The index of the only column called `name`.
@@ -196,7 +200,8 @@ fn column_index<S: AsRef<str>>(file: &Path, names: &[S], name: &str) -> Result<u
 /// The columns of a file as a clause of an error message.
 pub(in crate::data) fn available_columns<S: AsRef<str>>(names: &[S]) -> String {
     const LISTED: usize = 20;
-    let mut shown: Vec<String> = names.iter().take(LISTED).map(|name| clipped_name(name.as_ref())).collect();
+    let name = |name: &S| clipped(name.as_ref(), MAX_SHOWN).into_owned();
+    let mut shown: Vec<String> = names.iter().take(LISTED).map(name).collect();
     if names.len() > LISTED {
         shown.push(format!("and {} more", names.len() - LISTED));
     }
@@ -204,13 +209,5 @@ pub(in crate::data) fn available_columns<S: AsRef<str>>(names: &[S]) -> String {
         0 => "it has no columns".into(),
         1 => format!("its only column is {}", shown.concat()),
         _ => format!("its columns are {}", shown.join(", ")),
-    }
-}
-
-fn clipped_name(name: &str) -> String {
-    const LENGTH: usize = 60;
-    match name.char_indices().nth(LENGTH) {
-        Some((end, _)) => format!("{}…", &name[..end]),
-        None => name.to_string(),
     }
 }
