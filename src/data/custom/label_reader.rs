@@ -1,12 +1,12 @@
 //! From the values of the label columns to labels: classes, sets of labels, or numbers.
 
-use super::classes::{ClassIndex, MAX_CLASSES, classes, list};
+use super::classes::{ClassIndex, MAX_CLASSES, classes};
 use super::hold_out::quantile_bins;
 use super::label_column::{DistinctValue, LabelColumn, encoding_of};
 use super::label_encoding::{LabelEncoding, as_written};
 use super::label_sets::{SetNotation, items};
 use crate::batch::Label;
-use crate::catalog::{Labels, ProblemType};
+use crate::catalog::{Labels, ProblemType, list_labels};
 use crate::data::read::table::{LabelValue, row_error};
 use crate::error::{Error, Result};
 use crate::spec::{LabelColumns, RunSpec};
@@ -63,12 +63,19 @@ impl LabelReader {
                 let index = ClassIndex::new(&names, encoding, column.class_names.is_some());
                 Ok(LabelReader { labels: names.clone().into(), names, values: Values::Class(index) })
             }
-            ProblemType::MultiLabelClassification => Self::of_sets(train, values),
+            ProblemType::MultiLabelClassification => {
+                Self::of_sets(train, column.class_names.as_deref(), values)
+            }
             ProblemType::Regression => Self::of_numbers(train, values),
         }
     }
 
-    fn of_sets<'a, I>((file, columns): (&Path, &LabelColumns), values: impl Fn() -> I) -> Result<Self>
+    /// For sets of labels. `class_names` are the names of all labels, in order, if the training file has them.
+    fn of_sets<'a, I>(
+        (file, columns): (&Path, &LabelColumns),
+        class_names: Option<&[String]>,
+        values: impl Fn() -> I,
+    ) -> Result<Self>
     where
         I: Iterator<Item = &'a LabelValue>,
     {
@@ -77,6 +84,8 @@ impl LabelReader {
         let encoding = LabelEncoding::of(&items);
         let names = if let LabelColumns::Several(names) = columns {
             names.clone()
+        } else if let Some(names) = class_names {
+            names.to_vec()
         } else {
             let mut names: Vec<String> =
                 items.iter().map(|item| encoding.class_name(item).into_owned()).collect();
@@ -91,7 +100,7 @@ impl LabelReader {
                  to the column of the labels"
             ),
             _ => {
-                let index = ClassIndex::new(&names, encoding, false);
+                let index = ClassIndex::new(&names, encoding, class_names.is_some());
                 let labels = Labels::multi_label(names.clone());
                 return Ok(LabelReader { labels, names, values: Values::Set { index, notation } });
             }
@@ -149,7 +158,7 @@ impl LabelReader {
         match &self.values {
             Values::Number => "is not a number, which the labels of a regression are".into(),
             Values::Class(_) | Values::Set { .. } => {
-                format!("is not in the training file, which has {}", list(&self.names))
+                format!("is not in the training file, which has {}", list_labels(&self.names))
             }
         }
     }
@@ -159,17 +168,23 @@ impl LabelReader {
         let noun = if let LabelColumns::Several(_) = columns { "columns" } else { "column" };
         match &self.labels {
             Labels::Classes(_) => {
-                format!("{} in {noun} {columns}: {}", plural(self.names.len(), "class"), list(&self.names))
+                format!("{} in {noun} {columns}: {}", self.count(), list_labels(&self.names))
             }
             Labels::MultiLabel(_) => format!(
                 "a multi-label classification with {} in {noun} {columns}: {}",
-                plural(self.names.len(), "label"),
-                list(&self.names)
+                self.count(),
+                list_labels(&self.names)
             ),
             Labels::Scale { low, high } => {
                 format!("a regression: numbers from {low} to {high} in {noun} {columns}")
             }
         }
+    }
+
+    /// The number of classes or labels: `2 classes`.
+    pub(super) fn count(&self) -> String {
+        let noun = if matches!(self.labels, Labels::MultiLabel(_)) { "label" } else { "class" };
+        plural(self.names.len(), noun)
     }
 
     /// For each value the stratum of its rows: rows of one class, set of labels, or interval of numbers.
@@ -206,4 +221,32 @@ fn number(value: &LabelValue) -> Option<f32> {
         other => as_written(other).trim().parse::<f64>().ok()? as f32,
     };
     number.is_finite().then_some(number)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::data::read::table::Position;
+    use crate::spec::built_in;
+
+    #[test]
+    fn class_names_of_a_file_are_the_labels_of_its_lists() {
+        let names = ["toxic", "insult", "threat"].map(String::from).to_vec();
+        let mut column = LabelColumn::new(Some(names.clone()));
+        let list = |names: &[&str]| {
+            LabelValue::List(names.iter().map(|name| LabelValue::Text((*name).into())).collect())
+        };
+        for (row, value) in (1..).zip([list(&["threat", "toxic"]), list(&[])]) {
+            column.push(Position::Row(row), Some(value)).unwrap();
+        }
+        let spec = RunSpec { task: "custom".parse().unwrap(), ..built_in("x") };
+        let columns = LabelColumns::One("label".into());
+        let reader = LabelReader::of_files(&spec, (Path::new("a.parquet"), &columns), &column, &[]).unwrap();
+        assert_eq!(reader.labels, Labels::multi_label(names));
+        assert_eq!(reader.get(&list(&["threat", "toxic"])), Some(Label::set(vec![0, 2])));
+        // A file without the names may have their indices.
+        let indices = LabelValue::List(vec![LabelValue::Int(1)]);
+        assert_eq!(reader.get(&indices), Some(Label::set(vec![1])));
+        assert_eq!(reader.get(&LabelValue::List(vec![LabelValue::Int(3)])), None);
+    }
 }
