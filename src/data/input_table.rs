@@ -2,6 +2,7 @@
 
 use super::custom::infer_text_columns;
 use super::new_column::NewColumn;
+use super::read::embedded_columns;
 use super::read::table::{ColumnNames, Destination, Table, TableOptions, available_columns};
 use crate::catalog::{Columns, FileFormat, LocalFormat, Task, TaskSource};
 use crate::error::{Error, Result};
@@ -39,23 +40,10 @@ impl<'p> InputTable<'p> {
     ) -> Result<Self> {
         let custom = spec.filter(|spec| spec.task().is_custom());
         let options = custom.map(TableOptions::from_spec).unwrap_or_default();
-        let column_names = |text, text_pair| ColumnNames {
-            text,
-            text_pair,
-            label: "".into(),
-            is_label_required: false,
-            is_multi_label: false,
-        };
-        let mut table = Table::open(path, &options)?;
-        // The names of known columns tell a header from a row.
         let known = given.text.or(custom.and_then(|spec| spec.text_column.as_deref()));
-        if let Some(known) = known.filter(|_| !table.has_header()) {
-            let columns = column_names(known.to_string(), None);
-            table = Table::open(path, &TableOptions { columns: Some(&columns), ..options })?;
-        }
+        let table = Table::open_with_column(path, &options, known)?;
         let (text, text_pair) = text_columns(path, &table, spec, given, is_pair)?;
-        let columns = column_names(text, text_pair);
-        Ok(InputTable { table, columns })
+        Ok(InputTable { table, columns: ColumnNames::of_texts(text, text_pair) })
     }
 
     /// The names of all columns.
@@ -68,7 +56,7 @@ impl<'p> InputTable<'p> {
         self.table.format()
     }
 
-    /// What was found out about the file.
+    /// What was detected in the file, for the user.
     pub fn notes(&self) -> &[String] {
         self.table.notes()
     }
@@ -162,10 +150,8 @@ fn task_columns(task: &Task) -> Vec<(String, Option<String>)> {
     let columns = match &task.source {
         TaskSource::Files { local: LocalFormat::Tsv { columns, .. }, hub, .. } => vec![columns, &hub.columns],
         TaskSource::Files { hub, .. } => vec![&hub.columns],
-        TaskSource::Embedded(_) if task.pair => {
-            return vec![("question1".to_string(), Some("question2".to_string()))];
-        }
-        TaskSource::Embedded(_) | TaskSource::Custom => Vec::new(),
+        TaskSource::Embedded(_) => vec![embedded_columns(task)],
+        TaskSource::Custom => Vec::new(),
     };
     let names = |columns: &Columns| (columns.text.to_string(), columns.text_pair.map(str::to_string));
     columns.into_iter().map(names).collect()

@@ -16,7 +16,9 @@ pub fn infer_columns(spec: &RunSpec) -> Result<RunSpec> {
         return Ok(spec.clone());
     };
     let stratify = spec.stratify.or(spec.validation_file.is_none().then_some(true));
-    let table = Table::open(file, &TableOptions::from_spec(spec))?;
+    let label = spec.label_column.as_ref().and_then(|columns| columns.names().first());
+    let known = spec.text_column.as_ref().or(label).map(String::as_str);
+    let table = Table::open_with_column(file, &TableOptions::from_spec(spec), known)?;
     let names = table.names();
     let check = |key: &str, name: &str| check_column(file, names, key, &table.resolve(name));
     if !table.has_header() && spec.label_column.is_none() && spec.text_column.is_none() {

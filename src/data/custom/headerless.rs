@@ -2,7 +2,6 @@
 
 use crate::data::read::table::{ColumnNames, Table, available_columns};
 use crate::error::{Error, Result};
-use crate::spec::LabelColumns;
 use std::collections::HashSet;
 use std::path::Path;
 
@@ -24,13 +23,7 @@ pub(super) fn infer_two_columns(file: &Path, table: &Table<'_>) -> Result<(Strin
         Error::data(file, None, problem)
     };
     let [first, second] = names else { return Err(problem("")) };
-    let columns = ColumnNames {
-        text: first.clone(),
-        text_pair: Some(second.clone()),
-        label: LabelColumns::One(second.clone()),
-        is_multi_label: false,
-        is_label_required: true,
-    };
+    let columns = ColumnNames::of_texts(first.clone(), Some(second.clone()));
     let (mut rows, mut firsts, mut seconds) = (0, HashSet::new(), HashSet::new());
     table.read(&columns, &mut |record| {
         if rows < ROWS {

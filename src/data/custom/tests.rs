@@ -347,6 +347,18 @@ fn columns_of_a_file_without_a_header_have_numbers() {
     assert!(data.notes[0].contains("no header: the columns are column1, column2"), "{:?}", data.notes);
 }
 
+#[test]
+fn a_named_column_tells_a_header_from_a_row() {
+    let files = train_file("review,stars\nreview,two\nfine,one\n");
+    let named = RunSpec { label_column: Some("stars".into()), ..files.spec() };
+    assert_eq!(infer_columns(&named).unwrap().text_column.as_deref(), Some("review"));
+    let both = RunSpec { text_column: Some("review".into()), ..named };
+    assert_eq!(load(&both).unwrap().labels.names(), ["one", "two"]);
+    let other = RunSpec { text_column: Some("text".into()), ..both };
+    let e = infer_columns(&other).unwrap_err().to_string();
+    assert!(e.contains("has no column text, which text_column names"), "{e}");
+}
+
 /// The sets of labels of rows, as names.
 fn sets(dataset: &Dataset, split: SplitName) -> Vec<Vec<String>> {
     let all = dataset.labels.names();

@@ -13,4 +13,4 @@ mod trees;
 mod tsv;
 
 pub(super) use budget::MemoryBudget;
-pub(super) use split::read_split;
+pub(super) use split::{embedded_columns, read_split};

@@ -13,21 +13,25 @@ use std::path::Path;
 /// The encoding of the files of tasks of the catalog.
 const UTF_8: &str = "utf-8";
 
+/// The columns of the embedded files of a task.
+pub(in crate::data) fn embedded_columns(task: &Task) -> &'static Columns {
+    if task.pair {
+        &Columns { text: "question1", text_pair: Some("question2"), label: Some("is_duplicate") }
+    } else {
+        &Columns { text: "sentence", text_pair: None, label: Some("label") }
+    }
+}
+
 /// Reads the rows of `split` from its files.
 pub(in crate::data) fn read_split(task: &Task, split: SplitName, files: &SplitFiles) -> Result<SplitRows> {
     let mut budget = MemoryBudget::for_rows();
     match files {
         SplitFiles::Embedded { folder, text } => {
             let file = Path::new("assets").join(folder).join(format!("{}.tsv", split.name()));
-            let columns = if task.pair {
-                Columns { text: "question1", text_pair: Some("question2"), label: Some("is_duplicate") }
-            } else {
-                Columns { text: "sentence", text_pair: None, label: Some("label") }
-            };
             tsv::read(
                 &file,
                 &mut TextLines::new(text.as_bytes()),
-                &tsv::TsvFormat::new(task, split, &[columns]),
+                &tsv::TsvFormat::new(task, split, &[*embedded_columns(task)]),
                 &mut budget,
             )
         }

@@ -95,6 +95,19 @@ impl<'p> Table<'p> {
         Ok(Table { path, content })
     }
 
+    /// [`Table::open`] for a file of which the name of a column may be known. The name tells a header from a row in a file
+    /// that seems to have none.
+    pub(in crate::data) fn open_with_column(
+        path: &'p Path,
+        options: &TableOptions<'_>,
+        name: Option<&str>,
+    ) -> Result<Self> {
+        let table = Table::open(path, options)?;
+        let Some(name) = name.filter(|_| !table.has_header()) else { return Ok(table) };
+        let columns = ColumnNames::of_texts(name.to_string(), None);
+        Table::open(path, &TableOptions { columns: Some(&columns), ..*options })
+    }
+
     /// The format of the content.
     pub(in crate::data) fn format(&self) -> FileFormat {
         match &self.content {
@@ -130,7 +143,7 @@ impl<'p> Table<'p> {
         }
     }
 
-    /// What was found out about the file, for the log.
+    /// What was detected in the file, for the log.
     pub(in crate::data) fn notes(&self) -> &[String] {
         match &self.content {
             Content::Delimited(table) => table.notes(),
