@@ -4,7 +4,7 @@ use super::label_column::LabelColumn;
 use crate::batch::Label;
 use crate::data::dataset::Example;
 use crate::data::read::MemoryBudget;
-use crate::data::read::table::{ColumnNames, Position, Record, Table, TableOptions, row_error};
+use crate::data::read::table::{ColumnNames, Position, Record, Table, TableOptions, changed, row_error};
 use crate::error::Result;
 use crate::text::plural;
 use std::path::{Path, PathBuf};
@@ -83,6 +83,9 @@ impl FileRows {
     /// The labeled rows of each part, in order. `parts` has the part of each row of the file, and `labels` the label of
     /// each value of the label column; a row without a part is left out. The file is read again if its rows were not
     /// kept.
+    ///
+    /// # Errors
+    /// [`Error::Data`](crate::error::Error::Data) if the file has changed, and for rows that do not fit into memory.
     pub(super) fn choose(
         &mut self,
         parts: &[Option<Part>],
@@ -93,17 +96,14 @@ impl FileRows {
         let mut chosen = ChosenRows::default();
         let label = |code: Option<usize>| code.and_then(|code| labels.get(code).cloned().flatten());
         let mut rows = parts.iter().copied().zip(self.labels.codes().map(label));
-        let mut next = || rows.next().unwrap_or_default();
         if let Some(kept) = self.rows.take() {
-            for row in kept {
-                chosen.push(row, next());
-            }
+            kept.into_iter().zip(rows).for_each(|(row, part)| chosen.push(row, part));
             return Ok(chosen);
         }
         let (path, columns) = (self.path.as_path(), reading.columns);
         let table = Table::open(path, &TableOptions { columns: Some(columns), ..reading.options })?;
         table.read(columns, &mut |record| {
-            let (part, label) = next();
+            let (part, label) = rows.next().ok_or_else(|| changed(path))?;
             let row = Example { text: record.text, text_pair: record.text_pair, label: None };
             if part.is_some() {
                 budget.add(row.memory(), path)?;
@@ -111,7 +111,7 @@ impl FileRows {
             chosen.push(row, (part, label));
             Ok(())
         })?;
-        Ok(chosen)
+        if rows.next().is_some() { Err(changed(path)) } else { Ok(chosen) }
     }
 }
 
@@ -164,5 +164,42 @@ impl EmptyTexts {
         let (file, rows) = (path.display(), plural(self.rows, "row"));
         let verb = if self.rows == 1 { "has" } else { "have" };
         Some(format!("{file}: {rows} {verb} an empty or missing text, the first at {first}; kept as empty"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::spec::LabelColumns;
+
+    #[test]
+    fn a_file_that_changes_before_it_is_read_again_is_an_error() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.csv");
+        let columns = ColumnNames {
+            label: LabelColumns::One("label".into()),
+            is_label_required: true,
+            ..ColumnNames::of_texts("text".into(), None)
+        };
+        let reading = Reading { options: TableOptions::default(), columns: &columns, is_partial: true };
+        let choose = |later: &str| {
+            std::fs::write(&path, "text,label\na,0\nb,1\nc,0\n").unwrap();
+            let mut budget = MemoryBudget::for_rows();
+            let mut rows = FileRows { rows: None, ..FileRows::read(&path, reading, &mut budget).unwrap() };
+            std::fs::write(&path, later).unwrap();
+            let labels = [Some(Label::Class(0)), Some(Label::Class(1))];
+            rows.choose(&[None, Some(Part::Own), Some(Part::HeldOut)], &labels, reading, &mut budget)
+        };
+        let chosen = choose("text,label\na,0\nb,1\nc,0\n").unwrap();
+        let row = |text: &str, class| Example {
+            text: text.into(),
+            text_pair: None,
+            label: Some(Label::Class(class)),
+        };
+        assert_eq!((chosen.own, chosen.held_out), (vec![row("b", 1)], vec![row("c", 0)]));
+        for later in ["text,label\na,0\nb,1\n", "text,label\na,0\nb,1\nc,0\nd,1\n"] {
+            let error = choose(later).unwrap_err().to_string();
+            assert!(error.ends_with("a.csv: has changed while it was read; try again"), "{error}");
+        }
     }
 }

@@ -3,6 +3,7 @@
 
 use super::file_error::caught;
 use crate::data::new_column::{NewColumn, NewValues};
+use crate::data::read::table::changed;
 use crate::error::{Error, Result};
 use parquet::basic::{Compression, ConvertedType, LogicalType, Repetition, Type as PhysicalType};
 use parquet::column::writer::ColumnCloseResult;
@@ -40,7 +41,7 @@ pub(in crate::data::read) fn copy_with(
     let metadata = reader.metadata();
     let rows = usize::try_from(metadata.file_metadata().num_rows()).unwrap_or(usize::MAX);
     if columns.iter().any(|column| column.values.len() != rows) {
-        return Err(Error::data(path, None, "has changed while it was read"));
+        return Err(changed(path));
     }
     // A failed write is not a fault of the file.
     let mut write_error = None;

@@ -45,6 +45,7 @@ impl NewColumns<'_> {
     }
 }
 
-fn changed(file: &Path) -> Error {
+/// The error for a file with another number of rows than when it was read before.
+pub(in crate::data) fn changed(file: &Path) -> Error {
     Error::data(file, None, "has changed while it was read; try again")
 }

@@ -16,7 +16,7 @@ mod tests;
 
 pub(super) use cell::{Cell, OnRow};
 pub(in crate::data) use cell::{LabelValue, Position, row_error};
-pub(in crate::data) use copy::Destination;
+pub(in crate::data) use copy::{Destination, changed};
 pub(in crate::data) use open::{Table, TableOptions};
 pub(super) use record::ColumnIndices;
 pub(in crate::data) use record::{ColumnNames, Record, available_columns};
