@@ -71,12 +71,12 @@ impl<'p> ParquetTable<'p> {
     pub(in crate::data::read) fn read(&self, projection: &[usize], on_row: OnRow<'_>) -> Result<()> {
         let names: Vec<&str> =
             projection.iter().filter_map(|index| self.names.get(*index)).map(String::as_str).collect();
+        let schema = self.projected_schema(&names)?;
         let mut number = 0;
         for group in 0..self.reader.num_row_groups() {
             let group = caught(self.path, || self.reader.get_row_group(group))?;
             self.check_columns(&*group, &names)?;
-            let schema = self.projected_schema(&names)?;
-            let rows = caught(self.path, || group.get_row_iter(Some(schema)))?;
+            let rows = caught(self.path, || group.get_row_iter(Some(schema.clone())))?;
             let mut rows = rows.with_batch_size(BATCH_SIZE);
             while let Some(row) = caught(self.path, || rows.next().transpose())? {
                 number += 1;

@@ -5,7 +5,9 @@ use super::copy::{Destination, NewColumns};
 use super::json_layout::Layout;
 use super::json_values::{Keys, Object, Row, Rows, ValueSink, without_non_finite};
 use super::non_finite::NonFiniteReader;
-use crate::data::read::text_file::{LineSource, TextFile};
+use crate::data::read::budget::MAX_ROW_BYTES;
+use crate::data::read::input::Problem;
+use crate::data::read::text_file::{LineSource, TextFile, too_long};
 use crate::error::{Error, Result};
 use serde::de::DeserializeSeed;
 use serde_json::Deserializer;
@@ -211,7 +213,6 @@ struct RowLimit<R> {
 
 impl<R: Read> Read for RowLimit<R> {
     fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
-        use crate::data::read::{budget::MAX_ROW_BYTES, input::Problem, text_file::too_long};
         if self.has_row_ended.take() {
             self.row_bytes = 0;
         }
