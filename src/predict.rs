@@ -309,12 +309,8 @@ impl Predictor {
         let spec =
             self.spec.as_ref().filter(|spec| options.task.is_none_or(|task| spec.task.name() == task))?;
         let has_same_rows = options.data_dir.is_none() || options.data_dir == spec.data_dir.as_deref();
-        let count = match options.split {
-            SplitName::Train => spec.max_train_samples,
-            _ => spec.max_eval_samples,
-        };
         let is_of_run = options.rows == EvalRows::OfRun && options.set.is_empty() && has_same_rows;
-        (is_of_run && count.is_some()).then_some(spec)
+        (is_of_run && spec.max_samples(options.split).is_some()).then_some(spec)
     }
 
     /// Evaluates a split of a task. The labels of the model are matched with those of the task by name. The rows are in

@@ -26,11 +26,10 @@ pub(super) fn eval(global: &GlobalArgs, args: &EvalArgs) -> Result<()> {
         set: &args.set,
         rows: if args.all_rows { EvalRows::All } else { EvalRows::OfRun },
     };
-    let limit = predictor.subsampled_by(&options).and_then(|spec| match split {
-        SplitName::Train => Some(("max_train_samples", spec.max_train_samples?, spec.seed)),
-        _ => Some(("max_eval_samples", spec.max_eval_samples?, spec.seed)),
-    });
-    if let Some((key, count, seed)) = limit {
+    let key = if split == SplitName::Train { "max_train_samples" } else { "max_eval_samples" };
+    let subsampled = predictor.subsampled_by(&options);
+    let limit = subsampled.and_then(|spec| Some((spec.max_samples(split)?, spec.seed)));
+    if let Some((count, seed)) = limit {
         output::stderr_line(format!(
             "evaluates the rows that the run used ({key} = {count}, seed = {seed}); --all-rows evaluates every row"
         ));
@@ -41,7 +40,7 @@ pub(super) fn eval(global: &GlobalArgs, args: &EvalArgs) -> Result<()> {
     let mut object = json!({ "model": args.model, "task": task.name, "split": split.name() });
     if let (Value::Object(object), Value::Object(scores)) = (&mut object, json!(scores?)) {
         object.extend(scores);
-        if let Some((key, count, _)) = limit {
+        if let Some((count, _)) = limit {
             object.insert(key.into(), json!(count));
         }
         if predictor.problem_type() != ProblemType::Regression {

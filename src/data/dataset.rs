@@ -104,18 +104,13 @@ fn chosen_rows(len: usize, count: Option<usize>, rng: &Rng, major: u32) -> Optio
 /// The indices of the rows that `spec` chooses of the `len` rows of a split with its seed; `None` for all.
 pub(super) fn subsample_indices(spec: &RunSpec, name: SplitName, len: usize) -> Option<Vec<usize>> {
     let split = spec.task().split(name)?;
-    chosen_rows(len, max_samples(spec, name), &Rng::new(spec.seed, Stream::Sample), split.sample_key)
+    chosen_rows(len, spec.max_samples(name), &Rng::new(spec.seed, Stream::Sample), split.sample_key)
 }
 
 /// The rows that `spec` chooses of a split with its seed.
 pub fn subsample_split(spec: &RunSpec, name: SplitName, rows: Vec<Example>) -> Vec<Example> {
     let Some(split) = spec.task().split(name) else { return rows };
-    subsample(rows, max_samples(spec, name), &Rng::new(spec.seed, Stream::Sample), split.sample_key)
-}
-
-/// The number of rows of a split that `spec` uses.
-fn max_samples(spec: &RunSpec, name: SplitName) -> Option<usize> {
-    if name == SplitName::Train { spec.max_train_samples } else { spec.max_eval_samples }
+    subsample(rows, spec.max_samples(name), &Rng::new(spec.seed, Stream::Sample), split.sample_key)
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use super::delimiter::Delimiter;
 use super::device::DeviceSpec;
 use super::interval::IntervalStrategy;
 use super::lists::{ClassWeights, LabelColumns};
-use crate::catalog::{LabelMap, Metric, ProblemType, Task, TaskId};
+use crate::catalog::{LabelMap, Metric, ProblemType, SplitName, Task, TaskId};
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 
@@ -46,13 +46,13 @@ pub struct RunSpec {
     /// What is predicted; by the labels of the files when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub problem_type: Option<ProblemType>,
-    /// What separates the cells of a text file of task `custom`; found out when absent.
+    /// What separates the cells of a text file of task `custom`; detected when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub delimiter: Option<Delimiter>,
-    /// Encoding of the text files of task `custom`, by its label; found out when absent.
+    /// Encoding of the text files of task `custom`, by its label; detected when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub encoding: Option<String>,
-    /// Whether the first row of a delimited file of task `custom` names the columns; found out when absent.
+    /// Whether the first row of a delimited file of task `custom` names the columns; detected when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub has_header: Option<bool>,
     /// Whether the rows of task `custom` that are held out have the class proportions of all rows; true when absent.
@@ -216,6 +216,11 @@ impl RunSpec {
     /// What the model predicts: classes if that depends on files that are not read yet.
     pub fn problem_type(&self) -> ProblemType {
         self.known_problem_type().unwrap_or(ProblemType::SingleLabelClassification)
+    }
+
+    /// Number of rows of a split to use; all when absent.
+    pub fn max_samples(&self, split: SplitName) -> Option<usize> {
+        if split == SplitName::Train { self.max_train_samples } else { self.max_eval_samples }
     }
 
     /// The official metrics of the task, in the order in which they are shown.
