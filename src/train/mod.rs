@@ -38,6 +38,6 @@ pub use saved_predictions::{SavedPredictions, newest_predictions, saved_predicti
 pub use schedule::LrSchedule;
 pub use scores::{add_metrics_from, argmax, softmax};
 pub use snapshot::Snapshot;
-pub use subsample::{subsample, subsample_split};
+pub use subsample::subsample;
 pub use summary::Summary;
 pub use trainer::{Job, train};

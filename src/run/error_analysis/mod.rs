@@ -14,7 +14,7 @@ use crate::error::{Error, Result};
 use crate::event::{Progress, SplitName};
 use crate::hub::Hub;
 use crate::spec::RunSpec;
-use crate::train::{Predictions, SavedPredictions, subsample_split};
+use crate::train::{Predictions, SavedPredictions};
 use std::path::PathBuf;
 use std::sync::atomic::AtomicBool;
 
@@ -127,12 +127,9 @@ fn read_examples(spec: &RunSpec, labels: &Labels, predictions: &Predictions) -> 
     let (mut watch, cancelled) = (|_: Progress| {}, AtomicBool::new(false));
     let mut context = LoadContext { hub: &hub, on_progress: &mut watch, cancelled: &cancelled };
     let split = SplitName::Validation;
-    let rows = data::load_split(
-        DatasetSource { labels: Some(labels), ..DatasetSource::from_spec(spec) },
-        split,
-        &mut context,
-    )?;
-    let rows = subsample_split(spec, split, rows);
+    let source = DatasetSource { labels: Some(labels), ..DatasetSource::from_spec(spec).subsampled() };
+    let rows = data::load_split(source, split, &mut context)?;
+    let rows = data::subsample_split(spec, split, rows);
     let labels = rows.iter().map(|row| row.label.as_ref());
     if !labels.eq(predictions.targets().iter().map(Some)) {
         return Err(Error::Training(format!(
