@@ -5,6 +5,7 @@ use super::args::{CheckArgs, GlobalArgs};
 use super::output;
 use crate::data::{self, DatasetSource, LoadContext};
 use crate::error::Result;
+use crate::event::SplitName;
 use crate::hub::Hub;
 use crate::spec::{Experiments, RunSpec, assignments, to_toml};
 use crate::text::escaped;
@@ -35,7 +36,10 @@ pub(super) fn check(global: &GlobalArgs, args: &CheckArgs) -> Result<()> {
     output::stdout_line(specs.iter().map(table).collect::<Vec<_>>().join("\n").trim_end())
 }
 
-/// The specification, completed with the columns and classes of the user's files, and notes about their content.
+/// The specification, completed with the columns of the user's files, and notes about their content.
+///
+/// # Errors
+/// Those that a training would report before its first step: in the files, and keys that do not apply to their labels.
 fn check_spec(spec: &RunSpec) -> Result<(RunSpec, Vec<String>)> {
     if !spec.task().is_custom() {
         return Ok((spec.clone(), Vec::new()));
@@ -43,13 +47,12 @@ fn check_spec(spec: &RunSpec) -> Result<(RunSpec, Vec<String>)> {
     let spec = data::infer_columns(spec)?;
     let (hub, cancelled) = (Hub::from_env(), AtomicBool::new(false));
     let mut context = LoadContext { hub: &hub, on_progress: &mut |_| {}, cancelled: &cancelled };
-    let data = data::load(DatasetSource::from_spec(&spec), &mut context)?;
-    let splits = [
-        (data.train().len(), "training"),
-        (data.validation().len(), "validation"),
-        (data.test().len(), "test"),
-    ];
-    let rows = splits.iter().filter(|(count, _)| *count > 0).map(|(count, split)| format!("{count} {split}"));
+    let data = data::load(DatasetSource::from_spec(&spec).subsampled(), &mut context)?;
+    spec.with_labels(&data.labels)?;
+    let splits =
+        [(SplitName::Train, "training"), (SplitName::Validation, "validation"), (SplitName::Test, "test")];
+    let count = |split| data.total_rows.get(&split).copied().filter(|_| !data.split(split).is_empty());
+    let rows = splits.into_iter().filter_map(|(split, name)| Some(format!("{} {name}", count(split)?)));
     let rows = format!("rows: {}", rows.collect::<Vec<_>>().join(", "));
     Ok((spec, data.notes.into_iter().chain([rows]).collect()))
 }

@@ -28,6 +28,5 @@ pub use key::Key;
 pub use keys::{key_named, keys};
 pub use kind::{ABOVE_ZERO, BELOW_ONE, ValueKind};
 pub use lists::{ClassWeightRule, ClassWeights, LabelColumns};
-pub use rules::check_rules;
 pub use run_spec::{RunSpec, built_in};
 pub use toml_text::{assignments, from_toml, to_toml};

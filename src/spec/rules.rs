@@ -5,7 +5,7 @@ use super::keys::{key_named, keys};
 use super::kind::{ValueKind, list};
 use super::lists::{ClassWeights, LabelColumns};
 use super::run_spec::RunSpec;
-use crate::catalog::{FileFormat, Metric, ProblemType};
+use crate::catalog::{FileFormat, Labels, Metric, ProblemType, list_labels};
 use crate::error::{Error, Result};
 use crate::text::plural;
 use std::collections::BTreeSet;
@@ -50,14 +50,35 @@ pub(crate) fn violated_rules(spec: &RunSpec) -> Vec<RuleViolation> {
     between_keys.chain(of_one_task).collect()
 }
 
-/// Checks the rules between the keys.
-///
-/// # Errors
-/// [`Error::Usage`] that names the key of the first violated rule.
-pub fn check_rules(spec: &RunSpec) -> Result<()> {
-    match violated_rules(spec).into_iter().next() {
-        Some(RuleViolation { key, message }) => Err(Error::Usage(format!("`{}`: {message}", key.name))),
-        None => Ok(()),
+impl RunSpec {
+    /// The specification with the problem type of its dataset, which has the labels `labels`.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] that names a key that does not apply to these labels.
+    pub fn with_labels(&self, labels: &Labels) -> Result<RunSpec> {
+        let mut spec = self.clone();
+        if spec.task().is_custom() {
+            spec.problem_type = Some(labels.problem_type());
+        }
+        if let Some(RuleViolation { key, message }) = violated_rules(&spec).into_iter().next() {
+            return Err(Error::Usage(format!("`{}`: {message}", key.name)));
+        }
+        let (metric, outputs) = (spec.best_metric(), labels.outputs());
+        if metric != Metric::Loss && !spec.task().reports(metric, labels.problem_type(), outputs) {
+            let classes = plural(outputs, "class");
+            return Err(Error::Usage(format!(
+                "metric_for_best_model is {metric}, which is for two classes, but there are {classes}; use f1_macro"
+            )));
+        }
+        match &spec.class_weights {
+            Some(ClassWeights::Numbers(numbers)) if numbers.len() != outputs => {
+                let (numbers, names) = (plural(numbers.len(), "number"), list_labels(&labels.names()));
+                Err(Error::Usage(format!(
+                    "class_weights has {numbers}, but there are {outputs} labels: {names}"
+                )))
+            }
+            _ => Ok(spec),
+        }
     }
 }
 
@@ -203,6 +224,33 @@ mod tests {
             let violations = violated_rules(&spec);
             assert_eq!(violations.iter().map(|violation| violation.key.name).collect::<Vec<_>>(), [name]);
         }
+    }
+
+    #[test]
+    fn labels_of_the_data_decide_which_keys_apply() {
+        type Change = fn(&mut RunSpec);
+        let error = |labels: &Labels, change: Change| {
+            let mut spec = RunSpec {
+                task: "custom".parse().unwrap(),
+                train_file: Some("a.csv".into()),
+                ..built_in("x")
+            };
+            change(&mut spec);
+            assert_eq!(violated_rules(&spec), [], "the keys alone violate no rule");
+            spec.with_labels(labels).unwrap_err().to_string()
+        };
+        let names = ["a", "b", "c"].map(String::from).to_vec();
+        let (classes, numbers) = (Labels::from(names), Labels::Scale { low: 0.0, high: 1.0 });
+        let weights = |spec: &mut RunSpec| spec.class_weights = Some(ClassWeights::Numbers(vec![1.0, 2.0]));
+        assert_eq!(error(&classes, weights), "class_weights has 2 numbers, but there are 3 labels: a, b, c");
+        assert!(error(&numbers, weights).contains("a regression, which has no classes"));
+        let smoothing: Change = |spec| spec.label_smoothing_factor = 0.1;
+        assert!(
+            error(&numbers, smoothing).starts_with("`label_smoothing_factor`: task `custom` is a regression")
+        );
+        let f1: Change = |spec| spec.metric_for_best_model = Some(Metric::F1);
+        assert!(error(&classes, f1).contains("which is for two classes, but there are 3 classes"));
+        assert!(error(&numbers, f1).starts_with("`metric_for_best_model`: task `custom` has no metric `f1`"));
     }
 
     #[test]

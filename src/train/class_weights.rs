@@ -2,32 +2,22 @@
 
 use crate::batch::{Encoded, Label};
 use crate::catalog::{Labels, ProblemType};
-use crate::error::{Error, Result};
 use crate::format;
 use crate::spec::{ClassWeightRule, ClassWeights};
-use crate::text::plural;
 use std::sync::Arc;
 
 /// Names in the note at most.
 const MAX_LISTED: usize = 12;
 
 /// The weights of the outputs for the training rows `rows`, and a note for the log.
-///
-/// # Errors
-/// [`Error::Usage`] if there are more or fewer numbers than classes.
 pub(super) fn class_weights(
     setting: &ClassWeights,
     labels: &Labels,
     rows: &[Encoded],
-) -> Result<(Arc<[f32]>, String)> {
+) -> (Arc<[f32]>, String) {
     let outputs = labels.outputs();
     let targets = || rows.iter().filter_map(|row| row.label.as_ref());
     let weights: Vec<f64> = match setting {
-        ClassWeights::Numbers(numbers) if numbers.len() != outputs => {
-            let (numbers, names) = (plural(numbers.len(), "number"), list(labels.names().into_iter()));
-            let problem = format!("class_weights has {numbers}, but there are {outputs} labels: {names}");
-            return Err(Error::Usage(problem));
-        }
         ClassWeights::Numbers(numbers) => numbers.clone(),
         ClassWeights::Rule(ClassWeightRule::Balanced) => match labels.problem_type() {
             ProblemType::MultiLabelClassification => balanced_labels(outputs, targets()),
@@ -37,7 +27,7 @@ pub(super) fn class_weights(
     let named = labels.names().into_iter().zip(&weights);
     let texts = named.map(|(name, weight)| format!("{name} {}", format::real((1e4 * weight).round() / 1e4)));
     let note = format!("class weights: {}", list(texts));
-    Ok((weights.into_iter().map(|weight| weight as f32).collect(), note))
+    (weights.into_iter().map(|weight| weight as f32).collect(), note)
 }
 
 /// `compute_class_weight("balanced")` of scikit-learn: n / (k · count), with n rows of k different classes. A class
@@ -99,12 +89,12 @@ mod tests {
     fn balanced_weights_equal_scikit_learn() {
         let balanced = ClassWeights::Rule(ClassWeightRule::Balanced);
         let rows = rows([vec![0; 7], vec![1; 2], vec![2]].concat().into_iter().map(Label::Class));
-        let (weights, note) = class_weights(&balanced, &names(3).into(), &rows).unwrap();
+        let (weights, note) = class_weights(&balanced, &names(3).into(), &rows);
         let expected = [0.476_190_48, 1.666_666_67, 3.333_333_33];
         assert!(weights.iter().zip(expected).all(|(a, b)| (f64::from(*a) - b).abs() < 1e-6), "{weights:?}");
         assert_eq!(note, "class weights: l0 0.4762, l1 1.6667, l2 3.3333");
         // A class without training rows does not change the others.
-        let (more, _) = class_weights(&balanced, &names(4).into(), &rows).unwrap();
+        let (more, _) = class_weights(&balanced, &names(4).into(), &rows);
         assert_eq!((&more[..3], more[3]), (&weights[..], 1.0));
     }
 
@@ -113,16 +103,14 @@ mod tests {
         let rows = rows([vec![0, 1], vec![1], vec![1, 2], vec![1, 2]].map(Label::set));
         let labels = Labels::multi_label(names(4));
         let balanced = ClassWeights::Rule(ClassWeightRule::Balanced);
-        let (weights, _) = class_weights(&balanced, &labels, &rows).unwrap();
+        let (weights, _) = class_weights(&balanced, &labels, &rows);
         assert_eq!(weights[..], [3.0, 1.0, 1.0, 1.0]);
     }
 
     #[test]
-    fn numbers_are_taken_as_they_are_and_must_be_as_many_as_labels() {
+    fn numbers_are_taken_as_they_are() {
         let numbers = ClassWeights::Numbers(vec![0.5, 2.0]);
-        let (weights, note) = class_weights(&numbers, &names(2).into(), &[]).unwrap();
+        let (weights, note) = class_weights(&numbers, &names(2).into(), &[]);
         assert_eq!((&weights[..], note.as_str()), (&[0.5, 2.0][..], "class weights: l0 0.5, l1 2"));
-        let error = class_weights(&numbers, &names(3).into(), &[]).unwrap_err().to_string();
-        assert!(error.contains("class_weights has 2 numbers, but there are 3 labels: l0, l1, l2"), "{error}");
     }
 }

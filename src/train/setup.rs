@@ -5,14 +5,14 @@ use super::control::Control;
 use super::memory_plan;
 use super::resources::Resources;
 use crate::batch::Encoded;
-use crate::catalog::{Labels, Metric, ProblemType};
+use crate::catalog::{Labels, ProblemType};
 use crate::data::{Dataset, Example, Tokenized, Tokenizer};
 use crate::error::{Error, Result};
 use crate::event::{Event, Progress, SplitDigest, SplitName};
 use crate::files::ModelFolder;
 use crate::nn::{self, BuildOptions, Built, DeviceKind};
 use crate::rng::{Rng, Stream};
-use crate::spec::{RunSpec, check_rules};
+use crate::spec::RunSpec;
 use crate::text::plural;
 use std::collections::BTreeMap;
 use std::time::Instant;
@@ -69,12 +69,12 @@ pub(super) fn prepare(
     }
     let labels = dataset.labels.clone();
     let given_problem_type = spec.problem_type;
-    let spec = &filled_spec(spec, &labels)?;
+    let spec = &spec.with_labels(&labels)?;
     let start = Instant::now();
     let (train, eval) = tokenize(spec, &dataset, &tokenizer, control, emit)?;
     let tokenize_seconds = start.elapsed().as_secs_f64();
 
-    let mut built = nn::build(&build_options(spec, &folder, (&labels, &labels.names()), &train, emit)?)?;
+    let mut built = nn::build(&build_options(spec, &folder, (&labels, &labels.names()), &train, emit))?;
     emit(Event::note(built.report.summary()));
     for note in &built.notes {
         emit(Event::note(note.clone()));
@@ -112,26 +112,6 @@ pub(super) fn prepare(
     })
 }
 
-/// The specification with the problem type of the dataset.
-///
-/// # Errors
-/// [`Error::Usage`] for a key that does not apply to it.
-fn filled_spec(spec: &RunSpec, labels: &Labels) -> Result<RunSpec> {
-    let mut filled = spec.clone();
-    if spec.task().is_custom() {
-        filled.problem_type = Some(labels.problem_type());
-    }
-    check_rules(&filled)?;
-    let (metric, problem_type, outputs) = (filled.best_metric(), labels.problem_type(), labels.outputs());
-    if metric != Metric::Loss && !spec.task().reports(metric, problem_type, outputs) {
-        let classes = plural(outputs, "class");
-        return Err(Error::Usage(format!(
-            "metric_for_best_model is {metric}, which is for two classes, but there are {classes}; use f1_macro"
-        )));
-    }
-    Ok(filled)
-}
-
 /// The settings of the engine; emits a note on the class weights.
 fn build_options<'a>(
     spec: &'a RunSpec,
@@ -139,14 +119,14 @@ fn build_options<'a>(
     (labels, names): (&Labels, &'a [String]),
     train: &[Encoded],
     emit: &mut dyn FnMut(Event),
-) -> Result<BuildOptions<'a>> {
+) -> BuildOptions<'a> {
     let mut options = BuildOptions::from_spec(spec, folder, names);
     if let Some(setting) = &spec.class_weights {
-        let (weights, note) = class_weights(setting, labels, train)?;
+        let (weights, note) = class_weights(setting, labels, train);
         emit(Event::note(note));
         options.optimizer.class_weights = Some(weights);
     }
-    Ok(options)
+    options
 }
 
 /// The tokenized training rows, and the rows to evaluate by split.
