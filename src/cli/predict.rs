@@ -116,27 +116,20 @@ fn to_json((text, text_pair): &Input, prediction: &Prediction) -> Value {
     if let Some(text_pair) = text_pair {
         object.insert("text_pair".into(), json!(text_pair));
     }
-    match &prediction.output {
-        ModelOutput::Label { label, probability, probabilities } => {
-            object.insert("label".into(), json!(label));
-            object.insert("probability".into(), json!(probability));
-            let probabilities =
-                probabilities.iter().map(|(label, probability)| (label.clone(), json!(probability)));
-            object.insert("probabilities".into(), Value::Object(probabilities.collect()));
-        }
-        ModelOutput::Labels { labels, probabilities } => {
-            if let Some((label, probability)) = prediction.output.most_probable() {
-                object.insert("label".into(), json!(label));
-                object.insert("probability".into(), json!(probability));
-            }
-            object.insert("labels".into(), json!(labels));
-            let probabilities =
-                probabilities.iter().map(|(label, probability)| (label.clone(), json!(probability)));
-            object.insert("probabilities".into(), Value::Object(probabilities.collect()));
-        }
-        ModelOutput::Score { score, .. } => {
-            object.insert("score".into(), json!(score));
-        }
+    let output = &prediction.output;
+    if let Some((label, probability)) = output.most_probable() {
+        object.insert("label".into(), json!(label));
+        object.insert("probability".into(), json!(probability));
+    }
+    match output {
+        ModelOutput::Label { .. } => {}
+        ModelOutput::Labels { labels, .. } => drop(object.insert("labels".into(), json!(labels))),
+        ModelOutput::Score { score, .. } => drop(object.insert("score".into(), json!(score))),
+    }
+    if !output.probabilities().is_empty() {
+        let named = output.probabilities().iter();
+        let named = named.map(|(label, probability)| (label.clone(), json!(probability)));
+        object.insert("probabilities".into(), Value::Object(named.collect()));
     }
     object.insert("tokens".into(), json!(prediction.tokens));
     object.insert("truncated".into(), json!(prediction.truncated));

@@ -139,34 +139,27 @@ fn check_output(input: &Path, table: &InputTable<'_>, output: Option<&Path>) -> 
     }
 }
 
-/// The columns of predictions, row by row. Each kind of model fills some of them.
-struct PredictedColumns {
-    problem_type: ProblemType,
-    /// The labels of the model.
-    names: Vec<String>,
-    /// The most probable label of a single-label classification.
-    labels: Vec<String>,
-    /// Its probability.
-    probabilities: Vec<f32>,
-    /// The predicted labels of a multi-label classification.
-    label_lists: Vec<Vec<String>>,
-    /// For each of the labels, its probability in a multi-label classification.
-    by_label: Vec<Vec<f32>>,
-    /// The score of a regression.
-    scores: Vec<f32>,
+/// The columns of predictions, row by row.
+enum PredictedColumns {
+    /// Of a single-label classification: the most probable label and its probability.
+    Label { labels: Vec<String>, probabilities: Vec<f32> },
+    /// Of a multi-label classification: the predicted labels, and for each label of the model its probability.
+    Labels { labels: Vec<Vec<String>>, probabilities: Vec<(String, Vec<f32>)> },
+    /// Of a regression.
+    Score(Vec<f32>),
 }
 
 impl PredictedColumns {
     fn new(predictor: &Predictor) -> Self {
-        let names = predictor.labels().to_vec();
-        PredictedColumns {
-            problem_type: predictor.problem_type(),
-            labels: Vec::new(),
-            probabilities: Vec::new(),
-            label_lists: Vec::new(),
-            by_label: vec![Vec::new(); names.len()],
-            scores: Vec::new(),
-            names,
+        match predictor.problem_type() {
+            ProblemType::SingleLabelClassification => {
+                PredictedColumns::Label { labels: Vec::new(), probabilities: Vec::new() }
+            }
+            ProblemType::MultiLabelClassification => PredictedColumns::Labels {
+                labels: Vec::new(),
+                probabilities: predictor.labels().iter().map(|name| (name.clone(), Vec::new())).collect(),
+            },
+            ProblemType::Regression => PredictedColumns::Score(Vec::new()),
         }
     }
 
@@ -180,38 +173,42 @@ impl PredictedColumns {
     }
 
     fn push(&mut self, output: ModelOutput) {
-        match output {
-            ModelOutput::Label { label, probability, .. } => {
-                self.labels.push(label);
-                self.probabilities.push(probability);
+        match (self, output) {
+            (
+                PredictedColumns::Label { labels, probabilities },
+                ModelOutput::Label { label, probability, .. },
+            ) => {
+                labels.push(label);
+                probabilities.push(probability);
             }
-            ModelOutput::Labels { labels, probabilities } => {
-                self.label_lists.push(labels);
-                for (column, (_, probability)) in self.by_label.iter_mut().zip(probabilities) {
+            (
+                PredictedColumns::Labels { labels: lists, probabilities: columns },
+                ModelOutput::Labels { labels, probabilities },
+            ) => {
+                lists.push(labels);
+                for ((_, column), (_, probability)) in columns.iter_mut().zip(probabilities) {
                     column.push(probability);
                 }
             }
-            ModelOutput::Score { score, .. } => self.scores.push(score),
+            (PredictedColumns::Score(scores), ModelOutput::Score { score, .. }) => scores.push(score),
+            (_, output) => unreachable!("{output:?} is not of the problem type of the model"),
         }
     }
 
     /// The columns, with names that are unique among `names`.
     fn into_columns(self, names: &[String]) -> Vec<NewColumn> {
-        let columns: Vec<(String, NewValues)> = match self.problem_type {
-            ProblemType::SingleLabelClassification => vec![
-                ("label".into(), NewValues::Text(self.labels)),
-                ("probability".into(), NewValues::Number(self.probabilities)),
+        let columns: Vec<(String, NewValues)> = match self {
+            PredictedColumns::Label { labels, probabilities } => vec![
+                ("label".into(), NewValues::Text(labels)),
+                ("probability".into(), NewValues::Number(probabilities)),
             ],
-            ProblemType::MultiLabelClassification => {
-                let by_label = self.names.iter().zip(self.by_label);
-                let by_label =
-                    by_label.map(|(name, column)| (format!("probability_{name}"), NewValues::Number(column)));
-                [("labels".into(), NewValues::TextList(self.label_lists))]
+            PredictedColumns::Labels { labels, probabilities } => {
+                let by_label = probabilities
                     .into_iter()
-                    .chain(by_label)
-                    .collect()
+                    .map(|(name, column)| (format!("probability_{name}"), NewValues::Number(column)));
+                [("labels".into(), NewValues::TextList(labels))].into_iter().chain(by_label).collect()
             }
-            ProblemType::Regression => vec![("score".into(), NewValues::Number(self.scores))],
+            PredictedColumns::Score(scores) => vec![("score".into(), NewValues::Number(scores))],
         };
         let (wanted, values): (Vec<String>, Vec<NewValues>) = columns.into_iter().unzip();
         let names = unique_names(names, &wanted).into_iter();
