@@ -16,7 +16,7 @@ pub(super) type Digests = BTreeMap<SplitName, SplitDigest>;
 pub(super) enum ChangedData {
     /// It ends with an error.
     Refuse,
-    /// It goes on with the new data.
+    /// It resumes on the new data.
     Accept,
 }
 
@@ -30,11 +30,11 @@ pub(super) struct RecordedData {
 }
 
 impl RecordedData {
-    /// Compares the data of a run with what its log has. Returns a note about data that changed and are accepted, or
-    /// that cannot be compared.
+    /// Compares the data of a run with what its log has. Returns a note if changed data is accepted, or if
+    /// the log has nothing to compare with.
     ///
     /// # Errors
-    /// [`Error::Data`] if the data changed and are refused.
+    /// [`Error::Data`] if the data changed and is refused.
     pub(super) fn check(
         &self,
         spec: &RunSpec,
@@ -43,7 +43,7 @@ impl RecordedData {
     ) -> Result<Option<Event>> {
         let Some(recorded) = &self.digests else {
             let note =
-                "the log of this run has no digest of its data, so it is not checked whether they changed";
+                "the log of this run has no digest of its data, so a change of the data cannot be detected";
             return Ok(self.is_started.then(|| Event::note(note)));
         };
         let changed = SplitName::ALL.into_iter().find(|split| recorded.get(split) != found.get(split));

@@ -1,4 +1,4 @@
-//! The character encoding of a text file: found out or given, and decoded to UTF-8.
+//! The character encoding of a text file: detected or given, and decoded to UTF-8.
 
 use super::input::{Input, Problem};
 use crate::error::{Error, Result};

@@ -16,7 +16,7 @@ pub(super) struct TextFile<'p> {
 }
 
 impl<'p> TextFile<'p> {
-    /// Finds out the encoding, unless its label is given.
+    /// Detects the encoding, unless its label is given.
     pub(super) fn open(input: Input<'p>, encoding: Option<&str>) -> Result<Self> {
         let encoding = match encoding {
             Some(label) => TextEncoding::named(label, &input)?,
@@ -30,7 +30,7 @@ impl<'p> TextFile<'p> {
         self.input.path()
     }
 
-    /// What was found out about the file, unless it is plain UTF-8.
+    /// What was detected, unless it is plain UTF-8.
     pub(super) fn note(&self) -> Vec<String> {
         let compression = self.input.compression_name().map(str::to_string);
         let encoding = self.encoding.other_than_utf8().map(|name| format!("encoding {name}"));

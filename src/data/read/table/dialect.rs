@@ -1,4 +1,4 @@
-//! How the cells of a text file are separated: given, or found out from its first rows.
+//! How the cells of a text file are separated: given, or detected in its first rows.
 
 use super::quoting::{TabQuoting, tab_quoting};
 use crate::data::read::text_file::TextFile;
@@ -57,7 +57,7 @@ pub(super) struct Hints<'a> {
 }
 
 impl Dialect {
-    /// Finds out what is not given.
+    /// Detects what is not given.
     pub(super) fn detect(file: &TextFile<'_>, hints: Hints<'_>) -> Result<Self> {
         let sample = Sample::read(file)?;
         let separator_line = separator_line(&sample.bytes);
