@@ -2,8 +2,11 @@
 
 use super::write;
 use crate::mutate::files;
-use glue_tui::catalog::{SplitName, task};
-use glue_tui::data::{self, Dataset, DatasetSource, LoadContext, SplitStatistics, text_set};
+use glue_tui::catalog::{FileFormat, SplitName, task};
+use glue_tui::data::{
+    self, Dataset, DatasetSource, InputTable, LoadContext, NewColumn, NewValues, SplitStatistics, TextColumns, text_set,
+    unique_names,
+};
 use glue_tui::error::Result;
 use glue_tui::hub::Hub;
 use glue_tui::spec::built_in;
@@ -18,6 +21,55 @@ pub fn delimited(folder: &Path, data: &[u8]) {
 /// Files of JSON lines and JSON arrays, as [`delimited`].
 pub fn json_lines(folder: &Path, data: &[u8]) {
     custom(&folder.join("data"), data);
+}
+
+/// Files with texts to predict, of every format: read and copied with new columns.
+pub fn input_table(folder: &Path, data: &[u8]) {
+    let folder = folder.join("data");
+    for name in files::write(&folder, data) {
+        let path = folder.join(name);
+        let _ = InputTable::open(&path, None, TextColumns::default(), None);
+        let Ok(table) = open_texts(&path) else { continue };
+        let Ok(texts) = read_texts(&table) else { continue };
+        let mut copy = Vec::new();
+        if table.copy_with(&new_columns(table.names(), &texts), &path, &mut copy).is_err() {
+            continue;
+        }
+        // The copy of delimited text is without types, so its delimiter and header may be detected differently.
+        let extension = match table.format() {
+            FileFormat::Json => "json",
+            FileFormat::Parquet => "parquet",
+            FileFormat::Csv | FileFormat::Tsv => continue,
+        };
+        let copied = write(&folder, &format!("copy.{extension}"), &copy);
+        let copied = open_texts(&copied).and_then(|table| read_texts(&table)).expect("the copy is valid");
+        assert!(copied == texts, "the copy has the texts of the file");
+    }
+}
+
+fn open_texts(path: &Path) -> Result<InputTable<'_>> {
+    InputTable::open(path, None, TextColumns { text: Some("text"), text_pair: None }, None)
+}
+
+fn read_texts(table: &InputTable<'_>) -> Result<Vec<String>> {
+    let mut all = Vec::new();
+    table.read(&mut |(text, _)| {
+        all.push(text);
+        Ok(())
+    })?;
+    Ok(all)
+}
+
+/// A new column of each type.
+fn new_columns(names: &[String], texts: &[String]) -> Vec<NewColumn> {
+    let wanted = ["label", "probability", "labels"].map(str::to_owned);
+    let values = [
+        NewValues::Text(texts.to_vec()),
+        NewValues::Number(vec![0.5; texts.len()]),
+        NewValues::TextList(texts.iter().map(|text| text.split(' ').map(str::to_owned).collect()).collect()),
+    ];
+    let named = unique_names(names, &wanted).into_iter().zip(values);
+    named.map(|(name, values)| NewColumn { name, values }).collect()
 }
 
 /// A Parquet file, as a training file and as a split of tasks of GLUE.
