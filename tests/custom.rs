@@ -1,5 +1,8 @@
 //! Task `custom` through the binary: files in every format, from `check` to an exported model.
 
+mod common;
+
+use common::command;
 use parquet::basic::{BrotliLevel, Compression, GzipLevel, ZstdLevel};
 use parquet::data_type::{ByteArray, ByteArrayType, Int32Type, Int64Type};
 use parquet::file::metadata::KeyValue;
@@ -9,7 +12,7 @@ use parquet::schema::parser::parse_message_type;
 use serde_json::{Value, json};
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::Output;
 use std::sync::Arc;
 
 /// The class names in order; one contains a comma.
@@ -45,10 +48,7 @@ impl Workspace {
     }
 
     fn run(&self, args: &[&str]) -> Output {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_glue-tui"));
-        command.args(args).current_dir(self.folder.path());
-        command.env("HF_HUB_OFFLINE", "1").env("HF_HOME", self.path("hf")).env_remove("GLUE_TUI_RUNS");
-        command.output().unwrap()
+        command(self.folder.path(), args).output().unwrap()
     }
 
     /// The stdout of a successful command.
@@ -293,6 +293,25 @@ fn check_reports_errors_with_their_position() {
     let kind = experiments("[experiment.own]\ntask = \"custom\"\ntrain_file = \"rows.xlsx\"\n");
     let problem = "experiments.toml:3:14: `train_file`: `rows.xlsx` is a workbook of a spreadsheet; save the sheet as CSV";
     assert!(kind.contains(problem), "{kind}");
+}
+
+#[test]
+fn check_reports_keys_that_do_not_apply_to_the_labels() {
+    let workspace = Workspace::new("train_file = \"train.csv\"\nmax_train_samples = 4\n");
+    let numbers = (0..20).map(|row| format!("row {row},{}\n", row as f32 / 2.0)).collect::<Vec<_>>().concat();
+    workspace.write("train.csv", &format!("text,label\n{numbers}"));
+    let checked = workspace.stdout(&["check"]);
+    assert!(checked.contains("# rows: 18 training, 2 validation"), "{checked}");
+    for (key, error) in [
+        ("label_smoothing_factor = 0.1", "`label_smoothing_factor`: task `custom` is a regression"),
+        ("class_weights = [1.0, 2.0]", "`class_weights`: task `custom` is a regression"),
+        ("metric_for_best_model = \"f1\"", "`metric_for_best_model`: task `custom` has no metric `f1`"),
+    ] {
+        let train = "[experiment.own]\ntask = \"custom\"\ntrain_file = \"train.csv\"\n";
+        workspace.write("experiments.toml", &format!("{train}{key}\n"));
+        let found = [workspace.error(2, &["check"]), workspace.error(2, &["train", "own"])];
+        assert!(found.iter().all(|found| found.contains(error)), "{found:?}");
+    }
 }
 
 #[test]

@@ -1,6 +1,9 @@
 //! Multi-label classification, regression and class weights on custom files, through the binary: training, scores,
 //! prediction, evaluation and export.
 
+mod common;
+
+use common::command;
 use serde_json::Value;
 use std::fmt::Write;
 use std::path::PathBuf;
@@ -31,10 +34,7 @@ impl Workspace {
     }
 
     fn run(&self, args: &[&str]) -> Output {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_glue-tui"));
-        command.args(args).current_dir(self.folder.path());
-        command.env("HF_HUB_OFFLINE", "1").env("HF_HOME", self.path("hf")).env_remove("GLUE_TUI_RUNS");
-        command.output().unwrap()
+        command(self.folder.path(), args).output().unwrap()
     }
 
     fn success(&self, args: &[&str]) -> (String, String) {

@@ -1,5 +1,6 @@
 //! A temporary working directory, commands run in it, their results, and a short training.
 
+use super::common::command;
 use serde_json::Value;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -21,23 +22,7 @@ impl Workspace {
     }
 
     pub(crate) fn command(&self, args: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_glue-tui"));
-        command.args(args).current_dir(self.path()).stdin(Stdio::null());
-        command.env("HF_HUB_OFFLINE", "1").env("HF_HOME", self.path().join("hf"));
-        command.env("XDG_CONFIG_HOME", self.path().join("config"));
-        command.env("XDG_CACHE_HOME", self.path().join("cache"));
-        for name in [
-            "GLUE_TUI_RUNS",
-            "GLUE_TUI_THEME",
-            "LC_ALL",
-            "HF_ENDPOINT",
-            "HF_TOKEN",
-            "HF_HUB_CACHE",
-            "NO_COLOR",
-        ] {
-            command.env_remove(name);
-        }
-        command
+        command(self.path(), args)
     }
 
     pub(crate) fn run(&self, args: &[&str]) -> CommandResult {

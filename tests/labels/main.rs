@@ -1,6 +1,7 @@
 //! Models that others have fine-tuned: their label names, kinds of heads, weight files and configurations, through the
 //! binary. Expected values are those of Transformers, which is asked itself if `GLUE_TUI_PYTHON` names a Python with it.
 
+use common::command;
 use glue_tui::batch::{Batch, Encoded};
 use glue_tui::files::ModelFolder;
 use glue_tui::nn::{self, Array, BuildOptions, OptimizerConfig, Weights};
@@ -11,6 +12,8 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
+#[path = "../common/mod.rs"]
+mod common;
 mod weights;
 
 const WORDS: [&str; 12] =
@@ -93,10 +96,7 @@ impl Workspace {
     }
 
     fn run(&self, args: &[&str]) -> Output {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_glue-tui"));
-        command.args(args).current_dir(self.folder.path());
-        command.env("HF_HUB_OFFLINE", "1").env("HF_HOME", self.path("hf")).env_remove("GLUE_TUI_RUNS");
-        command.output().unwrap()
+        command(self.folder.path(), args).output().unwrap()
     }
 
     fn stdout(&self, args: &[&str]) -> String {
