@@ -97,11 +97,16 @@ impl Rng {
     /// A random permutation of `0..len` (Fisher–Yates).
     pub fn permutation(&self, major: u32, minor: u32, len: usize) -> Vec<usize> {
         let mut order: Vec<usize> = (0..len).collect();
-        for last in (1..len).rev() {
-            let pick = (self.uniform(major, minor, last as u64) * (last + 1) as f64) as usize;
-            order.swap(last, pick);
-        }
+        self.shuffle(major, minor, &mut order);
         order
+    }
+
+    /// Brings `items` into the order of [`Rng::permutation`].
+    pub fn shuffle<T>(&self, major: u32, minor: u32, items: &mut [T]) {
+        for last in (1..items.len()).rev() {
+            let pick = (self.uniform(major, minor, last as u64) * (last + 1) as f64) as usize;
+            items.swap(last, pick);
+        }
     }
 }
 

@@ -95,10 +95,18 @@ pub fn subsample(rows: Vec<Example>, count: Option<usize>, rng: &Rng, major: u32
 /// The indices of the rows that [`subsample`] chooses of `len`; `None` for all.
 fn chosen_rows(len: usize, count: Option<usize>, rng: &Rng, major: u32) -> Option<Vec<usize>> {
     let count = count.filter(|count| *count < len)?;
-    let mut chosen = rng.permutation(major, 0, len);
-    chosen.truncate(count);
+    let order = random_order(len, rng, major);
+    let mut chosen: Vec<usize> = order.into_iter().take(count).map(|row| row as usize).collect();
     chosen.sort_unstable();
     Some(chosen)
+}
+
+/// The indices of `len` rows in the order of [`Rng::permutation`], in half of its memory. Of more than 2^32 rows, the
+/// later ones are left out.
+pub(super) fn random_order(len: usize, rng: &Rng, major: u32) -> Vec<u32> {
+    let mut order: Vec<u32> = (0..u32::try_from(len).unwrap_or(u32::MAX)).collect();
+    rng.shuffle(major, 0, &mut order);
+    order
 }
 
 /// The indices of the rows that `spec` chooses of the `len` rows of a split with its seed; `None` for all.

@@ -1,6 +1,7 @@
 //! The choice of the training rows that are held out for validation. It does not depend on the seed, so that all runs on
 //! a file are scored on the same rows.
 
+use crate::data::dataset::random_order;
 use crate::rng::{Rng, Stream};
 use std::cmp::Reverse;
 use std::collections::HashMap;
@@ -18,19 +19,19 @@ fn count(rows: usize) -> usize {
 }
 
 /// The rows in random order.
-fn order(rows: usize) -> Vec<usize> {
-    Rng::new(0, Stream::Sample).permutation(KEY, 0, rows)
+fn order(rows: usize) -> impl Iterator<Item = usize> {
+    random_order(rows, &Rng::new(0, Stream::Sample), KEY).into_iter().map(|row| row as usize)
 }
 
 /// For each row whether it is held out, without regard to its class.
 pub(super) fn random(rows: usize) -> Vec<bool> {
     let mut is_held_out = vec![false; rows];
-    order(rows).into_iter().take(count(rows)).for_each(|row| is_held_out[row] = true);
+    order(rows).take(count(rows)).for_each(|row| is_held_out[row] = true);
     is_held_out
 }
 
-/// For each row, by the number of its class, whether it is held out. The held-out rows of each class are proportional to its rows, rounded by the
-/// largest remainder as in scikit-learn's `StratifiedShuffleSplit`; at least one row of each class is trained on. The
+/// For each row, by the number of its class, whether it is held out. The held-out rows of each class are proportional to
+/// its rows, rounded by the largest remainder as in scikit-learn's `StratifiedShuffleSplit`; at least one row of each class is trained on. The
 /// result depends on which rows are of the same class, but not on the numbers of the classes.
 pub(super) fn stratified(mut strata: Vec<u32>) -> Vec<bool> {
     number_by_occurrence(&mut strata);
