@@ -7,7 +7,7 @@ use crate::data::read::MemoryBudget;
 use crate::data::read::table::{ColumnNames, Position, Record, Table, TableOptions, changed, row_error};
 use crate::error::Result;
 use crate::text::plural;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// Rows of this size in bytes are kept although not all of them may be used; of larger files only the labels are kept
 /// until it is known which rows are used.
@@ -15,9 +15,8 @@ const KEPT_BYTES: u64 = 256 << 20;
 
 /// The rows of a file, without the classes of their labels.
 #[derive(Debug)]
-pub(super) struct FileRows {
-    /// The file.
-    pub(super) path: PathBuf,
+pub(super) struct FileRows<'p> {
+    table: Table<'p>,
     /// The labels of all rows.
     pub(super) labels: LabelColumn,
     /// All rows, unless they are too large to be kept before it is known which are used.
@@ -35,13 +34,13 @@ pub(super) struct Reading<'a> {
     pub(super) is_partial: bool,
 }
 
-impl FileRows {
+impl<'p> FileRows<'p> {
     /// Reads all rows of a file.
     ///
     /// # Errors
     /// [`Error::Data`](crate::error::Error::Data) for an invalid file, a missing label that is required, and rows that
     /// do not fit into memory.
-    pub(super) fn read(path: &Path, reading: Reading<'_>, budget: &mut MemoryBudget) -> Result<Self> {
+    pub(super) fn read(path: &'p Path, reading: Reading<'_>, budget: &mut MemoryBudget) -> Result<Self> {
         let columns = reading.columns;
         let table = Table::open(path, &TableOptions { columns: Some(columns), ..reading.options })?;
         let class_names =
@@ -77,7 +76,12 @@ impl FileRows {
             budget.add(kept, path)?;
         }
         let notes = table.notes().iter().cloned().chain(empty.note(path)).collect();
-        Ok(FileRows { path: path.to_path_buf(), labels, rows, notes })
+        Ok(FileRows { table, labels, rows, notes })
+    }
+
+    /// The file.
+    pub(super) fn path(&self) -> &'p Path {
+        self.table.path()
     }
 
     /// The labeled rows of each part, in order. `parts` has the part of each row of the file, and `labels` the label of
@@ -90,7 +94,7 @@ impl FileRows {
         &mut self,
         parts: &[Option<Part>],
         labels: &[Option<Label>],
-        reading: Reading<'_>,
+        columns: &ColumnNames,
         budget: &mut MemoryBudget,
     ) -> Result<ChosenRows> {
         let mut chosen = ChosenRows::default();
@@ -100,9 +104,8 @@ impl FileRows {
             kept.into_iter().zip(rows).for_each(|(row, part)| chosen.push(row, part));
             return Ok(chosen);
         }
-        let (path, columns) = (self.path.as_path(), reading.columns);
-        let table = Table::open(path, &TableOptions { columns: Some(columns), ..reading.options })?;
-        table.read(columns, &mut |record| {
+        let path = self.path();
+        self.table.read(columns, &mut |record| {
             let (part, label) = rows.next().ok_or_else(|| changed(path))?;
             let row = Example { text: record.text, text_pair: record.text_pair, label: None };
             if part.is_some() {
@@ -188,7 +191,7 @@ mod tests {
             let mut rows = FileRows { rows: None, ..FileRows::read(&path, reading, &mut budget).unwrap() };
             std::fs::write(&path, later).unwrap();
             let labels = [Some(Label::Class(0)), Some(Label::Class(1))];
-            rows.choose(&[None, Some(Part::Own), Some(Part::HeldOut)], &labels, reading, &mut budget)
+            rows.choose(&[None, Some(Part::Own), Some(Part::HeldOut)], &labels, &columns, &mut budget)
         };
         let chosen = choose("text,label\na,0\nb,1\nc,0\n").unwrap();
         let row = |text: &str, class| Example {

@@ -61,8 +61,8 @@ pub(in crate::data) fn load_split(
 ) -> Result<Vec<Example>> {
     let mut files = CustomFiles::open(spec, is_subsampled)?;
     let file = match split {
-        SplitName::Validation => spec.validation_file.as_deref(),
-        SplitName::Test => Some(spec.test_file.as_deref().ok_or_else(no_test_file)?),
+        SplitName::Validation => files.validation,
+        SplitName::Test => Some(files.test.ok_or_else(no_test_file)?),
         _ => None,
     };
     // Without a file of its own, the split is a part of the training file.
@@ -89,13 +89,13 @@ fn no_test_file() -> Error {
 }
 
 /// The rows of all files.
-struct AllRows {
-    train: FileRows,
-    validation: Option<FileRows>,
-    test: Option<FileRows>,
+struct AllRows<'a> {
+    train: FileRows<'a>,
+    validation: Option<FileRows<'a>>,
+    test: Option<FileRows<'a>>,
 }
 
-impl AllRows {
+impl AllRows<'_> {
     fn notes(&mut self) -> Vec<String> {
         let all = [Some(&mut self.train), self.validation.as_mut(), self.test.as_mut()];
         all.into_iter().flatten().flat_map(|file| std::mem::take(&mut file.notes)).collect()
@@ -106,6 +106,8 @@ impl AllRows {
 struct CustomFiles<'a> {
     spec: RunSpec,
     train: &'a Path,
+    validation: Option<&'a Path>,
+    test: Option<&'a Path>,
     columns: ColumnNames,
     budget: MemoryBudget,
     is_subsampled: bool,
@@ -131,6 +133,8 @@ impl<'a> CustomFiles<'a> {
         Ok(CustomFiles {
             spec: filled,
             train,
+            validation: spec.validation_file.as_deref(),
+            test: spec.test_file.as_deref(),
             columns,
             budget: MemoryBudget::for_rows(),
             is_subsampled,
@@ -139,7 +143,7 @@ impl<'a> CustomFiles<'a> {
     }
 
     /// The rows of a file. With `is_labeled`, every row needs a label.
-    fn read(&mut self, file: &Path, is_labeled: bool) -> Result<FileRows> {
+    fn read(&mut self, file: &'a Path, is_labeled: bool) -> Result<FileRows<'a>> {
         let columns = ColumnNames { is_label_required: is_labeled, ..self.columns.clone() };
         let reading = Reading {
             options: TableOptions::from_spec(&self.spec),
@@ -154,29 +158,28 @@ impl<'a> CustomFiles<'a> {
         Ok(rows)
     }
 
-    fn read_all(&mut self) -> Result<AllRows> {
-        let (validation, test) = (self.spec.validation_file.clone(), self.spec.test_file.clone());
+    fn read_all(&mut self) -> Result<AllRows<'a>> {
         Ok(AllRows {
             train: self.read(self.train, true)?,
-            validation: validation.map(|file| self.read(&file, true)).transpose()?,
-            test: test.map(|file| self.read(&file, false)).transpose()?,
+            validation: self.validation.map(|file| self.read(file, true)).transpose()?,
+            test: self.test.map(|file| self.read(file, false)).transpose()?,
         })
     }
 
     /// The labels of the files.
-    fn label_reader(&self, all: &AllRows) -> Result<LabelReader> {
+    fn label_reader(&self, all: &AllRows<'_>) -> Result<LabelReader> {
         let others = [all.validation.as_ref(), all.test.as_ref()];
         let others: Vec<&LabelColumn> = others.into_iter().flatten().map(|file| &file.labels).collect();
         LabelReader::of_files(&self.spec, (self.train, &self.columns.label), &all.train.labels, &others)
     }
 
     /// For each row of the training file whether it is held out for validation.
-    fn hold_out(&self, train: &FileRows, reader: &LabelReader) -> Result<Vec<bool>> {
+    fn hold_out(&self, train: &FileRows<'_>, reader: &LabelReader) -> Result<Vec<bool>> {
         let rows = train.labels.len();
         if rows < 2 {
             let problem =
                 "has only one row and none to hold out for validation; add rows or set validation_file";
-            return Err(Error::data(&train.path, None, problem));
+            return Err(Error::data(train.path(), None, problem));
         }
         if self.spec.stratify == Some(false) {
             return Ok(hold_out::random(rows));
@@ -187,11 +190,16 @@ impl<'a> CustomFiles<'a> {
     }
 
     /// The labeled rows of the file of a split, and those that are held out of the training file.
-    fn rows(&mut self, file: &mut FileRows, split: SplitName, reader: &LabelReader) -> Result<ChosenRows> {
+    fn rows(
+        &mut self,
+        file: &mut FileRows<'_>,
+        split: SplitName,
+        reader: &LabelReader,
+    ) -> Result<ChosenRows> {
         let labels = self.labels(file, split, reader)?;
         let rows = file.labels.len();
         let mut parts = vec![Some(Part::Own); rows];
-        if split == SplitName::Train && self.spec.validation_file.is_none() {
+        if split == SplitName::Train && self.validation.is_none() {
             for (part, is_held_out) in parts.iter_mut().zip(self.hold_out(file, reader)?) {
                 *part = Some(if is_held_out { Part::HeldOut } else { Part::Own });
             }
@@ -208,20 +216,23 @@ impl<'a> CustomFiles<'a> {
             }
         }
         let columns = ColumnNames { is_label_required: split.is_required(), ..self.columns.clone() };
-        let options = TableOptions::from_spec(&self.spec);
-        let reading = Reading { options, columns: &columns, is_partial: true };
-        file.choose(&parts, &labels, reading, &mut self.budget)
+        file.choose(&parts, &labels, &columns, &mut self.budget)
     }
 
     /// The label of each value of a file.
-    fn labels(&self, file: &FileRows, split: SplitName, reader: &LabelReader) -> Result<Vec<Option<Label>>> {
+    fn labels(
+        &self,
+        file: &FileRows<'_>,
+        split: SplitName,
+        reader: &LabelReader,
+    ) -> Result<Vec<Option<Label>>> {
         let label = |value: &DistinctValue| match reader.get(&value.value) {
             Some(label) => Ok(Some(label)),
             None if !split.is_required() && is_hidden(&value.value) => Ok(None),
             None => {
                 let (column, label) = (&self.columns.label, as_written(&value.value));
                 let problem = format!("column {column}: label {:?} {}", shortened(&label), reader.problem());
-                Err(row_error(&file.path, value.first, &problem))
+                Err(row_error(file.path(), value.first, &problem))
             }
         };
         file.labels.values().iter().map(label).collect()

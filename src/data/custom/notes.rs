@@ -22,14 +22,14 @@ pub(super) struct ClassNotes<'a> {
 }
 
 impl<'a> ClassNotes<'a> {
-    pub(super) fn new(train: &'a FileRows, reader: &'a LabelReader) -> Self {
+    pub(super) fn new(train: &'a FileRows<'_>, reader: &'a LabelReader) -> Self {
         let mut first = BTreeMap::new();
         for value in train.labels.values() {
             for class in reader.get(&value.value).iter().flat_map(Label::indices) {
                 first.entry(*class).or_insert(value.first);
             }
         }
-        ClassNotes { reader, train: &train.path, first }
+        ClassNotes { reader, train: train.path(), first }
     }
 
     /// Notes about classes whose names differ only in case or in blanks around them, and about a blank name.

@@ -354,6 +354,10 @@ fn a_named_column_tells_a_header_from_a_row() {
     assert_eq!(infer_columns(&named).unwrap().text_column.as_deref(), Some("review"));
     let both = RunSpec { text_column: Some("review".into()), ..named };
     assert_eq!(load(&both).unwrap().labels.names(), ["one", "two"]);
+    let numbers = train_file("1,good\n2,bad\n3,good\n");
+    let numbered =
+        RunSpec { text_column: Some("1".into()), label_column: Some("2".into()), ..numbers.spec() };
+    assert_eq!(load(&numbered).unwrap().train().len(), 2);
     let other = RunSpec { text_column: Some("text".into()), ..both };
     let e = infer_columns(&other).unwrap_err().to_string();
     assert!(e.contains("has no column text, which text_column names"), "{e}");

@@ -103,9 +103,16 @@ impl<'p> Table<'p> {
         name: Option<&str>,
     ) -> Result<Self> {
         let table = Table::open(path, options)?;
-        let Some(name) = name.filter(|_| !table.has_header()) else { return Ok(table) };
+        // The number of a column is no name, and a cell of the first row may be the same number.
+        let name = name.filter(|name| !table.has_header() && position(name).is_none());
+        let Some(name) = name else { return Ok(table) };
         let columns = ColumnNames::of_texts(name.to_string(), None);
         Table::open(path, &TableOptions { columns: Some(&columns), ..*options })
+    }
+
+    /// The path of the file.
+    pub(in crate::data) fn path(&self) -> &'p Path {
+        self.path
     }
 
     /// The format of the content.
