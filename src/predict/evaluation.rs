@@ -54,10 +54,18 @@ pub(super) fn custom_spec(
     // The labels are of the kind that the model predicts, whatever those of the files alone look like.
     base.problem_type.get_or_insert(problem_type);
     let mut set = vec![("task".to_owned(), task.name.to_owned())];
-    // A specification requires the training file, and only one of the files is needed here.
-    let file = options.set.iter().find(|(key, _)| key.ends_with("_file"));
-    let file = file.filter(|_| base.train_file.is_none());
-    set.extend(file.map(|(_, file)| ("train_file".to_owned(), file.clone())));
+    if base.train_file.is_none() {
+        let named = |key: &str| options.set.iter().find(|(name, _)| name == key);
+        let (train, validation, test) = (named("train_file"), named("validation_file"), named("test_file"));
+        // Otherwise a part of the test file would be held out as the validation split.
+        if train.or(validation).is_none() && test.is_some() && options.split == SplitName::Validation {
+            let problem = "--set test_file names the test split; add --split test, or set validation_file";
+            return Err(Error::Usage(problem.into()));
+        }
+        // A specification requires the training file, and only one of the files is needed here.
+        let file = train.or(validation).or(test);
+        set.extend(file.map(|(_, file)| ("train_file".to_owned(), file.clone())));
+    }
     set.extend(options.set.iter().cloned());
     base.with(&set).map(Some)
 }

@@ -331,6 +331,14 @@ fn eval_on_own_files_matches_labels_by_name() {
     let eval = ["eval", "senti", "--task", "custom", "--set", "validation_file=dev.csv"];
     let scores = workspace.json(&eval);
     assert_eq!((&scores["accuracy"], &scores["examples"]), (&json!(1.0), &json!(TEXTS.len())));
+    let test = ["eval", "senti", "--task", "custom", "--set", "test_file=dev.csv"];
+    let error = workspace.error(2, &test);
+    assert!(error.contains("--set test_file names the test split; add --split test"), "{error}");
+    assert_eq!(workspace.json(&[&test[..], &["--split", "test"]].concat()), {
+        let mut expected = scores.clone();
+        expected["split"] = json!("test");
+        expected
+    });
     let other = rows.replace("POSITIVE", "great").replace("NEGATIVE", "awful").replace("NEUTRAL", "meh");
     workspace.write("dev.csv", format!("text,label\n{other}"));
     let error = workspace.error(2, &eval);
