@@ -432,7 +432,7 @@ fn no_memory_is_one_sentence_and_exit_code_4() {
                     let errors: Vec<&str> =
                         err.lines().filter(|line| line.starts_with("glue-tui: ")).collect();
                     assert_eq!(errors.len(), 1, "{text}");
-                    assert!(!err.contains("panicked") && !err.contains("abort"), "{text}");
+                    assert!(!err.contains("internal error") && !err.contains("panicked"), "{text}");
                 }
                 _ => panic!("{text}"),
             }
