@@ -400,6 +400,8 @@ fn unreadable_runs_are_listed_with_the_reason() {
     assert!(error.contains("FIFO"), "{error}");
     std::fs::write(workspace.path().join("file"), "").unwrap();
     assert!(workspace.run(&["runs", "--runs-dir", "file"]).failure(3).contains("cannot read file"));
+    let doctor = workspace.run(&["doctor", "--runs-dir", "file"]).success();
+    assert!(doctor.stdout.contains("cannot read file"), "{}", doctor.stdout);
 }
 
 #[test]
