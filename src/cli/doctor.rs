@@ -93,6 +93,9 @@ struct ExperimentsInfo {
 struct RunsInfo {
     dir: PathBuf,
     count: usize,
+    /// Why the directory cannot be read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    problem: Option<String>,
 }
 
 #[derive(Debug, Serialize)]
@@ -121,10 +124,7 @@ pub(super) fn doctor(global: &GlobalArgs) -> Result<()> {
         hub: hub_state(),
         cache: cache(),
         experiments: experiments(global),
-        runs: RunsInfo {
-            dir: global.runs_dir.clone(),
-            count: run::list(&global.runs_dir).map_or(0, |runs| runs.len()),
-        },
+        runs: runs(global),
         terminal: terminal(),
     };
     if global.json { output::json(&environment) } else { output::stdout_line(environment.text()) }
@@ -211,6 +211,14 @@ fn experiments(global: &GlobalArgs) -> ExperimentsInfo {
     }
 }
 
+fn runs(global: &GlobalArgs) -> RunsInfo {
+    let dir = global.runs_dir.clone();
+    match run::list(&dir) {
+        Ok(runs) => RunsInfo { dir, count: runs.len(), problem: None },
+        Err(error) => RunsInfo { dir, count: 0, problem: Some(error.to_string()) },
+    }
+}
+
 fn terminal() -> TerminalInfo {
     let variable = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
     let size = terminal_size::terminal_size();
@@ -253,10 +261,7 @@ impl Environment {
             ),
         ]);
         rows.push(vec!["experiments".into(), self.experiments.line()]);
-        rows.push(vec![
-            "runs".into(),
-            format!("{}, {}", self.runs.dir.display(), counted(self.runs.count as u64, "run", "runs")),
-        ]);
+        rows.push(vec!["runs".into(), self.runs.line()]);
         rows.push(vec!["terminal".into(), self.terminal.line()]);
         output::table(&rows)
     }
@@ -278,8 +283,8 @@ impl CpuInfo {
 
 impl CudaInfo {
     fn line(&self) -> Option<String> {
-        let CudaInstallation { driver, nvcc, .. } = self.installation.as_ref()?;
-        let missing = self.installation.as_ref()?.missing();
+        let installation = self.installation.as_ref()?;
+        let CudaInstallation { driver, nvcc, .. } = installation;
         let build = match (self.toolkit, nvcc) {
             (Some(toolkit), _) => format!("this program is built with CUDA {toolkit}"),
             (None, Some(nvcc)) => format!("this program is built without CUDA; nvcc {nvcc} can build it"),
@@ -291,7 +296,7 @@ impl CudaInfo {
             Some(version) => format!("the driver supports CUDA {version}"),
             None => "no driver".into(),
         };
-        let libraries = match missing.as_slice() {
+        let libraries = match installation.missing().as_slice() {
             [] => "all libraries found".to_owned(),
             missing => format!("missing libraries: {}", missing.join(", ")),
         };
@@ -319,6 +324,15 @@ impl ExperimentsInfo {
         match &self.problem {
             Some(problem) => problem.replace('\n', "; "),
             None => format!("{path}, {}", counted(self.count as u64, "experiment", "experiments")),
+        }
+    }
+}
+
+impl RunsInfo {
+    fn line(&self) -> String {
+        match &self.problem {
+            Some(problem) => problem.clone(),
+            None => format!("{}, {}", self.dir.display(), counted(self.count as u64, "run", "runs")),
         }
     }
 }

@@ -72,14 +72,7 @@ fn rows_of(reproduction: &Reproduction) -> Vec<Vec<String>> {
 
 fn cells(row: &RunRow) -> Vec<String> {
     if row.problem.is_some() {
-        let [unknown, status] = ["-", row.status.name()].map(str::to_owned);
-        let rest = std::iter::repeat_n(unknown.clone(), 4);
-        return [row.name.clone()]
-            .into_iter()
-            .chain(std::iter::repeat_n(unknown, 3))
-            .chain([status])
-            .chain(rest)
-            .collect();
+        return [&row.name, "-", "-", "-", row.status.name(), "-", "-", "-", "-"].map(str::to_owned).to_vec();
     }
     let best = match (row.best, row.repeats) {
         (Some((metric, _)), Some(all)) if all.count > 1 => {

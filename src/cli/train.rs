@@ -52,7 +52,7 @@ pub(super) fn train(global: &GlobalArgs, args: &TrainArgs) -> Result<()> {
     if !is_interrupted.load(Ordering::SeqCst) {
         return reported.unwrap_or(Ok(()));
     }
-    // The reader of the output may be gone, as after a hang-up; the exit code is that of the run all the same.
+    // Even if the reader of the output is gone, as after a hang-up, the exit code is that of the run.
     if let Some(Err(error)) = reported {
         OutputThread::start(move || exit_code(Err(error)))?.wait(&is_interrupted);
     }

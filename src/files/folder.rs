@@ -41,7 +41,7 @@ impl OpenFolder {
     pub fn location(&self) -> FolderLocation {
         let Some(handle) = &self.handle else { return FolderLocation::Unchanged };
         let current = current_path(handle);
-        // Some network file systems number a file anew, so that its path is compared too.
+        // Some network file systems change the inode number of a folder, so its path is compared too.
         let is_same_path = current.is_some() && self.path.canonicalize().ok() == current;
         if is_at(handle, &self.path) || is_same_path {
             return FolderLocation::Unchanged;

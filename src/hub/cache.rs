@@ -4,7 +4,7 @@
 
 use super::repo::Repo;
 use crate::error::{Error, Result};
-use crate::files::{remove_leftovers, write_atomic};
+use crate::files::{read_regular, read_regular_to_string, remove_leftovers, write_atomic};
 use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
 
@@ -28,7 +28,7 @@ impl Cache {
         if is_commit(revision) {
             return Some(revision.to_string());
         }
-        let commit = std::fs::read_to_string(self.folder.join("refs").join(revision)).ok()?;
+        let commit = read_regular_to_string(&self.folder.join("refs").join(revision)).ok()?;
         Some(commit.trim().to_string()).filter(|commit| is_commit(commit))
     }
 
@@ -83,7 +83,7 @@ impl Cache {
 
     /// The names of all files of a commit according to the hub, if they were stored.
     pub(super) fn listing(&self, commit: &str) -> Option<Vec<String>> {
-        serde_json::from_slice(&std::fs::read(self.listing_path(commit)).ok()?).ok()
+        serde_json::from_slice(&read_regular(&self.listing_path(commit)).ok()?).ok()
     }
 
     /// Stores the names of all files of a commit.
@@ -122,7 +122,7 @@ impl Cache {
 
     /// Whether a blob was verified and has not changed since.
     pub(super) fn is_verified(&self, digest: &str) -> bool {
-        let marker = std::fs::read_to_string(self.marker_path(digest)).ok();
+        let marker = read_regular_to_string(&self.marker_path(digest)).ok();
         marker.is_some() && marker == stamp(&self.blob(digest))
     }
 

@@ -8,6 +8,7 @@ use super::repo::Snapshot;
 use super::verify;
 use crate::error::Result;
 use crate::event::Progress;
+use crate::files::read_regular;
 use std::path::PathBuf;
 use std::sync::atomic::AtomicBool;
 
@@ -48,7 +49,7 @@ fn find(
         return Err(not_cached("a required file"));
     }
     if let Some(index) = selected.iter().find(|name| is_index(name)) {
-        let index = std::fs::read(cache.file(&commit, index)).map_err(|_| not_cached(index))?;
+        let index = read_regular(&cache.file(&commit, index)).map_err(|_| not_cached(index))?;
         selected.extend(listing::shards(&index).map_err(CacheMiss::NotCached)?);
     }
     let files: Vec<PathBuf> = selected.iter().map(|name| cache.file(&commit, name)).collect();

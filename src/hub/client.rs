@@ -12,7 +12,7 @@ use crate::assets;
 use crate::catalog::SplitSpec;
 use crate::error::{Error, Result};
 use crate::event::Progress;
-use crate::files::ModelFolder;
+use crate::files::{ModelFolder, read_regular};
 use std::fs::File;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -238,7 +238,7 @@ async fn download(
         *current_file = Some(name.clone());
         let file = downloader.file(&commit, &name).await?;
         if is_index(&name) {
-            let index = std::fs::read(&file).map_err(Error::reading(&file))?;
+            let index = read_regular(&file).map_err(Error::reading(&file))?;
             match listing::shards(&index) {
                 Ok(shards) => selected.extend(shards),
                 Err(problem) => return Ok(Fetched::NotInRepo(problem)),

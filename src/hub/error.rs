@@ -123,7 +123,7 @@ impl HubError {
             }
             HubError::TooLarge { limit } => {
                 let what = if file.is_none() { "the list of its files is" } else { "the file is" };
-                format!("{what} larger than {}, which no real one is; check HF_ENDPOINT", bytes(limit))
+                format!("{what} larger than {}, more than any real one; check HF_ENDPOINT", bytes(limit))
             }
             HubError::NoSpace { needed, free, folder } => {
                 let needed =

@@ -3,9 +3,9 @@
 
 use super::error::cancelled_error;
 use crate::error::{Error, Result};
+use crate::files::open_regular;
 use sha1::Sha1;
 use sha2::{Digest, Sha256};
-use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -31,7 +31,7 @@ pub(super) fn matches(path: &Path, digest: &str, cancelled: &AtomicBool) -> Resu
 
 /// The digest of a file in hexadecimal digits.
 fn hash<D: Digest>(path: &Path, mut hasher: D, cancelled: &AtomicBool) -> Result<String> {
-    let mut file = File::open(path).map_err(Error::reading(path))?;
+    let mut file = open_regular(path).map_err(Error::reading(path))?;
     let mut block = vec![0; 1 << 20];
     loop {
         if cancelled.load(Ordering::Relaxed) {

@@ -55,8 +55,8 @@ impl RunLock {
                 Err(TryLockError::Error(error)) => return Err(no_locks(dir, &error)),
             }
         }
-        // Another process may have deleted the run before the lock was free. Some network file systems number a file
-        // anew, so that only one that is not at its path at all is known to be deleted.
+        // Another process may have deleted the run before the lock was free. Some network file systems change the inode
+        // number of a file, so a run is deleted only if there is no file at its path.
         if !is_at(&events, &path) && !path.is_file() {
             return Err(Error::writing(&path)(std::io::ErrorKind::NotFound.into()));
         }
@@ -68,7 +68,7 @@ impl RunLock {
         let mut lock = RunLock::take(dir)?;
         let holder = Holder { pid: std::process::id(), host: host_name(), time: now() };
         let path = dir.holder_file();
-        // On a full disk, the run is locked all the same.
+        // The lock does not need this file, which may not fit on a full disk.
         if let Ok(json) = serde_json::to_vec(&holder)
             && write_atomic(&path, &json).is_ok()
         {

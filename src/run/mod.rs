@@ -28,6 +28,7 @@ mod reader;
 mod repeats;
 mod reproduction;
 mod runner;
+mod seed;
 pub mod series;
 mod speed;
 mod unchanged;

@@ -77,11 +77,18 @@ pub(super) fn tensors(engine: &dyn Engine) -> Vec<TensorSource<'_>> {
     PARTS.iter().flat_map(|(part, prefix)| TensorSource::from_engine(engine, *part, prefix)).collect()
 }
 
-/// Writes a checkpoint of [`tensors`] and removes all but the newest few. Returns its size in bytes.
+/// Writes a checkpoint of [`tensors`] and removes all but the newest few. `intact` is the step of the checkpoint that the
+/// training wrote or resumed from last. Returns the size in bytes.
 ///
 /// # Errors
-/// The error of a tensor, or [`Error::Write`] with the file that cannot be written. Earlier checkpoints are unchanged.
-pub(super) fn save(dir: &Path, state: &LoopState, tensors: &[TensorSource<'_>]) -> Result<u64> {
+/// The error of a tensor, or [`Error::Write`] with the file that cannot be written. The checkpoint of `intact` is
+/// unchanged.
+pub(super) fn save(
+    dir: &Path,
+    state: &LoopState,
+    tensors: &[TensorSource<'_>],
+    intact: Option<u64>,
+) -> Result<u64> {
     let folder = dir.join(FOLDER);
     // Without its parents: the run directory is not created again where it was before it was moved.
     match std::fs::create_dir(&folder) {
@@ -91,19 +98,21 @@ pub(super) fn save(dir: &Path, state: &LoopState, tensors: &[TensorSource<'_>]) 
     let path = dir.join(relative_path(state.step));
     let write = || retry_while_full(|| write_dir_atomic(&path, |folder| write(folder, state, tensors)));
     let bytes = match write() {
-        Err(Error::Write { source, .. }) if is_disk_full(&source) && make_space(dir, state.step)? => write()?,
+        Err(Error::Write { source, .. }) if is_disk_full(&source) && make_space(dir, intact)? => write()?,
         written => written?,
     };
-    // Later checkpoints are damaged ones, which the training did not resume from.
-    for (_, later) in list(dir).into_iter().filter(|(step, _)| *step > state.step) {
-        std::fs::remove_dir_all(&later).map_err(Error::writing(&later))?;
+    // The training did not resume from the others that are later than `intact`, because they are damaged.
+    for (step, path) in list(dir) {
+        if Some(step) > intact && step != state.step {
+            std::fs::remove_dir_all(&path).map_err(Error::writing(&path))?;
+        }
     }
     remove_outdated(dir, state.step)?;
     Ok(bytes)
 }
 
-/// Removes all but the newest few checkpoints up to `step`. Also done when a training resumes: a killed process may not
-/// have come to it.
+/// Removes all but the newest few checkpoints up to `step`. Also called when a training resumes, because a process that
+/// was killed may have left too many.
 ///
 /// # Errors
 /// [`Error::Write`] with the checkpoint that cannot be removed.
@@ -115,13 +124,13 @@ pub(super) fn remove_outdated(dir: &Path, step: u64) -> Result<()> {
     Ok(())
 }
 
-/// Removes a checkpoint that is not needed, to make space for that of `step`: a later one, which is damaged, or the
-/// oldest of several. Returns whether there was one.
-fn make_space(dir: &Path, step: u64) -> Result<bool> {
-    let all = list(dir);
-    let unneeded = all.iter().find(|(at, _)| *at > step).or(if all.len() > 1 { all.first() } else { None });
-    let Some((_, path)) = unneeded else { return Ok(false) };
-    std::fs::remove_dir_all(path).map_err(Error::writing(path))?;
+/// Removes a checkpoint other than that of the step `intact`: the newest, which is damaged if it is later than `intact`.
+/// Returns whether there was one.
+fn make_space(dir: &Path, intact: Option<u64>) -> Result<bool> {
+    let Some((_, path)) = list(dir).into_iter().rev().find(|(step, _)| Some(*step) != intact) else {
+        return Ok(false);
+    };
+    std::fs::remove_dir_all(&path).map_err(Error::writing(&path))?;
     Ok(true)
 }
 
@@ -271,6 +280,7 @@ mod tests {
     fn checkpoints_load_bit_for_bit_and_old_ones_are_removed() {
         let dir = tempfile::tempdir().unwrap();
         assert_eq!(restore_newest(dir.path(), &mut |_| Ok(())).unwrap(), None);
+        let mut intact = None;
         for step in [5, 10, 1_000_000] {
             let (updates, train_seconds) = (3, step as f64 / 3.0);
             let changes = vec![
@@ -278,7 +288,8 @@ mod tests {
                 Change { step: 3, command: Command::LearningRate(1.0 / 3.0) },
             ];
             let state = LoopState { step, updates, train_seconds, changes, ..LoopState::default() };
-            save(dir.path(), &state, &stored(&engine(step as f32 / 3.0))).unwrap();
+            save(dir.path(), &state, &stored(&engine(step as f32 / 3.0)), intact).unwrap();
+            intact = Some(step);
         }
         let (state, loaded) = newest(dir.path());
         assert_eq!((state.step, state.updates, state.train_seconds), (1_000_000, 3, 1_000_000.0 / 3.0));
@@ -297,7 +308,8 @@ mod tests {
     #[test]
     fn an_incomplete_checkpoint_is_ignored() {
         let dir = tempfile::tempdir().unwrap();
-        save(dir.path(), &LoopState { step: 4, ..LoopState::default() }, &stored(&engine(1.0))).unwrap();
+        let state = LoopState { step: 4, ..LoopState::default() };
+        save(dir.path(), &state, &stored(&engine(1.0)), None).unwrap();
         std::fs::create_dir(dir.path().join("checkpoints/.step-000008.new")).unwrap();
         assert_eq!(newest(dir.path()).0.step, 4);
     }
@@ -305,13 +317,13 @@ mod tests {
     #[test]
     fn damaged_checkpoints_are_skipped_and_replaced() {
         let dir = tempfile::tempdir().unwrap();
-        let save = |step: u64| {
+        let save = |step: u64, intact: Option<u64>| {
             let state = LoopState { step, ..LoopState::default() };
-            save(dir.path(), &state, &stored(&engine(step as f32))).unwrap();
+            save(dir.path(), &state, &stored(&engine(step as f32)), intact).unwrap();
         };
         let path = |step: u64, file: &str| dir.path().join(relative_path(step)).join(file);
-        save(4);
-        save(8);
+        save(4, None);
+        save(8, Some(4));
         let arrays = std::fs::read(path(8, ARRAYS)).unwrap();
         let flipped = |at: usize| {
             let mut bytes = arrays.clone();
@@ -327,12 +339,15 @@ mod tests {
             let note = &restored.skipped[0];
             assert!(note.contains("step 8") && note.contains("state.safetensors: is damaged"), "{note}");
         }
+        save(9, Some(4));
+        let steps = || list(dir.path()).into_iter().map(|(step, _)| step).collect::<Vec<_>>();
+        assert_eq!(steps(), [4, 9], "what was skipped is removed by the next checkpoint");
+        std::fs::write(path(9, ARRAYS), "").unwrap();
         std::fs::remove_file(path(4, LOOP)).unwrap();
         let error = restore_newest(dir.path(), &mut |_| Ok(())).unwrap_err().to_string();
         assert!(error.contains("no intact checkpoint") && error.contains("loop.toml: is missing"), "{error}");
-        save(6);
-        let steps = list(dir.path()).into_iter().map(|(step, _)| step);
-        assert_eq!(steps.collect::<Vec<_>>(), [4, 6], "what was skipped is removed by the next checkpoint");
+        save(6, None);
+        assert_eq!(steps(), [6], "a training from step 0 resumes from none of them");
         // Checkpoints of earlier versions have no digests.
         std::fs::remove_file(path(6, crate::files::DIGESTS)).unwrap();
         assert_eq!(newest(dir.path()).0.step, 6);
@@ -347,19 +362,23 @@ mod tests {
         let steps = || list(dir.path()).into_iter().map(|(step, _)| step).collect::<Vec<_>>();
         // The training has resumed from step 8 because step 12 is damaged.
         for expected in [vec![4, 8], vec![8]] {
-            assert!(make_space(dir.path(), 10).unwrap());
+            assert!(make_space(dir.path(), Some(8)).unwrap());
             assert_eq!(steps(), expected);
         }
-        assert!(!make_space(dir.path(), 10).unwrap());
+        assert!(!make_space(dir.path(), Some(8)).unwrap());
         assert_eq!(steps(), [8]);
+        // It has resumed from step 4, and writes the damaged one of step 8 again.
+        std::fs::create_dir(dir.path().join(relative_path(4))).unwrap();
+        assert!(make_space(dir.path(), Some(4)).unwrap());
+        assert_eq!(steps(), [4]);
     }
 
     #[test]
     fn checkpoint_that_does_not_fit_the_engine_is_skipped() {
         let dir = tempfile::tempdir().unwrap();
-        for step in [4, 8] {
+        for (step, intact) in [(4, None), (8, Some(4))] {
             let state = LoopState { step, ..LoopState::default() };
-            save(dir.path(), &state, &stored(&engine(step as f32))).unwrap();
+            save(dir.path(), &state, &stored(&engine(step as f32)), intact).unwrap();
         }
         let mut attempts = 0;
         let restored = restore_newest(dir.path(), &mut |_| {

@@ -32,7 +32,7 @@ fn system_calls_fail() {
             format!("{disturbance:?} at {:?}: {problem} (after {})", traced.calls.first(), traced.result)
         };
         if traced.result.code == Some(0) {
-            // The training goes on without predictions, and says so.
+            // The training continues without these predictions, with a warning.
             let has_warning = traced.result.stderr.contains("warning: the predictions of step");
             resume(&workspace).map_err(context)?;
             compare_except(&workspace, &|path| has_warning && path.starts_with("predictions/"))

@@ -18,12 +18,15 @@ fn killed_at_a_system_call() {
         if !kill_at_a_call(&workspace, rng, &["train", "tiny"])? {
             return compare(&workspace).map(|()| "not killed");
         }
-        let is_again = rng.one_in(3);
-        if is_again && let Some(run) = workspace.run_dir() {
-            kill_at_a_call(&workspace, rng, &["train", "--resume", &run.display().to_string()])?;
+        let mut is_killed_twice = false;
+        if rng.one_in(3)
+            && let Some(run) = workspace.run_dir()
+        {
+            let args = ["train", "--resume", &run.display().to_string()];
+            is_killed_twice = kill_at_a_call(&workspace, rng, &args)?;
         }
         finish(&workspace)?;
-        Ok(if is_again { "killed twice" } else { "killed once" })
+        Ok(if is_killed_twice { "killed twice" } else { "killed once" })
     });
 }
 
@@ -47,7 +50,7 @@ fn killed_at_a_random_moment() {
     });
 }
 
-/// Kills the program at a random system call. Returns whether it came to that call.
+/// Kills the program at a random system call. Returns whether the program reached that call.
 fn kill_at_a_call(workspace: &Workspace, rng: &mut Rng, args: &[&str]) -> Result<bool, String> {
     let kinds: Vec<_> = tracer::counts().iter().filter(|(_, count)| **count > 0).collect();
     let (call, count) = rng.pick(&kinds);

@@ -139,8 +139,7 @@ impl CommandResult {
     fn checked(self) -> Result<Self, String> {
         let is_killed = self.code == Some(137);
         let is_known = matches!(self.code, Some(0..=4 | 130)) || is_killed;
-        let is_panic =
-            ["panicked", "a fault of the program", "backtrace"].iter().any(|word| self.stderr.contains(word));
+        let is_panic = ["internal error", "panicked"].iter().any(|words| self.stderr.contains(words));
         if is_known && !is_panic { Ok(self) } else { Err(self.to_string()) }
     }
 

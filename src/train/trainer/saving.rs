@@ -22,7 +22,9 @@ impl Trainer<'_> {
         let engine = self.setup.built.engine.as_ref();
         let total_steps = Some(self.plan.total_steps);
         let state = LoopState { updates: engine.updates(), total_steps, ..self.state.clone() };
-        let bytes = checkpoint::save(&self.dir()?, &state, &checkpoint::tensors(engine))?;
+        let bytes =
+            checkpoint::save(&self.dir()?, &state, &checkpoint::tensors(engine), self.intact_checkpoint)?;
+        self.intact_checkpoint = Some(self.state.step);
         self.emit_saved(checkpoint::relative_path(self.state.step), bytes, start);
         Ok(())
     }

@@ -21,6 +21,8 @@ pub(super) struct Trainer<'a> {
     pub(super) schedule: LrSchedule,
     pub(super) setup: Setup,
     pub(super) state: LoopState,
+    /// Step of the checkpoint that was restored or written last.
+    pub(super) intact_checkpoint: Option<u64>,
     /// Changes from the log that are still to be replayed.
     pub(super) replayed_changes: &'a [Change],
     /// The steps since the last `step` event.
@@ -45,11 +47,12 @@ impl<'a> Trainer<'a> {
         emit: &'a mut dyn FnMut(Event),
     ) -> Result<Self> {
         let mut plan = Plan::new(job.spec, setup.train.len());
-        let mut state = LoopState::default();
+        let (mut state, mut intact_checkpoint) = (LoopState::default(), None);
         let engine = setup.built.engine.as_mut();
         if let Some(restored) = checkpoint::restore_newest(job.dir, &mut |saved| engine.restore(saved))? {
             restored.skipped.into_iter().for_each(|note| emit(Event::warning(note)));
             state = restored.state;
+            intact_checkpoint = Some(state.step);
             checkpoint::remove_outdated(job.dir, state.step)?;
         }
         let mut schedule = LrSchedule::new(job.spec, plan.total_steps);
@@ -85,6 +88,7 @@ impl<'a> Trainer<'a> {
             prediction_writer: PredictionWriter::new(state.step),
             setup,
             state,
+            intact_checkpoint,
             pending: StepAccumulator::default(),
             probe_evaluator: ProbeEvaluator::new(job.probes_file),
             ordered_epoch: None,
