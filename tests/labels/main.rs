@@ -2,6 +2,7 @@
 //! binary. Expected values are those of Transformers, which is asked itself if `GLUE_TUI_PYTHON` names a Python with it.
 
 use glue_tui::batch::{Batch, Encoded};
+use glue_tui::catalog::ProblemType;
 use glue_tui::files::ModelFolder;
 use glue_tui::nn::{self, Array, BuildOptions, OptimizerConfig, Weights};
 use glue_tui::spec::{DeviceSpec, EngineChoice, Precision};
@@ -152,6 +153,7 @@ fn options<'a>(folder: &'a ModelFolder, labels: &'a [String]) -> BuildOptions<'a
     BuildOptions {
         folder,
         labels,
+        problem_type: ProblemType::SingleLabelClassification,
         label_map: None,
         seed: 5,
         classifier_dropout: None,
