@@ -112,6 +112,7 @@ impl Predictor {
         let Built { engine, notes, .. } = nn::build(&BuildOptions {
             folder: &snapshot.folder,
             labels: &snapshot.labels,
+            problem_type: snapshot.problem_type,
             label_map: None,
             seed: 0,
             classifier_dropout: None,

@@ -90,6 +90,7 @@ impl Shape {
         let built = nn::from_config(&BuildOptions {
             folder: &ModelFolder::on_disk(folder),
             labels,
+            problem_type: self.problem_type,
             label_map: None,
             seed: 3,
             classifier_dropout: None,

@@ -139,11 +139,12 @@ fn build_with(
     tokens: Option<usize>,
 ) -> Built {
     let folder = ModelFolder::on_disk(folder);
-    let id2label = nn::ModelConfig::read(&folder).expect("a configuration").id2label;
-    let labels = id2label.for_outputs(id2label.num_labels() as usize).expect("names");
+    let config = nn::ModelConfig::read(&folder).expect("a configuration");
+    let labels = config.id2label.for_outputs(config.id2label.num_labels() as usize).expect("names");
     nn::build(&BuildOptions {
         folder: &folder,
         labels: &labels,
+        problem_type: config.problem_type(labels.len()).expect("a problem type"),
         label_map: None,
         seed: 1,
         classifier_dropout: None,

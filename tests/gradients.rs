@@ -5,6 +5,7 @@ mod backends;
 
 use backends::Backend;
 use glue_tui::batch::{Batch, Encoded, Label};
+use glue_tui::catalog::ProblemType;
 use glue_tui::error::Error;
 use glue_tui::files::ModelFolder;
 use glue_tui::nn::coverage::{Coverage, check, require_all};
@@ -65,11 +66,12 @@ fn build(folder: &Path, seed: u64, tokens: Option<usize>) -> Built {
 
 fn build_at(Backend { engine, device }: Backend, folder: &Path, seed: u64, tokens: Option<usize>) -> Built {
     let folder = ModelFolder::on_disk(folder);
-    let id2label = nn::ModelConfig::read(&folder).expect("a configuration").id2label;
-    let labels = id2label.for_outputs(id2label.num_labels() as usize).expect("names");
+    let config = nn::ModelConfig::read(&folder).expect("a configuration");
+    let labels = config.id2label.for_outputs(config.id2label.num_labels() as usize).expect("names");
     nn::build(&BuildOptions {
         folder: &folder,
         labels: &labels,
+        problem_type: config.problem_type(labels.len()).expect("a problem type"),
         label_map: None,
         seed,
         classifier_dropout: None,
@@ -269,6 +271,7 @@ fn multithreaded_run_is_reproducible() {
         let mut built = nn::from_config(&BuildOptions {
             folder: &model,
             labels: &labels,
+            problem_type: ProblemType::SingleLabelClassification,
             label_map: None,
             seed: 5,
             classifier_dropout: None,
@@ -417,6 +420,7 @@ fn invalid_options_are_errors_and_fallbacks_are_noted() {
     let options = BuildOptions {
         folder: &model,
         labels: &labels,
+        problem_type: ProblemType::SingleLabelClassification,
         label_map: None,
         seed: 0,
         classifier_dropout: None,

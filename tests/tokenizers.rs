@@ -7,7 +7,6 @@ use glue_tui::files::ModelFolder;
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 use std::process::Command;
-
 use std::sync::atomic::AtomicBool;
 
 /// The reference file of `tests/reference/make_tokenizers.py`.

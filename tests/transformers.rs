@@ -106,6 +106,7 @@ fn check_distilbert(labels: &Labels) {
     let built = nn::from_config(&BuildOptions {
         folder: &folder,
         labels: &labels.names(),
+        problem_type: labels.problem_type(),
         label_map: None,
         seed: 3,
         classifier_dropout: None,

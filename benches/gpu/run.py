@@ -191,7 +191,7 @@ if a.part == "tests":
              ("unit tests", 60, step_tests("glue_tui", ["nn::plain", "nn::self_check", "nn::device", "nn::cuda_requirements"])),
              ("engines", 120, step_tests("engines", []))]
     if a.small:
-        kernels = step_tests("glue_tui", ["nn::cuda::tests::kernels::", "nn::cuda::tests::plain::"])
+        kernels = step_tests("glue_tui", ["nn::cuda::tests::kernels::", "nn::cuda::tests::head::", "nn::cuda::tests::plain::"])
         STEPS = [(name, seconds, kernels if name == "kernels" else work) for name, seconds, work in STEPS if name != "engines"]
 else:
     STEPS = [("GEMM", 40, step_peak)] if on_gpu else []

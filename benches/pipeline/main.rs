@@ -128,8 +128,10 @@ impl Evaluated {
         let tokenizer = Tokenizer::load(&folder, spec.max_seq_length).expect("a tokenizer");
         let rows =
             tokenizer.encode_batch(&rows.expect("rows"), &mut |_| {}, &cancelled).expect("token ids").rows;
-        let labels: Vec<String> = spec.task().labels.names();
-        let built = nn::build(&BuildOptions::from_spec(spec, &folder, &labels)).expect("an engine");
+        let labels = &spec.task().labels;
+        let names = labels.names();
+        let options = BuildOptions::from_spec(spec, &folder, (&names, labels.problem_type()));
+        let built = nn::build(&options).expect("an engine");
         Evaluated { built, rows }
     }
 }

@@ -6,7 +6,7 @@ mod lengths;
 pub use lengths::Lengths;
 
 use crate::batch::{Batch, Encoded, Label};
-use crate::catalog::Shape;
+use crate::catalog::{ProblemType, Shape};
 use crate::error::Result;
 use crate::files::{ModelFolder, Root};
 use crate::machine::peak_memory;
@@ -112,8 +112,9 @@ pub fn measure(spec: &RunSpec, options: &Options) -> Result<Report> {
         root: Root::Embedded(options.shape.files),
     };
     let labels = ["0".to_owned(), "1".to_owned()];
+    let head = (&labels[..], ProblemType::SingleLabelClassification);
     let Built { mut engine, config, device, precision, mut notes, warnings, trainable_parameters, .. } =
-        nn::from_config(&BuildOptions::from_spec(spec, &folder, &labels))?;
+        nn::from_config(&BuildOptions::from_spec(spec, &folder, head))?;
     notes.extend(warnings);
     let engine = engine.as_mut();
     let inputs = RandomInputs { spec, options, vocab_size: config.vocab_size as u32 };

@@ -182,7 +182,8 @@ metrics! {
         always: false,
         source: None,
     }
-    /// Mean cross-entropy, binary cross-entropy of a multi-label classification, or squared error of a regression. It has a field of its own in the scores.
+    /// Mean cross-entropy, binary cross-entropy of a multi-label classification, or squared error of a regression. It has
+    /// a field of its own in the scores.
     Loss = "loss" {
         short_name: "loss",
         title: "Validation loss",

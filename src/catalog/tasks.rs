@@ -266,12 +266,11 @@ impl Task {
     /// selects the best weights first for task `custom`.
     pub fn metrics(&self, problem_type: ProblemType) -> &'static [Metric] {
         match problem_type {
-            _ if !self.is_custom() => self.metrics,
-            ProblemType::SingleLabelClassification => self.metrics,
-            ProblemType::MultiLabelClassification => {
+            ProblemType::MultiLabelClassification if self.is_custom() => {
                 &[Metric::F1Micro, Metric::F1Macro, Metric::ExactMatch, Metric::AveragePrecision]
             }
-            ProblemType::Regression => &[Metric::Pearson, Metric::Spearman, Metric::Mae],
+            ProblemType::Regression if self.is_custom() => &[Metric::Pearson, Metric::Spearman, Metric::Mae],
+            _ => self.metrics,
         }
     }
 

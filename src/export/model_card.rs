@@ -29,7 +29,8 @@ pub(super) fn model_card(spec: &RunSpec, labels: &Labels, summary: Option<&Summa
         );
     }
     if labels.problem_type() == ProblemType::MultiLabelClassification {
-        card += "The model is a multi-label classification: the sigmoid of each output is the probability of its label.\n\n";
+        card += "The model is a multi-label classification: the sigmoid of each output is the probability of its \
+                 label.\n\n";
     }
     if let Some(best) = summary.and_then(|summary| summary.best) {
         let _ =

@@ -11,7 +11,7 @@ use super::load::{LoadReport, StoredModel, init_weights};
 use super::params::{CLASSIFIER, ParamSpec, param_specs};
 use super::plain::PlainEngine;
 use super::self_check;
-use crate::catalog::LabelMap;
+use crate::catalog::{LabelMap, ProblemType};
 use crate::error::{Error, Result};
 use crate::files::ModelFolder;
 use crate::spec::{DeviceSpec, EngineChoice, Precision, RunSpec};
@@ -21,8 +21,10 @@ use crate::spec::{DeviceSpec, EngineChoice, Precision, RunSpec};
 pub struct BuildOptions<'a> {
     /// Folder with the configuration and the weights.
     pub folder: &'a ModelFolder,
-    /// Label names, one per logit. A single label makes the model a regression.
+    /// Label names, one per logit.
     pub labels: &'a [String],
+    /// What the model predicts.
+    pub problem_type: ProblemType,
     /// Matches the labels of a trained head with `labels` by name, after this map; `None` uses the head as it is.
     pub label_map: Option<&'a LabelMap>,
     /// Seed of newly initialized weights and of dropout.
@@ -49,11 +51,16 @@ pub struct BuildOptions<'a> {
 }
 
 impl<'a> BuildOptions<'a> {
-    /// The settings of `spec`, for the model in `folder` and the given labels.
-    pub fn from_spec(spec: &'a RunSpec, folder: &'a ModelFolder, labels: &'a [String]) -> Self {
+    /// The settings of `spec`, for the model in `folder` that predicts the given labels.
+    pub fn from_spec(
+        spec: &'a RunSpec,
+        folder: &'a ModelFolder,
+        (labels, problem_type): (&'a [String], ProblemType),
+    ) -> Self {
         BuildOptions {
             folder,
             labels,
+            problem_type,
             label_map: Some(&spec.label_map),
             seed: spec.seed,
             classifier_dropout: spec.classifier_dropout,
@@ -125,7 +132,9 @@ pub fn build(options: &BuildOptions<'_>) -> Result<Built> {
 /// Loads the weights and creates the engine.
 fn load(options: &BuildOptions<'_>, config: &ModelConfig, stored: StoredModel<'_>) -> Result<Built> {
     let (head, note) = match stored.head_outputs() {
-        Some(outputs) => head_for(config, outputs, options.labels, options.label_map)?,
+        Some(outputs) => {
+            head_for(config, outputs, (options.labels, options.problem_type), options.label_map)?
+        }
         None => (Head::Keep, None),
     };
     let specs = param_specs(config, options.labels.len());
@@ -169,6 +178,7 @@ pub fn for_inference(folder: &ModelFolder, device: DeviceSpec, threads: Option<u
     let options = BuildOptions {
         folder,
         labels: &labels,
+        problem_type: config.problem_type(outputs)?,
         label_map: None,
         seed: 0,
         classifier_dropout: None,
@@ -191,6 +201,13 @@ pub fn for_inference(folder: &ModelFolder, device: DeviceSpec, threads: Option<u
         built.notes.push(format!(
             "id2label in config.json has no name for output {}; LABEL_ and the index stand for it",
             list_names(&unnamed)
+        ));
+    }
+    let repeated = config.id2label.repeated();
+    if !repeated.is_empty() {
+        built.notes.push(format!(
+            "id2label in config.json gives several outputs the same name ({}); give each output a name of its own",
+            list_names(&repeated)
         ));
     }
     Ok(built)
@@ -230,7 +247,7 @@ fn create_engine(
     let choice = match options.engine {
         EngineChoice::Auto if context.device.is_cpu() => EngineChoice::Fast,
         EngineChoice::Auto if options.can_check_engine && context.device.is_cuda() => {
-            match checked_engine(model, &engine_config, context) {
+            match checked_engine(model, options, &engine_config, context) {
                 Ok((engine, precision, note)) => {
                     messages.notes.push(note);
                     return Ok((engine, precision));
@@ -283,6 +300,7 @@ fn gpu_engine(
 /// The fast engine of a GPU, with its precision and a note, if it passes the self-check; otherwise a warning.
 fn checked_engine(
     model: Model<'_>,
+    options: &BuildOptions<'_>,
     engine_config: &EngineConfig,
     context: &DeviceContext,
 ) -> Result<(Box<dyn Engine>, &'static str, String), String> {
@@ -293,8 +311,8 @@ fn checked_engine(
         Ok(Box::new(engine) as Box<dyn Engine>)
     };
     let make_fast = || gpu_engine(model, engine_config.clone(), context);
-    let outputs = specs.last().map_or(0, |classifier| classifier.shape[0]);
-    self_check::select(config, outputs, weights, &make_reference, &make_fast)
+    let head = (options.problem_type, options.labels.len());
+    self_check::select(config, head, weights, &make_reference, &make_fast)
 }
 
 /// A note when the engine's precision differs from the requested one.

@@ -1,4 +1,4 @@
-//! What a GPU and its driver must support, and the driver's error codes in words.
+//! What a GPU and its driver must support, and explanations of the driver's error codes.
 
 /// Lowest compute capability of the fast engine's kernels: the Ampere generation.
 pub(crate) const MIN_KERNEL_CAPABILITY: (u32, u32) = (8, 0);

@@ -8,6 +8,7 @@ use crate::machine::MemoryInfo;
 #[cfg(feature = "cuda")]
 use crate::machine::gpu_memory;
 use crate::spec::DeviceSpec;
+use crate::text::plural;
 use candle_core::Device;
 use rayon::{ThreadPool, ThreadPoolBuilder};
 use std::sync::Arc;
@@ -72,7 +73,7 @@ fn cpu(threads: Option<usize>) -> Result<DeviceContext> {
         }
     };
     let count = pool.as_ref().map_or_else(rayon::current_num_threads, |pool| pool.current_num_threads());
-    let description = format!("cpu, {count} thread{}", if count == 1 { "" } else { "s" });
+    let description = format!("cpu, {}", plural(count as u64, "thread"));
     Ok(DeviceContext { device: Device::Cpu, kind: DeviceKind::Cpu, description, pool, note: None })
 }
 

@@ -2,7 +2,7 @@
 
 use super::error_text::shortened;
 use serde_json::{Map, Value};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Labels of a configuration without `id2label` and `num_labels`.
 const DEFAULT_LABELS: u64 = 2;
@@ -78,6 +78,13 @@ impl Id2Label {
         (0..outputs).filter(is_unnamed).map(|output| output.to_string()).collect()
     }
 
+    /// The names that `id2label` gives to several outputs.
+    pub(super) fn repeated(&self) -> Vec<String> {
+        let mut seen = BTreeSet::new();
+        let repeated: BTreeSet<&String> = self.names.values().filter(|name| !seen.insert(*name)).collect();
+        repeated.into_iter().map(|name| shortened(name)).collect()
+    }
+
     fn name(&self, output: usize) -> String {
         self.names.get(&(output as i64)).cloned().unwrap_or_else(|| format!("LABEL_{output}"))
     }
@@ -130,6 +137,8 @@ mod tests {
         assert_eq!(parse(&json!({})).for_outputs(2).unwrap(), default[..2]);
         assert_eq!(parse(&json!({"id2label": {"1": "a", "2": "b", "3": "c"}})).unnamed(3), ["0"]);
         assert_eq!(parse(&json!({"num_labels": 3})).unnamed(3), [""; 0]);
+        assert_eq!(parse(&json!({"id2label": {"0": "a", "1": "b", "2": "a", "3": "a"}})).repeated(), ["a"]);
+        assert_eq!(parse(&json!({"id2label": {"0": "a", "1": "b"}})).repeated(), [""; 0]);
     }
 
     #[test]

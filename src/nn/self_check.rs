@@ -7,6 +7,7 @@ use super::ModelConfig;
 use super::engine::{Array, Engine, StepInput, StepReport, Weights};
 use super::params::is_key_bias;
 use crate::batch::{Batch, Encoded, Label};
+use crate::catalog::ProblemType;
 use crate::error::{Error, Result, catch_library_panic};
 use crate::rng::{Rng, Stream};
 
@@ -61,18 +62,19 @@ struct Outcome {
 }
 
 /// Makes the fast engine if it agrees with the reference, the plain engine in f32; returns it with its precision and a
-/// note for the log. There is never more than one engine in memory.
+/// note for the log. `head` is what the model predicts and its number of outputs. There is never more than one engine in
+/// memory.
 ///
 /// # Errors
 /// A warning that says why the plain engine is to be used.
 pub(crate) fn select(
     config: &ModelConfig,
-    outputs: usize,
+    head: (ProblemType, usize),
     before: &Weights,
     make_reference: &dyn Fn() -> Result<Box<dyn Engine>>,
     make_fast: &MakeFast<'_>,
 ) -> Result<(Box<dyn Engine>, &'static str, String), String> {
-    let batch = batch(config, outputs);
+    let batch = batch(config, head);
     let check = || -> Result<String> {
         let expected = guarded(|| run(make_reference()?.as_mut(), &batch, 1))?;
         let (found, precision) = guarded(|| {
@@ -97,8 +99,9 @@ fn guarded<T>(work: impl FnOnce() -> Result<T>) -> Result<T> {
     catch_library_panic(work).unwrap_or_else(|panic| Err(Error::Training(panic)))
 }
 
-/// A batch of random tokens with labels for `outputs` outputs.
-fn batch(config: &ModelConfig, outputs: usize) -> Batch {
+/// A batch of random tokens with labels for a model with that many outputs. Of a multi-label classification, some
+/// examples have several labels, and some have none.
+fn batch(config: &ModelConfig, (problem_type, outputs): (ProblemType, usize)) -> Batch {
     let rng = Rng::new(0, Stream::Sample);
     let example = |(number, length): (usize, usize)| {
         let length = length.min(config.max_positions);
@@ -109,9 +112,12 @@ fn batch(config: &ModelConfig, outputs: usize) -> Batch {
         Encoded {
             ids: (0..length).map(id).collect(),
             type_ids: (0..length).map(type_id).collect(),
-            label: Some(match outputs {
-                1 => Label::Value(number as f32 / LENGTHS.len() as f32),
-                _ => Label::Class((number % outputs) as u32),
+            label: Some(match problem_type {
+                ProblemType::SingleLabelClassification => Label::Class((number % outputs) as u32),
+                ProblemType::MultiLabelClassification => {
+                    Label::set((0..outputs as u32).filter(|output| number >> (output % 3) & 1 == 1))
+                }
+                ProblemType::Regression => Label::Value(number as f32 / LENGTHS.len() as f32),
             }),
         }
     };

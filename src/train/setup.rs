@@ -120,7 +120,7 @@ fn build_options<'a>(
     train: &[Encoded],
     emit: &mut dyn FnMut(Event),
 ) -> BuildOptions<'a> {
-    let mut options = BuildOptions::from_spec(spec, folder, names);
+    let mut options = BuildOptions::from_spec(spec, folder, (names, labels.problem_type()));
     if let Some(setting) = &spec.class_weights {
         let (weights, note) = class_weights(setting, labels, train);
         emit(Event::note(note));

@@ -3,6 +3,7 @@
 
 use common::command;
 use glue_tui::batch::{Batch, Encoded};
+use glue_tui::catalog::ProblemType;
 use glue_tui::files::ModelFolder;
 use glue_tui::nn::{self, Array, BuildOptions, OptimizerConfig, Weights};
 use glue_tui::spec::{DeviceSpec, EngineChoice, Precision};
@@ -152,6 +153,7 @@ fn options<'a>(folder: &'a ModelFolder, labels: &'a [String]) -> BuildOptions<'a
     BuildOptions {
         folder,
         labels,
+        problem_type: ProblemType::SingleLabelClassification,
         label_map: None,
         seed: 5,
         classifier_dropout: None,

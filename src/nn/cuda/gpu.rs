@@ -132,7 +132,7 @@ impl Gpu {
         let device = device.as_cuda_device().map_err(|e| Error::Device(first_line(&e)))?;
         let (stream, blas) = (device.cuda_stream(), device.cublas_handle());
         let (major, minor) =
-            stream.context().compute_capability().map_err(|e| failed("tell its compute capability")(&e))?;
+            stream.context().compute_capability().map_err(|e| failed("report its compute capability")(&e))?;
         let unsupported = |problem| Error::Device(format!("{name}: {problem}"));
         check_kernel_capability((major as u32, minor as u32)).map_err(unsupported)?;
         let error = |e| failed("allocate the workspace of cuBLAS")(&e);
@@ -260,7 +260,8 @@ impl Device for Gpu {
         self.check_not_capturing("send data")?;
         self.bind()?;
         #[expect(unsafe_code, reason = "the driver takes a raw address")]
-        // SAFETY: slices lie within live buffers, and this one has the length of `words`. The stream is synchronized while `words` is borrowed.
+        // SAFETY: slices lie within live buffers, and this one has the length of `words`. The stream is synchronized while
+        // `words` is borrowed.
         let done = unsafe { driver::memcpy_dtoh_async(words, from.address(), self.stream.cu_stream()) };
         done.and_then(|()| self.stream.synchronize()).map_err(|e| failed("finish its work")(&e))
     }

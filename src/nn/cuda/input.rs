@@ -23,8 +23,8 @@ pub(super) fn label_words(outputs: usize) -> usize {
 }
 
 impl Bucket {
-    /// The smallest bucket for `batch` and a model with that many outputs. Token counts of buckets are a sixteenth of a power of two apart, but at least
-    /// 32: above 256 tokens less than an eighth is padding, and there are few buckets.
+    /// The smallest bucket for `batch` and a model with that many outputs. Token counts of buckets are a sixteenth of a
+    /// power of two apart, but at least 32: above 256 tokens less than an eighth is padding, and there are few buckets.
     pub(super) fn of(batch: &Batch, outputs: usize) -> Self {
         Bucket::with_size(batch.tokens(), batch.len(), outputs)
     }

@@ -145,7 +145,7 @@ impl EncoderLayer<'_> {
         let sums = model.partial_sums(workspace);
         let [dq, dk, dv] = [0, h, 2 * h].map(|column| dqkv.f32.slice(column..dqkv.f32.len()));
         let context = (tape.context.f32, tape.lse);
-        ops.attention_backward(&self.attention(), context, (dcontext, delta), AttentionGrads { dq, dk, dv })?; //                                                                                   (T, 3 H)
+        ops.attention_backward(&self.attention(), context, (dcontext, delta), AttentionGrads { dq, dk, dv })?; // (T, 3 H)
         ops.column_sums(Rows::All, 3 * h, None, dqkv, (sums, self.vector_column(&layout.qkv_bias)))?;
         let (dqkv, x) = (dqkv.gemm_operand(t * 3 * h), x.gemm_operand(t * h));
         ops.linear_weight_grad(model.gradient(&layout.qkv), dqkv, x, t, accumulate)?; //         (3 H, H)

@@ -20,6 +20,9 @@ const BERT: &str = r#"{"model_type": "bert", "vocab_size": 60, "hidden_size": 24
 const DISTILBERT: &str = r#"{"model_type": "distilbert", "vocab_size": 60, "dim": 24, "n_layers": 2, "n_heads": 2,
     "hidden_dim": 40, "max_position_embeddings": 64, "initializer_range": 0.1}"#;
 
+/// The head of a classifier with three classes.
+const CLASSES: (ProblemType, usize) = (ProblemType::SingleLabelClassification, 3);
+
 /// What is wrong with the fast engine.
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Fault {
@@ -41,15 +44,15 @@ enum Fault {
 
 struct Model {
     config: ModelConfig,
-    outputs: usize,
+    head: (ProblemType, usize),
     weights: Weights,
 }
 
 impl Model {
-    fn new(config: &str, outputs: usize) -> Self {
+    fn new(config: &str, head: (ProblemType, usize)) -> Self {
         let config = ModelConfig::parse("m", config.as_bytes()).expect("a valid configuration");
-        let weights = init_weights(&config, &param_specs(&config, outputs), 1);
-        Model { config, outputs, weights }
+        let weights = init_weights(&config, &param_specs(&config, head.1), 1);
+        Model { config, head, weights }
     }
 
     fn settings(fault: Fault) -> EngineConfig {
@@ -68,7 +71,7 @@ impl Model {
     }
 
     fn plain(&self, fault: Fault) -> Result<PlainEngine> {
-        let specs = param_specs(&self.config, self.outputs);
+        let specs = param_specs(&self.config, self.head.1);
         PlainEngine::new(&self.config, &specs, &self.weights, Self::settings(fault), &Device::Cpu, None)
     }
 
@@ -91,20 +94,26 @@ impl Model {
             }
             _ => {}
         }
-        let specs = param_specs(&self.config, self.outputs);
+        let specs = param_specs(&self.config, self.head.1);
         Ok((Box::new(FastEngine::new(&self.config, &specs, &weights, Self::settings(fault))?), "f32"))
     }
 
     fn select(&self, fault: Fault) -> Result<(Box<dyn Engine>, &'static str, String), String> {
         let reference = || Ok(Box::new(self.plain(Fault::None)?) as Box<dyn Engine>);
-        select(&self.config, self.outputs, &self.weights, &reference, &|| self.fast(fault))
+        select(&self.config, self.head, &self.weights, &reference, &|| self.fast(fault))
     }
 }
 
 #[test]
 fn right_engine_is_selected_in_its_initial_state() {
-    for (config, outputs) in [(BERT, 3), (BERT, 1), (DISTILBERT, 2)] {
-        let model = Model::new(config, outputs);
+    for (config, head) in [
+        (BERT, CLASSES),
+        (BERT, (ProblemType::Regression, 1)),
+        (BERT, (ProblemType::MultiLabelClassification, 4)),
+        (BERT, (ProblemType::MultiLabelClassification, 1)),
+        (DISTILBERT, (ProblemType::SingleLabelClassification, 2)),
+    ] {
+        let model = Model::new(config, head);
         let (engine, precision, note) =
             model.select(Fault::None).unwrap_or_else(|warning| panic!("{warning}"));
         assert!(precision == "f32" && note.contains("agrees with \"plain\""), "{note}");
@@ -115,7 +124,7 @@ fn right_engine_is_selected_in_its_initial_state() {
 
 #[test]
 fn wrong_engine_is_not_selected() {
-    let model = Model::new(BERT, 3);
+    let model = Model::new(BERT, CLASSES);
     for (fault, reason) in [
         (Fault::Seed, "differs"),
         (Fault::Loss, "the loss differs"),
@@ -148,15 +157,16 @@ fn bf16_of_a_pretrained_model_passes() {
     }
     let folder = ModelFolder::on_disk(Path::new(&folder));
     let labels: Vec<String> = ["a", "b"].map(str::to_owned).to_vec();
+    let head = (ProblemType::SingleLabelClassification, 2);
     let built = |engine, precision| {
         let spec = RunSpec { engine, precision, device: DeviceSpec::Cpu, ..built_in("x") };
-        build(&BuildOptions::from_spec(&spec, &folder, &labels)).expect("an engine")
+        build(&BuildOptions::from_spec(&spec, &folder, (&labels, head.0))).expect("an engine")
     };
     let (mut plain, mut fast) =
         (built(EngineChoice::Plain, Precision::F32), built(EngineChoice::Fast, Precision::Bf16));
     assert_eq!(fast.precision, "bf16");
     let before = plain.engine.weights().expect("weights");
-    let batch = batch(&plain.config, 2);
+    let batch = batch(&plain.config, head);
     let expected = run(plain.engine.as_mut(), &batch, 1).expect("a step");
     let found = run(fast.engine.as_mut(), &batch, 3).expect("a step");
     let note = compare(&found, &expected, &before, Tolerance::of("bf16")).expect("agreement");
@@ -164,12 +174,28 @@ fn bf16_of_a_pretrained_model_passes() {
     compare(&found, &expected, &before, Tolerance::of("f32")).expect_err("bf16 is less precise than f32");
 }
 
+/// The labels are of the kind that the model is trained on, so that the check runs the kernel of its loss.
+#[test]
+fn labels_are_of_the_problem_type() {
+    let config = Model::new(BERT, CLASSES).config;
+    let labels = |problem_type, outputs| batch(&config, (problem_type, outputs)).labels;
+    assert!(labels(ProblemType::Regression, 1).iter().all(|label| label.value().is_some()));
+    let classes = labels(ProblemType::SingleLabelClassification, 3);
+    assert!((0..3).all(|class| classes.contains(&Label::Class(class))));
+    for outputs in [1, 2, 40] {
+        let sets = labels(ProblemType::MultiLabelClassification, outputs);
+        assert!(sets.iter().all(|label| matches!(label, Label::Set(_))));
+        assert!(sets.contains(&Label::set([])) && sets.contains(&Label::set(0..outputs as u32)));
+    }
+}
+
 /// A difference in one small tensor is found although it is small beside all gradients.
 #[test]
 fn one_wrong_tensor_is_found() {
-    let model = Model::new(DISTILBERT, 2);
+    let head = (ProblemType::SingleLabelClassification, 2);
+    let model = Model::new(DISTILBERT, head);
     let mut plain = model.plain(Fault::None).expect("an engine");
-    let batch = batch(&model.config, 2);
+    let batch = batch(&model.config, head);
     let run = |engine: &mut PlainEngine| run(engine, &batch, 1).expect("a step");
     let expected = run(&mut plain);
     let tolerance = Tolerance::of("bf16");

@@ -1,5 +1,5 @@
 //! A reader of the pickles that `torch.save` writes. It executes nothing: classes and calls are kept as names, as in
-//! PyTorch's own `torch._weights_only_unpickler`.
+//! PyTorch's own `torch._weights_only_unpickler`. The module `torch` says why candle's reader is not used.
 //!
 //! Objects refer to each other by index, so that neither deep nesting nor repeated references cost more than the
 //! bytes of the file.

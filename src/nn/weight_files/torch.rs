@@ -1,4 +1,8 @@
 //! The files of `torch.save`: a zip archive since PyTorch 1.6, a sequence of pickles before.
+//!
+//! candle's reader, `candle_core::pickle`, is not used: it reads only zip archives with pickles of protocol 2, prints to
+//! stderr about a tensor that it cannot read and skips it, and copies an object at each reference, so that a small file
+//! can take all memory.
 
 use super::pickle::{self, Id, Object, Pickle};
 use super::stored::{StoredTensor, WeightFile};

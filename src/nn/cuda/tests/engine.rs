@@ -3,6 +3,7 @@
 use super::super::engine::CudaEngine;
 use super::super::host::{HostDevice, Operation, host_device};
 use super::*;
+use crate::catalog::ProblemType;
 use crate::error::Result;
 use crate::nn::engine::{Engine, OptimizerConfig, StepInput, StepReport, Weights};
 use crate::nn::engine_config::{EngineConfig, MicroBatchLimits};
@@ -347,14 +348,22 @@ fn training_goes_on_without_graphs() {
     assert!(!has_graphs && found == expected && notes.is_empty(), "{notes:?}");
 }
 
-/// The self-check accepts this engine in every precision, and finds a weight that differs.
+/// The self-check accepts this engine in every precision and for every problem type, and finds a weight that differs.
 #[test]
 fn self_check_accepts_the_engine() {
     let Some(device) = host_device() else { return };
-    for (precision, name) in [(Precision::F32, "f32"), (Precision::Tf32, "tf32"), (Precision::Bf16, "bf16")] {
-        let config = TestConfig { precision, max_tokens: 200, ..TestConfig::of(BERT) };
+    for (precision, name, problem_type) in [
+        (Precision::F32, "f32", ProblemType::SingleLabelClassification),
+        (Precision::F32, "f32", ProblemType::MultiLabelClassification),
+        (Precision::F32, "f32", ProblemType::Regression),
+        (Precision::Tf32, "tf32", ProblemType::SingleLabelClassification),
+        (Precision::Bf16, "bf16", ProblemType::SingleLabelClassification),
+    ] {
+        let outputs = if problem_type == ProblemType::Regression { 1 } else { 3 };
+        let config = TestConfig { precision, max_tokens: 200, outputs, ..TestConfig::of(BERT) };
+        let head = (problem_type, outputs);
         let (model, weights, settings) = config.into_parts();
-        let specs = param_specs(&model, config.outputs);
+        let specs = param_specs(&model, outputs);
         let make_reference = || {
             let settings = EngineConfig { precision: Precision::F32, ..settings.clone() };
             let cpu = candle_core::Device::Cpu;
@@ -366,8 +375,8 @@ fn self_check_accepts_the_engine() {
             let precision = engine.precision();
             Ok((Box::new(engine), precision))
         };
-        let selected = select(&model, config.outputs, &weights, &make_reference, &|| fast(&weights));
-        let (_, found, note) = selected.unwrap_or_else(|warning| panic!("{name}: {warning}"));
+        let selected = select(&model, head, &weights, &make_reference, &|| fast(&weights));
+        let (_, found, note) = selected.unwrap_or_else(|warning| panic!("{name}, {problem_type}: {warning}"));
         assert_eq!(found, name, "{note}");
         if precision != Precision::F32 {
             continue;
@@ -375,7 +384,7 @@ fn self_check_accepts_the_engine() {
         let mut wrong = weights.clone();
         let name = "bert.encoder.layer.1.output.dense.weight";
         wrong.get_mut(name).expect("a tensor").data.iter_mut().for_each(|x| *x *= -1.0);
-        assert!(select(&model, config.outputs, &weights, &make_reference, &|| fast(&wrong)).is_err());
+        assert!(select(&model, head, &weights, &make_reference, &|| fast(&wrong)).is_err());
     }
 }
 

@@ -3,15 +3,17 @@
 
 mod attention;
 mod engine;
+mod head;
 mod kernels;
 mod plain;
 mod sanitizer;
 
 use super::device::{Bf16, Device, DeviceSlice};
 use super::input::{Bucket, Input, StepScalars, pack};
-use super::ops::Ops;
+use super::ops::{DropoutSite, Ops};
 use super::tensor::{MAX_PARTIAL_ROWS, MixedTensor, PartialSums};
 use crate::batch::{Batch, Encoded, Label};
+use crate::nn::dropout::{self, Dropout};
 use crate::rng::{Rng, Stream};
 
 /// Defines each test for the CPU and for a GPU.
@@ -135,6 +137,33 @@ fn batch(lengths: &[usize]) -> Batch {
     let mut batch = Batch::new(&lengths.iter().enumerate().map(example).collect::<Vec<_>>());
     (batch.first_token, batch.first_example) = (5, 2);
     batch
+}
+
+const RATE: f64 = 0.25;
+
+/// A dropout site, and its factors for rows of `width` elements, drawn on the CPU. `indices` are the rows' numbers in
+/// the whole batch.
+fn dropout_site(is_enabled: bool, indices: &[usize], width: usize) -> (DropoutSite, Vec<f64>) {
+    const ID: u32 = 4;
+    let mut factors = vec![1.0f32; indices.len() * width];
+    if !is_enabled {
+        return (DropoutSite::DISABLED, to_f64(&factors));
+    }
+    let masks = Dropout::new(SEED, STEP).site(ID, RATE).expect("a rate");
+    for (index, row) in indices.iter().zip(factors.chunks_exact_mut(width)) {
+        masks.fill(dropout::state_offset(*index, width), row);
+    }
+    (DropoutSite::new(ID, dropout::threshold(RATE), dropout::keep_scale(RATE)), to_f64(&factors))
+}
+
+fn to_f64(x: &[f32]) -> Vec<f64> {
+    x.iter().map(|x| f64::from(*x)).collect()
+}
+
+/// Pads `x` with zeros to `len` elements.
+fn padded(mut x: Vec<f64>, len: usize) -> Vec<f64> {
+    x.resize(len, 0.0);
+    x
 }
 
 /// Normally distributed numbers, different for each `minor`.
