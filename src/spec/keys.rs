@@ -92,19 +92,19 @@ static KEYS: &[Key] = &[
     custom(
         field!(delimiter),
         ValueKind::Text,
-        "found out",
+        "detected",
         "Task custom: what separates the cells of a text file, such as , or ; or tab.",
     ),
     custom(
         field!(encoding),
         ValueKind::Text,
-        "found out",
+        "detected",
         "Task custom: the encoding of the text files, such as utf-8, windows-1252 or shift_jis.",
     ),
     custom(
         field!(has_header),
         ValueKind::Boolean,
-        "found out",
+        "detected",
         "Task custom: whether the first row names the columns; otherwise they are column1, column2, ….",
     ),
     custom(

@@ -46,13 +46,13 @@ pub struct RunSpec {
     /// What is predicted; by the labels of the files when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub problem_type: Option<ProblemType>,
-    /// What separates the cells of a text file of task `custom`; found out when absent.
+    /// What separates the cells of a text file of task `custom`; detected when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub delimiter: Option<Delimiter>,
-    /// Encoding of the text files of task `custom`, by its label; found out when absent.
+    /// Encoding of the text files of task `custom`, by its label; detected when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub encoding: Option<String>,
-    /// Whether the first row of a delimited file of task `custom` names the columns; found out when absent.
+    /// Whether the first row of a delimited file of task `custom` names the columns; detected when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub has_header: Option<bool>,
     /// Whether the rows of task `custom` that are held out have the class proportions of all rows; true when absent.
