@@ -2,6 +2,7 @@
 
 use super::problem_type::ProblemType;
 use crate::batch::Label;
+use std::borrow::Borrow;
 use std::borrow::Cow::{self, Borrowed};
 
 /// Number of bins that a scale is divided into for counts.
@@ -120,6 +121,11 @@ impl Labels {
 pub fn set_text(names: &[ClassName], set: &[u32]) -> String {
     let names: Vec<&str> =
         set.iter().filter_map(|label| names.get(*label as usize)).map(AsRef::as_ref).collect();
+    joined(&names)
+}
+
+/// A set of labels by their names: `a, b`; a dash for none.
+pub fn joined<S: Borrow<str>>(names: &[S]) -> String {
     if names.is_empty() { "-".into() } else { names.join(", ") }
 }
 

@@ -17,7 +17,7 @@ mod tasks;
 pub use formats::FileFormat;
 pub use label_map::LabelMap;
 pub use label_match::{LabelMatch, list_labels, match_labels, output_of};
-pub use labels::{ClassName, Labels, set_text};
+pub use labels::{ClassName, Labels, joined, set_text};
 pub use metrics::{Metric, MetricDisplay};
 pub use models::{KnownModel, MODELS, known_model};
 pub use problem_type::ProblemType;

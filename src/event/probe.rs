@@ -1,5 +1,6 @@
 //! Predictions for probes: the texts of `probes.toml`.
 
+use crate::catalog::joined;
 use crate::probes::Probe;
 use serde::{Deserialize, Serialize};
 
@@ -78,9 +79,4 @@ impl ProbePrediction {
             ProbePrediction::Score { .. } => &[],
         }
     }
-}
-
-/// `a, b`; a dash for no label.
-fn joined(labels: &[String]) -> String {
-    if labels.is_empty() { "-".into() } else { labels.join(", ") }
 }

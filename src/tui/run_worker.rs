@@ -327,7 +327,7 @@ mod tests {
         _home: tempfile::TempDir,
     }
 
-    /// A worker on a machine with two GPUs, as it believes, and two runs in its queue.
+    /// A worker whose list of devices has two GPUs, with two runs in its queue.
     fn fixture() -> Fixture {
         let home = tempfile::tempdir().unwrap();
         let spec = RunSpec { max_train_samples: Some(4), max_steps: Some(1), ..built_in("x") };

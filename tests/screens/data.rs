@@ -83,6 +83,21 @@ fn data_screen_without_tokenizer() {
 }
 
 #[test]
+fn counts_of_problems_stay_visible_below_many_labels() {
+    let mut profile = profile();
+    profile.labels = (0..50).map(|label| format!("label {label}")).collect();
+    profile.splits.iter_mut().for_each(|(_, split)| split.classes = vec![1; 50]);
+    for (width, height) in [(80, 24), (120, 40)] {
+        let app = loaded(width, height, Ok(profile.clone()));
+        for expected in ["label 1 ", " more ", "truncated", "duplicates", "also in train"] {
+            assert_shows(&app, expected);
+        }
+        assert!(!text(&app).contains("label 49"));
+    }
+    assert_shows(&loaded(120, 80, Ok(profile)), "label 49");
+}
+
+#[test]
 fn profile_is_cached_and_tab_shows_the_next_split() {
     let (mut app, spec) = opened(120, 40);
     assert_shows(&app, "Reading the data");

@@ -3,10 +3,12 @@
 use super::recording::{recording, text_of};
 use crossterm::event::{Event as Input, KeyCode, KeyEvent, KeyModifiers};
 use glue_tui::catalog::Metric;
+use glue_tui::error::Error;
 use glue_tui::event::Event;
 use glue_tui::predict::{Attributions, ModelOutput, Prediction, WordAttribution};
+use glue_tui::run::error_analysis::ErrorReport;
 use glue_tui::run::history::History;
-use glue_tui::run::{Repeats, RunEvent, RunRow, RunStatus};
+use glue_tui::run::{Repeats, RunEvent, RunRow, RunStatus, unreadable};
 use glue_tui::spec::{Experiments, RunSpec};
 use glue_tui::tui::msg::{Effect, Msg};
 use glue_tui::tui::state::App;
@@ -117,6 +119,28 @@ pub(crate) fn runs() -> Vec<RunRow> {
         run("demo-20261123-094502-99c0", "demo", RunStatus::Stopped, Some(0.887), 205, 500),
         run("demo-pairs-20261122-221001-4d2e", "demo-pairs", RunStatus::Failed, None, 17, 500),
     ]
+}
+
+/// The Insight screen with the report of a past run, the only one in the list.
+pub(crate) fn analyzing(width: u16, height: u16, run: RunRow, report: ErrorReport) -> App {
+    let mut app = app(width, height);
+    update(&mut app, Msg::Listed { experiments: Ok(experiments()), runs: vec![run] });
+    let effects = press_keys(&mut app, "jjjw");
+    let Some(Effect::LoadPredictions(subject)) = effects.last() else { panic!("{effects:?}") };
+    let subject = subject.clone();
+    update(&mut app, Msg::PredictionsLoaded { subject, result: Ok(Box::new(report)) });
+    app
+}
+
+/// The app with the experiments and runs above, and a last run with a damaged specification under the cursor.
+pub(crate) fn app_on_unreadable_run(width: u16, height: u16) -> App {
+    let mut app = app(width, height);
+    let dir = Path::new("runs/demo-20261124-071500-1c2d");
+    let error = Error::data(dir.join("spec.toml"), Some(7), "unknown key `from_a_later_version`");
+    let runs = runs().into_iter().chain([unreadable(dir, &error)]).collect();
+    update(&mut app, Msg::Listed { experiments: Ok(experiments()), runs });
+    press(&mut app, KeyCode::End, KeyModifiers::NONE);
+    app
 }
 
 /// The app with the experiments and runs above.

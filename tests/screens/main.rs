@@ -5,10 +5,13 @@
 //! clock, so the snapshots need no filters.
 
 mod commands;
+mod compare;
 mod comparison;
 mod data;
 mod fixtures;
+mod form;
 mod hostile;
+mod infer;
 mod insight;
 mod keys;
 mod machine;
@@ -23,12 +26,10 @@ mod svg;
 
 use fixtures::*;
 
-use crossterm::event::{KeyCode, KeyModifiers};
 use glue_tui::catalog::Metric;
-use glue_tui::error::Error;
 use glue_tui::event::{Event, Progress, SplitName, Step, Unit};
 use glue_tui::run::history::History;
-use glue_tui::run::{Difference, Repeats, Reproduction, ReproductionRow, unreadable};
+use glue_tui::run::{Difference, Repeats, Reproduction, ReproductionRow};
 use glue_tui::tui::msg::{Effect, Msg};
 use glue_tui::tui::screen::Screen;
 use glue_tui::tui::state::App;
@@ -68,15 +69,7 @@ fn runs_screen() {
 
 #[test]
 fn runs_screen_on_an_unreadable_run() {
-    snapshot("runs-unreadable", |width, height| {
-        let mut app = app(width, height);
-        let dir = Path::new("runs/demo-20261124-071500-1c2d");
-        let error = Error::data(dir.join("spec.toml"), Some(7), "unknown key `from_a_later_version`");
-        let runs = runs().into_iter().chain([unreadable(dir, &error)]).collect();
-        update(&mut app, Msg::Listed { experiments: Ok(experiments()), runs });
-        press(&mut app, KeyCode::End, KeyModifiers::NONE);
-        app
-    });
+    snapshot("runs-unreadable", app_on_unreadable_run);
 }
 
 #[test]

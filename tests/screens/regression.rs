@@ -7,15 +7,14 @@ use glue_tui::catalog::Metric;
 use glue_tui::catalog::ProblemType;
 use glue_tui::data::Example;
 use glue_tui::predict::{ModelOutput, Prediction};
-use glue_tui::run::RunStatus;
 use glue_tui::run::error_analysis::ErrorReport;
+use glue_tui::run::{RunRow, RunStatus};
 use glue_tui::spec::RunSpec;
 use glue_tui::spec::built_in;
 use glue_tui::train::{Predictions, SavedPredictions};
 use glue_tui::tui::msg::{Effect, Msg};
 use glue_tui::tui::state::App;
 use glue_tui::tui::state::infer::OpenedModel;
-use glue_tui::tui::state::insight::Subject;
 use glue_tui::tui::update::update;
 
 const RUN: &str = "stsb-quick-20261125-163412-5c1e";
@@ -120,15 +119,9 @@ fn report() -> ErrorReport {
 }
 
 fn loaded(width: u16, height: u16) -> App {
-    let mut app = app(width, height);
-    let best = run(RUN, "stsb", RunStatus::Finished, None, 126, 126);
-    let runs = vec![glue_tui::run::RunRow { best: Some((Metric::Pearson, 0.868)), ..best }];
-    update(&mut app, Msg::Listed { experiments: Ok(experiments()), runs });
-    let effects = press_keys(&mut app, "jjjw");
-    let Some(Effect::LoadPredictions(subject)) = effects.last() else { panic!("{effects:?}") };
-    let subject: Subject = subject.clone();
-    update(&mut app, Msg::PredictionsLoaded { subject, result: Ok(Box::new(report())) });
-    app
+    let run = run(RUN, "stsb", RunStatus::Finished, None, 126, 126);
+    let run = RunRow { best: Some((Metric::Pearson, 0.868)), ..run };
+    analyzing(width, height, run, report())
 }
 
 #[test]

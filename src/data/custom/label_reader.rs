@@ -167,6 +167,12 @@ impl LabelReader {
     pub(super) fn note(&self, columns: &LabelColumns) -> String {
         let noun = if let LabelColumns::Several(_) = columns { "columns" } else { "column" };
         match &self.labels {
+            // The labels have the names of the columns.
+            Labels::MultiLabel(_) if matches!(columns, LabelColumns::Several(_)) => format!(
+                "a multi-label classification with {} in columns {}",
+                plural(self.names.len(), "label"),
+                list(&self.names)
+            ),
             Labels::Classes(_) => {
                 format!("{} in {noun} {columns}: {}", self.count(), list_labels(&self.names))
             }

@@ -45,7 +45,7 @@ impl ErrorAnalysis {
         let detail = match labels {
             Labels::Classes(_) => Detail::Classes(Box::new(Classes::of(predictions, &hardest))),
             Labels::MultiLabel(_) => {
-                hardest.sort_by_key(|row| !predictions.is_wrong(*row));
+                hardest.sort_by_cached_key(|row| !predictions.is_wrong(*row));
                 Detail::MultiLabel
             }
             Labels::Scale { .. } => Detail::Scale(residual_bins(predictions, labels)),

@@ -19,6 +19,7 @@ impl App {
             Condition::Always => true,
             Condition::OnExperiment => self.runs.experiment().is_some(),
             Condition::OnRun => self.runs.run().is_some(),
+            Condition::OnReadableRun => self.runs.run().is_some_and(|run| run.problem.is_none()),
             Condition::OnResumableRun => is_resumable(),
             Condition::OnScoredRun => self.runs.run().is_some_and(|run| run.best.is_some()),
             Condition::OnQueueEntry => matches!(self.runs.line(), Some(ListLine::Queued(_))),

@@ -119,7 +119,7 @@ impl InsightState {
         self.loaded().map_or(0, |loaded| match self.listed {
             RowList::Hardest => loaded.analysis.hardest.len(),
             RowList::LabelIssues => loaded.report.label_issues.len(),
-            RowList::CrossSeed => loaded.cross_seed().map_or(0, |together| together.rows.len()),
+            RowList::CrossSeed => loaded.cross_seed().map_or(0, |cross_seed| cross_seed.rows.len()),
             RowList::Cell => loaded.cell(self.cell).len(),
         })
     }

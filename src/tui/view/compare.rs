@@ -62,7 +62,7 @@ pub fn draw(app: &App, area: Rect, buffer: &mut Buffer) -> Option<Position> {
 
 /// Draws the table only, for a very small terminal.
 pub fn draw_tiny(app: &App, area: Rect, buffer: &mut Buffer) -> Option<Position> {
-    draw_rows(app, area, buffer);
+    draw_rows(app, &app.compare.rows(&app.runs.runs), area, buffer);
     None
 }
 
@@ -97,8 +97,8 @@ pub fn plot(app: &App, area: Rect) -> Option<Rect> {
 fn draw_table(app: &App, area: Rect, buffer: &mut Buffer) -> Option<Position> {
     let (compare, theme) = (&app.compare, app.theme);
     let all = app.runs.runs.len();
-    let shown = compare.rows(&app.runs.runs).len();
-    let title = match shown {
+    let rows = compare.rows(&app.runs.runs);
+    let title = match rows.len() {
         shown if shown == all => format!("Runs, {}", format::count(all as u64)),
         shown => format!("Runs, {} of {}", format::count(shown as u64), format::count(all as u64)),
     };
@@ -106,15 +106,14 @@ fn draw_table(app: &App, area: Rect, buffer: &mut Buffer) -> Option<Position> {
     let inner = block.inner(area);
     block.render(area, buffer);
     let (list, footer) = list_areas(compare, inner);
-    draw_rows(app, list, buffer);
+    draw_rows(app, &rows, list, buffer);
     let footer = footer?;
     let cursor = compare.filter.draw_filter(buffer, footer, theme);
     compare.is_filtering.then_some(cursor)
 }
 
-fn draw_rows(app: &App, area: Rect, buffer: &mut Buffer) {
+fn draw_rows(app: &App, rows: &[&RunRow], area: Rect, buffer: &mut Buffer) {
     let (compare, theme) = (&app.compare, app.theme);
-    let rows = compare.rows(&app.runs.runs);
     if rows.is_empty() {
         let text = match (app.runs.is_listed, compare.filter.text().is_empty()) {
             (false, _) => "",
@@ -127,7 +126,7 @@ fn draw_rows(app: &App, area: Rect, buffer: &mut Buffer) {
     // A space, the symbol and a space; the table ends with a space too.
     let columns = Column::fitting((area.width as usize).saturating_sub(4), compare.order.column);
     draw_header(app, &columns, Rect { height: area.height.min(1), ..area }, buffer);
-    let at = compare.cursor(&rows);
+    let at = compare.cursor(rows);
     let height = area.height.saturating_sub(1) as usize;
     let first = first_visible(at, rows.len(), height);
     for (row, run) in rows.iter().skip(first).take(height).enumerate() {

@@ -1,5 +1,6 @@
 //! The Data screen: a table of the splits, and a histogram of input lengths.
 
+use super::placeholder;
 use crate::catalog::ProblemType;
 use crate::data::{LengthHistogram, SplitStatistics};
 use crate::event::SplitName;
@@ -7,11 +8,13 @@ use crate::format;
 use crate::run::profile::DataProfile;
 use crate::spec::RunSpec;
 use crate::text::sanitize;
+use crate::tui::action::{Action, DataAction};
 use crate::tui::layout::DATA_SIDE_BY_SIDE;
+use crate::tui::screen::{Context, Screen};
 use crate::tui::state::App;
 use crate::tui::theme::{Role, Symbol, Theme};
 use crate::tui::widgets::bars::bar;
-use crate::tui::widgets::{draw_text, draw_text_right, fit_width, padded_pane, truncate, wrap};
+use crate::tui::widgets::{draw_text, draw_text_right, fit_width, fitting, padded_pane, truncate, wrap};
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::widgets::Widget;
@@ -19,6 +22,12 @@ use ratatui::widgets::Widget;
 /// Width of the row names of the table, and of a cell with a count and a percentage.
 const NAME: usize = 16;
 const CELL: usize = 17;
+/// Lines of the pane of the table that are not its rows: the borders and the names of the splits.
+const TABLE_FRAME: usize = 3;
+/// Minimum height of the histogram below the table.
+const HISTOGRAM: u16 = 6;
+/// Number of labels that are listed in a table of any height.
+const MIN_LABELS: usize = 3;
 /// Possible bin widths of the histogram, in tokens.
 const WIDTHS: [usize; 14] = [1, 2, 4, 5, 8, 10, 16, 20, 25, 32, 40, 64, 100, 200];
 
@@ -29,48 +38,38 @@ pub(super) fn draw(app: &App, area: Rect, buffer: &mut Buffer) {
     let profile = match view.profile() {
         Some(Ok(profile)) => profile,
         other => {
-            draw_placeholder(app, other.and_then(|known| known.as_ref().err()), area, buffer);
+            let (text, role) = message(app, other.and_then(|known| known.as_ref().err()));
+            placeholder::draw(app, &text, role, area, buffer);
             return;
         }
     };
-    let table = table(spec, profile);
     let remarks = remarks(profile);
     let lines =
         |width: u16| -> usize { remarks.iter().map(|(text, _)| wrap(text, width as usize).len()).sum() };
     let [header, body] = Layout::vertical([Constraint::Length(1), Constraint::Fill(1)]).areas(area);
     draw_header(app, spec, header, buffer);
     let whole = (4 + NAME + CELL * profile.splits.len()) as u16;
-    let [left, right] = if area.width >= DATA_SIDE_BY_SIDE {
+    let is_wide = area.width >= DATA_SIDE_BY_SIDE;
+    let max_height = if is_wide { body.height } else { body.height.saturating_sub(HISTOGRAM) };
+    let table = table(spec, profile, usize::from(max_height).saturating_sub(TABLE_FRAME));
+    let [left, right] = if is_wide {
         Layout::horizontal([Constraint::Length(whole.max(60)), Constraint::Fill(1)]).areas(body)
     } else {
-        let height = 3 + table.len() + lines(area.width.saturating_sub(4));
-        let height = (height as u16).min(body.height.saturating_sub(6));
+        let height = TABLE_FRAME + table.len() + lines(area.width.saturating_sub(4));
+        let height = (height as u16).min(max_height);
         Layout::vertical([Constraint::Length(height), Constraint::Fill(1)]).areas(body)
     };
     draw_table(app, profile, (&table, &remarks), left, buffer);
     draw_lengths(app, spec, profile, right, buffer);
 }
 
-fn draw_placeholder(app: &App, error: Option<&String>, area: Rect, buffer: &mut Buffer) {
-    let (text, role) = match error {
-        None => ("Reading the data.".to_string(), Role::Muted),
-        Some(error) => (
-            format!(
-                "{}\n\nOnly local files are read. Set data_dir to a folder with the data, then press F5.",
-                sanitize(error)
-            ),
-            Role::Error,
-        ),
-    };
-    let width = area.width.saturating_sub(8).min(72);
-    let x = area.x + (area.width - width) / 2;
-    for (row, line) in wrap(&text, width as usize).iter().enumerate() {
-        let y = area.y + area.height / 3 + row as u16;
-        let role = if row == 0 { role } else { Role::Muted };
-        if y < area.bottom() {
-            draw_text(buffer, x, y, width, line, app.theme.style(role));
-        }
-    }
+/// The message while there is no profile.
+fn message(app: &App, error: Option<&String>) -> (String, Role) {
+    let Some(error) = error else { return ("Reading the data.".to_string(), Role::Muted) };
+    let refresh = app.key(Context::Screen(Screen::Data), Action::Data(DataAction::Refresh));
+    let hint =
+        format!("Only local files are read. Set data_dir to a folder with the data, then press {refresh}.");
+    (format!("{}\n\n{hint}", sanitize(error)), Role::Error)
 }
 
 fn draw_header(app: &App, spec: &RunSpec, area: Rect, buffer: &mut Buffer) {
@@ -92,7 +91,8 @@ fn draw_header(app: &App, spec: &RunSpec, area: Rect, buffer: &mut Buffer) {
 /// A line of the table: name, a cell for each split, and style.
 type TableLine = (String, Vec<String>, Role);
 
-fn table(spec: &RunSpec, profile: &DataProfile) -> Vec<TableLine> {
+/// The lines of the table. The first labels are listed, so many that the lines below them fit into `height` lines.
+fn table(spec: &RunSpec, profile: &DataProfile, height: usize) -> Vec<TableLine> {
     let limit = spec.max_seq_length;
     let line = |name: &str, role: Role, cell: &dyn Fn(&SplitName, &SplitStatistics) -> String| -> TableLine {
         (sanitize(name), profile.splits.iter().map(|(split, found)| cell(split, found)).collect(), role)
@@ -108,9 +108,6 @@ fn table(spec: &RunSpec, profile: &DataProfile) -> Vec<TableLine> {
         })
     };
     let mut lines = vec![line("rows", Role::Text, &|_, found| format!("{}        ", number(found.rows)))];
-    for (class, label) in profile.labels.iter().enumerate() {
-        lines.push(line(label, Role::Text, &|_, found| share(found.classes[class], found.rows)));
-    }
     if profile.splits.iter().any(|(_, found)| found.unlabeled > 0) {
         lines.push(counted("unlabeled", &|found| found.unlabeled));
     }
@@ -127,6 +124,16 @@ fn table(spec: &RunSpec, profile: &DataProfile) -> Vec<TableLine> {
     let (name, cells, role) = counted("also in train", &|found| found.in_train);
     let own = |(index, cell)| if index == 0 { String::new() } else { cell };
     lines.push((name, cells.into_iter().enumerate().map(own).collect(), role));
+    let available = height.saturating_sub(lines.len()).max(MIN_LABELS);
+    let (visible, hidden) = fitting(profile.labels.len(), available);
+    let labels = profile.labels.iter().enumerate().take(visible);
+    let mut labels: Vec<TableLine> = labels
+        .map(|(class, label)| line(label, Role::Text, &|_, found| share(found.classes[class], found.rows)))
+        .collect();
+    if hidden > 0 {
+        labels.push((format!("{hidden} more"), Vec::new(), Role::Text));
+    }
+    lines.splice(1..1, labels);
     lines
 }
 

@@ -21,6 +21,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
 use ratatui::widgets::Widget;
+
 /// Width of the names of settings in cells.
 const LABEL: usize = 15;
 
@@ -144,8 +145,53 @@ fn describe(spec: &RunSpec, theme: Theme) -> Vec<(&'static str, String)> {
         Some(model) => format!("{}{dot}{}{dot}{:.1} M", spec.model, model.title, model.millions),
         None => spec.model.clone(),
     };
-    let task = format!("{}{dot}{}", spec.task, spec.task().title);
-    let length = match spec.max_steps {
+    let learning_rate = format::real(spec.learning_rate);
+    let clipping = if spec.max_grad_norm > 0.0 {
+        format!("gradients clipped to {}", format::real(spec.max_grad_norm))
+    } else {
+        "no clipping".into()
+    };
+    let evaluation = match spec.eval_steps {
+        IntervalStrategy::Epoch => "every epoch".to_string(),
+        IntervalStrategy::Steps(1) => "every step".to_string(),
+        IntervalStrategy::Steps(steps) => format!("every {} steps", format::count(steps)),
+    };
+    let mut lines = vec![
+        ("model", model),
+        ("task", format!("{}{dot}{}", spec.task, spec.task().title)),
+        ("learning rate", format!("{learning_rate}{dot}{}", schedule(spec, dot))),
+        ("length", length(spec, theme)),
+        ("optimizer", format!("AdamW{dot}decay {}{dot}{clipping}", format::real(spec.weight_decay))),
+        ("evaluation", format!("{evaluation}{dot}best by {}", format::metric(spec.best_metric()))),
+        ("seed", seeds(spec, theme)),
+        ("machine", format!("device {}{dot}engine {}", spec.device, spec.engine)),
+    ];
+    let files = [&spec.data_dir, &spec.train_file, &spec.validation_file, &spec.test_file];
+    let files: Vec<String> = files.into_iter().flatten().map(|file| file.display().to_string()).collect();
+    if !files.is_empty() {
+        lines.insert(2, ("data", files.join(", ")));
+    }
+    lines
+}
+
+/// The learning-rate schedule and its warm-up.
+fn schedule(spec: &RunSpec, dot: &str) -> String {
+    let decay = match spec.lr_scheduler_type {
+        LrSchedulerType::Linear => "linear decay",
+        LrSchedulerType::Cosine => "cosine decay",
+        LrSchedulerType::Constant | LrSchedulerType::ConstantWithWarmup => "constant",
+    };
+    let warmup = match (spec.lr_scheduler_type, spec.warmup_steps) {
+        (LrSchedulerType::Constant, _) => "no warmup".to_string(),
+        (_, Some(steps)) => format!("{} of warmup", plural(steps, "step")),
+        (_, None) => format!("{} % warmup", format::real((1000.0 * spec.warmup_ratio).round() / 10.0)),
+    };
+    format!("{decay}{dot}{warmup}")
+}
+
+/// The steps or epochs, the batch size and the maximum length of an input.
+fn length(spec: &RunSpec, theme: Theme) -> String {
+    let steps = match spec.max_steps {
         Some(1) => "1 step".into(),
         Some(steps) => format!("{} steps", format::count(steps)),
         None if spec.num_train_epochs == 1.0 => "1 epoch".into(),
@@ -161,54 +207,21 @@ fn describe(spec: &RunSpec, theme: Theme) -> Vec<(&'static str, String)> {
             )
         }
     };
-    let schedule = match spec.lr_scheduler_type {
-        LrSchedulerType::Linear => "linear decay",
-        LrSchedulerType::Cosine => "cosine decay",
-        LrSchedulerType::Constant | LrSchedulerType::ConstantWithWarmup => "constant",
-    };
-    let warmup = match (spec.lr_scheduler_type, spec.warmup_steps) {
-        (LrSchedulerType::Constant, _) => "no warmup".to_string(),
-        (_, Some(steps)) => format!("{} of warmup", plural(steps, "step")),
-        (_, None) => format!("{} % warmup", format::real((1000.0 * spec.warmup_ratio).round() / 10.0)),
-    };
-    let every = |interval| match interval {
-        IntervalStrategy::Epoch => "every epoch".to_string(),
-        IntervalStrategy::Steps(1) => "every step".to_string(),
-        IntervalStrategy::Steps(steps) => format!("every {} steps", format::count(steps)),
-    };
-    let clipping = if spec.max_grad_norm > 0.0 {
-        format!("gradients clipped to {}", format::real(spec.max_grad_norm))
-    } else {
-        "no clipping".into()
-    };
-    let seeds = match spec.repeats {
-        0 | 1 => format!("{}", spec.seed),
+    let dot = theme.symbol(Symbol::Dot);
+    format!("{steps}{dot}batch of {batch}{dot}up to {} tokens", spec.max_seq_length)
+}
+
+/// The seed, or the range of the seeds.
+fn seeds(spec: &RunSpec, theme: Theme) -> String {
+    let (first, dot) = (spec.seed, theme.symbol(Symbol::Dot));
+    match spec.repeats {
+        0 | 1 => first.to_string(),
         n => format!(
-            "{} {} {}{dot}{n} runs, mean and standard deviation",
-            spec.seed,
+            "{first} {} {}{dot}{n} runs, mean and standard deviation",
             theme.symbol(Symbol::To),
-            spec.seed + n - 1
+            first + n - 1
         ),
-    };
-    let mut lines = vec![
-        ("model", model),
-        ("task", task),
-        ("learning rate", format!("{}{dot}{schedule}{dot}{warmup}", format::real(spec.learning_rate))),
-        ("length", format!("{length}{dot}batch of {batch}{dot}up to {} tokens", spec.max_seq_length)),
-        ("optimizer", format!("AdamW{dot}decay {}{dot}{clipping}", format::real(spec.weight_decay))),
-        (
-            "evaluation",
-            format!("{}{dot}best by {}", every(spec.eval_steps), format::metric(spec.best_metric())),
-        ),
-        ("seed", seeds),
-        ("machine", format!("device {}{dot}engine {}", spec.device, spec.engine)),
-    ];
-    let files = [&spec.data_dir, &spec.train_file, &spec.validation_file, &spec.test_file];
-    let files: Vec<String> = files.into_iter().flatten().map(|file| file.display().to_string()).collect();
-    if !files.is_empty() {
-        lines.insert(2, ("data", files.join(", ")));
     }
-    lines
 }
 
 fn draw_run(app: &App, run: &RunRow, area: Rect, buffer: &mut Buffer) {

@@ -2,6 +2,8 @@
 
 use crate::spec::ValueOrigin;
 use crate::text;
+use crate::tui::action::{Action, RunsAction};
+use crate::tui::screen::{Context, Screen};
 use crate::tui::state::App;
 use crate::tui::state::form::{Field, Form, FormLine};
 use crate::tui::theme::{Role, Symbol, Theme};
@@ -28,7 +30,7 @@ pub fn draw(app: &App, form: &Form, area: Rect, buffer: &mut Buffer) -> Option<P
         cursor = cursor.or(at);
     }
     let rest = Rect { y: list.bottom(), height: inner.bottom() - list.bottom(), ..inner };
-    draw_explanation(form, theme, rest, buffer);
+    draw_explanation(app, form, rest, buffer);
     cursor
 }
 
@@ -156,7 +158,8 @@ impl<'a> LineView<'a> {
 }
 
 /// Draws the explanation of the selected line, and its error.
-fn draw_explanation(form: &Form, theme: Theme, area: Rect, buffer: &mut Buffer) {
+fn draw_explanation(app: &App, form: &Form, area: Rect, buffer: &mut Buffer) {
+    let theme = app.theme;
     if area.is_empty() {
         return;
     }
@@ -168,7 +171,8 @@ fn draw_explanation(form: &Form, theme: Theme, area: Rect, buffer: &mut Buffer) 
             "Starts training with the values below, without saving them to the experiments file.".into()
         }
         FormLine::Name if form.experiment.is_some() => {
-            "The name of the experiment. A copy (c on the Runs screen) can have another name.".into()
+            let copy = app.key(Context::Screen(Screen::Runs), Action::Runs(RunsAction::Copy));
+            format!("The name of the experiment. A copy ({copy} on the Runs screen) can have another name.")
         }
         FormLine::Name => {
             "The name of the experiment in the file, on the command line and in its runs.".into()

@@ -2,7 +2,7 @@
 
 use super::machine;
 use super::panes::{draw_log, draw_loss_pane, draw_probes, draw_score_pane, draw_scores, draw_step};
-use super::run_header::{draw_header, draw_placeholder, elapsed_seconds, progress_parts, state};
+use super::run_header::{draw_header, draw_no_run, elapsed_seconds, progress_parts, state};
 use crate::event::SplitName;
 use crate::format;
 use crate::tui::layout::{LIVE_PROBES, LIVE_SCORES_AND_PROBES, LIVE_WIDE};
@@ -16,7 +16,7 @@ use ratatui::layout::{Constraint, Layout, Rect};
 /// Draws the screen.
 pub fn draw(app: &App, area: Rect, buffer: &mut Buffer) {
     let Some(run) = app.shown_run() else {
-        draw_placeholder(app, area, buffer);
+        draw_no_run(app, area, buffer);
         return;
     };
     let [header, body] = parts(area);

@@ -1,7 +1,7 @@
 //! Hardware usage during training: time per stage, processor, memory and GPUs; as a strip on the Live screen and as the
 //! Machine screen.
 
-use super::run_header::{draw_header, draw_placeholder};
+use super::run_header::{draw_header, draw_no_run};
 use crate::event::Stage;
 use crate::format;
 use crate::machine::{Gauges, Gpu};
@@ -33,7 +33,7 @@ const MIN_FRACTION: f64 = 0.005;
 /// Draws the Machine screen.
 pub(super) fn draw(app: &App, area: Rect, buffer: &mut Buffer) {
     let Some(run) = app.shown_run() else {
-        draw_placeholder(app, area, buffer);
+        draw_no_run(app, area, buffer);
         return;
     };
     let history = run.history();

@@ -13,6 +13,7 @@ pub mod insight;
 pub mod live;
 mod machine;
 mod panes;
+mod placeholder;
 pub mod popup;
 mod popup_box;
 mod probes;

@@ -1,5 +1,6 @@
 //! The header of a run: name, state and progress, on the Live and Machine screens and in the corner of the others.
 
+use super::placeholder;
 use crate::event::{Command, Progress, Status, Unit};
 use crate::format;
 use crate::run::history::Phase;
@@ -17,24 +18,10 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
 /// Draws a hint if no run is selected.
-pub(super) fn draw_placeholder(app: &App, area: Rect, buffer: &mut Buffer) {
+pub(super) fn draw_no_run(app: &App, area: Rect, buffer: &mut Buffer) {
     let open = app.key(Context::Screen(Screen::Runs), Action::Runs(RunsAction::Open));
-    let lines = [
-        "No run selected.",
-        "",
-        &format!("Start an experiment on the Runs screen, or open a past run there: {open}"),
-    ];
-    for (row, line) in lines.iter().enumerate() {
-        let x = area.x + area.width.saturating_sub(text::width(line) as u16) / 2;
-        draw_text(
-            buffer,
-            x,
-            area.y + area.height / 3 + row as u16,
-            area.width,
-            line,
-            app.theme.style(Role::Muted),
-        );
-    }
+    let hint = format!("Start an experiment on the Runs screen, or open a past run there: {open}");
+    placeholder::draw(app, &format!("No run selected.\n\n{hint}"), Role::Muted, area, buffer);
 }
 
 /// The state of a run in one word, and its style.

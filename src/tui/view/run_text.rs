@@ -51,9 +51,10 @@ pub(super) fn short_name(run: &RunRow, app: &App, width: usize) -> String {
 }
 
 /// The name of a run in at most `width` cells, next to its start time; a long name is replaced by the experiment and
-/// the last digits of the name.
+/// the last digits of the name. The whole name of a run whose experiment is unknown.
 pub(super) fn tagged_name(run: &RunRow, app: &App, width: usize) -> String {
-    let tag = run.name.rsplit('-').next().filter(|tag| tag.len() <= 8 && run.name != run.experiment);
+    let is_short = |tag: &&str| tag.len() <= 8 && run.name != run.experiment && !run.experiment.is_empty();
+    let tag = run.name.rsplit('-').next().filter(is_short);
     match tag {
         Some(tag) if run.name.chars().count() > width => {
             let available = width.saturating_sub(tag.len() + 1);

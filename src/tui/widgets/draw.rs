@@ -70,6 +70,13 @@ pub fn first_visible(at: usize, count: usize, height: usize) -> usize {
     (at + 2).saturating_sub(height).min(count.saturating_sub(height)).min(at)
 }
 
+/// How many of `count` lines to draw in `height` lines, and how many are left out: if not all fit, the last line is for
+/// the number of those.
+pub fn fitting(count: usize, height: usize) -> (usize, usize) {
+    let visible = if count <= height { count } else { height.saturating_sub(1) };
+    (visible, count - visible)
+}
+
 /// The line of a list in `area` at a position of the screen, where `first` is the first visible line.
 pub fn line_at_position(area: Rect, first: usize, position: Position) -> Option<usize> {
     area.contains(position).then(|| first + usize::from(position.y - area.y))

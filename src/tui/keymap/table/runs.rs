@@ -13,7 +13,7 @@ pub(super) static RUNS: &[Row] = &[
     bind("open", ENTER, Action::Runs(RunsAction::Open), "start", "start the experiment under the cursor")
         .when(Condition::OnExperiment),
     bind("open", ENTER, Action::Runs(RunsAction::Open), "curves", "open the run on the Live screen")
-        .when(Condition::OnRun),
+        .when(Condition::OnReadableRun),
     bind("open", ENTER, Action::Runs(RunsAction::Open), "next", "move to the front of the queue")
         .when(Condition::OnWaitingEntry),
     bind("open", ENTER, Action::Runs(RunsAction::Open), "curves", "open the run on the Live screen")
@@ -70,7 +70,7 @@ pub(super) static RUNS: &[Row] = &[
         "insight",
         "analyze the errors of the run, row by row",
     )
-    .when(Condition::OnRun),
+    .when(Condition::OnReadableRun),
     bind(
         "delete",
         &[char('d')],

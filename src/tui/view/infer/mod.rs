@@ -19,6 +19,11 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::{Constraint, Layout, Position, Rect};
 use ratatui::widgets::Widget;
 
+/// Lines below the bars of a prediction for the number of tokens, the attribution and the space between the panes.
+const BELOW_BARS: u16 = 4;
+/// Number of bars that are drawn even if nothing fits below them.
+const MIN_BARS: u16 = 3;
+
 /// Draws the screen; returns the position of the terminal's cursor.
 pub(super) fn draw(app: &App, area: Rect, buffer: &mut Buffer) -> Option<Position> {
     let infer = &app.infer;
@@ -31,7 +36,7 @@ pub(super) fn draw(app: &App, area: Rect, buffer: &mut Buffer) -> Option<Positio
     let heights = [
         Constraint::Length(1),
         Constraint::Length(field * fields),
-        Constraint::Length((lines + 3 + attribution_height).min(area.height / 2)),
+        Constraint::Length(lines.saturating_add(3 + attribution_height).min(area.height / 2)),
         Constraint::Fill(1),
     ];
     let [header, text, bars, before] = Layout::vertical(heights).areas(area);
@@ -103,9 +108,11 @@ fn draw_prediction(app: &App, area: Rect, buffer: &mut Buffer) {
     let beside = infer.comparison.as_ref();
     let called = beside.map_or(String::new(), |beside| name_of(beside, app, prediction::MAX_NAME));
     let other = beside.and_then(Comparison::prediction).map(|output| (called.as_str(), output));
-    let row = prediction::draw_comparison(&prediction.output, other, theme, area, buffer);
+    let max_height = area.height.saturating_sub(BELOW_BARS).max(MIN_BARS).min(area.height);
+    let bars = Rect { height: prediction::height(&prediction.output).min(max_height), ..area };
+    let row = prediction::draw_comparison(&prediction.output, other, theme, bars, buffer);
     prediction::draw(&prediction.output, is_old, theme, row, buffer);
-    let y = area.y + prediction::height(&prediction.output);
+    let y = bars.bottom();
     if y < area.bottom() {
         let truncated_note = if prediction.truncated { ", truncated" } else { "" };
         let scale = match prediction.output {
@@ -171,7 +178,7 @@ fn draw_history(app: &App, area: Rect, buffer: &mut Buffer) {
     }
     let widest = history
         .iter()
-        .map(|entry| text::width(prediction::label_and_number(&entry.output).0))
+        .map(|entry| text::width(&prediction::label_and_number(&entry.output).0))
         .max()
         .unwrap_or(0)
         .min(20);
@@ -193,7 +200,7 @@ fn draw_history(app: &App, area: Rect, buffer: &mut Buffer) {
             theme.style(role),
         );
         let (label, number) = prediction::label_and_number(&entry.output);
-        let prediction = format!("  {}  {number}", fit_width(theme, label, widest));
+        let prediction = format!("  {}  {number}", fit_width(theme, &label, widest));
         draw_text(buffer, x, y, inner.right().saturating_sub(x), &prediction, theme.style(Role::Muted));
     }
 }

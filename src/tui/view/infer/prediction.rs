@@ -1,11 +1,11 @@
 //! Predictions: a bar for each label, or a bar on the scale of a regression.
 
-use crate::catalog::output_of;
+use crate::catalog::{joined, output_of};
 use crate::predict::ModelOutput;
 use crate::text;
 use crate::tui::theme::{Role, Symbol, Theme};
 use crate::tui::widgets::bars::bar;
-use crate::tui::widgets::{draw_text, fit_width};
+use crate::tui::widgets::{draw_text, fit_width, fitting};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
@@ -17,16 +17,31 @@ pub(super) const MAX_NAME: usize = 16;
 
 /// Height of a prediction in lines.
 pub(super) fn height(output: &ModelOutput) -> u16 {
-    output.probabilities().len().max(1) as u16
+    u16::try_from(output.probabilities().len().max(1)).unwrap_or(u16::MAX)
 }
 
-/// The label, if there is one, and the number of a prediction.
-pub(super) fn label_and_number(output: &ModelOutput) -> (&str, String) {
-    match (output, output.most_probable()) {
-        (_, Some((label, probability))) => (label, format!("{:>5.1} %", 100.0 * probability)),
-        (ModelOutput::Score { score, .. }, _) => ("", format!("{score:>7.2}")),
-        _ => ("", String::new()),
+/// The labels of a prediction in a list, and its number: the probability of the class, or the score. A set of labels has
+/// no single number.
+pub(super) fn label_and_number(output: &ModelOutput) -> (String, String) {
+    match output {
+        ModelOutput::Label { label, probability, .. } => {
+            (label.clone(), format!("{:>5.1} %", 100.0 * probability))
+        }
+        ModelOutput::Labels { labels, .. } => (joined(labels), String::new()),
+        ModelOutput::Score { score, .. } => (String::new(), format!("{score:>7.2}")),
     }
+}
+
+/// The probabilities that are drawn in `height` lines, and the number of the others: all of them in the order of the
+/// model if they fit, else the largest.
+fn visible(output: &ModelOutput, height: u16) -> (Vec<&(String, f32)>, usize) {
+    let mut all: Vec<&(String, f32)> = output.probabilities().iter().collect();
+    let (visible, hidden) = fitting(all.len(), height.into());
+    if hidden > 0 {
+        all.sort_by(|a, b| b.1.total_cmp(&a.1));
+        all.truncate(visible);
+    }
+    (all, hidden)
 }
 
 /// Draws a prediction at the top of `area`; an outdated one is muted.
@@ -35,13 +50,18 @@ pub(super) fn draw(output: &ModelOutput, is_old: bool, theme: Theme, area: Rect,
         output.probabilities().iter().map(|(label, _)| text::width(label)).max().unwrap_or(0).min(24);
     let muted = |role| if is_old { Role::Muted } else { role };
     match output {
-        ModelOutput::Label { probabilities, .. } | ModelOutput::Labels { probabilities, .. } => {
-            for ((other, probability), y) in probabilities.iter().zip(area.y..area.bottom()) {
+        ModelOutput::Label { .. } | ModelOutput::Labels { .. } => {
+            let (probabilities, hidden) = visible(output, area.height);
+            for ((other, probability), y) in probabilities.into_iter().zip(area.y..area.bottom()) {
                 let (text, fill) =
                     if output.predicts(other) { (Role::Best, Role::Best) } else { (Role::Text, Role::Bar) };
                 let row = Row { name: fit_width(theme, other, widest), share: Some(f64::from(*probability)) };
                 let number = format!("{:>5.1} %", 100.0 * probability);
                 row.draw(&number, (muted(text), muted(fill)), theme, Rect { y, height: 1, ..area }, buffer);
+            }
+            if hidden > 0 && !area.is_empty() {
+                let text = format!("{hidden} less probable");
+                draw_text(buffer, area.x, area.bottom() - 1, area.width, &text, theme.style(Role::Muted));
             }
         }
         ModelOutput::Score { score, scale } => {
@@ -74,8 +94,8 @@ pub(super) fn draw_comparison(
     };
     let names: Vec<&str> = other.probabilities().iter().map(|(name, _)| name.as_str()).collect();
     match (output.probabilities(), other) {
-        (probabilities @ [_, ..], ModelOutput::Label { .. } | ModelOutput::Labels { .. }) => {
-            for ((label, _), y) in probabilities.iter().zip(area.y..area.bottom()) {
+        ([_, ..], ModelOutput::Label { .. } | ModelOutput::Labels { .. }) => {
+            for ((label, _), y) in visible(output, area.height).0.into_iter().zip(area.y..area.bottom()) {
                 let found = output_of(&names, label).and_then(|output| other.probabilities().get(output));
                 let number = found.map_or(theme.symbol(Symbol::Dash).to_string(), |(_, probability)| {
                     format!("{:>5.1} %", 100.0 * probability)

@@ -2,11 +2,11 @@
 
 use crate::event::ClassScores;
 use crate::format;
-use crate::text;
+use crate::text::{self, plural};
 use crate::tui::state::App;
 use crate::tui::state::insight::LoadedReport;
 use crate::tui::theme::Role;
-use crate::tui::widgets::{draw_text, fit_width, padded_pane};
+use crate::tui::widgets::{draw_text, fit_width, fitting, padded_pane};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::widgets::Widget;
@@ -65,11 +65,13 @@ pub(super) fn draw(app: &App, loaded: &LoadedReport, area: Rect, buffer: &mut Bu
         "label", "rows", "predicted", "precision", "recall", "F1", "AP"
     );
     draw_text(buffer, inner.x, inner.y, inner.width, &header, theme.style(Role::Muted));
-    for (line, (name, scores)) in lines(loaded).enumerate() {
-        let y = inner.y.saturating_add(1).saturating_add(u16::try_from(line).unwrap_or(u16::MAX));
-        if y >= inner.bottom() {
-            break;
-        }
+    let rows = Rect { y: inner.y + 1, height: inner.height.saturating_sub(1), ..inner };
+    let (visible, hidden) = fitting(loaded.predictions().classes(), rows.height.into());
+    if hidden > 0 && !rows.is_empty() {
+        let text = format!("{} more; a larger terminal shows them", plural(hidden, "label"));
+        draw_text(buffer, rows.x, rows.bottom() - 1, rows.width, &text, theme.style(Role::Muted));
+    }
+    for ((name, scores), y) in lines(loaded).take(visible).zip(rows.y..rows.bottom()) {
         let [precision, recall, f1, ap] = percentages(scores);
         let [rows, predicted] = counts(scores);
         let numbers = format!("{rows:>9}{predicted:>11}{precision:>11.1}{recall:>8.1}{f1:>7.1}{ap:>7.1}");

@@ -4,12 +4,15 @@ mod labels;
 mod rows;
 mod scale;
 
+use super::placeholder;
 use crate::catalog::Metric;
+use crate::event::Command;
 use crate::format;
 use crate::run::error_analysis::{Bin, Classes, Detail, ErrorReport};
 use crate::text;
-use crate::tui::action::{Action, InsightAction};
+use crate::tui::action::{Action, InsightAction, LiveAction};
 use crate::tui::layout::PANE_FRAME;
+use crate::tui::screen::{Context, Screen};
 use crate::tui::state::App;
 use crate::tui::state::insight::{Content, LoadedReport};
 use crate::tui::theme::{Role, Symbol, Theme};
@@ -29,7 +32,8 @@ const PER_CLASS: u16 = 25;
 /// Draws the screen.
 pub fn draw(app: &App, area: Rect, buffer: &mut Buffer) {
     let Content::Loaded(loaded) = &app.insight.content else {
-        draw_placeholder(app, area, buffer);
+        let (text, role) = message(app);
+        placeholder::draw(app, &text, role, area, buffer);
         return;
     };
     let areas = Areas::new(loaded, area);
@@ -109,13 +113,18 @@ impl Areas {
 
 /// The message while there are no predictions.
 fn message(app: &App) -> (String, Role) {
-    let run = app.insight.subject.as_ref().map(|of| &of.dir);
+    let run = app.insight.subject.as_ref().map(|subject| &subject.dir);
     let is_training = app.is_training() && app.training.as_ref().map(|training| &training.dir) == run;
     let text = match &app.insight.content {
         Content::Reading => "Reading the predictions.",
-        Content::Error(why) => return (why.clone(), Role::Error),
+        Content::Error(error) => return (error.clone(), Role::Error),
         Content::Empty if is_training => {
-            "No predictions yet. They are saved at the first evaluation; press v on the Live screen to evaluate now."
+            let eval = app.key(Context::Screen(Screen::Live), Action::Live(LiveAction::Send(Command::Eval)));
+            let text = format!(
+                "No predictions yet. They are saved at the first evaluation; press {eval} on the Live screen to evaluate \
+                 now."
+            );
+            return (text, Role::Muted);
         }
         Content::Empty | Content::Loaded(_) => {
             "No predictions were saved: the run ended before its first evaluation, or an old version trained it. Train it again to analyze its errors."
@@ -124,23 +133,10 @@ fn message(app: &App) -> (String, Role) {
     (text.to_string(), Role::Muted)
 }
 
-fn draw_placeholder(app: &App, area: Rect, buffer: &mut Buffer) {
-    let (text, role) = message(app);
-    let width = area.width.saturating_sub(8).min(72);
-    let lines = wrap(&text, width as usize);
-    let x = area.x + (area.width - width) / 2;
-    for (row, line) in lines.iter().enumerate() {
-        let y = area.y + area.height / 3 + row as u16;
-        if y < area.bottom() {
-            draw_text(buffer, x, y, width, line, app.theme.style(role));
-        }
-    }
-}
-
 /// The names of run and seed.
 fn name(app: &App, loaded: &LoadedReport) -> String {
-    let Some(of) = &app.insight.subject else { return String::new() };
-    let name = of.dir.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
+    let Some(subject) = &app.insight.subject else { return String::new() };
+    let name = subject.dir.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
     let ErrorReport { seed_index: seed, seed_count: seeds, spec, .. } = &loaded.report;
     let seed_number = if *seeds > 1 { format!(" ({} of {seeds})", seed + 1) } else { String::new() };
     format!("{name}{}seed {}{seed_number}", app.theme.symbol(Symbol::Dot), spec.seed)
@@ -161,23 +157,31 @@ fn evaluation_text(loaded: &LoadedReport) -> String {
     format!("evaluation {at} of {all}: {step}")
 }
 
-/// The metrics of the task, and the loss.
-fn scores(loaded: &LoadedReport) -> String {
+/// The metrics of the task, and the loss; in less than `width` cells only the first metrics, and the loss.
+fn scores(loaded: &LoadedReport, width: usize) -> String {
     let scores = &loaded.analysis.scores;
+    let text = |metric: Metric| {
+        let value = scores.get(metric)?;
+        Some(format!("{} {}", format::metric(metric), format::score(metric, value)))
+    };
     let official = loaded.report.spec.task().metrics(loaded.report.labels.problem_type());
-    let metrics = official.iter().chain([&Metric::Loss]);
-    let values = metrics.filter_map(|metric| Some((*metric, scores.get(*metric)?)));
-    values
-        .map(|(metric, value)| format!("{} {}", format::metric(metric), format::score(metric, value)))
-        .collect::<Vec<_>>()
-        .join("   ")
+    let mut metrics: Vec<String> = official.iter().filter_map(|metric| text(*metric)).collect();
+    let loss = text(Metric::Loss);
+    loop {
+        let all = metrics.iter().chain(&loss).map(String::as_str).collect::<Vec<_>>().join("   ");
+        if text::width(&all) <= width || metrics.len() < 2 {
+            return all;
+        }
+        metrics.pop();
+    }
 }
 
 fn draw_header(app: &App, loaded: &LoadedReport, area: Rect, buffer: &mut Buffer) {
     let theme = app.theme;
     let rows = format!("{} validation rows ", format::count(loaded.predictions().len() as u64));
-    let lines =
-        [(name(app, loaded), Role::Title, rows), (evaluation_text(loaded), Role::Text, scores(loaded) + " ")];
+    let evaluation = evaluation_text(loaded);
+    let scores = scores(loaded, usize::from(area.width).saturating_sub(text::width(&evaluation) + 4));
+    let lines = [(name(app, loaded), Role::Title, rows), (evaluation, Role::Text, scores + " ")];
     for (row, (left, role, right)) in lines.iter().enumerate().take(area.height as usize) {
         let y = area.y + row as u16;
         draw_text_right(buffer, area, y, right, theme.style(Role::Text));
@@ -377,7 +381,7 @@ pub fn draw_tiny(app: &App, area: Rect, buffer: &mut Buffer) {
     let mut lines = vec![
         (name(app, loaded), Role::Title),
         (evaluation_text(loaded), Role::Text),
-        (scores(loaded), Role::Validation),
+        (scores(loaded, area.width.into()), Role::Validation),
     ];
     lines.extend(detail(loaded).into_iter().map(|line| (line, Role::Text)));
     for (row, (text, role)) in lines.iter().enumerate().take(area.height as usize) {
