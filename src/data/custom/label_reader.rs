@@ -171,7 +171,7 @@ impl LabelReader {
             Labels::MultiLabel(_) if matches!(columns, LabelColumns::Several(_)) => format!(
                 "a multi-label classification with {} in columns {}",
                 plural(self.names.len(), "label"),
-                list(&self.names)
+                list_labels(&self.names)
             ),
             Labels::Classes(_) => {
                 format!("{} in {noun} {columns}: {}", self.count(), list_labels(&self.names))
