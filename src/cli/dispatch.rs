@@ -2,7 +2,7 @@
 
 use super::args::{CliCommand, GlobalArgs};
 use super::keys::KeymapExport;
-use super::{attach, bench, check, control, doctor, eval, export, keys, output, predict, runs, train};
+use super::{attach, background, bench, check, control, doctor, eval, events, export, keys, output, predict, runs, train};
 use crate::error::{Error, Result, is_out_of_resources, panic_error};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -41,6 +41,8 @@ fn dispatch(global: &GlobalArgs, command: CliCommand, keymap: KeymapExport) -> R
         CliCommand::Eval(args) => eval::eval(global, &args),
         CliCommand::Predict(args) => predict::predict(global, &args),
         CliCommand::Attach(args) => attach::attach(global, &args),
+        CliCommand::Events(args) => events::events(global, &args),
+        CliCommand::Background(args) => background::background(global, &args),
         CliCommand::Runs(args) => runs::runs(global, &args),
         CliCommand::Control(args) => control::control(global, &args),
         CliCommand::Export(args) => export::export(global, &args),

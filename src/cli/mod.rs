@@ -2,13 +2,16 @@
 
 mod args;
 mod attach;
+mod background;
 mod bench;
 mod check;
 mod control;
 mod dispatch;
 mod doctor;
 mod eval;
+mod events;
 mod export;
+mod follow;
 mod keys;
 mod output;
 mod output_thread;

@@ -2,6 +2,7 @@
 
 mod append_file;
 pub mod axis;
+pub mod background;
 mod changed_data;
 mod control_file;
 mod delete;
@@ -39,7 +40,7 @@ pub use dir::{RunDir, seed_dirs};
 pub use event_channel::RunEvent;
 pub use index::{RunRow, RunStatus, find, list, row, unreadable};
 pub use log::EventLog;
-pub use log_tail::{LogTail, TailItem};
+pub use log_tail::{LogTail, TailItem, parse_event};
 pub use measured_speed::MeasuredSpeed;
 pub use reader::{HistoryTail, replay, run_labels};
 pub use repeats::{Repeats, RepeatsSummary};

@@ -10,10 +10,12 @@ use super::worker::{Worker, catch_panic, error_msg};
 use crate::error::Result;
 use crate::probes::{self, Probe};
 use crate::run::error_analysis::ErrorReport;
-use crate::run::{RunDir, delete, list, reproduced, seed_dirs, unreadable};
+use crate::run::{RunDir, RunRow, RunStatus, delete, list, reproduced, row, seed_dirs, unreadable};
 use crate::spec::Experiments;
 use crossbeam_channel::Sender;
-use std::path::PathBuf;
+use std::collections::BTreeSet;
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -34,6 +36,10 @@ pub(super) enum FileJob {
         changes: Vec<(&'static str, String)>,
     },
     DeleteRun(PathBuf),
+    /// Read what has changed in the runs that are being trained.
+    PollRuns,
+    /// Drop the sender: all earlier jobs are done.
+    Finish(Sender<()>),
     ToggleProbe(Probe),
     SaveTheme(String),
 }
@@ -45,6 +51,10 @@ pub(super) struct FileWorker {
     cache: HistoryCache,
     /// Whether a [`FileJob::FollowLogs`] waits, so that no second one is sent.
     is_follow_pending: Arc<AtomicBool>,
+    /// The same for [`FileJob::PollRuns`].
+    is_poll_pending: Arc<AtomicBool>,
+    /// The runs that were listed last, and the names in their directory.
+    listed: (Vec<RunRow>, BTreeSet<OsString>),
 }
 
 impl Worker for FileWorker {
@@ -59,6 +69,8 @@ impl Worker for FileWorker {
             FileJob::LoadReproduction => "comparing runs with published results",
             FileJob::SaveExperiment { .. } => "saving an experiment",
             FileJob::DeleteRun(_) => "deleting a run",
+            FileJob::PollRuns => "reading the runs that are being trained",
+            FileJob::Finish(_) => "finishing",
             FileJob::ToggleProbe(_) => "changing the probes",
             FileJob::SaveTheme(_) => "saving the theme",
         }
@@ -120,6 +132,11 @@ impl Worker for FileWorker {
                 }
                 self.list();
             }
+            FileJob::PollRuns => {
+                self.is_poll_pending.store(false, Ordering::Relaxed);
+                self.poll_runs();
+            }
+            FileJob::Finish(done) => drop(done),
         }
     }
 
@@ -130,9 +147,11 @@ impl Worker for FileWorker {
 }
 
 impl FileWorker {
-    /// A worker that sends its results to `messages`.
-    pub(super) fn new(options: Options, messages: Sender<Msg>, is_follow_pending: Arc<AtomicBool>) -> Self {
-        FileWorker { options, messages, cache: HistoryCache::default(), is_follow_pending }
+    /// A worker that sends its results to `messages`. A job that waits sets its flag of `pending`: following logs and polling runs.
+    pub(super) fn new(options: Options, messages: Sender<Msg>, pending: [Arc<AtomicBool>; 2]) -> Self {
+        let [is_follow_pending, is_poll_pending] = pending;
+        let (cache, listed) = (HistoryCache::default(), Default::default());
+        FileWorker { options, messages, cache, is_follow_pending, is_poll_pending, listed }
     }
 
     fn send(&self, msg: Msg) {
@@ -148,7 +167,7 @@ impl FileWorker {
     }
 
     /// Sends the experiments and the runs.
-    fn list(&self) {
+    fn list(&mut self) {
         let experiments = Experiments::open(self.options.experiments.as_deref()).map_err(|e| e.to_string());
         let rows = |experiments: Experiments| {
             let row = |name: &&str| ExperimentRow {
@@ -159,9 +178,36 @@ impl FileWorker {
             };
             experiments.names().iter().map(row).collect()
         };
-        let runs_dir = &self.options.runs_dir;
-        let runs = list(runs_dir).unwrap_or_else(|error| vec![unreadable(runs_dir, &error)]);
+        let runs = self.list_runs();
         self.send(Msg::Listed { experiments: experiments.map(rows), runs });
+    }
+
+    fn list_runs(&mut self) -> Vec<RunRow> {
+        let runs_dir = &self.options.runs_dir;
+        let names = names(runs_dir);
+        let runs = list(runs_dir).unwrap_or_else(|error| vec![unreadable(runs_dir, &error)]);
+        self.listed = (runs.clone(), names);
+        runs
+    }
+
+    /// Sends the runs if those that are being trained have changed, or if there are other runs. Only the logs of runs
+    /// that are being trained are read.
+    fn poll_runs(&mut self) {
+        if names(&self.options.runs_dir) != self.listed.1 {
+            let runs = self.list_runs();
+            self.send(Msg::RunsChanged(runs));
+            return;
+        }
+        let mut is_changed = false;
+        for run in self.listed.0.iter_mut().filter(|run| run.status == RunStatus::Running) {
+            if let Some(new) = row(&run.dir).filter(|new| new != run) {
+                *run = new;
+                is_changed = true;
+            }
+        }
+        if is_changed {
+            self.send(Msg::RunsChanged(self.listed.0.clone()));
+        }
     }
 
     fn probes_file(&self) -> PathBuf {
@@ -171,4 +217,10 @@ impl FileWorker {
     fn save(&self, name: &str, changes: &[(&'static str, String)]) -> Result<()> {
         Experiments::open(self.options.experiments.as_deref())?.save(name, changes)
     }
+}
+
+/// The names in a directory, without the hidden ones.
+fn names(dir: &Path) -> BTreeSet<OsString> {
+    let entries = std::fs::read_dir(dir).into_iter().flatten().flatten();
+    entries.map(|entry| entry.file_name()).filter(|name| !name.to_string_lossy().starts_with('.')).collect()
 }

@@ -9,6 +9,7 @@
 //! 7. `event_loop`, which joins them.
 
 pub mod action;
+mod active_runs;
 mod effects;
 mod event_loop;
 mod file_worker;

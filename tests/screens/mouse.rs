@@ -111,10 +111,13 @@ fn full_chart_cursor_follows_the_mouse() {
 fn click_answers_questions_and_chooses_from_lists() {
     let mut app = training(120, 40, "demo", 60);
     press_keys(&mut app, "q");
-    let effects = click(&mut app, "keep training");
+    let effects = click(&mut app, "cancel");
     assert!(app.popup.is_none() && effects.is_empty());
     press_keys(&mut app, "q");
-    assert_eq!(click(&mut app, "quit now"), [Effect::Quit]);
+    assert_eq!(click(&mut app, "stop and save"), [Effect::SendCommand(Command::Stop)]);
+    let mut app = training(120, 40, "demo", 60);
+    press_keys(&mut app, "q");
+    assert_eq!(click(&mut app, "keep training"), [Effect::HandOver]);
     let mut app = super::fixtures::app(120, 40);
     press_keys(&mut app, "ejj<enter>");
     let Some(Popup::Choice(choice)) = &app.popup else { panic!("no list") };

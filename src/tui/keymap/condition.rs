@@ -33,6 +33,10 @@ pub enum Condition {
     IsPaused,
     /// The run on the Live screen takes commands and is not paused.
     IsRunning,
+    /// The run on the Live screen can be resumed.
+    IsResumable,
+    /// The run of this process can be discarded.
+    IsDiscardable,
     /// The Live screen can be left.
     CanLeaveLive,
     /// The run on the Live screen has several seeds.

@@ -35,6 +35,8 @@ impl App {
             Condition::IsControllable => self.controllable_run().is_some(),
             Condition::IsPaused => is_paused(),
             Condition::IsRunning => self.controllable_run().is_some() && !is_paused(),
+            Condition::IsResumable => self.resumable_run().is_some(),
+            Condition::IsDiscardable => self.discardable_run().is_some(),
             Condition::CanLeaveLive => self.viewed.is_some() || self.screen == Screen::Live,
             Condition::HasSeeds => self.shown_run().is_some_and(|run| run.seeds.len() > 1),
             Condition::HasOneChart => has_run() && (self.live.is_full || self.size.0 < layout::LIVE_WIDE),

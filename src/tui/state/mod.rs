@@ -17,6 +17,7 @@ pub mod live;
 pub mod model_name;
 pub mod popup;
 pub mod published;
+pub mod quitting;
 pub mod queue;
 pub mod run;
 pub mod runs;

@@ -77,6 +77,8 @@ pub struct Answer {
 pub enum Reply {
     /// Nothing.
     Nothing,
+    /// Hand the training over to a process in the background, then quit.
+    HandOver,
     /// Stop the training and save, then quit.
     StopAndQuit,
     /// Quit at once.

@@ -2,6 +2,8 @@
 
 use super::control;
 use super::navigate::{Navigate, Step, effects};
+use crate::event::Command;
+use crate::run::queue::QueueEdit;
 use crate::tui::action::{ListAction, LiveAction};
 use crate::tui::msg::Effect;
 use crate::tui::screen::Screen;
@@ -9,7 +11,7 @@ use crate::tui::state::App;
 use crate::tui::state::infer::ModelSource;
 use crate::tui::state::insight::Subject;
 use crate::tui::state::popup::{Popup, Reply};
-use crate::tui::state::run::RunState;
+use crate::tui::state::run::{Discard, RunState};
 use crate::tui::state::train_request::TrainRequest;
 use std::path::PathBuf;
 
@@ -54,6 +56,43 @@ pub(super) fn open(app: &mut App, dir: PathBuf) -> Vec<Effect> {
     vec![Effect::LoadHistory(dir)]
 }
 
+/// Goes to the Live screen: to the run that was shown last, or else to the newest one.
+pub(super) fn enter(app: &mut App) -> Vec<Effect> {
+    let newest = app.runs.runs.iter().find(|run| run.problem.is_none()).map(|run| run.dir.clone());
+    match newest {
+        Some(dir) if app.shown_run().is_none() => open(app, dir),
+        _ => {
+            app.go_to(Screen::Live);
+            Vec::new()
+        }
+    }
+}
+
+/// Stops the run that was just started. It is deleted as soon as it has ended.
+fn discard(app: &mut App) -> Vec<Effect> {
+    if app.discardable_run().is_none() {
+        return Vec::new();
+    }
+    let Some(run) = &mut app.training else { return Vec::new() };
+    run.discard = Discard::Requested;
+    run.pending_command = Some(Command::Stop);
+    vec![Effect::DiscardTraining(run.dir.clone())]
+}
+
+/// Deletes a run that was discarded and has ended. `None` if it was not discarded.
+pub(super) fn discarded(app: &mut App) -> Option<Vec<Effect>> {
+    let run = app.training.take_if(|run| run.discard == Discard::Requested)?;
+    if matches!(app.screen, Screen::Live | Screen::Machine) {
+        app.go_to(Screen::Runs);
+    }
+    app.notice = Some(format!("{} is discarded", run.name()));
+    let entry = app.runs.queue.entry_of(&run).map(|entry| entry.id);
+    let mut effects: Vec<Effect> =
+        entry.map(|id| Effect::EditQueue(QueueEdit::Remove(id))).into_iter().collect();
+    effects.push(Effect::DeleteRun(run.dir));
+    Some(effects)
+}
+
 /// Applies an action.
 pub(super) fn act(app: &mut App, action: LiveAction) -> Vec<Step> {
     match action {
@@ -81,8 +120,16 @@ pub(super) fn act(app: &mut App, action: LiveAction) -> Vec<Step> {
         LiveAction::ToggleFullChart => show_full(app, !app.live.is_full),
         LiveAction::Back if app.live.is_full && app.live.chart.back() => {}
         LiveAction::Back if app.live.is_full => show_full(app, false),
+        LiveAction::Resume => {
+            let request = app.resumable_run().map(|run| TrainRequest::Resume(run.dir.clone()));
+            return request.map(|request| Navigate::Train(request).into()).into_iter().collect();
+        }
+        LiveAction::Discard => return effects(discard(app)),
         LiveAction::Back => {
-            app.viewed = None;
+            // The screen shows the run that is trained here, or else the last one.
+            if app.is_training() {
+                app.viewed = None;
+            }
             app.live.log_scroll = 0;
             let is_from_compare = app.previous_screen == Screen::Compare;
             app.go_to(if is_from_compare { Screen::Compare } else { Screen::Runs });

@@ -7,6 +7,7 @@ mod compare;
 mod control;
 mod data;
 mod form;
+mod hand_over;
 mod help;
 mod infer;
 mod insight;
@@ -23,8 +24,10 @@ use super::msg::{Effect, Msg};
 use super::screen::{Context, Screen};
 use super::state::App;
 use super::state::infer::ModelSource;
+use super::state::quitting::Quitting;
 use super::state::popup::{MessageText, Popup, Purpose, Reply};
 use super::state::run::RunState;
+use super::state::train_request::TrainRequest;
 use super::theme::{ColorDepth, Scheme};
 use super::widgets::line_chart::ChartKey;
 use super::widgets::text_field::Edit;
@@ -48,8 +51,16 @@ pub fn update(app: &mut App, msg: Msg) -> Vec<Effect> {
         }
         Msg::Tick(now) => tick(app, now),
         Msg::Listed { experiments, runs } => {
+            let is_first = !app.runs.is_listed;
             app.runs.set_lists(experiments, runs);
+            if is_first && app.screen == Screen::Runs {
+                runs::show_running(app);
+            }
             if app.screen == Screen::Runs { runs::load_preview(app) } else { Vec::new() }
+        }
+        Msg::RunsChanged(runs) => {
+            app.runs.set_runs(runs);
+            Vec::new()
         }
         Msg::HistoryLoaded { dir, result } => history_loaded(app, dir, result),
         Msg::RunStarted { spec, dir, earlier, queue } => {
@@ -71,6 +82,7 @@ pub fn update(app: &mut App, msg: Msg) -> Vec<Effect> {
             insight::run_event(app, &event)
         }
         Msg::RunEnded(result) => run_ended(app, result),
+        Msg::HandedOver(result) => hand_over::done(app, result),
         Msg::ExperimentSaved { name } => {
             app.form = None;
             app.runs.select(&name);
@@ -190,6 +202,7 @@ fn global(app: &mut App, action: GlobalAction) -> Vec<Effect> {
         }
         GlobalAction::GoTo(_) if app.popup.is_some() => Vec::new(),
         GlobalAction::GoTo(Screen::Infer) => infer::enter(app),
+        GlobalAction::GoTo(Screen::Live) => live::enter(app),
         GlobalAction::GoTo(screen) => {
             app.go_to(screen);
             if matches!(screen, Screen::Runs | Screen::Compare) { vec![Effect::Refresh] } else { Vec::new() }
@@ -282,9 +295,10 @@ fn apply_outcome(app: &mut App, outcome: Outcome) -> Vec<Effect> {
 fn apply_reply(app: &mut App, reply: Reply) -> Vec<Effect> {
     match reply {
         Reply::Nothing => Vec::new(),
+        Reply::HandOver => hand_over::start(app),
         Reply::Quit => queue::hold_before(app, vec![Effect::Quit]),
         Reply::StopAndQuit => {
-            app.is_quitting = true;
+            app.quitting = Quitting::AfterRun;
             let effects = if app.is_training() { control::stop_training(app) } else { vec![Effect::Quit] };
             queue::hold_before(app, effects)
         }
@@ -306,6 +320,9 @@ fn apply_reply(app: &mut App, reply: Reply) -> Vec<Effect> {
 fn tick(app: &mut App, now: f64) -> Vec<Effect> {
     app.now = now;
     let mut effects = refresh(app);
+    if app.is_list_changing() {
+        effects.push(Effect::PollRuns);
+    }
     effects.extend(queue::tick(app));
     effects
 }
@@ -334,12 +351,19 @@ fn history_loaded(app: &mut App, dir: PathBuf, result: LoadedHistory) -> Vec<Eff
                 let seed = viewed.seed;
                 *viewed = RunState { seed, ..RunState::past(spec, dir.clone(), seeds.clone()) };
             }
-            app.runs.preview = Some((dir, seeds));
+            show_preview(app, dir, seeds);
         }
         Err(error) if is_viewed(app, &dir) => app.show_error("Cannot read this run", error),
-        Err(_) => app.runs.preview = Some((dir, Vec::new())),
+        Err(_) => show_preview(app, dir, Vec::new()),
     }
     Vec::new()
+}
+
+/// Keeps the histories of the run under the cursor of the Runs screen.
+fn show_preview(app: &mut App, dir: PathBuf, seeds: Vec<History>) {
+    if app.runs.run().is_none_or(|run| run.dir == dir) {
+        app.runs.preview = Some((dir, seeds));
+    }
 }
 
 /// Shows a run that has started, unless the queue started it: then the screen stays.
@@ -369,8 +393,17 @@ fn run_ended(app: &mut App, result: Result<(), String>) -> Vec<Effect> {
         run.pending_command = None;
     }
     app.runs.preview = None;
-    if app.is_quitting {
-        return vec![Effect::Quit];
+    match std::mem::take(&mut app.quitting) {
+        Quitting::No => {}
+        Quitting::AfterRun => return vec![Effect::Quit],
+        Quitting::Resume(dir) => return live::train(app, TrainRequest::Resume(dir)),
+        quitting @ (Quitting::AfterHandOver | Quitting::HandedOver(_)) => {
+            app.quitting = quitting;
+            return Vec::new();
+        }
+    }
+    if let Some(effects) = live::discarded(app) {
+        return effects;
     }
     let mut effects = vec![Effect::Refresh];
     effects.extend(queue::run_ended(app, result.is_err()));

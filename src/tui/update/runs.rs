@@ -63,6 +63,17 @@ pub(super) fn act(app: &mut App, action: RunsAction) -> Vec<Step> {
     Vec::new()
 }
 
+/// Puts the cursor on a run that another process trains, and says so.
+pub(super) fn show_running(app: &mut App) {
+    let running = app.runs.runs.iter().filter(|run| run.status == RunStatus::Running).count();
+    let Some(name) = app.runs.select_running() else { return };
+    let open = app.key(Context::Screen(Screen::Runs), Action::Runs(RunsAction::Open));
+    app.notice = Some(match running {
+        1 => format!("{name} is being trained; {open} attaches"),
+        _ => format!("{running} runs are being trained; {open} attaches"),
+    });
+}
+
 fn navigate(navigate: Option<Navigate>) -> Vec<Step> {
     navigate.map(Step::Navigate).into_iter().collect()
 }

@@ -1,10 +1,10 @@
 //! Keys of the Runs screen and of its filter.
 
 use super::row::{
-    ARROW_DOWN, ARROW_UP, DOWN, ENTER, ESC, FIRST, LAST, PAGE_DOWN, PAGE_UP, Row, TAB, UP, alt_key, bind,
+    ARROW_DOWN, ARROW_UP, DISCARD, DOWN, ENTER, ESC, FIRST, LAST, PAGE_DOWN, PAGE_UP, Row, TAB, UP, alt_key, bind,
     char, key,
 };
-use crate::tui::action::{Action, FilterAction, ListAction, RunsAction};
+use crate::tui::action::{Action, FilterAction, ListAction, LiveAction, RunsAction};
 use crate::tui::keymap::condition::Condition;
 use crossterm::event::KeyCode;
 
@@ -55,6 +55,8 @@ pub(super) static RUNS: &[Row] = &[
         "resume the run from its last checkpoint",
     )
     .when(Condition::OnResumableRun),
+    bind("discard", &[char('u')], Action::Live(LiveAction::Discard), "discard", DISCARD)
+        .when(Condition::IsDiscardable),
     bind(
         "open_infer",
         &[char('i')],
