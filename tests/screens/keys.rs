@@ -81,42 +81,6 @@ fn commands_are_sent_and_quitting_asks() {
 }
 
 #[test]
-fn training_is_handed_over_to_the_background() {
-    let mut app = training(120, 40, "demo", 200);
-    assert_eq!(press_keys(&mut app, "qb"), [Effect::HandOver]);
-    assert_shows(&app, "handing the training over");
-    assert_eq!(press_keys(&mut app, "q"), [], "the program ends as soon as it is done");
-    assert_eq!(update(&mut app, Msg::RunEnded(Ok(()))), [], "the run is saved");
-    assert_eq!(update(&mut app, Msg::HandedOver(Ok("demo continues".into()))), [Effect::Quit]);
-    assert_eq!(app.quitting.text().as_deref(), Some("demo continues"));
-}
-
-#[test]
-fn training_that_cannot_be_handed_over_goes_on() {
-    let error = |dirs: &[&str]| {
-        let dirs = dirs.iter().map(Into::into).collect();
-        Msg::HandedOver(Err(HandOverError { text: "no process".into(), dirs }))
-    };
-    let resume = Effect::StartTraining(TrainRequest::Resume("runs/x".into()));
-    // It was not stopped.
-    let mut app = training(120, 40, "demo", 200);
-    press_keys(&mut app, "qb");
-    assert_eq!(update(&mut app, error(&[])), []);
-    assert_shows(&app, "no process");
-    assert!(app.is_training() && app.quitting == Quitting::No);
-    // The error arrives before the end of the run, and after it.
-    let mut app = training(120, 40, "demo", 200);
-    press_keys(&mut app, "qb");
-    assert_eq!(update(&mut app, error(&["runs/x"])), []);
-    assert_eq!(update(&mut app, Msg::RunEnded(Ok(()))), [resume.clone()]);
-    assert_shows(&app, "no process");
-    let mut app = training(120, 40, "demo", 200);
-    press_keys(&mut app, "qb");
-    update(&mut app, Msg::RunEnded(Ok(())));
-    assert_eq!(update(&mut app, error(&["runs/x"])), [resume]);
-}
-
-#[test]
 fn quitting_without_a_run_does_not_ask() {
     assert_eq!(press_keys(&mut app(80, 24), "q"), [Effect::Quit]);
     assert_eq!(press_keys(&mut app(80, 24), "<^c>"), [Effect::Quit]);

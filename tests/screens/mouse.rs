@@ -3,6 +3,7 @@
 use super::fixtures::*;
 use super::insight::{loaded, report};
 use crossterm::event::{Event as Input, KeyModifiers, MouseButton, MouseEvent, MouseEventKind};
+use glue_tui::event::Command;
 use glue_tui::tui::input;
 use glue_tui::tui::msg::Effect;
 use glue_tui::tui::screen::Screen;
