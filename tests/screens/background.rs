@@ -69,15 +69,28 @@ fn rows(running: &[usize]) -> Vec<RunRow> {
 fn interface_opens_on_the_run_of_another_process() {
     let mut app = opened(120, 40, &[2]);
     let dir = runs()[2].dir.clone();
-    assert_shows(&app, "demo-20261123-094502-99c0 is being trained; enter attaches");
+    assert_shows(&app, "demo-20261123-094502-99c0 is being trained; ⏎ attaches");
     assert_eq!(press_keys(&mut app, "<enter>"), [Effect::LoadHistory(dir.clone())]);
     assert_eq!(app.screen, Screen::Live);
     assert!(app.controllable_run().is_some());
     assert_eq!(press_keys(&mut app, "q"), [Effect::Quit], "it is not ours to stop");
-    assert_shows(&opened(120, 40, &[1, 2]), "2 runs are being trained; enter attaches");
+    assert_shows(&opened(120, 40, &[1, 2]), "2 runs are being trained; ⏎ attaches");
     let app = opened(120, 40, &[]);
     assert!(app.notice.is_none() && app.runs.selected == 0);
-    snapshot("running_elsewhere", |width, height| opened(width, height, &[2]));
+    snapshot("running-elsewhere", |width, height| opened(width, height, &[2]));
+}
+
+#[test]
+fn run_beside_that_of_another_process_is_asked_for() {
+    let mut app = opened(120, 40, &[2]);
+    assert_eq!(press_keys(&mut app, "g<enter>"), []);
+    assert_shows(&app, "demo-20261123-094502-99c0 is being trained");
+    let effects = press_keys(&mut app, "t");
+    assert!(matches!(effects[..], [Effect::StartTraining(TrainRequest::Spec(_))]), "{effects:?}");
+    let mut app = opened(120, 40, &[2]);
+    let effects = press_keys(&mut app, "g<enter>a");
+    assert!(matches!(effects[..], [Effect::Enqueue(TrainRequest::Spec(_))]), "{effects:?}");
+    assert_eq!(press_keys(&mut app, "<enter>k"), []);
 }
 
 #[test]
@@ -88,7 +101,7 @@ fn running_run_and_its_preview_stay_current() {
         let now = app.now + 1.0;
         update(app, Msg::Tick(now))
     };
-    assert_eq!(tick(&mut app), [Effect::FollowLogs(vec![dir.clone()]), Effect::PollRuns]);
+    assert_eq!(tick(&mut app), [Effect::PollRuns, Effect::FollowLogs(vec![dir.clone()])]);
     let events = recorded();
     let history = |count: usize| History::of(&events[..count]);
     let loaded = |count| Msg::HistoryLoaded {

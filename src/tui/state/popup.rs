@@ -87,6 +87,8 @@ pub enum Reply {
     Stop,
     /// Stop the training and save, and hold the queue.
     StopAndHold,
+    /// Start a run beside that of another process.
+    Train(TrainRequest),
     /// Add a run to the queue.
     Enqueue(TrainRequest),
     /// Delete a run.

@@ -26,7 +26,7 @@ pub(super) fn done(app: &mut App, result: Result<String, HandOverError>) -> Vec<
             app.quitting = Quitting::No;
             match dirs.into_iter().next() {
                 Some(dir) if app.is_training() => app.quitting = Quitting::Resume(dir),
-                Some(dir) => return live::train(app, TrainRequest::Resume(dir)),
+                Some(dir) => return live::start(app, TrainRequest::Resume(dir)),
                 None => {}
             }
             Vec::new()

@@ -3,6 +3,7 @@
 use super::control;
 use super::navigate::{Navigate, Step, effects};
 use crate::event::Command;
+use crate::run::RunStatus;
 use crate::run::queue::QueueEdit;
 use crate::tui::action::{ListAction, LiveAction};
 use crate::tui::msg::Effect;
@@ -17,14 +18,40 @@ use std::path::PathBuf;
 
 /// Starts a run, or offers to queue it while another one is being trained. Does nothing while a run is being started.
 pub(super) fn train(app: &mut App, request: TrainRequest) -> Vec<Effect> {
+    let enqueue = ('a', "add to the queue", Reply::Enqueue(request.clone()));
+    let cancel = ('k', "cancel", Reply::Nothing);
     if app.is_training() {
         app.popup = Some(Popup::question(
             "Another run is being trained",
             "Only one run is trained at a time. A queued run starts after the runs before it.".into(),
-            vec![('a', "add to the queue", Reply::Enqueue(request)), ('k', "cancel", Reply::Nothing)],
+            vec![enqueue, cancel],
         ));
         return Vec::new();
     }
+    if let Some(other) = trained_elsewhere(app, &request) {
+        app.popup = Some(Popup::question(
+            "Another process is training",
+            format!(
+                "{other} is being trained. Both at the same time are slower, and may need more memory than there is."
+            ),
+            vec![enqueue, ('t', "train now", Reply::Train(request)), cancel],
+        ));
+        return Vec::new();
+    }
+    start(app, request)
+}
+
+/// The name of a run other than the requested one that another process trains.
+fn trained_elsewhere(app: &App, request: &TrainRequest) -> Option<String> {
+    let is_requested = |dir: &PathBuf| matches!(request, TrainRequest::Resume(resumed) if resumed == dir);
+    // The list may be older than the end of the run of this process.
+    let is_ours = |dir: &PathBuf| app.training.as_ref().is_some_and(|run| run.dir == *dir);
+    let mut running = app.runs.runs.iter().filter(|run| run.status == RunStatus::Running);
+    running.find(|run| !is_requested(&run.dir) && !is_ours(&run.dir)).map(|run| run.name.clone())
+}
+
+/// Starts a run without a question.
+pub(super) fn start(app: &mut App, request: TrainRequest) -> Vec<Effect> {
     if app.is_starting {
         app.notice = Some("a run is being started".into());
         return Vec::new();
@@ -84,6 +111,10 @@ pub(super) fn discarded(app: &mut App) -> Option<Vec<Effect>> {
     let run = app.training.take_if(|run| run.discard == Discard::Requested)?;
     if matches!(app.screen, Screen::Live | Screen::Machine) {
         app.go_to(Screen::Runs);
+    }
+    if app.infer.is_live() {
+        app.infer.source = ModelSource::Nothing;
+        app.infer.opened = None;
     }
     app.notice = Some(format!("{} is discarded", run.name()));
     let entry = app.runs.queue.entry_of(&run).map(|entry| entry.id);

@@ -307,6 +307,7 @@ fn apply_reply(app: &mut App, reply: Reply) -> Vec<Effect> {
             let effects = control::send(app, Command::Stop);
             queue::hold_before(app, effects)
         }
+        Reply::Train(request) => live::start(app, request),
         Reply::Enqueue(request) => vec![Effect::Enqueue(request)],
         Reply::Delete(dir) => vec![Effect::DeleteRun(dir)],
         Reply::SaveForm => form::save(app),
@@ -319,10 +320,9 @@ fn apply_reply(app: &mut App, reply: Reply) -> Vec<Effect> {
 
 fn tick(app: &mut App, now: f64) -> Vec<Effect> {
     app.now = now;
-    let mut effects = refresh(app);
-    if app.is_list_changing() {
-        effects.push(Effect::PollRuns);
-    }
+    let mut effects: Vec<Effect> = app.is_list_changing().then_some(Effect::PollRuns).into_iter().collect();
+    // Logs are followed only if no other job waits.
+    effects.extend(refresh(app));
     effects.extend(queue::tick(app));
     effects
 }
@@ -396,7 +396,7 @@ fn run_ended(app: &mut App, result: Result<(), String>) -> Vec<Effect> {
     match std::mem::take(&mut app.quitting) {
         Quitting::No => {}
         Quitting::AfterRun => return vec![Effect::Quit],
-        Quitting::Resume(dir) => return live::train(app, TrainRequest::Resume(dir)),
+        Quitting::Resume(dir) => return live::start(app, TrainRequest::Resume(dir)),
         quitting @ (Quitting::AfterHandOver | Quitting::HandedOver(_)) => {
             app.quitting = quitting;
             return Vec::new();
