@@ -93,7 +93,7 @@ impl Theme {
     }
 
     /// The bars of sparklines, from the lowest to the highest.
-    pub fn heights(self) -> [char; 8] {
+    pub fn heights(self) -> [char; 7] {
         symbols::heights(self.is_ascii())
     }
 

@@ -111,7 +111,7 @@ pub fn update(app: &mut App, msg: Msg) -> Vec<Effect> {
 
 /// Hands an action to the part of the interface that it belongs to.
 fn act(app: &mut App, action: Action) -> Vec<Effect> {
-    if !matches!(action, Action::Chart(ChartKey::CursorAt(..))) {
+    if !matches!(action, Action::Chart(ChartKey::CursorAt(_))) {
         app.notice = None;
     }
     let steps = match action {

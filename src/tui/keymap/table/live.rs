@@ -82,8 +82,14 @@ pub(super) static LIVE: &[Row] = &[
         "change the number of epochs or steps, or finish now",
     )
     .when(Condition::IsControllable),
-    bind("next", TAB, Action::Live(LiveAction::NextChart), "chart", "show the other chart")
-        .when(Condition::HasOneChart),
+    bind(
+        "next",
+        TAB,
+        Action::Live(LiveAction::NextChart),
+        "chart",
+        "show the next chart: loss, score, learning rate, gradient norm, tokens per second",
+    )
+    .when(Condition::HasOneChart),
     bind(
         "full_chart",
         &[char('f')],

@@ -1,12 +1,13 @@
 //! The labels at the axes of a chart, and the cursor.
 
+use super::changes::PlacedChange;
 use super::chart::{AXIS, LineChart};
 use super::scale::{Scale, nice};
 use crate::format;
 use crate::run::axis::Axis;
 use crate::text;
 use crate::tui::theme::{Role, Symbol};
-use crate::tui::widgets::draw_text;
+use crate::tui::widgets::{draw_text, truncate};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
@@ -46,13 +47,15 @@ impl LineChart<'_> {
         plot: Rect,
         (from, to): (f64, f64),
         cursor: Option<(f64, usize)>,
+        changes: &[PlacedChange<'_>],
     ) {
         let (axis, theme) = (self.view.axis, self.theme);
         let (frame, muted) = (theme.style(Role::Frame), theme.style(Role::Muted));
         let line = theme.symbol(Symbol::Corner).to_string()
             + &theme.symbol(Symbol::Rule).repeat(plot.width as usize);
         draw_text(buffer, plot.x - 1, plot.bottom(), plot.width + 1, &line, frame);
-        let cursor_label = cursor.map(|(position, x)| self.draw_cursor_label(buffer, plot, x, position));
+        let cursor_label =
+            cursor.map(|(position, x)| self.draw_cursor_label(buffer, plot, (x, position), changes));
         let span = to - from;
         let every = distance(axis, span, f64::from(plot.width / 8).clamp(1.0, 12.0));
         let mut free_left = plot.x;
@@ -79,30 +82,59 @@ impl LineChart<'_> {
         }
     }
 
-    /// Draws the cursor at column `x` of the plot, behind the curves.
-    pub(super) fn draw_cursor(&self, buffer: &mut Buffer, plot: Rect, x: usize) {
-        for y in plot.top()..plot.bottom() {
-            draw_text(
-                buffer,
-                plot.x + x as u16,
-                y,
-                1,
-                self.theme.symbol(Symbol::Reading),
-                self.theme.style(Role::Key),
-            );
-        }
+    /// Draws the cursor at column `x` of the plot and the start of the selected range, behind the curves.
+    pub(super) fn draw_cursor(&self, buffer: &mut Buffer, plot: Rect, x: usize, (from, to): (f64, f64)) {
+        let theme = self.theme;
+        let mut line = |x: usize, role| {
+            for y in plot.top()..plot.bottom() {
+                draw_text(buffer, plot.x + x as u16, y, 1, theme.symbol(Symbol::Reading), theme.style(role));
+            }
+        };
+        line(x, Role::Key);
+        let anchor = self.view.selected_from(self.end());
+        let Some(anchor) = anchor.and_then(|at| column_of(at, (from, to), plot)) else { return };
+        line(anchor, Role::Focus);
+        let (left, right) = (anchor.min(x), anchor.max(x));
+        let range = theme.symbol(Symbol::Full).repeat(right - left + 1);
+        let style = theme.style(Role::Focus);
+        draw_text(buffer, plot.x + left as u16, plot.bottom(), plot.width, &range, style);
     }
 
-    /// Draws the position of the cursor below the plot; returns the columns of the label.
-    fn draw_cursor_label(&self, buffer: &mut Buffer, plot: Rect, x: usize, position: f64) -> (u16, u16) {
-        let text = format!(" {} {} ", self.view.axis.name(), position_text(self.view.axis, position));
+    /// Draws the position of the cursor below the plot, with the changes of the run there; returns the columns of the
+    /// label.
+    fn draw_cursor_label(
+        &self,
+        buffer: &mut Buffer,
+        plot: Rect,
+        (x, position): (usize, f64),
+        changes: &[PlacedChange<'_>],
+    ) -> (u16, u16) {
+        let theme = self.theme;
+        let mut text = format!(" {} {} ", self.view.axis.name(), position_text(self.view.axis, position));
+        for change in changes.iter().filter(|change| change.x.abs_diff(x) <= 1) {
+            text += &format!("{} ", change.mark.text);
+        }
+        let text = truncate(theme, &text, usize::from(plot.width));
         let width = text::width(&text) as u16;
         let middle = (plot.x + x as u16).saturating_sub(width / 2);
         let start = middle.clamp(plot.x, plot.right().saturating_sub(width).max(plot.x));
-        let style = self.theme.style(Role::Selected);
-        draw_text(buffer, start, plot.bottom() + 1, plot.right().saturating_sub(start), &text, style);
+        draw_text(
+            buffer,
+            start,
+            plot.bottom() + 1,
+            plot.right().saturating_sub(start),
+            &text,
+            theme.style(Role::Selected),
+        );
         (start, start + width)
     }
+}
+
+/// The column of cells of a position on the horizontal axis, if it is visible.
+pub(super) fn column_of(at: f64, (from, to): (f64, f64), plot: Rect) -> Option<usize> {
+    let fraction = (at - from) / (to - from);
+    let is_visible = (0.0..=1.0).contains(&fraction);
+    is_visible.then(|| (fraction * f64::from(plot.width.saturating_sub(1))).round() as usize)
 }
 
 /// The distance of about `max_ticks` ticks over `span`.
