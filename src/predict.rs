@@ -1,11 +1,15 @@
 //! Inference with a run or a model folder: text → label and probabilities, or a number for a regression.
 
 mod evaluation;
+mod json;
 mod output;
+mod table;
 
 pub use evaluation::{EvalOptions, EvalRows};
 use evaluation::{custom_spec, match_outputs};
+pub use json::to_json;
 pub use output::{Attributions, ModelOutput, Prediction, WordAttribution};
+pub use table::predict_table;
 
 use crate::batch::Batch;
 use crate::catalog::{Labels, ProblemType, SplitRole, SplitSpec, Task, task};

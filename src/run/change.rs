@@ -1,6 +1,7 @@
 //! Changes during a run: a new learning rate, a new length, pauses.
 
 use crate::event::{Command, TrainingSettings};
+use crate::format;
 
 /// A change during a run.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -22,6 +23,22 @@ pub enum RunChangeKind {
     Paused,
     /// The training continued after a pause.
     Resumed,
+}
+
+impl RunChangeKind {
+    /// The change in a few words, with `arrow` between the old and the new value.
+    pub fn describe(self, arrow: &str) -> String {
+        match self {
+            RunChangeKind::LearningRate(before, after) => {
+                format!("learning rate {} {arrow} {}", format::real(before), format::real(after))
+            }
+            RunChangeKind::TotalSteps(before, after) => {
+                format!("{} {arrow} {} steps", format::count(before), format::count(after))
+            }
+            RunChangeKind::Paused => "paused".into(),
+            RunChangeKind::Resumed => "resumed".into(),
+        }
+    }
 }
 
 /// What `command` changed, if anything: `before` are the settings until then, `after` those that the run reported.
@@ -64,5 +81,8 @@ mod tests {
             [RunChangeKind::TotalSteps(100, 80)]
         );
         assert_eq!(changed(Command::Pause, before, None), [RunChangeKind::Paused]);
+        let text = RunChangeKind::LearningRate(1e-4, 5e-5).describe("->");
+        assert_eq!(text, "learning rate 1e-4 -> 5e-5");
+        assert_eq!(RunChangeKind::TotalSteps(1000, 800).describe("to"), "1,000 to 800 steps");
     }
 }

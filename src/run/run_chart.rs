@@ -3,7 +3,7 @@
 use super::history::History;
 use super::series::Series;
 use crate::catalog::Metric;
-use crate::event::SplitName;
+use crate::event::{Event, SplitName};
 
 /// A chart of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -62,8 +62,13 @@ impl RunChart {
 
     /// The curves that `history` has values for.
     pub fn curves(self, history: &History) -> Vec<(RunCurve, &Series)> {
-        let metric = history.metric();
-        let wanted: Vec<RunCurve> = match self {
+        let curves = self.all_curves(history.metric()).into_iter();
+        curves.filter_map(|curve| Some((curve, curve.series(history)?))).collect()
+    }
+
+    /// All curves of a run with this metric.
+    pub fn all_curves(self, metric: Metric) -> Vec<RunCurve> {
+        match self {
             RunChart::Loss => vec![RunCurve::TrainLoss, RunCurve::Score(SplitName::Validation, Metric::Loss)],
             RunChart::Score => [SplitName::Train, SplitName::Test, SplitName::Validation]
                 .map(|split| RunCurve::Score(split, metric))
@@ -71,8 +76,7 @@ impl RunChart {
             RunChart::LearningRate => vec![RunCurve::LearningRate],
             RunChart::GradNorm => vec![RunCurve::GradNorm],
             RunChart::TokenRate => vec![RunCurve::TokenRate],
-        };
-        wanted.into_iter().filter_map(|curve| Some((curve, curve.series(history)?))).collect()
+        }
     }
 }
 
@@ -102,6 +106,33 @@ impl RunCurve {
             RunCurve::TokenRate => &history.token_rate,
         };
         (!series.is_empty()).then_some(series)
+    }
+
+    /// The step and the value that `event` adds to the curve.
+    pub fn point(self, event: &Event) -> Option<(u64, f64)> {
+        match (self, event) {
+            (RunCurve::TrainLoss, Event::Step(step)) => Some((step.step, step.loss)),
+            (RunCurve::LearningRate, Event::Step(step)) => Some((step.step, step.learning_rate)),
+            (RunCurve::GradNorm, Event::Step(step)) => Some((step.step, step.grad_norm)),
+            (RunCurve::TokenRate, Event::Step(step)) if step.seconds > 0.0 => {
+                Some((step.step, step.tokens as f64 / step.seconds))
+            }
+            (RunCurve::Score(split, metric), Event::Eval(eval)) if eval.split == split => {
+                Some((eval.step, eval.scores.get(metric)?))
+            }
+            _ => None,
+        }
+    }
+
+    /// The name of its column in a table.
+    pub fn column(self) -> &'static str {
+        match self {
+            RunCurve::TrainLoss => "train",
+            RunCurve::Score(split, _) => split.name(),
+            RunCurve::LearningRate => "learning_rate",
+            RunCurve::GradNorm => "grad_norm",
+            RunCurve::TokenRate => "tokens_per_second",
+        }
     }
 
     /// Whether there is a value for each step, and values differ from step to step, so that smoothing is useful.

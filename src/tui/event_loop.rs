@@ -9,6 +9,7 @@ use super::screen::Screen;
 use super::settings::{self, InterfaceSettings};
 use super::signals::{SignalState, watch_signals};
 use super::state::App;
+use super::state::copied::Copied;
 use super::state::run::RunState;
 use super::terminal::{self, TerminalScreen};
 use super::theme::{Charset, Scheme, Theme};
@@ -16,7 +17,7 @@ use super::update::update;
 use super::{input, view};
 use crate::error::{Error, Result};
 use crate::event::now;
-use crate::terminal_caps::TerminalCaps;
+use crate::terminal_caps::{Clipboard, TerminalCaps};
 use crate::text::plural;
 use crossbeam_channel::{Receiver, after, bounded, never, select};
 use crossterm::event::Event;
@@ -65,9 +66,10 @@ pub fn open(options: Options) -> Result<()> {
         effect_runner.run(Effect::LoadHistory(dir));
     }
     let keys = read_terminal()?;
-    let ended =
-        Loop { app, effect_runner, messages, keys, signals, last_draw: None, last_tick: Instant::now() }
-            .run(&mut screen);
+    let (last_draw, last_tick) = (None, Instant::now());
+    let clipboard = TerminalCaps::detect().clipboard;
+    let ended = Loop { app, effect_runner, messages, keys, signals, last_draw, last_tick, clipboard }
+        .run(&mut screen);
     drop(screen);
     ended
 }
@@ -103,6 +105,7 @@ struct Loop {
     /// When the last frame was drawn; `None` to draw at once.
     last_draw: Option<Instant>,
     last_tick: Instant,
+    clipboard: Clipboard,
 }
 
 /// The result of one iteration of the loop.
@@ -160,6 +163,12 @@ impl Loop {
                     Effect::Suspend if screen.suspend().is_err() => return self.stop(TERMINAL_CLOSED),
                     Effect::SetMouse(is_on) if screen.set_mouse_capture(is_on).is_err() => {
                         return self.stop(TERMINAL_CLOSED);
+                    }
+                    Effect::Copy(Copied { what, content }) if self.clipboard == Clipboard::Osc52 => {
+                        if screen.copy(&content.text()).is_err() {
+                            return self.stop(TERMINAL_CLOSED);
+                        }
+                        effects.extend(update(&mut self.app, Msg::Copied { what, file: None }));
                     }
                     Effect::Notify(text) => {
                         if screen.notify(&format!("glue-tui: {text}"), self.app.theme.is_ascii()).is_err() {

@@ -11,6 +11,7 @@
 pub mod action;
 mod effects;
 mod event_loop;
+mod export_worker;
 mod file_worker;
 mod history_cache;
 mod inference;

@@ -4,6 +4,7 @@ use super::theme::{ColorDepth, Theme};
 use crate::error::{Error, Result};
 use crate::terminal_reset;
 use crate::text::sanitize;
+use crossterm::clipboard::CopyToClipboard;
 use crossterm::event::{
     DisableBracketedPaste, DisableMouseCapture, EnableBracketedPaste, EnableMouseCapture,
 };
@@ -72,6 +73,11 @@ impl TerminalScreen {
         let notice = if is_plain { String::new() } else { format!("\x1b]9;{}\x1b\\", sanitize(text)) };
         let mut out = stdout();
         out.write_all(format!("{notice}\x07").as_bytes()).and_then(|()| out.flush()).map_err(terminal_error)
+    }
+
+    /// Copies `text` to the clipboard of the user with OSC 52.
+    pub fn copy(&self, text: &str) -> Result<()> {
+        execute!(stdout(), CopyToClipboard::to_clipboard_from(text)).map_err(terminal_error)
     }
 
     /// Turns mouse events on or off. Without them the terminal selects text with the mouse.

@@ -8,6 +8,7 @@ mod charts;
 mod commands;
 mod compare;
 mod comparison;
+mod copying;
 mod data;
 mod fixtures;
 mod form;

@@ -1,8 +1,7 @@
 //! A chart in a pane, with its title and its legend on the border.
 
-use crate::format;
+use crate::run::RunChange;
 use crate::run::history::History;
-use crate::run::{RunChange, RunChangeKind};
 use crate::text::width;
 use crate::tui::theme::{Role, Symbol, Theme};
 use crate::tui::widgets::line_chart::{ChangeMark, LineChart};
@@ -60,23 +59,8 @@ pub(super) fn change_marks<'a>(history: &'a History, role: Role, theme: Theme) -
     let mark = |change: &RunChange| ChangeMark {
         step: change.step,
         step_axis: &history.step_axis,
-        text: describe_change(change.kind, theme),
+        text: change.kind.describe(theme.symbol(Symbol::Arrow)),
         role,
     };
     history.changes.iter().map(mark).collect()
-}
-
-/// A change in a few words.
-fn describe_change(kind: RunChangeKind, theme: Theme) -> String {
-    let arrow = theme.symbol(Symbol::Arrow);
-    match kind {
-        RunChangeKind::LearningRate(before, after) => {
-            format!("learning rate {} {arrow} {}", format::real(before), format::real(after))
-        }
-        RunChangeKind::TotalSteps(before, after) => {
-            format!("{} {arrow} {} steps", format::count(before), format::count(after))
-        }
-        RunChangeKind::Paused => "paused".into(),
-        RunChangeKind::Resumed => "resumed".into(),
-    }
 }

@@ -63,6 +63,14 @@ pub(super) static GLOBAL: &[Row] = &[
         "",
         "toggle mouse support; without it the terminal selects text (F3 also while typing)",
     ),
+    bind(
+        "copy_selection",
+        &[char('Y'), ctrl('y')],
+        Action::Global(GlobalAction::Copy),
+        "",
+        "copy the selection: the path, the values at the cursor of the charts, the text, the prediction (^Y also while \
+         typing)",
+    ),
     bind("redraw", &[ctrl('l')], Action::Global(GlobalAction::Redraw), "", "redraw"),
     bind(
         "suspend",

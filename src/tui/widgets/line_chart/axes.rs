@@ -2,22 +2,15 @@
 
 use super::changes::PlacedChange;
 use super::chart::{AXIS, LineChart};
-use super::scale::{Scale, nice};
+use super::scale::Scale;
 use crate::format;
 use crate::run::axis::Axis;
+use crate::run::axis::ticks::{distance, tick_text};
 use crate::text;
 use crate::tui::theme::{Role, Symbol};
 use crate::tui::widgets::{draw_text, truncate};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
-
-/// Distances of ticks on the time axis, in seconds.
-const SECONDS: [f64; 17] = [
-    1.0, 2.0, 5.0, 10.0, 15.0, 30.0, 60.0, 120.0, 300.0, 600.0, 900.0, 1800.0, 3600.0, 7200.0, 10_800.0,
-    21_600.0, 43_200.0,
-];
-/// Seconds of a day.
-const DAY: f64 = 86_400.0;
 
 impl LineChart<'_> {
     /// Draws the vertical axis with its ticks and their labels.
@@ -137,62 +130,11 @@ pub(super) fn column_of(at: f64, (from, to): (f64, f64), plot: Rect) -> Option<u
     is_visible.then(|| (fraction * f64::from(plot.width.saturating_sub(1))).round() as usize)
 }
 
-/// The distance of about `max_ticks` ticks over `span`.
-fn distance(axis: Axis, span: f64, max_ticks: f64) -> f64 {
-    let minimum = span / max_ticks;
-    match axis {
-        Axis::Step | Axis::Examples => nice(minimum).max(1.0).round(),
-        Axis::Epoch if span >= 0.999 => nice(minimum).max(1.0),
-        Axis::Epoch => nice(minimum),
-        Axis::Time => {
-            let found = SECONDS.into_iter().find(|seconds| *seconds >= minimum);
-            found.unwrap_or_else(|| nice(minimum / DAY).max(1.0) * DAY)
-        }
-    }
-}
-
-/// The label of a tick: as many decimals as the distance of the ticks needs, in the unit of the last one.
-fn tick_text(axis: Axis, position: f64, every: f64, last: f64) -> String {
-    let (unit, suffix) = match axis {
-        Axis::Time => return format::duration(position),
-        _ if last >= 1e6 => (1e6, "M"),
-        _ if last >= 1e4 => (1e3, "k"),
-        _ => (1.0, ""),
-    };
-    if position == 0.0 {
-        return "0".into();
-    }
-    let decimals = (-(every / unit).log10() - 1e-9).ceil().clamp(0.0, 6.0) as usize;
-    format!("{:.decimals$}{suffix}", position / unit)
-}
-
 /// The label of the cursor, with full precision.
 fn position_text(axis: Axis, position: f64) -> String {
     match axis {
         Axis::Epoch => format!("{position:.2}"),
         Axis::Step | Axis::Examples => format::count(position.round() as u64),
         Axis::Time => format::duration(position),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn tick_labels_are_distinct() {
-        let text = |position, every, last| tick_text(Axis::Step, position, every, last);
-        assert_eq!([text(0.0, 2e5, 1e6), text(2e5, 2e5, 1e6), text(1e6, 2e5, 1e6)], ["0", "0.2M", "1.0M"]);
-        assert_eq!(
-            [text(345_000.0, 500.0, 346_000.0), text(345_500.0, 500.0, 346_000.0)],
-            ["345.0k", "345.5k"]
-        );
-        assert_eq!(text(801.0, 1.0, 801.0), "801");
-        assert_eq!(tick_text(Axis::Epoch, 0.25, 0.05, 0.3), "0.25");
-        assert_eq!(tick_text(Axis::Time, 90.0, 30.0, 200.0), "1:30");
-        assert_eq!(
-            [distance(Axis::Time, 3000.0, 6.0), distance(Axis::Time, 10.0 * DAY, 6.0)],
-            [600.0, 2.0 * DAY]
-        );
     }
 }

@@ -186,6 +186,16 @@ impl ChartView {
         self.window != (0.0, 1.0)
     }
 
+    /// The position of the cursor as a fraction of the whole axis.
+    pub fn cursor_fraction(&self) -> Option<f64> {
+        self.cursor
+    }
+
+    /// The visible part of the axis, as fractions of its whole length.
+    pub fn window(&self) -> (f64, f64) {
+        self.window
+    }
+
     /// Whether there is a cursor.
     pub fn has_cursor(&self) -> bool {
         self.cursor.is_some()
