@@ -3,13 +3,12 @@
 mod evaluation;
 mod json;
 mod output;
-mod table;
+pub mod table;
 
 pub use evaluation::{EvalOptions, EvalRows};
 use evaluation::{custom_spec, match_outputs};
 pub use json::to_json;
 pub use output::{Attributions, ModelOutput, Prediction, WordAttribution};
-pub use table::predict_table;
 
 use crate::batch::Batch;
 use crate::catalog::{Labels, ProblemType, SplitRole, SplitSpec, Task, task};

@@ -68,6 +68,8 @@ pub struct TerminalCaps {
     pub background: Option<Background>,
     /// How text is copied.
     pub clipboard: Clipboard,
+    /// Whether the terminal ignores queries that it does not know, and does not print them.
+    pub accepts_queries: bool,
 }
 
 impl TerminalCaps {
@@ -91,6 +93,7 @@ impl TerminalCaps {
             charset,
             background: get("COLORFGBG").and_then(|value| background(&value)),
             clipboard: clipboard(term.as_deref(), &get),
+            accepts_queries: !matches!(term.as_deref(), None | Some("linux" | "dumb" | "vt100" | "vt220")),
         }
     }
 
@@ -218,5 +221,7 @@ mod tests {
         assert_eq!([of("15;0"), of("0;15")], [Some(Background::Dark), Some(Background::Light)]);
         assert_eq!([of("0;default;7"), of("12;8")], [Some(Background::Light), Some(Background::Dark)]);
         assert_eq!([of("default"), of("")], [None, None]);
+        assert!(caps(&[("TERM", "xterm"), ("LANG", "C")]).accepts_queries);
+        assert!(!caps(&[("TERM", "linux")]).accepts_queries && !caps(&[]).accepts_queries);
     }
 }

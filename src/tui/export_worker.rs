@@ -7,11 +7,14 @@ use super::state::export_request::{ChartContent, ChartFormat, ChartRequest, Expo
 use crate::catalog::Metric;
 use crate::data::TextColumns;
 use crate::error::{Error, Result};
-use crate::export::chart::{Chart, ChartCurve, LinePattern, Marker, TableRun, changes, svg, write_csv};
+use crate::export::chart::svg::svg;
+use crate::export::chart::table::{TableRun, write_csv};
+use crate::export::chart::{Chart, ChartCurve, LinePattern, Marker, changes};
 use crate::export::hf;
 use crate::files::{write_atomic, write_atomic_with};
 use crate::hub::Hub;
-use crate::predict::{Predictor, predict_table};
+use crate::predict::Predictor;
+use crate::predict::table::predict_table;
 use crate::run::history::History;
 use crate::run::run_chart::RunCurve;
 use crate::run::{HistoryTail, RunDir, seed_dirs};

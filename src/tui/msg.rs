@@ -17,6 +17,7 @@ use crate::run::profile::DataProfile;
 use crate::run::queue::{Queue, QueueEdit};
 use crate::run::{Reproduction, RunEvent, RunRow};
 use crate::spec::RunSpec;
+use crate::terminal_caps::Background;
 use std::path::PathBuf;
 
 /// Something that happened.
@@ -144,6 +145,8 @@ pub enum Msg {
         /// A sentence about it; may be empty.
         note: String,
     },
+    /// The terminal reported its background.
+    Background(Background),
     /// An operation failed.
     Error {
         /// What failed.

@@ -87,7 +87,7 @@ fn tab_shows_every_chart_on_a_narrow_terminal() {
     let mut app = training(80, 24, "demo", 330);
     for title in ["Accuracy", "Learning rate", "Gradient norm", "Tokens per second", "Loss"] {
         press_keys(&mut app, "<tab>");
-        assert_shows(&app, &format!("┌ {title}"));
+        assert_shows(&app, &format!("╭ {title}"));
     }
 }
 
@@ -96,7 +96,7 @@ fn probes_do_not_replace_the_scores() {
     for (width, height) in [(100, 30), (119, 30), (120, 30), (120, 40), (160, 40), (200, 60)] {
         let app = with_probes(width, height);
         for title in ["Step", "Scores", "Probes", "Log"] {
-            assert_shows(&app, &format!("┌ {title}"));
+            assert_shows(&app, &format!("╭ {title}"));
         }
         assert_shows(&app, "not bad at all");
         assert_shows(&app, "before");
@@ -109,7 +109,7 @@ fn log_has_space_for_its_text() {
         for height in [16, 24, 28, 30, 40, 60] {
             let app = with_probes(width, height);
             let frame = text(&app);
-            let Some(line) = frame.lines().find(|line| line.contains("┌ Log")) else { continue };
+            let Some(line) = frame.lines().find(|line| line.contains("╭ Log")) else { continue };
             let columns = line.chars().skip_while(|c| *c != 'L').count();
             assert!(columns >= 26, "{columns} columns at {width}x{height}\n{frame}");
         }

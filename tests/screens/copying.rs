@@ -40,7 +40,7 @@ fn each_screen_copies_its_selection() {
     assert_eq!(copied(&mut app).content, path("runs/sst-distilbert-20261123-101502-7f3a"));
     let mut app = training(120, 40, "demo", 330);
     assert_eq!(copied(&mut app).content, path("runs/demo-20261123-110429-c691"));
-    press_keys(&mut app, "<left><left><left><left><left><left><left><left><left><left><left><left>");
+    (0..60).for_each(|_| drop(press_keys(&mut app, "<left>")));
     let values = copied_text(&mut app);
     for name in
         ["epoch\t", "loss train\t", "score validation\t", "learning-rate learning_rate\t", "grad-norm"]

@@ -99,7 +99,7 @@ fn cursor_of_all_charts_follows_the_mouse() {
     let (x, y) = find(&app, "└");
     mouse(&mut app, MouseEventKind::Moved, (x + 20, y - 2));
     let frame = text(&app);
-    let labels = frame.matches("epoch 0.").count();
+    let labels = frame.matches(" epoch 1.").count();
     assert_eq!(labels, 5, "each chart shows the position\n{frame}");
     press_keys(&mut app, "f");
     let (x, y) = find(&app, "└");

@@ -1,11 +1,8 @@
 //! A chart as a file: SVG for documents, CSV for spreadsheets and other programs.
 
-mod svg;
-mod table;
+pub mod svg;
+pub mod table;
 mod ticks;
-
-pub use svg::svg;
-pub use table::{TableRun, write_csv};
 
 use crate::catalog::{Metric, SplitRole};
 use crate::event::SplitName;

@@ -1,3 +1,5 @@
+use super::svg::svg;
+use super::table::{TableRun, write_csv};
 use super::*;
 use crate::event::{Command, Eval, Event, Scores, Step, TrainingSettings};
 use std::collections::BTreeMap;

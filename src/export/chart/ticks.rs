@@ -28,7 +28,7 @@ impl ValueAxis {
         let span = if high > low { high - low } else { (0.1 * high.abs()).max(1e-9) };
         let tick = nice(span / 6.0);
         let (from, to) = ((low / tick).floor() * tick, (high / tick).ceil() * tick);
-        let to = if to > from { to } else { from + tick };
+        let (from, to) = if to > from { (from, to) } else { (from - tick, from + tick) };
         let count = ((to - from) / tick).round().min(40.0) as usize;
         let values = (0..=count).map(|index| from + index as f64 * tick);
         let ticks = values.map(|value| (value, label(value, tick, is_percent))).collect();
@@ -93,7 +93,7 @@ mod tests {
         assert_eq!([axis.fraction(0.0), axis.fraction(0.4), axis.fraction(0.8)], [0.0, 0.5, 1.0]);
         let axis = ValueAxis::of((0.86, 0.92), false, true);
         assert_eq!(labels(&axis), ["86", "87", "88", "89", "90", "91", "92"]);
-        assert_eq!(labels(&ValueAxis::of((2e-5, 2e-5), false, false)), ["20e-6", "25e-6"]);
+        assert_eq!(labels(&ValueAxis::of((2e-5, 2e-5), false, false)), ["195e-7", "200e-7", "205e-7"]);
         assert_eq!(
             labels(&ValueAxis::of((0.03, 0.7), true, false)),
             ["0.02", "0.05", "0.1", "0.2", "0.5", "1"]

@@ -7,6 +7,7 @@ use super::runs::ListLine;
 use crate::predict::to_json;
 use crate::run::run_chart::RunChart;
 use crate::tui::screen::Screen;
+use crate::tui::widgets::line_chart::ChartView;
 use std::path::PathBuf;
 
 /// A copied selection.
@@ -47,6 +48,11 @@ impl Copied {
     fn path(dir: &std::path::Path) -> Copied {
         Copied { what: "the path", content: CopiedContent::Path(dir.to_path_buf()) }
     }
+}
+
+/// The unit of the axis and a position on it.
+fn position(view: ChartView, at: f64) -> String {
+    format!("{}\t{}", view.axis.name(), (at * 1e6).round() / 1e6)
 }
 
 impl App {
@@ -98,7 +104,7 @@ impl App {
         let last = history.total_steps().max(history.steps_done()) as f64;
         let end = history.step_axis.mapper(view.axis).at(last);
         let at = fraction * end;
-        let mut lines = vec![format!("{}\t{at}", view.axis.name())];
+        let mut lines = vec![position(view, at)];
         for chart in RunChart::ALL {
             for (curve, series) in chart.curves(history) {
                 if let Some(value) = series.value_at(history.step_axis.mapper(view.axis), at) {
@@ -107,7 +113,7 @@ impl App {
                 }
             }
         }
-        Some(Copied::text("the values", lines.join("\n")))
+        (lines.len() > 1).then(|| Copied::text("the values", lines.join("\n")))
     }
 
     /// The value of each marked run at the cursor of the Compare screen, one a line.
@@ -118,7 +124,7 @@ impl App {
         let ends =
             histories().map(|history| history.step_axis.mapper(view.axis).at(history.steps_done() as f64));
         let at = fraction * ends.fold(0.0, f64::max);
-        let mut lines = vec![format!("{}\t{at}", view.axis.name())];
+        let mut lines = vec![position(view, at)];
         for mark in &compare.marks {
             for history in mark.histories(self.training.as_ref()) {
                 let series = compare.quantity.series(history);
@@ -127,7 +133,7 @@ impl App {
                 lines.extend(value.map(|value| format!("{}\t{value}", mark.name())));
             }
         }
-        Some(Copied::text("the values", lines.join("\n")))
+        (lines.len() > 1).then(|| Copied::text("the values", lines.join("\n")))
     }
 
     /// The text of the row under the cursor of the Insight screen, or the path of the run.

@@ -54,11 +54,17 @@ impl Theme {
 
     /// The default theme for a terminal.
     pub fn of(caps: TerminalCaps) -> Theme {
-        let scheme = match caps.background {
-            Some(Background::Light) => &LIGHT,
-            _ => &DARK,
+        let theme = Theme::new(caps.color_depth, caps.charset);
+        theme.on(caps.background.unwrap_or(Background::Dark))
+    }
+
+    /// The default colors for a background.
+    pub fn on(self, background: Background) -> Theme {
+        let scheme = match background {
+            Background::Light => &LIGHT,
+            Background::Dark => &DARK,
         };
-        Theme { scheme, ..Theme::new(caps.color_depth, caps.charset) }
+        Theme { scheme, ..self }
     }
 
     /// The style of a role.
@@ -182,6 +188,7 @@ mod tests {
             charset: Charset::Unicode,
             background: Some(Background::Light),
             clipboard: crate::terminal_caps::Clipboard::None,
+            accepts_queries: true,
         };
         assert_eq!(Theme::of(caps).scheme.name, "light");
         assert_eq!(Theme::of(TerminalCaps { background: None, ..caps }).scheme.name, "dark");

@@ -112,6 +112,10 @@ pub fn update(app: &mut App, msg: Msg) -> Vec<Effect> {
             Vec::new()
         }
         Msg::CommandLine { command, note } => export::command_line(app, command, &note),
+        Msg::Background(background) => {
+            app.theme = app.theme.on(background);
+            Vec::new()
+        }
         Msg::Error { title, text } => {
             app.show_error(title, text);
             Vec::new()

@@ -119,7 +119,8 @@ fn draw_panes(app: &App, run: &RunState, area: Rect, buffer: &mut Buffer) {
             Layout::horizontal([Constraint::Length(PROBES), Constraint::Fill(1)]).areas(rest)
         }
         count => {
-            let height = (count + 2).min(area.height / 2);
+            // The log keeps three lines.
+            let height = (count + 2).min(area.height.saturating_sub(5).max(3));
             Layout::vertical([Constraint::Length(height), Constraint::Fill(1)]).areas(rest)
         }
     };

@@ -68,8 +68,7 @@ pub(super) static GLOBAL: &[Row] = &[
         &[char('Y'), ctrl('y')],
         Action::Global(GlobalAction::Copy),
         "",
-        "copy the selection: the path, the values at the cursor of the charts, the text, the prediction (^Y also while \
-         typing)",
+        "copy the selection: path, values at the cursor, text or prediction (^Y also while typing)",
     ),
     bind("redraw", &[ctrl('l')], Action::Global(GlobalAction::Redraw), "", "redraw"),
     bind(

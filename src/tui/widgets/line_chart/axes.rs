@@ -1,6 +1,6 @@
 //! The labels at the axes of a chart, and the cursor.
 
-use super::changes::PlacedChange;
+use super::changes::{PlacedChange, column_of};
 use super::chart::{AXIS, LineChart};
 use super::scale::Scale;
 use crate::format;
@@ -121,13 +121,6 @@ impl LineChart<'_> {
         );
         (start, start + width)
     }
-}
-
-/// The column of cells of a position on the horizontal axis, if it is visible.
-pub(super) fn column_of(at: f64, (from, to): (f64, f64), plot: Rect) -> Option<usize> {
-    let fraction = (at - from) / (to - from);
-    let is_visible = (0.0..=1.0).contains(&fraction);
-    is_visible.then(|| (fraction * f64::from(plot.width.saturating_sub(1))).round() as usize)
 }
 
 /// The label of the cursor, with full precision.

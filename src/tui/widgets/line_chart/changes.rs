@@ -1,6 +1,5 @@
 //! Marks of the changes during a run, on the horizontal axis.
 
-use super::axes::column_of;
 use super::chart::{ChangeMark, LineChart};
 use crate::tui::theme::Symbol;
 use crate::tui::widgets::draw_text;
@@ -31,4 +30,11 @@ impl LineChart<'_> {
             draw_text(buffer, plot.x + *x as u16, plot.bottom(), 1, symbol, style);
         }
     }
+}
+
+/// The column of cells of a position on the horizontal axis, if it is visible.
+pub(super) fn column_of(at: f64, (from, to): (f64, f64), plot: Rect) -> Option<usize> {
+    let fraction = (at - from) / (to - from);
+    let is_visible = (0.0..=1.0).contains(&fraction);
+    is_visible.then(|| (fraction * f64::from(plot.width.saturating_sub(1))).round() as usize)
 }

@@ -30,7 +30,9 @@ impl LineChart<'_> {
         readings: &[Option<Reading>],
         buffer: &mut Buffer,
     ) -> u16 {
-        let curves: Vec<(&Curve<'_>, &Option<Reading>)> = self.curves.iter().zip(readings).collect();
+        let curves = self.curves.iter().zip(readings);
+        let curves: Vec<(&Curve<'_>, &Option<Reading>)> =
+            curves.filter(|(curve, _)| curve.role != Role::TrainRaw).collect();
         // The name of the only curve is the title of the chart.
         let is_single = matches!(&curves[..], [(curve, _)] if curve.name.is_empty());
         let shown: Vec<_> = curves

@@ -247,7 +247,8 @@ impl ChartView {
         // The position of the cursor on the screen does not change.
         let fraction = (middle - from) / (to - from);
         let from = (middle - fraction * width).clamp(0.0, 1.0 - width);
-        self.window = (from, (from + width).min(1.0));
+        let to = if width >= 1.0 { 1.0 } else { (from + width).min(1.0) };
+        self.window = (if width >= 1.0 { 0.0 } else { from }, to);
     }
 
     fn pan(&mut self, by: f64) {
