@@ -55,6 +55,14 @@ fn live_screen_with_changes() {
 }
 
 #[test]
+fn live_and_compare_screen_at_100_columns() {
+    snapshot_100x30("live", |width, height| training(width, height, "demo", 330));
+    snapshot_100x30("live-probes", with_probes);
+    snapshot_100x30("live-changes", changed);
+    snapshot_100x30("compare", comparing);
+}
+
+#[test]
 fn every_chart_has_a_legend_at_every_width() {
     for width in 60..=210 {
         for height in [16, 24, 30, 40, 60] {
@@ -140,8 +148,12 @@ fn curves_have_different_patterns_without_color() {
     let frame = text(&app);
     assert!(frame.contains('●'), "{frame}");
     let mut app = comparing(120, 40);
-    app.theme = Theme::new(ColorDepth::None, Charset::Unicode);
-    let without = text(&app);
-    app.theme = Theme::new(ColorDepth::TrueColor, Charset::Unicode);
-    assert_ne!(without, text(&app), "lines of runs are dashed only where colors are missing");
+    let mut drawn = |color_depth| {
+        app.theme = Theme::new(color_depth, Charset::Unicode);
+        text(&app)
+    };
+    let few_colors = drawn(ColorDepth::Ansi16);
+    assert_eq!(few_colors, drawn(ColorDepth::None));
+    assert_ne!(few_colors, drawn(ColorDepth::TrueColor), "lines of runs are dashed only where colors repeat");
+    assert_eq!(drawn(ColorDepth::Ansi256), drawn(ColorDepth::TrueColor));
 }
