@@ -7,7 +7,7 @@ use crate::tui::theme::{Role, Symbol, Theme};
 use crate::tui::widgets::line_chart::{ChangeMark, LineChart};
 use crate::tui::widgets::{draw_text, pane, truncate};
 use ratatui::buffer::Buffer;
-use ratatui::layout::Rect;
+use ratatui::layout::{Margin, Rect};
 use ratatui::widgets::Widget;
 
 /// The title of a chart: its name, and details that are left out where the legend needs the space.
@@ -26,18 +26,22 @@ impl ChartTitle {
     }
 }
 
-/// Draws `chart` in a pane on `area`; returns the area of the curves, if the chart is large enough.
+/// The area inside a pane on `area`.
+pub(super) fn plot_area(area: Rect) -> Rect {
+    area.inner(Margin::new(1, 1))
+}
+
+/// Draws `chart` in a pane on `area`.
 pub(super) fn draw_chart_pane(
     chart: &LineChart<'_>,
     title: &ChartTitle,
     is_focused: bool,
     area: Rect,
     buffer: &mut Buffer,
-) -> Option<Rect> {
+) {
     let theme = chart.theme;
-    let block = pane(theme, "", is_focused);
-    let inner = block.inner(area);
-    block.render(area, buffer);
+    pane(theme, "", is_focused).render(area, buffer);
+    let inner = plot_area(area);
     let readings = chart.draw(inner, buffer);
     // The corners and a cell of the border on either side stay free.
     let border =
@@ -51,7 +55,6 @@ pub(super) fn draw_chart_pane(
         let style = theme.style(Role::Title);
         draw_text(buffer, border.x - 1, border.y, border.width, &format!(" {text} "), style);
     }
-    chart.plot(inner)
 }
 
 /// The marks of the changes during a run.

@@ -2,7 +2,7 @@
 
 use super::machine;
 use super::panes::{draw_log, draw_probes, draw_scores, draw_step};
-use super::run_charts::draw_run_chart;
+use super::run_charts::{draw_run_chart, plot_of_run_chart};
 use super::run_header::{draw_header, draw_no_run, elapsed_seconds, progress_parts, state};
 use crate::event::SplitName;
 use crate::format;
@@ -131,9 +131,8 @@ fn draw_panes(app: &App, run: &RunState, area: Rect, buffer: &mut Buffer) {
 /// The plot areas of the charts on a screen with body `area`.
 pub fn plots(app: &App, area: Rect) -> Vec<Rect> {
     let Some(run) = app.shown_run() else { return Vec::new() };
-    let mut scratch = Buffer::empty(area);
     let charts = areas(app, run, area).charts.into_iter();
-    charts.filter_map(|(chart, area)| draw_run_chart(app, run, chart, area, &mut scratch)).collect()
+    charts.filter_map(|(chart, area)| plot_of_run_chart(app, run, chart, area)).collect()
 }
 
 /// Draws the screen as lines of text, for a very small terminal.

@@ -1,6 +1,6 @@
 //! The charts of a run: loss, score, learning rate, gradient norm and speed.
 
-use super::chart_pane::{ChartTitle, change_marks, draw_chart_pane};
+use super::chart_pane::{ChartTitle, change_marks, draw_chart_pane, plot_area};
 use super::chart_title::view_suffix;
 use super::scores::split_role;
 use crate::catalog::{Metric, SplitRole, published};
@@ -105,14 +105,25 @@ fn curve<'a>(of: RunCurve, series: &'a Series, step_axis: &'a StepAxis) -> Curve
     Curve { name, role, style, dash, series: vec![series], step_axis, is_smoothed: of.is_noisy() }
 }
 
-/// Draws a chart of a run in a pane; returns the area of the curves.
-pub(super) fn draw_run_chart(
+/// Draws a chart of a run in a pane.
+pub(super) fn draw_run_chart(app: &App, run: &RunState, chart: RunChart, area: Rect, buffer: &mut Buffer) {
+    with_line_chart(app, run, chart, |chart, title| {
+        draw_chart_pane(chart, title, app.live.is_full, area, buffer);
+    });
+}
+
+/// The area of the curves of a chart that is drawn in a pane on `area`.
+pub(super) fn plot_of_run_chart(app: &App, run: &RunState, chart: RunChart, area: Rect) -> Option<Rect> {
+    with_line_chart(app, run, chart, |chart, _| chart.plot(plot_area(area)))
+}
+
+/// Calls `use_chart` with a chart of a run and its title.
+fn with_line_chart<R>(
     app: &App,
     run: &RunState,
     chart: RunChart,
-    area: Rect,
-    buffer: &mut Buffer,
-) -> Option<Rect> {
+    use_chart: impl FnOnce(&LineChart<'_>, &ChartTitle) -> R,
+) -> R {
     let (shown, view, theme) = (ChartSeeds::of(run), app.live.chart, app.theme);
     let history = shown.history;
     let metric = history.metric();
@@ -140,7 +151,7 @@ pub(super) fn draw_run_chart(
         empty: waiting_for(chart),
         theme,
     };
-    draw_chart_pane(&chart, &title, app.live.is_full, area, buffer)
+    use_chart(&chart, &title)
 }
 
 /// The text of a chart without values.
