@@ -2,7 +2,10 @@
 
 use super::args::{CliCommand, GlobalArgs};
 use super::keys::KeymapExport;
-use super::{attach, background, bench, check, control, doctor, eval, events, export, keys, output, predict, runs, train};
+use super::{
+    attach, background, bench, check, control, doctor, eval, events, export, keys, output, predict, runs,
+    train,
+};
 use crate::error::{Error, Result, is_out_of_resources, panic_error};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 

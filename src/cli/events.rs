@@ -13,7 +13,11 @@ use serde::de::IgnoredAny;
 pub(super) fn events(global: &GlobalArgs, args: &EventsArgs) -> Result<()> {
     let mut run = FollowedRun::open(&global.runs_dir, &args.run)?;
     let print = if global.json { print_json } else { print_text };
-    if args.follow { run.follow(&mut |line| print(&line)).map(drop) } else { run.read(&mut |line| print(&line)) }
+    if args.follow {
+        run.follow(&mut |line| print(&line)).map(drop)
+    } else {
+        run.read(&mut |line| print(&line))
+    }
 }
 
 /// Prints a line as it is, with events and fields that this version does not know.

@@ -3,8 +3,8 @@
 
 use crate::error::Result;
 use crate::run::RunStopper;
-use crate::run::queue::Queue;
 use crate::run::background::{BackgroundOptions, BackgroundProcess, Report, names};
+use crate::run::queue::Queue;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 

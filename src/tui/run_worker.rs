@@ -154,9 +154,12 @@ impl Worker for RunWorker {
 /// The message about runs that were handed over.
 fn handed_over(dirs: Vec<PathBuf>, result: Result<Option<HandedOver>>) -> Msg {
     Msg::HandedOver(match result {
-        Ok(Some(HandedOver { process, report })) if report.failed.is_empty() => Ok(continues(process, &report)),
+        Ok(Some(HandedOver { process, report })) if report.failed.is_empty() => {
+            Ok(continues(process, &report))
+        }
         Ok(Some(HandedOver { report, .. })) => {
-            let texts = report.failed.iter().map(|(dir, error)| format!("{}: {error}", RunDir::at(dir).name()));
+            let texts =
+                report.failed.iter().map(|(dir, error)| format!("{}: {error}", RunDir::at(dir).name()));
             let text = texts.collect::<Vec<_>>().join("\n");
             let dirs = report.failed.into_iter().map(|(dir, _)| dir).collect();
             Err(HandOverError { text, dirs })

@@ -75,7 +75,12 @@ fn holder(dir: &Path) -> Option<u32> {
 }
 
 fn is_alive(id: u32) -> bool {
-    Command::new("kill").args(["-0", &id.to_string()]).stderr(std::process::Stdio::null()).status().unwrap().success()
+    Command::new("kill")
+        .args(["-0", &id.to_string()])
+        .stderr(std::process::Stdio::null())
+        .status()
+        .unwrap()
+        .success()
 }
 
 #[test]
@@ -179,7 +184,8 @@ fn paused_run_stays_paused_in_the_background() {
 #[test]
 fn queue_is_trained_in_the_background() {
     let home = tempfile::tempdir().unwrap();
-    let quick = "\n# Done at once\n[experiment.quick]\nmax_steps = 2\nmax_train_samples = 8\nmax_eval_samples = 8\n";
+    let quick =
+        "\n# Done at once\n[experiment.quick]\nmax_steps = 2\nmax_train_samples = 8\nmax_eval_samples = 8\n";
     std::fs::write(home.path().join("experiments.toml"), format!("{}{quick}", super::FILE)).unwrap();
     let mut terminal = Terminal::start(env!("CARGO_BIN_EXE_glue-tui"), &[], home.path(), &[], (110, 30));
     terminal.wait_for("A short one");

@@ -3,6 +3,7 @@
 #![cfg(unix)]
 
 mod background;
+mod copying;
 mod faults;
 mod pty;
 mod signals;

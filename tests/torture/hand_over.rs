@@ -57,7 +57,7 @@ fn training_outlives_the_interface() {
 fn try_once(workspace: &Workspace, ending: Ending, work: Work, rng: &mut Rng) -> Result<(), String> {
     let expected = expected(work);
     let mut interface = Interface::open(workspace, ending == Ending::Killed)?;
-    interface.wait_for("Experiments")?;
+    interface.wait_for("tiny")?;
     interface.send(if work == Work::Queue { "aa" } else { "\r" })?;
     wait("no run", || run_dirs(workspace).first().map(drop))?;
     if work == Work::Queue {
@@ -70,28 +70,36 @@ fn try_once(workspace: &Workspace, ending: Ending, work: Work, rng: &mut Rng) ->
     if rng.one_in(3) {
         // Another interface is opened and its terminal is closed.
         let mut other = Interface::open(workspace, false)?;
-        other.wait_for("Experiments")?;
+        other.wait_for("tiny")?;
         other.end(Ending::Closed)?;
     }
     let count = if work == Work::Queue { 2 } else { 1 };
     let is_done = || {
         let dirs = run_dirs(workspace);
-        (dirs.len() == count && dirs.iter().all(|dir| is_finished(dir)) && processes(workspace.path()).is_empty())
-            .then_some(())
+        (dirs.len() == count
+            && dirs.iter().all(|dir| is_finished(dir))
+            && processes(workspace.path()).is_empty())
+        .then_some(())
     };
     wait("the runs are not finished", is_done).map_err(|problem| {
         let logs = run_dirs(workspace).into_iter().map(|dir| {
             let text = std::fs::read_to_string(dir.join("log.txt")).unwrap_or_default();
             text.lines().rev().take(6).collect::<Vec<_>>().join(" < ")
         });
-        format!("{problem}: {}; processes {:?}", logs.collect::<Vec<_>>().join(" | "), processes(workspace.path()))
+        format!(
+            "{problem}: {}; processes {:?}",
+            logs.collect::<Vec<_>>().join(" | "),
+            processes(workspace.path())
+        )
     })?;
     for dir in run_dirs(workspace) {
         let found = weights(&dir)?;
         for (name, content) in &expected.weights {
             match found.get(name) {
                 None => return Err(format!("{name} is missing in {}", dir.display())),
-                Some(other) if other != content => return Err(format!("{name} differs in {}", dir.display())),
+                Some(other) if other != content => {
+                    return Err(format!("{name} differs in {}", dir.display()));
+                }
                 Some(_) => {}
             }
         }

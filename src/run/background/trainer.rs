@@ -120,7 +120,8 @@ impl BackgroundTrainer {
     /// in the queue.
     fn serve(&mut self) -> Result<bool> {
         let runs_dir = self.options.runs_dir.clone();
-        let (over, active) = std::mem::take(&mut self.active).into_iter().partition(|run| run.handle.is_over());
+        let (over, active) =
+            std::mem::take(&mut self.active).into_iter().partition(|run| run.handle.is_over());
         self.active = active;
         for ActiveRun { handle, _lock } in over {
             let dir = handle.dir.clone();

@@ -164,7 +164,9 @@ impl App {
                 viewed.map(|run| run.dir.clone()).collect()
             }
             Screen::Compare => self.compare.unfinished(self.training.as_ref()),
-            Screen::Runs => self.runs.run().filter(|run| is_running(run)).map(|run| run.dir.clone()).into_iter().collect(),
+            Screen::Runs => {
+                self.runs.run().filter(|run| is_running(run)).map(|run| run.dir.clone()).into_iter().collect()
+            }
             Screen::Infer | Screen::Insight | Screen::Data => Vec::new(),
         }
     }

@@ -99,7 +99,8 @@ impl RunState {
 
     /// Applies an event of the run.
     pub fn apply(&mut self, event: &RunEvent) {
-        let is_checkpoint = matches!(&event.event, Event::Saved(saved) if saved.path.starts_with("checkpoints"));
+        let is_checkpoint =
+            matches!(&event.event, Event::Saved(saved) if saved.path.starts_with("checkpoints"));
         if is_checkpoint && self.discard == Discard::Possible {
             self.discard = Discard::Never;
         }

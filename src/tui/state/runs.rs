@@ -170,7 +170,8 @@ impl RunsState {
     /// Moves the cursor to the newest run that is being trained. Returns its name.
     pub(in crate::tui) fn select_running(&mut self) -> Option<String> {
         let lines = self.lines();
-        let is_running = |line: &ListLine<'_>| matches!(line, ListLine::Run(row) if row.status == RunStatus::Running);
+        let is_running =
+            |line: &ListLine<'_>| matches!(line, ListLine::Run(row) if row.status == RunStatus::Running);
         let at = lines.iter().position(is_running)?;
         let name = lines.get(at)?.name().to_owned();
         self.selected = at;

@@ -10,9 +10,9 @@ use crate::tui::screen::{Context, Screen};
 use crate::tui::state::App;
 use crate::tui::state::form::Form;
 use crate::tui::state::help::HelpState;
+use crate::tui::state::popup::{Popup, Purpose, Question, Reply};
 use crate::tui::state::quitting::Quitting;
 use crate::tui::state::run::Discard;
-use crate::tui::state::popup::{Popup, Purpose, Question, Reply};
 use crate::tui::widgets::text_field::Edit;
 use crate::tui::widgets::wrap;
 
@@ -166,7 +166,8 @@ pub(super) fn ask_to_quit(app: &mut App) -> Vec<Effect> {
     if app.training.as_ref().is_some_and(|run| run.discard == Discard::Requested) {
         return vec![Effect::Quit];
     }
-    let is_asked = |question: &Question| question.answers.iter().any(|answer| answer.reply == Reply::HandOver);
+    let is_asked =
+        |question: &Question| question.answers.iter().any(|answer| answer.reply == Reply::HandOver);
     if matches!(&app.popup, Some(Popup::Question(question)) if is_asked(question)) {
         app.popup = None;
         return queue::hold_before(app, vec![Effect::Quit]);
