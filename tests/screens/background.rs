@@ -69,12 +69,13 @@ fn rows(running: &[usize]) -> Vec<RunRow> {
 fn interface_opens_on_the_run_of_another_process() {
     let mut app = opened(120, 40, &[2]);
     let dir = runs()[2].dir.clone();
-    assert_shows(&app, "demo-20261123-094502-99c0 is being trained; ⏎ attaches");
+    assert_shows(&app, "demo-20261123-094502-99c0 is being trained in another process");
+    assert_shows(&app, "⏎ attach");
     assert_eq!(press_keys(&mut app, "<enter>"), [Effect::LoadHistory(dir.clone())]);
     assert_eq!(app.screen, Screen::Live);
     assert!(app.controllable_run().is_some());
     assert_eq!(press_keys(&mut app, "q"), [Effect::Quit], "it is not ours to stop");
-    assert_shows(&opened(120, 40, &[1, 2]), "2 runs are being trained; ⏎ attaches");
+    assert_shows(&opened(120, 40, &[1, 2]), "2 runs are being trained in other processes");
     let app = opened(120, 40, &[]);
     assert!(app.notice.is_none() && app.runs.selected == 0);
     snapshot("running-elsewhere", |width, height| opened(width, height, &[2]));

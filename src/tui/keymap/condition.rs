@@ -9,6 +9,8 @@ pub enum Condition {
     OnExperiment,
     /// The cursor is on a past run.
     OnRun,
+    /// The cursor is on a run that another process trains.
+    OnRunElsewhere,
     /// The cursor is on a past run whose files can be read.
     OnReadableRun,
     /// The cursor is on a run that can be resumed.

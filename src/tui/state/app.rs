@@ -136,6 +136,13 @@ impl App {
         !run.is_live() && !run.history().is_over() && row.is_some_and(|row| row.status == RunStatus::Running)
     }
 
+    /// Whether a process other than this one trains the run of a row.
+    pub fn is_running_elsewhere(&self, row: &RunRow) -> bool {
+        // The list may be older than the end of the run of this process.
+        let is_ours = self.training.as_ref().is_some_and(|run| run.dir == row.dir);
+        is_running(row) && !is_ours
+    }
+
     /// The run on the Live screen, if it can be resumed.
     pub fn resumable_run(&self) -> Option<&RunState> {
         let is_resumable = |run: &&RunState| match self.row_of(run) {

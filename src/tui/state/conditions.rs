@@ -19,6 +19,7 @@ impl App {
             Condition::Always => true,
             Condition::OnExperiment => self.runs.experiment().is_some(),
             Condition::OnRun => self.runs.run().is_some(),
+            Condition::OnRunElsewhere => self.runs.run().is_some_and(|run| self.is_running_elsewhere(run)),
             Condition::OnReadableRun => self.runs.run().is_some_and(|run| run.problem.is_none()),
             Condition::OnResumableRun => is_resumable(),
             Condition::OnScoredRun => self.runs.run().is_some_and(|run| run.best.is_some()),

@@ -3,7 +3,6 @@
 use super::control;
 use super::navigate::{Navigate, Step, effects};
 use crate::event::Command;
-use crate::run::RunStatus;
 use crate::run::queue::QueueEdit;
 use crate::tui::action::{ListAction, LiveAction};
 use crate::tui::msg::Effect;
@@ -44,10 +43,8 @@ pub(super) fn train(app: &mut App, request: TrainRequest) -> Vec<Effect> {
 /// The name of a run other than the requested one that another process trains.
 fn trained_elsewhere(app: &App, request: &TrainRequest) -> Option<String> {
     let is_requested = |dir: &PathBuf| matches!(request, TrainRequest::Resume(resumed) if resumed == dir);
-    // The list may be older than the end of the run of this process.
-    let is_ours = |dir: &PathBuf| app.training.as_ref().is_some_and(|run| run.dir == *dir);
-    let mut running = app.runs.runs.iter().filter(|run| run.status == RunStatus::Running);
-    running.find(|run| !is_requested(&run.dir) && !is_ours(&run.dir)).map(|run| run.name.clone())
+    let mut running = app.runs.runs.iter().filter(|run| app.is_running_elsewhere(run));
+    running.find(|run| !is_requested(&run.dir)).map(|run| run.name.clone())
 }
 
 /// Starts a run without a question.

@@ -67,10 +67,9 @@ pub(super) fn act(app: &mut App, action: RunsAction) -> Vec<Step> {
 pub(super) fn show_running(app: &mut App) {
     let running = app.runs.runs.iter().filter(|run| run.status == RunStatus::Running).count();
     let Some(name) = app.runs.select_running() else { return };
-    let open = app.key(Context::Screen(Screen::Runs), Action::Runs(RunsAction::Open));
     app.notice = Some(match running {
-        1 => format!("{name} is being trained; {open} attaches"),
-        _ => format!("{running} runs are being trained; {open} attaches"),
+        1 => format!("{name} is being trained in another process"),
+        _ => format!("{running} runs are being trained in other processes"),
     });
 }
 

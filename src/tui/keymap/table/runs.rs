@@ -12,6 +12,8 @@ use crossterm::event::KeyCode;
 pub(super) static RUNS: &[Row] = &[
     bind("open", ENTER, Action::Runs(RunsAction::Open), "start", "start the experiment under the cursor")
         .when(Condition::OnExperiment),
+    bind("open", ENTER, Action::Runs(RunsAction::Open), "attach", "attach to the run that another process trains")
+        .when(Condition::OnRunElsewhere),
     bind("open", ENTER, Action::Runs(RunsAction::Open), "curves", "open the run on the Live screen")
         .when(Condition::OnReadableRun),
     bind("open", ENTER, Action::Runs(RunsAction::Open), "next", "move to the front of the queue")
