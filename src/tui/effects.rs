@@ -7,6 +7,7 @@
 //! | `runs`      | starts runs, changes the queue, sends commands to other runs |
 //! | `inference` | opens models and classifies texts                           |
 //! | `rows`      | profiles the data of one experiment; ends when it is done    |
+//! | `prune`     | removes checkpoints; ends when it is done                    |
 //! | `training`  | trains; see [`crate::run::start`]                           |
 //!
 //! Jobs wait in unbounded channels: a bounded one would block the interface while a disk hangs. They grow by one
@@ -15,7 +16,7 @@
 
 use super::file_worker::{FileJob, FileWorker};
 use super::inference::{Explain, InferenceJob, InferenceWorker};
-use super::msg::{Effect, Msg};
+use super::msg::{Effect, Msg, PruneResult};
 use super::options::Options;
 use super::run_worker::{ActiveRun, RunFlags, RunJob, RunWorker, StartReply};
 use super::signals::SignalState;
@@ -24,9 +25,10 @@ use super::worker::{catch_panic, error_msg, serve, spawn};
 use crate::error::{Error, Result};
 use crate::event::Command;
 use crate::run::profile::DataProfile;
-use crate::run::{RunEvent, RunHandle, TrainOutput};
+use crate::run::{PruneScope, RunEvent, RunHandle, TrainOutput, prune};
 use crate::spec::RunSpec;
 use crossbeam_channel::{Receiver, Sender, bounded, never, unbounded};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -124,6 +126,7 @@ impl EffectRunner {
         match effect {
             Effect::Refresh => {
                 self.send_file_job(FileJob::List);
+                self.send_file_job(FileJob::MeasureDisk);
                 self.poll_queue();
             }
             Effect::LoadHistory(dir) => self.send_file_job(FileJob::LoadHistory(dir)),
@@ -139,6 +142,8 @@ impl EffectRunner {
                 self.send_file_job(FileJob::SaveExperiment { name, changes });
             }
             Effect::DeleteRun(dir) => self.send_file_job(FileJob::DeleteRun(dir)),
+            Effect::EditNotes(dir, edit) => self.send_file_job(FileJob::EditNotes(dir, edit)),
+            Effect::Prune(runs) => return self.prune(runs),
             Effect::ToggleProbe(probe) => self.send_file_job(FileJob::ToggleProbe(probe)),
             Effect::SaveTheme(name) => self.send_file_job(FileJob::SaveTheme(name)),
             Effect::StartTraining(request) => self.send_start(RunJob::Start(request)),
@@ -209,6 +214,22 @@ impl EffectRunner {
             }
         };
         spawn("rows", profile).err().map(|error| error_msg("Cannot profile the data", &error))
+    }
+
+    /// Prunes runs on a thread of its own, because large files take seconds.
+    fn prune(&self, runs: Vec<(PathBuf, PruneScope)>) -> Option<Msg> {
+        let messages = self.messages.clone();
+        let prune = move || {
+            let mut result = PruneResult::default();
+            for (dir, scope) in runs {
+                match catch_panic("pruning a run", || prune(&dir, scope)) {
+                    Ok(bytes) => result.freed.push(bytes),
+                    Err(error) => result.errors.push(error.to_string()),
+                }
+            }
+            messages.send(Msg::Pruned(result)).ok();
+        };
+        spawn("prune", prune).err().map(|error| error_msg("Cannot prune runs", &error))
     }
 
     fn open_model(&self, request_id: u64, source: ModelSource) -> Option<Msg> {

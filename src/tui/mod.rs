@@ -9,6 +9,7 @@
 //! 7. `event_loop`, which joins them.
 
 pub mod action;
+mod disk_cache;
 mod effects;
 mod event_loop;
 mod file_worker;

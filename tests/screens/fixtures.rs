@@ -98,9 +98,7 @@ pub(crate) fn run(
         total_steps: total,
         train_seconds: 31.0 + steps as f64,
         started: STARTED_AT - 3600.0,
-        repeats: None,
-        problem: None,
-        measured_speed: None,
+        ..RunRow::default()
     }
 }
 

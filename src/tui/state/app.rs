@@ -9,7 +9,7 @@ use super::live::LiveState;
 use super::popup::Popup;
 use super::run::RunState;
 use super::runs::RunsState;
-use crate::run::RunStatus;
+use crate::run::{RunRow, RunStatus};
 use crate::tui::action::Action;
 use crate::tui::keymap::Keymap;
 use crate::tui::screen::{Context, Screen};
@@ -134,7 +134,12 @@ impl App {
                 viewed.map(|run| run.dir.clone()).collect()
             }
             Screen::Compare => self.compare.unfinished(self.training.as_ref()),
-            Screen::Runs | Screen::Infer | Screen::Insight | Screen::Data => Vec::new(),
+            Screen::Runs => {
+                let running = self.runs.runs.iter().filter(|run| run.status == RunStatus::Running);
+                let is_ours = |run: &&RunRow| self.training.as_ref().is_some_and(|ours| ours.dir == run.dir);
+                running.filter(|run| !is_ours(run)).map(|run| run.dir.clone()).collect()
+            }
+            Screen::Infer | Screen::Insight | Screen::Data => Vec::new(),
         }
     }
 

@@ -67,6 +67,8 @@ pub enum Symbol {
     PositionTick,
     /// The cursor of a chart.
     Reading,
+    /// Between the old and the new value of a setting.
+    Arrow,
     /// Between two different predictions.
     Flip,
     /// A value above the chart.
@@ -95,7 +97,7 @@ const LETTERS: &str = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
 
 impl Symbol {
     /// All symbols without a number.
-    pub const ALL: [Symbol; 35] = [
+    pub const ALL: [Symbol; 36] = [
         Symbol::Enter,
         Symbol::Backspace,
         Symbol::Up,
@@ -126,6 +128,7 @@ impl Symbol {
         Symbol::Corner,
         Symbol::PositionTick,
         Symbol::Reading,
+        Symbol::Arrow,
         Symbol::Flip,
         Symbol::Above,
         Symbol::Disc,
@@ -166,6 +169,7 @@ impl Symbol {
             Symbol::Corner => ("└", "+"),
             Symbol::PositionTick => ("┬", "+"),
             Symbol::Reading => ("┊", ":"),
+            Symbol::Arrow => ("→", "->"),
             Symbol::Flip => ("╎", "|"),
             Symbol::Above => ("▲", "^"),
             Symbol::Disc => ("●", "o"),

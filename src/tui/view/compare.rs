@@ -1,7 +1,8 @@
 //! The Compare screen: table of runs, curves and differences of specifications.
 
 use super::chart_title::view_suffix;
-use super::run_text::{short_name, status_role, tagged_name};
+use super::filter_line;
+use super::run_text::{status_role, tagged_name};
 use crate::catalog::Metric;
 use crate::format;
 use crate::run::{Repeats, RunRow};
@@ -21,6 +22,9 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::{Constraint, Layout, Position, Rect};
 use ratatui::widgets::Widget;
 
+/// The least and the most columns of the table beside the curves.
+const MIN_TABLE: u16 = 44;
+const MAX_TABLE: u16 = 92;
 /// Width of an entry of the legend.
 const ENTRY: u16 = 36;
 
@@ -39,7 +43,8 @@ fn layout(compare: &CompareState, area: Rect) -> Areas {
             if compare.shows_differences { (None, Some(rest)) } else { (Some(rest), None) };
         return Areas { table, chart, differences };
     }
-    let columns = [Constraint::Length((area.width / 2).min(92)), Constraint::Fill(1)];
+    // The curves need the larger part.
+    let columns = [Constraint::Length((area.width * 2 / 5).clamp(MIN_TABLE, MAX_TABLE)), Constraint::Fill(1)];
     let [table, right] = Layout::horizontal(columns).areas(area);
     let wanted = compare.differences.len().max(3) as u16 + 2;
     let rows = [Constraint::Fill(1), Constraint::Length(wanted.min(right.height * 2 / 5))];
@@ -71,16 +76,11 @@ fn mark_symbol(mark: &Mark) -> Symbol {
     Symbol::Run(mark.symbol as u8)
 }
 
-/// The areas of the table and of the filter below it, inside the pane.
-fn list_areas(compare: &CompareState, inner: Rect) -> (Rect, Option<Rect>) {
-    compare.filter.filter_areas(inner, compare.is_filtering)
-}
-
 /// The row of the table at a position of the terminal, on a screen with body `area`.
 pub fn row_at(app: &App, area: Rect, position: Position) -> Option<usize> {
     let compare = &app.compare;
     let inner = pane(app.theme, "", false).inner(layout(compare, area).table);
-    let (list, _) = list_areas(compare, inner);
+    let (list, _) = filter_line::areas(&compare.filter, inner);
     // The first line is the header.
     let list = Rect { y: list.y + 1, height: list.height.saturating_sub(1), ..list };
     let rows = compare.rows(&app.runs.runs);
@@ -105,11 +105,9 @@ fn draw_table(app: &App, area: Rect, buffer: &mut Buffer) -> Option<Position> {
     let block = pane(theme, &title, true);
     let inner = block.inner(area);
     block.render(area, buffer);
-    let (list, footer) = list_areas(compare, inner);
+    let (list, footer) = filter_line::areas(&compare.filter, inner);
     draw_rows(app, &rows, list, buffer);
-    let footer = footer?;
-    let cursor = compare.filter.draw_filter(buffer, footer, theme);
-    compare.is_filtering.then_some(cursor)
+    filter_line::draw(&compare.filter, footer?, theme, buffer)
 }
 
 fn draw_rows(app: &App, rows: &[&RunRow], area: Rect, buffer: &mut Buffer) {
@@ -163,23 +161,26 @@ fn draw_header(app: &App, columns: &[Column], area: Rect, buffer: &mut Buffer) {
 
 fn draw_row(app: &App, run: &RunRow, columns: &[Column], is_selected: bool, area: Rect, buffer: &mut Buffer) {
     let theme = app.theme;
-    let name = name_width(columns, area.width);
-    let mut text = String::from("   ");
-    for column in columns {
-        let value = column.text(run, app);
-        text += &match column {
-            Column::Name if columns.contains(&Column::Started) => {
-                fit_width(theme, &tagged_name(run, app, name), name)
-            }
-            Column::Name => fit_width(theme, &short_name(run, app, name), name),
-            column if column.is_number() => format!("{value:>width$}", width = column.width()),
-            column => fit_width(theme, &value, column.width()),
-        };
-        text.push(' ');
+    if is_selected {
+        let bar = " ".repeat(usize::from(area.width));
+        draw_text(buffer, area.x, area.y, area.width, &bar, theme.style(Role::Selected));
     }
-    let role = if is_selected { Role::Selected } else { status_role(run.status) };
-    let text = fit_width(theme, &text, area.width as usize);
-    draw_text(buffer, area.x, area.y, area.width, &text, theme.style(role));
+    let mut x = area.x + 3;
+    for column in columns {
+        let width = if *column == Column::Name { name_width(columns, area.width) } else { column.width() };
+        let text = match column {
+            Column::Name => fit_width(theme, &tagged_name(run, app, width), width),
+            column if column.is_number() => format!("{:>width$}", column.text(run, app)),
+            column => fit_width(theme, &column.text(run, app), width),
+        };
+        let role = match column {
+            _ if is_selected => Role::Selected,
+            Column::Status => status_role(run.status),
+            _ => Role::Text,
+        };
+        draw_text(buffer, x, area.y, area.right().saturating_sub(x), &text, theme.style(role));
+        x += width as u16 + 1;
+    }
     if let Some(mark) = app.compare.marks.iter().find(|mark| is_same(&mark.dir, &run.dir)) {
         let style = theme.style(Role::Curve(mark.color));
         draw_text(buffer, area.x + 1, area.y, 1, theme.symbol(mark_symbol(mark)), style);
@@ -251,7 +252,11 @@ fn draw_chart(app: &App, area: Rect, buffer: &mut Buffer) -> Option<Rect> {
 fn curves(app: &App) -> (Vec<Curve<'_>>, Vec<usize>) {
     let compare = &app.compare;
     let (mut curves, mut mark_indices) = (Vec::new(), Vec::new());
-    for (index, mark) in compare.marks.iter().enumerate() {
+    // The run under the cursor is drawn over the others.
+    let selected = compare.selected_mark(&app.runs.runs);
+    let mut marks: Vec<(usize, &Mark)> = compare.marks.iter().enumerate().collect();
+    marks.sort_by_key(|(index, _)| Some(*index) == selected);
+    for (index, mark) in marks {
         let style = if compare.quantity.is_sparse() {
             CurveStyle::Points(mark_symbol(mark))
         } else {
@@ -313,8 +318,10 @@ fn draw_legend(
         };
         let name = (cell.width as usize).saturating_sub(text::width(&value) + 3);
         let run = app.runs.runs.iter().find(|run| is_same(&run.dir, &mark.dir));
-        let text = run.map_or_else(|| mark.name(), |run| short_name(run, app, name));
-        draw_text(buffer, cell.x + 2, y, name as u16, &truncate(theme, &text, name), theme.style(Role::Text));
+        let text = run.map_or_else(|| mark.name(), |run| tagged_name(run, app, name));
+        let is_selected = compare.selected_mark(&app.runs.runs) == Some(index);
+        let role = if is_selected { Role::Selected } else { Role::Text };
+        draw_text(buffer, cell.x + 2, y, name as u16, &truncate(theme, &text, name), theme.style(role));
         draw_text_right(buffer, cell, y, &value, theme.style(Role::Curve(mark.color)));
     }
 }
@@ -327,9 +334,9 @@ fn draw_differences(app: &App, area: Rect, buffer: &mut Buffer) {
     let marks: Vec<&Mark> = compare.marks.iter().filter(|mark| mark.spec().is_some()).collect();
     if compare.differences.is_empty() {
         let text = match (compare.marks.len(), marks.len()) {
-            (0 | 1, _) => "Mark two runs to see the differences of their specifications.",
+            (0 | 1, _) => "Mark two runs to see the differences of their settings.",
             (_, 0 | 1) => "",
-            _ => "The specifications are identical.",
+            _ => "The settings are identical.",
         };
         for (row, line) in wrap(text, inner.width as usize).iter().enumerate() {
             let y = inner.y + row as u16;
@@ -371,7 +378,7 @@ fn draw_difference(difference: &Difference, marks: &[&Mark], theme: Theme, area:
     let end = area.right().saturating_sub(1);
     for (value, mark_indices) in &difference.values {
         let value = value.parse().map_or_else(|_| value.clone(), format::real);
-        let value = truncate(theme, &value, 24);
+        let value = truncate(theme, &value.replace('→', theme.symbol(Symbol::Arrow)), 40);
         if x + text::width(&value) as u16 + 2 > end {
             draw_text(buffer, x, area.y, 1, ellipsis, theme.style(Role::Muted));
             return;

@@ -3,7 +3,7 @@
 use crate::format;
 use crate::run::RunRow;
 use crate::tui::state::App;
-use crate::tui::state::compare::{Column, score};
+use crate::tui::state::compare::Column;
 use crate::tui::state::model_name::model_name;
 use crate::tui::theme::Symbol;
 
@@ -40,11 +40,11 @@ impl Column {
     pub(super) fn text(self, run: &RunRow, app: &App) -> String {
         let dash = || app.theme.symbol(Symbol::Dash).to_string();
         match self {
-            Column::Name => run.name.clone(),
+            Column::Name => run.display_name().to_string(),
             Column::Task => run.task.clone(),
             Column::Model => model_name(&run.model),
             Column::Status => run.status.name().into(),
-            Column::Score => score(run).map_or_else(dash, |(metric, value)| format::score(metric, value)),
+            Column::Score => run.score().map_or_else(dash, |(metric, value)| format::score(metric, value)),
             Column::Steps => format::count(run.steps),
             Column::Time => format::duration(run.train_seconds),
             Column::Started if run.started == 0.0 => dash(),
