@@ -144,7 +144,7 @@ fn keys_of_the_user_file_are_used_and_shown() {
     assert!(app.popup.is_none());
     let mut app = with(crate::fixtures::app(120, 40));
     assert_shows(&app, " + new ");
-    press_keys(&mut app, "4");
+    press_keys(&mut app, "4c");
     assert_shows(&app, "m marks a run");
     assert_eq!(press_keys(&mut app, "<^q>"), [Effect::Quit]);
 }

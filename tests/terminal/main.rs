@@ -4,6 +4,7 @@
 
 mod faults;
 mod pty;
+mod runs;
 mod signals;
 
 use glue_tui::tui::terminal::TerminalScreen;

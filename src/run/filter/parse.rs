@@ -26,14 +26,19 @@ pub fn toggle_term(filter: &str, key: &str, value: &str) -> String {
     let is_plain = !value.is_empty() && !value.contains(|c: char| c.is_whitespace() || c == '"');
     let term =
         if is_plain { format!("{key}:{value}") } else { format!("{key}:\"{}\"", value.replace('"', "")) };
-    let sources: Vec<&str> = tokens(filter).into_iter().map(|token| &filter[token.source]).collect();
+    // A quote that is not closed would take in the new term.
+    let closed = |source: &str| {
+        let is_open = source.matches('"').count() % 2 == 1;
+        if is_open { format!("{source}\"") } else { source.to_owned() }
+    };
+    let sources: Vec<String> =
+        tokens(filter).into_iter().map(|token| closed(&filter[token.source])).collect();
     let prefix = format!("{key}:");
-    let mut terms: Vec<&str> =
-        sources.iter().copied().filter(|source| !source.starts_with(&prefix)).collect();
-    if !sources.contains(&term.as_str()) {
+    let mut terms: Vec<&String> = sources.iter().filter(|source| !source.starts_with(&prefix)).collect();
+    if !sources.contains(&term) {
         terms.push(&term);
     }
-    terms.join(" ")
+    terms.into_iter().map(String::as_str).collect::<Vec<_>>().join(" ")
 }
 
 /// A term before it is understood: its characters without quotes.

@@ -5,6 +5,7 @@ use crate::run::repeats::Repeats;
 use crate::run::row::RunStatus;
 use crate::run::setting_change::SettingChange;
 use crate::spec::{IntervalStrategy, LrSchedulerType, built_in};
+use proptest::prelude::*;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -192,4 +193,16 @@ fn terms_are_toggled() {
     let quoted = toggle_term("\"a  b\"", "model", "my models/b");
     assert_eq!(quoted, "\"a  b\" model:\"my models/b\"");
     assert_eq!(toggle_term(&quoted, "model", "my models/b"), "\"a  b\"");
+}
+
+proptest! {
+    #[test]
+    fn any_text_is_a_filter(text in "[-!#a-z0-9:<>=\"%. é\u{301}]{0,40}") {
+        let filter = RunFilter::parse(&text);
+        for run in &runs() {
+            filter.matches_run(run);
+        }
+        let toggled = toggle_term(&text, "task", "sst");
+        prop_assert_eq!(toggle_term(&toggled, "task", "sst").contains("task:sst"), false);
+    }
 }

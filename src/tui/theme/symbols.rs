@@ -45,6 +45,8 @@ pub enum Symbol {
     Rising,
     /// Degrees.
     Celsius,
+    /// Between the old and the new value of a setting.
+    Arrow,
     /// A marker on a bar.
     Mark,
     /// A horizontal line.
@@ -67,8 +69,6 @@ pub enum Symbol {
     PositionTick,
     /// The cursor of a chart.
     Reading,
-    /// Between the old and the new value of a setting.
-    Arrow,
     /// Between two different predictions.
     Flip,
     /// A value above the chart.
@@ -117,6 +117,7 @@ impl Symbol {
         Symbol::Falling,
         Symbol::Rising,
         Symbol::Celsius,
+        Symbol::Arrow,
         Symbol::Mark,
         Symbol::Rule,
         Symbol::Full,
@@ -128,7 +129,6 @@ impl Symbol {
         Symbol::Corner,
         Symbol::PositionTick,
         Symbol::Reading,
-        Symbol::Arrow,
         Symbol::Flip,
         Symbol::Above,
         Symbol::Disc,

@@ -169,7 +169,10 @@ fn draw_row(app: &App, run: &RunRow, columns: &[Column], is_selected: bool, area
     for column in columns {
         let width = if *column == Column::Name { name_width(columns, area.width) } else { column.width() };
         let text = match column {
-            Column::Name => fit_width(theme, &tagged_name(run, app, width), width),
+            Column::Name => {
+                let name = format!("{} {}", tagged_name(run, app, width), run.notes.tags_text());
+                fit_width(theme, name.trim_end(), width)
+            }
             column if column.is_number() => format!("{:>width$}", column.text(run, app)),
             column => fit_width(theme, &column.text(run, app), width),
         };

@@ -1,13 +1,13 @@
 //! The details of a past run: what it was trained with, how it ended, its scores and its loss.
 
 use super::run_text::{StatusForm, status_role, status_text};
-use super::setting_lines::{next_line, setting};
+use super::setting_lines::{LABEL, next_line, setting};
 use super::{machine, panes, scores};
 use crate::catalog::Metric;
 use crate::format;
 use crate::run::{RunRow, SettingChange};
 use crate::spec::{RunSpec, settings};
-use crate::text::plural;
+use crate::text::{self, plural};
 use crate::tui::state::App;
 use crate::tui::theme::{Role, Symbol, Theme};
 use crate::tui::widgets::line_chart::ChartView;
@@ -30,6 +30,9 @@ const SHOWN_APART: [&str; 11] = [
     "repeats",
 ];
 
+/// From this width on, the settings are beside their label.
+const WIDE: u16 = 64;
+
 /// Draws the details.
 pub(super) fn draw(app: &App, run: &RunRow, area: Rect, buffer: &mut Buffer) {
     let theme = app.theme;
@@ -41,6 +44,12 @@ pub(super) fn draw(app: &App, run: &RunRow, area: Rect, buffer: &mut Buffer) {
         return;
     }
     let mut y = draw_outcome(app, run, area, buffer);
+    if let Some((metric, text)) = best(run, theme) {
+        y = setting(buffer, area, y, "best", &format!("{} {text}", format::metric(metric)), theme);
+    }
+    if let Some(spec) = run.spec.as_deref() {
+        y = draw_settings(&settings_texts(run, spec, theme), area, y, theme, buffer);
+    }
     for (label, text) in lines(app, run) {
         y = setting(buffer, area, y, label, &text, theme);
     }
@@ -68,25 +77,53 @@ fn draw_outcome(app: &App, run: &RunRow, area: Rect, buffer: &mut Buffer) -> u16
     y
 }
 
+/// The metric and the value of the best score, or the mean over the seeds.
+fn best(run: &RunRow, theme: Theme) -> Option<(Metric, String)> {
+    let (metric, value) = run.best?;
+    let Some(repeats) = run.repeats.filter(|repeats| repeats.count > 1) else {
+        return Some((metric, format::whole_score(metric, value)));
+    };
+    let (mean, sd) = (format::score(metric, repeats.mean), format::score(metric, repeats.sd));
+    let pm = theme.symbol(Symbol::PlusMinus);
+    Some((metric, format!("{mean} {pm} {sd} over {} seeds", repeats.count)))
+}
+
+/// Draws settings in as few lines as possible, none of which is broken if it fits; returns the next line. A narrow area has
+/// the label above them.
+fn draw_settings(texts: &[String], area: Rect, y: u16, theme: Theme, buffer: &mut Buffer) -> u16 {
+    let dot = theme.symbol(Symbol::Dot);
+    let packed = |width: usize| {
+        let mut lines: Vec<String> = Vec::new();
+        for text in texts {
+            match lines.last_mut() {
+                Some(line) if text::width(line) + text::width(dot) + text::width(text) <= width => {
+                    *line += dot;
+                    *line += text;
+                }
+                _ => lines.push(text.clone()),
+            }
+        }
+        lines
+    };
+    if area.width >= WIDE {
+        let width = usize::from(area.width).saturating_sub(LABEL);
+        return setting(buffer, area, y, "settings", &packed(width).join("\n"), theme);
+    }
+    let mut y = next_line(buffer, area, y, "settings", theme.style(Role::Muted));
+    let indented = Rect { x: area.x + 2, width: area.width.saturating_sub(2), ..area };
+    for line in packed(usize::from(indented.width)) {
+        for line in wrap(&line, usize::from(indented.width)) {
+            y = next_line(buffer, indented, y, &line, theme.style(Role::Text));
+        }
+    }
+    y
+}
+
 /// The labels and texts of the lines.
 fn lines(app: &App, run: &RunRow) -> Vec<(&'static str, String)> {
     let theme = app.theme;
     let mut lines = Vec::new();
-    if let Some(repeats) = run.repeats.filter(|repeats| repeats.count > 1) {
-        let metric = run.best.map_or(Metric::Accuracy, |best| best.0);
-        let (mean, sd) = (format::score(metric, repeats.mean), format::score(metric, repeats.sd));
-        let pm = theme.symbol(Symbol::PlusMinus);
-        lines.push((
-            "best",
-            format!("{} {mean} {pm} {sd} over {} seeds", format::metric(metric), repeats.count),
-        ));
-    } else if let Some((metric, value)) = run.best {
-        lines.push(("best", format!("{} {}", format::metric(metric), format::whole_score(metric, value))));
-    }
-    if let Some(spec) = run.spec.as_deref() {
-        lines.push(("settings", settings_text(run, spec, theme)));
-        lines.push(("data", data(spec, theme)));
-    }
+    lines.extend(run.spec.as_deref().map(|spec| ("data", data(spec, theme))));
     lines.push(("model", model(run)));
     lines.extend(run.notes.note.iter().map(|note| ("note", note.clone())));
     if !run.notes.tags.is_empty() {
@@ -126,7 +163,7 @@ fn times(app: &App, run: &RunRow) -> String {
 }
 
 /// The settings that differ from the defaults, with the changes during the run.
-fn settings_text(run: &RunRow, spec: &RunSpec, theme: Theme) -> String {
+fn settings_texts(run: &RunRow, spec: &RunSpec, theme: Theme) -> Vec<String> {
     let mut texts: Vec<String> = Vec::new();
     let own = settings(spec).into_iter().filter(|(key, _)| !SHOWN_APART.contains(&key.name));
     let own: Vec<(&str, String)> = own.map(|(key, text)| (key.name, number(&text))).collect();
@@ -146,7 +183,10 @@ fn settings_text(run: &RunRow, spec: &RunSpec, theme: Theme) -> String {
     if spec.repeats > 1 {
         texts.push(plural(spec.repeats, "repeat"));
     }
-    if texts.is_empty() { "all defaults".into() } else { texts.join(theme.symbol(Symbol::Dot)) }
+    if texts.is_empty() {
+        texts.push("all defaults".into());
+    }
+    texts
 }
 
 /// A number in its shortest form, or the text.

@@ -7,7 +7,7 @@ use ratatui::layout::Rect;
 use ratatui::style::Style;
 
 /// Width of the names of settings in cells.
-const LABEL: usize = 15;
+pub(super) const LABEL: usize = 15;
 
 /// Draws a line if it is inside `area`; returns the next line.
 pub(super) fn next_line(buffer: &mut Buffer, area: Rect, y: u16, text: &str, style: Style) -> u16 {

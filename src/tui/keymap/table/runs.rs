@@ -123,7 +123,7 @@ pub(super) static RUNS: &[Row] = &[
         &[char('P')],
         Action::Runs(RunsAction::Prune),
         "prune",
-        "free disk space: remove the checkpoints of this run or of all finished runs; asks for confirmation",
+        "free disk space: remove checkpoints of this run or all finished runs; asks first",
     )
     .when(Condition::HasPastRuns),
     bind("queue", &[char('a')], Action::Runs(RunsAction::Enqueue), "queue", "add to the queue")

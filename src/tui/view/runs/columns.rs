@@ -18,6 +18,7 @@ const DISK: usize = 8;
 const SCORES: [usize; 2] = [5, 13];
 /// Columns that names, tags and models get at most.
 const MAX_NAME: usize = 80;
+const MAX_SHORT_NAME: usize = 32;
 const MAX_TAGS: usize = 24;
 const MAX_MODEL: usize = 24;
 /// The space before the right border.
@@ -216,20 +217,20 @@ fn of_runs<'a>(runs: impl Iterator<Item = &'a RunRow>, theme: Theme) -> Wanted {
     }
     let column = |kind: Kind, width: usize| Column { kind, width: width.max(kind.title().len()) };
     let form = |form: StatusForm, width: usize| {
-        let name = column(Kind::Name(NameForm::Short), short.min(MAX_NAME));
+        let name = column(Kind::Name(NameForm::Short), short.min(MAX_SHORT_NAME));
         vec![name, column(Kind::Score, SCORES[usize::from(has_repeats)]), column(Kind::Status(form), width)]
     };
-    let mut optional = vec![
-        column(Kind::Name(NameForm::Full), full.min(MAX_NAME)),
-        column(Kind::Started, STARTED),
-        column(Kind::Time, text::width(&crate::format::duration(time))),
-    ];
+    let mut optional = Vec::new();
     if tags > 0 {
         optional.push(column(Kind::Tags, tags.min(MAX_TAGS)));
     }
+    optional.push(column(Kind::Started, STARTED));
+    optional.push(column(Kind::Time, text::width(&crate::format::duration(time))));
     if has_disk {
         optional.push(column(Kind::Disk, DISK));
     }
+    // The last digits of a name and its start tell runs apart where the whole name does not fit.
+    optional.push(column(Kind::Name(NameForm::Full), full.min(MAX_NAME)));
     optional.push(column(Kind::Model, model.min(MAX_MODEL)));
     optional.push(column(Kind::Task, task));
     Wanted {
