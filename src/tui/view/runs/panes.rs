@@ -44,7 +44,8 @@ struct Content {
 
 impl Content {
     fn height(&self) -> u16 {
-        (self.messages.len() + self.lines.len()) as u16 + BORDERS
+        let lines = u16::try_from(self.messages.len() + self.lines.len()).unwrap_or(u16::MAX);
+        lines.saturating_add(BORDERS)
     }
 }
 
@@ -65,8 +66,8 @@ pub(super) fn of(app: &App, lines: &[ListLine<'_>], area: Rect) -> Vec<Pane> {
     let heights = heights(&contents, area.height);
     let mut y = area.y;
     let pane = |(content, height): (Content, u16)| {
-        let area = Rect { y, height, ..area };
-        y += height;
+        let area = Rect { y, height, ..area }.intersection(area);
+        y = area.bottom();
         let inner = pane(app.theme, "", false).inner(area);
         let messages = (content.messages.len() as u16).min(inner.height);
         let list = Rect { y: inner.y + messages, height: inner.height - messages, ..inner };
