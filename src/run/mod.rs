@@ -2,6 +2,7 @@
 
 mod append_file;
 pub mod axis;
+mod change;
 mod changed_data;
 mod control_file;
 mod delete;
@@ -33,6 +34,7 @@ mod reader;
 mod repeats;
 mod reproduction;
 mod row;
+pub mod run_chart;
 mod runner;
 mod seed;
 pub mod series;
@@ -40,6 +42,7 @@ mod setting_change;
 mod speed;
 mod unchanged;
 
+pub use change::{RunChange, RunChangeKind};
 pub use control_file::{CommandAck, PendingCommand};
 pub use delete::delete;
 pub use dir::{RunDir, seed_dirs};

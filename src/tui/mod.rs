@@ -10,8 +10,10 @@
 
 pub mod action;
 mod disk_cache;
+mod background;
 mod effects;
 mod event_loop;
+mod export_worker;
 mod file_worker;
 mod history_cache;
 mod inference;

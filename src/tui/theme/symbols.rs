@@ -63,6 +63,10 @@ pub enum Symbol {
     Axis,
     /// A tick of the value axis.
     AxisTick,
+    /// A change during the run, on the horizontal axis of a chart.
+    Change,
+    /// A piece of a dashed line, in a legend.
+    DashedRule,
     /// Where the axes meet.
     Corner,
     /// A tick of the horizontal axis.
@@ -97,7 +101,7 @@ const LETTERS: &str = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
 
 impl Symbol {
     /// All symbols without a number.
-    pub const ALL: [Symbol; 36] = [
+    pub const ALL: [Symbol; 38] = [
         Symbol::Enter,
         Symbol::Backspace,
         Symbol::Up,
@@ -126,6 +130,8 @@ impl Symbol {
         Symbol::Spread,
         Symbol::Axis,
         Symbol::AxisTick,
+        Symbol::Change,
+        Symbol::DashedRule,
         Symbol::Corner,
         Symbol::PositionTick,
         Symbol::Reading,
@@ -166,10 +172,12 @@ impl Symbol {
             Symbol::Spread => ("·", "."),
             Symbol::Axis => ("│", "|"),
             Symbol::AxisTick => ("┤", "+"),
+            Symbol::Arrow => ("→", "->"),
+            Symbol::Change => ("▴", "^"),
+            Symbol::DashedRule => ("╌", "-"),
             Symbol::Corner => ("└", "+"),
             Symbol::PositionTick => ("┬", "+"),
             Symbol::Reading => ("┊", ":"),
-            Symbol::Arrow => ("→", "->"),
             Symbol::Flip => ("╎", "|"),
             Symbol::Above => ("▲", "^"),
             Symbol::Disc => ("●", "o"),
@@ -210,11 +218,12 @@ pub const QUARTERS: [char; 16] =
     [' ', '▘', '▝', '▀', '▖', '▌', '▞', '▛', '▗', '▚', '▐', '▜', '▄', '▙', '▟', '█'];
 
 /// The bars of sparklines, from the lowest to the highest.
-pub(super) fn heights(is_ascii: bool) -> [char; 8] {
+pub(super) fn heights(is_ascii: bool) -> [char; 7] {
     if is_ascii {
-        ['_', '.', ':', '-', '=', '+', '*', '#']
+        ['_', '.', ':', '-', '=', '+', '#']
     } else {
-        ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█']
+        // A full cell would merge with the line above.
+        ['▁', '▂', '▃', '▄', '▅', '▆', '▇']
     }
 }
 

@@ -2,7 +2,8 @@
 
 use super::run_text::{StatusForm, status_role, status_text};
 use super::setting_lines::{LABEL, next_line, setting};
-use super::{machine, panes, scores};
+use super::run_charts::{self, ChartSeeds};
+use super::{machine, scores};
 use crate::catalog::Metric;
 use crate::format;
 use crate::run::{RunRow, SettingChange};
@@ -10,7 +11,6 @@ use crate::spec::{RunSpec, settings};
 use crate::text::{self, plural};
 use crate::tui::state::App;
 use crate::tui::theme::{Role, Symbol, Theme};
-use crate::tui::widgets::line_chart::ChartView;
 use crate::tui::widgets::{draw_text, wrap};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -232,9 +232,7 @@ fn draw_history(app: &App, run: &RunRow, area: Rect, mut y: u16, buffer: &mut Bu
     let used = scores::draw(history, theme, rest, buffer);
     let chart = Rect { y: rest.y + used + 1, height: rest.height.saturating_sub(used + 1), ..rest };
     if chart.height >= 7 {
-        draw_text(buffer, chart.x, chart.y, chart.width, "Loss", theme.style(Role::Title));
-        let chart = Rect { y: chart.y + 1, height: chart.height - 1, ..chart };
-        let shown = panes::ChartSeeds { seeds: histories, history };
-        panes::draw_loss(app, shown, ChartView::default(), chart, buffer);
+        let shown = ChartSeeds { seeds: histories, history };
+        run_charts::draw_loss(app, shown, chart, buffer);
     }
 }
