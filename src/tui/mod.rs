@@ -9,8 +9,8 @@
 //! 7. `event_loop`, which joins them.
 
 pub mod action;
-mod disk_cache;
 mod background;
+mod disk_cache;
 mod effects;
 mod event_loop;
 mod export_worker;

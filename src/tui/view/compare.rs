@@ -278,8 +278,16 @@ fn curves(app: &App) -> (Vec<Curve<'_>>, Vec<usize>) {
         let dash =
             if app.theme.color_depth <= ColorDepth::Ansi16 { Dash::of(mark.symbol) } else { Dash::Solid };
         let is_faint = selected.is_some_and(|selected| selected != index);
-        let of =
-            |series, step_axis| Curve { name: "", role, style, dash, series, step_axis, is_smoothed, is_faint };
+        let of = |series, step_axis| Curve {
+            name: "",
+            role,
+            style,
+            dash,
+            series,
+            step_axis,
+            is_smoothed,
+            is_faint,
+        };
         let longest = seeds.iter().max_by_key(|(series, _)| series.last().map(|(step, _)| step));
         match (compare.chart.seeds, longest) {
             (Seeds::Band, Some((_, step_axis))) => {

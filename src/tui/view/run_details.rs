@@ -1,8 +1,8 @@
 //! The details of a past run: what it was trained with, how it ended, its scores and its loss.
 
+use super::run_charts::{self, ChartSeeds};
 use super::run_text::{StatusForm, status_role, status_text};
 use super::setting_lines::{LABEL, next_line, setting};
-use super::run_charts::{self, ChartSeeds};
 use super::{machine, scores};
 use crate::catalog::Metric;
 use crate::format;
