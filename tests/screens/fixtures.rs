@@ -205,6 +205,7 @@ pub(crate) fn parse_key(name: &str) -> (KeyCode, KeyModifiers) {
         "left" => KeyCode::Left,
         "right" => KeyCode::Right,
         "end" => KeyCode::End,
+        "home" => KeyCode::Home,
         "backspace" => KeyCode::Backspace,
         "space" => KeyCode::Char(' '),
         "f1" => KeyCode::F(1),

@@ -104,7 +104,7 @@ fn unreadable_run_is_named_and_can_only_be_deleted() {
     assert_eq!(press_keys(&mut app, "<enter>w"), []);
     assert_eq!(app.screen, Screen::Runs);
     press_keys(&mut app, "4");
-    assert_shows(&app, "demo-20261124-071500-1c2d");
+    assert_shows(&app, "demo 1c2d");
     press_keys(&mut app, "1d");
     assert_shows(&app, "Delete");
 }

@@ -1,6 +1,6 @@
 //! Whether a run matches a filter.
 
-use super::{Candidate, Comparison, NumberProperty, RunFilter, Test, TextProperty};
+use super::terms::{Candidate, Comparison, NumberProperty, RunFilter, Test, TextProperty};
 use crate::run::row::RunRow;
 use crate::spec::{Key, RunSpec};
 use std::borrow::Cow;

@@ -1,6 +1,6 @@
 //! Parses a filter.
 
-use super::{Comparison, FilterProblem, NumberProperty, RunFilter, Term, Test, TextProperty};
+use super::terms::{Comparison, FilterProblem, NumberProperty, RunFilter, Term, Test, TextProperty};
 use crate::catalog::{Metric, MetricDisplay};
 use crate::config::closest_match;
 use crate::spec::{Key, ValueKind, key_called, keys};

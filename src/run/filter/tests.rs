@@ -1,10 +1,12 @@
 use super::*;
+use crate::catalog::Metric;
 use crate::run::disk::DiskUse;
 use crate::run::notes::RunNotes;
 use crate::run::repeats::Repeats;
+use crate::run::row::RunRow;
 use crate::run::row::RunStatus;
 use crate::run::setting_change::SettingChange;
-use crate::spec::{IntervalStrategy, LrSchedulerType, built_in};
+use crate::spec::{IntervalStrategy, LrSchedulerType, RunSpec, built_in};
 use proptest::prelude::*;
 use std::collections::BTreeMap;
 use std::sync::Arc;

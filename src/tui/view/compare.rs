@@ -2,6 +2,7 @@
 
 use super::chart_pane::change_marks;
 use super::chart_title::view_suffix;
+use super::compare_columns::Widths;
 use super::filter_line;
 use super::run_text::{status_role, tagged_name};
 use crate::catalog::Metric;
@@ -45,7 +46,7 @@ fn layout(compare: &CompareState, area: Rect) -> Areas {
         return Areas { table, chart, differences };
     }
     // The curves need the larger part.
-    let columns = [Constraint::Length((area.width * 2 / 5).clamp(MIN_TABLE, MAX_TABLE)), Constraint::Fill(1)];
+    let columns = [Constraint::Length((area.width * 9 / 20).clamp(MIN_TABLE, MAX_TABLE)), Constraint::Fill(1)];
     let [table, right] = Layout::horizontal(columns).areas(area);
     let wanted = compare.differences.len().max(3) as u16 + 2;
     let rows = [Constraint::Fill(1), Constraint::Length(wanted.min(right.height * 2 / 5))];
@@ -123,7 +124,9 @@ fn draw_rows(app: &App, rows: &[&RunRow], area: Rect, buffer: &mut Buffer) {
         return;
     }
     // A space, the symbol and a space; the table ends with a space too.
-    let columns = Column::fitting((area.width as usize).saturating_sub(4), compare.order.column);
+    let widths = Widths::of(rows);
+    let columns = widths.fitting((area.width as usize).saturating_sub(4), compare.order.column);
+    let columns = with_widths(&columns, widths, area.width);
     draw_header(app, &columns, Rect { height: area.height.min(1), ..area }, buffer);
     let at = compare.cursor(rows);
     let height = area.height.saturating_sub(1) as usize;
@@ -134,19 +137,20 @@ fn draw_rows(app: &App, rows: &[&RunRow], area: Rect, buffer: &mut Buffer) {
     }
 }
 
-/// Width of the column of names.
-fn name_width(columns: &[Column], width: u16) -> usize {
-    let others: usize = columns.iter().skip(1).map(|column| column.width() + 1).sum();
-    (width as usize).saturating_sub(4 + others)
+/// The columns with their widths; the name has what the others leave.
+fn with_widths(columns: &[Column], widths: Widths, width: u16) -> Vec<(Column, usize)> {
+    let others: usize = columns.iter().skip(1).map(|column| widths.column(*column) + 1).sum();
+    let name = usize::from(width).saturating_sub(4 + others);
+    let width = |column: &Column| if *column == Column::Name { name } else { widths.column(*column) };
+    columns.iter().map(|column| (*column, width(column))).collect()
 }
 
-fn draw_header(app: &App, columns: &[Column], area: Rect, buffer: &mut Buffer) {
+fn draw_header(app: &App, columns: &[(Column, usize)], area: Rect, buffer: &mut Buffer) {
     let theme = app.theme;
     let order = app.compare.order;
     let mut x = area.x + 3;
-    for column in columns {
-        let width = if *column == Column::Name { name_width(columns, area.width) } else { column.width() };
-        let is_sorted = *column == order.column;
+    for (column, width) in columns.iter().copied() {
+        let is_sorted = column == order.column;
         let arrow = match (is_sorted, order.is_reversed) {
             (false, _) => "",
             (true, false) => theme.symbol(Symbol::Falling),
@@ -160,15 +164,14 @@ fn draw_header(app: &App, columns: &[Column], area: Rect, buffer: &mut Buffer) {
     }
 }
 
-fn draw_row(app: &App, run: &RunRow, columns: &[Column], is_selected: bool, area: Rect, buffer: &mut Buffer) {
+fn draw_row(app: &App, run: &RunRow, columns: &[(Column, usize)], is_selected: bool, area: Rect, buffer: &mut Buffer) {
     let theme = app.theme;
     if is_selected {
         let bar = " ".repeat(usize::from(area.width));
         draw_text(buffer, area.x, area.y, area.width, &bar, theme.style(Role::Selected));
     }
     let mut x = area.x + 3;
-    for column in columns {
-        let width = if *column == Column::Name { name_width(columns, area.width) } else { column.width() };
+    for (column, width) in columns.iter().copied() {
         let text = match column {
             Column::Name => {
                 let name = format!("{} {}", tagged_name(run, app, width), run.notes.tags_text());

@@ -74,22 +74,31 @@ pub(super) fn status_text(run: &RunRow, form: StatusForm, theme: Theme) -> Strin
     }
 }
 
-/// The last digits of the name of a run, which tell it apart from other runs of its experiment. None for a run that a
-/// person named, and where the name has another form.
-pub(super) fn tag_of(run: &RunRow) -> Option<&str> {
-    let is_short = |tag: &&str| tag.len() <= 8 && run.name != run.experiment && !run.experiment.is_empty();
-    run.name.rsplit('-').next().filter(is_short).filter(|_| run.notes.display_name.is_none())
+/// The experiment and the last digits in the name of a run, `demo` and `01ab` in `demo-20261123-095711-01ab`, which tell it apart
+/// from other runs. None for a run that a person named, and where the name has another form.
+pub(super) fn short_name(run: &RunRow) -> Option<(&str, &str)> {
+    let has_digits = |text: &str, count| text.len() == count && text.bytes().all(|byte| byte.is_ascii_digit());
+    let mut parts = run.name.rsplitn(4, '-');
+    let (tag, time, date, experiment) = (parts.next()?, parts.next()?, parts.next()?, parts.next()?);
+    let is_usual = has_digits(date, 8) && has_digits(time, 6) && tag.len() <= 8;
+    (is_usual && run.notes.display_name.is_none()).then_some((experiment, tag))
 }
 
 /// The name of a run in at most `width` cells; a long name is replaced by the experiment and the last digits of the name.
 /// A name that a person gave is cut at its end.
 pub(super) fn tagged_name(run: &RunRow, app: &App, width: usize) -> String {
     let name = run.display_name();
-    match tag_of(run) {
-        Some(tag) if text::width(name) > width => {
+    match short_name(run) {
+        Some((experiment, tag)) if text::width(name) > width => {
             let available = width.saturating_sub(tag.len() + 1);
-            format!("{} {tag}", truncate(app.theme, &run.experiment, available))
+            format!("{} {tag}", truncate(app.theme, experiment, available))
         }
         _ => truncate(app.theme, name, width),
     }
+}
+
+/// Width of the name of a run in its short form.
+pub(super) fn short_name_width(run: &RunRow) -> usize {
+    let short = short_name(run).map(|(experiment, tag)| text::width(experiment) + 1 + tag.len());
+    short.unwrap_or_else(|| text::width(run.display_name()))
 }

@@ -1,15 +1,18 @@
 //! The columns of the list: as wide as their content, and as many as fit.
 
-use super::rows::{self, MARGIN};
 use crate::run::RunRow;
 use crate::text;
 use crate::tui::state::App;
 use crate::tui::state::model_name::model_name;
 use crate::tui::state::runs::{ListLine, Section};
-use crate::tui::theme::Theme;
+use crate::tui::theme::{Symbol, Theme};
 use crate::tui::view::queue;
-use crate::tui::view::run_text::{StatusForm, past_score, status_text, tag_of};
+use crate::tui::view::run_text::{StatusForm, past_score, short_name_width, status_text};
 
+/// Width of a space and the cursor before a line.
+pub(super) const MARGIN: u16 = 3;
+/// The task of an experiment whose settings are invalid.
+pub(super) const INVALID: &str = "invalid";
 /// Width of a start time, `11-23 10:04`.
 const STARTED: usize = 11;
 /// Width of a disk space, `608.0 MB`.
@@ -23,6 +26,16 @@ const MAX_TAGS: usize = 24;
 const MAX_MODEL: usize = 24;
 /// The space before the right border.
 const END: usize = 1;
+
+/// The name of an experiment, or of a queue entry with the number of its seeds.
+pub(super) fn name(app: &App, line: &ListLine<'_>) -> String {
+    match line {
+        ListLine::Queued(entry) if entry.spec.repeats > 1 => {
+            format!("{}{}{}", entry.spec.experiment, app.theme.symbol(Symbol::Times), entry.spec.repeats)
+        }
+        line => line.name().to_string(),
+    }
+}
 
 /// A column with its width.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -167,7 +180,7 @@ fn wanted(app: &App, section: Section, lines: &[ListLine<'_>]) -> Wanted {
 
 /// The columns of experiments and queue entries.
 fn of_specs(app: &App, section: Section, lines: &[ListLine<'_>]) -> Wanted {
-    let (mut name, mut task, mut model, mut last) = (0, 0, 0, Kind::Score.title().len());
+    let (mut widest, mut task, mut model, mut last) = (0, 0, 0, Kind::Score.title().len());
     for line in lines {
         let (spec, text) = match line {
             ListLine::Experiment(row) => {
@@ -176,14 +189,14 @@ fn of_specs(app: &App, section: Section, lines: &[ListLine<'_>]) -> Wanted {
             ListLine::Queued(entry) => (Some(&entry.spec), queue::state(app, entry).0),
             ListLine::Run(_) => continue,
         };
-        name = name.max(text::width(&rows::name(app, line)));
+        widest = widest.max(text::width(&name(app, line)));
         last = last.max(text::width(&text));
-        task = task.max(spec.map_or(rows::INVALID.len(), |spec| spec.task.name().len()));
+        task = task.max(spec.map_or(INVALID.len(), |spec| spec.task.name().len()));
         model = model.max(spec.map_or(0, |spec| text::width(&model_name(&spec.model))));
     }
     let last =
         Column { kind: if section == Section::Queue { Kind::State } else { Kind::Score }, width: last };
-    let name = Column { kind: Kind::Name(NameForm::Full), width: name.min(MAX_NAME) };
+    let name = Column { kind: Kind::Name(NameForm::Full), width: widest.min(MAX_NAME) };
     let optional = [(Kind::Task, task), (Kind::Model, model.min(MAX_MODEL))];
     Wanted {
         forms: vec![vec![name, last]],
@@ -200,8 +213,7 @@ fn of_runs<'a>(runs: impl Iterator<Item = &'a RunRow>, theme: Theme) -> Wanted {
     for run in runs {
         let width = text::width(run.display_name());
         full = full.max(width);
-        let tagged = tag_of(run).map(|tag| text::width(&run.experiment) + 1 + tag.len());
-        short = short.max(tagged.map_or(width, |tagged| tagged.min(width)));
+        short = short.max(short_name_width(run).min(width));
         tags =
             tags.max(run.notes.tags.iter().map(|tag| text::width(tag) + 2).sum::<usize>().saturating_sub(1));
         task = task.max(text::width(&run.task));

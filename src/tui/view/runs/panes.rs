@@ -1,6 +1,6 @@
 //! The panes of the list: one for each section, with the titles of the columns in its upper border.
 
-use super::columns::{Column, columns};
+use super::columns::{Column, MARGIN, columns};
 use super::rows;
 use crate::format;
 use crate::text;
@@ -181,7 +181,7 @@ impl Pane {
     /// Draws the titles of the columns into the upper border, after column `end`, where the title of the pane ends. That
     /// of the first column is the title of the pane.
     fn draw_headings(&self, app: &App, columns: &[Column], end: u16, buffer: &mut Buffer) {
-        let mut x = self.list.x + rows::MARGIN;
+        let mut x = self.list.x + MARGIN;
         for column in columns {
             let heading = format!(" {} ", column.kind.title());
             let width = text::width(&heading) as u16;

@@ -1,6 +1,6 @@
 //! The lines of the list.
 
-use super::columns::{Column, Kind, NameForm};
+use super::columns::{Column, INVALID, Kind, MARGIN, NameForm, name};
 use crate::format;
 use crate::run::RunRow;
 use crate::text;
@@ -14,11 +14,6 @@ use crate::tui::view::run_text::{past_score, score_text, status_role, status_tex
 use crate::tui::widgets::{draw_text, fit_width};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
-
-/// Width of a space and the cursor before a line.
-pub(super) const MARGIN: u16 = 3;
-/// The task of an experiment whose settings are invalid.
-pub(super) const INVALID: &str = "invalid";
 
 /// Draws a line in `area`.
 pub(super) fn draw(
@@ -50,16 +45,6 @@ pub(super) fn draw(
         let role = if is_selected { Role::Selected } else { role };
         draw_text(buffer, x, area.y, area.right().saturating_sub(x), &text, theme.style(role));
         x += column.width as u16 + 1;
-    }
-}
-
-/// The name of an experiment, or of a queue entry with the number of its seeds.
-pub(super) fn name(app: &App, line: &ListLine<'_>) -> String {
-    match line {
-        ListLine::Queued(entry) if entry.spec.repeats > 1 => {
-            format!("{}{}{}", entry.spec.experiment, app.theme.symbol(Symbol::Times), entry.spec.repeats)
-        }
-        line => line.name().to_string(),
     }
 }
 
