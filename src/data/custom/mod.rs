@@ -16,4 +16,6 @@ mod tests;
 
 pub use columns::infer_columns;
 pub(super) use columns::infer_text_columns;
+pub(super) use label_encoding::LabelEncoding;
+pub(super) use label_sets::SetNotation;
 pub(super) use load::{load, load_split};
