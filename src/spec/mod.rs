@@ -13,6 +13,7 @@ mod keys;
 mod kind;
 mod lists;
 mod overrides;
+mod recommendation;
 mod rules;
 mod run_spec;
 mod save;
