@@ -36,6 +36,20 @@ pub fn load(source: DatasetSource<'_>, context: &mut LoadContext<'_>) -> Result<
     Ok(dataset)
 }
 
+/// Checks that every split that a training needs has files, without reading them.
+///
+/// # Errors
+/// As [`load`], for a missing file.
+pub fn check_files(source: DatasetSource<'_>, context: &mut LoadContext<'_>) -> Result<()> {
+    let DatasetSource { task, data_dir, .. } = source;
+    for split in task.splits.iter().filter(|split| split.name.is_required() && !task.is_custom()) {
+        if find_split(task, split, data_dir, context)?.is_none() {
+            return Err(missing_split(task, split, data_dir));
+        }
+    }
+    Ok(())
+}
+
 /// Loads one split of a task. Rows of an optional split may be unlabeled.
 ///
 /// # Errors

@@ -19,10 +19,10 @@ mod tokenizer;
 mod truncating;
 mod wordpiece_cache;
 
-pub use custom::infer_columns;
+pub use custom::{ColumnError, check_columns, column_names, infer_columns, infer_columns_by_key};
 pub use dataset::{Dataset, Example, subsample, subsample_split};
 pub use input_table::{InputTable, TextColumns};
-pub use load::{load, load_split};
+pub use load::{check_files, load, load_split};
 pub use preview::{ColumnKind, ColumnPreview, ColumnRoles, DataLocation, Preview};
 pub use new_column::{NewColumn, NewValues, unique_names};
 pub use source::{DatasetSource, LoadContext};
