@@ -7,6 +7,7 @@ use crate::data::{self, DatasetSource, LoadContext};
 use crate::error::Result;
 use crate::event::SplitName;
 use crate::hub::Hub;
+use crate::run::check::spec_problems;
 use crate::spec::{Experiments, RunSpec, assignments, to_toml};
 use crate::text::escaped;
 use std::sync::atomic::AtomicBool;
@@ -41,6 +42,9 @@ pub(super) fn check(global: &GlobalArgs, args: &CheckArgs) -> Result<()> {
 /// # Errors
 /// Those that a training would report before its first step: in the files, and keys that do not apply to their labels.
 fn check_spec(spec: &RunSpec) -> Result<(RunSpec, Vec<String>)> {
+    if let Some(problem) = spec_problems(spec).into_iter().next() {
+        return Err(problem.error);
+    }
     if !spec.task().is_custom() {
         return Ok((spec.clone(), Vec::new()));
     }

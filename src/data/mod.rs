@@ -23,8 +23,8 @@ pub use custom::{ColumnError, check_columns, column_names, infer_columns, infer_
 pub use dataset::{Dataset, Example, subsample, subsample_split};
 pub use input_table::{InputTable, TextColumns};
 pub use load::{check_files, load, load_split};
-pub use preview::{ColumnKind, ColumnPreview, ColumnRoles, DataLocation, Preview};
 pub use new_column::{NewColumn, NewValues, unique_names};
+pub use preview::{ColumnKind, ColumnPreview, ColumnRoles, DataLocation, Preview};
 pub use source::{DatasetSource, LoadContext};
 pub use statistics::{LengthHistogram, SplitStatistics, text_set};
 pub use tokenizer::{Tokenized, Tokenizer, WordEncoding, WordSpan};

@@ -142,7 +142,9 @@ impl Hub {
     /// The ids of the models that are complete in the cache, in the order of the alphabet.
     pub fn cached_models(&self) -> Vec<String> {
         let entries = std::fs::read_dir(&self.config.cache_dir).into_iter().flatten().flatten();
-        let id = |name: &str| Some(name.strip_prefix(RepoType::Model.plural())?.strip_prefix("--")?.replacen("--", "/", 1));
+        let id = |name: &str| {
+            Some(name.strip_prefix(RepoType::Model.plural())?.strip_prefix("--")?.replacen("--", "/", 1))
+        };
         let ids = entries.filter_map(|entry| id(entry.file_name().to_str()?));
         let mut ids: Vec<String> = ids.filter(|id| self.is_cached(id)).collect();
         ids.sort_unstable();

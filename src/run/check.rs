@@ -7,7 +7,7 @@ use crate::data::{
 use crate::error::{Error, Result};
 use crate::hub::Hub;
 use crate::nn::ModelConfig;
-use crate::spec::RunSpec;
+use crate::spec::{RunSpec, built_in, key_named};
 use std::path::Path;
 use std::sync::atomic::AtomicBool;
 
@@ -48,13 +48,46 @@ pub fn check_spec(spec: &RunSpec) -> Result<RunSpec> {
         return Err(problem.error);
     }
     let spec = data::infer_columns(spec)?;
-    if spec.task().is_custom() && custom_files(&spec).map(|(_, file)| size(file)).sum::<u64>() <= MAX_READ_BYTES {
+    if spec.task().is_custom()
+        && custom_files(&spec).map(|(_, file)| size(file)).sum::<u64>() <= MAX_READ_BYTES
+    {
         let cancelled = AtomicBool::new(false);
-        let mut context = LoadContext { hub: &Hub::cache_only(), on_progress: &mut |_| {}, cancelled: &cancelled };
+        let mut context =
+            LoadContext { hub: &Hub::cache_only(), on_progress: &mut |_| {}, cancelled: &cancelled };
         let dataset = data::load(DatasetSource::from_spec(&spec).subsampled(), &mut context)?;
         spec.with_labels(&dataset.labels)?;
     }
     Ok(spec)
+}
+
+/// What is known about the values of a form.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct ValueCheck {
+    /// Why a value cannot be used, by the name of its key.
+    pub problems: Vec<(&'static str, String)>,
+    /// The names of the columns of the training file.
+    pub columns: Vec<String>,
+}
+
+/// Checks values (key, text as typed) with each other and with the files that they name. Values that are not valid on
+/// their own are left out.
+pub fn check_values(values: &[(&'static str, String)]) -> ValueCheck {
+    let mut spec = built_in("");
+    for (key, text) in values {
+        if let Some(key) = key_named(key) {
+            // An invalid value is shown beside its field already.
+            key.set(&mut spec, text).ok();
+        }
+    }
+    let mut problems = spec.violations();
+    if problems.is_empty() || spec.train_file.is_some() {
+        let of_files =
+            spec_problems(&spec).into_iter().map(|SpecProblem { key, error }| (key, error.to_string()));
+        problems.extend(of_files);
+    }
+    let file = spec.train_file.as_deref().filter(|_| spec.task().is_custom());
+    let columns = file.and_then(|file| data::column_names(&spec, file).ok()).unwrap_or_default();
+    ValueCheck { problems, columns }
 }
 
 /// Checks that a local model has a configuration and a tokenizer, and that any other name is a hub id.
@@ -114,10 +147,10 @@ fn size(file: &Path) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::spec::built_in;
 
     fn custom(set: &[(&str, String)]) -> RunSpec {
-        let set: Vec<(String, String)> = set.iter().map(|(key, text)| ((*key).to_string(), text.clone())).collect();
+        let set: Vec<(String, String)> =
+            set.iter().map(|(key, text)| ((*key).to_string(), text.clone())).collect();
         RunSpec { task: "custom".parse().unwrap(), ..built_in("x") }.with(&set).unwrap()
     }
 
@@ -132,18 +165,53 @@ mod tests {
         std::fs::write(path("a.csv"), "review,mood\nfine,good\nslow,bad\nwarm,good\n").unwrap();
         std::fs::write(path("b.csv"), "review,feeling\nfine,good\n").unwrap();
         let columns = [("text_column", "review".to_string()), ("label_column", "mood".to_string())];
-        let spec = |more: &[(&str, String)]| custom(&[&[("train_file", path("a.csv"))], &columns[..], more].concat());
+        let spec = |more: &[(&str, String)]| {
+            custom(&[&[("train_file", path("a.csv"))], &columns[..], more].concat())
+        };
         assert_eq!(keys(&spec(&[])), [""; 0]);
         assert_eq!(keys(&custom(&[("train_file", path("a.csv"))])), ["label_column"]);
         assert_eq!(keys(&spec(&[("train_file", path("none.csv"))])), ["train_file"]);
-        assert_eq!(keys(&spec(&[("text_column", "x".into()), ("validation_file", path("none.csv"))])), ["text_column", "validation_file"]);
-        assert_eq!(keys(&spec(&[("validation_file", path("b.csv"))])), ["validation_file"], "it lacks the label");
+        assert_eq!(
+            keys(&spec(&[("text_column", "x".into()), ("validation_file", path("none.csv"))])),
+            ["text_column", "validation_file"]
+        );
+        assert_eq!(
+            keys(&spec(&[("validation_file", path("b.csv"))])),
+            ["validation_file"],
+            "it lacks the label"
+        );
         assert_eq!(keys(&spec(&[("test_file", path("b.csv"))])), [""; 0], "a test file needs no label");
-        assert_eq!(keys(&spec(&[("model", path("model")), ("label_column", "x".into())])), ["model", "label_column"]);
+        assert_eq!(
+            keys(&spec(&[("model", path("model")), ("label_column", "x".into())])),
+            ["model", "label_column"]
+        );
         assert_eq!(keys(&RunSpec { model: "a b/c".into(), ..built_in("x") }), ["model"]);
-        let sst = RunSpec { task: "sst".parse().unwrap(), data_dir: Some(home.path().into()), ..built_in("x") };
+        let sst =
+            RunSpec { task: "sst".parse().unwrap(), data_dir: Some(home.path().into()), ..built_in("x") };
         assert_eq!(keys(&sst), ["data_dir"]);
         assert_eq!(keys(&RunSpec { data_dir: Some(home.path().into()), ..built_in("x") }), ["data_dir"]);
+    }
+
+    #[test]
+    fn values_of_a_form_are_checked_with_their_files() {
+        let home = tempfile::tempdir().unwrap();
+        let file = home.path().join("a.csv").display().to_string();
+        std::fs::write(&file, "review,mood\nfine,good\nslow,bad\nwarm,good\n").unwrap();
+        let values = |more: &[(&'static str, &str)]| {
+            let mut values = vec![("task", "custom".to_string()), ("train_file", file.clone())];
+            values.extend(more.iter().map(|(key, text)| (*key, (*text).to_string())));
+            check_values(&values)
+        };
+        let found = values(&[("seed", "x"), ("text_column", "review"), ("label_column", "feeling")]);
+        assert_eq!(found.columns, ["review", "mood"]);
+        assert_eq!(found.problems.len(), 1);
+        assert!(
+            found.problems[0].0 == "label_column" && found.problems[0].1.contains("has no column feeling")
+        );
+        let found = values(&[("data_dir", "/"), ("text_column", "review"), ("label_column", "mood")]);
+        assert_eq!(found.problems.iter().map(|problem| problem.0).collect::<Vec<_>>(), ["data_dir"]);
+        let found = check_values(&[("task", "custom".into())]);
+        assert_eq!(found.problems.iter().map(|problem| problem.0).collect::<Vec<_>>(), ["task"]);
     }
 
     #[test]

@@ -75,7 +75,8 @@ pub fn draft_name(path: &Path) -> String {
     let whole = std::path::absolute(path).unwrap_or_else(|_| path.to_path_buf());
     let name = whole.file_name().unwrap_or_default().to_string_lossy().into_owned();
     let stem = name.trim_start_matches('.').split('.').next().unwrap_or_default();
-    let parts: Vec<&str> = stem.split(|c: char| !c.is_alphanumeric() && c != '_').filter(|part| !part.is_empty()).collect();
+    let parts: Vec<&str> =
+        stem.split(|c: char| !c.is_alphanumeric() && c != '_').filter(|part| !part.is_empty()).collect();
     let mut joined = parts.join("-").trim_start_matches('_').to_string();
     joined.truncate(joined.floor_char_boundary(60));
     if joined.is_empty() { "data".into() } else { joined }
@@ -100,7 +101,10 @@ mod tests {
         let settings = draft(&preview, &preview.guess, "demo", None);
         let spec = draft_spec("x", &settings).unwrap();
         assert_eq!((spec.task.name(), spec.train_file.as_deref()), ("custom", Some(file.as_path())));
-        assert_eq!((spec.text_column.as_deref(), spec.label_column.clone()), (Some("Kommentar"), Some("Stimmung".into())));
+        assert_eq!(
+            (spec.text_column.as_deref(), spec.label_column.clone()),
+            (Some("Kommentar"), Some("Stimmung".into()))
+        );
         assert!((spec.learning_rate - 5e-4).abs() < 1e-12);
         let profile = DataProfile::read(&spec, &cancelled).unwrap();
         let fitted = draft_spec("x", &draft(&preview, &preview.guess, "demo", Some(&profile))).unwrap();

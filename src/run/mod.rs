@@ -22,7 +22,6 @@ mod log;
 mod log_tail;
 mod measured_speed;
 pub mod message;
-pub mod models;
 pub mod probes;
 pub mod profile;
 pub mod queue;
@@ -34,6 +33,7 @@ mod runner;
 mod seed;
 pub mod series;
 mod speed;
+pub mod suggestions;
 mod unchanged;
 
 pub use control_file::{CommandAck, PendingCommand};

@@ -46,9 +46,8 @@ pub fn infer_columns_by_key(spec: &RunSpec) -> Result<RunSpec, ColumnError> {
             ..spec.clone()
         });
     }
-    let check = |key: &'static str, name: &str| {
-        check_column(file, names, key, &table.resolve(name)).map_err(at(key))
-    };
+    let check =
+        |key: &'static str, name: &str| check_column(file, names, key, &table.resolve(name)).map_err(at(key));
     let label = match &spec.label_column {
         Some(columns) => {
             let names = columns.names().iter().map(|name| check("label_column", name));
@@ -110,9 +109,9 @@ pub fn check_columns(spec: &RunSpec, file: &Path, is_labeled: bool) -> Result<()
     let labels = labels.map(|name| ("label_column", name));
     let texts = [("text_column", &spec.text_column), ("text_pair_column", &spec.text_pair_column)];
     let texts = texts.into_iter().filter_map(|(key, name)| Some((key, name.as_ref()?)));
-    texts.chain(labels).try_for_each(|(key, name)| {
-        check_column(file, table.names(), key, &table.resolve(name)).map(drop)
-    })
+    texts
+        .chain(labels)
+        .try_for_each(|(key, name)| check_column(file, table.names(), key, &table.resolve(name)).map(drop))
 }
 
 /// `name` if it is one of the columns `names`; `key` is the key of the specification that names it.

@@ -93,7 +93,8 @@ fn label_score(column: &ColumnPreview) -> f64 {
 /// The column of the label, or the columns with 0 or 1 for each label.
 fn labels<'a>(columns: &[&'a ColumnPreview]) -> Vec<&'a ColumnPreview> {
     let owned: Vec<ColumnPreview> = columns.iter().map(|column| (*column).clone()).collect();
-    let one = best(&owned, label_score, MIN_LABEL_SCORE).and_then(|one| columns.iter().find(|c| c.name == one.name));
+    let one = best(&owned, label_score, MIN_LABEL_SCORE)
+        .and_then(|one| columns.iter().find(|c| c.name == one.name));
     let is_candidate = |column: &&&ColumnPreview| column.is_binary && NameHints::of(&column.name).other == 0;
     let binary: Vec<&ColumnPreview> = columns.iter().filter(is_candidate).copied().collect();
     let has_label = |column: &ColumnPreview| {
@@ -122,7 +123,8 @@ fn pair<'a>(
         }
     });
     // Without known names: two columns of sentences that are about as long as each other.
-    let is_sentence = |column: &&&ColumnPreview| column.mean_words >= 3.0 && NameHints::of(&column.name).other == 0;
+    let is_sentence =
+        |column: &&&ColumnPreview| column.mean_words >= 3.0 && NameHints::of(&column.name).other == 0;
     let sentences: Vec<&ColumnPreview> = texts.iter().filter(is_sentence).copied().collect();
     by_name.or_else(|| match sentences[..] {
         [first, second] => {

@@ -141,8 +141,10 @@ fn files(folder: &Path) -> Option<BTreeMap<SplitName, PathBuf>> {
 /// The files of a folder that are of a format with rows, by name.
 fn data_files(folder: &Path) -> Vec<PathBuf> {
     let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
-    let mut files: Vec<PathBuf> =
-        entries.map(|entry| entry.path()).filter(|path| path.is_file() && FileFormat::of(path).is_some()).collect();
+    let mut files: Vec<PathBuf> = entries
+        .map(|entry| entry.path())
+        .filter(|path| path.is_file() && FileFormat::of(path).is_some())
+        .collect();
     files.sort();
     files
 }
@@ -171,7 +173,10 @@ fn nothing_found(folder: &Path) -> Error {
         count => {
             let more = if count > MAX_LISTED { ", …" } else { "" };
             found.truncate(MAX_LISTED);
-            format!("has no training file (train.csv, train.jsonl, …); open one of {}{more}", found.join(", "))
+            format!(
+                "has no training file (train.csv, train.jsonl, …); open one of {}{more}",
+                found.join(", ")
+            )
         }
     };
     Error::data(folder, None, problem)

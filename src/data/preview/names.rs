@@ -2,23 +2,130 @@
 
 /// Names of label columns.
 const LABELS: &[&str] = &[
-    "label", "labels", "class", "classes", "category", "categories", "target", "targets", "sentiment", "emotion", "intent",
-    "topic", "topics", "polarity", "rating", "ratings", "stars", "score", "similarity", "tag", "tags", "gold", "y", "answer",
-    "verdict", "stance", "toxicity", "grade", "outcome", "annotation", "mood", "genre", "kind", "type", "duplicate",
-    "entailment", "relevance", "quality",
+    "label",
+    "labels",
+    "class",
+    "classes",
+    "category",
+    "categories",
+    "target",
+    "targets",
+    "sentiment",
+    "emotion",
+    "intent",
+    "topic",
+    "topics",
+    "polarity",
+    "rating",
+    "ratings",
+    "stars",
+    "score",
+    "similarity",
+    "tag",
+    "tags",
+    "gold",
+    "y",
+    "answer",
+    "verdict",
+    "stance",
+    "toxicity",
+    "grade",
+    "outcome",
+    "annotation",
+    "mood",
+    "genre",
+    "kind",
+    "type",
+    "duplicate",
+    "entailment",
+    "relevance",
+    "quality",
 ];
 /// Names of text columns.
 const TEXTS: &[&str] = &[
-    "text", "texts", "sentence", "sentences", "review", "reviews", "comment", "comments", "content", "body", "message",
-    "tweet", "post", "document", "abstract", "description", "utterance", "headline", "snippet", "passage", "question",
-    "query", "premise", "input", "x", "transcript", "summary", "title", "feedback", "complaint",
+    "text",
+    "texts",
+    "sentence",
+    "sentences",
+    "review",
+    "reviews",
+    "comment",
+    "comments",
+    "content",
+    "body",
+    "message",
+    "tweet",
+    "post",
+    "document",
+    "abstract",
+    "description",
+    "utterance",
+    "headline",
+    "snippet",
+    "passage",
+    "question",
+    "query",
+    "premise",
+    "input",
+    "x",
+    "transcript",
+    "summary",
+    "title",
+    "feedback",
+    "complaint",
 ];
 /// Names of columns that are neither.
 const OTHERS: &[&str] = &[
-    "id", "ids", "idx", "index", "uid", "uuid", "guid", "key", "number", "no", "nr", "row", "date", "time", "timestamp",
-    "year", "month", "day", "created", "updated", "url", "link", "uri", "user", "username", "author", "name", "email", "lang",
-    "language", "split", "fold", "source", "country", "city", "age", "gender", "price", "likes", "retweets", "votes",
-    "helpful", "length", "file", "filename", "path", "version", "hash", "annotator", "confidence",
+    "id",
+    "ids",
+    "idx",
+    "index",
+    "uid",
+    "uuid",
+    "guid",
+    "key",
+    "number",
+    "no",
+    "nr",
+    "row",
+    "date",
+    "time",
+    "timestamp",
+    "year",
+    "month",
+    "day",
+    "created",
+    "updated",
+    "url",
+    "link",
+    "uri",
+    "user",
+    "username",
+    "author",
+    "name",
+    "email",
+    "lang",
+    "language",
+    "split",
+    "fold",
+    "source",
+    "country",
+    "city",
+    "age",
+    "gender",
+    "price",
+    "likes",
+    "retweets",
+    "votes",
+    "helpful",
+    "length",
+    "file",
+    "filename",
+    "path",
+    "version",
+    "hash",
+    "annotator",
+    "confidence",
 ];
 /// First and second name of pairs of texts.
 const PAIRS: &[(&str, &str)] = &[
@@ -48,7 +155,8 @@ const PAIRS: &[(&str, &str)] = &[
     ("parent", "comment"),
 ];
 /// What the names of two columns of a pair end with.
-const NUMBERS: &[(&str, &str)] = &[("1", "2"), ("a", "b"), ("one", "two"), ("left", "right"), ("first", "second"), ("x", "y")];
+const NUMBERS: &[(&str, &str)] =
+    &[("1", "2"), ("a", "b"), ("one", "two"), ("left", "right"), ("first", "second"), ("x", "y")];
 
 /// How well the name fits each use of a column: 2 for one of the known names, 1 if it has one of them as a word.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -61,11 +169,12 @@ pub(super) struct NameHints {
 impl NameHints {
     pub(super) fn of(name: &str) -> Self {
         let words = words(name);
-        let strength = |known: &[&str]| match words.iter().filter(|word| known.contains(&word.as_str())).count() {
-            0 => 0,
-            _ if words.len() == 1 => 2,
-            _ => 1,
-        };
+        let strength =
+            |known: &[&str]| match words.iter().filter(|word| known.contains(&word.as_str())).count() {
+                0 => 0,
+                _ if words.len() == 1 => 2,
+                _ => 1,
+            };
         NameHints { label: strength(LABELS), text: strength(TEXTS), other: strength(OTHERS) }
     }
 }
@@ -96,15 +205,23 @@ fn words(name: &str) -> Vec<String> {
 
 /// Whether two columns are a pair of texts by their names, in this order.
 pub(super) fn is_pair(first: &str, second: &str) -> bool {
-    let plain = |name: &str| name.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect::<String>();
+    let plain = |name: &str| {
+        name.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect::<String>()
+    };
     let (plain_first, plain_second) = (plain(first), plain(second));
     let numbered = NUMBERS.iter().any(|(a, b)| {
         let stem = |name: &str, end: &str, is_prefix: bool| {
-            if is_prefix { name.strip_prefix(end).map(str::to_string) } else { name.strip_suffix(end).map(str::to_string) }
+            if is_prefix {
+                name.strip_prefix(end).map(str::to_string)
+            } else {
+                name.strip_suffix(end).map(str::to_string)
+            }
         };
         [false, true].into_iter().any(|is_prefix| {
             let stems = stem(&plain_first, a, is_prefix).zip(stem(&plain_second, b, is_prefix));
-            stems.is_some_and(|(first, second)| first == second && !(first.is_empty() && a.len() == 1 && is_prefix))
+            stems.is_some_and(|(first, second)| {
+                first == second && !(first.is_empty() && a.len() == 1 && is_prefix)
+            })
         })
     });
     let last = |name: &str| words(name).last().cloned().unwrap_or_default();

@@ -5,10 +5,10 @@ use super::guess::guess;
 use super::location::DataLocation;
 use super::types::{ColumnRoles, Preview};
 use crate::catalog::{Labels, SplitName, TaskId};
-use crate::data::read::table::{Cell, Table, TableOptions};
-use crate::data::source::{DatasetSource, LoadContext};
 use crate::data::dataset::Example;
 use crate::data::load::load_split;
+use crate::data::read::table::{Cell, Table, TableOptions};
+use crate::data::source::{DatasetSource, LoadContext};
 use crate::error::{Error, Result};
 use crate::hub::Hub;
 use crate::text::clipped;
@@ -133,7 +133,11 @@ struct Sample {
 
 impl Sample {
     fn new(columns: usize) -> Self {
-        Sample { columns: (0..columns).map(|_| ColumnSummary::default()).collect(), rows: Vec::new(), count: 0 }
+        Sample {
+            columns: (0..columns).map(|_| ColumnSummary::default()).collect(),
+            rows: Vec::new(),
+            count: 0,
+        }
     }
 
     fn push(&mut self, cells: &[Cell]) {
@@ -142,7 +146,8 @@ impl Sample {
             column.push(cell);
         }
         if self.rows.len() < ROWS {
-            self.rows.push(cells.iter().map(|cell| clipped(&cell_text(cell), MAX_CELL).into_owned()).collect());
+            self.rows
+                .push(cells.iter().map(|cell| clipped(&cell_text(cell), MAX_CELL).into_owned()).collect());
         }
     }
 

@@ -37,7 +37,9 @@ fn sentence(number: usize) -> String {
 /// Text, second text and labels.
 fn roles(preview: &Preview) -> (&str, &str, Vec<&str>) {
     let guess = &preview.guess;
-    let name = |column: &'_ Option<String>| -> &'static str { Box::leak(column.clone().unwrap_or_default().into_boxed_str()) };
+    let name = |column: &'_ Option<String>| -> &'static str {
+        Box::leak(column.clone().unwrap_or_default().into_boxed_str())
+    };
     (name(&guess.text), name(&guess.text_pair), guess.labels.iter().map(String::as_str).collect())
 }
 
@@ -58,25 +60,41 @@ fn columns_with_odd_names_are_recognized_by_their_values() {
 
 #[test]
 fn columns_beside_text_and_label_are_left_out() {
-    let text = rows("tweet_id,airline_sentiment,airline_sentiment_confidence,airline,name,retweet_count,text,created", 80, |n| {
-        let airlines = ["Alpha", "Beta", "Gamma", "Delta"];
-        let labels = ["neutral", "positive", "negative"];
-        format!("{},{},{:.3},{},user{n},0,{},2026-02-0{} 10:00", 570_306_133 + n, labels[n % 3], 0.3 + n as f64 / 200.0, airlines[n % 4], sentence(n), 1 + n % 9)
-    });
+    let text = rows(
+        "tweet_id,airline_sentiment,airline_sentiment_confidence,airline,name,retweet_count,text,created",
+        80,
+        |n| {
+            let airlines = ["Alpha", "Beta", "Gamma", "Delta"];
+            let labels = ["neutral", "positive", "negative"];
+            format!(
+                "{},{},{:.3},{},user{n},0,{},2026-02-0{} 10:00",
+                570_306_133 + n,
+                labels[n % 3],
+                0.3 + n as f64 / 200.0,
+                airlines[n % 4],
+                sentence(n),
+                1 + n % 9
+            )
+        },
+    );
     assert_eq!(roles(&preview("a.csv", text)), ("text", "", vec!["airline_sentiment"]));
     let text = rows("id,lang,age,beschreibung,klasse", 50, |n| {
         format!("{n},{},{},{},{}", ["de", "en"][n % 2], 20 + n % 40, sentence(n), ["x", "y", "z"][n % 3])
     });
     assert_eq!(roles(&preview("a.csv", text)), ("beschreibung", "", vec!["klasse"]));
-    let text = rows("title,review,stars", 60, |n| format!("Nice {n},{} {},{}", sentence(n), sentence(n + 7), 1 + n % 5));
+    let text = rows("title,review,stars", 60, |n| {
+        format!("Nice {n},{} {},{}", sentence(n), sentence(n + 7), 1 + n % 5)
+    });
     assert_eq!(roles(&preview("a.csv", text)), ("review", "", vec!["stars"]));
 }
 
 #[test]
 fn pairs_are_recognized_by_name_or_by_shape() {
-    for (header, first, second) in
-        [("q1,q2,same", "q1", "q2"), ("same,premise,hypothesis", "premise", "hypothesis"), ("links,rechts,gleich", "links", "rechts")]
-    {
+    for (header, first, second) in [
+        ("q1,q2,same", "q1", "q2"),
+        ("same,premise,hypothesis", "premise", "hypothesis"),
+        ("links,rechts,gleich", "links", "rechts"),
+    ] {
         let same = header.split(',').position(|name| ["same", "gleich"].contains(&name)).unwrap();
         let text = rows(header, 40, |n| {
             let mut cells = vec![sentence(n), sentence(n + 3)];
@@ -93,13 +111,18 @@ fn pairs_are_recognized_by_name_or_by_shape() {
 
 #[test]
 fn scores_are_a_regression() {
-    let text = rows("s1,s2,aehnlichkeit", 50, |n| format!("{},{},{:.2}", sentence(n), sentence(n + 1), n as f64 / 10.0));
+    let text = rows("s1,s2,aehnlichkeit", 50, |n| {
+        format!("{},{},{:.2}", sentence(n), sentence(n + 1), n as f64 / 10.0)
+    });
     let found = preview("a.csv", text);
     assert_eq!((roles(&found), found.guess.problem_type), (("s1", "s2", vec!["aehnlichkeit"]), None));
     assert_eq!(found.columns[2].kind, ColumnKind::Number);
     let text = rows("essay,points", 200, |n| format!("{},{}", sentence(n), n % 101));
     let found = preview("a.csv", text);
-    assert_eq!((roles(&found), found.guess.problem_type), (("essay", "", vec!["points"]), Some(ProblemType::Regression)));
+    assert_eq!(
+        (roles(&found), found.guess.problem_type),
+        (("essay", "", vec!["points"]), Some(ProblemType::Regression))
+    );
 }
 
 #[test]
@@ -122,12 +145,16 @@ fn several_labels_are_lists_or_binary_columns() {
 
 #[test]
 fn files_without_header_and_in_other_encodings_are_read() {
-    let text = rows("good\tthe film was fine", 30, |n| format!("{}\t{}", ["good", "bad"][n % 2], sentence(n)));
+    let text =
+        rows("good\tthe film was fine", 30, |n| format!("{}\t{}", ["good", "bad"][n % 2], sentence(n)));
     let found = preview("a.tsv", text);
     assert_eq!(roles(&found), ("column2", "", vec!["column1"]));
-    let text = rows("Réponse;Étiquette", 30, |n| format!("{} très bien;{}", sentence(n), ["positif", "négatif"][n % 2]));
+    let text = rows("Réponse;Étiquette", 30, |n| {
+        format!("{} très bien;{}", sentence(n), ["positif", "négatif"][n % 2])
+    });
     let (latin1, ..) = encoding_rs::WINDOWS_1252.encode(&text);
-    let utf16: Vec<u8> = std::iter::once(0xfeff).chain(text.encode_utf16()).flat_map(u16::to_le_bytes).collect();
+    let utf16: Vec<u8> =
+        std::iter::once(0xfeff).chain(text.encode_utf16()).flat_map(u16::to_le_bytes).collect();
     for bytes in [latin1.as_ref(), &utf16, text.as_bytes()] {
         assert_eq!(roles(&preview("a.csv", bytes)), ("Réponse", "", vec!["Étiquette"]));
     }
@@ -152,14 +179,22 @@ fn folder_has_its_splits() {
     write("README.md", "text");
     let found = read(path).unwrap();
     let DataLocation::Files { files } = &found.location else { panic!("{:?}", found.location) };
-    let names: Vec<_> = files.iter().map(|(split, file)| (*split, file.file_name().unwrap().to_str().unwrap())).collect();
+    let names: Vec<_> =
+        files.iter().map(|(split, file)| (*split, file.file_name().unwrap().to_str().unwrap())).collect();
     assert_eq!(
         names,
-        [(SplitName::Train, "reviews-train.csv"), (SplitName::Validation, "my_dev.jsonl"), (SplitName::Test, "test.tsv")]
+        [
+            (SplitName::Train, "reviews-train.csv"),
+            (SplitName::Validation, "my_dev.jsonl"),
+            (SplitName::Test, "test.tsv")
+        ]
     );
     let spec = found.apply(&found.guess, built_in("x"));
     assert_eq!(spec.train_file.as_deref(), Some(path.join("reviews-train.csv").as_path()));
-    assert_eq!((spec.task.name(), spec.test_file.is_some(), spec.label_column), ("custom", true, Some("label".into())));
+    assert_eq!(
+        (spec.task.name(), spec.test_file.is_some(), spec.label_column),
+        ("custom", true, Some("label".into()))
+    );
 }
 
 #[test]
@@ -172,14 +207,23 @@ fn folders_of_known_tasks_are_read_as_such() {
     };
     for split in ["train", "dev"] {
         write(&format!("trees/{split}.txt"), "(3 (2 good) (2 film))\n(1 (2 bad) (2 film))\n");
-        write(&format!("RTE/{split}.tsv"), "index\tsentence1\tsentence2\tlabel\n0\ta b\tc d\tentailment\n1\te\tf\tnot_entailment\n");
+        write(
+            &format!("RTE/{split}.tsv"),
+            "index\tsentence1\tsentence2\tlabel\n0\ta b\tc d\tentailment\n1\te\tf\tnot_entailment\n",
+        );
     }
     let found = read(&folder.path().join("trees")).unwrap();
-    assert_eq!((found.task().name(), &found.rows[0][..]), ("sst", &["good film".to_string(), "positive".into()][..]));
+    assert_eq!(
+        (found.task().name(), &found.rows[0][..]),
+        ("sst", &["good film".to_string(), "positive".into()][..])
+    );
     assert!(!found.has_free_roles());
     assert_eq!(read(&folder.path().join("trees/train.txt")).unwrap().task().name(), "sst");
     let found = read(&folder.path().join("RTE")).unwrap();
-    assert_eq!((found.task().name(), &found.rows[1][..]), ("rte", &["e".to_string(), "f".into(), "not_entailment".into()][..]));
+    assert_eq!(
+        (found.task().name(), &found.rows[1][..]),
+        ("rte", &["e".to_string(), "f".into(), "not_entailment".into()][..])
+    );
     let spec = found.apply(&found.guess, RunSpec { experiment: "x".into(), ..built_in("x") });
     assert_eq!((spec.task.name(), spec.text_column.is_none(), spec.data_dir.is_some()), ("rte", true, true));
 }

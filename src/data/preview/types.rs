@@ -53,9 +53,7 @@ impl Preview {
     pub fn apply(&self, roles: &ColumnRoles, spec: RunSpec) -> RunSpec {
         let task = self.task();
         match &self.location {
-            DataLocation::Folder { folder, .. } => {
-                RunSpec { task, data_dir: Some(folder.clone()), ..spec }
-            }
+            DataLocation::Folder { folder, .. } => RunSpec { task, data_dir: Some(folder.clone()), ..spec },
             DataLocation::Files { files } => {
                 let file = |split| files.get(&split).cloned();
                 RunSpec {

@@ -64,7 +64,7 @@ fn point(app: &App, body: Rect, at: Position) -> Option<Action> {
             compare::row_at(app, body, at).map(|row| Action::Compare(CompareAction::Select(row)))
         }
         Screen::Insight => insight::point_at(app, body, at),
-        Screen::Live | Screen::Infer | Screen::Data | Screen::Machine => None,
+        Screen::Live | Screen::Infer | Screen::Data | Screen::Open | Screen::Machine => None,
     }
 }
 

@@ -1,6 +1,7 @@
 //! The form of an experiment: every key on a line, edited in place and checked while it is typed.
 
 use super::experiment::ExperimentRow;
+use crate::run::check::ValueCheck;
 use crate::spec::{Key, KeyValue, ValueKind, ValueOrigin, keys};
 use crate::tui::widgets::text_field::TextField;
 
@@ -19,8 +20,24 @@ pub struct Form {
     pub selected: usize,
     /// The text field of the line that is being typed.
     pub editing: Option<TextField>,
+    /// What is known about the files that the values name.
+    pub(in crate::tui) checked: FormCheck,
+    /// The values that are being checked, or were last.
+    pub(in crate::tui) check_requested: FormValues,
     /// The value before it was edited, to restore it.
     pub(in crate::tui) before_editing: String,
+}
+
+/// Keys and values as typed.
+pub type FormValues = Vec<(&'static str, String)>;
+
+/// The result of a check of values, and the values.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct FormCheck {
+    /// The values that were checked.
+    pub values: FormValues,
+    /// What was found.
+    pub check: ValueCheck,
 }
 
 /// A key and its value.
@@ -80,6 +97,19 @@ impl Form {
         Form::filled(free_name("mine", all), &row, all)
     }
 
+    /// The form of a new experiment with these keys and values.
+    pub fn with_settings(name: &str, settings: &[(&'static str, String)], all: &[ExperimentRow]) -> Form {
+        let mut form = Form::new(all);
+        (form.name, form.original_name) = (name.to_string(), name.to_string());
+        for (key, value) in settings {
+            if let Some(field) = form.fields.iter_mut().find(|field| field.key.name == *key) {
+                field.text.clone_from(value);
+                field.is_explicit = true;
+            }
+        }
+        form
+    }
+
     fn filled(name: String, row: &ExperimentRow, all: &[ExperimentRow]) -> Form {
         let fields = row.values.iter().map(|value| Field {
             key: value.key,
@@ -96,6 +126,8 @@ impl Form {
             fields: fields.collect(),
             selected: 0,
             editing: None,
+            checked: FormCheck::default(),
+            check_requested: FormValues::new(),
             before_editing: String::new(),
         }
     }
@@ -124,8 +156,31 @@ impl Form {
         self.lines().get(self.selected).copied().unwrap_or(FormLine::Start)
     }
 
-    /// The error of a line, if its value is invalid.
+    /// Keys and values of all lines.
+    pub fn values(&self) -> FormValues {
+        self.fields.iter().map(|field| (field.key.name, field.text.clone())).collect()
+    }
+
+    /// The columns of the training file, once they are known.
+    pub fn columns(&self) -> &[String] {
+        &self.checked.check.columns
+    }
+
+    /// The error of a line: its value is invalid, does not fit the other values, or names a file that cannot be used.
     pub fn error(&self, line: FormLine) -> Option<String> {
+        self.invalid_value(line).or_else(|| {
+            let FormLine::Field(number) = line else { return None };
+            let field = self.fields.get(number)?;
+            // The check of an earlier value says nothing about this one.
+            let is_checked =
+                self.checked.values.iter().any(|value| *value == (field.key.name, field.text.clone()));
+            let problem = self.checked.check.problems.iter().find(|(key, _)| *key == field.key.name);
+            problem.filter(|_| is_checked).map(|(_, problem)| problem.clone())
+        })
+    }
+
+    /// Why the value of a line is invalid on its own.
+    pub(in crate::tui) fn invalid_value(&self, line: FormLine) -> Option<String> {
         match line {
             FormLine::Name if self.experiment.is_none() && self.existing_names.contains(&self.name) => {
                 Some(format!("experiment {} already exists", self.name))
@@ -171,12 +226,15 @@ impl Form {
             _ => "name",
         };
         let lines = self.lines();
-        lines.iter().filter_map(|line| Some(format!("{}: {}", name(line), self.error(*line)?))).collect()
+        lines
+            .iter()
+            .filter_map(|line| Some(format!("{}: {}", name(line), self.invalid_value(*line)?)))
+            .collect()
     }
 }
 
 /// The first of `base`, `base-2`, `base-3`, … that no experiment has.
-fn free_name(base: &str, all: &[ExperimentRow]) -> String {
+pub(in crate::tui) fn free_name(base: &str, all: &[ExperimentRow]) -> String {
     let exists = |name: &str| all.iter().any(|row| row.name == name);
     let numbered = (2..).map(|number| format!("{base}-{number}"));
     std::iter::once(base.to_string()).chain(numbered).find(|name| !exists(name)).unwrap_or_default()

@@ -192,7 +192,10 @@ impl<'p> Table<'p> {
     ///
     /// # Errors
     /// [`Error::Data`] for an invalid row, and the errors of `on_row`.
-    pub(in crate::data) fn read_cells(&self, on_row: &mut dyn FnMut(Vec<Cell>) -> Result<bool>) -> Result<()> {
+    pub(in crate::data) fn read_cells(
+        &self,
+        on_row: &mut dyn FnMut(Vec<Cell>) -> Result<bool>,
+    ) -> Result<()> {
         let projection: Vec<usize> = (0..self.names().len()).collect();
         let mut is_stopped = false;
         let on_cells: OnRow<'_> = &mut |_, cells| {

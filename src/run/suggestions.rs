@@ -1,14 +1,53 @@
-//! Models that a new experiment can use without a download, and those that the hub has.
+//! Models and data that a new experiment may use: those of earlier runs, those in the cache, and well-known ones.
 
-use super::index::RunRow;
+use super::dir::RunDir;
+use super::index::{RunRow, list};
 use crate::assets::DEMO;
 use crate::catalog::{MODELS, ModelSize, known_model};
 use crate::files::{collapse_home, expand_home};
 use crate::hub::Hub;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// The largest model that is suggested where training may run on a processor.
 const MAX_SUGGESTED: ModelSize = ModelSize::Small;
+
+/// Newest runs whose data are suggested, and the maximum number of suggested paths.
+const RECENT_RUNS: usize = 100;
+const RECENT_DATA: usize = 12;
+
+/// Models and data to choose from.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Suggestions {
+    /// The models.
+    pub models: Vec<ModelOption>,
+    /// Files and folders of earlier runs that still exist, the newest first.
+    pub data: Vec<PathBuf>,
+}
+
+impl Suggestions {
+    /// The suggestions of the runs in `runs_dir` and the cache of the hub. What cannot be read is left out.
+    pub fn read(runs_dir: &Path) -> Self {
+        let mut runs = list(runs_dir).unwrap_or_default();
+        runs.truncate(RECENT_RUNS);
+        Suggestions { models: model_options(&runs, &Hub::cache_only()), data: recent_data(&runs) }
+    }
+}
+
+/// The files and folders that runs were trained on.
+fn recent_data(runs: &[RunRow]) -> Vec<PathBuf> {
+    let mut paths: Vec<PathBuf> = Vec::new();
+    for run in runs.iter().filter(|run| run.problem.is_none()) {
+        let Ok(spec) = RunDir::at(&run.dir).spec() else { continue };
+        let path = spec.train_file.or(spec.data_dir).filter(|path| path.exists());
+        if let Some(path) = path.filter(|path| !paths.contains(path)) {
+            paths.push(path);
+        }
+        if paths.len() == RECENT_DATA {
+            break;
+        }
+    }
+    paths
+}
 
 /// A model to choose.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,7 +75,7 @@ pub enum ModelPlace {
 
 /// The models to choose from: the built-in one, folders that earlier runs used, newest first, those in the cache of the
 /// hub, and the well-known ones of the hub.
-pub fn model_options(runs: &[RunRow], hub: &Hub) -> Vec<ModelOption> {
+fn model_options(runs: &[RunRow], hub: &Hub) -> Vec<ModelOption> {
     let option = |id: &str, place: ModelPlace| {
         let size = known_model(id).map(|model| format!("{}, {:.1} M", model.title, model.millions));
         let place_note = match place {
