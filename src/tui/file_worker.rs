@@ -97,9 +97,9 @@ impl Worker for FileWorker {
                 self.send(Msg::Reproduction(result.map_err(|e| e.to_string())));
             }
             FileJob::SaveExperiment { name, changes } => match self.save(&name, &changes) {
-                Ok(file) => {
+                Ok(path) => {
                     self.list();
-                    self.send(Msg::ExperimentSaved { name, file });
+                    self.send(Msg::ExperimentSaved { name, path });
                 }
                 Err(error) => self.send(error_msg("Cannot save the experiment", &error)),
             },

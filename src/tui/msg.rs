@@ -72,8 +72,8 @@ pub enum Msg {
     ExperimentSaved {
         /// Its name.
         name: String,
-        /// The whole path of the file.
-        file: PathBuf,
+        /// The file.
+        path: PathBuf,
     },
     /// The model of the Infer screen was opened or refreshed.
     ModelOpened {

@@ -76,7 +76,7 @@ mod tests {
 
         fn run(&mut self, job: u64, _: bool) {
             let name = (12 / job).to_string();
-            self.messages.send(Msg::ExperimentSaved { name, file: "e.toml".into() }).ok();
+            self.messages.send(Msg::ExperimentSaved { name, path: "e.toml".into() }).ok();
         }
     }
 

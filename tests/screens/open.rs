@@ -202,8 +202,8 @@ fn experiment_is_saved_or_edited_instead() {
     );
     assert_eq!((app.screen, app.form.as_ref().unwrap().name.as_str()), (Screen::Runs, "kunden"));
     let mut app = on_reviews(120, 40);
-    let file = PathBuf::from("/data/experiments.toml");
-    update(&mut app, Msg::ExperimentSaved { name: "kunden".into(), file });
+    let path = PathBuf::from("/data/experiments.toml");
+    update(&mut app, Msg::ExperimentSaved { name: "kunden".into(), path });
     assert_eq!(app.screen, Screen::Runs);
     assert_shows(&app, "kunden is saved in /data/experiments.toml");
 }

@@ -3,6 +3,7 @@
 #![cfg(unix)]
 
 mod faults;
+mod open;
 mod pty;
 mod signals;
 

@@ -7,14 +7,15 @@ use crate::data::dataset::{Dataset, Example};
 use crate::error::Result;
 use crate::spec::{LabelColumns, RunSpec, built_in};
 use std::path::PathBuf;
+use std::sync::atomic::AtomicBool;
 
 fn load(spec: &RunSpec) -> Result<Dataset> {
-    super::load(spec, false)
+    super::load(spec, false, &AtomicBool::new(false))
 }
 
 fn load_split(spec: &RunSpec, split: SplitName, labels: Option<&[String]>) -> Result<Vec<Example>> {
     let labels = labels.map(|names| Labels::from(names.to_vec()));
-    super::load_split(spec, split, labels.as_ref(), false)
+    super::load_split(spec, split, (labels.as_ref(), false), &AtomicBool::new(false))
 }
 
 /// A folder with files, and a specification with its `train.csv`.

@@ -1,8 +1,9 @@
 //! The form of an experiment: every key on a line, edited in place and checked while it is typed.
 
 use super::experiment::ExperimentRow;
+use crate::catalog::RecommendedSetting;
 use crate::run::check::ValueCheck;
-use crate::spec::{Key, KeyValue, ValueKind, ValueOrigin, keys};
+use crate::spec::{Key, KeyValue, ValueKind, ValueOrigin, built_in, keys};
 use crate::tui::widgets::text_field::TextField;
 
 /// The form of an experiment.
@@ -20,6 +21,8 @@ pub struct Form {
     pub selected: usize,
     /// The text field of the line that is being typed.
     pub editing: Option<TextField>,
+    /// Whether settings that nobody has changed follow what is recommended, as in a new experiment.
+    pub(in crate::tui) follows_recommendation: bool,
     /// What is known about the files that the values name.
     pub(in crate::tui) checked: FormCheck,
     /// The values that are being checked, or were last.
@@ -52,6 +55,8 @@ pub struct Field {
     /// Whether the value is saved even if it was not changed, as in a copy of an experiment.
     pub(in crate::tui) is_explicit: bool,
     pub(in crate::tui) origin: ValueOrigin,
+    /// What is recommended for the model, the task and the number of rows.
+    pub(in crate::tui) recommended: Option<RecommendedSetting>,
 }
 
 /// A line of the form.
@@ -89,17 +94,23 @@ impl Form {
             let defaults = all.iter().flat_map(|row| &row.values);
             let mut defaults =
                 defaults.filter(|value| value.key == key && value.origin == ValueOrigin::Defaults);
-            let text = defaults.next().map_or(key.default, |value| &value.text);
-            KeyValue { key, text: text.to_string(), origin: ValueOrigin::BuiltIn }
+            let (text, origin) = match defaults.next() {
+                Some(value) => (&value.text[..], ValueOrigin::Defaults),
+                None => (key.default, ValueOrigin::BuiltIn),
+            };
+            KeyValue { key, text: text.to_string(), origin }
         });
         let spec = Err(String::new());
         let row = ExperimentRow { name: String::new(), description: None, values: values.collect(), spec };
-        Form::filled(free_name("mine", all), &row, all)
+        let mut form =
+            Form { follows_recommendation: true, ..Form::filled(free_name("mine", all), &row, all) };
+        form.recommend();
+        form
     }
 
     /// The form of a new experiment with these keys and values.
     pub fn with_settings(name: &str, settings: &[(&'static str, String)], all: &[ExperimentRow]) -> Form {
-        let mut form = Form::new(all);
+        let mut form = Form { follows_recommendation: false, ..Form::new(all) };
         (form.name, form.original_name) = (name.to_string(), name.to_string());
         for (key, value) in settings {
             if let Some(field) = form.fields.iter_mut().find(|field| field.key.name == *key) {
@@ -117,6 +128,7 @@ impl Form {
             original: value.text.clone(),
             is_explicit: false,
             origin: value.origin,
+            recommended: None,
         });
         Form {
             experiment: None,
@@ -126,6 +138,7 @@ impl Form {
             fields: fields.collect(),
             selected: 0,
             editing: None,
+            follows_recommendation: false,
             checked: FormCheck::default(),
             check_requested: FormValues::new(),
             before_editing: String::new(),
@@ -154,6 +167,30 @@ impl Form {
 
     pub(in crate::tui) fn line(&self) -> FormLine {
         self.lines().get(self.selected).copied().unwrap_or(FormLine::Start)
+    }
+
+    /// Takes the settings that are recommended for the model, the task and the number of rows. Those of a new experiment
+    /// that nobody has changed follow them.
+    pub(in crate::tui) fn recommend(&mut self) {
+        let mut spec = built_in("");
+        for field in &self.fields {
+            field.key.set(&mut spec, &field.text).ok();
+        }
+        let settings = spec.recommendation(None, None);
+        for field in &mut self.fields {
+            let earlier = field.recommended;
+            field.recommended = settings.get(field.key.name).copied();
+            let is_unchanged = field.text == field.original && field.origin == ValueOrigin::BuiltIn;
+            let (Some(setting), true) = (field.recommended, self.follows_recommendation && is_unchanged)
+            else {
+                continue;
+            };
+            if earlier != Some(setting) {
+                field.text = setting.value.to_string();
+                field.original.clone_from(&field.text);
+                field.is_explicit = field.text != field.key.default;
+            }
+        }
     }
 
     /// Keys and values of all lines.

@@ -125,14 +125,12 @@ impl OpenState {
         roles.labels.retain(|label| label != name);
     }
 
-    /// What keeps the data from being trained on.
-    pub fn missing(&self) -> Option<&'static str> {
-        let preview = self.preview()?;
-        match () {
-            () if !preview.has_free_roles() => None,
-            () if self.roles.text.is_none() => Some("No column is the text: move to it"),
-            () if self.roles.labels.is_empty() => Some("No column is the label: move to it"),
-            () => None,
+    /// What no column is used for yet, so that the data cannot be trained on.
+    pub fn missing(&self) -> Option<ColumnUse> {
+        match self.preview().filter(|preview| preview.has_free_roles()) {
+            Some(_) if self.roles.text.is_none() => Some(ColumnUse::Text),
+            Some(_) if self.roles.labels.is_empty() => Some(ColumnUse::Label),
+            _ => None,
         }
     }
 }

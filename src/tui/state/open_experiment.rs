@@ -3,12 +3,26 @@
 use super::app::App;
 use super::data::profile_key;
 use super::form::free_name;
+use super::open::ColumnUse;
 use crate::run::draft::{DraftSetting, draft, draft_name};
 use crate::run::profile::DataProfile;
 use crate::run::suggestions::suggested_model;
 use crate::spec::{RunSpec, built_in};
+use crate::tui::action::{Action, OpenAction};
+use crate::tui::screen::{Context, Screen};
 
 impl App {
+    /// What keeps the data on the Open screen from being trained on, and what to do.
+    pub fn open_missing(&self) -> Option<String> {
+        let (what, action) = match self.open.missing()? {
+            ColumnUse::Label => ("label", OpenAction::Label),
+            ColumnUse::Text | ColumnUse::TextPair => ("text", OpenAction::Text),
+        };
+        let key = |action| self.key(Context::Screen(Screen::Open), Action::Open(action));
+        let [left, right, key] = [OpenAction::Left, OpenAction::Right, action].map(key);
+        Some(format!("No column is the {what}. Move to it with {left} and {right}, then press {key}."))
+    }
+
     /// The model of the experiment on the Open screen.
     pub fn open_model(&self) -> &str {
         self.open.model.as_deref().unwrap_or_else(|| suggested_model(&self.suggestions.models))

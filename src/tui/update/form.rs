@@ -102,6 +102,7 @@ pub(super) fn open_form(app: &mut App, form: Form) -> Vec<Effect> {
 /// is left.
 fn check(app: &mut App) -> Vec<Effect> {
     let Some(form) = app.form.as_mut().filter(|form| form.editing.is_none()) else { return Vec::new() };
+    form.recommend();
     let values = form.values();
     if form.check_requested == values {
         return Vec::new();

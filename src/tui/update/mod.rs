@@ -74,13 +74,13 @@ pub fn update(app: &mut App, msg: Msg) -> Vec<Effect> {
             insight::run_event(app, &event)
         }
         Msg::RunEnded(result) => run_ended(app, result),
-        Msg::ExperimentSaved { name, file } => {
+        Msg::ExperimentSaved { name, path } => {
             app.form = None;
             if app.screen == Screen::Open {
                 app.go_to(Screen::Runs);
             }
             app.runs.select(&name);
-            app.notice = Some(format!("{name} is saved in {}", collapse_home(&file)));
+            app.notice = Some(format!("{name} is saved in {}", collapse_home(&path)));
             Vec::new()
         }
         Msg::ModelOpened { request_id, result } => infer::model_opened(app, request_id, result),

@@ -113,11 +113,8 @@ pub(super) fn move_cursor(app: &mut App, action: ListAction) {
 /// Name and settings of the experiment, unless something is missing, which is shown.
 fn experiment(app: &mut App) -> Option<(String, Vec<(&'static str, String)>)> {
     app.open.preview()?;
-    if let Some(missing) = app.open.missing() {
-        app.show_error(
-            "Cannot train on these data yet",
-            format!("{missing} and press the key in the bottom line."),
-        );
+    if let Some(missing) = app.open_missing() {
+        app.show_error("Cannot train on these data yet", missing);
         return None;
     }
     let settings = app.open_settings().into_iter().map(|setting| (setting.key, setting.value));

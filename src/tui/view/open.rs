@@ -151,15 +151,8 @@ fn draw_data(app: &App, preview: &Preview, area: Rect, buffer: &mut Buffer) {
     let block = padded_pane(theme, "Data", false);
     let inner = block.inner(area);
     block.render(area, buffer);
-    let profile = match (app.open.missing(), app.open_profile()) {
-        (Some(missing), _) => {
-            return draw_lines(
-                &[(format!("{missing}, then press the key in the bottom line."), Role::Warning)],
-                theme,
-                inner,
-                buffer,
-            );
-        }
+    let profile = match (app.open_missing(), app.open_profile()) {
+        (Some(missing), _) => return draw_lines(&[(missing, Role::Warning)], theme, inner, buffer),
         (_, None) => return draw_lines(&[("Reading all rows.".into(), Role::Muted)], theme, inner, buffer),
         (_, Some(Err(error))) => return draw_lines(&[(sanitize(error), Role::Error)], theme, inner, buffer),
         (_, Some(Ok(profile))) => profile,
@@ -363,9 +356,7 @@ pub(super) fn draw_tiny(app: &App, area: Rect, buffer: &mut Buffer) {
                     lines.push((format!("{}: {}", use_name(of), sanitize(&column.name)), use_role(Some(of))));
                 }
             }
-            if let Some(missing) = app.open.missing() {
-                lines.push((missing.into(), Role::Warning));
-            }
+            lines.extend(app.open_missing().map(|missing| (missing, Role::Warning)));
             match app.open_profile() {
                 Some(Ok(profile)) => lines.extend(split_lines(preview, profile)),
                 Some(Err(error)) => lines.push((sanitize(error), Role::Error)),
