@@ -339,6 +339,8 @@ pub enum OpenAction {
     Left,
     /// One column to the right.
     Right,
+    /// Put the cursor on a column.
+    Select(usize),
     /// Read the data again.
     Refresh,
     /// Go back.

@@ -284,7 +284,7 @@ fn classes_without_training_rows_are_noted() {
     let rows = (0..40).map(|row| format!("row {row},{}\n", row % 4)).collect::<Vec<_>>().concat();
     let files = train_file(&format!("text,label\n{rows}"));
     let few = RunSpec { max_train_samples: Some(2), ..files.spec() };
-    let notes = super::load(&few, true).unwrap().notes.join("\n");
+    let notes = super::load(&few, true, &AtomicBool::new(false)).unwrap().notes.join("\n");
     assert!(notes.contains("the training split has no row of"), "{notes}");
     assert!(!load(&files.spec()).unwrap().notes.join("\n").contains("the training split"));
 }
@@ -316,7 +316,7 @@ fn only_the_chosen_rows_are_kept() {
     let files = train_file(&format!("text,label\n{rows}"));
     let few = RunSpec { max_train_samples: Some(20), max_eval_samples: Some(10), ..files.spec() };
     let all = load(&few).unwrap();
-    let kept = super::load(&few, true).unwrap();
+    let kept = super::load(&few, true, &AtomicBool::new(false)).unwrap();
     assert_eq!((all.train().len(), kept.train().len(), kept.validation().len()), (450, 20, 10));
     for split in [SplitName::Train, SplitName::Validation] {
         let expected = crate::data::subsample_split(&few, split, all.split(split).to_vec());
@@ -413,7 +413,7 @@ fn columns_and_lists_are_sets_of_labels() {
         assert_eq!(data.labels, Labels::multi_label(vec!["b".into(), "c".into()]), "{text}");
         assert_eq!(sets(&data, SplitName::Train), expected, "{text}");
         assert_eq!(sets(&data, SplitName::Validation), [["c"]], "{text}");
-        let again = super::load_split(&spec, SplitName::Train, Some(&data.labels), false).unwrap();
+        let again = super::load_split(&spec, SplitName::Train, (Some(&data.labels), false), &AtomicBool::new(false)).unwrap();
         assert_eq!(again, data.train(), "{text}");
     }
 }

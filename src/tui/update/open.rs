@@ -78,6 +78,7 @@ pub(super) fn act(app: &mut App, action: OpenAction) -> Vec<Step> {
             let columns = open.preview().map_or(0, |preview| preview.columns.len());
             open.column = (open.column + 1).min(columns.saturating_sub(1));
         }
+        OpenAction::Select(column) => open.column = column,
         OpenAction::Refresh => {
             if let Some(key) = app.open_profile_spec() {
                 app.data.profiles.retain(|(of, _)| *of != key);

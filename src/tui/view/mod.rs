@@ -13,7 +13,7 @@ mod infer;
 pub mod insight;
 pub mod live;
 mod machine;
-mod open;
+pub mod open;
 mod open_rows;
 mod panes;
 mod placeholder;

@@ -15,9 +15,9 @@ use crate::tui::screen::{Context, Screen};
 use crate::tui::state::App;
 use crate::tui::theme::{Role, Symbol, Theme};
 use crate::tui::widgets::bars::bar;
-use crate::tui::widgets::{draw_text, draw_text_right, fit_width, padded_pane, truncate, wrap};
+use crate::tui::widgets::{draw_text, draw_text_right, fit_width, line_at_position, padded_pane, truncate, wrap};
 use ratatui::buffer::Buffer;
-use ratatui::layout::{Constraint, Layout, Rect};
+use ratatui::layout::{Constraint, Layout, Position, Rect};
 use ratatui::widgets::Widget;
 
 /// Width of the names of settings and classes.
@@ -42,29 +42,60 @@ pub(super) fn draw(app: &App, area: Rect, buffer: &mut Buffer) {
             return placeholder::draw(app, &text, Role::Muted, area, buffer);
         }
     };
-    let [header, body] = Layout::vertical([Constraint::Length(1), Constraint::Fill(1)]).areas(area);
-    draw_header(app, preview, header, buffer);
-    // Half for the rows; the panes below need at least a dozen lines.
-    let rows_height =
-        (body.height / 2).min(body.height.saturating_sub(12)).max(6).min(preview.rows.len() as u16 + 3);
-    let [top, bottom] = Layout::vertical([Constraint::Length(rows_height), Constraint::Fill(1)]).areas(body);
-    draw_rows(app, preview, top, buffer);
-    if bottom.width >= OPEN_WIDE {
-        let thirds = [Constraint::Percentage(34), Constraint::Percentage(33), Constraint::Fill(1)];
-        let [columns, data, experiment] = Layout::horizontal(thirds).areas(bottom);
-        draw_columns(app, preview, columns, buffer);
-        draw_data(app, preview, data, buffer);
-        draw_experiment(app, experiment, buffer);
-    } else {
-        let [left, right] =
-            Layout::horizontal([Constraint::Percentage(50), Constraint::Fill(1)]).areas(bottom);
-        let columns = (preview.columns.len() as u16 + 2).min(left.height.saturating_sub(6)).max(4);
+    let panes = Panes::new(preview, area);
+    draw_header(app, preview, panes.header, buffer);
+    draw_rows(app, preview, panes.rows, buffer);
+    draw_columns(app, preview, panes.columns, buffer);
+    draw_data(app, preview, panes.data, buffer);
+    draw_experiment(app, panes.experiment, buffer);
+}
+
+/// The areas of the screen.
+struct Panes {
+    header: Rect,
+    rows: Rect,
+    columns: Rect,
+    data: Rect,
+    experiment: Rect,
+}
+
+impl Panes {
+    fn new(preview: &Preview, area: Rect) -> Self {
+        let [header, body] = Layout::vertical([Constraint::Length(1), Constraint::Fill(1)]).areas(area);
+        // Half for the rows; the panes below need at least a dozen lines.
+        let half = (body.height / 2).min(body.height.saturating_sub(12)).max(6);
+        let height = half.min(preview.rows.len() as u16 + 3);
+        let [rows, bottom] = Layout::vertical([Constraint::Length(height), Constraint::Fill(1)]).areas(body);
+        if bottom.width >= OPEN_WIDE {
+            let thirds = [Constraint::Percentage(34), Constraint::Percentage(33), Constraint::Fill(1)];
+            let [columns, data, experiment] = Layout::horizontal(thirds).areas(bottom);
+            return Panes { header, rows, columns, data, experiment };
+        }
+        let [left, data] = Layout::horizontal([Constraint::Percentage(50), Constraint::Fill(1)]).areas(bottom);
+        let height = (preview.columns.len() as u16 + 2).min(left.height.saturating_sub(6)).max(4);
         let [columns, experiment] =
-            Layout::vertical([Constraint::Length(columns), Constraint::Fill(1)]).areas(left);
-        draw_columns(app, preview, columns, buffer);
-        draw_experiment(app, experiment, buffer);
-        draw_data(app, preview, right, buffer);
+            Layout::vertical([Constraint::Length(height), Constraint::Fill(1)]).areas(left);
+        Panes { header, rows, columns, data, experiment }
     }
+}
+
+/// The column at a position of the screen.
+pub fn column_at(app: &App, area: Rect, position: Position) -> Option<usize> {
+    let preview = app.open.preview()?;
+    let panes = Panes::new(preview, area);
+    let inside = |pane| padded_pane(app.theme, "", false).inner(pane);
+    let rows = inside(panes.rows);
+    if rows.contains(position) {
+        return open_rows::column_at(&app.open, preview, rows, position);
+    }
+    let columns = inside(panes.columns);
+    let first = first_column(app, columns);
+    line_at_position(columns, first, position).filter(|column| *column < preview.columns.len())
+}
+
+/// The first column that is listed, so that the one under the cursor is visible.
+fn first_column(app: &App, area: Rect) -> usize {
+    (app.open.column + 1).saturating_sub(usize::from(area.height))
 }
 
 fn draw_header(app: &App, preview: &Preview, area: Rect, buffer: &mut Buffer) {
@@ -100,8 +131,7 @@ fn draw_columns(app: &App, preview: &Preview, area: Rect, buffer: &mut Buffer) {
     let block = padded_pane(theme, "Columns", false);
     let inner = block.inner(area);
     block.render(area, buffer);
-    let height = usize::from(inner.height);
-    let first = (app.open.column + 1).saturating_sub(height);
+    let first = first_column(app, inner);
     let names = preview
         .columns
         .iter()

@@ -6,7 +6,7 @@ use crate::tui::state::open::{ColumnUse, OpenState};
 use crate::tui::theme::{Role, Symbol, Theme};
 use crate::tui::widgets::{draw_text, fit_width};
 use ratatui::buffer::Buffer;
-use ratatui::layout::Rect;
+use ratatui::layout::{Position, Rect};
 
 /// Minimum and maximum width of a column that is not the text.
 const MIN: usize = 6;
@@ -62,6 +62,13 @@ pub(super) fn draw(open: &OpenState, preview: &Preview, theme: Theme, area: Rect
             draw_text(buffer, x, y, *cells as u16, &fit_width(theme, &text, *cells), style);
         }
     }
+}
+
+/// The column at a position of the table.
+pub(super) fn column_at(open: &OpenState, preview: &Preview, area: Rect, position: Position) -> Option<usize> {
+    let cell = usize::from(position.x.checked_sub(area.x)?);
+    let columns = layout(open, preview, usize::from(area.width));
+    columns.into_iter().find(|(_, from, cells)| (*from..from + cells).contains(&cell)).map(|(index, ..)| index)
 }
 
 /// The visible columns around the one under the cursor: index, first cell and number of cells.
