@@ -21,7 +21,7 @@ use std::sync::atomic::AtomicBool;
 /// Reviews with column names in another language, word labels, a date and an id.
 fn reviews(rows: usize) -> String {
     let texts = [
-        ("froh", "das Essen kam heiß und schnell, alle waren zufrieden"),
+        ("froh", "das Essen kam heiss und schnell, alle waren zufrieden"),
         ("sauer", "nach einer Stunde war immer noch niemand am Tisch"),
         ("neutral", "ein Lokal wie viele andere in der Stadt"),
         ("froh", "sehr freundlich"),
@@ -328,5 +328,5 @@ fn open_screen_is_drawn_at_every_size_and_in_ascii() {
     let mut app = on_reviews(120, 40);
     app.theme = Theme::new(ColorDepth::None, Charset::AsciiSymbols);
     let drawn = text(&app);
-    assert!(drawn.replace('ß', "").is_ascii(), "{drawn}");
+    assert!(drawn.is_ascii(), "{drawn}");
 }

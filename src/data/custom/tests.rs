@@ -413,7 +413,9 @@ fn columns_and_lists_are_sets_of_labels() {
         assert_eq!(data.labels, Labels::multi_label(vec!["b".into(), "c".into()]), "{text}");
         assert_eq!(sets(&data, SplitName::Train), expected, "{text}");
         assert_eq!(sets(&data, SplitName::Validation), [["c"]], "{text}");
-        let again = super::load_split(&spec, SplitName::Train, (Some(&data.labels), false), &AtomicBool::new(false)).unwrap();
+        let again =
+            super::load_split(&spec, SplitName::Train, (Some(&data.labels), false), &AtomicBool::new(false))
+                .unwrap();
         assert_eq!(again, data.train(), "{text}");
     }
 }

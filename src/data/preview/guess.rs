@@ -13,6 +13,8 @@ const MAX_NUMBERED_CLASSES: usize = 30;
 const MIN_BINARY_COLUMNS: usize = 2;
 /// Lengths of the texts of a pair whose columns have other names differ by at most this factor.
 const MAX_LENGTH_RATIO: f64 = 2.5;
+/// What a column of numbers without the name of a label scores, compared with one of words.
+const NUMBERED: f64 = 0.7;
 /// The minimum score of a label column.
 const MIN_LABEL_SCORE: f64 = 0.1;
 
@@ -82,6 +84,9 @@ fn label_score(column: &ColumnPreview) -> f64 {
         // Two classes have 1, and a hundred of them about 0.4.
         _ => 1.0 / (1.0 + 0.35 * (distinct as f64 / 2.0).ln()),
     };
+    // Numbers are often something else, such as counts and flags.
+    let is_numbered = matches!(column.kind, ColumnKind::Integer | ColumnKind::Boolean) && hints.label == 0;
+    let shape = if is_numbered { shape * NUMBERED } else { shape };
     let is_long = column.kind == ColumnKind::Text && column.mean_length > 40.0;
     let shape = if is_long { shape * 0.3 } else { shape };
     let has_gaps = column.empty * 10 > column.rows;

@@ -15,7 +15,9 @@ use crate::tui::screen::{Context, Screen};
 use crate::tui::state::App;
 use crate::tui::theme::{Role, Symbol, Theme};
 use crate::tui::widgets::bars::bar;
-use crate::tui::widgets::{draw_text, draw_text_right, fit_width, line_at_position, padded_pane, truncate, wrap};
+use crate::tui::widgets::{
+    draw_text, draw_text_right, fit_width, line_at_position, padded_pane, truncate, wrap,
+};
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Constraint, Layout, Position, Rect};
 use ratatui::widgets::Widget;
@@ -24,6 +26,9 @@ use ratatui::widgets::Widget;
 const NAME: usize = 18;
 /// Number of classes whose counts are drawn at most on a low terminal.
 const MIN_CLASSES: usize = 3;
+
+/// The noun for a row with the texts of an earlier one.
+const DUPLICATE: &str = "duplicate";
 
 /// A line of text with its style.
 type Line = (String, Role);
@@ -71,7 +76,8 @@ impl Panes {
             let [columns, data, experiment] = Layout::horizontal(thirds).areas(bottom);
             return Panes { header, rows, columns, data, experiment };
         }
-        let [left, data] = Layout::horizontal([Constraint::Percentage(50), Constraint::Fill(1)]).areas(bottom);
+        let [left, data] =
+            Layout::horizontal([Constraint::Percentage(50), Constraint::Fill(1)]).areas(bottom);
         let height = (preview.columns.len() as u16 + 2).min(left.height.saturating_sub(6)).max(4);
         let [columns, experiment] =
             Layout::vertical([Constraint::Length(height), Constraint::Fill(1)]).areas(left);
@@ -303,13 +309,13 @@ fn problem_lines(profile: &DataProfile) -> Vec<Line> {
     for (split, found) in &profile.splits {
         let mut parts = Vec::new();
         let counts = [
-            (found.duplicates, "duplicate"),
+            (found.duplicates, DUPLICATE),
             (found.in_train, "also in train"),
             (found.empty, "empty"),
             (found.unlabeled, "without a label"),
         ];
         for (count, what) in counts.into_iter().filter(|(count, _)| *count > 0) {
-            parts.push(format!("{count} {what}"));
+            parts.push(if what == DUPLICATE { plural(count, what) } else { format!("{count} {what}") });
         }
         if !parts.is_empty() {
             lines.push((format!("{}: {}", split.name(), parts.join(", ")), Role::Warning));

@@ -65,10 +65,18 @@ pub(super) fn draw(open: &OpenState, preview: &Preview, theme: Theme, area: Rect
 }
 
 /// The column at a position of the table.
-pub(super) fn column_at(open: &OpenState, preview: &Preview, area: Rect, position: Position) -> Option<usize> {
+pub(super) fn column_at(
+    open: &OpenState,
+    preview: &Preview,
+    area: Rect,
+    position: Position,
+) -> Option<usize> {
     let cell = usize::from(position.x.checked_sub(area.x)?);
     let columns = layout(open, preview, usize::from(area.width));
-    columns.into_iter().find(|(_, from, cells)| (*from..from + cells).contains(&cell)).map(|(index, ..)| index)
+    columns
+        .into_iter()
+        .find(|(_, from, cells)| (*from..from + cells).contains(&cell))
+        .map(|(index, ..)| index)
 }
 
 /// The visible columns around the one under the cursor: index, first cell and number of cells.
@@ -76,10 +84,11 @@ fn layout(open: &OpenState, preview: &Preview, available: usize) -> Vec<(usize, 
     let wanted: Vec<usize> =
         preview.columns.iter().enumerate().map(|(index, _)| wanted(open, preview, index)).collect();
     // Columns before the cursor are left out until it is visible.
+    let cursor = open.column.min(wanted.len().saturating_sub(1));
     let mut first = 0;
     let minimum = |index: usize| if is_text(open, preview, index) { MIN_TEXT } else { wanted[index] };
-    while first < open.column
-        && (first..=open.column).map(|index| minimum(index) + GAP).sum::<usize>() > available + GAP
+    while first < cursor
+        && (first..=cursor).map(|index| minimum(index) + GAP).sum::<usize>() > available + GAP
     {
         first += 1;
     }

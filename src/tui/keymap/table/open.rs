@@ -52,14 +52,14 @@ pub(super) static OPEN: &[Row] = &[
     bind("open", &[char('o')], Action::Open(OpenAction::ChooseFile), "", "open another file or folder"),
     bind(
         "left",
-        &[key(KeyCode::Left), key(KeyCode::BackTab), char('H')],
+        &[key(KeyCode::Left), key(KeyCode::BackTab)],
         Action::Open(OpenAction::Left),
         "",
         "one column to the left",
     ),
     bind(
         "right",
-        &[key(KeyCode::Right), key(KeyCode::Tab), char('L')],
+        &[key(KeyCode::Right), key(KeyCode::Tab)],
         Action::Open(OpenAction::Right),
         "",
         "one column to the right",
