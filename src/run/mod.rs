@@ -2,6 +2,7 @@
 
 mod append_file;
 pub mod axis;
+mod change;
 mod changed_data;
 pub mod check;
 mod control_file;
@@ -29,6 +30,7 @@ mod queue_devices;
 mod reader;
 mod repeats;
 mod reproduction;
+pub mod run_chart;
 mod runner;
 mod seed;
 pub mod series;
@@ -36,6 +38,7 @@ mod speed;
 pub mod suggestions;
 mod unchanged;
 
+pub use change::{RunChange, RunChangeKind};
 pub use control_file::{CommandAck, PendingCommand};
 pub use delete::delete;
 pub use dir::{RunDir, seed_dirs};

@@ -203,6 +203,14 @@ impl Form {
         &self.checked.check.columns
     }
 
+    /// The field of the line under the cursor.
+    pub fn field(&self) -> Option<&Field> {
+        match self.line() {
+            FormLine::Field(number) => self.fields.get(number),
+            _ => None,
+        }
+    }
+
     /// The error of a line: its value is invalid, does not fit the other values, or names a file that cannot be used.
     pub fn error(&self, line: FormLine) -> Option<String> {
         self.invalid_value(line).or_else(|| {

@@ -1,5 +1,6 @@
 //! Popups: messages, questions, lists to choose from, the help.
 
+use super::export_request::ChartFormat;
 use super::help::HelpState;
 pub use super::path_choice::Item;
 use super::path_choice::PathChoice;
@@ -133,6 +134,12 @@ pub enum Purpose {
     OpenPath,
     /// The model of the Open screen.
     OpenModel,
+    /// What to export.
+    Export,
+    /// The chart to export.
+    ExportChart(ChartFormat),
+    /// The file to predict.
+    PredictFile,
 }
 
 impl Choice {
