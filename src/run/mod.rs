@@ -2,10 +2,13 @@
 
 mod append_file;
 pub mod axis;
+mod change;
 mod changed_data;
+pub mod check;
 mod control_file;
 mod delete;
 mod dir;
+pub mod draft;
 pub mod error_analysis;
 mod event_channel;
 mod file_lock;
@@ -27,12 +30,15 @@ mod queue_devices;
 mod reader;
 mod repeats;
 mod reproduction;
+pub mod run_chart;
 mod runner;
 mod seed;
 pub mod series;
 mod speed;
+pub mod suggestions;
 mod unchanged;
 
+pub use change::{RunChange, RunChangeKind};
 pub use control_file::{CommandAck, PendingCommand};
 pub use delete::delete;
 pub use dir::{RunDir, seed_dirs};

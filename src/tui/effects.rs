@@ -6,27 +6,36 @@
 //! | `files`     | reads and writes experiments, logs, predictions, probes     |
 //! | `runs`      | starts runs, changes the queue, sends commands to other runs |
 //! | `inference` | opens models and classifies texts                           |
+//! | `lookup`    | lists folders, models and earlier data; checks values of a form |
 //! | `rows`      | profiles the data of one experiment; ends when it is done    |
+//! | `preview`   | reads the start of a file or folder; ends when it is done    |
+//! | `export`    | copies and exports; one thread for each, ends when it is done |
 //! | `training`  | trains; see [`crate::run::start`]                           |
 //!
 //! Jobs wait in unbounded channels: a bounded one would block the interface while a disk hangs. They grow by one
 //! small job per key press; jobs that a timer sends are not sent while one of their kind waits. Results go through
 //! a bounded channel, which blocks only the workers.
 
+use super::export_worker;
 use super::file_worker::{FileJob, FileWorker};
 use super::inference::{Explain, InferenceJob, InferenceWorker};
+use super::lookup_worker::{LookupJob, LookupWorker};
 use super::msg::{Effect, Msg};
 use super::options::Options;
 use super::run_worker::{ActiveRun, RunFlags, RunJob, RunWorker, StartReply};
 use super::signals::SignalState;
+use super::state::copied::Copied;
 use super::state::infer::ModelSource;
 use super::worker::{catch_panic, error_msg, serve, spawn};
+use crate::data::Preview;
 use crate::error::{Error, Result};
 use crate::event::Command;
 use crate::run::profile::DataProfile;
 use crate::run::{RunEvent, RunHandle, TrainOutput};
 use crate::spec::RunSpec;
+use crate::terminal_caps::TerminalCaps;
 use crossbeam_channel::{Receiver, Sender, bounded, never, unbounded};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -42,6 +51,7 @@ pub(super) struct EffectRunner {
     file_jobs: Sender<FileJob>,
     run_jobs: Sender<RunJob>,
     inference_jobs: Sender<InferenceJob>,
+    lookup_jobs: Sender<LookupJob>,
     active: Option<ActiveRun>,
     /// Number of the run, so that the weights of one are not taken for those of another.
     run_number: u64,
@@ -53,7 +63,10 @@ pub(super) struct EffectRunner {
     is_follow_pending: Arc<AtomicBool>,
     /// Cancels the data profile that is being computed.
     profile_cancelled: Arc<AtomicBool>,
+    /// Cancels the preview that is being read.
+    preview_cancelled: Arc<AtomicBool>,
     signal_state: SignalState,
+    options: Options,
 }
 
 impl EffectRunner {
@@ -78,14 +91,20 @@ impl EffectRunner {
         let worker = RunWorker::new(options.clone(), sender.clone(), replies, flags.clone());
         spawn("runs", move || serve(worker, &receiver, &sender))?;
 
+        let (lookup_jobs, receiver) = unbounded();
+        let sender = messages.clone();
+        let worker = LookupWorker::new(options.runs_dir.clone(), sender.clone());
+        spawn("lookup", move || serve(worker, &receiver, &sender))?;
+
         let (inference_jobs, receiver) = unbounded();
-        let worker = InferenceWorker::new(options, messages.clone());
+        let worker = InferenceWorker::new(options.clone(), messages.clone());
         spawn("inference", move || worker.serve(&receiver))?;
         Ok(EffectRunner {
             messages,
             file_jobs,
             run_jobs,
             inference_jobs,
+            lookup_jobs,
             active: None,
             run_number: 0,
             start_replies,
@@ -93,7 +112,9 @@ impl EffectRunner {
             flags,
             is_follow_pending,
             profile_cancelled: Arc::default(),
+            preview_cancelled: Arc::default(),
             signal_state,
+            options,
         })
     }
 
@@ -164,6 +185,22 @@ impl EffectRunner {
                 self.send_inference_job(InferenceJob::Explain(Explain { request_id, text, text_pair }));
             }
             Effect::ProfileData(spec) => return self.profile_data(spec),
+            Effect::Preview(path) => return self.preview(path),
+            Effect::ListFolder { folder, kind } => {
+                self.send_lookup_job(LookupJob::ListFolder { folder, kind })
+            }
+            Effect::CheckForm(values) => self.send_lookup_job(LookupJob::CheckForm(values)),
+            Effect::ListSuggestions => self.send_lookup_job(LookupJob::ListSuggestions),
+            Effect::Export(request) => {
+                return self
+                    .work("exporting", "Cannot export", |options| export_worker::export(&options, *request));
+            }
+            Effect::Copy(Copied { what, content }) => {
+                let (clipboard, text) = (TerminalCaps::detect().clipboard, content.text());
+                return self.work("copying", "Cannot copy", move |options| {
+                    export_worker::copy(&options, clipboard, what, &text)
+                });
+            }
             Effect::Suspend | Effect::Redraw | Effect::Notify(_) | Effect::SetMouse(_) | Effect::Quit => {}
         }
         None
@@ -182,6 +219,10 @@ impl EffectRunner {
         self.inference_jobs.send(job).ok();
     }
 
+    fn send_lookup_job(&self, job: LookupJob) {
+        self.lookup_jobs.send(job).ok();
+    }
+
     fn send_start(&mut self, job: RunJob) {
         // The timer asks for the next run of the queue every second.
         if matches!(job, RunJob::StartNext) && self.pending_starts > 0 {
@@ -197,6 +238,21 @@ impl EffectRunner {
         }
     }
 
+    /// Does `work` on a thread of its own, which sends its message or its error. `job` and `title` are for errors.
+    fn work(
+        &self,
+        job: &'static str,
+        title: &'static str,
+        work: impl FnOnce(Options) -> Result<Msg> + Send + 'static,
+    ) -> Option<Msg> {
+        let (options, messages) = (self.options.clone(), self.messages.clone());
+        let thread = spawn("export", move || {
+            let msg = catch_panic(job, || work(options)).unwrap_or_else(|error| error_msg(title, &error));
+            messages.send(msg).ok();
+        });
+        thread.err().map(|error| error_msg(title, &error))
+    }
+
     /// Profiles data on a thread of its own, because a large data set takes seconds.
     fn profile_data(&mut self, spec: Box<RunSpec>) -> Option<Msg> {
         self.profile_cancelled.store(true, Ordering::Relaxed);
@@ -209,6 +265,20 @@ impl EffectRunner {
             }
         };
         spawn("rows", profile).err().map(|error| error_msg("Cannot profile the data", &error))
+    }
+
+    /// Reads the start of data on a thread of its own, because a disk may be slow.
+    fn preview(&mut self, path: PathBuf) -> Option<Msg> {
+        self.preview_cancelled.store(true, Ordering::Relaxed);
+        self.preview_cancelled = Arc::default();
+        let (cancelled, messages) = (self.preview_cancelled.clone(), self.messages.clone());
+        let preview = move || {
+            let result = catch_panic("reading the data", || Preview::read(&path, &cancelled));
+            if !matches!(result, Err(Error::Interrupted(_))) {
+                messages.send(Msg::Previewed { path, result: result.map_err(|e| e.to_string()) }).ok();
+            }
+        };
+        spawn("preview", preview).err().map(|error| error_msg("Cannot read the data", &error))
     }
 
     fn open_model(&self, request_id: u64, source: ModelSource) -> Option<Msg> {

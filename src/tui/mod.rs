@@ -9,14 +9,17 @@
 //! 7. `event_loop`, which joins them.
 
 pub mod action;
+mod background;
 mod effects;
 mod event_loop;
+mod export_worker;
 mod file_worker;
 mod history_cache;
 mod inference;
 pub mod input;
 pub mod keymap;
 pub mod layout;
+mod lookup_worker;
 pub mod msg;
 mod options;
 mod run_worker;

@@ -2,7 +2,9 @@
 //! terminal on every exit. The tests wait for text and do not sleep.
 #![cfg(unix)]
 
+mod copying;
 mod faults;
+mod open;
 mod pty;
 mod signals;
 

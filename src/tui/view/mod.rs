@@ -1,9 +1,11 @@
 //! Draws the state, and finds what is drawn at a position of the terminal. Depends on [`super::state`] only.
 
+mod chart_pane;
 mod chart_title;
 pub mod compare;
 mod compare_columns;
 mod data;
+mod data_rows;
 mod details;
 pub mod form;
 mod frame;
@@ -12,12 +14,15 @@ mod infer;
 pub mod insight;
 pub mod live;
 mod machine;
+pub mod open;
+mod open_rows;
 mod panes;
 mod placeholder;
 pub mod popup;
 mod popup_box;
 mod probes;
 mod queue;
+mod run_charts;
 mod run_header;
 mod run_text;
 pub mod runs;

@@ -4,7 +4,7 @@ use super::row::{
     ARROW_DOWN, ARROW_UP, DOWN, ENTER, ESC, FIRST, LAST, PAGE_DOWN, PAGE_UP, Row, TAB, UP, alt_key, bind,
     char, key,
 };
-use crate::tui::action::{Action, FilterAction, ListAction, RunsAction};
+use crate::tui::action::{Action, FilterAction, GlobalAction, ListAction, RunsAction};
 use crate::tui::keymap::condition::Condition;
 use crossterm::event::KeyCode;
 
@@ -38,6 +38,13 @@ pub(super) static RUNS: &[Row] = &[
         .when(Condition::OnQueueEntry),
     bind("edit", &[char('e')], Action::Runs(RunsAction::Edit), "edit", "edit the experiment in a form")
         .when(Condition::OnExperiment),
+    bind(
+        "open_file",
+        &[char('o')],
+        Action::Runs(RunsAction::OpenFile),
+        "open",
+        "open a file or folder with data of your own",
+    ),
     bind("new", &[char('n')], Action::Runs(RunsAction::New), "new", "create an experiment"),
     bind(
         "copy",
@@ -113,6 +120,14 @@ pub(super) static RUNS: &[Row] = &[
         "",
         "compare the runs with the published results",
     ),
+    bind(
+        "export",
+        &[char('E')],
+        Action::Global(GlobalAction::Export),
+        "",
+        "export the model, a chart, predictions of a file, or the command line of the run",
+    )
+    .when(Condition::OnReadableRun),
     bind("search", &[char('/')], Action::Filter(FilterAction::Start), "filter", "filter by a text"),
     bind("up", UP, Action::List(ListAction::Up), "", "one line up"),
     bind("down", DOWN, Action::List(ListAction::Down), "", "one line down"),
