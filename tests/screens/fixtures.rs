@@ -204,6 +204,7 @@ pub(crate) fn parse_key(name: &str) -> (KeyCode, KeyModifiers) {
         "down" => KeyCode::Down,
         "left" => KeyCode::Left,
         "right" => KeyCode::Right,
+        "home" => KeyCode::Home,
         "end" => KeyCode::End,
         "home" => KeyCode::Home,
         "backspace" => KeyCode::Backspace,

@@ -46,7 +46,8 @@ fn layout(compare: &CompareState, area: Rect) -> Areas {
         return Areas { table, chart, differences };
     }
     // The curves need the larger part.
-    let columns = [Constraint::Length((area.width * 9 / 20).clamp(MIN_TABLE, MAX_TABLE)), Constraint::Fill(1)];
+    let columns =
+        [Constraint::Length((area.width * 9 / 20).clamp(MIN_TABLE, MAX_TABLE)), Constraint::Fill(1)];
     let [table, right] = Layout::horizontal(columns).areas(area);
     let wanted = compare.differences.len().max(3) as u16 + 2;
     let rows = [Constraint::Fill(1), Constraint::Length(wanted.min(right.height * 2 / 5))];
@@ -164,7 +165,14 @@ fn draw_header(app: &App, columns: &[(Column, usize)], area: Rect, buffer: &mut 
     }
 }
 
-fn draw_row(app: &App, run: &RunRow, columns: &[(Column, usize)], is_selected: bool, area: Rect, buffer: &mut Buffer) {
+fn draw_row(
+    app: &App,
+    run: &RunRow,
+    columns: &[(Column, usize)],
+    is_selected: bool,
+    area: Rect,
+    buffer: &mut Buffer,
+) {
     let theme = app.theme;
     if is_selected {
         let bar = " ".repeat(usize::from(area.width));

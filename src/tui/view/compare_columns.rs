@@ -110,7 +110,8 @@ mod tests {
 
     #[test]
     fn sorted_column_is_visible() {
-        let run = RunRow { name: "demo-20261123-095711-01ab".into(), task: "demo".into(), ..RunRow::default() };
+        let run =
+            RunRow { name: "demo-20261123-095711-01ab".into(), task: "demo".into(), ..RunRow::default() };
         let widths = Widths::of(&[&run]);
         assert_eq!(widths.fitting(25, Column::Steps), [Column::Name, Column::Score, Column::Steps]);
         assert_eq!(widths.fitting(200, Column::Name), Column::ALL);

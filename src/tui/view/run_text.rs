@@ -77,7 +77,8 @@ pub(super) fn status_text(run: &RunRow, form: StatusForm, theme: Theme) -> Strin
 /// The experiment and the last digits in the name of a run, `demo` and `01ab` in `demo-20261123-095711-01ab`, which tell it apart
 /// from other runs. None for a run that a person named, and where the name has another form.
 pub(super) fn short_name(run: &RunRow) -> Option<(&str, &str)> {
-    let has_digits = |text: &str, count| text.len() == count && text.bytes().all(|byte| byte.is_ascii_digit());
+    let has_digits =
+        |text: &str, count| text.len() == count && text.bytes().all(|byte| byte.is_ascii_digit());
     let mut parts = run.name.rsplitn(4, '-');
     let (tag, time, date, experiment) = (parts.next()?, parts.next()?, parts.next()?, parts.next()?);
     let is_usual = has_digits(date, 8) && has_digits(time, 6) && tag.len() <= 8;
