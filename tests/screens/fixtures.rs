@@ -206,7 +206,6 @@ pub(crate) fn parse_key(name: &str) -> (KeyCode, KeyModifiers) {
         "right" => KeyCode::Right,
         "home" => KeyCode::Home,
         "end" => KeyCode::End,
-        "home" => KeyCode::Home,
         "backspace" => KeyCode::Backspace,
         "space" => KeyCode::Char(' '),
         "f1" => KeyCode::F(1),

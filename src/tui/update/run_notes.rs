@@ -26,6 +26,7 @@ pub(super) fn ask(app: &mut App, part: NotesPart) {
         typed: TextField::new(&typed.unwrap_or_default()),
         selected: 0,
         purpose: Purpose::Notes(part),
+        paths: None,
     };
     app.runs.noted = Some(run.dir.clone());
     app.popup = Some(Popup::Choice(choice));
