@@ -3,8 +3,8 @@
 use super::args::{CliCommand, GlobalArgs};
 use super::keys::KeymapExport;
 use super::{
-    attach, background, bench, check, control, doctor, eval, events, export, keys, output, predict, runs,
-    train,
+    attach, background, bench, check, control, doctor, eval, events, export, keys, output, predict, prune,
+    runs, train,
 };
 use crate::error::{Error, Result, is_out_of_resources, panic_error};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -47,6 +47,7 @@ fn dispatch(global: &GlobalArgs, command: CliCommand, keymap: KeymapExport) -> R
         CliCommand::Events(args) => events::events(global, &args),
         CliCommand::Background(args) => background::background(global, &args),
         CliCommand::Runs(args) => runs::runs(global, &args),
+        CliCommand::Prune(args) => prune::prune(global, &args),
         CliCommand::Control(args) => control::control(global, &args),
         CliCommand::Export(args) => export::export(global, &args),
         CliCommand::Check(args) => check::check(global, &args),

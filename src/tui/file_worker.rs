@@ -1,5 +1,6 @@
 //! Reads and writes files for the interface: experiments, runs, probes, the theme.
 
+use super::disk_cache::DiskCache;
 use super::history_cache::{CAPACITY, HistoryCache};
 use super::msg::Msg;
 use super::options::Options;
@@ -10,8 +11,10 @@ use super::worker::{Worker, catch_panic, error_msg};
 use crate::error::Result;
 use crate::probes::{self, Probe};
 use crate::run::error_analysis::ErrorReport;
-use crate::run::{RunDir, RunRow, RunStatus, delete, list, reproduced, row, seed_dirs, unreadable};
-use crate::spec::Experiments;
+use crate::run::{
+    NotesEdit, RunDir, RunRow, RunStatus, delete, edit_notes, list, reproduced, row, seed_dirs, unreadable,
+};
+use crate::spec::{DEFAULT_FILE, Experiments};
 use crossbeam_channel::Sender;
 use std::collections::BTreeSet;
 use std::ffi::OsString;
@@ -40,6 +43,9 @@ pub(super) enum FileJob {
     PollRuns,
     /// Drop the sender: all earlier jobs are done.
     Finish(Sender<()>),
+    EditNotes(PathBuf, NotesEdit),
+    /// Measure the disk space of the listed runs.
+    MeasureDisk,
     ToggleProbe(Probe),
     SaveTheme(String),
 }
@@ -49,6 +55,7 @@ pub(super) struct FileWorker {
     options: Options,
     messages: Sender<Msg>,
     cache: HistoryCache,
+    disk: DiskCache,
     /// Whether a [`FileJob::FollowLogs`] waits, so that no second one is sent.
     is_follow_pending: Arc<AtomicBool>,
     /// The same for [`FileJob::PollRuns`].
@@ -71,6 +78,8 @@ impl Worker for FileWorker {
             FileJob::DeleteRun(_) => "deleting a run",
             FileJob::PollRuns => "reading the runs that are being trained",
             FileJob::Finish(_) => "finishing",
+            FileJob::EditNotes(..) => "writing the notes of a run",
+            FileJob::MeasureDisk => "measuring the disk space of runs",
             FileJob::ToggleProbe(_) => "changing the probes",
             FileJob::SaveTheme(_) => "saving the theme",
         }
@@ -109,9 +118,9 @@ impl Worker for FileWorker {
                 self.send(Msg::Reproduction(result.map_err(|e| e.to_string())));
             }
             FileJob::SaveExperiment { name, changes } => match self.save(&name, &changes) {
-                Ok(()) => {
+                Ok(path) => {
                     self.list();
-                    self.send(Msg::ExperimentSaved { name });
+                    self.send(Msg::ExperimentSaved { name, path });
                 }
                 Err(error) => self.send(error_msg("Cannot save the experiment", &error)),
             },
@@ -124,6 +133,18 @@ impl Worker for FileWorker {
             FileJob::SaveTheme(theme) => {
                 if let Err(error) = settings::save_theme(&theme) {
                     self.send(error_msg("Cannot save the theme", &error));
+                }
+            }
+            FileJob::EditNotes(dir, edit) => {
+                if let Err(error) = edit_notes(&RunDir::at(dir), &edit) {
+                    self.send(error_msg("Cannot write the notes of the run", &error));
+                }
+                self.list();
+            }
+            FileJob::MeasureDisk => {
+                let changed = self.disk.measure();
+                if !changed.is_empty() {
+                    self.send(Msg::DiskMeasured(changed));
                 }
             }
             FileJob::DeleteRun(dir) => {
@@ -147,11 +168,18 @@ impl Worker for FileWorker {
 }
 
 impl FileWorker {
-    /// A worker that sends its results to `messages`. A job that waits sets its flag of `pending`: following logs and polling runs.
+    /// A worker that sends its results to `messages`. A job that waits sets its flag of `pending`: following logs, polling runs.
     pub(super) fn new(options: Options, messages: Sender<Msg>, pending: [Arc<AtomicBool>; 2]) -> Self {
         let [is_follow_pending, is_poll_pending] = pending;
-        let (cache, listed) = (HistoryCache::default(), Default::default());
-        FileWorker { options, messages, cache, is_follow_pending, is_poll_pending, listed }
+        FileWorker {
+            options,
+            messages,
+            cache: HistoryCache::default(),
+            disk: DiskCache::default(),
+            is_follow_pending,
+            is_poll_pending,
+            listed: (Vec::new(), BTreeSet::new()),
+        }
     }
 
     fn send(&self, msg: Msg) {
@@ -185,7 +213,8 @@ impl FileWorker {
     fn list_runs(&mut self) -> Vec<RunRow> {
         let runs_dir = &self.options.runs_dir;
         let names = names(runs_dir);
-        let runs = list(runs_dir).unwrap_or_else(|error| vec![unreadable(runs_dir, &error)]);
+        let mut runs = list(runs_dir).unwrap_or_else(|error| vec![unreadable(runs_dir, &error)]);
+        self.disk.fill(&mut runs);
         self.listed = (runs.clone(), names);
         runs
     }
@@ -200,13 +229,16 @@ impl FileWorker {
         }
         let mut is_changed = false;
         for run in self.listed.0.iter_mut().filter(|run| run.status == RunStatus::Running) {
-            if let Some(new) = row(&run.dir).filter(|new| new != run) {
+            let new = row(&run.dir).map(|new| RunRow { disk: run.disk, ..new });
+            if let Some(new) = new.filter(|new| new != run) {
                 *run = new;
                 is_changed = true;
             }
         }
         if is_changed {
-            self.send(Msg::RunsChanged(self.listed.0.clone()));
+            let mut runs = self.listed.0.clone();
+            self.disk.fill(&mut runs);
+            self.send(Msg::RunsChanged(runs));
         }
     }
 
@@ -214,8 +246,12 @@ impl FileWorker {
         self.options.runs_dir.join(probes::FILE)
     }
 
-    fn save(&self, name: &str, changes: &[(&'static str, String)]) -> Result<()> {
-        Experiments::open(self.options.experiments.as_deref())?.save(name, changes)
+    /// Returns the whole path of the file.
+    fn save(&self, name: &str, changes: &[(&'static str, String)]) -> Result<PathBuf> {
+        let mut experiments = Experiments::open(self.options.experiments.as_deref())?;
+        experiments.save(name, changes)?;
+        let file = experiments.path().unwrap_or(Path::new(DEFAULT_FILE));
+        Ok(std::path::absolute(file).unwrap_or_else(|_| file.to_path_buf()))
     }
 }
 

@@ -11,6 +11,7 @@
 pub mod action;
 mod active_runs;
 mod background;
+mod disk_cache;
 mod effects;
 mod event_loop;
 mod export_worker;
@@ -20,6 +21,7 @@ mod inference;
 pub mod input;
 pub mod keymap;
 pub mod layout;
+mod lookup_worker;
 pub mod msg;
 mod options;
 mod run_worker;

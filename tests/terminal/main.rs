@@ -5,7 +5,9 @@
 mod background;
 mod copying;
 mod faults;
+mod open;
 mod pty;
+mod runs;
 mod signals;
 
 use glue_tui::tui::terminal::TerminalScreen;

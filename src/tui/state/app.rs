@@ -6,12 +6,14 @@ use super::form::Form;
 use super::infer::InferState;
 use super::insight::InsightState;
 use super::live::LiveState;
+use super::open::OpenState;
 use super::popup::Popup;
 use super::quitting::Quitting;
 use super::run::RunState;
 use super::runs::{RunsState, can_resume};
 use crate::event::Status;
 use crate::run::history::{History, Phase};
+use crate::run::suggestions::Suggestions;
 use crate::run::{RunRow, RunStatus};
 use crate::tui::action::Action;
 use crate::tui::keymap::Keymap;
@@ -61,6 +63,10 @@ pub struct App {
     pub insight: InsightState,
     /// The Data screen.
     pub data: DataState,
+    /// The Open screen.
+    pub open: OpenState,
+    /// Models and data to choose from, once they are listed.
+    pub suggestions: Suggestions,
     /// Zoom and cursor of the charts of the Machine screen.
     pub gauges: ChartView,
     /// The open popup; it takes the keys.
@@ -104,6 +110,8 @@ impl App {
             compare: CompareState::default(),
             insight: InsightState::default(),
             data: DataState::default(),
+            open: OpenState::default(),
+            suggestions: Suggestions::default(),
             gauges: ChartView::default(),
             popup: None,
             themes: BUILT_IN.to_vec(),
@@ -172,9 +180,10 @@ impl App {
             }
             Screen::Compare => self.compare.unfinished(self.training.as_ref()),
             Screen::Runs => {
-                self.runs.run().filter(|run| is_running(run)).map(|run| run.dir.clone()).into_iter().collect()
+                let elsewhere = self.runs.runs.iter().filter(|run| self.is_running_elsewhere(run));
+                elsewhere.map(|run| run.dir.clone()).collect()
             }
-            Screen::Infer | Screen::Insight | Screen::Data => Vec::new(),
+            Screen::Infer | Screen::Insight | Screen::Data | Screen::Open => Vec::new(),
         }
     }
 
@@ -192,7 +201,7 @@ impl App {
         match self.screen {
             Screen::Runs => self.runs.runs.iter().any(is_running) || self.is_training(),
             Screen::Live | Screen::Machine => !self.followed_runs().is_empty(),
-            Screen::Infer | Screen::Compare | Screen::Insight | Screen::Data => false,
+            Screen::Infer | Screen::Compare | Screen::Insight | Screen::Data | Screen::Open => false,
         }
     }
 
