@@ -418,6 +418,11 @@ const ALIASES: &[(&str, &str)] = &[
     ("dtype", "precision"),
 ];
 
+/// Names that other tools and papers use for the key `name`.
+pub fn key_aliases(name: &str) -> impl Iterator<Item = &'static str> {
+    ALIASES.iter().filter(move |(_, key)| *key == name).map(|(alias, _)| *alias)
+}
+
 /// The key that another tool calls `word`, or else the key with the most similar name.
 fn nearest_key(word: &str) -> Option<&'static str> {
     let word = word.to_ascii_lowercase().replace('-', "_");

@@ -25,7 +25,7 @@ pub use difference::{Difference, differences};
 pub use experiments::{DEFAULT_FILE, Experiments, KeyValue, ValueOrigin};
 pub use interval::IntervalStrategy;
 pub use key::Key;
-pub use keys::{key_named, keys};
+pub use keys::{key_aliases, key_named, keys};
 pub use kind::{ABOVE_ZERO, BELOW_ONE, ValueKind};
 pub use lists::{ClassWeightRule, ClassWeights, LabelColumns};
 pub use run_spec::{RunSpec, built_in};

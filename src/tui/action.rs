@@ -43,6 +43,8 @@ pub enum GlobalAction {
     Quit,
     /// Show all keys.
     Help,
+    /// Open the command palette, or close it.
+    Palette,
     /// Go to a screen.
     GoTo(Screen),
     /// Suspend the program, as the shell's job control does.

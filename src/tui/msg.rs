@@ -23,6 +23,8 @@ use std::path::PathBuf;
 pub enum Msg {
     /// A key with a meaning was pressed.
     Action(Action),
+    /// A key was pressed whose action does not apply, with the reason.
+    KeyDoesNotApply(String),
     /// Text was typed or pasted, or the cursor moved in it.
     Edit(Edit),
     /// The terminal has this many columns and rows.

@@ -187,6 +187,7 @@ pub(crate) fn parse_key(name: &str) -> (KeyCode, KeyModifiers) {
         "backspace" => KeyCode::Backspace,
         "space" => KeyCode::Char(' '),
         "f1" => KeyCode::F(1),
+        "f4" => KeyCode::F(4),
         "f5" => KeyCode::F(5),
         _ => {
             let letter = name.strip_prefix('^').and_then(|rest| rest.chars().next());

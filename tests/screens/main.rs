@@ -17,6 +17,7 @@ mod keys;
 mod machine;
 mod mouse;
 mod multi_label;
+mod palette;
 mod pictures;
 mod probes;
 mod queue;

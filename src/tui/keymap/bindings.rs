@@ -24,6 +24,8 @@ pub struct Binding {
     pub description: &'static str,
     /// When the binding is active.
     pub condition: Condition,
+    /// Whether the footer keeps it when not all bindings fit.
+    pub is_primary: bool,
 }
 
 impl Binding {
@@ -62,6 +64,7 @@ impl Default for Keymap {
                 label: row.label,
                 description: row.description,
                 condition: row.condition,
+                is_primary: row.is_primary,
             })
         });
         Keymap { bindings: bindings.collect() }

@@ -15,6 +15,8 @@ pub mod infer;
 pub mod insight;
 pub mod live;
 pub mod model_name;
+pub mod palette;
+pub mod palette_entries;
 pub mod popup;
 pub mod published;
 pub mod queue;

@@ -1,6 +1,7 @@
-//! Popups: messages, questions, lists to choose from, the help.
+//! Popups: messages, questions, lists to choose from, the help, the command palette.
 
 use super::help::HelpState;
+use super::palette::Palette;
 use super::published;
 use super::train_request::TrainRequest;
 use crate::run::Reproduction;
@@ -27,6 +28,8 @@ pub enum Popup {
     Choice(Choice),
     /// The list of all keys.
     Help(HelpState),
+    /// The command palette.
+    Palette(Palette),
 }
 
 /// The text of a message.

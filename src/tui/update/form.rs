@@ -6,6 +6,7 @@ use crate::catalog::{MODELS, TASKS};
 use crate::spec::ValueKind;
 use crate::tui::action::{FormAction, ListAction};
 use crate::tui::msg::Effect;
+use crate::tui::screen::Screen;
 use crate::tui::state::App;
 use crate::tui::state::form::{Form, FormLine};
 use crate::tui::state::popup::{Choice, Item, Popup, Purpose, Reply};
@@ -50,6 +51,22 @@ pub(super) fn act(app: &mut App, action: FormAction) -> Vec<Step> {
         FormAction::AcceptAndNext => move_cursor(app, ListAction::Down),
     }
     Vec::new()
+}
+
+/// Opens the form of the experiment `name` with the cursor on a key; in an open form, moves the cursor there.
+pub(super) fn open_at(app: &mut App, name: &str, key: &str) {
+    if app.form.is_none() {
+        let row = app.runs.experiments.iter().find(|row| row.name == name);
+        app.form = row.map(|row| Form::edit(row, &app.runs.experiments));
+    }
+    app.go_to(Screen::Runs);
+    let Some(form) = &mut app.form else { return };
+    form.editing = None;
+    let is_key =
+        |line: &FormLine| matches!(line, FormLine::Field(number) if form.fields[*number].key.name == key);
+    if let Some(at) = form.lines().iter().position(is_key) {
+        form.selected = at;
+    }
 }
 
 /// Edits the value of a line, or starts.

@@ -14,6 +14,7 @@ mod list;
 mod live;
 mod machine;
 mod navigate;
+mod palette;
 mod popup;
 mod queue;
 mod runs;
@@ -23,8 +24,10 @@ use super::msg::{Effect, Msg};
 use super::screen::{Context, Screen};
 use super::state::App;
 use super::state::infer::ModelSource;
+use super::state::palette::Target;
 use super::state::popup::{MessageText, Popup, Purpose, Reply};
 use super::state::run::RunState;
+use super::state::train_request::TrainRequest;
 use super::theme::{ColorDepth, Scheme};
 use super::widgets::line_chart::ChartKey;
 use super::widgets::text_field::Edit;
@@ -42,6 +45,10 @@ pub fn update(app: &mut App, msg: Msg) -> Vec<Effect> {
     match msg {
         Msg::Action(action) => act(app, action),
         Msg::Edit(edit) => type_in(app, &edit),
+        Msg::KeyDoesNotApply(reason) => {
+            app.notice = Some(reason);
+            Vec::new()
+        }
         Msg::Resize(width, height) => {
             app.size = (width, height);
             Vec::new()
@@ -188,12 +195,57 @@ fn global(app: &mut App, action: GlobalAction) -> Vec<Effect> {
             popup::toggle_help(app);
             Vec::new()
         }
-        GlobalAction::GoTo(_) if app.popup.is_some() => Vec::new(),
-        GlobalAction::GoTo(Screen::Infer) => infer::enter(app),
-        GlobalAction::GoTo(screen) => {
-            app.go_to(screen);
-            if matches!(screen, Screen::Runs | Screen::Compare) { vec![Effect::Refresh] } else { Vec::new() }
+        GlobalAction::Palette => {
+            palette::toggle(app);
+            Vec::new()
         }
+        GlobalAction::GoTo(_) if app.popup.is_some() => Vec::new(),
+        GlobalAction::GoTo(screen) => go_to(app, screen),
+    }
+}
+
+/// Shows a screen that has a tab.
+fn go_to(app: &mut App, screen: Screen) -> Vec<Effect> {
+    if screen == Screen::Infer {
+        return infer::enter(app);
+    }
+    app.go_to(screen);
+    if matches!(screen, Screen::Runs | Screen::Compare) { vec![Effect::Refresh] } else { Vec::new() }
+}
+
+/// Does what an entry of the command palette stands for.
+fn apply_target(app: &mut App, target: Target) -> Vec<Effect> {
+    let experiment = |app: &App, name: &str| {
+        let mut rows = app.runs.experiments.iter().filter(|row| row.name == name);
+        rows.next().map(|row| row.spec.clone())
+    };
+    match target {
+        Target::Binding { context, action, condition } => {
+            // Something may have changed while the palette was open.
+            if let Some(reason) = app.why_inapplicable(context, condition) {
+                app.notice = Some(reason);
+                return Vec::new();
+            }
+            let mut effects = match context {
+                Context::Screen(screen) if screen != app.screen => go_to(app, screen),
+                _ => Vec::new(),
+            };
+            effects.extend(act(app, action));
+            effects
+        }
+        Target::Setting { experiment, key } => {
+            form::open_at(app, &experiment, key);
+            Vec::new()
+        }
+        Target::Experiment(name) => match experiment(app, &name) {
+            Some(Ok(spec)) => navigate_to(app, Navigate::Train(TrainRequest::Spec(Box::new(spec)))),
+            Some(Err(error)) => {
+                app.show_error("Cannot start this experiment", error);
+                Vec::new()
+            }
+            None => Vec::new(),
+        },
+        Target::Run(dir) => navigate_to(app, Navigate::Run(dir)),
     }
 }
 
@@ -266,6 +318,7 @@ fn apply_outcome(app: &mut App, outcome: Outcome) -> Vec<Effect> {
     match outcome {
         Outcome::Nothing => Vec::new(),
         Outcome::Reply(reply) => apply_reply(app, reply),
+        Outcome::Target(target) => apply_target(app, target),
         Outcome::Choice(purpose, value) => match purpose {
             Purpose::FormField(line) => {
                 form::choose(app, line, value);

@@ -12,6 +12,7 @@ mod infer;
 pub mod insight;
 pub mod live;
 mod machine;
+mod palette;
 mod panes;
 mod placeholder;
 pub mod popup;

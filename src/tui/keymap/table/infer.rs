@@ -12,7 +12,8 @@ pub(super) static INFER: &[Row] = &[
         Action::Infer(InferAction::AddToHistory),
         "add",
         "add the text to the history and clear the input",
-    ),
+    )
+    .primary(),
     bind("up", ARROW_UP, Action::List(ListAction::Up), "recall", "recall the previous text"),
     bind("down", ARROW_DOWN, Action::List(ListAction::Down), "", "recall the next text"),
     bind(
