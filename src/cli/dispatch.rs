@@ -2,7 +2,9 @@
 
 use super::args::{CliCommand, GlobalArgs};
 use super::keys::KeymapExport;
-use super::{attach, bench, check, control, doctor, eval, export, keys, output, predict, runs, train};
+use super::{
+    attach, bench, check, completions, control, doctor, eval, export, keys, man, output, predict, runs, train,
+};
 use crate::error::{Error, Result, is_out_of_resources, panic_error};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -46,6 +48,8 @@ fn dispatch(global: &GlobalArgs, command: CliCommand, keymap: KeymapExport) -> R
         CliCommand::Export(args) => export::export(global, &args),
         CliCommand::Check(args) => check::check(global, &args),
         CliCommand::Keys => keys::keys(global, keymap),
+        CliCommand::Completions(args) => completions::completions(&args),
+        CliCommand::Man(args) => man::man(&args),
         CliCommand::Doctor => doctor::doctor(global),
         CliCommand::Bench(args) => bench::bench(global, &args),
     }

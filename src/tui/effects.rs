@@ -135,8 +135,8 @@ impl EffectRunner {
             }
             Effect::LoadPredictions(subject) => self.send_file_job(FileJob::LoadPredictions(subject)),
             Effect::LoadReproduction => self.send_file_job(FileJob::LoadReproduction),
-            Effect::SaveExperiment { name, changes } => {
-                self.send_file_job(FileJob::SaveExperiment { name, changes });
+            Effect::SaveExperiment { name, changes, target } => {
+                self.send_file_job(FileJob::SaveExperiment { name, changes, target });
             }
             Effect::DeleteRun(dir) => self.send_file_job(FileJob::DeleteRun(dir)),
             Effect::ToggleProbe(probe) => self.send_file_job(FileJob::ToggleProbe(probe)),

@@ -11,7 +11,7 @@ use crate::error::Result;
 use crate::probes::{self, Probe};
 use crate::run::error_analysis::ErrorReport;
 use crate::run::{RunDir, delete, list, reproduced, seed_dirs, unreadable};
-use crate::spec::Experiments;
+use crate::spec::{Experiments, SaveTarget};
 use crossbeam_channel::Sender;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -32,6 +32,7 @@ pub(super) enum FileJob {
     SaveExperiment {
         name: String,
         changes: Vec<(&'static str, String)>,
+        target: SaveTarget,
     },
     DeleteRun(PathBuf),
     ToggleProbe(Probe),
@@ -96,10 +97,10 @@ impl Worker for FileWorker {
                 let result = catch_panic(name, || reproduced(&self.options.runs_dir));
                 self.send(Msg::Reproduction(result.map_err(|e| e.to_string())));
             }
-            FileJob::SaveExperiment { name, changes } => match self.save(&name, &changes) {
-                Ok(()) => {
+            FileJob::SaveExperiment { name, changes, target } => match self.save(&name, &changes, target) {
+                Ok(path) => {
                     self.list();
-                    self.send(Msg::ExperimentSaved { name });
+                    self.send(Msg::ExperimentSaved { name, path });
                 }
                 Err(error) => self.send(error_msg("Cannot save the experiment", &error)),
             },
@@ -150,25 +151,24 @@ impl FileWorker {
     /// Sends the experiments and the runs.
     fn list(&self) {
         let experiments = Experiments::open(self.options.experiments.as_deref()).map_err(|e| e.to_string());
-        let rows = |experiments: Experiments| {
-            let row = |name: &&str| ExperimentRow {
-                name: (*name).to_string(),
-                description: experiments.description(name),
-                values: experiments.values(name),
-                spec: experiments.resolve(name, &[]).map_err(|e| e.to_string()),
-            };
-            experiments.names().iter().map(row).collect()
-        };
+        let rows = experiments.as_ref().map(ExperimentRow::all).map_err(Clone::clone);
         let runs_dir = &self.options.runs_dir;
         let runs = list(runs_dir).unwrap_or_else(|error| vec![unreadable(runs_dir, &error)]);
-        self.send(Msg::Listed { experiments: experiments.map(rows), runs });
+        self.send(Msg::Listed { experiments: rows, runs });
+        if let Ok(experiments) = experiments {
+            let targets = [SaveTarget::Local, SaveTarget::User].into_iter();
+            let mut targets: Vec<(SaveTarget, PathBuf)> =
+                targets.filter_map(|target| Some((target, experiments.path_of_new(target).ok()?))).collect();
+            targets.dedup_by(|(_, a), (_, b)| a == b);
+            self.send(Msg::ExperimentFiles { errors: experiments.errors_outside(), targets });
+        }
     }
 
     fn probes_file(&self) -> PathBuf {
         self.options.runs_dir.join(probes::FILE)
     }
 
-    fn save(&self, name: &str, changes: &[(&'static str, String)]) -> Result<()> {
-        Experiments::open(self.options.experiments.as_deref())?.save(name, changes)
+    fn save(&self, name: &str, changes: &[(&'static str, String)], target: SaveTarget) -> Result<PathBuf> {
+        Experiments::open(self.options.experiments.as_deref())?.save(name, changes, target)
     }
 }

@@ -14,7 +14,7 @@ use crate::run::history::History;
 use crate::run::profile::DataProfile;
 use crate::run::queue::{Queue, QueueEdit};
 use crate::run::{Reproduction, RunEvent, RunRow};
-use crate::spec::RunSpec;
+use crate::spec::{RunSpec, SaveTarget};
 use std::path::PathBuf;
 
 /// Something that happened.
@@ -37,6 +37,13 @@ pub enum Msg {
         experiments: Result<Vec<ExperimentRow>, String>,
         /// The runs, newest first.
         runs: Vec<RunRow>,
+    },
+    /// The errors outside of experiments in their files, and where a new experiment can be saved.
+    ExperimentFiles {
+        /// The errors.
+        errors: Vec<String>,
+        /// The files that a new experiment can be saved to, at least one.
+        targets: Vec<(SaveTarget, PathBuf)>,
     },
     /// The history of each seed of a run was read from its logs.
     HistoryLoaded {
@@ -70,6 +77,8 @@ pub enum Msg {
     ExperimentSaved {
         /// Its name.
         name: String,
+        /// The file.
+        path: PathBuf,
     },
     /// The model of the Infer screen was opened or refreshed.
     ModelOpened {
@@ -170,6 +179,8 @@ pub enum Effect {
         name: String,
         /// Keys and values as typed.
         changes: Vec<(&'static str, String)>,
+        /// The file of an experiment that is in none.
+        target: SaveTarget,
     },
     /// Delete a run directory.
     DeleteRun(PathBuf),

@@ -67,14 +67,7 @@ pub(crate) fn experiments() -> Vec<ExperimentRow> {
     let home = tempfile::tempdir().unwrap();
     let path = home.path().join("experiments.toml");
     std::fs::write(&path, FILE).unwrap();
-    let experiments = Experiments::open(Some(&path)).unwrap();
-    let row = |name: &&str| ExperimentRow {
-        name: (*name).to_string(),
-        description: experiments.description(name),
-        values: experiments.values(name),
-        spec: experiments.resolve(name, &[]).map_err(|e| e.to_string()),
-    };
-    experiments.names().iter().map(row).collect()
+    ExperimentRow::all(&Experiments::open(Some(&path)).unwrap())
 }
 
 pub(crate) fn run(

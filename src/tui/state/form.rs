@@ -76,7 +76,14 @@ impl Form {
             KeyValue { key, text: text.to_string(), origin: ValueOrigin::BuiltIn }
         });
         let spec = Err(String::new());
-        let row = ExperimentRow { name: String::new(), description: None, values: values.collect(), spec };
+        let row = ExperimentRow {
+            name: String::new(),
+            description: None,
+            file: None,
+            note: None,
+            values: values.collect(),
+            spec,
+        };
         Form::filled(free_name("mine", all), &row, all)
     }
 

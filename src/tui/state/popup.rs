@@ -5,6 +5,7 @@ use super::palette::Palette;
 use super::published;
 use super::train_request::TrainRequest;
 use crate::run::Reproduction;
+use crate::spec::SaveTarget;
 use crate::tui::theme::Theme;
 use crate::tui::widgets::text_field::TextField;
 use std::borrow::Cow;
@@ -94,6 +95,8 @@ pub enum Reply {
     Delete(PathBuf),
     /// Save the form to the experiments file and close it.
     SaveForm,
+    /// Save the form to that file and close it.
+    SaveFormTo(SaveTarget),
     /// Close the form and discard the changes.
     DiscardForm,
 }

@@ -5,6 +5,7 @@ use super::queue::QueueState;
 use crate::run::history::History;
 use crate::run::queue::{Queue, QueueEntry};
 use crate::run::{RunRow, RunStatus};
+use crate::spec::SaveTarget;
 use crate::tui::widgets::text_field::TextField;
 use std::path::PathBuf;
 
@@ -17,8 +18,10 @@ pub struct RunsState {
     pub runs: Vec<RunRow>,
     /// The queue.
     pub queue: QueueState,
-    /// The errors of the experiments file.
+    /// The errors of the experiments files that concern no experiment.
     pub error: Option<String>,
+    /// The files that a new experiment can be saved to.
+    pub save_targets: Vec<(SaveTarget, PathBuf)>,
     /// Whether experiments and runs were listed.
     pub is_listed: bool,
     /// The filter: a text that lines must contain.

@@ -3,7 +3,7 @@
 use super::list::moved;
 use super::navigate::{Navigate, Step, effects};
 use crate::catalog::{MODELS, TASKS};
-use crate::spec::ValueKind;
+use crate::spec::{SaveTarget, ValueKind};
 use crate::tui::action::{FormAction, ListAction};
 use crate::tui::msg::Effect;
 use crate::tui::screen::Screen;
@@ -204,7 +204,35 @@ pub(super) fn save(app: &mut App) -> Vec<Effect> {
         return Vec::new();
     }
     let Some(form) = &app.form else { return Vec::new() };
-    vec![Effect::SaveExperiment { name: form.name.clone(), changes: form.changes() }]
+    let mut rows = app.runs.experiments.iter();
+    let is_in_file = rows.any(|row| form.experiment.as_ref() == Some(&row.name) && row.file.is_some());
+    if is_in_file || app.runs.save_targets.len() < 2 {
+        return save_to(app, SaveTarget::Local);
+    }
+    let path = |wanted: SaveTarget| {
+        let mut targets = app.runs.save_targets.iter().filter(|(target, _)| *target == wanted);
+        targets.next().map_or(String::new(), |(_, path)| path.display().to_string())
+    };
+    let (local, user) = (path(SaveTarget::Local), path(SaveTarget::User));
+    app.popup = Some(Popup::question(
+        "Save the experiment",
+        format!(
+            "{} can be saved to {local} in this folder, or to {user}, which every folder uses.",
+            form.name
+        ),
+        vec![
+            ('s', "save in this folder", Reply::SaveFormTo(SaveTarget::Local)),
+            ('c', "save in the configuration folder", Reply::SaveFormTo(SaveTarget::User)),
+            ('k', "keep editing", Reply::Nothing),
+        ],
+    ));
+    Vec::new()
+}
+
+/// Writes the form to the file of the experiment, or to `target` if the experiment is in none.
+pub(super) fn save_to(app: &App, target: SaveTarget) -> Vec<Effect> {
+    let Some(form) = &app.form else { return Vec::new() };
+    vec![Effect::SaveExperiment { name: form.name.clone(), changes: form.changes(), target }]
 }
 
 fn close(app: &mut App) {

@@ -78,9 +78,15 @@ pub fn update(app: &mut App, msg: Msg) -> Vec<Effect> {
             insight::run_event(app, &event)
         }
         Msg::RunEnded(result) => run_ended(app, result),
-        Msg::ExperimentSaved { name } => {
+        Msg::ExperimentFiles { errors, targets } => {
+            app.runs.error = (!errors.is_empty()).then(|| errors.join("\n"));
+            app.runs.save_targets = targets;
+            Vec::new()
+        }
+        Msg::ExperimentSaved { name, path } => {
             app.form = None;
             app.runs.select(&name);
+            app.notice = Some(format!("Saved {name} to {}.", path.display()));
             Vec::new()
         }
         Msg::ModelOpened { request_id, result } => infer::model_opened(app, request_id, result),
@@ -349,6 +355,7 @@ fn apply_reply(app: &mut App, reply: Reply) -> Vec<Effect> {
         Reply::Enqueue(request) => vec![Effect::Enqueue(request)],
         Reply::Delete(dir) => vec![Effect::DeleteRun(dir)],
         Reply::SaveForm => form::save(app),
+        Reply::SaveFormTo(target) => form::save_to(app, target),
         Reply::DiscardForm => {
             app.form = None;
             Vec::new()
