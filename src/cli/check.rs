@@ -5,7 +5,7 @@
 use super::args::{CheckArgs, GlobalArgs};
 use super::output;
 use crate::data::{self, DatasetSource, LoadContext};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::event::SplitName;
 use crate::hub::Hub;
 use crate::spec::{Experiments, RunSpec, assignments, to_toml};
@@ -37,8 +37,7 @@ pub(super) fn check(global: &GlobalArgs, args: &CheckArgs) -> Result<()> {
         output::stdout_line(tables.join("\n").trim_end())?;
     }
     // The errors in experiments files decide the exit code.
-    let of_files = experiments.errors();
-    errors.extend((!of_files.is_empty()).then(|| Err(Error::Usage(of_files.join("\n")))));
+    errors.extend(experiments.error().map(Err));
     let last = errors.pop();
     for error in errors.into_iter().filter_map(Result::err) {
         output::stderr_line(format!("glue-tui: {error}"));

@@ -7,7 +7,7 @@ use super::kind::list;
 use super::run_spec::RunSpec;
 use super::source_file::{DEFAULT_FILE, SourceFile};
 use crate::config::ranked_by_similarity;
-use crate::error::{Error, Result};
+use crate::error::{Diagnostic, Error, Result};
 use std::path::{Path, PathBuf};
 
 /// The experiments of one file, or those of `./experiments.toml` and of the user's configuration folder. Values are
@@ -120,6 +120,17 @@ impl Experiments {
     /// Every error in the files, in the order of the lines of each.
     pub fn errors(&self) -> Vec<String> {
         self.files.iter().flat_map(SourceFile::all_errors).collect()
+    }
+
+    /// An error with everything that is wrong in the files, if anything is.
+    pub fn error(&self) -> Option<Error> {
+        let diagnostics: Option<Vec<Vec<Diagnostic>>> =
+            self.files.iter().map(SourceFile::diagnostics).collect();
+        match diagnostics.map(|files| files.concat()) {
+            Some(diagnostics) if diagnostics.is_empty() => None,
+            Some(diagnostics) => Some(Error::Config(diagnostics)),
+            None => Some(Error::Usage(self.errors().join("\n"))),
+        }
     }
 
     /// The errors outside of experiments.

@@ -5,7 +5,7 @@ use super::key::Key;
 use super::run_spec::{RunSpec, built_in};
 use crate::assets;
 use crate::config::invalid_utf8;
-use crate::error::{Error, Result};
+use crate::error::{Diagnostic, Error, Result};
 use crate::files::read_regular;
 use std::path::{Path, PathBuf};
 
@@ -101,6 +101,11 @@ impl SourceFile {
     /// Whether there is no error.
     pub(super) fn is_intact(&self) -> bool {
         self.problem.is_none() && self.content.all_errors().is_empty()
+    }
+
+    /// Every error with its position, in the order of the lines; `None` for a file that could not be read.
+    pub(super) fn diagnostics(&self) -> Option<Vec<Diagnostic>> {
+        self.problem.is_none().then(|| self.content.all_errors())
     }
 
     /// Every error, in the order of the lines.

@@ -206,6 +206,8 @@ pub enum InferAction {
     ChooseComparison,
     /// Load the current weights of the run.
     Refresh,
+    /// Classify the probes that the run has not classified.
+    ClassifyProbes,
     /// Go back.
     Back,
 }

@@ -160,6 +160,9 @@ impl EffectRunner {
             Effect::Classify { request_id, text, text_pair } => {
                 self.send_inference_job(InferenceJob::Classify { request_id, text, text_pair });
             }
+            Effect::ClassifyProbes { request_id, probes } => {
+                self.send_inference_job(InferenceJob::ClassifyProbes { request_id, probes });
+            }
             Effect::Explain { request_id, text, text_pair } => {
                 self.send_inference_job(InferenceJob::Explain(Explain { request_id, text, text_pair }));
             }

@@ -7,7 +7,7 @@ use super::state::insight::Subject;
 use super::state::train_request::TrainRequest;
 use super::widgets::text_field::Edit;
 use crate::event::Command;
-use crate::predict::{Attributions, Prediction};
+use crate::predict::{Attributions, ModelOutput, Prediction};
 use crate::probes::Probe;
 use crate::run::error_analysis::ErrorReport;
 use crate::run::history::History;
@@ -119,6 +119,13 @@ pub enum Msg {
         /// The attributions, or the error.
         result: Result<Attributions, String>,
     },
+    /// The probes of a request were classified.
+    ProbesClassified {
+        /// Number of the request that opened the model.
+        request_id: u64,
+        /// The predictions, or the error.
+        result: Result<Vec<(Probe, ModelOutput)>, String>,
+    },
     /// The saved predictions of a run were read and analyzed.
     PredictionsLoaded {
         /// The run.
@@ -215,6 +222,13 @@ pub enum Effect {
         text: String,
         /// The second text of a pair.
         text_pair: Option<String>,
+    },
+    /// Classify probes.
+    ClassifyProbes {
+        /// Number of the request that opened the model.
+        request_id: u64,
+        /// The probes.
+        probes: Vec<Probe>,
     },
     /// Read and analyze the saved predictions of a run.
     LoadPredictions(Subject),

@@ -22,6 +22,7 @@ mod pictures;
 mod probes;
 mod queue;
 mod recording;
+mod reference;
 mod regression;
 mod svg;
 

@@ -72,6 +72,8 @@ pub enum Condition {
     IsTextPair,
     /// The model is being trained.
     IsLiveModel,
+    /// The model is not being trained, and has no predictions for some probes.
+    HasUnscoredProbes,
     /// The help is open.
     IsHelp,
 }
@@ -120,6 +122,7 @@ impl Condition {
             | Condition::HasPredictions
             | Condition::IsTextPair
             | Condition::IsLiveModel
+            | Condition::HasUnscoredProbes
             | Condition::IsHelp => None,
         }
     }
@@ -163,6 +166,7 @@ impl Condition {
             Condition::OnRowWithText => Cursor("a row with a text"),
             Condition::IsTextPair => Sentence("The model takes a single text."),
             Condition::IsLiveModel => Sentence("The model is not being trained."),
+            Condition::HasUnscoredProbes => Sentence("There is no probe without a prediction."),
             Condition::IsHelp => Sentence("Only the help can be searched."),
         }
     }

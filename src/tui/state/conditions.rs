@@ -59,6 +59,10 @@ impl App {
             Condition::OnRowWithText => self.insight.is_on_text(),
             Condition::IsTextPair => self.infer.is_pair(),
             Condition::IsLiveModel => self.infer.is_live(),
+            Condition::HasUnscoredProbes => {
+                let is_open = self.infer.opened.is_some() && !self.infer.is_live();
+                is_open && !self.infer.unscored_probes(self.training.as_ref()).is_empty()
+            }
             Condition::IsHelp => matches!(self.popup, Some(Popup::Help(_))),
         }
     }

@@ -47,5 +47,13 @@ pub(super) static INFER: &[Row] = &[
         "load the current weights of the run",
     )
     .when(Condition::IsLiveModel),
+    bind(
+        "fresh",
+        &[ctrl('r')],
+        Action::Infer(InferAction::ClassifyProbes),
+        "classify probes",
+        "classify the probes that no evaluation of this model classified",
+    )
+    .when(Condition::HasUnscoredProbes),
     bind("back", ESC, Action::Infer(InferAction::Back), "back", "back to the previous screen"),
 ];
