@@ -69,10 +69,10 @@ fn overview(experiments: &Experiments, specs: &[(RunSpec, Vec<String>)]) -> Stri
     let rows: Vec<Vec<String>> = std::iter::once(heads).chain(specs.iter().map(row)).collect();
     let notes: String = specs
         .iter()
-        .filter_map(|(spec, _)| Some(format!("\nNote: {}", experiments.note(&spec.experiment)?)))
+        .filter_map(|(spec, _)| Some(format!("Note: {}\n", experiments.note(&spec.experiment)?)))
         .collect();
     let hint = "glue-tui check NAME prints all settings of an experiment.";
-    format!("{}{notes}\n\n{hint}", output::table(&rows).trim_end())
+    format!("{}\n\n{notes}{hint}", output::table(&rows).trim_end())
 }
 
 /// An experiment as a table of an experiments file.

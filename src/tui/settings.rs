@@ -149,7 +149,7 @@ pub fn notice(problems: &[String]) -> Option<String> {
     let (first, others) = problems.split_first()?;
     let others = match others.len() {
         0 => String::new(),
-        count => format!(" ({} more)", plural(count, "mistake")),
+        count => format!(" (and {})", plural(count, "more mistake")),
     };
     Some(format!("{first}{others}"))
 }

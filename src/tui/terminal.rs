@@ -8,8 +8,8 @@ use crossterm::event::{
     DisableBracketedPaste, DisableMouseCapture, EnableBracketedPaste, EnableMouseCapture,
 };
 use crossterm::terminal::{
-    BeginSynchronizedUpdate, EndSynchronizedUpdate, EnterAlternateScreen, LeaveAlternateScreen,
-    disable_raw_mode, enable_raw_mode,
+    BeginSynchronizedUpdate, Clear, ClearType, EndSynchronizedUpdate, EnterAlternateScreen,
+    LeaveAlternateScreen, disable_raw_mode, enable_raw_mode,
 };
 use crossterm::{cursor, execute};
 use ratatui::backend::CrosstermBackend;
@@ -118,7 +118,9 @@ pub fn restore() {
         if HAS_MOUSE_CAPTURE.load(Ordering::SeqCst) {
             execute!(stdout(), DisableMouseCapture).ok();
         }
-        execute!(stdout(), DisableBracketedPaste, LeaveAlternateScreen, cursor::Show).ok();
+        // Where there is no alternate screen, the last frame would stay.
+        let clear = Clear(ClearType::All);
+        execute!(stdout(), DisableBracketedPaste, clear, LeaveAlternateScreen, cursor::Show).ok();
         disable_raw_mode().ok();
     }
 }
