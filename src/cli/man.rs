@@ -64,7 +64,11 @@ mod tests {
         {
             assert_eq!(page.matches(&format!(".SH {heading}\n")).count(), 1, "{heading}\n{page}");
         }
-        assert_eq!(page.matches("runs\\-dir\\fR").count(), 1, "options of every command are listed once");
+        assert_eq!(
+            page.matches("Directory of the runs").count(),
+            1,
+            "options of every command are listed once"
+        );
         assert!(!page.contains(".SH EXTRA"));
     }
 }

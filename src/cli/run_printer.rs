@@ -224,7 +224,7 @@ mod tests {
             assert!(length < columns, "{columns}: {bar} {text}");
         }
         assert_eq!(line(40), (0, "1,024/12,345  loss 0.6931".into()));
-        assert_eq!(line(80).1, "1,024/12,345  epoch 1.25, loss 0.6931, 1:02:05 left");
+        assert_eq!(line(80).1, "1,024/12,345  epoch 1.25, loss 0.6931, 310 examples/s, 1:02:05 left");
         assert_eq!(line(150), (25, format!("1,024/12,345  {}", numbers.all().join(", "))));
     }
 

@@ -85,16 +85,24 @@ impl<'a> ReadableToml<'a> {
     /// Records the syntax errors of a section, and leaves out lines until the rest can be parsed.
     fn recover(&mut self, section: Range<usize>) {
         let errors = |text: &str| -> Vec<(Range<usize>, String)> {
-            let errors = DeTable::parse_recoverable(&text[section.clone()]).1;
+            let text = &text[section.clone()];
+            // An open value is reported at the end, where nothing may be written.
+            let last = text.trim_end().len().saturating_sub(1);
             let place = |error: &Error| {
-                let (offset, message) = describe(error, section.len());
-                let end = error.span().map_or(offset, |span| span.end.saturating_sub(1).max(offset));
+                let (offset, message) = describe(error, last);
+                let end = error.span().map_or(offset, |span| span.end.saturating_sub(1).clamp(offset, last));
                 (section.start + offset..section.start + end + 1, message)
             };
-            errors.iter().map(place).collect()
+            DeTable::parse_recoverable(text).1.iter().map(place).collect()
         };
         let mut found = errors(&self.text);
-        self.errors.extend(found.iter().map(|(range, message)| (range.start, message.clone())));
+        for (range, message) in &found {
+            // Further errors in a line follow from the first one.
+            let line = lines(self.original).find(|line| line.contains(&range.start)).unwrap_or_default();
+            if !self.errors.iter().any(|(offset, _)| line.contains(offset)) {
+                self.errors.push((range.start, message.clone()));
+            }
+        }
         let header = lines(self.original).find(|line| line.start == section.start);
         let header = header.filter(|line| is_header(&self.original[line.clone()]));
         while !found.is_empty() {
@@ -124,9 +132,9 @@ impl<'a> ReadableToml<'a> {
     }
 }
 
-/// Byte offset and message of a syntax error in a text of `length` bytes.
-fn describe(error: &Error, length: usize) -> (usize, String) {
-    let offset = error.span().map_or(length, |span| span.start).min(length);
+/// Byte offset and message of a syntax error; the offset is at most `last`.
+fn describe(error: &Error, last: usize) -> (usize, String) {
+    let offset = error.span().map_or(last, |span| span.start).min(last);
     // A diagnostic is one line.
     let message = error.message().split('\n').map(str::trim).collect::<Vec<_>>().join(", ");
     (offset, format!("{SYNTAX_ERROR}: {message}"))

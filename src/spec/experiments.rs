@@ -70,6 +70,13 @@ impl Experiments {
         Ok(Experiments { files, is_only: false })
     }
 
+    /// The experiments of a text.
+    #[cfg(test)]
+    pub(super) fn of_text(text: &str, path: Option<&str>) -> Experiments {
+        let file = SourceFile::parse(text.to_owned(), path.map(PathBuf::from));
+        Experiments { files: vec![file], is_only: true }
+    }
+
     /// The built-in copy of the shipped file.
     pub fn shipped() -> Experiments {
         Experiments { files: vec![SourceFile::built_in()], is_only: true }
@@ -102,6 +109,11 @@ impl Experiments {
     /// The path of the file that the experiment is in; `None` for the built-in copy.
     pub fn path_of(&self, name: &str) -> Option<&Path> {
         self.file_of(name)?.path()
+    }
+
+    /// The path that the caller of [`Experiments::open`] named.
+    pub fn named_path(&self) -> Option<&Path> {
+        self.files.iter().filter(|_| self.is_only).find_map(SourceFile::path)
     }
 
     /// The paths of all files; none for the built-in copy.
@@ -211,8 +223,7 @@ mod tests {
     use crate::spec::built_in;
 
     fn open(text: &str) -> Experiments {
-        let file = SourceFile::parse(text.into(), Some("e.toml".into()));
-        Experiments { files: vec![file], is_only: true }
+        Experiments::of_text(text, Some("e.toml"))
     }
 
     fn set(key: &str, text: &str) -> Vec<(String, String)> {

@@ -1,6 +1,7 @@
 //! experiments.toml → [`RunSpec`]: the complete specification of a run.
 
 mod choices;
+mod command_line;
 mod delimiter;
 mod device;
 mod difference;
@@ -13,6 +14,7 @@ mod keys;
 mod kind;
 mod lists;
 mod overrides;
+mod recommendation;
 mod rules;
 mod run_spec;
 mod save;
@@ -20,6 +22,7 @@ mod source_file;
 mod toml_text;
 
 pub use choices::{EngineChoice, LrSchedulerType, Precision};
+pub use command_line::train_command;
 pub use delimiter::Delimiter;
 pub use device::DeviceSpec;
 pub use difference::{Difference, differences};

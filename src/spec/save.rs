@@ -69,8 +69,7 @@ impl Experiments {
     /// # Errors
     /// [`Error::Usage`] without a home directory.
     pub fn path_of_new(&self, target: SaveTarget) -> Result<PathBuf> {
-        let named = self.files.iter().filter(|_| self.is_only).find_map(SourceFile::path);
-        match (named, target) {
+        match (self.named_path(), target) {
             (Some(path), _) => Ok(path.to_path_buf()),
             (None, SaveTarget::Local) => Ok(PathBuf::from(DEFAULT_FILE)),
             (None, SaveTarget::User) => user_file()

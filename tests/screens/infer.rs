@@ -72,7 +72,8 @@ fn up_recalls_earlier_texts_and_down_restores_the_draft() {
 
 #[test]
 fn history_names_the_model_of_each_answer() {
-    let mut app = classifying(120, 40, "");
+    let mut app = classifying(120, 40, "x");
+    press_keys(&mut app, "<^u>");
     assert!(!text(&app).contains("other-model"));
     let effects = press_keys(&mut app, "<^o>other-model<enter>");
     let Some(Effect::OpenModel { request_id, .. }) = effects.last() else { panic!("{effects:?}") };

@@ -139,7 +139,7 @@ fn a_probe_added_after_the_run_is_classified_on_request() {
     update(&mut app, Msg::ProbesClassified { request_id: *request_id, result });
     assert_shows(&app, "90.0 %  positive");
     assert_eq!(press_keys(&mut app, "<^r>"), []);
-    assert_shows(&app, "There is no probe without a prediction.");
+    assert_shows(&app, "The model is not being trained.");
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! The command palette: everything that can be done, searched by a few letters.
 
 use crate::tui::action::Action;
-use crate::tui::keymap::Condition;
+use crate::tui::keymap::{Condition, KeyChord};
 use crate::tui::screen::Context;
 use crate::tui::widgets::text_field::{Edit, TextField};
 use nucleo_matcher::pattern::{AtomKind, CaseMatching, Normalization, Pattern};
@@ -45,8 +45,8 @@ pub struct Entry {
     pub note: String,
     /// Other words that find it.
     pub keywords: String,
-    /// The label of its key; empty without one.
-    pub key: String,
+    /// Its key.
+    pub key: Option<KeyChord>,
     /// Why it does not apply, as a sentence.
     pub reason: Option<String>,
     /// What it does when it is chosen.
@@ -147,7 +147,7 @@ mod tests {
             text: text.into(),
             note: String::new(),
             keywords: String::new(),
-            key: String::new(),
+            key: None,
             reason: reason.map(str::to_owned),
             target: Target::Run(text.into()),
         }

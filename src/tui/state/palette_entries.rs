@@ -82,7 +82,7 @@ fn actions(app: &App, context: Context) -> Vec<Entry> {
         text: binding.description.into(),
         note: String::new(),
         keywords: format!("{} {}", binding.label, binding.name.replace('_', " ")),
-        key: binding.key(app.theme, context.takes_text()),
+        key: binding.first_key(context.takes_text()),
         reason,
         target: Target::Binding { context, action: binding.action, condition: binding.condition },
     };
@@ -96,7 +96,7 @@ fn start(row: &ExperimentRow) -> Entry {
         text: format!("start {}", row.name),
         note: row.description.clone().unwrap_or_default(),
         keywords: "train".into(),
-        key: String::new(),
+        key: None,
         reason,
         target: Target::Experiment(row.name.clone()),
     }
@@ -109,7 +109,7 @@ fn open(run: &RunRow) -> Entry {
         text: format!("open {}", run.name),
         note: format!("{}{}", run.status.name(), score.unwrap_or_default()),
         keywords: String::new(),
-        key: String::new(),
+        key: None,
         reason: run.problem.clone(),
         target: Target::Run(run.dir.clone()),
     }
@@ -128,7 +128,7 @@ fn settings(app: &App) -> Vec<Entry> {
             text: key.name.into(),
             note: format!("{text} in {}", row.name),
             keywords: key_aliases(key.name).collect::<Vec<_>>().join(" "),
-            key: String::new(),
+            key: None,
             reason: other_task.map(|task| format!("This setting belongs to the task {task}.")),
             target: Target::Setting { experiment: row.name.clone(), key: key.name },
         }

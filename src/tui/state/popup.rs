@@ -1,5 +1,6 @@
 //! Popups: messages, questions, lists to choose from, the help, the command palette.
 
+use super::export_request::ChartFormat;
 use super::help::HelpState;
 use super::palette::Palette;
 use super::published;
@@ -131,6 +132,12 @@ pub enum Purpose {
     LearningRate,
     /// The length of the training.
     Length,
+    /// What to export.
+    Export,
+    /// The chart to export.
+    ExportChart(ChartFormat),
+    /// The file to predict.
+    PredictFile,
 }
 
 /// An item of a choice.

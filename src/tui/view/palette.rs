@@ -107,7 +107,7 @@ fn draw_entry(
         let bar = " ".repeat(usize::from(row.width));
         draw_text(buffer, row.x, row.y, row.width, &bar, role(Role::Text));
     }
-    let key = if entry.key.is_empty() { String::new() } else { format!(" {}", entry.key) };
+    let key = entry.key.map_or(String::new(), |key| format!(" {}", key.label(theme)));
     draw_text_right(buffer, row, row.y, &key, role(Role::Key));
     let end = row.right().saturating_sub(cells_of(&key) as u16);
     let symbol = if is_selected { theme.symbol(Symbol::Cursor) } else { "  " };

@@ -121,7 +121,7 @@ fn errors_of_delimited_text_have_line_and_column() {
     assert_eq!(first, format!("rows.csv:3: {not_closed}"), "the row would have one column");
     let header = error("rows.csv", "\"text,label\na,x\nb,x\nc,y\n");
     assert_eq!(header, format!("rows.csv:1: {not_closed}"));
-    let next = error("rows.csv", "text,label\na,x\n\"open,x\nb,y\n\"c\",y\nd,x\n");
+    let next = error("rows.csv", "text,label\na,x\n\"open,x\nb,y\n\"c,d\",y\ne,x\n");
     assert!(next.starts_with("rows.csv:3: a double quote opens a cell of 3 lines in a row of"), "{next}");
     let utf8 = TableOptions { encoding: Some("utf-8"), ..TableOptions::default() };
     let invalid = read_as("rows.csv", b"text,label\na,x\n\xff,y\n", &utf8).unwrap_err();

@@ -36,7 +36,7 @@ pub(super) static GLOBAL: &[Row] = &[
         "show the Compare screen",
     ),
     bind(
-        "palette",
+        "commands",
         &[char(':'), key(KeyCode::F(4))],
         Action::Global(GlobalAction::Palette),
         "commands",
@@ -72,6 +72,13 @@ pub(super) static GLOBAL: &[Row] = &[
         Action::Global(GlobalAction::ToggleMouse),
         "",
         "toggle mouse support; without it the terminal selects text (F3 also while typing)",
+    ),
+    bind(
+        "copy_selection",
+        &[char('Y'), ctrl('y')],
+        Action::Global(GlobalAction::Copy),
+        "",
+        "copy the selection: path, values at the cursor, text or prediction (^Y also while typing)",
     ),
     bind("redraw", &[ctrl('l')], Action::Global(GlobalAction::Redraw), "", "redraw"),
     bind(
