@@ -3,7 +3,8 @@
 use super::args::{CliCommand, GlobalArgs};
 use super::keys::KeymapExport;
 use super::{
-    attach, bench, check, completions, control, doctor, eval, export, keys, man, output, predict, runs, train,
+    attach, bench, check, completions, control, doctor, eval, export, keys, man, output, predict, prune,
+    runs, train,
 };
 use crate::error::{Error, Result, is_out_of_resources, panic_error};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -44,6 +45,7 @@ fn dispatch(global: &GlobalArgs, command: CliCommand, keymap: KeymapExport) -> R
         CliCommand::Predict(args) => predict::predict(global, &args),
         CliCommand::Attach(args) => attach::attach(global, &args),
         CliCommand::Runs(args) => runs::runs(global, &args),
+        CliCommand::Prune(args) => prune::prune(global, &args),
         CliCommand::Control(args) => control::control(global, &args),
         CliCommand::Export(args) => export::export(global, &args),
         CliCommand::Check(args) => check::check(global, &args),

@@ -396,6 +396,7 @@ const ALIASES: &[(&str, &str)] = &[
     ("num_epochs", "num_train_epochs"),
     ("steps", "max_steps"),
     ("batch_size", "per_device_train_batch_size"),
+    ("batch", "per_device_train_batch_size"),
     ("train_batch_size", "per_device_train_batch_size"),
     ("eval_batch_size", "per_device_eval_batch_size"),
     ("max_length", "max_seq_length"),
@@ -414,6 +415,8 @@ const ALIASES: &[(&str, &str)] = &[
     ("grad_clip", "max_grad_norm"),
     ("clip", "max_grad_norm"),
     ("eps", "adam_epsilon"),
+    ("decay", "weight_decay"),
+    ("accumulation", "gradient_accumulation_steps"),
     ("seeds", "repeats"),
     ("dtype", "precision"),
 ];
@@ -432,6 +435,12 @@ fn key_of_alias(word: &str) -> Option<&'static str> {
 pub(crate) fn similar_key(word: &str) -> Option<&'static str> {
     let word = word.to_ascii_lowercase().replace('-', "_");
     key_of_alias(&word).or_else(|| closest_match(&word, KEYS.iter().map(|key| key.name)))
+}
+
+/// The key of that name, or the key that other tools and papers call so, such as `lr`.
+pub fn key_called(word: &str) -> Option<&'static Key> {
+    let word = word.to_ascii_lowercase().replace('-', "_");
+    key_named(key_of_alias(&word).unwrap_or(&word))
 }
 
 /// The key that another tool calls `word`, or else the key with the most similar name.

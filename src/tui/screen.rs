@@ -17,6 +17,8 @@ pub enum Screen {
     Data,
     /// Hardware usage of one run.
     Machine,
+    /// A file or folder with data, before it is an experiment.
+    Open,
 }
 
 impl Screen {
@@ -33,6 +35,7 @@ impl Screen {
             Screen::Insight => "Insight",
             Screen::Data => "Data",
             Screen::Machine => "Machine",
+            Screen::Open => "Open",
         }
     }
 }
@@ -64,7 +67,7 @@ pub enum Context {
 
 impl Context {
     /// Every context, in the order of the help.
-    pub const ALL: [Context; 16] = [
+    pub const ALL: [Context; 17] = [
         Context::Screen(Screen::Runs),
         Context::Filter,
         Context::Form,
@@ -73,6 +76,7 @@ impl Context {
         Context::Screen(Screen::Infer),
         Context::Screen(Screen::Insight),
         Context::Screen(Screen::Data),
+        Context::Screen(Screen::Open),
         Context::Screen(Screen::Machine),
         Context::Screen(Screen::Compare),
         Context::Chart,
@@ -109,6 +113,7 @@ impl Context {
             Context::Screen(Screen::Compare) => "compare",
             Context::Screen(Screen::Insight) => "insight",
             Context::Screen(Screen::Data) => "data",
+            Context::Screen(Screen::Open) => "open",
             Context::Screen(Screen::Machine) => "machine",
             Context::Filter => "filter",
             Context::Form => "form",
@@ -126,6 +131,7 @@ impl Context {
         match self {
             Context::Screen(Screen::Insight) => "Open the Insight screen first, from a past run.",
             Context::Screen(Screen::Data) => "Open the Data screen first, from an experiment.",
+            Context::Screen(Screen::Open) => "Open a file or a folder with data first.",
             Context::Screen(Screen::Machine) => "Open the Machine screen first, from the Live screen.",
             Context::Form => "Open the form of an experiment first.",
             Context::FormValue => "Edit a value of a form first.",

@@ -51,9 +51,9 @@ fn form_value_is_checked_while_typing_and_starts_without_saving() {
         press_keys(&mut app, "s"),
         [Effect::SaveExperiment { name: "demo".into(), changes, target: SaveTarget::Local }]
     );
-    update(&mut app, Msg::ExperimentSaved { name: "demo".into(), path: "experiments.toml".into() });
+    update(&mut app, Msg::ExperimentSaved { name: "demo".into(), path: "/data/experiments.toml".into() });
     assert!(app.form.is_none());
-    assert_shows(&app, "Saved demo to experiments.toml.");
+    assert_shows(&app, "demo is saved in /data/experiments.toml");
 }
 
 #[test]

@@ -4,8 +4,10 @@
 
 mod copying;
 mod faults;
+mod open;
 mod palette;
 mod pty;
+mod runs;
 mod signals;
 
 use glue_tui::tui::terminal::TerminalScreen;

@@ -74,6 +74,12 @@ pub enum Condition {
     IsLiveModel,
     /// The model is not being trained, and has no predictions for some probes.
     HasUnscoredProbes,
+    /// The Data screen shows either lengths or rows.
+    HasOneDataPane,
+    /// The columns of the data on the Open screen can have other roles.
+    HasFreeColumns,
+    /// The list to choose from has paths.
+    HasPaths,
     /// The help is open.
     IsHelp,
 }
@@ -123,6 +129,9 @@ impl Condition {
             | Condition::IsTextPair
             | Condition::IsLiveModel
             | Condition::HasUnscoredProbes
+            | Condition::HasOneDataPane
+            | Condition::HasFreeColumns
+            | Condition::HasPaths
             | Condition::IsHelp => None,
         }
     }
@@ -167,6 +176,9 @@ impl Condition {
             Condition::IsTextPair => Sentence("The model takes a single text."),
             Condition::IsLiveModel => Sentence("The model is not being trained."),
             Condition::HasUnscoredProbes => Sentence("There is no probe without a prediction."),
+            Condition::HasOneDataPane => Sentence("Lengths and rows are both visible already."),
+            Condition::HasFreeColumns => Sentence("The columns of these data have fixed roles."),
+            Condition::HasPaths => Sentence("The list has no paths."),
             Condition::IsHelp => Sentence("Only the help can be searched."),
         }
     }

@@ -3,6 +3,7 @@
 use super::app::App;
 use super::popup::Popup;
 use super::runs::{ListLine, can_resume};
+use crate::data::Preview;
 use crate::run::history::Phase;
 use crate::tui::keymap::{Condition, Missing};
 use crate::tui::layout;
@@ -62,6 +63,11 @@ impl App {
             Condition::HasUnscoredProbes => {
                 let is_open = self.infer.opened.is_some() && !self.infer.is_live();
                 is_open && !self.infer.unscored_probes(self.training.as_ref()).is_empty()
+            }
+            Condition::HasOneDataPane => !layout::has_data_rows(self.size),
+            Condition::HasFreeColumns => self.open.preview().is_some_and(Preview::has_free_roles),
+            Condition::HasPaths => {
+                matches!(&self.popup, Some(Popup::Choice(choice)) if choice.paths.is_some())
             }
             Condition::IsHelp => matches!(self.popup, Some(Popup::Help(_))),
         }

@@ -1,7 +1,8 @@
 //! Keys of popups: messages, questions, lists to choose from, the command palette.
 
 use super::row::{
-    ARROW_DOWN, ARROW_UP, DOWN, ENTER, ESC, FIRST, LAST, PAGE_DOWN, PAGE_UP, Row, UP, bind, char, ctrl, key,
+    ARROW_DOWN, ARROW_UP, DOWN, ENTER, ESC, FIRST, LAST, PAGE_DOWN, PAGE_UP, Row, TAB, UP, bind, char, ctrl,
+    key,
 };
 use crate::tui::action::{Action, FilterAction, ListAction, PopupAction};
 use crate::tui::keymap::condition::Condition;
@@ -35,6 +36,8 @@ pub(super) static QUESTION: &[Row] = &[
 pub(super) static CHOICE: &[Row] = &[
     bind("accept", ENTER, Action::Popup(PopupAction::Accept), "choose", "choose the item under the cursor")
         .primary(),
+    bind("complete", TAB, Action::Popup(PopupAction::Complete), "complete", "complete the path")
+        .when(Condition::HasPaths),
     bind("back", ESC, Action::Popup(PopupAction::Cancel), "cancel", "cancel").primary(),
     bind("up", ARROW_UP, Action::List(ListAction::Up), "", "one line up"),
     bind("down", ARROW_DOWN, Action::List(ListAction::Down), "", "one line down"),
