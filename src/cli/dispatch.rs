@@ -3,8 +3,8 @@
 use super::args::{CliCommand, GlobalArgs};
 use super::keys::KeymapExport;
 use super::{
-    attach, background, bench, check, control, doctor, eval, events, export, keys, output, predict, prune,
-    runs, train,
+    attach, background, bench, check, completions, control, doctor, eval, events, export, keys, man, output,
+    predict, prune, runs, train,
 };
 use crate::error::{Error, Result, is_out_of_resources, panic_error};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -52,6 +52,8 @@ fn dispatch(global: &GlobalArgs, command: CliCommand, keymap: KeymapExport) -> R
         CliCommand::Export(args) => export::export(global, &args),
         CliCommand::Check(args) => check::check(global, &args),
         CliCommand::Keys => keys::keys(global, keymap),
+        CliCommand::Completions(args) => completions::completions(&args),
+        CliCommand::Man(args) => man::man(&args),
         CliCommand::Doctor => doctor::doctor(global),
         CliCommand::Bench(args) => bench::bench(global, &args),
     }
