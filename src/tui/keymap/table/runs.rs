@@ -20,6 +20,7 @@ pub(super) static RUNS: &[Row] = &[
         "attach",
         "attach to the run that another process trains",
     )
+    .primary()
     .when(Condition::OnRunElsewhere),
     bind("open", ENTER, Action::Runs(RunsAction::Open), "curves", "open the run on the Live screen")
         .primary()
