@@ -5,6 +5,7 @@ pub mod axis;
 mod changed_data;
 mod control_file;
 mod delete;
+pub mod diagnosis;
 mod dir;
 pub mod error_analysis;
 mod event_channel;

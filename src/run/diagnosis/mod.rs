@@ -1,0 +1,108 @@
+//! Diagnoses of a training that does not learn, from its own numbers: while it runs, after each evaluation of the
+//! validation split, and at its end.
+//!
+//! [`Monitor`] folds the events of a run and answers each with the events to add to them: a warning for a new diagnosis,
+//! a note when a problem no longer applies. The log, the screens and `summary.json` show these. The rules with their
+//! thresholds are in `rules`, and what to try in `remedy`; they are functions of [`Facts`](facts::Facts) alone.
+
+mod facts;
+mod remedy;
+mod rules;
+#[cfg(test)]
+mod tests;
+
+use crate::event::{Diagnosis, Event, Problem, SplitName};
+use facts::Facts;
+
+/// Watches the events of one training.
+#[derive(Debug, Default)]
+pub struct Monitor {
+    facts: Option<Facts>,
+    active: Vec<Diagnosis>,
+}
+
+impl Monitor {
+    /// Takes an event of the training, and returns the events to add after it.
+    pub fn fold(&mut self, event: &Event) -> Vec<Event> {
+        match event {
+            Event::Started(started) => match &mut self.facts {
+                Some(facts) => facts.restart(started),
+                None => self.facts = Some(Facts::new(started)),
+            },
+            Event::Note { warning, text, problem: Some(problem), settings, .. } => {
+                self.active.retain(|active| active.problem != *problem);
+                if *warning {
+                    let (text, settings) = (text.clone(), settings.clone());
+                    self.active.push(Diagnosis { problem: *problem, text, settings });
+                }
+            }
+            _ => {}
+        }
+        let Some(facts) = &mut self.facts else { return Vec::new() };
+        let is_due = match event {
+            Event::Step(step) => facts.take_step(step),
+            Event::Eval(eval) if eval.split == SplitName::Validation && eval.step > 0 => {
+                facts.take_eval(eval);
+                true
+            }
+            Event::Command { settings: Some(settings), .. } => {
+                (facts.learning_rate, facts.total_steps) = (settings.learning_rate, settings.total_steps);
+                false
+            }
+            _ => false,
+        };
+        if is_due { self.diagnose() } else { Vec::new() }
+    }
+
+    /// Whether the fold needs this event of a training that resumes. Of the steps, only the first ones are needed: those
+    /// after the checkpoint are done again.
+    pub(super) fn needs_recorded_step(&self) -> bool {
+        self.facts.as_ref().is_some_and(|facts| !facts.has_first_loss())
+    }
+
+    /// Ends the training after its last step, and returns the events to add before its end.
+    pub fn finish(&mut self) -> Vec<Event> {
+        let Some(facts) = &mut self.facts else { return Vec::new() };
+        facts.is_finished = true;
+        self.diagnose()
+    }
+
+    /// The diagnoses that apply, oldest first.
+    pub fn active(&self) -> &[Diagnosis] {
+        &self.active
+    }
+
+    /// Applies the rules, and returns a warning for each new problem and a note for each that no longer applies. A
+    /// diagnosis of the same problem with other numbers is no news until the end.
+    fn diagnose(&mut self) -> Vec<Event> {
+        let Some(facts) = &self.facts else { return Vec::new() };
+        let found = rules::apply(facts);
+        let is_over = |active: &&Diagnosis| !found.iter().any(|found| found.problem == active.problem);
+        let mut events: Vec<Event> = self
+            .active
+            .iter()
+            .filter(is_over)
+            .map(|active| Event::resolved(active.problem, resolved(active.problem)))
+            .collect();
+        let is_new = |found: &&Diagnosis| {
+            let known = self.active.iter().find(|active| active.problem == found.problem);
+            known.is_none_or(|known| facts.is_finished && known.settings != found.settings)
+        };
+        events.extend(found.iter().filter(is_new).cloned().map(Event::diagnosis));
+        self.active = found;
+        events
+    }
+}
+
+/// What the log says when a problem no longer applies.
+fn resolved(problem: Problem) -> &'static str {
+    match problem {
+        Problem::NotLearning => {
+            "the model learns: its predictions are better than the class frequencies alone"
+        }
+        Problem::Diverging => "the training loss is no longer above its start",
+        Problem::VanishingGradients => "the gradients are no longer near zero",
+        Problem::Overfitting => "the validation score is no longer below its best value",
+        Problem::LearningRateTooLow => "the learning rate is no longer too low",
+    }
+}
