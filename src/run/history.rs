@@ -10,7 +10,8 @@ use super::series::Series;
 use super::speed::Speed;
 use crate::catalog::Metric;
 use crate::event::{
-    Command, Eval, Event, Progress, Scores, SplitName, Stage, Started, Status, Step, TrainingSettings, Usage,
+    Command, Diagnosis, Eval, Event, Progress, Scores, SplitName, Stage, Started, Status, Step,
+    TrainingSettings, Usage,
 };
 use crate::format;
 use crate::spec::IntervalStrategy;
@@ -98,6 +99,8 @@ pub struct History {
     pub probes: ProbeHistory,
     /// Gauges of the machine.
     pub gauges: GaugeHistory,
+    /// The problems that were diagnosed and still apply, oldest first.
+    pub diagnoses: Vec<Diagnosis>,
     /// The changed settings with the step of each change, oldest first.
     settings: Vec<(u64, TrainingSettings)>,
     speed: Speed,
@@ -148,7 +151,16 @@ impl History {
                 self.gauges.fold(gauges);
             }
             Event::Command { step, command, settings, .. } => self.command(*step, *command, *settings),
-            Event::Note { time, .. } => self.clock = self.clock.max(*time),
+            Event::Note { time, warning, text, problem, settings } => {
+                self.clock = self.clock.max(*time);
+                if let Some(problem) = *problem {
+                    self.diagnoses.retain(|diagnosis| diagnosis.problem != problem);
+                    if *warning {
+                        let (text, settings) = (text.clone(), settings.clone());
+                        self.diagnoses.push(Diagnosis { problem, text, settings });
+                    }
+                }
+            }
             Event::Ended { time, status, error } => {
                 self.clock = self.clock.max(*time);
                 self.progress = None;

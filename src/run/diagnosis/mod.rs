@@ -76,7 +76,8 @@ impl Monitor {
     /// diagnosis of the same problem with other numbers is no news until the end.
     fn diagnose(&mut self) -> Vec<Event> {
         let Some(facts) = &self.facts else { return Vec::new() };
-        let found = rules::apply(facts);
+        let is_overfitting = self.active.iter().any(|active| active.problem == Problem::Overfitting);
+        let found = rules::apply(facts, is_overfitting);
         let is_over = |active: &&Diagnosis| !found.iter().any(|found| found.problem == active.problem);
         let mut events: Vec<Event> = self
             .active
@@ -102,7 +103,7 @@ fn resolved(problem: Problem) -> &'static str {
         }
         Problem::Diverging => "the training loss is no longer above its start",
         Problem::VanishingGradients => "the gradients are no longer near zero",
-        Problem::Overfitting => "the validation score is no longer below its best value",
+        Problem::Overfitting => "the validation score has a new best value",
         Problem::LearningRateTooLow => "the learning rate is no longer too low",
     }
 }

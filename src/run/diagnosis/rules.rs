@@ -32,20 +32,15 @@ const EVALS_AFTER_LOWEST: usize = 2;
 /// A learning rate is low if the recommended one is higher by this factor.
 pub(super) const FAR: f64 = 3.0;
 
-/// The problems of a training, the most serious first.
-pub(super) fn apply(facts: &Facts) -> Vec<Diagnosis> {
+/// The problems of a training. One that `is_overfitting` is so until its score has a new best value.
+pub(super) fn apply(facts: &Facts, is_overfitting: bool) -> Vec<Diagnosis> {
     if facts.started.spec.task().has_opposite_validation_labels {
         return Vec::new();
     }
     let serious = [diverging, vanishing_gradients, not_learning].into_iter().find_map(|rule| rule(facts));
-    match serious {
-        Some(diagnosis) => vec![diagnosis],
-        None => [overfitting, learning_rate_too_low]
-            .into_iter()
-            .find_map(|rule| rule(facts))
-            .into_iter()
-            .collect(),
-    }
+    let found =
+        serious.or_else(|| overfitting(facts, is_overfitting)).or_else(|| learning_rate_too_low(facts));
+    found.into_iter().collect()
 }
 
 /// `found`, why, and what to try, as one sentence.
@@ -171,7 +166,7 @@ fn uncorrelated(facts: &Facts, latest: Point) -> Option<Diagnosis> {
 }
 
 /// The validation loss rises and the score is worse than its best value, while the training loss falls.
-fn overfitting(facts: &Facts) -> Option<Diagnosis> {
+fn overfitting(facts: &Facts, is_overfitting: bool) -> Option<Diagnosis> {
     let (latest, metric) = (facts.latest()?, facts.started.best_metric());
     let lowest = facts.points.iter().enumerate().min_by(|(_, a), (_, b)| a.loss.total_cmp(&b.loss));
     let (index, lowest) = lowest?;
@@ -181,7 +176,8 @@ fn overfitting(facts: &Facts) -> Option<Diagnosis> {
     // Of a score that is a fraction of the rows, one standard error is noise.
     let share = best.clamp(0.0, 1.0);
     let error = (share * (1.0 - share) / facts.scores.examples.max(1) as f64).sqrt();
-    let has_fallen = metric.improves(best, value) && (best - value).abs() > error.max(0.005);
+    let noise = if is_overfitting { 0.0 } else { error.max(0.005) };
+    let has_fallen = metric.improves(best, value) && (best - value).abs() > noise;
     let trains_on = latest.train_loss? < lowest.train_loss?;
     let evals_after = facts.points.len() - 1 - index;
     if evals_after < EVALS_AFTER_LOWEST || latest.loss < OVERFITTED * lowest.loss || !has_fallen || !trains_on

@@ -15,6 +15,8 @@ pub enum Condition {
     OnResumableRun,
     /// The cursor is on a run with best weights.
     OnScoredRun,
+    /// A diagnosis of the run suggests settings to try.
+    HasSuggestion,
     /// The cursor is on a queue entry.
     OnQueueEntry,
     /// The cursor is on a queue entry that has not started.

@@ -20,6 +20,7 @@ pub mod published;
 pub mod queue;
 pub mod run;
 pub mod runs;
+pub mod suggestion;
 pub mod train_request;
 
 pub use app::App;

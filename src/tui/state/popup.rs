@@ -87,6 +87,10 @@ pub enum Reply {
     StopAndHold,
     /// Add a run to the queue.
     Enqueue(TrainRequest),
+    /// Start a run.
+    Train(TrainRequest),
+    /// Stop the training and save, then start a run.
+    StopAndTrain(TrainRequest),
     /// Delete a run.
     Delete(PathBuf),
     /// Save the form to the experiments file and close it.

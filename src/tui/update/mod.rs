@@ -17,6 +17,7 @@ mod navigate;
 mod popup;
 mod queue;
 mod runs;
+mod suggestion;
 
 use super::action::{Action, FilterAction, GlobalAction, ListAction};
 use super::msg::{Effect, Msg};
@@ -294,6 +295,8 @@ fn apply_reply(app: &mut App, reply: Reply) -> Vec<Effect> {
             queue::hold_before(app, effects)
         }
         Reply::Enqueue(request) => vec![Effect::Enqueue(request)],
+        Reply::Train(request) => live::train(app, request),
+        Reply::StopAndTrain(request) => suggestion::stop_and_train(app, request),
         Reply::Delete(dir) => vec![Effect::DeleteRun(dir)],
         Reply::SaveForm => form::save(app),
         Reply::DiscardForm => {

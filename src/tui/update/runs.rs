@@ -3,6 +3,7 @@
 use super::list::moved;
 use super::navigate::{Navigate, Step, effects};
 use super::queue;
+use super::suggestion;
 use crate::run::RunStatus;
 use crate::run::queue::QueueEntry;
 use crate::tui::action::{Action, FilterAction, ListAction, LiveAction, RunsAction};
@@ -43,6 +44,7 @@ pub(super) fn act(app: &mut App, action: RunsAction) -> Vec<Step> {
             let subject = app.runs.run().map(|run| Subject { dir: run.dir.clone(), seed: None });
             return navigate(subject.map(Navigate::Insight));
         }
+        RunsAction::TrySuggestion => return suggestion::ask(app),
         RunsAction::OpenData => return open_data(app),
         RunsAction::ShowPublished => return effects([Effect::LoadReproduction]),
         RunsAction::NextSection => {

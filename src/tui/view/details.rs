@@ -256,6 +256,9 @@ fn draw_run(app: &App, run: &RunRow, area: Rect, buffer: &mut Buffer) {
     if *dir != run.dir || y + 2 >= area.bottom() {
         return;
     }
+    for diagnosis in &history.diagnoses {
+        y = setting(buffer, area, y, diagnosis.problem.name(), &diagnosis.text, theme);
+    }
     let stages = machine::stages_text(history, theme);
     if !stages.is_empty() {
         y = setting(buffer, area, y, "time", &stages, theme);

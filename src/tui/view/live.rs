@@ -1,5 +1,6 @@
 //! One run while it trains: progress, speed, loss and scores.
 
+use super::diagnosis;
 use super::machine;
 use super::panes::{draw_log, draw_loss_pane, draw_probes, draw_score_pane, draw_scores, draw_step};
 use super::run_header::{draw_header, draw_no_run, elapsed_seconds, progress_parts, state};
@@ -19,9 +20,10 @@ pub fn draw(app: &App, area: Rect, buffer: &mut Buffer) {
         draw_no_run(app, area, buffer);
         return;
     };
-    let [header, body] = parts(area);
+    let [header, problem, body] = parts(run, area);
     draw_header(app, run, header, buffer);
     let history = run.history();
+    diagnosis::draw(app, history, problem, buffer);
     if app.live.is_full {
         draw_chart(app, run, body, buffer);
         return;
@@ -71,15 +73,19 @@ fn draw_row(app: &App, run: &RunState, area: Rect, buffer: &mut Buffer) {
     draw_log(app, run.history(), log, buffer);
 }
 
-/// Splits the screen into header and body.
-fn parts(area: Rect) -> [Rect; 2] {
-    Layout::vertical([Constraint::Length(2), Constraint::Fill(1)]).areas(area)
+/// Splits the screen into header, diagnosis and body.
+fn parts(run: &RunState, area: Rect) -> [Rect; 3] {
+    let problem = diagnosis::height(run.history());
+    let heights = [Constraint::Length(2), Constraint::Length(problem), Constraint::Fill(1)];
+    let [header, problem, body] = Layout::vertical(heights).areas(area);
+    let indented = Rect { x: problem.x + 1, width: problem.width.saturating_sub(2), ..problem };
+    [header, indented, body]
 }
 
 /// The plot area of the full-screen chart, if it is shown, on a screen with body `area`.
 pub fn plot(app: &App, area: Rect) -> Option<Rect> {
     let run = app.shown_run().filter(|_| app.live.is_full)?;
-    let [_, body] = parts(area);
+    let [.., body] = parts(run, area);
     draw_chart(app, run, body, &mut Buffer::empty(body))
 }
 

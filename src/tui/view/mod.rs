@@ -5,6 +5,7 @@ pub mod compare;
 mod compare_columns;
 mod data;
 mod details;
+mod diagnosis;
 pub mod form;
 mod frame;
 mod help;

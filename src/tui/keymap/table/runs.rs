@@ -56,6 +56,14 @@ pub(super) static RUNS: &[Row] = &[
     )
     .when(Condition::OnResumableRun),
     bind(
+        "try_suggestion",
+        &[char('!')],
+        Action::Runs(RunsAction::TrySuggestion),
+        "try",
+        "train again with the settings that the diagnosis of the run suggests",
+    )
+    .when(Condition::HasSuggestion),
+    bind(
         "open_infer",
         &[char('i')],
         Action::Runs(RunsAction::OpenInfer),
