@@ -39,19 +39,22 @@ impl Monitor {
             _ => {}
         }
         let Some(facts) = &mut self.facts else { return Vec::new() };
-        let is_due = match event {
-            Event::Step(step) => facts.take_step(step),
+        match event {
+            Event::Step(step) => {
+                if facts.take_step(step) {
+                    return self.diagnose(Occasion::Steps);
+                }
+            }
             Event::Eval(eval) if eval.split == SplitName::Validation && eval.step > 0 => {
                 facts.take_eval(eval);
-                true
+                return self.diagnose(Occasion::Evaluation);
             }
             Event::Command { settings: Some(settings), .. } => {
                 (facts.learning_rate, facts.total_steps) = (settings.learning_rate, settings.total_steps);
-                false
             }
-            _ => false,
-        };
-        if is_due { self.diagnose() } else { Vec::new() }
+            _ => {}
+        }
+        Vec::new()
     }
 
     /// Whether the fold needs this event of a training that resumes. Of the steps, only the first ones are needed: those
@@ -64,7 +67,7 @@ impl Monitor {
     pub fn finish(&mut self) -> Vec<Event> {
         let Some(facts) = &mut self.facts else { return Vec::new() };
         facts.is_finished = true;
-        self.diagnose()
+        self.diagnose(Occasion::Evaluation)
     }
 
     /// The diagnoses that apply, oldest first.
@@ -74,17 +77,19 @@ impl Monitor {
 
     /// Applies the rules, and returns a warning for each new problem and a note for each that no longer applies. A
     /// diagnosis of the same problem with other numbers is no news until the end.
-    fn diagnose(&mut self) -> Vec<Event> {
+    fn diagnose(&mut self, occasion: Occasion) -> Vec<Event> {
         let Some(facts) = &self.facts else { return Vec::new() };
-        let is_overfitting = self.active.iter().any(|active| active.problem == Problem::Overfitting);
-        let found = rules::apply(facts, is_overfitting);
-        let is_over = |active: &&Diagnosis| !found.iter().any(|found| found.problem == active.problem);
-        let mut events: Vec<Event> = self
-            .active
-            .iter()
-            .filter(is_over)
-            .map(|active| Event::resolved(active.problem, resolved(active.problem)))
-            .collect();
+        let mut found = rules::apply(facts, &self.active);
+        let has = |found: &[Diagnosis], problem| found.iter().any(|diagnosis| diagnosis.problem == problem);
+        let gone: Vec<Diagnosis> =
+            self.active.iter().filter(|active| !has(&found, active.problem)).cloned().collect();
+        let mut events = Vec::new();
+        match occasion {
+            Occasion::Evaluation => {
+                events.extend(gone.iter().map(|gone| Event::resolved(gone.problem, resolved(gone.problem))))
+            }
+            Occasion::Steps => found.splice(..0, gone).for_each(drop),
+        }
         let is_new = |found: &&Diagnosis| {
             let known = self.active.iter().find(|active| active.problem == found.problem);
             known.is_none_or(|known| facts.is_finished && known.settings != found.settings)
@@ -93,6 +98,15 @@ impl Monitor {
         self.active = found;
         events
     }
+}
+
+/// When the rules are applied.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Occasion {
+    /// After some steps. A problem may begin, but only an evaluation shows that one is over.
+    Steps,
+    /// After an evaluation of the validation split, or at the end.
+    Evaluation,
 }
 
 /// What the log says when a problem no longer applies.

@@ -32,14 +32,17 @@ const EVALS_AFTER_LOWEST: usize = 2;
 /// A learning rate is low if the recommended one is higher by this factor.
 pub(super) const FAR: f64 = 3.0;
 
-/// The problems of a training. One that `is_overfitting` is so until its score has a new best value.
-pub(super) fn apply(facts: &Facts, is_overfitting: bool) -> Vec<Diagnosis> {
+/// The problems of a training. Those that are `active` last until the numbers are clearly better.
+pub(super) fn apply(facts: &Facts, active: &[Diagnosis]) -> Vec<Diagnosis> {
     if facts.started.spec.task().has_opposite_validation_labels {
         return Vec::new();
     }
-    let serious = [diverging, vanishing_gradients, not_learning].into_iter().find_map(|rule| rule(facts));
-    let found =
-        serious.or_else(|| overfitting(facts, is_overfitting)).or_else(|| learning_rate_too_low(facts));
+    let is_active = |problem| active.iter().any(|diagnosis| diagnosis.problem == problem);
+    let found = diverging(facts)
+        .or_else(|| vanishing_gradients(facts))
+        .or_else(|| not_learning(facts, is_active(Problem::NotLearning)))
+        .or_else(|| overfitting(facts, is_active(Problem::Overfitting)))
+        .or_else(|| learning_rate_too_low(facts));
     found.into_iter().collect()
 }
 
@@ -86,10 +89,11 @@ fn vanishing_gradients(facts: &Facts) -> Option<Diagnosis> {
 }
 
 /// The predictions are constant, or no better than the class frequencies.
-fn not_learning(facts: &Facts) -> Option<Diagnosis> {
+fn not_learning(facts: &Facts, is_active: bool) -> Option<Diagnosis> {
     let latest = facts.latest()?;
     let is_late = facts.progress() >= PATIENCE && facts.points.len() >= 2;
-    if !facts.is_finished && !is_late {
+    let is_certain = facts.is_finished || is_active;
+    if !is_certain && !is_late {
         return None;
     }
     if facts.started.problem_type() == ProblemType::Regression {
@@ -97,7 +101,7 @@ fn not_learning(facts: &Facts) -> Option<Diagnosis> {
     }
     let loss = format::loss(latest.loss);
     let is_at_prior = is_at_prior(facts, latest);
-    let is_constant = latest.is_constant && (facts.is_finished || was_constant_before(facts));
+    let is_constant = latest.is_constant && (is_certain || was_constant_before(facts));
     let found = match (is_constant, is_at_prior) {
         (true, true) => {
             let predicted = predicted(facts)?;
@@ -166,7 +170,7 @@ fn uncorrelated(facts: &Facts, latest: Point) -> Option<Diagnosis> {
 }
 
 /// The validation loss rises and the score is worse than its best value, while the training loss falls.
-fn overfitting(facts: &Facts, is_overfitting: bool) -> Option<Diagnosis> {
+fn overfitting(facts: &Facts, is_active: bool) -> Option<Diagnosis> {
     let (latest, metric) = (facts.latest()?, facts.started.best_metric());
     let lowest = facts.points.iter().enumerate().min_by(|(_, a), (_, b)| a.loss.total_cmp(&b.loss));
     let (index, lowest) = lowest?;
@@ -176,7 +180,7 @@ fn overfitting(facts: &Facts, is_overfitting: bool) -> Option<Diagnosis> {
     // Of a score that is a fraction of the rows, one standard error is noise.
     let share = best.clamp(0.0, 1.0);
     let error = (share * (1.0 - share) / facts.scores.examples.max(1) as f64).sqrt();
-    let noise = if is_overfitting { 0.0 } else { error.max(0.005) };
+    let noise = if is_active { 0.0 } else { error.max(0.005) };
     let has_fallen = metric.improves(best, value) && (best - value).abs() > noise;
     let trains_on = latest.train_loss? < lowest.train_loss?;
     let evals_after = facts.points.len() - 1 - index;

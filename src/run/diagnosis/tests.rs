@@ -187,12 +187,12 @@ fn a_short_training_needs_more_epochs() {
 fn a_rising_loss_diverges() {
     let mut run = Run::new(started(|spec| (spec.learning_rate, spec.max_grad_norm) = (1e-2, 0.0)));
     run.steps(40, 0.7, 2.0).steps(90, 3.0, 700.0);
-    run.assert(Problem::Diverging, &[("learning_rate", "0.0005"), ("max_grad_norm", "1.0")]);
+    run.assert(Problem::Diverging, &[("learning_rate", "5e-4"), ("max_grad_norm", "1.0")]);
     assert_eq!(
         run.texts(),
         [
             "! the training loss was 0.700 at the start and is 3.000 with a gradient norm of 700: the learning rate is \
-          probably too high; try learning_rate = 0.0005, max_grad_norm = 1.0"
+          probably too high; try learning_rate = 5e-4, max_grad_norm = 1.0"
         ]
     );
     // A gradient norm alone is enough if the loss has not fallen.
@@ -208,7 +208,7 @@ fn a_rising_loss_diverges() {
 fn gradients_near_zero_vanish_only_at_a_high_loss() {
     let mut run = Run::new(started(|spec| spec.learning_rate = 5e-3));
     run.steps(40, 0.7, 2.0).steps(120, 0.69, 2e-5);
-    run.assert(Problem::VanishingGradients, &[("learning_rate", "0.0005")]);
+    run.assert(Problem::VanishingGradients, &[("learning_rate", "5e-4")]);
     assert!(run.active().text.contains("the gradient norm is 2e-5 at a training loss of 0.690"));
     let mut run = Run::new(started(|_| {}));
     run.steps(40, 0.7, 2.0).steps(120, 0.001, 2e-5);
