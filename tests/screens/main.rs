@@ -8,6 +8,7 @@ mod commands;
 mod compare;
 mod comparison;
 mod data;
+mod diagnosis;
 mod fixtures;
 mod form;
 mod hostile;
